@@ -1,0 +1,5 @@
+/** What importing a .wgsl file gives: its text and what the build read from it (scripts/wgsl-plugin.mjs). */
+declare module '*.wgsl' {
+  const shader: import('../engine/device/shader').Shader
+  export default shader
+}
