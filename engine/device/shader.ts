@@ -1,0 +1,64 @@
+/** @file What the build reads from a .wgsl file (scripts/wgsl-plugin.mjs), and the packing of its uniform struct. */
+
+export type BindingKind = 'uniform' | 'read' | 'read_write'
+
+export interface Binding {
+  name: string
+  binding: number
+  kind: BindingKind
+}
+
+export interface UniformField {
+  offset: number
+  type: 'f32' | 'i32' | 'u32'
+  /** 1 for scalars, 2 to 4 for vectors. */
+  width: number
+  /** Elements of an array member, 1 otherwise, and the bytes between them. */
+  count: number
+  stride: number
+}
+
+export interface Entry {
+  workgroup: [number, number, number]
+  bindings: Binding[]
+  uniform: { size: number; fields: Record<string, UniformField> } | null
+}
+
+export interface Shader {
+  name: string
+  code: string
+  entries: Record<string, Entry>
+}
+
+export type UniformValue = number | readonly number[] | readonly (readonly number[])[]
+export type UniformValues = Record<string, UniformValue>
+
+/**
+ * Writes the values into the uniform struct of an entry. Every member must be given, and nothing else: a forgotten
+ * parameter would read as 0 and give plausible numbers.
+ */
+export function packUniform(entry: Entry, label: string, values: UniformValues, into: DataView, base: number): void {
+  const fields = entry.uniform?.fields ?? {}
+  for (const name of Object.keys(values)) {
+    if (!fields[name]) throw new Error(`${label}: the shader has no parameter "${name}"`)
+  }
+  for (const [name, field] of Object.entries(fields)) {
+    const value = values[name]
+    if (value === undefined) throw new Error(`${label}: parameter "${name}" is missing`)
+    const rows = (field.count > 1 || field.stride ? value : [value]) as readonly (number | readonly number[])[]
+    if (rows.length > field.count) throw new Error(`${label}: parameter "${name}" takes ${field.count} elements`)
+    rows.forEach((row, i) => {
+      const lanes = typeof row === 'number' ? [row] : row
+      lanes.forEach((lane, j) => {
+        const at = base + field.offset + i * field.stride + j * 4
+        if (field.type === 'f32') into.setFloat32(at, lane, true)
+        else if (field.type === 'i32') into.setInt32(at, lane, true)
+        else {
+          if (!Number.isInteger(lane) || lane < 0 || lane > 0xffffffff)
+            throw new Error(`${label}: parameter "${name}" must be a whole number from 0, got ${lane}`)
+          into.setUint32(at, lane, true)
+        }
+      })
+    })
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * @file Gives every intermediate of a recorded step its place. A tensor lives from the dispatch that first writes it to
+ * the last that touches it; tensors that never live at once share bytes. WebGPU forbids binding one buffer both for
+ * reading and for writing in one dispatch, so the arenas are also colours: what a dispatch writes lies in another arena
+ * than what it reads.
+ */
+import type { Dispatch } from './graph'
+import type { Storage, TensorKind } from './tensor'
+
+export interface Placement {
+  storage: Storage
+  arena: number
+  offset: number
+  first: number
+  last: number
+}
+
+export interface Plan {
+  /** Bytes of each arena. */
+  arenas: number[]
+  placements: Placement[]
+  dispatches: number
+  /** Bytes of intermediates by kind as if each had its own memory; arenas hold them in `arenaBytes`. */
+  intermediateBytes: Partial<Record<TensorKind, number>>
+  arenaBytes: number
+}
+
+/** Throws where a step reads an intermediate that nothing wrote, or binds one tensor for reading and writing at once. */
+export function plan(dispatches: readonly Dispatch[], kept: ReadonlySet<Storage>, align: number, maxArena: number): Plan {
+  const lives = new Map<Storage, Placement>()
+  const conflicts = new Map<Storage, Set<Storage>>()
+  const clash = (a: Storage, b: Storage) => {
+    if (!conflicts.has(a)) conflicts.set(a, new Set())
+    conflicts.get(a)!.add(b)
+  }
+  for (const storage of kept) {
+    if (!storage.buffer) lives.set(storage, { storage, arena: -1, offset: 0, first: 0, last: dispatches.length })
+  }
+  dispatches.forEach(({ bindings, label }, index) => {
+    for (const { tensor, writes } of bindings) {
+      const { storage } = tensor
+      for (const other of bindings) {
+        if (other.writes === writes) continue
+        const theirs = other.tensor.storage
+        if (theirs === storage || (theirs.buffer && theirs.buffer === storage.buffer))
+          throw new Error(`${label}: ${storage.label} is bound for reading and for writing at once`)
+        clash(storage, theirs)
+      }
+      if (storage.buffer) continue
+      const life = lives.get(storage)
+      if (life) life.last = Math.max(life.last, index)
+      else {
+        if (!writes) throw new Error(`${label} reads ${storage.label}, which nothing has written`)
+        lives.set(storage, { storage, arena: -1, offset: 0, first: index, last: index })
+      }
+    }
+  })
+
+  // biggest first packs best; ties in order of birth keep the plan the same from run to run
+  const order = [...lives.values()].sort((a, b) => b.storage.bytes - a.storage.bytes || a.first - b.first)
+  const arenas: { size: number; placed: Placement[] }[] = []
+  for (const life of order) {
+    const bytes = Math.ceil(life.storage.bytes / align) * align
+    const enemies = conflicts.get(life.storage)
+    let best: { arena: number; offset: number; growth: number } | null = null
+    for (let arena = 0; arena <= arenas.length; arena++) {
+      if (arena === arenas.length) arenas.push({ size: 0, placed: [] })
+      const { size, placed } = arenas[arena]
+      if (enemies && placed.some((p) => enemies.has(p.storage))) continue
+      const offset = lowestGap(placed, life, bytes, align)
+      if (offset + bytes > maxArena && placed.length) continue
+      const growth = Math.max(0, offset + bytes - size)
+      if (!best || growth < best.growth) best = { arena, offset, growth }
+      if (growth === 0 || arena === arenas.length - 1) break
+    }
+    life.arena = best!.arena
+    life.offset = best!.offset
+    const arena = arenas[best!.arena]
+    arena.size += best!.growth
+    arena.placed.push(life)
+  }
+  while (arenas.length && arenas[arenas.length - 1].size === 0) arenas.pop()
+
+  const intermediateBytes: Plan['intermediateBytes'] = {}
+  for (const { storage } of order) {
+    intermediateBytes[storage.kind] = (intermediateBytes[storage.kind] ?? 0) + storage.bytes
+  }
+  return {
+    arenas: arenas.map((a) => a.size),
+    placements: order,
+    dispatches: dispatches.length,
+    intermediateBytes,
+    arenaBytes: arenas.reduce((sum, a) => sum + a.size, 0),
+  }
+}
+
+/** The lowest offset at which `bytes` are free for the whole of `life`. */
+function lowestGap(placed: readonly Placement[], life: Placement, bytes: number, align: number): number {
+  const busy = placed
+    .filter((p) => p.first <= life.last && life.first <= p.last)
+    .sort((a, b) => a.offset - b.offset)
+  let offset = 0
+  for (const p of busy) {
+    if (offset + bytes <= p.offset) break
+    offset = Math.max(offset, Math.ceil((p.offset + p.storage.bytes) / align) * align)
+  }
+  return offset
+}
