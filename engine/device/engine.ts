@@ -71,6 +71,18 @@ export class Engine {
     return this.persistent('weight', label, shape, data)
   }
 
+  private readonly constants = new Map<string, Tensor>()
+
+  /** A persistent tensor of fixed values, made once for each label. */
+  constant(label: string, shape: readonly number[], values: () => ArrayBufferView): Tensor {
+    let tensor = this.constants.get(label)
+    if (!tensor) {
+      tensor = this.persistent('weight', label, shape, values())
+      this.constants.set(label, tensor)
+    }
+    return tensor
+  }
+
   /** Uploads host data into a tensor that has a buffer (persistent, or placed by a program). */
   write(tensor: Tensor, data: ArrayBufferView): void {
     const { buffer, offset, label } = tensor.storage

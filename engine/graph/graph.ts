@@ -2,6 +2,7 @@
  * @file Records a step: forward operations append dispatches and put their backward on a tape; `backward` appends the
  * gradients' dispatches in reverse. Nothing runs here: `compile` places the memory and gives a Program to replay.
  */
+import pointwise from '../../shaders/pointwise.wgsl'
 import type { Engine } from '../device/engine'
 import { type Shader, type UniformValues, packUniform } from '../device/shader'
 import { Program } from './program'
@@ -34,7 +35,8 @@ export class Graph {
   readonly kept = new Set<Tensor['storage']>()
   private readonly tape: TapeEntry[] = []
   private readonly gradients = new Map<Tensor, Tensor>()
-  private dummy: Tensor | null = null
+  /** Gradients whose memory has been handed on. */
+  private readonly passed = new Set<Tensor['storage']>()
 
   /** `training` false records no tape, and intermediates live only as long as the forward pass needs them. */
   constructor(
@@ -105,8 +107,7 @@ export class Graph {
   }
 
   private unused(): Tensor {
-    this.dummy ??= this.engine.persistent('input', 'unused', [64])
-    return this.dummy
+    return this.constant('unused', [64], () => new Float32Array(64))
   }
 
   /**
@@ -129,6 +130,33 @@ export class Graph {
     const gradient = this.tensor(`${root.label}: gradient`, root.shape, 'gradient')
     this.gradients.set(root, gradient)
     return { tensor: shaped(gradient, tensor), accumulate: 0 }
+  }
+
+  /**
+   * Adds `gradient` to that of `tensor` unchanged, as an addition's backward does. Where it is the first contribution the
+   * memory itself is handed on, so a residual stream costs no copies; the giver must not need it after its own backward.
+   */
+  passGradient(tensor: Tensor | null | undefined, gradient: Tensor): void {
+    if (!tensor?.requiresGrad) return
+    const root = rootOf(tensor)
+    const free = !tensor.grad && !this.gradients.has(root) && !this.passed.has(gradient.storage)
+    if (free && !this.kept.has(gradient.storage)) {
+      this.passed.add(gradient.storage)
+      this.gradients.set(root, shaped(gradient, root))
+      return
+    }
+    const target = this.gradientTarget(tensor)!
+    this.addInto(gradient, target)
+  }
+
+  private addInto(source: Tensor, { tensor: out, accumulate }: GradientTarget): void {
+    const params = { count: source.size, accumulate, activation: 0, repeat: source.size, alpha: 1, beta: 0 }
+    this.dispatch(pointwise, 'scale', { a: source, out }, params, grid1d(source.size))
+  }
+
+  /** A tensor of fixed values that the engine keeps and shares by its label. */
+  constant(label: string, shape: readonly number[], values: () => ArrayBufferView): Tensor {
+    return this.engine.constant(label, shape, values)
   }
 
   /** Gives further outputs their own upstream gradients, before `backward`: for graphs with more than one result. */

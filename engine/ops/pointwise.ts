@@ -44,10 +44,8 @@ export function add(g: Graph, a: Tensor, b: Tensor): Tensor {
   const y = g.tensor(`${a.label} + ${b.label}`, a.shape)
   g.dispatch(pointwise, 'combine', { a, b, out: y }, params(a.size, { repeat: b.size }), grid1d(a.size))
   g.record([a, b], y, (dy) => {
-    for (const t of [a, b]) {
-      const target = g.gradientTarget(t)
-      if (target) addScaled(g, dy, target)
-    }
+    g.passGradient(a, dy)
+    g.passGradient(b, dy)
   })
   return y
 }

@@ -1,0 +1,100 @@
+/** @file Matrix products: the strided, batched GEMM of shaders/gemm.wgsl with its fused epilogues. */
+import shader from '../../shaders/gemm.wgsl'
+import type { Graph } from '../graph/graph'
+import type { Tensor } from '../graph/tensor'
+import { ACTIVATION } from './pointwise'
+
+/** Rows and columns of C that one workgroup computes. */
+const TILE = { m: 64, n: 64 }
+
+/** One operand: where it starts and how far apart its rows, heads and batches lie, in elements. */
+export interface Operand {
+  tensor: Tensor
+  offset?: number
+  /** Elements between rows. */
+  stride: number
+  batch?: number
+  head?: number
+}
+
+/** A LoRA extension of the product over `rank` more terms, for columns start..end of C. */
+export interface Extension {
+  start: number
+  end: number
+  /** First column in t. */
+  column: number
+  /** First element in tb. */
+  offset: number
+}
+
+export interface Gemm {
+  /** nt: C = A·Bᵀ with A (m,k), B (n,k). nn: C = A·B with B (k,n). tn: C = Aᵀ·B with A (k,m), B (k,n). */
+  layout: 'nt' | 'nn' | 'tn'
+  m: number
+  n: number
+  k: number
+  a: Operand
+  b: Operand
+  c: Operand
+  batches?: number
+  heads?: number
+  /** Scales the product, before the bias. */
+  alpha?: number
+  bias?: Tensor | null
+  activation?: 'none' | 'gelu' | 'relu'
+  /** Added after the activation; laid out as C. */
+  residual?: Tensor | null
+  /** Receives the value before the activation; laid out as C. */
+  pre?: Tensor | null
+  accumulate?: 0 | 1
+  lora?: { t: Tensor; tb: Tensor; rank: number; scale: number; extensions: Extension[] } | null
+}
+
+/** Records C = act(alpha·A·B + LoRA + bias) + residual (+ C). FLOPs: 2·m·n·k a batch and head. */
+export function gemm(g: Graph, o: Gemm): void {
+  const { a, b, c, lora } = o
+  const heads = o.heads ?? 1
+  const bindings: Record<string, Tensor | null> = {
+    a: a.tensor,
+    b: b.tensor,
+    c: c.tensor,
+    bias_values: o.bias ?? null,
+    residual_values: o.residual ?? null,
+    pre: o.pre ?? null,
+    t: lora?.t ?? null,
+    tb: lora?.tb ?? null,
+  }
+  const entry = shader.entries[`gemm_${o.layout}`]
+  const used = Object.fromEntries(entry.bindings.flatMap((e) => (e.kind === 'uniform' ? [] : [[e.name, bindings[e.name]]])))
+  const params = {
+    m: o.m,
+    n: o.n,
+    k: o.k,
+    heads,
+    lda: a.stride,
+    ldb: b.stride,
+    ldc: c.stride,
+    ldt: lora?.t.columns ?? 0,
+    a_offset: a.offset ?? 0,
+    b_offset: b.offset ?? 0,
+    c_offset: c.offset ?? 0,
+    a_batch: a.batch ?? 0,
+    b_batch: b.batch ?? 0,
+    c_batch: c.batch ?? 0,
+    a_head: a.head ?? 0,
+    b_head: b.head ?? 0,
+    c_head: c.head ?? 0,
+    alpha: o.alpha ?? 1,
+    bias: o.bias ? 1 : 0,
+    activation: ACTIVATION[o.activation ?? 'none'],
+    residual: o.residual ? 1 : 0,
+    accumulate: o.accumulate ?? 0,
+    keep_pre: o.pre ? 1 : 0,
+    extensions: lora?.extensions.length ?? 0,
+    rank: lora?.rank ?? 0,
+    ext_scale: lora?.scale ?? 0,
+    ext: (lora?.extensions ?? []).map((e) => [e.start, e.end, e.column, e.offset]),
+  }
+  const grid = [Math.ceil(o.n / TILE.n), Math.ceil(o.m / TILE.m), heads * (o.batches ?? 1)] as const
+  g.dispatch(shader, `gemm_${o.layout}`, used, params, grid)
+}

@@ -1,0 +1,149 @@
+/** @file The linear layer y = act(x·Wᵀ + b + LoRA) + residual, forward and backward. */
+import type { Graph } from '../graph/graph'
+import { Tensor } from '../graph/tensor'
+import { gemm } from './gemm'
+import { activateBackward } from './pointwise'
+
+/**
+ * Low-rank matrices beside one weight, for one or more ranges of its output columns:
+ * y[start..end] += scale · B_i (A_i x). The A_i lie one below the other in `a` (targets·rank, in), the B_i in
+ * `b` (sum of the ranges, rank).
+ */
+export interface Lora {
+  rank: number
+  scale: number
+  a: Tensor
+  b: Tensor
+  ranges: { start: number; end: number }[]
+}
+
+export interface Linear {
+  /** (out, in). */
+  weight: Tensor
+  bias?: Tensor | null
+  lora?: Lora | null
+}
+
+export interface LinearOptions {
+  activation?: 'none' | 'gelu' | 'relu'
+  residual?: Tensor | null
+  label?: string
+}
+
+/**
+ * x (rows, in) to (rows, out). With `residual` (rows, out) it is added after the activation.
+ * The frozen weight's gradient is computed only where it wants one.
+ */
+export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOptions = {}): Tensor {
+  const { weight, bias, lora } = layer
+  const [n, k] = weight.shape
+  const m = x.size / k
+  const activation = options.activation ?? 'none'
+  const { residual } = options
+  if (x.size % k || x.columns !== k) throw new Error(`${weight.label} [${weight.shape}] does not fit x [${x.shape}]`)
+  if (residual && residual.size !== m * n) throw new Error(`${weight.label}: the residual has another size`)
+  const y = g.tensor(options.label ?? `${weight.label}: y`, [m, n])
+  const wanting = [x, weight, bias, lora?.a, lora?.b]
+  const keepPre = g.training && activation !== 'none' && wanting.some((t) => t?.requiresGrad)
+  const pre = keepPre ? g.tensor(`${weight.label}: before ${activation}`, [m, n]) : null
+
+  const t = lora ? g.tensor(`${weight.label}: LoRA t`, [m, lora.ranges.length * lora.rank]) : null
+  if (lora && t) {
+    const columns = t.columns
+    gemm(g, { layout: 'nt', m, n: columns, k, a: rows(x, k), b: rows(lora.a, k), c: rows(t, columns) })
+  }
+  const extensions = lora ? extensionsOf(lora) : []
+  gemm(g, {
+    layout: 'nt',
+    m,
+    n,
+    k,
+    a: rows(x, k),
+    b: rows(weight, k),
+    c: rows(y, n),
+    bias,
+    activation,
+    residual,
+    pre,
+    lora: lora && t ? { t, tb: lora.b, rank: lora.rank, scale: lora.scale, extensions } : null,
+  })
+
+  g.record([...wanting, residual], y, (dy) => {
+    if (!wanting.some((w) => w?.requiresGrad)) return g.passGradient(residual, dy)
+    let dpre = dy
+    if (activation !== 'none') {
+      dpre = g.tensor(`${weight.label}: gradient before ${activation}`, [m, n], 'gradient')
+      activateBackward(g, activation, pre!, dy, { tensor: dpre, accumulate: 0 })
+    }
+    const dt = lora && t ? loraBackward(g, lora, x, t, dpre) : null
+    const dx = g.gradientTarget(x)
+    if (dx)
+      gemm(g, {
+        layout: 'nn',
+        m,
+        n: k,
+        k: n,
+        a: rows(dpre, n),
+        b: rows(weight, k),
+        c: rows(dx.tensor, k),
+        accumulate: dx.accumulate,
+        lora: lora && dt && { t: dt, tb: lora.a, rank: dt.columns, scale: 1, extensions: [wholeOf(k)] },
+      })
+    const dw = g.gradientTarget(weight)
+    if (dw)
+      gemm(g, { layout: 'tn', m: n, n: k, k: m, a: rows(dpre, n), b: rows(x, k), c: rows(dw.tensor, k), accumulate: dw.accumulate })
+    const db = g.gradientTarget(bias)
+    if (db) {
+      const ones = g.constant(`${m} ones`, [m], () => new Float32Array(m).fill(1))
+      gemm(g, { layout: 'tn', m: n, n: 1, k: m, a: rows(dpre, n), b: rows(ones, 1), c: rows(db.tensor, 1), accumulate: db.accumulate })
+    }
+    g.passGradient(residual, dy)
+  })
+  return y
+}
+
+/** dB and dA into their gradients; gives dt (rows, targets·rank), already scaled. */
+function loraBackward(g: Graph, lora: Lora, x: Tensor, t: Tensor, dy: Tensor): Tensor {
+  const { rank, scale, ranges } = lora
+  const m = dy.rows
+  const n = dy.columns
+  const columns = t.columns
+  const k = x.columns
+  const dt = g.tensor(`${lora.a.label}: dt`, t.shape, 'gradient')
+  const db = g.gradientTarget(lora.b)
+  extensionsOf(lora).forEach(({ offset, column }, i) => {
+    const { start, end } = ranges[i]
+    const out = end - start
+    const part = { ...rows(dy, n), offset: start }
+    const b = { ...rows(lora.b, rank), offset }
+    gemm(g, { layout: 'nn', m, n: rank, k: out, a: part, b, c: { ...rows(dt, columns), offset: column }, alpha: scale })
+    if (db)
+      gemm(g, {
+        layout: 'tn',
+        m: out,
+        n: rank,
+        k: m,
+        a: part,
+        b: { ...rows(t, columns), offset: column },
+        c: { ...rows(db.tensor, rank), offset },
+        alpha: scale,
+        accumulate: db.accumulate,
+      })
+  })
+  const da = g.gradientTarget(lora.a)
+  if (da)
+    gemm(g, { layout: 'tn', m: columns, n: k, k: m, a: rows(dt, columns), b: rows(x, k), c: rows(da.tensor, k), accumulate: da.accumulate })
+  return dt
+}
+
+function extensionsOf(lora: Lora) {
+  let offset = 0
+  return lora.ranges.map(({ start, end }, i) => {
+    const extension = { start, end, column: i * lora.rank, offset }
+    offset += (end - start) * lora.rank
+    return extension
+  })
+}
+
+const rows = (tensor: Tensor, stride: number) => ({ tensor, stride })
+const wholeOf = (n: number) => ({ start: 0, end: n, column: 0, offset: 0 })
