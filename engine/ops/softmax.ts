@@ -1,0 +1,39 @@
+/** @file Softmax over rows, with ragged rows. */
+import shader from '../../shaders/softmax.wgsl'
+import { type Graph, grid1d } from '../graph/graph'
+import type { Tensor } from '../graph/tensor'
+
+/** Rows up to this length are done by one lane each, longer ones by a workgroup each. */
+const SHORT = 64
+const LANES = 64
+
+export interface SoftmaxOptions {
+  /** How many columns count (u32), one entry for every `rowsPerCount` rows; all of them where it is missing. */
+  keys?: Tensor
+  rowsPerCount?: number
+}
+
+/**
+ * Probabilities (rows, n) of the logits `x` (rows, n): each row's softmax over its first `count` columns; the others get
+ * probability 0 and gradient 0. A row whose count is 0 is all zeros.
+ */
+export function softmax(g: Graph, x: Tensor, { keys, rowsPerCount = 1 }: SoftmaxOptions = {}): Tensor {
+  const { rows, columns: n } = x
+  if (keys && keys.size * rowsPerCount !== rows)
+    throw new Error(
+      `softmax: ${keys.size} counts for ${rowsPerCount} rows each do not make the ${rows} rows of ${x.label}`,
+    )
+  const params = { rows, n, masked: keys ? 1 : 0, rows_per_count: rowsPerCount, accumulate: 0 }
+  const kind = n <= SHORT ? 'short' : 'long'
+  const grid = grid1d(rows, n <= SHORT ? LANES : 1)
+  const counts = keys ?? null
+  const y = g.tensor(`softmax of ${x.label}`, x.shape)
+  g.dispatch(shader, `${kind}_forward`, { x, counts, out: y }, params, grid)
+  g.record([x], y, (dy) => {
+    const target = g.gradientTarget(x)
+    if (!target) return
+    const { tensor: out, accumulate } = target
+    g.dispatch(shader, `${kind}_backward`, { x: y, dy, counts, out }, { ...params, accumulate }, grid)
+  })
+  return y
+}
