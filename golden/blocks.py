@@ -100,18 +100,18 @@ def prompts(out, vit):
 def decoder_blocks(out, vit):
     layers = 'mask_decoder.transformer.layers.'
     attention = layers + '0.cross_attn_token_to_image'
-    x = out.inputs('decoder_attention', q=(2, 7, 32), k=(2, 36, 32), v=(2, 36, 32))
+    x = out.inputs('decoder_attention', q=(2, 7, 32), k=(2, 16, 32), v=(2, 16, 32))
     y = ref.decoder_attention(vit.w, attention, **x)
     out.finish('decoder_attention', x, {'out': y}, checkpoint='toy_vit.pth', path=attention)
     for i in (0, 1):
-        key, shapes = f'decoder_layer{i}', {'tokens': (2, 7, 32), 'source': (2, 36, 32)}
+        key, shapes = f'decoder_layer{i}', {'tokens': (2, 7, 32), 'source': (2, 16, 32)}
         x = out.inputs(key, **shapes)
-        position = {k: t.detach() for k, t in out.inputs(key, token_pe=(2, 7, 32), source_pe=(1, 36, 32)).items()}
+        position = {k: t.detach() for k, t in out.inputs(key, token_pe=(2, 7, 32), source_pe=(1, 16, 32)).items()}
         tokens, source = ref.decoder_layer(vit.w, f'{layers}{i}', **x, **position, first=i == 0)
         results = {'tokens_out': tokens, 'source_out': source}
         out.finish(key, x, results, checkpoint='toy_vit.pth', path=f'{layers}{i}')
-    x = out.inputs('mask_decoder', embedding=(3, 32, 6, 6))
-    rest = {k: t.detach() for k, t in out.inputs('mask_decoder', sparse=(3, 2, 32), dense=(3, 32, 6, 6)).items()}
+    x = out.inputs('mask_decoder', embedding=(2, 32, 4, 4))
+    rest = {k: t.detach() for k, t in out.inputs('mask_decoder', sparse=(2, 2, 32), dense=(2, 32, 4, 4)).items()}
     masks, iou = ref.mask_decoder(vit.w, **x, **rest)
     out.finish('mask_decoder', x, {'masks': masks, 'iou': iou}, checkpoint='toy_vit.pth', path='mask_decoder')
 

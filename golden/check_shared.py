@@ -1,4 +1,4 @@
-"""Run by hand: `python3 golden/check_shared.py DIR/NAME` recomputes NAME.golden.safetensors from NAME.json and its .pth.
+"""Run by hand: `python3 golden/check_shared.py DIR/NAME` recomputes NAME.golden.safetensors.
 
 The file must come from another implementation than ours (a golden file of the public reference code) for this to mean
 anything: it is how reference.py earns its name.

@@ -198,7 +198,7 @@ def dense_position(w, grid):
 
 
 def prompt_encoder(w, size, points=None, labels=None, boxes=None, masks=None):
-    """points (n, k, 2), boxes (n, 4) in pixels of the input size, masks (n, 1, 4g, 4g): sparse (n, t, C), dense (n, C, g, g)."""
+    """points (n, k, 2), boxes (n, 4) in pixels, masks (n, 1, 4g, 4g): sparse (n, t, C), dense (n, C, g, g)."""
     p, grid = 'prompt_encoder.', size // 16
     n = len(points if points is not None else boxes)
     sparse = []
