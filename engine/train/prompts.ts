@@ -1,3 +1,4 @@
+import { label } from '../sam/prompt-labels'
 import { resizeLongest, type LabelMap } from '../sam/transforms'
 import type { Rng } from './rng'
 
@@ -13,8 +14,7 @@ export interface InstanceBox {
   y1: number
 }
 
-/** The engine's point labels. */
-export const label = { absent: -2, padding: -1, background: 0, foreground: 1, boxStart: 2, boxEnd: 3 } as const
+export { label }
 
 export type PromptKind = 'point' | 'box' | 'both'
 

@@ -1,0 +1,77 @@
+/**
+ * @file Attention between separate q, k and v with the matrix of scores kept: the mask decoder's, where one side has a
+ * few tokens only and the scores are small.
+ */
+import type { Graph } from '../graph/graph'
+import type { Tensor } from '../graph/tensor'
+import { type Gemm, gemm } from './gemm'
+import { softmax } from './softmax'
+
+export interface CrossAttention {
+  /** Independent attentions: rows of q are (batches, queries), of k and v (batches, keys). */
+  batches: number
+  heads: number
+  queries: number
+  keys: number
+  /** u32 (batches): keys beyond the count are not seen. */
+  counts?: Tensor | null
+}
+
+/**
+ * q (batches·queries, C), k and v (batches·keys, C) to (batches·queries, C); C = heads·d.
+ * FLOPs forward: 4·batches·queries·keys·C.
+ */
+export function crossAttention(g: Graph, q: Tensor, k: Tensor, v: Tensor, o: CrossAttention): Tensor {
+  const scores = similarity(g, q, k, o)
+  const p = softmax(g, scores, o.counts ? { keys: o.counts, rowsPerCount: o.heads * o.queries } : {})
+  return weighted(g, p, v, o)
+}
+
+/** q kᵀ / sqrt(d): (batches·heads·queries, keys). */
+function similarity(g: Graph, q: Tensor, k: Tensor, o: CrossAttention): Tensor {
+  const { queries, keys } = o
+  const d = q.columns / o.heads
+  const alpha = d ** -0.5
+  const scores = g.tensor('attention scores', [o.batches * o.heads * queries, keys])
+  const run = product(g, o)
+  run({ layout: 'nt', m: queries, n: keys, k: d, a: token(q, queries, o), b: token(k, keys, o), c: matrix(scores, o), alpha })
+  g.record([q, k], scores, (ds) => {
+    const dq = g.gradientTarget(q)
+    const shapeQ = { layout: 'nn', m: queries, n: d, k: keys, alpha } as const
+    if (dq) run({ ...shapeQ, a: matrix(ds, o), b: token(k, keys, o), c: token(dq.tensor, queries, o), accumulate: dq.accumulate })
+    const dk = g.gradientTarget(k)
+    const shapeK = { layout: 'tn', m: keys, n: d, k: queries, alpha } as const
+    if (dk) run({ ...shapeK, a: matrix(ds, o), b: token(q, queries, o), c: token(dk.tensor, keys, o), accumulate: dk.accumulate })
+  })
+  return scores
+}
+
+/** p v: (batches·queries, C). */
+function weighted(g: Graph, p: Tensor, v: Tensor, o: CrossAttention): Tensor {
+  const { queries, keys } = o
+  const d = v.columns / o.heads
+  const y = g.tensor('attention output', [o.batches * queries, v.columns])
+  const run = product(g, o)
+  run({ layout: 'nn', m: queries, n: d, k: keys, a: matrix(p, o), b: token(v, keys, o), c: token(y, queries, o) })
+  g.record([p, v], y, (dy) => {
+    const dp = g.gradientTarget(p)
+    const shapeP = { layout: 'nt', m: queries, n: keys, k: d } as const
+    if (dp) run({ ...shapeP, a: token(dy, queries, o), b: token(v, keys, o), c: matrix(dp.tensor, o), accumulate: dp.accumulate })
+    const dv = g.gradientTarget(v)
+    const shapeV = { layout: 'tn', m: keys, n: d, k: queries } as const
+    if (dv) run({ ...shapeV, a: matrix(p, o), b: token(dy, queries, o), c: token(dv.tensor, keys, o), accumulate: dv.accumulate })
+  })
+  return y
+}
+
+const product = (g: Graph, { batches, heads }: CrossAttention) => (shape: Omit<Gemm, 'batches' | 'heads'>) =>
+  gemm(g, { ...shape, batches, heads })
+
+const token = (tensor: Tensor, rows: number, { heads }: CrossAttention) => {
+  const c = tensor.columns
+  return { tensor, stride: c, batch: rows * c, head: c / heads }
+}
+
+const matrix = (tensor: Tensor, { heads, queries, keys }: CrossAttention) => {
+  return { tensor, stride: keys, batch: heads * queries * keys, head: queries * keys }
+}

@@ -1,0 +1,146 @@
+/** @file SAM's mask decoder: all four mask tokens' logits and IoU predictions of every prompt. */
+import type { Graph } from '../graph/graph'
+import type { Tensor } from '../graph/tensor'
+import { gemm } from '../ops/gemm'
+import { layerNorm } from '../ops/layernorm'
+import { type Linear, linear } from '../ops/linear'
+import { activate, add } from '../ops/pointwise'
+import { copyInto, gatherRows } from '../ops/rows'
+import { convTranspose2x2, toTransposeWeight } from '../ops/upscale'
+import type { DecoderArchitecture } from './architecture'
+import { type TwoWayTransformer, loadTwoWay, twoWay } from './two-way'
+import type { Norm, WeightLoader } from './weights'
+
+/** Mask tokens: 0 for an unambiguous prompt, 1 to 3 for the alternatives of an ambiguous one. */
+export const MASK_TOKENS = 4
+
+export interface MaskDecoder {
+  /** (1 + MASK_TOKENS, D): the IoU token, then the mask tokens. */
+  outputTokens: Tensor
+  transformer: TwoWayTransformer
+  upscaling: { conv1: Linear; norm: Norm; conv2: Linear }
+  hypernetworks: Linear[][]
+  iouHead: Linear[]
+}
+
+const root = 'mask_decoder'
+
+export async function loadMaskDecoder(loader: WeightLoader, a: DecoderArchitecture): Promise<MaskDecoder> {
+  const transpose = (i: number) =>
+    loader.linear(`${root}.output_upscaling.${i}`, (data, shape) =>
+      shape.length === 1
+        ? { data: repeat(data, 4), shape: [4 * shape[0]] }
+        : { data: toTransposeWeight(data, shape), shape: [4 * shape[1], shape[0]] },
+    )
+  const mlp = async (path: string) => {
+    const layers: Linear[] = []
+    while (loader.has(`${path}.layers.${layers.length}.weight`)) {
+      layers.push(await loader.linear(`${path}.layers.${layers.length}`))
+    }
+    return layers
+  }
+  const hypernetworks: Linear[][] = []
+  for (let i = 0; i < MASK_TOKENS; i++) hypernetworks.push(await mlp(`${root}.output_hypernetworks_mlps.${i}`))
+  return {
+    outputTokens: await loader.concat([`${root}.iou_token.weight`, `${root}.mask_tokens.weight`], [1 + MASK_TOKENS, a.dim]),
+    transformer: await loadTwoWay(loader, a.depth, a.heads),
+    upscaling: { conv1: await transpose(0), norm: await loader.norm(`${root}.output_upscaling.1`), conv2: await transpose(3) },
+    hypernetworks,
+    iouHead: await mlp(`${root}.iou_prediction_head`),
+  }
+}
+
+export interface DecoderInputs {
+  /** Image embedding (images·side², D). */
+  embedding: Tensor
+  /** u32 (P): the image of every prompt. */
+  imageIndex: Tensor
+  /** Sparse tokens (P, N, D). */
+  sparse: Tensor
+  /** Dense embedding: (1, D) for no mask, or (P·side², D). */
+  dense: Tensor
+  /** u32 (P): 1 + MASK_TOKENS + the sparse tokens that are present; null where all are. */
+  counts: Tensor | null
+  /** Position encoding of the embedding's grid (side², D). */
+  position: Tensor
+  images: number
+  side: number
+}
+
+export interface DecoderOutputs {
+  /** (P, MASK_TOKENS, (4·side)²). */
+  logits: Tensor
+  /** (P, MASK_TOKENS). */
+  iou: Tensor
+}
+
+export function decodeMasks(g: Graph, decoder: MaskDecoder, inputs: DecoderInputs): DecoderOutputs {
+  const { embedding, imageIndex, sparse, dense, counts, position, images, side } = inputs
+  const dim = embedding.columns
+  const cells = side * side
+  const [prompts, points] = sparse.shape
+  const tokens = 1 + MASK_TOKENS + points
+
+  const all = g.tensor('decoder tokens', [prompts * tokens, dim])
+  const stride = tokens * dim
+  const fixed = decoder.outputTokens
+  copyInto(g, fixed, all, { rows: prompts, length: fixed.size, sourceStride: 0, targetStride: stride, targetOffset: 0 })
+  const length = points * dim
+  copyInto(g, sparse, all, { rows: prompts, length, sourceStride: length, targetStride: stride, targetOffset: fixed.size })
+
+  const repeated = (x: Tensor) => gatherRows(g, x.reshape(images, cells * dim), imageIndex).reshape(prompts * cells, dim)
+  const source = dense.rows === 1 ? repeated(add(g, embedding, dense)) : add(g, repeated(embedding), dense)
+  const shape = { prompts, tokens, cells, counts }
+  const attended = twoWay(g, decoder.transformer, all, source, position, shape)
+
+  const token = (i: number) => {
+    const index = g.constant(`token ${i} of ${prompts} x ${tokens}`, [prompts], () =>
+      Uint32Array.from({ length: prompts }, (_, p) => p * tokens + i),
+    )
+    return gatherRows(g, attended.tokens, index)
+  }
+  const { upscaling } = decoder
+  const x1 = convTranspose2x2(g, attended.source, { batch: prompts, height: side, width: side, ...upscaling.conv1 })
+  const x2 = activate(g, layerNorm(g, x1, upscaling.norm.gamma, upscaling.norm.beta, { eps: 1e-6 }), 'gelu')
+  const wide = { batch: prompts, height: 2 * side, width: 2 * side }
+  const upscaled = activate(g, convTranspose2x2(g, x2, { ...wide, ...upscaling.conv2 }), 'gelu')
+
+  const channels = upscaled.columns
+  const hyper = g.tensor('hypernetworks', [prompts, MASK_TOKENS * channels])
+  decoder.hypernetworks.forEach((layers, i) => {
+    const y = reluMlp(g, layers, token(1 + i))
+    const target = { sourceStride: channels, targetStride: MASK_TOKENS * channels, targetOffset: i * channels }
+    copyInto(g, y, hyper, { rows: prompts, length: channels, ...target })
+  })
+  return { logits: maskProduct(g, hyper, upscaled, prompts, 16 * cells), iou: reluMlp(g, decoder.iouHead, token(0)) }
+}
+
+function reluMlp(g: Graph, layers: Linear[], x: Tensor): Tensor {
+  return layers.reduce((y, layer, i) => linear(g, y, layer, { activation: i + 1 < layers.length ? 'relu' : 'none' }), x)
+}
+
+/** hyper (P, 4·C) and upscaled (P·pixels, C) to the masks' logits (P, 4, pixels). FLOPs: 8·P·pixels·C. */
+function maskProduct(g: Graph, hyper: Tensor, upscaled: Tensor, prompts: number, pixels: number): Tensor {
+  const c = upscaled.columns
+  const logits = g.tensor('mask logits', [prompts, MASK_TOKENS, pixels])
+  const h = (tensor: Tensor) => ({ tensor, stride: c, batch: MASK_TOKENS * c })
+  const u = (tensor: Tensor) => ({ tensor, stride: c, batch: pixels * c })
+  const l = (tensor: Tensor) => ({ tensor, stride: pixels, batch: MASK_TOKENS * pixels })
+  const batches = prompts
+  gemm(g, { layout: 'nt', batches, m: MASK_TOKENS, n: pixels, k: c, a: h(hyper), b: u(upscaled), c: l(logits) })
+  g.record([hyper, upscaled], logits, (dy) => {
+    const dh = g.gradientTarget(hyper)
+    const shapeH = { layout: 'nn', batches, m: MASK_TOKENS, n: c, k: pixels } as const
+    if (dh) gemm(g, { ...shapeH, a: l(dy), b: u(upscaled), c: h(dh.tensor), accumulate: dh.accumulate })
+    const du = g.gradientTarget(upscaled)
+    const shapeU = { layout: 'tn', batches, m: pixels, n: c, k: MASK_TOKENS } as const
+    if (du) gemm(g, { ...shapeU, a: l(dy), b: h(hyper), c: u(du.tensor), accumulate: du.accumulate })
+  })
+  return logits
+}
+
+function repeat(data: Float32Array, times: number): Float32Array {
+  const out = new Float32Array(data.length * times)
+  for (let i = 0; i < times; i++) out.set(data, i * data.length)
+  return out
+}

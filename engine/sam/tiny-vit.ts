@@ -1,0 +1,203 @@
+/** @file TinyViT, MobileSAM's image encoder. BatchNorm is folded into the convolutions when the checkpoint is read. */
+import type { Graph } from '../graph/graph'
+import type { Tensor } from '../graph/tensor'
+import { attention } from '../ops/attention'
+import { conv3x3, toConvWeight } from '../ops/conv'
+import { depthwiseConv3x3, toDepthwiseWeight } from '../ops/depthwise'
+import { layerNorm } from '../ops/layernorm'
+import { type Linear, linear } from '../ops/linear'
+import { activate } from '../ops/pointwise'
+import { windowMap } from '../ops/windows'
+import type { TinyVitArchitecture } from './architecture'
+import { type Neck, loadNeck, neck } from './image-encoder'
+import type { Norm, WeightLoader } from './weights'
+
+const EPS = 1e-5
+const prefix = 'image_encoder'
+
+interface InvertedBottleneck {
+  conv1: Linear
+  conv2: Linear
+  conv3: Linear
+}
+
+interface Block {
+  norm: Norm
+  qkv: Linear
+  proj: Linear
+  /** (heads, window², window²). */
+  bias: Tensor
+  local: Linear
+  mlpNorm: Norm
+  fc1: Linear
+  fc2: Linear
+}
+
+interface Stage {
+  convolutions: InvertedBottleneck[]
+  blocks: Block[]
+  downsample: InvertedBottleneck | null
+}
+
+export interface TinyVitEncoder {
+  kind: 'tiny_vit'
+  architecture: TinyVitArchitecture
+  stem: Linear[]
+  stages: Stage[]
+  neck: Neck
+}
+
+const conv = (loader: WeightLoader, path: string) =>
+  loader.linear(path, (data, shape) =>
+    shape.length === 1
+      ? { data, shape }
+      : { data: toConvWeight(data, shape), shape: [shape[0], data.length / shape[0]] },
+  )
+
+const depthwise = (loader: WeightLoader, path: string) =>
+  loader.linear(path, (data, shape) =>
+    shape.length === 1 ? { data, shape } : { data: toDepthwiseWeight(data, shape), shape: [9, shape[0]] },
+  )
+
+async function loadBottleneck(loader: WeightLoader, path: string): Promise<InvertedBottleneck> {
+  return {
+    conv1: await loader.linear(`${path}.conv1`),
+    conv2: await depthwise(loader, `${path}.conv2`),
+    conv3: await loader.linear(`${path}.conv3`),
+  }
+}
+
+export async function loadTinyVit(loader: WeightLoader, a: TinyVitArchitecture): Promise<TinyVitEncoder> {
+  const stem = [await conv(loader, `${prefix}.patch_embed.seq.0`), await conv(loader, `${prefix}.patch_embed.seq.2`)]
+  const stages: Stage[] = []
+  for (let s = 0; s < a.dims.length; s++) {
+    const stage: Stage = { convolutions: [], blocks: [], downsample: null }
+    for (let b = 0; b < a.depths[s]; b++) {
+      const path = `${prefix}.layers.${s}.blocks.${b}`
+      if (s === 0) stage.convolutions.push(await loadBottleneck(loader, path))
+      else stage.blocks.push(await loadBlock(loader, path, a.heads[s], a.windows[s]))
+    }
+    if (s + 1 < a.dims.length) stage.downsample = await loadBottleneck(loader, `${prefix}.layers.${s}.downsample`)
+    stages.push(stage)
+  }
+  return { kind: 'tiny_vit', architecture: a, stem, stages, neck: await loadNeck(loader) }
+}
+
+async function loadBlock(loader: WeightLoader, path: string, heads: number, window: number): Promise<Block> {
+  return {
+    norm: await loader.norm(`${path}.attn.norm`),
+    qkv: await loader.linear(`${path}.attn.qkv`, (data, shape) => ({ data: packHeads(data, shape, heads), shape })),
+    proj: await loader.linear(`${path}.attn.proj`),
+    bias: await loader.tensor(`${path}.attn.attention_bias_table`, (data) => ({
+      data: expandBias(data, heads, window),
+      shape: [heads, window ** 2, window ** 2],
+    })),
+    local: await depthwise(loader, `${path}.local_conv`),
+    mlpNorm: await loader.norm(`${path}.mlp.norm`),
+    fc1: await loader.linear(`${path}.mlp.fc1`),
+    fc2: await loader.linear(`${path}.mlp.fc2`),
+  }
+}
+
+/** Rows laid out per head as [q | k | v] to q of all heads, then k, then v, as SAM's ViT has them. */
+export function packHeads(data: Float32Array, shape: readonly number[], heads: number): Float32Array {
+  return permuteHeads(data, shape, heads, false)
+}
+
+/** The inverse of packHeads, for writing merged weights. */
+export function unpackHeads(data: Float32Array, shape: readonly number[], heads: number): Float32Array {
+  return permuteHeads(data, shape, heads, true)
+}
+
+function permuteHeads(data: Float32Array, shape: readonly number[], heads: number, inverse: boolean): Float32Array {
+  const rows = shape[0]
+  const width = data.length / rows
+  const d = rows / (3 * heads)
+  const out = new Float32Array(data.length)
+  for (let part = 0; part < 3; part++)
+    for (let head = 0; head < heads; head++) {
+      const perHead = (head * 3 + part) * d * width
+      const perPart = (part * heads + head) * d * width
+      const [from, to] = inverse ? [perPart, perHead] : [perHead, perPart]
+      out.set(data.subarray(from, from + d * width), to)
+    }
+  return out
+}
+
+/** The table (heads, window²) by (|dy|, |dx|) to the bias of every pair (heads, window², window²). */
+function expandBias(table: Float32Array, heads: number, window: number): Float32Array {
+  const length = window ** 2
+  const out = new Float32Array(heads * length * length)
+  let at = 0
+  for (let h = 0; h < heads; h++)
+    for (let i = 0; i < length; i++)
+      for (let j = 0; j < length; j++) {
+        const dy = Math.abs(Math.floor(i / window) - Math.floor(j / window))
+        const dx = Math.abs((i % window) - (j % window))
+        out[at++] = table[h * length + dy * window + dx]
+      }
+  return out
+}
+
+interface Shape {
+  batch: number
+  side: number
+}
+
+/** images (batch, size, size, 3), normalised and padded, to tokens (batch·(size/16)², outChannels). */
+export function encodeTinyVit(g: Graph, encoder: TinyVitEncoder, images: Tensor, batch: number, size: number): Tensor {
+  const { heads, windows } = encoder.architecture
+  let side = size
+  let x = images
+  encoder.stem.forEach((layer, i) => {
+    const y = conv3x3(g, x, { batch, height: side, width: side, stride: 2, ...layer })
+    side = Math.ceil(side / 2)
+    x = i === 0 ? activate(g, y, 'gelu') : y
+  })
+  encoder.stages.forEach((stage, s) => {
+    for (const block of stage.convolutions) x = mbConv(g, block, x, { batch, side })
+    for (const block of stage.blocks) x = tinyBlock(g, block, x, { batch, side, heads: heads[s], window: windows[s] })
+    if (stage.downsample) {
+      // the embedding is a sixteenth of the input: the last merge keeps the side
+      const stride = s === encoder.stages.length - 2 ? 1 : 2
+      x = patchMerging(g, stage.downsample, x, { batch, side, stride })
+      side = Math.ceil(side / stride)
+    }
+  })
+  return neck(g, encoder.neck, x, batch, side)
+}
+
+export function mbConv(g: Graph, block: InvertedBottleneck, x: Tensor, { batch, side }: Shape): Tensor {
+  const y = linear(g, x, block.conv1, { activation: 'gelu' })
+  const z = depthwiseConv3x3(g, y, { batch, height: side, width: side, stride: 1, ...block.conv2 })
+  return activate(g, linear(g, activate(g, z, 'gelu'), block.conv3, { residual: x }), 'gelu')
+}
+
+export function patchMerging(
+  g: Graph,
+  block: InvertedBottleneck,
+  x: Tensor,
+  { batch, side, stride }: Shape & { stride: 1 | 2 },
+): Tensor {
+  const y = linear(g, x, block.conv1, { activation: 'gelu' })
+  const z = depthwiseConv3x3(g, y, { batch, height: side, width: side, stride, ...block.conv2 })
+  return linear(g, activate(g, z, 'gelu'), block.conv3)
+}
+
+export function tinyBlock(
+  g: Graph,
+  block: Block,
+  x: Tensor,
+  { batch, side, heads, window }: Shape & { heads: number; window: number },
+): Tensor {
+  const map = windowMap(g.engine, { batch, height: side, width: side, window })
+  // padding comes before the norm here: a padded position is the norm of zeros, its shift
+  const padRow = map.pads ? ('beta' as const) : undefined
+  const y = layerNorm(g, x, block.norm.gamma, block.norm.beta, { eps: EPS, padRow })
+  const o = attention(g, linear(g, y, block.qkv), { heads, map, bias: block.bias })
+  const x1 = linear(g, o, block.proj, { residual: x })
+  const x2 = depthwiseConv3x3(g, x1, { batch, height: side, width: side, stride: 1, ...block.local })
+  const z = layerNorm(g, x2, block.mlpNorm.gamma, block.mlpNorm.beta, { eps: EPS })
+  return linear(g, linear(g, z, block.fc1, { activation: 'gelu' }), block.fc2, { residual: x2 })
+}
+
