@@ -26,7 +26,14 @@ const node = { ...common, platform: 'node', packages: 'external' }
 await Promise.all([
   // 'neutral' fails the build on any import that is not in the bundle: the engine runs in every host
   build({ ...common, platform: 'neutral', entryPoints: ['engine/index.ts'], outfile: 'dist/engine.js' }),
-  existsSync('src/cli.ts') && build({ ...node, entryPoints: ['src/cli.ts'], outfile: 'dist/cli.js' }),
+  // a chunk a command: a command loads its own packages and no others
+  build({
+    ...node,
+    entryPoints: ['src/cli.ts'],
+    outdir: 'dist',
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+  }),
   build({ ...node, entryPoints: files('bench', '.bench.ts'), outdir: 'dist/bench', outbase: 'bench' }),
   build({ ...node, entryPoints: files('test', '.test.ts'), outdir: 'dist/test', outbase: 'test' }),
 ])

@@ -1,9 +1,7 @@
 /** @file Obtains a WebGPU device in Node from Dawn's bindings. */
-import { create, globals } from 'webgpu'
 import { Engine } from '../../engine/device/engine'
 import { UserError } from '../errors'
-
-Object.assign(globalThis, globals)
+import { useSwiftShader } from './swiftshader'
 
 /**
  * Dawn's instances, held for ever: when the object that create() gives is garbage-collected the process crashes,
@@ -11,38 +9,96 @@ Object.assign(globalThis, globals)
  */
 const instances: GPU[] = []
 
-const WANTED_FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups']
+/** Features of which the engine has faster variants, asked for where the adapter has them. None is needed. */
+export const OPTIONAL_FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups']
+
+/** What every kernel's baseline text may use: the least an adapter must give. */
+export const FLOOR = {
+  maxStorageBuffersPerShaderStage: 8,
+  maxComputeInvocationsPerWorkgroup: 256,
+  maxComputeWorkgroupStorageSize: 16384,
+} as const
+
+/** The limits asked for, as large as the adapter has them. Textures and dynamic offsets are not used. */
+export const LIMITS = [
+  'maxStorageBufferBindingSize',
+  'maxBufferSize',
+  'maxUniformBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxComputeWorkgroupSizeZ',
+  'maxComputeWorkgroupsPerDimension',
+] as const satisfies readonly (keyof GPUSupportedLimits)[]
 
 export interface GpuOptions {
-  /** Dawn toggles, e.g. ['enable-dawn-features=allow_unsafe_apis']. */
+  /** Arguments of Dawn's create(), e.g. ['enable-dawn-features=allow_unsafe_apis']; WGSAM_TOGGLES adds to them. */
   toggles?: string[]
+  /** Part of the adapter's name; WGSAM_ADAPTER by default. */
+  adapter?: string
 }
 
-/** The first adapter Dawn offers, or null where there is none. */
+/**
+ * The first adapter that answers, or null where there is none: Dawn's own choice (a discrete GPU before an integrated
+ * one before a processor), else SwiftShader where `wgsam doctor --install` has put it in the cache folder.
+ * Throws a UserError where a name is asked for and no adapter has it, or where Dawn's library does not load.
+ */
 export async function findAdapter(options: GpuOptions = {}): Promise<GPUAdapter | null> {
-  const gpu = create(options.toggles ?? [])
-  instances.push(gpu)
-  return gpu.requestAdapter({ powerPreference: 'high-performance' })
-}
-
-/** A device with all the limits of its adapter and those optional features that the engine can use. */
-export async function openDevice(adapter: GPUAdapter): Promise<GPUDevice> {
-  const requiredLimits: Record<string, number> = {}
-  for (const name of Object.keys(Object.getPrototypeOf(adapter.limits)).concat(Object.keys(adapter.limits))) {
-    const value = (adapter.limits as unknown as Record<string, unknown>)[name]
-    if (typeof value === 'number') requiredLimits[name] = value
+  // not imported above: what needs no GPU (--help, doctor's advice) must work where Dawn's library does not load
+  const { create, globals } = await import('webgpu').catch((error: Error) => {
+    throw new UserError(`Dawn, which gives Node its WebGPU, does not load here: ${error.message}`)
+  })
+  Object.assign(globalThis, globals)
+  const toggles = [...(options.toggles ?? []), ...(process.env.WGSAM_TOGGLES?.split(/\s+/).filter(Boolean) ?? [])]
+  const name = options.adapter ?? process.env.WGSAM_ADAPTER
+  if (name) toggles.push(`adapter=${name}`)
+  const ask = async () => {
+    const gpu = create(toggles)
+    instances.push(gpu)
+    try {
+      return await gpu.requestAdapter({ powerPreference: 'high-performance' })
+    } catch (error) {
+      // Dawn's answer to a name that fits none
+      if (name) refusal = (error as Error).message
+      else throw error
+      return null
+    }
   }
-  const requiredFeatures = WANTED_FEATURES.filter((f) => adapter.features.has(f))
-  return adapter.requestDevice({ requiredFeatures, requiredLimits })
+  let refusal = ''
+  const adapter = (await ask()) ?? (useSwiftShader() ? await ask() : null)
+  if (!adapter && name) throw new UserError(`no WebGPU adapter with "${name}" in its name answers; ${refusal}`)
+  return adapter
 }
 
-/** The engine on this machine's adapter. Throws a UserError that says what to install where there is none. */
+/** The adapter's name as its driver gives it. */
+export function adapterName({ info }: GPUAdapter): string {
+  return (
+    info.description || info.device || [info.vendor, info.architecture].filter(Boolean).join(' ') || 'unnamed adapter'
+  )
+}
+
+/** Each limit of the adapter that is below the floor, as a sentence; empty for an adapter of use. */
+export function belowFloor(adapter: GPUAdapter): string[] {
+  return Object.entries(FLOOR)
+    .filter(([name, least]) => adapter.limits[name as keyof typeof FLOOR] < least)
+    .map(([name, least]) => `${name} is ${adapter.limits[name as keyof typeof FLOOR]}, wgsam needs ${least}`)
+}
+
+/** A device with the adapter's limits and those optional features that it has. Throws a UserError below the floor. */
+export async function openDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const missing = belowFloor(adapter)
+  if (missing.length) throw new UserError(`${adapterName(adapter)} is too small for wgsam: ${missing.join('; ')}`)
+  return adapter.requestDevice({
+    requiredFeatures: OPTIONAL_FEATURES.filter((f) => adapter.features.has(f)),
+    requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
+  })
+}
+
+/** The engine on this machine's adapter. Throws a UserError that says what to do where there is none. */
 export async function openEngine(options: GpuOptions = {}): Promise<Engine> {
   const adapter = await findAdapter(options)
-  if (!adapter)
-    throw new UserError(
-      'no WebGPU adapter answers on this machine: install your GPU vendor’s Vulkan driver, or a software adapter ' +
-        '(`wgsam doctor` says which packages)',
-    )
+  if (!adapter) throw new UserError('no WebGPU adapter answers on this machine; `wgsam doctor` says what to install')
   return new Engine(await openDevice(adapter))
 }

@@ -1,0 +1,138 @@
+/** @file `wgsam doctor`: whether this machine can run wgsam, on what, and what to install where it cannot. */
+import { adapterName, belowFloor, findAdapter, LIMITS, openDevice, OPTIONAL_FEATURES } from '../host/gpu'
+import { Engine } from '../../engine/device/engine'
+import { cacheFolder } from '../host/cache'
+import { amount } from '../host/progress'
+import { selfTest, type SelfTest } from '../host/selftest'
+import { installSwiftShader } from '../host/swiftshader'
+import { advice, inspectSystem, type System } from '../host/system'
+import { type Command, flag, text } from './command'
+
+interface Report {
+  usable: boolean
+  problems: string[]
+  advice: string[]
+  adapter: { name: string; vendor: string; architecture: string; device: string; api: string; software: boolean } | null
+  limits: Record<string, number>
+  /** The optional features, and whether the adapter has them. */
+  features: Record<string, boolean>
+  subgroupSizes: [number, number] | null
+  selfTest: SelfTest | null
+  cache: string
+  system: System
+}
+
+const API: Partial<Record<NodeJS.Platform, string>> = { darwin: 'Metal', win32: 'Direct3D 12', linux: 'Vulkan' }
+
+async function examine(name: string | undefined, install: boolean): Promise<Report> {
+  const system = await inspectSystem()
+  const report: Report = {
+    usable: false,
+    problems: [],
+    advice: [],
+    adapter: null,
+    limits: {},
+    features: {},
+    subgroupSizes: null,
+    selfTest: null,
+    cache: cacheFolder(),
+    system,
+  }
+  if (parseInt(process.versions.node) < 20)
+    report.problems.push(`Node ${process.versions.node} is too old: wgsam needs 20 or later`)
+  try {
+    let adapter = await findAdapter({ adapter: name })
+    if (!adapter && install) {
+      console.error('no adapter answers: fetching SwiftShader from the npm registry')
+      await installSwiftShader()
+      adapter = await findAdapter({ adapter: name })
+    }
+    if (adapter) await examineAdapter(adapter, report)
+    else report.problems.push('no WebGPU adapter answers')
+  } catch (error) {
+    report.problems.push((error as Error).message)
+  }
+  report.usable = report.problems.length === 0
+  if (!report.adapter && !name) report.advice = advice(system)
+  return report
+}
+
+async function examineAdapter(adapter: GPUAdapter, report: Report): Promise<void> {
+  const { info, limits } = adapter
+  report.adapter = {
+    name: adapterName(adapter),
+    vendor: info.vendor,
+    architecture: info.architecture,
+    device: info.device,
+    api: API[process.platform] ?? 'Vulkan',
+    software: info.isFallbackAdapter,
+  }
+  for (const limit of LIMITS) report.limits[limit] = limits[limit]
+  for (const feature of OPTIONAL_FEATURES) report.features[feature] = adapter.features.has(feature)
+  if (report.features.subgroups) report.subgroupSizes = [info.subgroupMinSize ?? 0, info.subgroupMaxSize ?? 0]
+  report.problems.push(...belowFloor(adapter))
+  if (report.problems.length) return
+  const engine = new Engine(await openDevice(adapter))
+  report.selfTest = await selfTest(engine)
+  engine.destroy()
+  if (!report.selfTest.ok)
+    report.problems.push(
+      `the self-test's results are wrong (relative error ${report.selfTest.error.toExponential(1)}): this driver cannot be relied on; update it`,
+    )
+}
+
+function print({ adapter, limits, features, subgroupSizes, selfTest, ...report }: Report): void {
+  const row = (name: string, value: string) => console.log(`${name.padEnd(20)} ${value}`)
+  if (adapter) {
+    row('adapter', `${adapter.name}${adapter.software ? ' (software: runs on the processor)' : ''}`)
+    row('interface', `WebGPU (Dawn) on ${adapter.api}`)
+    row('largest binding', amount(limits.maxStorageBufferBindingSize, 'bytes'))
+    row('largest buffer', amount(limits.maxBufferSize, 'bytes'))
+    row('storage buffers', `${limits.maxStorageBuffersPerShaderStage} a kernel`)
+    row(
+      'workgroup',
+      `${limits.maxComputeInvocationsPerWorkgroup} invocations, ${amount(limits.maxComputeWorkgroupStorageSize, 'bytes')}`,
+    )
+    for (const [name, present] of Object.entries(features)) {
+      const sizes = name === 'subgroups' && subgroupSizes ? `, size ${[...new Set(subgroupSizes)].join(' to ')}` : ''
+      row(name, present ? `yes, switched on${sizes}` : 'no (not needed)')
+    }
+  }
+  if (selfTest)
+    row(
+      'self-test',
+      `${selfTest.ok ? 'passed' : 'FAILED'}: a layer with LoRA, forward and backward, relative error ${selfTest.error.toExponential(1)}, ${Math.round(selfTest.milliseconds)} ms`,
+    )
+  row(
+    'system',
+    [report.system.os.name || report.system.platform, report.system.arch, `Node ${report.system.node}`].join(', '),
+  )
+  if (report.system.gpus.length) row('GPUs on the bus', report.system.gpus.join(', '))
+  row('cache folder', report.cache)
+  for (const problem of report.problems) console.log(`\nproblem: ${problem}`)
+  if (report.advice.length) console.log('\nwhat to do:')
+  for (const step of report.advice) console.log(`  - ${step}`)
+  console.log(report.usable ? '\nthis machine can run wgsam' : '\nthis machine cannot run wgsam yet')
+}
+
+export const command: Command = {
+  name: 'doctor',
+  summary: 'check this machine: adapter, driver, limits, a self-test, and what to install',
+  usage: '[options]',
+  options: {
+    adapter: { type: 'string', value: 'name', description: 'part of the name of the adapter to check' },
+    install: {
+      type: 'boolean',
+      description:
+        'where no adapter answers, fetch SwiftShader (a software adapter) into the cache folder; Linux on x86-64',
+    },
+    json: { type: 'boolean', description: 'print one JSON object' },
+  },
+  details: 'The exit code is 0 where wgsam can run and 1 where it cannot.',
+  async run(values) {
+    const report = await examine(text(values, 'adapter'), flag(values, 'install'))
+    if (flag(values, 'json')) console.log(JSON.stringify(report, null, 2))
+    else print(report)
+    return report.usable ? 0 : 1
+  },
+}

@@ -1,0 +1,6 @@
+/** @file The table of commands. Each is loaded only when it is asked for. */
+import type { Command } from './command'
+
+export const commands: Record<string, () => Promise<{ command: Command }>> = {
+  doctor: () => import('./doctor'),
+}

