@@ -1,4 +1,4 @@
-import type { Image } from './image'
+import { tooLarge, type Image } from './pixels'
 
 const compressions = ['', 'RLE8', 'RLE4', 'bit fields', 'JPEG', 'PNG']
 
@@ -53,9 +53,6 @@ export function readBmp(file: Uint8Array, maxPixels: number): Image {
   }
   return { width, height, channels, data, depth: 8 }
 }
-
-export const tooLarge = (width: number, height: number, maxPixels: number): string =>
-  `${width}x${height} pixels are more than the ${Math.round(maxPixels / 1e6)} million that are read at once: cut the image into tiles`
 
 function readPalette(view: DataView, headerSize: number, old: boolean, pixelsAt: number): [number, number, number][] {
   const at = 14 + headerSize

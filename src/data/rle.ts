@@ -1,0 +1,90 @@
+/** A mask in COCO's run-length form: runs of 0 and 1 by turns, down the columns (Fortran order), the first of 0. */
+export interface Rle {
+  /** [height, width] */
+  size: [number, number]
+  /** run lengths, or the same as COCO's compressed string */
+  counts: number[] | string
+}
+
+/** Encodes the places of a (height, width) picture whose value is `id`, compressed; `box` says where to look. */
+export function encodeRle(
+  data: ArrayLike<number>,
+  width: number,
+  height: number,
+  id = 1,
+  box: { x0: number; y0: number; x1: number; y1: number } = { x0: 0, y0: 0, x1: width - 1, y1: height - 1 },
+): { size: [number, number]; counts: string } {
+  const counts: number[] = []
+  let end = 0
+  for (let x = box.x0; x <= box.x1; x++)
+    for (let y = box.y0; y <= box.y1; y++) {
+      if (data[y * width + x] !== id) continue
+      const at = x * height + y
+      if (at === end && counts.length) counts[counts.length - 1]++
+      else counts.push(at - end, 1)
+      end = at + 1
+    }
+  if (end < width * height) counts.push(width * height - end)
+  return { size: [height, width], counts: compressCounts(counts) }
+}
+
+/** Run lengths as text: from the fourth on the difference to the last but one, 5 bits a character, low bits first. */
+export function compressCounts(counts: readonly number[]): string {
+  let text = ''
+  counts.forEach((count, i) => {
+    let value = i > 2 ? count - counts[i - 2] : count
+    for (;;) {
+      const bits = value & 31
+      value >>= 5
+      const done = bits & 16 ? value === -1 : value === 0
+      text += String.fromCharCode(48 + (done ? bits : bits | 32))
+      if (done) break
+    }
+  })
+  return text
+}
+
+/** The run lengths of a compressed string. @throws Error where it is damaged */
+export function decompressCounts(text: string): number[] {
+  const counts: number[] = []
+  for (let at = 0; at < text.length;) {
+    let value = 0
+    for (let shift = 0; ; shift += 5) {
+      const bits = text.charCodeAt(at++) - 48
+      if (!(bits >= 0 && bits < 64) || shift > 30) throw new Error('the compressed run lengths are damaged')
+      value += (bits & 31) * 2 ** shift
+      if (bits & 32) continue
+      if (bits & 16) value -= 2 ** (shift + 5)
+      break
+    }
+    counts.push(counts.length > 2 ? value + counts[counts.length - 2] : value)
+  }
+  return counts
+}
+
+/**
+ * Calls `span` with each run of ones: its first place in Fortran order and its length.
+ * @throws Error where the runs do not fill the size exactly
+ */
+export function eachRun(rle: Rle, span: (start: number, length: number) => void): void {
+  const counts = typeof rle.counts === 'string' ? decompressCounts(rle.counts) : rle.counts
+  const pixels = rle.size[0] * rle.size[1]
+  let at = 0
+  counts.forEach((count, i) => {
+    if (!Number.isInteger(count) || count < 0) throw new Error(`the run length ${count} is not a whole number from 0`)
+    if (at + count > pixels) throw new Error(`the run lengths are more than the ${pixels} pixels of the image`)
+    if (i & 1 && count) span(at, count)
+    at += count
+  })
+  if (at !== pixels) throw new Error(`the run lengths sum to ${at}, not to the ${pixels} pixels of the image`)
+}
+
+/** Decodes to a (height, width) mask of 0 and 1. */
+export function decodeRle(rle: Rle): Uint8Array {
+  const [height, width] = rle.size
+  const mask = new Uint8Array(width * height)
+  eachRun(rle, (start, length) => {
+    for (let i = start; i < start + length; i++) mask[(i % height) * width + Math.floor(i / height)] = 1
+  })
+  return mask
+}
