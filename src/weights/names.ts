@@ -1,0 +1,81 @@
+/**
+ * @file Names of tensors. Inside wgsam they are always the public reference's (`image_encoder.blocks.0.attn.qkv.weight`;
+ * for TinyViT MobileSAM's); transformers' names are turned into these on reading.
+ */
+
+/** Pieces of a path: [the reference's, transformers'], within the part of the model that the key names. */
+const pieces: Record<string, [string, string][]> = {
+  image_encoder: [
+    ['blocks.', 'layers.'],
+    ['patch_embed.proj.', 'patch_embed.projection.'],
+    ['.norm1.', '.layer_norm1.'],
+    ['.norm2.', '.layer_norm2.'],
+    ['neck.0.', 'neck.conv1.'],
+    ['neck.1.', 'neck.layer_norm1.'],
+    ['neck.2.', 'neck.conv2.'],
+    ['neck.3.', 'neck.layer_norm2.'],
+  ],
+  prompt_encoder: [
+    ['mask_downscaling.0.', 'mask_embed.conv1.'],
+    ['mask_downscaling.1.', 'mask_embed.layer_norm1.'],
+    ['mask_downscaling.3.', 'mask_embed.conv2.'],
+    ['mask_downscaling.4.', 'mask_embed.layer_norm2.'],
+    ['mask_downscaling.6.', 'mask_embed.conv3.'],
+    ['point_embeddings.', 'point_embed.'],
+    ['pe_layer.positional_encoding_gaussian_matrix', 'shared_embedding.positional_embedding'],
+  ],
+  mask_decoder: [
+    ['.norm1.', '.layer_norm1.'],
+    ['.norm2.', '.layer_norm2.'],
+    ['.norm3.', '.layer_norm3.'],
+    ['.norm4.', '.layer_norm4.'],
+    ['.norm_final_attn.', '.layer_norm_final_attn.'],
+    ['output_upscaling.0.', 'upscale_conv1.'],
+    ['output_upscaling.1.', 'upscale_layer_norm.'],
+    ['output_upscaling.3.', 'upscale_conv2.'],
+  ],
+}
+
+const GAUSSIAN = 'prompt_encoder.pe_layer.positional_encoding_gaussian_matrix'
+const SHARED = 'shared_image_embedding.positional_embedding'
+/** Three layers: proj_in, layers.0, proj_out. */
+const mlps = /^(mask_decoder\.(?:output_hypernetworks_mlps\.\d+|iou_prediction_head)\.)(layers\.\d+|proj_in|proj_out)\./
+
+/** transformers' name of a tensor as the public reference has it; any other name is left as it is. */
+export function fromTransformers(name: string): string {
+  if (name === SHARED) return GAUSSIAN
+  const inner = { proj_in: 'layers.0', 'layers.0': 'layers.1', proj_out: 'layers.2' } as Record<string, string>
+  const own = name
+    .replace(/^vision_encoder\./, 'image_encoder.')
+    .replace(mlps, (_, path, layer) => `${path}${inner[layer] ?? layer}.`)
+  return replacePieces(own, 1, 0)
+}
+
+/** transformers' names of a tensor: two for the positional matrix, which its files hold twice. */
+export function toTransformers(name: string): string[] {
+  if (name === GAUSSIAN) return [SHARED, replacePieces(name, 0, 1)]
+  const inner = { 'layers.0': 'proj_in', 'layers.1': 'layers.0', 'layers.2': 'proj_out' } as Record<string, string>
+  const own = name.replace(mlps, (_, path, layer) => `${path}${inner[layer] ?? layer}.`)
+  return [replacePieces(own, 0, 1).replace(/^image_encoder\./, 'vision_encoder.')]
+}
+
+function replacePieces(name: string, from: 0 | 1, to: 0 | 1): string {
+  let out = name
+  for (const piece of pieces[name.split('.', 1)[0]] ?? []) out = out.replace(piece[from], piece[to])
+  return out
+}
+
+/** True where the names are transformers'. */
+export const isTransformers = (names: Iterable<string>): boolean =>
+  [...names].some((name) => name.startsWith('vision_encoder.') || name === SHARED)
+
+/** What wrappers of the model (data parallel, a training script's module) put before every name. */
+export function commonPrefix(names: Iterable<string>): string {
+  const all = [...names]
+  let prefix = ''
+  for (;;) {
+    const next = ['module.', 'model.', 'sam.'].find((p) => all.length > 0 && all.every((n) => n.startsWith(prefix + p)))
+    if (!next) return prefix
+    prefix += next
+  }
+}

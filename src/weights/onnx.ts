@@ -1,0 +1,104 @@
+/** @file The constant tensors of an ONNX file and the nodes that use them: enough of its protobuf for that. */
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
+import { UserError } from '../errors'
+import { decode } from './dtypes'
+import { elements, isShape, openFile, readAt } from './tensor-file'
+
+const MAX_SIZE = 2 ** 30
+const FLOAT = 1
+
+export interface OnnxNode {
+  name: string
+  op: string
+  inputs: string[]
+  /** The value of a Constant node. */
+  value?: OnnxTensor
+}
+
+export interface OnnxTensor {
+  name: string
+  shape: number[]
+  /** Undefined where the elements are not f32 in raw bytes. */
+  data?: () => Float32Array
+}
+
+export interface OnnxGraph {
+  initialisers: Map<string, OnnxTensor>
+  nodes: OnnxNode[]
+}
+
+/** Reads a file's graph. The tensors are views of its bytes, which are held as long as the graph is. */
+export async function readOnnx(path: string): Promise<OnnxGraph> {
+  const { file, size } = await openFile(path)
+  try {
+    if (size > MAX_SIZE) throw new UserError(`${path}: ${size} bytes are more than is read of an ONNX file`)
+    return parse(await readAt(file, path, 0, size, 'the model'), path)
+  } finally {
+    await file.close()
+  }
+}
+
+function parse(bytes: Uint8Array, path: string): OnnxGraph {
+  const graph: OnnxGraph = { initialisers: new Map(), nodes: [] }
+  try {
+    fields(bytes, {
+      7: (r) =>
+        fields(r.bytes(), {
+          1: (r) => void graph.nodes.push(node(r.bytes())),
+          5: (r) => {
+            const t = tensor(r.bytes())
+            graph.initialisers.set(t.name, t)
+          },
+        }),
+    })
+  } catch (error) {
+    throw new UserError(`${path}: damaged or truncated ONNX file: ${(error as Error).message}`)
+  }
+  if (!graph.nodes.length) throw new UserError(`${path}: not an ONNX model (it has no graph)`)
+  return graph
+}
+
+type Handlers = Record<number, (reader: BinaryReader, wire: WireType) => void>
+
+/** Goes through the fields of a message; those without a handler are skipped. */
+function fields(bytes: Uint8Array, handlers: Handlers): void {
+  const reader = new BinaryReader(bytes)
+  while (reader.pos < reader.len) {
+    const [number, wire] = reader.tag()
+    if (handlers[number]) handlers[number](reader, wire)
+    else reader.skip(wire, number)
+  }
+}
+
+function node(bytes: Uint8Array): OnnxNode {
+  const out: OnnxNode = { name: '', op: '', inputs: [] }
+  fields(bytes, {
+    1: (r) => void out.inputs.push(r.string()),
+    3: (r) => void (out.name = r.string()),
+    4: (r) => void (out.op = r.string()),
+    5: (r) => fields(r.bytes(), { 5: (r) => void (out.value = tensor(r.bytes())) }),
+  })
+  return out
+}
+
+function tensor(bytes: Uint8Array): OnnxTensor {
+  const shape: number[] = []
+  let [name, type] = ['', 0]
+  let raw: Uint8Array | undefined
+  fields(bytes, {
+    1: (r, wire) => {
+      const end = wire === WireType.LengthDelimited ? r.uint32() + r.pos : r.pos
+      do shape.push(Number(r.int64()))
+      while (r.pos < end)
+    },
+    2: (r) => void (type = r.int32()),
+    8: (r) => void (name = r.string()),
+    9: (r) => void (raw = r.bytes()),
+  })
+  if (!isShape(shape)) throw new Error(`tensor ${name} has the shape ${shape}`)
+  if (type !== FLOAT || !raw) return { name, shape }
+  const data = raw
+  if (data.length !== 4 * elements(shape)) throw new Error(`tensor ${name}: ${data.length} bytes do not fill ${shape}`)
+  // a copy: what is read belongs to the reader
+  return { name, shape, data: () => decode(data.slice(), 'F32') as Float32Array }
+}

@@ -1,0 +1,281 @@
+/**
+ * @file A reader of Python pickles that builds data and calls nothing but what the caller allows.
+ *
+ * A pickle is a program for a stack machine; its danger is that it may name any function of any module and call it.
+ * Here a name is looked up in the caller's list alone, and one that is not there ends the reading with an error.
+ */
+import { UserError } from '../errors'
+
+export type Callable = (...args: unknown[]) => unknown
+
+export interface PickleOptions {
+  /** By `module.name`: what the pickle may call. */
+  allowed: ReadonlyMap<string, Callable>
+  /** Gives the object that a persistent id stands for. */
+  persistent(id: unknown): unknown
+  /** Names the file in errors. */
+  path: string
+}
+
+/** The value of a pickle: dictionaries as Map, tuples and lists as arrays, integers as number where exact. */
+export function readPickle(bytes: Uint8Array, options: PickleOptions): unknown {
+  return new Unpickler(bytes, options).run()
+}
+
+const MARK = Symbol('mark')
+
+/** A function or class that the pickle named and the caller allows. */
+export class Global {
+  constructor(
+    readonly name: string,
+    readonly call: Callable,
+  ) {}
+}
+
+class Unpickler {
+  private at = 0
+  private readonly view: DataView
+  private readonly stack: unknown[] = []
+  private readonly memo = new Map<number, unknown>()
+
+  constructor(
+    private readonly bytes: Uint8Array,
+    private readonly options: PickleOptions,
+  ) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  run(): unknown {
+    for (;;) {
+      const opcode = String.fromCharCode(this.byte())
+      if (opcode === '.') return this.pop()
+      const step = steps[opcode]
+      if (!step) throw this.error(`unknown opcode ${JSON.stringify(opcode)}`)
+      step(this)
+    }
+  }
+
+  error(what: string): UserError {
+    return new UserError(`${this.options.path}: damaged pickle at byte ${this.at}: ${what}`)
+  }
+
+  push(value: unknown): void {
+    this.stack.push(value)
+  }
+
+  pop(): unknown {
+    if (!this.stack.length) throw this.error('nothing on the stack')
+    const value = this.stack.pop()
+    if (value === MARK) throw this.error('a mark where a value belongs')
+    return value
+  }
+
+  top(): unknown {
+    const value = this.pop()
+    this.push(value)
+    return value
+  }
+
+  mark(): void {
+    this.stack.push(MARK)
+  }
+
+  /** Values since the last mark, which goes too. */
+  popToMark(): unknown[] {
+    const start = this.stack.lastIndexOf(MARK)
+    if (start < 0) throw this.error('no mark on the stack')
+    return this.stack.splice(start).slice(1)
+  }
+
+  store(slot = this.memo.size): void {
+    this.memo.set(slot, this.top())
+  }
+
+  recall(slot: number): void {
+    if (!this.memo.has(slot)) throw this.error(`memo ${slot} was never stored`)
+    this.push(this.memo.get(slot))
+  }
+
+  private take(length: number): number {
+    const start = this.at
+    if (length > this.bytes.length - start) throw this.error('it ends too early')
+    this.at += length
+    return start
+  }
+
+  byte = () => this.view.getUint8(this.take(1))
+  u16 = () => this.view.getUint16(this.take(2), true)
+  i32 = () => this.view.getInt32(this.take(4), true)
+  u32 = () => this.view.getUint32(this.take(4), true)
+  f64 = () => this.view.getFloat64(this.take(8))
+
+  u64(): number {
+    const value = this.view.getBigUint64(this.take(8), true)
+    if (value > BigInt(this.bytes.length)) throw this.error('it ends too early')
+    return Number(value)
+  }
+
+  data(length: number): Uint8Array {
+    const start = this.take(length)
+    return this.bytes.subarray(start, start + length)
+  }
+
+  text(length: number): string {
+    return new TextDecoder().decode(this.data(length))
+  }
+
+  line(): string {
+    const end = this.bytes.indexOf(10, this.at)
+    if (end < 0) throw this.error('it ends too early')
+    return this.text(end + 1 - this.at).slice(0, -1)
+  }
+
+  /** Two's complement, little-endian. */
+  long(length: number): number | bigint {
+    let value = 0n
+    const data = this.data(length)
+    if (length > 16) throw this.error('an integer of more than 128 bits')
+    for (let i = length - 1; i >= 0; i--) value = (value << 8n) | BigInt(data[i])
+    value = length ? BigInt.asIntN(8 * length, value) : 0n
+    const short = Number(value)
+    return Number.isSafeInteger(short) ? short : value
+  }
+
+  global(module: unknown, name: unknown): Global {
+    const full = `${module}.${name}`
+    const call = this.options.allowed.get(full)
+    if (call) return new Global(full, call)
+    throw new UserError(
+      `${this.options.path}: refused: it asks for ${full}, which may run code on being opened. ` +
+        `A file of weights needs only tensors and dictionaries: save model.state_dict() alone.`,
+    )
+  }
+
+  reduce(): void {
+    const args = this.pop()
+    const target = this.pop()
+    if (!(target instanceof Global) || !Array.isArray(args)) throw this.error('a call of what is not a function')
+    this.push(target.call(...args))
+  }
+
+  /** A state given to an object: of a dictionary it is attributes, which nothing here needs. */
+  build(): void {
+    this.pop()
+    if (!(this.top() instanceof Map)) throw this.error('a state for what is not a dictionary')
+  }
+
+  setItems(items: unknown[]): void {
+    const target = this.top()
+    if (!(target instanceof Map) || items.length % 2) throw this.error('items for what is not a dictionary')
+    for (let i = 0; i < items.length; i += 2) target.set(items[i], items[i + 1])
+  }
+
+  append(items: unknown[]): void {
+    const target = this.top()
+    if (target instanceof Set) for (const item of items) target.add(item)
+    else if (Array.isArray(target)) for (const item of items) target.push(item)
+    else throw this.error('elements for what is not a list')
+  }
+
+  persistent(id: unknown): void {
+    this.push(this.options.persistent(id))
+  }
+}
+
+const tuple = (length: number) => (u: Unpickler) => {
+  const items = Array.from({ length }, () => u.pop())
+  u.push(items.reverse())
+}
+
+const steps: Record<string, (u: Unpickler) => void> = {
+  __proto__: null as never,
+  '\x80': (u) => void u.byte(),
+  '\x95': (u) => void u.u64(),
+  '(': (u) => u.mark(),
+  '0': (u) => void u.pop(),
+  '1': (u) => void u.popToMark(),
+  '2': (u) => u.push(u.top()),
+  N: (u) => u.push(null),
+  '\x88': (u) => u.push(true),
+  '\x89': (u) => u.push(false),
+  I: (u) => {
+    const line = u.line()
+    u.push(line === '00' ? false : line === '01' ? true : Number(line))
+  },
+  J: (u) => u.push(u.i32()),
+  K: (u) => u.push(u.byte()),
+  M: (u) => u.push(u.u16()),
+  L: (u) => u.push(Number(u.line().replace('L', ''))),
+  '\x8a': (u) => u.push(u.long(u.byte())),
+  '\x8b': (u) => u.push(u.long(u.u32())),
+  F: (u) => u.push(Number(u.line())),
+  G: (u) => u.push(u.f64()),
+  V: (u) => u.push(u.line()),
+  X: (u) => u.push(u.text(u.u32())),
+  '\x8c': (u) => u.push(u.text(u.byte())),
+  '\x8d': (u) => u.push(u.text(u.u64())),
+  S: (u) => u.push(u.line().slice(1, -1)),
+  T: (u) => u.push(u.text(u.u32())),
+  U: (u) => u.push(u.text(u.byte())),
+  B: (u) => u.push(u.data(u.u32())),
+  C: (u) => u.push(u.data(u.byte())),
+  '\x8e': (u) => u.push(u.data(u.u64())),
+  ']': (u) => u.push([]),
+  a: (u) => {
+    const item = u.pop()
+    u.append([item])
+  },
+  e: (u) => u.append(u.popToMark()),
+  l: (u) => u.push(u.popToMark()),
+  ')': (u) => u.push([]),
+  t: (u) => u.push(u.popToMark()),
+  '\x85': tuple(1),
+  '\x86': tuple(2),
+  '\x87': tuple(3),
+  '}': (u) => u.push(new Map()),
+  d: (u) => {
+    const items = u.popToMark()
+    u.push(new Map())
+    u.setItems(items)
+  },
+  s: (u) => {
+    const value = u.pop()
+    const key = u.pop()
+    u.setItems([key, value])
+  },
+  u: (u) => u.setItems(u.popToMark()),
+  '\x8f': (u) => u.push(new Set()),
+  '\x90': (u) => u.append(u.popToMark()),
+  '\x91': (u) => u.push(new Set(u.popToMark())),
+  g: (u) => u.recall(Number(u.line())),
+  h: (u) => u.recall(u.byte()),
+  j: (u) => u.recall(u.u32()),
+  p: (u) => u.store(Number(u.line())),
+  q: (u) => u.store(u.byte()),
+  r: (u) => u.store(u.u32()),
+  '\x94': (u) => u.store(),
+  c: (u) => {
+    const module = u.line()
+    u.push(u.global(module, u.line()))
+  },
+  '\x93': (u) => {
+    const name = u.pop()
+    u.push(u.global(u.pop(), name))
+  },
+  i: (u) => {
+    const module = u.line()
+    const target = u.global(module, u.line())
+    u.push(target.call(...u.popToMark()))
+  },
+  o: (u) => {
+    const [target, ...args] = u.popToMark()
+    u.push(target)
+    u.push(args)
+    u.reduce()
+  },
+  R: (u) => u.reduce(),
+  '\x81': (u) => u.reduce(),
+  b: (u) => u.build(),
+  P: (u) => u.persistent(u.line()),
+  Q: (u) => u.persistent(u.pop()),
+}

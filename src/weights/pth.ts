@@ -1,0 +1,173 @@
+/** @file PyTorch's checkpoints: a zip of one pickle, which describes the tensors, and one member for each storage. */
+import { UserError } from '../errors'
+import { type Dtype, byteSizes, decode, toFloat32 } from './dtypes'
+import { type Callable, Global, readPickle } from './pickle'
+import { type TensorEntry, type TensorFile, elements, isShape, shapeText } from './tensor-file'
+import { type Zip, openZip } from './zip'
+
+const MAX_PICKLE = 2 ** 28
+
+const storageTypes: Record<string, Dtype> = {
+  'torch.DoubleStorage': 'F64',
+  'torch.FloatStorage': 'F32',
+  'torch.HalfStorage': 'F16',
+  'torch.BFloat16Storage': 'BF16',
+  'torch.LongStorage': 'I64',
+  'torch.IntStorage': 'I32',
+  'torch.ShortStorage': 'I16',
+  'torch.CharStorage': 'I8',
+  'torch.ByteStorage': 'U8',
+  'torch.BoolStorage': 'BOOL',
+}
+
+class Storage {
+  constructor(
+    readonly key: string,
+    readonly dtype: Dtype,
+    readonly length: number,
+  ) {}
+}
+
+class StoredTensor {
+  constructor(
+    readonly storage: Storage,
+    readonly offset: number,
+    readonly shape: number[],
+    readonly strides: number[],
+  ) {}
+}
+
+/** Keys under which training scripts put the state dict in their checkpoints. */
+const wrappers = ['state_dict', 'model_state_dict', 'model', 'net', 'module', 'sam', 'params']
+
+/** Opens a .pth file. Only the pickle is read; every tensor's place is checked. */
+export async function openPth(path: string): Promise<TensorFile> {
+  const zip = await openZip(path)
+  try {
+    const pickle = [...zip.names()].filter((name) => /^([^/]+\/)?data\.pkl$/.test(name))
+    if (pickle.length !== 1) throw new UserError(`${path}: a zip file, but not one that torch.save wrote (no data.pkl)`)
+    const root = pickle[0].slice(0, -'data.pkl'.length)
+    if (zip.size(`${root}byteorder`) !== undefined) {
+      const order = new TextDecoder().decode(await zip.read(`${root}byteorder`)).trim()
+      if (order !== 'little')
+        throw new UserError(`${path}: byte order ${order} is not read: save it on a little-endian machine`)
+    }
+    if (zip.size(pickle[0])! > MAX_PICKLE)
+      throw new UserError(`${path}: its pickle of ${zip.size(pickle[0])} bytes is too large`)
+    const value = readPickle(await zip.read(pickle[0]), { path, allowed: allowed(path), persistent: storage(path) })
+    const tensors = new Map<string, TensorEntry>()
+    for (const [name, tensor] of stateDict(path, value))
+      tensors.set(name, entry(path, zip, `${root}data/`, name, tensor))
+    return { tensors, metadata: {}, close: () => zip.close() }
+  } catch (error) {
+    await zip.close()
+    throw error
+  }
+}
+
+function allowed(path: string): Map<string, Callable> {
+  const damaged = (what: string) => new UserError(`${path}: damaged: ${what}`)
+  const list = new Map<string, Callable>([
+    [
+      'collections.OrderedDict',
+      (items = []) => {
+        if (Array.isArray(items) && items.every(Array.isArray)) return new Map(items as [unknown, unknown][])
+        throw damaged('a dictionary that is not made of pairs')
+      },
+    ],
+    ['torch.Size', (sizes) => sizes],
+    ['torch._utils._rebuild_parameter', (data) => data],
+    [
+      'torch._utils._rebuild_tensor_v2',
+      (from, offset, shape, strides) => {
+        if (!(from instanceof Storage) || !isLength(offset) || !isShape(shape) || !isStrides(strides, shape))
+          throw damaged('a tensor that is not described as torch describes one')
+        return new StoredTensor(from, offset, shape, strides)
+      },
+    ],
+  ])
+  for (const name of Object.keys(storageTypes))
+    list.set(name, () => {
+      throw damaged(`a call of ${name}`)
+    })
+  return list
+}
+
+const isLength = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0
+
+const isStrides = (strides: unknown, shape: number[]): strides is number[] =>
+  Array.isArray(strides) && strides.length === shape.length && strides.every(isLength)
+
+/** The persistent id of a storage: ('storage', type, key, device, elements). */
+const storage = (path: string) => (id: unknown) => {
+  const [kind, type, key, , length] = Array.isArray(id) ? id : []
+  if (kind !== 'storage' || !(type instanceof Global) || !storageTypes[type.name] || !isLength(length))
+    throw new UserError(`${path}: damaged: a storage that is not described as torch describes one`)
+  return new Storage(String(key), storageTypes[type.name], length)
+}
+
+/** The tensors of a state dict, which may lie inside a training script's checkpoint. */
+function stateDict(path: string, value: unknown): Map<string, StoredTensor> {
+  const own = tensorsOf(value)
+  if (own.size) return own
+  for (const key of value instanceof Map ? wrappers : []) {
+    const inner = tensorsOf((value as Map<unknown, unknown>).get(key))
+    if (inner.size) return inner
+  }
+  throw new UserError(`${path}: it holds no tensors by name, neither itself nor under ${wrappers.join(', ')}`)
+}
+
+function tensorsOf(value: unknown): Map<string, StoredTensor> {
+  const out = new Map<string, StoredTensor>()
+  if (value instanceof Map)
+    for (const [name, tensor] of value)
+      if (tensor instanceof StoredTensor && typeof name === 'string') out.set(name, tensor)
+  return out
+}
+
+function entry(path: string, zip: Zip, folder: string, name: string, tensor: StoredTensor): TensorEntry {
+  const { storage, offset, shape, strides } = tensor
+  const member = folder + storage.key
+  const size = byteSizes[storage.dtype]
+  const stored = zip.size(member)
+  if (stored === undefined) throw new UserError(`${path}: tensor ${name}: its data (${member}) is missing`)
+  if (stored !== storage.length * size)
+    throw new UserError(`${path}: tensor ${name}: its data has ${stored} bytes in place of ${storage.length * size}`)
+  const empty = elements(shape) === 0
+  const last = shape.reduce((sum, n, i) => sum + (n - 1) * strides[i], offset)
+  if (!empty && last >= storage.length)
+    throw new UserError(
+      `${path}: tensor ${name}: ${shapeText(shape)} reaches beyond its data of ${storage.length} elements`,
+    )
+  const read = async () => {
+    if (empty) return new Float32Array(0)
+    const bytes = await zip.read(member, offset * size, (last + 1) * size)
+    return gather(toFloat32(decode(bytes, storage.dtype)), shape, strides)
+  }
+  return { name, shape, dtype: storage.dtype, read }
+}
+
+/** Elements in row-major order of a view with strides. */
+function gather(data: Float32Array, shape: number[], strides: number[]): Float32Array {
+  let step = 1
+  const contiguous = shape.every((_, i) => {
+    const at = shape.length - 1 - i
+    const expected = step
+    step *= shape[at]
+    return shape[at] === 1 || strides[at] === expected
+  })
+  if (contiguous) return data
+  const out = new Float32Array(elements(shape))
+  const index = shape.map(() => 0)
+  let from = 0
+  for (let i = 0; i < out.length; i++) {
+    out[i] = data[from]
+    for (let d = shape.length - 1; d >= 0; d--) {
+      from += strides[d]
+      if (++index[d] < shape[d]) break
+      from -= shape[d] * strides[d]
+      index[d] = 0
+    }
+  }
+  return out
+}

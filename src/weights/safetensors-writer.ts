@@ -1,0 +1,74 @@
+/** @file Writes safetensors, tensor by tensor. */
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { UserError } from '../errors'
+import { type NumberArray, byteSizes, dtypeOf } from './dtypes'
+import { elements, isShape, shapeText } from './tensor-file'
+
+export interface TensorToWrite {
+  name: string
+  shape: number[]
+  /** A function is called when its turn comes, gives f32, and is held no longer than it takes to write it. */
+  data: NumberArray | (() => Promise<Float32Array>)
+}
+
+/** Writes beside the place and renames; on any failure the old file, if there is one, is left as it was. */
+export async function writeSafetensors(
+  path: string,
+  entries: readonly TensorToWrite[],
+  metadata: Record<string, string> = {},
+): Promise<void> {
+  const { header, sorted } = layout(path, entries, metadata)
+  await mkdir(dirname(path), { recursive: true })
+  const beside = `${path}.${process.pid}.part`
+  try {
+    const file = await open(beside, 'w')
+    try {
+      await file.writeFile(header)
+      for (const entry of sorted) {
+        const data = typeof entry.data === 'function' ? await entry.data() : entry.data
+        checkLength(path, entry, data)
+        await file.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+      }
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(beside, path)
+  } catch (error) {
+    await rm(beside, { force: true })
+    throw error
+  }
+}
+
+const dtype = (entry: TensorToWrite) => (typeof entry.data === 'function' ? 'F32' : dtypeOf(entry.data))
+
+/** The header, and the entries in the order of their bytes: wider elements first, so that each is aligned to its own. */
+function layout(path: string, entries: readonly TensorToWrite[], metadata: Record<string, string>) {
+  const sorted = [...entries].sort((a, b) => byteSizes[dtype(b)] - byteSizes[dtype(a)])
+  // no prototype: a tensor may have any name
+  const fields: Record<string, unknown> = Object.create(null)
+  if (Object.keys(metadata).length) fields.__metadata__ = metadata
+  let at = 0
+  for (const entry of sorted) {
+    const { name, shape, data } = entry
+    if (name in fields || name === '__metadata__') throw new UserError(`${path}: tensor ${name} is there twice`)
+    if (!isShape(shape))
+      throw new UserError(`${path}: tensor ${name}: shape ${JSON.stringify(shape)} cannot be written`)
+    if (typeof data !== 'function') checkLength(path, entry, data)
+    const end = at + elements(shape) * byteSizes[dtype(entry)]
+    fields[name] = { dtype: dtype(entry), shape, data_offsets: [at, end] }
+    at = end
+  }
+  const json = Buffer.from(JSON.stringify(fields))
+  const padded = Math.ceil(json.length / 8) * 8
+  const header = Buffer.alloc(8 + padded, ' ')
+  header.writeBigUInt64LE(BigInt(padded))
+  json.copy(header, 8)
+  return { header, sorted }
+}
+
+function checkLength(path: string, { name, shape }: TensorToWrite, data: NumberArray): void {
+  if (data.length !== elements(shape))
+    throw new UserError(`${path}: tensor ${name}: ${data.length} elements do not fill ${shapeText(shape)}`)
+}

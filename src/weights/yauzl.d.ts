@@ -1,0 +1,16 @@
+/** The part of yauzl that is used here: it brings no types of its own. */
+declare module 'yauzl' {
+  export interface Entry {
+    fileName: string
+    compressionMethod: number
+    compressedSize: number
+    uncompressedSize: number
+    crc32: number
+  }
+  export interface ZipFile {
+    eachEntry(): AsyncIterable<Entry>
+    readLocalFileHeaderPromise(entry: Entry, options: { minimal: true }): Promise<{ fileDataStart: number }>
+    close(): void
+  }
+  export function openPromise(path: string, options: { lazyEntries: boolean; autoClose: boolean }): Promise<ZipFile>
+}
