@@ -1,5 +1,15 @@
-// C = act(alpha A B + LoRA + bias) + residual (+ C), strided and batched. Plain text to start from: one lane an 8x8 tile.
-
+// General matrix product c = act(alpha * a b + ext + bias) + residual (+ old c), row-major f32, any sizes and strides.
+//   gemm_nt: a (m, k), b (n, k)    gemm_nn: a (m, k), b (k, n)    gemm_tn: a (k, m), b (k, n)        2 m n k FLOPs
+// ext, the LoRA extension, runs over t (m, ldt) and tb, for each e: x, y, z, w = ext[e] and r < rank
+//   gemm_nt, columns x <= col < y: ext_scale * t[row, z + r] * tb[w + (col - x) * rank + r]
+//   gemm_nn, all columns:          ext_scale * t[row, z + r] * tb[w + r * n + col]
+// pre and residual_values are laid out as c; pre keeps the value before the activation. Unused bindings may be any buffer.
+// Dispatch: x = ceil(n / 64), y = ceil(m / 64), z = batch * heads.
+//
+// Each of the 8 x 8 invocations owns 8 x 8 outputs in registers: rows together, columns 8 apart, so that neighbours in a
+// row of b read neighbours. There is no workgroup memory on purpose: on a software adapter a barrier turns every local
+// into memory and halves the speed; on a GPU the cache serves the repeated rows. The write-back is a rolled loop over
+// rotating registers: unrolled it would take most of the compile time.
 struct Params {
   m: u32, n: u32, k: u32, heads: u32,
   lda: u32, ldb: u32, ldc: u32, ldt: u32,
@@ -23,78 +33,154 @@ struct Params {
 @group(0) @binding(7) var<storage, read> t: array<f32>;
 @group(0) @binding(8) var<storage, read> tb: array<f32>;
 
-fn erf(x: f32) -> f32 {
-  let s = 1.0 / (1.0 + 0.3275911 * abs(x));
-  let p = s * (0.254829592 + s * (-0.284496736 + s * (1.421413741 + s * (-1.453152027 + s * 1.061405429))));
-  return sign(x) * (1.0 - p * exp(-x * x));
+// Exact GELU: erf by Abramowitz and Stegun 7.1.26, absolute error 1.5e-7.
+fn gelu(x: f32) -> f32 {
+  let z = abs(x) * 0.70710678118654752;
+  let q = 1.0 / (1.0 + 0.3275911 * z);
+  let poly = ((((1.061405429 * q - 1.453152027) * q + 1.421413741) * q - 0.284496736) * q + 0.254829592) * q;
+  return 0.5 * x * (1.0 + sign(x) * (1.0 - poly * exp(-z * z)));
 }
 
-fn finish(z: u32, row: u32, col: u32, product: f32) {
-  var v = params.alpha * product;
-  let at = params.c_offset + (z / params.heads) * params.c_batch + (z % params.heads) * params.c_head + row * params.ldc + col;
-  if (params.bias != 0u) { v += bias_values[col]; }
-  if (params.keep_pre != 0u) { pre[at] = v; }
-  if (params.activation == 1u) { v = 0.5 * v * (1.0 + erf(v * 0.7071067811865476)); }
-  if (params.activation == 2u) { v = max(v, 0.0); }
-  if (params.residual != 0u) { v += residual_values[at]; }
-  if (params.accumulate != 0u) { v += c[at]; }
-  c[at] = v;
+fn activate(x: f32) -> f32 {
+  if (params.activation == 1u) { return gelu(x); }
+  if (params.activation == 2u) { return max(x, 0.0); }
+  return x;
 }
 
-@compute @workgroup_size(64)
-fn gemm_nt(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let z = group.z;
-  let a_base = params.a_offset + (z / params.heads) * params.a_batch + (z % params.heads) * params.a_head;
-  let b_base = params.b_offset + (z / params.heads) * params.b_batch + (z % params.heads) * params.b_head;
-  for (var i = 0u; i < 64u; i++) {
-    let row = group.y * 64u + i;
-    let col = group.x * 64u + lane;
-    if (row >= params.m || col >= params.n) { continue; }
-    var sum = 0.0;
-    for (var kk = 0u; kk < params.k; kk++) { sum = fma(a[a_base + row * params.lda + kk], b[b_base + col * params.ldb + kk], sum); }
-    for (var e = 0u; e < params.extensions; e++) {
-      let x = params.ext[e];
-      if (col < x.x || col >= x.y) { continue; }
-      var extra = 0.0;
-      for (var r = 0u; r < params.rank; r++) { extra += t[row * params.ldt + x.z + r] * tb[x.w + (col - x.x) * params.rank + r]; }
-      sum += params.ext_scale * extra / params.alpha;
+// Element (i, kk) of a is at i * a_row + kk * a_step, element (kk, j) of b at j * b_col + kk * b_step.
+fn gemm(wg: vec3<u32>, lane: u32, a_row: u32, a_step: u32, b_col: u32, b_step: u32, by_columns: bool, extensions: u32) {
+  let batch = wg.z / params.heads;
+  let head = wg.z % params.heads;
+  let a_base = params.a_offset + batch * params.a_batch + head * params.a_head;
+  let b_base = params.b_offset + batch * params.b_batch + head * params.b_head;
+  let c_base = params.c_offset + batch * params.c_batch + head * params.c_head;
+  let row = wg.y * 64u + lane / 8u * 8u;
+  let col = wg.x * 64u + lane % 8u;
+  if (row >= params.m || col >= params.n) { return; }
+  let i0 = min(row + 0u, params.m - 1u);
+  let i1 = min(row + 1u, params.m - 1u);
+  let i2 = min(row + 2u, params.m - 1u);
+  let i3 = min(row + 3u, params.m - 1u);
+  let i4 = min(row + 4u, params.m - 1u);
+  let i5 = min(row + 5u, params.m - 1u);
+  let i6 = min(row + 6u, params.m - 1u);
+  let i7 = min(row + 7u, params.m - 1u);
+  let j0 = min(col + 0u, params.n - 1u);
+  let j1 = min(col + 8u, params.n - 1u);
+  let j2 = min(col + 16u, params.n - 1u);
+  let j3 = min(col + 24u, params.n - 1u);
+  let j4 = min(col + 32u, params.n - 1u);
+  let j5 = min(col + 40u, params.n - 1u);
+  let j6 = min(col + 48u, params.n - 1u);
+  let j7 = min(col + 56u, params.n - 1u);
+  let b0 = b_base + j0 * b_col;
+  let b1 = b_base + j1 * b_col;
+  let b2 = b_base + j2 * b_col;
+  let b3 = b_base + j3 * b_col;
+  let b4 = b_base + j4 * b_col;
+  let b5 = b_base + j5 * b_col;
+  let b6 = b_base + j6 * b_col;
+  let b7 = b_base + j7 * b_col;
+  let a0 = a_base + i0 * a_row;
+  let a1 = a_base + i1 * a_row;
+  let a2 = a_base + i2 * a_row;
+  let a3 = a_base + i3 * a_row;
+  let a4 = a_base + i4 * a_row;
+  let a5 = a_base + i5 * a_row;
+  let a6 = a_base + i6 * a_row;
+  let a7 = a_base + i7 * a_row;
+  var s00 = vec4<f32>(); var s01 = vec4<f32>();
+  var s10 = vec4<f32>(); var s11 = vec4<f32>();
+  var s20 = vec4<f32>(); var s21 = vec4<f32>();
+  var s30 = vec4<f32>(); var s31 = vec4<f32>();
+  var s40 = vec4<f32>(); var s41 = vec4<f32>();
+  var s50 = vec4<f32>(); var s51 = vec4<f32>();
+  var s60 = vec4<f32>(); var s61 = vec4<f32>();
+  var s70 = vec4<f32>(); var s71 = vec4<f32>();
+  for (var kk = 0u; kk < params.k; kk++) {
+    let ka = kk * a_step;
+    let kb = kk * b_step;
+    let v0 = vec4<f32>(b[b0 + kb], b[b1 + kb], b[b2 + kb], b[b3 + kb]);
+    let v1 = vec4<f32>(b[b4 + kb], b[b5 + kb], b[b6 + kb], b[b7 + kb]);
+    let u0 = a[a0 + ka]; s00 += u0 * v0; s01 += u0 * v1;
+    let u1 = a[a1 + ka]; s10 += u1 * v0; s11 += u1 * v1;
+    let u2 = a[a2 + ka]; s20 += u2 * v0; s21 += u2 * v1;
+    let u3 = a[a3 + ka]; s30 += u3 * v0; s31 += u3 * v1;
+    let u4 = a[a4 + ka]; s40 += u4 * v0; s41 += u4 * v1;
+    let u5 = a[a5 + ka]; s50 += u5 * v0; s51 += u5 * v1;
+    let u6 = a[a6 + ka]; s60 += u6 * v0; s61 += u6 * v1;
+    let u7 = a[a7 + ka]; s70 += u7 * v0; s71 += u7 * v1;
+  }
+  s00 *= params.alpha; s01 *= params.alpha;
+  s10 *= params.alpha; s11 *= params.alpha;
+  s20 *= params.alpha; s21 *= params.alpha;
+  s30 *= params.alpha; s31 *= params.alpha;
+  s40 *= params.alpha; s41 *= params.alpha;
+  s50 *= params.alpha; s51 *= params.alpha;
+  s60 *= params.alpha; s61 *= params.alpha;
+  s70 *= params.alpha; s71 *= params.alpha;
+  for (var e = 0u; e < extensions; e++) {
+    let x = select(0u, params.ext[e].x, by_columns);
+    let y = select(params.n, params.ext[e].y, by_columns);
+    let step = select(params.n, 1u, by_columns);
+    let width = select(1u, params.rank, by_columns);
+    let first = params.ext[e].w;
+    let z = params.ext[e].z;
+    let in0 = j0 >= x && j0 < y; let w0 = first + select(0u, j0 - x, in0) * width;
+    let in1 = j1 >= x && j1 < y; let w1 = first + select(0u, j1 - x, in1) * width;
+    let in2 = j2 >= x && j2 < y; let w2 = first + select(0u, j2 - x, in2) * width;
+    let in3 = j3 >= x && j3 < y; let w3 = first + select(0u, j3 - x, in3) * width;
+    let in4 = j4 >= x && j4 < y; let w4 = first + select(0u, j4 - x, in4) * width;
+    let in5 = j5 >= x && j5 < y; let w5 = first + select(0u, j5 - x, in5) * width;
+    let in6 = j6 >= x && j6 < y; let w6 = first + select(0u, j6 - x, in6) * width;
+    let in7 = j7 >= x && j7 < y; let w7 = first + select(0u, j7 - x, in7) * width;
+    let scale0 = params.ext_scale * select(vec4<f32>(), vec4<f32>(1.0), vec4<bool>(in0, in1, in2, in3));
+    let scale1 = params.ext_scale * select(vec4<f32>(), vec4<f32>(1.0), vec4<bool>(in4, in5, in6, in7));
+    for (var r = 0u; r < params.rank; r++) {
+      let q = r * step;
+      let v0 = scale0 * vec4<f32>(tb[w0 + q], tb[w1 + q], tb[w2 + q], tb[w3 + q]);
+      let v1 = scale1 * vec4<f32>(tb[w4 + q], tb[w5 + q], tb[w6 + q], tb[w7 + q]);
+      let u0 = t[i0 * params.ldt + z + r]; s00 += u0 * v0; s01 += u0 * v1;
+      let u1 = t[i1 * params.ldt + z + r]; s10 += u1 * v0; s11 += u1 * v1;
+      let u2 = t[i2 * params.ldt + z + r]; s20 += u2 * v0; s21 += u2 * v1;
+      let u3 = t[i3 * params.ldt + z + r]; s30 += u3 * v0; s31 += u3 * v1;
+      let u4 = t[i4 * params.ldt + z + r]; s40 += u4 * v0; s41 += u4 * v1;
+      let u5 = t[i5 * params.ldt + z + r]; s50 += u5 * v0; s51 += u5 * v1;
+      let u6 = t[i6 * params.ldt + z + r]; s60 += u6 * v0; s61 += u6 * v1;
+      let u7 = t[i7 * params.ldt + z + r]; s70 += u7 * v0; s71 += u7 * v1;
     }
-    finish(z, row, col, sum);
   }
-}
-
-@compute @workgroup_size(64)
-fn gemm_nn(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let z = group.z;
-  let a_base = params.a_offset + (z / params.heads) * params.a_batch + (z % params.heads) * params.a_head;
-  let b_base = params.b_offset + (z / params.heads) * params.b_batch + (z % params.heads) * params.b_head;
-  for (var i = 0u; i < 64u; i++) {
-    let row = group.y * 64u + i;
-    let col = group.x * 64u + lane;
-    if (row >= params.m || col >= params.n) { continue; }
-    var sum = 0.0;
-    for (var kk = 0u; kk < params.k; kk++) { sum = fma(a[a_base + row * params.lda + kk], b[b_base + kk * params.ldb + col], sum); }
-    for (var e = 0u; e < params.extensions; e++) {
-      let x = params.ext[e];
-      var extra = 0.0;
-      for (var r = 0u; r < params.rank; r++) { extra += t[row * params.ldt + x.z + r] * tb[x.w + r * params.n + col]; }
-      sum += params.ext_scale * extra / params.alpha;
+  let rows = min(8u, params.m - row);
+  for (var i = 0u; i < rows; i++) {
+    var lo = s00;
+    var hi = s01;
+    for (var j = col; j < min(col + 64u, params.n); j += 8u) {
+      let at = c_base + (row + i) * params.ldc + j;
+      var v = lo.x;
+      if (params.bias != 0u) { v += bias_values[j]; }
+      if (params.keep_pre != 0u) { pre[at] = v; }
+      v = activate(v);
+      if (params.residual != 0u) { v += residual_values[at]; }
+      if (params.accumulate != 0u) { v += c[at]; }
+      c[at] = v;
+      lo = vec4<f32>(lo.yzw, hi.x);
+      hi = hi.yzwx;
     }
-    finish(z, row, col, sum);
+    s00 = s10; s01 = s11; s10 = s20; s11 = s21; s20 = s30; s21 = s31; s30 = s40; s31 = s41; s40 = s50; s41 = s51; s50 = s60; s51 = s61; s60 = s70; s61 = s71;
   }
 }
 
 @compute @workgroup_size(64)
-fn gemm_tn(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let z = group.z;
-  let a_base = params.a_offset + (z / params.heads) * params.a_batch + (z % params.heads) * params.a_head;
-  let b_base = params.b_offset + (z / params.heads) * params.b_batch + (z % params.heads) * params.b_head;
-  for (var i = 0u; i < 64u; i++) {
-    let row = group.y * 64u + i;
-    let col = group.x * 64u + lane;
-    if (row >= params.m || col >= params.n) { continue; }
-    var sum = 0.0;
-    for (var kk = 0u; kk < params.k; kk++) { sum = fma(a[a_base + kk * params.lda + row], b[b_base + kk * params.ldb + col], sum); }
-    finish(z, row, col, sum);
-  }
+fn gemm_nt(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  gemm(wg, lane, params.lda, 1u, params.ldb, 1u, true, params.extensions);
+}
+
+@compute @workgroup_size(64)
+fn gemm_nn(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  gemm(wg, lane, params.lda, 1u, 1u, params.ldb, false, params.extensions);
+}
+
+@compute @workgroup_size(64)
+fn gemm_tn(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  gemm(wg, lane, 1u, params.lda, 1u, params.ldb, false, 0u);
 }
