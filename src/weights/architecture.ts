@@ -1,0 +1,174 @@
+/** @file What a checkpoint is a model of, by the shapes of its tensors. */
+import type {
+  Architecture,
+  DecoderArchitecture,
+  TinyVitArchitecture,
+  VitArchitecture,
+} from '../../engine/sam/architecture'
+import { UserError } from '../errors'
+import type { Checkpoint } from './checkpoint'
+
+export { expectedTensors, validateCheckpoint } from './expected'
+
+/** What a small config may say beside the shapes: needed only where they leave a choice. */
+export interface ModelConfig {
+  vision?: {
+    dim?: number
+    depth?: number
+    heads?: number | number[]
+    window?: number
+    img?: number
+    global?: number[]
+    dims?: number[]
+    depths?: number[]
+    windows?: number[]
+  }
+  decoder?: { dim?: number; mlp?: number; heads?: number }
+}
+
+/** Heads of the mask decoder's attention: the one number that no shape tells and every SAM shares. */
+const DECODER_HEADS = 8
+/** TinyViT's weights do not depend on the input's size; this is what the public ones were trained at. */
+const TINY_VIT_SIZE = 1024
+
+const encoder = 'image_encoder'
+
+/** Throws a UserError that names the file where the tensors are not a SAM's, or the config contradicts them. */
+export function inferArchitecture(checkpoint: Checkpoint, config: ModelConfig = {}): Architecture {
+  const shapes = new Shapes(checkpoint)
+  const architecture = shapes.has(`${encoder}.patch_embed.seq.0.weight`)
+    ? tinyVit(shapes, config)
+    : shapes.has(`${encoder}.pos_embed`)
+      ? vit(shapes, config)
+      : undefined
+  if (!architecture)
+    throw new UserError(
+      `${checkpoint.path}: not a SAM: it has neither ${encoder}.pos_embed (ViT) nor ${encoder}.patch_embed.seq.0 (TinyViT)`,
+    )
+  checkConfig(checkpoint.path, architecture, config)
+  return architecture
+}
+
+class Shapes {
+  constructor(private readonly checkpoint: Checkpoint) {}
+
+  has(name: string): boolean {
+    return this.checkpoint.tensors.has(name)
+  }
+
+  /** The lengths of a tensor of this many dimensions. */
+  of(name: string, dimensions: number): number[] {
+    const entry = this.checkpoint.tensors.get(name)
+    if (!entry) throw this.error(name, 'is missing')
+    if (entry.shape.length !== dimensions || entry.shape.includes(0))
+      throw this.error(name, `has the shape (${entry.shape.join(', ')}), not ${dimensions} dimensions`)
+    return entry.shape
+  }
+
+  /** How many numbered parts `path.0`, `path.1`, ... there are. */
+  count(path: string): number {
+    const numbers = new Set<number>()
+    for (const name of this.checkpoint.tensors.keys())
+      if (name.startsWith(`${path}.`)) numbers.add(Number.parseInt(name.slice(path.length + 1), 10))
+    return numbers.size
+  }
+
+  error(tensor: string, what: string): UserError {
+    return new UserError(`${this.checkpoint.path}: tensor ${tensor} ${what}`)
+  }
+}
+
+function vit(shapes: Shapes, { vision = {}, decoder }: ModelConfig): VitArchitecture {
+  const [, grid, width, dim] = shapes.of(`${encoder}.pos_embed`, 4)
+  if (grid !== width) throw shapes.error(`${encoder}.pos_embed`, `is not square (${grid} x ${width})`)
+  const patch = shapes.of(`${encoder}.patch_embed.proj.weight`, 4)[2]
+  const depth = shapes.count(`${encoder}.blocks`)
+  const tables = Array.from({ length: depth }, (_, i) => shapes.of(table(i), 2))
+  if (!depth) throw shapes.error(table(0), 'is missing')
+  const headDim = tables[0][1]
+  if (dim % headDim) throw shapes.error(table(0), `has heads of ${headDim}, which do not divide the width ${dim}`)
+  const isGlobal = (i: number) => vision.global?.includes(i) ?? tables[i][0] === 2 * grid - 1
+  const blocks = tables.map((_, i) => i)
+  const windowed = blocks.filter((i) => !isGlobal(i))
+  return {
+    kind: 'vit',
+    imageSize: grid * patch,
+    patch,
+    dim,
+    depth,
+    heads: dim / headDim,
+    mlpDim: shapes.of(`${encoder}.blocks.0.mlp.lin1.weight`, 2)[0],
+    window: windowed.length ? (tables[windowed[0]][0] + 1) / 2 : (vision.window ?? grid),
+    globalBlocks: blocks.filter(isGlobal),
+    outChannels: shapes.of(`${encoder}.neck.0.weight`, 4)[0],
+    decoder: maskDecoder(shapes, decoder),
+  }
+}
+
+const table = (block: number) => `${encoder}.blocks.${block}.attn.rel_pos_h`
+
+function tinyVit(shapes: Shapes, { vision = {}, decoder }: ModelConfig): TinyVitArchitecture {
+  const stages = Array.from({ length: shapes.count(`${encoder}.layers`) }, (_, s) => {
+    const path = `${encoder}.layers.${s}.blocks`
+    const depth = shapes.count(path)
+    // stage 0 is convolutional
+    if (s === 0) return { depth, dim: shapes.of(`${path}.0.conv1.weight`, 4)[1], heads: 0, window: 0 }
+    const name = `${path}.0.attn.attention_bias_table`
+    const [heads, offsets] = shapes.of(name, 2)
+    const window = Math.sqrt(offsets)
+    if (!Number.isInteger(window)) throw shapes.error(name, `has ${offsets} offsets, which are no square window`)
+    return { depth, dim: shapes.of(`${path}.0.attn.qkv.weight`, 2)[1], heads, window }
+  })
+  return {
+    kind: 'tiny_vit',
+    imageSize: vision.img ?? TINY_VIT_SIZE,
+    dims: stages.map((s) => s.dim),
+    depths: stages.map((s) => s.depth),
+    heads: stages.map((s) => s.heads),
+    windows: stages.map((s) => s.window),
+    outChannels: shapes.of(`${encoder}.neck.0.weight`, 4)[0],
+    decoder: maskDecoder(shapes, decoder),
+  }
+}
+
+function maskDecoder(shapes: Shapes, config: ModelConfig['decoder']): DecoderArchitecture {
+  const transformer = 'mask_decoder.transformer.layers'
+  return {
+    dim: shapes.of('mask_decoder.iou_token.weight', 2)[1],
+    depth: shapes.count(transformer),
+    heads: config?.heads ?? DECODER_HEADS,
+    mlpDim: shapes.of(`${transformer}.0.mlp.lin1.weight`, 2)[0],
+  }
+}
+
+/** Every number that the config gives must be the one that the shapes tell. */
+function checkConfig(path: string, a: Architecture, { vision = {}, decoder = {} }: ModelConfig): void {
+  const told: [string, unknown, unknown][] = [
+    ['vision.img', vision.img, a.imageSize],
+    ['decoder.dim', decoder.dim, a.decoder.dim],
+    ['decoder.mlp', decoder.mlp, a.decoder.mlpDim],
+  ]
+  if (a.kind === 'vit')
+    told.push(
+      ['vision.dim', vision.dim, a.dim],
+      ['vision.depth', vision.depth, a.depth],
+      ['vision.heads', vision.heads, a.heads],
+      ['vision.window', vision.window, a.window],
+      ['vision.global', vision.global && [...vision.global].sort((x, y) => x - y), a.globalBlocks],
+    )
+  else
+    told.push(
+      ['vision.dims', vision.dims, a.dims],
+      ['vision.depths', vision.depths, a.depths],
+      // what is said of stage 0, which has no attention, does not matter
+      ['vision.heads', vision.heads && attentive(vision.heads), attentive(a.heads)],
+      ['vision.windows', vision.windows && attentive(vision.windows), attentive(a.windows)],
+    )
+  for (const [name, given, found] of told)
+    if (given !== undefined && JSON.stringify(given) !== JSON.stringify(found))
+      throw new UserError(
+        `${path}: the config says ${name} ${JSON.stringify(given)}, the tensors ${JSON.stringify(found)}`,
+      )
+}
+
+const attentive = (values: number | number[]) => (Array.isArray(values) ? values.slice(1) : values)
