@@ -43,7 +43,9 @@ for (const file of files) {
   passed += result.passed
   failed += result.failed
   const seconds = ((Date.now() - start) / 1000).toFixed(1)
-  console.log(`${result.failed ? 'FAIL' : 'ok  '} ${file.padEnd(44)} ${result.passed} passed, ${result.failed} failed in ${seconds} s`)
+  console.log(
+    `${result.failed ? 'FAIL' : 'ok  '} ${file.padEnd(44)} ${result.passed} passed, ${result.failed} failed in ${seconds} s`,
+  )
   if (result.failed) console.log(result.text.replace(/^/gm, '     '), `\n     exit: ${result.how}`)
 }
 console.log(`${passed} passed, ${failed} failed`)

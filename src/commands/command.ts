@@ -29,12 +29,13 @@ export interface Command {
   run(values: Values, positionals: string[]): Promise<number | void>
 }
 
-/** The names of `known` closest to what was typed, for "did you mean"; empty where none is near. */
+/** The name of `known` closest to what was typed, for "did you mean"; undefined where none is near. */
 export function nearest(typed: string, known: readonly string[]): string | undefined {
   const scored = known.map((name) => ({ name, distance: editDistance(typed.toLowerCase(), name.toLowerCase()) }))
   scored.sort((a, b) => a.distance - b.distance)
   const best = scored[0]
-  return best && best.distance <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined
+  const near = best && best.distance <= Math.max(2, best.name.length / 3) && best.distance < best.name.length - 1
+  return near ? best.name : undefined
 }
 
 function editDistance(a: string, b: string): number {

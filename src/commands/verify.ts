@@ -1,0 +1,57 @@
+/** @file `wgsam verify`: the engine on this adapter against golden tensors. */
+import { openEngine } from '../host/gpu'
+import { computeGolden, openGolden, relativeError } from '../verify'
+import { writeSafetensors } from '../weights/safetensors-writer'
+import { UserError } from '../errors'
+import { type Command, flag, number, text } from './command'
+
+export const command: Command = {
+  name: 'verify',
+  summary: 'compare this adapter’s results with golden tensors',
+  usage: '--golden PATH/NAME [--out FILE.safetensors]',
+  options: {
+    golden: {
+      type: 'string',
+      value: 'PATH/NAME',
+      description: 'NAME.json, NAME.golden.safetensors and NAME.pth (or the json’s "checkpoint")',
+    },
+    out: { type: 'string', value: 'FILE', description: 'write what was computed, under the same names' },
+    tolerance: { type: 'string', value: 'X', default: '1e-4', description: 'largest ‖a−b‖/‖b‖ that passes' },
+    fetch: { type: 'boolean', description: 'download the named model where it is not cached' },
+    json: { type: 'boolean', description: 'print the errors as JSON' },
+  },
+  details: 'Exit code 1 where a tensor is off, NaN or not computed.\n\n  wgsam verify --golden golden/files/toy_vit',
+  async run(values) {
+    const base = text(values, 'golden')
+    if (!base) throw new UserError('wgsam verify needs --golden PATH/NAME')
+    const tolerance = number(values, 'tolerance', { min: 0 })!
+    const engine = await openEngine()
+    const golden = await openGolden(engine, base, flag(values, 'fetch'))
+    const computed = await computeGolden(engine, golden)
+    const results = [...computed].map(([name, { data }]) => {
+      const error = relativeError(data, golden.tensors.get(name)!.data)
+      return { name, error, ok: error <= tolerance }
+    })
+    const inputs = /^(images|points|labels|boxes|mask_input|target|image|.*\.[AB][qv])$/
+    const missing = [...golden.tensors.keys()].filter((name) => !inputs.test(name) && !computed.has(name))
+    const out = text(values, 'out')
+    if (out)
+      await writeSafetensors(
+        out,
+        [...computed].map(([name, tensor]) => ({ name, ...tensor })),
+      )
+    const passed = !missing.length && results.length > 0 && results.every((r) => r.ok)
+    if (flag(values, 'json')) console.log(JSON.stringify({ passed, tolerance, results, missing }, null, 1))
+    else {
+      for (const { name, error, ok } of results)
+        console.log(`${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(40)} ${error.toExponential(2)}`)
+      for (const name of missing) console.log(`FAIL ${name.padEnd(40)} not computed`)
+      const worst = results.reduce((w, r) => (r.error <= w.error ? w : r), results[0] ?? { name: '-', error: NaN })
+      console.log(
+        `${passed ? 'all' : 'not all'} within ${tolerance}; largest: ${worst.name} ${worst.error.toExponential(2)}`,
+      )
+    }
+    engine.destroy()
+    return passed ? 0 : 1
+  },
+}
