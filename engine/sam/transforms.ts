@@ -28,8 +28,8 @@ export interface ModelInput {
 }
 
 /**
- * The model's input square of an 8-bit RGB image (height, width, 3): resized as the reference does (Pillow's antialiased
- * bilinear on bytes), not yet normalised.
+ * The model's input square of an 8-bit RGB image (height, width, 3): resized as the reference does (Pillow's
+ * antialiased bilinear on bytes), not yet normalised.
  */
 export function toModelInput(rgb8: Uint8Array, width: number, height: number, size: number): ModelInput {
   const valid = resizeLongest(width, height, size)
@@ -42,7 +42,9 @@ export function toModelInput(rgb8: Uint8Array, width: number, height: number, si
   return { data, valid }
 }
 
-/** A point of the original image, in pixels, to input pixels. (Half-pixel centres are the prompt encoder's business.) */
+/**
+ * A point of the original image, in pixels, to input pixels. (Half-pixel centres are the prompt encoder's business.)
+ */
 export function scalePoint([x, y]: readonly [number, number], original: Size, size: number): [number, number] {
   const valid = resizeLongest(original.width, original.height, size)
   return [x * (valid.width / original.width), y * (valid.height / original.height)]
@@ -58,8 +60,8 @@ export function scaleBox(
 }
 
 /**
- * Mask logits (h, w) of the input square to logits (height, width) of the original image: bilinear to the input size, cropped to the
- * part that is image, bilinear to the original.
+ * Mask logits (h, w) of the input square to logits (height, width) of the original image: bilinear to the input size,
+ * cropped to the part that is image, bilinear to the original.
  */
 export function upscaleLogits(
   lowRes: Float32Array,

@@ -81,9 +81,10 @@ function pixelInside(labels: LabelMap, box: InstanceBox, rng: Rng): [number, num
 }
 
 /**
- * Prompts for one image and one step: each asks for an instance by a point inside it, by its box with jitter (as SAM was
- * trained: 10 % of the side, at most 20 of 1024 input pixels), or by both. Instances are drawn without replacement until all have been
- * asked for. Where all are smaller than `minArea`, the largest is taken. The draws depend on `rng` alone.
+ * Prompts for one image and one step: each asks for an instance by a point inside it, by its box with jitter (as SAM
+ * was trained: 10 % of the side, at most 20 of 1024 input pixels), or by both. Instances are drawn without
+ * replacement until all have been asked for. Where all are smaller than `minArea`, the largest is taken. The draws
+ * depend on `rng` alone.
  */
 export function samplePrompts(
   labels: LabelMap,

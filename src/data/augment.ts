@@ -90,7 +90,10 @@ function tones(sample: Sample, rng: Rng, options: Required<AugmentOptions>): Sam
   return { ...sample, rgb: new Uint8Array(rgb.buffer) }
 }
 
-/** A random variant of a training sample, determined by `rng`; the source is left as it is. Labels are moved, never resampled. */
+/**
+ * A random variant of a training sample, determined by `rng`; the source is left as it is. Labels are moved, never
+ * resampled.
+ */
 export function augment(sample: Sample, rng: Rng, given: AugmentOptions = {}): Sample {
   const options = { ...augmentDefaults, ...given }
   let result = sample

@@ -3,8 +3,8 @@ import { tooLarge, type Image } from './pixels'
 const compressions = ['', 'RLE8', 'RLE4', 'bit fields', 'JPEG', 'PNG']
 
 /**
- * Reads an uncompressed Windows bitmap: 8 bits through the palette (microscopes write ones that are no gray ramp), 24 and
- * 32 bits (the fourth byte is dropped), bottom-up or top-down. Gray palettes give one channel, all else three.
+ * Reads an uncompressed Windows bitmap: 8 bits through the palette (microscopes write ones that are no gray ramp), 24
+ * and 32 bits (the fourth byte is dropped), bottom-up or top-down. Gray palettes give one channel, all else three.
  * @throws Error with the reason, without the file's name
  */
 export function readBmp(file: Uint8Array, maxPixels: number): Image {

@@ -87,8 +87,8 @@ function eachSpan(
 }
 
 /**
- * The label map of one image: annotation i is label i + 1. Where instances overlap, the smaller is on top (of two of the
- * same area the later). The polygons of one annotation are united; each is filled by the even-odd rule.
+ * The label map of one image: annotation i is label i + 1. Where instances overlap, the smaller is on top (of two of
+ * the same area the later). The polygons of one annotation are united; each is filled by the even-odd rule.
  * @throws Error naming the annotation
  */
 export function cocoLabels(image: CocoImage, annotations: readonly CocoAnnotation[]): LabelMap {

@@ -46,8 +46,8 @@ export interface DatasetOptions {
 }
 
 /**
- * Opens one or several folders of images/ and masks/ (label maps of the same stem), or images and COCO annotations. Every pair is read
- * once, so that what is bad shows before any training.
+ * Opens one or several folders of images/ and masks/ (label maps of the same stem), or images and COCO annotations.
+ * Every pair is read once, so that what is bad shows before any training.
  * @throws UserError listing every bad pair with its reason, unless they are to be skipped; or where nothing is left
  */
 export async function openDataset(folder: string | string[], options: DatasetOptions = {}): Promise<Dataset> {

@@ -1,6 +1,6 @@
 /**
- * Exact squared Euclidean distance from every pixel of a (height, width) mask to the nearest pixel outside it; beyond the
- * mask's edge all is outside. By the lower envelope of parabolas (Felzenszwalb and Huttenlocher), in linear time.
+ * Exact squared Euclidean distance from every pixel of a (height, width) mask to the nearest pixel outside it; beyond
+ * the mask's edge all is outside. By the lower envelope of parabolas (Felzenszwalb and Huttenlocher), in linear time.
  */
 export function squaredDistance(mask: ArrayLike<number>, width: number, height: number): Float64Array {
   const result = new Float64Array(width * height)

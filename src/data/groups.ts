@@ -24,9 +24,11 @@ export function parseCsv(text: string): Record<string, string>[] {
 
 /**
  * How the images of a folder are grouped, for a split that never parts a group:
- * - `groupBy` 'column:NAME': that column of groups.csv or index.csv in the folder (the image in column `name` or the first);
+ * - `groupBy` 'column:NAME': that column of groups.csv or index.csv in the folder (the image in column `name` or the
+ * first);
  * - any other `groupBy`: a regular expression on the stem; its first bracket, else the whole match, is the group;
- * - nothing given: the column `group` of groups.csv or index.csv where there is one, else each image is its own group.
+ * - nothing given: the column `group` of groups.csv or index.csv where there is one, else each image is its own
+ * group.
  */
 export async function readGroups(folder: string, groupBy?: string): Promise<GroupOf> {
   if (groupBy !== undefined && !groupBy.startsWith('column:')) return byPattern(groupBy)

@@ -9,7 +9,8 @@ import { maxPixels, tooLarge, type Image } from './pixels'
 export const imageExtensions = ['.png', '.tif', '.tiff', '.jpg', '.jpeg', '.bmp', '.webp']
 
 /**
- * Reads the first page of a PNG, JPEG, TIFF, BMP or WebP file, 8 or 16 bits or float, gray or colour; alpha is dropped and palettes are applied.
+ * Reads the first page of a PNG, JPEG, TIFF, BMP or WebP file, 8 or 16 bits or float, gray or colour; alpha is
+ * dropped and palettes are applied.
  * @throws UserError naming the file: missing, cut off, not an image, or of a hostile size
  */
 export async function readImage(path: string, options: { maxPixels?: number } = {}): Promise<Image> {

@@ -26,9 +26,9 @@ export const tooLarge = (width: number, height: number, maxPixels: number): stri
   `${width}x${height} pixels are more than the ${Math.round(maxPixels / 1e6)} million that are read at once: cut the image into tiles`
 
 /**
- * An image as the model takes it: 8-bit RGB (height, width, 3). 8-bit values stay as they are, gray repeated. 16-bit and float
- * values are stretched linearly so that their 0.1 and 99.9 percentiles (of all channels together) become 0 and 255; a
- * constant image becomes black, values that are not finite black too.
+ * An image as the model takes it: 8-bit RGB (height, width, 3). 8-bit values stay as they are, gray repeated. 16-bit
+ * and float values are stretched linearly so that their 0.1 and 99.9 percentiles (of all channels together) become 0
+ * and 255; a constant image becomes black, values that are not finite black too.
  */
 export function toRGB8(image: Image): Uint8Array {
   const bytes = image.depth === 8 ? (image.data as Uint8Array) : stretch(image.data)

@@ -1,6 +1,6 @@
 /**
- * Fills a polygon [x0, y0, x1, y1, …] by the even-odd rule: a pixel is inside where its centre (x + 0.5, y + 0.5) is. Calls
- * `span` with (y, first x, number of pixels), cut to the picture.
+ * Fills a polygon [x0, y0, x1, y1, …] by the even-odd rule: a pixel is inside where its centre (x + 0.5, y + 0.5) is.
+ * Calls `span` with (y, first x, number of pixels), cut to the picture.
  * @throws Error for fewer than three points or coordinates that are not finite
  */
 export function fillPolygon(

@@ -15,8 +15,8 @@ export interface SynthOptions extends Partial<SceneOptions> {
 }
 
 /**
- * Writes a training set of synthetic scenes: images/scene-0001.png (8-bit gray), masks/scene-0001.png (16-bit labels) and
- * synth.json, which says how to make the same again. Every scene is its own group.
+ * Writes a training set of synthetic scenes: images/scene-0001.png (8-bit gray), masks/scene-0001.png (16-bit labels)
+ * and synth.json, which says how to make the same again. Every scene is its own group.
  * @returns the particles of each scene
  */
 export async function writeSynth(folder: string, options: SynthOptions): Promise<number[]> {

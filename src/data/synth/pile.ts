@@ -19,7 +19,10 @@ const substrate = (width: number, height: number): Relief => ({
   particles: [],
 })
 
-/** Lays a particle on the relief: it is seen wherever it is the highest. Returns its pixels: uncovered before, and all. */
+/**
+ * Lays a particle on the relief: it is seen wherever it is the highest. Returns its pixels: uncovered before, and
+ * all.
+ */
 function lay(relief: Relief, particle: Particle): { gained: number; area: number } {
   const { width, height, top, ids } = relief
   const id = relief.particles.push(particle)
@@ -57,8 +60,9 @@ function settle(relief: Relief, particle: Particle): number {
 }
 
 /**
- * Drops particles until `most` lie there, or at least `least` cover the `coverage` asked for. Each takes the lowest of
- * a few random places. Particles of which next to nothing is seen are taken away again, so that every label is a thing to be found.
+ * Drops particles until `most` lie there, or at least `least` cover the `coverage` asked for. Each takes the lowest
+ * of a few random places. Particles of which next to nothing is seen are taken away again, so that every label is a
+ * thing to be found.
  */
 export function pile(
   rng: Rng,

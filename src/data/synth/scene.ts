@@ -82,8 +82,8 @@ function drawLook(rng: Rng, difficulty: number): Look {
 }
 
 /**
- * A picture of a heap of particles as a scanning electron microscope shows it, and which particle each pixel belongs to.
- * The same seed and options give the same bytes on the same software.
+ * A picture of a heap of particles as a scanning electron microscope shows it, and which particle each pixel belongs
+ * to. The same seed and options give the same bytes on the same software.
  */
 export function renderScene(seed: number, given: Partial<SceneOptions> = {}): Scene {
   const options = sceneOptions(given)
