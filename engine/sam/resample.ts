@@ -53,8 +53,9 @@ function pass(source: Uint8Array, outer: number, inputs: number, outputs: number
 }
 
 /**
- * Resizes an interleaved 8-bit image (height, width, channels) by the antialiased bilinear filter, rows first, rounded to
- * 8 bits after each axis: the bits that Pillow's resize gives, and so what the reference feeds its encoder.
+ * Resizes an interleaved 8-bit image (height, width, channels) by the antialiased bilinear filter, rows first,
+ * rounded to 8 bits after each axis: the bits that Pillow's resize gives, and so what the reference feeds its
+ * encoder.
  */
 export function resizeBytes(
   data: Uint8Array,

@@ -9,8 +9,8 @@ const mix = (z: number): number => {
 }
 
 /**
- * Natural logarithm of a normal positive number from + - * / alone: Math.log may differ between JavaScript engines in its
- * last bit, and a resumed run must not depend on the engine.
+ * Natural logarithm of a normal positive number from + - * / alone: Math.log may differ between JavaScript engines in
+ * its last bit, and a resumed run must not depend on the engine.
  */
 function ln(x: number): number {
   let exponent = 0
@@ -24,8 +24,8 @@ function ln(x: number): number {
 }
 
 /**
- * Seeded random numbers, xoshiro128** (Blackman and Vigna): the same bits on every machine and in every JavaScript engine.
- * Its whole state is four words, so a checkpoint keeps it and a resumed run goes on with the same draws.
+ * Seeded random numbers, xoshiro128** (Blackman and Vigna): the same bits on every machine and in every JavaScript
+ * engine. Its whole state is four words, so a checkpoint keeps it and a resumed run goes on with the same draws.
  */
 export class Rng {
   private a = 0
