@@ -22,7 +22,7 @@ function reference({ x, gamma, beta }: Arrays, { eps, padRow, activation }: Laye
   return activation === 'gelu' ? y.map(gelu) : y
 }
 
-const check = (rows: number, c: number, options: LayerNormOptions, [gamma, beta] = [true, true]) =>
+const check = (rows: number, c: number, options: LayerNormOptions, [gamma, beta]: readonly boolean[] = [true, true]) =>
   checkOp({
     inputs: {
       x: { shape: [rows, c], grad: true },
