@@ -1,0 +1,80 @@
+// What surrounds shaders/attention.wgsl: SAM's relative positions, and the gradient of padding.
+// relative: rel[wh, place, query] = q . table[own(query) - k + side - 1], of the unscaled q, where own is the query's line
+// (axis 0) or column (axis 1) in its window and place is k or side_h + k. relative_backward adds drel . table to dq.
+// Lanes share the axis they work on (group.z), so that all of a workgroup read one row of the table at a time.
+// FLOPs each, an axis: 2 windows heads length side d. Grid: (ceil(windows * heads * other side / 64), 1, side of the axis).
+
+struct Params {
+  lanes: u32,      // windows * heads * other side
+  axis: u32,       // 0: lines, 1: columns
+  length: u32,
+  quads: u32,
+  side_h: u32,
+  side_w: u32,
+  heads: u32,
+  head4: u32,
+  channels4: u32,
+  tokens: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(2) var<storage, read> rows: array<u32>;
+@group(0) @binding(3) var<storage, read> table: array<vec4f>;      // (2 side - 1, head_dim)
+@group(0) @binding(4) var<storage, read_write> rel: array<f32>;    // (windows * heads, side_h + side_w, 4 quads)
+@group(0) @binding(5) var<storage, read> drel: array<f32>;         // the same
+@group(0) @binding(6) var<storage, read_write> dqkv: array<vec4f>; // (tokens [+ 1], 3C)
+
+struct Query {
+  row: u32,   // in the image, or from `tokens` on
+  head: u32,
+  side: u32,  // of the axis
+  place: u32, // in rel, for k = 0
+}
+
+fn query_of(lane: u32, own: u32) -> Query {
+  let columns = params.axis == 1u;
+  let other_side = select(params.side_w, params.side_h, columns);
+  let side = select(params.side_h, params.side_w, columns);
+  let window_head = lane / other_side;
+  let other = lane % other_side;
+  let position = select(own * params.side_w + other, other * params.side_w + own, columns);
+  let row = rows[(window_head / params.heads) * params.length + position];
+  let first = window_head * (params.side_h + params.side_w) + select(0u, params.side_h, columns);
+  return Query(row, window_head % params.heads, side, first * 4u * params.quads + position);
+}
+
+@compute @workgroup_size(64)
+fn relative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let i = group.x * 64u + lane;
+  if (i >= params.lanes) { return; }
+  let q = query_of(i, group.z);
+  let at = min(q.row, params.tokens) * 3u * params.channels4 + q.head * params.head4;
+  for (var k = 0u; k < q.side; k += 4u) {
+    // the rows of k, k + 1, k + 2, k + 3, going down; those beyond the side repeat the first row and are not stored
+    let last = group.z + q.side - 1u - k;
+    let r = (last - min(vec4u(0u, 1u, 2u, 3u), vec4u(q.side - 1u - k))) * params.head4;
+    var sum = vec4f();
+    for (var c = 0u; c < params.head4; c++) {
+      let x = qkv[at + c];
+      sum += vec4f(dot(x, table[r.x + c]), dot(x, table[r.y + c]), dot(x, table[r.z + c]), dot(x, table[r.w + c]));
+    }
+    for (var j = 0u; j < min(4u, q.side - k); j++) { rel[q.place + (k + j) * 4u * params.quads] = sum[j]; }
+  }
+}
+
+@compute @workgroup_size(64)
+fn relative_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let i = group.x * 64u + lane;
+  if (i >= params.lanes) { return; }
+  let q = query_of(i, group.z);
+  if (q.row >= params.tokens) { return; }
+  let at = q.row * 3u * params.channels4 + q.head * params.head4;
+  for (var c = 0u; c < params.head4; c++) {
+    var sum = dqkv[at + c];
+    for (var k = 0u; k < q.side; k++) {
+      sum = fma(vec4f(drel[q.place + k * 4u * params.quads]), table[(group.z + q.side - 1u - k) * params.head4 + c], sum);
+    }
+    dqkv[at + c] = sum;
+  }
+}

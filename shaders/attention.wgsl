@@ -1,0 +1,336 @@
+// Fused attention over windows of tokens. qkv (tokens [+ 1], 3C) packs q | k | v, the heads inside each; `rows` names the
+// row at each position of each window; rows from `tokens` on are padding, and all of them read the row `tokens` of qkv.
+// score[i, j] = scale q_i.k_j + rel_h[i, ky(j)] + rel_w[i, kx(j)] + bias[head, i, j]; p = softmax(score); out_i = sum_j p v_j.
+// One lane owns four queries (forward, backward_q) or four keys (backward_kv) of one window and head and walks through
+// the others by eight, all in products of 4x4 matrices: a matrix has queries or keys as its columns when it is loaded, and
+// scores have keys as columns. No barriers, no atomics. Grid: grid1d(windows * heads * quads, 64), quads = ceil(length / 4).
+// With S = windows heads length^2 d, FLOPs: forward 4 S, backward_q 6 S, backward_kv 8 S; nothing of length^2 is stored.
+
+struct Params {
+  items: u32,      // windows * heads * quads
+  length: u32,     // positions of a window = side_h * side_w
+  quads: u32,
+  side_h: u32,
+  side_w: u32,
+  heads: u32,
+  head4: u32,      // head_dim / 4
+  channels4: u32,  // C / 4
+  tokens: u32,
+  scale: f32,
+  relative: u32,   // 1: rel is given
+  biased: u32,     // 1: bias is given
+  keep: u32,       // forward: 1 to write stats
+  accumulate: u32, // backward: 1 to add to dqkv
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
+@group(0) @binding(2) var<storage, read> rows: array<u32>;
+// (windows * heads, side_h + side_w, quads) of four queries: what each line, then each column of keys adds to the score
+@group(0) @binding(3) var<storage, read> rel: array<vec4f>;
+@group(0) @binding(4) var<storage, read> bias: array<f32>;          // (heads, length, length)
+@group(0) @binding(5) var<storage, read_write> out: array<vec4f>;   // (tokens, C)
+// (windows * heads, quads, 2) of four queries: log of the sum of exp(score), and sum(dout out)
+@group(0) @binding(6) var<storage, read_write> kept: array<vec4f>;
+@group(0) @binding(7) var<storage, read> stats: array<vec4f>;       // the same, finished
+@group(0) @binding(8) var<storage, read> y: array<vec4f>;           // out, read back
+@group(0) @binding(9) var<storage, read> dout: array<vec4f>;        // (tokens, C)
+@group(0) @binding(10) var<storage, read_write> dqkv: array<vec4f>; // as qkv
+@group(0) @binding(11) var<storage, read_write> drel: array<vec4f>; // as rel
+@group(0) @binding(12) var<storage, read_write> dpads: array<vec4f>; // (pads, 2C): gradients of k and v of the padding
+
+const LOWEST = -1.0e30;
+
+struct Item {
+  window_head: u32,
+  window: u32,
+  head: u32,
+  quad: u32, // which four positions
+}
+
+fn item_of(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> Item {
+  let i = min((group.y * groups.x + group.x) * 64u + lane, params.items - 1u);
+  let window_head = i / params.quads;
+  return Item(window_head, window_head / params.heads, window_head % params.heads, i % params.quads);
+}
+
+// rows of four positions; those beyond the window repeat its last one
+fn rows_of(window: u32, quad: u32) -> vec4u {
+  let p = window * params.length + min(4u * quad + vec4u(0u, 1u, 2u, 3u), vec4u(params.length - 1u));
+  return vec4u(rows[p.x], rows[p.y], rows[p.z], rows[p.w]);
+}
+
+// where their q start in qkv; k and v are channels4 and 2 channels4 further
+fn starts(window: u32, quad: u32, head: u32) -> vec4u {
+  return min(rows_of(window, quad), vec4u(params.tokens)) * (3u * params.channels4) + head * params.head4;
+}
+
+// where they start in dout; padding reads the last token, and its probabilities are 0
+fn out_starts(window: u32, quad: u32, head: u32) -> vec4u {
+  return min(rows_of(window, quad), vec4u(params.tokens - 1u)) * params.channels4 + head * params.head4;
+}
+
+fn load(at: vec4u) -> mat4x4f {
+  return mat4x4f(qkv[at.x], qkv[at.y], qkv[at.z], qkv[at.w]);
+}
+
+fn load_dout(at: vec4u) -> mat4x4f {
+  return mat4x4f(dout[at.x], dout[at.y], dout[at.z], dout[at.w]);
+}
+
+// a * b + c by columns
+fn mad(a: mat4x4f, b: mat4x4f, c: mat4x4f) -> mat4x4f {
+  return mat4x4f(mad1(a, b[0], c[0]), mad1(a, b[1], c[1]), mad1(a, b[2], c[2]), mad1(a, b[3], c[3]));
+}
+
+fn mad1(a: mat4x4f, b: vec4f, c: vec4f) -> vec4f {
+  return fma(a[0], vec4f(b.x), fma(a[1], vec4f(b.y), fma(a[2], vec4f(b.z), fma(a[3], vec4f(b.w), c))));
+}
+
+// the score of four queries with one key from their product
+fn score(it: Item, queries: u32, key: u32, product: vec4f) -> vec4f {
+  if (key >= params.length) { return vec4f(LOWEST); }
+  var s = product * params.scale;
+  if (params.relative != 0u) {
+    let base = it.window_head * (params.side_h + params.side_w);
+    let line = key / params.side_w;
+    let column = key - line * params.side_w;
+    s += rel[(base + line) * params.quads + queries] + rel[(base + params.side_h + column) * params.quads + queries];
+  }
+  if (params.biased != 0u) {
+    let base = it.head * params.length;
+    let q = min(4u * queries + vec4u(0u, 1u, 2u, 3u), vec4u(params.length - 1u));
+    let at = (base + q) * params.length + key;
+    s += vec4f(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
+  }
+  return s;
+}
+
+fn scores(it: Item, queries: u32, keys: u32, product: mat4x4f) -> mat4x4f {
+  return mat4x4f(
+    score(it, queries, 4u * keys, product[0]),
+    score(it, queries, 4u * keys + 1u, product[1]),
+    score(it, queries, 4u * keys + 2u, product[2]),
+    score(it, queries, 4u * keys + 3u, product[3]),
+  );
+}
+
+fn exponentials(s: mat4x4f, top: vec4f) -> mat4x4f {
+  return mat4x4f(exp(s[0] - top), exp(s[1] - top), exp(s[2] - top), exp(s[3] - top));
+}
+
+fn highest(s: mat4x4f) -> vec4f {
+  return max(max(s[0], s[1]), max(s[2], s[3]));
+}
+
+fn total(s: mat4x4f) -> vec4f {
+  return (s[0] + s[1]) + (s[2] + s[3]);
+}
+
+@compute @workgroup_size(64)
+fn forward(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let it = item_of(group, groups, lane);
+  let q_at = starts(it.window, it.quad, it.head);
+  var acc: array<mat4x4f, 32>; // columns: queries
+  for (var c = 0u; c < params.head4; c++) { acc[c] = mat4x4f(); }
+  var top = vec4f(LOWEST);
+  var sum = vec4f();
+  for (var keys = 0u; keys < params.quads; keys += 2u) {
+    let k0 = starts(it.window, keys, it.head) + params.channels4;
+    let k1 = starts(it.window, keys + 1u, it.head) + params.channels4;
+    var s0 = mat4x4f();
+    var s1 = mat4x4f();
+    for (var c = 0u; c < params.head4; c++) {
+      let q = transpose(load(q_at + c));
+      s0 = mad(q, load(k0 + c), s0);
+      s1 = mad(q, load(k1 + c), s1);
+    }
+    s0 = scores(it, it.quad, keys, s0);
+    s1 = scores(it, it.quad, keys + 1u, s1);
+    let before = top;
+    top = max(top, max(highest(s0), highest(s1)));
+    let shrink = exp(before - top);
+    s0 = exponentials(s0, top);
+    s1 = exponentials(s1, top);
+    sum = fma(sum, shrink, total(s0) + total(s1));
+    let p0 = transpose(s0);
+    let p1 = transpose(s1);
+    for (var c = 0u; c < params.head4; c++) {
+      let v = params.channels4 + c;
+      let a = acc[c];
+      let old = mat4x4f(a[0] * shrink.x, a[1] * shrink.y, a[2] * shrink.z, a[3] * shrink.w);
+      acc[c] = mad(load(k0 + v), p0, mad(load(k1 + v), p1, old));
+    }
+  }
+  if (params.keep != 0u) { kept[2u * (it.window_head * params.quads + it.quad)] = top + log(sum); }
+  let row = rows_of(it.window, it.quad);
+  for (var m = 0u; m < 4u; m++) {
+    if (4u * it.quad + m >= params.length || row[m] >= params.tokens) { continue; }
+    let base = row[m] * params.channels4 + it.head * params.head4;
+    for (var c = 0u; c < params.head4; c++) { out[base + c] = acc[c][m] / sum[m]; }
+  }
+}
+
+// finishes stats: sum(dout out); queries that are padding get such a log-sum that their probabilities are 0
+@compute @workgroup_size(64)
+fn backward_stats(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  if ((group.y * groups.x + group.x) * 64u + lane >= params.items) { return; }
+  let it = item_of(group, groups, lane);
+  let row = rows_of(it.window, it.quad);
+  let place = 2u * (it.window_head * params.quads + it.quad);
+  var lse = kept[place];
+  var delta = vec4f();
+  for (var m = 0u; m < 4u; m++) {
+    if (4u * it.quad + m >= params.length || row[m] >= params.tokens) {
+      lse[m] = -LOWEST;
+      continue;
+    }
+    let base = row[m] * params.channels4 + it.head * params.head4;
+    for (var c = 0u; c < params.head4; c++) { delta[m] += dot(y[base + c], dout[base + c]); }
+  }
+  kept[place] = lse;
+  kept[place + 1u] = delta;
+}
+
+fn store(at: u32, value: vec4f) {
+  if (params.accumulate != 0u) {
+    dqkv[at] += value;
+  } else {
+    dqkv[at] = value;
+  }
+}
+
+// p from the kept log-sums; nothing for queries that are padding, whose scores may be anything
+fn probabilities(s: mat4x4f, lse: vec4f) -> mat4x4f {
+  let real = lse < vec4f(-LOWEST);
+  let p = exponentials(s, lse);
+  let none = vec4f();
+  return mat4x4f(select(none, p[0], real), select(none, p[1], real), select(none, p[2], real), select(none, p[3], real));
+}
+
+fn minus(dp: mat4x4f, delta: vec4f, p: mat4x4f) -> mat4x4f {
+  return mat4x4f(p[0] * (dp[0] - delta), p[1] * (dp[1] - delta), p[2] * (dp[2] - delta), p[3] * (dp[3] - delta));
+}
+
+// the gradient of a score is that of the two relative terms that it holds
+fn add_relative(it: Item, keys: u32, ds: mat4x4f) {
+  let base = it.window_head * (params.side_h + params.side_w);
+  for (var j = 0u; j < 4u; j++) {
+    let key = 4u * keys + j;
+    if (key >= params.length) { break; }
+    let line = key / params.side_w;
+    let column = key - line * params.side_w;
+    let h = (base + line) * params.quads + it.quad;
+    let w = (base + params.side_h + column) * params.quads + it.quad;
+    let value = ds[j];
+    // keys come in order: the first of a line, and the first line, meet what an earlier step left there
+    if (column == 0u) { drel[h] = value; } else { drel[h] += value; }
+    if (line == 0u) { drel[w] = value; } else { drel[w] += value; }
+  }
+}
+
+@compute @workgroup_size(64)
+fn backward_q(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  if ((group.y * groups.x + group.x) * 64u + lane >= params.items) { return; }
+  let it = item_of(group, groups, lane);
+  let q_at = starts(it.window, it.quad, it.head);
+  let o_at = out_starts(it.window, it.quad, it.head);
+  let place = 2u * (it.window_head * params.quads + it.quad);
+  let lse = stats[place];
+  let delta = stats[place + 1u];
+  var dq: array<mat4x4f, 32>; // columns: queries
+  for (var c = 0u; c < params.head4; c++) { dq[c] = mat4x4f(); }
+  for (var keys = 0u; keys < params.quads; keys += 2u) {
+    let k0 = starts(it.window, keys, it.head) + params.channels4;
+    let k1 = starts(it.window, keys + 1u, it.head) + params.channels4;
+    var s0 = mat4x4f();
+    var s1 = mat4x4f();
+    var dp0 = mat4x4f();
+    var dp1 = mat4x4f();
+    for (var c = 0u; c < params.head4; c++) {
+      let v = params.channels4 + c;
+      let q = transpose(load(q_at + c));
+      s0 = mad(q, load(k0 + c), s0);
+      s1 = mad(q, load(k1 + c), s1);
+      let o = transpose(load_dout(o_at + c));
+      dp0 = mad(o, load(k0 + v), dp0);
+      dp1 = mad(o, load(k1 + v), dp1);
+    }
+    let ds0 = minus(dp0, delta, probabilities(scores(it, it.quad, keys, s0), lse));
+    let ds1 = minus(dp1, delta, probabilities(scores(it, it.quad, keys + 1u, s1), lse));
+    if (params.relative != 0u) {
+      add_relative(it, keys, ds0);
+      add_relative(it, keys + 1u, ds1);
+    }
+    let t0 = transpose(ds0);
+    let t1 = transpose(ds1);
+    for (var c = 0u; c < params.head4; c++) {
+      dq[c] = mad(load(k0 + c), t0, mad(load(k1 + c), t1, dq[c]));
+    }
+  }
+  let row = rows_of(it.window, it.quad);
+  for (var m = 0u; m < 4u; m++) {
+    if (4u * it.quad + m >= params.length || row[m] >= params.tokens) { continue; }
+    for (var c = 0u; c < params.head4; c++) { store(q_at[m] + c, params.scale * dq[c][m]); }
+  }
+}
+
+@compute @workgroup_size(64)
+fn backward_kv(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  if ((group.y * groups.x + group.x) * 64u + lane >= params.items) { return; }
+  let it = item_of(group, groups, lane);
+  let k_at = starts(it.window, it.quad, it.head) + params.channels4;
+  var dk: array<mat4x4f, 32>; // columns: keys
+  var dv: array<mat4x4f, 32>;
+  for (var c = 0u; c < params.head4; c++) {
+    dk[c] = mat4x4f();
+    dv[c] = mat4x4f();
+  }
+  for (var queries = 0u; queries < params.quads; queries++) {
+    let q_at = starts(it.window, queries, it.head);
+    let o_at = out_starts(it.window, queries, it.head);
+    let place = 2u * (it.window_head * params.quads + queries);
+    var s = mat4x4f();
+    var dp = mat4x4f();
+    for (var c = 0u; c < params.head4; c++) {
+      s = mad(transpose(load(q_at + c)), load(k_at + c), s);
+      dp = mad(transpose(load_dout(o_at + c)), load(k_at + params.channels4 + c), dp);
+    }
+    let p = probabilities(scores(it, queries, it.quad, s), stats[place]);
+    let ds = minus(dp, stats[place + 1u], p);
+    for (var c = 0u; c < params.head4; c++) {
+      dk[c] = mad(load(q_at + c), ds, dk[c]);
+      dv[c] = mad(load_dout(o_at + c), p, dv[c]);
+    }
+  }
+  let row = rows_of(it.window, it.quad);
+  for (var m = 0u; m < 4u; m++) {
+    if (4u * it.quad + m >= params.length) { break; }
+    let pad = 2u * params.channels4 * (row[m] - params.tokens) + it.head * params.head4;
+    for (var c = 0u; c < params.head4; c++) {
+      if (row[m] < params.tokens) {
+        store(k_at[m] + c, params.scale * dk[c][m]);
+        store(k_at[m] + params.channels4 + c, dv[c][m]);
+      } else {
+        dpads[pad + c] = params.scale * dk[c][m];
+        dpads[pad + params.channels4 + c] = dv[c][m];
+      }
+    }
+  }
+}
