@@ -178,3 +178,29 @@ fn gemm_tn4(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_inde
     s00 = s10; s01 = s11; s10 = s20; s11 = s21; s20 = s30; s21 = s31; s30 = s40; s31 = s41; s40 = s50; s41 = s51; s50 = s60; s51 = s61; s60 = s70; s61 = s71;
   }
 }
+
+// c (k, m) = transpose of a (m, k), both aligned: lda, ldc, m, k, offsets and strides multiples of 4. One invocation moves
+// a 4 x 4 block. For adapters whose GEMM is bound by loads: gemm_tn4 on a transposed a beats gemm_nn4.
+// Dispatch: x = ceil(k / 32), y = ceil(m / 32), z = batch * heads.
+@compute @workgroup_size(64)
+fn transpose4(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let batch = wg.z / params.heads;
+  let head = wg.z % params.heads;
+  let a_base = (params.a_offset + batch * params.a_batch + head * params.a_head) / 4u;
+  let c_base = (params.c_offset + batch * params.c_batch + head * params.c_head) / 4u;
+  let lda = params.lda / 4u;
+  let ldc = params.ldc / 4u;
+  let row = wg.y * 8u + lane / 8u;
+  let col = wg.x * 8u + lane % 8u;
+  if (row * 4u >= params.m || col * 4u >= params.k) { return; }
+  let from_a = a_base + row * 4u * lda + col;
+  let to_c = c_base + col * 4u * ldc + row;
+  let r0 = a[from_a];
+  let r1 = a[from_a + lda];
+  let r2 = a[from_a + 2u * lda];
+  let r3 = a[from_a + 3u * lda];
+  c[to_c] = vec4<f32>(r0.x, r1.x, r2.x, r3.x);
+  c[to_c + ldc] = vec4<f32>(r0.y, r1.y, r2.y, r3.y);
+  c[to_c + 2u * ldc] = vec4<f32>(r0.z, r1.z, r2.z, r3.z);
+  c[to_c + 3u * ldc] = vec4<f32>(r0.w, r1.w, r2.w, r3.w);
+}
