@@ -1,0 +1,81 @@
+// Position encodings of the prompt encoder: pe(c) = [sin, cos](2 pi ((2c - 1) @ gaussian)), c = (pixel + 0.5) / size.
+// tokens: coords (P, N, 2) in pixels, x before y, and labels (P, N) to out (P, N, D). Label 0 background, 1 foreground,
+//   2 and 3 corners of a box: pe + embeddings[label]; -1 not a point: other alone; anything else is absent: zeros.
+// grid: out (height, width, D), pe of every cell. About 40 FLOPs an element. Grid: grid1d(count), 256 lanes a workgroup.
+
+struct Params {
+  count: u32, // elements of out
+  half: u32,  // D / 2
+  width: u32, // pixels: of the input for tokens, cells for grid
+  height: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> coords: array<f32>;
+@group(0) @binding(2) var<storage, read> labels: array<i32>;
+@group(0) @binding(3) var<storage, read> gaussian: array<f32>;   // (2, D/2)
+@group(0) @binding(4) var<storage, read> embeddings: array<f32>; // (4, D)
+@group(0) @binding(5) var<storage, read> other: array<f32>;      // (D)
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
+
+// sin(2 pi turns). WGSL's own sin promises no more than 2^-11, so: reduced to an eighth of a turn on either side of the
+// nearest quarter, where Taylor's series to x^9 and x^10 are exact in f32.
+fn sin_turns(turns: f32) -> f32 {
+  let quarters = 4.0 * (turns - round(turns));
+  let nearest = round(quarters);
+  let x = (quarters - nearest) * 1.5707963267948966;
+  let x2 = x * x;
+  let sine = x + x * x2 * (-1.0 / 6.0 + x2 * (1.0 / 120.0 + x2 * (-1.0 / 5040.0 + x2 * (1.0 / 362880.0))));
+  let cosine = 1.0 + x2 * (-0.5 + x2 * (1.0 / 24.0 + x2 * (-1.0 / 720.0 + x2 * (1.0 / 40320.0 - x2 * (1.0 / 3628800.0)))));
+  let quarter = u32(i32(nearest) + 4) % 4u;
+  let value = select(sine, cosine, (quarter & 1u) == 1u);
+  return select(value, -value, quarter >= 2u);
+}
+
+// feature d of the encoding: sines first, then cosines
+fn encode(pixel: vec2<f32>, d: u32) -> f32 {
+  let size = vec2<f32>(vec2<u32>(params.width, params.height));
+  let at = (2.0 * pixel + 1.0 - size) / size; // 2c - 1
+  let k = d % params.half;
+  let turns = fma(at.x, gaussian[k], at.y * gaussian[params.half + k]);
+  // cos(a) = sin(a + a quarter), added after the whole turns are taken off so that no digit is lost
+  return sin_turns(turns - round(turns) + select(0.0, 0.25, d >= params.half));
+}
+
+fn index(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> u32 {
+  return (group.y * groups.x + group.x) * 256u + lane;
+}
+
+@compute @workgroup_size(256)
+fn tokens(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = index(group, groups, lane);
+  if (i >= params.count) { return; }
+  let dim = 2u * params.half;
+  let point = i / dim;
+  let d = i % dim;
+  let label = labels[point];
+  var value = 0.0;
+  if (label >= 0 && label <= 3) {
+    value = encode(vec2<f32>(coords[2u * point], coords[2u * point + 1u]), d) + embeddings[u32(label) * dim + d];
+  } else if (label == -1) {
+    value = other[d];
+  }
+  out[i] = value;
+}
+
+@compute @workgroup_size(256)
+fn grid(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = index(group, groups, lane);
+  if (i >= params.count) { return; }
+  let dim = 2u * params.half;
+  let cell = i / dim;
+  out[i] = encode(vec2<f32>(vec2<u32>(cell % params.width, cell / params.width)), i % dim);
+}
