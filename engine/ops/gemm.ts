@@ -1,11 +1,32 @@
-/** @file Matrix products: the strided, batched GEMM of shaders/gemm.wgsl with its fused epilogues. */
-import shader from '../../shaders/gemm.wgsl'
+/**
+ * @file Matrix products: the strided, batched GEMM of shaders/gemm.wgsl with its fused epilogues, and the variants of
+ * shaders/gemm4.wgsl that read four floats at a time where everything is aligned to them.
+ */
+import type { Shader } from '../device/shader'
+import general from '../../shaders/gemm.wgsl'
+import aligned from '../../shaders/gemm4.wgsl'
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
 import { ACTIVATION } from './pointwise'
 
-/** Rows and columns of C that one workgroup computes. */
-const TILE = { m: 64, n: 64 }
+interface Variant {
+  shader: Shader
+  entry: string
+  /** Rows and columns of C that one workgroup computes. */
+  tile: { m: number; n: number }
+}
+
+const GENERAL = {
+  nt: { shader: general, entry: 'gemm_nt', tile: { m: 64, n: 64 } },
+  nn: { shader: general, entry: 'gemm_nn', tile: { m: 64, n: 64 } },
+  tn: { shader: general, entry: 'gemm_tn', tile: { m: 64, n: 64 } },
+} satisfies Record<string, Variant>
+
+/** An aligned NT would read four rows of each operand at once and lose to the general one. */
+const ALIGNED: Partial<Record<keyof typeof GENERAL, Variant>> = {
+  nn: { shader: aligned, entry: 'gemm_nn4', tile: { m: 32, n: 64 } },
+  tn: { shader: aligned, entry: 'gemm_tn4', tile: { m: 64, n: 64 } },
+}
 
 /** One operand: where it starts and how far apart its rows, heads and batches lie, in elements. */
 export interface Operand {
@@ -50,6 +71,13 @@ export interface Gemm {
   lora?: { t: Tensor; tb: Tensor; rank: number; scale: number; extensions: Extension[] } | null
 }
 
+function variantOf(o: Gemm): Variant {
+  const numbers = [o.n, ...(o.layout === 'tn' ? [o.m] : [])]
+  for (const { stride, offset = 0, batch = 0, head = 0 } of [o.a, o.b, o.c]) numbers.push(stride, offset, batch, head)
+  for (const { offset } of o.lora?.extensions ?? []) numbers.push(offset)
+  return (numbers.every((n) => n % 4 === 0) && ALIGNED[o.layout]) || GENERAL[o.layout]
+}
+
 /** Records C = act(alpha·A·B + LoRA + bias) + residual (+ C). FLOPs: 2·m·n·k a batch and head. */
 export function gemm(g: Graph, o: Gemm): void {
   const { a, b, c, lora } = o
@@ -64,8 +92,8 @@ export function gemm(g: Graph, o: Gemm): void {
     t: lora?.t ?? null,
     tb: lora?.tb ?? null,
   }
-  const entry = shader.entries[`gemm_${o.layout}`]
-  const used = Object.fromEntries(entry.bindings.flatMap((e) => (e.kind === 'uniform' ? [] : [[e.name, bindings[e.name]]])))
+  const { shader, entry, tile } = variantOf(o)
+  const used = Object.fromEntries(shader.entries[entry].bindings.flatMap((e) => (e.kind === 'uniform' ? [] : [[e.name, bindings[e.name]]])))
   const params = {
     m: o.m,
     n: o.n,
@@ -95,6 +123,6 @@ export function gemm(g: Graph, o: Gemm): void {
     ext_scale: lora?.scale ?? 0,
     ext: (lora?.extensions ?? []).map((e) => [e.start, e.end, e.column, e.offset]),
   }
-  const grid = [Math.ceil(o.n / TILE.n), Math.ceil(o.m / TILE.m), heads * (o.batches ?? 1)] as const
-  g.dispatch(shader, `gemm_${o.layout}`, used, params, grid)
+  const grid = [Math.ceil(o.n / tile.n), Math.ceil(o.m / tile.m), heads * (o.batches ?? 1)] as const
+  g.dispatch(shader, entry, used, params, grid)
 }

@@ -88,10 +88,13 @@ export function decodeMasks(g: Graph, decoder: MaskDecoder, inputs: DecoderInput
   const length = points * dim
   copyInto(g, sparse, all, { rows: prompts, length, sourceStride: length, targetStride: stride, targetOffset: fixed.size })
 
-  const repeated = (x: Tensor) => gatherRows(g, x.reshape(images, cells * dim), imageIndex).reshape(prompts * cells, dim)
-  const source = dense.rows === 1 ? repeated(add(g, embedding, dense)) : add(g, repeated(embedding), dense)
   const shape = { prompts, tokens, cells, counts }
-  const attended = twoWay(g, decoder.transformer, all, source, position, shape)
+  const repeat = (x: Tensor) =>
+    gatherRows(g, x.reshape(images, cells * x.columns), imageIndex).reshape(prompts * cells, x.columns)
+  const attended =
+    dense.rows === 1
+      ? twoWay(g, decoder.transformer, all, add(g, embedding, dense), position, shape, repeat)
+      : twoWay(g, decoder.transformer, all, add(g, repeat(embedding), dense), position, shape)
 
   const token = (i: number) => {
     const index = g.constant(`token ${i} of ${prompts} x ${tokens}`, [prompts], () =>

@@ -70,8 +70,23 @@ export interface TwoWayShape {
   counts: Tensor | null
 }
 
+/** What an image's cells are to the attentions of a layer, projected: keys, values, and queries of their own. */
+interface ImageSide {
+  k: Tensor
+  v: Tensor
+  q: Tensor
+}
+
+function projectImage(g: Graph, layer: TwoWayLayer, source: Tensor, position: Tensor): ImageSide {
+  const placed = add(g, source, position)
+  const { tokenToImage, imageToToken } = layer
+  return { k: linear(g, placed, tokenToImage.k), v: linear(g, source, tokenToImage.v), q: linear(g, placed, imageToToken.q) }
+}
+
 /**
- * tokens (prompts·tokens, D), source (prompts·cells, D) and the cells' position (cells, D) to both after attending.
+ * tokens (prompts·tokens, D), source and the cells' position (cells, D) to both after attending. The source is one a
+ * prompt (prompts·cells, D), or one an image with `repeat`, which repeats rows of an image for its prompts: the first
+ * layer's projections of the image are then computed once an image.
  */
 export function twoWay(
   g: Graph,
@@ -80,44 +95,51 @@ export function twoWay(
   source: Tensor,
   position: Tensor,
   shape: TwoWayShape,
+  repeat: (x: Tensor) => Tensor = (x) => x,
 ): { tokens: Tensor; source: Tensor } {
   let queries = tokens
-  let image = source
+  let image = repeat(source)
   t.layers.forEach((layer, i) => {
-    const out = twoWayLayer(g, layer, queries, image, tokens, position, { ...shape, heads: t.heads, first: i === 0 })
+    const first = i === 0
+    const own = projectImage(g, layer, first ? source : image, position)
+    const side = first ? { k: repeat(own.k), v: repeat(own.v), q: repeat(own.q) } : own
+    const out = twoWayLayer(g, layer, queries, image, side, tokens, { ...shape, heads: t.heads, first })
     queries = out.tokens
     image = out.source
   })
-  const q = add(g, queries, tokens)
-  const k = add(g, image, position)
-  queries = attend(g, t.final, q, k, image, { ...shape, heads: t.heads, from: 'tokens', to: 'image', residual: queries })
+  const q = linear(g, add(g, queries, tokens), t.final.q)
+  const k = linear(g, add(g, image, position), t.final.k)
+  const v = linear(g, image, t.final.v)
+  queries = attend(g, t.final, { q, k, v }, { ...shape, heads: t.heads, from: 'tokens', to: 'image', residual: queries })
   return { tokens: layerNorm(g, queries, t.finalNorm.gamma, t.finalNorm.beta, { eps: EPS }), source: image }
 }
 
 /** In the first layer the self-attention has neither position nor residual. */
-export function twoWayLayer(
+function twoWayLayer(
   g: Graph,
   layer: TwoWayLayer,
   tokens: Tensor,
   source: Tensor,
+  image: ImageSide,
   tokenPosition: Tensor,
-  position: Tensor,
   shape: TwoWayShape & { heads: number; first: boolean },
 ): { tokens: Tensor; source: Tensor } {
   const [norm1, norm2, norm3, norm4] = layer.norms
   const norm = (x: Tensor, n: Norm) => layerNorm(g, x, n.gamma, n.beta, { eps: EPS })
+  const { selfAttention, tokenToImage, imageToToken } = layer
   const placed = shape.first ? tokens : add(g, tokens, tokenPosition)
+  const own = { q: linear(g, placed, selfAttention.q), k: linear(g, placed, selfAttention.k), v: linear(g, tokens, selfAttention.v) }
   const residual = shape.first ? null : tokens
-  let t = attend(g, layer.selfAttention, placed, placed, tokens, { ...shape, from: 'tokens', to: 'tokens', residual })
-  t = norm(t, norm1)
+  let t = norm(attend(g, selfAttention, own, { ...shape, from: 'tokens', to: 'tokens', residual }), norm1)
 
-  const q = add(g, t, tokenPosition)
-  const k = add(g, source, position)
-  t = norm(attend(g, layer.tokenToImage, q, k, source, { ...shape, from: 'tokens', to: 'image', residual: t }), norm2)
+  const q = linear(g, add(g, t, tokenPosition), tokenToImage.q)
+  const seen = { q, k: image.k, v: image.v }
+  t = norm(attend(g, tokenToImage, seen, { ...shape, from: 'tokens', to: 'image', residual: t }), norm2)
   t = norm(linear(g, linear(g, t, layer.lin1, { activation: 'relu' }), layer.lin2, { residual: t }), norm3)
 
-  const q2 = add(g, t, tokenPosition)
-  const s = attend(g, layer.imageToToken, k, q2, t, { ...shape, from: 'image', to: 'tokens', residual: source })
+  const k = linear(g, add(g, t, tokenPosition), imageToToken.k)
+  const back = { q: image.q, k, v: linear(g, t, imageToToken.v) }
+  const s = attend(g, imageToToken, back, { ...shape, from: 'image', to: 'tokens', residual: source })
   return { tokens: t, source: norm(s, norm4) }
 }
 
@@ -128,10 +150,10 @@ interface Attend extends TwoWayShape {
   residual: Tensor | null
 }
 
-/** Projects, attends and projects back; `residual` is added to the result. */
-export function attend(g: Graph, a: DecoderAttention, q: Tensor, k: Tensor, v: Tensor, o: Attend): Tensor {
+/** Attends with projected q, k and v, and projects back; `residual` is added to the result. */
+function attend(g: Graph, a: DecoderAttention, { q, k, v }: { q: Tensor; k: Tensor; v: Tensor }, o: Attend): Tensor {
   const length = { tokens: o.tokens, image: o.cells }
-  const y = crossAttention(g, linear(g, q, a.q), linear(g, k, a.k), linear(g, v, a.v), {
+  const y = crossAttention(g, q, k, v, {
     batches: o.prompts,
     heads: o.heads,
     queries: length[o.from],

@@ -1,0 +1,43 @@
+/** @file Depthwise 3x3 convolution of NHWC rows. */
+import shader from '../../shaders/depthwise.wgsl'
+import { type Graph, grid1d } from '../graph/graph'
+import type { Tensor } from '../graph/tensor'
+
+export interface DepthwiseConv {
+  batch: number
+  height: number
+  width: number
+  stride: 1 | 2
+  /** (9, C), rows by (ky, kx). */
+  weight: Tensor
+  bias?: Tensor | null
+}
+
+/** x (B·H·W, C) to (B·Ho·Wo, C), padding 1, Ho = ceil(H / stride). The weight is frozen. */
+export function depthwiseConv3x3(g: Graph, x: Tensor, o: DepthwiseConv): Tensor {
+  const { batch, height, width, stride, weight } = o
+  const channels = weight.columns
+  const bias = o.bias ?? g.constant(`${channels} zeros`, [channels], () => new Float32Array(channels))
+  if (x.size !== batch * height * width * channels) throw new Error(`${weight.label}: x [${x.shape}] is not ${batch}x${height}x${width}x${channels}`)
+  if (weight.requiresGrad || bias.requiresGrad) throw new Error(`${weight.label}: a depthwise convolution's weights do not train`)
+  const outHeight = Math.ceil(height / stride)
+  const outWidth = Math.ceil(width / stride)
+  const params = { batch, height, width, channels, stride, out_height: outHeight, out_width: outWidth, accumulate: 0 }
+  const y = g.tensor(`${weight.label}: y`, [batch * outHeight * outWidth, channels])
+  g.dispatch(shader, 'forward', { x, weight, bias, y }, params, grid1d(y.size))
+  g.record([x], y, (dy) => {
+    const target = g.gradientTarget(x)
+    if (!target) return
+    const { tensor: dx, accumulate } = target
+    g.dispatch(shader, 'backward', { weight, dy, dx }, { ...params, accumulate }, grid1d(dx.size))
+  })
+  return y
+}
+
+/** (C, 1, 3, 3) as checkpoints hold it to (9, C). */
+export function toDepthwiseWeight(data: Float32Array, shape: readonly number[]): Float32Array {
+  const [channels] = shape
+  const out = new Float32Array(data.length)
+  for (let c = 0; c < channels; c++) for (let k = 0; k < 9; k++) out[k * channels + c] = data[c * 9 + k]
+  return out
+}

@@ -1,0 +1,33 @@
+// Normalises raw images (B, S, S, 3) on 0..255: y = (x - mean) / deviation inside the valid part of each image, and 0 right of
+// it and below, since padding follows the normalisation. sizes (B, 2): valid height and width. 2 B S S 3 FLOPs.
+// Grid: grid1d(B S S 3).
+
+struct Params {
+  batch: u32,
+  side: u32,
+  mean: vec4<f32>,
+  deviation: vec4<f32>,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> sizes: array<u32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(256)
+fn normalize_image(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  let plane = params.side * params.side * 3u;
+  let b = i / plane;
+  if (b >= params.batch) { return; }
+  let channel = i % 3u;
+  let column = i / 3u % params.side;
+  let row = i % plane / (3u * params.side);
+  var value = (x[i] - params.mean[channel]) / params.deviation[channel];
+  if (row >= sizes[2u * b] || column >= sizes[2u * b + 1u]) { value = 0.0; }
+  y[i] = value;
+}
