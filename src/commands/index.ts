@@ -1,6 +1,7 @@
-/** @file The table of commands. Each is loaded only when it is asked for. */
+/** @file The table of commands, in the order in which they are used. Each is loaded only when it is asked for. */
 import type { Command } from './command'
 
 export const commands: Record<string, () => Promise<{ command: Command }>> = {
   doctor: () => import('./doctor'),
+  fetch: () => import('./fetch'),
 }

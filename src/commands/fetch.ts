@@ -1,0 +1,80 @@
+/** @file `wgsam fetch`: named models into the cache folder. */
+import { UserError } from '../errors'
+import { interruption } from '../host/interrupt'
+import { amount, Progress } from '../host/progress'
+import { fetchModel, resolveModel } from '../weights/fetch'
+import { type NamedModel, models } from '../weights/registry'
+import { type Command, flag } from './command'
+
+const sizeOf = ({ files }: NamedModel) => files.reduce((sum, { size }) => sum + size, 0)
+
+/** Where a named model is, or null where it is not there. */
+async function cached(name: string): Promise<string | null> {
+  return resolveModel(name).catch((error) => {
+    if (error instanceof UserError) return null
+    throw error
+  })
+}
+
+async function list(json: boolean): Promise<void> {
+  const rows = await Promise.all(
+    Object.entries(models).map(async ([name, model]) => ({
+      name,
+      about: model.about,
+      bytes: sizeOf(model),
+      path: await cached(name),
+    })),
+  )
+  if (json) console.log(JSON.stringify(rows, null, 2))
+  else
+    for (const { name, about, bytes, path } of rows)
+      console.log(
+        `${name.padEnd(12)} ${amount(bytes, 'bytes').padStart(10)}  ${about}${path ? `\n${' '.repeat(25)}at ${path}` : ''}`,
+      )
+}
+
+async function fetchOne(name: string, json: boolean): Promise<number> {
+  const abort = new AbortController()
+  const interrupt = interruption(() => abort.abort())
+  let bar: Progress | undefined
+  try {
+    if (Object.hasOwn(models, name) && !(await cached(name)))
+      console.error(`fetching ${name}, ${amount(sizeOf(models[name]), 'bytes')}`)
+    const path = await fetchModel(name, {
+      signal: abort.signal,
+      onProgress: ({ file, done, total }) => {
+        if (!bar) {
+          bar = new Progress(file, total, { unit: 'bytes' })
+          bar.startAt(done)
+        }
+        bar.update(done)
+        if (done === total) bar.finish()
+      },
+    })
+    console.log(json ? JSON.stringify({ name, bytes: sizeOf(models[name]), path }) : path)
+    return 0
+  } catch (error) {
+    if (!interrupt.requested) throw error
+    console.error(`\nstopped; \`wgsam fetch ${name}\` goes on from here`)
+    return 130
+  } finally {
+    interrupt.dispose()
+  }
+}
+
+export const command: Command = {
+  name: 'fetch',
+  summary: 'download a named model into the cache folder, checked to the bit',
+  usage: '<name> [--json] | --list [--json]',
+  positionals: [0, 1],
+  options: {
+    list: { type: 'boolean', description: 'list the names, their sizes, and which are there already' },
+    json: { type: 'boolean', description: 'print the result as JSON' },
+  },
+  details: `Names: ${Object.keys(models).join(', ')}. A download that breaks off continues the next time. Prints the path.`,
+  async run(values, [name]) {
+    if (flag(values, 'list')) return list(flag(values, 'json'))
+    if (!name) throw new UserError('wgsam fetch needs a name: `wgsam fetch --list` shows them')
+    return fetchOne(name, flag(values, 'json'))
+  },
+}
