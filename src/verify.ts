@@ -229,7 +229,12 @@ async function runLora(engine: Engine, golden: GoldenFile, put: Put): Promise<vo
     const block = path.replace(/^image_encoder\./, '')
     const a = await engine.read(parameters.get(`${path}.lora_A`).grad!)
     const b = await engine.read(parameters.get(`${path}.lora_B`).grad!)
-    const halves = { Aq: a.subarray(0, a.length / 2), Av: a.subarray(a.length / 2), Bq: b.subarray(0, b.length / 2), Bv: b.subarray(b.length / 2) }
+    const halves = {
+      Aq: a.subarray(0, a.length / 2),
+      Av: a.subarray(a.length / 2),
+      Bq: b.subarray(0, b.length / 2),
+      Bv: b.subarray(b.length / 2),
+    }
     for (const matrix of MATRICES) {
       const name = `${goldenBlock(block)}.${matrix}`
       const given = tensors.get(name)
@@ -244,20 +249,25 @@ async function runLora(engine: Engine, golden: GoldenFile, put: Put): Promise<vo
 const goldenBlock = (path: string) => path.replace(/^(blocks\.\d+)\.attn\.qkv$/, '$1').replace(/\.qkv$/, '')
 
 /** The file's matrices as parameters; only the blocks it names are adapted. */
-function adapters(engine: Engine, { model, tensors, lora }: GoldenFile): { layers: LoraLayer[]; parameters: ParameterSet } {
+function adapters(
+  engine: Engine,
+  { model, tensors, lora }: GoldenFile,
+): { layers: LoraLayer[]; parameters: ParameterSet } {
   const config = { rank: lora.r, alpha: lora.alpha, rslora: false, targets: ['q', 'v'] as ('q' | 'v')[], blocks: null }
   const given = (path: string) => goldenBlock(path.replace(/^image_encoder\./, ''))
   const layers = loraLayers(model, config).filter(({ path }) => tensors.has(`${given(path)}.Aq`))
   const known = new Set(layers.map(({ path }) => given(path)))
   for (const name of tensors.keys()) {
     const block = /^(.*)\.Aq$/.exec(name)?.[1]
-    if (block && !known.has(block)) throw new UserError(`the golden file adapts ${block}, which the model does not have`)
+    if (block && !known.has(block))
+      throw new UserError(`the golden file adapts ${block}, which the model does not have`)
   }
   const specs = layers.flatMap(({ path, linear }) => {
     const [out, k] = linear.weight.shape
     const take = (matrix: string, size: number) => {
       const { data, shape } = input({ tensors } as GoldenFile, `${given(path)}.${matrix}`)
-      if (data.length !== size) throw new UserError(`${given(path)}.${matrix} (${shape.join(', ')}) does not fit rank ${lora.r}`)
+      if (data.length !== size)
+        throw new UserError(`${given(path)}.${matrix} (${shape.join(', ')}) does not fit rank ${lora.r}`)
       return data
     }
     const join = (x: Float32Array, y: Float32Array) => Float32Array.of(...x, ...y)

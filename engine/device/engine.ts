@@ -28,7 +28,9 @@ export class Engine {
 
   constructor(readonly device: GPUDevice) {
     device.addEventListener('uncapturederror', (event) => {
-      this.failure ??= new Error(`the GPU device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`)
+      this.failure ??= new Error(
+        `the GPU device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`,
+      )
     })
     void device.lost.then((info) => {
       if (!this.destroyed) this.failure ??= new Error(`the GPU device was lost (${info.reason}): ${info.message}`)
@@ -62,7 +64,9 @@ export class Engine {
   /** A storage buffer the caller owns. */
   buffer(label: string, bytes: number): GPUBuffer {
     if (bytes > this.device.limits.maxBufferSize)
-      throw new Error(`${label}: ${bytes} bytes are over this adapter's largest buffer, ${this.device.limits.maxBufferSize}`)
+      throw new Error(
+        `${label}: ${bytes} bytes are over this adapter's largest buffer, ${this.device.limits.maxBufferSize}`,
+      )
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC
     return this.device.createBuffer({ label, size: Math.max(16, Math.ceil(bytes / 16) * 16), usage })
   }
@@ -115,7 +119,9 @@ export class Engine {
       await staging.mapAsync(GPUMapMode.READ)
     } catch (error) {
       this.check()
-      throw new Error(`reading ${label} from the GPU failed: ${(error as Error).message || 'the device gave no reason'}`)
+      throw new Error(
+        `reading ${label} from the GPU failed: ${(error as Error).message || 'the device gave no reason'}`,
+      )
     }
     const copy = staging.getMappedRange().slice(0)
     staging.destroy()

@@ -26,7 +26,12 @@ export interface Plan {
 }
 
 /** Throws where a step reads an intermediate that nothing wrote, or binds one tensor for reading and writing at once. */
-export function plan(dispatches: readonly Dispatch[], kept: ReadonlySet<Storage>, align: number, maxArena: number): Plan {
+export function plan(
+  dispatches: readonly Dispatch[],
+  kept: ReadonlySet<Storage>,
+  align: number,
+  maxArena: number,
+): Plan {
   const lives = new Map<Storage, Placement>()
   const conflicts = new Map<Storage, Set<Storage>>()
   const clash = (a: Storage, b: Storage) => {
@@ -96,9 +101,7 @@ export function plan(dispatches: readonly Dispatch[], kept: ReadonlySet<Storage>
 
 /** The lowest offset at which `bytes` are free for the whole of `life`. */
 function lowestGap(placed: readonly Placement[], life: Placement, bytes: number, align: number): number {
-  const busy = placed
-    .filter((p) => p.first <= life.last && life.first <= p.last)
-    .sort((a, b) => a.offset - b.offset)
+  const busy = placed.filter((p) => p.first <= life.last && life.first <= p.last).sort((a, b) => a.offset - b.offset)
   let offset = 0
   for (const p of busy) {
     if (offset + bytes <= p.offset) break

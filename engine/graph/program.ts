@@ -26,7 +26,12 @@ export class Program {
     const { device } = engine
     const { dispatches } = graph
     const { limits } = device
-    const layout = plan(dispatches, graph.kept, Math.max(256, limits.minStorageBufferOffsetAlignment), limits.maxBufferSize)
+    const layout = plan(
+      dispatches,
+      graph.kept,
+      Math.max(256, limits.minStorageBufferOffsetAlignment),
+      limits.maxBufferSize,
+    )
     const arenas = layout.arenas.map((bytes, i) => engine.buffer(`arena ${i}`, bytes))
     for (const { storage, arena, offset } of layout.placements) {
       storage.buffer = arenas[arena]
@@ -64,7 +69,11 @@ export class Program {
         const { binding } = d.shader.entries[d.entry].bindings.find((b) => b.kind === 'uniform')!
         entries.push({ binding, resource: { buffer: uniforms, offset: places[i] * slot, size: d.uniform.byteLength } })
       }
-      return { pipeline, group: device.createBindGroup({ label: d.label, layout: bindings, entries }), groups: d.groups }
+      return {
+        pipeline,
+        group: device.createBindGroup({ label: d.label, layout: bindings, entries }),
+        groups: d.groups,
+      }
     })
     engine.check()
     return new Program(engine, layout, steps, buffers, arenas)

@@ -2,7 +2,7 @@
 import shader from '../../shaders/attention.wgsl'
 import padding from '../../shaders/attention-padding.wgsl'
 import relative from '../../shaders/attention-relative.wgsl'
-import { type Graph, type GradientTarget, grid1d } from '../graph/graph'
+import { type Graph, type GradientTarget } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
 import type { WindowMap } from './windows'
 
@@ -15,6 +15,8 @@ export interface AttentionOptions {
   bias?: Tensor
 }
 
+/** Of a workgroup of the fused kernels. */
+const LANES = 32
 /** Padded rows summed in the first of the two stages. */
 const PART = 32
 const MAX_HEAD = 128
@@ -28,15 +30,16 @@ const MAX_HEAD = 128
 export function attention(g: Graph, qkv: Tensor, options: AttentionOptions): Tensor {
   const shape = attentionShape(qkv, options)
   const { map, relPos, bias = null } = options
-  const { channels, lanes } = shape
+  const { channels } = shape
   const { rows, tokens } = map
   const rel = relPos ? relativeTerms(g, qkv, shape, relPos) : null
   const out = g.tensor('attention', [tokens, channels])
   const training = g.training && qkv.requiresGrad
-  const kept = training ? g.tensor('attention: statistics', [lanes, 2, 4]) : null
+  const kept = training
+    ? g.tensor('attention: statistics', [map.windows * shape.params.heads, shape.params.quads, 2, 4])
+    : null
   const params = {
     ...shape.params,
-    items: lanes,
     side_h: map.sideH,
     side_w: map.sideW,
     scale: shape.scale,
@@ -45,7 +48,7 @@ export function attention(g: Graph, qkv: Tensor, options: AttentionOptions): Ten
     keep: kept ? 1 : 0,
     accumulate: 0,
   }
-  const grid = grid1d(lanes, 64)
+  const grid = [Math.ceil(shape.params.quads / LANES), map.windows * shape.params.heads] as const
   g.dispatch(shader, 'forward', { qkv, rows, rel, bias, out, kept }, params, grid)
   g.record([qkv], out, (dout) => {
     const target = g.gradientTarget(qkv)
@@ -92,8 +95,6 @@ export function attentionShape(qkv: Tensor, { heads, map, relPos, bias }: Attent
     channels,
     head,
     scale: head ** -0.5,
-    /** Fours of positions in all windows and heads: lanes of the fused kernels. */
-    lanes: map.windows * heads * quads,
     params: { length: map.length, quads, heads, head4: head / 4, channels4: channels / 4, tokens: map.tokens },
   }
 }

@@ -34,14 +34,37 @@ function similarity(g: Graph, q: Tensor, k: Tensor, o: CrossAttention): Tensor {
   const alpha = d ** -0.5
   const scores = g.tensor('attention scores', [o.batches * o.heads * queries, keys])
   const run = product(g, o)
-  run({ layout: 'nt', m: queries, n: keys, k: d, a: token(q, queries, o), b: token(k, keys, o), c: matrix(scores, o), alpha })
+  run({
+    layout: 'nt',
+    m: queries,
+    n: keys,
+    k: d,
+    a: token(q, queries, o),
+    b: token(k, keys, o),
+    c: matrix(scores, o),
+    alpha,
+  })
   g.record([q, k], scores, (ds) => {
     const dq = g.gradientTarget(q)
     const shapeQ = { layout: 'nn', m: queries, n: d, k: keys, alpha } as const
-    if (dq) run({ ...shapeQ, a: matrix(ds, o), b: token(k, keys, o), c: token(dq.tensor, queries, o), accumulate: dq.accumulate })
+    if (dq)
+      run({
+        ...shapeQ,
+        a: matrix(ds, o),
+        b: token(k, keys, o),
+        c: token(dq.tensor, queries, o),
+        accumulate: dq.accumulate,
+      })
     const dk = g.gradientTarget(k)
     const shapeK = { layout: 'tn', m: keys, n: d, k: queries, alpha } as const
-    if (dk) run({ ...shapeK, a: matrix(ds, o), b: token(q, queries, o), c: token(dk.tensor, keys, o), accumulate: dk.accumulate })
+    if (dk)
+      run({
+        ...shapeK,
+        a: matrix(ds, o),
+        b: token(q, queries, o),
+        c: token(dk.tensor, keys, o),
+        accumulate: dk.accumulate,
+      })
   })
   return scores
 }
@@ -56,16 +79,32 @@ function weighted(g: Graph, p: Tensor, v: Tensor, o: CrossAttention): Tensor {
   g.record([p, v], y, (dy) => {
     const dp = g.gradientTarget(p)
     const shapeP = { layout: 'nt', m: queries, n: keys, k: d } as const
-    if (dp) run({ ...shapeP, a: token(dy, queries, o), b: token(v, keys, o), c: matrix(dp.tensor, o), accumulate: dp.accumulate })
+    if (dp)
+      run({
+        ...shapeP,
+        a: token(dy, queries, o),
+        b: token(v, keys, o),
+        c: matrix(dp.tensor, o),
+        accumulate: dp.accumulate,
+      })
     const dv = g.gradientTarget(v)
     const shapeV = { layout: 'tn', m: keys, n: d, k: queries } as const
-    if (dv) run({ ...shapeV, a: matrix(p, o), b: token(dy, queries, o), c: token(dv.tensor, keys, o), accumulate: dv.accumulate })
+    if (dv)
+      run({
+        ...shapeV,
+        a: matrix(p, o),
+        b: token(dy, queries, o),
+        c: token(dv.tensor, keys, o),
+        accumulate: dv.accumulate,
+      })
   })
   return y
 }
 
-const product = (g: Graph, { batches, heads }: CrossAttention) => (shape: Omit<Gemm, 'batches' | 'heads'>) =>
-  gemm(g, { ...shape, batches, heads })
+const product =
+  (g: Graph, { batches, heads }: CrossAttention) =>
+  (shape: Omit<Gemm, 'batches' | 'heads'>) =>
+    gemm(g, { ...shape, batches, heads })
 
 const token = (tensor: Tensor, rows: number, { heads }: CrossAttention) => {
   const c = tensor.columns

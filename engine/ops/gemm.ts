@@ -93,7 +93,9 @@ export function gemm(g: Graph, o: Gemm): void {
     tb: lora?.tb ?? null,
   }
   const { shader, entry, tile } = variantOf(o)
-  const used = Object.fromEntries(shader.entries[entry].bindings.flatMap((e) => (e.kind === 'uniform' ? [] : [[e.name, bindings[e.name]]])))
+  const used = Object.fromEntries(
+    shader.entries[entry].bindings.flatMap((e) => (e.kind === 'uniform' ? [] : [[e.name, bindings[e.name]]])),
+  )
   const params = {
     m: o.m,
     n: o.n,

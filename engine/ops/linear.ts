@@ -91,11 +91,29 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
       })
     const dw = g.gradientTarget(weight)
     if (dw)
-      gemm(g, { layout: 'tn', m: n, n: k, k: m, a: rows(dpre, n), b: rows(x, k), c: rows(dw.tensor, k), accumulate: dw.accumulate })
+      gemm(g, {
+        layout: 'tn',
+        m: n,
+        n: k,
+        k: m,
+        a: rows(dpre, n),
+        b: rows(x, k),
+        c: rows(dw.tensor, k),
+        accumulate: dw.accumulate,
+      })
     const db = g.gradientTarget(bias)
     if (db) {
       const ones = g.constant(`${m} ones`, [m], () => new Float32Array(m).fill(1))
-      gemm(g, { layout: 'tn', m: n, n: 1, k: m, a: rows(dpre, n), b: rows(ones, 1), c: rows(db.tensor, 1), accumulate: db.accumulate })
+      gemm(g, {
+        layout: 'tn',
+        m: n,
+        n: 1,
+        k: m,
+        a: rows(dpre, n),
+        b: rows(ones, 1),
+        c: rows(db.tensor, 1),
+        accumulate: db.accumulate,
+      })
     }
     g.passGradient(residual, dy)
   })
@@ -132,7 +150,16 @@ function loraBackward(g: Graph, lora: Lora, x: Tensor, t: Tensor, dy: Tensor): T
   })
   const da = g.gradientTarget(lora.a)
   if (da)
-    gemm(g, { layout: 'tn', m: columns, n: k, k: m, a: rows(dt, columns), b: rows(x, k), c: rows(da.tensor, k), accumulate: da.accumulate })
+    gemm(g, {
+      layout: 'tn',
+      m: columns,
+      n: k,
+      k: m,
+      a: rows(dt, columns),
+      b: rows(x, k),
+      c: rows(da.tensor, k),
+      accumulate: da.accumulate,
+    })
   return dt
 }
 

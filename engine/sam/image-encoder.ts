@@ -2,10 +2,10 @@
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
 import { attention } from '../ops/attention'
-import { conv3x3, toConvWeight } from '../ops/conv'
+import { conv3x3 } from '../ops/conv'
 import { layerNorm } from '../ops/layernorm'
 import { type Linear, linear } from '../ops/linear'
-import { patchEmbed, toPatchWeight } from '../ops/patch-embed'
+import { patchEmbed } from '../ops/patches'
 import { windowMap } from '../ops/windows'
 import { type VitArchitecture, embeddingSide } from './architecture'
 import { resizeColumns, resizePosition } from './position'
@@ -45,9 +45,7 @@ const prefix = 'image_encoder'
 
 export async function loadVit(loader: WeightLoader, a: VitArchitecture, inputSize: number): Promise<VitEncoder> {
   const grid = inputSize / a.patch
-  const patch = await loader.linear(`${prefix}.patch_embed.proj`, (data, shape) =>
-    shape.length === 1 ? { data, shape } : { data: toPatchWeight(data, shape), shape: [shape[0], data.length / shape[0]] },
-  )
+  const patch = await loader.convolution(`${prefix}.patch_embed.proj`)
   const position = loader.has(`${prefix}.pos_embed`)
     ? await loader.tensor(`${prefix}.pos_embed`, (data, [, h, w, c]) => ({
         data: resizePosition(data, h, w, c, grid, grid),
@@ -71,7 +69,9 @@ export async function loadVit(loader: WeightLoader, a: VitArchitecture, inputSiz
       proj: await loader.linear(`${path}.attn.proj`),
       lin1: await loader.linear(`${path}.mlp.lin1`),
       lin2: await loader.linear(`${path}.mlp.lin2`),
-      relPos: loader.has(`${path}.attn.rel_pos_h`) ? { h: await table('rel_pos_h'), w: await table('rel_pos_w') } : null,
+      relPos: loader.has(`${path}.attn.rel_pos_h`)
+        ? { h: await table('rel_pos_h'), w: await table('rel_pos_w') }
+        : null,
       window,
     })
   }
@@ -83,10 +83,7 @@ export async function loadNeck(loader: WeightLoader): Promise<Neck> {
   return {
     conv1: await loader.linear(`${path}.0`),
     norm1: await loader.norm(`${path}.1`),
-    conv2: await loader.linear(`${path}.2`, (data, shape) => ({
-      data: toConvWeight(data, shape),
-      shape: [shape[0], data.length / shape[0]],
-    })),
+    conv2: await loader.convolution(`${path}.2`),
     norm2: await loader.norm(`${path}.3`),
   }
 }
@@ -95,7 +92,7 @@ export async function loadNeck(loader: WeightLoader): Promise<Neck> {
 export function encodeVit(g: Graph, encoder: VitEncoder, images: Tensor, batch: number, inputSize: number): Tensor {
   const { patch, heads } = encoder.architecture
   const grid = inputSize / patch
-  let x = patchEmbed(g, images, { batch, size: inputSize, patch, layer: encoder.patch, position: encoder.position })
+  let x = patchEmbed(g, images, { size: inputSize, patch, ...encoder.patch, position: encoder.position })
   for (const block of encoder.blocks) x = vitBlock(g, block, x, { batch, grid, heads })
   return neck(g, encoder.neck, x, batch, embeddingSide(inputSize))
 }

@@ -5,7 +5,7 @@ import { gemm } from '../ops/gemm'
 import { layerNorm } from '../ops/layernorm'
 import { type Linear, linear } from '../ops/linear'
 import { activate, add } from '../ops/pointwise'
-import { copyInto, gatherRows } from '../ops/rows'
+import { concatColumns, gatherRows } from '../ops/rows'
 import { convTranspose2x2, toTransposeWeight } from '../ops/upscale'
 import type { DecoderArchitecture } from './architecture'
 import { type TwoWayTransformer, loadTwoWay, twoWay } from './two-way'
@@ -42,9 +42,16 @@ export async function loadMaskDecoder(loader: WeightLoader, a: DecoderArchitectu
   const hypernetworks: Linear[][] = []
   for (let i = 0; i < MASK_TOKENS; i++) hypernetworks.push(await mlp(`${root}.output_hypernetworks_mlps.${i}`))
   return {
-    outputTokens: await loader.concat([`${root}.iou_token.weight`, `${root}.mask_tokens.weight`], [1 + MASK_TOKENS, a.dim]),
+    outputTokens: await loader.concat(
+      [`${root}.iou_token.weight`, `${root}.mask_tokens.weight`],
+      [1 + MASK_TOKENS, a.dim],
+    ),
     transformer: await loadTwoWay(loader, a.depth, a.heads),
-    upscaling: { conv1: await transpose(0), norm: await loader.norm(`${root}.output_upscaling.1`), conv2: await transpose(3) },
+    upscaling: {
+      conv1: await transpose(0),
+      norm: await loader.norm(`${root}.output_upscaling.1`),
+      conv2: await transpose(3),
+    },
     hypernetworks,
     iouHead: await mlp(`${root}.iou_prediction_head`),
   }
@@ -81,13 +88,9 @@ export function decodeMasks(g: Graph, decoder: MaskDecoder, inputs: DecoderInput
   const [prompts, points] = sparse.shape
   const tokens = 1 + MASK_TOKENS + points
 
-  const all = g.tensor('decoder tokens', [prompts * tokens, dim])
-  const stride = tokens * dim
   const fixed = decoder.outputTokens
-  copyInto(g, fixed, all, { rows: prompts, length: fixed.size, sourceStride: 0, targetStride: stride, targetOffset: 0 })
-  const length = points * dim
-  copyInto(g, sparse, all, { rows: prompts, length, sourceStride: length, targetStride: stride, targetOffset: fixed.size })
-
+  const parts = [fixed.reshape(1, fixed.size), sparse.reshape(prompts, points * dim)]
+  const all = concatColumns(g, 'decoder tokens', parts).reshape(prompts * tokens, dim)
   const shape = { prompts, tokens, cells, counts }
   const repeat = (x: Tensor) =>
     gatherRows(g, x.reshape(images, cells * x.columns), imageIndex).reshape(prompts * cells, x.columns)
@@ -108,13 +111,11 @@ export function decodeMasks(g: Graph, decoder: MaskDecoder, inputs: DecoderInput
   const wide = { batch: prompts, height: 2 * side, width: 2 * side }
   const upscaled = activate(g, convTranspose2x2(g, x2, { ...wide, ...upscaling.conv2 }), 'gelu')
 
-  const channels = upscaled.columns
-  const hyper = g.tensor('hypernetworks', [prompts, MASK_TOKENS * channels])
-  decoder.hypernetworks.forEach((layers, i) => {
-    const y = reluMlp(g, layers, token(1 + i))
-    const target = { sourceStride: channels, targetStride: MASK_TOKENS * channels, targetOffset: i * channels }
-    copyInto(g, y, hyper, { rows: prompts, length: channels, ...target })
-  })
+  const hyper = concatColumns(
+    g,
+    'hypernetworks',
+    decoder.hypernetworks.map((layers, i) => reluMlp(g, layers, token(1 + i))),
+  )
   return { logits: maskProduct(g, hyper, upscaled, prompts, 16 * cells), iou: reluMlp(g, decoder.iouHead, token(0)) }
 }
 

@@ -44,7 +44,10 @@ export class Predictor {
     readonly slots: number,
     private readonly encoder: Program,
     private readonly decoder: Program,
-    private readonly t: Record<'raw' | 'sizes' | 'embedding' | 'coords' | 'labels' | 'imageIndex' | 'counts' | 'logits' | 'iou', Tensor> & {
+    private readonly t: Record<
+      'raw' | 'sizes' | 'embedding' | 'coords' | 'labels' | 'imageIndex' | 'counts' | 'logits' | 'iou',
+      Tensor
+    > & {
       masks: Tensor | null
     },
   ) {}
@@ -95,9 +98,12 @@ export class Predictor {
     const given = batch.coords.length / 2 / (batch.labels.length || 1) === 1 ? batch.labels.length : NaN
     const count = given / slots
     if (!Number.isInteger(count) || count < 1)
-      throw new Error(`coords and labels must hold ${slots} entries a prompt: got ${batch.coords.length} and ${batch.labels.length}`)
+      throw new Error(
+        `coords and labels must hold ${slots} entries a prompt: got ${batch.coords.length} and ${batch.labels.length}`,
+      )
     if (!batch.coords.every(Number.isFinite)) throw new Error('a prompt has a coordinate that is not a finite number')
-    if (!!batch.masks !== !!t.masks) throw new Error('mask prompts must be given exactly where the predictor was made for them')
+    if (!!batch.masks !== !!t.masks)
+      throw new Error('mask prompts must be given exactly where the predictor was made for them')
     const pixels = t.logits.size / prompts
     const logits = new Float32Array(count * pixels)
     const iou = new Float32Array(count * MASK_TOKENS)
@@ -140,7 +146,8 @@ export function tokenCounts(labels: Int32Array, slots: number): Uint32Array {
     let n = slots
     while (n > 0 && labels[p * slots + n - 1] === label.absent) n--
     for (let i = 0; i < n; i++) {
-      if (labels[p * slots + i] === label.absent) throw new Error(`prompt ${p}: an absent entry must come after the others`)
+      if (labels[p * slots + i] === label.absent)
+        throw new Error(`prompt ${p}: an absent entry must come after the others`)
     }
     counts[p] = 1 + MASK_TOKENS + n
   }

@@ -3,7 +3,7 @@ import type { Graph } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
 import { layerNorm } from '../ops/layernorm'
 import { type Linear, linear } from '../ops/linear'
-import { toPatchWeight, unfoldPatches } from '../ops/patch-embed'
+import { patchConv } from '../ops/patches'
 import { activate } from '../ops/pointwise'
 import { promptTokens } from '../ops/prompt'
 import type { Norm, WeightLoader } from './weights'
@@ -22,10 +22,7 @@ const root = 'prompt_encoder'
 
 export async function loadPromptEncoder(loader: WeightLoader, dim: number): Promise<PromptEncoder> {
   const mask = `${root}.mask_downscaling`
-  const conv = (i: number) =>
-    loader.linear(`${mask}.${i}`, (data, shape) =>
-      shape.length === 1 ? { data, shape } : { data: toPatchWeight(data, shape), shape: [shape[0], data.length / shape[0]] },
-    )
+  const conv = (i: number) => loader.convolution(`${mask}.${i}`)
   return {
     gaussian: await loader.tensor(`${root}.pe_layer.positional_encoding_gaussian_matrix`),
     pointEmbeddings: await loader.concat(
@@ -54,8 +51,8 @@ export function encodePoints(g: Graph, e: PromptEncoder, coords: Tensor, labels:
 export function encodeMasks(g: Graph, e: PromptEncoder, masks: Tensor, prompts: number, side: number): Tensor {
   const { conv1, norm1, conv2, norm2, conv3 } = e.downscaling
   const down = (x: Tensor, size: number, channels: number, conv: Linear, norm: Norm) => {
-    const patches = unfoldPatches(g, x, { batch: prompts, height: size, width: size, channels, patch: 2 })
-    return activate(g, layerNorm(g, linear(g, patches, conv), norm.gamma, norm.beta, { eps: 1e-6 }), 'gelu')
+    const y = patchConv(g, x, { batch: prompts, height: size, width: size, channels }, 2, conv)
+    return activate(g, layerNorm(g, y, norm.gamma, norm.beta, { eps: 1e-6 }), 'gelu')
   }
   const a = down(masks, side, 1, conv1, norm1)
   const b = down(a, side / 2, conv1.weight.shape[0], conv2, norm2)

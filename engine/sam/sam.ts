@@ -58,7 +58,11 @@ export class SamModel {
     const encoding = g.keep(densePosition(g, { height: side, width: side, gaussian: promptEncoder.gaussian }))
     const program = await g.compile()
     program.run()
-    const position = loader.upload('dense position', [side * side, architecture.decoder.dim], await program.read(encoding))
+    const position = loader.upload(
+      'dense position',
+      [side * side, architecture.decoder.dim],
+      await program.read(encoding),
+    )
     program.destroy()
     return new SamModel(engine, architecture, size, loader, encoder, promptEncoder, decoder, position)
   }

@@ -2,7 +2,7 @@
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
 import { attention } from '../ops/attention'
-import { conv3x3, toConvWeight } from '../ops/conv'
+import { conv3x3 } from '../ops/conv'
 import { depthwiseConv3x3, toDepthwiseWeight } from '../ops/depthwise'
 import { layerNorm } from '../ops/layernorm'
 import { type Linear, linear } from '../ops/linear'
@@ -47,13 +47,6 @@ export interface TinyVitEncoder {
   neck: Neck
 }
 
-const conv = (loader: WeightLoader, path: string) =>
-  loader.linear(path, (data, shape) =>
-    shape.length === 1
-      ? { data, shape }
-      : { data: toConvWeight(data, shape), shape: [shape[0], data.length / shape[0]] },
-  )
-
 const depthwise = (loader: WeightLoader, path: string) =>
   loader.linear(path, (data, shape) =>
     shape.length === 1 ? { data, shape } : { data: toDepthwiseWeight(data, shape), shape: [9, shape[0]] },
@@ -68,7 +61,10 @@ async function loadBottleneck(loader: WeightLoader, path: string): Promise<Inver
 }
 
 export async function loadTinyVit(loader: WeightLoader, a: TinyVitArchitecture): Promise<TinyVitEncoder> {
-  const stem = [await conv(loader, `${prefix}.patch_embed.seq.0`), await conv(loader, `${prefix}.patch_embed.seq.2`)]
+  const stem = [
+    await loader.convolution(`${prefix}.patch_embed.seq.0`),
+    await loader.convolution(`${prefix}.patch_embed.seq.2`),
+  ]
   const stages: Stage[] = []
   for (let s = 0; s < a.dims.length; s++) {
     const stage: Stage = { convolutions: [], blocks: [], downsample: null }
@@ -200,4 +196,3 @@ export function tinyBlock(
   const z = layerNorm(g, x2, block.mlpNorm.gamma, block.mlpNorm.beta, { eps: EPS })
   return linear(g, linear(g, z, block.fc1, { activation: 'gelu' }), block.fc2, { residual: x2 })
 }
-

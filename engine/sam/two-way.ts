@@ -80,7 +80,11 @@ interface ImageSide {
 function projectImage(g: Graph, layer: TwoWayLayer, source: Tensor, position: Tensor): ImageSide {
   const placed = add(g, source, position)
   const { tokenToImage, imageToToken } = layer
-  return { k: linear(g, placed, tokenToImage.k), v: linear(g, source, tokenToImage.v), q: linear(g, placed, imageToToken.q) }
+  return {
+    k: linear(g, placed, tokenToImage.k),
+    v: linear(g, source, tokenToImage.v),
+    q: linear(g, placed, imageToToken.q),
+  }
 }
 
 /**
@@ -110,7 +114,12 @@ export function twoWay(
   const q = linear(g, add(g, queries, tokens), t.final.q)
   const k = linear(g, add(g, image, position), t.final.k)
   const v = linear(g, image, t.final.v)
-  queries = attend(g, t.final, { q, k, v }, { ...shape, heads: t.heads, from: 'tokens', to: 'image', residual: queries })
+  queries = attend(
+    g,
+    t.final,
+    { q, k, v },
+    { ...shape, heads: t.heads, from: 'tokens', to: 'image', residual: queries },
+  )
   return { tokens: layerNorm(g, queries, t.finalNorm.gamma, t.finalNorm.beta, { eps: EPS }), source: image }
 }
 
@@ -128,7 +137,11 @@ function twoWayLayer(
   const norm = (x: Tensor, n: Norm) => layerNorm(g, x, n.gamma, n.beta, { eps: EPS })
   const { selfAttention, tokenToImage, imageToToken } = layer
   const placed = shape.first ? tokens : add(g, tokens, tokenPosition)
-  const own = { q: linear(g, placed, selfAttention.q), k: linear(g, placed, selfAttention.k), v: linear(g, tokens, selfAttention.v) }
+  const own = {
+    q: linear(g, placed, selfAttention.q),
+    k: linear(g, placed, selfAttention.k),
+    v: linear(g, tokens, selfAttention.v),
+  }
   const residual = shape.first ? null : tokens
   let t = norm(attend(g, selfAttention, own, { ...shape, from: 'tokens', to: 'tokens', residual }), norm1)
 

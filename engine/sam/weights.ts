@@ -2,6 +2,7 @@
 import type { Engine } from '../device/engine'
 import type { Tensor } from '../graph/tensor'
 import type { Linear } from '../ops/linear'
+import { toConvWeight } from '../ops/patches'
 
 /** Where weights come from: any host's reader of checkpoints, by the public reference's names. */
 export interface WeightSource {
@@ -51,10 +52,24 @@ export class WeightLoader {
   async linear(path: string, prepare?: Prepare): Promise<Linear> {
     const flat: Prepare = (data, shape) => ({ data, shape: [shape[0], data.length / shape[0]] })
     const weight = await this.tensor(`${path}.weight`, prepare ?? flat)
-    const bias = this.has(`${path}.bias`) ? await this.tensor(`${path}.bias`, prepare && ((d, s) => prepare(d, s))) : null
+    const bias = this.has(`${path}.bias`)
+      ? await this.tensor(`${path}.bias`, prepare && ((d, s) => prepare(d, s)))
+      : null
     const linear: Linear = { weight, bias, lora: null }
     this.linears.set(path, linear)
     return linear
+  }
+
+  /** A convolution as the product of unfolded patches: weight (out, kh·kw·in). */
+  convolution(path: string): Promise<Linear> {
+    return this.linear(path, (data, shape) =>
+      shape.length === 1
+        ? { data, shape }
+        : {
+            data: toConvWeight(data, shape as [number, number, number, number]),
+            shape: [shape[0], data.length / shape[0]],
+          },
+    )
   }
 
   /** Scale and shift of a LayerNorm or LayerNorm2d. */

@@ -123,7 +123,10 @@ async function checkOnce<K extends string>(check: OpCheck<K>, otherFirst: boolea
     assert.not(gradient.some(Number.isNaN), `gradient of ${name}: some elements were never written`)
     const gradientError = relativeError(analytic, numeric)
     const limit = check.gradientTolerance ?? 1e-5
-    assert.ok(gradientError < limit, `gradient of ${name} (other consumer ${otherFirst ? 'first' : 'last'}): ${gradientError}`)
+    assert.ok(
+      gradientError < limit,
+      `gradient of ${name} (other consumer ${otherFirst ? 'first' : 'last'}): ${gradientError}`,
+    )
   }
   program.destroy()
 }

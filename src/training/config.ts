@@ -1,0 +1,204 @@
+/** @file The configuration of a training run: one JSON object, checked, with the mission's recipe as its defaults. */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import * as v from 'valibot'
+import { LORA_TARGETS } from '../../engine/train/lora'
+import { nearest } from '../commands/command'
+import { UserError } from '../errors'
+
+const number = (low: number, high: number, what = `a number from ${low} to ${high}`) =>
+  v.pipe(v.number(what), v.finite(what), v.minValue(low, what), v.maxValue(high, what))
+const above0 = (high: number) => {
+  const what = `a number above 0, to ${high}`
+  return v.pipe(v.number(what), v.finite(what), v.gtValue(0, what), v.maxValue(high, what))
+}
+const whole = (low: number, high: number) => {
+  const what = `a whole number from ${low} to ${high}`
+  return v.pipe(v.number(what), v.integer(what), v.minValue(low, what), v.maxValue(high, what))
+}
+const flag = v.boolean('true or false')
+const name = v.pipe(v.string('a text'), v.minLength(1, 'a text that is not empty'))
+const choice = <const T extends readonly string[]>(options: T) => v.picklist(options, `one of ${options.join(', ')}`)
+const orNull = <T extends v.GenericSchema, D>(schema: T, preset: D) => v.optional(v.nullable(schema), preset as never)
+const preset = <T extends v.GenericSchema, D>(schema: T, value: D) => v.optional(schema, value as never)
+/** A part of the configuration that is itself an object. */
+const part = <T extends v.ObjectEntries>(entries: T) => preset(v.strictObject(entries, 'an object { … }'), {})
+
+const MOST_STEPS = 1e9
+
+export const Schema = v.strictObject(
+  {
+    /** A named model or a checkpoint's path; what a toy model's shapes do not tell is in the JSON file modelConfig. */
+    model: preset(name, 'sam_vit_b'),
+    modelConfig: orNull(name, null),
+    /** Folders of images/ and masks/, or of images and COCO annotations. */
+    data: v.pipe(v.array(name, 'a list of folders'), v.minLength(1, 'at least one folder')),
+    coco: orNull(name, null),
+    groupBy: orNull(name, null),
+    onBad: preset(choice(['refuse', 'skip']), 'refuse'),
+    /** Shares of train, val and test; or a file that says which image is where. */
+    shares: preset(v.strictTuple([number(0, 1), number(0, 1), number(0, 1)], 'three shares'), [0.7, 0.2, 0.1]),
+    split: orNull(name, null),
+    /** Input side, pixels. */
+    size: preset(whole(32, 4096), 512),
+    /** Images an optimiser step, and of these at once on the GPU (a divisor). */
+    batch: preset(whole(1, 1024), 8),
+    microBatch: preset(v.union([v.literal('auto'), whole(1, 1024)], "'auto' or a whole number from 1 to 1024"), 'auto'),
+    epochs: preset(number(0.001, 1e6), 40),
+    maxSteps: orNull(whole(1, MOST_STEPS), null),
+    seed: preset(whole(0, Number.MAX_SAFE_INTEGER), 0),
+    augment: preset(flag, true),
+    lora: part({
+      rank: preset(whole(1, 8192), 512),
+      /** null: equal to the rank, so that the scale is 1. */
+      alpha: orNull(above0(1e6), null),
+      rslora: preset(flag, false),
+      targets: preset(v.pipe(v.array(choice(LORA_TARGETS)), v.minLength(1, 'at least one target')), ['q', 'v']),
+      blocks: orNull(v.pipe(v.array(name), v.minLength(1, 'at least one block')), null),
+    }),
+    loss: part({
+      dice: preset(number(0, 1000), 1),
+      bce: preset(number(0, 1000), 1),
+      /** Keeps the IoU head, and with it the mask generator's filter, calibrated. */
+      iou: preset(number(0, 1000), 0.05),
+    }),
+    optimizer: part({
+      algorithm: preset(choice(['adam', 'adamw']), 'adam'),
+      learningRate: preset(above0(10), 1e-4),
+      weightDecay: preset(number(0, 10), 0.01),
+      beta1: preset(number(0, 0.999999), 0.9),
+      beta2: preset(number(0, 0.999999), 0.999),
+      eps: preset(above0(1), 1e-8),
+      /** Gradients longer than this are scaled down to it; 0 is no limit. */
+      maxNorm: preset(number(0, 1e6), 1),
+    }),
+    schedule: part({
+      kind: preset(choice(['constant', 'cosine']), 'constant'),
+      /** Steps of linear warm-up; null: a twentieth of all steps. */
+      warmup: orNull(whole(0, MOST_STEPS), null),
+    }),
+    prompts: part({
+      /** An image and step, at most: an instance is asked for once. */
+      count: preset(whole(1, 512), 16),
+      /** Relative shares. */
+      point: preset(number(0, 1000), 0.5),
+      box: preset(number(0, 1000), 0.3),
+      both: preset(number(0, 1000), 0.2),
+      /** Smaller instances, in pixels of the input, are not asked for. */
+      minArea: preset(number(0, 1e6), 16),
+    }),
+    validation: part({
+      /** Epochs between two validations; 0: none. */
+      every: preset(whole(0, 1e6), 1),
+      /** Images of it, the first of the list; null: all. */
+      images: orNull(whole(1, 1e6), null),
+      /** Instances an image. */
+      instances: orNull(whole(1, 65535), 64),
+    }),
+    checkpoint: part({
+      /** Seconds, and steps, between two: whichever comes first. One is also written after each epoch. */
+      seconds: preset(number(0, 1e6), 120),
+      steps: orNull(whole(1, MOST_STEPS), null),
+    }),
+  },
+  'an object { … }',
+)
+
+export type TrainConfig = v.InferOutput<typeof Schema>
+
+/** What may be given by flags alone, by files alone, or by both: not yet checked. */
+export type RawConfig = { [key: string]: unknown }
+
+/** Names of keys at a path of the schema, for "did you mean". */
+function keysAt(path: readonly string[]): string[] {
+  let schema: unknown = Schema
+  for (const key of path) {
+    schema = (schema as { entries: Record<string, unknown> }).entries[key]
+    while ((schema as { wrapped?: unknown })?.wrapped) schema = (schema as { wrapped: unknown }).wrapped
+  }
+  return Object.keys((schema as { entries?: object })?.entries ?? {})
+}
+
+/** Checks a configuration and fills in the defaults. @throws UserError with every wrong key by its dotted path */
+export function checkConfig(raw: unknown, from: string): TrainConfig {
+  const result = v.safeParse(Schema, raw)
+  if (!result.success) throw new UserError(`${from}:\n${result.issues.map((issue) => `  ${explain(issue)}`).join('\n')}`)
+  const config = result.output
+  const wrong = inconsistencies(config)
+  if (wrong.length) throw new UserError(`${from}:\n${wrong.map((line) => `  ${line}`).join('\n')}`)
+  return config
+}
+
+function explain(issue: v.BaseIssue<unknown>): string {
+  const path = v.getDotPath(issue) ?? 'the configuration'
+  if (issue.type === 'strict_object' && issue.expected === 'never') {
+    const keys = issue.path!.map(({ key }) => String(key))
+    const near = nearest(keys.at(-1)!, keysAt(keys.slice(0, -1)))
+    return `${path} is not known${near ? `: did you mean ${[...keys.slice(0, -1), near].join('.')}?` : ''}`
+  }
+  if (issue.received === 'undefined') return `${path} is missing: ${expectation(issue)}`
+  return `${path} must be ${expectation(issue)}, not ${JSON.stringify(issue.input)}`
+}
+
+const expectation = (issue: v.BaseIssue<unknown>) =>
+  issue.type === 'strict_object' && issue.expected !== 'Object' ? `${issue.expected}` : issue.message
+
+function inconsistencies({ batch, microBatch, size, prompts, loss, coco, data, shares }: TrainConfig): string[] {
+  const wrong: string[] = []
+  if (size % 16) wrong.push(`size must be a multiple of 16, not ${size}`)
+  if (microBatch !== 'auto' && batch % microBatch)
+    wrong.push(`microBatch must divide batch (${batch}), which ${microBatch} does not`)
+  if (prompts.point + prompts.box + prompts.both <= 0) wrong.push('prompts.point, box and both are all 0')
+  if (loss.dice + loss.bce <= 0) wrong.push('loss.dice and loss.bce are both 0')
+  if (coco && data.length > 1) wrong.push('coco goes with one folder in data')
+  if (shares[0] <= 0) wrong.push('shares leave nothing to train on: the first must be above 0')
+  return wrong
+}
+
+/** Reads a configuration file, unchecked. @throws UserError where there is none or it is no JSON */
+export async function readConfigFile(path: string): Promise<RawConfig> {
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw new UserError(`cannot read the configuration ${path}: ${error.message}`)
+  })
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw new UserError(`${path} is not JSON: ${(error as Error).message}`)
+  }
+  if (!json || typeof json !== 'object' || Array.isArray(json)) throw new UserError(`${path} must hold one object { … }`)
+  return json as RawConfig
+}
+
+/** `over` laid over `base`, part by part. */
+export function mergeConfig(base: RawConfig, over: RawConfig): RawConfig {
+  const merged: RawConfig = { ...base }
+  for (const [key, value] of Object.entries(over)) {
+    const old = merged[key]
+    merged[key] = isPart(old) && isPart(value) ? mergeConfig(old, value) : value
+  }
+  return merged
+}
+
+const isPart = (value: unknown): value is RawConfig => !!value && typeof value === 'object' && !Array.isArray(value)
+
+/** Keys that may change when a run is resumed: where things lie and how often it is saved, nothing that moves a bit. */
+const FREE = ['model', 'modelConfig', 'data', 'coco', 'split', 'checkpoint']
+
+const bound = (config: TrainConfig) => Object.fromEntries(Object.entries(config).filter(([key]) => !FREE.includes(key)))
+
+/** Identifies everything in a configuration that decides a run's results but for its files. */
+export const configHash = (config: TrainConfig): string =>
+  createHash('sha256').update(JSON.stringify(bound(config))).digest('hex')
+
+/** Dotted paths at which two configurations differ in what a resumed run must keep, with both values. */
+export function configDifferences(a: TrainConfig, b: TrainConfig): string[] {
+  const differ = (x: unknown, y: unknown, path: string): string[] => {
+    if (JSON.stringify(x) === JSON.stringify(y)) return []
+    if (!isPart(x) || !isPart(y)) return [`${path}: ${JSON.stringify(x)} there, ${JSON.stringify(y)} now`]
+    return [...new Set([...Object.keys(x), ...Object.keys(y)])].flatMap((key) =>
+      differ(x[key], y[key], path ? `${path}.${key}` : key),
+    )
+  }
+  return differ(bound(a), bound(b), '')
+}

@@ -1,0 +1,78 @@
+/**
+ * @file A LoRA adapter in memory.
+ *
+ * Keys are paths in the public reference's names. A part of a fused qkv goes by its letter: `image_encoder.blocks.3.attn.q`
+ * is the q of `image_encoder.blocks.3.attn.qkv` (TinyViT: `image_encoder.layers.1.blocks.0.attn.q`); every other target by
+ * its own path: `...attn.proj`, `...mlp.lin1` and `lin2` (TinyViT: `fc1`, `fc2`), `mask_decoder.transformer...q_proj`.
+ * B of q, k and v has its rows head by head, also for TinyViT, whose file interleaves q, k and v inside each head.
+ */
+import type { Architecture } from '../../engine/sam/architecture'
+import { UserError } from '../errors'
+import { expectedTensors } from './expected'
+import { type TensorEntry, shapeText } from './tensor-file'
+
+export interface LoraPair {
+  /** (r, inDim), row-major. */
+  A: Float32Array
+  /** (outDim, r), row-major. */
+  B: Float32Array
+  r: number
+  inDim: number
+  outDim: number
+}
+
+export interface AdapterTensors {
+  targets: Map<string, LoraPair>
+}
+
+export interface AdapterConfig {
+  /** Rank, the same for every target. */
+  r: number
+  lora_alpha: number
+  /** Scale lora_alpha / sqrt(r) in place of lora_alpha / r. */
+  use_rslora: boolean
+  /** The model that it belongs to, by name or path; null where the file does not say. */
+  base_model_name_or_path: string | null
+}
+
+export interface Adapter {
+  config: AdapterConfig
+  tensors: AdapterTensors
+}
+
+const PART = /^(.*\.attn)\.([qkv])$/
+
+/** `...attn.q` as the path of its fused layer and the letter; undefined for a target that is a layer itself. */
+export function partOf(target: string): { layer: string; part: 'q' | 'k' | 'v' } | undefined {
+  const match = PART.exec(target)
+  return match ? { layer: `${match[1]}.qkv`, part: match[2] as 'q' | 'k' | 'v' } : undefined
+}
+
+/** Throws a UserError naming `path` and the target where the adapter does not belong to such a model. */
+export function validateAdapter(path: string, { tensors }: Adapter, architecture: Architecture): void {
+  const shapes = expectedTensors(architecture)
+  for (const [target, { inDim, outDim }] of tensors.targets) {
+    const part = partOf(target)
+    const shape = shapes.get(`${part?.layer ?? target}.weight`)
+    if (!shape) throw new UserError(`${path}: it adapts ${target}, which this model does not have`)
+    const rows = part ? shape[0] / 3 : shape[0]
+    if (outDim !== rows || inDim !== shape[1])
+      throw new UserError(`${path}: ${target} is of ${outDim} x ${inDim}, in this model of ${rows} x ${shape[1]}`)
+  }
+}
+
+/** A and B of one target, checked to be finite and to belong together. */
+export async function readPair(path: string, a: TensorEntry, b: TensorEntry): Promise<LoraPair> {
+  if (a.shape.length !== 2 || b.shape.length !== 2 || a.shape[0] !== b.shape[1] || !a.shape[0])
+    throw new UserError(
+      `${path}: ${a.name} ${shapeText(a.shape)} and ${b.name} ${shapeText(b.shape)} are not a LoRA pair`,
+    )
+  const [A, B] = [await a.read(), await b.read()]
+  for (const [entry, data] of [
+    [a, A],
+    [b, B],
+  ] as const)
+    if (!data.every(Number.isFinite))
+      throw new UserError(`${path}: tensor ${entry.name} holds numbers that are not finite`)
+  return { A, B, r: a.shape[0], inDim: a.shape[1], outDim: b.shape[0] }
+}

@@ -1,0 +1,51 @@
+/** @file LoRA files of SAMed and Sam_LoRA: `w_a_000`, `w_b_000`, ... for q and v, block by block; their scale is 1. */
+import { UserError } from '../errors'
+import { type Adapter, type LoraPair, readPair } from './adapter'
+import { openPth } from './pth'
+import { openSafetensors } from './safetensors'
+import { openFile, readAt } from './tensor-file'
+
+/**
+ * Reads such a file, .pth or .safetensors. Throws a UserError where it holds more than LoRA matrices: SAMed's own files
+ * bring a tuned mask decoder too, and to leave that out in silence would give another model.
+ */
+export async function readSamed(path: string): Promise<Adapter> {
+  const file = await ((await isZip(path)) ? openPth(path) : openSafetensors(path))
+  try {
+    const names = [...file.tensors.keys()]
+    const count = names.filter((name) => /^w_a_\d{3,}$/.test(name)).length
+    if (!count || count % 2)
+      throw new UserError(`${path}: not a LoRA file of SAMed or Sam_LoRA (it has ${count} tensors w_a_...)`)
+    const others = names.filter((name) => !/^w_[ab]_\d{3,}$/.test(name))
+    if (others.length)
+      throw new UserError(
+        `${path}: it holds ${others.length} tensors beside the LoRA matrices (${others[0]}, ...), a tuned decoder perhaps: ` +
+          'wgsam takes adapters alone. Put those into a checkpoint, and the w_a_... and w_b_... into a file of their own.',
+      )
+    const targets = new Map<string, LoraPair>()
+    for (let i = 0; i < count; i++) {
+      const number = String(i).padStart(3, '0')
+      const [a, b] = ['a', 'b'].map((letter) => {
+        const entry = file.tensors.get(`w_${letter}_${number}`)
+        if (!entry) throw new UserError(`${path}: tensor w_${letter}_${number} is missing`)
+        return entry
+      })
+      targets.set(`image_encoder.blocks.${i >> 1}.attn.${i % 2 ? 'v' : 'q'}`, await readPair(path, a, b))
+    }
+    const [{ r }] = targets.values()
+    for (const [target, pair] of targets)
+      if (pair.r !== r) throw new UserError(`${path}: ${target} has rank ${pair.r}, others ${r}`)
+    return { config: { r, lora_alpha: r, use_rslora: false, base_model_name_or_path: null }, tensors: { targets } }
+  } finally {
+    await file.close()
+  }
+}
+
+async function isZip(path: string): Promise<boolean> {
+  const { file, size } = await openFile(path)
+  try {
+    return size > 1 && Buffer.from(await readAt(file, path, 0, 2, 'its first bytes')).toString() === 'PK'
+  } finally {
+    await file.close()
+  }
+}
