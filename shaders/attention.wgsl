@@ -2,12 +2,12 @@
 // row at each position of each window; rows from `tokens` on are padding, and all of them read the row `tokens` of qkv.
 // score[i, j] = scale q_i.k_j + rel_h[i, ky(j)] + rel_w[i, kx(j)] + bias[head, i, j]; p = softmax(score); out_i = sum_j p v_j.
 // One lane owns four queries (forward, backward_q) or four keys (backward_kv) of one window and head and walks through
-// the others by eight, all in products of 4x4 matrices: a matrix has queries or keys as its columns when it is loaded, and
-// scores have keys as columns. No barriers, no atomics. Grid: grid1d(windows * heads * quads, 64), quads = ceil(length / 4).
+// the others by four, all in products of 4x4 matrices: those loaded have queries or keys as their columns, those of
+// scores have keys as columns. What a workgroup walks through lies at addresses common to all its lanes, what a lane owns
+// is in private arrays. No barriers, no atomics. Grid: (ceil(quads / 32), windows * heads), quads = ceil(length / 4).
 // With S = windows heads length^2 d, FLOPs: forward 4 S, backward_q 6 S, backward_kv 8 S; nothing of length^2 is stored.
 
 struct Params {
-  items: u32,      // windows * heads * quads
   length: u32,     // positions of a window = side_h * side_w
   quads: u32,
   side_h: u32,
@@ -39,6 +39,7 @@ struct Params {
 @group(0) @binding(11) var<storage, read_write> drel: array<vec4f>; // as rel
 @group(0) @binding(12) var<storage, read_write> dpads: array<vec4f>; // (pads, 2C): gradients of k and v of the padding
 
+const LANES = 32u;
 const LOWEST = -1.0e30;
 
 struct Item {
@@ -48,10 +49,8 @@ struct Item {
   quad: u32, // which four positions
 }
 
-fn item_of(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> Item {
-  let i = min((group.y * groups.x + group.x) * 64u + lane, params.items - 1u);
-  let window_head = i / params.quads;
-  return Item(window_head, window_head / params.heads, window_head % params.heads, i % params.quads);
+fn item_of(group: vec3<u32>, lane: u32) -> Item {
+  return Item(group.y, group.y / params.heads, group.y % params.heads, group.x * LANES + lane);
 }
 
 // rows of four positions; those beyond the window repeat its last one
@@ -127,43 +126,34 @@ fn total(s: mat4x4f) -> vec4f {
   return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
-@compute @workgroup_size(64)
-fn forward(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let it = item_of(group, groups, lane);
+@compute @workgroup_size(32)
+fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let it = item_of(group, lane);
+  if (it.quad >= params.quads) { return; }
   let q_at = starts(it.window, it.quad, it.head);
+  var q: array<mat4x4f, 32>;   // rows: queries
   var acc: array<mat4x4f, 32>; // columns: queries
-  for (var c = 0u; c < params.head4; c++) { acc[c] = mat4x4f(); }
+  for (var c = 0u; c < params.head4; c++) {
+    q[c] = transpose(load(q_at + c));
+    acc[c] = mat4x4f();
+  }
   var top = vec4f(LOWEST);
   var sum = vec4f();
-  for (var keys = 0u; keys < params.quads; keys += 2u) {
-    let k0 = starts(it.window, keys, it.head) + params.channels4;
-    let k1 = starts(it.window, keys + 1u, it.head) + params.channels4;
-    var s0 = mat4x4f();
-    var s1 = mat4x4f();
-    for (var c = 0u; c < params.head4; c++) {
-      let q = transpose(load(q_at + c));
-      s0 = mad(q, load(k0 + c), s0);
-      s1 = mad(q, load(k1 + c), s1);
-    }
-    s0 = scores(it, it.quad, keys, s0);
-    s1 = scores(it, it.quad, keys + 1u, s1);
+  for (var keys = 0u; keys < params.quads; keys++) {
+    let k_at = starts(it.window, keys, it.head) + params.channels4;
+    var s = mat4x4f();
+    for (var c = 0u; c < params.head4; c++) { s = mad(q[c], load(k_at + c), s); }
+    s = scores(it, it.quad, keys, s);
     let before = top;
-    top = max(top, max(highest(s0), highest(s1)));
+    top = max(top, highest(s));
     let shrink = exp(before - top);
-    s0 = exponentials(s0, top);
-    s1 = exponentials(s1, top);
-    sum = fma(sum, shrink, total(s0) + total(s1));
-    let p0 = transpose(s0);
-    let p1 = transpose(s1);
+    s = exponentials(s, top);
+    sum = fma(sum, shrink, total(s));
+    let p = transpose(s);
     for (var c = 0u; c < params.head4; c++) {
-      let v = params.channels4 + c;
       let a = acc[c];
       let old = mat4x4f(a[0] * shrink.x, a[1] * shrink.y, a[2] * shrink.z, a[3] * shrink.w);
-      acc[c] = mad(load(k0 + v), p0, mad(load(k1 + v), p1, old));
+      acc[c] = mad(load(k_at + params.channels4 + c), p, old);
     }
   }
   if (params.keep != 0u) { kept[2u * (it.window_head * params.quads + it.quad)] = top + log(sum); }
@@ -176,14 +166,10 @@ fn forward(
 }
 
 // finishes stats: sum(dout out); queries that are padding get such a log-sum that their probabilities are 0
-@compute @workgroup_size(64)
-fn backward_stats(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  if ((group.y * groups.x + group.x) * 64u + lane >= params.items) { return; }
-  let it = item_of(group, groups, lane);
+@compute @workgroup_size(32)
+fn backward_stats(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let it = item_of(group, lane);
+  if (it.quad >= params.quads) { return; }
   let row = rows_of(it.window, it.quad);
   let place = 2u * (it.window_head * params.quads + it.quad);
   var lse = kept[place];
@@ -237,48 +223,35 @@ fn add_relative(it: Item, keys: u32, ds: mat4x4f) {
   }
 }
 
-@compute @workgroup_size(64)
-fn backward_q(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  if ((group.y * groups.x + group.x) * 64u + lane >= params.items) { return; }
-  let it = item_of(group, groups, lane);
+@compute @workgroup_size(32)
+fn backward_q(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let it = item_of(group, lane);
+  if (it.quad >= params.quads) { return; }
   let q_at = starts(it.window, it.quad, it.head);
   let o_at = out_starts(it.window, it.quad, it.head);
   let place = 2u * (it.window_head * params.quads + it.quad);
   let lse = stats[place];
   let delta = stats[place + 1u];
+  var q: array<mat4x4f, 32>;  // rows: queries
+  var o: array<mat4x4f, 32>;  // gradient of out, the same
   var dq: array<mat4x4f, 32>; // columns: queries
-  for (var c = 0u; c < params.head4; c++) { dq[c] = mat4x4f(); }
-  for (var keys = 0u; keys < params.quads; keys += 2u) {
-    let k0 = starts(it.window, keys, it.head) + params.channels4;
-    let k1 = starts(it.window, keys + 1u, it.head) + params.channels4;
-    var s0 = mat4x4f();
-    var s1 = mat4x4f();
-    var dp0 = mat4x4f();
-    var dp1 = mat4x4f();
+  for (var c = 0u; c < params.head4; c++) {
+    q[c] = transpose(load(q_at + c));
+    o[c] = transpose(load_dout(o_at + c));
+    dq[c] = mat4x4f();
+  }
+  for (var keys = 0u; keys < params.quads; keys++) {
+    let k_at = starts(it.window, keys, it.head) + params.channels4;
+    var s = mat4x4f();
+    var dp = mat4x4f();
     for (var c = 0u; c < params.head4; c++) {
-      let v = params.channels4 + c;
-      let q = transpose(load(q_at + c));
-      s0 = mad(q, load(k0 + c), s0);
-      s1 = mad(q, load(k1 + c), s1);
-      let o = transpose(load_dout(o_at + c));
-      dp0 = mad(o, load(k0 + v), dp0);
-      dp1 = mad(o, load(k1 + v), dp1);
+      s = mad(q[c], load(k_at + c), s);
+      dp = mad(o[c], load(k_at + params.channels4 + c), dp);
     }
-    let ds0 = minus(dp0, delta, probabilities(scores(it, it.quad, keys, s0), lse));
-    let ds1 = minus(dp1, delta, probabilities(scores(it, it.quad, keys + 1u, s1), lse));
-    if (params.relative != 0u) {
-      add_relative(it, keys, ds0);
-      add_relative(it, keys + 1u, ds1);
-    }
-    let t0 = transpose(ds0);
-    let t1 = transpose(ds1);
-    for (var c = 0u; c < params.head4; c++) {
-      dq[c] = mad(load(k0 + c), t0, mad(load(k1 + c), t1, dq[c]));
-    }
+    let ds = minus(dp, delta, probabilities(scores(it, it.quad, keys, s), lse));
+    if (params.relative != 0u) { add_relative(it, keys, ds); }
+    let t = transpose(ds);
+    for (var c = 0u; c < params.head4; c++) { dq[c] = mad(load(k_at + c), t, dq[c]); }
   }
   let row = rows_of(it.window, it.quad);
   for (var m = 0u; m < 4u; m++) {
@@ -287,18 +260,18 @@ fn backward_q(
   }
 }
 
-@compute @workgroup_size(64)
-fn backward_kv(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  if ((group.y * groups.x + group.x) * 64u + lane >= params.items) { return; }
-  let it = item_of(group, groups, lane);
+@compute @workgroup_size(32)
+fn backward_kv(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let it = item_of(group, lane);
+  if (it.quad >= params.quads) { return; }
   let k_at = starts(it.window, it.quad, it.head) + params.channels4;
-  var dk: array<mat4x4f, 32>; // columns: keys
+  var k: array<mat4x4f, 32>; // columns: keys
+  var v: array<mat4x4f, 32>;
+  var dk: array<mat4x4f, 32>;
   var dv: array<mat4x4f, 32>;
   for (var c = 0u; c < params.head4; c++) {
+    k[c] = load(k_at + c);
+    v[c] = load(k_at + params.channels4 + c);
     dk[c] = mat4x4f();
     dv[c] = mat4x4f();
   }
@@ -309,8 +282,8 @@ fn backward_kv(
     var s = mat4x4f();
     var dp = mat4x4f();
     for (var c = 0u; c < params.head4; c++) {
-      s = mad(transpose(load(q_at + c)), load(k_at + c), s);
-      dp = mad(transpose(load_dout(o_at + c)), load(k_at + params.channels4 + c), dp);
+      s = mad(transpose(load(q_at + c)), k[c], s);
+      dp = mad(transpose(load_dout(o_at + c)), v[c], dp);
     }
     let p = probabilities(scores(it, queries, it.quad, s), stats[place]);
     let ds = minus(dp, stats[place + 1u], p);

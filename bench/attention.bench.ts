@@ -1,0 +1,62 @@
+/** @file Attention's forward and backward rates at the shapes of the encoders. usage: [ms to spend a shape] */
+import { Graph } from '../engine/graph/graph'
+import { attention } from '../engine/ops/attention'
+import { windowMap } from '../engine/ops/windows'
+import { openEngine } from '../src/host/gpu'
+
+const shapes = [
+  { name: 'TinyViT 512, stage 2', grid: 32, window: 14, heads: 5, head: 32, bias: true },
+  { name: 'TinyViT 512, stage 1', grid: 64, window: 7, heads: 4, head: 32, bias: true },
+  { name: 'TinyViT 512, stage 3', grid: 32, window: 7, heads: 10, head: 32, bias: true },
+  { name: 'ViT-B 512, windowed', grid: 32, window: 14, heads: 12, head: 64, bias: false },
+  { name: 'ViT-B 512, global', grid: 32, window: 0, heads: 12, head: 64, bias: false },
+]
+const budget = Number(process.argv[2] ?? 2000)
+const engine = await openEngine()
+const noise = (size: number) => Float32Array.from({ length: size }, () => Math.random() - 0.5)
+
+async function milliseconds(shape: (typeof shapes)[number], training: boolean): Promise<{ ms: number; flops: number }> {
+  const { grid, window, heads, head } = shape
+  const g = new Graph(engine, training)
+  const map = windowMap(engine, { batch: 1, height: grid, width: grid, window })
+  const weight = (label: string, ...dims: number[]) =>
+    engine.persistent('weight', label, dims, noise(dims.reduce((a, b) => a * b)))
+  const qkv = weight('qkv', map.tokens + (map.pads ? 1 : 0), 3 * heads * head)
+  qkv.requiresGrad = training
+  const bias = shape.bias ? weight('bias', heads, map.length, map.length) : undefined
+  const relPos = shape.bias
+    ? undefined
+    : { h: weight('h', 2 * map.sideH - 1, head), w: weight('w', 2 * map.sideW - 1, head) }
+  const out = g.keep(attention(g, qkv, { heads, map, bias, relPos }))
+  if (training) {
+    const upstream = weight('upstream', ...out.shape)
+    g.backward(out, upstream)
+    g.keep(g.gradientOf(qkv)!)
+  }
+  const program = await g.compile()
+  program.run()
+  await engine.idle()
+  let runs = 0
+  const start = performance.now()
+  do {
+    program.run()
+    await engine.idle()
+    runs++
+  } while (performance.now() - start < budget)
+  const ms = (performance.now() - start) / runs
+  program.destroy()
+  return { ms, flops: 4 * map.windows * heads * map.length ** 2 * head }
+}
+
+for (const shape of shapes) {
+  const forward = await milliseconds(shape, false)
+  const both = await milliseconds(shape, true)
+  const backward = both.ms - forward.ms
+  // the backward's nominal 2.5 times the forward's operations: five products instead of two
+  const rate = (flops: number, ms: number) =>
+    `${ms.toFixed(1).padStart(8)} ms ${(flops / ms / 1e6).toFixed(2).padStart(7)} GFLOP/s`
+  console.log(
+    `${shape.name.padEnd(22)} forward ${rate(forward.flops, forward.ms)}   backward ${rate(2.5 * forward.flops, backward)}`,
+  )
+}
+engine.destroy()
