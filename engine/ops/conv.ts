@@ -1,0 +1,117 @@
+/** @file 3x3 convolution of NHWC rows as matrix products over unfolded pixels, chunk by chunk. */
+import shader from '../../shaders/im2col.wgsl'
+import { type Graph, grid1d } from '../graph/graph'
+import type { Tensor } from '../graph/tensor'
+import { gemm } from './gemm'
+import type { Linear } from './linear'
+
+/** The unfolded pixels take nine times the input; they are made and used in pieces of at most this many bytes. */
+const SCRATCH_BYTES = 32 << 20
+
+export interface Conv3x3 extends Linear {
+  batch: number
+  height: number
+  width: number
+  stride: 1 | 2
+  /** Largest scratch tensor, in bytes; for tests. */
+  scratchBytes?: number
+}
+
+interface Chunk {
+  /** Output pixels start .. start + count, of all images one after the other. */
+  start: number
+  count: number
+  /** Input pixels first .. first + pixels, whole lines, that these read. */
+  first: number
+  pixels: number
+}
+
+/**
+ * x (B·H·W, cin) to (B·Ho·Wo, cout) with padding 1 and Ho = ceil(H / stride). The weight is (cout, 9·cin), columns in
+ * order (ky, kx, cin), as `toConvWeight` makes it. Gradients flow to x only: throws where the weight or bias wants one.
+ */
+export function conv3x3(g: Graph, x: Tensor, o: Conv3x3): Tensor {
+  const { batch, height, width, stride, weight, bias } = o
+  const [cout, k] = weight.shape
+  const channels = k / 9
+  if (x.size !== batch * height * width * channels)
+    throw new Error(`${weight.label} [${weight.shape}]: x [${x.shape}] is not ${batch}x${height}x${width}x${channels}`)
+  if (g.training && (weight.requiresGrad || bias?.requiresGrad || o.lora))
+    throw new Error(`${weight.label}: a 3x3 convolution's weight and bias do not train, and it takes no LoRA`)
+  const outHeight = Math.ceil(height / stride)
+  const outWidth = Math.ceil(width / stride)
+  const outputs = batch * outHeight * outWidth
+  const y = g.tensor(`${weight.label}: y`, [outputs, cout])
+  const chunks = chunksOf(o, { outHeight, outWidth, k })
+  const params = (chunk: Chunk, accumulate: 0 | 1) => ({
+    height,
+    width,
+    channels,
+    stride,
+    out_height: outHeight,
+    out_width: outWidth,
+    accumulate,
+    ...chunk,
+  })
+  const scratch = ({ count }: Chunk, what: string) => g.tensor(`${weight.label}: ${what}`, [count, k])
+
+  for (const chunk of chunks) {
+    const { start, count } = chunk
+    const columns = scratch(chunk, 'unfolded pixels')
+    g.dispatch(shader, 'im2col', { x, columns_out: columns }, params(chunk, 0), grid1d(columns.size))
+    const c = { tensor: y, stride: cout, offset: start * cout }
+    gemm(g, {
+      layout: 'nt',
+      m: count,
+      n: cout,
+      k,
+      a: { tensor: columns, stride: k },
+      b: { tensor: weight, stride: k },
+      c,
+      bias,
+    })
+  }
+
+  g.record([x], y, (dy) => {
+    const dx = g.gradientTarget(x)
+    if (!dx) return
+    chunks.forEach((chunk, i) => {
+      const columns = scratch(chunk, 'gradient of the unfolded pixels')
+      const a = { tensor: dy, stride: cout, offset: chunk.start * cout }
+      gemm(g, {
+        layout: 'nn',
+        m: chunk.count,
+        n: k,
+        k: cout,
+        a,
+        b: { tensor: weight, stride: k },
+        c: { tensor: columns, stride: k },
+      })
+      // the first chunk writes all of dx, zeros included; the others add to the lines that they reach
+      const reach = i === 0 ? { ...chunk, first: 0, pixels: batch * height * width } : chunk
+      const values = params(reach, i === 0 ? dx.accumulate : 1)
+      g.dispatch(shader, 'col2im', { columns, dx: dx.tensor }, values, grid1d(reach.pixels * channels))
+    })
+  })
+  return y
+}
+
+function chunksOf(o: Conv3x3, { outHeight, outWidth, k }: { outHeight: number; outWidth: number; k: number }): Chunk[] {
+  const { batch, height, width, stride, scratchBytes = SCRATCH_BYTES } = o
+  const outputs = batch * outHeight * outWidth
+  const size = Math.max(1, Math.floor(scratchBytes / (4 * k)))
+  /** The input line, of all images', that an output pixel's tap ky reads; the image's own lines only. */
+  const lineOf = (pixel: number, ky: 0 | 2) => {
+    const line = Math.floor(pixel / outWidth)
+    const y = (line % outHeight) * stride + ky - 1
+    return Math.floor(line / outHeight) * height + Math.min(height - 1, Math.max(0, y))
+  }
+  const chunks: Chunk[] = []
+  for (let start = 0; start < outputs; start += size) {
+    const count = Math.min(size, outputs - start)
+    const top = lineOf(start, 0)
+    const bottom = lineOf(start + count - 1, 2)
+    chunks.push({ start, count, first: top * width, pixels: (bottom + 1 - top) * width })
+  }
+  return chunks
+}

@@ -1,0 +1,88 @@
+// The rows of a 3x3 convolution with padding 1 as a product, for output pixels start .. start + count of (B, Ho, Wo).
+// im2col: x (B, H, W, C) to columns (count, 9 C) in order (ky, kx, c), zeros outside the image. Grid: grid1d(count 9 C).
+// col2im: its transpose in gather form, for input pixels first .. first + pixels of (B, H, W): dx (+)= the sum over the
+//   taps, in order, whose output pixel is among the rows. Rows cut anywhere add up to the whole. Grid: grid1d(pixels C).
+// No FLOPs in im2col, 9 additions a value in col2im; each reads and writes count 9 C floats.
+
+struct Params {
+  height: u32,
+  width: u32,
+  channels: u32,
+  stride: u32,
+  out_height: u32,
+  out_width: u32,
+  start: u32,
+  count: u32,
+  first: u32,
+  pixels: u32,
+  accumulate: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read_write> columns_out: array<f32>;
+@group(0) @binding(3) var<storage, read> columns: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+
+@compute @workgroup_size(256)
+fn im2col(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  let length = 9u * params.channels;
+  let row = i / length;
+  if (row >= params.count) { return; }
+  let column = i - row * length;
+  let tap = column / params.channels;
+  let c = column - tap * params.channels;
+  let pixel = params.start + row;
+  let line = pixel / params.out_width; // the batch's lines lie one below the other
+  let image = line / params.out_height;
+  // one more than the coordinate, so that the padding needs no negative numbers
+  let in_y = (line - image * params.out_height) * params.stride + tap / 3u;
+  let in_x = (pixel - line * params.out_width) * params.stride + tap % 3u;
+  var value = 0.0;
+  if (in_y >= 1u && in_y <= params.height && in_x >= 1u && in_x <= params.width) {
+    value = x[((image * params.height + in_y - 1u) * params.width + in_x - 1u) * params.channels + c];
+  }
+  columns_out[i] = value;
+}
+
+@compute @workgroup_size(256)
+fn col2im(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  let local = i / params.channels;
+  if (local >= params.pixels) { return; }
+  let c = i - local * params.channels;
+  let pixel = params.first + local;
+  let line = pixel / params.width;
+  let image = line / params.height;
+  let y = line - image * params.height + 1u;
+  let column = pixel - line * params.width + 1u;
+  var sum = 0.0;
+  for (var ky = 0u; ky < 3u; ky++) {
+    if (y < ky || (y - ky) % params.stride != 0u) { continue; }
+    let out_y = (y - ky) / params.stride;
+    if (out_y >= params.out_height) { continue; }
+    for (var kx = 0u; kx < 3u; kx++) {
+      if (column < kx || (column - kx) % params.stride != 0u) { continue; }
+      let out_x = (column - kx) / params.stride;
+      if (out_x >= params.out_width) { continue; }
+      // wraps round to a large number where the row lies before the first
+      let row = (image * params.out_height + out_y) * params.out_width + out_x - params.start;
+      if (row < params.count) { sum += columns[(row * 9u + ky * 3u + kx) * params.channels + c]; }
+    }
+  }
+  let at = params.first * params.channels + i;
+  if (params.accumulate != 0u) {
+    dx[at] += sum;
+  } else {
+    dx[at] = sum;
+  }
+}
