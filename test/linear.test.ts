@@ -1,6 +1,7 @@
 import { test } from 'uvu'
 import { linear } from '../engine/ops/linear'
 import { checkOp } from './support/check-op'
+import { engine } from './support/engine'
 import { gelu } from './support/reference'
 
 /** x (m,k) times w (n,k) transposed, in float64. */
@@ -77,6 +78,50 @@ test('LoRA on column ranges that do not align with tiles', async () => {
       },
     })
   }
+})
+
+test('every path gives the same: general, four wide, transposed', async () => {
+  const chosen = engine.prefersTransposed
+  const rank = 8
+  const ranges = [
+    { start: 0, end: 32 },
+    { start: 64, end: 96 },
+  ]
+  for (const prefers of [false, true])
+    for (const [m, n, k] of [
+      [131, 96, 20],
+      [128, 96, 40],
+      [130, 33, 18],
+    ]) {
+      engine.prefersTransposed = prefers
+      const lora = n === 96
+      await checkOp({
+        inputs: {
+          x: { shape: [m, k], grad: true },
+          weight: { shape: [n, k] },
+          bias: { shape: [n] },
+          residual: { shape: [m, n], grad: true },
+          a: { shape: [2 * rank, k], grad: lora },
+          b: { shape: [64, rank], grad: lora },
+        },
+        build: (g, { x, weight, bias, residual, a, b }) =>
+          linear(g, x, { weight, bias, lora: lora ? { rank, scale: 0.5, a, b, ranges } : null }, { residual }),
+        reference: ({ x, weight, bias, residual, a, b }) => {
+          const y = product(x, weight, m, n, k).map((v, i) => v + bias[i % n] + residual[i])
+          const t = product(x, a, m, 2 * rank, k)
+          if (lora)
+            for (let i = 0; i < m; i++)
+              ranges.forEach(({ start }, target) => {
+                for (let j = 0; j < 32; j++)
+                  for (let r = 0; r < rank; r++)
+                    y[i * n + start + j] += 0.5 * t[i * 2 * rank + target * rank + r] * b[(target * 32 + j) * rank + r]
+              })
+          return y
+        },
+        samples: 6,
+      })
+    }
+  engine.prefersTransposed = chosen
 })
 
 test.run()

@@ -26,7 +26,12 @@ export class Engine {
     activation: 0,
   }
 
+  /** Whether products run faster by way of transposed operands: on software adapters (engine/ops/gemm-transposed.ts). */
+  prefersTransposed: boolean
+
   constructor(readonly device: GPUDevice) {
+    const info = device.adapterInfo
+    this.prefersTransposed = /llvmpipe|swiftshader/i.test(`${info?.description} ${info?.device} ${info?.architecture}`)
     device.addEventListener('uncapturederror', (event) => {
       this.failure ??= new Error(
         `the GPU device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`,

@@ -7,6 +7,7 @@ import general from '../../shaders/gemm.wgsl'
 import aligned from '../../shaders/gemm4.wgsl'
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
+import { fitsTransposed, gemmTransposed } from './gemm-transposed'
 import { ACTIVATION } from './pointwise'
 
 interface Variant {
@@ -80,6 +81,7 @@ function variantOf(o: Gemm): Variant {
 
 /** Records C = act(alpha·A·B + LoRA + bias) + residual (+ C). FLOPs: 2·m·n·k a batch and head. */
 export function gemm(g: Graph, o: Gemm): void {
+  if (g.engine.prefersTransposed && fitsTransposed(o)) return gemmTransposed(g, o, gemm)
   const { a, b, c, lora } = o
   const heads = o.heads ?? 1
   const bindings: Record<string, Tensor | null> = {

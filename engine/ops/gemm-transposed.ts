@@ -1,0 +1,63 @@
+/**
+ * @file Products by way of Aᵀ. On a software adapter loads bound a GEMM, and the TN kernel, whose loads are all four wide
+ * and few, runs at about twice the rate of the others: transposing A first (and B, for NT) costs a few percent of it.
+ */
+import shader from '../../shaders/gemm4.wgsl'
+import type { Graph } from '../graph/graph'
+import type { Tensor } from '../graph/tensor'
+import type { Gemm, Operand } from './gemm'
+
+/** Products with a smaller side gain nothing. */
+const LEAST = { m: 128, n: 32, k: 16 }
+
+const whole = (n: number) => n % 4 === 0
+
+/** Whether the product can go this way: one matrix, aligned to four floats, no activation between LoRA and the rest. */
+export function fitsTransposed(o: Gemm): boolean {
+  if (o.layout === 'tn' || (o.heads ?? 1) * (o.batches ?? 1) > 1) return false
+  if (o.m < LEAST.m || o.n < LEAST.n || o.k < LEAST.k || !whole(o.n) || !whole(o.k)) return false
+  if (o.lora && (o.pre || (o.activation ?? 'none') !== 'none')) return false
+  return [o.a, o.b, o.c].every(({ stride, offset = 0 }) => whole(stride) && whole(offset))
+}
+
+/**
+ * Records the same as `gemm` does. `record` is `gemm` itself, for the products this one is made of: the bulk of the rows,
+ * the up to three rows that remain, and the LoRA extensions.
+ */
+export function gemmTransposed(g: Graph, o: Gemm, record: (g: Graph, o: Gemm) => void): void {
+  const { m, n, k, lora } = o
+  const bulk = m - (m % 4)
+  const a = transpose(g, o.a, bulk, k)
+  const b = o.layout === 'nt' ? transpose(g, o.b, n, k) : o.b
+  const plain: Gemm = { ...o, lora: null }
+  record(g, { ...plain, layout: 'tn', m: bulk, a, b })
+  if (bulk < m) {
+    const below = (x: Operand): Operand => ({ ...x, offset: (x.offset ?? 0) + bulk * x.stride })
+    record(g, { ...plain, m: m - bulk, a: below(o.a), c: below(o.c) })
+  }
+  for (const { start, end, column, offset } of lora?.extensions ?? []) {
+    const { t, tb, rank, scale } = lora!
+    const down = { tensor: t, stride: t.columns, offset: column }
+    const target = { ...o.c, offset: (o.c.offset ?? 0) + start }
+    const size = { m, n: end - start, k: rank, a: down, c: target, alpha: scale, accumulate: 1 } as const
+    if (o.layout === 'nt') record(g, { ...size, layout: 'nt', b: { tensor: tb, stride: rank, offset } })
+    else record(g, { ...size, layout: 'nn', b: { tensor: tb, stride: n, offset } })
+  }
+}
+
+/** x (rows, columns) to (columns, rows); rows and columns are multiples of 4. */
+function transpose(g: Graph, x: Operand, rows: number, columns: number): Operand {
+  const tensor: Tensor = g.tensor(`${x.tensor.label}: transposed`, [columns, rows])
+  const nothing = { lda: 0, ldb: 0, ldc: 0, ldt: 0, a_offset: 0, b_offset: 0, c_offset: 0 }
+  const single = { a_batch: 0, b_batch: 0, c_batch: 0, a_head: 0, b_head: 0, c_head: 0 }
+  const plain = { bias: 0, activation: 0, residual: 0, accumulate: 0, keep_pre: 0, extensions: 0, rank: 0, ext_scale: 0 }
+  const params = { m: rows, n: 0, k: columns, heads: 1, alpha: 1, ext: [], ...nothing, ...single, ...plain }
+  g.dispatch(
+    shader,
+    'transpose4',
+    { a: x.tensor, c: tensor },
+    { ...params, lda: x.stride, ldc: rows, a_offset: x.offset ?? 0 },
+    [Math.ceil(columns / 32), Math.ceil(rows / 32)],
+  )
+  return { tensor, stride: rows }
+}

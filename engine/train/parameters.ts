@@ -1,0 +1,176 @@
+/**
+ * @file What is trained, in flat arenas: values, gradients and Adam's two moments, each in as few buffers as the adapter
+ * binds, so that the optimiser is a handful of dispatches however many parameters there are.
+ */
+import type { Engine } from '../device/engine'
+import type { Graph } from '../graph/graph'
+import { Tensor, type TensorKind, sizeOf } from '../graph/tensor'
+import { fill } from '../ops/pointwise'
+
+export interface ParameterSpec {
+  name: string
+  shape: readonly number[]
+  init: Float32Array
+}
+
+/** A parameter as a checkpoint keeps it. */
+export interface ParameterState {
+  name: string
+  shape: readonly number[]
+  values: Float32Array
+  /** Adam's first and second moment. */
+  m: Float32Array
+  v: Float32Array
+}
+
+/** One buffer of each arena; element i of all four belongs together. Padding between parameters is zero. */
+export interface ParameterChunk {
+  values: Tensor
+  gradients: Tensor
+  m: Tensor
+  v: Tensor
+}
+
+interface Place {
+  tensor: Tensor
+  chunk: number
+  /** Elements from the chunk's start. */
+  offset: number
+}
+
+/** Elements: 256 bytes, at which every adapter can bind. */
+const ALIGN = 64
+
+export class ParameterSet {
+  readonly chunks: ParameterChunk[]
+  private readonly places = new Map<string, Place>()
+
+  /**
+   * Places and uploads the parameters. `maxBytes` bounds a buffer (the adapter's largest binding by default); a parameter
+   * never straddles two. Throws where one alone is larger, a name comes twice or a shape does not fit its values.
+   */
+  constructor(
+    readonly engine: Engine,
+    specs: readonly ParameterSpec[],
+    maxBytes = engine.maxBinding,
+  ) {
+    if (!specs.length) throw new Error('there is nothing to train: no parameters were given')
+    const limit = Math.floor(maxBytes / 4 / ALIGN) * ALIGN
+    const lengths: number[] = [0]
+    const planned = specs.map(({ name, shape, init }) => {
+      const size = sizeOf(shape)
+      if (init.length !== size)
+        throw new Error(`${name} [${shape.join(', ')}] takes ${size} values, got ${init.length}`)
+      const padded = Math.ceil(size / ALIGN) * ALIGN
+      if (padded > limit)
+        throw new Error(
+          `${name} [${shape.join(', ')}] takes ${size * 4} bytes; this adapter binds at most ${maxBytes} at once`,
+        )
+      if (lengths[lengths.length - 1] + padded > limit) lengths.push(0)
+      const chunk = lengths.length - 1
+      const offset = lengths[chunk]
+      lengths[chunk] += padded
+      return { chunk, offset }
+    })
+    const arena = (kind: TensorKind, label: string, i: number) => engine.persistent(kind, `${label} ${i}`, [lengths[i]])
+    this.chunks = lengths.map((_, i) => ({
+      values: arena('adapter', 'parameters', i),
+      gradients: arena('gradient', 'gradients', i),
+      m: arena('optimizer', 'first moments', i),
+      v: arena('optimizer', 'second moments', i),
+    }))
+    specs.forEach(({ name, shape, init }, i) => {
+      if (this.places.has(name)) throw new Error(`two parameters are named ${name}`)
+      const { chunk, offset } = planned[i]
+      const { values, gradients } = this.chunks[chunk]
+      const tensor = view(values, offset, name, shape)
+      tensor.requiresGrad = true
+      tensor.grad = view(gradients, offset, `${name}: gradient`, shape)
+      this.places.set(name, { tensor, chunk, offset })
+      engine.write(tensor, init)
+    })
+  }
+
+  get names(): string[] {
+    return [...this.places.keys()]
+  }
+
+  /** How many numbers are trained. */
+  get count(): number {
+    return [...this.places.values()].reduce((sum, { tensor }) => sum + tensor.size, 0)
+  }
+
+  /** A parameter, with the place of its gradient in `grad`. */
+  get(name: string): Tensor {
+    return this.place(name).tensor
+  }
+
+  private place(name: string): Place {
+    const place = this.places.get(name)
+    if (!place) throw new Error(`there is no parameter ${name}`)
+    return place
+  }
+
+  /** Records setting all gradients to zero: what a step starts with, because parameters' gradients always accumulate. */
+  zeroGradients(g: Graph): void {
+    for (const { gradients } of this.chunks) fill(g, gradients, 0)
+  }
+
+  /** Reads everything back, in the order of the specs. */
+  async download(): Promise<ParameterState[]> {
+    const states: ParameterState[] = []
+    for (const [i, chunk] of this.chunks.entries()) {
+      const { engine } = this
+      const arenas = {
+        values: await engine.read(chunk.values),
+        m: await engine.read(chunk.m),
+        v: await engine.read(chunk.v),
+      }
+      for (const [name, { tensor, chunk: mine, offset }] of this.places) {
+        if (mine !== i) continue
+        const part = (data: Float32Array) => data.slice(offset, offset + tensor.size)
+        states.push({ name, shape: tensor.shape, values: part(arenas.values), m: part(arenas.m), v: part(arenas.v) })
+      }
+    }
+    return states
+  }
+
+  /**
+   * Writes a checkpoint back. Every parameter must be there, in its shape, and nothing else; nothing is written before all
+   * of it has been checked.
+   */
+  upload(states: readonly ParameterState[]): void {
+    const given = new Set<string>()
+    for (const { name, shape, values, m, v } of states) {
+      const { tensor } = this.place(name)
+      if (given.has(name)) throw new Error(`the parameter ${name} comes twice`)
+      given.add(name)
+      const same = shape.length === tensor.shape.length && shape.every((d, i) => d === tensor.shape[i])
+      if (!same) throw new Error(`the parameter ${name} is [${tensor.shape.join(', ')}], not [${shape.join(', ')}]`)
+      if ([values, m, v].some(({ length }) => length !== tensor.size))
+        throw new Error(`the parameter ${name} needs ${tensor.size} values and as many moments`)
+    }
+    const missing = this.names.filter((name) => !given.has(name))
+    if (missing.length) throw new Error(`parameters are missing: ${missing.join(', ')}`)
+    for (const { name, shape, values, m, v } of states) {
+      const { tensor, chunk, offset } = this.place(name)
+      this.engine.write(tensor, values)
+      this.engine.write(view(this.chunks[chunk].m, offset, name, shape), m)
+      this.engine.write(view(this.chunks[chunk].v, offset, name, shape), v)
+    }
+  }
+
+  /** Frees the buffers; the parameters' tensors are of no use afterwards. */
+  release(): void {
+    for (const { values, gradients, m, v } of this.chunks) {
+      for (const tensor of [values, gradients, m, v]) this.engine.release(tensor)
+    }
+    for (const { tensor } of this.places.values()) tensor.storage.buffer = tensor.grad!.storage.buffer = null
+  }
+}
+
+/** A part of an arena under its own name. */
+function view(arena: Tensor, offset: number, label: string, shape: readonly number[]): Tensor {
+  const { kind, buffer } = arena.storage
+  return new Tensor({ kind, label, bytes: sizeOf(shape) * 4, buffer, offset: offset * 4 }, [...shape])
+}
