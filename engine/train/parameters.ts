@@ -57,7 +57,10 @@ export class ParameterSet {
     if (!specs.length) throw new Error('there is nothing to train: no parameters were given')
     const limit = Math.floor(maxBytes / 4 / ALIGN) * ALIGN
     const lengths: number[] = [0]
+    const names = new Set<string>()
     const planned = specs.map(({ name, shape, init }) => {
+      if (names.has(name)) throw new Error(`two parameters are named ${name}`)
+      names.add(name)
       const size = sizeOf(shape)
       if (init.length !== size)
         throw new Error(`${name} [${shape.join(', ')}] takes ${size} values, got ${init.length}`)
@@ -80,7 +83,6 @@ export class ParameterSet {
       v: arena('optimizer', 'second moments', i),
     }))
     specs.forEach(({ name, shape, init }, i) => {
-      if (this.places.has(name)) throw new Error(`two parameters are named ${name}`)
       const { chunk, offset } = planned[i]
       const { values, gradients } = this.chunks[chunk]
       const tensor = view(values, offset, name, shape)

@@ -1,0 +1,61 @@
+// Non-finite values and the sum of squares of the others, in two stages and a fixed order. Finiteness is read from the
+// bits (an exponent of all ones), because a shader compiler may assume that no NaN exists and drop `x != x`.
+// partials: 256 lanes a workgroup over a range of x (count); partial sums (count of non-finite, sum of squares) of
+//   workgroup w go to sums[first + w]. Grid: (groups). totals: one workgroup adds `count` partial sums into sums[0].
+// 3 FLOPs an element, read once.
+
+struct Params {
+  count: u32,
+  first: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> bits: array<u32>;          // x, as it lies in memory
+@group(0) @binding(2) var<storage, read> parts: array<vec2<f32>>;
+@group(0) @binding(3) var<storage, read_write> sums: array<vec2<f32>>;
+
+var<workgroup> lanes: array<vec2<f32>, 256>;
+
+// the sum over all lanes, in lane 0: 16 at a time, as a tree would, with fewer barriers
+fn sum_lanes(lane: u32, value: vec2<f32>) -> vec2<f32> {
+  lanes[lane] = value;
+  workgroupBarrier();
+  var sum = vec2<f32>(0.0);
+  if (lane < 16u) {
+    for (var i = 0u; i < 16u; i++) { sum += lanes[16u * lane + i]; }
+  }
+  workgroupBarrier();
+  if (lane < 16u) { lanes[lane] = sum; }
+  workgroupBarrier();
+  sum = vec2<f32>(0.0);
+  for (var i = 0u; i < 16u; i++) { sum += lanes[i]; }
+  return sum;
+}
+
+@compute @workgroup_size(256)
+fn partials(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  var sum = vec2<f32>(0.0);
+  for (var i = group.x * 256u + lane; i < params.count; i += groups.x * 256u) {
+    let word = bits[i];
+    if ((word & 0x7f800000u) == 0x7f800000u) {
+      sum.x += 1.0;
+    } else {
+      let x = bitcast<f32>(word);
+      sum.y = fma(x, x, sum.y);
+    }
+  }
+  let total = sum_lanes(lane, sum);
+  if (lane == 0u) { sums[params.first + group.x] = total; }
+}
+
+@compute @workgroup_size(256)
+fn totals(@builtin(local_invocation_index) lane: u32) {
+  var sum = vec2<f32>(0.0);
+  for (var i = lane; i < params.count; i += 256u) { sum += parts[i]; }
+  let total = sum_lanes(lane, sum);
+  if (lane == 0u) { sums[0] = total; }
+}
