@@ -2,7 +2,7 @@
 // gather:  out (rows, length) = a[index[row]]; an index from `a_rows` on gives zeros.
 // collect: its backward, out (rows, length) (+)= the sum of a[m] over all m with index[m] = row, in ascending m.
 // copy:    out[row, out_offset..] (+)= sum over k < repeats of a[(row + k * step) % a_rows, a_offset..], `length` columns.
-// spread:  out (rows, length) (+)= a placed at columns out_offset.. (a_stride of them), zeros beside it.
+// spread:  out (rows, length) = a placed at columns out_offset.. (a_stride of them), zeros beside it.
 // No FLOPs to speak of; reads and writes each value once (collect reads M indices a value, at one address for all lanes).
 
 struct Params {
@@ -92,5 +92,5 @@ fn spread(
   if (c >= params.out_offset && c < params.out_offset + params.a_stride) {
     value = a[group.y * params.a_stride + c - params.out_offset];
   }
-  store(group.y * params.length + c, value);
+  out[group.y * params.length + c] = value;
 }

@@ -140,20 +140,11 @@ export function takeColumns(g: Graph, x: Tensor, start: number, end: number): Te
   g.record([x], y, (dy) => {
     const dx = g.gradientTarget(x)
     if (!dx) return
-    move(
-      g,
-      'spread',
-      { a: dy, out: dx.tensor },
-      {
-        rows,
-        length: columns,
-        aRows: rows,
-        aStride: taken,
-        outStride: columns,
-        outOffset: start,
-        accumulate: dx.accumulate,
-      },
-    )
+    const [a, out] = [dy, dx.tensor]
+    const sizes = { rows, aRows: rows, aStride: taken, outStride: columns, outOffset: start }
+    // the first contribution writes the columns beside the range too; later ones add to the range alone
+    if (dx.accumulate) move(g, 'copy', { a, out }, { ...sizes, length: taken, accumulate: 1 })
+    else move(g, 'spread', { a, out }, { ...sizes, length: columns })
   })
   return y
 }

@@ -1,0 +1,43 @@
+/** @file Bilinear resizing of NHWC tensors. */
+import shader from '../../shaders/resize.wgsl'
+import type { Graph } from '../graph/graph'
+import type { Tensor } from '../graph/tensor'
+
+export interface Resize {
+  batch: number
+  height: number
+  width: number
+  outHeight: number
+  outWidth: number
+}
+
+/** Sides up to this keep the kernel's whole-number coordinates inside 31 bits. */
+const LARGEST_SIDE = 16384
+
+/**
+ * x (B, H, W, C), in any shape of this size, to (B·outHeight·outWidth, C): interpolation as in PyTorch's bilinear mode
+ * with align_corners false and no antialiasing.
+ */
+export function resizeBilinear(g: Graph, x: Tensor, { batch, height, width, outHeight, outWidth }: Resize): Tensor {
+  const channels = x.size / (batch * height * width)
+  if (!Number.isInteger(channels))
+    throw new Error(`${x.label} [${x.shape}] is not ${batch} images of ${height}x${width}`)
+  if (Math.max(height, width, outHeight, outWidth) > LARGEST_SIDE)
+    throw new Error(
+      `${x.label}: resizing takes sides up to ${LARGEST_SIDE}, not ${height}x${width} to ${outHeight}x${outWidth}`,
+    )
+  const params = { height, width, out_height: outHeight, out_width: outWidth, channels, accumulate: 0 }
+  const y = g.tensor(`${x.label}: ${outHeight}x${outWidth}`, [batch * outHeight * outWidth, channels])
+  g.dispatch(shader, 'forward', { x, y }, params, [Math.ceil((outWidth * channels) / 64), outHeight, batch])
+  g.record([x], y, (dy) => {
+    const target = g.gradientTarget(x)
+    if (!target) return
+    const { tensor: dx, accumulate } = target
+    g.dispatch(shader, 'backward', { dy, dx }, { ...params, accumulate }, [
+      Math.ceil((width * channels) / 64),
+      height,
+      batch,
+    ])
+  })
+  return y
+}
