@@ -6,14 +6,15 @@
 /** Pieces of a path: [the reference's, transformers'], within the part of the model that the key names. */
 const pieces: Record<string, [string, string][]> = {
   image_encoder: [
-    ['blocks.', 'layers.'],
-    ['patch_embed.proj.', 'patch_embed.projection.'],
-    ['.norm1.', '.layer_norm1.'],
-    ['.norm2.', '.layer_norm2.'],
+    // before the norms of the blocks, whose names are within these
     ['neck.0.', 'neck.conv1.'],
     ['neck.1.', 'neck.layer_norm1.'],
     ['neck.2.', 'neck.conv2.'],
     ['neck.3.', 'neck.layer_norm2.'],
+    ['blocks.', 'layers.'],
+    ['patch_embed.proj.', 'patch_embed.projection.'],
+    ['.norm1.', '.layer_norm1.'],
+    ['.norm2.', '.layer_norm2.'],
   ],
   prompt_encoder: [
     ['mask_downscaling.0.', 'mask_embed.conv1.'],
@@ -21,7 +22,7 @@ const pieces: Record<string, [string, string][]> = {
     ['mask_downscaling.3.', 'mask_embed.conv2.'],
     ['mask_downscaling.4.', 'mask_embed.layer_norm2.'],
     ['mask_downscaling.6.', 'mask_embed.conv3.'],
-    ['point_embeddings.', 'point_embed.'],
+    ['prompt_encoder.point_embeddings.', 'prompt_encoder.point_embed.'],
     ['pe_layer.positional_encoding_gaussian_matrix', 'shared_embedding.positional_embedding'],
   ],
   mask_decoder: [

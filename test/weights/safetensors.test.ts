@@ -23,7 +23,8 @@ test('what is written is read back, whatever the element type and order', async 
     path,
     [
       { name: 'bytes', shape: [3], data: Uint8Array.of(1, 2, 255) },
-      { name: 'a', shape: [2, 2], data: Float32Array.of(1, -2, 0.1, NaN) },
+      { name: 'a', shape: [2, 2], data: Float32Array.of(1, -2, 0.1, Infinity) },
+      { name: 'nan', shape: [1], data: Float32Array.of(NaN) },
       { name: 'later', shape: [2], data: async () => Float32Array.of(5, 6) },
       { name: 'wide', shape: [1], data: Float64Array.of(1e300) },
       { name: 'steps', shape: [], data: BigInt64Array.of(-5n) },
@@ -33,7 +34,8 @@ test('what is written is read back, whatever the element type and order', async 
     { kind: 'test' },
   )
   const read = await readSafetensors(path)
-  assert.equal(read.get('a'), { shape: [2, 2], dtype: 'F32', data: Float32Array.of(1, -2, 0.1, NaN) })
+  assert.equal(read.get('a'), { shape: [2, 2], dtype: 'F32', data: Float32Array.of(1, -2, 0.1, Infinity) })
+  assert.ok(Number.isNaN(read.get('nan')!.data[0]))
   assert.equal(read.get('later')!.data, Float32Array.of(5, 6))
   assert.equal(read.get('bytes')!.data as unknown, Uint8Array.of(1, 2, 255))
   assert.equal(read.get('wide')!.data as unknown, Float64Array.of(1e300))
