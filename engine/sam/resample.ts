@@ -69,6 +69,24 @@ export function resizeBytes(
   return newHeight === height ? rows : pass(rows, 1, height, newHeight, newWidth * channels)
 }
 
+/** For each of the first `kept` of `outputs` places: the input place at or before it, and how far it is to the next. */
+export interface BilinearAxis {
+  low: Int32Array
+  part: Float32Array
+}
+
+/** Bilinear, align_corners = false, clamped at the ends: along one axis. */
+export function bilinearAxis(inputs: number, outputs: number, kept = outputs): BilinearAxis {
+  const low = new Int32Array(kept)
+  const part = new Float32Array(kept)
+  for (let o = 0; o < kept; o++) {
+    const at = Math.min(Math.max(0, ((o + 0.5) * inputs) / outputs - 0.5), inputs - 1)
+    low[o] = Math.min(Math.floor(at), Math.max(0, inputs - 2))
+    part[o] = at - low[o]
+  }
+  return { low, part }
+}
+
 /**
  * Bilinear, align_corners = false, without antialiasing (torch's interpolate) of a (height, width) plane: the top left
  * `cropHeight` x `cropWidth` of the full `newHeight` x `newWidth` result.
@@ -82,18 +100,8 @@ export function resizePlane(
   cropWidth = newWidth,
   cropHeight = newHeight,
 ): Float32Array {
-  const axis = (inputs: number, outputs: number, kept: number) => {
-    const low = new Int32Array(kept)
-    const part = new Float32Array(kept)
-    for (let o = 0; o < kept; o++) {
-      const at = Math.min(Math.max(0, ((o + 0.5) * inputs) / outputs - 0.5), inputs - 1)
-      low[o] = Math.min(Math.floor(at), Math.max(0, inputs - 2))
-      part[o] = at - low[o]
-    }
-    return { low, part }
-  }
-  const xs = axis(width, newWidth, cropWidth)
-  const ys = axis(height, newHeight, cropHeight)
+  const xs = bilinearAxis(width, newWidth, cropWidth)
+  const ys = bilinearAxis(height, newHeight, cropHeight)
   const right = width > 1 ? 1 : 0
   const below = height > 1 ? width : 0
   const result = new Float32Array(cropWidth * cropHeight)
