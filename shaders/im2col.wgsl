@@ -1,5 +1,6 @@
 // The rows of a 3x3 convolution with padding 1 as a product, for output pixels start .. start + count of (B, Ho, Wo).
 // im2col: x (B, H, W, C) to columns (count, 9 C) in order (ky, kx, c), zeros outside the image. Grid: grid1d(count 9 C).
+// im2col4: the same four channels at a time; `channels` is C / 4. Grid: grid1d(count 9 C / 4).
 // col2im: its transpose in gather form, for input pixels first .. first + pixels of (B, H, W): dx (+)= the sum over the
 //   taps, in order, whose output pixel is among the rows. Rows cut anywhere add up to the whole. Grid: grid1d(pixels C).
 // No FLOPs in im2col, 9 additions a value in col2im; each reads and writes count 9 C floats.
@@ -23,6 +24,25 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> columns_out: array<f32>;
 @group(0) @binding(3) var<storage, read> columns: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+@group(0) @binding(5) var<storage, read> x4: array<vec4<f32>>;
+@group(0) @binding(6) var<storage, read_write> columns4_out: array<vec4<f32>>;
+
+const OUTSIDE = 0xffffffffu;
+
+// where value i of the columns lies in x, or OUTSIDE; `row` is its row, already less than count
+fn place(i: u32, row: u32) -> u32 {
+  let column = i - row * 9u * params.channels;
+  let tap = column / params.channels;
+  let pixel = params.start + row;
+  let line = pixel / params.out_width; // the batch's lines lie one below the other
+  let image = line / params.out_height;
+  // one more than the coordinate, so that the padding needs no negative numbers
+  let in_y = (line - image * params.out_height) * params.stride + tap / 3u;
+  let in_x = (pixel - line * params.out_width) * params.stride + tap % 3u;
+  if (in_y < 1u || in_y > params.height || in_x < 1u || in_x > params.width) { return OUTSIDE; }
+  let at = (image * params.height + in_y - 1u) * params.width + in_x - 1u;
+  return at * params.channels + column - tap * params.channels;
+}
 
 @compute @workgroup_size(256)
 fn im2col(
@@ -31,23 +51,27 @@ fn im2col(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (group.y * groups.x + group.x) * 256u + lane;
-  let length = 9u * params.channels;
-  let row = i / length;
+  let row = i / (9u * params.channels);
   if (row >= params.count) { return; }
-  let column = i - row * length;
-  let tap = column / params.channels;
-  let c = column - tap * params.channels;
-  let pixel = params.start + row;
-  let line = pixel / params.out_width; // the batch's lines lie one below the other
-  let image = line / params.out_height;
-  // one more than the coordinate, so that the padding needs no negative numbers
-  let in_y = (line - image * params.out_height) * params.stride + tap / 3u;
-  let in_x = (pixel - line * params.out_width) * params.stride + tap % 3u;
+  let at = place(i, row);
   var value = 0.0;
-  if (in_y >= 1u && in_y <= params.height && in_x >= 1u && in_x <= params.width) {
-    value = x[((image * params.height + in_y - 1u) * params.width + in_x - 1u) * params.channels + c];
-  }
+  if (at != OUTSIDE) { value = x[at]; }
   columns_out[i] = value;
+}
+
+@compute @workgroup_size(256)
+fn im2col4(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  let row = i / (9u * params.channels);
+  if (row >= params.count) { return; }
+  let at = place(i, row);
+  var value = vec4(0.0);
+  if (at != OUTSIDE) { value = x4[at]; }
+  columns4_out[i] = value;
 }
 
 @compute @workgroup_size(256)

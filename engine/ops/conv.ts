@@ -58,7 +58,11 @@ export function conv3x3(g: Graph, x: Tensor, o: Conv3x3): Tensor {
   for (const chunk of chunks) {
     const { start, count } = chunk
     const columns = scratch(chunk, 'unfolded pixels')
-    g.dispatch(shader, 'im2col', { x, columns_out: columns }, params(chunk, 0), grid1d(columns.size))
+    if (channels % 4) g.dispatch(shader, 'im2col', { x, columns_out: columns }, params(chunk, 0), grid1d(columns.size))
+    else {
+      const values = { ...params(chunk, 0), channels: channels / 4 }
+      g.dispatch(shader, 'im2col4', { x4: x, columns4_out: columns }, values, grid1d(columns.size / 4))
+    }
     const c = { tensor: y, stride: cout, offset: start * cout }
     gemm(g, {
       layout: 'nt',
