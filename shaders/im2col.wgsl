@@ -9,7 +9,7 @@ struct Params {
   height: u32,
   width: u32,
   channels: u32,
-  stride: u32,
+  stride: u32, // 1 or 2
   out_height: u32,
   out_width: u32,
   start: u32,
@@ -89,14 +89,15 @@ fn col2im(
   let image = line / params.height;
   let y = line - image * params.height + 1u;
   let column = pixel - line * params.width + 1u;
+  let halve = params.stride - 1u; // to mask and shift by: x % stride and x / stride
   var sum = 0.0;
   for (var ky = 0u; ky < 3u; ky++) {
-    if (y < ky || (y - ky) % params.stride != 0u) { continue; }
-    let out_y = (y - ky) / params.stride;
+    if (y < ky || ((y - ky) & halve) != 0u) { continue; }
+    let out_y = (y - ky) >> halve;
     if (out_y >= params.out_height) { continue; }
     for (var kx = 0u; kx < 3u; kx++) {
-      if (column < kx || (column - kx) % params.stride != 0u) { continue; }
-      let out_x = (column - kx) / params.stride;
+      if (column < kx || ((column - kx) & halve) != 0u) { continue; }
+      let out_x = (column - kx) >> halve;
       if (out_x >= params.out_width) { continue; }
       // wraps round to a large number where the row lies before the first
       let row = (image * params.out_height + out_y) * params.out_width + out_x - params.start;

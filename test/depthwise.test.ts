@@ -3,7 +3,16 @@ import * as assert from 'uvu/assert'
 import { depthwiseConv3x3, toDepthwiseWeight } from '../engine/ops/depthwise'
 import { checkOp } from './support/check-op'
 
-function reference(x: Float64Array, w: Float64Array, bias: Float64Array, b: number, h: number, wd: number, c: number, s: number) {
+function reference(
+  x: Float64Array,
+  w: Float64Array,
+  bias: Float64Array,
+  b: number,
+  h: number,
+  wd: number,
+  c: number,
+  s: number,
+) {
   const oh = Math.ceil(h / s)
   const ow = Math.ceil(wd / s)
   const y = new Float64Array(b * oh * ow * c)
@@ -25,9 +34,10 @@ function reference(x: Float64Array, w: Float64Array, bias: Float64Array, b: numb
 }
 
 for (const [batch, height, width, channels, stride] of [
-  [2, 5, 7, 3, 1],
-  [2, 5, 7, 3, 2],
-  [1, 8, 6, 17, 2],
+  [2, 5, 7, 4, 1],
+  [2, 5, 7, 4, 2],
+  [1, 8, 6, 68, 2],
+  [1, 3, 20, 20, 1],
   [1, 1, 1, 4, 1],
 ] as const)
   test(`depthwise ${batch}x${height}x${width}x${channels}, stride ${stride}`, async () => {

@@ -1,6 +1,6 @@
 /** @file Depthwise 3x3 convolution of NHWC rows. */
 import shader from '../../shaders/depthwise.wgsl'
-import { type Graph, grid1d } from '../graph/graph'
+import type { Graph } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
 
 export interface DepthwiseConv {
@@ -13,23 +13,36 @@ export interface DepthwiseConv {
   bias?: Tensor | null
 }
 
-/** x (B·H·W, C) to (B·Ho·Wo, C), padding 1, Ho = ceil(H / stride). The weight is frozen. */
+/** x (B·H·W, C) to (B·Ho·Wo, C), padding 1, Ho = ceil(H / stride). C a multiple of 4. The weight is frozen. */
 export function depthwiseConv3x3(g: Graph, x: Tensor, o: DepthwiseConv): Tensor {
   const { batch, height, width, stride, weight } = o
   const channels = weight.columns
   const bias = o.bias ?? g.constant(`${channels} zeros`, [channels], () => new Float32Array(channels))
-  if (x.size !== batch * height * width * channels) throw new Error(`${weight.label}: x [${x.shape}] is not ${batch}x${height}x${width}x${channels}`)
-  if (weight.requiresGrad || bias.requiresGrad) throw new Error(`${weight.label}: a depthwise convolution's weights do not train`)
+  if (x.size !== batch * height * width * channels)
+    throw new Error(`${weight.label}: x [${x.shape}] is not ${batch}x${height}x${width}x${channels}`)
+  if (channels % 4)
+    throw new Error(`${weight.label}: a depthwise convolution takes a multiple of 4 channels, not ${channels}`)
+  if (weight.requiresGrad || bias.requiresGrad)
+    throw new Error(`${weight.label}: a depthwise convolution's weights do not train`)
   const outHeight = Math.ceil(height / stride)
   const outWidth = Math.ceil(width / stride)
-  const params = { batch, height, width, channels, stride, out_height: outHeight, out_width: outWidth, accumulate: 0 }
+  const params = {
+    height,
+    width,
+    channels: channels / 4,
+    stride,
+    out_height: outHeight,
+    out_width: outWidth,
+    accumulate: 0,
+  }
+  const blocks = (pixels: number) => Math.ceil((pixels * channels) / 256)
   const y = g.tensor(`${weight.label}: y`, [batch * outHeight * outWidth, channels])
-  g.dispatch(shader, 'forward', { x, weight, bias, y }, params, grid1d(y.size))
+  g.dispatch(shader, 'forward', { x, weight, bias, y }, params, [blocks(outWidth), outHeight, batch])
   g.record([x], y, (dy) => {
     const target = g.gradientTarget(x)
     if (!target) return
     const { tensor: dx, accumulate } = target
-    g.dispatch(shader, 'backward', { weight, dy, dx }, { ...params, accumulate }, grid1d(dx.size))
+    g.dispatch(shader, 'backward', { weight, dy, dx }, { ...params, accumulate }, [blocks(width), height, batch])
   })
   return y
 }
