@@ -1,0 +1,115 @@
+/**
+ * @file The loss of predicted masks: dice and binary cross-entropy, weighted mask by mask. The statistics of all masks are
+ * computed once; weights may be chosen from them (the best of three for an ambiguous prompt) before they are added up.
+ */
+import shader from '../../shaders/mask-loss.wgsl'
+import type { Graph } from '../graph/graph'
+import type { Tensor } from '../graph/tensor'
+import { add } from './pointwise'
+
+/** Pixels a workgroup sums, as in the shader. */
+const PART = 4096
+/** Sums of a part. */
+const VALUES = 6
+
+/** What `selectMasks` trains of a prompt. */
+export const supervise = {
+  /** Nothing: the prompt only fills the batch. */
+  nothing: 0,
+  /** Mask 0, the answer to a clear prompt. */
+  single: 1,
+  /** Mask 0, and of the others the one with the lowest loss: the answers to a single point. */
+  best: 2,
+  all: 3,
+} as const
+
+export interface LossFactors {
+  dice: number
+  bce: number
+}
+
+interface Masks {
+  /** (P, T, N): T masks a prompt, N pixels each. */
+  logits: Tensor
+  /** (P, N) in [0, 1]; soft targets are allowed. */
+  targets: Tensor
+}
+
+type Params = Record<'accumulate' | 'smooth_by' | 'dice_factor' | 'bce_factor', number>
+
+function paramsOf(prompts: number, masks: number, pixels: number, more: Partial<Params>) {
+  const parts = Math.ceil(pixels / PART)
+  return { prompts, masks, pixels, parts, accumulate: 0, smooth_by: 0, dice_factor: 0, bce_factor: 0, ...more }
+}
+
+function sizesOf({ logits, targets }: Masks): [number, number, number] {
+  const [prompts, masks, pixels] = logits.shape
+  if (logits.shape.length !== 3) throw new Error(`mask loss: logits [${logits.shape}] are not (P, T, N)`)
+  if (targets.size !== prompts * pixels)
+    throw new Error(`mask loss: targets [${targets.shape}] do not fit logits [${logits.shape}]`)
+  return [prompts, masks, pixels]
+}
+
+const need = (tensor: Tensor, size: number, what: string) => {
+  if (tensor.size !== size) throw new Error(`mask loss: ${what} [${tensor.shape}] should have ${size} elements`)
+}
+
+/**
+ * (P, T, 4) of every mask: dice loss 1 − (2Σpt + smooth) / U, mean BCE, IoU of logits > 0 with targets > 0.5 (1 where both
+ * are empty), and U = Σp + Σt + smooth, which the gradient needs. Numbers, not a loss: no gradient flows through them.
+ */
+export function maskStatistics(g: Graph, inputs: Masks & { smooth?: number }): Tensor {
+  const { logits, targets, smooth = 1 } = inputs
+  const [prompts, masks, pixels] = sizesOf(inputs)
+  if (!(smooth > 0)) throw new Error(`mask loss: smooth ${smooth} must be above 0, or empty masks divide by zero`)
+  const params = paramsOf(prompts, masks, pixels, { smooth_by: smooth })
+  const count = prompts * masks
+  const parts = g.tensor('mask loss: partial sums', [count, params.parts, VALUES])
+  g.dispatch(shader, 'partials', { logits, targets, out: parts }, params, [params.parts, count])
+  const perMask = g.tensor('mask loss: statistics', [prompts, masks, 4])
+  g.dispatch(shader, 'statistics', { parts, statistics_out: perMask }, params, [Math.ceil(count / 64)])
+  return perMask
+}
+
+/**
+ * Weights (P, T) for the statistics (P, T, 4): 1 / (live prompts) for every mask that the prompt's flag (P, u32; see
+ * `supervise`) trains, else 0. The factors say which mask is best. No gradient flows through the choice.
+ */
+export function selectMasks(g: Graph, inputs: { perMask: Tensor; flags: Tensor } & LossFactors): Tensor {
+  const { perMask, flags, dice, bce } = inputs
+  const [prompts, masks] = perMask.shape
+  need(flags, prompts, 'flags')
+  const weights = g.tensor('mask loss: weights', [prompts, masks])
+  const params = paramsOf(prompts, masks, 1, { dice_factor: dice, bce_factor: bce })
+  g.dispatch(shader, 'select_weights', { per_mask: perMask, flags, out: weights }, params, [1])
+  return weights
+}
+
+/**
+ * Loss (1): Σ weights · (dice · dice loss + bce · mean BCE) over all masks. A mask of weight 0 has no part in loss or
+ * gradient, whatever its logits are. `perMask` are the statistics of the same logits and targets.
+ */
+export function weightedMaskLoss(g: Graph, inputs: Masks & LossFactors & { perMask: Tensor; weights: Tensor }): Tensor {
+  const { logits, targets, perMask, weights, dice, bce } = inputs
+  const [prompts, masks, pixels] = sizesOf(inputs)
+  const count = prompts * masks
+  need(weights, count, 'weights')
+  need(perMask, count * 4, 'statistics')
+  const params = paramsOf(prompts, masks, pixels, { dice_factor: dice, bce_factor: bce })
+  const loss = g.tensor('mask loss', [1])
+  g.dispatch(shader, 'loss', { per_mask: perMask, weights, out: loss }, params, [1])
+  g.record([logits], loss, (upstream) => {
+    const target = g.gradientTarget(logits)
+    if (!target) return
+    const { tensor: out, accumulate } = target
+    const bindings = { logits, targets, per_mask: perMask, weights, upstream, out }
+    g.dispatch(shader, 'backward', bindings, { ...params, accumulate }, [Math.ceil(pixels / 256), count])
+  })
+  return loss
+}
+
+/** The sum of losses (1). */
+export function addLosses(g: Graph, losses: readonly Tensor[]): Tensor {
+  if (!losses.length) throw new Error('there is no loss to add')
+  return losses.reduce((sum, loss) => add(g, sum, loss))
+}

@@ -1,0 +1,195 @@
+// Dice and BCE of mask logits (P, T, N) against targets (P, N) in [0, 1], p = sigmoid(logit), t the target:
+//   dice = 1 - (2 sum(p t) + smooth) / U, U = sum(p) + sum(t) + smooth;  bce = mean(max(x, 0) - x t + log(1 + exp(-|x|)))
+// statistics (P, T, 4): dice, bce, IoU of (logit > 0) and (target > 0.5), U. Three passes, each in a fixed order:
+// partials: a workgroup sums 4096 pixels of one mask, about 40 FLOPs a pixel; grid (parts, P T). statistics: adds a mask's
+// parts; one lane a mask. loss = sum over masks of weight (dice_factor dice + bce_factor bce), one workgroup.
+// backward: dlogits, about 20 FLOPs a pixel; grid (pixels / 256, P T). Masks of weight 0 are not looked at there.
+// weights: (P, T) from flags (P), see `choose`; one workgroup.
+
+struct Params {
+  prompts: u32,
+  masks: u32,      // T: masks a prompt
+  pixels: u32,     // N
+  parts: u32,
+  accumulate: u32, // backward: add to out
+  smooth_by: f32,
+  dice_factor: f32,
+  bce_factor: f32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> logits: array<f32>;
+@group(0) @binding(2) var<storage, read> targets: array<f32>;
+@group(0) @binding(3) var<storage, read> parts: array<f32>;         // (P T, parts, 6)
+@group(0) @binding(4) var<storage, read> per_mask: array<vec4<f32>>; // the statistics
+@group(0) @binding(5) var<storage, read> weights: array<f32>;
+@group(0) @binding(6) var<storage, read> upstream: array<f32>;
+@group(0) @binding(7) var<storage, read> flags: array<u32>;
+@group(0) @binding(8) var<storage, read_write> out: array<f32>;
+@group(0) @binding(9) var<storage, read_write> statistics_out: array<vec4<f32>>;
+
+const PART = 4096u;
+const VALUES = 6u; // p t, p, t, bce, pixels of the intersection, of the union
+
+var<workgroup> lanes: array<vec4<f32>, 256>;
+var<workgroup> lanes_iou: array<vec2<f32>, 256>;
+
+// log(1 + e) for e in [0, 1] as 2 atanh(e / (2 + e)): WGSL's log promises only 5e-7 near 1
+fn log1p_unit(e: f32) -> f32 {
+  let s = e / (2.0 + e);
+  let q = s * s;
+  let tail = q * (1.0 / 9.0 + q * (1.0 / 11.0 + q * (1.0 / 13.0 + q * (1.0 / 15.0))));
+  return 2.0 * s * (1.0 + q * (1.0 / 3.0 + q * (1.0 / 5.0 + q * (1.0 / 7.0 + tail))));
+}
+
+fn sigmoid(x: f32) -> f32 {
+  let e = exp(-abs(x));
+  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+}
+
+@compute @workgroup_size(256)
+fn partials(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let mask = group.y;
+  let end = min(params.pixels, (group.x + 1u) * PART);
+  let target_base = (mask / params.masks) * params.pixels;
+  var sum = vec4<f32>(0.0);
+  var iou = vec2<f32>(0.0);
+  for (var i = group.x * PART + lane; i < end; i += 256u) {
+    let x = logits[mask * params.pixels + i];
+    let t = targets[target_base + i];
+    let p = sigmoid(x);
+    sum += vec4<f32>(p * t, p, t, max(x, 0.0) - x * t + log1p_unit(exp(-abs(x))));
+    let inside = x > 0.0;
+    let wanted = t > 0.5;
+    iou += vec2<f32>(select(0.0, 1.0, inside && wanted), select(0.0, 1.0, inside || wanted));
+  }
+  lanes[lane] = sum;
+  lanes_iou[lane] = iou;
+  workgroupBarrier();
+  // 16 at a time, as a tree would, with fewer barriers
+  sum = vec4<f32>(0.0);
+  iou = vec2<f32>(0.0);
+  if (lane < 16u) {
+    for (var l = 0u; l < 16u; l++) {
+      sum += lanes[16u * lane + l];
+      iou += lanes_iou[16u * lane + l];
+    }
+  }
+  workgroupBarrier();
+  if (lane < 16u) {
+    lanes[lane] = sum;
+    lanes_iou[lane] = iou;
+  }
+  workgroupBarrier();
+  if (lane != 0u) { return; }
+  sum = vec4<f32>(0.0);
+  iou = vec2<f32>(0.0);
+  for (var l = 0u; l < 16u; l++) {
+    sum += lanes[l];
+    iou += lanes_iou[l];
+  }
+  let base = (mask * params.parts + group.x) * VALUES;
+  out[base] = sum.x;
+  out[base + 1u] = sum.y;
+  out[base + 2u] = sum.z;
+  out[base + 3u] = sum.w;
+  out[base + 4u] = iou.x;
+  out[base + 5u] = iou.y;
+}
+
+// one of the six sums of a mask, 16 parts at a time: the error grows with the blocks, not the parts
+fn sum_parts(mask: u32, value: u32) -> f32 {
+  var total = 0.0;
+  for (var start = 0u; start < params.parts; start += 16u) {
+    var sum = 0.0;
+    let end = min(start + 16u, params.parts);
+    for (var i = start; i < end; i++) {
+      sum += parts[(mask * params.parts + i) * VALUES + value];
+    }
+    total += sum;
+  }
+  return total;
+}
+
+@compute @workgroup_size(64)
+fn statistics(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let mask = group.x * 64u + lane;
+  if (mask >= params.prompts * params.masks) { return; }
+  let both = sum_parts(mask, 0u);
+  let areas = sum_parts(mask, 1u) + sum_parts(mask, 2u);
+  let bce = sum_parts(mask, 3u) / f32(params.pixels);
+  let shared_pixels = sum_parts(mask, 4u);
+  let all_pixels = sum_parts(mask, 5u);
+  // two empty masks agree
+  let iou = select(1.0, shared_pixels / all_pixels, all_pixels > 0.0);
+  let u = areas + params.smooth_by;
+  statistics_out[mask] = vec4<f32>((areas - 2.0 * both) / u, bce, iou, u);
+}
+
+fn cost(mask: u32) -> f32 {
+  return params.dice_factor * per_mask[mask].x + params.bce_factor * per_mask[mask].y;
+}
+
+// whether mask `m` of prompt `p` is trained. Flags: 0 no prompt, 1 mask 0 alone, 2 mask 0 and the cheapest other, 3 all
+fn choose(p: u32, m: u32) -> bool {
+  let flag = flags[p];
+  if (flag == 0u) { return false; }
+  if (flag >= 3u || m == 0u) { return true; }
+  if (flag == 1u) { return false; }
+  var best = 1u;
+  for (var other = 2u; other < params.masks; other++) {
+    if (cost(p * params.masks + other) < cost(p * params.masks + best)) { best = other; }
+  }
+  return m == best;
+}
+
+@compute @workgroup_size(256)
+fn select_weights(@builtin(local_invocation_index) lane: u32) {
+  var live = 0.0;
+  for (var p = lane; p < params.prompts; p += 256u) { live += select(0.0, 1.0, flags[p] != 0u); }
+  lanes[lane].x = live;
+  workgroupBarrier();
+  live = 0.0;
+  for (var l = 0u; l < 256u; l++) { live += lanes[l].x; }
+  for (var i = lane; i < params.prompts * params.masks; i += 256u) {
+    out[i] = select(0.0, 1.0 / max(live, 1.0), choose(i / params.masks, i % params.masks));
+  }
+}
+
+@compute @workgroup_size(256)
+fn loss(@builtin(local_invocation_index) lane: u32) {
+  var sum = 0.0;
+  for (var i = lane; i < params.prompts * params.masks; i += 256u) {
+    // not multiplied: what has no weight may be NaN
+    if (weights[i] != 0.0) { sum = fma(weights[i], cost(i), sum); }
+  }
+  lanes[lane].x = sum;
+  workgroupBarrier();
+  if (lane != 0u) { return; }
+  sum = 0.0;
+  for (var l = 0u; l < 256u; l++) { sum += lanes[l].x; }
+  out[0] = sum;
+}
+
+@compute @workgroup_size(256)
+fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+  let pixel = group.x * 256u + lane;
+  if (pixel >= params.pixels) { return; }
+  let mask = group.y;
+  let weight = weights[mask];
+  let i = mask * params.pixels + pixel;
+  var gradient = 0.0;
+  if (weight != 0.0) {
+    let values = per_mask[mask];
+    let p = sigmoid(logits[i]);
+    let t = targets[(mask / params.masks) * params.pixels + pixel];
+    let dice = p * sigmoid(-logits[i]) * (1.0 - values.x - 2.0 * t) / values.w;
+    let bce = (p - t) / f32(params.pixels);
+    gradient = upstream[0] * weight * (params.dice_factor * dice + params.bce_factor * bce);
+  }
+  if (params.accumulate != 0u) {
+    out[i] += gradient;
+  } else {
+    out[i] = gradient;
+  }
+}
