@@ -86,32 +86,34 @@ fn mad1(a: mat4x4f, b: vec4f, c: vec4f) -> vec4f {
   return fma(a[0], vec4f(b.x), fma(a[1], vec4f(b.y), fma(a[2], vec4f(b.z), fma(a[3], vec4f(b.w), c))));
 }
 
-// the score of four queries with one key from their product
-fn score(it: Item, queries: u32, key: u32, product: vec4f) -> vec4f {
-  if (key >= params.length) { return vec4f(LOWEST); }
-  var s = product * params.scale;
+// how many of four positions are in the window; a bound that compilers do not know keeps loops over them short in code
+fn real(quad: u32) -> u32 {
+  return min(4u, params.length - min(4u * quad, params.length));
+}
+
+// what the relative positions and the bias add to the scores of four queries with one key
+fn extra(it: Item, queries: u32, key: u32) -> vec4f {
+  var sum = vec4f();
   if (params.relative != 0u) {
     let base = it.window_head * (params.side_h + params.side_w);
     let line = key / params.side_w;
     let column = key - line * params.side_w;
-    s += rel[(base + line) * params.quads + queries] + rel[(base + params.side_h + column) * params.quads + queries];
+    sum = rel[(base + line) * params.quads + queries] + rel[(base + params.side_h + column) * params.quads + queries];
   }
   if (params.biased != 0u) {
-    let base = it.head * params.length;
-    let q = min(4u * queries + vec4u(0u, 1u, 2u, 3u), vec4u(params.length - 1u));
-    let at = (base + q) * params.length + key;
-    s += vec4f(bias[at.x], bias[at.y], bias[at.z], bias[at.w]);
+    let at = (it.head * params.length + 4u * queries) * params.length + key;
+    for (var i = 0u; i < real(queries); i++) { sum[i] += bias[at + i * params.length]; }
   }
-  return s;
+  return sum;
 }
 
-fn scores(it: Item, queries: u32, keys: u32, product: mat4x4f) -> mat4x4f {
-  return mat4x4f(
-    score(it, queries, 4u * keys, product[0]),
-    score(it, queries, 4u * keys + 1u, product[1]),
-    score(it, queries, 4u * keys + 2u, product[2]),
-    score(it, queries, 4u * keys + 3u, product[3]),
-  );
+// scores of four queries with four keys from their products; keys beyond the window get none of the probability
+fn scores(it: Item, queries: u32, keys: u32, products: mat4x4f) -> mat4x4f {
+  let none = vec4f(LOWEST);
+  var s = mat4x4f(none, none, none, none);
+  var product = products;
+  for (var j = 0u; j < real(keys); j++) { s[j] = fma(product[j], vec4f(params.scale), extra(it, queries, 4u * keys + j)); }
+  return s;
 }
 
 fn exponentials(s: mat4x4f, top: vec4f) -> mat4x4f {
@@ -158,8 +160,8 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
   }
   if (params.keep != 0u) { kept[2u * (it.window_head * params.quads + it.quad)] = top + log(sum); }
   let row = rows_of(it.window, it.quad);
-  for (var m = 0u; m < 4u; m++) {
-    if (4u * it.quad + m >= params.length || row[m] >= params.tokens) { continue; }
+  for (var m = 0u; m < real(it.quad); m++) {
+    if (row[m] >= params.tokens) { continue; }
     let base = row[m] * params.channels4 + it.head * params.head4;
     for (var c = 0u; c < params.head4; c++) { out[base + c] = acc[c][m] / sum[m]; }
   }
@@ -187,11 +189,7 @@ fn backward_stats(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoca
 }
 
 fn store(at: u32, value: vec4f) {
-  if (params.accumulate != 0u) {
-    dqkv[at] += value;
-  } else {
-    dqkv[at] = value;
-  }
+  dqkv[at] = value + select(vec4f(), dqkv[at], params.accumulate != 0u);
 }
 
 // p from the kept log-sums; nothing for queries that are padding, whose scores may be anything
@@ -209,17 +207,17 @@ fn minus(dp: mat4x4f, delta: vec4f, p: mat4x4f) -> mat4x4f {
 // the gradient of a score is that of the two relative terms that it holds
 fn add_relative(it: Item, keys: u32, ds: mat4x4f) {
   let base = it.window_head * (params.side_h + params.side_w);
-  for (var j = 0u; j < 4u; j++) {
+  var values = ds;
+  for (var j = 0u; j < real(keys); j++) {
     let key = 4u * keys + j;
-    if (key >= params.length) { break; }
     let line = key / params.side_w;
     let column = key - line * params.side_w;
     let h = (base + line) * params.quads + it.quad;
     let w = (base + params.side_h + column) * params.quads + it.quad;
-    let value = ds[j];
+    let value = values[j];
     // keys come in order: the first of a line, and the first line, meet what an earlier step left there
-    if (column == 0u) { drel[h] = value; } else { drel[h] += value; }
-    if (line == 0u) { drel[w] = value; } else { drel[w] += value; }
+    drel[h] = value + select(drel[h], vec4f(), column == 0u);
+    drel[w] = value + select(drel[w], vec4f(), line == 0u);
   }
 }
 
@@ -254,8 +252,8 @@ fn backward_q(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
     for (var c = 0u; c < params.head4; c++) { dq[c] = mad(load(k_at + c), t, dq[c]); }
   }
   let row = rows_of(it.window, it.quad);
-  for (var m = 0u; m < 4u; m++) {
-    if (4u * it.quad + m >= params.length || row[m] >= params.tokens) { continue; }
+  for (var m = 0u; m < real(it.quad); m++) {
+    if (row[m] >= params.tokens) { continue; }
     for (var c = 0u; c < params.head4; c++) { store(q_at[m] + c, params.scale * dq[c][m]); }
   }
 }
@@ -293,16 +291,17 @@ fn backward_kv(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     }
   }
   let row = rows_of(it.window, it.quad);
-  for (var m = 0u; m < 4u; m++) {
-    if (4u * it.quad + m >= params.length) { break; }
+  for (var m = 0u; m < real(it.quad); m++) {
     let pad = 2u * params.channels4 * (row[m] - params.tokens) + it.head * params.head4;
     for (var c = 0u; c < params.head4; c++) {
+      let key = params.scale * dk[c][m];
+      let value = dv[c][m];
       if (row[m] < params.tokens) {
-        store(k_at[m] + c, params.scale * dk[c][m]);
-        store(k_at[m] + params.channels4 + c, dv[c][m]);
+        store(k_at[m] + c, key);
+        store(k_at[m] + params.channels4 + c, value);
       } else {
-        dpads[pad + c] = params.scale * dk[c][m];
-        dpads[pad + params.channels4 + c] = dv[c][m];
+        dpads[pad + c] = key;
+        dpads[pad + params.channels4 + c] = value;
       }
     }
   }
