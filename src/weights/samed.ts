@@ -3,14 +3,14 @@ import { UserError } from '../errors'
 import { type Adapter, type LoraPair, readPair } from './adapter'
 import { openPth } from './pth'
 import { openSafetensors } from './safetensors'
-import { openFile, readAt } from './tensor-file'
+import { sniff } from './sniff'
 
 /**
  * Reads such a file, .pth or .safetensors. Throws a UserError where it holds more than LoRA matrices: SAMed's own files
  * bring a tuned mask decoder too, and to leave that out in silence would give another model.
  */
 export async function readSamed(path: string): Promise<Adapter> {
-  const file = await ((await isZip(path)) ? openPth(path) : openSafetensors(path))
+  const file = await ((await sniff(path)) === 'zip' ? openPth(path) : openSafetensors(path))
   try {
     const names = [...file.tensors.keys()]
     const count = names.filter((name) => /^w_a_\d{3,}$/.test(name)).length
@@ -36,15 +36,6 @@ export async function readSamed(path: string): Promise<Adapter> {
     for (const [target, pair] of targets)
       if (pair.r !== r) throw new UserError(`${path}: ${target} has rank ${pair.r}, others ${r}`)
     return { config: { r, lora_alpha: r, use_rslora: false, base_model_name_or_path: null }, tensors: { targets } }
-  } finally {
-    await file.close()
-  }
-}
-
-async function isZip(path: string): Promise<boolean> {
-  const { file, size } = await openFile(path)
-  try {
-    return size > 1 && Buffer.from(await readAt(file, path, 0, 2, 'its first bytes')).toString() === 'PK'
   } finally {
     await file.close()
   }
