@@ -1,6 +1,7 @@
 /** @file Attention's forward and backward rates at the shapes of the encoders. usage: [ms to spend a shape] */
 import { Graph } from '../engine/graph/graph'
 import { attention } from '../engine/ops/attention'
+import { attentionMaterialised } from '../engine/ops/attention-materialised'
 import { windowMap } from '../engine/ops/windows'
 import { openEngine } from '../src/host/gpu'
 
@@ -15,7 +16,11 @@ const budget = Number(process.argv[2] ?? 2000)
 const engine = await openEngine()
 const noise = (size: number) => Float32Array.from({ length: size }, () => Math.random() - 0.5)
 
-async function milliseconds(shape: (typeof shapes)[number], training: boolean): Promise<{ ms: number; flops: number }> {
+async function milliseconds(
+  op: typeof attention,
+  shape: (typeof shapes)[number],
+  training: boolean,
+): Promise<{ ms: number; flops: number }> {
   const { grid, window, heads, head } = shape
   const g = new Graph(engine, training)
   const map = windowMap(engine, { batch: 1, height: grid, width: grid, window })
@@ -27,7 +32,7 @@ async function milliseconds(shape: (typeof shapes)[number], training: boolean): 
   const relPos = shape.bias
     ? undefined
     : { h: weight('h', 2 * map.sideH - 1, head), w: weight('w', 2 * map.sideW - 1, head) }
-  const out = g.keep(attention(g, qkv, { heads, map, bias, relPos }))
+  const out = g.keep(op(g, qkv, { heads, map, bias, relPos }))
   if (training) {
     const upstream = weight('upstream', ...out.shape)
     g.backward(out, upstream)
@@ -48,15 +53,19 @@ async function milliseconds(shape: (typeof shapes)[number], training: boolean): 
   return { ms, flops: 4 * map.windows * heads * map.length ** 2 * head }
 }
 
-for (const shape of shapes) {
-  const forward = await milliseconds(shape, false)
-  const both = await milliseconds(shape, true)
-  const backward = both.ms - forward.ms
-  // the backward's nominal 2.5 times the forward's operations: five products instead of two
-  const rate = (flops: number, ms: number) =>
-    `${ms.toFixed(1).padStart(8)} ms ${(flops / ms / 1e6).toFixed(2).padStart(7)} GFLOP/s`
-  console.log(
-    `${shape.name.padEnd(22)} forward ${rate(forward.flops, forward.ms)}   backward ${rate(2.5 * forward.flops, backward)}`,
-  )
-}
+for (const shape of shapes)
+  for (const [name, op] of [
+    ['fused', attention],
+    ['materialised', attentionMaterialised],
+  ] as const) {
+    const forward = await milliseconds(op, shape, false)
+    const both = await milliseconds(op, shape, true)
+    // the backward's nominal 2.5 times the forward's operations: five products instead of two
+    const rate = (flops: number, ms: number) =>
+      `${ms.toFixed(2).padStart(8)} ms ${(flops / ms / 1e6).toFixed(2).padStart(8)} GFLOP/s`
+    console.log(
+      `${shape.name.padEnd(20)} ${name.padEnd(12)} forward ${rate(forward.flops, forward.ms)}` +
+        `   backward ${rate(2.5 * forward.flops, both.ms - forward.ms)}`,
+    )
+  }
 engine.destroy()

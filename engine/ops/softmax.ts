@@ -1,6 +1,6 @@
 /** @file Softmax over rows, with ragged rows. */
 import shader from '../../shaders/softmax.wgsl'
-import { type Graph, grid1d } from '../graph/graph'
+import { type Graph, type GradientTarget, grid1d } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
 
 /** Rows up to this length are done by one lane each, longer ones by a workgroup each. */
@@ -18,22 +18,35 @@ export interface SoftmaxOptions {
  * probability 0 and gradient 0. A row whose count is 0 is all zeros.
  */
 export function softmax(g: Graph, x: Tensor, { keys, rowsPerCount = 1 }: SoftmaxOptions = {}): Tensor {
-  const { rows, columns: n } = x
+  const { rows } = x
   if (keys && keys.size * rowsPerCount !== rows)
     throw new Error(
       `softmax: ${keys.size} counts for ${rowsPerCount} rows each do not make the ${rows} rows of ${x.label}`,
     )
-  const params = { rows, n, masked: keys ? 1 : 0, rows_per_count: rowsPerCount, accumulate: 0 }
-  const kind = n <= SHORT ? 'short' : 'long'
-  const grid = grid1d(rows, n <= SHORT ? LANES : 1)
-  const counts = keys ?? null
+  const { kind, grid, params } = dispatchOf(x, keys, rowsPerCount)
   const y = g.tensor(`softmax of ${x.label}`, x.shape)
-  g.dispatch(shader, `${kind}_forward`, { x, counts, out: y }, params, grid)
+  g.dispatch(shader, `${kind}_forward`, { x, counts: keys ?? null, out: y }, { ...params, accumulate: 0 }, grid)
   g.record([x], y, (dy) => {
     const target = g.gradientTarget(x)
-    if (!target) return
-    const { tensor: out, accumulate } = target
-    g.dispatch(shader, `${kind}_backward`, { x: y, dy, counts, out }, { ...params, accumulate }, grid)
+    if (target) softmaxBackward(g, y, dy, target, { keys, rowsPerCount })
   })
   return y
+}
+
+/** target (+)= y (dy - sum(y dy)) by rows, from the probabilities y and their gradient. */
+export function softmaxBackward(
+  g: Graph,
+  y: Tensor,
+  dy: Tensor,
+  { tensor: out, accumulate }: GradientTarget,
+  { keys, rowsPerCount = 1 }: SoftmaxOptions = {},
+): void {
+  const { kind, grid, params } = dispatchOf(y, keys, rowsPerCount)
+  g.dispatch(shader, `${kind}_backward`, { x: y, dy, counts: keys ?? null, out }, { ...params, accumulate }, grid)
+}
+
+function dispatchOf({ rows, columns: n }: Tensor, keys: Tensor | undefined, rowsPerCount: number) {
+  const short = n <= SHORT
+  const params = { rows, n, masked: keys ? 1 : 0, rows_per_count: rowsPerCount }
+  return { kind: short ? 'short' : 'long', grid: grid1d(rows, short ? LANES : 1), params }
 }

@@ -1,0 +1,174 @@
+/**
+ * @file Attention that keeps its probabilities: matrix products and softmax over chunks of windows and heads. The oracle
+ * of the fused kernels, and the faster one where the scores fit and the adapter's matrix products are good.
+ */
+import shader from '../../shaders/attention-materialised.wgsl'
+import { type Graph, type GradientTarget, grid1d } from '../graph/graph'
+import type { Tensor } from '../graph/tensor'
+import { type AttentionOptions, attentionShape, paddingGradient, relativeGradient, relativeTerms } from './attention'
+import { type Gemm, type Operand, gemm } from './gemm'
+import { softmax, softmaxBackward } from './softmax'
+
+type Shape = ReturnType<typeof attentionShape>
+
+/** Windows and heads whose scores (windows, heads, length, length) one tensor holds. */
+interface Chunk {
+  window: number
+  windows: number
+  head: number
+  heads: number
+}
+
+/** As `attention`, with the same result and gradients. `maxScores` bounds the bytes of one tensor of scores. */
+export function attentionMaterialised(
+  g: Graph,
+  qkv: Tensor,
+  options: AttentionOptions,
+  maxScores = g.engine.maxBinding,
+): Tensor {
+  const shape = attentionShape(qkv, options)
+  const { relPos, bias } = options
+  const { map, channels, scale } = shape
+  const { length, heads } = shape.params
+  const chunks = chunksOf(map.windows, heads, length * length * 4, maxScores)
+  const product = (chunk: Chunk, o: Omit<Gemm, 'heads' | 'batches'>) =>
+    gemm(g, { ...o, heads: chunk.heads, batches: chunk.windows })
+  /** q (0), k (1) or v (2) of a chunk in a tensor of `parts` of C columns, by windows. */
+  const part = (tensor: Tensor, { window, head }: Chunk, parts: number, which: number): Operand => ({
+    tensor,
+    offset: window * length * parts * channels + which * channels + head * shape.head,
+    stride: parts * channels,
+    batch: length * parts * channels,
+    head: shape.head,
+  })
+  const square = (tensor: Tensor, chunk: Chunk): Operand => ({
+    tensor,
+    stride: length,
+    batch: chunk.heads * length * length,
+    head: length * length,
+  })
+  const scoresLike = (label: string, c: Chunk) => g.tensor(`attention: ${label}`, [c.windows * c.heads, length, length])
+  const [m, k] = [length, shape.head]
+
+  const x = gather(g, qkv, shape, true)
+  const rel = relPos ? relativeTerms(g, qkv, shape, relPos) : null
+  const mixed = g.tensor('attention: windows', [map.windows * length, channels])
+  const probabilities = chunks.map((chunk) => {
+    const s = scoresLike('scores', chunk)
+    const layout = 'nt'
+    product(chunk, {
+      layout,
+      m,
+      n: m,
+      k,
+      a: part(x, chunk, 3, 0),
+      b: part(x, chunk, 3, 1),
+      c: square(s, chunk),
+      alpha: scale,
+    })
+    if (rel || bias) {
+      const values = { ...termParams(shape, chunk), count: s.size, relative: rel ? 1 : 0, biased: bias ? 1 : 0 }
+      g.dispatch(shader, 'add_terms', { rel, bias: bias ?? null, s }, values, grid1d(s.size))
+    }
+    const p = softmax(g, s)
+    const [a, b, c] = [square(p, chunk), part(x, chunk, 3, 2), part(mixed, chunk, 1, 0)]
+    product(chunk, { layout: 'nn', m, n: k, k: m, a, b, c })
+    return p
+  })
+  const out = g.tensor('attention', [map.tokens, channels])
+  scatter(g, mixed, { tensor: out, accumulate: 0 }, shape, null)
+
+  g.record([qkv], out, (dout) => {
+    const target = g.gradientTarget(qkv)
+    if (!target) return
+    const dmixed = gather(g, dout, shape, false)
+    const dx = g.tensor('attention: gradient by windows', x.shape)
+    const drel = rel ? g.tensor('attention: relative gradient', rel.shape) : null
+    chunks.forEach((chunk, i) => {
+      const p = probabilities[i]
+      const dp = scoresLike('gradient of probabilities', chunk)
+      const ds = scoresLike('gradient of scores', chunk)
+      const dy = part(dmixed, chunk, 1, 0)
+      const by = { n: k, k: m, m }
+      product(chunk, { layout: 'nt', m, n: m, k, a: dy, b: part(x, chunk, 3, 2), c: square(dp, chunk) })
+      product(chunk, { layout: 'tn', ...by, a: square(p, chunk), b: dy, c: part(dx, chunk, 3, 2) })
+      softmaxBackward(g, p, dp, { tensor: ds, accumulate: 0 })
+      const [a, alpha] = [square(ds, chunk), scale]
+      product(chunk, { layout: 'nn', ...by, a, b: part(x, chunk, 3, 1), c: part(dx, chunk, 3, 0), alpha })
+      product(chunk, { layout: 'tn', ...by, a, b: part(x, chunk, 3, 0), c: part(dx, chunk, 3, 1), alpha })
+      if (drel) {
+        const count = chunk.windows * chunk.heads * (map.sideH + map.sideW) * length
+        g.dispatch(shader, 'sum_terms', { ds, drel }, { ...termParams(shape, chunk), count }, grid1d(count))
+      }
+    })
+    const dpads = map.pads ? g.tensor('attention: gradient of padding', [map.pads, 2 * channels]) : null
+    scatter(g, dx, target, shape, dpads)
+    if (drel) relativeGradient(g, drel, target, shape, relPos!)
+    if (dpads) paddingGradient(g, dpads, target, shape)
+  })
+  return out
+}
+
+/** Whole windows where their heads fit together, else some heads of one window. */
+function chunksOf(windows: number, heads: number, bytes: number, limit: number): Chunk[] {
+  const fit = Math.max(1, Math.min(Math.floor(limit / bytes), MAX_GRID))
+  const chunks: Chunk[] = []
+  const [stepW, stepH] = fit >= heads ? [Math.floor(fit / heads), heads] : [1, fit]
+  for (let window = 0; window < windows; window += stepW)
+    for (let head = 0; head < heads; head += stepH)
+      chunks.push({
+        window,
+        head,
+        windows: Math.min(stepW, windows - window),
+        heads: Math.min(stepH, heads - head),
+      })
+  return chunks
+}
+
+/** Products that one dispatch batches: the z of its grid. */
+const MAX_GRID = 65535
+
+const common = ({ map, params }: Shape) => ({
+  count: 0,
+  columns4: 0,
+  tokens: map.tokens,
+  padded: 0,
+  accumulate: 0,
+  length: map.length,
+  quads: params.quads,
+  side_h: map.sideH,
+  side_w: map.sideW,
+  heads: params.heads,
+  first_head: 0,
+  first: 0,
+  relative: 0,
+  biased: 0,
+})
+
+const termParams = (shape: Shape, chunk: Chunk) => ({
+  ...common(shape),
+  heads: chunk.heads,
+  first_head: chunk.head,
+  first: chunk.window * shape.params.heads + chunk.head,
+})
+
+/** Rows of the image to positions of the windows; padding takes the last row, or zeros. */
+function gather(g: Graph, x: Tensor, shape: Shape, lastRow: boolean): Tensor {
+  const { map } = shape
+  const y = g.tensor(`${x.label} by windows`, [map.windows * map.length, x.columns])
+  const values = { ...common(shape), count: y.size / 4, columns4: x.columns / 4, padded: lastRow && map.pads ? 1 : 0 }
+  g.dispatch(shader, 'gather', { rows: map.rows, x, y }, values, grid1d(y.size / 4))
+  return y
+}
+
+/** The reverse; what padded positions hold goes to dpads, its q apart, or is dropped. */
+function scatter(
+  g: Graph,
+  x: Tensor,
+  { tensor: y, accumulate }: GradientTarget,
+  shape: Shape,
+  dpads: Tensor | null,
+): void {
+  const values = { ...common(shape), count: x.size / 4, columns4: x.columns / 4, accumulate, padded: dpads ? 1 : 0 }
+  g.dispatch(shader, 'scatter', { rows: shape.map.rows, x, y, dpads }, values, grid1d(x.size / 4))
+}
