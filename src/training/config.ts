@@ -122,7 +122,8 @@ function keysAt(path: readonly string[]): string[] {
 /** Checks a configuration and fills in the defaults. @throws UserError with every wrong key by its dotted path */
 export function checkConfig(raw: unknown, from: string): TrainConfig {
   const result = v.safeParse(Schema, raw)
-  if (!result.success) throw new UserError(`${from}:\n${result.issues.map((issue) => `  ${explain(issue)}`).join('\n')}`)
+  if (!result.success)
+    throw new UserError(`${from}:\n${result.issues.map((issue) => `  ${explain(issue)}`).join('\n')}`)
   const config = result.output
   const wrong = inconsistencies(config)
   if (wrong.length) throw new UserError(`${from}:\n${wrong.map((line) => `  ${line}`).join('\n')}`)
@@ -166,7 +167,8 @@ export async function readConfigFile(path: string): Promise<RawConfig> {
   } catch (error) {
     throw new UserError(`${path} is not JSON: ${(error as Error).message}`)
   }
-  if (!json || typeof json !== 'object' || Array.isArray(json)) throw new UserError(`${path} must hold one object { … }`)
+  if (!json || typeof json !== 'object' || Array.isArray(json))
+    throw new UserError(`${path} must hold one object { … }`)
   return json as RawConfig
 }
 
@@ -189,7 +191,9 @@ const bound = (config: TrainConfig) => Object.fromEntries(Object.entries(config)
 
 /** Identifies everything in a configuration that decides a run's results but for its files. */
 export const configHash = (config: TrainConfig): string =>
-  createHash('sha256').update(JSON.stringify(bound(config))).digest('hex')
+  createHash('sha256')
+    .update(JSON.stringify(bound(config)))
+    .digest('hex')
 
 /** Dotted paths at which two configurations differ in what a resumed run must keep, with both values. */
 export function configDifferences(a: TrainConfig, b: TrainConfig): string[] {

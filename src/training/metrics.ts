@@ -24,13 +24,22 @@ export interface StepRecord {
   time: Time
 }
 
+/** 0 to 1 each; see docs/metrics.md. */
+export interface Measures {
+  dice: number
+  miou: number
+  accuracy: number
+  instanceDice: number
+}
+
 export interface ValidationRecord {
   kind: 'validation'
   step: number
-  /** Whole epochs done. */
   epoch: number
-  /** 0 to 1 each, of point- and of box-prompted masks. */
-  [measure: string]: unknown
+  /** What the best checkpoint is chosen by. */
+  score: number
+  point: Measures
+  box: Measures
   time: Time
 }
 
@@ -46,8 +55,6 @@ export interface MetricsSink {
 
 /** One JSON object a line. */
 export class JsonlSink implements MetricsSink {
-  private lines = ''
-
   private constructor(private readonly file: FileHandle) {}
 
   /** Opens a file for more; of what it holds only the leading records that `keep` accepts stay. */
@@ -60,19 +67,12 @@ export class JsonlSink implements MetricsSink {
     return new JsonlSink(await open(path, 'a'))
   }
 
-  append(record: MetricsRecord): Promise<void> {
-    this.lines += JSON.stringify(record) + '\n'
-    return this.write()
+  async append(record: MetricsRecord): Promise<void> {
+    await this.file.appendFile(JSON.stringify(record) + '\n')
   }
 
-  private async write(): Promise<void> {
-    const text = this.lines
-    this.lines = ''
-    await this.file.appendFile(text)
-  }
-
-  async flush(): Promise<void> {
-    await this.file.sync()
+  flush(): Promise<void> {
+    return this.file.sync()
   }
 
   close(): Promise<void> {

