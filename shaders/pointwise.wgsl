@@ -1,6 +1,6 @@
 // Elementwise kernels over `count` f32. Grid: grid1d(count), 256 lanes a workgroup.
 // combine: out = alpha*a + beta*b (+ old out where accumulate). FLOPs 3 count; reads a, b, writes out.
-// fill: out = alpha. activate / activate_backward: exact GELU or ReLU and its derivative at the kept input x.
+// multiply: out = alpha*a*b (+ old out). fill: out = alpha. activate / activate_backward: exact GELU or ReLU and its derivative at the kept input x.
 
 struct Params {
   count: u32,
@@ -44,6 +44,17 @@ fn combine(
   let i = index(group, groups, lane);
   if (i >= params.count) { return; }
   store(i, params.alpha * a[i] + params.beta * b[i % params.repeat]);
+}
+
+@compute @workgroup_size(256)
+fn multiply(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = index(group, groups, lane);
+  if (i >= params.count) { return; }
+  store(i, params.alpha * a[i] * b[i % params.repeat]);
 }
 
 @compute @workgroup_size(256)

@@ -14,6 +14,11 @@ test('add, and add of a repeated constant', async () => {
     build: (g, { a, b }) => add(g, a, b),
     reference: ({ a, b }) => a.map((v, i) => v + b[i % 70]),
   })
+  await checkOp({
+    inputs: { a: { shape: [3, 72], grad: true }, b: { shape: [72] } },
+    build: (g, { a, b }) => add(g, a, b),
+    reference: ({ a, b }) => a.map((v, i) => v + b[i % 72]),
+  })
 })
 
 test('GELU, ReLU and sigmoid', async () => {
@@ -23,12 +28,13 @@ test('GELU, ReLU and sigmoid', async () => {
     sigmoid: (x: number) => 1 / (1 + Math.exp(-x)),
   }
   for (const name of ['gelu', 'relu', 'sigmoid'] as const)
-    await checkOp({
-      inputs: { x: { shape: [700], grad: true } },
-      build: (g, { x }) => activate(g, x, name),
-      reference: ({ x }) => x.map(functions[name]),
-      epsilon: 1e-5,
-    })
+    for (const size of [700, 701])
+      await checkOp({
+        inputs: { x: { shape: [size], grad: true } },
+        build: (g, { x }) => activate(g, x, name),
+        reference: ({ x }) => x.map(functions[name]),
+        epsilon: 1e-5,
+      })
 })
 
 test.run()

@@ -5,6 +5,7 @@ import { type Plan, plan } from './plan'
 import type { Tensor } from './tensor'
 
 interface Step {
+  label: string
   pipeline: GPUComputePipeline
   group: GPUBindGroup
   groups: [number, number, number]
@@ -70,6 +71,7 @@ export class Program {
         entries.push({ binding, resource: { buffer: uniforms, offset: places[i] * slot, size: d.uniform.byteLength } })
       }
       return {
+        label: d.label,
         pipeline,
         group: device.createBindGroup({ label: d.label, layout: bindings, entries }),
         groups: d.groups,
@@ -95,6 +97,29 @@ export class Program {
       pass.end()
       device.queue.submit([encoder.finish()])
     }
+  }
+
+  /**
+   * Runs the step dispatch by dispatch and times each with the host's clock: coarse (a round trip each), yet it works on
+   * every adapter. Milliseconds.
+   */
+  async profile(): Promise<{ label: string; groups: number[]; ms: number }[]> {
+    const { device } = this.engine
+    const times: { label: string; groups: number[]; ms: number }[] = []
+    for (const { label, pipeline, group, groups } of this.steps) {
+      const start = performance.now()
+      const encoder = device.createCommandEncoder()
+      const pass = encoder.beginComputePass()
+      pass.setPipeline(pipeline)
+      pass.setBindGroup(0, group)
+      pass.dispatchWorkgroups(...groups)
+      pass.end()
+      device.queue.submit([encoder.finish()])
+      await device.queue.onSubmittedWorkDone()
+      times.push({ label, groups, ms: performance.now() - start })
+    }
+    this.engine.check()
+    return times
   }
 
   write(tensor: Tensor, data: ArrayBufferView): void {

@@ -50,7 +50,16 @@ function transpose(g: Graph, x: Operand, rows: number, columns: number): Operand
   const tensor: Tensor = g.tensor(`${x.tensor.label}: transposed`, [columns, rows])
   const nothing = { lda: 0, ldb: 0, ldc: 0, ldt: 0, a_offset: 0, b_offset: 0, c_offset: 0 }
   const single = { a_batch: 0, b_batch: 0, c_batch: 0, a_head: 0, b_head: 0, c_head: 0 }
-  const plain = { bias: 0, activation: 0, residual: 0, accumulate: 0, keep_pre: 0, extensions: 0, rank: 0, ext_scale: 0 }
+  const plain = {
+    bias: 0,
+    activation: 0,
+    residual: 0,
+    accumulate: 0,
+    keep_pre: 0,
+    extensions: 0,
+    rank: 0,
+    ext_scale: 0,
+  }
   const params = { m: rows, n: 0, k: columns, heads: 1, alpha: 1, ext: [], ...nothing, ...single, ...plain }
   g.dispatch(
     shader,

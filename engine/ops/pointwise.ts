@@ -1,26 +1,26 @@
 /** @file Elementwise operations, forward and backward. */
 import pointwise from '../../shaders/pointwise.wgsl'
+import pointwise4 from '../../shaders/pointwise4.wgsl'
 import { type Graph, type GradientTarget, grid1d } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
 
 export const ACTIVATION = { none: 0, gelu: 1, relu: 2, sigmoid: 3 } as const
 export type Activation = keyof typeof ACTIVATION
 
-const params = (count: number, more: Partial<Record<'accumulate' | 'activation' | 'repeat' | 'alpha' | 'beta', number>>) => ({
-  count,
-  accumulate: 0,
-  activation: 0,
-  repeat: count,
-  alpha: 1,
-  beta: 1,
-  ...more,
-})
+type Settings = Partial<Record<'accumulate' | 'activation' | 'repeat' | 'alpha' | 'beta', number>>
+
+/** One kernel over `count` elements, four at a time where all sizes allow it. */
+function dispatch(g: Graph, entry: string, tensors: Record<string, Tensor>, count: number, settings: Settings): void {
+  const all = { count, accumulate: 0, activation: 0, repeat: count, alpha: 1, beta: 1, ...settings }
+  if (count % 4 || all.repeat % 4) return g.dispatch(pointwise, entry, tensors, all, grid1d(count))
+  const fours = { ...all, count: count / 4, repeat: all.repeat / 4 }
+  g.dispatch(pointwise4, entry, tensors, fours, grid1d(fours.count))
+}
 
 /** target (+)= alpha * source, both of the same size. */
 export function addScaled(g: Graph, source: Tensor, target: GradientTarget, alpha = 1): void {
   const { tensor: out, accumulate } = target
-  const values = params(source.size, { accumulate, alpha })
-  g.dispatch(pointwise, 'scale', { a: source, out }, values, grid1d(source.size))
+  dispatch(g, 'scale', { a: source, out }, source.size, { accumulate, alpha })
 }
 
 /** alpha * x. */
@@ -42,7 +42,7 @@ export function add(g: Graph, a: Tensor, b: Tensor): Tensor {
   if (a.size % b.size) throw new Error(`add: [${b.shape}] does not repeat into [${a.shape}]`)
   if (g.training && b.requiresGrad && a.size !== b.size) throw new Error(`add: no gradient for the repeated ${b.label}`)
   const y = g.tensor(`${a.label} + ${b.label}`, a.shape)
-  g.dispatch(pointwise, 'combine', { a, b, out: y }, params(a.size, { repeat: b.size }), grid1d(a.size))
+  dispatch(g, 'combine', { a, b, out: y }, a.size, { repeat: b.size })
   g.record([a, b], y, (dy) => {
     g.passGradient(a, dy)
     g.passGradient(b, dy)
@@ -50,16 +50,21 @@ export function add(g: Graph, a: Tensor, b: Tensor): Tensor {
   return y
 }
 
+/** target (+)= a * b elementwise; `b` may be shorter by leading dimensions and is then repeated. */
+export function addProduct(g: Graph, a: Tensor, b: Tensor, { tensor: out, accumulate }: GradientTarget): void {
+  if (a.size % b.size) throw new Error(`a product: [${b.shape}] does not repeat into [${a.shape}]`)
+  dispatch(g, 'multiply', { a, b, out }, a.size, { accumulate, repeat: b.size })
+}
+
 /** Sets every element. */
 export function fill(g: Graph, target: Tensor, value: number): void {
-  g.dispatch(pointwise, 'fill', { out: target }, params(target.size, { alpha: value }), grid1d(target.size))
+  dispatch(g, 'fill', { out: target }, target.size, { alpha: value })
 }
 
 /** Exact GELU, ReLU or sigmoid; keeps x for its backward. */
 export function activate(g: Graph, x: Tensor, activation: Exclude<Activation, 'none'>): Tensor {
   const y = g.tensor(`${activation} of ${x.label}`, x.shape)
-  const values = params(x.size, { activation: ACTIVATION[activation] })
-  g.dispatch(pointwise, 'activate', { a: x, out: y }, values, grid1d(x.size))
+  dispatch(g, 'activate', { a: x, out: y }, x.size, { activation: ACTIVATION[activation] })
   g.record([x], y, (dy) => activateBackward(g, activation, x, dy, g.gradientTarget(x)))
   return y
 }
@@ -73,6 +78,6 @@ export function activateBackward(
   target: GradientTarget | null,
 ): void {
   if (!target) return
-  const values = params(x.size, { activation: ACTIVATION[activation], accumulate: target.accumulate })
-  g.dispatch(pointwise, 'activate_backward', { a: x, b: dy, out: target.tensor }, values, grid1d(x.size))
+  const settings = { activation: ACTIVATION[activation], accumulate: target.accumulate }
+  dispatch(g, 'activate_backward', { a: x, b: dy, out: target.tensor }, x.size, settings)
 }

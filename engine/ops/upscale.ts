@@ -14,7 +14,8 @@ export interface ConvTranspose extends Linear {
 /** x (B·H·W, in) to (B·2H·2W, out). weight (4·out, in) by toTransposeWeight, bias (4·out): the layer's, four times over. */
 export function convTranspose2x2(g: Graph, x: Tensor, { batch, height, width, ...layer }: ConvTranspose): Tensor {
   const channels = layer.weight.shape[0] / 4
-  if (x.rows !== batch * height * width) throw new Error(`${layer.weight.label}: x [${x.shape}] is not ${batch}x${height}x${width}`)
+  if (x.rows !== batch * height * width)
+    throw new Error(`${layer.weight.label}: x [${x.shape}] is not ${batch}x${height}x${width}`)
   const wide = linear(g, x, layer)
   const params = { height, width, channels, count: wide.size }
   const y = g.tensor(`${layer.weight.label}: upscaled`, [4 * x.rows, channels])

@@ -5,7 +5,7 @@ import { gemm } from '../ops/gemm'
 import { layerNorm } from '../ops/layernorm'
 import { type Linear, linear } from '../ops/linear'
 import { activate, add } from '../ops/pointwise'
-import { concatColumns, gatherRows } from '../ops/rows'
+import { concatColumns, gatherRows, takeColumns } from '../ops/rows'
 import { convTranspose2x2, toTransposeWeight } from '../ops/upscale'
 import type { DecoderArchitecture } from './architecture'
 import { type TwoWayTransformer, loadTwoWay, twoWay } from './two-way'
@@ -99,15 +99,11 @@ export function decodeMasks(g: Graph, decoder: MaskDecoder, inputs: DecoderInput
       ? twoWay(g, decoder.transformer, all, add(g, embedding, dense), position, shape, repeat)
       : twoWay(g, decoder.transformer, all, add(g, repeat(embedding), dense), position, shape)
 
-  const token = (i: number) => {
-    const index = g.constant(`token ${i} of ${prompts} x ${tokens}`, [prompts], () =>
-      Uint32Array.from({ length: prompts }, (_, p) => p * tokens + i),
-    )
-    return gatherRows(g, attended.tokens, index)
-  }
+  const byPrompt = attended.tokens.reshape(prompts, tokens * dim)
+  const token = (i: number) => takeColumns(g, byPrompt, i * dim, (i + 1) * dim)
   const { upscaling } = decoder
   const x1 = convTranspose2x2(g, attended.source, { batch: prompts, height: side, width: side, ...upscaling.conv1 })
-  const x2 = activate(g, layerNorm(g, x1, upscaling.norm.gamma, upscaling.norm.beta, { eps: 1e-6 }), 'gelu')
+  const x2 = layerNorm(g, x1, upscaling.norm.gamma, upscaling.norm.beta, { eps: 1e-6, activation: 'gelu' })
   const wide = { batch: prompts, height: 2 * side, width: 2 * side }
   const upscaled = activate(g, convTranspose2x2(g, x2, { ...wide, ...upscaling.conv2 }), 'gelu')
 

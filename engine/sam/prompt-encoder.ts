@@ -4,7 +4,6 @@ import type { Tensor } from '../graph/tensor'
 import { layerNorm } from '../ops/layernorm'
 import { type Linear, linear } from '../ops/linear'
 import { patchConv } from '../ops/patches'
-import { activate } from '../ops/pointwise'
 import { promptTokens } from '../ops/prompt'
 import type { Norm, WeightLoader } from './weights'
 
@@ -52,7 +51,7 @@ export function encodeMasks(g: Graph, e: PromptEncoder, masks: Tensor, prompts: 
   const { conv1, norm1, conv2, norm2, conv3 } = e.downscaling
   const down = (x: Tensor, size: number, channels: number, conv: Linear, norm: Norm) => {
     const y = patchConv(g, x, { batch: prompts, height: size, width: size, channels }, 2, conv)
-    return activate(g, layerNorm(g, y, norm.gamma, norm.beta, { eps: 1e-6 }), 'gelu')
+    return layerNorm(g, y, norm.gamma, norm.beta, { eps: 1e-6, activation: 'gelu' })
   }
   const a = down(masks, side, 1, conv1, norm1)
   const b = down(a, side / 2, conv1.weight.shape[0], conv2, norm2)

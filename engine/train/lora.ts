@@ -8,7 +8,18 @@ import type { SamModel } from '../sam/sam'
 import type { Rng } from './rng'
 
 /** Targets: parts of the fused qkv, the attention's output, the two layers of the MLP; decoder.* in the mask decoder. */
-export const LORA_TARGETS = ['q', 'k', 'v', 'proj', 'lin1', 'lin2', 'decoder.q', 'decoder.k', 'decoder.v', 'decoder.out'] as const
+export const LORA_TARGETS = [
+  'q',
+  'k',
+  'v',
+  'proj',
+  'lin1',
+  'lin2',
+  'decoder.q',
+  'decoder.k',
+  'decoder.v',
+  'decoder.out',
+] as const
 export type LoraTarget = (typeof LORA_TARGETS)[number]
 
 export interface LoraConfig {
@@ -38,7 +49,8 @@ const DECODER = /^mask_decoder\.transformer\..*\.([qkv]|out)_proj$/
 
 /** The layers that a configuration adapts, in the checkpoint's order. Throws where it names nothing. */
 export function loraLayers(model: SamModel, config: LoraConfig): LoraLayer[] {
-  if (!Number.isInteger(config.rank) || config.rank < 1) throw new Error(`LoRA rank ${config.rank}: a whole number from 1`)
+  if (!Number.isInteger(config.rank) || config.rank < 1)
+    throw new Error(`LoRA rank ${config.rank}: a whole number from 1`)
   if (!(config.alpha > 0) || !Number.isFinite(config.alpha)) throw new Error(`LoRA alpha ${config.alpha}: above 0`)
   const wanted = new Set<string>(config.targets)
   for (const t of wanted) {
@@ -70,7 +82,8 @@ export function loraLayers(model: SamModel, config: LoraConfig): LoraLayer[] {
     }
   }
   const unknown = config.blocks?.filter((b) => !seen.has(b) && !seen.has(`blocks.${b}`)) ?? []
-  if (unknown.length) throw new Error(`LoRA blocks not in this model: ${unknown.join(', ')}; it has ${[...seen].join(', ')}`)
+  if (unknown.length)
+    throw new Error(`LoRA blocks not in this model: ${unknown.join(', ')}; it has ${[...seen].join(', ')}`)
   if (!layers.length) throw new Error('this LoRA configuration adapts no layer of the model')
   return layers
 }

@@ -3,5 +3,6 @@ import type { Command } from './command'
 
 export const commands: Record<string, () => Promise<{ command: Command }>> = {
   doctor: () => import('./doctor'),
+  verify: () => import('./verify'),
   fetch: () => import('./fetch'),
 }

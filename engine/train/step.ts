@@ -1,0 +1,161 @@
+/**
+ * @file One optimiser step: micro-batches of images with their prompts go forward and backward, their gradients add up,
+ * then the optimiser updates the parameters. Everything is recorded once and replayed; nothing is read back inside.
+ */
+import type { Engine } from '../device/engine'
+import { Graph } from '../graph/graph'
+import type { Program } from '../graph/program'
+import { type Report, reportOf } from '../graph/report'
+import type { Tensor } from '../graph/tensor'
+import { iouLoss } from '../ops/iou-loss'
+import { maskStatistics, selectMasks, supervise, weightedMaskLoss } from '../ops/mask-loss'
+import { add, addProduct, fill } from '../ops/pointwise'
+import { tokenCounts } from '../sam/predictor'
+import type { SamModel } from '../sam/sam'
+import { type OptimizerConfig, type OptimizerStep, optimizerReport, optimizerState, recordOptimizerStep } from './adam'
+import type { ParameterSet } from './parameters'
+
+export interface LossConfig {
+  dice: number
+  bce: number
+  /** Weight of the IoU head's squared error; its gradient also reaches the encoder. */
+  iou: number
+}
+
+export interface StepConfig {
+  /** Images a micro-batch; a step may have any number of micro-batches. */
+  microBatch: number
+  /** Prompts an image, at most, and entries a prompt. */
+  prompts: number
+  slots: number
+  loss: LossConfig
+  optimizer: OptimizerConfig
+}
+
+export interface MicroBatch {
+  /** (B, S, S, 3) raw values on 0..255, and (B, 2) valid height and width. */
+  images: Float32Array
+  sizes: Uint32Array
+  /** (P, N, 2), (P, N): P = microBatch·prompts; see sam/prompt-labels. */
+  coords: Float32Array
+  labels: Int32Array
+  /** (P): image within the micro-batch. */
+  imageIndex: Uint32Array
+  /** (P, (4·side)²) in [0, 1]. */
+  targets: Float32Array
+  /** (P), see `supervise` in ops/mask-loss: which mask tokens the prompt trains; 0 only fills the micro-batch up. */
+  supervise: Uint32Array
+}
+
+export interface StepReport {
+  /** Mean over the step's prompts. */
+  loss: number
+  /** Global norm of the gradient before clipping. */
+  gradientNorm: number
+  /** Gradient elements that were not finite: above 0 the update was skipped. */
+  nonFinite: number
+  skipped: boolean
+}
+
+type Inputs = Record<keyof MicroBatch | 'counts' | 'calibrate' | 'share', Tensor>
+
+export class TrainingStep {
+  /** Optimiser steps taken; set it when resuming. */
+  step = 0
+
+  private constructor(
+    private readonly engine: Engine,
+    readonly parameters: ParameterSet,
+    readonly config: StepConfig,
+    private readonly programs: { clear: Program; pass: Program; update: Program },
+    private readonly optimizer: OptimizerStep,
+    private readonly t: Inputs,
+    private readonly loss: Tensor,
+    /** Dispatches and bytes of a micro-batch and an update. */
+    readonly plan: Report,
+  ) {}
+
+  /** Records the step. The adapter must be attached to `model`; `parameters` are what trains. */
+  static async create(model: SamModel, parameters: ParameterSet, config: StepConfig): Promise<TrainingStep> {
+    const { engine, inputSize: size, side } = model
+    const { microBatch, slots } = config
+    const prompts = microBatch * config.prompts
+    const loss = engine.persistent('optimizer', 'loss of the step', [1])
+
+    const g = new Graph(engine, true)
+    const t: Inputs = {
+      images: g.input('images', [microBatch, size, size, 3]),
+      sizes: g.input('valid sizes', [microBatch, 2]),
+      coords: g.input('coords', [prompts, slots, 2]),
+      labels: g.input('labels', [prompts, slots]),
+      imageIndex: g.input('image index', [prompts]),
+      targets: g.input('targets', [prompts, (4 * side) ** 2]),
+      supervise: g.input('supervision', [prompts]),
+      counts: g.input('token counts', [prompts]),
+      calibrate: g.input('IoU supervision', [prompts]),
+      share: g.input('share of the step', [1]),
+    }
+    const { logits, iou } = model.decode(g, model.encode(g, t.images, t.sizes), t)
+    const { dice, bce } = config.loss
+    const terms = { logits, targets: t.targets, dice, bce, smooth: 1 }
+    const perMask = maskStatistics(g, terms)
+    const factors = { dice, bce }
+    const weights = selectMasks(g, { perMask, flags: t.supervise, ...factors })
+    let mean = weightedMaskLoss(g, { ...terms, perMask, weights })
+    if (config.loss.iou > 0) {
+      // the generator ranks all masks by the IoU head, so it learns from those that the mask loss leaves out as well
+      const every = selectMasks(g, { perMask, flags: t.calibrate, ...factors })
+      mean = add(g, mean, iouLoss(g, { predicted: iou, perMask, weights: every, coefficient: config.loss.iou }))
+    }
+    // the mean over a micro-batch's prompts times its share of the step's prompts adds up to the mean over the step
+    addProduct(g, mean, t.share, { tensor: loss, accumulate: 1 })
+    g.backward(mean, t.share)
+    const pass = await g.compile()
+
+    const c = new Graph(engine)
+    parameters.zeroGradients(c)
+    fill(c, loss, 0)
+    const clear = await c.compile()
+
+    const u = new Graph(engine)
+    const optimizer = recordOptimizerStep(u, parameters, config.optimizer, loss)
+    const update = await u.compile()
+    const plan = reportOf(engine, [pass, update])
+    return new TrainingStep(engine, parameters, config, { clear, pass, update }, optimizer, t, loss, plan)
+  }
+
+  /** Submits one step; wait with `report`, at least every few steps. Throws where a micro-batch has the wrong sizes. */
+  run(microBatches: readonly MicroBatch[], learningRate: number): void {
+    const { t, programs, config } = this
+    const live = microBatches.map(({ supervise: flags }) => flags.reduce((n, s) => n + (s ? 1 : 0), 0))
+    const total = live.reduce((a, b) => a + b, 0)
+    if (!total) throw new Error('a training step needs at least one prompt')
+    programs.clear.run()
+    microBatches.forEach((batch, i) => {
+      for (const [name, data] of Object.entries(batch)) programs.pass.write(t[name as keyof MicroBatch], data)
+      programs.pass.write(t.counts, tokenCounts(batch.labels, config.slots))
+      programs.pass.write(
+        t.calibrate,
+        batch.supervise.map((s) => (s ? supervise.all : supervise.nothing)),
+      )
+      programs.pass.write(t.share, Float32Array.of(live[i] / total))
+      programs.pass.run()
+    })
+    this.step++
+    programs.update.write(this.optimizer.state, optimizerState(config.optimizer, this.step, learningRate))
+    programs.update.run()
+  }
+
+  /** Waits for the last step and gives what it found. Throws what the device reported. */
+  async report(): Promise<StepReport> {
+    const loss = (await this.engine.read(this.loss))[0]
+    const { norm, nonFinite, skipped } = optimizerReport(await this.engine.read(this.optimizer.report), 1)
+    return { loss, gradientNorm: norm, nonFinite, skipped }
+  }
+
+  destroy(): void {
+    for (const program of Object.values(this.programs)) program.destroy()
+    this.engine.release(this.loss)
+    this.engine.release(this.optimizer.report)
+  }
+}

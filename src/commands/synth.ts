@@ -1,0 +1,55 @@
+/** @file `wgsam synth`: pictures of particle heaps with exact labels. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { sceneDefaults, writeSynth } from '../data/synth'
+import { UserError } from '../errors'
+import { Progress } from '../host/progress'
+import { type Command, flag, number, text } from './command'
+
+export const command: Command = {
+  name: 'synth',
+  summary: 'make pictures of particle heaps, as an electron microscope shows them, with exact labels',
+  usage: '--out DIR [--count N] [--size PIXELS] [--seed N] [options]',
+  options: {
+    out: { type: 'string', value: 'DIR', description: 'a folder that gets images/, masks/ and synth.json' },
+    count: { type: 'string', value: 'N', default: '16', description: 'pictures' },
+    size: { type: 'string', value: 'PIXELS', default: `${sceneDefaults.width}`, description: 'side of the square pictures' },
+    seed: { type: 'string', value: 'N', default: '0', description: 'the same seed gives the same pictures' },
+    particles: {
+      type: 'string',
+      value: 'A,B',
+      default: sceneDefaults.particles.join(','),
+      description: 'fewest and most particles a picture',
+    },
+    difficulty: {
+      type: 'string',
+      value: 'X',
+      default: `${sceneDefaults.difficulty}`,
+      description: '0: clean and apart; 1: rough, noisy, in deep piles',
+    },
+    json: { type: 'boolean', description: 'print the result as JSON' },
+  },
+  async run(values) {
+    const out = text(values, 'out')
+    if (!out) throw new UserError('wgsam synth needs --out DIR')
+    if (existsSync(join(out, 'images')))
+      throw new UserError(`${join(out, 'images')} is there already: choose another --out, or remove it`)
+    const size = number(values, 'size', { min: 32, max: 8192, integer: true })!
+    const range = text(values, 'particles')!.split(',').map(Number)
+    if (range.length !== 2) throw new UserError('--particles takes two numbers, e.g. 60,160')
+    const bar = new Progress('scenes', undefined)
+    const count = number(values, 'count', { min: 1, integer: true })!
+    const particles = await writeSynth(out, {
+      count,
+      seed: number(values, 'seed', { min: 0, integer: true })!,
+      width: size,
+      height: size,
+      particles: range as [number, number],
+      difficulty: number(values, 'difficulty')!,
+      onScene: (done, total) => bar.update(done, '', total),
+    })
+    const sum = particles.reduce((a, b) => a + b, 0)
+    if (flag(values, 'json')) console.log(JSON.stringify({ out, images: count, particles }))
+    else console.log(`${out}: ${count} pictures of ${size} x ${size} pixels with ${sum} particles`)
+  },
+}
