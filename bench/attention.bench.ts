@@ -41,14 +41,15 @@ async function milliseconds(
   const program = await g.compile()
   program.run()
   await engine.idle()
-  let runs = 0
-  const start = performance.now()
+  // the best of the runs: others may use the machine
+  let ms = Infinity
+  const end = performance.now() + budget
   do {
+    const start = performance.now()
     program.run()
     await engine.idle()
-    runs++
-  } while (performance.now() - start < budget)
-  const ms = (performance.now() - start) / runs
+    ms = Math.min(ms, performance.now() - start)
+  } while (performance.now() < end)
   program.destroy()
   return { ms, flops: 4 * map.windows * heads * map.length ** 2 * head }
 }
