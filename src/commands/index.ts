@@ -5,4 +5,8 @@ export const commands: Record<string, () => Promise<{ command: Command }>> = {
   doctor: () => import('./doctor'),
   verify: () => import('./verify'),
   fetch: () => import('./fetch'),
+  train: () => import('./train'),
+  eval: () => import('./eval'),
+  merge: () => import('./merge'),
+  synth: () => import('./synth'),
 }

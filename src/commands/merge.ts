@@ -14,7 +14,11 @@ export const command: Command = {
   usage: '--adapter DIR --out FILE.safetensors [--model NAME]',
   options: {
     adapter: { type: 'string', value: 'DIR', description: 'the adapter (a run’s best/ or last/)' },
-    model: { type: 'string', value: 'NAME', description: 'named model or checkpoint (default: the one the adapter names)' },
+    model: {
+      type: 'string',
+      value: 'NAME',
+      description: 'named model or checkpoint (default: the one the adapter names)',
+    },
     'model-config': { type: 'string', value: 'FILE', description: 'JSON of what a toy model’s shapes do not tell' },
     out: { type: 'string', value: 'FILE', description: 'the safetensors file to write' },
     fetch: { type: 'boolean', description: 'download the named model where it is not cached' },

@@ -8,12 +8,26 @@ import { Progress } from '../host/progress'
 import { type Option, text, texts, type Values } from './command'
 
 export const selectOptions: Record<string, Option> = {
-  data: { type: 'string', value: 'DIR', multiple: true, description: 'a folder of images/ and masks/; may be given several times' },
+  data: {
+    type: 'string',
+    value: 'DIR',
+    multiple: true,
+    description: 'a folder of images/ and masks/; may be given several times',
+  },
   coco: { type: 'string', value: 'FILE', description: 'COCO annotations of the images, in place of masks/' },
   'group-by': { type: 'string', value: 'RULE', description: 'as given in training' },
-  'on-bad': { type: 'string', value: 'WHAT', default: 'refuse', description: 'refuse or skip pairs that cannot be used' },
+  'on-bad': {
+    type: 'string',
+    value: 'WHAT',
+    default: 'refuse',
+    description: 'refuse or skip pairs that cannot be used',
+  },
   split: { type: 'string', value: 'PART', default: 'test', description: 'test, val, train or all' },
-  'split-file': { type: 'string', value: 'FILE', description: 'a run’s split.json (default: that of the run --adapter lies in)' },
+  'split-file': {
+    type: 'string',
+    value: 'FILE',
+    description: 'a run’s split.json (default: that of the run --adapter lies in)',
+  },
 }
 
 export interface Selection {
@@ -28,7 +42,8 @@ export async function select(values: Values): Promise<Selection> {
   const folders = texts(values, 'data')
   if (!folders.length) throw new UserError('which images? --data DIR names a folder of images/ and masks/')
   const split = text(values, 'split') as Selection['split']
-  if (split !== 'all' && !parts.includes(split)) throw new UserError(`--split takes test, val, train or all, not "${split}"`)
+  if (split !== 'all' && !parts.includes(split))
+    throw new UserError(`--split takes test, val, train or all, not "${split}"`)
   const onBad = text(values, 'on-bad')
   if (onBad !== 'refuse' && onBad !== 'skip') throw new UserError(`--on-bad takes refuse or skip, not "${onBad}"`)
   const splitFile = split === 'all' ? null : findSplit(values, split)

@@ -13,7 +13,12 @@ export const command: Command = {
   options: {
     out: { type: 'string', value: 'DIR', description: 'a folder that gets images/, masks/ and synth.json' },
     count: { type: 'string', value: 'N', default: '16', description: 'pictures' },
-    size: { type: 'string', value: 'PIXELS', default: `${sceneDefaults.width}`, description: 'side of the square pictures' },
+    size: {
+      type: 'string',
+      value: 'PIXELS',
+      default: `${sceneDefaults.width}`,
+      description: 'side of the square pictures',
+    },
     seed: { type: 'string', value: 'N', default: '0', description: 'the same seed gives the same pictures' },
     particles: {
       type: 'string',
