@@ -121,6 +121,7 @@ function keysAt(path: readonly string[]): string[] {
 
 /** Checks a configuration and fills in the defaults. @throws UserError with every wrong key by its dotted path */
 export function checkConfig(raw: unknown, from: string): TrainConfig {
+  if (!isPart(raw)) throw new UserError(`${from} must be an object { … }`)
   const result = v.safeParse(Schema, raw)
   if (!result.success)
     throw new UserError(`${from}:\n${result.issues.map((issue) => `  ${explain(issue)}`).join('\n')}`)
