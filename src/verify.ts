@@ -9,7 +9,7 @@ import { MASK_TOKENS } from '../engine/sam/mask-decoder'
 import { Predictor, tokenCounts } from '../engine/sam/predictor'
 import { label } from '../engine/sam/prompt-labels'
 import type { SamModel } from '../engine/sam/sam'
-import { type LoraLayer, attachLora, loraLayers } from '../engine/train/lora'
+import { type LoraLayer, attachLora, detachLora, loraLayers } from '../engine/train/lora'
 import { ParameterSet } from '../engine/train/parameters'
 import { UserError } from './errors'
 import { openModel } from './model'
@@ -243,6 +243,8 @@ async function runLora(engine: Engine, golden: GoldenFile, put: Put): Promise<vo
   }
   program.destroy()
   clear.destroy()
+  detachLora(layers)
+  parameters.release()
 }
 
 /** `blocks.3.attn.qkv` is `blocks.3` in a ViT's golden file, `layers.1.blocks.0.attn` in a TinyViT's. */
