@@ -77,7 +77,7 @@ interface ImageSide {
   q: Tensor
 }
 
-function projectImage(g: Graph, layer: TwoWayLayer, source: Tensor, position: Tensor): ImageSide {
+export function projectImage(g: Graph, layer: TwoWayLayer, source: Tensor, position: Tensor): ImageSide {
   const placed = add(g, source, position)
   const { tokenToImage, imageToToken } = layer
   return {
@@ -124,7 +124,7 @@ export function twoWay(
 }
 
 /** In the first layer the self-attention has neither position nor residual. */
-function twoWayLayer(
+export function twoWayLayer(
   g: Graph,
   layer: TwoWayLayer,
   tokens: Tensor,
@@ -164,7 +164,7 @@ interface Attend extends TwoWayShape {
 }
 
 /** Attends with projected q, k and v, and projects back; `residual` is added to the result. */
-function attend(g: Graph, a: DecoderAttention, { q, k, v }: { q: Tensor; k: Tensor; v: Tensor }, o: Attend): Tensor {
+export function attend(g: Graph, a: DecoderAttention, { q, k, v }: { q: Tensor; k: Tensor; v: Tensor }, o: Attend): Tensor {
   const length = { tokens: o.tokens, image: o.cells }
   const y = crossAttention(g, q, k, v, {
     batches: o.prompts,
