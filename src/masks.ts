@@ -1,4 +1,5 @@
-/** @file Masks of an image's own size from the model's low-resolution logits, computed only where they are not empty. */
+/** @file From logits to masks: which token's to take, and its mask in the image's own size, computed where it is not empty. */
+import type { Prediction } from '../engine/sam/predictor'
 import { type BilinearAxis, bilinearAxis } from '../engine/sam/resample'
 import { resizeLongest, type Size } from '../engine/sam/transforms'
 
@@ -113,4 +114,19 @@ function interpolate(
     }
   }
   return result
+}
+
+/** SAM's choice of a mask: of an ambiguous prompt the one of tokens 1 to 3 with the highest predicted IoU, else token 0. */
+export function tokenOf({ iou }: Prediction, prompt: number, ambiguous: boolean): number {
+  if (!ambiguous) return 0
+  let token = 1
+  for (const other of [2, 3]) if (iou[4 * prompt + other] > iou[4 * prompt + token]) token = other
+  return token
+}
+
+/** The (4·side)² logits of one of a prompt's mask tokens. */
+export function tokenLogits({ logits, iou }: Prediction, prompt: number, token: number): Float32Array {
+  const plane = logits.length / iou.length
+  const at = (4 * prompt + token) * plane
+  return logits.subarray(at, at + plane)
 }

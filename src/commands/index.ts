@@ -7,6 +7,7 @@ export const commands: Record<string, () => Promise<{ command: Command }>> = {
   fetch: () => import('./fetch'),
   train: () => import('./train'),
   eval: () => import('./eval'),
+  predict: () => import('./predict'),
   merge: () => import('./merge'),
   synth: () => import('./synth'),
 }

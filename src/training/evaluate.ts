@@ -1,12 +1,12 @@
 /** @file Evaluates a model on labelled images: every instance is prompted, and its mask compared. See docs/metrics.md. */
 import { label } from '../../engine/sam/prompt-labels'
-import type { Prediction, Predictor } from '../../engine/sam/predictor'
+import type { Predictor } from '../../engine/sam/predictor'
 import { scaleBox, scalePoint, toModelInput } from '../../engine/sam/transforms'
 import { Rng } from '../../engine/train/rng'
 import { type DatasetItem, loadItem } from '../data/dataset'
 import { type Instance, instances } from '../data/instances'
 import type { Sample } from '../data/pixels'
-import { type Mask, MaskScaler } from '../masks'
+import { type Mask, MaskScaler, tokenLogits, tokenOf } from '../masks'
 import {
   addConfusion,
   confusion,
@@ -154,21 +154,12 @@ async function predictMasks(predictor: Predictor, sample: Sample, chosen: Instan
     const prediction = await predictor.predict({ coords, labels })
     if (!prediction.iou.every(Number.isFinite))
       throw new Error('the model gives masks that are not finite numbers: its weights, adapter or driver are at fault')
-    part.forEach((_, i) => masks.push(scaler.mask(maskLogits(prediction, i, prompt === 'point').logits)))
+    part.forEach((_, i) => {
+      const token = tokenOf(prediction, i, prompt === 'point')
+      masks.push(scaler.mask(tokenLogits(prediction, i, token)))
+    })
   }
   return masks
-}
-
-/** SAM's choice of a mask: of an ambiguous prompt the one of tokens 1 to 3 with the highest predicted IoU, else token 0. */
-export function maskLogits({ logits, iou }: Prediction, prompt: number, ambiguous: boolean) {
-  const plane = logits.length / iou.length
-  let token = 0
-  if (ambiguous) {
-    token = 1
-    for (const other of [2, 3]) if (iou[4 * prompt + other] > iou[4 * prompt + token]) token = other
-  }
-  const at = 4 * prompt + token
-  return { logits: logits.subarray(at * plane, (at + 1) * plane), iou: iou[at], token }
 }
 
 /** The (height, width) map of what any of the masks covers. */

