@@ -93,21 +93,7 @@ function fingerprint(run) {
 }
 
 if (!existsSync(data))
-  must([
-    'synth',
-    '--out',
-    data,
-    '--count',
-    '10',
-    '--seed',
-    '5',
-    '--width',
-    '96',
-    '--height',
-    '80',
-    '--particles',
-    '4,9',
-  ])
+  must(['synth', '--out', data, '--count', '10', '--seed', '5', '--size', '96', '--particles', '4,9'])
 const whole = join(folder, 'whole')
 const killed = join(folder, 'killed')
 const began = Date.now()

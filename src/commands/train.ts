@@ -31,13 +31,7 @@ adapter in PEFT's format. Ctrl-C saves and ends (exit code 130). docs/training.m
     const asked = interruption()
     try {
       const engine = await openEngine()
-      const summary = await train({
-        engine,
-        config,
-        run,
-        stop: () => asked.requested,
-        log: (line) => console.error(line),
-      })
+      const summary = await train({ engine, config, run, stop: () => asked.requested, log })
       engine.destroy()
       if (flag(values, 'json')) console.log(JSON.stringify(summary, null, 1))
       else console.log(describe(summary))
@@ -47,6 +41,9 @@ adapter in PEFT's format. Ctrl-C saves and ends (exit code 130). docs/training.m
     }
   },
 }
+
+/** On a terminal the progress line stands where this begins. */
+const log = (line: string) => console.error(process.stderr.isTTY ? `\r\x1b[K${line}` : line)
 
 async function configured(values: Values) {
   const over = configFromFlags(values)

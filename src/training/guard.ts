@@ -1,4 +1,5 @@
 /** @file Ends a run whose numbers are no longer numbers, or whose device has failed, and says how to go on. */
+import type { Engine } from '../../engine/device/engine'
 import type { StepReport } from '../../engine/train/step'
 import { UserError } from '../errors'
 import type { RunFolder } from './run-folder'
@@ -19,23 +20,25 @@ export class Guard {
     this.saved = step
   }
 
-  /** Runs a step. @throws UserError where the device fails, the loss is not finite, or too many updates were left out */
-  async watch(step: number, run: () => Promise<StepReport>): Promise<StepReport> {
-    let report: StepReport
-    try {
-      report = await run()
-    } catch (error) {
-      throw new UserError(`the GPU failed at step ${step}: ${(error as Error).message}\n${this.wayOn()}`)
-    }
+  /** Looks at a step's numbers. @throws UserError where the loss is not finite, or too many updates were left out */
+  watch(step: number, { loss, skipped }: StepReport): void {
     const remedy = 'A lower --lr, a longer --warmup or a smaller --max-norm may help.'
-    if (!Number.isFinite(report.loss))
-      throw new UserError(`the loss of step ${step} is ${report.loss}. ${remedy}\n${this.wayOn()}`)
-    this.skipped = report.skipped ? this.skipped + 1 : 0
+    if (!Number.isFinite(loss)) throw new UserError(`the loss of step ${step} is ${loss}. ${remedy}\n${this.wayOn()}`)
+    this.skipped = skipped ? this.skipped + 1 : 0
     if (this.skipped >= MOST_SKIPPED)
       throw new UserError(
         `the gradients of ${MOST_SKIPPED} steps in a row, up to step ${step}, are not finite. ${remedy}\n${this.wayOn()}`,
       )
-    return report
+  }
+
+  /** The error as a person should read it, where it is the device's doing; any other as it is. */
+  explain(error: unknown, engine: Pick<Engine, 'check'>): unknown {
+    try {
+      engine.check()
+      return error
+    } catch (device) {
+      return new UserError(`${(device as Error).message}\n${this.wayOn()}`)
+    }
   }
 
   private wayOn(): string {

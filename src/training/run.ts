@@ -50,6 +50,8 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
   const training = new Training(config, run, data, session, stop, log)
   try {
     return await training.run(options.sinks ?? [])
+  } catch (error) {
+    throw training.guard.explain(error, engine)
   } finally {
     await training.close()
   }
@@ -60,7 +62,7 @@ class Training {
   private readonly images: number
   private readonly total: number
   private readonly line: ProgressLine
-  private readonly guard: Guard
+  readonly guard: Guard
   private batches: Batches
   private sinks: MetricsSink[] = []
   private validator: Validator | null = null
@@ -169,10 +171,10 @@ class Training {
     const step = progress.step + 1
     const rate = learningRate(config, step, this.total)
     const batch = await this.batches.next()
-    const { loss, gradientNorm, skipped } = await this.guard.watch(step, () => {
-      session.step.run(batch.microBatches, rate)
-      return session.step.report()
-    })
+    session.step.run(batch.microBatches, rate)
+    const report = await session.step.report()
+    this.guard.watch(step, report)
+    const { loss, gradientNorm, skipped } = report
     progress.step = step
     progress.data = batch.after
     progress.skipped = this.guard.skipped

@@ -13,8 +13,9 @@ import type { Engine } from '../../engine/device/engine'
 import { parse } from '../../src/commands/command'
 import { command } from '../../src/commands/train'
 import { CHECKPOINT, readCheckpoint, writeCheckpoint } from '../../src/training/checkpoint'
+import { openEngine } from '../../src/host/gpu'
 import { Guard } from '../../src/training/guard'
-import { type StepRecord, readMetrics } from '../../src/training/metrics'
+import { type MetricsSink, type StepRecord, readMetrics } from '../../src/training/metrics'
 import { type TrainOptions, train } from '../../src/training/run'
 import { beginRun, hasCheckpoint, resumeRun, runFolder } from '../../src/training/run-folder'
 import { readAdapter } from '../../src/weights/peft'
@@ -191,15 +192,29 @@ test('a loss that is no number ends the run with what to do, and the checkpoint 
   assert.ok(before.equals(await readFile(join(run.last, CHECKPOINT))))
 })
 
-test('a few updates left out are borne, many in a row are not', async () => {
+test('a few updates left out are borne, many in a row are not', () => {
   const guard = new Guard(runFolder('somewhere'))
   const skipped = { loss: 1, gradientNorm: Infinity, nonFinite: 7, skipped: true }
   const fine = { loss: 1, gradientNorm: 1, nonFinite: 0, skipped: false }
   for (const report of [skipped, skipped, skipped, skipped, fine, skipped, skipped, skipped, skipped])
-    await guard.watch(1, async () => report)
-  assert.match(await refusal(guard.watch(9, async () => skipped)), 'of 5 steps in a row, up to step 9, are not finite')
-  const lost = refusal(guard.watch(10, () => Promise.reject(new Error('the device was lost'))))
-  assert.match(await lost, 'UserError: the GPU failed at step 10: the device was lost')
+    guard.watch(1, report)
+  assert.throws(() => guard.watch(9, skipped), 'of 5 steps in a row, up to step 9, are not finite')
+})
+
+test('a device that fails in the middle of a run is told, with the way on', async () => {
+  const own = await openEngine()
+  const run = runFolder(join(scratch, 'lost'))
+  const config = toyConfig(data, { checkpoint: { steps: 2 } })
+  await beginRun(run, config)
+  const lose: MetricsSink = {
+    append: ({ step }) => void (step === 5 && own.device.destroy()),
+    flush: async () => {},
+    close: async () => {},
+  }
+  const said = await refusal(train({ engine: own, config, run, sinks: [lose] }))
+  assert.match(said, /UserError: the GPU device was lost[^]*checkpoint of step 4 .*--resume/)
+  assert.ok((await resume('lost')).finished)
+  assert.equal(await fingerprint(run.root), await fingerprint(join(scratch, 'whole')))
 })
 
 if (role === 'child') {
