@@ -1,5 +1,6 @@
 // Pixel shuffle after a ConvTranspose of kernel 2, stride 2 computed as a product: x (B H W, 4 C), columns (ky, kx, c),
-// to y (B 2H 2W, C), and back for its gradient. Moves 2 * 4 B H W C floats, no FLOPs. Grid: grid1d(4 B H W C).
+// to y (B 2H 2W, C), and back for its gradient. Moves 2 * 4 B H W C floats, four a lane, no FLOPs;
+// `channels` and `count` are in fours. Grid: grid1d(B H W C).
 
 struct Params {
   height: u32, // of the small image
@@ -9,8 +10,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
 // the place in (B H W, 4 C) of element i of (B 2H 2W, C)
 fn small_index(i: u32) -> u32 {

@@ -5,7 +5,7 @@ import { checkOp } from './support/check-op'
 import { randomArray } from './support/random'
 
 test('ConvTranspose 2x2 against its definition', async () => {
-  const [batch, height, width, inputs, outputs] = [2, 3, 5, 7, 6]
+  const [batch, height, width, inputs, outputs] = [2, 3, 5, 7, 8]
   const raw = randomArray(3, inputs * outputs * 4)
   await checkOp({
     inputs: {

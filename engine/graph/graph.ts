@@ -2,9 +2,9 @@
  * @file Records a step: forward operations append dispatches and put their backward on a tape; `backward` appends the
  * gradients' dispatches in reverse. Nothing runs here: `compile` places the memory and gives a Program to replay.
  */
-import pointwise from '../../shaders/pointwise.wgsl'
 import type { Engine } from '../device/engine'
 import { type Shader, type UniformValues, packUniform } from '../device/shader'
+import { elementwise } from './elementwise'
 import { Program } from './program'
 import { Tensor, type TensorKind, sizeOf } from './tensor'
 
@@ -145,13 +145,8 @@ export class Graph {
       this.gradients.set(root, shaped(gradient, root))
       return
     }
-    const target = this.gradientTarget(tensor)!
-    this.addInto(gradient, target)
-  }
-
-  private addInto(source: Tensor, { tensor: out, accumulate }: GradientTarget): void {
-    const params = { count: source.size, accumulate, activation: 0, repeat: source.size, alpha: 1, beta: 0 }
-    this.dispatch(pointwise, 'scale', { a: source, out }, params, grid1d(source.size))
+    const { tensor: out, accumulate } = this.gradientTarget(tensor)!
+    elementwise(this, 'scale', { a: gradient, out }, gradient.size, { accumulate })
   }
 
   /** A tensor of fixed values that the engine keeps and shares by its label. */
@@ -194,9 +189,4 @@ const shaped = (gradient: Tensor, like: Tensor): Tensor =>
     ? gradient
     : gradient.reshape(...like.shape)
 
-/** A grid for `count` items at `perGroup` each; the kernel's index is (group.y * groups.x + group.x) * perGroup + lane. */
-export function grid1d(count: number, perGroup = 256): [number, number] {
-  const groups = Math.ceil(count / perGroup)
-  const x = Math.min(groups, 32768)
-  return [x, Math.ceil(groups / x)]
-}
+export { grid1d } from './grid'

@@ -1,26 +1,15 @@
 /** @file Elementwise operations, forward and backward. */
-import pointwise from '../../shaders/pointwise.wgsl'
-import pointwise4 from '../../shaders/pointwise4.wgsl'
-import { type Graph, type GradientTarget, grid1d } from '../graph/graph'
+import { elementwise } from '../graph/elementwise'
+import type { Graph, GradientTarget } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
 
 export const ACTIVATION = { none: 0, gelu: 1, relu: 2, sigmoid: 3 } as const
 export type Activation = keyof typeof ACTIVATION
 
-type Settings = Partial<Record<'accumulate' | 'activation' | 'repeat' | 'alpha' | 'beta', number>>
-
-/** One kernel over `count` elements, four at a time where all sizes allow it. */
-function dispatch(g: Graph, entry: string, tensors: Record<string, Tensor>, count: number, settings: Settings): void {
-  const all = { count, accumulate: 0, activation: 0, repeat: count, alpha: 1, beta: 1, ...settings }
-  if (count % 4 || all.repeat % 4) return g.dispatch(pointwise, entry, tensors, all, grid1d(count))
-  const fours = { ...all, count: count / 4, repeat: all.repeat / 4 }
-  g.dispatch(pointwise4, entry, tensors, fours, grid1d(fours.count))
-}
-
 /** target (+)= alpha * source, both of the same size. */
 export function addScaled(g: Graph, source: Tensor, target: GradientTarget, alpha = 1): void {
   const { tensor: out, accumulate } = target
-  dispatch(g, 'scale', { a: source, out }, source.size, { accumulate, alpha })
+  elementwise(g, 'scale', { a: source, out }, source.size, { accumulate, alpha })
 }
 
 /** alpha * x. */
@@ -42,7 +31,7 @@ export function add(g: Graph, a: Tensor, b: Tensor): Tensor {
   if (a.size % b.size) throw new Error(`add: [${b.shape}] does not repeat into [${a.shape}]`)
   if (g.training && b.requiresGrad && a.size !== b.size) throw new Error(`add: no gradient for the repeated ${b.label}`)
   const y = g.tensor(`${a.label} + ${b.label}`, a.shape)
-  dispatch(g, 'combine', { a, b, out: y }, a.size, { repeat: b.size })
+  elementwise(g, 'combine', { a, b, out: y }, a.size, { repeat: b.size })
   g.record([a, b], y, (dy) => {
     g.passGradient(a, dy)
     g.passGradient(b, dy)
@@ -53,18 +42,18 @@ export function add(g: Graph, a: Tensor, b: Tensor): Tensor {
 /** target (+)= a * b elementwise; `b` may be shorter by leading dimensions and is then repeated. */
 export function addProduct(g: Graph, a: Tensor, b: Tensor, { tensor: out, accumulate }: GradientTarget): void {
   if (a.size % b.size) throw new Error(`a product: [${b.shape}] does not repeat into [${a.shape}]`)
-  dispatch(g, 'multiply', { a, b, out }, a.size, { accumulate, repeat: b.size })
+  elementwise(g, 'multiply', { a, b, out }, a.size, { accumulate, repeat: b.size })
 }
 
 /** Sets every element. */
 export function fill(g: Graph, target: Tensor, value: number): void {
-  dispatch(g, 'fill', { out: target }, target.size, { alpha: value })
+  elementwise(g, 'fill', { out: target }, target.size, { alpha: value })
 }
 
 /** Exact GELU, ReLU or sigmoid; keeps x for its backward. */
 export function activate(g: Graph, x: Tensor, activation: Exclude<Activation, 'none'>): Tensor {
   const y = g.tensor(`${activation} of ${x.label}`, x.shape)
-  dispatch(g, 'activate', { a: x, out: y }, x.size, { activation: ACTIVATION[activation] })
+  elementwise(g, 'activate', { a: x, out: y }, x.size, { activation: ACTIVATION[activation] })
   g.record([x], y, (dy) => activateBackward(g, activation, x, dy, g.gradientTarget(x)))
   return y
 }
@@ -79,5 +68,5 @@ export function activateBackward(
 ): void {
   if (!target) return
   const settings = { activation: ACTIVATION[activation], accumulate: target.accumulate }
-  dispatch(g, 'activate_backward', { a: x, b: dy, out: target.tensor }, x.size, settings)
+  elementwise(g, 'activate_backward', { a: x, b: dy, out: target.tensor }, x.size, settings)
 }

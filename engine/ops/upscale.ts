@@ -17,13 +17,14 @@ export function convTranspose2x2(g: Graph, x: Tensor, { batch, height, width, ..
   if (x.rows !== batch * height * width)
     throw new Error(`${layer.weight.label}: x [${x.shape}] is not ${batch}x${height}x${width}`)
   const wide = linear(g, x, layer)
-  const params = { height, width, channels, count: wide.size }
+  if (channels % 4) throw new Error(`${layer.weight.label}: channels go by four, not ${channels}`)
+  const params = { height, width, channels: channels / 4, count: wide.size / 4 }
   const y = g.tensor(`${layer.weight.label}: upscaled`, [4 * x.rows, channels])
-  g.dispatch(shader, 'shuffle', { x: wide, y }, params, grid1d(y.size))
+  g.dispatch(shader, 'shuffle', { x: wide, y }, params, grid1d(params.count))
   g.record([wide], y, (dy) => {
     // the product's result has this one consumer, so its gradient is written whole
     const target = g.gradientTarget(wide)
-    if (target) g.dispatch(shader, 'unshuffle', { x: dy, y: target.tensor }, params, grid1d(y.size))
+    if (target) g.dispatch(shader, 'unshuffle', { x: dy, y: target.tensor }, params, grid1d(params.count))
   })
   return y
 }
