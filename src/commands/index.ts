@@ -10,4 +10,5 @@ export const commands: Record<string, () => Promise<{ command: Command }>> = {
   predict: () => import('./predict'),
   merge: () => import('./merge'),
   synth: () => import('./synth'),
+  demo: () => import('./demo'),
 }
