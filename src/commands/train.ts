@@ -76,7 +76,9 @@ function describe({ run, finished, steps, totalSteps, loss, best, seconds }: Tra
       (loss === null ? '' : `, loss ${loss.toFixed(4)}`),
   ]
   if (best)
-    lines.push(`best: epoch ${best.epoch.toFixed(1)}, Dice ${(100 * best.score).toFixed(2)} % on the validation images`)
+    lines.push(
+      `best: epoch ${best.epoch.toFixed(1)}, mean Dice ${(100 * best.score).toFixed(2)} % on the validation images`,
+    )
   lines.push(`adapter: ${join(run, best ? 'best' : 'last')}`)
   if (!finished) lines.push(`go on with: wgsam train --resume ${run}`)
   return lines.join('\n')

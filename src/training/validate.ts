@@ -8,7 +8,10 @@ import { EVALUATION_SLOTS, evaluate, promptKinds } from './evaluate'
 import type { Measures } from './metrics'
 
 export interface Validation {
-  /** What the best checkpoint is chosen by: the mean Dice of point- and box-prompted masks, 0 to 1. */
+  /**
+   * What the best checkpoint is chosen by, 0 to 1: the mean Dice of whole images and of single instances, over point and
+   * box prompts. On dense images a mask of everything has a high Dice of the whole, and no use.
+   */
   score: number
   measures: Record<'point' | 'box', Measures>
   /** For people. */
@@ -44,7 +47,7 @@ export class Validator {
     if (!evaluations) return null
     const percent = (x: number) => `${(100 * x).toFixed(2)} %`
     return {
-      score: evaluations.reduce((sum, { dice }) => sum + dice, 0) / evaluations.length,
+      score: evaluations.reduce((sum, e) => sum + (e.dice + e.instanceDice) / 2, 0) / evaluations.length,
       measures: Object.fromEntries(
         evaluations.map(({ prompt, dice, miou, accuracy, instanceDice }) => [
           prompt,
@@ -52,8 +55,8 @@ export class Validator {
         ]),
       ) as Validation['measures'],
       text: evaluations
-        .map(({ prompt, dice, miou, accuracy }) => {
-          const values = `Dice ${percent(dice)}, mIoU ${percent(miou)}, accuracy ${percent(accuracy)}`
+        .map(({ prompt, dice, miou, accuracy, instanceDice }) => {
+          const values = `Dice ${percent(dice)}, mIoU ${percent(miou)}, accuracy ${percent(accuracy)}, instance Dice ${percent(instanceDice)}`
           return `${prompt} prompts: ${values}`
         })
         .join('; '),

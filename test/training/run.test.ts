@@ -40,6 +40,12 @@ async function resume(name: string, more: Partial<TrainOptions> = {}) {
   return train({ engine, config: await resumeRun(run, {}), run, ...more })
 }
 
+const refusal = (promise: Promise<unknown>) =>
+  promise.then(
+    () => '',
+    (error: Error) => `${error.name}: ${error.message}`,
+  )
+
 test('a run validates, and leaves what it promises', async () => {
   const log: string[] = []
   const summary = await start('whole', { log: (line) => log.push(line) })
@@ -70,12 +76,17 @@ test('the loss falls', async () => {
   const over = {
     augment: false,
     epochs: 15,
-    lora: { rank: 8, targets },
+    lora: { rank: 16, targets },
     optimizer: { learningRate: 2e-2, algorithm: 'adamw' },
     schedule: { kind: 'cosine' },
     validation: { every: 0 },
   }
-  const { finished, best } = await start('learns', {}, over)
+  const log: string[] = []
+  const { finished, best } = await start('learns', { log: (line) => log.push(line) }, over)
+  assert.ok(
+    log.some((line) => /at rank 16 .* of \d+ of \d+ matrices have more parameters/.test(line)),
+    'the rank is remarked on',
+  )
   assert.ok(finished)
   assert.is(best, null, 'none without validation')
   const records = await readMetrics(join(scratch, 'learns', 'metrics.jsonl'))
@@ -83,6 +94,16 @@ test('the loss falls', async () => {
   const mean = (part: number[]) => part.reduce((a, b) => a + b, 0) / part.length
   const [first, last] = [mean(losses.slice(0, 6)), mean(losses.slice(-6))]
   assert.ok(last < 0.85 * first, `mean loss of the first six steps ${first}, of the last ${last}`)
+})
+
+test('the micro-batch changes no more than rounding, and one that does not fit is refused', async () => {
+  const first = async (name: string) =>
+    ((await readMetrics(join(scratch, name, 'metrics.jsonl')))[0] as StepRecord).loss
+  await start('micro', {}, { microBatch: 2, maxSteps: 1, validation: { every: 0 } })
+  const [two, one] = [await first('micro'), await first('whole')]
+  assert.ok(Math.abs(two - one) < 1e-5 * one, `${two} against ${one}`)
+  const huge = start('huge', {}, { size: 1024, prompts: { count: 512 } })
+  assert.match(await refusal(huge), /UserError: this training step does not fit the adapter: .* use a smaller/)
 })
 
 test('a run interrupted and resumed, again and again, ends with the same bits', async () => {
@@ -150,12 +171,6 @@ test('Ctrl-C saves and ends with code 130', async () => {
   assert.ok((await resume('stopped')).finished)
   assert.equal(await fingerprint(run.root), await fingerprint(join(scratch, 'whole')))
 })
-
-const refusal = (promise: Promise<unknown>) =>
-  promise.then(
-    () => '',
-    (error: Error) => `${error.name}: ${error.message}`,
-  )
 
 test('a damaged checkpoint, another configuration and a run begun twice are refused by name', async () => {
   assert.match(await refusal(start('whole')), /UserError: .*whole holds a run already: .*--resume/)
