@@ -92,7 +92,7 @@ export class Predictor {
     return this.model.engine.read(this.t.embedding)
   }
 
-  /** Masks of any number of prompts. Throws where a prompt has more entries than `slots`. */
+  /** Masks of any number of prompts. Throws where entries, labels, images or masks do not fit the predictor. */
   async predict(batch: PromptBatch): Promise<Prediction> {
     const { prompts, slots, t, decoder } = this
     const given = batch.coords.length / 2 / (batch.labels.length || 1) === 1 ? batch.labels.length : NaN
@@ -102,8 +102,18 @@ export class Predictor {
         `coords and labels must hold ${slots} entries a prompt: got ${batch.coords.length} and ${batch.labels.length}`,
       )
     if (!batch.coords.every(Number.isFinite)) throw new Error('a prompt has a coordinate that is not a finite number')
+    const unknown = batch.labels.find((l) => l < label.absent || l > label.boxEnd)
+    if (unknown !== undefined)
+      throw new Error(`a prompt has the label ${unknown}: from ${label.absent} to ${label.boxEnd}`)
+    if (batch.imageIndex && (batch.imageIndex.length !== count || batch.imageIndex.some((i) => i >= this.images)))
+      throw new Error(`imageIndex must name one of the ${this.images} images for each of the ${count} prompts`)
     if (!!batch.masks !== !!t.masks)
       throw new Error('mask prompts must be given exactly where the predictor was made for them')
+    if (
+      batch.masks &&
+      (batch.masks.length !== (count * t.masks!.size) / prompts || !batch.masks.every(Number.isFinite))
+    )
+      throw new Error(`mask prompts must be ${count} of [${t.masks!.shape.slice(1).join(', ')}] finite logits`)
     const pixels = t.logits.size / prompts
     const logits = new Float32Array(count * pixels)
     const iou = new Float32Array(count * MASK_TOKENS)
