@@ -130,6 +130,7 @@ export class TrainingStep {
     const live = microBatches.map(({ supervise: flags }) => flags.reduce((n, s) => n + (s ? 1 : 0), 0))
     const total = live.reduce((a, b) => a + b, 0)
     if (!total) throw new Error('a training step needs at least one prompt')
+    const state = optimizerState(config.optimizer, this.step + 1, learningRate)
     programs.clear.run()
     microBatches.forEach((batch, i) => {
       for (const [name, data] of Object.entries(batch)) programs.pass.write(t[name as keyof MicroBatch], data)
@@ -141,9 +142,9 @@ export class TrainingStep {
       programs.pass.write(t.share, Float32Array.of(live[i] / total))
       programs.pass.run()
     })
-    this.step++
-    programs.update.write(this.optimizer.state, optimizerState(config.optimizer, this.step, learningRate))
+    programs.update.write(this.optimizer.state, state)
     programs.update.run()
+    this.step++
   }
 
   /** Waits for the last step and gives what it found. Throws what the device reported. */
