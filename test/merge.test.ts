@@ -5,14 +5,14 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Predictor } from '../engine/sam/predictor'
 import type { SamModel } from '../engine/sam/sam'
-import { loraLayers, type LoraConfig } from '../engine/train/lora'
+import type { LoraConfig } from '../engine/train/lora'
 import { Rng } from '../engine/train/rng'
 import { loadAdapter } from '../src/adapters'
 import { mergeModel } from '../src/merge'
 import { openModel } from '../src/model'
 import { openCheckpoint } from '../src/weights/checkpoint'
-import { type LoraPair, writeAdapter } from '../src/weights/peft'
 import { refusal, scratch } from './data/files'
+import { writeRandom } from './support/adapter'
 import { engine } from './support/engine'
 
 const toys = ['toy_vit', 'toy_tiny_vit'] as const
@@ -25,26 +25,6 @@ const lora: LoraConfig = {
   rslora: true,
   targets: ['q', 'v', 'proj', 'lin2', 'decoder.v'],
   blocks: null,
-}
-
-/** An adapter whose B is not zero, on disk. */
-async function writeRandom(model: SamModel, config: LoraConfig, name: string): Promise<string> {
-  const rng = new Rng(11)
-  const targets = new Map<string, LoraPair>()
-  for (const { linear, parts } of loraLayers(model, config))
-    for (const part of parts) {
-      const [inDim, outDim] = [linear.weight.shape[1], part.end - part.start]
-      const values = (length: number) => Float32Array.from({ length }, () => rng.range(-0.2, 0.2))
-      const pair = { r: config.rank, inDim, outDim, A: values(config.rank * inDim), B: values(outDim * config.rank) }
-      targets.set(part.name, pair)
-    }
-  const folder = join(scratch(), 'adapter')
-  const { rank: r, alpha: lora_alpha, rslora: use_rslora } = config
-  await writeAdapter(folder, {
-    config: { r, lora_alpha, use_rslora, base_model_name_or_path: name },
-    tensors: { targets },
-  })
-  return folder
 }
 
 /** Logits of a point and a box on an image of noise. */
