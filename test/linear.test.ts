@@ -80,20 +80,20 @@ test('LoRA on column ranges that do not align with tiles', async () => {
   }
 })
 
-test('every path gives the same: general, four wide, transposed', async () => {
-  const chosen = engine.prefersTransposed
+test('every form gives the same: through workgroup memory, direct and four wide, transposed', async () => {
+  const chosen = engine.products
   const rank = 8
   const ranges = [
     { start: 0, end: 32 },
     { start: 64, end: 96 },
   ]
-  for (const prefers of [false, true])
+  for (const form of ['shared', 'direct', 'transposed'] as const)
     for (const [m, n, k] of [
       [131, 96, 20],
       [128, 96, 40],
       [130, 33, 18],
     ]) {
-      engine.prefersTransposed = prefers
+      engine.products = form
       const lora = n === 96
       await checkOp({
         inputs: {
@@ -121,7 +121,7 @@ test('every path gives the same: general, four wide, transposed', async () => {
         samples: 6,
       })
     }
-  engine.prefersTransposed = chosen
+  engine.products = chosen
 })
 
 test.run()

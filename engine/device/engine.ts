@@ -26,12 +26,13 @@ export class Engine {
     activation: 0,
   }
 
-  /** Whether products run faster by way of transposed operands: on software adapters (engine/ops/gemm-transposed.ts). */
-  prefersTransposed: boolean
+  /** Which form of matrix product is recorded: chosen by the kind of adapter, see engine/ops/gemm.ts. */
+  products: 'shared' | 'direct' | 'transposed'
 
   constructor(readonly device: GPUDevice) {
     const info = device.adapterInfo
-    this.prefersTransposed = /llvmpipe|swiftshader/i.test(`${info?.description} ${info?.device} ${info?.architecture}`)
+    const software = /llvmpipe|swiftshader/i.test(`${info?.description} ${info?.device} ${info?.architecture}`)
+    this.products = software ? 'transposed' : 'shared'
     device.addEventListener('uncapturederror', (event) => {
       this.failure ??= new Error(
         `the GPU device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`,

@@ -1,10 +1,13 @@
 /**
- * @file Matrix products: the strided, batched GEMM of shaders/gemm.wgsl with its fused epilogues, and the variants of
- * shaders/gemm4.wgsl that read four floats at a time where everything is aligned to them.
+ * @file Matrix products: one strided, batched GEMM with fused epilogues in three forms. `shared` stages tiles in workgroup
+ * memory, for GPUs (gemm_shared.wgsl). `direct` reads memory straight into registers (gemm.wgsl), four floats at a time
+ * where everything is aligned to them (gemm4.wgsl). `transposed` is that by way of Aᵀ, for software adapters.
  */
+import type { Engine } from '../device/engine'
 import type { Shader } from '../device/shader'
 import general from '../../shaders/gemm.wgsl'
 import aligned from '../../shaders/gemm4.wgsl'
+import shared from '../../shaders/gemm_shared.wgsl'
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
 import { fitsTransposed, gemmTransposed } from './gemm-transposed'
@@ -16,6 +19,12 @@ interface Variant {
   /** Rows and columns of C that one workgroup computes. */
   tile: { m: number; n: number }
 }
+
+const SHARED = {
+  nt: { shader: shared, entry: 'shared_nt', tile: { m: 64, n: 64 } },
+  nn: { shader: shared, entry: 'shared_nn', tile: { m: 64, n: 64 } },
+  tn: { shader: shared, entry: 'shared_tn', tile: { m: 64, n: 64 } },
+} satisfies Record<string, Variant>
 
 const GENERAL = {
   nt: { shader: general, entry: 'gemm_nt', tile: { m: 64, n: 64 } },
@@ -72,7 +81,8 @@ export interface Gemm {
   lora?: { t: Tensor; tb: Tensor; rank: number; scale: number; extensions: Extension[] } | null
 }
 
-function variantOf(o: Gemm): Variant {
+function variantOf(form: Engine['products'], o: Gemm): Variant {
+  if (form === 'shared') return SHARED[o.layout]
   const numbers = [o.n, ...(o.layout === 'tn' ? [o.m] : [])]
   for (const { stride, offset = 0, batch = 0, head = 0 } of [o.a, o.b, o.c]) numbers.push(stride, offset, batch, head)
   for (const { offset } of o.lora?.extensions ?? []) numbers.push(offset)
@@ -81,7 +91,7 @@ function variantOf(o: Gemm): Variant {
 
 /** Records C = act(alpha·A·B + LoRA + bias) + residual (+ C). FLOPs: 2·m·n·k a batch and head. */
 export function gemm(g: Graph, o: Gemm): void {
-  if (g.engine.prefersTransposed && fitsTransposed(o)) return gemmTransposed(g, o, gemm)
+  if (g.engine.products === 'transposed' && fitsTransposed(o)) return gemmTransposed(g, o, gemm)
   const { a, b, c, lora } = o
   const heads = o.heads ?? 1
   const bindings: Record<string, Tensor | null> = {
@@ -94,7 +104,7 @@ export function gemm(g: Graph, o: Gemm): void {
     t: lora?.t ?? null,
     tb: lora?.tb ?? null,
   }
-  const { shader, entry, tile } = variantOf(o)
+  const { shader, entry, tile } = variantOf(g.engine.products, o)
   const used = Object.fromEntries(
     shader.entries[entry].bindings.flatMap((e) => (e.kind === 'uniform' ? [] : [[e.name, bindings[e.name]]])),
   )

@@ -7,7 +7,10 @@ import type { Linear } from '../ops/linear'
 import type { SamModel } from '../sam/sam'
 import type { Rng } from './rng'
 
-/** Targets: parts of the fused qkv, the attention's output, the two layers of the MLP; decoder.* in the mask decoder. */
+/**
+ * Targets: parts of the fused qkv, the attention's output, the two layers of the MLP; in the mask decoder decoder.* of its
+ * attentions, and the layers of the IoU head.
+ */
 export const LORA_TARGETS = [
   'q',
   'k',
@@ -19,6 +22,7 @@ export const LORA_TARGETS = [
   'decoder.k',
   'decoder.v',
   'decoder.out',
+  'decoder.iou',
 ] as const
 export type LoraTarget = (typeof LORA_TARGETS)[number]
 
@@ -45,6 +49,7 @@ export interface LoraLayer {
 }
 
 const ENCODER = /^image_encoder\.((?:layers\.\d+\.)?blocks\.\d+)\.(attn\.qkv|attn\.proj|mlp\.(?:lin1|lin2|fc1|fc2))$/
+const IOU_HEAD = /^mask_decoder\.iou_prediction_head\.layers\.\d+$/
 const DECODER = /^mask_decoder\.transformer\..*\.([qkv]|out)_proj$/
 
 /** The layers that a configuration adapts, in the checkpoint's order. Throws where it names nothing. */
@@ -77,7 +82,7 @@ export function loraLayers(model: SamModel, config: LoraConfig): LoraLayer[] {
         const target = { 'attn.proj': 'proj', 'mlp.lin1': 'lin1', 'mlp.fc1': 'lin1' }[kind] ?? 'lin2'
         if (wanted.has(target)) layers.push({ path, linear, parts: whole(path) })
       }
-    } else if (decoder && wanted.has(`decoder.${decoder[1]}`)) {
+    } else if ((decoder && wanted.has(`decoder.${decoder[1]}`)) || (IOU_HEAD.test(path) && wanted.has('decoder.iou'))) {
       layers.push({ path, linear, parts: whole(path) })
     }
   }
