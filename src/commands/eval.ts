@@ -15,6 +15,7 @@ import { compare } from '../training/compare'
 import { readConfigFile } from '../training/config'
 import { readAdapter } from '../weights/peft'
 import { type Command, type Values, flag, number, text } from './command'
+import { locateModel } from './download'
 import { select, selectOptions } from './select'
 
 export const command: Command = {
@@ -67,9 +68,9 @@ async function evaluateCommand(values: Values, stop: () => boolean): Promise<num
   const seed = number(values, 'seed', { min: 0, integer: true })!
   const selection = await select(values)
   const toy = text(values, 'model-config')
+  const path = await locateModel(name, flag(values, 'fetch'))
   const engine = await openEngine()
-  const options = { inputSize: size, config: toy && (await readConfigFile(toy)), fetch: flag(values, 'fetch') }
-  const model = await openModel(engine, name, options)
+  const model = await openModel(engine, path, { inputSize: size, config: toy && (await readConfigFile(toy)) })
   const adapter = adapterPath ? await loadAdapter(engine, model, adapterPath) : null
   const { items } = selection
   const began = performance.now()

@@ -1,10 +1,11 @@
 /** @file `wgsam fetch`: named models into the cache folder. */
 import { UserError } from '../errors'
 import { interruption } from '../host/interrupt'
-import { amount, Progress } from '../host/progress'
+import { amount } from '../host/progress'
 import { fetchModel, resolveModel } from '../weights/fetch'
 import { type NamedModel, models } from '../weights/registry'
 import { type Command, flag } from './command'
+import { downloadProgress } from './download'
 
 const sizeOf = ({ files }: NamedModel) => files.reduce((sum, { size }) => sum + size, 0)
 
@@ -36,20 +37,12 @@ async function list(json: boolean): Promise<void> {
 async function fetchOne(name: string, json: boolean): Promise<number> {
   const abort = new AbortController()
   const interrupt = interruption(() => abort.abort())
-  let bar: Progress | undefined
   try {
     if (Object.hasOwn(models, name) && !(await cached(name)))
       console.error(`fetching ${name}, ${amount(sizeOf(models[name]), 'bytes')}`)
     const path = await fetchModel(name, {
       signal: abort.signal,
-      onProgress: ({ file, done, total }) => {
-        if (!bar) {
-          bar = new Progress(file, total, { unit: 'bytes' })
-          bar.startAt(done)
-        }
-        bar.update(done)
-        if (done === total) bar.finish()
-      },
+      onProgress: downloadProgress(),
     })
     console.log(json ? JSON.stringify({ name, bytes: sizeOf(models[name]), path }) : path)
     return 0

@@ -4,9 +4,9 @@ import { UserError } from '../errors'
 import { amount, Progress } from '../host/progress'
 import { mergeModel } from '../merge'
 import { readConfigFile } from '../training/config'
-import { resolveModel } from '../weights/fetch'
 import { readAdapter } from '../weights/peft'
 import { type Command, flag, text } from './command'
+import { locateModel } from './download'
 
 export const command: Command = {
   name: 'merge',
@@ -34,7 +34,7 @@ export const command: Command = {
     const name = text(values, 'model') ?? (await readAdapter(adapter)).config.base_model_name_or_path
     if (!name) throw new UserError(`${adapter} does not name its model: say which with --model`)
     const toy = text(values, 'model-config')
-    const model = await resolveModel(name, { fetch: flag(values, 'fetch') })
+    const model = await locateModel(name, flag(values, 'fetch'))
     const bar = new Progress('merging', undefined, { unit: 'tensors' })
     const { tensors, changed } = await mergeModel({
       model,

