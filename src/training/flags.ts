@@ -83,7 +83,7 @@ const flags: Record<string, Flag> = {
     path: 'lora.targets',
     kind: 'list',
     value: 'LIST',
-    about: 'of q, k, v, proj, lin1, lin2, decoder.q … (default q,v)',
+    about: 'of q, k, v, proj, lin1, lin2, decoder.q, .k, .v, .out and decoder.iou, the IoU head (default q,v)',
   },
   blocks: { path: 'lora.blocks', kind: 'list', value: 'LIST', about: 'encoder blocks to adapt (default: all)' },
   dice: { path: 'loss.dice', kind: 'number', value: 'X', about: 'weight of the Dice loss (default 1)' },
