@@ -1,14 +1,14 @@
 /** @file Records the kernels of shaders/pointwise.wgsl, four elements a lane where all sizes allow it. */
 import pointwise from '../../shaders/pointwise.wgsl'
 import pointwise4 from '../../shaders/pointwise4.wgsl'
-import type { Graph } from './graph'
+import type { Recorder } from './dispatch'
 import { grid1d } from './grid'
 import type { Tensor } from './tensor'
 
 export type ElementwiseSettings = Partial<Record<'accumulate' | 'activation' | 'repeat' | 'alpha' | 'beta', number>>
 
 export function elementwise(
-  g: Graph,
+  g: Recorder,
   entry: string,
   tensors: Record<string, Tensor>,
   count: number,

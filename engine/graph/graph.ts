@@ -4,19 +4,10 @@
  */
 import type { Engine } from '../device/engine'
 import { type Shader, type UniformValues, packUniform } from '../device/shader'
+import type { Dispatch, Recorder } from './dispatch'
 import { elementwise } from './elementwise'
 import { Program } from './program'
 import { Tensor, type TensorKind, sizeOf } from './tensor'
-
-export interface Dispatch {
-  label: string
-  shader: Shader
-  entry: string
-  constants: Record<string, number>
-  bindings: { binding: number; tensor: Tensor; writes: boolean }[]
-  uniform: ArrayBuffer | null
-  groups: [number, number, number]
-}
 
 /** Where an operation's backward writes an input's gradient: over it, or added to what other consumers wrote before. */
 export interface GradientTarget {
@@ -29,7 +20,7 @@ interface TapeEntry {
   backward: (gradient: Tensor) => void
 }
 
-export class Graph {
+export class Graph implements Recorder {
   readonly dispatches: Dispatch[] = []
   /** Tensors the host reads or writes: they live through the whole step. */
   readonly kept = new Set<Tensor['storage']>()
@@ -189,4 +180,5 @@ const shaped = (gradient: Tensor, like: Tensor): Tensor =>
     ? gradient
     : gradient.reshape(...like.shape)
 
+export type { Dispatch } from './dispatch'
 export { grid1d } from './grid'

@@ -4,7 +4,7 @@
  * reading and for writing in one dispatch, so the arenas are also colours: what a dispatch writes lies in another arena
  * than what it reads.
  */
-import type { Dispatch } from './graph'
+import type { Dispatch } from './dispatch'
 import type { Storage, TensorKind } from './tensor'
 
 export interface Placement {

@@ -1,6 +1,6 @@
 /** @file A compiled step: fixed memory, fixed bind groups, replayed as often as wanted. A run creates no buffer. */
 import type { Engine, Pipeline } from '../device/engine'
-import type { Graph } from './graph'
+import type { Recording } from './dispatch'
 import { type Plan, plan } from './plan'
 import type { Tensor } from './tensor'
 
@@ -23,7 +23,7 @@ export class Program {
     private readonly arenas: GPUBuffer[],
   ) {}
 
-  static async create(engine: Engine, graph: Graph): Promise<Program> {
+  static async create(engine: Engine, graph: Recording): Promise<Program> {
     const { device } = engine
     const { dispatches } = graph
     const { limits } = device

@@ -3,9 +3,9 @@
  * and few, runs at about twice the rate of the others: transposing A first (and B, for NT) costs a few percent of it.
  */
 import shader from '../../shaders/gemm4.wgsl'
-import type { Graph } from '../graph/graph'
+import type { Recorder } from '../graph/dispatch'
 import type { Tensor } from '../graph/tensor'
-import type { Gemm, Operand } from './gemm'
+import type { Gemm, Operand } from './gemm-types'
 
 /** Products with a smaller side gain nothing. */
 const LEAST = { m: 128, n: 32, k: 16 }
@@ -24,7 +24,7 @@ export function fitsTransposed(o: Gemm): boolean {
  * Records the same as `gemm` does. `record` is `gemm` itself, for the products this one is made of: the bulk of the rows,
  * the up to three rows that remain, and the LoRA extensions.
  */
-export function gemmTransposed(g: Graph, o: Gemm, record: (g: Graph, o: Gemm) => void): void {
+export function gemmTransposed(g: Recorder, o: Gemm, record: (g: Recorder, o: Gemm) => void): void {
   const { m, n, k, lora } = o
   const bulk = m - (m % 4)
   const a = transpose(g, o.a, bulk, k)
@@ -46,7 +46,7 @@ export function gemmTransposed(g: Graph, o: Gemm, record: (g: Graph, o: Gemm) =>
 }
 
 /** x (rows, columns) to (columns, rows); rows and columns are multiples of 4. */
-function transpose(g: Graph, x: Operand, rows: number, columns: number): Operand {
+function transpose(g: Recorder, x: Operand, rows: number, columns: number): Operand {
   const tensor: Tensor = g.tensor(`${x.tensor.label}: transposed`, [columns, rows])
   const nothing = { lda: 0, ldb: 0, ldc: 0, ldt: 0, a_offset: 0, b_offset: 0, c_offset: 0 }
   const single = { a_batch: 0, b_batch: 0, c_batch: 0, a_head: 0, b_head: 0, c_head: 0 }

@@ -8,8 +8,9 @@ import type { Shader } from '../device/shader'
 import general from '../../shaders/gemm.wgsl'
 import aligned from '../../shaders/gemm4.wgsl'
 import shared from '../../shaders/gemm_shared.wgsl'
-import type { Graph } from '../graph/graph'
+import type { Recorder } from '../graph/dispatch'
 import type { Tensor } from '../graph/tensor'
+import type { Gemm } from './gemm-types'
 import { fitsTransposed, gemmTransposed } from './gemm-transposed'
 import { ACTIVATION } from './pointwise'
 
@@ -38,48 +39,7 @@ const ALIGNED: Partial<Record<keyof typeof GENERAL, Variant>> = {
   tn: { shader: aligned, entry: 'gemm_tn4', tile: { m: 64, n: 64 } },
 }
 
-/** One operand: where it starts and how far apart its rows, heads and batches lie, in elements. */
-export interface Operand {
-  tensor: Tensor
-  offset?: number
-  /** Elements between rows. */
-  stride: number
-  batch?: number
-  head?: number
-}
-
-/** A LoRA extension of the product over `rank` more terms, for columns start..end of C. */
-export interface Extension {
-  start: number
-  end: number
-  /** First column in t. */
-  column: number
-  /** First element in tb. */
-  offset: number
-}
-
-export interface Gemm {
-  /** nt: C = A·Bᵀ with A (m,k), B (n,k). nn: C = A·B with B (k,n). tn: C = Aᵀ·B with A (k,m), B (k,n). */
-  layout: 'nt' | 'nn' | 'tn'
-  m: number
-  n: number
-  k: number
-  a: Operand
-  b: Operand
-  c: Operand
-  batches?: number
-  heads?: number
-  /** Scales the product, before the bias. */
-  alpha?: number
-  bias?: Tensor | null
-  activation?: 'none' | 'gelu' | 'relu'
-  /** Added after the activation; laid out as C. */
-  residual?: Tensor | null
-  /** Receives the value before the activation; laid out as C. */
-  pre?: Tensor | null
-  accumulate?: 0 | 1
-  lora?: { t: Tensor; tb: Tensor; rank: number; scale: number; extensions: Extension[] } | null
-}
+export type { Gemm, Operand } from './gemm-types'
 
 function variantOf(form: Engine['products'], o: Gemm): Variant {
   if (form === 'shared') return SHARED[o.layout]
@@ -90,7 +50,7 @@ function variantOf(form: Engine['products'], o: Gemm): Variant {
 }
 
 /** Records C = act(alpha·A·B + LoRA + bias) + residual (+ C). FLOPs: 2·m·n·k a batch and head. */
-export function gemm(g: Graph, o: Gemm): void {
+export function gemm(g: Recorder, o: Gemm): void {
   if (g.engine.products === 'transposed' && fitsTransposed(o)) return gemmTransposed(g, o, gemm)
   const { a, b, c, lora } = o
   const heads = o.heads ?? 1

@@ -1,0 +1,45 @@
+/** @file What a matrix product is asked for. */
+import type { Tensor } from '../graph/tensor'
+
+/** One operand: where it starts and how far apart its rows, heads and batches lie, in elements. */
+export interface Operand {
+  tensor: Tensor
+  offset?: number
+  /** Elements between rows. */
+  stride: number
+  batch?: number
+  head?: number
+}
+
+/** A LoRA extension of the product over `rank` more terms, for columns start..end of C. */
+export interface Extension {
+  start: number
+  end: number
+  /** First column in t. */
+  column: number
+  /** First element in tb. */
+  offset: number
+}
+
+export interface Gemm {
+  /** nt: C = A·Bᵀ with A (m,k), B (n,k). nn: C = A·B with B (k,n). tn: C = Aᵀ·B with A (k,m), B (k,n). */
+  layout: 'nt' | 'nn' | 'tn'
+  m: number
+  n: number
+  k: number
+  a: Operand
+  b: Operand
+  c: Operand
+  batches?: number
+  heads?: number
+  /** Scales the product, before the bias. */
+  alpha?: number
+  bias?: Tensor | null
+  activation?: 'none' | 'gelu' | 'relu'
+  /** Added after the activation; laid out as C. */
+  residual?: Tensor | null
+  /** Receives the value before the activation; laid out as C. */
+  pre?: Tensor | null
+  accumulate?: 0 | 1
+  lora?: { t: Tensor; tb: Tensor; rank: number; scale: number; extensions: Extension[] } | null
+}
