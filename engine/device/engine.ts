@@ -4,6 +4,7 @@
  * checked wherever results reach the host.
  */
 import { Tensor, type TensorKind, sizeOf } from '../graph/tensor'
+import { Pacer } from './pacer'
 import type { Shader } from './shader'
 
 export interface Pipeline {
@@ -26,13 +27,17 @@ export class Engine {
     activation: 0,
   }
 
+  /** Whether the adapter computes on the processor. */
+  readonly software: boolean
+  /** What is submitted and how long it takes, so that waits need not spin. */
+  readonly pacer = new Pacer()
   /** Which form of matrix product is recorded: chosen by the kind of adapter, see engine/ops/gemm.ts. */
   products: 'shared' | 'direct' | 'transposed'
 
   constructor(readonly device: GPUDevice) {
     const info = device.adapterInfo
-    const software = /llvmpipe|swiftshader/i.test(`${info?.description} ${info?.device} ${info?.architecture}`)
-    this.products = software ? 'transposed' : 'shared'
+    this.software = /llvmpipe|swiftshader/i.test(`${info?.description} ${info?.device} ${info?.architecture}`)
+    this.products = this.software ? 'transposed' : 'shared'
     device.addEventListener('uncapturederror', (event) => {
       this.failure ??= new Error(
         `the GPU device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`,
@@ -122,7 +127,7 @@ export class Engine {
     encoder.copyBufferToBuffer(buffer, offset + tensor.elementOffset * 4, staging, 0, size)
     this.device.queue.submit([encoder.finish()])
     try {
-      await staging.mapAsync(GPUMapMode.READ)
+      await this.settle(() => staging.mapAsync(GPUMapMode.READ))
     } catch (error) {
       this.check()
       throw new Error(
@@ -135,10 +140,14 @@ export class Engine {
     return copy
   }
 
+  private settle<T>(finish: () => Promise<T>): Promise<T> {
+    return this.software ? this.pacer.wait(finish) : finish()
+  }
+
   /** Resolves when the GPU has done all that was submitted; throws what it reported. */
   async idle(): Promise<void> {
     this.device.queue.submit([])
-    await this.device.queue.onSubmittedWorkDone()
+    await this.settle(() => this.device.queue.onSubmittedWorkDone())
     this.check()
   }
 

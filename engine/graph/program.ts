@@ -1,5 +1,6 @@
 /** @file A compiled step: fixed memory, fixed bind groups, replayed as often as wanted. A run creates no buffer. */
 import type { Engine, Pipeline } from '../device/engine'
+import type { Paced } from '../device/pacer'
 import type { Recording } from './dispatch'
 import { type Plan, plan } from './plan'
 import type { Tensor } from './tensor'
@@ -14,7 +15,9 @@ interface Step {
 /** Command buffers are cut here, so that a slow adapter's watchdog sees short submissions. */
 const DISPATCHES_A_SUBMIT = 256
 
-export class Program {
+export class Program implements Paced {
+  cost = 0
+
   private constructor(
     private readonly engine: Engine,
     readonly plan: Plan,
@@ -81,10 +84,15 @@ export class Program {
     return new Program(engine, layout, steps, buffers, arenas)
   }
 
+  get size(): number {
+    return this.steps.length
+  }
+
   /** Submits the whole step. Await `engine.idle()`, or read a kept tensor, to know that it is done. */
   run(): void {
     const { device } = this.engine
     this.engine.check()
+    this.engine.pacer.submitted(this)
     for (let start = 0; start < this.steps.length; start += DISPATCHES_A_SUBMIT) {
       const encoder = device.createCommandEncoder()
       const pass = encoder.beginComputePass()
