@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { command as demoCommand } from '../src/commands/demo'
 import { command as evalCommand } from '../src/commands/eval'
 import { type Command, parse } from '../src/commands/command'
 import { command as mergeCommand } from '../src/commands/merge'
@@ -147,6 +148,11 @@ test('merge: the file is a model that gives the adapted one’s scores', async (
   }
   assert.match(await refusal(run(mergeCommand, '--out', out)), '--adapter')
   assert.match(await refusal(run(mergeCommand, '--adapter', adapter)), '--out')
+})
+
+test('demo leaves a folder alone that holds other files', async () => {
+  assert.match(await refusal(run(demoCommand, '--out', data)), 'holds other files')
+  assert.ok(existsSync(image))
 })
 
 test.run()

@@ -39,7 +39,7 @@ interface Plan {
 }
 
 /** What two cores do in some six minutes. */
-const SOFTWARE: Plan = { size: 256, scenes: 16, shares: [11 / 16, 1 / 16, 4 / 16], steps: 60, batch: 1, instances: 32 }
+const SOFTWARE: Plan = { size: 256, scenes: 16, shares: [10 / 16, 2 / 16, 4 / 16], steps: 60, batch: 1, instances: 32 }
 const GPU: Plan = { size: 512, scenes: 32, shares: [22 / 32, 2 / 32, 8 / 32], steps: 200, batch: 2, instances: 64 }
 
 export const command: Command = {

@@ -47,7 +47,7 @@ export function lineChart({ title, x, series, format = tick, from }: Chart): str
     const path = kept.map(([at, v], i) => `${i ? 'L' : 'M'}${n(px(at))} ${n(py(v))}`).join('')
     // few points are measurements of their own: each is marked
     const dots =
-      kept.length <= 60 && style !== 'faint'
+      kept.length <= 20 && style !== 'faint'
         ? kept.map(([at, v]) => `<circle class="s${colour}" cx="${n(px(at))}" cy="${n(py(v))}" r="2.6"/>`).join('')
         : ''
     return `<path class="s${colour} ${style}" d="${path}"/>${dots}`
