@@ -164,7 +164,12 @@ interface Attend extends TwoWayShape {
 }
 
 /** Attends with projected q, k and v, and projects back; `residual` is added to the result. */
-export function attend(g: Graph, a: DecoderAttention, { q, k, v }: { q: Tensor; k: Tensor; v: Tensor }, o: Attend): Tensor {
+export function attend(
+  g: Graph,
+  a: DecoderAttention,
+  { q, k, v }: { q: Tensor; k: Tensor; v: Tensor },
+  o: Attend,
+): Tensor {
   const length = { tokens: o.tokens, image: o.cells }
   const y = crossAttention(g, q, k, v, {
     batches: o.prompts,
