@@ -113,17 +113,24 @@ async function demo(out: string, seed: number, minutes: number, stop: () => bool
     stop,
     onImage: (variant, image) => keeper.add(variant, image),
   }
+  /** Seconds an image takes, those of the first left out: it waits for the shaders to be compiled. */
+  let each = 0
   const measure = async (variant: 'base' | 'adapted') => {
     say(`evaluating the ${variant} model on ${test.length} test scenes`)
     const bar = new Progress('evaluating', test.length, { unit: 'scenes' })
-    return evaluateVariant(variant, { ...evaluation, onProgress: (_, done) => bar.update(done) })
+    let first = 0
+    const onProgress: CompareOptions['onProgress'] = (_, done) => {
+      bar.update(done)
+      if (done === 1) first = seconds()
+      else each = (seconds() - first) / (done - 1)
+    }
+    return evaluateVariant(variant, { ...evaluation, onProgress })
   }
-  const beforeBase = seconds()
   const base = await measure('base')
   if (!base) return null
 
   // what is left but for evaluating again and the report
-  const deadline = 60 * minutes - 1.3 * (seconds() - beforeBase) - 10
+  const deadline = 60 * minutes - 1.3 * each * test.length - 10
   say(`training, ${plan.steps} steps`)
   const summary = await train({
     engine,
