@@ -30,7 +30,7 @@ async function errors(golden: GoldenFile): Promise<Map<string, number>> {
 function model(name: string, folder = 'golden/files'): void {
   const base = join(folder, name)
   test(`${name}: every output as in the golden file`, async () => {
-    const golden = await openGolden(engine, base, false)
+    const golden = await openGolden(engine, base)
     const limit = toleranceOf(base)
     assert.ok(outputs(golden).length > 8, 'the file holds outputs')
     for (const [output, error] of await errors(golden)) assert.ok(error < limit, `${output}: relative error ${error}`)
@@ -58,7 +58,7 @@ async function nudged<T>(tensor: Tensor, element: number, by: number, call: () =
 
 test('one changed weight shows in whatever depends on it, and in nothing else', async () => {
   const base = 'golden/files/toy_vit'
-  const golden = await openGolden(engine, base, false)
+  const golden = await openGolden(engine, base)
   const limit = toleranceOf(base)
   const weight = (path: string) => golden.model.linears.get(path)!.weight
   const off = async (tensor: Tensor, element: number) => {

@@ -17,7 +17,6 @@ export const command: Command = {
     },
     out: { type: 'string', value: 'FILE', description: 'write what was computed, under the same names' },
     tolerance: { type: 'string', value: 'X', default: '1e-4', description: 'largest ‖a−b‖/‖b‖ that passes' },
-    fetch: { type: 'boolean', description: 'download the named model where it is not cached' },
     json: { type: 'boolean', description: 'print the errors as JSON' },
   },
   details: 'Exit code 1 where a tensor is off, NaN or not computed.\n\n  wgsam verify --golden golden/files/toy_vit',
@@ -26,7 +25,7 @@ export const command: Command = {
     if (!base) throw new UserError('wgsam verify needs --golden PATH/NAME')
     const tolerance = number(values, 'tolerance', { min: 0 })!
     const engine = await openEngine()
-    const golden = await openGolden(engine, base, flag(values, 'fetch'))
+    const golden = await openGolden(engine, base)
     const computed = await computeGolden(engine, golden)
     const results = [...computed].map(([name, { data }]) => {
       const error = relativeError(data, golden.tensors.get(name)!.data)

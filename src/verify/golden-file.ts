@@ -1,0 +1,98 @@
+/** @file Golden files: NAME.json, NAME.golden.safetensors, and NAME.pth or a named model. */
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { Engine } from '../../engine/device/engine'
+import { label } from '../../engine/sam/prompt-labels'
+import type { SamModel } from '../../engine/sam/sam'
+import { locateModel } from '../commands/download'
+import { UserError } from '../errors'
+import { openModel } from '../model'
+import { type NumberArray, toFloat32 } from '../weights/dtypes'
+import { readSafetensors } from '../weights/safetensors'
+
+export interface NamedTensor {
+  shape: number[]
+  data: Float32Array
+}
+
+export interface GoldenFile {
+  model: SamModel
+  lora: { r: number; alpha: number }
+  tensors: Map<string, NamedTensor>
+}
+
+/** Opens PATH/NAME: its json, tensors and model; a named model is fetched where it is not cached. Throws a UserError for what is missing. */
+export async function openGolden(engine: Engine, base: string): Promise<GoldenFile> {
+  const stem = base.replace(/\.(json|pth|golden\.safetensors)$/, '')
+  const jsonPath = `${stem}.json`
+  if (!existsSync(jsonPath)) throw new UserError(`${jsonPath}: there is no such file`)
+  let config: { checkpoint?: string; input?: number; lora?: { r: number; alpha: number } }
+  try {
+    config = JSON.parse(await readFile(jsonPath, 'utf8'))
+  } catch (error) {
+    throw new UserError(`${jsonPath}: not JSON: ${(error as Error).message}`)
+  }
+  const beside = config.checkpoint && join(dirname(stem), config.checkpoint)
+  const checkpoint = config.checkpoint ? (beside && existsSync(beside) ? beside : config.checkpoint) : `${stem}.pth`
+  const tensors = new Map<string, NamedTensor>()
+  for (const [name, { shape, data }] of await readSafetensors<NumberArray>(`${stem}.golden.safetensors`))
+    tensors.set(name, { shape, data: toFloat32(data) })
+  const model = await openModel(engine, await locateModel(checkpoint, true), { inputSize: config.input, config })
+  return { model, lora: config.lora ?? { r: 4, alpha: 8 }, tensors }
+}
+
+/** Takes a result under its name; what the file does not hold is dropped. */
+export type Put = (name: string, shape: number[], data: Float32Array) => void
+
+export function input(golden: Pick<GoldenFile, 'tensors'>, name: string): NamedTensor {
+  const tensor = golden.tensors.get(name)
+  if (!tensor) throw new UserError(`the golden file lacks the input ${name}`)
+  return tensor
+}
+
+/** Image `i` of `images` (b, 3, S, S) as the model takes it: (S, S, 3). */
+export function imageOf(golden: GoldenFile, i: number): Float32Array {
+  const { shape, data } = input(golden, 'images')
+  const [, channels, height, width] = shape
+  const size = golden.model.inputSize
+  if (channels !== 3 || height !== size || width !== size)
+    throw new UserError(`images (${shape.join(', ')}): the model runs at ${size}`)
+  const plane = size * size
+  const out = new Float32Array(3 * plane)
+  for (let c = 0; c < 3; c++) for (let p = 0; p < plane; p++) out[p * 3 + c] = data[(i * 3 + c) * plane + p]
+  return out
+}
+
+export interface Prompts {
+  count: number
+  slots: number
+  coords: Float32Array
+  labels: Int32Array
+  masks?: Float32Array
+}
+
+/** The prompts of a kind with the reference's padding point where there is no box. */
+export function promptsOf(golden: GoldenFile, kind: string, entries?: number): Prompts {
+  const points = kind === 'boxes' ? null : input(golden, 'points')
+  const boxes = kind === 'points' ? null : input(golden, 'boxes')
+  const count = Math.min(entries ?? Infinity, (points ?? boxes!).shape[0])
+  const own = points ? points.shape[1] : 0
+  const given = points && input(golden, 'labels').data
+  const slots = own + (boxes ? 2 : 1)
+  const coords = new Float32Array(count * slots * 2)
+  const labels = new Int32Array(count * slots).fill(label.padding)
+  for (let p = 0; p < count; p++) {
+    const at = p * slots
+    for (let i = 0; i < own; i++) {
+      coords.set(points!.data.subarray((p * own + i) * 2, (p * own + i) * 2 + 2), (at + i) * 2)
+      labels[at + i] = given![p * own + i]
+    }
+    if (boxes) {
+      coords.set(boxes.data.subarray(p * 4, p * 4 + 4), (at + own) * 2)
+      labels[at + own] = label.boxStart
+      labels[at + own + 1] = label.boxEnd
+    }
+  }
+  return { count, slots, coords, labels, masks: kind === 'all' ? input(golden, 'mask_input').data : undefined }
+}

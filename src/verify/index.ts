@@ -1,0 +1,30 @@
+/** @file Recomputes a golden file: every output that it holds, from its own inputs, on this machine's adapter. */
+import type { Engine } from '../../engine/device/engine'
+import type { GoldenFile, NamedTensor, Put } from './golden-file'
+import { runLora } from './lora'
+import { runPlain } from './plain'
+
+export { type GoldenFile, type NamedTensor, openGolden } from './golden-file'
+
+/** Computes what the file holds of `embedding`, `points.*`, `boxes.*`, `all.*`, `lora.*` and `*.grad`. */
+export async function computeGolden(engine: Engine, golden: GoldenFile): Promise<Map<string, NamedTensor>> {
+  const out = new Map<string, NamedTensor>()
+  const wants = (name: string) => golden.tensors.has(name)
+  const put: Put = (name, shape, data) => void (wants(name) && out.set(name, { shape, data }))
+  const kinds = ['points', 'boxes', 'all'].filter((k) => wants(`${k}.masks`) || wants(`${k}.iou`))
+  if (kinds.length || wants('embedding')) await runPlain(golden, kinds, put)
+  if (wants('target')) await runLora(engine, golden, put)
+  return out
+}
+
+/** ‖a − b‖ / ‖b‖ in float64; NaN where either has one, or where the sizes differ. */
+export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return NaN
+  let difference = 0
+  let norm = 0
+  for (let i = 0; i < a.length; i++) {
+    difference += (a[i] - b[i]) ** 2
+    norm += b[i] ** 2
+  }
+  return norm > 0 ? Math.sqrt(difference / norm) : difference === 0 ? 0 : Infinity
+}
