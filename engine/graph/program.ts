@@ -16,7 +16,7 @@ interface Step {
 const DISPATCHES_A_SUBMIT = 256
 
 export class Program implements Paced {
-  cost = 0
+  cost: number | null = null
 
   private constructor(
     private readonly engine: Engine,
