@@ -45,9 +45,6 @@ export const EMBEDDING_STRIDE = 16
 
 export const embeddingSide = (inputSize: number): number => inputSize / EMBEDDING_STRIDE
 
-/** Side of the low-resolution masks: four times the embedding's. */
-export const maskSide = (inputSize: number): number => embeddingSide(inputSize) * 4
-
 /** Throws where a model cannot be run at this input size. */
 export function checkInputSize(architecture: Architecture, size: number): void {
   const step = architecture.kind === 'vit' ? architecture.patch : EMBEDDING_STRIDE

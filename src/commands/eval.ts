@@ -15,7 +15,7 @@ import { compare } from '../training/compare'
 import { readConfigFile } from '../training/config'
 import { readAdapter } from '../weights/peft'
 import { type Command, type Values, flag, number, text } from './command'
-import { locateModel } from './download'
+import { locateModel } from '../weights/locate'
 import { select, selectOptions } from './select'
 
 export const command: Command = {

@@ -5,7 +5,7 @@ import { amount } from '../host/progress'
 import { fetchModel, resolveModel } from '../weights/fetch'
 import { type NamedModel, models } from '../weights/registry'
 import { type Command, flag } from './command'
-import { downloadProgress } from './download'
+import { downloadProgress } from '../weights/locate'
 
 const sizeOf = ({ files }: NamedModel) => files.reduce((sum, { size }) => sum + size, 0)
 

@@ -6,7 +6,7 @@ import { mergeModel } from '../merge'
 import { readConfigFile } from '../training/config'
 import { readAdapter } from '../weights/peft'
 import { type Command, flag, text } from './command'
-import { locateModel } from './download'
+import { locateModel } from '../weights/locate'
 
 export const command: Command = {
   name: 'merge',

@@ -13,7 +13,7 @@ import { checkPrompt, type Prompt, segment, slotsFor } from '../segment'
 import { readConfigFile } from '../training/config'
 import { readAdapter } from '../weights/peft'
 import { type Command, flag, number, text, texts, type Values } from './command'
-import { locateModel } from './download'
+import { locateModel } from '../weights/locate'
 
 export const command: Command = {
   name: 'predict',

@@ -5,6 +5,7 @@ import { runLora } from './lora'
 import { runPlain } from './plain'
 
 export { type GoldenFile, type NamedTensor, openGolden } from './golden-file'
+export { relativeError } from './relative-error'
 
 /** Computes what the file holds of `embedding`, `points.*`, `boxes.*`, `all.*`, `lora.*` and `*.grad`. */
 export async function computeGolden(engine: Engine, golden: GoldenFile): Promise<Map<string, NamedTensor>> {
@@ -15,16 +16,4 @@ export async function computeGolden(engine: Engine, golden: GoldenFile): Promise
   if (kinds.length || wants('embedding')) await runPlain(golden, kinds, put)
   if (wants('target')) await runLora(engine, golden, put)
   return out
-}
-
-/** ‖a − b‖ / ‖b‖ in float64; NaN where either has one, or where the sizes differ. */
-export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  if (a.length !== b.length) return NaN
-  let difference = 0
-  let norm = 0
-  for (let i = 0; i < a.length; i++) {
-    difference += (a[i] - b[i]) ** 2
-    norm += b[i] ** 2
-  }
-  return norm > 0 ? Math.sqrt(difference / norm) : difference === 0 ? 0 : Infinity
 }

@@ -1,7 +1,6 @@
 /** @file Writes safetensors, tensor by tensor. */
-import { mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { UserError } from '../errors'
+import { writeBeside } from '../files'
 import { type NumberArray, byteSizes, dtypeOf } from './dtypes'
 import { elements, isShape, shapeText } from './tensor-file'
 
@@ -19,26 +18,14 @@ export async function writeSafetensors(
   metadata: Record<string, string> = {},
 ): Promise<void> {
   const { header, sorted } = layout(path, entries, metadata)
-  await mkdir(dirname(path), { recursive: true })
-  const beside = `${path}.${process.pid}.part`
-  try {
-    const file = await open(beside, 'w')
-    try {
-      await file.writeFile(header)
-      for (const entry of sorted) {
-        const data = typeof entry.data === 'function' ? await entry.data() : entry.data
-        checkLength(path, entry, data)
-        await file.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-      }
-      await file.sync()
-    } finally {
-      await file.close()
+  await writeBeside(path, async (file) => {
+    await file.writeFile(header)
+    for (const entry of sorted) {
+      const data = typeof entry.data === 'function' ? await entry.data() : entry.data
+      checkLength(path, entry, data)
+      await file.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     }
-    await rename(beside, path)
-  } catch (error) {
-    await rm(beside, { force: true })
-    throw error
-  }
+  })
 }
 
 const dtype = (entry: TensorToWrite) => (typeof entry.data === 'function' ? 'F32' : dtypeOf(entry.data))

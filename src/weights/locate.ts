@@ -1,7 +1,7 @@
 /** @file Finds a model for a command, downloading it where that is asked for, with a line of progress for each file. */
 import { Progress } from '../host/progress'
-import type { DownloadProgress } from '../weights/download'
-import { resolveModel } from '../weights/fetch'
+import type { DownloadProgress } from './download'
+import { resolveModel } from './fetch'
 
 /** An `onProgress` that shows each file on stderr. */
 export function downloadProgress(): (progress: DownloadProgress) => void {
