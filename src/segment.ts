@@ -3,7 +3,8 @@ import type { Predictor } from '../engine/sam/predictor'
 import { label } from '../engine/sam/prompt-labels'
 import { scaleBox, scalePoint, type Size, toModelInput } from '../engine/sam/transforms'
 import { UserError } from './errors'
-import { type Mask, MaskScaler, tokenLogits, tokenOf } from './masks'
+import { MaskScaler, tokenLogits, tokenOf } from '../engine/masks/from-logits'
+import type { Mask } from '../engine/masks/mask'
 
 /** One object's prompt, in pixels of the image. */
 export interface Prompt {

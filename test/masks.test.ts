@@ -3,7 +3,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { resizeLongest, upscaleLogits } from '../engine/sam/transforms'
 import { Rng } from '../engine/train/rng'
-import { type Mask, MaskScaler, tokenLogits, tokenOf } from '../src/masks'
+import { MaskScaler, tokenLogits, tokenOf } from '../engine/masks/from-logits'
+import type { Mask } from '../engine/masks/mask'
 
 /** Some smooth blobs above a negative ground. */
 function blobs(side: number, rng: Rng, count: number): Float32Array {

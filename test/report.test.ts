@@ -1,7 +1,7 @@
 /** @file The report: complete in itself, safe with hostile names, and drawn from what was measured. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Mask } from '../src/masks'
+import type { Mask } from '../engine/masks/mask'
 import { axis, lineChart, smooth } from '../src/report/chart'
 import type { Figure } from '../src/report/figures'
 import { overlay, wholeMask } from '../src/report/overlay'

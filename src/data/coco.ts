@@ -5,7 +5,7 @@ import { UserError } from '../errors'
 import { boxes } from './instances'
 import { maxPixels } from './pixels'
 import { fillPolygon } from './polygon'
-import { eachRun, encodeRle } from './rle'
+import { eachRun, encodeRle } from '../../engine/masks/rle'
 
 const side = v.pipe(v.number(), v.integer(), v.minValue(1))
 const Rle = v.object({ size: v.tuple([side, side]), counts: v.union([v.string(), v.array(v.number())]) })

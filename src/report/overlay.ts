@@ -1,6 +1,6 @@
 /** @file A mask over its image, with the prompt that it answers. */
 import type { Size } from '../../engine/sam/transforms'
-import type { Mask } from '../masks'
+import type { Mask } from '../../engine/masks/mask'
 import type { Prompt } from '../segment'
 import { colours } from './raster'
 

@@ -1,7 +1,7 @@
 /** @file What is drawn of masks: small maps of which particle a pixel belongs to, and the pictures made of them. */
 import { deflateSync, inflateSync } from 'node:zlib'
 import type { Size } from '../../engine/sam/transforms'
-import type { Mask } from '../masks'
+import type { Mask } from '../../engine/masks/mask'
 
 /** Which instance, from 1, each pixel of a (height, width) picture belongs to; 0 none. */
 export interface Raster extends Size {

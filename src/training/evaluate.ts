@@ -6,7 +6,8 @@ import { Rng } from '../../engine/train/rng'
 import { type DatasetItem, loadItem } from '../data/dataset'
 import { type Instance, instances } from '../data/instances'
 import type { Sample } from '../data/pixels'
-import { type Mask, MaskScaler, tokenLogits, tokenOf } from '../masks'
+import { MaskScaler, tokenLogits, tokenOf } from '../../engine/masks/from-logits'
+import type { Mask } from '../../engine/masks/mask'
 import {
   addConfusion,
   confusion,

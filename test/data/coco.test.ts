@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Rng } from '../../engine/train/rng'
 import { cocoAnnotations, cocoLabels, readCoco, type CocoAnnotation } from '../../src/data/coco'
 import { fillPolygon } from '../../src/data/polygon'
-import { compressCounts, decodeRle, decompressCounts, encodeRle } from '../../src/data/rle'
+import { compressCounts, decodeRle, decompressCounts, encodeRle } from '../../engine/masks/rle'
 import { put, refusal, scratch } from './files'
 
 const path = join(scratch(), 'a.json')

@@ -1,17 +1,8 @@
 /** @file From logits to masks: which token's to take, and its mask in the image's own size, computed where it is not empty. */
-import type { Prediction } from '../engine/sam/predictor'
-import { type BilinearAxis, bilinearAxis } from '../engine/sam/resample'
-import { resizeLongest, type Size } from '../engine/sam/transforms'
-
-/** A mask within its image: outside the part at (x0, y0) it is 0. */
-export interface Mask extends Size {
-  x0: number
-  y0: number
-  /** (height, width), 1 inside. */
-  data: Uint8Array
-}
-
-const EMPTY: Mask = { x0: 0, y0: 0, width: 0, height: 0, data: new Uint8Array(0) }
+import type { Prediction } from '../sam/predictor'
+import { emptyMask, type Mask } from './mask'
+import { type BilinearAxis, bilinearAxis } from '../sam/resample'
+import { resizeLongest, type Size } from '../sam/transforms'
 
 /** A range of places, both ends included. */
 type Range = [number, number]
@@ -40,12 +31,12 @@ export class MaskScaler {
   /** The mask of logits (side, side). */
   mask(logits: Float32Array): Mask {
     const low = positive(logits, this.side)
-    if (!low) return EMPTY
+    if (!low) return emptyMask
     const [xs, ys] = [0, 1].map((d) => {
       const input = reached(this.toInput[d], low[d])
       return input && reached(this.toOriginal[d], input)
     })
-    if (!xs || !ys) return EMPTY
+    if (!xs || !ys) return emptyMask
     const inX = needed(this.toOriginal[0], xs, this.valid.width)
     const inY = needed(this.toOriginal[1], ys, this.valid.height)
     const input = interpolate(logits, [0, 0], this.side, this.side, this.toInput, inX, inY)

@@ -1,9 +1,18 @@
+/** @file COCO's run-length masks: the one form in which masks lie in files and go between programs. */
+import type { Size } from '../sam/transforms'
+import { emptyMask, type Mask } from './mask'
+
 /** A mask in COCO's run-length form: runs of 0 and 1 by turns, down the columns (Fortran order), the first of 0. */
 export interface Rle {
   /** [height, width] */
   size: [number, number]
   /** run lengths, or the same as COCO's compressed string */
   counts: number[] | string
+}
+
+/** The same, compressed: what this program writes. */
+export interface CompressedRle extends Rle {
+  counts: string
 }
 
 /** Encodes the places of a (height, width) picture whose value is `id`, compressed; `box` says where to look. */
@@ -13,7 +22,7 @@ export function encodeRle(
   height: number,
   id = 1,
   box: { x0: number; y0: number; x1: number; y1: number } = { x0: 0, y0: 0, x1: width - 1, y1: height - 1 },
-): { size: [number, number]; counts: string } {
+): CompressedRle {
   const counts: number[] = []
   let end = 0
   for (let x = box.x0; x <= box.x1; x++)
@@ -87,4 +96,43 @@ export function decodeRle(rle: Rle): Uint8Array {
     for (let i = start; i < start + length; i++) mask[(i % height) * width + Math.floor(i / height)] = 1
   })
   return mask
+}
+
+/** Encodes a mask of an image of `size`. */
+export function encodeMask({ x0, y0, width, height, data }: Mask, size: Size): CompressedRle {
+  const counts: number[] = []
+  let end = 0
+  for (let x = 0; x < width; x++)
+    for (let y = 0; y < height; y++) {
+      if (!data[y * width + x]) continue
+      const at = (x0 + x) * size.height + y0 + y
+      if (at === end && counts.length) counts[counts.length - 1]++
+      else counts.push(at - end, 1)
+      end = at + 1
+    }
+  if (end < size.width * size.height) counts.push(size.width * size.height - end)
+  return { size: [size.height, size.width], counts: compressCounts(counts) }
+}
+
+/** Decodes to the part of the image that the mask occupies. @throws Error as eachRun */
+export function decodeMask(rle: Rle): Mask {
+  const [height] = rle.size
+  let [x0, y0, x1, y1] = [Infinity, Infinity, -1, -1]
+  eachRun(rle, (start, length) => {
+    const last = start + length - 1
+    const [left, right] = [Math.floor(start / height), Math.floor(last / height)]
+    x0 = Math.min(x0, left)
+    x1 = Math.max(x1, right)
+    // a run that goes on in the next column reaches the last row of one and the first of the other
+    y0 = Math.min(y0, left < right ? 0 : start % height)
+    y1 = Math.max(y1, left < right ? height - 1 : last % height)
+  })
+  if (x1 < 0) return emptyMask
+  const mask = { x0, y0, width: x1 - x0 + 1, height: y1 - y0 + 1 }
+  const data = new Uint8Array(mask.width * mask.height)
+  eachRun(rle, (start, length) => {
+    for (let i = start; i < start + length; i++)
+      data[((i % height) - y0) * mask.width + Math.floor(i / height) - x0] = 1
+  })
+  return { ...mask, data }
 }

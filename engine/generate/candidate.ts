@@ -1,0 +1,39 @@
+/** @file What the generator proposes, and what every later stage (filters, files, review) needs to know of it. */
+import type { Mask } from '../masks/mask'
+import type { Size } from '../sam/transforms'
+
+/** Inclusive corners [x0, y0, x1, y1] in pixels of the image. */
+export type Box = [number, number, number, number]
+
+/** The measures of a mask that the filters go by: no pixels, so that filtering again takes milliseconds. */
+export interface Scored {
+  /** Pixels. */
+  area: number
+  box: Box
+  /** The model's own estimate of the mask's IoU. */
+  predictedIou: number
+  /** #(logit > threshold + offset) / #(logit > threshold - offset). */
+  stability: number
+  /** The crop or tile of the image that it was found in: exclusive right and bottom. The whole image where there is one only. */
+  crop: Box
+}
+
+/** A mask that passed the first, generous thresholds. */
+export interface Candidate extends Scored {
+  mask: Mask
+  /** The mask token, 1 to 3: from part to whole. */
+  token: number
+  /** The prompt, in pixels of the image. */
+  point: [number, number]
+}
+
+/** Two candidates that share pixels: their places in the list, the first the lower, and how many pixels. */
+export type Overlap = [first: number, second: number, pixels: number]
+
+export interface CandidateSet<T extends Scored = Candidate> {
+  size: Size
+  /** By predicted IoU, the best first. */
+  candidates: T[]
+  /** Of all pairs that share a pixel. */
+  overlaps: Overlap[]
+}
