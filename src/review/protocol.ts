@@ -29,7 +29,18 @@ export interface Edit {
   add: ReviewMask[]
 }
 
-/** One line of review/NAME.jsonl. */
+/**
+ * The first line of review/NAME.jsonl: what the edits begin with. The log holds it all, so that proposals made anew or
+ * deleted later change nothing of a review that has begun.
+ */
+export interface LogHeader {
+  version: 1
+  image: ImageInfo
+  /** Ids 1 to N, in the order of the records of proposals/NAME.json. */
+  proposals: ReviewMask[]
+}
+
+/** Every other line of it. */
 export type LogEntry = {
   /** 1, 2, 3 … in each image. */
   seq: number
@@ -53,51 +64,78 @@ export interface ImageSummary {
   added: number
   /** Whether the image's embedding is in memory. */
   encoded: boolean
-  /** Why the image cannot be reviewed, for a damaged file. */
+  /** Why the image cannot be reviewed, for a damaged file. `info` may then hold zeros. */
   problem: string | null
+  /** What a person should know of it all the same: a torn line was cut off, proposals were made anew. */
+  note: string | null
 }
 
+/** All that a document is: `ReviewDocument.replay(reply)` gives masks, state, undo and redo as the server has them. */
 export interface DocumentReply {
-  /** The last entry of the log; 0 where there is none. */
-  seq: number
-  state: ImageState
-  masks: ReviewMask[]
-  nextId: number
-  canUndo: boolean
-  canRedo: boolean
+  image: ImageInfo
+  proposals: ReviewMask[]
+  entries: LogEntry[]
+}
+
+export interface SessionReply {
+  /** The reviewed folder, as a person knows it. */
+  folder: string
+  version: string
+  /** Null where the server was started with --no-model. */
+  model: { name: string; adapter: string | null; size: number } | null
 }
 
 /**
- * All paths begin with /TOKEN/. Errors are { error: string } with a status of 400 to 503.
+ * All paths begin with /TOKEN/; NAME is encodeURIComponent'ed. Errors are { error: string } with a status of 400 to 503.
+ * A POST has the content type application/json.
  *
+ *   GET  api/session                    SessionReply
  *   GET  api/images                     ImageSummary[]
  *   GET  api/images/NAME/pixels         PNG, 8 bit
  *   GET  api/images/NAME/document       DocumentReply
  *   GET  api/images/NAME/candidates     CandidateFile, 404 where there is none
  *   GET  api/images/NAME/log?after=SEQ  LogEntry[]
  *   POST api/images/NAME/actions        ActionRequest -> ActionReply; 409 with ConflictReply where `base` is not the last entry
- *   POST api/images/NAME/encode         {} -> { encoded: true, ms }; the next image's name may be given to encode ahead
- *   POST api/images/NAME/prompt         PromptRequest -> PromptReply; 503 where the server has no model
+ *   POST api/images/NAME/encode         EncodeRequest -> EncodeReply; 503 where the server has no model
+ *   POST api/images/NAME/prompt         PromptRequest -> PromptReply; 503 as above; 409 where a newer prompt of the same
+ *                                       window took its place in the queue
  *   POST api/export                     {} -> ExportReply
  */
 export interface ActionRequest {
+  /** A random text of the window's own, at most 64 letters, digits, - and _. */
   window: string
   /** The last entry that the window has seen. */
   base: number
   action: Action
 }
 
+/** A request that is sent again after its answer was lost gets the entry that it made: nothing is done twice. */
 export interface ActionReply {
   entry: LogEntry
 }
 
-/** Another window was faster: here is what it did; nothing of the request was taken over. */
+/**
+ * Another window was faster: here is what it did (nothing where the log is shorter than `base`: load the document anew).
+ * Nothing of the request was taken over.
+ */
 export interface ConflictReply {
   error: string
   entries: LogEntry[]
 }
 
+export interface EncodeRequest {
+  /** The image that a person will look at next: encoded after this one, without being waited for. */
+  next?: string
+}
+
+export interface EncodeReply {
+  encoded: true
+  /** 0 where it was in memory. */
+  ms: number
+}
+
 export interface PromptRequest {
+  window: string
   points: { x: number; y: number; foreground: boolean }[]
   /** Inclusive corners. */
   box: [number, number, number, number] | null
@@ -115,6 +153,8 @@ export interface ExportReply {
   images: number
   masks: number
   folder: string
+  /** Accepted images that are not in the dataset, and why; masks that lie wholly under smaller ones. */
+  notes: string[]
 }
 
 export type { CandidateFile }
