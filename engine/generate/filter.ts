@@ -1,10 +1,13 @@
 /** @file Chooses among candidates by their measures alone: what a slider moves, in milliseconds. */
 import type { CandidateSet, Scored } from './candidate'
+import { containmentLosers } from './containment'
+import { boxIou } from './nms'
+import { Neighbours } from './neighbours'
 
 export interface FilterOptions {
   /** Keep what has a higher predicted IoU; 0 keeps all (the reference's pred_iou_thresh). */
   predIouThresh: number
-  /** Keep what has at least this stability (stability_score_thresh). */
+  /** Keep what has at least this stability (stability_score_thresh); 0 keeps all. */
   stabilityScoreThresh: number
   /** Pixels; 0 is no limit. */
   minArea: number
@@ -12,11 +15,11 @@ export interface FilterOptions {
   maxArea: number
   /** Drop what frames the picture: touches three or four of its edges. */
   dropFrames: boolean
-  /** Drop the worse of two whose boxes have a higher IoU (box_nms_thresh); 1 is off. */
+  /** Drop the worse of two of one crop whose boxes have a higher IoU (box_nms_thresh); 1 is off. */
   boxNmsThresh: number
   /** Drop the worse of two masks of a higher IoU; 1 is off. */
   maskNmsThresh: number
-  /** Drop the worse of two that share more than this part of the smaller one; 1 is off. */
+  /** Of two that share more than this part of the smaller one, one goes: see containment.ts; 1 is off. */
   containmentThresh: number
 }
 
@@ -40,6 +43,55 @@ export interface Filtered {
   removed: Record<FilterName, number>
 }
 
-export function filterCandidates(_set: CandidateSet<Scored>, _options: FilterOptions): Filtered {
-  throw new Error('not yet')
+/**
+ * Applies the filters one after the other. "Worse" is the lower predicted IoU; of equal ones the later in the list.
+ * Candidates need not be in order.
+ */
+export function filterCandidates(set: CandidateSet<Scored>, options: FilterOptions): Filtered {
+  const { candidates, size } = set
+  const removed = Object.fromEntries(filterNames.map((name) => [name, 0])) as Record<FilterName, number>
+  let alive = candidates.map((_, i) => i)
+  alive.sort((a, b) => candidates[b].predictedIou - candidates[a].predictedIou || a - b)
+  const keep = (name: FilterName, good: (i: number) => boolean) => {
+    const before = alive.length
+    alive = alive.filter(good)
+    removed[name] = before - alive.length
+  }
+  const { predIouThresh, stabilityScoreThresh, maxArea } = options
+  keep('predictedIou', (i) => predIouThresh <= 0 || candidates[i].predictedIou > predIouThresh)
+  keep('stability', (i) => stabilityScoreThresh <= 0 || candidates[i].stability >= stabilityScoreThresh)
+  keep('minArea', (i) => candidates[i].area >= options.minArea)
+  keep('maxArea', (i) => maxArea >= 1 || candidates[i].area <= maxArea * size.width * size.height)
+  keep('frames', (i) => !options.dropFrames || edgesTouched(candidates[i], size) < 3)
+  if (options.boxNmsThresh < 1) {
+    const stay: number[] = []
+    const rival = (i: number, k: number) =>
+      sameCrop(candidates[i], candidates[k]) && boxIou(candidates[i].box, candidates[k].box) > options.boxNmsThresh
+    keep('boxNms', (i) => !stay.some((k) => rival(i, k)) && stay.push(i) > 0)
+  }
+  if (options.maskNmsThresh >= 1 && options.containmentThresh >= 1) return { kept: alive, removed }
+  const neighbours = new Neighbours(set)
+  if (options.maskNmsThresh < 1) {
+    const stays = new Uint8Array(candidates.length)
+    keep('maskNms', (i) => {
+      const rival = neighbours.of(i, (k, shared) => {
+        const union = candidates[i].area + candidates[k].area - shared
+        return stays[k] === 1 && shared / union > options.maskNmsThresh
+      })
+      if (!rival) stays[i] = 1
+      return !rival
+    })
+  }
+  if (options.containmentThresh < 1) {
+    const losers = containmentLosers(candidates, alive, neighbours, options.containmentThresh)
+    keep('containment', (i) => !losers.has(i))
+  }
+  return { kept: alive, removed }
 }
+
+/** How many of the image's four edges a box reaches. */
+function edgesTouched({ box }: Scored, { width, height }: { width: number; height: number }): number {
+  return [box[0] <= 0, box[1] <= 0, box[2] >= width - 1, box[3] >= height - 1].filter(Boolean).length
+}
+
+const sameCrop = (a: Scored, b: Scored): boolean => a.crop === b.crop || a.crop.every((c, i) => c === b.crop[i])
