@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** @file `wgsam <command> [options]`: finds the command, reads its options, runs it, and turns errors into messages. */
 import { commands } from './commands'
-import { nearest, parse } from './commands/command'
+import { chooseVerb, nearest, parse } from './commands/command'
 import { commandHelp, programHelp } from './commands/help'
 import { UserError } from './errors'
 import { version } from '../package.json'
@@ -26,8 +26,8 @@ async function main([name, ...argv]: string[]): Promise<number> {
       `wgsam has no command "${name}"${near ? `: did you mean ${near}?` : ''}; \`wgsam --help\` lists them`,
     )
   }
-  const { command } = await commands[name]()
-  const { values, positionals } = parse(command, argv)
+  const { command, argv: rest } = await chooseVerb((await commands[name]()).command, argv)
+  const { values, positionals } = parse(command, rest)
   if (values.help) {
     process.stdout.write(commandHelp(command))
     return 0

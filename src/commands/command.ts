@@ -25,6 +25,8 @@ export interface Command {
   positionals?: readonly [number, number]
   /** More lines for `--help`, after the options: what it writes, an example. */
   details?: string
+  /** Commands under this one, by the word after its name: this one then only routes. */
+  verbs?: Record<string, () => Promise<{ command: Command }>>
   /** Returns the exit code; nothing means 0. */
   run(values: Values, positionals: string[]): Promise<number | void>
 }
@@ -47,6 +49,19 @@ function editDistance(a: string, b: string): number {
     row = next
   }
   return row[b.length]
+}
+
+/** The command that is meant, and its arguments: the verb's where a command has verbs and the first argument is one. */
+export async function chooseVerb(command: Command, argv: string[]): Promise<{ command: Command; argv: string[] }> {
+  const { verbs } = command
+  const [verb, ...rest] = argv
+  if (!verbs || verb === '--help' || verb === '-h') return { command, argv }
+  const names = Object.keys(verbs)
+  if (verb === undefined) throw new UserError(`wgsam ${command.name} needs one of ${names.join(', ')}`)
+  if (Object.hasOwn(verbs, verb)) return { command: (await verbs[verb]()).command, argv: rest }
+  const near = nearest(verb, names)
+  const meant = near ? `did you mean ${near}?` : `it has ${names.join(', ')}`
+  throw new UserError(`wgsam ${command.name} has no "${verb}": ${meant}`)
 }
 
 /**

@@ -9,6 +9,7 @@ export const commands: Record<string, () => Promise<{ command: Command }>> = {
   eval: () => import('./eval'),
   predict: () => import('./predict'),
   merge: () => import('./merge'),
+  dataset: () => import('./dataset'),
   synth: () => import('./synth'),
   demo: () => import('./demo'),
 }

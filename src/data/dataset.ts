@@ -45,16 +45,13 @@ export interface DatasetOptions {
   onProgress?(done: number, total: number): void
 }
 
-/**
- * Opens one or several folders of images/ and masks/ (label maps of the same stem), or images and COCO annotations.
- * Every pair is read once, so that what is bad shows before any training.
- * @throws UserError listing every bad pair with its reason, unless they are to be skipped; or where nothing is left
- */
-export async function openDataset(folder: string | string[], options: DatasetOptions = {}): Promise<Dataset> {
-  const { onBad = 'refuse', minPixels = 16, onProgress } = options
+/** What may be pairs in one or several folders, found by name and not yet read. @throws UserError for what is no dataset */
+export async function listCandidates(
+  folder: string | string[],
+  { coco, groupBy }: Pick<DatasetOptions, 'coco' | 'groupBy'> = {},
+): Promise<{ folders: string[]; candidates: (Candidate & { group: string })[] }> {
   const folders = [folder].flat().map((path) => resolve(path))
-  if (options.coco && folders.length > 1)
-    throw new UserError('COCO annotations go with one folder of images, not several')
+  if (coco && folders.length > 1) throw new UserError('COCO annotations go with one folder of images, not several')
   const names = folders.map((path) => basename(path))
   const repeated = names.find((name, i) => names.indexOf(name) < i)
   if (repeated)
@@ -63,12 +60,22 @@ export async function openDataset(folder: string | string[], options: DatasetOpt
   const candidates: (Candidate & { group: string })[] = []
   for (const [i, path] of folders.entries()) {
     if (!existsSync(path) || !statSync(path).isDirectory()) throw new UserError(`there is no folder ${path}`)
-    const groupOf = await readGroups(path, options.groupBy)
+    const groupOf = await readGroups(path, groupBy)
     const prefix = folders.length > 1 ? `${names[i]}/` : ''
-    for (const found of await findCandidates(path, options.coco))
+    for (const found of await findCandidates(path, coco))
       candidates.push({ ...found, group: prefix + groupOf(found.id), id: prefix + found.id })
   }
+  return { folders, candidates }
+}
 
+/**
+ * Opens one or several folders of images/ and masks/ (label maps of the same stem), or images and COCO annotations.
+ * Every pair is read once, so that what is bad shows before any training.
+ * @throws UserError listing every bad pair with its reason, unless they are to be skipped; or where nothing is left
+ */
+export async function openDataset(folder: string | string[], options: DatasetOptions = {}): Promise<Dataset> {
+  const { onBad = 'refuse', minPixels = 16, onProgress } = options
+  const { folders, candidates } = await listCandidates(folder, options)
   const items: DatasetItem[] = []
   const bad: BadItem[] = []
   for (const [i, { id, group, imagePath, labels, reason }] of candidates.entries()) {
@@ -98,12 +105,13 @@ const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : a.id 
 export const describeBad = (bad: readonly BadItem[], where: string): string =>
   `${bad.length} of the pairs in ${where} cannot be used:\n${bad.map(({ id, reason }) => `  ${id}: ${reason}`).join('\n')}`
 
-async function readSource(source: LabelSource): Promise<LabelMap> {
+/** Reads the label map of an image. @throws UserError or Error with the reason */
+export async function readSource(source: LabelSource): Promise<LabelMap> {
   return source.kind === 'map' ? readLabels(source.path) : cocoLabels(source.image, source.annotations)
 }
 
 /** The number of instances of a usable pair. @throws UserError with the reason where it is not */
-function checkPair(labels: LabelMap, width: number, height: number, minPixels: number): number {
+export function checkPair(labels: LabelMap, width: number, height: number, minPixels: number): number {
   if (labels.width !== width || labels.height !== height)
     throw new UserError(`the image is ${width}x${height}, its labels ${labels.width}x${labels.height}`)
   const found = boxes(labels)
