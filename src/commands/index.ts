@@ -8,6 +8,7 @@ export const commands: Record<string, () => Promise<{ command: Command }>> = {
   train: () => import('./train'),
   eval: () => import('./eval'),
   predict: () => import('./predict'),
+  review: () => import('./review'),
   merge: () => import('./merge'),
   dataset: () => import('./dataset'),
   synth: () => import('./synth'),
