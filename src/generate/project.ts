@@ -46,7 +46,12 @@ export interface ProposalFile {
   image: ImageInfo
   /** How they were made: model, adapter, input size, every option. */
   generator: { model: string; adapter: string | null; size: number; options: Record<string, unknown> }
-  /** How many masks each filter removed. */
+  /** Tells whether the same image under the same options was done before. */
+  key: string
+  /** Of the generator, on this image. */
+  seconds: number
+  /** Masks that the model gave, three a point; and how many each filter removed, in order. */
+  masks: number
   removed: Record<string, number>
   records: ProposalRecord[]
 }

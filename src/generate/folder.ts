@@ -1,0 +1,133 @@
+/** @file Generates the masks of many images into a project: what is done is skipped, what is bad is listed, nothing stops the rest. */
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { filterCandidates } from '../../engine/generate/filter'
+import type { MaskGenerator } from '../../engine/generate/generator'
+import { labelMap } from '../../engine/generate/label-map'
+import { decodeMask } from '../../engine/masks/rle'
+import type { LabelMap } from '../../engine/sam/transforms'
+import type { MicrographOptions } from '../data/micrograph'
+import { UserError } from '../errors'
+import type { Input } from './inputs'
+import { type OutputKind, toRecord, writeCandidates, writePictures, writeProposals } from './outputs'
+import { projectFile, type ProposalFile } from './project'
+import { readProposals } from './read'
+import { type MaskScores, scoreMasks } from './score'
+import { fileHash, readSource, writeImage } from './source'
+
+export interface FolderOptions {
+  generator: MaskGenerator
+  /** As proposals say who made them; the adapter by its content. */
+  by: { model: string; adapter: string | null; adapterHash: string | null; size: number }
+  dir: string
+  inputs: readonly (Input & { truth?: () => Promise<LabelMap> })[]
+  reading: MicrographOptions
+  kinds: ReadonlySet<OutputKind>
+  /** Done again even where nothing has changed. */
+  again?: boolean
+  signal?: AbortSignal
+  /** A share of the whole that is done, from 0 to `inputs.length`, and what is being done. */
+  onProgress?(done: number, name: string): void
+}
+
+export interface ImageResult {
+  name: string
+  /** 'reviewed': a person has edited its masks, so they stay. */
+  outcome: 'done' | 'skipped' | 'reviewed' | 'failed'
+  file: ProposalFile | null
+  /** Against labels, where there are any. */
+  scores: MaskScores | null
+  /** For a person: why it failed, what to note. */
+  note: string | null
+}
+
+/** Works through the inputs; `signal` ends it after the image in hand was dropped, with what is done in the result. */
+export async function generateFolder(options: FolderOptions): Promise<{ results: ImageResult[]; stopped: boolean }> {
+  const results: ImageResult[] = []
+  for (const [i, input] of options.inputs.entries()) {
+    if (options.signal?.aborted) return { results, stopped: true }
+    options.onProgress?.(i, input.name)
+    try {
+      results.push(await generateImage(options, input, (part) => options.onProgress?.(i + part, input.name)))
+    } catch (error) {
+      if (options.signal?.aborted) return { results, stopped: true }
+      // anything else than a bad file (a lost device, a full disk) would fail the other images as well
+      if (!(error instanceof UserError)) throw error
+      results.push({ name: input.name, outcome: 'failed', file: null, scores: null, note: error.message })
+    }
+  }
+  return { results, stopped: false }
+}
+
+async function generateImage(
+  { generator, by, dir, reading, kinds, again, signal }: FolderOptions,
+  input: FolderOptions['inputs'][number],
+  onPart: (part: number) => void,
+): Promise<ImageResult> {
+  const { name } = input
+  const key = await keyOf(input.path, generator, by, reading)
+  const earlier = existsSync(projectFile.proposals(dir, name)) ? await readProposals(dir, name).catch(() => null) : null
+  const finish = async (outcome: ImageResult['outcome'], file: ProposalFile | null, note: string | null) => ({
+    name,
+    outcome,
+    file,
+    scores: file && input.truth ? await scoreRecords(await input.truth(), file) : null,
+    note,
+  })
+  if (existsSync(projectFile.log(dir, name)))
+    return finish('reviewed', earlier, 'its masks have been reviewed and stay as they are')
+  if (earlier?.key === key && !again) return finish('skipped', earlier, null)
+
+  const source = await readSource(input, reading)
+  const { info, rgb, pages } = source
+  const began = performance.now()
+  const set = await generator.candidates(
+    { width: info.width, height: info.height, rgb },
+    { signal, onProgress: (done, total) => onPart(total ? done / total : 0) },
+  )
+  const filtered = filterCandidates(set, generator.options)
+  const kept = filtered.kept.map((i) => set.candidates[i])
+  const file: ProposalFile = {
+    version: 1,
+    image: info,
+    generator: { model: by.model, adapter: by.adapter, size: by.size, options: { ...generator.options } },
+    key,
+    seconds: Math.round(performance.now() - began) / 1000,
+    masks: set.masks,
+    removed: { ...set.removed, ...filtered.removed },
+    records: kept.map((one) => toRecord(one, set.size)),
+  }
+  await writeImage(dir, source)
+  await writeCandidates(dir, info, set, { ...generator.options })
+  const masks = kept.map(({ mask }) => mask)
+  if (masks.length > 65535)
+    throw new UserError(`${input.path}: ${masks.length} masks are more than a label map holds; raise the thresholds`)
+  await writePictures(dir, info, kinds, { rgb, labels: labelMap(masks, set.size), masks })
+  // last: an image whose proposals are there is done
+  await writeProposals(dir, file)
+  const note = pages > 1 ? `has ${pages} pages; page ${info.page + 1} was read (--page chooses)` : null
+  return finish('done', file, note)
+}
+
+/** Changes with whatever changes the masks. */
+async function keyOf(path: string, { options }: MaskGenerator, by: FolderOptions['by'], reading: MicrographOptions) {
+  const content = await fileHash(path).catch((error: Error) => {
+    throw new UserError(`cannot read the image ${path}: ${error.message}`)
+  })
+  const { adapter: _, ...model } = by
+  return createHash('sha256')
+    .update(JSON.stringify([content, model, options, reading]))
+    .digest('hex')
+    .slice(0, 32)
+}
+
+async function scoreRecords(truth: LabelMap, { image, records }: ProposalFile): Promise<MaskScores> {
+  if (truth.width !== image.width || truth.height !== image.height)
+    throw new UserError(
+      `${image.name}: its labels are ${truth.width}x${truth.height}, the picture after cutting ${image.width}x${image.height}: use --crop-bottom none`,
+    )
+  return scoreMasks(
+    truth,
+    records.map(({ segmentation }) => decodeMask(segmentation)),
+  )
+}
