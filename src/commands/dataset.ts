@@ -9,6 +9,7 @@ export const command: Command = {
   options: {},
   verbs: {
     check: () => import('../dataset/verbs/check'),
+    split: () => import('../dataset/verbs/split'),
   },
   details: `verbs:
   check      a dry run over images and labels: what training would refuse, and what to look at

@@ -19,27 +19,31 @@ export interface Twins {
  * than 54; a copy saved anew as JPEG, at half the size, or brighter and mirrored differs in at most 16.
  */
 export const ALIKE_BITS = 20
-/** Beyond so many pictures only equal pixels are looked for: every pair would have to be compared. */
+/** Beyond so many pictures only equal pixels are looked for: else each is compared with each. */
 export const MOST_COMPARED = 20_000
 
-/** All twins among the pictures; `load` gives a picture's pixels once more, where two have to be compared. */
-export async function findTwins(known: readonly Known[], load: (id: string) => Promise<Picture>): Promise<Twins[]> {
+/**
+ * All twins among the pictures. `load` gives a picture's pixels once more, where two have to be compared; of pairs that
+ * `wanted` refuses only those of equal pixels are named.
+ */
+export async function findTwins(
+  known: readonly Known[],
+  load: (id: string) => Promise<Picture>,
+  wanted: (a: Known, b: Known) => boolean = () => true,
+): Promise<Twins[]> {
   const twins: Twins[] = []
-  const first = new Map<string, Known>()
-  const single: Known[] = []
-  for (const picture of known) {
-    const a = first.get(picture.print.pixels)
-    if (a) twins.push({ a, b: picture, kind: 'identical' })
-    else {
-      first.set(picture.print.pixels, picture)
-      single.push(picture)
-    }
+  const byPixels = new Map<string, Known[]>()
+  for (const b of known) {
+    const same = byPixels.get(b.print.pixels) ?? []
+    byPixels.set(b.print.pixels, [...same, b])
+    const a = same.find((a) => wanted(a, b)) ?? same[0]
+    if (a) twins.push({ a, b, kind: 'identical' })
   }
-  if (single.length > MOST_COMPARED) return twins
-  for (let j = 1; j < single.length; j++)
+  if (known.length > MOST_COMPARED) return twins
+  for (let j = 1; j < known.length; j++)
     for (let i = 0; i < j; i++) {
-      const [a, b] = [single[i], single[j]]
-      if (shapeDistance(a.print, b.print) > ALIKE_BITS) continue
+      const [a, b] = [known[i], known[j]]
+      if (a.print.pixels === b.print.pixels || shapeDistance(a.print, b.print) > ALIKE_BITS || !wanted(a, b)) continue
       const same = samePixels(await load(a.id), await load(b.id))
       twins.push({ a, b, kind: same ? 'identical' : 'alike' })
     }
