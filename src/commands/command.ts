@@ -25,7 +25,7 @@ export interface Command {
   positionals?: readonly [number, number]
   /** More lines for `--help`, after the options: what it writes, an example. */
   details?: string
-  /** Commands under this one, by the word after its name: this one then only routes. */
+  /** Commands under this one, by the word after its name. With no `positionals` this one only routes. */
   verbs?: Record<string, () => Promise<{ command: Command }>>
   /** Returns the exit code; nothing means 0. */
   run(values: Values, positionals: string[]): Promise<number | void>
@@ -57,8 +57,9 @@ export async function chooseVerb(command: Command, argv: string[]): Promise<{ co
   const [verb, ...rest] = argv
   if (!verbs || verb === '--help' || verb === '-h') return { command, argv }
   const names = Object.keys(verbs)
+  if (verb !== undefined && Object.hasOwn(verbs, verb)) return { command: (await verbs[verb]()).command, argv: rest }
+  if (command.positionals) return { command, argv } // it takes arguments of its own as well
   if (verb === undefined) throw new UserError(`wgsam ${command.name} needs one of ${names.join(', ')}`)
-  if (Object.hasOwn(verbs, verb)) return { command: (await verbs[verb]()).command, argv: rest }
   const near = nearest(verb, names)
   const meant = near ? `did you mean ${near}?` : `it has ${names.join(', ')}`
   throw new UserError(`wgsam ${command.name} has no "${verb}": ${meant}`)

@@ -5,6 +5,7 @@ export const commands: Record<string, () => Promise<{ command: Command }>> = {
   doctor: () => import('./doctor'),
   verify: () => import('./verify'),
   fetch: () => import('./fetch'),
+  generate: () => import('./generate'),
   train: () => import('./train'),
   eval: () => import('./eval'),
   predict: () => import('./predict'),

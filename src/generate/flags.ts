@@ -9,6 +9,7 @@ import {
 } from '../../engine/generate/options'
 import { flag, number, type Option, text, type Values } from '../commands/command'
 import { UserError } from '../errors'
+import { filterOptionNames } from './refilter'
 
 type Kind = 'number' | 'switch' | 'list' | 'text'
 type Name = keyof GeneratorOptions
@@ -70,21 +71,10 @@ export const generatorFlags: Record<string, Option> = Object.fromEntries(
   }),
 )
 
-/** Those of the options that filter again without the model. */
-export const filterNamesOfFlags = [
-  'predIouThresh',
-  'stabilityScoreThresh',
-  'boxNmsThresh',
-  'minArea',
-  'maxArea',
-  'dropFrames',
-  'maskNmsThresh',
-  'containmentThresh',
-] as const satisfies readonly Name[]
-
+/** Those that filter again without the model. */
 export const filterFlags: Record<string, Option> = Object.fromEntries(
   table
-    .filter(([name]) => (filterNamesOfFlags as readonly Name[]).includes(name))
+    .filter(([name]) => (filterOptionNames as readonly Name[]).includes(name))
     .map(([name, kind]) => [flagOf(name, kind), generatorFlags[flagOf(name, kind)]]),
 )
 

@@ -9,9 +9,10 @@ import type { LabelMap } from '../../engine/sam/transforms'
 import type { MicrographOptions } from '../data/micrograph'
 import { UserError } from '../errors'
 import type { Input } from './inputs'
-import { type OutputKind, toRecord, writeCandidates, writePictures, writeProposals } from './outputs'
+import { type OutputKind, picturesExist, toRecord, writeCandidates, writePictures, writeProposals } from './outputs'
 import { projectFile, type ProposalFile } from './project'
 import { readProposals } from './read'
+import { filterOptionNames, refilter } from './refilter'
 import { type MaskScores, scoreMasks } from './score'
 import { fileHash, readSource, writeImage } from './source'
 
@@ -32,8 +33,8 @@ export interface FolderOptions {
 
 export interface ImageResult {
   name: string
-  /** 'reviewed': a person has edited its masks, so they stay. */
-  outcome: 'done' | 'skipped' | 'reviewed' | 'failed'
+  /** 'filtered': only thresholds differ, so the model was not asked again. 'reviewed': a person has edited its masks, so they stay. */
+  outcome: 'done' | 'skipped' | 'filtered' | 'reviewed' | 'failed'
   file: ProposalFile | null
   /** Against labels, where there are any. */
   scores: MaskScores | null
@@ -76,7 +77,13 @@ async function generateImage(
   })
   if (existsSync(projectFile.log(dir, name)))
     return finish('reviewed', earlier, 'its masks have been reviewed and stay as they are')
-  if (earlier?.key === key && !again) return finish('skipped', earlier, null)
+  if (earlier?.key === key && !again) {
+    const filters = Object.fromEntries(filterOptionNames.map((option) => [option, generator.options[option]]))
+    const same = Object.entries(filters).every(([option, value]) => earlier.generator.options[option] === value)
+    if (same && picturesExist(dir, name, kinds)) return finish('skipped', earlier, null)
+    const again = await refilter(dir, name, filters, kinds)
+    return finish(same ? 'skipped' : 'filtered', again!.file, null)
+  }
 
   const source = await readSource(input, reading)
   const { info, rgb, pages } = source
@@ -109,14 +116,15 @@ async function generateImage(
   return finish('done', file, note)
 }
 
-/** Changes with whatever changes the masks. */
+/** Changes with whatever changes the candidates. */
 async function keyOf(path: string, { options }: MaskGenerator, by: FolderOptions['by'], reading: MicrographOptions) {
   const content = await fileHash(path).catch((error: Error) => {
     throw new UserError(`cannot read the image ${path}: ${error.message}`)
   })
   const { adapter: _, ...model } = by
+  const lasting = Object.entries(options).filter(([name]) => !(filterOptionNames as readonly string[]).includes(name))
   return createHash('sha256')
-    .update(JSON.stringify([content, model, options, reading]))
+    .update(JSON.stringify([content, model, lasting, reading]))
     .digest('hex')
     .slice(0, 32)
 }

@@ -1,4 +1,6 @@
 /** @file The files that an image's masks become. Each is written beside its place and renamed. */
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Box, Candidate, CandidateSet } from '../../engine/generate/candidate'
 import type { Mask } from '../../engine/masks/mask'
@@ -56,6 +58,15 @@ export async function writeCandidates(
   await writeFileAtomic(projectFile.candidates(dir, image.name), jsonLines({ version: 1, image, options }, lists))
 }
 
+/** Whether an image's pictures of these kinds are all there. */
+export const picturesExist = (dir: string, name: string, kinds: ReadonlySet<OutputKind>): boolean =>
+  (!kinds.has('labels') || existsSync(projectFile.labels(dir, name))) &&
+  (!kinds.has('tiff') || existsSync(tiffPath(dir, name))) &&
+  (!kinds.has('overlay') || existsSync(projectFile.overlay(dir, name))) &&
+  (!kinds.has('masks') || existsSync(join(dir, 'masks', name)))
+
+const tiffPath = (dir: string, name: string) => join(dir, 'labels', `${name}.tif`)
+
 /** The files of one image that people look at. */
 export async function writePictures(
   dir: string,
@@ -64,14 +75,16 @@ export async function writePictures(
   { rgb, labels, masks }: { rgb: Uint8Array; labels: LabelMap; masks: readonly Mask[] },
 ): Promise<void> {
   if (kinds.has('labels')) await writePng(projectFile.labels(dir, name), { ...labels, channels: 1 })
-  if (kinds.has('tiff')) await writeLabelTiff(join(dir, 'labels', `${name}.tif`), labels)
+  if (kinds.has('tiff')) await writeLabelTiff(tiffPath(dir, name), labels)
   if (kinds.has('overlay'))
     await writePng(projectFile.overlay(dir, name), { width, height, channels: 3, data: labelOverlay(rgb, labels) })
-  if (kinds.has('masks'))
+  if (kinds.has('masks')) {
+    await rm(join(dir, 'masks', name), { recursive: true, force: true })
     for (const [i, mask] of masks.entries()) {
       const path = join(dir, 'masks', name, `${String(i + 1).padStart(4, '0')}.png`)
       await writePng(path, { width, height, channels: 1, data: wholeMask(mask, { width, height }) })
     }
+  }
 }
 
 /** COCO annotations of all images, particles as the one category. */

@@ -1,0 +1,70 @@
+/** @file `wgsam generate refilter`: other thresholds on what was generated; no model and no GPU. */
+import { UserError } from '../errors'
+import type { FilterOptions } from '../../engine/generate/filter'
+import { filterFlags, generatorOptions } from '../generate/flags'
+import { type OutputKind, outputKinds } from '../generate/outputs'
+import { proposedNames } from '../generate/read'
+import { filterOptionNames, refilter } from '../generate/refilter'
+import { type Command, flag, text } from './command'
+import { writeTogether } from './generate'
+
+export const command: Command = {
+  name: 'generate refilter',
+  summary: 'choose masks anew from kept candidates: other thresholds, in milliseconds an image',
+  usage: 'DIR [--pred-iou-thresh T] [--stability-score-thresh T] [--min-area A] ...',
+  positionals: [1, 1],
+  options: {
+    thresholds: { type: 'string', value: 'FILE', description: 'thresholds that `wgsam generate tune` has found' },
+    ...filterFlags,
+    'drop-frames': { type: 'boolean', description: 'drop masks that reach three or four edges, where they were kept' },
+    write: {
+      type: 'string',
+      value: 'KINDS',
+      default: 'labels,overlay,csv,coco',
+      description: 'as in `wgsam generate`',
+    },
+    json: { type: 'boolean', description: 'print the result as JSON' },
+  },
+  details: 'What is not given stays as it was. Images whose masks were reviewed are left alone.',
+  async run(values, [dir]) {
+    const names = await proposedNames(dir)
+    if (!names.length) throw new UserError(`${dir} holds no proposals: \`wgsam generate\` makes them`)
+    const typed = await generatorOptions(values)
+    const given = new Set(
+      filterOptionNames.filter(
+        (name) =>
+          text(
+            values,
+            name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`),
+          ) !== undefined,
+      ),
+    )
+    if (text(values, 'thresholds'))
+      for (const name of ['predIouThresh', 'stabilityScoreThresh', 'minArea'] as const) given.add(name)
+    const change: Partial<FilterOptions> = Object.fromEntries([...given].map((name) => [name, typed[name]]))
+    if (flag(values, 'keep-frames')) change.dropFrames = false
+    if (flag(values, 'drop-frames')) change.dropFrames = true
+    const kinds = new Set(
+      text(values, 'write')!
+        .split(',')
+        .filter((kind) => outputKinds.includes(kind as OutputKind)) as OutputKind[],
+    )
+    const results = []
+    for (const name of names) {
+      const result = await refilter(dir, name, change, kinds)
+      results.push({
+        name,
+        masks: result?.file.records.length ?? null,
+        milliseconds: result && Math.round(10 * result.milliseconds) / 10,
+        removed: result?.file.removed ?? null,
+      })
+    }
+    await writeTogether(dir, kinds)
+    if (flag(values, 'json')) console.log(JSON.stringify(results, null, 1))
+    else
+      for (const { name, masks, milliseconds } of results)
+        console.log(
+          `${name}: ${masks === null ? 'reviewed, left alone' : `${masks} masks, chosen in ${milliseconds} ms`}`,
+        )
+  },
+}
