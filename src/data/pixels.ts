@@ -18,8 +18,11 @@ export interface Sample {
   labels: Uint16Array
 }
 
-/** Larger images are refused, before any memory is taken: 2^28 pixels, as a safeguard against hostile sizes. */
-export const maxPixels = 2 ** 28
+/** Larger images are refused, before any memory is taken: 2^29 pixels, as a safeguard against hostile sizes. */
+export const maxPixels = 2 ** 29
+
+/** Images whose values take more bytes are refused as well: colour, 16 bits and floats reach it sooner. */
+export const maxBytes = 2 ** 31
 
 /** Why an image is refused. */
 export const tooLarge = (width: number, height: number, maxPixels: number): string =>
