@@ -3,8 +3,8 @@ import { tooLarge, type Image } from './pixels'
 const compressions = ['', 'RLE8', 'RLE4', 'bit fields', 'JPEG', 'PNG']
 
 /**
- * Reads an uncompressed Windows bitmap: 8 bits through the palette (microscopes write ones that are no gray ramp), 24
- * and 32 bits (the fourth byte is dropped), bottom-up or top-down. Gray palettes give one channel, all else three.
+ * Reads an uncompressed Windows bitmap: 1, 4 and 8 bits through the palette (microscopes write ones that are no gray
+ * ramp), 24 and 32 bits (the fourth byte is dropped), bottom-up or top-down. Gray palettes give one channel, all else three.
  * @throws Error with the reason, without the file's name
  */
 export function readBmp(file: Uint8Array, maxPixels: number): Image {
@@ -26,45 +26,66 @@ export function readBmp(file: Uint8Array, maxPixels: number): Image {
     throw new Error(
       `a BMP compressed by ${compressions[compression] ?? `method ${compression}`} is not read: save it uncompressed, or as PNG or TIFF`,
     )
-  if (![8, 24, 32].includes(bits)) throw new Error(`a BMP of ${bits} bits a pixel is not read, only 8, 24 and 32`)
+  if (![1, 4, 8, 24, 32].includes(bits))
+    throw new Error(`a BMP of ${bits} bits a pixel is not read, only 1, 4, 8, 24 and 32: save it as PNG or TIFF`)
 
-  const bytes = bits / 8
-  const stride = Math.ceil((width * bytes) / 4) * 4
-  if (pixelsAt + stride * (height - 1) + width * bytes > file.length)
+  const stride = Math.ceil((width * bits) / 32) * 4
+  if (pixelsAt + stride * (height - 1) + Math.ceil((width * bits) / 8) > file.length)
     throw new Error(`the BMP is cut off: ${width}x${height} pixels need more than its ${file.length} bytes`)
 
-  const palette = bits === 8 ? readPalette(view, headerSize, old, pixelsAt) : undefined
-  const gray = palette?.every(([r, g, b]) => r === g && g === b)
-  const channels = gray ? 1 : 3
+  const palette = bits <= 8 ? readPalette(view, bits, headerSize, old, pixelsAt) : undefined
+  const channels = palette?.gray ? 1 : 3
   const data = new Uint8Array(width * height * channels)
-  for (let y = 0, to = 0; y < height; y++) {
-    let from = pixelsAt + (signedHeight < 0 ? y : height - 1 - y) * stride
-    for (let x = 0; x < width; x++, from += bytes) {
-      if (!palette) {
-        data[to++] = file[from + 2]
-        data[to++] = file[from + 1]
-        data[to++] = file[from]
-        continue
-      }
-      const colour = palette[file[from]]
-      if (!colour) throw new Error(`a pixel of the BMP has colour ${file[from]}, its palette only ${palette.length}`)
-      for (let c = 0; c < channels; c++) data[to++] = colour[c]
-    }
+  for (let y = 0; y < height; y++) {
+    const at = pixelsAt + (signedHeight < 0 ? y : height - 1 - y) * stride
+    const row = file.subarray(at, at + stride)
+    const to = data.subarray(y * width * channels, (y + 1) * width * channels)
+    if (palette) indexed(row, bits, palette, width, channels, to)
+    else for (let x = 0; x < width; x++) for (let c = 0; c < 3; c++) to[3 * x + c] = row[x * (bits / 8) + 2 - c]
   }
   return { width, height, channels, data, depth: 8 }
 }
 
-function readPalette(view: DataView, headerSize: number, old: boolean, pixelsAt: number): [number, number, number][] {
+interface Palette {
+  /** red, green and blue of each index; of those beyond the palette -1 */
+  colours: Int16Array
+  gray: boolean
+  count: number
+}
+
+/** A row of indices as gray values or colours. */
+function indexed(
+  row: Uint8Array,
+  bits: number,
+  palette: Palette,
+  width: number,
+  channels: number,
+  to: Uint8Array,
+): void {
+  const { colours, count } = palette
+  for (let x = 0; x < width; x++) {
+    // several pixels may lie in one byte, the first in its highest bits
+    const index = bits === 8 ? row[x] : (row[(x * bits) >> 3] >> (8 - bits - ((x * bits) & 7))) & (2 ** bits - 1)
+    if (colours[3 * index] < 0) throw new Error(`a pixel of the BMP has colour ${index}, its palette only ${count}`)
+    for (let c = 0; c < channels; c++) to[x * channels + c] = colours[3 * index + c]
+  }
+}
+
+function readPalette(view: DataView, bits: number, headerSize: number, old: boolean, pixelsAt: number): Palette {
   const at = 14 + headerSize
   const entry = old ? 3 : 4
   const room = Math.floor((Math.min(pixelsAt, view.byteLength) - at) / entry)
-  const stated = old ? 256 : view.getUint32(46, true) || 256
-  const count = Math.max(0, Math.min(stated, 256, room))
-  if (!count) throw new Error('the BMP has 8 bits a pixel and no palette')
-  return Array.from({ length: count }, (_, i) => {
-    const [b, g, r] = [0, 1, 2].map((c) => view.getUint8(at + i * entry + c))
-    return [r, g, b]
-  })
+  const most = 2 ** bits
+  const stated = old ? most : view.getUint32(46, true) || most
+  const count = Math.max(0, Math.min(stated, most, room))
+  if (!count) throw new Error(`the BMP has ${bits} bits a pixel and no palette`)
+  const colours = new Int16Array(3 * 256).fill(-1)
+  let gray = true
+  for (let i = 0; i < count; i++) {
+    for (let c = 0; c < 3; c++) colours[3 * i + c] = view.getUint8(at + i * entry + 2 - c)
+    gray &&= colours[3 * i] === colours[3 * i + 1] && colours[3 * i] === colours[3 * i + 2]
+  }
+  return { colours, gray, count }
 }
 
 /** Whether the bit fields are plain BGRA. */

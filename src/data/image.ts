@@ -34,7 +34,7 @@ export function readImage(path: string, options: ReadOptions = {}): Promise<Imag
     const { page = 0, maxPixels: most = maxPixels } = options
     const kind = await imageKind(path)
     if (kind === 'tiff') return TiffFile.with(path, (tiff) => readTiffPage(path, tiff, page, most))
-    if (page !== 0) throw new Error(`it has one page, 0: page ${page} does not exist`)
+    if (page !== 0) throw new Error(noPage(page, 1))
     return kind === 'bmp' ? readBmp(await readWhole(path), most) : readWithSharp(path, 0, most)
   })
 }
@@ -95,8 +95,7 @@ async function readWhole(path: string): Promise<Buffer> {
 export async function readTiffPage(path: string, tiff: TiffFile, number: number, most = maxPixels): Promise<Image> {
   const places = await picturePages(tiff)
   const place = places[number]
-  if (place === undefined)
-    throw new Error(`it has ${places.length} page${places.length > 1 ? 's, counted from 0' : ', 0'}: page ${number} does not exist`) // prettier-ignore
+  if (place === undefined) throw new Error(noPage(number, places.length))
   const page = tiff.pages[place]
   const format = await pageFormat(tiff, page)
   const { width, height } = format
@@ -107,6 +106,10 @@ export async function readTiffPage(path: string, tiff: TiffFile, number: number,
   const { data } = await readWithSharp(file, place, most)
   return { width, height, channels: 1, data: fromBits(data as Uint16Array, format.format), depth: 32 }
 }
+
+/** People count pages from 1. */
+const noPage = (number: number, pages: number) =>
+  `it has ${pages === 1 ? 'one page' : `${pages} pages`}, there is no page ${number + 1}`
 
 const graySpaces = ['b-w', 'grey16']
 const colourSpaces = ['srgb', 'rgb', 'rgb16', 'scrgb']
@@ -148,6 +151,8 @@ function firstChannels(data: Image['data'], from: number, to: number): Image['da
   for (let i = 0; i < count; i++) for (let c = 0; c < to; c++) kept[i * to + c] = data[i * from + c]
   return kept
 }
+
+export { writeLabelTiff } from './tiff-writer'
 
 export interface Raster {
   width: number

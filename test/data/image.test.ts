@@ -151,7 +151,7 @@ test('a BMP that is cut off, compressed, empty or hostile is refused with the re
     [good.subarray(0, 60), /cut off/],
     [good.subarray(0, 20), /cut off/],
     [changed(30, 1), /RLE8/],
-    [changed(28, 4), /4 bits a pixel/],
+    [changed(28, 16), /16 bits a pixel/],
     [changed(18, 0), /0x2/],
     [changed(18, -5), /no picture/],
     [changed(18, 0x7fffffff), /million/],
