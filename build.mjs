@@ -2,6 +2,7 @@
 // usage: node build.mjs [--tests]
 import { build } from 'esbuild'
 import { readdirSync, rmSync, existsSync } from 'node:fs'
+import { buildPage } from './scripts/build-page.mjs'
 import { wgsl } from './scripts/wgsl-plugin.mjs'
 
 const files = (folder, suffix) =>
@@ -34,6 +35,7 @@ await Promise.all([
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
   }),
+  buildPage(),
   build({ ...node, entryPoints: files('bench', '.bench.ts'), outdir: 'dist/bench', outbase: 'bench' }),
   build({ ...node, entryPoints: files('test', '.test.ts'), outdir: 'dist/test', outbase: 'test' }),
 ])

@@ -1,0 +1,89 @@
+/** @file What the page asks of its server; paths are relative to the page's own address, which holds the token. */
+import type {
+  ActionReply,
+  ActionRequest,
+  CandidateFile,
+  ConflictReply,
+  DocumentReply,
+  EncodeReply,
+  EncodeRequest,
+  ExportReply,
+  ImageSummary,
+  LogEntry,
+  PromptReply,
+  PromptRequest,
+  SessionReply,
+} from '../protocol'
+
+/** The server answered, but not as wished. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly body: unknown,
+  ) {
+    super(message)
+  }
+}
+
+/** The server did not answer: it ended, or is starting. */
+export class OfflineError extends Error {}
+
+async function ask(path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+  const request: RequestInit = { signal, cache: 'no-cache' }
+  if (body !== undefined) {
+    request.method = 'POST'
+    request.headers = { 'content-type': 'application/json' }
+    request.body = JSON.stringify(body)
+  }
+  let response: Response
+  try {
+    response = await fetch(`api/${path}`, request)
+  } catch (error) {
+    if (signal?.aborted) throw error
+    throw new OfflineError('the server does not answer')
+  }
+  if (response.ok) return response
+  const text = await response.text().catch(() => '')
+  let parsed: unknown = null
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    // not ours: the text below says what came
+  }
+  const said = (parsed as { error?: unknown } | null)?.error
+  throw new ApiError(response.status, typeof said === 'string' ? said : `the server said ${response.status}`, parsed)
+}
+
+async function json<T>(path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await ask(path, body, signal)
+  try {
+    return (await response.json()) as T
+  } catch (error) {
+    // the server ended in the middle of its answer
+    if (signal?.aborted) throw error
+    throw new OfflineError('the answer of the server broke off')
+  }
+}
+
+const image = (name: string) => `images/${encodeURIComponent(name)}`
+
+export const api = {
+  session: () => json<SessionReply>('session'),
+  images: () => json<ImageSummary[]>('images'),
+  pixels: async (name: string, signal?: AbortSignal) => (await ask(`${image(name)}/pixels`, undefined, signal)).blob(),
+  document: (name: string, signal?: AbortSignal) => json<DocumentReply>(`${image(name)}/document`, undefined, signal),
+  log: (name: string, after: number) => json<LogEntry[]>(`${image(name)}/log?after=${after}`),
+  candidates: (name: string) => json<CandidateFile>(`${image(name)}/candidates`),
+  act: (name: string, request: ActionRequest) => json<ActionReply>(`${image(name)}/actions`, request),
+  encode: (name: string, request: EncodeRequest, signal?: AbortSignal) =>
+    json<EncodeReply>(`${image(name)}/encode`, request, signal),
+  prompt: (name: string, request: PromptRequest, signal?: AbortSignal) =>
+    json<PromptReply>(`${image(name)}/prompt`, request, signal),
+  export: () => json<ExportReply>('export', {}),
+}
+
+export const isConflict = (error: unknown): error is ApiError & { body: ConflictReply } =>
+  error instanceof ApiError && error.status === 409
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,165 @@
+/** @file The canvas: draws when something changed, and hands pointer and wheel to the view or to the tool. */
+import { effect } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
+import type { Point } from '../masks/shape'
+import { messageOf } from '../api'
+import { tell } from '../state/notices'
+import { coverage, hidden, numbers, opacity, style, brush } from '../state/prefs'
+import { cursor } from '../state/cursor'
+import { preview } from '../state/preview'
+import type { ImageSession } from '../state/session'
+import { toolName, tools } from '../tools'
+import { answers, prompting, shown } from '../tools/prompt'
+import type { Pointer } from '../tools/tool'
+import { Painter } from './painter'
+
+/** Whether Space is held: the pointer then moves the view. */
+export let spaceHeld = false
+export const holdSpace = (held: boolean) => {
+  spaceHeld = held
+  document.documentElement.classList.toggle('panning', held)
+}
+
+export function Editor({ session }: { session: ImageSession }) {
+  const below = useRef<HTMLCanvasElement>(null)
+  const above = useRef<HTMLCanvasElement>(null)
+  useEffect(() => attach(session, below.current!, above.current!), [session])
+  return (
+    <div class={`stage tool-${toolName.value}`}>
+      <canvas ref={below} class="below" aria-hidden="true" />
+      <canvas
+        ref={above}
+        class="above"
+        tabIndex={0}
+        role="img"
+        aria-label={`${session.name}: canvas with ${session.shapes.size} masks. The list of masks beside it has the same masks.`}
+      />
+    </div>
+  )
+}
+
+/** Connects canvases and session; returns what takes them apart. */
+function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanvasElement): () => void {
+  const painter = new Painter(below, above)
+  const { viewport } = session
+  let pointer: Point | null = null
+  let frame = 0
+  const draw = () => {
+    frame = 0
+    painter.draw(session, pointer)
+  }
+  const dirty = () => {
+    frame ||= requestAnimationFrame(draw)
+  }
+
+  const stopWatching = effect(() => {
+    void [viewport.view.value, session.version.value, session.hover.value, session.picture.levels.value]
+    void [style.value, opacity.value, coverage.value, hidden.value, numbers.value, brush.value, toolName.value]
+    void [preview.value, answers.value, shown.value, prompting.value]
+    dirty()
+  })
+  const observer = new ResizeObserver(() => {
+    const { width, height } = above.getBoundingClientRect()
+    painter.resize(width, height)
+    viewport.resize({ width, height })
+    // at once: a canvas whose size was set is empty until it is drawn
+    draw()
+  })
+  observer.observe(above)
+
+  const read = (event: MouseEvent): Pointer => {
+    const { left, top } = above.getBoundingClientRect()
+    const window: Point = [event.clientX - left, event.clientY - top]
+    return {
+      window,
+      image: viewport.toImage(window),
+      shift: event.shiftKey,
+      ctrl: event.ctrlKey || event.metaKey,
+      alt: event.altKey,
+      right: event.button === 2,
+      double: event.detail >= 2,
+    }
+  }
+  const safely = (run: () => void) => {
+    try {
+      run()
+    } catch (error) {
+      tell('error', messageOf(error))
+    }
+    dirty()
+  }
+
+  let panning: Point | null = null
+  const down = (event: PointerEvent) => {
+    above.focus({ preventScroll: true })
+    above.setPointerCapture(event.pointerId)
+    const at = read(event)
+    pointer = at.window
+    if (event.button === 1 || spaceHeld || toolName.value === 'pan') panning = at.window
+    else safely(() => tools[toolName.value].down?.(session, at))
+    event.preventDefault()
+  }
+  const move = (event: PointerEvent) => {
+    const at = read(event)
+    pointer = at.window
+    cursor.value = at.image
+    if (panning) {
+      viewport.move(at.window[0] - panning[0], at.window[1] - panning[1])
+      panning = at.window
+      return
+    }
+    const tool = tools[toolName.value]
+    safely(() => {
+      if (!event.buttons) return tool.over?.(session, at)
+      // all positions since the last event, or a quick stroke has corners
+      for (const each of event.getCoalescedEvents?.().length ? event.getCoalescedEvents() : [event])
+        tool.drag?.(session, read(each))
+    })
+  }
+  const up = (event: PointerEvent) => {
+    if (panning) panning = null
+    else safely(() => tools[toolName.value].up?.(session, read(event)))
+  }
+  const leave = () => {
+    pointer = null
+    cursor.value = null
+    session.hover.value = 0
+    dirty()
+  }
+  const abandon = () => {
+    panning = null
+    safely(() => void tools[toolName.value].cancel?.())
+  }
+  const wheel = (event: WheelEvent) => {
+    event.preventDefault()
+    const lines = event.deltaMode === 0 ? 1 : 16
+    const [dx, dy] = [event.deltaX * lines, event.deltaY * lines]
+    // two fingers on a touch pad move in small steps and sideways; a wheel turns in large ones
+    const pad = event.deltaMode === 0 && !event.ctrlKey && (dx !== 0 || Math.abs(dy) < 40)
+    if (event.shiftKey) viewport.move(-(dx || dy), 0)
+    else if (pad) viewport.move(-dx, -dy)
+    else viewport.zoom(viewport.view.value.scale * Math.exp(-dy * (event.ctrlKey ? 0.01 : 0.002)), read(event).window)
+  }
+  const menu = (event: Event) => event.preventDefault()
+
+  above.addEventListener('pointerdown', down)
+  above.addEventListener('pointermove', move)
+  above.addEventListener('pointerup', up)
+  above.addEventListener('pointercancel', abandon)
+  above.addEventListener('pointerleave', leave)
+  above.addEventListener('wheel', wheel, { passive: false })
+  above.addEventListener('contextmenu', menu)
+  return () => {
+    stopWatching()
+    observer.disconnect()
+    cancelAnimationFrame(frame)
+    tools[toolName.peek()].cancel?.()
+    above.removeEventListener('pointerdown', down)
+    above.removeEventListener('pointermove', move)
+    above.removeEventListener('pointerup', up)
+    above.removeEventListener('pointercancel', abandon)
+    above.removeEventListener('pointerleave', leave)
+    above.removeEventListener('wheel', wheel)
+    above.removeEventListener('contextmenu', menu)
+  }
+}

@@ -1,0 +1,66 @@
+/** @file The keyboard: keys run commands, unless a person types into a field. */
+import { holdSpace } from './canvas/editor'
+import { type Command, commands, helpOpen } from './commands'
+import { messageOf } from './api'
+import { session } from './state/app'
+import { tell } from './state/notices'
+import { toolName, tools } from './tools'
+
+const byKey = new Map<string, Command>()
+for (const command of Object.values<Command>(commands)) for (const key of command.keys) byKey.set(key, command)
+
+/** A key with its modifiers, as commands name it. Shift counts only where it does not make another sign of the key. */
+function nameOf(event: KeyboardEvent): string {
+  const key = event.key.toLowerCase()
+  const shift = event.shiftKey && (key.length > 1 || /\p{L}/u.test(key)) ? 'shift+' : ''
+  return `${event.ctrlKey || event.metaKey ? 'ctrl+' : ''}${shift}${key}`
+}
+
+/** Whether the focused element uses the key itself. */
+function typing(event: KeyboardEvent): boolean {
+  const element = event.target as HTMLElement
+  if (element.isContentEditable) return true
+  const { tagName } = element
+  if (tagName === 'SELECT' || tagName === 'TEXTAREA') return true
+  if (tagName === 'INPUT') {
+    const { type } = element as HTMLInputElement
+    if (type === 'checkbox' || type === 'radio') return event.key === ' '
+    if (type === 'range') return /^(Arrow|Page|Home|End)/.test(event.key)
+    return true
+  }
+  return tagName === 'BUTTON' || tagName === 'A' ? event.key === 'Enter' || event.key === ' ' : false
+}
+
+export function listen(): void {
+  addEventListener('keydown', (event) => {
+    if (event.isComposing || event.altKey) return
+    if (event.key === 'Escape' && (event.target as HTMLElement).tagName === 'INPUT') {
+      ;(event.target as HTMLElement).blur()
+      return
+    }
+    if (helpOpen.value) {
+      // the sheet is a dialog: it takes Escape and its own key, nothing works behind it
+      if (event.key === '?') helpOpen.value = false
+      return
+    }
+    if (typing(event)) return
+    const open = session.value
+    const tool = tools[toolName.value]
+    if (event.key === ' ' && !event.repeat) holdSpace(true)
+    if (event.key === ' ') return event.preventDefault()
+    // Tab moves the focus as everywhere, unless there are answers to go through
+    if (event.key === 'Tab' && !(open && tool.cycle?.())) return
+    if (event.key === 'Tab') return event.preventDefault()
+    if (event.key === 'Backspace' && open && tool.back?.(open)) return event.preventDefault()
+    const command = byKey.get(nameOf(event))
+    if (!command) return
+    event.preventDefault()
+    try {
+      command.run()
+    } catch (error) {
+      tell('error', messageOf(error))
+    }
+  })
+  addEventListener('keyup', (event) => event.key === ' ' && holdSpace(false))
+  addEventListener('blur', () => holdSpace(false))
+}

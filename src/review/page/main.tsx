@@ -1,0 +1,101 @@
+/** @file The review page. It keeps no truth of its own: masks are what the server's log says, edits go there at once. */
+import { signal } from '@preact/signals'
+import { render } from 'preact'
+import './style.css'
+import { messageOf } from './api'
+import { Editor } from './canvas/editor'
+import { listen } from './keys'
+import { Bottom } from './panels/bottom'
+import { Exported } from './panels/exported'
+import { Help } from './panels/help'
+import { Icon } from './panels/icons'
+import { Images } from './panels/images'
+import { Look } from './panels/look'
+import { Masks } from './panels/masks'
+import { Sliders } from './panels/sliders'
+import { Toolbar } from './panels/toolbar'
+import { Top } from './panels/top'
+import { answered, current, listed, problem, session, start } from './state/app'
+import { dismiss, notices, tell } from './state/notices'
+import { imagesOpen } from './state/prefs'
+
+const tabs = { masks: 'Masks', filter: 'Filter', look: 'View' } as const
+const tab = signal<keyof typeof tabs>('masks')
+
+function Side() {
+  const open = session.value
+  return (
+    <aside class="side">
+      <div class="tabs" role="tablist">
+        {(Object.keys(tabs) as (keyof typeof tabs)[]).map((name) => (
+          <button type="button" role="tab" aria-selected={tab.value === name} onClick={() => (tab.value = name)}>
+            {tabs[name]}
+          </button>
+        ))}
+      </div>
+      {open && tab.value === 'masks' && <Masks session={open} />}
+      {open && tab.value === 'filter' && <Sliders session={open} />}
+      {open && tab.value === 'look' && <Look session={open} />}
+    </aside>
+  )
+}
+
+function Stage() {
+  const open = session.value
+  if (open) return <Editor key={open.name} session={open} />
+  const text = problem.value
+    ? `${current.value}: ${problem.value}`
+    : !answered.value
+      ? 'The server does not answer. Start wgsam review again; this page goes on by itself.'
+      : current.value || !listed.value
+        ? 'Opening …'
+        : 'There are no images to review in this folder.'
+  return (
+    <div class="stage">
+      <p class={`instead${problem.value ? ' bad' : ''}`} role="status">
+        {text}
+      </p>
+    </div>
+  )
+}
+
+function Notices() {
+  return (
+    <div class="notices" role="alert">
+      {notices.value.map(({ id, kind, text }) => (
+        <p key={id} class={kind}>
+          {text}
+          <button type="button" class="square" aria-label="Close" onClick={() => dismiss(id)}>
+            <Icon name="close" />
+          </button>
+        </p>
+      ))}
+    </div>
+  )
+}
+
+function App() {
+  return (
+    <>
+      <Top />
+      <main class={imagesOpen.value ? '' : 'no-images'}>
+        {imagesOpen.value && <Images />}
+        <Toolbar />
+        <Stage />
+        <Side />
+      </main>
+      <Bottom />
+      <Notices />
+      <Help />
+      <Exported />
+    </>
+  )
+}
+
+addEventListener('error', ({ message }) =>
+  tell('error', `The page has a fault: ${message}. What is saved stays saved.`),
+)
+addEventListener('unhandledrejection', ({ reason }) => tell('error', `The page has a fault: ${messageOf(reason)}`))
+render(<App />, document.getElementById('page')!)
+listen()
+void start()

@@ -1,0 +1,59 @@
+/** @file Masks from what a hand draws: strokes of a round brush and closed outlines. Coordinates are pixels; a pixel's centre is at .5. */
+import { emptyMask, type Mask } from '../../../../engine/masks/mask'
+import type { Size } from '../../../../engine/sam/transforms'
+import { fillPolygon } from '../../../data/polygon'
+import { filled, type Point, trimmed } from './shape'
+
+/** The pixels whose centres lie within `radius` of the line through `points`; at least the pixels under them. */
+export function strokeMask(points: readonly Point[], radius: number, size: Size): Mask {
+  if (!points.length) return emptyMask
+  const reach = Math.max(radius, 0.5)
+  const xs = points.map(([x]) => x)
+  const ys = points.map(([, y]) => y)
+  const x0 = Math.max(0, Math.floor(Math.min(...xs) - reach))
+  const y0 = Math.max(0, Math.floor(Math.min(...ys) - reach))
+  const width = Math.min(size.width, Math.ceil(Math.max(...xs) + reach)) - x0
+  const height = Math.min(size.height, Math.ceil(Math.max(...ys) + reach)) - y0
+  if (width <= 0 || height <= 0) return emptyMask
+  const mask = { x0, y0, width, height, data: new Uint8Array(width * height) }
+  points.forEach((point, i) => capsule(mask, points[Math.max(0, i - 1)], point, reach))
+  return trimmed(mask)
+}
+
+/** Adds the pixels within `radius` of the segment from a to b. */
+function capsule(mask: Mask, [ax, ay]: Point, [bx, by]: Point, radius: number): void {
+  const { x0, y0, width, height, data } = mask
+  const [dx, dy] = [bx - ax, by - ay]
+  const length = dx * dx + dy * dy
+  const top = Math.max(0, Math.floor(Math.min(ay, by) - radius) - y0)
+  const bottom = Math.min(height - 1, Math.ceil(Math.max(ay, by) + radius) - y0)
+  const left = Math.max(0, Math.floor(Math.min(ax, bx) - radius) - x0)
+  const right = Math.min(width - 1, Math.ceil(Math.max(ax, bx) + radius) - x0)
+  for (let y = top; y <= bottom; y++)
+    for (let x = left; x <= right; x++) {
+      const [px, py] = [x + x0 + 0.5 - ax, y + y0 + 0.5 - ay]
+      const t = length ? Math.min(1, Math.max(0, (px * dx + py * dy) / length)) : 0
+      // the pixel under the pen counts even where its centre is further than a small radius
+      if ((px - t * dx) ** 2 + (py - t * dy) ** 2 <= radius * radius) data[y * width + x] = 1
+    }
+  for (const [x, y] of [[ax, ay], [bx, by]]) {
+    const [u, v] = [Math.floor(x) - x0, Math.floor(y) - y0]
+    if (u >= 0 && v >= 0 && u < width && v < height) data[v * width + u] = 1
+  } // prettier-ignore
+}
+
+/** The inside of a closed outline; where it crosses itself, all that it encloses. Empty for fewer than three points. */
+export function outlineMask(points: readonly Point[], size: Size): Mask {
+  if (points.length < 3) return emptyMask
+  const xs = points.map(([x]) => x)
+  const ys = points.map(([, y]) => y)
+  const x0 = Math.max(0, Math.floor(Math.min(...xs)))
+  const y0 = Math.max(0, Math.floor(Math.min(...ys)))
+  const width = Math.min(size.width, Math.ceil(Math.max(...xs)) + 1) - x0
+  const height = Math.min(size.height, Math.ceil(Math.max(...ys)) + 1) - y0
+  if (width <= 0 || height <= 0) return emptyMask
+  const mask = { x0, y0, width, height, data: new Uint8Array(width * height) }
+  const polygon = points.flatMap(([x, y]) => [x - x0, y - y0])
+  fillPolygon(polygon, width, height, (y, x, length) => mask.data.fill(1, y * width + x, y * width + x + length))
+  return filled(trimmed(mask))
+}

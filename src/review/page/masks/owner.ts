@@ -1,0 +1,88 @@
+/** @file Which mask each pixel of the image shows: where masks overlap, the smaller lies on top. */
+import type { Mask } from '../../../../engine/masks/mask'
+
+/** A mask as the page holds it. */
+export interface Shape {
+  id: number
+  mask: Mask
+  area: number
+}
+
+/** A part of the image: exclusive right and bottom. */
+export interface Rect {
+  left: number
+  top: number
+  right: number
+  bottom: number
+}
+
+export const rectOf = ({ x0, y0, width, height }: Mask): Rect => ({
+  left: x0,
+  top: y0,
+  right: x0 + width,
+  bottom: y0 + height,
+})
+
+export const touches = (a: Rect, b: Rect) =>
+  a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
+
+export class OwnerMap {
+  /** (height, width): the id of the mask on top, 0 where there is none. */
+  readonly ids: Uint32Array
+  /** Pixels that some mask covers. */
+  covered = 0
+
+  constructor(
+    readonly width: number,
+    readonly height: number,
+  ) {
+    this.ids = new Uint32Array(width * height)
+  }
+
+  /** The id at a pixel; 0 beyond the image. */
+  at(x: number, y: number): number {
+    return x >= 0 && y >= 0 && x < this.width && y < this.height ? this.ids[y * this.width + x] : 0
+  }
+
+  /** Writes a part of the map anew, as `shapes` have it. */
+  repaint(rect: Rect, shapes: Iterable<Shape>): void {
+    const { ids, width } = this
+    for (let y = rect.top; y < rect.bottom; y++)
+      for (let at = y * width + rect.left, end = at + rect.right - rect.left; at < end; at++) {
+        if (ids[at]) this.covered--
+        ids[at] = 0
+      }
+    const here = [...shapes].filter(({ mask }) => mask.width > 0 && touches(rect, rectOf(mask)))
+    here.sort((a, b) => b.area - a.area || a.id - b.id)
+    for (const { id, mask } of here) {
+      const left = Math.max(rect.left, mask.x0)
+      const right = Math.min(rect.right, mask.x0 + mask.width)
+      const bottom = Math.min(rect.bottom, mask.y0 + mask.height)
+      for (let y = Math.max(rect.top, mask.y0); y < bottom; y++) {
+        const from = (y - mask.y0) * mask.width - mask.x0
+        for (let x = left; x < right; x++) if (mask.data[from + x]) ids[y * width + x] = id
+      }
+    }
+    for (let y = rect.top; y < rect.bottom; y++)
+      for (let at = y * width + rect.left, end = at + rect.right - rect.left; at < end; at++)
+        if (ids[at]) this.covered++
+  }
+
+  /** The ids that show within a rectangle. */
+  within(rect: Rect): Set<number> {
+    const found = new Set<number>()
+    for (let y = Math.max(0, rect.top); y < Math.min(this.height, rect.bottom); y++)
+      for (let x = Math.max(0, rect.left); x < Math.min(this.width, rect.right); x++) {
+        const id = this.ids[y * this.width + x]
+        if (id) found.add(id)
+      }
+    return found
+  }
+}
+
+/** Rectangles to write anew for these, as one where they are most of the image anyway. */
+export function dirtyRects(masks: readonly Mask[], width: number, height: number): Rect[] {
+  const rects = masks.filter((mask) => mask.width > 0).map(rectOf)
+  const pixels = rects.reduce((sum, r) => sum + (r.right - r.left) * (r.bottom - r.top), 0)
+  return pixels > (width * height) / 2 ? [{ left: 0, top: 0, right: width, bottom: height }] : rects
+}

@@ -1,0 +1,79 @@
+/** @file The line below: what the tool in hand does, the model, the pointer, the zoom, the counts. */
+import { encoding, server, session } from '../state/app'
+import { brush } from '../state/prefs'
+import { cursor } from '../state/cursor'
+import { toolName } from '../tools'
+import { answers, asking, decoderMs, prompting, shown } from '../tools/prompt'
+import type { ToolName } from '../tools/tool'
+
+const hints: Record<ToolName, string> = {
+  select: 'Click a mask; Shift adds; drag a box. Del removes, M merges, K cuts.',
+  prompt: 'Click on a particle, right-click beside it, or drag a box around it.',
+  brush: 'Paint. With a mask selected it grows; Shift erases. [ and ] change the size.',
+  erase: 'Wipe. Shift paints. [ and ] change the size.',
+  lasso: 'Drag around a particle, or click its corners and close with Enter.',
+  redraw: 'Draw the selected mask anew.',
+  cut: 'Draw a line across a mask.',
+  pan: 'Drag to move; the wheel zooms.',
+}
+
+function promptHint(): string {
+  if (asking.value) return encoding.value.state === 'encoding' ? 'Encoding the image, then asking …' : 'Asking …'
+  const answer = answers.value[shown.value]
+  if (!answer) return prompting.value ? 'No mask. Add points, or Esc.' : hints.prompt
+  const which = answers.value.length > 1 ? `${shown.value + 1} of ${answers.value.length} (Tab: another), ` : ''
+  const measures = `IoU ${answer.predictedIou.toFixed(2)}, stability ${answer.stability.toFixed(2)}`
+  return `${which}${measures}. Enter takes it, Esc drops it.`
+}
+
+function Model() {
+  const now = encoding.value
+  if (!server.value?.model) return <span title="Start wgsam review with --model to add masks by points">no model</span>
+  const { name, adapter, size } = server.value.model
+  const title = `${name} at ${size} pixels${adapter ? `, adapter ${adapter}` : ''}`
+  const ms = decoderMs.value === null ? '' : `, ${Math.round(decoderMs.value)} ms`
+  const text =
+    now.state === 'failed'
+      ? `model: ${now.why}`
+      : { none: name, encoding: `${name}: encoding …`, ready: `${name}: ready${ms}` }[now.state]
+  return (
+    <span class={`model model-${now.state}`} title={title}>
+      {text}
+    </span>
+  )
+}
+
+export function Bottom() {
+  const open = session.value
+  const tool = toolName.value
+  const sized = tool === 'brush' || tool === 'erase'
+  return (
+    <footer class="bottom">
+      <span class="hint">{tool === 'prompt' ? promptHint() : hints[tool]}</span>
+      {sized && <span class="size">brush {2 * brush.value} px</span>}
+      <span class="spring" />
+      <Model />
+      {open && <Numbers />}
+    </footer>
+  )
+}
+
+function Numbers() {
+  const open = session.value
+  if (!open) return null
+  void open.version.value
+  const chosen = open.selection.value.size
+  const at = cursor.value?.map(Math.floor)
+  return (
+    <>
+      <span class="soft">{at ? `${at[0]}, ${at[1]}` : ''}</span>
+      <span>{Math.round(100 * open.viewport.view.value.scale)} %</span>
+      <span>
+        {open.shapes.size} masks{chosen ? `, ${chosen} selected` : ''}
+      </span>
+      <span title="Share of the image that masks cover">
+        {((100 * open.owners.covered) / (open.info.width * open.info.height)).toFixed(1)} % covered
+      </span>
+    </>
+  )
+}

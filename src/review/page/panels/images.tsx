@@ -1,0 +1,86 @@
+/** @file The images with their state and counts. */
+import { computed, signal } from '@preact/signals'
+import { useEffect, useRef } from 'preact/hooks'
+import type { ImageState, ImageSummary } from '../../protocol'
+import { count, current, images, listed, openImage } from '../state/app'
+
+type Shown = 'all' | ImageState
+const shown = signal<Shown>('all')
+const word = signal('')
+
+const visible = computed(() =>
+  images.value.filter(
+    ({ info, state }) =>
+      (shown.value === 'all' || state === shown.value) && info.name.toLowerCase().includes(word.value.toLowerCase()),
+  ),
+)
+
+const accepted = computed(() => images.value.filter(({ state }) => state === 'accepted').length)
+
+export function Images() {
+  const total = images.value.length
+  return (
+    <nav class="images" aria-label="Images">
+      <header>
+        <strong>{count(total, 'image')}</strong>
+        <span class="soft">{accepted.value} accepted</span>
+        <progress value={accepted.value} max={Math.max(1, total)} aria-label="accepted images" />
+      </header>
+      {total > 8 && (
+        <div class="search">
+          <input
+            type="search"
+            placeholder="Find by name"
+            aria-label="Find images by name"
+            value={word.value}
+            onInput={(event) => (word.value = event.currentTarget.value)}
+          />
+          <select
+            aria-label="Show images of this state"
+            value={shown.value}
+            onChange={(event) => (shown.value = event.currentTarget.value as Shown)}
+          >
+            {['all', 'proposed', 'in review', 'accepted'].map((state) => (
+              <option>{state}</option>
+            ))}
+          </select>
+        </div>
+      )}
+      <ol>
+        {visible.value.map((summary) => (
+          <Line key={summary.info.name} summary={summary} />
+        ))}
+      </ol>
+      {listed.value && !total && <p class="empty">There are no images in this folder.</p>}
+      {total > 0 && !visible.value.length && <p class="empty">No image is like this.</p>}
+    </nav>
+  )
+}
+
+function Line({ summary }: { summary: ImageSummary }) {
+  const { info, state, masks, removed, edited, added, problem } = summary
+  const here = info.name === current.value
+  const item = useRef<HTMLButtonElement>(null)
+  useEffect(() => {
+    if (here) item.current?.scrollIntoView({ block: 'nearest' })
+  }, [here])
+  const changes = [removed && `−${removed}`, edited && `~${edited}`, added && `+${added}`].filter(Boolean).join(' ')
+  const told = `${count(masks, 'mask')}; proposals removed ${removed}, edited ${edited}; added ${added}`
+  return (
+    <li>
+      <button
+        ref={item}
+        type="button"
+        class={`image-line state-${problem ? 'problem' : state.replace(' ', '-')}`}
+        aria-current={here ? 'true' : undefined}
+        title={problem ? `${info.name}: ${problem}` : `${info.name}: ${state}; ${told}`}
+        onClick={() => void openImage(info.name)}
+      >
+        <i class="dot" aria-hidden="true" />
+        <span class="name">{info.name}</span>
+        <span class="numbers">{problem ? 'cannot be read' : masks}</span>
+        <small>{problem ? '' : `${state}${changes ? ` ${changes}` : ''}`}</small>
+      </button>
+    </li>
+  )
+}

@@ -1,0 +1,111 @@
+/** @file How picture and masks look. */
+import type { Signal } from '@preact/signals'
+import { plainLevels } from '../canvas/picture'
+import { commands } from '../commands'
+import { coverage, hidden, keepClear, numbers, opacity, style } from '../state/prefs'
+import type { ImageSession } from '../state/session'
+
+function Check({ of, children, title }: { of: Signal<boolean>; children: string; title: string }) {
+  return (
+    <label class="check" title={title}>
+      <input type="checkbox" checked={of.value} onChange={(event) => (of.value = event.currentTarget.checked)} />
+      {children}
+    </label>
+  )
+}
+
+export function Look({ session }: { session: ImageSession }) {
+  const { picture, owners, info } = session
+  void session.version.value
+  const levels = picture.levels.value
+  const set = (change: Partial<typeof levels>) => {
+    const next = { ...levels, ...change }
+    // black stays below white, whichever of the two is moved
+    if (next.black >= next.white) {
+      if (change.black !== undefined) next.white = Math.min(255, next.black + 1)
+      else next.black = Math.max(0, next.white - 1)
+    }
+    picture.setLevels(next)
+  }
+  const range = (label: string, value: number, min: number, max: number, step: number, to: (value: number) => void) => (
+    <label key={label}>
+      <span>{label}</span>
+      <output>{step < 1 ? value.toFixed(2) : value}</output>
+      <input
+        type="range"
+        min={min}
+        max={max}
+        step={step}
+        value={value}
+        onInput={(event) => to(Number(event.currentTarget.value))}
+      />
+    </label>
+  )
+  const pixels = info.width * info.height
+  const metres = info.pixelSize?.metres
+  return (
+    <section class="look" aria-label="View">
+      <h3>Picture</h3>
+      {range('Black', levels.black, 0, 254, 1, (black) => set({ black }))}
+      {range('White', levels.white, 1, 255, 1, (white) => set({ white }))}
+      {range('Brightness of mid-tones', levels.gamma, 0.3, 3, 0.05, (gamma) => set({ gamma }))}
+      <div class="row">
+        <button type="button" onClick={() => picture.setLevels(picture.stretched())} title="Use the whole range">
+          Stretch
+        </button>
+        <button type="button" onClick={() => picture.setLevels(plainLevels)}>
+          As it is
+        </button>
+      </div>
+      <h3>Masks</h3>
+      <div class="row" role="radiogroup" aria-label="Style of masks">
+        {(['fill', 'outline'] as const).map((name) => (
+          <button
+            type="button"
+            role="radio"
+            aria-checked={style.value === name}
+            class={style.value === name ? 'on' : ''}
+            onClick={() => (style.value = name)}
+          >
+            {name === 'fill' ? 'Filled' : 'Outlines'}
+          </button>
+        ))}
+      </div>
+      {range('Opacity', opacity.value, 0.05, 1, 0.05, (value) => (opacity.value = value))}
+      <Check of={hidden} title={commands.hide.label}>
+        Hide masks (Q)
+      </Check>
+      <Check of={numbers} title={commands.numbers.label}>
+        Numbers (N)
+      </Check>
+      <Check of={coverage} title={commands.coverage.label}>
+        What no mask covers (U)
+      </Check>
+      <h3>Drawing</h3>
+      <Check of={keepClear} title="A brush stroke or a lasso takes no pixels that other masks have">
+        Leave other masks alone
+      </Check>
+      <h3>Image</h3>
+      <dl>
+        <dt>Size</dt>
+        <dd>
+          {info.width} × {info.height}
+        </dd>
+        <dt>Covered</dt>
+        <dd>{((100 * owners.covered) / pixels).toFixed(1)} %</dd>
+        <dt>Pixel</dt>
+        <dd title={info.pixelSize?.from}>{metres ? length(metres) : 'unknown'}</dd>
+        <dt>Source</dt>
+        <dd class="path">
+          {info.source}
+          {info.page ? `, page ${info.page + 1}` : ''}
+        </dd>
+      </dl>
+    </section>
+  )
+}
+
+function length(metres: number): string {
+  const [unit, factor] = metres < 1e-6 ? ['nm', 1e9] : metres < 1e-3 ? ['µm', 1e6] : ['mm', 1e3]
+  return `${Number((metres * Number(factor)).toPrecision(4))} ${unit}`
+}

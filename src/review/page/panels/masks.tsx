@@ -1,0 +1,188 @@
+/** @file The index of masks: only the lines in sight exist, so that thousands scroll. And selecting by a measure. */
+import { computed, signal } from '@preact/signals'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { cssColour } from '../canvas/colours'
+import { rectOf } from '../masks/owner'
+import { count } from '../state/app'
+import { ordered } from '../state/order'
+import { descending, sort, type SortKey } from '../state/prefs'
+import type { Entry, ImageSession } from '../state/session'
+
+const lineHeight = 26
+
+const columns: { key: SortKey; label: string; title: string }[] = [
+  { key: 'suspicion', label: '!', title: 'Suspicious first: low predicted IoU and stability' },
+  { key: 'id', label: '#', title: 'Number' },
+  { key: 'area', label: 'Area', title: 'Area in pixels' },
+  { key: 'iou', label: 'IoU', title: 'Predicted IoU: what the model thinks of the mask' },
+  { key: 'stability', label: 'Stab.', title: 'Stability: how little the mask changes with the threshold' },
+]
+
+const sortBy = (key: SortKey) => {
+  if (sort.value === key) descending.value = !descending.value
+  else {
+    sort.value = key
+    descending.value = false
+  }
+}
+
+const measure = (value: number | null) => (value === null ? '–' : value.toFixed(2))
+
+export function Masks({ session }: { session: ImageSession }) {
+  const list = ordered.value
+  const box = useRef<HTMLDivElement>(null)
+  const [top, setTop] = useState(0)
+  const [height, setHeight] = useState(600)
+  useEffect(() => {
+    const observer = new ResizeObserver(() => setHeight(box.current?.clientHeight ?? 600))
+    observer.observe(box.current!)
+    return () => observer.disconnect()
+  }, [])
+  const selection = session.selection.value
+  const only = selection.size === 1 ? [...selection][0] : 0
+  useEffect(() => {
+    const at = only ? list.findIndex(({ id }) => id === only) : -1
+    const element = box.current
+    if (at < 0 || !element) return
+    const y = at * lineHeight
+    if (y < element.scrollTop || y + lineHeight > element.scrollTop + element.clientHeight)
+      element.scrollTop = y - element.clientHeight / 2
+  }, [only, list])
+  const first = Math.max(0, Math.floor(top / lineHeight) - 5)
+  const last = Math.min(list.length, Math.ceil((top + height) / lineHeight) + 5)
+  return (
+    <section class="masks" aria-label="Masks">
+      <div class="columns" role="row">
+        {columns.map(({ key, label, title }) => (
+          <button
+            type="button"
+            class={`column-${key}`}
+            title={title}
+            aria-label={`Sort by ${title}`}
+            aria-pressed={sort.value === key}
+            onClick={() => sortBy(key)}
+          >
+            {label}
+            {sort.value === key && <span aria-hidden="true">{descending.value ? ' ↓' : ' ↑'}</span>}
+          </button>
+        ))}
+      </div>
+      <div
+        ref={box}
+        class="lines"
+        role="listbox"
+        aria-multiselectable="true"
+        aria-label={count(list.length, 'mask')}
+        onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+        onPointerLeave={() => (session.hover.value = 0)}
+      >
+        <div style={{ height: list.length * lineHeight }} role="presentation">
+          {list.slice(first, last).map((entry, i) => (
+            <Line key={entry.id} session={session} entry={entry} top={(first + i) * lineHeight} list={list} />
+          ))}
+        </div>
+      </div>
+      <Chooser session={session} />
+    </section>
+  )
+}
+
+/** Where a Shift-click's range begins. */
+let anchor = 0
+
+function Line({ session, entry, top, list }: { session: ImageSession; entry: Entry; top: number; list: Entry[] }) {
+  const { id, area, review } = entry
+  const chosen = session.selection.value.has(id)
+  const choose = (event: MouseEvent) => {
+    const from = list.findIndex((other) => other.id === anchor)
+    const to = list.indexOf(entry)
+    if (event.shiftKey && from >= 0)
+      session.select(list.slice(Math.min(from, to), Math.max(from, to) + 1).map((other) => other.id))
+    else {
+      anchor = id
+      if (event.ctrlKey || event.metaKey) session.toggle([id])
+      else session.select([id])
+    }
+    session.viewport.show(rectOf(entry.mask))
+  }
+  return (
+    <div
+      class={`mask-line${session.hover.value === id ? ' hover' : ''}`}
+      style={{ top }}
+      role="option"
+      aria-selected={chosen}
+      title={review.origin === 'proposal' ? 'as proposed' : `made by: ${review.origin}`}
+      onClick={choose}
+      onPointerEnter={() => (session.hover.value = id)}
+    >
+      <i class="swatch" style={{ background: cssColour(id) }} aria-hidden="true" />
+      <span>{id}</span>
+      <span>{area.toLocaleString('en')}</span>
+      <span>{measure(review.predictedIou)}</span>
+      <span>{measure(review.stability)}</span>
+    </div>
+  )
+}
+
+type Measure = 'area' | 'iou' | 'stability'
+const chosenMeasure = signal<Measure>('area')
+const below = signal(true)
+const limit = signal('')
+
+const value = ({ area, review }: Entry) =>
+  chosenMeasure.value === 'area' ? area : chosenMeasure.value === 'iou' ? review.predictedIou : review.stability
+
+/** Selects what lies below or above a limit; then Delete removes it. */
+function Chooser({ session }: { session: ImageSession }) {
+  const bound = limit.value.trim() === '' ? NaN : Number(limit.value)
+  const found = matching.value
+  return (
+    <form
+      class="chooser"
+      onSubmit={(event) => {
+        event.preventDefault()
+        session.select(found.map(({ id }) => id))
+        // the keys that act on the selection should work at once
+        ;(document.activeElement as HTMLElement | null)?.blur()
+      }}
+    >
+      <select
+        aria-label="Measure"
+        value={chosenMeasure.value}
+        onChange={(event) => (chosenMeasure.value = event.currentTarget.value as Measure)}
+      >
+        <option value="area">area</option>
+        <option value="iou">IoU</option>
+        <option value="stability">stability</option>
+      </select>
+      <select
+        aria-label="Below or above"
+        value={below.value ? '<' : '>'}
+        onChange={(event) => (below.value = event.currentTarget.value === '<')}
+      >
+        <option>{'<'}</option>
+        <option>{'>'}</option>
+      </select>
+      <input
+        type="text"
+        inputMode="decimal"
+        aria-label="Limit"
+        placeholder={chosenMeasure.value === 'area' ? '50' : '0.9'}
+        value={limit.value}
+        onInput={(event) => (limit.value = event.currentTarget.value)}
+        aria-invalid={limit.value !== '' && !Number.isFinite(bound)}
+      />
+      <button type="submit" disabled={!found.length} title="Select these masks; Del then removes them">
+        Select {Number.isFinite(bound) ? found.length : ''}
+      </button>
+    </form>
+  )
+}
+
+const matching = computed(() => {
+  const bound = limit.value.trim() === '' ? NaN : Number(limit.value)
+  return ordered.value.filter((entry) => {
+    const own = value(entry)
+    return own !== null && (below.value ? own < bound : own > bound)
+  })
+})

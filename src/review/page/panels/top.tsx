@@ -1,0 +1,62 @@
+/** @file The bar above: which image, undo and redo, whether all is saved, accept, export. */
+import { commands, exporting } from '../commands'
+import { count, current, images, link, neighbour, pending, retryAll, server, session } from '../state/app'
+import { Button } from './button'
+
+export function Top() {
+  const open = session.value
+  void open?.version.value
+  const at = images.value.findIndex(({ info }) => info.name === current.value)
+  const accepted = open?.state.value === 'accepted'
+  const ready = images.value.filter(({ state }) => state === 'accepted').length
+  return (
+    <header class="top">
+      <Button command={commands.images} icon="list" />
+      <strong class="brand" title={server.value?.folder}>
+        wgsam review
+      </strong>
+      <div class="group">
+        <Button command={commands.previousImage} icon="previous" disabled={!neighbour(-1)} />
+        <span class="where" title={current.value ?? ''}>
+          <b>{current.value ?? ''}</b>
+          {at >= 0 && <span class="soft">{` ${at + 1} / ${images.value.length}`}</span>}
+        </span>
+        <Button command={commands.nextImage} icon="next" disabled={!neighbour(1)} />
+      </div>
+      <div class="group">
+        <Button command={commands.undo} icon="undo" disabled={!open?.document.canUndo} />
+        <Button command={commands.redo} icon="redo" disabled={!open?.document.canRedo} />
+      </div>
+      <Saved />
+      <span class="spring" />
+      <Button command={commands.accept} icon="check" disabled={!open} class={accepted ? 'accepted' : 'primary'}>
+        {accepted ? 'Accepted' : 'Accept'}
+      </Button>
+      <Button command={commands.export} icon="export" disabled={exporting.value || !ready}>
+        {exporting.value ? 'Exporting …' : `Export ${ready || ''}`}
+      </Button>
+      <Button command={commands.help} icon="help" />
+    </header>
+  )
+}
+
+function Saved() {
+  const waiting = pending.value
+  const texts = {
+    saved: 'Saved',
+    saving: waiting > 1 ? `Saving ${waiting}` : 'Saving',
+    offline: waiting ? `Offline: ${count(waiting, 'edit')} waiting` : 'Offline',
+  }
+  const offline = link.value === 'offline'
+  return (
+    <span class={`link link-${link.value}`} role="status">
+      <i aria-hidden="true" />
+      {texts[link.value]}
+      {offline && (
+        <button type="button" onClick={retryAll} title="Ask the server again at once">
+          Retry
+        </button>
+      )}
+    </span>
+  )
+}

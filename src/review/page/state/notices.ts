@@ -1,0 +1,24 @@
+/** @file What the page has to tell: nothing fails silently. */
+import { signal } from '@preact/signals'
+
+export interface Notice {
+  id: number
+  kind: 'error' | 'note'
+  text: string
+}
+
+export const notices = signal<Notice[]>([])
+
+let last = 0
+
+/** Shows a line until it is closed; a note closes itself. The same line is not shown twice. */
+export function tell(kind: Notice['kind'], text: string): void {
+  if (notices.value.some((notice) => notice.text === text)) return
+  const id = ++last
+  notices.value = [...notices.value, { id, kind, text }].slice(-4)
+  if (kind === 'note') setTimeout(() => dismiss(id), 6000)
+}
+
+export function dismiss(id: number): void {
+  notices.value = notices.value.filter((notice) => notice.id !== id)
+}

@@ -1,0 +1,33 @@
+/** @file The masks in the order of the index. */
+import { computed } from '@preact/signals'
+import { session } from './app'
+import { descending, sort } from './prefs'
+import type { Entry } from './session'
+
+/** Suspicious first: what the model doubts, then what flickers with the threshold. What a person made is not suspicious. */
+const suspicion = ({ review }: Entry) =>
+  (review.predictedIou ?? 1.5) + (review.stability ?? 1.5) + (review.origin === 'proposal' ? 0 : 1)
+
+const keys: Record<typeof sort.value, (entry: Entry) => number> = {
+  suspicion,
+  id: ({ id }) => id,
+  area: ({ area }) => area,
+  iou: ({ review }) => review.predictedIou ?? Infinity,
+  stability: ({ review }) => review.stability ?? Infinity,
+}
+
+export const ordered = computed<Entry[]>(() => {
+  const open = session.value
+  if (!open) return []
+  void open.version.value
+  const key = keys[sort.value]
+  const sign = descending.value ? -1 : 1
+  return [...open.shapes.values()].sort((a, b) => {
+    const [x, y] = [key(a), key(b)]
+    // Infinity - Infinity is not a number; masks without a measure come last in either direction
+    if (x === y) return a.id - b.id
+    if (!Number.isFinite(x)) return 1
+    if (!Number.isFinite(y)) return -1
+    return sign * (x - y)
+  })
+})

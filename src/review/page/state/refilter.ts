@@ -1,0 +1,93 @@
+/** @file Filtering the generator's candidates again: which masks other settings would bring and take. */
+import { decodeMask } from '../../../../engine/masks/rle'
+import type { CandidateSet, Scored } from '../../../../engine/generate/candidate'
+import { filterCandidates, type FilterOptions } from '../../../../engine/generate/filter'
+import type { CandidateFile } from '../../../generate/project'
+import type { ReviewMask } from '../../protocol'
+import type { Draft, ImageSession } from './session'
+
+/** What the sliders begin with where the proposals do not tell: the reference's. */
+const defaults: FilterOptions = {
+  predIouThresh: 0.88,
+  stabilityScoreThresh: 0.95,
+  minArea: 0,
+  maxArea: 1,
+  dropFrames: false,
+  boxNmsThresh: 1,
+  maskNmsThresh: 1,
+  containmentThresh: 1,
+}
+
+export class Candidates {
+  readonly options: FilterOptions
+  readonly total: number
+  private readonly set: CandidateSet<Scored>
+
+  constructor(private readonly file: CandidateFile) {
+    const given = file.options as Partial<FilterOptions>
+    const known = Object.entries(defaults).map(([name, value]) => {
+      const own = given[name as keyof FilterOptions]
+      return [name, typeof own === typeof value ? own : value]
+    })
+    this.options = Object.fromEntries(known) as FilterOptions
+    this.total = file.candidates.length
+    const { width, height } = file.image
+    this.set = {
+      size: { width, height },
+      candidates: file.candidates.map(({ area, bbox, crop_box, predicted_iou, stability_score }) => ({
+        area,
+        box: [bbox[0], bbox[1], bbox[0] + bbox[2], bbox[1] + bbox[3]],
+        predictedIou: predicted_iou,
+        stability: stability_score,
+        crop: [crop_box[0], crop_box[1], crop_box[0] + crop_box[2], crop_box[1] + crop_box[3]],
+      })),
+      overlaps: file.overlaps,
+    }
+  }
+
+  /**
+   * What these settings would change. Masks that a person made or changed stay, and what a person took away does not
+   * come back.
+   */
+  compare(session: ImageSession, options: FilterOptions): { kept: number; remove: number[]; add: number[] } {
+    const { kept } = filterCandidates(this.set, options)
+    const wanted = new Set(kept.map((i) => this.text(i)))
+    const known = new Set(this.file.candidates.map((_, i) => this.text(i)))
+    const here = new Set<string>()
+    const remove: number[] = []
+    for (const { id, review } of session.shapes.values()) {
+      const text = review.segmentation.counts
+      here.add(text)
+      // a proposal that is no candidate (an older file's) is not judged by candidates
+      if ((review.origin === 'proposal' || review.origin === 'refilter') && known.has(text) && !wanted.has(text))
+        remove.push(id)
+    }
+    const refused = takenByHand(session)
+    const add = kept.filter((i) => !here.has(this.text(i)) && !refused.has(this.text(i)))
+    return { kept: kept.length, remove, add }
+  }
+
+  draft(i: number): Draft {
+    const { segmentation, predicted_iou, stability_score } = this.file.candidates[i]
+    return { mask: decodeMask(segmentation), predictedIou: predicted_iou, stability: stability_score }
+  }
+
+  /** A mask's run lengths name it: two candidates never have the same. */
+  private text(i: number): string {
+    return this.file.candidates[i].segmentation.counts
+  }
+}
+
+/** The generator's masks that are gone by another edit than filtering. */
+function takenByHand(session: ImageSession): Set<string> {
+  const known = new Map<number, ReviewMask>(session.document.proposals.map((mask) => [mask.id, mask]))
+  const filtered = new Set<number>()
+  for (const entry of session.entries) {
+    if (entry.type !== 'edit' || entry.edit.kind !== 'refilter') continue
+    for (const id of entry.edit.remove) filtered.add(id)
+    for (const mask of entry.edit.add) known.set(mask.id, mask)
+  }
+  const taken = new Set<string>()
+  for (const [id, mask] of known) if (!session.shapes.has(id) && !filtered.has(id)) taken.add(mask.segmentation.counts)
+  return taken
+}

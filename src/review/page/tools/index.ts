@@ -1,0 +1,27 @@
+/** @file The tools, and which is in hand. */
+import { signal } from '@preact/signals'
+import { brushTool, eraseTool } from './brush'
+import { cutTool } from './cut'
+import { lassoTool, redrawTool } from './outline'
+import { promptTool } from './prompt'
+import { select } from './select'
+import type { Tool, ToolName } from './tool'
+
+export const tools: Record<ToolName, Tool> = {
+  select,
+  prompt: promptTool,
+  brush: brushTool,
+  erase: eraseTool,
+  lasso: lassoTool,
+  redraw: redrawTool,
+  cut: cutTool,
+  pan: {},
+}
+
+export const toolName = signal<ToolName>('select')
+
+/** Takes a tool; what the one before had begun is dropped. */
+export function take(name: ToolName): void {
+  tools[toolName.value].cancel?.()
+  toolName.value = name
+}
