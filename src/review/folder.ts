@@ -32,10 +32,11 @@ type Known = Omit<ImageSummary, 'encoded'>
 /** What a log or else the proposals begin with, and the entries since. @throws UserError naming the file */
 async function readBase(dir: string, { name, path }: Found): Promise<{ base: LogHeader; log: LogContent | null }> {
   const log = await readLog(projectFile.log(dir, name))
-  return { base: log?.header ?? (await readProposals(dir, name)) ?? (await emptyBase(name, path!)), log }
+  return { base: log?.header ?? (await readProposed(dir, name)) ?? (await emptyBase(name, path!)), log }
 }
 
-async function readProposals(dir: string, name: string): Promise<LogHeader | null> {
+/** A project's proposals as what a log begins with; null where there are none. @throws UserError naming the file */
+export async function readProposed(dir: string, name: string): Promise<LogHeader | null> {
   const path = projectFile.proposals(dir, name)
   try {
     const { image, records } = read(Proposals, JSON.parse(await readFile(path, 'utf8')))
@@ -81,7 +82,7 @@ export async function readReviewed(dir: string, found: Found): Promise<ReviewedI
 async function noteOn(dir: string, name: string, log: LogContent | null): Promise<string | null> {
   if (!log) return null
   if (log.torn) return 'the last edit was cut off in the middle of being written, and is not there'
-  const now = await readProposals(dir, name).catch(() => null)
+  const now = await readProposed(dir, name).catch(() => null)
   if (!now || JSON.stringify(now.proposals) === JSON.stringify(log.header.proposals)) return null
   return (
     'its proposals were made anew after the review began, which goes on with the earlier ones; ' +

@@ -62,6 +62,11 @@ async function readOwner(path: string): Promise<Owner | null> {
 function isAlive({ pid, host }: Owner, path: string): boolean {
   if (host !== hostname()) return true
   if (pid === process.pid) return held.has(path) // else of an earlier start of the machine or container
+  return isRunning(pid)
+}
+
+/** Whether a program of this machine runs. */
+export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
