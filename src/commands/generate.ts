@@ -9,7 +9,7 @@ import { UserError } from '../errors'
 import { writeFileAtomic } from '../files'
 import { generateFolder, type FolderOptions, type ImageResult } from '../generate/folder'
 import { generatorFlags, generatorOptions } from '../generate/flags'
-import { listInputs } from '../generate/inputs'
+import { everyPage, listInputs } from '../generate/inputs'
 import { type OutputKind, outputKinds, writeCoco, writeCsv } from '../generate/outputs'
 import { proposedNames, readProposals } from '../generate/read'
 import { runReference } from '../generate/reference'
@@ -43,7 +43,7 @@ export const command: Command = {
     },
     report: { type: 'boolean', description: 'write report.html too: scores, filters, pictures' },
     again: { type: 'boolean', description: 'do again what is done already' },
-    page: { type: 'string', value: 'N', description: 'page of multi-page files, from 1 (default 1)' },
+    page: { type: 'string', value: 'N', description: 'page of multi-page files, from 1, or all (default 1)' },
     'crop-bottom': {
       type: 'string',
       value: 'ROWS',
@@ -102,7 +102,8 @@ images are taken and the masks scored. docs/generator.md explains every option.
 export async function chooseInputs(values: Values, paths: readonly string[]): Promise<FolderOptions['inputs']> {
   if (!texts(values, 'data').length) {
     if (!paths.length) throw new UserError('which images? Name files or folders, or labelled images with --data DIR')
-    return listInputs(paths)
+    const inputs = await listInputs(paths)
+    return text(values, 'page') === 'all' ? everyPage(inputs) : inputs
   }
   if (paths.length) throw new UserError('--data names the images: leave out the files and folders')
   const { items } = await select(values)
@@ -123,8 +124,10 @@ export function readingOptions(values: Values): MicrographOptions {
   const crop = typed === 'auto' ? (labelled ? 'none' : 'auto') : typed === 'none' ? typed : Number(typed)
   if (typeof crop === 'number' && !(Number.isInteger(crop) && crop >= 0))
     throw new UserError(`--crop-bottom takes a number of rows, auto or none, not "${typed}"`)
-  const page = Number(text(values, 'page') ?? 1)
-  if (!(Number.isInteger(page) && page >= 1)) throw new UserError(`--page takes a whole number from 1`)
+  const pages = text(values, 'page') ?? '1'
+  const page = pages === 'all' ? 1 : Number(pages)
+  if (!(Number.isInteger(page) && page >= 1))
+    throw new UserError(`--page takes a whole number from 1, or all, not "${pages}"`)
   const pixelSize = text(values, 'pixel-size')
   return { crop, page: page - 1, ...(pixelSize !== undefined && { pixelSize: parsePixelSize(pixelSize) }) }
 }

@@ -66,7 +66,7 @@ async function generateImage(
   onPart: (part: number) => void,
 ): Promise<ImageResult> {
   const { name } = input
-  const key = await keyOf(input.path, generator, by, reading)
+  const key = await keyOf(input, generator, by, reading)
   const earlier = existsSync(projectFile.proposals(dir, name)) ? await readProposals(dir, name).catch(() => null) : null
   const finish = async (outcome: ImageResult['outcome'], file: ProposalFile | null, note: string | null) => ({
     name,
@@ -86,7 +86,7 @@ async function generateImage(
   }
 
   const source = await readSource(input, reading)
-  const { info, rgb, pages } = source
+  const { info, rgb, pages, remarks } = source
   const began = performance.now()
   const set = await generator.candidates(
     { width: info.width, height: info.height, rgb },
@@ -112,19 +112,25 @@ async function generateImage(
   await writePictures(dir, info, kinds, { rgb, labels: labelMap(masks, set.size), masks })
   // last: an image whose proposals are there is done
   await writeProposals(dir, file)
-  const note = pages > 1 ? `has ${pages} pages; page ${info.page + 1} was read (--page chooses)` : null
-  return finish('done', file, note)
+  const notes = [...remarks]
+  if (pages > 1 && input.page === undefined) notes.push(`page ${info.page + 1} of ${pages} was read (--page N, or all)`)
+  return finish('done', file, notes.join('; ') || null)
 }
 
 /** Changes with whatever changes the candidates. */
-async function keyOf(path: string, { options }: MaskGenerator, by: FolderOptions['by'], reading: MicrographOptions) {
+async function keyOf(
+  { path, page }: Input,
+  { options }: MaskGenerator,
+  by: FolderOptions['by'],
+  reading: MicrographOptions,
+) {
   const content = await fileHash(path).catch((error: Error) => {
     throw new UserError(`cannot read the image ${path}: ${error.message}`)
   })
   const { adapter: _, ...model } = by
   const lasting = Object.entries(options).filter(([name]) => !(filterOptionNames as readonly string[]).includes(name))
   return createHash('sha256')
-    .update(JSON.stringify([content, model, lasting, reading]))
+    .update(JSON.stringify([content, page ?? null, model, lasting, reading]))
     .digest('hex')
     .slice(0, 32)
 }

@@ -3,12 +3,15 @@ import { readdir, stat } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import { stemOf } from '../data/groups'
 import { imageExtensions } from '../data/image'
+import { countPages } from '../data/micrograph'
 import { UserError } from '../errors'
 
 export interface Input {
   path: string
   /** The name of its files in the project: the file's without extension, and with it where two would be the same. */
   name: string
+  /** Of a file of several pages, from 0. */
+  page?: number
 }
 
 /**
@@ -27,6 +30,17 @@ export async function listInputs(paths: readonly string[]): Promise<Input[]> {
   if (!unique.length)
     throw new UserError(`no images in ${paths.join(', ')}: files of ${imageExtensions.join(', ')} are looked for`)
   return named(unique)
+}
+
+/** Every page of files that have several, as NAME-p1, NAME-p2 …; files that cannot be read are left for later to refuse. */
+export async function everyPage(inputs: readonly Input[]): Promise<Input[]> {
+  const all: Input[] = []
+  for (const input of inputs) {
+    const pages = await countPages(input.path).catch(() => 1)
+    if (pages === 1) all.push(input)
+    else for (let page = 0; page < pages; page++) all.push({ ...input, name: `${input.name}-p${page + 1}`, page })
+  }
+  return all
 }
 
 async function imagesIn(folder: string): Promise<string[]> {

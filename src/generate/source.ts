@@ -14,14 +14,17 @@ export interface Source {
   rgb: Uint8Array
   /** Pages of the file. */
   pages: number
+  /** What the file says and was not believed. */
+  remarks: string[]
 }
 
 /** @throws UserError naming the file */
-export async function readSource({ path, name }: Input, options: MicrographOptions): Promise<Source> {
-  const { image, pages, page, croppedBottom, pixelSize } = await readMicrograph(path, options)
+export async function readSource({ path, name, page: chosen }: Input, options: MicrographOptions): Promise<Source> {
+  const read = await readMicrograph(path, chosen === undefined ? options : { ...options, page: chosen })
+  const { image, pages, page, croppedBottom, pixelSize, remarks } = read
   const { width, height } = image
   const info = { name, width, height, source: path, page, croppedBottom, pixelSize }
-  return { info, image, rgb: toRGB8(image), pages }
+  return { info, image, rgb: toRGB8(image), pages, remarks }
 }
 
 /** Identifies a file's content. */
