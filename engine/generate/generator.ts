@@ -1,31 +1,24 @@
 /** @file The automatic mask generator: a model, its options, and the two ways to run it. */
 import type { SamModel } from '../sam/sam'
-import type { Size } from '../sam/transforms'
 import type { GeneratedSet } from './candidate'
 import { type GeneratorOptions, checkGeneratorOptions } from './options'
 import type { MaskRecord } from './record'
+import { referenceRecords } from './reference'
+import { type GenerateHooks, RegionRunner, type RgbImage } from './region-runner'
 
-export interface RgbImage extends Size {
-  /** (height, width, 3) */
-  rgb: Uint8Array
-}
-
-export interface GenerateHooks {
-  /** Points decoded so far, and all that will be; `total` may grow when a second round adds points. */
-  onProgress?(done: number, total: number): void
-  /** Ends the work at the next pass of the decoder, with the signal's reason thrown. */
-  signal?: AbortSignal
-}
+export type { GenerateHooks, RgbImage } from './region-runner'
 
 export class MaskGenerator {
   private constructor(
     readonly model: SamModel,
     readonly options: GeneratorOptions,
+    private readonly runner: RegionRunner,
   ) {}
 
   /** Records the model as it is now: an adapter attached later does not show. @throws Error that names a wrong option */
   static async create(model: SamModel, options: Partial<GeneratorOptions> = {}): Promise<MaskGenerator> {
-    return new MaskGenerator(model, checkGeneratorOptions(options))
+    const checked = checkGeneratorOptions(options)
+    return new MaskGenerator(model, checked, await RegionRunner.create(model, checked.pointsPerBatch))
   }
 
   /** Everything above the floors, each mask once, by predicted IoU; filterCandidates chooses among it. */
@@ -33,11 +26,21 @@ export class MaskGenerator {
     throw new Error('not yet')
   }
 
-  /** What the reference's generator returns for the same options, in its order. */
-  async reference(_image: RgbImage, _hooks: GenerateHooks = {}): Promise<MaskRecord[]> {
-    throw new Error('not yet')
+  /** What the reference's generator returns for the same options, in its order. Masks without a pixel are left out. */
+  reference(image: RgbImage, hooks: GenerateHooks = {}): Promise<MaskRecord[]> {
+    checkImage(image)
+    return referenceRecords(this.runner, image, this.options, hooks)
   }
 
   /** Gives the GPU memory back; the model stays. */
-  destroy(): void {}
+  destroy(): void {
+    this.runner.destroy()
+  }
+}
+
+function checkImage({ rgb, width, height }: RgbImage): void {
+  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1)
+    throw new Error(`an image of ${width}x${height} has no masks: width and height are whole numbers from 1`)
+  if (rgb.length !== width * height * 3)
+    throw new Error(`an RGB image of ${width}x${height} has ${width * height * 3} bytes, not ${rgb.length}`)
 }

@@ -98,8 +98,8 @@ export function decodeRle(rle: Rle): Uint8Array {
   return mask
 }
 
-/** Encodes a mask of an image of `size`. */
-export function encodeMask({ x0, y0, width, height, data }: Mask, size: Size): CompressedRle {
+/** The run lengths of a mask of an image of `size`, of 0 first. */
+export function maskCounts({ x0, y0, width, height, data }: Mask, size: Size): number[] {
   const counts: number[] = []
   let end = 0
   for (let x = 0; x < width; x++)
@@ -111,7 +111,12 @@ export function encodeMask({ x0, y0, width, height, data }: Mask, size: Size): C
       end = at + 1
     }
   if (end < size.width * size.height) counts.push(size.width * size.height - end)
-  return { size: [size.height, size.width], counts: compressCounts(counts) }
+  return counts
+}
+
+/** Encodes a mask of an image of `size`. */
+export function encodeMask(mask: Mask, size: Size): CompressedRle {
+  return { size: [size.height, size.width], counts: compressCounts(maskCounts(mask, size)) }
 }
 
 /** Decodes to the part of the image that the mask occupies. @throws Error as eachRun */

@@ -92,6 +92,19 @@ export class Predictor {
     return this.model.engine.read(this.t.embedding)
   }
 
+  /** What a pass leaves on the GPU until the next: logits (prompts, 4, (4·side)²) and iou (prompts, 4). */
+  get results(): { logits: Tensor; iou: Tensor } {
+    return { logits: this.t.logits, iou: this.t.iou }
+  }
+
+  /** Submits one pass of at most `prompts` prompts; `results` hold theirs first. Gives their number. @throws as predict */
+  submit(batch: PromptBatch): number {
+    const count = this.check(batch)
+    if (count > this.prompts) throw new Error(`a pass takes ${this.prompts} prompts, not ${count}`)
+    this.pass(batch, 0, count)
+    return count
+  }
+
   /** Puts an embedding that was read before in the place of encoding its images again. */
   setEmbedding(data: Float32Array): void {
     this.model.engine.write(this.t.embedding, data)
@@ -99,7 +112,23 @@ export class Predictor {
 
   /** Masks of any number of prompts. Throws where entries, labels, images or masks do not fit the predictor. */
   async predict(batch: PromptBatch): Promise<Prediction> {
-    const { prompts, slots, t, decoder } = this
+    const { prompts, t, decoder } = this
+    const count = this.check(batch)
+    const pixels = t.logits.size / prompts
+    const logits = new Float32Array(count * pixels)
+    const iou = new Float32Array(count * MASK_TOKENS)
+    for (let start = 0; start < count; start += prompts) {
+      const n = Math.min(prompts, count - start)
+      this.pass(batch, start, n)
+      logits.set((await decoder.read(t.logits)).subarray(0, n * pixels), start * pixels)
+      iou.set((await decoder.read(t.iou)).subarray(0, n * MASK_TOKENS), start * MASK_TOKENS)
+    }
+    return { logits, iou }
+  }
+
+  /** The number of prompts in a batch. Throws where it does not fit. */
+  private check(batch: PromptBatch): number {
+    const { prompts, slots, t } = this
     const given = batch.coords.length / 2 / (batch.labels.length || 1) === 1 ? batch.labels.length : NaN
     const count = given / slots
     if (!Number.isInteger(count) || count < 1)
@@ -119,32 +148,29 @@ export class Predictor {
       (batch.masks.length !== (count * t.masks!.size) / prompts || !batch.masks.every(Number.isFinite))
     )
       throw new Error(`mask prompts must be ${count} of [${t.masks!.shape.slice(1).join(', ')}] finite logits`)
-    const pixels = t.logits.size / prompts
-    const logits = new Float32Array(count * pixels)
-    const iou = new Float32Array(count * MASK_TOKENS)
-    for (let start = 0; start < count; start += prompts) {
-      const n = Math.min(prompts, count - start)
-      const coords = new Float32Array(prompts * slots * 2)
-      const labels = new Int32Array(prompts * slots).fill(label.absent)
-      const imageIndex = new Uint32Array(prompts)
-      coords.set(batch.coords.subarray(start * slots * 2, (start + n) * slots * 2))
-      labels.set(batch.labels.subarray(start * slots, (start + n) * slots))
-      if (batch.imageIndex) imageIndex.set(batch.imageIndex.subarray(start, start + n))
-      decoder.write(t.coords, coords)
-      decoder.write(t.labels, labels)
-      decoder.write(t.imageIndex, imageIndex)
-      decoder.write(t.counts, tokenCounts(labels, slots))
-      if (t.masks) {
-        const one = t.masks.size / prompts
-        const masks = new Float32Array(t.masks.size)
-        masks.set(batch.masks!.subarray(start * one, (start + n) * one))
-        decoder.write(t.masks, masks)
-      }
-      decoder.run()
-      logits.set((await decoder.read(t.logits)).subarray(0, n * pixels), start * pixels)
-      iou.set((await decoder.read(t.iou)).subarray(0, n * MASK_TOKENS), start * MASK_TOKENS)
+    return count
+  }
+
+  /** Submits the n prompts from `start`. */
+  private pass(batch: PromptBatch, start: number, n: number): void {
+    const { prompts, slots, t, decoder } = this
+    const coords = new Float32Array(prompts * slots * 2)
+    const labels = new Int32Array(prompts * slots).fill(label.absent)
+    const imageIndex = new Uint32Array(prompts)
+    coords.set(batch.coords.subarray(start * slots * 2, (start + n) * slots * 2))
+    labels.set(batch.labels.subarray(start * slots, (start + n) * slots))
+    if (batch.imageIndex) imageIndex.set(batch.imageIndex.subarray(start, start + n))
+    decoder.write(t.coords, coords)
+    decoder.write(t.labels, labels)
+    decoder.write(t.imageIndex, imageIndex)
+    decoder.write(t.counts, tokenCounts(labels, slots))
+    if (t.masks) {
+      const one = t.masks.size / prompts
+      const masks = new Float32Array(t.masks.size)
+      masks.set(batch.masks!.subarray(start * one, (start + n) * one))
+      decoder.write(t.masks, masks)
     }
-    return { logits, iou }
+    decoder.run()
   }
 
   destroy(): void {

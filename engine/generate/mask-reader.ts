@@ -1,0 +1,273 @@
+/**
+ * @file Takes a decoder's pass from logits to packed masks on the GPU. The host sees the survivors' boxes and counts, then
+ * their bits, and never a mask that does not survive. Memory is bounded: masks are made in chunks of a fixed size.
+ */
+import bitsShader from '../../shaders/mask-bits.wgsl'
+import gatherShader from '../../shaders/mask-gather.wgsl'
+import selectShader from '../../shaders/mask-select.wgsl'
+import type { Engine } from '../device/engine'
+import { grid1d } from '../graph/grid'
+import type { Tensor } from '../graph/tensor'
+import type { Size } from '../sam/transforms'
+import type { Box, LogitWindow } from './candidate'
+import type { FoundCounts, FoundMask, FoundOptions } from './found'
+import { ImageAxes } from './image-axes'
+import { Kernel, Scratch } from './kernel'
+
+/** Words of masks made at once, unless one mask alone is larger: 16 MiB, and as much for their counts. */
+const CHUNK_WORDS = 1 << 22
+/** Logits this far below what the stability score needs are kept, so that the threshold can be lowered by as much. */
+const SPARE = 2
+/** Cells around the logits above the lowest threshold that an interpolated pixel may read. */
+const REACH = 2
+
+const entries = {
+  select: [selectShader, 'select'],
+  window: [selectShader, 'window'],
+  threshold: [bitsShader, 'threshold'],
+  measure: [bitsShader, 'measure'],
+  gather: [gatherShader, 'gather'],
+} as const
+
+/** A mask that passed the first look: its plane of logits, and the part of the image that it may occupy. */
+interface Job {
+  plane: number
+  predictedIou: number
+  /** Of the logits, inclusive. */
+  window: Box
+  column: number
+  columns: number
+  row: number
+  rows: number
+}
+
+export class MaskReader {
+  private readonly scratch: Scratch
+  private axes: ImageAxes | null = null
+  private table: Tensor | null = null
+
+  private constructor(
+    private readonly engine: Engine,
+    readonly side: number,
+    readonly inputSize: number,
+    private readonly kernels: Record<keyof typeof entries, Kernel>,
+    private readonly chunkWords: number,
+  ) {
+    this.scratch = new Scratch(engine)
+  }
+
+  /** @param side of the logits · @param inputSize of the model · @param chunkWords smaller in tests */
+  static async create(engine: Engine, side: number, inputSize: number, chunkWords = CHUNK_WORDS): Promise<MaskReader> {
+    const made = await Promise.all(
+      Object.entries(entries).map(async ([name, [shader, entry]]) => [
+        name,
+        await Kernel.create(engine, shader, entry),
+      ]),
+    )
+    return new MaskReader(engine, side, inputSize, Object.fromEntries(made), chunkWords)
+  }
+
+  /** The size that masks are wanted in. @throws Error where one mask would be more than the adapter binds */
+  setImage(image: Size): void {
+    const words = Math.ceil(image.width / 32) * image.height
+    if (words * 4 > this.engine.maxBinding)
+      throw new Error(
+        `a mask of ${image.width}x${image.height} pixels takes ${words * 4} bytes, over the ${this.engine.maxBinding} that this adapter binds at once: use tiles`,
+      )
+    this.axes = new ImageAxes(this.side, this.inputSize, image)
+    this.table = this.scratch.upload('axes', this.axes.table())
+  }
+
+  /**
+   * The masks of tokens 1 to 3 of the first `prompts` prompts of logits (P, 4, side²) and iou (P, 4), by prompt and token.
+   * `counts` gets how many were dropped, and why.
+   */
+  async read(
+    { logits, iou }: { logits: Tensor; iou: Tensor },
+    prompts: number,
+    options: FoundOptions,
+    counts: FoundCounts,
+  ): Promise<FoundMask[]> {
+    if (!this.axes) throw new Error('setImage comes before reading masks')
+    const jobs = await this.select(logits, iou, prompts, options)
+    counts.floorPredIou += 3 * prompts - jobs.length
+    const found: FoundMask[] = []
+    let chunk: Job[] = []
+    let words = 0
+    const flush = async () => {
+      if (chunk.length) found.push(...(await this.make(logits, chunk, words, options, counts)))
+      chunk = []
+      words = 0
+    }
+    for (const job of jobs) {
+      const own = job.columns * job.rows
+      if (!own) {
+        counts.floorStability++ // nothing is above the lower threshold: its stability is 0/0
+        continue
+      }
+      if (words + own > this.chunkWords) await flush()
+      chunk.push(job)
+      words += own
+    }
+    await flush()
+    return found
+  }
+
+  private lowest({ maskThreshold, stabilityScoreOffset, keepLogits }: FoundOptions): number {
+    return Math.fround(maskThreshold - stabilityScoreOffset - (keepLogits ? SPARE : 0))
+  }
+
+  private async select(logits: Tensor, iou: Tensor, prompts: number, options: FoundOptions): Promise<Job[]> {
+    const { scratch, side } = this
+    const masks = 3 * prompts
+    const list = scratch.tensor('places', 1 + masks)
+    const found = scratch.tensor('windows', 8 + 8 * masks)
+    const params = {
+      masks,
+      side,
+      all: options.predIouThresh > 0 ? 0 : 1,
+      threshold: options.predIouThresh,
+      lowest: this.lowest(options),
+    }
+    this.kernels.select.run({ iou, list }, params, [1, 1])
+    this.kernels.window.run({ iou, places: list, logits, found }, params, [masks, 1])
+    const bytes = await this.engine.readBytes(found)
+    const [values, floats] = [new Uint32Array(bytes), new Float32Array(bytes)]
+    return Array.from({ length: values[0] }, (_, i): Job => {
+      const at = 8 + 8 * i
+      const window: Box = [values[at + 1], values[at + 2], values[at + 3], values[at + 4]]
+      const job = { plane: values[at], predictedIou: floats[at + 5], window }
+      const pixels = window[2] >= window[0] ? this.axes!.reached(window) : null
+      if (!pixels) return { ...job, column: 0, columns: 0, row: 0, rows: 0 }
+      const column = pixels[0] >> 5
+      const [columns, rows] = [(pixels[2] >> 5) - column + 1, pixels[3] - pixels[1] + 1]
+      return { ...job, column, columns, row: pixels[1], rows }
+    })
+  }
+
+  private async make(
+    logits: Tensor,
+    jobs: readonly Job[],
+    words: number,
+    options: FoundOptions,
+    counts: FoundCounts,
+  ): Promise<FoundMask[]> {
+    const { scratch, axes } = this
+    const table = new Uint32Array(6 * jobs.length)
+    let start = 0
+    const starts = jobs.map(({ plane, column, columns, row, rows }, i) => {
+      table.set([plane, start, column, columns, row, rows], 6 * i)
+      start += columns * rows
+      return start - columns * rows
+    })
+    const [bits, parts] = [scratch.tensor('bits', words), scratch.tensor('counts', words)]
+    const measures = scratch.tensor('measures', 8 * jobs.length)
+    const tensors = { jobs: scratch.upload('jobs', table), logits, axes: this.table!, bits, parts }
+    const params = {
+      words,
+      jobs: jobs.length,
+      side: this.side,
+      width: axes!.image.width,
+      height: axes!.image.height,
+      valid_width: axes!.valid.width,
+      valid_height: axes!.valid.height,
+      below: options.maskThreshold - options.stabilityScoreOffset,
+      middle: options.maskThreshold,
+      above: options.maskThreshold + options.stabilityScoreOffset,
+    }
+    this.kernels.threshold.run(tensors, params, grid1d(words, 64))
+    this.kernels.measure.run(
+      { jobs: tensors.jobs, made: bits, counted: parts, measures },
+      params,
+      grid1d(jobs.length, 1),
+    )
+    const m = new Uint32Array(await this.engine.readBytes(measures))
+
+    const found: FoundMask[] = []
+    const [windows, sources]: [Copy[], Copy[]] = [[], []]
+    jobs.forEach((job, i) => {
+      const [above, below, area, x0, y0, x1, y1] = m.subarray(8 * i)
+      const stability = Math.fround(above / below)
+      const stable = options.stabilityScoreThresh <= 0 || stability >= Math.fround(options.stabilityScoreThresh)
+      if (!area || !stable) return void counts.floorStability++
+      const box: Box = [x0, y0, x1, y1]
+      if (options.accept && !options.accept(box)) return void counts.cropEdge++
+      const column = x0 >> 5
+      const [columns, rows] = [(x1 >> 5) - column + 1, y1 - y0 + 1]
+      const first = starts[i] + (y0 - job.row) * job.columns + column - job.column
+      windows.push({ first, stride: job.columns, columns, rows })
+      const mask: FoundMask = {
+        prompt: job.plane >> 2,
+        token: job.plane & 3,
+        predictedIou: job.predictedIou,
+        stability,
+        area,
+        box,
+        bits: { column, columns, row: y0, rows, words: noWords },
+      }
+      if (options.keepLogits) {
+        mask.logits = this.logitWindow(job, options)
+        const { x0: lx, y0: ly, width, height } = mask.logits
+        const plane = job.plane * this.side * this.side
+        sources.push({ first: plane + ly * this.side + lx, stride: this.side, columns: width, rows: height })
+      }
+      found.push(mask)
+    })
+    const packed = await this.gather('masks', bits, windows)
+    found.forEach((mask, i) => (mask.bits.words = packed[i]))
+    const kept = await this.gather('logits', logits, sources)
+    kept.forEach((data, i) => (found[i].logits!.data = new Float32Array(data.buffer)))
+    return found
+  }
+
+  private logitWindow({ window: [x0, y0, x1, y1] }: Job, options: FoundOptions): LogitWindow {
+    const { side, inputSize } = this
+    const [left, top] = [Math.max(0, x0 - REACH), Math.max(0, y0 - REACH)]
+    const width = Math.min(side - 1, x1 + REACH) - left + 1
+    const height = Math.min(side - 1, y1 + REACH) - top + 1
+    const lowest = this.lowest(options)
+    return { x0: left, y0: top, width, height, data: new Float32Array(0), side, inputSize, lowest }
+  }
+
+  /** Reads parts of a tensor, each to words of its own; as many at once as a chunk holds. */
+  private async gather(name: string, x: Tensor, parts: readonly Copy[]): Promise<Uint32Array[]> {
+    const out: Uint32Array[] = []
+    for (let next = 0; next < parts.length;) {
+      const chunk: Copy[] = []
+      let words = 0
+      while (next < parts.length) {
+        const own = parts[next].columns * parts[next].rows
+        if (chunk.length && words + own > this.chunkWords) break
+        chunk.push(parts[next++])
+        words += own
+      }
+      const table = new Uint32Array(4 * chunk.length)
+      let start = 0
+      chunk.forEach(({ first, stride, columns, rows }, i) => {
+        table.set([start, columns, first, stride], 4 * i)
+        start += columns * rows
+      })
+      const y = this.scratch.tensor(`gathered ${name}`, words)
+      const tensors = { parts: this.scratch.upload('parts', table), x, y }
+      this.kernels.gather.run(tensors, { words, parts: chunk.length }, grid1d(words))
+      const read = new Uint32Array(await this.engine.readBytes(y))
+      let at = 0
+      for (const { columns, rows } of chunk) out.push(read.slice(at, (at += columns * rows)))
+    }
+    return out
+  }
+
+  destroy(): void {
+    this.scratch.destroy()
+    for (const kernel of Object.values(this.kernels)) kernel.destroy()
+  }
+}
+
+interface Copy {
+  first: number
+  stride: number
+  columns: number
+  rows: number
+}
+
+const noWords = new Uint32Array(0)

@@ -1,0 +1,71 @@
+/** @file Masks of one bit a pixel: rows of 32-pixel words that start at multiples of 32 of the image, so that masks compare word by word. */
+import type { Box } from '../generate/candidate'
+import type { Mask } from './mask'
+
+export interface PackedMask {
+  /** Of the image's words: pixel x is bit x mod 32 of word x div 32. */
+  column: number
+  columns: number
+  row: number
+  rows: number
+  /** (rows, columns) */
+  words: Uint32Array
+}
+
+export function packMask({ x0, y0, width, height, data }: Mask): PackedMask {
+  const column = x0 >> 5
+  const columns = width ? ((x0 + width - 1) >> 5) - column + 1 : 0
+  const words = new Uint32Array(columns * height)
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++)
+      if (data[y * width + x]) words[y * columns + ((x0 + x) >> 5) - column] |= 1 << ((x0 + x) & 31)
+  return { column, columns, row: y0, rows: height, words }
+}
+
+/** The pixels in `box` (inclusive); what the mask has outside it is left out. */
+export function unpackMask({ column, columns, row, words }: PackedMask, [x0, y0, x1, y1]: Box): Mask {
+  const [width, height] = [x1 - x0 + 1, y1 - y0 + 1]
+  const data = new Uint8Array(width * height)
+  for (let y = y0, at = 0; y <= y1; y++) {
+    const line = (y - row) * columns - column
+    for (let x = x0; x <= x1; x++) data[at++] = (words[line + (x >> 5)] >>> (x & 31)) & 1
+  }
+  return { x0, y0, width, height, data }
+}
+
+/** Set bits of a word. */
+export function countBits(word: number): number {
+  word -= (word >>> 1) & 0x55555555
+  word = (word & 0x33333333) + ((word >>> 2) & 0x33333333)
+  return Math.imul((word + (word >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
+}
+
+/** Pixels that two masks share. */
+export function sharedPixels(a: PackedMask, b: PackedMask): number {
+  const left = Math.max(a.column, b.column)
+  const right = Math.min(a.column + a.columns, b.column + b.columns)
+  const bottom = Math.min(a.row + a.rows, b.row + b.rows)
+  let sum = 0
+  for (let y = Math.max(a.row, b.row); y < bottom; y++) {
+    const inA = (y - a.row) * a.columns - a.column
+    const inB = (y - b.row) * b.columns - b.column
+    for (let x = left; x < right; x++) sum += countBits(a.words[inA + x] & b.words[inB + x])
+  }
+  return sum
+}
+
+/** The same mask moved right by `dx` and down by `dy` pixels (from 0). */
+export function movePacked(mask: PackedMask, dx: number, dy: number): PackedMask {
+  const { columns, rows, words } = mask
+  const [jump, shift] = [dx >> 5, dx & 31]
+  if (!shift) return { ...mask, column: mask.column + jump, row: mask.row + dy }
+  const wide = columns + 1
+  const moved = new Uint32Array(wide * rows)
+  for (let y = 0; y < rows; y++)
+    for (let x = 0; x < columns; x++) {
+      const word = words[y * columns + x]
+      moved[y * wide + x] |= word << shift
+      moved[y * wide + x + 1] |= word >>> (32 - shift)
+    }
+  return { column: mask.column + jump, columns: wide, row: mask.row + dy, rows, words: moved }
+}

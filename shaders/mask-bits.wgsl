@@ -1,0 +1,184 @@
+// Low-resolution logits to masks in the image's own size, one bit a pixel, with what their scores need.
+//
+// threshold: bilinear (align_corners false) from (side, side) to the input square, cropped to its valid part, bilinear to the
+//   image. A lane makes one word: 32 pixels of a row, the first at a multiple of 32 of the image. `bits` the pixels above
+//   `middle`, `parts` how many are above `above` (low half) and above `below` (high half). About 20 FLOPs and 1 to 2 reads a
+//   pixel, for columns are interpolated once and serve the pixels to their right. Grid: grid1d(words, 64).
+// measure: per job the sums of its words and the box of its bits: eight words: above, below, area, x0, y0, x1, y1
+//   (inclusive; x1 < x0 for an empty mask), 0. Grid: grid1d(jobs, 1).
+//
+// A job is a mask's part of the image, whole words wide; jobs lie one behind the other in `bits` and `parts`. `axes` holds for
+// each place the input place at or before it and the bits of the f32 share of the next: the image's columns, its rows, the
+// valid part's columns, its rows.
+
+struct Params {
+  words: u32, // of all jobs
+  jobs: u32,
+  side: u32,
+  width: u32, // of the image
+  height: u32,
+  valid_width: u32,
+  valid_height: u32,
+  below: f32,
+  middle: f32,
+  above: f32,
+}
+
+struct Job {
+  plane: u32, // which logits
+  start: u32, // its first word in `bits`
+  column: u32, // of the image's words
+  columns: u32,
+  row: u32,
+  rows: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> jobs: array<Job>;
+@group(0) @binding(2) var<storage, read> logits: array<f32>;
+@group(0) @binding(3) var<storage, read> axes: array<vec2<u32>>;
+@group(0) @binding(4) var<storage, read_write> bits: array<u32>;
+@group(0) @binding(5) var<storage, read_write> parts: array<u32>;
+@group(0) @binding(6) var<storage, read> made: array<u32>; // `bits` of threshold
+@group(0) @binding(7) var<storage, read> counted: array<u32>; // `parts` of threshold
+@group(0) @binding(8) var<storage, read_write> measures: array<u32>;
+
+// the four rows of logits that a lane's pixels lie between, and the shares of the lower ones
+var<private> rows: vec4<u32>;
+var<private> shares: vec3<f32>;
+// the columns last interpolated: `at` and the next
+var<private> low_at: u32;
+var<private> low: vec2<f32>;
+const NOWHERE = 0xfffffff0u;
+
+fn lerp(a: f32, b: f32, share: f32) -> f32 {
+  return a + (b - a) * share;
+}
+
+fn job_of(word: u32) -> u32 {
+  var first = 0u;
+  var last = params.jobs - 1u;
+  while (first < last) {
+    let middle = (first + last + 1u) / 2u;
+    if (jobs[middle].start <= word) { first = middle; } else { last = middle - 1u; }
+  }
+  return first;
+}
+
+// column x of the logits at the lane's row
+fn low_column(x: u32) -> f32 {
+  let upper = lerp(logits[rows.x + x], logits[rows.y + x], shares.x);
+  let lower = lerp(logits[rows.z + x], logits[rows.w + x], shares.y);
+  return lerp(upper, lower, shares.z);
+}
+
+// column x of the valid part of the input square at the lane's row
+fn input_column(x: u32) -> f32 {
+  let axis = axes[params.width + params.height + x];
+  if (axis.x != low_at) {
+    if (axis.x == low_at + 1u) { low.x = low.y; } else { low.x = low_column(axis.x); }
+    low.y = low_column(min(axis.x + 1u, params.side - 1u));
+    low_at = axis.x;
+  }
+  return lerp(low.x, low.y, bitcast<f32>(axis.y));
+}
+
+@compute @workgroup_size(64)
+fn threshold(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 64u + lane;
+  if (i >= params.words) { return; }
+  let job = jobs[job_of(i)];
+  let local = i - job.start;
+  let y_axis = axes[params.width + job.row + local / job.columns];
+  let y_input = params.width + params.height + params.valid_width;
+  let upper = axes[y_input + y_axis.x];
+  let lower = axes[y_input + min(y_axis.x + 1u, params.valid_height - 1u)];
+  let last = params.side - 1u;
+  rows = job.plane * params.side * params.side
+    + params.side * vec4<u32>(upper.x, min(upper.x + 1u, last), lower.x, min(lower.x + 1u, last));
+  shares = vec3<f32>(bitcast<f32>(upper.y), bitcast<f32>(lower.y), bitcast<f32>(y_axis.y));
+  low_at = NOWHERE;
+  var input_at = NOWHERE;
+  var left = 0.0;
+  var right = 0.0;
+  var word = 0u;
+  var counts = 0u;
+  let x0 = (job.column + local % job.columns) * 32u;
+  for (var bit = 0u; bit < min(32u, params.width - x0); bit++) {
+    let axis = axes[x0 + bit];
+    if (axis.x != input_at) {
+      if (axis.x == input_at + 1u) { left = right; } else { left = input_column(axis.x); }
+      right = input_column(min(axis.x + 1u, params.valid_width - 1u));
+      input_at = axis.x;
+    }
+    let value = lerp(left, right, bitcast<f32>(axis.y));
+    if (value > params.middle) { word |= 1u << bit; }
+    if (value > params.above) { counts += 1u; }
+    if (value > params.below) { counts += 0x10000u; }
+  }
+  bits[i] = word;
+  parts[i] = counts;
+}
+
+var<workgroup> sums: array<vec3<u32>, 256>;
+var<workgroup> corners: array<vec4<u32>, 256>;
+
+@compute @workgroup_size(256)
+fn measure(
+  @builtin(workgroup_id) group: vec3<u32>,
+  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.jobs) { return; }
+  let job = jobs[index];
+  var sum = vec3<u32>(0u);
+  var box = vec4<u32>(0xffffffffu, 0xffffffffu, 0u, 0u); // right and bottom exclusive
+  let words = job.columns * job.rows;
+  for (var i = lane; i < words; i += 256u) {
+    let counts = counted[job.start + i];
+    let word = made[job.start + i];
+    sum += vec3<u32>(counts & 0xffffu, counts >> 16u, countOneBits(word));
+    if (word != 0u) {
+      let x = (job.column + i % job.columns) * 32u;
+      let y = job.row + i / job.columns;
+      box = vec4<u32>(
+        min(box.xy, vec2<u32>(x + firstTrailingBit(word), y)),
+        max(box.zw, vec2<u32>(x + firstLeadingBit(word) + 1u, y + 1u)),
+      );
+    }
+  }
+  sums[lane] = sum;
+  corners[lane] = box;
+  for (var step = 128u; step > 0u; step /= 2u) {
+    workgroupBarrier();
+    if (lane < step) {
+      sums[lane] += sums[lane + step];
+      let other = corners[lane + step];
+      corners[lane] = vec4<u32>(min(corners[lane].xy, other.xy), max(corners[lane].zw, other.zw));
+    }
+  }
+  if (lane == 0u) {
+    let at = 8u * index;
+    let all = corners[0];
+    measures[at] = sums[0].x;
+    measures[at + 1u] = sums[0].y;
+    measures[at + 2u] = sums[0].z;
+    if (all.z == 0u) {
+      measures[at + 3u] = 1u;
+      measures[at + 4u] = 1u;
+      measures[at + 5u] = 0u;
+      measures[at + 6u] = 0u;
+    } else {
+      measures[at + 3u] = all.x;
+      measures[at + 4u] = all.y;
+      measures[at + 5u] = all.z - 1u;
+      measures[at + 6u] = all.w - 1u;
+    }
+    measures[at + 7u] = 0u;
+  }
+}
