@@ -20,25 +20,34 @@ export interface Findings {
   remarks: string[]
 }
 
-/** The notes of a TIFF page, the most certain first. */
+/** The notes of a TIFF page, the most certain first. Damaged tags keep no picture from being read. */
 export async function tiffNotes(tiff: TiffFile, page: TiffPage): Promise<Note[]> {
   const notes: Note[] = []
-  const take = async (tag: number, read: (text: string) => Note, from = page) => {
-    const text = await tiff.text(from, tag)
-    if (text !== undefined) notes.push(read(text))
+  const attempt = async (from: string, read: () => Promise<Note | undefined>) => {
+    const note = await read().catch((error: Error): Note => ({ from, damaged: error.message }))
+    if (note) notes.push(note)
   }
-  await take(34682, (text) => feiNote(text, 'FEI tag 34682'))
-  await take(34680, (text) => feiNote(text, 'FEI tag 34680'))
-  await take(34118, zeissNote)
-  await take(50431, (text) => tescanNote(text, 'TESCAN tag 50431'))
-  await take(34683, (text) => phenomNote(text, 'Phenom tag 34683'))
-  const exif = await tiff.directory(page, 34665)
-  if (exif) await take(37500, (text) => jeolNote(text, 'JEOL MakerNote'), exif)
-  const description = await tiff.text(page, 270)
-  if (description?.startsWith('ImageJ=')) {
+  const take = (tag: number, name: string, read: (text: string, from: string) => Note) =>
+    attempt(name, async () => {
+      const text = await tiff.text(page, tag)
+      return text === undefined ? undefined : read(text, name)
+    })
+  await take(34682, 'FEI tag 34682', feiNote)
+  await take(34680, 'FEI tag 34680', feiNote)
+  await take(34118, 'Zeiss tag 34118', zeissNote)
+  await take(50431, 'TESCAN tag 50431', tescanNote)
+  await take(34683, 'Phenom tag 34683', phenomNote)
+  await attempt('JEOL MakerNote', async () => {
+    const exif = await tiff.directory(page, 34665)
+    const text = exif && (await tiff.text(exif, 37500))
+    return text === undefined ? undefined : jeolNote(text, 'JEOL MakerNote')
+  })
+  await attempt('ImageJ description', async () => {
+    const text = await tiff.text(page, 270)
+    if (!text?.startsWith('ImageJ=')) return undefined
     const [[x], [y]] = [await tiff.numbers(page, 282, 1), await tiff.numbers(page, 283, 1)]
-    notes.push(imagejNote(description, { x, y }))
-  }
+    return imagejNote(text, 'ImageJ description', { x, y })
+  })
   return notes
 }
 
@@ -69,6 +78,7 @@ export function judge(notes: readonly Note[], width: number, height: number): Fi
   let pixelSize: PixelSize | null = null
   let bar: Findings['bar'] = null
   for (const note of notes) {
+    if (note.damaged) remarks.push(`${note.from} cannot be read: ${note.damaged}`)
     pixelSize ??= pixelSizeOf(note, width, remarks)
     bar ??= barOf(note, width, height)
   }

@@ -9,6 +9,8 @@ export interface Note {
   recorded?: { width?: number; height?: number }
   /** rows of the info bar, where the text gives them as such */
   bar?: number
+  /** why the text could not be read */
+  damaged?: string
 }
 
 /** The lines KEY=VALUE of an INI text as 'section/key' in lower case; lines before any section have none. */

@@ -17,8 +17,7 @@ export function feiNote(text: string, from: string): Note {
 }
 
 /** Zeiss SmartSEM: a line with a parameter's name, then one with its value: AP_IMAGE_PIXEL_SIZE, Image Pixel Size = 2.698 nm. */
-export function zeissNote(text: string): Note {
-  const from = 'Zeiss tag 34118'
+export function zeissNote(text: string, from: string): Note {
   const lines = text.split(/[\r\n]+/)
   const value = (name: string) => {
     const at = lines.findIndex((line) => line.trim().toUpperCase() === name)
@@ -64,8 +63,7 @@ export function phenomNote(text: string, from: string): Note {
  * ImageJ: `unit=` in the description, and pixels a unit in XResolution and YResolution.
  * @param resolution pixels a unit, across and down
  */
-export function imagejNote(description: string, resolution: { x?: number; y?: number }): Note {
-  const from = 'ImageJ description'
+export function imagejNote(description: string, from: string, resolution: { x?: number; y?: number }): Note {
   const [, unit] = /^unit=(.+)$/m.exec(description.replace(/\r/g, '\n')) ?? []
   const side = (pixels: number | undefined) => (pixels && unit ? lengthOf(1 / pixels, unit) : undefined)
   const x = side(resolution.x)
