@@ -2,8 +2,8 @@
 import sharp from 'sharp'
 import type { Size } from '../../engine/sam/transforms'
 import { type DatasetItem, loadItem } from '../data/dataset'
-import type { Comparison, Variant } from '../training/compare'
-import type { EvaluatedImage, EvaluationPrompt } from '../training/evaluate'
+import type { Comparison, Variant } from '../evaluation/compare'
+import type { EvaluatedImage, EvaluationPrompt } from '../evaluation/evaluate'
 import { colours, drawErrors, drawOutlines, pack, rasterOfLabels, rasterOfMasks, shownSize, unpack } from './raster'
 
 /** Longest side of a picture, pixels. */

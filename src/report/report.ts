@@ -1,6 +1,6 @@
 /** @file The report of an evaluation, and of the training run before it: one HTML file that needs nothing else. */
 import { duration } from '../host/progress'
-import type { Comparison } from '../training/compare'
+import type { Comparison } from '../evaluation/compare'
 import { curves } from './curves'
 import { escape } from './escape'
 import type { Figure } from './figures'

@@ -1,6 +1,6 @@
 /** @file The rows of a comparison, and the table of them for a terminal. */
-import type { Comparison } from '../training/compare'
-import type { Evaluation } from '../training/evaluate'
+import type { Comparison } from '../evaluation/compare'
+import type { Evaluation } from '../evaluation/evaluate'
 
 /** The measures of the table, in its order; all from 0 to 1. */
 export const measures = {

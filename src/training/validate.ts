@@ -4,7 +4,7 @@ import type { SamModel } from '../../engine/sam/sam'
 import type { DatasetItem } from '../data/dataset'
 import { Progress } from '../host/progress'
 import type { TrainConfig } from './config'
-import { EVALUATION_SLOTS, evaluate, promptKinds } from './evaluate'
+import { EVALUATION_SLOTS, evaluate, promptKinds } from '../evaluation/evaluate'
 import type { Measures } from './metrics'
 
 export interface Validation {

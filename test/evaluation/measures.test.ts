@@ -1,7 +1,15 @@
 /** @file The measures on cases small enough to count by hand. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { addConfusion, confusion, IGNORED, instanceScores, mean, noPixels, semanticScores } from '../src/measures'
+import {
+  addConfusion,
+  confusion,
+  IGNORED,
+  instanceScores,
+  mean,
+  noPixels,
+  semanticScores,
+} from '../../src/evaluation/measures'
 
 const close = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-12, `${actual}, not ${expected}`)

@@ -19,7 +19,7 @@ import {
   noPixels,
   type SemanticScores,
   semanticScores,
-} from '../measures'
+} from './measures'
 
 export const promptKinds = ['point', 'box'] as const
 /** 'point': the pixel furthest inside the instance. 'box': its exact box. */

@@ -1,10 +1,10 @@
 /** @file The report: complete in itself, safe with hostile names, and drawn from what was measured. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Mask } from '../engine/masks/mask'
-import { axis, lineChart, smooth } from '../src/report/chart'
-import type { Figure } from '../src/report/figures'
-import { overlay, wholeMask } from '../src/report/overlay'
+import type { Mask } from '../../engine/masks/mask'
+import { axis, lineChart, smooth } from '../../src/report/chart'
+import type { Figure } from '../../src/report/figures'
+import { overlay, wholeMask } from '../../src/report/overlay'
 import {
   colours,
   drawErrors,
@@ -14,11 +14,11 @@ import {
   rasterOfMasks,
   shownSize,
   unpack,
-} from '../src/report/raster'
-import { renderReport, type Report } from '../src/report/report'
-import { comparisonRows, comparisonTable, percent } from '../src/report/table'
-import { checkConfig } from '../src/training/config'
-import type { Evaluation } from '../src/training/evaluate'
+} from '../../src/report/raster'
+import { renderReport, type Report } from '../../src/report/report'
+import { comparisonRows, comparisonTable, percent } from '../../src/report/table'
+import { checkConfig } from '../../src/training/config'
+import type { Evaluation } from '../../src/evaluation/evaluate'
 
 const evaluation = (prompt: 'point' | 'box', dice: number): Evaluation => ({
   prompt,

@@ -2,11 +2,11 @@
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Predictor, PromptBatch } from '../engine/sam/predictor'
-import { label } from '../engine/sam/prompt-labels'
-import { type DatasetItem, openDataset } from '../src/data/dataset'
-import { evaluate, EVALUATION_SLOTS, type EvaluatedImage } from '../src/training/evaluate'
-import { png16, png8, scratch } from './data/files'
+import type { Predictor, PromptBatch } from '../../engine/sam/predictor'
+import { label } from '../../engine/sam/prompt-labels'
+import { type DatasetItem, openDataset } from '../../src/data/dataset'
+import { evaluate, EVALUATION_SLOTS, type EvaluatedImage } from '../../src/evaluation/evaluate'
+import { png16, png8, scratch } from '../data/files'
 
 const SIZE = 32
 const SIDE = 8 // of low-resolution masks
