@@ -10,6 +10,7 @@ export const command: Command = {
   verbs: {
     check: () => import('../dataset/verbs/check'),
     split: () => import('../dataset/verbs/split'),
+    augment: () => import('../dataset/verbs/augment'),
   },
   details: `verbs:
   check      a dry run over images and labels: what training would refuse, and what to look at

@@ -1,4 +1,5 @@
 import type { Rng } from '../../engine/train/rng'
+import { blurred, takeWindow } from './resample'
 import type { Sample } from './pixels'
 
 export interface AugmentOptions {
@@ -7,6 +8,10 @@ export interface AugmentOptions {
   turn?: boolean
   /** the shortest crop as a share of either side; 1 is none. The model's resize then enlarges it. */
   crop?: number
+  /** largest turn to either side, in degrees: the part taken is made so small that it lies within the picture */
+  rotate?: number
+  /** largest change of size, as a factor: 0.2 is from 1/1.2 to 1.2. The model's resize undoes it but for the sharpness. */
+  scale?: number
   /** largest change of brightness, as a share of 255 */
   brightness?: number
   /** largest change of contrast about mid-gray, and of gamma, as factors: 0.2 is from 1/1.2 to 1.2 */
@@ -14,17 +19,26 @@ export interface AugmentOptions {
   gamma?: number
   /** largest standard deviation of added noise, in gray values */
   noise?: number
+  /** largest standard deviation of a Gaussian blur, in pixels */
+  blur?: number
 }
 
+/** What training does by itself. */
 export const augmentDefaults: Required<AugmentOptions> = {
   flip: true,
   turn: true,
   crop: 0.5,
+  rotate: 0,
+  scale: 0,
   brightness: 0.1,
   contrast: 0.2,
   gamma: 0.2,
   noise: 6,
+  blur: 0,
 }
+
+/** All of it: what copies are written with. */
+export const augmentAll: Required<AugmentOptions> = { ...augmentDefaults, rotate: 10, scale: 0.2, blur: 1 }
 
 /** Mirrors left and right. */
 export const flip = (sample: Sample): Sample => {
@@ -57,26 +71,47 @@ function rearrange(source: Sample, width: number, height: number, from: (x: numb
   return { width, height, rgb, labels }
 }
 
-/** A random part of at least `least` of either side that keeps an instance of 16 pixels or more, if one is found. */
-function randomCrop(sample: Sample, rng: Rng, least: number): Sample {
+/** One of a few random parts that has an instance of 16 pixels or more, else the whole. */
+function usefulPart(sample: Sample, part: () => Sample): Sample {
   for (let attempt = 0; attempt < 4; attempt++) {
-    const share = rng.range(least, 1)
-    const width = Math.max(1, Math.round(sample.width * share))
-    const height = Math.max(1, Math.round(sample.height * share))
-    const part = crop(sample, rng.int(sample.width - width + 1), rng.int(sample.height - height + 1), width, height)
+    const candidate = part()
     const areas = new Uint32Array(65536)
-    for (const id of part.labels) areas[id]++
-    if (areas.subarray(1).some((area) => area >= 16)) return part
+    for (const id of candidate.labels) areas[id]++
+    if (areas.subarray(1).some((area) => area >= 16)) return candidate
   }
   return sample
 }
 
+/** A random part of at least `least` of either side. */
+function randomCrop(sample: Sample, rng: Rng, least: number): Sample {
+  const share = rng.range(least, 1)
+  const width = Math.max(1, Math.round(sample.width * share))
+  const height = Math.max(1, Math.round(sample.height * share))
+  return crop(sample, rng.int(sample.width - width + 1), rng.int(sample.height - height + 1), width, height)
+}
+
+/** The same, turned a little and in another size. */
+function randomWindow(sample: Sample, rng: Rng, least: number, { rotate, scale }: Required<AugmentOptions>): Sample {
+  const share = rng.range(least, 1)
+  const angle = ((rotate * Math.PI) / 180) * rng.range(-1, 1)
+  const zoom = factor(rng, scale)
+  const [cos, sin] = [Math.cos(angle), Math.abs(Math.sin(angle))]
+  const [width, height] = [sample.width * share, sample.height * share]
+  const [across, down] = [width * cos + height * sin, width * sin + height * cos]
+  const fit = Math.min(1, sample.width / across, sample.height / down)
+  const place = (side: number, taken: number) => (fit * taken) / 2 + Math.max(0, side - fit * taken) * rng.next()
+  const [x, y] = [place(sample.width, across), place(sample.height, down)]
+  return takeWindow(sample, { x, y, width: width * fit, height: height * fit, angle, zoom })
+}
+
+/** From 1 / (1 + most) to 1 + most. */
+const factor = (rng: Rng, most: number) => Math.exp(Math.log1p(most) * rng.range(-1, 1))
+
 /** Changes gray values only; noise is the same in the three channels of a pixel, as it is in a gray picture. */
 function tones(sample: Sample, rng: Rng, options: Required<AugmentOptions>): Sample {
-  const factor = (most: number) => Math.exp(Math.log1p(most) * rng.range(-1, 1))
   const shift = 255 * options.brightness * rng.range(-1, 1)
-  const contrast = factor(options.contrast)
-  const gamma = factor(options.gamma)
+  const contrast = factor(rng, options.contrast)
+  const gamma = factor(rng, options.gamma)
   const deviation = options.noise * rng.next()
   const table = Float32Array.from({ length: 256 }, (_, v) => {
     const bent = 255 * (v / 255) ** gamma
@@ -91,15 +126,18 @@ function tones(sample: Sample, rng: Rng, options: Required<AugmentOptions>): Sam
 }
 
 /**
- * A random variant of a training sample, determined by `rng`; the source is left as it is. Labels are moved, never
- * resampled.
+ * A random variant of a training sample, determined by `rng`; the source is left as it is. A pixel's label is always that
+ * of one pixel of the source: labels are moved, or taken from the nearest pixel, never mixed.
  */
 export function augment(sample: Sample, rng: Rng, given: AugmentOptions = {}): Sample {
   const options = { ...augmentDefaults, ...given }
   let result = sample
-  if (options.crop < 1) result = randomCrop(result, rng, Math.max(0.05, options.crop))
+  const least = Math.min(1, Math.max(0.05, options.crop))
+  if (options.rotate || options.scale) result = usefulPart(result, () => randomWindow(sample, rng, least, options))
+  else if (least < 1) result = usefulPart(result, () => randomCrop(sample, rng, least))
   if (options.flip && rng.int(2)) result = flip(result)
   if (options.turn) for (let turns = rng.int(4); turns > 0; turns--) result = quarterTurn(result)
+  if (options.blur) result = blurred(result, options.blur * rng.next())
   if (options.brightness || options.contrast || options.gamma || options.noise) result = tones(result, rng, options)
   return result
 }

@@ -1,7 +1,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../engine/train/rng'
-import { augment, crop, flip, quarterTurn } from '../../src/data/augment'
+import { augment, augmentAll, crop, flip, quarterTurn } from '../../src/data/augment'
+import { blurred, takeWindow } from '../../src/data/resample'
 import type { Sample } from '../../src/data/pixels'
 
 /** Labels 1.. in reading order and colours that follow them. */
@@ -73,6 +74,81 @@ test('a crop keeps an instance, or the picture stays whole', () => {
     assert.is(augment(tiny, new Rng(seed)).labels.length, 3600)
   }
   assert.is(augment(sample(1, 1), new Rng(1)).labels[0], 1)
+})
+
+test('a window is the picture itself, a shift of it, or half a turn; labels come from single pixels', () => {
+  const source = sample(12, 8)
+  const whole = { x: 6, y: 4, width: 12, height: 8, angle: 0, zoom: 1 }
+  assert.equal(takeWindow(source, whole), source)
+  assert.equal(takeWindow(source, { ...whole, x: 5, y: 3, width: 4, height: 2 }), crop(source, 3, 2, 4, 2))
+  const half = takeWindow(source, { ...whole, angle: Math.PI })
+  assert.equal(half, quarterTurn(quarterTurn(source)))
+  const double = takeWindow(source, { ...whole, zoom: 2 })
+  assert.equal([double.width, double.height], [24, 16])
+  for (let y = 0; y < 16; y++)
+    for (let x = 0; x < 24; x++) assert.is(double.labels[y * 24 + x], source.labels[(y >> 1) * 12 + (x >> 1)])
+  // halfway between two pixels a quarter of one and three of the other
+  assert.is(double.rgb[3 * (24 + 1)], Math.round((9 * 1 + 3 * 2 + 3 * 13 + 14) / 16))
+})
+
+test('a turned window lies within the picture: a disc keeps its place, its size and its one label', () => {
+  const [width, height] = [90, 70]
+  const labels = Uint16Array.from({ length: width * height }, (_, i) =>
+    ((i % width) - 44.5) ** 2 + (Math.floor(i / width) - 34.5) ** 2 < 15 ** 2 ? 9 : 0,
+  )
+  const rgb = Uint8Array.from({ length: 3 * labels.length }, (_, i) => (labels[Math.floor(i / 3)] ? 200 : 50))
+  const source = { width, height, rgb, labels }
+  const still = { flip: false, turn: false, brightness: 0, contrast: 0, gamma: 0, noise: 0, blur: 0 }
+  const area = labels.filter((id) => id === 9).length
+  const sizes = new Set<number>()
+  for (let seed = 0; seed < 40; seed++) {
+    const turned = augment(source, new Rng(seed), { ...still, crop: 1, rotate: 20, scale: 0 })
+    assert.equal([...new Set(turned.labels)].sort(), [0, 9])
+    const found = turned.labels.filter((id) => id === 9).length
+    assert.ok(Math.abs(found / area - 1) < 0.03, `${found} pixels of ${area}`)
+    assert.ok(turned.width <= width && turned.height <= height)
+    sizes.add(turned.width)
+    // the nearest of four pixels has a quarter of the weight or more
+    turned.labels.forEach((id, i) => {
+      const gray = turned.rgb[3 * i]
+      assert.ok(id ? gray >= 87 : gray <= 163, `label ${id} lies on gray ${gray}`)
+    })
+    const scaled = augment(source, new Rng(seed), { ...still, crop: 1, scale: 0.5 })
+    const grown = Math.sqrt(scaled.labels.filter((id) => id === 9).length / area)
+    assert.ok(grown > 0.6 && grown < 1.55, `${grown}`)
+    assert.ok(Math.abs(grown - scaled.width / width) < 0.05)
+  }
+  assert.ok(sizes.size > 10)
+})
+
+test('blur keeps means, flat pictures and labels, and smooths as its deviation says', () => {
+  const point = { width: 21, height: 21, rgb: new Uint8Array(21 * 21 * 3), labels: new Uint16Array(441) }
+  point.rgb.fill(255, 3 * 220, 3 * 221)
+  const spread = blurred(point, 1.5)
+  assert.is(spread.labels, point.labels)
+  const at = (x: number, y: number) => spread.rgb[3 * (y * 21 + x)]
+  for (const [x, y] of [
+    [10, 10],
+    [11, 10],
+    [10, 8],
+    [12, 12],
+  ]) {
+    const expected = (255 / (2 * Math.PI * 2.25)) * Math.exp(-((x - 10) ** 2 + (y - 10) ** 2) / 4.5)
+    assert.ok(Math.abs(at(x, y) - expected) < 1, `${at(x, y)} at ${x}, ${y}, not ${expected}`)
+  }
+  const flat = { ...point, rgb: new Uint8Array(point.rgb.length).fill(77) }
+  assert.equal(blurred(flat, 3).rgb, flat.rgb)
+  assert.is(blurred(point, 0.1), point)
+  const coloured = { ...flat, rgb: flat.rgb.map((_, i) => [10, 90, 200][i % 3]) }
+  assert.equal(blurred(coloured, 2).rgb, coloured.rgb)
+})
+
+test('all of it together: the same again from the same seed, without what is switched off', () => {
+  const source = sample(40, 30)
+  assert.equal(augment(source, new Rng(4), augmentAll), augment(source, new Rng(4), augmentAll))
+  const known = new Set(source.labels)
+  for (let seed = 0; seed < 20; seed++)
+    assert.ok(augment(source, new Rng(seed), augmentAll).labels.every((id) => known.has(id)))
 })
 
 test.run()
