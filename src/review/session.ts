@@ -80,7 +80,7 @@ export class Session {
    * The masks of a prompt. Of a window's prompts that wait only the newest is answered.
    * @throws HttpError 409 for the others, 400 where the prompt does not fit, 503 where the model cannot be had
    */
-  prompt(image: ImageFile, size: Size, prompt: PromptRequest): Promise<PromptReply> {
+  async prompt(image: ImageFile, size: Size, prompt: PromptRequest): Promise<PromptReply> {
     if (prompt.points.length > MAX_POINTS)
       throw new HttpError(400, `a prompt has at most ${MAX_POINTS} points: take the mask and mend it with the brush`)
     try {
