@@ -46,16 +46,10 @@ export async function naming<T>(path: string, read: () => Promise<T>): Promise<T
   } catch (error) {
     if (error instanceof UserError) throw error
     const { code, message } = error as NodeJS.ErrnoException
-    const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : plain(message)
+    const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : message
     const shown = /[\x00-\x1f\x7f]/.test(path) ? JSON.stringify(path) : path
     throw new UserError(`cannot read the image ${shown}: ${reason}`)
   }
-}
-
-/** A library's message in one line; some files make it say nothing at all. */
-function plain(message: string): string {
-  const [first = ''] = message.split('\n').filter((line) => !line.startsWith('Warning treated as error'))
-  return !first || first === 'Unknown error' ? 'it is damaged or cut off' : first.replace('Input file', 'it').trim()
 }
 
 /** What a file holds, by its first bytes. @throws Error where it is no image that is read */
@@ -117,7 +111,13 @@ const colourSpaces = ['srgb', 'rgb', 'rgb16', 'scrgb']
 async function readWithSharp(input: string | Buffer, page: number, most: number): Promise<Image> {
   // warnings are common in microscopes' files; what is cut off or damaged is an error all the same
   const settings = { page, limitInputPixels: false, ignoreIcc: true, sequentialRead: true, failOn: 'error' } as const
-  const { width, height, space = '', depth = 'uchar', channels } = await sharp(input, settings).metadata()
+  const {
+    width,
+    height,
+    space = '',
+    depth = 'uchar',
+    channels,
+  } = await sharp(input, settings).metadata().catch(damaged)
   if (!(width * height <= most)) throw new Error(tooLarge(width, height, most))
   if (space === 'cmyk') throw new Error('CMYK, colours for print, is not read: save it as RGB or gray')
   const gray = graySpaces.includes(space)
@@ -130,9 +130,16 @@ async function readWithSharp(input: string | Buffer, page: number, most: number)
     .toColourspace(space)
     .raw({ depth: bits === 8 ? 'uchar' : bits === 16 ? 'ushort' : 'float' })
     .toBuffer({ resolveWithObject: true })
+    .catch(damaged)
   const values = typed(data, bits)
   const kept = gray ? 1 : 3
   return { width, height, channels: kept, data: firstChannels(values, info.channels, kept), depth: bits }
+}
+
+/** The decoders' messages are for programmers, some say nothing at all. */
+function damaged(error: Error): never {
+  const [detail = ''] = error.message.split('\n').filter((line) => !/^(Unknown error|Warning treated)/.test(line))
+  throw new Error(`it cannot be decoded, it may be damaged or cut off${detail && ` (${detail.trim()})`}`)
 }
 
 /** The bytes as numbers, without a copy where they are aligned. */

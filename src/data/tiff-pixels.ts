@@ -38,13 +38,14 @@ export async function pageFormat(tiff: TiffFile, page: TiffPage): Promise<PageFo
     format: formats[0] ?? 1,
     compression: await one(259, 1),
   }
+  if (!(format.width >= 1 && format.height >= 1))
+    throw new Error(`a TIFF page of ${format.width}x${format.height} pixels has no picture`)
   const reason = unreadable(format, bits, formats)
   if (reason) throw new Error(`${reason}: save it as 8 or 16 bit gray or RGB`)
   return format
 }
 
 function unreadable(page: PageFormat, bits: number[], formats: number[]): string {
-  if (!(page.width >= 1 && page.height >= 1)) return `a TIFF page of ${page.width}x${page.height} pixels has no picture`
   if (page.photometric === 5) return 'CMYK, colours for print, is not read'
   if (![0, 1, 2, 3, 6].includes(page.photometric)) return `TIFF colours of kind ${page.photometric} are not read`
   if (page.format === 5 || page.format === 6) return 'complex values are not read'
