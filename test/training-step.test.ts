@@ -66,6 +66,21 @@ function joined(all: MicroBatch[]): MicroBatch {
   }
 }
 
+test('the parts that are told add up to the loss', async () => {
+  for (const loss of [
+    { dice: 1, bce: 1, iou: 0.5 },
+    { dice: 2, bce: 0.25, iou: 0 },
+  ]) {
+    const own = await trainer({ loss })
+    const { parts, loss: whole } = await own.once(batches(3, 2))
+    assert.is(parts.iou === undefined, loss.iou === 0)
+    const sum = loss.dice * parts.dice + loss.bce * parts.bce + loss.iou * (parts.iou ?? 0)
+    assert.ok(Math.abs(sum - whole) < 1e-5 * whole, `${sum} against ${whole}`)
+    assert.ok(parts.dice > 0 && parts.dice < 2 && parts.bce > 0, 'prompts trained on two masks count twice')
+    own.end()
+  }
+})
+
 test('the loss falls over 20 steps on fixed data', async () => {
   const own = await trainer()
   const data = batches(3, 2)

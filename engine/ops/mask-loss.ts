@@ -108,6 +108,18 @@ export function weightedMaskLoss(g: Graph, inputs: Masks & LossFactors & { perMa
   return loss
 }
 
+/** (1) each: Σ weights · dice loss and Σ weights · mean BCE, what the mask loss is made of. To be looked at: no gradient. */
+export function maskLossParts(g: Graph, { perMask, weights }: { perMask: Tensor; weights: Tensor }) {
+  const [prompts, masks] = perMask.shape
+  need(weights, prompts * masks, 'weights')
+  const part = (name: string, factors: Partial<Params>) => {
+    const out = g.tensor(`mask loss: ${name}`, [1])
+    g.dispatch(shader, 'loss', { per_mask: perMask, weights, out }, paramsOf(prompts, masks, 1, factors), [1])
+    return out
+  }
+  return { dice: part('dice', { dice_factor: 1 }), bce: part('cross-entropy', { bce_factor: 1 }) }
+}
+
 /** The sum of losses (1). */
 export function addLosses(g: Graph, losses: readonly Tensor[]): Tensor {
   if (!losses.length) throw new Error('there is no loss to add')

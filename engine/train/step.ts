@@ -8,7 +8,7 @@ import type { Program } from '../graph/program'
 import { type Report, reportOf } from '../graph/report'
 import type { Tensor } from '../graph/tensor'
 import { iouLoss } from '../ops/iou-loss'
-import { maskStatistics, selectMasks, supervise, weightedMaskLoss } from '../ops/mask-loss'
+import { maskLossParts, maskStatistics, selectMasks, supervise, weightedMaskLoss } from '../ops/mask-loss'
 import { add, addProduct, fill } from '../ops/pointwise'
 import { tokenCounts } from '../sam/predictor'
 import type { SamModel } from '../sam/sam'
@@ -47,9 +47,18 @@ export interface MicroBatch {
   supervise: Uint32Array
 }
 
+/** What the loss is the weighted sum of. */
+export interface LossParts {
+  dice: number
+  bce: number
+  /** Squared error of the IoU head; left out where its weight is 0. */
+  iou?: number
+}
+
 export interface StepReport {
   /** Mean over the step's prompts. */
   loss: number
+  parts: LossParts
   /** Global norm of the gradient before clipping. */
   gradientNorm: number
   /** Gradient elements that were not finite: above 0 the update was skipped. */
@@ -58,6 +67,11 @@ export interface StepReport {
 }
 
 type Inputs = Record<keyof MicroBatch | 'counts' | 'calibrate' | 'share', Tensor>
+
+/** Losses that a step adds up: the whole and its parts. */
+const LOSSES = ['loss', 'dice', 'bce', 'iou'] as const
+/** Elements from one to the next: each is bound by itself, and bindings begin at multiples of 256 bytes. */
+const APART = 64
 
 export class TrainingStep {
   /** Optimiser steps taken; set it when resuming. */
@@ -70,7 +84,7 @@ export class TrainingStep {
     private readonly programs: { clear: Program; pass: Program; update: Program },
     private readonly optimizer: OptimizerStep,
     private readonly t: Inputs,
-    private readonly loss: Tensor,
+    private readonly losses: Tensor,
     /** Dispatches and bytes of a micro-batch and an update. */
     readonly plan: Report,
   ) {}
@@ -80,7 +94,8 @@ export class TrainingStep {
     const { engine, inputSize: size, side } = model
     const { microBatch, slots } = config
     const prompts = microBatch * config.prompts
-    const loss = engine.persistent('optimizer', 'loss of the step', [1])
+    const losses = engine.persistent('optimizer', 'losses of the step', [(LOSSES.length - 1) * APART + 1])
+    const [loss, ...parts] = LOSSES.map((_, i) => losses.slice(i * APART, i * APART + 1))
 
     const g = new Graph(engine, true)
     const t: Inputs = {
@@ -102,26 +117,30 @@ export class TrainingStep {
     const factors = { dice, bce }
     const weights = selectMasks(g, { perMask, flags: t.supervise, ...factors })
     let mean = weightedMaskLoss(g, { ...terms, perMask, weights })
+    const seen = Object.values(maskLossParts(g, { perMask, weights }))
     if (config.loss.iou > 0) {
       // the generator ranks all masks by the IoU head, so it learns from those that the mask loss leaves out as well
       const every = selectMasks(g, { perMask, flags: t.calibrate, ...factors })
-      mean = add(g, mean, iouLoss(g, { predicted: iou, perMask, weights: every, coefficient: config.loss.iou }))
+      const head = iouLoss(g, { predicted: iou, perMask, weights: every, coefficient: config.loss.iou })
+      mean = add(g, mean, head)
+      seen.push(head)
     }
     // the mean over a micro-batch's prompts times its share of the step's prompts adds up to the mean over the step
     addProduct(g, mean, t.share, { tensor: loss, accumulate: 1 })
+    seen.forEach((part, i) => addProduct(g, part, t.share, { tensor: parts[i], accumulate: 1 }))
     g.backward(mean, t.share)
     const pass = await g.compile()
 
     const c = new Graph(engine)
     parameters.zeroGradients(c)
-    fill(c, loss, 0)
+    fill(c, losses, 0)
     const clear = await c.compile()
 
     const u = new Graph(engine)
     const optimizer = recordOptimizerStep(u, parameters, config.optimizer, loss)
     const update = await u.compile()
     const plan = reportOf(engine, [pass, update])
-    return new TrainingStep(engine, parameters, config, { clear, pass, update }, optimizer, t, loss, plan)
+    return new TrainingStep(engine, parameters, config, { clear, pass, update }, optimizer, t, losses, plan)
   }
 
   /** Submits one step; wait with `report`, at least every few steps. Throws where a micro-batch has the wrong sizes. */
@@ -149,14 +168,17 @@ export class TrainingStep {
 
   /** Waits for the last step and gives what it found. Throws what the device reported. */
   async report(): Promise<StepReport> {
-    const loss = (await this.engine.read(this.loss))[0]
+    const losses = await this.engine.read(this.losses)
+    const [loss, dice, bce, iou] = LOSSES.map((_, i) => losses[i * APART])
+    const weight = this.config.loss.iou
+    const parts: LossParts = { dice, bce, ...(weight > 0 && { iou: iou / weight }) }
     const { norm, nonFinite, skipped } = optimizerReport(await this.engine.read(this.optimizer.report), 1)
-    return { loss, gradientNorm: norm, nonFinite, skipped }
+    return { loss, parts, gradientNorm: norm, nonFinite, skipped }
   }
 
   destroy(): void {
     for (const program of Object.values(this.programs)) program.destroy()
-    this.engine.release(this.loss)
+    this.engine.release(this.losses)
     this.engine.release(this.optimizer.report)
   }
 }
