@@ -58,6 +58,17 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
     void [preview.value, answers.value, shown.value, prompting.value]
     dirty()
   })
+  // lines keep about their width on the screen; painting them anew waits until the wheel rests
+  let resting = 0
+  const stopZooming = effect(() => {
+    const line = Math.min(4, Math.max(1, Math.round(1 / viewport.view.value.scale)))
+    clearTimeout(resting)
+    if (line !== session.layer.line)
+      resting = window.setTimeout(() => {
+        session.layer.line = line
+        session.repaint()
+      }, 120)
+  })
   const observer = new ResizeObserver(() => {
     const { width, height } = above.getBoundingClientRect()
     painter.resize(width, height)
@@ -151,6 +162,8 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
   above.addEventListener('contextmenu', menu)
   return () => {
     stopWatching()
+    stopZooming()
+    clearTimeout(resting)
     observer.disconnect()
     cancelAnimationFrame(frame)
     tools[toolName.peek()].cancel?.()

@@ -13,8 +13,8 @@ export interface LayerLook {
 export class MaskLayer {
   readonly canvas: HTMLCanvasElement
   private readonly context: CanvasRenderingContext2D
-  /** Of lines, in pixels of the image: a large image is looked at from further away. */
-  private readonly line: number
+  /** Width of lines, in pixels of the image: wider where the view is further away. */
+  line = 1
 
   constructor(private readonly owners: OwnerMap) {
     this.canvas = document.createElement('canvas')
@@ -23,7 +23,6 @@ export class MaskLayer {
     const context = this.canvas.getContext('2d')
     if (!context) throw new Error(`the browser has no memory for masks of ${owners.width} x ${owners.height} pixels`)
     this.context = context
-    this.line = Math.max(owners.width, owners.height) > 1500 ? 2 : 1
   }
 
   /** Paints a part anew, and the lines of its neighbours. */
@@ -49,7 +48,7 @@ export class MaskLayer {
           last = id
           const chosen = selected.has(id)
           const colour = id ? (chosen ? selectedColour : colourOf(id)) : bareColour
-          inside = id ? pack(...(chosen ? colourOf(id) : colour), chosen ? Math.max(alpha, 150) : alpha) : bare
+          inside = id ? pack(...(chosen ? colourOf(id) : colour), chosen ? Math.max(alpha, 115) : alpha) : bare
           edge = id ? pack(...colour, 255) : bare
         }
         if (!id) {

@@ -76,7 +76,7 @@ export function Masks({ session }: { session: ImageSession }) {
         onScroll={(event) => setTop(event.currentTarget.scrollTop)}
         onPointerLeave={() => (session.hover.value = 0)}
       >
-        <div style={{ height: list.length * lineHeight }} role="presentation">
+        <div style={{ height: `${list.length * lineHeight}px` }} role="presentation">
           {list.slice(first, last).map((entry, i) => (
             <Line key={entry.id} session={session} entry={entry} top={(first + i) * lineHeight} list={list} />
           ))}
@@ -108,7 +108,7 @@ function Line({ session, entry, top, list }: { session: ImageSession; entry: Ent
   return (
     <div
       class={`mask-line${session.hover.value === id ? ' hover' : ''}`}
-      style={{ top }}
+      style={{ top: `${top}px` }}
       role="option"
       aria-selected={chosen}
       title={review.origin === 'proposal' ? 'as proposed' : `made by: ${review.origin}`}

@@ -36,7 +36,7 @@ export class Candidates {
       size: { width, height },
       candidates: file.candidates.map(({ area, bbox, crop_box, predicted_iou, stability_score }) => ({
         area,
-        box: [bbox[0], bbox[1], bbox[0] + bbox[2], bbox[1] + bbox[3]],
+        box: [bbox[0], bbox[1], bbox[0] + bbox[2] - 1, bbox[1] + bbox[3] - 1],
         predictedIou: predicted_iou,
         stability: stability_score,
         crop: [crop_box[0], crop_box[1], crop_box[0] + crop_box[2], crop_box[1] + crop_box[3]],

@@ -40,6 +40,8 @@ export class ImageSession {
   readonly state = signal<ImageState>('proposed')
   /** Every action of this image so far, as the log has it or will have it. */
   readonly entries: LogEntry[]
+  /** Of masks that were there once: undo brings them back at once. */
+  private readonly decoded = new WeakMap<ReviewMask, Entry>()
 
   private constructor(
     readonly info: ImageInfo,
@@ -88,8 +90,12 @@ export class ImageSession {
   }
 
   private insert(review: ReviewMask): void {
-    const mask = decodeMask(review.segmentation)
-    this.shapes.set(review.id, { id: review.id, mask, area: areaOf(mask), review })
+    let entry = this.decoded.get(review)
+    if (!entry) {
+      const mask = decodeMask(review.segmentation)
+      this.decoded.set(review, (entry = { id: review.id, mask, area: areaOf(mask), review }))
+    }
+    this.shapes.set(review.id, entry)
   }
 
   /** The masks there are, by id. */
@@ -175,7 +181,7 @@ export class ImageSession {
       if (kept.length < this.selection.value.size) this.selection.value = new Set(kept)
       if (!this.shapes.has(this.hover.value)) this.hover.value = 0
       for (const rect of rects) this.paint(rect)
-      this.version.value++
+      this.changed()
     })
     return change
   }
@@ -189,8 +195,13 @@ export class ImageSession {
     batch(() => {
       this.selection.value = next
       for (const rect of dirtyRects(masks, this.info.width, this.info.height)) this.paint(rect)
-      this.version.value++
+      this.changed()
     })
+  }
+
+  /** What is drawn from the masks is drawn anew. Not `value++`: whoever calls this would then follow the count. */
+  private changed(): void {
+    this.version.value = this.version.peek() + 1
   }
 
   /** Adds to the selection, or takes out what is all in it. */
@@ -209,7 +220,7 @@ export class ImageSession {
   /** Paints all masks anew, when their look has changed. */
   repaint(): void {
     this.paint(this.everything)
-    this.version.value++
+    this.changed()
   }
 }
 
