@@ -7,6 +7,9 @@ import { eachRun } from '../../engine/masks/rle'
 import type { Size } from '../../engine/sam/transforms'
 import type { Action, Edit, EditKind, ImageState, LogEntry, ReviewMask } from './protocol'
 
+/** An entry or a mask that does not fit the document: its message says why. */
+export class DoesNotFit extends Error {}
+
 /** What an entry did to the masks: what a view has to redraw. */
 export interface Change {
   removed: ReviewMask[]
@@ -40,15 +43,15 @@ export class ReviewDocument {
 
   /**
    * @param size of the image · @param proposals with the ids 1 to N
-   * @throws Error where ids or masks are not what they must be
+   * @throws DoesNotFit where ids or masks are not what they must be
    */
   constructor(
     readonly size: Size,
     readonly proposals: readonly ReviewMask[],
   ) {
     proposals.forEach((mask, i) => {
-      if (mask.id !== i + 1) throw new Error(`proposal ${i + 1} has the id ${mask.id}`)
-      if (mask.origin !== 'proposal') throw new Error(`proposal ${mask.id} has the origin "${mask.origin}"`)
+      if (mask.id !== i + 1) throw new DoesNotFit(`proposal ${i + 1} has the id ${mask.id}`)
+      if (mask.origin !== 'proposal') throw new DoesNotFit(`proposal ${mask.id} has the origin "${mask.origin}"`)
       this.checkMask(mask)
       this.live.set(mask.id, mask)
       this.roots.set(mask.id, [mask.id])
@@ -56,7 +59,7 @@ export class ReviewDocument {
     this.freeId = proposals.length + 1
   }
 
-  /** The document of a DocumentReply or of a log. @throws Error naming the entry that does not fit */
+  /** The document of a DocumentReply or of a log. @throws DoesNotFit naming the entry that does not fit */
   static replay(base: { image: Size; proposals: readonly ReviewMask[]; entries: Iterable<LogEntry> }): ReviewDocument {
     const document = new ReviewDocument(base.image, base.proposals)
     for (const entry of base.entries) document.apply(entry)
@@ -107,37 +110,37 @@ export class ReviewDocument {
     return { masks: this.live.size, removed: this.proposals.length - led.size, edited, added }
   }
 
-  /** @throws Error saying why the action cannot be taken now */
+  /** @throws DoesNotFit saying why the action cannot be taken now */
   check(action: Action): void {
     switch (action.type) {
       case 'edit':
         return this.checkEdit(action.edit)
       case 'undo':
-        if (!this.canUndo) throw new Error('there is nothing to undo')
+        if (!this.canUndo) throw new DoesNotFit('there is nothing to undo')
         return
       case 'redo':
-        if (!this.canRedo) throw new Error('there is nothing to redo')
+        if (!this.canRedo) throw new DoesNotFit('there is nothing to redo')
         return
       case 'state':
-        if (!states.includes(action.state)) throw new Error(`"${action.state}" is no state of an image`)
+        if (!states.includes(action.state)) throw new DoesNotFit(`"${action.state}" is no state of an image`)
         return
       default:
-        throw new Error(`"${(action as { type: unknown }).type}" is no action`)
+        throw new DoesNotFit(`"${(action as { type: unknown }).type}" is no action`)
     }
   }
 
   /**
    * Takes an entry in. Whatever changes masks makes an image "in review", an accepted one too: what was accepted is not
    * what is there now.
-   * @throws Error, with nothing changed, where the entry is not the next one or does not fit
+   * @throws DoesNotFit, with nothing changed, where the entry is not the next one or does not fit
    */
   apply(entry: LogEntry): Change {
     if (entry.seq !== this.lastSeq + 1)
-      throw new Error(`entry ${entry.seq} does not follow entry ${this.lastSeq}: one is missing or twice there`)
+      throw new DoesNotFit(`entry ${entry.seq} does not follow entry ${this.lastSeq}: one is missing or twice there`)
     try {
       this.check(entry)
     } catch (error) {
-      throw new Error(`entry ${entry.seq}: ${(error as Error).message}`)
+      throw new DoesNotFit(`entry ${entry.seq}: ${(error as Error).message}`)
     }
     this.lastSeq = entry.seq
     if (entry.type === 'state') {
@@ -173,14 +176,14 @@ export class ReviewDocument {
   }
 
   private checkEdit({ kind, remove, add }: Edit): void {
-    if (!remove.length && !add.length) throw new Error(`this "${kind}" changes nothing`)
-    if (kind === 'remove' && add.length) throw new Error('"remove" adds no masks')
-    if (new Set(remove).size < remove.length) throw new Error(`this "${kind}" takes a mask away twice`)
-    for (const id of remove) if (!this.live.has(id)) throw new Error(`there is no mask ${id} to take away`)
+    if (!remove.length && !add.length) throw new DoesNotFit(`this "${kind}" changes nothing`)
+    if (kind === 'remove' && add.length) throw new DoesNotFit('"remove" adds no masks')
+    if (new Set(remove).size < remove.length) throw new DoesNotFit(`this "${kind}" takes a mask away twice`)
+    for (const id of remove) if (!this.live.has(id)) throw new DoesNotFit(`there is no mask ${id} to take away`)
     add.forEach((mask, i) => {
       const id = this.freeId + i
-      if (mask.id !== id) throw new Error(`a new mask has the id ${mask.id}, not the next free one, ${id}`)
-      if (mask.origin !== kind) throw new Error(`mask ${id} of this "${kind}" has the origin "${mask.origin}"`)
+      if (mask.id !== id) throw new DoesNotFit(`a new mask has the id ${mask.id}, not the next free one, ${id}`)
+      if (mask.origin !== kind) throw new DoesNotFit(`mask ${id} of this "${kind}" has the origin "${mask.origin}"`)
       this.checkMask(mask)
     })
   }
@@ -189,15 +192,15 @@ export class ReviewDocument {
     const { width, height } = this.size
     const [rows, columns] = segmentation.size
     if (columns !== width || rows !== height)
-      throw new Error(`mask ${id} is of ${columns} x ${rows} pixels, the image of ${width} x ${height}`)
+      throw new DoesNotFit(`mask ${id} is of ${columns} x ${rows} pixels, the image of ${width} x ${height}`)
     for (const value of [predictedIou, stability])
-      if (value !== null && !Number.isFinite(value)) throw new Error(`a measure of mask ${id} is not a number`)
+      if (value !== null && !Number.isFinite(value)) throw new DoesNotFit(`a measure of mask ${id} is not a number`)
     let area = 0
     try {
       eachRun(segmentation, (_start, length) => (area += length))
     } catch (error) {
-      throw new Error(`mask ${id} is damaged: ${(error as Error).message}`)
+      throw new DoesNotFit(`mask ${id} is damaged: ${(error as Error).message}`)
     }
-    if (!area) throw new Error(`mask ${id} is empty`)
+    if (!area) throw new DoesNotFit(`mask ${id} is empty`)
   }
 }

@@ -1,6 +1,6 @@
 /** @file A folder under review: its images, the documents of those that are open, and their logs on the disk. */
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { UserError } from '../errors'
 import { projectFile, type ImageInfo } from '../generate/project'
 import { type Counts, ReviewDocument } from './document'
@@ -55,7 +55,7 @@ export async function readProposed(dir: string, name: string): Promise<LogHeader
 }
 
 async function emptyBase(name: string, path: string): Promise<LogHeader> {
-  const image = { name, ...(await imageSize(path)), source: path, page: 0, croppedBottom: 0, pixelSize: null }
+  const image = { name, ...(await imageSize(path)), source: basename(path), page: 0, croppedBottom: 0, pixelSize: null }
   return { version: 1, image, proposals: [] }
 }
 

@@ -36,7 +36,8 @@ export const headers: OutgoingHttpHeaders = {
  * @throws HttpError where another site, another name of this machine or a stranger to the token asks
  */
 export function admit(request: IncomingMessage, port: number, token: string): { path: string; query: URLSearchParams } {
-  const own = [`127.0.0.1:${port}`, `localhost:${port}`]
+  // browsers leave port 80 out
+  const own = ['127.0.0.1', 'localhost'].map((name) => (port === 80 ? name : `${name}:${port}`))
   // a foreign name that leads here (DNS rebinding) would make a foreign page this server's own origin
   const { host, origin } = request.headers
   if (!own.includes(host ?? '')) throw new HttpError(403, 'this server answers to 127.0.0.1 and localhost only')

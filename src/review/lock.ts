@@ -18,7 +18,10 @@ const held = new Set<string>()
  * @throws UserError where another program holds it
  */
 export async function takeLock(path: string): Promise<() => Promise<void>> {
-  await mkdir(dirname(path), { recursive: true })
+  const refuse = (error: Error): never => {
+    throw new UserError(`cannot write ${path}: ${error.message}`)
+  }
+  await mkdir(dirname(path), { recursive: true }).catch(refuse)
   const mine = JSON.stringify({ pid: process.pid, host: hostname() } satisfies Owner)
   for (let attempt = 0; ; attempt++) {
     try {
@@ -27,7 +30,7 @@ export async function takeLock(path: string): Promise<() => Promise<void>> {
       await file.close()
       break
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') refuse(error as Error)
       const owner = await readOwner(path)
       if (attempt > 3 || (owner && isAlive(owner, path)))
         throw new UserError(

@@ -64,23 +64,28 @@ export class ReviewLog {
   /** Begins a log, in the place of one that has not come as far as a header. */
   static async begin(path: string, header: LogHeader): Promise<ReviewLog> {
     const text = Buffer.from(JSON.stringify(header) + '\n')
-    await writeFileAtomic(path, text)
-    await syncFolder(dirname(path))
-    return new ReviewLog(path, await open(path, 'a'), text.length)
+    try {
+      await writeFileAtomic(path, text)
+      await syncFolder(dirname(path))
+      return new ReviewLog(path, await open(path, 'a'), text.length)
+    } catch (error) {
+      throw new UserError(`cannot write ${path}: ${(error as Error).message}`)
+    }
   }
 
   /** Goes on with a log that was read; a torn line is cut off. */
   static async resume(path: string, content: LogContent): Promise<ReviewLog> {
-    const file = await open(path, 'a')
+    let file: FileHandle | null = null
     try {
+      file = await open(path, 'a')
       if (content.torn) await file.truncate(content.bytes)
       if (content.unended) await file.appendFile('\n')
       if (content.torn || content.unended) await file.datasync()
+      return new ReviewLog(path, file, content.bytes + (content.unended ? 1 : 0))
     } catch (error) {
-      await file.close()
-      throw error
+      await file?.close()
+      throw new UserError(`cannot write ${path}: ${(error as Error).message}`)
     }
-    return new ReviewLog(path, file, content.bytes + (content.unended ? 1 : 0))
   }
 
   /** Resolves when the entry is on the disk. @throws UserError where it is not: the log is then as it was */

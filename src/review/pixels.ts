@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import sharp from 'sharp'
 import { readImage } from '../data/image'
 import { toRGB8 } from '../data/pixels'
+import { UserError } from '../errors'
 import { Lru } from './lru'
 
 export interface Picture {
@@ -19,7 +20,9 @@ export class Pictures {
 
   /** @throws UserError where the file cannot be read */
   async get(path: string): Promise<Picture> {
-    const { mtimeMs, size } = await stat(path)
+    const { mtimeMs, size } = await stat(path).catch((error: Error) => {
+      throw new UserError(`cannot read the image ${path}: ${error.message}`)
+    })
     const etag = `"${mtimeMs.toString(36)}-${size.toString(36)}"`
     const key = `${etag}${path}`
     const kept = this.kept.get(key)

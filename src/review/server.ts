@@ -7,6 +7,7 @@ import { UserError } from '../errors'
 import { projectFile } from '../generate/project'
 import { version } from '../../package.json'
 import type { Asset } from './assets'
+import { DoesNotFit } from './document'
 import { exportDataset } from './export'
 import type { ReviewFolder } from './folder'
 import { admit, headers, HttpError, readJson } from './guard'
@@ -75,7 +76,7 @@ async function answer(routes: Routes, request: IncomingMessage, response: Server
   const { path, query } = admit(request, request.socket.localPort!, token)
   if (method !== 'GET' && method !== 'HEAD' && method !== 'POST')
     throw new HttpError(405, `${method} is not understood`)
-  const posted = method === 'POST' ? await readJson(request) : undefined
+  const body = method === 'POST' ? await readJson(request) : undefined
   if (!path.startsWith('/api/')) {
     if (method === 'POST') throw new HttpError(405, 'nothing is posted here')
     return routes.asset(path, response)
@@ -88,7 +89,7 @@ async function answer(routes: Routes, request: IncomingMessage, response: Server
   }
   if (what !== 'images' || part === undefined) throw new HttpError(404, `there is no ${path}`)
   routes.known(name)
-  if (method === 'POST') return sendJson(response, await routes.postImage(name, part, posted))
+  if (method === 'POST') return sendJson(response, await routes.postImage(name, part, body))
   if (part === 'pixels') return routes.pixels(name, request, response)
   sendJson(response, await routes.getImage(name, part, query))
 }
@@ -118,12 +119,11 @@ function fail(response: ServerResponse, error: unknown, log: (line: string) => v
   sendJson(response, { error: message, ...more }, status)
 }
 
-/** Runs what the page asked for; an Error of it is the page's mistake, a UserError the folder's or the disk's. */
-async function asked<T>(work: () => T | Promise<T>): Promise<T> {
+/** What was posted. @throws HttpError where it is not of the shape */
+function posted<T>(schema: Parameters<typeof read<T>>[0], value: unknown): T {
   try {
-    return await work()
+    return read(schema, value)
   } catch (error) {
-    if (error instanceof UserError || error instanceof HttpError) throw error
     throw new HttpError(400, (error as Error).message)
   }
 }
@@ -206,10 +206,11 @@ class Routes {
     }
   }
 
-  async postImage(name: string, part: string, posted: unknown): Promise<unknown> {
+  async postImage(name: string, part: string, body: unknown): Promise<unknown> {
     if (part === 'actions') {
-      const request = await asked(() => read(Act, posted))
-      const result = await asked(() => this.folder.act(name, request))
+      const result = await this.folder.act(name, posted(Act, body)).catch((error: unknown) => {
+        throw error instanceof DoesNotFit ? new HttpError(400, error.message) : error
+      })
       if ('entry' in result) return result
       const reply: ConflictReply = {
         error: result.conflict.length
@@ -224,10 +225,9 @@ class Routes {
     if (!session) throw new HttpError(503, 'this server has no model: start it without --no-model to add by prompts')
     const image = { name, path: folder.imagePath(name) }
     if (part === 'prompt') {
-      const prompt = await asked(() => read(Prompt, posted))
-      return session.prompt(image, folder.info(name), prompt)
+      return session.prompt(image, folder.info(name), posted(Prompt, body))
     }
-    const { next } = await asked(() => read(Encode, posted))
+    const { next } = posted(Encode, body)
     const ms = await session.encode(image)
     if (next !== undefined && next !== name && folder.has(next))
       session.encodeAhead({ name: next, path: folder.imagePath(next) })
