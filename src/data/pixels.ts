@@ -37,7 +37,7 @@ export function toRGB8(image: Image): Uint8Array {
   const bytes = image.depth === 8 ? (image.data as Uint8Array) : stretch(image.data)
   if (image.channels === 3) return bytes
   const rgb = new Uint8Array(bytes.length * 3)
-  for (let i = 0; i < bytes.length; i++) rgb.fill(bytes[i], 3 * i, 3 * i + 3)
+  for (let i = 0, to = 0; i < bytes.length; i++, to += 3) rgb[to] = rgb[to + 1] = rgb[to + 2] = bytes[i]
   return rgb
 }
 
