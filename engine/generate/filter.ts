@@ -1,7 +1,7 @@
 /** @file Chooses among candidates by their measures alone: what a slider moves, in milliseconds. */
 import type { CandidateSet, Scored } from './candidate'
 import { containmentLosers } from './containment'
-import { boxIou } from './nms'
+import { suppress } from './nms'
 import { Neighbours } from './neighbours'
 
 export interface FilterOptions {
@@ -64,10 +64,9 @@ export function filterCandidates(set: CandidateSet<Scored>, options: FilterOptio
   keep('maxArea', (i) => maxArea >= 1 || candidates[i].area <= maxArea * size.width * size.height)
   keep('frames', (i) => !options.dropFrames || edgesTouched(candidates[i], size) < 3)
   if (options.boxNmsThresh < 1) {
-    const stay: number[] = []
-    const rival = (i: number, k: number) =>
-      sameCrop(candidates[i], candidates[k]) && boxIou(candidates[i].box, candidates[k].box) > options.boxNmsThresh
-    keep('boxNms', (i) => !stay.some((k) => rival(i, k)) && stay.push(i) > 0)
+    const boxes = candidates.map(({ box }) => box)
+    const stay = new Set(suppress(alive, boxes, options.boxNmsThresh, cropNumbers(candidates)))
+    keep('boxNms', (i) => stay.has(i))
   }
   if (options.maskNmsThresh >= 1 && options.containmentThresh >= 1) return { kept: alive, removed }
   const neighbours = new Neighbours(set)
@@ -94,4 +93,14 @@ function edgesTouched({ box }: Scored, { width, height }: { width: number; heigh
   return [box[0] <= 0, box[1] <= 0, box[2] >= width - 1, box[3] >= height - 1].filter(Boolean).length
 }
 
-const sameCrop = (a: Scored, b: Scored): boolean => a.crop === b.crop || a.crop.every((c, i) => c === b.crop[i])
+/** Of each candidate which crop it was found in, as a number. */
+function cropNumbers(candidates: readonly Scored[]): Uint32Array {
+  const numbers = new Map<string, number>()
+  return Uint32Array.from(candidates, ({ crop }) => {
+    const key = crop.join()
+    if (!numbers.has(key)) numbers.set(key, numbers.size)
+    return numbers.get(key)!
+  })
+}
+
+export const sameCrop = (a: Scored, b: Scored): boolean => a.crop === b.crop || a.crop.every((c, i) => c === b.crop[i])

@@ -1,7 +1,9 @@
 /** @file The automatic mask generator: a model, its options, and the two ways to run it. */
 import type { SamModel } from '../sam/sam'
 import type { GeneratedSet } from './candidate'
+import { findCandidates } from './candidates'
 import { type GeneratorOptions, checkGeneratorOptions } from './options'
+import { OverlapCounter } from './overlap-counter'
 import type { MaskRecord } from './record'
 import { referenceRecords } from './reference'
 import { type GenerateHooks, RegionRunner, type RgbImage } from './region-runner'
@@ -13,21 +15,24 @@ export class MaskGenerator {
     readonly model: SamModel,
     readonly options: GeneratorOptions,
     private readonly runner: RegionRunner,
+    private readonly counter: OverlapCounter,
   ) {}
 
   /** Records the model as it is now: an adapter attached later does not show. @throws Error that names a wrong option */
   static async create(model: SamModel, options: Partial<GeneratorOptions> = {}): Promise<MaskGenerator> {
     const checked = checkGeneratorOptions(options)
-    return new MaskGenerator(model, checked, await RegionRunner.create(model, checked.pointsPerBatch))
+    const runner = await RegionRunner.create(model, checked.pointsPerBatch)
+    return new MaskGenerator(model, checked, runner, await OverlapCounter.create(model.engine))
   }
 
   /** Everything above the floors, each mask once, by predicted IoU; filterCandidates chooses among it. */
-  async candidates(_image: RgbImage, _hooks: GenerateHooks = {}): Promise<GeneratedSet> {
-    throw new Error('not yet')
+  async candidates(image: RgbImage, hooks: GenerateHooks = {}): Promise<GeneratedSet> {
+    checkImage(image)
+    return findCandidates(this.runner, this.counter, image, this.options, hooks)
   }
 
   /** What the reference's generator returns for the same options, in its order. Masks without a pixel are left out. */
-  reference(image: RgbImage, hooks: GenerateHooks = {}): Promise<MaskRecord[]> {
+  async reference(image: RgbImage, hooks: GenerateHooks = {}): Promise<MaskRecord[]> {
     checkImage(image)
     return referenceRecords(this.runner, image, this.options, hooks)
   }
@@ -35,6 +40,7 @@ export class MaskGenerator {
   /** Gives the GPU memory back; the model stays. */
   destroy(): void {
     this.runner.destroy()
+    this.counter.destroy()
   }
 }
 

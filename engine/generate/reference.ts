@@ -6,6 +6,7 @@ import { compressCounts, maskCounts } from '../masks/rle'
 import type { Size } from '../sam/transforms'
 import type { Box } from './candidate'
 import { cropsOf, isCut } from './crops'
+import type { FoundMask } from './found'
 import { boxNms } from './nms'
 import type { GeneratorOptions } from './options'
 import { type Point, layerPoints } from './points'
@@ -47,8 +48,12 @@ export async function referenceRecords(
     const counts = { floorPredIou: 0, floorStability: 0, cropEdge: 0 }
     const accept = (box: Box) => !isCut(box, crop, image)
     const wanted = { ...options, keepLogits: false, accept }
-    const passed = (n: number) => onProgress?.((done += n), total)
-    const found = await runner.run(points, wanted, counts, { signal, passed })
+    const found: FoundMask[] = []
+    const collect = (masks: FoundMask[], asked: number) => {
+      found.push(...masks)
+      onProgress?.((done += asked), total)
+    }
+    await runner.run(points, wanted, counts, collect, signal)
     const kept = boxNms(
       found.map(({ box }) => box),
       found.map(({ predictedIou }) => predictedIou),

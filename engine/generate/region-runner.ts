@@ -37,6 +37,11 @@ export class RegionRunner {
     return new RegionRunner(predictor, await MaskReader.create(model.engine, 4 * model.side, model.inputSize))
   }
 
+  /** Cells a side of the logits. */
+  get side(): number {
+    return this.reader.side
+  }
+
   /** Makes the part of the image (exclusive right and bottom) the one that is asked about; nothing is done where it is already. */
   encode(image: RgbImage, box: Box): void {
     const { current, predictor } = this
@@ -49,21 +54,21 @@ export class RegionRunner {
   }
 
   /**
-   * Asks about points in pixels of the part; its masks come by point and token.
-   * @param passed called after each pass with the number of its points
+   * Asks about points in pixels of the part. After each pass `found` gets its masks, by point and token, and the number of
+   * its points.
    */
   async run(
     points: readonly Point[],
     options: FoundOptions,
     counts: FoundCounts,
-    { signal, passed }: { signal?: AbortSignal; passed?: (points: number) => void } = {},
-  ): Promise<FoundMask[]> {
+    found: (masks: FoundMask[], points: number) => Promise<void> | void,
+    signal?: AbortSignal,
+  ): Promise<void> {
     if (!this.current) throw new Error('encode comes before run')
     const { predictor, reader } = this
     const [x0, y0, x1, y1] = this.current.box
     const valid = resizeLongest(x1 - x0, y1 - y0, predictor.model.inputSize)
     const [scaleX, scaleY] = [valid.width / (x1 - x0), valid.height / (y1 - y0)]
-    const found: FoundMask[] = []
     for (let start = 0; start < points.length; start += predictor.prompts) {
       signal?.throwIfAborted()
       const batch = points.slice(start, start + predictor.prompts)
@@ -71,10 +76,11 @@ export class RegionRunner {
       const labels = Int32Array.from(batch.flatMap(() => [label.foreground, label.padding]))
       predictor.submit({ coords, labels })
       const masks = await reader.read(predictor.results, batch.length, options, counts)
-      for (const mask of masks) found.push({ ...mask, prompt: start + mask.prompt })
-      passed?.(batch.length)
+      await found(
+        masks.map((mask) => ({ ...mask, prompt: start + mask.prompt })),
+        batch.length,
+      )
     }
-    return found
   }
 
   destroy(): void {

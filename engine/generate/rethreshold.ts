@@ -1,5 +1,11 @@
 /** @file Another mask threshold or stability offset for candidates that kept their logits, without the model. */
-import type { Candidate, CandidateSet } from './candidate'
+import { type Mask } from '../masks/mask'
+import { packMask, sharedPixels } from '../masks/packed'
+import type { Box, Candidate, CandidateSet, LogitWindow } from './candidate'
+import { type Draft, candidateOf, mended } from './draft'
+import { ImageAxes } from './image-axes'
+import { overlapsOf } from './overlaps'
+import { upscaleWindow } from './upscale-window'
 
 export interface Rethreshold {
   maskThreshold: number
@@ -9,7 +15,89 @@ export interface Rethreshold {
   dropIslands?: number
 }
 
-/** The same candidates at other thresholds. */
-export function rethreshold(_set: CandidateSet, _options: Rethreshold): CandidateSet<Candidate> {
-  throw new Error('not yet')
+/**
+ * The same candidates at other thresholds: masks, areas, boxes, stability and overlaps anew, milliseconds a mask. Candidates
+ * without logits stay as they are; those that lose all their pixels are left out. Duplicates are not looked for again.
+ * @throws Error where a logit is asked for that was not kept
+ */
+export async function rethreshold(set: CandidateSet, options: Rethreshold): Promise<CandidateSet> {
+  const { maskThreshold, stabilityScoreOffset, fillHoles = 0, dropIslands = 0 } = options
+  if (!Number.isFinite(maskThreshold) || !(stabilityScoreOffset >= 0 && stabilityScoreOffset <= 100))
+    throw new Error('maskThreshold must be a number, stabilityScoreOffset one from 0 to 100')
+  const drafts: Draft[] = []
+  const axes = new Map<string, ImageAxes>()
+  for (const candidate of set.candidates) {
+    const { logits } = candidate
+    if (!logits) {
+      drafts.push(draftOfCandidate(candidate, candidate.mask))
+      continue
+    }
+    if (maskThreshold - stabilityScoreOffset < logits.lowest)
+      throw new Error(
+        `logits are kept from ${logits.lowest} up: maskThreshold - stabilityScoreOffset cannot be ${maskThreshold - stabilityScoreOffset}`,
+      )
+    const again = apply(candidate, logits, maskThreshold, stabilityScoreOffset, axesOf(axes, candidate.crop, logits))
+    if (again) drafts.push(mended(again, set.size, { fillHoles, dropIslands }))
+  }
+  const count = (pairs: Uint32Array) => {
+    const shared = new Uint32Array(pairs.length / 2)
+    for (let i = 0; i < shared.length; i++)
+      shared[i] = sharedPixels(drafts[pairs[2 * i]].bits, drafts[pairs[2 * i + 1]].bits)
+    return shared
+  }
+  return { size: set.size, candidates: drafts.map(candidateOf), overlaps: await overlapsOf(drafts, count) }
+}
+
+function draftOfCandidate(candidate: Candidate, mask: Mask): Draft {
+  const { area, box, predictedIou, stability, crop, token, point } = candidate
+  return { area, box, predictedIou, stability, crop, token, point, bits: packMask(mask) }
+}
+
+function axesOf(known: Map<string, ImageAxes>, crop: Box, { side, inputSize }: LogitWindow): ImageAxes {
+  const key = `${crop[2] - crop[0]}x${crop[3] - crop[1]} ${side} ${inputSize}`
+  let axes = known.get(key)
+  if (!axes) {
+    axes = new ImageAxes(side, inputSize, { width: crop[2] - crop[0], height: crop[3] - crop[1] })
+    known.set(key, axes)
+  }
+  return axes
+}
+
+/** The candidate at other thresholds; null where nothing is left. */
+function apply(
+  candidate: Candidate,
+  logits: LogitWindow,
+  threshold: number,
+  offset: number,
+  axes: ImageAxes,
+): Draft | null {
+  const part = upscaleWindow(logits, axes)
+  if (!part) return null
+  const { values, width, x0, y0 } = part
+  const [high, low] = [Math.fround(threshold + offset), Math.fround(threshold - offset)]
+  const middle = Math.fround(threshold)
+  let [above, below, area] = [0, 0, 0]
+  let [left, right, top, bottom] = [width, -1, values.length, -1]
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]
+    if (value > low) below++
+    if (value > high) above++
+    if (!(value > middle)) continue
+    area++
+    const [x, y] = [i % width, Math.floor(i / width)]
+    if (x < left) left = x
+    if (x > right) right = x
+    if (top > y) top = y
+    bottom = y
+  }
+  if (!area) return null
+  const [dx, dy] = [candidate.crop[0] + x0, candidate.crop[1] + y0]
+  const size = { width: right - left + 1, height: bottom - top + 1 }
+  const data = new Uint8Array(size.width * size.height)
+  for (let y = 0, at = 0; y < size.height; y++)
+    for (let x = 0; x < size.width; x++) data[at++] = values[(y + top) * width + x + left] > middle ? 1 : 0
+  const mask: Mask = { x0: left + dx, y0: top + dy, ...size, data }
+  const box: Box = [left + dx, top + dy, right + dx, bottom + dy]
+  const stability = Math.fround(above / below)
+  return { ...draftOfCandidate(candidate, mask), area, box, stability, logits }
 }

@@ -1,0 +1,61 @@
+/** @file The logits of the pixels that a window of low-resolution logits reaches, on the host. */
+import type { BilinearAxis } from '../sam/resample'
+import type { LogitWindow } from './candidate'
+import type { ImageAxes } from './image-axes'
+
+/** Below every threshold. */
+const NOTHING = -1e30
+
+/**
+ * Both bilinear steps of the pixels (in the crop) that read the window at all: values (rows, width) from (x0, y0). Pixels
+ * whose neighbours lie outside the window come out far below any threshold; null where no pixel reads it.
+ */
+export function upscaleWindow(
+  window: LogitWindow,
+  axes: ImageAxes,
+): { values: Float32Array; width: number; x0: number; y0: number } | null {
+  const { x0, y0, width: w, height: h, data } = window
+  const box = axes.reached([x0, y0, x0 + w - 1, y0 + h - 1])
+  if (!box) return null
+  const columns = combined(axes.toInput[0], axes.toImage[0], box[0], box[2])
+  const lines = combined(axes.toInput[1], axes.toImage[1], box[1], box[3])
+  const width = columns.length
+  // along the rows first: every row of the window to the image's columns
+  const wide = new Float64Array(h * width)
+  for (let y = 0; y < h; y++)
+    for (let x = 0; x < width; x++) {
+      const { places, shares } = columns[x]
+      let sum = 0
+      for (let k = 0; k < 4; k++) {
+        if (!shares[k]) continue
+        const at = places[k] - x0
+        sum += shares[k] * (at >= 0 && at < w ? data[y * w + at] : NOTHING)
+      }
+      wide[y * width + x] = sum
+    }
+  const values = new Float32Array(lines.length * width)
+  lines.forEach(({ places, shares }, y) => {
+    const row = y * width
+    for (let k = 0; k < 4; k++) {
+      if (!shares[k]) continue
+      const at = places[k] - y0
+      for (let x = 0; x < width; x++)
+        values[row + x] += shares[k] * (at >= 0 && at < h ? wide[at * width + x] : NOTHING)
+    }
+  })
+  return { values, width, x0: box[0], y0: box[1] }
+}
+
+/** The four places of the logits that a place of the image reads, and their shares. */
+function combined(inner: BilinearAxis, outer: BilinearAxis, first: number, last: number) {
+  return Array.from({ length: last - first + 1 }, (_, i) => {
+    const [input, share] = [outer.low[first + i], outer.part[first + i]]
+    const next = Math.min(input + 1, inner.low.length - 1)
+    const [a, b] = [inner.low[input], inner.low[next]]
+    const [p, q] = [inner.part[input], inner.part[next]]
+    return {
+      places: [a, a + 1, b, b + 1],
+      shares: [(1 - share) * (1 - p), (1 - share) * p, share * (1 - q), share * q],
+    }
+  })
+}
