@@ -11,6 +11,8 @@ export const command: Command = {
     check: () => import('../dataset/verbs/check'),
     split: () => import('../dataset/verbs/split'),
     augment: () => import('../dataset/verbs/augment'),
+    import: () => import('../dataset/verbs/import'),
+    export: () => import('../dataset/verbs/export'),
   },
   details: `verbs:
   check      a dry run over images and labels: what training would refuse, and what to look at

@@ -9,12 +9,12 @@ import { eachRun, encodeRle } from '../../engine/masks/rle'
 
 const side = v.pipe(v.number(), v.integer(), v.minValue(1))
 const Rle = v.object({ size: v.tuple([side, side]), counts: v.union([v.string(), v.array(v.number())]) })
-const Annotation = v.object({
+export const Annotation = v.object({
   image_id: v.union([v.number(), v.string()]),
   segmentation: v.union([v.array(v.array(v.number())), Rle]),
   iscrowd: v.optional(v.union([v.number(), v.boolean()])),
 })
-const Picture = v.object({
+export const Picture = v.object({
   id: v.union([v.number(), v.string()]),
   file_name: v.pipe(v.string(), v.minLength(1)),
   width: side,
@@ -44,7 +44,7 @@ export async function readCoco(path: string): Promise<Coco> {
     refuse(`it is not JSON (${(error as Error).message})`)
   }
   const file = v.safeParse(File, json)
-  if (!file.success) return refuse(issue(file.issues[0], ''))
+  if (!file.success) return refuse(issueText(file.issues[0]))
   const annotations = new Map<number | string, CocoAnnotation[]>()
   for (const { id } of file.output.images) {
     if (annotations.has(id)) refuse(`two images have the id ${id}`)
@@ -52,7 +52,7 @@ export async function readCoco(path: string): Promise<Coco> {
   }
   file.output.annotations.forEach((entry, i) => {
     const annotation = v.safeParse(Annotation, entry)
-    if (!annotation.success) return refuse(issue(annotation.issues[0], `annotations.${i}.`))
+    if (!annotation.success) return refuse(issueText(annotation.issues[0], `annotations.${i}.`))
     const list = annotations.get(annotation.output.image_id)
     if (!list) return refuse(`annotations.${i} belongs to image ${annotation.output.image_id}, which is not listed`)
     if (!annotation.output.iscrowd) list.push(annotation.output)
@@ -60,7 +60,9 @@ export async function readCoco(path: string): Promise<Coco> {
   return { images: file.output.images, annotations }
 }
 
-const issue = (of: v.BaseIssue<unknown>, where: string) => `${where}${v.getDotPath(of) ?? ''}: ${of.message}`
+/** What is wrong with an entry, by its dotted path. */
+export const issueText = (of: v.BaseIssue<unknown>, where = ''): string =>
+  `${where}${v.getDotPath(of) ?? ''}: ${of.message}`
 
 /** Calls `span` for each run of the annotation's pixels: first place in the (height, width) map, length, step. */
 function eachSpan(

@@ -1,6 +1,22 @@
+/** @file Filling polygons, as every annotation format needs it. */
+
+/** More border crossings than this in one polygon are no outline of anything: a safeguard against hostile files. */
+const MOST_CROSSINGS = 2 ** 25
+
+/** A side of a polygon from its upper to its lower end. */
+interface Side {
+  /** First and last row whose pixel centres it passes. */
+  first: number
+  last: number
+  x: number
+  y: number
+  slope: number
+}
+
 /**
  * Fills a polygon [x0, y0, x1, y1, …] by the even-odd rule: a pixel is inside where its centre (x + 0.5, y + 0.5) is.
- * Calls `span` with (y, first x, number of pixels), cut to the picture.
+ * Calls `span` with (y, first x, number of pixels), cut to the picture. Sides that lie on each other cancel, so that a
+ * hole may be tied to its outline by a way there and back.
  * @throws Error for fewer than three points or coordinates that are not finite
  */
 export function fillPolygon(
@@ -9,27 +25,41 @@ export function fillPolygon(
   height: number,
   span: (y: number, x: number, length: number) => void,
 ): void {
-  const points = polygon.length / 2
-  if (!Number.isInteger(points) || points < 3)
-    throw new Error(`a polygon needs at least three x, y pairs, this one has ${polygon.length} numbers`)
-  let [low, high] = [Infinity, -Infinity]
-  for (let i = 0; i < polygon.length; i++) {
-    if (!Number.isFinite(polygon[i])) throw new Error('a polygon has a coordinate that is not a number')
-    if (i & 1) [low, high] = [Math.min(low, polygon[i]), Math.max(high, polygon[i])]
-  }
-  const crossings: number[] = []
-  for (let y = Math.max(0, Math.floor(low - 0.5)); y <= Math.min(height - 1, Math.ceil(high)); y++) {
-    const middle = y + 0.5
-    crossings.length = 0
-    for (let i = 0, j = points - 1; i < points; j = i++) {
-      const [xa, ya, xb, yb] = [polygon[2 * i], polygon[2 * i + 1], polygon[2 * j], polygon[2 * j + 1]]
-      if (ya <= middle !== yb <= middle) crossings.push(xa + ((middle - ya) / (yb - ya)) * (xb - xa))
-    }
-    crossings.sort((a, b) => a - b)
+  const sides = sidesOf(polygon, height)
+  let crossed = 0
+  for (const { first, last } of sides) crossed += last - first + 1
+  if (crossed > MOST_CROSSINGS) throw new Error(`a polygon of ${polygon.length / 2} points that wind too often`)
+  sides.sort((a, b) => a.first - b.first)
+  let next = 0
+  let active: Side[] = []
+  for (let y = sides[0]?.first ?? 0; y < height && (active.length || next < sides.length); y++) {
+    while (next < sides.length && sides[next].first <= y) active.push(sides[next++])
+    active = active.filter(({ last }) => last >= y)
+    const crossings = Float64Array.from(active, (side) => side.x + (y + 0.5 - side.y) * side.slope).sort()
     for (let c = 0; c + 1 < crossings.length; c += 2) {
       const from = Math.max(0, Math.ceil(crossings[c] - 0.5))
       const to = Math.min(width, Math.ceil(crossings[c + 1] - 0.5))
       if (to > from) span(y, from, to - from)
     }
   }
+}
+
+/** The sides that pass the centre of a row. From above to below whatever their way, so that equal sides cross equally. */
+function sidesOf(polygon: readonly number[], height: number): Side[] {
+  const points = polygon.length / 2
+  if (!Number.isInteger(points) || points < 3)
+    throw new Error(`a polygon needs at least three x, y pairs, this one has ${polygon.length} numbers`)
+  for (const value of polygon)
+    if (!Number.isFinite(value)) throw new Error('a polygon has a coordinate that is not a number')
+  const sides: Side[] = []
+  for (let i = 0, j = points - 1; i < points; j = i++) {
+    const [upper, lower] = polygon[2 * i + 1] < polygon[2 * j + 1] ? [i, j] : [j, i]
+    const [x, y] = [polygon[2 * upper], polygon[2 * upper + 1]]
+    const [endX, endY] = [polygon[2 * lower], polygon[2 * lower + 1]]
+    // a centre that an end lies on belongs to the side below
+    const first = Math.max(0, Math.ceil(y - 0.5))
+    const last = Math.min(height - 1, Math.ceil(endY - 0.5) - 1)
+    if (first <= last) sides.push({ first, last, x, y, slope: (endX - x) / (endY - y) })
+  }
+  return sides
 }

@@ -1,0 +1,151 @@
+/** @file labelme: a JSON file an image. */
+import { existsSync, statSync } from 'node:fs'
+import { basename, dirname, extname, join, relative } from 'node:path'
+import sharp from 'sharp'
+import { encodeMask, type Rle } from '../../../engine/masks/rle'
+import type { Size } from '../../../engine/sam/transforms'
+import { UserError } from '../../errors'
+import { writeFileAtomic } from '../../files'
+import { polygonsOf, singleRing } from '../rings'
+import { ellipse, rectangle } from './figures'
+import { type AnnotatedImage, type Format, pathsUnder, type Problem, type Shapes } from './format'
+import { finite, isObject, type Json, readJson } from './json'
+
+export const labelme: Format = {
+  async read(path, { closeLines }) {
+    const single = existsSync(path) && !statSync(path).isDirectory()
+    const folder = single ? dirname(path) : path
+    const files = single ? [basename(path)] : (await pathsUnder(path)).filter((file) => extname(file) === '.json')
+    if (!files.length) throw new UserError(`there are no labelme files (.json) in ${path}`)
+    const images: AnnotatedImage[] = []
+    const problems: Problem[] = []
+    for (const file of files) {
+      const where = join(folder, file)
+      try {
+        images.push(imageOf(await readJson(where), where, closeLines))
+      } catch (error) {
+        problems.push({ where, reason: (error as Error).message })
+      }
+    }
+    return { images, problems }
+  },
+
+  async write(out, images, { className, withImages }) {
+    for await (const { fileName, imagePath, labels, boxes } of images) {
+      const inImages = relative('images', fileName)
+      const path = join(out, 'labelme', inImages.slice(0, -extname(inImages).length) + '.json')
+      const shapes = boxes.map((box) => ({
+        label: className,
+        points: singleRing(polygonsOf(labels, box)),
+        group_id: null,
+        description: '',
+        shape_type: 'polygon',
+        flags: {},
+      }))
+      const image = relative(dirname(path), withImages ? join(out, fileName) : imagePath).replaceAll('\\', '/')
+      const { width, height } = labels
+      const file = { version: '5.5.0', flags: {}, shapes, imagePath: image, imageData: null, imageHeight: height, imageWidth: width } // prettier-ignore
+      await writeFileAtomic(path, JSON.stringify(file) + '\n')
+    }
+    return join(out, 'labelme')
+  },
+}
+
+/** imagePath leads from the JSON file to wherever the image was: its name alone is looked for. */
+function imageOf(json: unknown, where: string, closeLines: boolean): AnnotatedImage {
+  if (!isObject(json) || !Array.isArray(json.shapes)) throw new Error('it has no list "shapes": it is not of labelme')
+  const { imagePath, imageWidth, imageHeight, shapes } = json
+  if (typeof imagePath !== 'string' || !imagePath) throw new Error('it has no imagePath')
+  const size =
+    imageWidth === undefined || imageWidth === null
+      ? undefined
+      : { width: finite(imageWidth, 'imageWidth'), height: finite(imageHeight, 'imageHeight') }
+  const read = (size: Size) => shapesOf(shapes, size, closeLines)
+  return { file: imagePath.replace(/^.*[\\/]/, ''), from: where, size, read }
+}
+
+async function shapesOf(list: unknown[], size: Size, closeLines: boolean): Promise<Shapes> {
+  const result: Shapes = { shapes: [], leftOut: [] }
+  /** Polygons of one label and group are one instance. */
+  const groups = new Map<string, number[][]>()
+  for (const [i, shape] of list.entries()) {
+    const where = `shape ${i + 1}`
+    if (!isObject(shape)) throw new Error(`${where} is no object`)
+    const className = typeof shape.label === 'string' ? shape.label : ''
+    let found: number[] | Rle | string
+    try {
+      found = await maskOf(shape, size, closeLines)
+    } catch (error) {
+      throw new Error(`${where}: ${(error as Error).message}`)
+    }
+    if (typeof found === 'string') result.leftOut.push(found)
+    else if (!Array.isArray(found)) result.shapes.push({ className, segmentation: found })
+    else {
+      const group = shape.group_id
+      const key = JSON.stringify([className, group])
+      const parts = typeof group === 'number' ? groups.get(key) : undefined
+      if (parts) parts.push(found)
+      else {
+        const segmentation = [found]
+        if (typeof group === 'number') groups.set(key, segmentation)
+        result.shapes.push({ className, segmentation })
+      }
+    }
+  }
+  return result
+}
+
+/** The polygon or mask of a shape, or why it is none. */
+async function maskOf(shape: Json, size: Size, closeLines: boolean): Promise<number[] | Rle | string> {
+  const kind = shape.shape_type ?? 'polygon'
+  if (!Array.isArray(shape.points)) throw new Error('it has no points')
+  const points = shape.points.map((point, i) => {
+    if (!Array.isArray(point) || point.length !== 2) throw new Error(`points[${i}] is no pair`)
+    return [finite(point[0], `points[${i}][0]`), finite(point[1], `points[${i}][1]`)] as const
+  })
+  const two = () => {
+    if (points.length !== 2) throw new Error(`a ${kind} has two points, not ${points.length}`)
+    return points
+  }
+  switch (kind) {
+    case 'polygon':
+    case 'oriented_rectangle':
+    case 'linestrip': {
+      if (kind === 'linestrip' && !closeLines) return 'an open line'
+      return points.length < 3 ? 'a polygon of fewer than three points' : points.flat()
+    }
+    case 'rectangle': {
+      const [[x0, y0], [x1, y1]] = two()
+      return rectangle(Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1))
+    }
+    case 'circle': {
+      const [[x, y], [ex, ey]] = two()
+      const radius = Math.hypot(ex - x, ey - y)
+      return radius > 0 ? ellipse(x, y, radius, radius) : 'a circle without a radius'
+    }
+    case 'mask': {
+      const [[x0, y0], [x1, y1]] = two().map(([x, y]) => [Math.round(x), Math.round(y)])
+      return decodePng(shape.mask, { x0, y0, width: x1 - x0 + 1, height: y1 - y0 + 1 }, size)
+    }
+    case 'point':
+    case 'points':
+    case 'line':
+      return `a ${kind === 'line' ? 'line' : 'point'}`
+    default:
+      return `a shape of type ${JSON.stringify(kind)}`
+  }
+}
+
+/** A mask's PNG fills the box of its two points, both pixels included. */
+async function decodePng(base64: unknown, box: { x0: number; y0: number } & Size, size: Size): Promise<Rle> {
+  if (typeof base64 !== 'string') throw new Error('its mask is missing')
+  const { x0, y0, width, height } = box
+  if (!(width > 0 && height > 0 && x0 >= 0 && y0 >= 0 && x0 + width <= size.width && y0 + height <= size.height))
+    throw new Error(`its mask of ${width}x${height} pixels at ${x0}, ${y0} does not lie within the picture`)
+  const file = Buffer.from(base64, 'base64')
+  const meta = await sharp(file).metadata()
+  if (meta.width !== width || meta.height !== height)
+    throw new Error(`its mask is of ${meta.width}x${meta.height} pixels, its points say ${width}x${height}`)
+  const gray = await sharp(file).toColourspace('b-w').extractChannel(0).raw().toBuffer()
+  return encodeMask({ x0, y0, width, height, data: Uint8Array.from(gray, (v) => +(v > 0)) }, size)
+}

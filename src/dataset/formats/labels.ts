@@ -1,0 +1,47 @@
+/** @file Label maps: an image of whole numbers for each picture, PNG or TIFF. */
+import { extname, join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { imageExtensions, writeLabelTiff } from '../../data/image'
+import { readLabels } from '../../data/labels'
+import { UserError } from '../../errors'
+import { writeLabels } from '../folder'
+import { type ExportImage, type Format, pathsUnder } from './format'
+
+async function readMaps(path: string, suffix: string) {
+  const folder = existsSync(join(path, 'masks')) ? join(path, 'masks') : path
+  const isImage = (file: string) => imageExtensions.includes(extname(file).toLowerCase())
+  const files = (await pathsUnder(folder)).filter(isImage)
+  if (!files.length) throw new UserError(`there are no label maps (PNG or TIFF) in ${folder}`)
+  const stems = files.map((file) => file.slice(0, -extname(file).length))
+  return {
+    problems: stems.flatMap((stem, i) =>
+      stem.endsWith(suffix) ? [] : [{ where: join(folder, files[i]), reason: `its name does not end in "${suffix}"` }],
+    ),
+    images: stems.flatMap((stem, i) => {
+      if (!stem.endsWith(suffix)) return []
+      const from = join(folder, files[i])
+      return [{ file: stem.slice(0, stem.length - suffix.length), byStem: true, from, read: () => readLabels(from) }]
+    }),
+  }
+}
+
+const writer =
+  (extension: string, write: (path: string, image: ExportImage) => Promise<void>): Format['write'] =>
+  async (out, images) => {
+    for await (const image of images) {
+      const name = image.fileName.replace(/^images\//, '')
+      await write(join(out, 'masks', name.slice(0, -extname(name).length) + extension), image)
+    }
+    return join(out, 'masks')
+  }
+
+export const labels: Format = {
+  read: (path, { suffix }) => readMaps(path, suffix),
+  write: writer('.png', (path, image) => writeLabels(path, image.labels)),
+}
+
+/** The same as 16-bit TIFF, which ImageJ and others open. */
+export const tiff: Format = {
+  read: labels.read,
+  write: writer('.tif', (path, image) => writeLabelTiff(path, image.labels)),
+}

@@ -1,0 +1,132 @@
+/** @file VGG Image Annotator 2: a project, or its exported annotations, in one JSON file. */
+import { join } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { UserError } from '../../errors'
+import { writeBeside } from '../../files'
+import { polygonsOf, singleRing } from '../rings'
+import { ellipse, rectangle } from './figures'
+import type { ExportImage, Format, Shapes } from './format'
+import { finite, finiteList, isObject, type Json, readJson } from './json'
+
+export const via: Format = {
+  async read(path, { closeLines }) {
+    const refuse = (reason: string): never => {
+      throw new UserError(`cannot use ${path} as VIA annotations: ${reason}`)
+    }
+    const json = await readJson(path).catch((error: Error) => refuse(error.message))
+    if (!isObject(json)) return refuse('it is not an object { … }')
+    if (isObject(json.project) && isObject(json.metadata))
+      return refuse('it is of VIA 3: export it as VIA 2 JSON or COCO')
+    const entries = isObject(json._via_img_metadata) ? json._via_img_metadata : json
+    const images = Object.entries(entries).filter(([, entry]) => isObject(entry) && 'regions' in entry)
+    if (!images.length) return refuse('no image with "regions" is in it')
+    return {
+      problems: images
+        .filter(([, entry]) => typeof (entry as Json).filename !== 'string')
+        .map(([key]) => ({ where: `${path}, ${key}`, reason: 'it has no filename' })),
+      images: images
+        .filter(([, entry]) => typeof (entry as Json).filename === 'string')
+        .map(([key, entry]) => ({
+          file: (entry as Json).filename as string,
+          from: `${path}, ${key}`,
+          read: async () => regionsOf((entry as Json).regions, closeLines),
+        })),
+    }
+  },
+
+  async write(out, images, { className }) {
+    const path = join(out, 'via.json')
+    const attribute = { type: 'text', description: '', default_value: className }
+    const head = {
+      _via_settings: { project: { name: 'wgsam' }, core: { default_filepath: 'images/' }, ui: {} },
+      _via_attributes: { region: { class: attribute }, file: {} },
+      _via_data_format_version: '2.0.10',
+    }
+    await writeBeside(path, async (file) => {
+      const keys: string[] = []
+      await file.write(JSON.stringify(head).slice(0, -1) + ',"_via_img_metadata":{')
+      for await (const image of images) {
+        const [key, entry] = await entryOf(image, className)
+        await file.write(`${keys.length ? ',' : ''}\n${JSON.stringify(key)}:${JSON.stringify(entry)}`)
+        keys.push(key)
+      }
+      await file.write(`\n},"_via_image_id_list":${JSON.stringify(keys)}}\n`)
+    })
+    return path
+  },
+}
+
+/** VIA's key of an image is its name followed by its file's bytes. */
+async function entryOf(
+  { fileName, imagePath, labels, boxes }: ExportImage,
+  className: string,
+): Promise<[string, Json]> {
+  const filename = fileName.replace(/^images\//, '')
+  const { size } = await stat(imagePath)
+  const regions = boxes.map((box) => {
+    const ring = singleRing(polygonsOf(labels, box))
+    const [all_points_x, all_points_y] = [0, 1].map((d) => ring.map((point) => point[d]))
+    return {
+      shape_attributes: { name: 'polygon', all_points_x, all_points_y },
+      region_attributes: { class: className },
+    }
+  })
+  return [`${filename}${size}`, { filename, size, regions, file_attributes: {} }]
+}
+
+/** VIA 1 keeps regions by number, VIA 2 in a list. */
+function regionsOf(regions: unknown, closeLines: boolean): Shapes {
+  const list = Array.isArray(regions) ? regions : isObject(regions) ? Object.values(regions) : null
+  if (!list) throw new Error('its regions are no list')
+  const shapes: Shapes = { shapes: [], leftOut: [] }
+  list.forEach((region, i) => {
+    if (!isObject(region) || !isObject(region.shape_attributes))
+      throw new Error(`region ${i + 1} has no shape_attributes`)
+    let outline: number[] | string
+    try {
+      outline = outlineOf(region.shape_attributes, closeLines)
+    } catch (error) {
+      throw new Error(`region ${i + 1}: ${(error as Error).message}`)
+    }
+    if (typeof outline === 'string') shapes.leftOut.push(outline)
+    else shapes.shapes.push({ className: classOf(region.region_attributes), segmentation: [outline] })
+  })
+  return shapes
+}
+
+/** The polygon of a region, or why it is none. */
+function outlineOf(shape: Json, closeLines: boolean): number[] | string {
+  const of = (name: string) => finite(shape[name], name)
+  switch (shape.name) {
+    case 'rect':
+      return rectangle(of('x'), of('y'), of('x') + of('width'), of('y') + of('height'))
+    case 'circle':
+      return of('r') > 0 ? ellipse(of('cx'), of('cy'), of('r'), of('r')) : 'a circle without a radius'
+    case 'ellipse': {
+      const angle = shape.theta === undefined ? 0 : of('theta')
+      return of('rx') > 0 && of('ry') > 0
+        ? ellipse(of('cx'), of('cy'), of('rx'), of('ry'), angle)
+        : 'an ellipse without radii'
+    }
+    case 'polygon':
+    case 'polyline': {
+      if (shape.name === 'polyline' && !closeLines) return 'an open line'
+      const xs = finiteList(shape.all_points_x, 'all_points_x')
+      const ys = finiteList(shape.all_points_y, 'all_points_y')
+      if (xs.length !== ys.length) throw new Error(`${xs.length} values of x and ${ys.length} of y`)
+      return xs.length < 3 ? 'a polygon of fewer than three points' : xs.flatMap((x, i) => [x, ys[i]])
+    }
+    case 'point':
+      return 'a point'
+    default:
+      return `a shape named ${JSON.stringify(shape.name)}`
+  }
+}
+
+/** The region's class: the attribute class, label, name or type, else the only one that is a text. */
+function classOf(attributes: unknown): string {
+  if (!isObject(attributes)) return ''
+  const texts = Object.entries(attributes).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+  const named = texts.find(([name]) => /^(class|label|name|type)$/i.test(name))
+  return (named ?? (texts.length === 1 ? texts[0] : undefined))?.[1] ?? ''
+}

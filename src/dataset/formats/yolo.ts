@@ -1,0 +1,109 @@
+/** @file YOLO segmentation: a text file an image, a line an instance, coordinates as shares of the size; data.yaml names the classes. */
+import { existsSync, statSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, extname, join, relative } from 'node:path'
+import { UserError } from '../../errors'
+import { writeFileAtomic } from '../../files'
+import { polygonsOf, singleRing } from '../rings'
+import { type Format, type Shapes, pathsUnder } from './format'
+
+/** Decimals of a share: a fiftieth of a pixel at 20,000 pixels. */
+const DECIMALS = 6
+
+export const yolo: Format = {
+  async read(path) {
+    const folder = existsSync(path) && !statSync(path).isDirectory() ? dirname(path) : path
+    const labels = existsSync(join(folder, 'labels')) ? join(folder, 'labels') : folder
+    const files = (await pathsUnder(labels)).filter(
+      (file) => extname(file) === '.txt' && !/(^|\/)classes\.txt$/.test(file),
+    )
+    if (!files.length) throw new UserError(`there are no YOLO labels (.txt) in ${labels}`)
+    const names = await classNames(folder)
+    return {
+      problems: [],
+      images: files.map((file) => ({
+        file: file.slice(0, -'.txt'.length),
+        byStem: true,
+        from: join(labels, file),
+        read: async ({ width, height }) => parseYolo(await readFile(join(labels, file), 'utf8'), width, height, names),
+      })),
+    }
+  },
+
+  async write(out, images, { className }) {
+    const used = new Set<string>()
+    for await (const { fileName, labels, boxes } of images) {
+      const { width, height } = labels
+      const lines = boxes.map((box) => {
+        const ring = singleRing(polygonsOf(labels, box))
+        return `0 ${ring.map(([x, y]) => `${share(x, width)} ${share(y, height)}`).join(' ')}\n`
+      })
+      const inImages = relative('images', fileName)
+      used.add(dirname(inImages))
+      await writeFileAtomic(join(out, 'labels', inImages.slice(0, -extname(inImages).length) + '.txt'), lines.join(''))
+    }
+    const part = (name: string) => (used.has('.') ? 'images' : used.has(name) ? `images/${name}` : '')
+    const parts = ['train', 'val', 'test'].filter(part).map((name) => `${name}: ${part(name)}\n`)
+    await writeFileAtomic(
+      join(out, 'data.yaml'),
+      `path: .\n${parts.join('')}names:\n  0: ${JSON.stringify(className)}\n`,
+    )
+    return join(out, 'data.yaml')
+  },
+}
+
+const share = (value: number, side: number) => String(Number((value / side).toFixed(DECIMALS)))
+
+/** @throws Error naming the line */
+export function parseYolo(text: string, width: number, height: number, names: ReadonlyMap<number, string>): Shapes {
+  const shapes: Shapes = { shapes: [], leftOut: [] }
+  text.split(/\r?\n/).forEach((line, i) => {
+    const refuse = (reason: string): never => {
+      throw new Error(`line ${i + 1}: ${reason}`)
+    }
+    const words = line.trim().split(/\s+/)
+    if (words[0] === '') return
+    const [type, ...shares] = words.map(Number)
+    if (!Number.isInteger(type) || type < 0) refuse(`its class is "${words[0]}", not a whole number from 0`)
+    const wrong = shares.findIndex((value) => !Number.isFinite(value))
+    if (wrong >= 0) refuse(`"${words[wrong + 1].slice(0, 40)}" is not a number`)
+    if (shares.length === 4) return shapes.leftOut.push('a box without a mask')
+    if (shares.length % 2 || shares.length < 6)
+      refuse(`a polygon needs three or more x, y pairs, this one has ${shares.length} numbers`)
+    const outside = shares.find((value) => value < -0.1 || value > 1.1)
+    if (outside !== undefined) refuse(`${outside} is not a share of the picture's size, from 0 to 1`)
+    const points = shares.map((value, k) => value * (k % 2 ? height : width))
+    shapes.shapes.push({ className: names.get(type) ?? String(type), segmentation: [points] })
+  })
+  return shapes
+}
+
+/** The classes' names, of data.yaml or classes.txt where there is one. */
+async function classNames(folder: string): Promise<Map<number, string>> {
+  const list = join(folder, 'classes.txt')
+  if (existsSync(list)) return new Map((await readFile(list, 'utf8')).split(/\r?\n/).map((name, i) => [i, name.trim()]))
+  const yaml = (await readdir(folder)).find((name) => /^(data|dataset)\.ya?ml$/.test(name))
+  return yaml ? yamlNames(await readFile(join(folder, yaml), 'utf8')) : new Map()
+}
+
+/** The key `names` of a data.yaml: a list on one line, one of dashes, or numbers with names. */
+export function yamlNames(text: string): Map<number, string> {
+  const names = new Map<number, string>()
+  const lines = text.split(/\r?\n/)
+  const at = lines.findIndex((line) => /^names\s*:/.test(line))
+  if (at < 0) return names
+  const inline = /\[(.*)\]/.exec(lines[at])
+  if (inline) {
+    inline[1].match(/"[^"]*"|'[^']*'|[^,]+/g)?.forEach((name) => name.trim() && names.set(names.size, unquoted(name)))
+    return names
+  }
+  for (const line of lines.slice(at + 1)) {
+    const entry = /^\s*(?:-\s+(.*)|(\d+)\s*:\s*(.*))$/.exec(line)
+    if (!entry && /^\S/.test(line)) break
+    if (entry?.[1] !== undefined) names.set(names.size, unquoted(entry[1]))
+    else if (entry) names.set(Number(entry[2]), unquoted(entry[3]))
+  }
+  return names
+}
+
+const unquoted = (text: string) => text.trim().replace(/^(["'])(.*)\1$/, '$2')

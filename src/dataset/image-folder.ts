@@ -1,0 +1,51 @@
+/** @file Images by the names that annotations give them; nothing outside the folder is ever looked at. */
+import { extname, join, posix } from 'node:path'
+import { imageExtensions } from '../data/image'
+import { stemOf } from '../data/groups'
+import { UserError } from '../errors'
+import { pathsUnder } from './formats/format'
+
+export class ImageFolder {
+  private readonly paths = new Set<string>()
+  private readonly byName = new Map<string, string[]>()
+  private readonly byPathStem = new Map<string, string[]>()
+  private readonly byStem = new Map<string, string[]>()
+
+  private constructor(
+    readonly folder: string,
+    files: readonly string[],
+  ) {
+    const add = (map: Map<string, string[]>, key: string, file: string) => map.set(key, [...(map.get(key) ?? []), file])
+    for (const file of files) {
+      this.paths.add(file)
+      add(this.byName, posix.basename(file), file)
+      add(this.byPathStem, file.slice(0, -extname(file).length), file)
+      add(this.byStem, stemOf(file), file)
+    }
+  }
+
+  /** @throws UserError where the folder cannot be read or holds no images */
+  static async open(folder: string): Promise<ImageFolder> {
+    const files = (await pathsUnder(folder)).filter((file) => imageExtensions.includes(extname(file).toLowerCase()))
+    if (!files.length) throw new UserError(`there are no images in ${folder}`)
+    return new ImageFolder(folder, files)
+  }
+
+  /**
+   * The file that is meant: at this path below the folder, else of this name anywhere in it.
+   * @throws Error where there is none, several, or the path leads out
+   */
+  find(named: string, byStem = false): string {
+    if (/^[a-z]+:\/\//i.test(named)) throw new Error(`${JSON.stringify(named)} is an address, not a file`)
+    const path = posix.normalize(named.replaceAll('\\', '/'))
+    if (path.startsWith('../') || path === '..' || posix.isAbsolute(path) || /^[a-z]:/i.test(path))
+      throw new Error(`the name ${JSON.stringify(named)} leads out of the folder of images`)
+    if (!byStem && this.paths.has(path)) return join(this.folder, path)
+    const name = posix.basename(path)
+    const exact = byStem ? this.byPathStem.get(path) : undefined
+    const found = exact ?? (byStem ? this.byStem : this.byName).get(name) ?? []
+    if (!found.length) throw new Error(`there is no image ${JSON.stringify(named)} in ${this.folder}`)
+    if (found.length > 1) throw new Error(`which image is meant of ${found.join(' and ')}?`)
+    return join(this.folder, found[0])
+  }
+}
