@@ -20,7 +20,6 @@ export function findInfoBar(image: Image): number {
   if (width < 64 || height < 4 * fewestRows) return 0
   const rows = new Rows(image, lowest - above)
   const level = rows.background(Math.max(6, Math.round(height * 0.012)))
-  if (level > 80 && level < 175) return 0
 
   // a frame may run below it
   let bottom = height

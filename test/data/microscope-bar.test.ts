@@ -62,6 +62,10 @@ const bars: Bar[] = [
 test('a bar of any of the usual looks is found to the row', () => {
   for (const scene of scenes)
     for (const bar of bars) assert.is(findInfoBar(asImage(withBar(scene, bar))), bar.rows, JSON.stringify(bar))
+  const middle = { rows: 30, paper: 128, ink: 255 }
+  assert.is(findInfoBar(asImage(withBar(scenes[0], middle))), 30)
+  // where 40 % of the specimen is of the bar's gray, the edge is in doubt
+  assert.is(findInfoBar(asImage(withBar(scenes[5], middle))), 0)
 })
 
 test('in colours, 16 bits and floats too', () => {
