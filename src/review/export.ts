@@ -35,14 +35,14 @@ export async function exportDataset(
   const folder = join(dir, 'dataset')
   const beside = `${folder}.${process.pid}.part`
   const old = `${folder}.${process.pid}.old`
-  await refuseForeign(folder)
+  const found = await findImages(dir)
   await removeLeft(dir)
+  await refuseForeign(folder)
   try {
     await mkdir(join(beside, 'images'), { recursive: true })
     await mkdir(join(beside, 'masks'), { recursive: true })
     const notes: string[] = []
     const images: Exported[] = []
-    const found = await findImages(dir)
     for (const [i, image] of found.entries()) {
       const exported = await exportImage(dir, image, beside).catch((error: Error) => {
         if (!(error instanceof UserError)) throw error
