@@ -1,15 +1,13 @@
-// Bundles the review page: main.js, main.css and index.html, which load nothing else. usage: node scripts/build-page.mjs [FOLDER]
+// Bundles the review page: main.js, main.css and index.html, which load nothing else. Run from the repository's root.
 import { build } from 'esbuild'
 import { copyFile, mkdir } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '..')
+const source = 'src/review/page'
 
-export async function buildPage(folder = join(root, 'dist/review')) {
+export async function buildPage(folder = 'dist/review') {
   await mkdir(folder, { recursive: true })
   await build({
-    entryPoints: [join(root, 'src/review/page/main.tsx')],
+    entryPoints: [`${source}/main.tsx`],
     outdir: folder,
     bundle: true,
     minify: true,
@@ -20,7 +18,5 @@ export async function buildPage(folder = join(root, 'dist/review')) {
     jsxImportSource: 'preact',
     logLevel: 'warning',
   })
-  await copyFile(join(root, 'src/review/page/index.html'), join(folder, 'index.html'))
+  await copyFile(`${source}/index.html`, `${folder}/index.html`)
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) await buildPage(process.argv[2])

@@ -1,8 +1,7 @@
 /** @file Masks from what a hand draws: strokes of a round brush and closed outlines. Coordinates are pixels; a pixel's centre is at .5. */
 import { emptyMask, type Mask } from '../../../../engine/masks/mask'
 import type { Size } from '../../../../engine/sam/transforms'
-import { fillPolygon } from '../../../data/polygon'
-import { filled, type Point, trimmed } from './shape'
+import { type Point, trimmed } from './shape'
 
 /** The pixels whose centres lie within `radius` of the line through `points`; at least the pixels under them. */
 export function strokeMask(points: readonly Point[], radius: number, size: Size): Mask {
@@ -42,18 +41,40 @@ function capsule(mask: Mask, [ax, ay]: Point, [bx, by]: Point, radius: number): 
   } // prettier-ignore
 }
 
-/** The inside of a closed outline; where it crosses itself, all that it encloses. Empty for fewer than three points. */
+/**
+ * The pixels whose centres a closed outline goes around, in either direction: where a hand crosses its own line, all that
+ * it encloses counts. Empty for fewer than three points.
+ */
 export function outlineMask(points: readonly Point[], size: Size): Mask {
   if (points.length < 3) return emptyMask
   const xs = points.map(([x]) => x)
   const ys = points.map(([, y]) => y)
   const x0 = Math.max(0, Math.floor(Math.min(...xs)))
   const y0 = Math.max(0, Math.floor(Math.min(...ys)))
-  const width = Math.min(size.width, Math.ceil(Math.max(...xs)) + 1) - x0
-  const height = Math.min(size.height, Math.ceil(Math.max(...ys)) + 1) - y0
+  const width = Math.min(size.width, Math.ceil(Math.max(...xs))) - x0
+  const height = Math.min(size.height, Math.ceil(Math.max(...ys))) - y0
   if (width <= 0 || height <= 0) return emptyMask
-  const mask = { x0, y0, width, height, data: new Uint8Array(width * height) }
-  const polygon = points.flatMap(([x, y]) => [x - x0, y - y0])
-  fillPolygon(polygon, width, height, (y, x, length) => mask.data.fill(1, y * width + x, y * width + x + length))
-  return filled(trimmed(mask))
+  const data = new Uint8Array(width * height)
+  for (let y = 0; y < height; y++) {
+    const crossings = crossingsAt(points, y0 + y + 0.5)
+    let winding = 0
+    crossings.forEach(({ x, turn }, i) => {
+      winding += turn
+      if (!winding) return
+      const from = Math.max(0, Math.ceil(x - x0 - 0.5))
+      const to = Math.min(width, Math.ceil(crossings[i + 1].x - x0 - 0.5))
+      if (to > from) data.fill(1, y * width + from, y * width + to)
+    })
+  }
+  return trimmed({ x0, y0, width, height, data })
+}
+
+/** Where a closed outline crosses the line at `y`, from left to right, and whether downwards (1) or upwards (-1). */
+function crossingsAt(points: readonly Point[], y: number): { x: number; turn: 1 | -1 }[] {
+  const found: { x: number; turn: 1 | -1 }[] = []
+  points.forEach(([bx, by], i) => {
+    const [ax, ay] = points.at(i - 1)!
+    if (ay <= y !== by <= y) found.push({ x: ax + ((y - ay) / (by - ay)) * (bx - ax), turn: ay <= y ? 1 : -1 })
+  })
+  return found.sort((a, b) => a.x - b.x)
 }

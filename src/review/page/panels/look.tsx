@@ -30,7 +30,7 @@ export function Look({ session }: { session: ImageSession }) {
   const range = (label: string, value: number, min: number, max: number, step: number, to: (value: number) => void) => (
     <label key={label}>
       <span>{label}</span>
-      <output>{step < 1 ? value.toFixed(2) : value}</output>
+      <span class="value">{step < 1 ? value.toFixed(2) : value}</span>
       <input
         type="range"
         min={min}

@@ -137,7 +137,7 @@ export function Sliders({ session }: { session: ImageSession }) {
       {sliders.map((slider) => (
         <label key={slider.key} title={slider.title}>
           <span>{slider.label}</span>
-          <output>{slider.text(options.value![slider.key])}</output>
+          <span class="value">{slider.text(options.value![slider.key])}</span>
           <input
             type="range"
             min="0"

@@ -1,7 +1,7 @@
 /** @file What is open, and the list of images: everything that outlives one image. */
 import { batch, computed, effect, signal } from '@preact/signals'
 import type { Action, ImageSummary, LogEntry, SessionReply } from '../../protocol'
-import { api, ApiError, messageOf, OfflineError } from '../api'
+import { api, messageOf, OfflineError } from '../api'
 import { tell } from './notices'
 import { type Link, type Outbox, type Rejection, takeLeftover } from './outbox'
 import { coverage, opacity, style } from './prefs'
@@ -140,15 +140,13 @@ export function updateSummary(): void {
 }
 
 async function encode(name: string, abort: AbortSignal): Promise<void> {
-  if (server.value && !server.value.model) return
+  if (!server.value?.model) return
   encoding.value = { state: 'encoding' }
   try {
     await api.encode(name, { next: neighbour(1) ?? undefined }, abort)
     if (!abort.aborted) encoding.value = { state: 'ready' }
   } catch (error) {
-    if (abort.aborted) return
-    const none = error instanceof ApiError && error.status === 503
-    encoding.value = none ? { state: 'none' } : { state: 'failed', why: messageOf(error) }
+    if (!abort.aborted) encoding.value = { state: 'failed', why: messageOf(error) }
   }
 }
 

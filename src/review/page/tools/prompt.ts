@@ -6,7 +6,7 @@ import type { PromptRequest } from '../../protocol'
 import { api, ApiError, messageOf } from '../api'
 import type { Viewport } from '../canvas/viewport'
 import type { Point } from '../masks/shape'
-import { encoding } from '../state/app'
+import { encoding, server } from '../state/app'
 import { tell } from '../state/notices'
 import { windowName } from '../state/outbox'
 import type { ImageSession } from '../state/session'
@@ -70,16 +70,15 @@ async function ask(session: ImageSession, next: Prompt): Promise<void> {
     // 409: a newer prompt took this one's place
     if (mine.signal.aborted || (error instanceof ApiError && error.status === 409)) return
     clearPrompt()
-    if (error instanceof ApiError && error.status === 503) {
-      encoding.value = { state: 'none' }
-      tell('error', 'There is no model: start wgsam review with --model to add masks by points. Brush and lasso work.')
-    } else tell('error', `The model could not answer: ${messageOf(error)}`)
+    tell('error', `The model could not answer: ${messageOf(error)}`)
   }
 }
 
 export const promptTool: Tool = {
   down(_session, at) {
-    from = to = at
+    if (server.value?.model) from = to = at
+    else
+      tell('note', 'There is no model. Start wgsam review with --model to add masks by points; brush and lasso work.')
   },
   drag(_session, at) {
     to = at

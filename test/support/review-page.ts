@@ -1,0 +1,153 @@
+/** The review page in a browser, as a person handles it: what is clicked, what is read, and the log that it leaves. */
+import { readFileSync } from 'node:fs'
+import type { BrowserContext, Page } from 'playwright-core'
+import type { Size } from '../../engine/sam/transforms'
+import { projectFile } from '../../src/generate/project'
+import { readAssets } from '../../src/review/assets'
+import { ReviewDocument } from '../../src/review/document'
+import { ReviewFolder } from '../../src/review/folder'
+import type { LogEntry, LogHeader } from '../../src/review/protocol'
+import { serve, type ReviewServer } from '../../src/review/server'
+import type { Session } from '../../src/review/session'
+import { buildPage } from '../../scripts/build-page.mjs'
+
+export const pageFolder = '.cache/review-page'
+
+/** A server that can go away and come back at the same address. */
+export class Serving {
+  private folder: ReviewFolder | null = null
+  private server: ReviewServer | null = null
+  url = ''
+
+  constructor(
+    readonly dir: string,
+    private readonly session: Session | null = null,
+  ) {}
+
+  async start(): Promise<string> {
+    await buildPage(pageFolder)
+    this.folder = await ReviewFolder.open(this.dir)
+    const port = this.url ? Number(new URL(this.url).port) : 0
+    const token = 'test-of-the-page'
+    const { folder, session } = this
+    this.server = await serve({ folder, session, assets: await readAssets(pageFolder), port, token })
+    this.url = this.server.url
+    return this.url
+  }
+
+  async stop(): Promise<void> {
+    await this.server?.close()
+    await this.folder?.close()
+    this.server = this.folder = null
+  }
+
+  /** The document that an image's log on the disk gives. */
+  document(name: string): ReviewDocument {
+    const [header, ...entries] = readFileSync(projectFile.log(this.dir, name), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown)
+    const { image, proposals } = header as LogHeader
+    return ReviewDocument.replay({ image, proposals, entries: entries as LogEntry[] })
+  }
+}
+
+/** A tab with the review page; what it should never say is collected. */
+export class ReviewTab {
+  readonly faults: string[] = []
+
+  private constructor(
+    readonly page: Page,
+    private readonly image: Size,
+  ) {
+    page.on('pageerror', (error) => this.faults.push(String(error)))
+    page.on('console', (message) => {
+      // a server that is away is no fault of the page
+      if (message.type() === 'error' && !/ERR_CONNECTION|ERR_EMPTY|status of (409|503)/.test(message.text()))
+        this.faults.push(message.text())
+    })
+  }
+
+  static async open(context: BrowserContext, url: string, image: Size): Promise<ReviewTab> {
+    const tab = new ReviewTab(await context.newPage(), image)
+    tab.page.setDefaultTimeout(30_000)
+    await tab.page.goto(url)
+    await tab.ready()
+    return tab
+  }
+
+  async ready(): Promise<void> {
+    await this.page.locator('.above').waitFor()
+    await this.page.locator('.bottom', { hasText: /\d+ masks/ }).waitFor()
+  }
+
+  /** Where a pixel of the whole, fitted image lies in the window. */
+  async at(x: number, y: number): Promise<[number, number]> {
+    const box = (await this.page.locator('.above').boundingBox())!
+    const { width, height } = this.image
+    const scale = Math.min((box.width - 24) / width, (box.height - 24) / height, 64)
+    return [
+      box.x + (box.width - width * scale) / 2 + (x + 0.5) * scale,
+      box.y + (box.height - height * scale) / 2 + (y + 0.5) * scale,
+    ]
+  }
+
+  async click(x: number, y: number, options: { modifiers?: 'Shift'[]; button?: 'right' } = {}): Promise<void> {
+    const [left, top] = await this.at(x, y)
+    for (const key of options.modifiers ?? []) await this.page.keyboard.down(key)
+    await this.page.mouse.click(left, top, { button: options.button })
+    for (const key of options.modifiers ?? []) await this.page.keyboard.up(key)
+  }
+
+  /** Drags through points of the image. */
+  async drag(...points: [number, number][]): Promise<void> {
+    const [first, ...rest] = points
+    await this.page.mouse.move(...(await this.at(...first)))
+    await this.page.mouse.down()
+    for (const point of rest) await this.page.mouse.move(...(await this.at(...point)), { steps: 8 })
+    await this.page.mouse.up()
+  }
+
+  press(...keys: string[]): Promise<void> {
+    return keys.reduce((before, key) => before.then(() => this.page.keyboard.press(key)), Promise.resolve())
+  }
+
+  /** Waits until nothing is on its way to the server. */
+  async saved(): Promise<void> {
+    await this.page.locator('.link-saved').waitFor()
+  }
+
+  /** The numbers in the line below. */
+  async counts(): Promise<{ masks: number; selected: number }> {
+    const text = (await this.page.locator('.bottom').innerText()).replaceAll('\n', ' ')
+    return {
+      masks: Number(/(\d+) masks/.exec(text)?.[1]),
+      selected: Number(/(\d+) selected/.exec(text)?.[1] ?? 0),
+    }
+  }
+
+  /** Waits until the line below says so. */
+  async expect(counts: { masks?: number; selected?: number }): Promise<void> {
+    const { masks, selected } = counts
+    const text = `${masks ?? '\\d+'} masks${selected ? `, ${selected} selected` : selected === 0 ? '(?!, )' : ''}`
+    await this.page
+      .locator('.bottom span', { hasText: new RegExp(`^${text}`) })
+      .first()
+      .waitFor()
+  }
+
+  /** The ids of the selected lines of the index that are in sight. */
+  async selectedLines(): Promise<number[]> {
+    const lines = await this.page.locator('.mask-line[aria-selected=true] span:nth-of-type(1)').allInnerTexts()
+    return lines.map(Number)
+  }
+
+  notices(): Promise<string[]> {
+    return this.page.locator('.notices p').allInnerTexts()
+  }
+
+  async clearNotices(): Promise<void> {
+    for (const button of await this.page.locator('.notices button').all())
+      await button.click({ timeout: 1000 }).catch(() => {})
+  }
+}
