@@ -81,6 +81,28 @@ test('the tags of FEI, Zeiss, TESCAN, Phenom, JEOL and ImageJ, in every byte ord
     [micro('ImageJ=1.53t\nunit=\\u00B5m\n', [20000000, 1000000]), 5e-8, 'ImageJ description'],
     [micro('ImageJ=1.53t\nunit=micron\n', [20000000, 1000000]), 5e-8, 'ImageJ description'],
   ]
+  const utf8 = (value: string) => Buffer.from(value, 'utf8').toString('latin1')
+  const ome = (attributes: string) => text(270, utf8(`<?xml version="1.0"?><OME><Image><Pixels SizeX="${width}" ${attributes}/></Image></OME>`)) // prettier-ignore
+  cases.push(
+    [[ome('PhysicalSizeX="0.0125" PhysicalSizeY="0.0125"')], 1.25e-8, 'OME description'],
+    [
+      [ome('PhysicalSizeX="4" PhysicalSizeXUnit="nm" PhysicalSizeY="4" PhysicalSizeYUnit="nm"')],
+      4e-9,
+      'OME description',
+    ],
+    [[ome('PhysicalSizeX="2" PhysicalSizeXUnit="µm"')], 2e-6, 'OME description'],
+    [micro(utf8('ImageJ=1.53t\nunit=µm\n'), [20000000, 1000000]), 5e-8, 'ImageJ description'],
+    [
+      [
+        text(65003, 'nm'),
+        text(65004, 'nm'),
+        { tag: 65009, type: 12, values: [0.125] },
+        { tag: 65010, type: 12, values: [0.125] },
+      ],
+      1.25e-10,
+      'Gatan tag 65009',
+    ],
+  )
   for (const [tags, metres, from, more] of cases)
     for (const options of [{}, { bigEndian: true }, { big: true }, { big: true, bigEndian: true }]) {
       const found = await sizeOf(tiff(tags, more, options))

@@ -4,7 +4,7 @@ import type { TiffFile, TiffPage } from '../tiff-tags'
 import type { Note } from './note'
 import { plausible, type PixelSize } from './pixel-size'
 import { jeolNote, sidecarNotes } from './sidecar'
-import { feiNote, imagejNote, phenomNote, tescanNote, zeissNote } from './vendors'
+import { feiNote, gatanNote, imagejNote, omeNote, phenomNote, tescanNote, zeissNote } from './vendors'
 
 /** A bar is never more of a picture than this. */
 const largestBar = 1 / 3
@@ -42,8 +42,15 @@ export async function tiffNotes(tiff: TiffFile, page: TiffPage): Promise<Note[]>
     const text = exif && (await tiff.text(exif, 37500))
     return text === undefined ? undefined : jeolNote(text, 'JEOL MakerNote')
   })
-  await attempt('ImageJ description', async () => {
-    const text = await tiff.text(page, 270)
+  await attempt('Gatan tag 65009', async () => {
+    const axis = async (scale: number, unit: number): Promise<[number?, string?]> =>
+      [(await tiff.numbers(page, scale, 1))[0], await tiff.text(page, unit)] // prettier-ignore
+    return gatanNote('Gatan tag 65009', await axis(65009, 65003), await axis(65010, 65004))
+  })
+  await attempt('ImageDescription', async () => {
+    // OME describes all pages in the first
+    const text = (await tiff.text(page, 270)) ?? (await tiff.text(tiff.pages[0], 270))
+    if (text?.includes('<OME')) return omeNote(text, 'OME description')
     if (!text?.startsWith('ImageJ=')) return undefined
     const [[x], [y]] = [await tiff.numbers(page, 282, 1), await tiff.numbers(page, 283, 1)]
     return imagejNote(text, 'ImageJ description', { x, y })

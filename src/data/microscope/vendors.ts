@@ -1,4 +1,4 @@
-/** @file The texts that microscopes put into TIFF tags: FEI and Thermo Fisher, Zeiss, TESCAN, Phenom, ImageJ. */
+/** @file The texts that microscopes and their programs put into TIFF tags. */
 import { numberOf, parseIni, type Note } from './note'
 import { lengthOf, metresOf } from './pixel-size'
 
@@ -68,4 +68,27 @@ export function imagejNote(description: string, from: string, resolution: { x?: 
   const side = (pixels: number | undefined) => (pixels && unit ? lengthOf(1 / pixels, unit) : undefined)
   const x = side(resolution.x)
   return { from, pixel: x === undefined ? undefined : { x, y: side(resolution.y) } }
+}
+
+/** OME: XML with the pixel's size, in µm unless another unit is given, and the picture's size. */
+export function omeNote(xml: string, from: string): Note {
+  const [pixels = ''] = /<Pixels\b[^>]*>/.exec(xml) ?? []
+  const value = (name: string) => new RegExp(`\\b${name}\\s*=\\s*["']([^"']{1,40})["']`).exec(pixels)?.[1]
+  const side = (axis: string) => {
+    const number = numberOf(value(`PhysicalSize${axis}`))
+    return number === undefined ? undefined : lengthOf(number, value(`PhysicalSize${axis}Unit`) ?? 'um')
+  }
+  const x = side('X')
+  return {
+    from,
+    pixel: x === undefined ? undefined : { x, y: side('Y') },
+    recorded: { width: numberOf(value('SizeX')) },
+  }
+}
+
+/** Gatan DigitalMicrograph: the scale of either axis as a number and a unit. */
+export function gatanNote(from: string, [x, unitX]: [number?, string?], [y, unitY]: [number?, string?]): Note {
+  const side = (scale?: number, unit?: string) => (scale && unit ? lengthOf(scale, unit) : undefined)
+  const metres = side(x, unitX)
+  return { from, pixel: metres === undefined ? undefined : { x: metres, y: side(y, unitY) } }
 }
