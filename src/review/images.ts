@@ -41,6 +41,8 @@ export async function findImages(dir: string): Promise<Found[]> {
   if (!files.size)
     throw new UserError(`${folder} holds no images (${imageExtensions.join(', ')}): \`wgsam generate\` makes a project`)
   const root = await realpath(dir)
+  if (await leadsOut(root, [join(dir, 'review')]))
+    throw new UserError(`${join(dir, 'review')} is a link that leads out of ${dir}: the logs belong into it`)
   const found: Found[] = []
   for (const [name, candidates] of files) {
     const [file] = candidates
@@ -66,7 +68,7 @@ export async function findImages(dir: string): Promise<Found[]> {
 async function leadsOut(root: string, paths: string[]): Promise<string | null> {
   for (const path of paths) {
     const real = await realpath(path).catch(() => null)
-    if (real !== null && !real.startsWith(root + sep)) return path
+    if (real !== null && !real.startsWith(root.endsWith(sep) ? root : root + sep)) return path
   }
   return null
 }

@@ -1,11 +1,15 @@
 /** The model behind the review page: prompts, what is kept of images, whose turn it is, and a GPU that fails. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Engine } from '../../engine/device/engine'
 import { decodeMask } from '../../engine/masks/rle'
 import { Predictor } from '../../engine/sam/predictor'
 import { writePng } from '../../src/data/image'
 import { UserError } from '../../src/errors'
+import { openEngine } from '../../src/host/gpu'
+import { openModel } from '../../src/model'
 import { ReviewFolder } from '../../src/review/folder'
 import { HttpError } from '../../src/review/guard'
 import type { PromptRequest } from '../../src/review/protocol'
@@ -192,7 +196,7 @@ test('prompts that do not fit are refused in words', async () => {
   await session.close()
 })
 
-test('a model that cannot be had or a GPU that stops is said, and tried again', async () => {
+test('a model that cannot be had is said, and tried again', async () => {
   let broken = true
   const session = open({
     load: async () => {
@@ -205,21 +209,33 @@ test('a model that cannot be had or a GPU that stops is said, and tried again', 
   broken = false
   assert.ok((await session.encode(image('a'))) > 0)
 
-  // the device is lost in the middle of a prompt
-  const { predict } = Predictor.prototype
-  Predictor.prototype.predict = async () => {
-    throw new Error('the GPU device was lost (unknown): gone')
-  }
-  const lost = await refused(session.prompt(image('a'), size, prompt()))
-  Predictor.prototype.predict = predict
-  assert.is(lost.status, 503)
-  assert.match(lost.message, 'the GPU device was lost (unknown): gone; asked again, it is loaded anew')
-  const { encodedNow, masks } = await session.prompt(image('a'), size, prompt())
-  assert.not(encodedNow, 'the embedding outlived the device')
-  assert.ok(masks.length)
   // an image that cannot be read is no fault of the model's
   const unread = await refused(session.encode({ name: 'x', path: join(dir, 'x.png') }))
   assert.is(unread.status, 422)
+  await session.close()
+})
+
+test('a GPU that is lost is said, and the next prompt gets another', async () => {
+  const engines: Engine[] = []
+  const session = open({
+    load: async () => {
+      const engine = await openEngine()
+      engines.push(engine)
+      const config = JSON.parse(readFileSync('golden/files/toy_vit.json', 'utf8'))
+      const own = await openModel(engine, 'golden/files/toy_vit.pth', { config, inputSize: SIDE })
+      return { model: own, close: () => engine.destroy() }
+    },
+  })
+  const first = await session.prompt(image('a'), size, prompt())
+  engines[0].device.destroy()
+  await engines[0].device.lost
+  const lost = await refused(session.prompt(image('a'), size, prompt()))
+  assert.is(lost.status, 503)
+  assert.match(lost.message, /^the model has failed: .*lost.*; asked again, it is loaded anew$/)
+  const again = await session.prompt(image('a'), size, prompt())
+  assert.is(engines.length, 2)
+  assert.not(again.encodedNow, 'the embedding outlived the device')
+  assert.equal(again.masks, first.masks)
   await session.close()
 })
 
