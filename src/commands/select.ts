@@ -64,7 +64,7 @@ export async function select(values: Values): Promise<Selection> {
 
 function findSplit(values: Values, split: Part): string {
   const given = text(values, 'split-file')
-  const adapter = text(values, 'adapter')
+  const [adapter] = texts(values, 'adapter')
   const path = given ?? (adapter && join(dirname(resolve(adapter)), 'split.json'))
   if (path && existsSync(path)) return path
   if (given) throw new UserError(`there is no split file ${given}`)

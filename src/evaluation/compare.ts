@@ -1,59 +1,170 @@
-/** @file The base model against the adapted one on the same images and prompts. */
+/** @file Several models on the same images: the base model, adapters beside it, and a method that is no model. */
+import { filterCandidates } from '../../engine/generate/filter'
+import { MaskGenerator } from '../../engine/generate/generator'
+import type { GeneratorOptions } from '../../engine/generate/options'
 import { Predictor } from '../../engine/sam/predictor'
 import type { SamModel } from '../../engine/sam/sam'
 import type { AttachedAdapter } from '../adapters'
 import type { DatasetItem } from '../data/dataset'
-import { type EvaluatedImage, type Evaluation, EVALUATION_SLOTS, evaluate, promptKinds } from './evaluate'
+import type { Sample } from '../data/pixels'
+import {
+  type EvaluatedImage,
+  EVALUATION_SLOTS,
+  evaluate,
+  type EvaluateOptions,
+  type Proposed,
+  type TalliedWay,
+  type Way,
+} from './evaluate'
+import { watershedMasks } from './baseline'
+import { CONFIDENCE } from './bootstrap'
+import { scoreWay, type ScoredEvaluation } from './scores'
 
-export interface Comparison {
-  /** One for each kind of prompt. */
-  base: Evaluation[]
-  /** null where there is no adapter. */
-  adapted: Evaluation[] | null
+/** What is compared. */
+export interface Contestant {
+  /** 'base', an adapter's name, WATERSHED. */
+  name: string
+  /** Its path; null of the base model and of what is no model. */
+  path: string | null
+  adapter: AttachedAdapter | null
+  /** For 'auto'. */
+  generator?: Partial<GeneratorOptions>
 }
 
-export type Variant = 'base' | 'adapted'
+/** The name of the method that is no model. */
+export const WATERSHED = 'watershed'
 
 export interface CompareOptions {
   model: SamModel
-  adapter: AttachedAdapter | null
+  /** The first is what the others are compared with. Adapters are detached, and so they are afterwards. */
+  contestants: readonly Contestant[]
+  /** Whether Otsu's threshold and a watershed are tried as well. */
+  watershed?: boolean
   items: readonly DatasetItem[]
+  prompts: readonly Way[]
   maxInstances?: number | null
+  boundaryTolerance?: number
   seed?: number
+  /** Looked at between images: true ends the work. */
   stop?(): boolean
-  onProgress?(variant: Variant, done: number, total: number, item: DatasetItem): void
-  onImage?(variant: Variant, image: EvaluatedImage): void | Promise<void>
+  /** Ends the work within an image that takes long. */
+  signal?: AbortSignal
+  onProgress?(name: string, done: number, total: number, item: DatasetItem): void
+  onImage?(name: string, image: EvaluatedImage): void | Promise<void>
 }
 
-/** Evaluates one after the other; the adapter is attached afterwards. null where it was stopped. */
-export async function compare(options: CompareOptions): Promise<Comparison | null> {
-  const { adapter } = options
-  adapter?.detach()
-  const base = await evaluateVariant('base', options)
-  adapter?.attach()
-  if (!base || !adapter) return base && { base, adapted: null }
-  const adapted = await evaluateVariant('adapted', options)
-  return adapted && { base, adapted }
+/** A contestant's masks, counted. */
+export interface Tallied {
+  name: string
+  path: string | null
+  ways: TalliedWay[]
 }
 
-/** Evaluates the model as it is now under the name of a variant. */
-export async function evaluateVariant(
-  variant: Variant,
-  { model, items, maxInstances, seed, stop, onProgress, onImage }: Omit<CompareOptions, 'adapter'>,
-): Promise<Evaluation[] | null> {
-  const predictor = await Predictor.create(model, { slots: EVALUATION_SLOTS })
+export interface Scored {
+  name: string
+  path: string | null
+  evaluations: ScoredEvaluation[]
+}
+
+export interface Comparison {
+  /** The base model first; what is no model last. */
+  models: Scored[]
+  /** Of the intervals. */
+  bootstrap: { resamples: number; confidence: number; seed: number }
+}
+
+/** Evaluates one after the other; null where it was stopped. */
+export async function compare(options: CompareOptions): Promise<Tallied[] | null> {
+  const { contestants, model, watershed } = options
+  const tallied: Tallied[] = []
+  for (const contestant of contestants) {
+    contestant.adapter?.attach()
+    const ways = await evaluateModel(model, contestant, options).finally(() => contestant.adapter?.detach())
+    if (!ways) return null
+    tallied.push({ name: contestant.name, path: contestant.path, ways })
+  }
+  if (!watershed) return tallied
+  const ways = await evaluate({
+    ...common(WATERSHED, options),
+    prompts: ['auto'],
+    propose: async (sample) => {
+      const masks = watershedMasks(sample)
+      return { masks, scores: masks.map(() => null) }
+    },
+  })
+  return ways && [...tallied, { name: WATERSHED, path: null, ways }]
+}
+
+/** Evaluates the model as it is now; null where it was stopped. */
+export async function evaluateModel(
+  model: SamModel,
+  { name, generator: settings }: Pick<Contestant, 'name' | 'generator'>,
+  options: Omit<CompareOptions, 'model' | 'contestants' | 'watershed'>,
+): Promise<TalliedWay[] | null> {
+  const { prompts, signal } = options
+  const prompted = prompts.some((prompt) => prompt !== 'auto')
+  const predictor = prompted ? await Predictor.create(model, { slots: EVALUATION_SLOTS }) : undefined
+  const generator = prompts.includes('auto') ? await MaskGenerator.create(model, settings) : undefined
   try {
     return await evaluate({
+      ...common(name, options),
+      prompts,
       predictor,
-      items,
-      prompts: promptKinds,
-      maxInstances,
-      seed,
-      stop,
-      onProgress: onProgress && ((...progress) => onProgress(variant, ...progress)),
-      onImage: onImage && ((image) => onImage(variant, image)),
+      propose: generator && ((sample) => proposeMasks(generator, sample, signal)),
     })
+  } catch (error) {
+    if (signal?.aborted) return null
+    throw error
   } finally {
-    predictor.destroy()
+    predictor?.destroy()
+    generator?.destroy()
   }
+}
+
+const common = (
+  name: string,
+  {
+    items,
+    maxInstances,
+    boundaryTolerance,
+    seed,
+    stop,
+    signal,
+    onProgress,
+    onImage,
+  }: Omit<CompareOptions, 'model' | 'contestants'>,
+): Omit<EvaluateOptions, 'prompts'> => ({
+  items,
+  maxInstances,
+  boundaryTolerance,
+  seed,
+  stop: () => stop?.() || (signal?.aborted ?? false),
+  onProgress: onProgress && ((...progress) => onProgress(name, ...progress)),
+  onImage: onImage && ((image) => onImage(name, image)),
+})
+
+async function proposeMasks(generator: MaskGenerator, image: Sample, signal?: AbortSignal): Promise<Proposed> {
+  const set = await generator.candidates(image, { signal })
+  const kept = filterCandidates(set, generator.options).kept.map((i) => set.candidates[i])
+  return { masks: kept.map(({ mask }) => mask), scores: kept.map(({ predictedIou }) => predictedIou) }
+}
+
+/** Scores what was counted, with intervals; the base model comes first. */
+export function scoreComparison(
+  tallied: readonly Tallied[],
+  { resamples = 1000, seed = 0 }: { resamples?: number; seed?: number } = {},
+): Comparison {
+  const models: Scored[] = tallied.map(({ name, path }) => ({ name, path, evaluations: [] }))
+  const prompts = new Set(tallied.flatMap(({ ways }) => ways.map(({ prompt }) => prompt)))
+  for (const prompt of prompts) {
+    const there = tallied.flatMap(({ ways }, i) =>
+      ways.filter((way) => way.prompt === prompt).map((way) => ({ i, way })),
+    )
+    const scored = scoreWay(
+      there.map(({ way }) => way),
+      { resamples, seed, base: there[0].i === 0 },
+    )
+    there.forEach(({ i }, k) => models[i].evaluations.push(scored[k]))
+  }
+  return { models, bootstrap: { resamples, confidence: CONFIDENCE, seed } }
 }

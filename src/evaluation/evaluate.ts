@@ -1,4 +1,6 @@
-/** @file Evaluates a model on labelled images: every instance is prompted, and its mask compared. See docs/metrics.md. */
+/** @file Masks of labelled images, prompted or found by themselves, and what they come to. See docs/metrics.md. */
+import { MaskScaler, tokenLogits, tokenOf } from '../../engine/masks/from-logits'
+import type { Mask } from '../../engine/masks/mask'
 import { label } from '../../engine/sam/prompt-labels'
 import type { Predictor } from '../../engine/sam/predictor'
 import { scaleBox, scalePoint, toModelInput } from '../../engine/sam/transforms'
@@ -6,39 +8,42 @@ import { Rng } from '../../engine/train/rng'
 import { type DatasetItem, loadItem } from '../data/dataset'
 import { type Instance, instances } from '../data/instances'
 import type { Sample } from '../data/pixels'
-import { MaskScaler, tokenLogits, tokenOf } from '../../engine/masks/from-logits'
-import type { Mask } from '../../engine/masks/mask'
-import {
-  addConfusion,
-  confusion,
-  type Confusion,
-  IGNORED,
-  type InstanceScores,
-  instanceScores,
-  mean,
-  noPixels,
-  type SemanticScores,
-  semanticScores,
-} from './measures'
+import { freeMatches, type Matches, ownMatches } from './matching'
+import { tally, type Tally } from './tally'
 
 export const promptKinds = ['point', 'box'] as const
 /** 'point': the pixel furthest inside the instance. 'box': its exact box. */
 export type EvaluationPrompt = (typeof promptKinds)[number]
 
+export const ways = [...promptKinds, 'auto'] as const
+/** How an image's masks come about; 'auto': all at once, without a hint. */
+export type Way = (typeof ways)[number]
+
 /** Entries a prompt of an evaluation: a point and its padding, or two corners. */
 export const EVALUATION_SLOTS = 2
 
+/** Masks that somebody proposes for an image. */
+export interface Proposed {
+  masks: Mask[]
+  /** How sure the model is of each; null where it does not say. */
+  scores: (number | null)[]
+}
+
 export interface EvaluateOptions {
-  /** Made with `slots` of EVALUATION_SLOTS or more, for one image at a time. */
-  predictor: Predictor
+  /** Made with `slots` of EVALUATION_SLOTS or more, for one image at a time; needed for prompts. */
+  predictor?: Predictor
+  /** Finds masks by itself; needed for 'auto'. */
+  propose?(sample: Sample): Promise<Proposed>
   items: readonly DatasetItem[]
-  /** Each image is encoded once for all of them. */
-  prompts: readonly EvaluationPrompt[]
-  /** Most instances an image, drawn by the seed and the image's id; all by default. */
+  /** Each image is encoded once for all prompts. */
+  prompts: readonly Way[]
+  /** Most instances an image that are prompted, drawn by the seed and the image's id; all by default. */
   maxInstances?: number | null
   seed?: number
   /** Smaller instances, in pixels of the image, are neither prompted nor counted. */
   minArea?: number
+  /** How far outlines may be apart and still agree, pixels. */
+  boundaryTolerance?: number
   onProgress?(done: number, total: number, item: DatasetItem): void
   /** Sees each image's masks; they are not kept. */
   onImage?(image: EvaluatedImage): void | Promise<void>
@@ -46,98 +51,92 @@ export interface EvaluateOptions {
   stop?(): boolean
 }
 
+export interface ImageResult {
+  prompt: Way
+  /** Those that count: of a prompt those prompted, else all that are large enough. */
+  instances: Instance[]
+  masks: Mask[]
+  matches: Matches
+  union: Uint8Array
+  tally: Tally
+}
+
 export interface EvaluatedImage {
   item: DatasetItem
   sample: Sample
-  /** Those prompted. */
-  instances: Instance[]
-  results: { prompt: EvaluationPrompt; masks: Mask[]; union: Uint8Array; scores: ImageScores }[]
+  results: ImageResult[]
 }
 
-export interface ImageScores extends SemanticScores {
-  id: string
-  instanceDice: number
-  instanceIou: number
-  /** Those prompted. */
-  instances: number
-}
-
-export interface Evaluation extends SemanticScores {
-  prompt: EvaluationPrompt
-  /** dice, miou and accuracy are means over images; here over all pixels together. */
-  pooled: SemanticScores
-  /** Means over all instances. */
-  instanceDice: number
-  instanceIou: number
-  instances: number
-  perImage: ImageScores[]
-}
-
-interface Scored {
-  scores: ImageScores
-  confusion: Confusion
-  instances: InstanceScores[]
+export interface TalliedWay {
+  prompt: Way
+  /** In the order of the items; images whose instances are all too small are left out. */
+  images: Tally[]
 }
 
 /**
- * Scores of a model under each kind of prompt, in the order of `prompts`; null where it was stopped. The same
- * predictor, items and seed give the same result. Images whose instances are all too small do not count.
+ * What a model's masks come to in each way, in the order of `prompts`; null where it was stopped. The same predictor, items
+ * and seed give the same result.
  */
-export async function evaluate(options: EvaluateOptions): Promise<Evaluation[] | null> {
-  const { items, prompts, predictor, maxInstances, seed = 0, minArea = 16 } = options
-  const scored = prompts.map(() => [] as Scored[])
+export async function evaluate(options: EvaluateOptions): Promise<TalliedWay[] | null> {
+  const { items, prompts, predictor, maxInstances, seed = 0, minArea = 16, boundaryTolerance: tolerance } = options
+  const tallied: TalliedWay[] = prompts.map((prompt) => ({ prompt, images: [] }))
   for (const [i, item] of items.entries()) {
     if (options.stop?.()) return null
     const sample = await loadItem(item)
-    const chosen = choose(instances({ ...sample, data: sample.labels }), item.id, { maxInstances, seed, minArea })
+    const labels = { ...sample, data: sample.labels }
+    const large = instances(labels).filter(({ area }) => area >= minArea)
+    const chosen = choose(large, item.id, { maxInstances, seed })
     if (chosen.length) {
-      const actual = foreground(sample, chosen)
-      const { data, valid } = toModelInput(sample.rgb, sample.width, sample.height, predictor.model.inputSize)
-      predictor.setImages(data, Uint32Array.of(valid.height, valid.width))
-      const results: EvaluatedImage['results'] = []
-      for (const [k, prompt] of prompts.entries()) {
-        const masks = await predictMasks(predictor, sample, chosen, prompt)
-        const union = unite(masks, sample.width, sample.height)
-        const result = scoreImage(item.id, sample, chosen, masks, union, actual)
-        scored[k].push(result)
-        results.push({ prompt, masks, union, scores: result.scores })
+      if (predictor) {
+        const { data, valid } = toModelInput(sample.rgb, sample.width, sample.height, predictor.model.inputSize)
+        predictor.setImages(data, Uint32Array.of(valid.height, valid.width))
       }
-      await options.onImage?.({ item, sample, instances: chosen, results })
+      const results: ImageResult[] = []
+      for (const [k, prompt] of prompts.entries()) {
+        const auto = prompt === 'auto'
+        const { masks, scores } = auto
+          ? await options.propose!(sample)
+          : await predictMasks(predictor!, sample, chosen, prompt)
+        const matches = auto ? freeMatches(labels, masks, scores, minArea) : ownMatches(labels, chosen, masks, scores)
+        const union = unite(masks, sample.width, sample.height)
+        const counted = auto ? large : chosen
+        const sums = tally({ id: item.id, labels, instances: counted, masks, matches, union, tolerance })
+        tallied[k].images.push(sums)
+        results.push({ prompt, instances: counted, masks, matches, union, tally: sums })
+      }
+      await options.onImage?.({ item, sample, results })
     }
     options.onProgress?.(i + 1, items.length, item)
   }
-  return prompts.map((prompt, k) => summarise(prompt, scored[k]))
+  return tallied
 }
 
 /** The instances to prompt, in the order of their labels. */
 export function choose(
   all: readonly Instance[],
   id: string,
-  { maxInstances, seed, minArea }: { maxInstances?: number | null; seed: number; minArea: number },
+  { maxInstances, seed }: { maxInstances?: number | null; seed: number },
 ): Instance[] {
-  const large = all.filter(({ area }) => area >= minArea)
-  if (!maxInstances || large.length <= maxInstances) return large
+  if (!maxInstances || all.length <= maxInstances) return [...all]
   // by the id: what is drawn of one image does not depend on which others are there
   let stream = 0
   for (const character of id) stream = (Math.imul(stream, 31) + character.codePointAt(0)!) >>> 0
-  const drawn = new Rng(seed, stream).shuffle([...large]).slice(0, maxInstances)
+  const drawn = new Rng(seed, stream).shuffle([...all]).slice(0, maxInstances)
   return drawn.sort((a, b) => a.id - b.id)
 }
 
-/** 1 for the instances prompted, 0 for the background, IGNORED for the other instances. */
-function foreground({ labels }: Sample, chosen: readonly Instance[]): Uint8Array {
-  const kind = new Uint8Array(65536).fill(IGNORED)
-  kind[0] = 0
-  for (const { id } of chosen) kind[id] = 1
-  return Uint8Array.from(labels, (id) => kind[id])
-}
-
 /** The mask of each instance, predicted from its prompt on the image that was set last. */
-async function predictMasks(predictor: Predictor, sample: Sample, chosen: Instance[], prompt: EvaluationPrompt) {
+async function predictMasks(
+  predictor: Predictor,
+  sample: Sample,
+  chosen: readonly Instance[],
+  prompt: EvaluationPrompt,
+): Promise<Proposed> {
   const { model, slots, prompts: chunk } = predictor
   const side = 4 * model.side
   const scaler = new MaskScaler(side, model.inputSize, sample)
   const masks: Mask[] = []
+  const scores: number[] = []
   for (let start = 0; start < chosen.length; start += chunk) {
     const part = chosen.slice(start, start + chunk)
     const coords = new Float32Array(part.length * slots * 2)
@@ -158,9 +157,10 @@ async function predictMasks(predictor: Predictor, sample: Sample, chosen: Instan
     part.forEach((_, i) => {
       const token = tokenOf(prediction, i, prompt === 'point')
       masks.push(scaler.mask(tokenLogits(prediction, i, token)))
+      scores.push(prediction.iou[4 * i + token])
     })
   }
-  return masks
+  return { masks, scores }
 }
 
 /** The (height, width) map of what any of the masks covers. */
@@ -172,55 +172,4 @@ export function unite(masks: readonly Mask[], width: number, height: number): Ui
       for (let x = 0; x < mask.width; x++, from++) if (mask.data[from]) union[row + x] = 1
     }
   return union
-}
-
-function scoreImage(
-  id: string,
-  sample: Sample,
-  chosen: readonly Instance[],
-  masks: readonly Mask[],
-  union: Uint8Array,
-  actual: Uint8Array,
-): Scored {
-  const perInstance = chosen.map((instance, i) => scoreMask(sample, instance, masks[i]))
-  const pixels = confusion(union, actual)
-  const scores = {
-    id,
-    ...semanticScores(pixels),
-    instanceDice: mean(perInstance.map(({ dice }) => dice)),
-    instanceIou: mean(perInstance.map(({ iou }) => iou)),
-    instances: chosen.length,
-  }
-  return { scores, confusion: pixels, instances: perInstance }
-}
-
-/** A mask against the one instance that was asked for. */
-export function scoreMask({ width, labels }: Sample, { id, area }: Instance, mask: Mask): InstanceScores {
-  let predicted = 0
-  let both = 0
-  for (let y = 0, from = 0; y < mask.height; y++) {
-    const row = (mask.y0 + y) * width + mask.x0
-    for (let x = 0; x < mask.width; x++, from++) {
-      if (!mask.data[from]) continue
-      predicted++
-      if (labels[row + x] === id) both++
-    }
-  }
-  return instanceScores(both, predicted, area)
-}
-
-function summarise(prompt: EvaluationPrompt, scored: readonly Scored[]): Evaluation {
-  const perImage = scored.map(({ scores }) => scores)
-  const all = scored.flatMap(({ instances }) => instances)
-  return {
-    prompt,
-    dice: mean(perImage.map(({ dice }) => dice)),
-    miou: mean(perImage.map(({ miou }) => miou)),
-    accuracy: mean(perImage.map(({ accuracy }) => accuracy)),
-    pooled: semanticScores(scored.map((s) => s.confusion).reduce(addConfusion, noPixels)),
-    instanceDice: mean(all.map(({ dice }) => dice)),
-    instanceIou: mean(all.map(({ iou }) => iou)),
-    instances: all.length,
-    perImage,
-  }
 }

@@ -19,6 +19,9 @@ export interface Pairs {
   instances: number
   /** By IoU, the highest first. */
   pairs: Pair[]
+  /** Of each mask: its pixels, and those of them on instances too small to count. */
+  areas: number[]
+  uncounted: number[]
 }
 
 export interface FoundScores {
@@ -41,13 +44,18 @@ export interface MaskScores {
 /** Compares every mask with every instance of at least `minArea` pixels. */
 export function pairMasks(truth: LabelMap, masks: readonly Mask[], minArea = 1): Pairs {
   const found = boxes(truth).filter(({ area }) => area >= minArea)
-  const place = new Int32Array(65536).fill(-1)
+  // -2: an instance that does not count
+  const place = new Int32Array(65536).fill(-2)
+  place[0] = -1
   found.forEach(({ id }, i) => (place[id] = i))
   const pairs: Pair[] = []
+  const areas: number[] = []
+  const uncounted: number[] = []
   const shared = new Map<number, number>()
   masks.forEach((mask, m) => {
     shared.clear()
     let area = 0
+    let small = 0
     for (let y = 0, from = 0; y < mask.height; y++) {
       const row = (mask.y0 + y) * truth.width + mask.x0
       for (let x = 0; x < mask.width; x++, from++) {
@@ -55,13 +63,16 @@ export function pairMasks(truth: LabelMap, masks: readonly Mask[], minArea = 1):
         area++
         const instance = place[truth.data[row + x]]
         if (instance >= 0) shared.set(instance, (shared.get(instance) ?? 0) + 1)
+        else if (instance === -2) small++
       }
     }
+    areas.push(area)
+    uncounted.push(small)
     for (const [instance, pixels] of shared)
       pairs.push({ mask: m, instance, iou: pixels / (area + found[instance].area - pixels) })
   })
   pairs.sort((a, b) => b.iou - a.iou || a.mask - b.mask || a.instance - b.instance)
-  return { masks: masks.length, instances: found.length, pairs }
+  return { masks: masks.length, instances: found.length, pairs, areas, uncounted }
 }
 
 /**

@@ -2,76 +2,117 @@
 import sharp from 'sharp'
 import type { Size } from '../../engine/sam/transforms'
 import { type DatasetItem, loadItem } from '../data/dataset'
-import type { Comparison, Variant } from '../evaluation/compare'
-import type { EvaluatedImage, EvaluationPrompt } from '../evaluation/evaluate'
-import { colours, drawErrors, drawOutlines, pack, rasterOfLabels, rasterOfMasks, shownSize, unpack } from './raster'
+import type { Comparison } from '../evaluation/compare'
+import type { EvaluatedImage, ImageResult, Way } from '../evaluation/evaluate'
+import { type MeasureName, measures } from '../evaluation/summary'
+import {
+  colours,
+  drawChanges,
+  drawErrors,
+  drawOutlines,
+  pack,
+  type Raster,
+  rasterOfLabels,
+  rasterOfMasks,
+  shownSize,
+  unpack,
+} from './raster'
+import { formatValue } from './table'
 
 /** Longest side of a picture, pixels. */
 const LONGEST = 640
 
+/** An own mask is drawn as its instance from this IoU on. */
+const FOUND = 0.5
+
+/** What images are ranked by, and what is said of them. */
+const told: Record<Way, readonly [MeasureName, ...MeasureName[]]> = {
+  point: ['instanceDice', 'dice'],
+  box: ['instanceDice', 'dice'],
+  auto: ['f1At50', 'countError'],
+}
+
 export interface Figure {
   id: string
-  /** 'worst', 'median', 'best'. */
+  prompt: Way
+  /** 'worst', 'median', 'best', by the named measure of the named model. */
   rank: string
-  prompt: EvaluationPrompt
+  by: { measure: MeasureName; model: string }
   size: Size
   instances: number
-  /** Dice of each variant, 0 to 1. */
-  scores: Partial<Record<Variant, { dice: number; instanceDice: number }>>
+  /** A line for each model. */
+  scores: string[]
   pictures: { caption: string; uri: string }[]
 }
 
 interface Kept {
   item: DatasetItem
   ids: number[]
-  /** Packed rasters. */
-  masks: Partial<Record<Variant, Uint8Array>>
+  /** Packed rasters by model. */
+  masks: Map<string, Uint8Array>
 }
 
 export class FigureKeeper {
   private readonly kept = new Map<string, Kept>()
 
-  constructor(readonly prompt: EvaluationPrompt = 'point') {}
-
   /** Takes an image's masks as a comparison goes by. */
-  add(variant: Variant, { item, sample, instances, results }: EvaluatedImage): void {
-    const result = results.find(({ prompt }) => prompt === this.prompt)
-    if (!result) return
-    const entry = this.kept.get(item.id) ?? { item, ids: instances.map(({ id }) => id), masks: {} }
-    entry.masks[variant] = pack(rasterOfMasks(result.masks, sample, shownSize(sample, LONGEST)))
-    this.kept.set(item.id, entry)
+  add(model: string, { item, sample, results }: EvaluatedImage): void {
+    for (const { prompt, instances, masks, matches } of results) {
+      const key = `${prompt} ${item.id}`
+      const entry = this.kept.get(key) ?? { item, ids: instances.map(({ id }) => id), masks: new Map() }
+      const values = prompt === 'auto' ? matchedValues(matches, masks.length) : undefined
+      entry.masks.set(model, pack(rasterOfMasks(masks, sample, shownSize(sample, LONGEST), values)))
+      this.kept.set(key, entry)
+    }
   }
 
-  /** The worst, the median and the best image by the Dice of the adapted model's masks (or the base's alone). */
-  async figures(comparison: Comparison): Promise<Figure[]> {
-    const of = (variant: Variant) => comparison[variant]?.find(({ prompt }) => prompt === this.prompt)?.perImage ?? []
-    const ranked = [...of(comparison.adapted ? 'adapted' : 'base')].sort((a, b) => a.dice - b.dice)
-    const last = ranked.length - 1
-    const places = new Map([
-      [0, 'worst'],
-      [last, 'best'],
-      [Math.floor(last / 2), 'median'],
-    ])
-    const chosen = [...places].filter(([at]) => at >= 0 && at <= last).sort(([a], [b]) => a - b)
-    return Promise.all(
-      chosen.map(async ([at, rank]) => {
-        const { id } = ranked[at]
-        const scores: Figure['scores'] = {}
-        for (const variant of ['base', 'adapted'] as const) {
-          const found = of(variant).find((image) => image.id === id)
-          if (found) scores[variant] = { dice: found.dice, instanceDice: found.instanceDice }
-        }
-        const kept = this.kept.get(id)!
+  /** In each way the worst, the median and the best image of the first adapter, or of the base model alone. */
+  async figures({ models }: Comparison): Promise<Figure[]> {
+    const ranking = models.find(({ path }) => path !== null) ?? models[0]
+    const figures: Figure[] = []
+    for (const { prompt, perImage } of ranking.evaluations) {
+      const [measure] = told[prompt]
+      const ranked = [...perImage].sort((a, b) => a[measure] - b[measure])
+      for (const [at, rank] of places(ranked.length)) {
+        const { id, instances } = ranked[at]
+        const scores = models.flatMap(({ name, evaluations }) => {
+          const image = evaluations.find((one) => one.prompt === prompt)?.perImage.find((one) => one.id === id)
+          if (!image) return []
+          const values = told[prompt].map((each) => `${measures[each].label} ${formatValue(each, image[each])}`)
+          return [`${name}: ${values.join(', ')}`]
+        })
+        const kept = this.kept.get(`${prompt} ${id}`)!
         const { width, height } = kept.item
-        const { prompt } = this
-        const size = { width, height }
-        return { id, rank, prompt, size, instances: kept.ids.length, scores, pictures: await draw(kept) }
-      }),
-    )
+        const by = { measure, model: ranking.name }
+        const pictures = await draw(kept, models)
+        figures.push({ id, prompt, rank, by, size: { width, height }, instances, scores, pictures })
+      }
+    }
+    return figures
   }
 }
 
-async function draw({ item, ids, masks }: Kept): Promise<Figure['pictures']> {
+/** Of so many ranked images the places that are shown, from the worst. */
+function places(count: number): [number, string][] {
+  const last = count - 1
+  const named = new Map([
+    [0, 'worst'],
+    [last, 'best'],
+    [Math.floor(last / 2), 'median'],
+  ])
+  return [...named].filter(([at]) => at >= 0 && at <= last).sort(([a], [b]) => a - b)
+}
+
+/** The values masks are drawn as: that of the instance they found, else one of their own. */
+function matchedValues({ maskOf, ious }: ImageResult['matches'], masks: number): number[] {
+  const values = Array.from({ length: masks }, (_, m) => Math.min(65534, maskOf.length + 1 + m))
+  maskOf.forEach((m, instance) => {
+    if (m >= 0 && ious[instance] >= FOUND) values[m] = instance + 1
+  })
+  return values
+}
+
+async function draw({ item, ids, masks }: Kept, models: Comparison['models']): Promise<Figure['pictures']> {
   const sample = await loadItem(item)
   const shown = shownSize(sample, LONGEST)
   const raw = { raw: { width: sample.width, height: sample.height, channels: 3 as const } }
@@ -82,23 +123,37 @@ async function draw({ item, ids, masks }: Kept): Promise<Figure['pictures']> {
       .toBuffer(),
   )
   const truth = rasterOfLabels(sample.labels, sample, ids, shown)
-  const outlined = image.slice()
-  drawOutlines(outlined, truth, colours.truth)
-  const pictures = [
-    { caption: 'Image', uri: await jpeg(image, shown) },
-    { caption: 'Labels', uri: await jpeg(outlined, shown) },
-  ]
-  for (const variant of ['base', 'adapted'] as const) {
-    const packed = masks[variant]
+  const pictures: Figure['pictures'] = []
+  const put = async (caption: string, onto: (rgb: Uint8Array) => void) => {
+    const rgb = image.slice()
+    onto(rgb)
+    pictures.push({ caption, uri: await jpeg(rgb, shown) })
+  }
+  await put('Image', () => {})
+  await put('Labels', (rgb) => drawOutlines(rgb, truth, colours.truth))
+  const adapted: [string, Raster][] = []
+  let base: Raster | null = null
+  for (const [i, { name, path }] of models.entries()) {
+    const packed = masks.get(name)
     if (!packed) continue
     const predicted = unpack(packed, shown)
-    const picture = image.slice()
-    drawErrors(picture, predicted, truth)
-    drawOutlines(picture, predicted, colours.predicted)
-    pictures.push({ caption: variant === 'base' ? 'Base model' : 'Adapted model', uri: await jpeg(picture, shown) })
+    if (path !== null) adapted.push([name, predicted])
+    else if (i === 0) base = predicted
+    await put(modelName(name), (rgb) => {
+      drawErrors(rgb, predicted, truth)
+      drawOutlines(rgb, predicted, colours.predicted)
+    })
   }
+  for (const [name, after] of base ? adapted : [])
+    await put(`What ${name === 'adapted' ? 'the adapter' : name} changed`, (rgb) =>
+      drawChanges(rgb, base!, after, truth),
+    )
   return pictures
 }
+
+/** A model as a heading or a caption names it. */
+export const modelName = (name: string): string =>
+  ({ base: 'Base model', adapted: 'Adapted model', watershed: 'Otsu and watershed' })[name] ?? name
 
 async function jpeg(rgb: Uint8Array, { width, height }: Size): Promise<string> {
   const raw = { width, height, channels: 3 as const }

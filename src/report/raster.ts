@@ -14,8 +14,13 @@ export function shownSize({ width, height }: Size, longest: number): Size {
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) }
 }
 
-/** Mask i of an image as value i + 1, at the shown size; the smaller of overlapping masks is on top. */
-export function rasterOfMasks(masks: readonly Mask[], original: Size, shown: Size): Raster {
+/** Masks of an image at the shown size, mask i as value i + 1 or as `values` say; the smaller of overlapping masks is on top. */
+export function rasterOfMasks(
+  masks: readonly Mask[],
+  original: Size,
+  shown: Size,
+  values: readonly number[] = masks.map((_, i) => i + 1),
+): Raster {
   const data = new Uint16Array(shown.width * shown.height)
   const [sx, sy] = [original.width / shown.width, original.height / shown.height]
   const order = masks.map((mask, i) => ({ mask, i, area: mask.width * mask.height })).sort((a, b) => b.area - a.area)
@@ -27,7 +32,7 @@ export function rasterOfMasks(masks: readonly Mask[], original: Size, shown: Siz
       if (from < 0 || from >= mask.height) continue
       for (let x = left; x < right; x++) {
         const at = Math.floor((x + 0.5) * sx) - mask.x0
-        if (at >= 0 && at < mask.width && mask.data[from * mask.width + at]) data[y * shown.width + x] = i + 1
+        if (at >= 0 && at < mask.width && mask.data[from * mask.width + at]) data[y * shown.width + x] = values[i]
       }
     }
   }
@@ -66,6 +71,8 @@ export const colours = {
   missed: [58, 134, 255],
   beyond: [240, 80, 40],
   mistaken: [214, 64, 214],
+  mended: [40, 200, 110],
+  broken: [230, 50, 60],
 } as const satisfies Record<string, Colour>
 
 /** Draws the outlines of a raster's instances into an RGB picture of its size. */
@@ -88,6 +95,17 @@ export function drawErrors(rgb: Uint8Array, predicted: Raster, truth: Raster): v
     const [was, is] = [predicted.data[i], truth.data[i]]
     if (was === is || is === UNKNOWN) continue
     const colour = !was ? colours.missed : !is ? colours.beyond : colours.mistaken
+    for (let c = 0; c < 3; c++) rgb[3 * i + c] = 0.5 * rgb[3 * i + c] + 0.5 * colour[c]
+  }
+}
+
+/** Tints where two predictions differ in being right. */
+export function drawChanges(rgb: Uint8Array, before: Raster, after: Raster, truth: Raster): void {
+  for (let i = 0; i < truth.data.length; i++) {
+    const is = truth.data[i]
+    const [was, now] = [before.data[i] === is, after.data[i] === is]
+    if (was === now || is === UNKNOWN) continue
+    const colour = now ? colours.mended : colours.broken
     for (let c = 0; c < 3; c++) rgb[3 * i + c] = 0.5 * rgb[3 * i + c] + 0.5 * colour[c]
   }
 }

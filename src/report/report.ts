@@ -1,13 +1,16 @@
 /** @file The report of an evaluation, and of the training run before it: one HTML file that needs nothing else. */
 import { duration } from '../host/progress'
 import type { Comparison } from '../evaluation/compare'
+import type { Way } from '../evaluation/evaluate'
+import { type MeasureName, measures } from '../evaluation/summary'
+import { lineChart, type Series } from './chart'
 import { curves } from './curves'
 import { escape } from './escape'
-import type { Figure } from './figures'
+import { type Figure, modelName } from './figures'
 import type { Hardware } from './hardware'
 import type { ReportedRun } from './run'
 import { style } from './style'
-import { comparisonRows, measureNames, measures, percent } from './table'
+import { comparisonBlocks, formatInterval, formatValue, percent, wayNames } from './table'
 
 export interface Report {
   title: string
@@ -24,25 +27,26 @@ export interface Report {
 }
 
 export function renderReport(report: Report): string {
-  const { title, about, comparison, figures, facts, run, hardware, commands } = report
+  const { title: heading, about, comparison, figures, facts, run, hardware, commands } = report
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="wgsam">
-<title>${escape(title)}</title>
+<title>${escape(heading)}</title>
 <style>${style}</style>
 </head>
 <body>
 <main>
-<h1>${escape(title)}</h1>
+<h1>${escape(heading)}</h1>
 <p class="soft">${escape(about)}</p>
 ${tiles(comparison, run)}
 <h2>Scores</h2>
 ${scores(comparison)}
+${sizes(comparison)}
 ${run ? `<h2>Training</h2>\n${curves(run)}` : ''}
-${examples(figures, comparison)}
+${examples(figures)}
 <h2>How it was done</h2>
 <table class="facts">${[...facts, ...runFacts(run), ...hardwareFacts(hardware)].map(fact).join('')}</table>
 <h2>To repeat it</h2>
@@ -55,63 +59,109 @@ ${run ? `<details><summary>The whole configuration</summary><pre>${escape(JSON.s
 }
 
 const fact = ([name, text]: [string, string]) => `<tr><th>${escape(name)}</th><td>${escape(text)}</td></tr>`
-const promptName = { point: 'Point prompts', box: 'Box prompts' }
+const title = (way: Way) => wayNames[way][0].toUpperCase() + wayNames[way].slice(1)
 
-function tiles({ base, adapted }: Comparison, run: ReportedRun | null): string {
-  const dice = base.map((before, i) => {
-    const after = adapted?.[i]
-    const values = after ? `${percent(before.dice)} → ${percent(after.dice)}` : percent(before.dice)
-    const change = after ? `, ${percent(after.dice - before.dice, true)} points` : ''
-    return `<div class="tile"><b>${values}</b><span>Dice in percent, ${promptName[before.prompt].toLowerCase()}${change}</span></div>`
+/** What a way is judged by at one look. */
+const headline: Record<Way, MeasureName> = { point: 'dice', box: 'dice', auto: 'f1At50' }
+
+function tiles({ models }: Comparison, run: ReportedRun | null): string {
+  const [base, ...others] = models
+  const found = base.evaluations.map((before) => {
+    const measure = headline[before.prompt]
+    const adapters = others.flatMap(({ path, evaluations }) =>
+      path === null ? [] : evaluations.filter(({ prompt }) => prompt === before.prompt),
+    )
+    const after = adapters.map((evaluation) => percent(evaluation[measure])).join(' · ')
+    const [only] = adapters
+    const change = adapters.length === 1 ? `, ${percent(only[measure] - before[measure], true)} points` : ''
+    const text = `${measures[measure].label} in percent, ${wayNames[before.prompt]}${change}`
+    const values = [percent(before[measure]), after].filter(Boolean).join(' → ')
+    return `<div class="tile"><b>${values}</b><span>${escape(text)}</span></div>`
   })
   const time =
     run && `<div class="tile"><b>${duration(run.seconds)}</b><span>of training, ${run.steps.length} steps</span></div>`
-  return `<div class="tiles">${dice.join('')}${time ?? ''}</div>`
+  return `<div class="tiles">${found.join('')}${time ?? ''}</div>`
+}
+
+const explained: Record<Way, string> = {
+  point: `Each particle is prompted once, by the pixel furthest inside it, and its mask compared with it alone. Dice, mIoU and
+accuracy compare the union of the masks with the union of the labels; recall is the share of particles whose mask reaches the
+IoU.`,
+  box: `Each particle is prompted once, by its box, and its mask compared with it alone.`,
+  auto: `All masks of an image at once, without a hint. A mask and a particle that match best belong together, each once; AP
+ranks masks by the predicted IoU (COCO’s definition), SA is TP / (TP + FP + FN) of an image.`,
 }
 
 function scores(comparison: Comparison): string {
-  const rows = comparisonRows(comparison).map(({ prompt, variant, values }) => {
-    const name = { base: 'base model', adapted: 'adapted', change: 'change' }[variant]
-    const cells = measureNames.map((measure) => {
-      const value = values[measure]
-      if (variant !== 'change') return `<td>${percent(value)}</td>`
-      return `<td class="${value < 0 ? 'down' : 'up'}">${percent(value, true)}</td>`
+  const { resamples } = comparison.bootstrap
+  const blocks = comparisonBlocks(comparison).map(({ prompt, columns, rows }) => {
+    const head = columns.map(({ model, kind }) => `<th>${escape(kind === 'change' ? 'change' : modelName(model))}</th>`)
+    const body = rows.map(({ measure, cells }) => {
+      const drawn = cells.map(({ kind, value, interval, better }) => {
+        const signed = kind === 'change'
+        const sure = better === null ? '' : ` class="${better ? 'up' : 'down'}"`
+        const range = interval ? ` <small>${formatInterval(measure, interval, signed)}</small>` : ''
+        return `<td${sure}>${formatValue(measure, value, signed)}${range}</td>`
+      })
+      return `<tr><th>${escape(measures[measure].label)}</th>${drawn.join('')}</tr>`
     })
-    return `<tr class="${variant}"><td>${variant === 'base' ? promptName[prompt] : ''}</td><td>${name}</td>${cells.join('')}</tr>`
+    const { instances, perImage } = comparison.models
+      .flatMap(({ evaluations }) => evaluations)
+      .find((evaluation) => evaluation.prompt === prompt)!
+    return `<h3>${title(prompt)} <span class="soft">${perImage.length} images, ${instances} particles</span></h3>
+<div class="scroll"><table class="scores"><thead><tr><th></th>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>
+<p class="note">${explained[prompt]}</p>`
   })
-  const { instances, perImage } = comparison.base[0]
-  return `<div class="scroll"><table><thead><tr><th>Prompt</th><th>Model</th>${Object.values(measures)
-    .map((name) => `<th>${name}</th>`)
-    .join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div>
-<p class="note">Percent, on ${perImage.length} images with ${instances} particles. Each particle is prompted once: by the
-pixel furthest inside it, or by its box. Dice, mIoU and accuracy compare the union of the masks with the union of the
-labels, image by image; the instance measures compare each mask with the one particle that was asked for.</p>`
+  return `${blocks.join('\n')}
+<p class="note">Percent, but for what is marked px. In brackets the middle 95 % of ${resamples} draws of as many images with
+replacement; a change is coloured where that leaves out 0. Of a few images such intervals are too narrow.
+docs/metrics.md of wgsam defines every measure.</p>`
 }
 
-function examples(figures: readonly Figure[], { adapted }: Comparison): string {
+/** How many particles are smaller than a size: labels and models. */
+function sizes({ models }: Comparison): string {
+  const found = models.flatMap(({ name, evaluations }) =>
+    evaluations.filter(({ prompt }) => prompt === 'auto').map((evaluation) => ({ name, evaluation })),
+  )
+  if (!found.length) return ''
+  const curve = (values: readonly number[]) => values.map((diameter, share): [number, number] => [diameter, share])
+  const series: Series[] = [
+    { name: 'labels', points: curve(found[0].evaluation.diameters.instances), colour: 4, style: 'dashed' },
+    ...found.map(({ name, evaluation }, i) => ({
+      name: modelName(name),
+      points: curve(evaluation.diameters.masks),
+      colour: (i % 3) + 1,
+    })),
+  ]
+  const chart = lineChart({ title: 'Smaller particles, % of their number', x: 'equivalent diameter, pixels', series })
+  return `<h3>Sizes, found automatically</h3><div class="charts">${chart}</div>`
+}
+
+function examples(figures: readonly Figure[]): string {
   if (!figures.length) return ''
-  const by = promptName[figures[0].prompt].toLowerCase()
-  const list = figures.map(({ id, rank, size, instances, scores, pictures }) => {
-    const dice = (['base', 'adapted'] as const)
-      .filter((variant) => scores[variant])
-      .map((variant) => {
-        const { dice, instanceDice } = scores[variant]!
-        return `${variant}: Dice ${percent(dice)}, instance Dice ${percent(instanceDice)}`
+  const prompts = [...new Set(figures.map(({ prompt }) => prompt))]
+  const groups = prompts.map((prompt) => {
+    const shown = figures.filter((figure) => figure.prompt === prompt)
+    const { measure, model } = shown[0].by
+    const list = shown.map(({ id, rank, size, instances, scores, pictures }) => {
+      const about = [`${size.width} × ${size.height} pixels`, `${instances} particles`, ...scores].join(' · ')
+      const drawn = pictures.map(({ caption, uri }) => {
+        const name = escape(`${caption}, ${id}`)
+        return `<figure><img src="${uri}" alt="${name}"><figcaption>${escape(caption)}</figcaption></figure>`
       })
-    const about = [`${size.width} × ${size.height} pixels`, `${instances} particles`, ...dice].join(' · ')
-    const shown = pictures.map(({ caption, uri }) => {
-      const name = escape(`${caption}, ${id}`)
-      return `<figure><img src="${uri}" alt="${name}"><figcaption>${escape(caption)}</figcaption></figure>`
+      return `<section class="example"><h4>${rank[0].toUpperCase()}${rank.slice(1)}: ${escape(id)} <span>${escape(about)}</span></h4>
+<div class="pictures">${drawn.join('')}</div></section>`
     })
-    return `<section class="example"><h3>${rank[0].toUpperCase()}${rank.slice(1)}: ${escape(id)} <span>${escape(about)}</span></h3>
-<div class="pictures">${shown.join('')}</div></section>`
+    return `<h3>${title(prompt)}</h3>
+<p class="note">The worst, the median and the best image by ${escape(measures[measure].label)} of: ${escape(modelName(model))}.</p>
+${list.join('\n')}`
   })
   return `<h2>Examples</h2>
-<p>The worst, the median and the best image by the Dice of the ${adapted ? 'adapted' : 'base'} model’s masks, ${by}.</p>
-<ul class="legend"><li><i class="truth"></i>labels</li><li><i class="predicted"></i>predicted masks</li>
+<ul class="legend"><li><i class="truth"></i>labels</li><li><i class="predicted"></i>masks</li>
 <li><i class="missed"></i>particle missed</li><li><i class="beyond"></i>ground taken for a particle</li>
-<li><i class="mistaken"></i>one particle taken for another</li></ul>
-${list.join('\n')}`
+<li><i class="mistaken"></i>another particle’s mask, or nobody’s</li><li><i class="mended"></i>mended by an adapter</li>
+<li><i class="broken"></i>broken by it</li></ul>
+${groups.join('\n')}`
 }
 
 function runFacts(run: ReportedRun | null): [string, string][] {

@@ -26,8 +26,10 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { padding: 7px 10px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { font-weight: 600; color: var(--soft); font-size: 0.875rem; }
 th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left; }
-tr.change td { font-weight: 600; border-bottom-color: var(--soft); }
-.up { color: var(--good); } .down { color: var(--bad); }
+small { color: var(--soft); font-size: 0.78rem; font-weight: 400; margin-left: 2px; }
+h3 { font-size: 1rem; margin: 22px 0 8px; } h3 .soft { font-weight: 400; }
+table.scores td:nth-child(2) { text-align: right; }
+.up { color: var(--good); font-weight: 600; } .down { color: var(--bad); font-weight: 600; }
 table.facts th, table.facts td { text-align: left; white-space: normal; vertical-align: top; }
 table.facts th { width: 11rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 16px; }
@@ -56,7 +58,7 @@ ${Object.entries(colours)
   .map(([name, colour]) => `.legend .${name} { background: ${rgb(colour)}; }`)
   .join('\n')}
 .example { margin: 0 0 30px; break-inside: avoid; }
-.example h3 { font-size: 1rem; margin: 0 0 8px; } .example h3 span { font-weight: 400; color: var(--soft); }
+.example h3, .example h4 { font-size: 0.95rem; margin: 0 0 8px; } .example h3 span, .example h4 span { font-weight: 400; color: var(--soft); }
 .pictures { display: grid; grid-template-columns: repeat(2, 1fr); gap: 10px; }
 .pictures img { display: block; width: 100%; height: auto; border-radius: 6px; background: var(--card); }
 .pictures figcaption { font-size: 0.85rem; padding: 3px 0 0; }

@@ -4,7 +4,8 @@ import type { SamModel } from '../../engine/sam/sam'
 import type { DatasetItem } from '../data/dataset'
 import { Progress } from '../host/progress'
 import type { TrainConfig } from './config'
-import { EVALUATION_SLOTS, evaluate, promptKinds } from '../evaluation/evaluate'
+import { EVALUATION_SLOTS, evaluate, type EvaluateOptions, promptKinds } from '../evaluation/evaluate'
+import { summarise } from '../evaluation/scores'
 import type { Measures } from './metrics'
 
 export interface Validation {
@@ -31,20 +32,22 @@ export class Validator {
     return new Validator(predictor, items.slice(0, config.validation.images ?? items.length), config)
   }
 
-  /** Null where `stop` ended it. The same parameters give the same result. */
-  async run(stop: () => boolean): Promise<Validation | null> {
+  /** `onImage` sees each image's masks. Null where `stop` ended it. The same parameters give the same result. */
+  async run(stop: () => boolean, onImage?: EvaluateOptions['onImage']): Promise<Validation | null> {
     const { predictor, items, config } = this
     const line = new Progress('validating', items.length, { unit: 'images' })
-    const evaluations = await evaluate({
+    const tallied = await evaluate({
       predictor,
       items,
       prompts: promptKinds,
       maxInstances: config.validation.instances,
       seed: config.seed,
       onProgress: (done) => line.update(done),
+      onImage,
       stop,
     })
-    if (!evaluations) return null
+    if (!tallied) return null
+    const evaluations = tallied.map(summarise)
     const percent = (x: number) => `${(100 * x).toFixed(2)} %`
     return {
       score: evaluations.reduce((sum, e) => sum + (e.dice + e.instanceDice) / 2, 0) / evaluations.length,

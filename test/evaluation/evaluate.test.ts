@@ -5,7 +5,8 @@ import * as assert from 'uvu/assert'
 import type { Predictor, PromptBatch } from '../../engine/sam/predictor'
 import { label } from '../../engine/sam/prompt-labels'
 import { type DatasetItem, openDataset } from '../../src/data/dataset'
-import { evaluate, EVALUATION_SLOTS, type EvaluatedImage } from '../../src/evaluation/evaluate'
+import { evaluate, EVALUATION_SLOTS, type EvaluatedImage, type EvaluateOptions } from '../../src/evaluation/evaluate'
+import { summarise } from '../../src/evaluation/scores'
 import { png16, png8, scratch } from '../data/files'
 
 const SIZE = 32
@@ -50,6 +51,8 @@ function fake(best: 1 | 2 | 3, chunk = 2) {
   return { predictor: predictor as unknown as Predictor, asked }
 }
 
+const scores = async (options: EvaluateOptions) => (await evaluate(options))!.map(summarise)
+
 const close = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-9, `${actual}, not ${expected}`)
 
@@ -68,7 +71,7 @@ test('prompts: the innermost pixel with padding, the exact box; both in input pi
 test('scores of known masks', async () => {
   // 400 and 200 pixels of 2048; left half: all of the first, none of the second
   const items = await dataset([[[1, 0, 0, 19, 19], [2, 40, 0, 59, 9]]]) // prettier-ignore
-  const [point, box] = (await evaluate({ predictor: fake(2).predictor, items, prompts: ['point', 'box'] }))!
+  const [point, box] = await scores({ predictor: fake(2).predictor, items, prompts: ['point', 'box'] })
   // the boundary between the halves lies between two columns: bilinear, it is exactly in the middle
   const half = 1024
   close(point.dice, (2 * 400) / (half + 600))
@@ -84,7 +87,7 @@ test('scores of known masks', async () => {
 
 test('means over images, pooled pixels, means over instances', async () => {
   const items = await dataset([[[1, 0, 0, 31, 31]], [[1, 0, 0, 15, 15], [2, 16, 0, 31, 15], [3, 0, 16, 31, 31]]]) // prettier-ignore
-  const [point] = (await evaluate({ predictor: fake(3).predictor, items, prompts: ['point'] }))!
+  const [point] = await scores({ predictor: fake(3).predictor, items, prompts: ['point'] })
   close(point.dice, 2 / 3)
   close(point.pooled.accuracy, 0.5)
   close(point.instanceIou, (0.5 + 256 / 2048 + 256 / 2048 + 512 / 2048) / 4)
@@ -94,13 +97,13 @@ test('means over images, pooled pixels, means over instances', async () => {
 test('instances too small or beyond the cap are neither prompted nor counted', async () => {
   const items = await dataset([[[1, 0, 0, 31, 31], [2, 40, 0, 42, 2]], [[5, 0, 0, 1, 1], [6, 32, 0, 63, 31]]]) // prettier-ignore
   const seen: EvaluatedImage[] = []
-  const [point] = (await evaluate({
+  const [point] = await scores({
     predictor: fake(3).predictor,
     items,
     prompts: ['point'],
     onImage: (image) => void seen.push(image),
-  }))!
-  assert.equal(seen.map(({ instances }) => instances.map(({ id }) => id)), [[1], [6]]) // prettier-ignore
+  })
+  assert.equal(seen.map(({ results: [{ instances }] }) => instances.map(({ id }) => id)), [[1], [6]]) // prettier-ignore
   close(point.perImage[0].accuracy, 1024 / (2048 - 9))
   close(point.perImage[1].accuracy, 1024 / (2048 - 4))
   assert.is(
@@ -114,8 +117,9 @@ test('the cap draws the same instances whatever other images there are', async (
   const items = await dataset([grid, grid])
   const drawn = async (of: DatasetItem[], seed: number) => {
     const ids = new Map<string, string>()
-    const onImage = ({ item, instances }: EvaluatedImage) => void ids.set(item.id, instances.map(({ id }) => id).join())
-    const [point] = (await evaluate({ predictor: fake(3).predictor, items: of, prompts: ['point'], maxInstances: 5, seed, onImage }))! // prettier-ignore
+    const onImage = ({ item, results: [{ instances }] }: EvaluatedImage) =>
+      void ids.set(item.id, instances.map(({ id }) => id).join())
+    const [point] = await scores({ predictor: fake(3).predictor, items: of, prompts: ['point'], maxInstances: 5, seed, onImage }) // prettier-ignore
     assert.is(point.instances, 5 * of.length)
     return ids
   }

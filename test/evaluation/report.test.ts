@@ -2,11 +2,16 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Mask } from '../../engine/masks/mask'
+import { scoreComparison, WATERSHED } from '../../src/evaluation/compare'
+import type { TalliedWay } from '../../src/evaluation/evaluate'
+import { iouLevels } from '../../src/evaluation/matching'
+import type { Tally } from '../../src/evaluation/tally'
 import { axis, lineChart, smooth } from '../../src/report/chart'
 import type { Figure } from '../../src/report/figures'
 import { overlay, wholeMask } from '../../src/report/overlay'
 import {
   colours,
+  drawChanges,
   drawErrors,
   drawOutlines,
   pack,
@@ -14,28 +19,42 @@ import {
   rasterOfMasks,
   shownSize,
   unpack,
+  UNKNOWN,
 } from '../../src/report/raster'
 import { renderReport, type Report } from '../../src/report/report'
-import { comparisonRows, comparisonTable, percent } from '../../src/report/table'
+import {
+  type Block,
+  comparisonBlocks,
+  comparisonTable,
+  formatValue,
+  percent,
+  shownMeasures,
+} from '../../src/report/table'
 import { checkConfig } from '../../src/training/config'
-import type { Evaluation } from '../../src/evaluation/evaluate'
 
-const evaluation = (prompt: 'point' | 'box', dice: number): Evaluation => ({
-  prompt,
-  dice,
-  miou: dice / 2,
-  accuracy: 0.5,
-  pooled: { dice, miou: 0, accuracy: 0 },
-  instanceDice: dice - 0.1,
-  instanceIou: 0.2,
+/** An image whose Dice is as given, of seven instances all found by one mask each. */
+const image = (id: string, dice: number): Tally => ({
+  id,
   instances: 7,
-  perImage: [{ id: 'a', dice, miou: 0, accuracy: 0, instanceDice: 0, instanceIou: 0, instances: 7 }],
+  masks: 7,
+  confusion: { truePositive: 1, falsePositive: 0, falseNegative: 0, trueNegative: 1 },
+  regions: { dice, miou: dice / 2, accuracy: 0.5 },
+  ious: Array(7).fill(0.8),
+  found: iouLevels.map((level) => (level <= 0.8 ? 7 : 0)),
+  detections: Array(7).fill({ score: 0.9, hits: 0b1111111 }),
+  boundary: { precision: 1, recall: 0.5, f: 2 / 3 },
+  size: { pixels: 1.5, relative: 0.05 },
+  diameters: { masks: Array(7).fill(31.5), instances: Array(7).fill(30) },
 })
 
-const comparison = {
-  base: [evaluation('point', 0.5), evaluation('box', 0.8)],
-  adapted: [evaluation('point', 0.75), evaluation('box', 0.7)],
-}
+const ways = (point: number[], box: number[]): TalliedWay[] => [
+  { prompt: 'point', images: point.map((dice, i) => image(`i${i}`, dice)) },
+  { prompt: 'box', images: box.map((dice, i) => image(`i${i}`, dice)) },
+]
+
+const base = { name: 'base', path: null, ways: ways([0.4, 0.6], [0.9, 0.7]) }
+const adapted = { name: 'adapted', path: 'runs/a', ways: ways([0.7, 0.8], [0.8, 0.6]) }
+const comparison = scoreComparison([base, adapted])
 
 const evil = `<img src=x onerror="alert('1')">&`
 
@@ -45,7 +64,8 @@ const figure: Figure = {
   prompt: 'point',
   size: { width: 20, height: 10 },
   instances: 7,
-  scores: { base: { dice: 0.5, instanceDice: 0.4 } },
+  by: { measure: 'instanceDice', model: 'base' },
+  scores: [`base: Dice 50.00 ${evil}`],
   pictures: [{ caption: 'Image', uri: 'data:image/jpeg;base64,AAAA' }],
 }
 
@@ -91,23 +111,60 @@ test('names with markup in them are text', () => {
 
 test('the scores are there, with the sign of their change', () => {
   const html = renderReport(report)
-  for (const text of ['50.00 → 75.00', '+25.00', '−10.00', 'class="down"', 'Loss', 'Gradient norm'])
+  for (const text of ['50.00 → 75.00', '+25.00', '−10.00', 'class="down"', 'class="up"', 'Loss', 'Gradient norm'])
     assert.ok(html.includes(text), text)
   assert.not.ok(html.includes('Dice on the validation'), 'no chart without points')
 })
 
 test('a report of a base model alone', () => {
-  const html = renderReport({ ...report, comparison: { base: comparison.base, adapted: null }, run: null, figures: [] })
-  assert.not.match(html, /adapted<\/td>|→|Examples/)
+  const html = renderReport({ ...report, comparison: scoreComparison([base]), run: null, figures: [] })
+  assert.not.match(html, /Adapted model|→|Examples|change<\/th>/)
 })
 
-test('the table for a terminal', () => {
+test('a report of masks found automatically draws their sizes and those of the labels', () => {
+  const auto = (dice: number[]): TalliedWay => ({ ...ways(dice, dice)[0], prompt: 'auto' })
+  const html = renderReport({
+    ...report,
+    comparison: scoreComparison([
+      { ...base, ways: [auto([0.4, 0.6])] },
+      { ...adapted, ways: [auto([0.7, 0.8])] },
+      { name: WATERSHED, path: null, ways: [auto([0.3, 0.3])] },
+    ]),
+  })
+  for (const text of ['Otsu and watershed', 'count error', 'mSA', 'Smaller particles', '>labels<']) assert.ok(html.includes(text), text) // prettier-ignore
+  assert.is(html.split('change</th>').length - 1, 1, 'what is no model has no change of its own')
+})
+
+test('the table for a terminal: a block for each way, intervals, and the change', () => {
   const lines = comparisonTable(comparison).split('\n')
-  assert.is(lines.length, 7)
-  assert.match(lines[2], /^ +adapted +75\.00 +37\.50 +50\.00 +65\.00 +20\.00$/)
-  assert.match(lines[6], /^ +change +−10\.00/)
-  assert.equal(comparisonRows({ base: comparison.base, adapted: null }).length, 2)
+  const rows = shownMeasures.point.length + 1
+  assert.is(lines.length, 2 * rows + 1)
+  assert.match(lines[0], /^point prompts +base +adapted +change$/)
+  // two images: a draw has one of them twice as often as both
+  assert.match(
+    lines[1],
+    /^ {2}Dice +50\.00 \[40\.00, 60\.00\] +75\.00 \[70\.00, 80\.00\] +\+25\.00 \[\+20\.00, \+30\.00\]$/,
+  )
+  assert.match(lines[rows + 2], /^ {2}Dice +80\.00 .* −10\.00 \[−10\.00, −10\.00\]$/)
+  assert.match(lines.join('\n'), /size error, px +1\.50 \[1\.50, 1\.50\] .*\+0\.00/)
   assert.is(percent(0.96144), '96.14')
+})
+
+test('one image has no interval; a change that the interval is not sure of is neither better nor worse', () => {
+  const one = scoreComparison([{ ...base, ways: ways([0.4], [0.4]) }, { ...adapted, ways: ways([0.7], [0.3]) }]) // prettier-ignore
+  const dice = ({ rows }: Block) => rows[0].cells.map(({ value, interval, better }) => [value, interval, better])
+  assert.equal(comparisonBlocks(one).map(dice), [
+    [[0.4, null, null], [0.7, null, null], [0.7 - 0.4, null, true]],
+    [[0.4, null, null], [0.3, null, null], [0.3 - 0.4, null, false]],
+  ]) // prettier-ignore
+  const mixed = scoreComparison([base, { ...adapted, ways: ways([0.5, 0.5], [0.95, 0.6]) }])
+  assert.equal(
+    comparisonBlocks(mixed).map(({ rows }) => rows[0].cells.at(-1)!.better),
+    [null, null],
+  )
+  const [{ evaluations }] = one.models
+  assert.is(formatValue('dice', NaN), '–')
+  assert.is(evaluations[0].intervals.dice, null)
 })
 
 test('axes have round numbers around their values', () => {
@@ -160,6 +217,16 @@ test('errors are coloured by their kind', () => {
   ])
   drawOutlines(rgb, predicted, [1, 2, 3])
   assert.equal([...rgb.subarray(0, 6)], [0, 0, 0, 1, 2, 3])
+})
+
+test('changes are coloured where one is right and the other is not', () => {
+  const line = { width: 5, height: 1 }
+  const raster = (...data: number[]) => ({ ...line, data: Uint16Array.from(data) })
+  const rgb = new Uint8Array(15)
+  drawChanges(rgb, raster(0, 1, 2, 0, 3), raster(1, 1, 1, 0, 4), raster(1, 1, 2, UNKNOWN, 5))
+  const half = (colour: readonly number[]) => colour.map((c) => Math.floor(c / 2))
+  const pixels = Array.from({ length: 5 }, (_, i) => [...rgb.subarray(3 * i, 3 * i + 3)])
+  assert.equal(pixels, [half(colours.mended), [0, 0, 0], half(colours.broken), [0, 0, 0], [0, 0, 0]])
 })
 
 test('an overlay changes the mask and the prompt and nothing else', () => {

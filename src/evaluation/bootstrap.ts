@@ -1,0 +1,50 @@
+/** @file Confidence intervals by resampling images: how much a figure would move with other images of the same kind. */
+import { Rng } from '../../engine/train/rng'
+
+/** A figure of several images, each counted as often as its weight says. */
+export type Statistic = (weights: ArrayLike<number>) => number
+
+export type Interval = [low: number, high: number]
+
+/** The share of resamples that an interval holds. */
+export const CONFIDENCE = 0.95
+
+/** Every image once. */
+export const equalWeights = (images: number): Uint16Array => new Uint16Array(images).fill(1)
+
+/**
+ * Draws as many images as there are, with replacement, and computes every statistic of the draw; `resamples` times. The same
+ * number of images and seed give the same draws, so that the samples of two models on the same images are paired.
+ */
+export function bootstrap<Name extends string>(
+  statistics: Record<Name, Statistic>,
+  images: number,
+  { resamples, seed }: { resamples: number; seed: number },
+): Record<Name, Float64Array> {
+  const rng = new Rng(seed, 0xb007)
+  const names = Object.keys(statistics) as Name[]
+  const samples = Object.fromEntries(names.map((name) => [name, new Float64Array(resamples)])) as Record<
+    Name,
+    Float64Array
+  >
+  const weights = new Uint16Array(images)
+  for (let r = 0; r < resamples; r++) {
+    weights.fill(0)
+    for (let i = 0; i < images; i++) weights[rng.int(images)]++
+    for (const name of names) samples[name][r] = statistics[name](weights)
+  }
+  return samples
+}
+
+/** The percentile interval of resampled values, interpolated between neighbours; null where values are not numbers. */
+export function percentileInterval(samples: Float64Array, confidence = CONFIDENCE): Interval | null {
+  if (!samples.length || samples.some(Number.isNaN)) return null
+  const sorted = samples.slice().sort()
+  const at = (q: number) => {
+    const place = q * (sorted.length - 1)
+    const low = Math.floor(place)
+    const high = Math.min(low + 1, sorted.length - 1)
+    return sorted[low] + (place - low) * (sorted[high] - sorted[low])
+  }
+  return [at((1 - confidence) / 2), at((1 + confidence) / 2)]
+}

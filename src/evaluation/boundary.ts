@@ -1,0 +1,90 @@
+/** @file How well outlines agree: precision and recall of boundary pixels within a tolerance. */
+import type { Mask } from '../../engine/masks/mask'
+import type { LabelMap, Size } from '../../engine/sam/transforms'
+
+export interface BoundaryScores {
+  /** Of the masks' boundary pixels the share within the tolerance of a true one. */
+  precision: number
+  /** Of the true boundary pixels the share within the tolerance of a mask's. */
+  recall: number
+  /** 2·precision·recall / (precision + recall). */
+  f: number
+}
+
+/** The boundary of masks on an image: pixels of a mask with one of four neighbours outside it. The image's edge is none. */
+export function boundaryOfMasks(masks: readonly Mask[], { width, height }: Size): Uint8Array {
+  const boundary = new Uint8Array(width * height)
+  for (const mask of masks) {
+    const outside = (x: number, y: number) => {
+      if (x >= 0 && y >= 0 && x < mask.width && y < mask.height) return !mask.data[y * mask.width + x]
+      const [ix, iy] = [mask.x0 + x, mask.y0 + y]
+      return ix >= 0 && iy >= 0 && ix < width && iy < height
+    }
+    for (let y = 0; y < mask.height; y++)
+      for (let x = 0; x < mask.width; x++)
+        if (
+          mask.data[y * mask.width + x] &&
+          (outside(x - 1, y) || outside(x + 1, y) || outside(x, y - 1) || outside(x, y + 1))
+        )
+          boundary[(mask.y0 + y) * width + mask.x0 + x] = 1
+  }
+  return boundary
+}
+
+/** The boundary of the instances in `ids`, touching ones included: pixels with a neighbour of another label. */
+export function boundaryOfLabels({ width, height, data }: LabelMap, ids: Iterable<number>): Uint8Array {
+  const counted = new Uint8Array(65536)
+  for (const id of ids) counted[id] = 1
+  const boundary = new Uint8Array(width * height)
+  for (let y = 0, at = 0; y < height; y++)
+    for (let x = 0; x < width; x++, at++) {
+      const id = data[at]
+      if (!counted[id]) continue
+      if (
+        (x > 0 && data[at - 1] !== id) ||
+        (x < width - 1 && data[at + 1] !== id) ||
+        (y > 0 && data[at - width] !== id) ||
+        (y < height - 1 && data[at + width] !== id)
+      )
+        boundary[at] = 1
+    }
+  return boundary
+}
+
+/** Compares two boundaries. Where neither has a pixel all is right. @param tolerance pixels, Euclidean, from 0 */
+export function boundaryScores(
+  predicted: Uint8Array,
+  actual: Uint8Array,
+  size: Size,
+  tolerance: number,
+): BoundaryScores {
+  const precision = shareWithin(predicted, near(actual, size, tolerance))
+  const recall = shareWithin(actual, near(predicted, size, tolerance))
+  return { precision, recall, f: precision + recall ? (2 * precision * recall) / (precision + recall) : 0 }
+}
+
+function shareWithin(boundary: Uint8Array, region: Uint8Array): number {
+  let [all, within] = [0, 0]
+  for (let i = 0; i < boundary.length; i++) {
+    all += boundary[i]
+    within += boundary[i] & region[i]
+  }
+  return all ? within / all : 1
+}
+
+/** 1 within the tolerance of a boundary pixel: discs, laid down row by row. */
+function near(boundary: Uint8Array, { width, height }: Size, tolerance: number): Uint8Array {
+  const region = new Uint8Array(boundary.length)
+  const radius = Math.floor(tolerance)
+  const reach = Array.from({ length: radius + 1 }, (_, dy) => Math.floor(Math.sqrt(tolerance * tolerance - dy * dy)))
+  for (let y = 0, at = 0; y < height; y++)
+    for (let x = 0; x < width; x++, at++) {
+      if (!boundary[at]) continue
+      for (let dy = Math.max(-radius, -y); dy <= Math.min(radius, height - 1 - y); dy++) {
+        const side = reach[Math.abs(dy)]
+        const row = (y + dy) * width
+        region.fill(1, row + Math.max(0, x - side), row + Math.min(width - 1, x + side) + 1)
+      }
+    }
+  return region
+}
