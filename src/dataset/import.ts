@@ -134,8 +134,9 @@ async function readAnnotated(
 }
 
 function chosen({ shapes, leftOut }: Shapes, classes: readonly string[], summary: ImportSummary): Shape[] {
-  const wanted = shapes.filter(({ className }) => !classes.length || classes.includes(className))
-  const others = shapes.filter((shape) => !wanted.includes(shape)).map(({ className }) => `of class "${className}"`)
+  const isWanted = ({ className }: Shape) => !classes.length || classes.includes(className)
+  const wanted = shapes.filter(isWanted)
+  const others = shapes.filter((shape) => !isWanted(shape)).map(({ className }) => `of class "${className}"`)
   for (const what of [...leftOut, ...others]) summary.leftOut[what] = (summary.leftOut[what] ?? 0) + 1
   return wanted
 }

@@ -44,7 +44,7 @@ written; the exit code is then 1.
     if (part && !parts.includes(part)) throw new UserError(`--part takes train, val or test, not "${part}"`)
     if (part && !splitFile) throw new UserError('--part needs --split-file')
     if (splitFile && !existsSync(splitFile)) throw new UserError(`there is no split file ${splitFile}`)
-    const dataset = await openData({ ...values, 'on-bad': 'skip' })
+    const dataset = await openData({ ...values, 'on-bad': 'skip' }, 1)
     const split = splitFile ? await openSplit(splitFile, dataset.items, { seed: 0 }) : null
     const partOf = split && new Map(parts.flatMap((name) => split[name].map((id) => [id, name] as const)))
     const bar = new Progress('exporting', undefined)

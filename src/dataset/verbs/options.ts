@@ -39,8 +39,11 @@ export function dataFolders(values: Values): string[] {
   return folders
 }
 
-/** Opens what --data, --coco, --group-by and --on-bad name. Bad pairs that are skipped are listed on stderr. */
-export async function openData(values: Values): Promise<Dataset> {
+/**
+ * Opens what --data, --coco, --group-by and --on-bad name. Bad pairs that are skipped are listed on stderr; `minPixels`
+ * as in openDataset.
+ */
+export async function openData(values: Values, minPixels?: number): Promise<Dataset> {
   const folders = dataFolders(values)
   const onBad = text(values, 'on-bad') ?? 'refuse'
   if (onBad !== 'refuse' && onBad !== 'skip') throw new UserError(`--on-bad takes refuse or skip, not "${onBad}"`)
@@ -49,6 +52,7 @@ export async function openData(values: Values): Promise<Dataset> {
     onBad,
     coco: text(values, 'coco'),
     groupBy: text(values, 'group-by'),
+    minPixels,
     onProgress: (done, total) => reading.update(done, '', total),
   })
   if (dataset.bad.length) console.error(`skipped: ${describeBad(dataset.bad, folders.join(', '))}`)
