@@ -21,9 +21,19 @@ export function fillHoles(mask: Mask, size: Size, area: number): Mask {
   const { labels, areas } = components(outside, width, height)
   // what touches the surroundings goes on beyond the part looked at
   const beyond = beyondAreas(labels, areas.length, mask, size, { left, top, width, height })
-  if (!areas.some((pixels, i) => pixels + beyond[i + 1] < area)) return mask
-  const data = outside.map((out, i) => (out && areas[labels[i] - 1] + beyond[labels[i]] >= area ? 0 : 1))
+  const small = areas.map((pixels, i) => pixels + beyond[i + 1] < area)
+  if (!small.includes(true)) return mask
+  // a small region that goes on beyond the part is filled there too: then the part is the whole image
+  if (small.some((is, i) => is && beyond[i + 1] > 0)) return fillHoles(expand(mask, size), size, area)
+  const data = outside.map((out, i) => (out && !small[labels[i] - 1] ? 0 : 1))
   return tighten({ x0: mask.x0 - left, y0: mask.y0 - top, width, height, data })
+}
+
+/** The same mask as a part that is the whole image. */
+function expand({ x0, y0, width, height, data }: Mask, size: Size): Mask {
+  const whole = new Uint8Array(size.width * size.height)
+  for (let y = 0; y < height; y++) whole.set(data.subarray(y * width, (y + 1) * width), (y0 + y) * size.width + x0)
+  return { x0: 0, y0: 0, ...size, data: whole }
 }
 
 /** Pixels outside the padded part that belong to each region. All of them join the ring of surroundings, by 8-connection. */
@@ -50,7 +60,10 @@ function beyondAreas(
   return beyond
 }
 
-/** Drops parts of the mask of fewer than `area` pixels; where all are, the largest stays. The same object where nothing changes. */
+/**
+ * Drops parts of the mask of fewer than `area` pixels; where all are, the largest stays. The same object where none is so
+ * small: a mask of one small part comes back as another object, and counts as changed in the reference.
+ */
 export function dropIslands(mask: Mask, area: number): Mask {
   if (!(area > 0) || !mask.data.length) return mask
   const { labels, areas } = components(mask.data, mask.width, mask.height)

