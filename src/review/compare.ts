@@ -4,7 +4,7 @@ import { UserError } from '../errors'
 import { type MaskScores, poolScores, scoreMasks } from '../generate/score'
 import { columns } from './columns'
 import { labelsOf } from './export'
-import { readProposed, readReviewed } from './folder'
+import { readProposed, readReviewed } from './reviewed'
 import { findImages } from './images'
 import type { LogHeader } from './protocol'
 

@@ -1,7 +1,7 @@
 /** @file `wgsam review --report`: what a person corrected, counted image by image. */
 import { UserError } from '../errors'
 import { type CorrectionCounts, correctionsOf, type Corrections, type ImageCorrections, total } from './corrections'
-import { readReviewed } from './folder'
+import { readReviewed } from './reviewed'
 import { findImages } from './images'
 import { columns } from './columns'
 

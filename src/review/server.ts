@@ -1,27 +1,12 @@
 /** @file The review page's server: 127.0.0.1 only, a token in its address, and what src/review/protocol.ts says. */
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { readFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { UserError } from '../errors'
-import { projectFile } from '../generate/project'
-import { version } from '../../package.json'
-import type { Asset } from './assets'
-import { DoesNotFit } from './document'
-import { exportDataset } from './export'
-import type { ReviewFolder } from './folder'
-import { admit, headers, HttpError, readJson } from './guard'
-import { Pictures } from './pixels'
-import type { ConflictReply, EncodeReply, ImageSummary, SessionReply } from './protocol'
-import { Act, Encode, Prompt, read } from './schema'
-import type { Session } from './session'
+import { admit, HttpError, readJson } from './guard'
+import { Routes, type Served, sendJson } from './routes'
 
-export interface ServeOptions {
-  folder: ReviewFolder
-  /** Null for editing without a model. */
-  session: Session | null
-  /** The page's files, see readAssets. */
-  assets: ReadonlyMap<string, Asset>
+export interface ServeOptions extends Served {
   /** 0 takes a free one. */
   port?: number
   /** Random by default. */
@@ -102,11 +87,6 @@ function decode(part: string): string {
   }
 }
 
-function sendJson(response: ServerResponse, value: unknown, status = 200): void {
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
-  response.writeHead(status, { ...headers, 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }).end(text)
-}
-
 /** What is wrong is said to the page; what is this program's own fault, on the terminal too. */
 function fail(response: ServerResponse, error: unknown, log: (line: string) => void): void {
   const { message } = error as Error
@@ -117,120 +97,4 @@ function fail(response: ServerResponse, error: unknown, log: (line: string) => v
   // what is left of a body that was refused is not read
   response.setHeader('Connection', 'close')
   sendJson(response, { error: message, ...more }, status)
-}
-
-/** What was posted. @throws HttpError where it is not of the shape */
-function posted<T>(schema: Parameters<typeof read<T>>[0], value: unknown): T {
-  try {
-    return read(schema, value)
-  } catch (error) {
-    throw new HttpError(400, (error as Error).message)
-  }
-}
-
-class Routes {
-  private readonly pictures = new Pictures()
-  private readonly folder: ReviewFolder
-  private readonly session: Session | null
-  private exporting: Promise<unknown> = Promise.resolve()
-
-  constructor(private readonly options: ServeOptions) {
-    this.folder = options.folder
-    this.session = options.session
-  }
-
-  known(name: string): void {
-    if (!this.folder.has(name)) throw new HttpError(404, `there is no image named ${JSON.stringify(name)}`)
-  }
-
-  asset(path: string, response: ServerResponse): void {
-    if (path === '') {
-      // relative addresses in the page need the slash
-      response.writeHead(308, { ...headers, Location: `${response.req.url!.split('?')[0]}/` }).end()
-      return
-    }
-    const asset = this.options.assets.get(path === '/' ? 'index.html' : path.slice(1))
-    if (!asset) throw new HttpError(404, `there is no ${path}`)
-    response.writeHead(200, { ...headers, 'Content-Type': asset.type, 'Cache-Control': 'no-cache' }).end(asset.data)
-  }
-
-  get(what: string): unknown {
-    if (what === 'images')
-      return this.folder.summaries.map((summary): ImageSummary => ({
-        ...summary,
-        encoded: this.session?.encoded(summary.info.name) ?? false,
-      }))
-    if (what === 'session')
-      return {
-        folder: this.folder.dir,
-        version,
-        model: this.session?.model ?? null,
-      } satisfies SessionReply
-    throw new HttpError(404, `there is no api/${what}`)
-  }
-
-  post(what: string): Promise<unknown> {
-    if (what !== 'export') throw new HttpError(404, `there is no api/${what}`)
-    const result = this.exporting.catch(() => {}).then(() => exportDataset(this.folder.dir))
-    this.exporting = result
-    return result
-  }
-
-  async pixels(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { png, etag } = await this.pictures.get(this.folder.imagePath(name))
-    const all = { ...headers, 'Content-Type': 'image/png', 'Cache-Control': 'no-cache', ETag: etag }
-    if (request.headers['if-none-match'] === etag) response.writeHead(304, all).end()
-    else response.writeHead(200, all).end(png)
-  }
-
-  async getImage(name: string, part: string, query: URLSearchParams): Promise<unknown> {
-    if (part === 'document') return this.folder.reply(name)
-    if (part === 'candidates') return this.candidates(name)
-    if (part === 'log') {
-      const after = Number(query.get('after') ?? 0)
-      if (!Number.isInteger(after) || after < 0) throw new HttpError(400, 'after takes a whole number from 0')
-      return this.folder.entriesAfter(name, after)
-    }
-    throw new HttpError(404, `there is no ${part} of an image`)
-  }
-
-  /** The file as it is: the page reads it. */
-  private async candidates(name: string): Promise<string> {
-    this.folder.imagePath(name)
-    try {
-      return await readFile(projectFile.candidates(this.folder.dir, name), 'utf8')
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-        throw new HttpError(404, 'this image has no candidates to filter: `wgsam generate` writes them')
-      throw error
-    }
-  }
-
-  async postImage(name: string, part: string, body: unknown): Promise<unknown> {
-    if (part === 'actions') {
-      const result = await this.folder.act(name, posted(Act, body)).catch((error: unknown) => {
-        throw error instanceof DoesNotFit ? new HttpError(400, error.message) : error
-      })
-      if ('entry' in result) return result
-      const reply: ConflictReply = {
-        error: result.conflict.length
-          ? 'another window has changed this image'
-          : 'the log of this image is shorter than this window knows: load it anew',
-        entries: result.conflict,
-      }
-      throw new HttpError(409, reply.error, { entries: reply.entries })
-    }
-    if (part !== 'encode' && part !== 'prompt') throw new HttpError(404, `nothing is posted to ${part}`)
-    const { session, folder } = this
-    if (!session) throw new HttpError(503, 'this server has no model: start it without --no-model to add by prompts')
-    const image = { name, path: folder.imagePath(name) }
-    if (part === 'prompt') {
-      return session.prompt(image, folder.info(name), posted(Prompt, body))
-    }
-    const { next } = posted(Encode, body)
-    const ms = await session.encode(image)
-    if (next !== undefined && next !== name && folder.has(next))
-      session.encodeAhead({ name: next, path: folder.imagePath(next) })
-    return { encoded: true, ms } satisfies EncodeReply
-  }
 }

@@ -1,0 +1,142 @@
+/** @file The answers to the page's requests, one method a kind of address. */
+import { readFile } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { projectFile } from '../generate/project'
+import { version } from '../../package.json'
+import type { Asset } from './assets'
+import { DoesNotFit } from './document'
+import { exportDataset } from './export'
+import type { ReviewFolder } from './folder'
+import { headers, HttpError } from './guard'
+import { Pictures } from './pixels'
+import type { ConflictReply, EncodeReply, ImageSummary, SessionReply } from './protocol'
+import { Act, Encode, Prompt, read } from './schema'
+import type { Session } from './session'
+
+export interface Served {
+  folder: ReviewFolder
+  /** Null for editing without a model. */
+  session: Session | null
+  /** The page's files, see readAssets. */
+  assets: ReadonlyMap<string, Asset>
+}
+
+export function sendJson(response: ServerResponse, value: unknown, status = 200): void {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  response.writeHead(status, { ...headers, 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }).end(text)
+}
+
+/** What was posted. @throws HttpError where it is not of the shape */
+function posted<T>(schema: Parameters<typeof read<T>>[0], value: unknown): T {
+  try {
+    return read(schema, value)
+  } catch (error) {
+    throw new HttpError(400, (error as Error).message)
+  }
+}
+
+export class Routes {
+  private readonly pictures = new Pictures()
+  private exporting: Promise<unknown> = Promise.resolve()
+
+  constructor(private readonly served: Served) {}
+
+  private get folder(): ReviewFolder {
+    return this.served.folder
+  }
+
+  known(name: string): void {
+    if (!this.folder.has(name)) throw new HttpError(404, `there is no image named ${JSON.stringify(name)}`)
+  }
+
+  asset(path: string, response: ServerResponse): void {
+    if (path === '') {
+      // relative addresses in the page need the slash
+      response.writeHead(308, { ...headers, Location: `${response.req.url!.split('?')[0]}/` }).end()
+      return
+    }
+    const asset = this.served.assets.get(path === '/' ? 'index.html' : path.slice(1))
+    if (!asset) throw new HttpError(404, `there is no ${path}`)
+    response.writeHead(200, { ...headers, 'Content-Type': asset.type, 'Cache-Control': 'no-cache' }).end(asset.data)
+  }
+
+  get(what: string): unknown {
+    if (what === 'images')
+      return this.folder.summaries.map((summary): ImageSummary => ({
+        ...summary,
+        encoded: this.served.session?.encoded(summary.info.name) ?? false,
+      }))
+    if (what === 'session')
+      return {
+        folder: this.folder.dir,
+        version,
+        model: this.served.session?.model ?? null,
+      } satisfies SessionReply
+    throw new HttpError(404, `there is no api/${what}`)
+  }
+
+  post(what: string): Promise<unknown> {
+    if (what !== 'export') throw new HttpError(404, `there is no api/${what}`)
+    const result = this.exporting.catch(() => {}).then(() => exportDataset(this.folder.dir))
+    this.exporting = result
+    return result
+  }
+
+  async pixels(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { png, etag } = await this.pictures.get(this.folder.imagePath(name))
+    const all = { ...headers, 'Content-Type': 'image/png', 'Cache-Control': 'no-cache', ETag: etag }
+    if (request.headers['if-none-match'] === etag) response.writeHead(304, all).end()
+    else response.writeHead(200, all).end(png)
+  }
+
+  async getImage(name: string, part: string, query: URLSearchParams): Promise<unknown> {
+    if (part === 'document') return this.folder.reply(name)
+    if (part === 'candidates') return this.candidates(name)
+    if (part === 'log') {
+      const after = Number(query.get('after') ?? 0)
+      if (!Number.isInteger(after) || after < 0) throw new HttpError(400, 'after takes a whole number from 0')
+      return this.folder.entriesAfter(name, after)
+    }
+    throw new HttpError(404, `there is no ${part} of an image`)
+  }
+
+  /** The file as it is: the page reads it. */
+  private async candidates(name: string): Promise<string> {
+    this.folder.imagePath(name)
+    try {
+      return await readFile(projectFile.candidates(this.folder.dir, name), 'utf8')
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+        throw new HttpError(404, 'this image has no candidates to filter: `wgsam generate` writes them')
+      throw error
+    }
+  }
+
+  async postImage(name: string, part: string, body: unknown): Promise<unknown> {
+    if (part === 'actions') {
+      const result = await this.folder.act(name, posted(Act, body)).catch((error: unknown) => {
+        throw error instanceof DoesNotFit ? new HttpError(400, error.message) : error
+      })
+      if ('entry' in result) return result
+      const reply: ConflictReply = {
+        error: result.conflict.length
+          ? 'another window has changed this image'
+          : 'the log of this image is shorter than this window knows: load it anew',
+        entries: result.conflict,
+      }
+      throw new HttpError(409, reply.error, { entries: reply.entries })
+    }
+    if (part !== 'encode' && part !== 'prompt') throw new HttpError(404, `nothing is posted to ${part}`)
+    const { session, folder } = this.served
+    if (!session) throw new HttpError(503, 'this server has no model: start it without --no-model to add by prompts')
+    const image = { name, path: folder.imagePath(name) }
+    if (part === 'prompt') {
+      return session.prompt(image, folder.info(name), posted(Prompt, body))
+    }
+    const { next } = posted(Encode, body)
+    const ms = await session.encode(image)
+    if (next !== undefined && next !== name && folder.has(next))
+      session.encodeAhead({ name: next, path: folder.imagePath(next) })
+    return { encoded: true, ms } satisfies EncodeReply
+  }
+}
