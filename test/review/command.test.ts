@@ -1,9 +1,9 @@
 /** `wgsam review` as a program: the page's address, Ctrl-C, and the tasks that need no server. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -17,6 +17,9 @@ const run = async (argv: string[]): Promise<number | void> => {
   const { values, positionals } = parse(command, argv)
   return command.run(values, positionals)
 }
+
+// where addresses are kept
+process.env.WGSAM_CACHE ??= scratch()
 
 if (process.argv[2] === 'child') {
   const code = await run(process.argv.slice(3)).catch((error: Error) => {
@@ -41,13 +44,18 @@ if (process.argv[2] === 'child') {
   const dir = scratch()
   await writeImage(dir, 'a', [square(2, 2, 10), square(30, 20, 8)])
 
-  test('it serves the built page and what a person does there; Ctrl-C ends it', async () => {
-    const { running, said, ended } = start(dir, '--no-model')
+  /** What a server has printed when it is ready. */
+  const address = async (running: ChildProcess, said: { out: string; err: string }): Promise<string> => {
     while (!said.out.includes('Ctrl-C')) {
       assert.is(running.exitCode, null, said.err)
       await new Promise((resolve) => setTimeout(resolve, 10))
     }
-    const [url] = /http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{32}\//.exec(said.out)!
+    return /http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{32}\//.exec(said.out)![0]
+  }
+
+  test('it serves the built page and what a person does there; Ctrl-C ends it', async () => {
+    const { running, said, ended } = start(dir, '--no-model')
+    const url = await address(running, said)
     assert.match((await ask(url)).body.toString(), /main\.js/)
     const script = await ask(`${url}main.js`)
     assert.match(script.headers['content-type']!, 'text/javascript')
@@ -63,6 +71,28 @@ if (process.argv[2] === 'child') {
     running.kill('SIGINT')
     assert.equal(await ended, [0, null])
     assert.not(existsSync(join(dir, 'review', 'lock')))
+  })
+
+  test('a server that was killed comes back at the same address, where it is free', async () => {
+    const urls: string[] = []
+    for (let i = 0; i < 2; i++) {
+      const { running, said, ended } = start(dir, '--no-model')
+      urls.push(await address(running, said))
+      running.kill('SIGKILL')
+      await ended
+    }
+    assert.is(urls[1], urls[0])
+    const blocker = createServer()
+    await new Promise<void>((resolve) => blocker.listen(Number(new URL(urls[0]).port), '127.0.0.1', resolve))
+    const { running, said, ended } = start(dir, '--no-model')
+    const moved = new URL(await address(running, said))
+    assert.is.not(moved.port, new URL(urls[0]).port)
+    assert.is.not(moved.pathname, new URL(urls[0]).pathname, 'the old token is not sent to another program')
+    running.kill('SIGINT')
+    await ended
+    blocker.close()
+    const kept = join(process.env.WGSAM_CACHE!, 'review')
+    for (const file of readdirSync(kept)) assert.is(statSync(join(kept, file)).mode & 0o77, 0)
   })
 
   test('tasks without a server', async () => {

@@ -2,11 +2,12 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { projectFile } from '../../src/generate/project'
 import { ReviewFolder } from '../../src/review/folder'
-import { readLog } from '../../src/review/log'
+import { NotWritten, readLog } from '../../src/review/log'
 import type { Action } from '../../src/review/protocol'
 import { put, refusal, scratch } from '../data/files'
 import { made, square, writeImage } from '../support/review'
@@ -118,6 +119,35 @@ test('what another program writes into a log is not overwritten', async () => {
     assert.equal(await ids(folder), { seq: 3, masks: 2 }, 'the edit is not taken')
     await folder.close()
   }
+})
+
+test('a full disk refuses an edit, and takes it when there is room', async () => {
+  const { dir, folder, log } = await reviewed()
+  const before = readFileSync(log, 'utf8')
+  const handle = await open(log)
+  const prototype = Object.getPrototypeOf(handle)
+  await handle.close()
+  const { datasync } = prototype
+  prototype.datasync = async () => {
+    throw new Error('ENOSPC: no space left on device')
+  }
+  const action = { window: 'w', base: 3, action: remove(3) }
+  try {
+    await folder.act('a', action)
+    assert.unreachable('it was taken')
+  } catch (error) {
+    assert.instance(error, NotWritten)
+    assert.match((error as Error).message, /cannot write .*a\.jsonl: ENOSPC/)
+  } finally {
+    prototype.datasync = datasync
+  }
+  assert.is(readFileSync(log, 'utf8'), before, 'the line that may be half there is cut off')
+  assert.equal(await ids(folder), { seq: 3, masks: 2 })
+  await folder.act('a', action)
+  await folder.close()
+  const again = await ReviewFolder.open(dir)
+  assert.equal(await ids(again), { seq: 4, masks: 1 })
+  await again.close()
 })
 
 test('one server a folder; the lock of a program that is gone is taken over', async () => {

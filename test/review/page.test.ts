@@ -355,7 +355,7 @@ inBrowser('of two windows the slower one is told that its edit was not applied',
 })
 
 inBrowser('accepting goes on to the next image; export gives a dataset that training takes', async () => {
-  await tab.press('a')
+  await tab.press('Shift+A')
   await tab.page.locator('.where', { hasText: 'scene-2' }).waitFor()
   await tab.ready()
   assert.is(log().state, 'accepted')

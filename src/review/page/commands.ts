@@ -3,7 +3,7 @@ import { signal } from '@preact/signals'
 import { api, messageOf } from './api'
 import { fillSelected, mergeSelected, removeSelected, splitSelected } from './edits'
 import type { ExportReply } from '../protocol'
-import { neighbour, openImage, refresh, session } from './state/app'
+import { allSent, link, neighbour, openImage, refresh, session } from './state/app'
 import { tell } from './state/notices'
 import { brush, coverage, hidden, imagesOpen, numbers, style } from './state/prefs'
 import { rectOf } from './masks/owner'
@@ -38,8 +38,10 @@ export async function accept(open: ImageSession): Promise<void> {
 }
 
 export async function exportDataset(): Promise<void> {
+  if (link.value === 'offline') return tell('error', 'The server does not answer: the export has to wait for it.')
   exporting.value = true
   try {
+    await allSent()
     exported.value = await api.export()
     await refresh()
   } catch (error) {
@@ -49,12 +51,18 @@ export async function exportDataset(): Promise<void> {
   }
 }
 
+/** In the index, of the mask that was gone to last. */
+let lastPlace = 0
+
 /** Selects the next mask of the index and shows it. */
 function step(open: ImageSession, by: 1 | -1): void {
   const list = ordered.value
   if (!list.length) return
   const at = list.findIndex(({ id }) => open.selection.value.has(id))
-  const next = list[at < 0 ? (by > 0 ? 0 : list.length - 1) : (at + by + list.length) % list.length]
+  // where the last one was removed, the next has taken its place
+  const start = at >= 0 ? at : by > 0 ? lastPlace - 1 : lastPlace
+  lastPlace = (start + by + list.length) % list.length
+  const next = list[lastPlace]
   open.select([next.id])
   open.viewport.show(rectOf(next.mask))
 }
@@ -86,7 +94,7 @@ export const commands = {
   cut: tool('cut', 'k', 'Knife: a line across a mask splits it'),
   pan: tool('pan', 'h', 'Hand: move the view (Space and drag, middle button)'),
   smaller: { group: 'Tools', label: 'Smaller brush', keys: ['['], run: () => resize(1 / 1.2) },
-  larger: { group: 'Tools', label: 'Larger brush', keys: [']'], run: () => resize(1.2) },
+  larger: { group: 'Tools', label: 'Larger brush (also Alt and the wheel)', keys: [']'], run: () => resize(1.2) },
 
   remove: { group: 'Edit', label: 'Remove selected masks', keys: ['delete', 'backspace', 'x'], run: withSession(removeSelected) },
   merge: { group: 'Edit', label: 'Merge selected masks', keys: ['m'], run: withSession(mergeSelected) },
@@ -116,7 +124,7 @@ export const commands = {
 
   nextImage: { group: 'Images', label: 'Next image', keys: ['pagedown', '.'], run: () => open(1) },
   previousImage: { group: 'Images', label: 'Previous image', keys: ['pageup', ','], run: () => open(-1) },
-  accept: { group: 'Images', label: 'Accept and go on; take an acceptance back', keys: ['a'], run: withSession((s) => void accept(s)) },
+  accept: { group: 'Images', label: 'Accept and go on; take an acceptance back', keys: ['shift+a', 'ctrl+enter'], run: withSession((s) => void accept(s)) },
   export: { group: 'Images', label: 'Export accepted images as a dataset', keys: ['ctrl+e'], run: () => void exportDataset() },
   images: { group: 'Images', label: 'List of images', keys: ['g'], run: () => void (imagesOpen.value = !imagesOpen.value) },
   help: { group: 'Images', label: 'This sheet', keys: ['?'], run: () => void (helpOpen.value = !helpOpen.value) },

@@ -13,7 +13,8 @@ for (const command of Object.values<Command>(commands)) for (const key of comman
 function nameOf(event: KeyboardEvent): string {
   const key = event.key.toLowerCase()
   const shift = event.shiftKey && (key.length > 1 || /\p{L}/u.test(key)) ? 'shift+' : ''
-  return `${event.ctrlKey || event.metaKey ? 'ctrl+' : ''}${shift}${key}`
+  const control = (event.ctrlKey || event.metaKey) && !event.getModifierState('AltGraph')
+  return `${control ? 'ctrl+' : ''}${shift}${key}`
 }
 
 /** Whether the focused element uses the key itself. */
@@ -33,7 +34,9 @@ function typing(event: KeyboardEvent): boolean {
 
 export function listen(): void {
   addEventListener('keydown', (event) => {
-    if (event.isComposing || event.altKey) return
+    // AltGr makes signs such as [ on many keyboards, and looks like Ctrl and Alt on some systems
+    const third = event.getModifierState('AltGraph')
+    if (event.isComposing || (event.altKey && !third)) return
     if (event.key === 'Escape' && (event.target as HTMLElement).tagName === 'INPUT') {
       ;(event.target as HTMLElement).blur()
       return

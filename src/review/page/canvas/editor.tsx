@@ -38,6 +38,8 @@ export function Editor({ session }: { session: ImageSession }) {
   )
 }
 
+const sized = () => toolName.value === 'brush' || toolName.value === 'erase'
+
 /** Connects canvases and session; returns what takes them apart. */
 function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanvasElement): () => void {
   const painter = new Painter(below, above)
@@ -147,7 +149,9 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
     const [dx, dy] = [event.deltaX * lines, event.deltaY * lines]
     // two fingers on a touch pad move in small steps and sideways; a wheel turns in large ones
     const pad = event.deltaMode === 0 && !event.ctrlKey && (dx !== 0 || Math.abs(dy) < 40)
-    if (event.shiftKey) viewport.move(-(dx || dy), 0)
+    if (event.altKey && sized())
+      brush.value = Math.min(200, Math.max(0.5, Math.round(brush.value * Math.exp(-dy * 0.002) * 2) / 2))
+    else if (event.shiftKey) viewport.move(-(dx || dy), 0)
     else if (pad) viewport.move(-dx, -dy)
     else viewport.zoom(viewport.view.value.scale * Math.exp(-dy * (event.ctrlKey ? 0.01 : 0.002)), read(event).window)
   }

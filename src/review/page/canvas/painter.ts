@@ -32,6 +32,7 @@ export class Painter {
   }
 
   draw(session: ImageSession, pointer: Point | null): void {
+    if (session.released) return
     this.drawBelow(session)
     this.drawAbove(session, pointer)
   }
@@ -46,7 +47,7 @@ export class Painter {
     const smooth = scale * devicePixelRatio < 2
     const [width, height] = [info.width * scale, info.height * scale]
     context.imageSmoothingEnabled = smooth
-    context.drawImage(picture.canvas, x, y, width, height)
+    context.drawImage(picture.at(scale * devicePixelRatio), x, y, width, height)
     if (!hidden.value) context.drawImage(layer.canvas, x, y, width, height)
   }
 

@@ -11,29 +11,36 @@ export interface Levels {
 
 export const plainLevels: Levels = { black: 0, white: 255, gamma: 1 }
 
+/** Pixels that fit: picture, masks and their numbers take up to 16 bytes each. */
+export const mostPixels = 120e6
+
 export class Picture {
   readonly levels = signal<Levels>(plainLevels)
   readonly width: number
   readonly height: number
-  /** What is drawn. */
-  readonly canvas: HTMLCanvasElement
   private readonly context: CanvasRenderingContext2D
-  private readonly original: ImageData
+  /** One value a pixel where the picture is gray, else three. */
+  private readonly values: Uint8Array
+  private readonly gray: boolean
+  /** The picture at full size, a half, a quarter …: what is small is drawn from what is nearly as small. */
+  private readonly sizes: HTMLCanvasElement[]
 
   private constructor(bitmap: ImageBitmap) {
     this.width = bitmap.width
     this.height = bitmap.height
+    this.sizes = [document.createElement('canvas')]
+    this.sizes[0].width = bitmap.width
+    this.sizes[0].height = bitmap.height
+    const context = this.sizes[0].getContext('2d', { alpha: false })
     const reader = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d', { willReadFrequently: true })
-    if (!reader) throw new Error('the browser has no memory for this image')
-    reader.drawImage(bitmap, 0, 0)
-    this.original = reader.getImageData(0, 0, bitmap.width, bitmap.height)
-    this.canvas = document.createElement('canvas')
-    this.canvas.width = bitmap.width
-    this.canvas.height = bitmap.height
-    const context = this.canvas.getContext('2d', { alpha: false })
-    if (!context) throw new Error('the browser has no memory for this image')
+    if (!context || !reader) throw new Error('no memory')
     this.context = context
     context.drawImage(bitmap, 0, 0)
+    reader.drawImage(bitmap, 0, 0)
+    const { data } = reader.getImageData(0, 0, bitmap.width, bitmap.height)
+    this.gray = isGray(data)
+    this.values = this.gray ? every(data, 1) : every(data, 3)
+    this.shrink()
   }
 
   /** @throws Error where the browser cannot show it */
@@ -44,15 +51,24 @@ export class Picture {
     } catch {
       throw new Error('the browser cannot decode this image: it is damaged, or too large for one picture')
     }
+    const { width, height } = bitmap
     try {
+      if (width * height > mostPixels) throw new Error('too many pixels')
       return new Picture(bitmap)
     } catch (error) {
-      throw new Error(`an image of ${bitmap.width} x ${bitmap.height} pixels is too large for the browser`, {
-        cause: error,
-      })
+      throw new Error(
+        `an image of ${width} x ${height} pixels is too large for the page (${mostPixels / 1e6} million at most): cut it into parts`,
+        { cause: error },
+      )
     } finally {
       bitmap.close()
     }
+  }
+
+  /** What to draw at a scale (device pixels an image pixel). */
+  at(scale: number): HTMLCanvasElement {
+    const halvings = Math.floor(Math.log2(1 / scale) + 0.01)
+    return this.sizes[Math.min(this.sizes.length - 1, Math.max(0, halvings))]
   }
 
   setLevels(levels: Levels): void {
@@ -63,26 +79,58 @@ export class Picture {
       const part = Math.min(1, Math.max(0, (v - levels.black) / range))
       table[v] = Math.round(255 * part ** (1 / levels.gamma))
     }
-    const { data } = this.original
-    const to = new ImageData(this.width, this.height)
-    for (let i = 0; i < data.length; i += 4) {
-      to.data[i] = table[data[i]]
-      to.data[i + 1] = table[data[i + 1]]
-      to.data[i + 2] = table[data[i + 2]]
-      to.data[i + 3] = 255
+    const { values, gray, width, height } = this
+    const image = new ImageData(width, height)
+    const pixels = new Uint32Array(image.data.buffer)
+    for (let i = 0; i < pixels.length; i++) {
+      const at = gray ? i : 3 * i
+      const red = table[values[at]]
+      pixels[i] = gray ? red * 0x010101 : red | (table[values[at + 1]] << 8) | (table[values[at + 2]] << 16)
+      pixels[i] |= 0xff000000
     }
-    this.context.putImageData(to, 0, 0)
+    this.context.putImageData(image, 0, 0)
+    this.shrink()
   }
 
   /** Levels that make all but the darkest and brightest half percent use the whole range. */
   stretched(): Levels {
     const counts = new Uint32Array(256)
-    const { data } = this.original
-    for (let i = 0; i < data.length; i += 4) counts[(data[i] + 2 * data[i + 1] + data[i + 2]) >> 2]++
-    const cut = (this.width * this.height) / 200
+    for (const value of this.values) counts[value]++
+    const cut = this.values.length / 200
     let [black, white] = [0, 255]
     for (let sum = counts[0]; black < 254 && sum < cut; sum += counts[++black]);
     for (let sum = counts[255]; white > black + 1 && sum < cut; sum += counts[--white]);
     return { black, white, gamma: 1 }
   }
+
+  /** Gives the memory back. */
+  release(): void {
+    for (const canvas of this.sizes) canvas.width = canvas.height = 0
+  }
+
+  private shrink(): void {
+    for (let k = 1; Math.max(this.width, this.height) >> k >= 256; k++) {
+      const larger = this.sizes[k - 1]
+      const canvas = (this.sizes[k] ??= document.createElement('canvas'))
+      canvas.width = Math.max(1, larger.width >> 1)
+      canvas.height = Math.max(1, larger.height >> 1)
+      const context = canvas.getContext('2d', { alpha: false })
+      if (!context) return void (this.sizes.length = k)
+      context.imageSmoothingEnabled = true
+      context.drawImage(larger, 0, 0, canvas.width, canvas.height)
+    }
+  }
+}
+
+function isGray(data: Uint8ClampedArray): boolean {
+  for (let i = 0; i < data.length; i += 4) if (data[i] !== data[i + 1] || data[i] !== data[i + 2]) return false
+  return true
+}
+
+/** The first values of each pixel. */
+function every(data: Uint8ClampedArray, channels: 1 | 3): Uint8Array {
+  const values = new Uint8Array((data.length / 4) * channels)
+  for (let from = 0, to = 0; from < data.length; from += 4)
+    for (let c = 0; c < channels; c++) values[to++] = data[from + c]
+  return values
 }

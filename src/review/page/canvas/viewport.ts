@@ -68,6 +68,13 @@ export class Viewport {
     this.place({ scale: chosen, x: width / 2 - centre[0] * chosen, y: height / 2 - centre[1] * chosen })
   }
 
+  /** The part of the image that the window shows. */
+  get visible(): Rect {
+    const [left, top] = this.toImage([0, 0])
+    const [right, bottom] = this.toImage([this.window.width, this.window.height])
+    return { left, top, right, bottom }
+  }
+
   toImage([x, y]: Point): Point {
     const { scale, x: left, y: top } = this.view.value
     return [(x - left) / scale, (y - top) / scale]

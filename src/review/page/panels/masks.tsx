@@ -52,7 +52,7 @@ export function Masks({ session }: { session: ImageSession }) {
   const last = Math.min(list.length, Math.ceil((top + height) / lineHeight) + 5)
   return (
     <section class="masks" aria-label="Masks">
-      <div class="columns" role="row">
+      <div class="columns" role="group" aria-label="Order">
         {columns.map(({ key, label, title }) => (
           <button
             type="button"
@@ -71,6 +71,8 @@ export function Masks({ session }: { session: ImageSession }) {
         ref={box}
         class="lines"
         role="listbox"
+        tabIndex={0}
+        aria-activedescendant={only ? `mask-${only}` : undefined}
         aria-multiselectable="true"
         aria-label={count(list.length, 'mask')}
         onScroll={(event) => setTop(event.currentTarget.scrollTop)}
@@ -109,6 +111,7 @@ function Line({ session, entry, top, list }: { session: ImageSession; entry: Ent
     <div
       class={`mask-line${session.hover.value === id ? ' hover' : ''}`}
       style={{ top: `${top}px` }}
+      id={`mask-${id}`}
       role="option"
       aria-selected={chosen}
       title={review.origin === 'proposal' ? 'as proposed' : `made by: ${review.origin}`}

@@ -2,6 +2,7 @@
 import { computed, signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { FilterOptions } from '../../../../engine/generate/filter'
+import type { Mask } from '../../../../engine/masks/mask'
 import { api, ApiError, messageOf } from '../api'
 import { count } from '../state/app'
 import { tell } from '../state/notices'
@@ -77,6 +78,7 @@ const difference = computed(() => {
 async function load(session: ImageSession): Promise<void> {
   loaded.value = null
   options.value = null
+  moved.value = false
   try {
     const candidates = new Candidates(await api.candidates(session.name))
     loaded.value = { session, candidates }
@@ -88,21 +90,39 @@ async function load(session: ImageSession): Promise<void> {
   }
 }
 
+const goneSprites = new WeakMap<Mask, HTMLCanvasElement>()
+const comeSprites = new WeakMap<Mask, HTMLCanvasElement>()
+
+/** A slider shows the same masks again and again. */
+function cached(
+  sprites: WeakMap<Mask, HTMLCanvasElement>,
+  mask: Mask,
+  ...look: [colour: readonly [number, number, number], alpha: number]
+): HTMLCanvasElement {
+  let canvas = sprites.get(mask)
+  if (!canvas) sprites.set(mask, (canvas = sprite(mask, ...look)))
+  return canvas
+}
+
 /** Shows in green what would come and in red what would go. */
 function show(session: ImageSession): void {
   const { candidates } = loaded.value ?? {}
   const found = difference.value
-  if (!candidates || !found || !changed()) return void (preview.value = [])
+  if (!candidates || !found || !moved.value) return void (preview.value = [])
   const gone = found.remove.map((id) => session.shapes.get(id)!.mask)
   const come = found.add.map((i) => candidates.draft(i).mask)
   preview.value = [
-    ...gone.map((mask) => ({ mask, canvas: sprite(mask, [255, 60, 60], 0.55) })),
-    ...come.map((mask) => ({ mask, canvas: sprite(mask, [70, 230, 110], 0.45) })),
+    ...gone.map((mask) => ({ mask, canvas: cached(goneSprites, mask, [255, 60, 60], 0.55) })),
+    ...come.map((mask) => ({ mask, canvas: cached(comeSprites, mask, [70, 230, 110], 0.45) })),
   ]
 }
 
-/** Whether the sliders were moved: what they begin with is what is there. */
-const changed = () => options.value !== loaded.value?.candidates?.options
+/** Whether the sliders were moved since the image was opened: before that, what they say is what is there. */
+const moved = signal(false)
+const set = (next: FilterOptions) => {
+  moved.value = true
+  options.value = next
+}
 
 export function Sliders({ session }: { session: ImageSession }) {
   useEffect(() => {
@@ -110,7 +130,7 @@ export function Sliders({ session }: { session: ImageSession }) {
     return () => void (preview.value = [])
   }, [session])
   const found = difference.value
-  const key = found && `${found.remove.join()} ${found.add.join()} ${changed()}`
+  const key = found && `${found.remove.join()} ${found.add.join()} ${moved.value}`
   useEffect(() => show(session), [key])
   if (loaded.value?.session !== session) return <p class="empty">Loading the candidates …</p>
   const { candidates } = loaded.value
@@ -145,7 +165,7 @@ export function Sliders({ session }: { session: ImageSession }) {
             step="0.005"
             value={slider.place(options.value![slider.key])}
             onInput={(event) =>
-              (options.value = { ...options.value!, [slider.key]: slider.value(Number(event.currentTarget.value)) })
+              set({ ...options.value!, [slider.key]: slider.value(Number(event.currentTarget.value)) })
             }
           />
         </label>
@@ -154,12 +174,12 @@ export function Sliders({ session }: { session: ImageSession }) {
         <input
           type="checkbox"
           checked={options.value.dropFrames}
-          onChange={(event) => (options.value = { ...options.value!, dropFrames: event.currentTarget.checked })}
+          onChange={(event) => set({ ...options.value!, dropFrames: event.currentTarget.checked })}
         />
         Drop what frames the image
       </label>
       <p class="difference" aria-live="polite">
-        {nothing || !changed() ? (
+        {nothing || !moved.value ? (
           'Nothing would change.'
         ) : (
           <>
@@ -168,10 +188,10 @@ export function Sliders({ session }: { session: ImageSession }) {
         )}
       </p>
       <div class="row">
-        <button type="button" class="primary" disabled={nothing || !changed()} onClick={apply}>
+        <button type="button" class="primary" disabled={nothing || !moved.value} onClick={apply}>
           Apply
         </button>
-        <button type="button" disabled={!changed()} onClick={() => (options.value = candidates.options)}>
+        <button type="button" disabled={!moved.value} onClick={() => set(candidates.options)}>
           Reset
         </button>
       </div>

@@ -32,6 +32,9 @@ export const link = computed<Link>(() => {
   return links.includes('saving') ? 'saving' : 'saved'
 })
 
+/** Resolves when everything done so far is in the log: an export should have it. */
+export const allSent = () => Promise.all([...outboxes.value.values()].map((box) => box.idle()))
+
 export const retryAll = () => {
   for (const box of outboxes.value.values()) box.retry()
   void refresh()
@@ -62,12 +65,14 @@ export async function openImage(name: string): Promise<void> {
   opening.abort()
   const abort = (opening = new AbortController())
   unreached = false
+  const before = session.peek()
   batch(() => {
     current.value = name
     session.value = null
     problem.value = null
     encoding.value = { state: 'none' }
   })
+  before?.release()
   history.replaceState(null, '', `#${encodeURIComponent(name)}`)
   const known = images.value.find(({ info }) => info.name === name)
   if (known?.problem) return void (problem.value = known.problem)
@@ -75,7 +80,7 @@ export async function openImage(name: string): Promise<void> {
     // its log is complete once all that was done here before has been sent
     await outboxes.value.get(name)?.idle()
     const opened = await ImageSession.open(name, abort.signal, saved, (rejection) => rejected(name, rejection))
-    if (abort.signal.aborted) return
+    if (abort.signal.aborted) return opened.release()
     outboxes.value = new Map([...[...outboxes.value].filter(([, box]) => box.pending.peek()), [name, opened.outbox]])
     session.value = opened
     answered.value = true

@@ -21,6 +21,7 @@ const defaults: FilterOptions = {
 export class Candidates {
   readonly options: FilterOptions
   readonly total: number
+  private readonly drafts: Draft[] = []
   private readonly set: CandidateSet<Scored>
 
   constructor(private readonly file: CandidateFile) {
@@ -69,7 +70,8 @@ export class Candidates {
 
   draft(i: number): Draft {
     const { segmentation, predicted_iou, stability_score } = this.file.candidates[i]
-    return { mask: decodeMask(segmentation), predictedIou: predicted_iou, stability: stability_score }
+    this.drafts[i] ??= { mask: decodeMask(segmentation), predictedIou: predicted_iou, stability: stability_score }
+    return this.drafts[i]
   }
 
   /** A mask's run lengths name it: two candidates never have the same. */

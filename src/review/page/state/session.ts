@@ -40,6 +40,7 @@ export class ImageSession {
   readonly state = signal<ImageState>('proposed')
   /** Every action of this image so far, as the log has it or will have it. */
   readonly entries: LogEntry[]
+  released = false
   /** Of masks that were there once: undo brings them back at once. */
   private readonly decoded = new WeakMap<ReviewMask, Entry>()
 
@@ -158,6 +159,14 @@ export class ImageSession {
     this.outbox.push(action)
     // what came is what a person wants to see and go on with
     if (action.type !== 'state') this.select(change.added.map(({ id }) => id))
+    if (action.type === 'undo' || action.type === 'redo') this.reveal([...change.removed, ...change.added])
+  }
+
+  /** Moves the view to masks that are all out of sight: what undo changes should be seen. */
+  private reveal(masks: readonly ReviewMask[]): void {
+    const rects = masks.map((review) => rectOf(this.decoded.get(review)!.mask))
+    const seen = this.viewport.visible
+    if (rects.length && !rects.some((rect) => touches(rect, seen))) this.viewport.show(rects[0])
   }
 
   /** What other windows did: entries that follow the last one. */
@@ -202,6 +211,13 @@ export class ImageSession {
   /** What is drawn from the masks is drawn anew. Not `value++`: whoever calls this would then follow the count. */
   private changed(): void {
     this.version.value = this.version.peek() + 1
+  }
+
+  /** Gives the bitmaps' memory back; nothing is drawn from it any more, but what is unsent is still sent. */
+  release(): void {
+    this.released = true
+    this.picture.release()
+    this.layer.canvas.width = this.layer.canvas.height = 0
   }
 
   /** Adds to the selection, or takes out what is all in it. */
