@@ -4,12 +4,13 @@ import { resolve } from 'node:path'
 import { UserError } from '../errors'
 import { interruption } from '../host/interrupt'
 import { Progress } from '../host/progress'
+import { keepAddress, lastAddress } from '../review/address'
 import { pageFolder, readAssets } from '../review/assets'
 import { compareProposals, describeComparison } from '../review/compare'
 import { exportDataset } from '../review/export'
 import { ReviewFolder } from '../review/folder'
 import { describeReport, reviewReport } from '../review/report'
-import { serve } from '../review/server'
+import { type ReviewServer, serve, type ServeOptions } from '../review/server'
 import { Session } from '../review/session'
 import { locateModel } from '../weights/locate'
 import { type Command, flag, number, text, type Values } from './command'
@@ -23,7 +24,11 @@ export const command: Command = {
   options: {
     ...modelOptions,
     'no-model': { type: 'boolean', description: 'edit without a model: masks are not added by points and boxes' },
-    port: { type: 'string', value: 'NUMBER', default: '0', description: 'port on 127.0.0.1; 0 takes a free one' },
+    port: {
+      type: 'string',
+      value: 'NUMBER',
+      description: 'port on 127.0.0.1; 0 takes a free one (default: the folder’s last, where it is free)',
+    },
     open: { type: 'boolean', description: 'open the page in the browser' },
     export: { type: 'boolean', description: 'write the accepted images to DIR/dataset, and end' },
     report: { type: 'boolean', description: 'count what was corrected, and end' },
@@ -74,14 +79,14 @@ async function task(values: Values, dir: string): Promise<{ result: unknown; wor
 }
 
 async function review(values: Values, dir: string): Promise<number> {
-  const port = number(values, 'port', { min: 0, max: 65535, integer: true })!
+  const port = number(values, 'port', { min: 0, max: 65535, integer: true })
   const assets = await readAssets(pageFolder())
   const session = flag(values, 'no-model') ? null : await openSession(values)
   const reading = new Progress('reading masks', undefined)
   const folder = await ReviewFolder.open(dir, (done, total) => reading.update(done, '', total))
   const asked = interruption(() => console.error('\nending; press Ctrl-C again to end at once'))
   try {
-    const server = await serve({ folder, session, assets, port, log: (line) => console.error(line) })
+    const server = await start({ folder, session, assets, log: (line) => console.error(line) }, port)
     console.log(`${folder.names.length} images of ${resolve(dir)} are at\n\n  ${server.url}\n\nCtrl-C ends.`)
     if (flag(values, 'open')) openBrowser(server.url)
     // the page can be looked at while the model loads
@@ -94,6 +99,18 @@ async function review(values: Values, dir: string): Promise<number> {
     await folder.close()
   }
   return 0
+}
+
+/** At the port that was asked for, else at the address that the folder had last, else at a new one. */
+async function start(options: ServeOptions, port: number | undefined): Promise<ReviewServer> {
+  const { dir } = options.folder
+  const last = await lastAddress(dir)
+  const again = last && (port === undefined || port === last.port)
+  const server = again
+    ? await serve({ ...options, ...last }).catch(() => serve({ ...options, port }))
+    : await serve({ ...options, port })
+  await keepAddress(dir, server)
+  return server
 }
 
 /** A session whose model is known to be there; it is loaded when the page is. */

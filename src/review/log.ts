@@ -9,6 +9,9 @@ import { writeFileAtomic } from '../files'
 import type { LogEntry, LogHeader } from './protocol'
 import { Entry, Header, read } from './schema'
 
+/** The disk did not take it; it may take it when it is asked again. */
+export class NotWritten extends UserError {}
+
 export interface LogContent {
   header: LogHeader
   entries: LogEntry[]
@@ -69,7 +72,7 @@ export class ReviewLog {
       await syncFolder(dirname(path))
       return new ReviewLog(path, await open(path, 'a'), text.length)
     } catch (error) {
-      throw new UserError(`cannot write ${path}: ${(error as Error).message}`)
+      throw new NotWritten(`cannot write ${path}: ${(error as Error).message}`)
     }
   }
 
@@ -84,11 +87,11 @@ export class ReviewLog {
       return new ReviewLog(path, file, content.bytes + (content.unended ? 1 : 0))
     } catch (error) {
       await file?.close()
-      throw new UserError(`cannot write ${path}: ${(error as Error).message}`)
+      throw new NotWritten(`cannot write ${path}: ${(error as Error).message}`)
     }
   }
 
-  /** Resolves when the entry is on the disk. @throws UserError where it is not: the log is then as it was */
+  /** Resolves when the entry is on the disk. @throws NotWritten where it is not: the log is then as it was; UserError where another program has changed the log */
   async append(entry: LogEntry): Promise<void> {
     if (this.broken) throw new UserError(this.broken)
     const line = Buffer.from(JSON.stringify(entry) + '\n')
@@ -105,7 +108,7 @@ export class ReviewLog {
       await this.file.truncate(this.bytes).catch(() => {
         this.broken = `${this.path} cannot be written: start \`wgsam review\` anew when the disk has room`
       })
-      throw new UserError(`cannot write ${this.path}: ${(error as Error).message}`)
+      throw new NotWritten(`cannot write ${this.path}: ${(error as Error).message}`)
     }
     this.bytes += line.length
   }

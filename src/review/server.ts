@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { UserError } from '../errors'
 import { admit, HttpError, readJson } from './guard'
+import { NotWritten } from './log'
 import { Routes, type Served, sendJson } from './routes'
 
 export interface ServeOptions extends Served {
@@ -19,6 +20,7 @@ export interface ReviewServer {
   /** With the token. */
   url: string
   port: number
+  token: string
   /** Ends it; requests in hand are answered. The folder and the session stay open. */
   close(): Promise<void>
 }
@@ -34,6 +36,7 @@ export async function serve(options: ServeOptions): Promise<ReviewServer> {
   return {
     url: `http://127.0.0.1:${port}/${token}/`,
     port,
+    token,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -91,7 +94,13 @@ function decode(part: string): string {
 function fail(response: ServerResponse, error: unknown, log: (line: string) => void): void {
   const { message } = error as Error
   const [status, more] =
-    error instanceof HttpError ? [error.status, error.more] : error instanceof UserError ? [422, {}] : [500, {}]
+    error instanceof HttpError
+      ? [error.status, error.more]
+      : error instanceof NotWritten
+        ? [503, {}]
+        : error instanceof UserError
+          ? [422, {}]
+          : [500, {}]
   if (status === 500) log(`an answer failed: ${message}`)
   if (response.headersSent || response.destroyed) return void response.destroy()
   // what is left of a body that was refused is not read
