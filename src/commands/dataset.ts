@@ -11,6 +11,7 @@ export const command: Command = {
     check: () => import('../dataset/verbs/check'),
     split: () => import('../dataset/verbs/split'),
     augment: () => import('../dataset/verbs/augment'),
+    stats: () => import('../dataset/verbs/stats'),
     import: () => import('../dataset/verbs/import'),
     export: () => import('../dataset/verbs/export'),
   },

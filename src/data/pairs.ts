@@ -53,14 +53,15 @@ export async function findCandidates(folder: string, coco?: string): Promise<Can
 
 async function cocoCandidates(folder: string, path: string): Promise<Candidate[]> {
   const { images, annotations } = await readCoco(path)
-  const ids = images.map(({ file_name }) => stemOf(file_name))
-  return images.map((image, i) => {
-    const id = ids[i]
+  const seen = new Set<string>()
+  return images.map((image) => {
+    const id = stemOf(image.file_name)
     const imagePath = resolve(folder, image.file_name)
     const inside = relative(folder, imagePath)
     if (inside.startsWith('..') || isAbsolute(inside))
       return { id, reason: `its file_name ${JSON.stringify(image.file_name)} leads out of ${folder}` }
-    if (ids.indexOf(id) !== i) return { id, reason: `two images of ${path} have this name` }
+    if (seen.has(id)) return { id, reason: `two images of ${path} have this name` }
+    seen.add(id)
     const labels = { kind: 'coco' as const, path, image, annotations: annotations.get(image.id)! }
     return { id, imagePath, labels }
   })

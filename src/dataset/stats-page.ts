@@ -1,0 +1,51 @@
+/** @file The page of a dataset's figures: one HTML file that needs nothing else. */
+import { escape } from '../report/escape'
+import { style } from '../report/style'
+import { histogram, histogramSvg } from './histogram'
+import { equivalentDiameter, type Measured } from './stats'
+
+/** @param rows of the table, the first its head */
+export function statsPage(title: string, rows: readonly (readonly string[])[], measured: readonly Measured[]): string {
+  const diameters = measured.flatMap(({ areas }) => areas.map(equivalentDiameter))
+  const charts: [string, string, number[]][] = [
+    ['Sizes of all instances', 'equivalent diameter, pixels', diameters],
+    ['Instances an image', 'instances', measured.map(({ image }) => image.instances)],
+    ['Coverage of an image', 'labelled share, percent', measured.map(({ image }) => 100 * image.coverage)],
+  ]
+  const figures = charts.map(
+    ([name, x, values]) =>
+      `<figure class="chart"><figcaption><b>${escape(name)}</b></figcaption>${histogramSvg(histogram(values), name, x)}</figure>`,
+  )
+  const cells = (row: readonly string[], tag: string) => row.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join('')
+  const body = rows.slice(1).map((row) => `<tr>${cells(row, 'td')}</tr>`)
+  const images = measured.map(({ image }) => {
+    const { id, group, width, height, instances, coverage, touching, border } = image
+    const row = [id, group, `${width} × ${height}`, instances, (100 * coverage).toFixed(1), touching, border]
+    return `<tr>${cells(row.map(String), 'td')}</tr>`
+  })
+  const head = ['image', 'group', 'size', 'instances', 'coverage, %', 'touching', 'at the edge']
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="wgsam">
+<title>${escape(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<main>
+<h1>Labelled images</h1>
+<p class="soft">${escape(title)}</p>
+<div class="charts">${figures.join('\n')}</div>
+<h2>In numbers</h2>
+<div class="scroll"><table><thead><tr>${cells(rows[0], 'th')}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>
+<p class="note">All in pixels. The diameter is that of the disc of the same area. Nothing is left out, instances that the
+picture’s edge cuts neither.</p>
+<h2>Image by image</h2>
+<div class="scroll"><table><thead><tr>${cells(head, 'th')}</tr></thead><tbody>${images.join('\n')}</tbody></table></div>
+</main>
+</body>
+</html>
+`
+}

@@ -1,0 +1,136 @@
+/** @file What a labelled dataset holds: images, instances, their sizes, how much they cover and how many touch. Pixels only. */
+import type { LabelMap } from '../../engine/sam/transforms'
+import { type DatasetItem, loadItem } from '../data/dataset'
+import { boxes } from '../data/instances'
+
+export interface ImageStats {
+  id: string
+  group: string
+  width: number
+  height: number
+  instances: number
+  /** Share of the picture that is labelled. */
+  coverage: number
+  /** Instances with a pixel beside one of another instance, corners included; and those that reach the picture's edge. */
+  touching: number
+  border: number
+}
+
+/** Least, 5, 25, 50, 75 and 95 percentiles, greatest and mean. */
+export interface Quantiles {
+  min: number
+  p5: number
+  p25: number
+  median: number
+  p75: number
+  p95: number
+  max: number
+  mean: number
+}
+
+export interface DatasetStats {
+  images: number
+  groups: number
+  instances: number
+  /** Sizes of images, the most frequent first. */
+  sizes: { width: number; height: number; images: number }[]
+  /** Pixels of an instance; diameter of the disc of that area, pixels; instances an image; null without instances. */
+  area: Quantiles | null
+  diameter: Quantiles | null
+  perImage: Quantiles | null
+  /** Labelled share of an image. */
+  coverage: Quantiles | null
+  /** Shares of all instances. */
+  touching: number
+  border: number
+}
+
+export interface Measured {
+  image: ImageStats
+  /** Pixels of each instance, in the order of labels. */
+  areas: number[]
+}
+
+/** Measures images one by one. */
+export async function measureItems(
+  items: readonly DatasetItem[],
+  onProgress?: (done: number, total: number, id: string) => void,
+): Promise<Measured[]> {
+  const measured: Measured[] = []
+  for (const [i, item] of items.entries()) {
+    const { width, height, labels } = await loadItem(item)
+    measured.push(measure(item, { width, height, data: labels }))
+    onProgress?.(i + 1, items.length, item.id)
+  }
+  return measured
+}
+
+export function measure({ id, group }: Pick<DatasetItem, 'id' | 'group'>, labels: LabelMap): Measured {
+  const { width, height } = labels
+  const found = boxes(labels)
+  const areas = found.map(({ area }) => area)
+  const border = found.filter((b) => b.x0 === 0 || b.y0 === 0 || b.x1 === width - 1 || b.y1 === height - 1).length
+  const coverage = areas.reduce((a, b) => a + b, 0) / (width * height)
+  const touching = touchingLabels(labels)
+  return { image: { id, group, width, height, instances: found.length, coverage, touching, border }, areas }
+}
+
+/** The number of labels with an 8-neighbour of another label. */
+function touchingLabels({ width, height, data }: LabelMap): number {
+  const touching = new Uint8Array(65536)
+  const meet = (a: number, b: number) => {
+    if (a && b && a !== b) touching[a] = touching[b] = 1
+  }
+  for (let y = 0, at = 0; y < height; y++)
+    for (let x = 0; x < width; x++, at++) {
+      const id = data[at]
+      if (!id) continue
+      if (x + 1 < width) meet(id, data[at + 1])
+      if (y + 1 === height) continue
+      meet(id, data[at + width])
+      if (x) meet(id, data[at + width - 1])
+      if (x + 1 < width) meet(id, data[at + width + 1])
+    }
+  return touching.reduce((a, b) => a + b, 0)
+}
+
+/** The diameter of the disc of an area. */
+export const equivalentDiameter = (area: number): number => Math.sqrt((4 * area) / Math.PI)
+
+export function summarise(measured: readonly Measured[]): DatasetStats {
+  const images = measured.map(({ image }) => image)
+  const areas = measured.flatMap((m) => m.areas)
+  const sum = (of: (image: ImageStats) => number) => images.reduce((total, image) => total + of(image), 0)
+  const sizes = new Map<string, DatasetStats['sizes'][number]>()
+  for (const { width, height } of images) {
+    const size = sizes.get(`${width}x${height}`) ?? { width, height, images: 0 }
+    size.images++
+    sizes.set(`${width}x${height}`, size)
+  }
+  return {
+    images: images.length,
+    groups: new Set(images.map(({ group }) => group)).size,
+    instances: areas.length,
+    sizes: [...sizes.values()].sort((a, b) => b.images - a.images),
+    area: quantiles(areas),
+    diameter: quantiles(areas.map(equivalentDiameter)),
+    perImage: quantiles(images.map(({ instances }) => instances)),
+    coverage: quantiles(images.map(({ coverage }) => coverage)),
+    touching: areas.length ? sum(({ touching }) => touching) / areas.length : 0,
+    border: areas.length ? sum(({ border }) => border) / areas.length : 0,
+  }
+}
+
+/** Between two values quantiles are interpolated, so that the median of an even number is the middle of two. */
+export function quantiles(values: readonly number[]): Quantiles | null {
+  if (!values.length) return null
+  const sorted = Float64Array.from(values).sort()
+  const at = (q: number) => {
+    const place = q * (sorted.length - 1)
+    const low = Math.floor(place)
+    const next = sorted[Math.min(low + 1, sorted.length - 1)]
+    return sorted[low] + (next - sorted[low]) * (place - low)
+  }
+  const mean = sorted.reduce((a, b) => a + b, 0) / sorted.length
+  return { min: at(0), p5: at(0.05), p25: at(0.25), median: at(0.5), p75: at(0.75), p95: at(0.95), max: at(1), mean }
+}
