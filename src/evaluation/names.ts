@@ -2,6 +2,7 @@
 
 /** Of each path the parts in which it differs from the others; what is taken already gets a number. */
 export function distinctNames(paths: readonly string[], taken: readonly string[] = []): string[] {
+  if (!paths.length) return []
   const parts = paths.map((path) => path.split(/[/\\]+/).filter((part) => part && part !== '.'))
   const same = (at: (of: string[]) => string | undefined) => parts.every((of) => at(of) === at(parts[0]))
   const shortest = Math.min(...parts.map((of) => of.length))
