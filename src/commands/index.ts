@@ -10,6 +10,7 @@ export const commands: Record<string, () => Promise<{ command: Command }>> = {
   eval: () => import('./eval'),
   predict: () => import('./predict'),
   review: () => import('./review'),
+  measure: () => import('./measure'),
   merge: () => import('./merge'),
   dataset: () => import('./dataset'),
   synth: () => import('./synth'),

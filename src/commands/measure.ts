@@ -1,0 +1,157 @@
+/** @file `wgsam measure`: sizes and shapes of particles, from label maps, projects and COCO annotations. */
+import { existsSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { version } from '../../package.json'
+import { parsePixelSize } from '../data/micrograph'
+import { UserError } from '../errors'
+import { writeBeside, writeFileAtomic } from '../files'
+import { commandLine } from '../host/command-line'
+import { interruption } from '../host/interrupt'
+import { Progress } from '../host/progress'
+import { type Measured, measureSources } from '../measure/measure'
+import { figureFile, measureFigures } from '../measure/output/figures'
+import { particleLines } from '../measure/output/particles'
+import { renderMeasureReport } from '../measure/output/report'
+import { summaryCsv, summaryJson } from '../measure/output/summary'
+import { leftOutText, summaryText } from '../measure/output/text'
+import { findSources } from '../measure/sources'
+import { edgeRules } from '../measure/statistics/edges'
+import { type Diameter, diameters, summarise, type Summary, type SummaryOptions } from '../measure/summary'
+import { unitChoices } from '../measure/units'
+import { type Command, flag, number, text, type Values } from './command'
+
+export const command: Command = {
+  name: 'measure',
+  summary: 'sizes and shapes of particles: a table of all, distributions, a report',
+  usage: 'PATH... [--pixel-size 12nm] [--group-by RULE] [--out DIR]',
+  positionals: [1, 10_000],
+  options: {
+    out: { type: 'string', value: 'DIR', default: 'measured', description: 'where the results go' },
+    images: { type: 'string', value: 'DIR', description: 'the images of label maps that lie elsewhere, by name' },
+    'accepted-only': { type: 'boolean', description: 'of a project: only images that a person has accepted' },
+    'pixel-size': { type: 'string', value: 'LENGTH', description: 'the side of a pixel of all images, such as 12nm' },
+    unit: { type: 'string', value: 'UNIT', default: 'auto', description: `the unit of lengths: ${unitChoices.join(', ')}` }, // prettier-ignore
+    edges: {
+      type: 'string',
+      value: 'RULE',
+      default: 'correct',
+      description: 'particles at the edge: correct (left out, the others weighted for it), exclude or include',
+    },
+    diameter: {
+      type: 'string',
+      value: 'NAME',
+      default: 'equivalent',
+      description: `the size that distributions tell: ${Object.keys(diameters).join(', ')}`,
+    },
+    'min-pixels': { type: 'string', value: 'N', default: '1', description: 'leave smaller particles out of the distributions' }, // prettier-ignore
+    'group-by': {
+      type: 'string',
+      value: 'RULE',
+      description: 'what belongs together: column:NAME of groups.csv or index.csv, or a regular expression on names',
+    },
+    bins: { type: 'string', value: 'N', description: 'about so many bins; else by Freedman and Diaconis' },
+    log: { type: 'boolean', description: 'bins and axes in logarithms' },
+    resample: {
+      type: 'string',
+      value: 'WHAT',
+      default: 'auto',
+      description: 'intervals by drawing images or particles; auto: images, from five on',
+    },
+    resamples: { type: 'string', value: 'N', default: '1000', description: 'draws for the intervals; 0 for none' },
+    level: { type: 'string', value: 'PERCENT', default: '95', description: 'of the intervals' },
+    seed: { type: 'string', value: 'N', default: '0', description: 'of the draws' },
+    json: { type: 'boolean', description: 'print summary.json' },
+  },
+  details: `PATH is a label map, a folder of them (or with labels/ or masks/, and images/), a COCO file, or a project of
+\`wgsam generate\` and \`wgsam review\`, whose masks are taken as they are now, edits included.
+
+Lengths are in pixels unless a pixel size is known: by --pixel-size, a column pixel_size in groups.csv, the project, or
+the image's own tags.
+
+It writes particles.csv (a row a particle), summary.csv, summary.json, figures (*.svg) and report.html.
+docs/measure.md defines every measure.`,
+  async run(values, paths) {
+    const options = summaryOptions(values)
+    const typed = text(values, 'pixel-size')
+    const pixelSize = typed === undefined ? null : parsePixelSize(typed)
+    if (pixelSize && options.unit === 'px') throw new UserError('--pixel-size and --unit px contradict each other')
+    const out = text(values, 'out')!
+    if (existsSync(out) && !statSync(out).isDirectory()) throw new UserError(`--out ${out} is a file, not a folder`)
+    const { sources, grouped } = await findSources(paths, {
+      images: text(values, 'images') ?? null,
+      groupBy: text(values, 'group-by'),
+      acceptedOnly: flag(values, 'accepted-only'),
+    })
+    const bar = new Progress('measuring', sources.length, { unit: 'images' })
+    const asked = interruption(() => console.error('\nstopping after this image; press Ctrl-C again to end at once'))
+    let measured: Measured
+    try {
+      measured = await measureSources(sources, {
+        pixelSize,
+        onProgress: (done, name) => bar.update(done, name),
+        stop: () => asked.requested,
+      })
+    } finally {
+      asked.dispose()
+    }
+    for (const { name, reason, failed } of measured.unmeasured) if (failed) console.error(`${name}: ${reason}`)
+    if (measured.stopped) {
+      console.error('stopped: nothing was written')
+      return 130
+    }
+    if (!measured.images.length) throw new UserError('no image was measured')
+    const summary = summarise(measured.images, grouped, options)
+    await write(out, measured, summary, options)
+    print(values, out, measured, summary, options)
+    return measured.unmeasured.some(({ failed }) => failed) ? 1 : 0
+  },
+}
+
+function summaryOptions(values: Values): SummaryOptions {
+  const level = number(values, 'level', { min: 50, max: 99.9 })!
+  return {
+    unit: choice(values, 'unit', unitChoices),
+    edges: choice(values, 'edges', edgeRules),
+    diameter: choice(values, 'diameter', Object.keys(diameters) as Diameter[]),
+    minPixels: number(values, 'min-pixels', { min: 1, integer: true })!,
+    scale: flag(values, 'log') ? 'log' : 'linear',
+    bins: number(values, 'bins', { min: 1, max: 1000, integer: true }),
+    resample: choice(values, 'resample', ['auto', 'images', 'particles']),
+    resamples: number(values, 'resamples', { min: 0, max: 100_000, integer: true })!,
+    level: level / 100,
+    seed: number(values, 'seed', { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true })!,
+  }
+}
+
+function choice<T extends string>(values: Values, name: string, all: readonly T[]): T {
+  const typed = text(values, name)!
+  const found = all.find((one) => one === typed)
+  if (found === undefined) throw new UserError(`--${name} takes ${all.join(', ')}, not "${typed}"`)
+  return found
+}
+
+async function write(out: string, measured: Measured, summary: Summary, options: SummaryOptions): Promise<void> {
+  const command = commandLine()
+  const figures = measureFigures(summary, options.diameter, options.scale === 'log')
+  await writeBeside(join(out, 'particles.csv'), async (file) => {
+    for (const lines of particleLines(summary)) await file.write(lines)
+  })
+  await writeFileAtomic(join(out, 'summary.csv'), summaryCsv(summary))
+  const json = summaryJson(summary, measured, options, command)
+  await writeFileAtomic(join(out, 'summary.json'), JSON.stringify(json, null, 1) + '\n')
+  for (const figure of figures) await writeFileAtomic(join(out, figure.file), figureFile(figure))
+  const report = renderMeasureReport({ summary, measured, options, figures, command, version })
+  await writeFileAtomic(join(out, 'report.html'), report)
+}
+
+function print(values: Values, out: string, measured: Measured, summary: Summary, options: SummaryOptions): void {
+  if (flag(values, 'json')) {
+    console.log(JSON.stringify(summaryJson(summary, measured, options, commandLine()), null, 1))
+    return
+  }
+  console.log(summaryText(summary, options.diameter))
+  const all = summary.scopes[summary.scopes.length - 1]
+  for (const line of leftOutText(all, measured, options.edges, options.minPixels)) console.log(line)
+  for (const { name, notes } of measured.images) for (const note of notes) console.log(`${name}: ${note}`)
+  console.log(`\nresults: ${resolve(out)}\nreport: ${resolve(out, 'report.html')}`)
+}

@@ -1,0 +1,68 @@
+/** @file particles.csv: one row a particle, the unit of every length and area in its header. */
+import type { Summary, WeighedImage, WeighedParticle } from '../summary'
+import { type Cell, csvLine } from './csv'
+
+interface Row extends WeighedParticle {
+  of: WeighedImage
+}
+
+type Column = [name: string, value: (row: Row) => Cell]
+
+function columns({ unit }: Summary): Column[] {
+  const length = (name: string, pixels: (row: Row) => number | null): Column => [
+    `${name}_${unit.name}`,
+    (row) => {
+      const value = pixels(row)
+      return value === null ? null : value * row.of.scale
+    },
+  ]
+  return [
+    ['image', ({ of }) => of.image.name],
+    ['group', ({ of }) => of.image.group],
+    ['particle', ({ particle }) => particle.id],
+    ['edge', ({ particle }) => particle.edge],
+    ['left_out', ({ leftOut }) => leftOut ?? ''],
+    ['number_weight', ({ number }) => number],
+    [`volume_weight_${unit.name}3`, ({ volume }) => volume],
+    ['x_px', ({ particle }) => particle.centroid.x],
+    ['y_px', ({ particle }) => particle.centroid.y],
+    ['box_x_px', ({ particle }) => particle.box.x0],
+    ['box_y_px', ({ particle }) => particle.box.y0],
+    ['box_width_px', ({ particle: { box } }) => box.x1 - box.x0],
+    ['box_height_px', ({ particle: { box } }) => box.y1 - box.y0],
+    ['area_px2', ({ particle }) => particle.area],
+    ...(unit.metres === null
+      ? []
+      : ([
+          [`pixel_size_${unit.name}`, ({ of }) => of.scale],
+          [`area_${unit.name}2`, ({ of, particle }) => particle.area * of.scale ** 2],
+        ] as Column[])),
+    length('equivalent_diameter', ({ particle }) => particle.equivalentDiameter),
+    length('max_feret', ({ particle }) => particle.maxFeret),
+    length('min_feret', ({ particle }) => particle.minFeret),
+    length('major_axis', ({ particle }) => particle.majorAxis),
+    length('minor_axis', ({ particle }) => particle.minorAxis),
+    ['aspect_ratio', ({ particle }) => particle.aspectRatio],
+    ['orientation_deg', ({ particle }) => particle.orientation],
+    length('perimeter', ({ particle }) => particle.perimeter),
+    ['circularity', ({ particle }) => particle.circularity],
+    ['solidity', ({ particle }) => particle.solidity],
+    ['parts', ({ particle }) => particle.parts],
+    ['hole_area_px2', ({ particle }) => particle.holeArea],
+    ['nearest_particle', ({ particle }) => particle.nearest?.id ?? null],
+    length('nearest_distance', ({ particle }) => particle.nearest?.distance ?? null),
+    ['nearest_open', ({ particle }) => particle.nearestOpen],
+    length('gap', ({ particle }) => particle.gap),
+    ['touching', ({ particle }) => particle.touching],
+    ['mean_gray', ({ particle }) => particle.meanGray],
+  ]
+}
+
+/** The file in pieces of one image each: a long one need not be one text. */
+export function* particleLines(summary: Summary): Generator<string> {
+  const all = columns(summary)
+  yield csvLine(all.map(([name]) => name))
+  for (const of of summary.images)
+    if (of.particles.length)
+      yield of.particles.map((one) => csvLine(all.map(([, value]) => value({ ...one, of })))).join('')
+}

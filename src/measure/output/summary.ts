@@ -1,0 +1,80 @@
+/** @file summary.csv and summary.json: distributions by image, by group and in all. */
+import type { Measured } from '../measure'
+import type { Estimate } from '../statistics/distribution'
+import { weightings } from '../statistics/distribution'
+import { figures } from '../statistics/weighted'
+import type { Scope, Summary } from '../summary'
+import type { LengthUnit } from '../units'
+import { type Cell, csvLine } from './csv'
+
+/** Densities are by so many units of area: a million nm² are one µm². */
+export const densityArea = 1e6
+
+/** How the density's unit is written: per µm², per mm², per megapixel. */
+export const densityUnit = ({ name }: LengthUnit): string =>
+  ({ px: 'per 10⁶ px²', nm: 'per µm²', um: 'per mm²', mm: 'per m²' })[name]
+
+const three = (estimate: Estimate | undefined, factor = 1): Cell[] =>
+  estimate ? [estimate.value, estimate.low ?? null, estimate.high ?? null].map((v) => (v === null ? null : v * factor)) : [null, null, null] // prettier-ignore
+
+/** Two rows a scope, by number and by volume; an interval beside every value. */
+export function summaryCsv({ unit, scopes }: Summary): string {
+  const withInterval = (name: string, suffix = '') => [
+    `${name}${suffix}`,
+    `${name}_low${suffix}`,
+    `${name}_high${suffix}`,
+  ]
+  const header = [
+    ...['level', 'name', 'weighting', 'images', 'particles', 'edge', 'left_out_edge', 'left_out_small', 'counted'],
+    ...['effective_number', 'largest_weight', 'resampled'],
+    ...figures.flatMap((name) => withInterval(name, name === 'span' ? '' : `_${unit.name}`)),
+    ...withInterval('coverage'),
+    ...withInterval('density', `_per_1e6_${unit.name}2`),
+  ]
+  const rows = scopes.flatMap((scope) => weightings.map((weighting) => summaryRow(scope, weighting)))
+  return [header, ...rows].map(csvLine).join('')
+}
+
+function summaryRow(scope: Scope, weighting: (typeof weightings)[number]): Cell[] {
+  const { level, name, images, particles, edge, leftOut, largestWeight, distribution } = scope
+  const { counted, resampled, coverage, density } = distribution
+  const { effective, figures: found } = distribution[weighting]
+  return [
+    ...[level, name, weighting, images, particles, edge, leftOut.edge, leftOut.small, counted],
+    ...[effective, largestWeight, resampled],
+    ...figures.flatMap((figure) => three(found?.[figure])),
+    ...three(coverage),
+    ...three(density, densityArea),
+  ]
+}
+
+/** The same and the curves, with all that says how it was done. */
+export function summaryJson(
+  { unit, images, scopes }: Summary,
+  { unmeasured, stopped }: Measured,
+  options: object,
+  command: string,
+): object {
+  return {
+    version: 1,
+    unit: unit.name,
+    density_unit: `per 1e6 ${unit.name}2`,
+    options,
+    images: images.map(({ image: { particles, covered, shared, ...image } }) => ({
+      ...image,
+      particles: particles.length,
+      coveredPixels: covered,
+      overlappingPixels: shared,
+    })),
+    unmeasured,
+    stopped,
+    scopes: scopes.map(({ distribution: { density, ...distribution }, ...scope }) => ({
+      ...scope,
+      distribution: {
+        ...distribution,
+        density: Object.fromEntries(Object.entries(density).map(([key, value]) => [key, value * densityArea])),
+      },
+    })),
+    command,
+  }
+}

@@ -1,0 +1,59 @@
+/** @file What a run says on the terminal: a short table, and all that was left out. */
+import type { Measured } from '../measure'
+import type { Estimate } from '../statistics/distribution'
+import type { Diameter, Scope, Summary } from '../summary'
+import { diameterNames } from './figures'
+
+/** Images are listed one by one up to so many. */
+const MOST_ROWS = 20
+
+/** Three digits, four from 1000 on; without an exponent where lengths usually lie. */
+export function short(value: number): string {
+  if (!Number.isFinite(value)) return '–'
+  const size = Math.abs(value)
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2)
+  return size >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(3)))
+}
+
+export const percentText = (value: number): string => `${(100 * value).toFixed(1)} %`
+
+/** `12.3 (11.8 to 12.9)`. */
+export const withInterval = ({ value, low, high }: Estimate, text: (value: number) => string = short): string =>
+  low === undefined || high === undefined ? text(value) : `${text(value)} (${text(low)} to ${text(high)})`
+
+export function summaryText({ unit, scopes }: Summary, diameter: Diameter): string {
+  const single = scopes.filter(({ level }) => level === 'image')
+  const shown = scopes.filter(({ level }) => level !== 'image' || single.length <= MOST_ROWS)
+  const header = ['', 'images', 'particles', 'counted', 'D10', 'D50', 'D90', 'D50 by volume', 'coverage']
+  const rows = shown.map(({ level, name, images, particles, distribution: { counted, coverage, number, volume } }) => [
+    level === 'group' ? `group ${name}` : name,
+    ...[images, particles, counted].map(String),
+    ...(['d10', 'd50', 'd90'] as const).map((figure) => (number.figures ? short(number.figures[figure].value) : '–')),
+    volume.figures ? short(volume.figures.d50.value) : '–',
+    percentText(coverage.value),
+  ])
+  const lines = [header, ...rows]
+  const widths = header.map((_, i) => Math.max(...lines.map((line) => line[i].length)))
+  const table = lines.map((line) => line.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[0]))).join('  ')) // prettier-ignore
+  const hidden = shown.length < scopes.length ? [`(${single.length} images are listed one by one in summary.csv)`] : []
+  return [`${diameterNames[diameter]}, ${unit.shown}${unit.metres === null ? ' (no pixel size is known)' : ''}`, ...table, ...hidden].join('\n') // prettier-ignore
+}
+
+/** What is not in the figures, in sentences; nothing is left out without one. */
+export function leftOutText(scope: Scope, { unmeasured, images }: Measured, rule: string, minPixels: number): string[] {
+  const { particles, edge, leftOut, largestWeight } = scope
+  const lines: string[] = []
+  if (leftOut.edge)
+    lines.push(`left out: ${leftOut.edge} of ${particles} particles, which touch the edge (--edges ${rule})`)
+  else if (edge) lines.push(`${edge} of ${particles} particles touch the edge, and count as they are (--edges ${rule})`)
+  if (leftOut.small) lines.push(`left out: ${leftOut.small} particles of fewer than ${minPixels} pixels (--min-pixels)`)
+  if (rule === 'correct' && largestWeight > 20)
+    lines.push(
+      `one particle stands for ${short(largestWeight)}: it is nearly as large as its image, and large sizes are uncertain`,
+    )
+  const left = unmeasured.filter(({ failed }) => !failed)
+  if (left.length) lines.push(`left out: ${left.length} images (${left[0].name}: ${left[0].reason})`)
+  const parts = images.flatMap(({ particles }) => particles).filter(({ parts }) => parts > 1).length
+  if (parts) lines.push(`${parts} particles are of several parts; each is measured as one`)
+  return lines
+}

@@ -1,0 +1,76 @@
+/** @file The pieces of a mask and the holes in it, found on its runs. */
+import { areaOf, type Runs } from './runs'
+
+/** Sets of places, united as they are found to belong together. */
+class Sets {
+  private readonly parent: Int32Array
+  constructor(count: number) {
+    this.parent = Int32Array.from({ length: count }, (_, i) => i)
+  }
+
+  root(i: number): number {
+    while (this.parent[i] !== i) i = this.parent[i] = this.parent[this.parent[i]]
+    return i
+  }
+
+  unite(a: number, b: number): void {
+    const [one, other] = [this.root(a), this.root(b)]
+    this.parent[Math.max(one, other)] = Math.min(one, other)
+  }
+}
+
+/** How many 8-connected pieces the runs form. */
+export function countParts(runs: Runs): number {
+  const count = runs.length / 3
+  const sets = new Sets(count)
+  for (let i = 0, j = 0; i < count; i++) {
+    const [y, x0, x1] = [runs[3 * i], runs[3 * i + 1], runs[3 * i + 2]]
+    // j: the first run of the row above that may reach this one; the last may reach the next one too
+    while (j < i && (runs[3 * j] < y - 1 || (runs[3 * j] === y - 1 && runs[3 * j + 2] < x0))) j++
+    for (let k = j; k < i && runs[3 * k] === y - 1 && runs[3 * k + 1] <= x1; k++) sets.unite(k, i)
+  }
+  let parts = 0
+  for (let i = 0; i < count; i++) if (sets.root(i) === i) parts++
+  return parts
+}
+
+/** The runs with their holes filled, and the holes' pixels. A hole is ground that no 4-connected way leads out of. */
+export function fillHoles(runs: Runs): { filled: Runs; holes: number } {
+  // gaps between two runs of a row; where no row has two there is no hole
+  const gaps: number[] = []
+  for (let i = 3; i < runs.length; i += 3) if (runs[i] === runs[i - 3]) gaps.push(runs[i], runs[i - 1], runs[i + 1])
+  if (!gaps.length) return { filled: runs, holes: 0 }
+
+  const count = gaps.length / 3
+  const outside = 0
+  const sets = new Sets(count + 1)
+  const rows = rowEnds(runs)
+  let above = 0 // the first gap of the row above that may reach this one
+  for (let g = 0; g < count; g++) {
+    const [y, x0, x1] = [gaps[3 * g], gaps[3 * g + 1], gaps[3 * g + 2]]
+    for (const next of [rows.get(y - 1), rows.get(y + 1)])
+      if (!next || x0 < next[0] || x1 > next[1]) sets.unite(g + 1, outside)
+    while (above < g && (gaps[3 * above] < y - 1 || (gaps[3 * above] === y - 1 && gaps[3 * above + 2] <= x0))) above++
+    for (let k = above; k < g && gaps[3 * k] === y - 1 && gaps[3 * k + 1] < x1; k++) sets.unite(g + 1, k + 1)
+  }
+  const filled: number[] = []
+  let gap = 0
+  for (let i = 0; i < runs.length; i += 3) {
+    const joined = i > 0 && runs[i] === runs[i - 3] && sets.root(++gap) !== outside
+    if (joined) filled[filled.length - 1] = runs[i + 2]
+    else filled.push(runs[i], runs[i + 1], runs[i + 2])
+  }
+  const result = Int32Array.from(filled)
+  return { filled: result, holes: areaOf(result) - areaOf(runs) }
+}
+
+/** Of each row with runs: its first column, and one past its last. */
+function rowEnds(runs: Runs): Map<number, [number, number]> {
+  const rows = new Map<number, [number, number]>()
+  for (let i = 0; i < runs.length; i += 3) {
+    const row = rows.get(runs[i])
+    if (row) row[1] = runs[i + 2]
+    else rows.set(runs[i], [runs[i + 1], runs[i + 2]])
+  }
+  return rows
+}

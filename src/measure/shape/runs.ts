@@ -1,0 +1,88 @@
+/** @file Masks as horizontal runs of pixels: a mask's memory and time go by its own pixels, however scattered they lie. */
+import type { Mask } from '../../../engine/masks/mask'
+import type { Size } from '../../../engine/sam/transforms'
+
+/**
+ * Pixels of a mask as triples of row, first column, one past the last column; by row, then column. The runs of a row
+ * neither overlap nor touch.
+ */
+export type Runs = Int32Array
+
+export interface LabelledRuns {
+  id: number
+  runs: Runs
+}
+
+/** The runs of every label, by label; 0 is the background. Labels are whole numbers from 0 to 65535. */
+export function runsOfLabels({ width, height, data }: Size & { data: Uint16Array }): LabelledRuns[] {
+  const counts = new Uint32Array(65536)
+  eachLabelRun(data, width, height, (id) => counts[id]++)
+  const at = new Uint32Array(65536)
+  const runs: (Runs | undefined)[] = Array.from(counts, (count) => (count ? new Int32Array(3 * count) : undefined))
+  eachLabelRun(data, width, height, (id, y, x0, x1) => {
+    const place = at[id]
+    runs[id]!.set([y, x0, x1], place)
+    at[id] = place + 3
+  })
+  return runs.flatMap((of, id) => (of ? [{ id, runs: of }] : []))
+}
+
+function eachLabelRun(
+  data: Uint16Array,
+  width: number,
+  height: number,
+  take: (id: number, y: number, x0: number, x1: number) => void,
+): void {
+  for (let y = 0; y < height; y++) {
+    const row = y * width
+    for (let x = 0; x < width;) {
+      const id = data[row + x]
+      const x0 = x++
+      while (x < width && data[row + x] === id) x++
+      if (id) take(id, y, x0, x)
+    }
+  }
+}
+
+/** The runs of a mask, in its image's coordinates. */
+export function runsOfMask({ x0, y0, width, height, data }: Mask): Runs {
+  const runs: number[] = []
+  for (let y = 0; y < height; y++) {
+    const row = y * width
+    for (let x = 0; x < width;) {
+      if (!data[row + x]) {
+        x++
+        continue
+      }
+      const from = x++
+      while (x < width && data[row + x]) x++
+      runs.push(y0 + y, x0 + from, x0 + x)
+    }
+  }
+  return Int32Array.from(runs)
+}
+
+/** Pixels of the runs. */
+export function areaOf(runs: Runs): number {
+  let area = 0
+  for (let i = 0; i < runs.length; i += 3) area += runs[i + 2] - runs[i + 1]
+  return area
+}
+
+export interface Box {
+  x0: number
+  y0: number
+  /** one past the last */
+  x1: number
+  y1: number
+}
+
+/** The smallest box around the runs. */
+export function boxOf(runs: Runs): Box {
+  let [x0, x1] = [Infinity, -Infinity]
+  for (let i = 0; i < runs.length; i += 3) {
+    if (runs[i + 1] < x0) x0 = runs[i + 1]
+    if (runs[i + 2] > x1) x1 = runs[i + 2]
+  }
+  return { x0, y0: runs[0], x1, y1: runs[runs.length - 3] + 1 }
+}

@@ -1,0 +1,67 @@
+/** @file Which images a command line means, and where their masks come from. */
+import { existsSync, statSync } from 'node:fs'
+import { basename, extname, join, resolve } from 'node:path'
+import { UserError } from '../../errors'
+import { cocoFile } from './coco'
+import { dataset, mapFile, mapFolder } from './maps'
+import { isProject, project } from './project'
+import type { Source } from './source'
+
+export interface SourceOptions {
+  /** A folder with the images of label maps or COCO annotations that lie elsewhere. */
+  images: string | null
+  groupBy?: string
+  /** Of a project: only images that a person has accepted. */
+  acceptedOnly: boolean
+}
+
+export interface Sources {
+  sources: Source[]
+  /** Whether some images belong together. */
+  grouped: boolean
+}
+
+/**
+ * The images of all paths, in the order given. With several paths a folder's images have its name before theirs, and are
+ * a group where nothing else groups them.
+ * @throws UserError where a path does not exist, is nothing that can be measured, or two images have one name
+ */
+export async function findSources(paths: readonly string[], options: SourceOptions): Promise<Sources> {
+  const { images, groupBy } = options
+  if (images !== null && !isFolder(images)) throw new UserError(`there is no folder ${images}`)
+  const all: Source[] = []
+  for (const path of paths) {
+    if (!existsSync(path)) throw new UserError(`there is no file or folder ${path}`)
+    const sources = await sourcesOf(path, options)
+    if (paths.length === 1 || !isFolder(path)) {
+      all.push(...sources)
+      continue
+    }
+    const folder = basename(resolve(path))
+    const apart = groupBy === undefined && !isGrouped(sources)
+    for (const source of sources)
+      all.push({ ...source, name: `${folder}/${source.name}`, group: apart ? folder : `${folder}/${source.group}` })
+  }
+  const names = new Set<string>()
+  for (const { name } of all) {
+    if (names.has(name)) throw new UserError(`two images have the name ${name}: measure them one after the other`)
+    names.add(name)
+  }
+  return { sources: all, grouped: groupBy !== undefined || isGrouped(all) }
+}
+
+const isGrouped = (sources: readonly Source[]) => new Set(sources.map(({ group }) => group)).size < sources.length
+const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory()
+
+async function sourcesOf(path: string, { images, groupBy, acceptedOnly }: SourceOptions): Promise<Source[]> {
+  if (!isFolder(path))
+    return extname(path).toLowerCase() === '.json' ? cocoFile(path, images, groupBy) : mapFile(path, images, groupBy)
+  if (isProject(path)) return project(path, acceptedOnly, groupBy)
+  const has = (name: string) => existsSync(join(path, name))
+  if (has('images') && has('masks') && images === null) return dataset(path, groupBy)
+  const coco = ['annotations.json', 'coco.json'].find(has)
+  if (coco && !has('masks') && !has('labels')) return cocoFile(join(path, coco), images, groupBy)
+  const folder = ['masks', 'labels'].find(has)
+  const pictures = images ?? (folder && has('images') ? join(path, 'images') : null)
+  return mapFolder(folder ? join(path, folder) : path, pictures, path, groupBy)
+}

@@ -1,0 +1,49 @@
+/** @file A project of `wgsam generate` and `wgsam review`: the masks as they are now, edits included. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { decodeMask } from '../../../engine/masks/rle'
+import { readImage } from '../../data/image'
+import { UserError } from '../../errors'
+import { projectFile } from '../../generate/project'
+import { readReviewed } from '../../review/folder'
+import { findImages, type Found } from '../../review/images'
+import { runsOfMask } from '../shape/runs'
+import { tables } from './maps'
+import type { Masks, Source } from './source'
+
+export const isProject = (folder: string): boolean =>
+  existsSync(join(folder, 'proposals')) || existsSync(join(folder, 'review'))
+
+/** @param acceptedOnly leaves images out that no person has accepted */
+export async function project(folder: string, acceptedOnly: boolean, groupBy?: string): Promise<Source[]> {
+  const found = await findImages(folder)
+  const { groupOf, pixelSizeOf } = await tables(folder, groupBy)
+  return found.map((image): Source => ({
+    name: image.name,
+    group: groupOf(image.name),
+    read: async () => {
+      const masks = await readProjectImage(folder, image, acceptedOnly)
+      return 'leftOut' in masks ? masks : { ...masks, pixelSize: masks.pixelSize ?? pixelSizeOf(image.name) }
+    },
+  }))
+}
+
+async function readProjectImage(
+  folder: string,
+  found: Found,
+  acceptedOnly: boolean,
+): Promise<Masks | { leftOut: string }> {
+  const { info, document, log, note } = await readReviewed(folder, found)
+  if (!log && !existsSync(projectFile.proposals(folder, found.name)))
+    throw new UserError('it has neither proposals nor a review: `wgsam generate` makes proposals')
+  if (acceptedOnly && document.state !== 'accepted') return { leftOut: `it is ${document.state}, not accepted` }
+  const image = await readImage(found.path!)
+  return {
+    size: document.size,
+    masks: document.masks.map(({ id, segmentation }) => ({ id, runs: runsOfMask(decodeMask(segmentation)) })),
+    gray: image,
+    pixelSize: info.pixelSize,
+    from: log ? `review, ${document.state}` : 'proposals',
+    notes: note ? [note] : [],
+  }
+}

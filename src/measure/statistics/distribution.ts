@@ -1,0 +1,195 @@
+/** @file The size distribution of particles from one or several images, by number and by volume, with intervals. */
+import { binEdges, type BinScale } from './bins'
+import { draws, fewestImages, type Interval, intervalOf, type Unit } from './resample'
+import { describe, effectiveNumber, type Figure, figures, type Weighted } from './weighted'
+
+/** How a particle counts: each as one, or by the volume of a sphere of its equivalent circular diameter. */
+export const weightings = ['number', 'volume'] as const
+export type Weighting = (typeof weightings)[number]
+
+export interface Sized {
+  /** The length that is told: a diameter. */
+  size: number
+  /** How many of its kind the particle stands for; 0 leaves it out. */
+  number: number
+  /** `number` times its volume. */
+  volume: number
+  /** From 0. */
+  image: number
+}
+
+export interface ImageArea {
+  /** Of the image, and of what particles cover. */
+  area: number
+  covered: number
+}
+
+export interface Estimate extends Partial<Interval> {
+  value: number
+}
+
+export interface Curve {
+  edges: number[]
+  /** Share of the weight in each bin, and below each edge. */
+  shares: Estimate[]
+  below: Estimate[]
+}
+
+export interface WeightedDistribution {
+  /** See effectiveNumber. */
+  effective: number
+  /** Null where nothing counts. */
+  figures: Record<Figure, Estimate> | null
+  curve: Curve | null
+}
+
+export interface Distribution {
+  /** Particles with a weight above 0. */
+  counted: number
+  /** What was drawn for the intervals; null where nothing could be. */
+  resampled: Unit | null
+  /** Share of the images' area that particles cover, and the sum of the weights by that area. */
+  coverage: Estimate
+  density: Estimate
+  number: WeightedDistribution
+  volume: WeightedDistribution
+}
+
+export interface DistributionOptions {
+  scale: BinScale
+  bins?: number
+  /** Given edges, so that groups share them. */
+  edges?: number[]
+  /** Whether curves are wanted. */
+  curves: boolean
+  /** 0 for no intervals. */
+  resamples: number
+  resample: Unit | 'auto'
+  /** 0.95: of a hundred intervals 95 should hold the true value. */
+  level: number
+  seed: number
+}
+
+export function distribution(
+  particles: readonly Sized[],
+  images: readonly ImageArea[],
+  options: DistributionOptions,
+): Distribution {
+  const counted = particles.filter(({ number }) => number > 0).sort((a, b) => a.size - b.size)
+  const values = Float64Array.from(counted, ({ size }) => size)
+  const by: Record<Weighting, Weighted> = {
+    number: { values, weights: Float64Array.from(counted, ({ number }) => number) },
+    volume: { values, weights: Float64Array.from(counted, ({ volume }) => volume) },
+  }
+  const edges = options.curves ? (options.edges ?? binEdges(by.number, options.scale, options.bins)) : []
+  const unit = unitOf(options.resample, images.length, counted.length)
+  const drawn = unit && options.resamples ? redraw(unit, counted, images, by, edges, options) : null
+  const whole = ratios(images, by.number.weights)
+  const estimate = (value: number, of: number[] | undefined): Estimate => ({
+    value,
+    ...(of && intervalOf(of, options.level)),
+  })
+  return {
+    counted: counted.length,
+    resampled: drawn && unit,
+    // within one image nothing tells how much another would have
+    coverage: estimate(whole.coverage, unit === 'images' ? drawn?.coverage : undefined),
+    density: estimate(whole.density, unit === 'images' ? drawn?.density : undefined),
+    ...(Object.fromEntries(
+      weightings.map((name) => [name, weighted(by[name], edges, drawn?.[name], estimate)]),
+    ) as Record<Weighting, WeightedDistribution>),
+  }
+}
+
+function unitOf(asked: Unit | 'auto', images: number, particles: number): Unit | null {
+  const unit = asked === 'auto' ? (images >= fewestImages ? 'images' : 'particles') : asked
+  return (unit === 'images' ? images : particles) >= 2 ? unit : null
+}
+
+function weighted(
+  of: Weighted,
+  edges: number[],
+  drawn: Drawn | undefined,
+  estimate: (value: number, of: number[] | undefined) => Estimate,
+): WeightedDistribution {
+  const whole = describe(of, edges)
+  const effective = effectiveNumber(of.weights)
+  if (!whole) return { effective, figures: null, curve: null }
+  const bins = edges.slice(1).map((_, i) => i)
+  return {
+    effective,
+    figures: Object.fromEntries(
+      figures.map((name) => [name, estimate(whole.figures[name], drawn?.figures[name])]),
+    ) as Record<Figure, Estimate>,
+    curve: !edges.length
+      ? null
+      : {
+          edges,
+          shares: bins.map((i) =>
+            estimate(
+              whole.shares[i + 1] - whole.shares[i],
+              drawn?.shares.map((shares) => shares[i + 1] - shares[i]),
+            ),
+          ),
+          below: edges.map((_, i) =>
+            estimate(
+              whole.shares[i],
+              drawn?.shares.map((shares) => shares[i]),
+            ),
+          ),
+        },
+  }
+}
+
+/** Of each draw. */
+interface Drawn {
+  figures: Record<Figure, number[]>
+  shares: number[][]
+}
+
+function redraw(
+  unit: Unit,
+  counted: readonly Sized[],
+  images: readonly ImageArea[],
+  by: Record<Weighting, Weighted>,
+  edges: number[],
+  { resamples, seed }: DistributionOptions,
+): Record<Weighting, Drawn> & { coverage: number[]; density: number[] } {
+  const empty = (): Drawn => ({
+    figures: Object.fromEntries(figures.map((name) => [name, [] as number[]])) as Drawn['figures'],
+    shares: [],
+  })
+  const drawn = { number: empty(), volume: empty(), coverage: [] as number[], density: [] as number[] }
+  const imageOf = Uint32Array.from(counted, ({ image }) => image)
+  const weights = new Float64Array(counted.length)
+  draws(unit, imageOf, images.length, { times: resamples, seed }, (ofImage, ofParticle) => {
+    for (const name of weightings) {
+      const own = by[name].weights
+      for (let i = 0; i < weights.length; i++) weights[i] = own[i] * ofParticle[i]
+      const one = describe({ values: by[name].values, weights }, edges)
+      // a draw of images without particles tells nothing of sizes
+      if (one) {
+        for (const figure of figures) drawn[name].figures[figure].push(one.figures[figure])
+        drawn[name].shares.push(one.shares)
+      }
+      if (name !== 'number') continue
+      const { coverage, density } = ratios(images, weights, ofImage)
+      drawn.coverage.push(coverage)
+      drawn.density.push(density)
+    }
+  })
+  return drawn
+}
+
+function ratios(
+  images: readonly ImageArea[],
+  weights: Float64Array,
+  times?: Uint32Array,
+): { coverage: number; density: number } {
+  let [area, covered] = [0, 0]
+  images.forEach((image, i) => {
+    area += image.area * (times?.[i] ?? 1)
+    covered += image.covered * (times?.[i] ?? 1)
+  })
+  return { coverage: covered / area, density: weights.reduce((a, b) => a + b, 0) / area }
+}

@@ -1,0 +1,140 @@
+/** @file What a run tells: its particles in one unit with their weights, and distributions by image, group and in all. */
+import type { MeasuredImage } from './measure'
+import type { Particle } from './particles'
+import { binEdges } from './statistics/bins'
+import { type Distribution, distribution, type DistributionOptions, type Sized } from './statistics/distribution'
+import { type EdgeRule, edgeWeight } from './statistics/edges'
+import { chooseUnit, type LengthUnit, scaleOf, type UnitChoice } from './units'
+
+/** Which length the distributions are of. */
+export const diameters = {
+  equivalent: 'equivalentDiameter',
+  'min-feret': 'minFeret',
+  'max-feret': 'maxFeret',
+  major: 'majorAxis',
+  minor: 'minorAxis',
+} as const satisfies Record<string, keyof Particle>
+export type Diameter = keyof typeof diameters
+
+export interface SummaryOptions extends Omit<DistributionOptions, 'curves' | 'edges'> {
+  unit: UnitChoice
+  edges: EdgeRule
+  diameter: Diameter
+  /** Particles of fewer pixels have the weight 0. */
+  minPixels: number
+}
+
+/** A particle with what it counts. */
+export interface WeighedParticle {
+  particle: Particle
+  /** Why it has the weight 0; null where it counts. */
+  leftOut: 'edge' | 'small' | null
+  number: number
+  volume: number
+}
+
+export interface WeighedImage {
+  image: MeasuredImage
+  /** Units a pixel. */
+  scale: number
+  particles: WeighedParticle[]
+}
+
+export interface Scope {
+  level: 'image' | 'group' | 'all'
+  name: string
+  images: number
+  particles: number
+  /** Of the particles: those that touch the edge, and those that are left out for that or for being small. */
+  edge: number
+  leftOut: { edge: number; small: number }
+  /** The largest number of its kind that one particle stands for. */
+  largestWeight: number
+  distribution: Distribution
+}
+
+export interface Summary {
+  unit: LengthUnit
+  images: WeighedImage[]
+  scopes: Scope[]
+}
+
+/** @throws UserError where no unit fits all images */
+export function summarise(measured: readonly MeasuredImage[], grouped: boolean, options: SummaryOptions): Summary {
+  const unit = chooseUnit(
+    options.unit,
+    measured.map(({ name, pixelSize, particles }) => ({
+      name,
+      metres: pixelSize?.metres ?? null,
+      diameters: particles.map(({ equivalentDiameter }) => equivalentDiameter),
+    })),
+  )
+  const images = measured.map((image) => weigh(image, scaleOf(unit, image.pixelSize?.metres ?? null), options))
+  const all = sized(images, options.diameter)
+  // one set of bins, so that groups can be laid over each other
+  const counted = all.filter(({ number }) => number > 0).sort((a, b) => a.size - b.size)
+  const edges = binEdges(
+    { values: Float64Array.from(counted, ({ size }) => size), weights: new Float64Array(counted.length).fill(1) },
+    options.scale,
+    options.bins,
+  )
+  const scope = (level: Scope['level'], name: string, of: WeighedImage[]): Scope =>
+    scopeOf(level, name, of, { ...options, edges, curves: level !== 'image' })
+  const groups = new Map<string, WeighedImage[]>()
+  for (const one of images) groups.set(one.image.group, [...(groups.get(one.image.group) ?? []), one])
+  return {
+    unit,
+    images,
+    scopes: [
+      ...(images.length > 1 ? images.map((one) => scope('image', one.image.name, [one])) : []),
+      ...(grouped ? [...groups].map(([name, of]) => scope('group', name, of)) : []),
+      scope('all', images.length > 1 ? 'all images' : (images[0]?.image.name ?? 'no image'), images),
+    ],
+  }
+}
+
+function weigh(image: MeasuredImage, scale: number, { edges, minPixels }: SummaryOptions): WeighedImage {
+  const particles = image.particles.map((particle): WeighedParticle => {
+    const { box, edge, area, equivalentDiameter } = particle
+    const size = { width: box.x1 - box.x0, height: box.y1 - box.y0 }
+    const weight = edgeWeight(edges, image, size, edge)
+    const leftOut = weight === 0 ? 'edge' : area < minPixels ? 'small' : null
+    const number = leftOut ? 0 : weight
+    return { particle, leftOut, number, volume: number * (Math.PI / 6) * (equivalentDiameter * scale) ** 3 }
+  })
+  return { image, scale, particles }
+}
+
+const sized = (images: readonly WeighedImage[], diameter: Diameter): Sized[] =>
+  images.flatMap(({ particles, scale }, image) =>
+    particles.map(({ particle, number, volume }) => ({
+      size: particle[diameters[diameter]] * scale,
+      number,
+      volume,
+      image,
+    })),
+  )
+
+function scopeOf(
+  level: Scope['level'],
+  name: string,
+  images: WeighedImage[],
+  options: DistributionOptions & { diameter: Diameter },
+): Scope {
+  const particles = images.flatMap(({ particles }) => particles)
+  const count = (test: (one: WeighedParticle) => boolean) => particles.filter(test).length
+  const areas = images.map(({ image: { width, height, covered }, scale }) => ({
+    area: width * height * scale ** 2,
+    covered: covered * scale ** 2,
+  }))
+  return {
+    level,
+    name,
+    images: images.length,
+    particles: particles.length,
+    edge: count(({ particle }) => particle.edge),
+    leftOut: { edge: count(({ leftOut }) => leftOut === 'edge'), small: count(({ leftOut }) => leftOut === 'small') },
+    largestWeight: particles.reduce((most, { number }) => Math.max(most, number), 0),
+    distribution: distribution(sized(images, options.diameter), areas, options),
+  }
+}

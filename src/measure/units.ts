@@ -1,0 +1,56 @@
+/** @file The unit of all lengths of a run: pixels where no pixel size is known, never micrometres then. */
+import { UserError } from '../errors'
+
+export interface LengthUnit {
+  /** As files name it, in ASCII; areas have a 2 behind it. */
+  name: 'px' | 'nm' | 'um' | 'mm'
+  /** As people read it. */
+  shown: string
+  area: string
+  /** Null for pixels. */
+  metres: number | null
+}
+
+export const units = {
+  px: { name: 'px', shown: 'px', area: 'px²', metres: null },
+  nm: { name: 'nm', shown: 'nm', area: 'nm²', metres: 1e-9 },
+  um: { name: 'um', shown: 'µm', area: 'µm²', metres: 1e-6 },
+  mm: { name: 'mm', shown: 'mm', area: 'mm²', metres: 1e-3 },
+} as const satisfies Record<string, LengthUnit>
+
+export const unitChoices = ['auto', ...(Object.keys(units) as (keyof typeof units)[])] as const
+export type UnitChoice = (typeof unitChoices)[number]
+
+interface Sized {
+  name: string
+  /** Metres a pixel; null where it is not known. */
+  metres: number | null
+  /** Equivalent diameters, pixels. */
+  diameters: readonly number[]
+}
+
+/**
+ * The unit of a run. 'auto' is pixels where no image has a pixel size, else nm, um or mm by the median diameter.
+ * @throws UserError where images have no pixel size and a unit of length is wanted, or others have one
+ */
+export function chooseUnit(choice: UnitChoice, images: readonly Sized[]): LengthUnit {
+  const without = images.filter(({ metres }) => metres === null)
+  if (choice === 'px' || (choice === 'auto' && without.length === images.length)) return units.px
+  if (without.length) {
+    const some = without.slice(0, 3).map(({ name }) => name)
+    throw new UserError(
+      `${without.length} of ${images.length} images have no pixel size (${some.join(', ')}${without.length > 3 ? ', …' : ''}): ` +
+        'give it with --pixel-size 12nm or a column pixel_size in groups.csv, or measure all in pixels with --unit px',
+    )
+  }
+  if (choice !== 'auto') return units[choice]
+  const lengths = images
+    .flatMap(({ metres, diameters }) => diameters.map((pixels) => pixels * metres!))
+    .sort((a, b) => a - b)
+  const median = lengths[lengths.length >> 1] ?? images[0].metres!
+  return median < 1e-6 ? units.nm : median < 1e-3 ? units.um : units.mm
+}
+
+/** Units a pixel. */
+export const scaleOf = (unit: LengthUnit, metres: number | null): number =>
+  unit.metres === null ? 1 : metres! / unit.metres
