@@ -70,12 +70,12 @@ const tiffPath = (dir: string, name: string) => join(dir, 'labels', `${name}.tif
 /** The files of one image that people look at. */
 export async function writePictures(
   dir: string,
-  { name, width, height }: ImageInfo,
+  { name, width, height, pixelSize }: ImageInfo,
   kinds: ReadonlySet<OutputKind>,
   { rgb, labels, masks }: { rgb: Uint8Array; labels: LabelMap; masks: readonly Mask[] },
 ): Promise<void> {
   if (kinds.has('labels')) await writePng(projectFile.labels(dir, name), { ...labels, channels: 1 })
-  if (kinds.has('tiff')) await writeLabelTiff(tiffPath(dir, name), labels)
+  if (kinds.has('tiff')) await writeLabelTiff(tiffPath(dir, name), labels, { pixelSize: pixelSize?.metres })
   if (kinds.has('overlay'))
     await writePng(projectFile.overlay(dir, name), { width, height, channels: 3, data: labelOverlay(rgb, labels) })
   if (kinds.has('masks')) {
