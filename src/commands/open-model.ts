@@ -1,4 +1,5 @@
 /** @file The options that choose a model and an adapter, and the opening of both: what every command that predicts does first. */
+import { dirname, join, resolve } from 'node:path'
 import type { Engine } from '../../engine/device/engine'
 import type { SamModel } from '../../engine/sam/sam'
 import { type AttachedAdapter, loadAdapter } from '../adapters'
@@ -18,7 +19,11 @@ export const modelOptions: Record<string, Option> = {
   },
   adapter: { type: 'string', value: 'DIR', description: 'an adapter (a run’s best/ or last/)' },
   'model-config': { type: 'string', value: 'FILE', description: 'JSON of what a toy model’s shapes do not tell' },
-  size: { type: 'string', value: 'PIXELS', default: '512', description: 'side of the model’s input' },
+  size: {
+    type: 'string',
+    value: 'PIXELS',
+    description: 'side of the model’s input (default: what the adapter was trained at, else the model’s own)',
+  },
   fetch: { type: 'boolean', description: 'download the named model where it is not cached' },
 }
 
@@ -68,18 +73,26 @@ export async function openChosenModel(values: Values): Promise<OpenedModel> {
 
 /** openChosenModel where --adapter may be given several times. @throws UserError as openChosenModel */
 export async function openChosenModels(values: Values): Promise<OpenedModels> {
-  const size = number(values, 'size', { min: 32, max: 4096, integer: true })!
+  const typed = number(values, 'size', { min: 32, max: 4096, integer: true })
   const name = await chosenName(values)
   const toy = text(values, 'model-config')
   const config = toy && (await readConfigFile(toy))
   const checkpoint = await locateModel(name, flag(values, 'fetch'))
   const engine = await openEngine()
-  const model = await openModel(engine, checkpoint, { inputSize: size, config })
+  const inputSize = typed ?? (await trainedSize(texts(values, 'adapter')))
+  const model = await openModel(engine, checkpoint, { inputSize, config })
   const adapters: OpenedModels['adapters'] = []
   for (const path of texts(values, 'adapter')) {
     const attached = await loadAdapter(engine, model, path)
     attached.detach()
     adapters.push({ path, attached })
   }
-  return { engine, model, name, size, adapters }
+  return { engine, model, name, size: model.inputSize, adapters }
+}
+
+/** The input size of the run that the first adapter lies in; undefined where it lies in none. */
+async function trainedSize([path]: readonly string[]): Promise<number | undefined> {
+  if (path === undefined) return undefined
+  const run = await readConfigFile(join(dirname(resolve(path)), 'config.json')).catch(() => null)
+  return typeof run?.size === 'number' ? run.size : undefined
 }

@@ -115,7 +115,7 @@ async function start(options: ServeOptions, port: number | undefined): Promise<R
 
 /** A session whose model is known to be there; it is loaded when the page is. */
 async function openSession(values: Values): Promise<Session> {
-  const size = number(values, 'size', { min: 32, max: 4096, integer: true })!
+  const size = number(values, 'size', { min: 32, max: 4096, integer: true }) ?? null
   const adapter = text(values, 'adapter') ?? null
   const name = await chosenName(values)
   try {

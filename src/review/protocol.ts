@@ -81,8 +81,8 @@ export interface SessionReply {
   /** The reviewed folder, as a person knows it. */
   folder: string
   version: string
-  /** Null where the server was started with --no-model. */
-  model: { name: string; adapter: string | null; size: number } | null
+  /** Null where the server was started with --no-model; its size is null where it is the adapter's or the model's own. */
+  model: { name: string; adapter: string | null; size: number | null } | null
 }
 
 /**
