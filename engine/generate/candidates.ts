@@ -78,7 +78,8 @@ export async function findCandidates(
     const collect = async (masks: FoundMask[], asked: number) => {
       for (const mask of masks) add(draftOf(mask, box, points[mask.prompt], image, options))
       if (bytes > limit) await collapse(sameCrop)
-      hooks.onProgress?.((done += asked), total)
+      done += asked
+      hooks.onProgress?.(done, total)
     }
     await runner.run(local, wanted, removed, collect, hooks.signal)
   }
@@ -116,11 +117,14 @@ function regionsOf(size: Size, options: GeneratorOptions): Region[] {
     const own = { width: box[2] - box[0], height: box[3] - box[1] }
     const local = withScales(layerPoints(options, layer, own), layer ? [] : options.pointScales, own)
     const points = local.map(([x, y]): Point => [x + box[0], y + box[1]])
-    return { box, core, points: points.filter((point) => isIn(point, core)) }
+    return { box, core, points: points.filter((point) => isIn(point, core, size)) }
   })
 }
 
-const isIn = ([x, y]: Point, [x0, y0, x1, y1]: Box): boolean => x >= x0 && x < x1 && y >= y0 && y < y1
+/** Whether a point lies in a core (exclusive right and bottom, but for the image's own edges). */
+function isIn([x, y]: Point, [x0, y0, x1, y1]: Box, { width, height }: Size): boolean {
+  return x >= x0 && (x < x1 || x1 === width) && y >= y0 && (y < y1 || y1 === height)
+}
 
 /** The second round: the middles of what the masks that pass the filters leave uncovered, each in the region that answers for it. */
 function missedPoints(
@@ -138,6 +142,6 @@ function missedPoints(
   )
   // the first region is the whole image where there are crops; of tiles each point has its own
   const mine = regions.map((region): Region => ({ ...region, points: [] }))
-  for (const point of points) mine.find(({ core }) => isIn(point, core))?.points.push(point)
+  for (const point of points) mine.find(({ core }) => isIn(point, core, size))?.points.push(point)
   return mine.filter((region) => region.points.length)
 }

@@ -27,12 +27,14 @@ export function layerPoints(
 /** Those of further grids that no earlier point is the same as, besides the layer's own. */
 export function withScales(points: readonly Point[], scales: readonly number[], { width, height }: Size): Point[] {
   const all = [...points]
-  const seen = new Set(points.map(String))
+  // the same place of two grids differs by rounding
+  const key = ([x, y]: Point) => `${x.toFixed(3)} ${y.toFixed(3)}`
+  const seen = new Set(points.map(key))
   for (const n of scales)
     for (const [x, y] of gridPoints(n)) {
       const point: Point = [x * width, y * height]
-      if (seen.has(String(point))) continue
-      seen.add(String(point))
+      if (seen.has(key(point))) continue
+      seen.add(key(point))
       all.push(point)
     }
   return all

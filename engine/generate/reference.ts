@@ -51,7 +51,8 @@ export async function referenceRecords(
     const found: FoundMask[] = []
     const collect = (masks: FoundMask[], asked: number) => {
       found.push(...masks)
-      onProgress?.((done += asked), total)
+      done += asked
+      onProgress?.(done, total)
     }
     await runner.run(points, wanted, counts, collect, signal)
     const kept = boxNms(
