@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import { LORA_TARGETS } from '../../engine/train/lora'
 import { nearest } from '../commands/command'
 import { UserError } from '../errors'
+import { trackers } from '../tracking/names'
 
 const number = (low: number, high: number, what = `a number from ${low} to ${high}`) =>
   v.pipe(v.number(what), v.finite(what), v.minValue(low, what), v.maxValue(high, what))
@@ -23,6 +24,14 @@ const orNull = <T extends v.GenericSchema, D>(schema: T, preset: D) => v.optiona
 const preset = <T extends v.GenericSchema, D>(schema: T, value: D) => v.optional(schema, value as never)
 /** A part of the configuration that is itself an object. */
 const part = <T extends v.ObjectEntries>(entries: T) => preset(v.strictObject(entries, 'an object { … }'), {})
+
+const line = (longest: number) => {
+  const what = `a text of 1 to ${longest} characters in one line`
+  return v.pipe(v.string(what), v.regex(new RegExp(`^[^\\x00-\\x1f\\x7f]{1,${longest}}$`), what))
+}
+const PROJECT = 'a name of 1 to 128 characters without / \\ # ? % and :'
+const projectName = v.pipe(v.string(PROJECT), v.regex(/^[^/\\#?%:\x00-\x1f\x7f]{1,128}$/, PROJECT))
+const ID = 'up to 64 lower-case letters and digits'
 
 const MOST_STEPS = 1e9
 
@@ -99,6 +108,20 @@ export const Schema = v.strictObject(
       /** Seconds, and steps, between two: whichever comes first. One is also written after each epoch. */
       seconds: preset(number(0, 1e6), 120),
       steps: orNull(whole(1, MOST_STEPS), null),
+    }),
+    /** Where the run's numbers go; nothing of it moves a bit of the result. */
+    tracking: part({
+      /** metrics.jsonl is always written. */
+      to: preset(v.array(choice(['jsonl', ...trackers])), ['jsonl']),
+      project: preset(projectName, 'wgsam'),
+      /** null: the name of the run's folder. */
+      name: orNull(line(128), null),
+      tags: preset(v.array(line(64)), []),
+      notes: preset(v.string('a text'), ''),
+      /** Validation images of which pictures go to the trackers. */
+      images: preset(whole(0, 64), 4),
+      /** Names the run to trackers; drawn when it begins, so that a resumed one goes on under it. */
+      id: orNull(v.pipe(v.string(ID), v.regex(/^[a-z0-9]{1,64}$/, ID)), null),
     }),
   },
   'an object { … }',
@@ -185,8 +208,8 @@ export function mergeConfig(base: RawConfig, over: RawConfig): RawConfig {
 
 const isPart = (value: unknown): value is RawConfig => !!value && typeof value === 'object' && !Array.isArray(value)
 
-/** Keys that may change when a run is resumed: where things lie and how often it is saved, nothing that moves a bit. */
-const FREE = ['model', 'modelConfig', 'data', 'coco', 'split', 'checkpoint']
+/** Keys that may change when a run is resumed: where things lie and go, how often it is saved; nothing that moves a bit. */
+const FREE = ['model', 'modelConfig', 'data', 'coco', 'split', 'checkpoint', 'tracking']
 
 const bound = (config: TrainConfig) => Object.fromEntries(Object.entries(config).filter(([key]) => !FREE.includes(key)))
 

@@ -120,6 +120,21 @@ const flags: Record<string, Flag> = {
     value: 'SECONDS',
     about: 'between checkpoints (default 120)',
   },
+  track: {
+    path: 'tracking.to',
+    kind: 'list',
+    value: 'LIST',
+    about: 'of wandb, tensorboard: where numbers and pictures go besides metrics.jsonl; no network is used',
+  },
+  project: { path: 'tracking.project', kind: 'text', value: 'NAME', about: 'of the trackers (default wgsam)' },
+  'run-name': {
+    path: 'tracking.name',
+    kind: 'text',
+    value: 'NAME',
+    about: 'the run’s in the trackers (default: its folder’s)',
+  },
+  tags: { path: 'tracking.tags', kind: 'list', value: 'LIST', about: 'the run’s in W&B' },
+  notes: { path: 'tracking.notes', kind: 'text', value: 'TEXT', about: 'the run’s in W&B' },
   seed: { path: 'seed', kind: 'number', value: 'N', about: 'of everything random (default 0)' },
 }
 

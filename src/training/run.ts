@@ -2,25 +2,33 @@
 import type { Engine } from '../../engine/device/engine'
 import { listHash } from '../data/split'
 import { UserError } from '../errors'
+import type { EvaluatedImage } from '../evaluation/evaluate'
 import { Progress as ProgressLine } from '../host/progress'
+import { hardwareOf } from '../report/hardware'
+import { JsonlSink } from '../tracking/jsonl'
+import type { Sink, TrackingEvent } from '../tracking/sink'
+import type { Tracker } from '../tracking/tracker'
+import { Transcript } from '../tracking/transcript'
 import { Batches } from './batches'
 import { type Progress, readCheckpoint, writeCheckpoint } from './checkpoint'
 import { type TrainConfig, configHash } from './config'
 import { exportAdapter } from './export'
 import { Guard } from './guard'
-import { JsonlSink, type MetricsRecord, type MetricsSink } from './metrics'
+import { type MetricsRecord, readMetrics } from './metrics'
+import { validationPicture } from './pictures'
 import { describePlan } from './plan'
 import { type RunFolder, hasCheckpoint, saveConfig } from './run-folder'
 import { epochsDone, learningRate, totalSteps, validationDue } from './schedule'
 import { type Log, type RunData, type Session, openData, openSession } from './session'
+import { openTracker, withId } from './tracking'
 import { Validator } from './validate'
 
 export interface TrainOptions {
   engine: Engine
   config: TrainConfig
   run: RunFolder
-  /** Where the run's records go besides its own file. */
-  sinks?: MetricsSink[]
+  /** Where the run's events go besides its own file and the trackers of its configuration. */
+  sinks?: Sink[]
   /** Asked between steps: whether to save and end. */
   stop?: () => boolean
   log?: Log
@@ -44,16 +52,23 @@ export interface TrainSummary {
 /** Trains as the configuration says, from the run's last checkpoint where there is one. */
 export async function train(options: TrainOptions): Promise<TrainSummary> {
   const { engine, run, stop = () => false, log = () => {} } = options
-  const data = await openData(options.config, run, log)
-  const session = await openSession(engine, options.config, log)
-  const config = { ...options.config, microBatch: session.microBatch }
-  const training = new Training(config, run, data, session, stop, log)
+  const transcript = new Transcript(log)
+  const { say } = transcript
+  const data = await openData(options.config, run, say)
+  const session = await openSession(engine, options.config, say)
+  const config = withId({ ...options.config, microBatch: session.microBatch })
+  const training = new Training(config, run, data, session, stop, transcript)
+  let exitCode = 1
   try {
-    return await training.run(options.sinks ?? [])
+    const summary = await training.run(options.sinks ?? [])
+    exitCode = summary.finished ? 0 : 130
+    return summary
   } catch (error) {
-    throw training.guard.explain(error, engine)
+    const explained = training.guard.explain(error, engine)
+    transcript.keep((explained as Error).message)
+    throw explained
   } finally {
-    await training.close()
+    await training.close(exitCode)
   }
 }
 
@@ -62,9 +77,11 @@ class Training {
   private readonly images: number
   private readonly total: number
   private readonly line: ProgressLine
+  private readonly log: Log
   readonly guard: Guard
   private batches: Batches
-  private sinks: MetricsSink[] = []
+  private sinks: Sink[] = []
+  private tracker: Tracker | null = null
   private validator: Validator | null = null
   private readonly started = performance.now()
   /** Seconds of earlier sessions. */
@@ -78,9 +95,10 @@ class Training {
     private readonly data: RunData,
     private readonly session: Session,
     private readonly stop: () => boolean,
-    private readonly log: Log,
+    private readonly transcript: Transcript,
   ) {
     const { train } = data
+    this.log = transcript.say
     this.images = train.length
     this.total = totalSteps(config, train.length)
     this.line = new ProgressLine('training', this.total, { unit: 'steps' })
@@ -100,7 +118,7 @@ class Training {
     }
   }
 
-  async run(more: MetricsSink[]): Promise<TrainSummary> {
+  async run(more: Sink[]): Promise<TrainSummary> {
     const { config, folder, data, session, total } = this
     await saveConfig(folder, config)
     if (hasCheckpoint(folder)) await this.restore()
@@ -108,6 +126,7 @@ class Training {
     const { step, validated } = progress
     const told = (record: MetricsRecord) => record.step <= (record.kind === 'step' ? step : validated)
     this.sinks = [await JsonlSink.open(folder.metrics, told), ...more]
+    await this.openTracker()
     for (const line of describePlan(session.step.plan)) this.log(line)
     if (data.val.length && config.validation.every)
       this.validator = await Validator.open(session.model, data.val, config)
@@ -136,6 +155,56 @@ class Training {
       seconds: progress.seconds,
       parameters: session.parameters.count,
       images: { train: data.train.length, val: data.val.length, test: data.test.length },
+    }
+  }
+
+  /** Begins with the trackers of the configuration, or goes on with them; the run's own file must be open. */
+  private async openTracker(): Promise<void> {
+    const { config, folder, data, session, progress } = this
+    const { plan } = session.step
+    const past = await readMetrics(folder.metrics)
+    // a validation that is still to come belongs to its step
+    const told = progress.validated === progress.step ? progress.step : progress.step - 1
+    this.tracker = await openTracker({
+      config,
+      root: folder.root,
+      past,
+      told: past.length ? told : -1,
+      log: this.log,
+      gpuBytes: () => plan.peak,
+    })
+    if (!this.tracker) return
+    this.sinks.push(this.tracker)
+    this.transcript.attach(this.tracker)
+    const { engine } = session.model
+    const images = { train: data.train.length, val: data.val.length, test: data.test.length }
+    const parameters = session.parameters.count
+    const facts = { images, parameters, plannedGpuBytes: plan.peak, hardware: await hardwareOf(engine) }
+    await this.tell({ kind: 'config', values: { run: facts } })
+    await this.tellBest()
+  }
+
+  private async tellBest(): Promise<void> {
+    const { best } = this.progress
+    if (!best) return
+    const values = { 'best/score': best.score, 'best/step': best.step, 'best/epoch': best.epoch }
+    await this.tell({ kind: 'summary', values })
+  }
+
+  /** Takes pictures of the first images of a validation, where a tracker wants them. They are no reason to end a run. */
+  private picturesFor(step: number): ((image: EvaluatedImage) => Promise<void>) | undefined {
+    const { images } = this.config.tracking
+    if (!this.tracker?.wantsImages) return undefined
+    let taken = 0
+    return async (image) => {
+      if (taken >= images) return
+      try {
+        const picture = await validationPicture(image)
+        await this.tell({ kind: 'image', step, name: `val/image_${++taken}`, ...picture })
+      } catch (error) {
+        taken = images
+        this.log(`warning: no picture of ${image.item.id} for the trackers: ${(error as Error).message}`)
+      }
     }
   }
 
@@ -174,7 +243,7 @@ class Training {
     session.step.run(batch.microBatches, rate)
     const report = await session.step.report()
     this.guard.watch(step, report)
-    const { loss, gradientNorm, skipped } = report
+    const { loss, parts, gradientNorm, skipped } = report
     progress.step = step
     progress.data = batch.after
     progress.skipped = this.guard.skipped
@@ -188,6 +257,7 @@ class Training {
       step,
       epoch,
       loss,
+      parts,
       learningRate: rate,
       gradientNorm,
       ...(skipped && { skipped }),
@@ -202,7 +272,7 @@ class Training {
     const { progress, config, validator, folder } = this
     const { step } = progress
     if (!validator || !validationDue(config, this.images, progress.validated, step, this.total)) return false
-    const result = await validator.run(this.stop)
+    const result = await validator.run(this.stop, this.picturesFor(step))
     if (!result) return null
     const epoch = epochsDone(step, config.batch, this.images)
     const best = !progress.best || result.score > progress.best.score
@@ -215,14 +285,15 @@ class Training {
       `epoch ${epoch.toFixed(1)}: loss ${progress.loss?.toFixed(4)}; ${result.text}${best ? '; the best yet' : ''}`,
     )
     if (best) {
+      await this.tellBest()
       await this.checkpointTo(folder.best)
       await this.exportTo(folder.best)
     }
     return true
   }
 
-  private async tell(record: MetricsRecord): Promise<void> {
-    for (const sink of this.sinks) await sink.append(record)
+  private async tell(event: TrackingEvent): Promise<void> {
+    for (const sink of this.sinks) await sink.append(event)
   }
 
   private saveDue(): boolean {
@@ -255,9 +326,9 @@ class Training {
     return this.before + (performance.now() - this.started) / 1000
   }
 
-  async close(): Promise<void> {
+  async close(exitCode: number): Promise<void> {
     this.batches.close()
-    for (const sink of this.sinks) await sink.close()
+    for (const sink of this.sinks) await sink.close(exitCode)
     this.validator?.destroy()
     this.session.step.destroy()
     this.session.parameters.release()

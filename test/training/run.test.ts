@@ -12,10 +12,11 @@ import { fileURLToPath } from 'node:url'
 import type { Engine } from '../../engine/device/engine'
 import { parse } from '../../src/commands/command'
 import { command } from '../../src/commands/train'
+import type { Sink } from '../../src/tracking/sink'
 import { CHECKPOINT, readCheckpoint, writeCheckpoint } from '../../src/training/checkpoint'
 import { openEngine } from '../../src/host/gpu'
 import { Guard } from '../../src/training/guard'
-import { type MetricsSink, type StepRecord, readMetrics } from '../../src/training/metrics'
+import { type StepRecord, readMetrics } from '../../src/training/metrics'
 import { type TrainOptions, train } from '../../src/training/run'
 import { beginRun, hasCheckpoint, resumeRun, runFolder } from '../../src/training/run-folder'
 import { readAdapter } from '../../src/weights/peft'
@@ -209,8 +210,9 @@ test('a loss that is no number ends the run with what to do, and the checkpoint 
 
 test('a few updates left out are borne, many in a row are not', () => {
   const guard = new Guard(runFolder('somewhere'))
-  const skipped = { loss: 1, gradientNorm: Infinity, nonFinite: 7, skipped: true }
-  const fine = { loss: 1, gradientNorm: 1, nonFinite: 0, skipped: false }
+  const parts = { dice: 1, bce: 1 }
+  const skipped = { loss: 1, parts, gradientNorm: Infinity, nonFinite: 7, skipped: true }
+  const fine = { loss: 1, parts, gradientNorm: 1, nonFinite: 0, skipped: false }
   for (const report of [skipped, skipped, skipped, skipped, fine, skipped, skipped, skipped, skipped])
     guard.watch(1, report)
   assert.throws(() => guard.watch(9, skipped), 'of 5 steps in a row, up to step 9, are not finite')
@@ -221,8 +223,8 @@ test('a device that fails in the middle of a run is told, with the way on', asyn
   const run = runFolder(join(scratch, 'lost'))
   const config = toyConfig(data, { checkpoint: { steps: 2 } })
   await beginRun(run, config)
-  const lose: MetricsSink = {
-    append: ({ step }) => void (step === 5 && own.device.destroy()),
+  const lose: Sink = {
+    append: (event) => void (event.kind === 'step' && event.step === 5 && own.device.destroy()),
     flush: async () => {},
     close: async () => {},
   }

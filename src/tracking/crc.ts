@@ -1,0 +1,24 @@
+/** @file CRC-32 by table: zlib's polynomial for W&B's files, Castagnoli's for TensorBoard's. */
+
+function table(polynomial: number): Uint32Array {
+  return Uint32Array.from({ length: 256 }, (_, byte) => {
+    let crc = byte
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ polynomial : crc >>> 1
+    return crc
+  })
+}
+
+function sum(table: Uint32Array, parts: readonly Uint8Array[]): number {
+  let crc = 0xffffffff
+  for (const part of parts) for (const byte of part) crc = table[(crc ^ byte) & 255] ^ (crc >>> 8)
+  return (crc ^ 0xffffffff) >>> 0
+}
+
+const zlib = table(0xedb88320)
+const castagnoli = table(0x82f63b78)
+
+/** Of the parts one after the other, as zlib and PNG have it. */
+export const crc32 = (...parts: Uint8Array[]): number => sum(zlib, parts)
+
+/** The same with Castagnoli's polynomial, as iSCSI and TFRecord have it. */
+export const crc32c = (...parts: Uint8Array[]): number => sum(castagnoli, parts)
