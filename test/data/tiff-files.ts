@@ -97,8 +97,10 @@ export function picture(
   width: number,
   height: number,
   bits: number,
-  { samples = 1, photometric = samples >= 3 ? 2 : 1, format = 1, compression = 1 } = {},
+  given: { samples?: number; photometric?: number; format?: number; compression?: number } = {},
 ): Tag[] {
+  const { samples = 1, format = 1, compression = 1 } = given
+  const photometric = given.photometric ?? (samples >= 3 ? 2 : 1)
   return [
     { tag: 256, values: [width] },
     { tag: 257, values: [height] },
