@@ -365,8 +365,9 @@ inBrowser('accepting goes on to the next image; export gives a dataset that trai
   await dialog.waitFor()
   assert.match(await dialog.innerText(), /1 accepted image with \d+ masks/)
   const quoted = `'${join(dir, 'dataset').replaceAll("'", "'\\''")}'`
-  assert.match(await dialog.locator('pre').innerText(), `wgsam train --data ${quoted} --model`)
-  await dialog.getByRole('button', { name: 'Close', exact: true }).click()
+  assert.match(await dialog.locator('pre').innerText(), `wgsam train --data ${quoted} --model toy`)
+  await tab.press('Escape')
+  await dialog.waitFor({ state: 'detached' })
   const dataset = await openDataset(join(dir, 'dataset'))
   assert.equal(dataset.items.map(({ id }) => id), ['scene-1']) // prettier-ignore
   const counted = JSON.parse(readFileSync(join(dir, 'dataset', 'corrections.json'), 'utf8'))

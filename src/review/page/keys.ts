@@ -41,9 +41,9 @@ export function listen(): void {
       ;(event.target as HTMLElement).blur()
       return
     }
-    if (helpOpen.value) {
-      // the sheet is a dialog: it takes Escape and its own key, nothing works behind it
-      if (event.key === '?') helpOpen.value = false
+    // a dialog takes Escape and its own buttons' keys; nothing works behind it
+    if (document.querySelector('dialog[open]')) {
+      if (event.key === '?' && helpOpen.value) helpOpen.value = false
       return
     }
     if (typing(event)) return

@@ -30,7 +30,7 @@ function Model() {
   const now = encoding.value
   if (!server.value?.model) return <span title="Start wgsam review with --model to add masks by points">no model</span>
   const { name, adapter, size } = server.value.model
-  const title = `${name} at ${size} pixels${adapter ? `, adapter ${adapter}` : ''}`
+  const title = `${name}${size ? ` at ${size} pixels` : ''}${adapter ? `, adapter ${adapter}` : ''}`
   const ms = decoderMs.value === null ? '' : `, ${Math.round(decoderMs.value)} ms`
   const text =
     now.state === 'failed'

@@ -1,7 +1,7 @@
 /** @file What an export gave, and the command to go on with. */
 import { useEffect, useRef } from 'preact/hooks'
 import { exported } from '../commands'
-import { count } from '../state/app'
+import { count, server } from '../state/app'
 import { tell } from '../state/notices'
 
 export function Exported() {
@@ -12,7 +12,7 @@ export function Exported() {
   }, [reply])
   if (!reply) return null
   const quoted = /[^\w./-]/.test(reply.folder) ? `'${reply.folder.replaceAll("'", "'\\''")}'` : reply.folder
-  const command = `wgsam train --data ${quoted} --model minisam --out runs/first`
+  const command = `wgsam train --data ${quoted} --model ${server.value?.model?.name ?? 'minisam'} --out runs/first`
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(command)

@@ -2,7 +2,7 @@
 import type { Signal } from '@preact/signals'
 import { plainLevels } from '../canvas/picture'
 import { commands } from '../commands'
-import { coverage, hidden, keepClear, numbers, opacity, style } from '../state/prefs'
+import { coverage, hidden, keepClear, numbers, opacity, stretch, style } from '../state/prefs'
 import type { ImageSession } from '../state/session'
 
 function Check({ of, children, title }: { of: Signal<boolean>; children: string; title: string }) {
@@ -49,6 +49,9 @@ export function Look({ session }: { session: ImageSession }) {
       {range('Black', levels.black, 0, 254, 1, (black) => set({ black }))}
       {range('White', levels.white, 1, 255, 1, (white) => set({ white }))}
       {range('Brightness of mid-tones', levels.gamma, 0.3, 3, 0.05, (gamma) => set({ gamma }))}
+      <Check of={stretch} title="The darkest and the brightest half percent become black and white">
+        Stretch every image
+      </Check>
       <div class="row">
         <button type="button" onClick={() => picture.setLevels(picture.stretched())} title="Use the whole range">
           Stretch

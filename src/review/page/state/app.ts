@@ -4,7 +4,7 @@ import type { Action, ImageSummary, LogEntry, SessionReply } from '../../protoco
 import { api, messageOf, OfflineError } from '../api'
 import { tell } from './notices'
 import { type Link, type Outbox, type Rejection, takeLeftover } from './outbox'
-import { coverage, opacity, style } from './prefs'
+import { coverage, opacity, stretch, style } from './prefs'
 import { ImageSession } from './session'
 
 export const server = signal<SessionReply | null>(null)
@@ -190,6 +190,11 @@ export async function start(): Promise<void> {
   addEventListener('hashchange', () => names.includes(hashName()) && void openImage(hashName()))
   addEventListener('beforeunload', (event) => pending.value && event.preventDefault())
 }
+
+effect(() => {
+  const picture = session.peek()?.picture
+  if (stretch.value) picture?.setLevels(picture.stretched())
+})
 
 effect(() => {
   // read so that a change of any paints all masks anew

@@ -15,6 +15,7 @@ const defaults = {
   sort: 'suspicion' as SortKey,
   descending: false,
   images: true,
+  stretch: false,
 }
 
 function load(): typeof defaults {
@@ -45,6 +46,9 @@ export const sort = signal<SortKey>(start.sort)
 export const descending = signal(start.descending)
 export const imagesOpen = signal(start.images)
 
+/** Whether each image's gray values are stretched when it is opened. */
+export const stretch = signal(start.stretch)
+
 /** Not kept: a person who comes back should see all masks. */
 export const hidden = signal(false)
 export const coverage = signal(false)
@@ -59,6 +63,7 @@ effect(() => {
     sort: sort.value,
     descending: descending.value,
     images: imagesOpen.value,
+    stretch: stretch.value,
   }
   try {
     localStorage.setItem(key, JSON.stringify(now))

@@ -12,7 +12,7 @@ import { Viewport } from '../canvas/viewport'
 import { dirtyRects, OwnerMap, type Rect, rectOf, type Shape, touches } from '../masks/owner'
 import { areaOf } from '../masks/shape'
 import { Outbox, type Rejection, windowName } from './outbox'
-import { coverage, opacity, style } from './prefs'
+import { coverage, opacity, stretch, style } from './prefs'
 
 /** A mask that an edit adds. */
 export interface Draft {
@@ -60,6 +60,7 @@ export class ImageSession {
     for (const review of document.masks) this.insert(review)
     this.owners.repaint(this.everything, this.shapes.values())
     this.state.value = document.state
+    if (stretch.peek()) picture.setLevels(picture.stretched())
     this.repaint()
   }
 
