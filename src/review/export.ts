@@ -130,7 +130,11 @@ async function writeGroups(dir: string, to: string, images: readonly Exported[])
   const sources = images.map(({ source }) => source)
   if (!sources.some((source, i) => source && sources.indexOf(source) < i)) return
   const quote = (text: string) => `"${text.replaceAll('"', '""')}"`
-  const rows = images.map(({ corrections: { name }, source }) => `${quote(name)},${quote(source || name)}`)
+  // named after its first image: a path of this machine would mean nothing elsewhere
+  const first = (source: string) => images[sources.indexOf(source)].corrections.name
+  const rows = images.map(({ corrections: { name }, source }) =>
+    [name, source ? first(source) : name].map(quote).join(),
+  )
   await writeFileAtomic(path, ['name,group', ...rows, ''].join('\n'))
 }
 
