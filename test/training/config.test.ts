@@ -52,6 +52,14 @@ test('every mistake is told by its dotted path', () => {
   assert.match(refusal({ data: ['x'], prompts: { point: 0, box: 0, both: 0 } }), 'are all 0')
   assert.match(refusal({ data: ['x'], loss: { dice: 0, bce: 0 } }), 'both 0')
   assert.match(refusal({ data: ['x'], lora: 7 }), 'lora must be an object')
+  const tracking = (over: object) => refusal({ data: ['x'], tracking: over })
+  assert.match(tracking({ to: ['tb'] }), 'tracking.to.0 must be one of jsonl, wandb, tensorboard, not "tb"')
+  assert.match(tracking({ project: 'a/b' }), 'tracking.project must be a name')
+  assert.match(
+    tracking({ name: 'two\nlines', tags: [''] }),
+    /tracking\.name must be a text[^]*tracking\.tags\.0 must be/,
+  )
+  assert.match(tracking({ id: '../x' }), 'tracking.id must be up to 64 lower-case letters and digits')
 })
 
 test('flags lie over the file, and are named in what is wrong', () => {
@@ -96,6 +104,7 @@ test('every flag sets a key that there is', () => {
     mix: '1,1,1',
     size: '64',
     batch: '16',
+    track: 'wandb,tensorboard',
   }
   const plain = checkConfig({ data: ['x'] }, '')
   for (const [name, { type }] of Object.entries(configOptions)) {
@@ -106,9 +115,15 @@ test('every flag sets a key that there is', () => {
   }
 })
 
-test('what a resumed run may change is where things lie and how often it is saved', () => {
+test('what a resumed run may change is where things lie and go, and how often it is saved', () => {
   const a = checkConfig({ data: ['x'] }, '')
-  const moved = { ...a, data: ['y'], model: 'elsewhere.pth', checkpoint: { seconds: 1, steps: 2 } }
+  const moved = {
+    ...a,
+    data: ['y'],
+    model: 'elsewhere.pth',
+    checkpoint: { seconds: 1, steps: 2 },
+    tracking: { ...a.tracking, id: 'x' },
+  }
   assert.is(configHash(a), configHash(moved))
   assert.equal(configDifferences(a, moved), [])
   const other = checkConfig({ data: ['x'], seed: 1, lora: { targets: ['q'] } }, '')
