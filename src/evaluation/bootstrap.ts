@@ -1,8 +1,8 @@
 /** @file Confidence intervals by resampling images: how much a figure would move with other images of the same kind. */
 import { Rng } from '../../engine/train/rng'
 
-/** A figure of several images, each counted as often as its weight says. */
-export type Statistic = (weights: ArrayLike<number>) => number
+/** Figures of several images, each counted as often as its weight says. */
+export type Statistics<Name extends string> = (weights: ArrayLike<number>) => Record<Name, number>
 
 export type Interval = [low: number, high: number]
 
@@ -13,16 +13,16 @@ export const CONFIDENCE = 0.95
 export const equalWeights = (images: number): Uint16Array => new Uint16Array(images).fill(1)
 
 /**
- * Draws as many images as there are, with replacement, and computes every statistic of the draw; `resamples` times. The same
+ * Draws as many images as there are, with replacement, and computes the figures of the draw; `resamples` times. The same
  * number of images and seed give the same draws, so that the samples of two models on the same images are paired.
  */
 export function bootstrap<Name extends string>(
-  statistics: Record<Name, Statistic>,
+  statistics: Statistics<Name>,
   images: number,
   { resamples, seed }: { resamples: number; seed: number },
 ): Record<Name, Float64Array> {
   const rng = new Rng(seed, 0xb007)
-  const names = Object.keys(statistics) as Name[]
+  const names = Object.keys(statistics(equalWeights(images))) as Name[]
   const samples = Object.fromEntries(names.map((name) => [name, new Float64Array(resamples)])) as Record<
     Name,
     Float64Array
@@ -31,7 +31,8 @@ export function bootstrap<Name extends string>(
   for (let r = 0; r < resamples; r++) {
     weights.fill(0)
     for (let i = 0; i < images; i++) weights[rng.int(images)]++
-    for (const name of names) samples[name][r] = statistics[name](weights)
+    const figures = statistics(weights)
+    for (const name of names) samples[name][r] = figures[name]
   }
   return samples
 }

@@ -1,6 +1,6 @@
 /** @file The measures: what each is called, and what it is of several images together. docs/metrics.md says why these. */
 import { PrecisionCurve } from './average-precision'
-import { equalWeights, type Statistic } from './bootstrap'
+import { equalWeights, type Statistics } from './bootstrap'
 import { iouLevels } from './matching'
 import { addConfusion, noPixels, semanticScores, type SemanticScores } from './measures'
 import { sizeError, type SizeError } from './sizes'
@@ -50,16 +50,11 @@ export type Values = Record<MeasureName, number>
 const [AT50, AT75] = [0.5, 0.75].map((level) => iouLevels.indexOf(level))
 
 /** Every measure of these images as a function of how often each of them counts. */
-export function statistics(tallies: readonly Tally[]): Record<MeasureName, Statistic> {
-  const sum = (weights: ArrayLike<number>, of: (tally: Tally) => number) => {
-    let total = 0
-    for (let i = 0; i < tallies.length; i++) if (weights[i]) total += weights[i] * of(tallies[i])
-    return total
-  }
+export function statistics(tallies: readonly Tally[]): Statistics<MeasureName> {
   /** Two sums over images, divided; `empty` where there is nothing to divide by. */
-  const ratio = (above: (tally: Tally) => number, below: (tally: Tally) => number, empty = NaN): Statistic => {
+  const ratio = (above: (tally: Tally) => number, below: (tally: Tally) => number, empty = NaN) => {
     const [tops, bottoms] = [tallies.map(above), tallies.map(below)]
-    return (weights) => {
+    return (weights: ArrayLike<number>) => {
       let [top, bottom] = [0, 0]
       for (let i = 0; i < tops.length; i++) {
         top += weights[i] * tops[i]
@@ -68,28 +63,23 @@ export function statistics(tallies: readonly Tally[]): Record<MeasureName, Stati
       return bottom ? top / bottom : empty
     }
   }
+  const masksOf = ({ masks }: Tally) => masks
+  const instancesOf = ({ instances }: Tally) => instances
   const perImage = (of: (tally: Tally) => number) => ratio(of, () => 1)
   const perInstance = (of: (iou: number) => number) =>
-    ratio(
-      ({ ious }) => ious.reduce((total, iou) => total + of(iou), 0),
-      ({ instances }) => instances,
-    )
-  const curve = new PrecisionCurve(tallies)
-  const scored = tallies.every(({ detections }) => detections.every(({ score }) => score !== null))
-  const average = (levels: readonly number[]): Statistic =>
-    scored
-      ? (weights) => levels.reduce((total, level) => total + curve.average(level, weights), 0) / levels.length
-      : () => NaN
+    ratio(({ ious }) => ious.reduce((total, iou) => total + of(iou), 0), instancesOf)
   const found = (level: number) => (tally: Tally) => tally.found[level]
-  const precision = (level: number) => ratio(found(level), ({ masks }) => masks, 1)
-  const recall = (level: number) => ratio(found(level), ({ instances }) => instances)
+  const precision = (level: number) => ratio(found(level), masksOf, 1)
+  const recall = (level: number) => ratio(found(level), instancesOf)
   const f1 = (level: number) =>
     ratio(
       (tally) => 2 * tally.found[level],
       ({ masks, instances }) => masks + instances,
     )
-  const countError = ({ masks, instances }: Tally) => (masks - instances) / instances
-  return {
+  const sa = (level: number) => perImage((tally) => segmentationAccuracy(tally, level))
+  const meanSa = (tally: Tally) =>
+    iouLevels.reduce((total, _, level) => total + segmentationAccuracy(tally, level), 0) / iouLevels.length
+  const sums = {
     dice: perImage(({ regions }) => regions.dice),
     miou: perImage(({ regions }) => regions.miou),
     accuracy: perImage(({ regions }) => regions.accuracy),
@@ -101,21 +91,30 @@ export function statistics(tallies: readonly Tally[]): Record<MeasureName, Stati
     precisionAt75: precision(AT75),
     recallAt75: recall(AT75),
     f1At75: f1(AT75),
-    ap50: average([AT50]),
-    ap75: average([AT75]),
-    ap: average(iouLevels.map((_, level) => level)),
-    sa50: perImage((tally) => segmentationAccuracy(tally, AT50)),
-    sa75: perImage((tally) => segmentationAccuracy(tally, AT75)),
-    msa: perImage(
-      (tally) =>
-        iouLevels.reduce((total, _, level) => total + segmentationAccuracy(tally, level), 0) / iouLevels.length,
-    ),
-    countError: (weights) =>
-      sum(weights, ({ masks, instances }) => masks - instances) / sum(weights, (t) => t.instances),
-    absoluteCountError: perImage((tally) => Math.abs(countError(tally))),
+    sa50: sa(AT50),
+    sa75: sa(AT75),
+    msa: perImage(meanSa),
+    countError: ratio(({ masks, instances }) => masks - instances, instancesOf),
+    absoluteCountError: perImage(({ masks, instances }) => Math.abs(masks - instances) / instances),
     boundaryF: perImage(({ boundary }) => boundary.f),
     sizeErrorPixels: perImage(({ size }) => size.pixels),
     sizeError: perImage(({ size }) => size.relative),
+  }
+  const precisions = averagePrecisions(tallies)
+  return (weights) => {
+    const values = Object.entries(sums).map(([name, of]) => [name, of(weights)])
+    return { ...(Object.fromEntries(values) as Record<keyof typeof sums, number>), ...precisions(weights) }
+  }
+}
+
+/** NaN where masks have no scores to be ranked by. */
+function averagePrecisions(tallies: readonly Tally[]): Statistics<'ap' | 'ap50' | 'ap75'> {
+  if (tallies.some(({ detections }) => detections.some(({ score }) => score === null)))
+    return () => ({ ap50: NaN, ap75: NaN, ap: NaN })
+  const curve = new PrecisionCurve(tallies)
+  return (weights) => {
+    const levels = curve.averages(weights)
+    return { ap50: levels[AT50], ap75: levels[AT75], ap: levels.reduce((sum, one) => sum + one, 0) / levels.length }
   }
 }
 
@@ -124,11 +123,7 @@ const segmentationAccuracy = ({ found, masks, instances }: Tally, level: number)
   found[level] / (masks + instances - found[level])
 
 /** The measures of all images, each counting once. */
-export function valuesOf(tallies: readonly Tally[]): Values {
-  const weights = equalWeights(tallies.length)
-  const all = statistics(tallies)
-  return Object.fromEntries(measureNames.map((name) => [name, all[name](weights)])) as Values
-}
+export const valuesOf = (tallies: readonly Tally[]): Values => statistics(tallies)(equalWeights(tallies.length))
 
 /** Those measures that are means over images or instances, with all images' pixels and particles thrown together instead. */
 export interface Pooled extends SemanticScores {

@@ -7,8 +7,10 @@ import { bootstrap, equalWeights, percentileInterval } from '../../src/evaluatio
 const mean = (values: number[]) => (weights: ArrayLike<number>) =>
   values.reduce((sum, value, i) => sum + weights[i] * value, 0) / values.reduce((sum, _, i) => sum + weights[i], 0)
 
+const meanOf = (values: number[]) => (weights: ArrayLike<number>) => ({ it: mean(values)(weights) })
+
 test('every draw has as many images as there are', () => {
-  const seen = bootstrap({ images: (weights) => Array.from(weights).reduce((a, b) => a + b, 0) }, 7, { resamples: 50, seed: 1 }) // prettier-ignore
+  const seen = bootstrap((weights) => ({ images: Array.from(weights).reduce((a, b) => a + b, 0) }), 7, { resamples: 50, seed: 1 }) // prettier-ignore
   assert.ok(seen.images.every((count) => count === 7))
   assert.equal([...equalWeights(3)], [1, 1, 1])
 })
@@ -16,7 +18,7 @@ test('every draw has as many images as there are', () => {
 test('the interval of a mean is as wide as its standard error says', () => {
   const rng = new Rng(3)
   const values = Array.from({ length: 400 }, () => 5 + 2 * rng.normal())
-  const { it } = bootstrap({ it: mean(values) }, values.length, { resamples: 4000, seed: 0 })
+  const { it } = bootstrap(meanOf(values), values.length, { resamples: 4000, seed: 0 })
   const [low, high] = percentileInterval(it)!
   const centre = mean(values)(equalWeights(400))
   const variance = values.reduce((sum, v) => sum + (v - centre) ** 2, 0) / 400
@@ -28,8 +30,8 @@ test('the interval of a mean is as wide as its standard error says', () => {
 test('two models are drawn together: a steady difference has a narrow interval', () => {
   const before = [10, 50, 90, 30, 70]
   const options = { resamples: 500, seed: 4 }
-  const a = bootstrap({ it: mean(before) }, 5, options).it
-  const b = bootstrap({ it: mean(before.map((v) => v + 3)) }, 5, options).it
+  const a = bootstrap(meanOf(before), 5, options).it
+  const b = bootstrap(meanOf(before.map((v) => v + 3)), 5, options).it
   const [low, high] = percentileInterval(b.map((v, r) => v - a[r]))!
   assert.ok(Math.abs(low - 3) < 1e-9 && Math.abs(high - 3) < 1e-9)
   const [from, to] = percentileInterval(a)!
@@ -37,7 +39,7 @@ test('two models are drawn together: a steady difference has a narrow interval',
 })
 
 test('the same seed gives the same draws, another one others', () => {
-  const draw = (seed: number) => [...bootstrap({ it: mean([1, 2, 4, 8]) }, 4, { resamples: 100, seed }).it]
+  const draw = (seed: number) => [...bootstrap(meanOf([1, 2, 4, 8]), 4, { resamples: 100, seed }).it]
   assert.equal(draw(1), draw(1))
   assert.not.equal(draw(1), draw(2))
 })
