@@ -53,13 +53,13 @@ async function* eachImage(run: ExportRun, summary: ExportSummary): AsyncGenerato
     const { id, imagePath } = item
     onProgress?.(i, items.length, id)
     const part = partOf?.get(id) ?? null
-    const fileName = ['images', ...(part ? [part] : []), stemOfId(id) + extname(imagePath)].join('/')
+    const fileName = (part ? `${part}/` : '') + stemOfId(id) + extname(imagePath)
     let image: ExportImage
     try {
       const { width, height, labels } = await loadItem(item)
       const map = { width, height, data: labels }
       image = { id, fileName, imagePath, part, labels: map, boxes: boxes(map) }
-      if (withImages) await copyAtomic(imagePath, join(out, fileName))
+      if (withImages) await copyAtomic(imagePath, join(out, 'images', fileName))
     } catch (error) {
       summary.problems.push({ where: id, reason: (error as Error).message })
       continue

@@ -57,7 +57,7 @@ export interface ReadOptions {
 /** An image on its way out. */
 export interface ExportImage {
   id: string
-  /** Its file's name in what is written: images/NAME or its part's folder. */
+  /** Its file in what is written, below images/: NAME or PART/NAME. */
   fileName: string
   imagePath: string
   part: Part | null

@@ -32,8 +32,7 @@ export const labelme: Format = {
 
   async write(out, images, { className, withImages }) {
     for await (const { fileName, imagePath, labels, boxes } of images) {
-      const inImages = relative('images', fileName)
-      const path = join(out, 'labelme', inImages.slice(0, -extname(inImages).length) + '.json')
+      const path = join(out, 'labelme', fileName.slice(0, -extname(fileName).length) + '.json')
       const shapes = boxes.map((box) => ({
         label: className,
         points: singleRing(polygonsOf(labels, box)),
@@ -42,7 +41,10 @@ export const labelme: Format = {
         shape_type: 'polygon',
         flags: {},
       }))
-      const image = relative(dirname(path), withImages ? join(out, fileName) : imagePath).replaceAll('\\', '/')
+      const image = relative(dirname(path), withImages ? join(out, 'images', fileName) : imagePath).replaceAll(
+        '\\',
+        '/',
+      )
       const { width, height } = labels
       const file = { version: '5.5.0', flags: {}, shapes, imagePath: image, imageData: null, imageHeight: height, imageWidth: width } // prettier-ignore
       await writeFileAtomic(path, JSON.stringify(file) + '\n')

@@ -29,8 +29,8 @@ const writer =
   (extension: string, write: (path: string, image: ExportImage) => Promise<void>): Format['write'] =>
   async (out, images) => {
     for await (const image of images) {
-      const name = image.fileName.replace(/^images\//, '')
-      await write(join(out, 'masks', name.slice(0, -extname(name).length) + extension), image)
+      const { fileName } = image
+      await write(join(out, 'masks', fileName.slice(0, -extname(fileName).length) + extension), image)
     }
     return join(out, 'masks')
   }

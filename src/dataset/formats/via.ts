@@ -58,10 +58,9 @@ export const via: Format = {
 
 /** VIA's key of an image is its name followed by its file's bytes. */
 async function entryOf(
-  { fileName, imagePath, labels, boxes }: ExportImage,
+  { fileName: filename, imagePath, labels, boxes }: ExportImage,
   className: string,
 ): Promise<[string, Json]> {
-  const filename = fileName.replace(/^images\//, '')
   const { size } = await stat(imagePath)
   const regions = boxes.map((box) => {
     const ring = singleRing(polygonsOf(labels, box))

@@ -1,7 +1,7 @@
 /** @file YOLO segmentation: a text file an image, a line an instance, coordinates as shares of the size; data.yaml names the classes. */
 import { existsSync, statSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
-import { dirname, extname, join, relative } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { UserError } from '../../errors'
 import { writeFileAtomic } from '../../files'
 import { polygonsOf, singleRing } from '../rings'
@@ -38,16 +38,13 @@ export const yolo: Format = {
         const ring = singleRing(polygonsOf(labels, box))
         return `0 ${ring.map(([x, y]) => `${share(x, width)} ${share(y, height)}`).join(' ')}\n`
       })
-      const inImages = relative('images', fileName)
-      used.add(dirname(inImages))
-      await writeFileAtomic(join(out, 'labels', inImages.slice(0, -extname(inImages).length) + '.txt'), lines.join(''))
+      used.add(dirname(fileName))
+      await writeFileAtomic(join(out, 'labels', fileName.slice(0, -extname(fileName).length) + '.txt'), lines.join(''))
     }
+    // without a key `path` readers take the folder of this file
     const part = (name: string) => (used.has('.') ? 'images' : used.has(name) ? `images/${name}` : '')
     const parts = ['train', 'val', 'test'].filter(part).map((name) => `${name}: ${part(name)}\n`)
-    await writeFileAtomic(
-      join(out, 'data.yaml'),
-      `path: .\n${parts.join('')}names:\n  0: ${JSON.stringify(className)}\n`,
-    )
+    await writeFileAtomic(join(out, 'data.yaml'), `${parts.join('')}names:\n  0: ${JSON.stringify(className)}\n`)
     return join(out, 'data.yaml')
   },
 }
