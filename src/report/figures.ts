@@ -26,7 +26,7 @@ const LONGEST = 640
 const FOUND = 0.5
 
 /** What images are ranked by, and what is said of them. */
-const told: Record<Way, readonly [MeasureName, ...MeasureName[]]> = {
+export const told: Record<Way, readonly [MeasureName, ...MeasureName[]]> = {
   point: ['instanceDice', 'dice'],
   box: ['instanceDice', 'dice'],
   auto: ['f1At50', 'countError'],

@@ -6,7 +6,7 @@ import { type MeasureName, measures } from '../evaluation/summary'
 import { lineChart, type Series } from './chart'
 import { curves } from './curves'
 import { escape } from './escape'
-import { type Figure, modelName } from './figures'
+import { type Figure, modelName, told } from './figures'
 import type { Hardware } from './hardware'
 import type { ReportedRun } from './run'
 import { style } from './style'
@@ -110,12 +110,31 @@ function scores(comparison: Comparison): string {
       .find((evaluation) => evaluation.prompt === prompt)!
     return `<h3>${title(prompt)} <span class="soft">${perImage.length} images, ${instances} particles</span></h3>
 <div class="scroll"><table class="scores"><thead><tr><th></th>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>
-<p class="note">${explained[prompt]}</p>`
+<p class="note">${explained[prompt]}</p>
+${imageByImage(comparison, prompt)}`
   })
   return `${blocks.join('\n')}
 <p class="note">Percent, but for what is marked px. In brackets the middle 95 % of ${resamples} draws of as many images with
 replacement; a change is coloured where that leaves out 0. Of a few images such intervals are too narrow.
 docs/metrics.md of wgsam defines every measure.</p>`
+}
+
+/** A way's images, in their order: what they are ranked by in the examples, of each model. */
+function imageByImage({ models }: Comparison, way: Way): string {
+  const there = models.flatMap(({ name, evaluations }) =>
+    evaluations.filter(({ prompt }) => prompt === way).map(({ perImage }) => ({ name, perImage })),
+  )
+  const head = there.flatMap(({ name }) =>
+    told[way].map((measure) => `<th>${escape(modelName(name))}, ${escape(measures[measure].label)}</th>`),
+  )
+  const rows = there[0].perImage.map(({ id, instances }, i) => {
+    const cells = there.flatMap(({ perImage }) =>
+      told[way].map((measure) => `<td>${formatValue(measure, perImage[i][measure])}</td>`),
+    )
+    return `<tr><th>${escape(id)}</th><td>${instances}</td>${cells.join('')}</tr>`
+  })
+  return `<details><summary>Image by image</summary><div class="scroll"><table class="scores"><thead><tr><th></th><th>particles</th>
+${head.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div></details>`
 }
 
 /** How many particles are smaller than a size: labels and models. */

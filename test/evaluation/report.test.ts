@@ -111,7 +111,16 @@ test('names with markup in them are text', () => {
 
 test('the scores are there, with the sign of their change', () => {
   const html = renderReport(report)
-  for (const text of ['50.00 → 75.00', '+25.00', '−10.00', 'class="down"', 'class="up"', 'Loss', 'Gradient norm'])
+  for (const text of [
+    '50.00 → 75.00',
+    '+25.00',
+    '−10.00',
+    'class="down"',
+    'class="up"',
+    '<th>i1</th><td>7</td>',
+    'Loss',
+    'Gradient norm',
+  ])
     assert.ok(html.includes(text), text)
   assert.not.ok(html.includes('Dice on the validation'), 'no chart without points')
 })
