@@ -40,6 +40,18 @@ export const augmentDefaults: Required<AugmentOptions> = {
 /** All of it: what copies are written with. */
 export const augmentAll: Required<AugmentOptions> = { ...augmentDefaults, rotate: 10, scale: 0.2, blur: 1 }
 
+/** Least and most of every strength. */
+export const augmentLimits = {
+  crop: [0.05, 1],
+  rotate: [0, 45],
+  scale: [0, 3],
+  brightness: [0, 1],
+  contrast: [0, 3],
+  gamma: [0, 3],
+  noise: [0, 128],
+  blur: [0, 20],
+} as const satisfies { [key in keyof AugmentOptions]?: readonly [number, number] }
+
 /** Mirrors left and right. */
 export const flip = (sample: Sample): Sample => {
   const { width, height } = sample
@@ -132,7 +144,7 @@ function tones(sample: Sample, rng: Rng, options: Required<AugmentOptions>): Sam
 export function augment(sample: Sample, rng: Rng, given: AugmentOptions = {}): Sample {
   const options = { ...augmentDefaults, ...given }
   let result = sample
-  const least = Math.min(1, Math.max(0.05, options.crop))
+  const least = options.crop
   if (options.rotate || options.scale) result = usefulPart(result, () => randomWindow(sample, rng, least, options))
   else if (least < 1) result = usefulPart(result, () => randomCrop(sample, rng, least))
   if (options.flip && rng.int(2)) result = flip(result)

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { LORA_TARGETS } from '../../engine/train/lora'
 import { nearest } from '../commands/command'
+import { augmentLimits } from '../data/augment'
 import { UserError } from '../errors'
 import { trackers } from '../tracking/names'
 
@@ -35,6 +36,23 @@ const ID = 'up to 64 lower-case letters and digits'
 
 const MOST_STEPS = 1e9
 
+const strength = (name: keyof typeof augmentLimits) => {
+  const [low, high] = augmentLimits[name]
+  return v.optional(number(low, high))
+}
+const Augment = v.strictObject({
+  flip: v.optional(flag),
+  turn: v.optional(flag),
+  crop: strength('crop'),
+  rotate: strength('rotate'),
+  scale: strength('scale'),
+  brightness: strength('brightness'),
+  contrast: strength('contrast'),
+  gamma: strength('gamma'),
+  noise: strength('noise'),
+  blur: strength('blur'),
+})
+
 export const Schema = v.strictObject(
   {
     /** A named model or a checkpoint's path; what a toy model's shapes do not tell is in the JSON file modelConfig. */
@@ -56,7 +74,8 @@ export const Schema = v.strictObject(
     epochs: preset(number(0.001, 1e6), 40),
     maxSteps: orNull(whole(1, MOST_STEPS), null),
     seed: preset(whole(0, Number.MAX_SAFE_INTEGER), 0),
-    augment: preset(flag, true),
+    /** true: as training does it by itself; an object changes some of that, or adds what it lacks: turns, scales, blur. */
+    augment: preset(v.union([flag, Augment], 'true, false, or an object with flip, turn and strengths'), true),
     lora: part({
       rank: preset(whole(1, 8192), 512),
       /** null: equal to the rank, so that the scale is 1. */

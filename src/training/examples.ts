@@ -46,7 +46,7 @@ export const slotsOf = ({ prompts: { point, box, both } }: TrainConfig): number 
 export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Example {
   const { size, prompts: wanted } = config
   const { count, point, box, both, minArea } = wanted
-  const varied = config.augment ? augment(sample, rng) : sample
+  const varied = config.augment ? augment(sample, rng, config.augment === true ? {} : config.augment) : sample
   const { width, height } = varied
   const labels = { width, height, data: varied.labels }
   const instances = boxes(labels)

@@ -1,8 +1,10 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../engine/train/rng'
-import { augment, augmentAll, crop, flip, quarterTurn } from '../../src/data/augment'
+import { augment, augmentAll, augmentLimits, crop, flip, quarterTurn } from '../../src/data/augment'
 import { blurred, takeWindow } from '../../src/data/resample'
+import { checkConfig } from '../../src/training/config'
+import { makeExample } from '../../src/training/examples'
 import type { Sample } from '../../src/data/pixels'
 
 /** Labels 1.. in reading order and colours that follow them. */
@@ -149,6 +151,25 @@ test('all of it together: the same again from the same seed, without what is swi
   const known = new Set(source.labels)
   for (let seed = 0; seed < 20; seed++)
     assert.ok(augment(source, new Rng(seed), augmentAll).labels.every((id) => known.has(id)))
+})
+
+test('training takes an object of strengths, and checks it', () => {
+  const config = (augment: unknown) => checkConfig({ data: ['x'], size: 64, augment }, 'test')
+  const source = sample(64, 64)
+  source.labels.forEach((_, i) => (source.labels[i] = 1 + +(i > 2000)))
+  const image = (augment: unknown) => makeExample(source, new Rng(3), config(augment)).image
+  const none = Object.fromEntries(Object.keys(augmentAll).map((name) => [name, 0]))
+  assert.equal(image({ ...none, flip: false, turn: false, crop: 1 }), image(false))
+  assert.equal(image({}), image(true))
+  const still = { ...none, flip: false, turn: false, crop: 1 }
+  for (const name of Object.keys(augmentLimits)) {
+    const [low, high] = augmentLimits[name as keyof typeof augmentLimits]
+    if (name !== 'scale')
+      assert.not.equal(image({ ...still, [name]: name === 'crop' ? 0.5 : high / 4 }), image(false), name)
+    assert.throws(() => config({ [name]: high + 1 }), /augment/)
+    assert.throws(() => config({ [name]: low - 1 }), /augment/)
+  }
+  for (const wrong of [{ rotat: 3 }, { flip: 1 }, 'yes', 3]) assert.throws(() => config(wrong), /augment/)
 })
 
 test.run()

@@ -1,7 +1,7 @@
 /** @file `wgsam dataset augment`: varied copies of the training images, written out. */
 import { existsSync } from 'node:fs'
 import { type Command, flag, number, type Option, text, type Values } from '../../commands/command'
-import { augmentAll, type AugmentOptions } from '../../data/augment'
+import { augmentAll, augmentLimits, type AugmentOptions } from '../../data/augment'
 import { openSplit } from '../../data/split'
 import { UserError } from '../../errors'
 import { interruption } from '../../host/interrupt'
@@ -9,17 +9,17 @@ import { Progress } from '../../host/progress'
 import { augmentDataset, type AugmentSummary } from '../augment'
 import { dataOptions, jsonOption, onBadOption, openData } from './options'
 
-/** Strengths: option, least, most and what it is. */
-const strengths = {
-  crop: [0.05, 1, 'shortest part taken, as a share of either side; 1: none'],
-  rotate: [0, 45, 'largest turn to either side, degrees; beside quarter turns'],
-  scale: [0, 3, 'largest change of size: 0.2 is from 1/1.2 to 1.2'],
-  brightness: [0, 1, 'largest change, as a share of white'],
-  contrast: [0, 3, 'largest change, as a factor'],
-  gamma: [0, 3, 'largest change, as a factor'],
-  noise: [0, 128, 'largest standard deviation, gray values'],
-  blur: [0, 20, 'largest standard deviation, pixels'],
-} as const satisfies Partial<Record<keyof AugmentOptions, readonly [number, number, string]>>
+const strengths: Record<keyof typeof augmentLimits, string> = {
+  crop: 'shortest part taken, as a share of either side; 1: none',
+  rotate: 'largest turn to either side, degrees; beside quarter turns',
+  scale: 'largest change of size: 0.2 is from 1/1.2 to 1.2',
+  brightness: 'largest change, as a share of white',
+  contrast: 'largest change, as a factor',
+  gamma: 'largest change, as a factor',
+  noise: 'largest standard deviation, gray values',
+  blur: 'largest standard deviation, pixels',
+}
+const names = Object.keys(strengths) as (keyof typeof augmentLimits)[]
 
 export const command: Command = {
   name: 'dataset augment',
@@ -42,9 +42,9 @@ export const command: Command = {
     'no-flip': { type: 'boolean', description: 'never mirrored' },
     'no-turn': { type: 'boolean', description: 'no quarter turns' },
     ...Object.fromEntries(
-      Object.entries(strengths).map(([name, [, , description]]): [string, Option] => [
+      names.map((name): [string, Option] => [
         name,
-        { type: 'string', value: 'X', default: `${augmentAll[name as keyof typeof strengths]}`, description },
+        { type: 'string', value: 'X', default: `${augmentAll[name]}`, description: strengths[name] },
       ]),
     ),
     ...jsonOption,
@@ -105,13 +105,12 @@ function readAmount(values: Values): { total: number } | { perImage: number } {
 }
 
 function readStrengths(values: Values): Required<AugmentOptions> {
-  const read = Object.entries(strengths).map(([name, [min, max]]) => [name, number(values, name, { min, max })])
-  return {
-    ...augmentAll,
-    flip: !flag(values, 'no-flip'),
-    turn: !flag(values, 'no-turn'),
-    ...(Object.fromEntries(read) as Record<keyof typeof strengths, number>),
+  const options = { ...augmentAll, flip: !flag(values, 'no-flip'), turn: !flag(values, 'no-turn') }
+  for (const name of names) {
+    const [min, max] = augmentLimits[name]
+    options[name] = number(values, name, { min, max })!
   }
+  return options
 }
 
 function describe({ out, finished, sources, pictures, written, taken }: AugmentSummary): string {
