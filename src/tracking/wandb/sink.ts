@@ -106,9 +106,9 @@ export class WandbSink implements Sink {
   }
 
   private async addImage(event: ImageEvent): Promise<void> {
-    const row = await this.rowOf(event.step)
     const { value, path } = await this.folder.addImage(event)
     await this.file.append('files', records.file(path, 'media'))
+    const row = await this.rowOf(event.step)
     row[event.name] = value
   }
 
