@@ -26,6 +26,19 @@ export async function withoutDuplicates(
   if (threshold >= 1) return order
   const gone = new Uint8Array(masks.length)
   const kept: number[] = []
+  const rank = new Uint32Array(masks.length)
+  order.forEach((mask, i) => (rank[mask] = i))
+  // masks of a higher IoU are of similar area, so rivals lie near each other in this list
+  const byArea = masks.map((_, i) => i).sort((a, b) => masks[a].area - masks[b].area)
+  const firstOf = (area: number) => {
+    let [from, to] = [0, byArea.length]
+    while (from < to) {
+      const middle = (from + to) >> 1
+      if (masks[byArea[middle]].area < area) from = middle + 1
+      else to = middle
+    }
+    return from
+  }
   for (let next = 0; next < order.length;) {
     // the best that are left, until there are pairs enough to count; then what they leave
     const leaders: { mask: number; rivals: number[] }[] = []
@@ -33,9 +46,12 @@ export async function withoutDuplicates(
       const mask = order[next]
       if (gone[mask]) continue
       const rivals: number[] = []
-      for (const rival of order.slice(next + 1)) {
-        const [a, b] = [masks[mask], masks[rival]]
-        if (!gone[rival] && mostIou(a, b) > threshold && among(a, b)) rivals.push(rival)
+      const { area } = masks[mask]
+      for (let at = firstOf(area * threshold); at < byArea.length; at++) {
+        const rival = byArea[at]
+        if (masks[rival].area * threshold > area) break
+        if (rank[rival] <= next || gone[rival] || mostIou(masks[mask], masks[rival]) <= threshold) continue
+        if (among(masks[mask], masks[rival])) rivals.push(rival)
       }
       leaders.push({ mask, rivals })
       pairs += rivals.length
@@ -76,14 +92,17 @@ export async function overlapsOf(masks: readonly Packed[], count: CountShared): 
     const shared = await count(chunk)
     for (let i = 0; i < chunk.length / 2; i++) if (shared[i]) overlaps.push([chunk[2 * i], chunk[2 * i + 1], shared[i]])
   }
-  for (let a = 0; a < masks.length; a++) {
-    const [x0, y0, x1, y1] = masks[a].box
-    for (let b = a + 1; b < masks.length; b++) {
-      const box = masks[b].box
-      if (box[0] <= x1 && box[2] >= x0 && box[1] <= y1 && box[3] >= y0) pairs.push(a, b)
+  // by their left edges: what begins right of a mask's right edge shares nothing with it
+  const order = masks.map((_, i) => i).sort((a, b) => masks[a].box[0] - masks[b].box[0])
+  for (const [place, a] of order.entries()) {
+    const [, y0, x1, y1] = masks[a].box
+    for (let at = place + 1; at < order.length && masks[order[at]].box[0] <= x1; at++) {
+      const b = order[at]
+      const { box } = masks[b]
+      if (box[1] <= y1 && box[3] >= y0) pairs.push(Math.min(a, b), Math.max(a, b))
     }
     if (pairs.length > 64 * PAIRS) await flush()
   }
   if (pairs.length) await flush()
-  return overlaps
+  return overlaps.sort((p, q) => p[0] - q[0] || p[1] - q[1])
 }
