@@ -1,10 +1,14 @@
 /** The comparison of records: partners both ways, and goldens that are not as they should be. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encodeMask } from '../../engine/masks/rle'
+import { MaskGenerator } from '../../engine/generate/generator'
+import { command } from '../../src/commands/verify'
+import { writePng } from '../../src/data/image'
+import { openToy } from '../support/toy'
 import { compareRecords, generatorGoldens, optionsOf } from '../../src/verify/generator'
 
 const size = { width: 50, height: 40 }
@@ -73,6 +77,54 @@ test('files: one, a folder, another kind, and damaged ones', async () => {
   await rm(join(dir, 'a.json'))
   await rm(join(dir, 'bad.json'))
   assert.match(await message(dir), /no json with "params" and "records"/)
+  await rm(dir, { recursive: true })
+})
+
+test('the command: a golden passes on its own model, and fails where a record is another', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'wgsam-golden-'))
+  const image = {
+    width: 70,
+    height: 50,
+    rgb: Uint8Array.from({ length: 10500 }, (_, i) => (Math.floor(i / 3) * 37) % 256),
+  }
+  const params = { points_per_side: 3, pred_iou_thresh: 0, stability_score_thresh: 0.02, stability_score_offset: 0.05, mask_threshold: 1 } // prettier-ignore
+  const options = { pointsPerSide: 3, predIouThresh: 0, stabilityScoreThresh: 0.02, stabilityScoreOffset: 0.05, maskThreshold: 1 } // prettier-ignore
+  const model = await openToy('toy_vit', 64)
+  const generator = await MaskGenerator.create(model, { ...options, outputMode: 'uncompressed_rle' })
+  const records = await generator.reference(image)
+  assert.ok(records.length > 1)
+  generator.destroy()
+  model.release()
+  await writePng(join(dir, 'scene.png'), { ...image, channels: 3, data: image.rgb })
+  await copyFile('golden/files/toy_vit.pth', join(dir, 'toy.pth'))
+  const config = JSON.parse(await readFile('golden/files/toy_vit.json', 'utf8'))
+  const golden = { ...config, image: 'scene.png', size: [50, 70], checkpoint: 'toy.pth', input: 64, params, records }
+  const run = async (over: object) => {
+    await writeFile(join(dir, 'scene.json'), JSON.stringify({ ...golden, ...over }))
+    const lines: string[] = []
+    const log = console.log
+    console.log = (line: string) => void lines.push(line)
+    try {
+      return { code: await command.run({ tolerance: '1e-4' }, [dir]), said: lines.join('\n') }
+    } catch (error) {
+      return { code: 2, said: (error as Error).message }
+    } finally {
+      console.log = log
+    }
+  }
+  const good = await run({})
+  assert.is(good.code, 0)
+  assert.match(
+    good.said,
+    /^ok .*scene.json: (\d+) records, \1 here; partners for 100.0 % of theirs and 100.0 % of ours/,
+  )
+  const bad = await run({ records: records.map((r) => ({ ...r, predicted_iou: r.predicted_iou + 0.02 })) })
+  assert.is(bad.code, 1)
+  assert.match(bad.said, /^FAIL .* partners for 0.0 %/)
+  assert.match((await run({ size: [70, 50] })).said, /size \[70, 50\] is not that of scene.png/)
+  assert.match((await run({ params: { points_per_side: -1 } })).said, /scene.json: pointsPerSide must be/)
+  assert.match((await run({ params: { pointless: 1 } })).said, /scene.json: the generator has no parameter pointless/)
+  assert.match((await run({ image: 'nowhere.png' })).said, /nowhere.png: there is no such file/)
   await rm(dir, { recursive: true })
 })
 
