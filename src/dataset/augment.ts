@@ -71,21 +71,16 @@ export async function augmentDataset(run: AugmentRun): Promise<AugmentSummary> {
   )
 
   const sums = { sources: varied.length, pictures: entries.length - others.length, taken: others.length }
-  let written = 0
+  const missing = entries.filter((entry) => Object.values(targets(entry, out)).some((path) => !existsSync(path)))
   let loaded: { item: DatasetItem; sample: Sample } | undefined
-  for (const [i, entry] of entries.entries()) {
+  for (const [written, entry] of missing.entries()) {
     if (stop?.()) return { out, finished: false, ...sums, written }
-    const { item, name } = entry
-    const target = targets(entry, out)
-    onProgress?.(i, entries.length, name)
-    // the mask is written last: where it is, the picture is whole
-    if (existsSync(target.image) && existsSync(target.mask)) continue
-    if (loaded?.item !== item) loaded = { item, sample: await loadItem(item) }
-    await writeEntry(entry, target, loaded.sample, run)
-    written++
+    onProgress?.(written, missing.length, entry.name)
+    if (loaded?.item !== entry.item) loaded = { item: entry.item, sample: await loadItem(entry.item) }
+    await writeEntry(entry, targets(entry, out), loaded.sample, run)
   }
   if (split) await writeSplit(out, entries, split)
-  return { out, finished: true, ...sums, written }
+  return { out, finished: true, ...sums, written: missing.length }
 }
 
 /** `total` dealt to `count` places as evenly as it goes. */

@@ -43,7 +43,7 @@ export async function findTwins(
   for (let j = 1; j < known.length; j++)
     for (let i = 0; i < j; i++) {
       const [a, b] = [known[i], known[j]]
-      if (a.print.pixels === b.print.pixels || shapeDistance(a.print, b.print) > ALIKE_BITS || !wanted(a, b)) continue
+      if (!wanted(a, b) || a.print.pixels === b.print.pixels || shapeDistance(a.print, b.print) > ALIKE_BITS) continue
       const same = samePixels(await load(a.id), await load(b.id))
       twins.push({ a, b, kind: same ? 'identical' : 'alike' })
     }
