@@ -1,10 +1,9 @@
 /** @file `wgsam generate refilter`: other thresholds on what was generated; no model and no GPU. */
 import { UserError } from '../errors'
-import type { FilterOptions } from '../../engine/generate/filter'
-import { filterFlags, generatorOptions } from '../generate/flags'
+import { filterFlags, generatorFlags, generatorOptions } from '../generate/flags'
 import { type OutputKind, outputKinds } from '../generate/outputs'
 import { proposedNames } from '../generate/read'
-import { filterOptionNames, refilter } from '../generate/refilter'
+import { type Change, filterOptionNames, refilter } from '../generate/refilter'
 import { type Command, flag, text } from './command'
 import { writeTogether } from './generate'
 
@@ -16,6 +15,8 @@ export const command: Command = {
   options: {
     thresholds: { type: 'string', value: 'FILE', description: 'thresholds that `wgsam generate tune` has found' },
     ...filterFlags,
+    'mask-threshold': generatorFlags['mask-threshold'],
+    'stability-score-offset': generatorFlags['stability-score-offset'],
     'drop-frames': { type: 'boolean', description: 'drop masks that reach three or four edges, where they were kept' },
     write: {
       type: 'string',
@@ -25,7 +26,8 @@ export const command: Command = {
     },
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
-  details: 'What is not given stays as it was. Images whose masks were reviewed are left alone.',
+  details: `What is not given stays as it was. Images whose masks were reviewed are left alone. Another --mask-threshold or
+--stability-score-offset needs the logits that \`wgsam generate --keep-logits\` wrote.`,
   async run(values, [dir]) {
     const names = await proposedNames(dir)
     if (!names.length) throw new UserError(`${dir} holds no proposals: \`wgsam generate\` makes them`)
@@ -41,7 +43,7 @@ export const command: Command = {
     )
     if (text(values, 'thresholds'))
       for (const name of ['predIouThresh', 'stabilityScoreThresh', 'minArea'] as const) given.add(name)
-    const change: Partial<FilterOptions> = Object.fromEntries([...given].map((name) => [name, typed[name]]))
+    const change: Change = Object.fromEntries([...given].map((name) => [name, typed[name]]))
     if (flag(values, 'keep-frames')) change.dropFrames = false
     if (flag(values, 'drop-frames')) change.dropFrames = true
     const kinds = new Set(

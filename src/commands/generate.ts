@@ -42,6 +42,10 @@ export const command: Command = {
       description: `what to write besides the proposals, of ${outputKinds.join(', ')}`,
     },
     report: { type: 'boolean', description: 'write report.html too: scores, filters, pictures' },
+    'keep-logits': {
+      type: 'boolean',
+      description: 'write the candidates’ logits too, so that refilter can move --mask-threshold (megabytes an image)',
+    },
     again: { type: 'boolean', description: 'do again what is done already' },
     page: { type: 'string', value: 'N', description: 'page of multi-page files, from 1, or all (default 1)' },
     'crop-bottom': {
@@ -90,7 +94,11 @@ images are taken and the masks scored. docs/generator.md explains every option.
       const generator = await MaskGenerator.create(opened.model, options)
       const run = { generator, by: describeModel(opened), dir: out, inputs, reading, kinds, signal: controller.signal }
       if (flag(values, 'reference')) return await runReference(run)
-      return await generate(values, { ...run, again: flag(values, 'again') }, opened)
+      return await generate(
+        values,
+        { ...run, again: flag(values, 'again'), keepLogits: flag(values, 'keep-logits') },
+        opened,
+      )
     } finally {
       asked.dispose()
       opened.engine.destroy()

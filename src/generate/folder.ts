@@ -9,6 +9,7 @@ import type { LabelMap } from '../../engine/sam/transforms'
 import type { MicrographOptions } from '../data/micrograph'
 import { UserError } from '../errors'
 import type { Input } from './inputs'
+import { dropLogits, logitsExist, writeLogits } from './logits-file'
 import { type OutputKind, picturesExist, toRecord, writeCandidates, writePictures, writeProposals } from './outputs'
 import { projectFile, type ProposalFile } from './project'
 import { readProposals } from './read'
@@ -24,6 +25,8 @@ export interface FolderOptions {
   inputs: readonly (Input & { truth?: () => Promise<LabelMap> })[]
   reading: MicrographOptions
   kinds: ReadonlySet<OutputKind>
+  /** Writes the candidates' logits too. */
+  keepLogits?: boolean
   /** Done again even where nothing has changed. */
   again?: boolean
   signal?: AbortSignal
@@ -61,7 +64,7 @@ export async function generateFolder(options: FolderOptions): Promise<{ results:
 }
 
 async function generateImage(
-  { generator, by, dir, reading, kinds, again, signal }: FolderOptions,
+  { generator, by, dir, reading, kinds, again, keepLogits, signal }: FolderOptions,
   input: FolderOptions['inputs'][number],
   onPart: (part: number) => void,
 ): Promise<ImageResult> {
@@ -77,12 +80,12 @@ async function generateImage(
   })
   if (existsSync(projectFile.log(dir, name)))
     return finish('reviewed', earlier, 'its masks have been reviewed and stay as they are')
-  if (earlier?.key === key && !again) {
+  if (earlier?.key === key && !again && (!keepLogits || logitsExist(dir, name))) {
     const filters = Object.fromEntries(filterOptionNames.map((option) => [option, generator.options[option]]))
     const same = Object.entries(filters).every(([option, value]) => earlier.generator.options[option] === value)
     if (same && picturesExist(dir, name, kinds)) return finish('skipped', earlier, null)
-    const again = await refilter(dir, name, filters, kinds)
-    return finish(same ? 'skipped' : 'filtered', again!.file, null)
+    const chosen = await refilter(dir, name, filters, kinds)
+    return finish(same ? 'skipped' : 'filtered', chosen!.file, null)
   }
 
   const source = await readSource(input, reading)
@@ -106,6 +109,7 @@ async function generateImage(
   }
   await writeImage(dir, source)
   await writeCandidates(dir, info, set, { ...generator.options })
+  await (keepLogits ? writeLogits(dir, name, set) : dropLogits(dir, name))
   const masks = kept.map(({ mask }) => mask)
   if (masks.length > 65535)
     throw new UserError(`${input.path}: ${masks.length} masks are more than a label map holds; raise the thresholds`)

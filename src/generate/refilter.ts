@@ -1,29 +1,19 @@
 /** @file Filters a project's candidates again: no model, no GPU, milliseconds an image. */
 import { existsSync } from 'node:fs'
-import type { Box, CandidateSet, Scored } from '../../engine/generate/candidate'
+import type { CandidateSet } from '../../engine/generate/candidate'
 import { filterCandidates, type FilterOptions } from '../../engine/generate/filter'
+import type { GeneratorOptions } from '../../engine/generate/options'
+import { rethreshold } from '../../engine/generate/rethreshold'
 import { labelMap } from '../../engine/generate/label-map'
 import { decodeMask } from '../../engine/masks/rle'
 import { readImage } from '../data/image'
 import { toRGB8 } from '../data/pixels'
-import { type OutputKind, writePictures, writeProposals } from './outputs'
-import { type CandidateFile, projectFile, type ProposalFile, type ProposalRecord } from './project'
+import { UserError } from '../errors'
+import { readWithLogits } from './logits-file'
+import { type OutputKind, toRecord, writePictures, writeProposals } from './outputs'
+import { projectFile, type ProposalFile } from './project'
 import { readCandidates, readProposals } from './read'
-
-const fromXYWH = ([x, y, width, height]: ProposalRecord['bbox']): Box => [x, y, x + width - 1, y + height - 1]
-
-/** The measures of a file's candidates: what filterCandidates takes. */
-export const scoredSet = ({ image, candidates, overlaps }: CandidateFile): CandidateSet<Scored> => ({
-  size: image,
-  overlaps,
-  candidates: candidates.map(({ area, bbox, predicted_iou, stability_score, crop_box: [x, y, width, height] }) => ({
-    area,
-    box: fromXYWH(bbox),
-    predictedIou: predicted_iou,
-    stability: stability_score,
-    crop: [x, y, x + width, y + height],
-  })),
-})
+import { scoredSet } from './scored'
 
 /** The options that choose among candidates; all others decide which candidates there are. */
 export const filterOptionNames = [
@@ -43,25 +33,33 @@ export interface Refiltered {
   milliseconds: number
 }
 
-/** Chooses an image's proposals anew. Only the named filters change; null where a person has reviewed them. */
+/** What can be changed without the model: the filters, and where logits were kept the threshold of the masks. */
+export type Change = Partial<FilterOptions & Pick<GeneratorOptions, 'maskThreshold' | 'stabilityScoreOffset'>>
+
+/** Chooses an image's proposals anew. Only what is named changes; null where a person has reviewed them. */
 export async function refilter(
   dir: string,
   name: string,
-  change: Partial<FilterOptions>,
+  change: Change,
   kinds: ReadonlySet<OutputKind>,
 ): Promise<Refiltered | null> {
   if (existsSync(projectFile.log(dir, name))) return null
   const earlier = await readProposals(dir, name)
   const candidates = await readCandidates(dir, name)
-  const options = { ...(candidates.options as unknown as FilterOptions), ...change }
+  const options = { ...(earlier.generator.options as unknown as GeneratorOptions), ...change }
+  const moved =
+    options.maskThreshold !== candidates.options.maskThreshold ||
+    options.stabilityScoreOffset !== candidates.options.stabilityScoreOffset
+  const again = moved ? await readWithLogits(dir, candidates) : null
   const began = performance.now()
-  const { kept, removed } = filterCandidates(scoredSet(candidates), options)
+  const set = again ? await atThreshold(again, options) : null
+  const { kept, removed } = filterCandidates(set ?? scoredSet(candidates), options)
   const milliseconds = performance.now() - began
   const file: ProposalFile = {
     ...earlier,
-    generator: { ...earlier.generator, options: { ...earlier.generator.options, ...change } },
+    generator: { ...earlier.generator, options: { ...options } },
     removed: { ...earlier.removed, ...removed },
-    records: kept.map((i) => candidates.candidates[i]),
+    records: kept.map((i) => (set ? toRecord(set.candidates[i], set.size) : candidates.candidates[i])),
   }
   const masks = file.records.map(({ segmentation }) => decodeMask(segmentation))
   const rgb = toRGB8(await readImage(projectFile.image(dir, name)))
@@ -69,3 +67,9 @@ export async function refilter(
   await writeProposals(dir, file)
   return { file, milliseconds }
 }
+
+/** @throws UserError where a logit is asked for that was not kept */
+const atThreshold = (set: CandidateSet, options: GeneratorOptions) =>
+  rethreshold(set, options).catch((error: Error) => {
+    throw new UserError(error.message)
+  })

@@ -1,0 +1,18 @@
+/** @file The measures of candidates from their file: what filtering takes. */
+import type { Box, CandidateSet, Scored } from '../../engine/generate/candidate'
+import type { CandidateFile, ProposalRecord } from './project'
+
+const fromXYWH = ([x, y, width, height]: ProposalRecord['bbox']): Box => [x, y, x + width - 1, y + height - 1]
+
+/** The measures of a file's candidates. */
+export const scoredSet = ({ image, candidates, overlaps }: CandidateFile): CandidateSet<Scored> => ({
+  size: { width: image.width, height: image.height },
+  overlaps,
+  candidates: candidates.map(({ area, bbox, predicted_iou, stability_score, crop_box: [x, y, width, height] }) => ({
+    area,
+    box: fromXYWH(bbox),
+    predictedIou: predicted_iou,
+    stability: stability_score,
+    crop: [x, y, x + width, y + height],
+  })),
+})
