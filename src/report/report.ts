@@ -145,15 +145,15 @@ function sizes({ models }: Comparison): string {
   if (!found.length) return ''
   const curve = (values: readonly number[]) => values.map((diameter, share): [number, number] => [diameter, share])
   const series: Series[] = [
-    { name: 'labels', points: curve(found[0].evaluation.diameters.instances), colour: 4, style: 'dashed' },
+    { name: 'labels', points: curve(found[0].evaluation.diameters.instances), colour: 5, style: 'dashed' },
     ...found.map(({ name, evaluation }, i) => ({
       name: modelName(name),
       points: curve(evaluation.diameters.masks),
-      colour: (i % 3) + 1,
+      colour: (i % 4) + 1,
     })),
   ]
   const chart = lineChart({ title: 'Smaller particles, % of their number', x: 'equivalent diameter, pixels', series })
-  return `<h3>Sizes, found automatically</h3><div class="charts">${chart}</div>`
+  return `<h3>Sizes, found automatically</h3><div class="charts single">${chart}</div>`
 }
 
 function examples(figures: readonly Figure[]): string {

@@ -5,7 +5,8 @@ const rgb = (colour: readonly number[]) => `rgb(${colour.join(' ')})`
 
 export const style = `
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #5b6470; --paper: #ffffff; --card: #f6f7f9; --line: #dfe3e8;
-  --good: #0a7d46; --bad: #b42318; --s1: #1769d1; --s2: #d1590b; --s3: #6b4fc9; --s4: #12805c; }
+  --good: #0a7d46; --bad: #b42318; --s1: #1769d1; --s2: #d1590b; --s3: #6b4fc9; --s4: #12805c;
+  --s5: var(--ink); }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8eaed; --soft: #a3abb6; --paper: #14171b; --card: #1d2127;
   --line: #343a43; --good: #4cc38a; --bad: #ff8a7a; --s1: #6cb0ff; --s2: #ff9f5a; --s3: #b39dff; --s4: #58cfa4; } }
 * { box-sizing: border-box; }
@@ -28,7 +29,9 @@ th { font-weight: 600; color: var(--soft); font-size: 0.875rem; }
 th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left; }
 small { color: var(--soft); font-size: 0.78rem; font-weight: 400; margin-left: 2px; }
 h3 { font-size: 1rem; margin: 22px 0 8px; } h3 .soft { font-weight: 400; }
-table.scores td:nth-child(2) { text-align: right; }
+table.scores td:nth-child(2), table.scores th:nth-child(2) { text-align: right; }
+table.scores small { display: block; margin: 0; } table.scores td { vertical-align: top; }
+.charts.single { max-width: 640px; } details + .note { margin-top: 10px; }
 .up { color: var(--good); font-weight: 600; } .down { color: var(--bad); font-weight: 600; }
 table.facts th, table.facts td { text-align: left; white-space: normal; vertical-align: top; }
 table.facts th { width: 11rem; }
@@ -42,7 +45,7 @@ svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 svg .grid { stroke: var(--line); }
 svg path { fill: none; stroke-width: 2; stroke-linejoin: round; }
 svg path.dashed { stroke-dasharray: 6 4; } svg path.faint { stroke-width: 1; opacity: 0.35; }
-${[1, 2, 3, 4]
+${[1, 2, 3, 4, 5]
   .map(
     (i) => `svg path.s${i} { stroke: var(--s${i}); } svg circle.s${i} { fill: var(--s${i}); }
 .key.s${i}::before { border-color: var(--s${i}); }`,

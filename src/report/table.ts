@@ -102,17 +102,20 @@ export const formatInterval = (measure: MeasureName, interval: Interval | null, 
 
 export const wayNames: Record<Way, string> = { point: 'point prompts', box: 'box prompts', auto: 'automatic' }
 
-/** Lines of equal columns: shares in percent, in brackets what 95 % of resamples of the images give. */
+/**
+ * Lines of equal columns: shares in percent, in brackets what 95 % of resamples of the images give. Where there are changes
+ * only they have intervals: a line would be too long for a terminal.
+ */
 export function comparisonTable(comparison: Comparison): string {
   const blocks = comparisonBlocks(comparison).map(({ prompt, columns, rows }) => [
     [wayNames[prompt], ...columns.map(({ model, kind }) => (kind === 'change' ? 'change' : model))],
     ...rows.map(({ measure, cells }) => [
       `  ${measures[measure].label}`,
-      ...cells.map(({ kind, value, interval }) =>
-        [formatValue(measure, value, kind === 'change'), formatInterval(measure, interval, kind === 'change')]
-          .filter(Boolean)
-          .join(' '),
-      ),
+      ...cells.map(({ kind, value, interval }) => {
+        const changed = kind === 'change'
+        const range = changed || !columns.some((column) => column.kind === 'change') ? interval : null
+        return `${formatValue(measure, value, changed)} ${formatInterval(measure, range, changed)}`.trim()
+      }),
     ]),
   ])
   const widths: number[] = []
