@@ -32,7 +32,12 @@ if (process.argv[2] === 'child') {
     await writeImage(dir, 'a', [square(1, 1, 4), square(9, 9, 5)])
     const answered: LogEntry[] = []
     const rng = new Rng(3)
-    for (const wait of [0, 5, 15, 40]) {
+    for (const [edits, wait] of [
+      [3, 0],
+      [5, 1],
+      [4, 3],
+      [6, 8],
+    ]) {
       const { running, at } = await child(dir)
       const start = await ask(`${at}document`)
       const entries: LogEntry[] = start.json.entries
@@ -41,8 +46,9 @@ if (process.argv[2] === 'child') {
       assert.ok(entries.length - answered.length <= 1, `${entries.length} of ${answered.length} are there`)
       answered.splice(0, answered.length, ...entries)
       const document = ReviewDocument.replay(start.json)
-      const timer = setTimeout(() => running.kill('SIGKILL'), 30 + wait)
-      for (;;) {
+      for (let done = 0; ; done++) {
+        // while the next edits are under way
+        if (done === edits) setTimeout(() => running.kill('SIGKILL'), wait)
         const masks = document.masks.map(({ id }) => id)
         const side = 2 + rng.int(20)
         const action: Action =
@@ -64,7 +70,6 @@ if (process.argv[2] === 'child') {
         answered.push(answer.json.entry)
         document.apply(answer.json.entry)
       }
-      clearTimeout(timer)
       if (running.exitCode === null && running.signalCode === null) await once(running, 'close')
       assert.is(running.signalCode, 'SIGKILL')
     }
