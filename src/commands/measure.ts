@@ -13,7 +13,7 @@ import { figureFile, measureFigures } from '../measure/output/figures'
 import { particleLines } from '../measure/output/particles'
 import { renderMeasureReport } from '../measure/output/report'
 import { summaryCsv, summaryJson } from '../measure/output/summary'
-import { leftOutText, summaryText } from '../measure/output/text'
+import { remarkLines, summaryText } from '../measure/output/text'
 import { findSources } from '../measure/sources'
 import { edgeRules } from '../measure/statistics/edges'
 import { type Diameter, diameters, summarise, type Summary, type SummaryOptions } from '../measure/summary'
@@ -150,8 +150,7 @@ function print(values: Values, out: string, measured: Measured, summary: Summary
     return
   }
   console.log(summaryText(summary, options.diameter))
-  const all = summary.scopes[summary.scopes.length - 1]
-  for (const line of leftOutText(all, measured, options.edges, options.minPixels)) console.log(line)
+  for (const line of remarkLines(summary, measured, options)) console.log(line)
   for (const { name, notes } of measured.images) for (const note of notes) console.log(`${name}: ${note}`)
   console.log(`\nresults: ${resolve(out)}\nreport: ${resolve(out, 'report.html')}`)
 }

@@ -29,6 +29,8 @@ export interface Coco {
   images: CocoImage[]
   /** annotations by image id, crowd regions left out (they are no single instance) */
   annotations: Map<number | string, CocoAnnotation[]>
+  /** how many crowd regions of each image were left out */
+  crowds: Map<number | string, number>
 }
 
 /** Reads a COCO instances file. @throws UserError naming the file and the entry that is wrong */
@@ -46,6 +48,7 @@ export async function readCoco(path: string): Promise<Coco> {
   const file = v.safeParse(File, json)
   if (!file.success) return refuse(issueText(file.issues[0]))
   const annotations = new Map<number | string, CocoAnnotation[]>()
+  const crowds = new Map<number | string, number>()
   for (const { id } of file.output.images) {
     if (annotations.has(id)) refuse(`two images have the id ${id}`)
     annotations.set(id, [])
@@ -55,9 +58,11 @@ export async function readCoco(path: string): Promise<Coco> {
     if (!annotation.success) return refuse(issueText(annotation.issues[0], `annotations.${i}.`))
     const list = annotations.get(annotation.output.image_id)
     if (!list) return refuse(`annotations.${i} belongs to image ${annotation.output.image_id}, which is not listed`)
-    if (!annotation.output.iscrowd) list.push(annotation.output)
+    const { image_id: id, iscrowd } = annotation.output
+    if (iscrowd) crowds.set(id, (crowds.get(id) ?? 0) + 1)
+    else list.push(annotation.output)
   })
-  return { images: file.output.images, annotations }
+  return { images: file.output.images, annotations, crowds }
 }
 
 /** What is wrong with an entry, by its dotted path. */

@@ -61,7 +61,7 @@ test('a dataset with a pixel size: every length in its unit, every area in its s
   assert.equal([all.images, all.particles, all.edge, all.left_out_edge, all.counted], ['2', '6', '2', '2', '4'])
   nearly(all.coverage, areas.reduce((a, b) => a + b) / 1200)
   const weights = rows.reduce((sum, { number_weight }) => sum + Number(number_weight), 0)
-  nearly(all.density_per_1e6_nm2, (1e6 * weights) / (2 * 1200 * 400), 1e-5)
+  nearly(all.density_per_um2, (1e6 * weights) / (2 * 1200 * 400), 1e-5)
   const json = JSON.parse(read(out, 'summary.json'))
   assert.equal([json.unit, json.images[0].pixelSize.from, json.images[0].particles], ['nm', '--pixel-size', 3])
   assert.equal(readdirSync(out).sort(), [
@@ -141,6 +141,7 @@ test('COCO: masks measured whole where they overlap, polygons and RLE, images be
       { image_id: 7, segmentation: [[15, 8, 25, 8, 25, 12, 15, 12], [15, 11, 16, 11, 16, 16, 15, 16]] },
       { image_id: 7, segmentation: rle },
       { image_id: 7, segmentation: [[5, 5, 5.2, 5, 5.2, 5.2]] },
+      { image_id: 7, iscrowd: 1, segmentation: rle },
     ],
   } // prettier-ignore
   const path = put(join(folder, 'coco of mine.json'), JSON.stringify(file))
@@ -149,6 +150,7 @@ test('COCO: masks measured whole where they overlap, polygons and RLE, images be
   const { code, out: printed } = await run(measure, path, '--out', out, ...quick)
   assert.is(code, 0)
   assert.match(printed, 'pic: 1 annotations without a pixel are left out')
+  assert.match(printed, 'pic: 1 crowd regions are left out')
   assert.match(printed, 'pic: masks overlap: 22 pixels are in more than one')
   const rows = rowsOf(out)
   assert.equal(rows.map(({ area_px2 }) => area_px2), ['100', '44', '18']) // prettier-ignore

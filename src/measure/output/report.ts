@@ -6,8 +6,8 @@ import type { Measured } from '../measure'
 import type { Distribution, Estimate } from '../statistics/distribution'
 import type { Scope, Summary, SummaryOptions } from '../summary'
 import { axisName, diameterNames, figureHtml, type MeasureFigure } from './figures'
-import { densityArea, densityUnit } from './summary'
-import { leftOutText, percentText, short, withInterval } from './text'
+import { densityBy } from './summary'
+import { remarkLines, percentText, short, withInterval } from './text'
 
 export interface MeasureReport {
   summary: Summary
@@ -23,7 +23,7 @@ export function renderMeasureReport({ summary, measured, options, figures, comma
   const all = scopes[scopes.length - 1]
   const single = scopes.filter(({ level }) => level === 'image')
   const together = scopes.filter(({ level }) => level !== 'image')
-  const notes = leftOutText(all, measured, options.edges, options.minPixels)
+  const notes = remarkLines(summary, measured, options)
   const failed = measured.unmeasured.filter(({ failed }) => failed)
   const unitNote =
     unit.metres === null
@@ -36,7 +36,7 @@ export function renderMeasureReport({ summary, measured, options, figures, comma
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="wgsam">
 <title>Particle sizes</title>
-<style>${style}${histogramStyle}</style>
+<style>${style}${histogramStyle}.charts + .scroll { margin-top: 20px; }</style>
 </head>
 <body>
 <main>
@@ -49,7 +49,7 @@ ${sizeTable(together, unit.shown)}
 <p class="note">${escape(intervalNote(all.distribution, options))}</p>
 <h2>How many, how much</h2>
 ${countTable(together, summary)}
-${list('What is not in these figures', notes)}
+${list('What to know of these figures', notes)}
 ${list(
   'Not measured',
   failed.map(({ name, reason }) => `${name}: ${reason}`),
@@ -102,12 +102,20 @@ function sizeTable(scopes: readonly Scope[], unit: string): string {
 }
 
 function countTable(scopes: readonly Scope[], { unit }: Summary): string {
-  const header = ['', 'Images', 'Particles', 'At the edge', 'Counted', 'Coverage', `Density, ${densityUnit(unit)}`]
+  const header = [
+    '',
+    'Images',
+    'Particles',
+    'At the edge',
+    'Counted',
+    'Coverage',
+    `Density, per ${densityBy(unit).shown}`,
+  ]
   const rows = scopes.map(({ name, images, particles, edge, distribution: { counted, coverage, density } }) => [
     name,
     ...[images, particles, edge, counted].map(String),
     withInterval(coverage, percentText),
-    withInterval(times(density, densityArea)),
+    withInterval(times(density, densityBy(unit).area)),
   ])
   return table(header, rows)
 }

@@ -1,18 +1,20 @@
 /** @file summary.csv and summary.json: distributions by image, by group and in all. */
 import type { Measured } from '../measure'
 import type { Estimate } from '../statistics/distribution'
-import { weightings } from '../statistics/distribution'
+import { type Weighting, weightings } from '../statistics/distribution'
 import { figures } from '../statistics/weighted'
 import type { Scope, Summary } from '../summary'
 import type { LengthUnit } from '../units'
 import { type Cell, csvLine } from './csv'
 
-/** Densities are by so many units of area: a million nm² are one µm². */
-export const densityArea = 1e6
-
-/** How the density's unit is written: per µm², per mm², per megapixel. */
-export const densityUnit = ({ name }: LengthUnit): string =>
-  ({ px: 'per 10⁶ px²', nm: 'per µm²', um: 'per mm²', mm: 'per m²' })[name]
+/** What densities are given by: the area in units, its name in files and for people. A million nm² are one µm². */
+export const densityBy = ({ name }: LengthUnit): { area: number; name: string; shown: string } =>
+  ({
+    px: { area: 1e6, name: '1e6_px2', shown: '10⁶ px²' },
+    nm: { area: 1e6, name: 'um2', shown: 'µm²' },
+    um: { area: 1, name: 'um2', shown: 'µm²' },
+    mm: { area: 1, name: 'mm2', shown: 'mm²' },
+  })[name]
 
 const three = (estimate: Estimate | undefined, factor = 1): Cell[] =>
   estimate ? [estimate.value, estimate.low ?? null, estimate.high ?? null].map((v) => (v === null ? null : v * factor)) : [null, null, null] // prettier-ignore
@@ -29,13 +31,15 @@ export function summaryCsv({ unit, scopes }: Summary): string {
     ...['effective_number', 'largest_weight', 'resampled'],
     ...figures.flatMap((name) => withInterval(name, name === 'span' ? '' : `_${unit.name}`)),
     ...withInterval('coverage'),
-    ...withInterval('density', `_per_1e6_${unit.name}2`),
+    ...withInterval('density', `_per_${densityBy(unit).name}`),
   ]
-  const rows = scopes.flatMap((scope) => weightings.map((weighting) => summaryRow(scope, weighting)))
+  const rows = scopes.flatMap((scope) =>
+    weightings.map((weighting) => summaryRow(scope, weighting, densityBy(unit).area)),
+  )
   return [header, ...rows].map(csvLine).join('')
 }
 
-function summaryRow(scope: Scope, weighting: (typeof weightings)[number]): Cell[] {
+function summaryRow(scope: Scope, weighting: Weighting, densityArea: number): Cell[] {
   const { level, name, images, particles, edge, leftOut, largestWeight, distribution } = scope
   const { counted, resampled, coverage, density } = distribution
   const { effective, figures: found } = distribution[weighting]
@@ -58,7 +62,7 @@ export function summaryJson(
   return {
     version: 1,
     unit: unit.name,
-    density_unit: `per 1e6 ${unit.name}2`,
+    density_unit: `per ${densityBy(unit).name.replace('_', ' ')}`,
     options,
     images: images.map(({ image: { particles, covered, shared, ...image } }) => ({
       ...image,
@@ -72,7 +76,7 @@ export function summaryJson(
       ...scope,
       distribution: {
         ...distribution,
-        density: Object.fromEntries(Object.entries(density).map(([key, value]) => [key, value * densityArea])),
+        density: Object.fromEntries(Object.entries(density).map(([key, value]) => [key, value * densityBy(unit).area])),
       },
     })),
     command,

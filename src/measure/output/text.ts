@@ -1,18 +1,18 @@
 /** @file What a run says on the terminal: a short table, and all that was left out. */
 import type { Measured } from '../measure'
 import type { Estimate } from '../statistics/distribution'
-import type { Diameter, Scope, Summary } from '../summary'
+import type { Diameter, Summary, SummaryOptions } from '../summary'
 import { diameterNames } from './figures'
 
 /** Images are listed one by one up to so many. */
 const MOST_ROWS = 20
 
-/** Three digits, four from 1000 on; without an exponent where lengths usually lie. */
+/** Three digits, or four below 10,000; without an exponent where lengths usually lie. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return '–'
   const size = Math.abs(value)
   if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2)
-  return size >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(3)))
+  return String(Number(value.toPrecision(size >= 1000 && size < 1e4 ? 4 : 3)))
 }
 
 export const percentText = (value: number): string => `${(100 * value).toFixed(1)} %`
@@ -40,8 +40,12 @@ export function summaryText({ unit, scopes }: Summary, diameter: Diameter): stri
 }
 
 /** What is not in the figures, in sentences; nothing is left out without one. */
-export function leftOutText(scope: Scope, { unmeasured, images }: Measured, rule: string, minPixels: number): string[] {
-  const { particles, edge, leftOut, largestWeight } = scope
+export function remarkLines(
+  { unit, scopes }: Summary,
+  { unmeasured, images }: Measured,
+  { edges: rule, minPixels }: SummaryOptions,
+): string[] {
+  const { particles, edge, leftOut, largestWeight } = scopes[scopes.length - 1]
   const lines: string[] = []
   if (leftOut.edge)
     lines.push(`left out: ${leftOut.edge} of ${particles} particles, which touch the edge (--edges ${rule})`)
@@ -55,5 +59,12 @@ export function leftOutText(scope: Scope, { unmeasured, images }: Measured, rule
   if (left.length) lines.push(`left out: ${left.length} images (${left[0].name}: ${left[0].reason})`)
   const parts = images.flatMap(({ particles }) => particles).filter(({ parts }) => parts > 1).length
   if (parts) lines.push(`${parts} particles are of several parts; each is measured as one`)
+  const sizes = new Set(images.map(({ pixelSize }) => pixelSize?.metres ?? 'unknown'))
+  if (unit.metres === null && images.length > 1 && (sizes.size > 1 || sizes.has('unknown')))
+    lines.push(
+      sizes.size > 1
+        ? 'the images have different pixel sizes: sizes of several of them together, in pixels, mean little'
+        : 'no pixel size is known: sizes of several images together mean something only where all have the same magnification',
+    )
   return lines
 }

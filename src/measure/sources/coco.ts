@@ -24,7 +24,10 @@ export async function cocoFile(path: string, images: string | null, groupBy?: st
     group: groupOf(names[i]),
     read: async () => {
       const picture = findPicture(image.file_name, images === null ? [join(folder, 'images'), folder] : [images])
-      return cocoSource(image, coco.annotations.get(image.id)!, picture, pixelSizeOf(names[i]))
+      const masks = await cocoMasks(image, coco.annotations.get(image.id)!, picture, pixelSizeOf(names[i]))
+      const crowds = coco.crowds.get(image.id)
+      if (crowds) masks.notes.push(`${crowds} crowd regions are left out: they are no single particles`)
+      return masks
     },
   }))
 }
@@ -48,7 +51,7 @@ function findPicture(fileName: string, folders: readonly string[]): string | nul
 }
 
 /** The masks of one annotated image. @throws UserError naming the annotation that is damaged */
-export async function cocoSource(
+async function cocoMasks(
   image: CocoImage,
   annotations: readonly CocoAnnotation[],
   picturePath: string | null,

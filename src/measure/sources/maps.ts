@@ -10,7 +10,6 @@ import type { PixelSize } from '../../data/microscope/pixel-size'
 import { findCandidates } from '../../data/pairs'
 import { UserError } from '../../errors'
 import { runsOfLabels } from '../shape/runs'
-import { cocoSource } from './coco'
 import { readPixelSizes } from './columns'
 import { type Masks, readPicture, type Source } from './source'
 
@@ -58,7 +57,7 @@ export async function mapFolder(
   }))
 }
 
-/** A dataset: images/ and masks/, or images and COCO annotations. */
+/** A dataset of images/ and masks/. */
 export async function dataset(folder: string, groupBy?: string): Promise<Source[]> {
   const candidates = await findCandidates(folder)
   const { groupOf, pixelSizeOf } = await tables(folder, groupBy)
@@ -66,10 +65,9 @@ export async function dataset(folder: string, groupBy?: string): Promise<Source[
     name: id,
     group: groupOf(id),
     read: async () => {
-      if (!labels) throw new UserError(reason ?? 'it is incomplete')
+      if (labels?.kind !== 'map') throw new UserError(reason ?? 'it is incomplete')
       const image = imagePath && existsSync(imagePath) ? imagePath : null
-      if (labels.kind === 'map') return readMap(labels.path, image, pixelSizeOf(id))
-      return cocoSource(labels.image, labels.annotations, image, pixelSizeOf(id))
+      return readMap(labels.path, image, pixelSizeOf(id))
     },
   }))
 }

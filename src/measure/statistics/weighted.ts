@@ -24,38 +24,51 @@ export function describe(
   { values, weights }: Weighted,
   edges: readonly number[] = [],
 ): { figures: Figures; shares: number[] } | null {
-  let [total, first] = [0, 0]
-  for (let i = 0; i < values.length; i++) {
-    total += weights[i]
-    first += weights[i] * values[i]
+  const count = values.length
+  // sums of squares about some value of the middle keep their digits
+  const about = values[count >> 1]
+  let [total, first, second] = [0, 0, 0]
+  for (let i = 0; i < count; i++) {
+    const [weight, value] = [weights[i], values[i] - about]
+    total += weight
+    first += weight * value
+    second += weight * value * value
   }
   if (!(total > 0)) return null
   const mean = first / total
   const quantiles = [NaN, NaN, NaN]
   const shares = new Array<number>(edges.length)
-  let [sum, second, level, edge] = [0, 0, 0, 0]
-  /** The level that is met exactly, until the next value of some weight is seen. */
-  let met = -1
   // sums of many weights miss a share by rounding
   const slack = 1e-12 * total
-  for (let i = 0; i < values.length; i++) {
+  let [sum, level, edge] = [0, 0, 0]
+  let wanted = levels[0] * total - slack
+  let nextEdge = edges.length > 1 ? edges[0] : Infinity
+  /** The level that is met exactly, until the next value of some weight is seen. */
+  let met = -1
+  for (let i = 0; i < count; i++) {
     const value = values[i]
-    while (edge < edges.length - 1 && value >= edges[edge]) shares[edge++] = sum / total
-    if (!(weights[i] > 0)) continue
+    while (value >= nextEdge) {
+      shares[edge++] = sum / total
+      nextEdge = edge < edges.length - 1 ? edges[edge] : Infinity
+    }
+    const weight = weights[i]
+    if (!(weight > 0)) continue
     if (met >= 0) {
       quantiles[met] = (quantiles[met] + value) / 2
       met = -1
     }
-    sum += weights[i]
-    second += weights[i] * (value - mean) ** 2
-    for (; level < levels.length && sum >= levels[level] * total - slack; level++) {
+    sum += weight
+    while (sum >= wanted) {
       quantiles[level] = value
-      if (sum <= levels[level] * total + slack) met = level
+      if (sum <= wanted + 2 * slack) met = level
+      level++
+      wanted = level < levels.length ? levels[level] * total - slack : Infinity
     }
   }
   for (; edge < edges.length; edge++) shares[edge] = 1
   const [d10, d50, d90] = quantiles
-  return { figures: { d10, d50, d90, span: (d90 - d10) / d50, mean, std: Math.sqrt(second / total) }, shares }
+  const std = Math.sqrt(Math.max(0, second / total - mean * mean))
+  return { figures: { d10, d50, d90, span: (d90 - d10) / d50, mean: about + mean, std }, shares }
 }
 
 /** How many particles of equal weight would tell as much: (sum w)^2 / sum w^2 (Kish). 0 without weight. */
