@@ -77,18 +77,24 @@ function apply(
   const [high, low] = [Math.fround(threshold + offset), Math.fround(threshold - offset)]
   const middle = Math.fround(threshold)
   let [above, below, area] = [0, 0, 0]
-  let [left, right, top, bottom] = [width, -1, values.length, -1]
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]
-    if (value > low) below++
-    if (value > high) above++
-    if (!(value > middle)) continue
-    area++
-    const [x, y] = [i % width, Math.floor(i / width)]
-    if (x < left) left = x
-    if (x > right) right = x
-    if (top > y) top = y
+  let [left, right, top, bottom] = [width, -1, -1, -1]
+  for (let y = 0, start = 0; start < values.length; y++, start += width) {
+    let [first, last] = [-1, -1]
+    for (let x = 0; x < width; x++) {
+      const value = values[start + x]
+      if (!(value > low)) continue
+      below++
+      if (value > high) above++
+      if (!(value > middle)) continue
+      area++
+      if (first < 0) first = x
+      last = x
+    }
+    if (first < 0) continue
+    if (top < 0) top = y
     bottom = y
+    if (first < left) left = first
+    if (last > right) right = last
   }
   if (!area) return null
   const [dx, dy] = [candidate.crop[0] + x0, candidate.crop[1] + y0]

@@ -19,43 +19,39 @@ export function upscaleWindow(
   if (!box) return null
   const columns = combined(axes.toInput[0], axes.toImage[0], box[0], box[2])
   const lines = combined(axes.toInput[1], axes.toImage[1], box[1], box[3])
-  const width = columns.length
+  const width = box[2] - box[0] + 1
   // along the rows first: every row of the window to the image's columns
-  const wide = new Float64Array(h * width)
+  const wide = new Float32Array(h * width)
   for (let y = 0; y < h; y++)
     for (let x = 0; x < width; x++) {
-      const { places, shares } = columns[x]
       let sum = 0
-      for (let k = 0; k < 4; k++) {
-        if (!shares[k]) continue
-        const at = places[k] - x0
-        sum += shares[k] * (at >= 0 && at < w ? data[y * w + at] : NOTHING)
+      for (let k = 4 * x; k < 4 * x + 4; k++) {
+        const at = columns.places[k] - x0
+        if (columns.shares[k]) sum += columns.shares[k] * (at >= 0 && at < w ? data[y * w + at] : NOTHING)
       }
       wide[y * width + x] = sum
     }
-  const values = new Float32Array(lines.length * width)
-  lines.forEach(({ places, shares }, y) => {
-    const row = y * width
-    for (let k = 0; k < 4; k++) {
-      if (!shares[k]) continue
-      const at = places[k] - y0
-      for (let x = 0; x < width; x++)
-        values[row + x] += shares[k] * (at >= 0 && at < h ? wide[at * width + x] : NOTHING)
-    }
-  })
+  const values = new Float32Array((box[3] - box[1] + 1) * width)
+  for (let k = 0; k < lines.places.length; k++) {
+    const [at, share, row] = [lines.places[k] - y0, lines.shares[k], (k >> 2) * width]
+    if (!share) continue
+    if (at < 0 || at >= h) values.fill(NOTHING, row, row + width)
+    else for (let x = 0, from = at * width; x < width; x++) values[row + x] += share * wide[from + x]
+  }
   return { values, width, x0: box[0], y0: box[1] }
 }
 
-/** The four places of the logits that a place of the image reads, and their shares. */
+/** The four places of the logits that each of a range of the image's places reads, and their shares. */
 function combined(inner: BilinearAxis, outer: BilinearAxis, first: number, last: number) {
-  return Array.from({ length: last - first + 1 }, (_, i) => {
-    const [input, share] = [outer.low[first + i], outer.part[first + i]]
+  const places = new Int32Array(4 * (last - first + 1))
+  const shares = new Float64Array(places.length)
+  for (let i = first, at = 0; i <= last; i++, at += 4) {
+    const [input, share] = [outer.low[i], outer.part[i]]
     const next = Math.min(input + 1, inner.low.length - 1)
     const [a, b] = [inner.low[input], inner.low[next]]
     const [p, q] = [inner.part[input], inner.part[next]]
-    return {
-      places: [a, a + 1, b, b + 1],
-      shares: [(1 - share) * (1 - p), (1 - share) * p, share * (1 - q), share * q],
-    }
-  })
+    places.set([a, a + 1, b, b + 1], at)
+    shares.set([(1 - share) * (1 - p), (1 - share) * p, share * (1 - q), share * q], at)
+  }
+  return { places, shares }
 }
