@@ -103,14 +103,16 @@ export async function evaluateModel(
 ): Promise<TalliedWay[] | null> {
   const { prompts, signal } = options
   const prompted = prompts.some((prompt) => prompt !== 'auto')
-  const predictor = prompted ? await Predictor.create(model, { slots: EVALUATION_SLOTS }) : undefined
-  const generator = prompts.includes('auto') ? await MaskGenerator.create(model, settings) : undefined
+  let predictor: Predictor | undefined
+  let generator: MaskGenerator | undefined
   try {
+    if (prompted) predictor = await Predictor.create(model, { slots: EVALUATION_SLOTS })
+    const finder = prompts.includes('auto') ? (generator = await MaskGenerator.create(model, settings)) : null
     return await evaluate({
       ...common(name, options),
       prompts,
       predictor,
-      propose: generator && ((sample) => proposeMasks(generator, sample, signal)),
+      propose: finder ? (sample) => proposeMasks(finder, sample, signal) : undefined,
     })
   } catch (error) {
     if (signal?.aborted) return null
