@@ -4,11 +4,12 @@ import type { Tensor } from '../engine/graph/tensor'
 import type { SamModel } from '../engine/sam/sam'
 import { attachLora, detachLora, type LoraConfig, type LoraLayer } from '../engine/train/lora'
 import { UserError } from './errors'
-import { type Adapter, type LoraPair, readAdapter } from './weights/peft'
-import { partOf, validateAdapter } from './weights/adapter'
+import { type Adapter, partOf, validateTargets } from './weights/adapter'
+import { type AnyAdapter, isDifference, readAnyAdapter, targetsOf } from './weights/any-adapter'
+import type { FullAdapter } from './weights/full'
 
 export interface AttachedAdapter {
-  adapter: Adapter
+  adapter: AnyAdapter
   layers: LoraLayer[]
   /** Puts the adapter beside the weights: what is recorded from then on uses it. It is there at first. */
   attach(): void
@@ -23,15 +24,17 @@ export interface AttachedAdapter {
  * @throws UserError where it cannot be read or belongs to another model
  */
 export async function loadAdapter(engine: Engine, model: SamModel, path: string): Promise<AttachedAdapter> {
-  const adapter = await readAdapter(path)
-  validateAdapter(path, adapter, model.architecture)
-  return attachAdapter(engine, model, adapter, path)
+  const adapter = await readAnyAdapter(path)
+  validateTargets(path, targetsOf(adapter), model.architecture)
+  return isDifference(adapter)
+    ? attachDifferences(engine, model, adapter, path)
+    : attachAdapter(engine, model, adapter, path)
 }
 
 /** Attaches an adapter that is in memory; `path` names it in errors. */
 export function attachAdapter(engine: Engine, model: SamModel, adapter: Adapter, path: string): AttachedAdapter {
   const { r, lora_alpha, use_rslora } = adapter.config
-  const joined = joinTargets(model, adapter, path)
+  const joined = joinTargets(model, adapter.tensors.targets, path)
   const layers = joined.map(({ layer }) => layer)
   const tensors = new Map<string, Tensor>()
   for (const { layer, pairs } of joined) {
@@ -57,10 +60,46 @@ export function attachAdapter(engine: Engine, model: SamModel, adapter: Adapter,
   }
 }
 
-/** The adapter's targets by the engine's layers: parts of one layer together, in the order of their rows. */
-function joinTargets(model: SamModel, { tensors }: Adapter, path: string): { layer: LoraLayer; pairs: LoraPair[] }[] {
-  const found = new Map<string, { name: string; start: number; end: number; pair: LoraPair }[]>()
-  for (const [name, pair] of tensors.targets) {
+/** Puts base + difference in the place of the weights; the base's own stay, so that there is a way back. */
+async function attachDifferences(
+  engine: Engine,
+  model: SamModel,
+  adapter: FullAdapter,
+  path: string,
+): Promise<AttachedAdapter> {
+  const tuned: { layer: LoraLayer; base: Tensor; sum: Tensor }[] = []
+  for (const { layer, pairs } of joinTargets(model, adapter.differences, path)) {
+    const { weight: base } = layer.linear
+    const values = await engine.read(base)
+    layer.parts.forEach(({ start }, i) => {
+      const { D, inDim } = pairs[i]
+      D.forEach((d, at) => (values[start * inDim + at] += d))
+    })
+    tuned.push({ layer, base, sum: engine.persistent('adapter', `${base.label}, tuned`, base.shape, values) })
+  }
+  const attach = () => tuned.forEach(({ layer, sum }) => (layer.linear.weight = sum))
+  const detach = () => tuned.forEach(({ layer, base }) => (layer.linear.weight = base))
+  attach()
+  return {
+    adapter,
+    layers: tuned.map(({ layer }) => layer),
+    attach,
+    detach,
+    release() {
+      detach()
+      for (const { sum } of tuned) engine.release(sum)
+    },
+  }
+}
+
+/** An adapter's targets by the engine's layers: parts of one layer together, in the order of their rows. */
+function joinTargets<T extends { outDim: number }>(
+  model: SamModel,
+  targets: ReadonlyMap<string, T>,
+  path: string,
+): { layer: LoraLayer; pairs: T[] }[] {
+  const found = new Map<string, { name: string; start: number; end: number; pair: T }[]>()
+  for (const [name, pair] of targets) {
     const part = partOf(name)
     const at = part?.layer ?? name
     const start = part ? 'qkv'.indexOf(part.part) * pair.outDim : 0

@@ -17,11 +17,19 @@ export interface Lora {
   ranges: { start: number; end: number }[]
 }
 
+/** A weight that is itself a sum of a frozen one and a difference for some of its rows: engine/train/full.ts. */
+export interface Tuned {
+  /** (sum of the parts' rows, in): only its gradient is used here, the weight holds its values already. */
+  delta: Tensor
+  parts: { start: number; end: number }[]
+}
+
 export interface Linear {
   /** (out, in). */
   weight: Tensor
   bias?: Tensor | null
   lora?: Lora | null
+  tuned?: Tuned | null
 }
 
 export interface LinearOptions {
@@ -35,7 +43,7 @@ export interface LinearOptions {
  * The frozen weight's gradient is computed only where it wants one.
  */
 export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOptions = {}): Tensor {
-  const { weight, bias, lora } = layer
+  const { weight, bias, lora, tuned } = layer
   const [n, k] = weight.shape
   const m = x.size / k
   const activation = options.activation ?? 'none'
@@ -43,7 +51,7 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
   if (x.size % k || x.columns !== k) throw new Error(`${weight.label} [${weight.shape}] does not fit x [${x.shape}]`)
   if (residual && residual.size !== m * n) throw new Error(`${weight.label}: the residual has another size`)
   const y = g.tensor(options.label ?? `${weight.label}: y`, [m, n])
-  const wanting = [x, weight, bias, lora?.a, lora?.b]
+  const wanting = [x, weight, bias, lora?.a, lora?.b, tuned?.delta]
   const keepPre = g.training && activation !== 'none' && wanting.some((t) => t?.requiresGrad)
   const pre = keepPre ? g.tensor(`${weight.label}: before ${activation}`, [m, n]) : null
 
@@ -101,6 +109,7 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
         c: rows(dw.tensor, k),
         accumulate: dw.accumulate,
       })
+    if (tuned) tunedBackward(g, tuned, x, dpre)
     const db = g.gradientTarget(bias)
     if (db) {
       const ones = g.constant(`${m} ones`, [m], () => new Float32Array(m).fill(1))
@@ -118,6 +127,27 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
     g.passGradient(residual, dy)
   })
   return y
+}
+
+/** dW of the tuned rows alone: dyᵀ·x for each of their ranges. */
+function tunedBackward(g: Graph, { delta, parts }: Tuned, x: Tensor, dy: Tensor): void {
+  const target = g.gradientTarget(delta)
+  if (!target) return
+  const k = x.columns
+  let row = 0
+  for (const { start, end } of parts) {
+    gemm(g, {
+      layout: 'tn',
+      m: end - start,
+      n: k,
+      k: x.rows,
+      a: { ...rows(dy, dy.columns), offset: start },
+      b: rows(x, k),
+      c: { ...rows(target.tensor, k), offset: row * k },
+      accumulate: target.accumulate,
+    })
+    row += end - start
+  }
 }
 
 /** dB and dA into their gradients; gives dt (rows, targets·rank), already scaled. */

@@ -53,7 +53,7 @@ const IOU_HEAD = /^mask_decoder\.iou_prediction_head\.layers\.\d+$/
 const DECODER = /^mask_decoder\.transformer\..*\.([qkv]|out)_proj$/
 
 /** The layers that a configuration adapts, in the checkpoint's order. Throws where it names nothing. */
-export function loraLayers(model: SamModel, config: LoraConfig): LoraLayer[] {
+export function loraLayers(model: Pick<SamModel, 'linears'>, config: LoraConfig): LoraLayer[] {
   if (!Number.isInteger(config.rank) || config.rank < 1)
     throw new Error(`LoRA rank ${config.rank}: a whole number from 1`)
   if (!(config.alpha > 0) || !Number.isFinite(config.alpha)) throw new Error(`LoRA alpha ${config.alpha}: above 0`)

@@ -30,12 +30,12 @@ export interface StepConfig {
   slots: number
   loss: LossConfig
   optimizer: OptimizerConfig
+  /** Micro-batches bring embeddings in the place of images: where nothing in the encoder trains, they never change. */
+  embedded?: boolean
 }
 
-export interface MicroBatch {
-  /** (B, S, S, 3) raw values on 0..255, and (B, 2) valid height and width. */
-  images: Float32Array
-  sizes: Uint32Array
+/** Prompts of a micro-batch, and what they ask for. */
+export interface PromptedBatch {
   /** (P, N, 2), (P, N): P = microBatch·prompts; see sam/prompt-labels. */
   coords: Float32Array
   labels: Int32Array
@@ -45,6 +45,17 @@ export interface MicroBatch {
   targets: Float32Array
   /** (P), see `supervise` in ops/mask-loss: which mask tokens the prompt trains; 0 only fills the micro-batch up. */
   supervise: Uint32Array
+}
+
+export interface MicroBatch extends PromptedBatch {
+  /** (B, S, S, 3) raw values on 0..255, and (B, 2) valid height and width. */
+  images: Float32Array
+  sizes: Uint32Array
+}
+
+export interface EmbeddedBatch extends PromptedBatch {
+  /** (B·side², D). */
+  embedding: Float32Array
 }
 
 /** What the loss is the weighted sum of. */
@@ -66,7 +77,8 @@ export interface StepReport {
   skipped: boolean
 }
 
-type Inputs = Record<keyof MicroBatch | 'counts' | 'calibrate' | 'share', Tensor>
+type Inputs = Record<keyof PromptedBatch | 'counts' | 'calibrate' | 'share', Tensor> &
+  Partial<Record<'images' | 'sizes' | 'embedding', Tensor>>
 
 /** Losses that a step adds up: the whole and its parts. */
 const LOSSES = ['loss', 'dice', 'bce', 'iou'] as const
@@ -89,18 +101,26 @@ export class TrainingStep {
     readonly plan: Report,
   ) {}
 
-  /** Records the step. The adapter must be attached to `model`; `parameters` are what trains. */
-  static async create(model: SamModel, parameters: ParameterSet, config: StepConfig): Promise<TrainingStep> {
-    const { engine, inputSize: size, side } = model
+  /**
+   * Records the step. The adapter must be attached to `model`; `parameters` are what trains. `afterUpdate` records what
+   * must follow every change of them.
+   */
+  static async create(
+    model: SamModel,
+    parameters: ParameterSet,
+    config: StepConfig,
+    afterUpdate?: (g: Graph) => void,
+  ): Promise<TrainingStep> {
+    const { engine, side } = model
     const { microBatch, slots } = config
     const prompts = microBatch * config.prompts
     const losses = engine.persistent('optimizer', 'losses of the step', [(LOSSES.length - 1) * APART + 1])
     const [loss, ...parts] = LOSSES.map((_, i) => losses.slice(i * APART, i * APART + 1))
 
     const g = new Graph(engine, true)
+    const { encoded, inputs } = config.embedded ? givenEmbedding(g, model, microBatch) : encode(g, model, microBatch)
     const t: Inputs = {
-      images: g.input('images', [microBatch, size, size, 3]),
-      sizes: g.input('valid sizes', [microBatch, 2]),
+      ...inputs,
       coords: g.input('coords', [prompts, slots, 2]),
       labels: g.input('labels', [prompts, slots]),
       imageIndex: g.input('image index', [prompts]),
@@ -110,7 +130,7 @@ export class TrainingStep {
       calibrate: g.input('IoU supervision', [prompts]),
       share: g.input('share of the step', [1]),
     }
-    const { logits, iou } = model.decode(g, model.encode(g, t.images, t.sizes), t)
+    const { logits, iou } = model.decode(g, encoded, t)
     const { dice, bce } = config.loss
     const terms = { logits, targets: t.targets, dice, bce, smooth: 1 }
     const perMask = maskStatistics(g, terms)
@@ -138,13 +158,14 @@ export class TrainingStep {
 
     const u = new Graph(engine)
     const optimizer = recordOptimizerStep(u, parameters, config.optimizer, loss)
+    afterUpdate?.(u)
     const update = await u.compile()
     const plan = reportOf(engine, [pass, update])
     return new TrainingStep(engine, parameters, config, { clear, pass, update }, optimizer, t, losses, plan)
   }
 
   /** Submits one step; wait with `report`, at least every few steps. Throws where a micro-batch has the wrong sizes. */
-  run(microBatches: readonly MicroBatch[], learningRate: number): void {
+  run(microBatches: readonly (MicroBatch | EmbeddedBatch)[], learningRate: number): void {
     const { t, programs, config } = this
     const live = microBatches.map(({ supervise: flags }) => flags.reduce((n, s) => n + (s ? 1 : 0), 0))
     const total = live.reduce((a, b) => a + b, 0)
@@ -152,7 +173,11 @@ export class TrainingStep {
     const state = optimizerState(config.optimizer, this.step + 1, learningRate)
     programs.clear.run()
     microBatches.forEach((batch, i) => {
-      for (const [name, data] of Object.entries(batch)) programs.pass.write(t[name as keyof MicroBatch], data)
+      for (const [name, data] of Object.entries(batch)) {
+        const tensor = t[name as keyof Inputs]
+        if (!tensor) throw new Error(`this training step was not recorded for ${name}`)
+        programs.pass.write(tensor, data)
+      }
       programs.pass.write(t.counts, tokenCounts(batch.labels, config.slots))
       programs.pass.write(
         t.calibrate,
@@ -181,4 +206,15 @@ export class TrainingStep {
     this.engine.release(this.losses)
     this.engine.release(this.optimizer.report)
   }
+}
+
+function encode(g: Graph, model: SamModel, images: number) {
+  const { inputSize: size } = model
+  const inputs = { images: g.input('images', [images, size, size, 3]), sizes: g.input('valid sizes', [images, 2]) }
+  return { inputs, encoded: model.encode(g, inputs.images, inputs.sizes) }
+}
+
+function givenEmbedding(g: Graph, { side, architecture }: SamModel, images: number) {
+  const embedding = g.input('embeddings', [images * side * side, architecture.decoder.dim])
+  return { inputs: { embedding }, encoded: embedding }
 }

@@ -4,7 +4,7 @@ import { UserError } from '../errors'
 import { amount, Progress } from '../host/progress'
 import { mergeModel } from '../merge'
 import { readConfigFile } from '../training/config'
-import { readAdapter } from '../weights/peft'
+import { readAnyAdapter } from '../weights/any-adapter'
 import { type Command, flag, text } from './command'
 import { locateModel } from '../weights/locate'
 
@@ -31,7 +31,7 @@ export const command: Command = {
     const [adapter, out] = [text(values, 'adapter'), text(values, 'out')]
     if (!adapter) throw new UserError('wgsam merge needs --adapter DIR')
     if (!out) throw new UserError('wgsam merge needs --out FILE.safetensors')
-    const name = text(values, 'model') ?? (await readAdapter(adapter)).config.base_model_name_or_path
+    const name = text(values, 'model') ?? (await readAnyAdapter(adapter)).config.base_model_name_or_path
     if (!name) throw new UserError(`${adapter} does not name its model: say which with --model`)
     const toy = text(values, 'model-config')
     const model = await locateModel(name, flag(values, 'fetch'))

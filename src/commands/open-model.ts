@@ -8,7 +8,7 @@ import { openEngine } from '../host/gpu'
 import { openModel } from '../model'
 import { readConfigFile } from '../training/config'
 import { locateModel } from '../weights/locate'
-import { readAdapter } from '../weights/peft'
+import { readAnyAdapter } from '../weights/any-adapter'
 import { flag, number, type Option, text, texts, type Values } from './command'
 
 export const modelOptions: Record<string, Option> = {
@@ -51,7 +51,7 @@ export async function chosenName(values: Values): Promise<string> {
   if (named !== undefined) return named
   const bases: { path: string; base: string }[] = []
   for (const path of texts(values, 'adapter')) {
-    const base = (await readAdapter(path)).config.base_model_name_or_path
+    const base = (await readAnyAdapter(path)).config.base_model_name_or_path
     if (base) bases.push({ path, base })
   }
   const [first] = bases

@@ -18,6 +18,8 @@ export interface DataState {
 
 export interface Batch {
   microBatches: MicroBatch[]
+  /** Of its images, in their order. */
+  ids: string[]
   /** The state after this batch: what a checkpoint written after its step keeps. */
   after: DataState
 }
@@ -84,7 +86,7 @@ export class Batches {
         // lets the GPU's answers through between two images
         await new Promise((resolve) => setImmediate(resolve))
       }
-      return { microBatches: toMicroBatches(examples, this.microBatch), after }
+      return { microBatches: toMicroBatches(examples, this.microBatch), ids: drawn.map(({ item }) => item.id), after }
     })
     // whoever takes the batch sees the error; until then it must not end the process
     this.last = batch.catch(() => {})

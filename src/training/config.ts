@@ -77,6 +77,8 @@ export const Schema = v.strictObject(
     /** true: as training does it by itself; an object changes some of that, or adds what it lacks: turns, scales, blur. */
     augment: preset(v.union([flag, Augment], 'true, false, or an object with flip, turn and strengths'), true),
     lora: part({
+      /** full: the targets' matrices themselves train; rank, alpha and rslora then say nothing. */
+      kind: preset(choice(['lora', 'full']), 'lora'),
       rank: preset(whole(1, 8192), 512),
       /** null: equal to the rank, so that the scale is 1. */
       alpha: orNull(above0(1e6), null),
@@ -230,7 +232,12 @@ const isPart = (value: unknown): value is RawConfig => !!value && typeof value =
 /** Keys that may change when a run is resumed: where things lie and go, how often it is saved; nothing that moves a bit. */
 const FREE = ['model', 'modelConfig', 'data', 'coco', 'split', 'checkpoint', 'tracking']
 
-const bound = (config: TrainConfig) => Object.fromEntries(Object.entries(config).filter(([key]) => !FREE.includes(key)))
+function bound(config: TrainConfig) {
+  const kept = Object.fromEntries(Object.entries(config).filter(([key]) => !FREE.includes(key)))
+  const { kind, ...lora } = config.lora
+  // runs begun before there was another kind say nothing of it, and go on
+  return kind === 'lora' ? { ...kept, lora } : kept
+}
 
 /** Identifies everything in a configuration that decides a run's results but for its files. */
 export const configHash = (config: TrainConfig): string =>

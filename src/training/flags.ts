@@ -76,6 +76,12 @@ const flags: Record<string, Flag> = {
     value: 'STEPS',
     about: 'linear warm-up (default: a twentieth of all steps)',
   },
+  kind: {
+    path: 'lora.kind',
+    kind: 'text',
+    value: 'NAME',
+    about: 'lora (default), or full: the targets’ matrices themselves train',
+  },
   rank: { path: 'lora.rank', kind: 'number', value: 'N', about: 'rank of the adapter (default 512)' },
   alpha: { path: 'lora.alpha', kind: 'number', value: 'X', about: 'its scale is alpha / rank (default: the rank)' },
   rslora: { path: 'lora.rslora', kind: 'on', about: 'scale by alpha / sqrt(rank)' },

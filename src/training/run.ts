@@ -12,6 +12,7 @@ import { Transcript } from '../tracking/transcript'
 import { Batches } from './batches'
 import { type Progress, readCheckpoint, writeCheckpoint } from './checkpoint'
 import { type TrainConfig, configHash } from './config'
+import type { EmbeddingCache } from './embeddings'
 import { exportAdapter } from './export'
 import { Guard } from './guard'
 import { type MetricsRecord, readMetrics } from './metrics'
@@ -32,6 +33,8 @@ export interface TrainOptions {
   /** Asked between steps: whether to save and end. */
   stop?: () => boolean
   log?: Log
+  /** Embeddings that another run of the same model, input size and images left. */
+  embeddings?: EmbeddingCache
 }
 
 export interface TrainSummary {
@@ -46,6 +49,8 @@ export interface TrainSummary {
   /** Seconds of training, those of earlier sessions included. */
   seconds: number
   parameters: number
+  /** Bytes on the GPU in all, as planned. */
+  plannedBytes: number
   images: { train: number; val: number; test: number }
 }
 
@@ -55,7 +60,7 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
   const transcript = new Transcript(log)
   const { say } = transcript
   const data = await openData(options.config, run, say)
-  const session = await openSession(engine, options.config, say)
+  const session = await openSession(engine, options.config, say, options.embeddings)
   const config = withId({ ...options.config, microBatch: session.microBatch })
   const training = new Training(config, run, data, session, stop, transcript)
   let exitCode = 1
@@ -153,7 +158,8 @@ class Training {
       loss: progress.loss,
       best: progress.best,
       seconds: progress.seconds,
-      parameters: session.parameters.count,
+      parameters: session.adaptation.parameters.count,
+      plannedBytes: session.plannedBytes,
       images: { train: data.train.length, val: data.val.length, test: data.test.length },
     }
   }
@@ -178,7 +184,7 @@ class Training {
     this.transcript.attach(this.tracker)
     const { engine } = session.model
     const images = { train: data.train.length, val: data.val.length, test: data.test.length }
-    const parameters = session.parameters.count
+    const parameters = session.adaptation.parameters.count
     const facts = { images, parameters, plannedGpuBytes: plan.peak, hardware: await hardwareOf(engine) }
     await this.tell({ kind: 'config', values: { run: facts } })
     await this.tellBest()
@@ -221,7 +227,8 @@ class Training {
         `${folder.split} names other training images than the run began with: put back the file that it wrote`,
       )
     try {
-      session.parameters.upload(parameters)
+      session.adaptation.parameters.upload(parameters)
+      session.adaptation.refresh()
     } catch (error) {
       throw new UserError(`the checkpoint in ${folder.last} does not fit the model: ${(error as Error).message}`)
     }
@@ -240,7 +247,7 @@ class Training {
     const step = progress.step + 1
     const rate = learningRate(config, step, this.total)
     const batch = await this.batches.next()
-    session.step.run(batch.microBatches, rate)
+    session.step.run((await session.embedder?.embed(batch)) ?? batch.microBatches, rate)
     const report = await session.step.report()
     this.guard.watch(step, report)
     const { loss, parts, gradientNorm, skipped } = report
@@ -315,11 +322,15 @@ class Training {
 
   private async checkpointTo(folder: string): Promise<void> {
     this.progress.seconds = this.seconds()
-    await writeCheckpoint(folder, { progress: this.progress, parameters: await this.session.parameters.download() })
+    await writeCheckpoint(folder, {
+      progress: this.progress,
+      parameters: await this.session.adaptation.parameters.download(),
+    })
   }
 
   private async exportTo(folder: string): Promise<void> {
-    await exportAdapter(folder, this.config, this.session.layers, await this.session.parameters.download())
+    const { layers, parameters } = this.session.adaptation
+    await exportAdapter(folder, this.config, layers, await parameters.download())
   }
 
   private seconds(): number {
@@ -330,8 +341,6 @@ class Training {
     this.batches.close()
     for (const sink of this.sinks) await sink.close(exitCode)
     this.validator?.destroy()
-    this.session.step.destroy()
-    this.session.parameters.release()
-    this.session.model.release()
+    this.session.release()
   }
 }

@@ -3,16 +3,15 @@ import { copyFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import type { Engine } from '../../engine/device/engine'
 import type { SamModel } from '../../engine/sam/sam'
-import { type LoraConfig, type LoraLayer, attachLora, loraLayers, loraSpecs } from '../../engine/train/lora'
-import { ParameterSet } from '../../engine/train/parameters'
-import { Rng } from '../../engine/train/rng'
-import { TrainingStep } from '../../engine/train/step'
+import { type StepConfig, TrainingStep } from '../../engine/train/step'
 import { type DatasetItem, describeBad, openDataset } from '../data/dataset'
 import { type Part, openSplit } from '../data/split'
 import { UserError } from '../errors'
 import { Progress } from '../host/progress'
 import { openModel } from '../model'
+import { type Adaptation, openAdaptation } from './adaptation'
 import { type TrainConfig, readConfigFile } from './config'
+import { embeddable, Embedder, EmbeddingCache } from './embeddings'
 import { slotsOf } from './examples'
 import type { RunFolder } from './run-folder'
 
@@ -50,57 +49,45 @@ export async function openData(config: TrainConfig, run: RunFolder, log: Log): P
 
 export interface Session {
   model: SamModel
-  layers: LoraLayer[]
-  parameters: ParameterSet
+  adaptation: Adaptation
   step: TrainingStep
   microBatch: number
+  /** Null where the step encodes its images itself. */
+  embedder: Embedder | null
+  /** Bytes on the GPU in all, as planned. */
+  plannedBytes: number
+  /** Frees all of it. */
+  release(): void
 }
-
-export const loraConfig = ({ lora }: TrainConfig): LoraConfig => ({ ...lora, alpha: lora.alpha ?? lora.rank })
 
 /** Puts the model on the GPU with a new adapter beside it, and records the training step. */
-export async function openSession(engine: Engine, config: TrainConfig, log: Log): Promise<Session> {
+export async function openSession(
+  engine: Engine,
+  config: TrainConfig,
+  log: Log,
+  embeddings = new EmbeddingCache(),
+): Promise<Session> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, { inputSize: config.size, config: toy, fetch: true })
-  const lora = loraConfig(config)
-  const layers = user(() => loraLayers(model, lora))
-  const parameters = user(() => new ParameterSet(engine, loraSpecs(layers, lora.rank, new Rng(config.seed, 0x10a))))
-  attachLora(layers, lora, (name) => parameters.get(name))
-  warnOfRank(layers, lora.rank, log)
-  const { step, microBatch } = await createStep(model, parameters, config)
-  return { model, layers, parameters, step, microBatch }
-}
-
-/** A mistake in the configuration that only the engine can see. */
-function user<T>(make: () => T): T {
-  try {
-    return make()
-  } catch (error) {
-    throw new UserError((error as Error).message)
+  const adaptation = await openAdaptation(model, config, log)
+  const embedder = embeddable(adaptation.layers, config) ? await Embedder.create(model, embeddings) : null
+  if (embedder) log('the encoder does not change: each image is encoded once')
+  const { step, microBatch } = await createStep(model, adaptation, config, embedder !== null)
+  const release = () => {
+    step.destroy()
+    embedder?.destroy()
+    adaptation.release()
+    model.release()
   }
-}
-
-/** r·(in + out) parameters in place of in·out are a saving only below this rank. */
-function warnOfRank(layers: readonly LoraLayer[], rank: number, log: Log): void {
-  const dense = layers.flatMap(({ linear, parts }) =>
-    parts.filter(({ start, end }) => {
-      const [rows, columns] = [end - start, linear.weight.shape[1]]
-      return rank * (rows + columns) > rows * columns
-    }),
-  )
-  if (!dense.length) return
-  const all = layers.reduce((sum, { parts }) => sum + parts.length, 0)
-  log(
-    `note: at rank ${rank} the adapters of ${dense.length} of ${all} matrices have more parameters than the matrices ` +
-      `themselves (half their width is the limit); a lower --rank learns as much there`,
-  )
+  const plannedBytes = step.plan.peak + (embedder?.bytes ?? 0)
+  return { model, adaptation, step, microBatch, embedder, plannedBytes, release }
 }
 
 /**
  * The step at the micro-batch asked for. 'auto': the largest divisor of the batch whose tensors the adapter can bind; on a
  * software adapter, which gains nothing from more images at once, 1.
  */
-async function createStep(model: SamModel, parameters: ParameterSet, config: TrainConfig) {
+async function createStep(model: SamModel, adaptation: Adaptation, config: TrainConfig, embedded: boolean) {
   const { batch, prompts, loss, optimizer } = config
   const { algorithm, beta1, beta2, eps, weightDecay, maxNorm } = optimizer
   const divisors = Array.from({ length: batch }, (_, i) => batch - i).filter((n) => batch % n === 0)
@@ -109,13 +96,15 @@ async function createStep(model: SamModel, parameters: ParameterSet, config: Tra
   let refusal: Error | undefined
   for (const microBatch of candidates) {
     try {
-      const step = await TrainingStep.create(model, parameters, {
+      const settings: StepConfig = {
         microBatch,
         prompts: prompts.count,
         slots: slotsOf(config),
         loss,
         optimizer: { algorithm, betas: [beta1, beta2], eps, weightDecay, maxNorm },
-      })
+        embedded,
+      }
+      const step = await TrainingStep.create(model, adaptation.parameters, settings, adaptation.record)
       return { step, microBatch }
     } catch (error) {
       model.engine.check()

@@ -49,9 +49,17 @@ export function partOf(target: string): { layer: string; part: 'q' | 'k' | 'v' }
 }
 
 /** Throws a UserError naming `path` and the target where the adapter does not belong to such a model. */
-export function validateAdapter(path: string, { tensors }: Adapter, architecture: Architecture): void {
+export const validateAdapter = (path: string, { tensors }: Adapter, architecture: Architecture): void =>
+  validateTargets(path, tensors.targets, architecture)
+
+/** validateAdapter for anything with shapes by target. */
+export function validateTargets(
+  path: string,
+  targets: ReadonlyMap<string, { inDim: number; outDim: number }>,
+  architecture: Architecture,
+): void {
   const shapes = expectedTensors(architecture)
-  for (const [target, { inDim, outDim }] of tensors.targets) {
+  for (const [target, { inDim, outDim }] of targets) {
     const part = partOf(target)
     const shape = shapes.get(`${part?.layer ?? target}.weight`)
     if (!shape) throw new UserError(`${path}: it adapts ${target}, which this model does not have`)

@@ -92,8 +92,8 @@ function split(layer: string, pair: LoraPair, part: Part, r: number, group: numb
   return { A: pair.A.slice(group * r * inDim, (group + 1) * r * inDim), B, r, inDim, outDim: rows }
 }
 
-/** Row of the fused layer for row i of a part: ViT has [q | k | v], TinyViT [q | k | v] inside each head. */
-function fusedRow(layer: string, part: Part, i: number, rows: number): number {
+/** Row of the fused layer's checkpoint for row i of a part: ViT has [q | k | v], TinyViT [q | k | v] inside each head. */
+export function fusedRow(layer: string, part: Part, i: number, rows: number): number {
   const at = order.indexOf(part)
   if (!/\.layers\.\d+\.blocks\./.test(layer)) return at * rows + i
   const head = Math.floor(i / TINY_VIT_HEAD)

@@ -5,6 +5,7 @@ import * as v from 'valibot'
 import { UserError } from '../errors'
 import { writeFileAtomic } from '../files'
 import { type Adapter, type AdapterConfig, type LoraPair, partOf, readPair } from './adapter'
+import { CONFIG, PREFIX, TENSORS } from './adapter-files'
 import { fuseQkv, splitQkv } from './fused-qkv'
 import { openSafetensors } from './safetensors'
 import { type TensorToWrite, writeSafetensors } from './safetensors-writer'
@@ -12,9 +13,6 @@ import { readSamed } from './samed'
 
 export type { Adapter, AdapterConfig, AdapterTensors, LoraPair } from './adapter'
 
-const CONFIG = 'adapter_config.json'
-const TENSORS = 'adapter_model.safetensors'
-const PREFIX = 'base_model.model.'
 /** In the tensor file's own metadata: PEFT refuses keys in its config that it does not know. */
 const FUSED = 'fused_qkv'
 
