@@ -11,6 +11,8 @@ import { type GenerateHooks, RegionRunner, type RgbImage } from './region-runner
 export type { GenerateHooks, RgbImage } from './region-runner'
 
 export class MaskGenerator {
+  private busy = false
+
   private constructor(
     readonly model: SamModel,
     readonly options: GeneratorOptions,
@@ -27,14 +29,25 @@ export class MaskGenerator {
 
   /** Everything above the floors, each mask once, by predicted IoU; filterCandidates chooses among it. */
   async candidates(image: RgbImage, hooks: GenerateHooks = {}): Promise<GeneratedSet> {
-    checkImage(image)
-    return findCandidates(this.runner, this.counter, image, this.options, hooks)
+    return this.alone(image, () => findCandidates(this.runner, this.counter, image, this.options, hooks))
   }
 
   /** What the reference's generator returns for the same options, in its order. Masks without a pixel are left out. */
   async reference(image: RgbImage, hooks: GenerateHooks = {}): Promise<MaskRecord[]> {
+    return this.alone(image, () => referenceRecords(this.runner, image, this.options, hooks))
+  }
+
+  /** One run at a time: they share the embedding and the memory of a pass. */
+  private async alone<T>(image: RgbImage, run: () => Promise<T>): Promise<T> {
     checkImage(image)
-    return referenceRecords(this.runner, image, this.options, hooks)
+    if (this.busy) throw new Error('this generator is at work: wait for it, or make another')
+    this.busy = true
+    this.runner.forget()
+    try {
+      return await run()
+    } finally {
+      this.busy = false
+    }
   }
 
   /** Gives the GPU memory back; the model stays. */

@@ -3,7 +3,6 @@
  * their bits, and never a mask that does not survive. Memory is bounded: masks are made in chunks of a fixed size.
  */
 import bitsShader from '../../shaders/mask-bits.wgsl'
-import gatherShader from '../../shaders/mask-gather.wgsl'
 import selectShader from '../../shaders/mask-select.wgsl'
 import type { Engine } from '../device/engine'
 import { grid1d } from '../graph/grid'
@@ -11,6 +10,7 @@ import type { Tensor } from '../graph/tensor'
 import type { Size } from '../sam/transforms'
 import type { Box, LogitWindow } from './candidate'
 import type { FoundCounts, FoundMask, FoundOptions } from './found'
+import { type Copy, Gatherer } from './gatherer'
 import { ImageAxes } from './image-axes'
 import { Kernel, Scratch } from './kernel'
 
@@ -26,7 +26,6 @@ const entries = {
   window: [selectShader, 'window'],
   threshold: [bitsShader, 'threshold'],
   measure: [bitsShader, 'measure'],
-  gather: [gatherShader, 'gather'],
 } as const
 
 /** A mask that passed the first look: its plane of logits, and the part of the image that it may occupy. */
@@ -51,6 +50,7 @@ export class MaskReader {
     readonly side: number,
     readonly inputSize: number,
     private readonly kernels: Record<keyof typeof entries, Kernel>,
+    private readonly gatherer: Gatherer,
     private readonly chunkWords: number,
   ) {
     this.scratch = new Scratch(engine)
@@ -64,7 +64,8 @@ export class MaskReader {
         await Kernel.create(engine, shader, entry),
       ]),
     )
-    return new MaskReader(engine, side, inputSize, Object.fromEntries(made), chunkWords)
+    const gatherer = await Gatherer.create(engine, chunkWords)
+    return new MaskReader(engine, side, inputSize, Object.fromEntries(made), gatherer, chunkWords)
   }
 
   /** The size that masks are wanted in. @throws Error where one mask would be more than the adapter binds */
@@ -213,9 +214,9 @@ export class MaskReader {
       }
       found.push(mask)
     })
-    const packed = await this.gather('masks', bits, windows)
+    const packed = await this.gatherer.read(bits, windows)
     found.forEach((mask, i) => (mask.bits.words = packed[i]))
-    const kept = await this.gather('logits', logits, sources)
+    const kept = await this.gatherer.read(logits, sources)
     kept.forEach((data, i) => (found[i].logits!.data = new Float32Array(data.buffer)))
     return found
   }
@@ -229,45 +230,11 @@ export class MaskReader {
     return { x0: left, y0: top, width, height, data: new Float32Array(0), side, inputSize, lowest }
   }
 
-  /** Reads parts of a tensor, each to words of its own; as many at once as a chunk holds. */
-  private async gather(name: string, x: Tensor, parts: readonly Copy[]): Promise<Uint32Array[]> {
-    const out: Uint32Array[] = []
-    for (let next = 0; next < parts.length;) {
-      const chunk: Copy[] = []
-      let words = 0
-      while (next < parts.length) {
-        const own = parts[next].columns * parts[next].rows
-        if (chunk.length && words + own > this.chunkWords) break
-        chunk.push(parts[next++])
-        words += own
-      }
-      const table = new Uint32Array(4 * chunk.length)
-      let start = 0
-      chunk.forEach(({ first, stride, columns, rows }, i) => {
-        table.set([start, columns, first, stride], 4 * i)
-        start += columns * rows
-      })
-      const y = this.scratch.tensor(`gathered ${name}`, words)
-      const tensors = { parts: this.scratch.upload('parts', table), x, y }
-      this.kernels.gather.run(tensors, { words, parts: chunk.length }, grid1d(words))
-      const read = new Uint32Array(await this.engine.readBytes(y))
-      let at = 0
-      for (const { columns, rows } of chunk) out.push(read.slice(at, (at += columns * rows)))
-    }
-    return out
-  }
-
   destroy(): void {
     this.scratch.destroy()
+    this.gatherer.destroy()
     for (const kernel of Object.values(this.kernels)) kernel.destroy()
   }
-}
-
-interface Copy {
-  first: number
-  stride: number
-  columns: number
-  rows: number
 }
 
 const noWords = new Uint32Array(0)

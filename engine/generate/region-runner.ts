@@ -42,6 +42,11 @@ export class RegionRunner {
     return this.reader.side
   }
 
+  /** The next image is another, even if the object or its bytes are the same. */
+  forget(): void {
+    this.current = null
+  }
+
   /** Makes the part of the image (exclusive right and bottom) the one that is asked about; nothing is done where it is already. */
   encode(image: RgbImage, box: Box): void {
     const { current, predictor } = this

@@ -224,6 +224,18 @@ test('filters go on from there', () => {
   assert.is(kept.length + Object.values(removed).reduce((a, b) => a + b, 0), all.candidates.length)
 })
 
+test('one run at a time; the bytes of an image are read anew in the next', async () => {
+  const generator = await MaskGenerator.create(model, { ...open, pointsPerSide: 2 })
+  const again = { ...image, rgb: image.rgb.slice() }
+  const first = generator.candidates(again)
+  const second = await generator.candidates(again).then(() => '', (error: Error) => error.message) // prettier-ignore
+  assert.match(second, /at work: wait for it/)
+  const before = await first
+  again.rgb.fill(90, 0, 20000)
+  assert.not.equal((await generator.candidates(again)).candidates, before.candidates)
+  generator.destroy()
+})
+
 test('a generator gives its memory back', async () => {
   const before = { ...engine.bytes }
   await generate({ pointsPerSide: 2 })
