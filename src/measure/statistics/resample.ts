@@ -13,9 +13,6 @@ export type Unit = 'images' | 'particles'
 /** From so many images on they are drawn; fewer of them tell too little of how images differ. */
 export const fewestImages = 5
 
-/** How often each image, and each particle of `imageOf`, is drawn. */
-export type Draw = (take: (images: Uint32Array, particles: Uint32Array) => void) => void
-
 /**
  * Calls `take` with the counts of each of `times` draws; the arrays are used again.
  * @param imageOf the image of each particle, from 0 to images - 1
