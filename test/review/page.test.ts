@@ -354,6 +354,22 @@ inBrowser('of two windows the slower one is told that its edit was not applied',
   await other.page.close()
 })
 
+inBrowser('what a window that is still there has not sent is not sent by another', async () => {
+  const [a] = visible(log())
+  await tab.page.route('**/actions', (route) => route.abort())
+  await tab.click(...middle(a))
+  await tab.press('Delete')
+  await tab.page.locator('.link-offline', { hasText: '1 edit waiting' }).waitFor()
+  const other = await ReviewTab.open(context, url, size)
+  await other.expect({ masks: log().masks.length })
+  assert.ok(log().mask(a.id))
+  assert.not((await other.notices()).some((text) => text.includes('earlier visit')))
+  await other.page.close()
+  await tab.page.unroute('**/actions')
+  await tab.saved()
+  assert.is(log().mask(a.id), undefined)
+})
+
 inBrowser('accepting goes on to the next image; export gives a dataset that training takes', async () => {
   await tab.press('Shift+A')
   await tab.page.locator('.where', { hasText: 'scene-2' }).waitFor()

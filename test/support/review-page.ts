@@ -63,7 +63,7 @@ export class ReviewTab {
     page.on('pageerror', (error) => this.faults.push(String(error)))
     page.on('console', (message) => {
       // a server that is away is no fault of the page
-      if (message.type() === 'error' && !/ERR_CONNECTION|ERR_EMPTY|status of (409|503)/.test(message.text()))
+      if (message.type() === 'error' && !/ERR_CONNECTION|ERR_EMPTY|ERR_FAILED|status of (409|503)/.test(message.text()))
         this.faults.push(message.text())
     })
   }

@@ -3,7 +3,8 @@ import { batch, computed, effect, signal } from '@preact/signals'
 import type { Action, ImageSummary, LogEntry, SessionReply } from '../../protocol'
 import { api, messageOf, OfflineError } from '../api'
 import { tell } from './notices'
-import { type Link, type Outbox, type Rejection, takeLeftover } from './outbox'
+import { announce, type Leftover, takeLeftovers } from './leftover'
+import { type Link, type Outbox, type Rejection, windowName } from './outbox'
 import { coverage, opacity, stretch, style } from './prefs'
 import { ImageSession } from './session'
 
@@ -85,7 +86,7 @@ export async function openImage(name: string): Promise<void> {
     session.value = opened
     answered.value = true
     if (known?.note) tell('note', `${name}: ${known.note}`)
-    resend(opened)
+    for (const leftover of await takeLeftovers(name)) resend(opened, leftover)
     void encode(name, abort.signal)
   } catch (error) {
     if (abort.signal.aborted) return
@@ -96,10 +97,7 @@ export async function openImage(name: string): Promise<void> {
 }
 
 /** What a page closed too early had not sent, where it still fits. */
-function resend(opened: ImageSession): void {
-  const leftover = takeLeftover(opened.name)
-  if (!leftover) return
-  const { base, actions } = leftover
+function resend(opened: ImageSession, { base, actions }: Leftover): void {
   try {
     // the server may have taken the first of them without the page hearing of it
     let taken = 0
@@ -180,6 +178,7 @@ export async function refresh(): Promise<void> {
 
 /** Loads the list and goes on where the last visit ended. */
 export async function start(): Promise<void> {
+  announce(windowName)
   await refresh()
   const names = images.value.map(({ info }) => info.name)
   const unfinished = images.value.find(({ state, problem }) => state !== 'accepted' && !problem)
@@ -190,6 +189,10 @@ export async function start(): Promise<void> {
   addEventListener('hashchange', () => names.includes(hashName()) && void openImage(hashName()))
   addEventListener('beforeunload', (event) => pending.value && event.preventDefault())
 }
+
+effect(() => {
+  document.title = current.value ? `${current.value} – wgsam review` : 'wgsam review'
+})
 
 effect(() => {
   const picture = session.peek()?.picture

@@ -4,6 +4,7 @@
  */
 import { signal } from '@preact/signals'
 import type { Action, ActionRequest, LogEntry } from '../../protocol'
+import { remember } from './leftover'
 import { api, ApiError, isConflict, messageOf } from '../api'
 
 /** This window's name in the log. */
@@ -19,14 +20,6 @@ export interface Rejection {
 }
 
 const retryAfter = [500, 1000, 2000, 4000]
-const storageKey = (name: string) => `wgsam pending ${location.pathname} ${name}`
-
-/** What a closed page had not sent: the actions, and the entry that they follow. */
-export interface Leftover {
-  base: number
-  actions: Action[]
-}
-
 export class Outbox {
   readonly pending = signal(0)
   readonly link = signal<Link>('saved')
@@ -107,27 +100,6 @@ export class Outbox {
 
   private changed(): void {
     this.pending.value = this.queue.length
-    remember(this.name, { base: this.base, actions: this.queue })
-  }
-}
-
-function remember(name: string, leftover: Leftover): void {
-  try {
-    if (leftover.actions.length) localStorage.setItem(storageKey(name), JSON.stringify(leftover))
-    else localStorage.removeItem(storageKey(name))
-  } catch {
-    // storage is full or forbidden: the queue in memory is still sent
-  }
-}
-
-/** Takes what an earlier page of this address left unsent. */
-export function takeLeftover(name: string): Leftover | null {
-  try {
-    const text = localStorage.getItem(storageKey(name))
-    localStorage.removeItem(storageKey(name))
-    const value = text ? (JSON.parse(text) as Leftover) : null
-    return value && Number.isInteger(value.base) && Array.isArray(value.actions) ? value : null
-  } catch {
-    return null
+    remember(this.name, windowName, { base: this.base, actions: this.queue })
   }
 }

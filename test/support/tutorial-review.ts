@@ -1,0 +1,209 @@
+/** The tutorial's review: a person who knows the particles goes through the images, with screenshots of the first. */
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Browser } from 'playwright-core'
+import sharp from 'sharp'
+import { squaredDistance } from '../../engine/masks/distance'
+import type { Mask } from '../../engine/masks/mask'
+import { decodeMask, encodeRle } from '../../engine/masks/rle'
+import type { Size } from '../../engine/sam/transforms'
+import { writeFileAtomic } from '../../src/files'
+import { maskPolygons } from '../../src/data/contours'
+import { readLabels } from '../../src/data/labels'
+import { ReviewDocument } from '../../src/review/document'
+import { areaOf, contains, deepest, without } from '../../src/review/page/masks/shape'
+import type { DocumentReply, PromptReply } from '../../src/review/protocol'
+import { ReviewTab } from './review-page'
+
+interface Options {
+  size: Size
+  /** A folder of label maps of the images' names. */
+  truth: string
+  /** Where screenshots go; null for none. */
+  pictures: string | null
+}
+
+/** What a person takes as good enough, in place of drawing by hand. */
+const good = 0.7
+
+function iou(a: Mask, b: Mask): number {
+  const shared = areaOf(a) - areaOf(without(a, [b]))
+  return shared / (areaOf(a) + areaOf(b) - shared)
+}
+
+const bestIou = (mask: Mask, others: readonly Mask[]) => Math.max(0, ...others.map((other) => iou(mask, other)))
+
+/** A pixel well inside. */
+const middle = (mask: Mask): [number, number] => {
+  const [x, y] = deepest(mask, squaredDistance(mask.data, mask.width, mask.height))
+  return [Math.floor(x), Math.floor(y)]
+}
+
+async function particlesOf(path: string, { width, height }: Size): Promise<Mask[]> {
+  const { data } = await readLabels(path)
+  const ids = [...new Set(data)].filter((id) => id > 0)
+  // crumbs that stick out from under other particles are nobody's particles
+  return ids.map((id) => decodeMask(encodeRle(data, width, height, id))).filter((mask) => areaOf(mask) >= 20)
+}
+
+export async function reviewAsInTutorial(browser: Browser, url: string, options: Options): Promise<void> {
+  const context = await browser.newContext({ viewport: { width: 1240, height: 780 }, colorScheme: 'dark' })
+  const tab = await ReviewTab.open(context, url, options.size)
+  const names = readdirSync(options.truth).sort()
+  for (const [i, file] of names.entries()) {
+    await tab.page.locator('.where b', { hasText: file.replace('.png', '') }).waitFor()
+    await tab.ready()
+    const person = new Person(tab, url, await particlesOf(join(options.truth, file), options.size), i ? null : options)
+    await person.review()
+    await tab.press('Shift+A')
+  }
+  await tab.page.locator('.images header', { hasText: `${names.length} accepted` }).waitFor()
+  await tab.press('Control+e')
+  await tab.page.getByRole('dialog', { name: 'Export' }).waitFor()
+  if (options.pictures) await picture(tab, options.pictures, 'export')
+  if (tab.faults.length) throw new Error(tab.faults.join('\n'))
+  await context.close()
+}
+
+async function picture(tab: ReviewTab, folder: string, name: string): Promise<void> {
+  const png = await tab.page.screenshot()
+  for (let quality = 75; ; quality -= 8) {
+    const jpeg = await sharp(png).jpeg({ quality, mozjpeg: true }).toBuffer()
+    if (jpeg.length < 140_000) return writeFileAtomic(join(folder, `tutorial-${name}.jpg`), jpeg)
+  }
+}
+
+class Person {
+  constructor(
+    private readonly tab: ReviewTab,
+    private readonly url: string,
+    private readonly particles: Mask[],
+    /** Set where screenshots are wanted. */
+    private readonly shown: Options | null,
+  ) {}
+
+  /** The masks that are there now. */
+  private async masks(): Promise<{ id: number; mask: Mask }[]> {
+    await this.tab.saved()
+    const name = await this.tab.page.locator('.where b').innerText()
+    const response = await this.tab.page.request.get(`${this.url}api/images/${encodeURIComponent(name)}/document`)
+    const { masks } = ReviewDocument.replay((await response.json()) as DocumentReply)
+    return masks.map(({ id, segmentation }) => ({ id, mask: decodeMask(segmentation) }))
+  }
+
+  private async look(name: string): Promise<void> {
+    if (this.shown?.pictures) await picture(this.tab, this.shown.pictures, name)
+  }
+
+  async review(): Promise<void> {
+    await this.look('overview')
+    if (this.shown) await this.filter()
+    await this.remove()
+    await this.add()
+    if (this.shown) await this.cut()
+  }
+
+  private async filter(): Promise<void> {
+    const { page } = this.tab
+    await page.getByRole('tab', { name: 'Filter' }).click()
+    await page.getByLabel('Predicted IoU over').fill('0.8')
+    await page.locator('.difference').waitFor()
+    await this.look('filter')
+    await page.getByRole('button', { name: 'Reset' }).click()
+    await page.getByRole('tab', { name: 'Masks' }).click()
+  }
+
+  /** Goes to what is suspicious, and takes away what is no particle. */
+  private async remove(): Promise<void> {
+    const { tab } = this
+    const wrong = (await this.masks()).filter(({ mask }) => bestIou(mask, this.particles) < good)
+    for (const [i, { id }] of wrong.entries()) {
+      // the list is long: the line comes into being when it is scrolled to
+      await this.select(id)
+      if (!i) await this.look('suspicious')
+      await tab.press('Delete')
+    }
+    await tab.press('0')
+    await tab.saved()
+  }
+
+  private async select(id: number): Promise<void> {
+    const { tab } = this
+    const count = (await tab.counts()).masks
+    for (let i = 0; i < count + 1; i++) {
+      await tab.press('ArrowDown')
+      if ((await tab.selectedLines()).includes(id)) return
+    }
+    throw new Error(`mask ${id} is not in the list`)
+  }
+
+  /** Asks the model for what is missing; what it does not know is drawn by hand. */
+  private async add(): Promise<void> {
+    const { tab } = this
+    await tab.press('Escape', '0', 'u')
+    await tab.page.waitForTimeout(300)
+    await this.look('coverage')
+    await tab.press('u')
+    const there = (await this.masks()).map(({ mask }) => mask)
+    const missing = this.particles.filter((particle) => bestIou(particle, there) < good)
+    let looked = false
+    for (const particle of missing) {
+      await tab.press('p')
+      const point = middle(particle)
+      const [response] = await Promise.all([
+        tab.page.waitForResponse((answer) => answer.url().endsWith('/prompt'), { timeout: 120_000 }),
+        tab.click(...point),
+      ])
+      await tab.page.locator('.hint', { hasText: /takes it|No mask/ }).waitFor()
+      const { masks } = (await response.json()) as PromptReply
+      const ious = masks.map(({ segmentation }) => iou(decodeMask(segmentation), particle))
+      const best = ious.indexOf(Math.max(...ious))
+      if (ious[best] >= good) {
+        for (let i = 0; i < best; i++) await tab.press('Tab')
+        if (!looked) await this.look('prompt')
+        looked = true
+        await tab.press('Enter')
+      } else {
+        await tab.press('Escape')
+        await this.draw(particle)
+      }
+    }
+    await tab.press('v', 'Escape')
+    await tab.saved()
+  }
+
+  private async draw(particle: Mask): Promise<void> {
+    const { tab } = this
+    await tab.press('l')
+    const { outer } = maskPolygons(particle).sort((a, b) => b.outer.length - a.outer.length)[0]
+    const step = Math.max(1, Math.floor(outer.length / 40))
+    const corners = outer.filter((_, i) => i % step === 0).map(([x, y]): [number, number] => [x - 0.5, y - 0.5])
+    const [x, y] = await tab.at(...corners[0])
+    await tab.page.mouse.move(x, y)
+    await tab.page.mouse.down()
+    for (const corner of corners.slice(1)) await tab.page.mouse.move(...(await tab.at(...corner)))
+    await tab.page.mouse.up()
+  }
+
+  /** Cuts the largest mask, shows it, and takes it back. */
+  private async cut(): Promise<void> {
+    const { tab } = this
+    const masks = (await this.masks()).sort((a, b) => areaOf(b.mask) - areaOf(a.mask))
+    const top = masks.find(({ mask }) =>
+      masks.every((other) => other.mask === mask || !contains(other.mask, ...middle(mask))),
+    )
+    if (!top) return
+    const { mask } = top
+    const [x] = middle(mask)
+    await tab.press('k')
+    await tab.page.mouse.move(...(await tab.at(x, mask.y0 - 3)))
+    await tab.page.mouse.down()
+    await tab.page.mouse.move(...(await tab.at(x, mask.y0 + mask.height + 2)), { steps: 10 })
+    await this.look('cut')
+    await tab.page.mouse.up()
+    // two pieces or more, by its shape
+    while ((await tab.counts()).masks <= masks.length) await tab.page.waitForTimeout(50)
+    await tab.press('Control+z', 'v', 'Escape')
+    await tab.expect({ masks: masks.length, selected: 0 })
+  }
+}
