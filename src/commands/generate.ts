@@ -15,6 +15,7 @@ import { proposedNames, readProposals } from '../generate/read'
 import { runReference } from '../generate/reference'
 import { renderGenerateReport } from '../generate/report'
 import { type MaskScores, poolScores } from '../generate/score'
+import { commandLine, quote } from '../host/command-line'
 import { interruption } from '../host/interrupt'
 import { duration, Progress } from '../host/progress'
 import { hardwareOf } from '../report/hardware'
@@ -170,7 +171,6 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
   const scores = results.flatMap(({ scores }) => scores ?? [])
   const pooled = scores.length ? poolScores(scores) : null
   const hardware = await hardwareOf(engine)
-  const words = process.argv.slice(2).map(quote).join(' ')
   const summary = {
     ...by,
     options: options.generator.options,
@@ -186,7 +186,7 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
     })),
     scores: pooled,
     hardware,
-    command: `wgsam ${words}`,
+    command: commandLine(),
   }
   await writeFileAtomic(join(dir, 'generate.json'), JSON.stringify(summary, null, 1) + '\n')
   const reportPath = join(dir, 'report.html')
@@ -236,5 +236,3 @@ export const scoreLines = ({ at, countError, masks, instances }: MaskScores): st
     ),
     `${masks} masks of ${instances} labelled instances: count error ${percent(countError, true)} %`,
   ].join('\n')
-
-export const quote = (word: string) => (/^[\w./:,=@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)

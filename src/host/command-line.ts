@@ -1,9 +1,7 @@
 /** @file The command line of this run, as a person can type it again. */
 
-export function commandLine(): string {
-  const words = process.argv.slice(2).map((word) => {
-    if (/^[\w./:,=@+-]+$/.test(word)) return word
-    return `'${word.replaceAll("'", "'\\''")}'`
-  })
-  return ['wgsam', ...words].join(' ')
-}
+/** A word as a shell takes it for one. */
+export const quote = (word: string): string =>
+  /^[\w./:,=@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
+
+export const commandLine = (): string => ['wgsam', ...process.argv.slice(2).map(quote)].join(' ')

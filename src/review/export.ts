@@ -4,7 +4,8 @@
  *
  *   dataset/images/NAME.ext     the project's pictures, byte for byte
  *   dataset/masks/NAME.png      16-bit label maps: where masks overlap the smaller is on top
- *   dataset/groups.csv          the project's groups.csv; without one, the images of one source file are a group
+ *   dataset/groups.csv          the project's groups.csv; without one, the images of one source file are a group, and the
+ *                               pixel sizes that are known
  *   dataset/corrections.json    what a person changed, image by image
  */
 import { existsSync } from 'node:fs'
@@ -18,6 +19,7 @@ import { readImage, writePng } from '../data/image'
 import { UserError } from '../errors'
 import { writeFileAtomic } from '../files'
 import { correctionsOf, type ImageCorrections, type Corrections, total } from './corrections'
+import type { ImageInfo } from '../generate/project'
 import { readReviewed } from './reviewed'
 import { findImages, type Found } from './images'
 import { isRunning } from './lock'
@@ -100,6 +102,7 @@ interface Exported {
   corrections: ImageCorrections
   hidden: number[]
   source: string
+  pixelSize: ImageInfo['pixelSize']
 }
 
 /** @returns null where it is not accepted @throws UserError where it is left out */
@@ -114,7 +117,12 @@ async function exportImage(dir: string, image: Found, to: string): Promise<Expor
   checkPair(labels, width, height, 16)
   await writePng(join(to, 'masks', `${image.name}.png`), { ...labels, channels: 1 })
   await copyFile(image.path!, join(to, 'images', basename(image.path!)))
-  return { corrections: correctionsOf(image.name, document, entries), hidden, source: info.source }
+  return {
+    corrections: correctionsOf(image.name, document, entries),
+    hidden,
+    source: info.source,
+    pixelSize: info.pixelSize,
+  }
 }
 
 async function writeCorrections(path: string, images: ImageCorrections[]): Promise<void> {
@@ -122,20 +130,23 @@ async function writeCorrections(path: string, images: ImageCorrections[]): Promi
   await writeFileAtomic(path, JSON.stringify(corrections, null, 1) + '\n')
 }
 
-/** Pages of one file must not be parted between training and test. */
+/** Pages of one file must not be parted between training and test; `wgsam measure` reads the pixel sizes. */
 async function writeGroups(dir: string, to: string, images: readonly Exported[]): Promise<void> {
   const given = join(dir, 'groups.csv')
   const path = join(to, 'groups.csv')
   if (existsSync(given)) return copyFile(given, path)
   const sources = images.map(({ source }) => source)
-  if (!sources.some((source, i) => source && sources.indexOf(source) < i)) return
+  const sized = images.some(({ pixelSize }) => pixelSize)
+  if (!sized && !sources.some((source, i) => source && sources.indexOf(source) < i)) return
   const quote = (text: string) => `"${text.replaceAll('"', '""')}"`
   // named after its first image: a path of this machine would mean nothing elsewhere
   const first = (source: string) => images[sources.indexOf(source)].corrections.name
-  const rows = images.map(({ corrections: { name }, source }) =>
-    [name, source ? first(source) : name].map(quote).join(),
-  )
-  await writeFileAtomic(path, ['name,group', ...rows, ''].join('\n'))
+  const rows = images.map(({ corrections: { name }, source, pixelSize }) => {
+    const cells = [name, source ? first(source) : name].map(quote)
+    if (sized) cells.push(pixelSize ? `${Number((pixelSize.metres * 1e9).toPrecision(9))}nm` : '')
+    return cells.join()
+  })
+  await writeFileAtomic(path, [sized ? 'name,group,pixel_size' : 'name,group', ...rows, ''].join('\n'))
 }
 
 /**
