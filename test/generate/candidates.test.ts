@@ -137,11 +137,7 @@ test('other thresholds give the masks that the model would have given', async ()
     [0.5, 0.2],
     [1.6, 0.1],
   ]) {
-    // prettier-ignore
-    const start = performance.now()
     const again = await rethreshold(every, { maskThreshold, stabilityScoreOffset })
-    const ms = (performance.now() - start) / every.candidates.length
-    assert.ok(ms < 50, `${ms} ms a mask`)
     checkSet(again)
     const anew = await generate({ duplicateIou: 1, maskThreshold, stabilityScoreOffset, stabilityScoreThresh: 0 })
     let compared = 0
