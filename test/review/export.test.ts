@@ -159,6 +159,19 @@ test('pages of one file are one group; a project’s own groups go before', asyn
   assert.equal(await groups(), ['x', 'y', 'y'])
 })
 
+test('pixel sizes go with the dataset', async () => {
+  const dir = scratch()
+  for (const name of ['a', 'b']) await writeImage(dir, name, [square(2, 2, 10)])
+  const path = projectFile.proposals(dir, 'b')
+  const file = JSON.parse(readFileSync(path, 'utf8'))
+  file.image.pixelSize = { metres: 2.698e-9, from: 'a test' }
+  writeFileSync(path, JSON.stringify(file))
+  await edit(dir, { a: [accept], b: [accept] })
+  const { folder } = await exportDataset(dir)
+  assert.is(readFileSync(join(folder, 'groups.csv'), 'utf8'), 'name,group,pixel_size\n"a","a",\n"b","b",2.698nm\n')
+  assert.equal((await openDataset(folder)).items.map(({ group }) => group), ['a', 'b']) // prettier-ignore
+})
+
 test('the report counts what was corrected', async () => {
   const dir = scratch()
   await writeImage(dir, 'a', [square(2, 2, 10), square(20, 20, 5), square(40, 10, 5)])
