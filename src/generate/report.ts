@@ -104,7 +104,7 @@ function scoreTiles(scores: MaskScores): string {
 
 function imageTable(results: readonly ImageResult[]): string {
   const scored = results.some(({ scores }) => scores)
-  const head = ['Image', 'Outcome', 'Pixels', 'Masks', 'Candidates seen', 'Time']
+  const head = ['Image', 'Outcome', 'Pixels', 'Masks', 'of masks seen', 'Time']
   const more = ['labelled', 'F1 at 0.5', 'F1 at 0.75']
   const rows = results.map(({ name, outcome, file, scores, note }) => {
     const cells = file
@@ -125,9 +125,9 @@ function filterTable(files: readonly ProposalFile[]): string {
   const rows = names.map((name) => {
     const gone = files.reduce((sum, { removed }) => sum + (removed[name] ?? 0), 0)
     left -= gone
-    return `<tr><td>${escape(filterTitles[name] ?? name)}</td><td>${gone}</td><td>${left}</td></tr>`
+    return `<tr><td>${escape(filterTitles[name] ?? name)}</td><td class="number">${gone}</td><td>${left}</td></tr>`
   })
-  return `<div class="scroll"><table><thead><tr><th>Filter, in order</th><th>removed</th><th>left</th></tr></thead>
+  return `<div class="scroll"><table><thead><tr><th>Filter, in order</th><th class="number">removed</th><th>left</th></tr></thead>
 <tbody><tr><td>masks that the model gave</td><td></td><td>${seen}</td></tr>${rows.join('')}</tbody></table></div>`
 }
 

@@ -27,11 +27,12 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { padding: 7px 10px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { font-weight: 600; color: var(--soft); font-size: 0.875rem; }
 th:first-child, td:first-child, th:nth-child(2), td:nth-child(2) { text-align: left; }
+th.number, td.number { text-align: right !important; }
 small { color: var(--soft); font-size: 0.78rem; font-weight: 400; margin-left: 2px; }
 h3 { font-size: 1rem; margin: 22px 0 8px; } h3 .soft { font-weight: 400; }
 table.scores td:nth-child(2), table.scores th:nth-child(2) { text-align: right; }
 table.scores small { display: block; margin: 0; } table.scores td { vertical-align: top; }
-.charts.single { max-width: 640px; } details + .note { margin-top: 10px; }
+.charts.single { max-width: 640px; } details + .note, .scroll + .note { margin-top: 10px; }
 .up { color: var(--good); font-weight: 600; } .down { color: var(--bad); font-weight: 600; }
 table.facts th, table.facts td { text-align: left; white-space: normal; vertical-align: top; }
 table.facts th { width: 11rem; }
