@@ -8,6 +8,7 @@ export const commands: Record<string, () => Promise<{ command: Command }>> = {
   generate: () => import('./generate'),
   train: () => import('./train'),
   eval: () => import('./eval'),
+  ablate: () => import('./ablate'),
   predict: () => import('./predict'),
   review: () => import('./review'),
   measure: () => import('./measure'),

@@ -18,6 +18,8 @@ export interface Chart {
   format?: (value: number) => string
   /** The least of the vertical axis; by default as the values lie. */
   from?: number
+  /** Marks of the horizontal axis and their texts, where they are not to be round numbers: a logarithm's, say. */
+  ticks?: [number, string][]
 }
 
 const [WIDTH, HEIGHT] = [460, 260]
@@ -25,11 +27,11 @@ const AREA = { left: 52, right: 14, top: 14, bottom: 36 }
 const MOST_POINTS = 300
 
 /** Empty where no series has a point. */
-export function lineChart({ title, x, series, format = tick, from }: Chart): string {
+export function lineChart({ title, x, series, format = tick, from, ticks }: Chart): string {
   const drawn = series.filter(({ points }) => points.length)
   if (!drawn.length) return ''
   const all = drawn.flatMap(({ points }) => points)
-  const xs = axis(all.map(([at]) => at))
+  const xs = ticks ? given(ticks) : axis(all.map(([at]) => at))
   const ys = axis([...all.map(([, value]) => value), ...(from === undefined ? [] : [from])])
   const px = (at: number) => AREA.left + ((at - xs.low) / (xs.high - xs.low)) * (WIDTH - AREA.left - AREA.right)
   const py = (v: number) =>
@@ -39,8 +41,8 @@ export function lineChart({ title, x, series, format = tick, from }: Chart): str
       `<line class="grid" x1="${AREA.left}" x2="${WIDTH - AREA.right}" y1="${n(py(v))}" y2="${n(py(v))}"/>` +
       `<text x="${AREA.left - 7}" y="${n(py(v) + 4)}" text-anchor="end">${escape(format(v))}</text>`,
   )
-  const marks = xs.ticks.map(
-    (v) => `<text x="${n(px(v))}" y="${HEIGHT - AREA.bottom + 17}" text-anchor="middle">${escape(tick(v))}</text>`,
+  const marks = (ticks ?? xs.ticks.map((v): [number, string] => [v, tick(v)])).map(
+    ([v, text]) => `<text x="${n(px(v))}" y="${HEIGHT - AREA.bottom + 17}" text-anchor="middle">${escape(text)}</text>`,
   )
   const lines = drawn.map(({ points, colour, style = 'solid' }) => {
     const kept = thin(points)
@@ -65,6 +67,13 @@ export function lineChart({ title, x, series, format = tick, from }: Chart): str
 
 const n = (value: number) => String(Math.round(value * 10) / 10)
 const tick = (value: number) => String(Number(value.toPrecision(6)))
+
+/** From the first mark to the last, with room beside them. */
+function given(ticks: readonly [number, string][]) {
+  const [low, high] = [ticks[0][0], ticks[ticks.length - 1][0]]
+  const room = (high - low || 1) / 20
+  return { low: low - room, high: high + room, ticks: [] as number[] }
+}
 
 /** A range that holds the values, and round numbers in it. */
 export function axis(values: readonly number[]): { low: number; high: number; ticks: number[] } {

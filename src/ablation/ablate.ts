@@ -1,0 +1,145 @@
+/** @file Runs the cells of an ablation one after the other, and writes what there is after each. */
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Engine } from '../../engine/device/engine'
+import { UserError } from '../errors'
+import { writeFileAtomic } from '../files'
+import { duration } from '../host/progress'
+import { hardwareOf } from '../report/hardware'
+import { configHash, type TrainConfig } from '../training/config'
+import { EmbeddingCache } from '../training/embeddings'
+import { runFolder } from '../training/run-folder'
+import { openData } from '../training/session'
+import { cellRun, type CellResult, type Evaluation, measure, readCell, runCell, type Scores } from './cell'
+import { chartsOf, picture } from './charts'
+import { type Count, countOf, shapesOf } from './count'
+import type { Cell } from './grid'
+import { renderAblation } from './report'
+import { cellsOfTable, csvTable, markdownTable, type Outcome, rowsOf } from './table'
+
+export interface AblationOptions {
+  out: string
+  cells: readonly Cell[]
+  /** What all cells share. */
+  recipe: TrainConfig
+  part: 'test' | 'val'
+  /** Most images of that part, and most instances of an image; null: all. */
+  images: number | null
+  instances: number | null
+  /** How it was called, for the report. */
+  command: string
+  stop(): boolean
+  log(line: string): void
+}
+
+export interface Ablation {
+  outcomes: Outcome[]
+  base: Scores | null
+  /** False where it was stopped. */
+  finished: boolean
+}
+
+export const splitFile = (out: string): string => join(out, 'split.json')
+
+/** The cells with their parameters and what is done of them. @throws UserError for cells that cannot be */
+export async function survey(out: string, cells: readonly Cell[]): Promise<Outcome[]> {
+  const shapes = await shapesOf(cells[0].config)
+  const outcomes: Outcome[] = []
+  for (const cell of cells) {
+    const count: Count = countOf(shapes, cell.config)
+    outcomes.push({ cell, count, result: await readCell(cellRun(out, cell.name), cell.config), failure: null })
+  }
+  return outcomes
+}
+
+/** Seconds that the cells left will take, by those that are done; null before the first. */
+export function secondsLeft(outcomes: readonly Outcome[]): number | null {
+  const done = outcomes.flatMap(({ result }) => result?.wallSeconds ?? [])
+  const left = outcomes.filter(({ result, failure }) => !result && !failure).length
+  return done.length ? (left * done.reduce((a, b) => a + b, 0)) / done.length : null
+}
+
+/** Does what is left of the cells. A cell whose training fails is told as such, and the others go on. */
+export async function ablate(engine: Engine, options: AblationOptions): Promise<Ablation> {
+  const { out, cells, recipe, part, log, stop } = options
+  const outcomes = await survey(out, cells)
+  // the split is drawn once, by the recipe, and copied into every cell
+  const data = await openData(recipe, { ...runFolder(out), split: splitFile(out) }, log)
+  const items = data[part].slice(0, options.images ?? data[part].length)
+  if (!items.length) throw new UserError(`${splitFile(out)} leaves no image in its ${part} part to measure cells on`)
+  const evaluation: Evaluation = { items, instances: options.instances, seed: recipe.seed, stop }
+  const asked = { part, images: items.map(({ id }) => id), instances: options.instances, seed: recipe.seed }
+  const base = await baseScores(engine, options, evaluation, asked)
+  const ablation: Ablation = { outcomes, base, finished: base !== null }
+  const embeddings = new EmbeddingCache()
+  for (const [i, outcome] of outcomes.entries()) {
+    if (!ablation.finished || outcome.result) continue
+    const { cell } = outcome
+    const left = secondsLeft(outcomes)
+    log(`cell ${i + 1} of ${cells.length}: ${cell.name}${left ? `; about ${duration(left)} for all that is left` : ''}`)
+    try {
+      outcome.result = await runCell(engine, cell, cellRun(out, cell.name), evaluation, embeddings, log)
+    } catch (error) {
+      engine.check()
+      if (!(error instanceof UserError)) throw error
+      outcome.failure = error.message
+      log(`${cell.name} failed: ${error.message}`)
+    }
+    ablation.finished = outcome.result !== null || outcome.failure !== null
+    await writeResults(engine, options, ablation, asked)
+  }
+  await writeResults(engine, options, ablation, asked)
+  return ablation
+}
+
+type Asked = { part: string; images: string[]; instances: number | null; seed: number }
+
+/** The base model's, kept in the folder like a cell's. */
+async function baseScores(
+  engine: Engine,
+  { out, recipe, log }: AblationOptions,
+  evaluation: Evaluation,
+  asked: Asked,
+): Promise<Scores | null> {
+  const path = join(out, 'base.json')
+  const key = JSON.stringify({ ...asked, model: recipe.model, size: recipe.size })
+  if (existsSync(path)) {
+    const kept = await readFile(path, 'utf8')
+      .then((text) => JSON.parse(text) as { key: string; scores: Scores })
+      .catch(() => null)
+    if (kept?.key === key) return kept.scores
+    throw new UserError(
+      `${path} was measured on other images or by another model, and cells there may have been as well: give another --out`,
+    )
+  }
+  log('the base model')
+  const scores = await measure(engine, recipe, null, evaluation)
+  if (scores) await writeFileAtomic(path, `${JSON.stringify({ key, scores }, null, 1)}\n`)
+  return scores
+}
+
+async function writeResults(engine: Engine, options: AblationOptions, ablation: Ablation, asked: Asked): Promise<void> {
+  const { out, recipe, command } = options
+  const { outcomes, base, finished } = ablation
+  const rows = rowsOf(outcomes)
+  const hardware = await hardwareOf(engine)
+  const cells = outcomes.map(({ cell, count, result, failure }) => {
+    const { config, ...axes } = cell
+    return { ...axes, ...count, recipe: configHash(config), result: result as CellResult | null, failure }
+  })
+  const json = { version: 1, command, finished, hardware, recipe, measured: asked, base, cells }
+  const write = (name: string, text: string) => writeFileAtomic(join(out, name), text)
+  await write('ablation.json', `${JSON.stringify(json, null, 1)}\n`)
+  await write('ablation.csv', csvTable(outcomes))
+  await write('ablation.md', markdownTable(cellsOfTable(rows, base)))
+  const drawing = picture(chartsOf(rows))
+  if (drawing) await write('ablation.svg', drawing)
+  const facts: [string, string][] = [
+    ['Model', `${recipe.model}, input ${recipe.size} × ${recipe.size}`],
+    ['Data', recipe.data.join(', ')],
+    ['Measured on', `${asked.images.length} images of the ${asked.part} part, ${asked.instances === null ? 'all particles' : `at most ${asked.instances} particles each`}`], // prettier-ignore
+    ['State', finished ? 'all cells are done' : 'stopped before the end'],
+  ]
+  await write('report.html', renderAblation({ rows, base, facts, hardware, command, recipe }))
+}

@@ -1,0 +1,131 @@
+/** @file The grid of an ablation: its axes, checked, and the cells that they span, each with a name and a recipe. */
+import * as v from 'valibot'
+import { LORA_TARGETS, type LoraTarget } from '../../engine/train/lora'
+import { nearest } from '../commands/command'
+import { UserError } from '../errors'
+import { type RawConfig, type TrainConfig, checkConfig, mergeConfig } from '../training/config'
+
+export const places = ['encoder', 'decoder', 'both'] as const
+export type Place = (typeof places)[number]
+
+const list = <T extends v.GenericSchema>(item: T, what: string) =>
+  v.optional(v.pipe(v.array(item, `a list of ${what}`), v.minLength(1, `a list of at least one of: ${what}`)))
+const above0 = v.pipe(v.number('numbers'), v.finite('finite numbers'), v.gtValue(0, 'numbers above 0'))
+const whole = (least: number) =>
+  v.pipe(v.number('whole numbers'), v.integer('whole numbers'), v.minValue(least, `whole numbers from ${least}`))
+/** X: the scale itself; X/r: alpha; X/sqrt: alpha of rsLoRA, whose scale is alpha / sqrt(r). */
+const SCALE = /^(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+)(\/r|\/sqrt)?$/i
+
+export const Axes = v.strictObject(
+  {
+    kind: list(v.picklist(['lora', 'full'], 'lora, full'), 'lora, full'),
+    rank: list(whole(1), 'whole numbers from 1'),
+    alphaScale: list(
+      v.pipe(
+        v.union([v.number(), v.string()], 'scales: X, X/r or X/sqrt'),
+        v.transform(String),
+        v.check((text) => Number(SCALE.exec(text)?.[1]) > 0, 'scales: X, X/r or X/sqrt, X above 0'),
+      ),
+      'scales: X, X/r or X/sqrt',
+    ),
+    lr: list(above0, 'learning rates'),
+    /** Sets of targets. */
+    targets: list(
+      v.pipe(
+        v.array(v.picklist(LORA_TARGETS, `sets of ${LORA_TARGETS.join(', ')}`), 'sets of targets'),
+        v.minLength(1, 'sets of at least one target'),
+      ),
+      'sets of targets',
+    ),
+    where: list(v.picklist(places, places.join(', ')), places.join(', ')),
+    seeds: list(whole(0), 'whole numbers from 0'),
+  },
+  'an object { … }',
+)
+
+export type Grid = v.InferOutput<typeof Axes>
+
+/** @throws UserError naming the axis */
+export function checkGrid(raw: unknown, from: string): Grid {
+  const checked = v.safeParse(Axes, raw)
+  if (checked.success) return checked.output
+  const lines = checked.issues.map((issue) => {
+    const axis = String(issue.path?.[0]?.key ?? 'the grid')
+    if (issue.expected === 'never') {
+      const near = nearest(axis, Object.keys(Axes.entries))
+      return `${axis} is not an axis${near ? `: did you mean ${near}?` : `; there are ${Object.keys(Axes.entries).join(', ')}`}`
+    }
+    return `${axis} takes ${issue.message}, not ${JSON.stringify(issue.input)}`
+  })
+  throw new UserError(`${from}:\n${lines.map((line) => `  ${line}`).join('\n')}`)
+}
+
+export interface Cell {
+  /** Also the name of its folder. */
+  name: string
+  /** The name without the seed: cells of one group are means of one row. */
+  group: string
+  kind: 'lora' | 'full'
+  /** null: of a fully tuned cell, which has none. */
+  rank: number | null
+  /** As it was given; null: as the recipe says, or of a fully tuned cell. */
+  scale: string | null
+  lr: number
+  targets: LoraTarget[]
+  seed: number
+  config: TrainConfig
+}
+
+const COUNTERPARTS: Partial<Record<LoraTarget, LoraTarget>> = {
+  q: 'decoder.q',
+  k: 'decoder.k',
+  v: 'decoder.v',
+  proj: 'decoder.out',
+}
+const inDecoder = (target: string) => target.startsWith('decoder.')
+
+/** Targets moved to a place: a target's counterpart in the mask decoder is the same part of its attentions. */
+export function targetsAt(targets: readonly LoraTarget[], place: Place): LoraTarget[] {
+  const encoder = targets.filter((target) => !inDecoder(target))
+  const decoder = [...targets.filter(inDecoder), ...encoder.flatMap((target) => COUNTERPARTS[target] ?? [])]
+  const moved = { encoder, decoder, both: [...encoder, ...decoder] }[place]
+  if (!moved.length) throw new UserError(`the targets ${targets.join(', ')} have none in the ${place}`)
+  return LORA_TARGETS.filter((target) => moved.includes(target))
+}
+
+/**
+ * Every combination of the axes over a recipe; an axis that is not given has the recipe's own value. Fully tuned cells
+ * have no rank and no scale, so there is one for all of these. `split`: the file that all cells share.
+ * @throws UserError where a combination is no recipe
+ */
+export function cellsOf(grid: Grid, base: RawConfig, split: string, from: string): Cell[] {
+  const recipe = checkConfig(base, from)
+  const { kind = [recipe.lora.kind], rank = [recipe.lora.rank], alphaScale = [null] } = grid
+  const { lr = [recipe.optimizer.learningRate], seeds = [recipe.seed], targets = [recipe.lora.targets] } = grid
+  const sets = grid.where
+    ? grid.where.flatMap((place) => targets.map((set) => targetsAt(set, place)))
+    : targets.map((set) => LORA_TARGETS.filter((target) => set.includes(target)))
+  const cells = new Map<string, Cell>()
+  for (const k of kind)
+    for (const set of sets)
+      for (const r of k === 'full' ? [null] : rank)
+        for (const scale of k === 'full' ? [null] : alphaScale)
+          for (const rate of lr)
+            for (const seed of seeds) {
+              const adapter = k === 'full' ? 'full' : `r${r}${scale ? `_s${scale.replace('/', '-')}` : ''}`
+              const group = `${adapter}_${set.join('+')}_lr${rate}`
+              const name = `${group}_seed${seed}`
+              const lora = { kind: k, targets: set, ...(r !== null && { rank: r, ...alphaOf(scale, r) }) }
+              const over = { lora, optimizer: { learningRate: rate }, seed, split }
+              const config = checkConfig(mergeConfig(base, over), `${from}, cell ${name}`)
+              cells.set(name, { name, group, kind: k, rank: r, scale, lr: rate, targets: set, seed, config })
+            }
+  return [...cells.values()]
+}
+
+function alphaOf(scale: string | null, rank: number): { alpha?: number; rslora?: boolean } {
+  if (scale === null) return {}
+  const [, typed, by] = SCALE.exec(scale)!
+  const x = Number(typed)
+  return { alpha: by ? x : x * rank, rslora: by?.toLowerCase() === '/sqrt' }
+}
