@@ -2,10 +2,11 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { supervise } from '../engine/ops/mask-loss'
+import { Predictor } from '../engine/sam/predictor'
 import { defaultOptimizer } from '../engine/train/adam'
 import { detachLora } from '../engine/train/lora'
-import type { LoraTarget } from '../engine/train/lora'
-import { type MicroBatch, type StepConfig, TrainingStep } from '../engine/train/step'
+import type { LoraConfig, LoraTarget } from '../engine/train/lora'
+import { type EmbeddedBatch, type MicroBatch, type StepConfig, TrainingStep } from '../engine/train/step'
 import { engine } from './support/engine'
 import { randomArray, relativeError } from './support/random'
 import { adapt, openToy, toyBatch } from './support/toy'
@@ -14,8 +15,8 @@ const model = await openToy('toy_tiny_vit', 48)
 const targets: LoraTarget[] = ['q', 'v', 'lin2', 'decoder.v']
 
 /** A step on a fresh adapter; always the same one. B is not zero, so that all gradients flow from the start. */
-async function trainer(over: Partial<StepConfig> = {}) {
-  const { layers, parameters } = adapt(model, { targets })
+async function trainer(over: Partial<StepConfig> = {}, lora: Partial<LoraConfig> = { targets }) {
+  const { layers, parameters } = adapt(model, lora)
   const config: StepConfig = {
     microBatch: 1,
     prompts: 3,
@@ -28,7 +29,7 @@ async function trainer(over: Partial<StepConfig> = {}) {
   return {
     step,
     parameters,
-    async once(batches: MicroBatch[], rate = 0) {
+    async once(batches: (MicroBatch | EmbeddedBatch)[], rate = 0) {
       step.run(batches, rate)
       return step.report()
     },
@@ -65,6 +66,28 @@ function joined(all: MicroBatch[]): MicroBatch {
     supervise: join((b) => b.supervise),
   }
 }
+
+test('given embeddings in the place of images, the decoder learns the same', async () => {
+  const images = batches(3, 2)
+  const predictor = await Predictor.create(model)
+  const embedded: EmbeddedBatch[] = []
+  for (const { images: raw, sizes, ...prompts } of images) {
+    predictor.setImages(raw, sizes)
+    embedded.push({ ...prompts, embedding: await predictor.embedding() })
+  }
+  predictor.destroy()
+  const own = { targets: ['decoder.q', 'decoder.out'] as LoraTarget[] }
+  const [whole, short] = [await trainer({}, own), await trainer({ embedded: true }, own)]
+  assert.ok(short.step.plan.dispatches < whole.step.plan.dispatches, 'the encoder is not recorded')
+  for (let i = 0; i < 3; i++) {
+    const [a, b] = [await whole.once(images, 1e-2), await short.once(embedded, 1e-2)]
+    assert.ok(Math.abs(a.loss - b.loss) < 1e-6 * a.loss, `${a.loss} and ${b.loss}`)
+    assert.ok(relativeError(await short.gradients(), await whole.gradients()) < 1e-5)
+  }
+  assert.throws(() => short.step.run(images, 0), /was not recorded for images/)
+  whole.end()
+  short.end()
+})
 
 test('the parts that are told add up to the loss', async () => {
   for (const loss of [
