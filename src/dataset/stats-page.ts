@@ -1,6 +1,6 @@
 /** @file The page of a dataset's figures: one HTML file that needs nothing else. */
 import { escape } from '../report/escape'
-import { style } from '../report/style'
+import { page } from '../report/page'
 import { histogram, histogramSvg } from './histogram'
 import { equivalentDiameter, type Measured } from './stats'
 
@@ -24,28 +24,16 @@ export function statsPage(title: string, rows: readonly (readonly string[])[], m
     return `<tr>${cells(row.map(String), 'td')}</tr>`
   })
   const head = ['image', 'group', 'size', 'instances', 'coverage, %', 'touching', 'at the edge']
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="wgsam">
-<title>${escape(title)}</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
-<h1>Labelled images</h1>
-<p class="soft">${escape(title)}</p>
-<div class="charts">${figures.join('\n')}</div>
+  return page({
+    title: title,
+    heading: 'Labelled images',
+    about: title,
+    body: `<div class="charts">${figures.join('\n')}</div>
 <h2>In numbers</h2>
 <div class="scroll"><table><thead><tr>${cells(rows[0], 'th')}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>
 <p class="note">All in pixels. The diameter is that of the disc of the same area. Nothing is left out, instances that the
 picture’s edge cuts neither.</p>
 <h2>Image by image</h2>
-<div class="scroll"><table><thead><tr>${cells(head, 'th')}</tr></thead><tbody>${images.join('\n')}</tbody></table></div>
-</main>
-</body>
-</html>
-`
+<div class="scroll"><table><thead><tr>${cells(head, 'th')}</tr></thead><tbody>${images.join('\n')}</tbody></table></div>`,
+  })
 }

@@ -9,7 +9,7 @@ import { escape } from '../report/escape'
 import type { Hardware } from '../report/hardware'
 import { labelOverlay } from '../report/label-overlay'
 import { shownSize } from '../report/raster'
-import { style } from '../report/style'
+import { factTable, page } from '../report/page'
 import { percent } from '../report/table'
 import type { ImageResult } from './folder'
 import { projectFile, type ProposalFile } from './project'
@@ -56,20 +56,10 @@ export async function renderGenerateReport({
   const scores = results.flatMap(({ scores }) => scores ?? [])
   const masks = files.reduce((sum, { records }) => sum + records.length, 0)
   const pooled = scores.length ? poolScores(scores) : null
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="wgsam">
-<title>Proposed masks</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
-<h1>Proposed masks</h1>
-<p class="soft">${masks} masks on ${files.length} images. <code>wgsam review</code> opens them for correction.</p>
-${pooled ? scoreTiles(pooled) : ''}
+  return page({
+    title: 'Proposed masks',
+    about: `${masks} masks on ${files.length} images; wgsam review opens them for correction.`,
+    body: `${pooled ? scoreTiles(pooled) : ''}
 ${failed.length ? `<h2>Not read</h2><ul>${failed.map(({ name, note }) => `<li><b>${escape(name)}</b>: ${escape(note ?? '')}</li>`).join('')}</ul>` : ''}
 <h2>Images</h2>
 ${imageTable(results)}
@@ -78,19 +68,10 @@ ${filterTable(files)}
 <h2>Pictures</h2>
 ${await pictures(dir, files)}
 <h2>How it was done</h2>
-<table class="facts">${[
-    ...facts,
-    ['GPU adapter', `${hardware.adapter}; ${hardware.driver}`],
-    ['Software', hardware.versions],
-  ]
-    .map(([name, text]) => `<tr><th>${escape(name)}</th><td>${escape(text)}</td></tr>`)
-    .join('')}</table>
+${factTable([...facts, ['GPU adapter', `${hardware.adapter}; ${hardware.driver}`], ['Software', hardware.versions]])}
 <h2>To repeat it</h2>
-<pre>${escape(command)}</pre>
-</main>
-</body>
-</html>
-`
+<pre>${escape(command)}</pre>`,
+  })
 }
 
 function scoreTiles(scores: MaskScores): string {

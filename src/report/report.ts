@@ -9,7 +9,7 @@ import { escape } from './escape'
 import { type Figure, modelName, told } from './figures'
 import type { Hardware } from './hardware'
 import type { ReportedRun } from './run'
-import { style } from './style'
+import { factTable, page } from './page'
 import { comparisonBlocks, formatInterval, formatValue, percent, wayNames } from './table'
 
 export interface Report {
@@ -28,37 +28,23 @@ export interface Report {
 
 export function renderReport(report: Report): string {
   const { title: heading, about, comparison, figures, facts, run, hardware, commands } = report
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="wgsam">
-<title>${escape(heading)}</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
-<h1>${escape(heading)}</h1>
-<p class="soft">${escape(about)}</p>
-${tiles(comparison, run)}
+  return page({
+    title: heading,
+    about: about,
+    body: `${tiles(comparison, run)}
 <h2>Scores</h2>
 ${scores(comparison)}
 ${sizes(comparison)}
 ${run ? `<h2>Training</h2>\n${curves(run)}` : ''}
 ${examples(figures)}
 <h2>How it was done</h2>
-<table class="facts">${[...facts, ...runFacts(run), ...hardwareFacts(hardware)].map(fact).join('')}</table>
+${factTable([...facts, ...runFacts(run), ...hardwareFacts(hardware)])}
 <h2>To repeat it</h2>
 <pre>${escape(commands.join('\n'))}</pre>
-${run ? `<details><summary>The whole configuration</summary><pre>${escape(JSON.stringify(run.config, null, 2))}</pre></details>` : ''}
-</main>
-</body>
-</html>
-`
+${run ? `<details><summary>The whole configuration</summary><pre>${escape(JSON.stringify(run.config, null, 2))}</pre></details>` : ''}`,
+  })
 }
 
-const fact = ([name, text]: [string, string]) => `<tr><th>${escape(name)}</th><td>${escape(text)}</td></tr>`
 const title = (way: Way) => wayNames[way][0].toUpperCase() + wayNames[way].slice(1)
 
 /** What a way is judged by at one look. */

@@ -1,7 +1,7 @@
 /** @file report.html: sizes of particles in one file that needs nothing else. */
 import { escape } from '../../report/escape'
 import { histogramStyle } from '../../report/histogram'
-import { style } from '../../report/style'
+import { factTable, page } from '../../report/page'
 import type { Measured } from '../measure'
 import type { Distribution, Estimate } from '../statistics/distribution'
 import type { Scope, Summary, SummaryOptions } from '../summary'
@@ -29,20 +29,11 @@ export function renderMeasureReport({ summary, measured, options, figures, comma
     unit.metres === null
       ? 'No pixel size is used: lengths are in pixels.'
       : `Lengths are in ${unit.shown}, by the pixel sizes of the images.`
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="wgsam">
-<title>Particle sizes</title>
-<style>${style}${histogramStyle}.charts + .scroll { margin-top: 20px; }</style>
-</head>
-<body>
-<main>
-<h1>Particle sizes</h1>
-<p class="soft">${all.particles} particles on ${all.images} images. ${escape(unitNote)}</p>
-${tiles(all, unit.shown)}
+  return page({
+    title: 'Particle sizes',
+    about: `${all.particles} particles on ${all.images} images. ${unitNote}`,
+    css: `${histogramStyle}.charts + .scroll { margin-top: 20px; }`,
+    body: `${tiles(all, unit.shown)}
 <h2>Distributions of the ${escape(diameterNames[options.diameter])}</h2>
 <div class="charts">${figures.map(figureHtml).join('\n')}</div>
 ${sizeTable(together, unit.shown)}
@@ -56,15 +47,10 @@ ${list(
 )}
 ${single.length ? `<h2>Images</h2>\n${imageTable(summary, single)}` : ''}
 <h2>How it was done</h2>
-<table class="facts">${facts(summary, options, version)
-    .map(([name, text]) => `<tr><th>${escape(name)}</th><td>${escape(text)}</td></tr>`)
-    .join('')}</table>
+${factTable(facts(summary, options, version))}
 <h2>To repeat it</h2>
-<pre>${escape(command)}</pre>
-</main>
-</body>
-</html>
-`
+<pre>${escape(command)}</pre>`,
+  })
 }
 
 function tiles({ particles, distribution: { counted, coverage, number, volume } }: Scope, unit: string): string {
