@@ -11,6 +11,7 @@ import {
   deepest,
   filled,
   parts,
+  tidied,
   type Point,
   union,
   within,
@@ -60,6 +61,15 @@ test('filling closes what is enclosed, not what is open by a side', () => {
   assert.is(areaOf(filled(drawn(['##.', '#.#', '###']))), 8, 'a corner closes: background goes by sides')
   assert.is(areaOf(filled(drawn(['#.#', '#.#', '###']))), 7)
   assert.equal(rows(filled(ring), 8, 6), rows(union([ring, drawn(['#'], 5, 3)]), 8, 6))
+})
+
+test('tidying drops crumbs and fills holes, and keeps what is of like size', () => {
+  const block = strokeMask([[20, 20]], 8, { width: 64, height: 64 })
+  const crumbs = union([without(block, [drawn(['#'], 20, 20)]), drawn(['##'], 40, 40)])
+  assert.equal(rows(tidied(crumbs), 64, 64), rows(block, 64, 64))
+  const twins = union([block, strokeMask([[45, 20]], 7, { width: 64, height: 64 })])
+  assert.is(areaOf(tidied(twins)), areaOf(twins))
+  assert.is(tidied(without(block, [block])).width, 0)
 })
 
 test('a stroke has the pixels whose centres are near enough, and is cut at the edge', () => {

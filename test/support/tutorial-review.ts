@@ -53,7 +53,13 @@ export async function reviewAsInTutorial(browser: Browser, url: string, options:
   for (const [i, file] of names.entries()) {
     await tab.page.locator('.where b', { hasText: file.replace('.png', '') }).waitFor()
     await tab.ready()
-    const person = new Person(tab, url, await particlesOf(join(options.truth, file), options.size), i ? null : options)
+    const person = new Person(
+      tab,
+      url,
+      options.size,
+      await particlesOf(join(options.truth, file), options.size),
+      i ? null : options,
+    )
     await person.review()
     await tab.press('Shift+A')
   }
@@ -77,6 +83,7 @@ class Person {
   constructor(
     private readonly tab: ReviewTab,
     private readonly url: string,
+    private readonly size: Size,
     private readonly particles: Mask[],
     /** Set where screenshots are wanted. */
     private readonly shown: Options | null,
@@ -196,13 +203,17 @@ class Person {
     const { mask } = top
     const [x] = middle(mask)
     await tab.press('k')
-    await tab.page.mouse.move(...(await tab.at(x, mask.y0 - 3)))
+    await tab.page.mouse.move(...(await tab.at(x, Math.max(-1, mask.y0 - 3))))
     await tab.page.mouse.down()
-    await tab.page.mouse.move(...(await tab.at(x, mask.y0 + mask.height + 2)), { steps: 10 })
+    await tab.page.mouse.move(...(await tab.at(x, Math.min(this.size.height, mask.y0 + mask.height + 2))), {
+      steps: 10,
+    })
     await this.look('cut')
     await tab.page.mouse.up()
     // two pieces or more, by its shape
-    while ((await tab.counts()).masks <= masks.length) await tab.page.waitForTimeout(50)
+    await tab.page.waitForFunction(
+      `Number(/(\\d+) masks/.exec(document.querySelector('.bottom').textContent)[1]) > ${masks.length}`,
+    )
     await tab.press('Control+z', 'v', 'Escape')
     await tab.expect({ masks: masks.length, selected: 0 })
   }

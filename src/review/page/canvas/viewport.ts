@@ -61,7 +61,10 @@ export class Viewport {
     const { width, height } = this.window
     const room = Math.min(width / (right - left), height / (bottom - top))
     const { scale } = this.view.value
-    const next = Math.min(largest, scale * (right - left) < 48 ? Math.min(room / 4, 8) : Math.min(scale, room * 0.8))
+    const next = Math.min(
+      largest,
+      scale * Math.max(right - left, bottom - top) < 40 ? Math.min(room / 8, 8) : Math.min(scale, room * 0.8),
+    )
     this.fitted = false
     const chosen = Math.max(next, Math.min(this.fitScale, 1))
     const centre = [(left + right) / 2, (top + bottom) / 2]

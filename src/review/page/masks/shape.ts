@@ -124,6 +124,12 @@ export function filled(mask: Mask): Mask {
   return trimmed(result)
 }
 
+/** Without the crumbs around it and the holes in it: parts of less than a quarter of the largest go. */
+export function tidied(mask: Mask): Mask {
+  const all = parts(mask)
+  return all.length ? filled(union(all.filter((part) => 4 * areaOf(part) >= areaOf(all[0])))) : mask
+}
+
 /** Where numbers and centring go: the pixel deepest inside. @param depth squared distances to the outside */
 export function deepest({ x0, y0, width }: Mask, depth: ArrayLike<number>): Point {
   let best = 0

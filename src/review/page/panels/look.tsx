@@ -2,7 +2,7 @@
 import type { Signal } from '@preact/signals'
 import { plainLevels } from '../canvas/picture'
 import { commands } from '../commands'
-import { coverage, hidden, keepClear, numbers, opacity, stretch, style } from '../state/prefs'
+import { coverage, hidden, keepClear, numbers, opacity, stretch, style, tidy } from '../state/prefs'
 import type { ImageSession } from '../state/session'
 
 function Check({ of, children, title }: { of: Signal<boolean>; children: string; title: string }) {
@@ -87,6 +87,12 @@ export function Look({ session }: { session: ImageSession }) {
       <h3>Drawing</h3>
       <Check of={keepClear} title="A brush stroke or a lasso takes no pixels that other masks have">
         Leave other masks alone
+      </Check>
+      <Check
+        of={tidy}
+        title="Masks by points and boxes: holes are filled, and parts of less than a quarter of the largest dropped"
+      >
+        Tidy the model’s masks
       </Check>
       <h3>Image</h3>
       <dl>

@@ -16,6 +16,7 @@ const defaults = {
   descending: false,
   images: true,
   stretch: false,
+  tidy: true,
 }
 
 function load(): typeof defaults {
@@ -49,6 +50,9 @@ export const imagesOpen = signal(start.images)
 /** Whether each image's gray values are stretched when it is opened. */
 export const stretch = signal(start.stretch)
 
+/** Whether what the model answers is freed of crumbs and holes. */
+export const tidy = signal(start.tidy)
+
 /** Not kept: a person who comes back should see all masks. */
 export const hidden = signal(false)
 export const coverage = signal(false)
@@ -64,6 +68,7 @@ effect(() => {
     descending: descending.value,
     images: imagesOpen.value,
     stretch: stretch.value,
+    tidy: tidy.value,
   }
   try {
     localStorage.setItem(key, JSON.stringify(now))

@@ -5,8 +5,9 @@ import { decodeMask } from '../../../../engine/masks/rle'
 import type { PromptRequest } from '../../protocol'
 import { api, ApiError, messageOf } from '../api'
 import type { Viewport } from '../canvas/viewport'
-import type { Point } from '../masks/shape'
+import { type Point, tidied } from '../masks/shape'
 import { encoding, server } from '../state/app'
+import { tidy } from '../state/prefs'
 import { tell } from '../state/notices'
 import { windowName } from '../state/outbox'
 import type { ImageSession } from '../state/session'
@@ -60,7 +61,8 @@ async function ask(session: ImageSession, next: Prompt): Promise<void> {
     encoding.value = { state: 'ready' }
     decoderMs.value = reply.ms
     answers.value = reply.masks
-      .map(({ segmentation, predictedIou, stability }) => ({ mask: decodeMask(segmentation), predictedIou, stability }))
+      .map(({ segmentation, ...measures }) => ({ mask: decodeMask(segmentation), ...measures }))
+      .map((answer) => (tidy.value ? { ...answer, mask: tidied(answer.mask) } : answer))
       .filter(({ mask }) => mask.width > 0)
       .map((answer) => ({ ...answer, sprite: sprite(answer.mask, [74, 163, 255], 0.4) }))
     shown.value = 0
