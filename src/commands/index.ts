@@ -9,6 +9,7 @@ export const commands: Record<string, () => Promise<{ command: Command }>> = {
   train: () => import('./train'),
   eval: () => import('./eval'),
   ablate: () => import('./ablate'),
+  report: () => import('./report'),
   predict: () => import('./predict'),
   review: () => import('./review'),
   measure: () => import('./measure'),

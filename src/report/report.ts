@@ -78,7 +78,7 @@ IoU.`,
 ranks masks by the predicted IoU (COCO’s definition), SA is TP / (TP + FP + FN) of an image.`,
 }
 
-function scores(comparison: Comparison): string {
+export function scores(comparison: Comparison): string {
   const { resamples } = comparison.bootstrap
   const blocks = comparisonBlocks(comparison).map(({ prompt, columns, rows }) => {
     const head = columns.map(({ model, kind }) => `<th>${escape(kind === 'change' ? 'change' : modelName(model))}</th>`)
@@ -124,7 +124,7 @@ ${head.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div></deta
 }
 
 /** How many particles are smaller than a size: labels and models. */
-function sizes({ models }: Comparison): string {
+export function sizes({ models }: Comparison): string {
   const found = models.flatMap(({ name, evaluations }) =>
     evaluations.filter(({ prompt }) => prompt === 'auto').map((evaluation) => ({ name, evaluation })),
   )
@@ -193,7 +193,7 @@ function runFacts(run: ReportedRun | null): [string, string][] {
   ]
 }
 
-const hardwareFacts = ({ adapter, driver, software, processor, system, versions }: Hardware): [string, string][] => [
+export const hardwareFacts = ({ adapter, driver, software, processor, system, versions }: Hardware): [string, string][] => [
   ['GPU adapter', [adapter + (software ? ' (software, on the processor)' : ''), driver].filter(Boolean).join('; ')],
   ['Machine', `${processor}; ${system}`],
   ['Software', versions],
