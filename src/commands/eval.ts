@@ -20,7 +20,7 @@ import { select, type Selection, selectOptions } from './select'
 
 export const command: Command = {
   name: 'eval',
-  summary: 'measure models on labelled images: regions, particles, counts and sizes, base against adapted',
+  summary: 'measure models on labelled images: regions, particles, counts, sizes; base and adapted',
   usage: '--data DIR [--adapter DIR ...] [--prompt point,box,auto] [options]',
   options: {
     ...selectOptions,
