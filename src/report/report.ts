@@ -178,7 +178,7 @@ function runFacts(run: ReportedRun | null): [string, string][] {
   return [
     [
       'Adapter',
-      `LoRA of rank ${lora.rank}, alpha ${lora.alpha ?? lora.rank}${lora.rslora ? ', rsLoRA' : ''}, on ${lora.targets.join(', ')}`,
+      `${lora.kind === 'full' ? 'full tuning' : `LoRA of rank ${lora.rank}, alpha ${lora.alpha ?? lora.rank}${lora.rslora ? ', rsLoRA' : ''},`} on ${lora.targets.join(', ')}`,
     ],
     [
       'Optimiser',
