@@ -193,7 +193,14 @@ function runFacts(run: ReportedRun | null): [string, string][] {
   ]
 }
 
-export const hardwareFacts = ({ adapter, driver, software, processor, system, versions }: Hardware): [string, string][] => [
+export const hardwareFacts = ({
+  adapter,
+  driver,
+  software,
+  processor,
+  system,
+  versions,
+}: Hardware): [string, string][] => [
   ['GPU adapter', [adapter + (software ? ' (software, on the processor)' : ''), driver].filter(Boolean).join('; ')],
   ['Machine', `${processor}; ${system}`],
   ['Software', versions],
