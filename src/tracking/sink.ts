@@ -57,6 +57,8 @@ export type TrackingEvent = MetricsRecord | ImageEvent | SystemEvent | ConfigEve
 
 /** Takes a run's events in their order. Those it has no use for it passes over. */
 export interface Sink {
+  /** Whether it has a use for pictures: they are made only where one has. */
+  readonly wantsImages?: boolean
   append(event: TrackingEvent): void | Promise<void>
   /** Resolves when everything appended is on the disk; called before each checkpoint. */
   flush(): Promise<void>

@@ -197,10 +197,10 @@ class Training {
     await this.tell({ kind: 'summary', values })
   }
 
-  /** Takes pictures of the first images of a validation, where a tracker wants them. They are no reason to end a run. */
+  /** Takes pictures of the first images of a validation, where a sink wants them. They are no reason to end a run. */
   private picturesFor(step: number): ((image: EvaluatedImage) => Promise<void>) | undefined {
     const { images } = this.config.tracking
-    if (!this.tracker?.wantsImages) return undefined
+    if (!this.sinks.some(({ wantsImages }) => wantsImages)) return undefined
     let taken = 0
     return async (image) => {
       if (taken >= images) return
@@ -209,7 +209,7 @@ class Training {
         await this.tell({ kind: 'image', step, name: `val/image_${++taken}`, ...picture })
       } catch (error) {
         taken = images
-        this.log(`warning: no picture of ${image.item.id} for the trackers: ${(error as Error).message}`)
+        this.log(`warning: no picture of ${image.item.id}: ${(error as Error).message}`)
       }
     }
   }

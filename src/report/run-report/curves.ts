@@ -12,7 +12,11 @@ const COLOURS = 5
 const finite = (points: Point[]) => points.filter(([at, value]) => Number.isFinite(at) && Number.isFinite(value))
 const bySteps = ({ steps }: RunView, of: (record: StepRecord) => number | undefined): Point[] =>
   finite(steps.map((record) => [record.step, of(record) ?? NaN]))
-const rough = (value: number) => String(Number(value.toPrecision(3)))
+/** Short enough for an axis: 0.00025 is not. */
+const rough = (value: number) =>
+  value && Math.abs(value) < 0.001
+    ? String(Number(value.toPrecision(3)).toExponential())
+    : String(Number(value.toPrecision(3)))
 
 const look = (i: number): Pick<Series, 'colour' | 'style'> => ({
   colour: (i % COLOURS) + 1,
@@ -75,7 +79,7 @@ export function trainingCharts(runs: readonly RunView[]): string {
 const measures: Record<keyof Measures, string> = {
   dice: 'Dice',
   miou: 'mIoU',
-  accuracy: 'pixel accuracy',
+  accuracy: 'Pixel accuracy',
   instanceDice: 'Dice of each particle',
 }
 const prompts = ['point', 'box'] as const
@@ -85,7 +89,7 @@ export function validationCharts(runs: readonly RunView[]): string {
     finite(run.validations.map((record) => [record.epoch, record[prompt][name]]))
   const charts = (Object.keys(measures) as (keyof Measures)[]).flatMap((name): Chart[] => {
     const common = { x: 'epoch', format: (value: number) => percent(value) }
-    const title = (more: string) => `${measures[name][0].toUpperCase()}${measures[name].slice(1)}${more}, %`
+    const title = (more: string) => `${measures[name]}${more}, %`
     if (runs.length > 1)
       return prompts.map((prompt) => ({ ...common, title: title(`, ${prompt} prompts`), series: lines(runs, of(prompt, name)) })) // prettier-ignore
     const series = prompts.map((prompt, i) => ({ name: `${prompt} prompts`, points: of(prompt, name)(runs[0]), ...look(i) })) // prettier-ignore

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { UserError } from '../../errors'
 import { axisName, figureHtml, measureFigures } from '../../measure/output/figures'
-import { percentText, short, withInterval } from '../../measure/output/text'
+import { percentText, withInterval } from '../../measure/output/text'
 import { type Diameter, diameters, type Summary } from '../../measure/summary'
 import { units } from '../../measure/units'
 import { escape } from '../escape'
@@ -13,7 +13,7 @@ import { escape } from '../escape'
 const Estimate = v.object({ value: v.number(), low: v.optional(v.number()), high: v.optional(v.number()) })
 const Weighted = v.object({
   effective: v.nullable(v.number()),
-  figures: v.nullable(v.object({ d10: Estimate, d50: Estimate, d90: Estimate, span: Estimate })),
+  figures: v.nullable(v.object({ d10: Estimate, d50: Estimate, d90: Estimate })),
   curve: v.nullable(
     v.pipe(
       v.object({
@@ -64,7 +64,7 @@ export function measuredHtml({ unit: name, options, scopes, folder, command }: M
   const all = scopes[scopes.length - 1]
   // of a summary the figures need the unit and the curves alone
   const figures = measureFigures({ unit, scopes } as unknown as Summary, options.diameter, options.scale === 'log')
-  const head = ['', 'particles', 'counted', 'D10', 'D50', 'D90', 'D50 by volume', 'span', 'coverage']
+  const head = ['', 'particles', 'counted', 'D10', 'D50', 'D90', 'D50 by volume', 'coverage']
   const rows = scopes
     .filter(({ level }) => level !== 'image')
     .map(({ name, particles, distribution: { counted, coverage, number, volume } }) => [
@@ -75,7 +75,6 @@ export function measuredHtml({ unit: name, options, scopes, folder, command }: M
         number.figures ? withInterval(number.figures[figure]) : '–',
       ),
       volume.figures ? withInterval(volume.figures.d50) : '–',
-      number.figures ? short(number.figures.span.value) : '–',
       percentText(coverage.value),
     ])
   return `<p>${all.particles} particles on ${all.images} images: the ${escape(axisName(unit, options.diameter))}.</p>

@@ -13,10 +13,11 @@ export class MetricsFile {
   /** Whether there is half a line at the end: it is being written, or its writer was killed. */
   half = false
   private offset = 0
+  private inode = 0
 
   constructor(readonly path: string) {}
 
-  /** Takes in what has been written since the last time; false where there is no file. A shorter file is read anew. */
+  /** Takes in what has been written since the last time; false where there is no file. Another file in its place is read anew. */
   async read(): Promise<boolean> {
     const file = await open(this.path, 'r').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return null
@@ -24,8 +25,10 @@ export class MetricsFile {
     })
     if (!file) return false
     try {
-      const { size } = await file.stat()
-      if (size < this.offset) this.forget()
+      const { size, ino } = await file.stat()
+      // a resumed run may put a shorter file in its place, which soon is longer again
+      if (size < this.offset || ino !== this.inode) this.forget()
+      this.inode = ino
       let rest = Buffer.alloc(0)
       let at = this.offset
       while (at < size) {

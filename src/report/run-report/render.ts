@@ -74,12 +74,16 @@ function tiles(run: RunView): string {
     tile(run.total === null ? String(last?.step ?? 0) : `${last?.step ?? 0} of ${run.total}`, `steps; ${epochs}`),
     tile(duration(run.seconds), 'of training and validation'),
   ]
-  if (best)
+  if (best) {
+    const both = (name: 'dice' | 'instanceDice') => `${share(best.point[name])} · ${share(best.box[name])}`
     shown.push(
-      tile(share(best.point.dice), `Dice, point prompts, of the best validation (epoch ${best.epoch.toFixed(1)})`),
-      tile(share(best.box.dice), 'Dice, box prompts, there'),
-      tile(share(best.point.instanceDice), 'Dice of each particle, point prompts, there'),
+      tile(
+        both('dice'),
+        `Dice in percent, point · box prompts, of the best validation (epoch ${best.epoch.toFixed(1)})`,
+      ),
+      tile(both('instanceDice'), 'Dice of each particle in percent, there'),
     )
+  }
   return `<div class="tiles">${shown.join('')}</div>`
 }
 
