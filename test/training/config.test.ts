@@ -20,7 +20,7 @@ test('the defaults are the recipe', () => {
   const config = checkConfig({ data: ['x'] }, '')
   const { size, batch, epochs, lora, optimizer, loss, shares, prompts, augment } = config
   assert.equal([size, batch, epochs, augment], [512, 8, 40, true])
-  assert.equal(lora, { rank: 512, alpha: null, rslora: false, targets: ['q', 'v'], blocks: null })
+  assert.equal(lora, { kind: 'lora', rank: 512, alpha: null, rslora: false, targets: ['q', 'v'], blocks: null })
   assert.equal(
     [optimizer.algorithm, optimizer.learningRate, optimizer.weightDecay, optimizer.maxNorm],
     ['adam', 1e-4, 0.01, 1],
@@ -96,6 +96,7 @@ test('flags lie over the file, and are named in what is wrong', () => {
 
 test('every flag sets a key that there is', () => {
   const samples: Record<string, string> = {
+    kind: 'full',
     'on-bad': 'skip',
     shares: '0.5,0.5,0',
     optimizer: 'adamw',
