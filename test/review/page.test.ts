@@ -51,7 +51,10 @@ function visible(document: Pick<ReviewDocument, 'masks'>): ReviewMask[] {
   const covers = ({ shape: s }: (typeof masks)[0], [x, y]: Point) =>
     s.data[(y - s.y0) * s.width + x - s.x0] === 1 && x >= s.x0 && x < s.x0 + s.width && y >= s.y0
   return masks
-    .filter((one) => !masks.some((other) => other !== one && covers(other, one.at)))
+    .filter(
+      (one) =>
+        !masks.some((other) => other !== one && covers(other, one.at) && areaOf(other.shape) <= areaOf(one.shape)),
+    )
     .sort((a, b) => areaOf(b.shape) - areaOf(a.shape))
     .map(({ mask }) => mask)
 }
