@@ -342,7 +342,9 @@ inBrowser('of two windows the slower one is told that its edit was not applied',
   await other.click(...middle(b))
   await other.press('Delete')
   await other.page.locator('.notices', { hasText: 'not applied: remove. Another window' }).waitFor()
-  await other.expect({ masks: log().masks.length })
+  // the image is opened anew: with the one, without the other
+  await other.page.locator(`#mask-${b.id}`).waitFor()
+  await other.page.locator(`#mask-${a.id}`).waitFor({ state: 'detached' })
   assert.is(log().mask(a.id), undefined)
   assert.ok(log().mask(b.id), 'nothing was overwritten')
   await other.page.unroute('**/log?after=*')

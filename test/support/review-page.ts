@@ -114,6 +114,8 @@ export class ReviewTab {
 
   /** Waits until nothing is on its way to the server. */
   async saved(): Promise<void> {
+    // what was just done is on the screen two frames later; before that the page still says "saved" of what was before
+    await this.page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
     await this.page.locator('.link-saved').waitFor()
   }
 
