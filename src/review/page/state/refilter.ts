@@ -3,6 +3,7 @@ import { decodeMask } from '../../../../engine/masks/rle'
 import type { CandidateSet, Scored } from '../../../../engine/generate/candidate'
 import { filterCandidates, type FilterOptions } from '../../../../engine/generate/filter'
 import type { CandidateFile } from '../../../generate/project'
+import { scoredSet } from '../../../generate/scored'
 import type { ReviewMask } from '../../protocol'
 import type { Draft, ImageSession } from './session'
 
@@ -32,18 +33,7 @@ export class Candidates {
     })
     this.options = Object.fromEntries(known) as FilterOptions
     this.total = file.candidates.length
-    const { width, height } = file.image
-    this.set = {
-      size: { width, height },
-      candidates: file.candidates.map(({ area, bbox, crop_box, predicted_iou, stability_score }) => ({
-        area,
-        box: [bbox[0], bbox[1], bbox[0] + bbox[2] - 1, bbox[1] + bbox[3] - 1],
-        predictedIou: predicted_iou,
-        stability: stability_score,
-        crop: [crop_box[0], crop_box[1], crop_box[0] + crop_box[2], crop_box[1] + crop_box[3]],
-      })),
-      overlaps: file.overlaps,
-    }
+    this.set = scoredSet(file)
   }
 
   /**
