@@ -1,7 +1,7 @@
 /** @file An ablation as one HTML file that needs nothing else. */
 import { escape } from '../report/escape'
 import type { Hardware } from '../report/hardware'
-import { style } from '../report/style'
+import { factTable, page } from '../report/page'
 import type { Scores } from './cell'
 import { chartsOf } from './charts'
 import { cellsOfTable, type Row } from './table'
@@ -22,34 +22,21 @@ export function renderAblation({ rows, base, facts, hardware, command, recipe }:
   const dense = rows.filter(({ count }) => count.dense)
   const machine = [hardware.adapter + (hardware.software ? ' (software, on the processor)' : ''), hardware.processor, hardware.versions].join('; ') // prettier-ignore
   const told: [string, string][] = [...facts, ['Computed on', machine]]
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="generator" content="wgsam">
-<title>Ablation</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
-<h1>Ablation</h1>
-<p class="soft">${rows.length} recipes that differ in what the table names, on one split of the images.</p>
-<div class="charts">${chartsOf(rows)
-    .map(({ html }) => html)
-    .join('\n')}</div>
+  return page({
+    title: 'Ablation',
+    about: `${rows.length} recipes that differ in what the table names, on one split of the images.`,
+    body: `<div class="charts">${chartsOf(rows)
+      .map(({ html }) => html)
+      .join('\n')}</div>
 <h2>Every recipe</h2>
 <div class="scroll"><table><thead><tr>${head.map((cell) => `<th>${escape(cell)}</th>`).join('')}</tr></thead>
 <tbody>${lines.map(row).join('')}</tbody></table></div>
 <p class="note">Measures in percent; ± is the standard deviation over seeds. docs/metrics.md of wgsam defines them.
 ${dense.length ? 'Past break-even an adapter has more parameters than the matrix it changes (from half its width on): full tuning of the matrix is then the smaller one.' : ''}</p>
 <h2>How it was done</h2>
-<table class="facts">${told.map(([name, text]) => `<tr><th>${escape(name)}</th><td>${escape(text)}</td></tr>`).join('')}</table>
+${factTable(told)}
 <h2>To repeat it</h2>
 <pre>${escape(command)}</pre>
-<details><summary>The recipe that all share</summary><pre>${escape(JSON.stringify(recipe, null, 2))}</pre></details>
-</main>
-</body>
-</html>
-`
+<details><summary>The recipe that all share</summary><pre>${escape(JSON.stringify(recipe, null, 2))}</pre></details>`,
+  })
 }

@@ -7,6 +7,7 @@ import { BOUNDARY_TOLERANCE } from '../evaluation/tally'
 import { type Way, ways } from '../evaluation/evaluate'
 import { writeFileAtomic } from '../files'
 import { generatorFlags, generatorOptions } from '../generate/flags'
+import { commandLine } from '../host/command-line'
 import { interruption } from '../host/interrupt'
 import { Progress } from '../host/progress'
 import { FigureKeeper } from '../report/figures'
@@ -209,8 +210,6 @@ async function report(
     facts,
     run,
     hardware,
-    commands: [`wgsam ${process.argv.slice(2).map(quote).join(' ')}`],
+    commands: [commandLine()],
   })
 }
-
-const quote = (word: string) => (/^[\w./:,=@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)

@@ -1,11 +1,10 @@
 /** @file `wgsam generate refilter`: other thresholds on what was generated; no model and no GPU. */
 import { UserError } from '../errors'
-import { filterFlags, generatorFlags, generatorOptions } from '../generate/flags'
-import { type OutputKind, outputKinds } from '../generate/outputs'
+import { filterFlags, generatorFlags, generatorOptions, givenOptions } from '../generate/flags'
 import { proposedNames } from '../generate/read'
-import { type Change, filterOptionNames, refilter } from '../generate/refilter'
+import { type Change, refilter } from '../generate/refilter'
 import { type Command, flag, text } from './command'
-import { writeTogether } from './generate'
+import { readKinds, writeTogether } from './generate'
 
 export const command: Command = {
   name: 'generate refilter',
@@ -31,26 +30,10 @@ export const command: Command = {
   async run(values, [dir]) {
     const names = await proposedNames(dir)
     if (!names.length) throw new UserError(`${dir} holds no proposals: \`wgsam generate\` makes them`)
-    const typed = await generatorOptions(values)
-    const given = new Set(
-      filterOptionNames.filter(
-        (name) =>
-          text(
-            values,
-            name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`),
-          ) !== undefined,
-      ),
-    )
-    if (text(values, 'thresholds'))
-      for (const name of ['predIouThresh', 'stabilityScoreThresh', 'minArea'] as const) given.add(name)
-    const change: Change = Object.fromEntries([...given].map((name) => [name, typed[name]]))
-    if (flag(values, 'keep-frames')) change.dropFrames = false
+    await generatorOptions(values) // refuses what is not within bounds
+    const change: Change = await givenOptions(values)
     if (flag(values, 'drop-frames')) change.dropFrames = true
-    const kinds = new Set(
-      text(values, 'write')!
-        .split(',')
-        .filter((kind) => outputKinds.includes(kind as OutputKind)) as OutputKind[],
-    )
+    const kinds = readKinds(text(values, 'write')!)
     const results = []
     for (const name of names) {
       const result = await refilter(dir, name, change, kinds)

@@ -141,7 +141,7 @@ export function readingOptions(values: Values): MicrographOptions {
   return { crop, page: page - 1, ...(pixelSize !== undefined && { pixelSize: parsePixelSize(pixelSize) }) }
 }
 
-function readKinds(typed: string): ReadonlySet<OutputKind> {
+export function readKinds(typed: string): ReadonlySet<OutputKind> {
   const kinds = typed.split(',').map((kind) => kind.trim())
   const unknown = kinds.find((kind) => kind && kind !== 'none' && !outputKinds.includes(kind as OutputKind))
   if (unknown) throw new UserError(`--write takes ${outputKinds.join(', ')} or none, not "${unknown}"`)

@@ -125,12 +125,18 @@ async function readThresholds(path: string | undefined): Promise<Partial<Generat
   return parsed.output.thresholds
 }
 
+/** What was typed or stands in --thresholds, and nothing else; not yet checked. @throws UserError naming the option */
+export const givenOptions = async (values: Values): Promise<Partial<GeneratorOptions>> => ({
+  ...(await readThresholds(text(values, 'thresholds'))),
+  ...(await readFlags(values)),
+})
+
 /** All options: the defaults, then `base`, then --thresholds, then what was typed. @throws UserError naming the option */
 export async function generatorOptions(
   values: Values,
   base: Partial<GeneratorOptions> = {},
 ): Promise<GeneratorOptions> {
-  const given = { ...base, ...(await readThresholds(text(values, 'thresholds'))), ...(await readFlags(values)) }
+  const given = { ...base, ...(await givenOptions(values)) }
   try {
     return checkGeneratorOptions(given)
   } catch (error) {

@@ -10,6 +10,8 @@ import { decodeMask } from '../../engine/masks/rle'
 import { cocoLabels, readCoco } from '../../src/data/coco'
 import { writePng } from '../../src/data/image'
 import { readLabels } from '../../src/data/labels'
+import { parse } from '../../src/commands/command'
+import { command } from '../../src/commands/generate-refilter'
 import { UserError } from '../../src/errors'
 import { type FolderOptions, generateFolder } from '../../src/generate/folder'
 import { listInputs } from '../../src/generate/inputs'
@@ -152,6 +154,27 @@ test('another mask threshold from kept logits: what the model would give', async
     (e: Error) => e,
   )
   assert.instance(error, UserError, 'without logits a person is told')
+})
+
+test('the refilter command changes what was typed, the mask threshold too', async () => {
+  const copy = scratch()
+  await run(copy, { keepLogits: true })
+  const before = await readProposals(copy, 'c')
+  const { values, positionals } = parse(command, [
+    copy,
+    '--mask-threshold',
+    '0.02',
+    '--min-area',
+    '3',
+    '--write',
+    'none',
+  ])
+  const log = console.log
+  console.log = () => {}
+  await command.run(values, positionals).finally(() => (console.log = log))
+  const after = await readProposals(copy, 'c')
+  assert.equal(after.generator.options, { ...before.generator.options, maskThreshold: 0.02, minArea: 3 })
+  assert.not.equal(after.records, before.records)
 })
 
 test('masks that a person has reviewed stay', async () => {
