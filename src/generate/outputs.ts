@@ -8,6 +8,7 @@ import { encodeMask } from '../../engine/masks/rle'
 import type { LabelMap, Size } from '../../engine/sam/transforms'
 import { writeLabelTiff, writePng } from '../data/image'
 import { writeFileAtomic } from '../files'
+import { csvLine } from '../report/csv'
 import { labelOverlay } from '../report/label-overlay'
 import { wholeMask } from '../report/overlay'
 import { type CandidateFile, type ImageInfo, projectFile, type ProposalFile, type ProposalRecord } from './project'
@@ -120,15 +121,9 @@ export async function writeCsv(dir: string, files: readonly ProposalFile[]): Pro
       const diameter = Math.sqrt((4 * area) / Math.PI)
       const edge = x === 0 || y === 0 || x + width === image.width || y + height === image.height
       const lengths = um ? [um, area * um * um, diameter * um].map((value) => value.toPrecision(6)) : ['', '', '']
-      const pixels = [x, y, width, height, area, diameter.toFixed(3)]
-      return [csvText(image.name), i + 1, ...pixels, ...lengths, +edge, predicted_iou, stability_score].join(',')
+      const pixels = [x, y, width, height, String(area), diameter.toFixed(3)]
+      return csvLine([image.name, i + 1, ...pixels, ...lengths, edge, predicted_iou, stability_score])
     }),
   )
-  await writeFileAtomic(join(dir, 'particles.csv'), [columns, ...rows].join('\n') + '\n')
-}
-
-/** Quoted where it must be; a name that a spreadsheet would take for a formula is made a text. */
-const csvText = (text: string) => {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+  await writeFileAtomic(join(dir, 'particles.csv'), [`${columns}\n`, ...rows].join(''))
 }
