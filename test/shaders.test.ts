@@ -16,9 +16,9 @@ const gpu = create(['backend=null'])
 Object.assign(globalThis, globals, { gpu })
 const adapter = await gpu.requestAdapter()
 const device = await adapter!.requestDevice()
-const engine = new Engine(device)
+const floor = new Engine(device)
 
-async function compileAll(shader: Shader): Promise<void> {
+async function compileAll(shader: Shader, engine: Engine = floor): Promise<void> {
   const entries = Object.keys(shader.entries)
   if (!entries.length) throw new Error(`${shader.name}.wgsl has no entry point`)
   await Promise.all(entries.map((entry) => engine.pipeline(shader, entry)))
@@ -36,6 +36,14 @@ const files = readdirSync('shaders')
   .filter((f) => f.endsWith('.wgsl'))
   .sort()
 
+/** Kernels that need a feature are variants, in files of their own; each has a form without it, which the floor runs. */
+const featureOf = (file: string): GPUFeatureName | null => (file.endsWith('-subgroup.wgsl') ? 'subgroups' : null)
+/** The same device with the feature that variants may need. */
+const adapterOfVariants = await gpu.requestAdapter()
+const variants = adapterOfVariants!.features.has('subgroups')
+  ? new Engine(await adapterOfVariants!.requestDevice({ requiredFeatures: ['subgroups'] }))
+  : null
+
 test('the device under test has exactly the floor', () => {
   for (const [name, value] of Object.entries(FLOOR)) assert.is(device.limits[name as keyof typeof FLOOR], value, name)
   assert.ok(files.length > 0)
@@ -44,8 +52,13 @@ test('the device under test has exactly the floor', () => {
 for (const file of files) {
   test(`${file} compiles within the floor's limits`, async () => {
     const code = readFileSync(`shaders/${file}`, 'utf8')
-    await compileAll(reflect(code, file.replace('.wgsl', '')))
-    assert.is(beyondBaseline(code), undefined)
+    const shader = reflect(code, file.replace('.wgsl', ''))
+    const feature = featureOf(file)
+    if (feature) {
+      assert.ok(variants, `Dawn's null backend has no ${feature}`)
+      await compileAll(shader, variants!)
+    } else await compileAll(shader)
+    assert.is(beyondBaseline(code.replace(`enable ${feature};`, '')), undefined)
     assert.match(code, /^\/\//, 'a header comment says what the kernels compute')
   })
 }
@@ -76,5 +89,8 @@ test('text beyond the baseline is found, comments are not', () => {
   assert.is(beyondBaseline('// enable f16;\nfn f(p: ptr<function, f32>) {}'), undefined)
 })
 
-test.after(() => engine.destroy())
+test.after(() => {
+  floor.destroy()
+  variants?.destroy()
+})
 test.run()

@@ -29,15 +29,19 @@ export class Engine {
 
   /** Whether the adapter computes on the processor. */
   readonly software: boolean
+  /** Lanes of a subgroup, at least; 0 where kernels cannot use them. */
+  readonly subgroupSize: number
   /** What is submitted and how long it takes, so that waits need not spin. */
   readonly pacer = new Pacer()
   /** Which form of matrix product is recorded: chosen by the kind of adapter, see engine/ops/gemm.ts. */
-  products: 'shared' | 'direct' | 'transposed'
+  products: 'shared' | 'direct' | 'transposed' | 'subgroup'
 
   constructor(readonly device: GPUDevice) {
     const info = device.adapterInfo
     this.software = /llvmpipe|swiftshader/i.test(`${info?.description} ${info?.device} ${info?.architecture}`)
-    this.products = this.software ? 'transposed' : 'shared'
+    // the adapter's info tells nothing where the device was opened without the feature
+    this.subgroupSize = device.features.has('subgroups') ? (info?.subgroupMinSize ?? 0) : 0
+    this.products = !this.software ? 'shared' : this.subgroupSize >= 8 ? 'subgroup' : 'transposed'
     device.addEventListener('uncapturederror', (event) => {
       this.failure ??= new Error(
         `the GPU device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`,

@@ -1,13 +1,15 @@
 /**
- * @file Matrix products: one strided, batched GEMM with fused epilogues in three forms. `shared` stages tiles in workgroup
+ * @file Matrix products: one strided, batched GEMM with fused epilogues in four forms. `shared` stages tiles in workgroup
  * memory, for GPUs (gemm_shared.wgsl). `direct` reads memory straight into registers (gemm.wgsl), four floats at a time
- * where everything is aligned to them (gemm4.wgsl). `transposed` is that by way of Aᵀ, for software adapters.
+ * where everything is aligned to them (gemm4.wgsl). The others are for software adapters: `subgroup` has lanes read for each
+ * other (gemm-subgroup.wgsl), `transposed` goes by way of Aᵀ where there are no subgroups of 8.
  */
 import type { Engine } from '../device/engine'
 import type { Shader } from '../device/shader'
 import general from '../../shaders/gemm.wgsl'
 import aligned from '../../shaders/gemm4.wgsl'
 import shared from '../../shaders/gemm_shared.wgsl'
+import subgroup from '../../shaders/gemm-subgroup.wgsl'
 import type { Recorder } from '../graph/dispatch'
 import type { Tensor } from '../graph/tensor'
 import type { Gemm } from './gemm-types'
@@ -39,14 +41,33 @@ const ALIGNED: Partial<Record<keyof typeof GENERAL, Variant>> = {
   tn: { shader: aligned, entry: 'gemm_tn4', tile: { m: 64, n: 64 } },
 }
 
+const SUBGROUP = {
+  nt: { shader: subgroup, entry: 'subgroup_nt', tile: { m: 16, n: 32 } },
+  nn: { shader: subgroup, entry: 'subgroup_nn', tile: { m: 16, n: 32 } },
+  tn: { shader: subgroup, entry: 'subgroup_tn', tile: { m: 16, n: 32 } },
+} satisfies Record<string, Variant>
+
+/** Below this many rows most of a subgroup's tile would be empty. */
+const LEAST_ROWS = 9
+
 export type { Gemm, Operand } from './gemm-types'
 
 function variantOf(form: Engine['products'], o: Gemm): Variant {
   if (form === 'shared') return SHARED[o.layout]
+  if (form === 'subgroup' && fitsSubgroup(o)) return SUBGROUP[o.layout]
   const numbers = [o.n, ...(o.layout === 'tn' ? [o.m] : [])]
   for (const { stride, offset = 0, batch = 0, head = 0 } of [o.a, o.b, o.c]) numbers.push(stride, offset, batch, head)
   for (const { offset } of o.lora?.extensions ?? []) numbers.push(offset)
   return (numbers.every((n) => n % 4 === 0) && ALIGNED[o.layout]) || GENERAL[o.layout]
+}
+
+/** Whether all that gemm-subgroup.wgsl reads at once is aligned to four floats. */
+function fitsSubgroup({ layout, m, n, k, a, b, c, lora }: Gemm): boolean {
+  const numbers = [n, ...(layout === 'tn' ? [] : [k])]
+  for (const { stride, offset = 0, batch = 0, head = 0 } of [a, b, c]) numbers.push(stride, offset, batch, head)
+  if (lora) numbers.push(lora.t.columns, lora.rank)
+  for (const { start, end, column, offset } of lora?.extensions ?? []) numbers.push(start, end, column, offset)
+  return m >= LEAST_ROWS && numbers.every((x) => x % 4 === 0)
 }
 
 /** Records C = act(alpha·A·B + LoRA + bias) + residual (+ C). FLOPs: 2·m·n·k a batch and head. */
