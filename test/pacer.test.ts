@@ -56,4 +56,16 @@ test('a slow run now and then costs little', async () => {
   assert.is((await run(work, 1000)).late, 0)
 })
 
+test('a run that was held up for minutes is not slept through again', async () => {
+  const { run } = simulation()
+  const work: Paced = { cost: null, size: 10 }
+  await run(work, 1000)
+  await run(work, 1000)
+  await run(work, 300_000)
+  for (let i = 0; i < 4; i++) {
+    const { late } = await run(work, 1000)
+    assert.ok(late < 500, `late by ${late}`)
+  }
+})
+
 test.run()

@@ -14,6 +14,8 @@ export interface Paced {
 
 /** Of the time expected: less would spin longer, more would rather sleep past the end. */
 const SHARE = 0.85
+/** An estimate grows by no more than this at once: a process that was stopped for minutes must not sleep for minutes. */
+const GROWTH = 1.5
 /** Waits shorter than this are not worth a timer. */
 const LEAST_MS = 4
 
@@ -57,7 +59,7 @@ export class Pacer {
       // the first run compiles: its time says nothing of the next
       if (cold) w.cost ??= 0
       else if (overslept) w.cost! /= 2
-      else if (t.expected > 0 && w.cost) w.cost *= t.actual / t.expected
+      else if (t.expected > 0 && w.cost) w.cost *= Math.min(GROWTH, t.actual / t.expected)
       else w.cost = (t.actual * w.size) / size
     }
   }
