@@ -4,12 +4,19 @@
  * checked wherever results reach the host.
  */
 import { Tensor, type TensorKind, sizeOf } from '../graph/tensor'
-import { Pacer } from './pacer'
 import type { Shader } from './shader'
 
 export interface Pipeline {
   pipeline: GPUComputePipeline
   layout: GPUBindGroupLayout
+}
+
+/** Calls `finish` and gives what the promise that it makes gives. */
+export type Wait = <T>(finish: () => Promise<T>) => Promise<T>
+
+/** Whether the adapter of a device computes on the processor. */
+export function isSoftware({ adapterInfo: info }: GPUDevice): boolean {
+  return /llvmpipe|swiftshader/i.test(`${info?.description} ${info?.device} ${info?.architecture}`)
 }
 
 export class Engine {
@@ -31,14 +38,16 @@ export class Engine {
   readonly software: boolean
   /** Lanes of a subgroup, at least; 0 where kernels cannot use them. */
   readonly subgroupSize: number
-  /** What is submitted and how long it takes, so that waits need not spin. */
-  readonly pacer = new Pacer()
   /** Which form of matrix product is recorded: chosen by the kind of adapter, see engine/ops/gemm.ts. */
   products: 'shared' | 'direct' | 'transposed' | 'subgroup'
 
-  constructor(readonly device: GPUDevice) {
+  /** `wait` awaits what the GPU promises; a host may have a better way than to wait at once (src/host/patience.ts). */
+  constructor(
+    readonly device: GPUDevice,
+    private readonly wait: Wait = (finish) => finish(),
+  ) {
     const info = device.adapterInfo
-    this.software = /llvmpipe|swiftshader/i.test(`${info?.description} ${info?.device} ${info?.architecture}`)
+    this.software = isSoftware(device)
     // the adapter's info tells nothing where the device was opened without the feature
     this.subgroupSize = device.features.has('subgroups') ? (info?.subgroupMinSize ?? 0) : 0
     this.products = !this.software ? 'shared' : this.subgroupSize >= 8 ? 'subgroup' : 'transposed'
@@ -131,7 +140,7 @@ export class Engine {
     encoder.copyBufferToBuffer(buffer, offset + tensor.elementOffset * 4, staging, 0, size)
     this.device.queue.submit([encoder.finish()])
     try {
-      await this.settle(() => staging.mapAsync(GPUMapMode.READ))
+      await this.wait(() => staging.mapAsync(GPUMapMode.READ))
     } catch (error) {
       this.check()
       throw new Error(
@@ -144,14 +153,10 @@ export class Engine {
     return copy
   }
 
-  private settle<T>(finish: () => Promise<T>): Promise<T> {
-    return this.software ? this.pacer.wait(finish) : finish()
-  }
-
   /** Resolves when the GPU has done all that was submitted; throws what it reported. */
   async idle(): Promise<void> {
     this.device.queue.submit([])
-    await this.settle(() => this.device.queue.onSubmittedWorkDone())
+    await this.wait(() => this.device.queue.onSubmittedWorkDone())
     this.check()
   }
 
@@ -185,12 +190,13 @@ export class Engine {
       })),
     })
     try {
-      const pipeline = await device.createComputePipelineAsync({
-        label,
-        layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module, entryPoint, constants },
-      })
-      return { pipeline, layout }
+      const compiled = () =>
+        device.createComputePipelineAsync({
+          label,
+          layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+          compute: { module, entryPoint, constants },
+        })
+      return { pipeline: await this.wait(compiled), layout }
     } catch (error) {
       const info = await module.getCompilationInfo()
       const lines = info.messages.map((m) => `  ${shader.name}.wgsl:${m.lineNum}:${m.linePos} ${m.message}`)

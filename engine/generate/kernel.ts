@@ -1,14 +1,10 @@
 /** @file Single dispatches whose sizes are known only as the work goes on, and the memory they work in. */
 import type { Engine, Pipeline } from '../device/engine'
-import type { Paced } from '../device/pacer'
 import { type Entry, type Shader, type UniformValues, packUniform } from '../device/shader'
 import { Tensor, type TensorKind } from '../graph/tensor'
 
 /** One entry of a shader, run as often as wanted with other tensors, parameters and sizes. */
-export class Kernel implements Paced {
-  cost: number | null = null
-  readonly size = 1
-
+export class Kernel {
   private constructor(
     private readonly engine: Engine,
     private readonly label: string,
@@ -49,7 +45,6 @@ export class Kernel implements Paced {
     pass.dispatchWorkgroups(x, y)
     pass.end()
     queue.submit([encoder.finish()])
-    engine.pacer.submitted(this)
   }
 
   destroy(): void {

@@ -1,6 +1,5 @@
 /** @file A compiled step: fixed memory, fixed bind groups, replayed as often as wanted. A run creates no buffer. */
 import type { Engine, Pipeline } from '../device/engine'
-import type { Paced } from '../device/pacer'
 import type { Recording } from './dispatch'
 import { type Plan, plan } from './plan'
 import type { Tensor } from './tensor'
@@ -15,9 +14,7 @@ interface Step {
 /** Command buffers are cut here, so that a slow adapter's watchdog sees short submissions. */
 const DISPATCHES_A_SUBMIT = 256
 
-export class Program implements Paced {
-  cost: number | null = null
-
+export class Program {
   private constructor(
     private readonly engine: Engine,
     readonly plan: Plan,
@@ -92,7 +89,6 @@ export class Program implements Paced {
   run(): void {
     const { device } = this.engine
     this.engine.check()
-    this.engine.pacer.submitted(this)
     for (let start = 0; start < this.steps.length; start += DISPATCHES_A_SUBMIT) {
       const encoder = device.createCommandEncoder()
       const pass = encoder.beginComputePass()

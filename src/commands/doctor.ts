@@ -1,6 +1,5 @@
 /** @file `wgsam doctor`: whether this machine can run wgsam, on what, and what to install where it cannot. */
-import { adapterName, belowFloor, findAdapter, LIMITS, openDevice, OPTIONAL_FEATURES } from '../host/gpu'
-import { Engine } from '../../engine/device/engine'
+import { adapterName, belowFloor, findAdapter, LIMITS, openDevice, OPTIONAL_FEATURES, engineOf } from '../host/gpu'
 import { cacheFolder } from '../host/cache'
 import { amount } from '../host/progress'
 import { selfTest, type SelfTest } from '../host/selftest'
@@ -72,7 +71,7 @@ async function examineAdapter(adapter: GPUAdapter, report: Report): Promise<void
   if (report.features.subgroups) report.subgroupSizes = [info.subgroupMinSize ?? 0, info.subgroupMaxSize ?? 0]
   report.problems.push(...belowFloor(adapter))
   if (report.problems.length) return
-  const engine = new Engine(await openDevice(adapter))
+  const engine = engineOf(await openDevice(adapter))
   report.selfTest = await selfTest(engine)
   engine.destroy()
   if (!report.selfTest.ok)

@@ -1,6 +1,7 @@
 /** @file Obtains a WebGPU device in Node from Dawn's bindings. */
-import { Engine } from '../../engine/device/engine'
+import { Engine, isSoftware } from '../../engine/device/engine'
 import { UserError } from '../errors'
+import { patiently } from './patience'
 import { useSwiftShader } from './swiftshader'
 
 /**
@@ -96,9 +97,13 @@ export async function openDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   })
 }
 
+/** The engine on a device, waiting as suits it. */
+export const engineOf = (device: GPUDevice): Engine =>
+  isSoftware(device) ? new Engine(device, patiently) : new Engine(device)
+
 /** The engine on this machine's adapter. Throws a UserError that says what to do where there is none. */
 export async function openEngine(options: GpuOptions = {}): Promise<Engine> {
   const adapter = await findAdapter(options)
   if (!adapter) throw new UserError('no WebGPU adapter answers on this machine; `wgsam doctor` says what to install')
-  return new Engine(await openDevice(adapter))
+  return engineOf(await openDevice(adapter))
 }

@@ -4,11 +4,11 @@
  */
 import { Rng, type RngState } from '../../engine/train/rng'
 import type { MicroBatch } from '../../engine/train/step'
-import { loadItem, type DatasetItem } from '../data/dataset'
-import type { Sample } from '../data/pixels'
+import type { DatasetItem } from '../data/dataset'
 import { EpochSampler, type SamplerState } from '../data/sampler'
 import type { TrainConfig } from './config'
-import { type Example, makeExample, toMicroBatches } from './examples'
+import { toMicroBatches } from './examples'
+import { InThread, type Preparation } from './preparation'
 
 /** Where a run stands in its data, after the batches that were trained on. Plain JSON. */
 export interface DataState {
@@ -26,16 +26,13 @@ export interface Batch {
 
 /** Batches dealt before the one in hand is done: one is ready while another is being prepared. */
 const AHEAD = 2
-/** Decoded images kept in memory, bytes. */
-const CACHE_BYTES = 256 * 2 ** 20
 
 export class Batches {
   private readonly sampler: EpochSampler
   private readonly rng: Rng
   private readonly queue: Promise<Batch>[] = []
-  /** The preparation of a batch begins when the one before is ready: one image in hand at a time. */
+  /** A batch is begun when the one before it is ready. */
   private last: Promise<unknown> = Promise.resolve()
-  private readonly cache: SampleCache
   private closed = false
 
   constructor(
@@ -43,10 +40,10 @@ export class Batches {
     private readonly config: TrainConfig,
     private readonly microBatch: number,
     state?: DataState,
+    private readonly preparation: Preparation = new InThread(config),
   ) {
     this.sampler = new EpochSampler(items.length, config.seed)
     this.rng = new Rng(config.seed, 0xda7a)
-    this.cache = new SampleCache(CACHE_BYTES)
     if (state) {
       this.sampler.restore(state.sampler)
       this.rng.restore(state.rng)
@@ -79,13 +76,8 @@ export class Batches {
     }))
     const after = this.now()
     const batch = this.last.then(async () => {
-      const examples: Example[] = []
-      for (const { item, seed } of drawn) {
-        if (this.closed) throw new Error('no more batches are wanted')
-        examples.push(makeExample(await this.cache.get(item), new Rng(seed), this.config))
-        // lets the GPU's answers through between two images
-        await new Promise((resolve) => setImmediate(resolve))
-      }
+      if (this.closed) throw new Error('no more batches are wanted')
+      const examples = await Promise.all(drawn.map(({ item, seed }) => this.preparation.make(item, seed)))
       return { microBatches: toMicroBatches(examples, this.microBatch), ids: drawn.map(({ item }) => item.id), after }
     })
     // whoever takes the batch sees the error; until then it must not end the process
@@ -93,27 +85,3 @@ export class Batches {
     return batch
   }
 }
-
-/** Decoded images, the least recently used given up first. */
-class SampleCache {
-  private readonly samples = new Map<string, Sample>()
-  private bytes = 0
-
-  constructor(private readonly most: number) {}
-
-  async get(item: DatasetItem): Promise<Sample> {
-    const known = this.samples.get(item.id)
-    const sample = known ?? (await loadItem(item))
-    this.samples.delete(item.id)
-    this.samples.set(item.id, sample)
-    if (!known) this.bytes += sizeOf(sample)
-    for (const [id, oldest] of this.samples) {
-      if (this.bytes <= this.most) break
-      this.samples.delete(id)
-      this.bytes -= sizeOf(oldest)
-    }
-    return sample
-  }
-}
-
-const sizeOf = ({ rgb, labels }: Sample): number => rgb.byteLength + labels.byteLength

@@ -71,6 +71,8 @@ export const Schema = v.strictObject(
     /** Images an optimiser step, and of these at once on the GPU (a divisor). */
     batch: preset(whole(1, 1024), 8),
     microBatch: preset(v.union([v.literal('auto'), whole(1, 1024)], "'auto' or a whole number from 1 to 1024"), 'auto'),
+    /** Threads that prepare images beside the GPU's work. */
+    workers: preset(v.union([v.literal('auto'), whole(0, 64)], "'auto' or a whole number from 0 to 64"), 'auto'),
     epochs: preset(number(0.001, 1e6), 40),
     maxSteps: orNull(whole(1, MOST_STEPS), null),
     seed: preset(whole(0, Number.MAX_SAFE_INTEGER), 0),
@@ -230,7 +232,7 @@ export function mergeConfig(base: RawConfig, over: RawConfig): RawConfig {
 const isPart = (value: unknown): value is RawConfig => !!value && typeof value === 'object' && !Array.isArray(value)
 
 /** Keys that may change when a run is resumed: where things lie and go, how often it is saved; nothing that moves a bit. */
-const FREE = ['model', 'modelConfig', 'data', 'coco', 'split', 'checkpoint', 'tracking']
+const FREE = ['model', 'modelConfig', 'data', 'coco', 'split', 'workers', 'checkpoint', 'tracking']
 
 function bound(config: TrainConfig) {
   const kept = Object.fromEntries(Object.entries(config).filter(([key]) => !FREE.includes(key)))

@@ -53,6 +53,12 @@ const flags: Record<string, Flag> = {
     value: 'N',
     about: 'images at once on the GPU (default: as many as fit)',
   },
+  workers: {
+    path: 'workers',
+    kind: 'number',
+    value: 'N',
+    about: 'threads that prepare images (default: up to 4 beside a GPU, none beside a software adapter)',
+  },
   epochs: { path: 'epochs', kind: 'number', value: 'N', about: 'passes over the training images (default 40)' },
   'max-steps': {
     path: 'maxSteps',
@@ -168,6 +174,9 @@ export function configFromFlags(values: Values): RawConfig {
   return raw
 }
 
+/** Numbers that the program chooses itself where the flag says auto. */
+const AUTOMATIC = ['micro-batch', 'workers']
+
 function readFlag(values: Values, name: string, kind: Flag['kind']): unknown {
   if (kind === 'on' || kind === 'off') return kind === 'on'
   if (kind === 'texts') return texts(values, name)
@@ -175,7 +184,7 @@ function readFlag(values: Values, name: string, kind: Flag['kind']): unknown {
   if (kind === 'text') return typed
   const list = typed.split(',').map((part) => part.trim())
   if (kind === 'list') return list
-  if (kind === 'number') return name === 'micro-batch' && typed === 'auto' ? typed : toNumber(name, typed)
+  if (kind === 'number') return AUTOMATIC.includes(name) && typed === 'auto' ? typed : toNumber(name, typed)
   if (list.length !== 3) throw new UserError(`--${name} takes three numbers with commas between, got "${typed}"`)
   return list.map((part) => toNumber(name, part))
 }

@@ -15,8 +15,10 @@ import { type TrainConfig, configHash } from './config'
 import type { EmbeddingCache } from './embeddings'
 import { exportAdapter } from './export'
 import { Guard } from './guard'
+import { openPreparation } from './helpers'
 import { type MetricsRecord, readMetrics } from './metrics'
 import { validationPicture } from './pictures'
+import type { Preparation } from './preparation'
 import { describePlan } from './plan'
 import { type RunFolder, hasCheckpoint, saveConfig } from './run-folder'
 import { epochsDone, learningRate, totalSteps, validationDue } from './schedule'
@@ -84,6 +86,7 @@ class Training {
   private readonly line: ProgressLine
   private readonly log: Log
   readonly guard: Guard
+  private readonly preparation: Preparation
   private batches: Batches
   private sinks: Sink[] = []
   private tracker: Tracker | null = null
@@ -108,7 +111,8 @@ class Training {
     this.total = totalSteps(config, train.length)
     this.line = new ProgressLine('training', this.total, { unit: 'steps' })
     this.guard = new Guard(folder)
-    this.batches = new Batches(train, config, session.microBatch)
+    this.preparation = openPreparation(config, session.model.engine)
+    this.batches = new Batches(train, config, session.microBatch, undefined, this.preparation)
     this.progress = {
       version: 1,
       config: configHash(config),
@@ -233,7 +237,7 @@ class Training {
       throw new UserError(`the checkpoint in ${folder.last} does not fit the model: ${(error as Error).message}`)
     }
     session.step.step = progress.step
-    this.batches = new Batches(this.data.train, this.config, session.microBatch, progress.data)
+    this.batches = new Batches(this.data.train, this.config, session.microBatch, progress.data, this.preparation)
     this.progress = progress
     this.before = progress.seconds
     this.saved = { step: progress.step, validated: progress.validated, at: performance.now() }
@@ -339,6 +343,7 @@ class Training {
 
   async close(exitCode: number): Promise<void> {
     this.batches.close()
+    await this.preparation.close()
     for (const sink of this.sinks) await sink.close(exitCode)
     this.validator?.destroy()
     this.session.release()

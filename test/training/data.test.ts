@@ -1,6 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { supervise as trains } from '../../engine/ops/mask-loss'
 import { label } from '../../engine/sam/prompt-labels'
@@ -10,7 +11,9 @@ import { JsonlSink } from '../../src/tracking/jsonl'
 import { Batches } from '../../src/training/batches'
 import { CHECKPOINT, readCheckpoint, removeHalves, writeCheckpoint } from '../../src/training/checkpoint'
 import { makeExample, toMicroBatches } from '../../src/training/examples'
+import { helperCount, Helpers } from '../../src/training/helpers'
 import { type MetricsRecord, readMetrics } from '../../src/training/metrics'
+import { InThread, type Preparation } from '../../src/training/preparation'
 import { beginRun, runFolder } from '../../src/training/run-folder'
 import { openData } from '../../src/training/session'
 import { temporary, toyConfig, toyData } from './toy'
@@ -48,6 +51,35 @@ test('a point is ambiguous, a box is not', () => {
     makeExample(square(), new Rng(2), toyConfig(data, { prompts: { count: 1, ...mix } })).supervise[0]
   assert.is(supervised(kinds.point), trains.best)
   assert.is(supervised(kinds.box), trains.single)
+})
+
+test('threads that help make the same examples, and say what this thread would say', async () => {
+  const config = toyConfig(data, { size: 48, batch: 3, prompts: { count: 2 } })
+  const { items } = await openDataset(data)
+  const helpers = new Helpers(config, 2, 1e6)
+  const alone = new Batches(items, config, 3)
+  const helped = new Batches(items, config, 3, undefined, helpers)
+  for (let i = 0; i < 3; i++) assert.equal(await helped.next(), await alone.next())
+  const gone = { ...items[0], id: 'gone', imagePath: join(scratch, 'gone.png') }
+  const said = (preparation: Preparation) =>
+    preparation.make(gone, 1).then(
+      () => assert.unreachable('there is no such image'),
+      (error: Error) => [error.constructor, error.message],
+    )
+  assert.equal(await said(helpers), await said(new InThread(config)))
+  const late = Array.from({ length: 40 }, (_, seed) => helpers.make(items[0], seed))
+  const ends = Promise.allSettled(late)
+  await Promise.all([helpers.close(), alone.close(), helped.close()])
+  const last = (await ends).at(-1)!
+  assert.ok(last.status === 'rejected' && /no more examples/.test(last.reason.message))
+})
+
+test('threads help a GPU, not a software adapter, unless asked to', () => {
+  assert.is(helperCount({ workers: 'auto' }, { software: true }), 0)
+  assert.is(helperCount({ workers: 3 }, { software: true }), 3)
+  assert.is(helperCount({ workers: 0 }, { software: false }), 0)
+  const chosen = helperCount({ workers: 'auto' }, { software: false })
+  assert.ok(chosen >= 0 && chosen <= 4 && chosen < availableParallelism())
 })
 
 test('micro-batches lay examples one after the other', () => {
