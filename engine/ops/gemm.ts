@@ -1,14 +1,15 @@
 /**
  * @file Matrix products: one strided, batched GEMM with fused epilogues in four forms. `shared` stages tiles in workgroup
- * memory, for GPUs (gemm_shared.wgsl). `direct` reads memory straight into registers (gemm.wgsl), four floats at a time
- * where everything is aligned to them (gemm4.wgsl). The others are for software adapters: `subgroup` has lanes read for each
- * other (gemm-subgroup.wgsl), `transposed` goes by way of Aᵀ where there are no subgroups of 8.
+ * memory, for GPUs (gemm_shared.wgsl), `direct` reads memory straight into registers (gemm.wgsl); both have kernels that read
+ * four floats at a time where all is aligned to them (gemm_shared4.wgsl, gemm4.wgsl). The others are for software adapters:
+ * `subgroup` has lanes read for each other (gemm-subgroup.wgsl), `transposed` goes by way of Aᵀ where there are no subgroups.
  */
 import type { Engine } from '../device/engine'
 import type { Shader } from '../device/shader'
-import general from '../../shaders/gemm.wgsl'
-import aligned from '../../shaders/gemm4.wgsl'
+import direct from '../../shaders/gemm.wgsl'
+import directFour from '../../shaders/gemm4.wgsl'
 import shared from '../../shaders/gemm_shared.wgsl'
+import sharedFour from '../../shaders/gemm_shared4.wgsl'
 import subgroup from '../../shaders/gemm-subgroup.wgsl'
 import type { Recorder } from '../graph/dispatch'
 import type { Tensor } from '../graph/tensor'
@@ -23,51 +24,48 @@ interface Variant {
   tile: { m: number; n: number }
 }
 
-const SHARED = {
-  nt: { shader: shared, entry: 'shared_nt', tile: { m: 64, n: 64 } },
-  nn: { shader: shared, entry: 'shared_nn', tile: { m: 64, n: 64 } },
-  tn: { shader: shared, entry: 'shared_tn', tile: { m: 64, n: 64 } },
-} satisfies Record<string, Variant>
+const LAYOUTS = ['nt', 'nn', 'tn'] as const
+/** One kernel a layout, by the same tile. */
+const variants = (shader: Shader, prefix: string, m: number, n: number) =>
+  Object.fromEntries(
+    LAYOUTS.map((layout) => [layout, { shader, entry: `${prefix}_${layout}`, tile: { m, n } }]),
+  ) as Record<Gemm['layout'], Variant>
 
-const GENERAL = {
-  nt: { shader: general, entry: 'gemm_nt', tile: { m: 64, n: 64 } },
-  nn: { shader: general, entry: 'gemm_nn', tile: { m: 64, n: 64 } },
-  tn: { shader: general, entry: 'gemm_tn', tile: { m: 64, n: 64 } },
-} satisfies Record<string, Variant>
-
-/** An aligned NT would read four rows of each operand at once and lose to the general one. */
-const ALIGNED: Partial<Record<keyof typeof GENERAL, Variant>> = {
-  nn: { shader: aligned, entry: 'gemm_nn4', tile: { m: 32, n: 64 } },
-  tn: { shader: aligned, entry: 'gemm_tn4', tile: { m: 64, n: 64 } },
+const SHARED = variants(shared, 'shared', 64, 64)
+const SHARED_FOUR = variants(sharedFour, 'shared4', 64, 64)
+const DIRECT = variants(direct, 'gemm', 64, 64)
+const SUBGROUP = variants(subgroup, 'subgroup', 16, 32)
+/** Four wide, an NT would read four rows of each operand at once and lose to the general one. */
+const DIRECT_FOUR: Partial<typeof DIRECT> = {
+  nn: { shader: directFour, entry: 'gemm_nn4', tile: { m: 32, n: 64 } },
+  tn: { shader: directFour, entry: 'gemm_tn4', tile: { m: 64, n: 64 } },
 }
-
-const SUBGROUP = {
-  nt: { shader: subgroup, entry: 'subgroup_nt', tile: { m: 16, n: 32 } },
-  nn: { shader: subgroup, entry: 'subgroup_nn', tile: { m: 16, n: 32 } },
-  tn: { shader: subgroup, entry: 'subgroup_tn', tile: { m: 16, n: 32 } },
-} satisfies Record<string, Variant>
-
-/** Below this many rows most of a subgroup's tile would be empty. */
-const LEAST_ROWS = 9
 
 export type { Gemm, Operand } from './gemm-types'
 
-function variantOf(form: Engine['products'], o: Gemm): Variant {
-  if (form === 'shared') return SHARED[o.layout]
-  if (form === 'subgroup' && fitsSubgroup(o)) return SUBGROUP[o.layout]
-  const numbers = [o.n, ...(o.layout === 'tn' ? [o.m] : [])]
-  for (const { stride, offset = 0, batch = 0, head = 0 } of [o.a, o.b, o.c]) numbers.push(stride, offset, batch, head)
-  for (const { offset } of o.lora?.extensions ?? []) numbers.push(offset)
-  return (numbers.every((n) => n % 4 === 0) && ALIGNED[o.layout]) || GENERAL[o.layout]
+const whole = (numbers: number[]) => numbers.every((n) => n % 4 === 0)
+
+/** What must be multiples of 4 where b and c are read four floats at a time. */
+function aligned({ n, a, b, c, lora }: Gemm): number[] {
+  const operands = [a, b, c].flatMap(({ stride, offset = 0, batch = 0, head = 0 }) => [stride, offset, batch, head])
+  return [n, ...operands, ...(lora?.extensions ?? []).map(({ offset }) => offset)]
 }
 
-/** Whether all that gemm-subgroup.wgsl reads at once is aligned to four floats. */
-function fitsSubgroup({ layout, m, n, k, a, b, c, lora }: Gemm): boolean {
-  const numbers = [n, ...(layout === 'tn' ? [] : [k])]
-  for (const { stride, offset = 0, batch = 0, head = 0 } of [a, b, c]) numbers.push(stride, offset, batch, head)
-  if (lora) numbers.push(lora.t.columns, lora.rank)
-  for (const { start, end, column, offset } of lora?.extensions ?? []) numbers.push(start, end, column, offset)
-  return m >= LEAST_ROWS && numbers.every((x) => x % 4 === 0)
+/** The same where all operands are. `m` of a tn product counts as `rows`: a kernel may read its rows beyond the matrix. */
+function alignedThroughout(o: Gemm, rows = o.m): number[] {
+  const { k, layout, lora } = o
+  const extension = lora
+    ? [lora.t.columns, lora.rank, ...lora.extensions.flatMap((e) => [e.start, e.end, e.column])]
+    : []
+  return [...aligned(o), layout === 'tn' ? rows : k, ...extension]
+}
+
+function variantOf(form: Engine['products'], o: Gemm): Variant {
+  const { layout, m } = o
+  if (form === 'shared') return (whole(alignedThroughout(o)) ? SHARED_FOUR : SHARED)[layout]
+  // below nine rows most of a subgroup's tile would be empty
+  if (form === 'subgroup' && m > 8 && whole(alignedThroughout(o, 0))) return SUBGROUP[layout]
+  return (whole([...aligned(o), layout === 'tn' ? m : 0]) && DIRECT_FOUR[layout]) || DIRECT[layout]
 }
 
 /** Records C = act(alpha·A·B + LoRA + bias) + residual (+ C). FLOPs: 2·m·n·k a batch and head. */
