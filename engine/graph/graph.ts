@@ -7,6 +7,7 @@ import { type Shader, type UniformValues, packUniform } from '../device/shader'
 import type { Dispatch, Recorder } from './dispatch'
 import { elementwise } from './elementwise'
 import { Program } from './program'
+import { dropUnread } from './unread'
 import { Tensor, type TensorKind, sizeOf } from './tensor'
 
 /** Where an operation's backward writes an input's gradient: over it, or added to what other consumers wrote before. */
@@ -16,9 +17,20 @@ export interface GradientTarget {
 }
 
 interface TapeEntry {
-  output: Tensor
-  backward: (gradient: Tensor) => void
+  /** Roots of what the operation gave: it has a backward where one of them has a gradient. */
+  outputs: readonly Tensor[]
+  /** Gets their finished gradients, null where none reached an output. */
+  backward: (gradients: readonly (Tensor | null)[]) => void
 }
+
+/** A part of the model that has a backward; `again` where its intermediates are computed again in it. */
+export interface Segment {
+  name: string
+  again: boolean
+}
+
+/** Says of a part of the model, by its name, whether its intermediates are computed again in the backward pass. */
+export type Recompute = (segment: string) => boolean
 
 export class Graph implements Recorder {
   readonly dispatches: Dispatch[] = []
@@ -28,11 +40,17 @@ export class Graph implements Recorder {
   private readonly gradients = new Map<Tensor, Tensor>()
   /** Gradients whose memory has been handed on. */
   private readonly passed = new Set<Tensor['storage']>()
+  /** What was recorded of them, in order. */
+  readonly segments: Segment[] = []
 
-  /** `training` false records no tape, and intermediates live only as long as the forward pass needs them. */
+  /**
+   * `training` false records no tape, and intermediates live only as long as the forward pass needs them. `recompute`
+   * chooses segments whose intermediates are computed again in the backward pass: the same bits in less memory.
+   */
   constructor(
     readonly engine: Engine,
     readonly training = false,
+    private readonly recompute: Recompute = () => false,
   ) {}
 
   /** An intermediate: placed in an arena when the graph is compiled. */
@@ -108,7 +126,43 @@ export class Graph implements Recorder {
   record(inputs: readonly (Tensor | null | undefined)[], output: Tensor, backward: (gradient: Tensor) => void): void {
     if (!this.training || !inputs.some((t) => t?.requiresGrad)) return
     output.requiresGrad = true
-    this.tape.push({ output: rootOf(output), backward })
+    this.tape.push({ outputs: [rootOf(output)], backward: ([gradient]) => backward(gradient!) })
+  }
+
+  /**
+   * Records a part of the model, a block say, which `build` records from tensors made before it to the tensors it returns.
+   * Where the graph is to recompute the segment, nothing else of it lives on to the backward pass: this records the
+   * segment once more, then its backward. So `build` must record the same each time, write only tensors that it makes, and
+   * give out nothing but what it returns. A segment without anything to train is not recorded twice.
+   */
+  segment<T extends readonly Tensor[]>(name: string, build: () => T): T {
+    const mark = this.tape.length
+    const start = this.dispatches.length
+    const outputs = build()
+    if (this.tape.length === mark) return outputs
+    const again = this.recompute(name)
+    this.segments.push({ name, again })
+    if (!again) return outputs
+    this.tape.length = mark
+    for (const { bindings, label } of this.dispatches.slice(start))
+      for (const { tensor, writes } of bindings)
+        if (writes && tensor.storage.buffer)
+          throw new Error(
+            `${name}: ${label} writes ${tensor.label}, which would be written twice when it is recomputed`,
+          )
+    const roots = outputs.map(rootOf)
+    this.tape.push({ outputs: roots, backward: (gradients) => this.recomputeBackward(build, gradients) })
+    return outputs
+  }
+
+  private recomputeBackward(build: () => readonly Tensor[], gradients: readonly (Tensor | null)[]): void {
+    const start = this.dispatches.length
+    const known = this.segments.length
+    build().forEach((output, i) => gradients[i] && this.gradients.set(rootOf(output), gradients[i]))
+    this.segments.length = known
+    const end = this.dispatches.length
+    this.unwind()
+    dropUnread(this.dispatches, start, end)
   }
 
   /** Where to add the gradient of `tensor`, or null where none is wanted. Each call is one contribution. */
@@ -156,11 +210,15 @@ export class Graph implements Recorder {
     if (!output.requiresGrad) throw new Error(`${output.label} depends on nothing that wants a gradient`)
     if (upstream.size !== output.size) throw new Error(`${output.label}: the upstream gradient has another size`)
     this.gradients.set(rootOf(output), upstream)
-    for (const { output: result, backward } of this.tape.reverse()) {
-      const gradient = this.gradients.get(result)
-      if (gradient) backward(gradient)
+    this.unwind()
+  }
+
+  /** Records the backward of all that is on the tape; what it puts there is a segment's, unwound by the segment itself. */
+  private unwind(): void {
+    for (const { outputs, backward } of this.tape.splice(0).reverse()) {
+      const gradients = outputs.map((output) => this.gradients.get(output) ?? null)
+      if (gradients.some((gradient) => gradient)) backward(gradients)
     }
-    this.tape.length = 0
   }
 
   /** The gradient of a tensor after `backward`; null where none reached it. */

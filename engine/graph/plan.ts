@@ -23,6 +23,10 @@ export interface Plan {
   /** Bytes of intermediates by kind as if each had its own memory; arenas hold them in `arenaBytes`. */
   intermediateBytes: Partial<Record<TensorKind, number>>
   arenaBytes: number
+  /** The most bytes that live at once: no placement could need less. */
+  liveBytes: number
+  /** The tensor of which one binding spans the most bytes, those in memory of their own included. */
+  largest: { label: string; bytes: number }
 }
 
 /** Throws where a step reads an intermediate that nothing wrote, or binds one tensor for reading and writing at once. */
@@ -96,7 +100,27 @@ export function plan(
     dispatches: dispatches.length,
     intermediateBytes,
     arenaBytes: arenas.reduce((sum, a) => sum + a.size, 0),
+    liveBytes: liveBytes(order, dispatches.length),
+    largest: largestBinding(dispatches),
   }
+}
+
+function liveBytes(placements: readonly Placement[], dispatches: number): number {
+  const change = new Float64Array(dispatches + 2)
+  for (const { first, last, storage } of placements) {
+    change[first] += storage.bytes
+    change[last + 1] -= storage.bytes
+  }
+  let live = 0
+  return change.reduce((most, by) => Math.max(most, (live += by)), 0)
+}
+
+function largestBinding(dispatches: readonly Dispatch[]): Plan['largest'] {
+  let largest = { label: '', bytes: 0 }
+  for (const { bindings } of dispatches)
+    for (const { tensor } of bindings)
+      if (tensor.size * 4 > largest.bytes) largest = { label: tensor.label, bytes: tensor.size * 4 }
+  return largest
 }
 
 /** The lowest offset at which `bytes` are free for the whole of `life`. */

@@ -85,6 +85,11 @@ export class Program {
     return this.steps.length
   }
 
+  /** Of memory that it holds: arenas and parameters. */
+  get bytes(): number {
+    return this.buffers.reduce((sum, { size }) => sum + size, 0)
+  }
+
   /** Submits the whole step. Await `engine.idle()`, or read a kept tensor, to know that it is done. */
   run(): void {
     const { device } = this.engine

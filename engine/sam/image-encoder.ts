@@ -9,6 +9,7 @@ import { patchEmbed } from '../ops/patches'
 import { windowMap } from '../ops/windows'
 import { type VitArchitecture, embeddingSide } from './architecture'
 import { resizeColumns, resizePosition } from './position'
+import { encoderSegment } from './segments'
 import type { Norm, WeightLoader } from './weights'
 
 const EPS = 1e-6
@@ -92,8 +93,11 @@ export async function loadNeck(loader: WeightLoader): Promise<Neck> {
 export function encodeVit(g: Graph, encoder: VitEncoder, images: Tensor, batch: number, inputSize: number): Tensor {
   const { patch, heads } = encoder.architecture
   const grid = inputSize / patch
-  let x = patchEmbed(g, images, { size: inputSize, patch, ...encoder.patch, position: encoder.position })
-  for (const block of encoder.blocks) x = vitBlock(g, block, x, { batch, grid, heads })
+  const embedded = patchEmbed(g, images, { size: inputSize, patch, ...encoder.patch, position: encoder.position })
+  const x = encoder.blocks.reduce((tokens, block, i) => {
+    const [out] = g.segment(encoderSegment(i), () => [vitBlock(g, block, tokens, { batch, grid, heads })])
+    return out
+  }, embedded)
   return neck(g, encoder.neck, x, batch, embeddingSide(inputSize))
 }
 

@@ -101,18 +101,22 @@ export function decodeMasks(g: Graph, decoder: MaskDecoder, inputs: DecoderInput
 
   const byPrompt = attended.tokens.reshape(prompts, tokens * dim)
   const token = (i: number) => takeColumns(g, byPrompt, i * dim, (i + 1) * dim)
-  const { upscaling } = decoder
-  const x1 = convTranspose2x2(g, attended.source, { batch: prompts, height: side, width: side, ...upscaling.conv1 })
-  const x2 = layerNorm(g, x1, upscaling.norm.gamma, upscaling.norm.beta, { eps: 1e-6, activation: 'gelu' })
-  const wide = { batch: prompts, height: 2 * side, width: 2 * side }
-  const upscaled = activate(g, convTranspose2x2(g, x2, { ...wide, ...upscaling.conv2 }), 'gelu')
-
+  const [upscaled] = g.segment('decoder.upscaling', () => [upscale(g, decoder, attended.source, prompts, side)])
   const hyper = concatColumns(
     g,
     'hypernetworks',
     decoder.hypernetworks.map((layers, i) => reluMlp(g, layers, token(1 + i))),
   )
   return { logits: maskProduct(g, hyper, upscaled, prompts, 16 * cells), iou: reluMlp(g, decoder.iouHead, token(0)) }
+}
+
+/** source (P·side², D) to (P·(4·side)², D/8). */
+function upscale(g: Graph, { upscaling }: MaskDecoder, source: Tensor, prompts: number, side: number): Tensor {
+  const { conv1, norm, conv2 } = upscaling
+  const x1 = convTranspose2x2(g, source, { batch: prompts, height: side, width: side, ...conv1 })
+  const x2 = layerNorm(g, x1, norm.gamma, norm.beta, { eps: 1e-6, activation: 'gelu' })
+  const x3 = convTranspose2x2(g, x2, { batch: prompts, height: 2 * side, width: 2 * side, ...conv2 })
+  return activate(g, x3, 'gelu')
 }
 
 function reluMlp(g: Graph, layers: Linear[], x: Tensor): Tensor {

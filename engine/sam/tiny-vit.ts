@@ -10,6 +10,7 @@ import { activate } from '../ops/pointwise'
 import { windowMap } from '../ops/windows'
 import type { TinyVitArchitecture } from './architecture'
 import { type Neck, loadNeck, neck } from './image-encoder'
+import { encoderSegment } from './segments'
 import type { Norm, WeightLoader } from './weights'
 
 const EPS = 1e-5
@@ -139,13 +140,20 @@ export function encodeTinyVit(g: Graph, encoder: TinyVitEncoder, images: Tensor,
     side = Math.ceil(side / 2)
     x = i === 0 ? activate(g, y, 'gelu') : y
   })
+  let blocks = 0
+  const block = (build: (x: Tensor) => Tensor) => {
+    const input = x
+    ;[x] = g.segment(encoderSegment(blocks++), () => [build(input)])
+  }
   encoder.stages.forEach((stage, s) => {
-    for (const block of stage.convolutions) x = mbConv(g, block, x, { batch, side })
-    for (const block of stage.blocks) x = tinyBlock(g, block, x, { batch, side, heads: heads[s], window: windows[s] })
-    if (stage.downsample) {
+    const shape = { batch, side, heads: heads[s], window: windows[s] }
+    for (const convolutions of stage.convolutions) block((input) => mbConv(g, convolutions, input, shape))
+    for (const attended of stage.blocks) block((input) => tinyBlock(g, attended, input, shape))
+    const { downsample } = stage
+    if (downsample) {
       // the embedding is a sixteenth of the input: the last merge keeps the side
       const stride = s === encoder.stages.length - 2 ? 1 : 2
-      x = patchMerging(g, stage.downsample, x, { batch, side, stride })
+      block((input) => patchMerging(g, downsample, input, { ...shape, stride }))
       side = Math.ceil(side / stride)
     }
   })

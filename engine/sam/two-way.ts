@@ -101,26 +101,26 @@ export function twoWay(
   shape: TwoWayShape,
   repeat: (x: Tensor) => Tensor = (x) => x,
 ): { tokens: Tensor; source: Tensor } {
-  let queries = tokens
-  let image = repeat(source)
+  let state: readonly [Tensor, Tensor] = [tokens, repeat(source)]
   t.layers.forEach((layer, i) => {
     const first = i === 0
-    const own = projectImage(g, layer, first ? source : image, position)
-    const side = first ? { k: repeat(own.k), v: repeat(own.v), q: repeat(own.q) } : own
-    const out = twoWayLayer(g, layer, queries, image, side, tokens, { ...shape, heads: t.heads, first })
-    queries = out.tokens
-    image = out.source
+    const [queries, image] = state
+    state = g.segment(`decoder.${i}`, () => {
+      const own = projectImage(g, layer, first ? source : image, position)
+      const side = first ? { k: repeat(own.k), v: repeat(own.v), q: repeat(own.q) } : own
+      const out = twoWayLayer(g, layer, queries, image, side, tokens, { ...shape, heads: t.heads, first })
+      return [out.tokens, out.source] as const
+    })
   })
-  const q = linear(g, add(g, queries, tokens), t.final.q)
-  const k = linear(g, add(g, image, position), t.final.k)
-  const v = linear(g, image, t.final.v)
-  queries = attend(
-    g,
-    t.final,
-    { q, k, v },
-    { ...shape, heads: t.heads, from: 'tokens', to: 'image', residual: queries },
-  )
-  return { tokens: layerNorm(g, queries, t.finalNorm.gamma, t.finalNorm.beta, { eps: EPS }), source: image }
+  const [queries, image] = state
+  const [attended] = g.segment('decoder.final', () => {
+    const q = linear(g, add(g, queries, tokens), t.final.q)
+    const k = linear(g, add(g, image, position), t.final.k)
+    const v = linear(g, image, t.final.v)
+    const o = { ...shape, heads: t.heads, from: 'tokens', to: 'image', residual: queries } as const
+    return [attend(g, t.final, { q, k, v }, o)]
+  })
+  return { tokens: layerNorm(g, attended, t.finalNorm.gamma, t.finalNorm.beta, { eps: EPS }), source: image }
 }
 
 /** In the first layer the self-attention has neither position nor residual. */

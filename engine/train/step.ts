@@ -7,56 +7,15 @@ import { Graph } from '../graph/graph'
 import type { Program } from '../graph/program'
 import { type Report, reportOf } from '../graph/report'
 import type { Tensor } from '../graph/tensor'
-import { iouLoss } from '../ops/iou-loss'
-import { maskLossParts, maskStatistics, selectMasks, supervise, weightedMaskLoss } from '../ops/mask-loss'
-import { add, addProduct, fill } from '../ops/pointwise'
+import { supervise } from '../ops/mask-loss'
+import { fill } from '../ops/pointwise'
 import { tokenCounts } from '../sam/predictor'
 import type { SamModel } from '../sam/sam'
-import { type OptimizerConfig, type OptimizerStep, optimizerReport, optimizerState, recordOptimizerStep } from './adam'
+import { type OptimizerStep, optimizerReport, optimizerState, recordOptimizerStep } from './adam'
 import type { ParameterSet } from './parameters'
+import { type EmbeddedBatch, type MicroBatch, type PassInputs, type StepConfig, recordPass } from './pass'
 
-export interface LossConfig {
-  dice: number
-  bce: number
-  /** Weight of the IoU head's squared error; its gradient also reaches the encoder. */
-  iou: number
-}
-
-export interface StepConfig {
-  /** Images a micro-batch; a step may have any number of micro-batches. */
-  microBatch: number
-  /** Prompts an image, at most, and entries a prompt. */
-  prompts: number
-  slots: number
-  loss: LossConfig
-  optimizer: OptimizerConfig
-  /** Micro-batches bring embeddings in the place of images: where nothing in the encoder trains, they never change. */
-  embedded?: boolean
-}
-
-/** Prompts of a micro-batch, and what they ask for. */
-export interface PromptedBatch {
-  /** (P, N, 2), (P, N): P = microBatch·prompts; see sam/prompt-labels. */
-  coords: Float32Array
-  labels: Int32Array
-  /** (P): image within the micro-batch. */
-  imageIndex: Uint32Array
-  /** (P, (4·side)²) in [0, 1]. */
-  targets: Float32Array
-  /** (P), see `supervise` in ops/mask-loss: which mask tokens the prompt trains; 0 only fills the micro-batch up. */
-  supervise: Uint32Array
-}
-
-export interface MicroBatch extends PromptedBatch {
-  /** (B, S, S, 3) raw values on 0..255, and (B, 2) valid height and width. */
-  images: Float32Array
-  sizes: Uint32Array
-}
-
-export interface EmbeddedBatch extends PromptedBatch {
-  /** (B·side², D). */
-  embedding: Float32Array
-}
+export type { EmbeddedBatch, LossConfig, MicroBatch, PromptedBatch, StepConfig } from './pass'
 
 /** What the loss is the weighted sum of. */
 export interface LossParts {
@@ -77,9 +36,6 @@ export interface StepReport {
   skipped: boolean
 }
 
-type Inputs = Record<keyof PromptedBatch | 'counts' | 'calibrate' | 'share', Tensor> &
-  Partial<Record<'images' | 'sizes' | 'embedding', Tensor>>
-
 /** Losses that a step adds up: the whole and its parts. */
 const LOSSES = ['loss', 'dice', 'bce', 'iou'] as const
 /** Elements from one to the next: each is bound by itself, and bindings begin at multiples of 256 bytes. */
@@ -95,7 +51,7 @@ export class TrainingStep {
     readonly config: StepConfig,
     private readonly programs: { clear: Program; pass: Program; update: Program },
     private readonly optimizer: OptimizerStep,
-    private readonly t: Inputs,
+    private readonly t: PassInputs,
     private readonly losses: Tensor,
     /** Dispatches and bytes of a micro-batch and an update. */
     readonly plan: Report,
@@ -111,44 +67,11 @@ export class TrainingStep {
     config: StepConfig,
     afterUpdate?: (g: Graph) => void,
   ): Promise<TrainingStep> {
-    const { engine, side } = model
-    const { microBatch, slots } = config
-    const prompts = microBatch * config.prompts
+    const { engine } = model
     const losses = engine.persistent('optimizer', 'losses of the step', [(LOSSES.length - 1) * APART + 1])
     const [loss, ...parts] = LOSSES.map((_, i) => losses.slice(i * APART, i * APART + 1))
 
-    const g = new Graph(engine, true)
-    const { encoded, inputs } = config.embedded ? givenEmbedding(g, model, microBatch) : encode(g, model, microBatch)
-    const t: Inputs = {
-      ...inputs,
-      coords: g.input('coords', [prompts, slots, 2]),
-      labels: g.input('labels', [prompts, slots]),
-      imageIndex: g.input('image index', [prompts]),
-      targets: g.input('targets', [prompts, (4 * side) ** 2]),
-      supervise: g.input('supervision', [prompts]),
-      counts: g.input('token counts', [prompts]),
-      calibrate: g.input('IoU supervision', [prompts]),
-      share: g.input('share of the step', [1]),
-    }
-    const { logits, iou } = model.decode(g, encoded, t)
-    const { dice, bce } = config.loss
-    const terms = { logits, targets: t.targets, dice, bce, smooth: 1 }
-    const perMask = maskStatistics(g, terms)
-    const factors = { dice, bce }
-    const weights = selectMasks(g, { perMask, flags: t.supervise, ...factors })
-    let mean = weightedMaskLoss(g, { ...terms, perMask, weights })
-    const seen = Object.values(maskLossParts(g, { perMask, weights }))
-    if (config.loss.iou > 0) {
-      // the generator ranks all masks by the IoU head, so it learns from those that the mask loss leaves out as well
-      const every = selectMasks(g, { perMask, flags: t.calibrate, ...factors })
-      const head = iouLoss(g, { predicted: iou, perMask, weights: every, coefficient: config.loss.iou })
-      mean = add(g, mean, head)
-      seen.push(head)
-    }
-    // the mean over a micro-batch's prompts times its share of the step's prompts adds up to the mean over the step
-    addProduct(g, mean, t.share, { tensor: loss, accumulate: 1 })
-    seen.forEach((part, i) => addProduct(g, part, t.share, { tensor: parts[i], accumulate: 1 }))
-    g.backward(mean, t.share)
+    const { g, inputs: t } = recordPass(model, config, loss, parts)
     const pass = await g.compile()
 
     const c = new Graph(engine)
@@ -160,7 +83,7 @@ export class TrainingStep {
     const optimizer = recordOptimizerStep(u, parameters, config.optimizer, loss)
     afterUpdate?.(u)
     const update = await u.compile()
-    const plan = reportOf(engine, [pass, update])
+    const plan = reportOf(engine, [pass, update], g.segments)
     return new TrainingStep(engine, parameters, config, { clear, pass, update }, optimizer, t, losses, plan)
   }
 
@@ -174,7 +97,7 @@ export class TrainingStep {
     programs.clear.run()
     microBatches.forEach((batch, i) => {
       for (const [name, data] of Object.entries(batch)) {
-        const tensor = t[name as keyof Inputs]
+        const tensor = t[name as keyof PassInputs]
         if (!tensor) throw new Error(`this training step was not recorded for ${name}`)
         programs.pass.write(tensor, data)
       }
@@ -201,20 +124,14 @@ export class TrainingStep {
     return { loss, parts, gradientNorm: norm, nonFinite, skipped }
   }
 
+  /** Fills all intermediates with NaN, for tests: see Program. */
+  poison(): void {
+    for (const program of Object.values(this.programs)) program.poison()
+  }
+
   destroy(): void {
     for (const program of Object.values(this.programs)) program.destroy()
     this.engine.release(this.losses)
     this.engine.release(this.optimizer.report)
   }
-}
-
-function encode(g: Graph, model: SamModel, images: number) {
-  const { inputSize: size } = model
-  const inputs = { images: g.input('images', [images, size, size, 3]), sizes: g.input('valid sizes', [images, 2]) }
-  return { inputs, encoded: model.encode(g, inputs.images, inputs.sizes) }
-}
-
-function givenEmbedding(g: Graph, { side, architecture }: SamModel, images: number) {
-  const embedding = g.input('embeddings', [images * side * side, architecture.decoder.dim])
-  return { inputs: { embedding }, encoded: embedding }
 }

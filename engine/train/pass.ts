@@ -1,0 +1,116 @@
+/** @file Records what a micro-batch goes through: forward, losses, backward; all of it is one graph. */
+import { Graph } from '../graph/graph'
+import type { Tensor } from '../graph/tensor'
+import { iouLoss } from '../ops/iou-loss'
+import { maskLossParts, maskStatistics, selectMasks, weightedMaskLoss } from '../ops/mask-loss'
+import { add, addProduct } from '../ops/pointwise'
+import type { SamModel } from '../sam/sam'
+import { type Recomputation, recomputeNothing, recomputing } from '../sam/segments'
+import type { OptimizerConfig } from './adam'
+
+export interface LossConfig {
+  dice: number
+  bce: number
+  /** Weight of the IoU head's squared error; its gradient also reaches the encoder. */
+  iou: number
+}
+
+export interface StepConfig {
+  /** Images a micro-batch; a step may have any number of micro-batches. */
+  microBatch: number
+  /** Prompts an image, at most, and entries a prompt. */
+  prompts: number
+  slots: number
+  loss: LossConfig
+  optimizer: OptimizerConfig
+  /** Micro-batches bring embeddings in the place of images: where nothing in the encoder trains, they never change. */
+  embedded?: boolean
+  /** What the backward pass computes again, to save memory; the bits are the same. Nothing by default. */
+  recompute?: Recomputation
+}
+
+/** Prompts of a micro-batch, and what they ask for. */
+export interface PromptedBatch {
+  /** (P, N, 2), (P, N): P = microBatch·prompts; see sam/prompt-labels. */
+  coords: Float32Array
+  labels: Int32Array
+  /** (P): image within the micro-batch. */
+  imageIndex: Uint32Array
+  /** (P, (4·side)²) in [0, 1]. */
+  targets: Float32Array
+  /** (P), see `supervise` in ops/mask-loss: which mask tokens the prompt trains; 0 only fills the micro-batch up. */
+  supervise: Uint32Array
+}
+
+export interface MicroBatch extends PromptedBatch {
+  /** (B, S, S, 3) raw values on 0..255, and (B, 2) valid height and width. */
+  images: Float32Array
+  sizes: Uint32Array
+}
+
+export interface EmbeddedBatch extends PromptedBatch {
+  /** (B·side², D). */
+  embedding: Float32Array
+}
+
+export type PassInputs = Record<keyof PromptedBatch | 'counts' | 'calibrate' | 'share', Tensor> &
+  Partial<Record<'images' | 'sizes' | 'embedding', Tensor>>
+
+/**
+ * Records a micro-batch's pass and gives the graph with what the host writes before every run. What the loss and its parts
+ * (Dice, cross-entropy, and the IoU head's where it has a weight) are is added to `loss` and `parts`, one value each.
+ */
+export function recordPass(
+  model: SamModel,
+  config: StepConfig,
+  loss: Tensor,
+  parts: readonly Tensor[],
+): { g: Graph; inputs: PassInputs } {
+  const { side } = model
+  const { microBatch, slots, recompute = recomputeNothing } = config
+  const prompts = microBatch * config.prompts
+  const g = new Graph(model.engine, true, recomputing(recompute))
+  const { encoded, inputs } = config.embedded ? givenEmbedding(g, model, microBatch) : encode(g, model, microBatch)
+  const t: PassInputs = {
+    ...inputs,
+    coords: g.input('coords', [prompts, slots, 2]),
+    labels: g.input('labels', [prompts, slots]),
+    imageIndex: g.input('image index', [prompts]),
+    targets: g.input('targets', [prompts, (4 * side) ** 2]),
+    supervise: g.input('supervision', [prompts]),
+    counts: g.input('token counts', [prompts]),
+    calibrate: g.input('IoU supervision', [prompts]),
+    share: g.input('share of the step', [1]),
+  }
+  const { logits, iou } = model.decode(g, encoded, t)
+  const { dice, bce } = config.loss
+  const terms = { logits, targets: t.targets, dice, bce, smooth: 1 }
+  const perMask = maskStatistics(g, terms)
+  const factors = { dice, bce }
+  const weights = selectMasks(g, { perMask, flags: t.supervise, ...factors })
+  let mean = weightedMaskLoss(g, { ...terms, perMask, weights })
+  const seen = Object.values(maskLossParts(g, { perMask, weights }))
+  if (config.loss.iou > 0) {
+    // the generator ranks all masks by the IoU head, so it learns from those that the mask loss leaves out as well
+    const every = selectMasks(g, { perMask, flags: t.calibrate, ...factors })
+    const head = iouLoss(g, { predicted: iou, perMask, weights: every, coefficient: config.loss.iou })
+    mean = add(g, mean, head)
+    seen.push(head)
+  }
+  // the mean over a micro-batch's prompts times its share of the step's prompts adds up to the mean over the step
+  addProduct(g, mean, t.share, { tensor: loss, accumulate: 1 })
+  seen.forEach((part, i) => addProduct(g, part, t.share, { tensor: parts[i], accumulate: 1 }))
+  g.backward(mean, t.share)
+  return { g, inputs: t }
+}
+
+function encode(g: Graph, model: SamModel, images: number) {
+  const { inputSize: size } = model
+  const inputs = { images: g.input('images', [images, size, size, 3]), sizes: g.input('valid sizes', [images, 2]) }
+  return { inputs, encoded: model.encode(g, inputs.images, inputs.sizes) }
+}
+
+function givenEmbedding(g: Graph, { side, architecture }: SamModel, images: number) {
+  const embedding = g.input('embeddings', [images * side * side, architecture.decoder.dim])
+  return { inputs: { embedding }, encoded: embedding }
+}
