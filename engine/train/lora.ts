@@ -99,13 +99,14 @@ export interface LoraSpec {
   init: Float32Array
 }
 
-/** Parameters of the layers: A from kaiming's uniform (a = sqrt 5: ±1/sqrt(in)), B zero. */
-export function loraSpecs(layers: readonly LoraLayer[], rank: number, rng: Rng): LoraSpec[] {
+/** Parameters of the layers: A from kaiming's uniform (a = sqrt 5: ±1/sqrt(in)), B zero; without random numbers all zero. */
+export function loraSpecs(layers: readonly LoraLayer[], rank: number, rng: Rng | null): LoraSpec[] {
   return layers.flatMap(({ path, linear, parts }) => {
     const [, k] = linear.weight.shape
     const rows = parts.reduce((sum, p) => sum + p.end - p.start, 0)
     const bound = 1 / Math.sqrt(k)
-    const a = Float32Array.from({ length: parts.length * rank * k }, () => rng.range(-bound, bound))
+    const a = new Float32Array(parts.length * rank * k)
+    if (rng) for (let i = 0; i < a.length; i++) a[i] = rng.range(-bound, bound)
     return [
       { name: `${path}.lora_A`, shape: [parts.length * rank, k], init: a },
       { name: `${path}.lora_B`, shape: [rows, rank], init: new Float32Array(rows * rank) },
