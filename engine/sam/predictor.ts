@@ -80,6 +80,11 @@ export class Predictor {
     return new Predictor(model, images, prompts, slots, await e.compile(), await d.compile(), tensors)
   }
 
+  /** Of memory that it holds besides the model's. */
+  get bytes(): number {
+    return this.encoder.bytes + this.decoder.bytes + this.t.embedding.storage.bytes
+  }
+
   /** Encodes images: raw (images, S, S, 3) on 0..255, and the valid height and width of each. */
   setImages(raw: Float32Array, sizes: Uint32Array): void {
     this.encoder.write(this.t.raw, raw)

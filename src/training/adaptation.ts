@@ -21,11 +21,15 @@ export interface Adaptation {
 
 export const loraConfig = ({ lora }: TrainConfig): LoraConfig => ({ ...lora, alpha: lora.alpha ?? lora.rank })
 
-/** Attaches a new adapter to the model, as the configuration says. @throws UserError where it names nothing */
+/**
+ * Attaches a new adapter to the model, as the configuration says; with `zero` all of it is zero, which takes no time.
+ * @throws UserError where it names nothing
+ */
 export async function openAdaptation(
   model: SamModel,
   config: TrainConfig,
   log: (line: string) => void,
+  { zero = false } = {},
 ): Promise<Adaptation> {
   const lora = loraConfig(config)
   const { engine } = model
@@ -35,7 +39,8 @@ export async function openAdaptation(
     const { record, refresh, release } = await attachFull(engine, layers, (name) => parameters.get(name))
     return { layers, parameters, record, refresh, release: () => (release(), parameters.release()) }
   }
-  const parameters = user(() => new ParameterSet(engine, loraSpecs(layers, lora.rank, new Rng(config.seed, 0x10a))))
+  const random = zero ? null : new Rng(config.seed, 0x10a)
+  const parameters = user(() => new ParameterSet(engine, loraSpecs(layers, lora.rank, random)))
   attachLora(layers, lora, (name) => parameters.get(name))
   warnOfRank(layers, lora.rank, log)
   const release = () => (detachLora(layers), parameters.release())

@@ -7,6 +7,7 @@ import { nearest } from '../commands/command'
 import { augmentLimits } from '../data/augment'
 import { UserError } from '../errors'
 import { trackers } from '../tracking/names'
+import { MEMORY, parseBytes } from './memory'
 
 const number = (low: number, high: number, what = `a number from ${low} to ${high}`) =>
   v.pipe(v.number(what), v.finite(what), v.minValue(low, what), v.maxValue(high, what))
@@ -35,6 +36,7 @@ const projectName = v.pipe(v.string(PROJECT), v.regex(/^[^/\\#?%:\x00-\x1f\x7f]{
 const ID = 'up to 64 lower-case letters and digits'
 
 const MOST_STEPS = 1e9
+const RECOMPUTE = `'auto', or { "decoder": true or false, "blocks": how many of the encoder's }`
 
 const strength = (name: keyof typeof augmentLimits) => {
   const [low, high] = augmentLimits[name]
@@ -73,6 +75,19 @@ export const Schema = v.strictObject(
     microBatch: preset(v.union([v.literal('auto'), whole(1, 1024)], "'auto' or a whole number from 1 to 1024"), 'auto'),
     /** Threads that prepare images beside the GPU's work. */
     workers: preset(v.union([v.literal('auto'), whole(0, 64)], "'auto' or a whole number from 0 to 64"), 'auto'),
+    /** Most bytes on the GPU; null: as many as it takes. */
+    memory: orNull(
+      v.pipe(
+        v.union([v.number(), v.string()], MEMORY),
+        v.check((typed) => parseBytes(typed) !== null, MEMORY),
+      ),
+      null,
+    ),
+    /** What the backward pass computes again, to save memory; 'auto': as little as `memory` allows. */
+    recompute: preset(
+      v.union([v.literal('auto'), v.strictObject({ decoder: flag, blocks: whole(0, 1000) })], RECOMPUTE),
+      'auto',
+    ),
     epochs: preset(number(0.001, 1e6), 40),
     maxSteps: orNull(whole(1, MOST_STEPS), null),
     seed: preset(whole(0, Number.MAX_SAFE_INTEGER), 0),
@@ -231,8 +246,22 @@ export function mergeConfig(base: RawConfig, over: RawConfig): RawConfig {
 
 const isPart = (value: unknown): value is RawConfig => !!value && typeof value === 'object' && !Array.isArray(value)
 
-/** Keys that may change when a run is resumed: where things lie and go, how often it is saved; nothing that moves a bit. */
-const FREE = ['model', 'modelConfig', 'data', 'coco', 'split', 'workers', 'checkpoint', 'tracking']
+/**
+ * Keys that may change when a run is resumed: where things lie and go, how often it is saved, in how much memory it is done;
+ * nothing that moves a bit.
+ */
+const FREE = [
+  'model',
+  'modelConfig',
+  'data',
+  'coco',
+  'split',
+  'workers',
+  'memory',
+  'recompute',
+  'checkpoint',
+  'tracking',
+]
 
 function bound(config: TrainConfig) {
   const kept = Object.fromEntries(Object.entries(config).filter(([key]) => !FREE.includes(key)))

@@ -62,9 +62,9 @@ export class Embedder {
     return new Embedder(await g.compile(), { raw, sizes, embedding }, cache)
   }
 
-  /** Bytes of its intermediates. */
+  /** Of memory that it holds besides the model's. */
   get bytes(): number {
-    return this.program.plan.arenaBytes
+    return this.program.bytes
   }
 
   async embed({ microBatches, ids }: Batch): Promise<EmbeddedBatch[]> {

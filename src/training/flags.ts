@@ -59,6 +59,12 @@ const flags: Record<string, Flag> = {
     value: 'N',
     about: 'threads that prepare images (default: up to 4 beside a GPU, none beside a software adapter)',
   },
+  memory: {
+    path: 'memory',
+    kind: 'text',
+    value: 'AMOUNT',
+    about: 'most on the GPU, e.g. 8GiB: what does not fit is computed again, then done in smaller micro-batches',
+  },
   epochs: { path: 'epochs', kind: 'number', value: 'N', about: 'passes over the training images (default 40)' },
   'max-steps': {
     path: 'maxSteps',

@@ -1,16 +1,24 @@
 /** @file What a training step costs on the GPU, in words. */
-import type { Report } from '../../engine/graph/report'
 import { amount } from '../host/progress'
+import type { TrainConfig } from './config'
+import { inWords, type RunPlan } from './planner'
 
-/** Lines for the run's log: dispatches, bytes by kind, and the most that is held at once. */
-export function describePlan({ dispatches, persistent, intermediates, arenas, peak }: Report): string[] {
-  const kinds = (bytes: Partial<Record<string, number>>) =>
-    Object.entries(bytes)
+/** Lines for the run's log: how a step is done, bytes by kind, and the most that is held at once. */
+export function describePlan(plan: RunPlan, { batch }: Pick<TrainConfig, 'batch'>): string[] {
+  const { microBatch, others, total, budget, step } = plan
+  const { dispatches, persistent, intermediates, arenas, live, largest } = step
+  const bytes = (n: number) => amount(n, 'bytes')
+  const kinds = (each: Partial<Record<string, number>>) =>
+    Object.entries(each)
       .filter(([, n]) => n)
-      .map(([kind, n]) => `${kind} ${amount(n!, 'bytes')}`)
+      .map(([kind, n]) => `${kind} ${bytes(n!)}`)
       .join(', ')
+  const images = `${microBatch} of ${batch} ${batch === 1 ? 'image' : 'images'} at once`
   return [
-    `step: ${dispatches} dispatches; held: ${kinds(persistent)}`,
-    `intermediates: ${kinds(intermediates)}, sharing ${amount(arenas, 'bytes')}; all together ${amount(peak, 'bytes')}`,
+    `step: ${images}; ${inWords(plan)}; ${dispatches} dispatches; held: ${kinds(persistent)}`,
+    `intermediates: ${kinds(intermediates)}, sharing ${bytes(arenas)}, of which ${bytes(live)} are in use at once; ` +
+      `largest binding: ${largest.label}, ${bytes(largest.bytes)}`,
+    `memory: ${bytes(total)} planned${budget === null ? '' : ` of ${bytes(budget)}`}` +
+      (others ? `, ${bytes(others)} of them for validations and kept embeddings` : ''),
   ]
 }

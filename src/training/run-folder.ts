@@ -57,7 +57,9 @@ export async function resumeRun(run: RunFolder, over: RawConfig): Promise<TrainC
   await removeHalves(run.root)
   const kept = await readConfigFile(run.config)
   const before = checkConfig(kept, run.config)
-  const now = checkConfig(mergeConfig(kept, over), `${run.config} with what was given now`)
+  // what was computed again was chosen for the memory there was
+  const again = over.memory === undefined ? {} : { recompute: 'auto' }
+  const now = checkConfig(mergeConfig(kept, { ...again, ...over }), `${run.config} with what was given now`)
   const differences = configDifferences(before, now)
   if (differences.length)
     throw new UserError(

@@ -1,5 +1,6 @@
 /** @file The training loop: steps, validation, checkpoints, metrics; ends when done or asked to, and goes on to the bit. */
 import type { Engine } from '../../engine/device/engine'
+import type { Recomputation } from '../../engine/sam/segments'
 import { listHash } from '../data/split'
 import { UserError } from '../errors'
 import type { EvaluatedImage } from '../evaluation/evaluate'
@@ -53,6 +54,8 @@ export interface TrainSummary {
   parameters: number
   /** Bytes on the GPU in all, as planned. */
   plannedBytes: number
+  /** What the backward pass computed again, to save memory. */
+  recompute: Recomputation
   images: { train: number; val: number; test: number }
 }
 
@@ -63,7 +66,8 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
   const { say } = transcript
   const data = await openData(options.config, run, say)
   const session = await openSession(engine, options.config, say, options.embeddings)
-  const config = withId({ ...options.config, microBatch: session.microBatch })
+  const { microBatch, recompute } = session.plan
+  const config = withId({ ...options.config, microBatch, recompute })
   const training = new Training(config, run, data, session, stop, transcript)
   let exitCode = 1
   try {
@@ -112,7 +116,7 @@ class Training {
     this.line = new ProgressLine('training', this.total, { unit: 'steps' })
     this.guard = new Guard(folder)
     this.preparation = openPreparation(config, session.model.engine)
-    this.batches = new Batches(train, config, session.microBatch, undefined, this.preparation)
+    this.batches = new Batches(train, config, session.plan.microBatch, undefined, this.preparation)
     this.progress = {
       version: 1,
       config: configHash(config),
@@ -136,7 +140,7 @@ class Training {
     const told = (record: MetricsRecord) => record.step <= (record.kind === 'step' ? step : validated)
     this.sinks = [await JsonlSink.open(folder.metrics, told), ...more]
     await this.openTracker()
-    for (const line of describePlan(session.step.plan)) this.log(line)
+    for (const line of describePlan(session.plan, config)) this.log(line)
     if (data.val.length && config.validation.every)
       this.validator = await Validator.open(session.model, data.val, config)
     this.line.startAt(step)
@@ -163,7 +167,8 @@ class Training {
       best: progress.best,
       seconds: progress.seconds,
       parameters: session.adaptation.parameters.count,
-      plannedBytes: session.plannedBytes,
+      plannedBytes: session.plan.total,
+      recompute: session.plan.recompute,
       images: { train: data.train.length, val: data.val.length, test: data.test.length },
     }
   }
@@ -171,7 +176,7 @@ class Training {
   /** Begins with the trackers of the configuration, or goes on with them; the run's own file must be open. */
   private async openTracker(): Promise<void> {
     const { config, folder, data, session, progress } = this
-    const { plan } = session.step
+    const { plan } = session
     const past = await readMetrics(folder.metrics)
     // a validation that is still to come belongs to its step
     const told = progress.validated === progress.step ? progress.step : progress.step - 1
@@ -181,7 +186,7 @@ class Training {
       past,
       told: past.length ? told : -1,
       log: this.log,
-      gpuBytes: () => plan.peak,
+      gpuBytes: () => plan.total,
     })
     if (!this.tracker) return
     this.sinks.push(this.tracker)
@@ -189,7 +194,7 @@ class Training {
     const { engine } = session.model
     const images = { train: data.train.length, val: data.val.length, test: data.test.length }
     const parameters = session.adaptation.parameters.count
-    const facts = { images, parameters, plannedGpuBytes: plan.peak, hardware: await hardwareOf(engine) }
+    const facts = { images, parameters, plannedGpuBytes: plan.total, hardware: await hardwareOf(engine) }
     await this.tell({ kind: 'config', values: { run: facts } })
     await this.tellBest()
   }
@@ -237,7 +242,7 @@ class Training {
       throw new UserError(`the checkpoint in ${folder.last} does not fit the model: ${(error as Error).message}`)
     }
     session.step.step = progress.step
-    this.batches = new Batches(this.data.train, this.config, session.microBatch, progress.data, this.preparation)
+    this.batches = new Batches(this.data.train, this.config, session.plan.microBatch, progress.data, this.preparation)
     this.progress = progress
     this.before = progress.seconds
     this.saved = { step: progress.step, validated: progress.validated, at: performance.now() }

@@ -3,16 +3,17 @@ import { copyFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import type { Engine } from '../../engine/device/engine'
 import type { SamModel } from '../../engine/sam/sam'
-import { type StepConfig, TrainingStep } from '../../engine/train/step'
+import { TrainingStep } from '../../engine/train/step'
 import { type DatasetItem, describeBad, openDataset } from '../data/dataset'
 import { type Part, openSplit } from '../data/split'
 import { UserError } from '../errors'
 import { Progress } from '../host/progress'
 import { openModel } from '../model'
+import { modelShapes } from '../weights/shapes'
 import { type Adaptation, openAdaptation } from './adaptation'
 import { type TrainConfig, readConfigFile } from './config'
 import { embeddable, Embedder, EmbeddingCache } from './embeddings'
-import { slotsOf } from './examples'
+import { planRun, type RunPlan, stepConfig } from './planner'
 import type { RunFolder } from './run-folder'
 
 export type Log = (line: string) => void
@@ -51,65 +52,39 @@ export interface Session {
   model: SamModel
   adaptation: Adaptation
   step: TrainingStep
-  microBatch: number
+  plan: RunPlan
   /** Null where the step encodes its images itself. */
   embedder: Embedder | null
-  /** Bytes on the GPU in all, as planned. */
-  plannedBytes: number
   /** Frees all of it. */
   release(): void
 }
 
-/** Puts the model on the GPU with a new adapter beside it, and records the training step. */
+/** The plan of a run: from the model's shapes alone. @throws UserError where it does not fit */
+export async function planSession(engine: Engine, config: TrainConfig, { fetch = true } = {}): Promise<RunPlan> {
+  const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
+  return planRun(engine, await modelShapes(config.model, toy, { fetch }), config)
+}
+
+/** Plans the run, puts the model on the GPU with a new adapter beside it, and records the training step. */
 export async function openSession(
   engine: Engine,
   config: TrainConfig,
   log: Log,
   embeddings = new EmbeddingCache(),
 ): Promise<Session> {
+  const plan = await planSession(engine, config)
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, { inputSize: config.size, config: toy, fetch: true })
   const adaptation = await openAdaptation(model, config, log)
   const embedder = embeddable(adaptation.layers, config) ? await Embedder.create(model, embeddings) : null
   if (embedder) log('the encoder does not change: each image is encoded once')
-  const { step, microBatch } = await createStep(model, adaptation, config, embedder !== null)
+  const settings = stepConfig(config, plan.microBatch, plan.recompute, embedder !== null)
+  const step = await TrainingStep.create(model, adaptation.parameters, settings, adaptation.record)
   const release = () => {
     step.destroy()
     embedder?.destroy()
     adaptation.release()
     model.release()
   }
-  const plannedBytes = step.plan.peak + (embedder?.bytes ?? 0)
-  return { model, adaptation, step, microBatch, embedder, plannedBytes, release }
-}
-
-/**
- * The step at the micro-batch asked for. 'auto': the largest divisor of the batch whose tensors the adapter can bind; on a
- * software adapter, which gains nothing from more images at once, 1.
- */
-async function createStep(model: SamModel, adaptation: Adaptation, config: TrainConfig, embedded: boolean) {
-  const { batch, prompts, loss, optimizer } = config
-  const { algorithm, beta1, beta2, eps, weightDecay, maxNorm } = optimizer
-  const divisors = Array.from({ length: batch }, (_, i) => batch - i).filter((n) => batch % n === 0)
-  const automatic = model.engine.device.adapterInfo.isFallbackAdapter ? [1] : divisors
-  const candidates = config.microBatch === 'auto' ? automatic : [config.microBatch]
-  let refusal: Error | undefined
-  for (const microBatch of candidates) {
-    try {
-      const settings: StepConfig = {
-        microBatch,
-        prompts: prompts.count,
-        slots: slotsOf(config),
-        loss,
-        optimizer: { algorithm, betas: [beta1, beta2], eps, weightDecay, maxNorm },
-        embedded,
-      }
-      const step = await TrainingStep.create(model, adaptation.parameters, settings, adaptation.record)
-      return { step, microBatch }
-    } catch (error) {
-      model.engine.check()
-      refusal = error as Error
-    }
-  }
-  throw new UserError(`this training step does not fit the adapter: ${refusal!.message}`)
+  return { model, adaptation, step, plan, embedder, release }
 }

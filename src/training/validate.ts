@@ -1,5 +1,5 @@
 /** @file Validation of the adapter in training: the measures of `wgsam eval`, on the split's validation images. */
-import { Predictor } from '../../engine/sam/predictor'
+import { Predictor, type PredictorOptions } from '../../engine/sam/predictor'
 import type { SamModel } from '../../engine/sam/sam'
 import type { DatasetItem } from '../data/dataset'
 import { Progress } from '../host/progress'
@@ -19,6 +19,9 @@ export interface Validation {
   text: string
 }
 
+/** What it predicts with. */
+export const validationPredictor: PredictorOptions = { slots: EVALUATION_SLOTS, prompts: 16 }
+
 export class Validator {
   private constructor(
     private readonly predictor: Predictor,
@@ -28,7 +31,7 @@ export class Validator {
 
   /** Records the model with its adapter; later values of the parameters show in it. */
   static async open(model: SamModel, items: readonly DatasetItem[], config: TrainConfig): Promise<Validator> {
-    const predictor = await Predictor.create(model, { slots: EVALUATION_SLOTS, prompts: 16 })
+    const predictor = await Predictor.create(model, validationPredictor)
     return new Validator(predictor, items.slice(0, config.validation.images ?? items.length), config)
   }
 

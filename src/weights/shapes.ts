@@ -37,11 +37,7 @@ export const publishedArchitectures: Readonly<Record<string, Architecture>> = {
  * What a named model or a checkpoint is, from its file; without `fetch`, a large named model that is not in the cache is
  * taken as it was published. @throws UserError where the file is not there or cannot be read
  */
-export async function modelShapes(
-  model: string,
-  config: unknown,
-  { fetch }: { fetch: boolean },
-): Promise<ModelShapes> {
+export async function modelShapes(model: string, config: unknown, { fetch }: { fetch: boolean }): Promise<ModelShapes> {
   const path = await locateModel(model, fetch).catch((error: Error) => {
     if (error instanceof UserError && Object.hasOwn(publishedArchitectures, model)) return null
     throw error
