@@ -53,7 +53,7 @@ export class TrainingStep {
     private readonly optimizer: OptimizerStep,
     private readonly t: PassInputs,
     private readonly losses: Tensor,
-    /** Dispatches and bytes of a micro-batch and an update. */
+    /** Dispatches and bytes of a micro-batch and of all that comes once a step. */
     readonly plan: Report,
   ) {}
 
@@ -83,7 +83,7 @@ export class TrainingStep {
     const optimizer = recordOptimizerStep(u, parameters, config.optimizer, loss)
     afterUpdate?.(u)
     const update = await u.compile()
-    const plan = reportOf(engine, [pass, update], g.segments)
+    const plan = reportOf(engine, [clear, pass, update], g.segments)
     return new TrainingStep(engine, parameters, config, { clear, pass, update }, optimizer, t, losses, plan)
   }
 
