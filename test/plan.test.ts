@@ -80,6 +80,10 @@ test('a training step: nothing in use at once shares bytes, no dispatch reads an
     const ranges = [...placed].map((storage) => ({ storage, place: storage.buffer, offset: storage.offset }))
     assert.equal(faults(g.dispatches, g.kept, ranges), [])
     const apart = Object.values(intermediateBytes).reduce((a, b) => a + b, 0)
+    assert.ok(
+      arenaBytes < 1.1 * program.plan.liveBytes,
+      `${arenaBytes} bytes, where ${program.plan.liveBytes} are in use at once`,
+    )
     assert.ok(arenaBytes < 0.7 * apart, `${arenaBytes} bytes for ${apart}: hardly anything is shared`)
 
     // the check itself must see a wrong placement: two tensors of one dispatch at one place
@@ -101,6 +105,19 @@ function dispatchOf(tensors: Map<string, Tensor>, reads: string[], writes: strin
   const bindings = [...bind(reads, false), ...bind(writes, true)]
   const label = `${reads.join()}->${writes.join()}`
   return { label, shader: pointwise, entry: 'scale', constants: {}, bindings, uniform: null, groups: [1, 1, 1] }
+}
+
+/** Bytes of the tensors in use at the dispatch where they are most: counted dispatch by dispatch. */
+function mostInUse(dispatches: readonly Dispatch[], kept: ReadonlySet<Storage>): number {
+  const used = dispatches.map(({ bindings }) => new Set(bindings.map(({ tensor }) => tensor.storage)))
+  const storages = new Set([...kept, ...used.flatMap((set) => [...set])])
+  const inUse = dispatches.map((_, i) =>
+    [...storages].filter(
+      (s) =>
+        kept.has(s) || (used.some((set, j) => j <= i && set.has(s)) && used.some((set, j) => j >= i && set.has(s))),
+    ),
+  )
+  return Math.max(...inUse.map((set) => set.reduce((sum, { bytes }) => sum + bytes, 0)))
 }
 
 const intermediate = (label: string, elements: number) =>
@@ -133,6 +150,8 @@ test('random steps are placed without a fault, within the largest arena, the sam
       first.arenas.reduce((a, b) => a + b, 0),
     )
     assert.equal(plan(dispatches, kept, 256, maxArena).placements, first.placements)
+    assert.is(first.liveBytes, mostInUse(dispatches, kept), `seed ${seed}`)
+    assert.ok(first.liveBytes <= first.arenaBytes)
   }
 })
 

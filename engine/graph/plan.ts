@@ -65,10 +65,50 @@ export function plan(
     }
   })
 
-  // biggest first packs best; ties in order of birth keep the plan the same from run to run
-  const order = [...lives.values()].sort((a, b) => b.storage.bytes - a.storage.bytes || a.first - b.first)
+  const tries = ORDERS.map((order) => place([...lives.values()].sort(order), conflicts, align, maxArena))
+  const { placements, arenas } = tries.reduce((best, other) =>
+    total(other.arenas) < total(best.arenas) ? other : best,
+  )
+  const intermediateBytes: Plan['intermediateBytes'] = {}
+  for (const { storage } of placements) {
+    intermediateBytes[storage.kind] = (intermediateBytes[storage.kind] ?? 0) + storage.bytes
+  }
+  return {
+    arenas,
+    placements,
+    dispatches: dispatches.length,
+    intermediateBytes,
+    arenaBytes: total(arenas),
+    liveBytes: liveBytes(placements, dispatches.length),
+    largest: largestBinding(dispatches),
+  }
+}
+
+const total = (arenas: readonly number[]): number => arenas.reduce((sum, bytes) => sum + bytes, 0)
+
+const duration = ({ first, last }: Placement): number => last - first + 1
+
+/**
+ * In which order tensors find their places: the largest, those of the largest area in bytes and dispatches, or the longest
+ * kept first. None is best for every step, so all are tried. Ties in order of birth keep the plan the same from run to run.
+ */
+const ORDERS: ((a: Placement, b: Placement) => number)[] = [
+  (a, b) => b.storage.bytes - a.storage.bytes || duration(b) - duration(a) || a.first - b.first,
+  (a, b) => b.storage.bytes * duration(b) - a.storage.bytes * duration(a) || a.first - b.first,
+  (a, b) => duration(b) - duration(a) || b.storage.bytes - a.storage.bytes || a.first - b.first,
+]
+
+/** Puts each tensor, in this order, where the arenas grow least. */
+function place(
+  order: readonly Placement[],
+  conflicts: ReadonlyMap<Storage, ReadonlySet<Storage>>,
+  align: number,
+  maxArena: number,
+): { placements: Placement[]; arenas: number[] } {
+  /** `placed` in order of their offsets. */
   const arenas: { size: number; placed: Placement[] }[] = []
-  for (const life of order) {
+  const placements = order.map((unplaced) => {
+    const life = { ...unplaced }
     const bytes = Math.ceil(life.storage.bytes / align) * align
     const enemies = conflicts.get(life.storage)
     let best: { arena: number; offset: number; growth: number } | null = null
@@ -86,23 +126,10 @@ export function plan(
     life.offset = best!.offset
     const arena = arenas[best!.arena]
     arena.size += best!.growth
-    arena.placed.push(life)
-  }
-  while (arenas.length && arenas[arenas.length - 1].size === 0) arenas.pop()
-
-  const intermediateBytes: Plan['intermediateBytes'] = {}
-  for (const { storage } of order) {
-    intermediateBytes[storage.kind] = (intermediateBytes[storage.kind] ?? 0) + storage.bytes
-  }
-  return {
-    arenas: arenas.map((a) => a.size),
-    placements: order,
-    dispatches: dispatches.length,
-    intermediateBytes,
-    arenaBytes: arenas.reduce((sum, a) => sum + a.size, 0),
-    liveBytes: liveBytes(order, dispatches.length),
-    largest: largestBinding(dispatches),
-  }
+    insert(arena.placed, life)
+    return life
+  })
+  return { placements, arenas: arenas.map(({ size }) => size).filter((size) => size > 0) }
 }
 
 function liveBytes(placements: readonly Placement[], dispatches: number): number {
@@ -123,13 +150,23 @@ function largestBinding(dispatches: readonly Dispatch[]): Plan['largest'] {
   return largest
 }
 
-/** The lowest offset at which `bytes` are free for the whole of `life`. */
+/** The lowest offset at which `bytes` are free for the whole of `life`; `placed` are in order of their offsets. */
 function lowestGap(placed: readonly Placement[], life: Placement, bytes: number, align: number): number {
-  const busy = placed.filter((p) => p.first <= life.last && life.first <= p.last).sort((a, b) => a.offset - b.offset)
   let offset = 0
-  for (const p of busy) {
+  for (const p of placed) {
+    if (p.first > life.last || life.first > p.last) continue
     if (offset + bytes <= p.offset) break
     offset = Math.max(offset, Math.ceil((p.offset + p.storage.bytes) / align) * align)
   }
   return offset
+}
+
+function insert(placed: Placement[], life: Placement): void {
+  let [low, high] = [0, placed.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (placed[middle].offset <= life.offset) low = middle + 1
+    else high = middle
+  }
+  placed.splice(low, 0, life)
 }
