@@ -6,6 +6,9 @@
 import { Tensor, type TensorKind, sizeOf } from '../graph/tensor'
 import type { Shader } from './shader'
 
+/** How the message of a failure begins where the device had no room for a buffer. */
+export const OUT_OF_MEMORY = 'the GPU is out of memory'
+
 export interface Pipeline {
   pipeline: GPUComputePipeline
   layout: GPUBindGroupLayout
@@ -52,9 +55,9 @@ export class Engine {
     this.subgroupSize = device.features.has('subgroups') ? (info?.subgroupMinSize ?? 0) : 0
     this.products = !this.software ? 'shared' : this.subgroupSize >= 8 ? 'subgroup' : 'transposed'
     device.addEventListener('uncapturederror', (event) => {
-      this.failure ??= new Error(
-        `the GPU device reported an error: ${(event as GPUUncapturedErrorEvent).error.message}`,
-      )
+      const { error } = event as GPUUncapturedErrorEvent
+      const what = error.constructor.name === 'GPUOutOfMemoryError' ? OUT_OF_MEMORY : 'the GPU device reported an error'
+      this.failure ??= new Error(`${what}: ${error.message}`)
     })
     void device.lost.then((info) => {
       if (!this.destroyed) this.failure ??= new Error(`the GPU device was lost (${info.reason}): ${info.message}`)

@@ -1,11 +1,25 @@
 /** @file Ends a run whose numbers are no longer numbers, or whose device has failed, and says how to go on. */
-import type { Engine } from '../../engine/device/engine'
+import { type Engine, OUT_OF_MEMORY } from '../../engine/device/engine'
 import type { StepReport } from '../../engine/train/step'
 import { UserError } from '../errors'
 import type { RunFolder } from './run-folder'
 
 /** Updates in a row left out for gradients that are not finite, after which a run ends. */
 const MOST_SKIPPED = 5
+const MEMORY_ADVICE =
+  'Give --memory with what is free on it (7GiB of a card’s 8, say): the run is then planned to take no more.'
+
+/** The device's failure, where it has one, with `more` for people; any other error as it is. */
+export function explainDevice(error: unknown, engine: Pick<Engine, 'check'>, more: string): unknown {
+  try {
+    engine.check()
+    return error
+  } catch (failure) {
+    const { message } = failure as Error
+    const lines = [message, ...(message.startsWith(OUT_OF_MEMORY) ? [MEMORY_ADVICE] : []), ...(more ? [more] : [])]
+    return new UserError(lines.join('\n'))
+  }
+}
 
 export class Guard {
   /** Updates left out in a row until now. */
@@ -33,12 +47,7 @@ export class Guard {
 
   /** The error as a person should read it, where it is the device's doing; any other as it is. */
   explain(error: unknown, engine: Pick<Engine, 'check'>): unknown {
-    try {
-      engine.check()
-      return error
-    } catch (device) {
-      return new UserError(`${(device as Error).message}\n${this.wayOn()}`)
-    }
+    return explainDevice(error, engine, this.wayOn())
   }
 
   private wayOn(): string {

@@ -13,6 +13,7 @@ import { modelShapes } from '../weights/shapes'
 import { type Adaptation, openAdaptation } from './adaptation'
 import { type TrainConfig, readConfigFile } from './config'
 import { embeddable, Embedder, EmbeddingCache } from './embeddings'
+import { explainDevice } from './guard'
 import { planRun, type RunPlan, stepConfig } from './planner'
 import type { RunFolder } from './run-folder'
 
@@ -73,6 +74,23 @@ export async function openSession(
   embeddings = new EmbeddingCache(),
 ): Promise<Session> {
   const plan = await planSession(engine, config)
+  try {
+    const session = await placed(engine, config, plan, log, embeddings)
+    // what there was no room for is reported on the side
+    await engine.idle()
+    return session
+  } catch (error) {
+    throw explainDevice(error, engine, '')
+  }
+}
+
+async function placed(
+  engine: Engine,
+  config: TrainConfig,
+  plan: RunPlan,
+  log: Log,
+  embeddings: EmbeddingCache,
+): Promise<Session> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, { inputSize: config.size, config: toy, fetch: true })
   const adaptation = await openAdaptation(model, config, log)

@@ -218,6 +218,27 @@ test('a few updates left out are borne, many in a row are not', () => {
   assert.throws(() => guard.watch(9, skipped), 'of 5 steps in a row, up to step 9, are not finite')
 })
 
+test('a device without room for the run is told, with what to do', async () => {
+  const own = await openEngine()
+  const run = runFolder(join(scratch, 'crowded'))
+  const config = toyConfig(data)
+  await beginRun(run, config)
+  const create = own.device.createBuffer.bind(own.device)
+  let full = false
+  own.device.createBuffer = (descriptor) => {
+    if (!full && descriptor.label?.startsWith('arena')) {
+      full = true
+      const error = new GPUOutOfMemoryError('no room for an arena')
+      own.device.dispatchEvent(Object.assign(new Event('uncapturederror'), { error }))
+    }
+    return create(descriptor)
+  }
+  const said = await refusal(train({ engine: own, config, run }))
+  assert.match(said, /UserError: the GPU is out of memory: no room for an arena\nGive --memory with what is free/)
+  assert.ok(full)
+  own.destroy()
+})
+
 test('a device that fails in the middle of a run is told, with the way on', async () => {
   const own = await openEngine()
   const run = runFolder(join(scratch, 'lost'))
