@@ -1,5 +1,7 @@
 /** @file A run's recipe and data in words, and in what the recipes of several runs differ. */
+import { amount } from '../../host/progress'
 import type { TrainConfig } from '../../training/config'
+import { parseBytes } from '../../training/memory'
 import type { RunView } from './folder'
 
 export type Fact = [string, string]
@@ -27,6 +29,7 @@ export function recipeFacts({ config }: RunView): Fact[] {
       'Prompts',
       `${prompts.count} an image and step, shares: ${shares}; none for particles under ${prompts.minArea} px`,
     ],
+    ['On the GPU', onTheGpu(config)],
     ['Length', `${config.epochs} epochs in steps of ${config.batch} images${most}, seed ${config.seed}`],
     ['Augmentation', augmentation(config)],
     [
@@ -36,6 +39,15 @@ export function recipeFacts({ config }: RunView): Fact[] {
         : 'none',
     ],
   ]
+}
+
+function onTheGpu({ microBatch, recompute, memory }: TrainConfig): string {
+  const images = microBatch === 'auto' ? 'as many images at once as fit' : `${microBatch} images at once`
+  const within = memory === null ? '' : `, within ${amount(parseBytes(memory)!, 'bytes')}`
+  if (recompute === 'auto') return `${images}${within}`
+  const { decoder, blocks } = recompute
+  const again = [...(blocks ? [`the first ${blocks} encoder blocks`] : []), ...(decoder ? ['the mask decoder'] : [])]
+  return `${images}${within}; ${again.join(' and ') || 'nothing'} computed again in the backward pass`
 }
 
 function augmentation({ augment }: TrainConfig): string {
@@ -76,12 +88,12 @@ function flat(value: unknown, path = ''): Fact[] {
   return [[path, typeof value === 'string' ? value : JSON.stringify(value)]]
 }
 
-/** Rows of a key and its value in each run, where they differ; trackers and saving change nothing of a result. */
+/** Rows of a key and its value in each run, where they differ; trackers, saving and memory change nothing of a result. */
 export function differences(runs: readonly RunView[]): string[][] {
   const tables = runs.map(({ config }) => new Map(flat(config ?? {})))
   const keys = [...new Set(tables.flatMap((table) => [...table.keys()]))]
   return keys
-    .filter((key) => key && !/^(tracking|checkpoint)\./.test(key))
+    .filter((key) => key && !/^((tracking|checkpoint|recompute)\.|(memory|recompute)$)/.test(key))
     .map((key) => [key, ...runs.map(({ config }, i) => tables[i].get(key) ?? (config ? '–' : 'not known'))])
     .filter(([, ...values]) => new Set(values).size > 1)
 }
