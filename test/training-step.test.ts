@@ -272,6 +272,33 @@ test('the plan says what the step takes', async () => {
   two.end()
 })
 
+test('steps hold no more the longer they go on: what they make they give back', async () => {
+  const own = await trainer({ recompute: { decoder: true, blocks: 99 } })
+  const { device } = engine
+  const create = device.createBuffer
+  const live = new Set<GPUBuffer>()
+  let made = 0
+  device.createBuffer = function (descriptor) {
+    const buffer = create.call(device, descriptor)
+    const destroy = buffer.destroy.bind(buffer)
+    live.add(buffer)
+    made++
+    buffer.destroy = () => (live.delete(buffer), destroy())
+    return buffer
+  }
+  try {
+    const bytes = { ...engine.bytes }
+    const data = batches(2)
+    for (let i = 0; i < 30; i++) await own.once(data, 1e-3)
+    assert.is(made, 60, 'a read-back of the losses and one of the optimiser’s report each')
+    assert.is(live.size, 0)
+    assert.equal(engine.bytes, bytes)
+  } finally {
+    device.createBuffer = create
+  }
+  own.end()
+})
+
 test('a step that cannot be is refused, and takes no step', async () => {
   const own = await trainer()
   const [batch] = batches(2)
