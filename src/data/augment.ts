@@ -1,5 +1,6 @@
 import type { Rng } from '../../engine/train/rng'
 import { blurred, takeWindow } from './resample'
+import { zoomedOut } from './zoom-out'
 import type { Sample } from './pixels'
 
 export interface AugmentOptions {
@@ -8,6 +9,11 @@ export interface AugmentOptions {
   turn?: boolean
   /** the shortest crop as a share of either side; 1 is none. The model's resize then enlarges it. */
   crop?: number
+  /**
+   * how much smaller particles may become, as a factor: 1 is down to half their size. The picture then goes on beyond its
+   * edges, mirrored. 0 is never; else as much is drawn between this and `crop`, larger and smaller alike.
+   */
+  zoomOut?: number
   /** largest turn to either side, in degrees: the part taken is made so small that it lies within the picture */
   rotate?: number
   /** largest change of size, as a factor: 0.2 is from 1/1.2 to 1.2. The model's resize undoes it but for the sharpness. */
@@ -28,6 +34,7 @@ export const augmentDefaults: Required<AugmentOptions> = {
   flip: true,
   turn: true,
   crop: 0.5,
+  zoomOut: 0,
   rotate: 0,
   scale: 0,
   brightness: 0.1,
@@ -37,12 +44,13 @@ export const augmentDefaults: Required<AugmentOptions> = {
   blur: 0,
 }
 
-/** All of it: what copies are written with. */
+/** All of it but zooming out, which leaves particles without labels: what copies are written with. */
 export const augmentAll: Required<AugmentOptions> = { ...augmentDefaults, rotate: 10, scale: 0.2, blur: 1 }
 
 /** Least and most of every strength. */
 export const augmentLimits = {
   crop: [0.05, 1],
+  zoomOut: [0, 3],
   rotate: [0, 45],
   scale: [0, 3],
   brightness: [0, 1],
@@ -94,17 +102,15 @@ function usefulPart(sample: Sample, part: () => Sample): Sample {
   return sample
 }
 
-/** A random part of at least `least` of either side. */
-function randomCrop(sample: Sample, rng: Rng, least: number): Sample {
-  const share = rng.range(least, 1)
+/** A random part, `share` of either side. */
+function randomCrop(sample: Sample, rng: Rng, share: number): Sample {
   const width = Math.max(1, Math.round(sample.width * share))
   const height = Math.max(1, Math.round(sample.height * share))
   return crop(sample, rng.int(sample.width - width + 1), rng.int(sample.height - height + 1), width, height)
 }
 
 /** The same, turned a little and in another size. */
-function randomWindow(sample: Sample, rng: Rng, least: number, { rotate, scale }: Required<AugmentOptions>): Sample {
-  const share = rng.range(least, 1)
+function randomWindow(sample: Sample, rng: Rng, share: number, { rotate, scale }: Required<AugmentOptions>): Sample {
   const angle = ((rotate * Math.PI) / 180) * rng.range(-1, 1)
   const zoom = factor(rng, scale)
   const [cos, sin] = [Math.cos(angle), Math.abs(Math.sin(angle))]
@@ -114,6 +120,18 @@ function randomWindow(sample: Sample, rng: Rng, least: number, { rotate, scale }
   const place = (side: number, taken: number) => (fit * taken) / 2 + Math.max(0, side - fit * taken) * rng.next()
   const [x, y] = [place(sample.width, across), place(sample.height, down)]
   return takeWindow(sample, { x, y, width: width * fit, height: height * fit, angle, zoom })
+}
+
+/** How much of either side is seen: a part, or above 1 more than there is. */
+const randomShare = (rng: Rng, { crop, zoomOut }: Required<AugmentOptions>): number =>
+  zoomOut ? Math.exp(rng.range(Math.log(crop), Math.log1p(zoomOut))) : rng.range(crop, 1)
+
+/** A random view of the sample: a part of it, turned perhaps, or all of it made smaller. */
+function randomView(sample: Sample, rng: Rng, options: Required<AugmentOptions>): Sample {
+  const share = randomShare(rng, options)
+  const turned = options.rotate || options.scale
+  if (share <= 1) return turned ? randomWindow(sample, rng, share, options) : randomCrop(sample, rng, share)
+  return zoomedOut(turned ? randomWindow(sample, rng, 1, options) : sample, rng, share)
 }
 
 /** From 1 / (1 + most) to 1 + most. */
@@ -144,9 +162,8 @@ function tones(sample: Sample, rng: Rng, options: Required<AugmentOptions>): Sam
 export function augment(sample: Sample, rng: Rng, given: AugmentOptions = {}): Sample {
   const options = { ...augmentDefaults, ...given }
   let result = sample
-  const least = options.crop
-  if (options.rotate || options.scale) result = usefulPart(result, () => randomWindow(sample, rng, least, options))
-  else if (least < 1) result = usefulPart(result, () => randomCrop(sample, rng, least))
+  if (options.rotate || options.scale || options.crop < 1 || options.zoomOut)
+    result = usefulPart(result, () => randomView(sample, rng, options))
   if (options.flip && rng.int(2)) result = flip(result)
   if (options.turn) for (let turns = rng.int(4); turns > 0; turns--) result = quarterTurn(result)
   if (options.blur) result = blurred(result, options.blur * rng.next())

@@ -15,6 +15,9 @@ import { UserError } from '../errors'
 import { writeFileAtomic } from '../files'
 import { copyAtomic, refuseDataset, relabel, stemOfId, writeGroups, writeLabels, writePicture } from './folder'
 
+/** Zooming out is for training alone: it leaves particles without labels. */
+export type CopyOptions = Required<Omit<AugmentOptions, 'zoomOut'>>
+
 export interface AugmentRun {
   out: string
   items: readonly DatasetItem[]
@@ -25,7 +28,7 @@ export interface AugmentRun {
   /** Whether the first picture of each varied image is the image itself. */
   originals: boolean
   seed: number
-  options: Required<AugmentOptions>
+  options: CopyOptions
   onProgress?(done: number, total: number, name: string): void
   stop?(): boolean
 }

@@ -46,6 +46,7 @@ const Augment = v.strictObject({
   flip: v.optional(flag),
   turn: v.optional(flag),
   crop: strength('crop'),
+  zoomOut: strength('zoomOut'),
   rotate: strength('rotate'),
   scale: strength('scale'),
   brightness: strength('brightness'),

@@ -124,6 +124,12 @@ const flags: Record<string, Flag> = {
     value: 'A,B,C',
     about: 'shares of points, boxes and both (default 0.5,0.3,0.2)',
   },
+  'zoom-out': {
+    path: 'augment.zoomOut',
+    kind: 'number',
+    value: 'X',
+    about: 'show images smaller as well: 1 is down to half their size (default 0: never)',
+  },
   'no-augment': { path: 'augment', kind: 'off', about: 'images as they are: no turns, crops, changes of tone' },
   'val-every': {
     path: 'validation.every',
@@ -169,6 +175,8 @@ export const configOptions: Record<string, Option> = Object.fromEntries(
 /** What the flags given say, unchecked but for being numbers where numbers are wanted. */
 export function configFromFlags(values: Values): RawConfig {
   const raw: RawConfig = {}
+  if (values['no-augment'] && values['zoom-out'] !== undefined)
+    throw new UserError('--no-augment and --zoom-out exclude each other')
   for (const [name, { path, kind }] of Object.entries(flags)) {
     if (values[name] === undefined) continue
     const value = readFlag(values, name, kind)

@@ -2,7 +2,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../engine/train/rng'
 import { augment, augmentAll, augmentLimits, crop, flip, quarterTurn } from '../../src/data/augment'
+import { components } from '../../engine/masks/components'
 import { blurred, takeWindow } from '../../src/data/resample'
+import { zoomedOut } from '../../src/data/zoom-out'
 import { checkConfig } from '../../src/training/config'
 import { makeExample } from '../../src/training/examples'
 import type { Sample } from '../../src/data/pixels'
@@ -123,6 +125,92 @@ test('a turned window lies within the picture: a disc keeps its place, its size 
   assert.ok(sizes.size > 10)
 })
 
+/** Bright discs with labels 1, 2 … on dark ground. */
+function discs(width: number, height: number, list: [x: number, y: number, radius: number][]): Sample {
+  const labels = Uint16Array.from({ length: width * height }, (_, i) => {
+    const [x, y] = [i % width, Math.floor(i / width)]
+    return 1 + list.findIndex(([cx, cy, radius]) => (x - cx) ** 2 + (y - cy) ** 2 < radius ** 2)
+  })
+  const rgb = Uint8Array.from({ length: 3 * labels.length }, (_, i) => (labels[Math.floor(i / 3)] ? 200 : 50))
+  return { width, height, rgb, labels }
+}
+
+test('seen from further away particles are smaller and more, each with one label of its own', () => {
+  const source = discs(120, 80, [[60, 40, 20], [20, 60, 10]]) // prettier-ignore
+  const counts = new Set<number>()
+  for (let seed = 0; seed < 20; seed++) {
+    const far = zoomedOut(source, new Rng(seed), 2)
+    assert.equal([far.width, far.height], [120, 80])
+    far.labels.forEach((id, i) => {
+      const gray = far.rgb[3 * i]
+      // a label is that of one of the pixels that a gray value is mixed of
+      assert.ok(id ? gray >= 80 : gray <= 170, `label ${id} lies on gray ${gray}`)
+    })
+    const parts = components(
+      far.labels.map((id) => +(id > 0)),
+      120,
+      80,
+    )
+    const ids = new Set(far.labels)
+    ids.delete(0)
+    assert.is(ids.size, parts.areas.length, 'a label a disc')
+    counts.add(ids.size)
+    // those that the canvas does not cut are a quarter as large
+    const whole = parts.areas.filter((_, i) => {
+      const touches = (at: number) => parts.labels[at] === i + 1
+      for (let x = 0; x < 120; x++) if (touches(x) || touches(79 * 120 + x)) return false
+      for (let y = 0; y < 80; y++) if (touches(120 * y) || touches(120 * y + 119)) return false
+      return true
+    })
+    assert.ok(whole.length >= 2)
+    for (const area of whole) {
+      const expected = (Math.PI * (area > 200 ? 20 : 10) ** 2) / 4
+      assert.ok(Math.abs(area / expected - 1) < 0.1, `${area} pixels, not ${expected}`)
+    }
+  }
+  assert.ok(Math.min(...counts) >= 4 && Math.max(...counts) <= 18, [...counts].join())
+})
+
+test('a particle that a seam cuts has no label there; one that the canvas cuts keeps it', () => {
+  const source = discs(100, 100, [[0, 50, 24], [60, 50, 12]]) // prettier-ignore
+  assert.equal(zoomedOut(source, new Rng(1), 1), source, 'there is no seam')
+  let seams = 0
+  for (let seed = 0; seed < 30; seed++) {
+    const far = zoomedOut(source, new Rng(seed), 2)
+    const bright = Uint8Array.from({ length: 10_000 }, (_, i) => +(far.rgb[3 * i] > 125))
+    const parts = components(bright, 100, 100)
+    parts.areas.forEach((area, i) => {
+      const ids = new Set(far.labels.filter((id, at) => id && parts.labels[at] === i + 1))
+      assert.ok(ids.size <= 1, 'a part has one label, or none')
+      // half a disc of 12 pixels at most, unless its mirror image is there as well
+      const grown = area > 250
+      if (grown) assert.is(ids.size, 0)
+      seams += +grown
+    })
+  }
+  assert.ok(seams >= 20, `${seams}`)
+})
+
+test('zooming in and out give every size between; without it nothing is drawn otherwise', () => {
+  const source = discs(120, 80, [[60, 40, 20]]) // prettier-ignore
+  assert.equal(augment(source, new Rng(5), { zoomOut: 0 }), augment(source, new Rng(5)))
+  const still = { flip: false, turn: false, brightness: 0, contrast: 0, gamma: 0, noise: 0 }
+  const sizes: number[] = []
+  for (let seed = 0; seed < 200; seed++) {
+    const seen = augment(source, new Rng(seed), { ...still, crop: 0.5, zoomOut: 1 })
+    const [largest] = [...new Set(seen.labels)]
+      .filter(Boolean)
+      .map((id) => seen.labels.filter((other) => other === id).length)
+      .sort((a, b) => b - a)
+    // the model's resize brings every view to the same width
+    sizes.push(Math.sqrt(largest / 1256) * (120 / seen.width))
+  }
+  assert.ok(Math.min(...sizes) > 0.2 && Math.max(...sizes) < 2.1)
+  const smaller = sizes.filter((size) => size < 0.97).length
+  assert.ok(smaller > 70 && smaller < 140, `${smaller} of 200 are smaller`)
+  assert.is(zoomedOut(discs(3, 3, [[1, 1, 1]]), new Rng(1), 4).labels.length, 9)
+})
+
 test('blur keeps means, flat pictures and labels, and smooths as its deviation says', () => {
   const point = { width: 21, height: 21, rgb: new Uint8Array(21 * 21 * 3), labels: new Uint16Array(441) }
   point.rgb.fill(255, 3 * 220, 3 * 221)
@@ -164,7 +252,8 @@ test('training takes an object of strengths, and checks it', () => {
   const still = { ...none, flip: false, turn: false, crop: 1 }
   for (const name of Object.keys(augmentLimits)) {
     const [low, high] = augmentLimits[name as keyof typeof augmentLimits]
-    if (name !== 'scale')
+    // a change of scale is undone by the resize, and particles that all touch the edge cannot be seen from further away
+    if (name !== 'scale' && name !== 'zoomOut')
       assert.not.equal(image({ ...still, [name]: name === 'crop' ? 0.5 : high / 4 }), image(false), name)
     assert.throws(() => config({ [name]: high + 1 }), /augment/)
     assert.throws(() => config({ [name]: low - 1 }), /augment/)

@@ -1,15 +1,17 @@
 /** @file `wgsam dataset augment`: varied copies of the training images, written out. */
 import { existsSync } from 'node:fs'
 import { type Command, flag, number, type Option, text, type Values } from '../../commands/command'
-import { augmentAll, augmentLimits, type AugmentOptions } from '../../data/augment'
+import { augmentAll, augmentLimits } from '../../data/augment'
 import { openSplit } from '../../data/split'
 import { UserError } from '../../errors'
 import { interruption } from '../../host/interrupt'
 import { Progress } from '../../host/progress'
-import { augmentDataset, type AugmentSummary } from '../augment'
+import { augmentDataset, type AugmentSummary, type CopyOptions } from '../augment'
 import { dataOptions, jsonOption, onBadOption, openData } from './options'
 
-const strengths: Record<keyof typeof augmentLimits, string> = {
+type Strength = Exclude<keyof typeof augmentLimits, 'zoomOut'>
+
+const strengths: Record<Strength, string> = {
   crop: 'shortest part taken, as a share of either side; 1: none',
   rotate: 'largest turn to either side, degrees; beside quarter turns',
   scale: 'largest change of size: 0.2 is from 1/1.2 to 1.2',
@@ -19,7 +21,7 @@ const strengths: Record<keyof typeof augmentLimits, string> = {
   noise: 'largest standard deviation, gray values',
   blur: 'largest standard deviation, pixels',
 }
-const names = Object.keys(strengths) as (keyof typeof augmentLimits)[]
+const names = Object.keys(strengths) as Strength[]
 
 export const command: Command = {
   name: 'dataset augment',
@@ -104,8 +106,9 @@ function readAmount(values: Values): { total: number } | { perImage: number } {
   return perImage !== undefined ? { perImage } : { total: total! }
 }
 
-function readStrengths(values: Values): Required<AugmentOptions> {
-  const options = { ...augmentAll, flip: !flag(values, 'no-flip'), turn: !flag(values, 'no-turn') }
+function readStrengths(values: Values): CopyOptions {
+  const { zoomOut, ...all } = augmentAll
+  const options = { ...all, flip: !flag(values, 'no-flip'), turn: !flag(values, 'no-turn') }
   for (const name of names) {
     const [min, max] = augmentLimits[name]
     options[name] = number(values, name, { min, max })!

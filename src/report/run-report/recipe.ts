@@ -52,7 +52,7 @@ function onTheGpu({ microBatch, recompute, memory }: TrainConfig): string {
 
 function augmentation({ augment }: TrainConfig): string {
   if (typeof augment === 'boolean') return augment ? 'the usual one' : 'none'
-  return Object.entries(augment as Record<string, unknown>).map(([name, value]) => `${name} ${value}`).join(', ') || 'none' // prettier-ignore
+  return ['the usual one', ...Object.entries(augment).map(([name, value]) => `${name} ${value}`)].join(', ')
 }
 
 export function dataFacts({ config, split }: RunView): Fact[] {
