@@ -159,6 +159,47 @@ test('the loss is the mean over prompts: a step of all is the mean of its parts'
   own.end()
 })
 
+test('prompts count by their weights, over the whole step', async () => {
+  const data = batches(3, 1)
+  const weights = [Float32Array.of(4, 0.5, 1), Float32Array.of(2, 7, 7)] // the last two only fill up
+  const plain = await trainer()
+  const losses: number[] = []
+  for (const [b, p] of [
+    [0, 0],
+    [0, 1],
+    [0, 2],
+    [1, 0],
+  ]) {
+    const only = data[b].supervise.map((flag, i) => (i === p ? flag : supervise.nothing))
+    losses.push((await plain.once([{ ...data[b], supervise: only }])).loss)
+  }
+  const alike = await plain.once(data)
+  assert.throws(() => plain.step.run([{ ...data[0], weights: weights[0] }], 0), /not recorded for prompts with weights/)
+  plain.end()
+  const own = await trainer({ weighted: true })
+  const expected = (4 * losses[0] + 0.5 * losses[1] + losses[2] + 2 * losses[3]) / 7.5
+  const { loss } = await own.once(data.map((batch, i) => ({ ...batch, weights: weights[i] })))
+  assert.ok(Math.abs(loss / expected - 1) < 1e-5, `${loss} for ${expected}`)
+  assert.ok(Math.abs(alike.loss / expected - 1) > 1e-3)
+  const same = await own.once(data.map((batch) => ({ ...batch, weights: new Float32Array(3).fill(0.3) })))
+  assert.ok(Math.abs(same.loss / alike.loss - 1) < 1e-6 && Math.abs(same.gradientNorm / alike.gradientNorm - 1) < 1e-5)
+  assert.throws(() => own.step.run(data, 0), /without weights/)
+  own.end()
+})
+
+test('an empty answer to a tiny particle costs more the less Dice is smoothed', async () => {
+  const losses: number[] = []
+  for (const smooth of [1, 0.1]) {
+    const own = await trainer({ loss: { dice: 1, bce: 0, iou: 0, smooth } })
+    const [batch] = batches(1)
+    batch.targets.fill(0)
+    batch.targets[5] = 1
+    losses.push((await own.once([batch])).loss)
+    own.end()
+  }
+  assert.ok(losses[1] > losses[0], losses.join(', '))
+})
+
 test('prompts that only fill up change nothing, whatever they hold', async () => {
   const [batch] = batches(2)
   const own = await trainer()

@@ -13,6 +13,8 @@ export interface LossConfig {
   bce: number
   /** Weight of the IoU head's squared error; its gradient also reaches the encoder. */
   iou: number
+  /** What Dice adds above and below its fraction, in pixels of the mask: 1 by itself. */
+  smooth?: number
 }
 
 export interface StepConfig {
@@ -25,6 +27,8 @@ export interface StepConfig {
   optimizer: OptimizerConfig
   /** Micro-batches bring embeddings in the place of images: where nothing in the encoder trains, they never change. */
   embedded?: boolean
+  /** Micro-batches bring weights of their prompts. */
+  weighted?: boolean
   /** What the backward pass computes again, to save memory; the bits are the same. Nothing by default. */
   recompute?: Recomputation
 }
@@ -40,6 +44,8 @@ export interface PromptedBatch {
   targets: Float32Array
   /** (P), see `supervise` in ops/mask-loss: which mask tokens the prompt trains; 0 only fills the micro-batch up. */
   supervise: Uint32Array
+  /** (P), above 0: how much each prompt counts against the step's others. */
+  weights?: Float32Array
 }
 
 export interface MicroBatch extends PromptedBatch {
@@ -53,8 +59,8 @@ export interface EmbeddedBatch extends PromptedBatch {
   embedding: Float32Array
 }
 
-export type PassInputs = Record<keyof PromptedBatch | 'counts' | 'calibrate' | 'share', Tensor> &
-  Partial<Record<'images' | 'sizes' | 'embedding', Tensor>>
+export type PassInputs = Record<Exclude<keyof PromptedBatch, 'weights'> | 'counts' | 'calibrate' | 'share', Tensor> &
+  Partial<Record<'images' | 'sizes' | 'embedding' | 'weights', Tensor>>
 
 /**
  * Records a micro-batch's pass and gives the graph with what the host writes before every run. What the loss and its parts
@@ -83,21 +89,28 @@ export function recordPass(
     share: g.input('share of the step', [1]),
   }
   const { logits, iou } = model.decode(g, encoded, t)
-  const { dice, bce } = config.loss
-  const terms = { logits, targets: t.targets, dice, bce, smooth: 1 }
+  const { dice, bce, smooth = 1 } = config.loss
+  const terms = { logits, targets: t.targets, dice, bce, smooth }
   const perMask = maskStatistics(g, terms)
-  const factors = { dice, bce }
-  const weights = selectMasks(g, { perMask, flags: t.supervise, ...factors })
+  if (config.weighted) t.weights = g.input('prompt weights', perMask.shape.slice(0, 2))
+  const select = (flags: Tensor) => {
+    const chosen = selectMasks(g, { perMask, flags, dice, bce })
+    if (!t.weights) return chosen
+    const weighted = g.tensor('weights of masks and prompts', chosen.shape)
+    addProduct(g, chosen, t.weights, { tensor: weighted, accumulate: 0 })
+    return weighted
+  }
+  const weights = select(t.supervise)
   let mean = weightedMaskLoss(g, { ...terms, perMask, weights })
   const seen = Object.values(maskLossParts(g, { perMask, weights }))
   if (config.loss.iou > 0) {
     // the generator ranks all masks by the IoU head, so it learns from those that the mask loss leaves out as well
-    const every = selectMasks(g, { perMask, flags: t.calibrate, ...factors })
+    const every = select(t.calibrate)
     const head = iouLoss(g, { predicted: iou, perMask, weights: every, coefficient: config.loss.iou })
     mean = add(g, mean, head)
     seen.push(head)
   }
-  // the mean over a micro-batch's prompts times its share of the step's prompts adds up to the mean over the step
+  // the mean over a micro-batch's prompts times its share of the step's weights adds up to the mean over the step
   addProduct(g, mean, t.share, { tensor: loss, accumulate: 1 })
   seen.forEach((part, i) => addProduct(g, part, t.share, { tensor: parts[i], accumulate: 1 }))
   g.backward(mean, t.share)

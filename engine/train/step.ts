@@ -13,7 +13,14 @@ import { tokenCounts } from '../sam/predictor'
 import type { SamModel } from '../sam/sam'
 import { type OptimizerStep, optimizerReport, optimizerState, recordOptimizerStep } from './adam'
 import type { ParameterSet } from './parameters'
-import { type EmbeddedBatch, type MicroBatch, type PassInputs, type StepConfig, recordPass } from './pass'
+import {
+  type EmbeddedBatch,
+  type MicroBatch,
+  type PassInputs,
+  type PromptedBatch,
+  type StepConfig,
+  recordPass,
+} from './pass'
 
 export type { EmbeddedBatch, LossConfig, MicroBatch, PromptedBatch, StepConfig } from './pass'
 
@@ -26,7 +33,7 @@ export interface LossParts {
 }
 
 export interface StepReport {
-  /** Mean over the step's prompts. */
+  /** Mean over the step's prompts, by their weights. */
   loss: number
   parts: LossParts
   /** Global norm of the gradient before clipping. */
@@ -90,13 +97,17 @@ export class TrainingStep {
   /** Submits one step; wait with `report`, at least every few steps. Throws where a micro-batch has the wrong sizes. */
   run(microBatches: readonly (MicroBatch | EmbeddedBatch)[], learningRate: number): void {
     const { t, programs, config } = this
-    const live = microBatches.map(({ supervise: flags }) => flags.reduce((n, s) => n + (s ? 1 : 0), 0))
-    const total = live.reduce((a, b) => a + b, 0)
+    for (const { weights } of microBatches)
+      if (!!weights !== !!t.weights)
+        throw new Error(`this training step was not recorded for prompts ${weights ? 'with' : 'without'} weights`)
+    const shares = microBatches.map(weightOf)
+    const total = shares.reduce((a, b) => a + b, 0)
     if (!total) throw new Error('a training step needs at least one prompt')
     const state = optimizerState(config.optimizer, this.step + 1, learningRate)
     programs.clear.run()
     microBatches.forEach((batch, i) => {
-      for (const [name, data] of Object.entries(batch)) {
+      const { weights, ...inputs } = batch
+      for (const [name, data] of Object.entries(inputs)) {
         const tensor = t[name as keyof PassInputs]
         if (!tensor) throw new Error(`this training step was not recorded for ${name}`)
         programs.pass.write(tensor, data)
@@ -106,7 +117,8 @@ export class TrainingStep {
         t.calibrate,
         batch.supervise.map((s) => (s ? supervise.all : supervise.nothing)),
       )
-      programs.pass.write(t.share, Float32Array.of(live[i] / total))
+      programs.pass.write(t.share, Float32Array.of(shares[i] / total))
+      if (weights) programs.pass.write(t.weights!, relativeWeights(batch, t.weights!.size))
       programs.pass.run()
     })
     programs.update.write(this.optimizer.state, state)
@@ -134,4 +146,16 @@ export class TrainingStep {
     this.engine.release(this.losses)
     this.engine.release(this.optimizer.report)
   }
+}
+
+/** What a micro-batch's prompts count together. */
+const weightOf = ({ supervise: flags, weights }: PromptedBatch): number =>
+  flags.reduce((sum, flag, p) => sum + (flag ? (weights?.[p] ?? 1) : 0), 0)
+
+/** (P, T): a prompt's weight by the mean of those that train, for each of its masks. */
+function relativeWeights(batch: PromptedBatch, size: number): Float32Array {
+  const { supervise: flags, weights } = batch
+  const masks = size / flags.length
+  const mean = weightOf(batch) / Math.max(1, flags.filter(Boolean).length)
+  return Float32Array.from({ length: size }, (_, i) => (mean ? weights![Math.floor(i / masks)] / mean : 1))
 }

@@ -10,6 +10,7 @@ import { type Figure, modelName, told } from './figures'
 import type { Hardware } from './hardware'
 import type { ReportedRun } from './run'
 import { factTable, page } from './page'
+import { recipeFacts } from './run-report/recipe'
 import { comparisonBlocks, formatInterval, formatValue, percent, wayNames } from './table'
 
 export interface Report {
@@ -172,25 +173,10 @@ ${groups.join('\n')}`
 function runFacts(run: ReportedRun | null): [string, string][] {
   if (!run) return []
   const { config, steps, seconds } = run
-  const { lora, optimizer, schedule, prompts, loss } = config
   const last = steps.at(-1)
-  const mix = (['point', 'box', 'both'] as const).map((kind) => `${kind} ${prompts[kind]}`).join(', ')
-  return [
-    [
-      'Adapter',
-      `${lora.kind === 'full' ? 'full tuning' : `LoRA of rank ${lora.rank}, alpha ${lora.alpha ?? lora.rank}${lora.rslora ? ', rsLoRA' : ''},`} on ${lora.targets.join(', ')}`,
-    ],
-    [
-      'Optimiser',
-      `${optimizer.algorithm}, learning rate ${optimizer.learningRate} (${schedule.kind}), weight decay ${optimizer.weightDecay}, gradients to ${optimizer.maxNorm}`,
-    ],
-    ['Loss', `Dice × ${loss.dice} + cross-entropy × ${loss.bce} + IoU head’s error × ${loss.iou}`],
-    ['Prompts', `${prompts.count} an image and step, shares: ${mix}`],
-    [
-      'Run',
-      `${last?.step ?? 0} steps of ${config.batch} images at ${config.size} × ${config.size}, ${(last?.epoch ?? 0).toFixed(1)} epochs in ${duration(seconds)}, seed ${config.seed}`,
-    ],
-  ]
+  const done = `${last?.step ?? 0} steps, ${(last?.epoch ?? 0).toFixed(1)} epochs in ${duration(seconds)}`
+  // what it was evaluated with stands there already
+  return [...recipeFacts({ config }).filter(([name]) => name !== 'Model'), ['Run', done]]
 }
 
 export const hardwareFacts = ({

@@ -109,6 +109,10 @@ export const Schema = v.strictObject(
       bce: preset(number(0, 1000), 1),
       /** Keeps the IoU head, and with it the mask generator's filter, calibrated. */
       iou: preset(number(0, 1000), 0.05),
+      /** How much more small instances count: by their area to the power of minus this; 0: all alike. */
+      small: preset(number(0, 1), 0),
+      /** What Dice adds above and below its fraction, in pixels of the mask. */
+      smooth: preset(number(1e-3, 1000), 1),
     }),
     optimizer: part({
       algorithm: preset(choice(['adam', 'adamw']), 'adam'),
@@ -264,17 +268,23 @@ const FREE = [
   'tracking',
 ]
 
-function bound(config: TrainConfig) {
-  const kept = Object.fromEntries(Object.entries(config).filter(([key]) => !FREE.includes(key)))
+const bound = (config: TrainConfig) => Object.fromEntries(Object.entries(config).filter(([key]) => !FREE.includes(key)))
+
+function hashed(config: TrainConfig) {
   const { kind, ...lora } = config.lora
-  // runs begun before there was another kind say nothing of it, and go on
-  return kind === 'lora' ? { ...kept, lora } : kept
+  const { small, smooth, ...loss } = config.loss
+  // runs begun before there was this choice say nothing of it, and go on
+  return {
+    ...bound(config),
+    lora: kind === 'lora' ? lora : config.lora,
+    loss: small === 0 && smooth === 1 ? loss : config.loss,
+  }
 }
 
 /** Identifies everything in a configuration that decides a run's results but for its files. */
 export const configHash = (config: TrainConfig): string =>
   createHash('sha256')
-    .update(JSON.stringify(bound(config)))
+    .update(JSON.stringify(hashed(config)))
     .digest('hex')
 
 /** Dotted paths at which two configurations differ in what a resumed run must keep, with both values. */

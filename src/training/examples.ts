@@ -2,7 +2,7 @@
 import { embeddingSide } from '../../engine/sam/architecture'
 import { label } from '../../engine/sam/prompt-labels'
 import { labelTargets, toModelInput } from '../../engine/sam/transforms'
-import { type PromptKind, promptSlots, samplePrompts } from '../../engine/train/prompts'
+import { type InstanceBox, type PromptKind, promptSlots, samplePrompts } from '../../engine/train/prompts'
 import type { Rng } from '../../engine/train/rng'
 import { supervise } from '../../engine/ops/mask-loss'
 import type { MicroBatch } from '../../engine/train/step'
@@ -24,6 +24,8 @@ export interface Example {
   targets: Float32Array
   /** (prompts). */
   supervise: Uint32Array
+  /** (prompts), where small instances count more. */
+  weights?: Float32Array
 }
 
 /**
@@ -60,6 +62,7 @@ export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Exam
   const lowRes = 4 * embeddingSide(size)
   const targets = new Float32Array(count * lowRes * lowRes)
   targets.set(labelTargets(labels, prompts.ids.subarray(0, used), size, lowRes))
+  const { small } = config.loss
   return {
     image: data,
     size: [valid.height, valid.width],
@@ -67,7 +70,19 @@ export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Exam
     labels: prompts.labels,
     targets,
     supervise: Uint32Array.from(prompts.kinds, (kind, p) => (p < used ? SUPERVISED[kind] : supervise.nothing)),
+    ...(small && {
+      weights: weightsOf(instances, prompts.ids, (valid.width * valid.height) / (width * height), small),
+    }),
   }
+}
+
+/** Areas below, in pixels of the input, count as this: one pixel of the mask. */
+const LEAST_AREA = 16
+
+/** Weights by area to the power of minus `small`; an instance of 32 x 32 pixels of the input weighs 1. */
+function weightsOf(instances: readonly InstanceBox[], ids: Uint16Array, scale: number, small: number): Float32Array {
+  const areas = new Map(instances.map(({ id, area }) => [id, Math.max(LEAST_AREA, area * scale)]))
+  return Float32Array.from(ids, (id) => (areas.get(id)! / 32 ** 2) ** -small)
 }
 
 /** Lays examples one after the other, `microBatch` at a time. Their number must be a multiple of it. */
@@ -76,6 +91,7 @@ export function toMicroBatches(examples: readonly Example[], microBatch: number)
     const part = examples.slice(i * microBatch, (i + 1) * microBatch)
     const prompts = part[0].supervise.length
     return {
+      ...(part[0].weights && { weights: joined(Float32Array, part, (e) => e.weights!) }),
       images: joined(Float32Array, part, (e) => e.image),
       sizes: Uint32Array.from(part.flatMap((e) => e.size)),
       coords: joined(Float32Array, part, (e) => e.coords),

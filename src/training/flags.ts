@@ -112,6 +112,18 @@ const flags: Record<string, Flag> = {
     value: 'X',
     about: 'weight of the IoU head’s error; 0 leaves it as it is (default 0.05)',
   },
+  small: {
+    path: 'loss.small',
+    kind: 'number',
+    value: 'X',
+    about: 'small instances count more, by area to the power of −X: 0.5 is by diameter (default 0: all alike)',
+  },
+  smooth: {
+    path: 'loss.smooth',
+    kind: 'number',
+    value: 'X',
+    about: 'what Dice adds to its fraction, in pixels of the mask (default 1)',
+  },
   prompts: {
     path: 'prompts.count',
     kind: 'number',

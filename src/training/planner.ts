@@ -51,6 +51,7 @@ export function stepConfig(
     loss,
     optimizer: { algorithm, betas: [beta1, beta2], eps, weightDecay, maxNorm },
     embedded,
+    weighted: loss.small > 0,
     recompute,
   }
 }

@@ -25,7 +25,7 @@ test('the defaults are the recipe', () => {
     [optimizer.algorithm, optimizer.learningRate, optimizer.weightDecay, optimizer.maxNorm],
     ['adam', 1e-4, 0.01, 1],
   )
-  assert.equal(loss, { dice: 1, bce: 1, iou: 0.05 })
+  assert.equal(loss, { dice: 1, bce: 1, iou: 0.05, small: 0, smooth: 1 })
   assert.equal([shares, prompts.count], [[0.7, 0.2, 0.1], 16])
 })
 
@@ -106,6 +106,8 @@ test('every flag sets a key that there is', () => {
     size: '64',
     batch: '16',
     track: 'wandb,tensorboard',
+    small: '0.5',
+    'zoom-out': '1',
   }
   const plain = checkConfig({ data: ['x'] }, '')
   for (const [name, { type }] of Object.entries(configOptions)) {
@@ -130,6 +132,24 @@ test('what a resumed run may change is where things lie and go, and how often it
   const other = checkConfig({ data: ['x'], seed: 1, lora: { targets: ['q'] } }, '')
   assert.is.not(configHash(a), configHash(other))
   assert.equal(configDifferences(a, other), ['seed: 0 there, 1 now', 'lora.targets: ["q","v"] there, ["q"] now'])
+})
+
+test('what was added since changes no hash where it does nothing: runs begun before go on', () => {
+  const hash = (more: object) => configHash(checkConfig({ data: ['x'], ...more }, ''))
+  // as the first version gave them
+  assert.match(hash({}), /^78d0ab2c9172d841/)
+  assert.match(hash({ lora: { kind: 'full' } }), /^a0531453b20b636f/)
+  for (const loss of [{ small: 0.5 }, { smooth: 0.1 }]) assert.is.not(hash({ loss }), hash({}))
+  const weighted = checkConfig({ data: ['x'], loss: { small: 0.5 } }, '')
+  assert.equal(configDifferences(checkConfig({ data: ['x'] }, ''), weighted), ['loss.small: 0 there, 0.5 now'])
+})
+
+test('flags for small particles', () => {
+  const read = (...words: string[]) => configFromFlags(parse({ ...command, options: configOptions }, words).values)
+  assert.equal(read('--zoom-out', '1', '--small', '0.5'), { augment: { zoomOut: 1 }, loss: { small: 0.5 } })
+  assert.throws(() => read('--zoom-out', '1', '--no-augment'), /exclude each other/)
+  assert.match(refusal({ data: ['x'], augment: { zoomOut: 4 } }), 'augment')
+  assert.match(refusal({ data: ['x'], loss: { small: 2, smooth: 0 } }), /loss\.small .*[^]*loss\.smooth/)
 })
 
 test('the learning rate warms up, stays or falls; validations come with the epochs and at the end', () => {

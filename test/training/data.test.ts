@@ -45,6 +45,24 @@ test('an image with fewer instances than prompts fills up with absent ones', () 
   assert.ok(targets.subarray(144).every((x) => x === 0))
 })
 
+test('small instances count more where that is asked for', () => {
+  const picture = square()
+  for (let y = 28; y < 38; y++) picture.labels.fill(3, y * 48 + 30, y * 48 + 40)
+  picture.labels[0] = 5
+  const prompts = { count: 3, minArea: 0 }
+  const example = (size: number, small: number) =>
+    makeExample(picture, new Rng(1), toyConfig(data, { size, augment: false, prompts, loss: { small } }))
+  assert.is(example(48, 0).weights, undefined)
+  // sides of 20, 10 and 1; one pixel of the input counts as 16
+  const sorted = [...example(48, 0.5).weights!].sort((a, b) => a - b)
+  for (const [i, area] of [400, 100, 16].entries()) assert.ok(Math.abs(sorted[i] / (32 / Math.sqrt(area)) - 1) < 1e-6)
+  const twice = [...example(96, 0.5).weights!].sort((a, b) => a - b)
+  assert.ok(Math.abs(sorted[0] / twice[0] - 2) < 1e-6, 'areas are those at the model’s input')
+  const [first] = toMicroBatches([example(48, 0.5), example(48, 0.5)], 2)
+  assert.is(first.weights!.length, 6)
+  assert.is(toMicroBatches([example(48, 0)], 1)[0].weights, undefined)
+})
+
 test('a point is ambiguous, a box is not', () => {
   const kinds = { point: { point: 1, box: 0, both: 0 }, box: { point: 0, box: 1, both: 0 } }
   const supervised = (mix: object) =>

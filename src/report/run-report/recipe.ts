@@ -6,7 +6,7 @@ import type { RunView } from './folder'
 
 export type Fact = [string, string]
 
-export function recipeFacts({ config }: RunView): Fact[] {
+export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
   if (!config) return []
   const { lora, optimizer, schedule, prompts, loss, validation } = config
   const shares = (['point', 'box', 'both'] as const).map((kind) => `${kind} ${prompts[kind]}`).join(', ')
@@ -24,7 +24,7 @@ export function recipeFacts({ config }: RunView): Fact[] {
       'Optimiser',
       `${optimizer.algorithm}, learning rate ${optimizer.learningRate} (${schedule.kind}, ${warmup}), weight decay ${optimizer.weightDecay}, ${optimizer.maxNorm ? `gradients cut to a norm of ${optimizer.maxNorm}` : 'gradients not cut'}`,
     ],
-    ['Loss', `Dice × ${loss.dice} + cross-entropy × ${loss.bce} + IoU head’s error × ${loss.iou}`],
+    ['Loss', lossText(loss)],
     [
       'Prompts',
       `${prompts.count} an image and step, shares: ${shares}; none for particles under ${prompts.minArea} px`,
@@ -35,7 +35,7 @@ export function recipeFacts({ config }: RunView): Fact[] {
     [
       'Validation',
       validation.every
-        ? `every ${validation.every} epochs on ${validation.images ?? 'all'} images, ${validation.instances ?? 'all'} particles an image at most`
+        ? `${validation.every === 1 ? 'each epoch' : `every ${validation.every} epochs`} on ${validation.images ?? 'all'} images, ${validation.instances ?? 'all'} particles an image at most`
         : 'none',
     ],
   ]
@@ -48,6 +48,12 @@ function onTheGpu({ microBatch, recompute, memory }: TrainConfig): string {
   const { decoder, blocks } = recompute
   const again = [...(blocks ? [`the first ${blocks} encoder blocks`] : []), ...(decoder ? ['the mask decoder'] : [])]
   return `${images}${within}; ${again.join(' and ') || 'nothing'} computed again in the backward pass`
+}
+
+function lossText({ dice, bce, iou, small, smooth }: TrainConfig['loss']): string {
+  const added = smooth === 1 ? '' : `, Dice smoothed by ${smooth} pixels`
+  const weighted = small ? `; particles weighted by area to the power of −${small}` : ''
+  return `Dice × ${dice} + cross-entropy × ${bce} + IoU head’s error × ${iou}${added}${weighted}`
 }
 
 function augmentation({ augment }: TrainConfig): string {
