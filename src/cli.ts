@@ -3,7 +3,7 @@
 import { commands } from './commands'
 import { chooseVerb, nearest, parse } from './commands/command'
 import { commandHelp, programHelp } from './commands/help'
-import { UserError } from './errors'
+import { systemProblem, UserError } from './errors'
 import { version } from '../package.json'
 
 async function main([name, ...argv]: string[]): Promise<number> {
@@ -37,7 +37,8 @@ async function main([name, ...argv]: string[]): Promise<number> {
 
 function report(error: unknown): number {
   const debug = process.env.WGSAM_DEBUG === '1'
-  if (error instanceof UserError && !debug) console.error(`wgsam: ${error.message}`)
+  const known = error instanceof UserError ? error.message : systemProblem(error)
+  if (known !== null && !debug) console.error(`wgsam: ${known}`)
   else if (debug) console.error(error)
   else {
     console.error(`wgsam: ${error instanceof Error ? error.message : error}`)

@@ -2,3 +2,26 @@
 export class UserError extends Error {
   override name = 'UserError'
 }
+
+const reasons: Record<string, string> = {
+  EACCES: 'permission is denied',
+  EPERM: 'it is not permitted',
+  EROFS: 'the disk is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the quota is used up',
+  ENOENT: 'there is no such file or folder',
+  ENOTDIR: 'a part of the path is a file, not a folder',
+  EISDIR: 'it is a folder',
+  EEXIST: 'something else lies there',
+  ENAMETOOLONG: 'the name is too long',
+  EMFILE: 'too many files are open',
+}
+
+/** What the operating system refused, in words; null where an error is of another kind. */
+export function systemProblem(error: unknown): string | null {
+  const { code = '', path, dest } = (error ?? {}) as NodeJS.ErrnoException & { dest?: string }
+  const reason = reasons[code]
+  const where = dest ?? path
+  // files are written beside their places first
+  return reason && where ? `${where.replace(/\.\d+\.part$/, '')}: ${reason}` : null
+}

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { commands } from '../src/commands'
 import { type Command, nearest, number, parse, texts } from '../src/commands/command'
 import { commandHelp } from '../src/commands/help'
+import { systemProblem } from '../src/errors'
 
 const command: Command = {
   name: 'sample',
@@ -119,6 +120,18 @@ test('the program: help, version and errors need no GPU', () => {
   assert.not.match(unknown.stderr, /\n\s+at /)
   assert.match(wgsam(['docter'], { ...NO_GPU, WGSAM_DEBUG: '1' }).stderr, /\n\s+at /)
   assert.is(wgsam(['constructor'], NO_GPU).status, 1)
+})
+
+test('what the system refuses is said in words', () => {
+  const error = (over: object) => Object.assign(new Error('x'), over)
+  assert.is(systemProblem(error({ code: 'ENOSPC', path: 'a/b.123.part' })), 'a/b: the disk is full')
+  assert.is(systemProblem(error({ code: 'EISDIR', path: 'a.1.part', dest: 'a' })), 'a: it is a folder')
+  for (const other of [error({ code: 'ENOSPC' }), error({ code: 'ERR_X', path: 'a' }), null, 'text'])
+    assert.is(systemProblem(other), null)
+  const refused = wgsam(['synth', '--out', 'dist/cli.js/in', '--count', '1', '--size', '64'], NO_GPU)
+  assert.is(refused.status, 1)
+  assert.match(refused.stderr, 'a part of the path is a file')
+  assert.not.match(refused.stderr, 'not an error wgsam expected')
 })
 
 test('fetch lists what it knows, and names what it does not', () => {

@@ -1,4 +1,5 @@
 /** @file `wgsam ablate`: one recipe trained at every point of a grid, and a table of what each is worth. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ablate, secondsLeft, splitFile, survey } from '../ablation/ablate'
 import { type Cell, cellsOf, checkGrid, type Grid } from '../ablation/grid'
@@ -10,6 +11,7 @@ import { interruption } from '../host/interrupt'
 import { duration } from '../host/progress'
 import { checkConfig, mergeConfig, type RawConfig, readConfigFile } from '../training/config'
 import { configFromFlags, configOptions, nameFlags } from '../training/flags'
+import { runFolder } from '../training/run-folder'
 import { type Command, flag, number, type Option, text, texts, type Values } from './command'
 
 /** Options of `wgsam train` that are axes here, or belong to them. */
@@ -57,6 +59,8 @@ on. OUT has ablation.md, .csv, .json and .svg, and report.html. docs/ablations.m
     const out = text(values, 'out')
     if (!out) throw new UserError('wgsam ablate needs --out DIR')
     const part = text(values, 'part')
+    if (existsSync(runFolder(out).metrics))
+      throw new UserError(`${out} holds a training run: an ablation needs an --out of its own`)
     if (part !== 'test' && part !== 'val') throw new UserError(`--part takes test or val, not "${part}"`)
     const images = number(values, 'eval-images', { min: 1, integer: true }) ?? null
     const instances = number(values, 'instances', { min: 1, max: 65535, integer: true }) ?? null

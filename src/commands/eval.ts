@@ -1,11 +1,12 @@
 /** @file `wgsam eval`: how good masks are on labelled images: the base model, adapters and a baseline in one table. */
-import { dirname, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { UserError } from '../errors'
 import { type Comparison, compare, type Contestant, scoreComparison, WATERSHED } from '../evaluation/compare'
 import { distinctNames } from '../evaluation/names'
+import { describeSeen, type Seen, seenBy } from '../evaluation/seen'
 import { BOUNDARY_TOLERANCE } from '../evaluation/tally'
 import { type Way, ways } from '../evaluation/evaluate'
-import { writeFileAtomic } from '../files'
+import { expectWritable, writeFileAtomic } from '../files'
 import { generatorFlags, generatorOptions } from '../generate/flags'
 import { commandLine } from '../host/command-line'
 import { interruption } from '../host/interrupt'
@@ -85,11 +86,20 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
   const resamples = number(values, 'resamples', { min: 100, max: 1_000_000, integer: true })!
   const boundaryTolerance = number(values, 'boundary-tolerance', { min: 0, max: 1000 })!
   const settings = await generatorSettings(values, prompts)
+  const [out, reportPath] = [text(values, 'out'), text(values, 'report')]
+  for (const path of [out, reportPath]) if (path) await expectWritable(path)
   const selection = await select(values)
   const opened = await openChosenModels(values)
   const { engine, model, name, size, adapters } = opened
   try {
-    const { items } = selection
+    const { items, hash } = selection
+    const ids = items.map(({ id }) => id)
+    const seen = await Promise.all(adapters.map(({ path }) => seenBy(path, ids, hash)))
+    for (const [i, one] of seen.entries())
+      if (one?.train)
+        console.error(
+          `warning: ${adapters[i].path} was trained on ${one.train} of these ${items.length} images: its scores on them say little of others`,
+        )
     const began = performance.now()
     const names = distinctNames(
       adapters.map(({ path }) => path),
@@ -108,7 +118,6 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
     const order = [...contestants.map((contestant) => contestant.name), ...(watershed ? [WATERSHED] : [])]
     const bar = new Progress('evaluating', items.length * order.length, { unit: 'images' })
     const keeper = new FigureKeeper()
-    const reportPath = text(values, 'report')
     const tallied = await compare({
       model,
       contestants,
@@ -133,6 +142,8 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
       split: selection.split,
       splitFile: selection.splitFile,
       images: items.length,
+      /** Of each adapter; null where it is not known. */
+      seen,
       prompts,
       maxInstances: maxInstances ?? null,
       boundaryTolerance,
@@ -143,10 +154,9 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
       ...comparison,
     }
     const json = JSON.stringify(result, null, 1)
-    const out = text(values, 'out')
     if (out) await writeFileAtomic(out, json + '\n')
     if (reportPath) {
-      const facts = { name, size, adapters: result.adapters, selection, hardware: result.hardware }
+      const facts = { name, size, adapters: result.adapters, selection, seen, hardware: result.hardware }
       await writeFileAtomic(reportPath, await report(comparison, keeper, facts))
     }
     if (flag(values, 'json')) console.log(json)
@@ -190,9 +200,16 @@ async function generatorSettings(values: Values, prompts: readonly Way[]): Promi
 async function report(
   comparison: Comparison,
   keeper: FigureKeeper,
-  of: { name: string; size: number; adapters: string[]; selection: Selection; hardware: Hardware },
+  of: {
+    name: string
+    size: number
+    adapters: string[]
+    selection: Selection
+    seen: (Seen | null)[]
+    hardware: Hardware
+  },
 ): Promise<string> {
-  const { name, size, adapters, selection, hardware } = of
+  const { name, size, adapters, selection, seen, hardware } = of
   const { items, split, folders } = selection
   const run = adapters.length === 1 ? await readRun(dirname(resolve(adapters[0]))) : null
   const part = split === 'all' ? 'all' : `the ${split} part`
@@ -201,10 +218,10 @@ async function report(
     ...adapters.map((path, i): [string, string] => [adapters.length > 1 ? `Adapter ${i + 1}` : 'Adapter', path]),
     ['Images', `${part} of ${folders.join(', ')}`],
   ]
-  const unseen = run && split === 'test' ? 'training never saw' : 'were chosen for this'
+  const short = basename(name)
   return renderReport({
-    title: adapters.length ? `${name}, adapted and not` : name,
-    about: `Segmentation of ${items.length} labelled images that ${unseen}.`,
+    title: adapters.length ? `${short}, adapted and not` : short,
+    about: describeSeen(items.length, `${part} of ${folders.join(', ')}`, seen),
     comparison,
     figures: await keeper.figures(comparison),
     facts,

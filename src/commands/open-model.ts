@@ -74,6 +74,7 @@ export async function openChosenModel(values: Values): Promise<OpenedModel> {
 /** openChosenModel where --adapter may be given several times. @throws UserError as openChosenModel */
 export async function openChosenModels(values: Values): Promise<OpenedModels> {
   const typed = number(values, 'size', { min: 32, max: 4096, integer: true })
+  if (typed !== undefined && typed % 16) throw new UserError(`--size takes a multiple of 16, got ${typed}`)
   const name = await chosenName(values)
   const toy = text(values, 'model-config')
   const config = toy && (await readConfigFile(toy))

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { type DatasetItem, describeBad, openDataset } from '../data/dataset'
-import { openSplit, parts, type Part } from '../data/split'
+import { listHash, openSplit, parts, type Part } from '../data/split'
 import { UserError } from '../errors'
 import { Progress } from '../host/progress'
 import { type Option, text, texts, type Values } from './command'
@@ -35,6 +35,8 @@ export interface Selection {
   folders: string[]
   split: Part | 'all'
   splitFile: string | null
+  /** Of the whole dataset. */
+  hash: string
 }
 
 /** Opens what the options name. Bad pairs that are skipped are listed on stderr. */
@@ -46,6 +48,7 @@ export async function select(values: Values): Promise<Selection> {
     throw new UserError(`--split takes test, val, train or all, not "${split}"`)
   const onBad = text(values, 'on-bad')
   if (onBad !== 'refuse' && onBad !== 'skip') throw new UserError(`--on-bad takes refuse or skip, not "${onBad}"`)
+  for (const folder of folders) if (!existsSync(folder)) throw new UserError(`there is no folder ${folder}`)
   const splitFile = split === 'all' ? null : findSplit(values, split)
   const reading = new Progress('reading images', undefined)
   const dataset = await openDataset(folders, {
@@ -55,11 +58,12 @@ export async function select(values: Values): Promise<Selection> {
     onProgress: (done, total) => reading.update(done, '', total),
   })
   if (dataset.bad.length) console.error(`skipped: ${describeBad(dataset.bad, folders.join(', '))}`)
-  if (!splitFile || split === 'all') return { items: dataset.items, folders, split, splitFile }
+  const hash = listHash(dataset.items)
+  if (!splitFile || split === 'all') return { items: dataset.items, folders, split, splitFile, hash }
   const names = new Set((await openSplit(splitFile, dataset.items, { seed: 0 }))[split])
   const items = dataset.items.filter(({ id }) => names.has(id))
   if (!items.length) throw new UserError(`${splitFile} has no images in its ${split} part`)
-  return { items, folders, split, splitFile }
+  return { items, folders, split, splitFile, hash }
 }
 
 function findSplit(values: Values, split: Part): string {

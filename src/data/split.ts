@@ -87,7 +87,8 @@ export async function openSplit(path: string, items: readonly Grouped[], options
   return split
 }
 
-async function readSplit(path: string): Promise<Split> {
+/** @throws UserError where the file is none, or damaged */
+export async function readSplit(path: string): Promise<Split> {
   try {
     return v.parse(File, JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {

@@ -35,7 +35,7 @@ export const told: Record<Way, readonly [MeasureName, ...MeasureName[]]> = {
 export interface Figure {
   id: string
   prompt: Way
-  /** 'worst', 'median', 'best', by the named measure of the named model. */
+  /** 'worst', 'median', 'best' (of a single image 'only'), by the named measure of the named model. */
   rank: string
   by: { measure: MeasureName; model: string }
   size: Size
@@ -72,7 +72,9 @@ export class FigureKeeper {
     const figures: Figure[] = []
     for (const { prompt, perImage } of ranking.evaluations) {
       const [measure] = told[prompt]
-      const ranked = [...perImage].sort((a, b) => a[measure] - b[measure])
+      // without a particle that counts there is nothing to rank by
+      const rated = perImage.filter((image) => !Number.isNaN(image[measure]))
+      const ranked = rated.sort((a, b) => a[measure] - b[measure])
       for (const [at, rank] of places(ranked.length)) {
         const { id, instances } = ranked[at]
         const scores = models.flatMap(({ name, evaluations }) => {
@@ -95,10 +97,12 @@ export class FigureKeeper {
 /** Of so many ranked images the places that are shown, from the worst. */
 function places(count: number): [number, string][] {
   const last = count - 1
+  // of two there is no median, and of one nothing to compare
+  if (count === 1) return [[0, 'only']]
   const named = new Map([
+    [Math.floor(last / 2), 'median'],
     [0, 'worst'],
     [last, 'best'],
-    [Math.floor(last / 2), 'median'],
   ])
   return [...named].filter(([at]) => at >= 0 && at <= last).sort(([a], [b]) => a - b)
 }

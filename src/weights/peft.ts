@@ -1,4 +1,5 @@
 /** @file Adapters in PEFT's files: adapter_config.json and adapter_model.safetensors. docs/adapters.md has the details. */
+import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
@@ -92,7 +93,11 @@ export async function readAdapter(path: string): Promise<Adapter> {
   const info = await stat(path).catch(() => {
     throw new UserError(`${path}: there is no such adapter`)
   })
-  return info.isDirectory() ? readPeft(path) : readSamed(path)
+  if (!info.isDirectory()) return readSamed(path)
+  const own = ['best', 'last'].find((name) => existsSync(join(path, name, CONFIG)))
+  if (own && !existsSync(join(path, CONFIG)))
+    throw new UserError(`${path} is the folder of a run: its adapter is ${join(path, own)}`)
+  return readPeft(path)
 }
 
 async function readPeft(folder: string): Promise<Adapter> {

@@ -1,11 +1,14 @@
 /** @file `wgsam eval` with two adapters and masks found automatically, on a toy model. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parse } from '../../src/commands/command'
 import { command } from '../../src/commands/eval'
+import { openDataset } from '../../src/data/dataset'
+import { listHash } from '../../src/data/split'
 import { writeSynth } from '../../src/data/synth'
+import { describeSeen } from '../../src/evaluation/seen'
 import { measureNames } from '../../src/evaluation/summary'
 import { openModel } from '../../src/model'
 import { readAdapter, writeAdapter } from '../../src/weights/peft'
@@ -88,6 +91,54 @@ test('base, two adapters and the baseline, prompted and automatic, in one table'
   // box: image, labels, three models, two changes; automatic: the baseline too; two images each
   assert.is([...html.matchAll(/src="data:image\/jpeg;base64,/g)].length, 2 * 7 + 2 * 8)
   assert.not.match(html.replace(/data:image[^"]*/g, ''), /NaN|undefined/)
+  // of two images one is the worst and one the best
+  for (const [word, times] of [
+    ['Worst', 2],
+    ['Median', 0],
+    ['Best', 2],
+  ] as const)
+    assert.is([...html.matchAll(new RegExp(`<h4>${word}:`, 'g'))].length, times, word)
+  assert.match(html, '<h1>toy_vit.pth, adapted and not</h1>')
+  assert.match(html, /Segmentation of 2 labelled images, all of /)
+})
+
+test('images that an adapter was trained on are told of; names alone do not make them the same', async () => {
+  const { items } = await openDataset(data)
+  const ids = items.map(({ id }) => id)
+  const split = { version: 1, seed: 0, shares: [1, 1, 1], hash: listHash(items), train: [ids[0]], val: [], test: [ids[1]] } // prettier-ignore
+  const runWith = (changes: object) => {
+    const adapter = join(scratch(), 'best')
+    cpSync(adapters[0], adapter, { recursive: true })
+    writeFileSync(join(adapter, '..', 'split.json'), JSON.stringify({ ...split, ...changes }))
+    return adapter
+  }
+  const seen = async (...argv: string[]) => {
+    const out = JSON.parse(await run(...common(), ...argv, '--prompt', 'point', '--resamples', '100', '--json'))
+    return out.seen
+  }
+  const [own, foreign] = [runWith({}), runWith({ hash: 'other' })]
+  assert.equal(await seen('--adapter', own, '--adapter', foreign), [{ train: 1, val: 0 }, null])
+  const report = join(folder, 'seen.html')
+  const test = ['--data', data, '--model', MODEL, '--model-config', CONFIG, '--size', '64', '--report', report]
+  await run(...test, '--adapter', own, '--prompt', 'point')
+  const html = readFileSync(report, 'utf8')
+  assert.match(html, 'Segmentation of 1 labelled images that training never saw.')
+  assert.match(html, '<h4>Only: ')
+  assert.is(describeSeen(4, 'x', [{ train: 0, val: 2 }]).includes('best checkpoint'), true)
+  assert.match(describeSeen(4, 'x', [null, { train: 3, val: 0 }]), '3 of which training has seen')
+  assert.match(describeSeen(4, 'the test part of x', [null]), 'labelled images, the test part of x.')
+})
+
+test('what cannot be written or read is said before any work', async () => {
+  const asked = (...argv: string[]) => refusal(run(...common(), ...argv))
+  assert.match(await asked('--out', folder), 'is a folder')
+  assert.match(await asked('--report', join(MODEL, 'x.html')), 'is a file, not a folder')
+  const plain = ['--data', data, '--split', 'all', '--model', MODEL, '--model-config', CONFIG]
+  assert.match(await refusal(run(...plain, '--size', '63')), 'multiple of 16')
+  const run1 = scratch()
+  cpSync(adapters[0], join(run1, 'best'), { recursive: true })
+  assert.match(await asked('--adapter', run1), `its adapter is ${join(run1, 'best')}`)
+  assert.match(await refusal(run('--data', join(folder, 'nothing'))), 'there is no folder')
 })
 
 test('automatic masks do not depend on what else is evaluated, nor on the run', async () => {

@@ -42,6 +42,8 @@ export async function findSources(paths: readonly string[], options: SourceOptio
     for (const source of sources)
       all.push({ ...source, name: `${folder}/${source.name}`, group: apart ? folder : `${folder}/${source.group}` })
   }
+  if (!all.length)
+    throw new UserError(`${paths.join(', ')}: there are no label maps, no masks and no project of wgsam to measure`)
   const names = new Set<string>()
   for (const { name } of all) {
     if (names.has(name)) throw new UserError(`two images have the name ${name}: measure them one after the other`)
