@@ -6,6 +6,8 @@ import type { Column, Row } from './table'
 
 interface Drawn {
   title: string
+  /** Of which cells, where not of all. */
+  of: string
   html: string
   series: Series[]
 }
@@ -18,13 +20,23 @@ const ways: [Column, string][] = [
 
 export function chartsOf(rows: readonly Row[]): Drawn[] {
   const done = rows.filter(({ values }) => values)
-  return ways.flatMap(([column, way]) => [
-    drawn(`Dice against rank, ${way}, %`, 'rank', againstRank(done, column)),
-    drawn(`Dice against learning rate, ${way}, %`, 'learning rate', againstRate(done, column)),
-  ])
+  return ways.flatMap(([column, way]) =>
+    apart(done, column).flatMap(({ of, members }) => [
+      drawn(`Dice against rank, ${way}, %`, of, 'rank', againstRank(members, column)),
+      drawn(`Dice against learning rate, ${way}, %`, of, 'learning rate', againstRate(members, column)),
+    ]),
+  )
 }
 
-function drawn(title: string, x: string, raw: Series[]): Drawn {
+/** Each set of targets in charts of its own, where all lines in one could not be told apart. */
+function apart(rows: readonly Row[], column: Column): { of: string; members: Row[] }[] {
+  const together = [{ of: '', members: [...rows] }]
+  const most = Math.max(againstRank(rows, column).length, againstRate(rows, column).length)
+  if (most <= COLOURS) return together
+  return lines(rows, ({ cell: { targets } }) => targets.join('+')).map(({ name, members }) => ({ of: name, members })) // prettier-ignore
+}
+
+function drawn(title: string, of: string, x: string, raw: Series[]): Drawn {
   const series = raw.map((one, i) => ({
     ...one,
     colour: (i % COLOURS) + 1,
@@ -33,7 +45,8 @@ function drawn(title: string, x: string, raw: Series[]): Drawn {
   }))
   const marks = [...new Set(raw.flatMap(({ points }) => points.map(([at]) => at)))].sort((a, b) => a - b)
   const ticks = marks.map((at): [number, string] => [Math.log10(at), String(at)])
-  return { title, series, html: lineChart({ title, x, series, ticks, format: (value) => percent(value) }) }
+  const html = lineChart({ title: of ? `${title}: ${of}` : title, x, series, ticks, format: (value) => percent(value) })
+  return { title, of, series, html }
 }
 
 /** A line for each set of targets, scale and rate; a fully tuned one has no rank and lies across. */
@@ -89,16 +102,18 @@ const colours = ['#1769d1', '#d1590b', '#6b4fc9', '#12805c']
 export function picture(charts: readonly Drawn[]): string {
   const shown = charts.filter(({ html }) => html)
   if (!shown.length) return ''
-  const legend = Math.max(...shown.map(({ series }) => series.length))
+  const legend = Math.max(...shown.map(({ series }) => series.length)) + +shown.some(({ of }) => of)
   const [cellWidth, cellHeight] = [WIDTH + 30, HEIGHT + 40 + LINE * legend]
-  const drawings = shown.map(({ title, html, series }, i) => {
+  const drawings = shown.map(({ title, of, html, series }, i) => {
     const [x, y] = [15 + (i % 2) * cellWidth, 10 + Math.floor(i / 2) * cellHeight]
     const inner = /<svg[^>]*>([\s\S]*)<\/svg>/.exec(html)![1]
-    const names = series.map(
-      ({ name, colour, style }, k) =>
-        `<path class="s${colour} ${style}" d="M0 ${28 + LINE * k}h24"/><text x="32" y="${32 + LINE * k}">${escape(name)}</text>`,
-    )
-    return `<g transform="translate(${x} ${y})"><text class="title" y="12">${escape(title)}</text>${names.join('')}<g transform="translate(0 ${30 + LINE * legend})">${inner}</g></g>`
+    const top = of ? 28 + LINE : 28
+    const names = series.map(({ name, colour, style }, k) => {
+      const y = top + LINE * k
+      return `<path class="s${colour} ${style}" d="M0 ${y}h24"/><text x="32" y="${y + 4}">${escape(name)}</text>`
+    })
+    const cells = of && `<text y="30">${escape(of)}</text>`
+    return `<g transform="translate(${x} ${y})"><text class="title" y="12">${escape(title)}</text>${cells}${names.join('')}<g transform="translate(0 ${30 + LINE * legend})">${inner}</g></g>`
   })
   const [width, height] = [2 * cellWidth, 10 + Math.ceil(shown.length / 2) * cellHeight]
   const style = `text{fill:#5b6470;font:12px system-ui,sans-serif}.title{fill:#1b1f24;font-weight:600;font-size:14px}.grid{stroke:#dfe3e8}path{fill:none;stroke-width:2}path.dashed{stroke-dasharray:6 4}${colours.map((c, i) => `path.s${i + 1}{stroke:${c}}circle.s${i + 1}{fill:${c}}`).join('')}` // prettier-ignore

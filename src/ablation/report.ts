@@ -23,6 +23,8 @@ export function renderAblation({ rows, base, facts, hardware, command, recipe }:
   const machine = [hardware.adapter + (hardware.software ? ' (software, on the processor)' : ''), hardware.processor, hardware.versions].join('; ') // prettier-ignore
   const told: [string, string][] = [...facts, ['Computed on', machine]]
   return page({
+    // more columns than a sheet of paper takes at its usual size
+    css: '@media print { .scroll table { font-size: 6.5pt; } .scroll td, .scroll th { padding: 2px 3px; } }',
     title: 'Ablation',
     about: `${rows.length} recipes that differ in what the table names, on one split of the images.`,
     body: `<div class="charts">${chartsOf(rows)

@@ -23,6 +23,7 @@ p { margin: 0 0 12px; max-width: 70ch; }
 .tile b { display: block; font-size: 1.55rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: 0.9rem; }
 .scroll { overflow-x: auto; }
+.scroll :is(th, td):first-child { position: sticky; left: 0; background: var(--paper); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: 7px 10px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th { font-weight: 600; color: var(--soft); font-size: 0.875rem; }
@@ -41,7 +42,7 @@ figure { margin: 0; }
 .chart { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px 6px; }
 .chart figcaption { display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: 0.9rem; }
 .chart b { color: var(--ink); }
-svg { display: block; width: 100%; height: auto; }
+svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 svg .grid { stroke: var(--line); }
 svg path { fill: none; stroke-width: 2; stroke-linejoin: round; }
@@ -70,10 +71,17 @@ pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px
   font: 0.85rem/1.5 ui-monospace, monospace; margin: 0; }
 details { margin-top: 10px; } summary { cursor: pointer; color: var(--soft); }
 @media (max-width: 560px) { main { padding: 20px 14px 40px; } .pictures { grid-template-columns: 1fr; }
-  table.facts th { width: 7rem; } h1 { font-size: 1.45rem; } }
+  table.facts th { width: 7.5rem; padding-left: 0; overflow-wrap: break-word; } h1 { font-size: 1.45rem; }
+  .scroll :is(th, td) { padding: 6px 7px; } .scroll :is(th, td):first-child { white-space: normal; min-width: 6.5rem; }
+  svg text { font-size: 13.5px; } .pictures.wide figure { overflow-x: auto; } .pictures.wide img { width: auto; height: 240px; max-width: none; } }
 @media print { :root { color-scheme: light; --ink: #000; --soft: #444; --paper: #fff; --card: #fff; --line: #bbb;
   --good: #0a7d46; --bad: #b42318; --s1: #1769d1; --s2: #d1590b; --s3: #6b4fc9; --s4: #12805c; }
-  body { font-size: 10.5pt; } main { max-width: none; padding: 0; } h2 { break-after: avoid; }
-  .charts { grid-template-columns: 1fr 1fr; } .chart, .tile { break-inside: avoid; } th, td { padding: 4px 6px; }
-  .legend i { print-color-adjust: exact; } }
+  body { font-size: 10pt; } main { max-width: none; padding: 0; } h2, h3, h4, .legend { break-after: avoid; }
+  h2 { margin-top: 24px; } .note { font-size: 8.5pt; }
+  .tiles { grid-template-columns: repeat(4, 1fr); } .tile { padding: 8px 10px; } .tile b { font-size: 12pt; } .tile span { font-size: 8pt; }
+  .charts { grid-template-columns: 1fr 1fr; } .charts.single { max-width: 60%; grid-template-columns: 1fr; } .chart, .tile, tr, figure { break-inside: avoid; }
+  .scroll { overflow: visible; } .scroll table, .facts { font-size: 8pt; } th, td { padding: 2.5px 5px; } th { font-size: inherit; }
+  .scroll th, .scroll td { white-space: normal; overflow-wrap: normal; hyphens: auto; } small { font-size: 6.5pt; } table.scores small { white-space: nowrap; }
+  .pictures { grid-template-columns: repeat(4, 1fr); gap: 6px; } .pictures figcaption { font-size: 7.5pt; } .pictures.wide { grid-template-columns: 1fr; }
+  pre { font-size: 7.5pt; } details:not([open]) { display: none; } .legend i { print-color-adjust: exact; } }
 `

@@ -126,6 +126,15 @@ test('means and spreads over the seeds, and tables and charts of them', () => {
   assert.match(svg, '>16<')
   assert.not.match(svg, 'NaN')
   assert.is(picture(chartsOf([])), '')
+
+  // five lines and more: each set of targets in charts of its own
+  const many = spanned({ kind: ['lora'], rank: [4, 16], lr: [1e-4, 1e-3, 1e-2], targets: [['q'], ['v']] }).map(
+    (cell): Outcome => ({ ...outcomes[0], cell }),
+  )
+  const split = chartsOf(rowsOf(many))
+  assert.equal(split.slice(0, 4).map(({ of, series }) => [of, series.length]), [['q', 3], ['q', 2], ['v', 3], ['v', 2]]) // prettier-ignore
+  assert.match(split[0].html, 'Dice against rank, point prompts, %: q')
+  assert.match(picture(split), '<text y="30">v</text>')
 })
 
 test.run()

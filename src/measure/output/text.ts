@@ -58,7 +58,8 @@ export function remarkLines(
   const left = unmeasured.filter(({ failed }) => !failed)
   if (left.length) lines.push(`left out: ${left.length} images (${left[0].name}: ${left[0].reason})`)
   const parts = images.flatMap(({ particles }) => particles).filter(({ parts }) => parts > 1).length
-  if (parts) lines.push(`${parts} particles are of several parts; each is measured as one`)
+  if (parts === 1) lines.push('1 particle is of several parts; it is measured as one')
+  if (parts > 1) lines.push(`${parts} particles are of several parts; each is measured as one`)
   const sizes = new Set(images.map(({ pixelSize }) => pixelSize?.metres ?? 'unknown'))
   if (unit.metres === null && images.length > 1 && (sizes.size > 1 || sizes.has('unknown')))
     lines.push(
