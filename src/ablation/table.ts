@@ -1,5 +1,6 @@
 /** @file The rows of an ablation, one for each group of cells that differ in the seed alone, and their tables. */
 import { amount } from '../host/progress'
+import { csvLine } from '../report/csv'
 import type { CellResult, Measured, Scores } from './cell'
 import type { Count } from './count'
 import type { Cell } from './grid'
@@ -136,16 +137,12 @@ export function markdownTable([head, ...rows]: readonly string[][]): string {
 
 /** Every cell by itself, numbers as they are. */
 export function csvTable(outcomes: readonly Outcome[]): string {
-  const quote = (value: unknown) => {
-    const text = String(value ?? '')
-    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-  }
   const head = ['name', 'kind', 'rank', 'scale', 'lr', 'targets', 'seed', 'parameters', 'dense', ...columnNames, 'failure'] // prettier-ignore
-  const lines = outcomes.map(({ cell, count, result, failure }) => [
+  const lines = outcomes.map(({ cell, count, result, failure }): (string | number | null)[] => [
     ...[cell.name, cell.kind, cell.rank, cell.scale, cell.lr, cell.targets.join(' '), cell.seed],
     ...[count.parameters, count.dense],
-    ...columnNames.map((name) => (result ? columns[name].of(result) : '')),
-    failure?.split('\n')[0],
+    ...columnNames.map((name) => (result ? columns[name].of(result) : null)),
+    failure?.split('\n')[0] ?? null,
   ])
-  return [head, ...lines].map((line) => line.map(quote).join(',')).join('\n') + '\n'
+  return [head, ...lines].map(csvLine).join('')
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import type { LabelMap } from '../../engine/sam/transforms'
 import { UserError } from '../errors'
-import { boxes } from './instances'
+import type { InstanceBox } from '../../engine/train/prompts'
 import { maxPixels } from './pixels'
 import { fillPolygon } from './polygon'
 import { eachRun, encodeRle } from '../../engine/masks/rle'
@@ -120,16 +120,18 @@ export function cocoLabels(image: CocoImage, annotations: readonly CocoAnnotatio
   return { width, height, data }
 }
 
-/** COCO annotations of a label map: compressed RLE, bbox [x, y, width, height], ids from `firstId`. */
-export function cocoAnnotations(labels: LabelMap, imageId: number, firstId = 1): object[] {
-  const { width, height, data } = labels
-  return boxes(labels).map((box, i) => ({
-    id: firstId + i,
-    image_id: imageId,
-    category_id: 1,
-    iscrowd: 0,
-    area: box.area,
-    bbox: [box.x0, box.y0, box.x1 - box.x0 + 1, box.y1 - box.y0 + 1],
-    segmentation: encodeRle(data, width, height, box.id, box),
-  }))
-}
+/** The COCO annotation of one instance of a label map: of these polygons, else as compressed RLE; bbox [x, y, width, height]. */
+export const cocoAnnotation = (
+  { width, height, data }: LabelMap,
+  box: InstanceBox,
+  ids: { id: number; imageId: number },
+  polygons: number[][] | null = null,
+): object => ({
+  id: ids.id,
+  image_id: ids.imageId,
+  category_id: 1,
+  iscrowd: 0,
+  area: box.area,
+  bbox: [box.x0, box.y0, box.x1 - box.x0 + 1, box.y1 - box.y0 + 1],
+  segmentation: polygons ?? encodeRle(data, width, height, box.id, box),
+})

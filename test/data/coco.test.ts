@@ -2,7 +2,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { join } from 'node:path'
 import { Rng } from '../../engine/train/rng'
-import { cocoAnnotations, cocoLabels, readCoco, type CocoAnnotation } from '../../src/data/coco'
+import { boxes } from '../../src/data/instances'
+import { cocoAnnotation, cocoLabels, readCoco, type CocoAnnotation } from '../../src/data/coco'
 import { fillPolygon } from '../../src/data/polygon'
 import { compressCounts, decodeRle, decompressCounts, encodeRle } from '../../engine/masks/rle'
 import { put, refusal, scratch } from './files'
@@ -74,7 +75,8 @@ test('where instances overlap the smaller is on top; parts of one are united', (
 test('a label map survives the way to COCO and back', async () => {
   const rng = new Rng(3)
   const data = Uint16Array.from({ length: 48 }, () => [0, 1, 2, 3][rng.int(4)])
-  const annotations = cocoAnnotations({ width: 8, height: 6, data }, 1)
+  const map = { width: 8, height: 6, data }
+  const annotations = boxes(map).map((box, i) => cocoAnnotation(map, box, { id: i + 1, imageId: 1 }))
   put(path, JSON.stringify({ images: [image], annotations, categories: [{ id: 1, name: 'particle' }] }))
   const coco = await readCoco(path)
   assert.equal(cocoLabels(coco.images[0], coco.annotations.get(1)!).data, data)

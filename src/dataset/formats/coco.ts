@@ -1,8 +1,7 @@
 /** @file COCO instances: one JSON file, masks as polygons or run lengths. */
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { encodeRle } from '../../../engine/masks/rle'
-import { Annotation, issueText, Picture } from '../../data/coco'
+import { Annotation, cocoAnnotation, issueText, Picture } from '../../data/coco'
 import { UserError } from '../../errors'
 import { writeBeside } from '../../files'
 import { flat, polygonsOf } from '../rings'
@@ -97,16 +96,11 @@ function annotationsOf(image: ExportImage, imageId: number, firstId: number, { p
   return boxes.map((box, i) => {
     const parts = polygons ? polygonsOf(labels, box) : []
     const whole = parts.length > 0 && parts.every(({ holes }) => !holes.length)
-    return {
-      id: firstId + i,
-      image_id: imageId,
-      category_id: 1,
-      iscrowd: 0,
-      area: box.area,
-      bbox: [box.x0, box.y0, box.x1 - box.x0 + 1, box.y1 - box.y0 + 1],
-      segmentation: whole
-        ? parts.map(({ outer }) => flat(outer))
-        : encodeRle(labels.data, labels.width, labels.height, box.id, box),
-    }
+    return cocoAnnotation(
+      labels,
+      box,
+      { id: firstId + i, imageId },
+      whole ? parts.map(({ outer }) => flat(outer)) : null,
+    )
   })
 }
