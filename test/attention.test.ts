@@ -25,60 +25,79 @@ async function check(c: AttentionCase, samples = 24): Promise<void> {
   })
 }
 
-test('global attention of one head', () => check({ height: 4, width: 4, window: 0, heads: 1, head: 16 }))
+/** Lengths of 1, 9, 15, 16 and 42: within one tile, one block of eight and one workgroup, and over each. */
+const CASES: Record<string, AttentionCase> = {
+  'one key': { height: 1, width: 2, window: 1, heads: 2, head: 8 },
+  'a bias, windows with padding': { batch: 2, height: 5, width: 7, window: 3, heads: 3, head: 16, bias: true },
+  'relative positions on a grid that is not square': {
+    batch: 2,
+    height: 3,
+    width: 5,
+    window: 0,
+    heads: 2,
+    head: 32,
+    relative: true,
+  },
+  'relative positions, windows with padding': { height: 5, width: 4, window: 3, heads: 3, head: 4, relative: true },
+  'both, and a head of 80': { height: 6, width: 7, window: 0, heads: 1, head: 80, relative: true, bias: true },
+}
+const lanes = engine.device.features.has('subgroups') ? (engine.device.adapterInfo.subgroupMinSize ?? 0) : 0
+const chosen = engine.attention
 
-test('windows without and with padding', async () => {
-  await check({ height: 6, width: 4, window: 2, heads: 2, head: 8 })
-  await check({ batch: 2, height: 5, width: 7, window: 3, heads: 3, head: 16 })
-})
-
-test('relative positions, global on a grid that is not square, and windowed with padding', async () => {
-  await check({ batch: 2, height: 3, width: 5, window: 0, heads: 2, head: 32, relative: true })
-  await check({ batch: 2, height: 5, width: 4, window: 3, heads: 3, head: 16, relative: true })
-})
-
-test('a bias, with padding', () => check({ height: 5, width: 5, window: 3, heads: 5, head: 32, bias: true }))
-
-test('relative positions and a bias together; heads of 64 and 80', async () => {
-  await check({ height: 5, width: 3, window: 4, heads: 2, head: 64, relative: true, bias: true }, 12)
-  await check({ height: 3, width: 3, window: 2, heads: 1, head: 80, relative: true, bias: true }, 12)
-})
-test('the same bits from every run', async () => {
-  const map = windowMap(engine, { batch: 2, height: 7, width: 7, window: 3 })
-  const g = new Graph(engine, true)
-  const qkv = g.input('qkv', [map.tokens + 1, 3 * 32])
-  qkv.requiresGrad = true
-  const relPos = { h: g.input('h', [5, 16]), w: g.input('w', [5, 16]) }
-  const out = g.keep(attention(g, qkv, { heads: 2, map, relPos }))
-  const upstream = g.input('upstream', out.shape)
-  g.backward(out, upstream)
-  const gradient = g.keep(g.gradientOf(qkv)!)
-  const program = await g.compile()
-  ;[qkv, relPos.h, relPos.w, upstream].forEach((t, i) => program.write(t, randomArray(i, t.size)))
-  const runs: Float32Array[][] = []
-  for (let i = 0; i < 2; i++) {
-    program.run()
-    runs.push([await program.read(out), await program.read(gradient)])
+for (const form of ['direct', 'shared', 'subgroup'] as const) {
+  if (form === 'subgroup' && lanes < 8) {
+    test.skip('subgroup: this adapter has no subgroups of 8 or more', () => {})
+    continue
   }
-  assert.ok(runs[0].every((first, i) => first.every((v, j) => v === runs[1][i][j])))
-  program.destroy()
-})
+  for (const [what, c] of Object.entries(CASES))
+    test(`${form}: ${what}`, async () => {
+      engine.attention = form
+      await check(c, 12)
+    })
 
-test('scores of any size do not overflow', async () => {
-  const map = windowMap(engine, { batch: 1, height: 2, width: 3, window: 0 })
-  const g = new Graph(engine)
-  const qkv = g.input('qkv', [6, 3 * 4])
-  const out = g.keep(attention(g, qkv, { heads: 1, map }))
-  const program = await g.compile()
-  // all weight goes to the last key, whose score is 1e6 above the others
-  program.write(
-    qkv,
-    Float32Array.from({ length: 72 }, (_, i) => (i % 12 < 8 ? (i < 60 && i % 12 > 3 ? 0 : 1e3) : i)),
-  )
-  program.run()
-  const last = [68, 69, 70, 71]
-  assert.equal([...(await program.read(out))], Array(6).fill(last).flat())
-  program.destroy()
+  test(`${form}: the same bits from every run`, async () => {
+    engine.attention = form
+    const map = windowMap(engine, { batch: 2, height: 7, width: 7, window: 3 })
+    const g = new Graph(engine, true)
+    const qkv = g.input('qkv', [map.tokens + 1, 3 * 32])
+    qkv.requiresGrad = true
+    const relPos = { h: g.input('h', [5, 16]), w: g.input('w', [5, 16]) }
+    const out = g.keep(attention(g, qkv, { heads: 2, map, relPos }))
+    const upstream = g.input('upstream', out.shape)
+    g.backward(out, upstream)
+    const gradient = g.keep(g.gradientOf(qkv)!)
+    const program = await g.compile()
+    ;[qkv, relPos.h, relPos.w, upstream].forEach((t, i) => program.write(t, randomArray(i, t.size)))
+    const runs: Float32Array[][] = []
+    for (let i = 0; i < 2; i++) {
+      program.run()
+      runs.push([await program.read(out), await program.read(gradient)])
+    }
+    assert.ok(runs[0].every((first, i) => first.every((v, j) => v === runs[1][i][j])))
+    program.destroy()
+  })
+
+  test(`${form}: scores of any size do not overflow`, async () => {
+    engine.attention = form
+    const map = windowMap(engine, { batch: 1, height: 2, width: 3, window: 0 })
+    const g = new Graph(engine)
+    const qkv = g.input('qkv', [6, 3 * 4])
+    const out = g.keep(attention(g, qkv, { heads: 1, map }))
+    const program = await g.compile()
+    // all weight goes to the last key, whose score is 1e6 above the others
+    program.write(
+      qkv,
+      Float32Array.from({ length: 72 }, (_, i) => (i % 12 < 8 ? (i < 60 && i % 12 > 3 ? 0 : 1e3) : i)),
+    )
+    program.run()
+    const last = [68, 69, 70, 71]
+    assert.equal([...(await program.read(out))], Array(6).fill(last).flat())
+    program.destroy()
+  })
+}
+
+test.after(() => {
+  engine.attention = chosen
 })
 
 test('what does not fit is refused by name', () => {

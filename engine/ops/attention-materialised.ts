@@ -5,11 +5,10 @@
 import shader from '../../shaders/attention-materialised.wgsl'
 import { type Graph, type GradientTarget, grid1d } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
-import { type AttentionOptions, attentionShape, paddingGradient, relativeGradient, relativeTerms } from './attention'
+import { paddingGradient, relativeGradient, relativeTerms } from './attention'
+import { type AttentionOptions, type AttentionShape as Shape, attentionShape } from './attention-shape'
 import { type Gemm, type Operand, gemm } from './gemm'
 import { softmax, softmaxBackward } from './softmax'
-
-type Shape = ReturnType<typeof attentionShape>
 
 /** Windows and heads whose scores (windows, heads, length, length) one tensor holds. */
 interface Chunk {

@@ -1,25 +1,13 @@
 /** @file Attention over windows of tokens, fused: forward and backward keep nothing of length². */
-import shader from '../../shaders/attention.wgsl'
 import padding from '../../shaders/attention-padding.wgsl'
 import relative from '../../shaders/attention-relative.wgsl'
-import { type Graph, type GradientTarget } from '../graph/graph'
+import type { Graph, GradientTarget } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
-import type { WindowMap } from './windows'
+import { attentionForm, directForm } from './attention-forms'
+import { type AttentionOptions, type AttentionShape as Shape, attentionShape } from './attention-shape'
 
-export interface AttentionOptions {
-  heads: number
-  map: WindowMap
-  /** SAM's decomposed relative positions: (2 sideH - 1, head_dim) and (2 sideW - 1, head_dim). Frozen. */
-  relPos?: { h: Tensor; w: Tensor }
-  /** Added to the scores (heads, length, length). Frozen. */
-  bias?: Tensor
-}
-
-/** Of a workgroup of the fused kernels. */
-const LANES = 32
 /** Padded rows summed in the first of the two stages. */
 const PART = 32
-const MAX_HEAD = 128
 
 /**
  * softmax(scale q·kᵀ + rel_h + rel_w + bias) v within each window, with scale = head_dim^-0.5 and the relative terms of the
@@ -38,18 +26,11 @@ export function attention(g: Graph, qkv: Tensor, options: AttentionOptions): Ten
   const kept = training
     ? g.tensor('attention: statistics', [map.windows * shape.params.heads, shape.params.quads, 2, 4])
     : null
-  const params = {
-    ...shape.params,
-    side_h: map.sideH,
-    side_w: map.sideW,
-    scale: shape.scale,
-    relative: rel ? 1 : 0,
-    biased: bias ? 1 : 0,
-    keep: kept ? 1 : 0,
-    accumulate: 0,
-  }
-  const grid = [Math.ceil(shape.params.quads / LANES), map.windows * shape.params.heads] as const
-  g.dispatch(shader, 'forward', { qkv, rows, rel, bias, out, kept }, params, grid)
+  const terms = { relative: !!relPos, bias }
+  const form = attentionForm(g, shape, 'forward', terms)
+  const params = { ...form.params, keep: kept ? 1 : 0, accumulate: 0 }
+  const read = { qkv, rows, rel, bias: form.bias }
+  g.dispatch(form.shader, 'forward', { ...read, out, kept }, params, form.grid, form.constants)
   g.record([qkv], out, (dout) => {
     const target = g.gradientTarget(qkv)
     if (!target) return
@@ -57,49 +38,19 @@ export function attention(g: Graph, qkv: Tensor, options: AttentionOptions): Ten
     const again = relPos ? relativeTerms(g, qkv, shape, relPos) : null
     const drel = again ? g.tensor('attention: relative gradient', again.shape) : null
     const dpads = map.pads ? g.tensor('attention: gradient of padding', [map.pads, 2 * channels]) : null
-    g.dispatch(shader, 'backward_stats', { rows, kept, y: out, dout }, params, grid)
-    const read = { qkv, rows, rel: again, bias, stats: kept, dout, dqkv }
-    g.dispatch(shader, 'backward_q', { ...read, drel }, { ...params, accumulate }, grid)
-    g.dispatch(shader, 'backward_kv', { ...read, dpads }, { ...params, accumulate }, grid)
+    const { shader, params: stats, grid: lanes } = directForm(shape, terms)
+    g.dispatch(shader, 'backward_stats', { rows, kept, y: out, dout }, { ...stats, keep: 1, accumulate: 0 }, lanes)
+    const form = attentionForm(g, shape, 'backward', terms)
+    const params = { ...form.params, keep: 0, accumulate }
+    const read = { qkv, rows, rel: again, bias: form.bias, stats: kept, dout, dqkv }
+    g.dispatch(form.shader, 'backward_q', { ...read, drel }, params, form.grid, form.constants)
+    g.dispatch(form.shader, 'backward_kv', { ...read, dpads }, params, form.grid, form.constants)
     if (relPos) relativeGradient(g, drel!, target, shape, relPos)
     if (dpads) paddingGradient(g, dpads, target, shape)
   })
   return out
 }
 
-/** Sizes that the kernels share. Throws where the tensors do not fit each other. */
-export function attentionShape(qkv: Tensor, { heads, map, relPos, bias }: AttentionOptions) {
-  const channels = qkv.columns / 3
-  const head = channels / heads
-  const rows = map.tokens + (map.pads ? 1 : 0)
-  if (!Number.isInteger(head) || head % 4 || head > MAX_HEAD)
-    throw new Error(
-      `attention: ${qkv.columns} columns of q, k and v are not 3 x ${heads} heads of 4, 8, ... ${MAX_HEAD}`,
-    )
-  if (qkv.rows !== rows)
-    throw new Error(
-      `attention: ${qkv.label} has ${qkv.rows} rows; ${map.tokens} tokens with ${map.pads} padded need ${rows}`,
-    )
-  const want = (what: string, tensor: Tensor, shape: number[]) => {
-    if (`${tensor.shape}` !== `${shape}`)
-      throw new Error(`attention: ${what} ${tensor.label} is [${tensor.shape}], not [${shape}]`)
-  }
-  if (relPos) {
-    want('the relative positions', relPos.h, [2 * map.sideH - 1, head])
-    want('the relative positions', relPos.w, [2 * map.sideW - 1, head])
-  }
-  if (bias) want('the bias', bias, [heads, map.length, map.length])
-  const quads = Math.ceil(map.length / 4)
-  return {
-    map,
-    channels,
-    head,
-    scale: head ** -0.5,
-    params: { length: map.length, quads, heads, head4: head / 4, channels4: channels / 4, tokens: map.tokens },
-  }
-}
-
-type Shape = ReturnType<typeof attentionShape>
 type RelPos = NonNullable<AttentionOptions['relPos']>
 
 /** (windows * heads, sideH + sideW, 4 quads): what each line, then each column of keys adds to the score of a query. */
