@@ -18,10 +18,10 @@ struct Params {
   channels4: u32,  // C / 4
   tokens: u32,
   scale: f32,
-  rounds: u32,
+  rounds: u32,     // rounds * head4 is at most 32 in forward and 20 in the backward kernels: what arrays hold
   relative: u32,   // 1: rel is given
   biased: u32,     // 1: bias is given
-  four: u32,       // 4, a bound that compilers do not know, so that loops stay loops
+  four: u32,       // 4: a bound that compilers do not know keeps loops short in code
   keep: u32,       // forward: 1 to write stats
   accumulate: u32, // backward: 1 to add to dqkv
 }

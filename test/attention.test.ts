@@ -41,11 +41,10 @@ const CASES: Record<string, AttentionCase> = {
   'relative positions, windows with padding': { height: 5, width: 4, window: 3, heads: 3, head: 4, relative: true },
   'both, and a head of 80': { height: 6, width: 7, window: 0, heads: 1, head: 80, relative: true, bias: true },
 }
-const lanes = engine.device.features.has('subgroups') ? (engine.device.adapterInfo.subgroupMinSize ?? 0) : 0
 const chosen = engine.attention
 
 for (const form of ['direct', 'shared', 'subgroup'] as const) {
-  if (form === 'subgroup' && lanes < 8) {
+  if (form === 'subgroup' && engine.subgroupSize < 8) {
     test.skip('subgroup: this adapter has no subgroups of 8 or more', () => {})
     continue
   }

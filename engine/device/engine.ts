@@ -43,6 +43,8 @@ export class Engine {
   readonly subgroupSize: number
   /** Which form of matrix product is recorded: chosen by the kind of adapter, see engine/ops/gemm.ts. */
   products: 'shared' | 'direct' | 'transposed' | 'subgroup'
+  /** Which form of fused attention is recorded, likewise: see engine/ops/attention-forms.ts. */
+  attention: 'shared' | 'direct' | 'subgroup'
 
   /** `wait` awaits what the GPU promises; a host may have a better way than to wait at once (src/host/patience.ts). */
   constructor(
@@ -54,6 +56,7 @@ export class Engine {
     // the adapter's info tells nothing where the device was opened without the feature
     this.subgroupSize = device.features.has('subgroups') ? (info?.subgroupMinSize ?? 0) : 0
     this.products = !this.software ? 'shared' : this.subgroupSize >= 8 ? 'subgroup' : 'transposed'
+    this.attention = !this.software ? 'shared' : this.subgroupSize >= 8 ? 'subgroup' : 'direct'
     device.addEventListener('uncapturederror', (event) => {
       const { error } = event as GPUUncapturedErrorEvent
       const what = error.constructor.name === 'GPUOutOfMemoryError' ? OUT_OF_MEMORY : 'the GPU device reported an error'

@@ -33,8 +33,9 @@ const DIRECT = 32
 const SUBGROUP = 8
 /** Positions of a workgroup. */
 const SHARED = 32
-/** Head dimensions that one lane's private arrays hold, rounds of queries together; see SPACE in the shader. */
+/** Head dimensions, all rounds together, that private arrays hold: 4 times the lengths in attention-subgroup.wgsl. */
 const SPACE = { forward: 128, backward: 80 } as const
+/** At most; more of them take more memory than what they save in loads. */
 const ROUNDS = 4
 
 /** The form that the engine asks for, or `direct` where its private arrays would be too small. */
