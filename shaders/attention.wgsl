@@ -4,7 +4,8 @@
 // One lane owns four queries (forward, backward_q) or four keys (backward_kv) of one window and head and walks through
 // the others by four, all in products of 4x4 matrices: those loaded have queries or keys as their columns, those of
 // scores have keys as columns. What a workgroup walks through lies at addresses common to all its lanes, what a lane owns
-// is in private arrays. No barriers, no atomics. Grid: (ceil(quads / 32), windows * heads), quads = ceil(length / 4).
+// is in private arrays: for adapters that the forms of attention-shared.wgsl (GPUs) and attention-subgroup.wgsl do not suit.
+// No barriers, no atomics. Grid: (ceil(quads / 32), windows * heads), quads = ceil(length / 4).
 // With S = windows heads length^2 d, FLOPs: forward 4 S, backward_q 6 S, backward_kv 8 S; nothing of length^2 is stored.
 
 struct Params {
