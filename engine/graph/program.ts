@@ -3,6 +3,7 @@ import type { Engine, Pipeline } from '../device/engine'
 import type { Recording } from './dispatch'
 import { type Plan, plan } from './plan'
 import type { Tensor } from './tensor'
+import { DISPATCHES_A_PASS, type Steps, Timing } from './timing'
 
 interface Step {
   label: string
@@ -11,10 +12,7 @@ interface Step {
   groups: [number, number, number]
 }
 
-/** Command buffers are cut here, so that a slow adapter's watchdog sees short submissions. */
-const DISPATCHES_A_SUBMIT = 256
-
-export class Program {
+export class Program implements Steps {
   private constructor(
     private readonly engine: Engine,
     readonly plan: Plan,
@@ -94,41 +92,31 @@ export class Program {
   run(): void {
     const { device } = this.engine
     this.engine.check()
-    for (let start = 0; start < this.steps.length; start += DISPATCHES_A_SUBMIT) {
+    // cut, so that a slow adapter's watchdog sees short submissions
+    for (let start = 0; start < this.size; start += DISPATCHES_A_PASS) {
       const encoder = device.createCommandEncoder()
       const pass = encoder.beginComputePass()
-      let current: GPUComputePipeline | null = null
-      for (const { pipeline, group, groups } of this.steps.slice(start, start + DISPATCHES_A_SUBMIT)) {
-        if (pipeline !== current) pass.setPipeline((current = pipeline))
-        pass.setBindGroup(0, group)
-        pass.dispatchWorkgroups(...groups)
-      }
+      this.encode(pass, start, Math.min(this.size, start + DISPATCHES_A_PASS))
       pass.end()
       device.queue.submit([encoder.finish()])
     }
   }
 
-  /**
-   * Runs the step dispatch by dispatch and times each with the host's clock: coarse (a round trip each), yet it works on
-   * every adapter. Milliseconds.
-   */
-  async profile(): Promise<{ label: string; groups: number[]; ms: number }[]> {
-    const { device } = this.engine
-    const times: { label: string; groups: number[]; ms: number }[] = []
-    for (const { label, pipeline, group, groups } of this.steps) {
-      const start = performance.now()
-      const encoder = device.createCommandEncoder()
-      const pass = encoder.beginComputePass()
-      pass.setPipeline(pipeline)
+  /** Encodes the dispatches from `start` to before `end`. */
+  encode(pass: GPUComputePassEncoder, start: number, end: number): void {
+    let current: GPUComputePipeline | null = null
+    for (let i = start; i < end; i++) {
+      const { pipeline, group, groups } = this.steps[i]
+      if (pipeline !== current) pass.setPipeline((current = pipeline))
       pass.setBindGroup(0, group)
       pass.dispatchWorkgroups(...groups)
-      pass.end()
-      device.queue.submit([encoder.finish()])
-      await device.queue.onSubmittedWorkDone()
-      times.push({ label, groups, ms: performance.now() - start })
     }
-    this.engine.check()
-    return times
+  }
+
+  /** Runs the step dispatch by dispatch and times each: see Timing. Milliseconds. */
+  async profile(): Promise<{ label: string; groups: number[]; ms: number }[]> {
+    const times = await new Timing(this.engine, this, [...this.steps.keys()]).sample()
+    return this.steps.map(({ label, groups }, i) => ({ label, groups, ms: times[i] }))
   }
 
   write(tensor: Tensor, data: ArrayBufferView): void {

@@ -1,0 +1,22 @@
+/** @file The optimiser's update of all parameters, with the gradient's norm and the guard before it. Bound by memory. */
+import { defaultOptimizer, optimizerState, recordOptimizerStep } from '../../engine/train/adam'
+import { ParameterSet } from '../../engine/train/parameters'
+import { type MicroCase, floats, noise } from '../case'
+
+const sizes = [
+  { count: 18_874_368, what: 'ViT-B, rank 512 on q and v', quick: false },
+  { count: 589_824, what: 'ViT-B, rank 16 on q and v', quick: true },
+]
+
+export const cases: MicroCase[] = sizes.map(({ count, what, quick }) => ({
+  name: `adam ${count} (${what})`,
+  quick,
+  record(bench) {
+    const parameters = new ParameterSet(bench.engine, [{ name: 'all', shape: [count], init: noise(count) }])
+    const { state, report } = recordOptimizerStep(bench.g, parameters, { ...defaultOptimizer, maxNorm: 1 })
+    bench.owns(() => (parameters.release(), bench.engine.release(report)))
+    bench.writes(state, optimizerState(defaultOptimizer, 1, 1e-6))
+    // the norm reads the gradient once more; values and moments are read and written
+    return { output: null, forward: { flops: 0, bytes: floats(8 * count) } }
+  },
+}))

@@ -1,0 +1,52 @@
+/**
+ * @file Attention at the encoders' shapes, windowed and global, with SAM's relative positions or TinyViT's bias; fused, and
+ * with the scores kept in memory, which is the oracle. Rates are nominal: 4·L²·d FLOPs a window and head forward, and 2.5
+ * times as many backward (five products in place of two), whatever a kernel computes again.
+ */
+import { attention } from '../../engine/ops/attention'
+import { attentionMaterialised } from '../../engine/ops/attention-materialised'
+import { windowMap } from '../../engine/ops/windows'
+import { type MicroCase, floats } from '../case'
+
+const shapes = [
+  { what: 'TinyViT 512, stage 1', grid: 64, window: 7, heads: 4, head: 32, kept: true, quick: false },
+  { what: 'TinyViT 512, stage 2', grid: 32, window: 14, heads: 5, head: 32, kept: true, quick: true },
+  { what: 'TinyViT 512, stage 3', grid: 32, window: 7, heads: 10, head: 32, kept: true, quick: false },
+  { what: 'TinyViT 1024, stage 2', grid: 64, window: 14, heads: 5, head: 32, kept: false, quick: false },
+  { what: 'ViT-B 512, windowed', grid: 32, window: 14, heads: 12, head: 64, kept: true, quick: true },
+  { what: 'ViT-B 512, global', grid: 32, window: 0, heads: 12, head: 64, kept: true, quick: false },
+  { what: 'ViT-B 1024, windowed', grid: 64, window: 14, heads: 12, head: 64, kept: false, quick: false },
+  { what: 'ViT-B 1024, global', grid: 64, window: 0, heads: 12, head: 64, kept: false, quick: false },
+]
+const forms = [
+  { form: 'attention', op: attention },
+  { form: 'attention with kept scores', op: attentionMaterialised },
+]
+
+export const cases: MicroCase[] = shapes.flatMap(({ what, grid, window, heads, head, kept, quick }) =>
+  forms
+    .filter(({ op }) => op === attention || kept)
+    .map(({ form, op }): MicroCase => ({
+      name: `${form} ${grid}x${grid} window ${window || grid} heads ${heads}x${head} (${what})`,
+      quick: quick && op === attention,
+      record(bench) {
+        const map = windowMap(bench.engine, { batch: 1, height: grid, width: grid, window })
+        const rows = map.tokens + (map.pads ? 1 : 0)
+        const channels = heads * head
+        const tiny = what.startsWith('TinyViT')
+        const qkv = bench.variable('qkv', rows, 3 * channels)
+        const bias = tiny ? bench.operand('bias', heads, map.length, map.length) : undefined
+        const table = (side: number) => bench.operand('relative positions', 2 * side - 1, head)
+        const relPos = tiny ? undefined : { h: table(map.sideH), w: table(map.sideW) }
+        const output = op(bench.g, qkv, { heads, map, bias, relPos })
+        const flops = 4 * map.windows * heads * map.length ** 2 * head
+        const added = bias?.size ?? relPos!.h.size + relPos!.w.size
+        const [whole, out] = [qkv.size, map.tokens * channels]
+        return {
+          output,
+          forward: { flops, bytes: floats(whole, added, out) },
+          backward: { flops: 2.5 * flops, bytes: floats(whole, added, out, out, whole) },
+        }
+      },
+    })),
+)

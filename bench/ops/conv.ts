@@ -1,0 +1,61 @@
+/** @file Convolutions 3x3: the necks' and the stem's, through unfolded pixels, and the encoder's depthwise ones. */
+import { conv3x3 } from '../../engine/ops/conv'
+import { depthwiseConv3x3 } from '../../engine/ops/depthwise'
+import { type MicroCase, floats } from '../case'
+
+interface Shape {
+  side: number
+  from: number
+  to: number
+  stride: 1 | 2
+  what: string
+  quick: boolean
+}
+
+const dense: Shape[] = [
+  { side: 64, from: 256, to: 256, stride: 1, what: 'neck 1024', quick: false },
+  { side: 32, from: 256, to: 256, stride: 1, what: 'neck 512', quick: true },
+  { side: 1024, from: 3, to: 32, stride: 2, what: 'TinyViT 1024, stem', quick: false },
+  { side: 512, from: 32, to: 64, stride: 2, what: 'TinyViT 1024, stem', quick: false },
+]
+const depthwise: Shape[] = [
+  { side: 256, from: 256, to: 256, stride: 1, what: 'TinyViT 1024, stage 0', quick: false },
+  { side: 128, from: 128, to: 128, stride: 1, what: 'TinyViT 1024, stage 1', quick: false },
+  { side: 64, from: 128, to: 128, stride: 1, what: 'TinyViT 512, stage 1', quick: true },
+]
+
+const sizesOf = ({ side, from, to, stride }: Shape) => ({ input: side ** 2 * from, output: (side / stride) ** 2 * to })
+
+const convolution = (shape: Shape): MicroCase => {
+  const { side, from, to, stride, what, quick } = shape
+  const { input, output } = sizesOf(shape)
+  return {
+    name: `conv3x3 ${side}x${side}x${from} to ${to}${stride > 1 ? ` stride ${stride}` : ''} (${what})`,
+    quick,
+    record(bench) {
+      const x = bench.variable('x', side * side, from)
+      const weight = bench.operand('weight', to, 9 * from)
+      const work = { flops: 2 * output * 9 * from, bytes: floats(input, weight.size, output) }
+      const y = conv3x3(bench.g, x, { batch: 1, height: side, width: side, stride, weight })
+      return { output: y, forward: work, backward: work }
+    },
+  }
+}
+
+const separate = (shape: Shape): MicroCase => {
+  const { side, from, stride, what, quick } = shape
+  const { input, output } = sizesOf(shape)
+  return {
+    name: `depthwise 3x3 ${side}x${side}x${from} (${what})`,
+    quick,
+    record(bench) {
+      const x = bench.variable('x', side * side, from)
+      const weight = bench.operand('weight', 9, from)
+      const work = { flops: 2 * output * 9, bytes: floats(input, output) }
+      const y = depthwiseConv3x3(bench.g, x, { batch: 1, height: side, width: side, stride, weight })
+      return { output: y, forward: work, backward: work }
+    },
+  }
+}
+
+export const cases: MicroCase[] = [...dense.map(convolution), ...depthwise.map(separate)]

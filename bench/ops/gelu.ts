@@ -1,0 +1,22 @@
+/** @file GELU by itself; in linear layers it is part of the product. Bound by memory: its arithmetic is not counted. */
+import { activate } from '../../engine/ops/pointwise'
+import { type MicroCase, floats } from '../case'
+
+const shapes = [
+  { rows: 4096, columns: 3072, what: 'ViT-B 1024, MLP', quick: false },
+  { rows: 65536, columns: 256, what: 'TinyViT 1024, stage 0', quick: false },
+  { rows: 16384, columns: 256, what: 'TinyViT 512, stage 0', quick: true },
+]
+
+export const cases: MicroCase[] = shapes.map(({ rows, columns, what, quick }) => ({
+  name: `gelu ${rows}x${columns} (${what})`,
+  quick,
+  record(bench) {
+    const x = bench.variable('x', rows, columns)
+    return {
+      output: activate(bench.g, x, 'gelu'),
+      forward: { flops: 0, bytes: floats(2 * x.size) },
+      backward: { flops: 0, bytes: floats(3 * x.size) },
+    }
+  },
+}))

@@ -1,0 +1,29 @@
+/** @file The masks' loss: statistics of all four masks a prompt, the choice among them, and the gradient. Bound by memory. */
+import { maskStatistics, selectMasks, supervise, weightedMaskLoss } from '../../engine/ops/mask-loss'
+import { type MicroCase, floats } from '../case'
+
+const MASKS = 4
+const shapes = [
+  { prompts: 16, side: 256, what: 'an image at 1024', quick: false },
+  { prompts: 128, side: 128, what: 'eight images at 512', quick: false },
+  { prompts: 16, side: 128, what: 'an image at 512', quick: true },
+]
+
+export const cases: MicroCase[] = shapes.map(({ prompts, side, what, quick }) => ({
+  name: `mask loss ${prompts}x${MASKS}x${side}x${side} (${what})`,
+  quick,
+  record(bench) {
+    const pixels = side * side
+    const logits = bench.variable('logits', prompts, MASKS, pixels)
+    const targets = bench.operand('targets', prompts, pixels)
+    const flags = bench.given('flags', [prompts], new Uint32Array(prompts).fill(supervise.best))
+    const factors = { dice: 1, bce: 1 }
+    const perMask = maskStatistics(bench.g, { logits, targets })
+    const weights = selectMasks(bench.g, { perMask, flags, ...factors })
+    return {
+      output: weightedMaskLoss(bench.g, { logits, targets, perMask, weights, ...factors }),
+      forward: { flops: 0, bytes: floats(logits.size, targets.size) },
+      backward: { flops: 0, bytes: floats(2 * logits.size, targets.size) },
+    }
+  },
+}))

@@ -1,0 +1,19 @@
+/** @file Bilinear resizing, as logits are brought to another size. Bound by memory. */
+import { resizeBilinear } from '../../engine/ops/resize'
+import { type MicroCase, floats } from '../case'
+
+const shapes = [
+  { batch: 16, from: 256, to: 1024, what: '16 masks to the input, 1024', quick: false },
+  { batch: 4, from: 128, to: 512, what: '4 masks to the input, 512', quick: true },
+]
+
+export const cases: MicroCase[] = shapes.map(({ batch, from, to, what, quick }) => ({
+  name: `resize ${batch}x${from}x${from} to ${to}x${to} (${what})`,
+  quick,
+  record(bench) {
+    const x = bench.variable('x', batch, from, from)
+    const output = resizeBilinear(bench.g, x, { batch, height: from, width: from, outHeight: to, outWidth: to })
+    const work = { flops: 0, bytes: floats(x.size, output.size) }
+    return { output, forward: work, backward: work }
+  },
+}))

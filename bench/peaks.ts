@@ -1,0 +1,46 @@
+/** @file What the adapter reaches at its best, by our own kernels: the measure of all other rates. */
+import peaks from '../shaders/peaks.wgsl'
+import { grid1d } from '../engine/graph/grid'
+import type { MicroCase } from './case'
+import { productCase } from './ops/gemm'
+
+/** Rounds of the arithmetic loop: long enough that the store at its end counts for nothing. */
+const ROUNDS = 1024
+
+const copy = (bytes: number): MicroCase => ({
+  name: `copy ${bytes >> 20} MiB`,
+  quick: false,
+  record(bench) {
+    const count = bytes / 16
+    const x = bench.operand('x', count, 4)
+    const y = bench.g.tensor('y', [count, 4])
+    bench.g.dispatch(peaks, 'copy', { x, y }, { count, factor: 0 }, grid1d(count))
+    return { output: null, forward: { flops: 0, bytes: 2 * bytes } }
+  },
+})
+
+const multiplyAdd = (groups: number): MicroCase => ({
+  name: `multiply-add ${groups * 256} lanes`,
+  quick: false,
+  record(bench) {
+    const sums = bench.g.tensor('sums', [groups * 256])
+    // below 1, so that the chains settle and never overflow
+    bench.g.dispatch(peaks, 'multiply_add', { sums }, { count: ROUNDS, factor: 0.5 }, [groups])
+    return { output: null, forward: { flops: groups * 256 * ROUNDS * 64, bytes: sums.size * 4 } }
+  },
+})
+
+export const peakNames = ['copy', 'multiplyAdd', 'gemm'] as const
+export type PeakName = (typeof peakNames)[number]
+
+/** The candidates for each peak: the best of them is the peak. `small`: for a slow adapter. */
+export function peakCases(small: boolean, maxBinding: number): Record<PeakName, MicroCase[]> {
+  const side = small ? 512 : 4096
+  // beyond any cache
+  const bytes = Math.min(small ? 64 << 20 : 512 << 20, Math.floor(maxBinding / 2 ** 20) * 2 ** 20)
+  return {
+    copy: [copy(bytes)],
+    multiplyAdd: [multiplyAdd(small ? 32 : 8192)],
+    gemm: (['nt', 'nn', 'tn'] as const).map((layout) => productCase(layout, [side, side, side], 'large', false)),
+  }
+}
