@@ -1,4 +1,4 @@
-// Builds dist/: the command line, the engine for any host, and one bundle a test or benchmark file.
+// Builds dist/: the command line, the engine for any host, and one bundle a test file.
 // usage: node build.mjs [--tests]
 import { build } from 'esbuild'
 import { readdirSync, rmSync, existsSync } from 'node:fs'
@@ -36,6 +36,5 @@ await Promise.all([
     chunkNames: 'chunks/[name]-[hash]',
   }),
   buildPage(),
-  build({ ...node, entryPoints: files('bench', '.bench.ts'), outdir: 'dist/bench', outbase: 'bench' }),
   build({ ...node, entryPoints: files('test', '.test.ts'), outdir: 'dist/test', outbase: 'test' }),
 ])

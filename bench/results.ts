@@ -34,9 +34,9 @@ export interface MacroRow {
   name: string
   /** Milliseconds from the host's call to the result. */
   ms: Spread
-  /** Milliseconds that the host's thread is busy with encoding and submitting, and that as a share of the median. */
-  host: Spread
-  hostShare: number
+  /** Milliseconds that the host's thread is busy with encoding and submitting, and that as a share of the median; null where they take turns. */
+  host: Spread | null
+  hostShare: number | null
   /** Images, prompts, points that one run does, for a rate. */
   items: number
   unit: string
@@ -48,18 +48,24 @@ export interface MacroRow {
   heldBytes: [number, number]
 }
 
-/** Milliseconds from nothing to the first results, in a process of its own. */
-export interface FirstRow {
+/** The parts of a first run, milliseconds. */
+export interface FirstTimes {
+  /** The adapter, the device. */
+  open: number
+  /** Weights uploaded, the step recorded and planned, its pipelines made. */
+  record: number
+  first: number
+  /** The same again: what is left is no start. */
+  second: number
+}
+
+/** From nothing to a first result, in a process of its own. */
+export interface FirstRow extends FirstTimes {
   kind: 'first'
   name: string
   /** Whether the driver's shader cache was empty. */
   cold: boolean
   ms: Spread
-  open: number
-  model: number
-  record: number
-  first: number
-  second: number
 }
 
 /** Work of the processor alone. */

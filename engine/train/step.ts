@@ -141,6 +141,12 @@ export class TrainingStep {
     for (const program of Object.values(this.programs)) program.poison()
   }
 
+  /** Times every dispatch of a micro-batch and an update, on what the last run left: the parameters move once more. */
+  async profile() {
+    const { clear, pass, update } = this.programs
+    return [...(await clear.profile()), ...(await pass.profile()), ...(await update.profile())]
+  }
+
   destroy(): void {
     for (const program of Object.values(this.programs)) program.destroy()
     this.engine.release(this.losses)

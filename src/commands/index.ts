@@ -4,6 +4,7 @@ import type { Command } from './command'
 export const commands: Record<string, () => Promise<{ command: Command }>> = {
   doctor: () => import('./doctor'),
   verify: () => import('./verify'),
+  bench: () => import('./bench'),
   fetch: () => import('./fetch'),
   generate: () => import('./generate'),
   review: () => import('./review'),

@@ -1,10 +1,8 @@
-/** @file Filtering candidates again: milliseconds by their number, all filters on. usage: [repetitions] */
-import type { Overlap, Scored } from '../engine/generate/candidate'
-import { filterCandidates } from '../engine/generate/filter'
-import { defaultGeneratorOptions } from '../engine/generate/options'
-import { Rng } from '../engine/train/rng'
-
-const repetitions = Number(process.argv[2] ?? 20)
+/** @file Filtering candidates again, as `wgsam generate refilter` and the review page do with each move of a slider. */
+import type { Overlap, Scored } from '../../engine/generate/candidate'
+import { filterCandidates } from '../../engine/generate/filter'
+import { defaultGeneratorOptions } from '../../engine/generate/options'
+import { Rng } from '../../engine/train/rng'
 
 /** Squares of 10 to 30 pixels, about three on every place. */
 function made(count: number) {
@@ -27,15 +25,19 @@ function made(count: number) {
   return { size: { width, height: width }, candidates, overlaps }
 }
 
-console.log('candidates  overlaps  kept  median ms  slowest ms')
-for (const count of [300, 1000, 5000]) {
-  const set = made(count)
-  let kept = 0
-  const times = Array.from({ length: repetitions }, () => {
-    const start = performance.now()
-    kept = filterCandidates(set, defaultGeneratorOptions).kept.length
-    return performance.now() - start
-  }).sort((a, b) => a - b)
-  const cells = [count, set.overlaps.length, kept, times[repetitions >> 1].toFixed(1), times.at(-1)!.toFixed(1)]
-  console.log(cells.map((cell, i) => String(cell).padStart([10, 8, 4, 9, 10][i])).join('  '))
+/** Work of the processor alone, timed by the host's clock. */
+export interface HostCase {
+  name: string
+  quick: boolean
+  /** Makes what is needed and gives the work. */
+  prepare(): () => void
 }
+
+export const hostCases: readonly HostCase[] = [300, 1000, 5000].map((count) => ({
+  name: `filter ${count} candidates again, all filters on`,
+  quick: true,
+  prepare() {
+    const set = made(count)
+    return () => void filterCandidates(set, defaultGeneratorOptions)
+  },
+}))

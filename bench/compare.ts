@@ -1,0 +1,101 @@
+/** @file Two files of results side by side: which rows moved further than they scatter. */
+import { readFile } from 'node:fs/promises'
+import * as v from 'valibot'
+import { UserError } from '../src/errors'
+import { type ComparedFile, comparedFile } from './results'
+import type { Spread } from './statistics'
+import { columns, milliseconds } from './table'
+
+type Scatter = Pick<Spread, 'median' | 'low' | 'high' | 'runs'>
+export type Verdict = 'faster' | 'slower' | 'within spread' | 'too few runs'
+
+export interface ComparedRow {
+  name: string
+  before: number
+  after: number
+  /** after / before: below 1 it became faster. */
+  ratio: number
+  verdict: Verdict
+}
+
+export interface Comparison {
+  rows: ComparedRow[]
+  /** Names of one file alone. */
+  missing: string[]
+  added: string[]
+}
+
+/** Fewer runs have no middle half to speak of. */
+const LEAST_RUNS = 3
+
+/** A row moved where the middle halves of its runs do not meet. */
+export function verdictOf(before: Scatter, after: Scatter): Verdict {
+  if (Math.min(before.runs, after.runs) < LEAST_RUNS) return 'too few runs'
+  if (after.high < before.low) return 'faster'
+  return after.low > before.high ? 'slower' : 'within spread'
+}
+
+export function compare(before: ComparedFile, after: ComparedFile): Comparison {
+  const byName = (file: ComparedFile) => new Map(file.rows.map((row) => [`${row.kind} ${row.name}`, row]))
+  const [first, second] = [byName(before), byName(after)]
+  const alone = (one: typeof first, other: typeof first) =>
+    [...one].filter(([key]) => !other.has(key)).map(([, { name }]) => name)
+  const rows = [...first].flatMap(([key, { name, ms }]): ComparedRow[] => {
+    const now = second.get(key)?.ms
+    if (!now) return []
+    return [
+      {
+        name,
+        before: ms.median,
+        after: now.median,
+        ratio: now.median / ms.median,
+        verdict: verdictOf(ms, now),
+      },
+    ]
+  })
+  return { rows, missing: alone(first, second), added: alone(second, first) }
+}
+
+/** @throws UserError where the file is not one of `wgsam bench` */
+export async function readResults(path: string): Promise<ComparedFile> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new UserError(`${path} cannot be read: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`)
+  })
+  let data: unknown
+  try {
+    data = JSON.parse(text)
+  } catch {
+    throw new UserError(`${path} is not JSON: --compare takes files that \`wgsam bench --out\` wrote`)
+  }
+  const checked = v.safeParse(comparedFile, data)
+  if (checked.success) return checked.output
+  const [issue] = checked.issues
+  throw new UserError(`${path} is no result of this \`wgsam bench\`: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}`)
+}
+
+export function compareTable(before: ComparedFile, after: ComparedFile): string {
+  const { rows, missing, added } = compare(before, after)
+  const moved = rows.filter(({ verdict }) => verdict === 'faster' || verdict === 'slower')
+  const about = ({ hardware, date }: ComparedFile) => `${hardware.adapter}, ${hardware.versions}, ${date}`
+  const list = (names: readonly string[], where: string) => (names.length ? `${where} only: ${names.join('; ')}` : '')
+  const other = before.hardware.adapter !== after.hardware.adapter || before.hardware.driver !== after.hardware.driver
+  return [
+    `before: ${about(before)}\nafter:  ${about(after)}`,
+    other ? 'not the same adapter and driver: the ratios tell of both' : '',
+    columns(
+      ['row', 'before, ms', 'after, ms', 'after / before', ''],
+      rows.map((row) => [
+        row.name,
+        milliseconds(row.before),
+        milliseconds(row.after),
+        row.ratio.toFixed(2),
+        row.verdict,
+      ]),
+    ),
+    `${moved.length} of ${rows.length} rows moved beyond their spread`,
+    list(missing, 'before'),
+    list(added, 'after'),
+  ]
+    .filter(Boolean)
+    .join('\n\n')
+}

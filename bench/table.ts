@@ -1,0 +1,118 @@
+/** @file What was measured, for a terminal. */
+import { amount } from '../src/host/progress'
+import type { BenchFile, FirstRow, HostRow, MacroRow, MicroRow, PeerRow } from './results'
+import type { Spread } from './statistics'
+
+/** Lines of equal columns: the first to the left, numbers to the right. */
+export function columns(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows]
+  const widths = head.map((_, i) => Math.max(...all.map((row) => row[i].length)))
+  return all
+    .map((row) => row.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  '))
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+/** Milliseconds with three digits. */
+export const milliseconds = (ms: number): string =>
+  ms >= 1e5 ? String(Math.round(ms)) : ms >= 0.001 ? String(Number(ms.toPrecision(3))) : ms.toExponential(1)
+
+/** The middle half of the runs, around the median, in percent. */
+export const spreadText = ({ median, low, high, runs }: Spread): string =>
+  runs < 2 ? 'one run' : `${signed(low / median - 1)} ${signed(high / median - 1)} %`
+
+const signed = (share: number) => `${share < 0 ? '−' : '+'}${Math.abs(100 * share).toFixed(0)}`
+const percent = (share: number) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`
+const rate = (value: number) => (value ? String(Number(value.toPrecision(3))) : '')
+
+export function benchTable(file: BenchFile): string {
+  const { rows, peaks, engine, hardware, skipped } = file
+  const of = <T extends { kind: string }>(kind: T['kind']) => rows.filter((row) => row.kind === kind) as unknown as T[]
+  const parts = [
+    [
+      `${hardware.adapter}${hardware.software ? ' (software: runs on the processor)' : ''}, ${hardware.driver}`,
+      `${hardware.versions}; products: ${engine.products}; time by ${engine.clock}`,
+      ...(peaks
+        ? [
+            `peaks: copy ${rate(peaks.copy)} GB/s, multiply-add ${rate(peaks.multiplyAdd)} GFLOP/s, ` +
+              `large product ${rate(peaks.gemm)} GFLOP/s`,
+          ]
+        : []),
+    ].join('\n'),
+    microTable(of<MicroRow>('micro')),
+    macroTable(of<MacroRow>('macro')),
+    firstTable(of<FirstRow>('first')),
+    hostTable(of<HostRow>('host')),
+    peerTable(of<PeerRow>('peer')),
+    skipped.map(({ name, why }) => `not measured: ${name}: ${why}`).join('\n'),
+    file.interrupted ? 'stopped before all was measured' : '',
+  ]
+  return parts.filter(Boolean).join('\n\n')
+}
+
+function microTable(rows: readonly MicroRow[]): string {
+  if (!rows.length) return ''
+  return columns(
+    ['operation', 'ms', 'spread', 'GFLOP/s', 'GB/s', 'of the roof'],
+    rows.map(({ name, ms, gflops, gbs, share, bound }) => [
+      name,
+      milliseconds(ms.median),
+      spreadText(ms),
+      rate(gflops),
+      rate(gbs),
+      share === null ? '' : `${percent(share)} (${bound})`,
+    ]),
+  )
+}
+
+function macroTable(rows: readonly MacroRow[]): string {
+  if (!rows.length) return ''
+  return columns(
+    ['run', 'ms', 'spread', 'rate', 'host', 'dispatches', 'planned', 'at most', 'held'],
+    rows.map((row) => [
+      row.name,
+      milliseconds(row.ms.median),
+      spreadText(row.ms),
+      `${rate((1000 * row.items) / row.ms.median)} ${row.unit}/s`,
+      row.hostShare === null ? '' : percent(row.hostShare),
+      row.dispatches ? String(row.dispatches) : '',
+      row.plannedBytes ? amount(row.plannedBytes, 'bytes') : '',
+      amount(row.peakBytes, 'bytes'),
+      row.heldBytes[0] === row.heldBytes[1] ? 'steady' : `grew ${amount(row.heldBytes[1] - row.heldBytes[0], 'bytes')}`,
+    ]),
+  )
+}
+
+function firstTable(rows: readonly FirstRow[]): string {
+  if (!rows.length) return ''
+  return columns(
+    ['start', 'ms', 'adapter', 'weights and pipelines', 'first run', 'second run'],
+    rows.map(({ name, ms, open, record, first, second }) => [
+      name,
+      ...[ms.median, open, record, first, second].map(milliseconds),
+    ]),
+  )
+}
+
+function hostTable(rows: readonly HostRow[]): string {
+  if (!rows.length) return ''
+  return columns(
+    ['on the processor', 'ms', 'spread'],
+    rows.map(({ name, ms }) => [name, milliseconds(ms.median), spreadText(ms)]),
+  )
+}
+
+function peerTable(rows: readonly PeerRow[]): string {
+  if (!rows.length) return ''
+  return columns(
+    ['operation', 'peer', 'theirs, ms', 'ours, ms', 'theirs / ours', 'difference'],
+    rows.map(({ name, peer, ms, ours, ratio, error }) => [
+      name,
+      peer,
+      milliseconds(ms.median),
+      milliseconds(ours.median),
+      ratio.toFixed(2),
+      error.toExponential(1),
+    ]),
+  )
+}
