@@ -47,8 +47,11 @@ export class Workbench {
   private readonly owned: (() => void)[] = []
   private readonly written: [Tensor, ArrayBufferView][] = []
 
-  constructor(readonly engine: Engine) {
-    this.g = new Graph(engine, true)
+  constructor(
+    readonly engine: Engine,
+    training = true,
+  ) {
+    this.g = new Graph(engine, training)
   }
 
   /** An operand of random values that wants no gradient. */

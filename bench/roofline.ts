@@ -7,10 +7,10 @@ import { standalone } from '../src/report/histogram'
 import type { BenchFile, MicroRow } from './results'
 
 const [WIDTH, HEIGHT] = [460, 260]
-const AREA = { left: 52, right: 14, top: 14, bottom: 38 }
+const AREA = { left: 52, right: 22, top: 14, bottom: 38 }
 
 /** What colours tell apart; anything else is of the last. */
-const families = ['matrix products', 'LoRA layers', 'attention', 'convolutions and others'] as const
+const families = ['matrix products', 'LoRA layers', 'attention', 'others'] as const
 const familyOf = (name: string): number =>
   [/^gemm /, /^lora /, /attention /].findIndex((pattern) => pattern.test(name)) + 1 || families.length
 

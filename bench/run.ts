@@ -11,6 +11,7 @@ import { Ledger } from './macro/ledger'
 import type { MacroCase } from './macro/macro'
 import { microCases } from './micro'
 import { peakCases, type PeakName, peakNames } from './peaks'
+import { runPeers } from './peers/run'
 import { type BenchFile, FORMAT, type Row, VERSION } from './results'
 import { runMacro } from './run-macro'
 import { runMicro } from './run-micro'
@@ -19,6 +20,8 @@ import { spreadOf } from './statistics'
 export interface BenchOptions {
   micro: boolean
   macro: boolean
+  /** Other libraries on the same adapter, which are fetched for it. */
+  peers: boolean
   /** The small set for slow adapters; else everything. */
   quick: boolean
   /** Parts of names, any of which a row must have; empty for all. */
@@ -34,6 +37,7 @@ export interface BenchHooks {
   /** What is measured next, `done` of `total`. */
   onCase(done: number, total: number, name: string): void
   stop(): boolean
+  log(line: string): void
 }
 
 interface Chosen {
@@ -46,7 +50,13 @@ interface Chosen {
 /** Starts whose shaders are worth waiting for. */
 const STARTS = ['encoder:minisam-1024', 'step:minisam-512', 'step:vit-b-512', 'step:minisam-256']
 
-export function chosen({ micro, macro, quick, filter, cli }: Omit<BenchOptions, 'budget' | 'toggles'>): Chosen {
+export function chosen({
+  micro,
+  macro,
+  quick,
+  filter,
+  cli,
+}: Omit<BenchOptions, 'budget' | 'toggles' | 'peers'>): Chosen {
   const wanted = (name: string) =>
     !filter.length || filter.some((part) => name.toLowerCase().includes(part.toLowerCase()))
   const pick = <T extends { name: string; quick: boolean }>(on: boolean, cases: readonly T[]) =>
@@ -123,6 +133,13 @@ export async function runBench(
     await measure(one.name, async () => [await runMacro(engine, ledger, one, { budget: budget.macro, stop })])
   for (const { name } of cases.first) await measure(`start of ${name}`, () => firstRows(options.cli!, name))
   for (const one of cases.host) await measure(one.name, () => [hostRow(one, budget.micro)])
+  if (options.peers && options.cli && !stopped) {
+    const { quick, filter, cli } = options
+    const found = await runPeers(engine, { quick, filter, budget: budget.micro, cli }, hooks)
+    rows.push(...found.rows)
+    skipped.push(...found.skipped)
+    stopped ||= stop()
+  }
 
   const file: BenchFile = {
     format: FORMAT,

@@ -105,12 +105,13 @@ function hostTable(rows: readonly HostRow[]): string {
 function peerTable(rows: readonly PeerRow[]): string {
   if (!rows.length) return ''
   return columns(
-    ['operation', 'peer', 'theirs, ms', 'ours, ms', 'theirs / ours', 'difference'],
-    rows.map(({ name, peer, ms, ours, ratio, error }) => [
+    ['operation and peer', 'theirs, ms', 'spread', 'ours, ms', 'spread', 'theirs / ours', 'difference'],
+    rows.map(({ name, ms, ours, ratio, error }) => [
       name,
-      peer,
       milliseconds(ms.median),
+      spreadText(ms),
       milliseconds(ours.median),
+      spreadText(ours),
       ratio.toFixed(2),
       error.toExponential(1),
     ]),

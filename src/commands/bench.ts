@@ -4,6 +4,7 @@ import { compare, compareTable, readResults } from '../../bench/compare'
 import { firstTimes } from '../../bench/first'
 import { macroCases } from '../../bench/macro'
 import { profileMacro, profileTable } from '../../bench/profile'
+import { peerProcess } from '../../bench/peers/run'
 import { roofline } from '../../bench/roofline'
 import { type BenchOptions, chosen, runBench } from '../../bench/run'
 import { TOGGLES } from '../../bench/clock'
@@ -30,6 +31,7 @@ export const command: Command = {
     full: { type: 'boolean', description: 'everything, on a software adapter too' },
     seconds: { type: 'string', value: 'N', description: 'to spend on an operation, at most (default 0.5); on a run ten times as many' }, // prettier-ignore
     out: { type: 'string', value: 'FILE', default: 'bench.json', description: 'where the results go, with a roofline (.svg) beside it' }, // prettier-ignore
+    peers: { type: 'boolean', description: 'TensorFlow.js and onnxruntime on the same shapes; fetches them (360 MB) the first time' }, // prettier-ignore
     compare: { type: 'boolean', description: 'compare two files of results' },
     profile: { type: 'string', value: 'NAME', description: 'a run’s time by kernel' },
     once: {
@@ -37,6 +39,7 @@ export const command: Command = {
       value: 'NAME',
       description: 'the time from nothing to a run’s first result, in this process',
     },
+    peer: { type: 'string', value: 'NAME', description: 'what --peers starts: one of them in this process, its results into the folder --out' }, // prettier-ignore
     json: { type: 'boolean', description: 'print the results as JSON' },
   },
   details: `NAME is one of ${macroCases.map(({ name }) => name).join(', ')}.
@@ -51,7 +54,11 @@ docs/performance.md says what each row is and how to read it. Ctrl-C ends with w
       console.log(JSON.stringify(await firstTimes(macroNamed(once), open)))
       return
     }
-    return measure(values)
+    const peer = text(values, 'peer')
+    if (peer === undefined) return measure(values)
+    const { quick, filter, budget } = await benchOptions(values)
+    const report = await peerProcess(peer, text(values, 'out')!, { quick, filter, budget: budget.micro })
+    console.log(JSON.stringify(report))
   },
 }
 
@@ -67,6 +74,7 @@ async function measure(values: Values): Promise<number> {
   const file = await runBench(open, options, {
     onCase: (done, total, name) => progress.update(done, name, total),
     stop: () => interrupt.requested,
+    log: (line) => console.error(line),
   })
   interrupt.dispose()
   progress.finish(`${file.rows.length} rows`)
@@ -87,16 +95,17 @@ async function benchOptions(values: Values): Promise<BenchOptions> {
   const seconds = number(values, 'seconds', { min: 0.001, max: 3600 }) ?? 0.5
   const filter = texts(values, 'filter')
   const quick = flag(values, 'quick') || (!flag(values, 'full') && (await isSoftware()))
-  const both = micro === macro
+  const peers = flag(values, 'peers')
+  const both = micro === macro && !peers
   const choice = { micro: micro || both, macro: macro || both, quick, filter, cli: process.argv[1] }
-  if (!Object.values(chosen(choice)).some((list) => list.length))
+  if (text(values, 'peer') === undefined && !peers && !Object.values(chosen(choice)).some((list) => list.length))
     throw new UserError(
       `no benchmark has ${filter.map((part) => `"${part}"`).join(' or ')} in its name` +
         (quick && Object.values(chosen({ ...choice, quick: false })).some((list) => list.length)
           ? ' in the small set: add --full'
           : ''),
     )
-  return { ...choice, budget: { micro: 1000 * seconds, macro: 10_000 * seconds }, toggles: TOGGLES }
+  return { ...choice, peers, budget: { micro: 1000 * seconds, macro: 10_000 * seconds }, toggles: TOGGLES }
 }
 
 async function isSoftware(): Promise<boolean> {
