@@ -1,4 +1,4 @@
-// Bundles and runs one test or benchmark file without touching dist/. usage: node scripts/one.mjs test/gemm.test.ts [arguments]
+// Bundles and runs one test file without touching dist/. usage: node scripts/one.mjs test/gemm.test.ts [arguments]
 import { build } from 'esbuild'
 import { spawnSync } from 'node:child_process'
 import { wgsl } from './wgsl-plugin.mjs'

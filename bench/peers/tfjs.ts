@@ -8,8 +8,6 @@ import { hostTime, type Peer, type Ready } from './peer'
 interface TfTensor {
   data(): Promise<Float32Array>
   dispose(): void
-  reshape(shape: number[]): TfTensor
-  transpose(order: number[]): TfTensor
 }
 interface Tf {
   setBackend(name: string): Promise<boolean>
@@ -21,6 +19,8 @@ interface Tf {
   }
   tensor(data: Float32Array, shape: number[]): TfTensor
   tidy<T>(work: () => T): T
+  reshape(x: TfTensor, shape: number[]): TfTensor
+  transpose(x: TfTensor, order: number[]): TfTensor
   matMul(a: TfTensor, b: TfTensor, transposeA?: boolean, transposeB?: boolean): TfTensor
   conv2d(x: TfTensor, filter: TfTensor, stride: number, padding: 'same'): TfTensor
   softmax(x: TfTensor): TfTensor
@@ -86,20 +86,18 @@ function operation(tf: Tf, one: PeerCase, t: Record<string, TfTensor>): () => Tf
       return () => tf.mul(tf.mul(t.x, 0.5), tf.add(tf.erf(tf.mul(t.x, Math.SQRT1_2)), 1))
     case 'conv3x3': {
       // (out, in, 3, 3) to (3, 3, in, out), once
-      const filter = tf.tidy(() => t.weight.transpose([2, 3, 1, 0]))
-      const x = t.x.reshape([1, one.side, one.side, one.from])
+      const filter = tf.tidy(() => tf.transpose(t.weight, [2, 3, 1, 0]))
+      const x = tf.reshape(t.x, [1, one.side, one.side, one.from])
       Object.assign(t, { filter, x4: x })
       return () => tf.conv2d(x, filter, 1, 'same')
     }
     case 'attention': {
-      const split = (x: TfTensor) => x.reshape([one.side ** 2, one.heads, one.head]).transpose([1, 0, 2])
+      const split = (x: TfTensor) => tf.transpose(tf.reshape(x, [one.side ** 2, one.heads, one.head]), [1, 0, 2])
       return () => {
         const [q, k, v] = [t.q, t.k, t.v].map(split)
         const scores = tf.softmax(tf.mul(tf.matMul(q, k, false, true), one.head ** -0.5))
-        return tf
-          .matMul(scores, v)
-          .transpose([1, 0, 2])
-          .reshape([one.side ** 2, one.heads * one.head])
+        const rows = tf.transpose(tf.matMul(scores, v), [1, 0, 2])
+        return tf.reshape(rows, [one.side ** 2, one.heads * one.head])
       }
     }
     case 'encoder':

@@ -49,7 +49,8 @@ test('images keep their pixels on the way to channels first and back', () => {
 
 test('ours are the right results, case by case in small', async () => {
   const gelu: PeerCase = { op: 'gelu', rows: 3, columns: 8, name: 'gelu', quick: true }
-  for (const one of [toyCase, gelu]) {
+  const attention: PeerCase = { op: 'attention', side: 3, heads: 2, head: 4, name: 'attention', quick: true }
+  for (const one of [toyCase, gelu, attention]) {
     const ready = await prepareOurs(engine, one)
     assert.ok(difference(await ready.result(), expected(one)) < 1e-5, one.name)
     await ready.release?.()
@@ -70,12 +71,30 @@ function expected(one: PeerCase): Float32Array {
     }
     return operands.x.data.map((x) => 0.5 * x * (1 + erf(x / Math.SQRT2)))
   }
+  if (one.op === 'attention') return attend(one, operands.q.data, operands.k.data, operands.v.data)
   if (one.op !== 'matmul') throw new Error('not in this test')
   const { m, n, k } = one
   return Float32Array.from({ length: m * n }, (_, i) => {
     let sum = 0
     for (let j = 0; j < k; j++) sum += operands.a.data[Math.floor(i / n) * k + j] * operands.b.data[j * n + (i % n)]
     return sum
+  })
+}
+
+function attend(one: Extract<PeerCase, { op: 'attention' }>, q: Float32Array, k: Float32Array, v: Float32Array) {
+  const [tokens, channels] = [one.side ** 2, one.heads * one.head]
+  return Float32Array.from({ length: tokens * channels }, (_, i) => {
+    const [row, column] = [Math.floor(i / channels), i % channels]
+    const first = column - (column % one.head)
+    let [sum, all] = [0, 0]
+    for (let key = 0; key < tokens; key++) {
+      let dot = 0
+      for (let d = first; d < first + one.head; d++) dot += q[row * channels + d] * k[key * channels + d]
+      const weight = Math.exp(dot / Math.sqrt(one.head))
+      sum += weight * v[key * channels + column]
+      all += weight
+    }
+    return sum / all
   })
 }
 

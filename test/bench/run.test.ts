@@ -53,7 +53,7 @@ test('a run: peaks, both directions, shares of the roof, and the table of it', a
   assert.equal(v.parse(comparedFile, file).rows.length, file.rows.length)
   assert.equal(
     seen.map((text) => text.split(' ').at(-1)),
-    ['2', '2'],
+    ['2', '2', '2'],
   )
   assert.ok(Object.values(file.peaks!).every((rate) => rate > 0 && Number.isFinite(rate)))
   assert.equal(file.skipped, [])
