@@ -14,6 +14,7 @@ export interface Planned {
 export function planningEngine(engine: Engine): Engine {
   const planned = new Engine(planningDevice(engine.device))
   planned.products = engine.products
+  planned.attention = engine.attention
   return planned
 }
 
