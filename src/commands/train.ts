@@ -9,11 +9,11 @@ import { duration } from '../host/progress'
 import { hardwareOf } from '../report/hardware'
 import { PictureSink } from '../report/run-report/pictures'
 import { noteSession } from '../report/run-report/sessions'
-import { type RawConfig, checkConfig, mergeConfig, readConfigFile } from '../training/config'
+import { type RawConfig, type TrainConfig, checkConfig, mergeConfig, readConfigFile } from '../training/config'
 import { configFromFlags, configOptions, nameFlags } from '../training/flags'
 import { describePlan } from '../training/plan'
 import { type TrainSummary, train } from '../training/run'
-import { beginRun, resumeRun, type RunFolder, runFolder } from '../training/run-folder'
+import { beginRun, checkRun, lockRun, resumeRun, type RunFolder, runFolder } from '../training/run-folder'
 import { planSession } from '../training/session'
 import { Watch } from '../watch/server'
 import { type Command, type Values, flag, number, text } from './command'
@@ -44,7 +44,7 @@ adapter in PEFT's format. Ctrl-C saves and ends (exit code 130). docs/training.m
   async run(values) {
     const port = watchPort(values)
     if (flag(values, 'dry-run')) return dryRun(values)
-    const { config, run } = await configured(values)
+    const { run, config, unlock } = await configured(values)
     const asked = interruption()
     const watch = port === null ? null : await watching(port, run)
     try {
@@ -59,6 +59,7 @@ adapter in PEFT's format. Ctrl-C saves and ends (exit code 130). docs/training.m
     } finally {
       await watch?.close()
       asked.dispose()
+      await unlock()
     }
   },
 }
@@ -128,16 +129,27 @@ const configured = (values: Values) =>
         if (values[name] !== undefined)
           throw new UserError(`--resume goes on with a run as it was begun: leave out --${name}`)
       const run = runFolder(resume)
-      return { run, config: await resumeRun(run, configFromFlags(values)) }
+      checkRun(run)
+      return locked(run, () => resumeRun(run, configFromFlags(values)))
     }
     const raw = await rawConfig(values)
     if (raw.data === undefined) throw new UserError('wgsam train needs --data DIR (or "data" in the --config file)')
     const config = checkConfig(raw, text(values, 'config') ?? 'wgsam train')
     const now = new Date().toISOString().slice(0, 19).replaceAll(':', '-')
     const run = runFolder(text(values, 'out') ?? join('runs', now))
-    await beginRun(run, config)
-    return { run, config }
+    return locked(run, () => beginRun(run, config).then(() => config))
   })
+
+/** Opens a run under its lock, which is given back at once where that fails. */
+async function locked(run: RunFolder, open: () => Promise<TrainConfig>) {
+  const unlock = await lockRun(run)
+  try {
+    return { run, unlock, config: await open() }
+  } catch (error) {
+    await unlock()
+    throw error
+  }
+}
 
 function describe({ run, finished, steps, totalSteps, loss, best, seconds }: TrainSummary): string {
   const lines = [

@@ -22,7 +22,7 @@ import { correctionsOf, type ImageCorrections, type Corrections, total } from '.
 import type { ImageInfo } from '../generate/project'
 import { readReviewed } from './reviewed'
 import { findImages, type Found } from './images'
-import { isRunning } from './lock'
+import { isRunning } from '../lock'
 import type { ReviewDocument } from './document'
 import type { ExportReply } from './protocol'
 

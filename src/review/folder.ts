@@ -2,9 +2,9 @@
 import { join } from 'node:path'
 import { UserError } from '../errors'
 import { projectFile, type ImageInfo } from '../generate/project'
+import { takeLock } from '../lock'
 import type { Counts, ReviewDocument } from './document'
 import { findImages, type Found } from './images'
-import { takeLock } from './lock'
 import { ReviewLog } from './log'
 import type { Action, ActionRequest, DocumentReply, ImageSummary, LogEntry, LogHeader } from './protocol'
 import { type ReviewedImage, readReviewed } from './reviewed'
@@ -49,7 +49,7 @@ export class ReviewFolder {
   /** Takes the folder's lock and reads what its images are. @throws UserError where it is in use or holds no images */
   static async open(dir: string, onProgress: (done: number, total: number) => void = () => {}): Promise<ReviewFolder> {
     const found = await findImages(dir)
-    const unlock = await takeLock(join(dir, 'review', 'lock'))
+    const unlock = await takeLock(join(dir, 'review', 'lock'), 'wgsam review')
     const folder = new ReviewFolder(dir, new Map(found.map((image) => [image.name, image])), unlock)
     let done = 0
     for (const image of found) {

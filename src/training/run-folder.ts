@@ -4,6 +4,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../errors'
 import { writeFileAtomic } from '../files'
+import { takeLock } from '../lock'
 import { CHECKPOINT, removeHalves } from './checkpoint'
 import { type RawConfig, type TrainConfig, checkConfig, configDifferences, mergeConfig, readConfigFile } from './config'
 
@@ -35,6 +36,19 @@ export const hasCheckpoint = ({ last }: RunFolder): boolean => existsSync(join(l
 export const saveConfig = ({ config: path }: RunFolder, config: TrainConfig): Promise<void> =>
   writeFileAtomic(path, JSON.stringify(config, null, 2) + '\n')
 
+/** @throws UserError where the folder holds no run to go on with */
+export function checkRun({ root, config }: RunFolder): void {
+  if (!existsSync(config)) throw new UserError(`${root} holds no training run: ${config} is missing`)
+}
+
+/**
+ * Keeps other programs from training in this folder, before anything is written there.
+ * @returns gives it back
+ * @throws UserError where one does
+ */
+export const lockRun = ({ root }: RunFolder): Promise<() => Promise<void>> =>
+  takeLock(join(root, 'lock'), 'wgsam train')
+
 /** Makes the folder of a new run and writes its configuration. @throws UserError where a run lies there already */
 export async function beginRun(run: RunFolder, config: TrainConfig): Promise<void> {
   if (hasCheckpoint(run))
@@ -53,7 +67,7 @@ export async function beginRun(run: RunFolder, config: TrainConfig): Promise<voi
  * @throws UserError where it says more, which would make another run of it
  */
 export async function resumeRun(run: RunFolder, over: RawConfig): Promise<TrainConfig> {
-  if (!existsSync(run.config)) throw new UserError(`${run.root} holds no training run: ${run.config} is missing`)
+  checkRun(run)
   await removeHalves(run.root)
   const kept = await readConfigFile(run.config)
   const before = checkConfig(kept, run.config)

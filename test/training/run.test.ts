@@ -18,7 +18,7 @@ import { openEngine } from '../../src/host/gpu'
 import { Guard } from '../../src/training/guard'
 import { type StepRecord, readMetrics } from '../../src/training/metrics'
 import { type TrainOptions, train } from '../../src/training/run'
-import { beginRun, hasCheckpoint, resumeRun, runFolder } from '../../src/training/run-folder'
+import { beginRun, hasCheckpoint, resumeRun, runFolder, lockRun } from '../../src/training/run-folder'
 import { readAdapter } from '../../src/weights/peft'
 import { fingerprint, temporary, toyConfig, toyData } from './toy'
 
@@ -171,6 +171,16 @@ test('Ctrl-C saves and ends with code 130', async () => {
   assert.ok((await readAdapter(run.last)).tensors.targets.size > 0)
   assert.ok((await resume('stopped')).finished)
   assert.equal(await fingerprint(run.root), await fingerprint(join(scratch, 'whole')))
+})
+
+test('one program at a time trains in a folder', async () => {
+  const folder = runFolder(join(scratch, 'locked'))
+  const unlock = await lockRun(folder)
+  assert.match(await refusal(lockRun(folder)), /UserError: another `wgsam train` has this folder open .*delete .*lock/)
+  await unlock()
+  await (
+    await lockRun(folder)
+  )()
 })
 
 test('a damaged checkpoint, another configuration and a run begun twice are refused by name', async () => {

@@ -1,8 +1,8 @@
-/** @file One server a folder: two would write the same logs. */
+/** @file One program a folder: two would write the same files. */
 import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
-import { UserError } from '../errors'
+import { UserError } from './errors'
 
 interface Owner {
   pid: number
@@ -17,10 +17,11 @@ const GUARD_AGE = 10_000
 
 /**
  * Takes the lock file; a lock whose program has ended is taken over.
+ * @param program how the programs are called that take it
  * @returns gives it back
  * @throws UserError where another program holds it
  */
-export async function takeLock(path: string): Promise<() => Promise<void>> {
+export async function takeLock(path: string, program: string): Promise<() => Promise<void>> {
   const mine = JSON.stringify({ pid: process.pid, host: hostname() } satisfies Owner)
   try {
     mkdirSync(dirname(path), { recursive: true })
@@ -30,7 +31,7 @@ export async function takeLock(path: string): Promise<() => Promise<void>> {
       const owner = ownerOf(found)
       if ((owner && isAlive(owner, path)) || attempt > 100)
         throw new UserError(
-          `another \`wgsam review\` has this folder open${owner ? ` (process ${owner.pid} on ${owner.host})` : ''}: ` +
+          `another \`${program}\` has this folder open${owner ? ` (process ${owner.pid} on ${owner.host})` : ''}: ` +
             `end it first; if it is gone, delete ${path}`,
         )
       if (!removeStale(path, found)) await new Promise((resolve) => setTimeout(resolve, 50))

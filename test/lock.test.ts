@@ -7,15 +7,15 @@ import { readdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { takeLock } from '../../src/review/lock'
-import { put, scratch } from '../data/files'
+import { takeLock } from '../src/lock'
+import { put, scratch } from './data/files'
 
 if (process.argv[2] === 'child') {
   const [path] = process.argv.slice(3)
   console.log('ready')
   await once(process.stdin, 'data')
   console.log(
-    await takeLock(path).then(
+    await takeLock(path, 'wgsam review').then(
       () => 'taken',
       () => 'refused',
     ),
