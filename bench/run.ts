@@ -141,7 +141,7 @@ export async function runBench(
     stopped ||= stop()
   }
 
-  hooks.onCase(done, total, '')
+  if (total) hooks.onCase(done, total, '')
   const file: BenchFile = {
     format: FORMAT,
     version: VERSION,
