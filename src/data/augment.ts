@@ -44,8 +44,12 @@ export const augmentDefaults: Required<AugmentOptions> = {
   blur: 0,
 }
 
-/** All of it but zooming out, which leaves particles without labels: what copies are written with. */
-export const augmentAll: Required<AugmentOptions> = { ...augmentDefaults, rotate: 10, scale: 0.2, blur: 1 }
+/** Zooming out is for training alone: it leaves particles without labels. */
+export type CopyOptions = Required<Omit<AugmentOptions, 'zoomOut'>>
+
+const { zoomOut, ...copied } = augmentDefaults
+/** All that copies may have: what they are written with. */
+export const augmentAll: CopyOptions = { ...copied, rotate: 10, scale: 0.2, blur: 1 }
 
 /** Least and most of every strength. */
 export const augmentLimits = {

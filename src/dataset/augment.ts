@@ -7,16 +7,13 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { Rng } from '../../engine/train/rng'
-import { augment, type AugmentOptions } from '../data/augment'
+import { augment, type CopyOptions } from '../data/augment'
 import { type DatasetItem, loadItem } from '../data/dataset'
 import type { Sample } from '../data/pixels'
 import { listHash, type Part, parts, type Split } from '../data/split'
 import { UserError } from '../errors'
 import { writeFileAtomic } from '../files'
 import { copyAtomic, refuseDataset, relabel, stemOfId, writeGroups, writeLabels, writePicture } from './folder'
-
-/** Zooming out is for training alone: it leaves particles without labels. */
-export type CopyOptions = Required<Omit<AugmentOptions, 'zoomOut'>>
 
 export interface AugmentRun {
   out: string

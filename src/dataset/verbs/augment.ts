@@ -1,12 +1,12 @@
 /** @file `wgsam dataset augment`: varied copies of the training images, written out. */
 import { existsSync } from 'node:fs'
 import { type Command, flag, number, type Option, text, type Values } from '../../commands/command'
-import { augmentAll, augmentLimits } from '../../data/augment'
+import { augmentAll, augmentLimits, type CopyOptions } from '../../data/augment'
 import { openSplit } from '../../data/split'
 import { UserError } from '../../errors'
 import { interruption } from '../../host/interrupt'
 import { Progress } from '../../host/progress'
-import { augmentDataset, type AugmentSummary, type CopyOptions } from '../augment'
+import { augmentDataset, type AugmentSummary } from '../augment'
 import { dataOptions, jsonOption, onBadOption, openData } from './options'
 
 type Strength = Exclude<keyof typeof augmentLimits, 'zoomOut'>
@@ -107,8 +107,7 @@ function readAmount(values: Values): { total: number } | { perImage: number } {
 }
 
 function readStrengths(values: Values): CopyOptions {
-  const { zoomOut, ...all } = augmentAll
-  const options = { ...all, flip: !flag(values, 'no-flip'), turn: !flag(values, 'no-turn') }
+  const options = { ...augmentAll, flip: !flag(values, 'no-flip'), turn: !flag(values, 'no-turn') }
   for (const name of names) {
     const [min, max] = augmentLimits[name]
     options[name] = number(values, name, { min, max })!
