@@ -97,8 +97,8 @@ export interface BenchFile {
   date: string
   command: string
   hardware: Hardware
-  /** Of the engine: the form of its products, Dawn's switches, how the GPU's time was taken. */
-  engine: { products: string; toggles: string[]; clock: string }
+  /** Of the engine: the forms of its products and attention, Dawn's switches, how the GPU's time was taken. */
+  engine: { products: string; attention: string; toggles: string[]; clock: string }
   quick: boolean
   /** Whether it was stopped before all rows were measured. */
   interrupted: boolean

@@ -148,7 +148,12 @@ export async function runBench(
     date: new Date().toISOString(),
     command: commandLine(),
     hardware: await hardwareOf(engine),
-    engine: { products: engine.products, toggles: [...options.toggles], clock: clockNames[clock] },
+    engine: {
+      products: engine.products,
+      attention: engine.attention,
+      toggles: [...options.toggles],
+      clock: clockNames[clock],
+    },
     quick: options.quick,
     interrupted: stopped,
     peaks,

@@ -29,7 +29,7 @@ export const file = (rows: BenchFile['rows'], adapter = 'a card'): BenchFile => 
   date: '2026-01-02T03:04:05.000Z',
   command: 'wgsam bench',
   hardware: { adapter, driver: 'd', software: false, processor: 'p', system: 's', versions: 'v' },
-  engine: { products: 'shared', toggles: [], clock: 'timestamp queries' },
+  engine: { products: 'shared', attention: 'tiled', toggles: [], clock: 'timestamp queries' },
   quick: false,
   interrupted: false,
   peaks: { copy: 100, multiplyAdd: 5000, gemm: 2000 },

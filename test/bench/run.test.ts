@@ -132,7 +132,7 @@ test('a training step of a toy: host and whole time, bytes as planned, none more
   opened.submit!()
   await opened.finish()
   const kernels = byKernel(await opened.profile!())
-  assert.ok(kernels.some(({ label }) => label === 'attention/backward_q'))
+  assert.ok(kernels.some(({ label }) => /^attention.*backward_q/.test(label)))
   assert.ok(kernels.every(({ ms }, i) => i === 0 || ms <= kernels[i - 1].ms))
   assert.ok(Math.abs(kernels.reduce((sum, { share }) => sum + share, 0) - 1) < 1e-9)
   assert.match(profileTable(kernels), /^kernel +dispatches +ms +share/)
