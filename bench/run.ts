@@ -165,7 +165,7 @@ export async function runBench(
 }
 
 /** Looked at by a few short kernels. */
-async function findClock(engine: Engine): Promise<Clock> {
+export async function findClock(engine: Engine): Promise<Clock> {
   const bench = new Workbench(engine)
   microCases.find(({ quick, name }) => quick && name.startsWith('layernorm'))!.record(bench)
   const program = await bench.g.compile()

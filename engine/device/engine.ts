@@ -4,6 +4,7 @@
  * checked wherever results reach the host.
  */
 import { Tensor, type TensorKind, sizeOf } from '../graph/tensor'
+import { type Forms, usualForms } from './forms'
 import type { Shader } from './shader'
 
 /** How the message of a failure begins where the device had no room for a buffer. */
@@ -41,10 +42,10 @@ export class Engine {
   readonly software: boolean
   /** Lanes of a subgroup, at least; 0 where kernels cannot use them. */
   readonly subgroupSize: number
-  /** Which form of matrix product is recorded: chosen by the kind of adapter, see engine/ops/gemm.ts. */
-  products: 'shared' | 'direct' | 'transposed' | 'subgroup'
-  /** Which form of fused attention is recorded, likewise: see engine/ops/attention-forms.ts. */
-  attention: 'shared' | 'direct' | 'subgroup'
+  /** The form in which matrix products are recorded: by the kind of adapter, unless the host knows better. */
+  products: Forms['products']
+  /** The same of fused attention. */
+  attention: Forms['attention']
 
   /** `wait` awaits what the GPU promises; a host may have a better way than to wait at once (src/host/patience.ts). */
   constructor(
@@ -55,8 +56,7 @@ export class Engine {
     this.software = isSoftware(device)
     // the adapter's info tells nothing where the device was opened without the feature
     this.subgroupSize = device.features.has('subgroups') ? (info?.subgroupMinSize ?? 0) : 0
-    this.products = !this.software ? 'shared' : this.subgroupSize >= 8 ? 'subgroup' : 'transposed'
-    this.attention = !this.software ? 'shared' : this.subgroupSize >= 8 ? 'subgroup' : 'direct'
+    ;({ products: this.products, attention: this.attention } = usualForms(this.software, this.subgroupSize))
     device.addEventListener('uncapturederror', (event) => {
       const { error } = event as GPUUncapturedErrorEvent
       const what = error.constructor.name === 'GPUOutOfMemoryError' ? OUT_OF_MEMORY : 'the GPU device reported an error'

@@ -6,14 +6,16 @@ import { macroCases } from '../../bench/macro'
 import { profileMacro, profileTable } from '../../bench/profile'
 import { peerProcess } from '../../bench/peers/run'
 import { roofline } from '../../bench/roofline'
-import { type BenchOptions, chosen, runBench } from '../../bench/run'
+import { type BenchOptions, chosen, findClock, runBench } from '../../bench/run'
 import { TOGGLES } from '../../bench/clock'
 import { benchTable } from '../../bench/table'
+import { tune, tuneCases, tuningTable } from '../../bench/tune'
 import { UserError } from '../errors'
 import { writeFileAtomic } from '../files'
 import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
 import { Progress } from '../host/progress'
+import { keepForms } from '../host/tuning'
 import { type Command, flag, nearest, number, text, texts, type Values } from './command'
 
 const open = () => openEngine({ toggles: TOGGLES })
@@ -21,7 +23,7 @@ const open = () => openEngine({ toggles: TOGGLES })
 export const command: Command = {
   name: 'bench',
   summary: 'measure this adapter: every operation by shape, whole runs, starts; compare',
-  usage: '[--micro] [--macro] [--filter TEXT] [--out FILE] | --compare BEFORE AFTER | --profile NAME',
+  usage: '[--micro] [--macro] [--filter TEXT] [--out FILE] | --compare BEFORE AFTER | --tune | --profile NAME',
   positionals: [0, 2],
   options: {
     micro: { type: 'boolean', description: 'only single operations' },
@@ -33,6 +35,7 @@ export const command: Command = {
     out: { type: 'string', value: 'FILE', default: 'bench.json', description: 'where the results go, with a roofline (.svg) beside it' }, // prettier-ignore
     peers: { type: 'boolean', description: 'TensorFlow.js and onnxruntime on the same shapes; fetches them (360 MB) the first time' }, // prettier-ignore
     compare: { type: 'boolean', description: 'compare two files of results' },
+    tune: { type: 'boolean', description: 'measure the forms of kernels and keep the fastest for this adapter, for all commands' }, // prettier-ignore
     profile: { type: 'string', value: 'NAME', description: 'a run’s time by kernel' },
     once: {
       type: 'string',
@@ -54,6 +57,7 @@ docs/performance.md says what each row is and how to read it. Ctrl-C ends with w
       console.log(JSON.stringify(await firstTimes(macroNamed(once), open)))
       return
     }
+    if (flag(values, 'tune')) return tuneAdapter(flag(values, 'json'))
     const peer = text(values, 'peer')
     if (peer === undefined) return measure(values)
     const { quick, filter, budget } = await benchOptions(values)
@@ -129,6 +133,31 @@ async function profile(name: string, json: boolean): Promise<void> {
   const one = macroNamed(name)
   const kernels = await profileMacro(await open(), one)
   console.log(json ? JSON.stringify(kernels, null, 1) : `${one.about}\n\n${profileTable(kernels)}`)
+}
+
+/** Milliseconds to spend on a shape. */
+const TUNE_MS = 300
+
+async function tuneAdapter(json: boolean): Promise<number> {
+  const engine = await open()
+  const interrupt = interruption(() => console.error('\nstopping; nothing is kept'))
+  const progress = new Progress('tuning', undefined)
+  const clock = await findClock(engine)
+  const cases = tuneCases(engine.software)
+  let done = 0
+  const found = await tune(engine, cases, {
+    clock,
+    budget: TUNE_MS,
+    stop: () => interrupt.requested,
+    onForm: (what) => progress.update(done++, what),
+  })
+  interrupt.dispose()
+  progress.finish()
+  if (!found) return 130
+  const path = await keepForms(engine, found.best)
+  engine.destroy()
+  console.log(json ? JSON.stringify(found, null, 1) : `${tuningTable(found)}\n\nkept in ${path}: all commands use them`)
+  return 0
 }
 
 async function compareFiles(paths: string[], json: boolean): Promise<void> {

@@ -3,6 +3,7 @@ import { Engine, isSoftware } from '../../engine/device/engine'
 import { UserError } from '../errors'
 import { patiently } from './patience'
 import { useSwiftShader } from './swiftshader'
+import { keptForms } from './tuning'
 
 /**
  * Dawn's instances, held for ever: when the object that create() gives is garbage-collected the process crashes,
@@ -97,9 +98,13 @@ export async function openDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   })
 }
 
-/** The engine on a device, waiting as suits it. */
-export const engineOf = (device: GPUDevice): Engine =>
-  isSoftware(device) ? new Engine(device, patiently) : new Engine(device)
+/** The engine on a device, waiting as suits it, with the kernels that `wgsam bench --tune` has found to be the fastest. */
+export function engineOf(device: GPUDevice): Engine {
+  const engine = isSoftware(device) ? new Engine(device, patiently) : new Engine(device)
+  const kept = keptForms(engine)
+  if (kept) Object.assign(engine, { products: kept.products, attention: kept.attention })
+  return engine
+}
 
 /** The engine on this machine's adapter. Throws a UserError that says what to do where there is none. */
 export async function openEngine(options: GpuOptions = {}): Promise<Engine> {
