@@ -1,5 +1,5 @@
 /** @file Opens what a run works with: first the data, which is checked whole, then the model on the GPU and its step. */
-import { copyFile } from 'node:fs/promises'
+import { copyFile, mkdir } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import type { Engine } from '../../engine/device/engine'
 import type { SamModel } from '../../engine/sam/sam'
@@ -34,6 +34,8 @@ export async function openData(config: TrainConfig, run: RunFolder, log: Log): P
   if (dataset.bad.length) log(`skipped: ${describeBad(dataset.bad, data.join(', '))}`)
   if (config.split && !existsSync(run.split)) {
     if (!existsSync(config.split)) throw new UserError(`there is no split file ${config.split}`)
+    // an ablation's folder is made by what first goes into it
+    await mkdir(run.root, { recursive: true })
     await copyFile(config.split, run.split)
   }
   const split = await openSplit(run.split, dataset.items, { seed, shares })

@@ -100,6 +100,13 @@ test('threads help a GPU, not a software adapter, unless asked to', () => {
   assert.ok(chosen >= 0 && chosen <= 4 && chosen < availableParallelism())
 })
 
+test('another run’s split is copied into a folder that is not there yet', async () => {
+  const first = runFolder(join(scratch, 'first'))
+  const parts = await openData(toyConfig(data), first, () => {})
+  const second = runFolder(join(scratch, 'not', 'there'))
+  assert.equal(await openData(toyConfig(data, { split: first.split, seed: 9 }), second, () => {}), parts)
+})
+
 test('micro-batches lay examples one after the other', () => {
   const config = toyConfig(data, { size: 48, prompts: { count: 2 } })
   const examples = [1, 2, 3, 4].map((seed) => makeExample(square(), new Rng(seed), config))
