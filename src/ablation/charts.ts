@@ -20,13 +20,19 @@ const ways: [Column, string][] = [
 
 export function chartsOf(rows: readonly Row[]): Drawn[] {
   const done = rows.filter(({ values }) => values)
-  return ways.flatMap(([column, way]) =>
-    apart(done, column).flatMap(({ of, members }) => [
-      drawn(`Dice against rank, ${way}, %`, of, 'rank', againstRank(members, column)),
-      drawn(`Dice against learning rate, ${way}, %`, of, 'learning rate', againstRate(members, column)),
-    ]),
-  )
+  return ways
+    .flatMap(([column, way]) =>
+      apart(done, column).flatMap(({ of, members }) => [
+        drawn(`Dice against rank, ${way}, %`, of, 'rank', againstRank(members, column)),
+        drawn(`Dice against learning rate, ${way}, %`, of, 'learning rate', againstRate(members, column)),
+      ]),
+    )
+    .filter(({ of, series }) => !of || places(series) > 1)
 }
+
+/** How many ranks or rates some lines have; of one the table tells as much. */
+const places = (series: readonly Series[]): number =>
+  new Set(series.flatMap(({ points }) => points.map(([at]) => at))).size
 
 /** Each set of targets in charts of its own, where all lines in one could not be told apart. */
 function apart(rows: readonly Row[], column: Column): { of: string; members: Row[] }[] {

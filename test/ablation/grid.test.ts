@@ -135,6 +135,10 @@ test('means and spreads over the seeds, and tables and charts of them', () => {
   assert.equal(split.slice(0, 4).map(({ of, series }) => [of, series.length]), [['q', 3], ['q', 2], ['v', 3], ['v', 2]]) // prettier-ignore
   assert.match(split[0].html, 'Dice against rank, point prompts, %: q')
   assert.match(picture(split), '<text y="30">v</text>')
+
+  // a set of targets with one rank and one rate is for the table
+  const lone = spanned({ kind: ['lora'], rank: [4], lr: [1e-3], targets: [['k']] }).map((cell): Outcome => ({ ...outcomes[0], cell })) // prettier-ignore
+  assert.ok(chartsOf(rowsOf([...many, ...lone])).every(({ of }) => of === 'q' || of === 'v'))
 })
 
 test.run()
