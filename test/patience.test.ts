@@ -36,6 +36,22 @@ test('several waits share their naps', async () => {
   assert.ok(waits[0].state.turns > 8, `${waits[0].state.turns} turns`)
 })
 
+test('waits one after the other do not add up their naps', async () => {
+  const { wait } = Atomics
+  let naps = 0
+  Atomics.wait = ((...given: Parameters<typeof wait>) => (naps++, wait(...given))) as typeof wait
+  try {
+    // each begins as the one before ends, in the same turn of the loop: its nap is still due
+    for (let i = 0; i < 300; i++) await patiently(() => Promise.resolve())
+    naps = 0
+    const { state, promise } = polled(100, () => 1)
+    await patiently(() => promise)
+    assert.ok(naps <= state.turns + 1, `${naps} naps in ${state.turns} turns`)
+  } finally {
+    Atomics.wait = wait
+  }
+})
+
 test('a refusal comes through, and the loop is then left alone', async () => {
   const { promise } = polled(20, () => {
     throw new Error('lost')

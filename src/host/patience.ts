@@ -11,19 +11,29 @@ const LONGEST = 8
 
 const never = new Int32Array(new SharedArrayBuffer(4))
 let waiting = 0
+/** Whether a nap is due at the end of this turn: there is one, however many waits begin and end in a turn. */
+let due = false
 /** When the latest wait began: a new one is again watched closely. */
 let since = 0
 
 function nap(): void {
+  due = false
   if (!waiting) return
   Atomics.wait(never, 0, 0, Math.min(LONGEST, SHARE * (performance.now() - since)))
+  expectNap()
+}
+
+function expectNap(): void {
+  if (due) return
+  due = true
   setImmediate(nap)
 }
 
 /** Waits for the promise that `finish` makes. Several may be waited for at once. */
 export async function patiently<T>(finish: () => Promise<T>): Promise<T> {
   since = performance.now()
-  if (!waiting++) setImmediate(nap)
+  waiting++
+  expectNap()
   try {
     return await finish()
   } finally {
