@@ -7,7 +7,7 @@ import { standalone } from '../src/report/histogram'
 import type { BenchFile, MicroRow } from './results'
 
 const [WIDTH, HEIGHT] = [460, 260]
-const AREA = { left: 52, right: 22, top: 14, bottom: 38 }
+const AREA = { left: 52, right: 30, top: 14, bottom: 38 }
 
 /** What colours tell apart; anything else is of the last. */
 const families = ['matrix products', 'LoRA layers', 'attention', 'others'] as const
@@ -48,7 +48,7 @@ export function roofline({ rows, peaks, hardware }: Pick<BenchFile, 'rows' | 'pe
     text(WIDTH - AREA.right, HEIGHT - 4, 'end', 'FLOPs a byte'),
     text(AREA.left, HEIGHT - 4, 'start', `GFLOP/s; ${hardware.adapter}`),
     text(px(xs[1]), py(multiplyAdd) - 5, 'end', `multiply-add ${number(multiplyAdd)}`),
-    gemm > ys[0] ? text(px(xs[1]), py(gemm) + 13, 'end', `large product ${number(gemm)}`) : '',
+    gemm > ys[0] ? text(px(xs[1]), py(gemm) - 5, 'end', `large product ${number(gemm)}`) : '',
   ]
   const picture = `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escape(`Roofline of ${hardware.adapter}`)}">${[...marks, roof, reached, ...dots].join('')}</svg>`
   const used = new Set(points.map(({ name }) => familyOf(name)))
