@@ -1,9 +1,8 @@
 /** @file The page's files, built into dist/review and held in memory: nothing else is ever served from the disk by path. */
-import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
-import { dirname, extname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { extname, join } from 'node:path'
 import { UserError } from '../errors'
+import { builtFolder } from '../host/built'
 
 export interface Asset {
   type: string
@@ -18,13 +17,11 @@ const types: Record<string, string> = {
   '.map': 'application/json',
 }
 
-/** The built page's folder, found upwards from this module. @throws UserError where it is not built */
+/** The built page's folder. @throws UserError where it is not built */
 export function pageFolder(): string {
-  for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
-    for (const folder of [join(at, 'review'), join(at, 'dist', 'review')])
-      if (existsSync(join(folder, 'index.html')) && existsSync(join(folder, 'main.js'))) return folder
-    if (at === dirname(at)) throw new UserError('the review page is not built: run `npm run build`')
-  }
+  const folder = builtFolder(join('review', 'index.html'), join('review', 'main.js'))
+  if (!folder) throw new UserError('the review page is not built: run `npm run build`')
+  return join(folder, 'review')
 }
 
 /** The files of the page by name. */

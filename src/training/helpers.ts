@@ -1,12 +1,11 @@
 /** @file Threads that make examples (helper.ts), fed over messages; pixels come back without being copied. */
-import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Engine } from '../../engine/device/engine'
 import type { DatasetItem } from '../data/dataset'
 import { UserError } from '../errors'
+import { builtFolder } from '../host/built'
 import type { TrainConfig } from './config'
 import type { Example } from './examples'
 import { CACHE_BYTES, InThread, type Preparation } from './preparation'
@@ -93,12 +92,11 @@ export class Helpers implements Preparation {
   }
 }
 
-/** The built thread, found upwards from this module, which the build may have put into any chunk. */
+/** The built thread. */
 function helperFile(): string {
-  for (let at = dirname(fileURLToPath(import.meta.url)); ; at = dirname(at)) {
-    for (const file of [join(at, 'helper.js'), join(at, 'dist', 'helper.js')]) if (existsSync(file)) return file
-    if (at === dirname(at)) throw new UserError('the threads that prepare images are not built: run `npm run build`')
-  }
+  const folder = builtFolder('helper.js')
+  if (!folder) throw new UserError('the threads that prepare images are not built: run `npm run build`')
+  return join(folder, 'helper.js')
 }
 
 /** How many threads help. By itself none with a software adapter, whose own threads want the processor. */
