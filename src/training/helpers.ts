@@ -32,8 +32,15 @@ interface Waiting {
   reject(error: Error): void
 }
 
+interface Thread {
+  worker: Worker
+  waiting: Map<number, Waiting>
+  /** What ended it, if it has ended. */
+  failure: Error | null
+}
+
 export class Helpers implements Preparation {
-  private readonly threads: { worker: Worker; waiting: Map<number, Waiting> }[]
+  private readonly threads: Thread[]
   /** An image always goes to the same helper, which has it decoded from the last epoch. */
   private readonly places = new Map<string, number>()
   private tasks = 0
@@ -45,6 +52,7 @@ export class Helpers implements Preparation {
     this.threads = Array.from({ length: count }, () => {
       const worker = new Worker(file, { workerData })
       const waiting = new Map<number, Waiting>()
+      const thread: Thread = { worker, waiting, failure: null }
       worker.on('message', (answer: HelperAnswer) => {
         const { resolve, reject } = waiting.get(answer.id)!
         waiting.delete(answer.id)
@@ -52,6 +60,7 @@ export class Helpers implements Preparation {
         else reject(answer.user ? new UserError(answer.error) : new Error(answer.error))
       })
       const fail = (error: Error) => {
+        thread.failure ??= error
         for (const { reject } of waiting.values()) reject(error)
         waiting.clear()
       }
@@ -61,14 +70,15 @@ export class Helpers implements Preparation {
       })
       // what it is doing must not keep a process alive that has ended otherwise
       worker.unref()
-      return { worker, waiting }
+      return thread
     })
   }
 
   make(item: DatasetItem, seed: number): Promise<Example> {
     const place = this.places.get(item.id) ?? this.places.size
     this.places.set(item.id, place)
-    const { worker, waiting } = this.threads[place % this.threads.length]
+    const { worker, waiting, failure } = this.threads[place % this.threads.length]
+    if (failure) return Promise.reject(failure)
     const id = this.tasks++
     return new Promise<Example>((resolve, reject) => {
       // while something is waited for the process lives

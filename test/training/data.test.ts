@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import type { Worker } from 'node:worker_threads'
 import { supervise as trains } from '../../engine/ops/mask-loss'
 import { label } from '../../engine/sam/prompt-labels'
 import { Rng } from '../../engine/train/rng'
@@ -90,6 +91,17 @@ test('threads that help make the same examples, and say what this thread would s
   await Promise.all([helpers.close(), alone.close(), helped.close()])
   const last = (await ends).at(-1)!
   assert.ok(last.status === 'rejected' && /no more examples/.test(last.reason.message))
+})
+
+test('a thread that has died before it was asked refuses, with what ended it', async () => {
+  const helpers = new Helpers(toyConfig(data), 1, 1e6)
+  const [{ worker }] = (helpers as unknown as { threads: { worker: Worker }[] }).threads
+  await worker.terminate()
+  const { items } = await openDataset(data)
+  const late = new Promise((resolve) => setTimeout(() => resolve('still waiting'), 2000))
+  const said = helpers.make(items[0], 1).then(String, (error: Error) => `refused: ${error.message}`)
+  assert.match(String(await Promise.race([said, late])), /^refused: .*ended by itself/)
+  await helpers.close()
 })
 
 test('threads help a GPU, not a software adapter, unless asked to', () => {
