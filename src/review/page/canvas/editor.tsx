@@ -1,6 +1,6 @@
 /** @file The canvas: draws when something changed, and hands pointer and wheel to the view or to the tool. */
 import { effect } from '@preact/signals'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { Point } from '../masks/shape'
 import { messageOf } from '../api'
 import { tell } from '../state/notices'
@@ -23,7 +23,8 @@ export const holdSpace = (held: boolean) => {
 export function Editor({ session }: { session: ImageSession }) {
   const below = useRef<HTMLCanvasElement>(null)
   const above = useRef<HTMLCanvasElement>(null)
-  useEffect(() => attach(session, below.current!, above.current!), [session])
+  // before anything is painted: a canvas that can be seen can be clicked, and knows where the image lies
+  useLayoutEffect(() => attach(session, below.current!, above.current!), [session])
   return (
     <div class={`stage tool-${toolName.value}`}>
       <canvas ref={below} class="below" aria-hidden="true" />
@@ -71,13 +72,15 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
         session.repaint()
       }, 120)
   })
-  const observer = new ResizeObserver(() => {
+  const measure = () => {
     const { width, height } = above.getBoundingClientRect()
     painter.resize(width, height)
     viewport.resize({ width, height })
     // at once: a canvas whose size was set is empty until it is drawn
     draw()
-  })
+  }
+  measure()
+  const observer = new ResizeObserver(measure)
   observer.observe(above)
 
   const read = (event: MouseEvent): Pointer => {
