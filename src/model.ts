@@ -1,5 +1,6 @@
 /** @file Opens a model by name or path and puts it on the GPU. */
 import type { Engine } from '../engine/device/engine'
+import type { StorageType } from '../engine/graph/tensor'
 import { SamModel } from '../engine/sam/sam'
 import { inferArchitecture, validateCheckpoint } from './weights/architecture'
 import { openCheckpoint, weightSource } from './weights/checkpoint'
@@ -10,6 +11,8 @@ export interface ModelOptions {
   inputSize?: number
   /** What the shapes of a toy model do not tell (a golden file's json). */
   config?: unknown
+  /** How the large matrices are stored: f32 by default. */
+  storage?: StorageType
   /** Whether a named model may be downloaded. */
   fetch?: boolean
 }
@@ -21,7 +24,7 @@ export async function openModel(engine: Engine, nameOrPath: string, options: Mod
   try {
     const architecture = inferArchitecture(checkpoint, options.config)
     validateCheckpoint(checkpoint, architecture)
-    return await SamModel.load(engine, weightSource(checkpoint), architecture, options.inputSize)
+    return await SamModel.load(engine, weightSource(checkpoint), architecture, options.inputSize, options.storage)
   } finally {
     await checkpoint.close()
   }

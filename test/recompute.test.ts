@@ -92,7 +92,7 @@ test('blocks of which nothing trains, and what comes before the first that does,
 
 /** x -> gelu -> gelu -> x2, as a segment or not, with a second consumer of what goes in and of what comes out. */
 async function chain(again: boolean, nested = false) {
-  const g = new Graph(engine, true, () => again)
+  const g = new Graph(engine, true, { recompute: () => again })
   const x = g.input('x', [64])
   x.requiresGrad = true
   const start = scale(g, x, 1)
@@ -139,7 +139,7 @@ test('what only a segment’s result wanted is not computed again', async () => 
 
 test('a segment that writes memory of its own twice is refused, and a graph without training records it once', async () => {
   const sum = engine.persistent('optimizer', 'a sum', [64])
-  const g = new Graph(engine, true, () => true)
+  const g = new Graph(engine, true, { recompute: () => true })
   const x = g.input('x', [64])
   x.requiresGrad = true
   const params = { count: 64, accumulate: 1, activation: 0, repeat: 64, alpha: 1, beta: 0 }
@@ -149,7 +149,7 @@ test('a segment that writes memory of its own twice is refused, and a graph with
   }
   assert.throws(() => g.segment('sums', build), /sums: pointwise\/scale writes a sum, which would be written twice/)
   engine.release(sum)
-  const plain = new Graph(engine, false, () => true)
+  const plain = new Graph(engine, false, { recompute: () => true })
   const source = plain.input('x', [64])
   plain.segment('one', () => [scale(plain, source, 2)])
   assert.is(plain.dispatches.length, 1)

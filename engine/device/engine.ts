@@ -3,8 +3,9 @@
  * for the device's errors. WebGPU reports errors on the side while every later result reads as zeros, so the trap is
  * checked wherever results reach the host.
  */
-import { Tensor, type TensorKind, sizeOf } from '../graph/tensor'
+import { type Storage, type StorageType, Tensor, type TensorKind, halvable, sizeOf } from '../graph/tensor'
 import { type Forms, usualForms } from './forms'
+import { toHalves } from './halves'
 import type { Shader } from './shader'
 
 /** How the message of a failure begins where the device had no room for a buffer. */
@@ -36,6 +37,7 @@ export class Engine {
     gradient: 0,
     input: 0,
     activation: 0,
+    statistic: 0,
   }
 
   /** Whether the adapter computes on the processor. */
@@ -101,8 +103,11 @@ export class Engine {
     return this.device.createBuffer({ label, size: Math.max(16, Math.ceil(bytes / 16) * 16), usage })
   }
 
-  weight(label: string, shape: readonly number[], data: Float32Array): Tensor {
-    return this.persistent('weight', label, shape, data)
+  /** A frozen tensor; stored as halves (f16) where asked and worth it: it can then only be read, by dispatches. */
+  weight(label: string, shape: readonly number[], data: Float32Array, storage: StorageType = 'f32'): Tensor {
+    if (storage === 'f32' || !halvable(data.length)) return this.persistent('weight', label, shape, data)
+    const words = this.persistent('weight', label, [data.length / 2], toHalves(data))
+    return new Tensor({ ...words.storage, halves: true }, [...shape])
   }
 
   private readonly constants = new Map<string, Tensor>()
@@ -119,7 +124,7 @@ export class Engine {
 
   /** Uploads host data into a tensor that has a buffer (persistent, or placed by a program). */
   write(tensor: Tensor, data: ArrayBufferView): void {
-    const { buffer, offset, label } = tensor.storage
+    const { buffer, offset, label } = inFull(tensor)
     if (!buffer) throw new Error(`${label} has no memory yet: compile the program first`)
     if (data.byteLength !== tensor.size * 4)
       throw new Error(`${label} [${tensor.shape.join(', ')}] takes ${tensor.size * 4} bytes, got ${data.byteLength}`)
@@ -134,7 +139,7 @@ export class Engine {
 
   async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
     this.check()
-    const { buffer, offset, label } = tensor.storage
+    const { buffer, offset, label } = inFull(tensor)
     if (!buffer) throw new Error(`${label} has no memory yet: compile the program first`)
     const size = tensor.size * 4
     const staging = this.device.createBuffer({
@@ -222,4 +227,11 @@ export class Engine {
     this.destroyed = true
     this.device.destroy()
   }
+}
+
+/** The storage of a tensor whose elements lie there as they are. */
+function inFull({ storage }: Tensor): Storage {
+  if (storage.halves)
+    throw new Error(`${storage.label} is stored as halves (f16): the host can neither read nor write it`)
+  return storage
 }

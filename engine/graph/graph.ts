@@ -6,9 +6,10 @@ import type { Engine } from '../device/engine'
 import { type Shader, type UniformValues, packUniform } from '../device/shader'
 import type { Dispatch, Recorder } from './dispatch'
 import { elementwise } from './elementwise'
+import { packWaiting, unpack } from './halves'
 import { Program } from './program'
 import { dropUnread } from './unread'
-import { Tensor, type TensorKind, sizeOf } from './tensor'
+import { type StorageType, Tensor, type TensorKind, sizeOf } from './tensor'
 
 /** Where an operation's backward writes an input's gradient: over it, or added to what other consumers wrote before. */
 export interface GradientTarget {
@@ -29,8 +30,13 @@ export interface Segment {
   again: boolean
 }
 
-/** Says of a part of the model, by its name, whether its intermediates are computed again in the backward pass. */
-export type Recompute = (segment: string) => boolean
+/** How a training graph saves memory; by itself it keeps everything, as it was computed. */
+export interface Saving {
+  /** Says of a segment, by its name, whether its intermediates are computed again in the backward pass: the same bits. */
+  recompute?: (segment: string) => boolean
+  /** f16: what waits for the backward pass waits as halves. */
+  storage?: StorageType
+}
 
 export class Graph implements Recorder {
   readonly dispatches: Dispatch[] = []
@@ -44,13 +50,12 @@ export class Graph implements Recorder {
   readonly segments: Segment[] = []
 
   /**
-   * `training` false records no tape, and intermediates live only as long as the forward pass needs them. `recompute`
-   * chooses segments whose intermediates are computed again in the backward pass: the same bits in less memory.
+   * `training` false records no tape, and intermediates live only as long as the forward pass needs them.
    */
   constructor(
     readonly engine: Engine,
     readonly training = false,
-    private readonly recompute: Recompute = () => false,
+    private readonly saving: Saving = {},
   ) {}
 
   /** An intermediate: placed in an arena when the graph is compiled. */
@@ -97,9 +102,12 @@ export class Graph implements Recorder {
       if (kind === 'uniform') continue
       const tensor = bindings[name]
       if (tensor === undefined) throw new Error(`${label}: nothing is bound to "${name}"`)
+      const writes = kind === 'read_write'
+      if (writes && tensor?.storage.halves)
+        throw new Error(`${label} cannot write ${tensor.label}, which is stored as halves (f16)`)
       // an unused writable binding needs memory that nothing else in this dispatch reads
-      const unused = () => (kind === 'read' ? this.unused() : this.tensor('unused', [64]))
-      bound.push({ binding, tensor: tensor ?? unused(), writes: kind === 'read_write' })
+      const unused = () => (writes ? this.tensor('unused', [64]) : this.unused())
+      bound.push({ binding, tensor: tensor ? this.expanded(tensor) : unused(), writes })
     }
     const names = new Set(entry.bindings.map((b) => b.name))
     for (const name of Object.keys(bindings)) if (!names.has(name)) throw new Error(`${label}: no binding "${name}"`)
@@ -113,6 +121,16 @@ export class Graph implements Recorder {
     if (grid.some((g) => !Number.isInteger(g) || g < 1 || g > limit))
       throw new Error(`${label}: a grid of ${grid.join(' x ')} workgroups is not within 1 to ${limit}`)
     this.dispatches.push({ label, shader, entry: entryName, constants, bindings: bound, uniform, groups: grid })
+  }
+
+  /** What is stored as halves in f32, for the dispatch that is being recorded: what is expanded lives no longer than that. */
+  private expanded(tensor: Tensor): Tensor {
+    const { storage, shape, elementOffset } = tensor
+    if (!storage.halves) return tensor
+    const elements = storage.bytes / 2
+    const whole = this.tensor(`${storage.label}: expanded`, [elements], 'weight')
+    unpack(this, new Tensor({ ...storage, halves: false }, [elements / 2]), whole)
+    return new Tensor(whole.storage, shape, elementOffset)
   }
 
   private unused(): Tensor {
@@ -140,7 +158,7 @@ export class Graph implements Recorder {
     const start = this.dispatches.length
     const outputs = build()
     if (this.tape.length === mark) return outputs
-    const again = this.recompute(name)
+    const again = this.saving.recompute?.(name) ?? false
     this.segments.push({ name, again })
     if (!again) return outputs
     this.tape.length = mark
@@ -210,7 +228,9 @@ export class Graph implements Recorder {
     if (!output.requiresGrad) throw new Error(`${output.label} depends on nothing that wants a gradient`)
     if (upstream.size !== output.size) throw new Error(`${output.label}: the upstream gradient has another size`)
     this.gradients.set(rootOf(output), upstream)
+    const middle = this.dispatches.length
     this.unwind()
+    if (this.saving.storage === 'f16') packWaiting(this, this.kept, middle)
   }
 
   /** Records the backward of all that is on the tape; what it puts there is a segment's, unwound by the segment itself. */

@@ -1,6 +1,17 @@
 /** @file A tensor names a place in GPU memory: a storage, an offset in it and a shape. 32-bit elements, row-major. */
 
-export type TensorKind = 'weight' | 'adapter' | 'optimizer' | 'gradient' | 'input' | 'activation'
+/** Statistics are activations too (sums, means, log-sum-exp), but small ones of which every digit counts. */
+export type TensorKind = 'weight' | 'adapter' | 'optimizer' | 'gradient' | 'input' | 'activation' | 'statistic'
+
+/** How values that wait are stored: as they were computed, or as halves where that is worth it. */
+export const STORAGES = ['f32', 'f16'] as const
+export type StorageType = (typeof STORAGES)[number]
+
+/** Elements from which halving is worth its dispatches. */
+const LEAST_HALVED = 2 ** 12
+
+/** Whether so many elements are stored as halves; kernels take four at once. */
+export const halvable = (elements: number): boolean => elements >= LEAST_HALVED && elements % 4 === 0
 
 export interface Storage {
   kind: TensorKind
@@ -10,6 +21,8 @@ export interface Storage {
   buffer: GPUBuffer | null
   /** Bytes from the buffer's start. */
   offset: number
+  /** Elements are halves, two a word: a graph expands them wherever it reads them (graph/halves.ts). */
+  halves?: boolean
 }
 
 export function sizeOf(shape: readonly number[]): number {

@@ -24,7 +24,7 @@ export function attention(g: Graph, qkv: Tensor, options: AttentionOptions): Ten
   const out = g.tensor('attention', [tokens, channels])
   const training = g.training && qkv.requiresGrad
   const kept = training
-    ? g.tensor('attention: statistics', [map.windows * shape.params.heads, shape.params.quads, 2, 4])
+    ? g.tensor('attention: statistics', [map.windows * shape.params.heads, shape.params.quads, 2, 4], 'statistic')
     : null
   const terms = { relative: !!relPos, bias }
   const form = attentionForm(g, shape, 'forward', terms)

@@ -15,7 +15,7 @@ export function finiteCheck(g: Graph, tensors: readonly Tensor[]): Tensor {
   if (!tensors.length) throw new Error('finiteCheck: no tensor was given')
   const groups = tensors.map(({ size }) => Math.min(MOST_GROUPS, Math.ceil(size / ELEMENTS_A_GROUP)))
   const count = groups.reduce((a, b) => a + b, 0)
-  const parts = g.tensor('finite: partial sums', [count, 2])
+  const parts = g.tensor('finite: partial sums', [count, 2], 'statistic')
   let first = 0
   tensors.forEach((bits, i) => {
     g.dispatch(shader, 'partials', { bits, sums: parts }, { count: bits.size, first }, [groups[i]])

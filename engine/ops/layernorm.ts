@@ -40,7 +40,7 @@ export function layerNorm(g: Graph, x: Tensor, gamma: Tensor, beta: Tensor, opti
     throw new Error(`${gamma.label}: a padded row and an activation do not go together`)
   const inputs = [x, gamma, beta]
   const keep = g.training && inputs.some((t) => t.requiresGrad)
-  const stats = keep ? g.tensor(`${gamma.label}: mean and rstd`, [rows, 2]) : null
+  const stats = keep ? g.tensor(`${gamma.label}: mean and rstd`, [rows, 2], 'statistic') : null
   const y = g.tensor(`${gamma.label}: y`, [padRow ? rows + 1 : rows, columns])
   const lanes = lanesFor(columns)
   const params = {

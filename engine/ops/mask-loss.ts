@@ -64,9 +64,9 @@ export function maskStatistics(g: Graph, inputs: Masks & { smooth?: number }): T
   if (!(smooth > 0)) throw new Error(`mask loss: smooth ${smooth} must be above 0, or empty masks divide by zero`)
   const params = paramsOf(prompts, masks, pixels, { smooth_by: smooth })
   const count = prompts * masks
-  const parts = g.tensor('mask loss: partial sums', [count, params.parts, VALUES])
+  const parts = g.tensor('mask loss: partial sums', [count, params.parts, VALUES], 'statistic')
   g.dispatch(shader, 'partials', { logits, targets, out: parts }, params, [params.parts, count])
-  const perMask = g.tensor('mask loss: statistics', [prompts, masks, 4])
+  const perMask = g.tensor('mask loss: statistics', [prompts, masks, 4], 'statistic')
   g.dispatch(shader, 'statistics', { parts, statistics_out: perMask }, params, [Math.ceil(count / 64)])
   return perMask
 }
@@ -79,7 +79,7 @@ export function selectMasks(g: Graph, inputs: { perMask: Tensor; flags: Tensor }
   const { perMask, flags, dice, bce } = inputs
   const [prompts, masks] = perMask.shape
   need(flags, prompts, 'flags')
-  const weights = g.tensor('mask loss: weights', [prompts, masks])
+  const weights = g.tensor('mask loss: weights', [prompts, masks], 'statistic')
   const params = paramsOf(prompts, masks, 1, { dice_factor: dice, bce_factor: bce })
   g.dispatch(shader, 'select_weights', { per_mask: perMask, flags, out: weights }, params, [1])
   return weights

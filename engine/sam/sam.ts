@@ -1,7 +1,7 @@
 /** @file A whole SAM on the GPU: weights at one input size, and the recording of its two halves. */
 import type { Engine } from '../device/engine'
 import { Graph } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { StorageType, Tensor } from '../graph/tensor'
 import type { Linear } from '../ops/linear'
 import { normalizeImage } from '../ops/preprocess'
 import { densePosition } from '../ops/prompt'
@@ -43,11 +43,20 @@ export class SamModel {
     readonly position: Tensor,
   ) {}
 
-  /** Uploads the weights tensor by tensor; tables that depend on the input size are resampled to `inputSize`. */
-  static async load(engine: Engine, source: WeightSource, architecture: Architecture, inputSize?: number) {
+  /**
+   * Uploads the weights tensor by tensor; tables that depend on the input size are resampled to `inputSize`. With `storage`
+   * f16 the large matrices lie there as halves: half the memory, rounded to 11 bits; they cannot be merged into.
+   */
+  static async load(
+    engine: Engine,
+    source: WeightSource,
+    architecture: Architecture,
+    inputSize?: number,
+    storage?: StorageType,
+  ) {
     const size = inputSize ?? architecture.imageSize
     checkInputSize(architecture, size)
-    const loader = new WeightLoader(engine, source)
+    const loader = new WeightLoader(engine, source, storage)
     const encoder =
       architecture.kind === 'vit' ? await loadVit(loader, architecture, size) : await loadTinyVit(loader, architecture)
     const promptEncoder = await loadPromptEncoder(loader, architecture.decoder.dim)

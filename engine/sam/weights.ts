@@ -1,6 +1,6 @@
 /** @file Loads named tensors of a checkpoint into GPU memory, one at a time, in the layouts the kernels read. */
 import type { Engine } from '../device/engine'
-import type { Tensor } from '../graph/tensor'
+import type { StorageType, Tensor } from '../graph/tensor'
 import type { Linear } from '../ops/linear'
 import { toConvWeight } from '../ops/patches'
 
@@ -21,16 +21,18 @@ export class WeightLoader {
   constructor(
     private readonly engine: Engine,
     private readonly source: WeightSource,
+    /** How the matrices of linear layers and convolutions are stored. */
+    private readonly storage: StorageType = 'f32',
   ) {}
 
   has(name: string): boolean {
     return this.source.has(name)
   }
 
-  async tensor(name: string, prepare: Prepare = (data, shape) => ({ data, shape })): Promise<Tensor> {
+  async tensor(name: string, prepare: Prepare = (data, shape) => ({ data, shape }), storage?: StorageType) {
     const raw = await this.source.read(name)
     const { shape, data } = prepare(raw.data, raw.shape)
-    return this.upload(name, shape, data)
+    return this.upload(name, shape, data, storage)
   }
 
   /** Several tensors, one below the other. */
@@ -42,8 +44,8 @@ export class WeightLoader {
     return this.upload(names[0], shape, data)
   }
 
-  upload(name: string, shape: number[], data: Float32Array): Tensor {
-    const tensor = this.engine.weight(name, shape, data)
+  upload(name: string, shape: number[], data: Float32Array, storage?: StorageType): Tensor {
+    const tensor = this.engine.weight(name, shape, data, storage)
     this.owned.push(tensor)
     return tensor
   }
@@ -51,7 +53,7 @@ export class WeightLoader {
   /** `path.weight` as (out, everything else), and `path.bias` where the checkpoint has it. */
   async linear(path: string, prepare?: Prepare): Promise<Linear> {
     const flat: Prepare = (data, shape) => ({ data, shape: [shape[0], data.length / shape[0]] })
-    const weight = await this.tensor(`${path}.weight`, prepare ?? flat)
+    const weight = await this.tensor(`${path}.weight`, prepare ?? flat, this.storage)
     const bias = this.has(`${path}.bias`)
       ? await this.tensor(`${path}.bias`, prepare && ((d, s) => prepare(d, s)))
       : null

@@ -1,6 +1,6 @@
 /** @file Records what a micro-batch goes through: forward, losses, backward; all of it is one graph. */
 import { Graph } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { StorageType, Tensor } from '../graph/tensor'
 import { iouLoss } from '../ops/iou-loss'
 import { maskLossParts, maskStatistics, selectMasks, weightedMaskLoss } from '../ops/mask-loss'
 import { add, addProduct } from '../ops/pointwise'
@@ -31,6 +31,8 @@ export interface StepConfig {
   weighted?: boolean
   /** What the backward pass computes again, to save memory; the bits are the same. Nothing by default. */
   recompute?: Recomputation
+  /** f16: what waits for the backward pass waits as halves; see docs/performance.md for what that costs. f32 by default. */
+  storage?: StorageType
 }
 
 /** Prompts of a micro-batch, and what they ask for. */
@@ -73,9 +75,9 @@ export function recordPass(
   parts: readonly Tensor[],
 ): { g: Graph; inputs: PassInputs } {
   const { side } = model
-  const { microBatch, slots, recompute = recomputeNothing } = config
+  const { microBatch, slots, recompute = recomputeNothing, storage } = config
   const prompts = microBatch * config.prompts
-  const g = new Graph(model.engine, true, recomputing(recompute))
+  const g = new Graph(model.engine, true, { recompute: recomputing(recompute), storage })
   const { encoded, inputs } = config.embedded ? givenEmbedding(g, model, microBatch) : encode(g, model, microBatch)
   const t: PassInputs = {
     ...inputs,

@@ -127,6 +127,14 @@ export function text(values: Values, name: string): string | undefined {
   return typeof value === 'string' ? value : undefined
 }
 
+/** A string option's value, which must be one of these. Throws a UserError for anything else. */
+export function choice<T extends string>(values: Values, name: string, known: readonly T[]): T | undefined {
+  const typed = text(values, name)
+  if (typed !== undefined && !(known as readonly string[]).includes(typed))
+    throw new UserError(`--${name} takes one of ${known.join(', ')}, got "${typed}"`)
+  return typed as T | undefined
+}
+
 /** Whether a boolean option is set. */
 export function flag(values: Values, name: string): boolean {
   return values[name] === true

@@ -1,16 +1,17 @@
 /** @file `wgsam verify`: the engine on this adapter against golden tensors. */
+import { STORAGES } from '../../engine/graph/tensor'
 import { openEngine } from '../host/gpu'
 import { computeGolden, openGolden, relativeError } from '../verify'
 import { type GeneratorGolden, describeComparison, generatorGoldens, verifyGenerator } from '../verify/generator'
 import { writeSafetensors } from '../weights/safetensors-writer'
 import { Progress } from '../host/progress'
 import { UserError } from '../errors'
-import { type Command, flag, number, text } from './command'
+import { type Command, choice, flag, number, text } from './command'
 
 export const command: Command = {
   name: 'verify',
   summary: 'compare this adapter’s results with golden tensors or golden masks',
-  usage: 'PATH/NAME [--out FILE.safetensors]',
+  usage: 'PATH/NAME [--storage f16] [--out FILE.safetensors]',
   positionals: [0, 1],
   options: {
     golden: {
@@ -20,7 +21,17 @@ export const command: Command = {
         'the same as PATH/NAME: NAME.json, NAME.golden.safetensors and NAME.pth (or the json’s "checkpoint")',
     },
     out: { type: 'string', value: 'FILE', description: 'write what was computed, under the same names' },
-    tolerance: { type: 'string', value: 'X', default: '1e-4', description: 'largest ‖a−b‖/‖b‖ that passes' },
+    tolerance: {
+      type: 'string',
+      value: 'X',
+      description: 'largest ‖a−b‖/‖b‖ that passes (default 1e-4; 1e-2 with --storage f16)',
+    },
+    storage: {
+      type: 'string',
+      value: 'TYPE',
+      default: 'f32',
+      description: 'f16: with weights, and what waits for the backward pass, stored as halves, as training can',
+    },
     json: { type: 'boolean', description: 'print the errors as JSON' },
   },
   details: `Exit code 1 where a tensor is off, NaN or not computed.
@@ -33,9 +44,10 @@ A json with "params" and "records" holds the automatic generator's masks: 97 % o
     if (!base) throw new UserError('wgsam verify needs PATH/NAME of golden tensors or masks')
     const goldens = await generatorGoldens(base)
     if (goldens.length) return verifyMasks(goldens, flag(values, 'json'))
-    const tolerance = number(values, 'tolerance', { min: 0 })!
+    const storage = choice(values, 'storage', STORAGES)
+    const tolerance = number(values, 'tolerance', { min: 0 }) ?? (storage === 'f16' ? 1e-2 : 1e-4)
     const engine = await openEngine()
-    const golden = await openGolden(engine, base)
+    const golden = await openGolden(engine, base, storage)
     const computed = await computeGolden(engine, golden)
     const results = [...computed].map(([name, { data }]) => {
       const error = relativeError(data, golden.tensors.get(name)!.data)

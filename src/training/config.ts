@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
+import { STORAGES } from '../../engine/graph/tensor'
 import { LORA_TARGETS } from '../../engine/train/lora'
 import { nearest } from '../commands/command'
 import { augmentLimits } from '../data/augment'
@@ -89,6 +90,8 @@ export const Schema = v.strictObject(
       v.union([v.literal('auto'), v.strictObject({ decoder: flag, blocks: whole(0, 1000) })], RECOMPUTE),
       'auto',
     ),
+    /** How frozen weights, and what waits for the backward pass, lie in the GPU's memory. All is computed in f32. */
+    storage: preset(choice(STORAGES), 'f32'),
     epochs: preset(number(0.001, 1e6), 40),
     maxSteps: orNull(whole(1, MOST_STEPS), null),
     seed: preset(whole(0, Number.MAX_SAFE_INTEGER), 0),
@@ -273,9 +276,11 @@ const bound = (config: TrainConfig) => Object.fromEntries(Object.entries(config)
 function hashed(config: TrainConfig) {
   const { kind, ...lora } = config.lora
   const { small, smooth, ...loss } = config.loss
+  const { storage, ...rest } = bound(config)
   // runs begun before there was this choice say nothing of it, and go on
   return {
-    ...bound(config),
+    ...rest,
+    ...(storage !== 'f32' && { storage }),
     lora: kind === 'lora' ? lora : config.lora,
     loss: small === 0 && smooth === 1 ? loss : config.loss,
   }

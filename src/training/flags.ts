@@ -65,6 +65,12 @@ const flags: Record<string, Flag> = {
     value: 'AMOUNT',
     about: 'most on the GPU, e.g. 8GiB: what does not fit is computed again, then done in smaller micro-batches',
   },
+  storage: {
+    path: 'storage',
+    kind: 'text',
+    value: 'TYPE',
+    about: 'f16: frozen weights and what waits for the backward pass take half the memory, rounded (default f32)',
+  },
   epochs: { path: 'epochs', kind: 'number', value: 'N', about: 'passes over the training images (default 40)' },
   'max-steps': {
     path: 'maxSteps',

@@ -42,7 +42,7 @@ export function stepConfig(
   recompute: Recomputation,
   embedded: boolean,
 ): StepConfig {
-  const { prompts, loss, optimizer } = config
+  const { prompts, loss, optimizer, storage } = config
   const { algorithm, beta1, beta2, eps, weightDecay, maxNorm } = optimizer
   return {
     microBatch,
@@ -53,6 +53,7 @@ export function stepConfig(
     embedded,
     weighted: loss.small > 0,
     recompute,
+    storage,
   }
 }
 
@@ -63,7 +64,7 @@ export function stepConfig(
  */
 export async function planRun(engine: Engine, shapes: ModelShapes, config: TrainConfig): Promise<RunPlan> {
   const planned = planningEngine(engine)
-  const model = await SamModel.load(planned, shapes.source, shapes.architecture, config.size)
+  const model = await SamModel.load(planned, shapes.source, shapes.architecture, config.size, config.storage)
   const adaptation = await openAdaptation(model, config, () => {}, { zero: true })
   const planner = await Planner.open(model, adaptation, config)
   return planner.plan(microBatches(engine, config))

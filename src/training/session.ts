@@ -94,7 +94,12 @@ async function placed(
   embeddings: EmbeddingCache,
 ): Promise<Session> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
-  const model = await openModel(engine, config.model, { inputSize: config.size, config: toy, fetch: true })
+  const model = await openModel(engine, config.model, {
+    inputSize: config.size,
+    storage: config.storage,
+    config: toy,
+    fetch: true,
+  })
   const adaptation = await openAdaptation(model, config, log)
   const embedder = embeddable(adaptation.layers, config) ? await Embedder.create(model, embeddings) : null
   if (embedder) log('the encoder does not change: each image is encoded once')

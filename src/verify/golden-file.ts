@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Engine } from '../../engine/device/engine'
 import { label } from '../../engine/sam/prompt-labels'
+import type { StorageType } from '../../engine/graph/tensor'
 import type { SamModel } from '../../engine/sam/sam'
 import { UserError } from '../errors'
 import { openModel } from '../model'
@@ -20,10 +21,12 @@ export interface GoldenFile {
   model: SamModel
   lora: { r: number; alpha: number }
   tensors: Map<string, NamedTensor>
+  /** How the model's weights, and what waits for the backward pass, are stored. */
+  storage: StorageType
 }
 
 /** Opens PATH/NAME: its json, tensors and model; a named model is fetched where it is not cached. Throws a UserError for what is missing. */
-export async function openGolden(engine: Engine, base: string): Promise<GoldenFile> {
+export async function openGolden(engine: Engine, base: string, storage: StorageType = 'f32'): Promise<GoldenFile> {
   const stem = base.replace(/\.(json|pth|golden\.safetensors)$/, '')
   const jsonPath = `${stem}.json`
   if (!existsSync(jsonPath)) throw new UserError(`${jsonPath}: there is no such file`)
@@ -38,8 +41,9 @@ export async function openGolden(engine: Engine, base: string): Promise<GoldenFi
   const tensors = new Map<string, NamedTensor>()
   for (const [name, { shape, data }] of await readSafetensors<NumberArray>(`${stem}.golden.safetensors`))
     tensors.set(name, { shape, data: toFloat32(data) })
-  const model = await openModel(engine, await locateModel(checkpoint, true), { inputSize: config.input, config })
-  return { model, lora: config.lora ?? { r: 4, alpha: 8 }, tensors }
+  const path = await locateModel(checkpoint, true)
+  const model = await openModel(engine, path, { inputSize: config.input, config, storage })
+  return { model, lora: config.lora ?? { r: 4, alpha: 8 }, tensors, storage }
 }
 
 /** Takes a result under its name; what the file does not hold is dropped. */

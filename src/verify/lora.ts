@@ -38,7 +38,7 @@ export async function runLora(engine: Engine, golden: GoldenFile, put: Put): Pro
   const most = Math.max(...passes.map(({ mine }) => mine.length))
   const { inputSize: size, side } = model
   const pixels = (4 * side) ** 2
-  const g = new Graph(engine, true)
+  const g = new Graph(engine, true, { storage: golden.storage })
   const t = {
     raw: g.input('images', [1, size, size, 3]),
     sizes: g.input('sizes', [1, 2]),

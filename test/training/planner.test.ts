@@ -70,6 +70,18 @@ test('ViT-B at 512, batch 8, rank 512 takes less than 4 GiB, ViT-H at 1024 less 
   }
 })
 
+test('stored as halves, the same step takes 2.5 GiB, and half of the memory of waiting where nothing is computed again', async () => {
+  const [f32, f16] = [await planB(), await planB({ storage: 'f16' })]
+  assert.ok(f16.step.arenas < 0.6 * f32.step.arenas, `${f16.step.arenas} of ${f32.step.arenas}`)
+  assert.ok(f16.step.persistent.weight < 0.6 * f32.step.persistent.weight)
+  assert.is(f16.step.persistent.adapter, f32.step.persistent.adapter)
+  const b = await planB({ storage: 'f16', memory: '2.5GiB', microBatch: 8 })
+  assert.ok(b.total <= 2.5 * GiB && b.recompute.blocks < 12, `${b.total}, ${b.recompute.blocks} blocks`)
+  const large = { model: 'sam_vit_h', size: 1024, batch: 1, storage: 'f16', memory: '8GiB' }
+  const h = await planRun(card, shapes('sam_vit_h'), recipe(large))
+  assert.equal(h.recompute, nothing)
+})
+
 test('memory is linear in the images at once, and in pixels', async () => {
   for (const recompute of [nothing, all]) {
     const arenas: number[] = []
