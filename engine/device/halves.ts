@@ -13,8 +13,9 @@ export function toHalves(values: Float32Array): Uint32Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
   const words = new Uint32Array(values.length / 2)
   // the weights that a run is planned with are zeros, hundreds of millions of them
-  if (!bits.some(Boolean)) return words
-  for (let i = 0; i < words.length; i++) words[i] = halfOf(bits[2 * i]) | (halfOf(bits[2 * i + 1]) << 16)
+  let first = 0
+  while (first < words.length && !(bits[2 * first] | bits[2 * first + 1])) first++
+  for (let i = first; i < words.length; i++) words[i] = halfOf(bits[2 * i]) | (halfOf(bits[2 * i + 1]) << 16)
   return words
 }
 
