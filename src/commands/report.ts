@@ -45,7 +45,7 @@ docs/report.md tells more.
     const found = folders.map((folder) => join(folder, 'eval.json')).filter((path) => existsSync(path))
     const evaluations = await Promise.all((given.length ? given : found).map(readEvaluation))
     const measured = text(values, 'measured')
-    const out = text(values, 'out') ?? join(folders[0], 'report.html')
+    const out = text(values, 'out') ?? join(folders.length > 1 ? "." : folders[0], "report.html")
     const report = { runs, evaluations, measured: measured === undefined ? null : await readMeasured(measured) }
     await writeFileAtomic(out, page(renderRunReport({ ...report, command: commandLine() })))
     for (const { name, problems } of runs) for (const problem of problems) console.error(`warning: ${name}: ${problem}`)

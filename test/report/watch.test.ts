@@ -104,7 +104,7 @@ else {
     assert.is(await tab.locator('.charts').evaluateAll((all) => all.length), 1, 'no validation yet')
     await tab.locator('summary').first().click()
     appendFileSync(join(root, 'metrics.jsonl'), JSON.stringify(step(4)) + '\n' + JSON.stringify(validation(4, 0.5)) + '\n') // prettier-ignore
-    await tab.locator('#note', { hasText: 'Step 4 of 20' }).waitFor({ timeout: 15_000 })
+    await tab.locator('#note', { hasText: 'Step 4 of 20' }).waitFor({ timeout: 120_000 })
     assert.is(await tab.locator('.charts').evaluateAll((all) => all.length), 2)
     assert.is(await tab.locator('details').first().evaluate((one) => (one as unknown as { open: boolean }).open), true) // prettier-ignore
     assert.is(await tab.evaluate('document.documentElement.scrollWidth'), 390)
@@ -112,7 +112,7 @@ else {
     assert.is(await tab.evaluate("getComputedStyle(document.querySelector('.tile')).borderTopWidth"), '1px')
     appendFileSync(join(root, 'metrics.jsonl'), JSON.stringify(step(5)) + '\n')
     await watch.close()
-    await tab.locator('#note', { hasText: 'The run has ended' }).waitFor({ timeout: 1_000 })
+    await tab.locator('#note', { hasText: 'The run has ended' }).waitFor()
     assert.match((await tab.locator('#live').textContent())!, '5 of 20')
     assert.equal(faults, [])
     await tab.close()
