@@ -28,7 +28,7 @@ export const command: Command = {
       description: 'from `wgsam eval --out`; may be given several times (default: RUN/eval.json where there is one)',
     },
     measured: { type: 'string', value: 'DIR', description: 'from `wgsam measure --out`: adds size distributions' },
-    out: { type: 'string', value: 'FILE', description: 'default: RUN/report.html' },
+    out: { type: 'string', value: 'FILE', description: 'default: RUN/report.html; of several runs ./report.html' },
   },
   details: `The file needs no network and nothing beside it. Runs that go on, were ended or are damaged are shown as far as they are.
 docs/report.md tells more.
@@ -45,7 +45,7 @@ docs/report.md tells more.
     const found = folders.map((folder) => join(folder, 'eval.json')).filter((path) => existsSync(path))
     const evaluations = await Promise.all((given.length ? given : found).map(readEvaluation))
     const measured = text(values, 'measured')
-    const out = text(values, 'out') ?? join(folders.length > 1 ? "." : folders[0], "report.html")
+    const out = text(values, 'out') ?? join(folders.length > 1 ? '.' : folders[0], 'report.html')
     const report = { runs, evaluations, measured: measured === undefined ? null : await readMeasured(measured) }
     await writeFileAtomic(out, page(renderRunReport({ ...report, command: commandLine() })))
     for (const { name, problems } of runs) for (const problem of problems) console.error(`warning: ${name}: ${problem}`)
