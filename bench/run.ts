@@ -1,5 +1,6 @@
 /** @file A whole run of benchmarks: what was chosen, one after the other, and the file that tells of it. */
 import type { Engine } from '../engine/device/engine'
+import { productsText } from '../engine/device/forms'
 import { commandLine } from '../src/host/command-line'
 import { hardwareOf } from '../src/report/hardware'
 import { type MicroCase, Workbench } from './case'
@@ -149,7 +150,7 @@ export async function runBench(
     command: commandLine(),
     hardware: await hardwareOf(engine),
     engine: {
-      products: engine.products,
+      products: productsText(engine.products),
       attention: engine.attention,
       toggles: [...options.toggles],
       clock: clockNames[clock],

@@ -1,23 +1,22 @@
-/** @file Which form of products and of attention is the fastest on this adapter: each is timed at a model's shapes. */
+/** @file Which form of products, class by class, and of attention is the fastest on this adapter: each is timed at a model's shapes. */
 import type { Engine } from '../engine/device/engine'
-import { ATTENTION_FORMS, type Forms, PRODUCT_FORMS, runs } from '../engine/device/forms'
+import { ATTENTION_FORMS, type Forms, productForms, runs, usualForms } from '../engine/device/forms'
+import { PRODUCT_CLASSES, type ProductClass } from '../engine/device/product-class'
 import type { MicroCase } from './case'
 import type { Clock } from './clock'
-import { cases as attention } from './ops/attention'
-import { cases as gemm } from './ops/gemm'
-import { cases as lora } from './ops/lora'
 import { runMicro } from './run-micro'
+import type { TuneCases } from './tune-cases'
 
 /** What a form takes for all of its cases together, medians, milliseconds; null where the adapter cannot run them. */
-export interface FormTime {
-  form: string
+export interface FormTime<F extends string = string> {
+  form: F
   ms: number | null
 }
 
 export interface Tuning {
-  products: FormTime[]
-  attention: FormTime[]
-  /** The fastest of each. */
+  products: Record<ProductClass, FormTime<Forms['products'][ProductClass]>[]>
+  attention: FormTime<Forms['attention']>[]
+  /** What is to be kept: the fastest of each, or the usual one where no other is faster by more than the noise. */
   best: Forms
 }
 
@@ -29,74 +28,85 @@ export interface TuneOptions {
   onForm?(what: string): void
 }
 
-/** Shapes of ViT-B at 512 for a GPU, the small set for a software adapter; the oracle of attention is no form. */
-export function tuneCases(software: boolean): Record<keyof Forms, MicroCase[]> {
-  const wanted = (names: string[]) => (one: MicroCase) =>
-    software ? one.quick : names.some((name) => one.name.includes(name))
-  return {
-    products: [
-      ...gemm.filter(wanted(['ViT-B 512, eight images, lin1', 'ViT-B 1024, proj'])),
-      ...lora.filter(wanted(['lora rank 16 8192', 'lora rank 512 8192'])),
-    ],
-    attention: attention.filter(wanted(['attention 32x32 window 14 heads 12', 'attention 32x32 window 32 heads 12'])),
-  }
-}
+/** Another form than the usual one takes at most this share of its time: less is noise, and each form rounds differently. */
+const SHARE = 0.95
 
 /**
- * Times every form that the device can run. The engine is left with the best ones. Null where it was stopped.
+ * Times every form that the device can run. The engine is left with what is to be kept. Null where it was stopped.
  * @throws Error where no form of one kind runs
  */
-export async function tune(
-  engine: Engine,
-  cases: Record<keyof Forms, MicroCase[]>,
-  { clock, budget, stop, onForm = () => {} }: TuneOptions,
-): Promise<Tuning | null> {
-  const timed = async (kind: keyof Forms, form: string): Promise<FormTime> => {
-    Object.assign(engine, { [kind]: form })
-    let ms = 0
-    try {
-      for (const one of cases[kind]) {
-        onForm(`${kind} ${form}: ${one.name}`)
-        for (const row of await runMicro(engine, one, { clock, budget, stop }, null)) ms += row.ms.median
-        if (stop()) break
-      }
-      return { form, ms }
-    } catch {
-      engine.check()
-      return { form, ms: null }
-    }
-  }
-  const usual = { products: engine.products, attention: engine.attention }
-  const found: Record<keyof Forms, FormTime[]> = { products: [], attention: [] }
-  for (const [kind, forms] of [
-    ['products', PRODUCT_FORMS],
-    ['attention', ATTENTION_FORMS],
-  ] as const) {
+export async function tune(engine: Engine, cases: TuneCases, options: TuneOptions): Promise<Tuning | null> {
+  const { products, attention } = engine
+  const usual = usualForms(engine.software, engine.subgroupSize)
+  const times = async <F extends string>(
+    what: string,
+    forms: readonly F[],
+    of: MicroCase[],
+    use: (form: F) => void,
+  ) => {
+    const found: FormTime<F>[] = []
     for (const form of forms) {
-      if (!runs(form, engine.subgroupSize)) continue
-      found[kind].push(await timed(kind, form))
-      if (stop()) {
-        Object.assign(engine, usual)
-        return null
-      }
+      use(form)
+      found.push({ form, ms: await timed(engine, of, `${what} ${form}`, options) })
+      if (options.stop()) return null
     }
-    Object.assign(engine, { [kind]: fastest(found[kind]) })
+    return found
   }
-  return { ...found, best: { products: engine.products, attention: engine.attention } }
+  const found = {} as Tuning['products']
+  for (const of of PRODUCT_CLASSES) {
+    const use = (form: Forms['products'][ProductClass]) => (engine.products = { ...engine.products, [of]: form })
+    const ofClass = await times(`products ${of}`, productForms(of, engine.subgroupSize), cases.products[of], use)
+    if (!ofClass) break
+    found[of] = ofClass
+    use(chosen(ofClass, usual.products[of]))
+  }
+  const forms = ATTENTION_FORMS.filter((form) => runs(form, engine.subgroupSize))
+  const use = (form: Forms['attention']) => (engine.attention = form)
+  const ofAttention = options.stop() ? null : await times('attention', forms, cases.attention, use)
+  if (!ofAttention) {
+    Object.assign(engine, { products, attention })
+    return null
+  }
+  use(chosen(ofAttention, usual.attention))
+  return { products: found, attention: ofAttention, best: { products: engine.products, attention: engine.attention } }
 }
 
-function fastest(times: readonly FormTime[]): string {
-  const ran = times.filter((time): time is { form: string; ms: number } => time.ms !== null)
+async function timed(engine: Engine, cases: MicroCase[], what: string, options: TuneOptions): Promise<number | null> {
+  const { onForm = () => {}, ...sampling } = options
+  let ms = 0
+  try {
+    for (const one of cases) {
+      onForm(`${what}: ${one.name}`)
+      for (const row of await runMicro(engine, one, sampling, null)) ms += row.ms.median
+      if (options.stop()) break
+    }
+    return ms
+  } catch {
+    engine.check()
+    return null
+  }
+}
+
+function chosen<F extends string>(times: readonly FormTime<F>[], usual: F): F {
+  const ran = times.flatMap(({ form, ms }) => (ms === null ? [] : [{ form, ms }]))
   if (!ran.length) throw new Error(`none of the forms ${times.map(({ form }) => form).join(', ')} runs on this adapter`)
-  return ran.reduce((best, time) => (time.ms < best.ms ? time : best)).form
+  const best = ran.reduce((least, time) => (time.ms < least.ms ? time : least))
+  const known = ran.find(({ form }) => form === usual)
+  return !known || best.ms < SHARE * known.ms ? best.form : usual
 }
 
-/** A line a form, the fastest marked. */
+/** A line a form, and its time over that of the one that is kept. */
 export function tuningTable({ products, attention, best }: Tuning): string {
-  const lines = (kind: keyof Forms, times: FormTime[]) =>
-    times.map(({ form, ms }) => {
+  const lines = (what: string, times: FormTime[], kept: string) => {
+    const reference = times.find(({ form }) => form === kept)!.ms!
+    return times.map(({ form, ms }) => {
       const time = ms === null ? 'does not run' : `${ms.toPrecision(4)} ms`
-      return `${kind.padEnd(10)} ${form.padEnd(12)} ${time.padStart(14)}${best[kind] === form ? '  fastest' : ''}`
+      const ratio = form === kept ? 'kept' : ms === null ? '' : `x ${(ms / reference).toFixed(2)}`
+      return `${what.padEnd(19)} ${form.padEnd(14)} ${time.padStart(12)}  ${ratio}`.trimEnd()
     })
-  return [...lines('products', products), ...lines('attention', attention)].join('\n')
+  }
+  return [
+    ...PRODUCT_CLASSES.flatMap((of) => lines(`products ${of}`, products[of], best.products[of])),
+    ...lines('attention', attention, best.attention),
+  ].join('\n')
 }

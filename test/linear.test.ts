@@ -1,5 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { productsBy } from '../engine/device/forms'
 import { linear } from '../engine/ops/linear'
 import { checkOp } from './support/check-op'
 import { engine } from './support/engine'
@@ -97,7 +98,7 @@ test('every form gives the same: through workgroup memory, direct and four wide,
       [128, 96, 40],
       [130, 33, 18],
     ]) {
-      engine.products = form
+      engine.products = productsBy(form)
       const lora = n === 96
       await checkOp({
         inputs: {

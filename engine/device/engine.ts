@@ -44,7 +44,7 @@ export class Engine {
   readonly software: boolean
   /** Lanes of a subgroup, at least; 0 where kernels cannot use them. */
   readonly subgroupSize: number
-  /** The form in which matrix products are recorded: by the kind of adapter, unless the host knows better. */
+  /** The form in which matrix products of each class are recorded: by the kind of adapter, unless the host knows better. */
   products: Forms['products']
   /** The same of fused attention. */
   attention: Forms['attention']

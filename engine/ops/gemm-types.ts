@@ -1,4 +1,5 @@
 /** @file What a matrix product is asked for. */
+import type { Layout } from '../device/product-class'
 import type { Tensor } from '../graph/tensor'
 
 /** One operand: where it starts and how far apart its rows, heads and batches lie, in elements. */
@@ -23,7 +24,7 @@ export interface Extension {
 
 export interface Gemm {
   /** nt: C = A·Bᵀ with A (m,k), B (n,k). nn: C = A·B with B (k,n). tn: C = Aᵀ·B with A (k,m), B (k,n). */
-  layout: 'nt' | 'nn' | 'tn'
+  layout: Layout
   m: number
   n: number
   k: number

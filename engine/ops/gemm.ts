@@ -3,8 +3,10 @@
  * memory, for GPUs (gemm_shared.wgsl), `direct` reads memory straight into registers (gemm.wgsl); both have kernels that read
  * four floats at a time where all is aligned to them (gemm_shared4.wgsl, gemm4.wgsl). The others are for software adapters:
  * `subgroup` has lanes read for each other (gemm-subgroup.wgsl), `transposed` goes by way of Aᵀ where there are no subgroups.
+ * All but the last can also run over ranges of k side by side (gemm-split.ts). The engine has a form for each class of shapes.
  */
-import type { Engine } from '../device/engine'
+import type { ProductForm } from '../device/forms'
+import { LAYOUTS, productClass } from '../device/product-class'
 import type { Shader } from '../device/shader'
 import direct from '../../shaders/gemm.wgsl'
 import directFour from '../../shaders/gemm4.wgsl'
@@ -14,6 +16,7 @@ import subgroup from '../../shaders/gemm-subgroup.wgsl'
 import type { Recorder } from '../graph/dispatch'
 import type { Tensor } from '../graph/tensor'
 import type { Gemm } from './gemm-types'
+import { gemmSplit, rangesOf } from './gemm-split'
 import { fitsTransposed, gemmTransposed } from './gemm-transposed'
 import { ACTIVATION } from './pointwise'
 
@@ -24,7 +27,6 @@ interface Variant {
   tile: { m: number; n: number }
 }
 
-const LAYOUTS = ['nt', 'nn', 'tn'] as const
 /** One kernel a layout, by the same tile. */
 const variants = (shader: Shader, prefix: string, m: number, n: number) =>
   Object.fromEntries(
@@ -60,7 +62,10 @@ function alignedThroughout(o: Gemm, rows = o.m): number[] {
   return [...aligned(o), layout === 'tn' ? rows : k, ...extension]
 }
 
-function variantOf(form: Engine['products'], o: Gemm): Variant {
+/** A form by whose kernels one dispatch computes it all. */
+type Whole = 'shared' | 'direct' | 'subgroup'
+
+function variantOf(form: Whole, o: Gemm): Variant {
   const { layout, m } = o
   if (form === 'shared') return (whole(alignedThroughout(o)) ? SHARED_FOUR : SHARED)[layout]
   // below nine rows most of a subgroup's tile would be empty
@@ -68,9 +73,31 @@ function variantOf(form: Engine['products'], o: Gemm): Variant {
   return (whole([...aligned(o), layout === 'tn' ? m : 0]) && DIRECT_FOUR[layout]) || DIRECT[layout]
 }
 
+/** The form that each form of products leaves to: what it splits, or what it cannot transpose. */
+const WHOLE: Record<ProductForm, Whole> = {
+  shared: 'shared',
+  direct: 'direct',
+  transposed: 'direct',
+  subgroup: 'subgroup',
+  'shared-split': 'shared',
+  'direct-split': 'direct',
+  'subgroup-split': 'subgroup',
+}
+
 /** Records C = act(alpha·A·B + LoRA + bias) + residual (+ C). FLOPs: 2·m·n·k a batch and head. */
 export function gemm(g: Recorder, o: Gemm): void {
-  if (g.engine.products === 'transposed' && fitsTransposed(o)) return gemmTransposed(g, o, gemm)
+  recordBy(g.engine.products[productClass(o.layout, o.m, o.n, o.k)], g, o)
+}
+
+function recordBy(form: ProductForm, g: Recorder, o: Gemm): void {
+  const whole = WHOLE[form]
+  if (form === 'transposed' && fitsTransposed(o)) return gemmTransposed(g, o, (to, part) => recordBy(form, to, part))
+  const ranges = form === whole || form === 'transposed' ? 1 : rangesOf(o)
+  if (ranges > 1) return gemmSplit(g, o, ranges, (to, part) => recordWhole(whole, to, part))
+  recordWhole(whole, g, o)
+}
+
+function recordWhole(form: Whole, g: Recorder, o: Gemm): void {
   const { a, b, c, lora } = o
   const heads = o.heads ?? 1
   const bindings: Record<string, Tensor | null> = {
@@ -83,7 +110,7 @@ export function gemm(g: Recorder, o: Gemm): void {
     t: lora?.t ?? null,
     tb: lora?.tb ?? null,
   }
-  const { shader, entry, tile } = variantOf(g.engine.products, o)
+  const { shader, entry, tile } = variantOf(form, o)
   const used = Object.fromEntries(
     shader.entries[entry].bindings.flatMap((e) => (e.kind === 'uniform' ? [] : [[e.name, bindings[e.name]]])),
   )

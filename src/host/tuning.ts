@@ -5,15 +5,16 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import type { Engine } from '../../engine/device/engine'
 import { ATTENTION_FORMS, type Forms, PRODUCT_FORMS, runs } from '../../engine/device/forms'
+import { PRODUCT_CLASSES } from '../../engine/device/product-class'
 import { writeFileAtomic } from '../files'
 import { cacheFolder } from './cache'
 
 /** Rises when kernels change so much that what was measured says nothing any more. */
-const VERSION = 1
+const VERSION = 2
 
 const Entry = v.object({
   version: v.literal(VERSION),
-  products: v.picklist(PRODUCT_FORMS),
+  products: v.object(v.entriesFromList(PRODUCT_CLASSES, v.picklist(PRODUCT_FORMS))),
   attention: v.picklist(ATTENTION_FORMS),
   date: v.string(),
 })
@@ -37,7 +38,7 @@ export function keptForms({ device, subgroupSize }: Engine, cache?: string): (Fo
   try {
     const all = v.parse(File, JSON.parse(text))
     const { products, attention, date } = v.parse(Entry, all[adapterKey(device.adapterInfo)])
-    const usable = runs(products, subgroupSize) && runs(attention, subgroupSize)
+    const usable = [...Object.values(products), attention].every((form) => runs(form, subgroupSize))
     return usable ? { products, attention, date } : null
   } catch {
     // a damaged or older entry is measured anew when somebody asks for it; the usual forms do until then

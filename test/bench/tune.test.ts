@@ -6,36 +6,61 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { productCase } from '../../bench/ops/gemm'
 import type { MicroCase } from '../../bench/case'
-import { tune, tuneCases, tuningTable } from '../../bench/tune'
-import { PRODUCT_FORMS, usualForms } from '../../engine/device/forms'
+import { tune, tuningTable } from '../../bench/tune'
+import { type TuneCases, tuneCases } from '../../bench/tune-cases'
+import { type Forms, productForms, productsBy, usualForms } from '../../engine/device/forms'
+import { PRODUCT_CLASSES, type ProductClass } from '../../engine/device/product-class'
 import { adapterKey, keepForms, keptForms } from '../../src/host/tuning'
 import { engine } from '../support/engine'
 
 const cache = await mkdtemp(join(tmpdir(), 'wgsam-tune-'))
 test.after(() => rm(cache, { recursive: true }))
-const usual = { products: engine.products, attention: engine.attention }
+// whatever this machine has kept
+const usual: Forms = usualForms(engine.software, engine.subgroupSize)
+Object.assign(engine, usual)
 const small = productCase('nt', [64, 32, 32], 'small', true)
 const options = { clock: 'host', budget: 1, stop: () => false } as const
 
-test('every form that runs is timed, and the engine is left with the fastest', async () => {
+/** The given cases of some classes; the others have none, which costs every form nothing. */
+const casesOf = (products: Partial<TuneCases['products']>): TuneCases => ({
+  products: Object.fromEntries(
+    PRODUCT_CLASSES.map((of): [ProductClass, MicroCase[]] => [of, products[of] ?? []]),
+  ) as TuneCases['products'],
+  attention: [],
+})
+
+/** A case that takes longer in every form but one: it repeats its products. */
+const fastOnlyBy = (of: ProductClass, form: string): MicroCase => ({
+  ...small,
+  record(bench) {
+    const recorded = small.record(bench)
+    const asked = bench.engine.products[of]
+    for (let i = 0; asked !== form && i < 40; i++) small.record(bench)
+    return recorded
+  },
+})
+
+test('every form that makes a difference is timed, class by class, and the engine is left with the fastest', async () => {
   const seen: string[] = []
-  const found = await tune(
-    engine,
-    { products: [small], attention: [small] },
-    { ...options, onForm: (what) => seen.push(what.split(':')[0]) },
-  )
-  const { products, best } = found!
-  const forms = PRODUCT_FORMS.filter((form) => form !== 'subgroup' || engine.subgroupSize >= 8)
-  assert.equal(
-    products.map(({ form }) => form),
-    forms,
-  )
-  assert.ok(products.every(({ ms }) => ms! > 0))
-  const least = Math.min(...products.map(({ ms }) => ms!))
-  assert.is(products.find(({ form }) => form === best.products)!.ms, least)
-  assert.is(engine.products, best.products)
-  assert.is(seen.filter((what) => what === `products ${forms[0]}`).length, 1)
-  assert.is(tuningTable(found!).match(/fastest/g)!.length, 2)
+  const cases = casesOf({
+    'nt large': [fastOnlyBy('nt large', 'direct')],
+    'tn deep': [fastOnlyBy('tn deep', 'shared')],
+  })
+  const { products, best } = (await tune(engine, cases, {
+    ...options,
+    onForm: (what) => seen.push(what.split(':')[0]),
+  }))!
+  for (const of of PRODUCT_CLASSES)
+    assert.equal(
+      products[of].map(({ form }) => form),
+      productForms(of, engine.subgroupSize),
+      of,
+    )
+  assert.ok(products['nt large'].every(({ ms }) => ms! > 0))
+  const expected = { ...usual.products, 'nt large': 'direct', 'tn deep': 'shared' } as const
+  assert.equal(best, { products: expected, attention: usual.attention })
+  assert.equal(engine.products, expected)
+  assert.is(seen.filter((what) => what === 'products tn deep shared-split').length, 1)
   Object.assign(engine, usual)
 })
 
@@ -43,26 +68,51 @@ test('a form that fails is told and not chosen; stopped, nothing changes', async
   const failing: MicroCase = {
     ...small,
     record(bench) {
-      if (bench.engine.products === 'direct') throw new Error('too large')
+      if (bench.engine.products['nt large'] === usual.products['nt large']) throw new Error('too large')
       return small.record(bench)
     },
   }
-  const { products, best } = (await tune(engine, { products: [failing], attention: [small] }, options))!
-  assert.is(products.find(({ form }) => form === 'direct')!.ms, null)
-  assert.is.not(best.products, 'direct')
+  const found = (await tune(engine, casesOf({ 'nt large': [failing] }), options))!
+  const timeOf = (form: string) => found.products['nt large'].find((time) => time.form === form)!.ms
+  assert.is(timeOf(usual.products['nt large']), null)
+  assert.is.not(found.best.products['nt large'], usual.products['nt large'])
+  assert.ok(timeOf(found.best.products['nt large'])! > 0)
+  assert.match(tuningTable(found), /products nt large +\S+ +does not run\n/)
   Object.assign(engine, usual)
-  assert.is(await tune(engine, { products: [small], attention: [small] }, { ...options, stop: () => true }), null)
+
+  let left = 12
+  const stop = () => left-- <= 0
+  const changing = casesOf({ 'nt large': [fastOnlyBy('nt large', 'direct')], 'nn large': [small] })
+  assert.is(await tune(engine, changing, { ...options, stop }), null)
   assert.equal({ products: engine.products, attention: engine.attention }, usual)
 })
 
-test('there are shapes for GPUs and for software adapters', () => {
-  for (const software of [true, false])
-    for (const cases of Object.values(tuneCases(software))) assert.ok(cases.length >= 2, `${cases.length}`)
+test('the usual form is kept where another gains no more than the noise; the table gives each its ratio to what is kept', async () => {
+  const found = (await tune(engine, casesOf({}), options))!
+  assert.equal(found.best, usual, 'no cases: all take no time')
+  Object.assign(engine, usual)
+  const times = (ms: Partial<Record<string, number | null>>) =>
+    Object.entries(ms).map(([form, time]) => ({ form, ms: time })) as (typeof found)['products']['nt large']
+  const table = tuningTable({
+    ...found,
+    products: { ...found.products, 'tn deep': times({ shared: 30, direct: null, 'shared-split': 12 }) },
+    best: { ...found.best, products: { ...found.best.products, 'tn deep': 'shared-split' } },
+  })
+  assert.match(table, /products tn deep +shared +30.00 ms  x 2.50\nproducts tn deep +direct +does not run\n/)
+  assert.match(table, /products tn deep +shared-split +12.00 ms  kept\n/)
+})
+
+test('there are shapes of every class, for GPUs and for software adapters', () => {
+  for (const software of [true, false]) {
+    const { products, attention } = tuneCases(software)
+    for (const of of PRODUCT_CLASSES) assert.ok(products[of].length >= 1, `${of}, software ${software}`)
+    assert.ok(products['tn deep'].length >= 4 && attention.length >= 2)
+  }
 })
 
 test('what was found is kept by adapter, and read where it still says something', async () => {
   assert.is(keptForms(engine, cache), null)
-  const forms = { products: 'direct', attention: 'direct' } as const
+  const forms = { products: productsBy('direct', { 'tn deep': 'shared-split' }), attention: 'direct' } as const
   const path = await keepForms(engine, forms, cache)
   assert.equal({ ...keptForms(engine, cache), date: '' }, { ...forms, date: '' })
 
@@ -73,21 +123,30 @@ test('what was found is kept by adapter, and read where it still says something'
   assert.equal(all['another card'], { products: 'shared' })
 
   const key = adapterKey(engine.device.adapterInfo)
+  const products = (change: object) => JSON.stringify({ [key]: { ...all[key], products: change } })
+  const { 'tn deep': _, ...incomplete } = all[key].products
   for (const damaged of [
     'no JSON',
     '[]',
     JSON.stringify({ [key]: { ...all[key], version: 0 } }),
-    JSON.stringify({ [key]: { ...all[key], products: 'fast' } }),
+    // as version 1 had it
+    JSON.stringify({ [key]: { ...all[key], version: 1, products: 'shared' } }),
+    products({ ...all[key].products, 'nt large': 'fast' }),
+    products(incomplete),
   ]) {
     await writeFile(path, damaged)
     assert.is(keptForms(engine, cache), null, damaged)
   }
+  const without = { device: engine.device, subgroupSize: 0 } as typeof engine
+  await writeFile(path, products({ ...all[key].products, 'nn deep': 'subgroup-split' }).replace(/"attention":"\w+"/, '"attention":"direct"')) // prettier-ignore
+  assert.is(keptForms(without, cache), null, 'a form that the device no longer runs')
 })
 
 test('without a measurement the kind of adapter decides; subgroups only where there are enough lanes', () => {
-  assert.equal(usualForms(false, 32), { products: 'shared', attention: 'shared' })
-  assert.equal(usualForms(true, 8), { products: 'subgroup', attention: 'subgroup' })
-  assert.equal(usualForms(true, 4), { products: 'transposed', attention: 'direct' })
+  const split = { 'nt deep': 'shared-split', 'nn deep': 'shared-split', 'tn deep': 'shared-split' } as const
+  assert.equal(usualForms(false, 32), { products: productsBy('shared', split), attention: 'shared' })
+  assert.equal(usualForms(true, 8), { products: productsBy('subgroup'), attention: 'subgroup' })
+  assert.equal(usualForms(true, 4), { products: productsBy('transposed'), attention: 'direct' })
 })
 
 test.run()
