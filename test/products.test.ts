@@ -46,24 +46,37 @@ test('a class has the forms that make a difference to it and that the device run
   assert.is(productsText(mixed), 'shared; nt deep: direct; tn deep: shared-split')
 })
 
-test('ranges of k: enough workgroups, none too short, and only where C is a plain product', () => {
+test('ranges of k: enough workgroups, none too short, little rest, and only where the second pass does what C is', () => {
   const tensor = new Graph(engine).tensor('any', [1])
   const x = { tensor, stride: 1 }
-  const ranges = (m: number, n: number, k: number, more = {}) =>
-    rangesOf({ layout: 'tn', m, n, k, a: x, b: x, c: x, ...more })
-  assert.is(ranges(768, 4, 8192), 42, '12 tiles: 512 workgroups')
-  assert.is(ranges(768, 4, 1024), 8, 'no range below 128 terms')
-  assert.is(ranges(768, 4, 8192, { batches: 10 }), 4)
-  assert.is(ranges(1024, 768, 8192), 2)
-  assert.is(ranges(1024, 1088, 8192), 1, '272 tiles are enough')
-  assert.is(ranges(1, 1, 255), 1)
-  for (const more of [{ bias: tensor }, { residual: tensor }, { pre: tensor }, { heads: 2 }, { activation: 'relu' }])
-    assert.is(ranges(768, 4, 8192, more), 1, Object.keys(more)[0])
+  const ranges = (layout: Layout, m: number, n: number, k: number, more = {}) => {
+    const found = rangesOf({ layout, m, n, k, a: x, b: x, c: x, ...more })
+    return found && [found.count, found.terms, found.rest]
+  }
+  // 12 tiles: 42 ranges give 512 workgroups, 32 leave no rest; the windows' padding row always leaves some
+  assert.equal(ranges('tn', 768, 4, 8192), [32, 256, 0])
+  assert.equal(ranges('tn', 768, 4, 8193), [42, 195, 3])
+  assert.equal(ranges('tn', 768, 4, 1024), [8, 128, 0], 'no range below 128 terms')
+  assert.equal(ranges('tn', 768, 4, 8192, { batches: 10 }), [4, 2048, 0])
+  assert.equal(ranges('tn', 16, 16, 65536), [128, 512, 0], 'no more than one invocation can add')
+  assert.equal(ranges('tn', 1024, 768, 8191), [2, 4095, 1])
+  assert.is(ranges('tn', 1024, 1088, 8192), null, '272 tiles are enough')
+  assert.is(ranges('tn', 1, 1, 255), null)
+  assert.equal(ranges('tn', 1, 1, 257), [2, 128, 1])
+  assert.equal(ranges('nt', 1, 1, 259), [2, 128, 3], 'whole vectors along a row')
+  assert.equal(ranges('nt', 1024, 256, 2048, { bias: tensor, residual: tensor }), [8, 256, 0])
+  for (const more of [{ pre: tensor }, { heads: 2 }, { activation: 'relu' }, { lora: { rank: 1 } }])
+    assert.is(ranges('tn', 768, 4, 8192, more), null, Object.keys(more)[0])
 })
 
-/** alpha · A·B (+ C) of one batch after the other, in float64; operands as the layout stores them. */
-function reference(o: Case, a: Float32Array, b: Float32Array, old: Float32Array): Float64Array {
-  const { layout, m, n, k, batches, accumulate } = o
+/** alpha · A·B + bias + residual (+ C) of one batch after the other, in float64; operands as the layout stores them. */
+function reference(
+  o: Case,
+  a: Float32Array,
+  b: Float32Array,
+  extra: (at: number, column: number) => number,
+): Float64Array {
+  const { layout, m, n, k, batches } = o
   const y = new Float64Array(batches * m * n)
   for (let e = 0; e < batches; e++)
     for (let i = 0; i < m; i++)
@@ -74,7 +87,7 @@ function reference(o: Case, a: Float32Array, b: Float32Array, old: Float32Array)
             a[e * m * k + (layout === 'tn' ? l * m + i : i * k + l)] *
             b[e * n * k + (layout === 'nt' ? j * k + l : l * n + j)]
         const at = (e * m + i) * n + j
-        y[at] = ALPHA * sum + (accumulate ? old[at] : 0)
+        y[at] = ALPHA * sum + extra(at, j)
       }
   return y
 }
@@ -87,12 +100,14 @@ interface Case {
   k: number
   batches: number
   accumulate: 0 | 1
+  /** With bias and residual. */
+  more: boolean
 }
 
 /** C and its neighbours of the same memory, from poisoned memory; the same program run twice. */
 async function run(form: ProductForm, o: Case): Promise<{ c: Float32Array; again: Float32Array; entries: string[] }> {
   engine.products = productsBy(form)
-  const { layout, m, n, k, batches, accumulate } = o
+  const { layout, m, n, k, batches, accumulate, more } = o
   const g = new Graph(engine)
   const a = g.input('A', layout === 'tn' ? [batches * k, m] : [batches * m, k])
   const b = g.input('B', layout === 'nt' ? [batches * n, k] : [batches * k, n])
@@ -101,7 +116,10 @@ async function run(form: ProductForm, o: Case): Promise<{ c: Float32Array; again
   const c = g.input('C', [batches * m + 2, width])
   const part = (tensor: typeof a) => ({ tensor, stride: tensor.columns, batch: tensor.size / batches })
   const target = { tensor: c, stride: width, offset: width, batch: m * width }
-  gemm(g, { layout, m, n, k, batches, a: part(a), b: part(b), c: target, alpha: ALPHA, accumulate })
+  const bias = more ? g.input('bias', [n]) : null
+  const residual = more ? g.input('residual', c.shape) : null
+  const operands = { a: part(a), b: part(b), c: target, bias, residual }
+  gemm(g, { layout, m, n, k, batches, ...operands, alpha: ALPHA, accumulate })
   const program = await g.compile()
   const results: Float32Array[] = []
   for (let i = 0; i < 2; i++) {
@@ -109,6 +127,8 @@ async function run(form: ProductForm, o: Case): Promise<{ c: Float32Array; again
     program.write(a, randomArray(1, a.size))
     program.write(b, randomArray(2, b.size))
     program.write(c, randomArray(3, c.size))
+    if (bias) program.write(bias, randomArray(4, n))
+    if (residual) program.write(residual, randomArray(5, c.size))
     program.run()
     results.push(await program.read(c))
   }
@@ -121,34 +141,40 @@ test('a product split over k is the float64 product, touches nothing else, and r
     [1, 1, 1031],
     [3, 65, 1027],
     [65, 3, 2050],
-    [68, 8, 1200],
+    [68, 8, 1201],
     [4, 32, 1024],
   ]
   let cases = 0
   for (const form of SPLIT)
     for (const layout of LAYOUTS)
       for (const [i, [m, n, k]] of sizes.entries()) {
-        const batches = i % 2 ? 2 : 1
-        const accumulate = (cases++ % 2) as 0 | 1
-        const o: Case = { layout, m, n, k, batches, accumulate }
+        const o: Case = {
+          layout,
+          m,
+          n,
+          k,
+          batches: i % 2 ? 2 : 1,
+          accumulate: (cases % 2) as 0 | 1,
+          more: cases % 3 === 0,
+        }
+        cases++
         const name = `${form} ${JSON.stringify(o)}`
         const { c, again, entries } = await run(form, o)
         assert.is(entries.at(-1), 'split_sum', name)
-        assert.is(entries.length, k === 1024 ? 2 : 3, `${name}: what ranges leave is one more: ${entries}`)
+        const rest = k === 1024 ? 0 : 1
+        assert.is(entries.length, 2 + rest, `${name}: what ranges leave is one more: ${entries}`)
         assert.equal(Buffer.from(c.buffer), Buffer.from(again.buffer), `${name}: two runs`)
+
         const width = n + (n % 4 ? 1 : 4)
-        const old = randomArray(3, c.length)
-        const inner: number[] = []
-        const before: number[] = []
-        c.forEach((v, at) => {
-          const row = Math.floor(at / width) - 1
-          if (row >= 0 && row < batches * m && at % width < n) {
-            inner.push(v)
-            before.push(old[at])
-          } else assert.is(v, old[at], `${name}: element ${at} is not of C`)
-        })
-        const [a, b] = [randomArray(1, batches * m * k), randomArray(2, batches * n * k)]
-        const error = relativeError(inner, reference(o, a, b, Float32Array.from(before)))
+        const [old, bias, residual] = [randomArray(3, c.length), randomArray(4, n), randomArray(5, c.length)]
+        const inside = (at: number) => at >= width && at < c.length - width && at % width < n
+        c.forEach((v, at) => inside(at) || assert.is(v, old[at], `${name}: element ${at} is not of C`))
+        const of = (values: Float32Array) => values.filter((_, at) => inside(at))
+        const [before, added] = [of(old), of(residual)]
+        const extra = (at: number, column: number) =>
+          (o.more ? bias[column] + added[at] : 0) + (o.accumulate ? before[at] : 0)
+        const [a, b] = [randomArray(1, o.batches * m * k), randomArray(2, o.batches * n * k)]
+        const error = relativeError(of(c), reference(o, a, b, extra))
         assert.ok(error < 1e-6, `${name}: ${error}`)
       }
 })

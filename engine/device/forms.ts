@@ -45,17 +45,17 @@ export const productsBy = (form: ProductForm, others: Partial<ProductForms> = {}
   ...others,
 })
 
+const DEEP_SPLIT = { 'nt deep': 'shared-split', 'nn deep': 'shared-split', 'tn deep': 'shared-split' } as const
+const TN_DIRECT = { 'tn large': 'direct', 'tn narrow': 'direct', 'tn deep': 'direct' } as const
+
 /**
  * What suits the kind of adapter, unmeasured. On a GPU deep products are split, because their few workgroups would leave most
  * of it idle; a software adapter has few cores to fill.
  */
 export function usualForms(software: boolean, subgroupSize: number): Forms {
-  if (!software) {
-    const split = { 'nt deep': 'shared-split', 'nn deep': 'shared-split', 'tn deep': 'shared-split' } as const
-    return { products: productsBy('shared', split), attention: 'shared' }
-  }
+  if (!software) return { products: productsBy('shared', DEEP_SPLIT), attention: 'shared' }
   if (runs('subgroup', subgroupSize)) return { products: productsBy('subgroup'), attention: 'subgroup' }
-  return { products: productsBy('transposed'), attention: 'direct' }
+  return { products: productsBy('transposed', TN_DIRECT), attention: 'direct' }
 }
 
 /** In words: the commonest form, then the classes that have another. */

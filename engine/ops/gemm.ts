@@ -92,8 +92,8 @@ export function gemm(g: Recorder, o: Gemm): void {
 function recordBy(form: ProductForm, g: Recorder, o: Gemm): void {
   const whole = WHOLE[form]
   if (form === 'transposed' && fitsTransposed(o)) return gemmTransposed(g, o, (to, part) => recordBy(form, to, part))
-  const ranges = form === whole || form === 'transposed' ? 1 : rangesOf(o)
-  if (ranges > 1) return gemmSplit(g, o, ranges, (to, part) => recordWhole(whole, to, part))
+  const ranges = form.endsWith('split') ? rangesOf(o) : null
+  if (ranges) return gemmSplit(g, o, ranges, (to, part) => recordWhole(whole, to, part))
   recordWhole(whole, g, o)
 }
 

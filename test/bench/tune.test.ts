@@ -146,7 +146,16 @@ test('without a measurement the kind of adapter decides; subgroups only where th
   const split = { 'nt deep': 'shared-split', 'nn deep': 'shared-split', 'tn deep': 'shared-split' } as const
   assert.equal(usualForms(false, 32), { products: productsBy('shared', split), attention: 'shared' })
   assert.equal(usualForms(true, 8), { products: productsBy('subgroup'), attention: 'subgroup' })
-  assert.equal(usualForms(true, 4), { products: productsBy('transposed'), attention: 'direct' })
+  const direct = { 'tn large': 'direct', 'tn narrow': 'direct', 'tn deep': 'direct' } as const
+  assert.equal(usualForms(true, 4), { products: productsBy('transposed', direct), attention: 'direct' })
+  for (const [software, size] of [
+    [false, 32],
+    [true, 8],
+    [true, 4],
+  ] as const)
+    // prettier-ignore
+    for (const of of PRODUCT_CLASSES)
+      assert.ok(productForms(of, size).includes(usualForms(software, size).products[of]), `${of}: can be measured`)
 })
 
 test.run()
