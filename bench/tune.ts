@@ -7,7 +7,7 @@ import type { Clock } from './clock'
 import { runMicro } from './run-micro'
 import type { TuneCases } from './tune-cases'
 
-/** What a form takes for all of its cases together, medians, milliseconds; null where the adapter cannot run them. */
+/** What a form takes for all of its cases together, milliseconds, the least seen; null where the adapter cannot run them. */
 export interface FormTime<F extends string = string> {
   form: F
   ms: number | null
@@ -22,12 +22,25 @@ export interface Tuning {
 
 export interface TuneOptions {
   clock: Clock
-  /** Milliseconds a case. */
+  /** Milliseconds a case and round. */
   budget: number
   stop(): boolean
   onForm?(what: string): void
 }
 
+/** What is chosen among forms, and how the engine is told to use one. */
+interface Measured<F extends string> {
+  name: string
+  forms: readonly F[]
+  usual: F
+  cases: MicroCase[]
+  use(form: F): void
+}
+
+/** Each form is timed so often, in turn with the others, and its least time counts: what runs beside it comes and goes. */
+const ROUNDS = 3
+/** So many times the least time of a round, and a form is not timed again. */
+const HOPELESS = 2
 /** Another form than the usual one takes at most this share of its time: less is noise, and each form rounds differently. */
 const SHARE = 0.95
 
@@ -38,37 +51,46 @@ const SHARE = 0.95
 export async function tune(engine: Engine, cases: TuneCases, options: TuneOptions): Promise<Tuning | null> {
   const { products, attention } = engine
   const usual = usualForms(engine.software, engine.subgroupSize)
-  const times = async <F extends string>(
-    what: string,
-    forms: readonly F[],
-    of: MicroCase[],
-    use: (form: F) => void,
-  ) => {
-    const found: FormTime<F>[] = []
-    for (const form of forms) {
-      use(form)
-      found.push({ form, ms: await timed(engine, of, `${what} ${form}`, options) })
-      if (options.stop()) return null
+  const measure = async <F extends string>(what: Measured<F>): Promise<FormTime<F>[] | null> => {
+    const times: FormTime<F>[] = what.forms.map((form) => ({ form, ms: Infinity }))
+    for (let round = 0; round < ROUNDS; round++) {
+      const least = Math.min(...times.map(({ ms }) => ms ?? Infinity))
+      for (const time of times) {
+        if (time.ms === null || (round && time.ms > HOPELESS * least)) continue
+        what.use(time.form)
+        const ms = await timed(engine, what.cases, `${what.name} ${time.form}`, options)
+        time.ms = ms === null ? null : Math.min(time.ms, ms)
+        if (options.stop()) return null
+      }
     }
-    return found
+    what.use(chosen(times, what.usual))
+    return times
   }
   const found = {} as Tuning['products']
   for (const of of PRODUCT_CLASSES) {
-    const use = (form: Forms['products'][ProductClass]) => (engine.products = { ...engine.products, [of]: form })
-    const ofClass = await times(`products ${of}`, productForms(of, engine.subgroupSize), cases.products[of], use)
-    if (!ofClass) break
-    found[of] = ofClass
-    use(chosen(ofClass, usual.products[of]))
+    const times = await measure({
+      name: `products ${of}`,
+      forms: productForms(of, engine.subgroupSize),
+      usual: usual.products[of],
+      cases: cases.products[of],
+      use: (form) => (engine.products = { ...engine.products, [of]: form }),
+    })
+    if (!times) break
+    found[of] = times
   }
-  const forms = ATTENTION_FORMS.filter((form) => runs(form, engine.subgroupSize))
-  const use = (form: Forms['attention']) => (engine.attention = form)
-  const ofAttention = options.stop() ? null : await times('attention', forms, cases.attention, use)
-  if (!ofAttention) {
-    Object.assign(engine, { products, attention })
-    return null
-  }
-  use(chosen(ofAttention, usual.attention))
-  return { products: found, attention: ofAttention, best: { products: engine.products, attention: engine.attention } }
+  const ofAttention =
+    !options.stop() &&
+    (await measure({
+      name: 'attention',
+      forms: ATTENTION_FORMS.filter((form) => runs(form, engine.subgroupSize)),
+      usual: usual.attention,
+      cases: cases.attention,
+      use: (form) => (engine.attention = form),
+    }))
+  if (ofAttention)
+    return { products: found, attention: ofAttention, best: { products: engine.products, attention: engine.attention } }
+  Object.assign(engine, { products, attention })
+  return null
 }
 
 async function timed(engine: Engine, cases: MicroCase[], what: string, options: TuneOptions): Promise<number | null> {
@@ -77,7 +99,7 @@ async function timed(engine: Engine, cases: MicroCase[], what: string, options: 
   try {
     for (const one of cases) {
       onForm(`${what}: ${one.name}`)
-      for (const row of await runMicro(engine, one, sampling, null)) ms += row.ms.median
+      for (const row of await runMicro(engine, one, sampling, null)) ms += row.ms.least
       if (options.stop()) break
     }
     return ms

@@ -36,7 +36,7 @@ export const command: Command = {
     out: { type: 'string', value: 'FILE', default: 'bench.json', description: 'where the results go, with a roofline (.svg) beside it' }, // prettier-ignore
     peers: { type: 'boolean', description: 'TensorFlow.js and onnxruntime on the same shapes; fetches them (360 MB) the first time' }, // prettier-ignore
     compare: { type: 'boolean', description: 'compare two files of results' },
-    tune: { type: 'boolean', description: 'measure the forms of kernels and keep the fastest for this adapter, for all commands' }, // prettier-ignore
+    tune: { type: 'boolean', description: 'measure the forms of kernels, of products by class of shapes, and keep the fastest for this adapter, for all commands' }, // prettier-ignore
     profile: { type: 'string', value: 'NAME', description: 'a run’s time by kernel' },
     once: {
       type: 'string',
@@ -136,8 +136,8 @@ async function profile(name: string, json: boolean): Promise<void> {
   console.log(json ? JSON.stringify(kernels, null, 1) : `${one.about}\n\n${profileTable(kernels)}`)
 }
 
-/** Milliseconds to spend on a shape. */
-const TUNE_MS = 300
+/** Milliseconds to spend on a form's shape in each round. */
+const TUNE_MS = 100
 
 async function tuneAdapter(json: boolean): Promise<number> {
   const engine = await open()
