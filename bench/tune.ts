@@ -1,4 +1,4 @@
-/** @file Which form of products, class by class, and of attention is the fastest on this adapter: each is timed at a model's shapes. */
+/** @file Which form of products, class by class, and of attention is the fastest here: each is timed at a model's shapes. */
 import type { Engine } from '../engine/device/engine'
 import { ATTENTION_FORMS, type Forms, productForms, runs, usualForms } from '../engine/device/forms'
 import { PRODUCT_CLASSES, type ProductClass } from '../engine/device/product-class'
