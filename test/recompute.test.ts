@@ -7,37 +7,21 @@ import type { Tensor } from '../engine/graph/tensor'
 import { activate, add, scale } from '../engine/ops/pointwise'
 import { type Recomputation, recomputeNothing } from '../engine/sam/segments'
 import { defaultOptimizer } from '../engine/train/adam'
-import { attachFull, fullSpecs } from '../engine/train/full'
-import { LORA_TARGETS, type LoraConfig, detachLora, loraLayers } from '../engine/train/lora'
-import { ParameterSet } from '../engine/train/parameters'
+import { LORA_TARGETS, type LoraConfig } from '../engine/train/lora'
 import { TrainingStep } from '../engine/train/step'
 import { engine } from './support/engine'
 import { randomArray } from './support/random'
-import { adapt, openToy, toyBatch } from './support/toy'
+import { adaptKind, openToy, toyBatch } from './support/toy'
 
 const MANY = 99
 const all: Recomputation = { decoder: true, blocks: MANY }
 const models = { toy_vit: await openToy('toy_vit', 48), toy_tiny_vit: await openToy('toy_tiny_vit', 48) }
 type Name = keyof typeof models
 
-/** What trains: LoRA, or the targets' matrices themselves, from differences that are not zero. */
-async function adaptation(name: Name, kind: 'lora' | 'full', over: Partial<LoraConfig>) {
-  const model = models[name]
-  if (kind === 'lora') {
-    const { layers, parameters } = adapt(model, over)
-    return { parameters, record: undefined, end: () => (detachLora(layers), parameters.release()) }
-  }
-  const layers = loraLayers(model, { rank: 1, alpha: 1, rslora: false, targets: ['q'], blocks: null, ...over })
-  const specs = fullSpecs(layers).map((s, i) => ({ ...s, init: randomArray(40 + i, s.init.length, 0.02) }))
-  const parameters = new ParameterSet(engine, specs)
-  const full = await attachFull(engine, layers, (path) => parameters.get(path))
-  return { parameters, record: full.record, end: () => (full.release(), parameters.release()) }
-}
-
 /** Two steps of two micro-batches each; all that can be read of them. */
 async function steps(name: Name, kind: 'lora' | 'full', recompute: Recomputation, over: Partial<LoraConfig>) {
   const model = models[name]
-  const { parameters, record, end } = await adaptation(name, kind, over)
+  const { parameters, record, end } = await adaptKind(model, kind, over)
   const config = { microBatch: 2, prompts: 2, slots: 3, loss: { dice: 1, bce: 1, iou: 0.5 }, recompute }
   const step = await TrainingStep.create(model, parameters, { ...config, optimizer: defaultOptimizer }, record)
   const reports = []

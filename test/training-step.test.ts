@@ -6,7 +6,7 @@ import { Predictor } from '../engine/sam/predictor'
 import { defaultOptimizer } from '../engine/train/adam'
 import { detachLora } from '../engine/train/lora'
 import type { LoraConfig, LoraTarget } from '../engine/train/lora'
-import { type EmbeddedBatch, type MicroBatch, type StepConfig, TrainingStep } from '../engine/train/step'
+import { type FeatureBatch, type MicroBatch, type StepConfig, TrainingStep } from '../engine/train/step'
 import { engine } from './support/engine'
 import { randomArray, relativeError } from './support/random'
 import { adapt, openToy, toyBatch } from './support/toy'
@@ -29,7 +29,7 @@ async function trainer(over: Partial<StepConfig> = {}, lora: Partial<LoraConfig>
   return {
     step,
     parameters,
-    async once(batches: (MicroBatch | EmbeddedBatch)[], rate = 0) {
+    async once(batches: (MicroBatch | FeatureBatch)[], rate = 0) {
       step.run(batches, rate)
       return step.report()
     },
@@ -70,14 +70,14 @@ function joined(all: MicroBatch[]): MicroBatch {
 test('given embeddings in the place of images, the decoder learns the same', async () => {
   const images = batches(3, 2)
   const predictor = await Predictor.create(model)
-  const embedded: EmbeddedBatch[] = []
+  const embedded: FeatureBatch[] = []
   for (const { images: raw, sizes, ...prompts } of images) {
     predictor.setImages(raw, sizes)
-    embedded.push({ ...prompts, embedding: await predictor.embedding() })
+    embedded.push({ ...prompts, features: await predictor.embedding() })
   }
   predictor.destroy()
   const own = { targets: ['decoder.q', 'decoder.out'] as LoraTarget[] }
-  const [whole, short] = [await trainer({}, own), await trainer({ embedded: true }, own)]
+  const [whole, short] = [await trainer({}, own), await trainer({ frozen: model.parts.length }, own)]
   assert.ok(short.step.plan.dispatches < whole.step.plan.dispatches, 'the encoder is not recorded')
   for (let i = 0; i < 3; i++) {
     const [a, b] = [await whole.once(images, 1e-2), await short.once(embedded, 1e-2)]

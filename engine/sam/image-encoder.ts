@@ -8,6 +8,7 @@ import { type Linear, linear } from '../ops/linear'
 import { patchEmbed } from '../ops/patches'
 import { windowMap } from '../ops/windows'
 import { type VitArchitecture, embeddingSide } from './architecture'
+import type { EncoderPart } from './encoder-part'
 import { resizeColumns, resizePosition } from './position'
 import { encoderSegment } from './segments'
 import type { Norm, WeightLoader } from './weights'
@@ -89,16 +90,22 @@ export async function loadNeck(loader: WeightLoader): Promise<Neck> {
   }
 }
 
-/** images (batch, size, size, 3), normalised and padded, to tokens (batch·grid², outChannels). */
-export function encodeVit(g: Graph, encoder: VitEncoder, images: Tensor, batch: number, inputSize: number): Tensor {
-  const { patch, heads } = encoder.architecture
-  const grid = inputSize / patch
-  const embedded = patchEmbed(g, images, { size: inputSize, patch, ...encoder.patch, position: encoder.position })
-  const x = encoder.blocks.reduce((tokens, block, i) => {
-    const [out] = g.segment(encoderSegment(i), () => [vitBlock(g, block, tokens, { batch, grid, heads })])
-    return out
-  }, embedded)
-  return neck(g, encoder.neck, x, batch, embeddingSide(inputSize))
+/** images (batch, size, size, 3), normalised and padded, to tokens (batch·grid², dim) with their positions. */
+export function vitStem(g: Graph, { architecture, patch, position }: VitEncoder, images: Tensor, size: number): Tensor {
+  return patchEmbed(g, images, { size, patch: architecture.patch, ...patch, position })
+}
+
+/** Blocks and neck, at an input size. */
+export function vitParts({ architecture, blocks, neck: n }: VitEncoder, size: number): EncoderPart[] {
+  const { patch, heads, dim } = architecture
+  const grid = size / patch
+  const shape = { tokens: grid ** 2, channels: dim }
+  const parts = blocks.map((block, i): EncoderPart => ({
+    path: `${prefix}.blocks.${i}`,
+    ...shape,
+    record: (g, x, batch) => g.segment(encoderSegment(i), () => [vitBlock(g, block, x, { batch, grid, heads })])[0],
+  }))
+  return [...parts, neckPart(n, shape, embeddingSide(size))]
 }
 
 /** One block on x (batch·grid², dim). Exported for tests against golden blocks. */
@@ -119,6 +126,13 @@ export function vitBlock(
   const hidden = linear(g, z, block.lin1, { activation: 'gelu' })
   return linear(g, hidden, block.lin2, { residual: x1 })
 }
+
+/** The last part, from tokens of that shape to an embedding of side² cells. */
+export const neckPart = (n: Neck, shape: Pick<EncoderPart, 'tokens' | 'channels'>, side: number): EncoderPart => ({
+  path: `${prefix}.neck`,
+  ...shape,
+  record: (g, x, batch) => neck(g, n, x, batch, side),
+})
 
 /** x (batch·side², dim) to (batch·side², outChannels): 1x1 convolution, norm, 3x3 convolution, norm. */
 export function neck(g: Graph, n: Neck, x: Tensor, batch: number, side: number): Tensor {

@@ -6,10 +6,11 @@ import type { Linear } from '../ops/linear'
 import { normalizeImage } from '../ops/preprocess'
 import { densePosition } from '../ops/prompt'
 import { type Architecture, checkInputSize, embeddingSide } from './architecture'
-import { type VitEncoder, encodeVit, loadVit } from './image-encoder'
+import type { EncoderPart } from './encoder-part'
+import { type VitEncoder, loadVit, vitParts, vitStem } from './image-encoder'
 import { type DecoderOutputs, type MaskDecoder, decodeMasks, loadMaskDecoder } from './mask-decoder'
 import { type PromptEncoder, encodeMasks, encodePoints, loadPromptEncoder } from './prompt-encoder'
-import { type TinyVitEncoder, encodeTinyVit, loadTinyVit } from './tiny-vit'
+import { type TinyVitEncoder, loadTinyVit, tinyVitParts, tinyVitStem } from './tiny-vit'
 import { WeightLoader, type WeightSource } from './weights'
 
 /** Mean and standard deviation of the public models' input, red, green, blue, on 0..255. */
@@ -30,6 +31,9 @@ export interface PromptTensors {
 }
 
 export class SamModel {
+  /** Of the image encoder, in order. */
+  readonly parts: readonly EncoderPart[]
+
   private constructor(
     readonly engine: Engine,
     readonly architecture: Architecture,
@@ -41,7 +45,9 @@ export class SamModel {
     readonly decoder: MaskDecoder,
     /** Position encoding of the embedding's grid (side², D). */
     readonly position: Tensor,
-  ) {}
+  ) {
+    this.parts = encoder.kind === 'vit' ? vitParts(encoder, inputSize) : tinyVitParts(encoder, inputSize)
+  }
 
   /**
    * Uploads the weights tensor by tensor; tables that depend on the input size are resampled to `inputSize`. With `storage`
@@ -87,11 +93,32 @@ export class SamModel {
 
   /** raw (B, S, S, 3) on 0..255 and sizes (B, 2) u32, the valid height and width, to the embedding (B·side², D). */
   encode(g: Graph, raw: Tensor, sizes: Tensor): Tensor {
+    return this.encodeFrom(g, this.encodeUpTo(g, raw, sizes, 0), 0)
+  }
+
+  /** Images, as `encode` takes them, to what goes into part `end` of the encoder: its features after so many parts. */
+  encodeUpTo(g: Graph, raw: Tensor, sizes: Tensor, end: number): Tensor {
+    const { encoder, inputSize: size, parts } = this
     const batch = raw.shape[0]
     const images = normalizeImage(g, raw, sizes, PIXEL_MEAN, PIXEL_STD)
-    return this.encoder.kind === 'vit'
-      ? encodeVit(g, this.encoder, images, batch, this.inputSize)
-      : encodeTinyVit(g, this.encoder, images, batch, this.inputSize)
+    const stem =
+      encoder.kind === 'vit' ? vitStem(g, encoder, images, size) : tinyVitStem(g, encoder, images, batch, size)
+    return parts.slice(0, end).reduce((x, part) => part.record(g, x, batch), stem)
+  }
+
+  /** Features that go into part `start`, of shape `featureShape`, to the embedding (B·side², D). */
+  encodeFrom(g: Graph, features: Tensor, start: number): Tensor {
+    const batch = features.rows / this.featureShape(start, 1)[0]
+    return this.parts.slice(start).reduce((x, part) => part.record(g, x, batch), features)
+  }
+
+  /** (tokens, channels) of what goes into part `start` for so many images; after the last part, of the embedding. */
+  featureShape(start: number, images: number): [number, number] {
+    const { tokens, channels } = this.parts[start] ?? {
+      tokens: this.side ** 2,
+      channels: this.architecture.outChannels,
+    }
+    return [images * tokens, channels]
   }
 
   /** Prompts on embeddings (images·side², D) to logits (P, 4, (4·side)²) and IoU predictions (P, 4). */

@@ -9,7 +9,8 @@ import { type Linear, linear } from '../ops/linear'
 import { activate } from '../ops/pointwise'
 import { windowMap } from '../ops/windows'
 import type { TinyVitArchitecture } from './architecture'
-import { type Neck, loadNeck, neck } from './image-encoder'
+import type { EncoderPart } from './encoder-part'
+import { type Neck, loadNeck, neckPart } from './image-encoder'
 import { encoderSegment } from './segments'
 import type { Norm, WeightLoader } from './weights'
 
@@ -130,34 +131,42 @@ interface Shape {
   side: number
 }
 
-/** images (batch, size, size, 3), normalised and padded, to tokens (batch·(size/16)², outChannels). */
-export function encodeTinyVit(g: Graph, encoder: TinyVitEncoder, images: Tensor, batch: number, size: number): Tensor {
-  const { heads, windows } = encoder.architecture
+/** images (batch, size, size, 3), normalised and padded, to tokens (batch·(size/4)², channels of stage 0). */
+export function tinyVitStem(g: Graph, { stem }: TinyVitEncoder, images: Tensor, batch: number, size: number): Tensor {
   let side = size
-  let x = images
-  encoder.stem.forEach((layer, i) => {
+  return stem.reduce((x, layer, i) => {
     const y = conv3x3(g, x, { batch, height: side, width: side, stride: 2, ...layer })
     side = Math.ceil(side / 2)
-    x = i === 0 ? activate(g, y, 'gelu') : y
-  })
-  let blocks = 0
-  const block = (build: (x: Tensor) => Tensor) => {
-    const input = x
-    ;[x] = g.segment(encoderSegment(blocks++), () => [build(input)])
+    return i === 0 ? activate(g, y, 'gelu') : y
+  }, images)
+}
+
+/** Blocks, the merges between stages, and neck, at an input size. */
+export function tinyVitParts(encoder: TinyVitEncoder, size: number): EncoderPart[] {
+  const { dims, heads, windows } = encoder.architecture
+  let side = encoder.stem.reduce((length) => Math.ceil(length / 2), size)
+  const parts: EncoderPart[] = []
+  const part = (path: string, channels: number, build: (g: Graph, x: Tensor, batch: number) => Tensor) => {
+    const segment = encoderSegment(parts.length)
+    const record: EncoderPart['record'] = (g, x, batch) => g.segment(segment, () => [build(g, x, batch)])[0]
+    parts.push({ path: `${prefix}.layers.${path}`, tokens: side ** 2, channels, record })
   }
-  encoder.stages.forEach((stage, s) => {
-    const shape = { batch, side, heads: heads[s], window: windows[s] }
-    for (const convolutions of stage.convolutions) block((input) => mbConv(g, convolutions, input, shape))
-    for (const attended of stage.blocks) block((input) => tinyBlock(g, attended, input, shape))
-    const { downsample } = stage
+  encoder.stages.forEach(({ convolutions, blocks, downsample }, s) => {
+    const shape = { side, heads: heads[s], window: windows[s] }
+    convolutions.forEach((block, b) =>
+      part(`${s}.blocks.${b}`, dims[s], (g, x, batch) => mbConv(g, block, x, { ...shape, batch })),
+    )
+    blocks.forEach((block, b) =>
+      part(`${s}.blocks.${b}`, dims[s], (g, x, batch) => tinyBlock(g, block, x, { ...shape, batch })),
+    )
     if (downsample) {
       // the embedding is a sixteenth of the input: the last merge keeps the side
       const stride = s === encoder.stages.length - 2 ? 1 : 2
-      block((input) => patchMerging(g, downsample, input, { ...shape, stride }))
+      part(`${s}.downsample`, dims[s], (g, x, batch) => patchMerging(g, downsample, x, { ...shape, batch, stride }))
       side = Math.ceil(side / stride)
     }
   })
-  return neck(g, encoder.neck, x, batch, side)
+  return [...parts, neckPart(encoder.neck, { tokens: side ** 2, channels: dims.at(-1)! }, side)]
 }
 
 export function mbConv(g: Graph, block: InvertedBottleneck, x: Tensor, { batch, side }: Shape): Tensor {

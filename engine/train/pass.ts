@@ -7,6 +7,7 @@ import { add, addProduct } from '../ops/pointwise'
 import type { SamModel } from '../sam/sam'
 import { type Recomputation, recomputeNothing, recomputing } from '../sam/segments'
 import type { OptimizerConfig } from './adam'
+import { frozenParts } from './frozen'
 
 export interface LossConfig {
   dice: number
@@ -25,8 +26,11 @@ export interface StepConfig {
   slots: number
   loss: LossConfig
   optimizer: OptimizerConfig
-  /** Micro-batches bring embeddings in the place of images: where nothing in the encoder trains, they never change. */
-  embedded?: boolean
+  /**
+   * Parts of the encoder, the first so many, that the step leaves out: nothing of them trains, and micro-batches bring the
+   * features after them in the place of images. None by default; where it is all parts, the features are embeddings.
+   */
+  frozen?: number
   /** Micro-batches bring weights of their prompts. */
   weighted?: boolean
   /** What the backward pass computes again, to save memory; the bits are the same. Nothing by default. */
@@ -56,13 +60,13 @@ export interface MicroBatch extends PromptedBatch {
   sizes: Uint32Array
 }
 
-export interface EmbeddedBatch extends PromptedBatch {
-  /** (B·side², D). */
-  embedding: Float32Array
+export interface FeatureBatch extends PromptedBatch {
+  /** (B·tokens, channels), see SamModel.featureShape. */
+  features: Float32Array
 }
 
 export type PassInputs = Record<Exclude<keyof PromptedBatch, 'weights'> | 'counts' | 'calibrate' | 'share', Tensor> &
-  Partial<Record<'images' | 'sizes' | 'embedding' | 'weights', Tensor>>
+  Partial<Record<'images' | 'sizes' | 'features' | 'weights', Tensor>>
 
 /**
  * Records a micro-batch's pass and gives the graph with what the host writes before every run. What the loss and its parts
@@ -75,10 +79,14 @@ export function recordPass(
   parts: readonly Tensor[],
 ): { g: Graph; inputs: PassInputs } {
   const { side } = model
-  const { microBatch, slots, recompute = recomputeNothing, storage } = config
+  const { microBatch, slots, recompute = recomputeNothing, storage, frozen = 0 } = config
+  if (frozen && frozen > frozenParts(model))
+    throw new Error(
+      `the first ${frozen} parts of the encoder were to be left out of the step, but something of them trains`,
+    )
   const prompts = microBatch * config.prompts
   const g = new Graph(model.engine, true, { recompute: recomputing(recompute), storage })
-  const { encoded, inputs } = config.embedded ? givenEmbedding(g, model, microBatch) : encode(g, model, microBatch)
+  const { encoded, inputs } = frozen ? encodeRest(g, model, microBatch, frozen) : encode(g, model, microBatch)
   const t: PassInputs = {
     ...inputs,
     coords: g.input('coords', [prompts, slots, 2]),
@@ -125,7 +133,7 @@ function encode(g: Graph, model: SamModel, images: number) {
   return { inputs, encoded: model.encode(g, inputs.images, inputs.sizes) }
 }
 
-function givenEmbedding(g: Graph, { side, architecture }: SamModel, images: number) {
-  const embedding = g.input('embeddings', [images * side * side, architecture.decoder.dim])
-  return { inputs: { embedding }, encoded: embedding }
+function encodeRest(g: Graph, model: SamModel, images: number, frozen: number) {
+  const features = g.input('features', model.featureShape(frozen, images))
+  return { inputs: { features }, encoded: model.encodeFrom(g, features, frozen) }
 }

@@ -14,7 +14,7 @@ import type { SamModel } from '../sam/sam'
 import { type OptimizerStep, optimizerReport, optimizerState, recordOptimizerStep } from './adam'
 import type { ParameterSet } from './parameters'
 import {
-  type EmbeddedBatch,
+  type FeatureBatch,
   type MicroBatch,
   type PassInputs,
   type PromptedBatch,
@@ -22,7 +22,7 @@ import {
   recordPass,
 } from './pass'
 
-export type { EmbeddedBatch, LossConfig, MicroBatch, PromptedBatch, StepConfig } from './pass'
+export type { FeatureBatch, LossConfig, MicroBatch, PromptedBatch, StepConfig } from './pass'
 
 /** What the loss is the weighted sum of. */
 export interface LossParts {
@@ -95,7 +95,7 @@ export class TrainingStep {
   }
 
   /** Submits one step; wait with `report`, at least every few steps. Throws where a micro-batch has the wrong sizes. */
-  run(microBatches: readonly (MicroBatch | EmbeddedBatch)[], learningRate: number): void {
+  run(microBatches: readonly (MicroBatch | FeatureBatch)[], learningRate: number): void {
     const { t, programs, config } = this
     for (const { weights } of microBatches)
       if (!!weights !== !!t.weights)

@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../files'
 import { duration } from '../host/progress'
 import { hardwareOf } from '../report/hardware'
 import { configHash, type TrainConfig } from '../training/config'
-import { EmbeddingCache } from '../training/embeddings'
+import { FeatureCache } from '../training/features'
 import { runFolder } from '../training/run-folder'
 import { openData } from '../training/session'
 import { cellRun, type CellResult, type Evaluation, measure, readCell, runCell, type Scores } from './cell'
@@ -72,14 +72,14 @@ export async function ablate(engine: Engine, options: AblationOptions): Promise<
   const asked = { part, images: items.map(({ id }) => id), instances: options.instances, seed: recipe.seed }
   const base = await baseScores(engine, options, evaluation, asked)
   const ablation: Ablation = { outcomes, base, finished: base !== null }
-  const embeddings = new EmbeddingCache()
+  const features = new FeatureCache()
   for (const [i, outcome] of outcomes.entries()) {
     if (!ablation.finished || outcome.result) continue
     const { cell } = outcome
     const left = secondsLeft(outcomes)
     log(`cell ${i + 1} of ${cells.length}: ${cell.name}${left ? `; about ${duration(left)} for all that is left` : ''}`)
     try {
-      outcome.result = await runCell(engine, cell, cellRun(out, cell.name), evaluation, embeddings, log)
+      outcome.result = await runCell(engine, cell, cellRun(out, cell.name), evaluation, features, log)
     } catch (error) {
       engine.check()
       if (!(error instanceof UserError)) throw error

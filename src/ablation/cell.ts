@@ -13,7 +13,7 @@ import { writeFileAtomic } from '../files'
 import { Progress } from '../host/progress'
 import { openModel } from '../model'
 import { checkConfig, configDifferences, readConfigFile, type TrainConfig } from '../training/config'
-import type { EmbeddingCache } from '../training/embeddings'
+import type { FeatureCache } from '../training/features'
 import { readMetrics } from '../training/metrics'
 import { train, type TrainSummary } from '../training/run'
 import { beginRun, hasCheckpoint, resumeRun, type RunFolder, runFolder } from '../training/run-folder'
@@ -115,13 +115,13 @@ export async function runCell(
   { name, config }: Cell,
   run: RunFolder,
   evaluation: Evaluation,
-  embeddings: EmbeddingCache,
+  features: FeatureCache,
   log: (line: string) => void,
 ): Promise<CellResult | null> {
   const began = performance.now()
   if (!hasCheckpoint(run)) await beginRun(run, config)
   const kept = await resumeRun(run, {})
-  const summary: TrainSummary = await train({ engine, config: kept, run, stop: evaluation.stop, log, embeddings })
+  const summary: TrainSummary = await train({ engine, config: kept, run, stop: evaluation.stop, log, features })
   if (!summary.finished) return null
   const adapter = summary.best ? 'best' : 'last'
   const scores = await measure(engine, config, run[adapter], evaluation)

@@ -19,6 +19,6 @@ export function describePlan(plan: RunPlan, { batch, storage }: Pick<TrainConfig
     `intermediates: ${kinds(intermediates)}, sharing ${bytes(arenas)}, of which ${bytes(live)} are in use at once; ` +
       `largest binding: ${largest.label}, ${bytes(largest.bytes)}`,
     `memory: ${bytes(total)} planned${budget === null ? '' : ` of ${bytes(budget)}`}` +
-      (others ? `, ${bytes(others)} of them for validations and kept embeddings` : ''),
+      (others ? `, ${bytes(others)} of them for validations and frozen blocks` : ''),
   ]
 }

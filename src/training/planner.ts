@@ -15,8 +15,8 @@ import { amount } from '../host/progress'
 import type { ModelShapes } from '../weights/shapes'
 import { type Adaptation, openAdaptation } from './adaptation'
 import type { TrainConfig } from './config'
-import { Embedder, EmbeddingCache, embeddable } from './embeddings'
 import { slotsOf } from './examples'
+import { FeatureCache, FrozenEncoder } from './features'
 import { parseBytes } from './memory'
 import { validationPredictor } from './validate'
 
@@ -26,7 +26,7 @@ export interface RunPlan {
   recompute: Recomputation
   /** Of the model, what trains, and the step. */
   step: Report
-  /** Bytes besides the step: of validations, and of encoding images whose embeddings are kept. */
+  /** Bytes besides the step: of validations, and of encoding images up to the features that are kept. */
   others: number
   /** All bytes on the GPU. */
   total: number
@@ -36,12 +36,7 @@ export interface RunPlan {
 }
 
 /** The step of a configuration, at a micro-batch. */
-export function stepConfig(
-  config: TrainConfig,
-  microBatch: number,
-  recompute: Recomputation,
-  embedded: boolean,
-): StepConfig {
+export function stepConfig(config: TrainConfig, microBatch: number, recompute: Recomputation, frozen = 0): StepConfig {
   const { prompts, loss, optimizer, storage } = config
   const { algorithm, beta1, beta2, eps, weightDecay, maxNorm } = optimizer
   return {
@@ -50,7 +45,7 @@ export function stepConfig(
     slots: slotsOf(config),
     loss,
     optimizer: { algorithm, betas: [beta1, beta2], eps, weightDecay, maxNorm },
-    embedded,
+    frozen,
     weighted: loss.small > 0,
     recompute,
     storage,
@@ -86,19 +81,19 @@ class Planner {
     private readonly model: SamModel,
     private readonly adaptation: Adaptation,
     private readonly config: TrainConfig,
-    private readonly embedded: boolean,
+    private readonly frozen: number,
     private readonly others: number,
     private readonly budget: number | null,
   ) {}
 
   static async open(model: SamModel, adaptation: Adaptation, config: TrainConfig): Promise<Planner> {
-    const embedder = embeddable(adaptation.layers, config) ? await Embedder.create(model, new EmbeddingCache()) : null
+    const frozen = await FrozenEncoder.open(model, config, new FeatureCache())
     const validator = config.validation.every ? await Predictor.create(model, validationPredictor) : null
-    const others = (embedder?.bytes ?? 0) + (validator?.bytes ?? 0)
+    const others = (frozen?.bytes ?? 0) + (validator?.bytes ?? 0)
     validator?.destroy()
-    embedder?.destroy()
+    frozen?.destroy()
     const budget = config.memory === null ? null : parseBytes(config.memory)
-    return new Planner(model, adaptation, config, embedder !== null, others, budget)
+    return new Planner(model, adaptation, config, frozen?.parts ?? 0, others, budget)
   }
 
   async plan(microBatches: readonly number[]): Promise<RunPlan> {
@@ -139,13 +134,13 @@ class Planner {
 
   /** Null where the adapter cannot bind a tensor of it. */
   private async tried(microBatch: number, recompute: Recomputation): Promise<RunPlan | null> {
-    const { model, adaptation, config, embedded, others, budget } = this
+    const { model, adaptation, config, frozen, others, budget } = this
     const { parameters, record } = adaptation
     try {
       const step = await TrainingStep.create(
         model,
         parameters,
-        stepConfig(config, microBatch, recompute, embedded),
+        stepConfig(config, microBatch, recompute, frozen),
         record,
       )
       step.destroy()

@@ -13,8 +13,8 @@ import { Transcript } from '../tracking/transcript'
 import { Batches } from './batches'
 import { type Progress, readCheckpoint, writeCheckpoint } from './checkpoint'
 import { type TrainConfig, configHash } from './config'
-import type { EmbeddingCache } from './embeddings'
 import { exportAdapter } from './export'
+import type { FeatureCache } from './features'
 import { Guard } from './guard'
 import { openPreparation } from './helpers'
 import { type MetricsRecord, readMetrics } from './metrics'
@@ -36,8 +36,8 @@ export interface TrainOptions {
   /** Asked between steps: whether to save and end. */
   stop?: () => boolean
   log?: Log
-  /** Embeddings that another run of the same model, input size and images left. */
-  embeddings?: EmbeddingCache
+  /** Features that another run of the same model, input size and images left. */
+  features?: FeatureCache
 }
 
 export interface TrainSummary {
@@ -65,7 +65,7 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
   const transcript = new Transcript(log)
   const { say } = transcript
   const data = await openData(options.config, run, say)
-  const session = await openSession(engine, options.config, say, options.embeddings)
+  const session = await openSession(engine, options.config, say, options.features)
   const { microBatch, recompute } = session.plan
   const config = withId({ ...options.config, microBatch, recompute })
   const training = new Training(config, run, data, session, stop, transcript)
@@ -256,7 +256,7 @@ class Training {
     const step = progress.step + 1
     const rate = learningRate(config, step, this.total)
     const batch = await this.batches.next()
-    session.step.run((await session.embedder?.embed(batch)) ?? batch.microBatches, rate)
+    session.step.run((await session.frozen?.encode(batch)) ?? batch.microBatches, rate)
     const report = await session.step.report()
     this.guard.watch(step, report)
     const { loss, parts, gradientNorm, skipped } = report

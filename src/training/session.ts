@@ -12,7 +12,7 @@ import { openModel } from '../model'
 import { modelShapes } from '../weights/shapes'
 import { type Adaptation, openAdaptation } from './adaptation'
 import { type TrainConfig, readConfigFile } from './config'
-import { embeddable, Embedder, EmbeddingCache } from './embeddings'
+import { FeatureCache, FrozenEncoder } from './features'
 import { explainDevice } from './guard'
 import { planRun, type RunPlan, stepConfig } from './planner'
 import type { RunFolder } from './run-folder'
@@ -56,8 +56,8 @@ export interface Session {
   adaptation: Adaptation
   step: TrainingStep
   plan: RunPlan
-  /** Null where the step encodes its images itself. */
-  embedder: Embedder | null
+  /** Null where the step begins with the images. */
+  frozen: FrozenEncoder | null
   /** Frees all of it. */
   release(): void
 }
@@ -73,11 +73,11 @@ export async function openSession(
   engine: Engine,
   config: TrainConfig,
   log: Log,
-  embeddings = new EmbeddingCache(),
+  features = new FeatureCache(),
 ): Promise<Session> {
   const plan = await planSession(engine, config)
   try {
-    const session = await placed(engine, config, plan, log, embeddings)
+    const session = await placed(engine, config, plan, log, features)
     // what there was no room for is reported on the side
     await engine.idle()
     return session
@@ -91,7 +91,7 @@ async function placed(
   config: TrainConfig,
   plan: RunPlan,
   log: Log,
-  embeddings: EmbeddingCache,
+  features: FeatureCache,
 ): Promise<Session> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, {
@@ -101,15 +101,22 @@ async function placed(
     fetch: true,
   })
   const adaptation = await openAdaptation(model, config, log)
-  const embedder = embeddable(adaptation.layers, config) ? await Embedder.create(model, embeddings) : null
-  if (embedder) log('the encoder does not change: each image is encoded once')
-  const settings = stepConfig(config, plan.microBatch, plan.recompute, embedder !== null)
+  const frozen = await FrozenEncoder.open(model, config, features)
+  if (frozen) log(describeFrozen(model, frozen))
+  const settings = stepConfig(config, plan.microBatch, plan.recompute, frozen?.parts)
   const step = await TrainingStep.create(model, adaptation.parameters, settings, adaptation.record)
   const release = () => {
     step.destroy()
-    embedder?.destroy()
+    frozen?.destroy()
     adaptation.release()
     model.release()
   }
-  return { model, adaptation, step, plan, embedder, release }
+  return { model, adaptation, step, plan, frozen, release }
+}
+
+function describeFrozen({ parts }: SamModel, frozen: FrozenEncoder): string {
+  const first = parts[frozen.parts]
+  return first
+    ? `nothing before ${first.path} trains: each image is encoded up to there once, and kept`
+    : 'the encoder does not change: each image is encoded once'
 }

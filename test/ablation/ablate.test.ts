@@ -8,7 +8,7 @@ import { cellsOf, checkGrid } from '../../src/ablation/grid'
 import { parse } from '../../src/commands/command'
 import { command } from '../../src/commands/ablate'
 import { openDataset } from '../../src/data/dataset'
-import { type EmbeddingCache, EmbeddingCache as Cache } from '../../src/training/embeddings'
+import { FeatureCache } from '../../src/training/features'
 import { readMetrics } from '../../src/training/metrics'
 import { train } from '../../src/training/run'
 import { beginRun, resumeRun, runFolder } from '../../src/training/run-folder'
@@ -125,25 +125,25 @@ test('a dry run lists cells and trains nothing; wrong flags are refused', async 
   assert.match(await run('--part', 'train'), /UserError: --part takes test or val/)
 })
 
-/** Runs of the decoder alone, from embeddings or not. */
-async function decoderRun(name: string, embeddings?: EmbeddingCache, over = {}, stop?: () => boolean) {
+/** Runs of the decoder alone, from kept embeddings or not. */
+async function decoderRun(name: string, features?: FeatureCache, over = {}, stop?: () => boolean) {
   const run = runFolder(join(scratch, name))
   const config = toyConfig(data, { augment: false, maxSteps: 8, validation: { every: 2, images: 1, instances: 2 }, lora: { rank: 4, targets: ['decoder.q', 'decoder.out'] }, ...over }) // prettier-ignore
   await beginRun(run, config)
   const lines: string[] = []
-  let summary = await train({ engine, config, run, embeddings, stop, log: (line) => lines.push(line) })
-  while (!summary.finished) summary = await train({ engine, config: await resumeRun(run, {}), run, embeddings, stop })
+  let summary = await train({ engine, config, run, features, stop, log: (line) => lines.push(line) })
+  while (!summary.finished) summary = await train({ engine, config: await resumeRun(run, {}), run, features, stop })
   return { run, lines }
 }
 
 test('where the encoder does not train an image is encoded once; runs and their resumption are the same to the bit', async () => {
-  const kept = new Cache()
+  const kept = new FeatureCache()
   const { run, lines } = await decoderRun('kept', kept)
   assert.ok(lines.some((line) => line.includes('each image is encoded once')))
   const { items } = await openDataset([data])
   assert.ok(kept.encoded > 1 && kept.encoded < items.length, `${kept.encoded} of ${items.length}`)
   let polls = 0
-  await decoderRun('forgetful', new Cache(0), {}, () => ++polls % 5 === 0)
+  await decoderRun('forgetful', new FeatureCache(0), {}, () => ++polls % 5 === 0)
   assert.equal(await fingerprint(join(scratch, 'forgetful')), await fingerprint(run.root))
   const again = kept.encoded
   await decoderRun('shared', kept)
