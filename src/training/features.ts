@@ -18,9 +18,13 @@ import type { TrainConfig } from './config'
  */
 const MOST_BYTES = 2 ** 30
 
-/** Features by image and by the parts they come out of, the least recently used given up first. Of one model at one input size. */
+/**
+ * Features by image and by the parts they come out of, of one model at one input size. What is kept stays while a run needs
+ * it: every epoch takes each image once in a new order, so that giving up the least recently used would find little again.
+ * Room is made of what other parts left, in another cell of an ablation.
+ */
 export class FeatureCache {
-  private readonly kept = new Map<string, Float32Array>()
+  private readonly kept = new Map<string, { parts: number; features: Float32Array }>()
   private bytes = 0
   /** Images encoded so far. */
   encoded = 0
@@ -30,19 +34,26 @@ export class FeatureCache {
   async get(id: string, parts: number, encode: () => Promise<Float32Array>): Promise<Float32Array> {
     const key = `${parts} ${id}`
     const known = this.kept.get(key)
-    const features = known ?? (await encode())
-    this.kept.delete(key)
-    this.kept.set(key, features)
-    if (!known) {
-      this.encoded++
+    if (known) return known.features
+    const features = await encode()
+    this.encoded++
+    if (this.makeRoom(features.byteLength, parts)) {
+      this.kept.set(key, { parts, features })
       this.bytes += features.byteLength
     }
-    for (const [oldest, { byteLength }] of this.kept) {
-      if (this.bytes <= this.most) break
-      this.kept.delete(oldest)
-      this.bytes -= byteLength
-    }
     return features
+  }
+
+  /** Whether so many bytes can be kept, once what came out of other parts has been given up for them, the oldest first. */
+  private makeRoom(bytes: number, parts: number): boolean {
+    const fits = () => this.bytes + bytes <= this.most
+    for (const [key, other] of this.kept) {
+      if (fits()) break
+      if (other.parts === parts) continue
+      this.kept.delete(key)
+      this.bytes -= other.features.byteLength
+    }
+    return fits()
   }
 }
 

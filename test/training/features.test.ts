@@ -113,24 +113,21 @@ test('a step without parts in which something trains is refused', async () => {
   end()
 })
 
-test('features are told apart by image and by where they come out, and the least recently used are given up', async () => {
-  const cache = new FeatureCache(48)
+test('features are told apart by image and by where they come out; what is kept stays, but for room for another place', async () => {
+  const cache = new FeatureCache(48) // three of them
   const made: string[] = []
   const get = (id: string, parts: number) =>
     cache.get(id, parts, async () => (made.push(`${id}${parts}`), Float32Array.of(parts, 0, 0, 0)))
-  for (const [id, parts] of [
-    ['a', 1],
-    ['a', 2],
-    ['b', 1],
-    ['a', 1],
-    ['c', 1],
-    ['a', 1],
-    ['a', 2],
-  ] as const)
-    // prettier-ignore
-    assert.is((await get(id, parts))[0], parts)
-  assert.equal(made, ['a1', 'a2', 'b1', 'c1', 'a2'])
-  assert.is(cache.encoded, 5)
+  const all = async (...asked: [string, number][]) => {
+    made.length = 0
+    for (const [id, parts] of asked) assert.is((await get(id, parts))[0], parts)
+    return made.join(' ')
+  }
+  assert.is(await all(['a', 1], ['a', 2], ['b', 1], ['a', 1], ['a', 2]), 'a1 a2 b1')
+  assert.is(await all(['c', 1], ['a', 1], ['b', 1], ['c', 1]), 'c1', 'made room for by a2')
+  assert.is(await all(['d', 1], ['a', 1], ['b', 1], ['c', 1], ['d', 1]), 'd1 d1', 'no room: made each time')
+  assert.is(await all(['a', 2], ['b', 2], ['a', 2], ['c', 1], ['b', 1]), 'a2 b2 b1')
+  assert.is(cache.encoded, 9)
 })
 
 /** A run whose last stage trains, stopped and resumed as `stop` says. */
