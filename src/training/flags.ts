@@ -148,7 +148,11 @@ const flags: Record<string, Flag> = {
     value: 'X',
     about: 'show images smaller as well: 1 is down to half their size (default 0: never)',
   },
-  'no-augment': { path: 'augment', kind: 'off', about: 'images as they are: no turns, crops, changes of tone' },
+  'no-augment': {
+    path: 'augment',
+    kind: 'off',
+    about: 'images as they are: no turns, crops, changes of tone; they go through frozen blocks once',
+  },
   'val-every': {
     path: 'validation.every',
     kind: 'number',
