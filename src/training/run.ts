@@ -36,7 +36,7 @@ export interface TrainOptions {
   /** Asked between steps: whether to save and end. */
   stop?: () => boolean
   log?: Log
-  /** Features that another run of the same model, input size and images left. */
+  /** Features that another run of the same model, storage, input size and images left. */
   features?: FeatureCache
 }
 

@@ -5,8 +5,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Graph } from '../../engine/graph/graph'
 import { defaultOptimizer } from '../../engine/train/adam'
-import type { LoraConfig } from '../../engine/train/lora'
-import { TrainingStep } from '../../engine/train/step'
+import type { LoraConfig, LoraTarget } from '../../engine/train/lora'
+import { type StepConfig, TrainingStep } from '../../engine/train/step'
 import type { Batch } from '../../src/training/batches'
 import type { RawConfig } from '../../src/training/config'
 import { openEngine } from '../../src/host/gpu'
@@ -29,12 +29,25 @@ const asTheyAre = toyConfig(data, { augment: false })
 const varied = toyConfig(data)
 
 /** Three steps of the same two micro-batches, the encoder's frozen parts in them or not; all that can be read of them. */
-async function steps(name: Name, kind: 'lora' | 'full', over: Partial<LoraConfig>, kept: boolean) {
+async function steps(
+  name: Name,
+  kind: 'lora' | 'full',
+  over: Partial<LoraConfig>,
+  kept: boolean,
+  more: Partial<StepConfig> = {},
+) {
   const model = models[name]
   const { parameters, record, end } = await adaptKind(model, kind, over)
   const cache = new FeatureCache()
   const frozen = kept ? await FrozenEncoder.open(model, asTheyAre, cache) : null
-  const config = { microBatch: 2, prompts: 2, slots: 3, loss: { dice: 1, bce: 1, iou: 0.5 }, frozen: frozen?.parts }
+  const config = {
+    microBatch: 2,
+    prompts: 2,
+    slots: 3,
+    loss: { dice: 1, bce: 1, iou: 0.5 },
+    frozen: frozen?.parts,
+    ...more,
+  }
   const step = await TrainingStep.create(model, parameters, { ...config, optimizer: defaultOptimizer }, record)
   const batch = {
     microBatches: [toyBatch(model, 20, [2, 1], 2), toyBatch(model, 31, [1, 2], 2)],
@@ -82,8 +95,24 @@ test('a step that begins at the first block that trains has the losses, moments 
     assert.equal(short.bits, whole.bits, what)
     const less = whole.plan.dispatches - short.plan.dispatches
     assert.is(less, dispatchesUpTo(name, short.parts), `${what}: none of the frozen parts is recorded`)
+    const again = await steps(name, kind, over, true, { recompute: { decoder: true, blocks: 99 } })
+    assert.equal(again.bits, whole.bits, `${what}: computed again`)
+    assert.ok(again.plan.dispatches > short.plan.dispatches)
     assert.ok(short.plan.arenas < whole.plan.arenas, `${what}: ${short.plan.arenas} of ${whole.plan.arenas}`)
   }
+})
+
+test('with f16 storage features do not wait as halves: the losses are those of the whole step to the rounding of these', async () => {
+  const over = { blocks: ['2'], targets: ['q', 'v'] as LoraTarget[] }
+  const [whole, short] = [
+    await steps('toy_vit', 'lora', over, false, { storage: 'f16' }),
+    await steps('toy_vit', 'lora', over, true, { storage: 'f16' }),
+  ]
+  whole.bits.reports.forEach(({ loss, gradientNorm }, i) => {
+    const other = short.bits.reports[i]
+    assert.ok(Math.abs(other.loss / loss - 1) < 1e-3, `${other.loss} and ${loss}`)
+    assert.ok(Math.abs(other.gradientNorm / gradientNorm - 1) < 1e-2, `${other.gradientNorm} and ${gradientNorm}`)
+  })
 })
 
 test('with augmentation, or where the first block trains, a step begins with the images', async () => {
@@ -161,18 +190,20 @@ test('a run encodes each image once up to what trains, ends with the same bits w
 })
 
 test('what is planned is the step without the frozen parts, and the program of these', async () => {
-  const last = { lora: { blocks: ['layers.3.blocks.0'] }, validation: { every: 0 } }
-  const config = toyConfig(data, { ...last, augment: false })
-  const whole = await planSession(engine, toyConfig(data, last))
-  const own = await openEngine()
-  const session = await openSession(own, config, () => {})
-  const { plan, step, frozen } = session
-  assert.equal(step.plan, plan.step)
-  assert.is(plan.others, frozen!.bytes)
-  assert.is(whole.others, 0)
-  assert.ok(frozen!.bytes > 0 && plan.step.peak < whole.step.peak)
-  session.release()
-  own.destroy()
+  for (const storage of ['f32', 'f16']) {
+    const last = { storage, lora: { blocks: ['layers.3.blocks.0'] }, validation: { every: 0 } }
+    const config = toyConfig(data, { ...last, augment: false })
+    const whole = await planSession(engine, toyConfig(data, last))
+    const own = await openEngine()
+    const session = await openSession(own, config, () => {})
+    const { plan, step, frozen } = session
+    assert.equal(step.plan, plan.step)
+    assert.is(plan.others, frozen!.bytes)
+    assert.is(whole.others, 0)
+    assert.ok(frozen!.bytes > 0 && plan.step.peak < whole.step.peak)
+    session.release()
+    own.destroy()
+  }
 })
 
 test.run()
