@@ -107,6 +107,7 @@ test('every flag sets a key that there is', () => {
     batch: '16',
     track: 'wandb,tensorboard',
     small: '0.5',
+    storage: 'f16',
     'zoom-out': '1',
   }
   const plain = checkConfig({ data: ['x'] }, '')
@@ -140,6 +141,7 @@ test('what was added since changes no hash where it does nothing: runs begun bef
   assert.match(hash({}), /^78d0ab2c9172d841/)
   assert.match(hash({ lora: { kind: 'full' } }), /^a0531453b20b636f/)
   for (const loss of [{ small: 0.5 }, { smooth: 0.1 }]) assert.is.not(hash({ loss }), hash({}))
+  assert.is.not(hash({ storage: 'f16' }), hash({}))
   const weighted = checkConfig({ data: ['x'], loss: { small: 0.5 } }, '')
   assert.equal(configDifferences(checkConfig({ data: ['x'] }, ''), weighted), ['loss.small: 0 there, 0.5 now'])
 })
