@@ -70,17 +70,18 @@ const textOf = (file: string, head: string): string | null => {
   if (start < 0) return null
   return code
     .slice(start, code.indexOf('\n}', start))
-    .replace(/vec4<f32>\(1\.0\)|vec4f\(1\.0\)/g, '1.0')
+    .replace(/vec4(?:<f32>|f)\(([\d.]+)\)/g, '$1')
     .replace(/vec4<f32>|vec4f/g, 'f32')
 }
 
 // WGSL has no includes, and every kernel is a file that any checker reads: so what a family shares stands in each file
 for (const [what, head, least] of [
   ['parameters of products', 'struct Params {', 5],
-  ['erf', 'fn erf(', 6],
+  ['GELU', 'fn gelu(', 6],
+  ['the slope of GELU', 'fn gelu_slope(', 3],
 ] as const) {
   test(`${what} are the same in every file that has them`, () => {
-    const family = what === 'erf' ? files : files.filter((file) => file.startsWith('gemm'))
+    const family = head.startsWith('fn') ? files : files.filter((file) => file.startsWith('gemm'))
     const texts = family.map((file) => textOf(file, head)).filter((text) => text !== null)
     assert.ok(texts.length >= least, `${texts.length} files`)
     for (const text of texts) assert.is(text, texts[0])

@@ -1,4 +1,4 @@
-/** @file Records the kernels of shaders/pointwise.wgsl, four elements a lane where all sizes allow it. */
+/** @file Records the kernels of shaders/pointwise.wgsl, four elements at a time where all sizes allow it. */
 import pointwise from '../../shaders/pointwise.wgsl'
 import pointwise4 from '../../shaders/pointwise4.wgsl'
 import type { Recorder } from './dispatch'
@@ -7,15 +7,25 @@ import type { Tensor } from './tensor'
 
 export type ElementwiseSettings = Partial<Record<'accumulate' | 'activation' | 'repeat' | 'alpha' | 'beta', number>>
 
+/** Lanes of a workgroup, as the kernels have it. */
+const LANES = 64
+/** Rounds that make up for the cost of beginning a lane on a software adapter; and the workgroups that keep its cores busy. */
+const [MOST_ROUNDS, WORKGROUPS] = [64, 64]
+
 export function elementwise(
   g: Recorder,
   entry: string,
   tensors: Record<string, Tensor>,
   count: number,
-  settings: ElementwiseSettings,
+  { accumulate = 0, activation, repeat = count, alpha = 1, beta = 1 }: ElementwiseSettings,
 ): void {
-  const all = { count, accumulate: 0, activation: 0, repeat: count, alpha: 1, beta: 1, ...settings }
-  if (count % 4 || all.repeat % 4) return g.dispatch(pointwise, entry, tensors, all, grid1d(count))
-  const fours = { ...all, count: count / 4, repeat: all.repeat / 4 }
-  g.dispatch(pointwise4, entry, tensors, fours, grid1d(fours.count))
+  const width = count % 4 || repeat % 4 ? 1 : 4
+  const items = count / width
+  const spread = Math.ceil(items / (LANES * WORKGROUPS))
+  const rounds = g.engine.software ? Math.min(MOST_ROUNDS, spread) : 1
+  const params = { count: items, rounds, repeat: repeat / width, alpha, beta }
+  // only what an entry uses and what is not the default: each set of constants is a pipeline of its own
+  const constants = { ...(accumulate && { accumulate }), ...(activation && { activation }) }
+  const shader = width === 4 ? pointwise4 : pointwise
+  g.dispatch(shader, entry, tensors, params, grid1d(items, LANES * rounds), constants)
 }
