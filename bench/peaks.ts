@@ -1,6 +1,6 @@
 /** @file What the adapter reaches at its best, by our own kernels: the measure of all other rates. */
 import peaks from '../shaders/peaks.wgsl'
-import { grid1d } from '../engine/graph/grid'
+import { runsOf } from '../engine/graph/runs'
 import type { MicroCase } from './case'
 import { productCase } from './ops/gemm'
 
@@ -14,7 +14,8 @@ const copy = (bytes: number): MicroCase => ({
     const count = bytes / 16
     const x = bench.operand('x', count, 4)
     const y = bench.g.tensor('y', [count, 4])
-    bench.g.dispatch(peaks, 'copy', { x, y }, { count, factor: 0 }, grid1d(count))
+    const { rounds, grid } = runsOf(bench.engine, count)
+    bench.g.dispatch(peaks, 'copy', { x, y }, { count, factor: 0, rounds }, grid)
     return { output: null, forward: { flops: 0, bytes: 2 * bytes } }
   },
 })
@@ -25,7 +26,7 @@ const multiplyAdd = (groups: number): MicroCase => ({
   record(bench) {
     const sums = bench.g.tensor('sums', [groups * 256])
     // below 1, so that the chains settle and never overflow
-    bench.g.dispatch(peaks, 'multiply_add', { sums }, { count: ROUNDS, factor: 0.5 }, [groups])
+    bench.g.dispatch(peaks, 'multiply_add', { sums }, { count: ROUNDS, factor: 0.5, rounds: 1 }, [groups])
     return { output: null, forward: { flops: groups * 256 * ROUNDS * 64, bytes: sums.size * 4 } }
   },
 })

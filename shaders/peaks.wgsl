@@ -1,11 +1,13 @@
 // What `wgsam bench` measures the other kernels against: the rate of plain copies and of plain arithmetic.
-// copy: y = x, `count` vec4 each; moves 32 bytes an element, no FLOPs. Grid: grid1d(count).
+// copy: y = x, `count` vec4 each; moves 32 bytes an element, no FLOPs. Eight lanes share a run of 8 * rounds elements;
+// grid: grid1d(count, 64 * rounds).
 // multiply_add: eight independent chains of vec4 a lane, `count` rounds: 64 FLOPs a round and lane; the sum is stored so
 // that nothing can be left out. Grid: any number of workgroups; y has 256 floats for each.
 
 struct Params {
   count: u32,
   factor: f32,
+  rounds: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -13,15 +15,21 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
 
-@compute @workgroup_size(256)
+// where a lane begins, and the end of the run that eight lanes share (engine/graph/runs.ts)
+fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
+  let size = 8u * params.rounds;
+  let first = (part * 8u + lane / 8u) * size;
+  return vec2<u32>(first + lane % 8u, min(first + size, count));
+}
+
+@compute @workgroup_size(64)
 fn copy(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
-  if (i >= params.count) { return; }
-  y[i] = x[i];
+  let run = run_of(group.y * groups.x + group.x, lane, params.count);
+  for (var i = run.x; i < run.y; i += 8u) { y[i] = x[i]; }
 }
 
 @compute @workgroup_size(256)

@@ -3,10 +3,8 @@
 // multiply: out = alpha*a*b (+ old out). scale: out = alpha*a (+ old out). fill: out = alpha.
 // activate: exact GELU, ReLU or sigmoid of a. activate_backward: out = b times its derivative at the kept input a (+ old out).
 //
-// Eight lanes share a run of 8 * rounds elements; 64 lanes a workgroup. Grid: grid1d(count, 64 * rounds). On a software adapter
-// eight lanes are one vector of the processor, and to begin one costs as much as five vec4 loaded and stored: so they go on for
-// many rounds. On a GPU a lane has one element. What is the same for all elements is a constant of the pipeline, since a
-// software adapter computes both sides of a branch.
+// Eight lanes share a run of 8 * rounds elements (engine/graph/runs.ts); 64 lanes a workgroup. Grid: grid1d(count, 64 * rounds).
+// What is the same for all elements is a constant of the pipeline: a software adapter computes both sides of a branch.
 
 override accumulate = false;
 override activation = 1u; // 1 exact GELU, 2 ReLU, 3 sigmoid
@@ -42,11 +40,11 @@ fn gelu_slope(x: f32) -> f32 {
   return select(1.0 - d, d, x < 0.0);
 }
 
-// where a lane begins, and the end of its run
-fn run_of(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> vec2<u32> {
+// where a lane begins, and the end of the run that eight lanes share (engine/graph/runs.ts)
+fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
   let size = 8u * params.rounds;
-  let first = ((group.y * groups.x + group.x) * 8u + lane / 8u) * size;
-  return vec2<u32>(first + lane % 8u, min(first + size, params.count));
+  let first = (part * 8u + lane / 8u) * size;
+  return vec2<u32>(first + lane % 8u, min(first + size, count));
 }
 
 fn store(i: u32, value: f32) {
@@ -63,7 +61,7 @@ fn combine(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group, groups, lane);
+  let run = run_of(group.y * groups.x + group.x, lane, params.count);
   var j = run.x % params.repeat;
   let step = 8u % params.repeat;
   for (var i = run.x; i < run.y; i += 8u) {
@@ -79,7 +77,7 @@ fn multiply(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group, groups, lane);
+  let run = run_of(group.y * groups.x + group.x, lane, params.count);
   var j = run.x % params.repeat;
   let step = 8u % params.repeat;
   for (var i = run.x; i < run.y; i += 8u) {
@@ -95,7 +93,7 @@ fn scale(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group, groups, lane);
+  let run = run_of(group.y * groups.x + group.x, lane, params.count);
   for (var i = run.x; i < run.y; i += 8u) {
     store(i, params.alpha * a[i]);
   }
@@ -107,7 +105,7 @@ fn fill(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group, groups, lane);
+  let run = run_of(group.y * groups.x + group.x, lane, params.count);
   for (var i = run.x; i < run.y; i += 8u) {
     out[i] = f32(params.alpha);
   }
@@ -138,7 +136,7 @@ fn activate(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group, groups, lane);
+  let run = run_of(group.y * groups.x + group.x, lane, params.count);
   for (var i = run.x; i < run.y; i += 8u) {
     out[i] = activated(a[i]);
   }
@@ -151,7 +149,7 @@ fn activate_backward(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group, groups, lane);
+  let run = run_of(group.y * groups.x + group.x, lane, params.count);
   for (var i = run.x; i < run.y; i += 8u) {
     store(i, slope(a[i]) * b[i]);
   }

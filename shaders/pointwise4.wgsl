@@ -34,11 +34,11 @@ fn gelu_slope(x: vec4<f32>) -> vec4<f32> {
   return select(1.0 - d, d, x < vec4<f32>(0.0));
 }
 
-// where a lane begins, and the end of its run
-fn run_of(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> vec2<u32> {
+// where a lane begins, and the end of the run that eight lanes share (engine/graph/runs.ts)
+fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
   let size = 8u * params.rounds;
-  let first = ((group.y * groups.x + group.x) * 8u + lane / 8u) * size;
-  return vec2<u32>(first + lane % 8u, min(first + size, params.count));
+  let first = (part * 8u + lane / 8u) * size;
+  return vec2<u32>(first + lane % 8u, min(first + size, count));
 }
 
 fn store(i: u32, value: vec4<f32>) {
@@ -55,7 +55,7 @@ fn combine(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group, groups, lane);
+  let run = run_of(group.y * groups.x + group.x, lane, params.count);
   var j = run.x % params.repeat;
   let step = 8u % params.repeat;
   for (var i = run.x; i < run.y; i += 8u) {
@@ -71,7 +71,7 @@ fn multiply(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group, groups, lane);
+  let run = run_of(group.y * groups.x + group.x, lane, params.count);
   var j = run.x % params.repeat;
   let step = 8u % params.repeat;
   for (var i = run.x; i < run.y; i += 8u) {
@@ -87,7 +87,7 @@ fn scale(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group, groups, lane);
+  let run = run_of(group.y * groups.x + group.x, lane, params.count);
   for (var i = run.x; i < run.y; i += 8u) {
     store(i, params.alpha * a[i]);
   }
@@ -99,7 +99,7 @@ fn fill(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group, groups, lane);
+  let run = run_of(group.y * groups.x + group.x, lane, params.count);
   for (var i = run.x; i < run.y; i += 8u) {
     out[i] = vec4<f32>(params.alpha);
   }
@@ -130,7 +130,7 @@ fn activate(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group, groups, lane);
+  let run = run_of(group.y * groups.x + group.x, lane, params.count);
   for (var i = run.x; i < run.y; i += 8u) {
     out[i] = activated(a[i]);
   }
@@ -143,7 +143,7 @@ fn activate_backward(
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group, groups, lane);
+  let run = run_of(group.y * groups.x + group.x, lane, params.count);
   for (var i = run.x; i < run.y; i += 8u) {
     store(i, slope(a[i]) * b[i]);
   }

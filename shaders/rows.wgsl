@@ -1,4 +1,5 @@
-// Moves whole rows and ranges of columns. Grid everywhere: (blocks of 256 columns, rows, more blocks), see column_of.
+// Moves whole rows and ranges of columns. Eight lanes share a run of 8 * rounds columns; grid everywhere:
+// (blocks of 64 * rounds columns, rows, more blocks).
 // gather:  out (rows, length) = a[index[row]]; an index from `a_rows` on gives zeros.
 // collect: its backward, out (rows, length) (+)= the sum of a[m] over all m with index[m] = row, in ascending m.
 // copy:    out[row, out_offset..] (+)= sum over k < repeats of a[(row + k * step) % a_rows, a_offset..], `length` columns.
@@ -16,6 +17,7 @@ struct Params {
   repeats: u32,
   step: u32,
   accumulate: u32,
+  rounds: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -23,8 +25,11 @@ struct Params {
 @group(0) @binding(2) var<storage, read> index: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
-fn column_of(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> u32 {
-  return (group.z * groups.x + group.x) * 256u + lane;
+// where a lane begins, and the end of the run that eight lanes share (engine/graph/runs.ts)
+fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
+  let size = 8u * params.rounds;
+  let first = (part * 8u + lane / 8u) * size;
+  return vec2<u32>(first + lane % 8u, min(first + size, count));
 }
 
 fn store(i: u32, value: f32) {
@@ -35,62 +40,66 @@ fn store(i: u32, value: f32) {
   }
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(64)
 fn gather(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let c = column_of(group, groups, lane);
-  if (c >= params.length) { return; }
+  let run = run_of(group.z * groups.x + group.x, lane, params.length);
   let from_row = index[group.y];
-  var value = 0.0;
-  if (from_row < params.a_rows) { value = a[from_row * params.length + c]; }
-  out[group.y * params.length + c] = value;
+  for (var c = run.x; c < run.y; c += 8u) {
+    var value = 0.0;
+    if (from_row < params.a_rows) { value = a[from_row * params.length + c]; }
+    out[group.y * params.length + c] = value;
+  }
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(64)
 fn collect(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let c = column_of(group, groups, lane);
-  if (c >= params.length) { return; }
-  var sum = 0.0;
-  for (var m = 0u; m < params.a_rows; m++) {
-    if (index[m] == group.y) { sum += a[m * params.length + c]; }
+  let run = run_of(group.z * groups.x + group.x, lane, params.length);
+  for (var c = run.x; c < run.y; c += 8u) {
+    var sum = 0.0;
+    for (var m = 0u; m < params.a_rows; m++) {
+      if (index[m] == group.y) { sum += a[m * params.length + c]; }
+    }
+    store(group.y * params.length + c, sum);
   }
-  store(group.y * params.length + c, sum);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(64)
 fn copy(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let c = column_of(group, groups, lane);
-  if (c >= params.length) { return; }
-  var sum = 0.0;
-  for (var k = 0u; k < params.repeats; k++) {
-    let row = (group.y + k * params.step) % params.a_rows;
-    sum += a[row * params.a_stride + params.a_offset + c];
+  let run = run_of(group.z * groups.x + group.x, lane, params.length);
+  for (var c = run.x; c < run.y; c += 8u) {
+    var sum = 0.0;
+    for (var k = 0u; k < params.repeats; k++) {
+      let row = (group.y + k * params.step) % params.a_rows;
+      sum += a[row * params.a_stride + params.a_offset + c];
+    }
+    store(group.y * params.out_stride + params.out_offset + c, sum);
   }
-  store(group.y * params.out_stride + params.out_offset + c, sum);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(64)
 fn spread(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let c = column_of(group, groups, lane);
-  if (c >= params.length) { return; }
-  var value = 0.0;
-  if (c >= params.out_offset && c < params.out_offset + params.a_stride) {
-    value = a[group.y * params.a_stride + c - params.out_offset];
+  let run = run_of(group.z * groups.x + group.x, lane, params.length);
+  for (var c = run.x; c < run.y; c += 8u) {
+    var value = 0.0;
+    if (c >= params.out_offset && c < params.out_offset + params.a_stride) {
+      value = a[group.y * params.a_stride + c - params.out_offset];
+    }
+    out[group.y * params.length + c] = value;
   }
-  out[group.y * params.length + c] = value;
 }

@@ -79,6 +79,7 @@ for (const [what, head, least] of [
   ['parameters of products', 'struct Params {', 5],
   ['GELU', 'fn gelu(', 6],
   ['the slope of GELU', 'fn gelu_slope(', 3],
+  ['where runs begin', 'fn run_of(', 5],
 ] as const) {
   test(`${what} are the same in every file that has them`, () => {
     const family = head.startsWith('fn') ? files : files.filter((file) => file.startsWith('gemm'))

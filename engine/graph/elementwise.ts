@@ -2,15 +2,10 @@
 import pointwise from '../../shaders/pointwise.wgsl'
 import pointwise4 from '../../shaders/pointwise4.wgsl'
 import type { Recorder } from './dispatch'
-import { grid1d } from './grid'
+import { runsOf } from './runs'
 import type { Tensor } from './tensor'
 
 export type ElementwiseSettings = Partial<Record<'accumulate' | 'activation' | 'repeat' | 'alpha' | 'beta', number>>
-
-/** Lanes of a workgroup, as the kernels have it. */
-const LANES = 64
-/** Rounds that make up for the cost of beginning a lane on a software adapter; and the workgroups that keep its cores busy. */
-const [MOST_ROUNDS, WORKGROUPS] = [64, 64]
 
 export function elementwise(
   g: Recorder,
@@ -21,11 +16,10 @@ export function elementwise(
 ): void {
   const width = count % 4 || repeat % 4 ? 1 : 4
   const items = count / width
-  const spread = Math.ceil(items / (LANES * WORKGROUPS))
-  const rounds = g.engine.software ? Math.min(MOST_ROUNDS, spread) : 1
+  const { rounds, grid } = runsOf(g.engine, items)
   const params = { count: items, rounds, repeat: repeat / width, alpha, beta }
   // only what an entry uses and what is not the default: each set of constants is a pipeline of its own
   const constants = { ...(accumulate && { accumulate }), ...(activation && { activation }) }
   const shader = width === 4 ? pointwise4 : pointwise
-  g.dispatch(shader, entry, tensors, params, grid1d(items, LANES * rounds), constants)
+  g.dispatch(shader, entry, tensors, params, grid, constants)
 }

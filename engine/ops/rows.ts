@@ -1,6 +1,7 @@
 /** @file Rows by index, and tensors put together from others column range by column range. */
 import shader from '../../shaders/rows.wgsl'
-import { type Graph, grid1d } from '../graph/graph'
+import type { Graph } from '../graph/graph'
+import { runsOf } from '../graph/runs'
 import type { Tensor } from '../graph/tensor'
 
 interface Copy {
@@ -22,7 +23,9 @@ function move(
   bindings: Record<string, Tensor>,
   o: Copy,
 ): void {
+  const { rounds, grid } = runsOf(g.engine, o.length, o.rows)
   const params = {
+    rounds,
     rows: o.rows,
     length: o.length,
     a_rows: o.aRows,
@@ -34,7 +37,7 @@ function move(
     step: o.step ?? 0,
     accumulate: o.accumulate ?? 0,
   }
-  const [x, z] = grid1d(o.length)
+  const [x, z] = grid
   g.dispatch(shader, entry, bindings, params, [x, o.rows, z])
 }
 

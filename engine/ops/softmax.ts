@@ -6,6 +6,8 @@ import type { Tensor } from '../graph/tensor'
 /** Rows up to this length are done by one lane each, longer ones by a workgroup each. */
 const SHORT = 64
 const LANES = 64
+/** So many rows are done by a lane each on a software adapter, however long: it reads any eight addresses at the same cost. */
+const MANY = 8 * LANES
 
 export interface SoftmaxOptions {
   /** How many columns count (u32), one entry for every `rowsPerCount` rows; all of them where it is missing. */
@@ -23,7 +25,7 @@ export function softmax(g: Graph, x: Tensor, { keys, rowsPerCount = 1 }: Softmax
     throw new Error(
       `softmax: ${keys.size} counts for ${rowsPerCount} rows each do not make the ${rows} rows of ${x.label}`,
     )
-  const { kind, grid, params } = dispatchOf(x, keys, rowsPerCount)
+  const { kind, grid, params } = dispatchOf(g.engine.software, x, keys, rowsPerCount)
   const y = g.tensor(`softmax of ${x.label}`, x.shape)
   g.dispatch(shader, `${kind}_forward`, { x, counts: keys ?? null, out: y }, { ...params, accumulate: 0 }, grid)
   g.record([x], y, (dy) => {
@@ -41,12 +43,12 @@ export function softmaxBackward(
   { tensor: out, accumulate }: GradientTarget,
   { keys, rowsPerCount = 1 }: SoftmaxOptions = {},
 ): void {
-  const { kind, grid, params } = dispatchOf(y, keys, rowsPerCount)
+  const { kind, grid, params } = dispatchOf(g.engine.software, y, keys, rowsPerCount)
   g.dispatch(shader, `${kind}_backward`, { x: y, dy, counts: keys ?? null, out }, { ...params, accumulate }, grid)
 }
 
-function dispatchOf({ rows, columns: n }: Tensor, keys: Tensor | undefined, rowsPerCount: number) {
-  const short = n <= SHORT
+function dispatchOf(software: boolean, { rows, columns: n }: Tensor, keys: Tensor | undefined, rowsPerCount: number) {
+  const short = n <= SHORT || (software && rows >= MANY)
   const params = { rows, n, masked: keys ? 1 : 0, rows_per_count: rowsPerCount }
   return { kind: short ? 'short' : 'long', grid: grid1d(rows, short ? LANES : 1), params }
 }

@@ -1,6 +1,7 @@
 /** @file ConvTranspose of kernel 2 and stride 2: a product to four times the channels, then a pixel shuffle. */
 import shader from '../../shaders/upscale.wgsl'
-import { type Graph, grid1d } from '../graph/graph'
+import type { Graph } from '../graph/graph'
+import { runsOf } from '../graph/runs'
 import type { Tensor } from '../graph/tensor'
 import { type Linear, linear } from './linear'
 
@@ -18,13 +19,16 @@ export function convTranspose2x2(g: Graph, x: Tensor, { batch, height, width, ..
     throw new Error(`${layer.weight.label}: x [${x.shape}] is not ${batch}x${height}x${width}`)
   const wide = linear(g, x, layer)
   if (channels % 4) throw new Error(`${layer.weight.label}: channels go by four, not ${channels}`)
-  const params = { height, width, channels: channels / 4, count: wide.size / 4 }
+  const pair = channels / 2
+  const { rounds, grid } = runsOf(g.engine, width * pair, 2 * batch * height)
+  const params = { width, pair, rounds }
+  const lines: [number, number, number] = [grid[0] * grid[1], 2 * height, batch]
   const y = g.tensor(`${layer.weight.label}: upscaled`, [4 * x.rows, channels])
-  g.dispatch(shader, 'shuffle', { x: wide, y }, params, grid1d(params.count))
+  g.dispatch(shader, 'shuffle', { x: wide, y }, params, lines)
   g.record([wide], y, (dy) => {
     // the product's result has this one consumer, so its gradient is written whole
     const target = g.gradientTarget(wide)
-    if (target) g.dispatch(shader, 'unshuffle', { x: dy, y: target.tensor }, params, grid1d(params.count))
+    if (target) g.dispatch(shader, 'unshuffle', { x: dy, y: target.tensor }, params, lines)
   })
   return y
 }
