@@ -1,7 +1,7 @@
 // One step of Adam or AdamW over flat f32 arenas, with clipping by the global norm; a step whose gradient is not finite
 // changes nothing. What changes from step to step lies in `state`, so that a recorded step can be replayed.
 // decide: one lane; sums (2) of finite.wgsl to report. update: values, m, v (count); about 15 FLOPs and 7 memory
-// accesses an element. Grid of update: grid1d(count), 256 lanes a workgroup.
+// accesses an element. Eight lanes share a run of 8 * rounds elements. Grid of update: grid1d(count, 64 * rounds).
 
 struct Params {
   count: u32,           // update: elements. decide: how many losses
@@ -13,6 +13,7 @@ struct Params {
   eps: f32,
   decay: f32,
   max_norm: f32,        // 0: no clipping
+  rounds: u32,
 }
 
 struct State {
@@ -58,24 +59,33 @@ fn decide() {
   for (var i = 0u; i < params.count; i++) { report.loss_sums[i] += losses[i]; }
 }
 
-@compute @workgroup_size(256)
+// where a lane begins, and the end of the run that eight lanes share (engine/graph/runs.ts)
+fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
+  let size = 8u * params.rounds;
+  let first = (part * 8u + lane / 8u) * size;
+  return vec2<u32>(first + lane % 8u, min(first + size, count));
+}
+
+@compute @workgroup_size(64)
 fn update(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
-  if (i >= params.count || decision.skipped != 0.0) { return; }
-  var value = values[i];
-  var gradient = gradients[i] * (state.scale * decision.clip);
-  if (params.decoupled != 0u) {
-    value -= state.rate * params.decay * value;
-  } else {
-    gradient += params.decay * value;
+  if (decision.skipped != 0.0) { return; }
+  let run = run_of(group.y * groups.x + group.x, lane, params.count);
+  for (var i = run.x; i < run.y; i += 8u) {
+    var value = values[i];
+    var gradient = gradients[i] * (state.scale * decision.clip);
+    if (params.decoupled != 0u) {
+      value -= state.rate * params.decay * value;
+    } else {
+      gradient += params.decay * value;
+    }
+    let first = params.beta1 * m[i] + params.rest1 * gradient;
+    let second = params.beta2 * v[i] + params.rest2 * gradient * gradient;
+    m[i] = first;
+    v[i] = second;
+    values[i] = value - state.rate * (first / state.correction1) / (sqrt(second / state.correction2) + params.eps);
   }
-  let first = params.beta1 * m[i] + params.rest1 * gradient;
-  let second = params.beta2 * v[i] + params.rest2 * gradient * gradient;
-  m[i] = first;
-  v[i] = second;
-  values[i] = value - state.rate * (first / state.correction1) / (sqrt(second / state.correction2) + params.eps);
 }

@@ -3,7 +3,7 @@
 // that positions and weights are exact up to one rounding at any size.
 // forward:  x (B, H, W, C) to y (B, Ho, Wo, C). 9 FLOPs a value.
 // backward: dx (B, H, W, C) (+)= dy gathered: every output within one pixel of this one, by its tent weight, in order.
-// Grid: (blocks of 64 over a line of what is written, its lines, B).
+// Eight lanes share a run of 8 * rounds of a line. Grid: (blocks of 64 * rounds over a line of what is written, its lines, B).
 
 struct Params {
   height: u32,
@@ -12,6 +12,7 @@ struct Params {
   out_width: u32,
   channels: u32,
   accumulate: u32,
+  rounds: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -19,6 +20,13 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 @group(0) @binding(3) var<storage, read> dy: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
+
+// where a lane begins, and the end of the run that eight lanes share (engine/graph/runs.ts)
+fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
+  let size = 8u * params.rounds;
+  let first = (part * 8u + lane / 8u) * size;
+  return vec2<u32>(first + lane % 8u, min(first + size, count));
+}
 
 // the source coordinate of output o, in units of 1 / (2 * to), held inside the first and last pixel centre
 fn source(o: u32, size: u32, to: u32) -> u32 {
@@ -28,25 +36,27 @@ fn source(o: u32, size: u32, to: u32) -> u32 {
 
 @compute @workgroup_size(64)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let i = group.x * 64u + lane;
-  if (i >= params.out_width * params.channels) { return; }
-  let ox = i / params.channels;
-  let c = i - ox * params.channels;
+  let run = run_of(group.x, lane, params.out_width * params.channels);
   let unit_y = 2u * params.out_height;
   let unit_x = 2u * params.out_width;
   let sy = source(group.y, params.height, params.out_height);
-  let sx = source(ox, params.width, params.out_width);
   let y0 = sy / unit_y;
-  let x0 = sx / unit_x;
   let y1 = min(y0 + 1u, params.height - 1u);
-  let x1 = min(x0 + 1u, params.width - 1u);
   let wy = f32(sy - y0 * unit_y) / f32(unit_y);
-  let wx = f32(sx - x0 * unit_x) / f32(unit_x);
   let top = (group.z * params.height + y0) * params.width;
   let bottom = (group.z * params.height + y1) * params.width;
-  let a = x[(top + x0) * params.channels + c] * (1.0 - wx) + x[(top + x1) * params.channels + c] * wx;
-  let b = x[(bottom + x0) * params.channels + c] * (1.0 - wx) + x[(bottom + x1) * params.channels + c] * wx;
-  y[((group.z * params.out_height + group.y) * params.out_width + ox) * params.channels + c] = a * (1.0 - wy) + b * wy;
+  let line = (group.z * params.out_height + group.y) * params.out_width * params.channels;
+  for (var i = run.x; i < run.y; i += 8u) {
+    let ox = i / params.channels;
+    let c = i - ox * params.channels;
+    let sx = source(ox, params.width, params.out_width);
+    let x0 = sx / unit_x;
+    let x1 = min(x0 + 1u, params.width - 1u);
+    let wx = f32(sx - x0 * unit_x) / f32(unit_x);
+    let a = x[(top + x0) * params.channels + c] * (1.0 - wx) + x[(top + x1) * params.channels + c] * wx;
+    let b = x[(bottom + x0) * params.channels + c] * (1.0 - wx) + x[(bottom + x1) * params.channels + c] * wx;
+    y[line + i] = a * (1.0 - wy) + b * wy;
+  }
 }
 
 // the weight of input pixel i in output o
@@ -64,25 +74,26 @@ fn readers(i: u32, size: u32, to: u32) -> vec2<u32> {
 
 @compute @workgroup_size(64)
 fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let i = group.x * 64u + lane;
-  if (i >= params.width * params.channels) { return; }
-  let px = i / params.channels;
-  let c = i - px * params.channels;
+  let run = run_of(group.x, lane, params.width * params.channels);
   let rows = readers(group.y, params.height, params.out_height);
-  let columns = readers(px, params.width, params.out_width);
-  var sum = 0.0;
-  for (var oy = rows.x; oy < rows.y; oy++) {
-    let line = (group.z * params.out_height + oy) * params.out_width;
-    var along = 0.0;
-    for (var ox = columns.x; ox < columns.y; ox++) {
-      along = fma(tent(ox, px, params.width, params.out_width), dy[(line + ox) * params.channels + c], along);
+  for (var i = run.x; i < run.y; i += 8u) {
+    let px = i / params.channels;
+    let c = i - px * params.channels;
+    let columns = readers(px, params.width, params.out_width);
+    var sum = 0.0;
+    for (var oy = rows.x; oy < rows.y; oy++) {
+      let line = (group.z * params.out_height + oy) * params.out_width;
+      var along = 0.0;
+      for (var ox = columns.x; ox < columns.y; ox++) {
+        along = fma(tent(ox, px, params.width, params.out_width), dy[(line + ox) * params.channels + c], along);
+      }
+      sum = fma(tent(oy, group.y, params.height, params.out_height), along, sum);
     }
-    sum = fma(tent(oy, group.y, params.height, params.out_height), along, sum);
-  }
-  let at = ((group.z * params.height + group.y) * params.width + px) * params.channels + c;
-  if (params.accumulate != 0u) {
-    dx[at] += sum;
-  } else {
-    dx[at] = sum;
+    let at = (group.z * params.height + group.y) * params.width * params.channels + i;
+    if (params.accumulate != 0u) {
+      dx[at] += sum;
+    } else {
+      dx[at] = sum;
+    }
   }
 }

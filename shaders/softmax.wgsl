@@ -1,6 +1,7 @@
 // Row softmax over x (rows, n); columns from `valid` on get probability 0 and gradient 0, where valid is n or
 // counts[row / rows_per_count]. A row without any valid column is all zeros.
-// long_*: one workgroup of 64 lanes a row, for wide rows. short_*: one lane a row, for narrow rows.
+// long_*: one workgroup of 64 lanes a row, for wide rows. short_*: one lane a row, for narrow rows, and for many rows of any width on a
+// software adapter, where a barrier and the sums over 64 lanes cost more than the rows.
 // forward: y = exp(x - max) / sum, about 5 FLOPs an element, reads x twice. backward: dx = y (dy - sum(y dy)), 4 FLOPs.
 
 struct Params {

@@ -17,7 +17,7 @@ const refused = (promise: Promise<unknown>): Promise<string> =>
     (error: Error) => error.message,
   )
 
-const scaleParams = (count: number) => ({ count, accumulate: 0, activation: 0, repeat: count, alpha: 2, beta: 0 })
+const scaleParams = (count: number) => ({ count, rounds: 1, repeat: count, alpha: 2, beta: 0 })
 
 test('reading what nothing has written, and reading and writing one tensor, are refused by name', async () => {
   const g = new Graph(engine)

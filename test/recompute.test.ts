@@ -126,9 +126,9 @@ test('a segment that writes memory of its own twice is refused, and a graph with
   const g = new Graph(engine, true, { recompute: () => true })
   const x = g.input('x', [64])
   x.requiresGrad = true
-  const params = { count: 64, accumulate: 1, activation: 0, repeat: 64, alpha: 1, beta: 0 }
+  const params = { count: 64, rounds: 1, repeat: 64, alpha: 1, beta: 0 }
   const build = () => {
-    g.dispatch(pointwise, 'scale', { a: x, out: sum }, params, [1])
+    g.dispatch(pointwise, 'scale', { a: x, out: sum }, params, [1], { accumulate: 1 })
     return [scale(g, x, 2)]
   }
   assert.throws(() => g.segment('sums', build), /sums: pointwise\/scale writes a sum, which would be written twice/)

@@ -24,6 +24,8 @@ test('softmax of narrow and of wide rows', async () => {
     [3, 65],
     [2, 2, 300],
     [5, 1],
+    // as many as are a lane's each on a software adapter
+    [515, 66],
   ])
     await checkOp({
       inputs: {
@@ -43,13 +45,17 @@ test('softmax of narrow and of wide rows', async () => {
 })
 
 test('columns beyond the count have no probability and no gradient; a count of 0 gives zeros', async () => {
-  for (const n of [9, 80]) {
+  for (const [n, rowsPerCount, samples] of [
+    [9, 3, 1000],
+    [80, 3, 1000],
+    [80, 130, 100],
+  ]) {
     const data = Uint32Array.of(n, 3, 0, 1)
     await checkOp({
-      inputs: { x: { shape: [12, n], grad: true }, keys: { shape: [4], data } },
-      build: (g, { x, keys }) => softmax(g, x, { keys, rowsPerCount: 3 }),
-      reference: ({ x }) => reference(x, n, (row) => data[Math.floor(row / 3)]),
-      samples: 1000,
+      inputs: { x: { shape: [4 * rowsPerCount, n], grad: true }, keys: { shape: [4], data } },
+      build: (g, { x, keys }) => softmax(g, x, { keys, rowsPerCount }),
+      reference: ({ x }) => reference(x, n, (row) => data[Math.floor(row / rowsPerCount)]),
+      samples,
     })
   }
 })

@@ -17,7 +17,9 @@ const WORKGROUPS = 64
 
 export interface Runs {
   rounds: number
-  /** Of one line. */
+  /** Workgroups of one line. */
+  groups: number
+  /** The same over two dimensions, however many there are. */
   grid: [number, number]
 }
 
@@ -25,5 +27,6 @@ export interface Runs {
 export function runsOf({ software }: Engine, items: number, lines = 1): Runs {
   const spread = Math.ceil((items * lines) / (LANES * WORKGROUPS))
   const rounds = software ? Math.min(MOST_ROUNDS, spread, Math.ceil(items / LANES)) : 1
-  return { rounds, grid: grid1d(items, LANES * rounds) }
+  const each = LANES * rounds
+  return { rounds, groups: Math.ceil(items / each), grid: grid1d(items, each) }
 }

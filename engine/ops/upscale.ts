@@ -20,9 +20,9 @@ export function convTranspose2x2(g: Graph, x: Tensor, { batch, height, width, ..
   const wide = linear(g, x, layer)
   if (channels % 4) throw new Error(`${layer.weight.label}: channels go by four, not ${channels}`)
   const pair = channels / 2
-  const { rounds, grid } = runsOf(g.engine, width * pair, 2 * batch * height)
+  const { rounds, groups } = runsOf(g.engine, width * pair, 2 * batch * height)
   const params = { width, pair, rounds }
-  const lines: [number, number, number] = [grid[0] * grid[1], 2 * height, batch]
+  const lines: [number, number, number] = [groups, 2 * height, batch]
   const y = g.tensor(`${layer.weight.label}: upscaled`, [4 * x.rows, channels])
   g.dispatch(shader, 'shuffle', { x: wide, y }, params, lines)
   g.record([wide], y, (dy) => {

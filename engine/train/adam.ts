@@ -1,6 +1,7 @@
 /** @file Adam and AdamW on the GPU: global norm, clipping, the non-finite guard and the update, without a read-back. */
 import shader from '../../shaders/adam.wgsl'
-import { type Graph, grid1d } from '../graph/graph'
+import type { Graph } from '../graph/graph'
+import { runsOf } from '../graph/runs'
 import type { Tensor } from '../graph/tensor'
 import { finiteCheck } from '../ops/finite'
 import type { ParameterSet } from './parameters'
@@ -73,6 +74,7 @@ export function recordOptimizerStep(
     eps: config.eps,
     decay: config.weightDecay,
     max_norm: config.maxNorm,
+    rounds: 1,
   }
   const state = g.input('optimizer: state', [4])
   // it counts over many runs, so it is no intermediate
@@ -84,7 +86,8 @@ export function recordOptimizerStep(
   g.dispatch(shader, 'decide', { state, sums, losses, report }, params, [1])
   for (const { gradients, values, m, v } of parameters.chunks) {
     const bindings = { state, decision: report, gradients, values, m, v }
-    g.dispatch(shader, 'update', bindings, { ...params, count: values.size }, grid1d(values.size))
+    const { rounds, grid } = runsOf(g.engine, values.size)
+    g.dispatch(shader, 'update', bindings, { ...params, count: values.size, rounds }, grid)
   }
   return { state, report }
 }
