@@ -1,6 +1,7 @@
 // The rows of a 3x3 convolution with padding 1 as a product, for output pixels start .. start + count of (B, Ho, Wo).
 // im2col: x (B, H, W, C) to columns (count, 9 C) in order (ky, kx, c), zeros outside the image. Grid: grid1d(count 9 C).
-// im2col4: the same four channels at a time; `channels` is C / 4. Grid: grid1d(count 9 C / 4).
+// im2col4: the same four channels at a time; `channels` is C / 4. Eight lanes share a run of 8 * rounds of a row.
+//   Grid: (blocks of 64 * rounds over 9 C / 4, rows, more rows).
 // col2im: its transpose in gather form, for input pixels first .. first + pixels of (B, H, W): dx (+)= the sum over the
 //   taps, in order, whose output pixel is among the rows. Rows cut anywhere add up to the whole. Grid: grid1d(pixels C).
 // No FLOPs in im2col, 9 additions a value in col2im; each reads and writes count 9 C floats.
@@ -17,6 +18,7 @@ struct Params {
   first: u32,
   pixels: u32,
   accumulate: u32,
+  rounds: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -29,18 +31,37 @@ struct Params {
 
 const OUTSIDE = 0xffffffffu;
 
-// where value i of the columns lies in x, or OUTSIDE; `row` is its row, already less than count
-fn place(i: u32, row: u32) -> u32 {
-  let column = i - row * 9u * params.channels;
-  let tap = column / params.channels;
+// where a lane begins, and the end of the run that eight lanes share (engine/graph/runs.ts)
+fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
+  let size = 8u * params.rounds;
+  let first = (part * 8u + lane / 8u) * size;
+  return vec2<u32>(first + lane % 8u, min(first + size, count));
+}
+
+struct Pixel {
+  line: u32, // the first of its image, of all images' lines
+  y: u32,    // of its first tap, one more than the coordinate, so that the padding needs no negative numbers
+  x: u32,
+}
+
+fn pixel_of(row: u32) -> Pixel {
   let pixel = params.start + row;
   let line = pixel / params.out_width; // the batch's lines lie one below the other
   let image = line / params.out_height;
-  // one more than the coordinate, so that the padding needs no negative numbers
-  let in_y = (line - image * params.out_height) * params.stride + tap / 3u;
-  let in_x = (pixel - line * params.out_width) * params.stride + tap % 3u;
+  return Pixel(
+    image * params.height,
+    (line - image * params.out_height) * params.stride,
+    (pixel - line * params.out_width) * params.stride,
+  );
+}
+
+// where a pixel's column lies in x, or OUTSIDE
+fn place(pixel: Pixel, column: u32) -> u32 {
+  let tap = column / params.channels;
+  let in_y = pixel.y + tap / 3u;
+  let in_x = pixel.x + tap % 3u;
   if (in_y < 1u || in_y > params.height || in_x < 1u || in_x > params.width) { return OUTSIDE; }
-  let at = (image * params.height + in_y - 1u) * params.width + in_x - 1u;
+  let at = (pixel.line + in_y - 1u) * params.width + in_x - 1u;
   return at * params.channels + column - tap * params.channels;
 }
 
@@ -53,25 +74,29 @@ fn im2col(
   let i = (group.y * groups.x + group.x) * 256u + lane;
   let row = i / (9u * params.channels);
   if (row >= params.count) { return; }
-  let at = place(i, row);
+  let at = place(pixel_of(row), i - row * 9u * params.channels);
   var value = 0.0;
   if (at != OUTSIDE) { value = x[at]; }
   columns_out[i] = value;
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(64)
 fn im2col4(
   @builtin(workgroup_id) group: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
-  let row = i / (9u * params.channels);
+  let row = group.z * groups.y + group.y;
   if (row >= params.count) { return; }
-  let at = place(i, row);
-  var value = vec4(0.0);
-  if (at != OUTSIDE) { value = x4[at]; }
-  columns4_out[i] = value;
+  let length = 9u * params.channels;
+  let pixel = pixel_of(row);
+  let run = run_of(group.x, lane, length);
+  for (var i = run.x; i < run.y; i += 8u) {
+    let at = place(pixel, i);
+    var value = vec4(0.0);
+    if (at != OUTSIDE) { value = x4[at]; }
+    columns4_out[row * length + i] = value;
+  }
 }
 
 @compute @workgroup_size(256)
