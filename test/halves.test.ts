@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import shader from '../shaders/halves.wgsl'
 import { toHalves } from '../engine/device/halves'
 import { Graph } from '../engine/graph/graph'
-import { grid1d } from '../engine/graph/grid'
+import { runsOf } from '../engine/graph/runs'
 import { type StorageType, halvable } from '../engine/graph/tensor'
 import { linear } from '../engine/ops/linear'
 import { activate, add, scale } from '../engine/ops/pointwise'
@@ -57,8 +57,9 @@ async function through(values: Float32Array): Promise<{ words: Uint32Array; back
   const x = g.input('x', [values.length])
   const words = g.keep(g.tensor('words', [values.length / 2]))
   const y = g.keep(g.tensor('y', [values.length]))
-  g.dispatch(shader, 'pack', { x, words }, { count }, grid1d(count))
-  g.dispatch(shader, 'unpack', { packed_words: words, y }, { count }, grid1d(count))
+  const { rounds, grid } = runsOf(engine, count)
+  g.dispatch(shader, 'pack', { x, words }, { count, rounds }, grid)
+  g.dispatch(shader, 'unpack', { packed_words: words, y }, { count, rounds }, grid)
   const program = await g.compile()
   program.poison()
   program.write(x, values)
@@ -125,9 +126,9 @@ test('what is stored as halves is neither written nor read as it lies; small or 
   const weight = engine.weight('W', [64, 128], randomArray(1, 8192), 'f16')
   const g = new Graph(engine)
   const x = g.input('x', [8192])
-  const params = { count: 8192, accumulate: 0, activation: 0, repeat: 8192, alpha: 1, beta: 0 }
+  const params = { count: 8192, rounds: 1, repeat: 8192, alpha: 1, beta: 0 }
   const { default: pointwise } = await import('../shaders/pointwise.wgsl')
-  const write = () => g.dispatch(pointwise, 'scale', { a: x, out: weight }, params, [32])
+  const write = () => g.dispatch(pointwise, 'scale', { a: x, out: weight }, params, [128])
   assert.throws(write, /cannot write W, which is stored as halves/)
   assert.throws(() => engine.write(weight, new Float32Array(8192)), /W is stored as halves/)
   const read = await engine.read(weight).catch((error: Error) => error.message)

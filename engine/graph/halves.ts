@@ -4,19 +4,21 @@
  */
 import shader from '../../shaders/halves.wgsl'
 import type { Dispatch, Recorder } from './dispatch'
-import { grid1d } from './grid'
+import { runsOf } from './runs'
 import { type Storage, Tensor, halvable } from './tensor'
 
 /** Records `words` = halves of `x`, elements two a word. */
 function pack(g: Recorder, x: Tensor, words: Tensor): void {
   const count = x.size / 4
-  g.dispatch(shader, 'pack', { x, words }, { count }, grid1d(count))
+  const { rounds, grid } = runsOf(g.engine, count)
+  g.dispatch(shader, 'pack', { x, words }, { count, rounds }, grid)
 }
 
 /** Records y = the values of halves, two of them in each of `words`. */
 export function unpack(g: Recorder, words: Tensor, y: Tensor): void {
   const count = y.size / 4
-  g.dispatch(shader, 'unpack', { packed_words: words, y }, { count }, grid1d(count))
+  const { rounds, grid } = runsOf(g.engine, count)
+  g.dispatch(shader, 'unpack', { packed_words: words, y }, { count, rounds }, grid)
 }
 
 interface Life {
