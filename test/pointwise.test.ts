@@ -71,7 +71,7 @@ function near(found: Float32Array, expected: ArrayLike<number>, tolerance: numbe
 }
 
 // so many that lanes go on for several rounds on a software adapter, with ends that fall on no boundary; by fours and singly
-const SIZES = [3, 8, 4 * (64 * 64 * 3 + 5), 64 * 64 * 2 + 13]
+const SIZES = [3, 8, 4 * (64 * 64 * 3 + 12), 64 * 64 * 2 + 13]
 
 test('every kernel writes every element, set or added to, at sizes that are multiples of nothing', async () => {
   for (const size of SIZES) {
@@ -82,13 +82,17 @@ test('every kernel writes every element, set or added to, at sizes that are mult
       const what = `${size}, accumulate ${accumulate}`
       const scaled = await run({ a }, size, begin, (g, { a, out }) => addScaled(g, a, { tensor: out, accumulate }, 3))
       near(scaled, sum(a.map((v) => 3 * v)), 1e-6, `scale, ${what}`)
-      // lengths below, at and above the eight that share a run
-      for (const length of [1, 3, 4, 8, 12, 13, 52].filter((n) => size % n === 0).concat(size)) {
+      // lengths below and above the eight that share a run, in elements and in fours
+      for (const length of [1, 3, 5, 12, 15, 48, 164].filter((n) => size % n === 0).concat(size)) {
         const b = randomArray(3, length)
         const product = await run({ a, b }, size, begin, (g, { a, b, out }) =>
           addProduct(g, a, b, { tensor: out, accumulate }),
         )
         near(product, sum(a.map((v, i) => v * b[i % length])), 1e-6, `multiply by ${length}, ${what}`)
+        const both = await run({ a, b }, size, begin, (g, { a, b, out }) =>
+          addScaled(g, add(g, a, b), { tensor: out, accumulate }),
+        )
+        near(both, sum(a.map((v, i) => v + b[i % length])), 1e-6, `add ${length}, ${what}`)
       }
       const b = randomArray(4, size)
       for (const name of activations) {
