@@ -1,14 +1,19 @@
 // Depthwise 3x3 convolution, padding 1, stride 1 or 2, NHWC. weight (9, C), bias (C).
 //   forward:  y (B, Ho, Wo, C) from x (B, H, W, C), Ho = ceil(H / stride).      18 B Ho Wo C FLOPs
 //   backward: dx (B, H, W, C) from dy (B, Ho, Wo, C), gathered.                 18 B H W C FLOPs
+// At stride 1 forward computes the gradient too, faster on software adapters: y = dx from x = dy, mirrored, without a bias.
 // One lane takes four channels of a pixel, neighbours along C: every load is consecutive, and which lines a workgroup
 // reads is the same for all its lanes. Grid: (blocks of 64 over a line of what is written, its lines, B).
+// But in backward, a lane goes on for `rounds` pixels along the line, its weights and the pixels that two windows share in registers:
+// on a software adapter a load costs more than ten products, and beginning a lane more than that. On a GPU there is one round.
 
 struct Params {
   height: u32,
   width: u32,
   channels: u32, // C / 4
   stride: u32,   // 1 or 2
+  rounds: u32,   // pixels of a lane in forward
+  mirrored: u32, // 1: the weights back to front
   out_height: u32,
   out_width: u32,
   accumulate: u32,
@@ -22,24 +27,59 @@ struct Params {
 @group(0) @binding(5) var<storage, read> dy: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read_write> dx: array<vec4<f32>>;
 
+// column in_x of three lines from in_y on, zeros outside the image; both are one more than the coordinate
+fn column_of(image: u32, in_y: u32, in_x: u32, c: u32) -> mat3x4<f32> {
+  let inside = in_x >= 1u && in_x <= params.width;
+  let at = clamp(in_x, 1u, params.width) - 1u;
+  var column: mat3x4<f32>;
+  for (var ky = 0u; ky < 3u; ky++) {
+    let line = image * params.height + clamp(in_y + ky, 1u, params.height) - 1u;
+    let value = x[(line * params.width + at) * params.channels + c];
+    column[ky] = select(vec4<f32>(0.0), value, inside && in_y + ky >= 1u && in_y + ky <= params.height);
+  }
+  return column;
+}
+
+fn weights_of(kx: u32, c: u32) -> mat3x4<f32> {
+  var column: mat3x4<f32>;
+  for (var ky = 0u; ky < 3u; ky++) {
+    let k = ky * 3u + kx;
+    column[ky] = weight[select(k, 8u - k, params.mirrored != 0u) * params.channels + c];
+  }
+  return column;
+}
+
 @compute @workgroup_size(64)
 fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
   let i = group.x * 64u + lane;
-  let out_x = i / params.channels;
-  if (out_x >= params.out_width) { return; }
-  let c = i - out_x * params.channels;
-  var sum = bias[c];
-  for (var ky = 0u; ky < 3u; ky++) {
-    let in_y = group.y * params.stride + ky; // one more than the line, so that it stays unsigned
-    if (in_y < 1u || in_y > params.height) { continue; }
-    let line = (group.z * params.height + in_y - 1u) * params.width;
-    for (var kx = 0u; kx < 3u; kx++) {
-      let in_x = out_x * params.stride + kx;
-      if (in_x < 1u || in_x > params.width) { continue; }
-      sum = fma(x[(line + in_x - 1u) * params.channels + c], weight[(ky * 3u + kx) * params.channels + c], sum);
+  let part = i / params.channels;
+  let c = i - part * params.channels;
+  let first = part * params.rounds;
+  if (first >= params.out_width) { return; }
+  let pixels = min(params.rounds, params.out_width - first);
+  let w0 = weights_of(0u, c);
+  let w1 = weights_of(1u, c);
+  let w2 = weights_of(2u, c);
+  let b = bias[c];
+  let line = (group.z * params.out_height + group.y) * params.out_width + first;
+  var left: mat3x4<f32>;
+  var middle: mat3x4<f32>;
+  // columns are read in one place, which keeps the code short: the third ends the first window, then every stride-th
+  let columns = (pixels - 1u) * params.stride + 3u;
+  for (var n = 0u; n < columns; n++) {
+    let right = column_of(group.z, group.y * params.stride, first * params.stride + n, c);
+    if (n >= 2u && (n & (params.stride - 1u)) == 0u) {
+      var sum = b;
+      for (var ky = 0u; ky < 3u; ky++) {
+        sum = fma(right[ky], w2[ky], fma(middle[ky], w1[ky], fma(left[ky], w0[ky], sum)));
+      }
+      let at = (line + (n - 2u) / params.stride) * params.channels + c;
+      if (params.accumulate != 0u) { sum += y[at]; }
+      y[at] = sum;
     }
+    left = middle;
+    middle = right;
   }
-  y[(group.z * params.out_height + group.y) * params.out_width * params.channels + i] = sum;
 }
 
 @compute @workgroup_size(64)
@@ -48,10 +88,10 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
   let in_x = i / params.channels;
   if (in_x >= params.width) { return; }
   let c = i - in_x * params.channels;
-  let halve = params.stride - 1u; // to mask and shift by: v % stride and v / stride
+  let halve = params.stride - 1u; // to mask and shift by: v % params.stride and v / stride
   var sum = vec4(0.0);
   for (var ky = 0u; ky < 3u; ky++) {
-    // the output line that saw this one at ky: out_y * stride = in_y + 1 - ky
+    // the output line that saw this one at ky: out_y * params.stride = in_y + 1 - ky
     let ty = group.y + 1u - ky;
     if (group.y + 1u < ky || (ty & halve) != 0u || (ty >> halve) >= params.out_height) { continue; }
     let line = (group.z * params.out_height + (ty >> halve)) * params.out_width;

@@ -3,6 +3,9 @@ import shader from '../../shaders/depthwise.wgsl'
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../graph/tensor'
 
+/** Pixels that a lane goes on for along a line on a software adapter. */
+const ROUNDS = 16
+
 export interface DepthwiseConv {
   batch: number
   height: number
@@ -17,7 +20,8 @@ export interface DepthwiseConv {
 export function depthwiseConv3x3(g: Graph, x: Tensor, o: DepthwiseConv): Tensor {
   const { batch, height, width, stride, weight } = o
   const channels = weight.columns
-  const bias = o.bias ?? g.constant(`${channels} zeros`, [channels], () => new Float32Array(channels))
+  const zeros = () => g.constant(`${channels} zeros`, [channels], () => new Float32Array(channels))
+  const bias = o.bias ?? zeros()
   if (x.size !== batch * height * width * channels)
     throw new Error(`${weight.label}: x [${x.shape}] is not ${batch}x${height}x${width}x${channels}`)
   if (channels % 4)
@@ -26,23 +30,30 @@ export function depthwiseConv3x3(g: Graph, x: Tensor, o: DepthwiseConv): Tensor 
     throw new Error(`${weight.label}: a depthwise convolution's weights do not train`)
   const outHeight = Math.ceil(height / stride)
   const outWidth = Math.ceil(width / stride)
+  const rounds = g.engine.software ? Math.min(ROUNDS, outWidth) : 1
   const params = {
     height,
     width,
     channels: channels / 4,
     stride,
+    rounds,
+    mirrored: 0,
     out_height: outHeight,
     out_width: outWidth,
     accumulate: 0,
   }
   const blocks = (pixels: number) => Math.ceil((pixels * channels) / 256)
   const y = g.tensor(`${weight.label}: y`, [batch * outHeight * outWidth, channels])
-  g.dispatch(shader, 'forward', { x, weight, bias, y }, params, [blocks(outWidth), outHeight, batch])
+  const grid: [number, number, number] = [blocks(Math.ceil(outWidth / rounds)), outHeight, batch]
+  g.dispatch(shader, 'forward', { x, weight, bias, y }, params, grid)
   g.record([x], y, (dy) => {
     const target = g.gradientTarget(x)
     if (!target) return
     const { tensor: dx, accumulate } = target
-    g.dispatch(shader, 'backward', { weight, dy, dx }, { ...params, accumulate }, [blocks(width), height, batch])
+    const values = { ...params, accumulate }
+    if (stride === 1)
+      g.dispatch(shader, 'forward', { x: dy, weight, bias: zeros(), y: dx }, { ...values, mirrored: 1 }, grid)
+    else g.dispatch(shader, 'backward', { weight, dy, dx }, values, [blocks(width), height, batch])
   })
   return y
 }
