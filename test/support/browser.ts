@@ -5,6 +5,9 @@ import { type Browser, chromium } from 'playwright-core'
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
+/** Milliseconds that a start may take. */
+const MOST_MS = 300_000
+
 /** Where Chromium is: WGSAM_CHROMIUM, or one in the path. */
 function findChromium(): string | undefined {
   const { WGSAM_CHROMIUM: given, PATH = '' } = process.env
@@ -18,6 +21,6 @@ function findChromium(): string | undefined {
 export async function openBrowser(): Promise<Browser | null> {
   const executablePath = findChromium()
   if (!executablePath) return null
-  // in containers and as root Chromium's sandbox cannot start
-  return chromium.launch({ executablePath, args: ['--no-sandbox'] })
+  // in containers and as root Chromium's sandbox cannot start; its first start reads hundreds of megabytes from the disk
+  return chromium.launch({ executablePath, args: ['--no-sandbox'], timeout: MOST_MS })
 }

@@ -70,7 +70,7 @@ export class ReviewTab {
 
   static async open(context: BrowserContext, url: string, image: Size): Promise<ReviewTab> {
     const tab = new ReviewTab(await context.newPage(), image)
-    tab.page.setDefaultTimeout(30_000)
+    tab.page.setDefaultTimeout(90_000)
     await tab.page.goto(url)
     await tab.ready()
     return tab
