@@ -50,10 +50,18 @@ export function roofline({ rows, peaks, hardware }: Pick<BenchFile, 'rows' | 'pe
     text(px(xs[1]), py(multiplyAdd) - 5, 'end', `multiply-add ${number(multiplyAdd)}`),
     gemm > ys[0] ? text(px(xs[1]), py(gemm) - 5, 'end', `large product ${number(gemm)}`) : '',
   ]
-  const picture = `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escape(`Roofline of ${hardware.adapter}`)}">${[...marks, roof, reached, ...dots].join('')}</svg>`
   const used = new Set(points.map(({ name }) => familyOf(name)))
-  const keys = families.map((name, i) => ({ name: used.has(i + 1) ? name : '', colour: i + 1 }))
-  return standalone(picture, keys)
+  // at the right below: high intensities with low rates are the rarest, and the roof is far
+  const keys = families
+    .map((name, i) => ({ name, colour: i + 1 }))
+    .filter(({ colour }) => used.has(colour))
+    .reverse()
+    .map(({ name, colour }, i) => {
+      const y = HEIGHT - AREA.bottom - 10 - 15 * i
+      return `<text class="s${colour}" x="${WIDTH - AREA.right - 6}" y="${y}" text-anchor="end">${name}</text>`
+    })
+  const picture = `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escape(`Roofline of ${hardware.adapter}`)}">${[...marks, roof, reached, ...keys, ...dots].join('')}</svg>`
+  return standalone(picture)
 }
 
 const n = (value: number) => String(Math.round(value * 10) / 10)
