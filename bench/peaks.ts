@@ -1,4 +1,5 @@
 /** @file What the adapter reaches at its best, by our own kernels: the measure of all other rates. */
+import { LAYOUTS } from '../engine/device/product-class'
 import peaks from '../shaders/peaks.wgsl'
 import { runsOf } from '../engine/graph/runs'
 import type { MicroCase } from './case'
@@ -42,6 +43,6 @@ export function peakCases(small: boolean, maxBinding: number): Record<PeakName, 
   return {
     copy: [copy(bytes)],
     multiplyAdd: [multiplyAdd(small ? 32 : 8192)],
-    gemm: (['nt', 'nn', 'tn'] as const).map((layout) => productCase(layout, [side, side, side], 'large', false)),
+    gemm: LAYOUTS.map((layout) => productCase(layout, [side, side, side], 'large', false)),
   }
 }

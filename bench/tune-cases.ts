@@ -1,29 +1,18 @@
 /** @file The shapes by which the forms of kernels are chosen: those of each class that a training step has. */
-import { type Layout, PRODUCT_CLASSES, type ProductClass, productClass } from '../engine/device/product-class'
-import type { Tensor } from '../engine/graph/tensor'
-import { gemm } from '../engine/ops/gemm'
-import { type MicroCase, floats } from './case'
+import { PRODUCT_CLASSES, type ProductClass, productClass } from '../engine/device/product-class'
+import type { MicroCase } from './case'
 import { cases as attention } from './ops/attention'
+import { type Product, recordProduct } from './ops/gemm'
 
 export type TuneCases = { products: Record<ProductClass, MicroCase[]>; attention: MicroCase[] }
 
-/** C (m, n), sums of k terms; `rank` extends it by LoRA on its first half of columns. */
-interface Shape {
-  layout: Layout
-  m: number
-  n: number
-  k: number
-  batches?: number
-  rank?: number
-}
-
 /** What a step of so many tokens multiplies in its encoder, of this width, and in its decoder. */
-function shapesOf(tokens: number, dim: number, pixels: number): Shape[] {
-  const gradients = [4, 16, 64].flatMap((rank): Shape[] => [
+function shapesOf(tokens: number, dim: number, pixels: number): Product[] {
+  const gradients = [4, 16, 64].flatMap((rank): Product[] => [
     { layout: 'tn', m: 2 * rank, n: dim, k: tokens },
     { layout: 'tn', m: dim, n: rank, k: tokens },
   ])
-  const lowRank = [4, 16].flatMap((rank): Shape[] => [
+  const lowRank = [4, 16].flatMap((rank): Product[] => [
     { layout: 'nt', m: tokens, n: 2 * rank, k: dim },
     { layout: 'nn', m: tokens, n: rank, k: dim },
   ])
@@ -56,34 +45,19 @@ export function tuneCases(software: boolean): TuneCases {
   }
 }
 
-function byClass(shapes: readonly Shape[]): Record<ProductClass, MicroCase[]> {
-  const of = ({ layout, m, n, k }: Shape) => productClass(layout, m, n, k)
+function byClass(shapes: readonly Product[]): Record<ProductClass, MicroCase[]> {
+  const of = ({ layout, m, n, k }: Product) => productClass(layout, m, n, k)
   return Object.fromEntries(
     PRODUCT_CLASSES.map((one) => [one, shapes.filter((shape) => of(shape) === one).map(productOf)]),
   ) as Record<ProductClass, MicroCase[]>
 }
 
-function productOf({ layout, m, n, k, batches = 1, rank = 0 }: Shape): MicroCase {
+function productOf(product: Product): MicroCase {
+  const { layout, m, n, k, batches = 1, rank = 0 } = product
   const many = batches > 1 ? `${batches} of ` : ''
   return {
     name: `${many}${layout} ${m}x${n}x${k}${rank ? ` with LoRA of rank ${rank}` : ''}`,
     quick: true,
-    record(bench) {
-      const a = layout === 'tn' ? bench.operand('A', batches * k, m) : bench.operand('A', batches * m, k)
-      const b = layout === 'nt' ? bench.operand('B', batches * n, k) : bench.operand('B', batches * k, n)
-      const c = bench.g.tensor('C', [batches * m, n])
-      const part = (tensor: Tensor) => ({ tensor, stride: tensor.columns, batch: tensor.size / batches })
-      const end = layout === 'nt' ? Math.floor(n / 8) * 4 : n
-      const lora = rank && {
-        t: bench.operand('t', m, rank),
-        tb: bench.operand('B of LoRA', end, rank),
-        rank,
-        scale: 1,
-        extensions: [{ start: 0, end, column: 0, offset: 0 }],
-      }
-      gemm(bench.g, { layout, m, n, k, batches, a: part(a), b: part(b), c: part(c), lora: lora || null })
-      const bytes = floats(batches * (m * k + k * n + m * n), rank * (m + end))
-      return { output: null, forward: { flops: 2 * (batches * m * n * k + m * end * rank), bytes } }
-    },
+    record: (bench) => recordProduct(bench, product),
   }
 }

@@ -88,10 +88,10 @@ fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
   let in_x = i / params.channels;
   if (in_x >= params.width) { return; }
   let c = i - in_x * params.channels;
-  let halve = params.stride - 1u; // to mask and shift by: v % params.stride and v / stride
+  let halve = params.stride - 1u; // to mask and shift by: v % stride and v / stride
   var sum = vec4(0.0);
   for (var ky = 0u; ky < 3u; ky++) {
-    // the output line that saw this one at ky: out_y * params.stride = in_y + 1 - ky
+    // the output line that saw this one at ky: out_y * stride = in_y + 1 - ky
     let ty = group.y + 1u - ky;
     if (group.y + 1u < ky || (ty & halve) != 0u || (ty >> halve) >= params.out_height) { continue; }
     let line = (group.z * params.out_height + (ty >> halve)) * params.out_width;

@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import shader from '../shaders/halves.wgsl'
+import pointwise from '../shaders/pointwise.wgsl'
 import { toHalves } from '../engine/device/halves'
 import { Graph } from '../engine/graph/graph'
 import { runsOf } from '../engine/graph/runs'
@@ -127,7 +128,6 @@ test('what is stored as halves is neither written nor read as it lies; small or 
   const g = new Graph(engine)
   const x = g.input('x', [8192])
   const params = { count: 8192, rounds: 1, repeat: 8192, alpha: 1, beta: 0 }
-  const { default: pointwise } = await import('../shaders/pointwise.wgsl')
   const write = () => g.dispatch(pointwise, 'scale', { a: x, out: weight }, params, [128])
   assert.throws(write, /cannot write W, which is stored as halves/)
   assert.throws(() => engine.write(weight, new Float32Array(8192)), /W is stored as halves/)

@@ -1,7 +1,7 @@
 /** @file Matrix products at the shapes of SAM's linear layers: forward (nt), their inputs' gradients (nn), weights' (tn). */
 import type { Tensor } from '../../engine/graph/tensor'
 import { type Gemm, gemm } from '../../engine/ops/gemm'
-import { type MicroCase, floats } from '../case'
+import { type MicroCase, type Recorded, type Workbench, floats } from '../case'
 
 const shapes = [
   { m: 4096, n: 2304, k: 768, what: 'ViT-B 1024, qkv', quick: false },
@@ -28,19 +28,42 @@ export const cases: MicroCase[] = shapes.flatMap(({ m, n, k, what, quick }) =>
   products.map(({ layout, of }) => productCase(layout, of(m, n, k), what, quick)),
 )
 
+/** C (m, n), sums of k terms; `rank` extends it by LoRA, on the first half of the columns of an nt. */
+export interface Product {
+  layout: Gemm['layout']
+  m: number
+  n: number
+  k: number
+  batches?: number
+  rank?: number
+}
+
+export function recordProduct(bench: Workbench, { layout, m, n, k, batches = 1, rank = 0 }: Product): Recorded {
+  const a = layout === 'tn' ? bench.operand('A', batches * k, m) : bench.operand('A', batches * m, k)
+  const b = layout === 'nt' ? bench.operand('B', batches * n, k) : bench.operand('B', batches * k, n)
+  const c = bench.g.tensor('C', [batches * m, n])
+  const part = (tensor: Tensor) => ({ tensor, stride: tensor.columns, batch: tensor.size / batches })
+  const end = layout === 'nt' ? Math.floor(n / 8) * 4 : n
+  const lora = rank
+    ? {
+        t: bench.operand('t', m, rank),
+        tb: bench.operand('B of LoRA', end, rank),
+        rank,
+        scale: 1,
+        extensions: [{ start: 0, end, column: 0, offset: 0 }],
+      }
+    : null
+  gemm(bench.g, { layout, m, n, k, batches, a: part(a), b: part(b), c: part(c), lora })
+  const bytes = floats(batches * (m * k + k * n + m * n), rank * (m + end))
+  return { output: null, forward: { flops: 2 * (batches * m * n * k + m * end * rank), bytes } }
+}
+
 /** C (m, n) of a product over k. */
 export function productCase(layout: Gemm['layout'], shape: number[], what: string, quick: boolean): MicroCase {
   const [m, n, k] = shape
   return {
     name: `gemm ${layout} ${m}x${n}x${k} (${what})`,
     quick,
-    record(bench) {
-      const a = layout === 'tn' ? bench.operand('A', k, m) : bench.operand('A', m, k)
-      const b = layout === 'nt' ? bench.operand('B', n, k) : bench.operand('B', k, n)
-      const c = bench.g.tensor('C', [m, n])
-      const whole = (tensor: Tensor) => ({ tensor, stride: tensor.columns })
-      gemm(bench.g, { layout, m, n, k, a: whole(a), b: whole(b), c: whole(c) })
-      return { output: null, forward: { flops: 2 * m * n * k, bytes: floats(m * k, n * k, m * n) } }
-    },
+    record: (bench) => recordProduct(bench, { layout, m, n, k }),
   }
 }

@@ -90,11 +90,10 @@ export function gemm(g: Recorder, o: Gemm): void {
 }
 
 function recordBy(form: ProductForm, g: Recorder, o: Gemm): void {
-  const whole = WHOLE[form]
   if (form === 'transposed' && fitsTransposed(o)) return gemmTransposed(g, o, (to, part) => recordBy(form, to, part))
   const ranges = form.endsWith('split') ? rangesOf(o) : null
-  if (ranges) return gemmSplit(g, o, ranges, (to, part) => recordWhole(whole, to, part))
-  recordWhole(whole, g, o)
+  if (ranges) return gemmSplit(g, o, ranges, (to, part) => recordWhole(WHOLE[form], to, part))
+  recordWhole(WHOLE[form], g, o)
 }
 
 function recordWhole(form: Whole, g: Recorder, o: Gemm): void {

@@ -35,7 +35,7 @@ export interface StepConfig {
   weighted?: boolean
   /** What the backward pass computes again, to save memory; the bits are the same. Nothing by default. */
   recompute?: Recomputation
-  /** f16: what waits for the backward pass waits as halves; see docs/performance.md for what that costs. f32 by default. */
+  /** f16: what waits for the backward pass waits as halves; docs/training.md says what that costs. f32 by default. */
   storage?: StorageType
 }
 

@@ -154,9 +154,9 @@ async function tuneAdapter(json: boolean): Promise<number> {
   })
   interrupt.dispose()
   progress.finish()
-  if (!found) return 130
-  const path = await keepForms(engine, found.best)
+  const path = found && (await keepForms(engine, found.best))
   engine.destroy()
+  if (!found) return 130
   console.log(json ? JSON.stringify(found, null, 1) : `${tuningTable(found)}\n\nkept in ${path}: all commands use them`)
   return 0
 }

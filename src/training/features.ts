@@ -19,9 +19,9 @@ import type { TrainConfig } from './config'
 const MOST_BYTES = 2 ** 30
 
 /**
- * Features by image and by the parts they come out of, of one model as it is stored and one input size. What is kept stays while a run needs
- * it: every epoch takes each image once in a new order, so that giving up the least recently used would find little again.
- * Room is made of what other parts left, in another cell of an ablation.
+ * Features by image and by the parts they come out of, of one model as it is stored and one input size. What is kept stays
+ * while a run needs it: every epoch takes each image once in a new order, so that giving up the least recently used would find
+ * little again. Room is made of what other parts left, in another cell of an ablation.
  */
 export class FeatureCache {
   private readonly kept = new Map<string, { parts: number; features: Float32Array }>()
