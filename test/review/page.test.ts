@@ -36,6 +36,11 @@ let tab: ReviewTab
 const inBrowser = (name: string, run: () => Promise<void>) =>
   test(browser ? name : `skipped, there is no Chromium here: ${name}`, () => (browser ? run() : undefined))
 
+// what the test before did last is in the log before this one reads it
+test.before.each(async () => {
+  if (tab) await tab.saved()
+})
+
 const log = () => serving.document(scene.name)
 
 /** A pixel well inside a mask. */
