@@ -27,10 +27,10 @@ const node = { ...common, platform: 'node', packages: 'external' }
 await Promise.all([
   // 'neutral' fails the build on any import that is not in the bundle: the engine runs in every host
   build({ ...common, platform: 'neutral', entryPoints: ['engine/index.ts'], outfile: 'dist/engine.js' }),
-  // a chunk a command: a command loads its own packages and no others; helper.js is a thread's
+  // a chunk a command: a command loads its own packages and no others; worker.js is a thread's
   build({
     ...node,
-    entryPoints: { cli: 'src/cli.ts', helper: 'src/training/helper.ts' },
+    entryPoints: { cli: 'src/main.ts', worker: 'src/training/worker.ts' },
     outdir: 'dist',
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',

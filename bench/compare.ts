@@ -1,7 +1,7 @@
 /** @file Two files of results side by side: which rows moved further than they scatter. */
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
-import { UserError } from '../src/errors'
+import { UserError } from '../src/host/errors'
 import { type ComparedFile, comparedFile } from './results'
 import type { Spread } from './statistics'
 import { columns, milliseconds } from './table'

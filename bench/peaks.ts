@@ -1,8 +1,8 @@
 /** @file What the adapter reaches at its best, by our own kernels: the measure of all other rates. */
-import { LAYOUTS } from '../engine/device/product-class'
+import { LAYOUTS } from '../engine/device/matmul-class'
 import peaks from '../shaders/peaks.wgsl'
-import { runsOf } from '../engine/graph/runs'
-import type { MicroCase } from './case'
+import { runsOf } from '../engine/graph/lane-rounds'
+import type { MicroCase } from './micro-case'
 import { productCase } from './ops/gemm'
 
 /** Rounds of the arithmetic loop: long enough that the store at its end counts for nothing. */

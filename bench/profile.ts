@@ -1,7 +1,7 @@
 /** @file Where the time of a whole run goes: by kernel, its dispatches together. */
 import type { Engine } from '../engine/device/engine'
-import { UserError } from '../src/errors'
-import type { MacroCase } from './macro/macro'
+import { UserError } from '../src/host/errors'
+import type { MacroCase } from './macro/macro-case'
 import { columns } from './table'
 
 export interface KernelTime {

@@ -1,6 +1,6 @@
 /** @file The file that `wgsam bench` writes: what was measured, on what, with which versions. Read again by --compare. */
 import * as v from 'valibot'
-import type { Hardware } from '../src/report/hardware'
+import type { Hardware } from '../src/host/hardware'
 import type { PeakName } from './peaks'
 import type { Spread } from './statistics'
 

@@ -2,8 +2,8 @@
  * @file The roofline: every operation by its FLOPs a byte and its rate, under what the adapter's memory and arithmetic
  * allow. Both axes are logarithms. Operations whose arithmetic is not counted have no place in it.
  */
-import { escape } from '../src/report/escape'
-import { standalone } from '../src/report/histogram'
+import { escape } from '../src/text/escape'
+import { standalone } from '../src/drawing/histogram'
 import type { BenchFile, MicroRow } from './results'
 
 const [WIDTH, HEIGHT] = [460, 260]

@@ -1,7 +1,7 @@
 /** @file Runs one whole again and again: its time, the host's share of it, and the bytes that it holds. */
 import type { Engine } from '../engine/device/engine'
-import type { Ledger } from './macro/ledger'
-import type { MacroCase } from './macro/macro'
+import type { Ledger } from './macro/buffer-ledger'
+import type { MacroCase } from './macro/macro-case'
 import type { MacroRow } from './results'
 import { spreadOf } from './statistics'
 

@@ -1,6 +1,6 @@
 /** @file Records, runs and times one operation, forward and backward. */
 import type { Engine } from '../engine/device/engine'
-import { type MicroCase, type Recorded, type Work, Workbench } from './case'
+import { type MicroCase, type Recorded, type Work, Workbench } from './micro-case'
 import { type Sampling, samples } from './clock'
 import type { MicroRow, Rates } from './results'
 import { spreadOf } from './statistics'

@@ -1,6 +1,6 @@
 /** @file The shapes by which the forms of kernels are chosen: those of each class that a training step has. */
-import { PRODUCT_CLASSES, type ProductClass, productClass } from '../engine/device/product-class'
-import type { MicroCase } from './case'
+import { PRODUCT_CLASSES, type ProductClass, productClass } from '../engine/device/matmul-class'
+import type { MicroCase } from './micro-case'
 import { cases as attention } from './ops/attention'
 import { type Product, recordProduct } from './ops/gemm'
 

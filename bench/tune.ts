@@ -1,8 +1,8 @@
 /** @file Which form of products, class by class, and of attention is the fastest here: each is timed at a model's shapes. */
 import type { Engine } from '../engine/device/engine'
-import { ATTENTION_FORMS, type Forms, productForms, runs, usualForms } from '../engine/device/forms'
-import { PRODUCT_CLASSES, type ProductClass } from '../engine/device/product-class'
-import type { MicroCase } from './case'
+import { ATTENTION_FORMS, type Forms, productForms, runs, usualForms } from '../engine/device/kernel-variants'
+import { PRODUCT_CLASSES, type ProductClass } from '../engine/device/matmul-class'
+import type { MicroCase } from './micro-case'
 import type { Clock } from './clock'
 import { runMicro } from './run-micro'
 import type { TuneCases } from './tune-cases'

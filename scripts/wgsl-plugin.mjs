@@ -1,4 +1,4 @@
-// esbuild plugin: `import gemm from '../../shaders/gemm.wgsl'` gives { name, code, entries }, where entries says of each
+// esbuild plugin: `import gemm from '../../shaders/gemm-direct.wgsl'` gives { name, code, entries }, where entries says of each
 // entry point its workgroup size, its bindings and the layout of its uniform struct, all read from the shader itself.
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'

@@ -59,7 +59,7 @@ fn decide() {
   for (var i = 0u; i < params.count; i++) { report.loss_sums[i] += losses[i]; }
 }
 
-// where a lane begins, and the end of the run that eight lanes share (engine/graph/runs.ts)
+// where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
 fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
   let size = 8u * params.rounds;
   let first = (part * 8u + lane / 8u) * size;

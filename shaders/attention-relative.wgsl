@@ -1,4 +1,4 @@
-// What surrounds shaders/attention.wgsl: SAM's relative positions, and the gradient of padding.
+// What surrounds shaders/attention-direct.wgsl: SAM's relative positions, and the gradient of padding.
 // relative: rel[wh, place, query] = q . table[own(query) - k + side - 1], of the unscaled q, where own is the query's line
 // (axis 0) or column (axis 1) in its window and place is k or side_h + k. relative_backward adds drel . table to dq.
 // Lanes share the axis they work on (group.z), so that all of a workgroup read one row of the table at a time.

@@ -31,7 +31,7 @@ struct Params {
 
 const OUTSIDE = 0xffffffffu;
 
-// where a lane begins, and the end of the run that eight lanes share (engine/graph/runs.ts)
+// where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
 fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
   let size = 8u * params.rounds;
   let first = (part * 8u + lane / 8u) * size;

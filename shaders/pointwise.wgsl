@@ -3,7 +3,7 @@
 // multiply: out = alpha*a*b (+ old out). scale: out = alpha*a (+ old out). fill: out = alpha.
 // activate: exact GELU, ReLU or sigmoid of a. activate_backward: out = b times its derivative at the kept input a (+ old out).
 //
-// Eight lanes share a run of 8 * rounds elements (engine/graph/runs.ts); 64 lanes a workgroup. Grid: grid1d(count, 64 * rounds).
+// Eight lanes share a run of 8 * rounds elements (engine/graph/lane-rounds.ts); 64 lanes a workgroup. Grid: grid1d(count, 64 * rounds).
 // What is the same for all elements is a constant of the pipeline: a software adapter computes both sides of a branch.
 
 override accumulate = false;
@@ -40,7 +40,7 @@ fn gelu_slope(x: f32) -> f32 {
   return select(1.0 - d, d, x < 0.0);
 }
 
-// where a lane begins, and the end of the run that eight lanes share (engine/graph/runs.ts)
+// where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
 fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
   let size = 8u * params.rounds;
   let first = (part * 8u + lane / 8u) * size;

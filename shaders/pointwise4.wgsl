@@ -34,7 +34,7 @@ fn gelu_slope(x: vec4<f32>) -> vec4<f32> {
   return select(1.0 - d, d, x < vec4<f32>(0.0));
 }
 
-// where a lane begins, and the end of the run that eight lanes share (engine/graph/runs.ts)
+// where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
 fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
   let size = 8u * params.rounds;
   let first = (part * 8u + lane / 8u) * size;

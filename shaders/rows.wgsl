@@ -25,7 +25,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> index: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
-// where a lane begins, and the end of the run that eight lanes share (engine/graph/runs.ts)
+// where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
 fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
   let size = 8u * params.rounds;
   let first = (part * 8u + lane / 8u) * size;

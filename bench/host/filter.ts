@@ -1,8 +1,8 @@
 /** @file Filtering candidates again, as `wgsam generate refilter` and the review page do with each move of a slider. */
 import type { Overlap, Scored } from '../../engine/generate/candidate'
 import { filterCandidates } from '../../engine/generate/filter'
-import { defaultGeneratorOptions } from '../../engine/generate/options'
-import { Rng } from '../../engine/train/rng'
+import { defaultGeneratorOptions } from '../../engine/generate/generator-options'
+import { Rng } from '../../engine/rng'
 
 /** Squares of 10 to 30 pixels, about three on every place. */
 function made(count: number) {

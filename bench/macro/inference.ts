@@ -2,13 +2,13 @@
 import type { Engine } from '../../engine/device/engine'
 import { MaskGenerator } from '../../engine/generate/generator'
 import { Graph } from '../../engine/graph/graph'
-import { reportOf } from '../../engine/graph/report'
+import { reportOf } from '../../engine/graph/memory-report'
 import { MASK_TOKENS } from '../../engine/sam/mask-decoder'
 import { label } from '../../engine/sam/prompt-labels'
-import { renderScene, sceneDefaults } from '../../src/data/synth'
-import { openModel } from '../../src/model'
-import { noise } from '../case'
-import type { MacroCase, OpenedMacro } from './macro'
+import { renderScene, sceneDefaults } from '../../src/synth/synth-dataset'
+import { openModel } from '../../src/model/open-model'
+import { noise } from '../micro-case'
+import type { MacroCase, OpenedMacro } from './macro-case'
 import { type ModelName, openRandom } from './models'
 
 /** Values of images on 0..255. */

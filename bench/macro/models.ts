@@ -1,11 +1,11 @@
 /** @file The models that whole runs are timed on, with random weights: speed does not depend on them, and nothing is fetched. */
 import type { Engine } from '../../engine/device/engine'
-import { type StorageType, sizeOf } from '../../engine/graph/tensor'
+import { type StorageType, sizeOf } from '../../engine/device/tensor'
 import type { Architecture, DecoderArchitecture } from '../../engine/sam/architecture'
-import { SamModel } from '../../engine/sam/sam'
+import { SamModel } from '../../engine/sam/sam-model'
 import type { WeightSource } from '../../engine/sam/weights'
-import { expectedTensors } from '../../src/weights/expected'
-import { noise } from '../case'
+import { expectedTensors } from '../../src/weights/expected-tensors'
+import { noise } from '../micro-case'
 
 const decoder: DecoderArchitecture = { dim: 256, depth: 2, heads: 8, mlpDim: 2048 }
 

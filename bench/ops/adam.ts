@@ -1,7 +1,7 @@
 /** @file The optimiser's update of all parameters, with the gradient's norm and the guard before it. Bound by memory. */
 import { defaultOptimizer, optimizerState, recordOptimizerStep } from '../../engine/train/adam'
 import { ParameterSet } from '../../engine/train/parameters'
-import { type MicroCase, floats, noise } from '../case'
+import { type MicroCase, floats, noise } from '../micro-case'
 
 const sizes = [
   { count: 18_874_368, what: 'ViT-B, rank 512 on q and v', quick: false },

@@ -6,7 +6,7 @@
 import { attention } from '../../engine/ops/attention'
 import { attentionMaterialised } from '../../engine/ops/attention-materialised'
 import { windowMap } from '../../engine/ops/windows'
-import { type MicroCase, floats } from '../case'
+import { type MicroCase, floats } from '../micro-case'
 
 const shapes = [
   { what: 'TinyViT 512, stage 1', grid: 64, window: 7, heads: 4, head: 32, kept: true, quick: false },

@@ -1,7 +1,7 @@
 /** @file Convolutions 3x3: the necks' and the stem's, through unfolded pixels, and the encoder's depthwise ones. */
 import { conv3x3 } from '../../engine/ops/conv'
 import { depthwiseConv3x3 } from '../../engine/ops/depthwise'
-import { type MicroCase, floats } from '../case'
+import { type MicroCase, floats } from '../micro-case'
 
 interface Shape {
   side: number

@@ -1,6 +1,6 @@
 /** @file The mask decoder's attention between tokens and image, both ways; the scores and their softmax included. */
 import { crossAttention } from '../../engine/ops/cross-attention'
-import { type MicroCase, floats } from '../case'
+import { type MicroCase, floats } from '../micro-case'
 
 const [HEADS, CHANNELS, TOKENS] = [8, 128, 7]
 const shapes = [

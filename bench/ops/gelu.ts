@@ -1,6 +1,6 @@
 /** @file GELU by itself; in linear layers it is part of the product. Bound by memory: its arithmetic is not counted. */
 import { activate } from '../../engine/ops/pointwise'
-import { type MicroCase, floats } from '../case'
+import { type MicroCase, floats } from '../micro-case'
 
 const shapes = [
   { rows: 4096, columns: 3072, what: 'ViT-B 1024, MLP', quick: false },

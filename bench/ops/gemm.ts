@@ -1,7 +1,7 @@
 /** @file Matrix products at the shapes of SAM's linear layers: forward (nt), their inputs' gradients (nn), weights' (tn). */
-import type { Tensor } from '../../engine/graph/tensor'
+import type { Tensor } from '../../engine/device/tensor'
 import { type Gemm, gemm } from '../../engine/ops/gemm'
-import { type MicroCase, type Recorded, type Workbench, floats } from '../case'
+import { type MicroCase, type Recorded, type Workbench, floats } from '../micro-case'
 
 const shapes = [
   { m: 4096, n: 2304, k: 768, what: 'ViT-B 1024, qkv', quick: false },

@@ -1,6 +1,6 @@
 /** @file LayerNorm at the encoders' and the decoder's widths. Bound by memory: its arithmetic is not counted. */
 import { layerNorm } from '../../engine/ops/layernorm'
-import { type MicroCase, floats } from '../case'
+import { type MicroCase, floats } from '../micro-case'
 
 const shapes = [
   { rows: 4096, columns: 768, what: 'ViT-B 1024', quick: false },

@@ -1,6 +1,6 @@
 /** @file A linear layer with LoRA on q and v, over the ranks that are trained: the weight itself is frozen. */
 import { linear } from '../../engine/ops/linear'
-import { type MicroCase, floats } from '../case'
+import { type MicroCase, floats } from '../micro-case'
 
 const layers = [
   { rows: 8192, dim: 768, what: 'ViT-B 512, eight images', ranks: [4, 8, 16, 32, 64, 128, 256, 512], quick: [] },

@@ -1,6 +1,6 @@
 /** @file The masks' loss: statistics of all four masks a prompt, the choice among them, and the gradient. Bound by memory. */
 import { maskStatistics, selectMasks, supervise, weightedMaskLoss } from '../../engine/ops/mask-loss'
-import { type MicroCase, floats } from '../case'
+import { type MicroCase, floats } from '../micro-case'
 
 const MASKS = 4
 const shapes = [

@@ -1,6 +1,6 @@
 /** @file Bilinear resizing, as logits are brought to another size. Bound by memory. */
 import { resizeBilinear } from '../../engine/ops/resize'
-import { type MicroCase, floats } from '../case'
+import { type MicroCase, floats } from '../micro-case'
 
 const shapes = [
   { batch: 16, from: 256, to: 1024, what: '16 masks to the input, 1024', quick: false },

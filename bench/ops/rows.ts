@@ -1,7 +1,7 @@
 /** @file Moving rows about: an image's embedding repeated for its prompts, and patches unfolded. Bound by memory. */
 import { unfoldPatches } from '../../engine/ops/patches'
 import { gatherRows } from '../../engine/ops/rows'
-import { type MicroCase, floats } from '../case'
+import { type MicroCase, floats } from '../micro-case'
 
 const gathers = [
   { prompts: 64, cells: 4096, what: 'embedding of 64 prompts at 1024', quick: false },

@@ -1,6 +1,6 @@
 /** @file Softmax over the decoder's scores. Bound by memory: its arithmetic is not counted. */
 import { softmax } from '../../engine/ops/softmax'
-import { type MicroCase, floats } from '../case'
+import { type MicroCase, floats } from '../micro-case'
 
 const shapes = [
   { rows: 3584, columns: 4096, what: 'tokens to image, 64 prompts at 1024', quick: false },

@@ -1,6 +1,6 @@
 /** @file The decoder's upscaling: transposed convolutions 2x2, a product and a pixel shuffle. */
 import { convTranspose2x2 } from '../../engine/ops/upscale'
-import { type MicroCase, floats } from '../case'
+import { type MicroCase, floats } from '../micro-case'
 
 const shapes = [
   { prompts: 16, side: 64, from: 256, to: 64, what: 'first, 16 prompts at 1024', quick: false },

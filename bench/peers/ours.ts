@@ -1,8 +1,8 @@
 /** @file Our own engine as one of the peers: the same cases under the same clock. */
 import type { Engine } from '../../engine/device/engine'
 import { Predictor } from '../../engine/sam/predictor'
-import { openModel } from '../../src/model'
-import { Workbench } from '../case'
+import { openModel } from '../../src/model/open-model'
+import { Workbench } from '../micro-case'
 import { type PeerCase, operandsOf, recordOurs } from './cases'
 import { hostTime, type Ready } from './peer'
 

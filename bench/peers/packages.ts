@@ -5,8 +5,8 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { UserError } from '../../src/errors'
-import { cacheFolder } from '../../src/host/cache'
+import { UserError } from '../../src/host/errors'
+import { cacheFolder } from '../../src/host/cache-folder'
 
 export const PACKAGES = {
   tfjs: ['@tensorflow/tfjs-core@4.22.0', '@tensorflow/tfjs-backend-webgpu@4.22.0'],

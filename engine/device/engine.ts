@@ -3,9 +3,9 @@
  * for the device's errors. WebGPU reports errors on the side while every later result reads as zeros, so the trap is
  * checked wherever results reach the host.
  */
-import { type Storage, type StorageType, Tensor, type TensorKind, halvable, sizeOf } from '../graph/tensor'
-import { type Forms, usualForms } from './forms'
-import { toHalves } from './halves'
+import { type Storage, type StorageType, Tensor, type TensorKind, halvable, sizeOf } from './tensor'
+import { type Forms, usualForms } from './kernel-variants'
+import { toHalves } from './float16'
 import type { Shader } from './shader'
 
 /** How the message of a failure begins where the device had no room for a buffer. */
@@ -49,7 +49,7 @@ export class Engine {
   /** The same of fused attention. */
   attention: Forms['attention']
 
-  /** `wait` awaits what the GPU promises; a host may have a better way than to wait at once (src/host/patience.ts). */
+  /** `wait` awaits what the GPU promises; a host may have a better way than to wait at once (src/host/idle-wait.ts). */
   constructor(
     readonly device: GPUDevice,
     private readonly wait: Wait = (finish) => finish(),

@@ -1,6 +1,6 @@
 /** @file What the generator proposes, and what every later stage (filters, files, review) needs to know of it. */
 import type { Mask } from '../masks/mask'
-import type { Size } from '../sam/transforms'
+import type { Size } from '../image/transforms'
 
 /** Inclusive corners [x0, y0, x1, y1] in pixels of the image. */
 export type Box = [number, number, number, number]

@@ -11,7 +11,7 @@
  * as part of a cluster. The score of several is their mean by area; of those that overlap each other only the better count.
  */
 import type { Scored } from './candidate'
-import type { Neighbours } from './neighbours'
+import type { Neighbours } from './overlap-lists'
 
 /** By how much a predicted IoU must differ where size speaks for the other side. */
 const MARGIN = 0.05

@@ -1,7 +1,7 @@
 /** @file The reference's crops of an image, and its rule for masks that such a crop cuts. */
-import type { Size } from '../sam/transforms'
+import type { Size } from '../image/transforms'
 import type { Box } from './candidate'
-import type { GeneratorOptions } from './options'
+import type { GeneratorOptions } from './generator-options'
 
 export interface Crop {
   /** Exclusive right and bottom. */

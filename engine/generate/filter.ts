@@ -2,7 +2,7 @@
 import type { CandidateSet, Scored } from './candidate'
 import { containmentLosers } from './containment'
 import { suppress } from './nms'
-import { Neighbours } from './neighbours'
+import { Neighbours } from './overlap-lists'
 
 export interface FilterOptions {
   /** Keep what has a higher predicted IoU; 0 keeps all (the reference's pred_iou_thresh). */

@@ -1,11 +1,11 @@
 /** @file The automatic mask generator: a model, its options, and the two ways to run it. */
-import type { SamModel } from '../sam/sam'
+import type { SamModel } from '../sam/sam-model'
 import type { GeneratedSet } from './candidate'
 import { findCandidates } from './candidates'
-import { type GeneratorOptions, checkGeneratorOptions } from './options'
+import { type GeneratorOptions, checkGeneratorOptions } from './generator-options'
 import { OverlapCounter } from './overlap-counter'
-import type { MaskRecord } from './record'
-import { referenceRecords } from './reference'
+import type { MaskRecord } from './reference-record'
+import { referenceRecords } from './reference-flow'
 import { type GenerateHooks, RegionRunner, type RgbImage } from './region-runner'
 
 export type { GenerateHooks, RgbImage } from './region-runner'

@@ -1,6 +1,6 @@
 /** @file The two bilinear steps from low-resolution logits to an image, as tables: where each place reads. */
-import { type BilinearAxis, bilinearAxis } from '../sam/resample'
-import { type Size, resizeLongest } from '../sam/transforms'
+import { type BilinearAxis, bilinearAxis } from '../image/resize'
+import { type Size, resizeLongest } from '../image/transforms'
 import type { Box } from './candidate'
 
 export class ImageAxes {

@@ -6,13 +6,13 @@ import bitsShader from '../../shaders/mask-bits.wgsl'
 import selectShader from '../../shaders/mask-select.wgsl'
 import type { Engine } from '../device/engine'
 import { grid1d } from '../graph/grid'
-import type { Tensor } from '../graph/tensor'
-import type { Size } from '../sam/transforms'
+import type { Tensor } from '../device/tensor'
+import type { Size } from '../image/transforms'
 import type { Box, LogitWindow } from './candidate'
-import type { FoundCounts, FoundMask, FoundOptions } from './found'
-import { type Copy, Gatherer } from './gatherer'
+import type { FoundCounts, FoundMask, FoundOptions } from './found-mask'
+import { type Copy, Gatherer } from '../device/read-back'
 import { ImageAxes } from './image-axes'
-import { Kernel, Scratch } from './kernel'
+import { Kernel, Scratch } from '../device/one-shot-kernel'
 
 /** Words of masks made at once, unless one mask alone is larger: 16 MiB, and as much for their counts. */
 const CHUNK_WORDS = 1 << 22

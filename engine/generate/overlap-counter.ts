@@ -2,8 +2,8 @@
 import shader from '../../shaders/mask-overlap.wgsl'
 import type { Engine } from '../device/engine'
 import { grid1d } from '../graph/grid'
-import type { PackedMask } from '../masks/packed'
-import { Kernel, Scratch } from './kernel'
+import type { PackedMask } from '../masks/bit-mask'
+import { Kernel, Scratch } from '../device/one-shot-kernel'
 
 /** Words of masks that lie on the GPU at once: 32 MiB. */
 const POOL_WORDS = 1 << 23

@@ -1,5 +1,5 @@
 /** @file Which masks are the same one found twice, and which share pixels at all. */
-import type { PackedMask } from '../masks/packed'
+import type { PackedMask } from '../masks/bit-mask'
 import type { Overlap, Scored } from './candidate'
 
 /** Counts the pixels shared by masks pairs[2i] and pairs[2i + 1]: on the GPU (OverlapCounter), or on the host. */

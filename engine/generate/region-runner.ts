@@ -1,12 +1,12 @@
 /** @file Encodes a part of an image and asks the model about points in it, pass by pass. */
 import { label } from '../sam/prompt-labels'
 import { Predictor } from '../sam/predictor'
-import type { SamModel } from '../sam/sam'
-import { type Size, resizeLongest, toModelInput } from '../sam/transforms'
+import type { SamModel } from '../sam/sam-model'
+import { type Size, resizeLongest, toModelInput } from '../image/transforms'
 import type { Box } from './candidate'
-import type { FoundCounts, FoundMask, FoundOptions } from './found'
+import type { FoundCounts, FoundMask, FoundOptions } from './found-mask'
 import { MaskReader } from './mask-reader'
-import type { Point } from './points'
+import type { Point } from './point-grid'
 
 export interface RgbImage extends Size {
   /** (height, width, 3) */

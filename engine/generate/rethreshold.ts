@@ -1,8 +1,8 @@
 /** @file Another mask threshold or stability offset for candidates that kept their logits, without the model. */
 import { type Mask } from '../masks/mask'
-import { packMask, sharedPixels } from '../masks/packed'
+import { packMask, sharedPixels } from '../masks/bit-mask'
 import type { Box, Candidate, CandidateSet, LogitWindow } from './candidate'
-import { type Draft, candidateOf, mended } from './draft'
+import { type Draft, candidateOf, mended } from './candidate-draft'
 import { ImageAxes } from './image-axes'
 import { overlapsOf } from './overlaps'
 import { upscaleWindow } from './upscale-window'

@@ -3,10 +3,10 @@
  * neighbour's part of the same particle, where they agree in the strip that both tiles see. What finds no partner is dropped:
  * a mask with a straight cut is no particle.
  */
-import { type PackedMask, countBits, sharedPixels } from '../masks/packed'
-import type { Size } from '../sam/transforms'
+import { type PackedMask, countBits, sharedPixels } from '../masks/bit-mask'
+import type { Size } from '../image/transforms'
 import type { Box } from './candidate'
-import type { Draft } from './draft'
+import type { Draft } from './candidate-draft'
 
 /** IoU in the shared strip from which on two masks are of one particle. */
 const AGREE = 0.6

@@ -1,5 +1,5 @@
 /** @file Tiles of a large image: equal squares that overlap, each with a core that is its own. */
-import type { Size } from '../sam/transforms'
+import type { Size } from '../image/transforms'
 import type { Box } from './candidate'
 
 export interface Tile {

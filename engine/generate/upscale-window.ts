@@ -1,5 +1,5 @@
 /** @file The logits of the pixels that a window of low-resolution logits reaches, on the host. */
-import type { BilinearAxis } from '../sam/resample'
+import type { BilinearAxis } from '../image/resize'
 import type { LogitWindow } from './candidate'
 import type { ImageAxes } from './image-axes'
 

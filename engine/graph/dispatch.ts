@@ -1,7 +1,7 @@
 /** @file What is recorded: dispatches, and what an operation needs of the graph to record them. */
 import type { Engine } from '../device/engine'
 import type { Shader, UniformValues } from '../device/shader'
-import type { Storage, Tensor, TensorKind } from './tensor'
+import type { Storage, Tensor, TensorKind } from '../device/tensor'
 
 export interface Dispatch {
   label: string

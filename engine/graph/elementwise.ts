@@ -2,8 +2,8 @@
 import pointwise from '../../shaders/pointwise.wgsl'
 import pointwise4 from '../../shaders/pointwise4.wgsl'
 import type { Recorder } from './dispatch'
-import { runsOf } from './runs'
-import type { Tensor } from './tensor'
+import { runsOf } from './lane-rounds'
+import type { Tensor } from '../device/tensor'
 
 export type ElementwiseSettings = Partial<Record<'accumulate' | 'activation' | 'repeat' | 'alpha' | 'beta', number>>
 

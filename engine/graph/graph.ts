@@ -6,10 +6,10 @@ import type { Engine } from '../device/engine'
 import { type Shader, type UniformValues, packUniform } from '../device/shader'
 import type { Dispatch, Recorder } from './dispatch'
 import { elementwise } from './elementwise'
-import { packWaiting, unpack } from './halves'
+import { packWaiting, unpack } from './f16-storage'
 import { Program } from './program'
-import { dropUnread } from './unread'
-import { type StorageType, Tensor, type TensorKind, sizeOf } from './tensor'
+import { dropUnread } from './dead-dispatches'
+import { type StorageType, Tensor, type TensorKind, sizeOf } from '../device/tensor'
 
 /** Where an operation's backward writes an input's gradient: over it, or added to what other consumers wrote before. */
 export interface GradientTarget {

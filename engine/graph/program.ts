@@ -1,8 +1,8 @@
 /** @file A compiled step: fixed memory, fixed bind groups, replayed as often as wanted. A run creates no buffer. */
 import type { Engine, Pipeline } from '../device/engine'
 import type { Recording } from './dispatch'
-import { type Plan, plan } from './plan'
-import type { Tensor } from './tensor'
+import { type Plan, plan } from './memory-layout'
+import type { Tensor } from '../device/tensor'
 import { DISPATCHES_A_PASS, type Steps, Timing } from './timing'
 
 interface Step {

@@ -1,8 +1,8 @@
 /** @file From logits to masks: which token's to take, and its mask in the image's own size, computed where it is not empty. */
 import type { Prediction } from '../sam/predictor'
 import { emptyMask, type Mask } from './mask'
-import { type BilinearAxis, bilinearAxis } from '../sam/resample'
-import { resizeLongest, type Size } from '../sam/transforms'
+import { type BilinearAxis, bilinearAxis } from '../image/resize'
+import { resizeLongest, type Size } from '../image/transforms'
 
 /** A range of places, both ends included. */
 type Range = [number, number]

@@ -1,5 +1,5 @@
 /** @file A mask as the part of its image that it occupies. */
-import type { Size } from '../sam/transforms'
+import type { Size } from '../image/transforms'
 
 /** A mask within its image: outside the part at (x0, y0) it is 0. */
 export interface Mask extends Size {

@@ -4,7 +4,7 @@
  */
 import shader from '../../shaders/attention-materialised.wgsl'
 import { type Graph, type GradientTarget, grid1d } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 import { paddingGradient, relativeGradient, relativeTerms } from './attention'
 import { type AttentionOptions, type AttentionShape as Shape, attentionShape } from './attention-shape'
 import { type Gemm, type Operand, gemm } from './gemm'

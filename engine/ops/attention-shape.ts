@@ -1,5 +1,5 @@
 /** @file What attention is given, and the sizes that its kernels share. */
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 import type { WindowMap } from './windows'
 
 export interface AttentionOptions {

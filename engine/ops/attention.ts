@@ -2,8 +2,8 @@
 import padding from '../../shaders/attention-padding.wgsl'
 import relative from '../../shaders/attention-relative.wgsl'
 import type { Graph, GradientTarget } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
-import { attentionForm, directForm } from './attention-forms'
+import type { Tensor } from '../device/tensor'
+import { attentionForm, directForm } from './attention-variants'
 import { type AttentionOptions, type AttentionShape as Shape, attentionShape } from './attention-shape'
 
 /** Padded rows summed in the first of the two stages. */

@@ -1,8 +1,8 @@
 /** @file 3x3 convolution of NHWC rows as matrix products over unfolded pixels, chunk by chunk. */
 import shader from '../../shaders/im2col.wgsl'
 import { type Graph, grid1d } from '../graph/graph'
-import { runsOf } from '../graph/runs'
-import type { Tensor } from '../graph/tensor'
+import { runsOf } from '../graph/lane-rounds'
+import type { Tensor } from '../device/tensor'
 import { gemm } from './gemm'
 import type { Linear } from './linear'
 

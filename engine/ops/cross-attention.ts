@@ -3,7 +3,7 @@
  * few tokens only and the scores are small.
  */
 import type { Graph } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 import { type Gemm, gemm } from './gemm'
 import { softmax } from './softmax'
 

@@ -1,7 +1,7 @@
 /** @file Depthwise 3x3 convolution of NHWC rows. */
 import shader from '../../shaders/depthwise.wgsl'
 import type { Graph } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 
 /** Pixels that a lane goes on for along a line on a software adapter. */
 const ROUNDS = 16

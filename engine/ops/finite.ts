@@ -1,7 +1,7 @@
 /** @file Whether values are finite, and how large: one count and one sum of squares over any number of tensors. */
 import shader from '../../shaders/finite.wgsl'
 import type { Graph } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 
 /** Workgroups a tensor is spread over, at most; each lane then takes several elements. */
 const MOST_GROUPS = 512

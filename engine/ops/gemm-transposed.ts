@@ -2,9 +2,9 @@
  * @file Products by way of Aᵀ. On a software adapter loads bound a GEMM, and the TN kernel, whose loads are all four wide
  * and few, runs at about twice the rate of the others: transposing A first (and B, for NT) costs a few percent of it.
  */
-import shader from '../../shaders/gemm4.wgsl'
+import shader from '../../shaders/gemm-direct4.wgsl'
 import type { Recorder } from '../graph/dispatch'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 import type { Gemm, Operand } from './gemm-types'
 
 /** Products with a smaller side gain nothing. */

@@ -1,6 +1,6 @@
 /** @file What a matrix product is asked for. */
-import type { Layout } from '../device/product-class'
-import type { Tensor } from '../graph/tensor'
+import type { Layout } from '../device/matmul-class'
+import type { Tensor } from '../device/tensor'
 
 /** One operand: where it starts and how far apart its rows, heads and batches lie, in elements. */
 export interface Operand {

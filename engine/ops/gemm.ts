@@ -5,16 +5,16 @@
  * `subgroup` has lanes read for each other (gemm-subgroup.wgsl), `transposed` goes by way of Aᵀ where there are no subgroups.
  * All but the last can also run over ranges of k side by side (gemm-split.ts). The engine has a form for each class of shapes.
  */
-import type { ProductForm } from '../device/forms'
-import { LAYOUTS, productClass } from '../device/product-class'
+import type { ProductForm } from '../device/kernel-variants'
+import { LAYOUTS, productClass } from '../device/matmul-class'
 import type { Shader } from '../device/shader'
-import direct from '../../shaders/gemm.wgsl'
-import directFour from '../../shaders/gemm4.wgsl'
-import shared from '../../shaders/gemm_shared.wgsl'
-import sharedFour from '../../shaders/gemm_shared4.wgsl'
+import direct from '../../shaders/gemm-direct.wgsl'
+import directFour from '../../shaders/gemm-direct4.wgsl'
+import shared from '../../shaders/gemm-shared.wgsl'
+import sharedFour from '../../shaders/gemm-shared4.wgsl'
 import subgroup from '../../shaders/gemm-subgroup.wgsl'
 import type { Recorder } from '../graph/dispatch'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 import type { Gemm } from './gemm-types'
 import { gemmSplit, rangesOf } from './gemm-split'
 import { fitsTransposed, gemmTransposed } from './gemm-transposed'

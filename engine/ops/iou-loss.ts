@@ -1,7 +1,7 @@
 /** @file The loss of the IoU head: squared error against the IoU that the masks really have. */
 import shader from '../../shaders/iou-loss.wgsl'
 import type { Graph } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 
 export interface IouLossInputs {
   /** (P, T): the head's predictions. */

@@ -1,7 +1,7 @@
 /** @file LayerNorm over the last dimension; on NHWC rows it is also the LayerNorm2d of SAM's convolutions. */
 import shader from '../../shaders/layernorm.wgsl'
 import { type Graph, grid1d } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 
 export interface LayerNormOptions {
   eps: number

@@ -1,6 +1,6 @@
 /** @file The linear layer y = act(x·Wᵀ + b + LoRA) + residual, forward and backward. */
 import type { Graph } from '../graph/graph'
-import { Tensor } from '../graph/tensor'
+import { Tensor } from '../device/tensor'
 import { gemm } from './gemm'
 import { activateBackward } from './pointwise'
 
@@ -17,7 +17,7 @@ export interface Lora {
   ranges: { start: number; end: number }[]
 }
 
-/** A weight that is itself a sum of a frozen one and a difference for some of its rows: engine/train/full.ts. */
+/** A weight that is itself a sum of a frozen one and a difference for some of its rows: engine/train/full-tuning.ts. */
 export interface Tuned {
   /** (sum of the parts' rows, in): only its gradient is used here, the weight holds its values already. */
   delta: Tensor

@@ -4,7 +4,7 @@
  */
 import shader from '../../shaders/mask-loss.wgsl'
 import type { Graph } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 import { add } from './pointwise'
 
 /** Pixels a workgroup sums, as in the shader. */

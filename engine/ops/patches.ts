@@ -1,7 +1,7 @@
 /** @file Convolutions whose stride is their kernel size: patches as rows, then a linear layer. */
 import shader from '../../shaders/unfold.wgsl'
 import type { Graph } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 import { type LinearOptions, linear } from './linear'
 import { add } from './pointwise'
 

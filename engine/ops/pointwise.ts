@@ -1,7 +1,7 @@
 /** @file Elementwise operations, forward and backward. */
 import { elementwise } from '../graph/elementwise'
 import type { Graph, GradientTarget } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 
 export const ACTIVATION = { none: 0, gelu: 1, relu: 2, sigmoid: 3 } as const
 export type Activation = keyof typeof ACTIVATION

@@ -1,7 +1,7 @@
 /** @file Normalisation of raw images. */
 import shader from '../../shaders/preprocess.wgsl'
 import { type Graph, grid1d } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 
 type Rgb = readonly [number, number, number]
 

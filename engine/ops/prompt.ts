@@ -1,7 +1,7 @@
 /** @file Position encodings of point prompts and of the embedding's grid. Constant: no gradient flows through them. */
 import shader from '../../shaders/prompt.wgsl'
 import { type Graph, grid1d } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 
 export interface PromptTokensInputs {
   /** (P, N, 2) f32: x, y in pixels of the input. */

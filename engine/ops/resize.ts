@@ -1,8 +1,8 @@
 /** @file Bilinear resizing of NHWC tensors. */
 import shader from '../../shaders/resize.wgsl'
 import type { Graph } from '../graph/graph'
-import { runsOf } from '../graph/runs'
-import type { Tensor } from '../graph/tensor'
+import { runsOf } from '../graph/lane-rounds'
+import type { Tensor } from '../device/tensor'
 
 export interface Resize {
   batch: number

@@ -1,8 +1,8 @@
 /** @file Rows by index, and tensors put together from others column range by column range. */
 import shader from '../../shaders/rows.wgsl'
 import type { Graph } from '../graph/graph'
-import { runsOf } from '../graph/runs'
-import type { Tensor } from '../graph/tensor'
+import { runsOf } from '../graph/lane-rounds'
+import type { Tensor } from '../device/tensor'
 
 interface Copy {
   rows: number

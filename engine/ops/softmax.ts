@@ -1,7 +1,7 @@
 /** @file Softmax over rows, with ragged rows. */
 import shader from '../../shaders/softmax.wgsl'
 import { type Graph, type GradientTarget, grid1d } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 
 /** Rows up to this length are done by one lane each, longer ones by a workgroup each. */
 const SHORT = 64

@@ -1,8 +1,8 @@
 /** @file ConvTranspose of kernel 2 and stride 2: a product to four times the channels, then a pixel shuffle. */
 import shader from '../../shaders/upscale.wgsl'
 import type { Graph } from '../graph/graph'
-import { runsOf } from '../graph/runs'
-import type { Tensor } from '../graph/tensor'
+import { runsOf } from '../graph/lane-rounds'
+import type { Tensor } from '../device/tensor'
 import { type Linear, linear } from './linear'
 
 export interface ConvTranspose extends Linear {

@@ -1,6 +1,6 @@
 /** @file Which token stands where when an image's tokens are partitioned into windows, as SAM's and TinyViT's encoders do. */
 import type { Engine } from '../device/engine'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 
 export interface WindowShape {
   batch: number

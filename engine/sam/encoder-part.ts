@@ -1,6 +1,6 @@
 /** @file What an image encoder is made of after its stem: its parts in order, so that it can be gone through from any of them. */
 import type { Graph } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 
 /** A block, TinyViT's convolutions and merges included, or the neck. */
 export interface EncoderPart {

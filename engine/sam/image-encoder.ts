@@ -1,6 +1,6 @@
 /** @file SAM's plain ViT image encoder and the neck it shares with TinyViT. */
 import type { Graph } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 import { attention } from '../ops/attention'
 import { conv3x3 } from '../ops/conv'
 import { layerNorm } from '../ops/layernorm'
@@ -9,8 +9,8 @@ import { patchEmbed } from '../ops/patches'
 import { windowMap } from '../ops/windows'
 import { type VitArchitecture, embeddingSide } from './architecture'
 import type { EncoderPart } from './encoder-part'
-import { resizeColumns, resizePosition } from './position'
-import { encoderSegment } from './segments'
+import { resizeColumns, resizePosition } from './position-encoding'
+import { encoderSegment } from './recomputation'
 import type { Norm, WeightLoader } from './weights'
 
 const EPS = 1e-6

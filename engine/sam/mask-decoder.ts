@@ -1,6 +1,6 @@
 /** @file SAM's mask decoder: all four mask tokens' logits and IoU predictions of every prompt. */
 import type { Graph } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 import { gemm } from '../ops/gemm'
 import { layerNorm } from '../ops/layernorm'
 import { type Linear, linear } from '../ops/linear'
@@ -8,7 +8,7 @@ import { activate, add } from '../ops/pointwise'
 import { concatColumns, gatherRows, takeColumns } from '../ops/rows'
 import { convTranspose2x2, toTransposeWeight } from '../ops/upscale'
 import type { DecoderArchitecture } from './architecture'
-import { type TwoWayTransformer, loadTwoWay, twoWay } from './two-way'
+import { type TwoWayTransformer, loadTwoWay, twoWay } from './two-way-transformer'
 import type { Norm, WeightLoader } from './weights'
 
 /** Mask tokens: 0 for an unambiguous prompt, 1 to 3 for the alternatives of an ambiguous one. */

@@ -1,10 +1,10 @@
 /** @file Runs a model for inference: an image is encoded once, then prompted as often as wanted. */
 import { Graph } from '../graph/graph'
 import type { Program } from '../graph/program'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 import { addScaled } from '../ops/pointwise'
 import { MASK_TOKENS } from './mask-decoder'
-import type { SamModel } from './sam'
+import type { SamModel } from './sam-model'
 import { label } from './prompt-labels'
 
 export interface PredictorOptions {

@@ -1,6 +1,6 @@
 /** @file SAM's prompt encoder: points, boxes and low-resolution masks to tokens and a dense embedding. */
 import type { Graph } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 import { layerNorm } from '../ops/layernorm'
 import { type Linear, linear } from '../ops/linear'
 import { patchConv } from '../ops/patches'

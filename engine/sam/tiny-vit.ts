@@ -1,6 +1,6 @@
 /** @file TinyViT, MobileSAM's image encoder. BatchNorm is folded into the convolutions when the checkpoint is read. */
 import type { Graph } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 import { attention } from '../ops/attention'
 import { conv3x3 } from '../ops/conv'
 import { depthwiseConv3x3, toDepthwiseWeight } from '../ops/depthwise'
@@ -11,7 +11,7 @@ import { windowMap } from '../ops/windows'
 import type { TinyVitArchitecture } from './architecture'
 import type { EncoderPart } from './encoder-part'
 import { type Neck, loadNeck, neckPart } from './image-encoder'
-import { encoderSegment } from './segments'
+import { encoderSegment } from './recomputation'
 import type { Norm, WeightLoader } from './weights'
 
 const EPS = 1e-5

@@ -1,6 +1,6 @@
 /** @file Loads named tensors of a checkpoint into GPU memory, one at a time, in the layouts the kernels read. */
 import type { Engine } from '../device/engine'
-import type { StorageType, Tensor } from '../graph/tensor'
+import type { StorageType, Tensor } from '../device/tensor'
 import type { Linear } from '../ops/linear'
 import { toConvWeight } from '../ops/patches'
 

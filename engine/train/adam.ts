@@ -1,8 +1,8 @@
 /** @file Adam and AdamW on the GPU: global norm, clipping, the non-finite guard and the update, without a read-back. */
 import shader from '../../shaders/adam.wgsl'
 import type { Graph } from '../graph/graph'
-import { runsOf } from '../graph/runs'
-import type { Tensor } from '../graph/tensor'
+import { runsOf } from '../graph/lane-rounds'
+import type { Tensor } from '../device/tensor'
 import { finiteCheck } from '../ops/finite'
 import type { ParameterSet } from './parameters'
 

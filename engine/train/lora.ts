@@ -1,11 +1,11 @@
 /** @file LoRA adapters: which matrices there are, how they start, and attaching, merging and unmerging them. */
 import type { Engine } from '../device/engine'
 import { Graph } from '../graph/graph'
-import type { Tensor } from '../graph/tensor'
+import type { Tensor } from '../device/tensor'
 import { gemm } from '../ops/gemm'
 import type { Linear } from '../ops/linear'
-import type { SamModel } from '../sam/sam'
-import type { Rng } from './rng'
+import type { SamModel } from '../sam/sam-model'
+import type { Rng } from '../rng'
 
 /**
  * Targets: parts of the fused qkv, the attention's output, the two layers of the MLP; in the mask decoder decoder.* of its

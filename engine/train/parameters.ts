@@ -4,7 +4,7 @@
  */
 import type { Engine } from '../device/engine'
 import type { Graph } from '../graph/graph'
-import { Tensor, type TensorKind, sizeOf } from '../graph/tensor'
+import { Tensor, type TensorKind, sizeOf } from '../device/tensor'
 import { fill } from '../ops/pointwise'
 
 export interface ParameterSpec {

@@ -1,8 +1,8 @@
 /** @file Dice against rank and against learning rate, both on a logarithmic axis, as parts of a page and as a picture. */
-import { type Series, lineChart } from '../report/chart'
-import { escape } from '../report/escape'
-import { percent } from '../report/table'
-import type { Column, Row } from './table'
+import { type Series, lineChart } from '../drawing/chart'
+import { escape } from '../text/escape'
+import { percent } from '../report/evaluation-table'
+import type { Column, Row } from './ablation-table'
 
 interface Drawn {
   title: string

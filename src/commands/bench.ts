@@ -1,7 +1,7 @@
 /** @file `wgsam bench`: how fast this adapter runs each operation and the whole, against its own peaks, and other files. */
 import { resolve } from 'node:path'
 import { compare, compareTable, readResults } from '../../bench/compare'
-import { firstTimes } from '../../bench/first'
+import { firstTimes } from '../../bench/startup'
 import { macroCases } from '../../bench/macro'
 import { profileMacro, profileTable } from '../../bench/profile'
 import { peerProcess } from '../../bench/peers/run'
@@ -11,13 +11,13 @@ import { TOGGLES } from '../../bench/clock'
 import { benchTable } from '../../bench/table'
 import { tune, tuningTable } from '../../bench/tune'
 import { tuneCases } from '../../bench/tune-cases'
-import { UserError } from '../errors'
-import { writeFileAtomic } from '../files'
+import { UserError } from '../host/errors'
+import { writeFileAtomic } from '../host/files'
 import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
 import { Progress } from '../host/progress'
-import { keepForms } from '../host/tuning'
-import { type Command, flag, nearest, number, text, texts, type Values } from './command'
+import { keepForms } from '../host/kernel-tuning'
+import { type Command, flag, nearest, number, text, texts, type Values } from '../cli/command'
 
 const open = () => openEngine({ toggles: TOGGLES })
 

@@ -1,11 +1,11 @@
 /** @file `wgsam doctor`: whether this machine can run wgsam, on what, and what to install where it cannot. */
 import { adapterName, belowFloor, findAdapter, LIMITS, openDevice, OPTIONAL_FEATURES, engineOf } from '../host/gpu'
-import { cacheFolder } from '../host/cache'
+import { cacheFolder } from '../host/cache-folder'
 import { amount } from '../host/progress'
 import { selfTest, type SelfTest } from '../host/selftest'
 import { installSwiftShader } from '../host/swiftshader'
-import { advice, inspectSystem, type System } from '../host/system'
-import { type Command, flag, text } from './command'
+import { advice, inspectSystem, type System } from '../host/machine'
+import { type Command, flag, text } from '../cli/command'
 
 interface Report {
   usable: boolean

@@ -1,11 +1,11 @@
 /** @file `wgsam fetch`: named models into the cache folder. */
-import { UserError } from '../errors'
+import { UserError } from '../host/errors'
 import { interruption } from '../host/interrupt'
 import { amount } from '../host/progress'
-import { fetchModel, resolveModel } from '../weights/fetch'
-import { type NamedModel, models } from '../weights/registry'
-import { type Command, flag } from './command'
-import { downloadProgress } from '../weights/locate'
+import { fetchModel, resolveModel } from '../weights/fetch-model'
+import { type NamedModel, models } from '../weights/model-registry'
+import { type Command, flag } from '../cli/command'
+import { downloadProgress } from '../weights/locate-model'
 
 const sizeOf = ({ files }: NamedModel) => files.reduce((sum, { size }) => sum + size, 0)
 

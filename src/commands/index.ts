@@ -1,5 +1,5 @@
 /** @file The table of commands, in the order in which they are used. Each is loaded only when it is asked for. */
-import type { Command } from './command'
+import type { Command } from '../cli/command'
 
 export const commands: Record<string, () => Promise<{ command: Command }>> = {
   doctor: () => import('./doctor'),

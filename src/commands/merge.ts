@@ -1,12 +1,12 @@
 /** @file `wgsam merge`: an adapter into its model's weights. */
 import { statSync } from 'node:fs'
-import { UserError } from '../errors'
+import { UserError } from '../host/errors'
 import { amount, Progress } from '../host/progress'
-import { mergeModel } from '../merge'
+import { mergeModel } from '../model/merge-adapter'
 import { readConfigFile } from '../training/config'
 import { readAnyAdapter } from '../weights/any-adapter'
-import { type Command, flag, text } from './command'
-import { locateModel } from '../weights/locate'
+import { type Command, flag, text } from '../cli/command'
+import { locateModel } from '../weights/locate-model'
 
 export const command: Command = {
   name: 'merge',

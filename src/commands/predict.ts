@@ -1,14 +1,14 @@
 /** @file `wgsam predict`: the mask of an object in one image, from points or a box. */
 import { basename, extname, join } from 'node:path'
 import { Predictor } from '../../engine/sam/predictor'
-import { readImage, writePng } from '../data/image'
-import { toRGB8 } from '../data/pixels'
-import { UserError } from '../errors'
-import { writeFileAtomic } from '../files'
-import { overlay, wholeMask } from '../report/overlay'
-import { checkPrompt, type Prompt, segment, slotsFor } from '../segment'
-import { type Command, flag, text, texts, type Values } from './command'
-import { modelOptions, openChosenModel } from './open-model'
+import { readImage, writePng } from '../images/image-file'
+import { toRGB8 } from '../images/pixels'
+import { UserError } from '../host/errors'
+import { writeFileAtomic } from '../host/files'
+import { overlay, wholeMask } from '../drawing/mask-overlay'
+import { checkPrompt, type Prompt, segment, slotsFor } from '../model/segment-image'
+import { type Command, flag, text, texts, type Values } from '../cli/command'
+import { modelOptions, openChosenModel } from './options/model'
 
 export const command: Command = {
   name: 'predict',

@@ -1,16 +1,16 @@
 /** @file `wgsam report`: what a training run was and gave, as one HTML file; several runs over each other. */
 import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { UserError } from '../errors'
-import { distinctNames } from '../evaluation/names'
-import { writeFileAtomic } from '../files'
+import { UserError } from '../host/errors'
+import { distinctNames } from '../evaluation/adapter-names'
+import { writeFileAtomic } from '../host/files'
 import { commandLine } from '../host/command-line'
-import { page } from '../report/page'
-import { readEvaluation } from '../report/run-report/evaluations'
-import { readRunView } from '../report/run-report/folder'
-import { readMeasured } from '../report/run-report/measured'
-import { renderRunReport, stateOf } from '../report/run-report/render'
-import { type Command, text, texts } from './command'
+import { page } from '../drawing/html-page'
+import { readEvaluation } from '../report/run/evaluation-tables'
+import { readRunView } from '../report/run/read-run'
+import { readMeasured } from '../report/run/size-distributions'
+import { renderRunReport, stateOf } from '../report/run/run-report'
+import { type Command, text, texts } from '../cli/command'
 
 /** More lines in one chart are not told apart. */
 const MOST_RUNS = 10

@@ -1,10 +1,10 @@
 /** @file `wgsam synth`: pictures of particle heaps with exact labels. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { sceneDefaults, writeSynth } from '../data/synth'
-import { UserError } from '../errors'
+import { sceneDefaults, writeSynth } from '../synth/synth-dataset'
+import { UserError } from '../host/errors'
 import { Progress } from '../host/progress'
-import { type Command, flag, number, text } from './command'
+import { type Command, flag, number, text } from '../cli/command'
 
 export const command: Command = {
   name: 'synth',

@@ -1,12 +1,12 @@
 /** @file `wgsam verify`: the engine on this adapter against golden tensors. */
-import { STORAGES } from '../../engine/graph/tensor'
+import { STORAGES } from '../../engine/device/tensor'
 import { openEngine } from '../host/gpu'
 import { computeGolden, openGolden, relativeError } from '../verify'
-import { type GeneratorGolden, describeComparison, generatorGoldens, verifyGenerator } from '../verify/generator'
+import { type GeneratorGolden, describeComparison, generatorGoldens, verifyGenerator } from '../verify/reference-generator'
 import { writeSafetensors } from '../weights/safetensors-writer'
 import { Progress } from '../host/progress'
-import { UserError } from '../errors'
-import { type Command, choice, flag, number, text } from './command'
+import { UserError } from '../host/errors'
+import { type Command, choice, flag, number, text } from '../cli/command'
 
 export const command: Command = {
   name: 'verify',

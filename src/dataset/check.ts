@@ -1,11 +1,11 @@
 /** @file A dry run over a dataset: everything that training would refuse, and what a person should look at. */
 import { createHash } from 'node:crypto'
-import { checkPair, listCandidates, readSource } from '../data/dataset'
-import { readImage } from '../data/image'
-import { toRGB8 } from '../data/pixels'
+import { checkPair, listCandidates, readSource } from './dataset'
+import { readImage } from '../images/image-file'
+import { toRGB8 } from '../images/pixels'
 import { fingerprint } from './fingerprint'
 import { checkLabels, type LabelFinding } from './label-checks'
-import { findTwins, type Known } from './twins'
+import { findTwins, type Known } from './duplicates'
 
 export interface Finding {
   /** The image's id. */

@@ -1,8 +1,8 @@
 /** @file Images by the names that annotations give them; nothing outside the folder is ever looked at. */
 import { extname, join, posix } from 'node:path'
-import { imageExtensions } from '../data/image'
-import { stemOf } from '../data/groups'
-import { UserError } from '../errors'
+import { imageExtensions } from '../images/image-file'
+import { stemOf } from './groups'
+import { UserError } from '../host/errors'
 import { pathsUnder } from './formats/format'
 
 export class ImageFolder {

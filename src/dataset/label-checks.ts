@@ -1,7 +1,7 @@
 /** @file What a label map looks like when something went wrong on its way. */
-import type { LabelMap } from '../../engine/sam/transforms'
-import { boxes } from '../data/instances'
-import { pieces } from './pieces'
+import type { LabelMap } from '../../engine/image/transforms'
+import { boxes } from './instances'
+import { pieces } from './label-components'
 
 export interface LabelFinding {
   level: 'error' | 'warning'

@@ -1,105 +1,127 @@
-/** @file A split that is dealt by group, looked over for the same picture in two parts, and only then written. */
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import type { Dataset, DatasetItem } from '../data/dataset'
-import { readImage } from '../data/image'
-import { toRGB8 } from '../data/pixels'
-import { listHash, makeSplit, openSplit, type Part, parts, type Split, type SplitOptions } from '../data/split'
-import { UserError } from '../errors'
-import { writeFileAtomic } from '../files'
-import { fingerprint } from './fingerprint'
-import { findTwins, type Known, type Twins } from './twins'
+import { readFile } from 'node:fs/promises'
+import * as v from 'valibot'
+import { Rng } from '../../engine/rng'
+import { UserError } from '../host/errors'
+import { writeFileAtomic } from '../host/files'
 
-export interface PartSummary {
-  part: Part
-  images: number
-  groups: number
-  instances: number
+export const parts = ['train', 'val', 'test'] as const
+export type Part = (typeof parts)[number]
+export type Parts = Record<Part, string[]>
+
+/** What a split needs to know of an item. */
+export interface Grouped {
+  id: string
+  group: string
 }
 
-export interface SplitResult {
-  split: Split
-  /** Whether the file was there already and has been checked only. */
-  kept: boolean
-  parts: PartSummary[]
-  /** Pictures of two parts that look nearly alike. */
-  alike: { a: string; b: string; parts: [Part, Part] }[]
+export interface SplitOptions {
+  seed: number
+  /** of train, val and test */
+  shares?: [number, number, number]
 }
 
 /**
- * Splits a dataset into `path`, or checks the split that is there.
- * @throws UserError where one picture would be in two parts, or where the file there is of other images or options
+ * Deals whole groups to the parts: the larger first, each to the part that lacks most images, in an order that the seed
+ * shuffles. With three groups or more no part is empty. The order of the items does not matter.
  */
-export async function splitDataset(
-  { items }: Dataset,
-  path: string,
-  options: Partial<SplitOptions>,
-  onProgress?: (done: number, total: number) => void,
-): Promise<SplitResult> {
-  const kept = existsSync(path)
-  const { seed = 0, shares = [0.7, 0.2, 0.1] } = options
-  const split: Split = kept
-    ? await openSplit(path, items, { seed })
-    : { version: 1, seed, shares, hash: listHash(items), ...makeSplit(items, { seed, shares }) }
-  const other =
-    (options.seed !== undefined && split.seed !== seed) || (options.shares && String(split.shares) !== String(shares))
-  if (kept && other)
+export function makeSplit(items: readonly Grouped[], { seed, shares = [0.7, 0.2, 0.1] }: SplitOptions): Parts {
+  const total = shares.reduce((a, b) => a + b, 0)
+  if (!shares.every((share) => share >= 0) || !(total > 0))
+    throw new UserError(`the shares of a split must be numbers from 0, not all 0: ${shares.join(', ')}`)
+  const groups = new Map<string, string[]>()
+  for (const { id, group } of [...items].sort((a, b) => (a.id < b.id ? -1 : 1)))
+    groups.set(group, [...(groups.get(group) ?? []), id])
+  const names = new Rng(seed, 0x5911).shuffle([...groups.keys()].sort())
+  names.sort((a, b) => groups.get(b)!.length - groups.get(a)!.length)
+
+  const dealt = parts.map(() => [] as string[])
+  const count = (part: string[]) => part.reduce((sum, name) => sum + groups.get(name)!.length, 0)
+  for (const name of names) {
+    const lack = dealt.map((part, i) => (shares[i] / total) * items.length - count(part))
+    dealt[lack.indexOf(Math.max(...lack))].push(name)
+  }
+  for (const [i, part] of dealt.entries()) {
+    if (part.length || !shares[i]) continue
+    // the last group dealt is the smallest of the part that can best spare one
+    const donor = dealt.reduce((a, b) => (b.length > a.length ? b : a))
+    if (donor.length > 1) part.push(donor.pop()!)
+  }
+  const ids = (part: string[]) => part.flatMap((name) => groups.get(name)!).sort()
+  return { train: ids(dealt[0]), val: ids(dealt[1]), test: ids(dealt[2]) }
+}
+
+const Names = v.array(v.string())
+const File = v.object({
+  version: v.literal(1),
+  seed: v.number(),
+  shares: v.tuple([v.number(), v.number(), v.number()]),
+  hash: v.string(),
+  train: Names,
+  val: Names,
+  test: Names,
+})
+export type Split = v.InferOutput<typeof File>
+
+/** Identifies a list of images and their groups. */
+export function listHash(items: readonly Grouped[]): string {
+  const lines = items.map(({ id, group }) => JSON.stringify([id, group])).sort()
+  return createHash('sha256').update(lines.join('\n')).digest('hex')
+}
+
+/**
+ * The split of a dataset, kept in a file: the file's where there is one, else a new one, written at once.
+ * @throws UserError where the file is damaged, parts a group, or was made for other images or groups
+ */
+export async function openSplit(path: string, items: readonly Grouped[], options: SplitOptions): Promise<Split> {
+  const hash = listHash(items)
+  if (!existsSync(path)) {
+    const { seed, shares = [0.7, 0.2, 0.1] } = options
+    const split: Split = { version: 1, seed, shares, hash, ...makeSplit(items, options) }
+    await writeFileAtomic(path, JSON.stringify(split, null, 2) + '\n')
+    return split
+  }
+  const split = await readSplit(path)
+  checkSplit(path, split, items, hash)
+  return split
+}
+
+/** @throws UserError where the file is none, or damaged */
+export async function readSplit(path: string): Promise<Split> {
+  try {
+    return v.parse(File, JSON.parse(await readFile(path, 'utf8')))
+  } catch (error) {
+    throw new UserError(`cannot use the split ${path}: ${(error as Error).message}. Delete it to have a new one.`)
+  }
+}
+
+function checkSplit(path: string, split: Split, items: readonly Grouped[], hash: string): void {
+  const groupOf = new Map(items.map(({ id, group }) => [id, group]))
+  const listed = parts.flatMap((part) => split[part])
+  const known = new Set(listed)
+  const gone = listed.filter((id) => !groupOf.has(id))
+  const added = items.filter(({ id }) => !known.has(id)).map(({ id }) => id)
+  const problems: string[] = []
+  if (gone.length) problems.push(`${gone.length} of its images are not in the dataset (${few(gone)})`)
+  if (added.length) problems.push(`${added.length} images of the dataset are not in it (${few(added)})`)
+  if (known.size < listed.length)
+    problems.push(`it lists images twice (${few(listed.filter((id, i) => listed.indexOf(id) < i))})`)
+  const partOf = new Map<string, Part>()
+  const parted = new Set<string>()
+  for (const part of parts)
+    for (const id of split[part]) {
+      const group = groupOf.get(id)
+      if (group === undefined) continue
+      if ((partOf.get(group) ?? part) !== part) parted.add(group)
+      partOf.set(group, part)
+    }
+  if (parted.size) problems.push(`groups lie in more than one part (${few([...parted])})`)
+  if (!problems.length && split.hash !== hash) problems.push('the images are grouped in another way')
+  if (problems.length)
     throw new UserError(
-      `${path} is there already, with seed ${split.seed} and shares ${split.shares.join(', ')}: remove it, or choose another --out`,
+      `the split ${path} does not fit the dataset: ${problems.join('; ')}. Delete it to have a new one (earlier test results then no longer compare), or restore the images.`,
     )
-  const partOf = new Map(parts.flatMap((part) => split[part].map((id) => [id, part] as const)))
-  const twins = await twinsAcross(items, partOf, onProgress)
-  const identical = twins.filter(({ kind }) => kind === 'identical')
-  if (identical.length) throw new UserError(describeLeaks(identical, partOf, kept ? path : null))
-  if (!kept) await writeFileAtomic(path, JSON.stringify(split, null, 2) + '\n')
-  return {
-    split,
-    kept,
-    parts: parts.map((part) => summarise(part, items, new Set(split[part]))),
-    alike: twins.map(({ a, b }) => ({ a: a.id, b: b.id, parts: [partOf.get(a.id)!, partOf.get(b.id)!] })),
-  }
 }
 
-/** Twins whose parts differ. */
-async function twinsAcross(
-  items: readonly DatasetItem[],
-  partOf: ReadonlyMap<string, Part>,
-  onProgress?: (done: number, total: number) => void,
-): Promise<Twins[]> {
-  const byId = new Map(items.map((item) => [item.id, item]))
-  const load = async (id: string) => {
-    const image = await readImage(byId.get(id)!.imagePath)
-    return { width: image.width, height: image.height, rgb: toRGB8(image) }
-  }
-  const known: Known[] = []
-  for (const [i, { id, group }] of items.entries()) {
-    known.push({ id, group, print: fingerprint(await load(id)) })
-    onProgress?.(i + 1, items.length)
-  }
-  const apart = (a: Known, b: Known) => partOf.get(a.id) !== partOf.get(b.id)
-  return (await findTwins(known, load, apart)).filter(({ a, b }) => apart(a, b))
-}
-
-function describeLeaks(twins: readonly Twins[], partOf: ReadonlyMap<string, Part>, path: string | null): string {
-  const lines = twins.map(
-    ({ a, b }) =>
-      `  ${a.id} (group ${a.group}, in ${partOf.get(a.id)}) and ${b.id} (group ${b.group}, in ${partOf.get(b.id)})`,
-  )
-  const most = 20
-  const more = lines.length > most ? [`  and ${lines.length - most} more`] : []
-  return [
-    `the same picture is in two parts of the split, so that its test would be no test:`,
-    ...lines.slice(0, most),
-    ...more,
-    `Remove one of each, or give both the same group (in groups.csv, or by --group-by)${path ? `, then delete ${path}` : '; nothing was written'}.`,
-  ].join('\n')
-}
-
-function summarise(part: Part, items: readonly DatasetItem[], ids: ReadonlySet<string>): PartSummary {
-  const mine = items.filter(({ id }) => ids.has(id))
-  return {
-    part,
-    images: mine.length,
-    groups: new Set(mine.map(({ group }) => group)).size,
-    instances: mine.reduce((sum, { instances }) => sum + instances, 0),
-  }
-}
+const few = (names: string[]) => names.slice(0, 3).join(', ') + (names.length > 3 ? ', …' : '')

@@ -1,7 +1,7 @@
 /** @file The page of a dataset's figures: one HTML file that needs nothing else. */
-import { escape } from '../report/escape'
-import { page } from '../report/page'
-import { histogram, histogramSvg } from './histogram'
+import { escape } from '../text/escape'
+import { page } from '../drawing/html-page'
+import { histogram, histogramSvg } from './size-histogram'
 import { equivalentDiameter, type Measured } from './stats'
 
 /** @param rows of the table, the first its head */

@@ -1,7 +1,7 @@
 /** @file What a labelled dataset holds: images, instances, their sizes, how much they cover and how many touch. Pixels only. */
-import type { LabelMap } from '../../engine/sam/transforms'
-import { type DatasetItem, loadItem } from '../data/dataset'
-import { boxes } from '../data/instances'
+import type { LabelMap } from '../../engine/image/transforms'
+import { type DatasetItem, loadItem } from './dataset'
+import { boxes } from './instances'
 
 export interface ImageStats {
   id: string

@@ -1,5 +1,5 @@
 /** @file Confidence intervals by resampling images: how much a figure would move with other images of the same kind. */
-import { Rng } from '../../engine/train/rng'
+import { Rng } from '../../engine/rng'
 
 /** Figures of several images, each counted as often as its weight says. */
 export type Statistics<Name extends string> = (weights: ArrayLike<number>) => Record<Name, number>

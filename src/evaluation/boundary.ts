@@ -1,6 +1,6 @@
 /** @file How well outlines agree: precision and recall of boundary pixels within a tolerance. */
 import type { Mask } from '../../engine/masks/mask'
-import type { LabelMap, Size } from '../../engine/sam/transforms'
+import type { LabelMap, Size } from '../../engine/image/transforms'
 
 export interface BoundaryScores {
   /** Of the masks' boundary pixels the share within the tolerance of a true one. */

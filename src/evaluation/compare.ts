@@ -1,12 +1,12 @@
 /** @file Several models on the same images: the base model, adapters beside it, and a method that is no model. */
 import { filterCandidates } from '../../engine/generate/filter'
 import { MaskGenerator } from '../../engine/generate/generator'
-import type { GeneratorOptions } from '../../engine/generate/options'
+import type { GeneratorOptions } from '../../engine/generate/generator-options'
 import { Predictor } from '../../engine/sam/predictor'
-import type { SamModel } from '../../engine/sam/sam'
-import type { AttachedAdapter } from '../adapters'
-import type { DatasetItem } from '../data/dataset'
-import type { Sample } from '../data/pixels'
+import type { SamModel } from '../../engine/sam/sam-model'
+import type { AttachedAdapter } from '../model/attach-adapter'
+import type { DatasetItem } from '../dataset/dataset'
+import type { Sample } from '../images/pixels'
 import {
   type EvaluatedImage,
   EVALUATION_SLOTS,
@@ -16,7 +16,7 @@ import {
   type TalliedWay,
   type Way,
 } from './evaluate'
-import { watershedMasks } from './baseline'
+import { watershedMasks } from './watershed-baseline'
 import { CONFIDENCE } from './bootstrap'
 import { scoreWay, type ScoredEvaluation } from './scores'
 

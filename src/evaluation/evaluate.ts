@@ -3,13 +3,13 @@ import { MaskScaler, tokenLogits, tokenOf } from '../../engine/masks/from-logits
 import type { Mask } from '../../engine/masks/mask'
 import { label } from '../../engine/sam/prompt-labels'
 import type { Predictor } from '../../engine/sam/predictor'
-import { scaleBox, scalePoint, toModelInput } from '../../engine/sam/transforms'
-import { Rng } from '../../engine/train/rng'
-import { type DatasetItem, loadItem } from '../data/dataset'
-import { type Instance, instances } from '../data/instances'
-import type { Sample } from '../data/pixels'
+import { scaleBox, scalePoint, toModelInput } from '../../engine/image/transforms'
+import { Rng } from '../../engine/rng'
+import { type DatasetItem, loadItem } from '../dataset/dataset'
+import { type Instance, instances } from '../dataset/instances'
+import type { Sample } from '../images/pixels'
 import { freeMatches, type Matches, ownMatches } from './matching'
-import { tally, type Tally } from './tally'
+import { tally, type Tally } from './image-tally'
 
 export const promptKinds = ['point', 'box'] as const
 /** 'point': the pixel furthest inside the instance. 'box': its exact box. */

@@ -1,9 +1,9 @@
 /** @file Which mask stands for which instance: the one it was prompted for, or what overlaps it most. */
 import type { Mask } from '../../engine/masks/mask'
-import type { LabelMap } from '../../engine/sam/transforms'
-import type { Instance } from '../data/instances'
-import { type Pair, pairMasks } from '../generate/score'
-import { instanceScores } from './measures'
+import type { LabelMap } from '../../engine/image/transforms'
+import type { Instance } from '../dataset/instances'
+import { type Pair, pairMasks } from './detection'
+import { instanceScores } from './pixel-counts'
 
 /** The overlaps at which an instance counts as found: 0.5, 0.55 … 0.95. */
 export const iouLevels: readonly number[] = Array.from({ length: 10 }, (_, i) => (50 + 5 * i) / 100)

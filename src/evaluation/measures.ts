@@ -1,71 +1,142 @@
-/** @file How good masks are: the definitions, on counts of pixels. docs/metrics.md says why these. */
+/** @file The measures: what each is called, and what it is of several images together. docs/metrics.md says why these. */
+import { PrecisionCurve } from './average-precision'
+import { equalWeights, type Statistics } from './bootstrap'
+import { iouLevels } from './matching'
+import { addConfusion, noPixels, semanticScores, type SemanticScores } from './pixel-counts'
+import { sizeError, type SizeError } from './size-distance'
+import type { Tally } from './image-tally'
 
-/** Pixels of an image by what they are and what they were taken for; foreground is a particle. */
-export interface Confusion {
-  truePositive: number
-  falsePositive: number
-  falseNegative: number
-  trueNegative: number
+export interface Measure {
+  label: string
+  /** 'percent' is a share, from 0 to 1 (errors may be larger or negative). */
+  unit: 'percent' | 'pixels'
+  better: 'more' | 'less' | 'zero'
 }
 
-/** Shares from 0 to 1. */
-export interface SemanticScores {
-  /** 2·TP / (2·TP + FP + FN). */
-  dice: number
-  /** Mean of the IoU of the foreground and that of the background. */
-  miou: number
-  /** Pixels that are right. */
-  accuracy: number
-}
+const share = (label: string): Measure => ({ label, unit: 'percent', better: 'more' })
 
-export interface InstanceScores {
-  dice: number
-  iou: number
-}
+/** All of them, in the order of tables. */
+export const measures = {
+  dice: share('Dice'),
+  miou: share('mIoU'),
+  accuracy: share('accuracy'),
+  instanceDice: share('instance Dice'),
+  instanceIou: share('instance IoU'),
+  precisionAt50: share('precision, IoU 0.5'),
+  recallAt50: share('recall, IoU 0.5'),
+  f1At50: share('F1, IoU 0.5'),
+  precisionAt75: share('precision, IoU 0.75'),
+  recallAt75: share('recall, IoU 0.75'),
+  f1At75: share('F1, IoU 0.75'),
+  ap50: share('AP50'),
+  ap75: share('AP75'),
+  ap: share('AP 0.50:0.95'),
+  sa50: share('SA50'),
+  sa75: share('SA75'),
+  msa: share('mSA 0.50:0.95'),
+  countError: { label: 'count error', unit: 'percent', better: 'zero' },
+  absoluteCountError: { label: 'count error, absolute', unit: 'percent', better: 'less' },
+  boundaryF: share('boundary F'),
+  sizeErrorPixels: { label: 'size error, px', unit: 'pixels', better: 'less' },
+  sizeError: { label: 'size error', unit: 'percent', better: 'less' },
+} as const satisfies Record<string, Measure>
 
-/** A ratio whose denominator is 0 where there is nothing to find and nothing was found: that is right. */
-const share = (part: number, whole: number) => (whole > 0 ? part / whole : 1)
+export type MeasureName = keyof typeof measures
+export const measureNames = Object.keys(measures) as MeasureName[]
+/** NaN where a measure says nothing: average precision without scores. */
+export type Values = Record<MeasureName, number>
 
-export function semanticScores({
-  truePositive: tp,
-  falsePositive: fp,
-  falseNegative: fn,
-  trueNegative: tn,
-}: Confusion): SemanticScores {
-  return {
-    dice: share(2 * tp, 2 * tp + fp + fn),
-    miou: (share(tp, tp + fp + fn) + share(tn, tn + fp + fn)) / 2,
-    accuracy: share(tp + tn, tp + fp + fn + tn),
+/** iouLevels' places of 0.5 and 0.75. */
+const [AT50, AT75] = [0.5, 0.75].map((level) => iouLevels.indexOf(level))
+
+/** Every measure of these images as a function of how often each of them counts. */
+export function statistics(tallies: readonly Tally[]): Statistics<MeasureName> {
+  /** Two sums over images, divided; `empty` where there is nothing to divide by. */
+  const ratio = (above: (tally: Tally) => number, below: (tally: Tally) => number, empty = NaN) => {
+    const [tops, bottoms] = [tallies.map(above), tallies.map(below)]
+    return (weights: ArrayLike<number>) => {
+      let [top, bottom] = [0, 0]
+      for (let i = 0; i < tops.length; i++) {
+        top += weights[i] * tops[i]
+        bottom += weights[i] * bottoms[i]
+      }
+      return bottom ? top / bottom : empty
+    }
+  }
+  const masksOf = ({ masks }: Tally) => masks
+  const instancesOf = ({ instances }: Tally) => instances
+  const perImage = (of: (tally: Tally) => number) => ratio(of, () => 1)
+  const perInstance = (of: (iou: number) => number) =>
+    ratio(({ ious }) => ious.reduce((total, iou) => total + of(iou), 0), instancesOf)
+  const found = (level: number) => (tally: Tally) => tally.found[level]
+  const precision = (level: number) => ratio(found(level), masksOf, 1)
+  const recall = (level: number) => ratio(found(level), instancesOf)
+  const f1 = (level: number) =>
+    ratio(
+      (tally) => 2 * tally.found[level],
+      ({ masks, instances }) => masks + instances,
+    )
+  const sa = (level: number) => perImage((tally) => segmentationAccuracy(tally, level))
+  const meanSa = (tally: Tally) =>
+    iouLevels.reduce((total, _, level) => total + segmentationAccuracy(tally, level), 0) / iouLevels.length
+  const sums = {
+    dice: perImage(({ regions }) => regions.dice),
+    miou: perImage(({ regions }) => regions.miou),
+    accuracy: perImage(({ regions }) => regions.accuracy),
+    instanceDice: perInstance((iou) => (2 * iou) / (1 + iou)),
+    instanceIou: perInstance((iou) => iou),
+    precisionAt50: precision(AT50),
+    recallAt50: recall(AT50),
+    f1At50: f1(AT50),
+    precisionAt75: precision(AT75),
+    recallAt75: recall(AT75),
+    f1At75: f1(AT75),
+    sa50: sa(AT50),
+    sa75: sa(AT75),
+    msa: perImage(meanSa),
+    countError: ratio(({ masks, instances }) => masks - instances, instancesOf),
+    absoluteCountError: perImage(({ masks, instances }) => Math.abs(masks - instances) / instances),
+    boundaryF: perImage(({ boundary }) => boundary.f),
+    sizeErrorPixels: perImage(({ size }) => size.pixels),
+    sizeError: perImage(({ size }) => size.relative),
+  }
+  const precisions = averagePrecisions(tallies)
+  return (weights) => {
+    const values = Object.entries(sums).map(([name, of]) => [name, of(weights)])
+    return { ...(Object.fromEntries(values) as Record<keyof typeof sums, number>), ...precisions(weights) }
   }
 }
 
-/** One predicted mask against one instance: pixels in both, in the prediction, in the instance. */
-export function instanceScores(both: number, predicted: number, actual: number): InstanceScores {
-  return { dice: share(2 * both, predicted + actual), iou: share(both, predicted + actual - both) }
+/** NaN where masks have no scores to be ranked by. */
+function averagePrecisions(tallies: readonly Tally[]): Statistics<'ap' | 'ap50' | 'ap75'> {
+  if (tallies.some(({ detections }) => detections.some(({ score }) => score === null)))
+    return () => ({ ap50: NaN, ap75: NaN, ap: NaN })
+  const curve = new PrecisionCurve(tallies)
+  return (weights) => {
+    const levels = curve.averages(weights)
+    return { ap50: levels[AT50], ap75: levels[AT75], ap: levels.reduce((sum, one) => sum + one, 0) / levels.length }
+  }
 }
 
-export const addConfusion = (a: Confusion, b: Confusion): Confusion => ({
-  truePositive: a.truePositive + b.truePositive,
-  falsePositive: a.falsePositive + b.falsePositive,
-  falseNegative: a.falseNegative + b.falseNegative,
-  trueNegative: a.trueNegative + b.trueNegative,
-})
+/** TP / (TP + FP + FN): what DSB 2018 and evaluations of SAM on cells call the (segmentation) accuracy at an IoU. */
+const segmentationAccuracy = ({ found, masks, instances }: Tally, level: number): number =>
+  found[level] / (masks + instances - found[level])
 
-export const noPixels: Confusion = { truePositive: 0, falsePositive: 0, falseNegative: 0, trueNegative: 0 }
+/** The measures of all images, each counting once. */
+export const valuesOf = (tallies: readonly Tally[]): Values => statistics(tallies)(equalWeights(tallies.length))
 
-/** A pixel of `actual` that is neither foreground nor background. */
-export const IGNORED = 2
-
-/**
- * Counts the pixels of two maps of 0 and 1.
- * @param actual pixels of the value IGNORED are left out
- */
-export function confusion(predicted: Uint8Array, actual: Uint8Array): Confusion {
-  // by 2·actual + predicted
-  const counts = [0, 0, 0, 0, 0, 0]
-  for (let i = 0; i < actual.length; i++) counts[2 * actual[i] + predicted[i]]++
-  return { trueNegative: counts[0], falsePositive: counts[1], falseNegative: counts[2], truePositive: counts[3] }
+/** Those measures that are means over images or instances, with all images' pixels and particles thrown together instead. */
+export interface Pooled extends SemanticScores {
+  /** Of all particles of all images, whatever the pixel is there. */
+  size: SizeError
 }
 
-/** The mean; NaN of nothing. */
-export const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
+export function pool(tallies: readonly Tally[]): Pooled {
+  return {
+    ...semanticScores(tallies.map(({ confusion }) => confusion).reduce(addConfusion, noPixels)),
+    size: sizeError(
+      tallies.flatMap(({ diameters }) => diameters.masks),
+      tallies.flatMap(({ diameters }) => diameters.instances),
+    ),
+  }
+}

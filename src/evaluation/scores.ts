@@ -1,9 +1,9 @@
 /** @file The scores that people and files see: of each model in each way, with intervals and changes. */
 import { bootstrap, type Interval, percentileInterval } from './bootstrap'
 import type { TalliedWay, Way } from './evaluate'
-import { percentiles } from './sizes'
-import { measureNames, type MeasureName, pool, type Pooled, statistics, type Values, valuesOf } from './summary'
-import type { Tally } from './tally'
+import { percentiles } from './size-distance'
+import { measureNames, type MeasureName, pool, type Pooled, statistics, type Values, valuesOf } from './measures'
+import type { Tally } from './image-tally'
 
 /** An image's own scores, by the same definitions. */
 export interface ImageScores extends Values {

@@ -1,9 +1,9 @@
 /** @file Obtains a WebGPU device in Node from Dawn's bindings. */
 import { Engine, isSoftware } from '../../engine/device/engine'
-import { UserError } from '../errors'
-import { patiently } from './patience'
+import { UserError } from './errors'
+import { patiently } from './idle-wait'
 import { useSwiftShader } from './swiftshader'
-import { keptForms } from './tuning'
+import { keptForms } from './kernel-tuning'
 
 /**
  * Dawn's instances, held for ever: when the object that create() gives is garbage-collected the process crashes,

@@ -9,8 +9,8 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliDecompressSync } from 'node:zlib'
-import { UserError } from '../errors'
-import { cacheFolder } from './cache'
+import { UserError } from './errors'
+import { cacheFolder } from './cache-folder'
 
 const PACKAGE = '@sparticuz/chromium@147.0.0'
 const ARCHIVE = 'node_modules/@sparticuz/chromium/bin/swiftshader.tar.br'

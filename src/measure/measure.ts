@@ -1,6 +1,6 @@
 /** @file Measures images one after the other; one that cannot be measured never stops the rest. */
-import type { PixelSize } from '../data/microscope/pixel-size'
-import { UserError } from '../errors'
+import type { PixelSize } from '../images/microscope/pixel-size'
+import { UserError } from '../host/errors'
 import { measureMasks, type Particle } from './particles'
 import type { Source } from './sources/source'
 

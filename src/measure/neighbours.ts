@@ -1,6 +1,6 @@
 /** @file Which particles lie beside which: touching, the nearest by centre, the ground between them. */
-import type { Size } from '../../engine/sam/transforms'
-import { Pairs } from './pairs'
+import type { Size } from '../../engine/image/transforms'
+import { Pairs } from './particle-pairs'
 import type { Runs } from './shape/runs'
 
 /** A map of particles: 0 is ground, i + 1 the particle i. */

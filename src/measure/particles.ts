@@ -1,6 +1,6 @@
 /** @file All particles of one image, measured in pixels. */
-import type { Size } from '../../engine/sam/transforms'
-import type { Image } from '../data/pixels'
+import type { Size } from '../../engine/image/transforms'
+import type { Image } from '../images/pixels'
 import { gapsOf, mostGapPixels } from './gaps'
 import { countTouching, nearestPoints, particleMap } from './neighbours'
 import { type Shape, shapeOf } from './shape/shape'

@@ -1,5 +1,5 @@
 /** @file The unit of all lengths of a run: pixels where no pixel size is known, never micrometres then. */
-import { UserError } from '../errors'
+import { UserError } from '../host/errors'
 
 export interface LengthUnit {
   /** As files name it, in ASCII; areas have a 2 behind it. */

@@ -1,17 +1,17 @@
 /** @file The answers to the page's requests, one method a kind of address. */
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { projectFile } from '../generate/project'
+import { projectFile } from '../project/project'
 import { version } from '../../package.json'
-import type { Asset } from './assets'
-import { DoesNotFit } from './document'
-import { exportDataset } from './export'
-import type { ReviewFolder } from './folder'
-import { headers, HttpError } from './guard'
-import { Pictures } from './pixels'
-import type { ConflictReply, EncodeReply, ImageSummary, SessionReply } from './protocol'
-import { Act, Encode, Prompt, read } from './schema'
-import type { Session } from './session'
+import type { Asset } from './page-files'
+import { DoesNotFit } from '../project/review/document'
+import { exportDataset } from './export-dataset'
+import type { ReviewFolder } from '../project/review/review-folder'
+import { headers, HttpError } from '../host/local-http'
+import { Pictures } from './image-png'
+import type { ConflictReply, EncodeReply, ImageSummary, SessionReply } from '../project/review/protocol'
+import { Act, Encode, Prompt, read } from '../project/review/schema'
+import type { Session } from './prompt-session'
 
 export interface Served {
   folder: ReviewFolder

@@ -1,10 +1,10 @@
-/** @file The review page's server: 127.0.0.1 only, a token in its address, and what src/review/protocol.ts says. */
+/** @file The review page's server: 127.0.0.1 only, a token in its address, and what src/project/review/protocol.ts says. */
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { UserError } from '../errors'
-import { admit, HttpError, readJson } from './guard'
-import { NotWritten } from './log'
+import { UserError } from '../host/errors'
+import { admit, HttpError, readJson } from '../host/local-http'
+import { NotWritten } from '../project/review/edit-log'
 import { Routes, type Served, sendJson } from './routes'
 
 export interface ServeOptions extends Served {

@@ -1,5 +1,5 @@
 /** @file Work for one GPU, one piece at a time: what a person waits for goes before what may be wanted later. */
-import { HttpError } from './guard'
+import { HttpError } from '../host/local-http'
 
 /** 'first': prompts; 'soon': the image on the screen; 'ahead': the next one. */
 export type Order = 'first' | 'soon' | 'ahead'

@@ -1,5 +1,5 @@
 /** @file What a run tells while it goes on, event by event, and what takes it: a file, an experiment tracker, a page. */
-import type { MetricsRecord } from '../training/metrics'
+import type { MetricsRecord } from './records'
 
 /** A picture of a step, e.g. of what the model makes of a validation image. */
 export interface ImageEvent {

@@ -2,10 +2,10 @@
  * @file The trackers of a run as one sink. They are guests: one that fails (a full disk, a folder taken away) is told of
  * once and left out from then on, and training goes on. What they are told waits in one queue, so that nothing overlaps.
  */
-import { type TrackerName, trackers } from './names'
-import type { TrackedRun } from './run'
+import { type TrackerName, trackers } from './tracker-names'
+import type { TrackedRun } from './tracked-run'
 import type { Sink, TrackingEvent } from './sink'
-import { systemProbe } from './system'
+import { systemProbe } from './system-metrics'
 import { TensorBoardSink } from './tensorboard/sink'
 import { WandbSink } from './wandb/sink'
 

@@ -1,11 +1,11 @@
 /** @file What trains beside a model's frozen weights: LoRA's matrices, or the targets' own differences from the base. */
 import type { Graph } from '../../engine/graph/graph'
-import type { SamModel } from '../../engine/sam/sam'
-import { attachFull, fullSpecs } from '../../engine/train/full'
+import type { SamModel } from '../../engine/sam/sam-model'
+import { attachFull, fullSpecs } from '../../engine/train/full-tuning'
 import { type LoraConfig, type LoraLayer, attachLora, detachLora, loraLayers, loraSpecs } from '../../engine/train/lora'
 import { ParameterSet } from '../../engine/train/parameters'
-import { Rng } from '../../engine/train/rng'
-import { UserError } from '../errors'
+import { Rng } from '../../engine/rng'
+import { UserError } from '../host/errors'
 import type { TrainConfig } from './config'
 
 export interface Adaptation {

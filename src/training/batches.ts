@@ -2,10 +2,10 @@
  * @file The run's images in their order, prepared ahead of the GPU. What is drawn depends on the order alone, never on
  * when it is ready: every image gets a seed of its own when the batch is dealt.
  */
-import { Rng, type RngState } from '../../engine/train/rng'
-import type { MicroBatch } from '../../engine/train/step'
-import type { DatasetItem } from '../data/dataset'
-import { EpochSampler, type SamplerState } from '../data/sampler'
+import { Rng, type RngState } from '../../engine/rng'
+import type { MicroBatch } from '../../engine/train/training-step'
+import type { DatasetItem } from '../dataset/dataset'
+import { EpochSampler, type SamplerState } from '../dataset/epoch-sampler'
 import type { TrainConfig } from './config'
 import { toMicroBatches } from './examples'
 import { InThread, type Preparation } from './preparation'

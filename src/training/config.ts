@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
-import { STORAGES } from '../../engine/graph/tensor'
+import { STORAGES } from '../../engine/device/tensor'
 import { LORA_TARGETS } from '../../engine/train/lora'
-import { nearest } from '../commands/command'
-import { augmentLimits } from '../data/augment'
-import { UserError } from '../errors'
-import { trackers } from '../tracking/names'
-import { MEMORY, parseBytes } from './memory'
+import { nearest } from '../cli/command'
+import { augmentLimits } from '../dataset/augment/augment'
+import { UserError } from '../host/errors'
+import { trackers } from '../tracking/tracker-names'
+import { MEMORY, parseBytes } from '../text/byte-size'
 
 const number = (low: number, high: number, what = `a number from ${low} to ${high}`) =>
   v.pipe(v.number(what), v.finite(what), v.minValue(low, what), v.maxValue(high, what))

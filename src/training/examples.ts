@@ -1,14 +1,14 @@
 /** @file From an image with labels to what a training step takes: resized pixels, prompts, targets. */
 import { embeddingSide } from '../../engine/sam/architecture'
 import { label } from '../../engine/sam/prompt-labels'
-import { labelTargets, toModelInput } from '../../engine/sam/transforms'
-import { type InstanceBox, type PromptKind, promptSlots, samplePrompts } from '../../engine/train/prompts'
-import type { Rng } from '../../engine/train/rng'
+import { labelTargets, toModelInput } from '../../engine/image/transforms'
+import { type InstanceBox, type PromptKind, promptSlots, samplePrompts } from '../../engine/train/sample-prompts'
+import type { Rng } from '../../engine/rng'
 import { supervise } from '../../engine/ops/mask-loss'
-import type { MicroBatch } from '../../engine/train/step'
-import { augment } from '../data/augment'
-import { boxes } from '../data/instances'
-import type { Sample } from '../data/pixels'
+import type { MicroBatch } from '../../engine/train/training-step'
+import { augment } from '../dataset/augment/augment'
+import { boxes } from '../dataset/instances'
+import type { Sample } from '../images/pixels'
 import type { TrainConfig } from './config'
 
 /** One image's part of a micro-batch. */

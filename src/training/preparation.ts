@@ -2,8 +2,8 @@
  * @file Who makes examples: this thread, or others while the GPU works. An example depends on its image and its seed alone,
  * so that a run's result is the same whoever makes them, and however many they are.
  */
-import { Rng } from '../../engine/train/rng'
-import type { DatasetItem } from '../data/dataset'
+import { Rng } from '../../engine/rng'
+import type { DatasetItem } from '../dataset/dataset'
 import type { TrainConfig } from './config'
 import { type Example, makeExample } from './examples'
 import { SampleCache } from './sample-cache'

@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { UserError } from '../errors'
-import { writeFileAtomic } from '../files'
-import { takeLock } from '../lock'
+import { UserError } from '../host/errors'
+import { writeFileAtomic } from '../host/files'
+import { takeLock } from '../host/folder-lock'
 import { CHECKPOINT, removeHalves } from './checkpoint'
 import { type RawConfig, type TrainConfig, checkConfig, configDifferences, mergeConfig, readConfigFile } from './config'
 

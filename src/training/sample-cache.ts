@@ -1,6 +1,6 @@
 /** @file Decoded images kept in memory between epochs. */
-import { loadItem, type DatasetItem } from '../data/dataset'
-import type { Sample } from '../data/pixels'
+import { loadItem, type DatasetItem } from '../dataset/dataset'
+import type { Sample } from '../images/pixels'
 
 /** The least recently used are given up first. */
 export class SampleCache {

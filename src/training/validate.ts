@@ -1,12 +1,12 @@
 /** @file Validation of the adapter in training: the measures of `wgsam eval`, on the split's validation images. */
 import { Predictor, type PredictorOptions } from '../../engine/sam/predictor'
-import type { SamModel } from '../../engine/sam/sam'
-import type { DatasetItem } from '../data/dataset'
+import type { SamModel } from '../../engine/sam/sam-model'
+import type { DatasetItem } from '../dataset/dataset'
 import { Progress } from '../host/progress'
 import type { TrainConfig } from './config'
 import { EVALUATION_SLOTS, evaluate, type EvaluateOptions, promptKinds } from '../evaluation/evaluate'
 import { summarise } from '../evaluation/scores'
-import type { Measures } from './metrics'
+import type { Measures } from '../tracking/records'
 
 export interface Validation {
   /**

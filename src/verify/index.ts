@@ -1,8 +1,8 @@
 /** @file Recomputes a golden file: every output that it holds, from its own inputs, on this machine's adapter. */
 import type { Engine } from '../../engine/device/engine'
 import type { GoldenFile, NamedTensor, Put } from './golden-file'
-import { runLora } from './lora'
-import { runPlain } from './plain'
+import { runLora } from './lora-gradients'
+import { runPlain } from './model-outputs'
 
 export { type GoldenFile, type NamedTensor, openGolden } from './golden-file'
 export { relativeError } from './relative-error'

@@ -1,10 +1,10 @@
 /** @file The report of a run that goes on, drawn again when its files have changed, but never so often that training feels it. */
 import { createHash } from 'node:crypto'
 import { duration } from '../host/progress'
-import { escape } from '../report/escape'
-import { type Page, page } from '../report/page'
-import { type RunView, RunReader } from '../report/run-report/folder'
-import { renderRunReport } from '../report/run-report/render'
+import { escape } from '../text/escape'
+import { type Page, page } from '../drawing/html-page'
+import { type RunView, RunReader } from '../report/run/read-run'
+import { renderRunReport } from '../report/run/run-report'
 
 /** Drawing takes at most this share of the time, and happens at most once in so many milliseconds. */
 const SHARE = 1 / 50

@@ -7,8 +7,8 @@
  * B of q, k and v has its rows head by head, also for TinyViT, whose file interleaves q, k and v inside each head.
  */
 import type { Architecture } from '../../engine/sam/architecture'
-import { UserError } from '../errors'
-import { expectedTensors } from './expected'
+import { UserError } from '../host/errors'
+import { expectedTensors } from './expected-tensors'
 import { type TensorEntry, shapeText } from './tensor-file'
 
 export interface LoraPair {

@@ -1,6 +1,6 @@
 /** @file Reads an adapter of either kind: LoRA's matrices, or the differences of fully tuned ones. */
 import type { Adapter } from './adapter'
-import { type FullAdapter, isFull, readFull } from './full'
+import { type FullAdapter, isFull, readFull } from './full-adapter'
 import { readAdapter } from './peft'
 
 export type AnyAdapter = Adapter | FullAdapter

@@ -6,10 +6,10 @@ import type {
   TinyVitArchitecture,
   VitArchitecture,
 } from '../../engine/sam/architecture'
-import { UserError } from '../errors'
+import { UserError } from '../host/errors'
 import type { Checkpoint } from './checkpoint'
 
-export { expectedTensors, validateCheckpoint } from './expected'
+export { expectedTensors, validateCheckpoint } from './expected-tensors'
 
 /** What a small config may say beside the shapes: needed only where they leave a choice. */
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { UserError } from '../errors'
+import { UserError } from '../host/errors'
 
 export interface DownloadProgress {
   file: string

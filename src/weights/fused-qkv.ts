@@ -5,7 +5,7 @@
  * first r columns, B_v in the rows of v and the last. The rank is then n·r for n parts; for the same scale alpha is n
  * times as large, with rsLoRA sqrt(n) times. Other targets are padded with zeros to the same rank.
  */
-import { UserError } from '../errors'
+import { UserError } from '../host/errors'
 import { type Adapter, type AdapterConfig, type LoraPair, partOf } from './adapter'
 
 type Part = 'q' | 'k' | 'v'

@@ -6,7 +6,7 @@
  * uses them tells the module: node names are module paths.
  */
 import { join } from 'node:path'
-import { UserError } from '../errors'
+import { UserError } from '../host/errors'
 import { type OnnxGraph, type OnnxTensor, readOnnx } from './onnx'
 import { type TensorEntry, type TensorFile, elements } from './tensor-file'
 

@@ -5,8 +5,8 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { UserError } from '../errors'
-import type { PublishedFile } from './registry'
+import { UserError } from '../host/errors'
+import type { PublishedFile } from './model-registry'
 
 const MAX_UNPACKED = 2 ** 28
 

@@ -1,6 +1,6 @@
 /** @file The constant tensors of an ONNX file and the nodes that use them: enough of its protobuf for that. */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import { UserError } from '../errors'
+import { UserError } from '../host/errors'
 import { decode } from './dtypes'
 import { elements, isShape, openFile, readAt } from './tensor-file'
 

@@ -4,7 +4,7 @@
  * A pickle is a program for a stack machine; its danger is that it may name any function of any module and call it.
  * Here a name is looked up in the caller's list alone, and one that is not there ends the reading with an error.
  */
-import { UserError } from '../errors'
+import { UserError } from '../host/errors'
 
 export type Callable = (...args: unknown[]) => unknown
 

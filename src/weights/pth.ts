@@ -1,5 +1,5 @@
 /** @file PyTorch's checkpoints: a zip of one pickle, which describes the tensors, and one member for each storage. */
-import { UserError } from '../errors'
+import { UserError } from '../host/errors'
 import { type Dtype, byteSizes, decode, toFloat32 } from './dtypes'
 import { type Callable, Global, readPickle } from './pickle'
 import { type TensorEntry, type TensorFile, elements, isShape, shapeText } from './tensor-file'

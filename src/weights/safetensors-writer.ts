@@ -1,6 +1,6 @@
 /** @file Writes safetensors, tensor by tensor. */
-import { UserError } from '../errors'
-import { writeBeside } from '../files'
+import { UserError } from '../host/errors'
+import { writeBeside } from '../host/files'
 import { type NumberArray, byteSizes, dtypeOf } from './dtypes'
 import { elements, isShape, shapeText } from './tensor-file'
 

@@ -1,6 +1,6 @@
 /** @file safetensors: a length, a JSON header, then the bytes of every tensor. */
 import type { FileHandle } from 'node:fs/promises'
-import { UserError } from '../errors'
+import { UserError } from '../host/errors'
 import { type Dtype, type NumberArray, byteSizes, decode, isDtype, toFloat32 } from './dtypes'
 import { type TensorFile, elements, isShape, openFile, readAt, shapeText } from './tensor-file'
 

@@ -1,9 +1,9 @@
 /** @file LoRA files of SAMed and Sam_LoRA: `w_a_000`, `w_b_000`, ... for q and v, block by block; their scale is 1. */
-import { UserError } from '../errors'
+import { UserError } from '../host/errors'
 import { type Adapter, type LoraPair, readPair } from './adapter'
 import { openPth } from './pth'
 import { openSafetensors } from './safetensors'
-import { sniff } from './sniff'
+import { sniff } from './sniff-format'
 
 /**
  * Reads such a file, .pth or .safetensors. Throws a UserError where it holds more than LoRA matrices: SAMed's own files

@@ -1,6 +1,6 @@
 /** @file What every reader of a weights file gives: tensors by name, none of them read before it is asked for. */
 import { type FileHandle, open } from 'node:fs/promises'
-import { UserError } from '../errors'
+import { UserError } from '../host/errors'
 
 export interface TensorEntry {
   name: string

@@ -1,7 +1,7 @@
 /** @file Random access to the members of a zip file (ZIP64 too): a stored member is read from its place, whole or in part. */
 import { crc32, inflateRawSync } from 'node:zlib'
 import { type Entry, openPromise } from 'yauzl'
-import { UserError } from '../errors'
+import { UserError } from '../host/errors'
 import { openFile, readAt } from './tensor-file'
 
 const MAX_MEMBERS = 100_000

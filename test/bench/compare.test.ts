@@ -8,7 +8,7 @@ import { compare, compareTable, readResults, verdictOf } from '../../bench/compa
 import { comparedFile } from '../../bench/results'
 import { spreadOf } from '../../bench/statistics'
 import * as v from 'valibot'
-import { file, micro, spread } from './made'
+import { file, micro, spread } from '../support/bench-results'
 
 test('median and quartiles lie between the times where they must', () => {
   assert.equal(spreadOf([7]), { median: 7, low: 7, high: 7, least: 7, runs: 1 })

@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import sharp from 'sharp'
 import { roofline } from '../../bench/roofline'
-import { file, micro, spread } from './made'
+import { file, micro, spread } from '../support/bench-results'
 
 const rows = [
   micro('gemm nt <1> & "2", forward', spread(1, 1, 1), 2e9, 1e7),

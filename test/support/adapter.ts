@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import type { SamModel } from '../../engine/sam/sam'
+import type { SamModel } from '../../engine/sam/sam-model'
 import { loraLayers, type LoraConfig } from '../../engine/train/lora'
-import { Rng } from '../../engine/train/rng'
+import { Rng } from '../../engine/rng'
 import { type LoraPair, writeAdapter } from '../../src/weights/peft'
-import { scratch } from '../data/files'
+import { scratch } from './files'
 
 /** An adapter whose B is not zero, on disk. */
 export async function writeRandom(model: SamModel, config: LoraConfig, name: string): Promise<string> {

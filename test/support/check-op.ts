@@ -5,7 +5,7 @@
  */
 import * as assert from 'uvu/assert'
 import { Graph } from '../../engine/graph/graph'
-import type { Tensor } from '../../engine/graph/tensor'
+import type { Tensor } from '../../engine/device/tensor'
 import { scale } from '../../engine/ops/pointwise'
 import { engine } from './engine'
 import { randomArray, randoms, relativeError } from './random'

@@ -2,11 +2,11 @@
 import { intersections } from './overlaps'
 import { decodeMask, encodeMask, encodeRle } from '../../engine/masks/rle'
 import type { Mask } from '../../engine/masks/mask'
-import { renderScene, type SceneOptions } from '../../src/data/synth'
-import { sceneOptions } from '../../src/data/synth/scene'
-import { writePng } from '../../src/data/image'
-import { writeFileAtomic } from '../../src/files'
-import { type CandidateFile, projectFile, type ProposalFile, type ProposalRecord } from '../../src/generate/project'
+import { renderScene, type SceneOptions } from '../../src/synth/synth-dataset'
+import { sceneOptions } from '../../src/synth/scene'
+import { writePng } from '../../src/images/image-file'
+import { writeFileAtomic } from '../../src/host/files'
+import { type CandidateFile, projectFile, type ProposalFile, type ProposalRecord } from '../../src/project/project'
 import { randoms } from './random'
 
 export interface DemoScene {

@@ -3,10 +3,10 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { dirname } from 'node:path'
 import { type CompressedRle, encodeMask } from '../../engine/masks/rle'
-import type { Size } from '../../engine/sam/transforms'
-import { writePng } from '../../src/data/image'
-import { projectFile } from '../../src/generate/project'
-import type { EditKind, ReviewMask } from '../../src/review/protocol'
+import type { Size } from '../../engine/image/transforms'
+import { writePng } from '../../src/images/image-file'
+import { projectFile } from '../../src/project/project'
+import type { EditKind, ReviewMask } from '../../src/project/review/protocol'
 
 export const SIZE = { width: 64, height: 48 }
 

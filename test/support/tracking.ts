@@ -1,7 +1,7 @@
 /** Readers of what trackers are told, written apart from the program's own, and a run to be told of. */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import type { TrackedRun } from '../../src/tracking/run'
-import type { StepRecord, ValidationRecord } from '../../src/training/metrics'
+import type { TrackedRun } from '../../src/tracking/tracked-run'
+import type { StepRecord, ValidationRecord } from '../../src/tracking/records'
 
 /** CRC-32 bit by bit. */
 export function slowCrc(polynomial: number, data: Uint8Array): number {

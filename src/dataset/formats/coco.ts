@@ -1,10 +1,10 @@
 /** @file COCO instances: one JSON file, masks as polygons or run lengths. */
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { Annotation, cocoAnnotation, issueText, Picture } from '../../data/coco'
-import { UserError } from '../../errors'
-import { writeBeside } from '../../files'
-import { flat, polygonsOf } from '../rings'
+import { Annotation, cocoAnnotation, issueText, Picture } from '../coco-file'
+import { UserError } from '../../host/errors'
+import { writeBeside } from '../../host/files'
+import { flat, polygonsOf } from '../single-ring'
 import type { AnnotatedImage, ExportImage, ExportOptions, Format, Problem, Reading, Shape } from './format'
 import { isObject, readJson } from './json'
 

@@ -2,10 +2,10 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Rle } from '../../../engine/masks/rle'
-import type { LabelMap, Size } from '../../../engine/sam/transforms'
-import type { InstanceBox } from '../../../engine/train/prompts'
-import type { Part } from '../../data/split'
-import { UserError } from '../../errors'
+import type { LabelMap, Size } from '../../../engine/image/transforms'
+import type { InstanceBox } from '../../../engine/train/sample-prompts'
+import type { Part } from '../split'
+import { UserError } from '../../host/errors'
 
 /** One instance as a file has it, in pixels; see cocoLabels for how it is filled. */
 export interface Shape {

@@ -1,10 +1,10 @@
 /** @file Label maps: an image of whole numbers for each picture, PNG or TIFF. */
 import { extname, join } from 'node:path'
 import { existsSync } from 'node:fs'
-import { imageExtensions, writeLabelTiff } from '../../data/image'
-import { readLabels } from '../../data/labels'
-import { UserError } from '../../errors'
-import { writeLabels } from '../folder'
+import { imageExtensions, writeLabelTiff } from '../../images/image-file'
+import { readLabels } from '../../images/label-file'
+import { UserError } from '../../host/errors'
+import { writeLabels } from '../dataset-writer'
 import { type ExportImage, type Format, pathsUnder } from './format'
 
 async function readMaps(path: string, suffix: string) {

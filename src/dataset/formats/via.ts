@@ -1,10 +1,10 @@
 /** @file VGG Image Annotator 2: a project, or its exported annotations, in one JSON file. */
 import { join } from 'node:path'
 import { stat } from 'node:fs/promises'
-import { UserError } from '../../errors'
-import { writeBeside } from '../../files'
-import { polygonsOf, singleRing } from '../rings'
-import { ellipse, rectangle } from './figures'
+import { UserError } from '../../host/errors'
+import { writeBeside } from '../../host/files'
+import { polygonsOf, singleRing } from '../single-ring'
+import { ellipse, rectangle } from './primitives'
 import type { ExportImage, Format, Shapes } from './format'
 import { finite, finiteList, isObject, type Json, readJson } from './json'
 

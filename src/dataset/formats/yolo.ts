@@ -2,9 +2,9 @@
 import { existsSync, statSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
-import { UserError } from '../../errors'
-import { writeFileAtomic } from '../../files'
-import { polygonsOf, singleRing } from '../rings'
+import { UserError } from '../../host/errors'
+import { writeFileAtomic } from '../../host/files'
+import { polygonsOf, singleRing } from '../single-ring'
 import { type Format, type Shapes, pathsUnder } from './format'
 
 /** Decimals of a share: a fiftieth of a pixel at 20,000 pixels. */

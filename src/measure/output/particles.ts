@@ -1,6 +1,6 @@
 /** @file particles.csv: one row a particle, the unit of every length and area in its header. */
 import type { Summary, WeighedImage, WeighedParticle } from '../summary'
-import { type Cell, csvLine } from '../../report/csv'
+import { type Cell, csvLine } from '../../text/csv'
 
 interface Row extends WeighedParticle {
   of: WeighedImage

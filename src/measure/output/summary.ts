@@ -5,7 +5,7 @@ import { type Weighting, weightings } from '../statistics/distribution'
 import { figures } from '../statistics/weighted'
 import type { Scope, Summary } from '../summary'
 import type { LengthUnit } from '../units'
-import { type Cell, csvLine } from '../../report/csv'
+import { type Cell, csvLine } from '../../text/csv'
 
 /** What densities are given by: the area in units, its name in files and for people. A million nm² are one µm². */
 export const densityBy = ({ name }: LengthUnit): { area: number; name: string; shown: string } =>

@@ -2,7 +2,7 @@
 import type { Measured } from '../measure'
 import type { Estimate } from '../statistics/distribution'
 import type { Diameter, Summary, SummaryOptions } from '../summary'
-import { diameterNames } from './figures'
+import { diameterNames } from './histograms'
 
 /** Images are listed one by one up to so many. */
 const MOST_ROWS = 20

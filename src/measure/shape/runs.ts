@@ -1,6 +1,6 @@
 /** @file Masks as horizontal runs of pixels: a mask's memory and time go by its own pixels, however scattered they lie. */
 import type { Mask } from '../../../engine/masks/mask'
-import type { Size } from '../../../engine/sam/transforms'
+import type { Size } from '../../../engine/image/transforms'
 
 /**
  * Pixels of a mask as triples of row, first column, one past the last column; by row, then column. The runs of a row

@@ -1,9 +1,9 @@
 /** @file Which images a command line means, and where their masks come from. */
 import { existsSync, statSync } from 'node:fs'
 import { basename, extname, join, resolve } from 'node:path'
-import { UserError } from '../../errors'
+import { UserError } from '../../host/errors'
 import { cocoFile } from './coco'
-import { dataset, mapFile, mapFolder } from './maps'
+import { dataset, mapFile, mapFolder } from './label-maps'
 import { isProject, project } from './project'
 import type { Source } from './source'
 

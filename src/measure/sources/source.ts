@@ -1,9 +1,9 @@
 /** @file What can be measured: an image's masks, from wherever they come. */
-import type { Size } from '../../../engine/sam/transforms'
-import { type Micrograph, readMicrograph } from '../../data/micrograph'
-import type { PixelSize } from '../../data/microscope/pixel-size'
-import type { Image } from '../../data/pixels'
-import { UserError } from '../../errors'
+import type { Size } from '../../../engine/image/transforms'
+import { type Micrograph, readMicrograph } from '../../images/micrograph'
+import type { PixelSize } from '../../images/microscope/pixel-size'
+import type { Image } from '../../images/pixels'
+import { UserError } from '../../host/errors'
 import type { LabelledRuns } from '../shape/runs'
 
 export interface Masks {

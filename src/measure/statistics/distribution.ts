@@ -1,6 +1,6 @@
 /** @file The size distribution of particles from one or several images, by number and by volume, with intervals. */
 import { binEdges, type BinScale } from './bins'
-import { draws, fewestImages, type Interval, intervalOf, type Unit } from './resample'
+import { draws, fewestImages, type Interval, intervalOf, type Unit } from './bootstrap'
 import { describe, effectiveNumber, type Figure, figures, type Weighted } from './weighted'
 
 /** How a particle counts: each as one, or by the volume of a sphere of its equivalent circular diameter. */

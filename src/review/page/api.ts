@@ -13,7 +13,7 @@ import type {
   PromptReply,
   PromptRequest,
   SessionReply,
-} from '../protocol'
+} from '../../project/review/protocol'
 
 /** The server answered, but not as wished. */
 export class ApiError extends Error {

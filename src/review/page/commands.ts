@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals'
 import { api, messageOf } from './api'
 import { fillSelected, mergeSelected, removeSelected, splitSelected } from './edits'
-import type { ExportReply } from '../protocol'
+import type { ExportReply } from '../../project/review/protocol'
 import { allSent, link, neighbour, openImage, refresh, session } from './state/app'
 import { tell } from './state/notices'
 import { brush, coverage, hidden, imagesOpen, numbers, style } from './state/prefs'

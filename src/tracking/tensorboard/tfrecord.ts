@@ -2,7 +2,7 @@
  * @file TFRecord framing, as TensorBoard's event files have it: u64 length, masked CRC-32C of it, the data, masked CRC-32C
  * of that; all little-endian.
  */
-import { crc32c } from '../crc'
+import { crc32c } from '../crc32'
 
 const HEAD = 12
 

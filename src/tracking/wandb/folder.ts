@@ -2,7 +2,7 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { createHash } from 'node:crypto'
-import { writeFileAtomic } from '../../files'
+import { writeFileAtomic } from '../../host/files'
 import type { ImageEvent } from '../sink'
 
 export class WandbFolder {

@@ -8,7 +8,7 @@
  *
  * Fewer than seven bytes at a block's end are zeros.
  */
-import { crc32 } from '../crc'
+import { crc32 } from '../crc32'
 
 export const BLOCK = 32768
 const HEAD = 7

@@ -1,5 +1,5 @@
 /** @file Draws a frame: below, picture and masks as prepared bitmaps; above, numbers, highlights and the tool's marks. */
-import { squaredDistance } from '../../../../engine/masks/distance'
+import { squaredDistance } from '../../../../engine/masks/distance-transform'
 import { deepest, type Point } from '../masks/shape'
 import { hidden, numbers } from '../state/prefs'
 import type { Entry, ImageSession } from '../state/session'

@@ -1,6 +1,6 @@
 /** @file Where the image lies in the window: CSS pixel = image pixel × scale + offset. */
 import { signal } from '@preact/signals'
-import type { Size } from '../../../../engine/sam/transforms'
+import type { Size } from '../../../../engine/image/transforms'
 import type { Point } from '../masks/shape'
 import type { Rect } from '../masks/owner'
 

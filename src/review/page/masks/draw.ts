@@ -1,6 +1,6 @@
 /** @file Masks from what a hand draws: strokes of a round brush and closed outlines. Coordinates are pixels; a pixel's centre is at .5. */
 import { emptyMask, type Mask } from '../../../../engine/masks/mask'
-import type { Size } from '../../../../engine/sam/transforms'
+import type { Size } from '../../../../engine/image/transforms'
 import { type Point, trimmed } from './shape'
 
 /** The pixels whose centres lie within `radius` of the line through `points`; at least the pixels under them. */

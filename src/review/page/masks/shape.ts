@@ -1,7 +1,7 @@
 /** @file What edits do to masks: joined, cut, filled, drawn. Masks are crops of their image (engine/masks/mask.ts). */
 import { components } from '../../../../engine/masks/components'
 import { emptyMask, type Mask } from '../../../../engine/masks/mask'
-import type { Size } from '../../../../engine/sam/transforms'
+import type { Size } from '../../../../engine/image/transforms'
 
 export type Point = [x: number, y: number]
 

@@ -1,7 +1,7 @@
 /** @file The images with their state and counts. */
 import { computed, signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import type { ImageState, ImageSummary } from '../../protocol'
+import type { ImageState, ImageSummary } from '../../../project/review/protocol'
 import { count, current, images, listed, openImage } from '../state/app'
 
 type Shown = 'all' | ImageState

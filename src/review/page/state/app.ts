@@ -1,9 +1,9 @@
 /** @file What is open, and the list of images: everything that outlives one image. */
 import { batch, computed, effect, signal } from '@preact/signals'
-import type { Action, ImageSummary, LogEntry, SessionReply } from '../../protocol'
+import type { Action, ImageSummary, LogEntry, SessionReply } from '../../../project/review/protocol'
 import { api, messageOf, OfflineError } from '../api'
 import { tell } from './notices'
-import { announce, type Leftover, takeLeftovers } from './leftover'
+import { announce, type Leftover, takeLeftovers } from './unsent'
 import { type Link, type Outbox, type Rejection, windowName } from './outbox'
 import { coverage, opacity, stretch, style } from './prefs'
 import { ImageSession } from './session'

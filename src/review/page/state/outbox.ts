@@ -3,8 +3,8 @@
  * yet saved is also in the browser's storage, so that a closed page loses nothing.
  */
 import { signal } from '@preact/signals'
-import type { Action, ActionRequest, LogEntry } from '../../protocol'
-import { remember } from './leftover'
+import type { Action, ActionRequest, LogEntry } from '../../../project/review/protocol'
+import { remember } from './unsent'
 import { api, ApiError, isConflict, messageOf } from '../api'
 
 /** This window's name in the log. */

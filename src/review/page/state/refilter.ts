@@ -2,9 +2,9 @@
 import { decodeMask } from '../../../../engine/masks/rle'
 import type { CandidateSet, Scored } from '../../../../engine/generate/candidate'
 import { filterCandidates, type FilterOptions } from '../../../../engine/generate/filter'
-import type { CandidateFile } from '../../../generate/project'
-import { scoredSet } from '../../../generate/scored'
-import type { ReviewMask } from '../../protocol'
+import type { CandidateFile } from '../../../project/project'
+import { scoredSet } from '../../../project/candidate-measures'
+import type { ReviewMask } from '../../../project/review/protocol'
 import type { Draft, ImageSession } from './session'
 
 /** What the sliders begin with where the proposals do not tell: the reference's. */

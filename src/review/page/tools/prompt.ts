@@ -2,7 +2,7 @@
 import { computed, signal } from '@preact/signals'
 import type { Mask } from '../../../../engine/masks/mask'
 import { decodeMask } from '../../../../engine/masks/rle'
-import type { PromptRequest } from '../../protocol'
+import type { PromptRequest } from '../../../project/review/protocol'
 import { api, ApiError, messageOf } from '../api'
 import type { Viewport } from '../canvas/viewport'
 import { type Point, tidied } from '../masks/shape'

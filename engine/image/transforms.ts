@@ -1,0 +1,120 @@
+import { resizeBytes, resizePlane } from './resize'
+
+export interface Size {
+  width: number
+  height: number
+}
+
+/** An instance label map: (height, width), 0 = background. */
+export interface LabelMap extends Size {
+  data: Uint16Array
+}
+
+/** The size an image takes when its longest side becomes `size`, rounded as the reference rounds. */
+export function resizeLongest(width: number, height: number, size: number): Size {
+  for (const [name, value] of Object.entries({ width, height, size }))
+    if (!Number.isInteger(value) || value < 1)
+      throw new Error(`the ${name} of an image to resize must be a whole number from 1, not ${value}`)
+  const scale = size / Math.max(width, height)
+  const side = (length: number) => Math.max(1, Math.floor(length * scale + 0.5)) // a hair-thin image keeps a row
+  return { width: side(width), height: side(height) }
+}
+
+export interface ModelInput {
+  /** (size, size, 3), raw 0..255; zero right of and below `valid` */
+  data: Float32Array
+  /** the part that is image. The reference pads after normalising, so outside it the *normalised* value is 0. */
+  valid: Size
+}
+
+/**
+ * The model's input square of an 8-bit RGB image (height, width, 3): resized as the reference does (Pillow's
+ * antialiased bilinear on bytes), not yet normalised.
+ */
+export function toModelInput(rgb8: Uint8Array, width: number, height: number, size: number): ModelInput {
+  const valid = resizeLongest(width, height, size)
+  if (rgb8.length !== width * height * 3)
+    throw new Error(`an RGB image of ${width}x${height} has ${width * height * 3} bytes, not ${rgb8.length}`)
+  const resized = resizeBytes(rgb8, width, height, 3, valid.width, valid.height)
+  const data = new Float32Array(size * size * 3)
+  const line = valid.width * 3
+  for (let y = 0; y < valid.height; y++) data.set(resized.subarray(y * line, (y + 1) * line), y * size * 3)
+  return { data, valid }
+}
+
+/**
+ * A point of the original image, in pixels, to input pixels. (Half-pixel centres are the prompt encoder's business.)
+ */
+export function scalePoint([x, y]: readonly [number, number], original: Size, size: number): [number, number] {
+  const valid = resizeLongest(original.width, original.height, size)
+  return [x * (valid.width / original.width), y * (valid.height / original.height)]
+}
+
+/** A box [x0, y0, x1, y1] of the original image to input pixels. */
+export function scaleBox(
+  [x0, y0, x1, y1]: readonly [number, number, number, number],
+  original: Size,
+  size: number,
+): [number, number, number, number] {
+  return [...scalePoint([x0, y0], original, size), ...scalePoint([x1, y1], original, size)]
+}
+
+/**
+ * Mask logits (h, w) of the input square to logits (height, width) of the original image: bilinear to the input size,
+ * cropped to the part that is image, bilinear to the original.
+ */
+export function upscaleLogits(
+  lowRes: Float32Array,
+  low: Size,
+  inputSize: number,
+  valid: Size,
+  original: Size,
+): Float32Array {
+  if (lowRes.length !== low.width * low.height)
+    throw new Error(`logits of ${low.width}x${low.height} hold ${low.width * low.height} values, not ${lowRes.length}`)
+  const crop = resizePlane(lowRes, low.width, low.height, inputSize, inputSize, valid.width, valid.height)
+  return resizePlane(crop, valid.width, valid.height, original.width, original.height)
+}
+
+/**
+ * The training targets of some instances: how much of each cell of the low-resolution grid of the padded input square
+ * the instance covers, 0 to 1 (exact area, no sampling). One pass over the map, by runs.
+ * @param ids label values; the same id may occur more than once
+ * @returns (ids, lowRes, lowRes)
+ */
+export function labelTargets(labels: LabelMap, ids: ArrayLike<number>, size: number, lowRes: number): Float32Array {
+  const { width, height, data } = labels
+  const valid = resizeLongest(width, height, size)
+  const cellsX = (valid.width / width) * (lowRes / size) // cells a pixel
+  const cellsY = (valid.height / height) * (lowRes / size)
+  const plane = lowRes * lowRes
+  const targets = new Float32Array(ids.length * plane)
+  const slot = new Int32Array(65536).fill(-1)
+  for (let i = 0; i < ids.length; i++) if (slot[ids[i]] < 0) slot[ids[i]] = i
+  if (slot[0] >= 0) throw new Error('label 0 is the background and has no training target')
+
+  for (let y = 0; y < height; y++) {
+    const top = y * cellsY
+    const bottom = (y + 1) * cellsY
+    for (let x = 0; x < width;) {
+      const id = data[y * width + x]
+      const start = x
+      while (x < width && data[y * width + x] === id) x++
+      if (slot[id] < 0) continue
+      const left = start * cellsX
+      const right = x * cellsX
+      for (let cy = Math.floor(top); cy < bottom && cy < lowRes; cy++) {
+        const row = slot[id] * plane + cy * lowRes
+        const high = Math.min(bottom, cy + 1) - Math.max(top, cy)
+        for (let cx = Math.floor(left); cx < right && cx < lowRes; cx++)
+          targets[row + cx] += high * (Math.min(right, cx + 1) - Math.max(left, cx))
+      }
+    }
+  }
+  for (let i = 0; i < targets.length; i++) if (targets[i] > 1) targets[i] = 1 // rounding of the sums
+  for (let i = 0; i < ids.length; i++) {
+    const first = slot[ids[i]]
+    if (first !== i) targets.copyWithin(i * plane, first * plane, (first + 1) * plane)
+  }
+  return targets
+}

@@ -1,0 +1,32 @@
+/** @file Masks that overlap to a map of labels that do not. */
+import type { Mask } from './mask'
+import type { LabelMap, Size } from '../image/transforms'
+
+/** Labels are 16-bit, and 0 is the background. */
+const MOST = 65535
+
+/**
+ * The label map of masks: label i + 1 is masks[i]. Where masks overlap, the pixel is the smaller mask's: a particle that
+ * lies on another, or in a cluster that was kept, stays whole, and no mask vanishes below a larger one. Of equal areas the
+ * earlier wins. @throws Error for more than 65535 masks, or one that leaves the image
+ */
+export function labelMap(masks: readonly Mask[], size: Size): LabelMap {
+  const { width, height } = size
+  if (masks.length > MOST) throw new Error(`a 16-bit label map holds ${MOST} masks at most, not ${masks.length}`)
+  const data = new Uint16Array(width * height)
+  const areas = masks.map((mask, i) => {
+    if (mask.x0 < 0 || mask.y0 < 0 || mask.x0 + mask.width > width || mask.y0 + mask.height > height)
+      throw new Error(`mask ${i + 1} leaves the image of ${width}x${height}`)
+    return mask.data.reduce((sum, inside) => sum + inside, 0)
+  })
+  // painted from the largest down, so that the last painter wins
+  const order = areas.map((_, i) => i).sort((a, b) => areas[b] - areas[a] || b - a)
+  for (const i of order) {
+    const { x0, y0, width: w, height: h, data: inside } = masks[i]
+    for (let y = 0; y < h; y++) {
+      const row = (y0 + y) * width + x0
+      for (let x = 0; x < w; x++) if (inside[y * w + x]) data[row + x] = i + 1
+    }
+  }
+  return { width, height, data }
+}

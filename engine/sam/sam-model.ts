@@ -1,0 +1,138 @@
+/** @file A whole SAM on the GPU: weights at one input size, and the recording of its two halves. */
+import type { Engine } from '../device/engine'
+import { Graph } from '../graph/graph'
+import type { StorageType, Tensor } from '../device/tensor'
+import type { Linear } from '../ops/linear'
+import { normalizeImage } from '../ops/preprocess'
+import { densePosition } from '../ops/prompt'
+import { type Architecture, checkInputSize, embeddingSide } from './architecture'
+import type { EncoderPart } from './encoder-part'
+import { type VitEncoder, loadVit, vitParts, vitStem } from './image-encoder'
+import { type DecoderOutputs, type MaskDecoder, decodeMasks, loadMaskDecoder } from './mask-decoder'
+import { type PromptEncoder, encodeMasks, encodePoints, loadPromptEncoder } from './prompt-encoder'
+import { type TinyVitEncoder, loadTinyVit, tinyVitParts, tinyVitStem } from './tiny-vit'
+import { WeightLoader, type WeightSource } from './weights'
+
+/** Mean and standard deviation of the public models' input, red, green, blue, on 0..255. */
+export const PIXEL_MEAN = [123.675, 116.28, 103.53] as const
+export const PIXEL_STD = [58.395, 57.12, 57.375] as const
+
+export interface PromptTensors {
+  /** (P, N, 2) f32 in input pixels. */
+  coords: Tensor
+  /** (P, N) i32. */
+  labels: Tensor
+  /** u32 (P): the image of each prompt. */
+  imageIndex: Tensor
+  /** u32 (P): all tokens that are present, output tokens included; null where none is absent. */
+  counts: Tensor | null
+  /** Logits of an earlier mask (P, 4·side, 4·side), or null. */
+  masks?: Tensor | null
+}
+
+export class SamModel {
+  /** Of the image encoder, in order. */
+  readonly parts: readonly EncoderPart[]
+
+  private constructor(
+    readonly engine: Engine,
+    readonly architecture: Architecture,
+    /** Side of the square input, pixels. */
+    readonly inputSize: number,
+    private readonly loader: WeightLoader,
+    readonly encoder: VitEncoder | TinyVitEncoder,
+    readonly promptEncoder: PromptEncoder,
+    readonly decoder: MaskDecoder,
+    /** Position encoding of the embedding's grid (side², D). */
+    readonly position: Tensor,
+  ) {
+    this.parts = encoder.kind === 'vit' ? vitParts(encoder, inputSize) : tinyVitParts(encoder, inputSize)
+  }
+
+  /**
+   * Uploads the weights tensor by tensor; tables that depend on the input size are resampled to `inputSize`. With `storage`
+   * f16 the large matrices lie there as halves: half the memory, rounded to 11 bits; they cannot be merged into.
+   */
+  static async load(
+    engine: Engine,
+    source: WeightSource,
+    architecture: Architecture,
+    inputSize?: number,
+    storage?: StorageType,
+  ) {
+    const size = inputSize ?? architecture.imageSize
+    checkInputSize(architecture, size)
+    const loader = new WeightLoader(engine, source, storage)
+    const encoder =
+      architecture.kind === 'vit' ? await loadVit(loader, architecture, size) : await loadTinyVit(loader, architecture)
+    const promptEncoder = await loadPromptEncoder(loader, architecture.decoder.dim)
+    const decoder = await loadMaskDecoder(loader, architecture.decoder)
+    const side = embeddingSide(size)
+    const g = new Graph(engine)
+    const encoding = g.keep(densePosition(g, { height: side, width: side, gaussian: promptEncoder.gaussian }))
+    const program = await g.compile()
+    program.run()
+    const position = loader.upload(
+      'dense position',
+      [side * side, architecture.decoder.dim],
+      await program.read(encoding),
+    )
+    program.destroy()
+    return new SamModel(engine, architecture, size, loader, encoder, promptEncoder, decoder, position)
+  }
+
+  /** Linear layers by their path in the checkpoint. */
+  get linears(): ReadonlyMap<string, Linear> {
+    return this.loader.linears
+  }
+
+  /** Cells a side of the image embedding. */
+  get side(): number {
+    return embeddingSide(this.inputSize)
+  }
+
+  /** raw (B, S, S, 3) on 0..255 and sizes (B, 2) u32, the valid height and width, to the embedding (B·side², D). */
+  encode(g: Graph, raw: Tensor, sizes: Tensor): Tensor {
+    return this.encodeFrom(g, this.encodeUpTo(g, raw, sizes, 0), 0)
+  }
+
+  /** Images, as `encode` takes them, to what goes into part `end` of the encoder: its features after so many parts. */
+  encodeUpTo(g: Graph, raw: Tensor, sizes: Tensor, end: number): Tensor {
+    const { encoder, inputSize: size, parts } = this
+    const batch = raw.shape[0]
+    const images = normalizeImage(g, raw, sizes, PIXEL_MEAN, PIXEL_STD)
+    const stem =
+      encoder.kind === 'vit' ? vitStem(g, encoder, images, size) : tinyVitStem(g, encoder, images, batch, size)
+    return parts.slice(0, end).reduce((x, part) => part.record(g, x, batch), stem)
+  }
+
+  /** Features that go into part `start`, of shape `featureShape`, to the embedding (B·side², D). */
+  encodeFrom(g: Graph, features: Tensor, start: number): Tensor {
+    const batch = features.rows / this.featureShape(start, 1)[0]
+    return this.parts.slice(start).reduce((x, part) => part.record(g, x, batch), features)
+  }
+
+  /** (tokens, channels) of what goes into part `start` for so many images; after the last part, of the embedding. */
+  featureShape(start: number, images: number): [number, number] {
+    const { tokens, channels } = this.parts[start] ?? {
+      tokens: this.side ** 2,
+      channels: this.architecture.outChannels,
+    }
+    return [images * tokens, channels]
+  }
+
+  /** Prompts on embeddings (images·side², D) to logits (P, 4, (4·side)²) and IoU predictions (P, 4). */
+  decode(g: Graph, embedding: Tensor, prompts: PromptTensors): DecoderOutputs {
+    const { side, promptEncoder, position } = this
+    const { coords, labels, imageIndex, counts, masks } = prompts
+    const sparse = encodePoints(g, promptEncoder, coords, labels, this.inputSize)
+    const dense = masks ? encodeMasks(g, promptEncoder, masks, coords.shape[0], 4 * side) : promptEncoder.noMask
+    const images = embedding.rows / (side * side)
+    return decodeMasks(g, this.decoder, { embedding, imageIndex, sparse, dense, counts, position, images, side })
+  }
+
+  /** Frees the weights. */
+  release(): void {
+    this.loader.release()
+  }
+}

@@ -1,0 +1,76 @@
+/** @file `wgsam dataset export`: a dataset as annotations of other programs. */
+import { existsSync, readdirSync } from 'node:fs'
+import { type Command, flag, text } from '../../cli/command'
+import { openSplit, type Part, parts } from '../../dataset/split'
+import { UserError } from '../../host/errors'
+import { interruption } from '../../host/interrupt'
+import { Progress } from '../../host/progress'
+import { exportDataset, type ExportSummary } from '../../dataset/export-annotations'
+import { formats } from '../../dataset/formats'
+import { readFormat } from './import'
+import { dataOptions, jsonOption, openData } from '../options/data'
+
+export const command: Command = {
+  name: 'dataset export',
+  summary: 'a dataset to COCO, YOLO, VIA, labelme or label maps',
+  usage: '--data DIR --format FORMAT --out DIR [--split-file FILE] [options]',
+  options: {
+    ...dataOptions,
+    format: { type: 'string', value: 'FORMAT', description: 'coco, yolo, via, labelme, labels (PNG) or tiff' },
+    out: { type: 'string', value: 'DIR', description: 'a new folder' },
+    'with-images': { type: 'boolean', description: 'copy the images along' },
+    'split-file': {
+      type: 'string',
+      value: 'FILE',
+      description: 'yolo: folders train, val and test as this split says',
+    },
+    part: { type: 'string', value: 'PART', description: 'only this part of the split: train, val or test' },
+    class: { type: 'string', value: 'NAME', default: 'particle', description: 'the name that instances get' },
+    polygons: { type: 'boolean', description: 'coco: polygons in place of run lengths where there are no holes' },
+    ...jsonOption,
+  },
+  details: `Every format keeps every pixel: polygons run along the borders of pixels. Where a format knows no holes, a hole or a
+further piece is tied to its outline by a hair line there and back. Images that cannot be used are listed and the rest is
+written; the exit code is then 1.
+
+  wgsam dataset export --data particles --format yolo --split-file particles/split.json --with-images --out yolo`,
+  async run(values) {
+    const name = readFormat(values)
+    const out = text(values, 'out')
+    if (!out) throw new UserError('wgsam dataset export needs --out DIR')
+    if (existsSync(out) && readdirSync(out).length)
+      throw new UserError(`${out} is not empty: choose another --out, or remove it`)
+    const [splitFile, part] = [text(values, 'split-file'), text(values, 'part') as Part | undefined]
+    if (part && !parts.includes(part)) throw new UserError(`--part takes train, val or test, not "${part}"`)
+    if (part && !splitFile) throw new UserError('--part needs --split-file')
+    if (splitFile && !existsSync(splitFile)) throw new UserError(`there is no split file ${splitFile}`)
+    const dataset = await openData({ ...values, 'on-bad': 'skip' }, 1)
+    const split = splitFile ? await openSplit(splitFile, dataset.items, { seed: 0 }) : null
+    const partOf = split && new Map(parts.flatMap((name) => split[name].map((id) => [id, name] as const)))
+    const bar = new Progress('exporting', undefined)
+    const asked = interruption(() => console.error('\nstopping after this image'))
+    try {
+      const summary = await exportDataset({
+        out,
+        format: formats[name],
+        items: part ? dataset.items.filter(({ id }) => partOf!.get(id) === part) : dataset.items,
+        partOf: name === 'yolo' ? partOf : null,
+        className: text(values, 'class')!,
+        withImages: flag(values, 'with-images'),
+        polygons: flag(values, 'polygons'),
+        onProgress: (done, total, id) => bar.update(done, id, total),
+        stop: () => asked.requested,
+      })
+      summary.problems.unshift(...dataset.bad.map(({ id, reason }) => ({ where: id, reason })))
+      console.log(flag(values, 'json') ? JSON.stringify(summary, null, 1) : describe(summary))
+      return summary.finished ? (summary.problems.length ? 1 : 0) : 130
+    } finally {
+      asked.dispose()
+    }
+  },
+}
+
+function describe({ written, finished, images, instances, problems }: ExportSummary): string {
+  const lines = problems.length ? [`${problems.length} images could not be used`] : []
+  return [...lines, `${written}: ${images} images with ${instances} instances${finished ? '' : '; stopped before the end'}`].join('\n') // prettier-ignore
+}

@@ -1,0 +1,75 @@
+/** @file `wgsam dataset split`: which images train, which validate, which test. */
+import { join } from 'node:path'
+import { type Command, flag, number, text } from '../../cli/command'
+import { UserError } from '../../host/errors'
+import { Progress } from '../../host/progress'
+import { splitDataset, type SplitResult } from '../../dataset/checked-split'
+import { dataOptions, jsonOption, onBadOption, openData } from '../options/data'
+import { table } from '../../dataset/verbs/table'
+
+export const command: Command = {
+  name: 'dataset split',
+  summary: 'deal whole groups to train, val and test, and look for pictures in two parts',
+  usage: '--data DIR [--shares 70,20,10] [--seed N] [--group-by RULE] [--out FILE]',
+  options: {
+    ...dataOptions,
+    ...onBadOption,
+    shares: { type: 'string', value: 'A,B,C', description: 'of train, val and test (default 70,20,10)' },
+    seed: { type: 'string', value: 'N', description: 'the same seed gives the same split (default 0)' },
+    out: { type: 'string', value: 'FILE', description: 'where it goes (default split.json in the folder of --data)' },
+    ...jsonOption,
+  },
+  details: `Split before augmenting: \`wgsam dataset augment --split-file\` then varies the training part alone. Pictures that are the
+same pixel for pixel, also turned or mirrored, must not be in two parts: nothing is written then. Pictures that look nearly
+alike are named. Where the file is there already it is checked and kept.
+
+  wgsam dataset split --data particles --group-by '^[^-]+'
+  wgsam train --data particles --group-by '^[^-]+' --split particles/split.json ...`,
+  async run(values) {
+    const typed = text(values, 'shares')
+    const shares = typed === undefined ? undefined : readShares(typed)
+    const seed = number(values, 'seed', { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true })
+    const dataset = await openData(values)
+    const out = text(values, 'out')
+    if (!out && dataset.folders.length > 1) throw new UserError('a split of several folders needs --out FILE')
+    const path = out ?? join(dataset.folders[0], 'split.json')
+    const bar = new Progress('comparing pictures', undefined)
+    const result = await splitDataset(dataset, path, { seed, shares }, (done, total) => bar.update(done, '', total))
+    for (const { a, b, parts } of result.alike)
+      console.error(`warning: ${a} (${parts[0]}) and ${b} (${parts[1]}) look nearly alike: are they one picture?`)
+    for (const { part, images } of result.parts) if (!images) console.error(`warning: the ${part} part is empty`)
+    console.log(
+      flag(values, 'json')
+        ? JSON.stringify(
+            { file: path, kept: result.kept, ...result.split, parts: result.parts, alike: result.alike },
+            null,
+            1,
+          )
+        : describe(path, result),
+    )
+  },
+}
+
+/** '70,20,10' as shares that sum to 1. */
+export function readShares(typed: string): [number, number, number] {
+  const values = typed.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)))
+  const total = values.reduce((a, b) => a + b, 0)
+  if (values.length !== 3 || !values.every((v) => v >= 0 && v < Infinity) || !(values[0] > 0))
+    throw new UserError(
+      `--shares takes three numbers, e.g. 70,20,10, the first above 0: of train, val and test; got "${typed}"`,
+    )
+  return values.map((v) => v / total) as [number, number, number]
+}
+
+function describe(path: string, { kept, split, parts }: SplitResult): string {
+  const total = parts.reduce((sum, { images }) => sum + images, 0)
+  const rows = parts.map(({ part, images, groups, instances }) => [
+    part,
+    `${images}`,
+    `${((100 * images) / total).toFixed(1)} %`,
+    `${groups}`,
+    `${instances}`,
+  ])
+  const what = kept ? 'is there and fits' : `written with seed ${split.seed}`
+  return `${table([['part', 'images', 'share', 'groups', 'instances'], ...rows], 1)}\n${path}: ${what}; no picture is in two parts`
+}

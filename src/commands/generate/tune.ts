@@ -1,0 +1,105 @@
+/** @file `wgsam generate tune`: thresholds that fit a few labelled images. */
+import { resolve } from 'node:path'
+import { MaskGenerator } from '../../../engine/generate/generator'
+import { readImage } from '../../images/image-file'
+import { toRGB8 } from '../../images/pixels'
+import { UserError } from '../../host/errors'
+import { writeFileAtomic } from '../../host/files'
+import { generatorFlags, generatorOptions } from '../options/generator'
+import { pairMasks } from '../../evaluation/detection'
+import { type Trial, type TuneImage, tuneThresholds } from '../../generate/tune-thresholds'
+import { interruption } from '../../host/interrupt'
+import { Progress } from '../../host/progress'
+import { percent } from '../../report/evaluation-table'
+import { type Command, flag, number, text } from '../../cli/command'
+import { chooseInputs, describeModel, scoreLines } from '.'
+import { modelOptions, openChosenModel } from '../options/model'
+import { selectOptions } from '../options/split'
+
+export const command: Command = {
+  name: 'generate tune',
+  summary: 'find the thresholds of IoU, stability and area that fit a few labelled images',
+  usage: '--data DIR [--split val] [--adapter DIR] [--out FILE] [options]',
+  options: {
+    ...modelOptions,
+    ...selectOptions,
+    split: { ...selectOptions.split, default: 'val', description: 'val, train, test or all; not the part you report' },
+    images: { type: 'string', value: 'N', description: 'at most so many images, evenly spread (default: all)' },
+    out: { type: 'string', value: 'FILE', default: 'tuned.json', description: 'the choice, its scores, all trials' },
+    ...generatorFlags,
+    json: { type: 'boolean', description: 'print the result as JSON' },
+  },
+  details: `Generates once, then tries thresholds on what was kept: a coarse grid, then a finer one. It maximises the mean of
+F1 at IoU 0.5 and 0.75 over all instances of the images. \`wgsam generate --thresholds tuned.json\` uses the choice.`,
+  async run(values) {
+    // everything that thresholds could ask for is kept
+    const options = await generatorOptions(values, { floorPredIou: 0.4, floorStability: 0.4 })
+    const all = await chooseInputs(values, [])
+    const most = number(values, 'images', { min: 1, integer: true }) ?? all.length
+    const step = Math.max(1, all.length / most)
+    const inputs = Array.from({ length: Math.min(most, all.length) }, (_, i) => all[Math.floor(i * step)])
+    const opened = await openChosenModel(values)
+    const controller = new AbortController()
+    const asked = interruption(() => controller.abort(new Error('stopped')))
+    try {
+      const generator = await MaskGenerator.create(opened.model, options)
+      const bar = new Progress('generating', inputs.length, { unit: 'images' })
+      const images: TuneImage[] = []
+      for (const [i, { path, name, truth }] of inputs.entries()) {
+        const image = await readImage(path)
+        const labels = await truth!()
+        if (labels.width !== image.width || labels.height !== image.height)
+          throw new UserError(`${name}: the labels are of another size than the image`)
+        const set = await generator.candidates(
+          { width: image.width, height: image.height, rgb: toRGB8(image) },
+          { signal: controller.signal, onProgress: (done, total) => bar.update(i + done / total, name) },
+        )
+        const masks = set.candidates.map(({ mask }) => mask)
+        // measures only: masks of all images would not fit into memory
+        const scored = set.candidates.map(({ area, box, predictedIou, stability, crop }) => ({
+          area,
+          box,
+          predictedIou,
+          stability,
+          crop,
+        }))
+        images.push({
+          set: { size: set.size, overlaps: set.overlaps, candidates: scored },
+          pairs: pairMasks(labels, masks),
+        })
+        bar.update(i + 1)
+      }
+      bar.finish()
+      const trying = new Progress('trying thresholds', undefined)
+      const floors = { predIouThresh: options.floorPredIou, stabilityScoreThresh: options.floorStability }
+      const { best, before, trials } = await tuneThresholds(images, options, floors, (done) => trying.update(done))
+      const result = {
+        version: 1,
+        thresholds: best.thresholds,
+        f1: best.f1,
+        scores: best.scores,
+        before,
+        images: inputs.map(({ name }) => name),
+        ...describeModel(opened),
+        options,
+        trials: trials.map(({ thresholds, f1 }) => ({ ...thresholds, f1: Number(f1.toFixed(5)) })),
+      }
+      const out = text(values, 'out')!
+      await writeFileAtomic(out, JSON.stringify(result, null, 1) + '\n')
+      if (flag(values, 'json')) console.log(JSON.stringify({ ...result, trials: trials.length }, null, 1))
+      else
+        console.log(
+          `as they were: ${describe(before)}\n\nbest of ${trials.length}: ${describe(best)}\n\nwritten: ${resolve(out)}`,
+        )
+    } catch (error) {
+      if (controller.signal.aborted) return 130
+      throw error
+    } finally {
+      asked.dispose()
+      opened.engine.destroy()
+    }
+  },
+}
+
+const describe = ({ thresholds: { predIouThresh, stabilityScoreThresh, minArea }, f1, scores }: Trial) =>
+  `predicted IoU above ${predIouThresh}, stability from ${stabilityScoreThresh}, area from ${minArea} pixels: mean F1 ${percent(f1)}\n${scoreLines(scores)}`

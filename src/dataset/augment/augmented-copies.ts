@@ -1,0 +1,181 @@
+/**
+ * @file Augmented copies of a dataset, written out. Each copy is drawn from the seed, the source's id and its own number
+ * alone, so that an interrupted run goes on where it was and other images change nothing.
+ */
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import { Rng } from '../../../engine/rng'
+import { augment, type CopyOptions } from './augment'
+import { type DatasetItem, loadItem } from '../dataset'
+import type { Sample } from '../../images/pixels'
+import { listHash, type Part, parts, type Split } from '../split'
+import { UserError } from '../../host/errors'
+import { writeFileAtomic } from '../../host/files'
+import { copyAtomic, refuseDataset, relabel, stemOfId, writeGroups, writeLabels, writePicture } from '../dataset-writer'
+
+export interface AugmentRun {
+  out: string
+  items: readonly DatasetItem[]
+  /** Its training part is varied, the others are taken along as they are; null: all are varied. */
+  split: Split | null
+  /** Pictures of the varied images to write, in all or of each. */
+  amount: { total: number } | { perImage: number }
+  /** Whether the first picture of each varied image is the image itself. */
+  originals: boolean
+  seed: number
+  options: CopyOptions
+  onProgress?(done: number, total: number, name: string): void
+  stop?(): boolean
+}
+
+export interface AugmentSummary {
+  out: string
+  /** Whether all is there; false after a stop. */
+  finished: boolean
+  /** The images that are varied, and the pictures that they give. */
+  sources: number
+  pictures: number
+  /** Of all pictures those that were written now: the others were there. */
+  written: number
+  /** Images to validate and test on, taken along. */
+  taken: number
+}
+
+/** A picture to be written. */
+interface Entry {
+  name: string
+  item: DatasetItem
+  part: Part
+  /** Number of the copy, from 1; 0 is the image itself. */
+  copy: number
+}
+
+/** Writes the copies. @throws UserError where the folder holds something else, or the numbers do not fit */
+export async function augmentDataset(run: AugmentRun): Promise<AugmentSummary> {
+  const { out, items, split, onProgress, stop } = run
+  const partOf = new Map(split && parts.flatMap((part) => split[part].map((id) => [id, part] as const)))
+  const varied = items.filter(({ id }) => (partOf.get(id) ?? 'train') === 'train')
+  const others = items.filter((item) => !varied.includes(item))
+  const entries: Entry[] = [
+    ...copiesOf(varied, run),
+    ...others.map((item) => ({ name: stemOfId(item.id), item, part: partOf.get(item.id)!, copy: 0 })),
+  ]
+  refuseDoubles(entries)
+  await claim(run, entries)
+  await writeGroups(
+    out,
+    ['name', 'group', 'part', 'source', 'copy'],
+    entries.map(({ name, item, part, copy }) => [name, item.group, split ? part : '', item.id, copy]),
+  )
+
+  const sums = { sources: varied.length, pictures: entries.length - others.length, taken: others.length }
+  const missing = entries.filter((entry) => Object.values(targets(entry, out)).some((path) => !existsSync(path)))
+  let loaded: { item: DatasetItem; sample: Sample } | undefined
+  for (const [written, entry] of missing.entries()) {
+    if (stop?.()) return { out, finished: false, ...sums, written }
+    onProgress?.(written, missing.length, entry.name)
+    if (loaded?.item !== entry.item) loaded = { item: entry.item, sample: await loadItem(entry.item) }
+    await writeEntry(entry, targets(entry, out), loaded.sample, run)
+  }
+  if (split) await writeSplit(out, entries, split)
+  return { out, finished: true, ...sums, written: missing.length }
+}
+
+/** `total` dealt to `count` places as evenly as it goes. */
+export const evenly = (total: number, count: number): number[] =>
+  Array.from({ length: count }, (_, i) => Math.floor(((i + 1) * total) / count) - Math.floor((i * total) / count))
+
+function copiesOf(items: readonly DatasetItem[], { amount, originals }: AugmentRun): Entry[] {
+  if (!items.length) throw new UserError('there is no image to augment')
+  const total = 'total' in amount ? amount.total : amount.perImage * items.length
+  if (total < items.length)
+    throw new UserError(`${total} pictures are fewer than the ${items.length} images that they are made of`)
+  const counts = evenly(total, items.length)
+  const digits = String(Math.max(...counts)).length
+  const first = originals ? 0 : 1
+  return items.flatMap((item, i) =>
+    Array.from({ length: counts[i] }, (_, k) => {
+      const copy = k + first
+      const suffix = copy ? `-aug${String(copy).padStart(digits, '0')}` : ''
+      return { name: stemOfId(item.id) + suffix, item, part: 'train' as const, copy }
+    }),
+  )
+}
+
+function refuseDoubles(entries: readonly Entry[]): void {
+  const first = new Map<string, Entry>()
+  for (const entry of entries) {
+    const other = first.get(entry.name)
+    if (other)
+      throw new UserError(
+        `copies of ${other.item.imagePath} and ${entry.item.imagePath} would both be named ${entry.name}: rename one`,
+      )
+    first.set(entry.name, entry)
+  }
+}
+
+/** What decides the pictures: written first, so that going on with other settings is noticed. */
+async function claim({ out, split, amount, originals, seed, options }: AugmentRun, entries: readonly Entry[]) {
+  const path = join(out, 'augment.json')
+  const names = entries.map(({ name, item, part }) => ({ id: `${part} ${name} ${item.id}`, group: item.group }))
+  const record = {
+    generator: 'wgsam dataset augment',
+    version: 1,
+    seed,
+    ...amount,
+    originals,
+    split: split ? { seed: split.seed, shares: split.shares, hash: split.hash } : null,
+    options,
+    pictures: listHash(names),
+  }
+  const text = JSON.stringify(record, null, 2) + '\n'
+  if (!existsSync(path)) {
+    refuseDataset(out)
+    return writeFileAtomic(path, text)
+  }
+  if ((await readFile(path, 'utf8')) !== text)
+    throw new UserError(
+      `${path} tells of other images or settings than these: choose another --out, or remove that folder`,
+    )
+}
+
+interface Target {
+  image: string
+  mask: string
+}
+
+/** Where a picture goes: an image that stays as it is keeps its file's format. */
+function targets({ name, item, copy }: Entry, out: string): Target {
+  const { labels } = item
+  const [image, mask] = [copy ? '.png' : extname(item.imagePath), copy || labels.kind !== 'map' ? '.png' : extname(labels.path)] // prettier-ignore
+  return { image: join(out, 'images', name + image), mask: join(out, 'masks', name + mask) }
+}
+
+async function writeEntry({ item, copy }: Entry, to: Target, sample: Sample, { seed, options }: AugmentRun) {
+  const { width, height, labels } = sample
+  if (!copy) {
+    await copyAtomic(item.imagePath, to.image)
+    if (item.labels.kind === 'map') return copyAtomic(item.labels.path, to.mask)
+    return writeLabels(to.mask, { width, height, data: labels })
+  }
+  const variant = augment(sample, new Rng(seedOf(seed, item.id, copy)), options)
+  await writePicture(to.image, variant)
+  await writeLabels(to.mask, { ...variant, data: relabel(variant.labels).data })
+}
+
+/** 48 bits of a hash. */
+function seedOf(seed: number, id: string, copy: number): number {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([seed, id, copy]))
+    .digest()
+  return digest.readUIntBE(0, 6)
+}
+
+async function writeSplit(out: string, entries: readonly Entry[], { seed, shares }: Split): Promise<void> {
+  const of = (part: Part) => entries.filter((entry) => entry.part === part).map(({ name }) => name).sort() // prettier-ignore
+  const hash = listHash(entries.map(({ name, item }) => ({ id: name, group: item.group })))
+  const split: Split = { version: 1, seed, shares, hash, train: of('train'), val: of('val'), test: of('test') }
+  await writeFileAtomic(join(out, 'split.json'), JSON.stringify(split, null, 2) + '\n')
+}

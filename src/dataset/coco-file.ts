@@ -1,0 +1,137 @@
+import { readFile } from 'node:fs/promises'
+import * as v from 'valibot'
+import type { LabelMap } from '../../engine/image/transforms'
+import { UserError } from '../host/errors'
+import type { InstanceBox } from '../../engine/train/sample-prompts'
+import { maxPixels } from '../images/pixels'
+import { fillPolygon } from './polygon'
+import { eachRun, encodeRle } from '../../engine/masks/rle'
+
+const side = v.pipe(v.number(), v.integer(), v.minValue(1))
+const Rle = v.object({ size: v.tuple([side, side]), counts: v.union([v.string(), v.array(v.number())]) })
+export const Annotation = v.object({
+  image_id: v.union([v.number(), v.string()]),
+  segmentation: v.union([v.array(v.array(v.number())), Rle]),
+  iscrowd: v.optional(v.union([v.number(), v.boolean()])),
+})
+export const Picture = v.object({
+  id: v.union([v.number(), v.string()]),
+  file_name: v.pipe(v.string(), v.minLength(1)),
+  width: side,
+  height: side,
+})
+const File = v.object({ images: v.array(Picture), annotations: v.array(v.unknown()) })
+
+export type CocoImage = v.InferOutput<typeof Picture>
+export type CocoAnnotation = v.InferOutput<typeof Annotation>
+
+export interface Coco {
+  images: CocoImage[]
+  /** annotations by image id, crowd regions left out (they are no single instance) */
+  annotations: Map<number | string, CocoAnnotation[]>
+  /** how many crowd regions of each image were left out */
+  crowds: Map<number | string, number>
+}
+
+/** Reads a COCO instances file. @throws UserError naming the file and the entry that is wrong */
+export async function readCoco(path: string): Promise<Coco> {
+  const refuse = (reason: string): never => {
+    throw new UserError(`cannot use ${path} as COCO annotations: ${reason}`)
+  }
+  const text = await readFile(path, 'utf8').catch((error: Error) => refuse(error.message))
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    refuse(`it is not JSON (${(error as Error).message})`)
+  }
+  const file = v.safeParse(File, json)
+  if (!file.success) return refuse(issueText(file.issues[0]))
+  const annotations = new Map<number | string, CocoAnnotation[]>()
+  const crowds = new Map<number | string, number>()
+  for (const { id } of file.output.images) {
+    if (annotations.has(id)) refuse(`two images have the id ${id}`)
+    annotations.set(id, [])
+  }
+  file.output.annotations.forEach((entry, i) => {
+    const annotation = v.safeParse(Annotation, entry)
+    if (!annotation.success) return refuse(issueText(annotation.issues[0], `annotations.${i}.`))
+    const list = annotations.get(annotation.output.image_id)
+    if (!list) return refuse(`annotations.${i} belongs to image ${annotation.output.image_id}, which is not listed`)
+    const { image_id: id, iscrowd } = annotation.output
+    if (iscrowd) crowds.set(id, (crowds.get(id) ?? 0) + 1)
+    else list.push(annotation.output)
+  })
+  return { images: file.output.images, annotations, crowds }
+}
+
+/** What is wrong with an entry, by its dotted path. */
+export const issueText = (of: v.BaseIssue<unknown>, where = ''): string =>
+  `${where}${v.getDotPath(of) ?? ''}: ${of.message}`
+
+/** Calls `span` for each run of the annotation's pixels: first place in the (height, width) map, length, step. */
+function eachSpan(
+  { segmentation }: CocoAnnotation,
+  { width, height }: CocoImage,
+  span: (start: number, length: number, step: number) => void,
+): void {
+  if (Array.isArray(segmentation)) {
+    for (const polygon of segmentation)
+      fillPolygon(polygon, width, height, (y, x, length) => span(y * width + x, length, 1))
+    return
+  }
+  const [rows, columns] = segmentation.size
+  if (rows !== height || columns !== width)
+    throw new Error(`its mask is ${columns}x${rows}, the image ${width}x${height} (size is [height, width])`)
+  eachRun(segmentation, (start, length) => {
+    for (let at = start; at < start + length;) {
+      const y = at % height
+      const rest = Math.min(height - y, start + length - at)
+      span(y * width + Math.floor(at / height), rest, width)
+      at += rest
+    }
+  })
+}
+
+/**
+ * The label map of one image: annotation i is label i + 1. Where instances overlap, the smaller is on top (of two of
+ * the same area the later). The polygons of one annotation are united; each is filled by the even-odd rule.
+ * @throws Error naming the annotation
+ */
+export function cocoLabels(image: CocoImage, annotations: readonly CocoAnnotation[]): LabelMap {
+  const { width, height } = image
+  if (width * height > maxPixels) throw new Error(`${width}x${height} pixels are too many`)
+  if (annotations.length > 65535) throw new Error(`${annotations.length} annotations: a label map holds 65535`)
+  const data = new Uint16Array(width * height)
+  const areas = annotations.map((annotation, i) => {
+    let area = 0
+    try {
+      eachSpan(annotation, image, (_, length) => (area += length))
+    } catch (error) {
+      throw new Error(`annotation ${i + 1} of ${image.file_name}: ${(error as Error).message}`)
+    }
+    return area
+  })
+  const order = annotations.map((_, i) => i).sort((a, b) => areas[b] - areas[a] || a - b)
+  for (const i of order)
+    eachSpan(annotations[i], image, (start, length, step) => {
+      for (let k = 0; k < length; k++) data[start + k * step] = i + 1
+    })
+  return { width, height, data }
+}
+
+/** The COCO annotation of one instance of a label map: of these polygons, else as compressed RLE; bbox [x, y, width, height]. */
+export const cocoAnnotation = (
+  { width, height, data }: LabelMap,
+  box: InstanceBox,
+  ids: { id: number; imageId: number },
+  polygons: number[][] | null = null,
+): object => ({
+  id: ids.id,
+  image_id: ids.imageId,
+  category_id: 1,
+  iscrowd: 0,
+  area: box.area,
+  bbox: [box.x0, box.y0, box.x1 - box.x0 + 1, box.y1 - box.y0 + 1],
+  segmentation: polygons ?? encodeRle(data, width, height, box.id, box),
+})

@@ -1,0 +1,60 @@
+/** @file Writing a dataset: images/, masks/, groups.csv. */
+import { constants, existsSync } from 'node:fs'
+import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { LabelMap } from '../../engine/image/transforms'
+import { writePng } from '../images/image-file'
+import type { Sample } from '../images/pixels'
+import { UserError } from '../host/errors'
+import { writeFileAtomic } from '../host/files'
+import { csv } from './csv'
+
+/** Label values 1, 2, … in the order of the old ones, without gaps. */
+export function relabel(data: Uint16Array): { data: Uint16Array; count: number } {
+  const used = new Uint8Array(65536)
+  for (const id of data) used[id] = 1
+  const next = new Uint16Array(65536)
+  let count = 0
+  for (let id = 1; id < 65536; id++) if (used[id]) next[id] = ++count
+  return { data: data.map((id) => next[id]), count }
+}
+
+/** Writes a picture as an 8-bit PNG, of one channel where it is gray. */
+export async function writePicture(path: string, { width, height, rgb }: Sample): Promise<void> {
+  let gray = true
+  for (let i = 0; i < rgb.length && gray; i += 3) gray = rgb[i] === rgb[i + 1] && rgb[i] === rgb[i + 2]
+  if (!gray) return writePng(path, { width, height, channels: 3, data: rgb })
+  const data = Uint8Array.from({ length: width * height }, (_, i) => rgb[3 * i])
+  return writePng(path, { width, height, channels: 1, data })
+}
+
+/** Writes a label map as a 16-bit PNG. */
+export const writeLabels = (path: string, { width, height, data }: LabelMap): Promise<void> =>
+  writePng(path, { width, height, channels: 1, data })
+
+/** Copies a file beside its new place and renames it. */
+export async function copyAtomic(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true })
+  const beside = `${to}.${process.pid}.part`
+  try {
+    await copyFile(from, beside, constants.COPYFILE_FICLONE)
+    await rename(beside, to)
+  } catch (error) {
+    await rm(beside, { force: true })
+    throw error
+  }
+}
+
+/** Refuses a folder that holds a dataset already, so that nothing of the user's is mixed with what is written. */
+export function refuseDataset(out: string): void {
+  for (const name of ['images', 'masks'])
+    if (existsSync(join(out, name)))
+      throw new UserError(`${join(out, name)} is there already: choose another --out, or remove it`)
+}
+
+/** An id as a file's stem: ids of several folders have the folder's name before a slash. */
+export const stemOfId = (id: string): string => id.replaceAll('/', '_')
+
+/** groups.csv: a row an image, first its name and group, then what else is known. */
+export const writeGroups = (out: string, columns: readonly string[], rows: readonly (readonly (string | number)[])[]) =>
+  writeFileAtomic(join(out, 'groups.csv'), csv([columns, ...rows]))

@@ -1,0 +1,71 @@
+/** @file A dataset as annotations of other programs. */
+import { extname, join } from 'node:path'
+import { type DatasetItem, loadItem } from './dataset'
+import { boxes } from './instances'
+import type { Part } from './split'
+import { UserError } from '../host/errors'
+import { copyAtomic, stemOfId } from './dataset-writer'
+import type { ExportImage, ExportOptions, Format, Problem } from './formats/format'
+
+export interface ExportRun extends ExportOptions {
+  out: string
+  format: Format
+  items: readonly DatasetItem[]
+  /** The parts of a split get folders of their own; null: one folder for all. */
+  partOf: ReadonlyMap<string, Part> | null
+  onProgress?(done: number, total: number, name: string): void
+  stop?(): boolean
+}
+
+export interface ExportSummary {
+  /** The file or folder that holds the annotations. */
+  written: string
+  finished: boolean
+  images: number
+  instances: number
+  problems: Problem[]
+}
+
+/** Writes annotations and, where wanted, copies of the images. An image that cannot be read is a problem of the summary. */
+export async function exportDataset(run: ExportRun): Promise<ExportSummary> {
+  const summary: ExportSummary = { written: '', finished: true, images: 0, instances: 0, problems: [] }
+  refuseDoubles(run.items)
+  const written = await run.format.write(run.out, eachImage(run, summary), run)
+  return { ...summary, written }
+}
+
+function refuseDoubles(items: readonly DatasetItem[]): void {
+  const names = new Map<string, string>()
+  for (const { id, imagePath } of items) {
+    const other = names.get(stemOfId(id))
+    if (other) throw new UserError(`${other} and ${imagePath} would have the same name: rename one`)
+    names.set(stemOfId(id), imagePath)
+  }
+}
+
+async function* eachImage(run: ExportRun, summary: ExportSummary): AsyncGenerator<ExportImage> {
+  const { out, items, partOf, withImages, onProgress, stop } = run
+  for (const [i, item] of items.entries()) {
+    if (stop?.()) {
+      summary.finished = false
+      return
+    }
+    const { id, imagePath } = item
+    onProgress?.(i, items.length, id)
+    const part = partOf?.get(id) ?? null
+    const fileName = (part ? `${part}/` : '') + stemOfId(id) + extname(imagePath)
+    let image: ExportImage
+    try {
+      const { width, height, labels } = await loadItem(item)
+      const map = { width, height, data: labels }
+      image = { id, fileName, imagePath, part, labels: map, boxes: boxes(map) }
+      if (withImages) await copyAtomic(imagePath, join(out, 'images', fileName))
+    } catch (error) {
+      summary.problems.push({ where: id, reason: (error as Error).message })
+      continue
+    }
+    yield image
+    summary.images++
+    summary.instances += image.boxes.length
+  }
+}

@@ -1,0 +1,48 @@
+import type { LabelMap } from '../../engine/image/transforms'
+import type { InstanceBox } from '../../engine/train/sample-prompts'
+import { squaredDistance } from '../../engine/masks/distance-transform'
+
+export interface Instance extends InstanceBox {
+  /** the pixel furthest inside: [x, y]; the first in reading order of several */
+  point: [number, number]
+  /** whether it touches the picture's edge */
+  border: boolean
+}
+
+/** Area and inclusive box of every label, in the order of their values; the background is left out. */
+export function boxes({ width, height, data }: LabelMap): InstanceBox[] {
+  const slot = new Int32Array(65536).fill(-1)
+  const found: InstanceBox[] = []
+  for (let y = 0, at = 0; y < height; y++)
+    for (let x = 0; x < width; x++, at++) {
+      const id = data[at]
+      if (!id) continue
+      if (slot[id] < 0) slot[id] = found.push({ id, area: 0, x0: x, y0: y, x1: x, y1: y }) - 1
+      const box = found[slot[id]]
+      box.area++
+      box.y1 = y
+      if (x < box.x0) box.x0 = x
+      if (x > box.x1) box.x1 = x
+    }
+  return found.sort((a, b) => a.id - b.id)
+}
+
+/** Every instance with its representative point. */
+export function instances(labels: LabelMap): Instance[] {
+  return boxes(labels).map((box) => ({
+    ...box,
+    point: innermost(labels, box),
+    border: box.x0 === 0 || box.y0 === 0 || box.x1 === labels.width - 1 || box.y1 === labels.height - 1,
+  }))
+}
+
+function innermost(labels: LabelMap, { id, x0, y0, x1, y1 }: InstanceBox): [number, number] {
+  const [width, height] = [x1 - x0 + 1, y1 - y0 + 1]
+  const mask = new Uint8Array(width * height)
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) mask[y * width + x] = +(labels.data[(y0 + y) * labels.width + x0 + x] === id)
+  const inside = squaredDistance(mask, width, height)
+  let best = 0
+  for (let i = 1; i < inside.length; i++) if (inside[i] > inside[best]) best = i
+  return [x0 + (best % width), y0 + Math.floor(best / width)]
+}

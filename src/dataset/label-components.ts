@@ -1,0 +1,37 @@
+/** @file The connected pieces that labels fall into. */
+import type { LabelMap } from '../../engine/image/transforms'
+
+export interface Pieces {
+  /** Piece of each pixel, from 1 in reading order; 0 is background. */
+  map: Uint32Array
+  /** Label and pixels of piece i + 1. */
+  list: { id: number; area: number }[]
+}
+
+/** The 8-connected pieces of equal labels. */
+export function pieces({ width, height, data }: LabelMap): Pieces {
+  const map = new Uint32Array(width * height)
+  const list: Pieces['list'] = []
+  const stack: number[] = []
+  for (let start = 0; start < map.length; start++) {
+    const id = data[start]
+    if (!id || map[start]) continue
+    const piece = { id, area: 0 }
+    const number = list.push(piece)
+    map[start] = number
+    stack.push(start)
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      piece.area++
+      const x = at % width
+      const y = (at - x) / width
+      const [left, right] = [Math.max(0, x - 1), Math.min(width - 1, x + 1)]
+      for (let ny = Math.max(0, y - 1); ny <= Math.min(height - 1, y + 1); ny++)
+        for (let next = ny * width + left; next <= ny * width + right; next++)
+          if (data[next] === id && !map[next]) {
+            map[next] = number
+            stack.push(next)
+          }
+    }
+  }
+  return { map, list }
+}

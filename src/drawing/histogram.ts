@@ -1,0 +1,141 @@
+/** @file Histograms and cumulative curves with intervals, as SVG: in a page, or as files of their own. */
+import { axis } from './chart'
+import { escape } from '../text/escape'
+
+/** A value and its interval, where there is one. */
+export interface Spread {
+  value: number
+  low?: number
+  high?: number
+}
+
+export interface Scale {
+  title: string
+  /** What the horizontal axis is, with its unit. */
+  x: string
+  log?: boolean
+}
+
+export interface CumulativeSeries {
+  name: string
+  /** Which of the page's series colours, from 1. */
+  colour: number
+  edges: readonly number[]
+  /** One more than there are bins: the share below each edge. */
+  below: readonly Spread[]
+}
+
+const [WIDTH, HEIGHT] = [460, 260]
+const AREA = { left: 48, right: 14, top: 14, bottom: 38 }
+
+/** Rules that the page's style lacks. */
+export const histogramStyle = `
+${[1, 2, 3, 4].map((i) => `svg rect.s${i} { fill: var(--s${i}); opacity: 0.75; } svg path.band.s${i} { fill: var(--s${i}); stroke: none; opacity: 0.18; }`).join('\n')}
+svg path.whisker { stroke: var(--ink); stroke-width: 1.2; opacity: 0.7; }
+`
+
+/** Bars of the share of each bin, in percent, a whisker for each interval. */
+export function histogram(
+  { title, x, log = false }: Scale,
+  edges: readonly number[],
+  shares: readonly Spread[],
+  colour = 1,
+): string {
+  const place = placing(edges[0], edges[edges.length - 1], log)
+  const ys = axis([0, ...shares.map(({ value, high }) => 100 * Math.max(value, high ?? 0))])
+  const py = vertical(ys.low, ys.high)
+  const bars = shares.map(({ value, low, high }, i) => {
+    const [left, right] = [place.x(edges[i]), place.x(edges[i + 1])]
+    const top = py(100 * value)
+    const bar = `<rect class="s${colour}" x="${n(left + 0.5)}" y="${n(top)}" width="${n(Math.max(0.5, right - left - 1))}" height="${n(py(0) - top)}"/>`
+    if (low === undefined || high === undefined || high <= low) return bar
+    const middle = n((left + right) / 2)
+    return `${bar}<path class="whisker" d="M${middle} ${n(py(100 * low))}V${n(py(100 * high))}"/>`
+  })
+  return svg(title, [rows(ys.ticks, py), place.marks, label(x), ...bars])
+}
+
+/** Lines of the share below each edge, in percent, a band for the intervals. */
+export function cumulative({ title, x, log = false }: Scale, series: readonly CumulativeSeries[]): string {
+  const all = series.flatMap(({ edges }) => [edges[0], edges[edges.length - 1]])
+  const place = placing(Math.min(...all), Math.max(...all), log)
+  const py = vertical(0, 100)
+  const point = (edge: number, share: number) => `${n(place.x(edge))} ${n(py(100 * share))}`
+  const drawn = series.map(({ colour, edges, below }) => {
+    const line = edges.map((edge, i) => point(edge, below[i].value))
+    const upper = edges.map((edge, i) => point(edge, below[i].high ?? below[i].value))
+    const lower = edges.map((edge, i) => point(edge, below[i].low ?? below[i].value)).reverse()
+    const band = below.some(({ low }) => low !== undefined)
+      ? `<path class="band s${colour}" d="M${[...upper, ...lower].join('L')}Z"/>`
+      : ''
+    return `${band}<path class="s${colour}" d="M${line.join('L')}"/>`
+  })
+  return svg(title, [rows([0, 25, 50, 75, 100], py), place.marks, label(x), ...drawn])
+}
+
+/** A figure of the page: title, legend where there are several series, picture. */
+export function figure(title: string, picture: string, keys: readonly { name: string; colour: number }[] = []): string {
+  const legend = keys.map(({ name, colour }) => `<span class="key s${colour}">${escape(name)}</span>`).join('')
+  return `<figure class="chart"><figcaption><b>${escape(title)}</b>${keys.length > 1 ? legend : ''}</figcaption>${picture}</figure>`
+}
+
+/** The same picture as a file that stands alone, on white. */
+export function standalone(picture: string, keys: readonly { name: string; colour: number }[] = []): string {
+  const colours = ['#1769d1', '#d1590b', '#6b4fc9', '#12805c']
+  const rules = colours.map(
+    (colour, i) =>
+      `path.s${i + 1}{stroke:${colour}}rect.s${i + 1}{fill:${colour};opacity:.75}path.band.s${i + 1}{fill:${colour};stroke:none;opacity:.18}text.s${i + 1}{fill:${colour}}`,
+  )
+  const style = `text{font:12px sans-serif;fill:#444}path{fill:none;stroke-width:2;stroke-linejoin:round}.grid{stroke:#ddd}.whisker{stroke:#222;stroke-width:1.2;opacity:.7}${rules.join('')}`
+  const legend = keys.length > 1 ? keys.map(({ name, colour }, i) => `<text class="s${colour}" x="${AREA.left + 8}" y="${AREA.top + 12 + 15 * i}">${escape(name)}</text>`) : [] // prettier-ignore
+  return picture
+    .replace('<svg ', `<svg xmlns="http://www.w3.org/2000/svg" width="${2 * WIDTH}" height="${2 * HEIGHT}" `)
+    .replace('>', `><style>${style}</style><rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`)
+    .replace('</svg>', `${legend.join('')}</svg>\n`)
+}
+
+const svg = (title: string, parts: readonly string[]) =>
+  `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escape(title)}">${parts.join('')}</svg>`
+
+const label = (x: string) =>
+  `<text class="axis" x="${WIDTH - AREA.right}" y="${HEIGHT - 4}" text-anchor="end">${escape(x)}</text>`
+
+const vertical = (low: number, high: number) => (value: number) =>
+  HEIGHT - AREA.bottom - ((value - low) / (high - low)) * (HEIGHT - AREA.top - AREA.bottom)
+
+const rows = (ticks: readonly number[], py: (value: number) => number) =>
+  ticks
+    .map(
+      (tick) =>
+        `<line class="grid" x1="${AREA.left}" x2="${WIDTH - AREA.right}" y1="${n(py(tick))}" y2="${n(py(tick))}"/>` +
+        `<text x="${AREA.left - 6}" y="${n(py(tick) + 4)}" text-anchor="end">${tickText(tick)} %</text>`,
+    )
+    .join('')
+
+/** Where values lie on the horizontal axis, from end to end, and the marks on it. */
+function placing(low: number, high: number, log: boolean) {
+  const on = log ? Math.log10 : (value: number) => value
+  const [from, to] = [on(low), on(high)]
+  const x = (value: number) => AREA.left + ((on(value) - from) / (to - from || 1)) * (WIDTH - AREA.left - AREA.right)
+  const ticks = log ? logTicks(low, high) : axis([low, high]).ticks
+  const marks = ticks
+    .filter((tick) => tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9))
+    .map(
+      (tick) =>
+        `<text x="${n(x(tick))}" y="${HEIGHT - AREA.bottom + 17}" text-anchor="middle">${tickText(tick)}</text>`,
+    )
+    .join('')
+  return { x, marks }
+}
+
+/** 1, 2 and 5 times powers of ten; the powers alone over more than two of them. */
+function logTicks(low: number, high: number): number[] {
+  const ticks: number[] = []
+  const steps = high / low > 100 ? [1] : [1, 2, 5]
+  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
+    for (const step of steps) ticks.push(step * 10 ** power)
+  return ticks
+}
+
+const n = (value: number) => String(Math.round(value * 10) / 10)
+const tickText = (value: number) => String(Number(value.toPrecision(6)))

@@ -1,0 +1,54 @@
+/** @file A mask over its image, with the prompt that it answers. */
+import type { Size } from '../../engine/image/transforms'
+import type { Mask } from '../../engine/masks/mask'
+import type { Prompt } from '../model/segment-image'
+import { colours } from './raster'
+
+/** The mask as a picture of the image's size, 255 on the object. */
+export function wholeMask(mask: Mask, { width, height }: Size): Uint8Array {
+  const data = new Uint8Array(width * height)
+  for (let y = 0; y < mask.height; y++)
+    for (let x = 0; x < mask.width; x++)
+      if (mask.data[y * mask.width + x]) data[(mask.y0 + y) * width + mask.x0 + x] = 255
+  return data
+}
+
+/** The image (height, width, 3) with the mask tinted and outlined; points of the prompt as dots, its box as a frame. */
+export function overlay(image: Size & { rgb: Uint8Array }, mask: Mask, { points, box }: Prompt): Uint8Array {
+  const { width, height } = image
+  const rgb = image.rgb.slice()
+  const whole = wholeMask(mask, image)
+  const line = Math.max(1, Math.round(Math.max(width, height) / 640))
+  const put = (x: number, y: number, colour: readonly number[]) => {
+    if (x >= 0 && y >= 0 && x < width && y < height) rgb.set(colour, 3 * (y * width + x))
+  }
+  for (let y = 0, at = 0; y < height; y++)
+    for (let x = 0; x < width; x++, at++) {
+      if (!whole[at]) continue
+      for (let c = 0; c < 3; c++) rgb[3 * at + c] = 0.6 * rgb[3 * at + c] + 0.4 * colours.predicted[c]
+    }
+  for (let y = 0, at = 0; y < height; y++)
+    for (let x = 0; x < width; x++, at++) {
+      if (!whole[at]) continue
+      const edge =
+        !(x > 0 && whole[at - 1]) || !(x < width - 1 && whole[at + 1]) || !whole[at - width] || !whole[at + width]
+      if (edge) for (let i = 0; i < line * line; i++) put(x + (i % line), y + Math.floor(i / line), colours.predicted)
+    }
+  if (box) {
+    const [x0, y0, x1, y1] = box.map(Math.round)
+    for (let i = 0; i < line; i++) {
+      for (let x = x0; x <= x1; x++) for (const y of [y0 + i, y1 - i]) put(x, y, colours.truth)
+      for (let y = y0; y <= y1; y++) for (const x of [x0 + i, x1 - i]) put(x, y, colours.truth)
+    }
+  }
+  const radius = 4 * line
+  for (const { x, y, foreground } of points)
+    for (let dy = -radius; dy <= radius; dy++)
+      for (let dx = -radius; dx <= radius; dx++) {
+        const distance = Math.hypot(dx, dy)
+        if (distance > radius) continue
+        const colour = distance > radius - line ? [255, 255, 255] : foreground ? colours.truth : colours.beyond
+        put(Math.round(x) + dx, Math.round(y) + dy, colour)
+      }
+  return rgb
+}

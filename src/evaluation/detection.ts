@@ -1,0 +1,126 @@
+/** @file Proposed masks against labelled instances: what was found, what was invented, and by how much the count is off. */
+import type { Mask } from '../../engine/masks/mask'
+import type { LabelMap } from '../../engine/image/transforms'
+import { boxes } from '../dataset/instances'
+
+/** The overlaps at which an instance counts as found. */
+export const scoredIous = [0.5, 0.75] as const
+
+/** A mask and an instance that share pixels: their places in the lists of masks and of instances, and their IoU. */
+export interface Pair {
+  mask: number
+  instance: number
+  iou: number
+}
+
+/** All that scoring any choice of the masks needs: pixels are looked at once. */
+export interface Pairs {
+  masks: number
+  instances: number
+  /** By IoU, the highest first. */
+  pairs: Pair[]
+  /** Of each mask: its pixels, and those of them on instances too small to count. */
+  areas: number[]
+  uncounted: number[]
+}
+
+export interface FoundScores {
+  /** The least IoU of a match. */
+  iou: number
+  found: number
+  precision: number
+  recall: number
+  f1: number
+}
+
+export interface MaskScores {
+  instances: number
+  masks: number
+  /** (masks - instances) / instances; NaN without instances. */
+  countError: number
+  at: FoundScores[]
+}
+
+/** Compares every mask with every instance of at least `minArea` pixels. */
+export function pairMasks(truth: LabelMap, masks: readonly Mask[], minArea = 1): Pairs {
+  const found = boxes(truth).filter(({ area }) => area >= minArea)
+  // -2: an instance that does not count
+  const place = new Int32Array(65536).fill(-2)
+  place[0] = -1
+  found.forEach(({ id }, i) => (place[id] = i))
+  const pairs: Pair[] = []
+  const areas: number[] = []
+  const uncounted: number[] = []
+  const shared = new Map<number, number>()
+  masks.forEach((mask, m) => {
+    shared.clear()
+    let area = 0
+    let small = 0
+    for (let y = 0, from = 0; y < mask.height; y++) {
+      const row = (mask.y0 + y) * truth.width + mask.x0
+      for (let x = 0; x < mask.width; x++, from++) {
+        if (!mask.data[from]) continue
+        area++
+        const instance = place[truth.data[row + x]]
+        if (instance >= 0) shared.set(instance, (shared.get(instance) ?? 0) + 1)
+        else if (instance === -2) small++
+      }
+    }
+    areas.push(area)
+    uncounted.push(small)
+    for (const [instance, pixels] of shared)
+      pairs.push({ mask: m, instance, iou: pixels / (area + found[instance].area - pixels) })
+  })
+  pairs.sort((a, b) => b.iou - a.iou || a.mask - b.mask || a.instance - b.instance)
+  return { masks: masks.length, instances: found.length, pairs, areas, uncounted }
+}
+
+/**
+ * Scores of the masks in `kept` (all by default). Each instance is matched with at most one mask and each mask with at most
+ * one instance, the highest IoU first; precision is the share of masks that have a match, recall that of instances. Without
+ * masks the precision is 1, without instances the recall.
+ */
+export function scorePairs({ masks, instances, pairs }: Pairs, kept?: Iterable<number>): MaskScores {
+  const chosen = new Uint8Array(masks)
+  if (kept) for (const m of kept) chosen[m] = 1
+  else chosen.fill(1)
+  const count = chosen.reduce((sum, one) => sum + one, 0)
+  const taken = new Uint8Array(instances)
+  const used = new Uint8Array(masks)
+  const matched = scoredIous.map(() => 0)
+  for (const { mask, instance, iou } of pairs) {
+    if (iou < scoredIous[0]) break
+    if (!chosen[mask] || used[mask] || taken[instance]) continue
+    used[mask] = taken[instance] = 1
+    scoredIous.forEach((least, i) => (matched[i] += +(iou >= least)))
+  }
+  return summarise(instances, count, matched)
+}
+
+/** The scores of masks against a label map. */
+export const scoreMasks = (truth: LabelMap, masks: readonly Mask[], minArea = 1): MaskScores =>
+  scorePairs(pairMasks(truth, masks, minArea))
+
+/** Scores of several images together: all their masks and instances count alike. */
+export function poolScores(scores: readonly MaskScores[]): MaskScores {
+  const sum = (of: (score: MaskScores) => number) => scores.reduce((total, score) => total + of(score), 0)
+  return summarise(
+    sum(({ instances }) => instances),
+    sum(({ masks }) => masks),
+    scoredIous.map((_, i) => sum(({ at }) => at[i].found)),
+  )
+}
+
+function summarise(instances: number, masks: number, matched: readonly number[]): MaskScores {
+  return {
+    instances,
+    masks,
+    countError: instances ? (masks - instances) / instances : NaN,
+    at: scoredIous.map((iou, i) => {
+      const precision = masks ? matched[i] / masks : 1
+      const recall = instances ? matched[i] / instances : 1
+      const f1 = masks + instances ? (2 * matched[i]) / (masks + instances) : 1
+      return { iou, found: matched[i], precision, recall, f1 }
+    }),
+  }
+}

@@ -1,0 +1,81 @@
+/** @file What one image's masks come to: everything that its scores, and those of many images together, are computed from. */
+import type { Mask } from '../../engine/masks/mask'
+import type { LabelMap } from '../../engine/image/transforms'
+import type { Instance } from '../dataset/instances'
+import { type BoundaryScores, boundaryOfLabels, boundaryOfMasks, boundaryScores } from './boundary'
+import { type Detection, iouLevels, type Matches } from './matching'
+import { type Confusion, confusion, IGNORED, semanticScores, type SemanticScores } from './pixel-counts'
+import { equivalentDiameter, sizeError, type SizeError } from './size-distance'
+
+/** How far outlines may be apart and still agree, pixels of the image. */
+export const BOUNDARY_TOLERANCE = 2
+
+export interface Tally {
+  id: string
+  /** Those that count. */
+  instances: number
+  masks: number
+  confusion: Confusion
+  regions: SemanticScores
+  /** Of each instance: the IoU of its mask, 0 without one. */
+  ious: number[]
+  /** How many instances are found at each of iouLevels. */
+  found: number[]
+  detections: Detection[]
+  boundary: BoundaryScores
+  size: SizeError
+  /** Equivalent diameters in pixels. */
+  diameters: { masks: number[]; instances: number[] }
+}
+
+export interface Tallied {
+  id: string
+  labels: LabelMap
+  /** Those that count. */
+  instances: readonly Instance[]
+  masks: readonly Mask[]
+  matches: Matches
+  /** (height, width): what any of the masks covers. */
+  union: Uint8Array
+  tolerance?: number
+}
+
+/** Compares an image's masks with its instances in every way there is. */
+export function tally({ id, labels, instances, masks, matches, union, tolerance }: Tallied): Tally {
+  const { counted, ious, detections } = matches
+  const ids = instances.map((instance) => instance.id)
+  const pixels = confusion(union, foreground(labels, ids))
+  const chosen = counted.map((m) => masks[m])
+  const diameters = {
+    masks: chosen.map(areaOf).filter(Boolean).map(equivalentDiameter),
+    instances: instances.map(({ area }) => equivalentDiameter(area)),
+  }
+  return {
+    id,
+    instances: instances.length,
+    masks: counted.length,
+    confusion: pixels,
+    regions: semanticScores(pixels),
+    ious,
+    found: iouLevels.map((level) => ious.filter((iou) => iou >= level).length),
+    detections,
+    boundary: boundaryScores(
+      boundaryOfMasks(chosen, labels),
+      boundaryOfLabels(labels, ids),
+      labels,
+      tolerance ?? BOUNDARY_TOLERANCE,
+    ),
+    size: sizeError(diameters.masks, diameters.instances),
+    diameters,
+  }
+}
+
+/** 1 for the instances that count, 0 for the background, IGNORED for the other instances. */
+function foreground({ data }: LabelMap, ids: readonly number[]): Uint8Array {
+  const kind = new Uint8Array(65536).fill(IGNORED)
+  kind[0] = 0
+  for (const id of ids) kind[id] = 1
+  return Uint8Array.from(data, (id) => kind[id])
+}
+
+const areaOf = ({ data }: Mask): number => data.reduce((sum, inside) => sum + inside, 0)

@@ -1,0 +1,151 @@
+/** @file Generates the masks of many images into a project: what is done is skipped, what is bad is listed, nothing stops the rest. */
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { filterCandidates } from '../../engine/generate/filter'
+import type { MaskGenerator } from '../../engine/generate/generator'
+import { labelMap } from '../../engine/masks/label-map'
+import { decodeMask } from '../../engine/masks/rle'
+import type { LabelMap } from '../../engine/image/transforms'
+import type { MicrographOptions } from '../images/micrograph'
+import { UserError } from '../host/errors'
+import type { Input } from '../project/input-images'
+import { dropLogits, logitsExist, writeLogits } from '../project/logits-file'
+import { type OutputKind, picturesExist, toRecord, writeCandidates, writePictures, writeProposals } from '../project/outputs'
+import { projectFile, type ProposalFile } from '../project/project'
+import { readProposals } from '../project/files'
+import { filterOptionNames, refilter } from '../project/refilter'
+import { type MaskScores, scoreMasks } from '../evaluation/detection'
+import { fileHash, readSource, writeImage } from '../project/import-image'
+
+export interface FolderOptions {
+  generator: MaskGenerator
+  /** As proposals say who made them; the adapter by its content. */
+  by: { model: string; adapter: string | null; adapterHash: string | null; size: number }
+  dir: string
+  inputs: readonly (Input & { truth?: () => Promise<LabelMap> })[]
+  reading: MicrographOptions
+  kinds: ReadonlySet<OutputKind>
+  /** Writes the candidates' logits too. */
+  keepLogits?: boolean
+  /** Done again even where nothing has changed. */
+  again?: boolean
+  signal?: AbortSignal
+  /** A share of the whole that is done, from 0 to `inputs.length`, and what is being done. */
+  onProgress?(done: number, name: string): void
+}
+
+export interface ImageResult {
+  name: string
+  /** 'filtered': only thresholds differ, so the model was not asked again. 'reviewed': a person has edited its masks, so they stay. */
+  outcome: 'done' | 'skipped' | 'filtered' | 'reviewed' | 'failed'
+  file: ProposalFile | null
+  /** Against labels, where there are any. */
+  scores: MaskScores | null
+  /** For a person: why it failed, what to note. */
+  note: string | null
+}
+
+/** Works through the inputs; `signal` ends it after the image in hand was dropped, with what is done in the result. */
+export async function generateFolder(options: FolderOptions): Promise<{ results: ImageResult[]; stopped: boolean }> {
+  const results: ImageResult[] = []
+  for (const [i, input] of options.inputs.entries()) {
+    if (options.signal?.aborted) return { results, stopped: true }
+    options.onProgress?.(i, input.name)
+    try {
+      results.push(await generateImage(options, input, (part) => options.onProgress?.(i + part, input.name)))
+    } catch (error) {
+      if (options.signal?.aborted) return { results, stopped: true }
+      // anything else than a bad file (a lost device, a full disk) would fail the other images as well
+      if (!(error instanceof UserError)) throw error
+      results.push({ name: input.name, outcome: 'failed', file: null, scores: null, note: error.message })
+    }
+  }
+  return { results, stopped: false }
+}
+
+async function generateImage(
+  { generator, by, dir, reading, kinds, again, keepLogits, signal }: FolderOptions,
+  input: FolderOptions['inputs'][number],
+  onPart: (part: number) => void,
+): Promise<ImageResult> {
+  const { name } = input
+  const key = await keyOf(input, generator, by, reading)
+  const earlier = existsSync(projectFile.proposals(dir, name)) ? await readProposals(dir, name).catch(() => null) : null
+  const finish = async (outcome: ImageResult['outcome'], file: ProposalFile | null, note: string | null) => ({
+    name,
+    outcome,
+    file,
+    scores: file && input.truth ? await scoreRecords(await input.truth(), file) : null,
+    note,
+  })
+  if (existsSync(projectFile.log(dir, name)))
+    return finish('reviewed', earlier, 'its masks have been reviewed and stay as they are')
+  if (earlier?.key === key && !again && (!keepLogits || logitsExist(dir, name))) {
+    const filters = Object.fromEntries(filterOptionNames.map((option) => [option, generator.options[option]]))
+    const same = Object.entries(filters).every(([option, value]) => earlier.generator.options[option] === value)
+    if (same && picturesExist(dir, name, kinds)) return finish('skipped', earlier, null)
+    const chosen = await refilter(dir, name, filters, kinds)
+    return finish(same ? 'skipped' : 'filtered', chosen!.file, null)
+  }
+
+  const source = await readSource(input, reading)
+  const { info, rgb, pages, remarks } = source
+  const began = performance.now()
+  const set = await generator.candidates(
+    { width: info.width, height: info.height, rgb },
+    { signal, onProgress: (done, total) => onPart(total ? done / total : 0) },
+  )
+  const filtered = filterCandidates(set, generator.options)
+  const kept = filtered.kept.map((i) => set.candidates[i])
+  const file: ProposalFile = {
+    version: 1,
+    image: info,
+    generator: { model: by.model, adapter: by.adapter, size: by.size, options: { ...generator.options } },
+    key,
+    seconds: Math.round(performance.now() - began) / 1000,
+    masks: set.masks,
+    removed: { ...set.removed, ...filtered.removed },
+    records: kept.map((one) => toRecord(one, set.size)),
+  }
+  await writeImage(dir, source)
+  await writeCandidates(dir, info, set, { ...generator.options })
+  await (keepLogits ? writeLogits(dir, name, set) : dropLogits(dir, name))
+  const masks = kept.map(({ mask }) => mask)
+  if (masks.length > 65535)
+    throw new UserError(`${input.path}: ${masks.length} masks are more than a label map holds; raise the thresholds`)
+  await writePictures(dir, info, kinds, { rgb, labels: labelMap(masks, set.size), masks })
+  // last: an image whose proposals are there is done
+  await writeProposals(dir, file)
+  const notes = [...remarks]
+  if (pages > 1 && input.page === undefined) notes.push(`page ${info.page + 1} of ${pages} was read (--page N, or all)`)
+  return finish('done', file, notes.join('; ') || null)
+}
+
+/** Changes with whatever changes the candidates. */
+async function keyOf(
+  { path, page }: Input,
+  { options }: MaskGenerator,
+  by: FolderOptions['by'],
+  reading: MicrographOptions,
+) {
+  const content = await fileHash(path).catch((error: Error) => {
+    throw new UserError(`cannot read the image ${path}: ${error.message}`)
+  })
+  const { adapter: _, ...model } = by
+  const lasting = Object.entries(options).filter(([name]) => !(filterOptionNames as readonly string[]).includes(name))
+  return createHash('sha256')
+    .update(JSON.stringify([content, page ?? null, model, lasting, reading]))
+    .digest('hex')
+    .slice(0, 32)
+}
+
+async function scoreRecords(truth: LabelMap, { image, records }: ProposalFile): Promise<MaskScores> {
+  if (truth.width !== image.width || truth.height !== image.height)
+    throw new UserError(
+      `${image.name}: its labels are ${truth.width}x${truth.height}, the picture after cutting ${image.width}x${image.height}: use --crop-bottom none`,
+    )
+  return scoreMasks(
+    truth,
+    records.map(({ segmentation }) => decodeMask(segmentation)),
+  )
+}

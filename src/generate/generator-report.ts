@@ -1,0 +1,137 @@
+/** @file The report of a generator's run: what each filter removed, how right the masks are where labels tell, and pictures. */
+import sharp from 'sharp'
+import { labelMap } from '../../engine/masks/label-map'
+import { decodeMask } from '../../engine/masks/rle'
+import { readImage } from '../images/image-file'
+import { toRGB8 } from '../images/pixels'
+import { duration } from '../host/progress'
+import { escape } from '../text/escape'
+import type { Hardware } from '../host/hardware'
+import { labelOverlay } from '../drawing/label-overlay'
+import { shownSize } from '../drawing/raster'
+import { factTable, page } from '../drawing/html-page'
+import { percent } from '../report/evaluation-table'
+import type { ImageResult } from './generate-folder'
+import { projectFile, type ProposalFile } from '../project/project'
+import { type MaskScores, poolScores } from '../evaluation/detection'
+
+/** What a person calls the filters. */
+const filterTitles: Record<string, string> = {
+  floorPredIou: 'low predicted IoU (floor)',
+  floorStability: 'unstable (floor)',
+  cropEdge: 'cut by a crop’s edge',
+  duplicates: 'the same mask again',
+  seams: 'joined at tile seams',
+  predictedIou: 'predicted IoU',
+  stability: 'stability',
+  minArea: 'too small',
+  maxArea: 'too large',
+  frames: 'frames the image',
+  boxNms: 'box overlap',
+  maskNms: 'mask overlap',
+  containment: 'inside another',
+}
+
+/** Pictures in a report, at most; and their longest side in pixels. */
+const MOST_PICTURES = 12
+const LONGEST = 900
+
+export interface GenerateReport {
+  dir: string
+  results: readonly ImageResult[]
+  facts: [string, string][]
+  hardware: Hardware
+  command: string
+}
+
+export async function renderGenerateReport({
+  dir,
+  results,
+  facts,
+  hardware,
+  command,
+}: GenerateReport): Promise<string> {
+  const files = results.flatMap(({ file }) => file ?? [])
+  const failed = results.filter(({ outcome }) => outcome === 'failed')
+  const scores = results.flatMap(({ scores }) => scores ?? [])
+  const masks = files.reduce((sum, { records }) => sum + records.length, 0)
+  const pooled = scores.length ? poolScores(scores) : null
+  return page({
+    title: 'Proposed masks',
+    about: `${masks} masks on ${files.length} images; wgsam review opens them for correction.`,
+    body: `${pooled ? scoreTiles(pooled) : ''}
+${failed.length ? `<h2>Not read</h2><ul>${failed.map(({ name, note }) => `<li><b>${escape(name)}</b>: ${escape(note ?? '')}</li>`).join('')}</ul>` : ''}
+<h2>Images</h2>
+${imageTable(results)}
+<h2>What each filter removed</h2>
+${filterTable(files)}
+<h2>Pictures</h2>
+${await pictures(dir, files)}
+<h2>How it was done</h2>
+${factTable([...facts, ['GPU adapter', `${hardware.adapter}; ${hardware.driver}`], ['Software', hardware.versions]])}
+<h2>To repeat it</h2>
+<pre>${escape(command)}</pre>`,
+  })
+}
+
+function scoreTiles(scores: MaskScores): string {
+  const tiles = scores.at.map(
+    ({ iou, f1, precision, recall }) =>
+      `<div class="tile"><b>${percent(f1)}</b><span>F1 at IoU ${iou}: precision ${percent(precision)}, recall ${percent(recall)}</span></div>`,
+  )
+  const count = `<div class="tile"><b>${percent(scores.countError, true)}</b><span>percent count error: ${scores.masks} masks, ${scores.instances} labelled</span></div>`
+  return `<div class="tiles">${tiles.join('')}${count}</div>`
+}
+
+function imageTable(results: readonly ImageResult[]): string {
+  const scored = results.some(({ scores }) => scores)
+  const head = ['Image', 'Outcome', 'Pixels', 'Masks', 'of masks seen', 'Time']
+  const more = ['labelled', 'F1 at 0.5', 'F1 at 0.75']
+  const rows = results.map(({ name, outcome, file, scores, note }) => {
+    const cells = file
+      ? [`${file.image.width} × ${file.image.height}`, file.records.length, file.masks, duration(file.seconds)]
+      : ['', '', '', '']
+    if (scored) cells.push(...(scores ? [scores.instances, ...scores.at.map(({ f1 }) => percent(f1))] : ['', '', '']))
+    const about = note && outcome !== 'failed' ? ` <span class="soft">(${escape(note)})</span>` : ''
+    return `<tr><td>${escape(name)}</td><td>${outcome}${about}</td>${cells.map((c) => `<td>${c}</td>`).join('')}</tr>`
+  })
+  const titles = [...head, ...(scored ? more : [])].map((title) => `<th>${title}</th>`).join('')
+  return `<div class="scroll"><table><thead><tr>${titles}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`
+}
+
+function filterTable(files: readonly ProposalFile[]): string {
+  const names = [...new Set(files.flatMap(({ removed }) => Object.keys(removed)))]
+  const seen = files.reduce((sum, { masks }) => sum + masks, 0)
+  let left = seen
+  const rows = names.map((name) => {
+    const gone = files.reduce((sum, { removed }) => sum + (removed[name] ?? 0), 0)
+    left -= gone
+    return `<tr><td>${escape(filterTitles[name] ?? name)}</td><td class="number">${gone}</td><td>${left}</td></tr>`
+  })
+  return `<div class="scroll"><table><thead><tr><th>Filter, in order</th><th class="number">removed</th><th>left</th></tr></thead>
+<tbody><tr><td>masks that the model gave</td><td></td><td>${seen}</td></tr>${rows.join('')}</tbody></table></div>`
+}
+
+/** Images spread evenly over the folder. */
+async function pictures(dir: string, files: readonly ProposalFile[]): Promise<string> {
+  const step = Math.max(1, files.length / MOST_PICTURES)
+  const chosen = Array.from({ length: Math.min(MOST_PICTURES, files.length) }, (_, i) => files[Math.floor(i * step)])
+  const shown: string[] = []
+  for (const { image, records } of chosen) {
+    const rgb = toRGB8(await readImage(projectFile.image(dir, image.name)))
+    const masks = records.map(({ segmentation }) => decodeMask(segmentation))
+    const size = shownSize(image, LONGEST)
+    const jpeg = await sharp(labelOverlay(rgb, labelMap(masks, image)), {
+      raw: { width: image.width, height: image.height, channels: 3 },
+      limitInputPixels: false,
+    })
+      .resize({ ...size, fit: 'fill' })
+      .jpeg({ quality: 80, mozjpeg: true })
+      .toBuffer()
+    const title = escape(`${image.name}: ${records.length} masks`)
+    shown.push(
+      `<figure><img src="data:image/jpeg;base64,${jpeg.toString('base64')}" alt="${title}"><figcaption>${title}</figcaption></figure>`,
+    )
+  }
+  return `<div class="pictures">${shown.join('')}</div>`
+}

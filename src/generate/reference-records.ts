@@ -1,0 +1,61 @@
+/** @file `wgsam generate --reference`: the reference's records, in the form of its own command line's JSON. */
+import { join } from 'node:path'
+import { defaultGeneratorOptions } from '../../engine/generate/generator-options'
+import { UserError } from '../host/errors'
+import { writeFileAtomic } from '../host/files'
+import { Progress } from '../host/progress'
+import type { FolderOptions } from './generate-folder'
+import { readSource } from '../project/import-image'
+
+/** The reference's parameters, by its own names. */
+const names = {
+  points_per_side: 'pointsPerSide',
+  points_per_batch: 'pointsPerBatch',
+  pred_iou_thresh: 'predIouThresh',
+  stability_score_thresh: 'stabilityScoreThresh',
+  stability_score_offset: 'stabilityScoreOffset',
+  box_nms_thresh: 'boxNmsThresh',
+  crop_n_layers: 'cropNLayers',
+  crop_nms_thresh: 'cropNmsThresh',
+  crop_overlap_ratio: 'cropOverlapRatio',
+  crop_n_points_downscale_factor: 'cropNPointsDownscaleFactor',
+  point_grids: 'pointGrids',
+  min_mask_region_area: 'minMaskRegionArea',
+  output_mode: 'outputMode',
+} as const satisfies Record<string, keyof typeof defaultGeneratorOptions>
+
+/** Writes records/NAME.json of each image. Returns the exit code. */
+export async function runReference(options: FolderOptions): Promise<number> {
+  const { generator, inputs, dir, reading, signal } = options
+  const bar = new Progress('generating', inputs.length, { unit: 'images' })
+  let failed = 0
+  for (const [i, input] of inputs.entries()) {
+    if (signal?.aborted) return 130
+    try {
+      const { info, rgb } = await readSource(input, { ...reading, crop: 'none' })
+      const { width, height } = info
+      const onProgress = (done: number, total: number) => bar.update(i + done / total, input.name)
+      const records = await generator.reference({ width, height, rgb }, { signal, onProgress })
+      const params = Object.fromEntries(
+        Object.entries(names).map(([theirs, ours]) => [theirs, generator.options[ours]]),
+      )
+      const plain = records.map(({ segmentation, ...rest }) => ({
+        segmentation: segmentation instanceof Uint8Array ? rows(segmentation, width) : segmentation,
+        ...rest,
+      }))
+      const path = join(dir, 'records', `${input.name}.json`)
+      await writeFileAtomic(path, JSON.stringify({ image: input.path, size: [height, width], params, records: plain }))
+      console.log(`${path}: ${records.length} records`)
+    } catch (error) {
+      if (signal?.aborted) return 130
+      if (!(error instanceof UserError)) throw error
+      console.error(error.message)
+      failed++
+    }
+  }
+  return failed ? 1 : 0
+}
+
+/** A mask as nested lists of 0 and 1. */
+const rows = (mask: Uint8Array, width: number): number[][] =>
+  Array.from({ length: mask.length / width }, (_, y) => [...mask.subarray(y * width, (y + 1) * width)])

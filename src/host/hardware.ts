@@ -1,0 +1,33 @@
+/** @file What a result was computed on. */
+import { cpus } from 'node:os'
+import type { Engine } from '../../engine/device/engine'
+import { dependencies, version } from '../../package.json'
+import { inspectSystem } from './machine'
+
+export interface Hardware {
+  adapter: string
+  /** Vendor and what the driver says of itself. */
+  driver: string
+  /** Whether it runs on the processor. */
+  software: boolean
+  processor: string
+  system: string
+  versions: string
+}
+
+export async function hardwareOf({ device }: Engine): Promise<Hardware> {
+  const info = device.adapterInfo
+  const system = await inspectSystem()
+  const cores = cpus()
+  const adapter = info.device || info.architecture || info.vendor || 'unnamed'
+  return {
+    adapter,
+    driver: [info.vendor, info.description, system.mesa && info.isFallbackAdapter ? `Mesa ${system.mesa}` : '']
+      .filter((text, i, all) => text && text !== adapter && all.indexOf(text) === i)
+      .join(', '),
+    software: info.isFallbackAdapter,
+    processor: `${cores[0]?.model.trim() ?? 'unknown'}, ${cores.length} cores`,
+    system: [system.os.name || system.platform, system.arch].join(', '),
+    versions: `wgsam ${version}, Node ${system.node}, Dawn (webgpu ${dependencies.webgpu})`,
+  }
+}

@@ -1,0 +1,31 @@
+import { extname } from 'node:path'
+import type { LabelMap } from '../../engine/image/transforms'
+import { UserError } from '../host/errors'
+import { readImage } from './image-file'
+
+/**
+ * Reads an instance label map: 8 or 16 bits (or whole numbers kept as 32), gray, 0 = background.
+ * @throws UserError naming the file: unreadable, coloured, lossy, or values that are no labels
+ */
+export async function readLabels(path: string): Promise<LabelMap> {
+  const refuse = (reason: string): never => {
+    throw new UserError(`cannot use ${path} as a label map: ${reason}`)
+  }
+  if (/^\.jpe?g$/i.test(extname(path))) refuse('JPEG changes pixel values; save label maps as PNG or TIFF')
+  const { width, height, channels, data, depth } = await readImage(path)
+  const count = width * height
+  let gray = data
+  if (channels === 3) {
+    gray = new (data.constructor as Uint16ArrayConstructor)(count)
+    for (let i = 0; i < count; i++) {
+      if (data[3 * i] !== data[3 * i + 1] || data[3 * i] !== data[3 * i + 2])
+        refuse('it is coloured; a label map has one gray value an instance, 0 for the background')
+      gray[i] = data[3 * i]
+    }
+  }
+  if (depth === 32)
+    for (const value of gray)
+      if (!(Number.isInteger(value) && value >= 0 && value <= 65535))
+        refuse(`the value ${value} is not a whole number from 0 to 65535`)
+  return { width, height, data: gray instanceof Uint16Array ? gray : Uint16Array.from(gray) }
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env node
+/** @file `wgsam <command> [options]`: finds the command, reads its options, runs it, and turns errors into messages. */
+import { commands } from './commands'
+import { chooseVerb, nearest, parse } from './cli/command'
+import { commandHelp, programHelp } from './cli/help'
+import { systemProblem, UserError } from './host/errors'
+import { version } from '../package.json'
+
+async function main([name, ...argv]: string[]): Promise<number> {
+  if (name === '--version' || name === '-v') {
+    console.log(version)
+    return 0
+  }
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    const loaded = await Promise.all(Object.values(commands).map((load) => load()))
+    const text = programHelp(
+      loaded.map(({ command }) => command),
+      version,
+    )
+    ;(name === undefined ? process.stderr : process.stdout).write(text)
+    return name === undefined ? 1 : 0
+  }
+  if (!Object.hasOwn(commands, name)) {
+    const near = nearest(name, Object.keys(commands))
+    throw new UserError(
+      `wgsam has no command "${name}"${near ? `: did you mean ${near}?` : ''}; \`wgsam --help\` lists them`,
+    )
+  }
+  const { command, argv: rest } = await chooseVerb((await commands[name]()).command, argv)
+  const { values, positionals } = parse(command, rest)
+  if (values.help) {
+    process.stdout.write(commandHelp(command))
+    return 0
+  }
+  return (await command.run(values, positionals)) ?? 0
+}
+
+function report(error: unknown): number {
+  const debug = process.env.WGSAM_DEBUG === '1'
+  const known = error instanceof UserError ? error.message : systemProblem(error)
+  if (known !== null && !debug) console.error(`wgsam: ${known}`)
+  else if (debug) console.error(error)
+  else {
+    console.error(`wgsam: ${error instanceof Error ? error.message : error}`)
+    console.error('This is not an error wgsam expected. Please report it with what WGSAM_DEBUG=1 prints in its place.')
+  }
+  return 1
+}
+
+// a reader that closes the pipe early (`wgsam ... | head`) is no error
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
+const code = await main(process.argv.slice(2)).catch(report)
+// Dawn's threads may keep the process alive: end it here, when what was written has left
+process.stdout.write('', () => process.exit(code))

@@ -1,0 +1,70 @@
+/** @file The figures of a run, for its report and as files. */
+import { cumulative, type CumulativeSeries, figure, histogram, standalone } from '../../drawing/histogram'
+import { type Weighting, weightings } from '../statistics/distribution'
+import type { Diameter, Scope, Summary } from '../summary'
+import type { LengthUnit } from '../units'
+
+export const diameterNames: Record<Diameter, string> = {
+  equivalent: 'equivalent circular diameter',
+  'min-feret': 'minimum Feret diameter',
+  'max-feret': 'maximum Feret diameter',
+  major: 'major axis',
+  minor: 'minor axis',
+}
+
+const weightingNames: Record<Weighting, string> = { number: 'by number', volume: 'by volume' }
+
+/** As many as there are colours; more curves in one picture are no help. */
+const MOST_GROUPS = 4
+
+export interface MeasureFigure {
+  file: string
+  title: string
+  picture: string
+  keys: { name: string; colour: number }[]
+}
+
+/** Histograms and cumulative curves of all images, and of up to four groups over each other. */
+export function measureFigures({ unit, scopes }: Summary, diameter: Diameter, log: boolean): MeasureFigure[] {
+  const x = axisName(unit, diameter)
+  const all = scopes[scopes.length - 1]
+  const figures: MeasureFigure[] = []
+  weightings.forEach((weighting, i) => {
+    const { curve } = all.distribution[weighting]
+    if (!curve) return
+    const title = `Share of each size, ${weightingNames[weighting]}`
+    const picture = histogram({ title, x, log }, curve.edges, curve.shares, i + 1)
+    figures.push({ file: `histogram-${weighting}.svg`, title, picture, keys: [] })
+  })
+  const both = weightings.flatMap((weighting, i) => series(all, weighting, weightingNames[weighting], i + 1))
+  if (both.length) figures.push(curves('cumulative.svg', 'Share of smaller particles', x, log, both))
+  const groups = scopes.filter(({ level }) => level === 'group')
+  if (groups.length > 1 && groups.length <= MOST_GROUPS)
+    for (const weighting of weightings) {
+      const drawn = groups.flatMap((group, i) => series(group, weighting, group.name, i + 1))
+      if (drawn.length)
+        figures.push(curves(`groups-${weighting}.svg`, `Groups, ${weightingNames[weighting]}`, x, log, drawn))
+    }
+  return figures
+}
+
+export const axisName = (unit: LengthUnit, diameter: Diameter): string => `${diameterNames[diameter]}, ${unit.shown}`
+
+function series(scope: Scope, weighting: Weighting, name: string, colour: number): CumulativeSeries[] {
+  const { curve } = scope.distribution[weighting]
+  return curve ? [{ name, colour, edges: curve.edges, below: curve.below }] : []
+}
+
+function curves(
+  file: string,
+  title: string,
+  x: string,
+  log: boolean,
+  drawn: readonly CumulativeSeries[],
+): MeasureFigure {
+  const keys = drawn.map(({ name, colour }) => ({ name, colour }))
+  return { file, title, picture: cumulative({ title, x, log }, drawn), keys }
+}
+
+export const figureHtml = ({ title, picture, keys }: MeasureFigure): string => figure(title, picture, keys)
+export const figureFile = ({ picture, keys }: MeasureFigure): string => standalone(picture, keys)

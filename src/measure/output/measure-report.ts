@@ -1,0 +1,155 @@
+/** @file report.html: sizes of particles in one file that needs nothing else. */
+import { escape } from '../../text/escape'
+import { histogramStyle } from '../../drawing/histogram'
+import { factTable, page } from '../../drawing/html-page'
+import type { Measured } from '../measure'
+import type { Distribution, Estimate } from '../statistics/distribution'
+import type { Scope, Summary, SummaryOptions } from '../summary'
+import { axisName, diameterNames, figureHtml, type MeasureFigure } from './histograms'
+import { densityBy } from './summary'
+import { remarkLines, percentText, short, withInterval } from './text'
+
+export interface MeasureReport {
+  summary: Summary
+  measured: Measured
+  options: SummaryOptions
+  figures: readonly MeasureFigure[]
+  command: string
+  version: string
+}
+
+export function renderMeasureReport({ summary, measured, options, figures, command, version }: MeasureReport): string {
+  const { unit, scopes } = summary
+  const all = scopes[scopes.length - 1]
+  const single = scopes.filter(({ level }) => level === 'image')
+  const together = scopes.filter(({ level }) => level !== 'image')
+  const notes = remarkLines(summary, measured, options)
+  const failed = measured.unmeasured.filter(({ failed }) => failed)
+  const unitNote =
+    unit.metres === null
+      ? 'No pixel size is used: lengths are in pixels.'
+      : `Lengths are in ${unit.shown}, by the pixel sizes of the images.`
+  return page({
+    title: 'Particle sizes',
+    about: `${all.particles} particles on ${all.images} images. ${unitNote}`,
+    css: `${histogramStyle}.charts + .scroll { margin-top: 20px; }`,
+    body: `${tiles(all, unit.shown)}
+<h2>Distributions of the ${escape(diameterNames[options.diameter])}</h2>
+<div class="charts">${figures.map(figureHtml).join('\n')}</div>
+${sizeTable(together, unit.shown)}
+<p class="note">${escape(intervalNote(all.distribution, options))}</p>
+<h2>How many, how much</h2>
+${countTable(together, summary)}
+${list('What to know of these figures', notes)}
+${list(
+  'Not measured',
+  failed.map(({ name, reason }) => `${name}: ${reason}`),
+)}
+${single.length ? `<h2>Images</h2>\n${imageTable(summary, single)}` : ''}
+<h2>How it was done</h2>
+${factTable(facts(summary, options, version))}
+<h2>To repeat it</h2>
+<pre>${escape(command)}</pre>`,
+  })
+}
+
+function tiles({ particles, distribution: { counted, coverage, number, volume } }: Scope, unit: string): string {
+  const tile = (value: string, text: string) => `<div class="tile"><b>${escape(value)}</b><span>${escape(text)}</span></div>` // prettier-ignore
+  return `<div class="tiles">${[
+    tile(String(counted), counted === particles ? 'particles' : `particles counted, of ${particles}`),
+    number.figures ? tile(`${short(number.figures.d50.value)} ${unit}`, 'D50 by number') : '',
+    volume.figures ? tile(`${short(volume.figures.d50.value)} ${unit}`, 'D50 by volume') : '',
+    tile(percentText(coverage.value), 'of the images covered'),
+  ].join('')}</div>`
+}
+
+const table = (header: readonly string[], rows: readonly (readonly string[])[]) =>
+  `<div class="scroll"><table><thead><tr>${header.map((text) => `<th>${escape(text)}</th>`).join('')}</tr></thead><tbody>${rows
+    .map((row) => `<tr>${row.map((text) => `<td>${escape(text)}</td>`).join('')}</tr>`)
+    .join('')}</tbody></table></div>`
+
+function sizeTable(scopes: readonly Scope[], unit: string): string {
+  const names = ['d10', 'd50', 'd90', 'mean', 'std', 'span'] as const
+  const header = [
+    '',
+    'Counted',
+    ...['D10', 'D50', 'D90', 'Mean', 'Std.'].map((name) => `${name}, ${unit}`),
+    'Span',
+    'Effective n',
+  ]
+  const rows = scopes.flatMap(({ name, distribution }) =>
+    (['number', 'volume'] as const).map((weighting) => {
+      const { figures, effective } = distribution[weighting]
+      const cells = names.map((figure) => (figures ? withInterval(figures[figure]) : '–'))
+      return [name, `by ${weighting}`, ...cells, short(effective)]
+    }),
+  )
+  return table(header, rows)
+}
+
+function countTable(scopes: readonly Scope[], { unit }: Summary): string {
+  const header = [
+    '',
+    'Images',
+    'Particles',
+    'At the edge',
+    'Counted',
+    'Coverage',
+    `Density, per ${densityBy(unit).shown}`,
+  ]
+  const rows = scopes.map(({ name, images, particles, edge, distribution: { counted, coverage, density } }) => [
+    name,
+    ...[images, particles, edge, counted].map(String),
+    withInterval(coverage, percentText),
+    withInterval(times(density, densityBy(unit).area)),
+  ])
+  return table(header, rows)
+}
+
+const times = ({ value, low, high }: Estimate, factor: number): Estimate => ({
+  value: value * factor,
+  ...(low !== undefined && { low: low * factor, high: high! * factor }),
+})
+
+function imageTable({ unit, images }: Summary, scopes: readonly Scope[]): string {
+  const header = ['Image', 'Masks', 'Pixel size', 'Particles', 'Counted', `D50 by number, ${unit.shown}`, `D50 by volume, ${unit.shown}`, 'Coverage', 'Notes'] // prettier-ignore
+  const rows = scopes.map(({ name, particles, distribution: { counted, coverage, number, volume } }, i) => {
+    const { image, scale } = images[i]
+    const size = unit.metres === null || !image.pixelSize ? '–' : `${short(scale)} ${unit.shown} (${image.pixelSize.from})` // prettier-ignore
+    const d50 = [number, volume].map(({ figures }) => (figures ? withInterval(figures.d50) : '–'))
+    return [name, image.from, size, String(particles), String(counted), ...d50, percentText(coverage.value), image.notes.join('; ')] // prettier-ignore
+  })
+  return table(header, rows)
+}
+
+const list = (title: string, lines: readonly string[]) =>
+  lines.length ? `<h2>${escape(title)}</h2><ul>${lines.map((line) => `<li>${escape(line)}</li>`).join('')}</ul>` : ''
+
+function intervalNote({ resampled }: Distribution, { level, resamples, seed }: SummaryOptions): string {
+  if (!resampled) return 'There are too few particles for intervals.'
+  const drawn = resampled === 'images' ? 'whole images' : 'the particles within each image'
+  const warning = resampled === 'particles' ? ' They do not tell how one image differs from another.' : ''
+  return `In brackets: ${100 * level} % intervals by the bootstrap, ${resamples} draws of ${drawn}, seed ${seed}.${warning}`
+}
+
+const edgeNames: Record<SummaryOptions['edges'], string> = {
+  correct:
+    'Particles that touch the image’s edge are left out; each of the others counts (W H) / ((W − w − 1) (H − h − 1)) times, by its box of w × h pixels in the image of W × H (Miles and Lantuéjoul): large particles touch the edge more often',
+  exclude: 'Particles that touch the image’s edge are left out; nothing makes up for it, so large ones are too few',
+  include: 'Particles that touch the image’s edge count as they are, cut: too small',
+}
+
+function facts({ unit }: Summary, options: SummaryOptions, version: string): [string, string][] {
+  return [
+    ['Size', `The ${axisName(unit, options.diameter)}.`],
+    ['By number', 'Each particle counts as often as its edge weight says.'],
+    ['By volume', 'The same times the volume of a sphere of its equivalent circular diameter. That particles are spheres is an assumption.'], // prettier-ignore
+    ['Edge', `${edgeNames[options.edges]}.`],
+    ['Small particles', options.minPixels > 1 ? `Of fewer than ${options.minPixels} pixels: left out.` : 'None is left out for its size.'], // prettier-ignore
+    ['D10, D50, D90', 'The smallest size that the share of the weight (10, 50, 90 %) does not exceed; where it is met exactly, the mean of that size and the next. Span: (D90 − D10) / D50.'], // prettier-ignore
+    ['Effective n', 'How many particles of equal weight would tell as much: (Σw)² / Σw².'],
+    ['Coverage', 'Pixels of all particles, those at the edge too, each pixel once, by the pixels of the images.'],
+    ['Density', 'The sum of the edge weights by the area of the images.'],
+    ['Software', `wgsam ${version}`],
+  ]
+}

@@ -1,0 +1,100 @@
+/** @file Label maps: single files, folders of them, and datasets with their images. */
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { dirname, extname, join } from 'node:path'
+import { readGroups, stemOf } from '../../dataset/groups'
+import { imageExtensions } from '../../images/image-file'
+import { readLabels } from '../../images/label-file'
+import { countPages, readMicrograph } from '../../images/micrograph'
+import type { PixelSize } from '../../images/microscope/pixel-size'
+import { findCandidates } from '../../dataset/image-label-pairs'
+import { UserError } from '../../host/errors'
+import { runsOfLabels } from '../shape/runs'
+import { readPixelSizes } from './pixel-size-column'
+import { type Masks, readPicture, type Source } from './source'
+
+const isTiff = (path: string) => /^\.tiff?$/i.test(extname(path))
+
+/** A label map by itself, or with its image. The image tells gray values and the pixel size; else the map may. */
+export async function readMap(path: string, imagePath: string | null, known: PixelSize | null): Promise<Masks> {
+  const labels = await readLabels(path)
+  const picture = imagePath === null ? null : await readPicture(imagePath, labels)
+  const notes = [...(picture?.remarks ?? [])]
+  let pixelSize = known ?? picture?.pixelSize ?? null
+  if (isTiff(path)) {
+    const pages = await countPages(path)
+    if (pages > 1) notes.push(`the first of its ${pages} pages is measured`)
+    pixelSize ??= (await readMicrograph(path, { crop: 'none' })).pixelSize
+  }
+  const { width, height } = labels
+  return { size: { width, height }, masks: runsOfLabels(labels), gray: picture?.image ?? null, pixelSize, from: 'labels', notes } // prettier-ignore
+}
+
+/** One label map; its image is looked for under the same name in `images`. */
+export async function mapFile(path: string, images: string | null, groupBy?: string): Promise<Source[]> {
+  const name = stemOf(path)
+  const pictures = images === null ? null : await stems(images)
+  const { groupOf, pixelSizeOf } = await tables(dirname(path), groupBy)
+  const read = () => readMap(path, choose(pictures, name), pixelSizeOf(name))
+  return [{ name, group: groupOf(name), read }]
+}
+
+/** All label maps of a folder, by name. */
+export async function mapFolder(
+  folder: string,
+  images: string | null,
+  root: string,
+  groupBy?: string,
+): Promise<Source[]> {
+  const maps = await stems(folder)
+  if (!maps.size) throw new UserError(`${folder} holds no label maps (${imageExtensions.join(', ')})`)
+  const pictures = images === null ? null : await stems(images)
+  const { groupOf, pixelSizeOf } = await tables(root, groupBy)
+  return [...maps.keys()].map((name): Source => ({
+    name,
+    group: groupOf(name),
+    read: async () => readMap(choose(maps, name)!, choose(pictures, name), pixelSizeOf(name)),
+  }))
+}
+
+/** A dataset of images/ and masks/. */
+export async function dataset(folder: string, groupBy?: string): Promise<Source[]> {
+  const candidates = await findCandidates(folder)
+  const { groupOf, pixelSizeOf } = await tables(folder, groupBy)
+  return candidates.map(({ id, imagePath, labels, reason }): Source => ({
+    name: id,
+    group: groupOf(id),
+    read: async () => {
+      if (labels?.kind !== 'map') throw new UserError(reason ?? 'it is incomplete')
+      const image = imagePath && existsSync(imagePath) ? imagePath : null
+      return readMap(labels.path, image, pixelSizeOf(id))
+    },
+  }))
+}
+
+/** What groups.csv and index.csv of a folder tell. */
+export async function tables(folder: string, groupBy: string | undefined) {
+  return { groupOf: await readGroups(folder, groupBy), pixelSizeOf: await readPixelSizes(folder) }
+}
+
+/** Image files by their name without extension, in the order of their names. */
+export async function stems(folder: string): Promise<Map<string, string[]>> {
+  const files = await readdir(folder).catch((error: Error) => {
+    throw new UserError(`cannot read the folder ${folder}: ${error.message}`)
+  })
+  const found = new Map<string, string[]>()
+  for (const file of files.sort())
+    if (!file.startsWith('.') && imageExtensions.includes(extname(file).toLowerCase()))
+      found.set(stemOf(file), [...(found.get(stemOf(file)) ?? []), join(folder, file)])
+  return found
+}
+
+/** The one file of a name; null where there is none. @throws UserError where there are several */
+function choose(files: Map<string, string[]> | null, name: string): string | null {
+  const found = files?.get(name) ?? []
+  // the generator writes both; they hold the same labels
+  const [png, tiff] = [found.filter((path) => /\.png$/i.test(path)), found.filter(isTiff)]
+  if (found.length === 2 && png.length === 1 && tiff.length === 1) return png[0]
+  if (found.length > 1) throw new UserError(`which is meant of ${found.join(' and ')}?`)
+  return found[0] ?? null
+}

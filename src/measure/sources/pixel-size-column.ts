@@ -1,0 +1,31 @@
+/** @file Pixel sizes that a folder's own table tells: the column pixel_size of groups.csv or index.csv. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseCsv, stemOf } from '../../dataset/groups'
+import { parsePixelSize, type PixelSize } from '../../images/microscope/pixel-size'
+import { UserError } from '../../host/errors'
+
+/** @throws UserError naming the file and the row that is no pixel size */
+export async function readPixelSizes(folder: string): Promise<(stem: string) => PixelSize | null> {
+  const sizes = new Map<string, PixelSize>()
+  for (const file of ['groups.csv', 'index.csv']) {
+    const path = join(folder, file)
+    const content = await readFile(path, 'utf8').catch(() => null)
+    if (content === null) continue
+    let rows: Record<string, string>[]
+    try {
+      rows = parseCsv(content)
+    } catch (error) {
+      throw new UserError(`cannot read ${path}: ${(error as Error).message}`)
+    }
+    if (!rows.length || !('pixel_size' in rows[0])) continue
+    const key = 'name' in rows[0] ? 'name' : Object.keys(rows[0])[0]
+    for (const row of rows)
+      if (row.pixel_size) {
+        const { metres } = parsePixelSize(row.pixel_size, `${path}, ${row[key]}: pixel_size`)
+        sizes.set(row[key], { metres, from: file }).set(stemOf(row[key]), { metres, from: file })
+      }
+    break
+  }
+  return (stem) => sizes.get(stem) ?? null
+}

@@ -1,0 +1,51 @@
+/** @file The bootstrap: what is drawn again, and the intervals that come of it. Seeded: the same numbers every time. */
+import { Rng } from '../../../engine/rng'
+import { quantile } from './weighted'
+
+export interface Interval {
+  low: number
+  high: number
+}
+
+/** What is drawn with replacement: whole images, or the particles within each image. */
+export type Unit = 'images' | 'particles'
+
+/** From so many images on they are drawn; fewer of them tell too little of how images differ. */
+export const fewestImages = 5
+
+/**
+ * Calls `take` with the counts of each of `times` draws; the arrays are used again.
+ * @param imageOf the image of each particle, from 0 to images - 1
+ */
+export function draws(
+  unit: Unit,
+  imageOf: Uint32Array,
+  images: number,
+  { times, seed }: { times: number; seed: number },
+  take: (images: Uint32Array, particles: Uint32Array) => void,
+): void {
+  const rng = new Rng(seed)
+  const ofImage = new Uint32Array(images)
+  const ofParticle = new Uint32Array(imageOf.length)
+  const members = Array.from({ length: unit === 'particles' ? images : 0 }, (): number[] => [])
+  if (unit === 'particles') imageOf.forEach((image, i) => members[image].push(i))
+  for (let time = 0; time < times; time++) {
+    if (unit === 'images') {
+      ofImage.fill(0)
+      for (let i = 0; i < images; i++) ofImage[rng.int(images)]++
+      for (let i = 0; i < imageOf.length; i++) ofParticle[i] = ofImage[imageOf[i]]
+    } else {
+      ofImage.fill(1)
+      ofParticle.fill(0)
+      for (const own of members) for (let i = 0; i < own.length; i++) ofParticle[own[rng.int(own.length)]]++
+    }
+    take(ofImage, ofParticle)
+  }
+}
+
+/** The interval between the quantiles that leave (1 - level) / 2 out on either side; null for fewer than 20 values. */
+export function intervalOf(values: readonly number[], level: number): Interval | null {
+  const finite = Float64Array.from(values.filter(Number.isFinite)).sort()
+  if (finite.length < 20) return null
+  return { low: quantile(finite, (1 - level) / 2), high: quantile(finite, (1 + level) / 2) }
+}

@@ -1,0 +1,105 @@
+/** @file Adds an adapter to its model's weights and writes the sum as a checkpoint: no GPU is needed. */
+import { partOf, validateTargets } from '../weights/adapter'
+import { type AnyAdapter, isDifference, readAnyAdapter, targetsOf } from '../weights/any-adapter'
+import { inferArchitecture, validateCheckpoint } from '../weights/architecture'
+import { openCheckpoint } from '../weights/checkpoint'
+import type { Difference, FullAdapter } from '../weights/full-adapter'
+import { fusedRow, fuseQkv } from '../weights/fused-qkv'
+import type { AdapterConfig, LoraPair } from '../weights/peft'
+import { writeSafetensors } from '../weights/safetensors-writer'
+
+export interface MergeOptions {
+  /** Path of the model's checkpoint. */
+  model: string
+  adapter: string
+  out: string
+  /** What the shapes of a toy model do not tell. */
+  config?: unknown
+  onProgress?(done: number, total: number, tensor: string): void
+}
+
+export interface Merged {
+  tensors: number
+  /** The names of those that the adapter changed. */
+  changed: string[]
+}
+
+/**
+ * Writes the merged model as safetensors under the public reference's names; tensors that are not adapted are written as
+ * they were read, in f32. @throws UserError where a file cannot be read or they do not belong together
+ */
+export async function mergeModel({ model, adapter: path, out, config, onProgress }: MergeOptions): Promise<Merged> {
+  const adapter = await readAnyAdapter(path)
+  const checkpoint = await openCheckpoint(model)
+  try {
+    const architecture = inferArchitecture(checkpoint, config)
+    validateCheckpoint(checkpoint, architecture)
+    validateTargets(path, targetsOf(adapter), architecture)
+    const changes = changesOf(adapter)
+    let done = 0
+    const entries = [...checkpoint.tensors].map(([name, { shape, read }]) => ({
+      name,
+      shape,
+      data: async () => {
+        const weight = await read()
+        const sum = changes.get(name)?.(weight) ?? weight
+        onProgress?.(++done, checkpoint.tensors.size, name)
+        return sum
+      },
+    }))
+    await writeSafetensors(out, entries, { format: 'pt' })
+    return { tensors: entries.length, changed: [...changes.keys()] }
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+type Change = (weight: Float32Array) => Float32Array
+
+/** What becomes of each tensor that the adapter changes, whose rows are in the checkpoint's order. */
+function changesOf(adapter: AnyAdapter): Map<string, Change> {
+  if (isDifference(adapter)) return differencesOf(adapter)
+  // as one adapter of each whole layer
+  const whole = fuseQkv(adapter).adapter
+  const scale = scaleOf(whole.config)
+  return new Map(
+    [...whole.tensors.targets].map(([target, pair]) => [`${target}.weight`, (weight) => add(weight, pair, scale)]),
+  )
+}
+
+function differencesOf({ differences }: FullAdapter): Map<string, Change> {
+  const changes = new Map<string, Change>()
+  for (const [target, difference] of differences) {
+    const part = partOf(target)
+    const name = `${part?.layer ?? target}.weight`
+    const before = changes.get(name)
+    const row = part && ((i: number) => fusedRow(part.layer, part.part, i, difference.outDim))
+    changes.set(name, (weight) => addRows(before ? before(weight) : weight, difference, row))
+  }
+  return changes
+}
+
+/** W + D, where row i of D belongs to row(i) of W. */
+function addRows(weight: Float32Array, { D, inDim }: Difference, row = (i: number) => i): Float32Array {
+  const sum = weight.slice()
+  D.forEach((d, at) => (sum[row(Math.floor(at / inDim)) * inDim + (at % inDim)] += d))
+  return sum
+}
+
+const scaleOf = ({ r, lora_alpha, use_rslora }: AdapterConfig) => lora_alpha / (use_rslora ? Math.sqrt(r) : r)
+
+/** W + s·B·A, summed in double precision. */
+function add(weight: Float32Array, { A, B, r, inDim, outDim }: LoraPair, scale: number): Float32Array {
+  const sum = new Float32Array(weight.length)
+  const row = new Float64Array(inDim)
+  for (let i = 0; i < outDim; i++) {
+    row.set(weight.subarray(i * inDim, (i + 1) * inDim))
+    for (let j = 0; j < r; j++) {
+      const b = scale * B[i * r + j]
+      // a fused adapter's B is mostly zeros
+      if (b) for (let k = 0, a = j * inDim; k < inDim; k++, a++) row[k] += b * A[a]
+    }
+    sum.set(row, i * inDim)
+  }
+  return sum
+}

@@ -1,0 +1,44 @@
+/** @file An image on its way into a project: read, its info bar cut off, and who it is. */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { writePng } from '../images/image-file'
+import { type MicrographOptions, readMicrograph } from '../images/micrograph'
+import { type Image, toRGB8 } from '../images/pixels'
+import type { Input } from './input-images'
+import { type ImageInfo, projectFile } from './project'
+
+export interface Source {
+  info: ImageInfo
+  image: Image
+  /** (height, width, 3): as the model sees it. */
+  rgb: Uint8Array
+  /** Pages of the file. */
+  pages: number
+  /** What the file says and was not believed. */
+  remarks: string[]
+}
+
+/** @throws UserError naming the file */
+export async function readSource({ path, name, page: chosen }: Input, options: MicrographOptions): Promise<Source> {
+  const read = await readMicrograph(path, chosen === undefined ? options : { ...options, page: chosen })
+  const { image, pages, page, croppedBottom, pixelSize, remarks } = read
+  const { width, height } = image
+  const info = { name, width, height, source: path, page, croppedBottom, pixelSize }
+  return { info, image, rgb: toRGB8(image), pages, remarks }
+}
+
+/** Identifies a file's content. */
+export const fileHash = async (path: string): Promise<string> =>
+  createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex')
+
+/** The picture that masks refer to: the file's own values where a PNG can hold them, else as the model sees it. */
+export async function writeImage(dir: string, { info, image, rgb }: Source): Promise<void> {
+  const { width, height, channels, depth } = image
+  const exact = depth === 8 || (depth === 16 && channels === 1)
+  const data = exact ? (image.data as Uint8Array | Uint16Array) : channels === 1 ? gray(rgb) : rgb
+  await writePng(projectFile.image(dir, info.name), { width, height, channels, data })
+}
+
+const gray = (rgb: Uint8Array) => Uint8Array.from({ length: rgb.length / 3 }, (_, i) => rgb[3 * i])

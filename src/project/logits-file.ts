@@ -1,0 +1,87 @@
+/**
+ * @file The candidates' logits on disk (--keep-logits): another mask threshold without the model. candidates/NAME.safetensors,
+ * tensor i of candidate i: the (height, width) part of its low-resolution logits that matters.
+ */
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import type { Candidate, CandidateSet, LogitWindow } from '../../engine/generate/candidate'
+import { decodeMask } from '../../engine/masks/rle'
+import { UserError } from '../host/errors'
+import { readSafetensors, openSafetensors } from '../weights/safetensors'
+import { writeSafetensors } from '../weights/safetensors-writer'
+import type { CandidateFile } from './project'
+import { scoredSet } from './candidate-measures'
+
+const path = (dir: string, name: string) => join(dir, 'candidates', `${name}.safetensors`)
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+const Window = v.object({
+  token: count,
+  x0: count,
+  y0: count,
+  side: v.pipe(count, v.minValue(1)),
+  inputSize: v.pipe(count, v.minValue(1)),
+  lowest: v.number(),
+})
+const Windows = v.array(v.nullable(Window))
+
+export const logitsExist = (dir: string, name: string): boolean => existsSync(path(dir, name))
+
+/** Takes away those of an earlier run: they belong to other candidates. */
+export const dropLogits = (dir: string, name: string): Promise<void> => rm(path(dir, name), { force: true })
+
+export async function writeLogits(dir: string, name: string, { candidates }: CandidateSet): Promise<void> {
+  const windows = candidates.map(({ logits, token }) => {
+    if (!logits) return null
+    const { x0, y0, side, inputSize, lowest } = logits
+    return { token, x0, y0, side, inputSize, lowest }
+  })
+  const tensors = candidates.flatMap(({ logits }, i) =>
+    logits ? { name: String(i), shape: [logits.height, logits.width], data: logits.data } : [],
+  )
+  await writeSafetensors(path(dir, name), tensors, { windows: JSON.stringify(windows) })
+}
+
+/** A file's candidates with their logits, as the engine made them. @throws UserError where these were not kept or do not fit */
+export async function readWithLogits(dir: string, file: CandidateFile): Promise<CandidateSet> {
+  const where = path(dir, file.image.name)
+  if (!existsSync(where))
+    throw new UserError(`${where} is missing: \`wgsam generate --keep-logits\` keeps what another mask threshold needs`)
+  const { metadata, close } = await openSafetensors(where)
+  await close()
+  const windows = v.safeParse(Windows, JSON.parse(metadata.windows ?? 'null'))
+  if (!windows.success || windows.output.length !== file.candidates.length)
+    throw new UserError(`${where} does not belong to the candidates beside it: generate again`)
+  const tensors = await readSafetensors(where)
+  const { size, candidates, overlaps } = scoredSet(file)
+  return {
+    size,
+    overlaps,
+    candidates: candidates.map((scored, i): Candidate => {
+      const { segmentation, point_coords } = file.candidates[i]
+      const window = windows.output[i]
+      const tensor = tensors.get(String(i))
+      if (window && tensor?.shape.length !== 2)
+        throw new UserError(`${where}: candidate ${i} has no logits of two dimensions`)
+      return {
+        ...scored,
+        get mask() {
+          return decodeMask(segmentation)
+        },
+        token: window?.token ?? 0,
+        point: point_coords[0] ?? [0, 0],
+        ...(window && { logits: toWindow(window, tensor!) }),
+      }
+    }),
+  }
+}
+
+function toWindow(
+  { x0, y0, side, inputSize, lowest }: v.InferOutput<typeof Window>,
+  { shape: [height, width], data }: { shape: number[]; data: Float32Array },
+): LogitWindow {
+  if (x0 + width > side || y0 + height > side) throw new UserError('a window of logits leaves its plane')
+  return { x0, y0, width, height, data, side, inputSize, lowest }
+}

@@ -1,0 +1,129 @@
+/** @file The files that an image's masks become. Each is written beside its place and renamed. */
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Box, Candidate, CandidateSet } from '../../engine/generate/candidate'
+import type { Mask } from '../../engine/masks/mask'
+import { encodeMask } from '../../engine/masks/rle'
+import type { LabelMap, Size } from '../../engine/image/transforms'
+import { writeLabelTiff, writePng } from '../images/image-file'
+import { writeFileAtomic } from '../host/files'
+import { csvLine } from '../text/csv'
+import { labelOverlay } from '../drawing/label-overlay'
+import { wholeMask } from '../drawing/mask-overlay'
+import { type CandidateFile, type ImageInfo, projectFile, type ProposalFile, type ProposalRecord } from './project'
+
+/** What may be written; JSON files are always. */
+export const outputKinds = ['labels', 'tiff', 'overlay', 'csv', 'coco', 'masks'] as const
+export type OutputKind = (typeof outputKinds)[number]
+
+export const toXYWH = ([x0, y0, x1, y1]: Box): [number, number, number, number] => [x0, y0, x1 - x0 + 1, y1 - y0 + 1]
+
+/** A mask with its measures in the form of files. */
+export const toRecord = (of: Candidate, size: Size): ProposalRecord => {
+  const [left, top, right, bottom] = of.crop
+  return {
+    segmentation: encodeMask(of.mask, size),
+    area: of.area,
+    bbox: toXYWH(of.box),
+    predicted_iou: rounded(of.predictedIou),
+    stability_score: rounded(of.stability),
+    point_coords: [of.point],
+    crop_box: [left, top, right - left, bottom - top],
+  }
+}
+
+/** Six digits: what a float of the GPU tells. */
+const rounded = (value: number) => Number(value.toPrecision(6))
+
+/** Text that holds one record a line: large, yet readable and quick to compare. */
+function jsonLines(head: object, lists: Record<string, readonly unknown[]>): string {
+  const texts = Object.entries(lists).map(
+    ([name, list]) => `${JSON.stringify(name)}: [\n${list.map((one) => JSON.stringify(one)).join(',\n')}\n]`,
+  )
+  return `${JSON.stringify(head).slice(0, -1)},\n${texts.join(',\n')}}\n`
+}
+
+export async function writeProposals(dir: string, file: ProposalFile): Promise<void> {
+  const { records, ...head } = file
+  await writeFileAtomic(projectFile.proposals(dir, file.image.name), jsonLines(head, { records }))
+}
+
+export async function writeCandidates(
+  dir: string,
+  image: ImageInfo,
+  set: CandidateSet,
+  options: CandidateFile['options'],
+): Promise<void> {
+  const lists = { candidates: set.candidates.map((one) => toRecord(one, set.size)), overlaps: set.overlaps }
+  await writeFileAtomic(projectFile.candidates(dir, image.name), jsonLines({ version: 1, image, options }, lists))
+}
+
+/** Whether an image's pictures of these kinds are all there. */
+export const picturesExist = (dir: string, name: string, kinds: ReadonlySet<OutputKind>): boolean =>
+  (!kinds.has('labels') || existsSync(projectFile.labels(dir, name))) &&
+  (!kinds.has('tiff') || existsSync(tiffPath(dir, name))) &&
+  (!kinds.has('overlay') || existsSync(projectFile.overlay(dir, name))) &&
+  (!kinds.has('masks') || existsSync(join(dir, 'masks', name)))
+
+const tiffPath = (dir: string, name: string) => join(dir, 'labels', `${name}.tif`)
+
+/** The files of one image that people look at. */
+export async function writePictures(
+  dir: string,
+  { name, width, height, pixelSize }: ImageInfo,
+  kinds: ReadonlySet<OutputKind>,
+  { rgb, labels, masks }: { rgb: Uint8Array; labels: LabelMap; masks: readonly Mask[] },
+): Promise<void> {
+  if (kinds.has('labels')) await writePng(projectFile.labels(dir, name), { ...labels, channels: 1 })
+  if (kinds.has('tiff')) await writeLabelTiff(tiffPath(dir, name), labels, { pixelSize: pixelSize?.metres })
+  if (kinds.has('overlay'))
+    await writePng(projectFile.overlay(dir, name), { width, height, channels: 3, data: labelOverlay(rgb, labels) })
+  if (kinds.has('masks')) {
+    await rm(join(dir, 'masks', name), { recursive: true, force: true })
+    for (const [i, mask] of masks.entries()) {
+      const path = join(dir, 'masks', name, `${String(i + 1).padStart(4, '0')}.png`)
+      await writePng(path, { width, height, channels: 1, data: wholeMask(mask, { width, height }) })
+    }
+  }
+}
+
+/** COCO annotations of all images, particles as the one category. */
+export async function writeCoco(dir: string, files: readonly ProposalFile[]): Promise<void> {
+  const images = files.map(({ image: { name, width, height } }, i) => ({
+    id: i + 1,
+    file_name: `${name}.png`,
+    width,
+    height,
+  }))
+  const annotations = files.flatMap(({ records }, i) => records.map((record) => ({ image: i + 1, record })))
+  const lists = {
+    images,
+    annotations: annotations.map(({ image, record }, i) => ({
+      id: i + 1,
+      image_id: image,
+      category_id: 1,
+      iscrowd: 0,
+      ...record,
+    })),
+  }
+  const categories = [{ id: 1, name: 'particle', supercategory: '' }]
+  await writeFileAtomic(join(dir, 'annotations.json'), jsonLines({ info: { description: 'wgsam' }, categories }, lists))
+}
+
+/** A table of all particles; lengths in micrometres too where the pixel size is known. */
+export async function writeCsv(dir: string, files: readonly ProposalFile[]): Promise<void> {
+  const columns =
+    'image,particle,x_px,y_px,width_px,height_px,area_px,diameter_px,pixel_size_um,area_um2,diameter_um,edge,predicted_iou,stability_score'
+  const rows = files.flatMap(({ image, records }) =>
+    records.map(({ area, bbox: [x, y, width, height], predicted_iou, stability_score }, i) => {
+      const um = image.pixelSize && image.pixelSize.metres * 1e6
+      const diameter = Math.sqrt((4 * area) / Math.PI)
+      const edge = x === 0 || y === 0 || x + width === image.width || y + height === image.height
+      const lengths = um ? [um, area * um * um, diameter * um].map((value) => value.toPrecision(6)) : ['', '', '']
+      const pixels = [x, y, width, height, String(area), diameter.toFixed(3)]
+      return csvLine([image.name, i + 1, ...pixels, ...lengths, edge, predicted_iou, stability_score])
+    }),
+  )
+  await writeFileAtomic(join(dir, 'particles.csv'), [`${columns}\n`, ...rows].join(''))
+}

@@ -1,0 +1,75 @@
+/** @file Filters a project's candidates again: no model, no GPU, milliseconds an image. */
+import { existsSync } from 'node:fs'
+import type { CandidateSet } from '../../engine/generate/candidate'
+import { filterCandidates, type FilterOptions } from '../../engine/generate/filter'
+import type { GeneratorOptions } from '../../engine/generate/generator-options'
+import { rethreshold } from '../../engine/generate/rethreshold'
+import { labelMap } from '../../engine/masks/label-map'
+import { decodeMask } from '../../engine/masks/rle'
+import { readImage } from '../images/image-file'
+import { toRGB8 } from '../images/pixels'
+import { UserError } from '../host/errors'
+import { readWithLogits } from './logits-file'
+import { type OutputKind, toRecord, writePictures, writeProposals } from './outputs'
+import { projectFile, type ProposalFile } from './project'
+import { readCandidates, readProposals } from './files'
+import { scoredSet } from './candidate-measures'
+
+/** The options that choose among candidates; all others decide which candidates there are. */
+export const filterOptionNames = [
+  'predIouThresh',
+  'stabilityScoreThresh',
+  'boxNmsThresh',
+  'minArea',
+  'maxArea',
+  'dropFrames',
+  'maskNmsThresh',
+  'containmentThresh',
+] as const satisfies readonly (keyof FilterOptions)[]
+
+export interface Refiltered {
+  file: ProposalFile
+  /** Of choosing alone, reading and writing left out. */
+  milliseconds: number
+}
+
+/** What can be changed without the model: the filters, and where logits were kept the threshold of the masks. */
+export type Change = Partial<FilterOptions & Pick<GeneratorOptions, 'maskThreshold' | 'stabilityScoreOffset'>>
+
+/** Chooses an image's proposals anew. Only what is named changes; null where a person has reviewed them. */
+export async function refilter(
+  dir: string,
+  name: string,
+  change: Change,
+  kinds: ReadonlySet<OutputKind>,
+): Promise<Refiltered | null> {
+  if (existsSync(projectFile.log(dir, name))) return null
+  const earlier = await readProposals(dir, name)
+  const candidates = await readCandidates(dir, name)
+  const options = { ...(earlier.generator.options as unknown as GeneratorOptions), ...change }
+  const moved =
+    options.maskThreshold !== candidates.options.maskThreshold ||
+    options.stabilityScoreOffset !== candidates.options.stabilityScoreOffset
+  const again = moved ? await readWithLogits(dir, candidates) : null
+  const began = performance.now()
+  const set = again ? await atThreshold(again, options) : null
+  const { kept, removed } = filterCandidates(set ?? scoredSet(candidates), options)
+  const milliseconds = performance.now() - began
+  const file: ProposalFile = {
+    ...earlier,
+    generator: { ...earlier.generator, options: { ...options } },
+    removed: { ...earlier.removed, ...removed },
+    records: kept.map((i) => (set ? toRecord(set.candidates[i], set.size) : candidates.candidates[i])),
+  }
+  const masks = file.records.map(({ segmentation }) => decodeMask(segmentation))
+  const rgb = toRGB8(await readImage(projectFile.image(dir, name)))
+  await writePictures(dir, file.image, kinds, { rgb, labels: labelMap(masks, file.image), masks })
+  await writeProposals(dir, file)
+  return { file, milliseconds }
+}
+
+/** @throws UserError where a logit is asked for that was not kept */
+const atThreshold = (set: CandidateSet, options: GeneratorOptions) =>
+  rethreshold(set, options).catch((error: Error) => {
+    throw new UserError(error.message)
+  })

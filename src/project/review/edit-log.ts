@@ -1,0 +1,127 @@
+/**
+ * @file review/NAME.jsonl: a header, then a line an entry, each on the disk before it is answered. A program that is
+ * killed while it writes leaves a torn last line, which was never answered; it is cut off. Any other damage is an error.
+ */
+import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { UserError } from '../../host/errors'
+import { writeFileAtomic } from '../../host/files'
+import type { LogEntry, LogHeader } from './protocol'
+import { Entry, Header, read } from './schema'
+
+/** The disk did not take it; it may take it when it is asked again. */
+export class NotWritten extends UserError {}
+
+export interface LogContent {
+  header: LogHeader
+  entries: LogEntry[]
+  /** Bytes of whole lines. */
+  bytes: number
+  /** Bytes after them: a torn line. */
+  torn: number
+  /** Whether the last line lacks its line break but is whole. */
+  unended: boolean
+}
+
+/** Reads a log; null where there is none, or nothing but a torn header. @throws UserError naming file and line */
+export async function readLog(path: string): Promise<LogContent | null> {
+  let data: Buffer
+  try {
+    data = await readFile(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw new UserError(`cannot read ${path}: ${(error as Error).message}`)
+  }
+  let header: LogHeader | null = null
+  const entries: LogEntry[] = []
+  let unended = false
+  let start = 0
+  for (let line = 1; start < data.length; line++) {
+    const end = data.indexOf(10, start)
+    const text = data.toString('utf8', start, end < 0 ? data.length : end)
+    try {
+      const value: unknown = JSON.parse(text)
+      if (line === 1) header = read(Header, value)
+      else entries.push(read(Entry, value))
+    } catch (error) {
+      if (end < 0) break
+      throw new UserError(`${path}, line ${line}, is damaged: ${(error as Error).message}`)
+    }
+    if (line > 1 && entries[line - 2].seq !== line - 1)
+      throw new UserError(`${path}, line ${line}, is damaged: it is entry ${entries[line - 2].seq}, not ${line - 1}`)
+    unended = end < 0
+    start = end < 0 ? data.length : end + 1
+  }
+  return header && { header, entries, bytes: start, torn: data.length - start, unended }
+}
+
+export class ReviewLog {
+  private broken: string | null = null
+
+  private constructor(
+    readonly path: string,
+    private readonly file: FileHandle,
+    private bytes: number,
+  ) {}
+
+  /** Begins a log, in the place of one that has not come as far as a header. */
+  static async begin(path: string, header: LogHeader): Promise<ReviewLog> {
+    const text = Buffer.from(JSON.stringify(header) + '\n')
+    try {
+      await writeFileAtomic(path, text)
+      await syncFolder(dirname(path))
+      return new ReviewLog(path, await open(path, 'a'), text.length)
+    } catch (error) {
+      throw new NotWritten(`cannot write ${path}: ${(error as Error).message}`)
+    }
+  }
+
+  /** Goes on with a log that was read; a torn line is cut off. */
+  static async resume(path: string, content: LogContent): Promise<ReviewLog> {
+    let file: FileHandle | null = null
+    try {
+      file = await open(path, 'a')
+      if (content.torn) await file.truncate(content.bytes)
+      if (content.unended) await file.appendFile('\n')
+      if (content.torn || content.unended) await file.datasync()
+      return new ReviewLog(path, file, content.bytes + (content.unended ? 1 : 0))
+    } catch (error) {
+      await file?.close()
+      throw new NotWritten(`cannot write ${path}: ${(error as Error).message}`)
+    }
+  }
+
+  /** Resolves when the entry is on the disk. @throws NotWritten where it is not: the log is then as it was; UserError where another program has changed the log */
+  async append(entry: LogEntry): Promise<void> {
+    if (this.broken) throw new UserError(this.broken)
+    const line = Buffer.from(JSON.stringify(entry) + '\n')
+    const { size, nlink } = await this.file.stat()
+    if (size !== this.bytes || nlink === 0) {
+      this.broken = `${this.path} was ${nlink ? 'changed' : 'deleted'} by another program: start \`wgsam review\` anew`
+      throw new UserError(this.broken)
+    }
+    try {
+      await this.file.appendFile(line)
+      await this.file.datasync()
+    } catch (error) {
+      // half a line on a full disk: without it the next entry can be tried
+      await this.file.truncate(this.bytes).catch(() => {
+        this.broken = `${this.path} cannot be written: start \`wgsam review\` anew when the disk has room`
+      })
+      throw new NotWritten(`cannot write ${this.path}: ${(error as Error).message}`)
+    }
+    this.bytes += line.length
+  }
+
+  close(): Promise<void> {
+    return this.file.close()
+  }
+}
+
+/** Makes a new file's name last through a power failure; not every system can. */
+async function syncFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true })
+  const folder = await open(path, 'r').catch(() => null)
+  await folder?.sync().catch(() => {})
+  await folder?.close()
+}

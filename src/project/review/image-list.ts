@@ -1,0 +1,86 @@
+/** @file Which images a folder has for review: those of a project, or of any folder of images. */
+import { existsSync } from 'node:fs'
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { extname, join, sep } from 'node:path'
+import sharp from 'sharp'
+import type { Size } from '../../../engine/image/transforms'
+import { stemOf } from '../../dataset/groups'
+import { imageExtensions, readImage } from '../../images/image-file'
+import { UserError } from '../../host/errors'
+import { projectFile } from '../project'
+
+export interface Found {
+  name: string
+  /** Null where proposals or a log are there, but no image. */
+  path: string | null
+  /** Why it cannot be reviewed; null where nothing speaks against it yet. */
+  problem: string | null
+}
+
+/**
+ * The images of DIR/images, or of DIR itself, in the order of their names with numbers counted as numbers.
+ * @throws UserError where there is no such folder or it holds no images
+ */
+export async function findImages(dir: string): Promise<Found[]> {
+  const is = await stat(dir).catch(() => null)
+  if (!is?.isDirectory()) throw new UserError(`there is no folder ${dir}`)
+  const folder = existsSync(join(dir, 'images')) ? join(dir, 'images') : dir
+  const files = new Map<string, string[]>()
+  for (const file of await readdir(folder))
+    if (!file.startsWith('.') && imageExtensions.includes(extname(file).toLowerCase()))
+      files.set(stemOf(file), [...(files.get(stemOf(file)) ?? []), file])
+  for (const [sub, ext] of [
+    ['proposals', '.json'],
+    ['review', '.jsonl'],
+  ])
+    for (const file of await readdir(join(dir, sub)).catch(() => []))
+      if (file.endsWith(ext) && !file.startsWith('.')) {
+        const name = file.slice(0, -ext.length)
+        if (!files.has(name)) files.set(name, [])
+      }
+  if (!files.size)
+    throw new UserError(`${folder} holds no images (${imageExtensions.join(', ')}): \`wgsam generate\` makes a project`)
+  const root = await realpath(dir)
+  if (await leadsOut(root, [join(dir, 'review')]))
+    throw new UserError(`${join(dir, 'review')} is a link that leads out of ${dir}: the logs belong into it`)
+  const found: Found[] = []
+  for (const [name, candidates] of files) {
+    const [file] = candidates
+    if (file === undefined) found.push({ name, path: null, problem: `${folder} has no image of this name` })
+    else if (candidates.length > 1)
+      found.push({ name, path: null, problem: `which is meant of ${candidates.join(' and ')}?` })
+    else {
+      const path = join(folder, file)
+      const own = [
+        path,
+        projectFile.proposals(dir, name),
+        projectFile.candidates(dir, name),
+        projectFile.log(dir, name),
+      ]
+      const leading = await leadsOut(root, own)
+      found.push({ name, path, problem: leading && `${leading} is a link that leads out of ${dir}` })
+    }
+  }
+  const order = new Intl.Collator('en', { numeric: true })
+  return found.sort((a, b) => order.compare(a.name, b.name) || (a.name < b.name ? -1 : 1))
+}
+
+async function leadsOut(root: string, paths: string[]): Promise<string | null> {
+  for (const path of paths) {
+    const real = await realpath(path).catch(() => null)
+    if (real !== null && !real.startsWith(root.endsWith(sep) ? root : root + sep)) return path
+  }
+  return null
+}
+
+/** An image's size, from its header where that tells. @throws UserError where it cannot be read */
+export async function imageSize(path: string): Promise<Size> {
+  try {
+    const { width, height } = await sharp(path, { page: 0, limitInputPixels: false }).metadata()
+    return { width, height }
+  } catch {
+    // of a kind that only the reader knows, or damaged: then it says how
+    const { width, height } = await readImage(path)
+    return { width, height }
+  }
+}

@@ -1,0 +1,178 @@
+/** @file A folder under review: its images, the documents of those that are open, and their logs on the disk. */
+import { join } from 'node:path'
+import { UserError } from '../../host/errors'
+import { projectFile, type ImageInfo } from '../project'
+import { takeLock } from '../../host/folder-lock'
+import type { Counts, ReviewDocument } from './document'
+import { findImages, type Found } from './image-list'
+import { ReviewLog } from './edit-log'
+import type { Action, ActionRequest, DocumentReply, ImageSummary, LogEntry, LogHeader } from './protocol'
+import { type ReviewedImage, readReviewed } from './reviewed-image'
+
+export { readReviewed }
+
+/** Documents kept open at once. */
+const OPEN = 8
+
+interface Open extends ReviewedImage {
+  header: LogHeader
+  log: ReviewLog | null
+}
+
+export type ActResult = { entry: LogEntry } | { conflict: LogEntry[] }
+
+type Known = Omit<ImageSummary, 'encoded'>
+
+/** A summary of a document. */
+const summarise = (info: ImageInfo, document: ReviewDocument, note: string | null): Known => {
+  const { masks, removed, edited, added }: Counts = document.counts
+  return { info, state: document.state, masks, removed, edited, added, problem: null, note }
+}
+
+const unusable = (name: string, problem: string): Known => ({
+  info: { name, width: 0, height: 0, source: '', page: 0, croppedBottom: 0, pixelSize: null },
+  ...{ state: 'proposed', masks: 0, removed: 0, edited: 0, added: 0, problem, note: null },
+})
+
+export class ReviewFolder {
+  private readonly known = new Map<string, Known>()
+  /** The least recently used first. */
+  private readonly open = new Map<string, Open>()
+  private readonly queues = new Map<string, Promise<unknown>>()
+
+  private constructor(
+    readonly dir: string,
+    private readonly found: ReadonlyMap<string, Found>,
+    private readonly unlock: () => Promise<void>,
+  ) {}
+
+  /** Takes the folder's lock and reads what its images are. @throws UserError where it is in use or holds no images */
+  static async open(dir: string, onProgress: (done: number, total: number) => void = () => {}): Promise<ReviewFolder> {
+    const found = await findImages(dir)
+    const unlock = await takeLock(join(dir, 'review', 'lock'), 'wgsam review')
+    const folder = new ReviewFolder(dir, new Map(found.map((image) => [image.name, image])), unlock)
+    let done = 0
+    for (const image of found) {
+      const { info, document, note } = await readReviewed(dir, image).catch((error: Error) => {
+        folder.known.set(image.name, unusable(image.name, error.message))
+        return {} as Partial<ReviewedImage>
+      })
+      if (info && document) folder.known.set(image.name, summarise(info, document, note ?? null))
+      onProgress(++done, found.length)
+    }
+    return folder
+  }
+
+  get names(): string[] {
+    return [...this.found.keys()]
+  }
+
+  /** Of all images, in their order. */
+  get summaries(): Known[] {
+    return this.names.map((name) => this.known.get(name)!)
+  }
+
+  has(name: string): boolean {
+    return this.found.has(name)
+  }
+
+  /** The path of an image's pixels. @throws UserError where it cannot be reviewed */
+  imagePath(name: string): string {
+    const { path } = this.found.get(name)!
+    const { problem } = this.known.get(name)!
+    if (path === null || problem) throw new UserError(problem ?? 'the image is missing')
+    return path
+  }
+
+  info(name: string): ImageInfo {
+    return this.known.get(name)!.info
+  }
+
+  /** The document with all that led to it. @throws UserError where it cannot be reviewed */
+  reply(name: string): Promise<DocumentReply> {
+    return this.queued(name, async () => {
+      const { header, entries } = await this.load(name)
+      return { image: header.image, proposals: header.proposals, entries: [...entries] }
+    })
+  }
+
+  /** The entries after `seq`. */
+  entriesAfter(name: string, seq: number): Promise<LogEntry[]> {
+    return this.queued(name, async () => (await this.load(name)).entries.slice(seq))
+  }
+
+  /**
+   * Takes an action in: it is on the disk when this resolves.
+   * @returns the entry, or where `base` is not the last one those after it
+   * @throws Error where the action does not fit, UserError where the disk does not take it
+   */
+  act(name: string, { window, base, action }: ActionRequest): Promise<ActResult> {
+    return this.queued(name, async () => {
+      const image = await this.load(name)
+      const { document, entries } = image
+      if (base !== document.seq) {
+        const first = entries.at(base)
+        if (base < entries.length && first?.window === window && sameAction(first, action)) return { entry: first }
+        return { conflict: entries.slice(base) }
+      }
+      document.check(action)
+      const entry: LogEntry = { seq: base + 1, time: new Date().toISOString(), window, ...action }
+      image.log ??= await ReviewLog.begin(projectFile.log(this.dir, name), image.header)
+      await image.log.append(entry)
+      document.apply(entry)
+      entries.push(entry)
+      this.known.set(name, summarise(image.info, document, image.note))
+      return { entry }
+    })
+  }
+
+  /** Closes all logs and gives the lock back. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.queues.values())
+    for (const { log } of this.open.values()) await log?.close()
+    this.open.clear()
+    await this.unlock()
+  }
+
+  /** Runs `work` when all earlier work on the image has ended. */
+  private queued<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const before = this.queues.get(name) ?? Promise.resolve()
+    const result = before.then(work, work)
+    const settled = result
+      .catch(() => {})
+      .then(() => {
+        if (this.queues.get(name) === settled) this.queues.delete(name)
+      })
+    this.queues.set(name, settled)
+    return result
+  }
+
+  private async load(name: string): Promise<Open> {
+    let image = this.open.get(name)
+    if (image) this.open.delete(name)
+    else {
+      const { log, ...read } = await readReviewed(this.dir, this.found.get(name)!)
+      const header: LogHeader = log?.header ?? {
+        version: 1,
+        image: read.info,
+        proposals: [...read.document.proposals],
+      }
+      image = { ...read, header, log: log && (await ReviewLog.resume(projectFile.log(this.dir, name), log)) }
+      this.known.set(name, summarise(read.info, read.document, read.note))
+      for (const [other, { log }] of this.open) {
+        if (this.open.size < OPEN) break
+        if (this.queues.has(other)) continue
+        this.open.delete(other)
+        await log?.close()
+      }
+    }
+    this.open.set(name, image)
+    return image
+  }
+}
+
+function sameAction(entry: LogEntry, action: Action): boolean {
+  if (entry.type !== action.type) return false
+  if (entry.type === 'edit') return JSON.stringify(entry.edit) === JSON.stringify((action as typeof entry).edit)
+  return entry.type !== 'state' || entry.state === (action as typeof entry).state
+}

@@ -1,0 +1,166 @@
+/** @file Pictures of a few images before and after: kept small while a comparison runs, drawn once it is over. */
+import sharp from 'sharp'
+import type { Size } from '../../engine/image/transforms'
+import { type DatasetItem, loadItem } from '../dataset/dataset'
+import type { Comparison } from '../evaluation/compare'
+import type { EvaluatedImage, ImageResult, Way } from '../evaluation/evaluate'
+import { type MeasureName, measures } from '../evaluation/measures'
+import {
+  colours,
+  drawChanges,
+  drawErrors,
+  drawOutlines,
+  pack,
+  type Raster,
+  rasterOfLabels,
+  rasterOfMasks,
+  shownSize,
+  unpack,
+} from '../drawing/raster'
+import { formatValue } from './evaluation-table'
+
+/** Longest side of a picture, pixels. */
+const LONGEST = 640
+
+/** An own mask is drawn as its instance from this IoU on. */
+const FOUND = 0.5
+
+/** What images are ranked by, and what is said of them. */
+export const told: Record<Way, readonly [MeasureName, ...MeasureName[]]> = {
+  point: ['instanceDice', 'dice'],
+  box: ['instanceDice', 'dice'],
+  auto: ['f1At50', 'countError'],
+}
+
+export interface Figure {
+  id: string
+  prompt: Way
+  /** 'worst', 'median', 'best' (of a single image 'only'), by the named measure of the named model. */
+  rank: string
+  by: { measure: MeasureName; model: string }
+  size: Size
+  instances: number
+  /** A line for each model. */
+  scores: string[]
+  pictures: { caption: string; uri: string }[]
+}
+
+interface Kept {
+  item: DatasetItem
+  ids: number[]
+  /** Packed rasters by model. */
+  masks: Map<string, Uint8Array>
+}
+
+export class FigureKeeper {
+  private readonly kept = new Map<string, Kept>()
+
+  /** Takes an image's masks as a comparison goes by. */
+  add(model: string, { item, sample, results }: EvaluatedImage): void {
+    for (const { prompt, instances, masks, matches } of results) {
+      const key = `${prompt} ${item.id}`
+      const entry = this.kept.get(key) ?? { item, ids: instances.map(({ id }) => id), masks: new Map() }
+      const values = prompt === 'auto' ? matchedValues(matches, masks.length) : undefined
+      entry.masks.set(model, pack(rasterOfMasks(masks, sample, shownSize(sample, LONGEST), values)))
+      this.kept.set(key, entry)
+    }
+  }
+
+  /** In each way the worst, the median and the best image of the first adapter, or of the base model alone. */
+  async figures({ models }: Comparison): Promise<Figure[]> {
+    const ranking = models.find(({ path }) => path !== null) ?? models[0]
+    const figures: Figure[] = []
+    for (const { prompt, perImage } of ranking.evaluations) {
+      const [measure] = told[prompt]
+      // without a particle that counts there is nothing to rank by
+      const rated = perImage.filter((image) => !Number.isNaN(image[measure]))
+      const ranked = rated.sort((a, b) => a[measure] - b[measure])
+      for (const [at, rank] of places(ranked.length)) {
+        const { id, instances } = ranked[at]
+        const scores = models.flatMap(({ name, evaluations }) => {
+          const image = evaluations.find((one) => one.prompt === prompt)?.perImage.find((one) => one.id === id)
+          if (!image) return []
+          const values = told[prompt].map((each) => `${measures[each].label} ${formatValue(each, image[each])}`)
+          return [`${name}: ${values.join(', ')}`]
+        })
+        const kept = this.kept.get(`${prompt} ${id}`)!
+        const { width, height } = kept.item
+        const by = { measure, model: ranking.name }
+        const pictures = await draw(kept, models)
+        figures.push({ id, prompt, rank, by, size: { width, height }, instances, scores, pictures })
+      }
+    }
+    return figures
+  }
+}
+
+/** Of so many ranked images the places that are shown, from the worst. */
+function places(count: number): [number, string][] {
+  const last = count - 1
+  // of two there is no median, and of one nothing to compare
+  if (count === 1) return [[0, 'only']]
+  const named = new Map([
+    [Math.floor(last / 2), 'median'],
+    [0, 'worst'],
+    [last, 'best'],
+  ])
+  return [...named].filter(([at]) => at >= 0 && at <= last).sort(([a], [b]) => a - b)
+}
+
+/** The values masks are drawn as: that of the instance they found, else one of their own. */
+function matchedValues({ maskOf, ious }: ImageResult['matches'], masks: number): number[] {
+  const values = Array.from({ length: masks }, (_, m) => Math.min(65534, maskOf.length + 1 + m))
+  maskOf.forEach((m, instance) => {
+    if (m >= 0 && ious[instance] >= FOUND) values[m] = instance + 1
+  })
+  return values
+}
+
+async function draw({ item, ids, masks }: Kept, models: Comparison['models']): Promise<Figure['pictures']> {
+  const sample = await loadItem(item)
+  const shown = shownSize(sample, LONGEST)
+  const raw = { raw: { width: sample.width, height: sample.height, channels: 3 as const } }
+  const image = new Uint8Array(
+    await sharp(sample.rgb, raw)
+      .resize({ ...shown, fit: 'fill' })
+      .raw()
+      .toBuffer(),
+  )
+  const truth = rasterOfLabels(sample.labels, sample, ids, shown)
+  const pictures: Figure['pictures'] = []
+  const put = async (caption: string, onto: (rgb: Uint8Array) => void) => {
+    const rgb = image.slice()
+    onto(rgb)
+    pictures.push({ caption, uri: await jpeg(rgb, shown) })
+  }
+  await put('Image', () => {})
+  await put('Labels', (rgb) => drawOutlines(rgb, truth, colours.truth))
+  const adapted: [string, Raster][] = []
+  let base: Raster | null = null
+  for (const [i, { name, path }] of models.entries()) {
+    const packed = masks.get(name)
+    if (!packed) continue
+    const predicted = unpack(packed, shown)
+    if (path !== null) adapted.push([name, predicted])
+    else if (i === 0) base = predicted
+    await put(modelName(name), (rgb) => {
+      drawErrors(rgb, predicted, truth)
+      drawOutlines(rgb, predicted, colours.predicted)
+    })
+  }
+  for (const [name, after] of base ? adapted : [])
+    await put(`What ${name === 'adapted' ? 'the adapter' : name} changed`, (rgb) =>
+      drawChanges(rgb, base!, after, truth),
+    )
+  return pictures
+}
+
+/** A model as a heading or a caption names it. */
+export const modelName = (name: string): string =>
+  ({ base: 'Base model', adapted: 'Adapted model', watershed: 'Otsu and watershed' })[name] ?? name
+
+async function jpeg(rgb: Uint8Array, { width, height }: Size): Promise<string> {
+  const raw = { width, height, channels: 3 as const }
+  const bytes = await sharp(rgb, { raw }).jpeg({ quality: 84, chromaSubsampling: '4:4:4', mozjpeg: true }).toBuffer()
+  return `data:image/jpeg;base64,${bytes.toString('base64')}`
+}

@@ -1,0 +1,81 @@
+/** @file What `wgsam eval --out` wrote, as tables of a report. */
+import { readFile } from 'node:fs/promises'
+import * as v from 'valibot'
+import { UserError } from '../../host/errors'
+import type { Comparison } from '../../evaluation/compare'
+import { ways } from '../../evaluation/evaluate'
+import { measureNames } from '../../evaluation/measures'
+import { escape } from '../../text/escape'
+import { factTable } from '../../drawing/html-page'
+import { scores, sizes } from '../evaluation-report'
+
+// a measure that says nothing is NaN, which JSON writes as null
+const Value = v.pipe(
+  v.nullable(v.number()),
+  v.transform((value) => value ?? NaN),
+)
+const each = <T extends v.GenericSchema>(schema: T) => v.object(Object.fromEntries(measureNames.map((name) => [name, schema]))) // prettier-ignore
+const Interval = v.nullable(v.tuple([Value, Value]))
+const Values = each(Value).entries
+const Evaluation = v.object({
+  ...Values,
+  prompt: v.picklist(ways),
+  instances: v.number(),
+  masks: v.number(),
+  diameters: v.object({ masks: v.array(v.number()), instances: v.array(v.number()) }),
+  perImage: v.pipe(v.array(v.object({ ...Values, id: v.string(), instances: v.number() })), v.minLength(1)),
+  intervals: each(Interval),
+  change: v.nullable(v.object({ values: each(Value), intervals: each(Interval) })),
+})
+const EvaluationFile = v.object({
+  model: v.string(),
+  size: v.number(),
+  adapters: v.array(v.string()),
+  data: v.array(v.string()),
+  split: v.string(),
+  models: v.pipe(
+    v.array(v.object({ name: v.string(), path: v.nullable(v.string()), evaluations: v.array(Evaluation) })),
+    v.check((models) => models.some(({ evaluations }) => evaluations.length > 0)),
+  ),
+  bootstrap: v.object({ resamples: v.number(), confidence: v.number(), seed: v.number() }),
+})
+
+export interface EvaluationView {
+  path: string
+  facts: [string, string][]
+  comparison: Comparison
+}
+
+/** @throws UserError where the file is not what `wgsam eval --out` of this version writes */
+export async function readEvaluation(path: string): Promise<EvaluationView> {
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw new UserError(`cannot read ${path}: ${error.message}`)
+  })
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw new UserError(`${path} is not JSON: ${(error as Error).message}`)
+  }
+  const result = v.safeParse(EvaluationFile, json)
+  if (!result.success) {
+    const at = v.getDotPath(result.issues[0]) ?? 'its top'
+    throw new UserError(
+      `${path} is no result of \`wgsam eval --out\`, or of an older version (at ${at}): evaluate again, or leave it out`,
+    )
+  }
+  const { model, size, adapters, data, split, models, bootstrap } = result.output
+  const facts: [string, string][] = [
+    ['Model', `${model}, input ${size} × ${size}`],
+    ['Adapters', adapters.join(', ') || 'none'],
+    ['Images', `${split === 'all' ? 'all' : `the ${split} part`} of ${data.join(', ')}`],
+    ['File', path],
+  ]
+  // what the tables do not show (pooled figures, counts at other IoUs) is not checked, and not read
+  return { path, facts, comparison: { models, bootstrap } as unknown as Comparison }
+}
+
+export const evaluationHtml = ({ facts, comparison, path }: EvaluationView, several: boolean): string =>
+  `${several ? `<h3>${escape(path)}</h3>` : ''}${factTable(facts)}
+${scores(comparison)}
+${sizes(comparison)}`

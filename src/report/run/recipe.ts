@@ -1,0 +1,105 @@
+/** @file A run's recipe and data in words, and in what the recipes of several runs differ. */
+import { amount } from '../../host/progress'
+import type { TrainConfig } from '../../training/config'
+import { parseBytes } from '../../text/byte-size'
+import type { RunView } from './read-run'
+
+export type Fact = [string, string]
+
+export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
+  if (!config) return []
+  const { lora, optimizer, schedule, prompts, loss, validation } = config
+  const shares = (['point', 'box', 'both'] as const).map((kind) => `${kind} ${prompts[kind]}`).join(', ')
+  const blocks = lora.blocks === null ? '' : `, blocks ${JSON.stringify(lora.blocks)}`
+  const adapter =
+    lora.kind === 'lora'
+      ? `LoRA of rank ${lora.rank}, alpha ${lora.alpha ?? lora.rank}${lora.rslora ? ', rsLoRA' : ''}, on ${lora.targets.join(', ')}${blocks}`
+      : `the matrices of ${lora.targets.join(', ')} themselves${blocks}`
+  const warmup = schedule.warmup === null ? 'warm-up over a twentieth of the steps' : `warm-up over ${schedule.warmup} steps` // prettier-ignore
+  const most = config.maxSteps === null ? '' : `, at most ${config.maxSteps} steps`
+  return [
+    ['Model', `${config.model}, input ${config.size} × ${config.size}`],
+    ['Trained', adapter],
+    [
+      'Optimiser',
+      `${optimizer.algorithm}, learning rate ${optimizer.learningRate} (${schedule.kind}, ${warmup}), weight decay ${optimizer.weightDecay}, ${optimizer.maxNorm ? `gradients cut to a norm of ${optimizer.maxNorm}` : 'gradients not cut'}`,
+    ],
+    ['Loss', lossText(loss)],
+    [
+      'Prompts',
+      `${prompts.count} an image and step, shares: ${shares}; none for particles under ${prompts.minArea} px`,
+    ],
+    ['On the GPU', onTheGpu(config)],
+    ['Length', `${config.epochs} epochs in steps of ${config.batch} images${most}, seed ${config.seed}`],
+    ['Augmentation', augmentation(config)],
+    [
+      'Validation',
+      validation.every
+        ? `${validation.every === 1 ? 'each epoch' : `every ${validation.every} epochs`} on ${validation.images ?? 'all'} images, ${validation.instances ?? 'all'} particles an image at most`
+        : 'none',
+    ],
+  ]
+}
+
+function onTheGpu({ microBatch, recompute, memory }: TrainConfig): string {
+  const images = microBatch === 'auto' ? 'as many images at once as fit' : `${microBatch} images at once`
+  const within = memory === null ? '' : `, within ${amount(parseBytes(memory)!, 'bytes')}`
+  if (recompute === 'auto') return `${images}${within}`
+  const { decoder, blocks } = recompute
+  const again = [...(blocks ? [`the first ${blocks} encoder blocks`] : []), ...(decoder ? ['the mask decoder'] : [])]
+  return `${images}${within}; ${again.join(' and ') || 'nothing'} computed again in the backward pass`
+}
+
+function lossText({ dice, bce, iou, small, smooth }: TrainConfig['loss']): string {
+  const added = smooth === 1 ? '' : `, Dice smoothed by ${smooth} pixels`
+  const weighted = small ? `; particles weighted by area to the power of −${small}` : ''
+  return `Dice × ${dice} + cross-entropy × ${bce} + IoU head’s error × ${iou}${added}${weighted}`
+}
+
+function augmentation({ augment }: TrainConfig): string {
+  if (typeof augment === 'boolean') return augment ? 'the usual one' : 'none'
+  return ['the usual one', ...Object.entries(augment).map(([name, value]) => `${name} ${value}`)].join(', ')
+}
+
+export function dataFacts({ config, split }: RunView): Fact[] {
+  const facts: Fact[] = []
+  if (config) facts.push(['Images from', config.data.join(', ')])
+  if (split) {
+    const { train, val, test } = split
+    facts.push([
+      'Images',
+      `${train.length} to train on, ${val.length} for validation, ${test.length} kept for the test`,
+    ])
+    // an image of several folders is named by its folder
+    const folders = [
+      ...new Set([...train, ...val, ...test].flatMap((id) => (id.includes('/') ? [id.split('/')[0]] : []))),
+    ]
+    const count = (ids: readonly string[], folder: string) => ids.filter((id) => id.startsWith(`${folder}/`)).length
+    for (const folder of folders.length <= 12 ? folders : [])
+      facts.push([folder, [train, val, test].map((ids) => count(ids, folder)).join(' + ')])
+    if (split.hash) facts.push(['Hash of the list', split.hash.slice(0, 16)])
+  }
+  if (config) {
+    const shares = config.shares.map((share) => `${Number((100 * share).toFixed(1))} %`).join(', ')
+    facts.push(['Split', config.split ? `as ${config.split} says` : `by shares of ${shares}`])
+    facts.push(['Groups', config.groupBy ? `by ${config.groupBy}; images of one group are in one part` : 'by the column group of groups.csv where there is one, else each image by itself']) // prettier-ignore
+  }
+  return facts
+}
+
+/** Dotted paths of a configuration and what stands there, as JSON. */
+function flat(value: unknown, path = ''): Fact[] {
+  if (value && typeof value === 'object' && !Array.isArray(value))
+    return Object.entries(value).flatMap(([key, one]) => flat(one, path ? `${path}.${key}` : key))
+  return [[path, typeof value === 'string' ? value : JSON.stringify(value)]]
+}
+
+/** Rows of a key and its value in each run, where they differ; trackers, saving and memory change nothing of a result. */
+export function differences(runs: readonly RunView[]): string[][] {
+  const tables = runs.map(({ config }) => new Map(flat(config ?? {})))
+  const keys = [...new Set(tables.flatMap((table) => [...table.keys()]))]
+  return keys
+    .filter((key) => key && !/^((tracking|checkpoint|recompute)\.|(memory|recompute)$)/.test(key))
+    .map((key) => [key, ...runs.map(({ config }, i) => tables[i].get(key) ?? (config ? '–' : 'not known'))])
+    .filter(([, ...values]) => new Set(values).size > 1)
+}

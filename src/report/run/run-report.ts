@@ -1,0 +1,166 @@
+/** @file The report of one or several training runs, as the parts of a page. */
+import { quote } from '../../host/command-line'
+import { duration } from '../../host/progress'
+import { epochsDone } from '../../training/schedule'
+import { escape } from '../../text/escape'
+import { histogramStyle } from '../../drawing/histogram'
+import { factTable, type Page } from '../../drawing/html-page'
+import { hardwareFacts } from '../evaluation-report'
+import { percent } from '../evaluation-table'
+import { trainingCharts, validationCharts } from './run-curves'
+import { evaluationHtml, type EvaluationView } from './evaluation-tables'
+import type { RunView } from './read-run'
+import { measuredHtml, type MeasuredView, tableHtml } from './size-distributions'
+import { dataFacts, differences, recipeFacts } from './recipe'
+
+export interface RunReport {
+  runs: readonly RunView[]
+  evaluations: readonly EvaluationView[]
+  measured: MeasuredView | null
+  /** That made this report; null of a live page. */
+  command: string | null
+}
+
+const css = `${histogramStyle}
+.problems { border-left: 3px solid var(--bad); padding: 2px 0 2px 14px; margin: 18px 0; }
+.problems p { margin: 0; } .charts { margin-top: 12px; } .pictures.wide { grid-template-columns: 1fr; }
+figure b, td, th, .tile b { overflow-wrap: anywhere; } table.differ td { white-space: normal; text-align: left; }
+table.differ th { width: auto; } .charts + .scroll { margin-top: 18px; }`
+
+export function renderRunReport({ runs, evaluations, measured, command }: RunReport): Page {
+  const several = runs.length > 1
+  const [first] = runs
+  return {
+    title: several ? `${runs.length} training runs` : `Training run ${first.name}`,
+    about: several ? runs.map(({ name }) => name).join(', ') : aboutOf(first),
+    css,
+    body: `${several ? runTable(runs) : tiles(first)}
+${problems(runs)}
+${curves(runs)}
+${pictures(runs)}
+${evaluations.length ? `<h2>Evaluation</h2>\n${evaluations.map((one) => evaluationHtml(one, evaluations.length > 1)).join('\n')}` : ''}
+${measured ? `<h2>Particle sizes</h2>\n${measuredHtml(measured)}` : ''}
+${several ? differenceTable(runs) : ''}
+${runs.map((run) => howHtml(run, several)).join('\n')}
+<h2>To repeat it</h2>
+<pre>${escape([...runs.map(repeat), ...(command ? [command] : [])].join('\n'))}</pre>`,
+  }
+}
+
+/** How far a run has come, in words. */
+export function stateOf({ steps, total }: RunView): string {
+  const done = steps.at(-1)?.step ?? 0
+  if (total === null) return `${done} steps`
+  if (done >= total) return `finished, ${done} steps`
+  return `${done} of ${total} steps (${Math.floor((100 * done) / total)} %): it goes on, or was ended`
+}
+
+const aboutOf = (run: RunView): string =>
+  [run.config ? `${run.config.model} at ${run.config.size} pixels` : '', stateOf(run)].filter(Boolean).join('; ') + '.'
+
+/** The validation with the highest score: that whose adapter is kept as the best. */
+const bestOf = ({ validations }: RunView) =>
+  validations.reduce<RunView['validations'][number] | null>((best, one) => (best && best.score >= one.score ? best : one), null) // prettier-ignore
+
+const share = (value: number | null | undefined) => (typeof value === 'number' && Number.isFinite(value) ? percent(value) : '–') // prettier-ignore
+
+function tiles(run: RunView): string {
+  const tile = (value: string, text: string) => `<div class="tile"><b>${escape(value)}</b><span>${escape(text)}</span></div>` // prettier-ignore
+  const best = bestOf(run)
+  const last = run.steps.at(-1)
+  const images = run.split?.train.length
+  const epochs = last && run.config && images ? `${epochsDone(last.step, run.config.batch, images).toFixed(1)} epochs of ${images} images` : 'steps of training' // prettier-ignore
+  const shown = [
+    tile(run.total === null ? String(last?.step ?? 0) : `${last?.step ?? 0} of ${run.total}`, `steps; ${epochs}`),
+    tile(duration(run.seconds), 'of training and validation'),
+  ]
+  if (best) {
+    const both = (name: 'dice' | 'instanceDice') => `${share(best.point[name])} · ${share(best.box[name])}`
+    shown.push(
+      tile(
+        both('dice'),
+        `Dice in percent, point · box prompts, of the best validation (epoch ${best.epoch.toFixed(1)})`,
+      ),
+      tile(both('instanceDice'), 'Dice of each particle in percent, there'),
+    )
+  }
+  return `<div class="tiles">${shown.join('')}</div>`
+}
+
+function runTable(runs: readonly RunView[]): string {
+  const head = ['', 'steps', 'time', 'best epoch', 'Dice, point', 'Dice, box', 'each particle, point', 'each particle, box'] // prettier-ignore
+  const rows = runs.map((run) => {
+    const best = bestOf(run)
+    const done = run.steps.at(-1)?.step ?? 0
+    return [
+      run.name,
+      run.total === null ? String(done) : `${done} of ${run.total}`,
+      duration(run.seconds),
+      best ? best.epoch.toFixed(1) : '–',
+      ...[best?.point.dice, best?.box.dice, best?.point.instanceDice, best?.box.instanceDice].map(share),
+    ]
+  })
+  return `${tableHtml(head, rows)}
+<p class="note">In percent, of each run’s best validation; its own validation images. Runs of different images or splits do not compare.</p>`
+}
+
+function problems(runs: readonly RunView[]): string {
+  const lines = runs.flatMap(({ name, problems }) =>
+    problems.map((line) => (runs.length > 1 ? `${name}: ${line}` : line)),
+  )
+  return lines.length ? `<div class="problems">${lines.map((line) => `<p>${escape(line)}</p>`).join('')}</div>` : ''
+}
+
+function curves(runs: readonly RunView[]): string {
+  const training = trainingCharts(runs)
+  const validation = validationCharts(runs)
+  const none = runs.some(({ steps }) => steps.length) ? 'There is no validation yet.' : 'There is no step yet: the curves come with the first.' // prettier-ignore
+  return `${validation ? `<h2>On the validation images</h2>\n${validation}` : `<p class="note">${none}</p>`}
+${training ? `<h2>Training</h2>\n${training}` : ''}`
+}
+
+function pictures(runs: readonly RunView[]): string {
+  const shown = runs.filter(({ pictures }) => pictures.length)
+  if (!shown.length) return ''
+  const groups = shown.map(({ name, pictures }) => {
+    const list = pictures.map(
+      ({ caption, step, uri }) =>
+        `<figure><img src="${uri}" alt="${escape(caption)}"><figcaption>${escape(caption)}; after step ${step}</figcaption></figure>`,
+    )
+    return `${runs.length > 1 ? `<h3>${escape(name)}</h3>` : ''}<div class="pictures wide">${list.join('')}</div>`
+  })
+  return `<h2>Validation images</h2>
+<ul class="legend"><li><i class="truth"></i>labels</li><li><i class="predicted"></i>masks</li>
+<li><i class="missed"></i>particle missed</li><li><i class="beyond"></i>ground taken for a particle</li>
+<li><i class="mistaken"></i>another particle’s mask</li></ul>
+${groups.join('\n')}`
+}
+
+function differenceTable(runs: readonly RunView[]): string {
+  const rows = differences(runs)
+  const note = '<p>The recipes are the same.</p>'
+  return `<h2>In what the recipes differ</h2>\n${rows.length ? tableHtml(['', ...runs.map(({ name }) => name)], rows, 'facts differ') : note}` // prettier-ignore
+}
+
+function howHtml(run: RunView, several: boolean): string {
+  const of = several ? ` of ${run.name}` : ''
+  const machine = run.sessions.at(-1)
+  const begun = run.sessions.map(({ began }) => began.slice(0, 16).replace('T', ' ')).join(', ')
+  const hardware: [string, string][] = machine
+    ? [...hardwareFacts(machine.hardware), ['Sessions', `begun ${begun} (UTC)`]]
+    : [['Machine', 'not written down: the run has no sessions.json']]
+  const part = (title: string, facts: [string, string][]) => (facts.length ? `<h2>${escape(title)}</h2>\n${factTable(facts)}` : '') // prettier-ignore
+  return `${part(`Recipe${of}`, recipeFacts(run))}
+${run.config ? `<details><summary>The whole configuration</summary><pre>${escape(JSON.stringify(run.config, null, 2))}</pre></details>` : ''}
+${part(`Data${of}`, dataFacts(run))}
+${part(`Machine and software${of}`, hardware)}`
+}
+
+/** The first session's command, where it is known: the configuration has all that flags said. */
+function repeat({ folder, sessions }: RunView): string {
+  const told = sessions.find(({ command }) => !command.includes('--resume'))
+  return (
+    told?.command ??
+    `wgsam train --config ${quote(`${folder}/config.json`)} --split ${quote(`${folder}/split.json`)} --out ${quote(`${folder}-again`)}`
+  )
+}

@@ -1,0 +1,89 @@
+/** @file Size distributions that `wgsam measure` wrote, as a part of a report. */
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { UserError } from '../../host/errors'
+import { axisName, figureHtml, measureFigures } from '../../measure/output/histograms'
+import { percentText, withInterval } from '../../measure/output/text'
+import { type Diameter, diameters, type Summary } from '../../measure/summary'
+import { units } from '../../measure/units'
+import { escape } from '../../text/escape'
+
+const Estimate = v.object({ value: v.number(), low: v.optional(v.number()), high: v.optional(v.number()) })
+const Weighted = v.object({
+  effective: v.nullable(v.number()),
+  figures: v.nullable(v.object({ d10: Estimate, d50: Estimate, d90: Estimate })),
+  curve: v.nullable(
+    v.pipe(
+      v.object({
+        edges: v.pipe(v.array(v.number()), v.minLength(2)),
+        shares: v.array(Estimate),
+        below: v.array(Estimate),
+      }),
+      v.check(({ edges, shares, below }) => shares.length === edges.length - 1 && below.length === edges.length),
+    ),
+  ),
+})
+const Scope = v.object({
+  level: v.picklist(['image', 'group', 'all']),
+  name: v.string(),
+  images: v.number(),
+  particles: v.number(),
+  distribution: v.object({ counted: v.number(), coverage: Estimate, number: Weighted, volume: Weighted }),
+})
+const SummaryFile = v.object({
+  version: v.literal(1),
+  unit: v.picklist(Object.keys(units) as (keyof typeof units)[]),
+  options: v.object({
+    diameter: v.picklist(Object.keys(diameters) as Diameter[]),
+    scale: v.string(),
+    edges: v.string(),
+    level: v.number(),
+  }),
+  scopes: v.pipe(v.array(Scope), v.minLength(1)),
+  command: v.optional(v.string()),
+})
+export type MeasuredView = v.InferOutput<typeof SummaryFile> & { folder: string }
+
+/** @throws UserError where the folder has no summary.json of `wgsam measure` */
+export async function readMeasured(folder: string): Promise<MeasuredView> {
+  const path = join(folder, 'summary.json')
+  if (!existsSync(path))
+    throw new UserError(`${folder} has no summary.json: --measured takes the folder that \`wgsam measure\` wrote`)
+  try {
+    return { ...v.parse(SummaryFile, JSON.parse(await readFile(path, 'utf8'))), folder }
+  } catch (error) {
+    const why = v.isValiError(error) ? `at ${v.getDotPath(error.issues[0]) ?? 'its top'}` : (error as Error).message
+    throw new UserError(`${path} is not what \`wgsam measure\` of this version writes: ${why}`)
+  }
+}
+
+export function measuredHtml({ unit: name, options, scopes, folder, command }: MeasuredView): string {
+  const unit = units[name]
+  const all = scopes[scopes.length - 1]
+  // of a summary the figures need the unit and the curves alone
+  const figures = measureFigures({ unit, scopes } as unknown as Summary, options.diameter, options.scale === 'log')
+  const head = ['', 'particles', 'counted', 'D10', 'D50', 'D90', 'D50 by volume', 'coverage']
+  const rows = scopes
+    .filter(({ level }) => level !== 'image')
+    .map(({ name, particles, distribution: { counted, coverage, number, volume } }) => [
+      name,
+      String(particles),
+      String(counted),
+      ...(['d10', 'd50', 'd90'] as const).map((figure) =>
+        number.figures ? withInterval(number.figures[figure]) : '–',
+      ),
+      volume.figures ? withInterval(volume.figures.d50) : '–',
+      percentText(coverage.value),
+    ])
+  return `<p>${all.particles} particles on ${all.images} images: the ${escape(axisName(unit, options.diameter))}.</p>
+<div class="charts">${figures.map(figureHtml).join('\n')}</div>
+${tableHtml(head, rows)}
+<p class="note">From ${escape(folder)}; particles at the edge: ${escape(options.edges)}; in brackets ${100 * options.level} % intervals.
+${command ? `Made by: ${escape(command)}` : ''}</p>`
+}
+
+export const tableHtml = (head: readonly string[], rows: readonly (readonly string[])[], kind = 'scores'): string =>
+  `<div class="scroll"><table class="${kind}"><thead><tr>${head.map((text) => `<th>${escape(text)}</th>`).join('')}</tr></thead>
+<tbody>${rows.map(([first, ...rest]) => `<tr><th>${escape(first)}</th>${rest.map((text) => `<td>${escape(text)}</td>`).join('')}</tr>`).join('')}</tbody></table></div>`

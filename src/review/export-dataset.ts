@@ -1,0 +1,164 @@
+/**
+ * @file Accepted images to a dataset that `wgsam train` takes as it is, made whole beside its place and then exchanged
+ * for the old one.
+ *
+ *   dataset/images/NAME.ext     the project's pictures, byte for byte
+ *   dataset/masks/NAME.png      16-bit label maps: where masks overlap the smaller is on top
+ *   dataset/groups.csv          the project's groups.csv; without one, the images of one source file are a group, and the
+ *                               pixel sizes that are known
+ *   dataset/corrections.json    what a person changed, image by image
+ */
+import { existsSync } from 'node:fs'
+import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { labelMap } from '../../engine/masks/label-map'
+import { decodeMask } from '../../engine/masks/rle'
+import type { LabelMap } from '../../engine/image/transforms'
+import { checkPair } from '../dataset/dataset'
+import { readImage, writePng } from '../images/image-file'
+import { UserError } from '../host/errors'
+import { writeFileAtomic } from '../host/files'
+import { correctionsOf, type ImageCorrections, type Corrections, total } from '../project/review/corrections'
+import type { ImageInfo } from '../project/project'
+import { readReviewed } from '../project/review/reviewed-image'
+import { findImages, type Found } from '../project/review/image-list'
+import { isRunning } from '../host/folder-lock'
+import type { ReviewDocument } from '../project/review/document'
+import type { ExportReply } from '../project/review/protocol'
+
+/**
+ * Exports what is accepted in the project, read from its files: whether a server runs makes no difference.
+ * @throws UserError where nothing is accepted, or an accepted image cannot be used
+ */
+export async function exportDataset(
+  dir: string,
+  onProgress: (done: number, total: number) => void = () => {},
+): Promise<ExportReply> {
+  const folder = join(dir, 'dataset')
+  const beside = `${folder}.${process.pid}.part`
+  const old = `${folder}.${process.pid}.old`
+  const found = await findImages(dir)
+  await removeLeft(dir)
+  await refuseForeign(folder)
+  try {
+    await mkdir(join(beside, 'images'), { recursive: true })
+    await mkdir(join(beside, 'masks'), { recursive: true })
+    const notes: string[] = []
+    const images: Exported[] = []
+    for (const [i, image] of found.entries()) {
+      const exported = await exportImage(dir, image, beside).catch((error: Error) => {
+        if (!(error instanceof UserError)) throw error
+        return { left: error.message }
+      })
+      if (exported && 'left' in exported) notes.push(`${image.name} is left out: ${exported.left}`)
+      else if (exported) images.push(exported)
+      onProgress(i + 1, found.length)
+    }
+    if (!images.length)
+      throw new UserError(
+        ['no image with masks is accepted: accept some in the review page, then export', ...notes].join('\n'),
+      )
+    for (const { corrections, hidden } of images)
+      if (hidden.length) notes.push(`${corrections.name}: smaller masks cover mask ${hidden.join(', ')} wholly`)
+    await writeCorrections(
+      join(beside, 'corrections.json'),
+      images.map(({ corrections }) => corrections),
+    )
+    await writeGroups(dir, beside, images)
+    if (existsSync(folder)) await rename(folder, old)
+    await rename(beside, folder)
+    const masks = images.reduce((sum, { corrections, hidden }) => sum + corrections.masks - hidden.length, 0)
+    return { images: images.length, masks, folder, notes }
+  } finally {
+    await rm(beside, { recursive: true, force: true })
+    // the new one could not be put in its place: the old one goes back
+    if (existsSync(old) && !existsSync(folder)) await rename(old, folder)
+    await rm(old, { recursive: true, force: true })
+  }
+}
+
+/** What an export of ours holds; another folder of this name is not overwritten. */
+async function refuseForeign(folder: string): Promise<void> {
+  const names: string[] = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw new UserError(`cannot write ${folder}: ${error.message}`)
+  })
+  if (names.length && !names.includes('corrections.json'))
+    throw new UserError(`${folder} was not made by \`wgsam review\`: move it away, then export again`)
+}
+
+/** Removes what exports that were killed have left, and puts a dataset back that one had already moved away. */
+async function removeLeft(dir: string): Promise<void> {
+  for (const name of await readdir(dir)) {
+    const [, digits, kind] = /^dataset\.(\d+)\.(part|old)$/.exec(name) ?? []
+    const pid = Number(digits)
+    if (!kind || (pid !== process.pid && isRunning(pid))) continue
+    if (kind === 'old' && !existsSync(join(dir, 'dataset'))) await rename(join(dir, name), join(dir, 'dataset'))
+    else await rm(join(dir, name), { recursive: true, force: true })
+  }
+}
+
+interface Exported {
+  corrections: ImageCorrections
+  hidden: number[]
+  source: string
+  pixelSize: ImageInfo['pixelSize']
+}
+
+/** @returns null where it is not accepted @throws UserError where it is left out */
+async function exportImage(dir: string, image: Found, to: string): Promise<Exported | null> {
+  const { info, document, entries } = await readReviewed(dir, image)
+  if (document.state !== 'accepted') return null
+  if (!document.masks.length)
+    throw new UserError('it is accepted without masks, and training takes no image without any')
+  const { labels, hidden } = labelsOf(document)
+  // what training would refuse is left out now, with the reason
+  const { width, height } = await readImage(image.path!)
+  checkPair(labels, width, height, 16)
+  await writePng(join(to, 'masks', `${image.name}.png`), { ...labels, channels: 1 })
+  await copyFile(image.path!, join(to, 'images', basename(image.path!)))
+  return {
+    corrections: correctionsOf(image.name, document, entries),
+    hidden,
+    source: info.source,
+    pixelSize: info.pixelSize,
+  }
+}
+
+async function writeCorrections(path: string, images: ImageCorrections[]): Promise<void> {
+  const corrections: Corrections = { version: 1, total: total(images), images }
+  await writeFileAtomic(path, JSON.stringify(corrections, null, 1) + '\n')
+}
+
+/** Pages of one file must not be parted between training and test; `wgsam measure` reads the pixel sizes. */
+async function writeGroups(dir: string, to: string, images: readonly Exported[]): Promise<void> {
+  const given = join(dir, 'groups.csv')
+  const path = join(to, 'groups.csv')
+  if (existsSync(given)) return copyFile(given, path)
+  const sources = images.map(({ source }) => source)
+  const sized = images.some(({ pixelSize }) => pixelSize)
+  if (!sized && !sources.some((source, i) => source && sources.indexOf(source) < i)) return
+  const quote = (text: string) => `"${text.replaceAll('"', '""')}"`
+  // named after its first image: a path of this machine would mean nothing elsewhere
+  const first = (source: string) => images[sources.indexOf(source)].corrections.name
+  const rows = images.map(({ corrections: { name }, source, pixelSize }) => {
+    const cells = [name, source ? first(source) : name].map(quote)
+    if (sized) cells.push(pixelSize ? `${Number((pixelSize.metres * 1e9).toPrecision(9))}nm` : '')
+    return cells.join()
+  })
+  await writeFileAtomic(path, [sized ? 'name,group,pixel_size' : 'name,group', ...rows, ''].join('\n'))
+}
+
+/**
+ * The masks as a label map, label i the i-th mask by id; and the ids of those that smaller ones cover wholly.
+ * @throws UserError where they are too many for one
+ */
+export function labelsOf(document: ReviewDocument): { labels: LabelMap; hidden: number[] } {
+  const { masks, size } = document
+  if (masks.length > 65535)
+    throw new UserError(`it has ${masks.length} masks, and a label map holds 65535: remove some, or cut the image`)
+  const labels = labelMap(masks.map(({ segmentation }) => decodeMask(segmentation)), size) // prettier-ignore
+  const seen = new Uint8Array(masks.length + 1)
+  for (const label of labels.data) seen[label] = 1
+  return { labels, hidden: masks.filter((_, i) => !seen[i + 1]).map(({ id }) => id) }
+}

@@ -1,0 +1,59 @@
+/** @file An image's pixels as the page shows them: an 8-bit PNG, gray where the image is gray. */
+import { stat } from 'node:fs/promises'
+import sharp from 'sharp'
+import { readImage } from '../images/image-file'
+import { toRGB8 } from '../images/pixels'
+import { UserError } from '../host/errors'
+import { Lru } from './lru'
+
+export interface Picture {
+  png: Buffer
+  /** Another one wherever the file has changed. */
+  etag: string
+}
+
+/** Bytes of PNGs kept. */
+const KEPT = 256 * 2 ** 20
+
+export class Pictures {
+  private readonly kept = new Lru<Promise<Picture>>(KEPT)
+
+  /** @throws UserError where the file cannot be read */
+  async get(path: string): Promise<Picture> {
+    const { mtimeMs, size } = await stat(path).catch((error: Error) => {
+      throw new UserError(`cannot read the image ${path}: ${error.message}`)
+    })
+    const etag = `"${mtimeMs.toString(36)}-${size.toString(36)}"`
+    const key = `${etag}${path}`
+    const kept = this.kept.get(key)
+    if (kept) return kept
+    const picture = encode(path, etag)
+    this.kept.set(key, picture, 0)
+    try {
+      this.kept.set(key, picture, (await picture).png.length)
+    } catch (error) {
+      this.kept.delete(key)
+      throw error
+    }
+    return picture
+  }
+}
+
+async function encode(path: string, etag: string): Promise<Picture> {
+  const image = await readImage(path)
+  const { width, height, channels } = image
+  const rgb = toRGB8(image)
+  const data = channels === 3 ? rgb : firstOfThree(rgb)
+  // little compression: the way is short, and the wait is what a person notices
+  const png = await sharp(data, { raw: { width, height, channels }, limitInputPixels: false })
+    .toColourspace(channels === 3 ? 'srgb' : 'b-w')
+    .png({ compressionLevel: 1 })
+    .toBuffer()
+  return { png, etag }
+}
+
+function firstOfThree(rgb: Uint8Array): Uint8Array {
+  const gray = new Uint8Array(rgb.length / 3)
+  for (let i = 0; i < gray.length; i++) gray[i] = rgb[3 * i]
+  return gray
+}

@@ -1,0 +1,45 @@
+/**
+ * @file What a page had not sent when it was closed: kept in the browser's storage, each window's by itself, and sent by the
+ * next window that opens the image.
+ */
+import type { Action } from '../../../project/review/protocol'
+
+/** Actions, and the entry that they follow. */
+export interface Leftover {
+  base: number
+  actions: Action[]
+}
+
+const prefix = (name: string) => `wgsam pending ${location.pathname} ${JSON.stringify(name)} `
+const lockName = (window: string) => `wgsam window ${window}`
+
+/** Keeps a window's queue; an empty one is forgotten. */
+export function remember(name: string, window: string, leftover: Leftover): void {
+  try {
+    if (leftover.actions.length) localStorage.setItem(prefix(name) + window, JSON.stringify(leftover))
+    else localStorage.removeItem(prefix(name) + window)
+  } catch {
+    // storage is full or forbidden: the queue in memory is still sent
+  }
+}
+
+/** Says to the browser's other windows that this one is there, as long as it is. */
+export function announce(window: string): void {
+  void navigator.locks?.request(lockName(window), () => new Promise(() => {}))
+}
+
+/** Takes what windows that are gone had not sent of an image; those that are there send theirs themselves. */
+export async function takeLeftovers(name: string): Promise<Leftover[]> {
+  try {
+    const { held = [] } = (await navigator.locks?.query()) ?? {}
+    const alive = new Set(held.map((lock) => lock.name))
+    const keys = Object.keys(localStorage).filter(
+      (key) => key.startsWith(prefix(name)) && !alive.has(lockName(key.slice(prefix(name).length))),
+    )
+    const found = keys.map((key) => JSON.parse(localStorage.getItem(key)!) as Leftover)
+    for (const key of keys) localStorage.removeItem(key)
+    return found.filter(({ base, actions }) => Number.isInteger(base) && Array.isArray(actions))
+  } catch {
+    return []
+  }
+}

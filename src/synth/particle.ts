@@ -1,0 +1,107 @@
+import type { Rng } from '../../engine/rng'
+
+/** One particle seen from above. */
+export interface Particle {
+  x: number
+  y: number
+  /** half the side of the square that holds it, in pixels */
+  reach: number
+  /** height of its base over the substrate, in pixels */
+  base: number
+  /** height over its base at an offset from its middle; negative outside its outline */
+  surface(dx: number, dy: number): number
+  /** how bright it is beside the others */
+  brightness: number
+  /** where its texture is taken from, and how it is turned */
+  texture: { x: number; y: number; cos: number; sin: number }
+}
+
+export interface ParticleStyle {
+  /** radius of a particle of median size, in pixels */
+  radius: number
+  /** standard deviation of the logarithm of the radius */
+  spread: number
+  /** share of particles that are polyhedra */
+  faceted: number
+  /** depth of the outline's waves, as a share of the radius */
+  roughness: number
+  /** standard deviation of the brightness from particle to particle */
+  variation: number
+  /** 2 is a sphere; more is a pill with a flat top */
+  flatness: number
+}
+
+type Surface = Pick<Particle, 'reach' | 'surface'>
+
+/** An ellipsoid with a wavy outline. */
+function spheroid(rng: Rng, radius: number, style: ParticleStyle): Surface {
+  const aspect = 1 + 0.5 * rng.next() ** 3
+  const [a, b] = [radius * Math.sqrt(aspect), radius / Math.sqrt(aspect)]
+  const turn = rng.range(0, 2 * Math.PI)
+  const [cos, sin] = [Math.cos(turn), Math.sin(turn)]
+  const steps = 256
+  const outline = new Float32Array(steps).fill(1)
+  for (let k = 2; k < 12; k++) {
+    const wave = (style.roughness * rng.normal()) / k
+    const phase = rng.range(0, 2 * Math.PI)
+    for (let i = 0; i < steps; i++) outline[i] += wave * Math.cos((2 * Math.PI * k * i) / steps + phase)
+  }
+  const height = Math.min(a, b) * rng.range(0.75, 1)
+  const power = style.flatness
+  return {
+    reach: Math.ceil(a * Math.max(...outline)) + 1,
+    surface(dx, dy) {
+      const u = (dx * cos + dy * sin) / a
+      const v = (dy * cos - dx * sin) / b
+      const far = Math.sqrt(u * u + v * v)
+      if (far > 1.6) return -1
+      const index = Math.floor(((Math.atan2(v, u) / (2 * Math.PI) + 1) % 1) * steps)
+      const rho = far / outline[index]
+      if (rho >= 1) return -1
+      return height * Math.sqrt(1 - (power === 2 ? rho * rho : rho ** power))
+    },
+  }
+}
+
+/** A convex polyhedron: the lowest of random planes around a ball. */
+function polyhedron(rng: Rng, radius: number): Surface {
+  const planes: [number, number, number][] = []
+  const side = (angle: number, tilt: number, distance: number) => {
+    const up = Math.cos(tilt)
+    planes.push([
+      (-Math.sin(tilt) * Math.cos(angle)) / up,
+      (-Math.sin(tilt) * Math.sin(angle)) / up,
+      (distance * radius) / up,
+    ])
+  }
+  const walls = 4 + rng.int(4)
+  const turn = rng.range(0, 2 * Math.PI)
+  for (let i = 0; i < walls; i++)
+    side(turn + ((i + rng.range(-0.3, 0.3)) * 2 * Math.PI) / walls, rng.range(1.15, 1.45), rng.range(0.75, 1))
+  for (let i = 0; i < walls; i++) side(rng.range(0, 2 * Math.PI), rng.range(0.3, 1), rng.range(0.75, 0.95))
+  side(rng.range(0, 2 * Math.PI), rng.range(0, 0.3), rng.range(0.5, 0.85))
+  return {
+    reach: Math.ceil(radius * 1.7),
+    surface(dx, dy) {
+      let low = Infinity
+      for (const [px, py, d] of planes) low = Math.min(low, d + px * dx + py * dy)
+      return low
+    },
+  }
+}
+
+/** A particle of random size and form, not yet placed. */
+export function makeParticle(rng: Rng, style: ParticleStyle): Particle {
+  const bounded = Math.max(-2.2, Math.min(2.2, rng.normal())) // one giant would leave no dense scene
+  const radius = Math.max(3, style.radius * Math.exp(style.spread * bounded))
+  const form = rng.next() < style.faceted ? polyhedron(rng, radius) : spheroid(rng, radius, style)
+  const turn = rng.range(0, 2 * Math.PI)
+  return {
+    ...form,
+    x: 0,
+    y: 0,
+    base: 0,
+    brightness: 1 + style.variation * rng.normal(),
+    texture: { x: rng.range(0, 256), y: rng.range(0, 256), cos: Math.cos(turn), sin: Math.sin(turn) },
+  }
+}

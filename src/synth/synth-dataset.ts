@@ -1,0 +1,41 @@
+import { join } from 'node:path'
+import { writeFileAtomic } from '../host/files'
+import { UserError } from '../host/errors'
+import { writePng } from '../images/image-file'
+import { renderScene, sceneOptions, type SceneOptions } from './scene'
+
+export { renderScene, sceneDefaults, type Scene, type SceneOptions } from './scene'
+
+export interface SynthOptions extends Partial<SceneOptions> {
+  /** scenes to write */
+  count: number
+  /** scene i has seed + i, so that a longer set begins with the shorter one */
+  seed: number
+  onScene?(done: number, count: number): void
+}
+
+/**
+ * Writes a training set of synthetic scenes: images/scene-0001.png (8-bit gray), masks/scene-0001.png (16-bit labels)
+ * and synth.json, which says how to make the same again. Every scene is its own group.
+ * @returns the particles of each scene
+ */
+export async function writeSynth(folder: string, options: SynthOptions): Promise<number[]> {
+  const { count, seed, onScene, ...given } = options
+  if (!Number.isInteger(count) || count < 1 || count > 100000)
+    throw new UserError(`the number of scenes must be from 1 to 100000, not ${count}`)
+  if (!Number.isSafeInteger(seed) || seed < 0 || !Number.isSafeInteger(seed + count))
+    throw new UserError(`the seed must be a whole number from 0, not ${seed}`)
+  const scene = sceneOptions(given)
+  const particles: number[] = []
+  for (let i = 0; i < count; i++) {
+    const { width, height, image, labels, particles: n } = renderScene(seed + i, scene)
+    const name = `scene-${String(i + 1).padStart(4, '0')}.png`
+    await writePng(join(folder, 'images', name), { width, height, channels: 1, data: image })
+    await writePng(join(folder, 'masks', name), { width, height, channels: 1, data: labels })
+    particles.push(n)
+    onScene?.(i + 1, count)
+  }
+  const record = { generator: 'wgsam synth', version: 1, seed, count, scene, particles }
+  await writeFileAtomic(join(folder, 'synth.json'), JSON.stringify(record, null, 2) + '\n')
+  return particles
+}

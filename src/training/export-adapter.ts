@@ -1,0 +1,62 @@
+/** @file A run's parameters as an adapter in PEFT's files, or as differences from the base in files like them. */
+import type { LoraLayer } from '../../engine/train/lora'
+import type { ParameterState } from '../../engine/train/parameters'
+import { type Adapter, type LoraPair, writeAdapter } from '../weights/peft'
+import { type Difference, type FullAdapter, writeFull } from '../weights/full-adapter'
+import type { TrainConfig } from './config'
+
+/** What the engine keeps in one matrix for all parts of a layer, part by part. */
+export function toAdapter(
+  config: TrainConfig,
+  layers: readonly LoraLayer[],
+  parameters: readonly ParameterState[],
+): Adapter {
+  const { rank, alpha, rslora } = config.lora
+  const byName = new Map(parameters.map((p) => [p.name, p]))
+  const targets = new Map<string, LoraPair>()
+  for (const { path, parts } of layers) {
+    const [a, b] = ['lora_A', 'lora_B'].map((matrix) => byName.get(`${path}.${matrix}`)!)
+    const inDim = a.shape[1]
+    let row = 0
+    parts.forEach(({ name, start, end }, i) => {
+      const outDim = end - start
+      const A = a.values.slice(i * rank * inDim, (i + 1) * rank * inDim)
+      const B = b.values.slice(row * rank, (row + outDim) * rank)
+      targets.set(name, { A, B, r: rank, inDim, outDim })
+      row += outDim
+    })
+  }
+  const base = { base_model_name_or_path: config.model }
+  return { config: { r: rank, lora_alpha: alpha ?? rank, use_rslora: rslora, ...base }, tensors: { targets } }
+}
+
+/** Of a fully tuned run: each part's own rows. */
+export function toDifferences(
+  config: TrainConfig,
+  layers: readonly LoraLayer[],
+  parameters: readonly ParameterState[],
+): FullAdapter {
+  const byName = new Map(parameters.map((p) => [p.name, p]))
+  const differences = new Map<string, Difference>()
+  for (const { path, parts } of layers) {
+    const { values, shape } = byName.get(`${path}.delta`)!
+    const inDim = shape[1]
+    let row = 0
+    for (const { name, start, end } of parts) {
+      const outDim = end - start
+      differences.set(name, { D: values.slice(row * inDim, (row + outDim) * inDim), inDim, outDim })
+      row += outDim
+    }
+  }
+  return { config: { base_model_name_or_path: config.model }, differences }
+}
+
+export const exportAdapter = (
+  folder: string,
+  config: TrainConfig,
+  layers: readonly LoraLayer[],
+  parameters: readonly ParameterState[],
+): Promise<void> =>
+  config.lora.kind === 'full'
+    ? writeFull(folder, toDifferences(config, layers, parameters))
+    : writeAdapter(folder, toAdapter(config, layers, parameters))

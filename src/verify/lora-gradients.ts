@@ -1,0 +1,164 @@
+/** @file A golden file's loss with its adapters on, and the gradient of every adapter matrix. */
+import type { Engine } from '../../engine/device/engine'
+import { Graph } from '../../engine/graph/graph'
+import { maskStatistics, weightedMaskLoss } from '../../engine/ops/mask-loss'
+import { MASK_TOKENS } from '../../engine/sam/mask-decoder'
+import { tokenCounts } from '../../engine/sam/predictor'
+import { label } from '../../engine/sam/prompt-labels'
+import { type LoraConfig, type LoraLayer, attachLora, detachLora, loraLayers } from '../../engine/train/lora'
+import { ParameterSet } from '../../engine/train/parameters'
+import { UserError } from '../host/errors'
+import { type GoldenFile, type Put, imageOf, input, promptsOf } from './golden-file'
+
+const ENTRIES_A_PASS = 8
+const MATRICES = ['Aq', 'Bq', 'Av', 'Bv'] as const
+
+/** The loss with the file's adapters on, and its gradient, image by image. */
+export async function runLora(engine: Engine, golden: GoldenFile, put: Put): Promise<void> {
+  const { model, lora, tensors } = golden
+  const target = input(golden, 'target')
+  const entries = target.shape[0]
+  const images = input(golden, 'images').shape[0]
+  const imageOfEntry = Array.from({ length: entries }, (_, i) => {
+    const given = tensors.get('image')
+    return given ? given.data[i] : entries > images ? 0 : i
+  })
+  const { layers, parameters } = adapters(engine, golden)
+  const config = configOf(lora)
+  attachLora(layers, config, (name) => parameters.get(name))
+
+  const all = promptsOf(golden, 'points', entries)
+  // the entries of one image, a few at a time: gradients add up over the passes
+  const passes: { image: number; mine: number[] }[] = []
+  imageOfEntry.forEach((image, entry) => {
+    const open = passes.find((p) => p.image === image && p.mine.length < ENTRIES_A_PASS)
+    if (open) open.mine.push(entry)
+    else passes.push({ image, mine: [entry] })
+  })
+  const most = Math.max(...passes.map(({ mine }) => mine.length))
+  const { inputSize: size, side } = model
+  const pixels = (4 * side) ** 2
+  const g = new Graph(engine, true, { storage: golden.storage })
+  const t = {
+    raw: g.input('images', [1, size, size, 3]),
+    sizes: g.input('sizes', [1, 2]),
+    coords: g.input('coords', [most, all.slots, 2]),
+    labels: g.input('labels', [most, all.slots]),
+    imageIndex: g.input('image index', [most]),
+    counts: g.input('counts', [most]),
+    targets: g.input('targets', [most, pixels]),
+    weights: g.input('weights', [most, MASK_TOKENS]),
+    upstream: g.input('upstream', [1]),
+  }
+  const { logits } = model.decode(g, model.encode(g, t.raw, t.sizes), t)
+  g.keep(logits)
+  const terms = { dice: 1, bce: 1, smooth: 1 }
+  const perMask = g.keep(maskStatistics(g, { logits, targets: t.targets, ...terms }))
+  const loss = weightedMaskLoss(g, { logits, targets: t.targets, perMask, weights: t.weights, ...terms })
+  g.backward(loss, t.upstream)
+  const program = await g.compile()
+  const zero = new Graph(engine)
+  parameters.zeroGradients(zero)
+  const clear = await zero.compile()
+  clear.run()
+
+  const results = { logits: new Float32Array(entries * pixels), dice: 0, bce: 0 }
+  for (const { image, mine } of passes) {
+    const coords = new Float32Array(most * all.slots * 2)
+    const labels = new Int32Array(most * all.slots).fill(label.absent)
+    const targets = new Float32Array(most * pixels)
+    const weights = new Float32Array(most * MASK_TOKENS)
+    mine.forEach((entry, p) => {
+      coords.set(all.coords.subarray(entry * all.slots * 2, (entry + 1) * all.slots * 2), p * all.slots * 2)
+      labels.set(all.labels.subarray(entry * all.slots, (entry + 1) * all.slots), p * all.slots)
+      targets.set(target.data.subarray(entry * pixels, (entry + 1) * pixels), p * pixels)
+      weights[p * MASK_TOKENS] = 1 / entries
+    })
+    program.write(t.raw, imageOf(golden, image))
+    program.write(t.sizes, Uint32Array.of(size, size))
+    program.write(t.coords, coords)
+    program.write(t.labels, labels)
+    program.write(t.imageIndex, new Uint32Array(most))
+    program.write(t.counts, tokenCounts(labels, all.slots))
+    program.write(t.targets, targets)
+    program.write(t.weights, weights)
+    program.write(t.upstream, Float32Array.of(1))
+    program.run()
+    const masks = await program.read(logits)
+    const statistics = await program.read(perMask)
+    mine.forEach((entry, p) => {
+      const at = p * MASK_TOKENS
+      results.logits.set(masks.subarray(at * pixels, (at + 1) * pixels), entry * pixels)
+      results.dice += statistics[at * 4] / entries
+      results.bce += statistics[at * 4 + 1] / entries
+    })
+  }
+  put('lora.logits', [entries, 1, 4 * side, 4 * side], results.logits)
+  put('lora.dice', [1], Float32Array.of(results.dice))
+  put('lora.bce', [1], Float32Array.of(results.bce))
+  put('lora.loss', [1], Float32Array.of(results.dice + results.bce))
+  for (const { path } of layers) {
+    const block = path.replace(/^image_encoder\./, '')
+    const a = await engine.read(parameters.get(`${path}.lora_A`).grad!)
+    const b = await engine.read(parameters.get(`${path}.lora_B`).grad!)
+    const halves = {
+      Aq: a.subarray(0, a.length / 2),
+      Av: a.subarray(a.length / 2),
+      Bq: b.subarray(0, b.length / 2),
+      Bv: b.subarray(b.length / 2),
+    }
+    for (const matrix of MATRICES) {
+      const name = `${goldenBlock(block)}.${matrix}`
+      const given = tensors.get(name)
+      if (given) put(`${name}.grad`, given.shape, halves[matrix].slice())
+    }
+  }
+  program.destroy()
+  clear.destroy()
+  detachLora(layers)
+  parameters.release()
+}
+
+const configOf = ({ r, alpha }: GoldenFile['lora']): LoraConfig => {
+  return { rank: r, alpha, rslora: false, targets: ['q', 'v'], blocks: null }
+}
+
+/** `blocks.3.attn.qkv` is `blocks.3` in a ViT's golden file, `layers.1.blocks.0.attn` in a TinyViT's. */
+const goldenBlock = (path: string) => path.replace(/^(blocks\.\d+)\.attn\.qkv$/, '$1').replace(/\.qkv$/, '')
+
+/** The file's matrices as parameters; only the blocks it names are adapted. */
+function adapters(
+  engine: Engine,
+  { model, tensors, lora }: GoldenFile,
+): { layers: LoraLayer[]; parameters: ParameterSet } {
+  const config = configOf(lora)
+  const given = (path: string) => goldenBlock(path.replace(/^image_encoder\./, ''))
+  const layers = loraLayers(model, config).filter(({ path }) => tensors.has(`${given(path)}.Aq`))
+  const known = new Set(layers.map(({ path }) => given(path)))
+  for (const name of tensors.keys()) {
+    const block = /^(.*)\.Aq$/.exec(name)?.[1]
+    if (block && !known.has(block))
+      throw new UserError(`the golden file adapts ${block}, which the model does not have`)
+  }
+  const specs = layers.flatMap(({ path, linear }) => {
+    const [out, k] = linear.weight.shape
+    const take = (matrix: string, size: number) => {
+      const { data, shape } = input({ tensors }, `${given(path)}.${matrix}`)
+      if (data.length !== size)
+        throw new UserError(`${given(path)}.${matrix} (${shape.join(', ')}) does not fit rank ${lora.r}`)
+      return data
+    }
+    const join = (x: Float32Array, y: Float32Array) => {
+      const both = new Float32Array(x.length + y.length)
+      both.set(x)
+      both.set(y, x.length)
+      return both
+    }
+    const c = out / 3
+    return [
+      { name: `${path}.lora_A`, shape: [2 * lora.r, k], init: join(take('Aq', lora.r * k), take('Av', lora.r * k)) },
+      { name: `${path}.lora_B`, shape: [2 * c, lora.r], init: join(take('Bq', c * lora.r), take('Bv', c * lora.r)) },
+    ]
+  })
+  return { layers, parameters: new ParameterSet(engine, specs) }
+}

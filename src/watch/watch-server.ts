@@ -1,0 +1,144 @@
+/** @file `wgsam train --watch`: a page on 127.0.0.1 that shows a run while it goes on. A guest: its errors end no run. */
+import { createHash, randomBytes } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { admit, headers, HttpError } from '../host/local-http'
+import { LivePage } from './live-page'
+import { LOOK_EVERY, script } from './live-script'
+
+export interface WatchOptions {
+  /** The run's folder. */
+  root: string
+  name: string
+  /** 0, or one that is taken: any that is free. */
+  port?: number
+  /** Random by default. */
+  token?: string
+  log(line: string): void
+}
+
+export class Watch {
+  private seen = { at: -Infinity, last: false }
+  private ended = false
+  private complained = false
+
+  private constructor(
+    private readonly server: Server,
+    private readonly live: LivePage,
+    private readonly options: WatchOptions & { token: string },
+  ) {}
+
+  /** Null, and a warning, where no server can be had. */
+  static async open(options: WatchOptions): Promise<Watch | null> {
+    const { token = randomBytes(16).toString('hex'), root, name, log } = options
+    try {
+      const server = createServer({ requestTimeout: 30_000 })
+      const watch = new Watch(server, new LivePage(root, name), { ...options, token })
+      server.on('request', (request, response) => {
+        watch.answer(request, response).catch((error: unknown) => watch.fail(response, error))
+      })
+      server.maxConnections = 32
+      await listen(server, options.port ?? 0, log)
+      server.on('error', (error) => watch.complain(error))
+      // the run alone keeps the program going
+      server.unref()
+      return watch
+    } catch (error) {
+      log(`warning: no live page: ${(error as Error).message}. Training goes on.`)
+      return null
+    }
+  }
+
+  /** With the token. */
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/${this.options.token}/`
+  }
+
+  /** Ends it. A page that is open is shown the run's end first. Never throws. */
+  async close(): Promise<void> {
+    try {
+      this.ended = true
+      const patience = performance.now() + 2 * LOOK_EVERY
+      const watched = performance.now() - this.seen.at < 2 * LOOK_EVERY
+      while (watched && !this.seen.last && performance.now() < patience) await sleep(50)
+      const closed = new Promise((resolve) => this.server.close(resolve))
+      this.server.closeIdleConnections()
+      await Promise.race([closed, sleep(500, undefined, { ref: false })])
+      this.server.closeAllConnections()
+    } catch (error) {
+      this.complain(error)
+    }
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { path, query } = admit(request, request.socket.localPort!, this.options.token)
+    if (request.method !== 'GET')
+      throw new HttpError(405, `${request.method} is not understood: this page is only read`)
+    if (path === '') return void response.writeHead(308, { ...headers, Location: `/${this.options.token}/` }).end()
+    if (path === '/') {
+      const html = LivePage.whole(await this.live.get())
+      return send(response, 'text/html; charset=utf-8', html, { 'Content-Security-Policy': policyFor(html) })
+    }
+    if (path === '/watch.js') return send(response, 'text/javascript; charset=utf-8', script)
+    if (path !== '/live') throw new HttpError(404, `there is no ${path}`)
+    const { ended } = this
+    this.seen.at = performance.now()
+    const { version, html, note } = await this.live.get(ended)
+    const news = {
+      version,
+      html: query.get('version') === version ? null : html,
+      note: ended ? 'The run has ended. This page is no longer served; reload has nothing to show.' : note,
+      ended,
+    }
+    send(response, 'application/json', JSON.stringify(news))
+    if (ended) this.seen.last = true
+  }
+
+  private fail(response: ServerResponse, error: unknown): void {
+    const status = error instanceof HttpError ? error.status : 500
+    if (status === 500) this.complain(error)
+    if (response.headersSent || response.destroyed) return void response.destroy()
+    response.setHeader('Connection', 'close')
+    response
+      .writeHead(status, { ...headers, 'Content-Type': 'text/plain; charset=utf-8' })
+      .end((error as Error).message)
+  }
+
+  /** Once: what goes wrong at every look would hide what training says. */
+  private complain(error: unknown): void {
+    if (this.complained) return
+    this.complained = true
+    this.options.log(`warning: the live page: ${(error as Error).message}. Training goes on.`)
+  }
+}
+
+function send(response: ServerResponse, type: string, text: string, more: Record<string, string> = {}): void {
+  response.writeHead(200, { ...headers, ...more, 'Content-Type': type, 'Cache-Control': 'no-store' }).end(text)
+}
+
+/** The page's own style stands in it: it is allowed by its hash, and no other. */
+function policyFor(html: string): string {
+  const style = /<style>([\s\S]*?)<\/style>/.exec(html)?.[1] ?? ''
+  const hash = createHash('sha256').update(style).digest('base64')
+  return `${headers['Content-Security-Policy'] as string}; style-src 'sha256-${hash}'`
+}
+
+async function listen(server: Server, port: number, log: WatchOptions['log']): Promise<void> {
+  const on = (at: number) =>
+    new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(at, '127.0.0.1', () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  try {
+    await on(port)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (!port || (code !== 'EADDRINUSE' && code !== 'EACCES')) throw error
+    log(`warning: port ${port} is taken or not allowed: the live page takes a free one`)
+    await on(0)
+  }
+}

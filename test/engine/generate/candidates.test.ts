@@ -1,0 +1,241 @@
+/** Candidates on a toy model: what they say of themselves, duplicates, overlaps, other thresholds, second rounds. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Candidate, GeneratedSet } from '../../../engine/generate/candidate'
+import { filterCandidates } from '../../../engine/generate/filter'
+import { MaskGenerator } from '../../../engine/generate/generator'
+import type { GeneratorOptions } from '../../../engine/generate/generator-options'
+import { rethreshold } from '../../../engine/generate/rethreshold'
+import { components } from '../../../engine/masks/components'
+import { engine } from '../../support/engine'
+import { randoms } from '../../support/random'
+import { openToy } from '../../support/toy'
+
+const model = await openToy('toy_vit', 64)
+const size = { width: 150, height: 101 }
+
+function picture(width: number, height: number) {
+  const noise = randoms(1)
+  const rgb = Uint8Array.from({ length: width * height * 3 }, (_, i) => {
+    const [x, y] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width)]
+    return 128 + 80 * Math.sin(x / 9) * Math.cos(y / 7) + 20 * noise()
+  })
+  return { width, height, rgb }
+}
+const image = picture(size.width, size.height)
+
+// the toy's logits are noise: at this threshold its masks are specks of all sizes
+const open: Partial<GeneratorOptions> = {
+  pointsPerSide: 5,
+  predIouThresh: 0,
+  stabilityScoreThresh: 0.02,
+  stabilityScoreOffset: 0.05,
+  maskThreshold: 1,
+  duplicateIou: 0.8,
+}
+
+async function generate(over: Partial<GeneratorOptions> = {}, hooks = {}, of = image): Promise<GeneratedSet> {
+  const generator = await MaskGenerator.create(model, { ...open, ...over })
+  const set = await generator.candidates(of, hooks)
+  generator.destroy()
+  return set
+}
+
+const pixelsOf = ({ mask }: Candidate, { width: wide } = size): Set<number> => {
+  const { x0, y0, width, data } = mask
+  return new Set([...data.keys()].filter((i) => data[i]).map((i) => (y0 + Math.floor(i / width)) * wide + x0 + (i % width))) // prettier-ignore
+}
+
+/** What holds of every set. */
+function checkSet({ candidates, overlaps }: Pick<GeneratedSet, 'candidates' | 'overlaps'>): Set<number>[] {
+  const sets = candidates.map((c) => pixelsOf(c))
+  candidates.forEach((c, i) => {
+    assert.is(c.area, sets[i].size, 'the area counts the pixels')
+    const [xs, ys] = [[...sets[i]].map((p) => p % size.width), [...sets[i]].map((p) => Math.floor(p / size.width))]
+    assert.equal(c.box, [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)])
+    assert.ok(c.token >= 1 && c.token <= 3)
+    if (i) assert.ok(candidates[i - 1].predictedIou >= c.predictedIou, 'the best come first')
+  })
+  const expected: number[][] = []
+  sets.forEach((a, i) =>
+    sets.forEach((b, k) => {
+      const both = k > i ? [...a].filter((p) => b.has(p)).length : 0
+      if (both) expected.push([i, k, both])
+    }),
+  )
+  assert.equal(overlaps, expected)
+  return sets
+}
+
+const all = await generate()
+
+test('candidates say of themselves what their pixels say', () => {
+  assert.ok(all.candidates.length > 20)
+  checkSet(all)
+  const removed = Object.values(all.removed).reduce((a, b) => a + b, 0)
+  assert.is(all.points, 25)
+  assert.is(all.masks, 75)
+  assert.is(all.candidates.length + removed, 75, 'every mask is kept or counted')
+})
+
+test('a copy of a candidate holds its mask', () => {
+  const [first] = all.candidates
+  assert.equal({ ...first }.mask, first.mask)
+  assert.equal(JSON.parse(JSON.stringify(first)).mask.width, first.mask.width)
+})
+
+test('of duplicates the best stays', async () => {
+  const every = await generate({ duplicateIou: 1 })
+  const sets = checkSet(every)
+  const kept: number[] = []
+  every.candidates.forEach((c, i) => {
+    const twice = kept.some((k) => {
+      const both = [...sets[i]].filter((p) => sets[k].has(p)).length
+      return both / (c.area + every.candidates[k].area - both) > 0.8
+    })
+    if (!twice) kept.push(i)
+  })
+  assert.ok(kept.length < every.candidates.length)
+  const plain = ({ point, token, area }: Candidate) => ({ point, token, area })
+  assert.equal(all.candidates.map(plain), kept.map((i) => plain(every.candidates[i]))) // prettier-ignore
+  assert.is(all.removed.duplicates, every.candidates.length - kept.length)
+})
+
+test('how many points go at once changes nothing', async () => {
+  assert.equal(await generate({ pointsPerBatch: 7 }), all)
+})
+
+test('progress ends at the total, and a stopped run ends with the reason', async () => {
+  const seen: number[][] = []
+  await generate({ pointsPerBatch: 10 }, { onProgress: (...both: number[]) => seen.push(both) })
+  assert.equal(seen, [[10, 25], [20, 25], [25, 25]]) // prettier-ignore
+  const stop = new AbortController()
+  const hooks = { signal: stop.signal, onProgress: () => stop.abort(new Error('enough')) }
+  const ended = await generate({ pointsPerBatch: 10 }, hooks).then(() => 'went on', (error: Error) => error.message) // prettier-ignore
+  assert.is(ended, 'enough')
+})
+
+test('the floors are never above the thresholds', async () => {
+  const set = await generate({ floorPredIou: 0.9, floorStability: 0.9, predIouThresh: 0.3, stabilityScoreThresh: 0.4, maskThreshold: 0.5 }) // prettier-ignore
+  assert.ok(set.removed.floorPredIou > 0 && set.candidates.length > 0)
+  assert.ok(set.candidates.every((c) => c.predictedIou > 0.3 && c.stability >= 0.4))
+})
+
+test('the same thresholds again give the same masks', async () => {
+  const again = await rethreshold(all, { maskThreshold: 1, stabilityScoreOffset: 0.05 })
+  checkSet(again)
+  assert.is(again.candidates.length, all.candidates.length)
+  again.candidates.forEach((c, i) => {
+    const one = all.candidates[i]
+    assert.ok(Math.abs(c.area - one.area) <= 1 && Math.abs(c.stability - one.stability) < 0.02)
+  })
+})
+
+test('other thresholds give the masks that the model would have given', async () => {
+  const every = await generate({ duplicateIou: 1 })
+  for (const [maskThreshold, stabilityScoreOffset] of [
+    [0.5, 0.2],
+    [1.6, 0.1],
+  ]) {
+    const again = await rethreshold(every, { maskThreshold, stabilityScoreOffset })
+    checkSet(again)
+    const anew = await generate({ duplicateIou: 1, maskThreshold, stabilityScoreOffset, stabilityScoreThresh: 0 })
+    let compared = 0
+    for (const c of again.candidates) {
+      const one = anew.candidates.find((o) => o.token === c.token && String(o.point) === String(c.point))
+      if (!one) continue
+      compared++
+      assert.ok(Math.abs(c.area - one.area) <= 1 + 0.001 * one.area, `${c.area} and ${one.area} pixels`)
+      assert.ok(Math.abs(c.stability - one.stability) < 0.02 + 2 / c.area)
+      assert.is(c.predictedIou, one.predictedIou)
+    }
+    assert.ok(compared >= again.candidates.length - 2 && compared > 10, `${compared} of ${again.candidates.length}`)
+  }
+})
+
+test('a threshold below what was kept is refused; candidates without logits stay', async () => {
+  const refused = await rethreshold(all, { maskThreshold: -3, stabilityScoreOffset: 1 }).then(() => '', (e: Error) => e.message) // prettier-ignore
+  assert.match(refused, /logits are kept from -1.0\d* up: .* cannot be -4/)
+  const bare = await generate({ keepLogits: false })
+  assert.ok(bare.candidates.every((c) => !c.logits))
+  const same = await rethreshold(bare, { maskThreshold: 2, stabilityScoreOffset: 1 })
+  assert.equal(same.candidates, bare.candidates)
+  assert.equal(same.overlaps, bare.overlaps)
+})
+
+test('holes are filled and islands dropped where asked', async () => {
+  const set = await generate({ fillHoles: 30, dropIslands: 30 })
+  checkSet(set)
+  for (const { mask } of set.candidates) {
+    const { areas } = components(mask.data, mask.width, mask.height)
+    assert.ok(areas.length === 1 || areas.every((a) => a >= 30))
+  }
+  assert.not.equal(set.candidates.map((c) => c.area), all.candidates.map((c) => c.area)) // prettier-ignore
+})
+
+test('further grids add points, the same point once', async () => {
+  assert.is((await generate({ pointScales: [3, 5] })).points, 25 + 9 - 1)
+  const grids = await generate({ pointGrids: [[[0.5, 0.5], [0, 1]]] as never }) // prettier-ignore
+  assert.is(grids.points, 2)
+})
+
+test('a second round asks where no mask is', async () => {
+  const options = { predIouThresh: 0, containmentThresh: 0.8, refinePoints: 6 }
+  const totals: number[] = []
+  const set = await generate(options, { onProgress: (_: number, total: number) => totals.push(total) })
+  checkSet(set)
+  const more = set.points - 25
+  assert.ok(more >= 1 && more <= 6, `${more} points more`)
+  assert.is(totals[totals.length - 1], set.points)
+})
+
+test('crops and tiles: candidates lie in their part', async () => {
+  const large = picture(330, 240)
+  for (const over of [
+    { cropNLayers: 1, maskThreshold: 2.2 },
+    { tileSize: 160, tileHalo: 30, pointsPerSide: 4, maskThreshold: 2.2 },
+  ]) {
+    // prettier-ignore
+    const set = await generate(over, {}, large)
+    assert.ok(
+      new Set(set.candidates.map((c) => String(c.crop))).size > 1,
+      `several parts have masks: ${set.candidates.length}`,
+    )
+    for (const c of set.candidates)
+      for (const p of pixelsOf(c, large)) {
+        const [x, y] = [p % large.width, Math.floor(p / large.width)]
+        assert.ok(x >= c.crop[0] && x < c.crop[2] && y >= c.crop[1] && y < c.crop[3])
+      }
+    // and the thresholds can be changed there too
+    const again = await rethreshold(set, { maskThreshold: 2.2, stabilityScoreOffset: 0.05 })
+    again.candidates.forEach((c, i) => assert.ok(Math.abs(c.area - set.candidates[i].area) <= 1 + 0.01 * c.area))
+  }
+})
+
+test('filters go on from there', () => {
+  const { kept, removed } = filterCandidates(all, {
+    predIouThresh: 0, stabilityScoreThresh: 0.5, minArea: 30, maxArea: 0.5, dropFrames: true,
+    boxNmsThresh: 0.7, maskNmsThresh: 0.5, containmentThresh: 0.85,
+  }) // prettier-ignore
+  assert.is(kept.length + Object.values(removed).reduce((a, b) => a + b, 0), all.candidates.length)
+})
+
+test('one run at a time; the bytes of an image are read anew in the next', async () => {
+  const generator = await MaskGenerator.create(model, { ...open, pointsPerSide: 2 })
+  const again = { ...image, rgb: image.rgb.slice() }
+  const first = generator.candidates(again)
+  const second = await generator.candidates(again).then(() => '', (error: Error) => error.message) // prettier-ignore
+  assert.match(second, /at work: wait for it/)
+  const before = await first
+  again.rgb.fill(90, 0, 20000)
+  assert.not.equal((await generator.candidates(again)).candidates, before.candidates)
+  generator.destroy()
+})
+
+test('a generator gives its memory back', async () => {
+  const before = { ...engine.bytes }
+  await generate({ pointsPerSide: 2 })
+  assert.equal(engine.bytes, before)
+})
+
+test.run()

@@ -1,0 +1,162 @@
+/** The filters on measures alone: each rule, their order, what they count, and that they are quick. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Box, CandidateSet, Overlap, Scored } from '../../../engine/generate/candidate'
+import { type FilterOptions, filterCandidates, filterNames } from '../../../engine/generate/filter'
+import { boxNms } from '../../../engine/generate/nms'
+import { randoms } from '../../support/random'
+
+const size = { width: 100, height: 80 }
+const image: Box = [0, 0, 100, 80]
+const off: FilterOptions = {
+  predIouThresh: 0,
+  stabilityScoreThresh: 0,
+  minArea: 0,
+  maxArea: 1,
+  dropFrames: false,
+  boxNmsThresh: 1,
+  maskNmsThresh: 1,
+  containmentThresh: 1,
+}
+const mask = (over: Partial<Scored> = {}): Scored => ({ area: 50, box: [10, 10, 20, 20], predictedIou: 0.9, stability: 0.97, crop: image, ...over }) // prettier-ignore
+const setOf = (candidates: Scored[], overlaps: Overlap[] = []): CandidateSet<Scored> => ({ size, candidates, overlaps })
+
+function run(set: CandidateSet<Scored>, options: Partial<FilterOptions>) {
+  const { kept, removed } = filterCandidates(set, { ...off, ...options })
+  const gone = Object.entries(removed).filter(([, n]) => n)
+  assert.is(kept.length + gone.reduce((sum, [, n]) => sum + n, 0), set.candidates.length, 'each is kept or counted')
+  assert.equal(Object.keys(removed), [...filterNames])
+  return { kept, removed: Object.fromEntries(gone) }
+}
+
+test('thresholds: above for the predicted IoU, at least for stability, and 0 is off', () => {
+  const set = setOf([mask({ predictedIou: 0.8 }), mask({ predictedIou: 0.81, stability: 0.9 }), mask({ predictedIou: -0.1, stability: 0.95 })]) // prettier-ignore
+  assert.equal(run(set, {}).kept, [1, 0, 2])
+  assert.equal(run(set, { predIouThresh: 0.8 }), { kept: [1], removed: { predictedIou: 2 } })
+  assert.equal(run(set, { stabilityScoreThresh: 0.95 }), { kept: [0, 2], removed: { stability: 1 } })
+  assert.equal(run(set, { predIouThresh: 0.7, stabilityScoreThresh: 0.95 }).removed, { predictedIou: 1, stability: 1 })
+})
+
+test('areas in pixels and as a share of the image', () => {
+  const set = setOf([mask({ area: 10 }), mask({ area: 11 }), mask({ area: 4000 }), mask({ area: 4001 })])
+  assert.equal(run(set, { minArea: 11, maxArea: 0.5 }), { kept: [1, 2], removed: { minArea: 1, maxArea: 1 } })
+})
+
+test('frames touch three or four edges', () => {
+  const boxes: Box[] = [[0, 0, 99, 79], [0, 0, 50, 79], [0, 0, 99, 40], [0, 5, 99, 40], [0, 0, 50, 40], [1, 0, 99, 78]] // prettier-ignore
+  const set = setOf(boxes.map((box) => mask({ box })))
+  assert.equal(run(set, { dropFrames: true }), { kept: [3, 4, 5], removed: { frames: 3 } })
+})
+
+test('boxes: the worse of two of one crop', () => {
+  const crop: Box = [0, 0, 50, 50]
+  const set = setOf([
+    mask({ predictedIou: 0.9 }),
+    mask({ predictedIou: 0.95, box: [10, 10, 20, 21] }),
+    mask({ predictedIou: 0.8, crop }),
+    mask({ predictedIou: 0.7, crop: [...crop] }),
+  ])
+  assert.equal(run(set, { boxNmsThresh: 0.7 }), { kept: [1, 2], removed: { boxNms: 2 } })
+  assert.equal(run(set, { boxNmsThresh: 0.95 }).kept, [1, 0, 2])
+})
+
+test('masks: the worse of two, by shared pixels; what is gone suppresses nothing', () => {
+  const set = setOf(
+    [0.9, 0.95, 0.85].map((predictedIou) => mask({ predictedIou, area: 100 })),
+    [[0, 1, 90], [0, 2, 90], [1, 2, 40]], // prettier-ignore
+  )
+  assert.equal(run(set, { maskNmsThresh: 0.7 }), { kept: [1, 2], removed: { maskNms: 1 } })
+  assert.equal(run(set, { maskNmsThresh: 0.9 }).kept, [1, 0, 2])
+  assert.equal(run(set, { maskNmsThresh: 0.7, predIouThresh: 0.91 }).kept, [1])
+})
+
+// a cluster of 1000 pixels and what lies in it
+const inside = (cluster: number, parts: [area: number, iou: number][], overlaps: Overlap[] = []) => {
+  const set = setOf(
+    [mask({ area: 1000, predictedIou: cluster }), ...parts.map(([area, predictedIou]) => mask({ area, predictedIou }))],
+    [...parts.map(([area], i): Overlap => [0, i + 1, area]), ...overlaps],
+  )
+  return run(set, { containmentThresh: 0.9 }).kept.sort((a, b) => a - b)
+}
+
+test('a cluster loses against the particles in it', () => {
+  assert.equal(inside(0.9, [[300, 0.88], [300, 0.87]]), [1, 2]) // prettier-ignore
+  assert.equal(inside(0.98, [[300, 0.88], [300, 0.87]]), [0], 'not against much worse ones') // prettier-ignore
+  assert.equal(inside(0.9, [[100, 0.97], [100, 0.96]]), [1, 2], 'where they are few they must be better') // prettier-ignore
+  assert.equal(inside(0.9, [[100, 0.92], [100, 0.92]]), [0]) // prettier-ignore
+})
+
+test('a fragment loses against its particle', () => {
+  assert.equal(inside(0.9, [[100, 0.94]]), [0])
+  assert.equal(inside(0.9, [[100, 0.96]]), [1], 'unless the larger is poor')
+  assert.equal(inside(0.9, [[700, 0.91]]), [1], 'of two much alike the better')
+  assert.equal(inside(0.9, [[700, 0.89]]), [0])
+})
+
+test('two masks of one particle are no two particles', () => {
+  assert.equal(inside(0.92, [[600, 0.9], [600, 0.91]], [[1, 2, 590]]), [0]) // prettier-ignore
+})
+
+test('a fragment is gone before its particle is counted', () => {
+  // 0: cluster, 1 and 2: particles, 3: a fragment of 1
+  const set = setOf(
+    [
+      mask({ area: 1000, predictedIou: 0.9 }),
+      mask({ area: 400 }),
+      mask({ area: 400 }),
+      mask({ area: 60, predictedIou: 0.93 }),
+    ],
+    [[0, 1, 400], [0, 2, 400], [0, 3, 60], [1, 3, 60]], // prettier-ignore
+  )
+  assert.equal(run(set, { containmentThresh: 0.85 }), { kept: [1, 2], removed: { containment: 2 } })
+})
+
+test('masks that merely touch stay', () => {
+  const set = setOf([mask({ area: 100 }), mask({ area: 90 })], [[0, 1, 40]])
+  assert.equal(run(set, { containmentThresh: 0.5, maskNmsThresh: 0.5 }).kept, [0, 1])
+})
+
+test('nothing at all, and overlaps that name nothing', () => {
+  assert.equal(run(setOf([]), { maskNmsThresh: 0.5, containmentThresh: 0.5, boxNmsThresh: 0.5 }).kept, [])
+  assert.throws(() => run(setOf([mask()], [[0, 1, 3]]), { maskNmsThresh: 0.5 }), /an overlap of 0 and 1 does not fit/)
+})
+
+test('boxes suppress as the reference has it: sides one short, ties to the earlier, no area is no rival', () => {
+  const a: Box = [0, 0, 10, 10]
+  assert.equal(boxNms([a, [0, 0, 10, 7], [5, 5, 5, 9], [5, 5, 5, 9]], [1, 1, 2, 2], 0.7), [2, 3, 0, 1])
+  assert.equal(boxNms([a, [0, 0, 10, 7.1]], [1, 1], 0.7), [0])
+  assert.equal(boxNms([a, a], [1, 2], 0.99), [1])
+})
+
+test('of five thousand candidates no two that stay are rivals, and each that goes has one', () => {
+  const next = randoms(9)
+  const candidates = Array.from({ length: 5000 }, (): Scored => {
+    const [x, y, side] = [(next() + 1) * 900, (next() + 1) * 900, 10 + 20 * Math.abs(next())]
+    return mask({ box: [x, y, x + side, y + side], area: side * side, predictedIou: 0.85 + 0.1 * next(), crop: [0, 0, 2000, 2000] }) // prettier-ignore
+  })
+  const overlaps: Overlap[] = []
+  for (let a = 0; a < 5000; a++)
+    for (let b = a + 1; b < 5000; b++) {
+      const [p, q] = [candidates[a].box, candidates[b].box]
+      const [w, h] = [Math.min(p[2], q[2]) - Math.max(p[0], q[0]), Math.min(p[3], q[3]) - Math.max(p[1], q[1])]
+      if (w > 0 && h > 0) overlaps.push([a, b, w * h])
+    }
+  const set = { size: { width: 2000, height: 2000 }, candidates, overlaps }
+  const all = { ...off, predIouThresh: 0.5, boxNmsThresh: 0.9, maskNmsThresh: 0.7, containmentThresh: 0.8 }
+  const { kept, removed } = filterCandidates(set, all)
+  const stays = new Set(kept)
+  const share = ([a, b, pixels]: Overlap) => {
+    const [p, q] = [candidates[a].area, candidates[b].area]
+    return { iou: pixels / (p + q - pixels), inside: pixels / Math.min(p, q) }
+  }
+  for (const overlap of overlaps) {
+    if (!stays.has(overlap[0]) || !stays.has(overlap[1])) continue
+    const { iou, inside } = share(overlap)
+    assert.ok(iou <= 0.7 && inside <= 0.8, `${overlap}`)
+  }
+  const gone = Object.values(removed).reduce((a, b) => a + b, 0)
+  assert.is(kept.length + gone, 5000)
+  assert.ok(kept.length > 1000 && removed.maskNms > 10 && removed.containment > 10)
+})
+
+test.run()

@@ -1,0 +1,155 @@
+/** Tiles: they share the image out, and what they cut is put together again: the scene in tiles counts as the whole does. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Box } from '../../../engine/generate/candidate'
+import type { Draft } from '../../../engine/generate/candidate-draft'
+import { withoutDuplicates } from '../../../engine/generate/overlaps'
+import { mergeSeams } from '../../../engine/generate/seams'
+import { tilesOf } from '../../../engine/generate/tiles'
+import type { Mask } from '../../../engine/masks/mask'
+import { packMask, sharedPixels, unpackMask } from '../../../engine/masks/bit-mask'
+import { tighten } from '../../../engine/masks/holes-islands'
+import { randoms } from '../../support/random'
+
+test('every pixel has one core, every core its halo', () => {
+  for (const [width, height, tile, halo] of [
+    [1000, 700, 300, 40],
+    [301, 90, 300, 40],
+    [299, 300, 300, 40],
+    [777, 1, 100, 0],
+    [5000, 4000, 1024, 128],
+  ]) {
+    // prettier-ignore
+    const tiles = tilesOf({ width, height }, tile, halo)
+    assert.is(tiles.reduce((sum, { core: c }) => sum + (c[2] - c[0]) * (c[3] - c[1]), 0), width * height) // prettier-ignore
+    for (const { box, core } of tiles) {
+      for (const d of [0, 1]) {
+        const whole = [width, height][d]
+        assert.is(box[d + 2] - box[d], Math.min(tile, whole), 'all of one size')
+        assert.ok(box[d] >= 0 && box[d + 2] <= whole && core[d] < core[d + 2])
+        assert.ok(box[d] === 0 ? core[d] === 0 : core[d] - box[d] >= halo)
+        assert.ok(box[d + 2] === whole ? core[d + 2] === whole : box[d + 2] - core[d + 2] >= halo)
+      }
+    }
+  }
+  assert.is(tilesOf({ width: 300, height: 200 }, 300, 40).length, 1)
+})
+
+const size = { width: 700, height: 500 }
+
+type Disc = [x: number, y: number, radius: number]
+
+/** Discs that do not touch, anywhere in the image; some reach over its edge. */
+function scene(count: number, radius: [number, number]): Disc[] {
+  const next = randoms(4)
+  const share = () => (next() + 1) / 2
+  const discs: Disc[] = []
+  for (let tries = 0; discs.length < count && tries < 1e5; tries++) {
+    const r = radius[0] + share() * (radius[1] - radius[0])
+    const disc: Disc = [share() * size.width, share() * size.height, r]
+    if (discs.every(([x, y, other]) => Math.hypot(x - disc[0], y - disc[1]) > r + other + 2)) discs.push(disc)
+  }
+  return discs
+}
+
+/** The part of a disc that lies in a box (exclusive right and bottom), `grow` pixels larger; null for none. */
+function maskOf([cx, cy, radius]: Disc, [x0, y0, x1, y1]: Box, grow = 0): Mask | null {
+  const data = new Uint8Array((x1 - x0) * (y1 - y0))
+  for (let y = y0, at = 0; y < y1; y++)
+    for (let x = x0; x < x1; x++) data[at++] = Math.hypot(x - cx, y - cy) <= radius + grow ? 1 : 0
+  const mask = tighten({ x0, y0, width: x1 - x0, height: y1 - y0, data })
+  return mask.data.length ? mask : null
+}
+
+function draftOf(disc: Disc, crop: Box, predictedIou: number, grow = 0): Draft | null {
+  const mask = maskOf(disc, crop, grow)
+  if (!mask) return null
+  const { x0, y0, width, height, data } = mask
+  const area = data.reduce((a, b) => a + b, 0)
+  const box: Box = [x0, y0, x0 + width - 1, y0 + height - 1]
+  return { area, box, predictedIou, stability: 1, crop, token: 1, point: [disc[0], disc[1]], bits: packMask(mask) }
+}
+
+/** What a perfect model gives: in each tile every disc that has a point of a grid of `spacing` pixels in the tile's core. */
+function found(discs: readonly Disc[], tile: number, halo: number, spacing: number): Draft[] {
+  const next = randoms(6)
+  return tilesOf(size, tile, halo).flatMap(({ box, core }) =>
+    discs.flatMap((disc) => {
+      const [cx, cy, r] = disc
+      let seen = false
+      for (let y = core[1]; y < core[3]; y += spacing)
+        for (let x = core[0]; x < core[2]; x += spacing) seen ||= Math.hypot(x - cx, y - cy) <= r
+      // no two tiles see it alike: a third of a pixel more or less
+      const draft = seen ? draftOf(disc, box, 0.9 + 0.05 * next(), next() / 3) : null
+      return draft ? [draft] : []
+    }),
+  )
+}
+
+const shareOf = (masks: readonly Draft[]) => (pairs: Uint32Array) => {
+  const shared = new Uint32Array(pairs.length / 2)
+  shared.forEach((_, i) => (shared[i] = sharedPixels(masks[pairs[2 * i]].bits, masks[pairs[2 * i + 1]].bits)))
+  return shared
+}
+
+async function merged(drafts: Draft[]): Promise<Draft[]> {
+  const one = mergeSeams(drafts, size, 3)
+  return (await withoutDuplicates(one, 0.8, shareOf(one))).map((i) => one[i])
+}
+
+/** Each disc has exactly one mask, of its whole area. */
+function checkAll(masks: readonly Draft[], discs: readonly Disc[], most: number): void {
+  assert.is(masks.length, discs.length)
+  for (const disc of discs) {
+    const whole = draftOf(disc, [0, 0, size.width, size.height], 1)!
+    const partners = masks.filter(({ bits, area }) => {
+      const both = sharedPixels(bits, whole.bits)
+      return both / (area + whole.area - both) > most
+    })
+    assert.is(partners.length, 1, `the disc of radius ${disc[2]} at ${disc[0]}, ${disc[1]}`)
+    const { mask } = { mask: unpackMask(partners[0].bits, partners[0].box) }
+    assert.is(partners[0].area, mask.data.reduce((a, b) => a + b, 0), 'the area counts the pixels') // prettier-ignore
+    assert.equal(tighten(mask), mask, 'the box is tight')
+  }
+}
+
+test('particles smaller than the halo: as many as there are, none cut', async () => {
+  const discs = scene(60, [6, 30])
+  assert.is(discs.length, 60)
+  const drafts = found(discs, 260, 64, 8)
+  assert.ok(drafts.length > 70, 'many are seen by several tiles')
+  const cut = drafts.filter(
+    ({ bits, box, crop, area }) => area && bits && (box[0] === crop[0] || box[2] === crop[2] - 1),
+  )
+  assert.ok(cut.length > 5, 'and some of those are cut')
+  checkAll(await merged(drafts), discs, 0.85)
+})
+
+test('particles larger than the halo are united over two to four tiles', async () => {
+  const discs: Disc[] = [[178, 90, 80], [350, 250, 110], [560, 420, 75], [90, 400, 85], [560, 100, 70]] // prettier-ignore
+  const drafts = found(discs, 260, 40, 8)
+  const masks = await merged(drafts)
+  checkAll(masks, discs, 0.9)
+  assert.ok(masks.some(({ crop }) => crop[2] - crop[0] > 260), 'a mask of several tiles') // prettier-ignore
+})
+
+test('a cut mask without a partner goes; the image’s own edge cuts nothing', () => {
+  const disc: Disc = [100, 100, 30]
+  const left: Box = [0, 0, 110, 200]
+  const alone = draftOf(disc, left, 0.9)!
+  assert.equal(mergeSeams([alone], size, 3), [])
+  const atEdge = draftOf([5, 100, 20], left, 0.9)!
+  assert.equal(mergeSeams([atEdge], size, 3), [atEdge])
+})
+
+test('masks that disagree in the strip are not united', () => {
+  const [left, right]: Box[] = [[0, 0, 120, 200], [80, 0, 300, 200]] // prettier-ignore
+  const a = draftOf([80, 100, 45], left, 0.9)!
+  const b = draftOf([120, 140, 45], right, 0.9)!
+  assert.equal(mergeSeams([a, b], size, 3), [])
+  const same = draftOf([80, 100, 45], right, 0.9)!
+  const [one] = mergeSeams([a, same], size, 3)
+  assert.equal(unpackMask(one.bits, one.box), maskOf([80, 100, 45], [0, 0, 700, 500]))
+})
+
+test.run()

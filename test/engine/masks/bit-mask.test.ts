@@ -1,0 +1,84 @@
+/** Masks of one bit a pixel: packing, moving, and what two share, on the host and on the GPU. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { OverlapCounter } from '../../../engine/generate/overlap-counter'
+import type { Mask } from '../../../engine/masks/mask'
+import { countBits, movePacked, packMask, sharedPixels, unpackMask } from '../../../engine/masks/bit-mask'
+import { engine } from '../../support/engine'
+import { randoms } from '../../support/random'
+
+/** Masks of 1 to 90 pixels a side, anywhere in 300 x 200, a pixel set with a chance of its own. */
+function randomMasks(count: number, seed: number): Mask[] {
+  const next = randoms(seed)
+  const whole = (most: number) => Math.min(most - 1, Math.floor(((next() + 1) / 2) * most))
+  return Array.from({ length: count }, (_, i) => {
+    const [width, height] = i % 7 ? [1 + whole(90), 1 + whole(90)] : [1, 1]
+    const share = i % 5 ? 2 * ((next() + 1) / 2) - 1 : -1
+    const data = Uint8Array.from({ length: width * height }, () => (next() < share ? 1 : 0))
+    return { x0: whole(300 - width), y0: whole(200 - height), width, height, data }
+  })
+}
+
+const pixels = (mask: Mask): Set<number> =>
+  new Set([...mask.data.keys()].filter((i) => mask.data[i]).map((i) => (mask.y0 + Math.floor(i / mask.width)) * 1000 + mask.x0 + (i % mask.width))) // prettier-ignore
+const boxOf = ({ x0, y0, width, height }: Mask) => [x0, y0, x0 + width - 1, y0 + height - 1] as [number, number, number, number] // prettier-ignore
+
+test('bits of a word', () => {
+  for (const [word, bits] of [[0, 0], [1, 1], [0x80000000, 1], [0xffffffff, 32], [0x00ff00f1, 13]]) assert.is(countBits(word), bits) // prettier-ignore
+})
+
+test('packing and unpacking give the same mask', () => {
+  for (const mask of randomMasks(60, 1)) assert.equal(unpackMask(packMask(mask), boxOf(mask)), mask)
+})
+
+test('a moved mask is the mask elsewhere', () => {
+  for (const [dx, dy] of [
+    [0, 0],
+    [1, 0],
+    [31, 5],
+    [32, 0],
+    [45, 100],
+    [64, 1],
+  ])
+    // prettier-ignore
+    for (const mask of randomMasks(20, 2)) {
+      const there = { ...mask, x0: mask.x0 + dx, y0: mask.y0 + dy }
+      assert.equal(unpackMask(movePacked(packMask(mask), dx, dy), boxOf(there)), there)
+    }
+})
+
+const masks = randomMasks(60, 3)
+const sets = masks.map(pixels)
+const all: number[] = []
+for (let a = 0; a < masks.length; a++) for (let b = a; b < masks.length; b++) all.push(a, b)
+const expected = Array.from({ length: all.length / 2 }, (_, i) => [...sets[all[2 * i]]].filter((p) => sets[all[2 * i + 1]].has(p)).length) // prettier-ignore
+const packed = masks.map(packMask)
+
+test('shared pixels on the host', () => {
+  assert.ok(expected.filter((n) => n > 0).length > 100 && expected.includes(0))
+  assert.equal(Array.from(expected, (_, i) => sharedPixels(packed[all[2 * i]], packed[all[2 * i + 1]])), expected) // prettier-ignore
+})
+
+test('shared pixels on the GPU, at once and in pieces', async () => {
+  for (const words of [undefined, 700]) {
+    const counter = await OverlapCounter.create(engine, words)
+    // twice: what the first count left must not count
+    await counter.count(packed, Uint32Array.from(all).reverse())
+    assert.equal([...(await counter.count(packed, Uint32Array.from(all)))], expected)
+    assert.equal([...(await counter.count(packed, new Uint32Array(0)))], [])
+    assert.equal([...(await counter.count(packed, Uint32Array.of(3, 3)))], [sets[3].size])
+    counter.destroy()
+  }
+})
+
+test('more than a thousand masks, and one of many words', async () => {
+  const many = randomMasks(1200, 4).map(packMask)
+  const large = packMask({ x0: 7, y0: 0, width: 290, height: 200, data: new Uint8Array(290 * 200).fill(1) })
+  const counter = await OverlapCounter.create(engine)
+  const pairs = Uint32Array.from(many.flatMap((_, i) => [1200, i]))
+  const got = await counter.count([...many, large], pairs)
+  assert.equal([...got], many.map((mask) => sharedPixels(mask, large))) // prettier-ignore
+  counter.destroy()
+})
+
+test.run()

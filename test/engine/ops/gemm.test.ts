@@ -1,0 +1,226 @@
+/** Classes of products and their forms; products split over k against float64, odd sizes, poisoned memory, bit for bit. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type ProductForm, PRODUCT_FORMS, productForms, productsBy, productsText, runs } from '../../../engine/device/kernel-variants'
+import { LAYOUTS, type Layout, PRODUCT_CLASSES, productClass } from '../../../engine/device/matmul-class'
+import { Graph } from '../../../engine/graph/graph'
+import { gemm } from '../../../engine/ops/gemm'
+import { rangesOf } from '../../../engine/ops/gemm-split'
+import { linear } from '../../../engine/ops/linear'
+import { checkOp } from '../../support/check-op'
+import { engine } from '../../support/engine'
+import { randomArray, relativeError } from '../../support/random'
+
+const usual = engine.products
+test.after.each(() => void (engine.products = usual))
+const SPLIT = PRODUCT_FORMS.filter((form) => form.endsWith('-split') && runs(form, engine.subgroupSize))
+
+test('the class of a product is named by its layout and what its shape lacks', () => {
+  for (const [layout, m, n, k, expected] of [
+    ['nt', 8192, 3072, 768, 'nt large'],
+    ['nn', 8192, 65, 768, 'nn large'],
+    ['nn', 8192, 64, 768, 'nn narrow'],
+    ['nt', 1, 4096, 32, 'nt narrow'],
+    // LoRA's gradients of ViT-B, rank 4 and 512, and all of its matrix from few tokens and from many
+    ['tn', 768, 4, 8192, 'tn deep'],
+    ['tn', 1024, 768, 8192, 'tn deep'],
+    ['tn', 3072, 768, 4096, 'tn large'],
+    ['tn', 768, 768, 3072, 'tn deep'],
+    ['tn', 768, 768, 3071, 'tn large'],
+    // too short to be worth two passes
+    ['tn', 16, 16, 1023, 'tn narrow'],
+    ['tn', 16, 16, 1024, 'tn deep'],
+    ['nn', 4, 32, 65536, 'nn deep'],
+  ] as [Layout, number, number, number, string][])
+    assert.is(productClass(layout, m, n, k), expected, `${layout} ${m}x${n}x${k}`)
+  assert.is(new Set(PRODUCT_CLASSES).size, 9)
+})
+
+test('a class has the forms that make a difference to it and that the device runs', () => {
+  assert.equal(productForms('tn large', 0), ['shared', 'direct'])
+  assert.equal(productForms('nt large', 8), ['shared', 'direct', 'transposed', 'subgroup'])
+  assert.equal(productForms('tn deep', 4), ['shared', 'direct', 'shared-split', 'direct-split'])
+  assert.equal(productForms('nn narrow', 32), [...PRODUCT_FORMS])
+  assert.is(productsText(productsBy('direct')), 'direct')
+  const mixed = productsBy('shared', { 'tn deep': 'shared-split', 'nt deep': 'direct' })
+  assert.is(productsText(mixed), 'shared; nt deep: direct; tn deep: shared-split')
+})
+
+test('ranges of k: enough workgroups, none too short, little rest, and only where the second pass does what C is', () => {
+  const tensor = new Graph(engine).tensor('any', [1])
+  const x = { tensor, stride: 1 }
+  const ranges = (layout: Layout, m: number, n: number, k: number, more = {}) => {
+    const found = rangesOf({ layout, m, n, k, a: x, b: x, c: x, ...more })
+    return found && [found.count, found.terms, found.rest]
+  }
+  // 12 tiles: 42 ranges give 512 workgroups, 32 leave no rest; the windows' padding row always leaves some
+  assert.equal(ranges('tn', 768, 4, 8192), [32, 256, 0])
+  assert.equal(ranges('tn', 768, 4, 8193), [42, 195, 3])
+  assert.equal(ranges('tn', 768, 4, 1024), [8, 128, 0], 'no range below 128 terms')
+  assert.equal(ranges('tn', 768, 4, 8192, { batches: 10 }), [4, 2048, 0])
+  assert.equal(ranges('tn', 16, 16, 65536), [128, 512, 0], 'no more than one invocation can add')
+  assert.equal(ranges('tn', 1024, 768, 8191), [2, 4095, 1])
+  assert.is(ranges('tn', 1024, 1088, 8192), null, '272 tiles are enough')
+  assert.is(ranges('tn', 1, 1, 255), null)
+  assert.equal(ranges('tn', 1, 1, 257), [2, 128, 1])
+  assert.equal(ranges('nt', 1, 1, 259), [2, 128, 3], 'whole vectors along a row')
+  assert.equal(ranges('nt', 1024, 256, 2048, { bias: tensor, residual: tensor }), [8, 256, 0])
+  for (const more of [{ pre: tensor }, { heads: 2 }, { activation: 'relu' }, { lora: { rank: 1 } }])
+    assert.is(ranges('tn', 768, 4, 8192, more), null, Object.keys(more)[0])
+})
+
+/** alpha · A·B + bias + residual (+ C) of one batch after the other, in float64; operands as the layout stores them. */
+function reference(
+  o: Case,
+  a: Float32Array,
+  b: Float32Array,
+  extra: (at: number, column: number) => number,
+): Float64Array {
+  const { layout, m, n, k, batches } = o
+  const y = new Float64Array(batches * m * n)
+  for (let e = 0; e < batches; e++)
+    for (let i = 0; i < m; i++)
+      for (let j = 0; j < n; j++) {
+        let sum = 0
+        for (let l = 0; l < k; l++)
+          sum +=
+            a[e * m * k + (layout === 'tn' ? l * m + i : i * k + l)] *
+            b[e * n * k + (layout === 'nt' ? j * k + l : l * n + j)]
+        const at = (e * m + i) * n + j
+        y[at] = ALPHA * sum + extra(at, j)
+      }
+  return y
+}
+
+const ALPHA = 0.75
+interface Case {
+  layout: Layout
+  m: number
+  n: number
+  k: number
+  batches: number
+  accumulate: 0 | 1
+  /** With bias and residual. */
+  more: boolean
+}
+
+/** C and its neighbours of the same memory, from poisoned memory; the same program run twice. */
+async function run(form: ProductForm, o: Case): Promise<{ c: Float32Array; again: Float32Array; entries: string[] }> {
+  engine.products = productsBy(form)
+  const { layout, m, n, k, batches, accumulate, more } = o
+  const g = new Graph(engine)
+  const a = g.input('A', layout === 'tn' ? [batches * k, m] : [batches * m, k])
+  const b = g.input('B', layout === 'nt' ? [batches * n, k] : [batches * k, n])
+  // one row more on either side, and a column that is nobody's
+  const width = n + (n % 4 ? 1 : 4)
+  const c = g.input('C', [batches * m + 2, width])
+  const part = (tensor: typeof a) => ({ tensor, stride: tensor.columns, batch: tensor.size / batches })
+  const target = { tensor: c, stride: width, offset: width, batch: m * width }
+  const bias = more ? g.input('bias', [n]) : null
+  const residual = more ? g.input('residual', c.shape) : null
+  const operands = { a: part(a), b: part(b), c: target, bias, residual }
+  gemm(g, { layout, m, n, k, batches, ...operands, alpha: ALPHA, accumulate })
+  const program = await g.compile()
+  const results: Float32Array[] = []
+  for (let i = 0; i < 2; i++) {
+    program.poison()
+    program.write(a, randomArray(1, a.size))
+    program.write(b, randomArray(2, b.size))
+    program.write(c, randomArray(3, c.size))
+    if (bias) program.write(bias, randomArray(4, n))
+    if (residual) program.write(residual, randomArray(5, c.size))
+    program.run()
+    results.push(await program.read(c))
+  }
+  program.destroy()
+  return { c: results[0], again: results[1], entries: g.dispatches.map(({ entry }) => entry) }
+}
+
+test('a product split over k is the float64 product, touches nothing else, and repeats bit for bit', async () => {
+  const sizes = [
+    [1, 1, 1031],
+    [3, 65, 1027],
+    [65, 3, 2050],
+    [68, 8, 1201],
+    [4, 32, 1024],
+  ]
+  let cases = 0
+  for (const form of SPLIT)
+    for (const layout of LAYOUTS)
+      for (const [i, [m, n, k]] of sizes.entries()) {
+        const o: Case = {
+          layout,
+          m,
+          n,
+          k,
+          batches: i % 2 ? 2 : 1,
+          accumulate: (cases % 2) as 0 | 1,
+          more: cases % 3 === 0,
+        }
+        cases++
+        const name = `${form} ${JSON.stringify(o)}`
+        const { c, again, entries } = await run(form, o)
+        assert.is(entries.at(-1), 'split_sum', name)
+        const rest = k === 1024 ? 0 : 1
+        assert.is(entries.length, 2 + rest, `${name}: what ranges leave is one more: ${entries}`)
+        assert.equal(Buffer.from(c.buffer), Buffer.from(again.buffer), `${name}: two runs`)
+
+        const width = n + (n % 4 ? 1 : 4)
+        const [old, bias, residual] = [randomArray(3, c.length), randomArray(4, n), randomArray(5, c.length)]
+        const inside = (at: number) => at >= width && at < c.length - width && at % width < n
+        c.forEach((v, at) => inside(at) || assert.is(v, old[at], `${name}: element ${at} is not of C`))
+        const of = (values: Float32Array) => values.filter((_, at) => inside(at))
+        const [before, added] = [of(old), of(residual)]
+        const extra = (at: number, column: number) =>
+          (o.more ? bias[column] + added[at] : 0) + (o.accumulate ? before[at] : 0)
+        const [a, b] = [randomArray(1, o.batches * m * k), randomArray(2, o.batches * n * k)]
+        const error = relativeError(of(c), reference(o, a, b, extra))
+        assert.ok(error < 1e-6, `${name}: ${error}`)
+      }
+})
+
+test('gradients of LoRA and of the weight and the bias, through split products', async () => {
+  const [m, n, k, rank] = [1030, 12, 5, 3]
+  const ranges = [
+    { start: 0, end: 5 },
+    { start: 8, end: 12 },
+  ]
+  for (const form of SPLIT) {
+    engine.products = productsBy(form)
+    let recorded: Graph
+    await checkOp({
+      inputs: {
+        x: { shape: [m, k], grad: true },
+        weight: { shape: [n, k], grad: true },
+        bias: { shape: [n], grad: true },
+        a: { shape: [2 * rank, k], grad: true },
+        b: { shape: [9, rank], grad: true },
+      },
+      build: (g, { x, weight, bias, a, b }) => {
+        recorded = g
+        return linear(g, x, { weight, bias, lora: { rank, scale: 0.5, a, b, ranges } })
+      },
+      reference: ({ x, weight, bias, a, b }) => {
+        const y = new Float64Array(m * n)
+        for (let i = 0; i < m; i++) {
+          for (let j = 0; j < n; j++) {
+            y[i * n + j] = bias[j]
+            for (let l = 0; l < k; l++) y[i * n + j] += x[i * k + l] * weight[j * k + l]
+          }
+          let row = 0
+          ranges.forEach(({ start, end }, target) => {
+            for (let j = start; j < end; j++, row++)
+              for (let r = 0; r < rank; r++)
+                for (let l = 0; l < k; l++)
+                  y[i * n + j] += 0.5 * b[row * rank + r] * a[(target * rank + r) * k + l] * x[i * k + l]
+          })
+        }
+        return y
+      },
+      samples: 6,
+    })
+    assert.is(recorded!.dispatches.filter(({ entry }) => entry === 'split_sum').length, 5, 'two dB, dA, dW, db')
+  }
+})
+
+test.run()

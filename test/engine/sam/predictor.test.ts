@@ -1,0 +1,204 @@
+/** Prompting: ragged prompts, more of them than fit at once, several images, masks, and what is refused. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type PredictorOptions, type PromptBatch, Predictor, tokenCounts } from '../../../engine/sam/predictor'
+import { label } from '../../../engine/sam/prompt-labels'
+import { engine } from '../../support/engine'
+import { randomArray, relativeError } from '../../support/random'
+import { openToy, toyImages } from '../../support/toy'
+
+const SIZE = 48
+const model = await openToy('toy_vit', SIZE)
+const pixels = (4 * model.side) ** 2
+
+async function predictor(options: PredictorOptions, seeds: number[] = [1]) {
+  const made = await Predictor.create(model, { images: seeds.length, ...options })
+  const images = Float32Array.from(seeds.flatMap((seed) => [...toyImages(seed, 1, SIZE)]))
+  made.setImages(images, new Uint32Array(2 * seeds.length).fill(SIZE))
+  return made
+}
+
+/** Prompts of entries [label, x, y], filled up with absent ones that hold anything. */
+function batchOf(prompts: number[][][], slots: number): PromptBatch {
+  const entries = prompts.flatMap((prompt, p) =>
+    Array.from({ length: slots }, (_, i) => prompt[i] ?? [label.absent, 17 * i + p, -40]),
+  )
+  return {
+    coords: Float32Array.from(entries.flatMap(([, x, y]) => [x, y])),
+    labels: Int32Array.from(entries.map(([l]) => l)),
+  }
+}
+
+const { foreground, background, padding, boxStart, boxEnd } = label
+const RAGGED = [
+  [
+    [foreground, 10, 12],
+    [padding, 0, 0],
+  ],
+  [
+    [foreground, 30, 20],
+    [background, 5, 40],
+    [padding, 0, 0],
+  ],
+  [
+    [boxStart, 8, 9],
+    [boxEnd, 33, 30],
+  ],
+  [
+    [foreground, 20, 20],
+    [background, 3, 4],
+    [foreground, 25, 22],
+    [boxStart, 10, 10],
+    [boxEnd, 40, 44],
+  ],
+  [[foreground, 41, 8]],
+]
+
+const near = (got: Float32Array, expected: Float32Array, what: string, limit = 2e-6) => {
+  const error = relativeError(got, expected)
+  assert.ok(error < limit, `${what}: ${error}`)
+}
+
+/** Every prompt alone, in a predictor of exactly its number of entries. */
+async function oneByOne(prompts: number[][][], seed = 1) {
+  const results = []
+  for (const prompt of prompts) {
+    const own = await predictor({ prompts: 1, slots: prompt.length }, [seed])
+    results.push(await own.predict(batchOf([prompt], prompt.length)))
+    own.destroy()
+  }
+  return results
+}
+
+test('entries that are absent change nothing', async () => {
+  const exact = await oneByOne(RAGGED)
+  const ragged = await predictor({ prompts: 5, slots: 5 })
+  const { logits, iou } = await ragged.predict(batchOf(RAGGED, 5))
+  exact.forEach((alone, p) => {
+    near(logits.subarray(p * 4 * pixels, (p + 1) * 4 * pixels), alone.logits, `masks of prompt ${p}`)
+    near(iou.subarray(p * 4, p * 4 + 4), alone.iou, `IoU of prompt ${p}`)
+  })
+  const others = exact.slice(1).map(({ logits: l }) => relativeError(l, exact[0].logits))
+  assert.ok(Math.min(...others) > 1e-2, 'the prompts differ, or this would show nothing')
+  ragged.destroy()
+})
+
+test('more prompts than fit at once are done in turns', async () => {
+  const prompts = Array.from({ length: 7 }, (_, i) => RAGGED[i % RAGGED.length])
+  const whole = await predictor({ prompts: 7, slots: 5 })
+  const turns = await predictor({ prompts: 3, slots: 5 })
+  assert.is(turns.prompts, 3)
+  const [a, b] = [await whole.predict(batchOf(prompts, 5)), await turns.predict(batchOf(prompts, 5))]
+  assert.is(b.logits.length, 7 * 4 * pixels)
+  assert.is(b.iou.length, 7 * 4)
+  near(b.logits, a.logits, 'masks')
+  near(b.iou, a.iou, 'IoU')
+  assert.equal(b.logits.slice(0, 4 * pixels), b.logits.slice(5 * 4 * pixels, 6 * 4 * pixels), 'the same in any turn')
+  whole.destroy()
+  turns.destroy()
+})
+
+test('each prompt is answered on its own image', async () => {
+  const three = await predictor({ prompts: 2, slots: 5 }, [1, 2, 3])
+  const imageIndex = Uint32Array.of(2, 0, 1, 2, 1)
+  const { logits } = await three.predict({ ...batchOf(RAGGED, 5), imageIndex })
+  for (const [p, image] of imageIndex.entries()) {
+    const [alone] = await oneByOne([RAGGED[p]], image + 1)
+    near(logits.subarray(p * 4 * pixels, (p + 1) * 4 * pixels), alone.logits, `prompt ${p} on image ${image}`)
+  }
+  const embeddings = await three.embedding()
+  const second = await predictor({ prompts: 1 }, [2])
+  const cells = model.side ** 2 * model.architecture.decoder.dim
+  near(embeddings.subarray(cells, 2 * cells), await second.embedding(), 'the embedding of the second image')
+  for (const p of [three, second]) p.destroy()
+})
+
+test('a mask prompt counts, in any turn', async () => {
+  const masks = randomArray(5, 3 * pixels, 4)
+  const batch = batchOf(RAGGED.slice(0, 3), 5)
+  const whole = await predictor({ prompts: 3, slots: 5, masks: true })
+  const turns = await predictor({ prompts: 2, slots: 5, masks: true })
+  const plain = await predictor({ prompts: 3, slots: 5 })
+  const a = await whole.predict({ ...batch, masks })
+  near((await turns.predict({ ...batch, masks })).logits, a.logits, 'in turns')
+  assert.ok(relativeError((await plain.predict(batch)).logits, a.logits) > 1e-3, 'without the masks it is another')
+  const changed = masks.slice()
+  changed.subarray(pixels, 2 * pixels).fill(2)
+  const b = await whole.predict({ ...batch, masks: changed })
+  const part = (x: Float32Array, p: number) => x.slice(p * 4 * pixels, (p + 1) * 4 * pixels)
+  for (const p of [0, 2])
+    assert.equal(part(b.logits, p), part(a.logits, p), `the mask of prompt 1 is not prompt ${p}'s`)
+  assert.ok(relativeError(part(b.logits, 1), part(a.logits, 1)) > 1e-3)
+  for (const p of [whole, turns, plain]) p.destroy()
+})
+
+test('a new image replaces the old one, and the same one gives the same bits', async () => {
+  const own = await predictor({ prompts: 5, slots: 5 })
+  const batch = batchOf(RAGGED, 5)
+  const first = await own.predict(batch)
+  own.setImages(toyImages(2, 1, SIZE), Uint32Array.of(SIZE, SIZE))
+  assert.ok(relativeError((await own.predict(batch)).logits, first.logits) > 1e-2)
+  own.setImages(toyImages(1, 1, SIZE), Uint32Array.of(SIZE, SIZE))
+  assert.equal(await own.predict(batch), first)
+  own.destroy()
+})
+
+test('what is right of and below the valid size does not count', async () => {
+  const own = await predictor({ prompts: 1, slots: 2 })
+  const image = toyImages(4, 1, SIZE)
+  own.setImages(image, Uint32Array.of(40, 30))
+  const embedding = await own.embedding()
+  const other = image.map((x, i) => {
+    const [column, row] = [Math.floor(i / 3) % SIZE, Math.floor(i / 3 / SIZE)]
+    return row >= 40 || column >= 30 ? 255 - x : x
+  })
+  own.setImages(other, Uint32Array.of(40, 30))
+  assert.equal(await own.embedding(), embedding)
+  own.setImages(other, Uint32Array.of(SIZE, SIZE))
+  assert.ok(relativeError(await own.embedding(), embedding) > 1e-3)
+  own.destroy()
+})
+
+test('a predictor gives its memory back', async () => {
+  const before = { ...engine.bytes }
+  const own = await predictor({ prompts: 2, slots: 2, masks: true })
+  assert.ok(engine.bytes.activation > before.activation)
+  own.destroy()
+  assert.is(engine.bytes.activation, before.activation)
+})
+
+test('prompts that do not fit are refused with the reason', async () => {
+  const own = await predictor({ prompts: 2, slots: 2 }, [1, 2])
+  const masked = await predictor({ prompts: 2, slots: 2, masks: true })
+  const good = batchOf([RAGGED[0], RAGGED[2]], 2)
+  const refuse = (batch: PromptBatch, what: RegExp, by = own) =>
+    by.predict(batch).then(
+      () => assert.unreachable(`${what} was not refused`),
+      (error: Error) => assert.match(error.message, what),
+    )
+  const coords = (...values: number[]) => Float32Array.from(values)
+  await refuse(batchOf([RAGGED[1]], 3), /must hold 2 entries a prompt: got 6 and 3/)
+  await refuse({ coords: coords(), labels: new Int32Array(0) }, /2 entries a prompt/)
+  await refuse({ ...good, coords: good.coords.subarray(1) }, /2 entries a prompt/)
+  await refuse({ ...good, coords: coords(1, NaN, 3, 4, 5, 6, 7, 8) }, /not a finite number/)
+  await refuse({ ...good, coords: coords(1, 2, 3, 4, 5, Infinity, 7, 8) }, /not a finite number/)
+  await refuse({ ...good, labels: Int32Array.of(-2, 1, 1, -1) }, /prompt 0: an absent entry must come after/)
+  await refuse({ ...good, labels: Int32Array.of(1, 4, 1, -1) }, /the label 4: from -2 to 3/)
+  await refuse({ ...good, labels: Int32Array.of(1, -3, 1, -1) }, /the label -3/)
+  await refuse({ ...good, imageIndex: Uint32Array.of(0, 2) }, /one of the 2 images for each of the 2 prompts/)
+  await refuse({ ...good, imageIndex: Uint32Array.of(0) }, /one of the 2 images for each of the 2 prompts/)
+  await refuse({ ...good, masks: new Float32Array(2 * pixels) }, /exactly where the predictor was made for them/)
+  await refuse(good, /exactly where/, masked)
+  await refuse({ ...good, masks: new Float32Array(pixels) }, /must be 2 of \[12, 12\] finite logits/, masked)
+  await refuse({ ...good, masks: new Float32Array(2 * pixels).fill(NaN) }, /finite logits/, masked)
+  assert.throws(() => own.setImages(new Float32Array(5), Uint32Array.of(1, 1, 1, 1)), /raw images .* got 20/)
+  assert.is((await own.predict(good)).iou.length, 8, 'it still works')
+  own.destroy()
+  masked.destroy()
+})
+
+test('tokens that are present are counted with the output tokens', () => {
+  assert.equal([...tokenCounts(Int32Array.of(1, -1, -2, -2, -2, -2, 2, 3, 1), 3)], [7, 5, 8])
+})
+
+test.run()

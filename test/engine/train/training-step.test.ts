@@ -1,0 +1,362 @@
+/** The training step on a toy model: it learns, repeats to the bit, and splits into micro-batches without a trace. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { supervise } from '../../../engine/ops/mask-loss'
+import { Predictor } from '../../../engine/sam/predictor'
+import { defaultOptimizer } from '../../../engine/train/adam'
+import { detachLora } from '../../../engine/train/lora'
+import type { LoraConfig, LoraTarget } from '../../../engine/train/lora'
+import { type FeatureBatch, type MicroBatch, type StepConfig, TrainingStep } from '../../../engine/train/training-step'
+import { engine } from '../../support/engine'
+import { randomArray, relativeError } from '../../support/random'
+import { adapt, openToy, toyBatch } from '../../support/toy'
+
+const model = await openToy('toy_tiny_vit', 48)
+const targets: LoraTarget[] = ['q', 'v', 'lin2', 'decoder.v']
+
+/** A step on a fresh adapter; always the same one. B is not zero, so that all gradients flow from the start. */
+async function trainer(over: Partial<StepConfig> = {}, lora: Partial<LoraConfig> = { targets }) {
+  const { layers, parameters } = adapt(model, lora)
+  const config: StepConfig = {
+    microBatch: 1,
+    prompts: 3,
+    slots: 3,
+    loss: { dice: 1, bce: 1, iou: 0.5 },
+    optimizer: { ...defaultOptimizer, algorithm: 'adamw' },
+    ...over,
+  }
+  const step = await TrainingStep.create(model, parameters, config)
+  return {
+    step,
+    parameters,
+    async once(batches: (MicroBatch | FeatureBatch)[], rate = 0) {
+      step.run(batches, rate)
+      return step.report()
+    },
+    async gradients() {
+      const all: number[] = []
+      for (const { gradients } of parameters.chunks) all.push(...(await engine.read(gradients)))
+      return all
+    },
+    end() {
+      step.destroy()
+      detachLora(layers)
+      parameters.release()
+    },
+  }
+}
+
+const batches = (...live: number[]) => live.map((count, i) => toyBatch(model, 20 + 7 * i, [count], 3))
+
+/** Two micro-batches of one image as one of two images. */
+function joined(all: MicroBatch[]): MicroBatch {
+  const join = <T extends Float32Array | Uint32Array | Int32Array>(pick: (b: MicroBatch) => T): T => {
+    const parts = all.map(pick)
+    const out = new (parts[0].constructor as new (length: number) => T)(parts.reduce((n, p) => n + p.length, 0))
+    parts.reduce((at, p) => (out.set(p, at), at + p.length), 0)
+    return out
+  }
+  return {
+    images: join((b) => b.images),
+    sizes: join((b) => b.sizes),
+    coords: join((b) => b.coords),
+    labels: join((b) => b.labels),
+    imageIndex: Uint32Array.from(all.flatMap((b, i) => [...b.imageIndex].map(() => i))),
+    targets: join((b) => b.targets),
+    supervise: join((b) => b.supervise),
+  }
+}
+
+test('given embeddings in the place of images, the decoder learns the same', async () => {
+  const images = batches(3, 2)
+  const predictor = await Predictor.create(model)
+  const embedded: FeatureBatch[] = []
+  for (const { images: raw, sizes, ...prompts } of images) {
+    predictor.setImages(raw, sizes)
+    embedded.push({ ...prompts, features: await predictor.embedding() })
+  }
+  predictor.destroy()
+  const own = { targets: ['decoder.q', 'decoder.out'] as LoraTarget[] }
+  const [whole, short] = [await trainer({}, own), await trainer({ frozen: model.parts.length }, own)]
+  assert.ok(short.step.plan.dispatches < whole.step.plan.dispatches, 'the encoder is not recorded')
+  for (let i = 0; i < 3; i++) {
+    const [a, b] = [await whole.once(images, 1e-2), await short.once(embedded, 1e-2)]
+    assert.ok(Math.abs(a.loss - b.loss) < 1e-6 * a.loss, `${a.loss} and ${b.loss}`)
+    assert.ok(relativeError(await short.gradients(), await whole.gradients()) < 1e-5)
+  }
+  assert.throws(() => short.step.run(images, 0), /was not recorded for images/)
+  whole.end()
+  short.end()
+})
+
+test('the parts that are told add up to the loss', async () => {
+  for (const loss of [
+    { dice: 1, bce: 1, iou: 0.5 },
+    { dice: 2, bce: 0.25, iou: 0 },
+  ]) {
+    const own = await trainer({ loss })
+    const { parts, loss: whole } = await own.once(batches(3, 2))
+    assert.is(parts.iou === undefined, loss.iou === 0)
+    const sum = loss.dice * parts.dice + loss.bce * parts.bce + loss.iou * (parts.iou ?? 0)
+    assert.ok(Math.abs(sum - whole) < 1e-5 * whole, `${sum} against ${whole}`)
+    assert.ok(parts.dice > 0 && parts.dice < 2 && parts.bce > 0, 'prompts trained on two masks count twice')
+    own.end()
+  }
+})
+
+test('the loss falls over 20 steps on fixed data', async () => {
+  const own = await trainer()
+  const data = batches(3, 2)
+  const losses: number[] = []
+  for (let i = 0; i < 20; i++) {
+    const { loss, gradientNorm, nonFinite, skipped } = await own.once(data, 0.01)
+    assert.ok(Number.isFinite(loss) && gradientNorm > 0 && nonFinite === 0 && !skipped)
+    losses.push(loss)
+  }
+  assert.ok(losses[19] < 0.7 * losses[0], `the loss went from ${losses[0]} to ${losses[19]}`)
+  assert.is(own.step.step, 20)
+  own.end()
+})
+
+test('two runs give the same bits', async () => {
+  const run = async () => {
+    const own = await trainer({ optimizer: { ...defaultOptimizer, weightDecay: 0.01, maxNorm: 0.5 } })
+    const reports = []
+    for (let i = 0; i < 4; i++) reports.push(await own.once(batches(3, 1), 0.01))
+    const states = await own.parameters.download()
+    own.end()
+    return { reports, states }
+  }
+  const [first, second] = [await run(), await run()]
+  assert.equal(second, first)
+  assert.ok(first.states.every(({ v }) => v.some((x) => x > 0)))
+})
+
+test('two micro-batches of one image are one of two, with as many prompts as each image has', async () => {
+  const data = batches(3, 1)
+  const apart = await trainer()
+  const apartReport = await apart.once(data)
+  const apartGradients = await apart.gradients()
+  const [single] = [await apart.once([data[0]])]
+  apart.end()
+  const together = await trainer({ microBatch: 2 })
+  const report = await together.once([joined(data)])
+  const error = relativeError(await together.gradients(), apartGradients)
+  assert.ok(error < 1e-5, `the gradients differ by ${error}`)
+  for (const name of ['loss', 'gradientNorm'] as const)
+    assert.ok(Math.abs(report[name] / apartReport[name] - 1) < 1e-5, `${name}: ${report[name]}, ${apartReport[name]}`)
+  assert.ok(Math.abs(single.loss / apartReport.loss - 1) > 1e-3, 'the second image counts')
+  together.end()
+})
+
+test('the loss is the mean over prompts: a step of all is the mean of its parts', async () => {
+  const own = await trainer()
+  const data = batches(3, 1)
+  const parts = [await own.once([data[0]]), await own.once([data[1]])]
+  const both = await own.once(data)
+  const mean = (3 * parts[0].loss + parts[1].loss) / 4
+  assert.ok(Math.abs(both.loss / mean - 1) < 1e-5, `${both.loss} for ${mean}`)
+  own.end()
+})
+
+test('prompts count by their weights, over the whole step', async () => {
+  const data = batches(3, 1)
+  const weights = [Float32Array.of(4, 0.5, 1), Float32Array.of(2, 7, 7)] // the last two only fill up
+  const plain = await trainer()
+  const losses: number[] = []
+  for (const [b, p] of [
+    [0, 0],
+    [0, 1],
+    [0, 2],
+    [1, 0],
+  ]) {
+    const only = data[b].supervise.map((flag, i) => (i === p ? flag : supervise.nothing))
+    losses.push((await plain.once([{ ...data[b], supervise: only }])).loss)
+  }
+  const alike = await plain.once(data)
+  assert.throws(() => plain.step.run([{ ...data[0], weights: weights[0] }], 0), /not recorded for prompts with weights/)
+  plain.end()
+  const own = await trainer({ weighted: true })
+  const expected = (4 * losses[0] + 0.5 * losses[1] + losses[2] + 2 * losses[3]) / 7.5
+  const { loss } = await own.once(data.map((batch, i) => ({ ...batch, weights: weights[i] })))
+  assert.ok(Math.abs(loss / expected - 1) < 1e-5, `${loss} for ${expected}`)
+  assert.ok(Math.abs(alike.loss / expected - 1) > 1e-3)
+  const same = await own.once(data.map((batch) => ({ ...batch, weights: new Float32Array(3).fill(0.3) })))
+  assert.ok(Math.abs(same.loss / alike.loss - 1) < 1e-6 && Math.abs(same.gradientNorm / alike.gradientNorm - 1) < 1e-5)
+  assert.throws(() => own.step.run(data, 0), /without weights/)
+  own.end()
+})
+
+test('an empty answer to a tiny particle costs more the less Dice is smoothed', async () => {
+  const losses: number[] = []
+  for (const smooth of [1, 0.1]) {
+    const own = await trainer({ loss: { dice: 1, bce: 0, iou: 0, smooth } })
+    const [batch] = batches(1)
+    batch.targets.fill(0)
+    batch.targets[5] = 1
+    losses.push((await own.once([batch])).loss)
+    own.end()
+  }
+  assert.ok(losses[1] > losses[0], losses.join(', '))
+})
+
+test('prompts that only fill up change nothing, whatever they hold', async () => {
+  const [batch] = batches(2)
+  const own = await trainer()
+  const report = await own.once([batch])
+  const gradients = await own.gradients()
+  // the third place of three: other coordinates, targets and image, still absent and not supervised
+  const pixels = (4 * model.side) ** 2
+  const coords = batch.coords.slice()
+  coords.set([1e4, -50, 3, 3, 7, 7], 12)
+  const masks = batch.targets.slice()
+  masks.fill(1, 2 * pixels)
+  assert.equal(await own.once([{ ...batch, coords, targets: masks }]), report)
+  assert.equal(await own.gradients(), gradients)
+  // present, but not supervised
+  const labels = batch.labels.slice()
+  labels.set([1, -1, -2], 6)
+  const unsupervised = await own.once([{ ...batch, labels }])
+  assert.ok(Math.abs(unsupervised.loss / report.loss - 1) < 1e-6)
+  assert.ok(relativeError(await own.gradients(), gradients) < 1e-6)
+  // and a supervised one does count
+  const counted = await own.once([{ ...batch, labels, supervise: Uint32Array.of(2, 2, supervise.best) }])
+  assert.ok(Math.abs(counted.loss / report.loss - 1) > 1e-4)
+  own.end()
+
+  const roomy = await trainer({ prompts: 8, slots: 3 })
+  const wide = toyBatch(model, 20, [2], 8)
+  const same = await roomy.once([wide])
+  assert.ok(Math.abs(same.loss / report.loss - 1) < 1e-5)
+  const error = relativeError(await roomy.gradients(), gradients)
+  assert.ok(error < 1e-5, `with room for more the gradients differ by ${error}`)
+  roomy.end()
+})
+
+test('pixels that are no numbers skip the update, say so, and leave no trace', async () => {
+  const own = await trainer()
+  const [batch, next] = batches(2, 2)
+  const bits = await own.parameters.download()
+  const images = batch.images.slice()
+  images[1000] = NaN
+  const report = await own.once([{ ...batch, images }, next], 0.01)
+  assert.ok(report.skipped && report.nonFinite > 0, `skipped: ${report.skipped}, elements: ${report.nonFinite}`)
+  assert.equal(await own.parameters.download(), bits)
+  const after = await own.once([batch, next], 0.01)
+  assert.ok(!after.skipped && after.nonFinite === 0 && Number.isFinite(after.loss))
+  assert.ok((await own.parameters.download()).some(({ values }, i) => values.some((x, j) => x !== bits[i].values[j])))
+  own.end()
+})
+
+test('the gradient of the loss is the derivative of the loss, through a whole step', async () => {
+  const own = await trainer()
+  const data = batches(3, 1)
+  await own.once(data)
+  const gradient = Float64Array.from(await own.gradients())
+  const size = Math.hypot(...gradient)
+  const chunk = own.parameters.chunks[0].values
+  const values = await engine.read(chunk)
+  assert.is(own.parameters.chunks.length, 1)
+  const at = async (by: number) => {
+    engine.write(
+      chunk,
+      values.map((x, i) => x + (by * gradient[i]) / size),
+    )
+    return (await own.once(data)).loss
+  }
+  const errors: number[] = []
+  for (const h of [2e-3, 5e-4]) errors.push(Math.abs(((await at(h)) - (await at(-h))) / (2 * h) / size - 1))
+  assert.ok(Math.min(...errors) < 0.01, `off by ${errors.join(', ')}`)
+  own.end()
+})
+
+test('the IoU head’s loss is added with its weight, and none is recorded without it', async () => {
+  const losses: number[] = []
+  const dispatches: number[] = []
+  for (const iou of [0, 1, 2]) {
+    const own = await trainer({ loss: { dice: 1, bce: 1, iou } })
+    losses.push((await own.once(batches(2))).loss)
+    dispatches.push(own.step.plan.dispatches)
+    own.end()
+  }
+  const [none, one, two] = losses
+  assert.ok(one > none && Math.abs((two - none) / (one - none) - 2) < 1e-3, losses.join(', '))
+  assert.ok(dispatches[0] < dispatches[1] && dispatches[1] === dispatches[2])
+})
+
+test('the plan says what the step takes', async () => {
+  const one = await trainer()
+  const { plan } = one.step
+  const { parameters: trained } = one
+  assert.ok(plan.dispatches > 300)
+  const size = trained.chunks.reduce((sum, { values }) => sum + values.size * 4, 0)
+  assert.is(plan.persistent.adapter, size)
+  assert.is(plan.persistent.gradient, size)
+  assert.ok(plan.persistent.optimizer >= 2 * size && plan.persistent.optimizer < 2 * size + 1024)
+  assert.ok(plan.persistent.weight > 0 && plan.intermediates.activation! > 0 && plan.intermediates.gradient! > 0)
+  const apart = Object.values(plan.intermediates).reduce((a, b) => a + b, 0)
+  assert.ok(plan.arenas < apart)
+  const held = plan.arenas + Object.values(plan.persistent).reduce((a, b) => a + b, 0)
+  const parameters = plan.peak - held
+  assert.ok(
+    parameters >= 256 * 300 && parameters <= 512 * plan.dispatches,
+    `${parameters} bytes of dispatches' parameters`,
+  )
+  assert.ok(
+    plan.live <= plan.arenas && plan.live > 0.5 * plan.arenas,
+    `${plan.live} bytes of ${plan.arenas} in use at once`,
+  )
+  assert.ok(plan.largest.bytes <= plan.live && plan.largest.label)
+  one.end()
+  const two = await trainer({ microBatch: 2 })
+  assert.ok(two.step.plan.arenas > 1.5 * plan.arenas, 'twice the images take more')
+  two.end()
+})
+
+test('steps hold no more the longer they go on: what they make they give back', async () => {
+  const own = await trainer({ recompute: { decoder: true, blocks: 99 } })
+  const { device } = engine
+  const create = device.createBuffer
+  const live = new Set<GPUBuffer>()
+  let made = 0
+  device.createBuffer = function (descriptor) {
+    const buffer = create.call(device, descriptor)
+    const destroy = buffer.destroy.bind(buffer)
+    live.add(buffer)
+    made++
+    buffer.destroy = () => (live.delete(buffer), destroy())
+    return buffer
+  }
+  try {
+    const bytes = { ...engine.bytes }
+    const data = batches(2)
+    for (let i = 0; i < 30; i++) await own.once(data, 1e-3)
+    assert.is(made, 60, 'a read-back of the losses and one of the optimiser’s report each')
+    assert.is(live.size, 0)
+    assert.equal(engine.bytes, bytes)
+  } finally {
+    device.createBuffer = create
+  }
+  own.end()
+})
+
+test('a step that cannot be is refused, and takes no step', async () => {
+  const own = await trainer()
+  const [batch] = batches(2)
+  assert.throws(() => own.step.run([{ ...batch, supervise: new Uint32Array(3) }], 0.1), /at least one prompt/)
+  assert.throws(() => own.step.run([], 0.1), /at least one prompt/)
+  assert.throws(() => own.step.run([{ ...batch, images: randomArray(1, 9) }], 0.1), /images .* got 36/)
+  assert.throws(() => own.step.run([{ ...batch, labels: Int32Array.of(-2, 1, 1) }], 0.1), /labels .* got 12/)
+  assert.throws(() => own.step.run([batch], NaN), /learning rate NaN/)
+  const before = await own.parameters.download()
+  assert.is(own.step.step, 0)
+  await own.once([batch], 0)
+  assert.equal(
+    (await own.parameters.download()).map(({ values }) => values),
+    before.map(({ values }) => values),
+    'a learning rate of 0 moves nothing',
+  )
+  own.end()
+})
+
+test.run()

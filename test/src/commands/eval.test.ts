@@ -1,0 +1,191 @@
+/** @file `wgsam eval` with two adapters and masks found automatically, on a toy model. */
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { parse } from '../../../src/cli/command'
+import { command } from '../../../src/commands/eval'
+import { openDataset } from '../../../src/dataset/dataset'
+import { listHash } from '../../../src/dataset/split'
+import { writeSynth } from '../../../src/synth/synth-dataset'
+import { describeSeen } from '../../../src/evaluation/training-images'
+import { measureNames } from '../../../src/evaluation/measures'
+import { openModel } from '../../../src/model/open-model'
+import { readAdapter, writeAdapter } from '../../../src/weights/peft'
+import { refusal, scratch } from '../../support/files'
+import { writeRandom } from '../../support/adapter'
+import { engine } from '../../support/engine'
+
+const MODEL = 'golden/files/toy_vit.pth'
+const CONFIG = 'golden/files/toy_vit.json'
+const folder = scratch()
+const data = join(folder, 'scenes')
+const adapters: string[] = []
+const json = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
+
+/** Runs it and gives what it prints. */
+async function run(...argv: string[]): Promise<string> {
+  const { values, positionals } = parse(command, argv)
+  const lines: string[] = []
+  const { log, error } = console
+  console.log = (line: string) => void lines.push(line)
+  console.error = () => {}
+  try {
+    assert.is((await command.run(values, positionals)) ?? 0, 0)
+  } finally {
+    Object.assign(console, { log, error })
+  }
+  return lines.join('\n')
+}
+
+test.before(async () => {
+  await writeSynth(data, { count: 2, width: 96, height: 80, seed: 3, particles: [4, 8] })
+  const model = await openModel(engine, MODEL, { config: json(CONFIG) })
+  const config = { rank: 2, alpha: 4, rslora: false, targets: ['q' as const, 'v' as const], blocks: null }
+  adapters.push(await writeRandom(model, config, MODEL))
+  model.release()
+  // the same matrices, three times as strong
+  const stronger = await readAdapter(adapters[0])
+  const other = join(scratch(), 'stronger')
+  await writeAdapter(other, { ...stronger, config: { ...stronger.config, lora_alpha: 12 } })
+  adapters.push(other)
+})
+
+const common = () => ['--data', data, '--split', 'all', '--model', MODEL, '--model-config', CONFIG, '--size', '64']
+// a toy's masks pass no real threshold
+const loose = ['--points-per-side', '6', '--pred-iou-thresh', '0', '--stability-score-thresh', '0', '--floor-pred-iou', '0', '--floor-stability', '0', '--max-area', '1', '--keep-frames'] // prettier-ignore
+const both = () => adapters.flatMap((path) => ['--adapter', path])
+
+test('base, two adapters and the baseline, prompted and automatic, in one table', async () => {
+  const [out, report] = [join(folder, 'scores.json'), join(folder, 'report.html')]
+  const table = await run(...common(), ...both(), '--prompt', 'auto,box', ...loose, '--resamples', '200', '--out', out, '--report', report) // prettier-ignore
+  const { models, prompts, bootstrap, generator } = json(out)
+  assert.equal(prompts, ['box', 'auto'])
+  assert.is(bootstrap.resamples, 200)
+  assert.is(generator.length, 3)
+  const shape = models.map(({ name, evaluations }: { name: string; evaluations: { prompt: string }[] }) => [
+    name,
+    ...evaluations.map(({ prompt }) => prompt),
+  ])
+  assert.is(shape.length, 4)
+  assert.equal([shape[0], shape[3]], [['base', 'box', 'auto'], ['watershed', 'auto']]) // prettier-ignore
+  const [base, first, second, watershed] = models
+  for (const [i, prompt] of ['box', 'auto'].entries()) {
+    assert.is(base.evaluations[i].change, null)
+    const [before, one, two] = [base, first, second].map(({ evaluations }) => evaluations[i])
+    assert.is.not(one.instanceIou, two.instanceIou, `${prompt}: the adapters differ`)
+    assert.is(one.change.values.dice, one.dice - before.dice)
+    assert.is(one.perImage.length, 2)
+    assert.is(before.instances, one.instances)
+    for (const name of measureNames) {
+      assert.is(typeof one[name], 'number', name)
+      const [low, high] = one.intervals[name]
+      assert.ok(low <= high, name)
+    }
+  }
+  const found = watershed.evaluations[0]
+  assert.equal([found.ap, found.ap50, found.intervals.ap], [null, null, null])
+  assert.ok(found.masks > 0)
+  assert.match(table, /box prompts +base .*\n[^]*automatic +base .* watershed/)
+  const html = readFileSync(report, 'utf8')
+  // box: image, labels, three models, two changes; automatic: the baseline too; two images each
+  assert.is([...html.matchAll(/src="data:image\/jpeg;base64,/g)].length, 2 * 7 + 2 * 8)
+  assert.not.match(html.replace(/data:image[^"]*/g, ''), /NaN|undefined/)
+  // of two images one is the worst and one the best
+  for (const [word, times] of [
+    ['Worst', 2],
+    ['Median', 0],
+    ['Best', 2],
+  ] as const)
+    assert.is([...html.matchAll(new RegExp(`<h4>${word}:`, 'g'))].length, times, word)
+  assert.match(html, '<h1>toy_vit.pth, adapted and not</h1>')
+  assert.match(html, /Segmentation of 2 labelled images, all of /)
+})
+
+test('images that an adapter was trained on are told of; names alone do not make them the same', async () => {
+  const { items } = await openDataset(data)
+  const ids = items.map(({ id }) => id)
+  const split = { version: 1, seed: 0, shares: [1, 1, 1], hash: listHash(items), train: [ids[0]], val: [], test: [ids[1]] } // prettier-ignore
+  const runWith = (changes: object) => {
+    const adapter = join(scratch(), 'best')
+    cpSync(adapters[0], adapter, { recursive: true })
+    writeFileSync(join(adapter, '..', 'split.json'), JSON.stringify({ ...split, ...changes }))
+    return adapter
+  }
+  const seen = async (...argv: string[]) => {
+    const out = JSON.parse(await run(...common(), ...argv, '--prompt', 'point', '--resamples', '100', '--json'))
+    return out.seen
+  }
+  const [own, foreign] = [runWith({}), runWith({ hash: 'other' })]
+  assert.equal(await seen('--adapter', own, '--adapter', foreign), [{ train: 1, val: 0 }, null])
+  const report = join(folder, 'seen.html')
+  const test = ['--data', data, '--model', MODEL, '--model-config', CONFIG, '--size', '64', '--report', report]
+  await run(...test, '--adapter', own, '--prompt', 'point')
+  const html = readFileSync(report, 'utf8')
+  assert.match(html, 'Segmentation of 1 labelled images that training never saw.')
+  assert.match(html, '<h4>Only: ')
+  assert.is(describeSeen(4, 'x', [{ train: 0, val: 2 }]).includes('best checkpoint'), true)
+  assert.match(describeSeen(4, 'x', [null, { train: 3, val: 0 }]), '3 of which training has seen')
+  assert.match(describeSeen(4, 'the test part of x', [null]), 'labelled images, the test part of x.')
+})
+
+test('what cannot be written or read is said before any work', async () => {
+  const asked = (...argv: string[]) => refusal(run(...common(), ...argv))
+  assert.match(await asked('--out', folder), 'is a folder')
+  assert.match(await asked('--report', join(MODEL, 'x.html')), 'is a file, not a folder')
+  const plain = ['--data', data, '--split', 'all', '--model', MODEL, '--model-config', CONFIG]
+  assert.match(await refusal(run(...plain, '--size', '63')), 'multiple of 16')
+  const run1 = scratch()
+  cpSync(adapters[0], join(run1, 'best'), { recursive: true })
+  assert.match(await asked('--adapter', run1), `its adapter is ${join(run1, 'best')}`)
+  assert.match(await refusal(run('--data', join(folder, 'nothing'))), 'there is no folder')
+})
+
+test('automatic masks do not depend on what else is evaluated, nor on the run', async () => {
+  const [before, after] = json(join(folder, 'scores.json')).models
+  const typed = ['--prompt', 'auto', ...loose, '--resamples', '200', '--adapter', adapters[0], '--json']
+  const [base, adapted] = JSON.parse(await run(...common(), ...typed)).models
+  assert.equal([base.evaluations[0], adapted.evaluations[0]], [before.evaluations[1], after.evaluations[1]]) // prettier-ignore
+})
+
+test('thresholds: one file for all, or one a model', async () => {
+  const file = (name: string, predIouThresh: number) => {
+    const path = join(folder, name)
+    writeFileSync(path, JSON.stringify({ thresholds: { predIouThresh, stabilityScoreThresh: 0, minArea: 7 } }))
+    return path
+  }
+  const [low, high] = [file('low.json', 0.001), file('high.json', 0.999)]
+  const options = [...common(), '--adapter', adapters[0], '--prompt', 'auto', '--json', '--points-per-side', '4', '--floor-pred-iou', '0', '--floor-stability', '0'] // prettier-ignore
+  const { generator } = JSON.parse(await run(...options, '--thresholds', low, '--thresholds', high))
+  assert.equal(
+    generator.map(({ predIouThresh, minArea }: Record<string, number>) => [predIouThresh, minArea]),
+    [[0.001, 7], [0.999, 7]], // prettier-ignore
+  )
+  const one = JSON.parse(await run(...options, '--thresholds', high))
+  assert.is(one.generator[0].predIouThresh, 0.999)
+  assert.is(one.models[0].evaluations[0].masks, 0, 'nothing passes')
+  const thrice = [low, low, high].flatMap((path) => ['--thresholds', path])
+  assert.match(await refusal(run(...options, ...thrice)), '3 times for 2 models')
+  assert.match(await refusal(run(...common(), '--thresholds', low)), '--prompt auto')
+})
+
+test('the baseline beside prompts; what is typed wrong', async () => {
+  const { models } = JSON.parse(await run(...common(), '--prompt', 'point', '--watershed', '--json'))
+  assert.equal(models.map(({ name }: { name: string }) => name), ['base', 'watershed']) // prettier-ignore
+  assert.is(models[1].evaluations[0].change, null, 'the base model found nothing by itself')
+  assert.match(await refusal(run(...common(), '--prompt', 'point,boxes')), '"boxes"')
+  assert.match(await refusal(run(...common(), '--prompt', '')), '--prompt')
+  assert.match(await refusal(run(...common(), '--resamples', '3')), 'from 100')
+  assert.match(await refusal(run(...common(), '--boundary-tolerance', '-1')), 'from 0')
+  assert.match(await refusal(run(...common(), '--prompt', 'auto', '--pred-iou-thresh', '2')), '--pred-iou-thresh')
+})
+
+test('adapters of two models are not compared', async () => {
+  const foreign = await readAdapter(adapters[0])
+  const path = join(scratch(), 'foreign')
+  await writeAdapter(path, { ...foreign, config: { ...foreign.config, base_model_name_or_path: 'sam_vit_b' } })
+  const argv = ['--data', data, '--split', 'all', '--adapter', adapters[0], '--adapter', path]
+  assert.match(await refusal(run(...argv)), '--model')
+})
+
+test.run()

@@ -1,0 +1,268 @@
+/** @file `wgsam measure` as it is typed: what it takes, what it writes, in which units. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { command as measure } from '../../../src/commands/measure'
+import { parseCsv } from '../../../src/dataset/groups'
+import { writeLabelTiff } from '../../../src/images/image-file'
+import { ReviewFolder } from '../../../src/project/review/review-folder'
+import { png16, png8, put, refusal, scratch } from '../../support/files'
+import { discs, pair, run } from '../../support/dataset-folders'
+import { made, square, writeImage } from '../../support/review'
+
+const quick = ['--resamples', '50']
+const read = (out: string, name: string) => readFileSync(join(out, name), 'utf8')
+const rowsOf = (out: string, name = 'particles.csv') => parseCsv(read(out, name))
+const nearly = (text: string, expected: number, tolerance = 1e-6) =>
+  assert.ok(Math.abs(Number(text) - expected) <= tolerance * Math.abs(expected), `${text}, expected ${expected}`)
+
+const labels = discs(40, 30, [
+  { x: 12, y: 12, r: 5, id: 3 },
+  { x: 28, y: 18, r: 8, id: 9 },
+  { x: 0, y: 29, r: 4, id: 12 },
+])
+const areas = [3, 9, 12].map((id) => labels.filter((label) => label === id).length)
+
+test('a dataset with a pixel size: every length in its unit, every area in its square', async () => {
+  const folder = scratch()
+  await pair(folder, 'a', labels)
+  await pair(folder, 'b', labels, { seed: 2 })
+  const out = join(folder, 'out')
+  const { code, out: printed } = await run(measure, folder, '--pixel-size', '20nm', '--out', out, ...quick)
+  assert.is(code, 0)
+  assert.match(printed, 'equivalent circular diameter, nm')
+  assert.match(printed, 'left out: 2 of 6 particles, which touch the edge (--edges correct)')
+  const rows = rowsOf(out)
+  assert.equal(rows.map(({ image, particle }) => image + particle), ['a3', 'a9', 'a12', 'b3', 'b9', 'b12']) // prettier-ignore
+  rows.slice(0, 3).forEach((row, i) => {
+    assert.is(row.area_px2, String(areas[i]))
+    nearly(row.area_nm2, areas[i] * 400)
+    const d = 20 * Math.sqrt((4 * areas[i]) / Math.PI)
+    nearly(row.equivalent_diameter_nm, d)
+    assert.is(row.edge, i === 2 ? '1' : '0')
+    assert.is(row.left_out, i === 2 ? 'edge' : '')
+    const side = [11, 17][i]
+    const weight = i === 2 ? 0 : (40 * 30) / ((39 - side) * (29 - side))
+    if (weight) nearly(row.number_weight, weight)
+    else assert.is(row.number_weight, '0')
+    if (weight) nearly(row.volume_weight_nm3, weight * (Math.PI / 6) * d ** 3)
+    nearly(row.pixel_size_nm, 20)
+  })
+  assert.is(rows[0].x_px, '12.5')
+  const distance = 20 * Math.hypot(16, 6)
+  nearly(rows[0].nearest_distance_nm, distance)
+  assert.is(rows[0].nearest_particle, '9')
+  const summary = rowsOf(out, 'summary.csv')
+  assert.equal(summary.map(({ level, name, weighting }) => [level, name, weighting].join()), [
+    'image,a,number', 'image,a,volume', 'image,b,number', 'image,b,volume', 'all,all images,number', 'all,all images,volume',
+  ]) // prettier-ignore
+  const all = summary[4]
+  assert.equal([all.images, all.particles, all.edge, all.left_out_edge, all.counted], ['2', '6', '2', '2', '4'])
+  nearly(all.coverage, areas.reduce((a, b) => a + b) / 1200)
+  const weights = rows.reduce((sum, { number_weight }) => sum + Number(number_weight), 0)
+  nearly(all.density_per_um2, (1e6 * weights) / (2 * 1200 * 400), 1e-5)
+  const json = JSON.parse(read(out, 'summary.json'))
+  assert.equal([json.unit, json.images[0].pixelSize.from, json.images[0].particles], ['nm', '--pixel-size', 3])
+  assert.equal(readdirSync(out).sort(), [
+    'cumulative.svg', 'histogram-number.svg', 'histogram-volume.svg', 'particles.csv', 'report.html', 'summary.csv', 'summary.json',
+  ]) // prettier-ignore
+})
+
+test('without a pixel size everything is in pixels, and nothing else is said', async () => {
+  const folder = scratch()
+  await pair(folder, 'a', labels)
+  const out = join(folder, 'out')
+  const { out: printed } = await run(measure, folder, '--out', out, ...quick)
+  assert.match(printed, 'equivalent circular diameter, px (no pixel size is known)')
+  const headers = ['particles.csv', 'summary.csv'].map((name) => read(out, name).split('\n')[0])
+  for (const header of headers) {
+    assert.match(header, /_px/)
+    assert.not.match(header, /_(nm|um|mm|m)\d?(,|$)/)
+  }
+  for (const name of readdirSync(out)) assert.not.match(read(out, name), /µm|micromet/)
+  nearly(rowsOf(out)[0].equivalent_diameter_px, Math.sqrt((4 * areas[0]) / Math.PI))
+})
+
+test('pixel sizes from a column, for some images only, and the unit asked for', async () => {
+  const folder = scratch()
+  await pair(folder, 'a', labels)
+  await pair(folder, 'b', labels, { seed: 2 })
+  const out = join(folder, 'out')
+  put(join(folder, 'groups.csv'), 'name,group,pixel_size\na,x,2um\nb,x,\n')
+  assert.match(await refusal(run(measure, folder, '--out', out, ...quick)), /1 of 2 images have no pixel size \(b\)/)
+  assert.is(existsSync(out), false)
+  await run(measure, folder, '--out', out, '--unit', 'px', ...quick)
+  assert.ok('area_px2' in rowsOf(out)[0] && !('area_um2' in rowsOf(out)[0]))
+  put(join(folder, 'groups.csv'), 'name,group,pixel_size\na,x,2um\nb,x,1um\n')
+  await run(measure, folder, '--out', out, ...quick)
+  const [one, , , other] = rowsOf(out)
+  nearly(one.min_feret_um, 2 * Number(other.min_feret_um))
+  await run(measure, folder, '--out', out, '--unit', 'nm', ...quick)
+  nearly(rowsOf(out)[3].min_feret_nm, 1000 * Number(other.min_feret_um))
+  assert.equal(rowsOf(out, 'summary.csv').map(({ level, name }) => `${level} ${name}`).filter((_, i) => i % 2), [
+    'image a', 'image b', 'group x', 'all all images',
+  ]) // prettier-ignore
+  put(join(folder, 'groups.csv'), 'name,pixel_size\na,2 parsec\n')
+  assert.match(await refusal(run(measure, folder, '--out', out)), /groups\.csv, a: pixel_size takes a length/)
+})
+
+test('a project: proposals, then the masks as a person has left them, then accepted ones only', async () => {
+  const dir = scratch()
+  for (const name of ['one', 'two']) await writeImage(dir, name, [square(4, 4, 10), square(30, 20, 6)])
+  const out = join(dir, 'out')
+  const ids = () => rowsOf(out).map(({ image, particle, area_px2 }) => `${image} ${particle} ${area_px2}`)
+  const measured = async (...more: string[]) => {
+    const result = await run(measure, dir, '--out', out, ...quick, ...more)
+    return { ...result, from: JSON.parse(read(out, 'summary.json')).images.map(({ from }: { from: string }) => from) }
+  }
+  assert.equal((await measured()).from, ['proposals', 'proposals'])
+  assert.equal(ids(), ['one 1 100', 'one 2 36', 'two 1 100', 'two 2 36'])
+  const folder = await ReviewFolder.open(dir)
+  const act = (base: number, action: Parameters<typeof folder.act>[1]['action']) =>
+    folder.act('one', { window: 'w', base, action })
+  await act(0, { type: 'edit', edit: { kind: 'redraw', remove: [2], add: [made(3, 'redraw', square(30, 20, 8))] } })
+  await act(1, { type: 'state', state: 'accepted' })
+  await folder.close()
+  assert.equal((await measured()).from, ['review, accepted', 'proposals'])
+  assert.equal(ids(), ['one 1 100', 'one 3 64', 'two 1 100', 'two 2 36'])
+  const accepted = await measured('--accepted-only')
+  assert.equal([accepted.code, accepted.from], [0, ['review, accepted']])
+  assert.match(accepted.out, 'left out: 1 images (two: it is proposed, not accepted)')
+})
+
+test('COCO: masks measured whole where they overlap, polygons and RLE, images beside it', async () => {
+  const folder = scratch()
+  const rle = { size: [20, 30], counts: [2 * 20 + 2, 6, 14, 6, 14, 6, 600 - 42 - 46] }
+  const file = {
+    images: [{ id: 7, file_name: 'pic.png', width: 30, height: 20 }, { id: 8, file_name: '../pic2.png', width: 30, height: 20 }],
+    annotations: [
+      { image_id: 7, segmentation: [[10, 4, 20, 4, 20, 14, 10, 14]] },
+      { image_id: 7, segmentation: [[15, 8, 25, 8, 25, 12, 15, 12], [15, 11, 16, 11, 16, 16, 15, 16]] },
+      { image_id: 7, segmentation: rle },
+      { image_id: 7, segmentation: [[5, 5, 5.2, 5, 5.2, 5.2]] },
+      { image_id: 7, iscrowd: 1, segmentation: rle },
+    ],
+  } // prettier-ignore
+  const path = put(join(folder, 'coco of mine.json'), JSON.stringify(file))
+  await png8(join(folder, 'images', 'pic.png'), 30, 20, new Uint8Array(600).fill(77))
+  const out = join(folder, 'out')
+  const { code, out: printed } = await run(measure, path, '--out', out, ...quick)
+  assert.is(code, 0)
+  assert.match(printed, 'pic: 1 annotations without a pixel are left out')
+  assert.match(printed, 'pic: 1 crowd regions are left out')
+  assert.match(printed, 'pic: masks overlap: 22 pixels are in more than one')
+  const rows = rowsOf(out)
+  assert.equal(rows.map(({ area_px2 }) => area_px2), ['100', '44', '18']) // prettier-ignore
+  assert.equal(rows.map(({ mean_gray, touching }) => mean_gray + touching), ['771', '771', '770']) // prettier-ignore
+  const all = rowsOf(out, 'summary.csv').find(({ level }) => level === 'all')!
+  nearly(all.coverage, (100 + 44 + 18 - 22) / 1200)
+})
+
+test('label maps by themselves: one file, a folder, PNG and TIFF of one name; images elsewhere', async () => {
+  const folder = scratch()
+  const out = join(folder, 'out')
+  await png16(join(folder, 'maps', 'a.png'), 40, 30, labels)
+  await writeLabelTiff(join(folder, 'maps', 'a.tif'), { width: 40, height: 30, data: labels })
+  await writeLabelTiff(join(folder, 'maps', 'b.tif'), { width: 40, height: 30, data: labels })
+  await png8(join(folder, 'pictures', 'b.png'), 40, 30, new Uint8Array(1200).fill(9))
+  await run(measure, join(folder, 'maps'), '--images', join(folder, 'pictures'), '--out', out, ...quick)
+  assert.equal(rowsOf(out).map(({ image, mean_gray }) => image + mean_gray), ['a', 'a', 'a', 'b9', 'b9', 'b9']) // prettier-ignore
+  await run(measure, join(folder, 'maps', 'a.tif'), join(folder, 'maps', 'b.tif'), '--out', out, ...quick)
+  assert.is(rowsOf(out).length, 6)
+  const twice = run(measure, join(folder, 'maps', 'a.tif'), join(folder, 'maps', 'a.png'), '--out', out)
+  assert.match(await refusal(twice), 'two images have the name a')
+})
+
+test('several folders are groups; the parts of a group are pooled', async () => {
+  const [one, two] = [join(scratch(), 'first'), join(scratch(), 'second')]
+  for (const folder of [one, two]) for (const stem of ['a', 'b']) await pair(folder, stem, labels)
+  const out = join(one, 'out')
+  await run(measure, one, two, '--out', out, ...quick)
+  assert.equal(rowsOf(out, 'summary.csv').filter(({ level }) => level === 'group').map(({ name, images, counted }) => [name, images, counted].join()), [
+    'first,2,4', 'first,2,4', 'second,2,4', 'second,2,4',
+  ]) // prettier-ignore
+  assert.is(rowsOf(out)[0].image, 'first/a')
+  assert.ok(existsSync(join(out, 'groups-number.svg')))
+})
+
+test('one bad file is told and the rest is measured; sizes that differ are an error', async () => {
+  const folder = scratch()
+  await pair(folder, 'good', labels)
+  await pair(folder, 'other', labels)
+  await png16(join(folder, 'masks', 'other.png'), 20, 30, new Uint16Array(600).fill(1))
+  put(join(folder, 'masks', 'torn.png'), '\x89PNG is cut off')
+  await png8(join(folder, 'images', 'torn.png'), 4, 4, new Uint8Array(16))
+  await png8(join(folder, 'images', 'alone.png'), 4, 4, new Uint8Array(16))
+  const out = join(folder, 'out')
+  const { code, err } = await run(measure, folder, '--out', out, ...quick)
+  assert.is(code, 1)
+  assert.match(err, /torn: cannot read the image/)
+  assert.match(err, /other: .*other\.png is 40x30, its labels 20x30/)
+  assert.match(err, /alone: no file of this name/)
+  assert.equal(new Set(rowsOf(out).map(({ image }) => image)), new Set(['good']))
+  assert.is(JSON.parse(read(out, 'summary.json')).unmeasured.length, 3)
+  assert.match(read(out, 'report.html'), 'Not measured')
+})
+
+test('names that spreadsheets would run, and that pages would', async () => {
+  const folder = scratch()
+  const names = ['=HYPERLINK(1)', '@a, "b"', '<img src=x onerror=alert(1)>']
+  for (const name of names) await png16(join(folder, `${name}.png`), 40, 30, labels)
+  const out = join(folder, 'out')
+  await run(measure, folder, '--out', out, ...quick)
+  assert.equal([...new Set(rowsOf(out).map(({ image }) => image))].sort(), ["'=HYPERLINK(1)", `'@a, "b"`, '<img src=x onerror=alert(1)>']) // prettier-ignore
+  assert.not.match(read(out, 'report.html'), '<img')
+})
+
+test('empty maps, a particle that fills its image, single pixels: no figure is made up', async () => {
+  const folder = scratch()
+  await png16(join(folder, 'empty.png'), 8, 8, new Uint16Array(64))
+  const out = join(folder, 'out')
+  const none = await run(measure, folder, '--out', out, ...quick)
+  assert.is(none.code, 0)
+  assert.is(rowsOf(out).length, 0)
+  assert.equal(readdirSync(out).sort(), ['particles.csv', 'report.html', 'summary.csv', 'summary.json'])
+  assert.equal([rowsOf(out, 'summary.csv')[0].d50_px, rowsOf(out, 'summary.csv')[0].coverage], ['', '0'])
+  await png16(join(folder, 'full.png'), 8, 8, new Uint16Array(64).fill(5))
+  await png16(join(folder, 'pixel.png'), 8, 8, new Uint16Array(64).fill(1, 20, 21))
+  await run(measure, folder, '--out', out, '--edges', 'include', ...quick)
+  const [full, pixel] = rowsOf(out)
+  assert.equal([full.area_px2, full.edge, full.orientation_deg, full.solidity], ['64', '1', '', '1'])
+  assert.equal([pixel.area_px2, pixel.min_feret_px, pixel.nearest_distance_px], ['1', '1', ''])
+  const { out: printed } = await run(measure, folder, '--out', out, '--min-pixels', '2', ...quick)
+  assert.match(printed, 'left out: 1 of 2 particles, which touch the edge')
+  assert.match(printed, 'left out: 1 particles of fewer than 2 pixels')
+  for (const name of readdirSync(out)) assert.not.match(read(out, name), /NaN|Infinity|undefined/)
+})
+
+test('the same numbers again', async () => {
+  const folder = scratch()
+  for (const stem of ['a', 'b', 'c', 'd', 'e', 'f']) await pair(folder, stem, labels)
+  const [one, two] = ['one', 'two'].map((name) => join(folder, name))
+  for (const out of [one, two]) await run(measure, folder, '--out', out, '--log', ...quick)
+  for (const name of readdirSync(one)) assert.is(read(one, name), read(two, name), name)
+  assert.is(rowsOf(one, 'summary.csv').at(-1)!.resampled, 'images')
+})
+
+test('command lines that make no sense', async () => {
+  const folder = scratch()
+  await pair(folder, 'a', labels)
+  const refused = async (message: RegExp, ...argv: string[]) =>
+    assert.match(await refusal(run(measure, ...argv)), message)
+  await refused(/there is no file or folder/, join(folder, 'nowhere'))
+  await refused(/--edges takes correct, exclude, include, not "cut"/, folder, '--edges', 'cut')
+  await refused(/--unit takes/, folder, '--unit', 'inch')
+  await refused(/--pixel-size takes a length/, folder, '--pixel-size', '12')
+  await refused(/contradict/, folder, '--pixel-size', '12nm', '--unit', 'px')
+  await refused(/--diameter takes/, folder, '--diameter', 'martin')
+  await refused(/--level/, folder, '--level', '100')
+  await refused(/there is no folder/, folder, '--images', join(folder, 'nowhere'))
+  await refused(/not a regular expression/, folder, '--group-by', '(')
+  await refused(/is a file, not a folder/, folder, '--out', join(folder, 'masks', 'a.png'))
+  await refused(/holds no label maps/, scratch())
+  const coloured = put(join(folder, 'no.json'), '{"images": 3}')
+  await refused(/as COCO annotations/, coloured)
+})
+
+test.run()

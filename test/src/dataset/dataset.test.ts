@@ -1,0 +1,174 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { loadItem, openDataset } from '../../../src/dataset/dataset'
+import { parseCsv, readGroups } from '../../../src/dataset/groups'
+import { png16, png8, put, refusal, scratch } from '../../support/files'
+
+const square = (id: number, width = 20, height = 16) =>
+  Array.from({ length: width * height }, (_, i) => (i % width > 3 && i % width < 12 && i > 40 && i < 200 ? id : 0))
+
+async function pair(folder: string, stem: string, labels: number[] = square(1), width = 20, height = 16) {
+  await png8(join(folder, 'images', `${stem}.png`), width, height, new Uint8Array(width * height).fill(90))
+  await png16(join(folder, 'masks', `${stem}.png`), width, height, labels)
+}
+
+test('pairs are found by stem, in any format, whatever their names', async () => {
+  const folder = scratch()
+  for (const stem of ['b', 'a "quoted" name', "it's", 'dot.in.name', 'ünï']) await pair(folder, stem)
+  put(join(folder, 'images', '.DS_Store'), 'x')
+  put(join(folder, 'images', 'notes.txt'), 'x')
+  const { items, bad } = await openDataset(folder)
+  assert.equal(bad, [])
+  assert.equal(
+    items.map(({ id }) => id),
+    ['a "quoted" name', 'b', 'dot.in.name', "it's", 'ünï'],
+  )
+  assert.equal([items[0].width, items[0].height, items[0].instances, items[1].group], [20, 16, 1, 'b'])
+  const sample = await loadItem(items[0])
+  assert.equal([...sample.labels], square(1))
+  assert.equal([sample.rgb.length, sample.rgb[5]], [960, 90])
+})
+
+async function badFolder(): Promise<string> {
+  const folder = scratch()
+  await pair(folder, 'good', square(65535))
+  await pair(folder, 'empty', square(0))
+  await pair(folder, 'full', new Array(320).fill(3))
+  await pair(
+    folder,
+    'inverted',
+    square(1).map((v) => (v ? 1 : 2)),
+  )
+  await pair(
+    folder,
+    'speck',
+    square(0).map((_, i) => +(i === 50)),
+  )
+  await pair(folder, 'size')
+  await png16(join(folder, 'masks/size.png'), 16, 20, square(1, 16, 20))
+  await pair(folder, 'cut')
+  put(join(folder, 'images/cut.png'), 'not a picture at all')
+  await pair(folder, 'twice')
+  await png8(join(folder, 'images/twice.tif'), 20, 16, square(1))
+  await png8(join(folder, 'images/alone.png'), 20, 16, square(1))
+  await png16(join(folder, 'masks/orphan.png'), 20, 16, square(1))
+  await png8(join(folder, 'images/lossy.png'), 20, 16, square(1))
+  put(join(folder, 'masks/lossy.jpg'), 'x')
+  return folder
+}
+
+const reasons: Record<string, RegExp> = {
+  alone: /no file of this name in .*masks/,
+  cut: /cannot read the image .*cut\.png/,
+  empty: /labels are empty/,
+  full: /label 3 covers 100\.0 %.*background/,
+  inverted: /label 2 covers .*background/,
+  lossy: /JPEG/,
+  orphan: /no file of this name in .*images/,
+  size: /the image is 20x16, its labels 16x20/,
+  speck: /largest instance has 1 pixels/,
+  twice: /which is meant/,
+}
+
+test('every bad pair is listed with its reason and refused', async () => {
+  const message = await refusal(openDataset(await badFolder()))
+  assert.match(message, /^10 of the pairs/)
+  const lines = message.split('\n')
+  for (const [id, reason] of Object.entries(reasons))
+    assert.match(lines.find((line) => line.startsWith(`  ${id}: `)) ?? `${id} is not listed`, reason)
+})
+
+test('bad pairs are skipped by choice, unless nothing is left', async () => {
+  const { items, bad } = await openDataset(await badFolder(), { onBad: 'skip' })
+  assert.equal(
+    items.map(({ id }) => id),
+    ['good'],
+  )
+  assert.equal(
+    bad.map(({ id }) => id),
+    Object.keys(reasons),
+  )
+  const folder = scratch()
+  await pair(folder, 'empty', square(0))
+  assert.match(await refusal(openDataset(folder, { onBad: 'skip' })), /nothing is left/)
+})
+
+test('folders that are no datasets', async () => {
+  const folder = scratch()
+  assert.match(await refusal(openDataset(join(folder, 'none'))), /there is no folder/)
+  assert.match(await refusal(openDataset(folder)), /images is missing/)
+  put(join(folder, 'images/.keep'), '')
+  assert.match(await refusal(openDataset(folder)), /masks is missing/)
+  put(join(folder, 'masks/.keep'), '')
+  assert.match(await refusal(openDataset(folder)), /holds no images/)
+})
+
+test('files that change after the start are noticed', async () => {
+  const folder = scratch()
+  await pair(folder, 'a')
+  const { items } = await openDataset(folder)
+  await pair(folder, 'a', square(1, 16, 20), 16, 20)
+  assert.match(await refusal(loadItem(items[0])), /changed size since the start: now 16x20/)
+})
+
+test('several folders keep their images apart', async () => {
+  const [one, two] = ['one', 'two'].map((name) => join(scratch(), name))
+  for (const folder of [one, two]) await pair(folder, 'A-1')
+  const { items } = await openDataset([one, two], { groupBy: '^[^-]+' })
+  assert.equal(
+    items.map(({ id, group }) => [id, group]),
+    [
+      ['one/A-1', 'one/A'],
+      ['two/A-1', 'two/A'],
+    ],
+  )
+  assert.match(await refusal(openDataset([one, one])), /two folders are named one/)
+})
+
+test('COCO annotations in place of masks; a path out of the folder is refused', async () => {
+  const folder = scratch()
+  await png8(join(folder, 'images/sub/p.png'), 20, 16, square(9))
+  const image = (id: number, file_name: string) => ({ id, file_name, width: 20, height: 16 })
+  const segmentation = [[4, 4, 12, 4, 12, 12, 4, 12]]
+  const annotations = [1, 2].map((image_id) => ({ image_id, segmentation }))
+  put(
+    join(folder, 'annotations.json'),
+    JSON.stringify({ images: [image(1, 'sub/p.png'), image(2, '../../etc/q.png'), image(3, 'r.png')], annotations }),
+  )
+  const { items, bad } = await openDataset(folder, { onBad: 'skip' })
+  assert.equal([items.length, items[0].id, items[0].instances], [1, 'p', 1])
+  assert.match(bad[0].reason, /leads out of/)
+  assert.match(bad[1].reason, /r.png: there is no such file/)
+  const { labels } = await loadItem(items[0])
+  assert.is(labels.filter((v) => v === 1).length, 64)
+})
+
+test('groups from a table, a pattern, or each image its own', async () => {
+  const folder = scratch()
+  assert.is((await readGroups(folder))('a-1'), 'a-1')
+  assert.is((await readGroups(folder, '^[^-]+'))('a-1'), 'a')
+  assert.is((await readGroups(folder, '^x(.)'))('xyz'), 'y')
+  assert.is((await readGroups(folder, '^x'))('abc'), 'abc')
+  put(join(folder, 'index.csv'), 'name,size,extra\r\n"a-1.png",3,"sample ""A"", old"\r\nb.c-2,4,\r\n')
+  const byColumn = await readGroups(folder, 'column:extra')
+  assert.equal(['a-1', 'b.c-2', 'other'].map(byColumn), ['sample "A", old', 'b.c-2', 'other'])
+  put(join(folder, 'groups.csv'), '\ufefffile,group\na-1,G\n')
+  assert.is((await readGroups(folder))('a-1'), 'G')
+  assert.match(await refusal(readGroups(folder, 'column:none')), /no groups.csv or index.csv with the column "none"/)
+  assert.match(await refusal(readGroups(folder, '(')), /not a regular expression/)
+  assert.equal(parseCsv(''), [])
+  assert.throws(() => parseCsv('a,b\n1,"2'), /line 2/)
+})
+
+const silica = '../shared/data/silica_semseg'
+if (existsSync(silica))
+  test('a real set opens whole, grouped by sample', async () => {
+    const { items, bad } = await openDataset(silica, { groupBy: '^[^-]+' })
+    assert.equal(bad, [])
+    assert.is(items.length, readdirSync(join(silica, 'images')).length)
+    assert.ok(new Set(items.map(({ group }) => group)).size < items.length)
+  })
+
+test.run()

@@ -1,0 +1,112 @@
+/** @file The measures of several images together, by hand. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { instances } from '../../../src/dataset/instances'
+import { unite } from '../../../src/evaluation/evaluate'
+import { freeMatches } from '../../../src/evaluation/matching'
+import { scoreWay, summarise } from '../../../src/evaluation/scores'
+import { measureNames, measures } from '../../../src/evaluation/measures'
+import { tally } from '../../../src/evaluation/image-tally'
+import type { Mask } from '../../../engine/masks/mask'
+import { block, labelsOf } from '../../support/masks'
+
+const close = (actual: number, expected: number, name = '') =>
+  assert.ok(Math.abs(actual - expected) < 1e-12, `${name} ${actual}, not ${expected}`)
+
+function image(id: string, rectangles: number[][], masks: Mask[], scores: (number | null)[]) {
+  const labels = labelsOf(40, 20, rectangles)
+  const union = unite(masks, 40, 20)
+  return tally({ id, labels, instances: instances(labels), masks, matches: freeMatches(labels, masks, scores, 16), union }) // prettier-ignore
+}
+
+/** Two squares of 100: one found exactly, one by 60 of its pixels; and an invented mask of 25. */
+const first = image('a', [[1, 0, 0, 9, 9], [2, 20, 0, 29, 9]], [block(0, 0, 10, 10), block(20, 0, 10, 6), block(12, 12, 5, 5)], [0.9, 0.8, 0.7]) // prettier-ignore
+/** One square of 400, found by 300. */
+const second = image('b', [[1, 0, 0, 19, 19]], [block(0, 0, 20, 15)], [0.85])
+const both = summarise({ prompt: 'auto', images: [first, second] })
+
+test('precision, recall and F1 are of all images together', () => {
+  // at 0.5: 3 of 4 masks, 3 of 3 instances; at 0.75: the exact one, and 300 of 400
+  close(both.precisionAt50, 3 / 4)
+  close(both.recallAt50, 1)
+  close(both.f1At50, 6 / 7)
+  close(both.precisionAt75, 2 / 4)
+  close(both.recallAt75, 2 / 3)
+  close(both.f1At75, 4 / 7)
+})
+
+test('AP reads one curve: scores 0.9, 0.85, 0.8, 0.7', () => {
+  close(both.ap50, 1, 'three hits, then the miss')
+  // hit, hit, miss, miss of three: precision 1 up to recall 2/3, that is for 0 to 0.66
+  close(both.ap75, 67 / 101)
+  // level by level: 0.5 to 0.6 three hits; to 0.75 two; above one, up to recall 1/3
+  close(both.ap, (3 * 1 + 3 * (67 / 101) + 4 * (34 / 101)) / 10)
+})
+
+test('SA is TP / (TP + FP + FN) of an image, and a mean of images', () => {
+  close(both.sa50, (2 / 3 + 1) / 2)
+  // first: one hit of 3 masks and 2 instances
+  close(both.sa75, (1 / 4 + 1) / 2)
+  close(both.msa, ((3 * (2 / 3) + 7 * (1 / 4)) / 10 + 6 / 10) / 2)
+})
+
+test('instances count alike, images do not', () => {
+  close(both.instanceIou, (1 + 0.6 + 0.75) / 3)
+  close(both.instanceDice, (1 + 1.2 / 1.6 + 1.5 / 1.75) / 3)
+})
+
+test('count error: of all together with its sign, of images without', () => {
+  close(both.countError, (4 - 3) / 3)
+  close(both.absoluteCountError, (1 / 2 + 0) / 2)
+})
+
+test('sizes: the mean over images of the distance, in pixels and of the mean diameter', () => {
+  const d = (area: number) => 2 * Math.sqrt(area / Math.PI)
+  // masks of 100, 60 and 25 pixels against 100 and 100; thirds against halves: two thirds of the mass move
+  const a = (d(100) - d(60)) / 3 + (d(100) - d(25)) / 3
+  const b = d(400) - d(300)
+  close(both.sizeErrorPixels, (a + b) / 2)
+  close(both.sizeError, (a / d(100) + b / d(400)) / 2)
+  assert.ok(both.pooled.size.pixels > 0)
+})
+
+test('regions and outlines are means over images; pooled pixels beside them', () => {
+  const [da, db] = [(2 * 160) / (185 + 200), (2 * 300) / (300 + 400)]
+  close(both.dice, (da + db) / 2)
+  close(both.pooled.dice, (2 * 460) / (485 + 600))
+  close(both.boundaryF, (first.boundary.f + second.boundary.f) / 2)
+})
+
+test('an image by itself has the same measures', () => {
+  const [one, other] = both.perImage
+  assert.equal([one.id, one.instances, one.masks, other.masks], ['a', 2, 3, 1])
+  close(one.f1At50, 4 / 5)
+  close(other.ap75, 1)
+  assert.equal(one.found, [2, 2, 2, 1, 1, 1, 1, 1, 1, 1])
+})
+
+test('without scores there is no average precision, all else stays', () => {
+  const without = image('a', [[1, 0, 0, 9, 9]], [block(0, 0, 10, 10)], [null])
+  const scores = summarise({ prompt: 'auto', images: [without, without] })
+  for (const name of measureNames) assert.is(Number.isNaN(scores[name]), name.startsWith('ap'), name)
+})
+
+test('no masks at all: numbers, not NaN', () => {
+  const nothing = summarise({ prompt: 'auto', images: [image('a', [[1, 0, 0, 9, 9]], [], [])] }) // prettier-ignore
+  for (const name of measureNames) assert.ok(Number.isFinite(nothing[name]), name)
+  assert.equal([nothing.recallAt50, nothing.f1At50, nothing.ap, nothing.sa50, nothing.countError, nothing.sizeError], [0, 0, 0, 0, -1, 1]) // prettier-ignore
+})
+
+test('a change is the difference of the two, with an interval of its own', () => {
+  const better = image('b', [[1, 0, 0, 19, 19]], [block(0, 0, 20, 20)], [0.85])
+  const ways = [[first, second], [first, better]].map((images) => ({ prompt: 'auto' as const, images })) // prettier-ignore
+  const [before, after] = scoreWay(ways, { resamples: 500, seed: 0, base: true })
+  assert.is(before.change, null)
+  close(after.change!.values.dice, after.dice - before.dice)
+  // drawn are two of two: the second image never, once or twice
+  const gain = 1 - second.regions.dice
+  assert.equal(after.change!.intervals.dice!.map((v) => v.toFixed(9)), [0, gain].map((v) => v.toFixed(9))) // prettier-ignore
+  assert.equal(Object.keys(after.intervals).sort(), Object.keys(measures).sort())
+})
+
+test.run()

@@ -1,0 +1,242 @@
+/** A folder of images becomes a project: files, skipping, filtering again, bad images, labels to score against. */
+import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { MaskGenerator } from '../../../engine/generate/generator'
+import type { GeneratorOptions } from '../../../engine/generate/generator-options'
+import { decodeMask } from '../../../engine/masks/rle'
+import { cocoLabels, readCoco } from '../../../src/dataset/coco-file'
+import { writePng } from '../../../src/images/image-file'
+import { readLabels } from '../../../src/images/label-file'
+import { parse } from '../../../src/cli/command'
+import { command } from '../../../src/commands/generate/refilter'
+import { UserError } from '../../../src/host/errors'
+import { type FolderOptions, generateFolder } from '../../../src/generate/generate-folder'
+import { listInputs } from '../../../src/project/input-images'
+import { writeCoco, writeCsv } from '../../../src/project/outputs'
+import { projectFile } from '../../../src/project/project'
+import { readCandidates, readProposals } from '../../../src/project/files'
+import { refilter } from '../../../src/project/refilter'
+import { renderGenerateReport } from '../../../src/generate/generator-report'
+import { scratch } from '../../support/files'
+import { openToy, toyImages } from '../../support/toy'
+
+const model = await openToy('toy_vit', 48)
+const options: Partial<GeneratorOptions> = {
+  pointsPerSide: 4,
+  predIouThresh: 0,
+  stabilityScoreThresh: 0,
+  stabilityScoreOffset: 0.01,
+  maxArea: 1,
+  dropFrames: false,
+  floorPredIou: 0,
+  floorStability: 0,
+  boxNmsThresh: 1,
+  maskNmsThresh: 0.9,
+  containmentThresh: 1,
+}
+const generator = await MaskGenerator.create(model, options)
+const names = ['a b', "it's ünï", 'c']
+
+const images = scratch()
+for (const [i, name] of names.entries()) {
+  const data = Uint8Array.from(toyImages(i, 1, 60).subarray(0, 60 * 40 * 3))
+  await writePng(join(images, `${name}.png`), { width: 60, height: 40, channels: 3, data })
+}
+writeFileSync(join(images, 'broken.png'), 'no picture')
+
+const run = async (dir: string, over: Partial<FolderOptions> = {}) =>
+  generateFolder({
+    generator,
+    by: { model: 'toy', adapter: null, adapterHash: null, size: 48 },
+    dir,
+    inputs: await listInputs([images]),
+    reading: { crop: 'none' },
+    kinds: new Set(['labels', 'tiff', 'overlay', 'masks']),
+    ...over,
+  })
+
+const dir = scratch()
+const first = await run(dir, { keepLogits: true })
+
+test('every image but the broken one is done, and its files are there', async () => {
+  assert.equal(
+    first.results.map(({ name, outcome }) => [name, outcome]),
+    [
+      ['a b', 'done'],
+      ['broken', 'failed'],
+      ['c', 'done'],
+      ["it's ünï", 'done'],
+    ],
+  )
+  assert.match(first.results[1].note!, /broken\.png/)
+  for (const name of names) {
+    const { records, image } = await readProposals(dir, name)
+    assert.ok(records.length > 2, `${records.length} masks are too few for a test`)
+    assert.equal([image.width, image.height], [60, 40])
+    const labels = await readLabels(projectFile.labels(dir, name))
+    assert.equal(labels.data, (await readLabels(join(dir, 'labels', `${name}.tif`))).data)
+    // the pixel is a mask's of whom it has the label, and of some mask exactly where it has one
+    const masks = records.map(({ segmentation }) => whole(decodeMask(segmentation)))
+    for (let i = 0; i < labels.data.length; i++) {
+      const id = labels.data[i]
+      if (id) assert.is(masks[id - 1][i], 1)
+      else assert.ok(masks.every((mask) => !mask[i]))
+    }
+    records.forEach(({ area, bbox: [, , w, h], segmentation }) => {
+      const mask = decodeMask(segmentation)
+      assert.equal([area, w, h], [mask.data.reduce((a, b) => a + b, 0), mask.width, mask.height])
+    })
+    assert.ok(existsSync(join(dir, 'masks', name, '0001.png')))
+    assert.not.ok(existsSync(join(dir, 'masks', name, `${String(records.length + 1).padStart(4, '0')}.png`)))
+  }
+})
+
+const whole = ({ x0, y0, width, height, data }: ReturnType<typeof decodeMask>) => {
+  const mask = new Uint8Array(60 * 40)
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) mask[(y0 + y) * 60 + x0 + x] = data[y * width + x]
+  return mask
+}
+
+test('what is done is skipped; what is missing, damaged or asked for again is done', async () => {
+  const before = statSync(projectFile.proposals(dir, 'c')).mtimeMs
+  const outcomes = async (over?: Partial<FolderOptions>) =>
+    (await run(dir, over)).results.map(({ outcome }) => outcome).join(' ')
+  assert.is(await outcomes(), 'skipped failed skipped skipped')
+  assert.is(statSync(projectFile.proposals(dir, 'c')).mtimeMs, before)
+  truncateSync(projectFile.proposals(dir, 'c'), 100)
+  assert.is(await outcomes({ keepLogits: true }), 'skipped failed done skipped')
+  await rm(projectFile.overlay(dir, 'c'))
+  assert.is(await outcomes(), 'skipped failed skipped skipped')
+  assert.ok(existsSync(projectFile.overlay(dir, 'c')), 'a picture that is missing is drawn again')
+})
+
+test('other thresholds filter again: the same masks as generating with them', async () => {
+  const { candidates } = await readCandidates(dir, 'c')
+  const middle = candidates.map(({ area }) => area).sort((a, b) => a - b)[Math.floor(candidates.length / 2)]
+  const strict = await MaskGenerator.create(model, { ...options, minArea: middle })
+  const again = await run(dir, { generator: strict })
+  assert.equal(
+    again.results.map(({ outcome }) => outcome),
+    ['filtered', 'failed', 'filtered', 'filtered'],
+  )
+  const fresh = scratch()
+  await run(fresh, { generator: strict })
+  strict.destroy()
+  for (const name of names) {
+    const filtered = await readProposals(dir, name)
+    assert.equal(filtered.records, (await readProposals(fresh, name)).records)
+    assert.ok(filtered.records.every(({ area }) => area >= middle))
+  }
+  await run(dir)
+})
+
+test('another mask threshold from kept logits: what the model would give', async () => {
+  const change = { maskThreshold: 0.02 }
+  const moved = await MaskGenerator.create(model, { ...options, ...change, duplicateIou: 1, maskNmsThresh: 1 })
+  const fresh = scratch()
+  await run(fresh, { generator: moved })
+  moved.destroy()
+  const unique = scratch()
+  const all = await MaskGenerator.create(model, { ...options, duplicateIou: 1, maskNmsThresh: 1 })
+  await run(unique, { generator: all, keepLogits: true })
+  all.destroy()
+  const before = (await readProposals(unique, 'c')).records
+  await refilter(unique, 'c', change, new Set())
+  const [want, got] = [await readProposals(fresh, 'c'), await readProposals(unique, 'c')]
+  const masks = (records: typeof want.records) => records.map(({ segmentation }) => segmentation.counts).sort()
+  assert.equal(masks(got.records), masks(want.records))
+  assert.not.equal(masks(got.records), masks(before))
+  const error = await refilter(fresh, 'c', { maskThreshold: 0 }, new Set()).then(
+    () => null,
+    (e: Error) => e,
+  )
+  assert.instance(error, UserError, 'without logits a person is told')
+})
+
+test('the refilter command changes what was typed, the mask threshold too', async () => {
+  const copy = scratch()
+  await run(copy, { keepLogits: true })
+  const before = await readProposals(copy, 'c')
+  const { values, positionals } = parse(command, [
+    copy,
+    '--mask-threshold',
+    '0.02',
+    '--min-area',
+    '3',
+    '--write',
+    'none',
+  ])
+  const log = console.log
+  console.log = () => {}
+  await command.run(values, positionals).finally(() => (console.log = log))
+  const after = await readProposals(copy, 'c')
+  assert.equal(after.generator.options, { ...before.generator.options, maskThreshold: 0.02, minArea: 3 })
+  assert.not.equal(after.records, before.records)
+})
+
+test('masks that a person has reviewed stay', async () => {
+  const copy = scratch()
+  await run(copy)
+  await mkdir(join(copy, 'review'), { recursive: true })
+  writeFileSync(projectFile.log(copy, 'c'), '')
+  const before = readFileSync(projectFile.proposals(copy, 'c'), 'utf8')
+  const { results } = await run(copy, { again: true })
+  assert.is(results.find(({ name }) => name === 'c')!.outcome, 'reviewed')
+  assert.is(readFileSync(projectFile.proposals(copy, 'c'), 'utf8'), before)
+  assert.is(await refilter(copy, 'c', { predIouThresh: 0.9 }, new Set()), null)
+})
+
+test('a stop keeps what is done', async () => {
+  const controller = new AbortController()
+  const copy = scratch()
+  const { results, stopped } = await run(copy, {
+    signal: controller.signal,
+    onProgress: (done) => done >= 1 && controller.abort(new Error('stopped')),
+  })
+  assert.ok(stopped)
+  assert.is(results[0].outcome, 'done')
+  assert.ok(existsSync(projectFile.proposals(copy, 'a b')))
+  assert.not.ok(existsSync(projectFile.proposals(copy, 'c')))
+})
+
+test('labels give scores; COCO, CSV and the report hold every image', async () => {
+  const { records } = await readProposals(dir, 'c')
+  const truth = { width: 60, height: 40, data: Uint16Array.from(whole(decodeMask(records[0].segmentation))) }
+  const inputs = (await listInputs([join(images, 'c.png')])).map((input) => ({ ...input, truth: async () => truth }))
+  const { results } = await run(dir, { inputs })
+  const [{ scores }] = results
+  assert.is(scores!.instances, 1)
+  assert.is(scores!.at[1].found, 1)
+  assert.is(scores!.masks, records.length)
+
+  const files = await Promise.all(names.map((name) => readProposals(dir, name)))
+  await writeCoco(dir, files)
+  await writeCsv(dir, files)
+  const coco = await readCoco(join(dir, 'annotations.json'))
+  assert.equal(
+    coco.images.map(({ file_name }) => file_name),
+    names.map((name) => `${name}.png`),
+  )
+  const third = cocoLabels(coco.images[2], coco.annotations.get(3)!)
+  assert.equal(third.data, (await readLabels(projectFile.labels(dir, 'c'))).data)
+  const rows = readFileSync(join(dir, 'particles.csv'), 'utf8').trim().split('\n')
+  assert.is(rows.length, 1 + files.reduce((sum, file) => sum + file.records.length, 0))
+  assert.ok(rows.slice(1).every((row) => row.split(',').length === rows[0].split(',').length))
+
+  const hardware = { adapter: 'x', driver: '', software: true, processor: '', system: '', versions: '' }
+  const html = await renderGenerateReport({
+    dir,
+    results: [...first.results, ...results],
+    facts: [],
+    hardware,
+    command: '<&>',
+  })
+  assert.match(html, /it(’|'|&#39;|&apos;)s ünï/)
+  assert.match(html, /F1 at 0\.5/)
+  assert.not.match(html, /<&>/)
+})
+
+test.run()

@@ -1,0 +1,152 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { cacheFolder } from '../../../src/host/cache-folder'
+import { belowFloor, findAdapter, openDevice, openEngine } from '../../../src/host/gpu'
+import { interruption } from '../../../src/host/interrupt'
+import { amount, duration, Progress } from '../../../src/host/progress'
+import { selfTest } from '../../../src/host/selftest'
+import { advice, parseOsRelease, type System } from '../../../src/host/machine'
+import { backportsSource, newEnough, parseSources } from '../../../scripts/mesa.mjs'
+
+test('the cache folder follows the system, and WGSAM_CACHE before it', () => {
+  assert.is(cacheFolder({}, 'linux', '/home/u'), '/home/u/.cache/wgsam')
+  assert.is(cacheFolder({ XDG_CACHE_HOME: '/c' }, 'linux', '/home/u'), '/c/wgsam')
+  assert.is(cacheFolder({}, 'darwin', '/Users/u'), '/Users/u/Library/Caches/wgsam')
+  assert.is(cacheFolder({ WGSAM_CACHE: '/x', XDG_CACHE_HOME: '/c' }, 'linux', '/home/u'), '/x')
+})
+
+test('an adapter below the floor is refused with the limit named', async () => {
+  const adapter = (await findAdapter())!
+  assert.equal(belowFloor(adapter), [])
+  const limits = { ...adapter.limits, maxStorageBuffersPerShaderStage: 4 }
+  const small = { limits, info: { description: 'Small GPU' }, features: new Set() } as unknown as GPUAdapter
+  assert.equal(belowFloor(small), ['maxStorageBuffersPerShaderStage is 4, wgsam needs 8'])
+  try {
+    await openDevice(small)
+    assert.unreachable()
+  } catch (error) {
+    assert.match((error as Error).message, 'Small GPU is too small for wgsam')
+  }
+})
+
+test('the self-test passes here, and sees a wrong result and a missing one', async () => {
+  const engine = await openEngine()
+  const right = await selfTest(engine)
+  assert.ok(right.ok, `relative error ${right.error}`)
+  const read = engine.readBytes.bind(engine)
+  for (const damage of [(v: number) => v * 1.001, () => NaN, () => 0]) {
+    engine.readBytes = async (tensor) => Float32Array.from(new Float32Array(await read(tensor)), damage).buffer
+    assert.not.ok((await selfTest(engine)).ok)
+  }
+  engine.destroy()
+})
+
+test('the first signal asks to stop, the second ends at once', async () => {
+  const exit = process.exit
+  const codes: unknown[] = []
+  let told = 0
+  const interrupt = interruption(() => told++)
+  assert.not.ok(interrupt.requested)
+  process.emit('SIGTERM', 'SIGTERM')
+  assert.ok(interrupt.requested)
+  assert.is(await interrupt.signal, 'SIGTERM')
+  assert.is(told, 1)
+  process.exit = ((code?: number) => codes.push(code)) as unknown as typeof process.exit
+  try {
+    process.emit('SIGINT', 'SIGINT')
+  } finally {
+    process.exit = exit
+  }
+  assert.is(codes[0], 130)
+  interrupt.dispose()
+  assert.is(process.listenerCount('SIGINT'), 0)
+  assert.is(process.listenerCount('SIGTERM'), 0)
+})
+
+test('amounts and durations read well', () => {
+  assert.is(amount(512, 'bytes'), '512 bytes')
+  assert.is(amount(40.7 * 2 ** 20, 'bytes'), '40.7 MiB')
+  assert.is(amount(12, 'images'), '12 images')
+  assert.is(duration(0.44), '0.4 s')
+  assert.is(duration(59.7), '1 min 00 s')
+  assert.is(duration(185), '3 min 05 s')
+  assert.is(duration(7621), '2 h 07 min')
+})
+
+test('progress: one rewritten line on a terminal, few lines elsewhere', () => {
+  let now = 0
+  let text = ''
+  const stream = (isTTY: boolean) => ({ isTTY, columns: 200, write: (t: string) => (text += t) })
+  const terminal = new Progress('fetching', 1000, { unit: 'bytes', stream: stream(true), now: () => now })
+  terminal.startAt(200)
+  now = 2000
+  terminal.update(600)
+  assert.is(text, '\r\x1b[Kfetching: 600 bytes of 1000 bytes (60 %)  200 bytes/s  2 s  2 s left')
+  now = 2050
+  terminal.update(700)
+  assert.is(text.split('\r').length, 2, 'not more than ten lines a second')
+  terminal.finish()
+  assert.match(text, /fetching: 700 bytes in 2\.1 s\n$/)
+
+  text = ''
+  now = 0
+  const log = new Progress('training', 100, { unit: 'steps', stream: stream(false), now: () => now })
+  for (let i = 1; i <= 100; i++) {
+    now = i * 1000
+    log.update(i, 'loss 0.5')
+  }
+  assert.is(text.split('\n').length - 1, 6)
+  assert.match(text, 'training: 15 steps of 100 steps (15 %)  1 steps/s  15 s  1 min 25 s left  loss 0.5\n')
+})
+
+test('advice fits the system', () => {
+  const debian12 = parseOsRelease(
+    'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n',
+  )
+  assert.equal(debian12, {
+    id: 'debian',
+    version: '12',
+    codename: 'bookworm',
+    name: 'Debian GNU/Linux 12 (bookworm)',
+    like: '',
+  })
+  const system: System = { platform: 'linux', arch: 'x64', node: 'v20', os: debian12, mesa: null, gpus: [] }
+  const says = (change: Partial<System>) => advice({ ...system, ...change }).join('\n')
+  const os = (id: string, version = '', like = '') => ({ id, version, codename: '', name: '', like })
+  assert.match(says({}), 'apt-get install -t bookworm-backports mesa-vulkan-drivers libvulkan1')
+  assert.match(says({}), 'doctor --install')
+  assert.not.match(says({ arch: 'arm64' }), 'doctor --install')
+  assert.match(says({ mesa: '22.3.6-1+deb12u1' }), 'Mesa 22.3.6-1+deb12u1 is installed and too old')
+  assert.match(says({ mesa: '22.3.6-1+deb12u1' }), 'shaderUniformBufferArrayDynamicIndexing')
+  assert.match(says({ mesa: '25.0.7' }), 'VK_ICD_FILENAMES')
+  assert.match(says({ gpus: ['NVIDIA'] }), 'NVIDIA_DRIVER_CAPABILITIES')
+  assert.match(says({ gpus: ['AMD'] }), 'renderD128')
+  assert.match(says({ os: os('debian', '13') }), /^apt-get install mesa/m)
+  assert.match(says({ os: os('ubuntu', '22.04') }), 'too old a Mesa')
+  assert.match(says({ os: os('fedora', '42') }), 'dnf install')
+  assert.match(says({ os: os('alpine') }), 'from your distribution')
+  assert.match(says({ platform: 'darwin' }), 'Metal')
+  assert.match(says({ platform: 'win32' }), 'Direct3D 12')
+})
+
+test("Debian's backports come from the release's own mirror", () => {
+  const deb822 =
+    '# a note\nTypes: deb deb-src\nURIs: http://mirror/debian\n# another\nSuites: bookworm bookworm-updates\nComponents: main\n' +
+    'Signed-By: /k.gpg\n\nTypes: deb\nURIs: http://mirror/debian-security\nSuites: bookworm-security\nComponents: main\n'
+  const expected =
+    'Types: deb\nURIs: http://mirror/debian\nSuites: bookworm-backports\nComponents: main\nSigned-By: /k.gpg\n'
+  assert.is(backportsSource(parseSources(deb822), 'bookworm'), expected)
+  const line =
+    '# deb http://no/debian bookworm main\ndeb [arch=amd64 signed-by=/k.gpg] http://mirror/debian bookworm main contrib # x\n'
+  assert.is(backportsSource(parseSources(line), 'bookworm'), expected)
+  assert.is(backportsSource(parseSources(line), 'trixie'), null)
+
+  const madison =
+    ' mesa-vulkan-drivers | 25.0.7-2~bpo12+1 | http://m/debian bookworm-backports/main amd64 Packages\n' +
+    ' mesa-vulkan-drivers | 22.3.6-1+deb12u1 | http://m/debian bookworm/main amd64 Packages\n'
+  assert.equal(newEnough(madison), { version: '25.0.7-2~bpo12+1', suite: 'bookworm-backports' })
+  assert.is(newEnough(madison.split('\n')[1]), null)
+  assert.is(newEnough(''), null)
+})
+
+test.run()

@@ -1,0 +1,241 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { countPages, parsePixelSize, readMicrograph } from '../../../src/images/micrograph'
+import { UserError } from '../../../src/host/errors'
+import { put, refusal, scratch } from '../../support/files'
+import { picture, tiffFile, type Page, type Tag } from '../../support/tiff-files'
+
+const folder = scratch()
+const [width, height] = [100, 80]
+// noise without any flat part, so that nothing looks like an info bar
+const noise = Uint8Array.from({ length: width * height }, (_, i) => (i * 7919 + (i >> 3) * 104729) % 251)
+
+let files = 0
+const tiff = (tags: Tag[], more: Partial<Page> = {}, options = {}) =>
+  put(
+    join(folder, `${++files}.tif`),
+    tiffFile([{ tags: [...picture(width, height, 8), ...tags], data: [noise], ...more }], options),
+  )
+const text = (tag: number, values: string): Tag => ({ tag, values })
+const sizeOf = async (path: string) => (await readMicrograph(path)).pixelSize
+
+const fei = (extra = '', scan = 'PixelWidth=2.5e-009\r\nPixelHeight=2.5e-009') =>
+  `[User]\r\nDate=01/02/2023\r\n[Scan]\r\nInternalScan=true\r\n${scan}\r\n${extra}`
+const zeiss = (value: string, store = `${width} * ${height}`) =>
+  `\r\n0\r\n0\r\nAP_PIXEL_SIZE\r\nPixel Size = 99 nm\r\nAP_IMAGE_PIXEL_SIZE\r\nImage Pixel Size = ${value}\r\nDP_IMAGE_STORE\r\nStore resolution = ${store}\r\n`
+
+test('pixel sizes as people write them', () => {
+  const cases: [string, number][] = [
+    ['12nm', 1.2e-8],
+    ['0.5 um', 5e-7],
+    ['.5µm', 5e-7],
+    ['0.5μm', 5e-7],
+    ['3 Å', 3e-10],
+    ['3 A\u030a', 3e-10],
+    ['120 pm', 1.2e-10],
+    ['1e-3mm', 1e-6],
+    ['2.5e-9 m', 2.5e-9],
+    [' 12 NM/px ', 1.2e-8],
+    ['1mm', 1e-3],
+    ['1pm', 1e-12],
+  ]
+  for (const [given, metres] of cases) assert.equal(parsePixelSize(given), { metres, from: '--pixel-size' }, given)
+  const refused: [string, RegExp][] = [
+    ['12', /with its unit/],
+    ['nm', /with its unit/],
+    ['', /with its unit/],
+    ['12 px', /with its unit/],
+    ['0,5um', /with its unit/],
+    ['12constructor', /with its unit/],
+    ['2m', /between 1 pm and 1 mm/],
+    ['0nm', /between/],
+    ['-3nm', /between/],
+    ['0.5pm', /between/],
+    ['1e999nm', /between/],
+  ]
+  for (const [given, reason] of refused)
+    assert.throws(() => parsePixelSize(given), (error: Error) => error instanceof UserError && reason.test(error.message), given) // prettier-ignore
+})
+
+test('the tags of FEI, Zeiss, TESCAN, Phenom, JEOL and ImageJ, in every byte order', async () => {
+  const micro = (description: string, x: number[], y = x) => [
+    text(270, description),
+    { tag: 282, type: 5, values: x },
+    { tag: 283, type: 5, values: y },
+  ]
+  const note = '$CM_FORMAT JEOL/SEM\r\n$CM_PIXEL_SIZE 9.5nm 9.5nm\r\n'
+  const cases: [Tag[], number, string, Partial<Page>?][] = [
+    [[text(34682, fei())], 2.5e-9, 'FEI tag 34682'],
+    [[text(34680, fei('', 'PixelWidth=3e-8'))], 3e-8, 'FEI tag 34680'],
+    [[text(34682, '[EScan]\r\nPixelWidth=4e-9\r\nPixelHeight=4e-9')], 4e-9, 'FEI tag 34682'],
+    [[text(34118, zeiss('2.698 nm'))], 2.698e-9, 'Zeiss tag 34118'],
+    [[text(34118, zeiss('1.5 \xb5m'))], 1.5e-6, 'Zeiss tag 34118'],
+    [[text(34118, zeiss('558.2 pm'))], 558.2e-12, 'Zeiss tag 34118'],
+    [[text(50431, '\x01\x02AccFrames=1\nPixelSizeX=6e-9\nPixelSizeY=6e-9\n')], 6e-9, 'TESCAN tag 50431'],
+    [[text(34683, '<FeiImage><pixelWidth unit="um">0.0125</pixelWidth><pixelHeight unit="um">0.0125</pixelHeight></FeiImage>')], 1.25e-8, 'Phenom tag 34683'], // prettier-ignore
+    [[], 9.5e-9, 'JEOL MakerNote', { exif: [{ tag: 37500, values: Buffer.from(note, 'latin1') }] }],
+    [micro('ImageJ=1.53t\nunit=nm\n', [1, 4]), 4e-9, 'ImageJ description'],
+    [micro('ImageJ=1.53t\nunit=\\u00B5m\n', [20000000, 1000000]), 5e-8, 'ImageJ description'],
+    [micro('ImageJ=1.53t\nunit=micron\n', [20000000, 1000000]), 5e-8, 'ImageJ description'],
+  ]
+  const utf8 = (value: string) => Buffer.from(value, 'utf8').toString('latin1')
+  const ome = (attributes: string) => text(270, utf8(`<?xml version="1.0"?><OME><Image><Pixels SizeX="${width}" ${attributes}/></Image></OME>`)) // prettier-ignore
+  cases.push(
+    [[ome('PhysicalSizeX="0.0125" PhysicalSizeY="0.0125"')], 1.25e-8, 'OME description'],
+    [
+      [ome('PhysicalSizeX="4" PhysicalSizeXUnit="nm" PhysicalSizeY="4" PhysicalSizeYUnit="nm"')],
+      4e-9,
+      'OME description',
+    ],
+    [[ome('PhysicalSizeX="2" PhysicalSizeXUnit="µm"')], 2e-6, 'OME description'],
+    [micro(utf8('ImageJ=1.53t\nunit=µm\n'), [20000000, 1000000]), 5e-8, 'ImageJ description'],
+    [
+      [
+        text(65003, 'nm'),
+        text(65004, 'nm'),
+        { tag: 65009, type: 12, values: [0.125] },
+        { tag: 65010, type: 12, values: [0.125] },
+      ],
+      1.25e-10,
+      'Gatan tag 65009',
+    ],
+  )
+  for (const [tags, metres, from, more] of cases)
+    for (const options of [{}, { bigEndian: true }, { big: true }, { big: true, bigEndian: true }]) {
+      const found = await sizeOf(tiff(tags, more, options))
+      assert.is(found?.from, from)
+      assert.ok(Math.abs(found!.metres / metres - 1) < 1e-9, `${from}: ${found!.metres}`)
+    }
+})
+
+test('text files beside the picture: JEOL old and new, Hitachi, TESCAN', async () => {
+  const jeol = `$CM_FORMAT JEOL/SEM\r\n$CM_MAG 10000\r\n$CM_FULL_SIZE ${width} 60\r\n$$SM_MICRON_BAR 120\r\n$$SM_MICRON_MARKER 1um\r\n`
+  const newer = `$CM_IMAGE_SIZE ${width} 60\n$CM_PIXEL_SIZE 8.333\x83\xcam 8.333\x83\xcam\n$SM_PNU_HEIGHT 20\n`
+  const hitachi = `[SemImageFile]\r\nInstructName=SU70\r\nDataSize=${width}x${height}\r\nPixelSize=24.8\r\n`
+  const utf16 = Buffer.concat([Buffer.from([0xff, 0xfe]), Buffer.from(hitachi, 'utf16le')])
+  const cases: [string, string | Buffer, number, string, number][] = [
+    ['.txt', jeol, 1e-6 / 120, 'JEOL text file', 20],
+    ['.TXT', Buffer.from(jeol.replace('1um', '1\xb5m'), 'latin1'), 1e-6 / 120, 'JEOL text file', 20],
+    ['.txt', Buffer.from(newer, 'latin1'), 8.333e-6, 'JEOL text file', 20],
+    ['.txt', hitachi, 24.8e-9, 'Hitachi text file', 0],
+    ['.txt', utf16, 24.8e-9, 'Hitachi text file', 0],
+    ['-tif.hdr', '[MAIN]\nDate=2020\nPixelSizeX=1.6e-8\nPixelSizeY=1.6e-8\n[SEM]\nHV=5000\n', 1.6e-8, 'TESCAN header file', 0], // prettier-ignore
+  ]
+  for (const [ending, content, metres, from, cut] of cases) {
+    const path = tiff([])
+    put(path.replace(/\.tif$/, ending), content)
+    const { pixelSize, croppedBottom, image } = await readMicrograph(path)
+    assert.is(pixelSize?.from, from)
+    assert.ok(Math.abs(pixelSize!.metres / metres - 1) < 1e-9)
+    assert.equal([croppedBottom, image.height], [cut, height - cut])
+  }
+  const other = tiff([])
+  put(other.replace(/\.tif$/, '.txt'), 'notes of mine: PixelSize=3')
+  assert.is(await sizeOf(other), null)
+})
+
+test('damaged tags are told, the picture is read', async () => {
+  for (const tags of [
+    [{ tag: 34682, type: 2, values: new Uint8Array(50) }],
+    [{ tag: 34665, values: [4_000_000_000] }],
+  ] as Tag[][]) {
+    const path = tiff(tags)
+    if (tags[0].tag === 34682) {
+      const file = readFileSync(path)
+      const at = file.indexOf(Buffer.from([34682 & 255, 34682 >> 8, 2, 0, 50, 0, 0, 0]))
+      file.writeUInt32LE(0xfffffff0, at + 8)
+      put(path, file)
+    }
+    const { image, pixelSize, remarks } = await readMicrograph(path)
+    assert.equal([image.width, pixelSize], [width, null])
+    assert.match(remarks.join(), /cannot be read: .*beyond its end/)
+  }
+})
+
+test('Phenom text in a JPEG', async () => {
+  const jpeg = await sharp(noise, { raw: { width, height, channels: 1 } })
+    .jpeg()
+    .toBuffer()
+  const xml =
+    '<?xml version="1.0"?><FeiImage><databarHeight>0</databarHeight><pixelWidth unit="nm">26</pixelWidth></FeiImage>'
+  const path = put(join(folder, 'phenom.jpg'), Buffer.concat([jpeg, Buffer.from(xml)]))
+  assert.equal(await sizeOf(path), { metres: 2.6e-8, from: 'Phenom text in the JPEG' })
+})
+
+test('what is not certain is no pixel size, and it is said why', async () => {
+  const dpi = [
+    { tag: 282, type: 5, values: [300, 1] },
+    { tag: 283, type: 5, values: [300, 1] },
+    { tag: 296, type: 3, values: [2] },
+  ]
+  for (const tags of [
+    [],
+    dpi,
+    [...dpi, text(270, 'ImageJ=1.53t\nunit=pixel\n')],
+    [text(34682, 'no ini at all')],
+    [text(34118, zeiss('none'))],
+  ]) {
+    const { pixelSize, remarks } = await readMicrograph(tiff(tags))
+    assert.equal([pixelSize, remarks], [null, []])
+  }
+  const cases: [Tag, RegExp][] = [
+    [text(34682, fei('', 'PixelWidth=1e-9\nPixelHeight=1.02e-9')), /FEI tag 34682: .*not square/],
+    [text(34682, fei('', 'PixelWidth=2\nPixelHeight=2')), /no pixels of a micrograph/],
+    [text(34682, fei('', 'PixelWidth=0\nPixelHeight=0')), /no pixels of a micrograph/],
+    [text(34682, fei('[Image]\nResolutionX=1024\nResolutionY=884')), /1024 pixels wide, this one has 100/],
+    [text(34118, zeiss('2 nm', '1024 * 768')), /Zeiss tag 34118: .*1024 pixels wide/],
+  ]
+  for (const [tag, reason] of cases) {
+    const { pixelSize, remarks } = await readMicrograph(tiff([tag]))
+    assert.is(pixelSize, null)
+    assert.match(remarks.join(), reason)
+  }
+  // within 1 % they count as square
+  assert.ok(await sizeOf(tiff([text(34682, fei('', 'PixelWidth=1e-9\nPixelHeight=1.005e-9'))])))
+})
+
+test('what the person says counts more, and the first certain tag more than the next', async () => {
+  const given = parsePixelSize('7nm')
+  const path = tiff([text(34682, fei()), text(34118, zeiss('9 nm'))])
+  assert.equal((await readMicrograph(path, { pixelSize: given })).pixelSize, given)
+  assert.is((await sizeOf(path))?.metres, 2.5e-9)
+  const doubtful = tiff([text(34682, fei('[Image]\nResolutionX=1024')), text(34118, zeiss('9 nm'))])
+  assert.is((await sizeOf(doubtful))?.metres, 9e-9)
+})
+
+test('the recorded height tells the bar, and an order what to cut', async () => {
+  const path = tiff([
+    text(34682, fei(`[Image]\r\nResolutionX=${width}\r\nResolutionY=70\r\n[PrivateFei]\r\nDatabarHeight=10`)),
+  ])
+  const cutOf = async (crop?: 'auto' | 'none' | number) => {
+    const { croppedBottom, image } = await readMicrograph(path, { crop })
+    assert.equal([image.height, image.data.length], [height - croppedBottom, width * (height - croppedBottom)])
+    assert.equal([...image.data.subarray(0, 300)], [...noise.subarray(0, 300)])
+    return croppedBottom
+  }
+  assert.equal([await cutOf(), await cutOf('auto'), await cutOf('none'), await cutOf(3), await cutOf(0)], [10, 10, 0, 3, 0]) // prettier-ignore
+  assert.match(await refusal(readMicrograph(path, { crop: 80 })), /80 rows cannot be cut off at the bottom, it has 80/)
+  assert.match(await refusal(readMicrograph(path, { crop: -1 })), /whole number/)
+  assert.match(await refusal(readMicrograph(path, { crop: 1.5 })), /whole number/)
+  // a bar's height alone is believed only where the rows look like one
+  const alone = tiff([text(50431, 'PixelSizeX=1e-9\nPixelSizeY=1e-9\nImageStripSize=12')])
+  assert.is((await readMicrograph(alone)).croppedBottom, 0)
+  const flat = noise.map((v, i) => (i < width * (height - 12) ? v : i % 50 ? 20 : 220))
+  const strip = tiff([text(50431, 'PixelSizeX=1e-9\nPixelSizeY=1e-9\nImageStripSize=12')], { data: [flat] })
+  assert.is((await readMicrograph(strip)).croppedBottom, 12)
+})
+
+test('pages are counted, each with its own tags', async () => {
+  const page = (nm: number): Page => ({ tags: [...picture(width, height, 8), text(34682, fei('', `PixelWidth=${nm}e-9`))], data: [noise] }) // prettier-ignore
+  const path = put(join(folder, 'stack.tif'), tiffFile([page(1), page(2), page(3)]))
+  assert.is(await countPages(path), 3)
+  const { page: number, pages, pixelSize } = await readMicrograph(path, { page: 1 })
+  assert.equal([number, pages, pixelSize?.metres], [1, 3, 2e-9])
+  assert.is(await countPages(put(join(folder, 'x.jpg'), await sharp(noise, { raw: { width, height, channels: 1 } }).jpeg().toBuffer())), 1) // prettier-ignore
+  assert.match(await refusal(countPages(join(folder, 'none.tif'))), /there is no such file/)
+})
+
+test.run()

@@ -1,0 +1,72 @@
+/** @file The report and its figures: numbers drawn where they belong; in Chromium where there is one. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { command as measure } from '../../../../src/commands/measure'
+import { cumulative, histogram, standalone } from '../../../../src/drawing/histogram'
+import { scratch } from '../../../support/files'
+import { discs, pair, run } from '../../../support/dataset-folders'
+import { openBrowser } from '../../../support/browser'
+
+const scale = { title: 'sizes', x: 'diameter, px' }
+
+test('bars are as high as their shares, whiskers as long as their intervals', () => {
+  const picture = histogram(scale, [0, 1, 2, 3], [{ value: 0.2 }, { value: 0.4, low: 0.2, high: 0.5 }, { value: 0 }])
+  const bars = [...picture.matchAll(/<rect class="s1" x="([\d.]+)" y="[\d.]+" width="([\d.]+)" height="([\d.]+)"/g)]
+  const [one, two, none] = bars.map(([, x, width, height]) => ({ x: +x, width: +width, height: +height }))
+  assert.ok(Math.abs(two.height - 2 * one.height) < 0.3 && none.height === 0)
+  assert.ok(Math.abs(one.width - two.width) < 0.2 && Math.abs(two.x - one.x - (none.x - two.x)) < 0.2)
+  const [, from, to] = /class="whisker" d="M[\d.]+ ([\d.]+)V([\d.]+)"/.exec(picture)!
+  assert.ok(Math.abs(+from - +to - 1.5 * one.height) < 0.3)
+  assert.is(picture.match(/whisker/g)!.length, 1)
+})
+
+test('on a logarithmic axis equal factors are equally wide; names are escaped', () => {
+  const picture = histogram({ ...scale, log: true }, [1, 10, 100], [{ value: 0.5 }, { value: 0.5 }])
+  const [one, two] = [...picture.matchAll(/width="([\d.]+)"/g)].map(([, width]) => +width)
+  assert.ok(Math.abs(one - two) < 0.2)
+  const hostile = { name: '<script>', colour: 1, edges: [0, 1], below: [{ value: 0 }, { value: 1 }] }
+  const file = standalone(cumulative(scale, [hostile, { ...hostile, colour: 2 }]), [hostile, { ...hostile, colour: 2 }])
+  assert.not.match(file, '<script>')
+  assert.match(file, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/)
+})
+
+test('the report asks for nothing, fits a phone, and shows a bar a bin', async () => {
+  const browser = await openBrowser()
+  if (!browser) return console.log('no Chromium: the report is not looked at')
+  try {
+    const folder = scratch()
+    for (let i = 0; i < 6; i++) {
+      const list = [4, 5, 6, 7, 8, 9].map((r, k) => ({ x: 12 + 25 * k, y: 20 + i, r: r + (i % 3), id: k + 1 }))
+      const [width, height] = [170, 60]
+      await pair(folder, `g${i % 2}-a rather long name of an image ${i}`, discs(width, height, list), { width, height })
+    }
+    const out = join(folder, 'out')
+    await run(measure, folder, '--group-by', '^g.', '--pixel-size', '0.5um', '--out', out, '--resamples', '60')
+    const { scopes } = JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8'))
+    const { curve } = scopes.at(-1).distribution.number
+    const page = await browser.newPage({ viewport: { width: 390, height: 800 } })
+    const asked: string[] = []
+    const wrong: string[] = []
+    page.on('request', (request) => asked.push(request.url()))
+    page.on('pageerror', (error) => wrong.push(error.message))
+    page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()))
+    await page.goto(pathToFileURL(join(out, 'report.html')).href)
+    assert.is(asked.length, 1)
+    assert.equal(wrong, [])
+    assert.is(await page.evaluate('document.documentElement.scrollWidth'), 390)
+    assert.is(await page.locator('figure').first().locator('rect').count(), curve.shares.length)
+    assert.is(await page.locator('figure').count(), 5)
+    // drawn in the page's colours, not black
+    const fill = await page.evaluate(`getComputedStyle(document.querySelector('svg rect')).fill`)
+    assert.is(fill, 'rgb(23, 105, 209)')
+    await page.goto(pathToFileURL(join(out, 'groups-volume.svg')).href)
+    assert.is(await page.evaluate('document.documentElement.tagName'), 'svg')
+  } finally {
+    await browser.close()
+  }
+})
+
+test.run()

@@ -1,0 +1,260 @@
+/** @file The report: complete in itself, safe with hostile names, and drawn from what was measured. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Mask } from '../../../engine/masks/mask'
+import { scoreComparison, WATERSHED } from '../../../src/evaluation/compare'
+import type { TalliedWay } from '../../../src/evaluation/evaluate'
+import { iouLevels } from '../../../src/evaluation/matching'
+import type { Tally } from '../../../src/evaluation/image-tally'
+import { axis, lineChart, smooth } from '../../../src/drawing/chart'
+import type { Figure } from '../../../src/report/before-after'
+import { overlay, wholeMask } from '../../../src/drawing/mask-overlay'
+import {
+  colours,
+  drawChanges,
+  drawErrors,
+  drawOutlines,
+  pack,
+  rasterOfLabels,
+  rasterOfMasks,
+  shownSize,
+  unpack,
+  UNKNOWN,
+} from '../../../src/drawing/raster'
+import { renderReport, type Report } from '../../../src/report/evaluation-report'
+import {
+  type Block,
+  comparisonBlocks,
+  comparisonTable,
+  formatValue,
+  percent,
+  shownMeasures,
+} from '../../../src/report/evaluation-table'
+import { checkConfig } from '../../../src/training/config'
+
+/** An image whose Dice is as given, of seven instances all found by one mask each. */
+const image = (id: string, dice: number): Tally => ({
+  id,
+  instances: 7,
+  masks: 7,
+  confusion: { truePositive: 1, falsePositive: 0, falseNegative: 0, trueNegative: 1 },
+  regions: { dice, miou: dice / 2, accuracy: 0.5 },
+  ious: Array(7).fill(0.8),
+  found: iouLevels.map((level) => (level <= 0.8 ? 7 : 0)),
+  detections: Array(7).fill({ score: 0.9, hits: 0b1111111 }),
+  boundary: { precision: 1, recall: 0.5, f: 2 / 3 },
+  size: { pixels: 1.5, relative: 0.05 },
+  diameters: { masks: Array(7).fill(31.5), instances: Array(7).fill(30) },
+})
+
+const ways = (point: number[], box: number[]): TalliedWay[] => [
+  { prompt: 'point', images: point.map((dice, i) => image(`i${i}`, dice)) },
+  { prompt: 'box', images: box.map((dice, i) => image(`i${i}`, dice)) },
+]
+
+const base = { name: 'base', path: null, ways: ways([0.4, 0.6], [0.9, 0.7]) }
+const adapted = { name: 'adapted', path: 'runs/a', ways: ways([0.7, 0.8], [0.8, 0.6]) }
+const comparison = scoreComparison([base, adapted])
+
+const evil = `<img src=x onerror="alert('1')">&`
+
+const figure: Figure = {
+  id: evil,
+  rank: 'worst',
+  prompt: 'point',
+  size: { width: 20, height: 10 },
+  instances: 7,
+  by: { measure: 'instanceDice', model: 'base' },
+  scores: [`base: Dice 50.00 ${evil}`],
+  pictures: [{ caption: 'Image', uri: 'data:image/jpeg;base64,AAAA' }],
+}
+
+const report: Report = {
+  title: `title ${evil}`,
+  about: evil,
+  comparison,
+  figures: [figure],
+  facts: [['Data', evil]],
+  run: {
+    config: checkConfig({ data: [evil], model: evil }, 'test'),
+    steps: [1, 2, 3].map((step) => ({
+      kind: 'step' as const,
+      step,
+      epoch: step,
+      loss: 1 / step,
+      learningRate: 1e-4,
+      gradientNorm: step === 2 ? Infinity : 1,
+      time: { seconds: step },
+    })),
+    validations: [],
+    seconds: 3,
+  },
+  hardware: { adapter: evil, driver: 'd', software: true, processor: 'p', system: 's', versions: 'v' },
+  commands: [`wgsam eval --data ${evil}`],
+}
+
+test('the page loads nothing and runs nothing', () => {
+  const html = renderReport(report)
+  assert.not.match(html, /<script|https?:|<link|@import|url\(/i)
+  assert.equal(
+    [...html.matchAll(/\b(?:src|href)="([^"]{0,5})/g)].map(([, start]) => start),
+    ['data:'],
+  )
+})
+
+test('names with markup in them are text', () => {
+  const html = renderReport(report)
+  assert.not.ok(html.includes('<img src=x'))
+  assert.ok(html.split('&lt;img src=x').length > 6)
+  assert.not.match(html, /NaN|undefined|Infinity/)
+})
+
+test('the scores are there, with the sign of their change', () => {
+  const html = renderReport(report)
+  for (const text of [
+    '50.00 → 75.00',
+    '+25.00',
+    '−10.00',
+    'class="down"',
+    'class="up"',
+    '<th>i1</th><td>7</td>',
+    'Loss',
+    'Gradient norm',
+  ])
+    assert.ok(html.includes(text), text)
+  assert.not.ok(html.includes('Dice on the validation'), 'no chart without points')
+})
+
+test('a report of a base model alone', () => {
+  const html = renderReport({ ...report, comparison: scoreComparison([base]), run: null, figures: [] })
+  assert.not.match(html, /Adapted model|→|Examples|change<\/th>/)
+})
+
+test('a report of masks found automatically draws their sizes and those of the labels', () => {
+  const auto = (dice: number[]): TalliedWay => ({ ...ways(dice, dice)[0], prompt: 'auto' })
+  const html = renderReport({
+    ...report,
+    comparison: scoreComparison([
+      { ...base, ways: [auto([0.4, 0.6])] },
+      { ...adapted, ways: [auto([0.7, 0.8])] },
+      { name: WATERSHED, path: null, ways: [auto([0.3, 0.3])] },
+    ]),
+  })
+  for (const text of ['Otsu and watershed', 'count error', 'mSA', 'Smaller particles', '>labels<']) assert.ok(html.includes(text), text) // prettier-ignore
+  assert.is(html.split('change</th>').length - 1, 1, 'what is no model has no change of its own')
+})
+
+test('the table for a terminal: a block for each way, intervals, and the change', () => {
+  const lines = comparisonTable(comparison).split('\n')
+  const rows = shownMeasures.point.length + 1
+  assert.is(lines.length, 2 * rows + 1)
+  assert.match(lines[0], /^point prompts +base +adapted +change$/)
+  // two images: a draw has one of them twice as often as both
+  assert.match(lines[1], /^ {2}Dice +50\.00 +75\.00 +\+25\.00 \[\+20\.00, \+30\.00\]$/)
+  assert.match(lines[rows + 2], /^ {2}Dice +80\.00 .* −10\.00 \[−10\.00, −10\.00\]$/)
+  assert.match(lines.join('\n'), /size error, px +1\.50 +1\.50 +\+0\.00 \[\+0\.00, \+0\.00\]/)
+  // alone, a model has intervals of its own
+  assert.match(comparisonTable(scoreComparison([base])), /Dice +50\.00 \[40\.00, 60\.00\]\n/)
+  assert.is(percent(0.96144), '96.14')
+})
+
+test('one image has no interval; a change that the interval is not sure of is neither better nor worse', () => {
+  const one = scoreComparison([{ ...base, ways: ways([0.4], [0.4]) }, { ...adapted, ways: ways([0.7], [0.3]) }]) // prettier-ignore
+  const dice = ({ rows }: Block) => rows[0].cells.map(({ value, interval, better }) => [value, interval, better])
+  assert.equal(comparisonBlocks(one).map(dice), [
+    [[0.4, null, null], [0.7, null, null], [0.7 - 0.4, null, true]],
+    [[0.4, null, null], [0.3, null, null], [0.3 - 0.4, null, false]],
+  ]) // prettier-ignore
+  const mixed = scoreComparison([base, { ...adapted, ways: ways([0.5, 0.5], [0.95, 0.6]) }])
+  assert.equal(
+    comparisonBlocks(mixed).map(({ rows }) => rows[0].cells.at(-1)!.better),
+    [null, null],
+  )
+  const [{ evaluations }] = one.models
+  assert.is(formatValue('dice', NaN), '–')
+  assert.is(evaluations[0].intervals.dice, null)
+})
+
+test('axes have round numbers around their values', () => {
+  assert.equal(axis([0.13, 0.87]), { low: 0, high: 1, ticks: [0, 0.2, 0.4, 0.6000000000000001, 0.8, 1] })
+  for (const values of [[5], [0], [-3, -3], [1e-9, 2e-9], [0, 1e12]]) {
+    const { low, high, ticks } = axis(values)
+    assert.ok(low <= Math.min(...values) && high >= Math.max(...values) && high > low && ticks.length < 12, `${values}`)
+  }
+})
+
+test('a curve of very many points stays a small picture and keeps its shape', () => {
+  const points = Array.from({ length: 200_000 }, (_, i): [number, number] => [i, i % 2])
+  const svg = lineChart({ title: 't', x: 'step', series: [{ name: 'a', points, colour: 1 }] })
+  assert.ok(svg.length < 10_000)
+  assert.equal(smooth([[0, 1], [1, 0], [2, 0]], 0.5), [[0, 1], [1, 0.5], [2, 0.25]]) // prettier-ignore
+  assert.is(lineChart({ title: 't', x: 'step', series: [{ name: 'a', points: [], colour: 1 }] }), '')
+})
+
+const size = { width: 8, height: 4 }
+const block = (x0: number, y0: number, width: number, height: number): Mask => ({ x0, y0, width, height, data: new Uint8Array(width * height).fill(1) }) // prettier-ignore
+
+test('rasters: the smaller mask on top, at half the size, packed and unpacked', () => {
+  const raster = rasterOfMasks([block(2, 2, 2, 2), block(0, 0, 8, 4)], size, { width: 4, height: 2 })
+  assert.equal([...raster.data], [2, 2, 2, 2, 2, 1, 2, 2])
+  assert.equal(unpack(pack(raster), raster), raster)
+  assert.equal(shownSize({ width: 1280, height: 960 }, 640), { width: 640, height: 480 })
+  assert.equal(shownSize({ width: 9000, height: 2 }, 640), { width: 640, height: 1 })
+})
+
+test('errors are coloured by their kind', () => {
+  const labels = Uint16Array.of(0, 0, 9, 9, 9, 4, 4, 7)
+  const line = { width: 8, height: 1 }
+  const truth = rasterOfLabels(labels, line, [9, 4], line)
+  // prompted: 9 as 1, 4 as 2; 7 was not
+  const predicted = { ...line, data: Uint16Array.of(0, 1, 1, 0, 2, 2, 2, 1) }
+  const rgb = new Uint8Array(24)
+  drawErrors(rgb, predicted, truth)
+  const half = (colour: readonly number[]) => colour.map((c) => Math.floor(c / 2))
+  const none = [0, 0, 0]
+  const pixels = Array.from({ length: 8 }, (_, i) => [...rgb.subarray(3 * i, 3 * i + 3)])
+  assert.equal(pixels, [
+    none,
+    half(colours.beyond),
+    none,
+    half(colours.missed),
+    half(colours.mistaken),
+    none,
+    none,
+    none,
+  ])
+  drawOutlines(rgb, predicted, [1, 2, 3])
+  assert.equal([...rgb.subarray(0, 6)], [0, 0, 0, 1, 2, 3])
+})
+
+test('changes are coloured where one is right and the other is not', () => {
+  const line = { width: 5, height: 1 }
+  const raster = (...data: number[]) => ({ ...line, data: Uint16Array.from(data) })
+  const rgb = new Uint8Array(15)
+  drawChanges(rgb, raster(0, 1, 2, 0, 3), raster(1, 1, 1, 0, 4), raster(1, 1, 2, UNKNOWN, 5))
+  const half = (colour: readonly number[]) => colour.map((c) => Math.floor(c / 2))
+  const pixels = Array.from({ length: 5 }, (_, i) => [...rgb.subarray(3 * i, 3 * i + 3)])
+  assert.equal(pixels, [half(colours.mended), [0, 0, 0], half(colours.broken), [0, 0, 0], [0, 0, 0]])
+})
+
+test('an overlay changes the mask and the prompt and nothing else', () => {
+  const image = { width: 40, height: 20, rgb: new Uint8Array(40 * 20 * 3).fill(100) }
+  const mask = block(10, 5, 6, 6)
+  const drawn = overlay(image, mask, { points: [{ x: 30, y: 10, foreground: true }], box: [0, 0, 39, 19] })
+  const at = (x: number, y: number) => [...drawn.subarray(3 * (40 * y + x), 3 * (40 * y + x) + 3)]
+  assert.equal(at(10, 5), [...colours.predicted])
+  assert.equal(at(12, 8), [162, 145, 64])
+  assert.equal(at(30, 10), [...colours.truth])
+  assert.equal(at(0, 0), [...colours.truth])
+  assert.equal(at(5, 15), [100, 100, 100])
+  assert.is(
+    wholeMask(mask, image).reduce((a, b) => a + b / 255, 0),
+    36,
+  )
+  assert.ok(
+    image.rgb.every((v) => v === 100),
+    'the image itself is left alone',
+  )
+})
+
+test.run()

@@ -1,0 +1,263 @@
+/** @file `wgsam report`: what the page tells of whole, unfinished and damaged runs, and what it refuses. */
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { chooseVerb, parse } from '../../../../src/cli/command'
+import { command } from '../../../../src/commands/report'
+import { scoreComparison } from '../../../../src/evaluation/compare'
+import { iouLevels } from '../../../../src/evaluation/matching'
+import type { Tally } from '../../../../src/evaluation/image-tally'
+import { page } from '../../../../src/drawing/html-page'
+import { readEvaluation } from '../../../../src/report/run/evaluation-tables'
+import { readRunView } from '../../../../src/report/run/read-run'
+import { MetricsFile } from '../../../../src/report/run/metrics-file'
+import { PictureSink, readPictures } from '../../../../src/report/run/picture-folder'
+import { differences } from '../../../../src/report/run/recipe'
+import { renderRunReport } from '../../../../src/report/run/run-report'
+import { noteSession, readSessions } from '../../../../src/report/run/sessions'
+import { openBrowser } from '../../../support/browser'
+import { makeRun, scratch, step } from '../../../support/runs'
+
+const hardware = { adapter: 'a GPU', driver: 'd', software: false, processor: 'p', system: 's', versions: 'wgsam 9' }
+const text = (html: string) => html.replace(/<style>[\s\S]*?<\/style>/g, '').replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ') // prettier-ignore
+const circles = (html: string, title: string) => {
+  const chart = html.split('<figure class="chart">').find((part) => part.includes(`<b>${title}`))
+  return (chart?.match(/<circle/g) ?? []).length
+}
+
+async function report(...roots: string[]): Promise<string> {
+  const runs = await Promise.all(roots.map((root, i) => readRunView(root, `run ${i}`)))
+  return page(renderRunReport({ runs, evaluations: [], measured: null, command: 'wgsam report' }))
+}
+
+async function typed(...argv: string[]): Promise<string> {
+  const chosen = await chooseVerb(command, argv)
+  const { values, positionals } = parse(chosen.command, chosen.argv)
+  const lines: string[] = []
+  const { log, error } = console
+  console.log = console.error = (line: string) => void lines.push(line)
+  try {
+    assert.is(await chosen.command.run(values, positionals), 0)
+  } finally {
+    Object.assign(console, { log, error })
+  }
+  return lines.join('\n')
+}
+
+async function refused(...argv: string[]): Promise<string> {
+  const error = await typed(...argv).then(
+    () => null,
+    (error: Error) => error,
+  )
+  assert.is(error?.name, 'UserError', error?.stack ?? 'was not refused')
+  return error!.message
+}
+
+const tally = (id: string, dice: number): Tally => ({
+  id,
+  instances: 2,
+  masks: 2,
+  confusion: { truePositive: 1, falsePositive: 0, falseNegative: 0, trueNegative: 1 },
+  regions: { dice, miou: dice / 2, accuracy: 0.5 },
+  ious: [0.8, 0.8],
+  found: iouLevels.map((level) => (level <= 0.8 ? 2 : 0)),
+  detections: [{ score: null, hits: 127 }, { score: null, hits: 127 }], // prettier-ignore
+  boundary: { precision: 1, recall: 0.5, f: 2 / 3 },
+  size: { pixels: 1.5, relative: 0.05 },
+  diameters: { masks: [31, 32], instances: [30, 31] },
+})
+
+function evaluationFile(path: string): string {
+  const of = (name: string, at: string | null, dice: number) => ({
+    name,
+    path: at,
+    ways: [{ prompt: 'point' as const, images: [tally('a<b', dice), tally('c', dice + 0.01)] }],
+  })
+  const comparison = scoreComparison([of('base', null, 0.61), of('adapted', 'runs/x/best', 0.87)], { resamples: 100 })
+  const head = { model: 'minisam', adapters: ['runs/x/best'], size: 512, data: ['particles'], split: 'test' }
+  writeFileSync(path, JSON.stringify({ ...head, ...comparison }))
+  return path
+}
+
+test('a whole run: recipe, data, curves, machine and command', async () => {
+  const root = makeRun()
+  await noteSession(root, { began: '2026-01-02T03:04:05Z', command: "wgsam train --data 'a b'", hardware })
+  const html = await report(root)
+  const words = text(html)
+  for (const part of [
+    'finished, 20 steps',
+    'LoRA of rank 4',
+    '8 to train on, 1 for validation, 1 kept for the test',
+    'a GPU',
+    'wgsam 9',
+    'wgsam train --data &#39;a b&#39;',
+    '79.00 · 79.00', // the best validation is the last, at 0.6 + 19 / 100
+  ])
+    assert.ok(words.includes(part), `${part} is not in: ${words}`)
+  // three validations, two kinds of prompts
+  assert.is(circles(html, 'Dice, %'), 6)
+  assert.is(circles(html, 'mIoU, %'), 6)
+  for (const title of ['Loss', 'Parts of the loss', 'Learning rate', 'Gradient norm']) assert.match(html, `<b>${title}`)
+  assert.not.match(html, /(src|href)="(?!data:)/)
+})
+
+test('unfinished, empty and damaged runs are told of in words', async () => {
+  const running = makeRun({ steps: 5 })
+  appendFileSync(join(running, 'metrics.jsonl'), '{"kind":"step","step":6')
+  const half = text(await report(running))
+  assert.match(half, '5 of 20 steps (25 %)')
+  assert.match(half, 'ends within a line')
+  assert.match(half, 'There is no validation yet')
+
+  const empty = makeRun()
+  rmSync(join(empty, 'metrics.jsonl'))
+  rmSync(join(empty, 'split.json'))
+  const nothing = text(await report(empty))
+  assert.match(nothing, 'has not begun to train')
+  assert.match(nothing, 'split.json is missing')
+
+  const damaged = makeRun()
+  writeFileSync(join(damaged, 'config.json'), '{"rank": ')
+  appendFileSync(join(damaged, 'metrics.jsonl'), 'nonsense\n[]\n{"kind":"step","step":"x"}\n' + JSON.stringify(step(21)) + '\n') // prettier-ignore
+  writeFileSync(join(damaged, 'sessions.json'), '{}')
+  mkdirSync(join(damaged, 'pictures'))
+  const escape = [{ name: 'x', step: 1, caption: '', file: '../../etc/passwd.jpg' }]
+  writeFileSync(join(damaged, 'pictures', 'index.json'), JSON.stringify(escape))
+  const view = await readRunView(damaged, 'damaged')
+  assert.is(view.steps.length, 21)
+  assert.is(view.pictures.length, 0)
+  const said = view.problems.join('\n')
+  for (const part of ['config.json', '3 lines of metrics.jsonl are damaged', 'sessions.json', 'pictures/'])
+    assert.ok(said.includes(part), `${part} is not in: ${said}`)
+  assert.match(text(await report(damaged)), '21 steps')
+})
+
+test('names are text, never markup; numbers that are none leave gaps', async () => {
+  const root = makeRun({ over: { data: ['<img src=x onerror=alert(1)>'] } })
+  writeFileSync(join(root, 'metrics.jsonl'), JSON.stringify({ ...step(1), loss: NaN, gradientNorm: Infinity }) + '\n' + JSON.stringify(step(2)) + '\n') // prettier-ignore
+  const html = await report(root)
+  assert.not.match(html, '<img src=x')
+  assert.not.match(html, 'NaN')
+  assert.not.match(html, 'Infinity')
+})
+
+test('several runs: one line each, and only that in which they differ', async () => {
+  const roots = [makeRun(), makeRun({ steps: 8, over: { lora: { rank: 16 }, tracking: { name: 'other' } } })]
+  const runs = await Promise.all(roots.map((root, i) => readRunView(root, `run ${i}`)))
+  assert.equal(differences(runs), [['lora.rank', '4', '16']])
+  const html = await report(...roots)
+  assert.is(circles(html, 'Dice, point prompts, %'), 4)
+  assert.match(html, 'key s1 solid">run 0</span><span class="key s2 solid">run 1')
+})
+
+test('what has been read is not read again, but another file is', async () => {
+  const root = makeRun({ steps: 2 })
+  const path = join(root, 'metrics.jsonl')
+  const metrics = new MetricsFile(path)
+  await metrics.read()
+  const line = JSON.stringify(step(3))
+  appendFileSync(path, line.slice(0, 30))
+  await metrics.read()
+  assert.equal([metrics.steps.length, metrics.half], [2, true])
+  appendFileSync(path, line.slice(30) + '\n')
+  await metrics.read()
+  assert.equal(metrics.steps.map(({ step }) => step), [1, 2, 3]) // prettier-ignore
+  assert.equal([metrics.half, metrics.damaged], [false, 0])
+  writeFileSync(path, JSON.stringify(step(9)) + '\n')
+  await metrics.read()
+  assert.equal(metrics.steps.map(({ step }) => step), [9]) // prettier-ignore
+})
+
+test('the newest picture of each name is kept; a full disk ends nothing', async () => {
+  const root = makeRun()
+  const png = await sharp({ create: { width: 8, height: 4, channels: 3, background: '#f00' } }).png().toBuffer() // prettier-ignore
+  const warnings: string[] = []
+  const sink = new PictureSink(root, (line) => warnings.push(line))
+  const event = { kind: 'image' as const, png, width: 8, height: 4 }
+  for (const [name, at] of [
+    ['val/image_10', 4],
+    ['val/image_2', 4],
+    ['val/image_2', 8],
+  ] as const)
+    // prettier-ignore
+    await sink.append({ ...event, name, step: at, caption: `<b>${name}` })
+  const pictures = await readPictures(root)
+  assert.equal(pictures.map(({ name, step }) => [name, step]), [['val/image_2', 8], ['val/image_10', 4]]) // prettier-ignore
+  assert.match(await report(root), 'after step 8')
+  const nowhere = new PictureSink(join(root, 'config.json'), (line) => warnings.push(line))
+  for (let i = 0; i < 3; i++) await nowhere.append({ ...event, name: 'a', step: i, caption: '' })
+  assert.is(warnings.length, 1)
+})
+
+test('sessions add up, and a damaged file is begun anew', async () => {
+  const root = makeRun()
+  const session = { began: '2026-01-02T03:04:05Z', command: 'wgsam train', hardware }
+  await noteSession(root, session)
+  await noteSession(root, { ...session, command: 'wgsam train --resume x' })
+  assert.is((await readSessions(root)).length, 2)
+  writeFileSync(join(root, 'sessions.json'), '[{]')
+  await noteSession(root, session)
+  assert.equal(await readSessions(root), [session])
+})
+
+test('the command: evaluations found and given, and refusals', async () => {
+  const root = makeRun()
+  evaluationFile(join(root, 'eval.json'))
+  assert.match(await typed(root), 'finished, 20 steps')
+  const html = readFileSync(join(root, 'report.html'), 'utf8')
+  assert.match(html, '<h2>Evaluation</h2>')
+  assert.match(html, '+26.00')
+  assert.match(html, 'a&lt;b')
+  const { comparison } = await readEvaluation(join(root, 'eval.json'))
+  assert.ok(Number.isNaN(comparison.models[0].evaluations[0].ap), 'without scores there is no average precision')
+
+  const folder = scratch()
+  assert.match(await refused(folder), 'holds no training run')
+  assert.match(await refused(join(folder, 'none')), 'there is no run')
+  assert.match(await refused(join(root, 'config.json')), 'is a file')
+  assert.match(await refused(root, `${root}/`), 'given twice')
+  assert.match(await refused(root, '--measured', folder), 'no summary.json')
+  const wrong = join(folder, 'wrong.json')
+  for (const [content, why] of [
+    ['{', 'not JSON'],
+    ['{"models": []}', 'no result of'],
+    ['null', 'no result of'],
+  ]) {
+    writeFileSync(wrong, content)
+    assert.match(await refused(root, '--eval', wrong), why)
+  }
+  writeFileSync(join(folder, 'summary.json'), '{"version": 1}')
+  assert.match(await refused(root, '--measured', folder), 'is not what `wgsam measure`')
+})
+
+const browser = await openBrowser()
+if (!browser) console.log('no Chromium: the page is not opened in a browser (WGSAM_CHROMIUM may name one)')
+else {
+  test('in Chromium: no request, no complaint, nothing wider than a phone', async () => {
+    const root = makeRun({ name: 'a-rather-long-name_of-a-run_with-many-words-and-no-space-in-it' })
+    evaluationFile(join(root, 'eval.json'))
+    await typed(root)
+    const both = join(root, 'both.html')
+    await typed(root, makeRun({ over: { lora: { rank: 8 } } }), '--out', both)
+    for (const path of [join(root, 'report.html'), both])
+      for (const colorScheme of ['light', 'dark'] as const) {
+        const context = await browser.newContext({ viewport: { width: 390, height: 800 }, colorScheme })
+        const tab = await context.newPage()
+        const faults: string[] = []
+        tab.on('console', (message) => void faults.push(message.text()))
+        tab.on('pageerror', (error) => void faults.push(String(error)))
+        tab.on('request', (request) => void (request.url().startsWith('file:') || request.url().startsWith('data:') || faults.push(request.url()))) // prettier-ignore
+        await tab.goto(`file://${path}`)
+        assert.equal(faults, [])
+        assert.is(await tab.evaluate('document.documentElement.scrollWidth'), 390)
+        assert.ok((await tab.locator('svg').count()) > 8)
+        assert.ok((await tab.locator('h1').boundingBox())!.height > 20)
+        await context.close()
+      }
+  })
+  test.after(() => browser.close())
+}
+
+test.run()

@@ -1,0 +1,185 @@
+/** What the review page's edits do to masks: exact on small pictures. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Mask } from '../../../../../engine/masks/mask'
+import { cutMask } from '../../../../../src/review/page/masks/cut'
+import { outlineMask, strokeMask } from '../../../../../src/review/page/masks/draw'
+import { dirtyRects, OwnerMap, type Shape } from '../../../../../src/review/page/masks/owner'
+import {
+  areaOf,
+  contains,
+  deepest,
+  filled,
+  parts,
+  tidied,
+  type Point,
+  union,
+  within,
+  without,
+} from '../../../../../src/review/page/masks/shape'
+import { squaredDistance } from '../../../../../engine/masks/distance-transform'
+import { randoms } from '../../../../support/random'
+
+/** A mask from rows of text, '#' inside. */
+function drawn(rows: string[], x0 = 0, y0 = 0): Mask {
+  const width = rows[0].length
+  const data = Uint8Array.from(rows.join(''), (c) => (c === '#' ? 1 : 0))
+  return { x0, y0, width, height: rows.length, data }
+}
+
+/** The picture of a mask within (width, height). */
+function rows(mask: Mask, width: number, height: number): string[] {
+  return Array.from({ length: height }, (_, y) =>
+    Array.from({ length: width }, (_, x) => (contains(mask, x, y) ? '#' : '.')).join(''),
+  )
+}
+
+const size = { width: 12, height: 8 }
+
+test('union and difference, of masks apart, touching and one in the other', () => {
+  const a = drawn(['##', '##'], 1, 1)
+  const b = drawn(['###', '###'], 2, 2)
+  assert.equal(rows(union([a, b]), 6, 5), ['......', '.##...', '.####.', '..###.', '......'])
+  assert.equal(rows(without(b, [a]), 6, 5), ['......', '......', '...##.', '..###.', '......'])
+  const far = drawn(['#'], 9, 7)
+  assert.is(areaOf(union([a, far])), 5)
+  assert.is(areaOf(without(a, [far])), 4)
+  assert.is(without(a, [union([a, b])]).width, 0, 'nothing is left')
+  assert.equal([without(b, [a]).x0, without(b, [a]).width], [2, 3], 'the box is tight')
+  assert.is(without(drawn(['#####'], 0, 0), [drawn(['###'], 0, 0)]).x0, 3)
+})
+
+test('parts hang together by corners too, the largest first', () => {
+  const found = parts(drawn(['#..##', '.#.##', '...##']))
+  assert.equal(found.map(areaOf), [6, 2])
+  assert.equal([found[0].x0, found[0].width, found[1].x0], [3, 2, 0])
+})
+
+test('filling closes what is enclosed, not what is open by a side', () => {
+  const ring = drawn(['###', '#.#', '###'], 4, 2)
+  assert.is(areaOf(filled(ring)), 9)
+  assert.is(areaOf(filled(drawn(['##.', '#.#', '###']))), 8, 'a corner closes: background goes by sides')
+  assert.is(areaOf(filled(drawn(['#.#', '#.#', '###']))), 7)
+  assert.equal(rows(filled(ring), 8, 6), rows(union([ring, drawn(['#'], 5, 3)]), 8, 6))
+})
+
+test('tidying drops crumbs and fills holes, and keeps what is of like size', () => {
+  const block = strokeMask([[20, 20]], 8, { width: 64, height: 64 })
+  const crumbs = union([without(block, [drawn(['#'], 20, 20)]), drawn(['##'], 40, 40)])
+  assert.equal(rows(tidied(crumbs), 64, 64), rows(block, 64, 64))
+  const twins = union([block, strokeMask([[45, 20]], 7, { width: 64, height: 64 })])
+  assert.is(areaOf(tidied(twins)), areaOf(twins))
+  assert.is(tidied(without(block, [block])).width, 0)
+})
+
+test('a stroke has the pixels whose centres are near enough, and is cut at the edge', () => {
+  const line: Point[] = [[2.5, 3.5], [8.5, 3.5]] // prettier-ignore
+  assert.equal(rows(strokeMask(line, 1, size), 12, 8).slice(2, 5), ['..#######...', '.#########..', '..#######...'])
+  assert.is(areaOf(strokeMask([[4.2, 4.9]], 0.5, size)), 1, 'the smallest brush paints the pixel under it')
+  const edge = strokeMask([[0, 0]], 3, size)
+  assert.equal([edge.x0, edge.y0], [0, 0])
+  assert.ok(edge.width <= 3 && edge.height <= 3)
+  assert.is(strokeMask([[40, 40]], 3, size).width, 0, 'beyond the image there is nothing')
+  assert.is(strokeMask([], 3, size).width, 0)
+})
+
+test('a disc of the brush has the area of a disc', () => {
+  const disc = strokeMask([[100, 100]], 40, { width: 200, height: 200 })
+  assert.ok(Math.abs(areaOf(disc) / (Math.PI * 40 * 40) - 1) < 0.01)
+})
+
+test('an outline encloses pixel centres, also where it crosses itself', () => {
+  assert.equal(rows(outlineMask([[1, 1], [5, 1], [5, 4], [1, 4]], size), 7, 5), ['.......', '.####..', '.####..', '.####..', '.......']) // prettier-ignore
+  const twice: Point[] = [[0, 0], [6, 0], [6, 6], [0, 6], [0, 0], [6, 0], [6, 6], [0, 6]].map(([x, y]) => [x + 1, y + 1]) // prettier-ignore
+  assert.is(areaOf(outlineMask(twice, { width: 12, height: 12 })), 36, 'twice around is around')
+  const star: Point[] = Array.from({ length: 5 }, (_, i) => {
+    const angle = (i * 4 * Math.PI) / 5
+    return [60 + 50 * Math.sin(angle), 60 - 50 * Math.cos(angle)]
+  })
+  const mask = outlineMask(star, { width: 120, height: 120 })
+  assert.ok(contains(mask, 60, 60), 'the middle of the star is inside')
+  assert.is(outlineMask([[1, 1], [2, 2]], size).width, 0) // prettier-ignore
+  assert.is(outlineMask([[50, 1], [60, 1], [60, 9]], size).width, 0, 'all beyond the image') // prettier-ignore
+})
+
+test('a cut loses and invents no pixel, whatever line and mask', () => {
+  const next = randoms(3)
+  let cuts = 0
+  for (let round = 0; round < 60; round++) {
+    const centre = (): Point => [30 + 12 * next(), 30 + 12 * next()]
+    const mask = strokeMask([centre(), centre()], 7, { width: 64, height: 64 })
+    const line = Array.from({ length: 3 }, (): Point => [32 + 32 * next(), 32 + 32 * next()])
+    const pieces = cutMask(mask, line)
+    if (!pieces) continue
+    cuts++
+    assert.ok(pieces.length >= 2)
+    assert.is(
+      pieces.reduce((sum, piece) => sum + areaOf(piece), 0),
+      areaOf(mask),
+    )
+    assert.equal(rows(union(pieces), 64, 64), rows(mask, 64, 64))
+    const areas = pieces.map(areaOf)
+    assert.ok(areas[0] >= areas[1], 'the largest first')
+  }
+  assert.ok(cuts > 10, `${cuts} of 60 lines cut`)
+})
+
+test('a line that ends inside cuts nothing; a diagonal one leaks at no corner', () => {
+  const block = strokeMask([[20, 20]], 10, { width: 64, height: 64 })
+  assert.is(cutMask(block, [[0, 20], [20, 20]]), null) // prettier-ignore
+  assert.is(cutMask(block, [[40, 0], [60, 60]]), null, 'beside it') // prettier-ignore
+  for (const to of [
+    [38, 40],
+    [40, 38],
+    [40, 40],
+    [39.3, 31.7],
+  ] as Point[])
+    // prettier-ignore
+    assert.is(cutMask(block, [[40 - to[0], 40 - to[1]], to])?.length, 2)
+})
+
+test('parts that the line does not touch stay with the largest piece', () => {
+  const island = drawn(['##'], 50, 50)
+  const pieces = cutMask(union([strokeMask([[20, 20]], 8, { width: 64, height: 64 }), island]), [[0, 18], [60, 18]])! // prettier-ignore
+  assert.is(pieces.length, 2)
+  assert.ok(contains(pieces[0], 50, 50) && !contains(pieces[1], 50, 50))
+})
+
+test('the smaller of two masks lies on top, also after a part is painted anew', () => {
+  const next = randoms(9)
+  const whole = new OwnerMap(40, 30)
+  const parted = new OwnerMap(40, 30)
+  const shapes = new Map<number, Shape>()
+  const everything = { left: 0, top: 0, right: 40, bottom: 30 }
+  for (let id = 1; id <= 60; id++) {
+    const mask = strokeMask([[20 + 22 * next(), 15 + 17 * next()]], 4 + 3 * next(), { width: 40, height: 30 })
+    const changed: Mask[] = mask.width ? [mask] : []
+    if (mask.width) shapes.set(id, { id, mask, area: areaOf(mask) })
+    const gone = shapes.get(Math.floor(30 + 30 * next()))
+    if (gone) {
+      shapes.delete(gone.id)
+      changed.push(gone.mask)
+    }
+    for (const rect of dirtyRects(changed, 40, 30)) parted.repaint(rect, shapes.values())
+  }
+  whole.repaint(everything, shapes.values())
+  assert.equal([...parted.ids], [...whole.ids])
+  assert.is(parted.covered, whole.ids.filter((id) => id > 0).length)
+  assert.is(whole.covered, parted.covered)
+  for (let y = 0; y < 30; y++)
+    for (let x = 0; x < 40; x++) {
+      const here = [...shapes.values()].filter(({ mask }) => contains(mask, x, y))
+      const top = here.sort((a, b) => a.area - b.area || b.id - a.id)[0]?.id ?? 0
+      assert.is(whole.at(x, y), top)
+    }
+})
+
+test('a mask is cut at the image, and its number stands inside it', () => {
+  assert.equal(rows(within(drawn(['####', '####'], -2, 7), size), 12, 8)[7], '##..........')
+  assert.is(within(drawn(['##'], 20, 2), size).width, 0)
+  const ring = without(strokeMask([[30, 30]], 20, { width: 64, height: 64 }), [strokeMask([[30, 30]], 12, { width: 64, height: 64 })]) // prettier-ignore
+  const [x, y] = deepest(ring, squaredDistance(ring.data, ring.width, ring.height))
+  assert.ok(contains(ring, Math.floor(x), Math.floor(y)))
+})
+
+test.run()

@@ -1,0 +1,430 @@
+/** The review page through a whole session in Chromium: what a person does, and what the log and the dataset then hold. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Browser, BrowserContext } from 'playwright-core'
+import { decodeMask } from '../../../../engine/masks/rle'
+import { openDataset } from '../../../../src/dataset/dataset'
+import { readProposals } from '../../../../src/project/files'
+import type { ReviewDocument } from '../../../../src/project/review/document'
+import type { ReviewMask } from '../../../../src/project/review/protocol'
+import { areaOf, deepest, type Point } from '../../../../src/review/page/masks/shape'
+import { squaredDistance } from '../../../../engine/masks/distance-transform'
+import { Session } from '../../../../src/review/prompt-session'
+import { scratch } from '../../../support/files'
+import { openBrowser } from '../../../support/browser'
+import { writeDemoProject } from '../../../support/demo-project'
+import { ReviewTab, Serving } from '../../../support/review-page'
+import { openToy } from '../../../support/toy'
+
+const size = { width: 192, height: 160 }
+const dir = scratch()
+const browser = await openBrowser()
+const [scene] = await writeDemoProject(dir, 2, { ...size, particles: [14, 18] })
+const session = new Session({
+  model: { name: 'toy', adapter: null, size: 96 },
+  load: async () => ({ model: await openToy('toy_vit'), close() {} }),
+})
+const serving = new Serving(dir, session)
+const url = await serving.start()
+const first = (await readProposals(dir, scene.name)).records
+const context = (await browser?.newContext({ viewport: { width: 1200, height: 800 } })) as BrowserContext
+let tab: ReviewTab
+
+/** A test that a machine without Chromium skips, and says so. */
+const inBrowser = (name: string, run: () => Promise<void>) =>
+  test(browser ? name : `skipped, there is no Chromium here: ${name}`, () => (browser ? run() : undefined))
+
+// what the test before did last is in the log before this one reads it
+test.before.each(async () => {
+  if (tab) await tab.saved()
+})
+
+const log = () => serving.document(scene.name)
+
+/** A pixel well inside a mask. */
+function middle({ segmentation }: Pick<ReviewMask, 'segmentation'>): Point {
+  const mask = decodeMask(segmentation)
+  const [x, y] = deepest(mask, squaredDistance(mask.data, mask.width, mask.height))
+  return [Math.floor(x), Math.floor(y)]
+}
+
+/** Masks from large to small whose middle no smaller mask hides. */
+function visible(document: Pick<ReviewDocument, 'masks'>): ReviewMask[] {
+  const masks = document.masks.map((mask) => ({ mask, shape: decodeMask(mask.segmentation), at: middle(mask) }))
+  const covers = ({ shape: s }: (typeof masks)[0], [x, y]: Point) =>
+    s.data[(y - s.y0) * s.width + x - s.x0] === 1 && x >= s.x0 && x < s.x0 + s.width && y >= s.y0
+  return masks
+    .filter(
+      (one) =>
+        !masks.some((other) => other !== one && covers(other, one.at) && areaOf(other.shape) <= areaOf(one.shape)),
+    )
+    .sort((a, b) => areaOf(b.shape) - areaOf(a.shape))
+    .map(({ mask }) => mask)
+}
+
+const area = (mask: ReviewMask) => areaOf(decodeMask(mask.segmentation))
+
+inBrowser('it opens the first image with its proposals', async () => {
+  tab = await ReviewTab.open(context, url, size)
+  await tab.expect({ masks: first.length, selected: 0 })
+  assert.equal(await tab.page.locator('.image-line .name').allInnerTexts(), ['scene-1', 'scene-2'])
+  assert.match(await tab.page.locator('.bottom').innerText(), /toy/)
+  assert.is(await tab.page.locator('.mask-line').count(), first.length)
+  // suspicious first
+  const worst = Math.min(...first.map((r) => r.predicted_iou + r.stability_score))
+  const line = await tab.page.locator('.mask-line').first().locator('span').allInnerTexts()
+  const record = first[Number(line[0]) - 1]
+  assert.is(record.predicted_iou + record.stability_score, worst)
+})
+
+inBrowser('a click selects, Delete removes, undo brings back, each at once in the log', async () => {
+  const [largest] = visible({ masks: await proposals() })
+  await tab.click(...middle(largest))
+  await tab.expect({ selected: 1 })
+  assert.equal(await tab.selectedLines(), [largest.id])
+  await tab.press('Delete')
+  await tab.expect({ masks: first.length - 1, selected: 0 })
+  await tab.saved()
+  assert.is(log().mask(largest.id), undefined)
+  await tab.press('Control+z')
+  await tab.expect({ masks: first.length, selected: 1 })
+  await tab.saved()
+  assert.equal(log().mask(largest.id), largest)
+  await tab.press('Control+Shift+Z')
+  await tab.expect({ masks: first.length - 1 })
+  await tab.press('Control+z')
+  await tab.expect({ masks: first.length })
+})
+
+async function proposals(): Promise<ReviewMask[]> {
+  return first.map((r, i) => ({
+    id: i + 1,
+    segmentation: r.segmentation,
+    origin: 'proposal',
+    predictedIou: r.predicted_iou,
+    stability: r.stability_score,
+  }))
+}
+
+inBrowser('merging has the pixels of both; a knife parts them again', async () => {
+  const [a, b] = visible(log())
+  await tab.click(...middle(a))
+  await tab.click(...middle(b), { modifiers: ['Shift'] })
+  await tab.expect({ selected: 2 })
+  await tab.press('m')
+  await tab.expect({ masks: first.length - 1, selected: 1 })
+  await tab.saved()
+  const merged = log().masks.at(-1)!
+  assert.is(merged.origin, 'merge')
+  assert.is(area(merged), area(a) + area(b))
+  assert.is(log().mask(a.id), undefined)
+  const [c] = visible(log()).filter(({ id }) => id !== merged.id)
+  await tab.press('Escape', 'k')
+  const shape = decodeMask(c.segmentation)
+  const [, y] = middle(c)
+  await tab.drag([shape.x0 - 3, y], [shape.x0 + shape.width + 2, y])
+  await tab.saved()
+  const pieces = log().masks.filter(({ origin }) => origin === 'split')
+  assert.ok(pieces.length >= 2)
+  assert.is(pieces.reduce((sum, piece) => sum + area(piece), 0), area(c)) // prettier-ignore
+  await tab.press('Control+z', 'Control+z', 'v', 'Escape')
+  await tab.expect({ masks: first.length, selected: 0 })
+})
+
+inBrowser('brush and eraser change the selected mask by strokes of their size', async () => {
+  const [target] = visible(log())
+  const [x, y] = middle(target)
+  await tab.click(x, y)
+  await tab.press('e')
+  for (let i = 0; i < 12; i++) await tab.press('[')
+  await tab.click(x, y)
+  await tab.saved()
+  const holed = log().masks.at(-1)!
+  assert.is(holed.origin, 'erase')
+  const removed = area(target) - area(holed)
+  assert.ok(removed >= 1 && removed < 30, `${removed} pixels`)
+  await tab.press('f')
+  await tab.saved()
+  assert.is(log().masks.at(-1)!.origin, 'fill holes')
+  assert.is(area(log().masks.at(-1)!), area(target))
+  assert.is(log().masks.at(-1)!.segmentation.counts, target.segmentation.counts)
+  await tab.press('b', ']', ']', ']', ']', ']')
+  const before = log().masks.length
+  const shape = decodeMask(target.segmentation)
+  await tab.drag([x, y], [x, Math.min(size.height - 1, shape.y0 + shape.height + 4)])
+  await tab.saved()
+  assert.is(log().masks.length, before)
+  const grown = log().masks.at(-1)!
+  assert.ok(grown.origin === 'brush' && area(grown) > area(target))
+  assert.is(overlapOf(grown, log()), overlapOf(target, log()), 'it takes no pixels of other masks')
+  assert.is(log().counts.edited, 1)
+  await tab.press('v', 'Escape')
+})
+
+/** Pixels that a mask shares with others. */
+function overlapOf(mask: ReviewMask, { masks }: Pick<ReviewDocument, 'masks'>): number {
+  const own = decodeMask(mask.segmentation)
+  let shared = 0
+  for (const other of masks.filter(({ id, origin }) => id !== mask.id && origin === 'proposal')) {
+    const o = decodeMask(other.segmentation)
+    for (let y = Math.max(own.y0, o.y0); y < Math.min(own.y0 + own.height, o.y0 + o.height); y++)
+      for (let x = Math.max(own.x0, o.x0); x < Math.min(own.x0 + own.width, o.x0 + o.width); x++)
+        shared += own.data[(y - own.y0) * own.width + x - own.x0] & o.data[(y - o.y0) * o.width + x - o.x0]
+  }
+  return shared
+}
+
+inBrowser('the lasso draws a new mask, by dragging and by corners, and redraws one', async () => {
+  const { length } = log().masks
+  await tab.page.getByRole('tab', { name: 'View' }).click()
+  await tab.page.getByLabel('Leave other masks alone').uncheck()
+  await tab.press('l')
+  await tab.drag([20, 20], [40, 20], [40, 40], [20, 40], [20, 21])
+  await tab.expect({ masks: length + 1, selected: 1 })
+  await tab.saved()
+  const drawn = log().masks.at(-1)!
+  assert.is(drawn.origin, 'add')
+  assert.is.not(drawn.predictedIou, 0)
+  assert.ok(Math.abs(area(drawn) - 400) < 60, `${area(drawn)} pixels`)
+  await tab.press('r')
+  const corners: Point[] = [[60, 60], [90, 60], [90, 80], [60, 80]] // prettier-ignore
+  for (const corner of corners) await tab.click(...corner)
+  await tab.press('Enter')
+  await tab.expect({ masks: length + 1, selected: 1 })
+  await tab.saved()
+  const redrawn = log().masks.at(-1)!
+  assert.is(redrawn.origin, 'redraw')
+  assert.is(log().mask(drawn.id), undefined)
+  assert.ok(Math.abs(area(redrawn) - 600) < 60, `${area(redrawn)} pixels`)
+  await tab.press('x', 'v')
+  await tab.expect({ masks: length })
+  await tab.page.getByRole('tab', { name: 'Masks' }).click()
+})
+
+inBrowser('the model answers a point with three masks; Tab shows another, Enter takes it', async () => {
+  await tab.page.locator('.model-ready').waitFor()
+  const { length } = log().masks
+  await tab.press('p')
+  await tab.click(96, 80)
+  await tab.page.locator('.hint', { hasText: 'Enter takes it' }).waitFor()
+  const hint = () => tab.page.locator('.hint').innerText()
+  const said = await hint()
+  const several = / of (\d)/.exec(said)?.[1]
+  if (several) {
+    await tab.press('Tab')
+    assert.match(await hint(), `2 of ${several}`)
+  }
+  await tab.click(30, 30, { button: 'right' })
+  await tab.page.locator('.hint', { hasText: /^IoU.*Enter takes it/ }).waitFor()
+  await tab.press('Backspace')
+  await tab.page.locator('.hint', { hasText: 'Enter takes it' }).waitFor()
+  await tab.press('Enter')
+  await tab.expect({ masks: length + 1, selected: 1 })
+  await tab.saved()
+  const added = log().masks.at(-1)!
+  assert.is(added.origin, 'prompt')
+  assert.type(added.predictedIou, 'number')
+  assert.is(log().counts.added, 1)
+  await tab.drag([40, 40], [90, 90])
+  await tab.page.locator('.hint', { hasText: 'Enter takes it' }).waitFor()
+  await tab.press('Escape')
+  assert.match(await hint(), 'Click on a particle')
+  await tab.press('v')
+})
+
+inBrowser('a box selects many, a measure selects by filter, and the list sorts', async () => {
+  const { masks } = log()
+  await tab.press('Escape')
+  await tab.drag([0, 0], [size.width - 1, size.height - 1])
+  const { selected } = await tab.counts()
+  assert.ok(selected > masks.length * 0.8, `${selected} of ${masks.length}`)
+  await tab.press('Control+a')
+  await tab.expect({ selected: masks.length })
+  await tab.press('Escape')
+  await tab.expect({ selected: 0 })
+  const limit = 60
+  const small = masks.filter((mask) => area(mask) < limit)
+  assert.ok(small.length > 0 && small.length < masks.length)
+  await tab.page.getByLabel('Limit').fill(`${limit}`)
+  await tab.page.getByLabel('Limit').press('Enter')
+  await tab.expect({ selected: small.length })
+  await tab.press('Delete')
+  await tab.expect({ masks: masks.length - small.length })
+  await tab.saved()
+  assert.equal(log().masks.map(({ id }) => id), masks.filter((mask) => area(mask) >= limit).map(({ id }) => id)) // prettier-ignore
+  await tab.page.getByLabel('Sort by Area in pixels').click()
+  const areas = (await tab.page.locator('.mask-line span:nth-of-type(2)').allInnerTexts()).map((t) => Number(t.replace(',', ''))) // prettier-ignore
+  assert.equal(
+    areas,
+    [...areas].sort((a, b) => a - b),
+  )
+})
+
+inBrowser('sliders show what would change; Apply is one edit that undo takes back', async () => {
+  const before = log().masks
+  await tab.page.getByRole('tab', { name: 'Filter' }).click()
+  await tab.page.getByLabel('Predicted IoU over').fill('0.94')
+  const weak = before.filter(({ origin, predictedIou }) => origin === 'proposal' && predictedIou! <= 0.94)
+  assert.ok(weak.length > 2)
+  await tab.page.locator('.difference', { hasText: `−${weak.length} would go` }).waitFor()
+  await tab.page.getByRole('button', { name: 'Apply' }).click()
+  await tab.expect({ masks: before.length - weak.length })
+  await tab.saved()
+  assert.equal(log().masks, before.filter((mask) => !weak.includes(mask))) // prettier-ignore
+  // back to where it was: what filtering took comes again, as new masks; what a person took away does not
+  await tab.page.getByLabel('Predicted IoU over').fill('0.6')
+  await tab.page.locator('.difference', { hasText: `+${weak.length} would come` }).waitFor()
+  await tab.page.getByRole('button', { name: 'Apply' }).click()
+  await tab.expect({ masks: before.length })
+  await tab.saved()
+  const texts = (masks: ReviewMask[]) => masks.map(({ segmentation }) => segmentation.counts).sort()
+  assert.equal(texts(log().masks), texts(before))
+  await tab.press('Control+z', 'Control+z')
+  await tab.expect({ masks: before.length })
+  await tab.saved()
+  assert.equal(log().masks, before)
+  await tab.page.getByRole('tab', { name: 'Masks' }).click()
+})
+
+inBrowser('undo goes back to the proposals, and redo forth again', async () => {
+  const last = log().masks
+  await tab.clearNotices()
+  let steps = 0
+  for (; await tab.page.getByTitle('Undo').isEnabled(); steps++) await tab.press('Control+z')
+  assert.ok(steps >= 8, `${steps} edits`)
+  await tab.saved()
+  assert.equal(log().masks, await proposals())
+  assert.equal(log().counts, { masks: first.length, removed: 0, edited: 0, added: 0 })
+  for (; steps; steps--) await tab.press('Control+y')
+  await tab.saved()
+  assert.equal(log().masks, last)
+})
+
+inBrowser('without the server edits wait in sight, and are saved when it is back', async () => {
+  await serving.stop()
+  const { masks } = await tab.counts()
+  const [a, b] = visible(log())
+  await tab.click(...middle(a))
+  await tab.press('Delete')
+  await tab.click(...middle(b))
+  await tab.press('Delete')
+  await tab.expect({ masks: masks - 2 })
+  await tab.page.locator('.link-offline', { hasText: '2 edits waiting' }).waitFor()
+  assert.ok(log().mask(a.id), 'not in the log yet')
+  await serving.start()
+  await tab.page.getByRole('button', { name: 'Retry' }).click()
+  await tab.saved()
+  assert.is(log().mask(a.id), undefined)
+  assert.is(log().mask(b.id), undefined)
+})
+
+inBrowser('a page that is closed before its edits were saved saves them on the next visit', async () => {
+  const [a] = visible(log())
+  await serving.stop()
+  await tab.click(...middle(a))
+  await tab.press('Delete')
+  await tab.page.locator('.link-offline', { hasText: '1 edit waiting' }).waitFor()
+  await tab.page.close()
+  assert.ok(log().mask(a.id))
+  await serving.start()
+  tab = await ReviewTab.open(context, url, size)
+  await tab.page.locator('.notices', { hasText: 'of an earlier visit' }).waitFor()
+  await tab.saved()
+  await tab.expect({ masks: log().masks.length })
+  assert.is(log().mask(a.id), undefined)
+})
+
+inBrowser('of two windows the slower one is told that its edit was not applied', async () => {
+  const other = await ReviewTab.open(context, url, size)
+  const [a, b] = visible(log())
+  // both have seen the same; the other window does not hear of the first one's edit before it makes its own
+  await other.page.route('**/log?after=*', (route) => route.abort())
+  await tab.click(...middle(a))
+  await tab.press('Delete')
+  await tab.saved()
+  await other.click(...middle(b))
+  await other.press('Delete')
+  await other.page.locator('.notices', { hasText: 'not applied: remove. Another window' }).waitFor()
+  // the image is opened anew: with the one, without the other
+  await other.page.locator(`#mask-${b.id}`).waitFor()
+  await other.page.locator(`#mask-${a.id}`).waitFor({ state: 'detached' })
+  assert.is(log().mask(a.id), undefined)
+  assert.ok(log().mask(b.id), 'nothing was overwritten')
+  await other.page.unroute('**/log?after=*')
+  // and a window that waits is told of what the other did
+  await other.ready()
+  await other.click(...middle(b))
+  await other.press('Delete')
+  await other.saved()
+  await tab.page.locator('.notices', { hasText: 'Another window changed this image' }).waitFor()
+  await tab.expect({ masks: log().masks.length })
+  assert.equal(other.faults, [])
+  await other.page.close()
+})
+
+inBrowser('what a window that is still there has not sent is not sent by another', async () => {
+  const [a] = visible(log())
+  await tab.page.route('**/actions', (route) => route.abort())
+  await tab.click(...middle(a))
+  await tab.press('Delete')
+  await tab.page.locator('.link-offline', { hasText: '1 edit waiting' }).waitFor()
+  const other = await ReviewTab.open(context, url, size)
+  await other.expect({ masks: log().masks.length })
+  assert.ok(log().mask(a.id))
+  assert.not((await other.notices()).some((text) => text.includes('earlier visit')))
+  await other.page.close()
+  await tab.page.unroute('**/actions')
+  await tab.saved()
+  assert.is(log().mask(a.id), undefined)
+})
+
+inBrowser('accepting goes on to the next image; export gives a dataset that training takes', async () => {
+  await tab.press('Shift+A')
+  await tab.page.locator('.where', { hasText: 'scene-2' }).waitFor()
+  await tab.ready()
+  assert.is(log().state, 'accepted')
+  await tab.page.locator('.image-line.state-accepted', { hasText: 'scene-1' }).waitFor()
+  await tab.press('Control+e')
+  const dialog = tab.page.getByRole('dialog', { name: 'Export' })
+  await dialog.waitFor()
+  assert.match(await dialog.innerText(), /1 accepted image with \d+ masks/)
+  const quoted = `'${join(dir, 'dataset').replaceAll("'", "'\\''")}'`
+  assert.match(await dialog.locator('pre').innerText(), `wgsam train --data ${quoted} --model toy`)
+  await tab.press('Escape')
+  await dialog.waitFor({ state: 'detached' })
+  const dataset = await openDataset(join(dir, 'dataset'))
+  assert.equal(dataset.items.map(({ id }) => id), ['scene-1']) // prettier-ignore
+  const counted = JSON.parse(readFileSync(join(dir, 'dataset', 'corrections.json'), 'utf8'))
+  assert.match(JSON.stringify(counted), 'scene-1')
+})
+
+inBrowser('reloading goes on with the same image', async () => {
+  await tab.page.reload()
+  await tab.ready()
+  assert.is(await tab.page.locator('.where b').innerText(), 'scene-2')
+  await tab.press('PageUp')
+  await tab.page.locator('.where', { hasText: 'scene-1' }).waitFor()
+  await tab.ready()
+  await tab.page.getByRole('button', { name: 'Accepted', exact: true }).click()
+  await tab.page.getByRole('button', { name: 'Accept', exact: true }).waitFor()
+  await tab.saved()
+  assert.is(log().state, 'in review')
+})
+
+inBrowser('the page has no fault and asks nobody but its server', async () => {
+  assert.equal(tab.faults, [])
+  const hosts = await tab.page.evaluate(
+    "[...new Set(performance.getEntriesByType('resource').map((e) => new URL(e.name).host))]",
+  )
+  assert.equal(hosts, [new URL(url).host])
+})
+
+test.after(async () => {
+  await (browser as Browser | null)?.close()
+  await serving.stop()
+  await session.close()
+})
+
+test.run()

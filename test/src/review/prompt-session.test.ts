@@ -1,0 +1,266 @@
+/** The model behind the review page: prompts, what is kept of images, whose turn it is, and a GPU that fails. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Engine } from '../../../engine/device/engine'
+import { decodeMask } from '../../../engine/masks/rle'
+import { Predictor } from '../../../engine/sam/predictor'
+import { writePng } from '../../../src/images/image-file'
+import { UserError } from '../../../src/host/errors'
+import { openEngine } from '../../../src/host/gpu'
+import { openModel } from '../../../src/model/open-model'
+import { ReviewFolder } from '../../../src/project/review/review-folder'
+import { HttpError } from '../../../src/host/local-http'
+import type { PromptRequest } from '../../../src/project/review/protocol'
+import { serve } from '../../../src/review/server'
+import { type ImageFile, Session, type SessionOptions } from '../../../src/review/prompt-session'
+import { WorkQueue } from '../../../src/review/work-queue'
+import { segment } from '../../../src/model/segment-image'
+import { scratch } from '../../support/files'
+import { ask } from '../../support/review'
+import { openToy, toyImages } from '../../support/toy'
+
+const SIDE = 48
+const size = { width: 60, height: 40 }
+const model = await openToy('toy_vit', SIDE)
+
+const dir = scratch()
+const rgb = new Map<string, Uint8Array>()
+for (const [i, name] of ['a', 'b', 'c', 'd'].entries()) {
+  const data = Uint8Array.from(toyImages(i, 1, 60).subarray(0, 60 * 40 * 3))
+  rgb.set(name, data)
+  await writePng(join(dir, `${name}.png`), { ...size, channels: 3, data })
+}
+const image = (name: string): ImageFile => ({ name, path: join(dir, `${name}.png`) })
+const embeddingBytes = model.side ** 2 * model.architecture.decoder.dim * 4
+
+let loads = 0
+const open = (over: Partial<SessionOptions> = {}) =>
+  new Session({
+    model: { name: 'toy', adapter: null, size: SIDE },
+    load: async () => {
+      loads++
+      return { model, close() {} }
+    },
+    ...over,
+  })
+
+const point = (x: number, y: number, foreground = true) => ({ x, y, foreground })
+const prompt = (over: Partial<PromptRequest> = {}): PromptRequest => ({
+  window: 'w',
+  points: [point(30, 20)],
+  box: null,
+  ...over,
+})
+
+const refused = async (action: Promise<unknown>): Promise<HttpError> => {
+  try {
+    await action
+  } catch (error) {
+    assert.instance(error, HttpError)
+    return error as HttpError
+  }
+  throw new Error('it was not refused')
+}
+
+test('a prompt is answered as wgsam predict answers it', async () => {
+  const session = open()
+  const cases: [PromptRequest, number][] = [
+    [prompt(), 3],
+    [prompt({ points: [point(30, 20), point(5, 5, false)] }), 1],
+    [prompt({ points: [], box: [10, 5, 40, 30] }), 1],
+    [prompt({ points: [point(20, 20)], box: [10, 5, 40, 30] }), 1],
+  ]
+  for (const [request, count] of cases) {
+    const { masks, ms } = await session.prompt(image('a'), size, request)
+    const slots = request.points.length + (request.box ? 2 : 1)
+    const predictor = await Predictor.create(model, { prompts: 1, slots })
+    const expected = await segment(predictor, { ...size, rgb: rgb.get('a')! }, request, count === 3)
+    predictor.destroy()
+    const seen = expected.filter(({ mask }) => mask.data.length)
+    assert.ok(seen.length > 0, 'or this would show nothing')
+    assert.is(masks.length, seen.length)
+    masks.forEach((mask, i) => {
+      assert.ok(Math.abs(mask.predictedIou - seen[i].predictedIou) < 1e-5)
+      const got = decodeMask(mask.segmentation)
+      const sum = (data: Uint8Array) => data.reduce((total, inside) => total + inside, 0)
+      // other numbers of slots sum in another order: pixels at the very threshold may differ
+      assert.ok(Math.abs(sum(got.data) - sum(seen[i].mask.data)) <= 2)
+      assert.ok(mask.stability >= 0 && mask.stability <= 1)
+    })
+    assert.ok(
+      masks.every((mask, i) => i === 0 || mask.predictedIou <= masks[i - 1].predictedIou),
+      'the best first',
+    )
+    assert.ok(ms > 0)
+  }
+  await session.close()
+})
+
+test('an image is encoded once, and again after others have taken its place', async () => {
+  loads = 0
+  const session = open({ keep: 2 * embeddingBytes })
+  assert.is(loads, 0, 'the model is loaded when it is needed')
+  const masks = async (name: string) => {
+    const { masks: all, encodedNow } = await session.prompt(image(name), size, prompt())
+    return { encodedNow, masks: JSON.stringify(all) }
+  }
+  const first = await masks('a')
+  assert.ok(first.encodedNow)
+  assert.ok((await session.encode(image('b'))) > 0)
+  assert.is(await session.encode(image('b')), 0)
+  const b = await masks('b')
+  assert.not(b.encodedNow)
+  assert.is.not(b.masks, first.masks)
+  const again = await masks('a')
+  assert.equal(again, { encodedNow: false, masks: first.masks }, 'from memory, with the same bits')
+  await session.encode(image('c'))
+  assert.equal(['a', 'b', 'c'].map((name) => session.encoded(name)), [true, false, true]) // prettier-ignore
+  assert.equal(await masks('b'), { encodedNow: true, masks: b.masks })
+  assert.is(loads, 1)
+  await session.close()
+})
+
+test('the next image is encoded when nothing else is wanted', async () => {
+  const session = open()
+  await session.encode(image('a'))
+  session.encodeAhead(image('b'))
+  session.encodeAhead(image('c'))
+  session.encodeAhead(image('d'))
+  const done: string[] = []
+  await Promise.all([
+    session.prompt(image('a'), size, prompt()).then(() => done.push(`prompt, c ${session.encoded('c')}`)),
+    session.encode(image('a')).then(() => done.push('encoded')),
+  ])
+  while (!session.encoded('d')) await new Promise((resolve) => setTimeout(resolve, 5))
+  assert.equal(done, ['encoded', 'prompt, c false'])
+  assert.not(session.encoded('c'), 'of those ahead the last counts')
+  await session.close()
+})
+
+test('of a window’s prompts that wait the newest is answered', async () => {
+  const session = open()
+  const running = session.encode(image('a'))
+  const send = (window: string, x: number) =>
+    session.prompt(image('a'), size, prompt({ window, points: [point(x, 9)] }))
+  const [one, two, other, three] = [send('w', 1), send('w', 2), send('v', 1), send('w', 3)]
+  for (const older of [one, two]) {
+    const error = await refused(older)
+    assert.is(error.status, 409)
+    assert.match(error.message, 'a newer request took its place')
+  }
+  await Promise.all([running, other, three])
+  await session.close()
+})
+
+test('work waits for its turn: prompts, the image on the screen, the next one', async () => {
+  const queue = new WorkQueue()
+  const order: string[] = []
+  const work = (name: string) => async () => {
+    order.push(name)
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    if (name === 'bad') throw new Error('it failed')
+  }
+  const first = queue.run('ahead', work('running'))
+  const rest = [
+    queue.run('ahead', work('ahead')),
+    queue.run('soon', work('soon')),
+    queue.run('first', work('bad')).catch((error: Error) => order.push(error.message)),
+    queue.run('first', work('prompt'), 'w'),
+  ]
+  await Promise.all([first, ...rest])
+  assert.equal(order, ['running', 'bad', 'it failed', 'prompt', 'soon', 'ahead'])
+  const last = queue.run('soon', work('last'))
+  const late = refused(queue.run('soon', work('late')))
+  await queue.close()
+  await last
+  assert.is((await late).status, 503)
+  assert.is((await refused(queue.run('soon', work('after')))).status, 503)
+})
+
+test('prompts that do not fit are refused in words', async () => {
+  const session = open()
+  const no = async (what: RegExp, over: Partial<PromptRequest>) => {
+    const { status, message } = await refused(session.prompt(image('a'), size, prompt(over)))
+    assert.is(status, 400)
+    assert.match(message, what)
+  }
+  await no(/which object/, { points: [] })
+  await no(/outside the image of 60 x 40/, { points: [point(60, 3)] })
+  await no(/outside/, { points: [point(-0.5, 3)] })
+  await no(/is empty/, { points: [], box: [5, 5, 5, 9] })
+  await no(/not inside/, { points: [], box: [5, 5, 70, 9] })
+  await no(/at most 16 points/, { points: Array.from({ length: 17 }, (_, i) => point(i, i)) })
+  assert.ok((await session.prompt(image('a'), size, prompt({ points: Array.from({ length: 16 }, (_, i) => point(i, i)), box: [1, 1, 30, 30] }))).ms > 0) // prettier-ignore
+  await session.close()
+})
+
+test('a model that cannot be had is said, and tried again', async () => {
+  let broken = true
+  const session = open({
+    load: async () => {
+      if (broken) throw new UserError('no WebGPU adapter answers')
+      return { model, close() {} }
+    },
+  })
+  const error = await refused(session.encode(image('a')))
+  assert.equal([error.status, error.message], [503, 'no WebGPU adapter answers'])
+  broken = false
+  assert.ok((await session.encode(image('a'))) > 0)
+
+  // an image that cannot be read is no fault of the model's
+  const unread = await refused(session.encode({ name: 'x', path: join(dir, 'x.png') }))
+  assert.is(unread.status, 422)
+  await session.close()
+})
+
+test('a GPU that is lost is said, and the next prompt gets another', async () => {
+  const engines: Engine[] = []
+  const session = open({
+    load: async () => {
+      const engine = await openEngine()
+      engines.push(engine)
+      const config = JSON.parse(readFileSync('golden/files/toy_vit.json', 'utf8'))
+      const own = await openModel(engine, 'golden/files/toy_vit.pth', { config, inputSize: SIDE })
+      return { model: own, close: () => engine.destroy() }
+    },
+  })
+  const first = await session.prompt(image('a'), size, prompt())
+  engines[0].device.destroy()
+  await engines[0].device.lost
+  const lost = await refused(session.prompt(image('a'), size, prompt()))
+  assert.is(lost.status, 503)
+  assert.match(lost.message, /^the model has failed: .*lost.*; asked again, it is loaded anew$/)
+  const again = await session.prompt(image('a'), size, prompt())
+  assert.is(engines.length, 2)
+  assert.not(again.encodedNow, 'the embedding outlived the device')
+  assert.equal(again.masks, first.masks)
+  await session.close()
+})
+
+test('the server passes it all on', async () => {
+  const folder = await ReviewFolder.open(dir)
+  const session = open()
+  const server = await serve({ folder, session, assets: new Map() })
+  const at = (name: string, part: string) => `${server.url}api/images/${name}/${part}`
+  assert.equal((await ask(`${server.url}api/session`)).json.model, { name: 'toy', adapter: null, size: SIDE })
+  const encoded = await ask(at('a', 'encode'), { body: { next: 'b' } })
+  assert.is(encoded.json.encoded, true)
+  assert.ok(encoded.json.ms > 0)
+  const { status, json } = await ask(at('a', 'prompt'), { body: prompt() })
+  assert.is(status, 200)
+  assert.not(json.encodedNow)
+  assert.equal(json.masks[0].segmentation.size, [40, 60])
+  while (!session.encoded('b')) await new Promise((resolve) => setTimeout(resolve, 5))
+  const list = (await ask(`${server.url}api/images`)).json as { encoded: boolean }[]
+  assert.equal(list.map((one) => one.encoded), [true, true, false, false]) // prettier-ignore
+  for (const body of [{}, prompt({ points: [point(NaN, 1)] }), { ...prompt(), box: [1, 2, 3] }, prompt({ points: [] })])
+    assert.is((await ask(at('a', 'prompt'), { body })).status, 400)
+  assert.is((await ask(at('a', 'encode'), { body: { next: 'nobody' } })).status, 200)
+  await server.close()
+  await session.close()
+  await folder.close()
+})
+
+test.run()

@@ -1,0 +1,100 @@
+/**
+ * A run that is killed leaves files that read. Called with arguments, this file is the child that is killed:
+ * killed.test.js child FOLDER
+ */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Tracker } from '../../../src/tracking/tracker'
+import { readRecords } from '../../../src/tracking/tensorboard/tfrecord'
+import { readLog } from '../../../src/tracking/wandb/log'
+import {
+  historyOf,
+  picture,
+  scalarsOf,
+  stepRecord,
+  tensorboardEvents,
+  tracked,
+  wandbRecords,
+} from '../../support/tracking'
+
+const [, , role, folder] = process.argv
+
+/** Tells a tracker steps as fast as it takes them, and each step's number to its parent. */
+async function child(): Promise<void> {
+  const tracker = await Tracker.open({ run: tracked(folder), to: ['wandb', 'tensorboard'], log: () => {} })
+  for (let step = 1; ; step++) {
+    if (step % 10 === 0) await tracker.append({ ...picture(step), caption: 'long '.repeat(20_000) })
+    await tracker.append(stepRecord(step))
+    process.stdout.write(`${step}\n`)
+  }
+}
+
+/** The last step that the child said it had told, when it was killed `after` milliseconds from its first one on. */
+function kill(into: string, after: number): Promise<number> {
+  const running = spawn(process.execPath, [fileURLToPath(import.meta.url), 'child', into], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let said = ''
+  running.stdout.on('data', (text) => {
+    if (!said) setTimeout(() => running.kill('SIGKILL'), after)
+    said += text
+  })
+  return new Promise((resolve, reject) =>
+    running.on('close', (code, signal) => {
+      if (signal !== 'SIGKILL') reject(new Error(`the child ended by itself: ${code}`))
+      else resolve(Number(said.slice(0, said.lastIndexOf('\n')).split('\n').at(-1)))
+    }),
+  )
+}
+
+if (role === 'child') await child()
+else {
+  const scratch = await mkdtemp(join(tmpdir(), 'wgsam-killed-'))
+  test.after(() => rm(scratch, { recursive: true }))
+
+  test('kill -9 leaves all that was told but the row in hand, and the run is gone on with', async () => {
+    for (const after of [5, 60, 150]) {
+      const into = join(scratch, String(after))
+      const last = await kill(into, after)
+      assert.ok(last > 0)
+      const [run] = await readdir(join(into, 'wandb'))
+      const path = join(into, 'wandb', run, 'run-abcd1234.wandb')
+      const log = await readFile(path)
+      // whole up to the end of what reads: a strict reader takes it
+      const end = [...readLog(log)].at(-1)!.end
+      const steps = historyOf(wandbRecords(log.subarray(0, end))).map(({ step }) => step)
+      assert.equal(
+        steps,
+        Array.from(steps, (_, i) => i + 1),
+      )
+      // the row of the last step waits for what may still belong to it
+      assert.ok(steps.length >= last - 1, `${steps.length} of ${last} steps`)
+
+      const [name] = await readdir(join(into, 'tensorboard'))
+      const events = await readFile(join(into, 'tensorboard', name))
+      const whole = [...readRecords(events)].reduce((sum, data) => sum + data.length + 16, 0)
+      const losses = scalarsOf(tensorboardEvents(events.subarray(0, whole))).filter(({ tag }) => tag === 'train/loss')
+      assert.ok(losses.length >= last, `${losses.length} of ${last} steps`)
+
+      const past = Array.from({ length: last }, (_, i) => stepRecord(i + 1))
+      const notes: string[] = []
+      const options = { to: ['wandb'] as const, log: (line: string) => void notes.push(line) }
+      const again = await Tracker.open({ run: tracked(into, { past, told: last }), ...options })
+      await again.append(stepRecord(last + 1))
+      await again.close(0)
+      assert.is(notes.length, 1, notes.join('\n'))
+      const history = historyOf(wandbRecords(await readFile(path))).map(({ step }) => step)
+      assert.equal(
+        history,
+        Array.from({ length: last + 1 }, (_, i) => i + 1),
+      )
+    }
+  })
+
+  test.run()
+}

@@ -1,0 +1,154 @@
+/** Trackers are guests: they are told in order, and one that fails ends alone. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { JsonlSink } from '../../../src/tracking/jsonl-sink'
+import { rowOf } from '../../../src/tracking/metric-rows'
+import type { TrackingEvent } from '../../../src/tracking/sink'
+import { systemProbe } from '../../../src/tracking/system-metrics'
+import { Tracker } from '../../../src/tracking/tracker'
+import { Transcript } from '../../../src/tracking/transcript'
+import { WandbFile } from '../../../src/tracking/wandb/file'
+import { output } from '../../../src/tracking/wandb/records'
+import { readMetrics } from '../../../src/tracking/records'
+import { historyOf, picture, stepRecord, tracked, validationRecord, wandbRecords } from '../../support/tracking'
+
+const scratch = await mkdtemp(join(tmpdir(), 'wgsam-tracker-'))
+test.after(() => rm(scratch, { recursive: true }))
+
+async function wandbLog(folder: string): Promise<Buffer> {
+  const [run] = await readdir(join(folder, 'wandb'))
+  return readFile(join(folder, 'wandb', run, 'run-abcd1234.wandb'))
+}
+
+test('events told without waiting keep their order', async () => {
+  const folder = join(scratch, 'order')
+  const log: string[] = []
+  const tracker = await Tracker.open({
+    run: tracked(folder),
+    to: ['wandb'],
+    log: (line) => log.push(line),
+    gpuBytes: () => 99,
+  })
+  assert.match(log.join('\n'), /^W&B run abcd1234, offline: `wandb sync .*offline-run-\d{8}_\d{6}-abcd1234` sends it$/)
+  const steps = Array.from({ length: 50 }, (_, i) => i + 1)
+  await Promise.all(steps.map((step) => tracker.append(stepRecord(step))))
+  await tracker.close(0)
+  const records = wandbRecords(await wandbLog(folder))
+  assert.equal(
+    historyOf(records).map(({ step }) => step),
+    steps,
+  )
+  assert.is(records.filter(({ kind }) => kind === 7).length, 1, 'the system is looked at once at least')
+})
+
+test('a tracker whose folder cannot be is told of once; the others go on', async () => {
+  const folder = join(scratch, 'blocked')
+  await mkdir(folder)
+  await writeFile(join(folder, 'wandb'), 'a file where the folder should be')
+  const log: string[] = []
+  const tracker = await Tracker.open({
+    run: tracked(folder),
+    to: ['wandb', 'tensorboard'],
+    log: (line) => log.push(line),
+  })
+  for (const step of [1, 2, 3]) await tracker.append(stepRecord(step))
+  await tracker.flush()
+  await tracker.close(0)
+  const warnings = log.filter((line) => line.startsWith('warning'))
+  assert.is(warnings.length, 1)
+  assert.match(
+    warnings[0],
+    /^warning: tracking for W&B has ended: .*wandb.*\. Training goes on, and metrics\.jsonl has/,
+  )
+  assert.is((await readdir(join(folder, 'tensorboard'))).length, 1)
+})
+
+test('a tracker that fails in mid-run is told of once, and keeps what it had', async () => {
+  const folder = join(scratch, 'failing')
+  const log: string[] = []
+  const tracker = await Tracker.open({ run: tracked(folder), to: ['wandb'], log: (line) => log.push(line) })
+  assert.ok(tracker.wantsImages)
+  await tracker.append(stepRecord(1))
+  await tracker.append(stepRecord(2))
+  const [run] = await readdir(join(folder, 'wandb'))
+  await writeFile(join(folder, 'wandb', run, 'files', 'media'), 'a file where the folder should be')
+  await tracker.append(picture(3))
+  await tracker.append(validationRecord(3))
+  await tracker.flush()
+  assert.not.ok(tracker.wantsImages, 'nobody is left')
+  await tracker.close(0)
+  assert.is(log.filter((line) => /tracking for W&B has ended/.test(line)).length, 1)
+  assert.equal(
+    historyOf(wandbRecords(await wandbLog(folder))).map(({ step }) => step),
+    [1, 2],
+  )
+})
+
+test('a disk that takes a part of a record leaves the log whole', async () => {
+  const path = join(scratch, 'full.wandb')
+  const file = await WandbFile.create(path)
+  await file.append('output', output(0, 'whole'))
+  const inner = (file as unknown as { file: { write: unknown } }).file
+  const write = (inner.write as (...args: unknown[]) => Promise<unknown>).bind(inner)
+  // it is as good as full: eleven bytes, no more
+  inner.write = (bytes: Uint8Array, from: number, _: number, at: number) => write(bytes, from, 11, at)
+  const said = await file.append('output', output(0, 'torn')).then(String, (error: Error) => error.message)
+  assert.is(said, 'the disk took only a part of a record')
+  await file.close()
+  assert.is(wandbRecords(await readFile(path)).length, 1)
+})
+
+test('JSON lines take records alone', async () => {
+  const path = join(scratch, 'metrics.jsonl')
+  const sink = await JsonlSink.open(path, () => true)
+  const events: TrackingEvent[] = [
+    { kind: 'output', line: 'x' },
+    stepRecord(1),
+    picture(1),
+    { kind: 'summary', values: { a: 1 } },
+    validationRecord(1),
+  ]
+  for (const event of events) await sink.append(event)
+  await sink.close()
+  assert.equal(await readMetrics(path), [stepRecord(1), validationRecord(1)])
+})
+
+test('rows have what is known and what is a number', () => {
+  const { parts: _, ...old } = stepRecord(2)
+  const row = rowOf(JSON.parse(JSON.stringify(old)))
+  assert.equal(Object.keys(row).sort(), [
+    'epoch',
+    'train/images_per_second',
+    'train/learning_rate',
+    'train/loss',
+    'train/skipped',
+  ])
+  assert.is(rowOf(validationRecord(1))['val/point_instance_dice'], 0.125)
+})
+
+test('the system’s figures are of this process', () => {
+  const look = systemProbe(() => 7)
+  const until = performance.now() + 120
+  while (performance.now() < until);
+  const { cpuPercent, rssBytes, freeBytes, totalBytes, gpuBytes } = look()
+  assert.ok(cpuPercent > 5 && cpuPercent < 10_000, `${cpuPercent} %`)
+  assert.ok(rssBytes > 2 ** 24 && rssBytes < totalBytes && freeBytes < totalBytes)
+  assert.is(gpuBytes, 7)
+})
+
+test('lines said before there is a tracker wait for it', () => {
+  const said: string[] = []
+  const told: TrackingEvent[] = []
+  const transcript = new Transcript((line) => said.push(line))
+  transcript.say('one')
+  transcript.keep('two')
+  transcript.attach({ append: (event) => void told.push(event) })
+  transcript.say('three')
+  assert.equal(said, ['one', 'three'])
+  assert.equal(told, ['one', 'two', 'three'].map((line) => ({ kind: 'output', line }))) // prettier-ignore
+})
+
+test.run()

@@ -1,0 +1,180 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { parse } from '../../../src/cli/command'
+import { command } from '../../../src/commands/train'
+import { checkConfig, configDifferences, configHash, mergeConfig } from '../../../src/training/config'
+import { configFromFlags, configOptions, nameFlags } from '../../../src/commands/options/training'
+import { learningRate, totalSteps, validationDue } from '../../../src/training/schedule'
+
+const refusal = (raw: unknown): string => {
+  try {
+    checkConfig(raw, 'run.json')
+  } catch (error) {
+    assert.is((error as Error).name, 'UserError')
+    return (error as Error).message
+  }
+  return ''
+}
+
+test('the defaults are the recipe', () => {
+  const config = checkConfig({ data: ['x'] }, '')
+  const { size, batch, epochs, lora, optimizer, loss, shares, prompts, augment } = config
+  assert.equal([size, batch, epochs, augment], [512, 8, 40, true])
+  assert.equal(lora, { kind: 'lora', rank: 512, alpha: null, rslora: false, targets: ['q', 'v'], blocks: null })
+  assert.equal(
+    [optimizer.algorithm, optimizer.learningRate, optimizer.weightDecay, optimizer.maxNorm],
+    ['adam', 1e-4, 0.01, 1],
+  )
+  assert.equal(loss, { dice: 1, bce: 1, iou: 0.05, small: 0, smooth: 1 })
+  assert.equal([shares, prompts.count], [[0.7, 0.2, 0.1], 16])
+})
+
+test('every mistake is told by its dotted path', () => {
+  assert.match(refusal({}), 'data is missing')
+  assert.match(refusal([]), 'must be an object')
+  assert.match(refusal({ data: 'x' }), 'data must be a list of folders, not "x"')
+  assert.match(refusal({ data: [] }), 'at least one folder')
+  const all = refusal({ data: ['x'], lora: { rnak: 3, targets: ['q', 'w'] }, epochs: '4', optimzer: {}, batch: 2.5 })
+  assert.match(all, 'run.json:')
+  assert.match(all, 'lora.rnak is not known: did you mean lora.rank?')
+  assert.match(all, 'optimzer is not known: did you mean optimizer?')
+  assert.match(all, /lora\.targets\.1 must be one of q, k, v, .*, not "w"/)
+  assert.match(all, 'epochs must be a number from 0.001 to 1000000, not "4"')
+  assert.match(all, 'batch must be a whole number from 1 to 1024, not 2.5')
+  assert.match(
+    refusal({ data: ['x'], optimizer: { learningRate: 0 } }),
+    'optimizer.learningRate must be a number above 0',
+  )
+  assert.match(refusal({ data: ['x'], optimizer: { learningRate: NaN } }), 'optimizer.learningRate')
+  assert.match(refusal({ data: ['x'], microBatch: 'most' }), "microBatch must be 'auto' or a whole number")
+  assert.match(refusal({ data: ['x'], batch: 8, microBatch: 3 }), 'microBatch must divide batch (8)')
+  assert.match(refusal({ data: ['x'], size: 500 }), 'size must be a multiple of 16')
+  assert.match(refusal({ data: ['x'], prompts: { point: 0, box: 0, both: 0 } }), 'are all 0')
+  assert.match(refusal({ data: ['x'], loss: { dice: 0, bce: 0 } }), 'both 0')
+  assert.match(refusal({ data: ['x'], lora: 7 }), 'lora must be an object')
+  const tracking = (over: object) => refusal({ data: ['x'], tracking: over })
+  assert.match(tracking({ to: ['tb'] }), 'tracking.to.0 must be one of jsonl, wandb, tensorboard, not "tb"')
+  assert.match(tracking({ project: 'a/b' }), 'tracking.project must be a name')
+  assert.match(
+    tracking({ name: 'two\nlines', tags: [''] }),
+    /tracking\.name must be a text[^]*tracking\.tags\.0 must be/,
+  )
+  assert.match(tracking({ id: '../x' }), 'tracking.id must be up to 64 lower-case letters and digits')
+})
+
+test('flags lie over the file, and are named in what is wrong', () => {
+  const { values } = parse(command, [
+    '--data',
+    'a',
+    '--data',
+    'b',
+    '--rank',
+    '0',
+    '--mix',
+    '1,0,2',
+    '--no-augment',
+    '--lr=3e-4',
+  ])
+  const raw = configFromFlags(values)
+  const merged = mergeConfig({ lora: { rank: 3, alpha: 5 }, augment: true, prompts: { count: 2 } }, raw)
+  assert.equal(merged, {
+    data: ['a', 'b'],
+    lora: { rank: 0, alpha: 5 },
+    augment: false,
+    prompts: { count: 2, point: 1, box: 0, both: 2 },
+    optimizer: { learningRate: 3e-4 },
+  })
+  assert.match(nameFlags(refusal(merged), values), 'lora.rank (--rank) must be a whole number from 1')
+  const wrong =
+    (...argv: string[]) =>
+    () =>
+      configFromFlags(parse(command, argv).values)
+  assert.throws(wrong('--rank', 'four'), '--rank takes a number, got "four"')
+  assert.throws(wrong('--shares', '1,2'), '--shares takes three numbers')
+  assert.throws(wrong('--rnak', '4'), 'did you mean --rank?')
+})
+
+test('every flag sets a key that there is', () => {
+  const samples: Record<string, string> = {
+    kind: 'full',
+    'on-bad': 'skip',
+    shares: '0.5,0.5,0',
+    optimizer: 'adamw',
+    schedule: 'cosine',
+    targets: 'q,proj',
+    mix: '1,1,1',
+    size: '64',
+    batch: '16',
+    track: 'wandb,tensorboard',
+    small: '0.5',
+    storage: 'f16',
+    'zoom-out': '1',
+  }
+  const plain = checkConfig({ data: ['x'] }, '')
+  for (const [name, { type }] of Object.entries(configOptions)) {
+    const argv = type === 'boolean' ? [`--${name}`] : [`--${name}`, samples[name] ?? '4']
+    const raw = configFromFlags(parse(command, argv).values)
+    const config = checkConfig({ data: ['x'], ...raw }, name)
+    assert.not.equal(config, plain, `--${name} does something`)
+  }
+})
+
+test('what a resumed run may change is where things lie and go, and how often it is saved', () => {
+  const a = checkConfig({ data: ['x'] }, '')
+  const moved = {
+    ...a,
+    data: ['y'],
+    model: 'elsewhere.pth',
+    checkpoint: { seconds: 1, steps: 2 },
+    tracking: { ...a.tracking, id: 'x' },
+  }
+  assert.is(configHash(a), configHash(moved))
+  assert.equal(configDifferences(a, moved), [])
+  const other = checkConfig({ data: ['x'], seed: 1, lora: { targets: ['q'] } }, '')
+  assert.is.not(configHash(a), configHash(other))
+  assert.equal(configDifferences(a, other), ['seed: 0 there, 1 now', 'lora.targets: ["q","v"] there, ["q"] now'])
+})
+
+test('what was added since changes no hash where it does nothing: runs begun before go on', () => {
+  const hash = (more: object) => configHash(checkConfig({ data: ['x'], ...more }, ''))
+  // as the first version gave them
+  assert.match(hash({}), /^78d0ab2c9172d841/)
+  assert.match(hash({ lora: { kind: 'full' } }), /^a0531453b20b636f/)
+  for (const loss of [{ small: 0.5 }, { smooth: 0.1 }]) assert.is.not(hash({ loss }), hash({}))
+  assert.is.not(hash({ storage: 'f16' }), hash({}))
+  const weighted = checkConfig({ data: ['x'], loss: { small: 0.5 } }, '')
+  assert.equal(configDifferences(checkConfig({ data: ['x'] }, ''), weighted), ['loss.small: 0 there, 0.5 now'])
+})
+
+test('flags for small particles', () => {
+  const read = (...words: string[]) => configFromFlags(parse({ ...command, options: configOptions }, words).values)
+  assert.equal(read('--zoom-out', '1', '--small', '0.5'), { augment: { zoomOut: 1 }, loss: { small: 0.5 } })
+  assert.throws(() => read('--zoom-out', '1', '--no-augment'), /exclude each other/)
+  assert.match(refusal({ data: ['x'], augment: { zoomOut: 4 } }), 'augment')
+  assert.match(refusal({ data: ['x'], loss: { small: 2, smooth: 0 } }), /loss\.small .*[^]*loss\.smooth/)
+})
+
+test('the learning rate warms up, stays or falls; validations come with the epochs and at the end', () => {
+  const config = checkConfig({ data: ['x'], batch: 4, epochs: 10, schedule: { warmup: 4 } }, '')
+  const total = totalSteps(config, 10)
+  assert.is(total, 25)
+  const rates = (c: typeof config) => Array.from({ length: total }, (_, i) => learningRate(c, i + 1, total) / 1e-4)
+  assert.equal(
+    rates(config)
+      .slice(0, 6)
+      .map((x) => +x.toFixed(9)),
+    [0.25, 0.5, 0.75, 1, 1, 1],
+  )
+  const cosine = rates({ ...config, schedule: { kind: 'cosine', warmup: 4 } })
+  assert.ok(cosine.slice(4).every((x, i, all) => x > 0 && (i === 0 || x < all[i - 1])))
+  assert.ok(cosine[4] === 1 && cosine[24] < 0.02)
+  assert.ok(learningRate({ ...config, schedule: { kind: 'constant', warmup: 0 } }, 1, total) === 1e-4)
+  assert.is(totalSteps({ ...config, maxSteps: 7 }, 10), 7)
+  // 10 images, 4 a step: epochs end within steps 3, 5, 8, 10, ...
+  const due = Array.from({ length: 7 }, (_, i) => i + 1).filter((s) => validationDue(config, 10, s - 1, s, 7))
+  assert.equal(due, [3, 5, 7])
+  const never = { ...config, validation: { ...config.validation, every: 0 } }
+  assert.not.ok(validationDue(never, 10, 0, 7, 7))
+})
+
+test.run()

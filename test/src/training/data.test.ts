@@ -1,0 +1,248 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import type { Worker } from 'node:worker_threads'
+import { supervise as trains } from '../../../engine/ops/mask-loss'
+import { label } from '../../../engine/sam/prompt-labels'
+import { Rng } from '../../../engine/rng'
+import { openDataset } from '../../../src/dataset/dataset'
+import { JsonlSink } from '../../../src/tracking/jsonl-sink'
+import { Batches } from '../../../src/training/batches'
+import { CHECKPOINT, readCheckpoint, removeHalves, writeCheckpoint } from '../../../src/training/checkpoint'
+import { makeExample, toMicroBatches } from '../../../src/training/examples'
+import { helperCount, Helpers } from '../../../src/training/worker-pool'
+import { type MetricsRecord, readMetrics } from '../../../src/tracking/records'
+import { InThread, type Preparation } from '../../../src/training/preparation'
+import { beginRun, runFolder } from '../../../src/training/run-folder'
+import { openData } from '../../../src/training/session'
+import { temporary, toyConfig, toyData } from '../../support/toy-training'
+
+const scratch = await temporary()
+test.after(() => rm(scratch, { recursive: true }))
+const data = await toyData(join(scratch, 'data'), 6)
+
+/** A square of 20 at (4, 6) in a picture of 48 by 40. */
+const square = () => {
+  const labels = new Uint16Array(48 * 40)
+  for (let y = 6; y < 26; y++) labels.fill(9, y * 48 + 4, y * 48 + 24)
+  return { width: 48, height: 40, rgb: new Uint8Array(48 * 40 * 3).fill(100), labels }
+}
+
+test('an image with fewer instances than prompts fills up with absent ones', () => {
+  const config = toyConfig(data, { size: 48, augment: false, prompts: { count: 4, point: 1, box: 0, both: 1 } })
+  const { image, size, coords, labels, targets, supervise } = makeExample(square(), new Rng(1), config)
+  assert.equal([...supervise.subarray(1)], [0, 0, 0])
+  assert.ok(supervise[0] === trains.best || supervise[0] === trains.single)
+  assert.equal(labels.length, 12)
+  assert.ok(labels.subarray(3).every((l) => l === label.absent))
+  assert.ok(coords.subarray(6).every((x) => x === 0))
+  assert.equal(size, [40, 48])
+  assert.is(image.length, 48 * 48 * 3)
+  // 12 x 12 cells of 4 pixels: the square covers 25 of them
+  assert.is(targets.length, 4 * 144)
+  assert.is(Math.round(targets.subarray(0, 144).reduce((a, b) => a + b)), 25)
+  assert.ok(targets.subarray(144).every((x) => x === 0))
+})
+
+test('small instances count more where that is asked for', () => {
+  const picture = square()
+  for (let y = 28; y < 38; y++) picture.labels.fill(3, y * 48 + 30, y * 48 + 40)
+  picture.labels[0] = 5
+  const prompts = { count: 3, minArea: 0 }
+  const example = (size: number, small: number) =>
+    makeExample(picture, new Rng(1), toyConfig(data, { size, augment: false, prompts, loss: { small } }))
+  assert.is(example(48, 0).weights, undefined)
+  // sides of 20, 10 and 1; one pixel of the input counts as 16
+  const sorted = [...example(48, 0.5).weights!].sort((a, b) => a - b)
+  for (const [i, area] of [400, 100, 16].entries()) assert.ok(Math.abs(sorted[i] / (32 / Math.sqrt(area)) - 1) < 1e-6)
+  const twice = [...example(96, 0.5).weights!].sort((a, b) => a - b)
+  assert.ok(Math.abs(sorted[0] / twice[0] - 2) < 1e-6, 'areas are those at the model’s input')
+  const [first] = toMicroBatches([example(48, 0.5), example(48, 0.5)], 2)
+  assert.is(first.weights!.length, 6)
+  assert.is(toMicroBatches([example(48, 0)], 1)[0].weights, undefined)
+})
+
+test('a point is ambiguous, a box is not', () => {
+  const kinds = { point: { point: 1, box: 0, both: 0 }, box: { point: 0, box: 1, both: 0 } }
+  const supervised = (mix: object) =>
+    makeExample(square(), new Rng(2), toyConfig(data, { prompts: { count: 1, ...mix } })).supervise[0]
+  assert.is(supervised(kinds.point), trains.best)
+  assert.is(supervised(kinds.box), trains.single)
+})
+
+test('threads that help make the same examples, and say what this thread would say', async () => {
+  const config = toyConfig(data, { size: 48, batch: 3, prompts: { count: 2 } })
+  const { items } = await openDataset(data)
+  const helpers = new Helpers(config, 2, 1e6)
+  const alone = new Batches(items, config, 3)
+  const helped = new Batches(items, config, 3, undefined, helpers)
+  for (let i = 0; i < 3; i++) assert.equal(await helped.next(), await alone.next())
+  const gone = { ...items[0], id: 'gone', imagePath: join(scratch, 'gone.png') }
+  const said = (preparation: Preparation) =>
+    preparation.make(gone, 1).then(
+      () => assert.unreachable('there is no such image'),
+      (error: Error) => [error.constructor, error.message],
+    )
+  assert.equal(await said(helpers), await said(new InThread(config)))
+  const late = Array.from({ length: 40 }, (_, seed) => helpers.make(items[0], seed))
+  const ends = Promise.allSettled(late)
+  await Promise.all([helpers.close(), alone.close(), helped.close()])
+  const last = (await ends).at(-1)!
+  assert.ok(last.status === 'rejected' && /no more examples/.test(last.reason.message))
+})
+
+test('a thread that has died before it was asked refuses, with what ended it', async () => {
+  const helpers = new Helpers(toyConfig(data), 1, 1e6)
+  const [{ worker }] = (helpers as unknown as { threads: { worker: Worker }[] }).threads
+  await worker.terminate()
+  const { items } = await openDataset(data)
+  const late = new Promise((resolve) => setTimeout(() => resolve('still waiting'), 2000))
+  const said = helpers.make(items[0], 1).then(String, (error: Error) => `refused: ${error.message}`)
+  assert.match(String(await Promise.race([said, late])), /^refused: .*ended by itself/)
+  await helpers.close()
+})
+
+test('threads help a GPU, not a software adapter, unless asked to', () => {
+  assert.is(helperCount({ workers: 'auto' }, { software: true }), 0)
+  assert.is(helperCount({ workers: 3 }, { software: true }), 3)
+  assert.is(helperCount({ workers: 0 }, { software: false }), 0)
+  const chosen = helperCount({ workers: 'auto' }, { software: false })
+  assert.ok(chosen >= 0 && chosen <= 4 && chosen < availableParallelism())
+})
+
+test('another run’s split is copied into a folder that is not there yet', async () => {
+  const first = runFolder(join(scratch, 'first'))
+  const parts = await openData(toyConfig(data), first, () => {})
+  const second = runFolder(join(scratch, 'not', 'there'))
+  assert.equal(await openData(toyConfig(data, { split: first.split, seed: 9 }), second, () => {}), parts)
+})
+
+test('micro-batches lay examples one after the other', () => {
+  const config = toyConfig(data, { size: 48, prompts: { count: 2 } })
+  const examples = [1, 2, 3, 4].map((seed) => makeExample(square(), new Rng(seed), config))
+  const [, second, ...rest] = toMicroBatches(examples, 2)
+  assert.is(rest.length, 0)
+  assert.equal([...second.imageIndex], [0, 0, 1, 1])
+  assert.equal(second.images.subarray(48 * 48 * 3), examples[3].image)
+  assert.equal(second.targets.subarray(0, examples[2].targets.length), examples[2].targets)
+  assert.is(second.sizes.length, 4)
+})
+
+test('batches do not depend on when they are taken, and go on from a kept state', async () => {
+  const { items } = await openDataset(data)
+  const config = toyConfig(data)
+  const quick = new Batches(items, config, 1)
+  const all = []
+  for (let i = 0; i < 6; i++) all.push(await quick.next())
+  const slow = new Batches(items, config, 1)
+  for (let i = 0; i < 2; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    assert.equal(await slow.next(), all[i])
+  }
+  slow.close()
+  // the state goes through JSON, as in a checkpoint
+  const later = new Batches(items, config, 1, JSON.parse(JSON.stringify(all[2].after)))
+  for (let i = 3; i < 6; i++) assert.equal(await later.next(), all[i])
+  for (const batches of [quick, later]) batches.close()
+  assert.not.equal(all[0].microBatches, all[3].microBatches, 'every epoch sees other variants')
+})
+
+test('an image that vanishes during the run is told by name', async () => {
+  const { items } = await openDataset(data)
+  const gone = items.map((item) => ({ ...item, imagePath: join(scratch, 'gone.png') }))
+  const batches = new Batches(gone, toyConfig(data), 1)
+  const said = await batches.next().then(String, String)
+  assert.match(said, /gone\.png: there is no such file/)
+  batches.close()
+})
+
+test('bad pairs are listed before anything else happens, and skipped where that is wanted', async () => {
+  const folder = join(scratch, 'bad')
+  await toyData(folder, 6)
+  await writeFile(join(folder, 'images', 'scene-0003.png'), 'no picture')
+  await rm(join(folder, 'masks', 'scene-0005.png'))
+  const open = async (over: { onBad?: string }) => {
+    const log: string[] = []
+    const run = runFolder(join(scratch, 'bad run'))
+    const config = toyConfig(folder, over)
+    await beginRun(run, config)
+    return { log, data: await openData(config, run, (line) => log.push(line)) }
+  }
+  const said = await open({}).then(String, (error: Error) => `${error.name} ${error.message}`)
+  assert.match(said, /^UserError 2 of the pairs[^]*scene-0003[^]*scene-0005[^]*--on-bad skip/)
+  const { log, data: parts } = await open({ onBad: 'skip' })
+  assert.match(log[0], /skipped: 2 of the pairs[^]*scene-0003/)
+  assert.is(parts.train.length + parts.val.length + parts.test.length, 4)
+  const split = JSON.parse(await readFile(runFolder(join(scratch, 'bad run')).split, 'utf8'))
+  assert.equal(
+    split.train,
+    parts.train.map(({ id }) => id),
+  )
+})
+
+test('metrics go on after what a checkpoint knows, half lines cut off', async () => {
+  const path = join(scratch, 'metrics.jsonl')
+  const record = (step: number) => ({ kind: 'step', step, time: { seconds: step } }) as MetricsRecord
+  const first = await JsonlSink.open(path, () => true)
+  for (const step of [1, 2, 3]) await first.append(record(step))
+  await first.close()
+  await writeFile(path, '{"kind":"st', { flag: 'a' })
+  const second = await JsonlSink.open(path, ({ step }) => step <= 2)
+  await second.append(record(3))
+  await second.flush()
+  await second.close()
+  assert.equal(
+    (await readMetrics(path)).map(({ step }) => step),
+    [1, 2, 3],
+  )
+})
+
+test('a checkpoint reads back bit for bit, and any change in it is noticed', async () => {
+  const folder = join(scratch, 'last')
+  const parameters = ['a', 'b'].map((name, i) => ({
+    name,
+    shape: [2, 3],
+    values: Float32Array.from({ length: 6 }, (_, k) => Math.fround(1 / (k + i + 3))),
+    m: new Float32Array(6).fill(-0),
+    v: new Float32Array(6).fill(1e-42),
+  }))
+  const rng = new Rng(1).state()
+  const sampler = { epoch: 0, position: 1, order: [1, 0], rng }
+  const data = { sampler, rng }
+  const best = { epoch: 0.5, step: 2, score: 0.7 }
+  const progress = {
+    version: 1 as const,
+    config: 'c',
+    images: 'i',
+    step: 3,
+    validated: 2,
+    data,
+    best,
+    loss: 0.1,
+    skipped: 0,
+    seconds: 9,
+  }
+  await writeCheckpoint(folder, { progress, parameters })
+  const read = await readCheckpoint(folder)
+  assert.equal(read.progress, progress)
+  assert.equal(read.parameters, parameters)
+  assert.ok(Object.is(read.parameters[0].m[0], -0))
+
+  const path = join(folder, CHECKPOINT)
+  const bytes = await readFile(path)
+  for (let at = bytes.length - 140; at < bytes.length; at += 13) {
+    const broken = Buffer.from(bytes)
+    broken[at] ^= 4
+    await writeFile(path, broken)
+    const said = await readCheckpoint(folder).then(String, (error: Error) => `${error.name}: ${error.message}`)
+    assert.match(said, /^UserError: .*last.checkpoint\.safetensors is damaged/, `byte ${at}`)
+  }
+  await mkdir(join(scratch, 'best'), { recursive: true })
+  await writeFile(`${path}.123.part`, 'half')
+  await removeHalves(scratch)
+  assert.match(await readFile(`${path}.123.part`).then(String, String), 'ENOENT')
+})
+
+test.run()

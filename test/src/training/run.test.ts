@@ -1,0 +1,271 @@
+/**
+ * Whole runs of a toy model. Called with arguments, this file is the child that the tests kill:
+ * run.test.js child RUN
+ */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { statSync } from 'node:fs'
+import { cp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Engine } from '../../../engine/device/engine'
+import { parse } from '../../../src/cli/command'
+import { command } from '../../../src/commands/train'
+import type { Sink } from '../../../src/tracking/sink'
+import { CHECKPOINT, readCheckpoint, writeCheckpoint } from '../../../src/training/checkpoint'
+import { openEngine } from '../../../src/host/gpu'
+import { Guard } from '../../../src/training/divergence-guard'
+import { type StepRecord, readMetrics } from '../../../src/tracking/records'
+import { type TrainOptions, train } from '../../../src/training/run'
+import { beginRun, hasCheckpoint, resumeRun, runFolder, lockRun } from '../../../src/training/run-folder'
+import { readAdapter } from '../../../src/weights/peft'
+import { fingerprint, temporary, toyConfig, toyData } from '../../support/toy-training'
+
+const [, , role, childRun] = process.argv
+const scratch = role === 'child' ? '' : await temporary()
+// a child's command opens its own
+const { engine } = role === 'child' ? ({} as { engine: Engine }) : await import('../../support/engine')
+const data = role === 'child' ? '' : await toyData(join(scratch, 'data'))
+test.after(() => rm(scratch, { recursive: true }))
+
+async function start(name: string, more: Partial<TrainOptions> = {}, over = {}) {
+  const run = runFolder(join(scratch, name))
+  const config = toyConfig(data, over)
+  await beginRun(run, config)
+  return train({ engine, config, run, ...more })
+}
+
+async function resume(name: string, more: Partial<TrainOptions> = {}) {
+  const run = runFolder(join(scratch, name))
+  return train({ engine, config: await resumeRun(run, {}), run, ...more })
+}
+
+const refusal = (promise: Promise<unknown>) =>
+  promise.then(
+    () => '',
+    (error: Error) => `${error.name}: ${error.message}`,
+  )
+
+test('a run validates, and leaves what it promises', async () => {
+  const log: string[] = []
+  const summary = await start('whole', { log: (line) => log.push(line) })
+  assert.ok(summary.finished)
+  assert.is(summary.steps, summary.totalSteps)
+  const records = await readMetrics(join(scratch, 'whole', 'metrics.jsonl'))
+  assert.is(records.filter((r) => r.kind === 'step').length, summary.steps)
+  const validations = records.filter((r) => r.kind === 'validation')
+  assert.ok(validations.length >= 2)
+  assert.is(Math.max(...validations.map((r) => (r as { score: number }).score)), summary.best!.score)
+  assert.ok(
+    log.some((line) => /dispatches.*adapter.*optimizer/.test(line)),
+    'the plan is told',
+  )
+  for (const which of ['last', 'best']) {
+    const { config, tensors } = await readAdapter(join(scratch, 'whole', which))
+    assert.equal([config.r, config.lora_alpha], [4, 4])
+    assert.ok(tensors.targets.size > 0)
+    assert.ok(
+      [...tensors.targets.values()].every(({ B }) => B.some((x) => x !== 0)),
+      'every B has moved from 0',
+    )
+  }
+})
+
+test('the loss falls', async () => {
+  const targets = ['q', 'v', 'proj', 'lin1', 'lin2', 'decoder.q', 'decoder.v', 'decoder.out']
+  const over = {
+    augment: false,
+    epochs: 15,
+    lora: { rank: 16, targets },
+    optimizer: { learningRate: 2e-2, algorithm: 'adamw' },
+    schedule: { kind: 'cosine' },
+    validation: { every: 0 },
+  }
+  const log: string[] = []
+  const { finished, best } = await start('learns', { log: (line) => log.push(line) }, over)
+  assert.ok(
+    log.some((line) => /at rank 16 .* of \d+ of \d+ matrices have more parameters/.test(line)),
+    'the rank is remarked on',
+  )
+  assert.ok(finished)
+  assert.is(best, null, 'none without validation')
+  const records = await readMetrics(join(scratch, 'learns', 'metrics.jsonl'))
+  const losses = records.map((r) => (r as StepRecord).loss)
+  const mean = (part: number[]) => part.reduce((a, b) => a + b, 0) / part.length
+  const [first, last] = [mean(losses.slice(0, 6)), mean(losses.slice(-6))]
+  assert.ok(last < 0.85 * first, `mean loss of the first six steps ${first}, of the last ${last}`)
+})
+
+test('the micro-batch changes no more than rounding, and one that does not fit is refused', async () => {
+  const first = async (name: string) =>
+    ((await readMetrics(join(scratch, name, 'metrics.jsonl')))[0] as StepRecord).loss
+  await start('micro', {}, { microBatch: 2, maxSteps: 1, validation: { every: 0 } })
+  const [two, one] = [await first('micro'), await first('whole')]
+  assert.ok(Math.abs(two - one) < 1e-5 * one, `${two} against ${one}`)
+  const huge = start('huge', {}, { size: 1024, prompts: { count: 512 } })
+  assert.match(await refusal(huge), /UserError: this training step does not fit the adapter: .* use a smaller/)
+})
+
+test('a run interrupted and resumed, again and again, ends with the same bits', async () => {
+  let polls = 0
+  // asked between steps and between validation images: whatever it interrupts is gone on with
+  const stop = () => ++polls % 4 === 0
+  let summary = await start('interrupted', { stop })
+  let sessions = 1
+  while (!summary.finished) {
+    summary = await resume('interrupted', { stop })
+    assert.ok(++sessions < 50)
+  }
+  assert.ok(sessions > 3)
+  assert.equal(await fingerprint(join(scratch, 'interrupted')), await fingerprint(join(scratch, 'whole')))
+})
+
+/** `wgsam train --resume` in a process of its own, and its exit code or the signal that ended it. */
+function child(name: string): { process: ChildProcess; ended: Promise<number | NodeJS.Signals | null> } {
+  const file = fileURLToPath(import.meta.url)
+  const running = spawn(process.execPath, [file, 'child', join(scratch, name)], { stdio: 'ignore' })
+  const ended = new Promise<number | NodeJS.Signals | null>((resolve) =>
+    running.on('close', (code, signal) => resolve(signal ?? code)),
+  )
+  return { process: running, ended }
+}
+
+/** Resolves when a run's records have grown, or its process has ended. */
+async function grown(name: string, ended: Promise<unknown>): Promise<void> {
+  const size = () => statSync(join(scratch, name, 'metrics.jsonl'), { throwIfNoEntry: false })?.size ?? 0
+  const before = size()
+  let over = false
+  void ended.then(() => (over = true))
+  while (!over && size() <= before) await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+test('kill -9 at any moment leaves a whole checkpoint, and the run ends with the same bits', async () => {
+  const run = runFolder(join(scratch, 'killed'))
+  await beginRun(run, toyConfig(data, { checkpoint: { seconds: 0 } }))
+  const ends: unknown[] = []
+  for (const wait of [20, 250]) {
+    const { process: victim, ended } = child('killed')
+    await grown('killed', ended)
+    await new Promise((resolve) => setTimeout(resolve, wait))
+    victim.kill('SIGKILL')
+    ends.push(await ended)
+    assert.ok(hasCheckpoint(run))
+  }
+  assert.ok(ends.includes('SIGKILL'), `ended by ${ends}`)
+  assert.ok((await resume('killed')).finished)
+  assert.equal(await fingerprint(run.root), await fingerprint(join(scratch, 'whole')))
+  const left = (await readdir(run.root, { recursive: true })).filter((name) => name.endsWith('.part'))
+  assert.equal(left, [], 'nothing half written stays')
+})
+
+test('Ctrl-C saves and ends with code 130', async () => {
+  const run = runFolder(join(scratch, 'stopped'))
+  await beginRun(run, toyConfig(data))
+  const { process: asked, ended } = child('stopped')
+  await grown('stopped', ended)
+  asked.kill('SIGINT')
+  assert.is(await ended, 130)
+  const { progress } = await readCheckpoint(run.last)
+  assert.ok(progress.step > 0 && progress.step < 12, `saved after step ${progress.step}`)
+  assert.ok((await readAdapter(run.last)).tensors.targets.size > 0)
+  assert.ok((await resume('stopped')).finished)
+  assert.equal(await fingerprint(run.root), await fingerprint(join(scratch, 'whole')))
+})
+
+test('one program at a time trains in a folder', async () => {
+  const folder = runFolder(join(scratch, 'locked'))
+  const unlock = await lockRun(folder)
+  assert.match(await refusal(lockRun(folder)), /UserError: another `wgsam train` has this folder open .*delete .*lock/)
+  await unlock()
+  await (
+    await lockRun(folder)
+  )()
+})
+
+test('a damaged checkpoint, another configuration and a run begun twice are refused by name', async () => {
+  assert.match(await refusal(start('whole')), /UserError: .*whole holds a run already: .*--resume/)
+  const copy = runFolder(join(scratch, 'damaged'))
+  await cp(join(scratch, 'whole'), copy.root, { recursive: true })
+  assert.match(
+    await refusal(resumeRun(copy, { batch: 4, lora: { rank: 8 } })),
+    /batch: 2 there, 4 now\n.*lora.rank: 4 there/,
+  )
+
+  const path = join(copy.last, CHECKPOINT)
+  const bytes = await readFile(path)
+  for (const [what, broken] of [
+    ['cut off', bytes.subarray(0, bytes.length - 100)],
+    ['a bit turned', Buffer.from(bytes).fill(bytes[bytes.length - 9] ^ 1, bytes.length - 9, bytes.length - 8)],
+  ] as const) {
+    await writeFile(path, broken)
+    const said = await refusal(resume('damaged'))
+    assert.match(said, /UserError: .*checkpoint\.safetensors is damaged/, what)
+  }
+  assert.match(await refusal(resumeRun(runFolder(join(scratch, 'nothing')), {})), 'holds no training run')
+})
+
+test('a loss that is no number ends the run with what to do, and the checkpoint stays', async () => {
+  const run = runFolder(join(scratch, 'poisoned'))
+  await cp(join(scratch, 'interrupted'), run.root, { recursive: true })
+  const { progress, parameters } = await readCheckpoint(run.best)
+  parameters[0].values[0] = NaN
+  progress.step = progress.validated = 3
+  await writeCheckpoint(run.last, { progress, parameters })
+  const before = await readFile(join(run.last, CHECKPOINT))
+  const said = await refusal(resume('poisoned'))
+  assert.match(said, /UserError: the loss of step 4 is NaN\..*--lr[^]*checkpoint of step 3 .*--resume/)
+  assert.ok(before.equals(await readFile(join(run.last, CHECKPOINT))))
+})
+
+test('a few updates left out are borne, many in a row are not', () => {
+  const guard = new Guard(runFolder('somewhere'))
+  const parts = { dice: 1, bce: 1 }
+  const skipped = { loss: 1, parts, gradientNorm: Infinity, nonFinite: 7, skipped: true }
+  const fine = { loss: 1, parts, gradientNorm: 1, nonFinite: 0, skipped: false }
+  for (const report of [skipped, skipped, skipped, skipped, fine, skipped, skipped, skipped, skipped])
+    guard.watch(1, report)
+  assert.throws(() => guard.watch(9, skipped), 'of 5 steps in a row, up to step 9, are not finite')
+})
+
+test('a device without room for the run is told, with what to do', async () => {
+  const own = await openEngine()
+  const run = runFolder(join(scratch, 'crowded'))
+  const config = toyConfig(data)
+  await beginRun(run, config)
+  const create = own.device.createBuffer.bind(own.device)
+  let full = false
+  own.device.createBuffer = (descriptor) => {
+    if (!full && descriptor.label?.startsWith('arena')) {
+      full = true
+      const error = new GPUOutOfMemoryError('no room for an arena')
+      own.device.dispatchEvent(Object.assign(new Event('uncapturederror'), { error }))
+    }
+    return create(descriptor)
+  }
+  const said = await refusal(train({ engine: own, config, run }))
+  assert.match(said, /UserError: the GPU is out of memory: no room for an arena\nGive --memory with what is free/)
+  assert.ok(full)
+  own.destroy()
+})
+
+test('a device that fails in the middle of a run is told, with the way on', async () => {
+  const own = await openEngine()
+  const run = runFolder(join(scratch, 'lost'))
+  const config = toyConfig(data, { checkpoint: { steps: 2 } })
+  await beginRun(run, config)
+  const lose: Sink = {
+    append: (event) => void (event.kind === 'step' && event.step === 5 && own.device.destroy()),
+    flush: async () => {},
+    close: async () => {},
+  }
+  const said = await refusal(train({ engine: own, config, run, sinks: [lose] }))
+  assert.match(said, /UserError: the GPU device was lost[^]*checkpoint of step 4 .*--resume/)
+  assert.ok((await resume('lost')).finished)
+  assert.equal(await fingerprint(run.root), await fingerprint(join(scratch, 'whole')))
+})
+
+if (role === 'child') {
+  const { values } = parse(command, ['--resume', childRun])
+  process.exit((await command.run(values, [])) ?? 0)
+} else test.run()

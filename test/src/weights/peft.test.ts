@@ -1,0 +1,245 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { expectedTensors } from '../../../src/weights/architecture'
+import { type Adapter, type LoraPair, validateAdapter } from '../../../src/weights/adapter'
+import { fuseQkv } from '../../../src/weights/fused-qkv'
+import { readAdapter, writeAdapter } from '../../../src/weights/peft'
+import { readSafetensors } from '../../../src/weights/safetensors'
+import { writeSafetensors } from '../../../src/weights/safetensors-writer'
+import { writeStateDict } from '../../support/make-pth'
+import { refuses, scratch } from '../../support/weights'
+
+const at = scratch()
+let next = 1
+/** Numbers that are all different and exact in f32. */
+const numbers = (n: number) => Float32Array.from({ length: n }, () => next++ / 8)
+
+function pair(r: number, inDim: number, outDim: number): LoraPair {
+  return { A: numbers(r * inDim), B: numbers(outDim * r), r, inDim, outDim }
+}
+
+function adapter(targets: Record<string, LoraPair>, use_rslora = false): Adapter {
+  const [{ r }] = Object.values(targets)
+  const config = { r, lora_alpha: 6, use_rslora, base_model_name_or_path: 'sam_vit_b' }
+  return { config, tensors: { targets: new Map(Object.entries(targets)) } }
+}
+
+const block = 'image_encoder.blocks.3'
+const qv = () => adapter({ [`${block}.attn.q`]: pair(2, 4, 4), [`${block}.attn.v`]: pair(2, 4, 4) })
+
+const scale = ({ config: { r, lora_alpha, use_rslora } }: Adapter) => lora_alpha / (use_rslora ? Math.sqrt(r) : r)
+
+/** s·B·A, (out, in). */
+function delta(a: Adapter, target: string): number[] {
+  const { A, B, r, inDim, outDim } = a.tensors.targets.get(target)!
+  return Array.from({ length: outDim * inDim }, (_, i) => {
+    let sum = 0
+    for (let k = 0; k < r; k++) sum += B[Math.floor(i / inDim) * r + k] * A[k * inDim + (i % inDim)]
+    return scale(a) * sum
+  })
+}
+
+const near = (x: number[], y: number[], name: string) => {
+  assert.is(x.length, y.length, name)
+  x.forEach((v, i) => assert.ok(Math.abs(v - y[i]) <= 1e-9 * Math.abs(y[i]), `${name}[${i}]: ${v} ${y[i]}`))
+}
+
+test('an adapter is read as it was written, under the documented names', async () => {
+  const written = adapter({
+    [`${block}.attn.q`]: pair(2, 4, 4),
+    [`${block}.attn.v`]: pair(2, 4, 4),
+    [`${block}.mlp.lin1`]: pair(2, 4, 16),
+    'mask_decoder.transformer.layers.0.self_attn.q_proj': pair(2, 8, 8),
+  })
+  await writeAdapter(at('plain'), written)
+  assert.equal(await readAdapter(at('plain')), written)
+  const tensors = await readSafetensors(at('plain/adapter_model.safetensors'))
+  assert.equal(tensors.get(`base_model.model.${block}.attn.qkv.q.lora_A.weight`)!.shape, [2, 4])
+  assert.equal(tensors.get(`base_model.model.${block}.mlp.lin1.lora_B.weight`)!.shape, [16, 2])
+  const config = JSON.parse(readFileSync(at('plain/adapter_config.json'), 'utf8'))
+  assert.equal(
+    [config.peft_type, config.r, config.lora_alpha, config.use_rslora, config.bias],
+    ['LORA', 2, 6, false, 'none'],
+  )
+  assert.equal(config.target_modules, [
+    `${block}.attn.qkv.q`,
+    `${block}.attn.qkv.v`,
+    `${block}.mlp.lin1`,
+    'mask_decoder.transformer.layers.0.self_attn.q_proj',
+  ])
+})
+
+test('fused for PEFT it is the same change of the weights, and comes apart exactly', async () => {
+  for (const rslora of [false, true]) {
+    const parts = qv().tensors.targets
+    const written = adapter({ ...Object.fromEntries(parts), [`${block}.attn.proj`]: pair(2, 4, 4) }, rslora)
+    const fused = fuseQkv(written).adapter
+    assert.is(fused.config.r, 4)
+    const whole = delta(fused, `${block}.attn.qkv`)
+    near(whole.slice(0, 16), delta(written, `${block}.attn.q`), 'q')
+    near(whole.slice(16, 32), new Array(16).fill(0), 'k')
+    near(whole.slice(32), delta(written, `${block}.attn.v`), 'v')
+    near(delta(fused, `${block}.attn.proj`), delta(written, `${block}.attn.proj`), 'proj')
+
+    const folder = at(`fused-${rslora}`)
+    await writeAdapter(folder, written, { fuseQkv: true })
+    const config = JSON.parse(readFileSync(`${folder}/adapter_config.json`, 'utf8'))
+    assert.equal([config.r, config.target_modules.sort()], [4, [`${block}.attn.proj`, `${block}.attn.qkv`]])
+    assert.ok(Math.abs(config.lora_alpha - 6 * (rslora ? Math.SQRT2 : 2)) < 1e-12)
+    const read = await readAdapter(folder)
+    assert.is(read.config.r, 2)
+    assert.ok(Math.abs(read.config.lora_alpha - 6) < 1e-12)
+    for (const [target, p] of written.tensors.targets) assert.equal(read.tensors.targets.get(target), p, target)
+    assert.is(read.tensors.targets.size, 3)
+  }
+})
+
+test("TinyViT's fused rows are interleaved head by head", async () => {
+  const [rows, r] = [64, 1]
+  const tiny = 'image_encoder.layers.1.blocks.0.attn'
+  const written = adapter({ [`${tiny}.q`]: pair(r, 2, rows), [`${tiny}.v`]: pair(r, 2, rows) })
+  const { B } = fuseQkv(written).adapter.tensors.targets.get(`${tiny}.qkv`)!
+  const q = written.tensors.targets.get(`${tiny}.q`)!.B
+  const v = written.tensors.targets.get(`${tiny}.v`)!.B
+  // rows: head 0 q, k, v, then head 1; two columns, q's and v's
+  assert.equal([B[0], B[1]], [q[0], 0])
+  assert.equal([B[2 * 64], B[2 * 64 + 1]], [0, v[0]])
+  assert.equal([B[2 * 96], B[2 * 96 + 1]], [q[32], 0])
+  assert.equal([B[2 * 191], B[2 * 191 + 1]], [0, v[63]])
+  await writeAdapter(at('tiny'), written, { fuseQkv: true })
+  assert.equal(await readAdapter(at('tiny')), written)
+})
+
+test("a fused adapter of PEFT's own is the same adapter by parts", async () => {
+  const theirs = adapter({ [`${block}.attn.qkv`]: pair(2, 4, 12) })
+  await writeAdapter(at('theirs'), theirs)
+  const read = await readAdapter(at('theirs'))
+  const whole = delta(theirs, `${block}.attn.qkv`)
+  'qkv'
+    .split('')
+    .forEach((part, i) => near(delta(read, `${block}.attn.${part}`), whole.slice(16 * i, 16 * (i + 1)), part))
+})
+
+test('files of SAMed and Sam_LoRA are q and v, block by block, at scale 1', async () => {
+  const matrices = Object.fromEntries(
+    ['a_000', 'b_000', 'a_001', 'b_001', 'a_002', 'b_002', 'a_003', 'b_003'].map((n) => [
+      `w_${n}`,
+      { shape: n.startsWith('a') ? [2, 4] : [4, 2], data: numbers(8) },
+    ]),
+  )
+  writeStateDict(at('samed.pth'), matrices)
+  await writeSafetensors(
+    at('sam_lora.safetensors'),
+    Object.entries(matrices).map(([name, t]) => ({ name, ...t })),
+  )
+  for (const path of [at('samed.pth'), at('sam_lora.safetensors')]) {
+    const read = await readAdapter(path)
+    assert.is(scale(read), 1)
+    assert.equal(
+      [...read.tensors.targets.keys()],
+      [0, 1].flatMap((b) => [`image_encoder.blocks.${b}.attn.q`, `image_encoder.blocks.${b}.attn.v`]),
+    )
+    assert.equal(read.tensors.targets.get('image_encoder.blocks.1.attn.v')!.A, matrices.w_a_003.data)
+    assert.equal(read.tensors.targets.get('image_encoder.blocks.1.attn.q')!.B, matrices.w_b_002.data)
+  }
+  writeStateDict(at('decoder.pth'), { ...matrices, 'mask_decoder.iou_token.weight': { shape: [1], data: numbers(1) } })
+  await refuses(readAdapter(at('decoder.pth')), at('decoder.pth'), 'mask_decoder.iou_token.weight')
+  const { w_b_001: _, ...less } = matrices
+  writeStateDict(at('less.pth'), less)
+  await refuses(readAdapter(at('less.pth')), at('less.pth'), 'w_b_001 is missing')
+})
+
+test('what is not a plain LoRA adapter is refused by file and field', async () => {
+  await writeAdapter(at('bad'), qv())
+  const path = at('bad/adapter_config.json')
+  const good = JSON.parse(readFileSync(path, 'utf8'))
+  const cases: [Record<string, unknown>, string][] = [
+    [{ peft_type: 'IA3' }, 'peft_type'],
+    [{ r: 0 }, 'r: '],
+    [{ r: 3 }, 'has rank 2, the configuration says 3'],
+    [{ lora_alpha: -1 }, 'lora_alpha'],
+    [{ use_dora: true }, 'use_dora'],
+    [{ bias: 'all' }, 'bias'],
+    [{ rank_pattern: { qkv: 8 } }, 'rank_pattern'],
+    [{ modules_to_save: ['neck'] }, 'modules_to_save'],
+  ]
+  for (const [change, message] of cases) {
+    writeFileSync(path, JSON.stringify({ ...good, ...change }))
+    await refuses(readAdapter(at('bad')), at('bad'), message)
+  }
+  // fields that say nothing are no reason to refuse
+  writeFileSync(
+    path,
+    JSON.stringify({ ...good, rank_pattern: {}, alpha_pattern: {}, use_dora: false, modules_to_save: [] }),
+  )
+  await readAdapter(at('bad'))
+  writeFileSync(path, '{')
+  await refuses(readAdapter(at('bad')), path, 'cannot be read')
+  await refuses(readAdapter(at('nowhere')), at('nowhere'), 'no such adapter')
+})
+
+test('broken matrices are refused by name', async () => {
+  const name = `base_model.model.${block}.attn.qkv.q`
+  const write = async (tensors: Record<string, { shape: number[]; data: Float32Array }>) => {
+    await writeAdapter(at('broken'), qv())
+    await writeSafetensors(
+      at('broken/adapter_model.safetensors'),
+      Object.entries(tensors).map(([n, t]) => ({ name: n, ...t })),
+    )
+    return readAdapter(at('broken'))
+  }
+  const a = { shape: [2, 4], data: numbers(8) }
+  const b = { shape: [4, 2], data: numbers(8) }
+  await refuses(write({ [`${name}.lora_A.weight`]: a }), `${name}.lora_B.weight is missing`)
+  await refuses(
+    write({ [`${name}.lora_A.weight`]: a, [`${name}.lora_B.weight`]: { ...b, shape: [8, 1] } }),
+    'are not a LoRA pair',
+  )
+  await refuses(
+    write({ [`${name}.lora_A.weight`]: a, [`${name}.lora_B.weight`]: b, 'x.lora_embedding_A': a }),
+    'x.lora_embedding_A',
+  )
+  const infinite = { ...b, data: Float32Array.from(b.data).fill(Infinity, 3, 4) }
+  await refuses(
+    write({ [`${name}.lora_A.weight`]: a, [`${name}.lora_B.weight`]: infinite }),
+    `${name}.lora_B.weight`,
+    'not finite',
+  )
+  await refuses(write({}), 'no LoRA matrices')
+})
+
+test('an adapter of another model is refused by target', async () => {
+  const decoder = { dim: 32, depth: 2, heads: 8, mlpDim: 64 }
+  const vit = {
+    kind: 'vit',
+    imageSize: 64,
+    patch: 16,
+    dim: 4,
+    depth: 4,
+    heads: 2,
+    mlpDim: 16,
+    window: 2,
+    globalBlocks: [1],
+    outChannels: 32,
+    decoder,
+  } as const
+  const architecture = { ...vit, globalBlocks: [1] }
+  assert.ok(expectedTensors(architecture).has(`${block}.attn.qkv.weight`))
+  validateAdapter('x', qv(), architecture)
+  const all = adapter({ [`${block}.mlp.lin2`]: pair(2, 16, 4), [`${block}.attn.k`]: pair(2, 4, 4) })
+  validateAdapter('x', all, architecture)
+  await Promise.all([
+    refuses(
+      () => validateAdapter('x', qv(), { ...architecture, dim: 8 }),
+      'x: image_encoder.blocks.3.attn.q is of 4 x 4, in this model of 8 x 8',
+    ),
+    refuses(
+      () => validateAdapter('x', qv(), { ...architecture, depth: 3 }),
+      'x',
+      'image_encoder.blocks.3.attn.q, which this model does not have',
+    ),
+  ])
+})
+
+test.run()

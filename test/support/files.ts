@@ -1,0 +1,34 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { writePng } from '../../src/images/image-file'
+import { UserError } from '../../src/host/errors'
+
+const root = mkdtempSync(join(tmpdir(), 'wgsam-test-'))
+process.on('exit', () => rmSync(root, { recursive: true, force: true }))
+
+/** A new folder, removed when the process ends. Its name holds what scripts trip over. */
+export const scratch = (): string => mkdtempSync(join(root, `"data" it's a [test] `))
+
+export const put = (path: string, content: string | Uint8Array): string => {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, content)
+  return path
+}
+
+export const png8 = (path: string, width: number, height: number, data: ArrayLike<number>) =>
+  writePng(path, { width, height, channels: 1, data: Uint8Array.from(data) })
+
+export const png16 = (path: string, width: number, height: number, data: ArrayLike<number>) =>
+  writePng(path, { width, height, channels: 1, data: Uint16Array.from(data) })
+
+/** The message of the UserError that this ends with; anything else is a failure. */
+export async function refusal(action: Promise<unknown>): Promise<string> {
+  try {
+    await action
+  } catch (error) {
+    if (error instanceof UserError) return error.message
+    throw error
+  }
+  throw new Error('it was accepted')
+}

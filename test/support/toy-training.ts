@@ -1,0 +1,54 @@
+/** A training run small enough for a test: a toy model of the golden files on a few synthetic scenes. */
+import { mkdtemp, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { writeSynth } from '../../src/synth/synth-dataset'
+import { type RawConfig, type TrainConfig, checkConfig, mergeConfig } from '../../src/training/config'
+import { readMetrics } from '../../src/tracking/records'
+import { openSafetensors } from '../../src/weights/safetensors'
+
+export const temporary = () => mkdtemp(join(tmpdir(), 'wgsam-train-'))
+
+export async function toyData(folder: string, count = 8): Promise<string> {
+  await writeSynth(folder, { count, seed: 5, width: 80, height: 72, particles: [4, 8], coverage: 0.6 })
+  return folder
+}
+
+export const toyConfig = (data: string, over: RawConfig = {}): TrainConfig =>
+  checkConfig(
+    mergeConfig(
+      {
+        data: [data],
+        model: 'golden/files/toy_tiny_vit.pth',
+        modelConfig: 'golden/files/toy_tiny_vit.json',
+        size: 80,
+        batch: 2,
+        epochs: 4,
+        lora: { rank: 4 },
+        optimizer: { learningRate: 5e-3 },
+        prompts: { count: 3 },
+        validation: { every: 2, images: 1, instances: 3 },
+        seed: 3,
+      },
+      over,
+    ),
+    'toy',
+  )
+
+/** What must be the same in two runs of the same bits: adapters, checkpoints but for the clock, records but for the clock. */
+export async function fingerprint(run: string): Promise<Record<string, unknown>> {
+  const adapters = await Promise.all(
+    ['last', 'best'].map(async (which) =>
+      (await readFile(join(run, which, 'adapter_model.safetensors'))).toString('hex'),
+    ),
+  )
+  const states = await Promise.all(
+    ['last', 'best'].map(async (which) => {
+      const { metadata, close } = await openSafetensors(join(run, which, 'checkpoint.safetensors'))
+      await close()
+      return { ...JSON.parse(metadata.wgsam), seconds: 0, sha256: metadata.sha256 }
+    }),
+  )
+  const metrics = (await readMetrics(join(run, 'metrics.jsonl'))).map(({ time: _, ...rest }) => rest)
+  return { adapters, states, metrics }
+}
