@@ -105,7 +105,10 @@ async function largestStep(model: SamModel, parameters: ParameterSet, batch: num
 function microBatch({ inputSize: size, side }: SamModel, images: number, each: number): MicroBatch {
   const prompts = images * each
   const cells = 4 * side
-  const labels = Int32Array.from({ length: prompts * SLOTS }, (_, i) => [label.foreground, label.padding, label.absent][i % SLOTS]) // prettier-ignore
+  const labels = Int32Array.from(
+    { length: prompts * SLOTS },
+    (_, i) => [label.foreground, label.padding, label.absent][i % SLOTS],
+  )
   return {
     images: pixels(images * size * size * 3),
     sizes: new Uint32Array(2 * images).fill(size),

@@ -24,10 +24,15 @@ export class ImageAxes {
 
   /** The pixels (inclusive) that read a box of logits (inclusive); null where none does. */
   reached([x0, y0, x1, y1]: Box): Box | null {
-    const [xs, ys] = ([[x0, x1], [y0, y1]] as const).map((range, d) => {
+    const [xs, ys] = (
+      [
+        [x0, x1],
+        [y0, y1],
+      ] as const
+    ).map((range, d) => {
       const input = reached(this.toInput[d], range)
       return input && reached(this.toImage[d], input)
-    }) // prettier-ignore
+    })
     return xs && ys ? [xs[0], ys[0], xs[1], ys[1]] : null
   }
 

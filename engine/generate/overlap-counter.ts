@@ -76,7 +76,12 @@ export class OverlapCounter {
   ): Promise<void> {
     const { engine, scratch, kernel } = this
     const table = new Uint32Array(5 * block.length)
-    const words = new Uint32Array(Math.max(1, block.reduce((sum, i) => sum + masks[i].words.length, 0))) // prettier-ignore
+    const words = new Uint32Array(
+      Math.max(
+        1,
+        block.reduce((sum, i) => sum + masks[i].words.length, 0),
+      ),
+    )
     const place = new Map<number, number>()
     let start = 0
     block.forEach((i, at) => {

@@ -61,7 +61,12 @@ function positive(logits: Float32Array, side: number): [Range, Range] | null {
       if (top === side) top = y
       bottom = y
     }
-  return right < 0 ? null : [[left, right], [top, bottom]] // prettier-ignore
+  return right < 0
+    ? null
+    : [
+        [left, right],
+        [top, bottom],
+      ]
 }
 
 /** The outputs that a range of inputs reaches; null where there are none. */

@@ -138,7 +138,10 @@ async function writeResults(engine: Engine, options: AblationOptions, ablation: 
   const facts: [string, string][] = [
     ['Model', `${recipe.model}, input ${recipe.size} × ${recipe.size}`],
     ['Data', recipe.data.join(', ')],
-    ['Measured on', `${asked.images.length} images of the ${asked.part} part, ${asked.instances === null ? 'all particles' : `at most ${asked.instances} particles each`}`], // prettier-ignore
+    [
+      'Measured on',
+      `${asked.images.length} images of the ${asked.part} part, ${asked.instances === null ? 'all particles' : `at most ${asked.instances} particles each`}`,
+    ],
     ['State', finished ? 'all cells are done' : 'stopped before the end'],
   ]
   await write('report.html', renderAblation({ rows, base, facts, hardware, command, recipe }))

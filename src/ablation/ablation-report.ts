@@ -20,7 +20,11 @@ export function renderAblation({ rows, base, facts, hardware, command, recipe }:
   const [head, ...lines] = cellsOfTable(rows, base)
   const row = (cells: string[]) => `<tr>${cells.map((cell) => `<td>${escape(cell)}</td>`).join('')}</tr>`
   const dense = rows.filter(({ count }) => count.dense)
-  const machine = [hardware.adapter + (hardware.software ? ' (software, on the processor)' : ''), hardware.processor, hardware.versions].join('; ') // prettier-ignore
+  const machine = [
+    hardware.adapter + (hardware.software ? ' (software, on the processor)' : ''),
+    hardware.processor,
+    hardware.versions,
+  ].join('; ')
   const told: [string, string][] = [...facts, ['Computed on', machine]]
   return page({
     // more columns than a sheet of paper takes at its usual size

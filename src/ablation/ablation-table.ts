@@ -96,20 +96,38 @@ export const note = ({ count: { dense, all }, failed, values }: Row): string =>
 
 /** Head and rows of text; the base model comes first where it was measured. */
 export function cellsOfTable(rows: readonly Row[], base: Scores | null): string[][] {
-  const head = ['adapter', 'targets', 'lr', 'parameters', ...columnNames.map((name) => columns[name].title), 'seeds', 'note'] // prettier-ignore
+  const head = [
+    'adapter',
+    'targets',
+    'lr',
+    'parameters',
+    ...columnNames.map((name) => columns[name].title),
+    'seeds',
+    'note',
+  ]
   const first = base && [
     'none: the base model',
     '',
     '',
     '0',
-    ...columnNames.map((name) => (name in baseColumns ? format(name, { mean: baseColumns[name]!(base), spread: null }) : '')), // prettier-ignore
+    ...columnNames.map((name) =>
+      name in baseColumns ? format(name, { mean: baseColumns[name]!(base), spread: null }) : '',
+    ),
     '',
     '',
   ]
   const lines = rows.map((row) => {
     const { cell, count, values, seeds } = row
     const numbers = columnNames.map((name) => (values ? format(name, values[name]) : ''))
-    return [describeCell(cell), cell.targets.join(', '), String(cell.lr), String(count.parameters), ...numbers, seeds.join(', '), note(row)] // prettier-ignore
+    return [
+      describeCell(cell),
+      cell.targets.join(', '),
+      String(cell.lr),
+      String(count.parameters),
+      ...numbers,
+      seeds.join(', '),
+      note(row),
+    ]
   })
   return [head, ...(first ? [first] : []), ...lines]
 }
@@ -127,7 +145,14 @@ export function terminalTable(table: readonly string[][]): string {
   const used = table[0].map((_, i) => table.slice(1).some((row) => row[i]))
   const shown = table.map((row) => row.filter((_, i) => used[i]))
   const widths = shown[0].map((_, i) => Math.max(...shown.map((row) => row[i].length)))
-  return shown.map((row) => row.map((cell, i) => cell.padEnd(widths[i])).join('  ').trimEnd()).join('\n') // prettier-ignore
+  return shown
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i]))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
 }
 
 export function markdownTable([head, ...rows]: readonly string[][]): string {
@@ -137,7 +162,19 @@ export function markdownTable([head, ...rows]: readonly string[][]): string {
 
 /** Every cell by itself, numbers as they are. */
 export function csvTable(outcomes: readonly Outcome[]): string {
-  const head = ['name', 'kind', 'rank', 'scale', 'lr', 'targets', 'seed', 'parameters', 'dense', ...columnNames, 'failure'] // prettier-ignore
+  const head = [
+    'name',
+    'kind',
+    'rank',
+    'scale',
+    'lr',
+    'targets',
+    'seed',
+    'parameters',
+    'dense',
+    ...columnNames,
+    'failure',
+  ]
   const lines = outcomes.map(({ cell, count, result, failure }): (string | number | null)[] => [
     ...[cell.name, cell.kind, cell.rank, cell.scale, cell.lr, cell.targets.join(' '), cell.seed],
     ...[count.parameters, count.dense],

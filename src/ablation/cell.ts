@@ -145,7 +145,9 @@ export async function runCell(
 
 async function medianStep({ metrics }: RunFolder, batch: number): Promise<number> {
   const records = await readMetrics(metrics)
-  const seconds = records.flatMap((r) => (r.kind === 'step' && r.time.imagesPerSecond ? [batch / r.time.imagesPerSecond] : [])) // prettier-ignore
+  const seconds = records.flatMap((r) =>
+    r.kind === 'step' && r.time.imagesPerSecond ? [batch / r.time.imagesPerSecond] : [],
+  )
   seconds.sort((a, b) => a - b)
   return seconds.length ? seconds[Math.floor(seconds.length / 2)] : NaN
 }

@@ -39,7 +39,7 @@ function apart(rows: readonly Row[], column: Column): { of: string; members: Row
   const together = [{ of: '', members: [...rows] }]
   const most = Math.max(againstRank(rows, column).length, againstRate(rows, column).length)
   if (most <= COLOURS) return together
-  return lines(rows, ({ cell: { targets } }) => targets.join('+')).map(({ name, members }) => ({ of: name, members })) // prettier-ignore
+  return lines(rows, ({ cell: { targets } }) => targets.join('+')).map(({ name, members }) => ({ of: name, members }))
 }
 
 function drawn(title: string, of: string, x: string, raw: Series[]): Drawn {
@@ -122,6 +122,6 @@ export function picture(charts: readonly Drawn[]): string {
     return `<g transform="translate(${x} ${y})"><text class="title" y="12">${escape(title)}</text>${cells}${names.join('')}<g transform="translate(0 ${30 + LINE * legend})">${inner}</g></g>`
   })
   const [width, height] = [2 * cellWidth, 10 + Math.ceil(shown.length / 2) * cellHeight]
-  const style = `text{fill:#5b6470;font:12px system-ui,sans-serif}.title{fill:#1b1f24;font-weight:600;font-size:14px}.grid{stroke:#dfe3e8}path{fill:none;stroke-width:2}path.dashed{stroke-dasharray:6 4}${colours.map((c, i) => `path.s${i + 1}{stroke:${c}}circle.s${i + 1}{fill:${c}}`).join('')}` // prettier-ignore
+  const style = `text{fill:#5b6470;font:12px system-ui,sans-serif}.title{fill:#1b1f24;font-weight:600;font-size:14px}.grid{stroke:#dfe3e8}path{fill:none;stroke-width:2}path.dashed{stroke-dasharray:6 4}${colours.map((c, i) => `path.s${i + 1}{stroke:${c}}circle.s${i + 1}{fill:${c}}`).join('')}`
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"><style>${style}</style><rect width="100%" height="100%" fill="#fff"/>${drawings.join('\n')}</svg>\n`
 }

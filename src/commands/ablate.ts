@@ -121,7 +121,10 @@ async function planned(values: Values, out: string) {
 /** The grid of the flags over that of the file, or over each where the file has several. */
 async function readGrids(values: Values): Promise<Grid[]> {
   const file = text(values, 'grid')
-  const words = (name: string) => text(values, name)?.split(',').map((word) => word.trim()) // prettier-ignore
+  const words = (name: string) =>
+    text(values, name)
+      ?.split(',')
+      .map((word) => word.trim())
   const numbers = (name: string) =>
     words(name)?.map((word) => {
       const value = word === '' ? NaN : Number(word)

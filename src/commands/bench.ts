@@ -32,18 +32,38 @@ export const command: Command = {
     filter: { type: 'string', value: 'TEXT', multiple: true, description: 'only what has TEXT in its name' },
     quick: { type: 'boolean', description: 'a small set; what a software adapter gets without --full' },
     full: { type: 'boolean', description: 'everything, on a software adapter too' },
-    seconds: { type: 'string', value: 'N', description: 'to spend on an operation, at most (default 0.5); on a run ten times as many' }, // prettier-ignore
-    out: { type: 'string', value: 'FILE', default: 'bench.json', description: 'where the results go, with a roofline (.svg) beside it' }, // prettier-ignore
-    peers: { type: 'boolean', description: 'TensorFlow.js and onnxruntime on the same shapes; fetches them (360 MB) the first time' }, // prettier-ignore
+    seconds: {
+      type: 'string',
+      value: 'N',
+      description: 'to spend on an operation, at most (default 0.5); on a run ten times as many',
+    },
+    out: {
+      type: 'string',
+      value: 'FILE',
+      default: 'bench.json',
+      description: 'where the results go, with a roofline (.svg) beside it',
+    },
+    peers: {
+      type: 'boolean',
+      description: 'TensorFlow.js and onnxruntime on the same shapes; fetches them (360 MB) the first time',
+    },
     compare: { type: 'boolean', description: 'compare two files of results' },
-    tune: { type: 'boolean', description: 'measure the forms of kernels, of products by class of shapes, and keep the fastest for this adapter, for all commands' }, // prettier-ignore
+    tune: {
+      type: 'boolean',
+      description:
+        'measure the forms of kernels, of products by class of shapes, and keep the fastest for this adapter, for all commands',
+    },
     profile: { type: 'string', value: 'NAME', description: 'a run’s time by kernel' },
     once: {
       type: 'string',
       value: 'NAME',
       description: 'the time from nothing to a run’s first result, in this process',
     },
-    peer: { type: 'string', value: 'NAME', description: 'what --peers starts: one of them in this process, its results into the folder --out' }, // prettier-ignore
+    peer: {
+      type: 'string',
+      value: 'NAME',
+      description: 'what --peers starts: one of them in this process, its results into the folder --out',
+    },
     json: { type: 'boolean', description: 'print the results as JSON' },
   },
   details: `NAME is one of ${macroCases.map(({ name }) => name).join(', ')}.

@@ -30,7 +30,12 @@ export const command: Command = {
     images: { type: 'string', value: 'DIR', description: 'the images of label maps that lie elsewhere, by name' },
     'accepted-only': { type: 'boolean', description: 'of a project: only images that a person has accepted' },
     'pixel-size': { type: 'string', value: 'LENGTH', description: 'the side of a pixel of all images, such as 12nm' },
-    unit: { type: 'string', value: 'UNIT', default: 'auto', description: `the unit of lengths: ${unitChoices.join(', ')}` }, // prettier-ignore
+    unit: {
+      type: 'string',
+      value: 'UNIT',
+      default: 'auto',
+      description: `the unit of lengths: ${unitChoices.join(', ')}`,
+    },
     edges: {
       type: 'string',
       value: 'RULE',
@@ -43,7 +48,12 @@ export const command: Command = {
       default: 'equivalent',
       description: `the size that distributions tell: ${Object.keys(diameters).join(', ')}`,
     },
-    'min-pixels': { type: 'string', value: 'N', default: '1', description: 'leave smaller particles out of the distributions' }, // prettier-ignore
+    'min-pixels': {
+      type: 'string',
+      value: 'N',
+      default: '1',
+      description: 'leave smaller particles out of the distributions',
+    },
     'group-by': {
       type: 'string',
       value: 'RULE',

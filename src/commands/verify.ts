@@ -2,7 +2,12 @@
 import { STORAGES } from '../../engine/device/tensor'
 import { openEngine } from '../host/gpu'
 import { computeGolden, openGolden, relativeError } from '../verify'
-import { type GeneratorGolden, describeComparison, generatorGoldens, verifyGenerator } from '../verify/reference-generator'
+import {
+  type GeneratorGolden,
+  describeComparison,
+  generatorGoldens,
+  verifyGenerator,
+} from '../verify/reference-generator'
 import { writeSafetensors } from '../weights/safetensors-writer'
 import { Progress } from '../host/progress'
 import { UserError } from '../host/errors'

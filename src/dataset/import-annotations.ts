@@ -119,7 +119,10 @@ async function readAnnotated(
     labels = found
   } else {
     const shapes = chosen(found, classes, summary)
-    labels = cocoLabels({ id: 0, file_name: annotated.file, width, height }, shapes.map(({ segmentation }) => ({ image_id: 0, segmentation }))) // prettier-ignore
+    labels = cocoLabels(
+      { id: 0, file_name: annotated.file, width, height },
+      shapes.map(({ segmentation }) => ({ image_id: 0, segmentation })),
+    )
     names = shapes.map(({ className }) => className)
   }
   if (splitPieces) [labels, names] = apart(labels, names)

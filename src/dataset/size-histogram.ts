@@ -53,11 +53,13 @@ export function histogramSvg({ edges, counts, log }: Histogram, title: string, x
   const marks = (log ? logTicks(low, high) : linearTicks(low, high)).map(
     (value) => `<text x="${n(px(value))}" y="${HEIGHT - AREA.bottom + 17}" text-anchor="middle">${short(value)}</text>`,
   )
-  const levels = linearTicks(0, most).filter(Number.isInteger).map(
-    (count) =>
-      `<line class="grid" x1="${AREA.left}" x2="${WIDTH - AREA.right}" y1="${n(py(count))}" y2="${n(py(count))}"/>` +
-      `<text x="${AREA.left - 7}" y="${n(py(count) + 4)}" text-anchor="end">${count}</text>`,
-  ) // prettier-ignore
+  const levels = linearTicks(0, most)
+    .filter(Number.isInteger)
+    .map(
+      (count) =>
+        `<line class="grid" x1="${AREA.left}" x2="${WIDTH - AREA.right}" y1="${n(py(count))}" y2="${n(py(count))}"/>` +
+        `<text x="${AREA.left - 7}" y="${n(py(count) + 4)}" text-anchor="end">${count}</text>`,
+    )
   return (
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escape(title)}">` +
     `<style>svg text{fill:#5b6470;font:12px system-ui,sans-serif}.grid{stroke:#dfe3e8}.bar{fill:#1769d1}` +

@@ -87,7 +87,13 @@ export function standalone(picture: string, keys: readonly { name: string; colou
       `path.s${i + 1}{stroke:${colour}}rect.s${i + 1}{fill:${colour};opacity:.75}path.band.s${i + 1}{fill:${colour};stroke:none;opacity:.18}text.s${i + 1}{fill:${colour}}`,
   )
   const style = `text{font:12px sans-serif;fill:#444}path{fill:none;stroke-width:2;stroke-linejoin:round}.grid{stroke:#ddd}.whisker{stroke:#222;stroke-width:1.2;opacity:.7}${rules.join('')}`
-  const legend = keys.length > 1 ? keys.map(({ name, colour }, i) => `<text class="s${colour}" x="${AREA.left + 8}" y="${AREA.top + 12 + 15 * i}">${escape(name)}</text>`) : [] // prettier-ignore
+  const legend =
+    keys.length > 1
+      ? keys.map(
+          ({ name, colour }, i) =>
+            `<text class="s${colour}" x="${AREA.left + 8}" y="${AREA.top + 12 + 15 * i}">${escape(name)}</text>`,
+        )
+      : []
   return picture
     .replace('<svg ', `<svg xmlns="http://www.w3.org/2000/svg" width="${2 * WIDTH}" height="${2 * HEIGHT}" `)
     .replace('>', `><style>${style}</style><rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`)

@@ -35,6 +35,4 @@ ${body}
 
 /** Rows of a name and a text. */
 export const factTable = (facts: readonly (readonly [string, string])[]): string =>
-  `<table class="facts">${facts
-    .map(([name, text]) => `<tr><th>${escape(name)}</th><td>${escape(text)}</td></tr>`)
-    .join('')}</table>`
+  `<table class="facts">${facts.map(([name, text]) => `<tr><th>${escape(name)}</th><td>${escape(text)}</td></tr>`).join('')}</table>`

@@ -10,7 +10,14 @@ import type { MicrographOptions } from '../images/micrograph'
 import { UserError } from '../host/errors'
 import type { Input } from '../project/input-images'
 import { dropLogits, logitsExist, writeLogits } from '../project/logits-file'
-import { type OutputKind, picturesExist, toRecord, writeCandidates, writePictures, writeProposals } from '../project/outputs'
+import {
+  type OutputKind,
+  picturesExist,
+  toRecord,
+  writeCandidates,
+  writePictures,
+  writeProposals,
+} from '../project/outputs'
 import { projectFile, type ProposalFile } from '../project/project'
 import { readProposals } from '../project/files'
 import { filterOptionNames, refilter } from '../project/refilter'

@@ -121,10 +121,14 @@ async function readWithSharp(input: string | Buffer, page: number, most: number)
   if (!(width * height <= most)) throw new Error(tooLarge(width, height, most))
   if (space === 'cmyk') throw new Error('CMYK, colours for print, is not read: save it as RGB or gray')
   const gray = graySpaces.includes(space)
-  if (!gray && !colourSpaces.includes(space)) throw new Error(`colours of kind ${space} are not read: save it as RGB or gray`) // prettier-ignore
+  if (!gray && !colourSpaces.includes(space))
+    throw new Error(`colours of kind ${space} are not read: save it as RGB or gray`)
   const bits = depth === 'uchar' ? 8 : depth === 'ushort' ? 16 : 32
   const bytes = (width * height * (gray ? 1 : channels) * bits) / 8
-  if (bytes > maxBytes) throw new Error(`its values take ${(bytes / 2 ** 30).toFixed(1)} GiB, more than the 2 that are read at once: cut it into tiles`) // prettier-ignore
+  if (bytes > maxBytes)
+    throw new Error(
+      `its values take ${(bytes / 2 ** 30).toFixed(1)} GiB, more than the 2 that are read at once: cut it into tiles`,
+    )
   // without the colour space, raw() would give 8-bit RGB whatever the file holds
   const { data, info } = await sharp(input, settings)
     .toColourspace(space)

@@ -3,7 +3,23 @@ import { type FileHandle, open } from 'node:fs/promises'
 
 /** Bytes of one value of each TIFF type; signed ones and floats are told apart in `numbers`. */
 const typeSizes: Record<number, number> = {
-  1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8 } // prettier-ignore
+  1: 1,
+  2: 1,
+  3: 2,
+  4: 4,
+  5: 8,
+  6: 1,
+  7: 1,
+  8: 2,
+  9: 4,
+  10: 8,
+  11: 4,
+  12: 8,
+  13: 4,
+  16: 8,
+  17: 8,
+  18: 8,
+}
 
 const mostPages = 65_536
 const mostEntries = 4096

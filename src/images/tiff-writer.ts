@@ -20,7 +20,8 @@ export async function writeLabelTiff(
     throw new Error(`${path}: ${width}x${height} labels expected, ${data.length} given`)
   const rows = Math.max(1, Math.floor(stripBytes / (2 * width)))
   const strips: Buffer[] = []
-  for (let y = 0; y < height; y += rows) strips.push(await compress(bytesOf(data.subarray(y * width, (y + rows) * width)))) // prettier-ignore
+  for (let y = 0; y < height; y += rows)
+    strips.push(await compress(bytesOf(data.subarray(y * width, (y + rows) * width))))
   await writeFileAtomic(path, assemble(width, height, rows, strips, options.pixelSize))
 }
 
@@ -91,7 +92,8 @@ function encode(type: Field[1], values: Field[2]): Buffer {
 
 /** Pixels a unit as a fraction, in the unit in which a pixel is 1 to 1000. */
 function resolution(metres: number): { unit: string; perUnit: [number, number] } {
-  const [unit, inUnit] = metres < 1e-6 ? ['nm', metres * 1e9] : metres < 1e-3 ? ['micron', metres * 1e6] : ['mm', metres * 1e3] // prettier-ignore
+  const [unit, inUnit] =
+    metres < 1e-6 ? ['nm', metres * 1e9] : metres < 1e-3 ? ['micron', metres * 1e6] : ['mm', metres * 1e3]
   const parts = inUnit < 4 ? 1e9 : 1e6
   return { unit, perUnit: [parts, Math.max(1, Math.round(inUnit * parts))] }
 }

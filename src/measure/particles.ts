@@ -34,7 +34,10 @@ export interface MeasuredMasks {
 /** Measures masks of an image of `size`; they may overlap. `gray` is of the same size. */
 export function measureMasks(size: Size, masks: readonly LabelledRuns[], gray: Image | null): MeasuredMasks {
   const shapes = masks.map(({ runs }) => shapeOf(runs))
-  const map = particleMap(size, masks.map(({ runs }, i) => ({ runs, area: shapes[i].area }))) // prettier-ignore
+  const map = particleMap(
+    size,
+    masks.map(({ runs }, i) => ({ runs, area: shapes[i].area })),
+  )
   const nearest = nearestPoints(shapes.map(({ centroid }) => centroid))
   const withoutGaps = map.data.length > mostGapPixels
   const gaps = withoutGaps ? null : gapsOf(map, masks.length)

@@ -41,8 +41,16 @@ export function attachAdapter(engine: Engine, model: SamModel, adapter: Adapter,
     const [rows, inDim] = [pairs.reduce((sum, { outDim }) => sum + outDim, 0), pairs[0].inDim]
     const put = (name: string, shape: number[], parts: Float32Array[]) =>
       tensors.set(name, engine.persistent('adapter', name, shape, join(parts)))
-    put(`${layer.path}.lora_A`, [pairs.length * r, inDim], pairs.map(({ A }) => A)) // prettier-ignore
-    put(`${layer.path}.lora_B`, [rows, r], pairs.map(({ B }) => B)) // prettier-ignore
+    put(
+      `${layer.path}.lora_A`,
+      [pairs.length * r, inDim],
+      pairs.map(({ A }) => A),
+    )
+    put(
+      `${layer.path}.lora_B`,
+      [rows, r],
+      pairs.map(({ B }) => B),
+    )
   }
   const config: LoraConfig = { rank: r, alpha: lora_alpha, rslora: use_rslora, targets: [], blocks: null }
   const attach = () => attachLora(layers, config, (name) => tensors.get(name)!)

@@ -1,6 +1,12 @@
 /** @file `wgsam review --report`: what a person corrected, counted image by image. */
 import { UserError } from '../host/errors'
-import { type CorrectionCounts, correctionsOf, type Corrections, type ImageCorrections, total } from '../project/review/corrections'
+import {
+  type CorrectionCounts,
+  correctionsOf,
+  type Corrections,
+  type ImageCorrections,
+  total,
+} from '../project/review/corrections'
 import { readReviewed } from '../project/review/reviewed-image'
 import { findImages } from '../project/review/image-list'
 import { columns } from '../text/table'

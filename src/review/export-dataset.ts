@@ -157,7 +157,10 @@ export function labelsOf(document: ReviewDocument): { labels: LabelMap; hidden: 
   const { masks, size } = document
   if (masks.length > 65535)
     throw new UserError(`it has ${masks.length} masks, and a label map holds 65535: remove some, or cut the image`)
-  const labels = labelMap(masks.map(({ segmentation }) => decodeMask(segmentation)), size) // prettier-ignore
+  const labels = labelMap(
+    masks.map(({ segmentation }) => decodeMask(segmentation)),
+    size,
+  )
   const seen = new Uint8Array(masks.length + 1)
   for (const label of labels.data) seen[label] = 1
   return { labels, hidden: masks.filter((_, i) => !seen[i + 1]).map(({ id }) => id) }

@@ -20,7 +20,9 @@ const Schema = v.object({
 })
 
 async function file(dir: string): Promise<string> {
-  const key = createHash('sha256').update(await realpath(dir)).digest('hex') // prettier-ignore
+  const key = createHash('sha256')
+    .update(await realpath(dir))
+    .digest('hex')
   return join(cacheFolder(), 'review', `${key.slice(0, 32)}.json`)
 }
 

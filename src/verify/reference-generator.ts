@@ -8,7 +8,11 @@ import { readFile, readdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Engine } from '../../engine/device/engine'
 import { MaskGenerator } from '../../engine/generate/generator'
-import { type GeneratorOptions, checkGeneratorOptions, defaultGeneratorOptions } from '../../engine/generate/generator-options'
+import {
+  type GeneratorOptions,
+  checkGeneratorOptions,
+  defaultGeneratorOptions,
+} from '../../engine/generate/generator-options'
 import type { MaskRecord } from '../../engine/generate/reference-record'
 import { decodeMask, type Rle } from '../../engine/masks/rle'
 import { packMask, type PackedMask, sharedPixels } from '../../engine/masks/bit-mask'

@@ -176,7 +176,13 @@ test('parts of a step are timed, over more dispatches than a pass holds, and com
 
 test('the command line refuses what makes no sense, before any GPU is opened', () => {
   const refusal = (...args: string[]) => {
-    const env = { ...process.env, VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent', WGSAM_CACHE: '/nonexistent', WGSAM_DEBUG: '' } // prettier-ignore
+    const env = {
+      ...process.env,
+      VK_ICD_FILENAMES: '/nonexistent',
+      VK_DRIVER_FILES: '/nonexistent',
+      WGSAM_CACHE: '/nonexistent',
+      WGSAM_DEBUG: '',
+    }
     const { status, stderr } = spawnSync(process.execPath, ['dist/cli.js', 'bench', ...args], { encoding: 'utf8', env })
     assert.is(status, 1)
     return stderr

@@ -140,7 +140,13 @@ test('what was found is kept by adapter, and read where it still says something'
     assert.is(keptForms(engine, cache), null, damaged)
   }
   const without = { device: engine.device, subgroupSize: 0 } as typeof engine
-  await writeFile(path, products({ ...all[key].products, 'nn deep': 'subgroup-split' }).replace(/"attention":"\w+"/, '"attention":"direct"')) // prettier-ignore
+  await writeFile(
+    path,
+    products({ ...all[key].products, 'nn deep': 'subgroup-split' }).replace(
+      /"attention":"\w+"/,
+      '"attention":"direct"',
+    ),
+  )
   assert.is(keptForms(without, cache), null, 'a form that the device no longer runs')
 })
 
@@ -155,7 +161,6 @@ test('without a measurement the kind of adapter decides; subgroups only where th
     [true, 8],
     [true, 4],
   ] as const)
-    // prettier-ignore
     for (const of of PRODUCT_CLASSES)
       assert.ok(productForms(of, size).includes(usualForms(software, size).products[of]), `${of}: can be measured`)
 })

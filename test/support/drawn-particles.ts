@@ -31,6 +31,10 @@ function turned(cx: number, cy: number, degrees: number): [(x: number, y: number
 
 /** A mask from rows of text: # is inside. */
 export const picture = (...rows: string[]): Mask =>
-  drawn(Math.max(...rows.map(({ length }) => length)), rows.length, (x, y) => rows[Math.floor(y)][Math.floor(x)] === '#') // prettier-ignore
+  drawn(
+    Math.max(...rows.map(({ length }) => length)),
+    rows.length,
+    (x, y) => rows[Math.floor(y)][Math.floor(x)] === '#',
+  )
 
 export const runsOf = (...rows: string[]) => runsOfMask(picture(...rows))

@@ -20,7 +20,15 @@ export const step = (at: number): StepRecord => ({
 
 export function validation(at: number, dice: number): ValidationRecord {
   const measures = { dice, miou: dice - 0.1, accuracy: 0.9, instanceDice: dice - 0.2 }
-  return { kind: 'validation', step: at, epoch: at / 4, score: dice, point: measures, box: measures, time: { seconds: 3 * at + 1 } } // prettier-ignore
+  return {
+    kind: 'validation',
+    step: at,
+    epoch: at / 4,
+    score: dice,
+    point: measures,
+    box: measures,
+    time: { seconds: 3 * at + 1 },
+  }
 }
 
 export interface Made {

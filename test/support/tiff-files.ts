@@ -16,7 +16,22 @@ export interface Page {
   exif?: Tag[]
 }
 
-const sizes: Record<number, number> = { 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8 } // prettier-ignore
+const sizes: Record<number, number> = {
+  1: 1,
+  2: 1,
+  3: 2,
+  4: 4,
+  5: 8,
+  6: 1,
+  7: 1,
+  8: 2,
+  9: 4,
+  10: 8,
+  11: 4,
+  12: 8,
+  13: 4,
+  16: 8,
+}
 
 /** The bytes of a TIFF of these pages: little or big endian, classic or BigTIFF. */
 export function tiffFile(pages: Page[], { bigEndian = false, big = false } = {}): Buffer {
@@ -44,7 +59,8 @@ export function tiffFile(pages: Page[], { bigEndian = false, big = false } = {})
       const bytes = Buffer.from(`${values}\0`, 'latin1')
       return { type: 2, count: bytes.length, bytes }
     }
-    if (values instanceof Uint8Array) return { type: type === 4 ? 7 : type, count: values.length, bytes: Buffer.from(values) } // prettier-ignore
+    if (values instanceof Uint8Array)
+      return { type: type === 4 ? 7 : type, count: values.length, bytes: Buffer.from(values) }
     const parts = values.map((value) => {
       if (type === 11 || type === 12) {
         const buffer = Buffer.alloc(sizes[type])

@@ -72,5 +72,8 @@ written; the exit code is then 1.
 
 function describe({ written, finished, images, instances, problems }: ExportSummary): string {
   const lines = problems.length ? [`${problems.length} images could not be used`] : []
-  return [...lines, `${written}: ${images} images with ${instances} instances${finished ? '' : '; stopped before the end'}`].join('\n') // prettier-ignore
+  return [
+    ...lines,
+    `${written}: ${images} images with ${instances} instances${finished ? '' : '; stopped before the end'}`,
+  ].join('\n')
 }

@@ -149,7 +149,10 @@ interface Target {
 /** Where a picture goes: an image that stays as it is keeps its file's format. */
 function targets({ name, item, copy }: Entry, out: string): Target {
   const { labels } = item
-  const [image, mask] = [copy ? '.png' : extname(item.imagePath), copy || labels.kind !== 'map' ? '.png' : extname(labels.path)] // prettier-ignore
+  const [image, mask] = [
+    copy ? '.png' : extname(item.imagePath),
+    copy || labels.kind !== 'map' ? '.png' : extname(labels.path),
+  ]
   return { image: join(out, 'images', name + image), mask: join(out, 'masks', name + mask) }
 }
 
@@ -174,7 +177,11 @@ function seedOf(seed: number, id: string, copy: number): number {
 }
 
 async function writeSplit(out: string, entries: readonly Entry[], { seed, shares }: Split): Promise<void> {
-  const of = (part: Part) => entries.filter((entry) => entry.part === part).map(({ name }) => name).sort() // prettier-ignore
+  const of = (part: Part) =>
+    entries
+      .filter((entry) => entry.part === part)
+      .map(({ name }) => name)
+      .sort()
   const hash = listHash(entries.map(({ name, item }) => ({ id: name, group: item.group })))
   const split: Split = { version: 1, seed, shares, hash, train: of('train'), val: of('val'), test: of('test') }
   await writeFileAtomic(join(out, 'split.json'), JSON.stringify(split, null, 2) + '\n')

@@ -46,7 +46,15 @@ export const labelme: Format = {
         '/',
       )
       const { width, height } = labels
-      const file = { version: '5.5.0', flags: {}, shapes, imagePath: image, imageData: null, imageHeight: height, imageWidth: width } // prettier-ignore
+      const file = {
+        version: '5.5.0',
+        flags: {},
+        shapes,
+        imagePath: image,
+        imageData: null,
+        imageHeight: height,
+        imageWidth: width,
+      }
       await writeFileAtomic(path, JSON.stringify(file) + '\n')
     }
     return join(out, 'labelme')

@@ -43,8 +43,10 @@ export async function tiffNotes(tiff: TiffFile, page: TiffPage): Promise<Note[]>
     return text === undefined ? undefined : jeolNote(text, 'JEOL MakerNote')
   })
   await attempt('Gatan tag 65009', async () => {
-    const axis = async (scale: number, unit: number): Promise<[number?, string?]> =>
-      [(await tiff.numbers(page, scale, 1))[0], await tiff.text(page, unit)] // prettier-ignore
+    const axis = async (scale: number, unit: number): Promise<[number?, string?]> => [
+      (await tiff.numbers(page, scale, 1))[0],
+      await tiff.text(page, unit),
+    ]
     return gatanNote('Gatan tag 65009', await axis(65009, 65003), await axis(65010, 65004))
   })
   await attempt('ImageDescription', async () => {

@@ -29,7 +29,11 @@ function unitsPerMetre(unit: string): number | undefined {
   // in tags, which are taken for latin-1, some signs are UTF-8
   const signs = /[ÂÃ]/.test(unit) ? Buffer.from(unit, 'latin1').toString('utf8') : unit
   // ImageJ writes µ as an escape; NFKC makes one sign of the two for µ, and one of Å's
-  const plain = signs.trim().replace(/\\u00b5/i, 'u').normalize('NFKC').replace(/μ/g, 'u') // prettier-ignore
+  const plain = signs
+    .trim()
+    .replace(/\\u00b5/i, 'u')
+    .normalize('NFKC')
+    .replace(/μ/g, 'u')
   return perMetre.get(plain.toLowerCase())
 }
 

@@ -54,7 +54,8 @@ ${factTable(facts(summary, options, version))}
 }
 
 function tiles({ particles, distribution: { counted, coverage, number, volume } }: Scope, unit: string): string {
-  const tile = (value: string, text: string) => `<div class="tile"><b>${escape(value)}</b><span>${escape(text)}</span></div>` // prettier-ignore
+  const tile = (value: string, text: string) =>
+    `<div class="tile"><b>${escape(value)}</b><span>${escape(text)}</span></div>`
   return `<div class="tiles">${[
     tile(String(counted), counted === particles ? 'particles' : `particles counted, of ${particles}`),
     number.figures ? tile(`${short(number.figures.d50.value)} ${unit}`, 'D50 by number') : '',
@@ -112,12 +113,32 @@ const times = ({ value, low, high }: Estimate, factor: number): Estimate => ({
 })
 
 function imageTable({ unit, images }: Summary, scopes: readonly Scope[]): string {
-  const header = ['Image', 'Masks', 'Pixel size', 'Particles', 'Counted', `D50 by number, ${unit.shown}`, `D50 by volume, ${unit.shown}`, 'Coverage', 'Notes'] // prettier-ignore
+  const header = [
+    'Image',
+    'Masks',
+    'Pixel size',
+    'Particles',
+    'Counted',
+    `D50 by number, ${unit.shown}`,
+    `D50 by volume, ${unit.shown}`,
+    'Coverage',
+    'Notes',
+  ]
   const rows = scopes.map(({ name, particles, distribution: { counted, coverage, number, volume } }, i) => {
     const { image, scale } = images[i]
-    const size = unit.metres === null || !image.pixelSize ? '–' : `${short(scale)} ${unit.shown} (${image.pixelSize.from})` // prettier-ignore
+    const size =
+      unit.metres === null || !image.pixelSize ? '–' : `${short(scale)} ${unit.shown} (${image.pixelSize.from})`
     const d50 = [number, volume].map(({ figures }) => (figures ? withInterval(figures.d50) : '–'))
-    return [name, image.from, size, String(particles), String(counted), ...d50, percentText(coverage.value), image.notes.join('; ')] // prettier-ignore
+    return [
+      name,
+      image.from,
+      size,
+      String(particles),
+      String(counted),
+      ...d50,
+      percentText(coverage.value),
+      image.notes.join('; '),
+    ]
   })
   return table(header, rows)
 }
@@ -143,10 +164,19 @@ function facts({ unit }: Summary, options: SummaryOptions, version: string): [st
   return [
     ['Size', `The ${axisName(unit, options.diameter)}.`],
     ['By number', 'Each particle counts as often as its edge weight says.'],
-    ['By volume', 'The same times the volume of a sphere of its equivalent circular diameter. That particles are spheres is an assumption.'], // prettier-ignore
+    [
+      'By volume',
+      'The same times the volume of a sphere of its equivalent circular diameter. That particles are spheres is an assumption.',
+    ],
     ['Edge', `${edgeNames[options.edges]}.`],
-    ['Small particles', options.minPixels > 1 ? `Of fewer than ${options.minPixels} pixels: left out.` : 'None is left out for its size.'], // prettier-ignore
-    ['D10, D50, D90', 'The smallest size that the share of the weight (10, 50, 90 %) does not exceed; where it is met exactly, the mean of that size and the next. Span: (D90 − D10) / D50.'], // prettier-ignore
+    [
+      'Small particles',
+      options.minPixels > 1 ? `Of fewer than ${options.minPixels} pixels: left out.` : 'None is left out for its size.',
+    ],
+    [
+      'D10, D50, D90',
+      'The smallest size that the share of the weight (10, 50, 90 %) does not exceed; where it is met exactly, the mean of that size and the next. Span: (D90 − D10) / D50.',
+    ],
     ['Effective n', 'How many particles of equal weight would tell as much: (Σw)² / Σw².'],
     ['Coverage', 'Pixels of all particles, those at the edge too, each pixel once, by the pixels of the images.'],
     ['Density', 'The sum of the edge weights by the area of the images.'],

@@ -17,7 +17,9 @@ export const densityBy = ({ name }: LengthUnit): { area: number; name: string; s
   })[name]
 
 const three = (estimate: Estimate | undefined, factor = 1): Cell[] =>
-  estimate ? [estimate.value, estimate.low ?? null, estimate.high ?? null].map((v) => (v === null ? null : v * factor)) : [null, null, null] // prettier-ignore
+  estimate
+    ? [estimate.value, estimate.low ?? null, estimate.high ?? null].map((v) => (v === null ? null : v * factor))
+    : [null, null, null]
 
 /** Two rows a scope, by number and by volume; an interval beside every value. */
 export function summaryCsv({ unit, scopes }: Summary): string {

@@ -34,9 +34,15 @@ export function summaryText({ unit, scopes }: Summary, diameter: Diameter): stri
   ])
   const lines = [header, ...rows]
   const widths = header.map((_, i) => Math.max(...lines.map((line) => line[i].length)))
-  const table = lines.map((line) => line.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[0]))).join('  ')) // prettier-ignore
+  const table = lines.map((line) =>
+    line.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[0]))).join('  '),
+  )
   const hidden = shown.length < scopes.length ? [`(${single.length} images are listed one by one in summary.csv)`] : []
-  return [`${diameterNames[diameter]}, ${unit.shown}${unit.metres === null ? ' (no pixel size is known)' : ''}`, ...table, ...hidden].join('\n') // prettier-ignore
+  return [
+    `${diameterNames[diameter]}, ${unit.shown}${unit.metres === null ? ' (no pixel size is known)' : ''}`,
+    ...table,
+    ...hidden,
+  ].join('\n')
 }
 
 /** What is not in the figures, in sentences; nothing is left out without one. */

@@ -27,7 +27,14 @@ export async function readMap(path: string, imagePath: string | null, known: Pix
     pixelSize ??= (await readMicrograph(path, { crop: 'none' })).pixelSize
   }
   const { width, height } = labels
-  return { size: { width, height }, masks: runsOfLabels(labels), gray: picture?.image ?? null, pixelSize, from: 'labels', notes } // prettier-ignore
+  return {
+    size: { width, height },
+    masks: runsOfLabels(labels),
+    gray: picture?.image ?? null,
+    pixelSize,
+    from: 'labels',
+    notes,
+  }
 }
 
 /** One label map; its image is looked for under the same name in `images`. */

@@ -14,7 +14,8 @@ const Value = v.pipe(
   v.nullable(v.number()),
   v.transform((value) => value ?? NaN),
 )
-const each = <T extends v.GenericSchema>(schema: T) => v.object(Object.fromEntries(measureNames.map((name) => [name, schema]))) // prettier-ignore
+const each = <T extends v.GenericSchema>(schema: T) =>
+  v.object(Object.fromEntries(measureNames.map((name) => [name, schema])))
 const Interval = v.nullable(v.tuple([Value, Value]))
 const Values = each(Value).entries
 const Evaluation = v.object({

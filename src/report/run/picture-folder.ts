@@ -56,11 +56,16 @@ export class PictureSink implements Sink {
     if (event.kind !== 'image' || this.failed) return
     try {
       const { name, step, caption, png } = event
-      const file = `${name.toLowerCase().replace(/[^a-z0-9_-]+/g, '-').slice(0, 100)}.jpg` // prettier-ignore
+      const file = `${name
+        .toLowerCase()
+        .replace(/[^a-z0-9_-]+/g, '-')
+        .slice(0, 100)}.jpg`
       const jpeg = await sharp(png).jpeg({ quality: 84, chromaSubsampling: '4:4:4' }).toBuffer()
       await writeFileAtomic(join(folderOf(this.root), file), jpeg)
       const others = (await readIndex(this.root).catch(() => [])).filter((picture) => picture.file !== file)
-      const index = [...others, { name, step, caption, file }].sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true })) // prettier-ignore
+      const index = [...others, { name, step, caption, file }].sort((a, b) =>
+        a.name.localeCompare(b.name, 'en', { numeric: true }),
+      )
       await writeFileAtomic(indexOf(this.root), JSON.stringify(index, null, 1) + '\n')
     } catch (error) {
       this.failed = true

@@ -60,7 +60,8 @@ export class RunReader {
     const config = existsSync(run.config) ? await tried(() => readConfig(run.config)) : null
     if (!existsSync(run.config)) problems.push('config.json is missing: the recipe is not known')
     const split = existsSync(run.split) ? await tried(() => readNames(run.split)) : null
-    if (!existsSync(run.split)) problems.push('split.json is missing: the run ended before its data were read, or it was deleted') // prettier-ignore
+    if (!existsSync(run.split))
+      problems.push('split.json is missing: the run ended before its data were read, or it was deleted')
     const there = await tried(() => metrics.read())
     if (there === false) problems.push('metrics.jsonl is missing: the run has not begun to train')
     else if (there && !metrics.steps.length) problems.push('metrics.jsonl has no step yet')

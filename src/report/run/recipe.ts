@@ -15,7 +15,8 @@ export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
     lora.kind === 'lora'
       ? `LoRA of rank ${lora.rank}, alpha ${lora.alpha ?? lora.rank}${lora.rslora ? ', rsLoRA' : ''}, on ${lora.targets.join(', ')}${blocks}`
       : `the matrices of ${lora.targets.join(', ')} themselves${blocks}`
-  const warmup = schedule.warmup === null ? 'warm-up over a twentieth of the steps' : `warm-up over ${schedule.warmup} steps` // prettier-ignore
+  const warmup =
+    schedule.warmup === null ? 'warm-up over a twentieth of the steps' : `warm-up over ${schedule.warmup} steps`
   const most = config.maxSteps === null ? '' : `, at most ${config.maxSteps} steps`
   return [
     ['Model', `${config.model}, input ${config.size} × ${config.size}`],
@@ -82,7 +83,12 @@ export function dataFacts({ config, split }: RunView): Fact[] {
   if (config) {
     const shares = config.shares.map((share) => `${Number((100 * share).toFixed(1))} %`).join(', ')
     facts.push(['Split', config.split ? `as ${config.split} says` : `by shares of ${shares}`])
-    facts.push(['Groups', config.groupBy ? `by ${config.groupBy}; images of one group are in one part` : 'by the column group of groups.csv where there is one, else each image by itself']) // prettier-ignore
+    facts.push([
+      'Groups',
+      config.groupBy
+        ? `by ${config.groupBy}; images of one group are in one part`
+        : 'by the column group of groups.csv where there is one, else each image by itself',
+    ])
   }
   return facts
 }

@@ -91,8 +91,16 @@ export function validationCharts(runs: readonly RunView[]): string {
     const common = { x: 'epoch', format: (value: number) => percent(value) }
     const title = (more: string) => `${measures[name]}${more}, %`
     if (runs.length > 1)
-      return prompts.map((prompt) => ({ ...common, title: title(`, ${prompt} prompts`), series: lines(runs, of(prompt, name)) })) // prettier-ignore
-    const series = prompts.map((prompt, i) => ({ name: `${prompt} prompts`, points: of(prompt, name)(runs[0]), ...look(i) })) // prettier-ignore
+      return prompts.map((prompt) => ({
+        ...common,
+        title: title(`, ${prompt} prompts`),
+        series: lines(runs, of(prompt, name)),
+      }))
+    const series = prompts.map((prompt, i) => ({
+      name: `${prompt} prompts`,
+      points: of(prompt, name)(runs[0]),
+      ...look(i),
+    }))
     return [{ ...common, title: title(''), series }]
   })
   return drawn(charts)

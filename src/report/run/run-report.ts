@@ -60,16 +60,24 @@ const aboutOf = (run: RunView): string =>
 
 /** The validation with the highest score: that whose adapter is kept as the best. */
 const bestOf = ({ validations }: RunView) =>
-  validations.reduce<RunView['validations'][number] | null>((best, one) => (best && best.score >= one.score ? best : one), null) // prettier-ignore
+  validations.reduce<RunView['validations'][number] | null>(
+    (best, one) => (best && best.score >= one.score ? best : one),
+    null,
+  )
 
-const share = (value: number | null | undefined) => (typeof value === 'number' && Number.isFinite(value) ? percent(value) : '–') // prettier-ignore
+const share = (value: number | null | undefined) =>
+  typeof value === 'number' && Number.isFinite(value) ? percent(value) : '–'
 
 function tiles(run: RunView): string {
-  const tile = (value: string, text: string) => `<div class="tile"><b>${escape(value)}</b><span>${escape(text)}</span></div>` // prettier-ignore
+  const tile = (value: string, text: string) =>
+    `<div class="tile"><b>${escape(value)}</b><span>${escape(text)}</span></div>`
   const best = bestOf(run)
   const last = run.steps.at(-1)
   const images = run.split?.train.length
-  const epochs = last && run.config && images ? `${epochsDone(last.step, run.config.batch, images).toFixed(1)} epochs of ${images} images` : 'steps of training' // prettier-ignore
+  const epochs =
+    last && run.config && images
+      ? `${epochsDone(last.step, run.config.batch, images).toFixed(1)} epochs of ${images} images`
+      : 'steps of training'
   const shown = [
     tile(run.total === null ? String(last?.step ?? 0) : `${last?.step ?? 0} of ${run.total}`, `steps; ${epochs}`),
     tile(duration(run.seconds), 'of training and validation'),
@@ -88,7 +96,16 @@ function tiles(run: RunView): string {
 }
 
 function runTable(runs: readonly RunView[]): string {
-  const head = ['', 'steps', 'time', 'best epoch', 'Dice, point', 'Dice, box', 'each particle, point', 'each particle, box'] // prettier-ignore
+  const head = [
+    '',
+    'steps',
+    'time',
+    'best epoch',
+    'Dice, point',
+    'Dice, box',
+    'each particle, point',
+    'each particle, box',
+  ]
   const rows = runs.map((run) => {
     const best = bestOf(run)
     const done = run.steps.at(-1)?.step ?? 0
@@ -114,7 +131,9 @@ function problems(runs: readonly RunView[]): string {
 function curves(runs: readonly RunView[]): string {
   const training = trainingCharts(runs)
   const validation = validationCharts(runs)
-  const none = runs.some(({ steps }) => steps.length) ? 'There is no validation yet.' : 'There is no step yet: the curves come with the first.' // prettier-ignore
+  const none = runs.some(({ steps }) => steps.length)
+    ? 'There is no validation yet.'
+    : 'There is no step yet: the curves come with the first.'
   return `${validation ? `<h2>On the validation images</h2>\n${validation}` : `<p class="note">${none}</p>`}
 ${training ? `<h2>Training</h2>\n${training}` : ''}`
 }
@@ -139,7 +158,7 @@ ${groups.join('\n')}`
 function differenceTable(runs: readonly RunView[]): string {
   const rows = differences(runs)
   const note = '<p>The recipes are the same.</p>'
-  return `<h2>In what the recipes differ</h2>\n${rows.length ? tableHtml(['', ...runs.map(({ name }) => name)], rows, 'facts differ') : note}` // prettier-ignore
+  return `<h2>In what the recipes differ</h2>\n${rows.length ? tableHtml(['', ...runs.map(({ name }) => name)], rows, 'facts differ') : note}`
 }
 
 function howHtml(run: RunView, several: boolean): string {
@@ -149,7 +168,8 @@ function howHtml(run: RunView, several: boolean): string {
   const hardware: [string, string][] = machine
     ? [...hardwareFacts(machine.hardware), ['Sessions', `begun ${begun} (UTC)`]]
     : [['Machine', 'not written down: the run has no sessions.json']]
-  const part = (title: string, facts: [string, string][]) => (facts.length ? `<h2>${escape(title)}</h2>\n${factTable(facts)}` : '') // prettier-ignore
+  const part = (title: string, facts: [string, string][]) =>
+    facts.length ? `<h2>${escape(title)}</h2>\n${factTable(facts)}` : ''
   return `${part(`Recipe${of}`, recipeFacts(run))}
 ${run.config ? `<details><summary>The whole configuration</summary><pre>${escape(JSON.stringify(run.config, null, 2))}</pre></details>` : ''}
 ${part(`Data${of}`, dataFacts(run))}

@@ -96,39 +96,119 @@ export const commands = {
   smaller: { group: 'Tools', label: 'Smaller brush', keys: ['['], run: () => resize(1 / 1.2) },
   larger: { group: 'Tools', label: 'Larger brush (also Alt and the wheel)', keys: [']'], run: () => resize(1.2) },
 
-  remove: { group: 'Edit', label: 'Remove selected masks', keys: ['delete', 'backspace', 'x'], run: withSession(removeSelected) },
+  remove: {
+    group: 'Edit',
+    label: 'Remove selected masks',
+    keys: ['delete', 'backspace', 'x'],
+    run: withSession(removeSelected),
+  },
   merge: { group: 'Edit', label: 'Merge selected masks', keys: ['m'], run: withSession(mergeSelected) },
   split: { group: 'Edit', label: 'Split into connected parts', keys: ['shift+k'], run: withSession(splitSelected) },
   fill: { group: 'Edit', label: 'Fill holes', keys: ['f'], run: withSession(fillSelected) },
-  undo: { group: 'Edit', label: 'Undo', keys: ['ctrl+z'], run: withSession((s) => void (s.undo() || tell('note', 'There is nothing to undo.'))) },
-  redo: { group: 'Edit', label: 'Redo', keys: ['ctrl+shift+z', 'ctrl+y'], run: withSession((s) => void (s.redo() || tell('note', 'There is nothing to redo.'))) },
+  undo: {
+    group: 'Edit',
+    label: 'Undo',
+    keys: ['ctrl+z'],
+    run: withSession((s) => void (s.undo() || tell('note', 'There is nothing to undo.'))),
+  },
+  redo: {
+    group: 'Edit',
+    label: 'Redo',
+    keys: ['ctrl+shift+z', 'ctrl+y'],
+    run: withSession((s) => void (s.redo() || tell('note', 'There is nothing to redo.'))),
+  },
 
   all: { group: 'Select', label: 'Select all', keys: ['ctrl+a'], run: withSession((s) => s.select(s.shapes.keys())) },
-  none: { group: 'Select', label: 'Cancel what was begun, or select nothing', keys: ['escape'], run: withSession((s) => void (tools[toolName.value].cancel?.() || s.select([]))) },
-  next: { group: 'Select', label: 'Next mask of the list', keys: ['arrowdown', 'j'], run: withSession((s) => step(s, 1)) },
-  previous: { group: 'Select', label: 'Previous mask of the list', keys: ['arrowup', 'i'], run: withSession((s) => step(s, -1)) },
+  none: {
+    group: 'Select',
+    label: 'Cancel what was begun, or select nothing',
+    keys: ['escape'],
+    run: withSession((s) => void (tools[toolName.value].cancel?.() || s.select([]))),
+  },
+  next: {
+    group: 'Select',
+    label: 'Next mask of the list',
+    keys: ['arrowdown', 'j'],
+    run: withSession((s) => step(s, 1)),
+  },
+  previous: {
+    group: 'Select',
+    label: 'Previous mask of the list',
+    keys: ['arrowup', 'i'],
+    run: withSession((s) => step(s, -1)),
+  },
 
-  take: { group: 'Model', label: 'Take the mask that the model shows (also ends a lasso)', keys: ['enter'], run: withSession((s) => void tools[toolName.value].finish?.(s, false)) },
-  replace: { group: 'Model', label: 'Take it in place of the selected masks', keys: ['shift+enter'], run: withSession((s) => void tools[toolName.value].finish?.(s, true)) },
-  cycle: { group: 'Model', label: 'Another of its answers', keys: ['tab'], run: () => void tools[toolName.value].cycle?.() },
+  take: {
+    group: 'Model',
+    label: 'Take the mask that the model shows (also ends a lasso)',
+    keys: ['enter'],
+    run: withSession((s) => void tools[toolName.value].finish?.(s, false)),
+  },
+  replace: {
+    group: 'Model',
+    label: 'Take it in place of the selected masks',
+    keys: ['shift+enter'],
+    run: withSession((s) => void tools[toolName.value].finish?.(s, true)),
+  },
+  cycle: {
+    group: 'Model',
+    label: 'Another of its answers',
+    keys: ['tab'],
+    run: () => void tools[toolName.value].cycle?.(),
+  },
 
   hide: { group: 'View', label: 'Hide or show masks', keys: ['q'], run: () => void (hidden.value = !hidden.value) },
-  style: { group: 'View', label: 'Outlines or filled', keys: ['o'], run: () => void (style.value = style.value === 'fill' ? 'outline' : 'fill') },
+  style: {
+    group: 'View',
+    label: 'Outlines or filled',
+    keys: ['o'],
+    run: () => void (style.value = style.value === 'fill' ? 'outline' : 'fill'),
+  },
   numbers: { group: 'View', label: 'Numbers', keys: ['n'], run: () => void (numbers.value = !numbers.value) },
-  coverage: { group: 'View', label: 'Show what no mask covers', keys: ['u'], run: () => void (coverage.value = !coverage.value) },
+  coverage: {
+    group: 'View',
+    label: 'Show what no mask covers',
+    keys: ['u'],
+    run: () => void (coverage.value = !coverage.value),
+  },
   fit: { group: 'View', label: 'Whole image', keys: ['0'], run: withSession((s) => s.viewport.fit()) },
   actual: { group: 'View', label: '100 %', keys: ['1'], run: withSession((s) => s.viewport.zoom(1)) },
-  closer: { group: 'View', label: 'Closer (wheel)', keys: ['+', '='], run: withSession((s) => s.viewport.zoom(s.viewport.view.value.scale * 1.5)) },
-  further: { group: 'View', label: 'Further away', keys: ['-'], run: withSession((s) => s.viewport.zoom(s.viewport.view.value.scale / 1.5)) },
+  closer: {
+    group: 'View',
+    label: 'Closer (wheel)',
+    keys: ['+', '='],
+    run: withSession((s) => s.viewport.zoom(s.viewport.view.value.scale * 1.5)),
+  },
+  further: {
+    group: 'View',
+    label: 'Further away',
+    keys: ['-'],
+    run: withSession((s) => s.viewport.zoom(s.viewport.view.value.scale / 1.5)),
+  },
   centre: { group: 'View', label: 'Show the selected masks', keys: ['c'], run: withSession(showSelected) },
 
   nextImage: { group: 'Images', label: 'Next image', keys: ['pagedown', '.'], run: () => open(1) },
   previousImage: { group: 'Images', label: 'Previous image', keys: ['pageup', ','], run: () => open(-1) },
-  accept: { group: 'Images', label: 'Accept and go on; take an acceptance back', keys: ['shift+a', 'ctrl+enter'], run: withSession((s) => void accept(s)) },
-  export: { group: 'Images', label: 'Export accepted images as a dataset', keys: ['ctrl+e'], run: () => void exportDataset() },
-  images: { group: 'Images', label: 'List of images', keys: ['g'], run: () => void (imagesOpen.value = !imagesOpen.value) },
+  accept: {
+    group: 'Images',
+    label: 'Accept and go on; take an acceptance back',
+    keys: ['shift+a', 'ctrl+enter'],
+    run: withSession((s) => void accept(s)),
+  },
+  export: {
+    group: 'Images',
+    label: 'Export accepted images as a dataset',
+    keys: ['ctrl+e'],
+    run: () => void exportDataset(),
+  },
+  images: {
+    group: 'Images',
+    label: 'List of images',
+    keys: ['g'],
+    run: () => void (imagesOpen.value = !imagesOpen.value),
+  },
   help: { group: 'Images', label: 'This sheet', keys: ['?'], run: () => void (helpOpen.value = !helpOpen.value) },
-} satisfies Record<string, Command> // prettier-ignore
+} satisfies Record<string, Command>
 
 function showSelected(open: ImageSession): void {
   const { chosen } = open

@@ -43,7 +43,9 @@ async function generate(over: Partial<GeneratorOptions> = {}, hooks = {}, of = i
 
 const pixelsOf = ({ mask }: Candidate, { width: wide } = size): Set<number> => {
   const { x0, y0, width, data } = mask
-  return new Set([...data.keys()].filter((i) => data[i]).map((i) => (y0 + Math.floor(i / width)) * wide + x0 + (i % width))) // prettier-ignore
+  return new Set(
+    [...data.keys()].filter((i) => data[i]).map((i) => (y0 + Math.floor(i / width)) * wide + x0 + (i % width)),
+  )
 }
 
 /** What holds of every set. */
@@ -97,7 +99,10 @@ test('of duplicates the best stays', async () => {
   })
   assert.ok(kept.length < every.candidates.length)
   const plain = ({ point, token, area }: Candidate) => ({ point, token, area })
-  assert.equal(all.candidates.map(plain), kept.map((i) => plain(every.candidates[i]))) // prettier-ignore
+  assert.equal(
+    all.candidates.map(plain),
+    kept.map((i) => plain(every.candidates[i])),
+  )
   assert.is(all.removed.duplicates, every.candidates.length - kept.length)
 })
 
@@ -108,15 +113,28 @@ test('how many points go at once changes nothing', async () => {
 test('progress ends at the total, and a stopped run ends with the reason', async () => {
   const seen: number[][] = []
   await generate({ pointsPerBatch: 10 }, { onProgress: (...both: number[]) => seen.push(both) })
-  assert.equal(seen, [[10, 25], [20, 25], [25, 25]]) // prettier-ignore
+  assert.equal(seen, [
+    [10, 25],
+    [20, 25],
+    [25, 25],
+  ])
   const stop = new AbortController()
   const hooks = { signal: stop.signal, onProgress: () => stop.abort(new Error('enough')) }
-  const ended = await generate({ pointsPerBatch: 10 }, hooks).then(() => 'went on', (error: Error) => error.message) // prettier-ignore
+  const ended = await generate({ pointsPerBatch: 10 }, hooks).then(
+    () => 'went on',
+    (error: Error) => error.message,
+  )
   assert.is(ended, 'enough')
 })
 
 test('the floors are never above the thresholds', async () => {
-  const set = await generate({ floorPredIou: 0.9, floorStability: 0.9, predIouThresh: 0.3, stabilityScoreThresh: 0.4, maskThreshold: 0.5 }) // prettier-ignore
+  const set = await generate({
+    floorPredIou: 0.9,
+    floorStability: 0.9,
+    predIouThresh: 0.3,
+    stabilityScoreThresh: 0.4,
+    maskThreshold: 0.5,
+  })
   assert.ok(set.removed.floorPredIou > 0 && set.candidates.length > 0)
   assert.ok(set.candidates.every((c) => c.predictedIou > 0.3 && c.stability >= 0.4))
 })
@@ -154,7 +172,10 @@ test('other thresholds give the masks that the model would have given', async ()
 })
 
 test('a threshold below what was kept is refused; candidates without logits stay', async () => {
-  const refused = await rethreshold(all, { maskThreshold: -3, stabilityScoreOffset: 1 }).then(() => '', (e: Error) => e.message) // prettier-ignore
+  const refused = await rethreshold(all, { maskThreshold: -3, stabilityScoreOffset: 1 }).then(
+    () => '',
+    (e: Error) => e.message,
+  )
   assert.match(refused, /logits are kept from -1.0\d* up: .* cannot be -4/)
   const bare = await generate({ keepLogits: false })
   assert.ok(bare.candidates.every((c) => !c.logits))
@@ -170,12 +191,22 @@ test('holes are filled and islands dropped where asked', async () => {
     const { areas } = components(mask.data, mask.width, mask.height)
     assert.ok(areas.length === 1 || areas.every((a) => a >= 30))
   }
-  assert.not.equal(set.candidates.map((c) => c.area), all.candidates.map((c) => c.area)) // prettier-ignore
+  assert.not.equal(
+    set.candidates.map((c) => c.area),
+    all.candidates.map((c) => c.area),
+  )
 })
 
 test('further grids add points, the same point once', async () => {
   assert.is((await generate({ pointScales: [3, 5] })).points, 25 + 9 - 1)
-  const grids = await generate({ pointGrids: [[[0.5, 0.5], [0, 1]]] as never }) // prettier-ignore
+  const grids = await generate({
+    pointGrids: [
+      [
+        [0.5, 0.5],
+        [0, 1],
+      ],
+    ] as never,
+  })
   assert.is(grids.points, 2)
 })
 
@@ -195,7 +226,6 @@ test('crops and tiles: candidates lie in their part', async () => {
     { cropNLayers: 1, maskThreshold: 2.2 },
     { tileSize: 160, tileHalo: 30, pointsPerSide: 4, maskThreshold: 2.2 },
   ]) {
-    // prettier-ignore
     const set = await generate(over, {}, large)
     assert.ok(
       new Set(set.candidates.map((c) => String(c.crop))).size > 1,
@@ -214,9 +244,15 @@ test('crops and tiles: candidates lie in their part', async () => {
 
 test('filters go on from there', () => {
   const { kept, removed } = filterCandidates(all, {
-    predIouThresh: 0, stabilityScoreThresh: 0.5, minArea: 30, maxArea: 0.5, dropFrames: true,
-    boxNmsThresh: 0.7, maskNmsThresh: 0.5, containmentThresh: 0.85,
-  }) // prettier-ignore
+    predIouThresh: 0,
+    stabilityScoreThresh: 0.5,
+    minArea: 30,
+    maxArea: 0.5,
+    dropFrames: true,
+    boxNmsThresh: 0.7,
+    maskNmsThresh: 0.5,
+    containmentThresh: 0.85,
+  })
   assert.is(kept.length + Object.values(removed).reduce((a, b) => a + b, 0), all.candidates.length)
 })
 
@@ -224,7 +260,10 @@ test('one run at a time; the bytes of an image are read anew in the next', async
   const generator = await MaskGenerator.create(model, { ...open, pointsPerSide: 2 })
   const again = { ...image, rgb: image.rgb.slice() }
   const first = generator.candidates(again)
-  const second = await generator.candidates(again).then(() => '', (error: Error) => error.message) // prettier-ignore
+  const second = await generator.candidates(again).then(
+    () => '',
+    (error: Error) => error.message,
+  )
   assert.match(second, /at work: wait for it/)
   const before = await first
   again.rgb.fill(90, 0, 20000)

@@ -18,7 +18,14 @@ const off: FilterOptions = {
   maskNmsThresh: 1,
   containmentThresh: 1,
 }
-const mask = (over: Partial<Scored> = {}): Scored => ({ area: 50, box: [10, 10, 20, 20], predictedIou: 0.9, stability: 0.97, crop: image, ...over }) // prettier-ignore
+const mask = (over: Partial<Scored> = {}): Scored => ({
+  area: 50,
+  box: [10, 10, 20, 20],
+  predictedIou: 0.9,
+  stability: 0.97,
+  crop: image,
+  ...over,
+})
 const setOf = (candidates: Scored[], overlaps: Overlap[] = []): CandidateSet<Scored> => ({ size, candidates, overlaps })
 
 function run(set: CandidateSet<Scored>, options: Partial<FilterOptions>) {
@@ -30,7 +37,11 @@ function run(set: CandidateSet<Scored>, options: Partial<FilterOptions>) {
 }
 
 test('thresholds: above for the predicted IoU, at least for stability, and 0 is off', () => {
-  const set = setOf([mask({ predictedIou: 0.8 }), mask({ predictedIou: 0.81, stability: 0.9 }), mask({ predictedIou: -0.1, stability: 0.95 })]) // prettier-ignore
+  const set = setOf([
+    mask({ predictedIou: 0.8 }),
+    mask({ predictedIou: 0.81, stability: 0.9 }),
+    mask({ predictedIou: -0.1, stability: 0.95 }),
+  ])
   assert.equal(run(set, {}).kept, [1, 0, 2])
   assert.equal(run(set, { predIouThresh: 0.8 }), { kept: [1], removed: { predictedIou: 2 } })
   assert.equal(run(set, { stabilityScoreThresh: 0.95 }), { kept: [0, 2], removed: { stability: 1 } })
@@ -43,7 +54,14 @@ test('areas in pixels and as a share of the image', () => {
 })
 
 test('frames touch three or four edges', () => {
-  const boxes: Box[] = [[0, 0, 99, 79], [0, 0, 50, 79], [0, 0, 99, 40], [0, 5, 99, 40], [0, 0, 50, 40], [1, 0, 99, 78]] // prettier-ignore
+  const boxes: Box[] = [
+    [0, 0, 99, 79],
+    [0, 0, 50, 79],
+    [0, 0, 99, 40],
+    [0, 5, 99, 40],
+    [0, 0, 50, 40],
+    [1, 0, 99, 78],
+  ]
   const set = setOf(boxes.map((box) => mask({ box })))
   assert.equal(run(set, { dropFrames: true }), { kept: [3, 4, 5], removed: { frames: 3 } })
 })
@@ -63,7 +81,11 @@ test('boxes: the worse of two of one crop', () => {
 test('masks: the worse of two, by shared pixels; what is gone suppresses nothing', () => {
   const set = setOf(
     [0.9, 0.95, 0.85].map((predictedIou) => mask({ predictedIou, area: 100 })),
-    [[0, 1, 90], [0, 2, 90], [1, 2, 40]], // prettier-ignore
+    [
+      [0, 1, 90],
+      [0, 2, 90],
+      [1, 2, 40],
+    ],
   )
   assert.equal(run(set, { maskNmsThresh: 0.7 }), { kept: [1, 2], removed: { maskNms: 1 } })
   assert.equal(run(set, { maskNmsThresh: 0.9 }).kept, [1, 0, 2])
@@ -80,10 +102,36 @@ const inside = (cluster: number, parts: [area: number, iou: number][], overlaps:
 }
 
 test('a cluster loses against the particles in it', () => {
-  assert.equal(inside(0.9, [[300, 0.88], [300, 0.87]]), [1, 2]) // prettier-ignore
-  assert.equal(inside(0.98, [[300, 0.88], [300, 0.87]]), [0], 'not against much worse ones') // prettier-ignore
-  assert.equal(inside(0.9, [[100, 0.97], [100, 0.96]]), [1, 2], 'where they are few they must be better') // prettier-ignore
-  assert.equal(inside(0.9, [[100, 0.92], [100, 0.92]]), [0]) // prettier-ignore
+  assert.equal(
+    inside(0.9, [
+      [300, 0.88],
+      [300, 0.87],
+    ]),
+    [1, 2],
+  )
+  assert.equal(
+    inside(0.98, [
+      [300, 0.88],
+      [300, 0.87],
+    ]),
+    [0],
+    'not against much worse ones',
+  )
+  assert.equal(
+    inside(0.9, [
+      [100, 0.97],
+      [100, 0.96],
+    ]),
+    [1, 2],
+    'where they are few they must be better',
+  )
+  assert.equal(
+    inside(0.9, [
+      [100, 0.92],
+      [100, 0.92],
+    ]),
+    [0],
+  )
 })
 
 test('a fragment loses against its particle', () => {
@@ -94,7 +142,17 @@ test('a fragment loses against its particle', () => {
 })
 
 test('two masks of one particle are no two particles', () => {
-  assert.equal(inside(0.92, [[600, 0.9], [600, 0.91]], [[1, 2, 590]]), [0]) // prettier-ignore
+  assert.equal(
+    inside(
+      0.92,
+      [
+        [600, 0.9],
+        [600, 0.91],
+      ],
+      [[1, 2, 590]],
+    ),
+    [0],
+  )
 })
 
 test('a fragment is gone before its particle is counted', () => {
@@ -106,7 +164,12 @@ test('a fragment is gone before its particle is counted', () => {
       mask({ area: 400 }),
       mask({ area: 60, predictedIou: 0.93 }),
     ],
-    [[0, 1, 400], [0, 2, 400], [0, 3, 60], [1, 3, 60]], // prettier-ignore
+    [
+      [0, 1, 400],
+      [0, 2, 400],
+      [0, 3, 60],
+      [1, 3, 60],
+    ],
   )
   assert.equal(run(set, { containmentThresh: 0.85 }), { kept: [1, 2], removed: { containment: 2 } })
 })
@@ -132,7 +195,12 @@ test('of five thousand candidates no two that stay are rivals, and each that goe
   const next = randoms(9)
   const candidates = Array.from({ length: 5000 }, (): Scored => {
     const [x, y, side] = [(next() + 1) * 900, (next() + 1) * 900, 10 + 20 * Math.abs(next())]
-    return mask({ box: [x, y, x + side, y + side], area: side * side, predictedIou: 0.85 + 0.1 * next(), crop: [0, 0, 2000, 2000] }) // prettier-ignore
+    return mask({
+      box: [x, y, x + side, y + side],
+      area: side * side,
+      predictedIou: 0.85 + 0.1 * next(),
+      crop: [0, 0, 2000, 2000],
+    })
   })
   const overlaps: Overlap[] = []
   for (let a = 0; a < 5000; a++)

@@ -151,7 +151,12 @@ test('masks are chosen by predicted IoU, stability and box, and only of the prom
   const stable = rated.filter(({ stability }) => stability >= 0.5)
   const wanted = stable.filter(({ box }) => box[0] > 3)
   assert.equal(found, wanted)
-  for (const [some, fewer] of [[asked, rated], [rated, stable], [stable, wanted]]) assert.ok(fewer.length < some.length && fewer.length) // prettier-ignore
+  for (const [some, fewer] of [
+    [asked, rated],
+    [rated, stable],
+    [stable, wanted],
+  ])
+    assert.ok(fewer.length < some.length && fewer.length)
   const places = [...iou.subarray(0, 87 * TOKENS)].filter((_, i) => i % TOKENS)
   const above = places.filter((v) => v > Math.fround(0.4)).length
   const lost = above - stable.length
@@ -192,7 +197,10 @@ test('a mask of one pixel, and one of the whole image', async () => {
   logits.fill(8, 2 * 256, 3 * 256)
   const gpu = await setUp(1, side, 64)
   const { found } = await gpu.read(image, logits, new Float32Array(TOKENS), everything)
-  assert.equal(found.map(({ token }) => token), [1, 2]) // prettier-ignore
+  assert.equal(
+    found.map(({ token }) => token),
+    [1, 2],
+  )
   check(found[0], expected(logits.subarray(256, 512), side, 64, image), 16, everything)
   assert.ok(found[0].area >= 1 && found[0].area <= 4)
   assert.equal(found[1].box, [0, 0, 15, 15])

@@ -178,7 +178,10 @@ function compare(records: MaskRecord[], plain: Plain[], width: number): void {
     const off = mask.reduce((sum, v, k) => sum + (v === e.mask[k] ? 0 : 1), 0)
     const area = e.mask.reduce((a, b) => a + b, 0)
     assert.ok(off <= 0.01 * area, `record ${i}: ${off} of ${area} pixels differ`)
-    assert.is(r.area, mask.reduce((a, b) => a + b, 0)) // prettier-ignore
+    assert.is(
+      r.area,
+      mask.reduce((a, b) => a + b, 0),
+    )
     const box = boxOf(mask, width)!
     assert.equal(r.bbox, [box[0], box[1], box[2] - box[0], box[3] - box[1]], 'the box is the mask’s')
     assert.ok(Math.abs(r.predicted_iou - e.iou) < 1e-4)
@@ -271,9 +274,18 @@ test('no mask at all gives no records; a tiny image with crops does no harm', as
   const generator = await MaskGenerator.create(model, { ...open, maskThreshold: 100 })
   assert.equal(await generator.reference(picture(40, 30, 8)), [])
   generator.destroy()
-  for (const [w, h] of [[1, 1], [1, 9], [5, 3]]) await both(picture(w, h, 9), { ...open, pointsPerSide: 2 }, 0) // prettier-ignore
+  for (const [w, h] of [
+    [1, 1],
+    [1, 9],
+    [5, 3],
+  ])
+    await both(picture(w, h, 9), { ...open, pointsPerSide: 2 }, 0)
   const crops = await MaskGenerator.create(model, { ...open, pointsPerSide: 2, cropNLayers: 2 })
-  for (const [w, h] of [[1, 1], [3, 2]]) await crops.reference(picture(w, h, 9)) // prettier-ignore
+  for (const [w, h] of [
+    [1, 1],
+    [3, 2],
+  ])
+    await crops.reference(picture(w, h, 9))
   crops.destroy()
 })
 
@@ -291,7 +303,10 @@ test('an image that is not what it says is refused; a run that is stopped ends w
     signal: stop.signal,
     onProgress: () => stop.abort(new Error('enough')),
   })
-  await run.then(() => assert.unreachable('it went on'), (error: Error) => assert.is(error.message, 'enough')) // prettier-ignore
+  await run.then(
+    () => assert.unreachable('it went on'),
+    (error: Error) => assert.is(error.message, 'enough'),
+  )
   generator.destroy()
 })
 

@@ -19,9 +19,11 @@ test('every pixel has one core, every core its halo', () => {
     [777, 1, 100, 0],
     [5000, 4000, 1024, 128],
   ]) {
-    // prettier-ignore
     const tiles = tilesOf({ width, height }, tile, halo)
-    assert.is(tiles.reduce((sum, { core: c }) => sum + (c[2] - c[0]) * (c[3] - c[1]), 0), width * height) // prettier-ignore
+    assert.is(
+      tiles.reduce((sum, { core: c }) => sum + (c[2] - c[0]) * (c[3] - c[1]), 0),
+      width * height,
+    )
     for (const { box, core } of tiles) {
       for (const d of [0, 1]) {
         const whole = [width, height][d]
@@ -108,7 +110,11 @@ function checkAll(masks: readonly Draft[], discs: readonly Disc[], most: number)
     })
     assert.is(partners.length, 1, `the disc of radius ${disc[2]} at ${disc[0]}, ${disc[1]}`)
     const { mask } = { mask: unpackMask(partners[0].bits, partners[0].box) }
-    assert.is(partners[0].area, mask.data.reduce((a, b) => a + b, 0), 'the area counts the pixels') // prettier-ignore
+    assert.is(
+      partners[0].area,
+      mask.data.reduce((a, b) => a + b, 0),
+      'the area counts the pixels',
+    )
     assert.equal(tighten(mask), mask, 'the box is tight')
   }
 }
@@ -126,11 +132,20 @@ test('particles smaller than the halo: as many as there are, none cut', async ()
 })
 
 test('particles larger than the halo are united over two to four tiles', async () => {
-  const discs: Disc[] = [[178, 90, 80], [350, 250, 110], [560, 420, 75], [90, 400, 85], [560, 100, 70]] // prettier-ignore
+  const discs: Disc[] = [
+    [178, 90, 80],
+    [350, 250, 110],
+    [560, 420, 75],
+    [90, 400, 85],
+    [560, 100, 70],
+  ]
   const drafts = found(discs, 260, 40, 8)
   const masks = await merged(drafts)
   checkAll(masks, discs, 0.9)
-  assert.ok(masks.some(({ crop }) => crop[2] - crop[0] > 260), 'a mask of several tiles') // prettier-ignore
+  assert.ok(
+    masks.some(({ crop }) => crop[2] - crop[0] > 260),
+    'a mask of several tiles',
+  )
 })
 
 test('a cut mask without a partner goes; the image’s own edge cuts nothing', () => {
@@ -143,7 +158,10 @@ test('a cut mask without a partner goes; the image’s own edge cuts nothing', (
 })
 
 test('masks that disagree in the strip are not united', () => {
-  const [left, right]: Box[] = [[0, 0, 120, 200], [80, 0, 300, 200]] // prettier-ignore
+  const [left, right]: Box[] = [
+    [0, 0, 120, 200],
+    [80, 0, 300, 200],
+  ]
   const a = draftOf([80, 100, 45], left, 0.9)!
   const b = draftOf([120, 140, 45], right, 0.9)!
   assert.equal(mergeSeams([a, b], size, 3), [])

@@ -20,11 +20,23 @@ function randomMasks(count: number, seed: number): Mask[] {
 }
 
 const pixels = (mask: Mask): Set<number> =>
-  new Set([...mask.data.keys()].filter((i) => mask.data[i]).map((i) => (mask.y0 + Math.floor(i / mask.width)) * 1000 + mask.x0 + (i % mask.width))) // prettier-ignore
-const boxOf = ({ x0, y0, width, height }: Mask) => [x0, y0, x0 + width - 1, y0 + height - 1] as [number, number, number, number] // prettier-ignore
+  new Set(
+    [...mask.data.keys()]
+      .filter((i) => mask.data[i])
+      .map((i) => (mask.y0 + Math.floor(i / mask.width)) * 1000 + mask.x0 + (i % mask.width)),
+  )
+const boxOf = ({ x0, y0, width, height }: Mask) =>
+  [x0, y0, x0 + width - 1, y0 + height - 1] as [number, number, number, number]
 
 test('bits of a word', () => {
-  for (const [word, bits] of [[0, 0], [1, 1], [0x80000000, 1], [0xffffffff, 32], [0x00ff00f1, 13]]) assert.is(countBits(word), bits) // prettier-ignore
+  for (const [word, bits] of [
+    [0, 0],
+    [1, 1],
+    [0x80000000, 1],
+    [0xffffffff, 32],
+    [0x00ff00f1, 13],
+  ])
+    assert.is(countBits(word), bits)
 })
 
 test('packing and unpacking give the same mask', () => {
@@ -40,7 +52,6 @@ test('a moved mask is the mask elsewhere', () => {
     [45, 100],
     [64, 1],
   ])
-    // prettier-ignore
     for (const mask of randomMasks(20, 2)) {
       const there = { ...mask, x0: mask.x0 + dx, y0: mask.y0 + dy }
       assert.equal(unpackMask(movePacked(packMask(mask), dx, dy), boxOf(there)), there)
@@ -51,12 +62,18 @@ const masks = randomMasks(60, 3)
 const sets = masks.map(pixels)
 const all: number[] = []
 for (let a = 0; a < masks.length; a++) for (let b = a; b < masks.length; b++) all.push(a, b)
-const expected = Array.from({ length: all.length / 2 }, (_, i) => [...sets[all[2 * i]]].filter((p) => sets[all[2 * i + 1]].has(p)).length) // prettier-ignore
+const expected = Array.from(
+  { length: all.length / 2 },
+  (_, i) => [...sets[all[2 * i]]].filter((p) => sets[all[2 * i + 1]].has(p)).length,
+)
 const packed = masks.map(packMask)
 
 test('shared pixels on the host', () => {
   assert.ok(expected.filter((n) => n > 0).length > 100 && expected.includes(0))
-  assert.equal(Array.from(expected, (_, i) => sharedPixels(packed[all[2 * i]], packed[all[2 * i + 1]])), expected) // prettier-ignore
+  assert.equal(
+    Array.from(expected, (_, i) => sharedPixels(packed[all[2 * i]], packed[all[2 * i + 1]])),
+    expected,
+  )
 })
 
 test('shared pixels on the GPU, at once and in pieces', async () => {
@@ -77,7 +94,10 @@ test('more than a thousand masks, and one of many words', async () => {
   const counter = await OverlapCounter.create(engine)
   const pairs = Uint32Array.from(many.flatMap((_, i) => [1200, i]))
   const got = await counter.count([...many, large], pairs)
-  assert.equal([...got], many.map((mask) => sharedPixels(mask, large))) // prettier-ignore
+  assert.equal(
+    [...got],
+    many.map((mask) => sharedPixels(mask, large)),
+  )
   counter.destroy()
 })
 

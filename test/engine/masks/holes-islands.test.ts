@@ -70,7 +70,10 @@ test('random masks anywhere, at every edge', () => {
       const before = wholeOf(mask, size.width, size.height)
       const expected = turned(before, size.width, 0, (a) => a < area)
       assert.equal(wholeOf(holes, size.width, size.height), expected, `holes under ${area} of mask ${i}`)
-      assert.is(holes === mask, expected.every((v, k) => v === before[k])) // prettier-ignore
+      assert.is(
+        holes === mask,
+        expected.every((v, k) => v === before[k]),
+      )
       const islands = dropIslands(mask, area)
       const left = turned(before, size.width, 1, (a) => a < area)
       assert.equal(wholeOf(islands, size.width, size.height), left, `islands under ${area} of mask ${i}`)

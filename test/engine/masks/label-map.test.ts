@@ -9,7 +9,13 @@ import { cropsOf, isCut } from '../../../engine/generate/crops'
 import type { Mask } from '../../../engine/masks/mask'
 import { packMask } from '../../../engine/masks/bit-mask'
 
-const full = (x0: number, y0: number, width: number, height: number): Mask => ({ x0, y0, width, height, data: new Uint8Array(width * height).fill(1) }) // prettier-ignore
+const full = (x0: number, y0: number, width: number, height: number): Mask => ({
+  x0,
+  y0,
+  width,
+  height,
+  data: new Uint8Array(width * height).fill(1),
+})
 
 test('the smaller mask’s pixel wins, of equal ones the earlier', () => {
   const { data } = labelMap([full(0, 0, 2, 1), full(0, 0, 4, 2), full(1, 0, 2, 1)], { width: 4, height: 2 })
@@ -29,7 +35,12 @@ test('as many labels as 16 bits hold, and no more', () => {
 
 test('the grid of the reference', () => {
   assert.equal(gridPoints(1), [[0.5, 0.5]])
-  assert.equal(gridPoints(2), [[0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75]]) // prettier-ignore
+  assert.equal(gridPoints(2), [
+    [0.25, 0.25],
+    [0.75, 0.25],
+    [0.25, 0.75],
+    [0.75, 0.75],
+  ])
   const o = { pointGrids: null, pointsPerSide: 5, cropNPointsDownscaleFactor: 2 }
   assert.is(layerPoints(o, 0, { width: 10, height: 20 }).length, 25)
   assert.equal(layerPoints(o, 2, { width: 10, height: 20 }), [[5, 10]])
@@ -40,7 +51,16 @@ test('the crops of the reference', () => {
   // worked out by hand: overlap floor(0.25 * 80) = 20 in layer 1, 10 in layer 2
   const boxes = cropsOf({ width: 100, height: 80 }, { cropNLayers: 2, cropOverlapRatio: 0.25 })
   assert.is(boxes.length, 1 + 4 + 16)
-  assert.equal(boxes.slice(0, 5).map((c) => c.box), [[0, 0, 100, 80], [0, 0, 60, 50], [0, 30, 60, 80], [40, 0, 100, 50], [40, 30, 100, 80]]) // prettier-ignore
+  assert.equal(
+    boxes.slice(0, 5).map((c) => c.box),
+    [
+      [0, 0, 100, 80],
+      [0, 0, 60, 50],
+      [0, 30, 60, 80],
+      [40, 0, 100, 50],
+      [40, 30, 100, 80],
+    ],
+  )
   assert.equal(boxes[5], { box: [0, 0, 33, 28], layer: 2 })
   assert.equal(boxes[20].box, [69, 54, 100, 80])
   const size = { width: 100, height: 80 }

@@ -1,7 +1,14 @@
 /** Classes of products and their forms; products split over k against float64, odd sizes, poisoned memory, bit for bit. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type ProductForm, PRODUCT_FORMS, productForms, productsBy, productsText, runs } from '../../../engine/device/kernel-variants'
+import {
+  type ProductForm,
+  PRODUCT_FORMS,
+  productForms,
+  productsBy,
+  productsText,
+  runs,
+} from '../../../engine/device/kernel-variants'
 import { LAYOUTS, type Layout, PRODUCT_CLASSES, productClass } from '../../../engine/device/matmul-class'
 import { Graph } from '../../../engine/graph/graph'
 import { gemm } from '../../../engine/ops/gemm'

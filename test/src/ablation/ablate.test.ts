@@ -71,7 +71,11 @@ test('what is done is left alone, what is missing is made again, another recipe 
   assert.is((await stat(file(first, 'last/checkpoint.safetensors'))).mtimeMs, before.mtimeMs)
   assert.equal(outcomes[1].result!.scores, kept.scores, 'measured again, the same')
 
-  const refusal = (promise: Promise<unknown>) => promise.then(() => '', (error: Error) => `${error.name}: ${error.message}`) // prettier-ignore
+  const refusal = (promise: Promise<unknown>) =>
+    promise.then(
+      () => '',
+      (error: Error) => `${error.name}: ${error.message}`,
+    )
   await writeFile(file(second, 'cell.json'), '{"version": 1')
   assert.match(await refusal(start()), /UserError: .*cell.json is damaged/)
   await rm(file(second, 'cell.json'))
@@ -82,10 +86,29 @@ test('what is done is left alone, what is missing is made again, another recipe 
 })
 
 test('a cell that fails is told, and the others go on', async () => {
-  const bad = cellsOf(checkGrid({ rank: [2], lr: [5e-3] }, 'g'), { ...recipe, lora: { ...recipe.lora, blocks: ['layers.1.blocks.0'] } }, join(scratch, 'bad', 'split.json'), 'r') // prettier-ignore
+  const bad = cellsOf(
+    checkGrid({ rank: [2], lr: [5e-3] }, 'g'),
+    { ...recipe, lora: { ...recipe.lora, blocks: ['layers.1.blocks.0'] } },
+    join(scratch, 'bad', 'split.json'),
+    'r',
+  )
   // a batch that no adapter can bind
-  const huge = { ...bad[0], name: 'huge', group: 'huge', config: { ...bad[0].config, prompts: { ...recipe.prompts, count: 512 }, size: 1024 } } // prettier-ignore
-  const options = { out: join(scratch, 'bad'), recipe, part: 'test' as const, images: 1, instances: 1, command: '', stop: () => false, log() {} } // prettier-ignore
+  const huge = {
+    ...bad[0],
+    name: 'huge',
+    group: 'huge',
+    config: { ...bad[0].config, prompts: { ...recipe.prompts, count: 512 }, size: 1024 },
+  }
+  const options = {
+    out: join(scratch, 'bad'),
+    recipe,
+    part: 'test' as const,
+    images: 1,
+    instances: 1,
+    command: '',
+    stop: () => false,
+    log() {},
+  }
   const { outcomes, finished } = await ablate(engine, { ...options, cells: [huge, ...bad] })
   assert.ok(finished)
   assert.match(outcomes[0].failure!, 'does not fit the adapter')
@@ -128,7 +151,13 @@ test('a dry run lists cells and trains nothing; wrong flags are refused', async 
 /** Runs of the decoder alone, from kept embeddings or not. */
 async function decoderRun(name: string, features?: FeatureCache, over = {}, stop?: () => boolean) {
   const run = runFolder(join(scratch, name))
-  const config = toyConfig(data, { augment: false, maxSteps: 8, validation: { every: 2, images: 1, instances: 2 }, lora: { rank: 4, targets: ['decoder.q', 'decoder.out'] }, ...over }) // prettier-ignore
+  const config = toyConfig(data, {
+    augment: false,
+    maxSteps: 8,
+    validation: { every: 2, images: 1, instances: 2 },
+    lora: { rank: 4, targets: ['decoder.q', 'decoder.out'] },
+    ...over,
+  })
   await beginRun(run, config)
   const lines: string[] = []
   let summary = await train({ engine, config, run, features, stop, log: (line) => lines.push(line) })

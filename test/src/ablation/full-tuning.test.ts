@@ -35,7 +35,15 @@ const lora = { ...defaultLora, rank: 1, targets: [...LORA_TARGETS] }
 
 test('the difference’s gradient in mid-graph: two ranges, and a whole matrix of odd sides', async () => {
   for (const [m, n, k, parts] of [
-    [19, 72, 16, [{ start: 0, end: 24 }, { start: 48, end: 72 }]], // prettier-ignore
+    [
+      19,
+      72,
+      16,
+      [
+        { start: 0, end: 24 },
+        { start: 48, end: 72 },
+      ],
+    ],
     [13, 7, 5, [{ start: 0, end: 7 }]],
   ] as const) {
     const rows = parts.reduce((sum, { start, end }) => sum + end - start, 0)
@@ -113,7 +121,9 @@ test('gradients through whole models against the loss itself, and an update that
     assert.not.equal(await outputs(model), before, 'the differences are in the weights from the start')
     const groups = new Map<string, string[]>()
     for (const name of parameters.names) {
-      const kind = name.startsWith('mask_decoder') ? name.replace(/^.*\.(\w+)\.delta$/, 'decoder $1') : name.split('.').at(-2)! // prettier-ignore
+      const kind = name.startsWith('mask_decoder')
+        ? name.replace(/^.*\.(\w+)\.delta$/, 'decoder $1')
+        : name.split('.').at(-2)!
       groups.set(kind, [...(groups.get(kind) ?? []), name])
     }
     let checked = 0
@@ -131,7 +141,10 @@ test('gradients through whole models against the loss itself, and an update that
       checked++
       const move = (distance: number) => {
         for (const { name, values, gradient } of pieces)
-          engine.write(parameters.get(name), values.map((v, i) => v + (distance * gradient[i]) / size)) // prettier-ignore
+          engine.write(
+            parameters.get(name),
+            values.map((v, i) => v + (distance * gradient[i]) / size),
+          )
         tuning.refresh()
       }
       const at = async (distance: number) => {
@@ -216,7 +229,11 @@ test('files that are damaged, of another model, or of the other kind are refused
   await write(new Float32Array(12), 4, 3)
   await refused(loadAdapter(engine, vit, join(scratch, 'bad')), /UserError: .* is of 3 x 4, in this model of/)
   const { D, inDim, outDim } = difference
-  await write(D.map((d, i) => (i === 7 ? NaN : d)), inDim, outDim) // prettier-ignore
+  await write(
+    D.map((d, i) => (i === 7 ? NaN : d)),
+    inDim,
+    outDim,
+  )
   await refused(
     readAnyAdapter(join(scratch, 'bad')),
     /UserError: .*difference.weight holds numbers that are not finite/,

@@ -3,7 +3,14 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { countOf, shapesOf } from '../../../src/ablation/parameter-count'
 import { cellsOf, checkGrid, targetsAt } from '../../../src/ablation/grid'
-import { cellsOfTable, csvTable, markdownTable, meanOf, type Outcome, rowsOf } from '../../../src/ablation/ablation-table'
+import {
+  cellsOfTable,
+  csvTable,
+  markdownTable,
+  meanOf,
+  type Outcome,
+  rowsOf,
+} from '../../../src/ablation/ablation-table'
 import { chartsOf, picture } from '../../../src/ablation/charts'
 import type { CellResult } from '../../../src/ablation/cell'
 import { loraConfig, openAdaptation } from '../../../src/training/adaptation'
@@ -35,7 +42,14 @@ test('scales: of their own, by the rank, by its root', () => {
     lora.alpha,
     lora.rslora,
   ])
-  assert.equal(scales, [[4, 2, false], [4, 8, false], [4, 4, true], [16, 8, false], [16, 8, false], [16, 4, true]]) // prettier-ignore
+  assert.equal(scales, [
+    [4, 2, false],
+    [4, 8, false],
+    [4, 4, true],
+    [16, 8, false],
+    [16, 8, false],
+    [16, 4, true],
+  ])
 })
 
 test('targets in the encoder, the decoder, both', () => {
@@ -43,7 +57,13 @@ test('targets in the encoder, the decoder, both', () => {
   assert.equal(targetsAt(['q', 'v', 'lin1', 'decoder.iou'], 'decoder'), ['decoder.q', 'decoder.v', 'decoder.iou'])
   assert.equal(targetsAt(['proj', 'q'], 'both'), ['q', 'proj', 'decoder.q', 'decoder.out'])
   refused(() => targetsAt(['lin2'], 'decoder'), /lin2 have none in the decoder/)
-  const sets = spanned({ targets: [['v', 'q'], ['q', 'k', 'v']], where: ['encoder', 'decoder'] }) // prettier-ignore
+  const sets = spanned({
+    targets: [
+      ['v', 'q'],
+      ['q', 'k', 'v'],
+    ],
+    where: ['encoder', 'decoder'],
+  })
   assert.equal(
     sets.map(({ targets }) => targets.join()),
     ['q,v', 'q,k,v', 'decoder.q,decoder.v', 'decoder.q,decoder.k,decoder.v'],
@@ -121,7 +141,13 @@ test('means and spreads over the seeds, and tables and charts of them', () => {
   assert.is(csv.length, 7)
   assert.ok(csv[1].startsWith('r4_q+v_lr0.0001_seed0,lora,4,,0.0001,q v,0,7,0,0.8,'))
   const charts = chartsOf(rows)
-  assert.equal(charts[0].series.map(({ name, points }) => [name, points.length]), [['LoRA, lr 0.0001', 2], ['full, lr 0.0001', 2]]) // prettier-ignore
+  assert.equal(
+    charts[0].series.map(({ name, points }) => [name, points.length]),
+    [
+      ['LoRA, lr 0.0001', 2],
+      ['full, lr 0.0001', 2],
+    ],
+  )
   const svg = picture(charts)
   assert.match(svg, '>16<')
   assert.not.match(svg, 'NaN')
@@ -129,15 +155,29 @@ test('means and spreads over the seeds, and tables and charts of them', () => {
 
   // five lines and more: each set of targets in charts of its own
   const many = spanned({ kind: ['lora'], rank: [4, 16], lr: [1e-4, 1e-3, 1e-2], targets: [['q'], ['v']] }).map(
-    (cell): Outcome => ({ ...outcomes[0], cell }),
+    (cell): Outcome => ({
+      ...outcomes[0],
+      cell,
+    }),
   )
   const split = chartsOf(rowsOf(many))
-  assert.equal(split.slice(0, 4).map(({ of, series }) => [of, series.length]), [['q', 3], ['q', 2], ['v', 3], ['v', 2]]) // prettier-ignore
+  assert.equal(
+    split.slice(0, 4).map(({ of, series }) => [of, series.length]),
+    [
+      ['q', 3],
+      ['q', 2],
+      ['v', 3],
+      ['v', 2],
+    ],
+  )
   assert.match(split[0].html, 'Dice against rank, point prompts, %: q')
   assert.match(picture(split), '<text y="30">v</text>')
 
   // a set of targets with one rank and one rate is for the table
-  const lone = spanned({ kind: ['lora'], rank: [4], lr: [1e-3], targets: [['k']] }).map((cell): Outcome => ({ ...outcomes[0], cell })) // prettier-ignore
+  const lone = spanned({ kind: ['lora'], rank: [4], lr: [1e-3], targets: [['k']] }).map((cell): Outcome => ({
+    ...outcomes[0],
+    cell,
+  }))
   assert.ok(chartsOf(rowsOf([...many, ...lone])).every(({ of }) => of === 'q' || of === 'v'))
 })
 

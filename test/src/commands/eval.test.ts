@@ -53,12 +53,38 @@ test.before(async () => {
 
 const common = () => ['--data', data, '--split', 'all', '--model', MODEL, '--model-config', CONFIG, '--size', '64']
 // a toy's masks pass no real threshold
-const loose = ['--points-per-side', '6', '--pred-iou-thresh', '0', '--stability-score-thresh', '0', '--floor-pred-iou', '0', '--floor-stability', '0', '--max-area', '1', '--keep-frames'] // prettier-ignore
+const loose = [
+  '--points-per-side',
+  '6',
+  '--pred-iou-thresh',
+  '0',
+  '--stability-score-thresh',
+  '0',
+  '--floor-pred-iou',
+  '0',
+  '--floor-stability',
+  '0',
+  '--max-area',
+  '1',
+  '--keep-frames',
+]
 const both = () => adapters.flatMap((path) => ['--adapter', path])
 
 test('base, two adapters and the baseline, prompted and automatic, in one table', async () => {
   const [out, report] = [join(folder, 'scores.json'), join(folder, 'report.html')]
-  const table = await run(...common(), ...both(), '--prompt', 'auto,box', ...loose, '--resamples', '200', '--out', out, '--report', report) // prettier-ignore
+  const table = await run(
+    ...common(),
+    ...both(),
+    '--prompt',
+    'auto,box',
+    ...loose,
+    '--resamples',
+    '200',
+    '--out',
+    out,
+    '--report',
+    report,
+  )
   const { models, prompts, bootstrap, generator } = json(out)
   assert.equal(prompts, ['box', 'auto'])
   assert.is(bootstrap.resamples, 200)
@@ -68,7 +94,13 @@ test('base, two adapters and the baseline, prompted and automatic, in one table'
     ...evaluations.map(({ prompt }) => prompt),
   ])
   assert.is(shape.length, 4)
-  assert.equal([shape[0], shape[3]], [['base', 'box', 'auto'], ['watershed', 'auto']]) // prettier-ignore
+  assert.equal(
+    [shape[0], shape[3]],
+    [
+      ['base', 'box', 'auto'],
+      ['watershed', 'auto'],
+    ],
+  )
   const [base, first, second, watershed] = models
   for (const [i, prompt] of ['box', 'auto'].entries()) {
     assert.is(base.evaluations[i].change, null)
@@ -105,7 +137,15 @@ test('base, two adapters and the baseline, prompted and automatic, in one table'
 test('images that an adapter was trained on are told of; names alone do not make them the same', async () => {
   const { items } = await openDataset(data)
   const ids = items.map(({ id }) => id)
-  const split = { version: 1, seed: 0, shares: [1, 1, 1], hash: listHash(items), train: [ids[0]], val: [], test: [ids[1]] } // prettier-ignore
+  const split = {
+    version: 1,
+    seed: 0,
+    shares: [1, 1, 1],
+    hash: listHash(items),
+    train: [ids[0]],
+    val: [],
+    test: [ids[1]],
+  }
   const runWith = (changes: object) => {
     const adapter = join(scratch(), 'best')
     cpSync(adapters[0], adapter, { recursive: true })
@@ -145,7 +185,7 @@ test('automatic masks do not depend on what else is evaluated, nor on the run', 
   const [before, after] = json(join(folder, 'scores.json')).models
   const typed = ['--prompt', 'auto', ...loose, '--resamples', '200', '--adapter', adapters[0], '--json']
   const [base, adapted] = JSON.parse(await run(...common(), ...typed)).models
-  assert.equal([base.evaluations[0], adapted.evaluations[0]], [before.evaluations[1], after.evaluations[1]]) // prettier-ignore
+  assert.equal([base.evaluations[0], adapted.evaluations[0]], [before.evaluations[1], after.evaluations[1]])
 })
 
 test('thresholds: one file for all, or one a model', async () => {
@@ -155,11 +195,27 @@ test('thresholds: one file for all, or one a model', async () => {
     return path
   }
   const [low, high] = [file('low.json', 0.001), file('high.json', 0.999)]
-  const options = [...common(), '--adapter', adapters[0], '--prompt', 'auto', '--json', '--points-per-side', '4', '--floor-pred-iou', '0', '--floor-stability', '0'] // prettier-ignore
+  const options = [
+    ...common(),
+    '--adapter',
+    adapters[0],
+    '--prompt',
+    'auto',
+    '--json',
+    '--points-per-side',
+    '4',
+    '--floor-pred-iou',
+    '0',
+    '--floor-stability',
+    '0',
+  ]
   const { generator } = JSON.parse(await run(...options, '--thresholds', low, '--thresholds', high))
   assert.equal(
     generator.map(({ predIouThresh, minArea }: Record<string, number>) => [predIouThresh, minArea]),
-    [[0.001, 7], [0.999, 7]], // prettier-ignore
+    [
+      [0.001, 7],
+      [0.999, 7],
+    ],
   )
   const one = JSON.parse(await run(...options, '--thresholds', high))
   assert.is(one.generator[0].predIouThresh, 0.999)
@@ -171,7 +227,10 @@ test('thresholds: one file for all, or one a model', async () => {
 
 test('the baseline beside prompts; what is typed wrong', async () => {
   const { models } = JSON.parse(await run(...common(), '--prompt', 'point', '--watershed', '--json'))
-  assert.equal(models.map(({ name }: { name: string }) => name), ['base', 'watershed']) // prettier-ignore
+  assert.equal(
+    models.map(({ name }: { name: string }) => name),
+    ['base', 'watershed'],
+  )
   assert.is(models[1].evaluations[0].change, null, 'the base model found nothing by itself')
   assert.match(await refusal(run(...common(), '--prompt', 'point,boxes')), '"boxes"')
   assert.match(await refusal(run(...common(), '--prompt', '')), '--prompt')

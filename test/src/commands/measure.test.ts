@@ -34,7 +34,10 @@ test('a dataset with a pixel size: every length in its unit, every area in its s
   assert.match(printed, 'equivalent circular diameter, nm')
   assert.match(printed, 'left out: 2 of 6 particles, which touch the edge (--edges correct)')
   const rows = rowsOf(out)
-  assert.equal(rows.map(({ image, particle }) => image + particle), ['a3', 'a9', 'a12', 'b3', 'b9', 'b12']) // prettier-ignore
+  assert.equal(
+    rows.map(({ image, particle }) => image + particle),
+    ['a3', 'a9', 'a12', 'b3', 'b9', 'b12'],
+  )
   rows.slice(0, 3).forEach((row, i) => {
     assert.is(row.area_px2, String(areas[i]))
     nearly(row.area_nm2, areas[i] * 400)
@@ -54,9 +57,17 @@ test('a dataset with a pixel size: every length in its unit, every area in its s
   nearly(rows[0].nearest_distance_nm, distance)
   assert.is(rows[0].nearest_particle, '9')
   const summary = rowsOf(out, 'summary.csv')
-  assert.equal(summary.map(({ level, name, weighting }) => [level, name, weighting].join()), [
-    'image,a,number', 'image,a,volume', 'image,b,number', 'image,b,volume', 'all,all images,number', 'all,all images,volume',
-  ]) // prettier-ignore
+  assert.equal(
+    summary.map(({ level, name, weighting }) => [level, name, weighting].join()),
+    [
+      'image,a,number',
+      'image,a,volume',
+      'image,b,number',
+      'image,b,volume',
+      'all,all images,number',
+      'all,all images,volume',
+    ],
+  )
   const all = summary[4]
   assert.equal([all.images, all.particles, all.edge, all.left_out_edge, all.counted], ['2', '6', '2', '2', '4'])
   nearly(all.coverage, areas.reduce((a, b) => a + b) / 1200)
@@ -65,8 +76,14 @@ test('a dataset with a pixel size: every length in its unit, every area in its s
   const json = JSON.parse(read(out, 'summary.json'))
   assert.equal([json.unit, json.images[0].pixelSize.from, json.images[0].particles], ['nm', '--pixel-size', 3])
   assert.equal(readdirSync(out).sort(), [
-    'cumulative.svg', 'histogram-number.svg', 'histogram-volume.svg', 'particles.csv', 'report.html', 'summary.csv', 'summary.json',
-  ]) // prettier-ignore
+    'cumulative.svg',
+    'histogram-number.svg',
+    'histogram-volume.svg',
+    'particles.csv',
+    'report.html',
+    'summary.csv',
+    'summary.json',
+  ])
 })
 
 test('without a pixel size everything is in pixels, and nothing else is said', async () => {
@@ -100,9 +117,12 @@ test('pixel sizes from a column, for some images only, and the unit asked for', 
   nearly(one.min_feret_um, 2 * Number(other.min_feret_um))
   await run(measure, folder, '--out', out, '--unit', 'nm', ...quick)
   nearly(rowsOf(out)[3].min_feret_nm, 1000 * Number(other.min_feret_um))
-  assert.equal(rowsOf(out, 'summary.csv').map(({ level, name }) => `${level} ${name}`).filter((_, i) => i % 2), [
-    'image a', 'image b', 'group x', 'all all images',
-  ]) // prettier-ignore
+  assert.equal(
+    rowsOf(out, 'summary.csv')
+      .map(({ level, name }) => `${level} ${name}`)
+      .filter((_, i) => i % 2),
+    ['image a', 'image b', 'group x', 'all all images'],
+  )
   put(join(folder, 'groups.csv'), 'name,pixel_size\na,2 parsec\n')
   assert.match(await refusal(run(measure, folder, '--out', out)), /groups\.csv, a: pixel_size takes a length/)
 })
@@ -135,15 +155,24 @@ test('COCO: masks measured whole where they overlap, polygons and RLE, images be
   const folder = scratch()
   const rle = { size: [20, 30], counts: [2 * 20 + 2, 6, 14, 6, 14, 6, 600 - 42 - 46] }
   const file = {
-    images: [{ id: 7, file_name: 'pic.png', width: 30, height: 20 }, { id: 8, file_name: '../pic2.png', width: 30, height: 20 }],
+    images: [
+      { id: 7, file_name: 'pic.png', width: 30, height: 20 },
+      { id: 8, file_name: '../pic2.png', width: 30, height: 20 },
+    ],
     annotations: [
       { image_id: 7, segmentation: [[10, 4, 20, 4, 20, 14, 10, 14]] },
-      { image_id: 7, segmentation: [[15, 8, 25, 8, 25, 12, 15, 12], [15, 11, 16, 11, 16, 16, 15, 16]] },
+      {
+        image_id: 7,
+        segmentation: [
+          [15, 8, 25, 8, 25, 12, 15, 12],
+          [15, 11, 16, 11, 16, 16, 15, 16],
+        ],
+      },
       { image_id: 7, segmentation: rle },
       { image_id: 7, segmentation: [[5, 5, 5.2, 5, 5.2, 5.2]] },
       { image_id: 7, iscrowd: 1, segmentation: rle },
     ],
-  } // prettier-ignore
+  }
   const path = put(join(folder, 'coco of mine.json'), JSON.stringify(file))
   await png8(join(folder, 'images', 'pic.png'), 30, 20, new Uint8Array(600).fill(77))
   const out = join(folder, 'out')
@@ -153,8 +182,14 @@ test('COCO: masks measured whole where they overlap, polygons and RLE, images be
   assert.match(printed, 'pic: 1 crowd regions are left out')
   assert.match(printed, 'pic: masks overlap: 22 pixels are in more than one')
   const rows = rowsOf(out)
-  assert.equal(rows.map(({ area_px2 }) => area_px2), ['100', '44', '18']) // prettier-ignore
-  assert.equal(rows.map(({ mean_gray, touching }) => mean_gray + touching), ['771', '771', '770']) // prettier-ignore
+  assert.equal(
+    rows.map(({ area_px2 }) => area_px2),
+    ['100', '44', '18'],
+  )
+  assert.equal(
+    rows.map(({ mean_gray, touching }) => mean_gray + touching),
+    ['771', '771', '770'],
+  )
   const all = rowsOf(out, 'summary.csv').find(({ level }) => level === 'all')!
   nearly(all.coverage, (100 + 44 + 18 - 22) / 1200)
 })
@@ -167,7 +202,10 @@ test('label maps by themselves: one file, a folder, PNG and TIFF of one name; im
   await writeLabelTiff(join(folder, 'maps', 'b.tif'), { width: 40, height: 30, data: labels })
   await png8(join(folder, 'pictures', 'b.png'), 40, 30, new Uint8Array(1200).fill(9))
   await run(measure, join(folder, 'maps'), '--images', join(folder, 'pictures'), '--out', out, ...quick)
-  assert.equal(rowsOf(out).map(({ image, mean_gray }) => image + mean_gray), ['a', 'a', 'a', 'b9', 'b9', 'b9']) // prettier-ignore
+  assert.equal(
+    rowsOf(out).map(({ image, mean_gray }) => image + mean_gray),
+    ['a', 'a', 'a', 'b9', 'b9', 'b9'],
+  )
   await run(measure, join(folder, 'maps', 'a.tif'), join(folder, 'maps', 'b.tif'), '--out', out, ...quick)
   assert.is(rowsOf(out).length, 6)
   const twice = run(measure, join(folder, 'maps', 'a.tif'), join(folder, 'maps', 'a.png'), '--out', out)
@@ -179,9 +217,12 @@ test('several folders are groups; the parts of a group are pooled', async () => 
   for (const folder of [one, two]) for (const stem of ['a', 'b']) await pair(folder, stem, labels)
   const out = join(one, 'out')
   await run(measure, one, two, '--out', out, ...quick)
-  assert.equal(rowsOf(out, 'summary.csv').filter(({ level }) => level === 'group').map(({ name, images, counted }) => [name, images, counted].join()), [
-    'first,2,4', 'first,2,4', 'second,2,4', 'second,2,4',
-  ]) // prettier-ignore
+  assert.equal(
+    rowsOf(out, 'summary.csv')
+      .filter(({ level }) => level === 'group')
+      .map(({ name, images, counted }) => [name, images, counted].join()),
+    ['first,2,4', 'first,2,4', 'second,2,4', 'second,2,4'],
+  )
   assert.is(rowsOf(out)[0].image, 'first/a')
   assert.ok(existsSync(join(out, 'groups-number.svg')))
 })
@@ -211,7 +252,11 @@ test('names that spreadsheets would run, and that pages would', async () => {
   for (const name of names) await png16(join(folder, `${name}.png`), 40, 30, labels)
   const out = join(folder, 'out')
   await run(measure, folder, '--out', out, ...quick)
-  assert.equal([...new Set(rowsOf(out).map(({ image }) => image))].sort(), ["'=HYPERLINK(1)", `'@a, "b"`, '<img src=x onerror=alert(1)>']) // prettier-ignore
+  assert.equal([...new Set(rowsOf(out).map(({ image }) => image))].sort(), [
+    "'=HYPERLINK(1)",
+    `'@a, "b"`,
+    '<img src=x onerror=alert(1)>',
+  ])
   assert.not.match(read(out, 'report.html'), '<img')
 })
 

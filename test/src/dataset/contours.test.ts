@@ -37,7 +37,12 @@ const area2 = (ring: Point[]) =>
 test('a pixel, a block and a ring have the corners one expects', () => {
   assert.equal(maskPolygons(maskOf(['#'], 7, 3)), [
     {
-      outer: [[8, 3], [8, 4], [7, 4], [7, 3]], // prettier-ignore
+      outer: [
+        [8, 3],
+        [8, 4],
+        [7, 4],
+        [7, 3],
+      ],
       holes: [],
     },
   ])
@@ -56,7 +61,10 @@ test('pixels that touch in a corner are one part, holes that do are two', () => 
   assert.equal(part.holes.map(area2), [-2, -2])
   // a part within another's hole is its own
   const nested = maskPolygons(maskOf(['#####', '#...#', '#.#.#', '#...#', '#####']))
-  assert.equal(nested.map(({ holes }) => holes.length), [1, 0]) // prettier-ignore
+  assert.equal(
+    nested.map(({ holes }) => holes.length),
+    [1, 0],
+  )
 })
 
 test('filling gives every random mask back, pixel for pixel, and the areas add up', () => {

@@ -49,7 +49,7 @@ test('a weight is a copy', () => {
 
 test('levels are told apart', () => {
   const curve = new PrecisionCurve([{ instances: 1, detections: [{ score: 1, hits: 0b100 }] }])
-  assert.equal(curve.averages([1]), [0, 0, 1, 0, 0, 0, 0, 0, 0, 0]) // prettier-ignore
+  assert.equal(curve.averages([1]), [0, 0, 1, 0, 0, 0, 0, 0, 0, 0])
 })
 
 test.run()

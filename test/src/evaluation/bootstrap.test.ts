@@ -10,7 +10,10 @@ const mean = (values: number[]) => (weights: ArrayLike<number>) =>
 const meanOf = (values: number[]) => (weights: ArrayLike<number>) => ({ it: mean(values)(weights) })
 
 test('every draw has as many images as there are', () => {
-  const seen = bootstrap((weights) => ({ images: Array.from(weights).reduce((a, b) => a + b, 0) }), 7, { resamples: 50, seed: 1 }) // prettier-ignore
+  const seen = bootstrap((weights) => ({ images: Array.from(weights).reduce((a, b) => a + b, 0) }), 7, {
+    resamples: 50,
+    seed: 1,
+  })
   assert.ok(seen.images.every((count) => count === 7))
   assert.equal([...equalWeights(3)], [1, 1, 1])
 })

@@ -16,7 +16,10 @@ test('the outline of a square is its rim; the edge of the image is none', () => 
 })
 
 test('labels have the same outlines as masks; touching ones have theirs between them', () => {
-  const labels = labelsOf(16, 12, [[1, 2, 2, 6, 6], [2, 7, 2, 11, 6]]) // prettier-ignore
+  const labels = labelsOf(16, 12, [
+    [1, 2, 2, 6, 6],
+    [2, 7, 2, 11, 6],
+  ])
   assert.equal(boundaryOfLabels(labels, [1, 2]), boundaryOfMasks([block(2, 2, 5, 5), block(7, 2, 5, 5)], size))
   assert.equal(boundaryOfLabels(labels, [2]), boundaryOfMasks([block(7, 2, 5, 5)], size))
   assert.is(count(boundaryOfLabels(labels, [1, 2])), 32)

@@ -57,7 +57,13 @@ const close = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-9, `${actual}, not ${expected}`)
 
 test('prompts: the innermost pixel with padding, the exact box; both in input pixels, in chunks', async () => {
-  const items = await dataset([[[1, 0, 0, 4, 4], [2, 20, 8, 29, 17], [7, 40, 10, 59, 29]]]) // prettier-ignore
+  const items = await dataset([
+    [
+      [1, 0, 0, 4, 4],
+      [2, 20, 8, 29, 17],
+      [7, 40, 10, 59, 29],
+    ],
+  ])
   const { predictor, asked } = fake(2)
   await evaluate({ predictor, items, prompts: ['point', 'box'] })
   assert.is(asked.length, 4, 'three instances, two at a time, two kinds')
@@ -70,7 +76,12 @@ test('prompts: the innermost pixel with padding, the exact box; both in input pi
 
 test('scores of known masks', async () => {
   // 400 and 200 pixels of 2048; left half: all of the first, none of the second
-  const items = await dataset([[[1, 0, 0, 19, 19], [2, 40, 0, 59, 9]]]) // prettier-ignore
+  const items = await dataset([
+    [
+      [1, 0, 0, 19, 19],
+      [2, 40, 0, 59, 9],
+    ],
+  ])
   const [point, box] = await scores({ predictor: fake(2).predictor, items, prompts: ['point', 'box'] })
   // the boundary between the halves lies between two columns: bilinear, it is exactly in the middle
   const half = 1024
@@ -86,16 +97,38 @@ test('scores of known masks', async () => {
 })
 
 test('means over images, pooled pixels, means over instances', async () => {
-  const items = await dataset([[[1, 0, 0, 31, 31]], [[1, 0, 0, 15, 15], [2, 16, 0, 31, 15], [3, 0, 16, 31, 31]]]) // prettier-ignore
+  const items = await dataset([
+    [[1, 0, 0, 31, 31]],
+    [
+      [1, 0, 0, 15, 15],
+      [2, 16, 0, 31, 15],
+      [3, 0, 16, 31, 31],
+    ],
+  ])
   const [point] = await scores({ predictor: fake(3).predictor, items, prompts: ['point'] })
   close(point.dice, 2 / 3)
   close(point.pooled.accuracy, 0.5)
   close(point.instanceIou, (0.5 + 256 / 2048 + 256 / 2048 + 512 / 2048) / 4)
-  assert.equal(point.perImage.map(({ id, instances }) => [id, instances]), [['p0', 1], ['p1', 3]]) // prettier-ignore
+  assert.equal(
+    point.perImage.map(({ id, instances }) => [id, instances]),
+    [
+      ['p0', 1],
+      ['p1', 3],
+    ],
+  )
 })
 
 test('instances too small or beyond the cap are neither prompted nor counted', async () => {
-  const items = await dataset([[[1, 0, 0, 31, 31], [2, 40, 0, 42, 2]], [[5, 0, 0, 1, 1], [6, 32, 0, 63, 31]]]) // prettier-ignore
+  const items = await dataset([
+    [
+      [1, 0, 0, 31, 31],
+      [2, 40, 0, 42, 2],
+    ],
+    [
+      [5, 0, 0, 1, 1],
+      [6, 32, 0, 63, 31],
+    ],
+  ])
   const seen: EvaluatedImage[] = []
   const [point] = await scores({
     predictor: fake(3).predictor,
@@ -103,7 +136,10 @@ test('instances too small or beyond the cap are neither prompted nor counted', a
     prompts: ['point'],
     onImage: (image) => void seen.push(image),
   })
-  assert.equal(seen.map(({ results: [{ instances }] }) => instances.map(({ id }) => id)), [[1], [6]]) // prettier-ignore
+  assert.equal(
+    seen.map(({ results: [{ instances }] }) => instances.map(({ id }) => id)),
+    [[1], [6]],
+  )
   close(point.perImage[0].accuracy, 1024 / (2048 - 9))
   close(point.perImage[1].accuracy, 1024 / (2048 - 4))
   assert.is(
@@ -113,13 +149,26 @@ test('instances too small or beyond the cap are neither prompted nor counted', a
 })
 
 test('the cap draws the same instances whatever other images there are', async () => {
-  const grid = Array.from({ length: 24 }, (_, i) => [i + 1, (i % 8) * 8, 8 * Math.floor(i / 8), (i % 8) * 8 + 6, 8 * Math.floor(i / 8) + 6]) // prettier-ignore
+  const grid = Array.from({ length: 24 }, (_, i) => [
+    i + 1,
+    (i % 8) * 8,
+    8 * Math.floor(i / 8),
+    (i % 8) * 8 + 6,
+    8 * Math.floor(i / 8) + 6,
+  ])
   const items = await dataset([grid, grid])
   const drawn = async (of: DatasetItem[], seed: number) => {
     const ids = new Map<string, string>()
     const onImage = ({ item, results: [{ instances }] }: EvaluatedImage) =>
       void ids.set(item.id, instances.map(({ id }) => id).join())
-    const [point] = await scores({ predictor: fake(3).predictor, items: of, prompts: ['point'], maxInstances: 5, seed, onImage }) // prettier-ignore
+    const [point] = await scores({
+      predictor: fake(3).predictor,
+      items: of,
+      prompts: ['point'],
+      maxInstances: 5,
+      seed,
+      onImage,
+    })
     assert.is(point.instances, 5 * of.length)
     return ids
   }
@@ -138,12 +187,15 @@ test('masks that are not numbers fail, they are no empty masks', async () => {
     result.iou.fill(NaN)
     return result
   }
-  const message = await evaluate({ predictor, items, prompts: ['point'] }).then(() => '', (error: Error) => error.message) // prettier-ignore
+  const message = await evaluate({ predictor, items, prompts: ['point'] }).then(
+    () => '',
+    (error: Error) => error.message,
+  )
   assert.match(message, 'not finite')
 })
 
 test('it stops between images', async () => {
-  const items = await dataset([[[1, 0, 0, 31, 31]], [[1, 0, 0, 31, 31]]]) // prettier-ignore
+  const items = await dataset([[[1, 0, 0, 31, 31]], [[1, 0, 0, 31, 31]]])
   let done = 0
   const result = await evaluate({
     predictor: fake(3).predictor,

@@ -7,7 +7,11 @@ import { freeMatches, iouLevels, ownMatches } from '../../../src/evaluation/matc
 import { block, labelsOf } from '../../support/masks'
 
 /** Two squares of 10x10 side by side, 1 and 2, and a speck of 3x3, 3. */
-const labels = labelsOf(40, 20, [[1, 0, 0, 9, 9], [2, 10, 0, 19, 9], [3, 30, 10, 32, 12]]) // prettier-ignore
+const labels = labelsOf(40, 20, [
+  [1, 0, 0, 9, 9],
+  [2, 10, 0, 19, 9],
+  [3, 30, 10, 32, 12],
+])
 
 const bits = (upTo: number) => iouLevels.reduce((sum, level, i) => sum | (+(level <= upTo) << i), 0)
 
@@ -18,10 +22,24 @@ test('the levels are 0.5, 0.55 … 0.95, exactly as written', () => {
 test('a prompted mask is compared with what was asked for, even where it fits another better', () => {
   const [first, second] = instances(labels)
   // asked for 1, gave 2; asked for 2, gave 8 of its 10 rows
-  const { ious, maskOf, counted, detections } = ownMatches(labels, [first, second], [block(10, 0, 10, 10), block(10, 0, 10, 8)], [0.9, 0.8]) // prettier-ignore
+  const { ious, maskOf, counted, detections } = ownMatches(
+    labels,
+    [first, second],
+    [block(10, 0, 10, 10), block(10, 0, 10, 8)],
+    [0.9, 0.8],
+  )
   assert.equal(ious, [0, 0.8])
-  assert.equal([maskOf, counted], [[0, 1], [0, 1]]) // prettier-ignore
-  assert.equal(detections, [{ score: 0.9, hits: 0 }, { score: 0.8, hits: bits(0.8) }]) // prettier-ignore
+  assert.equal(
+    [maskOf, counted],
+    [
+      [0, 1],
+      [0, 1],
+    ],
+  )
+  assert.equal(detections, [
+    { score: 0.9, hits: 0 },
+    { score: 0.8, hits: bits(0.8) },
+  ])
 })
 
 test('free masks: each instance has one, the best; a second one of it is invented', () => {
@@ -37,9 +55,15 @@ test('hits are given out by score: a sure mask that fits takes the instance from
   const masks = [block(0, 0, 10, 9), block(0, 0, 10, 10)]
   const sure = freeMatches(labels, masks, [0.9, 0.8], 16).detections
   // up to 0.9 the first has it; above, only the second reaches the level
-  assert.equal(sure.map(({ hits }) => hits), [bits(0.9), bits(1) & ~bits(0.9)]) // prettier-ignore
+  assert.equal(
+    sure.map(({ hits }) => hits),
+    [bits(0.9), bits(1) & ~bits(0.9)],
+  )
   const unsure = freeMatches(labels, masks, [0.8, 0.9], 16).detections
-  assert.equal(unsure.map(({ hits }) => hits), [0, bits(1)]) // prettier-ignore
+  assert.equal(
+    unsure.map(({ hits }) => hits),
+    [0, bits(1)],
+  )
 })
 
 test('one mask over two instances finds neither at 0.5 beyond the half', () => {
@@ -63,7 +87,7 @@ test('what is too small counts on neither side', () => {
 })
 
 test('a mask below the limit that finds an instance counts', () => {
-  const small = labelsOf(8, 8, [[5, 0, 0, 3, 3]]) // prettier-ignore
+  const small = labelsOf(8, 8, [[5, 0, 0, 3, 3]])
   const { counted, ious } = freeMatches(small, [block(0, 0, 3, 3)], [null], 16)
   assert.equal([counted, ious], [[0], [9 / 16]])
 })

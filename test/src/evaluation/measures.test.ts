@@ -16,11 +16,26 @@ const close = (actual: number, expected: number, name = '') =>
 function image(id: string, rectangles: number[][], masks: Mask[], scores: (number | null)[]) {
   const labels = labelsOf(40, 20, rectangles)
   const union = unite(masks, 40, 20)
-  return tally({ id, labels, instances: instances(labels), masks, matches: freeMatches(labels, masks, scores, 16), union }) // prettier-ignore
+  return tally({
+    id,
+    labels,
+    instances: instances(labels),
+    masks,
+    matches: freeMatches(labels, masks, scores, 16),
+    union,
+  })
 }
 
 /** Two squares of 100: one found exactly, one by 60 of its pixels; and an invented mask of 25. */
-const first = image('a', [[1, 0, 0, 9, 9], [2, 20, 0, 29, 9]], [block(0, 0, 10, 10), block(20, 0, 10, 6), block(12, 12, 5, 5)], [0.9, 0.8, 0.7]) // prettier-ignore
+const first = image(
+  'a',
+  [
+    [1, 0, 0, 9, 9],
+    [2, 20, 0, 29, 9],
+  ],
+  [block(0, 0, 10, 10), block(20, 0, 10, 6), block(12, 12, 5, 5)],
+  [0.9, 0.8, 0.7],
+)
 /** One square of 400, found by 300. */
 const second = image('b', [[1, 0, 0, 19, 19]], [block(0, 0, 20, 15)], [0.85])
 const both = summarise({ prompt: 'auto', images: [first, second] })
@@ -92,20 +107,29 @@ test('without scores there is no average precision, all else stays', () => {
 })
 
 test('no masks at all: numbers, not NaN', () => {
-  const nothing = summarise({ prompt: 'auto', images: [image('a', [[1, 0, 0, 9, 9]], [], [])] }) // prettier-ignore
+  const nothing = summarise({ prompt: 'auto', images: [image('a', [[1, 0, 0, 9, 9]], [], [])] })
   for (const name of measureNames) assert.ok(Number.isFinite(nothing[name]), name)
-  assert.equal([nothing.recallAt50, nothing.f1At50, nothing.ap, nothing.sa50, nothing.countError, nothing.sizeError], [0, 0, 0, 0, -1, 1]) // prettier-ignore
+  assert.equal(
+    [nothing.recallAt50, nothing.f1At50, nothing.ap, nothing.sa50, nothing.countError, nothing.sizeError],
+    [0, 0, 0, 0, -1, 1],
+  )
 })
 
 test('a change is the difference of the two, with an interval of its own', () => {
   const better = image('b', [[1, 0, 0, 19, 19]], [block(0, 0, 20, 20)], [0.85])
-  const ways = [[first, second], [first, better]].map((images) => ({ prompt: 'auto' as const, images })) // prettier-ignore
+  const ways = [
+    [first, second],
+    [first, better],
+  ].map((images) => ({ prompt: 'auto' as const, images }))
   const [before, after] = scoreWay(ways, { resamples: 500, seed: 0, base: true })
   assert.is(before.change, null)
   close(after.change!.values.dice, after.dice - before.dice)
   // drawn are two of two: the second image never, once or twice
   const gain = 1 - second.regions.dice
-  assert.equal(after.change!.intervals.dice!.map((v) => v.toFixed(9)), [0, gain].map((v) => v.toFixed(9))) // prettier-ignore
+  assert.equal(
+    after.change!.intervals.dice!.map((v) => v.toFixed(9)),
+    [0, gain].map((v) => v.toFixed(9)),
+  )
   assert.equal(Object.keys(after.intervals).sort(), Object.keys(measures).sort())
 })
 

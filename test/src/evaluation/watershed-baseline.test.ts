@@ -40,18 +40,34 @@ test('one disc is one part, two overlapping ones are two, cut at their neck', ()
   const one = watershed(discs([[30, 30, 15]]), size)
   assert.is(one.areas.length, 1)
   assert.ok(Math.abs(one.peaks[0] - 15) < 1.1)
-  const mask = discs([[30, 30, 15], [54, 30, 15]]) // prettier-ignore
+  const mask = discs([
+    [30, 30, 15],
+    [54, 30, 15],
+  ])
   const two = watershed(mask, size)
   assert.is(two.areas.length, 2)
   assert.is(two.labels[30 * 96 + 20], 1)
   assert.is(two.labels[30 * 96 + 64], 2)
   // the neck is at x = 42
   assert.ok(Math.abs(two.areas[0] - two.areas[1]) < 0.06 * two.areas[0], String(two.areas))
-  assert.is(two.areas[0] + two.areas[1], mask.reduce((a, b) => a + b, 0)) // prettier-ignore
+  assert.is(
+    two.areas[0] + two.areas[1],
+    mask.reduce((a, b) => a + b, 0),
+  )
 })
 
 test('a wide neck and a ragged rim divide nothing', () => {
-  assert.is(watershed(discs([[30, 30, 15], [42, 30, 15]]), size).areas.length, 1, 'a neck of 0.92 of the radius') // prettier-ignore
+  assert.is(
+    watershed(
+      discs([
+        [30, 30, 15],
+        [42, 30, 15],
+      ]),
+      size,
+    ).areas.length,
+    1,
+    'a neck of 0.92 of the radius',
+  )
   const bar = Uint8Array.from({ length: 96 * 64 }, (_, i) => +(Math.abs(Math.floor(i / 96) - 30) <= 6 + (i % 2)))
   assert.is(watershed(bar, size).areas.length, 1)
 })
@@ -99,7 +115,12 @@ for (const bright of [true, false])
   test(`twenty touching ${bright ? 'bright' : 'dark'} discs are found, though they cover most of the picture and its rim`, () => {
     const { image, labels } = picture(bright)
     const masks = watershedMasks(image)
-    const { ious, counted } = freeMatches(labels, masks, masks.map(() => null), 16) // prettier-ignore
+    const { ious, counted } = freeMatches(
+      labels,
+      masks,
+      masks.map(() => null),
+      16,
+    )
     assert.is(counted.length, 20)
     assert.ok(Math.min(...ious) > 0.9, String(ious))
   })

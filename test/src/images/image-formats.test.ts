@@ -47,16 +47,53 @@ test('gray TIFFs of every kind keep their values', async () => {
   for (const bigEndian of [false, true])
     for (const big of [false, true]) {
       const options = { bigEndian, big }
-      const gray = (bits: number, format: number, data: Buffer) => ({ tags: picture(width, height, bits, { format }), data: [data] }) // prettier-ignore
+      const gray = (bits: number, format: number, data: Buffer) => ({
+        tags: picture(width, height, bits, { format }),
+        data: [data],
+      })
       await check(gray(8, 1, bytes(u8, 'u8')), u8, 1, 8, options)
-      await check(gray(8, 2, bytes(u8, 'u8')), u8.map((v) => (v > 127 ? v - 256 : v)), 1, 32, options) // prettier-ignore
+      await check(
+        gray(8, 2, bytes(u8, 'u8')),
+        u8.map((v) => (v > 127 ? v - 256 : v)),
+        1,
+        32,
+        options,
+      )
       await check(gray(16, 1, bytes(u16, 'u16', bigEndian)), u16, 1, 16, options)
       await check(gray(16, 2, bytes(s16, 'u16', bigEndian)), s16, 1, 32, options)
       await check(gray(32, 1, bytes(u32, 'u32', bigEndian)), u32, 1, 32, options)
-      await check(gray(32, 2, bytes(u32.map((v) => -v), 'u32', bigEndian)), u32.map((v) => 0 - v), 1, 32, options) // prettier-ignore
+      await check(
+        gray(
+          32,
+          2,
+          bytes(
+            u32.map((v) => -v),
+            'u32',
+            bigEndian,
+          ),
+        ),
+        u32.map((v) => 0 - v),
+        1,
+        32,
+        options,
+      )
       const float = ramp.map((i) => Math.fround(i / 7 - 1))
       await check(gray(32, 3, bytes(float, 'f32', bigEndian)), float, 1, 32, options)
-      await check(gray(64, 3, bytes(ramp.map((i) => i / 7 - 1), 'f64', bigEndian)), float, 1, 32, options) // prettier-ignore
+      await check(
+        gray(
+          64,
+          3,
+          bytes(
+            ramp.map((i) => i / 7 - 1),
+            'f64',
+            bigEndian,
+          ),
+        ),
+        float,
+        1,
+        32,
+        options,
+      )
     }
 })
 
@@ -74,11 +111,31 @@ test('1, 2 and 4 bits, min-is-white, palettes', async () => {
   })
   const ones = [255, 0, 255, 0, 0, 0, 255, 0, 255, 0, 255, 255, 255, 255, 255]
   await check(packed(1, 0b10100000, 0b01010000, 0xff), ones, 1, 8)
-  await check(packed(2, 0x1b, 0, 0x50, 0, 0xff, 0xff), [0, 85, 170, 255, 0, 85, 85, 0, 0, 0, 255, 255, 255, 255, 255], 1, 8) // prettier-ignore
-  await check(packed(4, 0x01, 0x23, 0x40, 0x56, 0x78, 0x90, 0xab, 0xcd, 0xe0), ramp.map((i) => 17 * i), 1, 8) // prettier-ignore
+  await check(
+    packed(2, 0x1b, 0, 0x50, 0, 0xff, 0xff),
+    [0, 85, 170, 255, 0, 85, 85, 0, 0, 0, 255, 255, 255, 255, 255],
+    1,
+    8,
+  )
+  await check(
+    packed(4, 0x01, 0x23, 0x40, 0x56, 0x78, 0x90, 0xab, 0xcd, 0xe0),
+    ramp.map((i) => 17 * i),
+    1,
+    8,
+  )
   const inverse = (bits: number) => picture(width, height, bits, { photometric: 0 })
-  await check({ tags: inverse(8), data: [bytes(ramp, 'u8')] }, ramp.map((i) => 255 - i), 1, 8) // prettier-ignore
-  await check({ tags: inverse(16), data: [bytes(ramp, 'u16')] }, ramp.map((i) => 65535 - i), 1, 16) // prettier-ignore
+  await check(
+    { tags: inverse(8), data: [bytes(ramp, 'u8')] },
+    ramp.map((i) => 255 - i),
+    1,
+    8,
+  )
+  await check(
+    { tags: inverse(16), data: [bytes(ramp, 'u16')] },
+    ramp.map((i) => 65535 - i),
+    1,
+    16,
+  )
 
   const map = (colour: (i: number, c: number) => number) => ({
     tag: 320,
@@ -89,8 +146,18 @@ test('1, 2 and 4 bits, min-is-white, palettes', async () => {
     tags: [...picture(width, height, 8, { photometric: 3 }), map(colour)],
     data: [bytes(ramp, 'u8')],
   })
-  await check(palette((i) => 255 - i), ramp.map((i) => 255 - i), 1, 8) // prettier-ignore
-  await check(palette((i, c) => i * (c + 1) % 256), ramp.flatMap((i) => [i, 2 * i, 3 * i]), 3, 8) // prettier-ignore
+  await check(
+    palette((i) => 255 - i),
+    ramp.map((i) => 255 - i),
+    1,
+    8,
+  )
+  await check(
+    palette((i, c) => (i * (c + 1)) % 256),
+    ramp.flatMap((i) => [i, 2 * i, 3 * i]),
+    3,
+    8,
+  )
 })
 
 test('colours: 8 and 16 bits, alpha dropped, planes one after the other; of several gray channels the first', async () => {
@@ -105,7 +172,12 @@ test('colours: 8 and 16 bits, alpha dropped, planes one after the other; of seve
   const rgba = rgb.flatMap((v, i) => (i % 3 === 2 ? [v, 7] : [v]))
   await check({ tags: of(8, 4), data: [bytes(rgba, 'u8')] }, rgb, 3, 8)
   const planar = { tag: 284, type: 3, values: [2] }
-  const planes = [0, 1, 2].map((c) => bytes(rgb16.filter((_, i) => i % 3 === c), 'u16')) // prettier-ignore
+  const planes = [0, 1, 2].map((c) =>
+    bytes(
+      rgb16.filter((_, i) => i % 3 === c),
+      'u16',
+    ),
+  )
   await check({ tags: of(16, 3, [planar]), data: planes }, rgb16, 3, 16)
   const two = ramp.flatMap((i) => [i, 99])
   await check({ tags: of(8, 2, [{ tag: 338, type: 3, values: [2] }], 1), data: [bytes(two, 'u8')] }, ramp, 1, 8)
@@ -125,7 +197,12 @@ test('compressions and tiles keep 16-bit values, signed ones too', async () => {
       }
   const signed = ramp.map((i) => -1000 * i)
   const packed = deflateSync(bytes(signed, 'u16'))
-  await check({ tags: picture(width, height, 16, { format: 2, compression: 8 }), data: [packed] }, signed.map((v) => v + 0), 1, 32) // prettier-ignore
+  await check(
+    { tags: picture(width, height, 16, { format: 2, compression: 8 }), data: [packed] },
+    signed.map((v) => v + 0),
+    1,
+    32,
+  )
 })
 
 test('JPEG inside a TIFF is near', async () => {
@@ -185,13 +262,22 @@ test('pages of their own size and kind; thumbnails do not count', async () => {
   assert.equal([...(await read(file)).data], ramp)
   assert.equal([...(await read(file, 1)).data], [1, 2, 3, 700])
   assert.equal([...(await read(file, 2)).data], [-5, 6])
-  for (const page of [3, -1, 0.5]) assert.match(await refusal(read(file, page)), `it has 3 pages, there is no page ${page + 1}`) // prettier-ignore
-  const png = put(join(folder, 'one.png'), await sharp(new Uint8Array(4), { raw: { width: 2, height: 2, channels: 1 } }).png().toBuffer()) // prettier-ignore
+  for (const page of [3, -1, 0.5])
+    assert.match(await refusal(read(file, page)), `it has 3 pages, there is no page ${page + 1}`)
+  const png = put(
+    join(folder, 'one.png'),
+    await sharp(new Uint8Array(4), { raw: { width: 2, height: 2, channels: 1 } })
+      .png()
+      .toBuffer(),
+  )
   assert.match(await refusal(readImage(png, { page: 1 })), 'it has one page, there is no page 2')
 })
 
 test('what cannot be read exactly is refused in words', async () => {
-  const page = (bits: number, options = {}, data: Buffer = Buffer.alloc(400)) => ({ tags: picture(width, height, bits, options), data: [data] }) // prettier-ignore
+  const page = (bits: number, options = {}, data: Buffer = Buffer.alloc(400)) => ({
+    tags: picture(width, height, bits, options),
+    data: [data],
+  })
   const cases: [Page, RegExp][] = [
     [page(8, { samples: 4, photometric: 5 }), /CMYK/],
     [page(8, { samples: 3, photometric: 8 }), /colours of kind 8/],
@@ -204,7 +290,10 @@ test('what cannot be read exactly is refused in words', async () => {
     [page(32, { format: 3, photometric: 0 }), /min-is-white/],
   ]
   for (const [bad, reason] of cases) assert.match(await refusal(one(bad)), reason)
-  const cmyk = await sharp(new Uint8Array(300), { raw: { width: 10, height: 10, channels: 3 } }).toColourspace('cmyk').jpeg().toBuffer() // prettier-ignore
+  const cmyk = await sharp(new Uint8Array(300), { raw: { width: 10, height: 10, channels: 3 } })
+    .toColourspace('cmyk')
+    .jpeg()
+    .toBuffer()
   assert.match(await refusal(readImage(put(join(folder, 'cmyk.jpg'), cmyk))), /CMYK/)
 })
 

@@ -43,7 +43,9 @@ test('files cut off anywhere are refused, in one line', async () => {
   }
   for (const [name, file] of Object.entries(files)) {
     if (name === 'double') assert.match(await refused(file), /fewer values/)
-    else for (const part of [0.01, 0.3, 0.7, 0.97]) assert.ok(await refused(file.subarray(0, Math.ceil(part * file.length))), name) // prettier-ignore
+    else
+      for (const part of [0.01, 0.3, 0.7, 0.97])
+        assert.ok(await refused(file.subarray(0, Math.ceil(part * file.length))), name)
   }
   assert.match(await refused(Buffer.from('II*\0')), /cut off|TIFF/)
   assert.match(await refused(Buffer.alloc(0)), /empty/)
@@ -71,7 +73,8 @@ test('damage in the middle is found', async () => {
 
 test('sizes that a small file only claims take no memory', async () => {
   const before = process.memoryUsage().rss
-  const claim = (w: number, h: number, more: Tag[] = []) => tiffFile([{ tags: [...picture(w, h, 8), ...more], data: [Buffer.alloc(64)] }]) // prettier-ignore
+  const claim = (w: number, h: number, more: Tag[] = []) =>
+    tiffFile([{ tags: [...picture(w, h, 8), ...more], data: [Buffer.alloc(64)] }])
   assert.match(await refused(claim(100_000, 100_000)), /100000x100000 pixels are more than/)
   assert.match(await refused(claim(0xffffffff, 0xffffffff)), /are more than/)
   assert.match(await refused(claim(0, 5)), /no picture/)
@@ -131,7 +134,10 @@ test('every byte of a TIFF set wrong: it is read or refused, never anything else
       const changed = Buffer.from(file)
       changed[i] = value
       const path = put(at('fuzz'), changed)
-      const message = await readMicrograph(path).then(() => '', (error) => (error.name === 'UserError' ? error.message : Promise.reject(error))) // prettier-ignore
+      const message = await readMicrograph(path).then(
+        () => '',
+        (error) => (error.name === 'UserError' ? error.message : Promise.reject(error)),
+      )
       if (!message) readable++
     }
   assert.ok(readable > file.length / 4 && readable < 2 * file.length)
@@ -146,7 +152,6 @@ test('odd shapes and 20,000 pixels a side', async () => {
     [3, 20_000],
     [20_000, 200],
   ]) {
-    // prettier-ignore
     const data = Uint8Array.from({ length: w * h }, (_, i) => (i * 31) % 253)
     const raw = sharp(data, { raw: { width: w, height: h, channels: 1 } }).toColourspace('b-w')
     for (const file of [

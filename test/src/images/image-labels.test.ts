@@ -21,7 +21,6 @@ test('label maps come back exactly, through our reader and through sharp', async
     [1, 5000],
     [66_000, 3],
   ]) {
-    // prettier-ignore
     const data = Uint16Array.from({ length: width * height }, () => rng.int(65536))
     await writeLabelTiff(at('a.tif'), { width, height, data })
     assert.equal(await readLabels(at('a.tif')), { width, height, data })
@@ -71,7 +70,6 @@ test('what is no label map is not written', async () => {
     [2, 2, 3],
     [0, 5, 0],
   ]) {
-    // prettier-ignore
     let message = ''
     const labels = { width, height, data: new Uint16Array(count) }
     await writeLabelTiff(at('no.tif'), labels).catch((error) => (message = error.message))

@@ -94,7 +94,13 @@ test('where there is none, none is found', () => {
   }
   // an empty strip may be substrate: without text it stays
   assert.is(findInfoBar(asImage(withBar(scenes[0], { rows: 30, paper: 0, ink: 0 }))), 0)
-  for (const [w, h] of [[1, 1], [1, 500], [500, 1], [64, 40]]) assert.is(findInfoBar(asImage(new Uint8Array(w * h), w)), 0) // prettier-ignore
+  for (const [w, h] of [
+    [1, 1],
+    [1, 500],
+    [500, 1],
+    [64, 40],
+  ])
+    assert.is(findInfoBar(asImage(new Uint8Array(w * h), w)), 0)
   assert.is(findInfoBar(asImage(new Float32Array(width * height).fill(NaN))), 0)
 })
 

@@ -57,7 +57,11 @@ test('pixel sizes as people write them', () => {
     ['1e999nm', /between/],
   ]
   for (const [given, reason] of refused)
-    assert.throws(() => parsePixelSize(given), (error: Error) => error instanceof UserError && reason.test(error.message), given) // prettier-ignore
+    assert.throws(
+      () => parsePixelSize(given),
+      (error: Error) => error instanceof UserError && reason.test(error.message),
+      given,
+    )
 })
 
 test('the tags of FEI, Zeiss, TESCAN, Phenom, JEOL and ImageJ, in every byte order', async () => {
@@ -75,14 +79,24 @@ test('the tags of FEI, Zeiss, TESCAN, Phenom, JEOL and ImageJ, in every byte ord
     [[text(34118, zeiss('1.5 \xb5m'))], 1.5e-6, 'Zeiss tag 34118'],
     [[text(34118, zeiss('558.2 pm'))], 558.2e-12, 'Zeiss tag 34118'],
     [[text(50431, '\x01\x02AccFrames=1\nPixelSizeX=6e-9\nPixelSizeY=6e-9\n')], 6e-9, 'TESCAN tag 50431'],
-    [[text(34683, '<FeiImage><pixelWidth unit="um">0.0125</pixelWidth><pixelHeight unit="um">0.0125</pixelHeight></FeiImage>')], 1.25e-8, 'Phenom tag 34683'], // prettier-ignore
+    [
+      [
+        text(
+          34683,
+          '<FeiImage><pixelWidth unit="um">0.0125</pixelWidth><pixelHeight unit="um">0.0125</pixelHeight></FeiImage>',
+        ),
+      ],
+      1.25e-8,
+      'Phenom tag 34683',
+    ],
     [[], 9.5e-9, 'JEOL MakerNote', { exif: [{ tag: 37500, values: Buffer.from(note, 'latin1') }] }],
     [micro('ImageJ=1.53t\nunit=nm\n', [1, 4]), 4e-9, 'ImageJ description'],
     [micro('ImageJ=1.53t\nunit=\\u00B5m\n', [20000000, 1000000]), 5e-8, 'ImageJ description'],
     [micro('ImageJ=1.53t\nunit=micron\n', [20000000, 1000000]), 5e-8, 'ImageJ description'],
   ]
   const utf8 = (value: string) => Buffer.from(value, 'utf8').toString('latin1')
-  const ome = (attributes: string) => text(270, utf8(`<?xml version="1.0"?><OME><Image><Pixels SizeX="${width}" ${attributes}/></Image></OME>`)) // prettier-ignore
+  const ome = (attributes: string) =>
+    text(270, utf8(`<?xml version="1.0"?><OME><Image><Pixels SizeX="${width}" ${attributes}/></Image></OME>`))
   cases.push(
     [[ome('PhysicalSizeX="0.0125" PhysicalSizeY="0.0125"')], 1.25e-8, 'OME description'],
     [
@@ -122,7 +136,13 @@ test('text files beside the picture: JEOL old and new, Hitachi, TESCAN', async (
     ['.txt', Buffer.from(newer, 'latin1'), 8.333e-6, 'JEOL text file', 20],
     ['.txt', hitachi, 24.8e-9, 'Hitachi text file', 0],
     ['.txt', utf16, 24.8e-9, 'Hitachi text file', 0],
-    ['-tif.hdr', '[MAIN]\nDate=2020\nPixelSizeX=1.6e-8\nPixelSizeY=1.6e-8\n[SEM]\nHV=5000\n', 1.6e-8, 'TESCAN header file', 0], // prettier-ignore
+    [
+      '-tif.hdr',
+      '[MAIN]\nDate=2020\nPixelSizeX=1.6e-8\nPixelSizeY=1.6e-8\n[SEM]\nHV=5000\n',
+      1.6e-8,
+      'TESCAN header file',
+      0,
+    ],
   ]
   for (const [ending, content, metres, from, cut] of cases) {
     const path = tiff([])
@@ -216,7 +236,10 @@ test('the recorded height tells the bar, and an order what to cut', async () => 
     assert.equal([...image.data.subarray(0, 300)], [...noise.subarray(0, 300)])
     return croppedBottom
   }
-  assert.equal([await cutOf(), await cutOf('auto'), await cutOf('none'), await cutOf(3), await cutOf(0)], [10, 10, 0, 3, 0]) // prettier-ignore
+  assert.equal(
+    [await cutOf(), await cutOf('auto'), await cutOf('none'), await cutOf(3), await cutOf(0)],
+    [10, 10, 0, 3, 0],
+  )
   assert.match(await refusal(readMicrograph(path, { crop: 80 })), /80 rows cannot be cut off at the bottom, it has 80/)
   assert.match(await refusal(readMicrograph(path, { crop: -1 })), /whole number/)
   assert.match(await refusal(readMicrograph(path, { crop: 1.5 })), /whole number/)
@@ -229,12 +252,25 @@ test('the recorded height tells the bar, and an order what to cut', async () => 
 })
 
 test('pages are counted, each with its own tags', async () => {
-  const page = (nm: number): Page => ({ tags: [...picture(width, height, 8), text(34682, fei('', `PixelWidth=${nm}e-9`))], data: [noise] }) // prettier-ignore
+  const page = (nm: number): Page => ({
+    tags: [...picture(width, height, 8), text(34682, fei('', `PixelWidth=${nm}e-9`))],
+    data: [noise],
+  })
   const path = put(join(folder, 'stack.tif'), tiffFile([page(1), page(2), page(3)]))
   assert.is(await countPages(path), 3)
   const { page: number, pages, pixelSize } = await readMicrograph(path, { page: 1 })
   assert.equal([number, pages, pixelSize?.metres], [1, 3, 2e-9])
-  assert.is(await countPages(put(join(folder, 'x.jpg'), await sharp(noise, { raw: { width, height, channels: 1 } }).jpeg().toBuffer())), 1) // prettier-ignore
+  assert.is(
+    await countPages(
+      put(
+        join(folder, 'x.jpg'),
+        await sharp(noise, { raw: { width, height, channels: 1 } })
+          .jpeg()
+          .toBuffer(),
+      ),
+    ),
+    1,
+  )
   assert.match(await refusal(countPages(join(folder, 'none.tif'))), /there is no such file/)
 })
 

@@ -14,21 +14,45 @@ function measured(width: number, rows: string[]) {
 
 test('touching by sides and corners; each neighbour once', () => {
   const { particles } = measured(7, ['.......', '.11.3..', '.1122..', '...22..', '.......', '5......', '.....4.'])
-  assert.equal(particles.map(({ id, touching }) => [id, touching]), [[1, 1], [2, 2], [3, 1], [4, 0], [5, 0]]) // prettier-ignore
-  assert.equal(particles.map(({ gap }) => gap), [0, 0, 0, 2, 2]) // prettier-ignore
-  assert.equal(particles.map(({ edge }) => edge), [false, false, false, true, true]) // prettier-ignore
+  assert.equal(
+    particles.map(({ id, touching }) => [id, touching]),
+    [
+      [1, 1],
+      [2, 2],
+      [3, 1],
+      [4, 0],
+      [5, 0],
+    ],
+  )
+  assert.equal(
+    particles.map(({ gap }) => gap),
+    [0, 0, 0, 2, 2],
+  )
+  assert.equal(
+    particles.map(({ edge }) => edge),
+    [false, false, false, true, true],
+  )
 })
 
 test('nearest neighbour and whether the image ends before it', () => {
   const { particles } = measured(12, ['............', '............', '..1.....2...', '............', '............'])
   const [one, two] = particles
-  assert.equal([one.nearest, two.nearest], [{ id: 2, distance: 6 }, { id: 1, distance: 6 }]) // prettier-ignore
+  assert.equal(
+    [one.nearest, two.nearest],
+    [
+      { id: 2, distance: 6 },
+      { id: 1, distance: 6 },
+    ],
+  )
   assert.equal([one.gap, two.gap], [5, 5])
   assert.equal([one.nearestOpen, two.nearestOpen], [true, true])
   const alone = measured(3, ['...', '.1.', '...']).particles[0]
   assert.equal([alone.nearest, alone.gap, alone.touching, alone.nearestOpen], [null, null, 0, true])
   const close = measured(9, ['.........', '.........', '.........', '...1.2...', '.........', '.........', '.........'])
-  assert.equal(close.particles.map(({ nearestOpen }) => nearestOpen), [false, false]) // prettier-ignore
+  assert.equal(
+    close.particles.map(({ nearestOpen }) => nearestOpen),
+    [false, false],
+  )
 })
 
 test('an empty map, one pixel, and a particle that fills the image', () => {
@@ -47,9 +71,18 @@ test('overlapping masks are measured whole, touch, and have no gap', () => {
     { id: 6, runs: runs(2, 4) },
   ]
   const { particles, covered, shared } = measureMasks({ width: 14, height: 4 }, masks, null)
-  assert.equal(particles.map(({ area }) => area), [16, 8, 4]) // prettier-ignore
-  assert.equal(particles.map(({ touching }) => touching), [2, 1, 1]) // prettier-ignore
-  assert.equal(particles.map(({ gap }) => gap), [0, 0, 0]) // prettier-ignore
+  assert.equal(
+    particles.map(({ area }) => area),
+    [16, 8, 4],
+  )
+  assert.equal(
+    particles.map(({ touching }) => touching),
+    [2, 1, 1],
+  )
+  assert.equal(
+    particles.map(({ gap }) => gap),
+    [0, 0, 0],
+  )
   assert.equal([covered, shared], [20, 8])
 })
 
@@ -112,7 +145,12 @@ test('mean gray of the image’s own values', () => {
     measureMasks(size, masks, { ...size, channels: 1, depth: 16, data }).particles[0].meanGray
   assert.is(gray(Uint16Array.of(100, 60_000, 7, 200)), 60_300 / 3)
   assert.is(gray(Float32Array.of(1, NaN, 2, 3)), null)
-  const colour = measureMasks(size, masks, { ...size, channels: 3, depth: 8, data: Uint8Array.of(3, 6, 9, 0, 0, 0, 9, 9, 9, 3, 3, 3) }) // prettier-ignore
+  const colour = measureMasks(size, masks, {
+    ...size,
+    channels: 3,
+    depth: 8,
+    data: Uint8Array.of(3, 6, 9, 0, 0, 0, 9, 9, 9, 3, 3, 3),
+  })
   assert.is(colour.particles[0].meanGray, 27 / 9)
 })
 

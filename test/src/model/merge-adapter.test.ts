@@ -32,7 +32,10 @@ async function outputs(model: SamModel): Promise<Float32Array> {
   const { inputSize: s } = model
   const predictor = await Predictor.create(model, { prompts: 2, slots: 2 })
   const rng = new Rng(5)
-  predictor.setImages(Float32Array.from({ length: s * s * 3 }, () => rng.int(256)), Uint32Array.of(s, s - 9)) // prettier-ignore
+  predictor.setImages(
+    Float32Array.from({ length: s * s * 3 }, () => rng.int(256)),
+    Uint32Array.of(s, s - 9),
+  )
   const coords = Float32Array.of(20, 30, 0, 0, 8, 9, 50, 60)
   const { logits } = await predictor.predict({ coords, labels: Int32Array.of(1, -1, 2, 3) })
   predictor.destroy()
@@ -69,7 +72,11 @@ for (const toy of toys) {
     const [before, after] = [await openCheckpoint(file(toy)), await openCheckpoint(out)]
     assert.equal([...after.tensors.keys()].sort(), [...before.tensors.keys()].sort())
     for (const [name, tensor] of before.tensors) {
-      const same = Buffer.compare(Buffer.from((await tensor.read()).buffer), Buffer.from((await after.tensors.get(name)!.read()).buffer)) === 0 // prettier-ignore
+      const same =
+        Buffer.compare(
+          Buffer.from((await tensor.read()).buffer),
+          Buffer.from((await after.tensors.get(name)!.read()).buffer),
+        ) === 0
       assert.is(same, !changed.includes(name), name)
     }
     await before.close()

@@ -140,7 +140,8 @@ test('a report of masks found automatically draws their sizes and those of the l
       { name: WATERSHED, path: null, ways: [auto([0.3, 0.3])] },
     ]),
   })
-  for (const text of ['Otsu and watershed', 'count error', 'mSA', 'Smaller particles', '>labels<']) assert.ok(html.includes(text), text) // prettier-ignore
+  for (const text of ['Otsu and watershed', 'count error', 'mSA', 'Smaller particles', '>labels<'])
+    assert.ok(html.includes(text), text)
   assert.is(html.split('change</th>').length - 1, 1, 'what is no model has no change of its own')
 })
 
@@ -159,12 +160,23 @@ test('the table for a terminal: a block for each way, intervals, and the change'
 })
 
 test('one image has no interval; a change that the interval is not sure of is neither better nor worse', () => {
-  const one = scoreComparison([{ ...base, ways: ways([0.4], [0.4]) }, { ...adapted, ways: ways([0.7], [0.3]) }]) // prettier-ignore
+  const one = scoreComparison([
+    { ...base, ways: ways([0.4], [0.4]) },
+    { ...adapted, ways: ways([0.7], [0.3]) },
+  ])
   const dice = ({ rows }: Block) => rows[0].cells.map(({ value, interval, better }) => [value, interval, better])
   assert.equal(comparisonBlocks(one).map(dice), [
-    [[0.4, null, null], [0.7, null, null], [0.7 - 0.4, null, true]],
-    [[0.4, null, null], [0.3, null, null], [0.3 - 0.4, null, false]],
-  ]) // prettier-ignore
+    [
+      [0.4, null, null],
+      [0.7, null, null],
+      [0.7 - 0.4, null, true],
+    ],
+    [
+      [0.4, null, null],
+      [0.3, null, null],
+      [0.3 - 0.4, null, false],
+    ],
+  ])
   const mixed = scoreComparison([base, { ...adapted, ways: ways([0.5, 0.5], [0.95, 0.6]) }])
   assert.equal(
     comparisonBlocks(mixed).map(({ rows }) => rows[0].cells.at(-1)!.better),
@@ -187,12 +199,32 @@ test('a curve of very many points stays a small picture and keeps its shape', ()
   const points = Array.from({ length: 200_000 }, (_, i): [number, number] => [i, i % 2])
   const svg = lineChart({ title: 't', x: 'step', series: [{ name: 'a', points, colour: 1 }] })
   assert.ok(svg.length < 10_000)
-  assert.equal(smooth([[0, 1], [1, 0], [2, 0]], 0.5), [[0, 1], [1, 0.5], [2, 0.25]]) // prettier-ignore
+  assert.equal(
+    smooth(
+      [
+        [0, 1],
+        [1, 0],
+        [2, 0],
+      ],
+      0.5,
+    ),
+    [
+      [0, 1],
+      [1, 0.5],
+      [2, 0.25],
+    ],
+  )
   assert.is(lineChart({ title: 't', x: 'step', series: [{ name: 'a', points: [], colour: 1 }] }), '')
 })
 
 const size = { width: 8, height: 4 }
-const block = (x0: number, y0: number, width: number, height: number): Mask => ({ x0, y0, width, height, data: new Uint8Array(width * height).fill(1) }) // prettier-ignore
+const block = (x0: number, y0: number, width: number, height: number): Mask => ({
+  x0,
+  y0,
+  width,
+  height,
+  data: new Uint8Array(width * height).fill(1),
+})
 
 test('rasters: the smaller mask on top, at half the size, packed and unpacked', () => {
   const raster = rasterOfMasks([block(2, 2, 2, 2), block(0, 0, 8, 4)], size, { width: 4, height: 2 })

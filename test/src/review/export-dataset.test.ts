@@ -77,7 +77,10 @@ test('what training would refuse is left out with the reason', async () => {
   await writeImage(dir, 'empty', [square(2, 2, 10)])
   await writeImage(dir, 'tiny', [square(2, 2, 2)])
   await writeImage(dir, 'background', [encodeMask(whole, SIZE)])
-  await writeImage(dir, 'covered', [square(2, 2, 8), encodeMask({ ...whole, x0: 2, y0: 2, width: 4, height: 4, data: new Uint8Array(16).fill(1) }, SIZE)]) // prettier-ignore
+  await writeImage(dir, 'covered', [
+    square(2, 2, 8),
+    encodeMask({ ...whole, x0: 2, y0: 2, width: 4, height: 4, data: new Uint8Array(16).fill(1) }, SIZE),
+  ])
   await writeImage(dir, 'hidden', [square(2, 2, 4), square(2, 2, 4), square(20, 20, 9)])
   await edit(
     dir,
@@ -86,7 +89,10 @@ test('what training would refuse is left out with the reason', async () => {
   await edit(dir, { empty: [remove(1), accept] })
   const { images, masks, notes, folder } = await exportDataset(dir)
   const { items } = await openDataset(folder)
-  assert.equal(items.map(({ id }) => id), ['covered', 'good', 'hidden']) // prettier-ignore
+  assert.equal(
+    items.map(({ id }) => id),
+    ['covered', 'good', 'hidden'],
+  )
   assert.is(images, 3)
   assert.is(
     masks,
@@ -128,7 +134,10 @@ test('an export that was killed between its two renames is mended by the next', 
   mkdirSync(join(dir, 'dataset.4194305.part', 'images'), { recursive: true })
   put(join(dir, 'dataset.4194306.old', 'corrections.json'), '{}')
   await refusal(exportDataset(dir))
-  assert.equal(readdirSync(dir).filter((name) => name.startsWith('dataset')), ['dataset']) // prettier-ignore
+  assert.equal(
+    readdirSync(dir).filter((name) => name.startsWith('dataset')),
+    ['dataset'],
+  )
   assert.equal(readdirSync(join(dir, 'dataset')), ['corrections.json'])
 })
 
@@ -169,7 +178,10 @@ test('pixel sizes go with the dataset', async () => {
   await edit(dir, { a: [accept], b: [accept] })
   const { folder } = await exportDataset(dir)
   assert.is(readFileSync(join(folder, 'groups.csv'), 'utf8'), 'name,group,pixel_size\n"a","a",\n"b","b",2.698nm\n')
-  assert.equal((await openDataset(folder)).items.map(({ group }) => group), ['a', 'b']) // prettier-ignore
+  assert.equal(
+    (await openDataset(folder)).items.map(({ group }) => group),
+    ['a', 'b'],
+  )
 })
 
 test('the report counts what was corrected', async () => {
@@ -190,7 +202,10 @@ test('the report counts what was corrected', async () => {
     edits: { brush: 1, add: 1, remove: 1 },
   })
   assert.equal(report.total.proposals, 4)
-  assert.equal(report.problems.map(({ name }) => name), ['c']) // prettier-ignore
+  assert.equal(
+    report.problems.map(({ name }) => name),
+    ['c'],
+  )
   const words = describeReport(report)
   assert.match(words, /a +accepted +3 +1 +1 +1 +3\n/)
   assert.match(words, /all +1 accepted +4 +1 +1 +1 +4/)
@@ -210,13 +225,19 @@ test('later proposals are compared with the accepted masks', async () => {
   const add: Action = { type: 'edit', edit: { kind: 'add', remove: [], add: [made(5, 'add', square(40, 30, 8))] } }
   await edit(dir, { a: [mend, add, remove(3), accept] })
   const comparison = await compareProposals(dir, other)
-  assert.equal(comparison.images.map(({ name }) => name), ['a']) // prettier-ignore
+  assert.equal(
+    comparison.images.map(({ name }) => name),
+    ['a'],
+  )
   const [loose, strict] = comparison.before.at
   assert.equal([loose.found, loose.precision, loose.recall], [1, 1 / 3, 1 / 3])
   assert.equal(strict.found, 1)
   assert.equal(comparison.before.countError, 0)
   // 49 of 64 pixels are an IoU of 0.77
-  assert.equal(comparison.after.at.map(({ found }) => found), [3, 3]) // prettier-ignore
+  assert.equal(
+    comparison.after.at.map(({ found }) => found),
+    [3, 3],
+  )
   assert.match(describeComparison(comparison), /all +at first +3 +3 +0\.0 +33\.3/)
   assert.match(await refusal(compareProposals(dir, scratch())), 'proposals of none of the 1 accepted')
   assert.match(await refusal(compareProposals(other, dir)), /no image of .* is accepted/)

@@ -116,7 +116,10 @@ test('an image is encoded once, and again after others have taken its place', as
   const again = await masks('a')
   assert.equal(again, { encodedNow: false, masks: first.masks }, 'from memory, with the same bits')
   await session.encode(image('c'))
-  assert.equal(['a', 'b', 'c'].map((name) => session.encoded(name)), [true, false, true]) // prettier-ignore
+  assert.equal(
+    ['a', 'b', 'c'].map((name) => session.encoded(name)),
+    [true, false, true],
+  )
   assert.equal(await masks('b'), { encodedNow: true, masks: b.masks })
   assert.is(loads, 1)
   await session.close()
@@ -192,7 +195,15 @@ test('prompts that do not fit are refused in words', async () => {
   await no(/is empty/, { points: [], box: [5, 5, 5, 9] })
   await no(/not inside/, { points: [], box: [5, 5, 70, 9] })
   await no(/at most 16 points/, { points: Array.from({ length: 17 }, (_, i) => point(i, i)) })
-  assert.ok((await session.prompt(image('a'), size, prompt({ points: Array.from({ length: 16 }, (_, i) => point(i, i)), box: [1, 1, 30, 30] }))).ms > 0) // prettier-ignore
+  assert.ok(
+    (
+      await session.prompt(
+        image('a'),
+        size,
+        prompt({ points: Array.from({ length: 16 }, (_, i) => point(i, i)), box: [1, 1, 30, 30] }),
+      )
+    ).ms > 0,
+  )
   await session.close()
 })
 
@@ -254,7 +265,10 @@ test('the server passes it all on', async () => {
   assert.equal(json.masks[0].segmentation.size, [40, 60])
   while (!session.encoded('b')) await new Promise((resolve) => setTimeout(resolve, 5))
   const list = (await ask(`${server.url}api/images`)).json as { encoded: boolean }[]
-  assert.equal(list.map((one) => one.encoded), [true, true, false, false]) // prettier-ignore
+  assert.equal(
+    list.map((one) => one.encoded),
+    [true, true, false, false],
+  )
   for (const body of [{}, prompt({ points: [point(NaN, 1)] }), { ...prompt(), box: [1, 2, 3] }, prompt({ points: [] })])
     assert.is((await ask(at('a', 'prompt'), { body })).status, 400)
   assert.is((await ask(at('a', 'encode'), { body: { next: 'nobody' } })).status, 200)

@@ -87,7 +87,10 @@ test('an edit is on the disk when it is answered, under any name', async () => {
     const lines = readFileSync(projectFile.log(dir, name), 'utf8').trimEnd().split('\n')
     assert.is(lines.length, 2)
     assert.equal(JSON.parse(lines[1]), json.entry)
-    assert.equal((await document(name)).masks.map(({ id }) => id), [2]) // prettier-ignore
+    assert.equal(
+      (await document(name)).masks.map(({ id }) => id),
+      [2],
+    )
   }
 })
 
@@ -225,7 +228,16 @@ test('hostile requests get an answer in words and change nothing', async () => {
     assert.type(answer.json.error, 'string')
     assert.not.match(answer.json.error, / at .*\.ts|\.mjs/)
   }
-  assert.is((await ask(at('plain', 'actions'), { raw: 'x'.repeat(10), headers: { 'Content-Length': `${maxBody + 1}` } }).catch(() => ({ status: 413 }))).status, 413) // prettier-ignore
+  assert.is(
+    (
+      await ask(at('plain', 'actions'), { raw: 'x'.repeat(10), headers: { 'Content-Length': `${maxBody + 1}` } }).catch(
+        () => ({
+          status: 413,
+        }),
+      )
+    ).status,
+    413,
+  )
   assert.is((await ask(`${at('plain', 'log')}?after=-1`)).status, 400)
   assert.is((await ask(`${at('plain', 'log')}?after=x`)).status, 400)
   assert.is(readFileSync(projectFile.log(dir, 'plain'), 'utf8'), before)
@@ -247,7 +259,9 @@ test('bytes that are no HTTP end their own connection only', async () => {
 
 test('nobody else on the network reaches it', async () => {
   const { networkInterfaces } = await import('node:os')
-  const others = Object.values(networkInterfaces()).flatMap((list) => list!.filter((a) => !a.internal && a.family === 'IPv4')) // prettier-ignore
+  const others = Object.values(networkInterfaces()).flatMap((list) =>
+    list!.filter((a) => !a.internal && a.family === 'IPv4'),
+  )
   for (const { address } of others)
     await new Promise<void>((resolve, reject) => {
       const socket = connect(port, address, () => reject(new Error(`${address} answers`)))

@@ -101,7 +101,10 @@ if (python) {
     )
     assert.is((rows[1]['val/image_1'] as { _type: string })._type, 'image-file')
     assert.is(rows[1]['val/box_dice'], 1)
-    assert.equal(read.slice(-2), [[read.length - 1, 'exit', {}, 130], [read.length, 'final', {}, 0]]) // prettier-ignore
+    assert.equal(read.slice(-2), [
+      [read.length - 1, 'exit', {}, 130],
+      [read.length, 'final', {}, 0],
+    ])
   })
 
   test('wandb reads records of every size at every distance from the end of a block', async () => {
@@ -122,7 +125,10 @@ if (python) {
     const read = ask<Read>(readWandb, path)
     assert.is(read.length, 2 + 4 + 2 * steps)
     const rows = read.filter(([, kind]) => kind === 'history')
-    assert.equal(rows.map(([, , { a }]) => a), Array.from({ length: steps }, (_, i) => i)) // prettier-ignore
+    assert.equal(
+      rows.map(([, , { a }]) => a),
+      Array.from({ length: steps }, (_, i) => i),
+    )
   })
 
   test('TensorBoard reads a run that was killed and resumed', async () => {

@@ -8,7 +8,15 @@ import { readMetrics } from '../../../src/tracking/records'
 import { type TrainOptions, train } from '../../../src/training/run'
 import { beginRun, resumeRun, runFolder } from '../../../src/training/run-folder'
 import { engine } from '../../support/engine'
-import { historyOf, itemsOf, messageOf, scalarsOf, tensorboardEvents, textOf, wandbRecords } from '../../support/tracking'
+import {
+  historyOf,
+  itemsOf,
+  messageOf,
+  scalarsOf,
+  tensorboardEvents,
+  textOf,
+  wandbRecords,
+} from '../../support/tracking'
 import { fingerprint, temporary, toyConfig, toyData } from '../../support/toy-training'
 
 const scratch = await temporary()

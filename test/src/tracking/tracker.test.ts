@@ -148,7 +148,10 @@ test('lines said before there is a tracker wait for it', () => {
   transcript.attach({ append: (event) => void told.push(event) })
   transcript.say('three')
   assert.equal(said, ['one', 'three'])
-  assert.equal(told, ['one', 'two', 'three'].map((line) => ({ kind: 'output', line }))) // prettier-ignore
+  assert.equal(
+    told,
+    ['one', 'two', 'three'].map((line) => ({ kind: 'output', line })),
+  )
 })
 
 test.run()

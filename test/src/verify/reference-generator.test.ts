@@ -35,7 +35,7 @@ test('partners agree in mask and scores, both ways', () => {
     record(10, { stability_score: 0.93 }),
     record(27),
   ])
-  assert.equal([off.missing, off.extra, off.passed], [[1, 2], [1, 2], false]) // prettier-ignore
+  assert.equal([off.missing, off.extra, off.passed], [[1, 2], [1, 2], false])
   assert.ok(Math.abs(off.iouOff - 0.005) < 1e-9)
   assert.is(compareRecords(golden, [...golden, record(30)]).wanted, 0.75)
   assert.is(compareRecords(golden, [...golden, record(30)]).found, 1)
@@ -64,7 +64,11 @@ test('files: one, a folder, another kind, and damaged ones', async () => {
   assert.is((await generatorGoldens(dir)).length, 1)
   assert.equal(await generatorGoldens(join(dir, 'other')), [])
   assert.equal(await generatorGoldens(join(dir, 'nowhere')), [])
-  const message = (path: string) => generatorGoldens(path).then(() => '', (e: Error) => e.message) // prettier-ignore
+  const message = (path: string) =>
+    generatorGoldens(path).then(
+      () => '',
+      (e: Error) => e.message,
+    )
   for (const [text, what] of [
     ['{', /not JSON/],
     ['{"params": {}, "records": 3, "image": "a.png"}', /a generator golden has "image"/],
@@ -87,8 +91,20 @@ test('the command: a golden passes on its own model, and fails where a record is
     height: 50,
     rgb: Uint8Array.from({ length: 10500 }, (_, i) => (Math.floor(i / 3) * 37) % 256),
   }
-  const params = { points_per_side: 3, pred_iou_thresh: 0, stability_score_thresh: 0.02, stability_score_offset: 0.05, mask_threshold: 1 } // prettier-ignore
-  const options = { pointsPerSide: 3, predIouThresh: 0, stabilityScoreThresh: 0.02, stabilityScoreOffset: 0.05, maskThreshold: 1 } // prettier-ignore
+  const params = {
+    points_per_side: 3,
+    pred_iou_thresh: 0,
+    stability_score_thresh: 0.02,
+    stability_score_offset: 0.05,
+    mask_threshold: 1,
+  }
+  const options = {
+    pointsPerSide: 3,
+    predIouThresh: 0,
+    stabilityScoreThresh: 0.02,
+    stabilityScoreOffset: 0.05,
+    maskThreshold: 1,
+  }
   const model = await openToy('toy_vit', 64)
   const generator = await MaskGenerator.create(model, { ...options, outputMode: 'uncompressed_rle' })
   const records = await generator.reference(image)

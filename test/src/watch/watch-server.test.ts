@@ -85,7 +85,10 @@ test('a folder that is gone or damaged, and a port that is taken, end nothing', 
 
 test('--watch-port goes with --watch', async () => {
   const { values, positionals } = parse(train, ['--data', 'x', '--watch-port', '8000'])
-  const error = await Promise.resolve(train.run(values, positionals)).then(() => null, (e: Error) => e) // prettier-ignore
+  const error = await Promise.resolve(train.run(values, positionals)).then(
+    () => null,
+    (e: Error) => e,
+  )
   assert.match(error?.message ?? '', '--watch-port goes with --watch')
 })
 
@@ -103,10 +106,19 @@ else {
     await tab.locator('#note', { hasText: 'Step 3 of 20' }).waitFor()
     assert.is(await tab.locator('.charts').evaluateAll((all) => all.length), 1, 'no validation yet')
     await tab.locator('summary').first().click()
-    appendFileSync(join(root, 'metrics.jsonl'), JSON.stringify(step(4)) + '\n' + JSON.stringify(validation(4, 0.5)) + '\n') // prettier-ignore
+    appendFileSync(
+      join(root, 'metrics.jsonl'),
+      JSON.stringify(step(4)) + '\n' + JSON.stringify(validation(4, 0.5)) + '\n',
+    )
     await tab.locator('#note', { hasText: 'Step 4 of 20' }).waitFor({ timeout: 120_000 })
     assert.is(await tab.locator('.charts').evaluateAll((all) => all.length), 2)
-    assert.is(await tab.locator('details').first().evaluate((one) => (one as unknown as { open: boolean }).open), true) // prettier-ignore
+    assert.is(
+      await tab
+        .locator('details')
+        .first()
+        .evaluate((one) => (one as unknown as { open: boolean }).open),
+      true,
+    )
     assert.is(await tab.evaluate('document.documentElement.scrollWidth'), 390)
     // the style is let through by its hash: without it a tile would have no border
     assert.is(await tab.evaluate("getComputedStyle(document.querySelector('.tile')).borderTopWidth"), '1px')

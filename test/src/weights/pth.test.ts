@@ -3,7 +3,19 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openCheckpoint } from '../../../src/weights/checkpoint'
 import { openPth } from '../../../src/weights/pth'
-import { call, dictionary, global, int, pickle, tensor, text, tuple, writePth, writeStateDict, zip } from '../../support/make-pth'
+import {
+  call,
+  dictionary,
+  global,
+  int,
+  pickle,
+  tensor,
+  text,
+  tuple,
+  writePth,
+  writeStateDict,
+  zip,
+} from '../../support/make-pth'
 import { refuses, scratch } from '../../support/weights'
 
 const at = scratch()

@@ -35,10 +35,13 @@ function capsule(mask: Mask, [ax, ay]: Point, [bx, by]: Point, radius: number): 
       // the pixel under the pen counts even where its centre is further than a small radius
       if ((px - t * dx) ** 2 + (py - t * dy) ** 2 <= radius * radius) data[y * width + x] = 1
     }
-  for (const [x, y] of [[ax, ay], [bx, by]]) {
+  for (const [x, y] of [
+    [ax, ay],
+    [bx, by],
+  ]) {
     const [u, v] = [Math.floor(x) - x0, Math.floor(y) - y0]
     if (u >= 0 && v >= 0 && u < width && v < height) data[v * width + u] = 1
-  } // prettier-ignore
+  }
 }
 
 /**

@@ -34,7 +34,12 @@ const largestArea = 5000
 
 const sliders: Slider[] = [
   { key: 'predIouThresh', label: 'Predicted IoU over', title: 'Keeps what the model thinks better of', ...share },
-  { key: 'stabilityScoreThresh', label: 'Stability from', title: 'Keeps what changes little with the threshold', ...share },
+  {
+    key: 'stabilityScoreThresh',
+    label: 'Stability from',
+    title: 'Keeps what changes little with the threshold',
+    ...share,
+  },
   {
     key: 'minArea',
     label: 'Area from',
@@ -65,7 +70,7 @@ const sliders: Slider[] = [
     ...share,
     text: (value) => (value >= 1 ? 'off' : share.text(value)),
   },
-] // prettier-ignore
+]
 
 /** What the sliders would change. */
 const difference = computed(() => {
@@ -142,12 +147,16 @@ export function Sliders({ session }: { session: ImageSession }) {
     )
   const apply = () => {
     try {
-      session.edit('refilter', found.remove, found.add.map((i) => candidates.draft(i)))
+      session.edit(
+        'refilter',
+        found.remove,
+        found.add.map((i) => candidates.draft(i)),
+      )
       session.select([])
     } catch (error) {
       tell('error', messageOf(error))
     }
-  } // prettier-ignore
+  }
   const nothing = !found.remove.length && !found.add.length
   return (
     <section class="sliders" aria-label="Filter the proposals again">

@@ -137,9 +137,9 @@ export function updateSummary(): void {
   const open = session.peek()
   if (!open) return
   const { counts, state } = open.document
-  images.value = images.peek().map((summary) =>
-    summary.info.name === open.name ? { ...summary, ...counts, state } : summary,
-  ) // prettier-ignore
+  images.value = images
+    .peek()
+    .map((summary) => (summary.info.name === open.name ? { ...summary, ...counts, state } : summary))
 }
 
 async function encode(name: string, abort: AbortSignal): Promise<void> {

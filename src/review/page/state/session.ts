@@ -4,7 +4,14 @@ import { decodeMask, encodeMask } from '../../../../engine/masks/rle'
 import type { Mask } from '../../../../engine/masks/mask'
 import type { ImageInfo } from '../../../project/project'
 import { type Change, ReviewDocument } from '../../../project/review/document'
-import type { Action, DocumentReply, EditKind, ImageState, LogEntry, ReviewMask } from '../../../project/review/protocol'
+import type {
+  Action,
+  DocumentReply,
+  EditKind,
+  ImageState,
+  LogEntry,
+  ReviewMask,
+} from '../../../project/review/protocol'
 import { api } from '../api'
 import { MaskLayer } from '../canvas/layer'
 import { Picture } from '../canvas/picture'
@@ -128,7 +135,7 @@ export class ImageSession {
       origin: kind,
       predictedIou,
       stability,
-    })) // prettier-ignore
+    }))
     this.act({ type: 'edit', edit: { kind, remove: [...remove], add } })
     return add.map(({ id }) => id)
   }

@@ -61,9 +61,10 @@ const outline = (redraw: boolean): Tool => ({
     pressed = null
   },
   over(session, at) {
-    session.hover.value = redraw && !points.length && !session.selection.value.size
-      ? session.owners.at(Math.floor(at.image[0]), Math.floor(at.image[1]))
-      : 0 // prettier-ignore
+    session.hover.value =
+      redraw && !points.length && !session.selection.value.size
+        ? session.owners.at(Math.floor(at.image[0]), Math.floor(at.image[1]))
+        : 0
   },
   finish: (session) => close(session, redraw),
   cancel() {

@@ -74,7 +74,15 @@ test('histograms leave no value out, ends included', () => {
 test('the command: a table by parts, JSON, a page and a picture', async () => {
   const folder = scratch()
   for (let i = 0; i < 5; i++)
-    await pair(folder, `p${i} <i>`, discs(40, 30, [{ x: 10, y: 10, r: 3 + i, id: 1 }, { x: 30, y: 15, r: 4, id: 2 }]), { seed: i }) // prettier-ignore
+    await pair(
+      folder,
+      `p${i} <i>`,
+      discs(40, 30, [
+        { x: 10, y: 10, r: 3 + i, id: 1 },
+        { x: 30, y: 15, r: 4, id: 2 },
+      ]),
+      { seed: i },
+    )
   await run(split, '--data', folder, '--shares', '60,20,20')
   const data = ['--data', folder, '--split-file', join(folder, 'split.json')]
   const page = join(folder, 'page.html')

@@ -136,7 +136,10 @@ function discs(width: number, height: number, list: [x: number, y: number, radiu
 }
 
 test('seen from further away particles are smaller and more, each with one label of its own', () => {
-  const source = discs(120, 80, [[60, 40, 20], [20, 60, 10]]) // prettier-ignore
+  const source = discs(120, 80, [
+    [60, 40, 20],
+    [20, 60, 10],
+  ])
   const counts = new Set<number>()
   for (let seed = 0; seed < 20; seed++) {
     const far = zoomedOut(source, new Rng(seed), 2)
@@ -172,7 +175,10 @@ test('seen from further away particles are smaller and more, each with one label
 })
 
 test('a particle that a seam cuts has no label there; one that the canvas cuts keeps it', () => {
-  const source = discs(100, 100, [[0, 50, 24], [60, 50, 12]]) // prettier-ignore
+  const source = discs(100, 100, [
+    [0, 50, 24],
+    [60, 50, 12],
+  ])
   assert.equal(zoomedOut(source, new Rng(1), 1), source, 'there is no seam')
   let seams = 0
   for (let seed = 0; seed < 30; seed++) {
@@ -192,7 +198,7 @@ test('a particle that a seam cuts has no label there; one that the canvas cuts k
 })
 
 test('zooming in and out give every size between; without it nothing is drawn otherwise', () => {
-  const source = discs(120, 80, [[60, 40, 20]]) // prettier-ignore
+  const source = discs(120, 80, [[60, 40, 20]])
   assert.equal(augment(source, new Rng(5), { zoomOut: 0 }), augment(source, new Rng(5)))
   const still = { flip: false, turn: false, brightness: 0, contrast: 0, gamma: 0, noise: 0 }
   const sizes: number[] = []

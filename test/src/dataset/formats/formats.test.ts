@@ -191,7 +191,10 @@ test('COCO as others write it: categories, crowds, parts, run lengths of both ki
 })
 
 test('VIA as others write it: every shape, projects and plain exports, regions in a list or by number', async () => {
-  const shape = (name: string, attributes: object) => ({ shape_attributes: { name, ...attributes }, region_attributes: { type: 'g' } }) // prettier-ignore
+  const shape = (name: string, attributes: object) => ({
+    shape_attributes: { name, ...attributes },
+    region_attributes: { type: 'g' },
+  })
   const regions = [
     shape('rect', { x: 0, y: 0, width: 2, height: 2 }),
     shape('polygon', { all_points_x: [6, 8, 8, 6], all_points_y: [0, 0, 2, 2] }),
@@ -217,15 +220,54 @@ test('labelme as others write it: shapes, groups, masks, paths of other machines
   const mask = await sharp(Buffer.from([0, 255, 255, 255, 255, 0]), { raw: { width: 3, height: 2, channels: 1 } })
     .png()
     .toBuffer()
-  const shape = (shape_type: string | null, points: number[][], more = {}) => ({ label: 'g', points, shape_type, ...more }) // prettier-ignore
+  const shape = (shape_type: string | null, points: number[][], more = {}) => ({
+    label: 'g',
+    points,
+    shape_type,
+    ...more,
+  })
   const shapes = [
-    shape('polygon', [[0, 0], [2, 0], [2, 1], [0, 1]], { group_id: 3 }), // prettier-ignore
-    shape(null, [[0, 2], [2, 2], [2, 3], [0, 3]], { group_id: 3 }), // prettier-ignore
-    shape('rectangle', [[8, 2], [6, 0]]), // prettier-ignore
-    shape('mask', [[5, 3], [7, 4]], { mask: mask.toString('base64') }), // prettier-ignore
-    shape('circle', [[2, 4.5], [3, 4.5]]), // prettier-ignore
+    shape(
+      'polygon',
+      [
+        [0, 0],
+        [2, 0],
+        [2, 1],
+        [0, 1],
+      ],
+      { group_id: 3 },
+    ),
+    shape(
+      null,
+      [
+        [0, 2],
+        [2, 2],
+        [2, 3],
+        [0, 3],
+      ],
+      { group_id: 3 },
+    ),
+    shape('rectangle', [
+      [8, 2],
+      [6, 0],
+    ]),
+    shape(
+      'mask',
+      [
+        [5, 3],
+        [7, 4],
+      ],
+      { mask: mask.toString('base64') },
+    ),
+    shape('circle', [
+      [2, 4.5],
+      [3, 4.5],
+    ]),
     shape('point', [[1, 1]]),
-    shape('line', [[1, 1], [2, 2]]), // prettier-ignore
+    shape('line', [
+      [1, 1],
+      [2, 2],
+    ]),
   ]
   const file = {
     version: '4.0.0',
@@ -252,8 +294,20 @@ test('YOLO as others write it: names, boxes, blank lines', async () => {
   assert.equal([instances, classes, leftOut], [2, { grain: 1, 7: 1 }, { 'a box without a mask': 1 }])
   const { data } = await readLabels(join(folder, 'out/masks/p.png'))
   assert.equal([...data.slice(0, 8)], [1, 1, 0, 0, 0, 0, 2, 2])
-  assert.equal([...yamlNames('nc: 2\nnames:\n  0: a\n  1: "b c"\nval: x')], [[0, 'a'], [1, 'b c']]) // prettier-ignore
-  assert.equal([...yamlNames("names:\n- a\n- 'b'\nval: x\n- c")], [[0, 'a'], [1, 'b']]) // prettier-ignore
+  assert.equal(
+    [...yamlNames('nc: 2\nnames:\n  0: a\n  1: "b c"\nval: x')],
+    [
+      [0, 'a'],
+      [1, 'b c'],
+    ],
+  )
+  assert.equal(
+    [...yamlNames("names:\n- a\n- 'b'\nval: x\n- c")],
+    [
+      [0, 'a'],
+      [1, 'b'],
+    ],
+  )
 })
 
 test('label maps: suffixes, and masks of all particles parted into pieces', async () => {

@@ -118,7 +118,11 @@ test('files that are no annotations at all', async () => {
 
 test('VIA and labelme: damaged shapes take their own image only', async () => {
   const folder = await folderOfImages()
-  const via = (name: string, attributes: unknown) => ({ filename: `${name}.png`, size: 1, regions: [{ shape_attributes: attributes }] }) // prettier-ignore
+  const via = (name: string, attributes: unknown) => ({
+    filename: `${name}.png`,
+    size: 1,
+    regions: [{ shape_attributes: attributes }],
+  })
   const polygon = (x: unknown, y: unknown) => ({ name: 'polygon', all_points_x: x, all_points_y: y })
   const path = put(
     join(folder, 'a.json'),
@@ -144,17 +148,52 @@ test('VIA and labelme: damaged shapes take their own image only', async () => {
     /leads out/,
     /rx is null/,
   ])
-    // prettier-ignore
     assert.match(first.reasons, reason)
 
   const other = await folderOfImages()
   const labelme = (name: string, shapes: unknown, more = {}) =>
     put(join(other, 'json', `${name}.json`), JSON.stringify({ imagePath: `${name}.png`, shapes, ...more }))
   const mask = (points: number[][], text: unknown) => [{ label: 'g', shape_type: 'mask', points, mask: text }]
-  labelme('good', [{ label: 'g', points: [[1, 1], [4, 1], [4, 4]] }]) // prettier-ignore
-  labelme('two', [{ label: 'g', points: [[1, 1], [4, null], [4, 4]] }]) // prettier-ignore
-  labelme('three', mask([[0, 0], [900000, 900000]], 'AAAA')) // prettier-ignore
-  labelme('four', mask([[0, 0], [3, 3]], 'not a PNG')) // prettier-ignore
+  labelme('good', [
+    {
+      label: 'g',
+      points: [
+        [1, 1],
+        [4, 1],
+        [4, 4],
+      ],
+    },
+  ])
+  labelme('two', [
+    {
+      label: 'g',
+      points: [
+        [1, 1],
+        [4, null],
+        [4, 4],
+      ],
+    },
+  ])
+  labelme(
+    'three',
+    mask(
+      [
+        [0, 0],
+        [900000, 900000],
+      ],
+      'AAAA',
+    ),
+  )
+  labelme(
+    'four',
+    mask(
+      [
+        [0, 0],
+        [3, 3],
+      ],
+      'not a PNG',
+    ),
+  )
   labelme('five', [], { imageWidth: 'wide', imageHeight: 6 })
   put(join(other, 'json/six.json'), '{"shapes":[]}')
   put(join(other, 'json/empty.json'), JSON.stringify({ imagePath: `${names[5]}.png`, shapes: [] }))
@@ -168,7 +207,6 @@ test('VIA and labelme: damaged shapes take their own image only', async () => {
     /imageWidth is "wide"/,
     /no imagePath/,
   ])
-    // prettier-ignore
     assert.match(second.reasons, reason)
 })
 
@@ -186,8 +224,10 @@ test('65,535 instances are the most; polygons may be huge but not endless', asyn
   const folder = scratch()
   await png8(join(folder, 'images/p.png'), 300, 300, picture(300, 300, 1))
   await png8(join(folder, 'images/q.png'), 300, 300, picture(300, 300, 2))
-  const pixel = (i: number) => [[i % 300, Math.floor(i / 300)]].map(([x, y]) => [x, y, x + 1, y, x + 1, y + 1, x, y + 1]) // prettier-ignore
-  const list = (image_id: number, count: number) => Array.from({ length: count }, (_, i) => ({ image_id, segmentation: pixel(i) })) // prettier-ignore
+  const pixel = (i: number) =>
+    [[i % 300, Math.floor(i / 300)]].map(([x, y]) => [x, y, x + 1, y, x + 1, y + 1, x, y + 1])
+  const list = (image_id: number, count: number) =>
+    Array.from({ length: count }, (_, i) => ({ image_id, segmentation: pixel(i) }))
   const images = ['p', 'q'].map((name, i) => ({ id: i, file_name: `${name}.png`, width: 300, height: 300 }))
   const annotations = [...list(0, 65535), ...list(1, 65536)]
   const path = put(join(folder, 'a.json'), JSON.stringify({ images, annotations }))
@@ -225,7 +265,10 @@ test('names are looked for in the folder alone', async () => {
   writeFileSync(join(folder, 'notes.txt'), '')
   const images = await ImageFolder.open(folder)
   const found = (name: string, byStem?: boolean) => images.find(name, byStem).slice(folder.length + 1)
-  assert.equal(['a/p.png', './a/p.png', 'b\\p.png', 'elsewhere/q.png', 'b/../r.s.png'].map((name) => found(name)), ['a/p.png', 'a/p.png', 'b/p.png', 'b/q.png', 'r.s.png']) // prettier-ignore
+  assert.equal(
+    ['a/p.png', './a/p.png', 'b\\p.png', 'elsewhere/q.png', 'b/../r.s.png'].map((name) => found(name)),
+    ['a/p.png', 'a/p.png', 'b/p.png', 'b/q.png', 'r.s.png'],
+  )
   assert.equal(
     [found('b/q', true), found('b/deep/q', true), found('r.s', true)],
     ['b/q.png', 'b/deep/q.tif', 'r.s.png'],

@@ -47,7 +47,12 @@ test('runs hold the pixels, by label and by mask', () => {
     assert.equal(pixelsOf(runs), expected)
     assert.is(areaOf(runs), expected.length)
     const [xs, ys] = [expected.map(([x]) => x), expected.map(([, y]) => y)]
-    assert.equal(boxOf(runs), { x0: Math.min(...xs), y0: Math.min(...ys), x1: Math.max(...xs) + 1, y1: Math.max(...ys) + 1 }) // prettier-ignore
+    assert.equal(boxOf(runs), {
+      x0: Math.min(...xs),
+      y0: Math.min(...ys),
+      x1: Math.max(...xs) + 1,
+      y1: Math.max(...ys) + 1,
+    })
   }
 })
 
@@ -96,7 +101,12 @@ test('a ring in a ring: two parts, and the holes of both', () => {
 test('Feret diameters of pixel corners, by trying all directions', () => {
   for (const mask of randomMasks()) {
     const runs = runsOfMask(mask)
-    const corners = pixelsOf(runs).flatMap(([x, y]) => [[x, y], [x + 1, y], [x, y + 1], [x + 1, y + 1]]) // prettier-ignore
+    const corners = pixelsOf(runs).flatMap(([x, y]) => [
+      [x, y],
+      [x + 1, y],
+      [x, y + 1],
+      [x + 1, y + 1],
+    ])
     let [max, min] = [0, Infinity]
     for (const [ax, ay] of corners)
       for (const [bx, by] of corners) {
@@ -118,7 +128,8 @@ test('centres in the hull, by trying all triangles', () => {
     const runs = runsOfMask(mask)
     const points = pixelsOf(runs)
     if (points.length > 9) continue
-    const side = (a: number[], b: number[], p: number[]) => (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0]) // prettier-ignore
+    const side = (a: number[], b: number[], p: number[]) =>
+      (b[0] - a[0]) * (p[1] - a[1]) - (b[1] - a[1]) * (p[0] - a[0])
     const between = (a: number[], b: number[], p: number[]) =>
       side(a, b, p) === 0 && (p[0] - a[0]) * (p[0] - b[0]) <= 0 && (p[1] - a[1]) * (p[1] - b[1]) <= 0
     const inside = (p: number[]) =>
@@ -151,7 +162,16 @@ test('solidity parts convex from not convex', () => {
 })
 
 test('the perimeter as crossings counted on every lattice line', () => {
-  const offsets = [[1, 0], [2, 1], [1, 1], [1, 2], [0, 1], [-1, 2], [-1, 1], [-2, 1]] // prettier-ignore
+  const offsets = [
+    [1, 0],
+    [2, 1],
+    [1, 1],
+    [1, 2],
+    [0, 1],
+    [-1, 2],
+    [-1, 1],
+    [-2, 1],
+  ]
   const atanHalf = Math.atan(0.5)
   // angles that each kind of direction stands for: half way to its neighbours on both sides
   const weights: Record<number, number> = { 1: atanHalf, 5: Math.PI / 8, 2: (Math.atan(2) - atanHalf) / 2 }

@@ -105,7 +105,10 @@ test('ids are never used again', () => {
   run(document, { type: 'undo' })
   assert.is(document.nextId, 4)
   run(document, edit(document, 'add', [], [3]))
-  assert.equal(document.masks.map(({ id }) => id), [1, 2, 4]) // prettier-ignore
+  assert.equal(
+    document.masks.map(({ id }) => id),
+    [1, 2, 4],
+  )
   assert.not(document.canRedo, 'what was undone cannot be redone after another edit')
 })
 
@@ -141,12 +144,18 @@ test('what does not fit is refused, and nothing has changed', () => {
   refuse(/no mask 9/, edit(document, 'remove', [1, 9]))
   refuse(/a mask away twice/, edit(document, 'remove', [2, 2]))
   refuse(/changes nothing/, edit(document, 'brush', []))
-  refuse(/"remove" adds no masks/, { type: 'edit', edit: { kind: 'remove', remove: [1], add: [made(5, 'remove', square(0, 0, 1))] } }) // prettier-ignore
+  refuse(/"remove" adds no masks/, {
+    type: 'edit',
+    edit: { kind: 'remove', remove: [1], add: [made(5, 'remove', square(0, 0, 1))] },
+  })
   refuse(/the id 4, not the next free one, 5/, add({ id: 4 }))
   refuse(/the id 1, not/, add({ id: 1 }))
   refuse(/the id 7, not/, add({ id: 7 }))
   refuse(/the origin "proposal"/, add({ origin: 'proposal' }))
-  refuse(/mask 5 is of 48 x 64 pixels, the image of 64 x 48/, add({ segmentation: square(1, 1, 3, { width: 48, height: 64 }) })) // prettier-ignore
+  refuse(
+    /mask 5 is of 48 x 64 pixels, the image of 64 x 48/,
+    add({ segmentation: square(1, 1, 3, { width: 48, height: 64 }) }),
+  )
   refuse(/mask 5 is empty/, add({ segmentation: { size: [48, 64], counts: 'PP3' } }))
   refuse(/mask 5 is damaged: .*3072 pixels/, add({ segmentation: { size: [48, 64], counts: '' } }))
   refuse(/mask 5 is damaged/, add({ segmentation: { size: [48, 64], counts: '\u0000' } }))

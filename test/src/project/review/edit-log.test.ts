@@ -21,7 +21,11 @@ async function reviewed() {
   const folder = await ReviewFolder.open(dir)
   await folder.act('a', { window: 'w', base: 0, action: remove(1) })
   const add = made(4, 'add', square(30, 30, 7))
-  await folder.act('a', { window: 'w', base: 1, action: { type: 'edit', edit: { kind: 'add', remove: [], add: [add] } } }) // prettier-ignore
+  await folder.act('a', {
+    window: 'w',
+    base: 1,
+    action: { type: 'edit', edit: { kind: 'add', remove: [], add: [add] } },
+  })
   await folder.act('a', { window: 'w', base: 2, action: remove(2) })
   return { dir, folder, log: projectFile.log(dir, 'a') }
 }

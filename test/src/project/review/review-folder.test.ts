@@ -26,7 +26,10 @@ test('an image without masks, and one with 5,000', async () => {
   const many = Array.from({ length: 5000 }, (_, i) => square((i % 100) * 12, Math.floor(i / 100) * 20, 8, size))
   await writeImage(dir, 'many', many, size)
   const folder = await ReviewFolder.open(dir)
-  assert.equal(folder.summaries.map(({ masks }) => masks), [5000, 0]) // prettier-ignore
+  assert.equal(
+    folder.summaries.map(({ masks }) => masks),
+    [5000, 0],
+  )
   await act(folder, 'none', { type: 'edit', edit: { kind: 'add', remove: [], add: [made(1, 'add', square(3, 3, 9))] } })
   const all = Array.from({ length: 5000 }, (_, i) => i + 1)
   await act(
@@ -44,9 +47,15 @@ test('an image without masks, and one with 5,000', async () => {
   await folder.close()
   const document = ReviewDocument.replay({ ...reply, image: size })
   assert.equal(document.counts, { masks: 5000, removed: 5000, edited: 0, added: 5000 })
-  assert.equal(document.masks.map(({ segmentation }) => segmentation), many) // prettier-ignore
+  assert.equal(
+    document.masks.map(({ segmentation }) => segmentation),
+    many,
+  )
   const { items } = await openDataset((await exportDataset(dir)).folder)
-  assert.equal(items.map(({ instances }) => instances), [5000]) // prettier-ignore
+  assert.equal(
+    items.map(({ instances }) => instances),
+    [5000],
+  )
 })
 
 test('damaged proposals are a problem of their image only', async () => {

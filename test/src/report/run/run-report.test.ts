@@ -21,7 +21,11 @@ import { openBrowser } from '../../../support/browser'
 import { makeRun, scratch, step } from '../../../support/runs'
 
 const hardware = { adapter: 'a GPU', driver: 'd', software: false, processor: 'p', system: 's', versions: 'wgsam 9' }
-const text = (html: string) => html.replace(/<style>[\s\S]*?<\/style>/g, '').replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ') // prettier-ignore
+const text = (html: string) =>
+  html
+    .replace(/<style>[\s\S]*?<\/style>/g, '')
+    .replace(/<[^>]*>/g, ' ')
+    .replace(/\s+/g, ' ')
 const circles = (html: string, title: string) => {
   const chart = html.split('<figure class="chart">').find((part) => part.includes(`<b>${title}`))
   return (chart?.match(/<circle/g) ?? []).length
@@ -63,7 +67,10 @@ const tally = (id: string, dice: number): Tally => ({
   regions: { dice, miou: dice / 2, accuracy: 0.5 },
   ious: [0.8, 0.8],
   found: iouLevels.map((level) => (level <= 0.8 ? 2 : 0)),
-  detections: [{ score: null, hits: 127 }, { score: null, hits: 127 }], // prettier-ignore
+  detections: [
+    { score: null, hits: 127 },
+    { score: null, hits: 127 },
+  ],
   boundary: { precision: 1, recall: 0.5, f: 2 / 3 },
   size: { pixels: 1.5, relative: 0.05 },
   diameters: { masks: [31, 32], instances: [30, 31] },
@@ -120,7 +127,10 @@ test('unfinished, empty and damaged runs are told of in words', async () => {
 
   const damaged = makeRun()
   writeFileSync(join(damaged, 'config.json'), '{"rank": ')
-  appendFileSync(join(damaged, 'metrics.jsonl'), 'nonsense\n[]\n{"kind":"step","step":"x"}\n' + JSON.stringify(step(21)) + '\n') // prettier-ignore
+  appendFileSync(
+    join(damaged, 'metrics.jsonl'),
+    'nonsense\n[]\n{"kind":"step","step":"x"}\n' + JSON.stringify(step(21)) + '\n',
+  )
   writeFileSync(join(damaged, 'sessions.json'), '{}')
   mkdirSync(join(damaged, 'pictures'))
   const escape = [{ name: 'x', step: 1, caption: '', file: '../../etc/passwd.jpg' }]
@@ -136,7 +146,10 @@ test('unfinished, empty and damaged runs are told of in words', async () => {
 
 test('names are text, never markup; numbers that are none leave gaps', async () => {
   const root = makeRun({ over: { data: ['<img src=x onerror=alert(1)>'] } })
-  writeFileSync(join(root, 'metrics.jsonl'), JSON.stringify({ ...step(1), loss: NaN, gradientNorm: Infinity }) + '\n' + JSON.stringify(step(2)) + '\n') // prettier-ignore
+  writeFileSync(
+    join(root, 'metrics.jsonl'),
+    JSON.stringify({ ...step(1), loss: NaN, gradientNorm: Infinity }) + '\n' + JSON.stringify(step(2)) + '\n',
+  )
   const html = await report(root)
   assert.not.match(html, '<img src=x')
   assert.not.match(html, 'NaN')
@@ -163,16 +176,24 @@ test('what has been read is not read again, but another file is', async () => {
   assert.equal([metrics.steps.length, metrics.half], [2, true])
   appendFileSync(path, line.slice(30) + '\n')
   await metrics.read()
-  assert.equal(metrics.steps.map(({ step }) => step), [1, 2, 3]) // prettier-ignore
+  assert.equal(
+    metrics.steps.map(({ step }) => step),
+    [1, 2, 3],
+  )
   assert.equal([metrics.half, metrics.damaged], [false, 0])
   writeFileSync(path, JSON.stringify(step(9)) + '\n')
   await metrics.read()
-  assert.equal(metrics.steps.map(({ step }) => step), [9]) // prettier-ignore
+  assert.equal(
+    metrics.steps.map(({ step }) => step),
+    [9],
+  )
 })
 
 test('the newest picture of each name is kept; a full disk ends nothing', async () => {
   const root = makeRun()
-  const png = await sharp({ create: { width: 8, height: 4, channels: 3, background: '#f00' } }).png().toBuffer() // prettier-ignore
+  const png = await sharp({ create: { width: 8, height: 4, channels: 3, background: '#f00' } })
+    .png()
+    .toBuffer()
   const warnings: string[] = []
   const sink = new PictureSink(root, (line) => warnings.push(line))
   const event = { kind: 'image' as const, png, width: 8, height: 4 }
@@ -181,10 +202,15 @@ test('the newest picture of each name is kept; a full disk ends nothing', async 
     ['val/image_2', 4],
     ['val/image_2', 8],
   ] as const)
-    // prettier-ignore
     await sink.append({ ...event, name, step: at, caption: `<b>${name}` })
   const pictures = await readPictures(root)
-  assert.equal(pictures.map(({ name, step }) => [name, step]), [['val/image_2', 8], ['val/image_10', 4]]) // prettier-ignore
+  assert.equal(
+    pictures.map(({ name, step }) => [name, step]),
+    [
+      ['val/image_2', 8],
+      ['val/image_10', 4],
+    ],
+  )
   assert.match(await report(root), 'after step 8')
   const nowhere = new PictureSink(join(root, 'config.json'), (line) => warnings.push(line))
   for (let i = 0; i < 3; i++) await nowhere.append({ ...event, name: 'a', step: i, caption: '' })
@@ -248,7 +274,11 @@ else {
         const faults: string[] = []
         tab.on('console', (message) => void faults.push(message.text()))
         tab.on('pageerror', (error) => void faults.push(String(error)))
-        tab.on('request', (request) => void (request.url().startsWith('file:') || request.url().startsWith('data:') || faults.push(request.url()))) // prettier-ignore
+        tab.on(
+          'request',
+          (request) =>
+            void (request.url().startsWith('file:') || request.url().startsWith('data:') || faults.push(request.url())),
+        )
         await tab.goto(`file://${path}`)
         assert.equal(faults, [])
         assert.is(await tab.evaluate('document.documentElement.scrollWidth'), 390)

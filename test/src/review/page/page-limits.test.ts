@@ -46,7 +46,10 @@ inBrowser('a name with quotes, tags and signs is shown as it is, and edits go to
   await tab.press('x')
   await tab.expect({ masks: 1 })
   await tab.saved()
-  assert.equal(serving.document(odd).masks.map(({ id }) => id), [2]) // prettier-ignore
+  assert.equal(
+    serving.document(odd).masks.map(({ id }) => id),
+    [2],
+  )
   await tab.page.reload()
   await tab.ready()
   assert.is(await tab.page.locator('.where b').innerText(), odd)
@@ -167,7 +170,10 @@ inBrowser('five thousand masks: all removed at once, and back', async () => {
   await tab.saved()
   assert.is(serving.document('7 thousands').masks.length, 5000)
   assert.is(readFileSync(projectFile.log(dir, '7 thousands'), 'utf8').trimEnd().split('\n').length, 3)
-  assert.equal(tab.faults.filter((fault) => !/status of (404|422)/.test(fault)), []) // prettier-ignore
+  assert.equal(
+    tab.faults.filter((fault) => !/status of (404|422)/.test(fault)),
+    [],
+  )
 })
 
 test.after(async () => {

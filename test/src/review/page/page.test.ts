@@ -128,7 +128,10 @@ inBrowser('merging has the pixels of both; a knife parts them again', async () =
   await tab.saved()
   const pieces = log().masks.filter(({ origin }) => origin === 'split')
   assert.ok(pieces.length >= 2)
-  assert.is(pieces.reduce((sum, piece) => sum + area(piece), 0), area(c)) // prettier-ignore
+  assert.is(
+    pieces.reduce((sum, piece) => sum + area(piece), 0),
+    area(c),
+  )
   await tab.press('Control+z', 'Control+z', 'v', 'Escape')
   await tab.expect({ masks: first.length, selected: 0 })
 })
@@ -189,7 +192,12 @@ inBrowser('the lasso draws a new mask, by dragging and by corners, and redraws o
   assert.is.not(drawn.predictedIou, 0)
   assert.ok(Math.abs(area(drawn) - 400) < 60, `${area(drawn)} pixels`)
   await tab.press('r')
-  const corners: Point[] = [[60, 60], [90, 60], [90, 80], [60, 80]] // prettier-ignore
+  const corners: Point[] = [
+    [60, 60],
+    [90, 60],
+    [90, 80],
+    [60, 80],
+  ]
   for (const corner of corners) await tab.click(...corner)
   await tab.press('Enter')
   await tab.expect({ masks: length + 1, selected: 1 })
@@ -253,9 +261,14 @@ inBrowser('a box selects many, a measure selects by filter, and the list sorts',
   await tab.press('Delete')
   await tab.expect({ masks: masks.length - small.length })
   await tab.saved()
-  assert.equal(log().masks.map(({ id }) => id), masks.filter((mask) => area(mask) >= limit).map(({ id }) => id)) // prettier-ignore
+  assert.equal(
+    log().masks.map(({ id }) => id),
+    masks.filter((mask) => area(mask) >= limit).map(({ id }) => id),
+  )
   await tab.page.getByLabel('Sort by Area in pixels').click()
-  const areas = (await tab.page.locator('.mask-line span:nth-of-type(2)').allInnerTexts()).map((t) => Number(t.replace(',', ''))) // prettier-ignore
+  const areas = (await tab.page.locator('.mask-line span:nth-of-type(2)').allInnerTexts()).map((t) =>
+    Number(t.replace(',', '')),
+  )
   assert.equal(
     areas,
     [...areas].sort((a, b) => a - b),
@@ -272,7 +285,10 @@ inBrowser('sliders show what would change; Apply is one edit that undo takes bac
   await tab.page.getByRole('button', { name: 'Apply' }).click()
   await tab.expect({ masks: before.length - weak.length })
   await tab.saved()
-  assert.equal(log().masks, before.filter((mask) => !weak.includes(mask))) // prettier-ignore
+  assert.equal(
+    log().masks,
+    before.filter((mask) => !weak.includes(mask)),
+  )
   // back to where it was: what filtering took comes again, as new masks; what a person took away does not
   await tab.page.getByLabel('Predicted IoU over').fill('0.6')
   await tab.page.locator('.difference', { hasText: `+${weak.length} would come` }).waitFor()
@@ -395,7 +411,10 @@ inBrowser('accepting goes on to the next image; export gives a dataset that trai
   await tab.press('Escape')
   await dialog.waitFor({ state: 'detached' })
   const dataset = await openDataset(join(dir, 'dataset'))
-  assert.equal(dataset.items.map(({ id }) => id), ['scene-1']) // prettier-ignore
+  assert.equal(
+    dataset.items.map(({ id }) => id),
+    ['scene-1'],
+  )
   const counted = JSON.parse(readFileSync(join(dir, 'dataset', 'corrections.json'), 'utf8'))
   assert.match(JSON.stringify(counted), 'scene-1')
 })

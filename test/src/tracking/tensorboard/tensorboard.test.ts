@@ -62,19 +62,26 @@ test('a run is in its file: numbers, pictures, the configuration', async () => {
 
   const scalars = scalarsOf(events)
   const of = (tag: string) => scalars.filter((s) => s.tag === tag).map(({ step, value }) => [step, value])
-  assert.equal(of('train/loss'), [[1, 2], [2, 1]]) // prettier-ignore
-  assert.equal(of('train/gradient_norm'), [[1, 0.125]]) // prettier-ignore
+  assert.equal(of('train/loss'), [
+    [1, 2],
+    [2, 1],
+  ])
+  assert.equal(of('train/gradient_norm'), [[1, 0.125]])
   assert.equal(of('epoch').length, 2)
-  assert.equal(of('val/box_dice'), [[2, 1]]) // prettier-ignore
-  assert.equal(of('system/cpu_percent'), [[2, 150]]) // prettier-ignore
-  assert.equal(of('system/rss_mib'), [[2, 256]]) // prettier-ignore
+  assert.equal(of('val/box_dice'), [[2, 1]])
+  assert.equal(of('system/cpu_percent'), [[2, 150]])
+  assert.equal(of('system/rss_mib'), [[2, 256]])
   assert.is(scalars.filter(({ tag }) => tag === 'system/gpu_mib').length, 0)
 
   const values = events.map((event) => messageOf(messageOf(event, 5), 1))
   const image = values.find((value) => value.has(4))!
   assert.is(textOf(image, 1), 'val/image_1')
   const picked = messageOf(image, 4)
-  assert.equal([1, 2, 3].map((n) => picked.get(n)![0]), [2, 3, 3], 'height, width, channels') // prettier-ignore
+  assert.equal(
+    [1, 2, 3].map((n) => picked.get(n)![0]),
+    [2, 3, 3],
+    'height, width, channels',
+  )
   assert.equal([...(picked.get(4)![0] as Uint8Array)], [0x89, 0x50, 0x4e, 0x47, 2])
 
   const texts = values.filter((value) => textOf(value, 1) === 'config')
@@ -103,7 +110,10 @@ test('a resumed run’s file comes later by name, and says from where on the oth
   assert.is(events[1].get(2)![0], 3, 'from step 3 on')
   assert.is(messageOf(events[1], 7).get(1)![0], 1, 'a session starts')
   const steps = scalarsOf(events).filter(({ tag }) => tag === 'train/loss')
-  assert.equal(steps.map(({ step }) => step), [3, 4]) // prettier-ignore
+  assert.equal(
+    steps.map(({ step }) => step),
+    [3, 4],
+  )
 })
 
 test('a run that was not tracked before takes all that was told', async () => {

@@ -75,7 +75,14 @@ test('a run is in its log from header to end', async () => {
   assert.ok(Math.abs((start.get(1)![0] as number) - Date.now() / 1000) < 60)
 
   const history = historyOf(records)
-  assert.equal(history.map(({ step, values }) => [step, values._step]), [[1, 1], [2, 2], [3, 3]]) // prettier-ignore
+  assert.equal(
+    history.map(({ step, values }) => [step, values._step]),
+    [
+      [1, 1],
+      [2, 2],
+      [3, 3],
+    ],
+  )
   const [one, two] = history.map(({ values }) => values)
   assert.is(one['train/loss'], 2)
   assert.equal([one['train/dice_loss'], one['train/bce_loss'], one['train/iou_loss']], [1, 0.5, 0.25])

@@ -73,7 +73,10 @@ test('tidying drops crumbs and fills holes, and keeps what is of like size', () 
 })
 
 test('a stroke has the pixels whose centres are near enough, and is cut at the edge', () => {
-  const line: Point[] = [[2.5, 3.5], [8.5, 3.5]] // prettier-ignore
+  const line: Point[] = [
+    [2.5, 3.5],
+    [8.5, 3.5],
+  ]
   assert.equal(rows(strokeMask(line, 1, size), 12, 8).slice(2, 5), ['..#######...', '.#########..', '..#######...'])
   assert.is(areaOf(strokeMask([[4.2, 4.9]], 0.5, size)), 1, 'the smallest brush paints the pixel under it')
   const edge = strokeMask([[0, 0]], 3, size)
@@ -89,8 +92,32 @@ test('a disc of the brush has the area of a disc', () => {
 })
 
 test('an outline encloses pixel centres, also where it crosses itself', () => {
-  assert.equal(rows(outlineMask([[1, 1], [5, 1], [5, 4], [1, 4]], size), 7, 5), ['.......', '.####..', '.####..', '.####..', '.......']) // prettier-ignore
-  const twice: Point[] = [[0, 0], [6, 0], [6, 6], [0, 6], [0, 0], [6, 0], [6, 6], [0, 6]].map(([x, y]) => [x + 1, y + 1]) // prettier-ignore
+  assert.equal(
+    rows(
+      outlineMask(
+        [
+          [1, 1],
+          [5, 1],
+          [5, 4],
+          [1, 4],
+        ],
+        size,
+      ),
+      7,
+      5,
+    ),
+    ['.......', '.####..', '.####..', '.####..', '.......'],
+  )
+  const twice: Point[] = [
+    [0, 0],
+    [6, 0],
+    [6, 6],
+    [0, 6],
+    [0, 0],
+    [6, 0],
+    [6, 6],
+    [0, 6],
+  ].map(([x, y]) => [x + 1, y + 1])
   assert.is(areaOf(outlineMask(twice, { width: 12, height: 12 })), 36, 'twice around is around')
   const star: Point[] = Array.from({ length: 5 }, (_, i) => {
     const angle = (i * 4 * Math.PI) / 5
@@ -98,8 +125,28 @@ test('an outline encloses pixel centres, also where it crosses itself', () => {
   })
   const mask = outlineMask(star, { width: 120, height: 120 })
   assert.ok(contains(mask, 60, 60), 'the middle of the star is inside')
-  assert.is(outlineMask([[1, 1], [2, 2]], size).width, 0) // prettier-ignore
-  assert.is(outlineMask([[50, 1], [60, 1], [60, 9]], size).width, 0, 'all beyond the image') // prettier-ignore
+  assert.is(
+    outlineMask(
+      [
+        [1, 1],
+        [2, 2],
+      ],
+      size,
+    ).width,
+    0,
+  )
+  assert.is(
+    outlineMask(
+      [
+        [50, 1],
+        [60, 1],
+        [60, 9],
+      ],
+      size,
+    ).width,
+    0,
+    'all beyond the image',
+  )
 })
 
 test('a cut loses and invents no pixel, whatever line and mask', () => {
@@ -126,21 +173,36 @@ test('a cut loses and invents no pixel, whatever line and mask', () => {
 
 test('a line that ends inside cuts nothing; a diagonal one leaks at no corner', () => {
   const block = strokeMask([[20, 20]], 10, { width: 64, height: 64 })
-  assert.is(cutMask(block, [[0, 20], [20, 20]]), null) // prettier-ignore
-  assert.is(cutMask(block, [[40, 0], [60, 60]]), null, 'beside it') // prettier-ignore
+  assert.is(
+    cutMask(block, [
+      [0, 20],
+      [20, 20],
+    ]),
+    null,
+  )
+  assert.is(
+    cutMask(block, [
+      [40, 0],
+      [60, 60],
+    ]),
+    null,
+    'beside it',
+  )
   for (const to of [
     [38, 40],
     [40, 38],
     [40, 40],
     [39.3, 31.7],
   ] as Point[])
-    // prettier-ignore
     assert.is(cutMask(block, [[40 - to[0], 40 - to[1]], to])?.length, 2)
 })
 
 test('parts that the line does not touch stay with the largest piece', () => {
   const island = drawn(['##'], 50, 50)
-  const pieces = cutMask(union([strokeMask([[20, 20]], 8, { width: 64, height: 64 }), island]), [[0, 18], [60, 18]])! // prettier-ignore
+  const pieces = cutMask(union([strokeMask([[20, 20]], 8, { width: 64, height: 64 }), island]), [
+    [0, 18],
+    [60, 18],
+  ])!
   assert.is(pieces.length, 2)
   assert.ok(contains(pieces[0], 50, 50) && !contains(pieces[1], 50, 50))
 })
@@ -177,7 +239,9 @@ test('the smaller of two masks lies on top, also after a part is painted anew', 
 test('a mask is cut at the image, and its number stands inside it', () => {
   assert.equal(rows(within(drawn(['####', '####'], -2, 7), size), 12, 8)[7], '##..........')
   assert.is(within(drawn(['##'], 20, 2), size).width, 0)
-  const ring = without(strokeMask([[30, 30]], 20, { width: 64, height: 64 }), [strokeMask([[30, 30]], 12, { width: 64, height: 64 })]) // prettier-ignore
+  const ring = without(strokeMask([[30, 30]], 20, { width: 64, height: 64 }), [
+    strokeMask([[30, 30]], 12, { width: 64, height: 64 }),
+  ])
   const [x, y] = deepest(ring, squaredDistance(ring.data, ring.width, ring.height))
   assert.ok(contains(ring, Math.floor(x), Math.floor(y)))
 })
