@@ -17,6 +17,7 @@ import { type BenchFile, FORMAT, type Row, VERSION } from './results'
 import { runMacro } from './run-macro'
 import { runMicro } from './run-micro'
 import { spreadOf } from './statistics'
+import { messageOf } from '../src/host/errors'
 
 export interface BenchOptions {
   micro: boolean
@@ -96,7 +97,7 @@ export async function runBench(
       rows.push(...(await run()))
     } catch (error) {
       stopped ||= stop()
-      if (!stopped) skipped.push({ name, why: (error as Error).message.split('\n')[0] })
+      if (!stopped) skipped.push({ name, why: messageOf(error).split('\n')[0] })
       try {
         engine.check()
       } catch {

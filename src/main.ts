@@ -3,7 +3,7 @@
 import { commands } from './commands'
 import { chooseVerb, nearest, parse } from './cli/command'
 import { commandHelp, programHelp } from './cli/help'
-import { systemProblem, UserError } from './host/errors'
+import { messageOf, systemProblem, UserError } from './host/errors'
 import { version } from '../package.json'
 
 async function main([name, ...argv]: string[]): Promise<number> {
@@ -41,7 +41,7 @@ function report(error: unknown): number {
   if (known !== null && !debug) console.error(`wgsam: ${known}`)
   else if (debug) console.error(error)
   else {
-    console.error(`wgsam: ${error instanceof Error ? error.message : error}`)
+    console.error(`wgsam: ${messageOf(error)}`)
     console.error('This is not an error wgsam expected. Please report it with what WGSAM_DEBUG=1 prints in its place.')
   }
   return 1

@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PeerCase } from './cases'
+import { messageOf } from '../../src/host/errors'
 
 /** A case made ready by a peer. */
 export interface Ready {
@@ -86,7 +87,7 @@ export async function runPeer(
       rows.push({ name: one.name, times: await timesOf(ready, budget) })
       await ready.release?.()
     } catch (error) {
-      rows.push({ name: one.name, times: [], why: (error as Error).message.split('\n')[0] })
+      rows.push({ name: one.name, times: [], why: messageOf(error).split('\n')[0] })
     }
   }
   return { version: peer.version, rows }

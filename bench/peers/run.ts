@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Engine } from '../../engine/device/engine'
-import { UserError } from '../../src/host/errors'
+import { messageOf, UserError } from '../../src/host/errors'
 import { childJson } from '../startup'
 import type { BenchFile, PeerRow } from '../results'
 import { spreadOf } from '../statistics'
@@ -92,7 +92,7 @@ export async function runPeers(
           await childJson<PeerReport>(options.cli, [...args, options.quick ? '--quick' : '--full', ...only]),
         )
       } catch (error) {
-        skipped.push({ name: peer, why: (error as Error).message })
+        skipped.push({ name: peer, why: messageOf(error) })
       }
     }
     const rows: PeerRow[] = []

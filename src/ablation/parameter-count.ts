@@ -2,7 +2,7 @@
 import { Tensor } from '../../engine/device/tensor'
 import type { Linear } from '../../engine/ops/linear'
 import { type LoraLayer, loraLayers } from '../../engine/train/lora'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { loraConfig, pastBreakEven } from '../training/adaptation'
 import { readConfigFile, type TrainConfig } from '../training/config'
 import { inferArchitecture, validateCheckpoint } from '../weights/architecture'
@@ -43,7 +43,7 @@ export function countOf(shapes: Shapes, config: TrainConfig): Count {
   try {
     layers = loraLayers({ linears: shapes }, lora)
   } catch (error) {
-    throw new UserError((error as Error).message)
+    throw new UserError(messageOf(error))
   }
   const full = config.lora.kind === 'full'
   const parameters = layers.reduce((sum, { linear, parts }) => {

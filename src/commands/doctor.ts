@@ -6,6 +6,7 @@ import { selfTest, type SelfTest } from '../host/selftest'
 import { installSwiftShader } from '../host/swiftshader'
 import { advice, inspectSystem, type System } from '../host/machine'
 import { type Command, flag, text } from '../cli/command'
+import { messageOf } from '../host/errors'
 
 interface Report {
   usable: boolean
@@ -49,7 +50,7 @@ async function examine(name: string | undefined, install: boolean): Promise<Repo
     if (adapter) await examineAdapter(adapter, report)
     else report.problems.push('no WebGPU adapter answers')
   } catch (error) {
-    report.problems.push((error as Error).message)
+    report.problems.push(messageOf(error))
   }
   report.usable = report.problems.length === 0
   if (!report.adapter && !name) report.advice = advice(system)

@@ -1,7 +1,7 @@
 /** @file `wgsam train`: a LoRA adapter from a folder of images with instance masks. */
 import { basename, join, resolve } from 'node:path'
 import type { Engine } from '../../engine/device/engine'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { commandLine } from '../host/command-line'
 import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
@@ -98,7 +98,7 @@ async function note({ root }: RunFolder, engine: Engine): Promise<void> {
     const [began, command, hardware] = [new Date().toISOString(), commandLine(), await hardwareOf(engine)]
     await noteSession(root, { began, command, hardware })
   } catch (error) {
-    log(`warning: the report will not name the machine: ${(error as Error).message}`)
+    log(`warning: the report will not name the machine: ${messageOf(error)}`)
   }
 }
 

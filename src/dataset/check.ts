@@ -6,6 +6,7 @@ import { toRGB8 } from '../images/pixels'
 import { fingerprint } from './fingerprint'
 import { checkLabels, type LabelFinding } from './label-checks'
 import { findTwins, type Known } from './duplicates'
+import { messageOf } from '../host/errors'
 
 export interface Finding {
   /** The image's id. */
@@ -66,7 +67,7 @@ export async function checkDataset(folder: string | string[], options: CheckOpti
       if (other !== undefined) add('warning', 'same-labels', `its labels are those of ${other}, pixel for pixel`)
       else labelHashes.set(hash, id)
     } catch (error) {
-      add('error', 'pair', (error as Error).message)
+      add('error', 'pair', messageOf(error))
     }
     options.onProgress?.(i + 1, candidates.length)
   }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import type { LabelMap } from '../../engine/image/transforms'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import type { InstanceBox } from '../../engine/train/sample-prompts'
 import { maxPixels } from '../images/pixels'
 import { fillPolygon } from './polygon'
@@ -43,7 +43,7 @@ export async function readCoco(path: string): Promise<Coco> {
   try {
     json = JSON.parse(text)
   } catch (error) {
-    refuse(`it is not JSON (${(error as Error).message})`)
+    refuse(`it is not JSON (${messageOf(error)})`)
   }
   const file = v.safeParse(File, json)
   if (!file.success) return refuse(issueText(file.issues[0]))
@@ -108,7 +108,7 @@ export function cocoLabels(image: CocoImage, annotations: readonly CocoAnnotatio
     try {
       eachSpan(annotation, image, (_, length) => (area += length))
     } catch (error) {
-      throw new Error(`annotation ${i + 1} of ${image.file_name}: ${(error as Error).message}`)
+      throw new Error(`annotation ${i + 1} of ${image.file_name}: ${messageOf(error)}`)
     }
     return area
   })

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import type { LabelMap } from '../../engine/image/transforms'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { cocoLabels } from './coco-file'
 import { readImage } from '../images/image-file'
 import { boxes } from './instances'
@@ -85,7 +85,7 @@ export async function openDataset(folder: string | string[], options: DatasetOpt
       const map = await readSource(labels)
       items.push({ id, imagePath, labels, group, width, height, instances: checkPair(map, width, height, minPixels) })
     } catch (error) {
-      bad.push({ id, reason: (error as Error).message })
+      bad.push({ id, reason: messageOf(error) })
     }
     onProgress?.(i + 1, candidates.length)
   }

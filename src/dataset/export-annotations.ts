@@ -3,7 +3,7 @@ import { extname, join } from 'node:path'
 import { type DatasetItem, loadItem } from './dataset'
 import { boxes } from './instances'
 import type { Part } from './split'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { copyAtomic, stemOfId } from './dataset-writer'
 import type { ExportImage, ExportOptions, Format, Problem } from './formats/format'
 
@@ -61,7 +61,7 @@ async function* eachImage(run: ExportRun, summary: ExportSummary): AsyncGenerato
       image = { id, fileName, imagePath, part, labels: map, boxes: boxes(map) }
       if (withImages) await copyAtomic(imagePath, join(out, 'images', fileName))
     } catch (error) {
-      summary.problems.push({ where: id, reason: (error as Error).message })
+      summary.problems.push({ where: id, reason: messageOf(error) })
       continue
     }
     yield image

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 
 /** The group of an image by its stem (its file name without the extension). */
 export type GroupOf = (stem: string) => string
@@ -40,7 +40,7 @@ export async function readGroups(folder: string, groupBy?: string): Promise<Grou
     try {
       rows = parseCsv(await readFile(path, 'utf8'))
     } catch (error) {
-      throw new UserError(`cannot read ${path}: ${(error as Error).message}`)
+      throw new UserError(`cannot read ${path}: ${messageOf(error)}`)
     }
     if (!rows.length || !(column in rows[0])) continue
     const name = 'name' in rows[0] ? 'name' : Object.keys(rows[0])[0]
@@ -57,7 +57,7 @@ function byPattern(source: string): GroupOf {
   try {
     pattern = new RegExp(source)
   } catch (error) {
-    throw new UserError(`the grouping ${source} is not a regular expression: ${(error as Error).message}`)
+    throw new UserError(`the grouping ${source} is not a regular expression: ${messageOf(error)}`)
   }
   return (stem) => {
     const match = pattern.exec(stem)

@@ -5,7 +5,7 @@ import type { LabelMap } from '../../engine/image/transforms'
 import { cocoLabels } from './coco-file'
 import { stemOf } from './groups'
 import { readImage } from '../images/image-file'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { csv } from './csv'
 import { copyAtomic, refuseDataset, relabel, writeLabels } from './dataset-writer'
@@ -84,7 +84,7 @@ export async function importDataset(run: ImportRun): Promise<ImportSummary> {
         classRows.push([stem, k + 1, name])
       })
     } catch (error) {
-      summary.problems.push({ where: annotated.from, reason: (error as Error).message })
+      summary.problems.push({ where: annotated.from, reason: messageOf(error) })
     }
   }
   if (Object.keys(summary.classes).length > 1)
@@ -159,6 +159,6 @@ async function writePair(out: string, stem: string, path: string, labels: LabelM
     await copyAtomic(path, join(out, 'images', stem + extname(path)))
   } catch (error) {
     await rm(mask, { force: true })
-    throw new UserError(`cannot copy ${path}: ${(error as Error).message}`)
+    throw new UserError(`cannot copy ${path}: ${messageOf(error)}`)
   }
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { Rng } from '../../engine/rng'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 
 export const parts = ['train', 'val', 'test'] as const
@@ -92,7 +92,7 @@ export async function readSplit(path: string): Promise<Split> {
   try {
     return v.parse(File, JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {
-    throw new UserError(`cannot use the split ${path}: ${(error as Error).message}. Delete it to have a new one.`)
+    throw new UserError(`cannot use the split ${path}: ${messageOf(error)}. Delete it to have a new one.`)
   }
 }
 

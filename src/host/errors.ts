@@ -1,7 +1,12 @@
+/** @file Errors that the command line explains to the user, and the wording of the operating system's errors. */
+
 /** A mistake of the user's that the program can explain: the command line prints its message alone, without a stack. */
 export class UserError extends Error {
   override name = 'UserError'
 }
+
+/** The message of anything that was thrown. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
 const reasons: Record<string, string> = {
   EACCES: 'permission is denied',

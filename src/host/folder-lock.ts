@@ -2,7 +2,7 @@
 import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
-import { UserError } from './errors'
+import { messageOf, UserError } from './errors'
 
 interface Owner {
   pid: number
@@ -38,7 +38,7 @@ export async function takeLock(path: string, program: string): Promise<() => Pro
     }
   } catch (error) {
     if (error instanceof UserError) throw error
-    throw new UserError(`cannot write ${path}: ${(error as Error).message}`)
+    throw new UserError(`cannot write ${path}: ${messageOf(error)}`)
   }
   held.add(path)
   return async () => {

@@ -1,6 +1,6 @@
 /** @file Obtains a WebGPU device in Node from Dawn's bindings. */
 import { Engine, isSoftware } from '../../engine/device/engine'
-import { UserError } from './errors'
+import { messageOf, UserError } from './errors'
 import { patiently } from './idle-wait'
 import { useSwiftShader } from './swiftshader'
 import { keptForms } from './kernel-tuning'
@@ -63,7 +63,7 @@ export async function findAdapter(options: GpuOptions = {}): Promise<GPUAdapter 
       return await gpu.requestAdapter({ powerPreference: 'high-performance' })
     } catch (error) {
       // Dawn's answer to a name that fits none
-      if (name) refusal = (error as Error).message
+      if (name) refusal = messageOf(error)
       else throw error
       return null
     }

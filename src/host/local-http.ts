@@ -1,6 +1,7 @@
 /** @file Who may ask the review server: only its own page, opened with the address that it printed. */
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { messageOf } from './errors'
 
 /** An answer that is an error: its status and words. */
 export class HttpError extends Error {
@@ -83,6 +84,6 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   try {
     return JSON.parse(body.toString('utf8'))
   } catch (error) {
-    throw new HttpError(400, `the request is no JSON: ${(error as Error).message}`)
+    throw new HttpError(400, `the request is no JSON: ${messageOf(error)}`)
   }
 }

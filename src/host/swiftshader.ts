@@ -9,7 +9,7 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliDecompressSync } from 'node:zlib'
-import { UserError } from './errors'
+import { messageOf, UserError } from './errors'
 import { cacheFolder } from './cache-folder'
 
 const PACKAGE = '@sparticuz/chromium@147.0.0'
@@ -39,7 +39,7 @@ export function useSwiftShader(): boolean {
     // RTLD_NOW | RTLD_NODELETE: Node refuses it as an addon and would unload it again
     process.dlopen({ exports: {} }, join(folder(), LOADER), 2 | 0x1000)
   } catch (error) {
-    if (!/did not self-register/.test((error as Error).message)) return false
+    if (!/did not self-register/.test(messageOf(error))) return false
   }
   return true
 }

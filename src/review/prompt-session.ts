@@ -10,7 +10,7 @@ import type { SamModel } from '../../engine/sam/sam-model'
 import type { Size } from '../../engine/image/transforms'
 import { readImage } from '../images/image-file'
 import { toRGB8 } from '../images/pixels'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { checkPrompt, decodePrompt, encodeImage, isAmbiguous, slotsFor } from '../model/segment-image'
 import { HttpError } from '../host/local-http'
 import { Lru } from './lru'
@@ -86,7 +86,7 @@ export class Session {
     try {
       checkPrompt(prompt, size)
     } catch (error) {
-      throw new HttpError(400, (error as Error).message)
+      throw new HttpError(400, messageOf(error))
     }
     const work = () =>
       this.guarded(async (): Promise<PromptReply> => {

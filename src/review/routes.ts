@@ -12,6 +12,7 @@ import { Pictures } from './image-png'
 import type { ConflictReply, EncodeReply, ImageSummary, SessionReply } from '../project/review/protocol'
 import { Act, Encode, Prompt, read } from '../project/review/schema'
 import type { Session } from './prompt-session'
+import { messageOf } from '../host/errors'
 
 export interface Served {
   folder: ReviewFolder
@@ -31,7 +32,7 @@ function posted<T>(schema: Parameters<typeof read<T>>[0], value: unknown): T {
   try {
     return read(schema, value)
   } catch (error) {
-    throw new HttpError(400, (error as Error).message)
+    throw new HttpError(400, messageOf(error))
   }
 }
 

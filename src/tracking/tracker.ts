@@ -8,6 +8,7 @@ import type { Sink, TrackingEvent } from './sink'
 import { systemProbe } from './system-metrics'
 import { TensorBoardSink } from './tensorboard/sink'
 import { WandbSink } from './wandb/sink'
+import { messageOf } from '../host/errors'
 
 const titles: Record<TrackerName, string> = { wandb: 'W&B', tensorboard: 'TensorBoard' }
 
@@ -99,7 +100,7 @@ export class Tracker implements Sink {
       const sink = this.guests.get(name)
       this.guests.delete(name)
       this.log(
-        `warning: tracking for ${titles[name]} has ended: ${(error as Error).message}. ` +
+        `warning: tracking for ${titles[name]} has ended: ${messageOf(error)}. ` +
           'Training goes on, and metrics.jsonl has all its numbers.',
       )
       // it may have a file open; that it cannot end well is known

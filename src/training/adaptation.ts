@@ -5,7 +5,7 @@ import { attachFull, fullSpecs } from '../../engine/train/full-tuning'
 import { type LoraConfig, type LoraLayer, attachLora, detachLora, loraLayers, loraSpecs } from '../../engine/train/lora'
 import { ParameterSet } from '../../engine/train/parameters'
 import { Rng } from '../../engine/rng'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import type { TrainConfig } from './config'
 
 export interface Adaptation {
@@ -52,7 +52,7 @@ function user<T>(make: () => T): T {
   try {
     return make()
   } catch (error) {
-    throw new UserError((error as Error).message)
+    throw new UserError(messageOf(error))
   }
 }
 

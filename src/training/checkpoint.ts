@@ -8,7 +8,7 @@ import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import type { ParameterState } from '../../engine/train/parameters'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { openSafetensors } from '../weights/safetensors'
 import { writeSafetensors } from '../weights/safetensors-writer'
 import { sameShape } from '../weights/tensor-file'
@@ -85,7 +85,7 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
     try {
       progress = v.parse(Progress, JSON.parse(file.metadata.wgsam))
     } catch (error) {
-      throw damaged(`its record does not read: ${(error as Error).message}`)
+      throw damaged(`its record does not read: ${messageOf(error)}`)
     }
     const tensors: { name: string; shape: number[]; data: Float32Array }[] = []
     for (const { name, shape, read } of file.tensors.values()) tensors.push({ name, shape, data: await read() })

@@ -6,7 +6,7 @@ import { STORAGES } from '../../engine/device/tensor'
 import { LORA_TARGETS } from '../../engine/train/lora'
 import { nearest } from '../cli/command'
 import { augmentLimits } from '../dataset/augment/augment'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { trackers } from '../tracking/tracker-names'
 import { MEMORY, parseBytes } from '../text/byte-size'
 
@@ -235,7 +235,7 @@ export async function readConfigFile(path: string): Promise<RawConfig> {
   try {
     json = JSON.parse(text)
   } catch (error) {
-    throw new UserError(`${path} is not JSON: ${(error as Error).message}`)
+    throw new UserError(`${path} is not JSON: ${messageOf(error)}`)
   }
   if (!json || typeof json !== 'object' || Array.isArray(json))
     throw new UserError(`${path} must hold one object { … }`)

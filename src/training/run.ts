@@ -2,7 +2,7 @@
 import type { Engine } from '../../engine/device/engine'
 import type { Recomputation } from '../../engine/sam/recomputation'
 import { listHash } from '../dataset/split'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import type { EvaluatedImage } from '../evaluation/evaluate'
 import { Progress as ProgressLine } from '../host/progress'
 import { hardwareOf } from '../host/hardware'
@@ -76,7 +76,7 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
     return summary
   } catch (error) {
     const explained = training.guard.explain(error, engine)
-    transcript.keep((explained as Error).message)
+    transcript.keep(messageOf(explained))
     throw explained
   } finally {
     await training.close(exitCode)
@@ -218,7 +218,7 @@ class Training {
         await this.tell({ kind: 'image', step, name: `val/image_${++taken}`, ...picture })
       } catch (error) {
         taken = images
-        this.log(`warning: no picture of ${image.item.id}: ${(error as Error).message}`)
+        this.log(`warning: no picture of ${image.item.id}: ${messageOf(error)}`)
       }
     }
   }
@@ -239,7 +239,7 @@ class Training {
       session.adaptation.parameters.upload(parameters)
       session.adaptation.refresh()
     } catch (error) {
-      throw new UserError(`the checkpoint in ${folder.last} does not fit the model: ${(error as Error).message}`)
+      throw new UserError(`the checkpoint in ${folder.last} does not fit the model: ${messageOf(error)}`)
     }
     session.step.step = progress.step
     this.batches = new Batches(this.data.train, this.config, session.plan.microBatch, progress.data, this.preparation)

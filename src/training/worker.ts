@@ -1,6 +1,6 @@
 /** @file A thread that decodes, varies and cuts images to what a training step takes; see helpers.ts. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import type { HelperAnswer, HelperData, HelperTask } from './worker-pool'
 import { InThread } from './preparation'
 
@@ -14,6 +14,6 @@ parentPort!.on('message', async ({ id, item, seed }: HelperTask) => {
     const parts = [example.image, example.coords, example.labels, example.targets, example.supervise]
     answer({ id, example }, [...new Set(parts.map(({ buffer }) => buffer as ArrayBuffer))])
   } catch (error) {
-    answer({ id, error: (error as Error).message, user: error instanceof UserError })
+    answer({ id, error: messageOf(error), user: error instanceof UserError })
   }
 })

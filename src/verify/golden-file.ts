@@ -6,7 +6,7 @@ import type { Engine } from '../../engine/device/engine'
 import { label } from '../../engine/sam/prompt-labels'
 import type { StorageType } from '../../engine/device/tensor'
 import type { SamModel } from '../../engine/sam/sam-model'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { openModel } from '../model/open-model'
 import { locateModel } from '../weights/locate-model'
 import { type NumberArray, toFloat32 } from '../weights/dtypes'
@@ -34,7 +34,7 @@ export async function openGolden(engine: Engine, base: string, storage: StorageT
   try {
     config = JSON.parse(await readFile(jsonPath, 'utf8'))
   } catch (error) {
-    throw new UserError(`${jsonPath}: not JSON: ${(error as Error).message}`)
+    throw new UserError(`${jsonPath}: not JSON: ${messageOf(error)}`)
   }
   const beside = config.checkpoint && join(dirname(stem), config.checkpoint)
   const checkpoint = config.checkpoint ? (beside && existsSync(beside) ? beside : config.checkpoint) : `${stem}.pth`

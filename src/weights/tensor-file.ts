@@ -1,6 +1,6 @@
 /** @file What every reader of a weights file gives: tensors by name, none of them read before it is asked for. */
 import { type FileHandle, open } from 'node:fs/promises'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 
 export interface TensorEntry {
   name: string
@@ -44,7 +44,7 @@ export async function openFile(path: string): Promise<{ file: FileHandle; size: 
     return { file, size: info.size }
   } catch (error) {
     await file?.close()
-    throw new UserError(`${path}: cannot be opened: ${(error as Error).message}`)
+    throw new UserError(`${path}: cannot be opened: ${messageOf(error)}`)
   }
 }
 

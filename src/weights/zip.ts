@@ -1,7 +1,7 @@
 /** @file Random access to the members of a zip file (ZIP64 too): a stored member is read from its place, whole or in part. */
 import { crc32, inflateRawSync } from 'node:zlib'
 import { type Entry, openPromise } from 'yauzl'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { openFile, readAt } from './tensor-file'
 
 const MAX_MEMBERS = 100_000
@@ -19,7 +19,7 @@ export async function openZip(path: string): Promise<Zip> {
   const { file } = await openFile(path)
   const fail = async (error: unknown): Promise<never> => {
     await file.close()
-    throw new UserError(`${path}: damaged or truncated zip file: ${(error as Error).message}`)
+    throw new UserError(`${path}: damaged or truncated zip file: ${messageOf(error)}`)
   }
   const zip = await openPromise(path, { lazyEntries: true, autoClose: false }).catch(fail)
   const members = new Map<string, Entry>()

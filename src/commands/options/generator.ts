@@ -8,7 +8,7 @@ import {
   outputModes,
 } from '../../../engine/generate/generator-options'
 import { flag, number, type Option, text, type Values } from '../../cli/command'
-import { UserError } from '../../host/errors'
+import { messageOf, UserError } from '../../host/errors'
 import { filterOptionNames } from '../../project/refilter'
 
 type Kind = 'number' | 'switch' | 'list' | 'text'
@@ -98,7 +98,7 @@ async function readGrids(path: string | undefined): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'))
   } catch (error) {
-    throw new UserError(`cannot read --point-grids ${path}: ${(error as Error).message}`)
+    throw new UserError(`cannot read --point-grids ${path}: ${messageOf(error)}`)
   }
 }
 
@@ -118,7 +118,7 @@ async function readThresholds(path: string | undefined): Promise<Partial<Generat
   try {
     file = JSON.parse(await readFile(path, 'utf8'))
   } catch (error) {
-    throw new UserError(`cannot read --thresholds ${path}: ${(error as Error).message}`)
+    throw new UserError(`cannot read --thresholds ${path}: ${messageOf(error)}`)
   }
   const parsed = v.safeParse(Tuned, file)
   if (!parsed.success) throw new UserError(`${path} is not what \`wgsam generate tune\` writes: it lacks thresholds`)
@@ -141,7 +141,7 @@ export async function generatorOptions(
     return checkGeneratorOptions(given)
   } catch (error) {
     // the engine names its options, a person typed flags
-    const message = (error as Error).message
+    const message = messageOf(error)
     const named = table.reduce(
       (line, [name, kind]) => line.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), `--${flagOf(name, kind)}`),
       message,

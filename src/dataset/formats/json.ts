@@ -1,5 +1,6 @@
 /** @file JSON that others wrote: read without trust. */
 import { readFile } from 'node:fs/promises'
+import { messageOf } from '../../host/errors'
 
 export type Json = Record<string, unknown>
 
@@ -16,7 +17,7 @@ export async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(text.replace(/^\ufeff/, ''))
   } catch (error) {
-    throw new Error(`it is not JSON (${(error as Error).message})`)
+    throw new Error(`it is not JSON (${messageOf(error)})`)
   }
 }
 

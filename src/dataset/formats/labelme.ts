@@ -4,7 +4,7 @@ import { basename, dirname, extname, join, relative } from 'node:path'
 import sharp from 'sharp'
 import { encodeMask, type Rle } from '../../../engine/masks/rle'
 import type { Size } from '../../../engine/image/transforms'
-import { UserError } from '../../host/errors'
+import { messageOf, UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { polygonsOf, singleRing } from '../single-ring'
 import { ellipse, rectangle } from './primitives'
@@ -24,7 +24,7 @@ export const labelme: Format = {
       try {
         images.push(imageOf(await readJson(where), where, closeLines))
       } catch (error) {
-        problems.push({ where, reason: (error as Error).message })
+        problems.push({ where, reason: messageOf(error) })
       }
     }
     return { images, problems }
@@ -86,7 +86,7 @@ async function shapesOf(list: unknown[], size: Size, closeLines: boolean): Promi
     try {
       found = await maskOf(shape, size, closeLines)
     } catch (error) {
-      throw new Error(`${where}: ${(error as Error).message}`)
+      throw new Error(`${where}: ${messageOf(error)}`)
     }
     if (typeof found === 'string') result.leftOut.push(found)
     else if (!Array.isArray(found)) result.shapes.push({ className, segmentation: found })

@@ -1,7 +1,7 @@
 /** @file VGG Image Annotator 2: a project, or its exported annotations, in one JSON file. */
 import { join } from 'node:path'
 import { stat } from 'node:fs/promises'
-import { UserError } from '../../host/errors'
+import { messageOf, UserError } from '../../host/errors'
 import { writeBeside } from '../../host/files'
 import { polygonsOf, singleRing } from '../single-ring'
 import { ellipse, rectangle } from './primitives'
@@ -85,7 +85,7 @@ function regionsOf(regions: unknown, closeLines: boolean): Shapes {
     try {
       outline = outlineOf(region.shape_attributes, closeLines)
     } catch (error) {
-      throw new Error(`region ${i + 1}: ${(error as Error).message}`)
+      throw new Error(`region ${i + 1}: ${messageOf(error)}`)
     }
     if (typeof outline === 'string') shapes.leftOut.push(outline)
     else shapes.shapes.push({ className: classOf(region.region_attributes), segmentation: [outline] })

@@ -7,7 +7,7 @@ import { stemOf } from '../../dataset/groups'
 import type { PixelSize } from '../../images/microscope/pixel-size'
 import { maxPixels } from '../../images/pixels'
 import { fillPolygon } from '../../dataset/polygon'
-import { UserError } from '../../host/errors'
+import { messageOf, UserError } from '../../host/errors'
 import { type LabelledRuns, type Runs, runsOfMask } from '../shape/runs'
 import { tables } from './label-maps'
 import { type Masks, readPicture, type Source } from './source'
@@ -66,7 +66,7 @@ async function cocoMasks(
     try {
       runs = runsOfAnnotation(annotation, image)
     } catch (error) {
-      throw new UserError(`annotation ${i + 1} of ${image.file_name}: ${(error as Error).message}`)
+      throw new UserError(`annotation ${i + 1} of ${image.file_name}: ${messageOf(error)}`)
     }
     if (runs.length) masks.push({ id: i + 1, runs })
     else empty++

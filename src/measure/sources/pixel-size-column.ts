@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseCsv, stemOf } from '../../dataset/groups'
 import { parsePixelSize, type PixelSize } from '../../images/microscope/pixel-size'
-import { UserError } from '../../host/errors'
+import { messageOf, UserError } from '../../host/errors'
 
 /** @throws UserError naming the file and the row that is no pixel size */
 export async function readPixelSizes(folder: string): Promise<(stem: string) => PixelSize | null> {
@@ -16,7 +16,7 @@ export async function readPixelSizes(folder: string): Promise<(stem: string) => 
     try {
       rows = parseCsv(content)
     } catch (error) {
-      throw new UserError(`cannot read ${path}: ${(error as Error).message}`)
+      throw new UserError(`cannot read ${path}: ${messageOf(error)}`)
     }
     if (!rows.length || !('pixel_size' in rows[0])) continue
     const key = 'name' in rows[0] ? 'name' : Object.keys(rows[0])[0]

@@ -6,6 +6,7 @@
 import { eachRun } from '../../../engine/masks/rle'
 import type { Size } from '../../../engine/image/transforms'
 import type { Action, Edit, EditKind, ImageState, LogEntry, ReviewMask } from './protocol'
+import { messageOf } from '../../host/errors'
 
 /** An entry or a mask that does not fit the document: its message says why. */
 export class DoesNotFit extends Error {}
@@ -140,7 +141,7 @@ export class ReviewDocument {
     try {
       this.check(entry)
     } catch (error) {
-      throw new DoesNotFit(`entry ${entry.seq}: ${(error as Error).message}`)
+      throw new DoesNotFit(`entry ${entry.seq}: ${messageOf(error)}`)
     }
     this.lastSeq = entry.seq
     if (entry.type === 'state') {
@@ -199,7 +200,7 @@ export class ReviewDocument {
     try {
       eachRun(segmentation, (_start, length) => (area += length))
     } catch (error) {
-      throw new DoesNotFit(`mask ${id} is damaged: ${(error as Error).message}`)
+      throw new DoesNotFit(`mask ${id} is damaged: ${messageOf(error)}`)
     }
     if (!area) throw new DoesNotFit(`mask ${id} is empty`)
   }

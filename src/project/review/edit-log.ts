@@ -4,7 +4,7 @@
  */
 import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { UserError } from '../../host/errors'
+import { messageOf, UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import type { LogEntry, LogHeader } from './protocol'
 import { Entry, Header, read } from './schema'
@@ -30,7 +30,7 @@ export async function readLog(path: string): Promise<LogContent | null> {
     data = await readFile(path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new UserError(`cannot read ${path}: ${(error as Error).message}`)
+    throw new UserError(`cannot read ${path}: ${messageOf(error)}`)
   }
   let header: LogHeader | null = null
   const entries: LogEntry[] = []
@@ -45,7 +45,7 @@ export async function readLog(path: string): Promise<LogContent | null> {
       else entries.push(read(Entry, value))
     } catch (error) {
       if (end < 0) break
-      throw new UserError(`${path}, line ${line}, is damaged: ${(error as Error).message}`)
+      throw new UserError(`${path}, line ${line}, is damaged: ${messageOf(error)}`)
     }
     if (line > 1 && entries[line - 2].seq !== line - 1)
       throw new UserError(`${path}, line ${line}, is damaged: it is entry ${entries[line - 2].seq}, not ${line - 1}`)
@@ -72,7 +72,7 @@ export class ReviewLog {
       await syncFolder(dirname(path))
       return new ReviewLog(path, await open(path, 'a'), text.length)
     } catch (error) {
-      throw new NotWritten(`cannot write ${path}: ${(error as Error).message}`)
+      throw new NotWritten(`cannot write ${path}: ${messageOf(error)}`)
     }
   }
 
@@ -87,7 +87,7 @@ export class ReviewLog {
       return new ReviewLog(path, file, content.bytes + (content.unended ? 1 : 0))
     } catch (error) {
       await file?.close()
-      throw new NotWritten(`cannot write ${path}: ${(error as Error).message}`)
+      throw new NotWritten(`cannot write ${path}: ${messageOf(error)}`)
     }
   }
 
@@ -108,7 +108,7 @@ export class ReviewLog {
       await this.file.truncate(this.bytes).catch(() => {
         this.broken = `${this.path} cannot be written: start \`wgsam review\` anew when the disk has room`
       })
-      throw new NotWritten(`cannot write ${this.path}: ${(error as Error).message}`)
+      throw new NotWritten(`cannot write ${this.path}: ${messageOf(error)}`)
     }
     this.bytes += line.length
   }

@@ -1,7 +1,7 @@
 /** @file Reads an image under review from its files: proposals or nothing, and the log of what was done since. */
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { UserError } from '../../host/errors'
+import { messageOf, UserError } from '../../host/errors'
 import { type ImageInfo, projectFile } from '../project'
 import { ReviewDocument } from './document'
 import { type Found, imageSize } from './image-list'
@@ -37,7 +37,7 @@ export async function readProposed(dir: string, name: string): Promise<LogHeader
     return { version: 1, image: { ...image, name }, proposals }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new UserError(`cannot use ${path}: ${(error as Error).message}`)
+    throw new UserError(`cannot use ${path}: ${messageOf(error)}`)
   }
 }
 
@@ -56,7 +56,7 @@ export async function readReviewed(dir: string, found: Found): Promise<ReviewedI
     document = ReviewDocument.replay({ image: base.image, proposals: base.proposals, entries })
   } catch (error) {
     const path = (log ? projectFile.log : projectFile.proposals)(dir, found.name)
-    throw new UserError(`cannot use ${path}: ${(error as Error).message}`)
+    throw new UserError(`cannot use ${path}: ${messageOf(error)}`)
   }
   const size = await imageSize(found.path!)
   if (size.width !== base.image.width || size.height !== base.image.height)

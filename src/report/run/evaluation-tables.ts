@@ -1,7 +1,7 @@
 /** @file What `wgsam eval --out` wrote, as tables of a report. */
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
-import { UserError } from '../../host/errors'
+import { messageOf, UserError } from '../../host/errors'
 import type { Comparison } from '../../evaluation/compare'
 import { ways } from '../../evaluation/evaluate'
 import { measureNames } from '../../evaluation/measures'
@@ -56,7 +56,7 @@ export async function readEvaluation(path: string): Promise<EvaluationView> {
   try {
     json = JSON.parse(text)
   } catch (error) {
-    throw new UserError(`${path} is not JSON: ${(error as Error).message}`)
+    throw new UserError(`${path} is not JSON: ${messageOf(error)}`)
   }
   const result = v.safeParse(EvaluationFile, json)
   if (!result.success) {

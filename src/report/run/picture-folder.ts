@@ -5,6 +5,7 @@ import sharp from 'sharp'
 import * as v from 'valibot'
 import { writeFileAtomic } from '../../host/files'
 import type { Sink, TrackingEvent } from '../../tracking/sink'
+import { messageOf } from '../../host/errors'
 
 const Picture = v.object({
   name: v.string(),
@@ -69,7 +70,7 @@ export class PictureSink implements Sink {
       await writeFileAtomic(indexOf(this.root), JSON.stringify(index, null, 1) + '\n')
     } catch (error) {
       this.failed = true
-      this.log(`warning: no pictures for the report: ${(error as Error).message}`)
+      this.log(`warning: no pictures for the report: ${messageOf(error)}`)
     }
   }
 

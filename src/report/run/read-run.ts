@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { parts } from '../../dataset/split'
-import { UserError } from '../../host/errors'
+import { messageOf, UserError } from '../../host/errors'
 import { checkConfig, readConfigFile, type TrainConfig } from '../../training/config'
 import type { StepRecord, ValidationRecord } from '../../tracking/records'
 import { type RunFolder, runFolder } from '../../training/run-folder'
@@ -53,7 +53,7 @@ export class RunReader {
       try {
         return await read()
       } catch (error) {
-        problems.push(v.isValiError(error) ? 'a file in the folder is damaged' : (error as Error).message)
+        problems.push(v.isValiError(error) ? 'a file in the folder is damaged' : messageOf(error))
         return null
       }
     }
@@ -108,7 +108,7 @@ async function readNames(path: string) {
     return v.parse(SplitNames, JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {
     throw new Error(
-      `${path} is damaged: ${v.isValiError(error) ? `it has no lists ${parts.join(', ')}` : (error as Error).message}`,
+      `${path} is damaged: ${v.isValiError(error) ? `it has no lists ${parts.join(', ')}` : messageOf(error)}`,
     )
   }
 }

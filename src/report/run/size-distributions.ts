@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { UserError } from '../../host/errors'
+import { messageOf, UserError } from '../../host/errors'
 import { axisName, figureHtml, measureFigures } from '../../measure/output/histograms'
 import { percentText, withInterval } from '../../measure/output/text'
 import { type Diameter, diameters, type Summary } from '../../measure/summary'
@@ -54,7 +54,7 @@ export async function readMeasured(folder: string): Promise<MeasuredView> {
   try {
     return { ...v.parse(SummaryFile, JSON.parse(await readFile(path, 'utf8'))), folder }
   } catch (error) {
-    const why = v.isValiError(error) ? `at ${v.getDotPath(error.issues[0]) ?? 'its top'}` : (error as Error).message
+    const why = v.isValiError(error) ? `at ${v.getDotPath(error.issues[0]) ?? 'its top'}` : messageOf(error)
     throw new UserError(`${path} is not what \`wgsam measure\` of this version writes: ${why}`)
   }
 }

@@ -86,4 +86,4 @@ export const api = {
 export const isConflict = (error: unknown): error is ApiError & { body: ConflictReply } =>
   error instanceof ApiError && error.status === 409
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+export { messageOf } from '../../host/errors'

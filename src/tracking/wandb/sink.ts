@@ -13,6 +13,7 @@ import { environment, metadata } from './environment'
 import { WandbFile } from './file'
 import { WandbFolder } from './folder'
 import * as records from './records'
+import { messageOf } from '../../host/errors'
 
 export class WandbSink implements Sink {
   /** The current step's: one step is one row of W&B's history, and its validation and pictures belong to it. */
@@ -144,7 +145,7 @@ async function reopen({ folder: root, id, told }: TrackedRun, note: (line: strin
     await folder.unmarkSynced()
     return { folder, file }
   } catch (error) {
-    note(`W&B: ${folder.log} cannot be gone on with (${(error as Error).message}); a new log begins beside it`)
+    note(`W&B: ${folder.log} cannot be gone on with (${messageOf(error)}); a new log begins beside it`)
     return null
   }
 }
