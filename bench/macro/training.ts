@@ -102,9 +102,8 @@ async function largestStep(model: SamModel, parameters: ParameterSet, batch: num
 }
 
 /** Points on random images; each asks for a square around it. */
-function microBatch({ inputSize: size, side }: SamModel, images: number, each: number): MicroBatch {
+function microBatch({ inputSize: size, maskSide: cells }: SamModel, images: number, each: number): MicroBatch {
   const prompts = images * each
-  const cells = 4 * side
   const labels = Int32Array.from(
     { length: prompts * SLOTS },
     (_, i) => [label.foreground, label.padding, label.absent][i % SLOTS],

@@ -6,9 +6,10 @@ import { type GeneratorOptions, checkGeneratorOptions } from './generator-option
 import { OverlapCounter } from './overlap-counter'
 import type { MaskRecord } from './reference-record'
 import { referenceRecords } from './reference-flow'
-import { type GenerateHooks, RegionRunner, type RgbImage } from './region-runner'
+import type { RgbImage } from '../image/rgb-image'
+import { type GenerateHooks, RegionRunner } from './region-runner'
 
-export type { GenerateHooks, RgbImage } from './region-runner'
+export type { GenerateHooks } from './region-runner'
 
 export class MaskGenerator {
   private busy = false

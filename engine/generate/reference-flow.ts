@@ -11,7 +11,8 @@ import { boxNms } from './nms'
 import type { GeneratorOptions } from './generator-options'
 import { type Point, layerPoints } from './point-grid'
 import type { MaskRecord } from './reference-record'
-import type { GenerateHooks, RegionRunner, RgbImage } from './region-runner'
+import type { RgbImage } from '../image/rgb-image'
+import type { GenerateHooks, RegionRunner } from './region-runner'
 
 interface Entry {
   /** Its pixels, in the crop. */

@@ -2,16 +2,12 @@
 import { label } from '../sam/prompt-labels'
 import { Predictor } from '../sam/predictor'
 import type { SamModel } from '../sam/sam-model'
-import { type Size, resizeLongest, toModelInput } from '../image/transforms'
+import { resizeLongest } from '../image/transforms'
+import type { RgbImage } from '../image/rgb-image'
 import type { Box } from './candidate'
 import type { FoundCounts, FoundMask, FoundOptions } from './found-mask'
 import { MaskReader } from './mask-reader'
 import type { Point } from './point-grid'
-
-export interface RgbImage extends Size {
-  /** (height, width, 3) */
-  rgb: Uint8Array
-}
 
 export interface GenerateHooks {
   /** Points decoded so far, and all that will be; `total` may grow when a second round adds points. */
@@ -34,7 +30,7 @@ export class RegionRunner {
   /** @param prompts a pass, at most */
   static async create(model: SamModel, prompts: number): Promise<RegionRunner> {
     const predictor = await Predictor.create(model, { prompts, slots: SLOTS })
-    return new RegionRunner(predictor, await MaskReader.create(model.engine, 4 * model.side, model.inputSize))
+    return new RegionRunner(predictor, await MaskReader.create(model.engine, model.maskSide, model.inputSize))
   }
 
   /** Cells a side of the logits. */
@@ -52,9 +48,8 @@ export class RegionRunner {
     const { current, predictor } = this
     if (current && current.image === image && current.box.every((c, i) => c === box[i])) return
     const size = { width: box[2] - box[0], height: box[3] - box[1] }
-    const { data, valid } = toModelInput(cut(image, box), size.width, size.height, predictor.model.inputSize)
     this.reader.setImage(size)
-    predictor.setImages(data, Uint32Array.of(valid.height, valid.width))
+    predictor.setImage({ ...size, rgb: cut(image, box) })
     this.current = { image, box }
   }
 

@@ -120,7 +120,7 @@ export function tokenOf({ iou }: Prediction, prompt: number, ambiguous: boolean)
   return token
 }
 
-/** The (4·side)² logits of one of a prompt's mask tokens. */
+/** The (maskSide, maskSide) logits of one of a prompt's mask tokens. */
 export function tokenLogits({ logits, iou }: Prediction, prompt: number, token: number): Float32Array {
   const plane = logits.length / iou.length
   const at = (4 * prompt + token) * plane

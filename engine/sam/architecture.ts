@@ -40,12 +40,18 @@ export interface TinyVitArchitecture {
 
 export type Architecture = VitArchitecture | TinyVitArchitecture
 
-/** Input pixels a side of one cell of the image embedding. */
+/** Side in input pixels of one cell of the image embedding. */
 export const EMBEDDING_STRIDE = 16
+/** Side in input pixels of one pixel of a mask: the decoder upscales the embedding by four. */
+const MASK_STRIDE = EMBEDDING_STRIDE / 4
 
+/** Side of the square image embedding, in cells, at an input size in pixels. */
 export const embeddingSide = (inputSize: number): number => inputSize / EMBEDDING_STRIDE
 
-/** Throws where a model cannot be run at this input size. */
+/** Side of the square mask logits that the decoder returns, in pixels, at an input size in pixels. */
+export const maskSide = (inputSize: number): number => inputSize / MASK_STRIDE
+
+/** @throws Error if the model cannot run at this input size, in pixels */
 export function checkInputSize(architecture: Architecture, size: number): void {
   const step = architecture.kind === 'vit' ? architecture.patch : EMBEDDING_STRIDE
   if (!Number.isInteger(size) || size < 2 * step || size % step)

@@ -75,7 +75,7 @@ export interface DecoderInputs {
 }
 
 export interface DecoderOutputs {
-  /** (P, MASK_TOKENS, (4·side)²). */
+  /** (P, MASK_TOKENS, maskSide²), see SamModel.maskSide. */
   logits: Tensor
   /** (P, MASK_TOKENS). */
   iou: Tensor

@@ -6,6 +6,8 @@ import { addScaled } from '../ops/pointwise'
 import { MASK_TOKENS } from './mask-decoder'
 import type { SamModel } from './sam-model'
 import { label } from './prompt-labels'
+import { toModelInput } from '../image/transforms'
+import type { RgbImage } from '../image/rgb-image'
 
 export interface PredictorOptions {
   /** Prompts decoded in one pass; more are done in several. Smaller where the adapter's bindings demand it. */
@@ -25,12 +27,12 @@ export interface PromptBatch {
   labels: Int32Array
   /** (P): which of the images; all 0 by default. */
   imageIndex?: Uint32Array
-  /** (P, 4·side, 4·side) logits of earlier masks, where the predictor was made for them. */
+  /** (P, maskSide, maskSide) logits of earlier masks, where the predictor was made for them. */
   masks?: Float32Array
 }
 
 export interface Prediction {
-  /** (P, 4, (4·side)²): logits of the four mask tokens. */
+  /** (P, 4, maskSide²): logits of the four mask tokens. */
   logits: Float32Array
   /** (P, 4). */
   iou: Float32Array
@@ -54,7 +56,7 @@ export class Predictor {
 
   /** Records what the model is now: an adapter attached or merged later does not show. */
   static async create(model: SamModel, options: PredictorOptions = {}): Promise<Predictor> {
-    const { engine, inputSize: size, side } = model
+    const { engine, inputSize: size, side, maskSide } = model
     const { slots = 3, images = 1 } = options
     const dim = model.architecture.decoder.dim
     // the widest tensors of a prompt: the source tokens, the upscaled features and their four logits
@@ -72,7 +74,7 @@ export class Predictor {
     const labels = d.input('labels', [prompts, slots])
     const imageIndex = d.input('image index', [prompts])
     const counts = d.input('token counts', [prompts])
-    const masks = options.masks ? d.input('mask prompts', [prompts, 4 * side, 4 * side]) : null
+    const masks = options.masks ? d.input('mask prompts', [prompts, maskSide, maskSide]) : null
     const { logits, iou } = model.decode(d, embedding, { coords, labels, imageIndex, counts, masks })
     d.keep(logits)
     d.keep(iou)
@@ -83,6 +85,16 @@ export class Predictor {
   /** Of memory that it holds besides the model's. */
   get bytes(): number {
     return this.encoder.bytes + this.decoder.bytes + this.t.embedding.storage.bytes
+  }
+
+  /**
+   * Resizes one image of any size to the model's input and submits its encoding; prompts are then predicted on it.
+   * @throws Error if the predictor was made for several images, or the bytes do not fit the image's size
+   */
+  setImage({ rgb, width, height }: RgbImage): void {
+    if (this.images !== 1) throw new Error(`this predictor encodes ${this.images} images at once: use setImages`)
+    const { data, valid } = toModelInput(rgb, width, height, this.model.inputSize)
+    this.setImages(data, Uint32Array.of(valid.height, valid.width))
   }
 
   /** Encodes images: raw (images, S, S, 3) on 0..255, and the valid height and width of each. */
@@ -97,7 +109,7 @@ export class Predictor {
     return this.model.engine.read(this.t.embedding)
   }
 
-  /** What a pass leaves on the GPU until the next: logits (prompts, 4, (4·side)²) and iou (prompts, 4). */
+  /** What a pass leaves on the GPU until the next: logits (prompts, 4, maskSide²) and iou (prompts, 4). */
   get results(): { logits: Tensor; iou: Tensor } {
     return { logits: this.t.logits, iou: this.t.iou }
   }

@@ -5,7 +5,7 @@ import type { StorageType, Tensor } from '../device/tensor'
 import type { Linear } from '../ops/linear'
 import { normalizeImage } from '../ops/preprocess'
 import { densePosition } from '../ops/prompt'
-import { type Architecture, checkInputSize, embeddingSide } from './architecture'
+import { type Architecture, checkInputSize, embeddingSide, maskSide } from './architecture'
 import type { EncoderPart } from './encoder-part'
 import { type VitEncoder, loadVit, vitParts, vitStem } from './image-encoder'
 import { type DecoderOutputs, type MaskDecoder, decodeMasks, loadMaskDecoder } from './mask-decoder'
@@ -26,7 +26,7 @@ export interface PromptTensors {
   imageIndex: Tensor
   /** u32 (P): all tokens that are present, output tokens included; null where none is absent. */
   counts: Tensor | null
-  /** Logits of an earlier mask (P, 4·side, 4·side), or null. */
+  /** Logits of an earlier mask (P, maskSide, maskSide), or null. */
   masks?: Tensor | null
 }
 
@@ -86,9 +86,14 @@ export class SamModel {
     return this.loader.linears
   }
 
-  /** Cells a side of the image embedding. */
+  /** Side of the square image embedding, in cells. */
   get side(): number {
     return embeddingSide(this.inputSize)
+  }
+
+  /** Side of the square mask logits, in pixels: four times `side`, a quarter of `inputSize`. */
+  get maskSide(): number {
+    return maskSide(this.inputSize)
   }
 
   /** raw (B, S, S, 3) on 0..255 and sizes (B, 2) u32, the valid height and width, to the embedding (B·side², D). */
@@ -121,12 +126,12 @@ export class SamModel {
     return [images * tokens, channels]
   }
 
-  /** Prompts on embeddings (images·side², D) to logits (P, 4, (4·side)²) and IoU predictions (P, 4). */
+  /** Prompts on embeddings (images·side², D) to logits (P, 4, maskSide²) and IoU predictions (P, 4). */
   decode(g: Graph, embedding: Tensor, prompts: PromptTensors): DecoderOutputs {
-    const { side, promptEncoder, position } = this
+    const { side, maskSide, promptEncoder, position } = this
     const { coords, labels, imageIndex, counts, masks } = prompts
     const sparse = encodePoints(g, promptEncoder, coords, labels, this.inputSize)
-    const dense = masks ? encodeMasks(g, promptEncoder, masks, coords.shape[0], 4 * side) : promptEncoder.noMask
+    const dense = masks ? encodeMasks(g, promptEncoder, masks, coords.shape[0], maskSide) : promptEncoder.noMask
     const images = embedding.rows / (side * side)
     return decodeMasks(g, this.decoder, { embedding, imageIndex, sparse, dense, counts, position, images, side })
   }

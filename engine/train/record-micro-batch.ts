@@ -46,7 +46,7 @@ export interface PromptedBatch {
   labels: Int32Array
   /** (P): image within the micro-batch. */
   imageIndex: Uint32Array
-  /** (P, (4·side)²) in [0, 1]. */
+  /** (P, maskSide²) in [0, 1], see SamModel. */
   targets: Float32Array
   /** (P), see `supervise` in ops/mask-loss: which mask tokens the prompt trains; 0 only fills the micro-batch up. */
   supervise: Uint32Array
@@ -78,7 +78,6 @@ export function recordPass(
   loss: Tensor,
   parts: readonly Tensor[],
 ): { g: Graph; inputs: PassInputs } {
-  const { side } = model
   const { microBatch, slots, recompute = recomputeNothing, storage, frozen = 0 } = config
   if (frozen && frozen > frozenParts(model))
     throw new Error(
@@ -92,7 +91,7 @@ export function recordPass(
     coords: g.input('coords', [prompts, slots, 2]),
     labels: g.input('labels', [prompts, slots]),
     imageIndex: g.input('image index', [prompts]),
-    targets: g.input('targets', [prompts, (4 * side) ** 2]),
+    targets: g.input('targets', [prompts, model.maskSide ** 2]),
     supervise: g.input('supervision', [prompts]),
     counts: g.input('token counts', [prompts]),
     calibrate: g.input('IoU supervision', [prompts]),

@@ -3,7 +3,7 @@ import { MaskScaler, tokenLogits, tokenOf } from '../../engine/masks/from-logits
 import type { Mask } from '../../engine/masks/mask'
 import { label } from '../../engine/sam/prompt-labels'
 import type { Predictor } from '../../engine/sam/predictor'
-import { scaleBox, scalePoint, toModelInput } from '../../engine/image/transforms'
+import { scaleBox, scalePoint } from '../../engine/image/transforms'
 import { Rng } from '../../engine/rng'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
 import { type Instance, instances } from '../dataset/instances'
@@ -87,10 +87,7 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedWay[] |
     const large = instances(labels).filter(({ area }) => area >= minArea)
     const chosen = choose(large, item.id, { maxInstances, seed })
     if (chosen.length) {
-      if (predictor) {
-        const { data, valid } = toModelInput(sample.rgb, sample.width, sample.height, predictor.model.inputSize)
-        predictor.setImages(data, Uint32Array.of(valid.height, valid.width))
-      }
+      predictor?.setImage(sample)
       const results: ImageResult[] = []
       for (const [k, prompt] of prompts.entries()) {
         const auto = prompt === 'auto'
@@ -133,8 +130,7 @@ async function predictMasks(
   prompt: EvaluationPrompt,
 ): Promise<Proposed> {
   const { model, slots, prompts: chunk } = predictor
-  const side = 4 * model.side
-  const scaler = new MaskScaler(side, model.inputSize, sample)
+  const scaler = new MaskScaler(model.maskSide, model.inputSize, sample)
   const masks: Mask[] = []
   const scores: number[] = []
   for (let start = 0; start < chosen.length; start += chunk) {

@@ -1,7 +1,8 @@
 /** @file Segments one image by one prompt: what `wgsam predict` does, without its files. */
+import type { RgbImage } from '../../engine/image/rgb-image'
 import type { Predictor } from '../../engine/sam/predictor'
 import { label } from '../../engine/sam/prompt-labels'
-import { scaleBox, scalePoint, type Size, toModelInput } from '../../engine/image/transforms'
+import { scaleBox, scalePoint, type Size } from '../../engine/image/transforms'
 import { UserError } from '../host/errors'
 import { MaskScaler, tokenLogits, tokenOf } from '../../engine/masks/from-logits'
 import type { Mask } from '../../engine/masks/mask'
@@ -40,7 +41,7 @@ export function checkPrompt({ points, box }: Prompt, { width, height }: Size): v
 
 /** A mask before it has the image's size. */
 export interface LowSegment extends Omit<Segment, 'mask'> {
-  /** (4·side)². */
+  /** (maskSide, maskSide), see SamModel. */
   logits: Float32Array
 }
 
@@ -84,23 +85,17 @@ export async function decodePrompt(
   }))
 }
 
-/** Encodes an image into the predictor. */
-export function encodeImage(predictor: Predictor, { rgb, width, height }: Size & { rgb: Uint8Array }): void {
-  const { data, valid } = toModelInput(rgb, width, height, predictor.model.inputSize)
-  predictor.setImages(data, Uint32Array.of(valid.height, valid.width))
-}
-
 /** decodePrompt on an image that is encoded first, with the masks in its size. */
 export async function segment(
   predictor: Predictor,
-  image: Size & { rgb: Uint8Array },
+  image: RgbImage,
   prompt: Prompt,
   multimask = false,
 ): Promise<Segment[]> {
   checkPrompt(prompt, image)
-  encodeImage(predictor, image)
+  predictor.setImage(image)
   const segments = await decodePrompt(predictor, image, prompt, multimask)
-  const { side, inputSize } = predictor.model
-  const scaler = new MaskScaler(4 * side, inputSize, image)
+  const { maskSide, inputSize } = predictor.model
+  const scaler = new MaskScaler(maskSide, inputSize, image)
   return segments.map(({ logits, ...rest }) => ({ ...rest, mask: scaler.mask(logits) }))
 }

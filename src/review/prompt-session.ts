@@ -11,7 +11,7 @@ import type { Size } from '../../engine/image/transforms'
 import { readImage } from '../images/image-file'
 import { toRGB8 } from '../images/pixels'
 import { messageOf, UserError } from '../host/errors'
-import { checkPrompt, decodePrompt, encodeImage, isAmbiguous, slotsFor } from '../model/segment-image'
+import { checkPrompt, decodePrompt, isAmbiguous, slotsFor } from '../model/segment-image'
 import { HttpError } from '../host/local-http'
 import { Lru } from './lru'
 import type { PromptReply, PromptRequest, SessionReply } from '../project/review/protocol'
@@ -94,8 +94,8 @@ export class Session {
         const encodedNow = (await this.hold(predictor, image)) > 0
         const start = performance.now()
         const segments = await decodePrompt(predictor, size, prompt, isAmbiguous(prompt))
-        const { side, inputSize } = predictor.model
-        const scaler = new MaskScaler(4 * side, inputSize, size)
+        const { maskSide, inputSize } = predictor.model
+        const scaler = new MaskScaler(maskSide, inputSize, size)
         const masks = segments.map(({ logits, predictedIou }) => {
           const mask = scaler.mask(logits)
           return { mask, predictedIou, stability: stability(scaler, logits) }
@@ -152,7 +152,7 @@ export class Session {
     const start = performance.now()
     const image = await readImage(path)
     this.current = null
-    encodeImage(predictor, { width: image.width, height: image.height, rgb: toRGB8(image) })
+    predictor.setImage({ width: image.width, height: image.height, rgb: toRGB8(image) })
     const embedding = await predictor.embedding()
     this.embeddings.set(name, embedding, embedding.byteLength)
     this.current = name

@@ -1,5 +1,5 @@
 /** @file From an image with labels to what a training step takes: resized pixels, prompts, targets. */
-import { embeddingSide } from '../../engine/sam/architecture'
+import { maskSide } from '../../engine/sam/architecture'
 import { label } from '../../engine/sam/prompt-labels'
 import { labelTargets, toModelInput } from '../../engine/image/transforms'
 import { type InstanceBox, type PromptKind, promptSlots, samplePrompts } from '../../engine/train/sample-prompts'
@@ -20,7 +20,7 @@ export interface Example {
   /** (prompts, slots, 2) and (prompts, slots). */
   coords: Float32Array
   labels: Int32Array
-  /** (prompts, (4·side)²). */
+  /** (prompts, maskSide²). */
   targets: Float32Array
   /** (prompts). */
   supervise: Uint32Array
@@ -59,7 +59,7 @@ export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Exam
   const used = Math.min(count, Math.max(1, instances.length - prompts.skipped))
   prompts.coords.fill(0, used * slots * 2)
   prompts.labels.fill(label.absent, used * slots)
-  const lowRes = 4 * embeddingSide(size)
+  const lowRes = maskSide(size)
   const targets = new Float32Array(count * lowRes * lowRes)
   targets.set(labelTargets(labels, prompts.ids.subarray(0, used), size, lowRes))
   const { small } = config.loss

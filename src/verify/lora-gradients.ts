@@ -36,8 +36,8 @@ export async function runLora(engine: Engine, golden: GoldenFile, put: Put): Pro
     else passes.push({ image, mine: [entry] })
   })
   const most = Math.max(...passes.map(({ mine }) => mine.length))
-  const { inputSize: size, side } = model
-  const pixels = (4 * side) ** 2
+  const { inputSize: size, maskSide } = model
+  const pixels = maskSide ** 2
   const g = new Graph(engine, true, { storage: golden.storage })
   const t = {
     raw: g.input('images', [1, size, size, 3]),
@@ -93,7 +93,7 @@ export async function runLora(engine: Engine, golden: GoldenFile, put: Put): Pro
       results.bce += statistics[at * 4 + 1] / entries
     })
   }
-  put('lora.logits', [entries, 1, 4 * side, 4 * side], results.logits)
+  put('lora.logits', [entries, 1, maskSide, maskSide], results.logits)
   put('lora.dice', [1], Float32Array.of(results.dice))
   put('lora.bce', [1], Float32Array.of(results.bce))
   put('lora.loss', [1], Float32Array.of(results.dice + results.bce))

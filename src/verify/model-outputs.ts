@@ -5,7 +5,7 @@ import { type GoldenFile, type Prompts, type Put, imageOf, input, promptsOf } fr
 
 export async function runPlain(golden: GoldenFile, kinds: string[], put: Put): Promise<void> {
   const { model } = golden
-  const { inputSize: size, side } = model
+  const { inputSize: size, side, maskSide } = model
   const sizes = Uint32Array.of(size, size)
   const images = input(golden, 'images').shape[0]
   const dim = model.architecture.decoder.dim
@@ -31,7 +31,7 @@ export async function runPlain(golden: GoldenFile, kinds: string[], put: Put): P
   for (const [kind, { predictor, prompts }] of predictors) {
     if (predictor !== plain) predictor.setImages(imageOf(golden, 0), sizes)
     const { logits, iou } = await predictor.predict(prompts)
-    put(`${kind}.masks`, [prompts.count, MASK_TOKENS, 4 * side, 4 * side], logits)
+    put(`${kind}.masks`, [prompts.count, MASK_TOKENS, maskSide, maskSide], logits)
     put(`${kind}.iou`, [prompts.count, MASK_TOKENS], iou)
     predictor.destroy()
   }

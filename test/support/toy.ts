@@ -64,10 +64,10 @@ export const pointPrompt = (x: number, y: number, slots: number) => ({
 
 /** `live[i]` prompts on image i of a micro-batch that has room for `prompts` each: a disc to find under every point. */
 export function toyBatch(model: SamModel, seed: number, live: readonly number[], prompts: number): MicroBatch {
-  const { inputSize: size, side } = model
+  const { inputSize: size, maskSide } = model
   const slots = 3
   const total = live.length * prompts
-  const pixels = (4 * side) ** 2
+  const pixels = maskSide ** 2
   const batch: MicroBatch = {
     images: new Float32Array(live.length * size * size * 3),
     sizes: new Uint32Array(live.length * 2).fill(size),
@@ -90,8 +90,8 @@ export function toyBatch(model: SamModel, seed: number, live: readonly number[],
       batch.imageIndex[p] = image
       batch.supervise[p] = supervise.best
       for (let k = 0; k < pixels; k++) {
-        const dx = (k % (4 * side)) * 4 + 2 - x
-        const dy = Math.floor(k / (4 * side)) * 4 + 2 - y
+        const dx = (k % maskSide) * 4 + 2 - x
+        const dy = Math.floor(k / maskSide) * 4 + 2 - y
         batch.targets[p * pixels + k] = dx * dx + dy * dy < (size / 6) ** 2 ? 1 : 0
       }
     }

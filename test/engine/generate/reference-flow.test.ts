@@ -6,7 +6,7 @@ import { type GeneratorOptions, checkGeneratorOptions } from '../../../engine/ge
 import type { MaskRecord } from '../../../engine/generate/reference-record'
 import { decodeRle, type Rle } from '../../../engine/masks/rle'
 import { Predictor } from '../../../engine/sam/predictor'
-import { resizeLongest, toModelInput, upscaleLogits } from '../../../engine/image/transforms'
+import { resizeLongest, upscaleLogits } from '../../../engine/image/transforms'
 import { randoms } from '../../support/random'
 import { openToy } from '../../support/toy'
 
@@ -63,7 +63,7 @@ async function plainFlow(image: ReturnType<typeof picture>, o: GeneratorOptions)
       for (let x = 0; x < w; x++)
         for (let c = 0; c < 3; c++) part[3 * (y * w + x) + c] = image.rgb[3 * ((y + crop[1]) * W + x + crop[0]) + c]
     const valid = resizeLongest(w, h, 64)
-    predictor.setImages(toModelInput(part, w, h, 64).data, Uint32Array.of(valid.height, valid.width))
+    predictor.setImage({ width: w, height: h, rgb: part })
     const n = Math.trunc(o.pointsPerSide / o.cropNPointsDownscaleFactor ** layer)
     const points: number[][] = []
     for (let y = 0; y < n; y++) for (let x = 0; x < n; x++) points.push([((x + 0.5) / n) * w, ((y + 0.5) / n) * h])
@@ -72,7 +72,7 @@ async function plainFlow(image: ReturnType<typeof picture>, o: GeneratorOptions)
       coords: Float32Array.from(scaled),
       labels: Int32Array.from(points.flatMap(() => [1, -1])),
     })
-    const side = 4 * model.side
+    const side = model.maskSide
     let own: Plain[] = []
     points.forEach((point, p) => {
       for (const token of [1, 2, 3]) {

@@ -59,7 +59,7 @@ async function trainingPass(name: 'toy_vit' | 'toy_tiny_vit') {
   const t = modelInputs(g, model, 2, 4, 3)
   const { logits, iou } = model.decode(g, model.encode(g, t.images, t.sizes), t)
   g.keep(iou)
-  const targets = g.input('targets', [4, (4 * model.side) ** 2])
+  const targets = g.input('targets', [4, model.maskSide ** 2])
   const terms = { logits, targets, dice: 1, bce: 1, smooth: 1 }
   const weights = g.input('weights', [4, 4])
   const loss = weightedMaskLoss(g, { ...terms, perMask: maskStatistics(g, terms), weights })

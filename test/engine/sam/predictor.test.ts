@@ -1,6 +1,7 @@
 /** Prompting: ragged prompts, more of them than fit at once, several images, masks, and what is refused. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { toModelInput } from '../../../engine/image/transforms'
 import { type PredictorOptions, type PromptBatch, Predictor, tokenCounts } from '../../../engine/sam/predictor'
 import { label } from '../../../engine/sam/prompt-labels'
 import { engine } from '../../support/engine'
@@ -9,7 +10,7 @@ import { openToy, toyImages } from '../../support/toy'
 
 const SIZE = 48
 const model = await openToy('toy_vit', SIZE)
-const pixels = (4 * model.side) ** 2
+const pixels = model.maskSide ** 2
 
 async function predictor(options: PredictorOptions, seeds: number[] = [1]) {
   const made = await Predictor.create(model, { images: seeds.length, ...options })
@@ -157,6 +158,20 @@ test('what is right of and below the valid size does not count', async () => {
   own.setImages(other, Uint32Array.of(SIZE, SIZE))
   assert.ok(relativeError(await own.embedding(), embedding) > 1e-3)
   own.destroy()
+})
+
+test('setImage resizes an RGB image of any size and encodes it; only for predictors of one image', async () => {
+  const [one, two] = [await predictor({ prompts: 1, slots: 2 }), await predictor({ prompts: 1, slots: 2 }, [1, 2])]
+  const image = { width: 70, height: 31, rgb: Uint8Array.from({ length: 70 * 31 * 3 }, (_, i) => (i * i) % 256) }
+  const { data, valid } = toModelInput(image.rgb, image.width, image.height, SIZE)
+  one.setImages(data, Uint32Array.of(valid.height, valid.width))
+  const expected = await one.embedding()
+  one.setImages(toyImages(1, 1, SIZE), Uint32Array.of(SIZE, SIZE))
+  one.setImage(image)
+  assert.equal(await one.embedding(), expected)
+  assert.throws(() => one.setImage({ ...image, width: 71 }), /6603 bytes, not 6510/)
+  assert.throws(() => two.setImage(image), /encodes 2 images at once/)
+  for (const p of [one, two]) p.destroy()
 })
 
 test('a predictor gives its memory back', async () => {

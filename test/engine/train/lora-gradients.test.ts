@@ -21,7 +21,7 @@ async function lossOf(model: SamModel, zero: (g: Graph) => void) {
   zero(g)
   const t = modelInputs(g, model, 1, 2, 3)
   const upstream = g.input('upstream', [1])
-  const targets = g.input('targets', [2, (4 * model.side) ** 2])
+  const targets = g.input('targets', [2, model.maskSide ** 2])
   const weights = g.input('weights', [2, 4])
   const { logits, iou } = model.decode(g, model.encode(g, t.images, t.sizes), t)
   g.keep(iou)

@@ -206,7 +206,7 @@ test('prompts that only fill up change nothing, whatever they hold', async () =>
   const report = await own.once([batch])
   const gradients = await own.gradients()
   // the third place of three: other coordinates, targets and image, still absent and not supervised
-  const pixels = (4 * model.side) ** 2
+  const pixels = model.maskSide ** 2
   const coords = batch.coords.slice()
   coords.set([1e4, -50, 3, 3, 7, 7], 12)
   const masks = batch.targets.slice()

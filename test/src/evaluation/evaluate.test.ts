@@ -30,10 +30,10 @@ function fake(best: 1 | 2 | 3, chunk = 2) {
   const asked: PromptBatch[] = []
   const plane = SIDE * SIDE
   const predictor = {
-    model: { inputSize: SIZE, side: SIDE / 4 },
+    model: { inputSize: SIZE, maskSide: SIDE },
     slots: EVALUATION_SLOTS,
     prompts: chunk,
-    setImages() {},
+    setImage() {},
     async predict(batch: PromptBatch) {
       asked.push({ coords: batch.coords.slice(), labels: batch.labels.slice() })
       const count = batch.labels.length / EVALUATION_SLOTS
