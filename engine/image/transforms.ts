@@ -5,6 +5,9 @@ export interface Size {
   height: number
 }
 
+/** The highest label of an instance label map, whose values are 16-bit; 0 is the background. */
+export const MAX_LABEL = 65535
+
 /** An instance label map: (height, width), 0 = background. */
 export interface LabelMap extends Size {
   data: Uint16Array
@@ -89,7 +92,7 @@ export function labelTargets(labels: LabelMap, ids: ArrayLike<number>, size: num
   const cellsY = (valid.height / height) * (lowRes / size)
   const plane = lowRes * lowRes
   const targets = new Float32Array(ids.length * plane)
-  const slot = new Int32Array(65536).fill(-1)
+  const slot = new Int32Array(MAX_LABEL + 1).fill(-1)
   for (let i = 0; i < ids.length; i++) if (slot[ids[i]] < 0) slot[ids[i]] = i
   if (slot[0] >= 0) throw new Error('label 0 is the background and has no training target')
 

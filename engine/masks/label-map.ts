@@ -1,9 +1,6 @@
 /** @file Masks that overlap to a map of labels that do not. */
 import type { Mask } from './mask'
-import type { LabelMap, Size } from '../image/transforms'
-
-/** Labels are 16-bit, and 0 is the background. */
-const MOST = 65535
+import { MAX_LABEL, type LabelMap, type Size } from '../image/transforms'
 
 /**
  * The label map of masks: label i + 1 is masks[i]. Where masks overlap, the pixel is the smaller mask's: a particle that
@@ -12,7 +9,8 @@ const MOST = 65535
  */
 export function labelMap(masks: readonly Mask[], size: Size): LabelMap {
   const { width, height } = size
-  if (masks.length > MOST) throw new Error(`a 16-bit label map holds ${MOST} masks at most, not ${masks.length}`)
+  if (masks.length > MAX_LABEL)
+    throw new Error(`a 16-bit label map holds ${MAX_LABEL} masks at most, not ${masks.length}`)
   const data = new Uint16Array(width * height)
   const areas = masks.map((mask, i) => {
     if (mask.x0 < 0 || mask.y0 < 0 || mask.x0 + mask.width > width || mask.y0 + mask.height > height)

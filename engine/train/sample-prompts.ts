@@ -18,6 +18,12 @@ export { label }
 
 export type PromptKind = 'point' | 'box' | 'both'
 
+/**
+ * Smaller instances, in pixels, are neither prompted nor counted unless the user asks for it: at the model's input size
+ * 16 pixels are one pixel of the low-resolution mask (4 x 4), so nothing smaller can be learned.
+ */
+export const MIN_INSTANCE_AREA = 16
+
 export interface PromptOptions {
   /** prompts an image */
   count: number
@@ -92,7 +98,7 @@ export function samplePrompts(
   rng: Rng,
   options: PromptOptions,
 ): Prompts {
-  const { count, size, mix = defaultMix, minArea = 16, jitter = 0.1, candidates = 2 } = options
+  const { count, size, mix = defaultMix, minArea = MIN_INSTANCE_AREA, jitter = 0.1, candidates = 2 } = options
   const total = mix.point + mix.box + mix.both
   if (!kinds.every((kind) => mix[kind] >= 0) || !(total > 0))
     throw new Error(`a mix of prompts needs shares >= 0 of point, box and both, not all zero: ${JSON.stringify(mix)}`)

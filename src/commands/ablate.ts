@@ -1,4 +1,5 @@
 /** @file `wgsam ablate`: one recipe trained at every point of a grid, and a table of what each is worth. */
+import { MAX_LABEL } from '../../engine/image/transforms'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ablate, secondsLeft, splitFile, survey } from '../ablation/ablate'
@@ -63,7 +64,7 @@ on. OUT has ablation.md, .csv, .json and .svg, and report.html. docs/ablations.m
       throw new UserError(`${out} holds a training run: an ablation needs an --out of its own`)
     if (part !== 'test' && part !== 'val') throw new UserError(`--part takes test or val, not "${part}"`)
     const images = number(values, 'eval-images', { min: 1, integer: true }) ?? null
-    const instances = number(values, 'instances', { min: 1, max: 65535, integer: true }) ?? null
+    const instances = number(values, 'instances', { min: 1, max: MAX_LABEL, integer: true }) ?? null
     const { recipe, cells } = await planned(values, out)
     if (flag(values, 'dry-run')) {
       const outcomes = await survey(out, cells)

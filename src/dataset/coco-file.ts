@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
-import type { LabelMap } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import { messageOf, UserError } from '../host/errors'
 import type { InstanceBox } from '../../engine/train/sample-prompts'
 import { maxPixels } from '../images/pixels'
@@ -101,7 +101,8 @@ function eachSpan(
 export function cocoLabels(image: CocoImage, annotations: readonly CocoAnnotation[]): LabelMap {
   const { width, height } = image
   if (width * height > maxPixels) throw new Error(`${width}x${height} pixels are too many`)
-  if (annotations.length > 65535) throw new Error(`${annotations.length} annotations: a label map holds 65535`)
+  if (annotations.length > MAX_LABEL)
+    throw new Error(`${annotations.length} annotations: a label map holds ${MAX_LABEL}`)
   const data = new Uint16Array(width * height)
   const areas = annotations.map((annotation, i) => {
     let area = 0

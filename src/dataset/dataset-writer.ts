@@ -2,7 +2,7 @@
 import { constants, existsSync } from 'node:fs'
 import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { LabelMap } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import { writePng } from '../images/image-file'
 import type { Sample } from '../images/pixels'
 import { UserError } from '../host/errors'
@@ -11,11 +11,11 @@ import { csv } from './csv'
 
 /** Label values 1, 2, … in the order of the old ones, without gaps. */
 export function relabel(data: Uint16Array): { data: Uint16Array; count: number } {
-  const used = new Uint8Array(65536)
+  const used = new Uint8Array(MAX_LABEL + 1)
   for (const id of data) used[id] = 1
-  const next = new Uint16Array(65536)
+  const next = new Uint16Array(MAX_LABEL + 1)
   let count = 0
-  for (let id = 1; id < 65536; id++) if (used[id]) next[id] = ++count
+  for (let id = 1; id <= MAX_LABEL; id++) if (used[id]) next[id] = ++count
   return { data: data.map((id) => next[id]), count }
 }
 

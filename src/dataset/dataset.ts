@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import type { LabelMap } from '../../engine/image/transforms'
+import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { messageOf, UserError } from '../host/errors'
 import { cocoLabels } from './coco-file'
 import { readImage } from '../images/image-file'
@@ -74,7 +75,7 @@ export async function listCandidates(
  * @throws UserError listing every bad pair with its reason, unless they are to be skipped; or where nothing is left
  */
 export async function openDataset(folder: string | string[], options: DatasetOptions = {}): Promise<Dataset> {
-  const { onBad = 'refuse', minPixels = 16, onProgress } = options
+  const { onBad = 'refuse', minPixels = MIN_INSTANCE_AREA, onProgress } = options
   const { folders, candidates } = await listCandidates(folder, options)
   const items: DatasetItem[] = []
   const bad: BadItem[] = []

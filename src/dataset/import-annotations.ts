@@ -1,7 +1,7 @@
 /** @file Annotations of other programs as a dataset: images/, masks/ and what is known of classes. */
 import { rm } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
-import type { LabelMap } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import { cocoLabels } from './coco-file'
 import { stemOf } from './groups'
 import { readImage } from '../images/image-file'
@@ -147,7 +147,7 @@ function chosen({ shapes, leftOut }: Shapes, classes: readonly string[], summary
 /** Every connected piece as a label of its own. */
 function apart(labels: LabelMap, names?: string[]): [LabelMap, string[] | undefined] {
   const { map, list } = pieces(labels)
-  if (list.length > 65535) throw new Error(`${list.length} pieces: a label map holds 65535`)
+  if (list.length > MAX_LABEL) throw new Error(`${list.length} pieces: a label map holds ${MAX_LABEL}`)
   return [{ ...labels, data: Uint16Array.from(map) }, names && list.map(({ id }) => names[id - 1])]
 }
 

@@ -1,4 +1,4 @@
-import type { LabelMap } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import type { InstanceBox } from '../../engine/train/sample-prompts'
 import { squaredDistance } from '../../engine/masks/distance-transform'
 
@@ -11,7 +11,7 @@ export interface Instance extends InstanceBox {
 
 /** Area and inclusive box of every label, in the order of their values; the background is left out. */
 export function boxes({ width, height, data }: LabelMap): InstanceBox[] {
-  const slot = new Int32Array(65536).fill(-1)
+  const slot = new Int32Array(MAX_LABEL + 1).fill(-1)
   const found: InstanceBox[] = []
   for (let y = 0, at = 0; y < height; y++)
     for (let x = 0; x < width; x++, at++) {

@@ -1,5 +1,6 @@
 /** @file What a label map looks like when something went wrong on its way. */
 import type { LabelMap } from '../../engine/image/transforms'
+import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { boxes } from './instances'
 import { pieces } from './label-components'
 
@@ -9,8 +10,6 @@ export interface LabelFinding {
   message: string
 }
 
-/** Instances of fewer pixels are reported. */
-export const TINY = 16
 /** One label in so many pieces is a mask of all particles, not an instance. */
 const SEMANTIC_PIECES = 5
 /** 8-bit maps end at 255: a map with more labels than this that reaches 255 has likely lost some. */
@@ -39,12 +38,12 @@ export function checkLabels(labels: LabelMap): LabelFinding[] {
       'pieces',
       `${count(broken.length, 'instance')} of ${found.length} in several pieces: ${examples(broken, ({ id }) => `label ${id} in ${parts.get(id)}`)}`,
     )
-  const tiny = found.filter(({ area }) => area < TINY)
+  const tiny = found.filter(({ area }) => area < MIN_INSTANCE_AREA)
   if (tiny.length)
     add(
       'warning',
       'tiny',
-      `${count(tiny.length, 'instance')} of ${found.length} below ${TINY} pixels: ${examples(tiny, ({ id, area }) => `label ${id} has ${area}`)}`,
+      `${count(tiny.length, 'instance')} of ${found.length} below ${MIN_INSTANCE_AREA} pixels: ${examples(tiny, ({ id, area }) => `label ${id} has ${area}`)}`,
     )
   const highest = found.at(-1)!.id
   if (highest === 255 && found.length > OVERFLOW_LABELS)

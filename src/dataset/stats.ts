@@ -1,5 +1,5 @@
 /** @file What a labelled dataset holds: images, instances, their sizes, how much they cover and how many touch. Pixels only. */
-import type { LabelMap } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import { type DatasetItem, loadItem } from './dataset'
 import { boxes } from './instances'
 
@@ -77,7 +77,7 @@ export function measure({ id, group }: Pick<DatasetItem, 'id' | 'group'>, labels
 
 /** The number of labels with an 8-neighbour of another label. */
 function touchingLabels({ width, height, data }: LabelMap): number {
-  const touching = new Uint8Array(65536)
+  const touching = new Uint8Array(MAX_LABEL + 1)
   const meet = (a: number, b: number) => {
     if (a && b && a !== b) touching[a] = touching[b] = 1
   }

@@ -1,6 +1,6 @@
 /** @file What is drawn of masks: small maps of which particle a pixel belongs to, and the pictures made of them. */
 import { deflateSync, inflateSync } from 'node:zlib'
-import type { Size } from '../../engine/image/transforms'
+import { MAX_LABEL, type Size } from '../../engine/image/transforms'
 import type { Mask } from '../../engine/masks/mask'
 
 /** Which instance, from 1, each pixel of a (height, width) picture belongs to; 0 none. */
@@ -41,7 +41,7 @@ export function rasterOfMasks(
 
 /** A label map at the shown size, each label as its place in `ids`, from 1; labels that are not in it as UNKNOWN. */
 export function rasterOfLabels(labels: Uint16Array, original: Size, ids: readonly number[], shown: Size): Raster {
-  const value = new Uint16Array(65536).fill(UNKNOWN)
+  const value = new Uint16Array(MAX_LABEL + 1).fill(UNKNOWN)
   value[0] = 0
   ids.forEach((id, i) => (value[id] = i + 1))
   const data = new Uint16Array(shown.width * shown.height)

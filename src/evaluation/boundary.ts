@@ -1,6 +1,6 @@
 /** @file How well outlines agree: precision and recall of boundary pixels within a tolerance. */
 import type { Mask } from '../../engine/masks/mask'
-import type { LabelMap, Size } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL, type Size } from '../../engine/image/transforms'
 
 export interface BoundaryScores {
   /** Of the masks' boundary pixels the share within the tolerance of a true one. */
@@ -33,7 +33,7 @@ export function boundaryOfMasks(masks: readonly Mask[], { width, height }: Size)
 
 /** The boundary of the instances in `ids`, touching ones included: pixels with a neighbour of another label. */
 export function boundaryOfLabels({ width, height, data }: LabelMap, ids: Iterable<number>): Uint8Array {
-  const counted = new Uint8Array(65536)
+  const counted = new Uint8Array(MAX_LABEL + 1)
   for (const id of ids) counted[id] = 1
   const boundary = new Uint8Array(width * height)
   for (let y = 0, at = 0; y < height; y++)

@@ -1,6 +1,6 @@
 /** @file Proposed masks against labelled instances: what was found, what was invented, and by how much the count is off. */
 import type { Mask } from '../../engine/masks/mask'
-import type { LabelMap } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import { boxes } from '../dataset/instances'
 
 /** The overlaps at which an instance counts as found. */
@@ -45,7 +45,7 @@ export interface MaskScores {
 export function pairMasks(truth: LabelMap, masks: readonly Mask[], minArea = 1): Pairs {
   const found = boxes(truth).filter(({ area }) => area >= minArea)
   // -2: an instance that does not count
-  const place = new Int32Array(65536).fill(-2)
+  const place = new Int32Array(MAX_LABEL + 1).fill(-2)
   place[0] = -1
   found.forEach(({ id }, i) => (place[id] = i))
   const pairs: Pair[] = []

@@ -4,6 +4,7 @@ import type { Mask } from '../../engine/masks/mask'
 import { label } from '../../engine/sam/prompt-labels'
 import type { Predictor } from '../../engine/sam/predictor'
 import { scaleBox, scalePoint } from '../../engine/image/transforms'
+import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { Rng } from '../../engine/rng'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
 import { type Instance, instances } from '../dataset/instances'
@@ -78,7 +79,15 @@ export interface TalliedWay {
  * and seed give the same result.
  */
 export async function evaluate(options: EvaluateOptions): Promise<TalliedWay[] | null> {
-  const { items, prompts, predictor, maxInstances, seed = 0, minArea = 16, boundaryTolerance: tolerance } = options
+  const {
+    items,
+    prompts,
+    predictor,
+    maxInstances,
+    seed = 0,
+    minArea = MIN_INSTANCE_AREA,
+    boundaryTolerance: tolerance,
+  } = options
   const tallied: TalliedWay[] = prompts.map((prompt) => ({ prompt, images: [] }))
   for (const [i, item] of items.entries()) {
     if (options.stop?.()) return null

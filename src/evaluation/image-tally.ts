@@ -1,6 +1,6 @@
 /** @file What one image's masks come to: everything that its scores, and those of many images together, are computed from. */
 import type { Mask } from '../../engine/masks/mask'
-import type { LabelMap } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import type { Instance } from '../dataset/instances'
 import { type BoundaryScores, boundaryOfLabels, boundaryOfMasks, boundaryScores } from './boundary'
 import { type Detection, iouLevels, type Matches } from './matching'
@@ -72,7 +72,7 @@ export function tally({ id, labels, instances, masks, matches, union, tolerance 
 
 /** 1 for the instances that count, 0 for the background, IGNORED for the other instances. */
 function foreground({ data }: LabelMap, ids: readonly number[]): Uint8Array {
-  const kind = new Uint8Array(65536).fill(IGNORED)
+  const kind = new Uint8Array(MAX_LABEL + 1).fill(IGNORED)
   kind[0] = 0
   for (const id of ids) kind[id] = 1
   return Uint8Array.from(data, (id) => kind[id])

@@ -5,7 +5,7 @@ import { filterCandidates } from '../../engine/generate/filter'
 import type { MaskGenerator } from '../../engine/generate/generator'
 import { labelMap } from '../../engine/masks/label-map'
 import { decodeMask } from '../../engine/masks/rle'
-import type { LabelMap } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import type { MicrographOptions } from '../images/micrograph'
 import { UserError } from '../host/errors'
 import type { Input } from '../project/input-images'
@@ -118,7 +118,7 @@ async function generateImage(
   await writeCandidates(dir, info, set, { ...generator.options })
   await (keepLogits ? writeLogits(dir, name, set) : dropLogits(dir, name))
   const masks = kept.map(({ mask }) => mask)
-  if (masks.length > 65535)
+  if (masks.length > MAX_LABEL)
     throw new UserError(`${input.path}: ${masks.length} masks are more than a label map holds; raise the thresholds`)
   await writePictures(dir, info, kinds, { rgb, labels: labelMap(masks, set.size), masks })
   // last: an image whose proposals are there is done

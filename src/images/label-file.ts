@@ -1,5 +1,5 @@
 import { extname } from 'node:path'
-import type { LabelMap } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import { UserError } from '../host/errors'
 import { readImage } from './image-file'
 
@@ -25,7 +25,7 @@ export async function readLabels(path: string): Promise<LabelMap> {
   }
   if (depth === 32)
     for (const value of gray)
-      if (!(Number.isInteger(value) && value >= 0 && value <= 65535))
-        refuse(`the value ${value} is not a whole number from 0 to 65535`)
+      if (!(Number.isInteger(value) && value >= 0 && value <= MAX_LABEL))
+        refuse(`the value ${value} is not a whole number from 0 to ${MAX_LABEL}`)
   return { width, height, data: gray instanceof Uint16Array ? gray : Uint16Array.from(gray) }
 }

@@ -13,7 +13,7 @@ import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { labelMap } from '../../engine/masks/label-map'
 import { decodeMask } from '../../engine/masks/rle'
-import type { LabelMap } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import { checkPair } from '../dataset/dataset'
 import { readImage, writePng } from '../images/image-file'
 import { UserError } from '../host/errors'
@@ -155,8 +155,10 @@ async function writeGroups(dir: string, to: string, images: readonly Exported[])
  */
 export function labelsOf(document: ReviewDocument): { labels: LabelMap; hidden: number[] } {
   const { masks, size } = document
-  if (masks.length > 65535)
-    throw new UserError(`it has ${masks.length} masks, and a label map holds 65535: remove some, or cut the image`)
+  if (masks.length > MAX_LABEL)
+    throw new UserError(
+      `it has ${masks.length} masks, and a label map holds ${MAX_LABEL}: remove some, or cut the image`,
+    )
   const labels = labelMap(
     masks.map(({ segmentation }) => decodeMask(segmentation)),
     size,

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { STORAGES } from '../../engine/device/tensor'
+import { MAX_LABEL } from '../../engine/image/transforms'
 import { LORA_TARGETS } from '../../engine/train/lora'
+import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { nearest } from '../cli/command'
 import { augmentLimits } from '../dataset/augment/augment'
 import { messageOf, UserError } from '../host/errors'
@@ -140,7 +142,7 @@ export const Schema = v.strictObject(
       box: preset(number(0, 1000), 0.3),
       both: preset(number(0, 1000), 0.2),
       /** Smaller instances, in pixels of the input, are not asked for. */
-      minArea: preset(number(0, 1e6), 16),
+      minArea: preset(number(0, 1e6), MIN_INSTANCE_AREA),
     }),
     validation: part({
       /** Epochs between two validations; 0: none. */
@@ -148,7 +150,7 @@ export const Schema = v.strictObject(
       /** Images of it, the first of the list; null: all. */
       images: orNull(whole(1, 1e6), null),
       /** Instances an image. */
-      instances: orNull(whole(1, 65535), 64),
+      instances: orNull(whole(1, MAX_LABEL), 64),
     }),
     checkpoint: part({
       /** Seconds, and steps, between two: whichever comes first. One is also written after each epoch. */

@@ -2,7 +2,13 @@
 import { maskSide } from '../../engine/sam/architecture'
 import { label } from '../../engine/sam/prompt-labels'
 import { labelTargets, toModelInput } from '../../engine/image/transforms'
-import { type InstanceBox, type PromptKind, promptSlots, samplePrompts } from '../../engine/train/sample-prompts'
+import {
+  type InstanceBox,
+  MIN_INSTANCE_AREA,
+  type PromptKind,
+  promptSlots,
+  samplePrompts,
+} from '../../engine/train/sample-prompts'
 import type { Rng } from '../../engine/rng'
 import { supervise } from '../../engine/ops/mask-loss'
 import type { MicroBatch } from '../../engine/train/training-step'
@@ -76,12 +82,9 @@ export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Exam
   }
 }
 
-/** Areas below, in pixels of the input, count as this: one pixel of the mask. */
-const LEAST_AREA = 16
-
 /** Weights by area to the power of minus `small`; an instance of 32 x 32 pixels of the input weighs 1. */
 function weightsOf(instances: readonly InstanceBox[], ids: Uint16Array, scale: number, small: number): Float32Array {
-  const areas = new Map(instances.map(({ id, area }) => [id, Math.max(LEAST_AREA, area * scale)]))
+  const areas = new Map(instances.map(({ id, area }) => [id, Math.max(MIN_INSTANCE_AREA, area * scale)]))
   return Float32Array.from(ids, (id) => (areas.get(id)! / 32 ** 2) ** -small)
 }
 

@@ -1,3 +1,5 @@
+import { MIN_INSTANCE_AREA } from '../../../engine/train/sample-prompts'
+import { MAX_LABEL } from '../../../engine/image/transforms'
 import type { Rng } from '../../../engine/rng'
 import { blurred, takeWindow } from './resample'
 import { zoomedOut } from './zoom-out'
@@ -99,9 +101,9 @@ function rearrange(source: Sample, width: number, height: number, from: (x: numb
 function usefulPart(sample: Sample, part: () => Sample): Sample {
   for (let attempt = 0; attempt < 4; attempt++) {
     const candidate = part()
-    const areas = new Uint32Array(65536)
+    const areas = new Uint32Array(MAX_LABEL + 1)
     for (const id of candidate.labels) areas[id]++
-    if (areas.subarray(1).some((area) => area >= 16)) return candidate
+    if (areas.subarray(1).some((area) => area >= MIN_INSTANCE_AREA)) return candidate
   }
   return sample
 }

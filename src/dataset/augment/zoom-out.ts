@@ -1,9 +1,8 @@
 /** @file A picture seen from further away: particles become smaller, and the picture goes on beyond its edges, mirrored. */
+import { MAX_LABEL } from '../../../engine/image/transforms'
 import type { Rng } from '../../../engine/rng'
 import type { Sample } from '../../images/pixels'
 import { blurred, takeWindow } from './resample'
-
-const MOST_LABELS = 65535
 
 /**
  * The sample made smaller by `factor` (from 1), at a random place on a canvas of its old size that mirrored copies fill.
@@ -71,14 +70,14 @@ function numbering({ width, height, labels }: Sample): (column: Copy, row: Copy)
   const tables = new Map<Copy, Map<Copy, Uint16Array>>()
   let last = 0
   const table = (across: Copy, down: Copy) => {
-    const numbers = new Uint16Array(MOST_LABELS + 1)
+    const numbers = new Uint16Array(MAX_LABEL + 1)
     for (const id of known) {
       const cut =
         (across.first && left.has(id)) ||
         (across.last && right.has(id)) ||
         (down.first && top.has(id)) ||
         (down.last && bottom.has(id))
-      if (!cut && last < MOST_LABELS) numbers[id] = ++last
+      if (!cut && last < MAX_LABEL) numbers[id] = ++last
     }
     return numbers
   }

@@ -1,6 +1,6 @@
 /** @file Masks as horizontal runs of pixels: a mask's memory and time go by its own pixels, however scattered they lie. */
 import type { Mask } from '../../../engine/masks/mask'
-import type { Size } from '../../../engine/image/transforms'
+import { MAX_LABEL, type Size } from '../../../engine/image/transforms'
 
 /**
  * Pixels of a mask as triples of row, first column, one past the last column; by row, then column. The runs of a row
@@ -13,11 +13,11 @@ export interface LabelledRuns {
   runs: Runs
 }
 
-/** The runs of every label, by label; 0 is the background. Labels are whole numbers from 0 to 65535. */
+/** The runs of every label, by label; 0 is the background. Labels are whole numbers from 0 to MAX_LABEL. */
 export function runsOfLabels({ width, height, data }: Size & { data: Uint16Array }): LabelledRuns[] {
-  const counts = new Uint32Array(65536)
+  const counts = new Uint32Array(MAX_LABEL + 1)
   eachLabelRun(data, width, height, (id) => counts[id]++)
-  const at = new Uint32Array(65536)
+  const at = new Uint32Array(MAX_LABEL + 1)
   const runs: (Runs | undefined)[] = Array.from(counts, (count) => (count ? new Int32Array(3 * count) : undefined))
   eachLabelRun(data, width, height, (id, y, x0, x1) => {
     const place = at[id]
