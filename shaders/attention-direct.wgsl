@@ -50,7 +50,7 @@ struct Item {
   quad: u32, // which four positions
 }
 
-fn item_of(group: vec3<u32>, lane: u32) -> Item {
+fn item_of(group: vec3u, lane: u32) -> Item {
   return Item(group.y, group.y / params.heads, group.y % params.heads, group.x * LANES + lane);
 }
 
@@ -130,7 +130,7 @@ fn total(s: mat4x4f) -> vec4f {
 }
 
 @compute @workgroup_size(32)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let it = item_of(group, lane);
   if (it.quad >= params.quads) { return; }
   let q_at = starts(it.window, it.quad, it.head);
@@ -170,7 +170,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
 
 // finishes stats: sum(dout out); queries that are padding get such a log-sum that their probabilities are 0
 @compute @workgroup_size(32)
-fn backward_stats(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_stats(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let it = item_of(group, lane);
   if (it.quad >= params.quads) { return; }
   let row = rows_of(it.window, it.quad);
@@ -223,7 +223,7 @@ fn add_relative(it: Item, keys: u32, ds: mat4x4f) {
 }
 
 @compute @workgroup_size(32)
-fn backward_q(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let it = item_of(group, lane);
   if (it.quad >= params.quads) { return; }
   let q_at = starts(it.window, it.quad, it.head);
@@ -260,7 +260,7 @@ fn backward_q(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
 }
 
 @compute @workgroup_size(32)
-fn backward_kv(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_kv(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let it = item_of(group, lane);
   if (it.quad >= params.quads) { return; }
   let k_at = starts(it.window, it.quad, it.head) + params.channels4;

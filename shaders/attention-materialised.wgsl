@@ -32,14 +32,14 @@ struct Params {
 @group(0) @binding(8) var<storage, read> ds: array<f32>;
 @group(0) @binding(9) var<storage, read_write> drel: array<f32>;
 
-fn index(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> u32 {
+fn index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
   return (group.y * groups.x + group.x) * 256u + lane;
 }
 
 @compute @workgroup_size(256)
 fn gather(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = index(group, groups, lane);
@@ -51,8 +51,8 @@ fn gather(
 
 @compute @workgroup_size(256)
 fn scatter(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = index(group, groups, lane);
@@ -70,8 +70,8 @@ fn scatter(
 
 @compute @workgroup_size(256)
 fn add_terms(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = index(group, groups, lane);
@@ -94,8 +94,8 @@ fn add_terms(
 
 @compute @workgroup_size(256)
 fn sum_terms(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = index(group, groups, lane);

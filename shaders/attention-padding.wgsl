@@ -16,7 +16,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> dqkv: array<vec4f>;
 
 @compute @workgroup_size(64)
-fn sum_pads(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn sum_pads(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let columns = 2u * params.channels4;
   let column = group.x * 64u + lane;
   if (column >= columns) { return; }
@@ -27,7 +27,7 @@ fn sum_pads(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
 }
 
 @compute @workgroup_size(64)
-fn store_pads(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn store_pads(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let columns = 2u * params.channels4;
   let column = group.x * 64u + lane;
   if (column >= 3u * params.channels4) { return; }

@@ -45,7 +45,7 @@ fn query_of(lane: u32, own: u32) -> Query {
 }
 
 @compute @workgroup_size(64)
-fn relative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn relative(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = group.x * 64u + lane;
   if (i >= params.lanes) { return; }
   let q = query_of(i, group.z);
@@ -64,7 +64,7 @@ fn relative(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
 }
 
 @compute @workgroup_size(64)
-fn relative_backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn relative_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = group.x * 64u + lane;
   if (i >= params.lanes) { return; }
   let q = query_of(i, group.z);

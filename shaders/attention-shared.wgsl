@@ -62,7 +62,7 @@ struct Item {
   tx: u32,
 }
 
-fn item_of(group: vec3<u32>, lane: u32) -> Item {
+fn item_of(group: vec3u, lane: u32) -> Item {
   return Item(group.y, group.y / params.heads, group.y % params.heads, group.x * 8u + lane % 8u, lane % 8u, lane / 8u);
 }
 
@@ -98,7 +98,7 @@ fn load_dout(at: vec4u, c: u32) -> mat4x4f {
 }
 
 // Which four positions an invocation stages for products: the first 32 the own ones, the others those of the tile.
-fn staged_quad(group: vec3<u32>, lane: u32, first: u32) -> u32 {
+fn staged_quad(group: vec3u, lane: u32, first: u32) -> u32 {
   return lane % 8u + select(first / 4u, group.x * 8u, lane < 32u);
 }
 
@@ -265,7 +265,7 @@ fn write_out(it: Item, slab: u32, sum: mat4x4f) {
 }
 
 @compute @workgroup_size(64)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let it = item_of(group, lane);
   var y0 = mat4x4f();
   var y1 = mat4x4f();
@@ -363,7 +363,7 @@ fn add_relative(it: Item, first: u32) {
 }
 
 @compute @workgroup_size(64)
-fn backward_q(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let it = item_of(group, lane);
   let place = 2u * (it.window_head * params.quads + min(it.quad, params.quads - 1u));
   let lse = stats[place];
@@ -448,7 +448,7 @@ fn write_dkv(it: Item, slab: u32, dk: mat4x4f, dv: mat4x4f) {
 }
 
 @compute @workgroup_size(64)
-fn backward_kv(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward_kv(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let it = item_of(group, lane);
   var dk0 = mat4x4f();
   var dk1 = mat4x4f();

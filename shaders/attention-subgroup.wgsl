@@ -56,12 +56,12 @@ struct Item {
   quad: u32, // from `quads` on it has no positions, and repeats the last
 }
 
-fn item_of(group: vec3<u32>, lane: u32, round: u32) -> Item {
+fn item_of(group: vec3u, lane: u32, round: u32) -> Item {
   return Item(group.y, group.y / params.heads, group.y % params.heads, (group.x * params.rounds + round) * LANES + lane);
 }
 
 // rounds in which any lane of the group has positions
-fn rounds_of(group: vec3<u32>) -> u32 {
+fn rounds_of(group: vec3u) -> u32 {
   return min(params.rounds, (params.quads + LANES - 1u) / LANES - group.x * params.rounds);
 }
 
@@ -255,7 +255,7 @@ fn times(a: mat4x4f, factor: vec4f) -> mat4x4f {
 }
 
 @compute @workgroup_size(8)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let rounds = rounds_of(group);
   let all = item_of(group, lane, 0u);
   let n = params.head4;
@@ -312,7 +312,7 @@ fn store(at: u32, value: vec4f) {
 }
 
 @compute @workgroup_size(8)
-fn backward_q(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
+fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let rounds = rounds_of(group);
   let all = item_of(group, lane, 0u);
   let n = params.head4;
@@ -395,7 +395,7 @@ fn add_relative(it: Item, first: u32, ds: Block, before: vec4f) -> vec4f {
 }
 
 @compute @workgroup_size(8)
-fn backward_kv(@builtin(workgroup_id) group: vec3<u32>, @builtin(subgroup_invocation_id) lane: u32) {
+fn backward_kv(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let rounds = rounds_of(group);
   let all = item_of(group, lane, 0u);
   let n = params.head4;
@@ -493,8 +493,8 @@ fn probability(s: vec4f, lse: f32) -> vec4f {
 // The bias with each row drawn out to whole vec4, a lane a vec4. Grid: as grid1d of heads * length * quads by 64.
 @compute @workgroup_size(64)
 fn align_bias(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (group.y * groups.x + group.x) * 64u + lane;

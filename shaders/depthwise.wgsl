@@ -20,28 +20,28 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> weight: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> dx: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> weight: array<vec4f>;
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(5) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> dx: array<vec4f>;
 
 // column in_x of three lines from in_y on, zeros outside the image; both are one more than the coordinate
-fn column_of(image: u32, in_y: u32, in_x: u32, c: u32) -> mat3x4<f32> {
+fn column_of(image: u32, in_y: u32, in_x: u32, c: u32) -> mat3x4f {
   let inside = in_x >= 1u && in_x <= params.width;
   let at = clamp(in_x, 1u, params.width) - 1u;
-  var column: mat3x4<f32>;
+  var column: mat3x4f;
   for (var ky = 0u; ky < 3u; ky++) {
     let line = image * params.height + clamp(in_y + ky, 1u, params.height) - 1u;
     let value = x[(line * params.width + at) * params.channels + c];
-    column[ky] = select(vec4<f32>(0.0), value, inside && in_y + ky >= 1u && in_y + ky <= params.height);
+    column[ky] = select(vec4f(0.0), value, inside && in_y + ky >= 1u && in_y + ky <= params.height);
   }
   return column;
 }
 
-fn weights_of(kx: u32, c: u32) -> mat3x4<f32> {
-  var column: mat3x4<f32>;
+fn weights_of(kx: u32, c: u32) -> mat3x4f {
+  var column: mat3x4f;
   for (var ky = 0u; ky < 3u; ky++) {
     let k = ky * 3u + kx;
     column[ky] = weight[select(k, 8u - k, params.mirrored != 0u) * params.channels + c];
@@ -50,7 +50,7 @@ fn weights_of(kx: u32, c: u32) -> mat3x4<f32> {
 }
 
 @compute @workgroup_size(64)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = group.x * 64u + lane;
   let part = i / params.channels;
   let c = i - part * params.channels;
@@ -62,8 +62,8 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
   let w2 = weights_of(2u, c);
   let b = bias[c];
   let line = (group.z * params.out_height + group.y) * params.out_width + first;
-  var left: mat3x4<f32>;
-  var middle: mat3x4<f32>;
+  var left: mat3x4f;
+  var middle: mat3x4f;
   // columns are read in one place, which keeps the code short: the third ends the first window, then every stride-th
   let columns = (pixels - 1u) * params.stride + 3u;
   for (var n = 0u; n < columns; n++) {
@@ -83,7 +83,7 @@ fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_in
 }
 
 @compute @workgroup_size(64)
-fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = group.x * 64u + lane;
   let in_x = i / params.channels;
   if (in_x >= params.width) { return; }

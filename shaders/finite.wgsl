@@ -11,34 +11,34 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> bits: array<u32>;          // x, as it lies in memory
-@group(0) @binding(2) var<storage, read> parts: array<vec2<f32>>;
-@group(0) @binding(3) var<storage, read_write> sums: array<vec2<f32>>;
+@group(0) @binding(2) var<storage, read> parts: array<vec2f>;
+@group(0) @binding(3) var<storage, read_write> sums: array<vec2f>;
 
-var<workgroup> lanes: array<vec2<f32>, 256>;
+var<workgroup> lanes: array<vec2f, 256>;
 
 // the sum over all lanes, in lane 0: 16 at a time, as a tree would, with fewer barriers
-fn sum_lanes(lane: u32, value: vec2<f32>) -> vec2<f32> {
+fn sum_lanes(lane: u32, value: vec2f) -> vec2f {
   lanes[lane] = value;
   workgroupBarrier();
-  var sum = vec2<f32>(0.0);
+  var sum = vec2f(0.0);
   if (lane < 16u) {
     for (var i = 0u; i < 16u; i++) { sum += lanes[16u * lane + i]; }
   }
   workgroupBarrier();
   if (lane < 16u) { lanes[lane] = sum; }
   workgroupBarrier();
-  sum = vec2<f32>(0.0);
+  sum = vec2f(0.0);
   for (var i = 0u; i < 16u; i++) { sum += lanes[i]; }
   return sum;
 }
 
 @compute @workgroup_size(256)
 fn partials(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  var sum = vec2<f32>(0.0);
+  var sum = vec2f(0.0);
   for (var i = group.x * 256u + lane; i < params.count; i += groups.x * 256u) {
     let word = bits[i];
     if ((word & 0x7f800000u) == 0x7f800000u) {
@@ -54,7 +54,7 @@ fn partials(
 
 @compute @workgroup_size(256)
 fn totals(@builtin(local_invocation_index) lane: u32) {
-  var sum = vec2<f32>(0.0);
+  var sum = vec2f(0.0);
   for (var i = lane; i < params.count; i += 256u) { sum += parts[i]; }
   let total = sum_lanes(lane, sum);
   if (lane == 0u) { sums[0] = total; }

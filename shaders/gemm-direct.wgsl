@@ -1,8 +1,8 @@
 // General matrix product c = act(alpha * a b + ext + bias) + residual (+ old c), row-major f32, any sizes and strides.
-//   gemm_nt: a (m, k), b (n, k)    gemm_nn: a (m, k), b (k, n)    gemm_tn: a (k, m), b (k, n)        2 m n k FLOPs
-// ext, the LoRA extension, runs over t (m, ldt) and tb, for each e: x, y, z, w = ext[e] and r < rank
-//   gemm_nt, columns x <= col < y: ext_scale * t[row, z + r] * tb[w + (col - x) * rank + r]
-//   gemm_nn, all columns:          ext_scale * t[row, z + r] * tb[w + r * n + col]
+//   direct_nt: a (m, k), b (n, k)    direct_nn: a (m, k), b (k, n)    direct_tn: a (k, m), b (k, n)        2 m n k FLOPs
+// ext, the LoRA extension, runs over t (m, ld_left) and lora_right, for each e: x, y, z, w = ext[e] and r < rank
+//   direct_nt, columns x <= col < y: ext_scale * lora_left[row, z + r] * lora_right[w + (col - x) * rank + r]
+//   direct_nn, all columns:          ext_scale * lora_left[row, z + r] * lora_right[w + r * n + col]
 // pre and residual_values are laid out as c; pre keeps the value before the activation. Unused bindings may be any buffer.
 // Dispatch: x = ceil(n / 64), y = ceil(m / 64), z = batch * heads.
 //
@@ -12,7 +12,7 @@
 // rotating registers: unrolled it would take most of the compile time.
 struct Params {
   m: u32, n: u32, k: u32, heads: u32,
-  lda: u32, ldb: u32, ldc: u32, ldt: u32,
+  lda: u32, ldb: u32, ldc: u32, ld_left: u32,
   a_offset: u32, b_offset: u32, c_offset: u32,
   a_batch: u32, b_batch: u32, c_batch: u32,
   a_head: u32, b_head: u32, c_head: u32,
@@ -20,7 +20,7 @@ struct Params {
   bias: u32, activation: u32, residual: u32, accumulate: u32, keep_pre: u32,
   extensions: u32,
   rank: u32, ext_scale: f32,
-  ext: array<vec4<u32>, 4>,
+  ext: array<vec4u, 4>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -30,8 +30,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read> bias_values: array<f32>;
 @group(0) @binding(5) var<storage, read> residual_values: array<f32>;
 @group(0) @binding(6) var<storage, read_write> pre: array<f32>;
-@group(0) @binding(7) var<storage, read> t: array<f32>;
-@group(0) @binding(8) var<storage, read> tb: array<f32>;
+@group(0) @binding(7) var<storage, read> lora_left: array<f32>;
+@group(0) @binding(8) var<storage, read> lora_right: array<f32>;
 
 // exact GELU: x Phi(x) = max(x, 0) - u Phi(-u) with u = |x|, Phi the normal distribution. log2 Phi(-u) is a polynomial, so there is one exp2
 // and no division. Fitted in float64: absolute error 4e-8, in f32 1e-7 within +-1; from u = 8 on the last term is below 1e-10. A NaN stays one.
@@ -48,7 +48,7 @@ fn activate(x: f32) -> f32 {
 }
 
 // Element (i, kk) of a is at i * a_row + kk * a_step, element (kk, j) of b at j * b_col + kk * b_step.
-fn gemm(wg: vec3<u32>, lane: u32, a_row: u32, a_step: u32, b_col: u32, b_step: u32, by_columns: bool, extensions: u32) {
+fn gemm(wg: vec3u, lane: u32, a_row: u32, a_step: u32, b_col: u32, b_step: u32, by_columns: bool, extensions: u32) {
   let batch = wg.z / params.heads;
   let head = wg.z % params.heads;
   let a_base = params.a_offset + batch * params.a_batch + head * params.a_head;
@@ -89,19 +89,19 @@ fn gemm(wg: vec3<u32>, lane: u32, a_row: u32, a_step: u32, b_col: u32, b_step: u
   let a5 = a_base + i5 * a_row;
   let a6 = a_base + i6 * a_row;
   let a7 = a_base + i7 * a_row;
-  var s00 = vec4<f32>(); var s01 = vec4<f32>();
-  var s10 = vec4<f32>(); var s11 = vec4<f32>();
-  var s20 = vec4<f32>(); var s21 = vec4<f32>();
-  var s30 = vec4<f32>(); var s31 = vec4<f32>();
-  var s40 = vec4<f32>(); var s41 = vec4<f32>();
-  var s50 = vec4<f32>(); var s51 = vec4<f32>();
-  var s60 = vec4<f32>(); var s61 = vec4<f32>();
-  var s70 = vec4<f32>(); var s71 = vec4<f32>();
+  var s00 = vec4f(); var s01 = vec4f();
+  var s10 = vec4f(); var s11 = vec4f();
+  var s20 = vec4f(); var s21 = vec4f();
+  var s30 = vec4f(); var s31 = vec4f();
+  var s40 = vec4f(); var s41 = vec4f();
+  var s50 = vec4f(); var s51 = vec4f();
+  var s60 = vec4f(); var s61 = vec4f();
+  var s70 = vec4f(); var s71 = vec4f();
   for (var kk = 0u; kk < params.k; kk++) {
     let ka = kk * a_step;
     let kb = kk * b_step;
-    let v0 = vec4<f32>(b[b0 + kb], b[b1 + kb], b[b2 + kb], b[b3 + kb]);
-    let v1 = vec4<f32>(b[b4 + kb], b[b5 + kb], b[b6 + kb], b[b7 + kb]);
+    let v0 = vec4f(b[b0 + kb], b[b1 + kb], b[b2 + kb], b[b3 + kb]);
+    let v1 = vec4f(b[b4 + kb], b[b5 + kb], b[b6 + kb], b[b7 + kb]);
     let u0 = a[a0 + ka]; s00 += u0 * v0; s01 += u0 * v1;
     let u1 = a[a1 + ka]; s10 += u1 * v0; s11 += u1 * v1;
     let u2 = a[a2 + ka]; s20 += u2 * v0; s21 += u2 * v1;
@@ -134,20 +134,20 @@ fn gemm(wg: vec3<u32>, lane: u32, a_row: u32, a_step: u32, b_col: u32, b_step: u
     let in5 = j5 >= x && j5 < y; let w5 = first + select(0u, j5 - x, in5) * width;
     let in6 = j6 >= x && j6 < y; let w6 = first + select(0u, j6 - x, in6) * width;
     let in7 = j7 >= x && j7 < y; let w7 = first + select(0u, j7 - x, in7) * width;
-    let scale0 = params.ext_scale * select(vec4<f32>(), vec4<f32>(1.0), vec4<bool>(in0, in1, in2, in3));
-    let scale1 = params.ext_scale * select(vec4<f32>(), vec4<f32>(1.0), vec4<bool>(in4, in5, in6, in7));
+    let scale0 = params.ext_scale * select(vec4f(), vec4f(1.0), vec4<bool>(in0, in1, in2, in3));
+    let scale1 = params.ext_scale * select(vec4f(), vec4f(1.0), vec4<bool>(in4, in5, in6, in7));
     for (var r = 0u; r < params.rank; r++) {
       let q = r * step;
-      let v0 = scale0 * vec4<f32>(tb[w0 + q], tb[w1 + q], tb[w2 + q], tb[w3 + q]);
-      let v1 = scale1 * vec4<f32>(tb[w4 + q], tb[w5 + q], tb[w6 + q], tb[w7 + q]);
-      let u0 = t[i0 * params.ldt + z + r]; s00 += u0 * v0; s01 += u0 * v1;
-      let u1 = t[i1 * params.ldt + z + r]; s10 += u1 * v0; s11 += u1 * v1;
-      let u2 = t[i2 * params.ldt + z + r]; s20 += u2 * v0; s21 += u2 * v1;
-      let u3 = t[i3 * params.ldt + z + r]; s30 += u3 * v0; s31 += u3 * v1;
-      let u4 = t[i4 * params.ldt + z + r]; s40 += u4 * v0; s41 += u4 * v1;
-      let u5 = t[i5 * params.ldt + z + r]; s50 += u5 * v0; s51 += u5 * v1;
-      let u6 = t[i6 * params.ldt + z + r]; s60 += u6 * v0; s61 += u6 * v1;
-      let u7 = t[i7 * params.ldt + z + r]; s70 += u7 * v0; s71 += u7 * v1;
+      let v0 = scale0 * vec4f(lora_right[w0 + q], lora_right[w1 + q], lora_right[w2 + q], lora_right[w3 + q]);
+      let v1 = scale1 * vec4f(lora_right[w4 + q], lora_right[w5 + q], lora_right[w6 + q], lora_right[w7 + q]);
+      let u0 = lora_left[i0 * params.ld_left + z + r]; s00 += u0 * v0; s01 += u0 * v1;
+      let u1 = lora_left[i1 * params.ld_left + z + r]; s10 += u1 * v0; s11 += u1 * v1;
+      let u2 = lora_left[i2 * params.ld_left + z + r]; s20 += u2 * v0; s21 += u2 * v1;
+      let u3 = lora_left[i3 * params.ld_left + z + r]; s30 += u3 * v0; s31 += u3 * v1;
+      let u4 = lora_left[i4 * params.ld_left + z + r]; s40 += u4 * v0; s41 += u4 * v1;
+      let u5 = lora_left[i5 * params.ld_left + z + r]; s50 += u5 * v0; s51 += u5 * v1;
+      let u6 = lora_left[i6 * params.ld_left + z + r]; s60 += u6 * v0; s61 += u6 * v1;
+      let u7 = lora_left[i7 * params.ld_left + z + r]; s70 += u7 * v0; s71 += u7 * v1;
     }
   }
   let rows = min(8u, params.m - row);
@@ -163,7 +163,7 @@ fn gemm(wg: vec3<u32>, lane: u32, a_row: u32, a_step: u32, b_col: u32, b_step: u
       if (params.residual != 0u) { v += residual_values[at]; }
       if (params.accumulate != 0u) { v += c[at]; }
       c[at] = v;
-      lo = vec4<f32>(lo.yzw, hi.x);
+      lo = vec4f(lo.yzw, hi.x);
       hi = hi.yzwx;
     }
     s00 = s10; s01 = s11; s10 = s20; s11 = s21; s20 = s30; s21 = s31; s30 = s40; s31 = s41; s40 = s50; s41 = s51; s50 = s60; s51 = s61; s60 = s70; s61 = s71;
@@ -171,16 +171,16 @@ fn gemm(wg: vec3<u32>, lane: u32, a_row: u32, a_step: u32, b_col: u32, b_step: u
 }
 
 @compute @workgroup_size(64)
-fn gemm_nt(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn direct_nt(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
   gemm(wg, lane, params.lda, 1u, params.ldb, 1u, true, params.extensions);
 }
 
 @compute @workgroup_size(64)
-fn gemm_nn(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn direct_nn(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
   gemm(wg, lane, params.lda, 1u, 1u, params.ldb, false, params.extensions);
 }
 
 @compute @workgroup_size(64)
-fn gemm_tn(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn direct_tn(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
   gemm(wg, lane, 1u, params.lda, 1u, params.ldb, false, 0u);
 }

@@ -2,7 +2,7 @@
 // y = ceil(m / 64), z = batch * heads), for aligned operands: for GPUs. 2 m n k FLOPs.
 //   shared4_nt: a (m, k), b (n, k)    shared4_nn: a (m, k), b (k, n)    shared4_tn: a (k, m), b (k, n)
 // Memory is read four floats at a time: lda, ldb, ldc, n and all offsets and strides between batches and heads are multiples
-// of 4, for nt and nn also k and, with an extension, ldt, rank and the members of ext; for tn also m, and k is free.
+// of 4, for nt and nn also k and, with an extension, ld_left, rank and the members of ext; for tn also m, and k is free.
 //
 // 64 invocations stage 16 steps of k of a 64 x 64 block, k outermost: each brings four vec4 of a and four of b, a block of
 // 4 x 4 that it turns in its registers where memory runs along k. Then each reads four vec4 a step for 64 multiply-adds of
@@ -10,7 +10,7 @@
 // fall on different banks. The extension is further steps of k through the same tiles: at high rank it is as much work.
 struct Params {
   m: u32, n: u32, k: u32, heads: u32,
-  lda: u32, ldb: u32, ldc: u32, ldt: u32,
+  lda: u32, ldb: u32, ldc: u32, ld_left: u32,
   a_offset: u32, b_offset: u32, c_offset: u32,
   a_batch: u32, b_batch: u32, c_batch: u32,
   a_head: u32, b_head: u32, c_head: u32,
@@ -18,36 +18,36 @@ struct Params {
   bias: u32, activation: u32, residual: u32, accumulate: u32, keep_pre: u32,
   extensions: u32,
   rank: u32, ext_scale: f32,
-  ext: array<vec4<u32>, 4>,
+  ext: array<vec4u, 4>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> c: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> bias_values: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> residual_values: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> pre: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read> t: array<vec4<f32>>;
-@group(0) @binding(8) var<storage, read> tb: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> a: array<vec4f>;
+@group(0) @binding(2) var<storage, read> b: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> c: array<vec4f>;
+@group(0) @binding(4) var<storage, read> bias_values: array<vec4f>;
+@group(0) @binding(5) var<storage, read> residual_values: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> pre: array<vec4f>;
+@group(0) @binding(7) var<storage, read> lora_left: array<vec4f>;
+@group(0) @binding(8) var<storage, read> lora_right: array<vec4f>;
 
 // exact GELU: x Phi(x) = max(x, 0) - u Phi(-u) with u = |x|, Phi the normal distribution. log2 Phi(-u) is a polynomial, so there is one exp2
 // and no division. Fitted in float64: absolute error 4e-8, in f32 1e-7 within +-1; from u = 8 on the last term is below 1e-10. A NaN stays one.
-fn gelu(x: vec4<f32>) -> vec4<f32> {
-  let u = min(abs(x), vec4<f32>(8.0));
+fn gelu(x: vec4f) -> vec4f {
+  let u = min(abs(x), vec4f(8.0));
   let p = ((((((4.6713749e-6 * u - 1.7130259e-5) * u - 5.5724522e-4) * u + 7.6318607e-3) * u - 0.052907154) * u - 0.45906410) * u - 1.1511242) * u - 0.99999958;
-  return select(x, vec4<f32>(0.0), x < vec4<f32>(0.0)) - u * exp2(p);
+  return select(x, vec4f(0.0), x < vec4f(0.0)) - u * exp2(p);
 }
 
-fn activate(x: vec4<f32>) -> vec4<f32> {
+fn activate(x: vec4f) -> vec4f {
   if (params.activation == 1u) { return gelu(x); }
-  if (params.activation == 2u) { return max(x, vec4<f32>()); }
+  if (params.activation == 2u) { return max(x, vec4f()); }
   return x;
 }
 
 const PITCH = 17u;
-var<workgroup> a_tile: array<vec4<f32>, 272>; // 16 steps of k by 64 rows
-var<workgroup> b_tile: array<vec4<f32>, 272>; // 16 steps of k by 64 columns
+var<workgroup> a_tile: array<vec4f, 272>; // 16 steps of k by 64 rows
+var<workgroup> b_tile: array<vec4f, 272>; // 16 steps of k by 64 columns
 
 // One part of the sum over k: the product itself, then the extensions. Starts and strides in vec4.
 struct Part {
@@ -59,21 +59,21 @@ struct Part {
   scale: f32,
 }
 
-fn read_a(extension: bool, at: u32) -> vec4<f32> {
-  if (extension) { return t[at]; }
+fn read_a(extension: bool, at: u32) -> vec4f {
+  if (extension) { return lora_left[at]; }
   return a[at];
 }
 
-fn read_b(extension: bool, at: u32) -> vec4<f32> {
-  if (extension) { return tb[at]; }
+fn read_b(extension: bool, at: u32) -> vec4f {
+  if (extension) { return lora_right[at]; }
   return b[at];
 }
 
 // Rows of a tile from a matrix whose rows run along k: a block of four rows by four steps, turned.
 fn stage_a_rows(p: Part, row: u32, k0: u32, lane: u32) {
   let k = k0 + lane % 4u * 4u;
-  let i = min(row + lane / 4u * 4u + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(params.m - 1u)) * p.lda + p.a + min(k, p.steps - 4u) / 4u;
-  var v = transpose(mat4x4<f32>(
+  let i = min(row + lane / 4u * 4u + vec4u(0u, 1u, 2u, 3u), vec4u(params.m - 1u)) * p.lda + p.a + min(k, p.steps - 4u) / 4u;
+  var v = transpose(mat4x4f(
     read_a(p.extension, i.x), read_a(p.extension, i.y), read_a(p.extension, i.z), read_a(p.extension, i.w)));
   v *= select(0.0, 1.0, k < p.steps);
   let at = lane % 4u * 4u * PITCH + lane / 4u;
@@ -88,8 +88,8 @@ fn stage_b_rows(p: Part, column: u32, k0: u32, lane: u32) {
   // columns that the part does not have read its last ones, and count nothing
   let j0 = column + lane / 4u * 4u;
   let j = clamp(j0, p.first, p.end - 4u);
-  let l = (j - p.first + vec4<u32>(0u, 1u, 2u, 3u)) * p.ldb + p.b + min(k, p.steps - 4u) / 4u;
-  var v = transpose(mat4x4<f32>(
+  let l = (j - p.first + vec4u(0u, 1u, 2u, 3u)) * p.ldb + p.b + min(k, p.steps - 4u) / 4u;
+  var v = transpose(mat4x4f(
     read_b(p.extension, l.x), read_b(p.extension, l.y), read_b(p.extension, l.z), read_b(p.extension, l.w)));
   v *= select(0.0, p.scale, k < p.steps && j == j0);
   let at = lane % 4u * 4u * PITCH + lane / 4u;
@@ -118,11 +118,11 @@ fn stage_b_steps(p: Part, column: u32, k0: u32, lane: u32) {
   }
 }
 
-fn outer(x: vec4<f32>, v: vec4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(x.x * v, x.y * v, x.z * v, x.w * v);
+fn outer(x: vec4f, v: vec4f) -> mat4x4f {
+  return mat4x4f(x.x * v, x.y * v, x.z * v, x.w * v);
 }
 
-fn part_of(e: u32, wg: vec3<u32>, by_columns: bool) -> Part {
+fn part_of(e: u32, wg: vec3u, by_columns: bool) -> Part {
   let batch = wg.z / params.heads;
   let head = wg.z % params.heads;
   if (e == 0u) {
@@ -134,17 +134,17 @@ fn part_of(e: u32, wg: vec3<u32>, by_columns: bool) -> Part {
   }
   let ext = params.ext[e - 1u];
   if (by_columns) {
-    return Part(true, params.rank, ext.z / 4u, params.ldt / 4u, ext.w / 4u, params.rank / 4u, ext.x, ext.y, params.ext_scale);
+    return Part(true, params.rank, ext.z / 4u, params.ld_left / 4u, ext.w / 4u, params.rank / 4u, ext.x, ext.y, params.ext_scale);
   }
-  return Part(true, params.rank, ext.z / 4u, params.ldt / 4u, ext.w / 4u, params.n / 4u, 0u, params.n, params.ext_scale);
+  return Part(true, params.rank, ext.z / 4u, params.ld_left / 4u, ext.w / 4u, params.n / 4u, 0u, params.n, params.ext_scale);
 }
 
-fn gemm(wg: vec3<u32>, lane: u32, a_rows: bool, b_rows: bool) {
+fn gemm(wg: vec3u, lane: u32, a_rows: bool, b_rows: bool) {
   let row = wg.y * 64u;
   let column = wg.x * 64u;
   let i = lane / 8u * 2u;
   let j = lane % 8u;
-  var s0 = mat4x4<f32>(); var s1 = mat4x4<f32>(); var s2 = mat4x4<f32>(); var s3 = mat4x4<f32>();
+  var s0 = mat4x4f(); var s1 = mat4x4f(); var s2 = mat4x4f(); var s3 = mat4x4f();
   for (var e = 0u; e <= params.extensions; e++) {
     let p = part_of(e, wg, b_rows);
     for (var k0 = 0u; k0 < p.steps; k0 += 16u) {
@@ -169,14 +169,14 @@ fn gemm(wg: vec3<u32>, lane: u32, a_rows: bool, b_rows: bool) {
   for (var r = 0u; r < 8u; r++) {
     store(c_base, row + i * 4u + r, column / 4u + j, s0[0]);
     store(c_base, row + i * 4u + r, column / 4u + 8u + j, s1[0]);
-    s0 = mat4x4<f32>(s0[1], s0[2], s0[3], s2[0]);
-    s1 = mat4x4<f32>(s1[1], s1[2], s1[3], s3[0]);
-    s2 = mat4x4<f32>(s2[1], s2[2], s2[3], s2[0]);
-    s3 = mat4x4<f32>(s3[1], s3[2], s3[3], s3[0]);
+    s0 = mat4x4f(s0[1], s0[2], s0[3], s2[0]);
+    s1 = mat4x4f(s1[1], s1[2], s1[3], s3[0]);
+    s2 = mat4x4f(s2[1], s2[2], s2[3], s2[0]);
+    s3 = mat4x4f(s3[1], s3[2], s3[3], s3[0]);
   }
 }
 
-fn store(base: u32, row: u32, column: u32, sum: vec4<f32>) {
+fn store(base: u32, row: u32, column: u32, sum: vec4f) {
   if (row >= params.m || column >= params.n / 4u) { return; }
   let at = base + row * (params.ldc / 4u) + column;
   var v = sum;
@@ -189,16 +189,16 @@ fn store(base: u32, row: u32, column: u32, sum: vec4<f32>) {
 }
 
 @compute @workgroup_size(64)
-fn shared4_nt(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn shared4_nt(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
   gemm(wg, lane, true, true);
 }
 
 @compute @workgroup_size(64)
-fn shared4_nn(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn shared4_nn(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
   gemm(wg, lane, true, false);
 }
 
 @compute @workgroup_size(64)
-fn shared4_tn(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn shared4_tn(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
   gemm(wg, lane, false, false);
 }

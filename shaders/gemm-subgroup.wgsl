@@ -2,18 +2,18 @@
 // software adapters. 2 m n k FLOPs.
 //   subgroup_nt: a (m, k), b (n, k)    subgroup_nn: a (m, k), b (k, n)    subgroup_tn: a (k, m), b (k, n)
 // Memory is read four floats at a time: lda, ldb, ldc, n and all offsets and strides between batches and heads are multiples
-// of 4, for nt and nn also k and, with an extension, ldt, rank and the members of ext. m is free, in tn k too.
+// of 4, for nt and nn also k and, with an extension, ld_left, rank and the members of ext. m is free, in tn k too.
 // Dispatch: x = ceil(n / 32), y = ceil(m / 16), z = batch * heads.
 //
 // On a software adapter a load costs the same whether its lanes read one address or eight, and ten times a product. So no
 // two lanes read the same: a workgroup is 8 lanes, each with 16 rows by 4 columns of c in registers. For 4 steps of k they
 // read six vec4 (a lane's part of a reaches the others by broadcast, which costs next to nothing) for 64 multiply-adds of
-// vec4, where gemm_tn4 reads sixteen and gemm_nn4 twenty-four. On GPUs gemm_shared.wgsl loads less still.
+// vec4, where direct4_tn reads sixteen and direct4_nn twenty-four. On GPUs gemm_shared.wgsl loads less still.
 enable subgroups;
 
 struct Params {
   m: u32, n: u32, k: u32, heads: u32,
-  lda: u32, ldb: u32, ldc: u32, ldt: u32,
+  lda: u32, ldb: u32, ldc: u32, ld_left: u32,
   a_offset: u32, b_offset: u32, c_offset: u32,
   a_batch: u32, b_batch: u32, c_batch: u32,
   a_head: u32, b_head: u32, c_head: u32,
@@ -21,30 +21,30 @@ struct Params {
   bias: u32, activation: u32, residual: u32, accumulate: u32, keep_pre: u32,
   extensions: u32,
   rank: u32, ext_scale: f32,
-  ext: array<vec4<u32>, 4>,
+  ext: array<vec4u, 4>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> b: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read_write> c: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> bias_values: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read> residual_values: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> pre: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read> t: array<vec4<f32>>;
-@group(0) @binding(8) var<storage, read> tb: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> a: array<vec4f>;
+@group(0) @binding(2) var<storage, read> b: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> c: array<vec4f>;
+@group(0) @binding(4) var<storage, read> bias_values: array<vec4f>;
+@group(0) @binding(5) var<storage, read> residual_values: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> pre: array<vec4f>;
+@group(0) @binding(7) var<storage, read> lora_left: array<vec4f>;
+@group(0) @binding(8) var<storage, read> lora_right: array<vec4f>;
 
 // exact GELU: x Phi(x) = max(x, 0) - u Phi(-u) with u = |x|, Phi the normal distribution. log2 Phi(-u) is a polynomial, so there is one exp2
 // and no division. Fitted in float64: absolute error 4e-8, in f32 1e-7 within +-1; from u = 8 on the last term is below 1e-10. A NaN stays one.
-fn gelu(x: vec4<f32>) -> vec4<f32> {
-  let u = min(abs(x), vec4<f32>(8.0));
+fn gelu(x: vec4f) -> vec4f {
+  let u = min(abs(x), vec4f(8.0));
   let p = ((((((4.6713749e-6 * u - 1.7130259e-5) * u - 5.5724522e-4) * u + 7.6318607e-3) * u - 0.052907154) * u - 0.45906410) * u - 1.1511242) * u - 0.99999958;
-  return select(x, vec4<f32>(0.0), x < vec4<f32>(0.0)) - u * exp2(p);
+  return select(x, vec4f(0.0), x < vec4f(0.0)) - u * exp2(p);
 }
 
-fn activate(x: vec4<f32>) -> vec4<f32> {
+fn activate(x: vec4f) -> vec4f {
   if (params.activation == 1u) { return gelu(x); }
-  if (params.activation == 2u) { return max(x, vec4<f32>()); }
+  if (params.activation == 2u) { return max(x, vec4f()); }
   return x;
 }
 
@@ -57,7 +57,7 @@ struct Place {
   lda: u32, ldb: u32, ldc: u32,
 }
 
-fn place_of(wg: vec3<u32>, lane: u32) -> Place {
+fn place_of(wg: vec3u, lane: u32) -> Place {
   let batch = wg.z / params.heads;
   let head = wg.z % params.heads;
   let column = wg.x * 8u + lane;
@@ -71,27 +71,27 @@ fn place_of(wg: vec3<u32>, lane: u32) -> Place {
 }
 
 // the lane's row of the first and of the last eight; those beyond the matrix repeat its last one
-fn rows_of(p: Place, lane: u32) -> vec2<u32> {
-  return min(vec2<u32>(p.row + lane, p.row + 8u + lane), vec2<u32>(params.m - 1u));
+fn rows_of(p: Place, lane: u32) -> vec2u {
+  return min(vec2u(p.row + lane, p.row + 8u + lane), vec2u(params.m - 1u));
 }
 
 // four rows' part of the sums: x of each of lanes 0 to 3, or 4 to 7, times this lane's four columns of b
-fn first_four(x: f32, v: vec4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(
+fn first_four(x: f32, v: vec4f) -> mat4x4f {
+  return mat4x4f(
     subgroupBroadcast(x, 0u) * v, subgroupBroadcast(x, 1u) * v, subgroupBroadcast(x, 2u) * v, subgroupBroadcast(x, 3u) * v);
 }
 
-fn last_four(x: f32, v: vec4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(
+fn last_four(x: f32, v: vec4f) -> mat4x4f {
+  return mat4x4f(
     subgroupBroadcast(x, 4u) * v, subgroupBroadcast(x, 5u) * v, subgroupBroadcast(x, 6u) * v, subgroupBroadcast(x, 7u) * v);
 }
 
-fn outer(x: vec4<f32>, v: vec4<f32>) -> mat4x4<f32> {
-  return mat4x4<f32>(x.x * v, x.y * v, x.z * v, x.w * v);
+fn outer(x: vec4f, v: vec4f) -> mat4x4f {
+  return mat4x4f(x.x * v, x.y * v, x.z * v, x.w * v);
 }
 
 // stores row i of the 16
-fn store(p: Place, i: u32, sum: vec4<f32>) {
+fn store(p: Place, i: u32, sum: vec4f) {
   if (p.row + i >= params.m || p.column >= params.n / 4u) { return; }
   let at = p.c + (p.row + i) * p.ldc + p.column;
   var v = sum;
@@ -104,28 +104,28 @@ fn store(p: Place, i: u32, sum: vec4<f32>) {
 }
 
 // the 16 rows, by a rolled loop over rotating registers, which keeps the code short
-fn store_all(p: Place, s0: mat4x4<f32>, s1: mat4x4<f32>, s2: mat4x4<f32>, s3: mat4x4<f32>) {
+fn store_all(p: Place, s0: mat4x4f, s1: mat4x4f, s2: mat4x4f, s3: mat4x4f) {
   var s = s0; var next = s1; var third = s2; var fourth = s3;
   for (var i = 0u; i < 16u; i += 4u) {
     for (var j = 0u; j < 4u; j++) {
       store(p, i + j, s[0]);
-      s = mat4x4<f32>(s[1], s[2], s[3], s[0]);
+      s = mat4x4f(s[1], s[2], s[3], s[0]);
     }
     s = next; next = third; third = fourth;
   }
 }
 
 @compute @workgroup_size(8)
-fn subgroup_nt(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn subgroup_nt(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
   let p = place_of(wg, lane);
   let rows = rows_of(p, lane);
   let i = p.a + rows * p.lda;
-  let j = p.b + (p.within * 4u + vec4<u32>(0u, 1u, 2u, 3u)) * p.ldb;
-  var s0 = mat4x4<f32>(); var s1 = mat4x4<f32>(); var s2 = mat4x4<f32>(); var s3 = mat4x4<f32>();
+  let j = p.b + (p.within * 4u + vec4u(0u, 1u, 2u, 3u)) * p.ldb;
+  var s0 = mat4x4f(); var s1 = mat4x4f(); var s2 = mat4x4f(); var s3 = mat4x4f();
   for (var k = 0u; k < params.k / 4u; k++) {
     let u0 = a[i.x + k];
     let u1 = a[i.y + k];
-    let v = transpose(mat4x4<f32>(b[j.x + k], b[j.y + k], b[j.z + k], b[j.w + k]));
+    let v = transpose(mat4x4f(b[j.x + k], b[j.y + k], b[j.z + k], b[j.w + k]));
     s0 += first_four(u0.x, v[0]); s1 += last_four(u0.x, v[0]); s2 += first_four(u1.x, v[0]); s3 += last_four(u1.x, v[0]);
     s0 += first_four(u0.y, v[1]); s1 += last_four(u0.y, v[1]); s2 += first_four(u1.y, v[1]); s3 += last_four(u1.y, v[1]);
     s0 += first_four(u0.z, v[2]); s1 += last_four(u0.z, v[2]); s2 += first_four(u1.z, v[2]); s3 += last_four(u1.z, v[2]);
@@ -134,15 +134,15 @@ fn subgroup_nt(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_i
   s0 *= params.alpha; s1 *= params.alpha; s2 *= params.alpha; s3 *= params.alpha;
   for (var e = 0u; e < params.extensions; e++) {
     let ext = params.ext[e];
-    let h = rows * (params.ldt / 4u) + ext.z / 4u;
+    let h = rows * (params.ld_left / 4u) + ext.z / 4u;
     // lanes whose columns the extension does not have read others, and take nothing of them
     let column = clamp(p.within * 4u, ext.x, ext.y - 4u);
     let scale = select(0.0, params.ext_scale, column == p.within * 4u);
-    let l = (ext.w + (column - ext.x + vec4<u32>(0u, 1u, 2u, 3u)) * params.rank) / 4u;
+    let l = (ext.w + (column - ext.x + vec4u(0u, 1u, 2u, 3u)) * params.rank) / 4u;
     for (var k = 0u; k < params.rank / 4u; k++) {
-      let u0 = t[h.x + k];
-      let u1 = t[h.y + k];
-      let v = scale * transpose(mat4x4<f32>(tb[l.x + k], tb[l.y + k], tb[l.z + k], tb[l.w + k]));
+      let u0 = lora_left[h.x + k];
+      let u1 = lora_left[h.y + k];
+      let v = scale * transpose(mat4x4f(lora_right[l.x + k], lora_right[l.y + k], lora_right[l.z + k], lora_right[l.w + k]));
       s0 += first_four(u0.x, v[0]); s1 += last_four(u0.x, v[0]); s2 += first_four(u1.x, v[0]); s3 += last_four(u1.x, v[0]);
       s0 += first_four(u0.y, v[1]); s1 += last_four(u0.y, v[1]); s2 += first_four(u1.y, v[1]); s3 += last_four(u1.y, v[1]);
       s0 += first_four(u0.z, v[2]); s1 += last_four(u0.z, v[2]); s2 += first_four(u1.z, v[2]); s3 += last_four(u1.z, v[2]);
@@ -153,17 +153,17 @@ fn subgroup_nt(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_i
 }
 
 @compute @workgroup_size(8)
-fn subgroup_nn(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn subgroup_nn(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
   let p = place_of(wg, lane);
   let rows = rows_of(p, lane);
   let i = p.a + rows * p.lda;
   let j = p.b + p.within;
-  var s0 = mat4x4<f32>(); var s1 = mat4x4<f32>(); var s2 = mat4x4<f32>(); var s3 = mat4x4<f32>();
+  var s0 = mat4x4f(); var s1 = mat4x4f(); var s2 = mat4x4f(); var s3 = mat4x4f();
   for (var k = 0u; k < params.k / 4u; k++) {
     let u0 = a[i.x + k];
     let u1 = a[i.y + k];
-    let l = j + (4u * k + vec4<u32>(0u, 1u, 2u, 3u)) * p.ldb;
-    let v = mat4x4<f32>(b[l.x], b[l.y], b[l.z], b[l.w]);
+    let l = j + (4u * k + vec4u(0u, 1u, 2u, 3u)) * p.ldb;
+    let v = mat4x4f(b[l.x], b[l.y], b[l.z], b[l.w]);
     s0 += first_four(u0.x, v[0]); s1 += last_four(u0.x, v[0]); s2 += first_four(u1.x, v[0]); s3 += last_four(u1.x, v[0]);
     s0 += first_four(u0.y, v[1]); s1 += last_four(u0.y, v[1]); s2 += first_four(u1.y, v[1]); s3 += last_four(u1.y, v[1]);
     s0 += first_four(u0.z, v[2]); s1 += last_four(u0.z, v[2]); s2 += first_four(u1.z, v[2]); s3 += last_four(u1.z, v[2]);
@@ -172,12 +172,12 @@ fn subgroup_nn(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_i
   s0 *= params.alpha; s1 *= params.alpha; s2 *= params.alpha; s3 *= params.alpha;
   for (var e = 0u; e < params.extensions; e++) {
     let ext = params.ext[e];
-    let h = rows * (params.ldt / 4u) + ext.z / 4u;
+    let h = rows * (params.ld_left / 4u) + ext.z / 4u;
     for (var k = 0u; k < params.rank / 4u; k++) {
-      let u0 = t[h.x + k];
-      let u1 = t[h.y + k];
-      let l = ext.w / 4u + p.within + (4u * k + vec4<u32>(0u, 1u, 2u, 3u)) * (params.n / 4u);
-      let v = params.ext_scale * mat4x4<f32>(tb[l.x], tb[l.y], tb[l.z], tb[l.w]);
+      let u0 = lora_left[h.x + k];
+      let u1 = lora_left[h.y + k];
+      let l = ext.w / 4u + p.within + (4u * k + vec4u(0u, 1u, 2u, 3u)) * (params.n / 4u);
+      let v = params.ext_scale * mat4x4f(lora_right[l.x], lora_right[l.y], lora_right[l.z], lora_right[l.w]);
       s0 += first_four(u0.x, v[0]); s1 += last_four(u0.x, v[0]); s2 += first_four(u1.x, v[0]); s3 += last_four(u1.x, v[0]);
       s0 += first_four(u0.y, v[1]); s1 += last_four(u0.y, v[1]); s2 += first_four(u1.y, v[1]); s3 += last_four(u1.y, v[1]);
       s0 += first_four(u0.z, v[2]); s1 += last_four(u0.z, v[2]); s2 += first_four(u1.z, v[2]); s3 += last_four(u1.z, v[2]);
@@ -189,19 +189,19 @@ fn subgroup_nn(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_i
 
 // Here a lane reads four rows of a at one of the four steps of k: lanes 2 q and 2 q + 1 those of step q.
 @compute @workgroup_size(8)
-fn subgroup_tn(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn subgroup_tn(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
   let p = place_of(wg, lane);
-  let i = p.a + min(p.row / 4u + vec2<u32>(lane & 1u, 2u + (lane & 1u)), vec2<u32>((params.m - 1u) / 4u));
+  let i = p.a + min(p.row / 4u + vec2u(lane & 1u, 2u + (lane & 1u)), vec2u((params.m - 1u) / 4u));
   let j = p.b + p.within;
   let last = params.k - 1u;
-  var s0 = mat4x4<f32>(); var s1 = mat4x4<f32>(); var s2 = mat4x4<f32>(); var s3 = mat4x4<f32>();
+  var s0 = mat4x4f(); var s1 = mat4x4f(); var s2 = mat4x4f(); var s3 = mat4x4f();
   for (var k = 0u; k < params.k; k += 4u) {
     let step = k + (lane >> 1u);
     let at = i + min(step, last) * p.lda;
-    let u0 = select(vec4<f32>(), a[at.x], step <= last);
-    let u1 = select(vec4<f32>(), a[at.y], step <= last);
-    let l = j + min(k + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last)) * p.ldb;
-    let v = mat4x4<f32>(b[l.x], b[l.y], b[l.z], b[l.w]);
+    let u0 = select(vec4f(), a[at.x], step <= last);
+    let u1 = select(vec4f(), a[at.y], step <= last);
+    let l = j + min(k + vec4u(0u, 1u, 2u, 3u), vec4u(last)) * p.ldb;
+    let v = mat4x4f(b[l.x], b[l.y], b[l.z], b[l.w]);
     s0 += outer(subgroupBroadcast(u0, 0u), v[0]); s1 += outer(subgroupBroadcast(u0, 1u), v[0]); s2 += outer(subgroupBroadcast(u1, 0u), v[0]); s3 += outer(subgroupBroadcast(u1, 1u), v[0]);
     s0 += outer(subgroupBroadcast(u0, 2u), v[1]); s1 += outer(subgroupBroadcast(u0, 3u), v[1]); s2 += outer(subgroupBroadcast(u1, 2u), v[1]); s3 += outer(subgroupBroadcast(u1, 3u), v[1]);
     s0 += outer(subgroupBroadcast(u0, 4u), v[2]); s1 += outer(subgroupBroadcast(u0, 5u), v[2]); s2 += outer(subgroupBroadcast(u1, 4u), v[2]); s3 += outer(subgroupBroadcast(u1, 5u), v[2]);

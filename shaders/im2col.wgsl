@@ -26,16 +26,16 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> columns_out: array<f32>;
 @group(0) @binding(3) var<storage, read> columns: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
-@group(0) @binding(5) var<storage, read> x4: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read_write> columns4_out: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> x4: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> columns4_out: array<vec4f>;
 
 const OUTSIDE = 0xffffffffu;
 
 // where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
-fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
+fn run_of(part: u32, lane: u32, count: u32) -> vec2u {
   let size = 8u * params.rounds;
   let first = (part * 8u + lane / 8u) * size;
-  return vec2<u32>(first + lane % 8u, min(first + size, count));
+  return vec2u(first + lane % 8u, min(first + size, count));
 }
 
 struct Pixel {
@@ -67,8 +67,8 @@ fn place(pixel: Pixel, column: u32) -> u32 {
 
 @compute @workgroup_size(256)
 fn im2col(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (group.y * groups.x + group.x) * 256u + lane;
@@ -82,8 +82,8 @@ fn im2col(
 
 @compute @workgroup_size(64)
 fn im2col4(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let row = group.z * groups.y + group.y;
@@ -101,8 +101,8 @@ fn im2col4(
 
 @compute @workgroup_size(256)
 fn col2im(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (group.y * groups.x + group.x) * 256u + lane;

@@ -19,54 +19,54 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> gamma: array<vec4<f32>>;
-@group(0) @binding(3) var<storage, read> beta: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> stats_out: array<vec2<f32>>;
-@group(0) @binding(6) var<storage, read> stats: array<vec2<f32>>;
-@group(0) @binding(7) var<storage, read> dy: array<vec4<f32>>;
-@group(0) @binding(8) var<storage, read_write> dx: array<vec4<f32>>;
-@group(0) @binding(9) var<storage, read_write> partials_out: array<vec4<f32>>;
-@group(0) @binding(10) var<storage, read> partials: array<vec4<f32>>;
-@group(0) @binding(11) var<storage, read_write> dgamma: array<vec4<f32>>;
-@group(0) @binding(12) var<storage, read_write> dbeta: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> gamma: array<vec4f>;
+@group(0) @binding(3) var<storage, read> beta: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> stats_out: array<vec2f>;
+@group(0) @binding(6) var<storage, read> stats: array<vec2f>;
+@group(0) @binding(7) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(8) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(9) var<storage, read_write> partials_out: array<vec4f>;
+@group(0) @binding(10) var<storage, read> partials: array<vec4f>;
+@group(0) @binding(11) var<storage, read_write> dgamma: array<vec4f>;
+@group(0) @binding(12) var<storage, read_write> dbeta: array<vec4f>;
 
 var<workgroup> first: array<f32, 256>;
 var<workgroup> second: array<f32, 256>;
 
 // exact GELU: x Phi(x) = max(x, 0) - u Phi(-u) with u = |x|, Phi the normal distribution. log2 Phi(-u) is a polynomial, so there is one exp2
 // and no division. Fitted in float64: absolute error 4e-8, in f32 1e-7 within +-1; from u = 8 on the last term is below 1e-10. A NaN stays one.
-fn gelu(x: vec4<f32>) -> vec4<f32> {
-  let u = min(abs(x), vec4<f32>(8.0));
+fn gelu(x: vec4f) -> vec4f {
+  let u = min(abs(x), vec4f(8.0));
   let p = ((((((4.6713749e-6 * u - 1.7130259e-5) * u - 5.5724522e-4) * u + 7.6318607e-3) * u - 0.052907154) * u - 0.45906410) * u - 1.1511242) * u - 0.99999958;
-  return select(x, vec4<f32>(0.0), x < vec4<f32>(0.0)) - u * exp2(p);
+  return select(x, vec4f(0.0), x < vec4f(0.0)) - u * exp2(p);
 }
 
 // its derivative Phi(x) + x phi(x): d = Phi(-u) - u phi(u) below 0, 1 - d above. Phi(-u) = exp(-u^2 / 2) times a polynomial in t (the form of
 // Abramowitz and Stegun 7.1.26), so both terms share an exponential. Fitted in float64: absolute error 2e-8, in f32 2e-7.
-fn gelu_slope(x: vec4<f32>) -> vec4<f32> {
+fn gelu_slope(x: vec4f) -> vec4f {
   let u = abs(x);
   let t = 1.0 / (1.0 + 0.395 * u);
   let mills = t * (((((0.054559956 * t - 0.25420650) * t + 0.35345051) * t + 1.7538522e-3) * t + 0.19015094) * t + 0.15429125);
   let d = exp2(-0.72134752 * u * u) * (mills - 0.39894228 * u);
-  return select(1.0 - d, d, x < vec4<f32>(0.0));
+  return select(1.0 - d, d, x < vec4f(0.0));
 }
 
-fn activate(v: vec4<f32>) -> vec4<f32> {
+fn activate(v: vec4f) -> vec4f {
   if (params.activation == 0u) { return v; }
   return gelu(v);
 }
 
-fn slope(v: vec4<f32>) -> vec4<f32> {
+fn slope(v: vec4f) -> vec4f {
   if (params.activation == 0u) { return vec4(1.0); }
   return gelu_slope(v);
 }
 
 @compute @workgroup_size(256)
 fn forward(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let row = (group.y * groups.x + group.x) * (256u / params.lanes) + lane / params.lanes;
@@ -106,15 +106,15 @@ fn forward(
 }
 
 // the gradient before gamma and beta act: dy through the activation; n is the normalised x
-fn before(at: u32, c: u32, n: vec4<f32>) -> vec4<f32> {
+fn before(at: u32, c: u32, n: vec4f) -> vec4f {
   if (params.activation == 0u) { return dy[at]; }
   return dy[at] * slope(fma(n, gamma[c], beta[c]));
 }
 
 @compute @workgroup_size(256)
 fn backward(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let row = (group.y * groups.x + group.x) * (256u / params.lanes) + lane / params.lanes;
@@ -161,7 +161,7 @@ fn backward(
 
 // Grid: (columns / 64, chunks); partials (chunks, columns, 2): dgamma, dbeta
 @compute @workgroup_size(64)
-fn weight_partials(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn weight_partials(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let c = group.x * 64u + lane;
   if (c >= params.columns) { return; }
   let from_row = group.y * params.chunk;
@@ -183,7 +183,7 @@ fn weight_partials(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invoc
 
 // Grid: columns / 64. `chunk` is the number of chunks here; a padded row of beta sends its gradient to beta.
 @compute @workgroup_size(64)
-fn weight_gradients(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn weight_gradients(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let c = group.x * 64u + lane;
   if (c >= params.columns) { return; }
   var by_n = vec4(0.0);

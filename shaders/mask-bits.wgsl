@@ -36,7 +36,7 @@ struct Job {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> jobs: array<Job>;
 @group(0) @binding(2) var<storage, read> logits: array<f32>;
-@group(0) @binding(3) var<storage, read> axes: array<vec2<u32>>;
+@group(0) @binding(3) var<storage, read> axes: array<vec2u>;
 @group(0) @binding(4) var<storage, read_write> bits: array<u32>;
 @group(0) @binding(5) var<storage, read_write> parts: array<u32>;
 @group(0) @binding(6) var<storage, read> made: array<u32>; // `bits` of threshold
@@ -44,11 +44,11 @@ struct Job {
 @group(0) @binding(8) var<storage, read_write> measures: array<u32>;
 
 // the four rows of logits that a lane's pixels lie between, and the shares of the lower ones
-var<private> rows: vec4<u32>;
-var<private> shares: vec3<f32>;
+var<private> rows: vec4u;
+var<private> shares: vec3f;
 // the columns last interpolated: `at` and the next
 var<private> low_at: u32;
-var<private> low: vec2<f32>;
+var<private> low: vec2f;
 const NOWHERE = 0xfffffff0u;
 
 fn lerp(a: f32, b: f32, share: f32) -> f32 {
@@ -85,8 +85,8 @@ fn input_column(x: u32) -> f32 {
 
 @compute @workgroup_size(64)
 fn threshold(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (group.y * groups.x + group.x) * 64u + lane;
@@ -99,8 +99,8 @@ fn threshold(
   let lower = axes[y_input + min(y_axis.x + 1u, params.valid_height - 1u)];
   let last = params.side - 1u;
   rows = job.plane * params.side * params.side
-    + params.side * vec4<u32>(upper.x, min(upper.x + 1u, last), lower.x, min(lower.x + 1u, last));
-  shares = vec3<f32>(bitcast<f32>(upper.y), bitcast<f32>(lower.y), bitcast<f32>(y_axis.y));
+    + params.side * vec4u(upper.x, min(upper.x + 1u, last), lower.x, min(lower.x + 1u, last));
+  shares = vec3f(bitcast<f32>(upper.y), bitcast<f32>(lower.y), bitcast<f32>(y_axis.y));
   low_at = NOWHERE;
   var input_at = NOWHERE;
   var left = 0.0;
@@ -124,31 +124,31 @@ fn threshold(
   parts[i] = counts;
 }
 
-var<workgroup> sums: array<vec3<u32>, 256>;
-var<workgroup> corners: array<vec4<u32>, 256>;
+var<workgroup> sums: array<vec3u, 256>;
+var<workgroup> corners: array<vec4u, 256>;
 
 @compute @workgroup_size(256)
 fn measure(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = group.y * groups.x + group.x;
   if (index >= params.jobs) { return; }
   let job = jobs[index];
-  var sum = vec3<u32>(0u);
-  var box = vec4<u32>(0xffffffffu, 0xffffffffu, 0u, 0u); // right and bottom exclusive
+  var sum = vec3u(0u);
+  var box = vec4u(0xffffffffu, 0xffffffffu, 0u, 0u); // right and bottom exclusive
   let words = job.columns * job.rows;
   for (var i = lane; i < words; i += 256u) {
     let counts = counted[job.start + i];
     let word = made[job.start + i];
-    sum += vec3<u32>(counts & 0xffffu, counts >> 16u, countOneBits(word));
+    sum += vec3u(counts & 0xffffu, counts >> 16u, countOneBits(word));
     if (word != 0u) {
       let x = (job.column + i % job.columns) * 32u;
       let y = job.row + i / job.columns;
-      box = vec4<u32>(
-        min(box.xy, vec2<u32>(x + firstTrailingBit(word), y)),
-        max(box.zw, vec2<u32>(x + firstLeadingBit(word) + 1u, y + 1u)),
+      box = vec4u(
+        min(box.xy, vec2u(x + firstTrailingBit(word), y)),
+        max(box.zw, vec2u(x + firstLeadingBit(word) + 1u, y + 1u)),
       );
     }
   }
@@ -159,7 +159,7 @@ fn measure(
     if (lane < step) {
       sums[lane] += sums[lane + step];
       let other = corners[lane + step];
-      corners[lane] = vec4<u32>(min(corners[lane].xy, other.xy), max(corners[lane].zw, other.zw));
+      corners[lane] = vec4u(min(corners[lane].xy, other.xy), max(corners[lane].zw, other.zw));
     }
   }
   if (lane == 0u) {

@@ -21,18 +21,18 @@ struct Params {
 @group(0) @binding(1) var<storage, read> logits: array<f32>;
 @group(0) @binding(2) var<storage, read> targets: array<f32>;
 @group(0) @binding(3) var<storage, read> parts: array<f32>;         // (P T, parts, 6)
-@group(0) @binding(4) var<storage, read> per_mask: array<vec4<f32>>; // the statistics
+@group(0) @binding(4) var<storage, read> per_mask: array<vec4f>; // the statistics
 @group(0) @binding(5) var<storage, read> weights: array<f32>;
 @group(0) @binding(6) var<storage, read> upstream: array<f32>;
 @group(0) @binding(7) var<storage, read> flags: array<u32>;
 @group(0) @binding(8) var<storage, read_write> out: array<f32>;
-@group(0) @binding(9) var<storage, read_write> statistics_out: array<vec4<f32>>;
+@group(0) @binding(9) var<storage, read_write> statistics_out: array<vec4f>;
 
 const PART = 4096u;
 const VALUES = 6u; // p t, p, t, bce, pixels of the intersection, of the union
 
-var<workgroup> lanes: array<vec4<f32>, 256>;
-var<workgroup> lanes_iou: array<vec2<f32>, 256>;
+var<workgroup> lanes: array<vec4f, 256>;
+var<workgroup> lanes_iou: array<vec2f, 256>;
 
 // log(1 + e) for e in [0, 1] as 2 atanh(e / (2 + e)): WGSL's log promises only 5e-7 near 1
 fn log1p_unit(e: f32) -> f32 {
@@ -48,27 +48,27 @@ fn sigmoid(x: f32) -> f32 {
 }
 
 @compute @workgroup_size(256)
-fn partials(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn partials(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let mask = group.y;
   let end = min(params.pixels, (group.x + 1u) * PART);
   let target_base = (mask / params.masks) * params.pixels;
-  var sum = vec4<f32>(0.0);
-  var iou = vec2<f32>(0.0);
+  var sum = vec4f(0.0);
+  var iou = vec2f(0.0);
   for (var i = group.x * PART + lane; i < end; i += 256u) {
     let x = logits[mask * params.pixels + i];
     let t = targets[target_base + i];
     let p = sigmoid(x);
-    sum += vec4<f32>(p * t, p, t, max(x, 0.0) - x * t + log1p_unit(exp(-abs(x))));
+    sum += vec4f(p * t, p, t, max(x, 0.0) - x * t + log1p_unit(exp(-abs(x))));
     let inside = x > 0.0;
     let wanted = t > 0.5;
-    iou += vec2<f32>(select(0.0, 1.0, inside && wanted), select(0.0, 1.0, inside || wanted));
+    iou += vec2f(select(0.0, 1.0, inside && wanted), select(0.0, 1.0, inside || wanted));
   }
   lanes[lane] = sum;
   lanes_iou[lane] = iou;
   workgroupBarrier();
   // 16 at a time, as a tree would, with fewer barriers
-  sum = vec4<f32>(0.0);
-  iou = vec2<f32>(0.0);
+  sum = vec4f(0.0);
+  iou = vec2f(0.0);
   if (lane < 16u) {
     for (var l = 0u; l < 16u; l++) {
       sum += lanes[16u * lane + l];
@@ -82,8 +82,8 @@ fn partials(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_i
   }
   workgroupBarrier();
   if (lane != 0u) { return; }
-  sum = vec4<f32>(0.0);
-  iou = vec2<f32>(0.0);
+  sum = vec4f(0.0);
+  iou = vec2f(0.0);
   for (var l = 0u; l < 16u; l++) {
     sum += lanes[l];
     iou += lanes_iou[l];
@@ -112,7 +112,7 @@ fn sum_parts(mask: u32, value: u32) -> f32 {
 }
 
 @compute @workgroup_size(64)
-fn statistics(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let mask = group.x * 64u + lane;
   if (mask >= params.prompts * params.masks) { return; }
   let both = sum_parts(mask, 0u);
@@ -123,7 +123,7 @@ fn statistics(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation
   // two empty masks agree
   let iou = select(1.0, shared_pixels / all_pixels, all_pixels > 0.0);
   let u = areas + params.smooth_by;
-  statistics_out[mask] = vec4<f32>((areas - 2.0 * both) / u, bce, iou, u);
+  statistics_out[mask] = vec4f((areas - 2.0 * both) / u, bce, iou, u);
 }
 
 fn cost(mask: u32) -> f32 {
@@ -172,7 +172,7 @@ fn loss(@builtin(local_invocation_index) lane: u32) {
 }
 
 @compute @workgroup_size(256)
-fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let pixel = group.x * 256u + lane;
   if (pixel >= params.pixels) { return; }
   let mask = group.y;

@@ -17,15 +17,15 @@ struct Packed {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> masks: array<Packed>;
 @group(0) @binding(2) var<storage, read> words: array<u32>;
-@group(0) @binding(3) var<storage, read> pairs: array<vec2<u32>>;
+@group(0) @binding(3) var<storage, read> pairs: array<vec2u>;
 @group(0) @binding(4) var<storage, read_write> shared_pixels: array<u32>;
 
 var<workgroup> sums: array<u32, 64>;
 
 @compute @workgroup_size(64)
 fn overlap(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = group.y * groups.x + group.x;

@@ -22,7 +22,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> found: array<u32>;
 
 var<workgroup> sums: array<u32, 256>;
-var<workgroup> corners: array<vec4<u32>, 256>;
+var<workgroup> corners: array<vec4u, 256>;
 
 @compute @workgroup_size(256)
 fn select(@builtin(local_invocation_index) lane: u32) {
@@ -51,18 +51,18 @@ fn select(@builtin(local_invocation_index) lane: u32) {
 }
 
 @compute @workgroup_size(256)
-fn window(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn window(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let count = places[0];
   if (group.x == 0u && lane == 0u) { found[0] = count; }
   if (group.x >= count) { return; }
   let place = places[1u + group.x];
   let pixels = params.side * params.side;
   let base = place * pixels;
-  var box = vec4<u32>(params.side, params.side, 0u, 0u); // right and bottom exclusive
+  var box = vec4u(params.side, params.side, 0u, 0u); // right and bottom exclusive
   for (var i = lane; i < pixels; i += 256u) {
     if (logits[base + i] > params.lowest) {
-      let at = vec2<u32>(i % params.side, i / params.side);
-      box = vec4<u32>(min(box.xy, at), max(box.zw, at + 1u));
+      let at = vec2u(i % params.side, i / params.side);
+      box = vec4u(min(box.xy, at), max(box.zw, at + 1u));
     }
   }
   corners[lane] = box;
@@ -70,7 +70,7 @@ fn window(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_ind
     workgroupBarrier();
     if (lane < step) {
       let other = corners[lane + step];
-      corners[lane] = vec4<u32>(min(corners[lane].xy, other.xy), max(corners[lane].zw, other.zw));
+      corners[lane] = vec4u(min(corners[lane].xy, other.xy), max(corners[lane].zw, other.zw));
     }
   }
   if (lane == 0u) {

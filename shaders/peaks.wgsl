@@ -11,21 +11,21 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
 
 // where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
-fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
+fn run_of(part: u32, lane: u32, count: u32) -> vec2u {
   let size = 8u * params.rounds;
   let first = (part * 8u + lane / 8u) * size;
-  return vec2<u32>(first + lane % 8u, min(first + size, count));
+  return vec2u(first + lane % 8u, min(first + size, count));
 }
 
 @compute @workgroup_size(64)
 fn copy(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let run = run_of(group.y * groups.x + group.x, lane, params.count);
@@ -33,10 +33,10 @@ fn copy(
 }
 
 @compute @workgroup_size(256)
-fn multiply_add(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-  let f = vec4<f32>(params.factor);
+fn multiply_add(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let f = vec4f(params.factor);
   // each chain begins elsewhere, or they could be computed once
-  var a = vec4<f32>(f32(lane));
+  var a = vec4f(f32(lane));
   var b = a + 1.0;
   var c = a + 2.0;
   var d = a + 3.0;

@@ -41,10 +41,10 @@ fn gelu_slope(x: f32) -> f32 {
 }
 
 // where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
-fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
+fn run_of(part: u32, lane: u32, count: u32) -> vec2u {
   let size = 8u * params.rounds;
   let first = (part * 8u + lane / 8u) * size;
-  return vec2<u32>(first + lane % 8u, min(first + size, count));
+  return vec2u(first + lane % 8u, min(first + size, count));
 }
 
 fn store(i: u32, value: f32) {
@@ -57,8 +57,8 @@ fn store(i: u32, value: f32) {
 
 @compute @workgroup_size(64)
 fn combine(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let run = run_of(group.y * groups.x + group.x, lane, params.count);
@@ -73,8 +73,8 @@ fn combine(
 
 @compute @workgroup_size(64)
 fn multiply(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let run = run_of(group.y * groups.x + group.x, lane, params.count);
@@ -89,8 +89,8 @@ fn multiply(
 
 @compute @workgroup_size(64)
 fn scale(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let run = run_of(group.y * groups.x + group.x, lane, params.count);
@@ -101,8 +101,8 @@ fn scale(
 
 @compute @workgroup_size(64)
 fn fill(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let run = run_of(group.y * groups.x + group.x, lane, params.count);
@@ -132,8 +132,8 @@ fn slope(x: f32) -> f32 {
 
 @compute @workgroup_size(64)
 fn activate(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let run = run_of(group.y * groups.x + group.x, lane, params.count);
@@ -145,8 +145,8 @@ fn activate(
 // a: the activation's input x; b: the gradient of its output
 @compute @workgroup_size(64)
 fn activate_backward(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let run = run_of(group.y * groups.x + group.x, lane, params.count);

@@ -5,8 +5,8 @@
 struct Params {
   batch: u32,
   side: u32,
-  mean: vec4<f32>,
-  deviation: vec4<f32>,
+  mean: vec4f,
+  deviation: vec4f,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -16,8 +16,8 @@ struct Params {
 
 @compute @workgroup_size(256)
 fn normalize_image(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (group.y * groups.x + group.x) * 256u + lane;

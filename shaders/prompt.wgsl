@@ -33,8 +33,8 @@ fn sin_turns(turns: f32) -> f32 {
 }
 
 // feature d of the encoding: sines first, then cosines
-fn encode(pixel: vec2<f32>, d: u32) -> f32 {
-  let size = vec2<f32>(vec2<u32>(params.width, params.height));
+fn encode(pixel: vec2f, d: u32) -> f32 {
+  let size = vec2f(vec2u(params.width, params.height));
   let at = (2.0 * pixel + 1.0 - size) / size; // 2c - 1
   let k = d % params.half;
   let turns = fma(at.x, gaussian[k], at.y * gaussian[params.half + k]);
@@ -42,14 +42,14 @@ fn encode(pixel: vec2<f32>, d: u32) -> f32 {
   return sin_turns(turns - round(turns) + select(0.0, 0.25, d >= params.half));
 }
 
-fn index(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> u32 {
+fn index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
   return (group.y * groups.x + group.x) * 256u + lane;
 }
 
 @compute @workgroup_size(256)
 fn tokens(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = index(group, groups, lane);
@@ -60,7 +60,7 @@ fn tokens(
   let label = labels[point];
   var value = 0.0;
   if (label >= 0 && label <= 3) {
-    value = encode(vec2<f32>(coords[2u * point], coords[2u * point + 1u]), d) + embeddings[u32(label) * dim + d];
+    value = encode(vec2f(coords[2u * point], coords[2u * point + 1u]), d) + embeddings[u32(label) * dim + d];
   } else if (label == -1) {
     value = other[d];
   }
@@ -69,13 +69,13 @@ fn tokens(
 
 @compute @workgroup_size(256)
 fn grid(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = index(group, groups, lane);
   if (i >= params.count) { return; }
   let dim = 2u * params.half;
   let cell = i / dim;
-  out[i] = encode(vec2<f32>(vec2<u32>(cell % params.width, cell / params.width)), i % dim);
+  out[i] = encode(vec2f(vec2u(cell % params.width, cell / params.width)), i % dim);
 }

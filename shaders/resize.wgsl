@@ -22,10 +22,10 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
 
 // where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
-fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
+fn run_of(part: u32, lane: u32, count: u32) -> vec2u {
   let size = 8u * params.rounds;
   let first = (part * 8u + lane / 8u) * size;
-  return vec2<u32>(first + lane % 8u, min(first + size, count));
+  return vec2u(first + lane % 8u, min(first + size, count));
 }
 
 // the source coordinate of output o, in units of 1 / (2 * to), held inside the first and last pixel centre
@@ -35,7 +35,7 @@ fn source(o: u32, size: u32, to: u32) -> u32 {
 }
 
 @compute @workgroup_size(64)
-fn forward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let run = run_of(group.x, lane, params.out_width * params.channels);
   let unit_y = 2u * params.out_height;
   let unit_x = 2u * params.out_width;
@@ -66,14 +66,14 @@ fn tent(o: u32, i: u32, size: u32, to: u32) -> f32 {
 }
 
 // outputs from .x to before .y hold all that read input pixel i; the first and last pixel are read by all beyond them too
-fn readers(i: u32, size: u32, to: u32) -> vec2<u32> {
+fn readers(i: u32, size: u32, to: u32) -> vec2u {
   let low = max(i32((2u * i) * to) - i32(to), 0) / i32(2u * size);
   let high = ((2u * i + 3u) * to) / (2u * size) + 1u;
   return vec2(select(u32(max(low - 1, 0)), 0u, i == 0u), select(min(high, to), to, i + 1u == size));
 }
 
 @compute @workgroup_size(64)
-fn backward(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let run = run_of(group.x, lane, params.width * params.channels);
   let rows = readers(group.y, params.height, params.out_height);
   for (var i = run.x; i < run.y; i += 8u) {

@@ -26,10 +26,10 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
 // where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
-fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
+fn run_of(part: u32, lane: u32, count: u32) -> vec2u {
   let size = 8u * params.rounds;
   let first = (part * 8u + lane / 8u) * size;
-  return vec2<u32>(first + lane % 8u, min(first + size, count));
+  return vec2u(first + lane % 8u, min(first + size, count));
 }
 
 fn store(i: u32, value: f32) {
@@ -42,8 +42,8 @@ fn store(i: u32, value: f32) {
 
 @compute @workgroup_size(64)
 fn gather(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let run = run_of(group.z * groups.x + group.x, lane, params.length);
@@ -57,8 +57,8 @@ fn gather(
 
 @compute @workgroup_size(64)
 fn collect(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let run = run_of(group.z * groups.x + group.x, lane, params.length);
@@ -73,8 +73,8 @@ fn collect(
 
 @compute @workgroup_size(64)
 fn copy(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let run = run_of(group.z * groups.x + group.x, lane, params.length);
@@ -90,8 +90,8 @@ fn copy(
 
 @compute @workgroup_size(64)
 fn spread(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let run = run_of(group.z * groups.x + group.x, lane, params.length);

@@ -43,8 +43,8 @@ fn inverse(sum: f32) -> f32 {
 
 @compute @workgroup_size(64)
 fn long_forward(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let row = group.y * groups.x + group.x;
@@ -71,8 +71,8 @@ fn long_forward(
 
 @compute @workgroup_size(64)
 fn long_backward(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let row = group.y * groups.x + group.x;
@@ -92,8 +92,8 @@ fn long_backward(
 
 @compute @workgroup_size(64)
 fn short_forward(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let row = (group.y * groups.x + group.x) * LANES + lane;
@@ -115,8 +115,8 @@ fn short_forward(
 
 @compute @workgroup_size(64)
 fn short_backward(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let row = (group.y * groups.x + group.x) * LANES + lane;

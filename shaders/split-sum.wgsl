@@ -20,18 +20,18 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn split_sum(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let i = (group.y * groups.x + group.x) * 64u + lane;
   let size = params.batches * params.m * params.n;
   if (i >= size) { return; }
-  var sums = vec4<f32>();
+  var sums = vec4f();
   let fours = params.ranges / 4u * 4u;
   for (var r = 0u; r < fours; r += 4u) {
     let at = r * size + i;
-    sums += vec4<f32>(partial[at], partial[at + size], partial[at + 2u * size], partial[at + 3u * size]);
+    sums += vec4f(partial[at], partial[at + size], partial[at + 2u * size], partial[at + 3u * size]);
   }
   for (var r = fours; r < params.ranges; r++) { sums.x += partial[r * size + i]; }
   let row = i / params.n;

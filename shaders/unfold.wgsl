@@ -15,7 +15,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> out: array<f32>;
 
 // where element i of image row (group.y, group.z) lies among the patches
-fn folded(group: vec3<u32>, i: u32) -> u32 {
+fn folded(group: vec3u, i: u32) -> u32 {
   let patch_row = group.z * (params.height / params.size) + group.y / params.size;
   let piece = i / params.segment;
   let at = patch_row * (params.row / params.segment) + piece;
@@ -23,14 +23,14 @@ fn folded(group: vec3<u32>, i: u32) -> u32 {
 }
 
 @compute @workgroup_size(256)
-fn unfold(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn unfold(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = group.x * 256u + lane;
   if (i >= params.row) { return; }
   out[folded(group, i)] = a[(group.z * params.height + group.y) * params.row + i];
 }
 
 @compute @workgroup_size(256)
-fn fold(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn fold(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let i = group.x * 256u + lane;
   if (i >= params.row) { return; }
   let value = a[folded(group, i)];

@@ -10,14 +10,14 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 
 // where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
-fn run_of(part: u32, lane: u32, count: u32) -> vec2<u32> {
+fn run_of(part: u32, lane: u32, count: u32) -> vec2u {
   let size = 8u * params.rounds;
   let first = (part * 8u + lane / 8u) * size;
-  return vec2<u32>(first + lane % 8u, min(first + size, count));
+  return vec2u(first + lane % 8u, min(first + size, count));
 }
 
 // the place in (B H W, 4 C) of element i of a line of (B 2H, 2W C)
@@ -28,8 +28,8 @@ fn small_index(line: u32, i: u32) -> u32 {
 
 @compute @workgroup_size(64)
 fn shuffle(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let length = params.width * params.pair;
@@ -40,8 +40,8 @@ fn shuffle(
 
 @compute @workgroup_size(64)
 fn unshuffle(
-  @builtin(workgroup_id) group: vec3<u32>,
-  @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
   let length = params.width * params.pair;

@@ -46,8 +46,8 @@ export function recordProduct(bench: Workbench, { layout, m, n, k, batches = 1, 
   const end = layout === 'nt' ? Math.floor(n / 8) * 4 : n
   const lora = rank
     ? {
-        t: bench.operand('t', m, rank),
-        tb: bench.operand('B of LoRA', end, rank),
+        left: bench.operand('left of LoRA', m, rank),
+        right: bench.operand('right of LoRA', end, rank),
         rank,
         scale: 1,
         extensions: [{ start: 0, end, column: 0, offset: 0 }],

@@ -36,19 +36,19 @@ export function gemmTransposed(g: Recorder, o: Gemm, record: (g: Recorder, o: Ge
     record(g, { ...plain, m: m - bulk, a: below(o.a), c: below(o.c) })
   }
   for (const { start, end, column, offset } of lora?.extensions ?? []) {
-    const { t, tb, rank, scale } = lora!
-    const down = { tensor: t, stride: t.columns, offset: column }
+    const { left, right, rank, scale } = lora!
+    const down = { tensor: left, stride: left.columns, offset: column }
     const target = { ...o.c, offset: (o.c.offset ?? 0) + start }
     const size = { m, n: end - start, k: rank, a: down, c: target, alpha: scale, accumulate: 1 } as const
-    if (o.layout === 'nt') record(g, { ...size, layout: 'nt', b: { tensor: tb, stride: rank, offset } })
-    else record(g, { ...size, layout: 'nn', b: { tensor: tb, stride: n, offset } })
+    if (o.layout === 'nt') record(g, { ...size, layout: 'nt', b: { tensor: right, stride: rank, offset } })
+    else record(g, { ...size, layout: 'nn', b: { tensor: right, stride: n, offset } })
   }
 }
 
 /** x (rows, columns) to (columns, rows); rows and columns are multiples of 4. */
 function transpose(g: Recorder, x: Operand, rows: number, columns: number): Operand {
   const tensor: Tensor = g.tensor(`${x.tensor.label}: transposed`, [columns, rows])
-  const nothing = { lda: 0, ldb: 0, ldc: 0, ldt: 0, a_offset: 0, b_offset: 0, c_offset: 0 }
+  const nothing = { lda: 0, ldb: 0, ldc: 0, ld_left: 0, a_offset: 0, b_offset: 0, c_offset: 0 }
   const single = { a_batch: 0, b_batch: 0, c_batch: 0, a_head: 0, b_head: 0, c_head: 0 }
   const plain = {
     bias: 0,
@@ -63,7 +63,7 @@ function transpose(g: Recorder, x: Operand, rows: number, columns: number): Oper
   const params = { m: rows, n: 0, k: columns, heads: 1, alpha: 1, ext: [], ...nothing, ...single, ...plain }
   g.dispatch(
     shader,
-    'transpose4',
+    'direct4_transpose',
     { a: x.tensor, c: tensor },
     { ...params, lda: x.stride, ldc: rows, a_offset: x.offset ?? 0 },
     [Math.ceil(columns / 32), Math.ceil(rows / 32)],

@@ -12,14 +12,28 @@ export interface Operand {
   head?: number
 }
 
-/** A LoRA extension of the product over `rank` more terms, for columns start..end of C. */
+/** Adds to columns start..end of C the product of `rank` columns of `left` with a block of `right`. */
 export interface Extension {
   start: number
   end: number
-  /** First column in t. */
+  /** First column in `left`. */
   column: number
-  /** First element in tb. */
+  /** First element in `right`. */
   offset: number
+}
+
+/**
+ * The LoRA term of a matrix product: scale · left · right, added before the bias. Forward, `left` is x·Aᵀ and `right` is B;
+ * backward, `left` is the gradient of x·Aᵀ and `right` is A.
+ */
+export interface LoraTerm {
+  /** (m, any number of columns). */
+  left: Tensor
+  /** nt: rows of `rank` elements, one for each column of C from `start`. nn: `rank` rows of n elements. */
+  right: Tensor
+  rank: number
+  scale: number
+  extensions: Extension[]
 }
 
 export interface Gemm {
@@ -42,5 +56,5 @@ export interface Gemm {
   /** Receives the value before the activation; laid out as C. */
   pre?: Tensor | null
   accumulate?: 0 | 1
-  lora?: { t: Tensor; tb: Tensor; rank: number; scale: number; extensions: Extension[] } | null
+  lora?: LoraTerm | null
 }

@@ -35,12 +35,12 @@ const variants = (shader: Shader, prefix: string, m: number, n: number) =>
 
 const SHARED = variants(shared, 'shared', 64, 64)
 const SHARED_FOUR = variants(sharedFour, 'shared4', 64, 64)
-const DIRECT = variants(direct, 'gemm', 64, 64)
+const DIRECT = variants(direct, 'direct', 64, 64)
 const SUBGROUP = variants(subgroup, 'subgroup', 16, 32)
 /** Four wide, an NT would read four rows of each operand at once and lose to the general one. */
 const DIRECT_FOUR: Partial<typeof DIRECT> = {
-  nn: { shader: directFour, entry: 'gemm_nn4', tile: { m: 32, n: 64 } },
-  tn: { shader: directFour, entry: 'gemm_tn4', tile: { m: 64, n: 64 } },
+  nn: { shader: directFour, entry: 'direct4_nn', tile: { m: 32, n: 64 } },
+  tn: { shader: directFour, entry: 'direct4_tn', tile: { m: 64, n: 64 } },
 }
 
 export type { Gemm, Operand } from './gemm-types'
@@ -57,7 +57,7 @@ function aligned({ n, a, b, c, lora }: Gemm): number[] {
 function alignedThroughout(o: Gemm, rows = o.m): number[] {
   const { k, layout, lora } = o
   const extension = lora
-    ? [lora.t.columns, lora.rank, ...lora.extensions.flatMap((e) => [e.start, e.end, e.column])]
+    ? [lora.left.columns, lora.rank, ...lora.extensions.flatMap((e) => [e.start, e.end, e.column])]
     : []
   return [...aligned(o), layout === 'tn' ? rows : k, ...extension]
 }
@@ -106,8 +106,8 @@ function recordWhole(form: Whole, g: Recorder, o: Gemm): void {
     bias_values: o.bias ?? null,
     residual_values: o.residual ?? null,
     pre: o.pre ?? null,
-    t: lora?.t ?? null,
-    tb: lora?.tb ?? null,
+    lora_left: lora?.left ?? null,
+    lora_right: lora?.right ?? null,
   }
   const { shader, entry, tile } = variantOf(form, o)
   const used = Object.fromEntries(
@@ -121,7 +121,7 @@ function recordWhole(form: Whole, g: Recorder, o: Gemm): void {
     lda: a.stride,
     ldb: b.stride,
     ldc: c.stride,
-    ldt: lora?.t.columns ?? 0,
+    ld_left: lora?.left.columns ?? 0,
     a_offset: a.offset ?? 0,
     b_offset: b.offset ?? 0,
     c_offset: c.offset ?? 0,

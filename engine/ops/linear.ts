@@ -55,10 +55,10 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
   const keepPre = g.training && activation !== 'none' && wanting.some((t) => t?.requiresGrad)
   const pre = keepPre ? g.tensor(`${weight.label}: before ${activation}`, [m, n]) : null
 
-  const t = lora ? g.tensor(`${weight.label}: LoRA t`, [m, lora.ranges.length * lora.rank]) : null
-  if (lora && t) {
-    const columns = t.columns
-    gemm(g, { layout: 'nt', m, n: columns, k, a: rows(x, k), b: rows(lora.a, k), c: rows(t, columns) })
+  const down = lora ? g.tensor(`${weight.label}: LoRA down-projection`, [m, lora.ranges.length * lora.rank]) : null
+  if (lora && down) {
+    const columns = down.columns
+    gemm(g, { layout: 'nt', m, n: columns, k, a: rows(x, k), b: rows(lora.a, k), c: rows(down, columns) })
   }
   const extensions = lora ? extensionsOf(lora) : []
   gemm(g, {
@@ -73,7 +73,7 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
     activation,
     residual,
     pre,
-    lora: lora && t ? { t, tb: lora.b, rank: lora.rank, scale: lora.scale, extensions } : null,
+    lora: lora && down ? { left: down, right: lora.b, rank: lora.rank, scale: lora.scale, extensions } : null,
   })
 
   g.record([...wanting, residual], y, (dy) => {
@@ -83,7 +83,7 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
       dpre = g.tensor(`${weight.label}: gradient before ${activation}`, [m, n], 'gradient')
       activateBackward(g, activation, pre!, dy, { tensor: dpre, accumulate: 0 })
     }
-    const dt = lora && t ? loraBackward(g, lora, x, t, dpre) : null
+    const ddown = lora && down ? loraBackward(g, lora, x, down, dpre) : null
     const dx = g.gradientTarget(x)
     if (dx)
       gemm(g, {
@@ -95,7 +95,7 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
         b: rows(weight, k),
         c: rows(dx.tensor, k),
         accumulate: dx.accumulate,
-        lora: lora && dt && { t: dt, tb: lora.a, rank: dt.columns, scale: 1, extensions: [wholeOf(k)] },
+        lora: lora && ddown && { left: ddown, right: lora.a, rank: ddown.columns, scale: 1, extensions: [wholeOf(k)] },
       })
     const dw = g.gradientTarget(weight)
     if (dw)
@@ -150,21 +150,30 @@ function tunedBackward(g: Graph, { delta, parts }: Tuned, x: Tensor, dy: Tensor)
   }
 }
 
-/** dB and dA into their gradients; gives dt (rows, targets·rank), already scaled. */
-function loraBackward(g: Graph, lora: Lora, x: Tensor, t: Tensor, dy: Tensor): Tensor {
+/** dB and dA into their gradients; returns the gradient of x·Aᵀ (rows, targets·rank), already scaled. */
+function loraBackward(g: Graph, lora: Lora, x: Tensor, down: Tensor, dy: Tensor): Tensor {
   const { rank, scale, ranges } = lora
   const m = dy.rows
   const n = dy.columns
-  const columns = t.columns
+  const columns = down.columns
   const k = x.columns
-  const dt = g.tensor(`${lora.a.label}: dt`, t.shape, 'gradient')
+  const ddown = g.tensor(`${lora.a.label}: gradient of the down-projection`, down.shape, 'gradient')
   const db = g.gradientTarget(lora.b)
   extensionsOf(lora).forEach(({ offset, column }, i) => {
     const { start, end } = ranges[i]
     const out = end - start
     const part = { ...rows(dy, n), offset: start }
     const b = { ...rows(lora.b, rank), offset }
-    gemm(g, { layout: 'nn', m, n: rank, k: out, a: part, b, c: { ...rows(dt, columns), offset: column }, alpha: scale })
+    gemm(g, {
+      layout: 'nn',
+      m,
+      n: rank,
+      k: out,
+      a: part,
+      b,
+      c: { ...rows(ddown, columns), offset: column },
+      alpha: scale,
+    })
     if (db)
       gemm(g, {
         layout: 'tn',
@@ -172,7 +181,7 @@ function loraBackward(g: Graph, lora: Lora, x: Tensor, t: Tensor, dy: Tensor): T
         n: rank,
         k: m,
         a: part,
-        b: { ...rows(t, columns), offset: column },
+        b: { ...rows(down, columns), offset: column },
         c: { ...rows(db.tensor, rank), offset },
         alpha: scale,
         accumulate: db.accumulate,
@@ -185,12 +194,12 @@ function loraBackward(g: Graph, lora: Lora, x: Tensor, t: Tensor, dy: Tensor): T
       m: columns,
       n: k,
       k: m,
-      a: rows(dt, columns),
+      a: rows(ddown, columns),
       b: rows(x, k),
       c: rows(da.tensor, k),
       accumulate: da.accumulate,
     })
-  return dt
+  return ddown
 }
 
 function extensionsOf(lora: Lora) {
