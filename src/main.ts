@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** @file `wgsam <command> [options]`: finds the command, reads its options, runs it, and turns errors into messages. */
 import { commands } from './commands'
-import { chooseVerb, nearest, parse } from './cli/command'
+import { chooseVerb, parse } from './cli/command'
+import { nearest } from './cli/nearest'
 import { commandHelp, programHelp } from './cli/help'
 import { messageOf, systemProblem, UserError } from './host/errors'
 import { version } from '../package.json'

@@ -1,7 +1,7 @@
 /** @file The grid of an ablation: its axes, checked, and the cells that they span, each with a name and a recipe. */
 import * as v from 'valibot'
 import { LORA_TARGETS, type LoraTarget } from '../../engine/train/lora'
-import { nearest } from '../cli/command'
+import { nearest } from '../cli/nearest'
 import { UserError } from '../host/errors'
 import { type RawConfig, type TrainConfig, checkConfig, mergeConfig } from '../training/config'
 

@@ -1,5 +1,6 @@
 /** @file The text of `--help`, made from the commands' own tables. */
-import type { Command, Option } from './command'
+import type { Command } from './command'
+import type { Option } from './options'
 
 const WIDTH = 100
 

@@ -13,7 +13,8 @@ import { duration } from '../host/progress'
 import { checkConfig, mergeConfig, type RawConfig, readConfigFile } from '../training/config'
 import { configFromFlags, configOptions, nameFlags } from './options/training'
 import { runFolder } from '../training/run-folder'
-import { type Command, flag, number, type Option, text, texts, type Values } from '../cli/command'
+import type { Command } from '../cli/command'
+import { flag, number, type Option, text, texts, type Values } from '../cli/options'
 
 /** Options of `wgsam train` that are axes here, or belong to them. */
 const AXES = ['kind', 'rank', 'alpha', 'rslora', 'lr', 'targets', 'seed']

@@ -17,7 +17,9 @@ import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
 import { Progress } from '../host/progress'
 import { keepForms } from '../host/kernel-tuning'
-import { type Command, flag, nearest, number, text, texts, type Values } from '../cli/command'
+import type { Command } from '../cli/command'
+import { nearest } from '../cli/nearest'
+import { flag, number, text, texts, type Values } from '../cli/options'
 
 const open = () => openEngine({ toggles: TOGGLES })
 

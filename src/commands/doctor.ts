@@ -5,7 +5,8 @@ import { amount } from '../host/progress'
 import { selfTest, type SelfTest } from '../host/selftest'
 import { installSwiftShader } from '../host/swiftshader'
 import { advice, inspectSystem, type System } from '../host/machine'
-import { type Command, flag, text } from '../cli/command'
+import type { Command } from '../cli/command'
+import { flag, text } from '../cli/options'
 import { messageOf } from '../host/errors'
 
 interface Report {

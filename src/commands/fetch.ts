@@ -4,7 +4,8 @@ import { interruption } from '../host/interrupt'
 import { amount } from '../host/progress'
 import { fetchModel, resolveModel } from '../weights/fetch-model'
 import { type NamedModel, models } from '../weights/model-registry'
-import { type Command, flag } from '../cli/command'
+import type { Command } from '../cli/command'
+import { flag } from '../cli/options'
 import { downloadProgress } from '../weights/locate-model'
 
 const sizeOf = ({ files }: NamedModel) => files.reduce((sum, { size }) => sum + size, 0)

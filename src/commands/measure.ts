@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { version } from '../../package.json'
 import { parsePixelSize } from '../images/micrograph'
 import { UserError } from '../host/errors'
-import { writeBeside, writeFileAtomic } from '../host/files'
+import { writeAtomic, writeFileAtomic } from '../host/files'
 import { commandLine } from '../host/command-line'
 import { interruption } from '../host/interrupt'
 import { Progress } from '../host/progress'
@@ -18,7 +18,8 @@ import { findSources } from '../measure/sources'
 import { edgeRules } from '../measure/statistics/edges'
 import { type Diameter, diameters, summarise, type Summary, type SummaryOptions } from '../measure/summary'
 import { unitChoices } from '../measure/units'
-import { type Command, flag, number, text, type Values } from '../cli/command'
+import type { Command } from '../cli/command'
+import { flag, number, text, type Values } from '../cli/options'
 
 export const command: Command = {
   name: 'measure',
@@ -143,7 +144,7 @@ function choice<T extends string>(values: Values, name: string, all: readonly T[
 async function write(out: string, measured: Measured, summary: Summary, options: SummaryOptions): Promise<void> {
   const command = commandLine()
   const figures = measureFigures(summary, options.diameter, options.scale === 'log')
-  await writeBeside(join(out, 'particles.csv'), async (file) => {
+  await writeAtomic(join(out, 'particles.csv'), async (file) => {
     for (const lines of particleLines(summary)) await file.write(lines)
   })
   await writeFileAtomic(join(out, 'summary.csv'), summaryCsv(summary))

@@ -5,7 +5,8 @@ import { amount, Progress } from '../host/progress'
 import { mergeModel } from '../model/merge-adapter'
 import { readConfigFile } from '../training/config'
 import { readAnyAdapter } from '../weights/any-adapter'
-import { type Command, flag, text } from '../cli/command'
+import type { Command } from '../cli/command'
+import { flag, text } from '../cli/options'
 import { locateModel } from '../weights/locate-model'
 
 export const command: Command = {

@@ -7,7 +7,8 @@ import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { overlay, wholeMask } from '../drawing/mask-overlay'
 import { checkPrompt, type Prompt, segment, slotsFor } from '../model/segment-image'
-import { type Command, flag, text, texts, type Values } from '../cli/command'
+import type { Command } from '../cli/command'
+import { flag, text, texts, type Values } from '../cli/options'
 import { modelOptions, openChosenModel } from './options/model'
 
 export const command: Command = {

@@ -10,7 +10,8 @@ import { readEvaluation } from '../report/run/evaluation-tables'
 import { readRunView } from '../report/run/read-run'
 import { readMeasured } from '../report/run/size-distributions'
 import { renderRunReport, stateOf } from '../report/run/run-report'
-import { type Command, text, texts } from '../cli/command'
+import type { Command } from '../cli/command'
+import { text, texts } from '../cli/options'
 
 /** More lines in one chart are not told apart. */
 const MOST_RUNS = 10

@@ -13,7 +13,8 @@ import { describeReport, reviewReport } from '../review/corrections-report'
 import { type ReviewServer, serve, type ServeOptions } from '../review/server'
 import { Session } from '../review/prompt-session'
 import { locateModel } from '../weights/locate-model'
-import { type Command, flag, number, text, type Values } from '../cli/command'
+import type { Command } from '../cli/command'
+import { flag, number, text, type Values } from '../cli/options'
 import { chosenName, modelOptions, openChosenModel } from './options/model'
 
 export const command: Command = {

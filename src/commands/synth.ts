@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { sceneDefaults, writeSynth } from '../synth/synth-dataset'
 import { UserError } from '../host/errors'
 import { Progress } from '../host/progress'
-import { type Command, flag, number, text } from '../cli/command'
+import type { Command } from '../cli/command'
+import { flag, number, text } from '../cli/options'
 
 export const command: Command = {
   name: 'synth',

@@ -16,7 +16,8 @@ import { type TrainSummary, train } from '../training/run'
 import { beginRun, checkRun, lockRun, resumeRun, type RunFolder, runFolder } from '../training/run-folder'
 import { planSession } from '../training/session'
 import { Watch } from '../watch/watch-server'
-import { type Command, type Values, flag, number, text } from '../cli/command'
+import type { Command } from '../cli/command'
+import { flag, number, text, type Values } from '../cli/options'
 
 export const command: Command = {
   name: 'train',

@@ -11,7 +11,8 @@ import {
 import { writeSafetensors } from '../weights/safetensors-writer'
 import { Progress } from '../host/progress'
 import { UserError } from '../host/errors'
-import { type Command, choice, flag, number, text } from '../cli/command'
+import type { Command } from '../cli/command'
+import { choice, flag, number, text } from '../cli/options'
 
 export const command: Command = {
   name: 'verify',

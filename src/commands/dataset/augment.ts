@@ -1,6 +1,7 @@
 /** @file `wgsam dataset augment`: varied copies of the training images, written out. */
 import { existsSync } from 'node:fs'
-import { type Command, flag, number, type Option, text, type Values } from '../../cli/command'
+import type { Command } from '../../cli/command'
+import { flag, number, type Option, text, type Values } from '../../cli/options'
 import { augmentAll, augmentLimits, type CopyOptions } from '../../dataset/augment/augment'
 import { openSplit } from '../../dataset/split'
 import { UserError } from '../../host/errors'

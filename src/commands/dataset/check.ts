@@ -1,5 +1,6 @@
 /** @file `wgsam dataset check`: a dry run over labels. */
-import { type Command, flag, text } from '../../cli/command'
+import type { Command } from '../../cli/command'
+import { flag, text } from '../../cli/options'
 import { interruption } from '../../host/interrupt'
 import { Progress } from '../../host/progress'
 import { checkDataset, type CheckReport } from '../../dataset/check'

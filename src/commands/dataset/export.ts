@@ -1,6 +1,7 @@
 /** @file `wgsam dataset export`: a dataset as annotations of other programs. */
 import { existsSync, readdirSync } from 'node:fs'
-import { type Command, flag, text } from '../../cli/command'
+import type { Command } from '../../cli/command'
+import { flag, text } from '../../cli/options'
 import { openSplit, type Part, parts } from '../../dataset/split'
 import { UserError } from '../../host/errors'
 import { interruption } from '../../host/interrupt'

@@ -1,7 +1,9 @@
 /** @file `wgsam dataset import`: annotations of other programs. */
 import { dirname, join } from 'node:path'
 import { existsSync, statSync } from 'node:fs'
-import { type Command, flag, nearest, text, texts, type Values } from '../../cli/command'
+import type { Command } from '../../cli/command'
+import { nearest } from '../../cli/nearest'
+import { flag, text, texts, type Values } from '../../cli/options'
 import { UserError } from '../../host/errors'
 import { interruption } from '../../host/interrupt'
 import { Progress } from '../../host/progress'

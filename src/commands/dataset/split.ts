@@ -1,11 +1,12 @@
 /** @file `wgsam dataset split`: which images train, which validate, which test. */
 import { join } from 'node:path'
-import { type Command, flag, number, text } from '../../cli/command'
+import type { Command } from '../../cli/command'
+import { flag, number, text } from '../../cli/options'
 import { UserError } from '../../host/errors'
 import { Progress } from '../../host/progress'
 import { splitDataset, type SplitResult } from '../../dataset/checked-split'
 import { dataOptions, jsonOption, onBadOption, openData } from '../options/data'
-import { table } from '../../dataset/verbs/table'
+import { textTable } from '../../text/table'
 
 export const command: Command = {
   name: 'dataset split',
@@ -71,5 +72,5 @@ function describe(path: string, { kept, split, parts }: SplitResult): string {
     `${instances}`,
   ])
   const what = kept ? 'is there and fits' : `written with seed ${split.seed}`
-  return `${table([['part', 'images', 'share', 'groups', 'instances'], ...rows], 1)}\n${path}: ${what}; no picture is in two parts`
+  return `${textTable([['part', 'images', 'share', 'groups', 'instances'], ...rows], 1)}\n${path}: ${what}; no picture is in two parts`
 }

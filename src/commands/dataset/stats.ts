@@ -1,7 +1,8 @@
 /** @file `wgsam dataset stats`: what a dataset holds, as a table, JSON and a figure. */
 import { existsSync } from 'node:fs'
 import { extname } from 'node:path'
-import { type Command, flag, text } from '../../cli/command'
+import type { Command } from '../../cli/command'
+import { flag, text } from '../../cli/options'
 import { openSplit, parts } from '../../dataset/split'
 import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
@@ -10,7 +11,7 @@ import { statsPage } from '../../dataset/stats-page'
 import { type DatasetStats, equivalentDiameter, measureItems, type Quantiles, summarise } from '../../dataset/stats'
 import { histogram, histogramSvg } from '../../dataset/size-histogram'
 import { dataOptions, jsonOption, onBadOption, openData } from '../options/data'
-import { table } from '../../dataset/verbs/table'
+import { textTable } from '../../text/table'
 
 export const command: Command = {
   name: 'dataset stats',
@@ -48,7 +49,7 @@ lies beside one of another instance, corners included. Nothing is left out, inst
     }
     if (flag(values, 'json'))
       console.log(JSON.stringify({ folders, ...columns, images: measured.map(({ image }) => image) }, null, 1))
-    else console.log(table(rowsOf(columns), 1))
+    else console.log(textTable(rowsOf(columns), 1))
   },
 }
 

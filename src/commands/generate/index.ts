@@ -1,17 +1,11 @@
 /** @file `wgsam generate`: masks of everything in images, proposed by the model; and its verbs tune and refilter. */
-import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { createHash } from 'node:crypto'
 import { MaskGenerator } from '../../../engine/generate/generator'
-import { loadItem } from '../../dataset/dataset'
-import { type MicrographOptions, parsePixelSize } from '../../images/micrograph'
 import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { generateFolder, type FolderOptions, type ImageResult } from '../../generate/generate-folder'
 import { generatorFlags, generatorOptions } from '../options/generator'
-import { everyPage, listInputs } from '../../project/input-images'
-import { type OutputKind, outputKinds, writeCoco, writeCsv } from '../../project/outputs'
-import { proposedNames, readProposals } from '../../project/files'
+import { outputKinds } from '../../project/outputs'
 import { runReference } from '../../generate/reference-records'
 import { renderGenerateReport } from '../../generate/generator-report'
 import { type MaskScores, poolScores } from '../../evaluation/detection'
@@ -19,10 +13,12 @@ import { commandLine, quote } from '../../host/command-line'
 import { interruption } from '../../host/interrupt'
 import { duration, Progress } from '../../host/progress'
 import { hardwareOf } from '../../host/hardware'
-import { percent } from '../../report/evaluation-table'
-import { type Command, flag, text, texts, type Values } from '../../cli/command'
+import type { Command } from '../../cli/command'
+import { flag, text, type Values } from '../../cli/options'
 import { modelOptions, type OpenedModel, openChosenModel } from '../options/model'
-import { select, selectOptions } from '../options/split'
+import { selectOptions } from '../options/split'
+import { chooseInputs, readingOptions } from './inputs'
+import { modelIdentity, readKinds, scoreLines, writeCombinedFiles } from './results'
 
 export const command: Command = {
   name: 'generate',
@@ -93,7 +89,7 @@ images are taken and the masks scored. docs/generator.md explains every option.
     })
     try {
       const generator = await MaskGenerator.create(opened.model, options)
-      const run = { generator, by: describeModel(opened), dir: out, inputs, reading, kinds, signal: controller.signal }
+      const run = { generator, by: modelIdentity(opened), dir: out, inputs, reading, kinds, signal: controller.signal }
       if (flag(values, 'reference')) return await runReference(run)
       return await generate(
         values,
@@ -107,57 +103,6 @@ images are taken and the masks scored. docs/generator.md explains every option.
   },
 }
 
-/** Images of a dataset with their labels, or files and folders. */
-export async function chooseInputs(values: Values, paths: readonly string[]): Promise<FolderOptions['inputs']> {
-  if (!texts(values, 'data').length) {
-    if (!paths.length) throw new UserError('which images? Name files or folders, or labelled images with --data DIR')
-    const inputs = await listInputs(paths)
-    return text(values, 'page') === 'all' ? everyPage(inputs) : inputs
-  }
-  if (paths.length) throw new UserError('--data names the images: leave out the files and folders')
-  const { items } = await select(values)
-  return items.map((item) => ({
-    path: item.imagePath,
-    name: item.id.replaceAll('/', '-'),
-    truth: async () => {
-      const { width, height, labels } = await loadItem(item)
-      return { width, height, data: labels }
-    },
-  }))
-}
-
-export function readingOptions(values: Values): MicrographOptions {
-  const labelled = texts(values, 'data').length > 0
-  // labels are of the whole picture
-  const typed = text(values, 'crop-bottom') ?? 'auto'
-  const crop = typed === 'auto' ? (labelled ? 'none' : 'auto') : typed === 'none' ? typed : Number(typed)
-  if (typeof crop === 'number' && !(Number.isInteger(crop) && crop >= 0))
-    throw new UserError(`--crop-bottom takes a number of rows, auto or none, not "${typed}"`)
-  const pages = text(values, 'page') ?? '1'
-  const page = pages === 'all' ? 1 : Number(pages)
-  if (!(Number.isInteger(page) && page >= 1))
-    throw new UserError(`--page takes a whole number from 1, or all, not "${pages}"`)
-  const pixelSize = text(values, 'pixel-size')
-  return { crop, page: page - 1, ...(pixelSize !== undefined && { pixelSize: parsePixelSize(pixelSize) }) }
-}
-
-export function readKinds(typed: string): ReadonlySet<OutputKind> {
-  const kinds = typed.split(',').map((kind) => kind.trim())
-  const unknown = kinds.find((kind) => kind && kind !== 'none' && !outputKinds.includes(kind as OutputKind))
-  if (unknown) throw new UserError(`--write takes ${outputKinds.join(', ')} or none, not "${unknown}"`)
-  return new Set(kinds.filter((kind) => kind && kind !== 'none') as OutputKind[])
-}
-
-/** The adapter by its content: a path may hold another one tomorrow. */
-export function describeModel({ name, size, adapter }: OpenedModel): FolderOptions['by'] {
-  if (!adapter) return { model: name, adapter: null, adapterHash: null, size }
-  const path = resolve(adapter.path)
-  const hash = createHash('sha256')
-  for (const file of readdirSync(path).sort())
-    if (file.startsWith('adapter_')) hash.update(readFileSync(join(path, file)))
-  return { model: name, adapter: path, adapterHash: hash.digest('hex'), size }
-}
-
 async function generate(values: Values, options: FolderOptions, { engine }: OpenedModel): Promise<number> {
   const { dir, inputs, kinds, by } = options
   const bar = new Progress('generating', inputs.length, { unit: 'images' })
@@ -167,7 +112,7 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
   })
   bar.update(results.length)
   bar.finish()
-  await writeTogether(dir, kinds)
+  await writeCombinedFiles(dir, kinds)
   const scores = results.flatMap(({ scores }) => scores ?? [])
   const pooled = scores.length ? poolScores(scores) : null
   const hardware = await hardwareOf(engine)
@@ -204,15 +149,6 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
   return results.some(({ outcome }) => outcome === 'failed') ? 1 : 0
 }
 
-/** The files that hold all images of a project. */
-export async function writeTogether(dir: string, kinds: ReadonlySet<OutputKind>): Promise<void> {
-  if (!kinds.has('coco') && !kinds.has('csv')) return
-  const files = []
-  for (const name of await proposedNames(dir)) files.push(await readProposals(dir, name))
-  if (kinds.has('coco')) await writeCoco(dir, files)
-  if (kinds.has('csv')) await writeCsv(dir, files)
-}
-
 function print(results: readonly ImageResult[], pooled: MaskScores | null, dir: string, report: string | null): void {
   for (const { name, outcome, file, note } of results) {
     const what = file ? `${file.records.length} masks of ${file.masks} seen, ${duration(file.seconds)}` : ''
@@ -226,13 +162,3 @@ function print(results: readonly ImageResult[], pooled: MaskScores | null, dir: 
     `\nresults: ${resolve(dir)}${report ? `\nreport: ${resolve(report)}` : ''}\nnext: wgsam review ${quote(dir)}`,
   )
 }
-
-/** Two lines on how right the masks are. */
-export const scoreLines = ({ at, countError, masks, instances }: MaskScores): string =>
-  [
-    ...at.map(
-      ({ iou, precision, recall, f1 }) =>
-        `at IoU ${iou.toFixed(2)}: precision ${percent(precision)}, recall ${percent(recall)}, F1 ${percent(f1)}`,
-    ),
-    `${masks} masks of ${instances} labelled instances: count error ${percent(countError, true)} %`,
-  ].join('\n')

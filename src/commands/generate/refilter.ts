@@ -3,8 +3,9 @@ import { UserError } from '../../host/errors'
 import { filterFlags, generatorFlags, generatorOptions, givenOptions } from '../options/generator'
 import { proposedNames } from '../../project/files'
 import { type Change, refilter } from '../../project/refilter'
-import { type Command, flag, text } from '../../cli/command'
-import { readKinds, writeTogether } from '.'
+import type { Command } from '../../cli/command'
+import { flag, text } from '../../cli/options'
+import { readKinds, writeCombinedFiles } from './results'
 
 export const command: Command = {
   name: 'generate refilter',
@@ -44,7 +45,7 @@ export const command: Command = {
         removed: result?.file.removed ?? null,
       })
     }
-    await writeTogether(dir, kinds)
+    await writeCombinedFiles(dir, kinds)
     if (flag(values, 'json')) console.log(JSON.stringify(results, null, 1))
     else
       for (const { name, masks, milliseconds } of results)

@@ -11,10 +11,12 @@ import { type Trial, type TuneImage, tuneThresholds } from '../../generate/tune-
 import { interruption } from '../../host/interrupt'
 import { Progress } from '../../host/progress'
 import { percent } from '../../report/evaluation-table'
-import { type Command, flag, number, text } from '../../cli/command'
-import { chooseInputs, describeModel, scoreLines } from '.'
+import type { Command } from '../../cli/command'
+import { flag, number, text } from '../../cli/options'
 import { modelOptions, openChosenModel } from '../options/model'
 import { selectOptions } from '../options/split'
+import { chooseInputs } from './inputs'
+import { modelIdentity, scoreLines } from './results'
 
 export const command: Command = {
   name: 'generate tune',
@@ -80,7 +82,7 @@ F1 at IoU 0.5 and 0.75 over all instances of the images. \`wgsam generate --thre
         scores: best.scores,
         before,
         images: inputs.map(({ name }) => name),
-        ...describeModel(opened),
+        ...modelIdentity(opened),
         options,
         trials: trials.map(({ thresholds, f1 }) => ({ ...thresholds, f1: Number(f1.toFixed(5)) })),
       }

@@ -1,5 +1,5 @@
 /** @file Options that several verbs of `wgsam dataset` share. */
-import { type Option, text, texts, type Values } from '../../cli/command'
+import { type Option, text, texts, type Values } from '../../cli/options'
 import { type Dataset, describeBad, openDataset } from '../../dataset/dataset'
 import { UserError } from '../../host/errors'
 import { Progress } from '../../host/progress'

@@ -7,7 +7,7 @@ import {
   type GeneratorOptions,
   outputModes,
 } from '../../../engine/generate/generator-options'
-import { flag, number, type Option, text, type Values } from '../../cli/command'
+import { flag, number, type Option, text, type Values } from '../../cli/options'
 import { messageOf, UserError } from '../../host/errors'
 import { filterOptionNames } from '../../project/refilter'
 

@@ -9,7 +9,7 @@ import { openModel } from '../../model/open-model'
 import { readConfigFile } from '../../training/config'
 import { locateModel } from '../../weights/locate-model'
 import { readAnyAdapter } from '../../weights/any-adapter'
-import { flag, number, type Option, text, texts, type Values } from '../../cli/command'
+import { flag, number, type Option, text, texts, type Values } from '../../cli/options'
 
 export const modelOptions: Record<string, Option> = {
   model: {

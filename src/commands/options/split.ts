@@ -5,7 +5,7 @@ import type { DatasetItem } from '../../dataset/dataset'
 import { listHash, openSplit, parts, type Part } from '../../dataset/split'
 import { dataFolders, dataOptions, onBadOption, openData } from './data'
 import { UserError } from '../../host/errors'
-import { type Option, text, texts, type Values } from '../../cli/command'
+import { type Option, text, texts, type Values } from '../../cli/options'
 
 export const selectOptions: Record<string, Option> = {
   ...dataOptions,

@@ -1,5 +1,5 @@
 /** @file The command line's names for the keys of a training configuration. */
-import { type Option, type Values, text, texts } from '../../cli/command'
+import { type Option, text, texts, type Values } from '../../cli/options'
 import { UserError } from '../../host/errors'
 import type { RawConfig } from '../../training/config'
 

@@ -2,7 +2,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spawnSync } from 'node:child_process'
 import { commands } from '../../../src/commands'
-import { type Command, nearest, number, parse, texts } from '../../../src/cli/command'
+import { type Command, parse } from '../../../src/cli/command'
+import { nearest } from '../../../src/cli/nearest'
+import { number, texts } from '../../../src/cli/options'
 import { commandHelp } from '../../../src/cli/help'
 import { systemProblem } from '../../../src/host/errors'
 
@@ -48,7 +50,7 @@ test('every mistake on a command line is named', () => {
   assert.match(refusal('a', '--json=yes'), '--json takes no value')
   assert.match(refusal('a', '--rank', '1', '--rank', '2'), 'more than once')
   assert.match(refusal(), 'needs an argument')
-  assert.match(refusal('a', 'b', 'c'), '"c" is an argument too many')
+  assert.match(refusal('a', 'b', 'c'), '"c" is one argument too many')
   assert.is(refusal('--help'), '', 'help asks for no arguments')
 })
 

@@ -1,0 +1,51 @@
+/** @file What `wgsam generate` and its verbs have in common when they report: file kinds, the identity of the model, scores. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { createHash } from 'node:crypto'
+import { UserError } from '../../host/errors'
+import type { FolderOptions } from '../../generate/generate-folder'
+import { type OutputKind, outputKinds, writeCoco, writeCsv } from '../../project/outputs'
+import { proposedNames, readProposals } from '../../project/files'
+import type { MaskScores } from '../../evaluation/detection'
+import { percent } from '../../report/evaluation-table'
+import type { OpenedModel } from '../options/model'
+
+/**
+ * The kinds of files listed in the value of --write; "none" and empty entries are ignored.
+ * @throws UserError for an unknown kind
+ */
+export function readKinds(typed: string): ReadonlySet<OutputKind> {
+  const kinds = typed.split(',').map((kind) => kind.trim())
+  const unknown = kinds.find((kind) => kind && kind !== 'none' && !outputKinds.includes(kind as OutputKind))
+  if (unknown) throw new UserError(`--write takes ${outputKinds.join(', ')} or none, not "${unknown}"`)
+  return new Set(kinds.filter((kind) => kind && kind !== 'none') as OutputKind[])
+}
+
+/** Writes the files that hold the masks of all images of a project: annotations.json (COCO) and particles.csv. */
+export async function writeCombinedFiles(dir: string, kinds: ReadonlySet<OutputKind>): Promise<void> {
+  if (!kinds.has('coco') && !kinds.has('csv')) return
+  const files = []
+  for (const name of await proposedNames(dir)) files.push(await readProposals(dir, name))
+  if (kinds.has('coco')) await writeCoco(dir, files)
+  if (kinds.has('csv')) await writeCsv(dir, files)
+}
+
+/** Identifies the model and the adapter, which is hashed because another adapter may later be saved at the same path. */
+export function modelIdentity({ name, size, adapter }: OpenedModel): FolderOptions['by'] {
+  if (!adapter) return { model: name, adapter: null, adapterHash: null, size }
+  const path = resolve(adapter.path)
+  const hash = createHash('sha256')
+  for (const file of readdirSync(path).sort())
+    if (file.startsWith('adapter_')) hash.update(readFileSync(join(path, file)))
+  return { model: name, adapter: path, adapterHash: hash.digest('hex'), size }
+}
+
+/** The scores of masks against labels: a line for each IoU threshold, and one for the count. */
+export const scoreLines = ({ at, countError, masks, instances }: MaskScores): string =>
+  [
+    ...at.map(
+      ({ iou, precision, recall, f1 }) =>
+        `at IoU ${iou.toFixed(2)}: precision ${percent(precision)}, recall ${percent(recall)}, F1 ${percent(f1)}`,
+    ),
+    `${masks} masks of ${instances} labelled instances: count error ${percent(countError, true)} %`,
+  ].join('\n')
