@@ -1,17 +1,12 @@
 /** @file What was measured, for a terminal. */
 import { amount } from '../src/host/progress'
+import { textTable } from '../src/text/table'
 import type { BenchFile, FirstRow, HostRow, MacroRow, MicroRow, PeerRow } from './results'
 import type { Spread } from './statistics'
 
-/** Lines of equal columns: the first to the left, numbers to the right. */
-export function columns(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [head, ...rows]
-  const widths = head.map((_, i) => Math.max(...all.map((row) => row[i].length)))
-  return all
-    .map((row) => row.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  '))
-    .map((line) => line.trimEnd())
-    .join('\n')
-}
+/** A table whose first column is aligned to the left, the others, numbers, to the right. */
+export const columns = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  textTable([head, ...rows], 1)
 
 /** Milliseconds with three digits. */
 export const milliseconds = (ms: number): string =>

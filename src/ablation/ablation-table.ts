@@ -1,6 +1,7 @@
 /** @file The rows of an ablation, one for each group of cells that differ in the seed alone, and their tables. */
 import { amount } from '../host/progress'
 import { csvLine } from '../text/csv'
+import { textTable } from '../text/table'
 import type { CellResult, Measured, Scores } from './cell'
 import type { Count } from './parameter-count'
 import type { Cell } from './grid'
@@ -144,15 +145,7 @@ const baseColumns: Partial<Record<Column, (base: Scores) => number>> = Object.fr
 export function terminalTable(table: readonly string[][]): string {
   const used = table[0].map((_, i) => table.slice(1).some((row) => row[i]))
   const shown = table.map((row) => row.filter((_, i) => used[i]))
-  const widths = shown[0].map((_, i) => Math.max(...shown.map((row) => row[i].length)))
-  return shown
-    .map((row) =>
-      row
-        .map((cell, i) => cell.padEnd(widths[i]))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+  return textTable(shown, Infinity)
 }
 
 export function markdownTable([head, ...rows]: readonly string[][]): string {

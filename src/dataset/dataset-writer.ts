@@ -1,13 +1,12 @@
 /** @file Writing a dataset: images/, masks/, groups.csv. */
-import { constants, existsSync } from 'node:fs'
-import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import { writePng } from '../images/image-file'
 import type { Sample } from '../images/pixels'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
-import { csv } from './csv'
+import { exactCsvLine } from '../text/csv'
 
 /** Label values 1, 2, … in the order of the old ones, without gaps. */
 export function relabel(data: Uint16Array): { data: Uint16Array; count: number } {
@@ -32,19 +31,6 @@ export async function writePicture(path: string, { width, height, rgb }: Sample)
 export const writeLabels = (path: string, { width, height, data }: LabelMap): Promise<void> =>
   writePng(path, { width, height, channels: 1, data })
 
-/** Copies a file beside its new place and renames it. */
-export async function copyAtomic(from: string, to: string): Promise<void> {
-  await mkdir(dirname(to), { recursive: true })
-  const beside = `${to}.${process.pid}.part`
-  try {
-    await copyFile(from, beside, constants.COPYFILE_FICLONE)
-    await rename(beside, to)
-  } catch (error) {
-    await rm(beside, { force: true })
-    throw error
-  }
-}
-
 /** Refuses a folder that holds a dataset already, so that nothing of the user's is mixed with what is written. */
 export function refuseDataset(out: string): void {
   for (const name of ['images', 'masks'])
@@ -57,4 +43,4 @@ export const stemOfId = (id: string): string => id.replaceAll('/', '_')
 
 /** groups.csv: a row an image, first its name and group, then what else is known. */
 export const writeGroups = (out: string, columns: readonly string[], rows: readonly (readonly (string | number)[])[]) =>
-  writeFileAtomic(join(out, 'groups.csv'), csv([columns, ...rows]))
+  writeFileAtomic(join(out, 'groups.csv'), [columns, ...rows].map(exactCsvLine).join(''))

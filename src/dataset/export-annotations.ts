@@ -4,7 +4,8 @@ import { type DatasetItem, loadItem } from './dataset'
 import { boxes } from './instances'
 import type { Part } from './split'
 import { messageOf, UserError } from '../host/errors'
-import { copyAtomic, stemOfId } from './dataset-writer'
+import { copyFileAtomic } from '../host/files'
+import { stemOfId } from './dataset-writer'
 import type { ExportImage, ExportOptions, Format, Problem } from './formats/format'
 
 export interface ExportRun extends ExportOptions {
@@ -59,7 +60,7 @@ async function* eachImage(run: ExportRun, summary: ExportSummary): AsyncGenerato
       const { width, height, labels } = await loadItem(item)
       const map = { width, height, data: labels }
       image = { id, fileName, imagePath, part, labels: map, boxes: boxes(map) }
-      if (withImages) await copyAtomic(imagePath, join(out, 'images', fileName))
+      if (withImages) await copyFileAtomic(imagePath, join(out, 'images', fileName))
     } catch (error) {
       summary.problems.push({ where: id, reason: messageOf(error) })
       continue

@@ -6,9 +6,9 @@ import { cocoLabels } from './coco-file'
 import { stemOf } from './groups'
 import { readImage } from '../images/image-file'
 import { messageOf, UserError } from '../host/errors'
-import { writeFileAtomic } from '../host/files'
-import { csv } from './csv'
-import { copyAtomic, refuseDataset, relabel, writeLabels } from './dataset-writer'
+import { copyFileAtomic, writeFileAtomic } from '../host/files'
+import { exactCsvLine } from '../text/csv'
+import { refuseDataset, relabel, writeLabels } from './dataset-writer'
 import type { AnnotatedImage, Format, Problem, ReadOptions, Shape, Shapes } from './formats/format'
 import { ImageFolder } from './image-folder'
 import { pieces } from './label-components'
@@ -88,7 +88,10 @@ export async function importDataset(run: ImportRun): Promise<ImportSummary> {
     }
   }
   if (Object.keys(summary.classes).length > 1)
-    await writeFileAtomic(join(out, 'classes.csv'), csv([['name', 'label', 'class'], ...classRows]))
+    await writeFileAtomic(
+      join(out, 'classes.csv'),
+      [['name', 'label', 'class'], ...classRows].map(exactCsvLine).join(''),
+    )
   return summary
 }
 
@@ -156,7 +159,7 @@ async function writePair(out: string, stem: string, path: string, labels: LabelM
   const mask = join(out, 'masks', `${stem}.png`)
   await writeLabels(mask, labels)
   try {
-    await copyAtomic(path, join(out, 'images', stem + extname(path)))
+    await copyFileAtomic(path, join(out, 'images', stem + extname(path)))
   } catch (error) {
     await rm(mask, { force: true })
     throw new UserError(`cannot copy ${path}: ${messageOf(error)}`)

@@ -1,38 +1,52 @@
+/** @file Files that are complete or absent: each is made under a temporary name beside its place, then renamed. */
 import { existsSync, statSync } from 'node:fs'
-import { access, constants, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { access, constants, copyFile, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { systemProblem, UserError } from './errors'
 
-/** `data` to a file by `writeBeside`. */
-export function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
-  return writeBeside(path, (file) => file.writeFile(data))
-}
+/** The temporary name of a file or folder that this process is making. */
+export const partialPath = (path: string): string => `${path}.${process.pid}.part`
 
 /**
- * Writes a file beside its place and renames it, so that a reader sees the old file or the new one, never half of one.
- * The data is on the disk before the rename; on any failure the old file, if there is one, is left as it was.
+ * Makes a file or folder under a temporary name in the same folder, then renames it, so that a reader sees the old one or
+ * the new one. If `make` or the rename fails, whatever was made is removed and the old one is left as it was. A folder
+ * that is not empty cannot be replaced by renaming: `make` has to remove it.
  */
-export async function writeBeside(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+export async function makeAtomic(path: string, make: (partial: string) => Promise<void>): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
-  const beside = `${path}.${process.pid}.part`
+  const partial = partialPath(path)
   try {
-    const file = await open(beside, 'w')
+    await make(partial)
+    await rename(partial, path)
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true })
+    throw error
+  }
+}
+
+/** Writes a file by makeAtomic, and flushes the data to the disk before the rename. `mode`: permissions of a new file. */
+export const writeAtomic = (path: string, write: (file: FileHandle) => Promise<void>, mode?: number): Promise<void> =>
+  makeAtomic(path, async (partial) => {
+    const file = await open(partial, 'w', mode)
     try {
       await write(file)
       await file.sync()
     } finally {
       await file.close()
     }
-    await rename(beside, path)
-  } catch (error) {
-    await rm(beside, { force: true })
-    throw error
-  }
-}
+  })
+
+/** Writes `data` to a file by writeAtomic. */
+export const writeFileAtomic = (path: string, data: string | Uint8Array, mode?: number): Promise<void> =>
+  writeAtomic(path, (file) => file.writeFile(data), mode)
+
+/** Copies a file by makeAtomic. */
+export const copyFileAtomic = (from: string, to: string): Promise<void> =>
+  makeAtomic(to, (partial) => copyFile(from, partial, constants.COPYFILE_FICLONE))
 
 /**
- * Looks, before long work, whether its result can be written. Nothing is made.
- * @throws UserError where the path is a folder, or its folder cannot be had or written to
+ * Checks, before long work, that its result can be written. Creates nothing.
+ * @throws UserError if the path is a folder, or its folder cannot be created or written to
  */
 export async function expectWritable(path: string): Promise<void> {
   if (existsSync(path) && statSync(path).isDirectory()) throw new UserError(`${path} is a folder: name a file in it`)

@@ -3,6 +3,7 @@ import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } fr
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { messageOf, UserError } from './errors'
+import { partialPath } from './files'
 
 interface Owner {
   pid: number
@@ -49,7 +50,7 @@ export async function takeLock(path: string, program: string): Promise<() => Pro
 
 /** Whether the file is new: of several programs that try, one succeeds. It is never seen empty: it is written beside and linked. */
 function create(path: string, text: string): boolean {
-  const beside = `${path}.${process.pid}.part`
+  const beside = partialPath(path)
   try {
     writeFileSync(beside, text)
     linkSync(beside, path)

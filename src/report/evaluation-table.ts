@@ -3,6 +3,7 @@ import type { Interval } from '../evaluation/bootstrap'
 import type { Comparison } from '../evaluation/compare'
 import type { Way } from '../evaluation/evaluate'
 import { type Measure, type MeasureName, measures } from '../evaluation/measures'
+import { textTable } from '../text/table'
 
 /** What tells something of prompted masks: there is one for each instance, so that counts and precision say nothing. */
 const prompted: readonly MeasureName[] = [
@@ -118,8 +119,6 @@ export function comparisonTable(comparison: Comparison): string {
       }),
     ]),
   ])
-  const widths: number[] = []
-  for (const row of blocks.flat()) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)))
-  const line = (row: string[]) => row.map((cell, i) => cell.padEnd(widths[i])).join('  ')
-  return blocks.map((block) => block.map((row) => line(row).trimEnd()).join('\n')).join('\n\n')
+  const rows = blocks.flatMap((block, i) => (i ? [[], ...block] : block))
+  return textTable(rows, Infinity)
 }

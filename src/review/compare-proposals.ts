@@ -2,7 +2,7 @@
 import { decodeMask } from '../../engine/masks/rle'
 import { UserError } from '../host/errors'
 import { type MaskScores, poolScores, scoreMasks } from '../evaluation/detection'
-import { columns } from '../text/table'
+import { textTable } from '../text/table'
 import { labelsOf } from './export-dataset'
 import { readProposed, readReviewed } from '../project/review/reviewed-image'
 import { findImages } from '../project/review/image-list'
@@ -83,7 +83,7 @@ export function describeComparison({ images, before, after, missing }: ReviewCom
     ['all', 'at first', ...cells(before)],
     ['', 'now', ...cells(after)],
   ]
-  const lines = [columns(rows, 2)]
+  const lines = [textTable(rows, 2)]
   if (missing.length) lines.push(`\nno proposals to compare: ${missing.join(', ')}`)
   return lines.join('\n')
 }

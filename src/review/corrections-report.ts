@@ -9,7 +9,7 @@ import {
 } from '../project/review/corrections'
 import { readReviewed } from '../project/review/reviewed-image'
 import { findImages } from '../project/review/image-list'
-import { columns } from '../text/table'
+import { textTable } from '../text/table'
 
 export interface ReviewReport extends Corrections {
   /** Images that cannot be reviewed. */
@@ -43,7 +43,7 @@ export function describeReport({ images, total: sum, problems }: ReviewReport): 
   ]
   const edits = Object.entries(sum.edits).map(([kind, count]) => `${count} ${kind}`)
   return [
-    columns(rows, 2),
+    textTable(rows, 2),
     edits.length ? `\nedits: ${edits.join(', ')}` : '\nno edits yet',
     ...problems.map(({ name, problem }) => `${name}: ${problem}`),
   ].join('\n')

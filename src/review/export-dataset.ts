@@ -17,12 +17,13 @@ import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import { checkPair } from '../dataset/dataset'
 import { readImage, writePng } from '../images/image-file'
 import { UserError } from '../host/errors'
-import { writeFileAtomic } from '../host/files'
+import { partialPath, writeFileAtomic } from '../host/files'
 import { correctionsOf, type ImageCorrections, type Corrections, total } from '../project/review/corrections'
 import type { ImageInfo } from '../project/project'
 import { readReviewed } from '../project/review/reviewed-image'
 import { findImages, type Found } from '../project/review/image-list'
 import { isRunning } from '../host/folder-lock'
+import { quoted } from '../text/csv'
 import type { ReviewDocument } from '../project/review/document'
 import type { ExportReply } from '../project/review/protocol'
 
@@ -35,7 +36,7 @@ export async function exportDataset(
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<ExportReply> {
   const folder = join(dir, 'dataset')
-  const beside = `${folder}.${process.pid}.part`
+  const beside = partialPath(folder)
   const old = `${folder}.${process.pid}.old`
   const found = await findImages(dir)
   await removeLeft(dir)
@@ -138,11 +139,10 @@ async function writeGroups(dir: string, to: string, images: readonly Exported[])
   const sources = images.map(({ source }) => source)
   const sized = images.some(({ pixelSize }) => pixelSize)
   if (!sized && !sources.some((source, i) => source && sources.indexOf(source) < i)) return
-  const quote = (text: string) => `"${text.replaceAll('"', '""')}"`
   // named after its first image: a path of this machine would mean nothing elsewhere
   const first = (source: string) => images[sources.indexOf(source)].corrections.name
   const rows = images.map(({ corrections: { name }, source, pixelSize }) => {
-    const cells = [name, source ? first(source) : name].map(quote)
+    const cells = [name, source ? first(source) : name].map(quoted)
     if (sized) cells.push(pixelSize ? `${Number((pixelSize.metres * 1e9).toPrecision(9))}nm` : '')
     return cells.join()
   })

@@ -4,10 +4,11 @@
  * may be shared: the token is a secret.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, realpath, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { cacheFolder } from '../host/cache-folder'
+import { writeFileAtomic } from '../host/files'
 
 export interface Address {
   port: number
@@ -40,8 +41,7 @@ export async function keepAddress(dir: string, address: Address): Promise<void> 
   try {
     const path = await file(dir)
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    await writeFile(`${path}.${process.pid}.part`, JSON.stringify(address), { mode: 0o600 })
-    await rename(`${path}.${process.pid}.part`, path)
+    await writeFileAtomic(path, JSON.stringify(address), 0o600)
   } catch {
     // a cache that cannot be written
   }

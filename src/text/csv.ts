@@ -1,14 +1,25 @@
-/** @file CSV that spreadsheets and programs read alike: points in numbers, quotes where needed, no text that runs as a formula. */
+/** @file Comma-separated values: for spreadsheets, and for files that this program reads back. */
 
-export type Cell = string | number | boolean | null
+export type CsvValue = string | number | boolean | null
 
-/** Seven digits at most: more than any measure holds. Empty for what is not known. */
-function cellText(value: Cell): string {
+/** A text in quotation marks, with those inside it doubled. */
+export const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`
+
+const quotedIfNeeded = (text: string): string => (/[",\r\n]|^\s|\s$/.test(text) ? quoted(text) : text)
+
+/** At most seven significant digits, more than any measurement has. Unknown values (null, NaN) are empty. */
+function valueText(value: CsvValue): string {
   if (value === null) return ''
   if (typeof value === 'boolean') return value ? '1' : '0'
   if (typeof value === 'number') return Number.isFinite(value) ? String(Number(value.toPrecision(7))) : ''
+  // a leading apostrophe keeps a spreadsheet from running the text as a formula
   const safe = /^[\s]*[=+\-@]/.test(value) || /^[\t\r\n]/.test(value) ? `'${value}` : value
-  return /[",\r\n]|^\s|\s$/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
+  return quotedIfNeeded(safe)
 }
 
-export const csvLine = (cells: readonly Cell[]): string => cells.map(cellText).join(',') + '\n'
+/** A line for spreadsheets and other programs: decimal points, and no text that a spreadsheet would run as a formula. */
+export const csvLine = (values: readonly CsvValue[]): string => values.map(valueText).join(',') + '\n'
+
+/** A line that parseCsv reads back exactly: numbers with all digits, texts unchanged. */
+export const exactCsvLine = (values: readonly (string | number)[]): string =>
+  values.map((value) => quotedIfNeeded(String(value))).join(',') + '\n'

@@ -1,8 +1,13 @@
-/** @file A table for a terminal: the first `left` columns ranged left, the others right. */
+/** @file Text tables for a terminal. */
 
-export function columns(rows: readonly (readonly string[])[], left: number): string {
-  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)))
+/**
+ * Rows as lines with aligned columns, two spaces apart and without trailing spaces. The first `leftAligned` columns are
+ * aligned to the left, the others to the right. Rows may differ in length; an empty row becomes an empty line.
+ */
+export function textTable(rows: readonly (readonly string[])[], leftAligned: number): string {
+  const widths: number[] = []
+  for (const row of rows) row.forEach((cell, i) => (widths[i] = Math.max(widths[i] ?? 0, cell.length)))
   const line = (row: readonly string[]) =>
-    row.map((cell, i) => (i < left ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ')
+    row.map((cell, i) => (i < leftAligned ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ')
   return rows.map((row) => line(row).trimEnd()).join('\n')
 }

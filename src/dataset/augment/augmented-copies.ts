@@ -12,8 +12,8 @@ import { type DatasetItem, loadItem } from '../dataset'
 import type { Sample } from '../../images/pixels'
 import { listHash, type Part, parts, type Split } from '../split'
 import { UserError } from '../../host/errors'
-import { writeFileAtomic } from '../../host/files'
-import { copyAtomic, refuseDataset, relabel, stemOfId, writeGroups, writeLabels, writePicture } from '../dataset-writer'
+import { copyFileAtomic, writeFileAtomic } from '../../host/files'
+import { refuseDataset, relabel, stemOfId, writeGroups, writeLabels, writePicture } from '../dataset-writer'
 
 export interface AugmentRun {
   out: string
@@ -159,8 +159,8 @@ function targets({ name, item, copy }: Entry, out: string): Target {
 async function writeEntry({ item, copy }: Entry, to: Target, sample: Sample, { seed, options }: AugmentRun) {
   const { width, height, labels } = sample
   if (!copy) {
-    await copyAtomic(item.imagePath, to.image)
-    if (item.labels.kind === 'map') return copyAtomic(item.labels.path, to.mask)
+    await copyFileAtomic(item.imagePath, to.image)
+    if (item.labels.kind === 'map') return copyFileAtomic(item.labels.path, to.mask)
     return writeLabels(to.mask, { width, height, data: labels })
   }
   const variant = augment(sample, new Rng(seedOf(seed, item.id, copy)), options)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { Annotation, cocoAnnotation, issueText, Picture } from '../coco-file'
 import { UserError } from '../../host/errors'
-import { writeBeside } from '../../host/files'
+import { writeAtomic } from '../../host/files'
 import { flat, polygonsOf } from '../single-ring'
 import type { AnnotatedImage, ExportImage, ExportOptions, Format, Problem, Reading, Shape } from './format'
 import { isObject, readJson } from './json'
@@ -20,7 +20,7 @@ export const coco: Format = {
 
   async write(out, images, options) {
     const path = join(out, 'annotations.json')
-    await writeBeside(path, async (file) => {
+    await writeAtomic(path, async (file) => {
       const pictures: object[] = []
       let id = 1
       await file.write(

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { stat } from 'node:fs/promises'
 import { messageOf, UserError } from '../../host/errors'
-import { writeBeside } from '../../host/files'
+import { writeAtomic } from '../../host/files'
 import { polygonsOf, singleRing } from '../single-ring'
 import { ellipse, rectangle } from './primitives'
 import type { ExportImage, Format, Shapes } from './format'
@@ -42,7 +42,7 @@ export const via: Format = {
       _via_attributes: { region: { class: attribute }, file: {} },
       _via_data_format_version: '2.0.10',
     }
-    await writeBeside(path, async (file) => {
+    await writeAtomic(path, async (file) => {
       const keys: string[] = []
       await file.write(JSON.stringify(head).slice(0, -1) + ',"_via_img_metadata":{')
       for await (const image of images) {

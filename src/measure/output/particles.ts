@@ -1,12 +1,12 @@
 /** @file particles.csv: one row a particle, the unit of every length and area in its header. */
 import type { Summary, WeighedImage, WeighedParticle } from '../summary'
-import { type Cell, csvLine } from '../../text/csv'
+import { csvLine, type CsvValue } from '../../text/csv'
 
 interface Row extends WeighedParticle {
   of: WeighedImage
 }
 
-type Column = [name: string, value: (row: Row) => Cell]
+type Column = [name: string, value: (row: Row) => CsvValue]
 
 function columns({ unit }: Summary): Column[] {
   const length = (name: string, pixels: (row: Row) => number | null): Column => [

@@ -5,7 +5,7 @@ import { type Weighting, weightings } from '../statistics/distribution'
 import { figures } from '../statistics/weighted'
 import type { Scope, Summary } from '../summary'
 import type { LengthUnit } from '../units'
-import { type Cell, csvLine } from '../../text/csv'
+import { csvLine, type CsvValue } from '../../text/csv'
 
 /** What densities are given by: the area in units, its name in files and for people. A million nm² are one µm². */
 export const densityBy = ({ name }: LengthUnit): { area: number; name: string; shown: string } =>
@@ -16,7 +16,7 @@ export const densityBy = ({ name }: LengthUnit): { area: number; name: string; s
     mm: { area: 1, name: 'mm2', shown: 'mm²' },
   })[name]
 
-const three = (estimate: Estimate | undefined, factor = 1): Cell[] =>
+const three = (estimate: Estimate | undefined, factor = 1): CsvValue[] =>
   estimate
     ? [estimate.value, estimate.low ?? null, estimate.high ?? null].map((v) => (v === null ? null : v * factor))
     : [null, null, null]
@@ -41,7 +41,7 @@ export function summaryCsv({ unit, scopes }: Summary): string {
   return [header, ...rows].map(csvLine).join('')
 }
 
-function summaryRow(scope: Scope, weighting: Weighting, densityArea: number): Cell[] {
+function summaryRow(scope: Scope, weighting: Weighting, densityArea: number): CsvValue[] {
   const { level, name, images, particles, edge, leftOut, largestWeight, distribution } = scope
   const { counted, resampled, coverage, density } = distribution
   const { effective, figures: found } = distribution[weighting]

@@ -1,4 +1,5 @@
 /** @file What a run says on the terminal: a short table, and all that was left out. */
+import { textTable } from '../../text/table'
 import type { Measured } from '../measure'
 import type { Estimate } from '../statistics/distribution'
 import type { Diameter, Summary, SummaryOptions } from '../summary'
@@ -32,15 +33,10 @@ export function summaryText({ unit, scopes }: Summary, diameter: Diameter): stri
     volume.figures ? short(volume.figures.d50.value) : '–',
     percentText(coverage.value),
   ])
-  const lines = [header, ...rows]
-  const widths = header.map((_, i) => Math.max(...lines.map((line) => line[i].length)))
-  const table = lines.map((line) =>
-    line.map((cell, i) => (i ? cell.padStart(widths[i]) : cell.padEnd(widths[0]))).join('  '),
-  )
   const hidden = shown.length < scopes.length ? [`(${single.length} images are listed one by one in summary.csv)`] : []
   return [
     `${diameterNames[diameter]}, ${unit.shown}${unit.metres === null ? ' (no pixel size is known)' : ''}`,
-    ...table,
+    textTable([header, ...rows], 1),
     ...hidden,
   ].join('\n')
 }
