@@ -7,11 +7,11 @@ import { Progress } from '../host/progress'
 import { keepAddress, lastAddress } from '../review/last-address'
 import { pageFolder, readAssets } from '../review/page-files'
 import { compareProposals, describeComparison } from '../review/compare-proposals'
-import { exportDataset } from '../review/export-dataset'
+import { exportAcceptedImages } from '../review/export-dataset'
 import { ReviewFolder } from '../project/review/review-folder'
-import { describeReport, reviewReport } from '../review/corrections-report'
+import { describeCorrections, reportCorrections } from '../review/corrections-report'
 import { type ReviewServer, serve, type ServeOptions } from '../review/server'
-import { Session } from '../review/prompt-session'
+import { PromptSession } from '../review/prompt-session'
 import { locateModel } from '../weights/locate-model'
 import type { Command } from '../cli/command'
 import { flag, number, text, type Values } from '../cli/options'
@@ -66,11 +66,11 @@ async function task(values: Values, dir: string): Promise<{ result: unknown; wor
     return { result, words: describeComparison(result) }
   }
   if (flag(values, 'report')) {
-    const result = await reviewReport(dir)
-    return { result, words: describeReport(result) }
+    const result = await reportCorrections(dir)
+    return { result, words: describeCorrections(result) }
   }
   const writing = new Progress('exporting', undefined)
-  const result = await exportDataset(dir, (done, total) => writing.update(done, '', total))
+  const result = await exportAcceptedImages(dir, (done, total) => writing.update(done, '', total))
   const lines = [
     `${result.folder}: ${result.images} images with ${result.masks} masks`,
     ...result.notes,
@@ -115,7 +115,7 @@ async function start(options: ServeOptions, port: number | undefined): Promise<R
 }
 
 /** A session whose model is known to be there; it is loaded when the page is. */
-async function openSession(values: Values): Promise<Session> {
+async function openSession(values: Values): Promise<PromptSession> {
   const size = number(values, 'size', { min: 32, max: 4096, integer: true }) ?? null
   const adapter = text(values, 'adapter') ?? null
   const name = await chosenName(values)
@@ -125,7 +125,7 @@ async function openSession(values: Values): Promise<Session> {
     if (error instanceof UserError) error.message += '\nOr review without a model: --no-model'
     throw error
   }
-  return new Session({
+  return new PromptSession({
     model: { name, adapter, size },
     async load() {
       const { model, engine } = await openChosenModel(values)

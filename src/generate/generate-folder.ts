@@ -8,7 +8,7 @@ import { decodeMask } from '../../engine/masks/rle'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import type { MicrographOptions } from '../images/micrograph'
 import { UserError } from '../host/errors'
-import type { Input } from '../project/input-images'
+import type { InputImage } from '../project/input-images'
 import { dropLogits, logitsExist, writeLogits } from '../project/logits-file'
 import {
   type OutputKind,
@@ -18,18 +18,19 @@ import {
   writePictures,
   writeProposals,
 } from '../project/outputs'
-import { projectFile, type ProposalFile } from '../project/project'
-import { readProposals } from '../project/files'
+import type { ProposalFile } from '../project/file-schemas'
+import { projectFile } from '../project/project'
+import { readProposals } from '../project/read-proposals'
 import { filterOptionNames, refilter } from '../project/refilter'
 import { type MaskScores, scoreMasks } from '../evaluation/detection'
-import { fileHash, readSource, writeImage } from '../project/import-image'
+import { fileHash, importImage, writeImage } from '../project/import-image'
 
 export interface FolderOptions {
   generator: MaskGenerator
   /** As proposals say who made them; the adapter by its content. */
   by: { model: string; adapter: string | null; adapterHash: string | null; size: number }
   dir: string
-  inputs: readonly (Input & { truth?: () => Promise<LabelMap> })[]
+  inputs: readonly (InputImage & { truth?: () => Promise<LabelMap> })[]
   reading: MicrographOptions
   kinds: ReadonlySet<OutputKind>
   /** Writes the candidates' logits too. */
@@ -95,7 +96,7 @@ async function generateImage(
     return finish(same ? 'skipped' : 'filtered', chosen!.file, null)
   }
 
-  const source = await readSource(input, reading)
+  const source = await importImage(input, reading)
   const { info, rgb, pages, remarks } = source
   const began = performance.now()
   const set = await generator.candidates(
@@ -130,7 +131,7 @@ async function generateImage(
 
 /** Changes with whatever changes the candidates. */
 async function keyOf(
-  { path, page }: Input,
+  { path, page }: InputImage,
   { options }: MaskGenerator,
   by: FolderOptions['by'],
   reading: MicrographOptions,

@@ -12,7 +12,8 @@ import { shownSize } from '../drawing/raster'
 import { factTable, page } from '../drawing/html-page'
 import { percent } from '../report/evaluation-table'
 import type { ImageResult } from './generate-folder'
-import { projectFile, type ProposalFile } from '../project/project'
+import type { ProposalFile } from '../project/file-schemas'
+import { projectFile } from '../project/project'
 import { type MaskScores, poolScores } from '../evaluation/detection'
 
 /** What a person calls the filters. */

@@ -5,7 +5,7 @@ import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { Progress } from '../host/progress'
 import type { FolderOptions } from './generate-folder'
-import { readSource } from '../project/import-image'
+import { importImage } from '../project/import-image'
 
 /** The reference's parameters, by its own names. */
 const names = {
@@ -32,7 +32,7 @@ export async function runReference(options: FolderOptions): Promise<number> {
   for (const [i, input] of inputs.entries()) {
     if (signal?.aborted) return 130
     try {
-      const { info, rgb } = await readSource(input, { ...reading, crop: 'none' })
+      const { info, rgb } = await importImage(input, { ...reading, crop: 'none' })
       const { width, height } = info
       const onProgress = (done: number, total: number) => bar.update(i + done / total, input.name)
       const records = await generator.reference({ width, height, rgb }, { signal, onProgress })

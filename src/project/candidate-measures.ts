@@ -1,6 +1,6 @@
 /** @file The measures of candidates from their file: what filtering takes. */
 import type { Box, CandidateSet, Scored } from '../../engine/generate/candidate'
-import type { CandidateFile, ProposalRecord } from './project'
+import type { CandidateFile, ProposalRecord } from './file-schemas'
 
 const fromXYWH = ([x, y, width, height]: ProposalRecord['bbox']): Box => [x, y, x + width - 1, y + height - 1]
 

@@ -4,10 +4,11 @@ import { readFile } from 'node:fs/promises'
 import { writePng } from '../images/image-file'
 import { type MicrographOptions, readMicrograph } from '../images/micrograph'
 import { type Image, toRGB8 } from '../images/pixels'
-import type { Input } from './input-images'
-import { type ImageInfo, projectFile } from './project'
+import type { InputImage } from './input-images'
+import type { ImageInfo } from './file-schemas'
+import { projectFile } from './project'
 
-export interface Source {
+export interface ImportedImage {
   info: ImageInfo
   image: Image
   /** (height, width, 3): as the model sees it. */
@@ -19,7 +20,10 @@ export interface Source {
 }
 
 /** @throws UserError naming the file */
-export async function readSource({ path, name, page: chosen }: Input, options: MicrographOptions): Promise<Source> {
+export async function importImage(
+  { path, name, page: chosen }: InputImage,
+  options: MicrographOptions,
+): Promise<ImportedImage> {
   const read = await readMicrograph(path, chosen === undefined ? options : { ...options, page: chosen })
   const { image, pages, page, croppedBottom, pixelSize, remarks } = read
   const { width, height } = image
@@ -34,7 +38,7 @@ export const fileHash = async (path: string): Promise<string> =>
     .digest('hex')
 
 /** The picture that masks refer to: the file's own values where a PNG can hold them, else as the model sees it. */
-export async function writeImage(dir: string, { info, image, rgb }: Source): Promise<void> {
+export async function writeImage(dir: string, { info, image, rgb }: ImportedImage): Promise<void> {
   const { width, height, channels, depth } = image
   const exact = depth === 8 || (depth === 16 && channels === 1)
   const data = exact ? (image.data as Uint8Array | Uint16Array) : channels === 1 ? gray(rgb) : rgb

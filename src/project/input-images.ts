@@ -6,7 +6,7 @@ import { imageExtensions } from '../images/image-file'
 import { countPages } from '../images/micrograph'
 import { UserError } from '../host/errors'
 
-export interface Input {
+export interface InputImage {
   path: string
   /** The name of its files in the project: the file's without extension, and with it where two would be the same. */
   name: string
@@ -18,7 +18,7 @@ export interface Input {
  * The files given, and of the folders given the images directly in them (or in their images/), in alphabetical order.
  * @throws UserError where a path does not exist or nothing is left
  */
-export async function listInputs(paths: readonly string[]): Promise<Input[]> {
+export async function listInputs(paths: readonly string[]): Promise<InputImage[]> {
   const files: string[] = []
   for (const path of paths) {
     const found = await stat(path).catch(() => null)
@@ -33,8 +33,8 @@ export async function listInputs(paths: readonly string[]): Promise<Input[]> {
 }
 
 /** Every page of files that have several, as NAME-p1, NAME-p2 …; files that cannot be read are left for later to refuse. */
-export async function everyPage(inputs: readonly Input[]): Promise<Input[]> {
-  const all: Input[] = []
+export async function everyPage(inputs: readonly InputImage[]): Promise<InputImage[]> {
+  const all: InputImage[] = []
   for (const input of inputs) {
     const pages = await countPages(input.path).catch(() => 1)
     if (pages === 1) all.push(input)
@@ -54,7 +54,7 @@ async function imagesIn(folder: string): Promise<string[]> {
   return direct.length ? direct : list(join(folder, 'images'))
 }
 
-function named(paths: readonly string[]): Input[] {
+function named(paths: readonly string[]): InputImage[] {
   const count = new Map<string, number>()
   // file systems that ignore case would take A.png for a.png
   for (const path of paths) count.set(key(stemOf(path)), (count.get(key(stemOf(path))) ?? 0) + 1)

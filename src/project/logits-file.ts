@@ -11,7 +11,7 @@ import { decodeMask } from '../../engine/masks/rle'
 import { UserError } from '../host/errors'
 import { readSafetensors, openSafetensors } from '../weights/safetensors'
 import { writeSafetensors } from '../weights/safetensors-writer'
-import type { CandidateFile } from './project'
+import type { CandidateFile } from './file-schemas'
 import { scoredSet } from './candidate-measures'
 
 const path = (dir: string, name: string) => join(dir, 'candidates', `${name}.safetensors`)

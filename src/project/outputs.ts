@@ -11,7 +11,8 @@ import { writeFileAtomic } from '../host/files'
 import { csvLine } from '../text/csv'
 import { labelOverlay } from '../drawing/label-overlay'
 import { wholeMask } from '../drawing/mask-overlay'
-import { type CandidateFile, type ImageInfo, projectFile, type ProposalFile, type ProposalRecord } from './project'
+import type { CandidateFile, ImageInfo, ProposalFile, ProposalRecord } from './file-schemas'
+import { projectFile } from './project'
 
 /** What may be written; JSON files are always. */
 export const outputKinds = ['labels', 'tiff', 'overlay', 'csv', 'coco', 'masks'] as const

@@ -11,8 +11,9 @@ import { toRGB8 } from '../images/pixels'
 import { UserError } from '../host/errors'
 import { readWithLogits } from './logits-file'
 import { type OutputKind, toRecord, writePictures, writeProposals } from './outputs'
-import { projectFile, type ProposalFile } from './project'
-import { readCandidates, readProposals } from './files'
+import type { ProposalFile } from './file-schemas'
+import { projectFile } from './project'
+import { readCandidates, readProposals } from './read-proposals'
 import { scoredSet } from './candidate-measures'
 
 /** The options that choose among candidates; all others decide which candidates there are. */
@@ -34,13 +35,13 @@ export interface Refiltered {
 }
 
 /** What can be changed without the model: the filters, and where logits were kept the threshold of the masks. */
-export type Change = Partial<FilterOptions & Pick<GeneratorOptions, 'maskThreshold' | 'stabilityScoreOffset'>>
+export type FilterChange = Partial<FilterOptions & Pick<GeneratorOptions, 'maskThreshold' | 'stabilityScoreOffset'>>
 
 /** Chooses an image's proposals anew. Only what is named changes; null where a person has reviewed them. */
 export async function refilter(
   dir: string,
   name: string,
-  change: Change,
+  change: FilterChange,
   kinds: ReadonlySet<OutputKind>,
 ): Promise<Refiltered | null> {
   if (existsSync(projectFile.log(dir, name))) return null

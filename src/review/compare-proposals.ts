@@ -6,7 +6,7 @@ import { textTable } from '../text/table'
 import { labelsOf } from './export-dataset'
 import { readProposed, readReviewed } from '../project/review/reviewed-image'
 import { findImages } from '../project/review/image-list'
-import type { LogHeader } from '../project/review/protocol'
+import type { LogHeader } from '../project/review/review-records'
 
 export interface ComparedImage {
   name: string

@@ -11,15 +11,15 @@ import { readReviewed } from '../project/review/reviewed-image'
 import { findImages } from '../project/review/image-list'
 import { textTable } from '../text/table'
 
-export interface ReviewReport extends Corrections {
+export interface CorrectionsReport extends Corrections {
   /** Images that cannot be reviewed. */
   problems: { name: string; problem: string }[]
 }
 
 /** Counts what was corrected in every image; read from the files, so a server may run. */
-export async function reviewReport(dir: string): Promise<ReviewReport> {
+export async function reportCorrections(dir: string): Promise<CorrectionsReport> {
   const images: ImageCorrections[] = []
-  const problems: ReviewReport['problems'] = []
+  const problems: CorrectionsReport['problems'] = []
   for (const found of await findImages(dir))
     try {
       const { document, entries } = await readReviewed(dir, found)
@@ -32,7 +32,7 @@ export async function reviewReport(dir: string): Promise<ReviewReport> {
 }
 
 /** The report for a terminal. */
-export function describeReport({ images, total: sum, problems }: ReviewReport): string {
+export function describeCorrections({ images, total: sum, problems }: CorrectionsReport): string {
   const cells = ({ proposals, removed, edited, added, masks }: CorrectionCounts) => [
     ...[proposals, removed, edited, added, masks].map(String),
   ]

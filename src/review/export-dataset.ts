@@ -19,19 +19,19 @@ import { readImage, writePng } from '../images/image-file'
 import { UserError } from '../host/errors'
 import { partialPath, writeFileAtomic } from '../host/files'
 import { correctionsOf, type ImageCorrections, type Corrections, total } from '../project/review/corrections'
-import type { ImageInfo } from '../project/project'
+import type { ImageInfo } from '../project/file-schemas'
 import { readReviewed } from '../project/review/reviewed-image'
-import { findImages, type Found } from '../project/review/image-list'
+import { findImages, type ListedImage } from '../project/review/image-list'
 import { isRunning } from '../host/folder-lock'
 import { quoted } from '../text/csv'
 import type { ReviewDocument } from '../project/review/document'
-import type { ExportReply } from '../project/review/protocol'
+import type { ExportReply } from './protocol'
 
 /**
  * Exports what is accepted in the project, read from its files: whether a server runs makes no difference.
  * @throws UserError where nothing is accepted, or an accepted image cannot be used
  */
-export async function exportDataset(
+export async function exportAcceptedImages(
   dir: string,
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<ExportReply> {
@@ -107,7 +107,7 @@ interface Exported {
 }
 
 /** @returns null where it is not accepted @throws UserError where it is left out */
-async function exportImage(dir: string, image: Found, to: string): Promise<Exported | null> {
+async function exportImage(dir: string, image: ListedImage, to: string): Promise<Exported | null> {
   const { info, document, entries } = await readReviewed(dir, image)
   if (document.state !== 'accepted') return null
   if (!document.masks.length)

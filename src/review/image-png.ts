@@ -6,7 +6,7 @@ import { toRGB8 } from '../images/pixels'
 import { UserError } from '../host/errors'
 import { Lru } from './lru'
 
-export interface Picture {
+export interface EncodedPng {
   png: Buffer
   /** Another one wherever the file has changed. */
   etag: string
@@ -15,11 +15,11 @@ export interface Picture {
 /** Bytes of PNGs kept. */
 const KEPT = 256 * 2 ** 20
 
-export class Pictures {
-  private readonly kept = new Lru<Promise<Picture>>(KEPT)
+export class PngCache {
+  private readonly kept = new Lru<Promise<EncodedPng>>(KEPT)
 
   /** @throws UserError where the file cannot be read */
-  async get(path: string): Promise<Picture> {
+  async get(path: string): Promise<EncodedPng> {
     const { mtimeMs, size } = await stat(path).catch((error: Error) => {
       throw new UserError(`cannot read the image ${path}: ${error.message}`)
     })
@@ -39,7 +39,7 @@ export class Pictures {
   }
 }
 
-async function encode(path: string, etag: string): Promise<Picture> {
+async function encode(path: string, etag: string): Promise<EncodedPng> {
   const image = await readImage(path)
   const { width, height, channels } = image
   const rgb = toRGB8(image)

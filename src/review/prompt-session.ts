@@ -14,7 +14,7 @@ import { messageOf, UserError } from '../host/errors'
 import { checkPrompt, decodePrompt, isAmbiguous, slotsFor } from '../model/segment-image'
 import { HttpError } from '../host/local-http'
 import { Lru } from './lru'
-import type { PromptReply, PromptRequest, SessionReply } from '../project/review/protocol'
+import type { PromptReply, PromptRequest, ServerInfo } from './protocol'
 import { WorkQueue } from './work-queue'
 
 export interface ImageFile {
@@ -28,8 +28,8 @@ export interface LoadedModel {
   close(): void
 }
 
-export interface SessionOptions {
-  model: NonNullable<SessionReply['model']>
+export interface PromptSessionOptions {
+  model: NonNullable<ServerInfo['model']>
   /** Loads it; called when it is first needed, and again after the device was lost. */
   load(): Promise<LoadedModel>
   /** Bytes of embeddings kept: 512 MiB by default, an image of 1024 has 4 MiB. */
@@ -42,8 +42,8 @@ const MAX_POINTS = 16
 /** The reference's stability_score_offset, in logits. */
 const STABILITY_OFFSET = 1
 
-export class Session {
-  readonly model: NonNullable<SessionReply['model']>
+export class PromptSession {
+  readonly model: NonNullable<ServerInfo['model']>
   private readonly embeddings: Lru<Float32Array>
   private readonly queue = new WorkQueue()
   private readonly encoding = new Map<string, Promise<number>>()
@@ -51,7 +51,7 @@ export class Session {
   /** The image whose embedding the predictor holds. */
   private current: string | null = null
 
-  constructor(private readonly options: SessionOptions) {
+  constructor(private readonly options: PromptSessionOptions) {
     this.model = options.model
     this.embeddings = new Lru(options.keep ?? 512 * 2 ** 20)
   }

@@ -1,23 +1,25 @@
 /** @file The answers to the page's requests, one method a kind of address. */
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { GenericSchema } from 'valibot'
 import { projectFile } from '../project/project'
 import { version } from '../../package.json'
 import type { Asset } from './page-files'
-import { DoesNotFit } from '../project/review/document'
-import { exportDataset } from './export-dataset'
+import { InvalidEntryError } from '../project/review/document'
+import { exportAcceptedImages } from './export-dataset'
 import type { ReviewFolder } from '../project/review/review-folder'
 import { headers, HttpError } from '../host/local-http'
-import { Pictures } from './image-png'
-import type { ConflictReply, EncodeReply, ImageSummary, SessionReply } from '../project/review/protocol'
-import { Act, Encode, Prompt, read } from '../project/review/schema'
-import type { Session } from './prompt-session'
+import { PngCache } from './image-png'
+import type { ConflictReply, EncodeReply, ImageSummary, ServerInfo } from './protocol'
+import { parseAs } from '../project/file-schemas'
+import { actionRequestSchema, encodeRequestSchema, promptRequestSchema } from './request-schemas'
+import type { PromptSession } from './prompt-session'
 import { messageOf } from '../host/errors'
 
 export interface Served {
   folder: ReviewFolder
   /** Null for editing without a model. */
-  session: Session | null
+  session: PromptSession | null
   /** The page's files, see readAssets. */
   assets: ReadonlyMap<string, Asset>
 }
@@ -28,16 +30,16 @@ export function sendJson(response: ServerResponse, value: unknown, status = 200)
 }
 
 /** What was posted. @throws HttpError where it is not of the shape */
-function posted<T>(schema: Parameters<typeof read<T>>[0], value: unknown): T {
+function posted<T>(schema: GenericSchema<unknown, T>, value: unknown): T {
   try {
-    return read(schema, value)
+    return parseAs(schema, value)
   } catch (error) {
     throw new HttpError(400, messageOf(error))
   }
 }
 
 export class Routes {
-  private readonly pictures = new Pictures()
+  private readonly pictures = new PngCache()
   private exporting: Promise<unknown> = Promise.resolve()
 
   constructor(private readonly served: Served) {}
@@ -72,13 +74,13 @@ export class Routes {
         folder: this.folder.dir,
         version,
         model: this.served.session?.model ?? null,
-      } satisfies SessionReply
+      } satisfies ServerInfo
     throw new HttpError(404, `there is no api/${what}`)
   }
 
   post(what: string): Promise<unknown> {
     if (what !== 'export') throw new HttpError(404, `there is no api/${what}`)
-    const result = this.exporting.catch(() => {}).then(() => exportDataset(this.folder.dir))
+    const result = this.exporting.catch(() => {}).then(() => exportAcceptedImages(this.folder.dir))
     this.exporting = result
     return result
   }
@@ -115,8 +117,8 @@ export class Routes {
 
   async postImage(name: string, part: string, body: unknown): Promise<unknown> {
     if (part === 'actions') {
-      const result = await this.folder.act(name, posted(Act, body)).catch((error: unknown) => {
-        throw error instanceof DoesNotFit ? new HttpError(400, error.message) : error
+      const result = await this.folder.act(name, posted(actionRequestSchema, body)).catch((error: unknown) => {
+        throw error instanceof InvalidEntryError ? new HttpError(400, error.message) : error
       })
       if ('entry' in result) return result
       const reply: ConflictReply = {
@@ -132,9 +134,9 @@ export class Routes {
     if (!session) throw new HttpError(503, 'this server has no model: start it without --no-model to add by prompts')
     const image = { name, path: folder.imagePath(name) }
     if (part === 'prompt') {
-      return session.prompt(image, folder.info(name), posted(Prompt, body))
+      return session.prompt(image, folder.info(name), posted(promptRequestSchema, body))
     }
-    const { next } = posted(Encode, body)
+    const { next } = posted(encodeRequestSchema, body)
     const ms = await session.encode(image)
     if (next !== undefined && next !== name && folder.has(next))
       session.encodeAhead({ name: next, path: folder.imagePath(next) })

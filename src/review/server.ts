@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { UserError } from '../host/errors'
 import { admit, HttpError, readJson } from '../host/local-http'
-import { NotWritten } from '../project/review/edit-log'
+import { LogWriteError } from '../project/review/edit-log'
 import { Routes, type Served, sendJson } from './routes'
 
 export interface ServeOptions extends Served {
@@ -96,7 +96,7 @@ function fail(response: ServerResponse, error: unknown, log: (line: string) => v
   const [status, more] =
     error instanceof HttpError
       ? [error.status, error.more]
-      : error instanceof NotWritten
+      : error instanceof LogWriteError
         ? [503, {}]
         : error instanceof UserError
           ? [422, {}]

@@ -6,7 +6,8 @@ import { renderScene, type SceneOptions } from '../../src/synth/synth-dataset'
 import { sceneOptions } from '../../src/synth/scene'
 import { writePng } from '../../src/images/image-file'
 import { writeFileAtomic } from '../../src/host/files'
-import { type CandidateFile, projectFile, type ProposalFile, type ProposalRecord } from '../../src/project/project'
+import type { CandidateFile, ProposalFile, ProposalRecord } from '../../src/project/file-schemas'
+import { projectFile } from '../../src/project/project'
 import { randoms } from './random'
 
 export interface DemoScene {

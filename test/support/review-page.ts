@@ -6,9 +6,9 @@ import { projectFile } from '../../src/project/project'
 import { readAssets } from '../../src/review/page-files'
 import { ReviewDocument } from '../../src/project/review/document'
 import { ReviewFolder } from '../../src/project/review/review-folder'
-import type { LogEntry, LogHeader } from '../../src/project/review/protocol'
+import type { LogEntry, LogHeader } from '../../src/project/review/review-records'
 import { serve, type ReviewServer } from '../../src/review/server'
-import type { Session } from '../../src/review/prompt-session'
+import type { PromptSession } from '../../src/review/prompt-session'
 import { buildPage } from '../../scripts/build-page.mjs'
 
 export const pageFolder = '.cache/review-page'
@@ -21,7 +21,7 @@ export class Serving {
 
   constructor(
     readonly dir: string,
-    private readonly session: Session | null = null,
+    private readonly session: PromptSession | null = null,
   ) {}
 
   async start(): Promise<string> {

@@ -6,7 +6,7 @@ import { type CompressedRle, encodeMask } from '../../engine/masks/rle'
 import type { Size } from '../../engine/image/transforms'
 import { writePng } from '../../src/images/image-file'
 import { projectFile } from '../../src/project/project'
-import type { EditKind, ReviewMask } from '../../src/project/review/protocol'
+import type { EditKind, ReviewMask } from '../../src/project/review/review-records'
 
 export const SIZE = { width: 64, height: 48 }
 

@@ -12,7 +12,8 @@ import { maskPolygons } from '../../src/dataset/contours'
 import { readLabels } from '../../src/images/label-file'
 import { ReviewDocument } from '../../src/project/review/document'
 import { areaOf, contains, deepest, without } from '../../src/review/page/masks/shape'
-import type { DocumentReply, PromptReply } from '../../src/project/review/protocol'
+import type { ReviewHistory } from '../../src/project/review/review-records'
+import type { PromptReply } from '../../src/review/protocol'
 import { ReviewTab } from './review-page'
 
 interface Options {
@@ -94,7 +95,7 @@ class Person {
     await this.tab.saved()
     const name = await this.tab.page.locator('.where b').innerText()
     const response = await this.tab.page.request.get(`${this.url}api/images/${encodeURIComponent(name)}/document`)
-    const { masks } = ReviewDocument.replay((await response.json()) as DocumentReply)
+    const { masks } = ReviewDocument.replay((await response.json()) as ReviewHistory)
     return masks.map(({ id, segmentation }) => ({ id, mask: decodeMask(segmentation) }))
   }
 

@@ -1,8 +1,8 @@
 /** @file `wgsam generate refilter`: other thresholds on what was generated; no model and no GPU. */
 import { UserError } from '../../host/errors'
 import { filterFlags, generatorFlags, generatorOptions, givenOptions } from '../options/generator'
-import { proposedNames } from '../../project/files'
-import { type Change, refilter } from '../../project/refilter'
+import { proposedNames } from '../../project/read-proposals'
+import { type FilterChange, refilter } from '../../project/refilter'
 import type { Command } from '../../cli/command'
 import { flag, text } from '../../cli/options'
 import { readKinds, writeCombinedFiles } from './results'
@@ -32,7 +32,7 @@ export const command: Command = {
     const names = await proposedNames(dir)
     if (!names.length) throw new UserError(`${dir} holds no proposals: \`wgsam generate\` makes them`)
     await generatorOptions(values) // refuses what is not within bounds
-    const change: Change = await givenOptions(values)
+    const change: FilterChange = await givenOptions(values)
     if (flag(values, 'drop-frames')) change.dropFrames = true
     const kinds = readKinds(text(values, 'write')!)
     const results = []

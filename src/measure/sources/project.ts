@@ -5,9 +5,9 @@ import { decodeMask } from '../../../engine/masks/rle'
 import { readImage } from '../../images/image-file'
 import { UserError } from '../../host/errors'
 import { projectFile } from '../../project/project'
-import { readReviewed } from '../../project/review/review-folder'
-import { findImages, type Found } from '../../project/review/image-list'
-import { runsOfMask } from '../shape/runs'
+import { readReviewed } from '../../project/review/reviewed-image'
+import { findImages, type ListedImage } from '../../project/review/image-list'
+import { runsOfMask } from '../shape/pixel-runs'
 import { tables } from './label-maps'
 import type { Masks, Source } from './source'
 
@@ -30,7 +30,7 @@ export async function project(folder: string, acceptedOnly: boolean, groupBy?: s
 
 async function readProjectImage(
   folder: string,
-  found: Found,
+  found: ListedImage,
   acceptedOnly: boolean,
 ): Promise<Masks | { leftOut: string }> {
   const { info, document, log, note } = await readReviewed(folder, found)

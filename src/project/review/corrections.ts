@@ -1,6 +1,6 @@
 /** @file What a person changed of the proposals, counted: for the dataset's corrections.json and the report. */
 import type { ReviewDocument } from './document'
-import type { EditKind, ImageState, LogEntry } from './protocol'
+import type { EditKind, ImageState, LogEntry } from './review-records'
 
 export interface CorrectionCounts {
   proposals: number

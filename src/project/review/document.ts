@@ -5,19 +5,27 @@
  */
 import { eachRun } from '../../../engine/masks/rle'
 import type { Size } from '../../../engine/image/transforms'
-import type { Action, Edit, EditKind, ImageState, LogEntry, ReviewMask } from './protocol'
+import {
+  type Action,
+  type Edit,
+  type EditKind,
+  type ImageState,
+  imageStates,
+  type LogEntry,
+  type ReviewMask,
+} from './review-records'
 import { messageOf } from '../../host/errors'
 
 /** An entry or a mask that does not fit the document: its message says why. */
-export class DoesNotFit extends Error {}
+export class InvalidEntryError extends Error {}
 
 /** What an entry did to the masks: what a view has to redraw. */
-export interface Change {
+export interface MaskChange {
   removed: ReviewMask[]
   added: ReviewMask[]
 }
 
-export interface Counts {
+export interface MaskCounts {
   masks: number
   /** Proposals that are gone, and nothing that was made of them is there. */
   removed: number
@@ -30,29 +38,27 @@ export interface Counts {
 /** Edits whose masks are not made of the masks that they take away. */
 const unrelated: readonly EditKind[] = ['remove', 'refilter']
 
-const states: readonly ImageState[] = ['proposed', 'in review', 'accepted']
-
 export class ReviewDocument {
   private readonly live = new Map<number, ReviewMask>()
   /** Of every mask that ever was: the proposals that it was made of. */
   private readonly roots = new Map<number, readonly number[]>()
-  private readonly done: Change[] = []
-  private undone: Change[] = []
+  private readonly done: MaskChange[] = []
+  private undone: MaskChange[] = []
   private lastSeq = 0
   private freeId: number
   private current: ImageState = 'proposed'
 
   /**
    * @param size of the image · @param proposals with the ids 1 to N
-   * @throws DoesNotFit where ids or masks are not what they must be
+   * @throws InvalidEntryError where ids or masks are not what they must be
    */
   constructor(
     readonly size: Size,
     readonly proposals: readonly ReviewMask[],
   ) {
     proposals.forEach((mask, i) => {
-      if (mask.id !== i + 1) throw new DoesNotFit(`proposal ${i + 1} has the id ${mask.id}`)
-      if (mask.origin !== 'proposal') throw new DoesNotFit(`proposal ${mask.id} has the origin "${mask.origin}"`)
+      if (mask.id !== i + 1) throw new InvalidEntryError(`proposal ${i + 1} has the id ${mask.id}`)
+      if (mask.origin !== 'proposal') throw new InvalidEntryError(`proposal ${mask.id} has the origin "${mask.origin}"`)
       this.checkMask(mask)
       this.live.set(mask.id, mask)
       this.roots.set(mask.id, [mask.id])
@@ -60,7 +66,7 @@ export class ReviewDocument {
     this.freeId = proposals.length + 1
   }
 
-  /** The document of a DocumentReply or of a log. @throws DoesNotFit naming the entry that does not fit */
+  /** The document of a ReviewHistory or of a log. @throws InvalidEntryError naming the entry that does not fit */
   static replay(base: { image: Size; proposals: readonly ReviewMask[]; entries: Iterable<LogEntry> }): ReviewDocument {
     const document = new ReviewDocument(base.image, base.proposals)
     for (const entry of base.entries) document.apply(entry)
@@ -98,7 +104,7 @@ export class ReviewDocument {
     return this.undone.length > 0
   }
 
-  get counts(): Counts {
+  get counts(): MaskCounts {
     const led = new Set<number>()
     let added = 0
     for (const id of this.live.keys()) {
@@ -111,37 +117,40 @@ export class ReviewDocument {
     return { masks: this.live.size, removed: this.proposals.length - led.size, edited, added }
   }
 
-  /** @throws DoesNotFit saying why the action cannot be taken now */
+  /** @throws InvalidEntryError saying why the action cannot be taken now */
   check(action: Action): void {
     switch (action.type) {
       case 'edit':
         return this.checkEdit(action.edit)
       case 'undo':
-        if (!this.canUndo) throw new DoesNotFit('there is nothing to undo')
+        if (!this.canUndo) throw new InvalidEntryError('there is nothing to undo')
         return
       case 'redo':
-        if (!this.canRedo) throw new DoesNotFit('there is nothing to redo')
+        if (!this.canRedo) throw new InvalidEntryError('there is nothing to redo')
         return
       case 'state':
-        if (!states.includes(action.state)) throw new DoesNotFit(`"${action.state}" is no state of an image`)
+        if (!imageStates.includes(action.state))
+          throw new InvalidEntryError(`"${action.state}" is no state of an image`)
         return
       default:
-        throw new DoesNotFit(`"${(action as { type: unknown }).type}" is no action`)
+        throw new InvalidEntryError(`"${(action as { type: unknown }).type}" is no action`)
     }
   }
 
   /**
    * Takes an entry in. Whatever changes masks makes an image "in review", an accepted one too: what was accepted is not
    * what is there now.
-   * @throws DoesNotFit, with nothing changed, where the entry is not the next one or does not fit
+   * @throws InvalidEntryError, with nothing changed, where the entry is not the next one or does not fit
    */
-  apply(entry: LogEntry): Change {
+  apply(entry: LogEntry): MaskChange {
     if (entry.seq !== this.lastSeq + 1)
-      throw new DoesNotFit(`entry ${entry.seq} does not follow entry ${this.lastSeq}: one is missing or twice there`)
+      throw new InvalidEntryError(
+        `entry ${entry.seq} does not follow entry ${this.lastSeq}: one is missing or twice there`,
+      )
     try {
       this.check(entry)
     } catch (error) {
-      throw new DoesNotFit(`entry ${entry.seq}: ${messageOf(error)}`)
+      throw new InvalidEntryError(`entry ${entry.seq}: ${messageOf(error)}`)
     }
     this.lastSeq = entry.seq
     if (entry.type === 'state') {
@@ -160,7 +169,7 @@ export class ReviewDocument {
     return this.exchange(again)
   }
 
-  private edit({ kind, remove, add }: Edit): Change {
+  private edit({ kind, remove, add }: Edit): MaskChange {
     const change = { removed: remove.map((id) => this.live.get(id)!), added: add }
     const from = unrelated.includes(kind) ? [] : [...new Set(remove.flatMap((id) => this.roots.get(id)!))]
     for (const { id } of add) this.roots.set(id, from)
@@ -170,21 +179,22 @@ export class ReviewDocument {
     return this.exchange(change)
   }
 
-  private exchange(change: Change): Change {
+  private exchange(change: MaskChange): MaskChange {
     for (const { id } of change.removed) this.live.delete(id)
     for (const mask of change.added) this.live.set(mask.id, mask)
     return change
   }
 
   private checkEdit({ kind, remove, add }: Edit): void {
-    if (!remove.length && !add.length) throw new DoesNotFit(`this "${kind}" changes nothing`)
-    if (kind === 'remove' && add.length) throw new DoesNotFit('"remove" adds no masks')
-    if (new Set(remove).size < remove.length) throw new DoesNotFit(`this "${kind}" takes a mask away twice`)
-    for (const id of remove) if (!this.live.has(id)) throw new DoesNotFit(`there is no mask ${id} to take away`)
+    if (!remove.length && !add.length) throw new InvalidEntryError(`this "${kind}" changes nothing`)
+    if (kind === 'remove' && add.length) throw new InvalidEntryError('"remove" adds no masks')
+    if (new Set(remove).size < remove.length) throw new InvalidEntryError(`this "${kind}" takes a mask away twice`)
+    for (const id of remove) if (!this.live.has(id)) throw new InvalidEntryError(`there is no mask ${id} to take away`)
     add.forEach((mask, i) => {
       const id = this.freeId + i
-      if (mask.id !== id) throw new DoesNotFit(`a new mask has the id ${mask.id}, not the next free one, ${id}`)
-      if (mask.origin !== kind) throw new DoesNotFit(`mask ${id} of this "${kind}" has the origin "${mask.origin}"`)
+      if (mask.id !== id) throw new InvalidEntryError(`a new mask has the id ${mask.id}, not the next free one, ${id}`)
+      if (mask.origin !== kind)
+        throw new InvalidEntryError(`mask ${id} of this "${kind}" has the origin "${mask.origin}"`)
       this.checkMask(mask)
     })
   }
@@ -193,15 +203,16 @@ export class ReviewDocument {
     const { width, height } = this.size
     const [rows, columns] = segmentation.size
     if (columns !== width || rows !== height)
-      throw new DoesNotFit(`mask ${id} is of ${columns} x ${rows} pixels, the image of ${width} x ${height}`)
+      throw new InvalidEntryError(`mask ${id} is of ${columns} x ${rows} pixels, the image of ${width} x ${height}`)
     for (const value of [predictedIou, stability])
-      if (value !== null && !Number.isFinite(value)) throw new DoesNotFit(`a measure of mask ${id} is not a number`)
+      if (value !== null && !Number.isFinite(value))
+        throw new InvalidEntryError(`a measure of mask ${id} is not a number`)
     let area = 0
     try {
       eachRun(segmentation, (_start, length) => (area += length))
     } catch (error) {
-      throw new DoesNotFit(`mask ${id} is damaged: ${messageOf(error)}`)
+      throw new InvalidEntryError(`mask ${id} is damaged: ${messageOf(error)}`)
     }
-    if (!area) throw new DoesNotFit(`mask ${id} is empty`)
+    if (!area) throw new InvalidEntryError(`mask ${id} is empty`)
   }
 }

@@ -6,11 +6,12 @@ import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { messageOf, UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
-import type { LogEntry, LogHeader } from './protocol'
-import { Entry, Header, read } from './schema'
+import type { LogEntry, LogHeader } from './review-records'
+import { parseAs } from '../file-schemas'
+import { entrySchema, headerSchema } from './log-schema'
 
 /** The disk did not take it; it may take it when it is asked again. */
-export class NotWritten extends UserError {}
+export class LogWriteError extends UserError {}
 
 export interface LogContent {
   header: LogHeader
@@ -41,8 +42,8 @@ export async function readLog(path: string): Promise<LogContent | null> {
     const text = data.toString('utf8', start, end < 0 ? data.length : end)
     try {
       const value: unknown = JSON.parse(text)
-      if (line === 1) header = read(Header, value)
-      else entries.push(read(Entry, value))
+      if (line === 1) header = parseAs(headerSchema, value)
+      else entries.push(parseAs(entrySchema, value))
     } catch (error) {
       if (end < 0) break
       throw new UserError(`${path}, line ${line}, is damaged: ${messageOf(error)}`)
@@ -72,7 +73,7 @@ export class ReviewLog {
       await syncFolder(dirname(path))
       return new ReviewLog(path, await open(path, 'a'), text.length)
     } catch (error) {
-      throw new NotWritten(`cannot write ${path}: ${messageOf(error)}`)
+      throw new LogWriteError(`cannot write ${path}: ${messageOf(error)}`)
     }
   }
 
@@ -87,11 +88,11 @@ export class ReviewLog {
       return new ReviewLog(path, file, content.bytes + (content.unended ? 1 : 0))
     } catch (error) {
       await file?.close()
-      throw new NotWritten(`cannot write ${path}: ${messageOf(error)}`)
+      throw new LogWriteError(`cannot write ${path}: ${messageOf(error)}`)
     }
   }
 
-  /** Resolves when the entry is on the disk. @throws NotWritten where it is not: the log is then as it was; UserError where another program has changed the log */
+  /** Resolves when the entry is on the disk. @throws LogWriteError where it is not: the log is then as it was; UserError where another program has changed the log */
   async append(entry: LogEntry): Promise<void> {
     if (this.broken) throw new UserError(this.broken)
     const line = Buffer.from(JSON.stringify(entry) + '\n')
@@ -108,7 +109,7 @@ export class ReviewLog {
       await this.file.truncate(this.bytes).catch(() => {
         this.broken = `${this.path} cannot be written: start \`wgsam review\` anew when the disk has room`
       })
-      throw new NotWritten(`cannot write ${this.path}: ${messageOf(error)}`)
+      throw new LogWriteError(`cannot write ${this.path}: ${messageOf(error)}`)
     }
     this.bytes += line.length
   }

@@ -9,7 +9,7 @@ import { imageExtensions, readImage } from '../../images/image-file'
 import { UserError } from '../../host/errors'
 import { projectFile } from '../project'
 
-export interface Found {
+export interface ListedImage {
   name: string
   /** Null where proposals or a log are there, but no image. */
   path: string | null
@@ -21,7 +21,7 @@ export interface Found {
  * The images of DIR/images, or of DIR itself, in the order of their names with numbers counted as numbers.
  * @throws UserError where there is no such folder or it holds no images
  */
-export async function findImages(dir: string): Promise<Found[]> {
+export async function findImages(dir: string): Promise<ListedImage[]> {
   const is = await stat(dir).catch(() => null)
   if (!is?.isDirectory()) throw new UserError(`there is no folder ${dir}`)
   const folder = existsSync(join(dir, 'images')) ? join(dir, 'images') : dir
@@ -43,7 +43,7 @@ export async function findImages(dir: string): Promise<Found[]> {
   const root = await realpath(dir)
   if (await leadsOut(root, [join(dir, 'review')]))
     throw new UserError(`${join(dir, 'review')} is a link that leads out of ${dir}: the logs belong into it`)
-  const found: Found[] = []
+  const found: ListedImage[] = []
   for (const [name, candidates] of files) {
     const [file] = candidates
     if (file === undefined) found.push({ name, path: null, problem: `${folder} has no image of this name` })

@@ -1,15 +1,21 @@
 /** @file A folder under review: its images, the documents of those that are open, and their logs on the disk. */
 import { join } from 'node:path'
 import { UserError } from '../../host/errors'
-import { projectFile, type ImageInfo } from '../project'
+import type { ImageInfo } from '../file-schemas'
+import { projectFile } from '../project'
 import { takeLock } from '../../host/folder-lock'
-import type { Counts, ReviewDocument } from './document'
-import { findImages, type Found } from './image-list'
+import type { MaskCounts, ReviewDocument } from './document'
+import { findImages, type ListedImage } from './image-list'
 import { ReviewLog } from './edit-log'
-import type { Action, ActionRequest, DocumentReply, ImageSummary, LogEntry, LogHeader } from './protocol'
+import {
+  type ActionRequest,
+  type LogEntry,
+  type LogHeader,
+  type ReviewHistory,
+  type ReviewSummary,
+  sameAction,
+} from './review-records'
 import { type ReviewedImage, readReviewed } from './reviewed-image'
-
-export { readReviewed }
 
 /** Documents kept open at once. */
 const OPEN = 8
@@ -21,11 +27,11 @@ interface Open extends ReviewedImage {
 
 export type ActResult = { entry: LogEntry } | { conflict: LogEntry[] }
 
-type Known = Omit<ImageSummary, 'encoded'>
+type Known = ReviewSummary
 
 /** A summary of a document. */
 const summarise = (info: ImageInfo, document: ReviewDocument, note: string | null): Known => {
-  const { masks, removed, edited, added }: Counts = document.counts
+  const { masks, removed, edited, added }: MaskCounts = document.counts
   return { info, state: document.state, masks, removed, edited, added, problem: null, note }
 }
 
@@ -42,7 +48,7 @@ export class ReviewFolder {
 
   private constructor(
     readonly dir: string,
-    private readonly found: ReadonlyMap<string, Found>,
+    private readonly found: ReadonlyMap<string, ListedImage>,
     private readonly unlock: () => Promise<void>,
   ) {}
 
@@ -89,7 +95,7 @@ export class ReviewFolder {
   }
 
   /** The document with all that led to it. @throws UserError where it cannot be reviewed */
-  reply(name: string): Promise<DocumentReply> {
+  reply(name: string): Promise<ReviewHistory> {
     return this.queued(name, async () => {
       const { header, entries } = await this.load(name)
       return { image: header.image, proposals: header.proposals, entries: [...entries] }
@@ -169,10 +175,4 @@ export class ReviewFolder {
     this.open.set(name, image)
     return image
   }
-}
-
-function sameAction(entry: LogEntry, action: Action): boolean {
-  if (entry.type !== action.type) return false
-  if (entry.type === 'edit') return JSON.stringify(entry.edit) === JSON.stringify((action as typeof entry).edit)
-  return entry.type !== 'state' || entry.state === (action as typeof entry).state
 }

@@ -2,12 +2,13 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { messageOf, UserError } from '../../host/errors'
-import { type ImageInfo, projectFile } from '../project'
+import { type ImageInfo, parseAs } from '../file-schemas'
+import { projectFile } from '../project'
 import { ReviewDocument } from './document'
-import { type Found, imageSize } from './image-list'
+import { type ListedImage, imageSize } from './image-list'
 import { type LogContent, readLog } from './edit-log'
-import type { LogEntry, LogHeader, ReviewMask } from './protocol'
-import { Proposals, read } from './schema'
+import type { LogEntry, LogHeader, ReviewMask } from './review-records'
+import { reviewedProposalsSchema } from './log-schema'
 
 export interface ReviewedImage {
   info: ImageInfo
@@ -17,7 +18,10 @@ export interface ReviewedImage {
 }
 
 /** What a log or else the proposals begin with, and the entries since. @throws UserError naming the file */
-async function readBase(dir: string, { name, path }: Found): Promise<{ base: LogHeader; log: LogContent | null }> {
+async function readBase(
+  dir: string,
+  { name, path }: ListedImage,
+): Promise<{ base: LogHeader; log: LogContent | null }> {
   const log = await readLog(projectFile.log(dir, name))
   return { base: log?.header ?? (await readProposed(dir, name)) ?? (await emptyBase(name, path!)), log }
 }
@@ -26,7 +30,7 @@ async function readBase(dir: string, { name, path }: Found): Promise<{ base: Log
 export async function readProposed(dir: string, name: string): Promise<LogHeader | null> {
   const path = projectFile.proposals(dir, name)
   try {
-    const { image, records } = read(Proposals, JSON.parse(await readFile(path, 'utf8')))
+    const { image, records } = parseAs(reviewedProposalsSchema, JSON.parse(await readFile(path, 'utf8')))
     const proposals = records.map(({ segmentation, predicted_iou, stability_score }, i): ReviewMask => ({
       id: i + 1,
       segmentation,
@@ -47,7 +51,10 @@ async function emptyBase(name: string, path: string): Promise<LogHeader> {
 }
 
 /** Reads an image's document without opening it for edits. @throws UserError where it cannot be reviewed */
-export async function readReviewed(dir: string, found: Found): Promise<ReviewedImage & { log: LogContent | null }> {
+export async function readReviewed(
+  dir: string,
+  found: ListedImage,
+): Promise<ReviewedImage & { log: LogContent | null }> {
   if (found.problem) throw new UserError(found.problem)
   const { base, log } = await readBase(dir, found)
   const entries = log?.entries ?? []

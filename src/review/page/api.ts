@@ -1,19 +1,17 @@
 /** @file What the page asks of its server; paths are relative to the page's own address, which holds the token. */
+import type { CandidateFile } from '../../project/file-schemas'
+import type { ActionRequest, LogEntry, ReviewHistory } from '../../project/review/review-records'
 import type {
   ActionReply,
-  ActionRequest,
-  CandidateFile,
   ConflictReply,
-  DocumentReply,
   EncodeReply,
   EncodeRequest,
   ExportReply,
   ImageSummary,
-  LogEntry,
   PromptReply,
   PromptRequest,
-  SessionReply,
-} from '../../project/review/protocol'
+  ServerInfo,
+} from '../protocol'
 
 /** The server answered, but not as wished. */
 export class ApiError extends Error {
@@ -69,10 +67,10 @@ async function json<T>(path: string, body?: unknown, signal?: AbortSignal): Prom
 const image = (name: string) => `images/${encodeURIComponent(name)}`
 
 export const api = {
-  session: () => json<SessionReply>('session'),
+  session: () => json<ServerInfo>('session'),
   images: () => json<ImageSummary[]>('images'),
   pixels: async (name: string, signal?: AbortSignal) => (await ask(`${image(name)}/pixels`, undefined, signal)).blob(),
-  document: (name: string, signal?: AbortSignal) => json<DocumentReply>(`${image(name)}/document`, undefined, signal),
+  document: (name: string, signal?: AbortSignal) => json<ReviewHistory>(`${image(name)}/document`, undefined, signal),
   log: (name: string, after: number) => json<LogEntry[]>(`${image(name)}/log?after=${after}`),
   candidates: (name: string) => json<CandidateFile>(`${image(name)}/candidates`),
   act: (name: string, request: ActionRequest) => json<ActionReply>(`${image(name)}/actions`, request),

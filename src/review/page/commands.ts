@@ -1,14 +1,15 @@
 /** @file Everything frequent, with its keys: what the keyboard runs, the buttons' titles and the help sheet say. */
 import { signal } from '@preact/signals'
-import { api, messageOf } from './api'
+import { messageOf } from '../../host/errors'
+import { api } from './api'
 import { fillSelected, mergeSelected, removeSelected, splitSelected } from './edits'
-import type { ExportReply } from '../../project/review/protocol'
+import type { ExportReply } from '../protocol'
 import { allSent, link, neighbour, openImage, refresh, session } from './state/app'
 import { tell } from './state/notices'
 import { brush, coverage, hidden, imagesOpen, numbers, style } from './state/prefs'
 import { rectOf } from './masks/owner'
 import { ordered } from './state/order'
-import type { ImageSession } from './state/session'
+import type { ImageSession } from './state/image-session'
 import { take, toolName, tools } from './tools'
 import type { ToolName } from './tools/tool'
 
@@ -37,7 +38,7 @@ export async function accept(open: ImageSession): Promise<void> {
   else tell('note', 'Accepted. This was the last image: export makes the dataset.')
 }
 
-export async function exportDataset(): Promise<void> {
+export async function runExport(): Promise<void> {
   if (link.value === 'offline') return tell('error', 'The server does not answer: the export has to wait for it.')
   exporting.value = true
   try {
@@ -199,7 +200,7 @@ export const commands = {
     group: 'Images',
     label: 'Export accepted images as a dataset',
     keys: ['ctrl+e'],
-    run: () => void exportDataset(),
+    run: () => void runExport(),
   },
   images: {
     group: 'Images',

@@ -2,7 +2,7 @@
 import { areaOf, filled, parts, union } from './masks/shape'
 import { count } from './state/app'
 import { tell } from './state/notices'
-import type { ImageSession } from './state/session'
+import type { ImageSession } from './state/image-session'
 
 export function removeSelected(session: ImageSession): void {
   const { chosen } = session

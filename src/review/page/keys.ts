@@ -1,7 +1,7 @@
 /** @file The keyboard: keys run commands, unless a person types into a field. */
 import { holdSpace } from './canvas/editor'
 import { type Command, commands, helpOpen } from './commands'
-import { messageOf } from './api'
+import { messageOf } from '../../host/errors'
 import { session } from './state/app'
 import { tell } from './state/notices'
 import { toolName, tools } from './tools'

@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals'
 import { render } from 'preact'
 import './style.css'
-import { messageOf } from './api'
+import { messageOf } from '../../host/errors'
 import { Editor } from './canvas/editor'
 import { listen } from './keys'
 import { Bottom } from './panels/bottom'

@@ -17,7 +17,7 @@ import { type FolderOptions, generateFolder } from '../../../src/generate/genera
 import { listInputs } from '../../../src/project/input-images'
 import { writeCoco, writeCsv } from '../../../src/project/outputs'
 import { projectFile } from '../../../src/project/project'
-import { readCandidates, readProposals } from '../../../src/project/files'
+import { readCandidates, readProposals } from '../../../src/project/read-proposals'
 import { refilter } from '../../../src/project/refilter'
 import { renderGenerateReport } from '../../../src/generate/generator-report'
 import { scratch } from '../../support/files'

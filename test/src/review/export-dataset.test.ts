@@ -9,10 +9,10 @@ import { readLabels } from '../../../src/images/label-file'
 import { projectFile } from '../../../src/project/project'
 import { compareProposals, describeComparison } from '../../../src/review/compare-proposals'
 import { ReviewDocument } from '../../../src/project/review/document'
-import { exportDataset, labelsOf } from '../../../src/review/export-dataset'
+import { exportAcceptedImages, labelsOf } from '../../../src/review/export-dataset'
 import { ReviewFolder } from '../../../src/project/review/review-folder'
-import type { Action } from '../../../src/project/review/protocol'
-import { describeReport, reviewReport } from '../../../src/review/corrections-report'
+import type { Action } from '../../../src/project/review/review-records'
+import { describeCorrections, reportCorrections } from '../../../src/review/corrections-report'
 import { put, refusal, scratch } from '../../support/files'
 import { made, SIZE, square, writeImage } from '../../support/review'
 
@@ -36,7 +36,7 @@ test('accepted images leave as a dataset, the smaller mask on top, and what is n
   await writeImage(dir, 'c', [square(2, 2, 10), square(30, 30, 5)])
   await writeImage(dir, 'left', [square(2, 2, 10)])
   await edit(dir, { [`a "b"`]: [remove(3), accept], c: [accept], left: [remove(1), { type: 'undo' }] })
-  const reply = await exportDataset(dir)
+  const reply = await exportAcceptedImages(dir)
   assert.equal([reply.images, reply.masks, reply.notes], [2, 4, []])
   const { items } = await openDataset(reply.folder)
   assert.equal(
@@ -60,7 +60,7 @@ test('accepted images leave as a dataset, the smaller mask on top, and what is n
   })
 
   await edit(dir, { c: [{ type: 'state', state: 'in review' }] })
-  await exportDataset(dir)
+  await exportAcceptedImages(dir)
   assert.equal(readdirSync(join(dir, 'dataset', 'images')), [`a "b".png`])
   assert.equal(readdirSync(join(dir, 'dataset', 'masks')), [`a "b".png`])
   assert.equal(
@@ -87,7 +87,7 @@ test('what training would refuse is left out with the reason', async () => {
     Object.fromEntries(['good', 'tiny', 'background', 'covered', 'hidden'].map((name) => [name, [accept]])),
   )
   await edit(dir, { empty: [remove(1), accept] })
-  const { images, masks, notes, folder } = await exportDataset(dir)
+  const { images, masks, notes, folder } = await exportAcceptedImages(dir)
   const { items } = await openDataset(folder)
   assert.equal(
     items.map(({ id }) => id),
@@ -120,11 +120,11 @@ test('what training would refuse is left out with the reason', async () => {
 test('without accepted images nothing is written, and another program’s folder is left alone', async () => {
   const dir = scratch()
   await writeImage(dir, 'a', [square(2, 2, 10)])
-  assert.match(await refusal(exportDataset(dir)), 'no image with masks is accepted')
+  assert.match(await refusal(exportAcceptedImages(dir)), 'no image with masks is accepted')
   assert.not(existsSync(join(dir, 'dataset')))
   await edit(dir, { a: [accept] })
   put(join(dir, 'dataset', 'mine.txt'), 'mine')
-  assert.match(await refusal(exportDataset(dir)), 'was not made by `wgsam review`')
+  assert.match(await refusal(exportAcceptedImages(dir)), 'was not made by `wgsam review`')
   assert.is(readFileSync(join(dir, 'dataset', 'mine.txt'), 'utf8'), 'mine')
 })
 
@@ -133,7 +133,7 @@ test('an export that was killed between its two renames is mended by the next', 
   await writeImage(dir, 'a', [square(2, 2, 10)])
   mkdirSync(join(dir, 'dataset.4194305.part', 'images'), { recursive: true })
   put(join(dir, 'dataset.4194306.old', 'corrections.json'), '{}')
-  await refusal(exportDataset(dir))
+  await refusal(exportAcceptedImages(dir))
   assert.equal(
     readdirSync(dir).filter((name) => name.startsWith('dataset')),
     ['dataset'],
@@ -162,7 +162,8 @@ test('pages of one file are one group; a project’s own groups go before', asyn
     writeFileSync(path, JSON.stringify(file))
   }
   await edit(dir, { [one]: [accept], [two]: [accept], q: [accept] })
-  const groups = async () => (await openDataset((await exportDataset(dir)).folder)).items.map(({ group }) => group)
+  const groups = async () =>
+    (await openDataset((await exportAcceptedImages(dir)).folder)).items.map(({ group }) => group)
   assert.equal(await groups(), ['p "1", a', 'p "1", a', 'q'])
   put(join(dir, 'groups.csv'), `name,group\n"p ""1"", a",x\n"p ""1"", b",y\nq,y\n`)
   assert.equal(await groups(), ['x', 'y', 'y'])
@@ -176,7 +177,7 @@ test('pixel sizes go with the dataset', async () => {
   file.image.pixelSize = { metres: 2.698e-9, from: 'a test' }
   writeFileSync(path, JSON.stringify(file))
   await edit(dir, { a: [accept], b: [accept] })
-  const { folder } = await exportDataset(dir)
+  const { folder } = await exportAcceptedImages(dir)
   assert.is(readFileSync(join(folder, 'groups.csv'), 'utf8'), 'name,group,pixel_size\n"a","a",\n"b","b",2.698nm\n')
   assert.equal(
     (await openDataset(folder)).items.map(({ group }) => group),
@@ -196,7 +197,7 @@ test('the report counts what was corrected', async () => {
   }
   const add: Action = { type: 'edit', edit: { kind: 'add', remove: [], add: [made(5, 'add', square(50, 30, 6))] } }
   await edit(dir, { a: [brush, add, remove(1), remove(3), { type: 'undo' }, accept] })
-  const report = await reviewReport(dir)
+  const report = await reportCorrections(dir)
   assert.equal(report.images[0], {
     ...{ name: 'a', state: 'accepted', proposals: 3, masks: 3, removed: 1, edited: 1, added: 1 },
     edits: { brush: 1, add: 1, remove: 1 },
@@ -206,7 +207,7 @@ test('the report counts what was corrected', async () => {
     report.problems.map(({ name }) => name),
     ['c'],
   )
-  const words = describeReport(report)
+  const words = describeCorrections(report)
   assert.match(words, /a +accepted +3 +1 +1 +1 +3\n/)
   assert.match(words, /all +1 accepted +4 +1 +1 +1 +4/)
 })

@@ -12,9 +12,9 @@ import { openEngine } from '../../../src/host/gpu'
 import { openModel } from '../../../src/model/open-model'
 import { ReviewFolder } from '../../../src/project/review/review-folder'
 import { HttpError } from '../../../src/host/local-http'
-import type { PromptRequest } from '../../../src/project/review/protocol'
+import type { PromptRequest } from '../../../src/review/protocol'
 import { serve } from '../../../src/review/server'
-import { type ImageFile, Session, type SessionOptions } from '../../../src/review/prompt-session'
+import { type ImageFile, PromptSession, type PromptSessionOptions } from '../../../src/review/prompt-session'
 import { WorkQueue } from '../../../src/review/work-queue'
 import { segment } from '../../../src/model/segment-image'
 import { scratch } from '../../support/files'
@@ -36,8 +36,8 @@ const image = (name: string): ImageFile => ({ name, path: join(dir, `${name}.png
 const embeddingBytes = model.side ** 2 * model.architecture.decoder.dim * 4
 
 let loads = 0
-const open = (over: Partial<SessionOptions> = {}) =>
-  new Session({
+const open = (over: Partial<PromptSessionOptions> = {}) =>
+  new PromptSession({
     model: { name: 'toy', adapter: null, size: SIDE },
     load: async () => {
       loads++

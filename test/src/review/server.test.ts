@@ -9,7 +9,8 @@ import { projectFile } from '../../../src/project/project'
 import { ReviewDocument } from '../../../src/project/review/document'
 import { ReviewFolder } from '../../../src/project/review/review-folder'
 import { maxBody } from '../../../src/host/local-http'
-import type { Action, DocumentReply, ImageSummary, ReviewMask } from '../../../src/project/review/protocol'
+import type { Action, ReviewHistory, ReviewMask } from '../../../src/project/review/review-records'
+import type { ImageSummary } from '../../../src/review/protocol'
 import { serve } from '../../../src/review/server'
 import { put, scratch } from '../../support/files'
 import { ask, made, SIZE, square, writeImage } from '../../support/review'
@@ -48,7 +49,7 @@ const act = (name: string, window: string, base: number, action: Action) =>
 const remove = (...ids: number[]): Action => ({ type: 'edit', edit: { kind: 'remove', remove: ids, add: [] } })
 const adding = (...masks: ReviewMask[]): Action => ({ type: 'edit', edit: { kind: 'add', remove: [], add: masks } })
 const document = async (name: string) =>
-  ReviewDocument.replay((await ask(at(name, 'document'))).json as DocumentReply & { image: typeof SIZE })
+  ReviewDocument.replay((await ask(at(name, 'document'))).json as ReviewHistory & { image: typeof SIZE })
 
 test('all images are listed, those too that cannot be reviewed', async () => {
   const { status, json, headers } = await ask(`${url}api/images`)

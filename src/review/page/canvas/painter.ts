@@ -2,7 +2,7 @@
 import { squaredDistance } from '../../../../engine/masks/distance-transform'
 import { deepest, type Point } from '../masks/shape'
 import { hidden, numbers } from '../state/prefs'
-import type { Entry, ImageSession } from '../state/session'
+import type { Entry, ImageSession } from '../state/image-session'
 import { preview } from '../state/preview'
 import { drawSprite, sprite } from '../tools/ink'
 import { toolName, tools } from '../tools'

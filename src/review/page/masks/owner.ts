@@ -2,7 +2,7 @@
 import type { Mask } from '../../../../engine/masks/mask'
 
 /** A mask as the page holds it. */
-export interface Shape {
+export interface NumberedMask {
   id: number
   mask: Mask
   area: number
@@ -45,7 +45,7 @@ export class OwnerMap {
   }
 
   /** Writes a part of the map anew, as `shapes` have it. */
-  repaint(rect: Rect, shapes: Iterable<Shape>): void {
+  repaint(rect: Rect, shapes: Iterable<NumberedMask>): void {
     const { ids, width } = this
     for (let y = rect.top; y < rect.bottom; y++)
       for (let at = y * width + rect.left, end = at + rect.right - rect.left; at < end; at++) {

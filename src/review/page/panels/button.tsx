@@ -1,7 +1,7 @@
 /** @file A button of a command: its icon, its title with the key, whether it is on. */
 import type { ComponentChildren } from 'preact'
 import { type Command, titleOf } from '../commands'
-import { messageOf } from '../api'
+import { messageOf } from '../../../host/errors'
 import { tell } from '../state/notices'
 import { Icon, type IconName } from './icons'
 

@@ -1,7 +1,8 @@
 /** @file The images with their state and counts. */
 import { computed, signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
-import type { ImageState, ImageSummary } from '../../../project/review/protocol'
+import { type ImageState, imageStates } from '../../../project/review/review-records'
+import type { ImageSummary } from '../../protocol'
 import { count, current, images, listed, openImage } from '../state/app'
 
 type Shown = 'all' | ImageState
@@ -40,7 +41,7 @@ export function Images() {
             value={shown.value}
             onChange={(event) => (shown.value = event.currentTarget.value as Shown)}
           >
-            {['all', 'proposed', 'in review', 'accepted'].map((state) => (
+            {['all', ...imageStates].map((state) => (
               <option>{state}</option>
             ))}
           </select>

@@ -1,9 +1,9 @@
 /** @file How picture and masks look. */
 import type { Signal } from '@preact/signals'
-import { plainLevels } from '../canvas/picture'
+import { plainLevels } from '../image/display-image'
 import { commands } from '../commands'
 import { coverage, hidden, keepClear, numbers, opacity, stretch, style, tidy } from '../state/prefs'
-import type { ImageSession } from '../state/session'
+import type { ImageSession } from '../state/image-session'
 
 function Check({ of, children, title }: { of: Signal<boolean>; children: string; title: string }) {
   return (

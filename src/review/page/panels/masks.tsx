@@ -1,12 +1,12 @@
 /** @file The index of masks: only the lines in sight exist, so that thousands scroll. And selecting by a measure. */
 import { computed, signal } from '@preact/signals'
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { cssColour } from '../canvas/colours'
+import { cssColour } from '../image/mask-colours'
 import { rectOf } from '../masks/owner'
 import { count } from '../state/app'
 import { ordered } from '../state/order'
 import { descending, sort, type SortKey } from '../state/prefs'
-import type { Entry, ImageSession } from '../state/session'
+import type { Entry, ImageSession } from '../state/image-session'
 
 const lineHeight = 26
 

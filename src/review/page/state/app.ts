@@ -1,14 +1,16 @@
 /** @file What is open, and the list of images: everything that outlives one image. */
 import { batch, computed, effect, signal } from '@preact/signals'
-import type { Action, ImageSummary, LogEntry, SessionReply } from '../../../project/review/protocol'
-import { api, messageOf, OfflineError } from '../api'
+import { sameAction } from '../../../project/review/review-records'
+import type { ImageSummary, ServerInfo } from '../../protocol'
+import { messageOf } from '../../../host/errors'
+import { api, OfflineError } from '../api'
 import { tell } from './notices'
-import { announce, type Leftover, takeLeftovers } from './unsent'
+import { announce, type UnsentActions, takeUnsent } from './unsent'
 import { type Link, type Outbox, type Rejection, windowName } from './outbox'
 import { coverage, opacity, stretch, style } from './prefs'
-import { ImageSession } from './session'
+import { ImageSession } from './image-session'
 
-export const server = signal<SessionReply | null>(null)
+export const server = signal<ServerInfo | null>(null)
 export const images = signal<ImageSummary[]>([])
 /** Whether the list has been had at all. */
 export const listed = signal(false)
@@ -86,7 +88,7 @@ export async function openImage(name: string): Promise<void> {
     session.value = opened
     answered.value = true
     if (known?.note) tell('note', `${name}: ${known.note}`)
-    for (const leftover of await takeLeftovers(name)) resend(opened, leftover)
+    for (const leftover of await takeUnsent(name)) resend(opened, leftover)
     void encode(name, abort.signal)
   } catch (error) {
     if (abort.signal.aborted) return
@@ -97,7 +99,7 @@ export async function openImage(name: string): Promise<void> {
 }
 
 /** What a page closed too early had not sent, where it still fits. */
-function resend(opened: ImageSession, { base, actions }: Leftover): void {
+function resend(opened: ImageSession, { base, actions }: UnsentActions): void {
   try {
     // the server may have taken the first of them without the page hearing of it
     let taken = 0
@@ -109,12 +111,6 @@ function resend(opened: ImageSession, { base, actions }: Leftover): void {
   } catch (error) {
     tell('error', `${opened.name}: edits of an earlier visit could not be saved: ${messageOf(error)}.`)
   }
-}
-
-function sameAction(entry: LogEntry | undefined, action: Action): boolean {
-  if (!entry || entry.type !== action.type) return false
-  if (entry.type === 'edit') return JSON.stringify(entry.edit) === JSON.stringify((action as typeof entry).edit)
-  return entry.type !== 'state' || entry.state === (action as typeof entry).state
 }
 
 export const count = (n: number, what: string) => `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`

@@ -2,7 +2,7 @@
 import { computed } from '@preact/signals'
 import { session } from './app'
 import { descending, sort } from './prefs'
-import type { Entry } from './session'
+import type { Entry } from './image-session'
 
 /** Suspicious first: what the model doubts, then what flickers with the threshold. What a person made is not suspicious. */
 const suspicion = ({ review }: Entry) =>

@@ -3,9 +3,10 @@
  * yet saved is also in the browser's storage, so that a closed page loses nothing.
  */
 import { signal } from '@preact/signals'
-import type { Action, ActionRequest, LogEntry } from '../../../project/review/protocol'
+import type { Action, ActionRequest, LogEntry } from '../../../project/review/review-records'
 import { remember } from './unsent'
-import { api, ApiError, isConflict, messageOf } from '../api'
+import { messageOf } from '../../../host/errors'
+import { api, ApiError, isConflict } from '../api'
 
 /** This window's name in the log. */
 export const windowName = Array.from(crypto.getRandomValues(new Uint8Array(9)), (n) => (n % 36).toString(36)).join('')

@@ -2,10 +2,10 @@
 import { decodeMask } from '../../../../engine/masks/rle'
 import type { CandidateSet, Scored } from '../../../../engine/generate/candidate'
 import { filterCandidates, type FilterOptions } from '../../../../engine/generate/filter'
-import type { CandidateFile } from '../../../project/project'
+import type { CandidateFile } from '../../../project/file-schemas'
 import { scoredSet } from '../../../project/candidate-measures'
-import type { ReviewMask } from '../../../project/review/protocol'
-import type { Draft, ImageSession } from './session'
+import type { ReviewMask } from '../../../project/review/review-records'
+import type { NewMask, ImageSession } from './image-session'
 
 /** What the sliders begin with where the proposals do not tell: the reference's. */
 const defaults: FilterOptions = {
@@ -22,7 +22,7 @@ const defaults: FilterOptions = {
 export class Candidates {
   readonly options: FilterOptions
   readonly total: number
-  private readonly drafts: Draft[] = []
+  private readonly drafts: NewMask[] = []
   private readonly set: CandidateSet<Scored>
 
   constructor(private readonly file: CandidateFile) {
@@ -58,7 +58,7 @@ export class Candidates {
     return { kept: kept.length, remove, add }
   }
 
-  draft(i: number): Draft {
+  draft(i: number): NewMask {
     const { segmentation, predicted_iou, stability_score } = this.file.candidates[i]
     this.drafts[i] ??= { mask: decodeMask(segmentation), predictedIou: predicted_iou, stability: stability_score }
     return this.drafts[i]

@@ -2,10 +2,10 @@
  * @file What a page had not sent when it was closed: kept in the browser's storage, each window's by itself, and sent by the
  * next window that opens the image.
  */
-import type { Action } from '../../../project/review/protocol'
+import type { Action } from '../../../project/review/review-records'
 
 /** Actions, and the entry that they follow. */
-export interface Leftover {
+export interface UnsentActions {
   base: number
   actions: Action[]
 }
@@ -14,7 +14,7 @@ const prefix = (name: string) => `wgsam pending ${location.pathname} ${JSON.stri
 const lockName = (window: string) => `wgsam window ${window}`
 
 /** Keeps a window's queue; an empty one is forgotten. */
-export function remember(name: string, window: string, leftover: Leftover): void {
+export function remember(name: string, window: string, leftover: UnsentActions): void {
   try {
     if (leftover.actions.length) localStorage.setItem(prefix(name) + window, JSON.stringify(leftover))
     else localStorage.removeItem(prefix(name) + window)
@@ -29,14 +29,14 @@ export function announce(window: string): void {
 }
 
 /** Takes what windows that are gone had not sent of an image; those that are there send theirs themselves. */
-export async function takeLeftovers(name: string): Promise<Leftover[]> {
+export async function takeUnsent(name: string): Promise<UnsentActions[]> {
   try {
     const { held = [] } = (await navigator.locks?.query()) ?? {}
     const alive = new Set(held.map((lock) => lock.name))
     const keys = Object.keys(localStorage).filter(
       (key) => key.startsWith(prefix(name)) && !alive.has(lockName(key.slice(prefix(name).length))),
     )
-    const found = keys.map((key) => JSON.parse(localStorage.getItem(key)!) as Leftover)
+    const found = keys.map((key) => JSON.parse(localStorage.getItem(key)!) as UnsentActions)
     for (const key of keys) localStorage.removeItem(key)
     return found.filter(({ base, actions }) => Number.isInteger(base) && Array.isArray(actions))
   } catch {

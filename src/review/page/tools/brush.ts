@@ -2,7 +2,7 @@
 import { strokeMask } from '../masks/draw'
 import { areaOf, type Point, union, without } from '../masks/shape'
 import { brush, keepClear } from '../state/prefs'
-import type { Entry, ImageSession } from '../state/session'
+import type { Entry, ImageSession } from '../state/image-session'
 import { tell } from '../state/notices'
 import { circle } from './ink'
 import type { Pointer, Tool } from './tool'

@@ -2,7 +2,7 @@
 import { cutMask } from '../masks/cut'
 import { contains, type Point } from '../masks/shape'
 import { tell } from '../state/notices'
-import type { Entry, ImageSession } from '../state/session'
+import type { Entry, ImageSession } from '../state/image-session'
 import { path } from './ink'
 import type { Tool } from './tool'
 

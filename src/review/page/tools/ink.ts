@@ -1,7 +1,7 @@
 /** @file How tools draw: lines that show on dark and on bright, and masks that are not yet there. */
 import type { Mask } from '../../../../engine/masks/mask'
-import type { Viewport } from '../canvas/viewport'
-import { pack } from '../canvas/colours'
+import type { Viewport } from '../image/viewport'
+import { pack } from '../image/mask-colours'
 import type { Point } from '../masks/shape'
 
 export const accent = '#4aa3ff'

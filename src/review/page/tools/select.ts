@@ -1,7 +1,7 @@
 /** @file Selecting: a click, Shift or Ctrl and a click, a box. */
 import type { Point } from '../masks/shape'
 import { contains } from '../masks/shape'
-import type { ImageSession } from '../state/session'
+import type { ImageSession } from '../state/image-session'
 import { accent } from './ink'
 import type { Pointer, Tool } from './tool'
 

@@ -1,7 +1,7 @@
 /** @file What a tool of the canvas is. Tools get positions in image pixels and draw their marks in window pixels. */
-import type { Viewport } from '../canvas/viewport'
+import type { Viewport } from '../image/viewport'
 import type { Point } from '../masks/shape'
-import type { ImageSession } from '../state/session'
+import type { ImageSession } from '../state/image-session'
 
 export interface Pointer {
   image: Point

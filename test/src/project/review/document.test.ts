@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../../../engine/rng'
 import { ReviewDocument } from '../../../../src/project/review/document'
-import type { Action, Edit, EditKind, LogEntry, ReviewMask } from '../../../../src/project/review/protocol'
+import type { Action, Edit, EditKind, LogEntry, ReviewMask } from '../../../../src/project/review/review-records'
 import { made, SIZE, square } from '../../../support/review'
 
 const proposals = (count: number): ReviewMask[] =>

@@ -7,8 +7,8 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { projectFile } from '../../../../src/project/project'
 import { ReviewFolder } from '../../../../src/project/review/review-folder'
-import { NotWritten, readLog } from '../../../../src/project/review/edit-log'
-import type { Action } from '../../../../src/project/review/protocol'
+import { LogWriteError, readLog } from '../../../../src/project/review/edit-log'
+import type { Action } from '../../../../src/project/review/review-records'
 import { put, refusal, scratch } from '../../../support/files'
 import { made, square, writeImage } from '../../../support/review'
 
@@ -140,7 +140,7 @@ test('a full disk refuses an edit, and takes it when there is room', async () =>
     await folder.act('a', action)
     assert.unreachable('it was taken')
   } catch (error) {
-    assert.instance(error, NotWritten)
+    assert.instance(error, LogWriteError)
     assert.match((error as Error).message, /cannot write .*a\.jsonl: ENOSPC/)
   } finally {
     prototype.datasync = datasync

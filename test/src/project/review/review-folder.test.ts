@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { openDataset } from '../../../../src/dataset/dataset'
 import { projectFile } from '../../../../src/project/project'
 import { ReviewDocument } from '../../../../src/project/review/document'
-import { exportDataset } from '../../../../src/review/export-dataset'
+import { exportAcceptedImages } from '../../../../src/review/export-dataset'
 import { ReviewFolder } from '../../../../src/project/review/review-folder'
-import type { Action } from '../../../../src/project/review/protocol'
+import type { Action } from '../../../../src/project/review/review-records'
 import { refusal, scratch } from '../../../support/files'
 import { made, SIZE, square, writeImage } from '../../../support/review'
 
@@ -51,7 +51,7 @@ test('an image without masks, and one with 5,000', async () => {
     document.masks.map(({ segmentation }) => segmentation),
     many,
   )
-  const { items } = await openDataset((await exportDataset(dir)).folder)
+  const { items } = await openDataset((await exportAcceptedImages(dir)).folder)
   assert.equal(
     items.map(({ instances }) => instances),
     [5000],
@@ -92,7 +92,7 @@ test('damaged proposals are a problem of their image only', async () => {
   await act(folder, 'good', { type: 'state', state: 'accepted' })
   assert.match(await refusal(folder.reply('cut')), /cut\.json/)
   await folder.close()
-  const { images, notes } = await exportDataset(dir)
+  const { images, notes } = await exportAcceptedImages(dir)
   assert.is(images, 1)
   assert.is(notes.length, 8, 'none is passed over silently')
 })

@@ -6,12 +6,12 @@ import { join } from 'node:path'
 import type { Browser, BrowserContext } from 'playwright-core'
 import { decodeMask } from '../../../../engine/masks/rle'
 import { openDataset } from '../../../../src/dataset/dataset'
-import { readProposals } from '../../../../src/project/files'
+import { readProposals } from '../../../../src/project/read-proposals'
 import type { ReviewDocument } from '../../../../src/project/review/document'
-import type { ReviewMask } from '../../../../src/project/review/protocol'
+import type { ReviewMask } from '../../../../src/project/review/review-records'
 import { areaOf, deepest, type Point } from '../../../../src/review/page/masks/shape'
 import { squaredDistance } from '../../../../engine/masks/distance-transform'
-import { Session } from '../../../../src/review/prompt-session'
+import { PromptSession } from '../../../../src/review/prompt-session'
 import { scratch } from '../../../support/files'
 import { openBrowser } from '../../../support/browser'
 import { writeDemoProject } from '../../../support/demo-project'
@@ -22,7 +22,7 @@ const size = { width: 192, height: 160 }
 const dir = scratch()
 const browser = await openBrowser()
 const [scene] = await writeDemoProject(dir, 2, { ...size, particles: [14, 18] })
-const session = new Session({
+const session = new PromptSession({
   model: { name: 'toy', adapter: null, size: 96 },
   load: async () => ({ model: await openToy('toy_vit'), close() {} }),
 })

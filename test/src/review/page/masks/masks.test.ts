@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import type { Mask } from '../../../../../engine/masks/mask'
 import { cutMask } from '../../../../../src/review/page/masks/cut'
 import { outlineMask, strokeMask } from '../../../../../src/review/page/masks/draw'
-import { dirtyRects, OwnerMap, type Shape } from '../../../../../src/review/page/masks/owner'
+import { dirtyRects, OwnerMap, type NumberedMask } from '../../../../../src/review/page/masks/owner'
 import {
   areaOf,
   contains,
@@ -211,7 +211,7 @@ test('the smaller of two masks lies on top, also after a part is painted anew', 
   const next = randoms(9)
   const whole = new OwnerMap(40, 30)
   const parted = new OwnerMap(40, 30)
-  const shapes = new Map<number, Shape>()
+  const shapes = new Map<number, NumberedMask>()
   const everything = { left: 0, top: 0, right: 40, bottom: 30 }
   for (let id = 1; id <= 60; id++) {
     const mask = strokeMask([[20 + 22 * next(), 15 + 17 * next()]], 4 + 3 * next(), { width: 40, height: 30 })

@@ -2,34 +2,34 @@
 import { batch, signal } from '@preact/signals'
 import { decodeMask, encodeMask } from '../../../../engine/masks/rle'
 import type { Mask } from '../../../../engine/masks/mask'
-import type { ImageInfo } from '../../../project/project'
-import { type Change, ReviewDocument } from '../../../project/review/document'
+import type { ImageInfo } from '../../../project/file-schemas'
+import { type MaskChange, ReviewDocument } from '../../../project/review/document'
 import type {
   Action,
-  DocumentReply,
   EditKind,
   ImageState,
   LogEntry,
+  ReviewHistory,
   ReviewMask,
-} from '../../../project/review/protocol'
+} from '../../../project/review/review-records'
 import { api } from '../api'
-import { MaskLayer } from '../canvas/layer'
-import { Picture } from '../canvas/picture'
-import { Viewport } from '../canvas/viewport'
-import { dirtyRects, OwnerMap, type Rect, rectOf, type Shape, touches } from '../masks/owner'
+import { MaskLayer } from '../image/mask-layer'
+import { DisplayImage } from '../image/display-image'
+import { Viewport } from '../image/viewport'
+import { dirtyRects, OwnerMap, type Rect, rectOf, type NumberedMask, touches } from '../masks/owner'
 import { areaOf } from '../masks/shape'
 import { Outbox, type Rejection, windowName } from './outbox'
 import { coverage, opacity, stretch, style } from './prefs'
 
 /** A mask that an edit adds. */
-export interface Draft {
+export interface NewMask {
   mask: Mask
   predictedIou?: number | null
   stability?: number | null
 }
 
 /** Masks as the index lists them. */
-export interface Entry extends Shape {
+export interface Entry extends NumberedMask {
   review: ReviewMask
 }
 
@@ -54,7 +54,7 @@ export class ImageSession {
   private constructor(
     readonly info: ImageInfo,
     readonly document: ReviewDocument,
-    readonly picture: Picture,
+    readonly picture: DisplayImage,
     entries: LogEntry[],
     saved: () => void,
     rejected: (rejection: Rejection) => void,
@@ -80,7 +80,7 @@ export class ImageSession {
   ): Promise<ImageSession> {
     const [reply, picture] = await Promise.all([
       api.document(name, abort),
-      api.pixels(name, abort).then(Picture.decode),
+      api.pixels(name, abort).then(DisplayImage.decode),
     ])
     const { width, height } = reply.image
     if (picture.width !== width || picture.height !== height)
@@ -127,7 +127,7 @@ export class ImageSession {
    * Takes masks away and puts drafts in their place, and selects these.
    * @returns the new masks' ids
    */
-  edit(kind: EditKind, remove: readonly number[], drafts: readonly Draft[] = []): number[] {
+  edit(kind: EditKind, remove: readonly number[], drafts: readonly NewMask[] = []): number[] {
     const first = this.document.nextId
     const add = drafts.map(({ mask, predictedIou = null, stability = null }, i): ReviewMask => ({
       id: first + i,
@@ -183,7 +183,7 @@ export class ImageSession {
     this.outbox.follow(this.document.seq)
   }
 
-  private take(entry: LogEntry): Change {
+  private take(entry: LogEntry): MaskChange {
     const change = this.document.apply(entry)
     this.entries.push(entry)
     const gone = change.removed.map(({ id }) => this.shapes.get(id)!.mask)
@@ -248,6 +248,6 @@ export class ImageSession {
   }
 }
 
-function replay({ image, proposals, entries }: DocumentReply): ReviewDocument {
+function replay({ image, proposals, entries }: ReviewHistory): ReviewDocument {
   return ReviewDocument.replay({ image, proposals, entries })
 }

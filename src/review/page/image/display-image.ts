@@ -12,9 +12,9 @@ export interface Levels {
 export const plainLevels: Levels = { black: 0, white: 255, gamma: 1 }
 
 /** Pixels that fit: picture, masks and their numbers take up to 16 bytes each. */
-export const mostPixels = 120e6
+export const maxPixels = 120e6
 
-export class Picture {
+export class DisplayImage {
   readonly levels = signal<Levels>(plainLevels)
   readonly width: number
   readonly height: number
@@ -44,7 +44,7 @@ export class Picture {
   }
 
   /** @throws Error where the browser cannot show it */
-  static async decode(blob: Blob): Promise<Picture> {
+  static async decode(blob: Blob): Promise<DisplayImage> {
     let bitmap: ImageBitmap
     try {
       bitmap = await createImageBitmap(blob, { colorSpaceConversion: 'none' })
@@ -53,11 +53,11 @@ export class Picture {
     }
     const { width, height } = bitmap
     try {
-      if (width * height > mostPixels) throw new Error('too many pixels')
-      return new Picture(bitmap)
+      if (width * height > maxPixels) throw new Error('too many pixels')
+      return new DisplayImage(bitmap)
     } catch (error) {
       throw new Error(
-        `an image of ${width} x ${height} pixels is too large for the page (${mostPixels / 1e6} million at most): cut it into parts`,
+        `an image of ${width} x ${height} pixels is too large for the page (${maxPixels / 1e6} million at most): cut it into parts`,
         { cause: error },
       )
     } finally {

@@ -1,6 +1,6 @@
 /** @file The masks' colours at the image's own resolution: painted in patches when masks change, drawn as one bitmap. */
 import type { OwnerMap, Rect } from '../masks/owner'
-import { bareColour, colourOf, pack, selectedColour } from './colours'
+import { bareColour, colourOf, pack, selectedColour } from './mask-colours'
 
 export interface LayerLook {
   fill: boolean

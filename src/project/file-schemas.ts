@@ -1,0 +1,88 @@
+/** @file The JSON files of a project: one schema each, and the types derived from them. */
+import * as v from 'valibot'
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+const side = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 20))
+const xywh = v.tuple([v.number(), v.number(), v.number(), v.number()])
+
+/** COCO's compressed run-length encoding; `size` is [height, width]. */
+export const segmentationSchema = v.object({ size: v.tuple([side, side]), counts: v.string() })
+
+/** What masks and measurements need to know about an image. */
+export const imageInfoSchema = v.object({
+  /** The name of all its files, without extension; unique in the project. */
+  name: v.pipe(v.string(), v.minLength(1)),
+  width: side,
+  height: side,
+  /** The file that it was read from. */
+  source: v.string(),
+  /** The page of that file, from 0. */
+  page: count,
+  /** Rows removed at the bottom: the microscope's info bar. */
+  croppedBottom: count,
+  /**
+   * Metres per pixel, and where that was read ('FEI tag 34682', '--pixel-size'); null if unknown.
+   */
+  pixelSize: v.nullable(v.object({ metres: v.pipe(v.number(), v.finite(), v.gtValue(0)), from: v.string() })),
+})
+export type ImageInfo = v.InferOutput<typeof imageInfoSchema>
+
+/** A mask with its measures, under the names that Meta's segment-anything uses. */
+const proposalRecordSchema = v.object({
+  segmentation: segmentationSchema,
+  /** Pixels. */
+  area: count,
+  /** x, y, width, height. */
+  bbox: xywh,
+  predicted_iou: v.number(),
+  stability_score: v.number(),
+  point_coords: v.array(v.tuple([v.number(), v.number()])),
+  /** x, y, width, height. */
+  crop_box: xywh,
+})
+export type ProposalRecord = v.InferOutput<typeof proposalRecordSchema>
+
+/** proposals/NAME.json */
+export const proposalFileSchema = v.object({
+  version: v.literal(1),
+  image: imageInfoSchema,
+  /** How the masks were made: model, adapter, input size, every option. */
+  generator: v.object({
+    model: v.string(),
+    adapter: v.nullable(v.string()),
+    size: side,
+    options: v.record(v.string(), v.unknown()),
+  }),
+  /** A hash of the image and the options: equal if the same work was done before. */
+  key: v.string(),
+  /** Time that the generator took for this image. */
+  seconds: v.number(),
+  /** The number of masks that the model predicted, three per point. */
+  masks: count,
+  /** How many masks each filter removed, in order. */
+  removed: v.record(v.string(), count),
+  records: v.array(proposalRecordSchema),
+})
+export type ProposalFile = v.InferOutput<typeof proposalFileSchema>
+
+/** candidates/NAME.json */
+export const candidateFileSchema = v.object({
+  version: v.literal(1),
+  image: imageInfoSchema,
+  /** The filter settings that chose the proposals (FilterOptions). */
+  options: v.record(v.string(), v.unknown()),
+  /** By predicted IoU, the best first. */
+  candidates: v.array(proposalRecordSchema),
+  /** Pairs of candidates that share pixels: two indices, the lower one first, and the number of shared pixels. */
+  overlaps: v.array(v.tuple([count, count, count])),
+})
+export type CandidateFile = v.InferOutput<typeof candidateFileSchema>
+
+/** The value, checked. @throws Error naming the field that does not match the schema */
+export function parseAs<T>(schema: v.GenericSchema<unknown, T>, value: unknown): T {
+  const result = v.safeParse(schema, value)
+  if (result.success) return result.output
+  const [issue] = result.issues
+  const path = v.getDotPath(issue)
+  throw new Error(path ? `${path}: ${issue.message}` : issue.message)
+}

@@ -1,0 +1,80 @@
+/**
+ * @file Requests and replies of the review page's server.
+ *
+ * All paths begin with /TOKEN/; NAME is passed through encodeURIComponent. Errors are { error: string } with a status of
+ * 400 to 503. A POST has the content type application/json.
+ *
+ *   GET  api/session                    ServerInfo
+ *   GET  api/images                     ImageSummary[]
+ *   GET  api/images/NAME/pixels         PNG, 8 bit
+ *   GET  api/images/NAME/document       ReviewHistory
+ *   GET  api/images/NAME/candidates     CandidateFile; 404 if there is none
+ *   GET  api/images/NAME/log?after=SEQ  LogEntry[]
+ *   POST api/images/NAME/actions        ActionRequest -> ActionReply; 409 with ConflictReply if `base` is not the last entry
+ *   POST api/images/NAME/encode         EncodeRequest -> EncodeReply; 503 if the server has no model
+ *   POST api/images/NAME/prompt         PromptRequest -> PromptReply; 503 as above; 409 if a newer prompt of the same
+ *                                       window replaced this one in the queue
+ *   POST api/export                     {} -> ExportReply
+ */
+import type { CompressedRle } from '../../engine/masks/rle'
+import type { LogEntry, ReviewSummary } from '../project/review/review-records'
+
+export interface ServerInfo {
+  /** The reviewed folder, as it was typed. */
+  folder: string
+  version: string
+  /** Null if the server was started with --no-model. `size` is null if it is the adapter's or the model's own. */
+  model: { name: string; adapter: string | null; size: number | null } | null
+}
+
+export interface ImageSummary extends ReviewSummary {
+  /** Whether the image's embedding is in memory. */
+  encoded: boolean
+}
+
+/** A repeated request, sent because the reply was lost, returns the entry that the first one created. */
+export interface ActionReply {
+  entry: LogEntry
+}
+
+/** Another window changed the image first; nothing of the request was applied. */
+export interface ConflictReply {
+  error: string
+  /** The other window's entries. Empty if the log is shorter than `base`: then load the document again. */
+  entries: LogEntry[]
+}
+
+export interface EncodeRequest {
+  /** The image that a person will probably open next: encoded after this one; the reply does not wait for it. */
+  next?: string
+}
+
+export interface EncodeReply {
+  encoded: true
+  /** Encoding time in milliseconds; 0 if the embedding was in memory. */
+  ms: number
+}
+
+export interface PromptRequest {
+  window: string
+  points: { x: number; y: number; foreground: boolean }[]
+  /** Inclusive corners. */
+  box: [number, number, number, number] | null
+}
+
+export interface PromptReply {
+  /** The best first; an unambiguous prompt has one. */
+  masks: { segmentation: CompressedRle; predictedIou: number; stability: number }[]
+  /** Time of the decoder in milliseconds. */
+  ms: number
+  /** Whether the image had to be encoded first. */
+  encodedNow: boolean
+}
+
+export interface ExportReply {
+  images: number
+  masks: number
+  folder: string
+  /** Accepted images that are not in the dataset, and why; masks that smaller ones cover completely. */
+  notes: string[]
+}
