@@ -16,7 +16,7 @@ import { summaryCsv, summaryJson } from '../measure/output/summary'
 import { remarkLines, summaryText } from '../measure/output/text'
 import { findSources } from '../measure/sources'
 import { edgeRules } from '../measure/statistics/edges'
-import { type Diameter, diameters, summarise, type Summary, type SummaryOptions } from '../measure/summary'
+import { type Diameter, diameters, summariseSizes, type Summary, type SummaryOptions } from '../measure/summary'
 import { unitChoices } from '../measure/units'
 import type { Command } from '../cli/command'
 import { flag, number, text, type Values } from '../cli/options'
@@ -111,7 +111,7 @@ docs/measure.md defines every measure.`,
       return 130
     }
     if (!measured.images.length) throw new UserError('no image was measured')
-    const summary = summarise(measured.images, grouped, options)
+    const summary = summariseSizes(measured.images, grouped, options)
     await write(out, measured, summary, options)
     print(values, out, measured, summary, options)
     return measured.unmeasured.some(({ failed }) => failed) ? 1 : 0

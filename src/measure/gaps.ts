@@ -2,7 +2,7 @@
 import type { ParticleMap } from './neighbours'
 
 /** Above so many pixels the gaps are left out: they take two more maps of the image's size. */
-export const mostGapPixels = 2 ** 27
+export const maxGapPixels = 2 ** 27
 
 /**
  * For each particle the distance from its pixel squares to the nearest ones of another particle, pixels: 0 where they

@@ -1,7 +1,7 @@
 /** @file Which particles lie beside which: touching, the nearest by centre, the ground between them. */
 import type { Size } from '../../engine/image/transforms'
-import { Pairs } from './particle-pairs'
-import type { Runs } from './shape/runs'
+import { ParticlePairs } from './particle-pairs'
+import type { PixelRuns } from './shape/pixel-runs'
 
 /** A map of particles: 0 is ground, i + 1 the particle i. */
 export interface ParticleMap extends Size {
@@ -11,13 +11,16 @@ export interface ParticleMap extends Size {
   /** By how much the sum of the particles' areas is more: what overlaps. */
   shared: number
   /** Particles that share pixels. */
-  overlaps: Pairs
+  overlaps: ParticlePairs
 }
 
 /** All particles in one map; where they overlap the smaller is on top. */
-export function particleMap({ width, height }: Size, particles: readonly { runs: Runs; area: number }[]): ParticleMap {
+export function particleMap(
+  { width, height }: Size,
+  particles: readonly { runs: PixelRuns; area: number }[],
+): ParticleMap {
   const data = new Int32Array(width * height)
-  const overlaps = new Pairs(particles.length)
+  const overlaps = new ParticlePairs(particles.length)
   const order = particles.map((_, i) => i).sort((a, b) => particles[b].area - particles[a].area || a - b)
   let [covered, shared] = [0, 0]
   for (const i of order) {

@@ -1,6 +1,6 @@
-/** @file Pairs of particles, each kept once, in the bytes that they need: a hostile map has more of them than a Set holds. */
+/** @file ParticlePairs of particles, each kept once, in the bytes that they need: a hostile map has more of them than a Set holds. */
 
-export class Pairs {
+export class ParticlePairs {
   private keys = new Float64Array(1024)
   private used = 0
   private last = -1

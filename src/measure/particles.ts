@@ -1,12 +1,12 @@
 /** @file All particles of one image, measured in pixels. */
 import type { Size } from '../../engine/image/transforms'
 import type { Image } from '../images/pixels'
-import { gapsOf, mostGapPixels } from './gaps'
+import { gapsOf, maxGapPixels } from './gaps'
 import { countTouching, nearestPoints, particleMap } from './neighbours'
-import { type Shape, shapeOf } from './shape/shape'
-import type { LabelledRuns, Runs } from './shape/runs'
+import { type ShapeMeasures, measureShape } from './shape/shape-measures'
+import type { LabelledMask, PixelRuns } from './shape/pixel-runs'
 
-export interface Particle extends Shape {
+export interface Particle extends ShapeMeasures {
   /** Its label, or its number among the image's masks. */
   id: number
   /** Whether it has a pixel in the image's first or last row or column. */
@@ -32,14 +32,14 @@ export interface MeasuredMasks {
 }
 
 /** Measures masks of an image of `size`; they may overlap. `gray` is of the same size. */
-export function measureMasks(size: Size, masks: readonly LabelledRuns[], gray: Image | null): MeasuredMasks {
-  const shapes = masks.map(({ runs }) => shapeOf(runs))
+export function measureMasks(size: Size, masks: readonly LabelledMask[], gray: Image | null): MeasuredMasks {
+  const shapes = masks.map(({ runs }) => measureShape(runs))
   const map = particleMap(
     size,
     masks.map(({ runs }, i) => ({ runs, area: shapes[i].area })),
   )
   const nearest = nearestPoints(shapes.map(({ centroid }) => centroid))
-  const withoutGaps = map.data.length > mostGapPixels
+  const withoutGaps = map.data.length > maxGapPixels
   const gaps = withoutGaps ? null : gapsOf(map, masks.length)
   const touching = countTouching(map)
   const { width, height } = size
@@ -62,7 +62,7 @@ export function measureMasks(size: Size, masks: readonly LabelledRuns[], gray: I
   return { particles, covered: map.covered, shared: map.shared, withoutGaps }
 }
 
-function meanOf({ width, channels, data }: Image, runs: Runs): number | null {
+function meanOf({ width, channels, data }: Image, runs: PixelRuns): number | null {
   let [sum, count] = [0, 0]
   for (let i = 0; i < runs.length; i += 3) {
     const row = runs[i] * width

@@ -2,7 +2,12 @@
 import type { MeasuredImage } from './measure'
 import type { Particle } from './particles'
 import { binEdges } from './statistics/bins'
-import { type Distribution, distribution, type DistributionOptions, type Sized } from './statistics/distribution'
+import {
+  type Distribution,
+  distribution,
+  type DistributionOptions,
+  type SizedParticle,
+} from './statistics/distribution'
 import { type EdgeRule, edgeWeight } from './statistics/edges'
 import { chooseUnit, type LengthUnit, scaleOf, type UnitChoice } from './units'
 
@@ -60,7 +65,7 @@ export interface Summary {
 }
 
 /** @throws UserError where no unit fits all images */
-export function summarise(measured: readonly MeasuredImage[], grouped: boolean, options: SummaryOptions): Summary {
+export function summariseSizes(measured: readonly MeasuredImage[], grouped: boolean, options: SummaryOptions): Summary {
   const unit = chooseUnit(
     options.unit,
     measured.map(({ name, pixelSize, particles }) => ({
@@ -105,7 +110,7 @@ function weigh(image: MeasuredImage, scale: number, { edges, minPixels }: Summar
   return { image, scale, particles }
 }
 
-const sized = (images: readonly WeighedImage[], diameter: Diameter): Sized[] =>
+const sized = (images: readonly WeighedImage[], diameter: Diameter): SizedParticle[] =>
   images.flatMap(({ particles, scale }, image) =>
     particles.map(({ particle, number, volume }) => ({
       size: particle[diameters[diameter]] * scale,

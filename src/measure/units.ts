@@ -21,7 +21,7 @@ export const units = {
 export const unitChoices = ['auto', ...(Object.keys(units) as (keyof typeof units)[])] as const
 export type UnitChoice = (typeof unitChoices)[number]
 
-interface Sized {
+interface ImageSizes {
   name: string
   /** Metres a pixel; null where it is not known. */
   metres: number | null
@@ -33,7 +33,7 @@ interface Sized {
  * The unit of a run. 'auto' is pixels where no image has a pixel size, else nm, um or mm by the median diameter.
  * @throws UserError where images have no pixel size and a unit of length is wanted, or others have one
  */
-export function chooseUnit(choice: UnitChoice, images: readonly Sized[]): LengthUnit {
+export function chooseUnit(choice: UnitChoice, images: readonly ImageSizes[]): LengthUnit {
   const without = images.filter(({ metres }) => metres === null)
   if (choice === 'px' || (choice === 'auto' && without.length === images.length)) return units.px
   if (without.length) {

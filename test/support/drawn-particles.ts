@@ -1,6 +1,6 @@
 /** @file Shapes as pixels: those whose centres (x + 0.5, y + 0.5) lie inside. */
 import type { Mask } from '../../engine/masks/mask'
-import { runsOfMask } from '../../src/measure/shape/runs'
+import { runsOfMask } from '../../src/measure/shape/pixel-runs'
 
 export type Inside = (x: number, y: number) => boolean
 

@@ -2,14 +2,14 @@
 import type { Summary, WeighedImage, WeighedParticle } from '../summary'
 import { csvLine, type CsvValue } from '../../text/csv'
 
-interface Row extends WeighedParticle {
+interface ParticleRow extends WeighedParticle {
   of: WeighedImage
 }
 
-type Column = [name: string, value: (row: Row) => CsvValue]
+type Column = [name: string, value: (row: ParticleRow) => CsvValue]
 
 function columns({ unit }: Summary): Column[] {
-  const length = (name: string, pixels: (row: Row) => number | null): Column => [
+  const length = (name: string, pixels: (row: ParticleRow) => number | null): Column => [
     `${name}_${unit.name}`,
     (row) => {
       const value = pixels(row)

@@ -1,5 +1,5 @@
 /** @file Convex hulls of masks, exact in whole numbers: of pixel corners for Feret's diameters, of centres for solidity. */
-import type { Runs } from './runs'
+import type { PixelRuns } from './pixel-runs'
 
 /** Corners in order around the hull, x and y by turns. */
 export type Hull = readonly number[]
@@ -8,7 +8,7 @@ export type Hull = readonly number[]
 type Lines = readonly number[]
 
 /** The hull of all corners of the mask's pixels; pixel (x, y) reaches from (x, y) to (x + 1, y + 1). */
-export function cornerHull(runs: Runs): Hull {
+export function cornerHull(runs: PixelRuns): Hull {
   const rows = extremes(runs)
   const lines: number[] = []
   for (let i = 0; i < rows.length; i += 3) {
@@ -25,11 +25,11 @@ export function cornerHull(runs: Runs): Hull {
 }
 
 /** The hull of the centres of the mask's pixels, where pixel (x, y) has its centre at (x, y). */
-export const centreHull = (runs: Runs): Hull =>
+export const centreHull = (runs: PixelRuns): Hull =>
   hullOf(extremes(runs).map((value, i) => (i % 3 === 2 ? value - 1 : value)))
 
 /** Each row's first column and one past its last. */
-function extremes(runs: Runs): number[] {
+function extremes(runs: PixelRuns): number[] {
   const rows: number[] = []
   for (let i = 0; i < runs.length; i += 3)
     if (runs[i] === rows[rows.length - 3]) rows[rows.length - 1] = runs[i + 2]

@@ -1,5 +1,5 @@
 /** @file The pieces of a mask and the holes in it, found on its runs. */
-import { areaOf, type Runs } from './runs'
+import { areaOf, type PixelRuns } from './pixel-runs'
 
 /** Sets of places, united as they are found to belong together. */
 class Sets {
@@ -20,7 +20,7 @@ class Sets {
 }
 
 /** How many 8-connected pieces the runs form. */
-export function countParts(runs: Runs): number {
+export function countParts(runs: PixelRuns): number {
   const count = runs.length / 3
   const sets = new Sets(count)
   for (let i = 0, j = 0; i < count; i++) {
@@ -35,7 +35,7 @@ export function countParts(runs: Runs): number {
 }
 
 /** The runs with their holes filled, and the holes' pixels. A hole is ground that no 4-connected way leads out of. */
-export function fillHoles(runs: Runs): { filled: Runs; holes: number } {
+export function fillHoles(runs: PixelRuns): { filled: PixelRuns; holes: number } {
   // gaps between two runs of a row; where no row has two there is no hole
   const gaps: number[] = []
   for (let i = 3; i < runs.length; i += 3) if (runs[i] === runs[i - 3]) gaps.push(runs[i], runs[i - 1], runs[i + 1])
@@ -65,7 +65,7 @@ export function fillHoles(runs: Runs): { filled: Runs; holes: number } {
 }
 
 /** Of each row with runs: its first column, and one past its last. */
-function rowEnds(runs: Runs): Map<number, [number, number]> {
+function rowEnds(runs: PixelRuns): Map<number, [number, number]> {
   const rows = new Map<number, [number, number]>()
   for (let i = 0; i < runs.length; i += 3) {
     const row = rows.get(runs[i])

@@ -1,5 +1,5 @@
 /** @file The length of a mask's border, by Crofton's formula in eight directions. */
-import { areaOf, type Runs } from './runs'
+import { areaOf, type PixelRuns } from './pixel-runs'
 
 /**
  * Crofton: the length of a curve is half the integral, over all directions, of the number of times that lines cross it.
@@ -27,7 +27,7 @@ const directions = (
  * The border's length, pixels. Right on average over all directions of the border, so right for discs; of a straight
  * side it finds 98.5 to 101.4 %. Thin parts, below about three pixels, are found too short.
  */
-export function perimeterOf(runs: Runs): number {
+export function perimeterOf(runs: PixelRuns): number {
   const area = areaOf(runs)
   let length = 0
   // as many lines leave the mask as enter it
@@ -36,7 +36,7 @@ export function perimeterOf(runs: Runs): number {
 }
 
 /** How many pixels of the mask have the pixel at (+dx, +dy) in the mask too; dy is from 0. */
-function overlap(runs: Runs, dx: number, dy: number): number {
+function overlap(runs: PixelRuns, dx: number, dy: number): number {
   let both = 0
   for (let i = 0, j = 0; i < runs.length && j < runs.length;) {
     const rows = runs[i] - (runs[j] - dy)

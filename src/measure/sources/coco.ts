@@ -8,7 +8,7 @@ import type { PixelSize } from '../../images/microscope/pixel-size'
 import { maxPixels } from '../../images/pixels'
 import { fillPolygon } from '../../dataset/polygon'
 import { messageOf, UserError } from '../../host/errors'
-import { type LabelledRuns, type Runs, runsOfMask } from '../shape/runs'
+import { type LabelledMask, type PixelRuns, runsOfMask } from '../shape/pixel-runs'
 import { tables } from './label-maps'
 import { type Masks, readPicture, type Source } from './source'
 
@@ -59,10 +59,10 @@ async function cocoMasks(
 ): Promise<Masks> {
   const { width, height } = image
   if (width * height > maxPixels) throw new UserError(`${width}x${height} pixels are too many`)
-  const masks: LabelledRuns[] = []
+  const masks: LabelledMask[] = []
   let empty = 0
   annotations.forEach((annotation, i) => {
-    let runs: Runs
+    let runs: PixelRuns
     try {
       runs = runsOfAnnotation(annotation, image)
     } catch (error) {
@@ -82,7 +82,7 @@ async function cocoMasks(
   }
 }
 
-function runsOfAnnotation({ segmentation }: CocoAnnotation, { width, height }: CocoImage): Runs {
+function runsOfAnnotation({ segmentation }: CocoAnnotation, { width, height }: CocoImage): PixelRuns {
   if (!Array.isArray(segmentation)) {
     const [rows, columns] = segmentation.size
     if (rows !== height || columns !== width)

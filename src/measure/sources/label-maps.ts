@@ -9,7 +9,7 @@ import { countPages, readMicrograph } from '../../images/micrograph'
 import type { PixelSize } from '../../images/microscope/pixel-size'
 import { findCandidates } from '../../dataset/image-label-pairs'
 import { UserError } from '../../host/errors'
-import { runsOfLabels } from '../shape/runs'
+import { runsOfLabels } from '../shape/pixel-runs'
 import { readPixelSizes } from './pixel-size-column'
 import { type Masks, readPicture, type Source } from './source'
 

@@ -4,11 +4,11 @@ import { type Micrograph, readMicrograph } from '../../images/micrograph'
 import type { PixelSize } from '../../images/microscope/pixel-size'
 import type { Image } from '../../images/pixels'
 import { UserError } from '../../host/errors'
-import type { LabelledRuns } from '../shape/runs'
+import type { LabelledMask } from '../shape/pixel-runs'
 
 export interface Masks {
   size: Size
-  masks: LabelledRuns[]
+  masks: LabelledMask[]
   /** Of the same size; null where there is no image. */
   gray: Image | null
   pixelSize: PixelSize | null

@@ -8,17 +8,17 @@ export interface Interval {
 }
 
 /** What is drawn with replacement: whole images, or the particles within each image. */
-export type Unit = 'images' | 'particles'
+export type ResamplingUnit = 'images' | 'particles'
 
 /** From so many images on they are drawn; fewer of them tell too little of how images differ. */
-export const fewestImages = 5
+export const minImagesToResample = 5
 
 /**
  * Calls `take` with the counts of each of `times` draws; the arrays are used again.
  * @param imageOf the image of each particle, from 0 to images - 1
  */
 export function draws(
-  unit: Unit,
+  unit: ResamplingUnit,
   imageOf: Uint32Array,
   images: number,
   { times, seed }: { times: number; seed: number },

@@ -1,13 +1,13 @@
 /** @file The size distribution of particles from one or several images, by number and by volume, with intervals. */
 import { binEdges, type BinScale } from './bins'
-import { draws, fewestImages, type Interval, intervalOf, type Unit } from './bootstrap'
-import { describe, effectiveNumber, type Figure, figures, type Weighted } from './weighted'
+import { draws, minImagesToResample, type Interval, intervalOf, type ResamplingUnit } from './bootstrap'
+import { describe, effectiveNumber, type SizeStatistic, figures, type Weighted } from './weighted'
 
 /** How a particle counts: each as one, or by the volume of a sphere of its equivalent circular diameter. */
 export const weightings = ['number', 'volume'] as const
 export type Weighting = (typeof weightings)[number]
 
-export interface Sized {
+export interface SizedParticle {
   /** The length that is told: a diameter. */
   size: number
   /** How many of its kind the particle stands for; 0 leaves it out. */
@@ -39,7 +39,7 @@ export interface WeightedDistribution {
   /** See effectiveNumber. */
   effective: number
   /** Null where nothing counts. */
-  figures: Record<Figure, Estimate> | null
+  figures: Record<SizeStatistic, Estimate> | null
   curve: Curve | null
 }
 
@@ -47,7 +47,7 @@ export interface Distribution {
   /** Particles with a weight above 0. */
   counted: number
   /** What was drawn for the intervals; null where nothing could be. */
-  resampled: Unit | null
+  resampled: ResamplingUnit | null
   /** Share of the images' area that particles cover, and the sum of the weights by that area. */
   coverage: Estimate
   density: Estimate
@@ -64,14 +64,14 @@ export interface DistributionOptions {
   curves: boolean
   /** 0 for no intervals. */
   resamples: number
-  resample: Unit | 'auto'
+  resample: ResamplingUnit | 'auto'
   /** 0.95: of a hundred intervals 95 should hold the true value. */
   level: number
   seed: number
 }
 
 export function distribution(
-  particles: readonly Sized[],
+  particles: readonly SizedParticle[],
   images: readonly ImageArea[],
   options: DistributionOptions,
 ): Distribution {
@@ -101,8 +101,8 @@ export function distribution(
   }
 }
 
-function unitOf(asked: Unit | 'auto', images: number, particles: number): Unit | null {
-  const unit = asked === 'auto' ? (images >= fewestImages ? 'images' : 'particles') : asked
+function unitOf(asked: ResamplingUnit | 'auto', images: number, particles: number): ResamplingUnit | null {
+  const unit = asked === 'auto' ? (images >= minImagesToResample ? 'images' : 'particles') : asked
   return (unit === 'images' ? images : particles) >= 2 ? unit : null
 }
 
@@ -120,7 +120,7 @@ function weighted(
     effective,
     figures: Object.fromEntries(
       figures.map((name) => [name, estimate(whole.figures[name], drawn?.figures[name])]),
-    ) as Record<Figure, Estimate>,
+    ) as Record<SizeStatistic, Estimate>,
     curve: !edges.length
       ? null
       : {
@@ -143,13 +143,13 @@ function weighted(
 
 /** Of each draw. */
 interface Drawn {
-  figures: Record<Figure, number[]>
+  figures: Record<SizeStatistic, number[]>
   shares: number[][]
 }
 
 function redraw(
-  unit: Unit,
-  counted: readonly Sized[],
+  unit: ResamplingUnit,
+  counted: readonly SizedParticle[],
   images: readonly ImageArea[],
   by: Record<Weighting, Weighted>,
   edges: number[],

@@ -8,8 +8,8 @@ export interface Weighted {
 
 /** What is told of a distribution. The span is (D90 - D10) / D50. */
 export const figures = ['d10', 'd50', 'd90', 'span', 'mean', 'std'] as const
-export type Figure = (typeof figures)[number]
-export type Figures = Record<Figure, number>
+export type SizeStatistic = (typeof figures)[number]
+export type Figures = Record<SizeStatistic, number>
 
 const levels = [0.1, 0.5, 0.9]
 

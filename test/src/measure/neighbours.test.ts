@@ -3,8 +3,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { measureMasks } from '../../../src/measure/particles'
 import { nearestPoints } from '../../../src/measure/neighbours'
-import { Pairs } from '../../../src/measure/particle-pairs'
-import { runsOfLabels } from '../../../src/measure/shape/runs'
+import { ParticlePairs } from '../../../src/measure/particle-pairs'
+import { runsOfLabels } from '../../../src/measure/shape/pixel-runs'
 import { randoms } from '../../support/random'
 
 function measured(width: number, rows: string[]) {
@@ -155,7 +155,7 @@ test('mean gray of the image’s own values', () => {
 })
 
 test('pairs are kept once, also of more than fit at first', () => {
-  const pairs = new Pairs(3000)
+  const pairs = new ParticlePairs(3000)
   for (let round = 0; round < 3; round++)
     for (let i = 0; i < 2999; i++) {
       pairs.add(i, i + 1)

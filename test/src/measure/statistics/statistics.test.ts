@@ -3,7 +3,11 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../../../engine/rng'
 import { binEdges } from '../../../../src/measure/statistics/bins'
-import { distribution, type DistributionOptions, type Sized } from '../../../../src/measure/statistics/distribution'
+import {
+  distribution,
+  type DistributionOptions,
+  type SizedParticle,
+} from '../../../../src/measure/statistics/distribution'
 import { edgeWeight } from '../../../../src/measure/statistics/edges'
 import { intervalOf } from '../../../../src/measure/statistics/bootstrap'
 import { describe, effectiveNumber, quantile } from '../../../../src/measure/statistics/weighted'
@@ -61,7 +65,7 @@ test('weights that are no sums of halves meet a share all the same', () => {
 test('by number and by volume: two sizes', () => {
   // eight of diameter 1 and one of 2 have the same volume
   const sizes = [1, 1, 1, 1, 1, 1, 1, 1, 2]
-  const particles = sizes.map((size): Sized => ({ size, number: 1, volume: size ** 3, image: 0 }))
+  const particles = sizes.map((size): SizedParticle => ({ size, number: 1, volume: size ** 3, image: 0 }))
   const found = distribution(particles, [{ area: 100, covered: 30 }], options)
   assert.equal([found.number.figures!.d50.value, found.number.figures!.d90.value], [1, 2])
   assert.is(found.volume.figures!.d50.value, 1.5)
@@ -157,7 +161,7 @@ test('the correction of Miles and Lantuéjoul gives true means back, which leavi
 
 test('intervals: seeded, wider for fewer particles, about as wide as theory says', () => {
   const rng = new Rng(5)
-  const cloud = (count: number): Sized[] =>
+  const cloud = (count: number): SizedParticle[] =>
     Array.from({ length: count }, () => ({ size: 100 + 10 * rng.normal(), number: 1, volume: 1, image: 0 }))
   const area = [{ area: 1, covered: 0.5 }]
   const [few, many] = [cloud(50), cloud(800)].map((particles) =>
@@ -178,7 +182,7 @@ test('intervals: seeded, wider for fewer particles, about as wide as theory says
 })
 
 test('from five images on, images are drawn: they differ more than their particles', () => {
-  const particles: Sized[] = []
+  const particles: SizedParticle[] = []
   for (let image = 0; image < 6; image++)
     for (let i = 0; i < 200; i++) particles.push({ size: 10 * (image + 1) + (i % 5), number: 1, volume: 1, image })
   const areas = Array.from({ length: 6 }, (_, i) => ({ area: 100, covered: 10 * i }))

@@ -1,4 +1,4 @@
-/** @file Runs, parts, holes, hulls and border crossings against counting every pixel. */
+/** @file PixelRuns, parts, holes, hulls and border crossings against counting every pixel. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { components } from '../../../../engine/masks/components'
@@ -6,7 +6,7 @@ import type { Mask } from '../../../../engine/masks/mask'
 import { centreHull, centresInside, cornerHull, feretDiameters } from '../../../../src/measure/shape/hull'
 import { countParts, fillHoles } from '../../../../src/measure/shape/parts'
 import { perimeterOf } from '../../../../src/measure/shape/perimeter'
-import { areaOf, boxOf, type Runs, runsOfLabels, runsOfMask } from '../../../../src/measure/shape/runs'
+import { areaOf, boxOf, type PixelRuns, runsOfLabels, runsOfMask } from '../../../../src/measure/shape/pixel-runs'
 import { randoms } from '../../../support/random'
 import { runsOf } from '../../../support/drawn-particles'
 
@@ -21,7 +21,7 @@ function* randomMasks(): Generator<Mask> {
   }
 }
 
-const pixelsOf = (runs: Runs): [number, number][] => {
+const pixelsOf = (runs: PixelRuns): [number, number][] => {
   const pixels: [number, number][] = []
   for (let i = 0; i < runs.length; i += 3) for (let x = runs[i + 1]; x < runs[i + 2]; x++) pixels.push([x, runs[i]])
   return pixels

@@ -6,19 +6,19 @@ import { MAX_LABEL, type Size } from '../../../engine/image/transforms'
  * Pixels of a mask as triples of row, first column, one past the last column; by row, then column. The runs of a row
  * neither overlap nor touch.
  */
-export type Runs = Int32Array
+export type PixelRuns = Int32Array
 
-export interface LabelledRuns {
+export interface LabelledMask {
   id: number
-  runs: Runs
+  runs: PixelRuns
 }
 
 /** The runs of every label, by label; 0 is the background. Labels are whole numbers from 0 to MAX_LABEL. */
-export function runsOfLabels({ width, height, data }: Size & { data: Uint16Array }): LabelledRuns[] {
+export function runsOfLabels({ width, height, data }: Size & { data: Uint16Array }): LabelledMask[] {
   const counts = new Uint32Array(MAX_LABEL + 1)
   eachLabelRun(data, width, height, (id) => counts[id]++)
   const at = new Uint32Array(MAX_LABEL + 1)
-  const runs: (Runs | undefined)[] = Array.from(counts, (count) => (count ? new Int32Array(3 * count) : undefined))
+  const runs: (PixelRuns | undefined)[] = Array.from(counts, (count) => (count ? new Int32Array(3 * count) : undefined))
   eachLabelRun(data, width, height, (id, y, x0, x1) => {
     const place = at[id]
     runs[id]!.set([y, x0, x1], place)
@@ -45,7 +45,7 @@ function eachLabelRun(
 }
 
 /** The runs of a mask, in its image's coordinates. */
-export function runsOfMask({ x0, y0, width, height, data }: Mask): Runs {
+export function runsOfMask({ x0, y0, width, height, data }: Mask): PixelRuns {
   const runs: number[] = []
   for (let y = 0; y < height; y++) {
     const row = y * width
@@ -63,13 +63,13 @@ export function runsOfMask({ x0, y0, width, height, data }: Mask): Runs {
 }
 
 /** Pixels of the runs. */
-export function areaOf(runs: Runs): number {
+export function areaOf(runs: PixelRuns): number {
   let area = 0
   for (let i = 0; i < runs.length; i += 3) area += runs[i + 2] - runs[i + 1]
   return area
 }
 
-export interface Box {
+export interface PixelBox {
   x0: number
   y0: number
   /** one past the last */
@@ -78,7 +78,7 @@ export interface Box {
 }
 
 /** The smallest box around the runs. */
-export function boxOf(runs: Runs): Box {
+export function boxOf(runs: PixelRuns): PixelBox {
   let [x0, x1] = [Infinity, -Infinity]
   for (let i = 0; i < runs.length; i += 3) {
     if (runs[i + 1] < x0) x0 = runs[i + 1]

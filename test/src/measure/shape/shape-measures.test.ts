@@ -1,12 +1,12 @@
 /** @file Shapes against analytic discs, ellipses and rectangles; tolerances are those of digitisation. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { runsOfMask } from '../../../../src/measure/shape/runs'
-import { type Shape, shapeOf } from '../../../../src/measure/shape/shape'
+import { runsOfMask } from '../../../../src/measure/shape/pixel-runs'
+import { type ShapeMeasures, measureShape } from '../../../../src/measure/shape/shape-measures'
 import { randoms } from '../../../support/random'
 import { disc, drawn, ellipse, type Inside, rectangle } from '../../../support/drawn-particles'
 
-const shape = (side: number, inside: Inside): Shape => shapeOf(runsOfMask(drawn(side, side, inside)))
+const shape = (side: number, inside: Inside): ShapeMeasures => measureShape(runsOfMask(drawn(side, side, inside)))
 
 const near = (value: number, expected: number, tolerance: number, what: string) =>
   assert.ok(Math.abs(value - expected) <= tolerance, `${what}: ${value}, expected ${expected} within ${tolerance}`)
@@ -120,8 +120,8 @@ test('turned rectangles: Feret diameters and perimeter', () => {
 
 test('a mask far from the origin measures the same', () => {
   const mask = drawn(40, 40, ellipse(20, 20, 15, 8, 30))
-  const here = shapeOf(runsOfMask(mask))
-  const there = shapeOf(runsOfMask({ ...mask, x0: 30_000, y0: 20_000 }))
+  const here = measureShape(runsOfMask(mask))
+  const there = measureShape(runsOfMask({ ...mask, x0: 30_000, y0: 20_000 }))
   near(there.majorAxis, here.majorAxis, 1e-9, 'major axis')
   near(there.orientation!, here.orientation!, 1e-9, 'orientation')
   near(there.centroid.x, here.centroid.x + 30_000, 1e-7, 'x')
@@ -131,7 +131,7 @@ test('a mask far from the origin measures the same', () => {
 test('turning a mask by a quarter turns only its orientation', () => {
   const mask = drawn(60, 60, (x, y) => ellipse(30, 30, 25, 10, 20)(x, y) && !disc(40, 28, 5)(x, y))
   const turned = drawn(60, 60, (x, y) => mask.data[Math.floor(60 - x) * 60 + Math.floor(y)] === 1)
-  const [one, other] = [mask, turned].map((of) => shapeOf(runsOfMask(of)))
+  const [one, other] = [mask, turned].map((of) => measureShape(runsOfMask(of)))
   for (const key of ['area', 'holeArea', 'parts', 'solidity'] as const) assert.is(one[key], other[key], key)
   for (const key of ['maxFeret', 'minFeret', 'perimeter', 'majorAxis', 'minorAxis', 'circularity'] as const)
     near(one[key], other[key], 1e-9, key)

@@ -2,16 +2,16 @@
 import { centreHull, centresInside, cornerHull, feretDiameters } from './hull'
 import { countParts, fillHoles } from './parts'
 import { perimeterOf } from './perimeter'
-import { areaOf, type Box, boxOf, type Runs } from './runs'
+import { areaOf, type PixelBox, boxOf, type PixelRuns } from './pixel-runs'
 
-export interface Shape {
+export interface ShapeMeasures {
   /** Pixels of the mask; holes are not in it. */
   area: number
   /** 8-connected pieces. */
   parts: number
   /** Pixels of the holes. */
   holeArea: number
-  box: Box
+  box: PixelBox
   /** Of the pixel squares, from the image's upper left corner. */
   centroid: { x: number; y: number }
   /** Diameter of the disc of the same area. */
@@ -35,7 +35,7 @@ export interface Shape {
 }
 
 /** @param runs of a mask with at least one pixel */
-export function shapeOf(runs: Runs): Shape {
+export function measureShape(runs: PixelRuns): ShapeMeasures {
   const area = areaOf(runs)
   const { filled, holes } = fillHoles(runs)
   const perimeter = perimeterOf(filled)
@@ -57,9 +57,9 @@ export function shapeOf(runs: Runs): Shape {
 
 /** Centroid and second moments as integrals over the pixel squares: a disc's axes are not short by a pixel's own width. */
 function ellipseOf(
-  runs: Runs,
+  runs: PixelRuns,
   area: number,
-): Pick<Shape, 'centroid' | 'majorAxis' | 'minorAxis' | 'aspectRatio' | 'orientation'> {
+): Pick<ShapeMeasures, 'centroid' | 'majorAxis' | 'minorAxis' | 'aspectRatio' | 'orientation'> {
   // sums of cubes far from the origin would lose their digits
   const [originY, originX] = [runs[0], runs[1]]
   let [x, y, xx, xy, yy] = [0, 0, 0, 0, 0]
