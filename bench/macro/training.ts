@@ -4,7 +4,7 @@ import { supervise } from '../../engine/ops/mask-loss'
 import { label } from '../../engine/sam/prompt-labels'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { defaultOptimizer } from '../../engine/train/adam'
-import { attachLora, defaultLora, detachLora, loraLayers, loraSpecs } from '../../engine/train/lora'
+import { attachLora, defaultLora, loraLayers, loraSpecs } from '../../engine/train/lora'
 import { ParameterSet } from '../../engine/train/parameters'
 import { Rng } from '../../engine/rng'
 import { type MicroBatch, type StepConfig, TrainingStep } from '../../engine/train/training-step'
@@ -54,7 +54,7 @@ export async function openStep(engine: Engine, recipe: Recipe): Promise<OpenedMa
   const lora = { ...defaultLora, rank, alpha: rank }
   const layers = loraLayers(model, lora)
   const parameters = new ParameterSet(engine, loraSpecs(layers, rank, new Rng(1)))
-  attachLora(layers, lora, (path) => parameters.get(path))
+  const adapter = attachLora(layers, lora, (path) => parameters.get(path))
   const step = await largestStep(model, parameters, batch, prompts, saving)
   const one = microBatch(model, step.config.microBatch, prompts)
   const batches = Array.from({ length: batch / step.config.microBatch }, () => one)
@@ -71,7 +71,7 @@ export async function openStep(engine: Engine, recipe: Recipe): Promise<OpenedMa
     plannedBytes: step.plan.peak,
     release() {
       step.destroy()
-      detachLora(layers)
+      adapter.release()
       parameters.release()
       model.release()
     },

@@ -17,10 +17,12 @@ export interface Lora {
   ranges: { start: number; end: number }[]
 }
 
-/** A weight that is itself a sum of a frozen one and a difference for some of its rows: engine/train/full-tuning.ts. */
+/** Fine-tuned rows of a weight, see engine/train/full-tuning.ts. */
 export interface Tuned {
-  /** (sum of the parts' rows, in): only its gradient is used here, the weight holds its values already. */
-  delta: Tensor
+  /** (out, in), used in place of the layer's own weight: the sum of it and, in the rows of the parts, the differences. */
+  weight: Tensor
+  /** The differences (sum of the parts' rows, in), which get their gradient; null if they do not train. */
+  delta: Tensor | null
   parts: { start: number; end: number }[]
 }
 
@@ -43,7 +45,8 @@ export interface LinearOptions {
  * The frozen weight's gradient is computed only where it wants one.
  */
 export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOptions = {}): Tensor {
-  const { weight, bias, lora, tuned } = layer
+  const { bias, lora, tuned } = layer
+  const weight = tuned?.weight ?? layer.weight
   const [n, k] = weight.shape
   const m = x.size / k
   const activation = options.activation ?? 'none'

@@ -1,4 +1,4 @@
-/** @file LoRA adapters: which matrices there are, how they start, and attaching, merging and unmerging them. */
+/** @file LoRA adapters (low-rank adaptation, arXiv:2106.09685): the layers they adapt, their matrices, attaching and merging. */
 import type { Engine } from '../device/engine'
 import { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
@@ -6,9 +6,12 @@ import { gemm } from '../ops/gemm'
 import type { Linear } from '../ops/linear'
 import type { SamModel } from '../sam/sam-model'
 import type { Rng } from '../rng'
+import { AttachedAdapter } from './attached-adapter'
+import type { ParameterSpec } from './parameters'
 
 /**
- * Targets: parts of the fused qkv, the attention's output, the two layers of the MLP; in the mask decoder decoder.* of its
+ * What can be adapted. In the blocks of the image encoder: q, k and v (ranges of rows of the fused qkv layer), the
+ * attention's output projection, and the two layers of the MLP. In the mask decoder (`decoder.*`): the projections of its
  * attentions, and the layers of the IoU head.
  */
 export const LORA_TARGETS = [
@@ -27,24 +30,30 @@ export const LORA_TARGETS = [
 export type LoraTarget = (typeof LORA_TARGETS)[number]
 
 export interface LoraConfig {
+  /** A whole number from 1. */
   rank: number
+  /** Above 0. The adapter is scaled by alpha / rank. */
   alpha: number
-  /** Scale alpha / sqrt(rank) in place of alpha / rank. */
+  /** Rank-stabilised LoRA (arXiv:2312.03732): scale alpha / sqrt(rank) instead. */
   rslora: boolean
   targets: LoraTarget[]
-  /** Paths or indices of encoder blocks, e.g. ['blocks.3', 'layers.2.blocks.0']; null for all. */
+  /** Paths or indices of encoder blocks, e.g. ['blocks.3', '7', 'layers.2.blocks.0']; null for all. */
   blocks: string[] | null
 }
 
+/** The recipe of docs/training.md. */
 export const defaultLora: LoraConfig = { rank: 512, alpha: 512, rslora: false, targets: ['q', 'v'], blocks: null }
 
-export const loraScale = ({ rank, alpha, rslora }: LoraConfig): number => alpha / (rslora ? Math.sqrt(rank) : rank)
+/** The factor of B·A. */
+export const loraScale = ({ rank, alpha, rslora }: Pick<LoraConfig, 'rank' | 'alpha' | 'rslora'>): number =>
+  alpha / (rslora ? Math.sqrt(rank) : rank)
 
-/** One adapted weight: `parts` are its targets in order, each a range of output rows. */
-export interface LoraLayer {
-  /** Path of the linear layer, e.g. image_encoder.blocks.0.attn.qkv. */
+/** A linear layer to adapt, by LoRA or by full fine-tuning. */
+export interface AdaptedLayer {
+  /** Path in the checkpoint, e.g. image_encoder.blocks.0.attn.qkv. */
   path: string
   linear: Linear
+  /** The targets in this layer, in the order of their rows: from row `start` of the weight to before row `end`. */
   parts: { name: string; start: number; end: number }[]
 }
 
@@ -52,8 +61,11 @@ const ENCODER = /^image_encoder\.((?:layers\.\d+\.)?blocks\.\d+)\.(attn\.qkv|att
 const IOU_HEAD = /^mask_decoder\.iou_prediction_head\.layers\.\d+$/
 const DECODER = /^mask_decoder\.transformer\..*\.([qkv]|out)_proj$/
 
-/** The layers that a configuration adapts, in the checkpoint's order. Throws where it names nothing. */
-export function loraLayers(model: Pick<SamModel, 'linears'>, config: LoraConfig): LoraLayer[] {
+/**
+ * The layers that a configuration adapts, in the checkpoint's order.
+ * @throws Error if a setting is out of range, a target or block is unknown, or no layer is adapted
+ */
+export function loraLayers(model: Pick<SamModel, 'linears'>, config: LoraConfig): AdaptedLayer[] {
   if (!Number.isInteger(config.rank) || config.rank < 1)
     throw new Error(`LoRA rank ${config.rank}: a whole number from 1`)
   if (!(config.alpha > 0) || !Number.isFinite(config.alpha)) throw new Error(`LoRA alpha ${config.alpha}: above 0`)
@@ -62,7 +74,7 @@ export function loraLayers(model: Pick<SamModel, 'linears'>, config: LoraConfig)
     if (!(LORA_TARGETS as readonly string[]).includes(t))
       throw new Error(`LoRA target "${t}" is not known: choose from ${LORA_TARGETS.join(', ')}`)
   }
-  const layers: LoraLayer[] = []
+  const layers: AdaptedLayer[] = []
   const seen = new Set<string>()
   for (const [path, linear] of model.linears) {
     const [out] = linear.weight.shape
@@ -93,14 +105,12 @@ export function loraLayers(model: Pick<SamModel, 'linears'>, config: LoraConfig)
   return layers
 }
 
-export interface LoraSpec {
-  name: string
-  shape: number[]
-  init: Float32Array
-}
-
-/** Parameters of the layers: A from kaiming's uniform (a = sqrt 5: ±1/sqrt(in)), B zero; without random numbers all zero. */
-export function loraSpecs(layers: readonly LoraLayer[], rank: number, rng: Rng | null): LoraSpec[] {
+/**
+ * Two parameters a layer: `PATH.lora_A` (parts·rank, in), the A of its parts one below the other, and `PATH.lora_B`
+ * (sum of the parts' rows, rank). A starts uniform in ±1/sqrt(in) (torch's kaiming_uniform_ with a = sqrt 5, as in PEFT), or
+ * zero if `rng` is null; B starts at zero.
+ */
+export function loraSpecs(layers: readonly AdaptedLayer[], rank: number, rng: Rng | null): ParameterSpec[] {
   return layers.flatMap(({ path, linear, parts }) => {
     const [, k] = linear.weight.shape
     const rows = parts.reduce((sum, p) => sum + p.end - p.start, 0)
@@ -114,31 +124,39 @@ export function loraSpecs(layers: readonly LoraLayer[], rank: number, rng: Rng |
   })
 }
 
-/** Puts the matrices beside the model's weights: whatever is recorded from now on uses them. */
-export function attachLora(layers: readonly LoraLayer[], config: LoraConfig, get: (name: string) => Tensor): void {
-  for (const { path, linear, parts } of layers) {
-    const a = get(`${path}.lora_A`)
-    const b = get(`${path}.lora_B`)
-    linear.lora = { rank: config.rank, scale: loraScale(config), a, b, ranges: parts }
-  }
-}
-
-/** Takes them away again: what is recorded from now on is the base model. */
-export function detachLora(layers: readonly LoraLayer[]): void {
-  for (const { linear } of layers) linear.lora = null
+/**
+ * Attaches LoRA matrices beside the weights of the layers.
+ * @param get the matrices, by the names and in the shapes of `loraSpecs`
+ * @param free frees them when the adapter is released
+ * @throws Error if a layer has an adapter already
+ */
+export function attachLora(
+  layers: readonly AdaptedLayer[],
+  config: Pick<LoraConfig, 'rank' | 'alpha' | 'rslora'>,
+  get: (name: string) => Tensor,
+  free?: () => void,
+): AttachedAdapter {
+  const { rank } = config
+  const scale = loraScale(config)
+  const adapters = layers.map(({ path, linear, parts }) => {
+    const lora = { rank, scale, a: get(`${path}.lora_A`), b: get(`${path}.lora_B`), ranges: parts }
+    return { path, linear, adapter: { lora } }
+  })
+  return new AttachedAdapter(adapters, free)
 }
 
 /**
- * Adds s·B·A to the weights and detaches, so that the model runs the base model's own dispatches. Gives the way back,
- * which restores the weights bit for bit and attaches the adapter again.
+ * Adds s·B·A to the weights and detaches the adapter, so that the model runs the base model's own dispatches. Returns a
+ * function that restores the weights bit for bit and attaches the adapter again.
+ * @throws Error if the adapter is not LoRA's, is not attached, or the weights are stored as f16
  */
-export async function mergeLora(engine: Engine, layers: readonly LoraLayer[]): Promise<() => Promise<void>> {
+export async function mergeLora(engine: Engine, adapter: AttachedAdapter): Promise<() => Promise<void>> {
   const g = new Graph(engine)
-  const saved: { linear: Linear; lora: NonNullable<Linear['lora']>; data: Float32Array }[] = []
-  for (const { linear, path } of layers) {
+  const saved: { weight: Tensor; data: Float32Array }[] = []
+  for (const { linear, path } of adapter.layers) {
     const { lora, weight } = linear
-    if (!lora) throw new Error(`${path} has no adapter attached to merge`)
-    saved.push({ linear, lora, data: await engine.read(weight) })
+    if (!lora || !adapter.attached) throw new Error(`${path} has no adapter attached to merge`)
+    saved.push({ weight, data: await engine.read(weight) })
     const [, k] = weight.shape
     let row = 0
     lora.ranges.forEach(({ start, end }, i) => {
@@ -160,12 +178,10 @@ export async function mergeLora(engine: Engine, layers: readonly LoraLayer[]): P
   program.run()
   await engine.idle()
   program.destroy()
-  detachLora(layers)
+  adapter.detach()
   return async () => {
-    for (const { linear, lora, data } of saved) {
-      engine.write(linear.weight, data)
-      linear.lora = lora
-    }
+    for (const { weight, data } of saved) engine.write(weight, data)
+    adapter.attach()
     await engine.idle()
   }
 }

@@ -1,7 +1,7 @@
 /** @file How many parameters a cell trains, from the checkpoint's shapes alone: no GPU is needed. */
 import { Tensor } from '../../engine/device/tensor'
 import type { Linear } from '../../engine/ops/linear'
-import { type LoraLayer, loraLayers } from '../../engine/train/lora'
+import { type AdaptedLayer, loraLayers } from '../../engine/train/lora'
 import { messageOf, UserError } from '../host/errors'
 import { loraConfig, pastBreakEven } from '../training/adaptation'
 import { readConfigFile, type TrainConfig } from '../training/config'
@@ -39,7 +39,7 @@ export interface Count {
 /** @throws UserError where the configuration names no layer of the model */
 export function countOf(shapes: Shapes, config: TrainConfig): Count {
   const lora = loraConfig(config)
-  let layers: LoraLayer[]
+  let layers: AdaptedLayer[]
   try {
     layers = loraLayers({ linears: shapes }, lora)
   } catch (error) {

@@ -4,7 +4,7 @@ import { MaskGenerator } from '../../engine/generate/generator'
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
 import { Predictor } from '../../engine/sam/predictor'
 import type { SamModel } from '../../engine/sam/sam-model'
-import type { AttachedAdapter } from '../model/attach-adapter'
+import type { AttachedAdapter } from '../../engine/train/attached-adapter'
 import type { DatasetItem } from '../dataset/dataset'
 import type { Sample } from '../images/pixels'
 import {

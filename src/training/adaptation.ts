@@ -1,15 +1,15 @@
-/** @file What trains beside a model's frozen weights: LoRA's matrices, or the targets' own differences from the base. */
+/** @file The parameters that train beside a model's frozen weights: LoRA's matrices, or the targets' differences from the base. */
 import type { Graph } from '../../engine/graph/graph'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { attachFull, fullSpecs } from '../../engine/train/full-tuning'
-import { type LoraConfig, type LoraLayer, attachLora, detachLora, loraLayers, loraSpecs } from '../../engine/train/lora'
+import { type AdaptedLayer, type LoraConfig, attachLora, loraLayers, loraSpecs } from '../../engine/train/lora'
 import { ParameterSet } from '../../engine/train/parameters'
 import { Rng } from '../../engine/rng'
 import { messageOf, UserError } from '../host/errors'
 import type { TrainConfig } from './config'
 
 export interface Adaptation {
-  layers: LoraLayer[]
+  layers: AdaptedLayer[]
   parameters: ParameterSet
   /** Records what must follow every change of the parameters. */
   record(g: Graph): void
@@ -36,14 +36,14 @@ export async function openAdaptation(
   const layers = user(() => loraLayers(model, lora))
   if (config.lora.kind === 'full') {
     const parameters = user(() => new ParameterSet(engine, fullSpecs(layers)))
-    const { record, refresh, release } = await attachFull(engine, layers, (name) => parameters.get(name))
-    return { layers, parameters, record, refresh, release: () => (release(), parameters.release()) }
+    const { adapter, record, refresh } = await attachFull(engine, layers, (name) => parameters.get(name))
+    return { layers, parameters, record, refresh, release: () => (adapter.release(), parameters.release()) }
   }
   const random = zero ? null : new Rng(config.seed, 0x10a)
   const parameters = user(() => new ParameterSet(engine, loraSpecs(layers, lora.rank, random)))
-  attachLora(layers, lora, (name) => parameters.get(name))
+  const adapter = attachLora(layers, lora, (name) => parameters.get(name))
   warnOfRank(layers, lora.rank, log)
-  const release = () => (detachLora(layers), parameters.release())
+  const release = () => (adapter.release(), parameters.release())
   return { layers, parameters, record() {}, refresh() {}, release }
 }
 
@@ -57,7 +57,7 @@ function user<T>(make: () => T): T {
 }
 
 /** How many of all matrices have adapters with more parameters than themselves: r·(in + out) > in·out. */
-export function pastBreakEven(layers: readonly LoraLayer[], rank: number): { dense: number; all: number } {
+export function pastBreakEven(layers: readonly AdaptedLayer[], rank: number): { dense: number; all: number } {
   const sides = layers.flatMap(({ linear, parts }) =>
     parts.map(({ start, end }) => [end - start, linear.weight.shape[1]]),
   )
@@ -65,7 +65,7 @@ export function pastBreakEven(layers: readonly LoraLayer[], rank: number): { den
   return { dense, all: sides.length }
 }
 
-function warnOfRank(layers: readonly LoraLayer[], rank: number, log: (line: string) => void): void {
+function warnOfRank(layers: readonly AdaptedLayer[], rank: number, log: (line: string) => void): void {
   const { dense, all } = pastBreakEven(layers, rank)
   if (!dense) return
   log(

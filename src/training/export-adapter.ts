@@ -1,5 +1,5 @@
 /** @file A run's parameters as an adapter in PEFT's files, or as differences from the base in files like them. */
-import type { LoraLayer } from '../../engine/train/lora'
+import type { AdaptedLayer } from '../../engine/train/lora'
 import type { ParameterState } from '../../engine/train/parameters'
 import { type Adapter, type LoraPair, writeAdapter } from '../weights/peft'
 import { type Difference, type FullAdapter, writeFull } from '../weights/full-adapter'
@@ -8,7 +8,7 @@ import type { TrainConfig } from './config'
 /** What the engine keeps in one matrix for all parts of a layer, part by part. */
 export function toAdapter(
   config: TrainConfig,
-  layers: readonly LoraLayer[],
+  layers: readonly AdaptedLayer[],
   parameters: readonly ParameterState[],
 ): Adapter {
   const { rank, alpha, rslora } = config.lora
@@ -33,7 +33,7 @@ export function toAdapter(
 /** Of a fully tuned run: each part's own rows. */
 export function toDifferences(
   config: TrainConfig,
-  layers: readonly LoraLayer[],
+  layers: readonly AdaptedLayer[],
   parameters: readonly ParameterState[],
 ): FullAdapter {
   const byName = new Map(parameters.map((p) => [p.name, p]))
@@ -54,7 +54,7 @@ export function toDifferences(
 export const exportAdapter = (
   folder: string,
   config: TrainConfig,
-  layers: readonly LoraLayer[],
+  layers: readonly AdaptedLayer[],
   parameters: readonly ParameterState[],
 ): Promise<void> =>
   config.lora.kind === 'full'

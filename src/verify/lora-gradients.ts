@@ -5,7 +5,7 @@ import { maskStatistics, weightedMaskLoss } from '../../engine/ops/mask-loss'
 import { MASK_TOKENS } from '../../engine/sam/mask-decoder'
 import { tokenCounts } from '../../engine/sam/predictor'
 import { label } from '../../engine/sam/prompt-labels'
-import { type LoraConfig, type LoraLayer, attachLora, detachLora, loraLayers } from '../../engine/train/lora'
+import { type AdaptedLayer, type LoraConfig, attachLora, loraLayers } from '../../engine/train/lora'
 import { ParameterSet } from '../../engine/train/parameters'
 import { UserError } from '../host/errors'
 import { type GoldenFile, type Put, imageOf, input, promptsOf } from './golden-file'
@@ -25,7 +25,7 @@ export async function runLora(engine: Engine, golden: GoldenFile, put: Put): Pro
   })
   const { layers, parameters } = adapters(engine, golden)
   const config = configOf(lora)
-  attachLora(layers, config, (name) => parameters.get(name))
+  const adapter = attachLora(layers, config, (name) => parameters.get(name))
 
   const all = promptsOf(golden, 'points', entries)
   // the entries of one image, a few at a time: gradients add up over the passes
@@ -115,7 +115,7 @@ export async function runLora(engine: Engine, golden: GoldenFile, put: Put): Pro
   }
   program.destroy()
   clear.destroy()
-  detachLora(layers)
+  adapter.release()
   parameters.release()
 }
 
@@ -130,7 +130,7 @@ const goldenBlock = (path: string) => path.replace(/^(blocks\.\d+)\.attn\.qkv$/,
 function adapters(
   engine: Engine,
   { model, tensors, lora }: GoldenFile,
-): { layers: LoraLayer[]; parameters: ParameterSet } {
+): { layers: AdaptedLayer[]; parameters: ParameterSet } {
   const config = configOf(lora)
   const given = (path: string) => goldenBlock(path.replace(/^image_encoder\./, ''))
   const layers = loraLayers(model, config).filter(({ path }) => tensors.has(`${given(path)}.Aq`))

@@ -6,7 +6,7 @@ import { supervise } from '../../engine/ops/mask-loss'
 import { label } from '../../engine/sam/prompt-labels'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { attachFull, fullSpecs } from '../../engine/train/full-tuning'
-import { type LoraConfig, attachLora, detachLora, loraLayers, loraSpecs } from '../../engine/train/lora'
+import { type LoraConfig, attachLora, loraLayers, loraSpecs } from '../../engine/train/lora'
 import { ParameterSet } from '../../engine/train/parameters'
 import { Rng } from '../../engine/rng'
 import type { MicroBatch } from '../../engine/train/training-step'
@@ -28,21 +28,21 @@ export function adapt(model: SamModel, over: Partial<LoraConfig> = {}, fill = tr
     fill && spec.name.endsWith('lora_B') ? { ...spec, init: randomArray(70 + i, spec.init.length, 0.2) } : spec,
   )
   const parameters = new ParameterSet(engine, specs)
-  attachLora(layers, config, (name) => parameters.get(name))
-  return { config, layers, parameters }
+  const adapter = attachLora(layers, config, (name) => parameters.get(name))
+  return { config, layers, parameters, adapter }
 }
 
 /** LoRA, or the targets' matrices themselves, from differences that are not zero; and its end. */
 export async function adaptKind(model: SamModel, kind: 'lora' | 'full', over: Partial<LoraConfig>) {
   if (kind === 'lora') {
-    const { layers, parameters } = adapt(model, over)
-    return { parameters, record: undefined, end: () => (detachLora(layers), parameters.release()) }
+    const { adapter, parameters } = adapt(model, over)
+    return { parameters, record: undefined, end: () => (adapter.release(), parameters.release()) }
   }
   const layers = loraLayers(model, { rank: 1, alpha: 1, rslora: false, targets: ['q'], blocks: null, ...over })
   const specs = fullSpecs(layers).map((s, i) => ({ ...s, init: randomArray(40 + i, s.init.length, 0.02) }))
   const parameters = new ParameterSet(engine, specs)
   const full = await attachFull(engine, layers, (path) => parameters.get(path))
-  return { parameters, record: full.record, end: () => (full.release(), parameters.release()) }
+  return { parameters, record: full.record, end: () => (full.adapter.release(), parameters.release()) }
 }
 
 /** Images (count, S, S, 3) of smooth waves and noise on 0..255. */

@@ -11,7 +11,7 @@ import { linear } from '../../../engine/ops/linear'
 import { activate, add, scale } from '../../../engine/ops/pointwise'
 import { recomputeNothing } from '../../../engine/sam/recomputation'
 import { defaultOptimizer } from '../../../engine/train/adam'
-import { LORA_TARGETS, detachLora, mergeLora } from '../../../engine/train/lora'
+import { LORA_TARGETS, mergeLora } from '../../../engine/train/lora'
 import { TrainingStep } from '../../../engine/train/training-step'
 import { computeGolden, openGolden } from '../../../src/verify'
 import { engine } from '../../support/engine'
@@ -194,7 +194,7 @@ test('training steps of whole models: the same first loss, nearly the same gradi
     for (const recompute of [recomputeNothing, { decoder: true, blocks: 2 }]) {
       const model = await openToy(name, 192)
       const run = async (storage: StorageType) => {
-        const { layers, parameters } = adapt(model, { targets: [...LORA_TARGETS] })
+        const { adapter, parameters } = adapt(model, { targets: [...LORA_TARGETS] })
         const loss = { dice: 1, bce: 1, iou: 0.5 }
         const config = { microBatch: 2, prompts: 2, slots: 3, loss, recompute, storage, optimizer: defaultOptimizer }
         const step = await TrainingStep.create(model, parameters, config)
@@ -204,7 +204,7 @@ test('training steps of whole models: the same first loss, nearly the same gradi
         const gradients = await engine.read(parameters.chunks[0].gradients)
         const { plan } = step
         step.destroy()
-        detachLora(layers)
+        adapter.release()
         parameters.release()
         return { report, gradients, plan }
       }
@@ -222,13 +222,13 @@ test('a golden model with everything as halves is as near to its golden tensors 
   const computed = await computeGolden(engine, golden)
   const errors = [...computed].map(([name, { data }]) => relativeError(data, golden.tensors.get(name)!.data))
   assert.ok(errors.length > 8 && Math.max(...errors) < 1e-2 && Math.max(...errors) > 1e-5, `${Math.max(...errors)}`)
-  const { layers, parameters } = adapt(golden.model, { targets: ['lin1'] })
-  const refused = await mergeLora(engine, layers).then(
+  const { adapter, parameters } = adapt(golden.model, { targets: ['lin1'] })
+  const refused = await mergeLora(engine, adapter).then(
     () => '',
     (error: Error) => error.message,
   )
   assert.match(refused, 'stored as halves')
-  detachLora(layers)
+  adapter.release()
   parameters.release()
   golden.model.release()
 })

@@ -6,7 +6,6 @@ import { type Dispatch, Graph } from '../../../engine/graph/graph'
 import { plan } from '../../../engine/graph/memory-layout'
 import { type Storage, Tensor } from '../../../engine/device/tensor'
 import { maskStatistics, weightedMaskLoss } from '../../../engine/ops/mask-loss'
-import { detachLora } from '../../../engine/train/lora'
 import { engine } from '../../support/engine'
 import { randomArray, randoms } from '../../support/random'
 import { adapt, modelInputs, openToy } from '../../support/toy'
@@ -54,7 +53,7 @@ function faults(dispatches: readonly Dispatch[], kept: ReadonlySet<Storage>, ran
 /** A whole training pass of a toy model. */
 async function trainingPass(name: 'toy_vit' | 'toy_tiny_vit') {
   const model = await openToy(name)
-  const { layers, parameters } = adapt(model, { targets: ['q', 'k', 'v', 'proj', 'lin1', 'lin2', 'decoder.q'] })
+  const { adapter, parameters } = adapt(model, { targets: ['q', 'k', 'v', 'proj', 'lin1', 'lin2', 'decoder.q'] })
   const g = new Graph(engine, true)
   const t = modelInputs(g, model, 2, 4, 3)
   const { logits, iou } = model.decode(g, model.encode(g, t.images, t.sizes), t)
@@ -64,7 +63,7 @@ async function trainingPass(name: 'toy_vit' | 'toy_tiny_vit') {
   const weights = g.input('weights', [4, 4])
   const loss = weightedMaskLoss(g, { ...terms, perMask: maskStatistics(g, terms), weights })
   g.backward(g.keep(loss), g.input('upstream', [1]))
-  return { g, program: await g.compile(), end: () => (detachLora(layers), parameters.release(), model.release()) }
+  return { g, program: await g.compile(), end: () => (adapter.release(), parameters.release(), model.release()) }
 }
 
 test('a training step: nothing in use at once shares bytes, no dispatch reads and writes one buffer', async () => {

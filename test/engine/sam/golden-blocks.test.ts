@@ -17,6 +17,7 @@ import { defaultOptimizer, optimizerReport, optimizerState, recordOptimizerStep 
 import { ParameterSet } from '../../../engine/train/parameters'
 import { openModel } from '../../../src/model/open-model'
 import { readSafetensors } from '../../../src/weights/safetensors'
+import { attachLora } from '../../../engine/train/lora'
 import { engine } from '../../support/engine'
 import { relativeError } from '../../support/random'
 
@@ -83,14 +84,14 @@ async function check({ key, layout = 'rows', inputs, constants = [], outputs, bu
   const t: Record<string, Tensor> = {}
   for (const name of inputs) t[name] = input(name, true)
   for (const name of constants) t[name] = input(name, false)
-  const adapter = adapted && attachAdapter(g, key, adapted, writes)
+  const lora = adapted && attachGolden(g, key, adapted, writes)
   const results = build(g, t)
   results.forEach((result) => g.keep(result))
   const upstreams = outputs.map((name) => input(`d${name}`, false))
   g.seed(results.slice(1).map((result, i) => [result, upstreams[i + 1]] as const))
   g.backward(results[0], upstreams[0])
   const gradients = Object.fromEntries(inputs.map((name) => [name, g.keep(g.gradientOf(t[name])!)]))
-  const ofAdapter = adapter && { a: g.keep(g.gradientOf(adapter.a)!), b: g.keep(g.gradientOf(adapter.b)!) }
+  const ofAdapter = lora && { a: g.keep(g.gradientOf(lora.A)!), b: g.keep(g.gradientOf(lora.B)!) }
   const program = await g.compile()
   program.poison()
   for (const [tensor, data] of writes) program.write(tensor, data)
@@ -105,12 +106,12 @@ async function check({ key, layout = 'rows', inputs, constants = [], outputs, bu
       compare(`${key}.${matrix}q.grad`, data.subarray(0, data.length / 2))
       compare(`${key}.${matrix}v.grad`, data.subarray(data.length / 2))
     }
-  if (adapted) adapted.lora = null
+  lora?.adapter.release()
   program.destroy()
 }
 
-/** The stored matrices on q and v of a fused qkv. */
-function attachAdapter(g: Graph, key: string, qkv: Linear, writes: [Tensor, Float32Array][]) {
+/** Attaches the stored matrices to q and v of a fused qkv. */
+function attachGolden(g: Graph, key: string, qkv: Linear, writes: [Tensor, Float32Array][]) {
   const { r, alpha } = about[key].lora
   const [out] = qkv.weight.shape
   const matrix = (name: 'A' | 'B') => {
@@ -120,8 +121,11 @@ function attachAdapter(g: Graph, key: string, qkv: Linear, writes: [Tensor, Floa
     writes.push([tensor, Float32Array.of(...q.data, ...v.data)])
     return tensor
   }
-  const ranges = [0, 2].map((i) => ({ start: (i * out) / 3, end: ((i + 1) * out) / 3 }))
-  return (qkv.lora = { rank: r, scale: alpha / r, a: matrix('A'), b: matrix('B'), ranges })
+  const parts = [0, 2].map((i) => ({ name: 'qkv'[i], start: (i * out) / 3, end: ((i + 1) * out) / 3 }))
+  const [A, B] = [matrix('A'), matrix('B')]
+  const get = (name: string) => (name === `${key}.lora_A` ? A : B)
+  const adapter = attachLora([{ path: key, linear: qkv, parts }], { rank: r, alpha, rslora: false }, get)
+  return { adapter, A, B }
 }
 
 const block = { inputs: ['x'], outputs: ['out'] }

@@ -5,7 +5,7 @@ import { Graph } from '../../../engine/graph/graph'
 import { maskStatistics, weightedMaskLoss } from '../../../engine/ops/mask-loss'
 import { tokenCounts } from '../../../engine/sam/predictor'
 import type { SamModel } from '../../../engine/sam/sam-model'
-import { LORA_TARGETS, type LoraTarget, detachLora } from '../../../engine/train/lora'
+import { LORA_TARGETS, type LoraTarget } from '../../../engine/train/lora'
 import { engine } from '../../support/engine'
 import { randomArray } from '../../support/random'
 import { adapt, modelInputs, openToy, toyBatch } from '../../support/toy'
@@ -83,10 +83,10 @@ function piecesByTarget({ layers, parameters, config }: ReturnType<typeof adapt>
 
 test('gradients of every target against the loss itself, along two directions of its matrices', async () => {
   for (const model of [vit, tiny]) {
-    const adapter = adapt(model, { rank: 3, targets: ALL })
-    const { layers, parameters } = adapter
+    const adapted = adapt(model, { rank: 3, targets: ALL })
+    const { adapter, parameters } = adapted
     const { program, use } = await lossOf(model, (g) => parameters.zeroGradients(g))
-    const groups = piecesByTarget(adapter)
+    const groups = piecesByTarget(adapted)
     assert.is(groups.size, 2 * ALL.length)
     for (const [group, pieces] of groups) {
       const run = use(group.startsWith('decoder.iou') ? 'iou' : 'masks')
@@ -131,7 +131,7 @@ test('gradients of every target against the loss itself, along two directions of
       for (const { name } of pieces) engine.write(parameters.get(name), values.get(name)!)
     }
     program.destroy()
-    detachLora(layers)
+    adapter.release()
     parameters.release()
   }
 })

@@ -8,11 +8,11 @@ import {
   LORA_TARGETS,
   type LoraTarget,
   defaultLora,
-  detachLora,
   loraLayers,
   loraScale,
   mergeLora,
 } from '../../../engine/train/lora'
+import { attachDifferences } from '../../../engine/train/full-tuning'
 import { engine } from '../../support/engine'
 import { relativeError } from '../../support/random'
 import { adapt, modelInputs, openToy, toyImages } from '../../support/toy'
@@ -50,12 +50,12 @@ test('a merged model gives what the adapted one gave, by the base model’s own 
     const base = await outputs(model)
     const baseList = dispatchList(model)
     const weights = await weightsOf(model)
-    const { layers, parameters } = adapt(model, { targets: ALL })
+    const { adapter, parameters } = adapt(model, { targets: ALL })
     const adapted = await outputs(model)
     const adaptedList = dispatchList(model)
     assert.ok(adaptedList.length > baseList.length, 'an attached adapter costs dispatches')
 
-    const unmerge = await mergeLora(engine, layers)
+    const unmerge = await mergeLora(engine, adapter)
     const merged = await outputs(model)
     for (const name of ['embedding', 'logits', 'iou'] as const) {
       const error = relativeError(merged[name], adapted[name])
@@ -69,7 +69,7 @@ test('a merged model gives what the adapted one gave, by the base model’s own 
     assert.equal(dispatchList(model), adaptedList)
     assert.equal(await weightsOf(model), weights)
     assert.equal(await outputs(model), adapted)
-    detachLora(layers)
+    adapter.detach()
     assert.equal(await outputs(model), base)
     parameters.release()
   }
@@ -78,9 +78,9 @@ test('a merged model gives what the adapted one gave, by the base model’s own 
 test('an adapter as training starts it changes nothing, to the bit', async () => {
   for (const model of [vit, tiny]) {
     const base = await outputs(model)
-    const { layers, parameters } = adapt(model, { targets: ALL }, false)
+    const { adapter, parameters } = adapt(model, { targets: ALL }, false)
     assert.equal(await outputs(model), base)
-    detachLora(layers)
+    adapter.detach()
     parameters.release()
   }
 })
@@ -88,7 +88,7 @@ test('an adapter as training starts it changes nothing, to the bit', async () =>
 test('any rank works, up to more than the layer is wide', async () => {
   for (const rank of [1, 4, 96]) {
     const base = await outputs(vit)
-    const { layers, parameters } = adapt(vit, { rank, targets: ALL })
+    const { layers, parameters, adapter } = adapt(vit, { rank, targets: ALL })
     for (const { path, linear, parts } of layers) {
       const rows = parts.reduce((sum, { start, end }) => sum + end - start, 0)
       assert.equal(parameters.get(`${path}.lora_A`).shape, [parts.length * rank, linear.weight.shape[1]])
@@ -96,11 +96,11 @@ test('any rank works, up to more than the layer is wide', async () => {
     }
     const adapted = await outputs(vit)
     assert.ok(relativeError(adapted.embedding, base.embedding) > 1e-3)
-    const unmerge = await mergeLora(engine, layers)
+    const unmerge = await mergeLora(engine, adapter)
     const error = relativeError((await outputs(vit)).logits, adapted.logits)
     assert.ok(error < 1e-5, `rank ${rank}: merged is ${error} off`)
     await unmerge()
-    detachLora(layers)
+    adapter.detach()
     parameters.release()
   }
 })
@@ -109,13 +109,13 @@ test('the scale is alpha over the rank, or over its root', async () => {
   assert.is(loraScale({ ...defaultLora, rank: 16, alpha: 8, rslora: false }), 0.5)
   assert.is(loraScale({ ...defaultLora, rank: 16, alpha: 8, rslora: true }), 2)
   // what is merged into a weight is s·B·A, in rows of q and v alone
-  const { layers, parameters, config } = adapt(vit, { rank: 4, alpha: 6, rslora: true, blocks: ['1'] })
+  const { layers, parameters, config, adapter } = adapt(vit, { rank: 4, alpha: 6, rslora: true, blocks: ['1'] })
   const [{ path, linear }] = layers
   const before = await engine.read(linear.weight)
-  const unmerge = await mergeLora(engine, layers)
+  const unmerge = await mergeLora(engine, adapter)
   const after = await engine.read(linear.weight)
   await unmerge()
-  detachLora(layers)
+  adapter.detach()
   const a = await engine.read(parameters.get(`${path}.lora_A`))
   const b = await engine.read(parameters.get(`${path}.lora_B`))
   const [out, k] = linear.weight.shape
@@ -183,12 +183,65 @@ test('a configuration that names nothing is refused', () => {
 
 test('merging what is not attached is refused, and changes nothing', async () => {
   const before = await weightsOf(vit)
-  const layers = loraLayers(vit, { ...defaultLora, rank: 4 })
-  await mergeLora(engine, layers).then(
+  const { adapter, parameters } = adapt(vit)
+  adapter.detach()
+  await mergeLora(engine, adapter).then(
     () => assert.unreachable('merged nothing'),
     (error: Error) => assert.match(error.message, 'blocks.0.attn.qkv has no adapter attached'),
   )
   assert.equal(await weightsOf(vit), before)
+  parameters.release()
+})
+
+test('a layer has one adapter at a time, and what is not attached cannot be detached', async () => {
+  const { adapter, layers, parameters } = adapt(vit, { blocks: ['1'] })
+  assert.ok(adapter.attached)
+  assert.throws(() => adapter.attach(), /blocks.1.attn.qkv has this adapter attached: detach it first/)
+  assert.throws(() => adapt(vit), /blocks.1.attn.qkv has another adapter attached: detach it first/)
+  assert.ok(
+    loraLayers(vit, { ...defaultLora, blocks: ['0'] }).every(({ linear }) => !linear.lora),
+    'nothing is attached by an attempt that fails',
+  )
+  adapter.detach()
+  assert.not(adapter.attached)
+  assert.throws(() => adapter.detach(), /this adapter is not attached/)
+
+  const differences = new Float32Array(32 * 32).fill(0.1)
+  const full = await attachDifferences(engine, layers, () => differences)
+  assert.throws(() => adapter.attach(), /another adapter attached/)
+  assert.throws(() => full.attach(), /this adapter attached/)
+  const bytes = engine.bytes.adapter
+  full.release()
+  assert.is(bytes - engine.bytes.adapter, layers[0].linear.weight.size * 4)
+  full.release()
+  assert.is(bytes - engine.bytes.adapter, layers[0].linear.weight.size * 4, 'freed once')
+  assert.throws(() => full.attach(), /was released/)
+
+  adapter.attach()
+  adapter.release()
+  assert.not(adapter.attached)
+  parameters.release()
+})
+
+test('what was recorded keeps the adapter that was attached then', async () => {
+  const prompt = { coords: Float32Array.of(20, 13, 0, 0), labels: Int32Array.of(1, -1) }
+  const size = vit.inputSize
+  const run = async (predictor: Predictor) => {
+    predictor.setImages(toyImages(3, 1, size), Uint32Array.of(size, size))
+    return (await predictor.predict(prompt)).logits
+  }
+  const base = await Predictor.create(vit, { prompts: 1, slots: 2 })
+  const expected = await run(base)
+  const { adapter, parameters } = adapt(vit)
+  const adapted = await Predictor.create(vit, { prompts: 1, slots: 2 })
+  const changed = await run(adapted)
+  assert.ok(relativeError(changed, expected) > 1e-3)
+  assert.equal(await run(base), expected)
+  adapter.detach()
+  assert.equal(await run(adapted), changed)
+  for (const predictor of [base, adapted]) predictor.destroy()
+  adapter.release()
+  parameters.release()
 })
 
 test.run()

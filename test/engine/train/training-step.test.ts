@@ -4,7 +4,6 @@ import * as assert from 'uvu/assert'
 import { supervise } from '../../../engine/ops/mask-loss'
 import { Predictor } from '../../../engine/sam/predictor'
 import { defaultOptimizer } from '../../../engine/train/adam'
-import { detachLora } from '../../../engine/train/lora'
 import type { LoraConfig, LoraTarget } from '../../../engine/train/lora'
 import { type FeatureBatch, type MicroBatch, type StepConfig, TrainingStep } from '../../../engine/train/training-step'
 import { engine } from '../../support/engine'
@@ -16,7 +15,7 @@ const targets: LoraTarget[] = ['q', 'v', 'lin2', 'decoder.v']
 
 /** A step on a fresh adapter; always the same one. B is not zero, so that all gradients flow from the start. */
 async function trainer(over: Partial<StepConfig> = {}, lora: Partial<LoraConfig> = { targets }) {
-  const { layers, parameters } = adapt(model, lora)
+  const { adapter, parameters } = adapt(model, lora)
   const config: StepConfig = {
     microBatch: 1,
     prompts: 3,
@@ -40,7 +39,7 @@ async function trainer(over: Partial<StepConfig> = {}, lora: Partial<LoraConfig>
     },
     end() {
       step.destroy()
-      detachLora(layers)
+      adapter.release()
       parameters.release()
     },
   }

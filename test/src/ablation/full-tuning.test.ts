@@ -62,7 +62,7 @@ test('the difference’s gradient in mid-graph: two ranges, and a whole matrix o
           const b = delta.slice(row, (row += end - start))
           elementwise(g, 'combine', { a: base.slice(start, end), b, out: weight.slice(start, end) }, b.size, {})
         }
-        return linear(g, x, { weight, tuned: { delta, parts: [...parts] } }, { residual })
+        return linear(g, x, { weight: base, tuned: { weight, delta, parts: [...parts] } }, { residual })
       },
       reference: ({ x, base, delta, residual }) => {
         const weight = base.slice()
@@ -166,7 +166,7 @@ test('gradients through whole models against the loss itself, and an update that
     const trained = (await once()).loss
     assert.ok(trained < 0.97 * start.loss, `from ${start.loss} to ${trained}`)
     step.destroy()
-    tuning.release()
+    tuning.adapter.release()
     parameters.release()
     assert.equal(await outputs(model), before, 'released, the model is the base again')
   }
@@ -186,7 +186,7 @@ test('its files: what training had, what eval attaches, what merge writes', asyn
     const adapter = toDifferences(config, layers, await parameters.download())
     await writeFull(folder, adapter)
     step.destroy()
-    tuning.release()
+    tuning.adapter.release()
     parameters.release()
 
     assert.equal(await readAnyAdapter(folder), adapter)
