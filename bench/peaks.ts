@@ -1,7 +1,7 @@
 /** @file What the adapter reaches at its best, by our own kernels: the measure of all other rates. */
 import { LAYOUTS } from '../engine/device/matmul-class'
 import peaks from '../shaders/peaks.wgsl'
-import { runsOf } from '../engine/graph/lane-rounds'
+import { elementwiseGrid } from '../engine/graph/lane-rounds'
 import type { MicroCase } from './micro-case'
 import { productCase } from './ops/gemm'
 
@@ -15,7 +15,7 @@ const copy = (bytes: number): MicroCase => ({
     const count = bytes / 16
     const x = bench.operand('x', count, 4)
     const y = bench.g.tensor('y', [count, 4])
-    const { rounds, grid } = runsOf(bench.engine, count)
+    const { rounds, grid } = elementwiseGrid(bench.engine, count)
     bench.g.dispatch(peaks, 'copy', { x, y }, { count, factor: 0, rounds }, grid)
     return { output: null, forward: { flops: 0, bytes: 2 * bytes } }
   },

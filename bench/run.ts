@@ -1,6 +1,6 @@
 /** @file A whole run of benchmarks: what was chosen, one after the other, and the file that tells of it. */
 import type { Engine } from '../engine/device/engine'
-import { productsText } from '../engine/device/kernel-variants'
+import { matmulVariantsText } from '../engine/device/kernel-variants'
 import { commandLine } from '../src/host/command-line'
 import { hardwareOf } from '../src/host/hardware'
 import { type MicroCase, Workbench } from './micro-case'
@@ -151,8 +151,8 @@ export async function runBench(
     command: commandLine(),
     hardware: await hardwareOf(engine),
     engine: {
-      products: productsText(engine.products),
-      attention: engine.attention,
+      products: matmulVariantsText(engine.variants.matmul),
+      attention: engine.variants.attention,
       toggles: [...options.toggles],
       clock: clockNames[clock],
     },

@@ -1,10 +1,10 @@
-/** @file The shapes by which the forms of kernels are chosen: those of each class that a training step has. */
-import { PRODUCT_CLASSES, type ProductClass, productClass } from '../engine/device/matmul-class'
+/** @file The shapes at which kernel variants are compared: shapes of each class that occur in a training step. */
+import { MATMUL_CLASSES, type MatmulClass, matmulClass } from '../engine/device/matmul-class'
 import type { MicroCase } from './micro-case'
 import { cases as attention } from './ops/attention'
 import { type Product, recordProduct } from './ops/gemm'
 
-export type TuneCases = { products: Record<ProductClass, MicroCase[]>; attention: MicroCase[] }
+export type TuneCases = { matmul: Record<MatmulClass, MicroCase[]>; attention: MicroCase[] }
 
 /** What a step of so many tokens multiplies in its encoder, of this width, and in its decoder. */
 function shapesOf(tokens: number, dim: number, pixels: number): Product[] {
@@ -40,16 +40,16 @@ export function tuneCases(software: boolean): TuneCases {
   const shapes = software ? shapesOf(1024, 160, 4096) : shapesOf(8192, 768, 16384)
   const names = ['attention 32x32 window 14 heads 12', 'attention 32x32 window 32 heads 12']
   return {
-    products: byClass(shapes),
+    matmul: byClass(shapes),
     attention: attention.filter((one) => (software ? one.quick : names.some((name) => one.name.includes(name)))),
   }
 }
 
-function byClass(shapes: readonly Product[]): Record<ProductClass, MicroCase[]> {
-  const of = ({ layout, m, n, k }: Product) => productClass(layout, m, n, k)
+function byClass(shapes: readonly Product[]): Record<MatmulClass, MicroCase[]> {
+  const of = ({ layout, m, n, k }: Product) => matmulClass(layout, m, n, k)
   return Object.fromEntries(
-    PRODUCT_CLASSES.map((one) => [one, shapes.filter((shape) => of(shape) === one).map(productOf)]),
-  ) as Record<ProductClass, MicroCase[]>
+    MATMUL_CLASSES.map((one) => [one, shapes.filter((shape) => of(shape) === one).map(productOf)]),
+  ) as Record<MatmulClass, MicroCase[]>
 }
 
 function productOf(product: Product): MicroCase {

@@ -1,104 +1,114 @@
-/** @file Which form of products, class by class, and of attention is the fastest here: each is timed at a model's shapes. */
+/** @file Finds the fastest kernel variants on this adapter, for each class of matrix products and for attention, by timing. */
 import type { Engine } from '../engine/device/engine'
-import { ATTENTION_FORMS, type Forms, productForms, runs, usualForms } from '../engine/device/kernel-variants'
-import { PRODUCT_CLASSES, type ProductClass } from '../engine/device/matmul-class'
+import {
+  ATTENTION_VARIANTS,
+  type KernelVariants,
+  canRun,
+  defaultVariants,
+  matmulVariantsFor,
+} from '../engine/device/kernel-variants'
+import { MATMUL_CLASSES, type MatmulClass } from '../engine/device/matmul-class'
 import type { MicroCase } from './micro-case'
 import type { Clock } from './clock'
 import { runMicro } from './run-micro'
 import type { TuneCases } from './tune-cases'
 
-/** What a form takes for all of its cases together, milliseconds, the least seen; null where the adapter cannot run them. */
-export interface FormTime<F extends string = string> {
-  form: F
+/** Minimum time that a variant took for all of its cases together, in milliseconds; null if it cannot run them. */
+export interface VariantTime<V extends string = string> {
+  variant: V
   ms: number | null
 }
 
 export interface Tuning {
-  products: Record<ProductClass, FormTime<Forms['products'][ProductClass]>[]>
-  attention: FormTime<Forms['attention']>[]
-  /** What is to be kept: the fastest of each, or the usual one where no other is faster by more than the noise. */
-  best: Forms
+  matmul: Record<MatmulClass, VariantTime<KernelVariants['matmul'][MatmulClass]>[]>
+  attention: VariantTime<KernelVariants['attention']>[]
+  /** The variants to use: the fastest, or the default one if no other is faster by more than the noise. */
+  best: KernelVariants
 }
 
 export interface TuneOptions {
   clock: Clock
-  /** Milliseconds a case and round. */
+  /** Milliseconds for each case in each round. */
   budget: number
   stop(): boolean
-  onForm?(what: string): void
+  /** Called before each case is timed. */
+  onVariant?(what: string): void
 }
 
-/** What is chosen among forms, and how the engine is told to use one. */
-interface Measured<F extends string> {
+/** One setting to choose: the variants to compare, and how to make the engine use one. */
+interface Setting<V extends string> {
   name: string
-  forms: readonly F[]
-  usual: F
+  variants: readonly V[]
+  byDefault: V
   cases: MicroCase[]
-  use(form: F): void
+  use(variant: V): void
 }
 
-/** Each form is timed so often, in turn with the others, and its least time counts: what runs beside it comes and goes. */
+/** Variants are timed this often, in turns, and the minimum counts, because other processes disturb single measurements. */
 const ROUNDS = 3
-/** So many times the least time of a round, and a form is not timed again. */
+/** A variant that takes this many times the minimum of a round is not timed again. */
 const HOPELESS = 2
-/** Another form than the usual one takes at most this share of its time: less is noise, and each form rounds differently. */
-const SHARE = 0.95
+/** A variant replaces the default one only if it takes at most this fraction of its time: smaller gains may be noise. */
+const MAX_FRACTION = 0.95
 
 /**
- * Times every form that the device can run. The engine is left with what is to be kept. Null where it was stopped.
- * @throws Error where no form of one kind runs
+ * Times all variants that the device can run and leaves the engine with the best. Returns null if it was stopped: the engine
+ * then has the variants it had before.
+ * @throws Error if no variant of a setting runs
  */
 export async function tune(engine: Engine, cases: TuneCases, options: TuneOptions): Promise<Tuning | null> {
-  const { products, attention } = engine
-  const usual = usualForms(engine.software, engine.subgroupSize)
-  const measure = async <F extends string>(what: Measured<F>): Promise<FormTime<F>[] | null> => {
-    const times: FormTime<F>[] = what.forms.map((form) => ({ form, ms: Infinity }))
+  const before = engine.variants
+  const byDefault = defaultVariants(engine.software, engine.subgroupSize)
+  const measure = async <V extends string>(setting: Setting<V>): Promise<VariantTime<V>[] | null> => {
+    const times: VariantTime<V>[] = setting.variants.map((variant) => ({ variant, ms: Infinity }))
     for (let round = 0; round < ROUNDS; round++) {
       const least = Math.min(...times.map(({ ms }) => ms ?? Infinity))
       for (const time of times) {
         if (time.ms === null || (round && time.ms > HOPELESS * least)) continue
-        what.use(time.form)
-        const ms = await timed(engine, what.cases, `${what.name} ${time.form}`, options)
+        setting.use(time.variant)
+        const ms = await timed(engine, setting.cases, `${setting.name} ${time.variant}`, options)
         time.ms = ms === null ? null : Math.min(time.ms, ms)
         if (options.stop()) return null
       }
     }
-    what.use(chosen(times, what.usual))
+    setting.use(bestOf(times, setting.byDefault))
     return times
   }
-  const found = {} as Tuning['products']
-  for (const of of PRODUCT_CLASSES) {
+  const matmul = {} as Tuning['matmul']
+  for (const one of MATMUL_CLASSES) {
     const times = await measure({
-      name: `products ${of}`,
-      forms: productForms(of, engine.subgroupSize),
-      usual: usual.products[of],
-      cases: cases.products[of],
-      use: (form) => (engine.products = { ...engine.products, [of]: form }),
+      name: `matmul ${one}`,
+      variants: matmulVariantsFor(one, engine.subgroupSize),
+      byDefault: byDefault.matmul[one],
+      cases: cases.matmul[one],
+      use: (variant) => {
+        const { variants } = engine
+        engine.variants = { ...variants, matmul: { ...variants.matmul, [one]: variant } }
+      },
     })
     if (!times) break
-    found[of] = times
+    matmul[one] = times
   }
-  const ofAttention =
+  const attention =
     !options.stop() &&
     (await measure({
       name: 'attention',
-      forms: ATTENTION_FORMS.filter((form) => runs(form, engine.subgroupSize)),
-      usual: usual.attention,
+      variants: ATTENTION_VARIANTS.filter((variant) => canRun(variant, engine.subgroupSize)),
+      byDefault: byDefault.attention,
       cases: cases.attention,
-      use: (form) => (engine.attention = form),
+      use: (variant) => (engine.variants = { ...engine.variants, attention: variant }),
     }))
-  if (ofAttention)
-    return { products: found, attention: ofAttention, best: { products: engine.products, attention: engine.attention } }
-  Object.assign(engine, { products, attention })
+  if (attention) return { matmul, attention, best: engine.variants }
+  engine.variants = before
   return null
 }
 
 async function timed(engine: Engine, cases: MicroCase[], what: string, options: TuneOptions): Promise<number | null> {
-  const { onForm = () => {}, ...sampling } = options
+  const { onVariant = () => {}, ...sampling } = options
   let ms = 0
   try {
     for (const one of cases) {
-      onForm(`${what}: ${one.name}`)
+      onVariant(`${what}: ${one.name}`)
       for (const row of await runMicro(engine, one, sampling, null)) ms += row.ms.least
       if (options.stop()) break
     }
@@ -109,26 +119,37 @@ async function timed(engine: Engine, cases: MicroCase[], what: string, options: 
   }
 }
 
-function chosen<F extends string>(times: readonly FormTime<F>[], usual: F): F {
-  const ran = times.flatMap(({ form, ms }) => (ms === null ? [] : [{ form, ms }]))
-  if (!ran.length) throw new Error(`none of the forms ${times.map(({ form }) => form).join(', ')} runs on this adapter`)
+function bestOf<V extends string>(times: readonly VariantTime<V>[], byDefault: V): V {
+  const ran = times.flatMap(({ variant, ms }) => (ms === null ? [] : [{ variant, ms }]))
+  if (!ran.length)
+    throw new Error(`none of the variants ${times.map(({ variant }) => variant).join(', ')} runs on this adapter`)
   const best = ran.reduce((least, time) => (time.ms < least.ms ? time : least))
-  const known = ran.find(({ form }) => form === usual)
-  return !known || best.ms < SHARE * known.ms ? best.form : usual
+  const known = ran.find(({ variant }) => variant === byDefault)
+  return !known || best.ms < MAX_FRACTION * known.ms ? best.variant : byDefault
 }
 
-/** A line a form, and its time over that of the one that is kept. */
-export function tuningTable({ products, attention, best }: Tuning): string {
-  const lines = (what: string, times: FormTime[], kept: string) => {
-    const reference = times.find(({ form }) => form === kept)!.ms!
-    return times.map(({ form, ms }) => {
+/** One line for each variant: its time, and the ratio of that to the time of the variant in use. */
+export function tuningTable({ matmul, attention, best }: Tuning): string {
+  const lines = (what: string, times: VariantTime[], kept: string) => {
+    const reference = times.find(({ variant }) => variant === kept)!.ms!
+    return times.map(({ variant, ms }) => {
       const time = ms === null ? 'does not run' : `${ms.toPrecision(4)} ms`
-      const ratio = form === kept ? 'kept' : ms === null ? '' : `x ${(ms / reference).toFixed(2)}`
-      return `${what.padEnd(19)} ${form.padEnd(14)} ${time.padStart(12)}  ${ratio}`.trimEnd()
+      const ratio = variant === kept ? 'kept' : ms === null ? '' : `x ${(ms / reference).toFixed(2)}`
+      return `${what.padEnd(17)} ${variant.padEnd(14)} ${time.padStart(12)}  ${ratio}`.trimEnd()
     })
   }
   return [
-    ...PRODUCT_CLASSES.flatMap((of) => lines(`products ${of}`, products[of], best.products[of])),
+    ...MATMUL_CLASSES.flatMap((one) => lines(`matmul ${one}`, matmul[one], best.matmul[one])),
     ...lines('attention', attention, best.attention),
   ].join('\n')
+}
+
+/** The tuning in the format of `wgsam bench --tune --json`. */
+export function tuningJson({ matmul, attention, best }: Tuning) {
+  const rows = (times: readonly VariantTime[]) => times.map(({ variant, ms }) => ({ form: variant, ms }))
+  return {
+    products: Object.fromEntries(MATMUL_CLASSES.map((one) => [one, rows(matmul[one])])),
+    attention: rows(attention),
+    best: { products: best.matmul, attention: best.attention },
+  }
 }

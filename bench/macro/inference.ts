@@ -2,7 +2,7 @@
 import type { Engine } from '../../engine/device/engine'
 import { MaskGenerator } from '../../engine/generate/generator'
 import { Graph } from '../../engine/graph/graph'
-import { reportOf } from '../../engine/graph/memory-report'
+import { memoryReport } from '../../engine/graph/memory-report'
 import { MASK_TOKENS } from '../../engine/sam/mask-decoder'
 import { label } from '../../engine/sam/prompt-labels'
 import { renderScene, sceneDefaults } from '../../src/synth/synth-dataset'
@@ -33,7 +33,7 @@ async function encoder(engine: Engine, name: ModelName, size: number): Promise<O
     finish: () => engine.idle(),
     profile: () => program.profile(),
     dispatches: program.size,
-    plannedBytes: reportOf(engine, [program]).peak,
+    plannedBytes: memoryReport(engine, [program]).peak,
     release() {
       program.destroy()
       model.release()
@@ -73,7 +73,7 @@ async function decoder(engine: Engine, name: ModelName, size: number, prompts: n
     finish: () => engine.idle(),
     profile: () => program.profile(),
     dispatches: program.size,
-    plannedBytes: reportOf(engine, [program]).peak,
+    plannedBytes: memoryReport(engine, [program]).peak,
     release() {
       program.destroy()
       model.release()

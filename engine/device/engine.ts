@@ -1,14 +1,15 @@
 /**
- * @file The engine holds one GPUDevice of any host (Node, browser, Deno, Bun): pipelines, weights, read-back, and the trap
- * for the device's errors. WebGPU reports errors on the side while every later result reads as zeros, so the trap is
- * checked wherever results reach the host.
+ * @file The engine wraps one GPUDevice of any host (Node, browser, Deno, Bun): compiled pipelines, persistent tensors,
+ * uploads and read-back, and the device's errors. WebGPU reports an error asynchronously while every later result reads as
+ * zeros, so the engine records the first error and throws it wherever results reach the host.
  */
-import { type Storage, type StorageType, Tensor, type TensorKind, halvable, sizeOf } from './tensor'
-import { type Forms, usualForms } from './kernel-variants'
-import { toHalves } from './float16'
+import { toF16 } from './float16'
+import { type KernelVariants, defaultVariants } from './kernel-variants'
 import type { Shader } from './shader'
+import { isSoftwareAdapter } from './software-adapter'
+import { type Storage, type StorageType, Tensor, type TensorKind, eligibleForF16, sizeOf } from './tensor'
 
-/** How the message of a failure begins where the device had no room for a buffer. */
+/** Beginning of the error message when the device could not allocate a buffer. */
 export const OUT_OF_MEMORY = 'the GPU is out of memory'
 
 export interface Pipeline {
@@ -16,20 +17,15 @@ export interface Pipeline {
   layout: GPUBindGroupLayout
 }
 
-/** Calls `finish` and gives what the promise that it makes gives. */
-export type Wait = <T>(finish: () => Promise<T>) => Promise<T>
-
-/** Whether the adapter of a device computes on the processor. */
-export function isSoftware({ adapterInfo: info }: GPUDevice): boolean {
-  return /llvmpipe|swiftshader/i.test(`${info?.description} ${info?.device} ${info?.architecture}`)
-}
+/** Calls `start` and waits for the promise it returns. */
+export type Wait = <T>(start: () => Promise<T>) => Promise<T>
 
 export class Engine {
   private readonly pipelines = new Map<string, Promise<Pipeline>>()
   private readonly modules = new Map<Shader, GPUShaderModule>()
   private failure: Error | null = null
   private destroyed = false
-  /** Bytes of persistent tensors by kind; what programs add is in their own plans. */
+  /** Bytes of persistent tensors by kind. Programs report the memory of their intermediates: `Program.memory`. */
   readonly bytes: Record<TensorKind, number> = {
     weight: 0,
     adapter: 0,
@@ -40,46 +36,49 @@ export class Engine {
     statistic: 0,
   }
 
-  /** Whether the adapter computes on the processor. */
+  /** True if the adapter computes on the processor. */
   readonly software: boolean
-  /** Lanes of a subgroup, at least; 0 where kernels cannot use them. */
+  /** Minimum number of lanes in a subgroup; 0 if kernels cannot use subgroups. */
   readonly subgroupSize: number
-  /** The form in which matrix products of each class are recorded: by the kind of adapter, unless the host knows better. */
-  products: Forms['products']
-  /** The same of fused attention. */
-  attention: Forms['attention']
+  /** The kernel variants to record from now on. The default depends on the kind of adapter; a host may set measured ones. */
+  variants: KernelVariants
 
-  /** `wait` awaits what the GPU promises; a host may have a better way than to wait at once (src/host/idle-wait.ts). */
+  /** `wait` awaits the GPU's promises; a host may replace plain awaiting by something better (src/host/idle-wait.ts). */
   constructor(
     readonly device: GPUDevice,
-    private readonly wait: Wait = (finish) => finish(),
+    private readonly wait: Wait = (start) => start(),
   ) {
     const info = device.adapterInfo
-    this.software = isSoftware(device)
-    // the adapter's info tells nothing where the device was opened without the feature
+    this.software = isSoftwareAdapter(info)
+    // without the feature kernels cannot use subgroups, whatever size the adapter reports
     this.subgroupSize = device.features.has('subgroups') ? (info?.subgroupMinSize ?? 0) : 0
-    ;({ products: this.products, attention: this.attention } = usualForms(this.software, this.subgroupSize))
+    this.variants = defaultVariants(this.software, this.subgroupSize)
     device.addEventListener('uncapturederror', (event) => {
       const { error } = event as GPUUncapturedErrorEvent
-      const what = error.constructor.name === 'GPUOutOfMemoryError' ? OUT_OF_MEMORY : 'the GPU device reported an error'
-      this.failure ??= new Error(`${what}: ${error.message}`)
+      const outOfMemory = error.constructor.name === 'GPUOutOfMemoryError'
+      this.failure ??= new Error(
+        `${outOfMemory ? OUT_OF_MEMORY : 'the GPU device reported an error'}: ${error.message}`,
+      )
     })
     void device.lost.then((info) => {
       if (!this.destroyed) this.failure ??= new Error(`the GPU device was lost (${info.reason}): ${info.message}`)
     })
   }
 
-  /** Throws what the device reported since the last call, if anything. */
+  /** @throws Error the first error that the device reported, if any */
   check(): void {
     if (this.failure) throw this.failure
   }
 
-  /** Largest range one binding may span, in bytes. */
+  /** Maximum size of one binding, in bytes. */
   get maxBinding(): number {
     return Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize)
   }
 
-  /** A buffer of its own that outlives programs. `data` is uploaded; without it the buffer is zero. */
+  /**
+   * Creates a tensor with its own buffer, which outlives programs. `data` is uploaded; without it the tensor is zero.
+   * @throws Error if this adapter cannot bind a tensor of this size
+   */
   persistent(kind: TensorKind, label: string, shape: readonly number[], data?: ArrayBufferView): Tensor {
     const bytes = sizeOf(shape) * 4
     if (bytes > this.maxBinding)
@@ -93,7 +92,7 @@ export class Engine {
     return tensor
   }
 
-  /** A storage buffer the caller owns. */
+  /** Creates a storage buffer that the caller owns. @throws Error if it is larger than the adapter allows */
   buffer(label: string, bytes: number): GPUBuffer {
     if (bytes > this.device.limits.maxBufferSize)
       throw new Error(
@@ -103,16 +102,19 @@ export class Engine {
     return this.device.createBuffer({ label, size: Math.max(16, Math.ceil(bytes / 16) * 16), usage })
   }
 
-  /** A frozen tensor; stored as halves (f16) where asked and worth it: it can then only be read, by dispatches. */
+  /**
+   * Creates a frozen weight. With `storage` f16, weights that are `eligibleForF16` are stored as f16: dispatches can then
+   * read them, but nothing can write them and the host cannot read them.
+   */
   weight(label: string, shape: readonly number[], data: Float32Array, storage: StorageType = 'f32'): Tensor {
-    if (storage === 'f32' || !halvable(data.length)) return this.persistent('weight', label, shape, data)
-    const words = this.persistent('weight', label, [data.length / 2], toHalves(data))
-    return new Tensor({ ...words.storage, halves: true }, [...shape])
+    if (storage === 'f32' || !eligibleForF16(data.length)) return this.persistent('weight', label, shape, data)
+    const words = this.persistent('weight', label, [data.length / 2], toF16(data))
+    return new Tensor({ ...words.storage, f16: true }, [...shape])
   }
 
   private readonly constants = new Map<string, Tensor>()
 
-  /** A persistent tensor of fixed values, made once for each label. */
+  /** A persistent tensor of constant values, created once per label. */
   constant(label: string, shape: readonly number[], values: () => ArrayBufferView): Tensor {
     let tensor = this.constants.get(label)
     if (!tensor) {
@@ -122,9 +124,12 @@ export class Engine {
     return tensor
   }
 
-  /** Uploads host data into a tensor that has a buffer (persistent, or placed by a program). */
+  /**
+   * Uploads host data into a tensor that has a buffer (persistent, or placed by a program).
+   * @throws Error if the tensor has no memory, is stored as f16, or `data` has another size
+   */
   write(tensor: Tensor, data: ArrayBufferView): void {
-    const { buffer, offset, label } = inFull(tensor)
+    const { buffer, offset, label } = requireF32(tensor)
     if (!buffer) throw new Error(`${label} has no memory yet: compile the program first`)
     if (data.byteLength !== tensor.size * 4)
       throw new Error(`${label} [${tensor.shape.join(', ')}] takes ${tensor.size * 4} bytes, got ${data.byteLength}`)
@@ -132,14 +137,15 @@ export class Engine {
     this.device.queue.writeBuffer(buffer, start, data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
   }
 
-  /** Copies a tensor to the host; fails when the device has reported an error. */
+  /** Copies a tensor to the host. @throws Error if the tensor has no memory, is stored as f16, or the device failed */
   async read(tensor: Tensor): Promise<Float32Array> {
     return new Float32Array(await this.readBytes(tensor))
   }
 
+  /** As `read`, uninterpreted. */
   async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
     this.check()
-    const { buffer, offset, label } = inFull(tensor)
+    const { buffer, offset, label } = requireF32(tensor)
     if (!buffer) throw new Error(`${label} has no memory yet: compile the program first`)
     const size = tensor.size * 4
     const staging = this.device.createBuffer({
@@ -164,14 +170,14 @@ export class Engine {
     return copy
   }
 
-  /** Resolves when the GPU has done all that was submitted; throws what it reported. */
+  /** Resolves when the GPU has finished all submitted work. @throws Error the error that the device reported, if any */
   async idle(): Promise<void> {
     this.device.queue.submit([])
     await this.wait(() => this.device.queue.onSubmittedWorkDone())
     this.check()
   }
 
-  /** The pipeline of a shader's entry, compiled once per set of constants. */
+  /** The pipeline of a shader's entry point, compiled once per set of constants. @throws Error if it does not compile */
   pipeline(shader: Shader, entryPoint: string, constants: Record<string, number> = {}): Promise<Pipeline> {
     const key = `${shader.name}/${entryPoint}/${JSON.stringify(constants)}`
     let pipeline = this.pipelines.get(key)
@@ -215,23 +221,22 @@ export class Engine {
     }
   }
 
-  /** Gives a persistent tensor's memory back. */
+  /** Frees the memory of a persistent tensor. */
   release(tensor: Tensor): void {
     this.bytes[tensor.storage.kind] -= tensor.storage.bytes
     tensor.storage.buffer?.destroy()
     tensor.storage.buffer = null
   }
 
-  /** Destroys the device; the engine is of no use afterwards. */
+  /** Destroys the device; the engine cannot be used afterwards. */
   destroy(): void {
     this.destroyed = true
     this.device.destroy()
   }
 }
 
-/** The storage of a tensor whose elements lie there as they are. */
-function inFull({ storage }: Tensor): Storage {
-  if (storage.halves)
-    throw new Error(`${storage.label} is stored as halves (f16): the host can neither read nor write it`)
+/** The tensor's storage. @throws Error if it is stored as f16 */
+function requireF32({ storage }: Tensor): Storage {
+  if (storage.f16) throw new Error(`${storage.label} is stored as f16: the host can neither read nor write it`)
   return storage
 }

@@ -1,8 +1,14 @@
-/** @file The forms in which matrix products and attention exist: same operands, same results, each for other adapters. */
-import { PRODUCT_CLASSES, type ProductClass } from './matmul-class'
+/**
+ * @file Kernel variants of matrix products and attention. All variants take the same operands and compute the same result;
+ * which one is fastest depends on the adapter.
+ */
+import { MATMUL_CLASSES, type MatmulClass } from './matmul-class'
 
-/** See engine/ops/gemm.ts. A `split` form runs the other's kernels over ranges of k: engine/ops/gemm-split.ts. */
-export const PRODUCT_FORMS = [
+/**
+ * Described in engine/ops/gemm.ts. The `split` variants run the kernels of the variant they are named after over ranges of
+ * k: engine/ops/gemm-split.ts.
+ */
+export const MATMUL_VARIANTS = [
   'shared',
   'direct',
   'transposed',
@@ -11,37 +17,41 @@ export const PRODUCT_FORMS = [
   'direct-split',
   'subgroup-split',
 ] as const
-export type ProductForm = (typeof PRODUCT_FORMS)[number]
-/** See engine/ops/attention-variants.ts. */
-export const ATTENTION_FORMS = ['shared', 'direct', 'subgroup'] as const
-export type AttentionFormName = (typeof ATTENTION_FORMS)[number]
+export type MatmulVariant = (typeof MATMUL_VARIANTS)[number]
+/** Described in engine/ops/attention-variants.ts. */
+export const ATTENTION_VARIANTS = ['shared', 'direct', 'subgroup'] as const
+export type AttentionVariant = (typeof ATTENTION_VARIANTS)[number]
 
-export type ProductForms = Readonly<Record<ProductClass, ProductForm>>
+export type MatmulVariants = Readonly<Record<MatmulClass, MatmulVariant>>
 
-export interface Forms {
-  products: ProductForms
-  attention: AttentionFormName
+/** The variants that an engine records. */
+export interface KernelVariants {
+  readonly matmul: MatmulVariants
+  readonly attention: AttentionVariant
 }
 
-/** Lanes that the subgroup forms ask of a subgroup, at least. */
+/** Minimum subgroup size of the subgroup variants, in lanes. */
 const LANES = 8
 
-/** Whether a device with subgroups of so many lanes (0: none) can run a form. */
-export const runs = (form: ProductForm | AttentionFormName, subgroupSize: number): boolean =>
-  !form.startsWith('subgroup') || subgroupSize >= LANES
+/** True if a device whose subgroups have `subgroupSize` lanes (0: no subgroups) can run a variant. */
+export const canRun = (variant: MatmulVariant | AttentionVariant, subgroupSize: number): boolean =>
+  !variant.startsWith('subgroup') || subgroupSize >= LANES
 
-/** The forms that differ for a class: transposing changes nothing for tn, and splitting needs long sums or few outputs. */
-export function productForms(of: ProductClass, subgroupSize: number): ProductForm[] {
-  return PRODUCT_FORMS.filter((form) => {
-    if (!runs(form, subgroupSize)) return false
-    if (form === 'transposed') return !of.startsWith('tn')
-    return !form.endsWith('split') || !of.endsWith('large')
+/**
+ * The variants worth comparing for a class: transposing A changes nothing for tn, and splitting k helps only long sums or
+ * few outputs.
+ */
+export function matmulVariantsFor(matmul: MatmulClass, subgroupSize: number): MatmulVariant[] {
+  return MATMUL_VARIANTS.filter((variant) => {
+    if (!canRun(variant, subgroupSize)) return false
+    if (variant === 'transposed') return !matmul.startsWith('tn')
+    return !variant.endsWith('split') || !matmul.endsWith('large')
   })
 }
 
-/** One form for all classes, less where `others` has another. */
-export const productsBy = (form: ProductForm, others: Partial<ProductForms> = {}): ProductForms => ({
-  ...(Object.fromEntries(PRODUCT_CLASSES.map((of) => [of, form])) as Record<ProductClass, ProductForm>),
+/** One variant for all classes, except those in `others`. */
+export const allMatmuls = (variant: MatmulVariant, others: Partial<MatmulVariants> = {}): MatmulVariants => ({
+  ...(Object.fromEntries(MATMUL_CLASSES.map((one) => [one, variant])) as Record<MatmulClass, MatmulVariant>),
   ...others,
 })
 
@@ -49,20 +59,20 @@ const DEEP_SPLIT = { 'nt deep': 'shared-split', 'nn deep': 'shared-split', 'tn d
 const TN_DIRECT = { 'tn large': 'direct', 'tn narrow': 'direct', 'tn deep': 'direct' } as const
 
 /**
- * What suits the kind of adapter, unmeasured. On a GPU deep products are split, because their few workgroups would leave most
- * of it idle; a software adapter has few cores to fill.
+ * The variants to use on an adapter that has not been measured. On a GPU deep products are split, because their few
+ * workgroups would leave most of it idle; a software adapter has only a few cores to keep busy.
  */
-export function usualForms(software: boolean, subgroupSize: number): Forms {
-  if (!software) return { products: productsBy('shared', DEEP_SPLIT), attention: 'shared' }
-  if (runs('subgroup', subgroupSize)) return { products: productsBy('subgroup'), attention: 'subgroup' }
-  return { products: productsBy('transposed', TN_DIRECT), attention: 'direct' }
+export function defaultVariants(software: boolean, subgroupSize: number): KernelVariants {
+  if (!software) return { matmul: allMatmuls('shared', DEEP_SPLIT), attention: 'shared' }
+  if (canRun('subgroup', subgroupSize)) return { matmul: allMatmuls('subgroup'), attention: 'subgroup' }
+  return { matmul: allMatmuls('transposed', TN_DIRECT), attention: 'direct' }
 }
 
-/** In words: the commonest form, then the classes that have another. */
-export function productsText(products: ProductForms): string {
-  const forms = PRODUCT_CLASSES.map((of) => products[of])
-  const count = (form: ProductForm) => forms.filter((one) => one === form).length
-  const common = forms.reduce((best, form) => (count(form) > count(best) ? form : best))
-  const others = PRODUCT_CLASSES.filter((of) => products[of] !== common).map((of) => `${of}: ${products[of]}`)
+/** Readable text: the commonest variant, then the classes that use another one. */
+export function matmulVariantsText(variants: MatmulVariants): string {
+  const used = MATMUL_CLASSES.map((one) => variants[one])
+  const count = (variant: MatmulVariant) => used.filter((one) => one === variant).length
+  const common = used.reduce((best, variant) => (count(variant) > count(best) ? variant : best))
+  const others = MATMUL_CLASSES.filter((one) => variants[one] !== common).map((one) => `${one}: ${variants[one]}`)
   return [common, ...others].join('; ')
 }

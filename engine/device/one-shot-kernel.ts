@@ -1,10 +1,15 @@
-/** @file Single dispatches whose sizes are known only as the work goes on, and the memory they work in. */
+/**
+ * @file Kernels dispatched one at a time, for work whose sizes are known only at run time (a Graph is recorded once and
+ * replayed with fixed sizes), and their reusable scratch memory.
+ */
+import { bindTensor } from './bind-tensor'
 import type { Engine, Pipeline } from './engine'
+import { type Grid, checkedGrid } from './grid'
 import { type Entry, type Shader, type UniformValues, packUniform } from './shader'
 import { Tensor, type TensorKind } from './tensor'
 
-/** One entry of a shader, run as often as wanted with other tensors, parameters and sizes. */
-export class Kernel {
+/** One entry point of a shader, dispatched any number of times with different tensors, parameters and sizes. */
+export class OneShotKernel {
   private constructor(
     private readonly engine: Engine,
     private readonly label: string,
@@ -13,38 +18,38 @@ export class Kernel {
     private readonly uniform: GPUBuffer,
   ) {}
 
-  static async create(engine: Engine, shader: Shader, name: string): Promise<Kernel> {
+  static async create(engine: Engine, shader: Shader, name: string): Promise<OneShotKernel> {
     const label = `${shader.name}/${name}`
     const pipeline = await engine.pipeline(shader, name)
     const entry = shader.entries[name]
     const size = Math.ceil((entry.uniform?.size ?? 16) / 16) * 16
     const uniform = engine.device.createBuffer({ label, size, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST })
-    return new Kernel(engine, label, entry, pipeline, uniform)
+    return new OneShotKernel(engine, label, entry, pipeline, uniform)
   }
 
-  /** Submits one dispatch. `tensors` by the shader's names, each with memory. @throws Error where one is missing */
-  run(tensors: Record<string, Tensor>, params: UniformValues, [x, y]: readonly [number, number]): void {
-    const { engine, entry, label, pipeline, uniform } = this
-    const { queue } = engine.device
-    const limit = engine.device.limits.maxComputeWorkgroupsPerDimension
-    if (x > limit || y > limit) throw new Error(`${label}: a grid of ${x} x ${y} workgroups is over ${limit}`)
+  /**
+   * Submits one dispatch. `tensors` are by the shader's own names.
+   * @throws Error if a tensor or parameter is missing, or the grid is over the device's limit
+   */
+  run(tensors: Record<string, Tensor>, params: UniformValues, grid: Grid): void {
+    const { entry, label, pipeline, uniform } = this
+    const { device } = this.engine
+    const groups = checkedGrid(device, label, grid)
     const values = new ArrayBuffer(uniform.size)
     packUniform(entry, label, params, new DataView(values), 0)
-    queue.writeBuffer(uniform, 0, values)
+    device.queue.writeBuffer(uniform, 0, values)
     const entries = entry.bindings.map(({ name, binding, kind }): GPUBindGroupEntry => {
       if (kind === 'uniform') return { binding, resource: { buffer: uniform } }
-      const tensor = tensors[name]
-      if (!tensor?.storage.buffer) throw new Error(`${label}: nothing is bound to "${name}"`)
-      const offset = tensor.storage.offset + tensor.elementOffset * 4
-      return { binding, resource: { buffer: tensor.storage.buffer, offset, size: tensor.size * 4 } }
+      if (!tensors[name]) throw new Error(`${label}: nothing is bound to "${name}"`)
+      return bindTensor(device, label, binding, tensors[name])
     })
-    const encoder = engine.device.createCommandEncoder()
+    const encoder = device.createCommandEncoder()
     const pass = encoder.beginComputePass()
     pass.setPipeline(pipeline.pipeline)
-    pass.setBindGroup(0, engine.device.createBindGroup({ label, layout: pipeline.layout, entries }))
-    pass.dispatchWorkgroups(x, y)
+    pass.setBindGroup(0, device.createBindGroup({ label, layout: pipeline.layout, entries }))
+    pass.dispatchWorkgroups(...groups)
     pass.end()
-    queue.submit([encoder.finish()])
+    device.queue.submit([encoder.finish()])
   }
 
   destroy(): void {
@@ -52,8 +57,8 @@ export class Kernel {
   }
 }
 
-/** Tensors by name that grow as they must and are never given back in between. */
-export class Scratch {
+/** Named scratch tensors that grow on demand and keep their memory until `destroy`. */
+export class ScratchTensors {
   private readonly held = new Map<string, Tensor>()
 
   constructor(
@@ -61,21 +66,21 @@ export class Scratch {
     private readonly kind: TensorKind = 'activation',
   ) {}
 
-  /** `words` of 32 bits. What an earlier call of the same name held is lost where it must grow. */
+  /** The tensor `name`, as `words` elements of 32 bits. Growing discards its earlier contents. */
   tensor(name: string, words: number): Tensor {
-    const have = this.held.get(name)
-    if (have && have.size >= words) return new Tensor(have.storage, [words])
-    if (have) this.engine.release(have)
+    const known = this.held.get(name)
+    if (known && known.size >= words) return new Tensor(known.storage, [words])
+    if (known) this.engine.release(known)
     this.held.delete(name)
-    // half as much again, so that growing step by step is rare
-    const most = Math.floor(this.engine.maxBinding / 4)
-    const size = Math.max(words, Math.min(most, Math.ceil(words * 1.5)), 64)
-    const made = this.engine.persistent(this.kind, `generator: ${name}`, [size])
+    // allocates 1.5 times as much, so that a slowly growing size rarely reallocates
+    const limit = Math.floor(this.engine.maxBinding / 4)
+    const size = Math.max(words, Math.min(limit, Math.ceil(words * 1.5)), 64)
+    const made = this.engine.persistent(this.kind, `scratch: ${name}`, [size])
     this.held.set(name, made)
     return new Tensor(made.storage, [words])
   }
 
-  /** The same, holding `data`. */
+  /** The tensor `name`, filled with `data`. */
   upload(name: string, data: Uint32Array): Tensor {
     const tensor = this.tensor(name, data.length)
     this.engine.write(tensor, data)

@@ -1,25 +1,25 @@
 /**
- * @file A device that computes nothing and holds no memory: a model and a step recorded on an engine over it are planned
- * to the byte, and cost next to nothing. What is read from it is zero.
+ * @file A stand-in GPUDevice that computes nothing and holds no memory. A model and a training step recorded on it are
+ * planned to the byte at next to no cost. Whatever is read from it is zero.
  */
 import { Engine } from './engine'
 
-export interface Planned {
+/** What recording asks of a device. */
+export interface DeviceProperties {
   limits: GPUSupportedLimits
   features: GPUSupportedFeatures
   adapterInfo: GPUAdapterInfo
 }
 
-/** An engine that records what `engine` would, on an adapter of the same limits, and computes nothing. */
+/** An engine that records the same as `engine` (same limits, features and kernel variants) but computes nothing. */
 export function planningEngine(engine: Engine): Engine {
-  const planned = new Engine(planningDevice(engine.device))
-  planned.products = engine.products
-  planned.attention = engine.attention
-  return planned
+  const planning = new Engine(planningDevice(engine.device))
+  planning.variants = engine.variants
+  return planning
 }
 
-/** A device of these limits and features. */
-export function planningDevice({ limits, features, adapterInfo }: Planned): GPUDevice {
+/** A device with these properties that computes nothing. */
+export function planningDevice({ limits, features, adapterInfo }: DeviceProperties): GPUDevice {
   const nothing = () => {}
   const empty = () => ({})
   const pass = { setPipeline: nothing, setBindGroup: nothing, dispatchWorkgroups: nothing, end: nothing }

@@ -1,54 +1,54 @@
-/** @file Reads many parts of a tensor to the host in few pieces: they are laid behind each other on the GPU first. */
+/** @file Reads many blocks of a tensor to the host with few copies, by gathering them into one buffer on the GPU first. */
 import shader from '../../shaders/mask-gather.wgsl'
 import type { Engine } from './engine'
-import { grid1d } from '../graph/grid'
+import { grid1d } from './grid'
+import { OneShotKernel, ScratchTensors } from './one-shot-kernel'
 import type { Tensor } from './tensor'
-import { Kernel, Scratch } from './one-shot-kernel'
 
-/** Rows of a part of a plane, in words. */
-export interface Copy {
-  /** Its first word in the tensor. */
+/** A rectangle of a two-dimensional plane in a tensor, in 32-bit words. */
+export interface TensorBlock {
+  /** Index in the tensor of the block's first word. */
   first: number
-  /** From row to row in the tensor. */
+  /** Words between the starts of consecutive rows in the tensor. */
   stride: number
   columns: number
   rows: number
 }
 
-export class Gatherer {
-  private readonly scratch: Scratch
+export class BlockReader {
+  private readonly scratch: ScratchTensors
 
   private constructor(
     private readonly engine: Engine,
-    private readonly kernel: Kernel,
+    private readonly kernel: OneShotKernel,
     private readonly chunkWords: number,
   ) {
-    this.scratch = new Scratch(engine)
+    this.scratch = new ScratchTensors(engine)
   }
 
-  /** @param chunkWords read at once, unless one part alone is larger */
-  static async create(engine: Engine, chunkWords: number): Promise<Gatherer> {
-    return new Gatherer(engine, await Kernel.create(engine, shader, 'gather'), chunkWords)
+  /** @param chunkWords maximum number of words copied at once, unless a single block is larger */
+  static async create(engine: Engine, chunkWords: number): Promise<BlockReader> {
+    return new BlockReader(engine, await OneShotKernel.create(engine, shader, 'gather'), chunkWords)
   }
 
-  /** Each part's words, row by row. */
-  async read(x: Tensor, parts: readonly Copy[]): Promise<Uint32Array[]> {
+  /** The words of each block, row by row. */
+  async read(x: Tensor, blocks: readonly TensorBlock[]): Promise<Uint32Array[]> {
     const out: Uint32Array[] = []
-    for (let next = 0; next < parts.length;) {
-      const chunk: Copy[] = []
+    for (let next = 0; next < blocks.length;) {
+      const chunk: TensorBlock[] = []
       let words = 0
-      while (next < parts.length) {
-        const own = parts[next].columns * parts[next].rows
-        if (chunk.length && words + own > this.chunkWords) break
-        chunk.push(parts[next++])
-        words += own
+      while (next < blocks.length) {
+        const size = blocks[next].columns * blocks[next].rows
+        if (chunk.length && words + size > this.chunkWords) break
+        chunk.push(blocks[next++])
+        words += size
       }
       out.push(...(await this.readChunk(x, chunk, words)))
     }
     return out
   }
 
-  private async readChunk(x: Tensor, chunk: readonly Copy[], words: number): Promise<Uint32Array[]> {
+  private async readChunk(x: Tensor, chunk: readonly TensorBlock[], words: number): Promise<Uint32Array[]> {
     const { scratch } = this
     const table = new Uint32Array(4 * chunk.length)
     let start = 0

@@ -1,4 +1,4 @@
-/** @file What the build reads from a .wgsl file (scripts/wgsl-plugin.mjs), and the packing of its uniform struct. */
+/** @file Reflection data that the build reads from each .wgsl file (scripts/wgsl-plugin.mjs), and packing of its uniform struct. */
 
 export type BindingKind = 'uniform' | 'read' | 'read_write'
 
@@ -13,8 +13,9 @@ export interface UniformField {
   type: 'f32' | 'i32' | 'u32'
   /** 1 for scalars, 2 to 4 for vectors. */
   width: number
-  /** Elements of an array member, 1 otherwise, and the bytes between them. */
+  /** Elements of an array member; 1 for others. */
   count: number
+  /** Bytes between the elements of an array member; 0 for others. */
   stride: number
 }
 
@@ -34,8 +35,9 @@ export type UniformValue = number | readonly number[] | readonly (readonly numbe
 export type UniformValues = Record<string, UniformValue>
 
 /**
- * Writes the values into the uniform struct of an entry. Every member must be given, and nothing else: a forgotten
- * parameter would read as 0 and give plausible numbers.
+ * Writes `values` into the uniform struct of an entry point, at byte `base` of `into`. Every member must be given: a
+ * forgotten parameter would read as 0 and produce plausible but wrong numbers.
+ * @throws Error if a member is missing, unknown, has too many elements, or is no u32 where one is required
  */
 export function packUniform(entry: Entry, label: string, values: UniformValues, into: DataView, base: number): void {
   const fields = entry.uniform?.fields ?? {}

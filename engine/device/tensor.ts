@@ -1,30 +1,31 @@
-/** @file A tensor names a place in GPU memory: a storage, an offset in it and a shape. 32-bit elements, row-major. */
+/** @file A tensor is a view of GPU memory: a storage, an offset in it and a shape. Elements have 32 bits, in row-major order. */
 
-/** Statistics are activations too (sums, means, log-sum-exp), but small ones of which every digit counts. */
+/** `statistic`: small activations that need full precision (sums, means, log-sum-exp), so they are never stored as f16. */
 export type TensorKind = 'weight' | 'adapter' | 'optimizer' | 'gradient' | 'input' | 'activation' | 'statistic'
 
-/** How values that wait are stored: as they were computed, or as halves where that is worth it. */
+/** How weights and saved activations are stored between uses. f16 applies to those that are `eligibleForF16`. */
 export const STORAGES = ['f32', 'f16'] as const
 export type StorageType = (typeof STORAGES)[number]
 
-/** Elements from which halving is worth its dispatches. */
-const LEAST_HALVED = 2 ** 12
+/** Smallest tensor, in elements, for which the memory saved by f16 is worth the dispatches that convert it. */
+const MIN_F16_ELEMENTS = 2 ** 12
 
-/** Whether so many elements are stored as halves; kernels take four at once. */
-export const halvable = (elements: number): boolean => elements >= LEAST_HALVED && elements % 4 === 0
+/** True if a tensor of that many elements is stored as f16 on request. The kernels convert four elements at a time. */
+export const eligibleForF16 = (elements: number): boolean => elements >= MIN_F16_ELEMENTS && elements % 4 === 0
 
 export interface Storage {
   kind: TensorKind
   label: string
   bytes: number
-  /** null until a program has placed it. */
+  /** null until a program has allocated it. */
   buffer: GPUBuffer | null
   /** Bytes from the buffer's start. */
   offset: number
-  /** Elements are halves, two a word: a graph expands them wherever it reads them (graph/halves.ts). */
-  halves?: boolean
+  /** Elements are f16, two per 32-bit word. A graph converts them to f32 before each dispatch that reads them. */
+  f16?: boolean
 }
 
+/** The number of elements. @throws Error if a dimension is not a whole number from 1 */
 export function sizeOf(shape: readonly number[]): number {
   let size = 1
   for (const d of shape) {
@@ -36,9 +37,9 @@ export function sizeOf(shape: readonly number[]): number {
 
 export class Tensor {
   readonly size: number
-  /** Whether a gradient flows to it; set by the graph, or for parameters by their owner. */
+  /** True if its gradient is computed; set by the graph, or for parameters by their owner. */
   requiresGrad = false
-  /** Parameters carry the place of their gradient, which always accumulates. */
+  /** Where a parameter's gradient is accumulated; null for tensors that are not parameters. */
   grad: Tensor | null = null
 
   constructor(
@@ -46,7 +47,7 @@ export class Tensor {
     readonly shape: readonly number[],
     /** Elements from the storage's start. */
     readonly elementOffset = 0,
-    /** The tensor whose gradient this one shares (reshapes share it, slices have none). */
+    /** The tensor of which this is a reshaped view: they share one gradient. null for others; slices have no gradient. */
     readonly root: Tensor | null = null,
   ) {
     this.size = sizeOf(shape)
@@ -61,21 +62,21 @@ export class Tensor {
     return this.shape[this.shape.length - 1]
   }
 
-  /** All but the last dimension, multiplied. */
+  /** The product of all dimensions but the last. */
   get rows(): number {
     return this.size / this.columns
   }
 
-  /** The same elements with another shape. */
+  /** A view of the same elements with another shape, sharing the gradient. @throws Error if the sizes differ */
   reshape(...shape: number[]): Tensor {
-    if (sizeOf(shape) !== this.size) throw new Error(`${this.label}: [${this.shape}] cannot be seen as [${shape}]`)
+    if (sizeOf(shape) !== this.size) throw new Error(`${this.label}: [${this.shape}] cannot be reshaped to [${shape}]`)
     const view = new Tensor(this.storage, shape, this.elementOffset, this.root ?? this)
     view.requiresGrad = this.requiresGrad
     view.grad = this.grad
     return view
   }
 
-  /** Rows start..end of the first dimension, without a copy and without a gradient of their own. */
+  /** A view of rows start..end (exclusive) of the first dimension; no gradient flows through it. @throws Error if out of range */
   slice(start: number, end: number): Tensor {
     const [first, ...rest] = this.shape
     if (start < 0 || end > first || start >= end) throw new Error(`${this.label}: rows ${start} to ${end} of ${first}`)

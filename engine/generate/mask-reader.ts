@@ -5,14 +5,14 @@
 import bitsShader from '../../shaders/mask-bits.wgsl'
 import selectShader from '../../shaders/mask-select.wgsl'
 import type { Engine } from '../device/engine'
-import { grid1d } from '../graph/grid'
+import { grid1d } from '../device/grid'
 import type { Tensor } from '../device/tensor'
 import type { Size } from '../image/transforms'
 import type { Box, LogitWindow } from './candidate'
 import type { FoundCounts, FoundMask, FoundOptions } from './found-mask'
-import { type Copy, Gatherer } from '../device/read-back'
+import { BlockReader, type TensorBlock } from '../device/read-back'
 import { ImageAxes } from './image-axes'
-import { Kernel, Scratch } from '../device/one-shot-kernel'
+import { OneShotKernel, ScratchTensors } from '../device/one-shot-kernel'
 
 /** Words of masks made at once, unless one mask alone is larger: 16 MiB, and as much for their counts. */
 const CHUNK_WORDS = 1 << 22
@@ -41,7 +41,7 @@ interface Job {
 }
 
 export class MaskReader {
-  private readonly scratch: Scratch
+  private readonly scratch: ScratchTensors
   private axes: ImageAxes | null = null
   private table: Tensor | null = null
 
@@ -49,11 +49,11 @@ export class MaskReader {
     private readonly engine: Engine,
     readonly side: number,
     readonly inputSize: number,
-    private readonly kernels: Record<keyof typeof entries, Kernel>,
-    private readonly gatherer: Gatherer,
+    private readonly kernels: Record<keyof typeof entries, OneShotKernel>,
+    private readonly blockReader: BlockReader,
     private readonly chunkWords: number,
   ) {
-    this.scratch = new Scratch(engine)
+    this.scratch = new ScratchTensors(engine)
   }
 
   /** @param side of the logits · @param inputSize of the model · @param chunkWords smaller in tests */
@@ -61,11 +61,11 @@ export class MaskReader {
     const made = await Promise.all(
       Object.entries(entries).map(async ([name, [shader, entry]]) => [
         name,
-        await Kernel.create(engine, shader, entry),
+        await OneShotKernel.create(engine, shader, entry),
       ]),
     )
-    const gatherer = await Gatherer.create(engine, chunkWords)
-    return new MaskReader(engine, side, inputSize, Object.fromEntries(made), gatherer, chunkWords)
+    const blockReader = await BlockReader.create(engine, chunkWords)
+    return new MaskReader(engine, side, inputSize, Object.fromEntries(made), blockReader, chunkWords)
   }
 
   /** The size that masks are wanted in. @throws Error where one mask would be more than the adapter binds */
@@ -185,7 +185,7 @@ export class MaskReader {
     const m = new Uint32Array(await this.engine.readBytes(measures))
 
     const found: FoundMask[] = []
-    const [windows, sources]: [Copy[], Copy[]] = [[], []]
+    const [windows, sources]: [TensorBlock[], TensorBlock[]] = [[], []]
     jobs.forEach((job, i) => {
       const [above, below, area, x0, y0, x1, y1] = m.subarray(8 * i)
       const stability = Math.fround(above / below)
@@ -214,9 +214,9 @@ export class MaskReader {
       }
       found.push(mask)
     })
-    const packed = await this.gatherer.read(bits, windows)
+    const packed = await this.blockReader.read(bits, windows)
     found.forEach((mask, i) => (mask.bits.words = packed[i]))
-    const kept = await this.gatherer.read(logits, sources)
+    const kept = await this.blockReader.read(logits, sources)
     kept.forEach((data, i) => (found[i].logits!.data = new Float32Array(data.buffer)))
     return found
   }
@@ -232,7 +232,7 @@ export class MaskReader {
 
   destroy(): void {
     this.scratch.destroy()
-    this.gatherer.destroy()
+    this.blockReader.destroy()
     for (const kernel of Object.values(this.kernels)) kernel.destroy()
   }
 }

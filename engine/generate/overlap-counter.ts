@@ -1,9 +1,9 @@
 /** @file How many pixels masks share, counted on the GPU for chosen pairs, in pieces that fit the adapter. */
 import shader from '../../shaders/mask-overlap.wgsl'
 import type { Engine } from '../device/engine'
-import { grid1d } from '../graph/grid'
+import { grid1d } from '../device/grid'
 import type { PackedMask } from '../masks/bit-mask'
-import { Kernel, Scratch } from '../device/one-shot-kernel'
+import { OneShotKernel, ScratchTensors } from '../device/one-shot-kernel'
 
 /** Words of masks that lie on the GPU at once: 32 MiB. */
 const POOL_WORDS = 1 << 23
@@ -11,19 +11,19 @@ const POOL_WORDS = 1 << 23
 const PAIRS = 1 << 16
 
 export class OverlapCounter {
-  private readonly scratch: Scratch
+  private readonly scratch: ScratchTensors
 
   private constructor(
     private readonly engine: Engine,
-    private readonly kernel: Kernel,
+    private readonly kernel: OneShotKernel,
     private readonly poolWords: number,
   ) {
-    this.scratch = new Scratch(engine)
+    this.scratch = new ScratchTensors(engine)
   }
 
   /** @param poolWords smaller in tests */
   static async create(engine: Engine, poolWords = POOL_WORDS): Promise<OverlapCounter> {
-    return new OverlapCounter(engine, await Kernel.create(engine, shader, 'overlap'), poolWords)
+    return new OverlapCounter(engine, await OneShotKernel.create(engine, shader, 'overlap'), poolWords)
   }
 
   /** Pixels shared by masks pairs[2i] and pairs[2i + 1], for every i. */

@@ -1,21 +1,24 @@
-/** @file Leaves out what a recomputed segment need not compute: its last products mostly, which only its output wanted. */
+/**
+ * @file Dead-code elimination for recomputed segments. Recomputing a whole segment would also recompute dispatches whose
+ * results the backward pass does not read: mostly the last matrix products, which only the segment's output needs.
+ */
 import type { Dispatch } from './dispatch'
 import type { Storage } from '../device/tensor'
 
 /**
- * Removes, of dispatches start..end, those that write only what no later dispatch touches. What lies in memory of its own
- * counts as touched.
+ * Removes from dispatches start..end (exclusive) those that write only intermediates which no later dispatch touches.
+ * Tensors that already have a buffer (persistent ones) count as touched.
  */
-export function dropUnread(dispatches: Dispatch[], start: number, end: number): void {
+export function removeDeadDispatches(dispatches: Dispatch[], start: number, end: number): void {
   const touched = new Set<Storage>()
   const touch = ({ bindings }: Dispatch) => bindings.forEach(({ tensor }) => touched.add(tensor.storage))
   dispatches.slice(end).forEach(touch)
-  const kept: Dispatch[] = []
+  const live: Dispatch[] = []
   for (const dispatch of dispatches.slice(start, end).reverse()) {
-    const wanted = ({ storage }: { storage: Storage }) => storage.buffer !== null || touched.has(storage)
-    if (!dispatch.bindings.some(({ tensor, writes }) => writes && wanted(tensor))) continue
+    const needed = ({ storage }: { storage: Storage }) => storage.buffer !== null || touched.has(storage)
+    if (!dispatch.bindings.some(({ tensor, writes }) => writes && needed(tensor))) continue
     touch(dispatch)
-    kept.push(dispatch)
+    live.push(dispatch)
   }
-  dispatches.splice(start, end - start, ...kept.reverse())
+  dispatches.splice(start, end - start, ...live.reverse())
 }

@@ -1,22 +1,26 @@
-/** @file What is recorded: dispatches, and what an operation needs of the graph to record them. */
+/** @file A recorded dispatch, and the interface through which operations record them. */
 import type { Engine } from '../device/engine'
+import type { Grid } from '../device/grid'
 import type { Shader, UniformValues } from '../device/shader'
 import type { Storage, Tensor, TensorKind } from '../device/tensor'
 
 export interface Dispatch {
+  /** shader/entry */
   label: string
   shader: Shader
   entry: string
+  /** Pipeline-overridable constants. */
   constants: Record<string, number>
   bindings: { binding: number; tensor: Tensor; writes: boolean }[]
   uniform: ArrayBuffer | null
+  /** Workgroups along x, y and z. */
   groups: [number, number, number]
 }
 
-/** A recorded step, ready to be placed and compiled. */
+/** A recorded step, ready to be given memory and compiled. */
 export interface Recording {
   dispatches: readonly Dispatch[]
-  /** Storages that live through the whole step: what the host reads or writes. */
+  /** Storages that live through the whole step, because the host reads or writes them. */
   kept: ReadonlySet<Storage>
 }
 
@@ -28,7 +32,7 @@ export interface Recorder {
     entry: string,
     bindings: Record<string, Tensor | null>,
     params: UniformValues,
-    groups: readonly [number, number?, number?],
+    grid: Grid,
     constants?: Record<string, number>,
   ): void
 }

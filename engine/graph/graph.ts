@@ -1,64 +1,65 @@
 /**
- * @file Records a step: forward operations append dispatches and put their backward on a tape; `backward` appends the
- * gradients' dispatches in reverse. Nothing runs here: `compile` places the memory and gives a Program to replay.
+ * @file Records a step by reverse-mode automatic differentiation: forward operations append dispatches and push their
+ * backward function on a tape; `backward` calls these in reverse order, which appends the dispatches of the gradients.
+ * Nothing runs on the GPU while recording: `compile` plans the memory and returns a Program that can be replayed.
  */
 import type { Engine } from '../device/engine'
+import { type Grid, checkedGrid } from '../device/grid'
 import { type Shader, type UniformValues, packUniform } from '../device/shader'
 import type { Dispatch, Recorder } from './dispatch'
 import { elementwise } from './elementwise'
-import { packWaiting, unpack } from './f16-storage'
+import { packForBackward, unpack } from './f16-storage'
 import { Program } from './program'
-import { dropUnread } from './dead-dispatches'
+import { removeDeadDispatches } from './dead-dispatches'
 import { type StorageType, Tensor, type TensorKind, sizeOf } from '../device/tensor'
 
-/** Where an operation's backward writes an input's gradient: over it, or added to what other consumers wrote before. */
+/** Where an operation's backward pass writes an input's gradient. `accumulate` 1: add to it; 0: overwrite it. */
 export interface GradientTarget {
   tensor: Tensor
   accumulate: 0 | 1
 }
 
 interface TapeEntry {
-  /** Roots of what the operation gave: it has a backward where one of them has a gradient. */
+  /** Roots of the operation's outputs. Its backward pass is recorded if a gradient reached at least one of them. */
   outputs: readonly Tensor[]
-  /** Gets their finished gradients, null where none reached an output. */
+  /** Receives the complete gradients of the outputs; null for an output that no gradient reached. */
   backward: (gradients: readonly (Tensor | null)[]) => void
 }
 
-/** A part of the model that has a backward; `again` where its intermediates are computed again in it. */
+/** A part of the model, such as one block, that has a backward pass. */
 export interface Segment {
   name: string
-  again: boolean
+  /** True if the backward pass recomputes the segment's intermediates instead of keeping them (gradient checkpointing). */
+  recompute: boolean
 }
 
-/** How a training graph saves memory; by itself it keeps everything, as it was computed. */
-export interface Saving {
-  /** Says of a segment, by its name, whether its intermediates are computed again in the backward pass: the same bits. */
+/** Memory-saving options of a training graph; by default every intermediate is kept in f32. */
+export interface MemoryOptions {
+  /** Decides by a segment's name whether its intermediates are recomputed; the results are the same to the bit. */
   recompute?: (segment: string) => boolean
-  /** f16: what waits for the backward pass waits as halves. */
+  /** f16: activations kept for the backward pass are stored as f16. */
   storage?: StorageType
 }
 
 export class Graph implements Recorder {
   readonly dispatches: Dispatch[] = []
-  /** Tensors the host reads or writes: they live through the whole step. */
+  /** Storages that the host reads or writes: they keep their memory through the whole step. */
   readonly kept = new Set<Tensor['storage']>()
   private readonly tape: TapeEntry[] = []
   private readonly gradients = new Map<Tensor, Tensor>()
-  /** Gradients whose memory has been handed on. */
+  /** Gradients whose memory has become another tensor's gradient: see passGradient. */
   private readonly passed = new Set<Tensor['storage']>()
-  /** What was recorded of them, in order. */
+  /** Segments recorded so far, in order. */
   readonly segments: Segment[] = []
 
-  /**
-   * `training` false records no tape, and intermediates live only as long as the forward pass needs them.
-   */
+  /** With `training` false no tape is recorded, so intermediates live only as long as the forward pass needs them. */
   constructor(
     readonly engine: Engine,
     readonly training = false,
-    private readonly saving: Saving = {},
+    private readonly options: MemoryOptions = {},
   ) {}
 
-  /** An intermediate: placed in an arena when the graph is compiled. */
+  /** Creates an intermediate, which gets its memory when the graph is compiled. @throws Error if it is too large to bind */
   tensor(label: string, shape: readonly number[], kind: TensorKind = 'activation'): Tensor {
     const bytes = sizeOf(shape) * 4
     if (bytes > this.engine.maxBinding)
@@ -69,29 +70,30 @@ export class Graph implements Recorder {
     return new Tensor({ kind, label, bytes, buffer: null, offset: 0 }, [...shape])
   }
 
-  /** What the host writes before a run (`program.write`). */
+  /** Creates an input, which the host writes before a run: see Program.write. */
   input(label: string, shape: readonly number[]): Tensor {
     const tensor = this.tensor(label, shape, 'input')
     this.kept.add(tensor.storage)
     return tensor
   }
 
-  /** Marks a tensor that the host reads after a run. */
+  /** Keeps the memory of a tensor that the host reads after a run. */
   keep<T extends Tensor>(tensor: T): T {
     this.kept.add(tensor.storage)
     return tensor
   }
 
   /**
-   * Appends one dispatch. `bindings` are by the shader's own names; null binds a small unused buffer. `params` fills the
-   * uniform struct, every member of it. Throws where a name is unknown or missing, or where the grid is over the limit.
+   * Appends one dispatch. `bindings` are by the shader's own names; null binds a small unused buffer. `params` must have
+   * every member of the uniform struct.
+   * @throws Error if a name is unknown or missing, the grid is over the device's limit, or an f16 tensor would be written
    */
   dispatch(
     shader: Shader,
     entryName: string,
     bindings: Record<string, Tensor | null>,
     params: UniformValues,
-    groups: readonly [number, number?, number?],
+    grid: Grid,
     constants: Record<string, number> = {},
   ): void {
     const label = `${shader.name}/${entryName}`
@@ -103,11 +105,11 @@ export class Graph implements Recorder {
       const tensor = bindings[name]
       if (tensor === undefined) throw new Error(`${label}: nothing is bound to "${name}"`)
       const writes = kind === 'read_write'
-      if (writes && tensor?.storage.halves)
-        throw new Error(`${label} cannot write ${tensor.label}, which is stored as halves (f16)`)
-      // an unused writable binding needs memory that nothing else in this dispatch reads
+      if (writes && tensor?.storage.f16)
+        throw new Error(`${label} cannot write ${tensor.label}, which is stored as f16`)
+      // an unused writable binding must not share a buffer with anything that this dispatch reads
       const unused = () => (writes ? this.tensor('unused', [64]) : this.unused())
-      bound.push({ binding, tensor: tensor ? this.expanded(tensor) : unused(), writes })
+      bound.push({ binding, tensor: tensor ? this.asF32(tensor) : unused(), writes })
     }
     const names = new Set(entry.bindings.map((b) => b.name))
     for (const name of Object.keys(bindings)) if (!names.has(name)) throw new Error(`${label}: no binding "${name}"`)
@@ -116,20 +118,17 @@ export class Graph implements Recorder {
       uniform = new ArrayBuffer(entry.uniform.size)
       packUniform(entry, label, params, new DataView(uniform), 0)
     }
-    const grid: [number, number, number] = [groups[0], groups[1] ?? 1, groups[2] ?? 1]
-    const limit = this.engine.device.limits.maxComputeWorkgroupsPerDimension
-    if (grid.some((g) => !Number.isInteger(g) || g < 1 || g > limit))
-      throw new Error(`${label}: a grid of ${grid.join(' x ')} workgroups is not within 1 to ${limit}`)
-    this.dispatches.push({ label, shader, entry: entryName, constants, bindings: bound, uniform, groups: grid })
+    const groups = checkedGrid(this.engine.device, label, grid)
+    this.dispatches.push({ label, shader, entry: entryName, constants, bindings: bound, uniform, groups })
   }
 
-  /** What is stored as halves in f32, for the dispatch that is being recorded: what is expanded lives no longer than that. */
-  private expanded(tensor: Tensor): Tensor {
+  /** An f16 tensor unpacked to f32 for the dispatch that is being recorded; the f32 copy is live for that dispatch only. */
+  private asF32(tensor: Tensor): Tensor {
     const { storage, shape, elementOffset } = tensor
-    if (!storage.halves) return tensor
+    if (!storage.f16) return tensor
     const elements = storage.bytes / 2
-    const whole = this.tensor(`${storage.label}: expanded`, [elements], 'weight')
-    unpack(this, new Tensor({ ...storage, halves: false }, [elements / 2]), whole)
+    const whole = this.tensor(`${storage.label}: f32`, [elements], 'weight')
+    unpack(this, new Tensor({ ...storage, f16: false }, [elements / 2]), whole)
     return new Tensor(whole.storage, shape, elementOffset)
   }
 
@@ -138,8 +137,9 @@ export class Graph implements Recorder {
   }
 
   /**
-   * Puts an operation's backward on the tape. `inputs` are what it can send gradients to; where none wants one, the
-   * operation is constant and nothing is recorded. `backward` gets the finished gradient of `output`.
+   * Pushes an operation's backward function on the tape. `inputs` are the tensors to which it can send gradients; if none
+   * of them requires one, the operation is constant and nothing is recorded. `backward` receives the complete gradient of
+   * `output`.
    */
   record(inputs: readonly (Tensor | null | undefined)[], output: Tensor, backward: (gradient: Tensor) => void): void {
     if (!this.training || !inputs.some((t) => t?.requiresGrad)) return
@@ -148,19 +148,21 @@ export class Graph implements Recorder {
   }
 
   /**
-   * Records a part of the model, a block say, which `build` records from tensors made before it to the tensors it returns.
-   * Where the graph is to recompute the segment, nothing else of it lives on to the backward pass: this records the
-   * segment once more, then its backward. So `build` must record the same each time, write only tensors that it makes, and
-   * give out nothing but what it returns. A segment without anything to train is not recorded twice.
+   * Records a segment of the model, such as one block. `build` records its operations on existing tensors and returns its
+   * outputs. If the segment is to be recomputed (gradient checkpointing, as torch.utils.checkpoint), only these outputs
+   * are kept for the backward pass, which calls `build` again to record the forward operations a second time, then their
+   * backward. So `build` must record the same operations each time, write only tensors that it creates, and hand no tensor
+   * out except by returning it. A segment in which nothing trains is recorded only once.
+   * @throws Error if a segment to be recomputed writes a persistent tensor
    */
   segment<T extends readonly Tensor[]>(name: string, build: () => T): T {
     const mark = this.tape.length
     const start = this.dispatches.length
     const outputs = build()
     if (this.tape.length === mark) return outputs
-    const again = this.saving.recompute?.(name) ?? false
-    this.segments.push({ name, again })
-    if (!again) return outputs
+    const recompute = this.options.recompute?.(name) ?? false
+    this.segments.push({ name, recompute })
+    if (!recompute) return outputs
     this.tape.length = mark
     for (const { bindings, label } of this.dispatches.slice(start))
       for (const { tensor, writes } of bindings)
@@ -180,10 +182,10 @@ export class Graph implements Recorder {
     this.segments.length = known
     const end = this.dispatches.length
     this.unwind()
-    dropUnread(this.dispatches, start, end)
+    removeDeadDispatches(this.dispatches, start, end)
   }
 
-  /** Where to add the gradient of `tensor`, or null where none is wanted. Each call is one contribution. */
+  /** Where to write one contribution to the gradient of `tensor`, or null if it requires none. Call it once per contribution. */
   gradientTarget(tensor: Tensor | null | undefined): GradientTarget | null {
     if (!tensor?.requiresGrad) return null
     if (tensor.grad) return { tensor: tensor.grad, accumulate: 1 }
@@ -196,8 +198,9 @@ export class Graph implements Recorder {
   }
 
   /**
-   * Adds `gradient` to that of `tensor` unchanged, as an addition's backward does. Where it is the first contribution the
-   * memory itself is handed on, so a residual stream costs no copies; the giver must not need it after its own backward.
+   * Adds `gradient` unchanged to the gradient of `tensor`, as the backward pass of an addition does. If it is the first
+   * contribution, `gradient` itself becomes the gradient of `tensor`, so residual connections cost no copies; the caller
+   * must not use it after its own backward function.
    */
   passGradient(tensor: Tensor | null | undefined, gradient: Tensor): void {
     if (!tensor?.requiresGrad) return
@@ -212,28 +215,31 @@ export class Graph implements Recorder {
     elementwise(this, 'scale', { a: gradient, out }, gradient.size, { accumulate })
   }
 
-  /** A tensor of fixed values that the engine keeps and shares by its label. */
+  /** A persistent tensor of constant values, shared by its label: see Engine.constant. */
   constant(label: string, shape: readonly number[], values: () => ArrayBufferView): Tensor {
     return this.engine.constant(label, shape, values)
   }
 
-  /** Gives further outputs their own upstream gradients, before `backward`: for graphs with more than one result. */
+  /** Sets upstream gradients of further outputs, for graphs with several results. Call it before `backward`. */
   seed(upstreams: readonly (readonly [Tensor, Tensor])[]): void {
     for (const [output, upstream] of upstreams) this.gradients.set(rootOf(output), upstream)
   }
 
-  /** Appends the backward pass from `output`, whose own gradient is `upstream` (same size). */
+  /**
+   * Appends the backward pass from `output`, whose gradient is `upstream` (same size).
+   * @throws Error if the graph does not train, `output` depends on no parameter, or the sizes differ
+   */
   backward(output: Tensor, upstream: Tensor): void {
     if (!this.training) throw new Error('this graph was recorded without training')
-    if (!output.requiresGrad) throw new Error(`${output.label} depends on nothing that wants a gradient`)
+    if (!output.requiresGrad) throw new Error(`${output.label} depends on nothing that requires a gradient`)
     if (upstream.size !== output.size) throw new Error(`${output.label}: the upstream gradient has another size`)
     this.gradients.set(rootOf(output), upstream)
-    const middle = this.dispatches.length
+    const backwardStart = this.dispatches.length
     this.unwind()
-    if (this.saving.storage === 'f16') packWaiting(this, this.kept, middle)
+    if (this.options.storage === 'f16') packForBackward(this, this.kept, backwardStart)
   }
 
-  /** Records the backward of all that is on the tape; what it puts there is a segment's, unwound by the segment itself. */
+  /** Records the backward pass of the whole tape. Recomputed segments push entries of their own and unwind them themselves. */
   private unwind(): void {
     for (const { outputs, backward } of this.tape.splice(0).reverse()) {
       const gradients = outputs.map((output) => this.gradients.get(output) ?? null)
@@ -241,12 +247,12 @@ export class Graph implements Recorder {
     }
   }
 
-  /** The gradient of a tensor after `backward`; null where none reached it. */
+  /** The gradient of a tensor after `backward`; null if none reached it. */
   gradientOf(tensor: Tensor): Tensor | null {
     return tensor.grad ?? this.gradients.get(rootOf(tensor)) ?? null
   }
 
-  /** Places the memory, compiles the pipelines (in parallel) and gives what can be replayed. */
+  /** Plans the memory and compiles the pipelines (in parallel); the program can be run any number of times. */
   compile(): Promise<Program> {
     return Program.create(this.engine, this)
   }
@@ -259,4 +265,4 @@ const shaped = (gradient: Tensor, like: Tensor): Tensor =>
     : gradient.reshape(...like.shape)
 
 export type { Dispatch } from './dispatch'
-export { grid1d } from './grid'
+export { grid1d } from '../device/grid'

@@ -1,32 +1,33 @@
 /**
- * @file How the kernels that only move numbers, or compute little with them, go over many items: 64 lanes a workgroup, of
- * which each eight share a run of 8 * rounds items and take them eight by eight.
+ * @file The grid of kernels that copy numbers or compute little with them. A workgroup has 64 lanes in 8 groups of 8. A
+ * group owns 8 * rounds consecutive elements; in each round its 8 lanes process 8 neighbours.
  *
- * On a software adapter eight lanes are one vector of the processor. To begin one costs as much as to load and store five
- * vec4 in each of its lanes, so there they go on for many rounds. On a GPU a lane has one item.
+ * On a GPU `rounds` is 1. On a software adapter 8 lanes are one SIMD vector of the processor, and starting a vector costs as
+ * much as loading and storing five vec4 in each of its lanes, so there each lane loops over many elements.
  */
 import type { Engine } from '../device/engine'
-import { grid1d } from './grid'
+import { grid1d } from '../device/grid'
 
-/** Of a workgroup, as the kernels have it. */
+/** Lanes of a workgroup, as in the kernels. */
 const LANES = 64
-/** Beyond so many rounds nothing is won. */
-const MOST_ROUNDS = 64
-/** So many workgroups are left for the processor's cores, before lanes go on for more rounds. */
+/** More rounds than this gain nothing. */
+const MAX_ROUNDS = 64
+/** Rounds are added only while at least about this many workgroups remain for the processor's cores. */
 const WORKGROUPS = 64
 
-export interface Runs {
+export interface ElementwiseGrid {
+  /** Elements that each lane processes. */
   rounds: number
-  /** Workgroups of one line. */
+  /** Workgroups for one line of elements. */
   groups: number
-  /** The same over two dimensions, however many there are. */
+  /** The same number or slightly more, in two dimensions, for lines too long for one: see grid1d. */
   grid: [number, number]
 }
 
-/** For `items`, on each of `lines` that lie along other dimensions of the grid. */
-export function runsOf({ software }: Engine, items: number, lines = 1): Runs {
-  const spread = Math.ceil((items * lines) / (LANES * WORKGROUPS))
-  const rounds = software ? Math.min(MOST_ROUNDS, spread, Math.ceil(items / LANES)) : 1
+/** The grid for lines of `elements` each; `lines` of them are spread over other dimensions of the grid. */
+export function elementwiseGrid({ software }: Engine, elements: number, lines = 1): ElementwiseGrid {
+  const spread = Math.ceil((elements * lines) / (LANES * WORKGROUPS))
+  const rounds = software ? Math.min(MAX_ROUNDS, spread, Math.ceil(elements / LANES)) : 1
   const each = LANES * rounds
-  return { rounds, groups: Math.ceil(items / each), grid: grid1d(items, each) }
+  return { rounds, groups: Math.ceil(elements / each), grid: grid1d(elements, each) }
 }

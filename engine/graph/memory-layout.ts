@@ -1,44 +1,53 @@
 /**
- * @file Gives every intermediate of a recorded step its place. A tensor lives from the dispatch that first writes it to
- * the last that touches it; tensors that never live at once share bytes. WebGPU forbids binding one buffer both for
- * reading and for writing in one dispatch, so the arenas are also colours: what a dispatch writes lies in another arena
- * than what it reads.
+ * @file Static memory planning: assigns every intermediate of a recorded step a range of bytes in one of a few buffers
+ * (arenas). A tensor is live from the dispatch that first writes it to the last that uses it; tensors that are never live
+ * at the same time may share bytes. WebGPU forbids binding one buffer for both reading and writing in a dispatch, so a
+ * tensor that a dispatch writes is never in the same arena as one that it reads: assigning arenas is a graph colouring.
  */
 import type { Dispatch } from './dispatch'
 import type { Storage, TensorKind } from '../device/tensor'
 
 export interface Placement {
   storage: Storage
+  /** Index of the arena. */
   arena: number
+  /** Bytes from the arena's start. */
   offset: number
+  /** Indices of the first and the last dispatch between which the storage is live. */
   first: number
   last: number
 }
 
-export interface Plan {
+export interface MemoryLayout {
   /** Bytes of each arena. */
   arenas: number[]
   placements: Placement[]
+  /** The number of dispatches. */
   dispatches: number
-  /** Bytes of intermediates by kind as if each had its own memory; arenas hold them in `arenaBytes`. */
+  /** Bytes of intermediates by kind, as if no two shared memory. */
   intermediateBytes: Partial<Record<TensorKind, number>>
+  /** Bytes of all arenas. */
   arenaBytes: number
-  /** The most bytes that live at once: no placement could need less. */
+  /** Maximum bytes live at one dispatch: a lower bound for any placement. */
   liveBytes: number
-  /** The tensor of which one binding spans the most bytes, those in memory of their own included. */
+  /** The tensor with the largest binding, persistent tensors included. */
   largest: { label: string; bytes: number }
 }
 
-/** Throws where a step reads an intermediate that nothing wrote, or binds one tensor for reading and writing at once. */
-export function plan(
+/**
+ * Plans the memory of a step. Storages in `kept` are live through the whole step. Placements start at multiples of `align`
+ * bytes; an arena has at most `maxArena` bytes.
+ * @throws Error if a dispatch reads an intermediate that nothing wrote, or binds one tensor for both reading and writing
+ */
+export function planMemory(
   dispatches: readonly Dispatch[],
   kept: ReadonlySet<Storage>,
   align: number,
   maxArena: number,
-): Plan {
+): MemoryLayout {
   const lives = new Map<Storage, Placement>()
   const conflicts = new Map<Storage, Set<Storage>>()
-  const clash = (a: Storage, b: Storage) => {
+  const addConflict = (a: Storage, b: Storage) => {
     if (!conflicts.has(a)) conflicts.set(a, new Set())
     conflicts.get(a)!.add(b)
   }
@@ -53,7 +62,7 @@ export function plan(
         const theirs = other.tensor.storage
         if (theirs === storage || (theirs.buffer && theirs.buffer === storage.buffer))
           throw new Error(`${label}: ${storage.label} is bound for reading and for writing at once`)
-        clash(storage, theirs)
+        addConflict(storage, theirs)
       }
       if (storage.buffer) continue
       const life = lives.get(storage)
@@ -69,7 +78,7 @@ export function plan(
   const { placements, arenas } = tries.reduce((best, other) =>
     total(other.arenas) < total(best.arenas) ? other : best,
   )
-  const intermediateBytes: Plan['intermediateBytes'] = {}
+  const intermediateBytes: MemoryLayout['intermediateBytes'] = {}
   for (const { storage } of placements) {
     intermediateBytes[storage.kind] = (intermediateBytes[storage.kind] ?? 0) + storage.bytes
   }
@@ -89,8 +98,9 @@ const total = (arenas: readonly number[]): number => arenas.reduce((sum, bytes) 
 const duration = ({ first, last }: Placement): number => last - first + 1
 
 /**
- * In which order tensors find their places: the largest, those of the largest area in bytes and dispatches, or the longest
- * kept first. None is best for every step, so all are tried. Ties in order of birth keep the plan the same from run to run.
+ * Orders in which tensors are placed: by bytes, by bytes times lifetime, or by lifetime, in dispatches, the largest first.
+ * None is best for every step, so all are tried and the smallest result is used. Ties are broken by the first use, so that
+ * the same step always gets the same layout.
  */
 const ORDERS: ((a: Placement, b: Placement) => number)[] = [
   (a, b) => b.storage.bytes - a.storage.bytes || duration(b) - duration(a) || a.first - b.first,
@@ -98,24 +108,24 @@ const ORDERS: ((a: Placement, b: Placement) => number)[] = [
   (a, b) => duration(b) - duration(a) || b.storage.bytes - a.storage.bytes || a.first - b.first,
 ]
 
-/** Puts each tensor, in this order, where the arenas grow least. */
+/** Places tensors greedily in the given order, each where the arenas grow least. */
 function place(
   order: readonly Placement[],
   conflicts: ReadonlyMap<Storage, ReadonlySet<Storage>>,
   align: number,
   maxArena: number,
 ): { placements: Placement[]; arenas: number[] } {
-  /** `placed` in order of their offsets. */
+  /** `placed` is sorted by offset. */
   const arenas: { size: number; placed: Placement[] }[] = []
   const placements = order.map((unplaced) => {
     const life = { ...unplaced }
     const bytes = Math.ceil(life.storage.bytes / align) * align
-    const enemies = conflicts.get(life.storage)
+    const excluded = conflicts.get(life.storage)
     let best: { arena: number; offset: number; growth: number } | null = null
     for (let arena = 0; arena <= arenas.length; arena++) {
       if (arena === arenas.length) arenas.push({ size: 0, placed: [] })
       const { size, placed } = arenas[arena]
-      if (enemies && placed.some((p) => enemies.has(p.storage))) continue
+      if (excluded && placed.some((p) => excluded.has(p.storage))) continue
       const offset = lowestGap(placed, life, bytes, align)
       if (offset + bytes > maxArena && placed.length) continue
       const growth = Math.max(0, offset + bytes - size)
@@ -139,10 +149,10 @@ function liveBytes(placements: readonly Placement[], dispatches: number): number
     change[last + 1] -= storage.bytes
   }
   let live = 0
-  return change.reduce((most, by) => Math.max(most, (live += by)), 0)
+  return change.reduce((max, by) => Math.max(max, (live += by)), 0)
 }
 
-function largestBinding(dispatches: readonly Dispatch[]): Plan['largest'] {
+function largestBinding(dispatches: readonly Dispatch[]): MemoryLayout['largest'] {
   let largest = { label: '', bytes: 0 }
   for (const { bindings } of dispatches)
     for (const { tensor } of bindings)
@@ -150,7 +160,7 @@ function largestBinding(dispatches: readonly Dispatch[]): Plan['largest'] {
   return largest
 }
 
-/** The lowest offset at which `bytes` are free for the whole of `life`; `placed` are in order of their offsets. */
+/** The lowest offset at which `bytes` are free during the whole lifetime of `life`; `placed` is sorted by offset. */
 function lowestGap(placed: readonly Placement[], life: Placement, bytes: number, align: number): number {
   let offset = 0
   for (const p of placed) {
@@ -161,6 +171,7 @@ function lowestGap(placed: readonly Placement[], life: Placement, bytes: number,
   return offset
 }
 
+/** Inserts by binary search, so that `placed` stays sorted by offset. */
 function insert(placed: Placement[], life: Placement): void {
   let [low, high] = [0, placed.length]
   while (low < high) {

@@ -1,44 +1,49 @@
-/** @file What a plan costs, for people: dispatches and bytes by kind. */
+/** @file The memory that recorded steps need: dispatches, and bytes by kind of tensor. */
 import type { Engine } from '../device/engine'
 import type { Segment } from './graph'
 import type { Program } from './program'
 import type { TensorKind } from '../device/tensor'
 
-export interface Report {
+export interface MemoryReport {
   dispatches: number
-  /** Bytes of persistent tensors by kind, and of intermediates as if nothing shared memory. */
+  /** Bytes of persistent tensors by kind. */
   persistent: Record<TensorKind, number>
+  /** Bytes of intermediates by kind, as if no two shared memory. */
   intermediates: Partial<Record<TensorKind, number>>
-  /** Bytes that the intermediates take with liveness: the arenas. */
+  /** Bytes that the intermediates really take: the arenas, in which tensors that are not live together share memory. */
   arenas: number
-  /** The most of them that live at once: no arenas could be smaller. */
+  /** Maximum bytes of intermediates live at one dispatch: a lower bound of `arenas`. */
   live: number
-  /** All of it: persistent tensors, arenas and the dispatches' parameters. */
+  /** All bytes on the GPU: persistent tensors, arenas and the dispatches' parameters. */
   peak: number
-  /** The tensor of which one binding spans the most bytes. */
+  /** The tensor with the largest binding. */
   largest: { label: string; bytes: number }
-  /** Parts of the model that have a backward, and whether they are computed again in it. */
+  /** Segments of the model that have a backward pass. */
   segments: readonly Segment[]
 }
 
-/** Of everything the engine holds and the given programs. */
-export function reportOf(engine: Engine, programs: readonly Program[], segments: readonly Segment[] = []): Report {
-  const intermediates: Report['intermediates'] = {}
-  for (const { plan } of programs) {
-    for (const [kind, bytes] of Object.entries(plan.intermediateBytes) as [TensorKind, number][])
+/** The memory of all persistent tensors of the engine and of the given programs together. */
+export function memoryReport(
+  engine: Engine,
+  programs: readonly Program[],
+  segments: readonly Segment[] = [],
+): MemoryReport {
+  const intermediates: MemoryReport['intermediates'] = {}
+  for (const { memory } of programs) {
+    for (const [kind, bytes] of Object.entries(memory.intermediateBytes) as [TensorKind, number][])
       intermediates[kind] = (intermediates[kind] ?? 0) + bytes
   }
   const sum = (pick: (program: Program) => number) => programs.reduce((total, program) => total + pick(program), 0)
   const persistent = { ...engine.bytes }
   const held = Object.values(persistent).reduce((a, b) => a + b, 0)
-  const arenas = sum(({ plan }) => plan.arenaBytes)
-  const largest = programs.map(({ plan }) => plan.largest).reduce((a, b) => (b.bytes > a.bytes ? b : a))
+  const arenas = sum(({ memory }) => memory.arenaBytes)
+  const largest = programs.map(({ memory }) => memory.largest).reduce((a, b) => (b.bytes > a.bytes ? b : a))
   return {
-    dispatches: sum(({ plan }) => plan.dispatches),
+    dispatches: sum(({ memory }) => memory.dispatches),
     persistent,
     intermediates,
     arenas,
-    live: sum(({ plan }) => plan.liveBytes),
+    live: sum(({ memory }) => memory.liveBytes),
     peak: held + sum(({ bytes }) => bytes),
     largest,
     segments,

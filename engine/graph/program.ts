@@ -1,7 +1,8 @@
-/** @file A compiled step: fixed memory, fixed bind groups, replayed as often as wanted. A run creates no buffer. */
-import type { Engine, Pipeline } from '../device/engine'
+/** @file A compiled step: fixed memory and fixed bind groups, replayed any number of times. A run creates no buffer. */
+import { bindTensor } from '../device/bind-tensor'
+import type { Engine } from '../device/engine'
 import type { Recording } from './dispatch'
-import { type Plan, plan } from './memory-layout'
+import { type MemoryLayout, planMemory } from './memory-layout'
 import type { Tensor } from '../device/tensor'
 import { DISPATCHES_A_PASS, type Steps, Timing } from './timing'
 
@@ -15,7 +16,7 @@ interface Step {
 export class Program implements Steps {
   private constructor(
     private readonly engine: Engine,
-    readonly plan: Plan,
+    readonly memory: MemoryLayout,
     private readonly steps: Step[],
     private readonly buffers: GPUBuffer[],
     private readonly arenas: GPUBuffer[],
@@ -25,14 +26,14 @@ export class Program implements Steps {
     const { device } = engine
     const { dispatches } = graph
     const { limits } = device
-    const layout = plan(
+    const memory = planMemory(
       dispatches,
       graph.kept,
       Math.max(256, limits.minStorageBufferOffsetAlignment),
       limits.maxBufferSize,
     )
-    const arenas = layout.arenas.map((bytes, i) => engine.buffer(`arena ${i}`, bytes))
-    for (const { storage, arena, offset } of layout.placements) {
+    const arenas = memory.arenas.map((bytes, i) => engine.buffer(`arena ${i}`, bytes))
+    for (const { storage, arena, offset } of memory.placements) {
       storage.buffer = arenas[arena]
       storage.offset = offset
     }
@@ -57,42 +58,34 @@ export class Program implements Steps {
 
     const pipelines = await Promise.all(dispatches.map((d) => engine.pipeline(d.shader, d.entry, d.constants)))
     const steps = dispatches.map((d, i): Step => {
-      const { pipeline, layout: bindings }: Pipeline = pipelines[i]
-      const entries: GPUBindGroupEntry[] = d.bindings.map(({ binding, tensor }) => {
-        const offset = tensor.storage.offset + tensor.elementOffset * 4
-        if (offset % limits.minStorageBufferOffsetAlignment)
-          throw new Error(`${d.label}: ${tensor.label} starts at byte ${offset}, which this adapter cannot bind`)
-        return { binding, resource: { buffer: tensor.storage.buffer!, offset, size: tensor.size * 4 } }
-      })
+      const { pipeline, layout } = pipelines[i]
+      const entries = d.bindings.map(({ binding, tensor }) => bindTensor(device, d.label, binding, tensor))
       if (d.uniform) {
         const { binding } = d.shader.entries[d.entry].bindings.find((b) => b.kind === 'uniform')!
         entries.push({ binding, resource: { buffer: uniforms, offset: places[i] * slot, size: d.uniform.byteLength } })
       }
-      return {
-        label: d.label,
-        pipeline,
-        group: device.createBindGroup({ label: d.label, layout: bindings, entries }),
-        groups: d.groups,
-      }
+      const group = device.createBindGroup({ label: d.label, layout, entries })
+      return { label: d.label, pipeline, group, groups: d.groups }
     })
     engine.check()
-    return new Program(engine, layout, steps, buffers, arenas)
+    return new Program(engine, memory, steps, buffers, arenas)
   }
 
+  /** The number of dispatches. */
   get size(): number {
     return this.steps.length
   }
 
-  /** Of memory that it holds: arenas and parameters. */
+  /** Bytes of GPU memory that the program owns: arenas and parameters. */
   get bytes(): number {
     return this.buffers.reduce((sum, { size }) => sum + size, 0)
   }
 
-  /** Submits the whole step. Await `engine.idle()`, or read a kept tensor, to know that it is done. */
+  /** Submits the whole step without waiting for it: await `engine.idle()`, or read a kept tensor. */
   run(): void {
     const { device } = this.engine
     this.engine.check()
-    // cut, so that a slow adapter's watchdog sees short submissions
+    // split into short submissions, so that a slow adapter does not run into the driver's watchdog
     for (let start = 0; start < this.size; start += DISPATCHES_A_PASS) {
       const encoder = device.createCommandEncoder()
       const pass = encoder.beginComputePass()
@@ -102,7 +95,7 @@ export class Program implements Steps {
     }
   }
 
-  /** Encodes the dispatches from `start` to before `end`. */
+  /** Encodes dispatches start..end (exclusive). */
   encode(pass: GPUComputePassEncoder, start: number, end: number): void {
     let current: GPUComputePipeline | null = null
     for (let i = start; i < end; i++) {
@@ -113,7 +106,7 @@ export class Program implements Steps {
     }
   }
 
-  /** Runs the step dispatch by dispatch and times each: see Timing. Milliseconds. */
+  /** Runs the step dispatch by dispatch and returns the milliseconds of each: see Timing. */
   async profile(): Promise<{ label: string; groups: number[]; ms: number }[]> {
     const times = await new Timing(this.engine, this, [...this.steps.keys()]).sample()
     return this.steps.map(({ label, groups }, i) => ({ label, groups, ms: times[i] }))
@@ -127,7 +120,7 @@ export class Program implements Steps {
     return this.engine.read(tensor)
   }
 
-  /** Fills all intermediates with NaN: what a run then gives cannot come from stale memory. For tests. */
+  /** Fills all intermediates with NaN, so that a run cannot use values of an earlier one unnoticed. For tests. */
   poison(): void {
     for (const arena of this.arenas) {
       const chunk = new Uint32Array(Math.min(arena.size, 1 << 22) / 4).fill(0x7fc00000)

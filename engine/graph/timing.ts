@@ -1,19 +1,19 @@
 /**
- * @file How long parts of a recorded step take on the GPU: by timestamp queries where the device has them, else by the
- * host's clock, which then counts a round trip as well.
+ * @file Measures how long parts of a recorded step take on the GPU: by timestamp queries if the device has them, else by
+ * the host's clock, which includes a round trip to the GPU.
  */
 import type { Engine } from '../device/engine'
 
-/** What can be timed: dispatches in a row. */
+/** A sequence of dispatches that can be timed. */
 export interface Steps {
   readonly size: number
-  /** Encodes the dispatches from `start` to before `end`. */
+  /** Encodes dispatches start..end (exclusive). */
   encode(pass: GPUComputePassEncoder, start: number, end: number): void
 }
 
-/** The dispatches of a pass and of a submission, so that a slow adapter's watchdog sees short ones. */
+/** Maximum dispatches in a pass and submission: long ones would run into the driver's watchdog on a slow adapter. */
 export const DISPATCHES_A_PASS = 256
-/** Parts a query set holds: WebGPU allows 4096 queries. */
+/** Parts measured by one query set, two queries each: WebGPU allows 4096 queries in a set. */
 const PARTS_A_SET = 2048
 
 interface Part {
@@ -25,7 +25,7 @@ interface Part {
 export class Timing {
   private readonly parts: Part[]
 
-  /** Parts begin at the dispatches `starts` (ascending) and end where the next begins; each runs `repeats` times in a row. */
+  /** A part begins at a dispatch of `starts` (ascending) and ends where the next begins. Part i runs `repeats[i]` times in a row. */
   constructor(
     private readonly engine: Engine,
     private readonly steps: Steps,
@@ -35,7 +35,7 @@ export class Timing {
     this.parts = starts.map((start, i) => ({ start, end: starts[i + 1] ?? steps.size, repeats: repeats[i] }))
   }
 
-  /** Runs the step once, repeats included. Milliseconds of one run of each part. */
+  /** Runs all parts with their repeats. Returns for each part the milliseconds of one repeat. */
   async sample(): Promise<number[]> {
     const { device } = this.engine
     const times: number[] = []
@@ -74,11 +74,11 @@ export class Timing {
     const ticks = new BigUint64Array(staging.getMappedRange().slice(0))
     for (const buffer of [resolved, staging]) buffer.destroy()
     querySet.destroy()
-    // nanoseconds; a driver may reset its counter in between
+    // the ticks are nanoseconds; a driver may reset its counter in between
     return Array.from({ length: to - from }, (_, i) => Math.max(0, Number(ticks[2 * i + 1] - ticks[2 * i]) / 1e6))
   }
 
-  /** One part in passes, a submission each; the first tells the beginning, the last the end. */
+  /** Submits one part, one submission per pass; the first pass writes the start time, the last the end time. */
   private submit(part: number, clock?: { querySet: GPUQuerySet; first: number }): void {
     const { device } = this.engine
     const passes = passesOf(this.parts[part])
@@ -95,7 +95,7 @@ export class Timing {
   }
 }
 
-/** Ranges of dispatches by pass. */
+/** For each pass, the ranges of dispatches that it runs. */
 function passesOf({ start, end, repeats }: Part): [number, number][][] {
   const passes: [number, number][][] = []
   let room = 0

@@ -1,58 +1,63 @@
 /**
- * @file The forms of the fused attention kernels: same tensors, same results. `shared` stages tiles in workgroup memory, for
- * GPUs (attention-shared.wgsl). `direct` reads memory straight into private arrays (attention.wgsl). `subgroup` shares loads
- * by broadcasts, for software adapters with subgroups of 8 (attention-subgroup.wgsl).
+ * @file Variants of the fused attention kernels, with the same operands and results. `shared` stages tiles in workgroup
+ * memory, for GPUs. `direct` reads memory straight into private arrays. `subgroup` shares loads between lanes by broadcasts,
+ * for software adapters with subgroups of 8.
  */
 import type { Shader, UniformValues } from '../device/shader'
 import direct from '../../shaders/attention-direct.wgsl'
 import shared from '../../shaders/attention-shared.wgsl'
 import subgroup from '../../shaders/attention-subgroup.wgsl'
 import type { Recorder } from '../graph/dispatch'
-import { grid1d } from '../graph/grid'
+import { grid1d } from '../device/grid'
 import type { Tensor } from '../device/tensor'
 import type { AttentionShape } from './attention-shape'
 
-/** How one pass of attention is dispatched. */
-export interface AttentionForm {
+/** How to dispatch the kernels of one pass (forward or backward). */
+export interface AttentionDispatch {
   shader: Shader
   grid: readonly [number, number]
   params: UniformValues
   constants: Record<string, number>
-  /** As the form's kernels read it. */
+  /** The bias in the layout that the variant's kernels read. */
   bias: Tensor | null
 }
 
-/** What scores have besides products. */
-export interface Terms {
+/** Terms added to the scores besides q·kᵀ. */
+export interface ScoreTerms {
+  /** Decomposed relative positions. */
   relative: boolean
   bias: Tensor | null
 }
 
-/** Lanes of a workgroup. */
+/** Lanes of a workgroup in the `direct` and the `subgroup` kernels. */
 const DIRECT = 32
 const SUBGROUP = 8
-/** Positions of a workgroup. */
+/** Positions that a workgroup of the `shared` kernels processes. */
 const SHARED = 32
-/** Head dimensions, all rounds together, that private arrays hold: 4 times the lengths in attention-subgroup.wgsl. */
-const SPACE = { forward: 128, backward: 80 } as const
-/** At most; more of them take more memory than what they save in loads. */
-const ROUNDS = 4
+/** Capacity of the private arrays, in head dimensions of all rounds together: 4 times the lengths in attention-subgroup.wgsl. */
+const PRIVATE_DIMENSIONS = { forward: 128, backward: 80 } as const
+/** Maximum number of rounds: more need more private memory than they save in loads. */
+const MAX_ROUNDS = 4
 
-/** The form that the engine asks for, or `direct` where its private arrays would be too small. */
-export function attentionForm(
+/** The variant that the engine asks for, or `direct` if the private arrays of `subgroup` are too small for the head. */
+export function attentionDispatch(
   g: Recorder,
   shape: AttentionShape,
   pass: 'forward' | 'backward',
-  terms: Terms,
-): AttentionForm {
-  const form = g.engine.attention
-  if (form === 'shared') return sharedForm(shape, terms)
-  if (form === 'subgroup' && shape.head <= SPACE.backward) return subgroupForm(g, shape, pass, terms)
-  return directForm(shape, terms)
+  terms: ScoreTerms,
+): AttentionDispatch {
+  const variant = g.engine.variants.attention
+  if (variant === 'shared') return sharedDispatch(shape, terms)
+  if (variant === 'subgroup' && shape.head <= PRIVATE_DIMENSIONS.backward)
+    return subgroupDispatch(g, shape, pass, terms)
+  return directDispatch(shape, terms)
 }
 
-/** Also the form of `backward_stats`, which the others leave to it. */
-export function directForm({ map, scale, params }: AttentionShape, { relative, bias }: Terms): AttentionForm {
+/** Also used for `backward_stats` in all variants, which only the `direct` shader has. */
+export function directDispatch(
+  { map, scale, params }: AttentionShape,
+  { relative, bias }: ScoreTerms,
+): AttentionDispatch {
   return {
     shader: direct,
     grid: [Math.ceil(params.quads / DIRECT), map.windows * params.heads],
@@ -69,30 +74,36 @@ export function directForm({ map, scale, params }: AttentionShape, { relative, b
   }
 }
 
-function sharedForm(shape: AttentionShape, terms: Terms): AttentionForm {
+function sharedDispatch(shape: AttentionShape, terms: ScoreTerms): AttentionDispatch {
   const { map, head, params } = shape
   return {
-    ...directForm(shape, terms),
+    ...directDispatch(shape, terms),
     shader: shared,
     grid: [Math.ceil(map.length / SHARED), map.windows * params.heads],
     constants: { blocks: Math.ceil(head / 32) },
   }
 }
 
-function subgroupForm(g: Recorder, shape: AttentionShape, pass: 'forward' | 'backward', terms: Terms): AttentionForm {
+function subgroupDispatch(
+  g: Recorder,
+  shape: AttentionShape,
+  pass: 'forward' | 'backward',
+  terms: ScoreTerms,
+): AttentionDispatch {
   const { map, head, params } = shape
   const { bias } = terms
-  const plain = directForm(shape, terms)
-  const rounds = Math.min(Math.floor(SPACE[pass] / head), ROUNDS, Math.ceil(params.quads / SUBGROUP))
-  const form: AttentionForm = {
+  const plain = directDispatch(shape, terms)
+  const rounds = Math.min(Math.floor(PRIVATE_DIMENSIONS[pass] / head), MAX_ROUNDS, Math.ceil(params.quads / SUBGROUP))
+  const dispatch: AttentionDispatch = {
     ...plain,
     shader: subgroup,
     grid: [Math.ceil(params.quads / SUBGROUP / rounds), map.windows * params.heads],
     params: { ...plain.params, rounds, four: 4 },
   }
-  if (!bias || map.length % 4 === 0) return form
+  if (!bias || map.length % 4 === 0) return dispatch
+  // the kernels read four columns of the bias at once: rows are padded to a multiple of 4
   const aligned = g.tensor('attention: aligned bias', [params.heads, map.length, 4 * params.quads])
-  const values = { ...form.params, keep: 0, accumulate: 0 }
+  const values = { ...dispatch.params, keep: 0, accumulate: 0 }
   g.dispatch(subgroup, 'align_bias', { bias_source: bias, bias_rows: aligned }, values, grid1d(aligned.size / 4, 64))
-  return { ...form, bias: aligned }
+  return { ...dispatch, bias: aligned }
 }

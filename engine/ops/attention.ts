@@ -3,7 +3,7 @@ import padding from '../../shaders/attention-padding.wgsl'
 import relative from '../../shaders/attention-relative.wgsl'
 import type { Graph, GradientTarget } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
-import { attentionForm, directForm } from './attention-variants'
+import { attentionDispatch, directDispatch } from './attention-variants'
 import { type AttentionOptions, type AttentionShape as Shape, attentionShape } from './attention-shape'
 
 /** Padded rows summed in the first of the two stages. */
@@ -27,24 +27,24 @@ export function attention(g: Graph, qkv: Tensor, options: AttentionOptions): Ten
     ? g.tensor('attention: statistics', [map.windows * shape.params.heads, shape.params.quads, 2, 4], 'statistic')
     : null
   const terms = { relative: !!relPos, bias }
-  const form = attentionForm(g, shape, 'forward', terms)
-  const params = { ...form.params, keep: kept ? 1 : 0, accumulate: 0 }
-  const read = { qkv, rows, rel, bias: form.bias }
-  g.dispatch(form.shader, 'forward', { ...read, out, kept }, params, form.grid, form.constants)
+  const { shader, params, grid, constants, bias: read } = attentionDispatch(g, shape, 'forward', terms)
+  const values = { ...params, keep: kept ? 1 : 0, accumulate: 0 }
+  g.dispatch(shader, 'forward', { qkv, rows, rel, bias: read, out, kept }, values, grid, constants)
   g.record([qkv], out, (dout) => {
     const target = g.gradientTarget(qkv)
     if (!target) return
     const { tensor: dqkv, accumulate } = target
-    const again = relPos ? relativeTerms(g, qkv, shape, relPos) : null
-    const drel = again ? g.tensor('attention: relative gradient', again.shape) : null
+    const rel = relPos ? relativeTerms(g, qkv, shape, relPos) : null
+    const drel = rel ? g.tensor('attention: relative gradient', rel.shape) : null
     const dpads = map.pads ? g.tensor('attention: gradient of padding', [map.pads, 2 * channels]) : null
-    const { shader, params: stats, grid: lanes } = directForm(shape, terms)
-    g.dispatch(shader, 'backward_stats', { rows, kept, y: out, dout }, { ...stats, keep: 1, accumulate: 0 }, lanes)
-    const form = attentionForm(g, shape, 'backward', terms)
-    const params = { ...form.params, keep: 0, accumulate }
-    const read = { qkv, rows, rel: again, bias: form.bias, stats: kept, dout, dqkv }
-    g.dispatch(form.shader, 'backward_q', { ...read, drel }, params, form.grid, form.constants)
-    g.dispatch(form.shader, 'backward_kv', { ...read, dpads }, params, form.grid, form.constants)
+    const direct = directDispatch(shape, terms)
+    const statistics = { rows, kept, y: out, dout }
+    g.dispatch(direct.shader, 'backward_stats', statistics, { ...direct.params, keep: 1, accumulate: 0 }, direct.grid)
+    const { shader, params, grid, constants, bias: read } = attentionDispatch(g, shape, 'backward', terms)
+    const values = { ...params, keep: 0, accumulate }
+    const both = { qkv, rows, rel, bias: read, stats: kept, dout, dqkv }
+    g.dispatch(shader, 'backward_q', { ...both, drel }, values, grid, constants)
+    g.dispatch(shader, 'backward_kv', { ...both, dpads }, values, grid, constants)
     if (relPos) relativeGradient(g, drel!, target, shape, relPos)
     if (dpads) paddingGradient(g, dpads, target, shape)
   })

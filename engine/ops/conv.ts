@@ -1,7 +1,7 @@
 /** @file 3x3 convolution of NHWC rows as matrix products over unfolded pixels, chunk by chunk. */
 import shader from '../../shaders/im2col.wgsl'
 import { type Graph, grid1d } from '../graph/graph'
-import { runsOf } from '../graph/lane-rounds'
+import { elementwiseGrid } from '../graph/lane-rounds'
 import type { Tensor } from '../device/tensor'
 import { gemm } from './gemm'
 import type { Linear } from './linear'
@@ -62,7 +62,7 @@ export function conv3x3(g: Graph, x: Tensor, o: Conv3x3): Tensor {
     const columns = scratch(chunk, 'unfolded pixels')
     if (channels % 4) g.dispatch(shader, 'im2col', { x, columns_out: columns }, params(chunk, 0), grid1d(columns.size))
     else {
-      const { rounds, groups } = runsOf(g.engine, k / 4, count)
+      const { rounds, groups } = elementwiseGrid(g.engine, k / 4, count)
       const values = { ...params(chunk, 0), channels: channels / 4, rounds }
       g.dispatch(shader, 'im2col4', { x4: x, columns4_out: columns }, values, [groups, ...grid1d(count, 1)])
     }

@@ -1,54 +1,56 @@
 /**
- * @file Products split over k. A GPU needs hundreds of workgroups to be busy, and the gradient of a low-rank matrix has a
- * dozen tiles, each a sum over all tokens. So ranges of k are summed side by side, in place of heads, into an intermediate,
- * and a second pass adds them in order (no atomics: the bits repeat) and does what a product does after its sums.
+ * @file Matrix products split over k (split-k). A GPU needs hundreds of workgroups to be busy, but the gradient of a low-rank
+ * matrix has only a dozen tiles, each a sum over all tokens. So ranges of k are summed in parallel into an intermediate,
+ * using the kernels' head dimension, and a second pass adds the partial sums in a fixed order (without atomics, so results
+ * repeat to the bit) and applies the epilogue.
  */
 import shader from '../../shaders/split-sum.wgsl'
 import type { Recorder } from '../graph/dispatch'
-import { grid1d } from '../graph/grid'
+import { grid1d } from '../device/grid'
 import type { Gemm, Operand } from './gemm-types'
 
-/** Outputs along a side of the tile by which workgroups are counted. */
+/** Side of the tile of outputs that one workgroup computes, for counting workgroups. */
 const TILE = 64
 /**
- * Workgroups that a split product is to have. WebGPU does not tell how many compute units there are; large GPUs have 60 to 140,
- * and a workgroup of these kernels is two to four of the dozens of subgroups that a unit can hold: four a unit on the largest.
+ * Number of workgroups that a split product should have. WebGPU does not report the number of compute units: large GPUs have
+ * 60 to 140. A workgroup of these kernels takes two to four of the dozens of subgroups that a unit can hold, so 512 is about
+ * four workgroups a unit on the largest GPUs.
  */
-const WANTED = 512
-/** Terms of a range, at least: with fewer, writing and reading the partial sums costs as much as what they are summed from. */
-const LEAST = 128
-/** Ranges, at most: one invocation of the second pass adds all of an output's. */
-const MOST = 128
+const WORKGROUPS = 512
+/** Minimum terms in a range: with fewer, writing and reading the partial sums costs as much as reading the operands. */
+const MIN_TERMS = 128
+/** Maximum number of ranges: one invocation of the second pass adds all partial sums of an output. */
+const MAX_RANGES = 128
 
-export interface Ranges {
+export interface SplitRanges {
   count: number
-  /** Of k in each range. */
+  /** Terms of k in each range. */
   terms: number
-  /** Of k beyond them, less than `count` (four times as many where ranges begin at vectors): a range of its own. */
+  /** Terms of k after the last range, which form one more range; fewer than `count`, or than 4 * `count` for vec4 ranges. */
   rest: number
 }
 
 /**
- * How to split a product over k; null where it has workgroups enough, k is short, or C is more than the second pass does.
- * Somewhat fewer ranges are taken where that leaves no rest.
+ * How to split a product over k. null if it has enough workgroups already, k is short, or the epilogue is not one of those
+ * that the second pass supports. Up to a quarter fewer ranges are used if that leaves no rest.
  */
-export function rangesOf({ layout, m, n, k, batches = 1, heads = 1, ...o }: Gemm): Ranges | null {
+export function splitRanges({ layout, m, n, k, batches = 1, heads = 1, ...o }: Gemm): SplitRanges | null {
   if (heads > 1 || o.pre || o.lora || (o.activation ?? 'none') !== 'none') return null
   const tiles = Math.ceil(m / TILE) * Math.ceil(n / TILE) * batches
-  const most = Math.min(Math.floor(WANTED / tiles), Math.floor(k / LEAST), MOST)
+  const most = Math.min(Math.floor(WORKGROUPS / tiles), Math.floor(k / MIN_TERMS), MAX_RANGES)
   if (most < 2) return null
-  // where k runs along a row, ranges begin at whole vectors
+  // if k runs along a row, ranges begin at whole vec4
   const unit = layout === 'tn' ? 1 : 4
-  const of = (count: number): Ranges => {
+  const split = (count: number): SplitRanges => {
     const terms = Math.floor(k / count / unit) * unit
     return { count, terms, rest: k - count * terms }
   }
-  for (let count = most; count >= 2 && count >= 0.75 * most; count--) if (!of(count).rest) return of(count)
-  return of(most)
+  for (let count = most; count >= 2 && count >= 0.75 * most; count--) if (!split(count).rest) return split(count)
+  return split(most)
 }
 
-/** Records the same as `gemm` does, in ranges. `record` is `gemm` in a form that does not split. */
-export function gemmSplit(g: Recorder, o: Gemm, ranges: Ranges, record: (g: Recorder, o: Gemm) => void): void {
+/** Records the product `o` in ranges of k. `record` records a product by a variant that does not split. */
+export function gemmSplit(g: Recorder, o: Gemm, ranges: SplitRanges, record: (g: Recorder, o: Gemm) => void): void {
   const { layout, m, n, batches = 1, bias = null, residual = null } = o
   const { count, terms, rest } = ranges
   const size = batches * m * n

@@ -1,28 +1,32 @@
 /**
- * @file Products by way of Aᵀ. On a software adapter loads bound a GEMM, and the TN kernel, whose loads are all four wide
- * and few, runs at about twice the rate of the others: transposing A first (and B, for NT) costs a few percent of it.
+ * @file Matrix products that transpose A first. On a software adapter the speed of a GEMM is limited by its loads. The TN
+ * kernel has few loads, all of vec4, and is about twice as fast as the others, while transposing A (and B, for NT) costs
+ * only a few percent of the product's time.
  */
 import shader from '../../shaders/gemm-direct4.wgsl'
 import type { Recorder } from '../graph/dispatch'
 import type { Tensor } from '../device/tensor'
 import type { Gemm, Operand } from './gemm-types'
 
-/** Products with a smaller side gain nothing. */
-const LEAST = { m: 128, n: 32, k: 16 }
+/** Products with a smaller side gain nothing by it. */
+const MIN = { m: 128, n: 32, k: 16 }
 
-const whole = (n: number) => n % 4 === 0
+const multipleOf4 = (n: number) => n % 4 === 0
 
-/** Whether the product can go this way: one matrix, aligned to four floats, no activation between LoRA and the rest. */
+/**
+ * True if the product can be computed this way: a single matrix (no batches or heads), aligned to vec4, and no activation if
+ * it has LoRA, whose terms are added to C afterwards.
+ */
 export function fitsTransposed(o: Gemm): boolean {
   if (o.layout === 'tn' || (o.heads ?? 1) * (o.batches ?? 1) > 1) return false
-  if (o.m < LEAST.m || o.n < LEAST.n || o.k < LEAST.k || !whole(o.n) || !whole(o.k)) return false
+  if (o.m < MIN.m || o.n < MIN.n || o.k < MIN.k || !multipleOf4(o.n) || !multipleOf4(o.k)) return false
   if (o.lora && (o.pre || (o.activation ?? 'none') !== 'none')) return false
-  return [o.a, o.b, o.c].every(({ stride, offset = 0 }) => whole(stride) && whole(offset))
+  return [o.a, o.b, o.c].every(({ stride, offset = 0 }) => multipleOf4(stride) && multipleOf4(offset))
 }
 
 /**
- * Records the same as `gemm` does. `record` is `gemm` itself, for the products this one is made of: the bulk of the rows,
- * the up to three rows that remain, and the LoRA extensions.
+ * Records the product `o` by `record`, in parts: all rows of A but the last m % 4 as a TN product, the remaining rows, and
+ * the LoRA extensions.
  */
 export function gemmTransposed(g: Recorder, o: Gemm, record: (g: Recorder, o: Gemm) => void): void {
   const { m, n, k, lora } = o

@@ -1,18 +1,18 @@
-/** @file What a matrix product is asked for. */
+/** @file Parameters of a matrix product. */
 import type { Layout } from '../device/matmul-class'
 import type { Tensor } from '../device/tensor'
 
-/** One operand: where it starts and how far apart its rows, heads and batches lie, in elements. */
+/** A matrix operand: where it starts in its tensor, and the strides of rows, batches and heads, in elements. */
 export interface Operand {
   tensor: Tensor
   offset?: number
-  /** Elements between rows. */
+  /** Elements between the starts of rows. */
   stride: number
   batch?: number
   head?: number
 }
 
-/** Adds to columns start..end of C the product of `rank` columns of `left` with a block of `right`. */
+/** Adds to columns start..end (exclusive) of C the product of `rank` columns of `left` with a block of `right`. */
 export interface Extension {
   start: number
   end: number
@@ -47,7 +47,7 @@ export interface Gemm {
   c: Operand
   batches?: number
   heads?: number
-  /** Scales the product, before the bias. */
+  /** Factor of the product, applied before the bias is added. */
   alpha?: number
   bias?: Tensor | null
   activation?: 'none' | 'gelu' | 'relu'

@@ -1,12 +1,15 @@
 /**
- * @file Matrix products: one strided, batched GEMM with fused epilogues in four forms. `shared` stages tiles in workgroup
- * memory, for GPUs (gemm_shared.wgsl), `direct` reads memory straight into registers (gemm.wgsl); both have kernels that read
- * four floats at a time where all is aligned to them (gemm_shared4.wgsl, gemm4.wgsl). The others are for software adapters:
- * `subgroup` has lanes read for each other (gemm-subgroup.wgsl), `transposed` goes by way of Aᵀ where there are no subgroups.
- * All but the last can also run over ranges of k side by side (gemm-split.ts). The engine has a form for each class of shapes.
+ * @file Matrix multiplication: one strided, batched GEMM with fused epilogues (bias, activation, residual, LoRA), in several
+ * kernel variants. `engine.variants.matmul` says which one to record for each class of shapes.
+ *
+ * - `shared` stages tiles in workgroup memory, for GPUs.
+ * - `direct` reads memory straight into registers. Like `shared`, it has kernels that read vec4 if everything is aligned.
+ * - `subgroup`, for software adapters with subgroups: each lane loads a part of the tile and broadcasts it to the others.
+ * - `transposed`, for software adapters without subgroups: transposes A first (gemm-transposed.ts).
+ * - `shared-split`, `direct-split`, `subgroup-split`: the same kernels over ranges of k in parallel (gemm-split.ts).
  */
-import type { ProductForm } from '../device/kernel-variants'
-import { LAYOUTS, productClass } from '../device/matmul-class'
+import type { MatmulVariant } from '../device/kernel-variants'
+import { LAYOUTS, matmulClass } from '../device/matmul-class'
 import type { Shader } from '../device/shader'
 import direct from '../../shaders/gemm-direct.wgsl'
 import directFour from '../../shaders/gemm-direct4.wgsl'
@@ -16,28 +19,28 @@ import subgroup from '../../shaders/gemm-subgroup.wgsl'
 import type { Recorder } from '../graph/dispatch'
 import type { Tensor } from '../device/tensor'
 import type { Gemm } from './gemm-types'
-import { gemmSplit, rangesOf } from './gemm-split'
+import { gemmSplit, splitRanges } from './gemm-split'
 import { fitsTransposed, gemmTransposed } from './gemm-transposed'
 import { ACTIVATION } from './pointwise'
 
-interface Variant {
+interface GemmKernel {
   shader: Shader
   entry: string
   /** Rows and columns of C that one workgroup computes. */
   tile: { m: number; n: number }
 }
 
-/** One kernel a layout, by the same tile. */
-const variants = (shader: Shader, prefix: string, m: number, n: number) =>
+/** One kernel for each layout, all with the same tile. */
+const kernels = (shader: Shader, prefix: string, m: number, n: number) =>
   Object.fromEntries(
     LAYOUTS.map((layout) => [layout, { shader, entry: `${prefix}_${layout}`, tile: { m, n } }]),
-  ) as Record<Gemm['layout'], Variant>
+  ) as Record<Gemm['layout'], GemmKernel>
 
-const SHARED = variants(shared, 'shared', 64, 64)
-const SHARED_FOUR = variants(sharedFour, 'shared4', 64, 64)
-const DIRECT = variants(direct, 'direct', 64, 64)
-const SUBGROUP = variants(subgroup, 'subgroup', 16, 32)
-/** Four wide, an NT would read four rows of each operand at once and lose to the general one. */
+const SHARED = kernels(shared, 'shared', 64, 64)
+const SHARED_FOUR = kernels(sharedFour, 'shared4', 64, 64)
+const DIRECT = kernels(direct, 'direct', 64, 64)
+const SUBGROUP = kernels(subgroup, 'subgroup', 16, 32)
+/** There is no vec4 kernel for nt: it would read four rows of each operand at once, which is slower than DIRECT. */
 const DIRECT_FOUR: Partial<typeof DIRECT> = {
   nn: { shader: directFour, entry: 'direct4_nn', tile: { m: 32, n: 64 } },
   tn: { shader: directFour, entry: 'direct4_tn', tile: { m: 64, n: 64 } },
@@ -45,15 +48,18 @@ const DIRECT_FOUR: Partial<typeof DIRECT> = {
 
 export type { Gemm, Operand } from './gemm-types'
 
-const whole = (numbers: number[]) => numbers.every((n) => n % 4 === 0)
+const multiplesOf4 = (numbers: number[]) => numbers.every((n) => n % 4 === 0)
 
-/** What must be multiples of 4 where b and c are read four floats at a time. */
+/** The numbers that must be multiples of 4 for a kernel that accesses b and c as vec4. */
 function aligned({ n, a, b, c, lora }: Gemm): number[] {
   const operands = [a, b, c].flatMap(({ stride, offset = 0, batch = 0, head = 0 }) => [stride, offset, batch, head])
   return [n, ...operands, ...(lora?.extensions ?? []).map(({ offset }) => offset)]
 }
 
-/** The same where all operands are. `m` of a tn product counts as `rows`: a kernel may read its rows beyond the matrix. */
+/**
+ * The numbers that must be multiples of 4 for a kernel that accesses all operands as vec4. For tn, `rows` is checked in
+ * place of m; a kernel that may read A beyond m rows passes 0.
+ */
 function alignedThroughout(o: Gemm, rows = o.m): number[] {
   const { k, layout, lora } = o
   const extension = lora
@@ -62,19 +68,19 @@ function alignedThroughout(o: Gemm, rows = o.m): number[] {
   return [...aligned(o), layout === 'tn' ? rows : k, ...extension]
 }
 
-/** A form by whose kernels one dispatch computes it all. */
-type Whole = 'shared' | 'direct' | 'subgroup'
+/** A variant that computes a product by one dispatch. */
+type SingleDispatch = 'shared' | 'direct' | 'subgroup'
 
-function variantOf(form: Whole, o: Gemm): Variant {
+function kernelOf(variant: SingleDispatch, o: Gemm): GemmKernel {
   const { layout, m } = o
-  if (form === 'shared') return (whole(alignedThroughout(o)) ? SHARED_FOUR : SHARED)[layout]
-  // below nine rows most of a subgroup's tile would be empty
-  if (form === 'subgroup' && m > 8 && whole(alignedThroughout(o, 0))) return SUBGROUP[layout]
-  return (whole([...aligned(o), layout === 'tn' ? m : 0]) && DIRECT_FOUR[layout]) || DIRECT[layout]
+  if (variant === 'shared') return (multiplesOf4(alignedThroughout(o)) ? SHARED_FOUR : SHARED)[layout]
+  // with fewer than nine rows most of a subgroup's tile would be empty
+  if (variant === 'subgroup' && m > 8 && multiplesOf4(alignedThroughout(o, 0))) return SUBGROUP[layout]
+  return (multiplesOf4([...aligned(o), layout === 'tn' ? m : 0]) && DIRECT_FOUR[layout]) || DIRECT[layout]
 }
 
-/** The form that each form of products leaves to: what it splits, or what it cannot transpose. */
-const WHOLE: Record<ProductForm, Whole> = {
+/** The kernels that each variant runs: of each range if it splits k, or of products that it does not transpose. */
+const BASE: Record<MatmulVariant, SingleDispatch> = {
   shared: 'shared',
   direct: 'direct',
   transposed: 'direct',
@@ -84,19 +90,20 @@ const WHOLE: Record<ProductForm, Whole> = {
   'subgroup-split': 'subgroup',
 }
 
-/** Records C = act(alpha·A·B + LoRA + bias) + residual (+ C). FLOPs: 2·m·n·k a batch and head. */
+/** Records C = act(alpha·A·B + LoRA + bias) + residual (+ C). FLOPs: 2·m·n·k for each batch and head. */
 export function gemm(g: Recorder, o: Gemm): void {
-  recordBy(g.engine.products[productClass(o.layout, o.m, o.n, o.k)], g, o)
+  recordVariant(g.engine.variants.matmul[matmulClass(o.layout, o.m, o.n, o.k)], g, o)
 }
 
-function recordBy(form: ProductForm, g: Recorder, o: Gemm): void {
-  if (form === 'transposed' && fitsTransposed(o)) return gemmTransposed(g, o, (to, part) => recordBy(form, to, part))
-  const ranges = form.endsWith('split') ? rangesOf(o) : null
-  if (ranges) return gemmSplit(g, o, ranges, (to, part) => recordWhole(WHOLE[form], to, part))
-  recordWhole(WHOLE[form], g, o)
+function recordVariant(variant: MatmulVariant, g: Recorder, o: Gemm): void {
+  if (variant === 'transposed' && fitsTransposed(o))
+    return gemmTransposed(g, o, (to, part) => recordVariant(variant, to, part))
+  const ranges = variant.endsWith('split') ? splitRanges(o) : null
+  if (ranges) return gemmSplit(g, o, ranges, (to, part) => recordSingle(BASE[variant], to, part))
+  recordSingle(BASE[variant], g, o)
 }
 
-function recordWhole(form: Whole, g: Recorder, o: Gemm): void {
+function recordSingle(variant: SingleDispatch, g: Recorder, o: Gemm): void {
   const { a, b, c, lora } = o
   const heads = o.heads ?? 1
   const bindings: Record<string, Tensor | null> = {
@@ -109,7 +116,7 @@ function recordWhole(form: Whole, g: Recorder, o: Gemm): void {
     lora_left: lora?.left ?? null,
     lora_right: lora?.right ?? null,
   }
-  const { shader, entry, tile } = variantOf(form, o)
+  const { shader, entry, tile } = kernelOf(variant, o)
   const used = Object.fromEntries(
     shader.entries[entry].bindings.flatMap((e) => (e.kind === 'uniform' ? [] : [[e.name, bindings[e.name]]])),
   )

@@ -1,7 +1,7 @@
 /** @file Bilinear resizing of NHWC tensors. */
 import shader from '../../shaders/resize.wgsl'
 import type { Graph } from '../graph/graph'
-import { runsOf } from '../graph/lane-rounds'
+import { elementwiseGrid } from '../graph/lane-rounds'
 import type { Tensor } from '../device/tensor'
 
 export interface Resize {
@@ -29,13 +29,13 @@ export function resizeBilinear(g: Graph, x: Tensor, { batch, height, width, outH
     )
   const params = { height, width, out_height: outHeight, out_width: outWidth, channels, accumulate: 0 }
   const y = g.tensor(`${x.label}: ${outHeight}x${outWidth}`, [batch * outHeight * outWidth, channels])
-  const { rounds, groups } = runsOf(g.engine, outWidth * channels, batch * outHeight)
+  const { rounds, groups } = elementwiseGrid(g.engine, outWidth * channels, batch * outHeight)
   g.dispatch(shader, 'forward', { x, y }, { ...params, rounds }, [groups, outHeight, batch])
   g.record([x], y, (dy) => {
     const target = g.gradientTarget(x)
     if (!target) return
     const { tensor: dx, accumulate } = target
-    const { rounds, groups } = runsOf(g.engine, width * channels, batch * height)
+    const { rounds, groups } = elementwiseGrid(g.engine, width * channels, batch * height)
     g.dispatch(shader, 'backward', { dy, dx }, { ...params, accumulate, rounds }, [groups, height, batch])
   })
   return y

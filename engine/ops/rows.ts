@@ -1,7 +1,7 @@
 /** @file Rows by index, and tensors put together from others column range by column range. */
 import shader from '../../shaders/rows.wgsl'
 import type { Graph } from '../graph/graph'
-import { runsOf } from '../graph/lane-rounds'
+import { elementwiseGrid } from '../graph/lane-rounds'
 import type { Tensor } from '../device/tensor'
 
 interface Copy {
@@ -23,7 +23,7 @@ function move(
   bindings: Record<string, Tensor>,
   o: Copy,
 ): void {
-  const { rounds, grid } = runsOf(g.engine, o.length, o.rows)
+  const { rounds, grid } = elementwiseGrid(g.engine, o.length, o.rows)
   const params = {
     rounds,
     rows: o.rows,

@@ -1,7 +1,7 @@
 /** @file ConvTranspose of kernel 2 and stride 2: a product to four times the channels, then a pixel shuffle. */
 import shader from '../../shaders/upscale.wgsl'
 import type { Graph } from '../graph/graph'
-import { runsOf } from '../graph/lane-rounds'
+import { elementwiseGrid } from '../graph/lane-rounds'
 import type { Tensor } from '../device/tensor'
 import { type Linear, linear } from './linear'
 
@@ -20,7 +20,7 @@ export function convTranspose2x2(g: Graph, x: Tensor, { batch, height, width, ..
   const wide = linear(g, x, layer)
   if (channels % 4) throw new Error(`${layer.weight.label}: channels go by four, not ${channels}`)
   const pair = channels / 2
-  const { rounds, groups } = runsOf(g.engine, width * pair, 2 * batch * height)
+  const { rounds, groups } = elementwiseGrid(g.engine, width * pair, 2 * batch * height)
   const params = { width, pair, rounds }
   const lines: [number, number, number] = [groups, 2 * height, batch]
   const y = g.tensor(`${layer.weight.label}: upscaled`, [4 * x.rows, channels])

@@ -1,7 +1,7 @@
 /** @file Adam and AdamW on the GPU: global norm, clipping, the non-finite guard and the update, without a read-back. */
 import shader from '../../shaders/adam.wgsl'
 import type { Graph } from '../graph/graph'
-import { runsOf } from '../graph/lane-rounds'
+import { elementwiseGrid } from '../graph/lane-rounds'
 import type { Tensor } from '../device/tensor'
 import { finiteCheck } from '../ops/finite'
 import type { ParameterSet } from './parameters'
@@ -86,7 +86,7 @@ export function recordOptimizerStep(
   g.dispatch(shader, 'decide', { state, sums, losses, report }, params, [1])
   for (const { gradients, values, m, v } of parameters.chunks) {
     const bindings = { state, decision: report, gradients, values, m, v }
-    const { rounds, grid } = runsOf(g.engine, values.size)
+    const { rounds, grid } = elementwiseGrid(g.engine, values.size)
     g.dispatch(shader, 'update', bindings, { ...params, count: values.size, rounds }, grid)
   }
   return { state, report }

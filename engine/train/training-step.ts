@@ -5,7 +5,7 @@
 import type { Engine } from '../device/engine'
 import { Graph } from '../graph/graph'
 import type { Program } from '../graph/program'
-import { type Report, reportOf } from '../graph/memory-report'
+import { type MemoryReport, memoryReport } from '../graph/memory-report'
 import type { Tensor } from '../device/tensor'
 import { supervise } from '../ops/mask-loss'
 import { fill } from '../ops/pointwise'
@@ -61,7 +61,7 @@ export class TrainingStep {
     private readonly t: PassInputs,
     private readonly losses: Tensor,
     /** Dispatches and bytes of a micro-batch and of all that comes once a step. */
-    readonly plan: Report,
+    readonly plan: MemoryReport,
   ) {}
 
   /**
@@ -90,7 +90,7 @@ export class TrainingStep {
     const optimizer = recordOptimizerStep(u, parameters, config.optimizer, loss)
     afterUpdate?.(u)
     const update = await u.compile()
-    const plan = reportOf(engine, [clear, pass, update], g.segments)
+    const plan = memoryReport(engine, [clear, pass, update], g.segments)
     return new TrainingStep(engine, parameters, config, { clear, pass, update }, optimizer, t, losses, plan)
   }
 

@@ -9,14 +9,14 @@ import { roofline } from '../../bench/roofline'
 import { type BenchOptions, chosen, findClock, runBench } from '../../bench/run'
 import { TOGGLES } from '../../bench/clock'
 import { benchTable } from '../../bench/table'
-import { tune, tuningTable } from '../../bench/tune'
+import { tune, tuningJson, tuningTable } from '../../bench/tune'
 import { tuneCases } from '../../bench/tune-cases'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
 import { Progress } from '../host/progress'
-import { keepForms } from '../host/kernel-tuning'
+import { saveVariants } from '../host/kernel-tuning'
 import type { Command } from '../cli/command'
 import { nearest } from '../cli/nearest'
 import { flag, number, text, texts, type Values } from '../cli/options'
@@ -158,7 +158,7 @@ async function profile(name: string, json: boolean): Promise<void> {
   console.log(json ? JSON.stringify(kernels, null, 1) : `${one.about}\n\n${profileTable(kernels)}`)
 }
 
-/** Milliseconds to spend on a form's shape in each round. */
+/** Milliseconds for each variant and shape in each round. */
 const TUNE_MS = 100
 
 async function tuneAdapter(json: boolean): Promise<number> {
@@ -172,14 +172,18 @@ async function tuneAdapter(json: boolean): Promise<number> {
     clock,
     budget: TUNE_MS,
     stop: () => interrupt.requested,
-    onForm: (what) => progress.update(done++, what),
+    onVariant: (what) => progress.update(done++, what),
   })
   interrupt.dispose()
   progress.finish()
-  const path = found && (await keepForms(engine, found.best))
+  const path = found && (await saveVariants(engine, found.best))
   engine.destroy()
   if (!found) return 130
-  console.log(json ? JSON.stringify(found, null, 1) : `${tuningTable(found)}\n\nkept in ${path}: all commands use them`)
+  console.log(
+    json
+      ? JSON.stringify(tuningJson(found), null, 1)
+      : `${tuningTable(found)}\n\nkept in ${path}: all commands use them`,
+  )
   return 0
 }
 

@@ -1,4 +1,5 @@
 /** @file `wgsam doctor`: whether this machine can run wgsam, on what, and what to install where it cannot. */
+import { isSoftwareAdapter } from '../../engine/device/software-adapter'
 import { adapterName, belowFloor, findAdapter, LIMITS, openDevice, OPTIONAL_FEATURES, engineOf } from '../host/gpu'
 import { cacheFolder } from '../host/cache-folder'
 import { amount } from '../host/progress'
@@ -66,7 +67,7 @@ async function examineAdapter(adapter: GPUAdapter, report: Report): Promise<void
     architecture: info.architecture,
     device: info.device,
     api: API[process.platform] ?? 'Vulkan',
-    software: info.isFallbackAdapter,
+    software: isSoftwareAdapter(info),
   }
   for (const limit of LIMITS) report.limits[limit] = limits[limit]
   for (const feature of OPTIONAL_FEATURES) report.features[feature] = adapter.features.has(feature)

@@ -1,9 +1,10 @@
 /** @file Obtains a WebGPU device in Node from Dawn's bindings. */
-import { Engine, isSoftware } from '../../engine/device/engine'
+import { Engine } from '../../engine/device/engine'
+import { isSoftwareAdapter } from '../../engine/device/software-adapter'
 import { messageOf, UserError } from './errors'
 import { patiently } from './idle-wait'
 import { useSwiftShader } from './swiftshader'
-import { keptForms } from './kernel-tuning'
+import { savedVariants } from './kernel-tuning'
 
 /**
  * Dawn's instances, held for ever: when the object that create() gives is garbage-collected the process crashes,
@@ -100,9 +101,9 @@ export async function openDevice(adapter: GPUAdapter): Promise<GPUDevice> {
 
 /** The engine on a device, waiting as suits it, with the kernels that `wgsam bench --tune` has found to be the fastest. */
 export function engineOf(device: GPUDevice): Engine {
-  const engine = isSoftware(device) ? new Engine(device, patiently) : new Engine(device)
-  const kept = keptForms(engine)
-  if (kept) Object.assign(engine, { products: kept.products, attention: kept.attention })
+  const engine = isSoftwareAdapter(device.adapterInfo) ? new Engine(device, patiently) : new Engine(device)
+  const saved = savedVariants(engine)
+  if (saved) engine.variants = saved
   return engine
 }
 

@@ -15,17 +15,17 @@ export interface Hardware {
   versions: string
 }
 
-export async function hardwareOf({ device }: Engine): Promise<Hardware> {
+export async function hardwareOf({ device, software }: Engine): Promise<Hardware> {
   const info = device.adapterInfo
   const system = await inspectSystem()
   const cores = cpus()
   const adapter = info.device || info.architecture || info.vendor || 'unnamed'
   return {
     adapter,
-    driver: [info.vendor, info.description, system.mesa && info.isFallbackAdapter ? `Mesa ${system.mesa}` : '']
+    driver: [info.vendor, info.description, system.mesa && software ? `Mesa ${system.mesa}` : '']
       .filter((text, i, all) => text && text !== adapter && all.indexOf(text) === i)
       .join(', '),
-    software: info.isFallbackAdapter,
+    software,
     processor: `${cores[0]?.model.trim() ?? 'unknown'}, ${cores.length} cores`,
     system: [system.os.name || system.platform, system.arch].join(', '),
     versions: `wgsam ${version}, Node ${system.node}, Dawn (webgpu ${dependencies.webgpu})`,

@@ -5,7 +5,7 @@
  */
 import type { Engine } from '../../engine/device/engine'
 import { planningEngine } from '../../engine/device/planning-device'
-import type { Report } from '../../engine/graph/memory-report'
+import type { MemoryReport } from '../../engine/graph/memory-report'
 import { Predictor } from '../../engine/sam/predictor'
 import { SamModel } from '../../engine/sam/sam-model'
 import { type Recomputation, recomputeNothing } from '../../engine/sam/recomputation'
@@ -25,7 +25,7 @@ export interface RunPlan {
   microBatch: number
   recompute: Recomputation
   /** Of the model, what trains, and the step. */
-  step: Report
+  step: MemoryReport
   /** Bytes besides the step: of validations, and of encoding images up to the features that are kept. */
   others: number
   /** All bytes on the GPU. */
@@ -66,11 +66,9 @@ export async function planRun(engine: Engine, shapes: ModelShapes, config: Train
 }
 
 /** Largest first. A software adapter gains nothing from more than one image at once. */
-function microBatches({ device }: Engine, { batch, microBatch }: TrainConfig): number[] {
+function microBatches({ software }: Engine, { batch, microBatch }: TrainConfig): number[] {
   if (microBatch !== 'auto') return [microBatch]
-  return device.adapterInfo.isFallbackAdapter
-    ? [1]
-    : Array.from({ length: batch }, (_, i) => batch - i).filter((n) => batch % n === 0)
+  return software ? [1] : Array.from({ length: batch }, (_, i) => batch - i).filter((n) => batch % n === 0)
 }
 
 class Planner {
@@ -172,7 +170,7 @@ class Planner {
 }
 
 /** What can be computed again, the cheapest first: the decoder, whose tensors are many and products small, then block by block. */
-function recomputations({ segments }: Report): Recomputation[] {
+function recomputations({ segments }: MemoryReport): Recomputation[] {
   const blocks = segments.flatMap(({ name }) => (name.startsWith('encoder.') ? [Number(name.split('.')[1]) + 1] : []))
   const decoder = segments.some(({ name }) => name.startsWith('decoder.'))
   return [...(decoder ? [0] : []), ...blocks].map((n) => ({ decoder, blocks: n }))
@@ -182,8 +180,8 @@ function recomputations({ segments }: Report): Recomputation[] {
 export function inWords({ step: { segments } }: Pick<RunPlan, 'step'>): string {
   const of = (part: string) => segments.filter(({ name }) => name.startsWith(part))
   const blocks = of('encoder.')
-  const again = blocks.filter((s) => s.again).length
-  const decoder = of('decoder.').some((s) => s.again)
+  const again = blocks.filter(({ recompute }) => recompute).length
+  const decoder = of('decoder.').some(({ recompute }) => recompute)
   const parts = [
     ...(again
       ? [`${again === blocks.length ? `all ${again}` : `the first ${again} of ${blocks.length}`} encoder blocks`]

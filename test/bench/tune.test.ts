@@ -1,4 +1,4 @@
-/** Choosing the forms of kernels by measuring them, and what is kept of it. How fast is not asked. */
+/** Choosing kernel variants by measuring them, and saving the choice. No test depends on how fast anything is. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -6,121 +6,130 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { productCase } from '../../bench/ops/gemm'
 import type { MicroCase } from '../../bench/micro-case'
-import { tune, tuningTable } from '../../bench/tune'
+import { tune, tuningJson, tuningTable } from '../../bench/tune'
 import { type TuneCases, tuneCases } from '../../bench/tune-cases'
-import { type Forms, productForms, productsBy, usualForms } from '../../engine/device/kernel-variants'
-import { PRODUCT_CLASSES, type ProductClass } from '../../engine/device/matmul-class'
-import { adapterKey, keepForms, keptForms } from '../../src/host/kernel-tuning'
+import {
+  type KernelVariants,
+  matmulVariantsFor,
+  allMatmuls,
+  defaultVariants,
+} from '../../engine/device/kernel-variants'
+import { MATMUL_CLASSES, type MatmulClass } from '../../engine/device/matmul-class'
+import { adapterKey, saveVariants, savedVariants } from '../../src/host/kernel-tuning'
 import { engine } from '../support/engine'
 
 const cache = await mkdtemp(join(tmpdir(), 'wgsam-tune-'))
 test.after(() => rm(cache, { recursive: true }))
-// whatever this machine has kept
-const usual: Forms = usualForms(engine.software, engine.subgroupSize)
-Object.assign(engine, usual)
+// instead of the variants that this machine may have saved
+const usual: KernelVariants = defaultVariants(engine.software, engine.subgroupSize)
+engine.variants = usual
 const small = productCase('nt', [64, 32, 32], 'small', true)
 const options = { clock: 'host', budget: 1, stop: () => false } as const
 
-/** The given cases of some classes; the others have none, which costs every form nothing. */
-const casesOf = (products: Partial<TuneCases['products']>): TuneCases => ({
-  products: Object.fromEntries(
-    PRODUCT_CLASSES.map((of): [ProductClass, MicroCase[]] => [of, products[of] ?? []]),
-  ) as TuneCases['products'],
+/** The given cases of some classes; the others have none, so all variants take no time there. */
+const casesOf = (matmul: Partial<TuneCases['matmul']>): TuneCases => ({
+  matmul: Object.fromEntries(
+    MATMUL_CLASSES.map((of): [MatmulClass, MicroCase[]] => [of, matmul[of] ?? []]),
+  ) as TuneCases['matmul'],
   attention: [],
 })
 
-/** A case that takes longer in every form but one: it repeats its products. */
-const fastOnlyBy = (of: ProductClass, form: string): MicroCase => ({
+/** A case that is slower with every variant but one, because it repeats its products. */
+const fastOnlyBy = (of: MatmulClass, variant: string): MicroCase => ({
   ...small,
   record(bench) {
     const recorded = small.record(bench)
-    const asked = bench.engine.products[of]
-    for (let i = 0; asked !== form && i < 40; i++) small.record(bench)
+    const asked = bench.engine.variants.matmul[of]
+    for (let i = 0; asked !== variant && i < 40; i++) small.record(bench)
     return recorded
   },
 })
 
-test('every form that makes a difference is timed, class by class, and the engine is left with the fastest', async () => {
+test('every variant that makes a difference is timed, class by class, and the engine is left with the fastest', async () => {
   const seen: string[] = []
   const cases = casesOf({
     'nt large': [fastOnlyBy('nt large', 'direct')],
     'tn deep': [fastOnlyBy('tn deep', 'shared')],
   })
-  const { products, best } = (await tune(engine, cases, {
+  const { matmul, best } = (await tune(engine, cases, {
     ...options,
-    onForm: (what) => seen.push(what.split(':')[0]),
+    onVariant: (what) => seen.push(what.split(':')[0]),
   }))!
-  for (const of of PRODUCT_CLASSES)
+  for (const of of MATMUL_CLASSES)
     assert.equal(
-      products[of].map(({ form }) => form),
-      productForms(of, engine.subgroupSize),
+      matmul[of].map(({ variant }) => variant),
+      matmulVariantsFor(of, engine.subgroupSize),
       of,
     )
-  assert.ok(products['nt large'].every(({ ms }) => ms! > 0))
-  const expected = { ...usual.products, 'nt large': 'direct', 'tn deep': 'shared' } as const
-  assert.equal(best, { products: expected, attention: usual.attention })
-  assert.equal(engine.products, expected)
+  assert.ok(matmul['nt large'].every(({ ms }) => ms! > 0))
+  const expected = { ...usual.matmul, 'nt large': 'direct', 'tn deep': 'shared' } as const
+  assert.equal(best, { matmul: expected, attention: usual.attention })
+  assert.equal(engine.variants.matmul, expected)
   const timesOf = (what: string) => seen.filter((one) => one === what).length
-  assert.is(timesOf('products tn deep shared'), 3, 'in rounds, for the noise')
-  assert.is(timesOf('products tn deep direct-split'), 1, 'one that is hopeless')
-  Object.assign(engine, usual)
+  assert.is(timesOf('matmul tn deep shared'), 3, 'in rounds, for the noise')
+  assert.is(timesOf('matmul tn deep direct-split'), 1, 'one that is hopeless')
+  engine.variants = usual
 })
 
-test('a form that fails is told and not chosen; stopped, nothing changes', async () => {
+test('a variant that fails is reported and not chosen; if tuning is stopped, nothing changes', async () => {
   const failing: MicroCase = {
     ...small,
     record(bench) {
-      if (bench.engine.products['nt large'] === usual.products['nt large']) throw new Error('too large')
+      if (bench.engine.variants.matmul['nt large'] === usual.matmul['nt large']) throw new Error('too large')
       return small.record(bench)
     },
   }
   const found = (await tune(engine, casesOf({ 'nt large': [failing] }), options))!
-  const timeOf = (form: string) => found.products['nt large'].find((time) => time.form === form)!.ms
-  assert.is(timeOf(usual.products['nt large']), null)
-  assert.is.not(found.best.products['nt large'], usual.products['nt large'])
-  assert.ok(timeOf(found.best.products['nt large'])! > 0)
-  assert.match(tuningTable(found), /products nt large +\S+ +does not run\n/)
-  Object.assign(engine, usual)
+  const timeOf = (variant: string) => found.matmul['nt large'].find((time) => time.variant === variant)!.ms
+  assert.is(timeOf(usual.matmul['nt large']), null)
+  assert.is.not(found.best.matmul['nt large'], usual.matmul['nt large'])
+  assert.ok(timeOf(found.best.matmul['nt large'])! > 0)
+  assert.match(tuningTable(found), /matmul nt large +\S+ +does not run\n/)
+  engine.variants = usual
 
   let left = 12
   const stop = () => left-- <= 0
   const changing = casesOf({ 'nt large': [fastOnlyBy('nt large', 'direct')], 'nn large': [small] })
   assert.is(await tune(engine, changing, { ...options, stop }), null)
-  assert.equal({ products: engine.products, attention: engine.attention }, usual)
+  assert.equal(engine.variants, usual)
 })
 
-test('the usual form is kept where another gains no more than the noise; the table gives each its ratio to what is kept', async () => {
+test('the default variant is kept if another gains no more than the noise; the table has the ratio of each to the kept one', async () => {
   const found = (await tune(engine, casesOf({}), options))!
   assert.equal(found.best, usual, 'no cases: all take no time')
-  Object.assign(engine, usual)
+  engine.variants = usual
   const times = (ms: Partial<Record<string, number | null>>) =>
-    Object.entries(ms).map(([form, time]) => ({ form, ms: time })) as (typeof found)['products']['nt large']
-  const table = tuningTable({
+    Object.entries(ms).map(([variant, time]) => ({ variant, ms: time })) as (typeof found)['matmul']['nt large']
+  const changed = {
     ...found,
-    products: { ...found.products, 'tn deep': times({ shared: 30, direct: null, 'shared-split': 12 }) },
-    best: { ...found.best, products: { ...found.best.products, 'tn deep': 'shared-split' } },
-  })
-  assert.match(table, /products tn deep +shared +30.00 ms  x 2.50\nproducts tn deep +direct +does not run\n/)
-  assert.match(table, /products tn deep +shared-split +12.00 ms  kept\n/)
+    matmul: { ...found.matmul, 'tn deep': times({ shared: 30, direct: null, 'shared-split': 12 }) },
+    best: { ...found.best, matmul: { ...found.best.matmul, 'tn deep': 'shared-split' } },
+  } as const
+  const table = tuningTable(changed)
+  assert.match(table, /matmul tn deep +shared +30.00 ms  x 2.50\nmatmul tn deep +direct +does not run\n/)
+  assert.match(table, /matmul tn deep +shared-split +12.00 ms  kept\n/)
+  const { products, best } = tuningJson(changed)
+  assert.equal(products['tn deep'][0], { form: 'shared', ms: 30 })
+  assert.is(best.products['tn deep'], 'shared-split')
 })
 
 test('there are shapes of every class, for GPUs and for software adapters', () => {
   for (const software of [true, false]) {
-    const { products, attention } = tuneCases(software)
-    for (const of of PRODUCT_CLASSES) assert.ok(products[of].length >= 1, `${of}, software ${software}`)
-    assert.ok(products['tn deep'].length >= 4 && attention.length >= 2)
+    const { matmul, attention } = tuneCases(software)
+    for (const of of MATMUL_CLASSES) assert.ok(matmul[of].length >= 1, `${of}, software ${software}`)
+    assert.ok(matmul['tn deep'].length >= 4 && attention.length >= 2)
   }
 })
 
-test('what was found is kept by adapter, and read where it still says something', async () => {
-  assert.is(keptForms(engine, cache), null)
-  const forms = { products: productsBy('direct', { 'tn deep': 'shared-split' }), attention: 'direct' } as const
-  const path = await keepForms(engine, forms, cache)
-  assert.equal({ ...keptForms(engine, cache), date: '' }, { ...forms, date: '' })
+test('the measured variants are saved by adapter, and read if they still apply', async () => {
+  assert.is(savedVariants(engine, cache), null)
+  const variants = { matmul: allMatmuls('direct', { 'tn deep': 'shared-split' }), attention: 'direct' } as const
+  const path = await saveVariants(engine, variants, cache)
+  assert.equal(savedVariants(engine, cache), variants)
 
   const other = { ...JSON.parse(await readFile(path, 'utf8')), 'another card': { products: 'shared' } }
   await writeFile(path, JSON.stringify(other))
-  await keepForms(engine, usual, cache)
+  await saveVariants(engine, usual, cache)
   const all = JSON.parse(await readFile(path, 'utf8'))
   assert.equal(all['another card'], { products: 'shared' })
 
@@ -131,13 +140,13 @@ test('what was found is kept by adapter, and read where it still says something'
     'no JSON',
     '[]',
     JSON.stringify({ [key]: { ...all[key], version: 0 } }),
-    // as version 1 had it
+    // the format of version 1
     JSON.stringify({ [key]: { ...all[key], version: 1, products: 'shared' } }),
     products({ ...all[key].products, 'nt large': 'fast' }),
     products(incomplete),
   ]) {
     await writeFile(path, damaged)
-    assert.is(keptForms(engine, cache), null, damaged)
+    assert.is(savedVariants(engine, cache), null, damaged)
   }
   const without = { device: engine.device, subgroupSize: 0 } as typeof engine
   await writeFile(
@@ -147,22 +156,25 @@ test('what was found is kept by adapter, and read where it still says something'
       '"attention":"direct"',
     ),
   )
-  assert.is(keptForms(without, cache), null, 'a form that the device no longer runs')
+  assert.is(savedVariants(without, cache), null, 'a variant that the device no longer runs')
 })
 
-test('without a measurement the kind of adapter decides; subgroups only where there are enough lanes', () => {
+test('without a measurement the kind of adapter decides; subgroups only if they have enough lanes', () => {
   const split = { 'nt deep': 'shared-split', 'nn deep': 'shared-split', 'tn deep': 'shared-split' } as const
-  assert.equal(usualForms(false, 32), { products: productsBy('shared', split), attention: 'shared' })
-  assert.equal(usualForms(true, 8), { products: productsBy('subgroup'), attention: 'subgroup' })
+  assert.equal(defaultVariants(false, 32), { matmul: allMatmuls('shared', split), attention: 'shared' })
+  assert.equal(defaultVariants(true, 8), { matmul: allMatmuls('subgroup'), attention: 'subgroup' })
   const direct = { 'tn large': 'direct', 'tn narrow': 'direct', 'tn deep': 'direct' } as const
-  assert.equal(usualForms(true, 4), { products: productsBy('transposed', direct), attention: 'direct' })
+  assert.equal(defaultVariants(true, 4), { matmul: allMatmuls('transposed', direct), attention: 'direct' })
   for (const [software, size] of [
     [false, 32],
     [true, 8],
     [true, 4],
   ] as const)
-    for (const of of PRODUCT_CLASSES)
-      assert.ok(productForms(of, size).includes(usualForms(software, size).products[of]), `${of}: can be measured`)
+    for (const of of MATMUL_CLASSES)
+      assert.ok(
+        matmulVariantsFor(of, size).includes(defaultVariants(software, size).matmul[of]),
+        `${of}: can be measured`,
+      )
 })
 
 test.run()

@@ -1,12 +1,12 @@
-/** Values stored as halves (f16): the rounding, the kernels, frozen weights, and what waits for the backward pass. */
+/** f16 storage: rounding, kernels, frozen weights, and activations kept for the backward pass. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import shader from '../../../shaders/f16-storage.wgsl'
 import pointwise from '../../../shaders/pointwise.wgsl'
-import { toHalves } from '../../../engine/device/float16'
+import { toF16 } from '../../../engine/device/float16'
 import { Graph } from '../../../engine/graph/graph'
-import { runsOf } from '../../../engine/graph/lane-rounds'
-import { type StorageType, halvable } from '../../../engine/device/tensor'
+import { elementwiseGrid } from '../../../engine/graph/lane-rounds'
+import { type StorageType, eligibleForF16 } from '../../../engine/device/tensor'
 import { linear } from '../../../engine/ops/linear'
 import { activate, add, scale } from '../../../engine/ops/pointwise'
 import { recomputeNothing } from '../../../engine/sam/recomputation'
@@ -18,7 +18,7 @@ import { engine } from '../../support/engine'
 import { randomArray, relativeError } from '../../support/random'
 import { adapt, openToy, toyBatch } from '../../support/toy'
 
-/** The value of a half, from its bits. */
+/** The value of an f16, from its bits. */
 function valueOf(bits: number): number {
   const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023]
   const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -14 * (fraction / 1024)
@@ -27,25 +27,23 @@ function valueOf(bits: number): number {
 const FINITE = Array.from({ length: 0x7c00 }, (_, bits) => bits)
 const LARGEST = 65504
 
-const halvesOf = (words: Uint32Array) => [...words].flatMap((word) => [word & 0xffff, word >>> 16])
-const rounded = (values: Float32Array) => Float32Array.from(halvesOf(toHalves(values)), valueOf)
+const f16Of = (words: Uint32Array) => [...words].flatMap((word) => [word & 0xffff, word >>> 16])
+const rounded = (values: Float32Array) => Float32Array.from(f16Of(toF16(values)), valueOf)
 
-test('every half is itself, with either sign; between two lies the nearest, the even one in the middle', () => {
+test('every f16 value is exact, with either sign; other values become the nearest, ties the even one', () => {
   const all = Float32Array.from([...FINITE, ...FINITE.map((bits) => bits | 0x8000)], valueOf)
-  const same = halvesOf(toHalves(all)).map((bits, i) => Object.is(valueOf(bits), all[i]))
+  const same = f16Of(toF16(all)).map((bits, i) => Object.is(valueOf(bits), all[i]))
   assert.ok(same.every(Boolean))
   for (const by of [0.25, 0.5, 0.75]) {
     const between = Float32Array.from({ length: 0x7bfe }, (_, b) => valueOf(b) * (1 - by) + valueOf(b + 1) * by)
-    const wrong = halvesOf(toHalves(between)).filter(
-      (bits, i) => bits !== (by === 0.5 ? i + (i % 2) : Math.round(i + by)),
-    )
+    const wrong = f16Of(toF16(between)).filter((bits, i) => bits !== (by === 0.5 ? i + (i % 2) : Math.round(i + by)))
     assert.is(wrong.length, 0, `${by}: ${wrong.slice(0, 5)}`)
   }
 })
 
-test('what is too large for a half becomes the largest, NaN stays NaN', () => {
+test('values too large for f16 become the largest, NaN stays NaN', () => {
   const values = Float32Array.of(65519, 65520, 1e9, Infinity, -Infinity, 1e-9, -1e-9, NaN)
-  const bits = halvesOf(toHalves(values))
+  const bits = f16Of(toF16(values))
   assert.equal(bits.slice(0, 5).map(valueOf), [LARGEST, LARGEST, LARGEST, LARGEST, -LARGEST])
   assert.equal(bits.slice(5, 7), [0, 0x8000])
   assert.ok(((bits[7] >> 10) & 31) === 31 && bits[7] & 1023)
@@ -58,7 +56,7 @@ async function through(values: Float32Array): Promise<{ words: Uint32Array; back
   const x = g.input('x', [values.length])
   const words = g.keep(g.tensor('words', [values.length / 2]))
   const y = g.keep(g.tensor('y', [values.length]))
-  const { rounds, grid } = runsOf(engine, count)
+  const { rounds, grid } = elementwiseGrid(engine, count)
   g.dispatch(shader, 'pack', { x, words }, { count, rounds }, grid)
   g.dispatch(shader, 'unpack', { packed_words: words, y }, { count, rounds }, grid)
   const program = await g.compile()
@@ -74,7 +72,7 @@ test('the kernels: every half passes through unchanged, other numbers lose no mo
   const exact = Float32Array.from([...FINITE, ...FINITE.map((bits) => bits | 0x8000)], valueOf)
   const passed = await through(exact)
   assert.equal(passed.back, exact)
-  assert.equal(passed.words, toHalves(exact))
+  assert.equal(passed.words, toF16(exact))
   for (const [size, scale] of [
     [4, 1],
     [1028, 1e-3],
@@ -90,10 +88,10 @@ test('the kernels: every half passes through unchanged, other numbers lose no mo
   assert.equal([...back], [LARGEST, LARGEST, -LARGEST, -LARGEST])
 })
 
-test('a frozen weight as halves gives what its rounded values give, forward and backward, in half the memory', async () => {
+test('a frozen weight stored as f16 gives the results of its rounded values, forward and backward, in half the memory', async () => {
   const [m, n, k] = [37, 68, 96]
   const values = randomArray(3, n * k, 0.2)
-  assert.ok(halvable(values.length))
+  assert.ok(eligibleForF16(values.length))
   const run = async (data: Float32Array, storage: StorageType) => {
     const before = engine.bytes.weight
     const weight = engine.weight('W', [n, k], data, storage)
@@ -117,22 +115,22 @@ test('a frozen weight as halves gives what its rounded values give, forward and 
     assert.is(held - engine.bytes.weight, bytes)
     return { result, bytes }
   }
-  const [halves, full] = [await run(values, 'f16'), await run(rounded(values), 'f32')]
-  assert.equal(halves.result, full.result)
-  assert.is(halves.bytes, full.bytes / 2)
-  assert.is.not(relativeError(halves.result.y, (await run(values, 'f32')).result.y), 0)
+  const [half, full] = [await run(values, 'f16'), await run(rounded(values), 'f32')]
+  assert.equal(half.result, full.result)
+  assert.is(half.bytes, full.bytes / 2)
+  assert.is.not(relativeError(half.result.y, (await run(values, 'f32')).result.y), 0)
 })
 
-test('what is stored as halves is neither written nor read as it lies; small or odd tensors stay f32', async () => {
+test('tensors stored as f16 cannot be written or read by the host; small or odd tensors stay f32', async () => {
   const weight = engine.weight('W', [64, 128], randomArray(1, 8192), 'f16')
   const g = new Graph(engine)
   const x = g.input('x', [8192])
   const params = { count: 8192, rounds: 1, repeat: 8192, alpha: 1, beta: 0 }
   const write = () => g.dispatch(pointwise, 'scale', { a: x, out: weight }, params, [128])
-  assert.throws(write, /cannot write W, which is stored as halves/)
-  assert.throws(() => engine.write(weight, new Float32Array(8192)), /W is stored as halves/)
+  assert.throws(write, /cannot write W, which is stored as f16/)
+  assert.throws(() => engine.write(weight, new Float32Array(8192)), /W is stored as f16/)
   const read = await engine.read(weight).catch((error: Error) => error.message)
-  assert.match(String(read), /W is stored as halves/)
+  assert.match(String(read), /W is stored as f16/)
   engine.release(weight)
   for (const size of [4092, 8191]) {
     const data = randomArray(2, size)
@@ -142,7 +140,7 @@ test('what is stored as halves is neither written nor read as it lies; small or 
   }
 })
 
-/** y = gelu(x) + 2 gelu'(…): a chain of which the backward pass needs two inputs that it did not write itself. */
+/** y = gelu(gelu(3x)) + 6x: the backward pass needs the inputs of both gelus, which the forward pass wrote. */
 async function chain(storage: StorageType, size: number, keepInner = false) {
   const g = new Graph(engine, true, { storage })
   const x = g.input('x', [size])
@@ -161,12 +159,12 @@ async function chain(storage: StorageType, size: number, keepInner = false) {
   program.write(upstream, randomArray(6, size))
   program.run()
   const result = { y: await program.read(y), gradient: await program.read(gradient) }
-  const { plan } = program
+  const { memory } = program
   program.destroy()
-  return { ...result, labels, forward, plan }
+  return { ...result, labels, forward, memory }
 }
 
-test('what waits for the backward pass waits as halves: the forward pass is the same to the bit, gradients nearly', async () => {
+test('activations kept for the backward pass are stored as f16: the forward pass is the same to the bit, gradients nearly', async () => {
   const size = 8192
   const [f32, f16] = [await chain('f32', size), await chain('f16', size)]
   assert.equal(f16.y, f32.y)
@@ -174,15 +172,15 @@ test('what waits for the backward pass waits as halves: the forward pass is the 
   assert.ok(error > 1e-6 && error < 1e-3, `relative error of the gradient ${error}`)
   const count = (what: string) => f16.labels.filter((label) => label === what).length
   assert.equal([count('pack'), count('unpack')], [2, 2])
-  // packed as soon as the forward pass is done with it, expanded no sooner than the backward pass needs it
+  // packed right after the last use in the forward pass, unpacked right before the first use in the backward pass
   const last = f16.labels.lastIndexOf('pack')
   assert.ok(last < f16.labels.indexOf('unpack'))
   assert.ok(f16.labels.indexOf('pack') < f16.forward, 'the first is packed inside the forward pass')
   f16.labels.forEach((label, i) => label === 'unpack' && assert.is(f16.labels[i + 1], 'activate_backward'))
-  assert.ok(f16.plan.liveBytes < f32.plan.liveBytes)
+  assert.ok(f16.memory.liveBytes < f32.memory.liveBytes)
 })
 
-test('small tensors and what the host keeps are not touched', async () => {
+test('small tensors and tensors that the host keeps stay f32', async () => {
   const [f32, f16] = [await chain('f32', 1024), await chain('f16', 1024)]
   assert.equal(f16.labels, f32.labels)
   assert.equal(f16.gradient, f32.gradient)
@@ -217,7 +215,7 @@ test('training steps of whole models: the same first loss, nearly the same gradi
     }
 })
 
-test('a golden model with everything as halves is as near to its golden tensors as halves are', async () => {
+test('a golden model with everything stored as f16 is as near to its golden tensors as f16 precision allows', async () => {
   const golden = await openGolden(engine, 'golden/files/toy_vit', 'f16')
   const computed = await computeGolden(engine, golden)
   const errors = [...computed].map(([name, { data }]) => relativeError(data, golden.tensors.get(name)!.data))
@@ -227,7 +225,7 @@ test('a golden model with everything as halves is as near to its golden tensors 
     () => '',
     (error: Error) => error.message,
   )
-  assert.match(refused, 'stored as halves')
+  assert.match(refused, 'stored as f16')
   adapter.release()
   parameters.release()
   golden.model.release()

@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import pointwise from '../../../shaders/pointwise.wgsl'
 import { type Dispatch, Graph } from '../../../engine/graph/graph'
-import { plan } from '../../../engine/graph/memory-layout'
+import { planMemory } from '../../../engine/graph/memory-layout'
 import { type Storage, Tensor } from '../../../engine/device/tensor'
 import { maskStatistics, weightedMaskLoss } from '../../../engine/ops/mask-loss'
 import { engine } from '../../support/engine'
@@ -69,7 +69,7 @@ async function trainingPass(name: 'toy_vit' | 'toy_tiny_vit') {
 test('a training step: nothing in use at once shares bytes, no dispatch reads and writes one buffer', async () => {
   for (const name of ['toy_vit', 'toy_tiny_vit'] as const) {
     const { g, program, end } = await trainingPass(name)
-    const { placements, arenas, arenaBytes, intermediateBytes } = program.plan
+    const { placements, arenas, arenaBytes, intermediateBytes } = program.memory
     assert.ok(g.dispatches.length > 300 && placements.length > 300)
     const placed = new Set(placements.map(({ storage }) => storage))
     for (const { label, bindings } of g.dispatches)
@@ -80,8 +80,8 @@ test('a training step: nothing in use at once shares bytes, no dispatch reads an
     assert.equal(faults(g.dispatches, g.kept, ranges), [])
     const apart = Object.values(intermediateBytes).reduce((a, b) => a + b, 0)
     assert.ok(
-      arenaBytes < 1.1 * program.plan.liveBytes,
-      `${arenaBytes} bytes, where ${program.plan.liveBytes} are in use at once`,
+      arenaBytes < 1.1 * program.memory.liveBytes,
+      `${arenaBytes} bytes, where ${program.memory.liveBytes} are in use at once`,
     )
     assert.ok(arenaBytes < 0.7 * apart, `${arenaBytes} bytes for ${apart}: hardly anything is shared`)
 
@@ -139,7 +139,7 @@ test('random steps are placed without a fault, within the largest arena, the sam
       dispatches.push(dispatchOf(tensors, [...new Set(reads)], writes))
     }
     const kept = new Set([tensors.get('t3')!.storage, tensors.get('t50')!.storage])
-    const first = plan(dispatches, kept, 256, maxArena)
+    const first = planMemory(dispatches, kept, 256, maxArena)
     const ranges = first.placements.map(({ storage, arena, offset }) => ({ storage, place: arena, offset }))
     assert.is(ranges.length, 60)
     assert.equal(faults(dispatches, kept, ranges), [], `seed ${seed}`)
@@ -148,7 +148,7 @@ test('random steps are placed without a fault, within the largest arena, the sam
       first.arenaBytes,
       first.arenas.reduce((a, b) => a + b, 0),
     )
-    assert.equal(plan(dispatches, kept, 256, maxArena).placements, first.placements)
+    assert.equal(planMemory(dispatches, kept, 256, maxArena).placements, first.placements)
     assert.is(first.liveBytes, mostInUse(dispatches, kept), `seed ${seed}`)
     assert.ok(first.liveBytes <= first.arenaBytes)
   }
@@ -158,7 +158,7 @@ test('a chain of steps needs two buffers, whatever its length', () => {
   const names = Array.from({ length: 30 }, (_, i) => `t${i}`)
   const tensors = new Map(names.map((name) => [name, intermediate(name, 256)]))
   const dispatches = names.map((name, i) => dispatchOf(tensors, i ? [names[i - 1]] : [], [name]))
-  const { arenas, arenaBytes, intermediateBytes } = plan(dispatches, new Set(), 256, 1 << 20)
+  const { arenas, arenaBytes, intermediateBytes } = planMemory(dispatches, new Set(), 256, 1 << 20)
   assert.equal(arenas, [1024, 1024])
   assert.is(arenaBytes, 2048)
   assert.equal(intermediateBytes, { activation: 30 * 1024 })

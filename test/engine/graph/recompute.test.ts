@@ -116,7 +116,7 @@ test('what only a segment’s result wanted is not computed again', async () => 
   // of gelu, gelu, scale and add the backward of the gelus reads what goes into each: the first alone is needed
   assert.is(more, 1, again.backward.join())
   assert.equal(
-    again.g.segments.map(({ name, again }) => [name, again]),
+    again.g.segments.map(({ name, recompute }) => [name, recompute]),
     [['outer', true]],
   )
 })

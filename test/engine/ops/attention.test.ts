@@ -45,7 +45,7 @@ const CASES: Record<string, AttentionCase> = {
 const OF_SHARED: Record<string, AttentionCase> = {
   'relative positions, and a head of 64': { height: 5, width: 7, window: 0, heads: 1, head: 64, relative: true },
 }
-const chosen = engine.attention
+const chosen = engine.variants
 
 for (const form of ['direct', 'shared', 'subgroup'] as const) {
   if (form === 'subgroup' && engine.subgroupSize < 8) {
@@ -54,12 +54,12 @@ for (const form of ['direct', 'shared', 'subgroup'] as const) {
   }
   for (const [what, c] of Object.entries({ ...CASES, ...(form === 'shared' && OF_SHARED) }))
     test(`${form}: ${what}`, async () => {
-      engine.attention = form
+      engine.variants = { ...chosen, attention: form }
       await check(c, 12)
     })
 
   test(`${form}: the same bits from every run`, async () => {
-    engine.attention = form
+    engine.variants = { ...chosen, attention: form }
     const map = windowMap(engine, { batch: 2, height: 7, width: 7, window: 3 })
     const g = new Graph(engine, true)
     const qkv = g.input('qkv', [map.tokens + 1, 3 * 32])
@@ -81,7 +81,7 @@ for (const form of ['direct', 'shared', 'subgroup'] as const) {
   })
 
   test(`${form}: scores of any size do not overflow`, async () => {
-    engine.attention = form
+    engine.variants = { ...chosen, attention: form }
     const map = windowMap(engine, { batch: 1, height: 2, width: 3, window: 0 })
     const g = new Graph(engine)
     const qkv = g.input('qkv', [6, 3 * 4])
@@ -100,7 +100,7 @@ for (const form of ['direct', 'shared', 'subgroup'] as const) {
 }
 
 test.after(() => {
-  engine.attention = chosen
+  engine.variants = chosen
 })
 
 test('what does not fit is refused by name', () => {

@@ -1,26 +1,26 @@
-/** Classes of products and their forms; products split over k against float64, odd sizes, poisoned memory, bit for bit. */
+/** Classes of matrix products and their kernel variants; split-k products against float64, at odd sizes, repeatable to the bit. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import {
-  type ProductForm,
-  PRODUCT_FORMS,
-  productForms,
-  productsBy,
-  productsText,
-  runs,
+  type MatmulVariant,
+  MATMUL_VARIANTS,
+  matmulVariantsFor,
+  allMatmuls,
+  matmulVariantsText,
+  canRun,
 } from '../../../engine/device/kernel-variants'
-import { LAYOUTS, type Layout, PRODUCT_CLASSES, productClass } from '../../../engine/device/matmul-class'
+import { LAYOUTS, type Layout, MATMUL_CLASSES, matmulClass } from '../../../engine/device/matmul-class'
 import { Graph } from '../../../engine/graph/graph'
 import { gemm } from '../../../engine/ops/gemm'
-import { rangesOf } from '../../../engine/ops/gemm-split'
+import { splitRanges } from '../../../engine/ops/gemm-split'
 import { linear } from '../../../engine/ops/linear'
 import { checkOp } from '../../support/check-op'
 import { engine } from '../../support/engine'
 import { randomArray, relativeError } from '../../support/random'
 
-const usual = engine.products
-test.after.each(() => void (engine.products = usual))
-const SPLIT = PRODUCT_FORMS.filter((form) => form.endsWith('-split') && runs(form, engine.subgroupSize))
+const usual = engine.variants
+test.after.each(() => void (engine.variants = usual))
+const SPLIT = MATMUL_VARIANTS.filter((variant) => variant.endsWith('-split') && canRun(variant, engine.subgroupSize))
 
 test('the class of a product is named by its layout and what its shape lacks', () => {
   for (const [layout, m, n, k, expected] of [
@@ -39,25 +39,25 @@ test('the class of a product is named by its layout and what its shape lacks', (
     ['tn', 16, 16, 1024, 'tn deep'],
     ['nn', 4, 32, 65536, 'nn deep'],
   ] as [Layout, number, number, number, string][])
-    assert.is(productClass(layout, m, n, k), expected, `${layout} ${m}x${n}x${k}`)
-  assert.is(new Set(PRODUCT_CLASSES).size, 9)
+    assert.is(matmulClass(layout, m, n, k), expected, `${layout} ${m}x${n}x${k}`)
+  assert.is(new Set(MATMUL_CLASSES).size, 9)
 })
 
-test('a class has the forms that make a difference to it and that the device runs', () => {
-  assert.equal(productForms('tn large', 0), ['shared', 'direct'])
-  assert.equal(productForms('nt large', 8), ['shared', 'direct', 'transposed', 'subgroup'])
-  assert.equal(productForms('tn deep', 4), ['shared', 'direct', 'shared-split', 'direct-split'])
-  assert.equal(productForms('nn narrow', 32), [...PRODUCT_FORMS])
-  assert.is(productsText(productsBy('direct')), 'direct')
-  const mixed = productsBy('shared', { 'tn deep': 'shared-split', 'nt deep': 'direct' })
-  assert.is(productsText(mixed), 'shared; nt deep: direct; tn deep: shared-split')
+test('a class has the variants that make a difference to it and that the device runs', () => {
+  assert.equal(matmulVariantsFor('tn large', 0), ['shared', 'direct'])
+  assert.equal(matmulVariantsFor('nt large', 8), ['shared', 'direct', 'transposed', 'subgroup'])
+  assert.equal(matmulVariantsFor('tn deep', 4), ['shared', 'direct', 'shared-split', 'direct-split'])
+  assert.equal(matmulVariantsFor('nn narrow', 32), [...MATMUL_VARIANTS])
+  assert.is(matmulVariantsText(allMatmuls('direct')), 'direct')
+  const mixed = allMatmuls('shared', { 'tn deep': 'shared-split', 'nt deep': 'direct' })
+  assert.is(matmulVariantsText(mixed), 'shared; nt deep: direct; tn deep: shared-split')
 })
 
 test('ranges of k: enough workgroups, none too short, little rest, and only where the second pass does what C is', () => {
   const tensor = new Graph(engine).tensor('any', [1])
   const x = { tensor, stride: 1 }
   const ranges = (layout: Layout, m: number, n: number, k: number, more = {}) => {
-    const found = rangesOf({ layout, m, n, k, a: x, b: x, c: x, ...more })
+    const found = splitRanges({ layout, m, n, k, a: x, b: x, c: x, ...more })
     return found && [found.count, found.terms, found.rest]
   }
   // 12 tiles: 42 ranges give 512 workgroups, 32 leave no rest; the windows' padding row always leaves some
@@ -112,8 +112,8 @@ interface Case {
 }
 
 /** C and its neighbours of the same memory, from poisoned memory; the same program run twice. */
-async function run(form: ProductForm, o: Case): Promise<{ c: Float32Array; again: Float32Array; entries: string[] }> {
-  engine.products = productsBy(form)
+async function run(form: MatmulVariant, o: Case): Promise<{ c: Float32Array; again: Float32Array; entries: string[] }> {
+  engine.variants = { ...usual, matmul: allMatmuls(form) }
   const { layout, m, n, k, batches, accumulate, more } = o
   const g = new Graph(engine)
   const a = g.input('A', layout === 'tn' ? [batches * k, m] : [batches * m, k])
@@ -193,7 +193,7 @@ test('gradients of LoRA and of the weight and the bias, through split products',
     { start: 8, end: 12 },
   ]
   for (const form of SPLIT) {
-    engine.products = productsBy(form)
+    engine.variants = { ...usual, matmul: allMatmuls(form) }
     let recorded: Graph
     await checkOp({
       inputs: {

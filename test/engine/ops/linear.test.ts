@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { productsBy } from '../../../engine/device/kernel-variants'
+import { allMatmuls } from '../../../engine/device/kernel-variants'
 import { linear } from '../../../engine/ops/linear'
 import { checkOp } from '../../support/check-op'
 import { engine } from '../../support/engine'
@@ -82,8 +82,8 @@ test('LoRA on column ranges that do not align with tiles', async () => {
   }
 })
 
-test('every form gives the same: through workgroup memory, direct and four wide, transposed, by subgroups', async () => {
-  const chosen = engine.products
+test('every variant gives the same: through workgroup memory, direct, by vec4, transposed, by subgroups', async () => {
+  const chosen = engine.variants
   const rank = 8
   const ranges = [
     { start: 4, end: 36 },
@@ -98,7 +98,7 @@ test('every form gives the same: through workgroup memory, direct and four wide,
       [128, 96, 40],
       [130, 33, 18],
     ]) {
-      engine.products = productsBy(form)
+      engine.variants = { ...chosen, matmul: allMatmuls(form) }
       const lora = n === 96
       await checkOp({
         inputs: {
@@ -131,7 +131,7 @@ test('every form gives the same: through workgroup memory, direct and four wide,
         samples: 6,
       })
     }
-  engine.products = chosen
+  engine.variants = chosen
 })
 
 test.run()
