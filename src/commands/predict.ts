@@ -1,8 +1,9 @@
 /** @file `wgsam predict`: the mask of an object in one image, from points or a box. */
 import { basename, extname, join } from 'node:path'
 import { Predictor } from '../../engine/sam/predictor'
-import { readImage, writePng } from '../images/image-file'
-import { toRGB8 } from '../images/pixels'
+import { readImage } from '../images/read-image'
+import { writePng } from '../images/png-writer'
+import { toRGB8 } from '../images/rgb8'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { overlay, wholeMask } from '../drawing/mask-overlay'

@@ -1,8 +1,8 @@
 /** @file A dry run over a dataset: everything that training would refuse, and what a person should look at. */
 import { createHash } from 'node:crypto'
 import { checkPair, listCandidates, readSource } from './dataset'
-import { readImage } from '../images/image-file'
-import { toRGB8 } from '../images/pixels'
+import { readImage } from '../images/read-image'
+import { toRGB8 } from '../images/rgb8'
 import { fingerprint } from './fingerprint'
 import { checkLabels, type LabelFinding } from './label-checks'
 import { findTwins, type Known } from './duplicates'

@@ -1,8 +1,8 @@
 /** @file A split that is dealt by group, looked over for the same picture in two parts, and only then written. */
 import { existsSync } from 'node:fs'
 import type { Dataset, DatasetItem } from './dataset'
-import { readImage } from '../images/image-file'
-import { toRGB8 } from '../images/pixels'
+import { readImage } from '../images/read-image'
+import { toRGB8 } from '../images/rgb8'
 import { listHash, makeSplit, openSplit, type Part, parts, type Split, type SplitOptions } from './split'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'

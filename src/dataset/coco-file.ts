@@ -3,8 +3,8 @@ import * as v from 'valibot'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import { messageOf, UserError } from '../host/errors'
 import type { InstanceBox } from '../../engine/train/sample-prompts'
-import { maxPixels } from '../images/pixels'
-import { fillPolygon } from './polygon'
+import { maxPixels } from '../images/image'
+import { fillPolygon } from './fill-polygon'
 import { eachRun, encodeRle } from '../../engine/masks/rle'
 
 const side = v.pipe(v.number(), v.integer(), v.minValue(1))

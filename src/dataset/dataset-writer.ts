@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
-import { writePng } from '../images/image-file'
-import type { Sample } from '../images/pixels'
+import { writePng } from '../images/png-writer'
+import type { Sample } from './sample'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { exactCsvLine } from '../text/csv'
@@ -37,9 +37,6 @@ export function refuseDataset(out: string): void {
     if (existsSync(join(out, name)))
       throw new UserError(`${join(out, name)} is there already: choose another --out, or remove it`)
 }
-
-/** An id as a file's stem: ids of several folders have the folder's name before a slash. */
-export const stemOfId = (id: string): string => id.replaceAll('/', '_')
 
 /** groups.csv: a row an image, first its name and group, then what else is known. */
 export const writeGroups = (out: string, columns: readonly string[], rows: readonly (readonly (string | number)[])[]) =>

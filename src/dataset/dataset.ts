@@ -4,12 +4,13 @@ import type { LabelMap } from '../../engine/image/transforms'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { messageOf, UserError } from '../host/errors'
 import { cocoLabels } from './coco-file'
-import { readImage } from '../images/image-file'
+import { readImage } from '../images/read-image'
 import { boxes } from './instances'
-import { readLabels } from '../images/label-file'
+import { readLabels } from '../images/read-labels'
 import { readGroups } from './groups'
 import { findCandidates, type Candidate, type LabelSource } from './image-label-pairs'
-import { toRGB8, type Sample } from '../images/pixels'
+import { toRGB8 } from '../images/rgb8'
+import type { Sample } from './sample'
 
 export interface DatasetItem {
   /** the stem, after the folder's name where there are several folders */

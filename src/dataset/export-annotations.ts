@@ -5,7 +5,7 @@ import { boxes } from './instances'
 import type { Part } from './split'
 import { messageOf, UserError } from '../host/errors'
 import { copyFileAtomic } from '../host/files'
-import { stemOfId } from './dataset-writer'
+import { stemOfId } from './file-stems'
 import type { ExportImage, ExportOptions, Format, Problem } from './formats/format'
 
 export interface ExportRun extends ExportOptions {

@@ -1,6 +1,6 @@
 /** @file What tells that two pictures are the same one: a hash of the pixels, and a few bits of the picture's broad shape. */
 import { createHash } from 'node:crypto'
-import type { Sample } from '../images/pixels'
+import type { Sample } from './sample'
 
 export type Picture = Pick<Sample, 'width' | 'height' | 'rgb'>
 

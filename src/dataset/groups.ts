@@ -2,25 +2,11 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, UserError } from '../host/errors'
+import { parseCsv } from '../text/csv'
+import { stemOf } from './file-stems'
 
 /** The group of an image by its stem (its file name without the extension). */
 export type GroupOf = (stem: string) => string
-
-/** Rows of a CSV file by its header's names; quotes as in RFC 4180. */
-export function parseCsv(text: string): Record<string, string>[] {
-  const rows: string[][] = [[]]
-  const cell = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|\r|$)/gy
-  const body = text.replace(/^\ufeff/, '')
-  while (cell.lastIndex < body.length) {
-    const at = cell.lastIndex
-    const match = cell.exec(body)
-    if (!match) throw new Error(`the quotes of line ${body.slice(0, at).split('\n').length} do not match`)
-    rows[rows.length - 1].push(match[1]?.replaceAll('""', '"') ?? match[2].trim())
-    if (match[3] !== ',') rows.push([])
-  }
-  const [header = [], ...lines] = rows.filter((row) => row.some((value) => value !== ''))
-  return lines.map((row) => Object.fromEntries(header.map((name, i) => [name, row[i] ?? ''])))
-}
 
 /**
  * How the images of a folder are grouped, for a split that never parts a group:
@@ -64,6 +50,3 @@ function byPattern(source: string): GroupOf {
     return (match && (match[1] ?? match[0])) || stem
   }
 }
-
-/** A file name without folder and extension. */
-export const stemOf = (file: string): string => file.replace(/^.*[\\/]/, '').replace(/\.[^.]+$/, '')

@@ -1,9 +1,9 @@
 /** @file Images by the names that annotations give them; nothing outside the folder is ever looked at. */
 import { extname, join, posix } from 'node:path'
-import { imageExtensions } from '../images/image-file'
-import { stemOf } from './groups'
+import { imageExtensions } from '../images/sniff-image'
+import { stemOf } from './file-stems'
 import { UserError } from '../host/errors'
-import { pathsUnder } from './formats/format'
+import { listFiles } from './list-files'
 
 export class ImageFolder {
   private readonly paths = new Set<string>()
@@ -26,7 +26,7 @@ export class ImageFolder {
 
   /** @throws UserError where the folder cannot be read or holds no images */
   static async open(folder: string): Promise<ImageFolder> {
-    const files = (await pathsUnder(folder)).filter((file) => imageExtensions.includes(extname(file).toLowerCase()))
+    const files = (await listFiles(folder)).filter((file) => imageExtensions.includes(extname(file).toLowerCase()))
     if (!files.length) throw new UserError(`there are no images in ${folder}`)
     return new ImageFolder(folder, files)
   }

@@ -3,8 +3,8 @@ import { readdir } from 'node:fs/promises'
 import { extname, isAbsolute, join, relative, resolve } from 'node:path'
 import { UserError } from '../host/errors'
 import { readCoco, type CocoAnnotation, type CocoImage } from './coco-file'
-import { stemOf } from './groups'
-import { imageExtensions } from '../images/image-file'
+import { stemOf } from './file-stems'
+import { imageExtensions } from '../images/sniff-image'
 
 /** Where the labels of an image come from. */
 export type LabelSource =

@@ -6,7 +6,7 @@ import { Predictor } from '../../engine/sam/predictor'
 import type { SamModel } from '../../engine/sam/sam-model'
 import type { AttachedAdapter } from '../../engine/train/attached-adapter'
 import type { DatasetItem } from '../dataset/dataset'
-import type { Sample } from '../images/pixels'
+import type { Sample } from '../dataset/sample'
 import {
   type EvaluatedImage,
   EVALUATION_SLOTS,

@@ -8,7 +8,7 @@ import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { Rng } from '../../engine/rng'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
 import { type Instance, instances } from '../dataset/instances'
-import type { Sample } from '../images/pixels'
+import type { Sample } from '../dataset/sample'
 import { freeMatches, type Matches, ownMatches } from './matching'
 import { tally, type Tally } from './image-tally'
 

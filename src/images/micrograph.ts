@@ -1,50 +1,54 @@
-/** @file Images as microscopes write them: a page, without the info bar, with the size of its pixels. */
-import { imageKind, naming, readImage, readTiffPage } from './image-file'
+/** @file Reads an image as a microscope wrote it: one page, with the info bar cut off, and the size of its pixels. */
+import { sniffImage } from './sniff-image'
+import { namingFile, readImage, readTiffPage } from './read-image'
 import { findInfoBar, looksLikeBar } from './info-bar'
-import { jpegNotes, judge, sidecarNotes, tiffNotes, type Findings } from './microscope'
-import type { Note } from './microscope/note'
+import { type CheckedMetadata, checkMetadata, jpegMetadata, tiffMetadata } from './microscope/read-metadata'
+import { sidecarMetadata } from './microscope/sidecar'
+import type { MicroscopeMetadata } from './microscope/metadata'
 import type { PixelSize } from './microscope/pixel-size'
-import type { Image } from './pixels'
+import type { Image } from './image'
 import { picturePages } from './tiff-pixels'
 import { TiffFile } from './tiff-tags'
 
 export { parsePixelSize, type PixelSize } from './microscope/pixel-size'
 
 export interface MicrographOptions {
-  /** from 0, the first if none is given; thumbnails do not count */
+  /** Page of a TIFF, from 0 (the default); thumbnails do not count. */
   page?: number
-  /** what is cut off at the bottom: the info bar if there is one (the default), nothing, or so many rows */
+  /** What is cut off at the bottom: the info bar if there is one ('auto', the default), nothing, or a number of rows. */
   crop?: 'auto' | 'none' | number
-  /** counts more than what the file says */
+  /** Overrides the pixel size that the file records. */
   pixelSize?: PixelSize
 }
 
 export interface Micrograph {
-  /** without the rows that were cut off */
+  /** Without the rows that were cut off. */
   image: Image
   pages: number
   page: number
+  /** Number of rows cut off. */
   croppedBottom: number
-  /** null where nothing certain tells */
+  /** Null if nothing reliable records it. */
   pixelSize: PixelSize | null
-  /** what the file says and was not believed, for people */
+  /** Metadata of the file that were rejected, as messages for the user. */
   remarks: string[]
 }
 
 /**
- * Reads a micrograph. The pixel size comes from the tags of FEI and Thermo Fisher, Zeiss, TESCAN, Phenom, JEOL and
- * ImageJ, or from the text file that JEOL, Hitachi and TESCAN write beside the picture; it is never guessed.
- * @throws UserError naming the file, as readImage; or where no row of it would be left
+ * Reads a micrograph. The pixel size comes from the tags of FEI and Thermo Fisher, Zeiss, TESCAN, Phenom, JEOL, Gatan, OME
+ * and ImageJ, or from the text file that JEOL, Hitachi and TESCAN write beside the image; it is never guessed.
+ * @throws UserError naming the file, as readImage does, or if no row would be left
  */
 export function readMicrograph(path: string, options: MicrographOptions = {}): Promise<Micrograph> {
   const { page = 0, crop = 'auto' } = options
-  return naming(path, async () => {
-    const { image, pages, notes } = await readPage(path, page)
+  return namingFile(path, async () => {
+    const { image, pages, metadata } = await readPage(path, page)
     const { width, height } = image
-    const found = judge([...notes, ...(await sidecarNotes(path))], width, height)
-    const cut = crop === 'none' ? 0 : crop === 'auto' ? infoBar(image, found) : crop
-    if (!Number.isInteger(cut) || cut < 0) throw new Error(`rows to cut off are a whole number from 0, not ${cut}`)
-    if (cut >= height) throw new Error(`${cut} rows cannot be cut off at the bottom, it has ${height}`)
+    const found = checkMetadata([...metadata, ...(await sidecarMetadata(path))], width, height)
+    const cut = crop === 'none' ? 0 : crop === 'auto' ? infoBarRows(image, found) : crop
+    if (!Number.isInteger(cut) || cut < 0)
+      throw new Error(`the number of rows to cut off must be a whole number from 0, not ${cut}`)
+    if (cut >= height) throw new Error(`${cut} rows cannot be cut off at the bottom: the image has ${height}`)
     return {
       image: withoutBottom(image, cut),
       pages,
@@ -56,32 +60,40 @@ export function readMicrograph(path: string, options: MicrographOptions = {}): P
   })
 }
 
-/** How many pages an image file has: one, but for TIFFs; thumbnails do not count. @throws UserError naming the file */
+/** The number of pages of an image file: one except for TIFF; thumbnails do not count. @throws UserError naming the file */
 export function countPages(path: string): Promise<number> {
-  return naming(path, async () =>
-    (await imageKind(path)) === 'tiff' ? TiffFile.with(path, async (tiff) => (await picturePages(tiff)).length) : 1,
+  return namingFile(path, async () =>
+    (await sniffImage(path)) === 'tiff' ? TiffFile.with(path, async (tiff) => (await picturePages(tiff)).length) : 1,
   )
 }
 
-async function readPage(path: string, page: number): Promise<{ image: Image; pages: number; notes: Note[] }> {
-  const kind = await imageKind(path)
-  if (kind !== 'tiff')
-    return { image: await readImage(path, { page }), pages: 1, notes: kind === 'jpeg' ? await jpegNotes(path) : [] }
+interface Page {
+  image: Image
+  pages: number
+  metadata: MicroscopeMetadata[]
+}
+
+async function readPage(path: string, page: number): Promise<Page> {
+  const format = await sniffImage(path)
+  if (format !== 'tiff') {
+    const image = await readImage(path, { page })
+    return { image, pages: 1, metadata: format === 'jpeg' ? await jpegMetadata(path) : [] }
+  }
   return TiffFile.with(path, async (tiff) => {
-    const places = await picturePages(tiff)
+    const pictures = await picturePages(tiff)
     const image = await readTiffPage(path, tiff, page)
-    return { image, pages: places.length, notes: await tiffNotes(tiff, tiff.pages[places[page]]) }
+    return { image, pages: pictures.length, metadata: await tiffMetadata(tiff, tiff.pages[pictures[page]]) }
   })
 }
 
-/** Rows of the info bar: by the microscope's word where it holds, else by the look of the picture. */
-function infoBar(image: Image, { bar }: Findings): number {
+/** The height of the info bar in rows: from the metadata if they are reliable, else from the image's appearance. */
+function infoBarRows(image: Image, { bar }: CheckedMetadata): number {
   if (bar?.sure) return bar.rows
   if (bar && looksLikeBar(image, bar.rows)) return bar.rows
   return findInfoBar(image)
 }
 
-/** The upper rows; the values are not copied. */
+/** The image without its last rows; the values are not copied. */
 function withoutBottom(image: Image, rows: number): Image {
   if (!rows) return image
   const height = image.height - rows

@@ -1,7 +1,7 @@
-/** @file The tags of TIFF and BigTIFF files, read within bounds: whatever a file claims, little is read and nothing loops. */
+/** @file Reads the tags of TIFF and BigTIFF files. Whatever a file claims, reading is bounded and cannot loop forever. */
 import { type FileHandle, open } from 'node:fs/promises'
 
-/** Bytes of one value of each TIFF type; signed ones and floats are told apart in `numbers`. */
+/** Bytes of one value of each TIFF type, by the type's number. */
 const typeSizes: Record<number, number> = {
   1: 1,
   2: 1,
@@ -21,28 +21,30 @@ const typeSizes: Record<number, number> = {
   18: 8,
 }
 
-const mostPages = 65_536
-const mostEntries = 4096
-/** The longest value that is read: microscopes write some 10 KiB of text. */
-const mostBytes = 2 ** 20
+/** Files with more pages, or pages with more tags, are refused. */
+const MAX_PAGES = 65_536
+const MAX_ENTRIES = 4096
+/** At most this many bytes of a tag's value are read: microscopes write some 10 KiB of text. */
+const MAX_VALUE_BYTES = 2 ** 20
 
 interface Entry {
   type: number
   count: number
-  /** the value itself where it fits, else its place in the file */
+  /** The value itself if it fits, else its offset in the file. */
   field: Buffer
-  /** where the field itself lies in the file */
+  /** Offset of `field` in the file. */
   fieldAt: number
 }
 
 /** The entries of one page (image file directory) by tag. */
 export type TiffPage = ReadonlyMap<number, Entry>
 
-/** Whether a file starts like a TIFF or BigTIFF. */
+/** True if a file's first bytes are those of a TIFF or BigTIFF. */
 export const isTiff = (start: Uint8Array): boolean =>
   (start[0] === 0x49 && start[1] === 0x49 && (start[2] === 42 || start[2] === 43) && start[3] === 0) ||
   (start[0] === 0x4d && start[1] === 0x4d && start[2] === 0 && (start[3] === 42 || start[3] === 43))
 
+/** An open TIFF and the directories of its pages. */
 export class TiffFile {
   readonly pages: TiffPage[] = []
 
@@ -53,13 +55,13 @@ export class TiffFile {
     private readonly big: boolean,
   ) {}
 
-  /** Opens a TIFF, hands it to `use` and closes it. @throws Error, without the file's name, where its directories are damaged */
+  /** Opens a TIFF, passes it to `use` and closes it. @throws Error, without the file's name, if its directories are damaged */
   static async with<T>(path: string, use: (tiff: TiffFile) => Promise<T>): Promise<T> {
     const file = await open(path)
     try {
       const { size } = await file.stat()
       const { buffer: header, bytesRead } = await file.read(Buffer.alloc(16), 0, 16, 0)
-      if (bytesRead < 8 || !isTiff(header)) throw new Error('it does not start like a TIFF')
+      if (bytesRead < 8 || !isTiff(header)) throw new Error('it is not a TIFF file')
       const bigEndian = header[0] === 0x4d
       const tiff = new TiffFile(file, size, bigEndian, (bigEndian ? header[3] : header[2]) === 43)
       await tiff.readDirectories(tiff.big ? tiff.word(header, 8, 8) : tiff.word(header, 4, 4))
@@ -69,7 +71,7 @@ export class TiffFile {
     }
   }
 
-  /** A page's values of a tag as numbers (rationals divided), at most `limit`; none where it is absent or no number. */
+  /** The first `limit` values of a page's tag as numbers (rationals are divided); empty if it is absent or not numeric. */
   async numbers(page: TiffPage, tag: number, limit = 64): Promise<number[]> {
     const entry = page.get(tag)
     if (!entry || entry.type === 2) return []
@@ -78,14 +80,14 @@ export class TiffFile {
     return Array.from({ length: Math.floor(bytes.length / size) }, (_, i) => this.number(bytes, i * size, entry.type))
   }
 
-  /** A page's text (or bytes, taken as text) of a tag as latin-1, up to the first NUL of its end. */
+  /** A page's tag of text or bytes, decoded as latin-1, without the NULs at its end; undefined if it is absent. */
   async text(page: TiffPage, tag: number): Promise<string | undefined> {
     const entry = page.get(tag)
     if (!entry || ![1, 2, 7].includes(entry.type)) return undefined
-    return (await this.bytes(entry, mostBytes)).toString('latin1').replace(/\0+$/, '')
+    return (await this.bytes(entry, MAX_VALUE_BYTES)).toString('latin1').replace(/\0+$/, '')
   }
 
-  /** The directory that a tag points to (EXIF); undefined where there is none. */
+  /** The directory that a tag points to (EXIF); undefined if the tag is absent. */
   async directory(page: TiffPage, tag: number): Promise<TiffPage | undefined> {
     const [at] = await this.numbers(page, tag, 1)
     return at === undefined ? undefined : (await this.readDirectory(at)).page
@@ -94,20 +96,20 @@ export class TiffFile {
   private async readDirectories(first: number): Promise<void> {
     const seen = new Set<number>()
     for (let at = first; at;) {
-      if (seen.has(at)) throw new Error('the TIFF is damaged: its pages point at each other in a circle')
-      if (seen.size === mostPages) throw new Error(`the TIFF has more than ${mostPages} pages`)
+      if (seen.has(at)) throw new Error('the TIFF is damaged: its page directories form a loop')
+      if (seen.size === MAX_PAGES) throw new Error(`the TIFF has more than ${MAX_PAGES} pages`)
       seen.add(at)
       const { page, next } = await this.readDirectory(at)
       this.pages.push(page)
       at = next
     }
-    if (!this.pages.length) throw new Error('the TIFF holds no page')
+    if (!this.pages.length) throw new Error('the TIFF has no page')
   }
 
   private async readDirectory(at: number): Promise<{ page: TiffPage; next: number }> {
     const [countSize, wordSize] = this.big ? [8, 8] : [2, 4]
     const count = this.word(await this.at(at, countSize), 0, countSize)
-    if (count > mostEntries) throw new Error(`the TIFF is damaged: a page claims ${count} tags`)
+    if (count > MAX_ENTRIES) throw new Error(`the TIFF is damaged: a page claims ${count} tags`)
     const entrySize = 4 + 2 * wordSize
     const bytes = await this.at(at + countSize, count * entrySize + wordSize)
     const page = new Map<number, Entry>()
@@ -127,32 +129,34 @@ export class TiffFile {
     return { page, next: this.word(bytes, count * entrySize, wordSize) }
   }
 
-  /** The first values of an entry, at most `limit` of them and never more than a megabyte. */
+  /** The bytes of the first `limit` values of an entry, at most MAX_VALUE_BYTES. */
   private async bytes({ type, count, field }: Entry, limit: number): Promise<Buffer> {
     const size = typeSizes[type]
     if (!size) return Buffer.alloc(0)
-    const wanted = Math.min(count, limit, Math.floor(mostBytes / size)) * size
+    const wanted = Math.min(count, limit, Math.floor(MAX_VALUE_BYTES / size)) * size
     if (count * size <= field.length) return field.subarray(0, wanted)
     return this.at(this.word(field, 0, field.length), wanted)
   }
 
-  /** Bytes of the file. @throws Error where they lie beyond its end */
-  async at(place: number, length: number): Promise<Buffer> {
-    if (!(place + length <= this.size)) throw new Error('the TIFF is cut off or damaged: a part lies beyond its end')
-    const { buffer, bytesRead } = await this.file.read(Buffer.alloc(length), 0, length, place)
-    if (bytesRead < length) throw new Error('the TIFF is cut off')
+  /** Reads bytes of the file at an offset. @throws Error if they are beyond its end */
+  async at(offset: number, length: number): Promise<Buffer> {
+    if (!(offset + length <= this.size)) throw new Error('the TIFF is truncated or damaged: a part is beyond its end')
+    const { buffer, bytesRead } = await this.file.read(Buffer.alloc(length), 0, length, offset)
+    if (bytesRead < length) throw new Error('the TIFF is truncated')
     return buffer
   }
 
+  /** An unsigned integer of `size` bytes. */
   private word(bytes: Buffer, at: number, size: number): number {
     if (size === 8) return Number(this.bigEndian ? bytes.readBigUInt64BE(at) : bytes.readBigUInt64LE(at))
     return this.bigEndian ? bytes.readUIntBE(at, size) : bytes.readUIntLE(at, size)
   }
 
+  /** One value of a TIFF type. */
   private number(bytes: Buffer, at: number, type: number): number {
-    const unsigned = (place: number, size: number) => this.word(bytes, place, size)
-    const signed = (place: number, size: number) => {
-      const value = unsigned(place, size)
+    const unsigned = (offset: number, size: number) => this.word(bytes, offset, size)
+    const signed = (offset: number, size: number) => {
+      const value = unsigned(offset, size)
       return value >= 2 ** (8 * size - 1) ? value - 2 ** (8 * size) : value
     }
     if (type === 5) return unsigned(at, 4) / unsigned(at + 4, 4)

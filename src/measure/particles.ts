@@ -1,6 +1,6 @@
 /** @file All particles of one image, measured in pixels. */
 import type { Size } from '../../engine/image/transforms'
-import type { Image } from '../images/pixels'
+import type { Image } from '../images/image'
 import { gapsOf, maxGapPixels } from './gaps'
 import { countTouching, nearestPoints, particleMap } from './neighbours'
 import { type ShapeMeasures, measureShape } from './shape/shape-measures'

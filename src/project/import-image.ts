@@ -1,9 +1,10 @@
 /** @file An image on its way into a project: read, its info bar cut off, and who it is. */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { writePng } from '../images/image-file'
+import { writePng } from '../images/png-writer'
 import { type MicrographOptions, readMicrograph } from '../images/micrograph'
-import { type Image, toRGB8 } from '../images/pixels'
+import type { Image } from '../images/image'
+import { toRGB8 } from '../images/rgb8'
 import type { InputImage } from './input-images'
 import type { ImageInfo } from './file-schemas'
 import { projectFile } from './project'

@@ -1,8 +1,8 @@
 /** @file Which images a command line means: files and folders, each image under a name of its own. */
 import { readdir, stat } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
-import { stemOf } from '../dataset/groups'
-import { imageExtensions } from '../images/image-file'
+import { stemOf } from '../dataset/file-stems'
+import { imageExtensions } from '../images/sniff-image'
 import { countPages } from '../images/micrograph'
 import { UserError } from '../host/errors'
 

@@ -1,8 +1,8 @@
 /** @file An image's pixels as the page shows them: an 8-bit PNG, gray where the image is gray. */
 import { stat } from 'node:fs/promises'
 import sharp from 'sharp'
-import { readImage } from '../images/image-file'
-import { toRGB8 } from '../images/pixels'
+import { readImage } from '../images/read-image'
+import { toRGB8 } from '../images/rgb8'
 import { UserError } from '../host/errors'
 import { Lru } from './lru'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { writeFileAtomic } from '../host/files'
 import { UserError } from '../host/errors'
-import { writePng } from '../images/image-file'
+import { writePng } from '../images/png-writer'
 import { renderScene, sceneOptions, type SceneOptions } from './scene'
 
 export { renderScene, sceneDefaults, type Scene, type SceneOptions } from './scene'

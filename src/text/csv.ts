@@ -23,3 +23,19 @@ export const csvLine = (values: readonly CsvValue[]): string => values.map(value
 /** A line that parseCsv reads back exactly: numbers with all digits, texts unchanged. */
 export const exactCsvLine = (values: readonly (string | number)[]): string =>
   values.map((value) => quotedIfNeeded(String(value))).join(',') + '\n'
+
+/** The rows of a CSV text by the column names of its first row; quotes as in RFC 4180. @throws Error for unbalanced quotes */
+export function parseCsv(text: string): Record<string, string>[] {
+  const rows: string[][] = [[]]
+  const cell = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|\r|$)/gy
+  const body = text.replace(/^\ufeff/, '')
+  while (cell.lastIndex < body.length) {
+    const at = cell.lastIndex
+    const match = cell.exec(body)
+    if (!match) throw new Error(`the quotes of line ${body.slice(0, at).split('\n').length} do not match`)
+    rows[rows.length - 1].push(match[1]?.replaceAll('""', '"') ?? match[2].trim())
+    if (match[3] !== ',') rows.push([])
+  }
+  const [header = [], ...lines] = rows.filter((row) => row.some((value) => value !== ''))
+  return lines.map((row) => Object.fromEntries(header.map((name, i) => [name, row[i] ?? ''])))
+}

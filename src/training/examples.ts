@@ -14,7 +14,7 @@ import { supervise } from '../../engine/ops/mask-loss'
 import type { MicroBatch } from '../../engine/train/training-step'
 import { augment } from '../dataset/augment/augment'
 import { boxes } from '../dataset/instances'
-import type { Sample } from '../images/pixels'
+import type { Sample } from '../dataset/sample'
 import type { TrainConfig } from './config'
 
 /** One image's part of a micro-batch. */

@@ -1,6 +1,6 @@
 /** @file Decoded images kept in memory between epochs. */
 import { loadItem, type DatasetItem } from '../dataset/dataset'
-import type { Sample } from '../images/pixels'
+import type { Sample } from '../dataset/sample'
 
 /** The least recently used are given up first. */
 export class SampleCache {

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { writePng } from '../../src/images/image-file'
+import { writePng } from '../../src/images/png-writer'
 import { UserError } from '../../src/host/errors'
 
 const root = mkdtempSync(join(tmpdir(), 'wgsam-test-'))

@@ -4,7 +4,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { dirname } from 'node:path'
 import { type CompressedRle, encodeMask } from '../../engine/masks/rle'
 import type { Size } from '../../engine/image/transforms'
-import { writePng } from '../../src/images/image-file'
+import { writePng } from '../../src/images/png-writer'
 import { projectFile } from '../../src/project/project'
 import type { EditKind, ReviewMask } from '../../src/project/review/review-records'
 

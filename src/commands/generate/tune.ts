@@ -1,8 +1,8 @@
 /** @file `wgsam generate tune`: thresholds that fit a few labelled images. */
 import { resolve } from 'node:path'
 import { MaskGenerator } from '../../../engine/generate/generator'
-import { readImage } from '../../images/image-file'
-import { toRGB8 } from '../../images/pixels'
+import { readImage } from '../../images/read-image'
+import { toRGB8 } from '../../images/rgb8'
 import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { generatorFlags, generatorOptions } from '../options/generator'

@@ -3,7 +3,7 @@ import { MAX_LABEL } from '../../../engine/image/transforms'
 import type { Rng } from '../../../engine/rng'
 import { blurred, takeWindow } from './resample'
 import { zoomedOut } from './zoom-out'
-import type { Sample } from '../../images/pixels'
+import type { Sample } from '../sample'
 
 export interface AugmentOptions {
   /** mirror, and turn by quarter turns */

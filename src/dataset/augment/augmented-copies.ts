@@ -9,11 +9,12 @@ import { extname, join } from 'node:path'
 import { Rng } from '../../../engine/rng'
 import { augment, type CopyOptions } from './augment'
 import { type DatasetItem, loadItem } from '../dataset'
-import type { Sample } from '../../images/pixels'
+import type { Sample } from '../sample'
 import { listHash, type Part, parts, type Split } from '../split'
 import { UserError } from '../../host/errors'
 import { copyFileAtomic, writeFileAtomic } from '../../host/files'
-import { refuseDataset, relabel, stemOfId, writeGroups, writeLabels, writePicture } from '../dataset-writer'
+import { refuseDataset, relabel, writeGroups, writeLabels, writePicture } from '../dataset-writer'
+import { stemOfId } from '../file-stems'
 
 export interface AugmentRun {
   out: string

@@ -1,5 +1,5 @@
 /** @file Parts of a sample that are turned or scaled, and blur: what needs values between pixels. */
-import type { Sample } from '../../images/pixels'
+import type { Sample } from '../sample'
 
 /** A part of a picture: its centre, its size and how far it is turned to the right, in pixels and radians of the picture. */
 export interface Window {

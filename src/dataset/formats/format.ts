@@ -1,11 +1,8 @@
 /** @file What the annotation formats have in common: images with instances, on the way in and out. */
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Rle } from '../../../engine/masks/rle'
 import type { LabelMap, Size } from '../../../engine/image/transforms'
 import type { InstanceBox } from '../../../engine/train/sample-prompts'
 import type { Part } from '../split'
-import { UserError } from '../../host/errors'
 
 /** One instance as a file has it, in pixels; see cocoLabels for how it is filled. */
 export interface Shape {
@@ -78,21 +75,4 @@ export interface Format {
   read(path: string, options: ReadOptions): Promise<Reading>
   /** Writes what `images` gives, one at a time. @returns the file or folder that holds the annotations */
   write(out: string, images: AsyncIterable<ExportImage>, options: ExportOptions): Promise<string>
-}
-
-/** Files in a folder and below, sorted, with slashes; hidden ones are passed over. @throws UserError where it cannot be read */
-export async function pathsUnder(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    throw new UserError(
-      `cannot read the folder ${folder}: ${error.code === 'ENOENT' ? 'there is none' : error.message}`,
-    )
-  })
-  const lists = await Promise.all(
-    entries.map(async (entry) => {
-      if (entry.name.startsWith('.')) return []
-      if (!entry.isDirectory()) return [entry.name]
-      return (await pathsUnder(join(folder, entry.name))).map((path) => `${entry.name}/${path}`)
-    }),
-  )
-  return lists.flat().sort()
 }

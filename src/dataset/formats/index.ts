@@ -2,7 +2,7 @@
 import { coco } from './coco'
 import type { Format } from './format'
 import { labelme } from './labelme'
-import { labels, tiff } from './labels'
+import { labels, tiff } from './label-maps'
 import { via } from './via'
 import { yolo } from './yolo'
 

@@ -8,14 +8,15 @@ import { messageOf, UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { polygonsOf, singleRing } from '../single-ring'
 import { ellipse, rectangle } from './primitives'
-import { type AnnotatedImage, type Format, pathsUnder, type Problem, type Shapes } from './format'
+import type { AnnotatedImage, Format, Problem, Shapes } from './format'
+import { listFiles } from '../list-files'
 import { finite, isObject, type Json, readJson } from './json'
 
 export const labelme: Format = {
   async read(path, { closeLines }) {
     const single = existsSync(path) && !statSync(path).isDirectory()
     const folder = single ? dirname(path) : path
-    const files = single ? [basename(path)] : (await pathsUnder(path)).filter((file) => extname(file) === '.json')
+    const files = single ? [basename(path)] : (await listFiles(path)).filter((file) => extname(file) === '.json')
     if (!files.length) throw new UserError(`there are no labelme files (.json) in ${path}`)
     const images: AnnotatedImage[] = []
     const problems: Problem[] = []

@@ -5,7 +5,8 @@ import { dirname, extname, join } from 'node:path'
 import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { polygonsOf, singleRing } from '../single-ring'
-import { type Format, type Shapes, pathsUnder } from './format'
+import type { Format, Shapes } from './format'
+import { listFiles } from '../list-files'
 
 /** Decimals of a share: a fiftieth of a pixel at 20,000 pixels. */
 const DECIMALS = 6
@@ -14,7 +15,7 @@ export const yolo: Format = {
   async read(path) {
     const folder = existsSync(path) && !statSync(path).isDirectory() ? dirname(path) : path
     const labels = existsSync(join(folder, 'labels')) ? join(folder, 'labels') : folder
-    const files = (await pathsUnder(labels)).filter(
+    const files = (await listFiles(labels)).filter(
       (file) => extname(file) === '.txt' && !/(^|\/)classes\.txt$/.test(file),
     )
     if (!files.length) throw new UserError(`there are no YOLO labels (.txt) in ${labels}`)

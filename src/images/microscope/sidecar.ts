@@ -1,38 +1,39 @@
-/** @file Text files that microscopes write beside a picture: JEOL, Hitachi and TESCAN. JEOL's text also lies in TIFF tags. */
+/** @file Text files that microscopes of JEOL, Hitachi and TESCAN write beside an image. JEOL writes the same text into a TIFF tag. */
 import { readFile, stat } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { numberOf, parseIni, type Note } from './note'
+import { type MicroscopeMetadata, numberOf, parseIni } from './metadata'
 import { lengthOf, metresOf } from './pixel-size'
-import { tescanNote } from './vendors'
+import { tescanMetadata } from './vendors'
 
-const mostBytes = 2 ** 20
+/** Larger text files are not read. */
+const MAX_BYTES = 2 ** 20
 
-/** The notes of the text files beside a picture, in no case an error: a file that cannot be read tells nothing. */
-export async function sidecarNotes(path: string): Promise<Note[]> {
+/** The metadata in the text files beside an image. Never fails: a file that cannot be read is skipped. */
+export async function sidecarMetadata(path: string): Promise<MicroscopeMetadata[]> {
   const extension = extname(path)
   const stem = path.slice(0, path.length - extension.length)
-  const notes: Note[] = []
+  const found: MicroscopeMetadata[] = []
   for (const name of [`${stem}.txt`, `${stem}.TXT`]) {
     const text = name === path ? undefined : await readText(name)
     if (text === undefined) continue
-    if (/^\$CM_/m.test(text)) notes.push(jeolNote(text, 'JEOL text file'))
-    else if (text.includes('[SemImageFile]')) notes.push(hitachiNote(text))
+    if (/^\$CM_/m.test(text)) found.push(jeolMetadata(text, 'JEOL text file'))
+    else if (text.includes('[SemImageFile]')) found.push(hitachiMetadata(text))
     break
   }
   for (const name of [`${stem}-${extension.slice(1)}.hdr`, `${stem}.hdr`]) {
     const text = await readText(name)
     if (text === undefined || !/^\s*PixelSizeX\s*=/im.test(text)) continue
-    notes.push(tescanNote(text, 'TESCAN header file'))
+    found.push(tescanMetadata(text, 'TESCAN header file'))
     break
   }
-  return notes
+  return found
 }
 
 /**
- * JEOL: lines `$NAME value`. Newer ones give the pixel's size, older ones a micron bar's pixels and length. The size of
- * the picture is without the info bar.
+ * JEOL: lines `$NAME value`. Newer microscopes write the pixel size, older ones the length of the micron bar in pixels and
+ * in micrometres. The recorded size of the image excludes the info bar.
  */
-export function jeolNote(text: string, from: string): Note {
+export function jeolMetadata(text: string, from: string): MicroscopeMetadata {
   const values = new Map<string, string>()
   for (const line of text.split(/[\r\n]+/)) {
     const [, name, value] = /^\s*\$+(\w+)\s+(.*)$/.exec(line) ?? []
@@ -48,7 +49,7 @@ export function jeolNote(text: string, from: string): Note {
   }
 }
 
-function jeolPixel(sizes: string[], bar: string[], marker: string[]): Note['pixel'] {
+function jeolPixel(sizes: string[], bar: string[], marker: string[]): MicroscopeMetadata['pixel'] {
   const [x, y] = sizes.map(metresOf)
   if (x !== undefined) return { x, y }
   const pixels = numberOf(bar[0])
@@ -56,8 +57,8 @@ function jeolPixel(sizes: string[], bar: string[], marker: string[]): Note['pixe
   return pixels && metres !== undefined ? { x: metres / pixels } : undefined
 }
 
-/** Hitachi: INI text under [SemImageFile], nanometres a pixel, the picture's size. */
-function hitachiNote(text: string): Note {
+/** Hitachi: INI text under [SemImageFile] with the pixel size in nanometres and the image's size. */
+function hitachiMetadata(text: string): MicroscopeMetadata {
   const values = parseIni(text)
   const nanometres = numberOf(values.get('semimagefile/pixelsize'))
   const [, width, height] = /^(\d+)\s*x\s*(\d+)$/i.exec(values.get('semimagefile/datasize') ?? '') ?? []
@@ -71,14 +72,14 @@ function hitachiNote(text: string): Note {
 async function readText(path: string): Promise<string | undefined> {
   try {
     const info = await stat(path)
-    if (!info.isFile() || info.size > mostBytes) return undefined
+    if (!info.isFile() || info.size > MAX_BYTES) return undefined
     return decode(await readFile(path))
   } catch {
     return undefined
   }
 }
 
-/** UTF-16 by its mark, UTF-8, or else latin-1, in which µ may come from Shift JIS. */
+/** Decodes UTF-16 (by its byte order mark), UTF-8, or else latin-1, in which the bytes of a Shift JIS µ are replaced. */
 function decode(bytes: Uint8Array): string {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes)
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder('utf-16be').decode(bytes)

@@ -1,12 +1,12 @@
-/** @file The texts that microscopes and their programs put into TIFF tags. */
-import { numberOf, parseIni, type Note } from './note'
+/** @file Parsers of the texts that microscopes and image programs write into TIFF tags, one per vendor. */
+import { type MicroscopeMetadata, numberOf, parseIni } from './metadata'
 import { lengthOf, metresOf } from './pixel-size'
 
-/** FEI and Thermo Fisher: INI text with metres a pixel, and the picture's size without its data bar. */
-export function feiNote(text: string, from: string): Note {
+/** FEI and Thermo Fisher: INI text with the pixel size in metres, and the image's size without its data bar. */
+export function feiMetadata(text: string, from: string): MicroscopeMetadata {
   const values = parseIni(text)
   const number = (key: string) => numberOf(values.get(key))
-  // some write the scan's section under the name of the beam's only
+  // Some microscopes name the section after the beam (EScan, IScan) only.
   const scan = ['scan', 'escan', 'iscan'].find((name) => number(`${name}/pixelwidth`) !== undefined)
   return {
     from,
@@ -16,22 +16,22 @@ export function feiNote(text: string, from: string): Note {
   }
 }
 
-/** Zeiss SmartSEM: a line with a parameter's name, then one with its value: AP_IMAGE_PIXEL_SIZE, Image Pixel Size = 2.698 nm. */
-export function zeissNote(text: string, from: string): Note {
+/** Zeiss SmartSEM: a line with a parameter's name, then a line with its value: AP_IMAGE_PIXEL_SIZE, Image Pixel Size = 2.698 nm. */
+export function zeissMetadata(text: string, from: string): MicroscopeMetadata {
   const lines = text.split(/[\r\n]+/)
   const value = (name: string) => {
     const at = lines.findIndex((line) => line.trim().toUpperCase() === name)
     return at < 0 ? undefined : lines[at + 1]?.split('=')[1]?.trim()
   }
   const metres = metresOf(value('AP_IMAGE_PIXEL_SIZE') ?? '')
-  // the stored size includes the info bar, so it tells nothing of its height
+  // The stored height includes the info bar, so the bar's height cannot be derived from it.
   const [, width] = /(\d+)\s*[*x×]\s*\d+/.exec(value('DP_IMAGE_STORE') ?? '') ?? []
   return { from, pixel: metres === undefined ? undefined : { x: metres }, recorded: { width: numberOf(width) } }
 }
 
-/** TESCAN, in tag 50431 or a .hdr file beside the picture: INI text with metres a pixel and the info strip's rows. */
-export function tescanNote(text: string, from: string): Note {
-  // in the tag the text follows some binary bytes
+/** TESCAN, in tag 50431 or a .hdr file beside the image: INI text with the pixel size in metres and the height of the info strip. */
+export function tescanMetadata(text: string, from: string): MicroscopeMetadata {
+  // In the tag the text follows some binary bytes; parseIni ignores them.
   const values = parseIni(text)
   const number = (key: string) => numberOf(values.get(`main/${key}`) ?? values.get(key))
   const x = number('pixelsizex')
@@ -42,8 +42,8 @@ export function tescanNote(text: string, from: string): Note {
   }
 }
 
-/** Phenom: an XML text, in tag 34683 or inside a JPEG, with the pixel's size and unit and the data bar's rows. */
-export function phenomNote(text: string, from: string): Note {
+/** Phenom: XML, in tag 34683 or inside a JPEG, with the pixel size and its unit and the height of the data bar. */
+export function phenomMetadata(text: string, from: string): MicroscopeMetadata {
   const value = (name: string) => new RegExp(`<${name}\\b([^>]*)>\\s*([^<]{1,40})<`).exec(text)
   const side = (name: string) => {
     const [, attributes, number] = value(name) ?? []
@@ -60,18 +60,22 @@ export function phenomNote(text: string, from: string): Note {
 }
 
 /**
- * ImageJ: `unit=` in the description, and pixels a unit in XResolution and YResolution.
- * @param resolution pixels a unit, across and down
+ * ImageJ: `unit=` in the description, and pixels per unit in the tags XResolution and YResolution.
+ * @param resolution pixels per unit, across and down
  */
-export function imagejNote(description: string, from: string, resolution: { x?: number; y?: number }): Note {
+export function imagejMetadata(
+  description: string,
+  from: string,
+  resolution: { x?: number; y?: number },
+): MicroscopeMetadata {
   const [, unit] = /^unit=(.+)$/m.exec(description.replace(/\r/g, '\n')) ?? []
   const side = (pixels: number | undefined) => (pixels && unit ? lengthOf(1 / pixels, unit) : undefined)
   const x = side(resolution.x)
   return { from, pixel: x === undefined ? undefined : { x, y: side(resolution.y) } }
 }
 
-/** OME: XML with the pixel's size, in µm unless another unit is given, and the picture's size. */
-export function omeNote(xml: string, from: string): Note {
+/** OME: XML with the pixel size, in µm unless another unit is given, and the image's size. */
+export function omeMetadata(xml: string, from: string): MicroscopeMetadata {
   const [pixels = ''] = /<Pixels\b[^>]*>/.exec(xml) ?? []
   const value = (name: string) => new RegExp(`\\b${name}\\s*=\\s*["']([^"']{1,40})["']`).exec(pixels)?.[1]
   const side = (axis: string) => {
@@ -86,8 +90,12 @@ export function omeNote(xml: string, from: string): Note {
   }
 }
 
-/** Gatan DigitalMicrograph: the scale of either axis as a number and a unit. */
-export function gatanNote(from: string, [x, unitX]: [number?, string?], [y, unitY]: [number?, string?]): Note {
+/** Gatan DigitalMicrograph: the pixel size along each axis as a number and a unit. */
+export function gatanMetadata(
+  from: string,
+  [x, unitX]: [number?, string?],
+  [y, unitY]: [number?, string?],
+): MicroscopeMetadata {
   const side = (scale?: number, unit?: string) => (scale && unit ? lengthOf(scale, unit) : undefined)
   const metres = side(x, unitX)
   return { from, pixel: metres === undefined ? undefined : { x: metres, y: side(y, unitY) } }

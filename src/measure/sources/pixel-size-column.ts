@@ -1,7 +1,8 @@
 /** @file Pixel sizes that a folder's own table tells: the column pixel_size of groups.csv or index.csv. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseCsv, stemOf } from '../../dataset/groups'
+import { parseCsv } from '../../text/csv'
+import { stemOf } from '../../dataset/file-stems'
 import { parsePixelSize, type PixelSize } from '../../images/microscope/pixel-size'
 import { messageOf, UserError } from '../../host/errors'
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeMask } from '../../../engine/masks/rle'
-import { readImage } from '../../images/image-file'
+import { readImage } from '../../images/read-image'
 import { UserError } from '../../host/errors'
 import { projectFile } from '../../project/project'
 import { readReviewed } from '../../project/review/reviewed-image'

@@ -2,7 +2,7 @@
 import type { Size } from '../../../engine/image/transforms'
 import { type Micrograph, readMicrograph } from '../../images/micrograph'
 import type { PixelSize } from '../../images/microscope/pixel-size'
-import type { Image } from '../../images/pixels'
+import type { Image } from '../../images/image'
 import { UserError } from '../../host/errors'
 import type { LabelledMask } from '../shape/pixel-runs'
 

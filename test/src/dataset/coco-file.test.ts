@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Rng } from '../../../engine/rng'
 import { boxes } from '../../../src/dataset/instances'
 import { cocoAnnotation, cocoLabels, readCoco, type CocoAnnotation } from '../../../src/dataset/coco-file'
-import { fillPolygon } from '../../../src/dataset/polygon'
+import { fillPolygon } from '../../../src/dataset/fill-polygon'
 import { compressCounts, decodeRle, decompressCounts, encodeRle } from '../../../engine/masks/rle'
 import { put, refusal, scratch } from '../../support/files'
 

@@ -4,7 +4,7 @@ import { components } from '../../../engine/masks/components'
 import type { Mask } from '../../../engine/masks/mask'
 import { Rng } from '../../../engine/rng'
 import { maskPolygons, type Point } from '../../../src/dataset/contours'
-import { fillPolygon } from '../../../src/dataset/polygon'
+import { fillPolygon } from '../../../src/dataset/fill-polygon'
 
 const maskOf = (rows: string[], x0 = 0, y0 = 0): Mask => ({
   x0,

@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadItem, openDataset } from '../../../src/dataset/dataset'
-import { parseCsv, readGroups } from '../../../src/dataset/groups'
+import { parseCsv } from '../../../src/text/csv'
+import { readGroups } from '../../../src/dataset/groups'
 import { png16, png8, put, refusal, scratch } from '../../support/files'
 
 const square = (id: number, width = 20, height = 16) =>

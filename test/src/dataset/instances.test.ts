@@ -6,7 +6,7 @@ import { Rng } from '../../../engine/rng'
 import { squaredDistance } from '../../../engine/masks/distance-transform'
 import { components } from '../../../engine/masks/components'
 import { boxes, instances } from '../../../src/dataset/instances'
-import { readLabels } from '../../../src/images/label-file'
+import { readLabels } from '../../../src/images/read-labels'
 import { renderScene } from '../../../src/synth/synth-dataset'
 import { png16, png8, put, refusal, scratch } from '../../support/files'
 

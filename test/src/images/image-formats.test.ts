@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import sharp from 'sharp'
 import { Rng } from '../../../engine/rng'
-import { readImage } from '../../../src/images/image-file'
+import { readImage } from '../../../src/images/read-image'
 import { put, refusal, scratch } from '../../support/files'
 import { picture, tiffFile, type Page } from '../../support/tiff-files'
 
@@ -273,14 +273,14 @@ test('pages of their own size and kind; thumbnails do not count', async () => {
   assert.match(await refusal(readImage(png, { page: 1 })), 'it has one page, there is no page 2')
 })
 
-test('what cannot be read exactly is refused in words', async () => {
+test('a file that cannot be read exactly is refused with the reason', async () => {
   const page = (bits: number, options = {}, data: Buffer = Buffer.alloc(400)) => ({
     tags: picture(width, height, bits, options),
     data: [data],
   })
   const cases: [Page, RegExp][] = [
     [page(8, { samples: 4, photometric: 5 }), /CMYK/],
-    [page(8, { samples: 3, photometric: 8 }), /colours of kind 8/],
+    [page(8, { samples: 3, photometric: 8 }), /colour space 8/],
     [page(64, { format: 6 }), /complex/],
     [page(12), /12-bit integers/],
     [page(64), /64-bit integers/],

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import { encodeMask } from '../../../engine/masks/rle'
 import { openDataset } from '../../../src/dataset/dataset'
-import { readLabels } from '../../../src/images/label-file'
+import { readLabels } from '../../../src/images/read-labels'
 import { projectFile } from '../../../src/project/project'
 import { compareProposals, describeComparison } from '../../../src/review/compare-proposals'
 import { ReviewDocument } from '../../../src/project/review/document'

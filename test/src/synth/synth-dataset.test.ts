@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readImage } from '../../../src/images/image-file'
+import { readImage } from '../../../src/images/read-image'
 import { renderScene, writeSynth } from '../../../src/synth/synth-dataset'
 
 test('the same seed gives the same bytes, another seed another scene', () => {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { encodeMask } from '../../../engine/masks/rle'
 import { MaskGenerator } from '../../../engine/generate/generator'
 import { command } from '../../../src/commands/verify'
-import { writePng } from '../../../src/images/image-file'
+import { writePng } from '../../../src/images/png-writer'
 import { openToy } from '../../support/toy'
 import { compareRecords, generatorGoldens, optionsOf } from '../../../src/verify/reference-generator'
 

@@ -7,7 +7,7 @@ import { blurred, takeWindow } from '../../../../src/dataset/augment/resample'
 import { zoomedOut } from '../../../../src/dataset/augment/zoom-out'
 import { checkConfig } from '../../../../src/training/config'
 import { makeExample } from '../../../../src/training/examples'
-import type { Sample } from '../../../../src/images/pixels'
+import type { Sample } from '../../../../src/dataset/sample'
 
 /** Labels 1.. in reading order and colours that follow them. */
 function sample(width: number, height: number): Sample {

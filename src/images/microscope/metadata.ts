@@ -1,19 +1,19 @@
-/** @file What a microscope's own text says of a picture, before it is checked. */
+/** @file What a microscope recorded about an image, as read from tags or text files, not yet checked against the image. */
 
-export interface Note {
-  /** where it was read, for people: 'FEI tag 34682' */
+export interface MicroscopeMetadata {
+  /** Where it was read, for messages: 'FEI tag 34682'. */
   from: string
-  /** metres a pixel, across and down; y is missing where only one is given */
+  /** Side of a pixel in metres, across and down; y is missing if only one is recorded. */
   pixel?: { x: number; y?: number }
-  /** the pixels that the text speaks of, without info bar */
+  /** Size in pixels of the recorded image, without the info bar. */
   recorded?: { width?: number; height?: number }
-  /** rows of the info bar, where the text gives them as such */
+  /** Height of the info bar in rows, if it is recorded as such. */
   bar?: number
-  /** why the text could not be read */
+  /** Why the text could not be read. */
   damaged?: string
 }
 
-/** The lines KEY=VALUE of an INI text as 'section/key' in lower case; lines before any section have none. */
+/** The lines KEY=VALUE of an INI text by 'section/key' in lower case; keys before the first section have no prefix. */
 export function parseIni(text: string): Map<string, string> {
   const values = new Map<string, string>()
   let section = ''
@@ -28,7 +28,7 @@ export function parseIni(text: string): Map<string, string> {
   return values
 }
 
-/** A plain number; undefined where the text is missing, empty or none. */
+/** The number that a text contains; undefined if it is missing, empty or not a number. */
 export function numberOf(text: string | undefined): number | undefined {
   const value = text?.trim() ? Number(text) : NaN
   return Number.isFinite(value) ? value : undefined

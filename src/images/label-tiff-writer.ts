@@ -1,15 +1,17 @@
-/** @file Writes label maps as TIFFs that ImageJ and everything else opens: 16-bit gray, deflate, in strips. */
+/** @file Writes label maps as TIFF files that ImageJ and other programs open: 16-bit gray, deflate, in strips. */
 import { promisify } from 'node:util'
 import { deflate } from 'node:zlib'
 import type { LabelMap } from '../../engine/image/transforms'
 import { writeFileAtomic } from '../host/files'
 
 const compress = promisify(deflate)
-const stripBytes = 2 ** 18
+/** Bytes of a strip before compression. */
+const STRIP_BYTES = 2 ** 18
 
 /**
- * Writes a label map, exact, beside its place and then renamed.
- * @param options.pixelSize metres a pixel: ImageJ then shows and measures in units of length
+ * Writes a label map exactly, under a temporary name that is then renamed.
+ * @param options.pixelSize side of a pixel in metres: ImageJ then displays and measures lengths
+ * @throws Error if the data do not fit the size
  */
 export async function writeLabelTiff(
   path: string,
@@ -18,43 +20,66 @@ export async function writeLabelTiff(
 ): Promise<void> {
   if (!(width >= 1 && height >= 1) || data.length !== width * height)
     throw new Error(`${path}: ${width}x${height} labels expected, ${data.length} given`)
-  const rows = Math.max(1, Math.floor(stripBytes / (2 * width)))
+  const rows = Math.max(1, Math.floor(STRIP_BYTES / (2 * width)))
   const strips: Buffer[] = []
   for (let y = 0; y < height; y += rows)
     strips.push(await compress(bytesOf(data.subarray(y * width, (y + rows) * width))))
   await writeFileAtomic(path, assemble(width, height, rows, strips, options.pixelSize))
 }
 
-/** Little-endian bytes, whatever the machine. */
+/** Little-endian bytes, on any machine. */
 function bytesOf(values: Uint16Array): Buffer {
   const bytes = Buffer.alloc(2 * values.length)
   for (let i = 0; i < values.length; i++) bytes.writeUInt16LE(values[i], 2 * i)
   return bytes
 }
 
-type Field = [tag: number, type: 2 | 3 | 4 | 5, values: number[] | string]
+/** TIFF types of values. */
+const [ASCII, SHORT, LONG, RATIONAL] = [2, 3, 4, 5] as const
+/** Numbers of the TIFF tags that are written. */
+const TAG = {
+  imageWidth: 256,
+  imageLength: 257,
+  bitsPerSample: 258,
+  compression: 259,
+  photometric: 262,
+  imageDescription: 270,
+  stripOffsets: 273,
+  samplesPerPixel: 277,
+  rowsPerStrip: 278,
+  stripByteCounts: 279,
+  xResolution: 282,
+  yResolution: 283,
+  resolutionUnit: 296,
+} as const
+/** Values of these tags. */
+const DEFLATE = 8
+const MIN_IS_BLACK = 1
+const NO_UNIT = 1
+
+type Field = [tag: number, type: typeof ASCII | typeof SHORT | typeof LONG | typeof RATIONAL, values: number[] | string]
 
 function assemble(width: number, height: number, rows: number, strips: Buffer[], pixelSize?: number): Buffer {
-  const places: number[] = []
+  const offsets: number[] = []
   let end = 8
   for (const strip of strips) {
-    places.push(end)
-    end += strip.length + (strip.length & 1) // directories and values begin on even places
+    offsets.push(end)
+    end += strip.length + (strip.length & 1) // directories and values must start at even offsets
   }
   const scale = pixelSize === undefined ? undefined : resolution(pixelSize)
   const fields: Field[] = [
-    [256, 4, [width]],
-    [257, 4, [height]],
-    [258, 3, [16]],
-    [259, 3, [8]],
-    [262, 3, [1]],
-    ...(scale ? ([[270, 2, `ImageJ=1.53t\nunit=${scale.unit}\n`]] as Field[]) : []),
-    [273, 4, places],
-    [277, 3, [1]],
-    [278, 4, [rows]],
-    [279, 4, strips.map(({ length }) => length)],
-    ...(scale ? ([282, 283].map((tag) => [tag, 5, scale.perUnit]) as Field[]) : []),
-    ...(scale ? ([[296, 3, [1]]] as Field[]) : []),
+    [TAG.imageWidth, LONG, [width]],
+    [TAG.imageLength, LONG, [height]],
+    [TAG.bitsPerSample, SHORT, [16]],
+    [TAG.compression, SHORT, [DEFLATE]],
+    [TAG.photometric, SHORT, [MIN_IS_BLACK]],
+    ...(scale ? ([[TAG.imageDescription, ASCII, `ImageJ=1.53t\nunit=${scale.unit}\n`]] as Field[]) : []),
+    [TAG.stripOffsets, LONG, offsets],
+    [TAG.samplesPerPixel, SHORT, [1]],
+    [TAG.rowsPerStrip, LONG, [rows]],
+    [TAG.stripByteCounts, LONG, strips.map(({ length }) => length)],
+    ...(scale ? ([TAG.xResolution, TAG.yResolution].map((tag) => [tag, RATIONAL, scale.perUnit]) as Field[]) : []),
+    ...(scale ? ([[TAG.resolutionUnit, SHORT, [NO_UNIT]]] as Field[]) : []),
   ]
   const header = Buffer.from('II*\0\0\0\0\0', 'latin1')
   header.writeUInt32LE(end, 4)
@@ -62,7 +87,7 @@ function assemble(width: number, height: number, rows: number, strips: Buffer[],
   return Buffer.concat([header, ...padded, directory(fields, end)])
 }
 
-/** The directory that begins at a place of the file, its longer values behind it. */
+/** The bytes of a directory that starts at offset `at` of the file, followed by its longer values. */
 function directory(fields: Field[], at: number): Buffer {
   const entries = Buffer.alloc(2 + 12 * fields.length + 4)
   entries.writeUInt16LE(fields.length, 0)
@@ -73,7 +98,7 @@ function directory(fields: Field[], at: number): Buffer {
     const from = 2 + 12 * i
     entries.writeUInt16LE(tag, from)
     entries.writeUInt16LE(type, from + 2)
-    entries.writeUInt32LE(type === 2 ? bytes.length : type === 5 ? given.length / 2 : given.length, from + 4)
+    entries.writeUInt32LE(type === ASCII ? bytes.length : type === RATIONAL ? given.length / 2 : given.length, from + 4)
     if (bytes.length <= 4) return void bytes.copy(entries, from + 8)
     entries.writeUInt32LE(end, from + 8)
     values.push(bytes, Buffer.alloc(bytes.length & 1))
@@ -84,13 +109,13 @@ function directory(fields: Field[], at: number): Buffer {
 
 function encode(type: Field[1], values: Field[2]): Buffer {
   if (typeof values === 'string') return Buffer.from(`${values}\0`, 'latin1')
-  const size = type === 3 ? 2 : 4
+  const size = type === SHORT ? 2 : 4
   const bytes = Buffer.alloc(size * values.length)
   values.forEach((value, i) => bytes.writeUIntLE(value, i * size, size))
   return bytes
 }
 
-/** Pixels a unit as a fraction, in the unit in which a pixel is 1 to 1000. */
+/** Pixels per unit as a fraction, in the unit in which a pixel measures 1 to 1000. */
 function resolution(metres: number): { unit: string; perUnit: [number, number] } {
   const [unit, inUnit] =
     metres < 1e-6 ? ['nm', metres * 1e9] : metres < 1e-3 ? ['micron', metres * 1e6] : ['mm', metres * 1e3]

@@ -1,16 +1,18 @@
 /** @file Label maps: an image of whole numbers for each picture, PNG or TIFF. */
 import { extname, join } from 'node:path'
 import { existsSync } from 'node:fs'
-import { imageExtensions, writeLabelTiff } from '../../images/image-file'
-import { readLabels } from '../../images/label-file'
+import { imageExtensions } from '../../images/sniff-image'
+import { writeLabelTiff } from '../../images/label-tiff-writer'
+import { readLabels } from '../../images/read-labels'
 import { UserError } from '../../host/errors'
 import { writeLabels } from '../dataset-writer'
-import { type ExportImage, type Format, pathsUnder } from './format'
+import type { ExportImage, Format } from './format'
+import { listFiles } from '../list-files'
 
 async function readMaps(path: string, suffix: string) {
   const folder = existsSync(join(path, 'masks')) ? join(path, 'masks') : path
   const isImage = (file: string) => imageExtensions.includes(extname(file).toLowerCase())
-  const files = (await pathsUnder(folder)).filter(isImage)
+  const files = (await listFiles(folder)).filter(isImage)
   if (!files.length) throw new UserError(`there are no label maps (PNG or TIFF) in ${folder}`)
   const stems = files.map((file) => file.slice(0, -extname(file).length))
   return {

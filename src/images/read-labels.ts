@@ -1,11 +1,12 @@
+/** @file Reads instance label maps from image files. */
 import { extname } from 'node:path'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
 import { UserError } from '../host/errors'
-import { readImage } from './image-file'
+import { readImage } from './read-image'
 
 /**
- * Reads an instance label map: 8 or 16 bits (or whole numbers kept as 32), gray, 0 = background.
- * @throws UserError naming the file: unreadable, coloured, lossy, or values that are no labels
+ * Reads an instance label map: a gray image of 8 or 16 bits, or of 32 bits with whole numbers; 0 is the background.
+ * @throws UserError naming the file: unreadable, coloured, lossy, or with values that are not labels
  */
 export async function readLabels(path: string): Promise<LabelMap> {
   const refuse = (reason: string): never => {
@@ -19,7 +20,7 @@ export async function readLabels(path: string): Promise<LabelMap> {
     gray = new (data.constructor as Uint16ArrayConstructor)(count)
     for (let i = 0; i < count; i++) {
       if (data[3 * i] !== data[3 * i + 1] || data[3 * i] !== data[3 * i + 2])
-        refuse('it is coloured; a label map has one gray value an instance, 0 for the background')
+        refuse('it is coloured; a label map has one gray value for each instance and 0 for the background')
       gray[i] = data[3 * i]
     }
   }

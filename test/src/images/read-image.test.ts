@@ -4,8 +4,9 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
 import { Rng } from '../../../engine/rng'
-import { readImage, writePng } from '../../../src/images/image-file'
-import { toRGB8 } from '../../../src/images/pixels'
+import { readImage } from '../../../src/images/read-image'
+import { writePng } from '../../../src/images/png-writer'
+import { toRGB8 } from '../../../src/images/rgb8'
 import { put, refusal, scratch } from '../../support/files'
 
 const folder = scratch()
@@ -140,7 +141,7 @@ test('BMP: palette, 24 and 32 bits, bottom-up and top-down', async () => {
   assert.equal([...(await read(bmp(32, bgra))).data], flat)
 })
 
-test('a BMP that is cut off, compressed, empty or hostile is refused with the reason', async () => {
+test('a BMP that is truncated, compressed, empty or hostile is refused with the reason', async () => {
   const good = bmp(24, [[1, 2, 3, 4, 5, 6, 7, 8, 9]])
   const changed = (place: number, value: number) => {
     const file = Buffer.from(good)
@@ -148,16 +149,16 @@ test('a BMP that is cut off, compressed, empty or hostile is refused with the re
     return file
   }
   const cases: [Uint8Array, RegExp][] = [
-    [good.subarray(0, 60), /cut off/],
-    [good.subarray(0, 20), /cut off/],
+    [good.subarray(0, 60), /truncated/],
+    [good.subarray(0, 20), /truncated/],
     [changed(30, 1), /RLE8/],
-    [changed(28, 16), /16 bits a pixel/],
+    [changed(28, 16), /16 bits per pixel/],
     [changed(18, 0), /0x2/],
-    [changed(18, -5), /no picture/],
+    [changed(18, -5), /is empty/],
     [changed(18, 0x7fffffff), /million/],
-    [changed(18, 10000), /cut off/],
-    [changed(10, 0x7fffffff), /cut off/],
-    [bmp(8, [[5, 5, 5]], { palette: [0, 0, 0, 0] }), /colour 5/],
+    [changed(18, 10000), /truncated/],
+    [changed(10, 0x7fffffff), /truncated/],
+    [bmp(8, [[5, 5, 5]], { palette: [0, 0, 0, 0] }), /colour index 5/],
   ]
   for (const [file, reason] of cases) {
     const message = await refusal(readImage(put(at('bad.bmp'), file)))

@@ -1,0 +1,70 @@
+/** @file Decodes PNG, JPEG, WebP and most TIFF files with sharp, keeping the file's own values. */
+import sharp from 'sharp'
+import { maxBytes, tooLarge, type Image } from './image'
+
+// A file that was overwritten since must be read again, not taken from a cache.
+sharp.cache(false)
+
+const graySpaces = ['b-w', 'grey16']
+const colourSpaces = ['srgb', 'rgb', 'rgb16', 'scrgb']
+
+/**
+ * Decodes one page of an image.
+ * @param input a path, or the bytes of a whole file
+ * @param page index among all pages of the file, thumbnails included
+ * @throws Error without the file's name: damaged, too large, or of an unsupported colour space
+ */
+export async function decodeWithSharp(input: string | Buffer, page: number, maxPixels: number): Promise<Image> {
+  // Warnings are common in files of microscopes; a truncated or damaged file is an error all the same.
+  const settings = { page, limitInputPixels: false, ignoreIcc: true, sequentialRead: true, failOn: 'error' } as const
+  const {
+    width,
+    height,
+    space = '',
+    depth = 'uchar',
+    channels,
+  } = await sharp(input, settings).metadata().catch(damaged)
+  if (!(width * height <= maxPixels)) throw new Error(tooLarge(width, height, maxPixels))
+  if (space === 'cmyk') throw new Error('CMYK, colours for print, is not supported: save it as RGB or gray')
+  const gray = graySpaces.includes(space)
+  if (!gray && !colourSpaces.includes(space))
+    throw new Error(`the colour space ${space} is not supported: save it as RGB or gray`)
+  const bits = depth === 'uchar' ? 8 : depth === 'ushort' ? 16 : 32
+  const bytes = (width * height * (gray ? 1 : channels) * bits) / 8
+  if (bytes > maxBytes)
+    throw new Error(
+      `its values take ${(bytes / 2 ** 30).toFixed(1)} GiB, more than the 2 GiB that can be read at once: cut it into tiles`,
+    )
+  // Without the colour space, raw() would convert to 8-bit RGB whatever the file contains.
+  const { data, info } = await sharp(input, settings)
+    .toColourspace(space)
+    .raw({ depth: bits === 8 ? 'uchar' : bits === 16 ? 'ushort' : 'float' })
+    .toBuffer({ resolveWithObject: true })
+    .catch(damaged)
+  const values = typed(data, bits)
+  const kept = gray ? 1 : 3
+  return { width, height, channels: kept, data: firstChannels(values, info.channels, kept), depth: bits }
+}
+
+/** Rewords a decoder's error: its messages are written for programmers, and some say nothing at all. */
+function damaged(error: Error): never {
+  const [detail = ''] = error.message.split('\n').filter((line) => !/^(Unknown error|Warning treated)/.test(line))
+  throw new Error(`it cannot be decoded, it may be damaged or truncated${detail && ` (${detail.trim()})`}`)
+}
+
+/** The bytes as a typed array, without a copy if they are aligned. */
+function typed(data: Uint8Array, bits: 8 | 16 | 32): Image['data'] {
+  if (bits === 8) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+  const size = bits / 8
+  const { buffer, byteOffset, byteLength } = data.byteOffset % size ? Uint8Array.from(data) : data
+  return new (bits === 16 ? Uint16Array : Float32Array)(buffer as ArrayBuffer, byteOffset, byteLength / size)
+}
+
+/** The first `to` of `from` interleaved channels: drops alpha. */
+function firstChannels(data: Image['data'], from: number, to: number): Image['data'] {
+  if (from === to) return data
+  const count = data.length / from
+  const kept = new (data.constructor as Uint8ArrayConstructor)(count * to)
+  for (let i = 0; i < count; i++) for (let c = 0; c < to; c++) kept[i * to + c] = data[i * from + c]
+  return kept
+}

@@ -1,0 +1,77 @@
+/** @file Reads the pixels of image files: PNG, JPEG, TIFF, WebP and BMP. Files whose values cannot be read exactly are refused. */
+import { readFile, stat } from 'node:fs/promises'
+import { messageOf, UserError } from '../host/errors'
+import { readBmp } from './bmp'
+import { decodeWithSharp } from './decode-with-sharp'
+import { maxBytes, maxPixels, tooLarge, type Image } from './image'
+import { sniffImage } from './sniff-image'
+import { declareUnsigned, fromBits, isUnusual, pageFormat, picturePages, readDoubles } from './tiff-pixels'
+import { TiffFile } from './tiff-tags'
+
+export interface ReadOptions {
+  /** Larger images are refused before memory is allocated. */
+  maxPixels?: number
+  /** Page of a TIFF, from 0; thumbnails do not count. */
+  page?: number
+}
+
+/**
+ * Reads a page (by default the first) of a PNG, JPEG, TIFF, BMP or WebP file: gray or colour of 1 to 32 bits or float.
+ * Values are the file's own, except: 1 to 8 bits are scaled to 0 to 255, palettes are applied, min-is-white is inverted,
+ * alpha and colour profiles are dropped. Signed and 32-bit integers and doubles become 32-bit floats; integers are exact
+ * up to 2^24.
+ * @throws UserError naming the file: missing, truncated, not an image, of an unsupported kind, or too large
+ */
+export function readImage(path: string, options: ReadOptions = {}): Promise<Image> {
+  return namingFile(path, async () => {
+    const { page = 0, maxPixels: limit = maxPixels } = options
+    const format = await sniffImage(path)
+    if (format === 'tiff') return TiffFile.with(path, (tiff) => readTiffPage(path, tiff, page, limit))
+    if (page !== 0) throw new Error(noPage(page, 1))
+    return format === 'bmp' ? readBmp(await readWhole(path), limit) : decodeWithSharp(path, 0, limit)
+  })
+}
+
+/** Runs `read`; every error becomes a UserError that names the image file. @throws UserError */
+export async function namingFile<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    if (error instanceof UserError) throw error
+    const { code } = error as NodeJS.ErrnoException
+    const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : messageOf(error)
+    const shown = /[\x00-\x1f\x7f]/.test(path) ? JSON.stringify(path) : path
+    throw new UserError(`cannot read the image ${shown}: ${reason}`)
+  }
+}
+
+async function readWhole(path: string): Promise<Buffer> {
+  const { size } = await stat(path)
+  if (size > maxBytes)
+    throw new Error(`its ${(size / 2 ** 30).toFixed(1)} GiB are more than the 2 GiB that can be read at once`)
+  return readFile(path)
+}
+
+/**
+ * Reads one page of an open TIFF.
+ * @param number index among the pages that are pictures, from 0
+ * @throws Error without the file's name
+ */
+export async function readTiffPage(path: string, tiff: TiffFile, number: number, maximum = maxPixels): Promise<Image> {
+  const pictures = await picturePages(tiff)
+  const index = pictures[number]
+  if (index === undefined) throw new Error(noPage(number, pictures.length))
+  const page = tiff.pages[index]
+  const format = await pageFormat(tiff, page)
+  const { width, height } = format
+  if (!(width * height <= maximum)) throw new Error(tooLarge(width, height, maximum))
+  if (!isUnusual(format)) return decodeWithSharp(path, index, maximum)
+  if (format.bits === 64) return readDoubles(tiff, page, format)
+  const file = declareUnsigned(await readWhole(path), page, tiff.bigEndian)
+  const { data } = await decodeWithSharp(file, index, maximum)
+  return { width, height, channels: 1, data: fromBits(data as Uint16Array, format.format), depth: 32 }
+}
+
+/** Why a page cannot be read; the user counts pages from 1. */
+const noPage = (number: number, pages: number) =>
+  `it has ${pages === 1 ? 'one page' : `${pages} pages`}, there is no page ${number + 1}`
