@@ -1,10 +1,10 @@
-/** @file The measures of candidates from their file: what filtering takes. */
+/** @file The measures of candidates, converted from their file for the filters. */
 import type { Box, CandidateSet, Scored } from '../../engine/generate/candidate'
 import type { CandidateFile, ProposalRecord } from './file-schemas'
 
 const fromXYWH = ([x, y, width, height]: ProposalRecord['bbox']): Box => [x, y, x + width - 1, y + height - 1]
 
-/** The measures of a file's candidates. */
+/** The measures of a file's candidates, without their pixels. */
 export const scoredSet = ({ image, candidates, overlaps }: CandidateFile): CandidateSet<Scored> => ({
   size: { width: image.width, height: image.height },
   overlaps,

@@ -1,4 +1,4 @@
-/** @file An image on its way into a project: read, its info bar cut off, and who it is. */
+/** @file Imports an image into a project: reads the file, removes the info bar, and identifies the file's content. */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { writePng } from '../images/png-writer'
@@ -12,15 +12,15 @@ import { projectFile } from './project'
 export interface ImportedImage {
   info: ImageInfo
   image: Image
-  /** (height, width, 3): as the model sees it. */
+  /** (height, width, 3), 8 bit: the model's input. */
   rgb: Uint8Array
-  /** Pages of the file. */
+  /** The number of pages in the file. */
   pages: number
-  /** What the file says and was not believed. */
+  /** Statements of the file that were not trusted, and why. */
   remarks: string[]
 }
 
-/** @throws UserError naming the file */
+/** Reads an image and removes its info bar. @throws UserError naming the file */
 export async function importImage(
   { path, name, page: chosen }: InputImage,
   options: MicrographOptions,
@@ -32,13 +32,13 @@ export async function importImage(
   return { info, image, rgb: toRGB8(image), pages, remarks }
 }
 
-/** Identifies a file's content. */
+/** The SHA-256 hash of a file's content. */
 export const fileHash = async (path: string): Promise<string> =>
   createHash('sha256')
     .update(await readFile(path))
     .digest('hex')
 
-/** The picture that masks refer to: the file's own values where a PNG can hold them, else as the model sees it. */
+/** Writes the image that masks refer to: the file's own values if a PNG can hold them, otherwise the model's input. */
 export async function writeImage(dir: string, { info, image, rgb }: ImportedImage): Promise<void> {
   const { width, height, channels, depth } = image
   const exact = depth === 8 || (depth === 16 && channels === 1)

@@ -1,4 +1,4 @@
-/** @file Which images a command line means: files and folders, each image under a name of its own. */
+/** @file The images that command-line paths refer to: files and folders, each image with a unique name. */
 import { readdir, stat } from 'node:fs/promises'
 import { extname, join, resolve } from 'node:path'
 import { stemOf } from '../dataset/file-stems'
@@ -8,15 +8,15 @@ import { UserError } from '../host/errors'
 
 export interface InputImage {
   path: string
-  /** The name of its files in the project: the file's without extension, and with it where two would be the same. */
+  /** The name of its files in the project: the file's name, with the extension only if two names would be equal. */
   name: string
-  /** Of a file of several pages, from 0. */
+  /** The page, from 0, of a file with several pages. */
   page?: number
 }
 
 /**
- * The files given, and of the folders given the images directly in them (or in their images/), in alphabetical order.
- * @throws UserError where a path does not exist or nothing is left
+ * The given files in order; for a folder, the images directly in it (or in its images/ folder) in alphabetical order.
+ * @throws UserError if a path does not exist or no image is found
  */
 export async function listInputs(paths: readonly string[]): Promise<InputImage[]> {
   const files: string[] = []
@@ -28,11 +28,11 @@ export async function listInputs(paths: readonly string[]): Promise<InputImage[]
   }
   const unique = [...new Set(files)]
   if (!unique.length)
-    throw new UserError(`no images in ${paths.join(', ')}: files of ${imageExtensions.join(', ')} are looked for`)
+    throw new UserError(`no images in ${paths.join(', ')}: supported file types are ${imageExtensions.join(', ')}`)
   return named(unique)
 }
 
-/** Every page of files that have several, as NAME-p1, NAME-p2 …; files that cannot be read are left for later to refuse. */
+/** Expands files with several pages into NAME-p1, NAME-p2 …; unreadable files are kept and fail when they are read. */
 export async function everyPage(inputs: readonly InputImage[]): Promise<InputImage[]> {
   const all: InputImage[] = []
   for (const input of inputs) {
@@ -56,7 +56,7 @@ async function imagesIn(folder: string): Promise<string[]> {
 
 function named(paths: readonly string[]): InputImage[] {
   const count = new Map<string, number>()
-  // file systems that ignore case would take A.png for a.png
+  // A.png and a.png are the same file on a file system that ignores case
   for (const path of paths) count.set(key(stemOf(path)), (count.get(key(stemOf(path))) ?? 0) + 1)
   const taken = new Set<string>()
   return paths.map((path) => {

@@ -1,6 +1,7 @@
 /**
- * @file The candidates' logits on disk (--keep-logits): another mask threshold without the model. candidates/NAME.safetensors,
- * tensor i of candidate i: the (height, width) part of its low-resolution logits that matters.
+ * @file The candidates' logits on disk (--keep-logits), so that another mask threshold needs no model. In
+ * candidates/NAME.safetensors, tensor i belongs to candidate i: the (height, width) window of its low-resolution logits
+ * outside which they are far below the threshold.
  */
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -29,7 +30,7 @@ const Windows = v.array(v.nullable(Window))
 
 export const logitsExist = (dir: string, name: string): boolean => existsSync(path(dir, name))
 
-/** Takes away those of an earlier run: they belong to other candidates. */
+/** Deletes the logits of an earlier run: they belong to other candidates. */
 export const dropLogits = (dir: string, name: string): Promise<void> => rm(path(dir, name), { force: true })
 
 export async function writeLogits(dir: string, name: string, { candidates }: CandidateSet): Promise<void> {
@@ -44,11 +45,16 @@ export async function writeLogits(dir: string, name: string, { candidates }: Can
   await writeSafetensors(path(dir, name), tensors, { windows: JSON.stringify(windows) })
 }
 
-/** A file's candidates with their logits, as the engine made them. @throws UserError where these were not kept or do not fit */
+/**
+ * A file's candidates with their logits, in the engine's form.
+ * @throws UserError if the logits were not kept or belong to other candidates
+ */
 export async function readWithLogits(dir: string, file: CandidateFile): Promise<CandidateSet> {
   const where = path(dir, file.image.name)
   if (!existsSync(where))
-    throw new UserError(`${where} is missing: \`wgsam generate --keep-logits\` keeps what another mask threshold needs`)
+    throw new UserError(
+      `${where} is missing: another mask threshold needs the logits; \`wgsam generate --keep-logits\` keeps them`,
+    )
   const { metadata, close } = await openSafetensors(where)
   await close()
   const windows = v.safeParse(Windows, JSON.parse(metadata.windows ?? 'null'))
@@ -82,6 +88,6 @@ function toWindow(
   { x0, y0, side, inputSize, lowest }: v.InferOutput<typeof Window>,
   { shape: [height, width], data }: { shape: number[]; data: Float32Array },
 ): LogitWindow {
-  if (x0 + width > side || y0 + height > side) throw new UserError('a window of logits leaves its plane')
+  if (x0 + width > side || y0 + height > side) throw new UserError('a window of logits extends beyond its plane')
   return { x0, y0, width, height, data, side, inputSize, lowest }
 }

@@ -1,4 +1,4 @@
-/** @file The files that an image's masks become. Each is written beside its place and renamed. */
+/** @file Writes the output files of an image's masks, each under a temporary name that is then renamed. */
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,13 +15,13 @@ import { wholeMask } from '../drawing/mask-overlay'
 import type { CandidateFile, ImageInfo, ProposalFile, ProposalRecord } from './file-schemas'
 import { projectFile } from './project'
 
-/** What may be written; JSON files are always. */
+/** Optional outputs; the JSON files are always written. */
 export const outputKinds = ['labels', 'tiff', 'overlay', 'csv', 'coco', 'masks'] as const
 export type OutputKind = (typeof outputKinds)[number]
 
 export const toXYWH = ([x0, y0, x1, y1]: Box): [number, number, number, number] => [x0, y0, x1 - x0 + 1, y1 - y0 + 1]
 
-/** A mask with its measures in the form of files. */
+/** A mask with its measures, as project files hold them. */
 export const toRecord = (of: Candidate, size: Size): ProposalRecord => {
   const [left, top, right, bottom] = of.crop
   return {
@@ -35,10 +35,10 @@ export const toRecord = (of: Candidate, size: Size): ProposalRecord => {
   }
 }
 
-/** Six digits: what a float of the GPU tells. */
+/** Six significant digits: the precision of a GPU's f32 result. */
 const rounded = (value: number) => Number(value.toPrecision(6))
 
-/** Text that holds one record a line: large, yet readable and quick to compare. */
+/** JSON with one record per line: readable, and easy to diff. */
 function jsonLines(head: object, lists: Record<string, readonly unknown[]>): string {
   const texts = Object.entries(lists).map(
     ([name, list]) => `${JSON.stringify(name)}: [\n${list.map((one) => JSON.stringify(one)).join(',\n')}\n]`,
@@ -61,7 +61,7 @@ export async function writeCandidates(
   await writeFileAtomic(projectFile.candidates(dir, image.name), jsonLines({ version: 1, image, options }, lists))
 }
 
-/** Whether an image's pictures of these kinds are all there. */
+/** Whether all of these outputs exist for an image. */
 export const picturesExist = (dir: string, name: string, kinds: ReadonlySet<OutputKind>): boolean =>
   (!kinds.has('labels') || existsSync(projectFile.labels(dir, name))) &&
   (!kinds.has('tiff') || existsSync(tiffPath(dir, name))) &&
@@ -70,7 +70,7 @@ export const picturesExist = (dir: string, name: string, kinds: ReadonlySet<Outp
 
 const tiffPath = (dir: string, name: string) => join(dir, 'labels', `${name}.tif`)
 
-/** The files of one image that people look at. */
+/** Writes the images among the outputs: label maps, overlay, single masks. */
 export async function writePictures(
   dir: string,
   { name, width, height, pixelSize }: ImageInfo,
@@ -90,7 +90,7 @@ export async function writePictures(
   }
 }
 
-/** COCO annotations of all images, particles as the one category. */
+/** Writes COCO annotations of all images, with particles as the only category. */
 export async function writeCoco(dir: string, files: readonly ProposalFile[]): Promise<void> {
   const images = files.map(({ image: { name, width, height } }, i) => ({
     id: i + 1,
@@ -113,7 +113,7 @@ export async function writeCoco(dir: string, files: readonly ProposalFile[]): Pr
   await writeFileAtomic(join(dir, 'annotations.json'), jsonLines({ info: { description: 'wgsam' }, categories }, lists))
 }
 
-/** A table of all particles; lengths in micrometres too where the pixel size is known. */
+/** Writes a table of all particles; if the pixel size is known, lengths are given in micrometres too. */
 export async function writeCsv(dir: string, files: readonly ProposalFile[]): Promise<void> {
   const columns =
     'image,particle,x_px,y_px,width_px,height_px,area_px,diameter_px,pixel_size_um,area_um2,diameter_um,edge,predicted_iou,stability_score'

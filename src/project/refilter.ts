@@ -1,4 +1,4 @@
-/** @file Filters a project's candidates again: no model, no GPU, milliseconds an image. */
+/** @file Filters a project's candidates again, without model or GPU, in milliseconds per image. */
 import { existsSync } from 'node:fs'
 import type { CandidateSet } from '../../engine/generate/candidate'
 import { filterCandidates, type FilterOptions } from '../../engine/generate/filter'
@@ -16,7 +16,7 @@ import { projectFile } from './project'
 import { readCandidates, readProposals } from './read-proposals'
 import { scoredSet } from './candidate-measures'
 
-/** The options that choose among candidates; all others decide which candidates there are. */
+/** The options that select among candidates; all others determine which candidates exist. */
 export const filterOptionNames = [
   'predIouThresh',
   'stabilityScoreThresh',
@@ -30,14 +30,17 @@ export const filterOptionNames = [
 
 export interface Refiltered {
   file: ProposalFile
-  /** Of choosing alone, reading and writing left out. */
+  /** Time of filtering alone, without reading and writing. */
   milliseconds: number
 }
 
-/** What can be changed without the model: the filters, and where logits were kept the threshold of the masks. */
+/** Options that can change without the model: the filters, and the mask threshold if logits were kept. */
 export type FilterChange = Partial<FilterOptions & Pick<GeneratorOptions, 'maskThreshold' | 'stabilityScoreOffset'>>
 
-/** Chooses an image's proposals anew. Only what is named changes; null where a person has reviewed them. */
+/**
+ * Selects an image's proposals again, with the named options changed.
+ * @returns null if a person has reviewed the image
+ */
 export async function refilter(
   dir: string,
   name: string,
@@ -69,7 +72,7 @@ export async function refilter(
   return { file, milliseconds }
 }
 
-/** @throws UserError where a logit is asked for that was not kept */
+/** @throws UserError if the threshold needs a logit that was not kept */
 const atThreshold = (set: CandidateSet, options: GeneratorOptions) =>
   rethreshold(set, options).catch((error: Error) => {
     throw new UserError(error.message)

@@ -1,4 +1,4 @@
-/** @file `wgsam review --compare`: proposals against the masks that a person accepted. */
+/** @file `wgsam review --compare`: scores proposals against the masks that a person accepted. */
 import { decodeMask } from '../../engine/masks/rle'
 import { UserError } from '../host/errors'
 import { type MaskScores, poolScores, scoreMasks } from '../evaluation/detection'
@@ -10,9 +10,9 @@ import type { LogHeader } from '../project/review/review-records'
 
 export interface ComparedImage {
   name: string
-  /** Of the proposals that the review began with. */
+  /** Scores of the proposals that the review began with. */
   before: MaskScores
-  /** Of the other project's. */
+  /** Scores of the other project's proposals. */
   after: MaskScores
 }
 
@@ -20,13 +20,13 @@ export interface ReviewComparison {
   images: ComparedImage[]
   before: MaskScores
   after: MaskScores
-  /** Accepted images that the other project has no proposals of. */
+  /** Accepted images for which the other project has no proposals. */
   missing: string[]
 }
 
 /**
  * Scores the proposals of the project `other`, and those that this review began with, against the accepted masks.
- * @throws UserError where nothing is accepted, nothing is there to compare, or sizes differ
+ * @throws UserError if no image is accepted, no image can be compared, or image sizes differ
  */
 export async function compareProposals(dir: string, other: string): Promise<ReviewComparison> {
   const images: ComparedImage[] = []
@@ -44,7 +44,7 @@ export async function compareProposals(dir: string, other: string): Promise<Revi
     }
     if (later.image.width !== info.width || later.image.height !== info.height)
       throw new UserError(
-        `${found.name} is of ${info.width} x ${info.height} pixels here, and of ${later.image.width} x ${later.image.height} in ${other}`,
+        `${found.name} has ${info.width} x ${info.height} pixels here, but ${later.image.width} x ${later.image.height} in ${other}`,
       )
     const { labels } = labelsOf(document)
     const score = (proposals: LogHeader['proposals']) =>
@@ -54,8 +54,9 @@ export async function compareProposals(dir: string, other: string): Promise<Revi
       )
     images.push({ name: found.name, before: score([...document.proposals]), after: score(later.proposals) })
   }
-  if (!accepted) throw new UserError(`no image of ${dir} is accepted: there is nothing to compare with`)
-  if (!images.length) throw new UserError(`${other} has proposals of none of the ${accepted} accepted images of ${dir}`)
+  if (!accepted) throw new UserError(`${dir} has no accepted image to compare with`)
+  if (!images.length)
+    throw new UserError(`${other} has proposals for none of the ${accepted} accepted images of ${dir}`)
   return {
     images,
     before: poolScores(images.map(({ before }) => before)),

@@ -1,4 +1,4 @@
-/** @file `wgsam review --report`: what a person corrected, counted image by image. */
+/** @file `wgsam review --report`: counts a person's corrections, image by image. */
 import { UserError } from '../host/errors'
 import {
   type CorrectionCounts,
@@ -12,11 +12,11 @@ import { findImages } from '../project/review/image-list'
 import { textTable } from '../text/table'
 
 export interface CorrectionsReport extends Corrections {
-  /** Images that cannot be reviewed. */
+  /** Images that cannot be reviewed, and why. */
   problems: { name: string; problem: string }[]
 }
 
-/** Counts what was corrected in every image; read from the files, so a server may run. */
+/** Counts the corrections in every image. Reads the files only, so a server may run at the same time. */
 export async function reportCorrections(dir: string): Promise<CorrectionsReport> {
   const images: ImageCorrections[] = []
   const problems: CorrectionsReport['problems'] = []

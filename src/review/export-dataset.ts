@@ -1,12 +1,11 @@
 /**
- * @file Accepted images to a dataset that `wgsam train` takes as it is, made whole beside its place and then exchanged
- * for the old one.
+ * @file Exports accepted images as a dataset that `wgsam train` reads directly. The dataset is built under a temporary
+ * name and then replaces the old one.
  *
- *   dataset/images/NAME.ext     the project's pictures, byte for byte
- *   dataset/masks/NAME.png      16-bit label maps: where masks overlap the smaller is on top
- *   dataset/groups.csv          the project's groups.csv; without one, the images of one source file are a group, and the
- *                               pixel sizes that are known
- *   dataset/corrections.json    what a person changed, image by image
+ *   dataset/images/NAME.ext     the project's images, byte for byte
+ *   dataset/masks/NAME.png      16-bit label maps; where masks overlap, the smaller one is on top
+ *   dataset/groups.csv          the project's groups.csv; without one, a group per source file, and known pixel sizes
+ *   dataset/corrections.json    the number of corrections, image by image
  */
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
@@ -29,8 +28,8 @@ import type { ReviewDocument } from '../project/review/document'
 import type { ExportReply } from './protocol'
 
 /**
- * Exports what is accepted in the project, read from its files: whether a server runs makes no difference.
- * @throws UserError where nothing is accepted, or an accepted image cannot be used
+ * Exports the project's accepted images. Reads the files only, so a server may run at the same time.
+ * @throws UserError if no accepted image can be exported, or the folder cannot be written
  */
 export async function exportAcceptedImages(
   dir: string,
@@ -52,16 +51,16 @@ export async function exportAcceptedImages(
         if (!(error instanceof UserError)) throw error
         return { left: error.message }
       })
-      if (exported && 'left' in exported) notes.push(`${image.name} is left out: ${exported.left}`)
+      if (exported && 'left' in exported) notes.push(`${image.name} is not exported: ${exported.left}`)
       else if (exported) images.push(exported)
       onProgress(i + 1, found.length)
     }
     if (!images.length)
       throw new UserError(
-        ['no image with masks is accepted: accept some in the review page, then export', ...notes].join('\n'),
+        ['no image with masks is accepted: accept images in the review page, then export', ...notes].join('\n'),
       )
     for (const { corrections, hidden } of images)
-      if (hidden.length) notes.push(`${corrections.name}: smaller masks cover mask ${hidden.join(', ')} wholly`)
+      if (hidden.length) notes.push(`${corrections.name}: smaller masks completely cover mask ${hidden.join(', ')}`)
     await writeCorrections(
       join(beside, 'corrections.json'),
       images.map(({ corrections }) => corrections),
@@ -73,13 +72,13 @@ export async function exportAcceptedImages(
     return { images: images.length, masks, folder, notes }
   } finally {
     await rm(beside, { recursive: true, force: true })
-    // the new one could not be put in its place: the old one goes back
+    // if the new dataset could not be moved into place, restore the old one
     if (existsSync(old) && !existsSync(folder)) await rename(old, folder)
     await rm(old, { recursive: true, force: true })
   }
 }
 
-/** What an export of ours holds; another folder of this name is not overwritten. */
+/** Refuses to overwrite a folder that was not made by an export. */
 async function refuseForeign(folder: string): Promise<void> {
   const names: string[] = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
@@ -89,7 +88,7 @@ async function refuseForeign(folder: string): Promise<void> {
     throw new UserError(`${folder} was not made by \`wgsam review\`: move it away, then export again`)
 }
 
-/** Removes what exports that were killed have left, and puts a dataset back that one had already moved away. */
+/** Removes the remains of exports that were killed, and restores a dataset that one of them had moved away. */
 async function removeLeft(dir: string): Promise<void> {
   for (const name of await readdir(dir)) {
     const [, digits, kind] = /^dataset\.(\d+)\.(part|old)$/.exec(name) ?? []
@@ -107,14 +106,14 @@ interface Exported {
   pixelSize: ImageInfo['pixelSize']
 }
 
-/** @returns null where it is not accepted @throws UserError where it is left out */
+/** @returns null if the image is not accepted @throws UserError if it is accepted but cannot be exported */
 async function exportImage(dir: string, image: ListedImage, to: string): Promise<Exported | null> {
   const { info, document, entries } = await readReviewed(dir, image)
   if (document.state !== 'accepted') return null
   if (!document.masks.length)
-    throw new UserError('it is accepted without masks, and training takes no image without any')
+    throw new UserError('it is accepted but has no masks, and training needs at least one per image')
   const { labels, hidden } = labelsOf(document)
-  // what training would refuse is left out now, with the reason
+  // training would reject these images: report the reason now
   const { width, height } = await readImage(image.path!)
   checkPair(labels, width, height, 16)
   await writePng(join(to, 'masks', `${image.name}.png`), { ...labels, channels: 1 })
@@ -132,7 +131,7 @@ async function writeCorrections(path: string, images: ImageCorrections[]): Promi
   await writeFileAtomic(path, JSON.stringify(corrections, null, 1) + '\n')
 }
 
-/** Pages of one file must not be parted between training and test; `wgsam measure` reads the pixel sizes. */
+/** Groups keep pages of one file out of different splits; `wgsam measure` reads the pixel sizes. */
 async function writeGroups(dir: string, to: string, images: readonly Exported[]): Promise<void> {
   const given = join(dir, 'groups.csv')
   const path = join(to, 'groups.csv')
@@ -140,7 +139,7 @@ async function writeGroups(dir: string, to: string, images: readonly Exported[])
   const sources = images.map(({ source }) => source)
   const sized = images.some(({ pixelSize }) => pixelSize)
   if (!sized && !sources.some((source, i) => source && sources.indexOf(source) < i)) return
-  // named after its first image: a path of this machine would mean nothing elsewhere
+  // a group is named after its first image: a path of this machine would mean nothing elsewhere
   const first = (source: string) => images[sources.indexOf(source)].corrections.name
   const rows = images.map(({ corrections: { name }, source, pixelSize }) => {
     const cells = [name, source ? first(source) : name].map(quoted)
@@ -151,8 +150,8 @@ async function writeGroups(dir: string, to: string, images: readonly Exported[])
 }
 
 /**
- * The masks as a label map, label i the i-th mask by id; and the ids of those that smaller ones cover wholly.
- * @throws UserError where they are too many for one
+ * The masks as a label map in which label i is the i-th mask by id, and the ids of masks that smaller ones cover completely.
+ * @throws UserError if a label map cannot hold that many masks
  */
 export function labelsOf(document: ReviewDocument): { labels: LabelMap; hidden: number[] } {
   const { masks, size } = document

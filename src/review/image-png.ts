@@ -1,4 +1,4 @@
-/** @file An image's pixels as the page shows them: an 8-bit PNG, gray where the image is gray. */
+/** @file Encodes images for the page as 8-bit PNG, gray if the image is gray, and caches them. */
 import { stat } from 'node:fs/promises'
 import sharp from 'sharp'
 import { readImage } from '../images/read-image'
@@ -8,17 +8,17 @@ import { Lru } from './lru'
 
 export interface EncodedPng {
   png: Buffer
-  /** Another one wherever the file has changed. */
+  /** HTTP entity tag; it changes whenever the file changes. */
   etag: string
 }
 
-/** Bytes of PNGs kept. */
-const KEPT = 256 * 2 ** 20
+/** Size of the cache in bytes. */
+const CACHE_BYTES = 256 * 2 ** 20
 
 export class PngCache {
-  private readonly kept = new Lru<Promise<EncodedPng>>(KEPT)
+  private readonly kept = new Lru<Promise<EncodedPng>>(CACHE_BYTES)
 
-  /** @throws UserError where the file cannot be read */
+  /** @throws UserError if the file cannot be read */
   async get(path: string): Promise<EncodedPng> {
     const { mtimeMs, size } = await stat(path).catch((error: Error) => {
       throw new UserError(`cannot read the image ${path}: ${error.message}`)
@@ -44,7 +44,7 @@ async function encode(path: string, etag: string): Promise<EncodedPng> {
   const { width, height, channels } = image
   const rgb = toRGB8(image)
   const data = channels === 3 ? rgb : firstOfThree(rgb)
-  // little compression: the way is short, and the wait is what a person notices
+  // fast compression: the server is on the same machine, and encoding time is what a person notices
   const png = await sharp(data, { raw: { width, height, channels }, limitInputPixels: false })
     .toColourspace(channels === 3 ? 'srgb' : 'b-w')
     .png({ compressionLevel: 1 })

@@ -1,7 +1,7 @@
 /**
- * @file The address that a folder's page had last. A server that is started again takes it again, so that a page that
- * is still open goes on, and sends what it had not yet sent. It is kept in the user's own cache, not in the folder, which
- * may be shared: the token is a secret.
+ * @file Remembers the last address of a folder's page. A restarted server uses it again, so that a page that is still open
+ * reconnects and sends its unsent edits. The address is stored in the user's cache, not in the folder, which may be
+ * shared: the token is a secret.
  */
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, realpath } from 'node:fs/promises'
@@ -15,34 +15,34 @@ export interface Address {
   token: string
 }
 
-const Schema = v.object({
+const addressSchema = v.object({
   port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535)),
   token: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
 })
 
-async function file(dir: string): Promise<string> {
+async function addressFile(dir: string): Promise<string> {
   const key = createHash('sha256')
     .update(await realpath(dir))
     .digest('hex')
   return join(cacheFolder(), 'review', `${key.slice(0, 32)}.json`)
 }
 
-/** Null where there is none that can be read. */
+/** Null if no address is stored or it cannot be read. */
 export async function lastAddress(dir: string): Promise<Address | null> {
   try {
-    return v.parse(Schema, JSON.parse(await readFile(await file(dir), 'utf8')))
+    return v.parse(addressSchema, JSON.parse(await readFile(await addressFile(dir), 'utf8')))
   } catch {
     return null
   }
 }
 
-/** Keeps an address, for this user's eyes only. Where that fails the next address is a new one. */
+/** Stores an address, readable by this user only. If that fails, the next server has a new address. */
 export async function keepAddress(dir: string, address: Address): Promise<void> {
   try {
-    const path = await file(dir)
+    const path = await addressFile(dir)
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     await writeFileAtomic(path, JSON.stringify(address), 0o600)
   } catch {
-    // a cache that cannot be written
+    // the cache is not writable
   }
 }

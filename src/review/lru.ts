@@ -1,10 +1,10 @@
-/** @file What was used last, within a number of bytes. */
+/** @file A cache limited in bytes that evicts the least recently used entries. */
 
 export class Lru<T> {
   private readonly entries = new Map<string, { value: T; bytes: number }>()
   private total = 0
 
-  /** @param drop is called with what leaves */
+  /** @param drop is called with every evicted or deleted value */
   constructor(
     readonly limit: number,
     private readonly drop: (value: T) => void = () => {},
@@ -22,7 +22,7 @@ export class Lru<T> {
     return entry.value
   }
 
-  /** What is put is kept even where it alone is over the limit. */
+  /** Adds an entry; the newest is kept even if it exceeds the limit alone. */
   set(key: string, value: T, bytes: number): void {
     this.delete(key)
     this.entries.set(key, { value, bytes })

@@ -1,4 +1,4 @@
-/** @file The page's files, built into dist/review and held in memory: nothing else is ever served from the disk by path. */
+/** @file The page's files, built into dist/review and held in memory; no other file is served by its path. */
 import { readdir, readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { UserError } from '../host/errors'
@@ -17,7 +17,7 @@ const types: Record<string, string> = {
   '.map': 'application/json',
 }
 
-/** The built page's folder. @throws UserError where it is not built */
+/** The built page's folder. @throws UserError if the page is not built */
 export function pageFolder(): string {
   const folder = builtFolder(join('review', 'index.html'), join('review', 'main.js'))
   if (!folder) throw new UserError('the review page is not built: run `npm run build`')

@@ -1,6 +1,6 @@
 /**
- * @file The model behind the review page: images are encoded once, one at a time, and prompts answered in the order in
- * which a person waits for them. A GPU that stops is said so, and the model loaded anew when it is asked again.
+ * @file The model behind the review page: encodes each image once and decodes prompts, one job at a time, with what a person
+ * waits for first. A failed GPU is reported, and the model is loaded again at the next request.
  */
 import { MaskScaler } from '../../engine/masks/from-logits'
 import type { Mask } from '../../engine/masks/mask'
@@ -24,22 +24,22 @@ export interface ImageFile {
 
 export interface LoadedModel {
   model: SamModel
-  /** Gives the model's device back; it may have been lost. */
+  /** Releases the model's device, which may have been lost. */
   close(): void
 }
 
 export interface PromptSessionOptions {
   model: NonNullable<ServerInfo['model']>
-  /** Loads it; called when it is first needed, and again after the device was lost. */
+  /** Loads the model; called when it is first needed, and again after the device was lost. */
   load(): Promise<LoadedModel>
-  /** Bytes of embeddings kept: 512 MiB by default, an image of 1024 has 4 MiB. */
-  keep?: number
+  /** Memory for embeddings in bytes, 512 MiB by default; at input size 1024 an image takes 4 MiB. */
+  embeddingBytes?: number
 }
 
-/** Points of one prompt; the decoder's passes are recorded for so many, and a box. */
+/** The maximum number of points of a prompt: the decoder is recorded for that many points and a box. */
 const MAX_POINTS = 16
 
-/** The reference's stability_score_offset, in logits. */
+/** Default stability_score_offset of Meta's segment-anything, in logits. */
 const STABILITY_OFFSET = 1
 
 export class PromptSession {
@@ -53,7 +53,7 @@ export class PromptSession {
 
   constructor(private readonly options: PromptSessionOptions) {
     this.model = options.model
-    this.embeddings = new Lru(options.keep ?? 512 * 2 ** 20)
+    this.embeddings = new Lru(options.embeddingBytes ?? 512 * 2 ** 20)
   }
 
   /** Whether an image's embedding is in memory. */
@@ -61,28 +61,32 @@ export class PromptSession {
     return this.embeddings.has(name)
   }
 
-  /** Loads the model before it is asked for. @throws HttpError as all others here */
+  /** Loads the model ahead of the first request. @throws HttpError 503 if it cannot be loaded */
   warm(): Promise<unknown> {
     return this.queue.run('soon', () => this.guarded(() => this.predictor()))
   }
 
-  /** Milliseconds that encoding took; 0 where it was done. @throws HttpError 503 where the model cannot be had */
+  /**
+   * Encodes an image.
+   * @returns the encoding time in milliseconds; 0 if the embedding was in memory
+   * @throws HttpError 503 if the model is not available
+   */
   encode(image: ImageFile): Promise<number> {
     return this.encodeBy('soon', image)
   }
 
-  /** Encodes an image when nothing else is wanted; an earlier one that has not begun is left. */
+  /** Encodes an image when the queue is empty; replaces an earlier such request that has not started. */
   encodeAhead(image: ImageFile): void {
-    if (!this.encoded(image.name)) this.encodeBy('ahead', image).catch(() => {}) // said when it is asked for
+    if (!this.encoded(image.name)) this.encodeBy('ahead', image).catch(() => {}) // reported when the image is requested
   }
 
   /**
-   * The masks of a prompt. Of a window's prompts that wait only the newest is answered.
-   * @throws HttpError 409 for the others, 400 where the prompt does not fit, 503 where the model cannot be had
+   * The masks for a prompt. Of a window's queued prompts, only the newest is decoded.
+   * @throws HttpError 409 for the replaced ones, 400 if the prompt is not valid, 503 if the model is not available
    */
   async prompt(image: ImageFile, size: Size, prompt: PromptRequest): Promise<PromptReply> {
     if (prompt.points.length > MAX_POINTS)
-      throw new HttpError(400, `a prompt has at most ${MAX_POINTS} points: take the mask and mend it with the brush`)
+      throw new HttpError(400, `a prompt has at most ${MAX_POINTS} points: add the mask and correct it with the brush`)
     try {
       checkPrompt(prompt, size)
     } catch (error) {
@@ -112,20 +116,20 @@ export class PromptSession {
     return this.queue.run('first', work, prompt.window)
   }
 
-  /** Lets the work in hand end and gives the device back. */
+  /** Waits for the running job and releases the device. */
   async close(): Promise<void> {
     await this.queue.close()
     this.drop()
   }
 
-  /** Work that waits for the same image is shared, but one who waits is not put behind an image that is encoded ahead. */
-  private encodeBy(order: 'soon' | 'ahead', image: ImageFile): Promise<number> {
+  /** Requests for the same image share one job, except that a waiting person never shares a job of lowest priority. */
+  private encodeBy(priority: 'soon' | 'ahead', image: ImageFile): Promise<number> {
     if (this.encoded(image.name)) return Promise.resolve(0)
     const awaited = this.encoding.get(image.name)
     if (awaited) return awaited
     const work = () => this.guarded(async () => this.hold(await this.predictor(), image))
-    if (order === 'ahead') return this.queue.run(order, work)
-    const job = this.queue.run(order, work).finally(() => this.encoding.delete(image.name))
+    if (priority === 'ahead') return this.queue.run(priority, work)
+    const job = this.queue.run(priority, work).finally(() => this.encoding.delete(image.name))
     this.encoding.set(image.name, job)
     return job
   }
@@ -140,7 +144,7 @@ export class PromptSession {
     return this.loaded.predictor
   }
 
-  /** Has the predictor hold the image's embedding. @returns milliseconds of encoding, 0 where it was in memory */
+  /** Loads the image's embedding into the predictor. @returns the encoding time in ms; 0 if it was in memory */
   private async hold(predictor: Predictor, { name, path }: ImageFile): Promise<number> {
     if (this.current === name) return 0
     const kept = this.embeddings.get(name)
@@ -159,7 +163,7 @@ export class PromptSession {
     return performance.now() - start
   }
 
-  /** What fails is said in words; a device that has failed is left, and the next to ask gets a new one. */
+  /** Turns failures into HttpErrors; after a device failure the model is dropped, and the next request loads it again. */
   private async guarded<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()
@@ -168,7 +172,7 @@ export class PromptSession {
       const { message } = error as Error
       if (error instanceof UserError) throw new HttpError(this.loaded ? 422 : 503, message)
       this.drop()
-      throw new HttpError(503, `the model has failed: ${message}; asked again, it is loaded anew`)
+      throw new HttpError(503, `the model has failed: ${message}. The next request loads it again`)
     }
   }
 
@@ -178,7 +182,7 @@ export class PromptSession {
       this.loaded?.predictor.destroy()
       this.loaded?.close()
     } catch {
-      // a lost device has nothing to give back
+      // a lost device has nothing to release
     }
     this.loaded = null
   }
@@ -186,7 +190,7 @@ export class PromptSession {
 
 const area = ({ data }: Mask): number => data.reduce((sum, inside) => sum + inside, 0)
 
-/** #(logit > offset) / #(logit > -offset) in the image's size; 0 where there are none. */
+/** #(logit > offset) / #(logit > -offset) at the image's size; 0 if the denominator is. */
 function stability(scaler: MaskScaler, logits: Float32Array): number {
   const above = (threshold: number) => area(scaler.mask(logits.map((value) => value - threshold)))
   const wide = above(-STABILITY_OFFSET)

@@ -1,4 +1,4 @@
-/** @file The answers to the page's requests, one method a kind of address. */
+/** @file Handles the page's requests, one method for each kind of path. */
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GenericSchema } from 'valibot'
@@ -18,7 +18,7 @@ import { messageOf } from '../host/errors'
 
 export interface Served {
   folder: ReviewFolder
-  /** Null for editing without a model. */
+  /** Null if the server has no model. */
   session: PromptSession | null
   /** The page's files, see readAssets. */
   assets: ReadonlyMap<string, Asset>
@@ -29,7 +29,7 @@ export function sendJson(response: ServerResponse, value: unknown, status = 200)
   response.writeHead(status, { ...headers, 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }).end(text)
 }
 
-/** What was posted. @throws HttpError where it is not of the shape */
+/** A request body, checked. @throws HttpError 400 if it does not match the schema */
 function posted<T>(schema: GenericSchema<unknown, T>, value: unknown): T {
   try {
     return parseAs(schema, value)
@@ -93,17 +93,17 @@ export class Routes {
   }
 
   async getImage(name: string, part: string, query: URLSearchParams): Promise<unknown> {
-    if (part === 'document') return this.folder.reply(name)
+    if (part === 'document') return this.folder.history(name)
     if (part === 'candidates') return this.candidates(name)
     if (part === 'log') {
       const after = Number(query.get('after') ?? 0)
-      if (!Number.isInteger(after) || after < 0) throw new HttpError(400, 'after takes a whole number from 0')
+      if (!Number.isInteger(after) || after < 0) throw new HttpError(400, 'after must be a whole number, 0 or more')
       return this.folder.entriesAfter(name, after)
     }
     throw new HttpError(404, `there is no ${part} of an image`)
   }
 
-  /** The file as it is: the page reads it. */
+  /** The unmodified text of the candidates file, which the page parses. */
   private async candidates(name: string): Promise<string> {
     this.folder.imagePath(name)
     try {
@@ -124,14 +124,15 @@ export class Routes {
       const reply: ConflictReply = {
         error: result.conflict.length
           ? 'another window has changed this image'
-          : 'the log of this image is shorter than this window knows: load it anew',
+          : 'the log of this image is shorter than this window expects: reload the image',
         entries: result.conflict,
       }
       throw new HttpError(409, reply.error, { entries: reply.entries })
     }
     if (part !== 'encode' && part !== 'prompt') throw new HttpError(404, `nothing is posted to ${part}`)
     const { session, folder } = this.served
-    if (!session) throw new HttpError(503, 'this server has no model: start it without --no-model to add by prompts')
+    if (!session)
+      throw new HttpError(503, 'this server has no model: start it without --no-model to add masks by points and boxes')
     const image = { name, path: folder.imagePath(name) }
     if (part === 'prompt') {
       return session.prompt(image, folder.info(name), posted(promptRequestSchema, body))

@@ -1,4 +1,4 @@
-/** @file The review page's server: 127.0.0.1 only, a token in its address, and what src/project/review/protocol.ts says. */
+/** @file The review page's server: on 127.0.0.1 only, with a token in its address; src/review/protocol.ts lists the requests. */
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,24 +8,24 @@ import { LogWriteError } from '../project/review/edit-log'
 import { Routes, type Served, sendJson } from './routes'
 
 export interface ServeOptions extends Served {
-  /** 0 takes a free one. */
+  /** 0 chooses a free port. */
   port?: number
   /** Random by default. */
   token?: string
-  /** Is told of errors that are not the page's fault. */
+  /** Called with errors that the page did not cause. */
   log?(line: string): void
 }
 
 export interface ReviewServer {
-  /** With the token. */
+  /** Includes the token. */
   url: string
   port: number
   token: string
-  /** Ends it; requests in hand are answered. The folder and the session stay open. */
+  /** Stops the server after the current requests. The folder and the session stay open. */
   close(): Promise<void>
 }
 
-/** @throws UserError where the port is taken */
+/** Starts the server. @throws UserError if the port is not available */
 export async function serve(options: ServeOptions): Promise<ReviewServer> {
   const { log = () => {}, token = randomBytes(16).toString('hex') } = options
   const routes = new Routes(options)
@@ -63,7 +63,7 @@ async function answer(routes: Routes, request: IncomingMessage, response: Server
   const { method } = request
   const { path, query } = admit(request, request.socket.localPort!, token)
   if (method !== 'GET' && method !== 'HEAD' && method !== 'POST')
-    throw new HttpError(405, `${method} is not understood`)
+    throw new HttpError(405, `the method ${method} is not supported`)
   const body = method === 'POST' ? await readJson(request) : undefined
   if (!path.startsWith('/api/')) {
     if (method === 'POST') throw new HttpError(405, 'nothing is posted here')
@@ -86,11 +86,11 @@ function decode(part: string): string {
   try {
     return decodeURIComponent(part)
   } catch {
-    throw new HttpError(400, 'the address is not encoded as it must be')
+    throw new HttpError(400, 'the address is not encoded correctly')
   }
 }
 
-/** What is wrong is said to the page; what is this program's own fault, on the terminal too. */
+/** Reports an error to the page; a fault of this program is logged on the terminal too. */
 function fail(response: ServerResponse, error: unknown, log: (line: string) => void): void {
   const { message } = error as Error
   const [status, more] =
@@ -101,9 +101,9 @@ function fail(response: ServerResponse, error: unknown, log: (line: string) => v
         : error instanceof UserError
           ? [422, {}]
           : [500, {}]
-  if (status === 500) log(`an answer failed: ${message}`)
+  if (status === 500) log(`a request failed: ${message}`)
   if (response.headersSent || response.destroyed) return void response.destroy()
-  // what is left of a body that was refused is not read
+  // the rest of a rejected body is not read
   response.setHeader('Connection', 'close')
   sendJson(response, { error: message, ...more }, status)
 }

@@ -1,15 +1,15 @@
-/** @file What a person changed of the proposals, counted: for the dataset's corrections.json and the report. */
+/** @file Counts a person's corrections of the proposals, for the dataset's corrections.json and the report. */
 import type { ReviewDocument } from './document'
 import type { EditKind, ImageState, LogEntry } from './review-records'
 
 export interface CorrectionCounts {
   proposals: number
   masks: number
-  /** See Counts in document.ts. */
+  /** Removed, edited, added: see MaskCounts in document.ts. */
   removed: number
   edited: number
   added: number
-  /** Edits by kind; what was undone is not counted. */
+  /** Edits by kind, without those that were undone. */
   edits: Partial<Record<EditKind, number>>
 }
 

@@ -1,7 +1,7 @@
 /**
- * @file The masks of one image under review, as proposals and a log of entries make them. Pure: the server, the page and
- * whoever reads a log replay the same entries to the same masks. An entry that does not fit is refused before anything
- * has changed.
+ * @file The masks of one image under review: the result of applying a log of edits to the proposals. Without side effects:
+ * the server, the page and the export replay the same entries to the same masks. An invalid entry is rejected before
+ * anything changes.
  */
 import { eachRun } from '../../../engine/masks/rle'
 import type { Size } from '../../../engine/image/transforms'
@@ -16,10 +16,10 @@ import {
 } from './review-records'
 import { messageOf } from '../../host/errors'
 
-/** An entry or a mask that does not fit the document: its message says why. */
+/** An entry or a mask that is not valid for the document; the message says why. */
 export class InvalidEntryError extends Error {}
 
-/** What an entry did to the masks: what a view has to redraw. */
+/** The masks that an entry removed and added: a view has to redraw these. */
 export interface MaskChange {
   removed: ReviewMask[]
   added: ReviewMask[]
@@ -27,20 +27,20 @@ export interface MaskChange {
 
 export interface MaskCounts {
   masks: number
-  /** Proposals that are gone, and nothing that was made of them is there. */
+  /** Proposals that were removed, and no mask was made from them. */
   removed: number
-  /** Proposals that are gone, but what was made of them (merged, split, brushed …) is there. */
+  /** Proposals that were replaced by masks made from them (merged, split, painted …). */
   edited: number
-  /** Masks that were made of no proposal. */
+  /** Masks that were not made from a proposal. */
   added: number
 }
 
-/** Edits whose masks are not made of the masks that they take away. */
+/** Edits whose new masks are not made from the masks that they remove. */
 const unrelated: readonly EditKind[] = ['remove', 'refilter']
 
 export class ReviewDocument {
   private readonly live = new Map<number, ReviewMask>()
-  /** Of every mask that ever was: the proposals that it was made of. */
+  /** For every mask so far, removed ones included: the proposals that it was made from. */
   private readonly roots = new Map<number, readonly number[]>()
   private readonly done: MaskChange[] = []
   private undone: MaskChange[] = []
@@ -49,8 +49,9 @@ export class ReviewDocument {
   private current: ImageState = 'proposed'
 
   /**
-   * @param size of the image · @param proposals with the ids 1 to N
-   * @throws InvalidEntryError where ids or masks are not what they must be
+   * @param size of the image
+   * @param proposals with the ids 1 to N
+   * @throws InvalidEntryError if an id or a mask is not valid
    */
   constructor(
     readonly size: Size,
@@ -66,14 +67,14 @@ export class ReviewDocument {
     this.freeId = proposals.length + 1
   }
 
-  /** The document of a ReviewHistory or of a log. @throws InvalidEntryError naming the entry that does not fit */
+  /** The document that a history or a log leads to. @throws InvalidEntryError naming the invalid entry */
   static replay(base: { image: Size; proposals: readonly ReviewMask[]; entries: Iterable<LogEntry> }): ReviewDocument {
     const document = new ReviewDocument(base.image, base.proposals)
     for (const entry of base.entries) document.apply(entry)
     return document
   }
 
-  /** The masks that are there, by id. */
+  /** The current masks, by id. */
   get masks(): ReviewMask[] {
     return [...this.live.values()].sort((a, b) => a.id - b.id)
   }
@@ -82,7 +83,7 @@ export class ReviewDocument {
     return this.live.get(id)
   }
 
-  /** The number of the last entry; 0 where there was none. */
+  /** The number of the last entry; 0 before the first. */
   get seq(): number {
     return this.lastSeq
   }
@@ -91,7 +92,7 @@ export class ReviewDocument {
     return this.current
   }
 
-  /** The id of the next mask: an edit's masks have this one and those that follow it. */
+  /** The id of the next mask: an edit numbers its masks from this one. */
   get nextId(): number {
     return this.freeId
   }
@@ -117,7 +118,7 @@ export class ReviewDocument {
     return { masks: this.live.size, removed: this.proposals.length - led.size, edited, added }
   }
 
-  /** @throws InvalidEntryError saying why the action cannot be taken now */
+  /** @throws InvalidEntryError saying why the action is not possible now */
   check(action: Action): void {
     switch (action.type) {
       case 'edit':
@@ -130,22 +131,22 @@ export class ReviewDocument {
         return
       case 'state':
         if (!imageStates.includes(action.state))
-          throw new InvalidEntryError(`"${action.state}" is no state of an image`)
+          throw new InvalidEntryError(`"${action.state}" is not a state of an image`)
         return
       default:
-        throw new InvalidEntryError(`"${(action as { type: unknown }).type}" is no action`)
+        throw new InvalidEntryError(`"${(action as { type: unknown }).type}" is not an action`)
     }
   }
 
   /**
-   * Takes an entry in. Whatever changes masks makes an image "in review", an accepted one too: what was accepted is not
-   * what is there now.
-   * @throws InvalidEntryError, with nothing changed, where the entry is not the next one or does not fit
+   * Applies an entry. An entry that changes masks sets the image "in review", even an accepted one: the accepted masks
+   * are not the current ones any more.
+   * @throws InvalidEntryError, with nothing changed, if the entry is not the next one or not valid
    */
   apply(entry: LogEntry): MaskChange {
     if (entry.seq !== this.lastSeq + 1)
       throw new InvalidEntryError(
-        `entry ${entry.seq} does not follow entry ${this.lastSeq}: one is missing or twice there`,
+        `entry ${entry.seq} does not follow entry ${this.lastSeq}: one is missing or repeated`,
       )
     try {
       this.check(entry)
@@ -188,8 +189,8 @@ export class ReviewDocument {
   private checkEdit({ kind, remove, add }: Edit): void {
     if (!remove.length && !add.length) throw new InvalidEntryError(`this "${kind}" changes nothing`)
     if (kind === 'remove' && add.length) throw new InvalidEntryError('"remove" adds no masks')
-    if (new Set(remove).size < remove.length) throw new InvalidEntryError(`this "${kind}" takes a mask away twice`)
-    for (const id of remove) if (!this.live.has(id)) throw new InvalidEntryError(`there is no mask ${id} to take away`)
+    if (new Set(remove).size < remove.length) throw new InvalidEntryError(`this "${kind}" removes a mask twice`)
+    for (const id of remove) if (!this.live.has(id)) throw new InvalidEntryError(`there is no mask ${id} to remove`)
     add.forEach((mask, i) => {
       const id = this.freeId + i
       if (mask.id !== id) throw new InvalidEntryError(`a new mask has the id ${mask.id}, not the next free one, ${id}`)
@@ -203,7 +204,7 @@ export class ReviewDocument {
     const { width, height } = this.size
     const [rows, columns] = segmentation.size
     if (columns !== width || rows !== height)
-      throw new InvalidEntryError(`mask ${id} is of ${columns} x ${rows} pixels, the image of ${width} x ${height}`)
+      throw new InvalidEntryError(`mask ${id} has ${columns} x ${rows} pixels, but the image has ${width} x ${height}`)
     for (const value of [predictedIou, stability])
       if (value !== null && !Number.isFinite(value))
         throw new InvalidEntryError(`a measure of mask ${id} is not a number`)

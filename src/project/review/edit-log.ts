@@ -1,6 +1,7 @@
 /**
- * @file review/NAME.jsonl: a header, then a line an entry, each on the disk before it is answered. A program that is
- * killed while it writes leaves a torn last line, which was never answered; it is cut off. Any other damage is an error.
+ * @file review/NAME.jsonl: a header, then one line per entry, each flushed to the disk before the server confirms it. A
+ * program that is killed while writing leaves an incomplete last line, which was never confirmed; it is cut off. Any other
+ * damage is an error.
  */
 import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -10,21 +11,21 @@ import type { LogEntry, LogHeader } from './review-records'
 import { parseAs } from '../file-schemas'
 import { entrySchema, headerSchema } from './log-schema'
 
-/** The disk did not take it; it may take it when it is asked again. */
+/** Writing to the log failed; a later attempt may succeed. */
 export class LogWriteError extends UserError {}
 
 export interface LogContent {
   header: LogHeader
   entries: LogEntry[]
-  /** Bytes of whole lines. */
+  /** Size of the complete lines in bytes. */
   bytes: number
-  /** Bytes after them: a torn line. */
+  /** Size of an incomplete last line in bytes; 0 if there is none. */
   torn: number
-  /** Whether the last line lacks its line break but is whole. */
+  /** Whether the last line is complete except for its line break. */
   unended: boolean
 }
 
-/** Reads a log; null where there is none, or nothing but a torn header. @throws UserError naming file and line */
+/** Reads a log; null if there is none, or only an incomplete header. @throws UserError naming file and line */
 export async function readLog(path: string): Promise<LogContent | null> {
   let data: Buffer
   try {
@@ -65,7 +66,7 @@ export class ReviewLog {
     private bytes: number,
   ) {}
 
-  /** Begins a log, in the place of one that has not come as far as a header. */
+  /** Starts a log; replaces one that has no complete header. */
   static async begin(path: string, header: LogHeader): Promise<ReviewLog> {
     const text = Buffer.from(JSON.stringify(header) + '\n')
     try {
@@ -77,7 +78,7 @@ export class ReviewLog {
     }
   }
 
-  /** Goes on with a log that was read; a torn line is cut off. */
+  /** Continues a log that was read; cuts off an incomplete last line. */
   static async resume(path: string, content: LogContent): Promise<ReviewLog> {
     let file: FileHandle | null = null
     try {
@@ -92,22 +93,26 @@ export class ReviewLog {
     }
   }
 
-  /** Resolves when the entry is on the disk. @throws LogWriteError where it is not: the log is then as it was; UserError where another program has changed the log */
+  /**
+   * Resolves when the entry is on the disk.
+   * @throws LogWriteError if writing failed: the log is then unchanged
+   * @throws UserError if another program has changed the log
+   */
   async append(entry: LogEntry): Promise<void> {
     if (this.broken) throw new UserError(this.broken)
     const line = Buffer.from(JSON.stringify(entry) + '\n')
     const { size, nlink } = await this.file.stat()
     if (size !== this.bytes || nlink === 0) {
-      this.broken = `${this.path} was ${nlink ? 'changed' : 'deleted'} by another program: start \`wgsam review\` anew`
+      this.broken = `${this.path} was ${nlink ? 'changed' : 'deleted'} by another program: restart \`wgsam review\``
       throw new UserError(this.broken)
     }
     try {
       await this.file.appendFile(line)
       await this.file.datasync()
     } catch (error) {
-      // half a line on a full disk: without it the next entry can be tried
+      // a full disk leaves half a line; once it is removed, the next entry can be tried
       await this.file.truncate(this.bytes).catch(() => {
-        this.broken = `${this.path} cannot be written: start \`wgsam review\` anew when the disk has room`
+        this.broken = `${this.path} cannot be written: restart \`wgsam review\` when the disk has room`
       })
       throw new LogWriteError(`cannot write ${this.path}: ${messageOf(error)}`)
     }
@@ -119,7 +124,7 @@ export class ReviewLog {
   }
 }
 
-/** Makes a new file's name last through a power failure; not every system can. */
+/** Flushes a folder, so that a new file's name survives a power failure; not every system supports it. */
 async function syncFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true })
   const folder = await open(path, 'r').catch(() => null)

@@ -1,4 +1,4 @@
-/** @file Which images a folder has for review: those of a project, or of any folder of images. */
+/** @file Lists the images to review: those of a project, or of any folder of images. */
 import { existsSync } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
 import { extname, join, sep } from 'node:path'
@@ -12,15 +12,15 @@ import { projectFile } from '../project'
 
 export interface ListedImage {
   name: string
-  /** Null where proposals or a log are there, but no image. */
+  /** Null if there are proposals or a log, but no image. */
   path: string | null
-  /** Why it cannot be reviewed; null where nothing speaks against it yet. */
+  /** Why it cannot be reviewed; null if no problem is known yet. */
   problem: string | null
 }
 
 /**
- * The images of DIR/images, or of DIR itself, in the order of their names with numbers counted as numbers.
- * @throws UserError where there is no such folder or it holds no images
+ * The images in DIR/images, or in DIR itself, ordered by name with numbers compared as numbers.
+ * @throws UserError if there is no such folder or it holds no images
  */
 export async function findImages(dir: string): Promise<ListedImage[]> {
   const is = await stat(dir).catch(() => null)
@@ -43,13 +43,13 @@ export async function findImages(dir: string): Promise<ListedImage[]> {
     throw new UserError(`${folder} holds no images (${imageExtensions.join(', ')}): \`wgsam generate\` makes a project`)
   const root = await realpath(dir)
   if (await leadsOut(root, [join(dir, 'review')]))
-    throw new UserError(`${join(dir, 'review')} is a link that leads out of ${dir}: the logs belong into it`)
+    throw new UserError(`${join(dir, 'review')} is a link that leads out of ${dir}: the logs must stay in it`)
   const found: ListedImage[] = []
   for (const [name, candidates] of files) {
     const [file] = candidates
     if (file === undefined) found.push({ name, path: null, problem: `${folder} has no image of this name` })
     else if (candidates.length > 1)
-      found.push({ name, path: null, problem: `which is meant of ${candidates.join(' and ')}?` })
+      found.push({ name, path: null, problem: `several images have this name: ${candidates.join(' and ')}` })
     else {
       const path = join(folder, file)
       const own = [
@@ -74,13 +74,13 @@ async function leadsOut(root: string, paths: string[]): Promise<string | null> {
   return null
 }
 
-/** An image's size, from its header where that tells. @throws UserError where it cannot be read */
+/** An image's size, from its header if possible. @throws UserError if the image cannot be read */
 export async function imageSize(path: string): Promise<Size> {
   try {
     const { width, height } = await sharp(path, { page: 0, limitInputPixels: false }).metadata()
     return { width, height }
   } catch {
-    // of a kind that only the reader knows, or damaged: then it says how
+    // a format that only readImage supports, or a damaged file: readImage reports the reason
     const { width, height } = await readImage(path)
     return { width, height }
   }

@@ -1,4 +1,4 @@
-/** @file A folder under review: its images, the documents of those that are open, and their logs on the disk. */
+/** @file A folder under review: its images, the documents of the open ones, and their logs on the disk. */
 import { join } from 'node:path'
 import { UserError } from '../../host/errors'
 import type { ImageInfo } from '../file-schemas'
@@ -17,33 +17,30 @@ import {
 } from './review-records'
 import { type ReviewedImage, readReviewed } from './reviewed-image'
 
-/** Documents kept open at once. */
-const OPEN = 8
+/** The number of documents kept open at once. */
+const MAX_OPEN = 8
 
-interface Open extends ReviewedImage {
+interface OpenDocument extends ReviewedImage {
   header: LogHeader
   log: ReviewLog | null
 }
 
 export type ActResult = { entry: LogEntry } | { conflict: LogEntry[] }
 
-type Known = ReviewSummary
-
-/** A summary of a document. */
-const summarise = (info: ImageInfo, document: ReviewDocument, note: string | null): Known => {
+const summaryOf = (info: ImageInfo, document: ReviewDocument, note: string | null): ReviewSummary => {
   const { masks, removed, edited, added }: MaskCounts = document.counts
   return { info, state: document.state, masks, removed, edited, added, problem: null, note }
 }
 
-const unusable = (name: string, problem: string): Known => ({
+const problemSummary = (name: string, problem: string): ReviewSummary => ({
   info: { name, width: 0, height: 0, source: '', page: 0, croppedBottom: 0, pixelSize: null },
   ...{ state: 'proposed', masks: 0, removed: 0, edited: 0, added: 0, problem, note: null },
 })
 
 export class ReviewFolder {
-  private readonly known = new Map<string, Known>()
+  private readonly known = new Map<string, ReviewSummary>()
   /** The least recently used first. */
-  private readonly open = new Map<string, Open>()
+  private readonly open = new Map<string, OpenDocument>()
   private readonly queues = new Map<string, Promise<unknown>>()
 
   private constructor(
@@ -52,7 +49,7 @@ export class ReviewFolder {
     private readonly unlock: () => Promise<void>,
   ) {}
 
-  /** Takes the folder's lock and reads what its images are. @throws UserError where it is in use or holds no images */
+  /** Locks the folder and reads its images. @throws UserError if the folder is in use or holds no images */
   static async open(dir: string, onProgress: (done: number, total: number) => void = () => {}): Promise<ReviewFolder> {
     const found = await findImages(dir)
     const unlock = await takeLock(join(dir, 'review', 'lock'), 'wgsam review')
@@ -60,10 +57,10 @@ export class ReviewFolder {
     let done = 0
     for (const image of found) {
       const { info, document, note } = await readReviewed(dir, image).catch((error: Error) => {
-        folder.known.set(image.name, unusable(image.name, error.message))
+        folder.known.set(image.name, problemSummary(image.name, error.message))
         return {} as Partial<ReviewedImage>
       })
-      if (info && document) folder.known.set(image.name, summarise(info, document, note ?? null))
+      if (info && document) folder.known.set(image.name, summaryOf(info, document, note ?? null))
       onProgress(++done, found.length)
     }
     return folder
@@ -73,8 +70,8 @@ export class ReviewFolder {
     return [...this.found.keys()]
   }
 
-  /** Of all images, in their order. */
-  get summaries(): Known[] {
+  /** Summaries of all images, in their order. */
+  get summaries(): ReviewSummary[] {
     return this.names.map((name) => this.known.get(name)!)
   }
 
@@ -82,7 +79,7 @@ export class ReviewFolder {
     return this.found.has(name)
   }
 
-  /** The path of an image's pixels. @throws UserError where it cannot be reviewed */
+  /** The path of the image file. @throws UserError if the image cannot be reviewed */
   imagePath(name: string): string {
     const { path } = this.found.get(name)!
     const { problem } = this.known.get(name)!
@@ -94,8 +91,8 @@ export class ReviewFolder {
     return this.known.get(name)!.info
   }
 
-  /** The document with all that led to it. @throws UserError where it cannot be reviewed */
-  reply(name: string): Promise<ReviewHistory> {
+  /** Proposals and all entries so far. @throws UserError if the image cannot be reviewed */
+  history(name: string): Promise<ReviewHistory> {
     return this.queued(name, async () => {
       const { header, entries } = await this.load(name)
       return { image: header.image, proposals: header.proposals, entries: [...entries] }
@@ -108,9 +105,10 @@ export class ReviewFolder {
   }
 
   /**
-   * Takes an action in: it is on the disk when this resolves.
-   * @returns the entry, or where `base` is not the last one those after it
-   * @throws Error where the action does not fit, UserError where the disk does not take it
+   * Applies an action and logs it: it is on the disk when the promise resolves.
+   * @returns the new entry; if `base` is not the last entry, the entries after it
+   * @throws InvalidEntryError if the action is not valid
+   * @throws UserError if the log cannot be written
    */
   act(name: string, { window, base, action }: ActionRequest): Promise<ActResult> {
     return this.queued(name, async () => {
@@ -127,12 +125,12 @@ export class ReviewFolder {
       await image.log.append(entry)
       document.apply(entry)
       entries.push(entry)
-      this.known.set(name, summarise(image.info, document, image.note))
+      this.known.set(name, summaryOf(image.info, document, image.note))
       return { entry }
     })
   }
 
-  /** Closes all logs and gives the lock back. */
+  /** Closes all logs and releases the lock. */
   async close(): Promise<void> {
     await Promise.allSettled(this.queues.values())
     for (const { log } of this.open.values()) await log?.close()
@@ -140,7 +138,7 @@ export class ReviewFolder {
     await this.unlock()
   }
 
-  /** Runs `work` when all earlier work on the image has ended. */
+  /** Runs `work` after all earlier work on the same image. */
   private queued<T>(name: string, work: () => Promise<T>): Promise<T> {
     const before = this.queues.get(name) ?? Promise.resolve()
     const result = before.then(work, work)
@@ -153,7 +151,7 @@ export class ReviewFolder {
     return result
   }
 
-  private async load(name: string): Promise<Open> {
+  private async load(name: string): Promise<OpenDocument> {
     let image = this.open.get(name)
     if (image) this.open.delete(name)
     else {
@@ -164,9 +162,9 @@ export class ReviewFolder {
         proposals: [...read.document.proposals],
       }
       image = { ...read, header, log: log && (await ReviewLog.resume(projectFile.log(this.dir, name), log)) }
-      this.known.set(name, summarise(read.info, read.document, read.note))
+      this.known.set(name, summaryOf(read.info, read.document, read.note))
       for (const [other, { log }] of this.open) {
-        if (this.open.size < OPEN) break
+        if (this.open.size < MAX_OPEN) break
         if (this.queues.has(other)) continue
         this.open.delete(other)
         await log?.close()

@@ -1,4 +1,4 @@
-/** @file Reads an image under review from its files: proposals or nothing, and the log of what was done since. */
+/** @file Reads an image under review from its files: the proposals, if there are any, and the log of edits. */
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { messageOf, UserError } from '../../host/errors'
@@ -17,7 +17,7 @@ export interface ReviewedImage {
   note: string | null
 }
 
-/** What a log or else the proposals begin with, and the entries since. @throws UserError naming the file */
+/** The start of a review (from the log, otherwise from the proposals), and the log. @throws UserError naming the file */
 async function readBase(
   dir: string,
   { name, path }: ListedImage,
@@ -26,7 +26,7 @@ async function readBase(
   return { base: log?.header ?? (await readProposed(dir, name)) ?? (await emptyBase(name, path!)), log }
 }
 
-/** A project's proposals as what a log begins with; null where there are none. @throws UserError naming the file */
+/** A project's proposals as a log header; null if there are none. @throws UserError naming the file */
 export async function readProposed(dir: string, name: string): Promise<LogHeader | null> {
   const path = projectFile.proposals(dir, name)
   try {
@@ -50,7 +50,7 @@ async function emptyBase(name: string, path: string): Promise<LogHeader> {
   return { version: 1, image, proposals: [] }
 }
 
-/** Reads an image's document without opening it for edits. @throws UserError where it cannot be reviewed */
+/** Reads an image's document without opening it for edits. @throws UserError if it cannot be reviewed */
 export async function readReviewed(
   dir: string,
   found: ListedImage,
@@ -68,18 +68,18 @@ export async function readReviewed(
   const size = await imageSize(found.path!)
   if (size.width !== base.image.width || size.height !== base.image.height)
     throw new UserError(
-      `${found.path} is of ${size.width} x ${size.height} pixels, its masks of ${base.image.width} x ${base.image.height}`,
+      `${found.path} has ${size.width} x ${size.height} pixels, but its masks have ${base.image.width} x ${base.image.height}`,
     )
   return { info: base.image, document, entries, note: await noteOn(dir, found.name, log), log }
 }
 
 async function noteOn(dir: string, name: string, log: LogContent | null): Promise<string | null> {
   if (!log) return null
-  if (log.torn) return 'the last edit was cut off in the middle of being written, and is not there'
+  if (log.torn) return 'the last edit was only partly written and is lost'
   const now = await readProposed(dir, name).catch(() => null)
   if (!now || JSON.stringify(now.proposals) === JSON.stringify(log.header.proposals)) return null
   return (
-    'its proposals were made anew after the review began, which goes on with the earlier ones; ' +
-    `to begin with the new ones move review/${name}.jsonl away while no review runs`
+    'its proposals were generated again after the review began; the review continues with the earlier ones. ' +
+    `To start from the new ones, stop the review and move review/${name}.jsonl away`
   )
 }

@@ -24,7 +24,7 @@ async function edit(dir: string, todo: Record<string, Action[]>): Promise<void> 
   const folder = await ReviewFolder.open(dir)
   for (const [name, actions] of Object.entries(todo))
     for (const action of actions) {
-      const base = (await folder.reply(name)).entries.length
+      const base = (await folder.history(name)).entries.length
       assert.ok('entry' in (await folder.act(name, { window: 'w', base, action })))
     }
   await folder.close()

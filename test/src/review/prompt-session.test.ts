@@ -100,7 +100,7 @@ test('a prompt is answered as wgsam predict answers it', async () => {
 
 test('an image is encoded once, and again after others have taken its place', async () => {
   loads = 0
-  const session = open({ keep: 2 * embeddingBytes })
+  const session = open({ embeddingBytes: 2 * embeddingBytes })
   assert.is(loads, 0, 'the model is loaded when it is needed')
   const masks = async (name: string) => {
     const { masks: all, encodedNow } = await session.prompt(image(name), size, prompt())
@@ -242,7 +242,7 @@ test('a GPU that is lost is said, and the next prompt gets another', async () =>
   await engines[0].device.lost
   const lost = await refused(session.prompt(image('a'), size, prompt()))
   assert.is(lost.status, 503)
-  assert.match(lost.message, /^the model has failed: .*lost.*; asked again, it is loaded anew$/)
+  assert.match(lost.message, /^the model has failed: .*lost.*\. The next request loads it again$/)
   const again = await session.prompt(image('a'), size, prompt())
   assert.is(engines.length, 2)
   assert.not(again.encodedNow, 'the embedding outlived the device')

@@ -277,7 +277,7 @@ test('a folder of images without proposals is reviewed from nothing', async () =
     await sharp({ create: { width: 30, height: 20, channels: 3, background: '#804020' } }).toFile(join(plain, file))
   const own = await ReviewFolder.open(plain)
   assert.equal(own.names, ['a', 'b', 'two'])
-  assert.match(own.summaries[2].problem!, 'which is meant of two.png and two.tif')
+  assert.match(own.summaries[2].problem!, 'several images have this name: two.png and two.tif')
   assert.equal([own.summaries[1].info.width, own.summaries[1].info.height], [30, 20])
   const other = await serve({ folder: own, session: null, assets })
   const add = adding(made(1, 'add', square(2, 2, 6, { width: 30, height: 20 })))

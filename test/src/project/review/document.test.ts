@@ -153,15 +153,15 @@ test('what does not fit is refused, and nothing has changed', () => {
   refuse(/the id 7, not/, add({ id: 7 }))
   refuse(/the origin "proposal"/, add({ origin: 'proposal' }))
   refuse(
-    /mask 5 is of 48 x 64 pixels, the image of 64 x 48/,
+    /mask 5 has 48 x 64 pixels, but the image has 64 x 48/,
     add({ segmentation: square(1, 1, 3, { width: 48, height: 64 }) }),
   )
   refuse(/mask 5 is empty/, add({ segmentation: { size: [48, 64], counts: 'PP3' } }))
   refuse(/mask 5 is damaged: .*3072 pixels/, add({ segmentation: { size: [48, 64], counts: '' } }))
   refuse(/mask 5 is damaged/, add({ segmentation: { size: [48, 64], counts: '\u0000' } }))
   refuse(/not a number/, add({ predictedIou: NaN }))
-  refuse(/"eaten" is no state/, { type: 'state', state: 'eaten' })
-  refuse(/"rename" is no action/, { type: 'rename' })
+  refuse(/"eaten" is not a state/, { type: 'state', state: 'eaten' })
+  refuse(/"rename" is not an action/, { type: 'rename' })
   const [a, b] = proposals(2)
   assert.throws(() => new ReviewDocument(SIZE, [b, a]), /proposal 1 has the id 2/)
   assert.throws(() => new ReviewDocument(SIZE, [{ ...a, origin: 'add' }]), /origin "add"/)

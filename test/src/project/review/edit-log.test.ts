@@ -31,7 +31,7 @@ async function reviewed() {
 }
 
 const ids = async (folder: ReviewFolder) => {
-  const { entries } = await folder.reply('a')
+  const { entries } = await folder.history('a')
   return { seq: entries.length, masks: folder.summaries[0].masks }
 }
 
@@ -81,7 +81,7 @@ test('other damage is said with its line, and the file is left as it is', async 
     const again = await ReviewFolder.open(dir)
     assert.match(again.summaries[0].problem ?? '', what)
     assert.match(again.summaries[0].problem!, 'a.jsonl')
-    assert.match(await refusal(again.reply('a')), what)
+    assert.match(await refusal(again.history('a')), what)
     assert.match(await refusal(again.act('a', { window: 'w', base: 0, action: remove(3) })), what)
     await again.close()
     assert.is(readFileSync(log, 'utf8'), text)
@@ -103,7 +103,7 @@ test('a review goes on when its proposals are made anew or deleted', async () =>
   await writeImage(dir, 'a', [square(40, 1, 4)])
   const anew = await ReviewFolder.open(dir)
   assert.equal(await ids(anew), { seq: 3, masks: 2 })
-  assert.match(anew.summaries[0].note!, 'made anew after the review began')
+  assert.match(anew.summaries[0].note!, 'generated again after the review began')
   await anew.close()
   rmSync(projectFile.proposals(dir, 'a'))
   const without = await ReviewFolder.open(dir)
@@ -195,7 +195,7 @@ test('more images than are kept open are edited in turns, and nothing is mixed u
       }),
     )
   for (const [i, name] of names.entries()) {
-    const { entries } = await folder.reply(name)
+    const { entries } = await folder.history(name)
     assert.equal(
       entries.map((entry) => [entry.window, entry.type === 'edit' && entry.edit.add[0].segmentation.counts]),
       [0, 1].map((round) => [`w${i}`, square(2 * i, round, 3).counts]),

@@ -77,7 +77,7 @@ if (process.argv[2] === 'child') {
     // and as if the last write had been cut in the middle
     appendFileSync(projectFile.log(dir, 'a'), `{"seq":${answered.length + 1},"time":"2026`)
     const folder = await ReviewFolder.open(dir)
-    const reply = await folder.reply('a')
+    const reply = await folder.history('a')
     const again = ReviewDocument.replay({ ...reply, image: SIZE })
     const expected = ReviewDocument.replay({ image: SIZE, proposals: reply.proposals, entries: reply.entries })
     assert.equal(reply.entries.slice(0, answered.length), answered)

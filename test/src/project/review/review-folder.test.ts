@@ -14,7 +14,7 @@ import { made, SIZE, square, writeImage } from '../../../support/review'
 
 const act = async (folder: ReviewFolder, name: string, ...actions: Action[]) => {
   for (const action of actions) {
-    const base = (await folder.reply(name)).entries.length
+    const base = (await folder.history(name)).entries.length
     assert.ok('entry' in (await folder.act(name, { window: 'w', base, action })))
   }
 }
@@ -43,7 +43,7 @@ test('an image without masks, and one with 5,000', async () => {
     },
     { type: 'state', state: 'accepted' },
   )
-  const reply = await folder.reply('many')
+  const reply = await folder.history('many')
   await folder.close()
   const document = ReviewDocument.replay({ ...reply, image: size })
   assert.equal(document.counts, { masks: 5000, removed: 5000, edited: 0, added: 5000 })
@@ -81,8 +81,8 @@ test('damaged proposals are a problem of their image only', async () => {
     cut: /cannot use .*cut\.json/,
     list: /cannot use .*list\.json: version/,
     version: /version/,
-    size: /mask 1 is of 64 x 48 pixels, the image of 65 x 48/,
-    outside: /mask 1 is of 48 x 64/,
+    size: /mask 1 has 64 x 48 pixels, but the image has 65 x 48/,
+    outside: /mask 1 has 48 x 64/,
     empty: /mask 1 is empty/,
     measure: /records\.0\.predicted_iou/,
     counts: /mask 1 is damaged/,
@@ -90,7 +90,7 @@ test('damaged proposals are a problem of their image only', async () => {
   for (const [name, what] of Object.entries(expected)) assert.match(problems.get(name) ?? '', what)
   assert.is(problems.get('good'), null)
   await act(folder, 'good', { type: 'state', state: 'accepted' })
-  assert.match(await refusal(folder.reply('cut')), /cut\.json/)
+  assert.match(await refusal(folder.history('cut')), /cut\.json/)
   await folder.close()
   const { images, notes } = await exportAcceptedImages(dir)
   assert.is(images, 1)
@@ -109,7 +109,7 @@ test('a picture that is missing, damaged or of another size than its masks', asy
   const [damaged, missing, other] = folder.summaries.map(({ problem }) => problem ?? '')
   assert.match(damaged, /cannot read the image .*damaged\.png/)
   assert.match(missing, 'has no image of this name')
-  assert.match(other, /other\.png is of 64 x 50 pixels, its masks of 64 x 48/)
+  assert.match(other, /other\.png has 64 x 50 pixels, but its masks have 64 x 48/)
   for (const name of folder.names) assert.throws(() => folder.imagePath(name))
   await folder.close()
 })
