@@ -1,4 +1,4 @@
-/** @file `wgsam fetch`: named models into the cache folder. */
+/** @file `wgsam fetch`: downloads named models into the cache folder. */
 import { UserError } from '../host/errors'
 import { interruption } from '../host/interrupt'
 import { amount } from '../host/progress'
@@ -10,7 +10,7 @@ import { downloadProgress } from '../weights/locate-model'
 
 const sizeOf = ({ files }: NamedModel) => files.reduce((sum, { size }) => sum + size, 0)
 
-/** Where a named model is, or null where it is not there. */
+/** The path of a named model in the cache, or null if it is not there. */
 async function cached(name: string): Promise<string | null> {
   return resolveModel(name).catch((error) => {
     if (error instanceof UserError) return null
@@ -49,7 +49,7 @@ async function fetchOne(name: string, json: boolean): Promise<number> {
     return 0
   } catch (error) {
     if (!interrupt.requested) throw error
-    console.error(`\nstopped; \`wgsam fetch ${name}\` goes on from here`)
+    console.error(`\nstopped; \`wgsam fetch ${name}\` continues from here`)
     return 130
   } finally {
     interrupt.dispose()
@@ -58,14 +58,14 @@ async function fetchOne(name: string, json: boolean): Promise<number> {
 
 export const command: Command = {
   name: 'fetch',
-  summary: 'download a named model into the cache folder, checked to the bit',
+  summary: 'download a named model into the cache folder and verify its SHA-256',
   usage: '<name> [--json] | --list [--json]',
   positionals: [0, 1],
   options: {
-    list: { type: 'boolean', description: 'list the names, their sizes, and which are there already' },
+    list: { type: 'boolean', description: 'list the models, their sizes, and which of them are in the cache' },
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
-  details: `Names: ${Object.keys(models).join(', ')}. A download that breaks off continues the next time. Prints the path.`,
+  details: `Names: ${Object.keys(models).join(', ')}. An interrupted download is continued the next time. Prints the path.`,
   async run(values, [name]) {
     if (flag(values, 'list')) return list(flag(values, 'json'))
     if (!name) throw new UserError('wgsam fetch needs a name: `wgsam fetch --list` shows them')

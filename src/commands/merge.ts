@@ -1,4 +1,4 @@
-/** @file `wgsam merge`: an adapter into its model's weights. */
+/** @file `wgsam merge`: adds an adapter to the weights of its model. */
 import { statSync } from 'node:fs'
 import { UserError } from '../host/errors'
 import { amount, Progress } from '../host/progress'
@@ -8,32 +8,34 @@ import { readAnyAdapter } from '../weights/any-adapter'
 import type { Command } from '../cli/command'
 import { flag, text } from '../cli/options'
 import { locateModel } from '../weights/locate-model'
+import { TOY_CONFIG } from './options/model'
 
 export const command: Command = {
   name: 'merge',
-  summary: 'add an adapter to its model and write the whole as one checkpoint',
+  summary: 'merge an adapter into its model and write a single checkpoint',
   usage: '--adapter DIR --out FILE.safetensors [--model NAME]',
   options: {
-    adapter: { type: 'string', value: 'DIR', description: 'the adapter (a run’s best/ or last/)' },
+    adapter: { type: 'string', value: 'DIR', description: 'adapter folder, such as best/ or last/ of a training run' },
     model: {
       type: 'string',
       value: 'NAME',
-      description: 'named model or checkpoint (default: the one the adapter names)',
+      description: 'model name or checkpoint file (default: the one named in the adapter)',
     },
-    'model-config': { type: 'string', value: 'FILE', description: 'JSON of what a toy model’s shapes do not tell' },
-    out: { type: 'string', value: 'FILE', description: 'the safetensors file to write' },
-    fetch: { type: 'boolean', description: 'download the named model where it is not cached' },
+    'model-config': { type: 'string', value: 'FILE', description: TOY_CONFIG },
+    out: { type: 'string', value: 'FILE', description: 'safetensors file to write' },
+    fetch: { type: 'boolean', description: 'download the named model if it is not in the cache' },
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
   details:
-    'The file has the public reference’s names (MobileSAM’s for TinyViT) and opens wherever a checkpoint does:\n' +
+    'Tensors have the names of Meta’s segment-anything (of MobileSAM for a TinyViT encoder), so every program that opens\n' +
+    'such checkpoints can open the file:\n\n' +
     '  wgsam merge --adapter runs/one/best --out merged.safetensors\n  wgsam eval --model merged.safetensors --data DIR',
   async run(values) {
     const [adapter, out] = [text(values, 'adapter'), text(values, 'out')]
     if (!adapter) throw new UserError('wgsam merge needs --adapter DIR')
     if (!out) throw new UserError('wgsam merge needs --out FILE.safetensors')
     const name = text(values, 'model') ?? (await readAnyAdapter(adapter)).config.base_model_name_or_path
-    if (!name) throw new UserError(`${adapter} does not name its model: say which with --model`)
+    if (!name) throw new UserError(`${adapter} does not name its model: name it with --model`)
     const toy = text(values, 'model-config')
     const model = await locateModel(name, flag(values, 'fetch'))
     const bar = new Progress('merging', undefined, { unit: 'tensors' })

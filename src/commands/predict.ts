@@ -1,4 +1,4 @@
-/** @file `wgsam predict`: the mask of an object in one image, from points or a box. */
+/** @file `wgsam predict`: the mask of an object in one image, prompted by points or a box. */
 import { basename, extname, join } from 'node:path'
 import { Predictor } from '../../engine/sam/predictor'
 import { readImage } from '../images/read-image'
@@ -14,7 +14,7 @@ import { modelOptions, openChosenModel } from './options/model'
 
 export const command: Command = {
   name: 'predict',
-  summary: 'segment an object in an image by points or a box: mask and overlay',
+  summary: 'segment one object in an image, prompted by points or a box',
   usage: 'IMAGE --point x,y[,0|1] ... | --box x0,y0,x1,y1 [--adapter DIR] [--out DIR]',
   positionals: [1, 1],
   options: {
@@ -22,15 +22,19 @@ export const command: Command = {
       type: 'string',
       value: 'x,y[,0|1]',
       multiple: true,
-      description: 'a pixel on the object, or with 0 one beside it; may be given several times',
+      description: 'a pixel on the object, or with a third number 0 one that is not on it; may be given several times',
     },
-    box: { type: 'string', value: 'x0,y0,x1,y1', description: 'a box around the object, in pixels' },
+    box: {
+      type: 'string',
+      value: 'x0,y0,x1,y1',
+      description: 'a box around the object, in pixels: left, top, right, bottom',
+    },
     multimask: {
       type: 'boolean',
-      description: 'write the three masks of an ambiguous prompt: a part, more, the whole',
+      description: 'write the model’s three masks for an ambiguous prompt: a part, a larger part, the whole object',
     },
     ...modelOptions,
-    out: { type: 'string', value: 'DIR', default: '.', description: 'folder for the results' },
+    out: { type: 'string', value: 'DIR', default: '.', description: 'folder of the results' },
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
   details: `Writes NAME-mask.png (255 on the object) and NAME-overlay.png in the image's own size, and NAME.json.
@@ -75,18 +79,18 @@ function readPoint(typed: string): Prompt['points'][number] {
   const numbers = readNumbers(typed)
   const [x, y, foreground = 1] = numbers
   if (numbers.length < 2 || numbers.length > 3 || (foreground !== 0 && foreground !== 1))
-    throw new UserError(`--point takes x,y and, for a pixel beside the object, ,0: got "${typed}"`)
+    throw new UserError(`--point takes x,y, or x,y,0 for a pixel that is not on the object, got "${typed}"`)
   return { x, y, foreground: foreground === 1 }
 }
 
 function readBox(typed: string | undefined): Prompt['box'] {
   if (typed === undefined) return null
   const numbers = readNumbers(typed)
-  if (numbers.length !== 4) throw new UserError(`--box takes x0,y0,x1,y1: got "${typed}"`)
+  if (numbers.length !== 4) throw new UserError(`--box takes x0,y0,x1,y1, got "${typed}"`)
   return numbers as [number, number, number, number]
 }
 
-/** Numbers between commas; none where one of them is no number. */
+/** The numbers of a comma-separated list; empty if any entry is not a number. */
 function readNumbers(typed: string): number[] {
   const numbers = typed.split(',').map((part) => (part.trim() ? Number(part) : NaN))
   return numbers.every(Number.isFinite) ? numbers : []

@@ -1,4 +1,4 @@
-/** @file `wgsam synth`: pictures of particle heaps with exact labels. */
+/** @file `wgsam synth`: synthetic images of particle heaps with exact labels. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { sceneDefaults, writeSynth } from '../synth/synth-dataset'
@@ -9,29 +9,34 @@ import { flag, number, text } from '../cli/options'
 
 export const command: Command = {
   name: 'synth',
-  summary: 'make pictures of particle heaps, as an electron microscope shows them, with exact labels',
+  summary: 'create synthetic electron microscope images of particle heaps, with exact labels',
   usage: '--out DIR [--count N] [--size PIXELS] [--seed N] [options]',
   options: {
-    out: { type: 'string', value: 'DIR', description: 'a folder that gets images/, masks/ and synth.json' },
-    count: { type: 'string', value: 'N', default: '16', description: 'pictures' },
+    out: { type: 'string', value: 'DIR', description: 'folder to write images/, masks/ and synth.json into' },
+    count: { type: 'string', value: 'N', default: '16', description: 'number of images' },
     size: {
       type: 'string',
       value: 'PIXELS',
       default: `${sceneDefaults.width}`,
-      description: 'side of the square pictures',
+      description: 'side of the square images',
     },
-    seed: { type: 'string', value: 'N', default: '0', description: 'the same seed gives the same pictures' },
+    seed: {
+      type: 'string',
+      value: 'N',
+      default: '0',
+      description: 'random seed; the same seed creates the same images',
+    },
     particles: {
       type: 'string',
       value: 'A,B',
       default: sceneDefaults.particles.join(','),
-      description: 'fewest and most particles a picture',
+      description: 'minimum and maximum number of particles per image',
     },
     difficulty: {
       type: 'string',
       value: 'X',
       default: `${sceneDefaults.difficulty}`,
-      description: '0: clean and apart; 1: rough, noisy, in deep piles',
+      description: 'from 0 (clean, separate particles) to 1 (rough and noisy, in deep piles)',
     },
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
@@ -39,7 +44,7 @@ export const command: Command = {
     const out = text(values, 'out')
     if (!out) throw new UserError('wgsam synth needs --out DIR')
     if (existsSync(join(out, 'images')))
-      throw new UserError(`${join(out, 'images')} is there already: choose another --out, or remove it`)
+      throw new UserError(`${join(out, 'images')} already exists: choose another --out, or remove it`)
     const size = number(values, 'size', { min: 32, max: 8192, integer: true })!
     const range = text(values, 'particles')!.split(',').map(Number)
     if (range.length !== 2) throw new UserError('--particles takes two numbers, e.g. 60,160')
@@ -56,6 +61,6 @@ export const command: Command = {
     })
     const sum = particles.reduce((a, b) => a + b, 0)
     if (flag(values, 'json')) console.log(JSON.stringify({ out, images: count, particles }))
-    else console.log(`${out}: ${count} pictures of ${size} x ${size} pixels with ${sum} particles`)
+    else console.log(`${out}: ${count} images of ${size} x ${size} pixels with ${sum} particles`)
   },
 }

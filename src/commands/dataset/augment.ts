@@ -1,4 +1,4 @@
-/** @file `wgsam dataset augment`: varied copies of the training images, written out. */
+/** @file `wgsam dataset augment`: writes augmented copies of the training images. */
 import { existsSync } from 'node:fs'
 import type { Command } from '../../cli/command'
 import { flag, number, type Option, text, type Values } from '../../cli/options'
@@ -13,20 +13,20 @@ import { dataOptions, jsonOption, onBadOption, openData } from '../options/data'
 type Strength = Exclude<keyof typeof augmentLimits, 'zoomOut'>
 
 const strengths: Record<Strength, string> = {
-  crop: 'shortest part taken, as a share of either side; 1: none',
-  rotate: 'largest turn to either side, degrees; beside quarter turns',
-  scale: 'largest change of size: 0.2 is from 1/1.2 to 1.2',
-  brightness: 'largest change, as a share of white',
-  contrast: 'largest change, as a factor',
-  gamma: 'largest change, as a factor',
-  noise: 'largest standard deviation, gray values',
-  blur: 'largest standard deviation, pixels',
+  crop: 'minimum side of random crops, as a fraction of the image’s sides; 1 turns it off',
+  rotate: 'maximum rotation in either direction, degrees, besides quarter turns',
+  scale: 'maximum change of size: 0.2 means factors from 1/1.2 to 1.2',
+  brightness: 'maximum change of brightness, as a fraction of white',
+  contrast: 'maximum change of contrast: 0.2 means factors from 1/1.2 to 1.2',
+  gamma: 'maximum change of gamma: 0.2 means exponents from 1/1.2 to 1.2',
+  noise: 'maximum standard deviation of added Gaussian noise, gray values',
+  blur: 'maximum standard deviation of a Gaussian blur, pixels',
 }
 const names = Object.keys(strengths) as Strength[]
 
 export const command: Command = {
   name: 'dataset augment',
-  summary: 'write turned, cut, scaled and altered copies of the training images',
+  summary: 'write augmented copies of the training images',
   usage: '--data DIR --split-file FILE --out DIR (--per-image N | --total N) [options]',
   options: {
     ...dataOptions,
@@ -34,15 +34,32 @@ export const command: Command = {
     'split-file': {
       type: 'string',
       value: 'FILE',
-      description: 'its training part is varied; val and test are copied',
+      description: 'split file; its training images are augmented, its validation and test images are copied',
     },
-    all: { type: 'boolean', description: 'vary all images, without a split' },
-    out: { type: 'string', value: 'DIR', description: 'a folder that gets images/, masks/, groups.csv and split.json' },
-    'per-image': { type: 'string', value: 'N', description: 'pictures of each image, itself among them' },
-    total: { type: 'string', value: 'N', description: 'pictures in all, dealt evenly to the images' },
-    'no-originals': { type: 'boolean', description: 'leave the images themselves out' },
-    seed: { type: 'string', value: 'N', default: '0', description: 'the same seed gives the same pictures' },
-    'no-flip': { type: 'boolean', description: 'never mirrored' },
+    all: { type: 'boolean', description: 'augment all images, without a split' },
+    out: {
+      type: 'string',
+      value: 'DIR',
+      description: 'folder to write images/, masks/, groups.csv and split.json into',
+    },
+    'per-image': {
+      type: 'string',
+      value: 'N',
+      description: 'number of images to write for each training image, including the original',
+    },
+    total: {
+      type: 'string',
+      value: 'N',
+      description: 'total number of images to write, distributed evenly over the training images',
+    },
+    'no-originals': { type: 'boolean', description: 'write only augmented copies, not the original training images' },
+    seed: {
+      type: 'string',
+      value: 'N',
+      default: '0',
+      description: 'random seed; the same seed creates the same images',
+    },
+    'no-flip': { type: 'boolean', description: 'no mirroring' },
     'no-turn': { type: 'boolean', description: 'no quarter turns' },
     ...Object.fromEntries(
       names.map((name): [string, Option] => [
@@ -52,9 +69,9 @@ export const command: Command = {
     ),
     ...jsonOption,
   },
-  details: `Copies are 8-bit PNG; 16-bit images are stretched as training stretches them. Labels are moved or taken from the nearest
-pixel, then numbered anew from 1. groups.csv keeps every copy in its image's group. The same command goes on after an
-interruption. \`wgsam train\` varies its images anyway: written copies are for other programs, and to look at.
+  details: `Copies are 8-bit PNG files; the contrast of 16-bit images is stretched as in training. Labels are resampled by nearest
+neighbour and renumbered from 1. In groups.csv every copy has the group of its original. After an interruption, the same
+command continues. \`wgsam train\` augments its images in any case: written copies are for other programs and for inspection.
 
   wgsam dataset split --data particles
   wgsam dataset augment --data particles --split-file particles/split.json --total 5820 --out augmented
@@ -68,16 +85,18 @@ interruption. \`wgsam train\` varies its images anyway: written copies are for o
     const splitFile = text(values, 'split-file')
     if (!splitFile && !flag(values, 'all'))
       throw new UserError(
-        'copies made before a split put the same particles into training and test: split first (`wgsam dataset split`) and give --split-file, or vary all images with --all',
+        'augmenting before splitting would put the same particles into training and test images: split first (`wgsam dataset split`) and give --split-file, or augment all images with --all',
       )
     if (splitFile && flag(values, 'all')) throw new UserError('--split-file and --all exclude each other')
     if (splitFile && !existsSync(splitFile)) throw new UserError(`there is no split file ${splitFile}`)
     const { items } = await openData(values)
     const split = splitFile ? await openSplit(splitFile, items, { seed: 0 }) : null
     if (!split)
-      console.error('warning: no split: groups.csv keeps copies together, but a test part would hold varied pictures')
+      console.error(
+        'warning: no split: groups.csv keeps copies together, but a test part would contain augmented images',
+      )
     const bar = new Progress('augmenting', undefined)
-    const asked = interruption(() => console.error('\nstopping after this picture; press Ctrl-C again to end at once'))
+    const asked = interruption(() => console.error('\nstopping after this image; press Ctrl-C again to end at once'))
     try {
       const summary = await augmentDataset({
         out,
@@ -103,7 +122,7 @@ function readAmount(values: Values): { total: number } | { perImage: number } {
   const perImage = number(values, 'per-image', limits)
   const total = number(values, 'total', limits)
   if ((perImage === undefined) === (total === undefined))
-    throw new UserError('how many pictures? Give --per-image N or --total N, one of them')
+    throw new UserError('how many images? Give either --per-image N or --total N')
   return perImage !== undefined ? { perImage } : { total: total! }
 }
 
@@ -117,7 +136,7 @@ function readStrengths(values: Values): CopyOptions {
 }
 
 function describe({ out, finished, sources, pictures, written, taken }: AugmentSummary): string {
-  const what = `${pictures} pictures of ${sources} images${taken ? `, and ${taken} to validate and test on` : ''}`
-  if (!finished) return `stopped after ${written} of ${what}: the same command goes on`
-  return `${out}: ${what}; ${written} written now`
+  const planned = `${pictures} images made from ${sources}${taken ? `, and ${taken} validation and test images` : ''}`
+  if (!finished) return `stopped after ${written} of ${planned}: the same command continues`
+  return `${out}: ${planned}; ${written} written now`
 }

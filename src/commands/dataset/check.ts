@@ -1,4 +1,4 @@
-/** @file `wgsam dataset check`: a dry run over labels. */
+/** @file `wgsam dataset check`: looks for faults in images and labels, without training. */
 import type { Command } from '../../cli/command'
 import { flag, text } from '../../cli/options'
 import { interruption } from '../../host/interrupt'
@@ -8,13 +8,13 @@ import { dataFolders, dataOptions, jsonOption } from '../options/data'
 
 export const command: Command = {
   name: 'dataset check',
-  summary: 'a dry run over images and labels: what training would refuse, and what to look at',
+  summary: 'list faults in images and labels: errors that training refuses, and warnings',
   usage: '--data DIR [--coco FILE] [--group-by RULE] [--json]',
   options: { ...dataOptions, ...jsonOption },
-  details: `Errors are what cannot be used: files that cannot be read, sizes that differ, labels that are empty, coloured, or a
-mask of all particles in one label, the background labelled, the same picture in two groups. Warnings are what may be
-right: instances in several pieces or below 16 pixels, 255 labels in 8 bits, pictures twice or nearly alike. Gaps between
-label values are no matter. The exit code is 1 where there is an error.`,
+  details: `Errors are pairs that cannot be used: unreadable files; image and label map of different sizes; empty or coloured
+labels; one label for all particles; a labelled background; the same image in two groups. Warnings may be harmless:
+instances with several connected components or fewer than 16 pixels; labels that end at exactly 255, as if cut off at 8 bits; duplicate or
+nearly identical images. Gaps between label values are allowed. The exit code is 1 if there are errors.`,
   async run(values) {
     const folders = dataFolders(values)
     const bar = new Progress('checking', undefined)

@@ -1,4 +1,4 @@
-/** @file `wgsam dataset export`: a dataset as annotations of other programs. */
+/** @file `wgsam dataset export`: converts a dataset to annotation files of other programs. */
 import { existsSync, readdirSync } from 'node:fs'
 import type { Command } from '../../cli/command'
 import { flag, text } from '../../cli/options'
@@ -13,26 +13,33 @@ import { dataOptions, jsonOption, openData } from '../options/data'
 
 export const command: Command = {
   name: 'dataset export',
-  summary: 'a dataset to COCO, YOLO, VIA, labelme or label maps',
+  summary: 'convert a dataset to COCO, YOLO, VIA, labelme or label maps',
   usage: '--data DIR --format FORMAT --out DIR [--split-file FILE] [options]',
   options: {
     ...dataOptions,
-    format: { type: 'string', value: 'FORMAT', description: 'coco, yolo, via, labelme, labels (PNG) or tiff' },
-    out: { type: 'string', value: 'DIR', description: 'a new folder' },
-    'with-images': { type: 'boolean', description: 'copy the images along' },
+    format: {
+      type: 'string',
+      value: 'FORMAT',
+      description: 'coco, yolo, via, labelme, labels (PNG label maps) or tiff (TIFF label maps)',
+    },
+    out: { type: 'string', value: 'DIR', description: 'folder to write, new or empty' },
+    'with-images': { type: 'boolean', description: 'also copy the images' },
     'split-file': {
       type: 'string',
       value: 'FILE',
-      description: 'yolo: folders train, val and test as this split says',
+      description: 'split file; with --format yolo, its parts are written to separate folders',
     },
-    part: { type: 'string', value: 'PART', description: 'only this part of the split: train, val or test' },
-    class: { type: 'string', value: 'NAME', default: 'particle', description: 'the name that instances get' },
-    polygons: { type: 'boolean', description: 'coco: polygons in place of run lengths where there are no holes' },
+    part: { type: 'string', value: 'PART', description: 'export only this part of the split file: train, val or test' },
+    class: { type: 'string', value: 'NAME', default: 'particle', description: 'class name given to all instances' },
+    polygons: {
+      type: 'boolean',
+      description: 'coco: write masks without holes as polygons instead of run-length encoding',
+    },
     ...jsonOption,
   },
-  details: `Every format keeps every pixel: polygons run along the borders of pixels. Where a format knows no holes, a hole or a
-further piece is tied to its outline by a hair line there and back. Images that cannot be used are listed and the rest is
-written; the exit code is then 1.
+  details: `All formats preserve every pixel: polygons follow the pixel borders. In formats with neither holes nor multi-part
+polygons, a hole or a further component is connected to the outline by a line of zero width. Images that cannot be used are
+listed and the others are exported; the exit code is then 1.
 
   wgsam dataset export --data particles --format yolo --split-file particles/split.json --with-images --out yolo`,
   async run(values) {
@@ -75,6 +82,6 @@ function describe({ written, finished, images, instances, problems }: ExportSumm
   const lines = problems.length ? [`${problems.length} images could not be used`] : []
   return [
     ...lines,
-    `${written}: ${images} images with ${instances} instances${finished ? '' : '; stopped before the end'}`,
+    `${written}: ${images} images with ${instances} instances${finished ? '' : '; stopped before all were written'}`,
   ].join('\n')
 }

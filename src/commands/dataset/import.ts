@@ -1,4 +1,4 @@
-/** @file `wgsam dataset import`: annotations of other programs. */
+/** @file `wgsam dataset import`: converts annotation files of other programs to a dataset. */
 import { dirname, join } from 'node:path'
 import { existsSync, statSync } from 'node:fs'
 import type { Command } from '../../cli/command'
@@ -13,39 +13,48 @@ import { jsonOption } from '../options/data'
 
 export const command: Command = {
   name: 'dataset import',
-  summary: 'COCO, YOLO, VIA, labelme or label maps to a dataset',
+  summary: 'convert COCO, YOLO, VIA, labelme or label maps to a dataset',
   usage: 'FILE|DIR --format FORMAT --images DIR --out DIR',
   positionals: [1, 1],
   options: {
-    format: { type: 'string', value: 'FORMAT', description: 'coco, yolo, via, labelme, labels or tiff' },
+    format: {
+      type: 'string',
+      value: 'FORMAT',
+      description: 'format of the annotations: coco, yolo, via, labelme, labels or tiff',
+    },
     images: {
       type: 'string',
       value: 'DIR',
-      description: 'the images (default: images/ beside the annotations, or their own folder)',
+      description: 'folder of the images (default: images/ beside the annotations, or the folder of the annotations)',
     },
-    out: { type: 'string', value: 'DIR', description: 'a new folder that gets images/ and masks/' },
-    class: { type: 'string', value: 'NAME', multiple: true, description: 'only instances of this class' },
+    out: { type: 'string', value: 'DIR', description: 'new folder to write images/ and masks/ into' },
+    class: {
+      type: 'string',
+      value: 'NAME',
+      multiple: true,
+      description: 'import only instances of this class; may be given several times',
+    },
     suffix: {
       type: 'string',
       value: 'TEXT',
-      description: 'what names of label maps end in and those of images do not, e.g. _mask',
+      description: 'suffix that file names of label maps have in addition to those of images, e.g. _mask',
     },
-    'split-pieces': { type: 'boolean', description: 'every connected piece becomes an instance of its own' },
-    'close-lines': { type: 'boolean', description: 'open lines are closed; else they are left out' },
+    'split-pieces': { type: 'boolean', description: 'make each connected component a separate instance' },
+    'close-lines': { type: 'boolean', description: 'close open lines to polygons, instead of ignoring them' },
     ...jsonOption,
   },
-  details: `coco: a JSON file (polygons, run lengths). yolo: a folder with labels/ (text files of polygons) and data.yaml. via: a JSON
-file of VIA 2. labelme: a folder of JSON files. labels, tiff: a folder of label maps, PNG or TIFF.
+  details: `Formats: coco, a JSON file with polygons or run-length encoding; yolo, a folder with labels/ (text files of polygons) and
+data.yaml; via, a JSON file of VIA 2; labelme, a folder of JSON files; labels and tiff, a folder of PNG or TIFF label maps.
 
-Where instances overlap the smaller is on top. Boxes without a mask, points, crowd regions and open lines are left out and
-counted. An image that cannot be used is listed and the rest is written; the exit code is then 1.
+Where instances overlap, the smaller one covers the larger one. Boxes without a mask, points, crowd regions and open lines are
+ignored and counted. Images that cannot be used are listed and the others are imported; the exit code is then 1.
 
   wgsam dataset import annotations.json --format coco --images pictures --out particles`,
   async run(values, [from]) {
     const name = readFormat(values)
     const out = text(values, 'out')
     if (!out) throw new UserError('wgsam dataset import needs --out DIR')
-    if (!existsSync(from)) throw new UserError(`there is no ${from}`)
+    if (!existsSync(from)) throw new UserError(`there is no file or folder ${from}`)
     const bar = new Progress('importing', undefined)
     const asked = interruption(() => console.error('\nstopping after this image'))
     try {
@@ -70,15 +79,16 @@ counted. An image that cannot be used is listed and the rest is written; the exi
   },
 }
 
-/** Where the images of annotations usually lie. */
+/** The usual folder of the images for annotations at `from`. */
 function imagesBeside(from: string): string {
   const folder = statSync(from).isDirectory() ? from : dirname(from)
   return existsSync(join(folder, 'images')) ? join(folder, 'images') : folder
 }
 
+/** The value of --format. @throws UserError if it is missing or unknown */
 export function readFormat(values: Values): FormatName {
   const typed = text(values, 'format')
-  if (typed === undefined) throw new UserError(`which format? --format takes one of ${formatNames.join(', ')}`)
+  if (typed === undefined) throw new UserError(`--format is missing: it takes one of ${formatNames.join(', ')}`)
   if (formatNames.includes(typed as FormatName)) return typed as FormatName
   const near = nearest(typed, formatNames)
   throw new UserError(
@@ -98,14 +108,16 @@ function describe({
   problems,
 }: ImportSummary): string {
   const few = (names: readonly string[]) => names.slice(0, 3).join(', ') + (names.length > 3 ? ', …' : '')
-  const lines = Object.entries(leftOut).map(([what, count]) => `left out: ${count} × ${what}`)
-  if (hidden)
-    lines.push(`left out: ${hidden} instances of which others leave no pixel, or that lie outside the picture`)
-  if (empty.length) lines.push(`without an instance, not written: ${empty.length} images (${few(empty)})`)
+  const lines = Object.entries(leftOut).map(([kind, count]) => `left out: ${count} × ${kind}`)
+  if (hidden) lines.push(`left out: ${hidden} instances that are completely covered by others or outside the image`)
+  if (empty.length) lines.push(`not written: ${empty.length} images without instances (${few(empty)})`)
   const named = Object.entries(classes).map(([name, count]) => `${name} ${count}`)
-  if (named.length > 1) lines.push(`classes become one; classes.csv keeps them: ${named.join(', ')}`)
-  if (problems.length) lines.push(`${problems.length} could not be used:`)
+  if (named.length > 1)
+    lines.push(`all classes are merged into one; classes.csv lists the class of each label: ${named.join(', ')}`)
+  if (problems.length) lines.push(`${problems.length} could not be imported:`)
   lines.push(...problems.map(({ where, reason }) => `  ${where}: ${reason}`))
-  lines.push(`${out}: ${images} images with ${instances} instances${finished ? '' : '; stopped before the end'}`)
+  lines.push(
+    `${out}: ${images} images with ${instances} instances${finished ? '' : '; stopped before all were written'}`,
+  )
   return lines.join('\n')
 }

@@ -1,4 +1,4 @@
-/** @file `wgsam dataset stats`: what a dataset holds, as a table, JSON and a figure. */
+/** @file `wgsam dataset stats`: counts and size distributions of a dataset, as a table, JSON and a figure. */
 import { existsSync } from 'node:fs'
 import { extname } from 'node:path'
 import type { Command } from '../../cli/command'
@@ -15,17 +15,21 @@ import { textTable } from '../../text/table'
 
 export const command: Command = {
   name: 'dataset stats',
-  summary: 'images, instances, sizes, coverage: a table and a figure',
+  summary: 'count images and instances; distributions of size and coverage; a table and a figure',
   usage: '--data DIR [--split-file FILE] [--figure FILE] [--json]',
   options: {
     ...dataOptions,
     ...onBadOption,
-    'split-file': { type: 'string', value: 'FILE', description: 'a column for each part of this split' },
-    figure: { type: 'string', value: 'FILE', description: 'a page (.html) or the sizes alone (.svg)' },
+    'split-file': { type: 'string', value: 'FILE', description: 'split file; adds a column for each of its parts' },
+    figure: {
+      type: 'string',
+      value: 'FILE',
+      description: 'file to write: a page with the table and figures (.html), or the size distribution only (.svg)',
+    },
     ...jsonOption,
   },
-  details: `Everything is in pixels. The diameter is that of the disc of the same area. An instance touches where one of its pixels
-lies beside one of another instance, corners included. Nothing is left out, instances at the edge neither.`,
+  details: `Lengths and areas are in pixels. The diameter is that of a disc of the same area. Two instances touch if they have adjacent
+pixels, diagonals included. All instances count, also those at the edge of the image.`,
   async run(values) {
     const figure = text(values, 'figure')
     if (figure && !['.html', '.svg'].includes(extname(figure).toLowerCase()))
@@ -53,7 +57,7 @@ lies beside one of another instance, corners included. Nothing is left out, inst
   },
 }
 
-/** A row a quantity, a column a part. */
+/** A row for each quantity, a column for each part of the dataset. */
 export function rowsOf(columns: Record<string, DatasetStats>): string[][] {
   const all = Object.values(columns)
   const row = (name: string, of: (stats: DatasetStats) => string) => [name, ...all.map(of)]
@@ -66,9 +70,9 @@ export function rowsOf(columns: Record<string, DatasetStats>): string[][] {
     row('images', ({ images }) => `${images}`),
     row('groups', ({ groups }) => `${groups}`),
     row('instances', ({ instances }) => `${instances}`),
-    row('instances an image, 5 | 50 | 95 %', ({ perImage }) => spread(perImage)),
+    row('instances per image, 5 | 50 | 95 %', ({ perImage }) => spread(perImage)),
     row('area, pixels, 5 | 50 | 95 %', ({ area }) => spread(area)),
-    row('area, least to greatest', ({ area }) => range(area)),
+    row('area, minimum to maximum', ({ area }) => range(area)),
     row('diameter, pixels, 5 | 50 | 95 %', ({ diameter }) => spread(diameter)),
     row('coverage, 5 | 50 | 95 %', ({ coverage }) => spread(coverage, percent)),
     row('touching another', ({ touching }) => percent(touching)),

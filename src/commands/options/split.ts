@@ -1,4 +1,4 @@
-/** @file The options that choose labelled images: a dataset, and of it the part that a split file names. */
+/** @file The options that choose labelled images: a dataset, and one part of it as listed in a split file. */
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { DatasetItem } from '../../dataset/dataset'
@@ -9,13 +9,18 @@ import { type Option, text, texts, type Values } from '../../cli/options'
 
 export const selectOptions: Record<string, Option> = {
   ...dataOptions,
-  'group-by': { type: 'string', value: 'RULE', description: 'as given in training' },
+  'group-by': { type: 'string', value: 'RULE', description: 'grouping rule; use the one given in training' },
   ...onBadOption,
-  split: { type: 'string', value: 'PART', default: 'test', description: 'test, val, train or all' },
+  split: {
+    type: 'string',
+    value: 'PART',
+    default: 'test',
+    description: 'part of the dataset to use: test, val, train or all',
+  },
   'split-file': {
     type: 'string',
     value: 'FILE',
-    description: 'a run’s split.json (default: that of the run --adapter lies in)',
+    description: 'split.json of a training run (default: that of the run which contains --adapter)',
   },
 }
 
@@ -24,11 +29,14 @@ export interface Selection {
   folders: string[]
   split: Part | 'all'
   splitFile: string | null
-  /** Of the whole dataset. */
+  /** Hash of the list of all images of the dataset. */
   hash: string
 }
 
-/** Opens what the options name. Bad pairs that are skipped are listed on stderr. */
+/**
+ * Opens the chosen images, and lists on stderr the pairs that were skipped.
+ * @throws UserError for wrong options, or if the part has no images
+ */
 export async function select(values: Values): Promise<Selection> {
   const folders = dataFolders(values)
   const split = text(values, 'split') as Selection['split']
@@ -52,6 +60,6 @@ function findSplit(values: Values, split: Part): string {
   if (path && existsSync(path)) return path
   if (given) throw new UserError(`there is no split file ${given}`)
   throw new UserError(
-    `which images are the ${split} part is in a training run’s split.json: name it with --split-file, or take --split all`,
+    `the images of the ${split} part are listed in split.json of a training run: name it with --split-file, or use --split all`,
   )
 }

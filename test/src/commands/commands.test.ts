@@ -51,13 +51,13 @@ test.before(async () => {
 
 test('synth makes pictures with labels, the same again from the same seed', async () => {
   const options = ['--count', '3', '--size', '96', '--seed', '4', '--particles', '4,9']
-  assert.match(await run(synthCommand, '--out', data, ...options), /3 pictures of 96 x 96 pixels/)
+  assert.match(await run(synthCommand, '--out', data, ...options), /3 images of 96 x 96 pixels/)
   const again = join(folder, 'again')
   const { particles } = JSON.parse(await run(synthCommand, '--out', again, ...options, '--json'))
   assert.is(particles.length, 3)
   const name = 'masks/scene-0003.png'
   assert.equal(readFileSync(join(again, name)), readFileSync(join(data, name)))
-  assert.match(await refusal(run(synthCommand, '--out', data)), 'is there already')
+  assert.match(await refusal(run(synthCommand, '--out', data)), 'already exists')
 })
 
 test('eval compares base and adapted, writes scores and a report, and repeats to the digit', async () => {

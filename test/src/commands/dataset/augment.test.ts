@@ -56,7 +56,7 @@ test('the training part is varied, the others come along, and the result is a da
   const args = ['--data', folder, '--split-file', join(folder, 'split.json'), '--out', out, '--total', '20']
   const { code, out: said } = await run(augment, ...args)
   assert.is(code, 0)
-  assert.match(said, /20 pictures of 6 images, and 4 to validate and test on; 24 written now/)
+  assert.match(said, /20 images made from 6, and 4 validation and test images; 24 written now/)
   const { items } = await openDataset(out)
   assert.is(items.length, 24)
   const { train, val, test } = await openSplit(join(out, 'split.json'), items, { seed: 0 })

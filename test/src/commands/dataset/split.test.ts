@@ -61,7 +61,7 @@ test('the same picture in two parts is an error, also mirrored, and nothing is w
   )
   const { err, code } = await run(split, '--data', folder, '--out', out)
   assert.is(code, 0)
-  assert.match(err, /look nearly alike/)
+  assert.match(err, /look nearly identical/)
   assert.ok(existsSync(out))
 })
 
