@@ -13,8 +13,8 @@ export const command: Command = {
   options: { ...dataOptions, ...jsonOption },
   details: `Errors are pairs that cannot be used: unreadable files; image and label map of different sizes; empty or coloured
 labels; one label for all particles; a labelled background; the same image in two groups. Warnings may be harmless:
-instances with several connected components or fewer than 16 pixels; labels that end at exactly 255, as if cut off at 8 bits; duplicate or
-nearly identical images. Gaps between label values are allowed. The exit code is 1 if there are errors.`,
+instances with several connected components or fewer than 16 pixels; labels that end at exactly 255, as if cut off at 8 bits;
+duplicate or nearly identical images. Gaps between label values are allowed. The exit code is 1 if there are errors.`,
   async run(values) {
     const folders = dataFolders(values)
     const bar = new Progress('checking', undefined)
