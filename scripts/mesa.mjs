@@ -1,17 +1,13 @@
 // Installs Mesa's Vulkan drivers through apt, from Debian's backports where the release's own are too old for Dawn.
-import { execFileSync, spawnSync } from 'node:child_process'
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { aptInstall, aptUpdate, rootRunner } from './apt.mjs'
 
-const LEAST = 24
+/** The oldest major version of Mesa that Dawn accepts. */
+const MINIMUM_MESA = 24
 const BACKPORTS = '/etc/apt/sources.list.d/wgsam-backports.sources'
-
-/** What to put before a command that needs root; null where there is no way without a password. */
-function privilege() {
-  if (process.getuid?.() === 0) return []
-  return spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0 ? ['sudo', '-n'] : null
-}
 
 /** The package sources in a sources file's text: one-line (`deb URI suite component`) or deb822 (`URIs: ...`). */
 export function parseSources(text) {
@@ -43,7 +39,7 @@ export function parseSources(text) {
   return [...lines, ...paragraphs]
 }
 
-/** A deb822 text that adds the release's backports from the mirror that the release itself comes from; null where none is seen. */
+/** A deb822 source of the release's backports, at the mirror that the release itself comes from; null if no mirror is configured. */
 export function backportsSource(sources, codename) {
   const own = sources.find(({ suites, components }) => suites.includes(codename) && components.includes('main'))
   if (!own) return null
@@ -64,7 +60,7 @@ export function backportsSource(sources, codename) {
 export function newEnough(madison) {
   for (const line of madison.split('\n')) {
     const [, version = '', source = ''] = line.split('|').map((s) => s.trim())
-    if (parseInt(version) >= LEAST) return { version, suite: source.split(/\s+/)[1].split('/')[0] }
+    if (parseInt(version) >= MINIMUM_MESA) return { version, suite: source.split(/\s+/)[1].split('/')[0] }
   }
   return null
 }
@@ -77,49 +73,32 @@ const configured = () => {
     .flatMap((f) => parseSources(readFileSync(f, 'utf8')))
 }
 
-/** Returns what was done, as a sentence. Throws with the reason where apt, the rights or a new enough Mesa are missing. */
+/**
+ * Installs Mesa's Vulkan drivers. Returns a sentence that says which and from where. Throws with the reason where apt, root or
+ * a new enough Mesa is missing.
+ */
 export function installMesa({ id, codename }) {
-  const root = privilege()
-  if (!existsSync('/usr/bin/apt-get')) throw new Error('there is no apt on this machine')
-  if (!root) throw new Error('apt-get needs root, and sudo asks for a password')
-  const run = (...command) => {
-    const [program, ...args] = [...root, 'env', 'DEBIAN_FRONTEND=noninteractive', ...command]
-    const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' })
-    if (status !== 0) throw new Error(`\`${command.join(' ')}\` failed:\n${(stderr + stdout).trim()}`)
-  }
-  const update = () => run('apt-get', 'update', '-q')
+  const run = rootRunner()
   const offered = () => newEnough(execFileSync('apt-cache', ['madison', 'mesa-vulkan-drivers'], { encoding: 'utf8' }))
-  update()
+  aptUpdate(run)
   let found = offered()
   let added = ''
   if (!found && id === 'debian' && codename) {
     const text = backportsSource(configured(), codename)
-    if (!text) throw new Error(`no source of ${codename} itself is configured, so that of its backports is not known`)
+    if (!text) throw new Error(`no source of ${codename} is configured, so the address of its backports is not known`)
     const work = mkdtempSync(join(tmpdir(), 'wgsam-'))
     writeFileSync(join(work, 'sources'), text)
     run('install', '-m', '644', join(work, 'sources'), BACKPORTS)
     rmSync(work, { recursive: true })
     try {
-      update()
+      aptUpdate(run)
       found = offered()
     } finally {
       if (!found) run('rm', '-f', BACKPORTS)
     }
     added = ` (enabled in ${BACKPORTS})`
   }
-  if (!found) throw new Error(`the configured sources offer no Mesa ${LEAST} or later`)
-  const lock = ['-o', 'DPkg::Lock::Timeout=120']
-  run(
-    'apt-get',
-    'install',
-    '-y',
-    '-q',
-    '--no-install-recommends',
-    ...lock,
-    '-t',
-    found.suite,
-    'mesa-vulkan-drivers',
-    'libvulkan1',
-  )
+  if (!found) throw new Error(`the configured sources offer no Mesa ${MINIMUM_MESA} or later`)
+  aptInstall(run, ['mesa-vulkan-drivers', 'libvulkan1'], ['-t', found.suite])
   return `installed Mesa ${found.version} from ${found.suite}${added}`
 }

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { buildPage } from '../../scripts/build-page.mjs'
 import { openDataset } from '../../src/dataset/dataset'
 import { scratch } from '../support/files'
-import { openBrowser } from '../support/browser'
+import { openBrowser, testInBrowser } from '../support/browser'
 import { reviewAsInTutorial } from '../support/tutorial-review'
 
 if (process.argv[2] === 'child') {
@@ -111,9 +111,8 @@ async function follow(): Promise<void> {
     assert.is(found.length, real ? 5 : 4)
   })
 
-  test('the review in the browser, as a person does it', async () => {
-    const browser = await openBrowser()
-    if (!browser) return console.log('      skipped from here on: there is no Chromium')
+  testInBrowser('the review in the browser, as a person does it', async () => {
+    const browser = (await openBrowser())!
     if (!existsSync('dist/review/main.js')) await buildPage()
     const line = of('review', '--open')[0]
     const { running, said, ended } = start(line)
@@ -137,8 +136,8 @@ async function follow(): Promise<void> {
     assert.is(items.length, real ? 5 : 4)
   })
 
-  test('the report, training, evaluation, and the second round', async () => {
-    if (!existsSync(join(folder, 'project', 'dataset'))) return
+  // they need the dataset that the review in the browser has exported
+  testInBrowser('the report, training, evaluation, and the second round', async () => {
     assert.match(await run(of('review', '--report')[0]), /accepted/)
     await run(of('train')[0])
     assert.match(await run(of('eval')[0]), /Dice/i)

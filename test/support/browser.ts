@@ -1,14 +1,15 @@
-/** Chromium for tests of pages; none where the machine has none. */
+/** @file Chromium for the tests of pages. A machine without it skips those tests (test/support/needs.ts). */
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { type Browser, chromium } from 'playwright-core'
+import { type RegisterTest, testNeeding } from './needs'
 
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
-/** Milliseconds that a start may take. */
-const MOST_MS = 300_000
+/** Longest time that Chromium may take to start, in milliseconds. */
+const START_LIMIT_MS = 300_000
 
-/** Where Chromium is: WGSAM_CHROMIUM, or one in the path. */
+/** The path of Chromium: WGSAM_CHROMIUM, else the first one found in PATH. */
 function findChromium(): string | undefined {
   const { WGSAM_CHROMIUM: given, PATH = '' } = process.env
   if (given) return given
@@ -17,10 +18,14 @@ function findChromium(): string | undefined {
     .find((path) => existsSync(path))
 }
 
-/** A browser, or null where there is none: what is tested with it is then skipped, and says so. */
+/** Registers a test that opens a page in Chromium. */
+export const testInBrowser: RegisterTest = (name, run) =>
+  testNeeding('chromium', findChromium() ? null : 'Chromium is not installed (WGSAM_CHROMIUM may name one)')(name, run)
+
+/** Opens Chromium, or returns null where the machine has none: tests that use it are registered with `testInBrowser`. */
 export async function openBrowser(): Promise<Browser | null> {
   const executablePath = findChromium()
   if (!executablePath) return null
   // in containers and as root Chromium's sandbox cannot start; its first start reads hundreds of megabytes from the disk
-  return chromium.launch({ executablePath, args: ['--no-sandbox'], timeout: MOST_MS })
+  return chromium.launch({ executablePath, args: ['--no-sandbox'], timeout: START_LIMIT_MS })
 }

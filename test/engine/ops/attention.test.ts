@@ -6,6 +6,7 @@ import { windowMap } from '../../../engine/ops/windows'
 import { type AttentionCase, attentionReference, sizes } from '../../support/attention-reference'
 import { type Input, checkOp } from '../../support/check-op'
 import { engine } from '../../support/engine'
+import { testNeeding } from '../../support/needs'
 import { randomArray } from '../../support/random'
 
 async function check(c: AttentionCase, samples = 24): Promise<void> {
@@ -46,19 +47,20 @@ const OF_SHARED: Record<string, AttentionCase> = {
   'relative positions, and a head of 64': { height: 5, width: 7, window: 0, heads: 1, head: 64, relative: true },
 }
 const chosen = engine.variants
+const testSubgroup = testNeeding(
+  'subgroups',
+  engine.subgroupSize < 8 ? 'this adapter has no subgroups of 8 or more' : null,
+)
 
 for (const form of ['direct', 'shared', 'subgroup'] as const) {
-  if (form === 'subgroup' && engine.subgroupSize < 8) {
-    test.skip('subgroup: this adapter has no subgroups of 8 or more', () => {})
-    continue
-  }
+  const register = form === 'subgroup' ? testSubgroup : test
   for (const [what, c] of Object.entries({ ...CASES, ...(form === 'shared' && OF_SHARED) }))
-    test(`${form}: ${what}`, async () => {
+    register(`${form}: ${what}`, async () => {
       engine.variants = { ...chosen, attention: form }
       await check(c, 12)
     })
 
-  test(`${form}: the same bits from every run`, async () => {
+  register(`${form}: the same bits from every run`, async () => {
     engine.variants = { ...chosen, attention: form }
     const map = windowMap(engine, { batch: 2, height: 7, width: 7, window: 3 })
     const g = new Graph(engine, true)

@@ -1,11 +1,12 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadItem, openDataset } from '../../../src/dataset/dataset'
 import { parseCsv } from '../../../src/text/csv'
 import { readGroups } from '../../../src/dataset/groups'
 import { png16, png8, put, refusal, scratch } from '../../support/files'
+import { testNeedingShared } from '../../support/needs'
 
 const square = (id: number, width = 20, height = 16) =>
   Array.from({ length: width * height }, (_, i) => (i % width > 3 && i % width < 12 && i > 40 && i < 200 ? id : 0))
@@ -164,12 +165,11 @@ test('groups from a table, a pattern, or each image its own', async () => {
 })
 
 const silica = '../shared/data/silica_semseg'
-if (existsSync(silica))
-  test('a real set opens whole, grouped by sample', async () => {
-    const { items, bad } = await openDataset(silica, { groupBy: '^[^-]+' })
-    assert.equal(bad, [])
-    assert.is(items.length, readdirSync(join(silica, 'images')).length)
-    assert.ok(new Set(items.map(({ group }) => group)).size < items.length)
-  })
+testNeedingShared(silica)('a real set opens whole, grouped by sample', async () => {
+  const { items, bad } = await openDataset(silica, { groupBy: '^[^-]+' })
+  assert.equal(bad, [])
+  assert.is(items.length, readdirSync(join(silica, 'images')).length)
+  assert.ok(new Set(items.map(({ group }) => group)).size < items.length)
+})
 
 test.run()

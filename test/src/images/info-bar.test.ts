@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Rng } from '../../../engine/rng'
 import { readImage } from '../../../src/images/read-image'
@@ -10,6 +10,7 @@ import { readMicrograph } from '../../../src/images/micrograph'
 import type { Image } from '../../../src/images/image'
 import { renderScene } from '../../../src/synth/synth-dataset'
 import { scratch } from '../../support/files'
+import { testNeedingShared } from '../../support/needs'
 
 const [width, height] = [320, 256]
 const scenes = Array.from({ length: 6 }, (_, i) => renderScene(40 + i, { width, height }).image)
@@ -114,31 +115,30 @@ test('a micrograph is read without it', async () => {
 })
 
 const shared = '../shared/data'
-if (existsSync(shared))
-  test('real images: all 10 bars are found, and none in the other 93 images', async () => {
-    const found = new Map<string, number>()
-    let images = 0
-    for (const folder of ['format_samples', 'silica_semseg/images', 'emps_sem_dense/images'])
-      for (const name of readdirSync(join(shared, folder))) {
-        if (!/\.(png|bmp)$/.test(name)) continue
-        images++
-        const rows = findInfoBar(await readImage(join(shared, folder, name)))
-        if (rows) found.set(name, rows)
-      }
-    assert.is(images, 103)
-    assert.equal(Object.fromEntries(found), {
-      'jeol_8bit_gray_footer.bmp': 64,
-      'jeol_8bit_palette_footer.bmp': 64,
-      // looked at by eye: panels of articles whose footers were left in
-      '1b3c6536a3.png': 49,
-      '21308b3614.png': 31,
-      '2e4a3ab627.png': 25,
-      '31f17306c8.png': 32,
-      '47286679c2.png': 61,
-      'af124a45d9.png': 29,
-      'ea71fe4650.png': 31,
-      'ef6bbe7612.png': 31,
-    })
+testNeedingShared(shared)('real images: all 10 bars are found, and none in the other 93 images', async () => {
+  const found = new Map<string, number>()
+  let images = 0
+  for (const folder of ['format_samples', 'silica_semseg/images', 'emps_sem_dense/images'])
+    for (const name of readdirSync(join(shared, folder))) {
+      if (!/\.(png|bmp)$/.test(name)) continue
+      images++
+      const rows = findInfoBar(await readImage(join(shared, folder, name)))
+      if (rows) found.set(name, rows)
+    }
+  assert.is(images, 103)
+  assert.equal(Object.fromEntries(found), {
+    'jeol_8bit_gray_footer.bmp': 64,
+    'jeol_8bit_palette_footer.bmp': 64,
+    // looked at by eye: panels of articles whose footers were left in
+    '1b3c6536a3.png': 49,
+    '21308b3614.png': 31,
+    '2e4a3ab627.png': 25,
+    '31f17306c8.png': 32,
+    '47286679c2.png': 61,
+    'af124a45d9.png': 29,
+    'ea71fe4650.png': 31,
+    'ef6bbe7612.png': 31,
   })
+})
 
 test.run()

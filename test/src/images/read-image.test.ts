@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
 import { Rng } from '../../../engine/rng'
@@ -8,6 +8,7 @@ import { readImage } from '../../../src/images/read-image'
 import { writePng } from '../../../src/images/png-writer'
 import { toRGB8 } from '../../../src/images/rgb8'
 import { put, refusal, scratch } from '../../support/files'
+import { testNeedingShared } from '../../support/needs'
 
 const folder = scratch()
 const at = (name: string) => join(folder, name)
@@ -234,15 +235,14 @@ test('a PNG is written exactly: 1x1, colour, alpha, all 65,536 values', async ()
 })
 
 const samples = '../shared/data/format_samples'
-if (existsSync(samples))
-  test('bitmaps of a real microscope go through their palettes', async () => {
-    for (const name of ['jeol_8bit_gray_footer.bmp', 'jeol_8bit_palette_footer.bmp']) {
-      const image = await readImage(join(samples, name))
-      assert.equal([image.width, image.height], [1280, 1024])
-      const file = readFileSync(join(samples, name))
-      const first = file[file.readUInt32LE(10) + 1023 * 1280] // bottom-up: the last row stored is the top
-      assert.is(image.data[0], file[54 + 4 * first + 2])
-    }
-  })
+testNeedingShared(samples)('bitmaps of a real microscope go through their palettes', async () => {
+  for (const name of ['jeol_8bit_gray_footer.bmp', 'jeol_8bit_palette_footer.bmp']) {
+    const image = await readImage(join(samples, name))
+    assert.equal([image.width, image.height], [1280, 1024])
+    const file = readFileSync(join(samples, name))
+    const first = file[file.readUInt32LE(10) + 1023 * 1280] // bottom-up: the last row stored is the top
+    assert.is(image.data[0], file[54 + 4 * first + 2])
+  }
+})
 
 test.run()

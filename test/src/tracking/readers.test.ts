@@ -1,4 +1,4 @@
-/** What the trackers' own programs read of our files. A machine without Python or network skips this, and says so. */
+/** @file The files that wgsam writes for wandb and TensorBoard, read by these programs' own Python packages. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spawnSync } from 'node:child_process'
@@ -11,12 +11,14 @@ import { TensorBoardSink } from '../../../src/tracking/tensorboard/sink'
 import { WandbFile } from '../../../src/tracking/wandb/file'
 import * as records from '../../../src/tracking/wandb/records'
 import { WandbSink } from '../../../src/tracking/wandb/sink'
-import { trackerPython } from '../../support/python'
+import { testNeeding } from '../../support/needs'
+import { findTrackerPython } from '../../support/python'
 import { picture, stepRecord, tracked, validationRecord } from '../../support/tracking'
 
 const scratch = await mkdtemp(join(tmpdir(), 'wgsam-readers-'))
 test.after(() => rm(scratch, { recursive: true }))
-const { python, why } = trackerPython()
+const python = findTrackerPython()
+const testReaders = testNeeding('python', python ? null : 'no Python with wandb and tensorboard was found')
 
 /** What a Python program prints as JSON. */
 function ask<T>(program: string, ...args: string[]): T {
@@ -75,100 +77,95 @@ print(json.dumps({
 
 type Read = [number: number, kind: string, items: Record<string, unknown>, exitCode: number][]
 
-if (python) {
-  test('wandb reads a run, its pictures and its end', async () => {
-    const sink = await WandbSink.open(tracked(join(scratch, 'run')))
-    const png = join(scratch, 'a.png')
-    await writePng(png, { width: 3, height: 2, channels: 3, data: new Uint8Array(18).fill(90) })
-    await sink.append({ kind: 'output', line: 'ä line' })
-    await sink.append(stepRecord(1))
-    await sink.append(stepRecord(2))
-    await sink.append({ ...picture(2), png: await readFile(png) })
-    await sink.append(validationRecord(2))
-    await sink.close(130)
-    const read = ask<Read>(readWandb, join(sink.path, 'run-abcd1234.wandb'))
-    assert.equal(
-      read.map(([number]) => number),
-      read.map((_, i) => i + 1),
-    )
-    const rows = read.filter(([, kind]) => kind === 'history').map(([, , items]) => items)
-    assert.equal(
-      rows.map((row) => [row._step, row['train/loss']]),
-      [
-        [1, 2],
-        [2, 1],
-      ],
-    )
-    assert.is((rows[1]['val/image_1'] as { _type: string })._type, 'image-file')
-    assert.is(rows[1]['val/box_dice'], 1)
-    assert.equal(read.slice(-2), [
-      [read.length - 1, 'exit', {}, 130],
-      [read.length, 'final', {}, 0],
-    ])
-  })
+testReaders('wandb reads a run, its pictures and its end', async () => {
+  const sink = await WandbSink.open(tracked(join(scratch, 'run')))
+  const png = join(scratch, 'a.png')
+  await writePng(png, { width: 3, height: 2, channels: 3, data: new Uint8Array(18).fill(90) })
+  await sink.append({ kind: 'output', line: 'ä line' })
+  await sink.append(stepRecord(1))
+  await sink.append(stepRecord(2))
+  await sink.append({ ...picture(2), png: await readFile(png) })
+  await sink.append(validationRecord(2))
+  await sink.close(130)
+  const read = ask<Read>(readWandb, join(sink.path, 'run-abcd1234.wandb'))
+  assert.equal(
+    read.map(([number]) => number),
+    read.map((_, i) => i + 1),
+  )
+  const rows = read.filter(([, kind]) => kind === 'history').map(([, , items]) => items)
+  assert.equal(
+    rows.map((row) => [row._step, row['train/loss']]),
+    [
+      [1, 2],
+      [2, 1],
+    ],
+  )
+  assert.is((rows[1]['val/image_1'] as { _type: string })._type, 'image-file')
+  assert.is(rows[1]['val/box_dice'], 1)
+  assert.equal(read.slice(-2), [
+    [read.length - 1, 'exit', {}, 130],
+    [read.length, 'final', {}, 0],
+  ])
+})
 
-  test('wandb reads records of every size at every distance from the end of a block', async () => {
-    const path = join(scratch, 'sizes.wandb')
-    const file = await WandbFile.create(path)
-    const run = { id: 'a', project: 'p', config: {}, name: '', notes: '', tags: [], host: '', begun: 1e12 }
-    await file.append('header', records.header('test'))
-    await file.append('run', records.run(run))
-    const line = (length: number) => file.append('output', new Message().text(3, 'x'.repeat(length)))
-    for (const size of [10, 32700, 40_000, 100_000]) await line(size)
-    // each record a byte or two longer than a divisor of a block: their ends wander through all distances
-    const steps = 600
-    for (let step = 0; step < steps; step++) {
-      await line(900)
-      await file.append('history', records.history(step, { a: step }))
-    }
-    await file.close()
-    const read = ask<Read>(readWandb, path)
-    assert.is(read.length, 2 + 4 + 2 * steps)
-    const rows = read.filter(([, kind]) => kind === 'history')
-    assert.equal(
-      rows.map(([, , { a }]) => a),
-      Array.from({ length: steps }, (_, i) => i),
-    )
-  })
+testReaders('wandb reads records of every size at every distance from the end of a block', async () => {
+  const path = join(scratch, 'sizes.wandb')
+  const file = await WandbFile.create(path)
+  const run = { id: 'a', project: 'p', config: {}, name: '', notes: '', tags: [], host: '', begun: 1e12 }
+  await file.append('header', records.header('test'))
+  await file.append('run', records.run(run))
+  const line = (length: number) => file.append('output', new Message().text(3, 'x'.repeat(length)))
+  for (const size of [10, 32700, 40_000, 100_000]) await line(size)
+  // each record a byte or two longer than a divisor of a block: their ends wander through all distances
+  const steps = 600
+  for (let step = 0; step < steps; step++) {
+    await line(900)
+    await file.append('history', records.history(step, { a: step }))
+  }
+  await file.close()
+  const read = ask<Read>(readWandb, path)
+  assert.is(read.length, 2 + 4 + 2 * steps)
+  const rows = read.filter(([, kind]) => kind === 'history')
+  assert.equal(
+    rows.map(([, , { a }]) => a),
+    Array.from({ length: steps }, (_, i) => i),
+  )
+})
 
-  test('TensorBoard reads a run that was killed and resumed', async () => {
-    const folder = join(scratch, 'board')
-    const past = [1, 2, 3].map(stepRecord)
-    const first = await TensorBoardSink.open(tracked(folder))
-    for (const record of past) await first.append(record)
-    await first.append({ ...stepRecord(4), loss: 99 })
-    await first.close()
-    // half a record, as a kill may leave it
-    const [name] = await readdir(first.path)
-    await writeFile(join(first.path, name), Uint8Array.of(1, 2, 3, 4, 5), { flag: 'a' })
-    const second = await TensorBoardSink.open(tracked(folder, { past, told: 3 }))
-    for (const step of [4, 5]) await second.append(stepRecord(step))
-    const png = join(scratch, 'b.png')
-    await writePng(png, { width: 3, height: 2, channels: 3, data: new Uint8Array(18).fill(90) })
-    await second.append({ ...picture(5), png: await readFile(png) })
-    await second.append(validationRecord(5))
-    await second.close()
-    const read = ask<{ scalars: Record<string, number[][]>; images: Record<string, number[][]>; config: string }>(
-      readTensorBoard,
-      first.path,
-    )
-    assert.equal(
-      read.scalars['train/loss'].map(([step, loss]) => [step, Math.round(1000 * loss)]),
-      [
-        [1, 2000],
-        [2, 1000],
-        [3, 667],
-        [4, 500],
-        [5, 400],
-      ],
-    )
-    assert.equal(read.scalars['val/box_dice'], [[5, 1]])
-    assert.equal(read.images['val/image_1'], [[5, 3, 2]])
-    assert.match(read.config, '"rank": 4')
-  })
-} else
-  test(`skipped: the readers of wandb and TensorBoard, for ${why}`, () => {
-    console.log(`Not tried: what wandb's and TensorBoard's own programs read of our files, for ${why}.`)
-  })
+testReaders('TensorBoard reads a run that was killed and resumed', async () => {
+  const folder = join(scratch, 'board')
+  const past = [1, 2, 3].map(stepRecord)
+  const first = await TensorBoardSink.open(tracked(folder))
+  for (const record of past) await first.append(record)
+  await first.append({ ...stepRecord(4), loss: 99 })
+  await first.close()
+  // half a record, as a kill may leave it
+  const [name] = await readdir(first.path)
+  await writeFile(join(first.path, name), Uint8Array.of(1, 2, 3, 4, 5), { flag: 'a' })
+  const second = await TensorBoardSink.open(tracked(folder, { past, told: 3 }))
+  for (const step of [4, 5]) await second.append(stepRecord(step))
+  const png = join(scratch, 'b.png')
+  await writePng(png, { width: 3, height: 2, channels: 3, data: new Uint8Array(18).fill(90) })
+  await second.append({ ...picture(5), png: await readFile(png) })
+  await second.append(validationRecord(5))
+  await second.close()
+  const read = ask<{ scalars: Record<string, number[][]>; images: Record<string, number[][]>; config: string }>(
+    readTensorBoard,
+    first.path,
+  )
+  assert.equal(
+    read.scalars['train/loss'].map(([step, loss]) => [step, Math.round(1000 * loss)]),
+    [
+      [1, 2000],
+      [2, 1000],
+      [3, 667],
+      [4, 500],
+      [5, 400],
+    ],
+  )
+  assert.equal(read.scalars['val/box_dice'], [[5, 1]])
+  assert.equal(read.images['val/image_1'], [[5, 3, 2]])
+  assert.match(read.config, '"rank": 4')
+})
 
 test.run()

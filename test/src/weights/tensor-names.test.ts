@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { expectedTensors, inferArchitecture, validateCheckpoint } from '../../../src/weights/architecture'
@@ -8,6 +7,7 @@ import { readSafetensors } from '../../../src/weights/safetensors'
 import { writeSafetensors } from '../../../src/weights/safetensors-writer'
 import { writeStateDict } from '../../support/make-pth'
 import { refuses, scratch } from '../../support/weights'
+import { testNeedingShared } from '../../support/needs'
 
 const at = scratch()
 
@@ -194,10 +194,9 @@ test('missing, unknown and wrong-shaped tensors are named', async () => {
   await source.close()
 })
 
-test('the public toy model is whole, where it is present', async () => {
-  const path = '../shared/golden/tiny.pth'
-  if (!existsSync(path)) return
-  const checkpoint = await openCheckpoint(path)
+const toyPth = '../shared/golden/tiny.pth'
+testNeedingShared(toyPth)('the public toy model is complete', async () => {
+  const checkpoint = await openCheckpoint(toyPth)
   const architecture = inferArchitecture(checkpoint)
   assert.equal([architecture.kind, architecture.imageSize], ['vit', 128])
   validateCheckpoint(checkpoint, architecture)

@@ -8,7 +8,7 @@ import { command as measure } from '../../../../src/commands/measure'
 import { cumulative, histogram, standalone } from '../../../../src/drawing/histogram'
 import { scratch } from '../../../support/files'
 import { discs, pair, run } from '../../../support/dataset-folders'
-import { openBrowser } from '../../../support/browser'
+import { openBrowser, testInBrowser } from '../../../support/browser'
 
 const scale = { title: 'sizes', x: 'diameter, px' }
 
@@ -33,9 +33,8 @@ test('on a logarithmic axis equal factors are equally wide; names are escaped', 
   assert.match(file, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/)
 })
 
-test('the report asks for nothing, fits a phone, and shows a bar a bin', async () => {
-  const browser = await openBrowser()
-  if (!browser) return console.log('no Chromium: the report is not looked at')
+testInBrowser('the report asks for nothing, fits a phone, and shows a bar a bin', async () => {
+  const browser = (await openBrowser())!
   try {
     const folder = scratch()
     for (let i = 0; i < 6; i++) {

@@ -17,7 +17,7 @@ import { PictureSink, readPictures } from '../../../../src/report/run/picture-fo
 import { differences } from '../../../../src/report/run/recipe'
 import { renderRunReport } from '../../../../src/report/run/run-report'
 import { noteSession, readSessions } from '../../../../src/report/run/sessions'
-import { openBrowser } from '../../../support/browser'
+import { openBrowser, testInBrowser } from '../../../support/browser'
 import { makeRun, scratch, step } from '../../../support/runs'
 
 const hardware = { adapter: 'a GPU', driver: 'd', software: false, processor: 'p', system: 's', versions: 'wgsam 9' }
@@ -259,35 +259,33 @@ test('the command: evaluations found and given, and refusals', async () => {
 })
 
 const browser = await openBrowser()
-if (!browser) console.log('no Chromium: the page is not opened in a browser (WGSAM_CHROMIUM may name one)')
-else {
-  test('in Chromium: no request, no complaint, nothing wider than a phone', async () => {
-    const root = makeRun({ name: 'a-rather-long-name_of-a-run_with-many-words-and-no-space-in-it' })
-    evaluationFile(join(root, 'eval.json'))
-    await typed(root)
-    const both = join(root, 'both.html')
-    await typed(root, makeRun({ over: { lora: { rank: 8 } } }), '--out', both)
-    for (const path of [join(root, 'report.html'), both])
-      for (const colorScheme of ['light', 'dark'] as const) {
-        const context = await browser.newContext({ viewport: { width: 390, height: 800 }, colorScheme })
-        const tab = await context.newPage()
-        const faults: string[] = []
-        tab.on('console', (message) => void faults.push(message.text()))
-        tab.on('pageerror', (error) => void faults.push(String(error)))
-        tab.on(
-          'request',
-          (request) =>
-            void (request.url().startsWith('file:') || request.url().startsWith('data:') || faults.push(request.url())),
-        )
-        await tab.goto(`file://${path}`)
-        assert.equal(faults, [])
-        assert.is(await tab.evaluate('document.documentElement.scrollWidth'), 390)
-        assert.ok((await tab.locator('svg').count()) > 8)
-        assert.ok((await tab.locator('h1').boundingBox())!.height > 20)
-        await context.close()
-      }
-  })
-  test.after(() => browser.close())
-}
+test.after(() => browser?.close())
+
+testInBrowser('in Chromium: no request, no complaint, nothing wider than a phone', async () => {
+  const root = makeRun({ name: 'a-rather-long-name_of-a-run_with-many-words-and-no-space-in-it' })
+  evaluationFile(join(root, 'eval.json'))
+  await typed(root)
+  const both = join(root, 'both.html')
+  await typed(root, makeRun({ over: { lora: { rank: 8 } } }), '--out', both)
+  for (const path of [join(root, 'report.html'), both])
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const context = await browser!.newContext({ viewport: { width: 390, height: 800 }, colorScheme })
+      const tab = await context.newPage()
+      const faults: string[] = []
+      tab.on('console', (message) => void faults.push(message.text()))
+      tab.on('pageerror', (error) => void faults.push(String(error)))
+      tab.on(
+        'request',
+        (request) =>
+          void (request.url().startsWith('file:') || request.url().startsWith('data:') || faults.push(request.url())),
+      )
+      await tab.goto(`file://${path}`)
+      assert.equal(faults, [])
+      assert.is(await tab.evaluate('document.documentElement.scrollWidth'), 390)
+      assert.ok((await tab.locator('svg').count()) > 8)
+      assert.ok((await tab.locator('h1').boundingBox())!.height > 20)
+      await context.close()
+    }
+})
 
 test.run()

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import type { BrowserContext } from 'playwright-core'
 import { projectFile } from '../../../../src/project/project'
 import { scratch } from '../../../support/files'
-import { openBrowser } from '../../../support/browser'
+import { openBrowser, testInBrowser } from '../../../support/browser'
 import { square, writeImage } from '../../../support/review'
 import { ReviewTab, Serving } from '../../../support/review-page'
 
@@ -30,16 +30,13 @@ const url = await serving.start()
 const context = (await browser?.newContext({ viewport: { width: 1280, height: 800 } })) as BrowserContext
 let tab: ReviewTab
 
-const inBrowser = (name: string, run: () => Promise<void>) =>
-  test(browser ? name : `skipped, there is no Chromium here: ${name}`, () => (browser ? run() : undefined))
-
 /** Opens an image from the list. */
 async function show(name: string): Promise<void> {
   await tab.page.locator('.image-line', { hasText: name }).click()
   await tab.page.locator('.where b', { hasText: name }).waitFor()
 }
 
-inBrowser('a name with quotes, tags and signs is shown as it is, and edits go to its log', async () => {
+testInBrowser('a name with quotes, tags and signs is shown as it is, and edits go to its log', async () => {
   tab = await ReviewTab.open(context, url, { width: 64, height: 48 })
   assert.is(await tab.page.locator('.where b').innerText(), odd)
   await tab.click(5, 6)
@@ -55,7 +52,7 @@ inBrowser('a name with quotes, tags and signs is shown as it is, and edits go to
   assert.is(await tab.page.locator('.where b').innerText(), odd)
 })
 
-inBrowser('without a model the point tool says so, and everything else works', async () => {
+testInBrowser('without a model the point tool says so, and everything else works', async () => {
   await tab.press('p')
   await tab.click(40, 30)
   await tab.page.locator('.notices', { hasText: 'There is no model' }).waitFor()
@@ -67,7 +64,7 @@ inBrowser('without a model the point tool says so, and everything else works', a
   assert.is(serving.document(odd).masks.at(-1)!.origin, 'brush')
 })
 
-inBrowser('an image without masks gets its first one; keys that need a mask say so', async () => {
+testInBrowser('an image without masks gets its first one; keys that need a mask say so', async () => {
   await show('2 empty')
   await tab.expect({ masks: 0 })
   await tab.press('v', 'x', 'm', 'f', 'c', 'Control+a', 'Control+z', 'ArrowDown')
@@ -82,7 +79,7 @@ inBrowser('an image without masks gets its first one; keys that need a mask say 
   await tab.press('v')
 })
 
-inBrowser('an image of one pixel', async () => {
+testInBrowser('an image of one pixel', async () => {
   await show('3 pixel')
   await tab.expect({ masks: 1 })
   const { x, y, width, height } = (await tab.page.locator('.above').boundingBox())!
@@ -96,7 +93,7 @@ inBrowser('an image of one pixel', async () => {
   await tab.saved()
 })
 
-inBrowser('what cannot be read is in the list with its reason, and is passed by', async () => {
+testInBrowser('what cannot be read is in the list with its reason, and is passed by', async () => {
   const line = tab.page.locator('.image-line', { hasText: '4 damaged' })
   assert.match(await line.innerText(), 'cannot be read')
   await line.click()
@@ -107,7 +104,7 @@ inBrowser('what cannot be read is in the list with its reason, and is passed by'
   await tab.page.locator('.where b', { hasText: '5 wide' }).waitFor()
 })
 
-inBrowser('an image of 20,000 pixels a row', async () => {
+testInBrowser('an image of 20,000 pixels a row', async () => {
   await tab.expect({ masks: 1 })
   await tab.press('j')
   await tab.expect({ selected: 1 })
@@ -138,7 +135,7 @@ async function pan(): Promise<number[]> {
     .sort((a, b) => a - b)
 }
 
-inBrowser('a thousand masks on four megapixels pan and zoom', async () => {
+testInBrowser('a thousand masks on four megapixels pan and zoom', async () => {
   await show('6 thousand')
   await tab.ready()
   for (const [name, key] of Object.entries({ 'whole image': '0', '100 %': '1' })) {
@@ -156,7 +153,7 @@ inBrowser('a thousand masks on four megapixels pan and zoom', async () => {
   assert.ok((await zoom()) > 100, 'the wheel zooms in')
 })
 
-inBrowser('five thousand masks: all removed at once, and back', async () => {
+testInBrowser('five thousand masks: all removed at once, and back', async () => {
   await show('7 thousands')
   await tab.expect({ masks: 5000 })
   const lines = await tab.page.locator('.mask-line').count()

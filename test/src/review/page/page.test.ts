@@ -13,7 +13,7 @@ import { areaOf, deepest, type Point } from '../../../../src/review/page/masks/s
 import { squaredDistance } from '../../../../engine/masks/distance-transform'
 import { PromptSession } from '../../../../src/review/prompt-session'
 import { scratch } from '../../../support/files'
-import { openBrowser } from '../../../support/browser'
+import { openBrowser, testInBrowser } from '../../../support/browser'
 import { writeDemoProject } from '../../../support/demo-project'
 import { ReviewTab, Serving } from '../../../support/review-page'
 import { openToy } from '../../../support/toy'
@@ -31,10 +31,6 @@ const url = await serving.start()
 const first = (await readProposals(dir, scene.name)).records
 const context = (await browser?.newContext({ viewport: { width: 1200, height: 800 } })) as BrowserContext
 let tab: ReviewTab
-
-/** A test that a machine without Chromium skips, and says so. */
-const inBrowser = (name: string, run: () => Promise<void>) =>
-  test(browser ? name : `skipped, there is no Chromium here: ${name}`, () => (browser ? run() : undefined))
 
 // what the test before did last is in the log before this one reads it
 test.before.each(async () => {
@@ -66,7 +62,7 @@ function visible(document: Pick<ReviewDocument, 'masks'>): ReviewMask[] {
 
 const area = (mask: ReviewMask) => areaOf(decodeMask(mask.segmentation))
 
-inBrowser('it opens the first image with its proposals', async () => {
+testInBrowser('it opens the first image with its proposals', async () => {
   tab = await ReviewTab.open(context, url, size)
   await tab.expect({ masks: first.length, selected: 0 })
   assert.equal(await tab.page.locator('.image-line .name').allInnerTexts(), ['scene-1', 'scene-2'])
@@ -79,7 +75,7 @@ inBrowser('it opens the first image with its proposals', async () => {
   assert.is(record.predicted_iou + record.stability_score, worst)
 })
 
-inBrowser('a click selects, Delete removes, undo brings back, each at once in the log', async () => {
+testInBrowser('a click selects, Delete removes, undo brings back, each at once in the log', async () => {
   const [largest] = visible({ masks: await proposals() })
   await tab.click(...middle(largest))
   await tab.expect({ selected: 1 })
@@ -108,7 +104,7 @@ async function proposals(): Promise<ReviewMask[]> {
   }))
 }
 
-inBrowser('merging has the pixels of both; a knife parts them again', async () => {
+testInBrowser('merging has the pixels of both; a knife parts them again', async () => {
   const [a, b] = visible(log())
   await tab.click(...middle(a))
   await tab.click(...middle(b), { modifiers: ['Shift'] })
@@ -136,7 +132,7 @@ inBrowser('merging has the pixels of both; a knife parts them again', async () =
   await tab.expect({ masks: first.length, selected: 0 })
 })
 
-inBrowser('brush and eraser change the selected mask by strokes of their size', async () => {
+testInBrowser('brush and eraser change the selected mask by strokes of their size', async () => {
   const [target] = visible(log())
   const [x, y] = middle(target)
   await tab.click(x, y)
@@ -179,7 +175,7 @@ function overlapOf(mask: ReviewMask, { masks }: Pick<ReviewDocument, 'masks'>): 
   return shared
 }
 
-inBrowser('the lasso draws a new mask, by dragging and by corners, and redraws one', async () => {
+testInBrowser('the lasso draws a new mask, by dragging and by corners, and redraws one', async () => {
   const { length } = log().masks
   await tab.page.getByRole('tab', { name: 'View' }).click()
   await tab.page.getByLabel('Leave other masks alone').uncheck()
@@ -211,7 +207,7 @@ inBrowser('the lasso draws a new mask, by dragging and by corners, and redraws o
   await tab.page.getByRole('tab', { name: 'Masks' }).click()
 })
 
-inBrowser('the model answers a point with three masks; Tab shows another, Enter takes it', async () => {
+testInBrowser('the model answers a point with three masks; Tab shows another, Enter takes it', async () => {
   await tab.page.locator('.model-ready').waitFor()
   const { length } = log().masks
   await tab.press('p')
@@ -242,7 +238,7 @@ inBrowser('the model answers a point with three masks; Tab shows another, Enter 
   await tab.press('v')
 })
 
-inBrowser('a box selects many, a measure selects by filter, and the list sorts', async () => {
+testInBrowser('a box selects many, a measure selects by filter, and the list sorts', async () => {
   const { masks } = log()
   await tab.press('Escape')
   await tab.drag([0, 0], [size.width - 1, size.height - 1])
@@ -275,7 +271,7 @@ inBrowser('a box selects many, a measure selects by filter, and the list sorts',
   )
 })
 
-inBrowser('sliders show what would change; Apply is one edit that undo takes back', async () => {
+testInBrowser('sliders show what would change; Apply is one edit that undo takes back', async () => {
   const before = log().masks
   await tab.page.getByRole('tab', { name: 'Filter' }).click()
   await tab.page.getByLabel('Predicted IoU over').fill('0.94')
@@ -304,7 +300,7 @@ inBrowser('sliders show what would change; Apply is one edit that undo takes bac
   await tab.page.getByRole('tab', { name: 'Masks' }).click()
 })
 
-inBrowser('undo goes back to the proposals, and redo forth again', async () => {
+testInBrowser('undo goes back to the proposals, and redo forth again', async () => {
   const last = log().masks
   await tab.clearNotices()
   let steps = 0
@@ -318,7 +314,7 @@ inBrowser('undo goes back to the proposals, and redo forth again', async () => {
   assert.equal(log().masks, last)
 })
 
-inBrowser('without the server edits wait in sight, and are saved when it is back', async () => {
+testInBrowser('without the server edits wait in sight, and are saved when it is back', async () => {
   await serving.stop()
   const { masks } = await tab.counts()
   const [a, b] = visible(log())
@@ -336,7 +332,7 @@ inBrowser('without the server edits wait in sight, and are saved when it is back
   assert.is(log().mask(b.id), undefined)
 })
 
-inBrowser('a page that is closed before its edits were saved saves them on the next visit', async () => {
+testInBrowser('a page that is closed before its edits were saved saves them on the next visit', async () => {
   const [a] = visible(log())
   await serving.stop()
   await tab.click(...middle(a))
@@ -352,7 +348,7 @@ inBrowser('a page that is closed before its edits were saved saves them on the n
   assert.is(log().mask(a.id), undefined)
 })
 
-inBrowser('of two windows the slower one is told that its edit was not applied', async () => {
+testInBrowser('of two windows the slower one is told that its edit was not applied', async () => {
   const other = await ReviewTab.open(context, url, size)
   const [a, b] = visible(log())
   // both have seen the same; the other window does not hear of the first one's edit before it makes its own
@@ -380,7 +376,7 @@ inBrowser('of two windows the slower one is told that its edit was not applied',
   await other.page.close()
 })
 
-inBrowser('what a window that is still there has not sent is not sent by another', async () => {
+testInBrowser('what a window that is still there has not sent is not sent by another', async () => {
   const [a] = visible(log())
   await tab.page.route('**/actions', (route) => route.abort())
   await tab.click(...middle(a))
@@ -396,7 +392,7 @@ inBrowser('what a window that is still there has not sent is not sent by another
   assert.is(log().mask(a.id), undefined)
 })
 
-inBrowser('accepting goes on to the next image; export gives a dataset that training takes', async () => {
+testInBrowser('accepting goes on to the next image; export gives a dataset that training takes', async () => {
   await tab.press('Shift+A')
   await tab.page.locator('.where', { hasText: 'scene-2' }).waitFor()
   await tab.ready()
@@ -419,7 +415,7 @@ inBrowser('accepting goes on to the next image; export gives a dataset that trai
   assert.match(JSON.stringify(counted), 'scene-1')
 })
 
-inBrowser('reloading goes on with the same image', async () => {
+testInBrowser('reloading goes on with the same image', async () => {
   await tab.page.reload()
   await tab.ready()
   assert.is(await tab.page.locator('.where b').innerText(), 'scene-2')
@@ -432,7 +428,7 @@ inBrowser('reloading goes on with the same image', async () => {
   assert.is(log().state, 'in review')
 })
 
-inBrowser('the page has no fault and asks nobody but its server', async () => {
+testInBrowser('the page has no fault and asks nobody but its server', async () => {
   assert.equal(tab.faults, [])
   const hosts = await tab.page.evaluate(
     "[...new Set(performance.getEntriesByType('resource').map((e) => new URL(e.name).host))]",

