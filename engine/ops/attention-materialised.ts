@@ -1,6 +1,7 @@
 /**
- * @file Attention that keeps its probabilities: matrix products and softmax over chunks of windows and heads. The oracle
- * of the fused kernels, and the faster one where the scores fit and the adapter's matrix products are good.
+ * @file Windowed attention that keeps its probabilities in memory: matrix products and softmax over chunks of windows and
+ * heads. It is the reference in the tests of the fused kernels, and faster than them if the scores fit into memory and the
+ * adapter is good at matrix products.
  */
 import shader from '../../shaders/attention-materialised.wgsl'
 import { type Graph, type GradientTarget, grid1d } from '../graph/graph'
@@ -10,7 +11,7 @@ import { type AttentionOptions, type AttentionShape as Shape, attentionShape } f
 import { type Gemm, type Operand, gemm } from './gemm'
 import { softmax, softmaxBackward } from './softmax'
 
-/** Windows and heads whose scores (windows, heads, length, length) one tensor holds. */
+/** A range of windows and heads. Their scores (windows, heads, length, length) are one tensor. */
 interface Chunk {
   window: number
   windows: number
@@ -18,7 +19,7 @@ interface Chunk {
   heads: number
 }
 
-/** As `attention`, with the same result and gradients. `maxScores` bounds the bytes of one tensor of scores. */
+/** The same result and gradients as `attention`. `maxScores` is the maximum size of one tensor of scores, in bytes. */
 export function attentionMaterialised(
   g: Graph,
   qkv: Tensor,
@@ -30,9 +31,9 @@ export function attentionMaterialised(
   const { map, channels, scale } = shape
   const { length, heads } = shape.params
   const chunks = chunksOf(map.windows, heads, length * length * 4, maxScores)
-  const product = (chunk: Chunk, o: Omit<Gemm, 'heads' | 'batches'>) =>
+  const matmul = (chunk: Chunk, o: Omit<Gemm, 'heads' | 'batches'>) =>
     gemm(g, { ...o, heads: chunk.heads, batches: chunk.windows })
-  /** q (0), k (1) or v (2) of a chunk in a tensor of `parts` of C columns, by windows. */
+  /** Of a tensor whose rows have `parts` blocks of C columns: block `which` (of qkv: q 0, k 1, v 2), of a chunk only. */
   const part = (tensor: Tensor, { window, head }: Chunk, parts: number, which: number): Operand => ({
     tensor,
     offset: window * length * parts * channels + which * channels + head * shape.head,
@@ -55,7 +56,7 @@ export function attentionMaterialised(
   const probabilities = chunks.map((chunk) => {
     const s = scoresLike('scores', chunk)
     const layout = 'nt'
-    product(chunk, {
+    matmul(chunk, {
       layout,
       m,
       n: m,
@@ -71,7 +72,7 @@ export function attentionMaterialised(
     }
     const p = softmax(g, s)
     const [a, b, c] = [square(p, chunk), part(x, chunk, 3, 2), part(mixed, chunk, 1, 0)]
-    product(chunk, { layout: 'nn', m, n: k, k: m, a, b, c })
+    matmul(chunk, { layout: 'nn', m, n: k, k: m, a, b, c })
     return p
   })
   const out = g.tensor('attention', [map.tokens, channels])
@@ -89,12 +90,12 @@ export function attentionMaterialised(
       const ds = scoresLike('gradient of scores', chunk)
       const dy = part(dmixed, chunk, 1, 0)
       const by = { n: k, k: m, m }
-      product(chunk, { layout: 'nt', m, n: m, k, a: dy, b: part(x, chunk, 3, 2), c: square(dp, chunk) })
-      product(chunk, { layout: 'tn', ...by, a: square(p, chunk), b: dy, c: part(dx, chunk, 3, 2) })
+      matmul(chunk, { layout: 'nt', m, n: m, k, a: dy, b: part(x, chunk, 3, 2), c: square(dp, chunk) })
+      matmul(chunk, { layout: 'tn', ...by, a: square(p, chunk), b: dy, c: part(dx, chunk, 3, 2) })
       softmaxBackward(g, p, dp, { tensor: ds, accumulate: 0 })
       const [a, alpha] = [square(ds, chunk), scale]
-      product(chunk, { layout: 'nn', ...by, a, b: part(x, chunk, 3, 1), c: part(dx, chunk, 3, 0), alpha })
-      product(chunk, { layout: 'tn', ...by, a, b: part(x, chunk, 3, 0), c: part(dx, chunk, 3, 1), alpha })
+      matmul(chunk, { layout: 'nn', ...by, a, b: part(x, chunk, 3, 1), c: part(dx, chunk, 3, 0), alpha })
+      matmul(chunk, { layout: 'tn', ...by, a, b: part(x, chunk, 3, 0), c: part(dx, chunk, 3, 1), alpha })
       if (drel) {
         const count = chunk.windows * chunk.heads * (map.sideH + map.sideW) * length
         g.dispatch(shader, 'sum_terms', { ds, drel }, { ...termParams(shape, chunk), count }, grid1d(count))
@@ -108,7 +109,7 @@ export function attentionMaterialised(
   return out
 }
 
-/** Whole windows where their heads fit together, else some heads of one window. */
+/** Chunks whose scores fit `limit`: several whole windows, or some heads of one window if one window does not fit. */
 function chunksOf(windows: number, heads: number, bytes: number, limit: number): Chunk[] {
   const fit = Math.max(1, Math.min(Math.floor(limit / bytes), MAX_GRID))
   const chunks: Chunk[] = []
@@ -124,7 +125,7 @@ function chunksOf(windows: number, heads: number, bytes: number, limit: number):
   return chunks
 }
 
-/** Products that one dispatch batches: the z of its grid. */
+/** Maximum number of matrix products in one dispatch: the z dimension of its grid. */
 const MAX_GRID = 65535
 
 const common = ({ map, params }: Shape) => ({
@@ -151,7 +152,7 @@ const termParams = (shape: Shape, chunk: Chunk) => ({
   first: chunk.window * shape.params.heads + chunk.head,
 })
 
-/** Rows of the image to positions of the windows; padding takes the last row, or zeros. */
+/** Copies the rows of the image's tokens to their window positions. Padded positions get the last row, or zeros. */
 function gather(g: Graph, x: Tensor, shape: Shape, lastRow: boolean): Tensor {
   const { map } = shape
   const y = g.tensor(`${x.label} by windows`, [map.windows * map.length, x.columns])
@@ -160,7 +161,7 @@ function gather(g: Graph, x: Tensor, shape: Shape, lastRow: boolean): Tensor {
   return y
 }
 
-/** The reverse; what padded positions hold goes to dpads, its q apart, or is dropped. */
+/** The inverse of `gather`. The k and v columns of padded positions go to `dpads`; without it they are dropped. */
 function scatter(
   g: Graph,
   x: Tensor,

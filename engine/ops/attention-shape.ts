@@ -1,4 +1,4 @@
-/** @file What attention is given, and the sizes that its kernels share. */
+/** @file Options of windowed attention, and the sizes that its kernels share. */
 import type { Tensor } from '../device/tensor'
 import type { WindowMap } from './windows'
 
@@ -13,7 +13,7 @@ export interface AttentionOptions {
 
 const MAX_HEAD = 128
 
-/** Sizes that the kernels share. Throws where the tensors do not fit each other. */
+/** The sizes that the kernels share. @throws Error if the tensors do not fit each other */
 export function attentionShape(qkv: Tensor, { heads, map, relPos, bias }: AttentionOptions) {
   const channels = qkv.columns / 3
   const head = channels / heads
@@ -26,15 +26,15 @@ export function attentionShape(qkv: Tensor, { heads, map, relPos, bias }: Attent
     throw new Error(
       `attention: ${qkv.label} has ${qkv.rows} rows; ${map.tokens} tokens with ${map.pads} padded need ${rows}`,
     )
-  const want = (what: string, tensor: Tensor, shape: number[]) => {
+  const checkShape = (what: string, tensor: Tensor, shape: number[]) => {
     if (`${tensor.shape}` !== `${shape}`)
       throw new Error(`attention: ${what} ${tensor.label} is [${tensor.shape}], not [${shape}]`)
   }
   if (relPos) {
-    want('the relative positions', relPos.h, [2 * map.sideH - 1, head])
-    want('the relative positions', relPos.w, [2 * map.sideW - 1, head])
+    checkShape('the relative positions', relPos.h, [2 * map.sideH - 1, head])
+    checkShape('the relative positions', relPos.w, [2 * map.sideW - 1, head])
   }
-  if (bias) want('the bias', bias, [heads, map.length, map.length])
+  if (bias) checkShape('the bias', bias, [heads, map.length, map.length])
   const quads = Math.ceil(map.length / 4)
   return {
     map,

@@ -1,4 +1,4 @@
-/** @file Attention over windows of tokens, fused: forward and backward keep nothing of length². */
+/** @file Fused attention over windows of tokens. Neither pass stores a matrix of scores (length x length). */
 import padding from '../../shaders/attention-padding.wgsl'
 import relative from '../../shaders/attention-relative.wgsl'
 import type { Graph, GradientTarget } from '../graph/graph'
@@ -6,14 +6,16 @@ import type { Tensor } from '../device/tensor'
 import { attentionDispatch, directDispatch } from './attention-variants'
 import { type AttentionOptions, type AttentionShape as Shape, attentionShape } from './attention-shape'
 
-/** Padded rows summed in the first of the two stages. */
+/** Padded rows that a workgroup sums in the first of the two stages of paddingGradient. */
 const PART = 32
 
 /**
- * softmax(scale q·kᵀ + rel_h + rel_w + bias) v within each window, with scale = head_dim^-0.5 and the relative terms of the
- * unscaled q. `qkv` (rows, 3C) holds q | k | v with the heads inside each; its rows are the tokens of the image, and, where
- * the map has padding, one last row that every padded position has for its q, k and v. Padding takes part as keys.
- * Gives (tokens, C) in the order of the image. Gradients flow to qkv, all of the padding's into its last row.
+ * softmax(scale q·kᵀ + rel_h + rel_w + bias) v within each window, with scale = head_dim^-0.5 and the relative terms computed
+ * from the unscaled q. `qkv` (rows, 3C) contains q | k | v, each with its heads side by side; its rows are the tokens of the
+ * image in order and, if the map has padding, one more row: the q, k and v of every padded position. Padded positions are
+ * attended to like others. Returns (tokens, C) in the order of the image. Gradients flow to qkv; those of all padded
+ * positions are summed into its last row.
+ * @throws Error if the tensors do not fit each other
  */
 export function attention(g: Graph, qkv: Tensor, options: AttentionOptions): Tensor {
   const shape = attentionShape(qkv, options)
@@ -53,7 +55,10 @@ export function attention(g: Graph, qkv: Tensor, options: AttentionOptions): Ten
 
 type RelPos = NonNullable<AttentionOptions['relPos']>
 
-/** (windows * heads, sideH + sideW, 4 quads): what each line, then each column of keys adds to the score of a query. */
+/**
+ * The relative terms (windows * heads, sideH + sideW, 4 quads): for each row of keys, then for each column of keys, the term
+ * that it adds to the scores of each query.
+ */
 export function relativeTerms(g: Graph, qkv: Tensor, shape: Shape, relPos: RelPos): Tensor {
   const { map, params } = shape
   const rel = g.tensor('attention: relative terms', [
@@ -66,7 +71,7 @@ export function relativeTerms(g: Graph, qkv: Tensor, shape: Shape, relPos: RelPo
   return rel
 }
 
-/** Adds to the gradient of q what comes through the relative terms. */
+/** Adds the gradient that flows through the relative terms to the gradient of q. */
 export function relativeGradient(
   g: Graph,
   drel: Tensor,
@@ -90,7 +95,7 @@ function axes({ map, params }: Shape, relPos: RelPos) {
   })
 }
 
-/** Adds up the gradients of all padded keys (pads, 2C) into the last row of qkv's gradient. */
+/** Sums the gradients of the padded positions' k and v, `dpads` (pads, 2C), into the last row of the gradient of qkv. */
 export function paddingGradient(
   g: Graph,
   dpads: Tensor,

@@ -1,4 +1,4 @@
-/** @file 3x3 convolution of NHWC rows as matrix products over unfolded pixels, chunk by chunk. */
+/** @file 3x3 convolution of NHWC tensors as matrix products over unfolded pixels (im2col), in chunks. */
 import shader from '../../shaders/im2col.wgsl'
 import { type Graph, grid1d } from '../graph/graph'
 import { elementwiseGrid } from '../graph/lane-rounds'
@@ -6,7 +6,7 @@ import type { Tensor } from '../device/tensor'
 import { gemm } from './gemm'
 import type { Linear } from './linear'
 
-/** The unfolded pixels take nine times the input; they are made and used in pieces of at most this many bytes. */
+/** Unfolded pixels take nine times the memory of the input, so they are computed and used in chunks of at most this many bytes. */
 const SCRATCH_BYTES = 32 << 20
 
 export interface Conv3x3 extends Linear {
@@ -14,22 +14,23 @@ export interface Conv3x3 extends Linear {
   height: number
   width: number
   stride: 1 | 2
-  /** Largest scratch tensor, in bytes; for tests. */
+  /** Maximum size of a chunk's unfolded pixels, in bytes; set by tests. */
   scratchBytes?: number
 }
 
 interface Chunk {
-  /** Output pixels start .. start + count, of all images one after the other. */
+  /** Output pixels start .. start + count (exclusive), counted through all images. */
   start: number
   count: number
-  /** Input pixels first .. first + pixels, whole lines, that these read. */
+  /** Input pixels first .. first + pixels (exclusive) that these read, in whole lines. */
   first: number
   pixels: number
 }
 
 /**
  * x (B·H·W, cin) to (B·Ho·Wo, cout) with padding 1 and Ho = ceil(H / stride). The weight is (cout, 9·cin), columns in
- * order (ky, kx, cin), as `toConvWeight` makes it. Gradients flow to x only: throws where the weight or bias wants one.
+ * order (ky, kx, cin), as `toConvWeight` returns it. Gradients flow to x only.
+ * @throws Error if x has another size, or the weight or bias requires a gradient
  */
 export function conv3x3(g: Graph, x: Tensor, o: Conv3x3): Tensor {
   const { batch, height, width, stride, weight, bias } = o
@@ -38,7 +39,7 @@ export function conv3x3(g: Graph, x: Tensor, o: Conv3x3): Tensor {
   if (x.size !== batch * height * width * channels)
     throw new Error(`${weight.label} [${weight.shape}]: x [${x.shape}] is not ${batch}x${height}x${width}x${channels}`)
   if (g.training && (weight.requiresGrad || bias?.requiresGrad || o.lora))
-    throw new Error(`${weight.label}: a 3x3 convolution's weight and bias do not train, and it takes no LoRA`)
+    throw new Error(`${weight.label}: a 3x3 convolution's weight and bias do not train, and it has no LoRA`)
   const outHeight = Math.ceil(height / stride)
   const outWidth = Math.ceil(width / stride)
   const outputs = batch * outHeight * outWidth
@@ -94,7 +95,7 @@ export function conv3x3(g: Graph, x: Tensor, o: Conv3x3): Tensor {
         b: { tensor: weight, stride: k },
         c: { tensor: columns, stride: k },
       })
-      // the first chunk writes all of dx, zeros included; the others add to the lines that they reach
+      // the first chunk writes all of dx (zeros where it has no gradient); the others add to the lines that they reach
       const reach = i === 0 ? { ...chunk, first: 0, pixels: batch * height * width } : chunk
       const values = params(reach, i === 0 ? dx.accumulate : 1)
       g.dispatch(shader, 'col2im', { columns, dx: dx.tensor }, values, grid1d(reach.pixels * channels))
@@ -107,7 +108,7 @@ function chunksOf(o: Conv3x3, { outHeight, outWidth, k }: { outHeight: number; o
   const { batch, height, width, stride, scratchBytes = SCRATCH_BYTES } = o
   const outputs = batch * outHeight * outWidth
   const size = Math.max(1, Math.floor(scratchBytes / (4 * k)))
-  /** The input line, of all images', that an output pixel's tap ky reads; the image's own lines only. */
+  /** The input line, counted through all images, that an output pixel reads at kernel row ky, clamped to its image. */
   const lineOf = (pixel: number, ky: 0 | 2) => {
     const line = Math.floor(pixel / outWidth)
     const y = (line % outHeight) * stride + ky - 1

@@ -1,6 +1,6 @@
 /**
- * @file Attention between separate q, k and v with the matrix of scores kept: the mask decoder's, where one side has a
- * few tokens only and the scores are small.
+ * @file Attention between separate q, k and v that stores the matrix of scores: for the mask decoder, in which queries or
+ * keys are only a few tokens, so the scores are small.
  */
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
@@ -8,12 +8,12 @@ import { type Gemm, gemm } from './gemm'
 import { softmax } from './softmax'
 
 export interface CrossAttention {
-  /** Independent attentions: rows of q are (batches, queries), of k and v (batches, keys). */
+  /** Independent attentions: the rows of q are (batches, queries), those of k and v are (batches, keys). */
   batches: number
   heads: number
   queries: number
   keys: number
-  /** u32 (batches): keys beyond the count are not seen. */
+  /** u32 (batches): the number of keys that count; later keys are masked. */
   counts?: Tensor | null
 }
 
@@ -33,7 +33,7 @@ function similarity(g: Graph, q: Tensor, k: Tensor, o: CrossAttention): Tensor {
   const d = q.columns / o.heads
   const alpha = d ** -0.5
   const scores = g.tensor('attention scores', [o.batches * o.heads * queries, keys])
-  const run = product(g, o)
+  const run = matmulOf(g, o)
   run({
     layout: 'nt',
     m: queries,
@@ -74,7 +74,7 @@ function weighted(g: Graph, p: Tensor, v: Tensor, o: CrossAttention): Tensor {
   const { queries, keys } = o
   const d = v.columns / o.heads
   const y = g.tensor('attention output', [o.batches * queries, v.columns])
-  const run = product(g, o)
+  const run = matmulOf(g, o)
   run({ layout: 'nn', m: queries, n: d, k: keys, a: matrix(p, o), b: token(v, keys, o), c: token(y, queries, o) })
   g.record([p, v], y, (dy) => {
     const dp = g.gradientTarget(p)
@@ -101,7 +101,7 @@ function weighted(g: Graph, p: Tensor, v: Tensor, o: CrossAttention): Tensor {
   return y
 }
 
-const product =
+const matmulOf =
   (g: Graph, { batches, heads }: CrossAttention) =>
   (shape: Omit<Gemm, 'batches' | 'heads'>) =>
     gemm(g, { ...shape, batches, heads })

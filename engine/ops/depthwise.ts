@@ -1,9 +1,9 @@
-/** @file Depthwise 3x3 convolution of NHWC rows. */
+/** @file Depthwise 3x3 convolution of NHWC tensors. */
 import shader from '../../shaders/depthwise.wgsl'
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 
-/** Pixels that a lane goes on for along a line on a software adapter. */
+/** Consecutive pixels of a line that each lane computes on a software adapter. */
 const ROUNDS = 16
 
 export interface DepthwiseConv {
@@ -16,7 +16,10 @@ export interface DepthwiseConv {
   bias?: Tensor | null
 }
 
-/** x (B·H·W, C) to (B·Ho·Wo, C), padding 1, Ho = ceil(H / stride). C a multiple of 4. The weight is frozen. */
+/**
+ * x (B·H·W, C) to (B·Ho·Wo, C) with padding 1 and Ho = ceil(H / stride). Weight and bias are frozen.
+ * @throws Error if x has another size, C is no multiple of 4, or the weight or bias requires a gradient
+ */
 export function depthwiseConv3x3(g: Graph, x: Tensor, o: DepthwiseConv): Tensor {
   const { batch, height, width, stride, weight } = o
   const channels = weight.columns
@@ -25,7 +28,7 @@ export function depthwiseConv3x3(g: Graph, x: Tensor, o: DepthwiseConv): Tensor 
   if (x.size !== batch * height * width * channels)
     throw new Error(`${weight.label}: x [${x.shape}] is not ${batch}x${height}x${width}x${channels}`)
   if (channels % 4)
-    throw new Error(`${weight.label}: a depthwise convolution takes a multiple of 4 channels, not ${channels}`)
+    throw new Error(`${weight.label}: a depthwise convolution needs a multiple of 4 channels, not ${channels}`)
   if (weight.requiresGrad || bias.requiresGrad)
     throw new Error(`${weight.label}: a depthwise convolution's weights do not train`)
   const outHeight = Math.ceil(height / stride)
@@ -58,7 +61,7 @@ export function depthwiseConv3x3(g: Graph, x: Tensor, o: DepthwiseConv): Tensor 
   return y
 }
 
-/** (C, 1, 3, 3) as checkpoints hold it to (9, C). */
+/** Converts a weight from (C, 1, 3, 3), as in checkpoints, to (9, C). */
 export function toDepthwiseWeight(data: Float32Array, shape: readonly number[]): Float32Array {
   const [channels] = shape
   const out = new Float32Array(data.length)

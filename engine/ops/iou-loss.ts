@@ -1,19 +1,19 @@
-/** @file The loss of the IoU head: squared error against the IoU that the masks really have. */
+/** @file The loss of the IoU head: squared error of the predicted IoU against the true IoU of the predicted masks. */
 import shader from '../../shaders/iou-loss.wgsl'
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 
 export interface IouLossInputs {
-  /** (P, T): the head's predictions. */
+  /** (P, T): the predicted IoU of T masks for each of P prompts. */
   predicted: Tensor
   /** (P, T, 4): `maskStatistics` of the same masks. */
   perMask: Tensor
-  /** (P, T); where it is 0 a mask has no part in loss or gradient, whatever its prediction is. */
+  /** (P, T). A mask of weight 0 contributes nothing to loss or gradient, even if its prediction is NaN. */
   weights: Tensor
   coefficient: number
 }
 
-/** Loss (1): coefficient · Σ weights · (predicted − IoU)². The gradient flows to the predictions only. */
+/** Loss (1): coefficient · Σ weights · (predicted − IoU)². The gradient flows to the predictions only. @throws Error if sizes differ */
 export function iouLoss(g: Graph, { predicted, perMask, weights, coefficient }: IouLossInputs): Tensor {
   const count = predicted.size
   if (weights.size !== count || perMask.size !== 4 * count)

@@ -1,4 +1,4 @@
-/** @file LayerNorm over the last dimension; on NHWC rows it is also the LayerNorm2d of SAM's convolutions. */
+/** @file LayerNorm over the last dimension. On NHWC tensors it is also SAM's LayerNorm2d. */
 import shader from '../../shaders/layernorm.wgsl'
 import { type Graph, grid1d } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
@@ -6,26 +6,27 @@ import type { Tensor } from '../device/tensor'
 export interface LayerNormOptions {
   eps: number
   /**
-   * Appends one row that stands for every padded window position: zeros where padding follows the norm, beta where the
-   * norm follows the padding (the norm of zeros).
+   * Appends one row for the padded positions of windows: zeros if the model pads after the norm, or beta, which is the norm
+   * of zeros, if it pads before.
    */
   padRow?: 'zero' | 'beta'
   activation?: 'none' | 'gelu'
 }
 
 const PAD = { none: 0, zero: 1, beta: 2 } as const
-/** The gradients of gamma and beta are summed over at most this many chunks of rows. */
+/** Maximum number of row chunks over which the gradients of gamma and beta are summed in parallel. */
 const CHUNKS = 64
 
 /**
- * Lanes that share a row, each reading four columns at once: 8 lanes read 128 bytes together. Few, because every lane
- * sums the partial results of its row itself, which saves barriers but grows with their number.
+ * The number of lanes that share a row. Each reads four columns at once, so 8 lanes read 128 bytes together. They are few
+ * because every lane adds the partial results of all lanes of its row, which saves barriers but costs time with each lane.
  */
 const lanesFor = (columns: number): number => (columns <= 64 ? 2 : columns <= 256 ? 4 : 8)
 
 /**
- * act((x - mean) / sqrt(variance + eps) * gamma + beta) for every row of x (rows, C), with the biased variance.
- * C must be a multiple of 4. Gives (rows, C), or (rows + 1, C) with `padRow`. Gradients of gamma and beta are computed only where wanted.
+ * act((x - mean) / sqrt(variance + eps) * gamma + beta) for each row of x (rows, C), with the biased variance. Returns
+ * (rows, C), or (rows + 1, C) with `padRow`. Gradients of gamma and beta are computed only if they require them.
+ * @throws Error if the shapes do not fit, C is no multiple of 4, or both `padRow` and an activation are given
  */
 export function layerNorm(g: Graph, x: Tensor, gamma: Tensor, beta: Tensor, options: LayerNormOptions): Tensor {
   const columns = gamma.size
@@ -35,9 +36,9 @@ export function layerNorm(g: Graph, x: Tensor, gamma: Tensor, beta: Tensor, opti
     throw new Error(
       `${gamma.label} [${gamma.shape}] and ${beta.label} [${beta.shape}] do not fit ${x.label} [${x.shape}]`,
     )
-  if (columns % 4) throw new Error(`${gamma.label}: LayerNorm takes a multiple of 4 columns, not ${columns}`)
+  if (columns % 4) throw new Error(`${gamma.label}: LayerNorm needs a multiple of 4 columns, not ${columns}`)
   if (padRow && activation !== 'none')
-    throw new Error(`${gamma.label}: a padded row and an activation do not go together`)
+    throw new Error(`${gamma.label}: a padded row cannot be combined with an activation`)
   const inputs = [x, gamma, beta]
   const keep = g.training && inputs.some((t) => t.requiresGrad)
   const stats = keep ? g.tensor(`${gamma.label}: mean and rstd`, [rows, 2], 'statistic') : null
@@ -77,7 +78,7 @@ export function layerNorm(g: Graph, x: Tensor, gamma: Tensor, beta: Tensor, opti
       columnGroups,
       chunks,
     ])
-    // what is not wanted is written to memory that nothing reads
+    // the kernel writes both gradients: one that is not required goes to memory that nothing reads
     const unwanted = () => g.tensor('unwanted gradient', [columns], 'gradient')
     g.dispatch(
       shader,

@@ -5,9 +5,9 @@ import { gemm } from './gemm'
 import { activateBackward } from './pointwise'
 
 /**
- * Low-rank matrices beside one weight, for one or more ranges of its output columns:
- * y[start..end] += scale · B_i (A_i x). The A_i lie one below the other in `a` (targets·rank, in), the B_i in
- * `b` (sum of the ranges, rank).
+ * LoRA matrices of one weight, for one or more ranges of its output columns (end exclusive):
+ * y[start..end] += scale · B_i (A_i x). All A_i are stacked row-wise in `a` (ranges·rank, in), all B_i in `b` (sum of the
+ * ranges' lengths, rank).
  */
 export interface Lora {
   rank: number
@@ -41,8 +41,8 @@ export interface LinearOptions {
 }
 
 /**
- * x (rows, in) to (rows, out). With `residual` (rows, out) it is added after the activation.
- * The frozen weight's gradient is computed only where it wants one.
+ * x (rows, in) to act(x·Wᵀ + b + LoRA) + residual (rows, out). The gradient of the weight is computed only if it requires one.
+ * @throws Error if the shapes do not fit
  */
 export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOptions = {}): Tensor {
   const { bias, lora, tuned } = layer
@@ -54,8 +54,8 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
   if (x.size % k || x.columns !== k) throw new Error(`${weight.label} [${weight.shape}] does not fit x [${x.shape}]`)
   if (residual && residual.size !== m * n) throw new Error(`${weight.label}: the residual has another size`)
   const y = g.tensor(options.label ?? `${weight.label}: y`, [m, n])
-  const wanting = [x, weight, bias, lora?.a, lora?.b, tuned?.delta]
-  const keepPre = g.training && activation !== 'none' && wanting.some((t) => t?.requiresGrad)
+  const inputs = [x, weight, bias, lora?.a, lora?.b, tuned?.delta]
+  const keepPre = g.training && activation !== 'none' && inputs.some((tensor) => tensor?.requiresGrad)
   const pre = keepPre ? g.tensor(`${weight.label}: before ${activation}`, [m, n]) : null
 
   const down = lora ? g.tensor(`${weight.label}: LoRA down-projection`, [m, lora.ranges.length * lora.rank]) : null
@@ -79,8 +79,8 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
     lora: lora && down ? { left: down, right: lora.b, rank: lora.rank, scale: lora.scale, extensions } : null,
   })
 
-  g.record([...wanting, residual], y, (dy) => {
-    if (!wanting.some((w) => w?.requiresGrad)) return g.passGradient(residual, dy)
+  g.record([...inputs, residual], y, (dy) => {
+    if (!inputs.some((tensor) => tensor?.requiresGrad)) return g.passGradient(residual, dy)
     let dpre = dy
     if (activation !== 'none') {
       dpre = g.tensor(`${weight.label}: gradient before ${activation}`, [m, n], 'gradient')
@@ -132,7 +132,7 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
   return y
 }
 
-/** dW of the tuned rows alone: dyᵀ·x for each of their ranges. */
+/** The gradient of the tuned rows of the weight: dyᵀ·x for each of their ranges. */
 function tunedBackward(g: Graph, { delta, parts }: Tuned, x: Tensor, dy: Tensor): void {
   const target = g.gradientTarget(delta)
   if (!target) return
@@ -153,7 +153,7 @@ function tunedBackward(g: Graph, { delta, parts }: Tuned, x: Tensor, dy: Tensor)
   }
 }
 
-/** dB and dA into their gradients; returns the gradient of x·Aᵀ (rows, targets·rank), already scaled. */
+/** Records the gradients of A and B. Returns the gradient of x·Aᵀ (rows, ranges·rank), already multiplied by the scale. */
 function loraBackward(g: Graph, lora: Lora, x: Tensor, down: Tensor, dy: Tensor): Tensor {
   const { rank, scale, ranges } = lora
   const m = dy.rows

@@ -1,24 +1,24 @@
 /**
- * @file The loss of predicted masks: dice and binary cross-entropy, weighted mask by mask. The statistics of all masks are
- * computed once; weights may be chosen from them (the best of three for an ambiguous prompt) before they are added up.
+ * @file The loss of predicted masks: dice and binary cross-entropy (BCE), with one weight for each mask. The statistics of
+ * all masks are computed first, so that the weights can depend on them (best of three for an ambiguous prompt).
  */
 import shader from '../../shaders/mask-loss.wgsl'
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 import { add } from './pointwise'
 
-/** Pixels a workgroup sums, as in the shader. */
+/** Pixels that a workgroup sums, as in the shader. */
 const PART = 4096
-/** Sums of a part. */
+/** Number of sums that a workgroup computes. */
 const VALUES = 6
 
-/** What `selectMasks` trains of a prompt. */
+/** The flag of a prompt: which of its masks `selectMasks` trains. */
 export const supervise = {
-  /** Nothing: the prompt only fills the batch. */
+  /** None: the prompt only pads the batch. */
   nothing: 0,
-  /** Mask 0, the answer to a clear prompt. */
+  /** Mask 0, SAM's output for an unambiguous prompt. */
   single: 1,
-  /** Mask 0, and of the others the one with the lowest loss: the answers to a single point. */
+  /** Mask 0, and the one with the lowest loss of the others, SAM's outputs for an ambiguous prompt such as a single point. */
   best: 2,
   all: 3,
 } as const
@@ -29,7 +29,7 @@ export interface LossFactors {
 }
 
 interface Masks {
-  /** (P, T, N): T masks a prompt, N pixels each. */
+  /** (P, T, N): P prompts, T masks each, N pixels each. */
   logits: Tensor
   /** (P, N) in [0, 1]; soft targets are allowed. */
   targets: Tensor
@@ -50,13 +50,14 @@ function sizesOf({ logits, targets }: Masks): [number, number, number] {
   return [prompts, masks, pixels]
 }
 
-const need = (tensor: Tensor, size: number, what: string) => {
+const checkSize = (tensor: Tensor, size: number, what: string) => {
   if (tensor.size !== size) throw new Error(`mask loss: ${what} [${tensor.shape}] should have ${size} elements`)
 }
 
 /**
- * (P, T, 4) of every mask: dice loss 1 − (2Σpt + smooth) / U, mean BCE, IoU of logits > 0 with targets > 0.5 (1 where both
- * are empty), and U = Σp + Σt + smooth, which the gradient needs. Numbers, not a loss: no gradient flows through them.
+ * (P, T, 4), for each mask: dice loss 1 − (2Σpt + smooth) / U, mean BCE, IoU of logits > 0 with targets > 0.5 (1 if both are
+ * empty), and U = Σp + Σt + smooth, which the gradient needs. Not differentiable: see weightedMaskLoss.
+ * @throws Error if the shapes do not fit or `smooth` is not positive
  */
 export function maskStatistics(g: Graph, inputs: Masks & { smooth?: number }): Tensor {
   const { logits, targets, smooth = 1 } = inputs
@@ -72,13 +73,14 @@ export function maskStatistics(g: Graph, inputs: Masks & { smooth?: number }): T
 }
 
 /**
- * Weights (P, T) for the statistics (P, T, 4): 1 / (live prompts) for every mask that the prompt's flag (P, u32; see
- * `supervise`) trains, else 0. The factors say which mask is best. No gradient flows through the choice.
+ * Weights (P, T) from the statistics (P, T, 4) and the prompts' flags (P, u32; see `supervise`): 1 / (number of prompts that
+ * train) for each mask that trains, 0 for the others. The best mask is the one with the lowest dice · dice loss + bce · BCE.
+ * Not differentiable.
  */
 export function selectMasks(g: Graph, inputs: { perMask: Tensor; flags: Tensor } & LossFactors): Tensor {
   const { perMask, flags, dice, bce } = inputs
   const [prompts, masks] = perMask.shape
-  need(flags, prompts, 'flags')
+  checkSize(flags, prompts, 'flags')
   const weights = g.tensor('mask loss: weights', [prompts, masks], 'statistic')
   const params = paramsOf(prompts, masks, 1, { dice_factor: dice, bce_factor: bce })
   g.dispatch(shader, 'select_weights', { per_mask: perMask, flags, out: weights }, params, [1])
@@ -86,15 +88,16 @@ export function selectMasks(g: Graph, inputs: { perMask: Tensor; flags: Tensor }
 }
 
 /**
- * Loss (1): Σ weights · (dice · dice loss + bce · mean BCE) over all masks. A mask of weight 0 has no part in loss or
- * gradient, whatever its logits are. `perMask` are the statistics of the same logits and targets.
+ * Loss (1): Σ weights · (dice · dice loss + bce · mean BCE) over all masks. A mask of weight 0 contributes nothing to loss or
+ * gradient, even if its logits are NaN. `perMask` are the `maskStatistics` of the same logits and targets.
+ * @throws Error if the shapes do not fit
  */
 export function weightedMaskLoss(g: Graph, inputs: Masks & LossFactors & { perMask: Tensor; weights: Tensor }): Tensor {
   const { logits, targets, perMask, weights, dice, bce } = inputs
   const [prompts, masks, pixels] = sizesOf(inputs)
   const count = prompts * masks
-  need(weights, count, 'weights')
-  need(perMask, count * 4, 'statistics')
+  checkSize(weights, count, 'weights')
+  checkSize(perMask, count * 4, 'statistics')
   const params = paramsOf(prompts, masks, pixels, { dice_factor: dice, bce_factor: bce })
   const loss = g.tensor('mask loss', [1])
   g.dispatch(shader, 'loss', { per_mask: perMask, weights, out: loss }, params, [1])
@@ -108,10 +111,10 @@ export function weightedMaskLoss(g: Graph, inputs: Masks & LossFactors & { perMa
   return loss
 }
 
-/** (1) each: Σ weights · dice loss and Σ weights · mean BCE, what the mask loss is made of. To be looked at: no gradient. */
+/** The parts of the mask loss, (1) each: Σ weights · dice loss and Σ weights · mean BCE. For reporting only; not differentiable. */
 export function maskLossParts(g: Graph, { perMask, weights }: { perMask: Tensor; weights: Tensor }) {
   const [prompts, masks] = perMask.shape
-  need(weights, prompts * masks, 'weights')
+  checkSize(weights, prompts * masks, 'weights')
   const part = (name: string, factors: Partial<Params>) => {
     const out = g.tensor(`mask loss: ${name}`, [1])
     g.dispatch(shader, 'loss', { per_mask: perMask, weights, out }, paramsOf(prompts, masks, 1, factors), [1])
@@ -120,7 +123,7 @@ export function maskLossParts(g: Graph, { perMask, weights }: { perMask: Tensor;
   return { dice: part('dice', { dice_factor: 1 }), bce: part('cross-entropy', { bce_factor: 1 }) }
 }
 
-/** The sum of losses (1). */
+/** The sum of losses (1) each. */
 export function addLosses(g: Graph, losses: readonly Tensor[]): Tensor {
   if (!losses.length) throw new Error('there is no loss to add')
   return losses.reduce((sum, loss) => add(g, sum, loss))

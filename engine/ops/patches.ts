@@ -1,11 +1,11 @@
-/** @file Convolutions whose stride is their kernel size: patches as rows, then a linear layer. */
+/** @file Convolutions whose stride equals their kernel size: patches are unfolded into rows, then a linear layer follows. */
 import shader from '../../shaders/unfold.wgsl'
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 import { type LinearOptions, linear } from './linear'
 import { add } from './pointwise'
 
-export interface Grid {
+export interface ImageShape {
   batch: number
   height: number
   width: number
@@ -14,9 +14,15 @@ export interface Grid {
 
 /**
  * x (B, H, W, C), in any shape of this size, to its patches (B * H/patch * W/patch, patch * patch * C), columns in order
- * (ky, kx, c). H and W must be multiples of `patch`.
+ * (ky, kx, c).
+ * @throws Error if x has another size, or H or W is no multiple of `patch`
  */
-export function unfoldPatches(g: Graph, x: Tensor, { batch, height, width, channels }: Grid, patch: number): Tensor {
+export function unfoldPatches(
+  g: Graph,
+  x: Tensor,
+  { batch, height, width, channels }: ImageShape,
+  patch: number,
+): Tensor {
   if (x.size !== batch * height * width * channels)
     throw new Error(`${x.label} [${x.shape}] is not ${batch} x ${height} x ${width} x ${channels}`)
   if (height % patch || width % patch)
@@ -44,19 +50,19 @@ export interface PatchConvolution {
 export function patchConv(
   g: Graph,
   x: Tensor,
-  grid: Grid,
+  shape: ImageShape,
   patch: number,
   layer: PatchConvolution,
   options: LinearOptions = {},
 ): Tensor {
-  return linear(g, unfoldPatches(g, x, grid, patch), layer, options)
+  return linear(g, unfoldPatches(g, x, shape, patch), layer, options)
 }
 
 export interface PatchEmbed extends PatchConvolution {
   /** Side of the square input, in pixels. */
   size: number
   patch: number
-  /** (tokens, dim), added to the tokens of every image; constant where the batch is over 1. */
+  /** (tokens, dim), added to the tokens of each image; it must be constant if the batch is more than one image. */
   position?: Tensor | null
 }
 
@@ -67,7 +73,7 @@ export function patchEmbed(g: Graph, image: Tensor, { size, patch, weight, bias,
   return position ? add(g, tokens, position) : tokens
 }
 
-/** A convolution's weight from (cout, cin, kh, kw), as checkpoints store it, to (cout, kh * kw * cin). */
+/** Converts a convolution's weight from (cout, cin, kh, kw), as in checkpoints, to (cout, kh * kw * cin). */
 export function toConvWeight(
   data: Float32Array,
   [cout, cin, kh, kw]: readonly [number, number, number, number],

@@ -24,8 +24,8 @@ export function scale(g: Graph, x: Tensor, alpha: number): Tensor {
 }
 
 /**
- * a + b. `b` may be shorter by leading dimensions: it is then repeated (a position encoding over a batch). A repeated b
- * must be constant: its gradient is refused.
+ * a + b. `b` may lack leading dimensions of `a`, over which it is then repeated (a position encoding over a batch).
+ * @throws Error if b does not repeat into a, or a repeated b requires a gradient
  */
 export function add(g: Graph, a: Tensor, b: Tensor): Tensor {
   if (a.size % b.size) throw new Error(`add: [${b.shape}] does not repeat into [${a.shape}]`)
@@ -39,18 +39,18 @@ export function add(g: Graph, a: Tensor, b: Tensor): Tensor {
   return y
 }
 
-/** target (+)= a * b elementwise; `b` may be shorter by leading dimensions and is then repeated. */
+/** target (+)= a * b elementwise; `b` may lack leading dimensions of `a`, over which it is then repeated. @throws Error if it does not fit */
 export function addProduct(g: Graph, a: Tensor, b: Tensor, { tensor: out, accumulate }: GradientTarget): void {
-  if (a.size % b.size) throw new Error(`a product: [${b.shape}] does not repeat into [${a.shape}]`)
+  if (a.size % b.size) throw new Error(`multiply: [${b.shape}] does not repeat into [${a.shape}]`)
   elementwise(g, 'multiply', { a, b, out }, a.size, { accumulate, repeat: b.size })
 }
 
-/** Sets every element. */
+/** Sets every element to `value`. */
 export function fill(g: Graph, target: Tensor, value: number): void {
   elementwise(g, 'fill', { out: target }, target.size, { alpha: value })
 }
 
-/** Exact GELU, ReLU or sigmoid; keeps x for its backward. */
+/** Exact GELU (by erf), ReLU or sigmoid; the backward pass needs x. */
 export function activate(g: Graph, x: Tensor, activation: Exclude<Activation, 'none'>): Tensor {
   const y = g.tensor(`${activation} of ${x.label}`, x.shape)
   elementwise(g, 'activate', { a: x, out: y }, x.size, { activation: ACTIVATION[activation] })

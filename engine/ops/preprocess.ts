@@ -5,7 +5,11 @@ import type { Tensor } from '../device/tensor'
 
 type Rgb = readonly [number, number, number]
 
-/** raw (B, S, S, 3) on 0..255 and sizes (B, 2) u32, the valid height and width, to normalised images, 0 in the padding. */
+/**
+ * Normalises images: raw (B, S, S, 3) from 0 to 255 and sizes (B, 2) u32, the valid height and width of each, to
+ * (x - mean) / deviation, 0 in the padding.
+ * @throws Error if the shapes are others
+ */
 export function normalizeImage(g: Graph, raw: Tensor, sizes: Tensor, mean: Rgb, deviation: Rgb): Tensor {
   const [batch, side, width, channels] = raw.shape
   if (width !== side || channels !== 3 || sizes.size !== 2 * batch)

@@ -1,4 +1,4 @@
-/** @file Position encodings of point prompts and of the embedding's grid. Constant: no gradient flows through them. */
+/** @file Position encodings of point prompts and of the grid of the image embedding. Not differentiable. */
 import shader from '../../shaders/prompt.wgsl'
 import { type Graph, grid1d } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
@@ -10,11 +10,11 @@ export interface PromptTokensInputs {
   labels: Tensor
   /** Side of the square input, in pixels. */
   inputSize: number
-  /** (2, D/2): the checkpoint's Gaussian matrix. */
+  /** (2, D/2): random Fourier frequencies, the Gaussian matrix of the checkpoint. */
   gaussian: Tensor
   /** (4, D): background, foreground, first and second box corner. */
   pointEmbeddings: Tensor
-  /** (D): what stands in the place of the encoding where the label says "not a point". */
+  /** (D): replaces the position encoding of entries labelled "not a point". */
   notAPoint: Tensor
 }
 
@@ -38,7 +38,7 @@ export function promptTokens(g: Graph, inputs: PromptTokensInputs): Tensor {
   return out
 }
 
-/** The encoding of every cell's centre, (height·width, D), row by row. */
+/** The position encodings of all grid cells' centres, (height·width, D), row by row. */
 export function densePosition(g: Graph, grid: { height: number; width: number; gaussian: Tensor }): Tensor {
   const { height, width, gaussian } = grid
   const dim = featuresOf(gaussian)

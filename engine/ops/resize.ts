@@ -12,20 +12,21 @@ export interface Resize {
   outWidth: number
 }
 
-/** Sides up to this keep the kernel's whole-number coordinates inside 31 bits. */
-const LARGEST_SIDE = 16384
+/** Maximum side: up to it the kernel's integer coordinates fit into 31 bits. */
+const MAX_SIDE = 16384
 
 /**
  * x (B, H, W, C), in any shape of this size, to (B·outHeight·outWidth, C): interpolation as in PyTorch's bilinear mode
  * with align_corners false and no antialiasing.
+ * @throws Error if x has another size or a side is too large
  */
 export function resizeBilinear(g: Graph, x: Tensor, { batch, height, width, outHeight, outWidth }: Resize): Tensor {
   const channels = x.size / (batch * height * width)
   if (!Number.isInteger(channels))
     throw new Error(`${x.label} [${x.shape}] is not ${batch} images of ${height}x${width}`)
-  if (Math.max(height, width, outHeight, outWidth) > LARGEST_SIDE)
+  if (Math.max(height, width, outHeight, outWidth) > MAX_SIDE)
     throw new Error(
-      `${x.label}: resizing takes sides up to ${LARGEST_SIDE}, not ${height}x${width} to ${outHeight}x${outWidth}`,
+      `${x.label}: resizing supports sides up to ${MAX_SIDE}, not ${height}x${width} to ${outHeight}x${outWidth}`,
     )
   const params = { height, width, out_height: outHeight, out_width: outWidth, channels, accumulate: 0 }
   const y = g.tensor(`${x.label}: ${outHeight}x${outWidth}`, [batch * outHeight * outWidth, channels])

@@ -1,27 +1,31 @@
-/** @file Rows by index, and tensors put together from others column range by column range. */
+/** @file Gathers rows by index, concatenates tensors by columns, and copies ranges of rows and columns. */
 import shader from '../../shaders/rows.wgsl'
 import type { Graph } from '../graph/graph'
 import { elementwiseGrid } from '../graph/lane-rounds'
 import type { Tensor } from '../device/tensor'
 
-interface Copy {
+/** Parameters of the kernels of rows.wgsl, which copy from a tensor `a`; in elements unless they count rows. */
+interface RowCopy {
+  /** Rows to write, and the length of each. */
   rows: number
   length: number
+  /** Rows of `a`. */
   aRows: number
   aStride: number
   aOffset?: number
   outStride: number
   outOffset?: number
+  /** The rows of `a` summed for each output row: this many, `step` rows apart. */
   repeats?: number
   step?: number
   accumulate?: 0 | 1
 }
 
-function move(
+function recordCopy(
   g: Graph,
   entry: 'gather' | 'collect' | 'copy' | 'spread',
   bindings: Record<string, Tensor>,
-  o: Copy,
+  o: RowCopy,
 ): void {
   const { rounds, grid } = elementwiseGrid(g.engine, o.length, o.rows)
   const params = {
@@ -42,9 +46,9 @@ function move(
 }
 
 /**
- * out[m] = x[index[m]] for x (N, ...) and index (M) of u32: gives (M, ...). A row may be as long as wanted (the image
- * embedding of each prompt). An index from N on gives zeros and sends no gradient. The backward pass looks at all M
- * indices for every row of x, so M is meant to be some hundreds at most.
+ * out[m] = x[index[m]] for x (N, ...) and index (M) of u32: returns (M, ...). Rows may be of any length, for example whole
+ * image embeddings. An index of N or more returns zeros and receives no gradient. The backward pass compares all M indices
+ * with each row of x, so M should be a few hundred at most.
  */
 export function gatherRows(g: Graph, x: Tensor, index: Tensor): Tensor {
   const [n, ...rest] = x.shape
@@ -52,30 +56,42 @@ export function gatherRows(g: Graph, x: Tensor, index: Tensor): Tensor {
   const length = x.size / n
   const sizes = { length, aStride: length, outStride: length }
   const y = g.tensor(`${x.label}: rows by ${index.label}`, [m, ...rest])
-  move(g, 'gather', { a: x, index, out: y }, { ...sizes, rows: m, aRows: n })
+  recordCopy(g, 'gather', { a: x, index, out: y }, { ...sizes, rows: m, aRows: n })
   g.record([x], y, (dy) => {
     const dx = g.gradientTarget(x)
     if (dx)
-      move(g, 'collect', { a: dy, index, out: dx.tensor }, { ...sizes, rows: n, aRows: m, accumulate: dx.accumulate })
+      recordCopy(
+        g,
+        'collect',
+        { a: dy, index, out: dx.tensor },
+        { ...sizes, rows: n, aRows: m, accumulate: dx.accumulate },
+      )
   })
   return y
 }
 
-export interface Place {
-  /** Rows of the target to write; a multiple of the source's, which repeat. */
+/** The range of a tensor that `copyInto` writes. */
+export interface RowRange {
+  /** Rows of the target to write; a multiple of the source's rows, which are repeated. */
   rows: number
-  /** Elements between the target's rows. */
+  /** Elements between the starts of the target's rows. */
   targetStride: number
-  /** First element of the target's first row to write. */
+  /** The first element to write. */
   targetOffset: number
 }
 
 /**
- * Copies source (S, length) into ranges of an existing tensor: row p of the range gets source row p % S, so one row is
- * broadcast and its gradient is the sum over the rows in ascending order. Call it before anything reads the target, for
- * ranges that do not overlap.
+ * Copies source (S, length) into a range of an existing tensor: row p of the range gets source row p % S, so a single row is
+ * broadcast. The gradient of a repeated row is the sum over its copies, in ascending order. Call this before anything reads
+ * the target; ranges must not overlap.
+ * @throws Error if the source does not fit
  */
-export function copyInto(g: Graph, source: Tensor, target: Tensor, { rows, targetStride, targetOffset }: Place): void {
+export function copyInto(
+  g: Graph,
+  source: Tensor,
+  target: Tensor,
+  { rows, targetStride, targetOffset }: RowRange,
+): void {
   const sourceRows = source.rows
   const length = source.columns
   if (rows % sourceRows) throw new Error(`${source.label}: ${sourceRows} rows do not repeat into ${rows}`)
@@ -83,7 +99,7 @@ export function copyInto(g: Graph, source: Tensor, target: Tensor, { rows, targe
     throw new Error(
       `${source.label} [${source.shape}] does not fit into ${target.label} [${target.shape}] at ${targetOffset}`,
     )
-  move(
+  recordCopy(
     g,
     'copy',
     { a: source, out: target },
@@ -92,7 +108,7 @@ export function copyInto(g: Graph, source: Tensor, target: Tensor, { rows, targe
   g.record([source], target, (gradient) => {
     const d = g.gradientTarget(source)
     if (!d) return
-    move(
+    recordCopy(
       g,
       'copy',
       { a: gradient, out: d.tensor },
@@ -112,8 +128,8 @@ export function copyInto(g: Graph, source: Tensor, target: Tensor, { rows, targe
 }
 
 /**
- * The sources side by side: (P, a), (P, b), ... to (P, a + b + ...), where P is the most rows of any of them and shorter
- * ones repeat (tokens that all prompts share).
+ * Concatenates the sources by columns: (P, a), (P, b), ... to (P, a + b + ...). P is the maximum number of rows; sources with
+ * fewer rows are repeated (tokens that all prompts share).
  */
 export function concatColumns(g: Graph, label: string, sources: readonly Tensor[]): Tensor {
   const rows = Math.max(...sources.map((s) => s.rows))
@@ -127,14 +143,14 @@ export function concatColumns(g: Graph, label: string, sources: readonly Tensor[
   return target
 }
 
-/** Columns start..end of x (rows, length): gives (rows, end - start). */
+/** Columns start..end (exclusive) of x (rows, length): returns (rows, end - start). @throws Error if out of range */
 export function takeColumns(g: Graph, x: Tensor, start: number, end: number): Tensor {
   const { rows, columns } = x
   if (!(start >= 0 && start < end && end <= columns))
     throw new Error(`${x.label} [${x.shape}] has no columns ${start} to ${end}`)
   const taken = end - start
   const y = g.tensor(`${x.label}: columns ${start} to ${end}`, [rows, taken])
-  move(
+  recordCopy(
     g,
     'copy',
     { a: x, out: y },
@@ -145,9 +161,9 @@ export function takeColumns(g: Graph, x: Tensor, start: number, end: number): Te
     if (!dx) return
     const [a, out] = [dy, dx.tensor]
     const sizes = { rows, aRows: rows, aStride: taken, outStride: columns, outOffset: start }
-    // the first contribution writes the columns beside the range too; later ones add to the range alone
-    if (dx.accumulate) move(g, 'copy', { a, out }, { ...sizes, length: taken, accumulate: 1 })
-    else move(g, 'spread', { a, out }, { ...sizes, length: columns })
+    // the first contribution writes zeros to all other columns; later ones add to the range only
+    if (dx.accumulate) recordCopy(g, 'copy', { a, out }, { ...sizes, length: taken, accumulate: 1 })
+    else recordCopy(g, 'spread', { a, out }, { ...sizes, length: columns })
   })
   return y
 }

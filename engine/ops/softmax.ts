@@ -1,23 +1,27 @@
-/** @file Softmax over rows, with ragged rows. */
+/** @file Softmax over rows, optionally with a different number of valid columns in each row. */
 import shader from '../../shaders/softmax.wgsl'
 import { type Graph, type GradientTarget, grid1d } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 
-/** Rows up to this length are done by one lane each, longer ones by a workgroup each. */
+/** Rows of up to this length are processed by one lane each, longer ones by one workgroup each. */
 const SHORT = 64
 const LANES = 64
-/** So many rows are done by a lane each on a software adapter, however long: it reads any eight addresses at the same cost. */
+/**
+ * With at least this many rows, a software adapter processes rows of any length by one lane each: there reading eight separate
+ * addresses costs no more than reading eight neighbours.
+ */
 const MANY = 8 * LANES
 
 export interface SoftmaxOptions {
-  /** How many columns count (u32), one entry for every `rowsPerCount` rows; all of them where it is missing. */
+  /** The number of columns that count (u32), one entry for each `rowsPerCount` rows. By default all columns count. */
   keys?: Tensor
   rowsPerCount?: number
 }
 
 /**
- * Probabilities (rows, n) of the logits `x` (rows, n): each row's softmax over its first `count` columns; the others get
- * probability 0 and gradient 0. A row whose count is 0 is all zeros.
+ * Probabilities (rows, n) of the logits `x` (rows, n): each row's softmax over its first `count` columns; the other columns
+ * have probability 0 and gradient 0. A row whose count is 0 is all zeros.
+ * @throws Error if the number of counts does not fit the rows
  */
 export function softmax(g: Graph, x: Tensor, { keys, rowsPerCount = 1 }: SoftmaxOptions = {}): Tensor {
   const { rows } = x
@@ -35,7 +39,7 @@ export function softmax(g: Graph, x: Tensor, { keys, rowsPerCount = 1 }: Softmax
   return y
 }
 
-/** target (+)= y (dy - sum(y dy)) by rows, from the probabilities y and their gradient. */
+/** target (+)= y (dy - sum(y dy)) for each row, from the probabilities y and their gradient dy. */
 export function softmaxBackward(
   g: Graph,
   y: Tensor,

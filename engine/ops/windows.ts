@@ -1,10 +1,10 @@
-/** @file Which token stands where when an image's tokens are partitioned into windows, as SAM's and TinyViT's encoders do. */
+/** @file The partition of an image's tokens into square windows, as in the encoders of SAM and TinyViT. */
 import type { Engine } from '../device/engine'
 import type { Tensor } from '../device/tensor'
 
 export interface WindowShape {
   batch: number
-  /** Grid of tokens of one image. */
+  /** Tokens of one image: rows and columns. */
   height: number
   width: number
   /** Side of the square windows; 0 for one window over the whole image. */
@@ -14,22 +14,25 @@ export interface WindowShape {
 export interface WindowMap {
   /**
    * u32, windows * length: the row of the token at each position of each window, row = (b * height + y) * width + x.
-   * Positions right of or below the image are padding and have rows of their own: tokens, tokens + 1, ...
+   * Positions right of or below the image are padding; they are numbered tokens, tokens + 1, ...
    */
   rows: Tensor
   windows: number
-  /** Positions of one window, sideH rows of sideW. */
+  /** Rows and columns of a window, and its number of positions. */
   sideH: number
   sideW: number
   length: number
   tokens: number
-  /** Padded positions of all windows. */
+  /** The number of padded positions in all windows. */
   pads: number
 }
 
 const maps = new WeakMap<Engine, Map<string, WindowMap>>()
 
-/** The map of a shape, made once an engine. Windows go by image, then row by row; positions inside them too. */
+/**
+ * The map of a shape, created once per engine. Windows are ordered by image, then row by row; so are the positions inside
+ * a window.
+ */
 export function windowMap(engine: Engine, shape: WindowShape): WindowMap {
   const known = maps.get(engine) ?? new Map<string, WindowMap>()
   maps.set(engine, known)
