@@ -1,5 +1,6 @@
 /** @file Filtering candidates again, as `wgsam generate refilter` and the review page do with each move of a slider. */
 import type { Overlap, Scored } from '../../engine/generate/candidate'
+import { wholeRegion } from '../../engine/image/box'
 import { filterCandidates } from '../../engine/generate/filter'
 import { defaultGeneratorOptions } from '../../engine/generate/generator-options'
 import { Rng } from '../../engine/rng'
@@ -8,18 +9,18 @@ import { Rng } from '../../engine/rng'
 function made(count: number) {
   const rng = new Rng(9)
   const width = Math.ceil(Math.sqrt(count * 150))
-  const crop: Scored['crop'] = [0, 0, width, width]
+  const crop = wholeRegion({ width, height: width })
   const candidates = Array.from({ length: count }, (): Scored => {
     const [x, y, side] = [rng.range(0, width - 30), rng.range(0, width - 30), rng.range(10, 30)].map(Math.floor)
-    const box: Scored['box'] = [x, y, x + side - 1, y + side - 1]
+    const box = { x0: x, y0: y, x1: x + side - 1, y1: y + side - 1 }
     return { box, area: side * side, predictedIou: rng.range(0.7, 1), stability: rng.range(0.9, 1), crop }
   })
   const overlaps: Overlap[] = []
   for (let a = 0; a < count; a++)
     for (let b = a + 1; b < count; b++) {
       const [p, q] = [candidates[a].box, candidates[b].box]
-      const w = Math.min(p[2], q[2]) - Math.max(p[0], q[0]) + 1
-      const h = Math.min(p[3], q[3]) - Math.max(p[1], q[1]) + 1
+      const w = Math.min(p.x1, q.x1) - Math.max(p.x0, q.x0) + 1
+      const h = Math.min(p.y1, q.y1) - Math.max(p.y0, q.y0) + 1
       if (w > 0 && h > 0) overlaps.push([a, b, w * h])
     }
   return { size: { width, height: width }, candidates, overlaps }

@@ -1,21 +1,20 @@
 /** @file What the generator proposes, and what every later stage (filters, files, review) needs to know of it. */
 import type { Mask } from '../masks/mask'
-import type { Size } from '../image/transforms'
-
-/** Inclusive corners [x0, y0, x1, y1] in pixels of the image. */
-export type Box = [number, number, number, number]
+import type { Box, Point, Region } from '../image/box'
+import type { Size } from '../image/size'
 
 /** The measures of a mask that the filters go by: no pixels, so that filtering again takes milliseconds. */
 export interface Scored {
   /** Pixels. */
   area: number
+  /** In pixels of the image. */
   box: Box
   /** The model's own estimate of the mask's IoU. */
   predictedIou: number
   /** #(logit > threshold + offset) / #(logit > threshold - offset). */
   stability: number
-  /** The crop or tile of the image that it was found in: exclusive right and bottom. The whole image where there is one only. */
-  crop: Box
+  /** The crop or tile of the image that the mask was found in; the whole image if it was not cut. */
+  crop: Region
 }
 
 /** A mask that passed the first, generous thresholds. */
@@ -25,7 +24,7 @@ export interface Candidate extends Scored {
   /** The mask token, 1 to 3: from part to whole. */
   token: number
   /** The prompt, in pixels of the image. */
-  point: [number, number]
+  point: Point
   /** What another threshold needs; absent where it was not kept, or where masks of several tiles were united. */
   logits?: LogitWindow
 }

@@ -1,6 +1,7 @@
 /** @file From an image to candidates: its regions, all masks above the floors, each once, and how they overlap. */
-import type { Size } from '../image/transforms'
-import { type Box, type GeneratedSet, type Overlap, type Removal, type Scored, removals } from './candidate'
+import type { Size } from '../image/size'
+import { type Point, type Region, regionSize } from '../image/box'
+import { type GeneratedSet, type Overlap, type Removal, type Scored, removals } from './candidate'
 import { cropsOf, isCut } from './crops'
 import { type Draft, bytesOf, candidateOf, draftOf } from './candidate-draft'
 import { filterCandidates, sameCrop } from './filter'
@@ -8,9 +9,9 @@ import type { FoundMask, FoundOptions } from './found-mask'
 import type { GeneratorOptions } from './generator-options'
 import type { OverlapCounter } from './overlap-counter'
 import { overlapsOf, withoutDuplicates } from './overlaps'
-import { type Point, layerPoints, withScales } from './point-grid'
-import type { RgbImage } from '../image/rgb-image'
+import { layerPoints, withScales } from './point-grid'
 import type { GenerateHooks, RegionRunner } from './region-runner'
+import type { RgbImage } from '../image/rgb-image'
 import { residualPoints } from './uncovered-points'
 import { mergeSeams } from './seams'
 import { tilesOf } from './tiles'
@@ -18,12 +19,11 @@ import { tilesOf } from './tiles'
 /** Masks may take so much memory before duplicates are removed in between. */
 const POOL_BYTES = 256 * 2 ** 20
 
-/** A part of the image that is encoded by itself. */
-interface Region {
-  /** Exclusive right and bottom. */
-  box: Box
-  /** The part of it that no other region answers for: points lie here. */
-  core: Box
+/** A part of the image that is encoded on its own, and its prompts. */
+interface EncodedPart {
+  region: Region
+  /** The subset of it in which its prompts are; of tiles, the cores partition the image. */
+  core: Region
   /** In pixels of the image. */
   points: Point[]
 }
@@ -35,9 +35,9 @@ export async function findCandidates(
   options: GeneratorOptions,
   hooks: GenerateHooks,
 ): Promise<GeneratedSet> {
-  const regions = regionsOf(image, options)
+  const parts = partsOf(image, options)
   const removed = Object.fromEntries(removals.map((name) => [name, 0])) as Record<Removal, number>
-  let total = regions.reduce((sum, { points }) => sum + points.length, 0)
+  let total = parts.reduce((sum, { points }) => sum + points.length, 0)
   let done = 0
   let drafts: Draft[] = []
   let bytes = 0
@@ -62,10 +62,10 @@ export async function findCandidates(
     for (const i of kept) add(masks[i])
     limit = Math.max(POOL_BYTES, 2 * bytes)
   }
-  const ask = async ({ box, points }: Region) => {
+  const promptPart = async ({ region, points }: EncodedPart) => {
     if (!points.length) return
     hooks.signal?.throwIfAborted()
-    runner.encode(image, box)
+    runner.encode(image, region)
     const wanted: FoundOptions = {
       predIouThresh: options.floorPredIou,
       stabilityScoreThresh: options.floorStability,
@@ -73,11 +73,11 @@ export async function findCandidates(
       maskThreshold: options.maskThreshold,
       keepLogits: options.keepLogits,
       // what a tile cuts is merged with its neighbour's part afterwards
-      accept: options.tileSize ? undefined : (mask) => !isCut(mask, box, image),
+      accept: options.tileSize ? undefined : (box) => !isCut(box, region, image),
     }
-    const local = points.map(([x, y]): Point => [x - box[0], y - box[1]])
+    const local = points.map(([x, y]): Point => [x - region.left, y - region.top])
     const collect = async (masks: FoundMask[], asked: number) => {
-      for (const mask of masks) add(draftOf(mask, box, points[mask.prompt], image, options))
+      for (const mask of masks) add(draftOf(mask, region, points[mask.prompt], image, options))
       if (bytes > limit) await collapse(sameCrop)
       done += asked
       hooks.onProgress?.(done, total)
@@ -93,13 +93,13 @@ export async function findCandidates(
     await collapse()
   }
 
-  for (const region of regions) await ask(region)
+  for (const part of parts) await promptPart(part)
   await settle()
   if (options.refinePoints) {
     const overlaps = await overlapsOf(drafts, countIn(drafts))
-    const more = missedPoints(drafts, overlaps, image, options, regions)
+    const more = missedPoints(drafts, overlaps, image, options, parts)
     total += more.reduce((sum, { points }) => sum + points.length, 0)
-    for (const region of more) await ask(region)
+    for (const part of more) await promptPart(part)
     if (more.length) await settle()
   }
   const overlaps = await overlapsOf(drafts, countIn(drafts))
@@ -110,21 +110,21 @@ export async function findCandidates(
 /** Pixels of a tile that one cell of the logits covers. */
 const cellOf = ({ tileSize }: GeneratorOptions, side: number): number => Math.max(2, Math.ceil(tileSize / side))
 
-function regionsOf(size: Size, options: GeneratorOptions): Region[] {
-  const parts = options.tileSize
+function partsOf(size: Size, options: GeneratorOptions): EncodedPart[] {
+  const places = options.tileSize
     ? tilesOf(size, options.tileSize, options.tileHalo).map((tile) => ({ ...tile, layer: 0 }))
-    : cropsOf(size, options).map(({ box, layer }) => ({ box, core: box, layer }))
-  return parts.map(({ box, core, layer }): Region => {
-    const own = { width: box[2] - box[0], height: box[3] - box[1] }
+    : cropsOf(size, options).map((crop) => ({ ...crop, core: crop.region }))
+  return places.map(({ region, core, layer }): EncodedPart => {
+    const own = regionSize(region)
     const local = withScales(layerPoints(options, layer, own), layer ? [] : options.pointScales, own)
-    const points = local.map(([x, y]): Point => [x + box[0], y + box[1]])
-    return { box, core, points: points.filter((point) => isIn(point, core, size)) }
+    const points = local.map(([x, y]): Point => [x + region.left, y + region.top])
+    return { region, core, points: points.filter((point) => isIn(point, core, size)) }
   })
 }
 
-/** Whether a point lies in a core (exclusive right and bottom, but for the image's own edges). */
-function isIn([x, y]: Point, [x0, y0, x1, y1]: Box, { width, height }: Size): boolean {
-  return x >= x0 && (x < x1 || x1 === width) && y >= y0 && (y < y1 || y1 === height)
+/** True if a point is in a region; the image's own right and bottom edge belong to the regions that end there. */
+function isIn([x, y]: Point, { left, top, right, bottom }: Region, { width, height }: Size): boolean {
+  return x >= left && (x < right || right === width) && y >= top && (y < bottom || bottom === height)
 }
 
 /** The second round: the middles of what the masks that pass the filters leave uncovered, each in the region that answers for it. */
@@ -133,8 +133,8 @@ function missedPoints(
   overlaps: Overlap[],
   size: Size,
   options: GeneratorOptions,
-  regions: readonly Region[],
-): Region[] {
+  parts: readonly EncodedPart[],
+): EncodedPart[] {
   const { kept } = filterCandidates({ size, candidates: [...drafts], overlaps }, options)
   const points = residualPoints(
     kept.map((i) => drafts[i].bits),
@@ -142,7 +142,7 @@ function missedPoints(
     options.refinePoints,
   )
   // the first region is the whole image where there are crops; of tiles each point has its own
-  const mine = regions.map((region): Region => ({ ...region, points: [] }))
+  const mine = parts.map((part): EncodedPart => ({ ...part, points: [] }))
   for (const point of points) mine.find(({ core }) => isIn(point, core, size))?.points.push(point)
-  return mine.filter((region) => region.points.length)
+  return mine.filter((part) => part.points.length)
 }

@@ -1,4 +1,5 @@
 /** @file Chooses among candidates by their measures alone: what a slider moves, in milliseconds. */
+import { regionKey, sameRegion } from '../image/box'
 import type { CandidateSet, Scored } from './candidate'
 import { containmentLosers } from './containment'
 import { suppress } from './nms'
@@ -90,17 +91,17 @@ export function filterCandidates(set: CandidateSet<Scored>, options: FilterOptio
 
 /** How many of the image's four edges a box reaches. */
 function edgesTouched({ box }: Scored, { width, height }: { width: number; height: number }): number {
-  return [box[0] <= 0, box[1] <= 0, box[2] >= width - 1, box[3] >= height - 1].filter(Boolean).length
+  return [box.x0 <= 0, box.y0 <= 0, box.x1 >= width - 1, box.y1 >= height - 1].filter(Boolean).length
 }
 
 /** Of each candidate which crop it was found in, as a number. */
 function cropNumbers(candidates: readonly Scored[]): Uint32Array {
   const numbers = new Map<string, number>()
   return Uint32Array.from(candidates, ({ crop }) => {
-    const key = crop.join()
+    const key = regionKey(crop)
     if (!numbers.has(key)) numbers.set(key, numbers.size)
     return numbers.get(key)!
   })
 }
 
-export const sameCrop = (a: Scored, b: Scored): boolean => a.crop === b.crop || a.crop.every((c, i) => c === b.crop[i])
+export const sameCrop = (a: Scored, b: Scored): boolean => sameRegion(a.crop, b.crop)

@@ -1,6 +1,7 @@
 /** @file A mask as it comes from the GPU, in pixels of the crop that it was found in. */
 import type { PackedMask } from '../masks/bit-mask'
-import type { Box, LogitWindow } from './candidate'
+import type { Box } from '../image/box'
+import type { LogitWindow } from './candidate'
 
 export interface FoundMask {
   /** Of the batch. */

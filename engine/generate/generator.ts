@@ -6,8 +6,8 @@ import { type GeneratorOptions, checkGeneratorOptions } from './generator-option
 import { OverlapCounter } from './overlap-counter'
 import type { MaskRecord } from './reference-record'
 import { referenceRecords } from './reference-flow'
-import type { RgbImage } from '../image/rgb-image'
 import { type GenerateHooks, RegionRunner } from './region-runner'
+import type { RgbImage } from '../image/rgb-image'
 
 export type { GenerateHooks } from './region-runner'
 

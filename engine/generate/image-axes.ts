@@ -1,7 +1,8 @@
 /** @file The two bilinear steps from low-resolution logits to an image, as tables: where each place reads. */
 import { type BilinearAxis, bilinearAxis } from '../image/resize'
-import { type Size, resizeLongest } from '../image/transforms'
-import type { Box } from './candidate'
+import type { Size } from '../image/size'
+import { resizeLongest } from '../image/model-input'
+import type { Box } from '../image/box'
 
 export class ImageAxes {
   /** The part of the input square that is image. */
@@ -23,17 +24,13 @@ export class ImageAxes {
   }
 
   /** The pixels (inclusive) that read a box of logits (inclusive); null where none does. */
-  reached([x0, y0, x1, y1]: Box): Box | null {
-    const [xs, ys] = (
-      [
-        [x0, x1],
-        [y0, y1],
-      ] as const
-    ).map((range, d) => {
-      const input = reached(this.toInput[d], range)
-      return input && reached(this.toImage[d], input)
-    })
-    return xs && ys ? [xs[0], ys[0], xs[1], ys[1]] : null
+  reached({ x0, y0, x1, y1 }: Box): Box | null {
+    const along = (axis: 0 | 1, first: number, last: number) => {
+      const input = reached(this.toInput[axis], [first, last])
+      return input && reached(this.toImage[axis], input)
+    }
+    const [xs, ys] = [along(0, x0, x1), along(1, y0, y1)]
+    return xs && ys ? { x0: xs[0], y0: ys[0], x1: xs[1], y1: ys[1] } : null
   }
 
   /** All four tables as a shader reads them: pairs of place and share, the image's columns and rows, the valid part's. */

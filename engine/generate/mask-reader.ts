@@ -7,10 +7,13 @@ import selectShader from '../../shaders/mask-select.wgsl'
 import type { Engine } from '../device/engine'
 import { grid1d } from '../device/grid'
 import type { Tensor } from '../device/tensor'
-import type { Size } from '../image/transforms'
-import type { Box, LogitWindow } from './candidate'
+import type { Size } from '../image/size'
+import type { Box } from '../image/box'
+import type { LogitWindow } from './candidate'
 import type { FoundCounts, FoundMask, FoundOptions } from './found-mask'
 import { BlockReader, type TensorBlock } from '../device/read-back'
+import { wordsAround } from '../masks/bit-mask'
+import { MASK_TOKENS } from '../sam/mask-decoder'
 import { ImageAxes } from './image-axes'
 import { OneShotKernel, ScratchTensors } from '../device/one-shot-kernel'
 
@@ -80,7 +83,7 @@ export class MaskReader {
   }
 
   /**
-   * The masks of tokens 1 to 3 of the first `prompts` prompts of logits (P, 4, side²) and iou (P, 4), by prompt and token.
+   * The masks of tokens 1 to 3 of the first `prompts` prompts of logits (P, MASK_TOKENS, side²) and iou (P, MASK_TOKENS), by prompt and token.
    * `counts` gets how many were dropped, and why.
    */
   async read(
@@ -136,13 +139,12 @@ export class MaskReader {
     const [values, floats] = [new Uint32Array(bytes), new Float32Array(bytes)]
     return Array.from({ length: values[0] }, (_, i): Job => {
       const at = 8 + 8 * i
-      const window: Box = [values[at + 1], values[at + 2], values[at + 3], values[at + 4]]
+      const [x0, y0, x1, y1] = values.subarray(at + 1, at + 5)
+      const window: Box = { x0, y0, x1, y1 }
       const job = { plane: values[at], predictedIou: floats[at + 5], window }
-      const pixels = window[2] >= window[0] ? this.axes!.reached(window) : null
+      const pixels = x1 >= x0 ? this.axes!.reached(window) : null
       if (!pixels) return { ...job, column: 0, columns: 0, row: 0, rows: 0 }
-      const column = pixels[0] >> 5
-      const [columns, rows] = [(pixels[2] >> 5) - column + 1, pixels[3] - pixels[1] + 1]
-      return { ...job, column, columns, row: pixels[1], rows }
+      return { ...job, ...wordsAround(pixels) }
     })
   }
 
@@ -191,15 +193,14 @@ export class MaskReader {
       const stability = Math.fround(above / below)
       const stable = options.stabilityScoreThresh <= 0 || stability >= Math.fround(options.stabilityScoreThresh)
       if (!area || !stable) return void counts.floorStability++
-      const box: Box = [x0, y0, x1, y1]
+      const box: Box = { x0, y0, x1, y1 }
       if (options.accept && !options.accept(box)) return void counts.cropEdge++
-      const column = x0 >> 5
-      const [columns, rows] = [(x1 >> 5) - column + 1, y1 - y0 + 1]
+      const { column, columns, rows } = wordsAround(box)
       const first = starts[i] + (y0 - job.row) * job.columns + column - job.column
       windows.push({ first, stride: job.columns, columns, rows })
       const mask: FoundMask = {
-        prompt: job.plane >> 2,
-        token: job.plane & 3,
+        prompt: Math.floor(job.plane / MASK_TOKENS),
+        token: job.plane % MASK_TOKENS,
         predictedIou: job.predictedIou,
         stability,
         area,
@@ -221,7 +222,7 @@ export class MaskReader {
     return found
   }
 
-  private logitWindow({ window: [x0, y0, x1, y1] }: Job, options: FoundOptions): LogitWindow {
+  private logitWindow({ window: { x0, y0, x1, y1 } }: Job, options: FoundOptions): LogitWindow {
     const { side, inputSize } = this
     const [left, top] = [Math.max(0, x0 - REACH), Math.max(0, y0 - REACH)]
     const width = Math.min(side - 1, x1 + REACH) - left + 1

@@ -75,8 +75,8 @@ export async function withoutDuplicates(
 /** The most that the IoU of two masks can be, by their areas and boxes. */
 function mostIou(a: Scored, b: Scored): number {
   const smaller = Math.min(a.area, b.area)
-  const width = Math.min(a.box[2], b.box[2]) - Math.max(a.box[0], b.box[0]) + 1
-  const height = Math.min(a.box[3], b.box[3]) - Math.max(a.box[1], b.box[1]) + 1
+  const width = Math.min(a.box.x1, b.box.x1) - Math.max(a.box.x0, b.box.x0) + 1
+  const height = Math.min(a.box.y1, b.box.y1) - Math.max(a.box.y0, b.box.y0) + 1
   if (width <= 0 || height <= 0) return 0
   const shared = Math.min(smaller, width * height)
   return shared / (a.area + b.area - shared)
@@ -93,13 +93,13 @@ export async function overlapsOf(masks: readonly Packed[], count: CountShared): 
     for (let i = 0; i < chunk.length / 2; i++) if (shared[i]) overlaps.push([chunk[2 * i], chunk[2 * i + 1], shared[i]])
   }
   // by their left edges: what begins right of a mask's right edge shares nothing with it
-  const order = masks.map((_, i) => i).sort((a, b) => masks[a].box[0] - masks[b].box[0])
+  const order = masks.map((_, i) => i).sort((a, b) => masks[a].box.x0 - masks[b].box.x0)
   for (const [place, a] of order.entries()) {
-    const [, y0, x1, y1] = masks[a].box
-    for (let at = place + 1; at < order.length && masks[order[at]].box[0] <= x1; at++) {
+    const { y0, x1, y1 } = masks[a].box
+    for (let at = place + 1; at < order.length && masks[order[at]].box.x0 <= x1; at++) {
       const b = order[at]
       const { box } = masks[b]
-      if (box[1] <= y1 && box[3] >= y0) pairs.push(Math.min(a, b), Math.max(a, b))
+      if (box.y0 <= y1 && box.y1 >= y0) pairs.push(Math.min(a, b), Math.max(a, b))
     }
     if (pairs.length > 64 * PAIRS) await flush()
   }

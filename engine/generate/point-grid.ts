@@ -1,8 +1,7 @@
 /** @file The points that the model is asked about: regular grids. */
-import type { Size } from '../image/transforms'
+import type { Point } from '../image/box'
+import type { Size } from '../image/size'
 import type { GeneratorOptions } from './generator-options'
-
-export type Point = [x: number, y: number]
 
 /** A grid of n x n points, row by row, each 0 to 1: the middles of n x n equal cells. */
 export function gridPoints(n: number): Point[] {

@@ -1,18 +1,19 @@
 /** @file The reference's flow from an image to its records, step by step. */
-import { type Mask, emptyMask } from '../masks/mask'
+import { type Mask, maskBox } from '../masks/mask'
+import { paintMasks } from '../masks/mask-algebra'
 import { type PackedMask, unpackMask } from '../masks/bit-mask'
 import { dropIslands, fillHoles } from '../masks/holes-islands'
 import { compressCounts, maskCounts } from '../masks/rle'
-import type { Size } from '../image/transforms'
-import type { Box } from './candidate'
+import type { Size } from '../image/size'
+import { type Box, type Point, type Region, boxInImage, regionSize } from '../image/box'
 import { cropsOf, isCut } from './crops'
 import type { FoundMask } from './found-mask'
 import { boxNms } from './nms'
 import type { GeneratorOptions } from './generator-options'
-import { type Point, layerPoints } from './point-grid'
+import { layerPoints } from './point-grid'
 import type { MaskRecord } from './reference-record'
-import type { RgbImage } from '../image/rgb-image'
 import type { GenerateHooks, RegionRunner } from './region-runner'
+import type { RgbImage } from '../image/rgb-image'
 
 interface Entry {
   /** Its pixels, in the crop. */
@@ -21,7 +22,7 @@ interface Entry {
   inner: Box
   /** In the image. */
   box: Box
-  crop: Box
+  crop: Region
   predictedIou: number
   stability: number
   point: Point
@@ -35,14 +36,14 @@ export async function referenceRecords(
   options: GeneratorOptions,
   { onProgress, signal }: GenerateHooks,
 ): Promise<MaskRecord[]> {
-  const crops = cropsOf(image, options).map(({ box, layer }) => {
-    const size = { width: box[2] - box[0], height: box[3] - box[1] }
-    return { box, points: layerPoints(options, layer, size) }
-  })
+  const crops = cropsOf(image, options).map(({ region, layer }) => ({
+    region,
+    points: layerPoints(options, layer, regionSize(region)),
+  }))
   const total = crops.reduce((sum, { points }) => sum + points.length, 0)
   let done = 0
   let entries: Entry[] = []
-  for (const { box: crop, points } of crops) {
+  for (const { region: crop, points } of crops) {
     signal?.throwIfAborted()
     if (!points.length) continue
     runner.encode(image, crop)
@@ -64,19 +65,17 @@ export async function referenceRecords(
     for (const i of kept) {
       const { bits, box, predictedIou, stability, prompt } = found[i]
       const [x, y] = points[prompt]
-      const point: Point = [x + crop[0], y + crop[1]]
-      entries.push({ bits, inner: box, box: moved(box, crop), crop, predictedIou, stability, point })
+      const point: Point = [x + crop.left, y + crop.top]
+      entries.push({ bits, inner: box, box: boxInImage(box, crop), crop, predictedIou, stability, point })
     }
   }
   if (crops.length > 1) {
-    const scores = entries.map(({ crop }) => Math.fround(1 / ((crop[2] - crop[0]) * (crop[3] - crop[1]))))
+    const scores = entries.map(({ crop }) => Math.fround(1 / ((crop.right - crop.left) * (crop.bottom - crop.top))))
     entries = suppress(entries, scores, options.cropNmsThresh)
   }
   if (options.minMaskRegionArea > 0) entries = mendRegions(entries, image, options)
   return entries.map((entry) => recordOf(entry, image, options))
 }
-
-const moved = ([x0, y0, x1, y1]: Box, [dx, dy]: Box): Box => [x0 + dx, y0 + dy, x1 + dx, y1 + dy]
 
 const suppress = (entries: readonly Entry[], scores: readonly number[], threshold: number): Entry[] =>
   boxNms(
@@ -88,7 +87,7 @@ const suppress = (entries: readonly Entry[], scores: readonly number[], threshol
 const maskOf = ({ bits, inner, crop, mended }: Entry): Mask => {
   if (mended) return mended
   const mask = unpackMask(bits, inner)
-  return { ...mask, x0: mask.x0 + crop[0], y0: mask.y0 + crop[1] }
+  return { ...mask, x0: mask.x0 + crop.left, y0: mask.y0 + crop.top }
 }
 
 /** Fills small holes, drops small islands, and suppresses again: masks that needed no change before those that did. */
@@ -99,15 +98,13 @@ function mendRegions(entries: readonly Entry[], size: Size, options: GeneratorOp
     const mask = maskOf(entry)
     const mended = dropIslands(fillHoles(mask, size, area), area)
     scores.push(mended === mask ? 1 : 0)
-    return mended === mask ? entry : { ...entry, mended, box: boxOf(mended) }
+    return mended === mask ? entry : { ...entry, mended, box: referenceBox(mended) }
   })
   return suppress(all, scores, Math.max(options.boxNmsThresh, options.cropNmsThresh))
 }
 
-function boxOf(mask: Mask): Box {
-  if (mask === emptyMask) return [0, 0, 0, 0]
-  return [mask.x0, mask.y0, mask.x0 + mask.width - 1, mask.y0 + mask.height - 1]
-}
+/** As the reference implementation, the box of an empty mask is 0, 0, 0, 0. */
+const referenceBox = (mask: Mask): Box => (mask.width ? maskBox(mask) : { x0: 0, y0: 0, x1: 0, y1: 0 })
 
 function recordOf(entry: Entry, size: Size, { outputMode }: GeneratorOptions): MaskRecord {
   const { box, crop, predictedIou, stability, point } = entry
@@ -116,21 +113,16 @@ function recordOf(entry: Entry, size: Size, { outputMode }: GeneratorOptions): M
   const whole: [number, number] = [size.height, size.width]
   const segmentation =
     outputMode === 'binary_mask'
-      ? binary(mask, size)
+      ? paintMasks([mask], size)
       : { size: whole, counts: outputMode === 'coco_rle' ? compressCounts(counts) : counts }
   return {
     segmentation,
     area: counts.reduce((sum, run, i) => (i & 1 ? sum + run : sum), 0),
-    bbox: [box[0], box[1], box[2] - box[0], box[3] - box[1]],
+    // the reference's width and height are the distance of the outermost pixels
+    bbox: [box.x0, box.y0, box.x1 - box.x0, box.y1 - box.y0],
     predicted_iou: predictedIou,
     point_coords: [point],
     stability_score: stability,
-    crop_box: [crop[0], crop[1], crop[2] - crop[0], crop[3] - crop[1]],
+    crop_box: [crop.left, crop.top, crop.right - crop.left, crop.bottom - crop.top],
   }
-}
-
-function binary({ x0, y0, width, height, data }: Mask, size: Size): Uint8Array {
-  const whole = new Uint8Array(size.width * size.height)
-  for (let y = 0; y < height; y++) whole.set(data.subarray(y * width, (y + 1) * width), (y0 + y) * size.width + x0)
-  return whole
 }

@@ -2,12 +2,11 @@
 import { label } from '../sam/prompt-labels'
 import { Predictor } from '../sam/predictor'
 import type { SamModel } from '../sam/sam-model'
-import { resizeLongest } from '../image/transforms'
-import type { RgbImage } from '../image/rgb-image'
-import type { Box } from './candidate'
+import { type RgbImage, cropImage } from '../image/rgb-image'
+import { resizeLongest } from '../image/model-input'
+import { type Point, type Region, regionSize, sameRegion } from '../image/box'
 import type { FoundCounts, FoundMask, FoundOptions } from './found-mask'
 import { MaskReader } from './mask-reader'
-import type { Point } from './point-grid'
 
 export interface GenerateHooks {
   /** Points decoded so far, and all that will be; `total` may grow when a second round adds points. */
@@ -20,7 +19,7 @@ export interface GenerateHooks {
 const SLOTS = 2
 
 export class RegionRunner {
-  private current: { image: RgbImage; box: Box } | null = null
+  private current: { image: RgbImage; region: Region } | null = null
 
   private constructor(
     private readonly predictor: Predictor,
@@ -43,14 +42,14 @@ export class RegionRunner {
     this.current = null
   }
 
-  /** Makes the part of the image (exclusive right and bottom) the one that is asked about; nothing is done where it is already. */
-  encode(image: RgbImage, box: Box): void {
+  /** Encodes a region of the image, which the next prompts refer to. Does nothing if it is encoded already. */
+  encode(image: RgbImage, region: Region): void {
     const { current, predictor } = this
-    if (current && current.image === image && current.box.every((c, i) => c === box[i])) return
-    const size = { width: box[2] - box[0], height: box[3] - box[1] }
+    if (current && current.image === image && sameRegion(current.region, region)) return
+    const size = regionSize(region)
     this.reader.setImage(size)
-    predictor.setImage({ ...size, rgb: cut(image, box) })
-    this.current = { image, box }
+    predictor.setImage({ ...size, rgb: cropImage(image, region) })
+    this.current = { image, region }
   }
 
   /**
@@ -66,9 +65,9 @@ export class RegionRunner {
   ): Promise<void> {
     if (!this.current) throw new Error('encode comes before run')
     const { predictor, reader } = this
-    const [x0, y0, x1, y1] = this.current.box
-    const valid = resizeLongest(x1 - x0, y1 - y0, predictor.model.inputSize)
-    const [scaleX, scaleY] = [valid.width / (x1 - x0), valid.height / (y1 - y0)]
+    const { width, height } = regionSize(this.current.region)
+    const valid = resizeLongest(width, height, predictor.model.inputSize)
+    const [scaleX, scaleY] = [valid.width / width, valid.height / height]
     for (let start = 0; start < points.length; start += predictor.prompts) {
       signal?.throwIfAborted()
       const batch = points.slice(start, start + predictor.prompts)
@@ -87,16 +86,4 @@ export class RegionRunner {
     this.predictor.destroy()
     this.reader.destroy()
   }
-}
-
-/** The part of an image, as an image. */
-function cut({ rgb, width, height }: RgbImage, [x0, y0, x1, y1]: Box): Uint8Array {
-  if (x0 === 0 && y0 === 0 && x1 === width && y1 === height) return rgb
-  const line = 3 * (x1 - x0)
-  const part = new Uint8Array(line * (y1 - y0))
-  for (let y = y0; y < y1; y++) {
-    const from = 3 * (y * width + x0)
-    part.set(rgb.subarray(from, from + line), (y - y0) * line)
-  }
-  return part
 }

@@ -1,7 +1,8 @@
 /** @file Another mask threshold or stability offset for candidates that kept their logits, without the model. */
-import { type Mask } from '../masks/mask'
+import { type Mask, maskBox } from '../masks/mask'
 import { packMask, sharedPixels } from '../masks/bit-mask'
-import type { Box, Candidate, CandidateSet, LogitWindow } from './candidate'
+import { type Region, regionSize } from '../image/box'
+import type { Candidate, CandidateSet, LogitWindow } from './candidate'
 import { type Draft, candidateOf, mended } from './candidate-draft'
 import { ImageAxes } from './image-axes'
 import { overlapsOf } from './overlaps'
@@ -53,11 +54,12 @@ function draftOfCandidate(candidate: Candidate, mask: Mask): Draft {
   return { area, box, predictedIou, stability, crop, token, point, bits: packMask(mask) }
 }
 
-function axesOf(known: Map<string, ImageAxes>, crop: Box, { side, inputSize }: LogitWindow): ImageAxes {
-  const key = `${crop[2] - crop[0]}x${crop[3] - crop[1]} ${side} ${inputSize}`
+function axesOf(known: Map<string, ImageAxes>, crop: Region, { side, inputSize }: LogitWindow): ImageAxes {
+  const size = regionSize(crop)
+  const key = `${size.width}x${size.height} ${side} ${inputSize}`
   let axes = known.get(key)
   if (!axes) {
-    axes = new ImageAxes(side, inputSize, { width: crop[2] - crop[0], height: crop[3] - crop[1] })
+    axes = new ImageAxes(side, inputSize, size)
     known.set(key, axes)
   }
   return axes
@@ -97,13 +99,12 @@ function apply(
     if (last > right) right = last
   }
   if (!area) return null
-  const [dx, dy] = [candidate.crop[0] + x0, candidate.crop[1] + y0]
+  const [dx, dy] = [candidate.crop.left + x0, candidate.crop.top + y0]
   const size = { width: right - left + 1, height: bottom - top + 1 }
   const data = new Uint8Array(size.width * size.height)
   for (let y = 0, at = 0; y < size.height; y++)
     for (let x = 0; x < size.width; x++) data[at++] = values[(y + top) * width + x + left] > middle ? 1 : 0
   const mask: Mask = { x0: left + dx, y0: top + dy, ...size, data }
-  const box: Box = [left + dx, top + dy, right + dx, bottom + dy]
   const stability = Math.fround(above / below)
-  return { ...draftOfCandidate(candidate, mask), area, box, stability, logits }
+  return { ...draftOfCandidate(candidate, mask), area, box: maskBox(mask), stability, logits }
 }

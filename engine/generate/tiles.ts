@@ -1,12 +1,12 @@
 /** @file Tiles of a large image: equal squares that overlap, each with a core that is its own. */
-import type { Size } from '../image/transforms'
-import type { Box } from './candidate'
+import type { Size } from '../image/size'
+import type { Region } from '../image/box'
 
 export interface Tile {
-  /** What is encoded; exclusive right and bottom. */
-  box: Box
-  /** What it answers for: the cores share the image out among the tiles. */
-  core: Box
+  /** The part of the image that is encoded. */
+  region: Region
+  /** The part whose particles this tile finds: the cores of all tiles partition the image. */
+  core: Region
 }
 
 /**
@@ -16,10 +16,10 @@ export interface Tile {
 export function tilesOf({ width, height }: Size, tileSize: number, halo: number): Tile[] {
   const [xs, ys] = [spans(width, tileSize, halo), spans(height, tileSize, halo)]
   return ys.flatMap((y) =>
-    xs.map((x): Tile => {
-      const box: Box = [x.from, y.from, x.to, y.to]
-      return { box, core: [x.coreFrom, y.coreFrom, x.coreTo, y.coreTo] }
-    }),
+    xs.map((x): Tile => ({
+      region: { left: x.from, top: y.from, right: x.to, bottom: y.to },
+      core: { left: x.coreFrom, top: y.coreFrom, right: x.coreTo, bottom: y.coreTo },
+    })),
   )
 }
 

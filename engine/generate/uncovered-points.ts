@@ -1,8 +1,8 @@
 /** @file Points where no mask is: the middles of the uncovered parts, for a second round. */
 import { squaredDistance } from '../masks/distance-transform'
 import type { PackedMask } from '../masks/bit-mask'
-import type { Size } from '../image/transforms'
-import type { Point } from './point-grid'
+import type { Size } from '../image/size'
+import type { Point } from '../image/box'
 
 /** Cells a side of the picture that distances are taken in, at most: larger images are looked at coarsely. */
 const CELLS = 2048

@@ -1,5 +1,6 @@
 /** @file The logits of the pixels that a window of low-resolution logits reaches, on the host. */
 import type { BilinearAxis } from '../image/resize'
+import { maskBox } from '../masks/mask'
 import type { LogitWindow } from './candidate'
 import type { ImageAxes } from './image-axes'
 
@@ -15,11 +16,11 @@ export function upscaleWindow(
   axes: ImageAxes,
 ): { values: Float32Array; width: number; x0: number; y0: number } | null {
   const { x0, y0, width: w, height: h, data } = window
-  const box = axes.reached([x0, y0, x0 + w - 1, y0 + h - 1])
+  const box = axes.reached(maskBox(window))
   if (!box) return null
-  const columns = combined(axes.toInput[0], axes.toImage[0], box[0], box[2])
-  const lines = combined(axes.toInput[1], axes.toImage[1], box[1], box[3])
-  const width = box[2] - box[0] + 1
+  const columns = combined(axes.toInput[0], axes.toImage[0], box.x0, box.x1)
+  const lines = combined(axes.toInput[1], axes.toImage[1], box.y0, box.y1)
+  const width = box.x1 - box.x0 + 1
   // along the rows first: every row of the window to the image's columns
   const wide = new Float32Array(h * width)
   for (let y = 0; y < h; y++)
@@ -31,14 +32,14 @@ export function upscaleWindow(
       }
       wide[y * width + x] = sum
     }
-  const values = new Float32Array((box[3] - box[1] + 1) * width)
+  const values = new Float32Array((box.y1 - box.y0 + 1) * width)
   for (let k = 0; k < lines.places.length; k++) {
     const [at, share, row] = [lines.places[k] - y0, lines.shares[k], (k >> 2) * width]
     if (!share) continue
     if (at < 0 || at >= h) values.fill(NOTHING, row, row + width)
     else for (let x = 0, from = at * width; x < width; x++) values[row + x] += share * wide[from + x]
   }
-  return { values, width, x0: box[0], y0: box[1] }
+  return { values, width, x0: box.x0, y0: box.y0 }
 }
 
 /** The four places of the logits that each of a range of the image's places reads, and their shares. */

@@ -1,5 +1,5 @@
 /** @file Masks of one bit a pixel: rows of 32-pixel words that start at multiples of 32 of the image, so that masks compare word by word. */
-import type { Box } from '../generate/candidate'
+import type { Box } from '../image/box'
 import type { Mask } from './mask'
 
 export interface PackedMask {
@@ -12,6 +12,14 @@ export interface PackedMask {
   words: Uint32Array
 }
 
+/** The words that hold the pixels of a box. */
+export const wordsAround = ({ x0, y0, x1, y1 }: Box): Omit<PackedMask, 'words'> => ({
+  column: x0 >> 5,
+  columns: (x1 >> 5) - (x0 >> 5) + 1,
+  row: y0,
+  rows: y1 - y0 + 1,
+})
+
 export function packMask({ x0, y0, width, height, data }: Mask): PackedMask {
   const column = x0 >> 5
   const columns = width ? ((x0 + width - 1) >> 5) - column + 1 : 0
@@ -22,8 +30,8 @@ export function packMask({ x0, y0, width, height, data }: Mask): PackedMask {
   return { column, columns, row: y0, rows: height, words }
 }
 
-/** The pixels in `box` (inclusive); what the mask has outside it is left out. */
-export function unpackMask({ column, columns, row, words }: PackedMask, [x0, y0, x1, y1]: Box): Mask {
+/** The pixels of a mask within `box`; its pixels outside `box` are left out. */
+export function unpackMask({ column, columns, row, words }: PackedMask, { x0, y0, x1, y1 }: Box): Mask {
   const [width, height] = [x1 - x0 + 1, y1 - y0 + 1]
   const data = new Uint8Array(width * height)
   for (let y = y0, at = 0; y <= y1; y++) {

@@ -2,7 +2,8 @@
 import type { Prediction } from '../sam/predictor'
 import { emptyMask, type Mask } from './mask'
 import { type BilinearAxis, bilinearAxis } from '../image/resize'
-import { resizeLongest, type Size } from '../image/transforms'
+import { resizeLongest } from '../image/model-input'
+import type { Size } from '../image/size'
 
 /** A range of places, both ends included. */
 type Range = [number, number]

@@ -1,8 +1,8 @@
 /** @file Small holes filled and small islands dropped, as the reference does it: 8-connected, whole regions by their area. */
 import { components } from './components'
 import type { Mask } from './mask'
-import { emptyMask } from './mask'
-import type { Size } from '../image/transforms'
+import { paintMasks, trimMask } from './mask-algebra'
+import type { Size } from '../image/size'
 
 /**
  * Fills regions outside the mask of fewer than `area` pixels. The image's border counts as nothing special: a small corner
@@ -24,16 +24,10 @@ export function fillHoles(mask: Mask, size: Size, area: number): Mask {
   const small = areas.map((pixels, i) => pixels + beyond[i + 1] < area)
   if (!small.includes(true)) return mask
   // a small region that goes on beyond the part is filled there too: then the part is the whole image
-  if (small.some((is, i) => is && beyond[i + 1] > 0)) return fillHoles(expand(mask, size), size, area)
+  if (small.some((is, i) => is && beyond[i + 1] > 0))
+    return fillHoles({ x0: 0, y0: 0, ...size, data: paintMasks([mask], size) }, size, area)
   const data = outside.map((out, i) => (out && !small[labels[i] - 1] ? 0 : 1))
-  return tighten({ x0: mask.x0 - left, y0: mask.y0 - top, width, height, data })
-}
-
-/** The same mask as a part that is the whole image. */
-function expand({ x0, y0, width, height, data }: Mask, size: Size): Mask {
-  const whole = new Uint8Array(size.width * size.height)
-  for (let y = 0; y < height; y++) whole.set(data.subarray(y * width, (y + 1) * width), (y0 + y) * size.width + x0)
-  return { x0: 0, y0: 0, ...size, data: whole }
+  return trimMask({ x0: mask.x0 - left, y0: mask.y0 - top, width, height, data })
 }
 
 /** Pixels outside the padded part that belong to each region. All of them join the ring of surroundings, by 8-connection. */
@@ -73,32 +67,5 @@ export function dropIslands(mask: Mask, area: number): Mask {
     const largest = areas.indexOf(Math.max(...areas))
     keep = areas.map((_, i) => i === largest)
   }
-  return tighten({ ...mask, data: mask.data.map((inside, i) => (inside && keep[labels[i] - 1] ? 1 : 0)) })
-}
-
-/** The same mask in the smallest part of the image that holds it. */
-export function tighten(mask: Mask): Mask {
-  const { width, height, data } = mask
-  let [left, right, top, bottom] = [width, -1, height, -1]
-  for (let y = 0; y < height; y++) {
-    const row = y * width
-    let first = 0
-    while (first < width && !data[row + first]) first++
-    if (first === width) continue
-    let last = width - 1
-    while (!data[row + last]) last--
-    if (first < left) left = first
-    if (last > right) right = last
-    if (top === height) top = y
-    bottom = y
-  }
-  if (right < 0) return emptyMask
-  if (!left && !top && right === width - 1 && bottom === height - 1) return mask
-  const part = { x0: mask.x0 + left, y0: mask.y0 + top, width: right - left + 1, height: bottom - top + 1 }
-  const inner = new Uint8Array(part.width * part.height)
-  for (let y = 0; y < part.height; y++) {
-    const from = (y + top) * width + left
-    inner.set(data.subarray(from, from + part.width), y * part.width)
-  }
-  return { ...part, data: inner }
+  return trimMask({ ...mask, data: mask.data.map((inside, i) => (inside && keep[labels[i] - 1] ? 1 : 0)) })
 }

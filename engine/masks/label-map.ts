@@ -1,6 +1,7 @@
 /** @file Masks that overlap to a map of labels that do not. */
-import type { Mask } from './mask'
-import { MAX_LABEL, type LabelMap, type Size } from '../image/transforms'
+import { type Mask, maskArea } from './mask'
+import { type LabelMap, MAX_LABEL } from '../image/label-map'
+import type { Size } from '../image/size'
 
 /**
  * The label map of masks: label i + 1 is masks[i]. Where masks overlap, the pixel is the smaller mask's: a particle that
@@ -15,7 +16,7 @@ export function labelMap(masks: readonly Mask[], size: Size): LabelMap {
   const areas = masks.map((mask, i) => {
     if (mask.x0 < 0 || mask.y0 < 0 || mask.x0 + mask.width > width || mask.y0 + mask.height > height)
       throw new Error(`mask ${i + 1} leaves the image of ${width}x${height}`)
-    return mask.data.reduce((sum, inside) => sum + inside, 0)
+    return maskArea(mask)
   })
   // painted from the largest down, so that the last painter wins
   const order = areas.map((_, i) => i).sort((a, b) => areas[b] - areas[a] || b - a)

@@ -1,5 +1,5 @@
 /** @file COCO's run-length masks: the one form in which masks lie in files and go between programs. */
-import type { Size } from '../image/transforms'
+import type { Size } from '../image/size'
 import { emptyMask, type Mask } from './mask'
 
 /** A mask in COCO's run-length form: runs of 0 and 1 by turns, down the columns (Fortran order), the first of 0. */

@@ -6,7 +6,7 @@ import { addScaled } from '../ops/pointwise'
 import { MASK_TOKENS } from './mask-decoder'
 import type { SamModel } from './sam-model'
 import { label } from './prompt-labels'
-import { toModelInput } from '../image/transforms'
+import { toModelInput } from '../image/model-input'
 import type { RgbImage } from '../image/rgb-image'
 
 export interface PredictorOptions {

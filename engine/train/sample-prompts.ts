@@ -1,18 +1,7 @@
 import { label } from '../sam/prompt-labels'
-import { resizeLongest, type LabelMap } from '../image/transforms'
+import { resizeLongest } from '../image/model-input'
+import type { InstanceBox, LabelMap } from '../image/label-map'
 import type { Rng } from '../rng'
-
-/** What the sampler needs to know of one instance of a label map. */
-export interface InstanceBox {
-  id: number
-  /** pixels */
-  area: number
-  /** inclusive corners */
-  x0: number
-  y0: number
-  x1: number
-  y1: number
-}
 
 export { label }
 

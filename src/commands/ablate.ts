@@ -1,5 +1,5 @@
 /** @file `wgsam ablate`: one recipe trained at every point of a grid, and a table of what each is worth. */
-import { MAX_LABEL } from '../../engine/image/transforms'
+import { MAX_LABEL } from '../../engine/image/label-map'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ablate, secondsLeft, splitFile, survey } from '../ablation/ablate'

@@ -1,12 +1,14 @@
 /** @file `wgsam predict`: the mask of an object in one image, prompted by points or a box. */
 import { basename, extname, join } from 'node:path'
+import { maskArea } from '../../engine/masks/mask'
+import { paintMasks } from '../../engine/masks/mask-algebra'
 import { Predictor } from '../../engine/sam/predictor'
 import { readImage } from '../images/read-image'
 import { writePng } from '../images/png-writer'
 import { toRGB8 } from '../images/rgb8'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
-import { overlay, wholeMask } from '../drawing/mask-overlay'
+import { overlay } from '../drawing/mask-overlay'
 import { checkPrompt, type Prompt, segment, slotsFor } from '../model/segment-image'
 import type { Command } from '../cli/command'
 import { flag, text, texts, type Values } from '../cli/options'
@@ -65,9 +67,9 @@ async function predict(values: Values, path: string) {
     const suffix = segments.length > 1 ? `-${i + 1}` : ''
     const files = { mask: `${stem}-mask${suffix}.png`, overlay: `${stem}-overlay${suffix}.png` }
     const { width, height } = image
-    await writePng(files.mask, { width, height, channels: 1, data: wholeMask(mask, image) })
+    await writePng(files.mask, { width, height, channels: 1, data: paintMasks([mask], image, 255) })
     await writePng(files.overlay, { width, height, channels: 3, data: overlay(image, mask, prompt) })
-    masks.push({ ...files, token, predictedIou, pixels: mask.data.reduce((sum, inside) => sum + inside, 0) })
+    masks.push({ ...files, token, predictedIou, pixels: maskArea(mask) })
   }
   const { width, height } = image
   const result = { image: path, width, height, model: name, adapter: adapter?.path ?? null, size, ...prompt, masks }

@@ -1,8 +1,9 @@
 /** @file Writing a dataset: images/, masks/, groups.csv. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { writePng } from '../images/png-writer'
+import { grayOfRgb } from '../images/rgb8'
 import type { Sample } from './sample'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
@@ -23,8 +24,7 @@ export async function writePicture(path: string, { width, height, rgb }: Sample)
   let gray = true
   for (let i = 0; i < rgb.length && gray; i += 3) gray = rgb[i] === rgb[i + 1] && rgb[i] === rgb[i + 2]
   if (!gray) return writePng(path, { width, height, channels: 3, data: rgb })
-  const data = Uint8Array.from({ length: width * height }, (_, i) => rgb[3 * i])
-  return writePng(path, { width, height, channels: 1, data })
+  return writePng(path, { width, height, channels: 1, data: grayOfRgb(rgb) })
 }
 
 /** Writes a label map as a 16-bit PNG. */

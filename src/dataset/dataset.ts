@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
-import type { LabelMap } from '../../engine/image/transforms'
+import type { LabelMap } from '../../engine/image/label-map'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { messageOf, UserError } from '../host/errors'
 import { cocoLabels } from './coco-file'

@@ -1,7 +1,7 @@
 /** @file Annotations of other programs as a dataset: images/, masks/ and what is known of classes. */
 import { rm } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
-import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { cocoLabels } from './coco-file'
 import { stemOf } from './file-stems'
 import { readImage } from '../images/read-image'

@@ -1,5 +1,5 @@
-import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
-import type { InstanceBox } from '../../engine/train/sample-prompts'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
+import type { InstanceBox } from '../../engine/image/label-map'
 import { squaredDistance } from '../../engine/masks/distance-transform'
 
 export interface Instance extends InstanceBox {

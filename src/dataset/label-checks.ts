@@ -1,5 +1,5 @@
 /** @file What a label map looks like when something went wrong on its way. */
-import type { LabelMap } from '../../engine/image/transforms'
+import type { LabelMap } from '../../engine/image/label-map'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { boxes } from './instances'
 import { pieces } from './label-components'

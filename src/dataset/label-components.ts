@@ -1,5 +1,5 @@
 /** @file The connected pieces that labels fall into. */
-import type { LabelMap } from '../../engine/image/transforms'
+import type { LabelMap } from '../../engine/image/label-map'
 
 export interface Pieces {
   /** Piece of each pixel, from 1 in reading order; 0 is background. */

@@ -1,6 +1,5 @@
 /** @file Masks as single rings, for formats whose instances are one polygon without holes. */
-import type { LabelMap } from '../../engine/image/transforms'
-import type { InstanceBox } from '../../engine/train/sample-prompts'
+import type { LabelMap, InstanceBox } from '../../engine/image/label-map'
 import { type MaskPolygon, maskPolygons, type Point } from './contours'
 
 /** The polygons of one label. */

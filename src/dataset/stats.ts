@@ -1,5 +1,5 @@
 /** @file What a labelled dataset holds: images, instances, their sizes, how much they cover and how many touch. Pixels only. */
-import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { type DatasetItem, loadItem } from './dataset'
 import { boxes } from './instances'
 

@@ -1,5 +1,5 @@
 /** @file All masks of an image over it, each in a colour of its own. */
-import type { LabelMap } from '../../engine/image/transforms'
+import type { LabelMap } from '../../engine/image/label-map'
 
 /** The share of a mask's colour in its pixels. */
 const TINT = 0.4

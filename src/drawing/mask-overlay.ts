@@ -1,23 +1,15 @@
 /** @file A mask over its image, with the prompt that it answers. */
-import type { Size } from '../../engine/image/transforms'
+import type { Size } from '../../engine/image/size'
 import type { Mask } from '../../engine/masks/mask'
+import { paintMasks } from '../../engine/masks/mask-algebra'
 import type { Prompt } from '../model/segment-image'
 import { colours } from './raster'
-
-/** The mask as a picture of the image's size, 255 on the object. */
-export function wholeMask(mask: Mask, { width, height }: Size): Uint8Array {
-  const data = new Uint8Array(width * height)
-  for (let y = 0; y < mask.height; y++)
-    for (let x = 0; x < mask.width; x++)
-      if (mask.data[y * mask.width + x]) data[(mask.y0 + y) * width + mask.x0 + x] = 255
-  return data
-}
 
 /** The image (height, width, 3) with the mask tinted and outlined; points of the prompt as dots, its box as a frame. */
 export function overlay(image: Size & { rgb: Uint8Array }, mask: Mask, { points, box }: Prompt): Uint8Array {
   const { width, height } = image
   const rgb = image.rgb.slice()
-  const whole = wholeMask(mask, image)
+  const whole = paintMasks([mask], image)
   const line = Math.max(1, Math.round(Math.max(width, height) / 640))
   const put = (x: number, y: number, colour: readonly number[]) => {
     if (x >= 0 && y >= 0 && x < width && y < height) rgb.set(colour, 3 * (y * width + x))

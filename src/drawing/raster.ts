@@ -1,6 +1,7 @@
 /** @file What is drawn of masks: small maps of which particle a pixel belongs to, and the pictures made of them. */
 import { deflateSync, inflateSync } from 'node:zlib'
-import { MAX_LABEL, type Size } from '../../engine/image/transforms'
+import { MAX_LABEL } from '../../engine/image/label-map'
+import type { Size } from '../../engine/image/size'
 import type { Mask } from '../../engine/masks/mask'
 
 /** Which instance, from 1, each pixel of a (height, width) picture belongs to; 0 none. */

@@ -1,6 +1,7 @@
 /** @file How well outlines agree: precision and recall of boundary pixels within a tolerance. */
 import type { Mask } from '../../engine/masks/mask'
-import { type LabelMap, MAX_LABEL, type Size } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
+import type { Size } from '../../engine/image/size'
 
 export interface BoundaryScores {
   /** Of the masks' boundary pixels the share within the tolerance of a true one. */

@@ -1,6 +1,6 @@
 /** @file Proposed masks against labelled instances: what was found, what was invented, and by how much the count is off. */
 import type { Mask } from '../../engine/masks/mask'
-import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { boxes } from '../dataset/instances'
 
 /** The overlaps at which an instance counts as found. */

@@ -1,9 +1,11 @@
 /** @file Masks of labelled images, prompted or found by themselves, and what they come to. See docs/metrics.md. */
 import { MaskScaler, tokenLogits, tokenOf } from '../../engine/masks/from-logits'
 import type { Mask } from '../../engine/masks/mask'
+import { paintMasks } from '../../engine/masks/mask-algebra'
+import { MASK_TOKENS } from '../../engine/sam/mask-decoder'
 import { label } from '../../engine/sam/prompt-labels'
 import type { Predictor } from '../../engine/sam/predictor'
-import { scaleBox, scalePoint } from '../../engine/image/transforms'
+import { scaleBox, scalePoint } from '../../engine/image/model-input'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { Rng } from '../../engine/rng'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
@@ -104,7 +106,7 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedWay[] |
           ? await options.propose!(sample)
           : await predictMasks(predictor!, sample, chosen, prompt)
         const matches = auto ? freeMatches(labels, masks, scores, minArea) : ownMatches(labels, chosen, masks, scores)
-        const union = unite(masks, sample.width, sample.height)
+        const union = paintMasks(masks, sample)
         const counted = auto ? large : chosen
         const sums = tally({ id: item.id, labels, instances: counted, masks, matches, union, tolerance })
         tallied[k].images.push(sums)
@@ -162,19 +164,8 @@ async function predictMasks(
     part.forEach((_, i) => {
       const token = tokenOf(prediction, i, prompt === 'point')
       masks.push(scaler.mask(tokenLogits(prediction, i, token)))
-      scores.push(prediction.iou[4 * i + token])
+      scores.push(prediction.iou[MASK_TOKENS * i + token])
     })
   }
   return { masks, scores }
-}
-
-/** The (height, width) map of what any of the masks covers. */
-export function unite(masks: readonly Mask[], width: number, height: number): Uint8Array {
-  const union = new Uint8Array(width * height)
-  for (const mask of masks)
-    for (let y = 0, from = 0; y < mask.height; y++) {
-      const row = (mask.y0 + y) * width + mask.x0
-      for (let x = 0; x < mask.width; x++, from++) if (mask.data[from]) union[row + x] = 1
-    }
-  return union
 }

@@ -1,6 +1,6 @@
 /** @file What one image's masks come to: everything that its scores, and those of many images together, are computed from. */
-import type { Mask } from '../../engine/masks/mask'
-import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
+import { type Mask, maskArea } from '../../engine/masks/mask'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import type { Instance } from '../dataset/instances'
 import { type BoundaryScores, boundaryOfLabels, boundaryOfMasks, boundaryScores } from './boundary'
 import { type Detection, iouLevels, type Matches } from './matching'
@@ -47,7 +47,7 @@ export function tally({ id, labels, instances, masks, matches, union, tolerance 
   const pixels = confusion(union, foreground(labels, ids))
   const chosen = counted.map((m) => masks[m])
   const diameters = {
-    masks: chosen.map(areaOf).filter(Boolean).map(equivalentDiameter),
+    masks: chosen.map(maskArea).filter(Boolean).map(equivalentDiameter),
     instances: instances.map(({ area }) => equivalentDiameter(area)),
   }
   return {
@@ -77,5 +77,3 @@ function foreground({ data }: LabelMap, ids: readonly number[]): Uint8Array {
   for (const id of ids) kind[id] = 1
   return Uint8Array.from(data, (id) => kind[id])
 }
-
-const areaOf = ({ data }: Mask): number => data.reduce((sum, inside) => sum + inside, 0)

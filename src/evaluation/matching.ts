@@ -1,6 +1,6 @@
 /** @file Which mask stands for which instance: the one it was prompted for, or what overlaps it most. */
 import type { Mask } from '../../engine/masks/mask'
-import type { LabelMap } from '../../engine/image/transforms'
+import type { LabelMap } from '../../engine/image/label-map'
 import type { Instance } from '../dataset/instances'
 import { type Pair, pairMasks } from './detection'
 import { instanceScores } from './pixel-counts'

@@ -1,5 +1,5 @@
 /** @file Otsu's threshold: the gray value that divides an image's histogram into the two most distinct classes. */
-import type { Size } from '../../engine/image/transforms'
+import type { Size } from '../../engine/image/size'
 
 /** The mean of red, green and blue (height, width), smoothed by a binomial kernel of 5 x 5 (a standard deviation of 1 pixel). */
 export function smoothGray(rgb: Uint8Array, { width, height }: Size): Float32Array {

@@ -1,7 +1,7 @@
 /** @file What can be had without a model: Otsu's threshold and a watershed. It sees the image and nothing else. */
 import { components } from '../../engine/masks/components'
 import type { Mask } from '../../engine/masks/mask'
-import type { Size } from '../../engine/image/transforms'
+import type { Size } from '../../engine/image/size'
 import { otsuThreshold, smoothGray } from './otsu'
 import { type Parts, watershed } from './watershed'
 

@@ -1,6 +1,6 @@
 /** @file A watershed on the distance to the ground: parts a mask of touching particles at its necks. */
 import { squaredDistance } from '../../engine/masks/distance-transform'
-import type { Size } from '../../engine/image/transforms'
+import type { Size } from '../../engine/image/size'
 
 /** A saddle this much lower than the lower of its two peaks divides them: pixels, and as a share of that peak. */
 const LEAST_DEPTH = 1

@@ -1,7 +1,7 @@
 /** @file Writes label maps as TIFF files that ImageJ and other programs open: 16-bit gray, deflate, in strips. */
 import { promisify } from 'node:util'
 import { deflate } from 'node:zlib'
-import type { LabelMap } from '../../engine/image/transforms'
+import type { LabelMap } from '../../engine/image/label-map'
 import { writeFileAtomic } from '../host/files'
 
 const compress = promisify(deflate)

@@ -1,6 +1,6 @@
 /** @file Reads instance label maps from image files. */
 import { extname } from 'node:path'
-import { type LabelMap, MAX_LABEL } from '../../engine/image/transforms'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { UserError } from '../host/errors'
 import { readImage } from './read-image'
 

@@ -19,6 +19,13 @@ export function toRGB8(image: Image): Uint8Array {
   return rgb
 }
 
+/** The gray image (height, width) of an RGB image (height, width, 3) that has no colour: its red channel. */
+export function grayOfRgb(rgb: Uint8Array): Uint8Array {
+  const gray = new Uint8Array(rgb.length / 3)
+  for (let i = 0; i < gray.length; i++) gray[i] = rgb[3 * i]
+  return gray
+}
+
 function stretch(data: Image['data']): Uint8Array {
   const step = Math.max(1, Math.floor(data.length / MAX_SAMPLED))
   const sample = new Float32Array(Math.ceil(data.length / step))

@@ -1,5 +1,5 @@
 /** @file Which particles lie beside which: touching, the nearest by centre, the ground between them. */
-import type { Size } from '../../engine/image/transforms'
+import type { Size } from '../../engine/image/size'
 import { ParticlePairs } from './particle-pairs'
 import type { PixelRuns } from './shape/pixel-runs'
 

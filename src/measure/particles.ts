@@ -1,5 +1,5 @@
 /** @file All particles of one image, measured in pixels. */
-import type { Size } from '../../engine/image/transforms'
+import type { Size } from '../../engine/image/size'
 import type { Image } from '../images/image'
 import { gapsOf, maxGapPixels } from './gaps'
 import { countTouching, nearestPoints, particleMap } from './neighbours'
@@ -44,13 +44,13 @@ export function measureMasks(size: Size, masks: readonly LabelledMask[], gray: I
   const touching = countTouching(map)
   const { width, height } = size
   const particles = shapes.map((shape, i): Particle => {
-    const { box, centroid } = shape
+    const { bounds, centroid } = shape
     const toFrame = Math.min(centroid.x, centroid.y, width - centroid.x, height - centroid.y)
     const distance = nearest.distance[i]
     return {
       ...shape,
       id: masks[i].id,
-      edge: box.x0 === 0 || box.y0 === 0 || box.x1 === width || box.y1 === height,
+      edge: bounds.left === 0 || bounds.top === 0 || bounds.right === width || bounds.bottom === height,
       nearest: nearest.index[i] < 0 ? null : { id: masks[nearest.index[i]].id, distance },
       nearestOpen: toFrame < distance,
       // a shared pixel is no ground between

@@ -1,4 +1,5 @@
 /** @file What a run tells: its particles in one unit with their weights, and distributions by image, group and in all. */
+import { regionSize } from '../../engine/image/box'
 import type { MeasuredImage } from './measure'
 import type { Particle } from './particles'
 import { binEdges } from './statistics/bins'
@@ -100,8 +101,8 @@ export function summariseSizes(measured: readonly MeasuredImage[], grouped: bool
 
 function weigh(image: MeasuredImage, scale: number, { edges, minPixels }: SummaryOptions): WeighedImage {
   const particles = image.particles.map((particle): WeighedParticle => {
-    const { box, edge, area, equivalentDiameter } = particle
-    const size = { width: box.x1 - box.x0, height: box.y1 - box.y0 }
+    const { bounds, edge, area, equivalentDiameter } = particle
+    const size = regionSize(bounds)
     const weight = edgeWeight(edges, image, size, edge)
     const leftOut = weight === 0 ? 'edge' : area < minPixels ? 'small' : null
     const number = leftOut ? 0 : weight

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { writePng } from '../images/png-writer'
 import { type MicrographOptions, readMicrograph } from '../images/micrograph'
 import type { Image } from '../images/image'
-import { toRGB8 } from '../images/rgb8'
+import { grayOfRgb, toRGB8 } from '../images/rgb8'
 import type { InputImage } from './input-images'
 import type { ImageInfo } from './file-schemas'
 import { projectFile } from './project'
@@ -42,8 +42,6 @@ export const fileHash = async (path: string): Promise<string> =>
 export async function writeImage(dir: string, { info, image, rgb }: ImportedImage): Promise<void> {
   const { width, height, channels, depth } = image
   const exact = depth === 8 || (depth === 16 && channels === 1)
-  const data = exact ? (image.data as Uint8Array | Uint16Array) : channels === 1 ? gray(rgb) : rgb
+  const data = exact ? (image.data as Uint8Array | Uint16Array) : channels === 1 ? grayOfRgb(rgb) : rgb
   await writePng(projectFile.image(dir, info.name), { width, height, channels, data })
 }
-
-const gray = (rgb: Uint8Array) => Uint8Array.from({ length: rgb.length / 3 }, (_, i) => rgb[3 * i])

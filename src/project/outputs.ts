@@ -2,16 +2,18 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Box, Candidate, CandidateSet } from '../../engine/generate/candidate'
+import { boxToRegion, type Region } from '../../engine/image/box'
+import type { Candidate, CandidateSet } from '../../engine/generate/candidate'
 import type { Mask } from '../../engine/masks/mask'
+import { paintMasks } from '../../engine/masks/mask-algebra'
 import { encodeMask } from '../../engine/masks/rle'
-import type { LabelMap, Size } from '../../engine/image/transforms'
+import type { LabelMap } from '../../engine/image/label-map'
+import type { Size } from '../../engine/image/size'
 import { writeLabelTiff } from '../images/label-tiff-writer'
 import { writePng } from '../images/png-writer'
 import { writeFileAtomic } from '../host/files'
 import { csvLine } from '../text/csv'
 import { labelOverlay } from '../drawing/label-overlay'
-import { wholeMask } from '../drawing/mask-overlay'
 import type { CandidateFile, ImageInfo, ProposalFile, ProposalRecord } from './file-schemas'
 import { projectFile } from './project'
 
@@ -19,21 +21,19 @@ import { projectFile } from './project'
 export const outputKinds = ['labels', 'tiff', 'overlay', 'csv', 'coco', 'masks'] as const
 export type OutputKind = (typeof outputKinds)[number]
 
-export const toXYWH = ([x0, y0, x1, y1]: Box): [number, number, number, number] => [x0, y0, x1 - x0 + 1, y1 - y0 + 1]
+/** A region as x, y, width, height, in the form of COCO's files. */
+const toXYWH = ({ left, top, right, bottom }: Region): ProposalRecord['bbox'] => [left, top, right - left, bottom - top]
 
 /** A mask with its measures, as project files hold them. */
-export const toRecord = (of: Candidate, size: Size): ProposalRecord => {
-  const [left, top, right, bottom] = of.crop
-  return {
-    segmentation: encodeMask(of.mask, size),
-    area: of.area,
-    bbox: toXYWH(of.box),
-    predicted_iou: rounded(of.predictedIou),
-    stability_score: rounded(of.stability),
-    point_coords: [of.point],
-    crop_box: [left, top, right - left, bottom - top],
-  }
-}
+export const toRecord = (of: Candidate, size: Size): ProposalRecord => ({
+  segmentation: encodeMask(of.mask, size),
+  area: of.area,
+  bbox: toXYWH(boxToRegion(of.box)),
+  predicted_iou: rounded(of.predictedIou),
+  stability_score: rounded(of.stability),
+  point_coords: [of.point],
+  crop_box: toXYWH(of.crop),
+})
 
 /** Six significant digits: the precision of a GPU's f32 result. */
 const rounded = (value: number) => Number(value.toPrecision(6))
@@ -85,7 +85,7 @@ export async function writePictures(
     await rm(join(dir, 'masks', name), { recursive: true, force: true })
     for (const [i, mask] of masks.entries()) {
       const path = join(dir, 'masks', name, `${String(i + 1).padStart(4, '0')}.png`)
-      await writePng(path, { width, height, channels: 1, data: wholeMask(mask, { width, height }) })
+      await writePng(path, { width, height, channels: 1, data: paintMasks([mask], { width, height }, 255) })
     }
   }
 }

@@ -1,6 +1,6 @@
 /** @file Pictures of a few images before and after: kept small while a comparison runs, drawn once it is over. */
 import sharp from 'sharp'
-import type { Size } from '../../engine/image/transforms'
+import type { Size } from '../../engine/image/size'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
 import type { Comparison } from '../evaluation/compare'
 import type { EvaluatedImage, ImageResult, Way } from '../evaluation/evaluate'

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises'
 import sharp from 'sharp'
 import { readImage } from '../images/read-image'
-import { toRGB8 } from '../images/rgb8'
+import { grayOfRgb, toRGB8 } from '../images/rgb8'
 import { UserError } from '../host/errors'
 import { Lru } from './lru'
 
@@ -43,17 +43,11 @@ async function encode(path: string, etag: string): Promise<EncodedPng> {
   const image = await readImage(path)
   const { width, height, channels } = image
   const rgb = toRGB8(image)
-  const data = channels === 3 ? rgb : firstOfThree(rgb)
+  const data = channels === 3 ? rgb : grayOfRgb(rgb)
   // fast compression: the server is on the same machine, and encoding time is what a person notices
   const png = await sharp(data, { raw: { width, height, channels }, limitInputPixels: false })
     .toColourspace(channels === 3 ? 'srgb' : 'b-w')
     .png({ compressionLevel: 1 })
     .toBuffer()
   return { png, etag }
-}
-
-function firstOfThree(rgb: Uint8Array): Uint8Array {
-  const gray = new Uint8Array(rgb.length / 3)
-  for (let i = 0; i < gray.length; i++) gray[i] = rgb[3 * i]
-  return gray
 }

@@ -3,11 +3,11 @@
  * waits for first. A failed GPU is reported, and the model is loaded again at the next request.
  */
 import { MaskScaler } from '../../engine/masks/from-logits'
-import type { Mask } from '../../engine/masks/mask'
+import { maskArea } from '../../engine/masks/mask'
 import { encodeMask } from '../../engine/masks/rle'
 import { Predictor } from '../../engine/sam/predictor'
 import type { SamModel } from '../../engine/sam/sam-model'
-import type { Size } from '../../engine/image/transforms'
+import type { Size } from '../../engine/image/size'
 import { readImage } from '../images/read-image'
 import { toRGB8 } from '../images/rgb8'
 import { messageOf, UserError } from '../host/errors'
@@ -107,7 +107,7 @@ export class PromptSession {
         const ms = performance.now() - start
         return {
           masks: masks
-            .filter(({ mask }) => area(mask) > 0)
+            .filter(({ mask }) => maskArea(mask) > 0)
             .map(({ mask, ...measures }) => ({ segmentation: encodeMask(mask, size), ...measures })),
           ms,
           encodedNow,
@@ -188,11 +188,9 @@ export class PromptSession {
   }
 }
 
-const area = ({ data }: Mask): number => data.reduce((sum, inside) => sum + inside, 0)
-
 /** #(logit > offset) / #(logit > -offset) at the image's size; 0 if the denominator is. */
 function stability(scaler: MaskScaler, logits: Float32Array): number {
-  const above = (threshold: number) => area(scaler.mask(logits.map((value) => value - threshold)))
+  const above = (threshold: number) => maskArea(scaler.mask(logits.map((value) => value - threshold)))
   const wide = above(-STABILITY_OFFSET)
   return wide ? above(STABILITY_OFFSET) / wide : 0
 }

@@ -1,14 +1,10 @@
 /** @file From an image with labels to what a training step takes: resized pixels, prompts, targets. */
 import { maskSide } from '../../engine/sam/architecture'
 import { label } from '../../engine/sam/prompt-labels'
-import { labelTargets, toModelInput } from '../../engine/image/transforms'
-import {
-  type InstanceBox,
-  MIN_INSTANCE_AREA,
-  type PromptKind,
-  promptSlots,
-  samplePrompts,
-} from '../../engine/train/sample-prompts'
+import { labelTargets } from '../../engine/image/training-targets'
+import { toModelInput } from '../../engine/image/model-input'
+import type { InstanceBox } from '../../engine/image/label-map'
+import { MIN_INSTANCE_AREA, type PromptKind, promptSlots, samplePrompts } from '../../engine/train/sample-prompts'
 import type { Rng } from '../../engine/rng'
 import { supervise } from '../../engine/ops/mask-loss'
 import type { MicroBatch } from '../../engine/train/training-step'

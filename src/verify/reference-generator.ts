@@ -14,6 +14,7 @@ import {
   defaultGeneratorOptions,
 } from '../../engine/generate/generator-options'
 import type { MaskRecord } from '../../engine/generate/reference-record'
+import { maskArea } from '../../engine/masks/mask'
 import { decodeMask, type Rle } from '../../engine/masks/rle'
 import { packMask, type PackedMask, sharedPixels } from '../../engine/masks/bit-mask'
 import type { SamModel } from '../../engine/sam/sam-model'
@@ -173,7 +174,7 @@ export function compareRecords(
 ): Omit<GeneratorComparison, 'seconds'> {
   const pack = (record: GoldenRecord): Packed => {
     const mask = decodeMask(record.segmentation)
-    return { record, bits: packMask(mask), area: mask.data.reduce((sum, inside) => sum + inside, 0) }
+    return { record, bits: packMask(mask), area: maskArea(mask) }
   }
   const [theirs, ours] = [expected.map(pack), got.map(pack)]
   const partnerOf = (a: Packed, others: readonly Packed[]) => others.find((b) => arePartners(a, b))

@@ -1,7 +1,7 @@
 /** The review page in a browser, as a person handles it: what is clicked, what is read, and the log that it leaves. */
 import { readFileSync } from 'node:fs'
 import type { BrowserContext, Page } from 'playwright-core'
-import type { Size } from '../../engine/image/transforms'
+import type { Size } from '../../engine/image/size'
 import { projectFile } from '../../src/project/project'
 import { readAssets } from '../../src/review/page-files'
 import { ReviewDocument } from '../../src/project/review/document'

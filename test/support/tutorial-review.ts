@@ -6,12 +6,14 @@ import sharp from 'sharp'
 import { squaredDistance } from '../../engine/masks/distance-transform'
 import type { Mask } from '../../engine/masks/mask'
 import { decodeMask, encodeRle } from '../../engine/masks/rle'
-import type { Size } from '../../engine/image/transforms'
+import type { Size } from '../../engine/image/size'
 import { writeFileAtomic } from '../../src/host/files'
 import { maskPolygons } from '../../src/dataset/contours'
 import { readLabels } from '../../src/images/read-labels'
 import { ReviewDocument } from '../../src/project/review/document'
-import { areaOf, contains, deepest, without } from '../../src/review/page/masks/shape'
+import { maskArea, maskContains } from '../../engine/masks/mask'
+import { deepest } from '../../src/review/page/masks/shape'
+import { subtractMasks } from '../../engine/masks/mask-algebra'
 import type { ReviewHistory } from '../../src/project/review/review-records'
 import type { PromptReply } from '../../src/review/protocol'
 import { ReviewTab } from './review-page'
@@ -28,8 +30,8 @@ interface Options {
 const good = 0.7
 
 function iou(a: Mask, b: Mask): number {
-  const shared = areaOf(a) - areaOf(without(a, [b]))
-  return shared / (areaOf(a) + areaOf(b) - shared)
+  const shared = maskArea(a) - maskArea(subtractMasks(a, [b]))
+  return shared / (maskArea(a) + maskArea(b) - shared)
 }
 
 const bestIou = (mask: Mask, others: readonly Mask[]) => Math.max(0, ...others.map((other) => iou(mask, other)))
@@ -44,7 +46,7 @@ async function particlesOf(path: string, { width, height }: Size): Promise<Mask[
   const { data } = await readLabels(path)
   const ids = [...new Set(data)].filter((id) => id > 0)
   // crumbs that stick out from under other particles are nobody's particles
-  return ids.map((id) => decodeMask(encodeRle(data, width, height, id))).filter((mask) => areaOf(mask) >= 20)
+  return ids.map((id) => decodeMask(encodeRle(data, width, height, id))).filter((mask) => maskArea(mask) >= 20)
 }
 
 export async function reviewAsInTutorial(browser: Browser, url: string, options: Options): Promise<void> {
@@ -196,9 +198,9 @@ class Person {
   /** Cuts the largest mask, shows it, and takes it back. */
   private async cut(): Promise<void> {
     const { tab } = this
-    const masks = (await this.masks()).sort((a, b) => areaOf(b.mask) - areaOf(a.mask))
+    const masks = (await this.masks()).sort((a, b) => maskArea(b.mask) - maskArea(a.mask))
     const top = masks.find(({ mask }) =>
-      masks.every((other) => other.mask === mask || !contains(other.mask, ...middle(mask))),
+      masks.every((other) => other.mask === mask || !maskContains(other.mask, ...middle(mask))),
     )
     if (!top) return
     const { mask } = top

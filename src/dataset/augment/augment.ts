@@ -1,5 +1,5 @@
 import { MIN_INSTANCE_AREA } from '../../../engine/train/sample-prompts'
-import { MAX_LABEL } from '../../../engine/image/transforms'
+import { MAX_LABEL } from '../../../engine/image/label-map'
 import type { Rng } from '../../../engine/rng'
 import { blurred, takeWindow } from './resample'
 import { zoomedOut } from './zoom-out'

@@ -1,5 +1,5 @@
 /** @file A picture seen from further away: particles become smaller, and the picture goes on beyond its edges, mirrored. */
-import { MAX_LABEL } from '../../../engine/image/transforms'
+import { MAX_LABEL } from '../../../engine/image/label-map'
 import type { Rng } from '../../../engine/rng'
 import type { Sample } from '../sample'
 import { blurred, takeWindow } from './resample'

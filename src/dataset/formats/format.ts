@@ -1,7 +1,7 @@
 /** @file What the annotation formats have in common: images with instances, on the way in and out. */
 import type { Rle } from '../../../engine/masks/rle'
-import type { LabelMap, Size } from '../../../engine/image/transforms'
-import type { InstanceBox } from '../../../engine/train/sample-prompts'
+import type { LabelMap, InstanceBox } from '../../../engine/image/label-map'
+import type { Size } from '../../../engine/image/size'
 import type { Part } from '../split'
 
 /** One instance as a file has it, in pixels; see cocoLabels for how it is filled. */

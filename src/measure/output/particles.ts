@@ -26,10 +26,10 @@ function columns({ unit }: Summary): Column[] {
     [`volume_weight_${unit.name}3`, ({ volume }) => volume],
     ['x_px', ({ particle }) => particle.centroid.x],
     ['y_px', ({ particle }) => particle.centroid.y],
-    ['box_x_px', ({ particle }) => particle.box.x0],
-    ['box_y_px', ({ particle }) => particle.box.y0],
-    ['box_width_px', ({ particle: { box } }) => box.x1 - box.x0],
-    ['box_height_px', ({ particle: { box } }) => box.y1 - box.y0],
+    ['box_x_px', ({ particle }) => particle.bounds.left],
+    ['box_y_px', ({ particle }) => particle.bounds.top],
+    ['box_width_px', ({ particle: { bounds } }) => bounds.right - bounds.left],
+    ['box_height_px', ({ particle: { bounds } }) => bounds.bottom - bounds.top],
     ['area_px2', ({ particle }) => particle.area],
     ...(unit.metres === null
       ? []

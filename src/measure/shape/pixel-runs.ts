@@ -1,6 +1,8 @@
 /** @file Masks as horizontal runs of pixels: a mask's memory and time go by its own pixels, however scattered they lie. */
 import type { Mask } from '../../../engine/masks/mask'
-import { MAX_LABEL, type Size } from '../../../engine/image/transforms'
+import type { Region } from '../../../engine/image/box'
+import { MAX_LABEL } from '../../../engine/image/label-map'
+import type { Size } from '../../../engine/image/size'
 
 /**
  * Pixels of a mask as triples of row, first column, one past the last column; by row, then column. The runs of a row
@@ -69,20 +71,12 @@ export function areaOf(runs: PixelRuns): number {
   return area
 }
 
-export interface PixelBox {
-  x0: number
-  y0: number
-  /** one past the last */
-  x1: number
-  y1: number
-}
-
-/** The smallest box around the runs. */
-export function boxOf(runs: PixelRuns): PixelBox {
+/** The smallest region around the runs. */
+export function boundsOf(runs: PixelRuns): Region {
   let [x0, x1] = [Infinity, -Infinity]
   for (let i = 0; i < runs.length; i += 3) {
     if (runs[i + 1] < x0) x0 = runs[i + 1]
     if (runs[i + 2] > x1) x1 = runs[i + 2]
   }
-  return { x0, y0: runs[0], x1, y1: runs[runs.length - 3] + 1 }
+  return { left: x0, top: runs[0], right: x1, bottom: runs[runs.length - 3] + 1 }
 }

@@ -1,8 +1,9 @@
 /** @file What a mask's shape tells, in pixels. Pixel (x, y) is the square from (x, y) to (x + 1, y + 1). */
+import type { Region } from '../../../engine/image/box'
 import { centreHull, centresInside, cornerHull, feretDiameters } from './hull'
 import { countParts, fillHoles } from './parts'
 import { perimeterOf } from './perimeter'
-import { areaOf, type PixelBox, boxOf, type PixelRuns } from './pixel-runs'
+import { areaOf, boundsOf, type PixelRuns } from './pixel-runs'
 
 export interface ShapeMeasures {
   /** Pixels of the mask; holes are not in it. */
@@ -11,7 +12,8 @@ export interface ShapeMeasures {
   parts: number
   /** Pixels of the holes. */
   holeArea: number
-  box: PixelBox
+  /** The smallest region around the mask. */
+  bounds: Region
   /** Of the pixel squares, from the image's upper left corner. */
   centroid: { x: number; y: number }
   /** Diameter of the disc of the same area. */
@@ -44,7 +46,7 @@ export function measureShape(runs: PixelRuns): ShapeMeasures {
     area,
     parts: countParts(runs),
     holeArea: holes,
-    box: boxOf(runs),
+    bounds: boundsOf(runs),
     ...ellipseOf(runs, area),
     equivalentDiameter: Math.sqrt((4 * area) / Math.PI),
     maxFeret: feret.max,

@@ -1,5 +1,5 @@
 /** @file What can be measured: an image's masks, from wherever they come. */
-import type { Size } from '../../../engine/image/transforms'
+import type { Size } from '../../../engine/image/size'
 import { type Micrograph, readMicrograph } from '../../images/micrograph'
 import type { PixelSize } from '../../images/microscope/pixel-size'
 import type { Image } from '../../images/image'

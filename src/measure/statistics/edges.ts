@@ -1,5 +1,5 @@
 /** @file Particles at the image's edge, and the weights that make up for those that are left out. */
-import type { Size } from '../../../engine/image/transforms'
+import type { Size } from '../../../engine/image/size'
 
 /**
  * What is done with particles that touch the edge. 'exclude' and 'include' take the others, or all, as they are, and are

@@ -4,7 +4,7 @@
  * anything changes.
  */
 import { eachRun } from '../../../engine/masks/rle'
-import type { Size } from '../../../engine/image/transforms'
+import type { Size } from '../../../engine/image/size'
 import {
   type Action,
   type Edit,

@@ -7,7 +7,7 @@ import type { ExportReply } from '../protocol'
 import { allSent, link, neighbour, openImage, refresh, session } from './state/app'
 import { tell } from './state/notices'
 import { brush, coverage, hidden, imagesOpen, numbers, style } from './state/prefs'
-import { rectOf } from './masks/owner'
+import { maskRegion } from '../../../engine/masks/mask'
 import { ordered } from './state/order'
 import type { ImageSession } from './state/image-session'
 import { take, toolName, tools } from './tools'
@@ -65,7 +65,7 @@ function step(open: ImageSession, by: 1 | -1): void {
   lastPlace = (start + by + list.length) % list.length
   const next = list[lastPlace]
   open.select([next.id])
-  open.viewport.show(rectOf(next.mask))
+  open.viewport.show(maskRegion(next.mask))
 }
 
 const tool = (name: ToolName, key: string, label: string): Command => ({
@@ -214,7 +214,7 @@ export const commands = {
 function showSelected(open: ImageSession): void {
   const { chosen } = open
   if (!chosen.length) return tell('note', 'Select a mask to show first.')
-  const rects = chosen.map(({ mask }) => rectOf(mask))
+  const rects = chosen.map(({ mask }) => maskRegion(mask))
   open.viewport.show({
     left: Math.min(...rects.map((r) => r.left)),
     top: Math.min(...rects.map((r) => r.top)),

@@ -1,5 +1,7 @@
 /** @file Edits of selected masks, as keys and buttons ask for them. Each says why it does nothing where it does nothing. */
-import { areaOf, filled, parts, union } from './masks/shape'
+import { maskArea } from '../../../engine/masks/mask'
+import { filled, parts } from './masks/shape'
+import { uniteMasks } from '../../../engine/masks/mask-algebra'
 import { count } from './state/app'
 import { tell } from './state/notices'
 import type { ImageSession } from './state/image-session'
@@ -20,7 +22,7 @@ export function mergeSelected(session: ImageSession): void {
   session.edit(
     'merge',
     chosen.map(({ id }) => id),
-    [{ mask: union(chosen.map(({ mask }) => mask)) }],
+    [{ mask: uniteMasks(chosen.map(({ mask }) => mask)) }],
   )
 }
 
@@ -41,7 +43,7 @@ export function fillSelected(session: ImageSession): void {
   const { chosen } = session
   if (!chosen.length) return tell('note', 'Select the masks whose holes to fill first.')
   const full = chosen.map((entry) => ({ entry, mask: filled(entry.mask) }))
-  const changed = full.filter(({ entry, mask }) => areaOf(mask) > entry.area)
+  const changed = full.filter(({ entry, mask }) => maskArea(mask) > entry.area)
   if (!changed.length) return tell('note', chosen.length > 1 ? 'They have no holes.' : 'It has no holes.')
   session.edit(
     'fill holes',

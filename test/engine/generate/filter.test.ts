@@ -1,13 +1,14 @@
 /** The filters on measures alone: each rule, their order, what they count, and that they are quick. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Box, CandidateSet, Overlap, Scored } from '../../../engine/generate/candidate'
+import type { CandidateSet, Overlap, Scored } from '../../../engine/generate/candidate'
 import { type FilterOptions, filterCandidates, filterNames } from '../../../engine/generate/filter'
 import { boxNms } from '../../../engine/generate/nms'
+import { boxOf, regionOf } from '../../support/masks'
 import { randoms } from '../../support/random'
 
 const size = { width: 100, height: 80 }
-const image: Box = [0, 0, 100, 80]
+const image = regionOf(0, 0, 100, 80)
 const off: FilterOptions = {
   predIouThresh: 0,
   stabilityScoreThresh: 0,
@@ -20,7 +21,7 @@ const off: FilterOptions = {
 }
 const mask = (over: Partial<Scored> = {}): Scored => ({
   area: 50,
-  box: [10, 10, 20, 20],
+  box: boxOf(10, 10, 20, 20),
   predictedIou: 0.9,
   stability: 0.97,
   crop: image,
@@ -54,25 +55,25 @@ test('areas in pixels and as a share of the image', () => {
 })
 
 test('frames touch three or four edges', () => {
-  const boxes: Box[] = [
-    [0, 0, 99, 79],
-    [0, 0, 50, 79],
-    [0, 0, 99, 40],
-    [0, 5, 99, 40],
-    [0, 0, 50, 40],
-    [1, 0, 99, 78],
+  const boxes = [
+    boxOf(0, 0, 99, 79),
+    boxOf(0, 0, 50, 79),
+    boxOf(0, 0, 99, 40),
+    boxOf(0, 5, 99, 40),
+    boxOf(0, 0, 50, 40),
+    boxOf(1, 0, 99, 78),
   ]
   const set = setOf(boxes.map((box) => mask({ box })))
   assert.equal(run(set, { dropFrames: true }), { kept: [3, 4, 5], removed: { frames: 3 } })
 })
 
 test('boxes: the worse of two of one crop', () => {
-  const crop: Box = [0, 0, 50, 50]
+  const crop = regionOf(0, 0, 50, 50)
   const set = setOf([
     mask({ predictedIou: 0.9 }),
-    mask({ predictedIou: 0.95, box: [10, 10, 20, 21] }),
+    mask({ predictedIou: 0.95, box: boxOf(10, 10, 20, 21) }),
     mask({ predictedIou: 0.8, crop }),
-    mask({ predictedIou: 0.7, crop: [...crop] }),
+    mask({ predictedIou: 0.7, crop: { ...crop } }),
   ])
   assert.equal(run(set, { boxNmsThresh: 0.7 }), { kept: [1, 2], removed: { boxNms: 2 } })
   assert.equal(run(set, { boxNmsThresh: 0.95 }).kept, [1, 0, 2])
@@ -185,9 +186,9 @@ test('nothing at all, and overlaps that name nothing', () => {
 })
 
 test('boxes suppress as the reference has it: sides one short, ties to the earlier, no area is no rival', () => {
-  const a: Box = [0, 0, 10, 10]
-  assert.equal(boxNms([a, [0, 0, 10, 7], [5, 5, 5, 9], [5, 5, 5, 9]], [1, 1, 2, 2], 0.7), [2, 3, 0, 1])
-  assert.equal(boxNms([a, [0, 0, 10, 7.1]], [1, 1], 0.7), [0])
+  const a = boxOf(0, 0, 10, 10)
+  assert.equal(boxNms([a, boxOf(0, 0, 10, 7), boxOf(5, 5, 5, 9), boxOf(5, 5, 5, 9)], [1, 1, 2, 2], 0.7), [2, 3, 0, 1])
+  assert.equal(boxNms([a, boxOf(0, 0, 10, 7.1)], [1, 1], 0.7), [0])
   assert.equal(boxNms([a, a], [1, 2], 0.99), [1])
 })
 
@@ -196,17 +197,17 @@ test('of five thousand candidates no two that stay are rivals, and each that goe
   const candidates = Array.from({ length: 5000 }, (): Scored => {
     const [x, y, side] = [(next() + 1) * 900, (next() + 1) * 900, 10 + 20 * Math.abs(next())]
     return mask({
-      box: [x, y, x + side, y + side],
+      box: boxOf(x, y, x + side, y + side),
       area: side * side,
       predictedIou: 0.85 + 0.1 * next(),
-      crop: [0, 0, 2000, 2000],
+      crop: regionOf(0, 0, 2000, 2000),
     })
   })
   const overlaps: Overlap[] = []
   for (let a = 0; a < 5000; a++)
     for (let b = a + 1; b < 5000; b++) {
       const [p, q] = [candidates[a].box, candidates[b].box]
-      const [w, h] = [Math.min(p[2], q[2]) - Math.max(p[0], q[0]), Math.min(p[3], q[3]) - Math.max(p[1], q[1])]
+      const [w, h] = [Math.min(p.x1, q.x1) - Math.max(p.x0, q.x0), Math.min(p.y1, q.y1) - Math.max(p.y0, q.y0)]
       if (w > 0 && h > 0) overlaps.push([a, b, w * h])
     }
   const set = { size: { width: 2000, height: 2000 }, candidates, overlaps }

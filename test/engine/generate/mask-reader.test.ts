@@ -5,8 +5,9 @@ import type { FoundCounts, FoundMask, FoundOptions } from '../../../engine/gener
 import { ImageAxes } from '../../../engine/generate/image-axes'
 import { MaskReader } from '../../../engine/generate/mask-reader'
 import { upscaleWindow } from '../../../engine/generate/upscale-window'
+import type { Box } from '../../../engine/image/box'
 import { unpackMask } from '../../../engine/masks/bit-mask'
-import { resizeLongest, upscaleLogits } from '../../../engine/image/transforms'
+import { resizeLongest, upscaleLogits } from '../../../engine/image/model-input'
 import { engine } from '../../support/engine'
 import { randomArray, randoms } from '../../support/random'
 
@@ -95,7 +96,7 @@ function check(mask: FoundMask, values: Float32Array, width: number, o: FoundOpt
   assert.is(mask.area, area, 'the area counts the bits')
   const columns = (x: number) => Array.from({ length: h }, (_, y) => data[y * w + x - x0])
   assert.ok(data.subarray(0, w).includes(1) && data.subarray(-w).includes(1), 'first and last row have pixels')
-  assert.ok(columns(mask.box[0]).includes(1) && columns(mask.box[2]).includes(1), 'so have first and last column')
+  assert.ok(columns(mask.box.x0).includes(1) && columns(mask.box.x1).includes(1), 'so have first and last column')
   const slack = (near + 1e-6) / below
   assert.ok(
     Math.abs(mask.stability - above / below) <= slack + 1e-6,
@@ -144,12 +145,12 @@ test('masks are chosen by predicted IoU, stability and box, and only of the prom
   const gpu = await setUp(prompts, side, 64)
   const all = (await gpu.read(image, logits, iou, everything)).found
   assert.ok(all.length > 150, 'the selection takes more than one block of 256 places')
-  const o = { ...everything, predIouThresh: 0.4, stabilityScoreThresh: 0.5, accept: (box: number[]) => box[0] > 3 }
+  const o = { ...everything, predIouThresh: 0.4, stabilityScoreThresh: 0.5, accept: ({ x0 }: Box) => x0 > 3 }
   const { found, counts } = await gpu.read(image, logits, iou, o, 87)
   const asked = all.filter(({ prompt }) => prompt < 87)
   const rated = asked.filter(({ predictedIou }) => predictedIou > Math.fround(0.4))
   const stable = rated.filter(({ stability }) => stability >= 0.5)
-  const wanted = stable.filter(({ box }) => box[0] > 3)
+  const wanted = stable.filter(({ box }) => box.x0 > 3)
   assert.equal(found, wanted)
   for (const [some, fewer] of [
     [asked, rated],
@@ -203,7 +204,7 @@ test('a mask of one pixel, and one of the whole image', async () => {
   )
   check(found[0], expected(logits.subarray(256, 512), side, 64, image), 16, everything)
   assert.ok(found[0].area >= 1 && found[0].area <= 4)
-  assert.equal(found[1].box, [0, 0, 15, 15])
+  assert.equal(found[1].box, { x0: 0, y0: 0, x1: 15, y1: 15 })
   assert.is(found[1].area, 256)
   assert.is(found[1].stability, 1)
   gpu.destroy()

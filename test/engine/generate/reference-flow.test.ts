@@ -6,7 +6,7 @@ import { type GeneratorOptions, checkGeneratorOptions } from '../../../engine/ge
 import type { MaskRecord } from '../../../engine/generate/reference-record'
 import { decodeRle, type Rle } from '../../../engine/masks/rle'
 import { Predictor } from '../../../engine/sam/predictor'
-import { resizeLongest, upscaleLogits } from '../../../engine/image/transforms'
+import { resizeLongest, upscaleLogits } from '../../../engine/image/model-input'
 import { randoms } from '../../support/random'
 import { openToy } from '../../support/toy'
 

@@ -1,14 +1,15 @@
 /** Tiles: they share the image out, and what they cut is put together again: the scene in tiles counts as the whole does. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Box } from '../../../engine/generate/candidate'
+import { type Region, regionSize, wholeRegion } from '../../../engine/image/box'
 import type { Draft } from '../../../engine/generate/candidate-draft'
 import { withoutDuplicates } from '../../../engine/generate/overlaps'
 import { mergeSeams } from '../../../engine/generate/seams'
 import { tilesOf } from '../../../engine/generate/tiles'
-import type { Mask } from '../../../engine/masks/mask'
+import { type Mask, maskBox } from '../../../engine/masks/mask'
 import { packMask, sharedPixels, unpackMask } from '../../../engine/masks/bit-mask'
-import { tighten } from '../../../engine/masks/holes-islands'
+import { trimMask } from '../../../engine/masks/mask-algebra'
+import { regionOf } from '../../support/masks'
 import { randoms } from '../../support/random'
 
 test('every pixel has one core, every core its halo', () => {
@@ -21,16 +22,18 @@ test('every pixel has one core, every core its halo', () => {
   ]) {
     const tiles = tilesOf({ width, height }, tile, halo)
     assert.is(
-      tiles.reduce((sum, { core: c }) => sum + (c[2] - c[0]) * (c[3] - c[1]), 0),
+      tiles.reduce((sum, { core: c }) => sum + (c.right - c.left) * (c.bottom - c.top), 0),
       width * height,
     )
-    for (const { box, core } of tiles) {
-      for (const d of [0, 1]) {
-        const whole = [width, height][d]
-        assert.is(box[d + 2] - box[d], Math.min(tile, whole), 'all of one size')
-        assert.ok(box[d] >= 0 && box[d + 2] <= whole && core[d] < core[d + 2])
-        assert.ok(box[d] === 0 ? core[d] === 0 : core[d] - box[d] >= halo)
-        assert.ok(box[d + 2] === whole ? core[d + 2] === whole : box[d + 2] - core[d + 2] >= halo)
+    for (const { region, core } of tiles) {
+      for (const [start, end, whole] of [
+        ['left', 'right', width],
+        ['top', 'bottom', height],
+      ] as const) {
+        assert.is(region[end] - region[start], Math.min(tile, whole), 'all of one size')
+        assert.ok(region[start] >= 0 && region[end] <= whole && core[start] < core[end])
+        assert.ok(region[start] === 0 ? core[start] === 0 : core[start] - region[start] >= halo)
+        assert.ok(region[end] === whole ? core[end] === whole : region[end] - core[end] >= halo)
       }
     }
   }
@@ -54,35 +57,44 @@ function scene(count: number, radius: [number, number]): Disc[] {
   return discs
 }
 
-/** The part of a disc that lies in a box (exclusive right and bottom), `grow` pixels larger; null for none. */
-function maskOf([cx, cy, radius]: Disc, [x0, y0, x1, y1]: Box, grow = 0): Mask | null {
-  const data = new Uint8Array((x1 - x0) * (y1 - y0))
-  for (let y = y0, at = 0; y < y1; y++)
-    for (let x = x0; x < x1; x++) data[at++] = Math.hypot(x - cx, y - cy) <= radius + grow ? 1 : 0
-  const mask = tighten({ x0, y0, width: x1 - x0, height: y1 - y0, data })
+/** The part of a disc that is in a region, `grow` pixels larger; null if there is none. */
+function maskOf([cx, cy, radius]: Disc, region: Region, grow = 0): Mask | null {
+  const { left, top, right, bottom } = region
+  const { width, height } = regionSize(region)
+  const data = new Uint8Array(width * height)
+  for (let y = top, at = 0; y < bottom; y++)
+    for (let x = left; x < right; x++) data[at++] = Math.hypot(x - cx, y - cy) <= radius + grow ? 1 : 0
+  const mask = trimMask({ x0: left, y0: top, width, height, data })
   return mask.data.length ? mask : null
 }
 
-function draftOf(disc: Disc, crop: Box, predictedIou: number, grow = 0): Draft | null {
+function draftOf(disc: Disc, crop: Region, predictedIou: number, grow = 0): Draft | null {
   const mask = maskOf(disc, crop, grow)
   if (!mask) return null
-  const { x0, y0, width, height, data } = mask
-  const area = data.reduce((a, b) => a + b, 0)
-  const box: Box = [x0, y0, x0 + width - 1, y0 + height - 1]
-  return { area, box, predictedIou, stability: 1, crop, token: 1, point: [disc[0], disc[1]], bits: packMask(mask) }
+  const area = mask.data.reduce((a, b) => a + b, 0)
+  return {
+    area,
+    box: maskBox(mask),
+    predictedIou,
+    stability: 1,
+    crop,
+    token: 1,
+    point: [disc[0], disc[1]],
+    bits: packMask(mask),
+  }
 }
 
 /** What a perfect model gives: in each tile every disc that has a point of a grid of `spacing` pixels in the tile's core. */
 function found(discs: readonly Disc[], tile: number, halo: number, spacing: number): Draft[] {
   const next = randoms(6)
-  return tilesOf(size, tile, halo).flatMap(({ box, core }) =>
+  return tilesOf(size, tile, halo).flatMap(({ region, core }) =>
     discs.flatMap((disc) => {
       const [cx, cy, r] = disc
       let seen = false
-      for (let y = core[1]; y < core[3]; y += spacing)
-        for (let x = core[0]; x < core[2]; x += spacing) seen ||= Math.hypot(x - cx, y - cy) <= r
+      for (let y = core.top; y < core.bottom; y += spacing)
+        for (let x = core.left; x < core.right; x += spacing) seen ||= Math.hypot(x - cx, y - cy) <= r
       // no two tiles see it alike: a third of a pixel more or less
-      const draft = seen ? draftOf(disc, box, 0.9 + 0.05 * next(), next() / 3) : null
+      const draft = seen ? draftOf(disc, region, 0.9 + 0.05 * next(), next() / 3) : null
       return draft ? [draft] : []
     }),
   )
@@ -103,7 +115,7 @@ async function merged(drafts: Draft[]): Promise<Draft[]> {
 function checkAll(masks: readonly Draft[], discs: readonly Disc[], most: number): void {
   assert.is(masks.length, discs.length)
   for (const disc of discs) {
-    const whole = draftOf(disc, [0, 0, size.width, size.height], 1)!
+    const whole = draftOf(disc, wholeRegion(size), 1)!
     const partners = masks.filter(({ bits, area }) => {
       const both = sharedPixels(bits, whole.bits)
       return both / (area + whole.area - both) > most
@@ -115,7 +127,7 @@ function checkAll(masks: readonly Draft[], discs: readonly Disc[], most: number)
       mask.data.reduce((a, b) => a + b, 0),
       'the area counts the pixels',
     )
-    assert.equal(tighten(mask), mask, 'the box is tight')
+    assert.equal(trimMask(mask), mask, 'the box is tight')
   }
 }
 
@@ -125,7 +137,7 @@ test('particles smaller than the halo: as many as there are, none cut', async ()
   const drafts = found(discs, 260, 64, 8)
   assert.ok(drafts.length > 70, 'many are seen by several tiles')
   const cut = drafts.filter(
-    ({ bits, box, crop, area }) => area && bits && (box[0] === crop[0] || box[2] === crop[2] - 1),
+    ({ bits, box, crop, area }) => area && bits && (box.x0 === crop.left || box.x1 === crop.right - 1),
   )
   assert.ok(cut.length > 5, 'and some of those are cut')
   checkAll(await merged(drafts), discs, 0.85)
@@ -143,14 +155,14 @@ test('particles larger than the halo are united over two to four tiles', async (
   const masks = await merged(drafts)
   checkAll(masks, discs, 0.9)
   assert.ok(
-    masks.some(({ crop }) => crop[2] - crop[0] > 260),
+    masks.some(({ crop }) => crop.right - crop.left > 260),
     'a mask of several tiles',
   )
 })
 
 test('a cut mask without a partner goes; the image’s own edge cuts nothing', () => {
   const disc: Disc = [100, 100, 30]
-  const left: Box = [0, 0, 110, 200]
+  const left = regionOf(0, 0, 110, 200)
   const alone = draftOf(disc, left, 0.9)!
   assert.equal(mergeSeams([alone], size, 3), [])
   const atEdge = draftOf([5, 100, 20], left, 0.9)!
@@ -158,16 +170,13 @@ test('a cut mask without a partner goes; the image’s own edge cuts nothing', (
 })
 
 test('masks that disagree in the strip are not united', () => {
-  const [left, right]: Box[] = [
-    [0, 0, 120, 200],
-    [80, 0, 300, 200],
-  ]
+  const [left, right] = [regionOf(0, 0, 120, 200), regionOf(80, 0, 300, 200)]
   const a = draftOf([80, 100, 45], left, 0.9)!
   const b = draftOf([120, 140, 45], right, 0.9)!
   assert.equal(mergeSeams([a, b], size, 3), [])
   const same = draftOf([80, 100, 45], right, 0.9)!
   const [one] = mergeSeams([a, same], size, 3)
-  assert.equal(unpackMask(one.bits, one.box), maskOf([80, 100, 45], [0, 0, 700, 500]))
+  assert.equal(unpackMask(one.bits, one.box), maskOf([80, 100, 45], regionOf(0, 0, 700, 500)))
 })
 
 test.run()

@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { OverlapCounter } from '../../../engine/generate/overlap-counter'
-import type { Mask } from '../../../engine/masks/mask'
+import { type Mask, maskBox } from '../../../engine/masks/mask'
 import { countBits, movePacked, packMask, sharedPixels, unpackMask } from '../../../engine/masks/bit-mask'
 import { engine } from '../../support/engine'
 import { randoms } from '../../support/random'
@@ -25,8 +25,6 @@ const pixels = (mask: Mask): Set<number> =>
       .filter((i) => mask.data[i])
       .map((i) => (mask.y0 + Math.floor(i / mask.width)) * 1000 + mask.x0 + (i % mask.width)),
   )
-const boxOf = ({ x0, y0, width, height }: Mask) =>
-  [x0, y0, x0 + width - 1, y0 + height - 1] as [number, number, number, number]
 
 test('bits of a word', () => {
   for (const [word, bits] of [
@@ -40,7 +38,7 @@ test('bits of a word', () => {
 })
 
 test('packing and unpacking give the same mask', () => {
-  for (const mask of randomMasks(60, 1)) assert.equal(unpackMask(packMask(mask), boxOf(mask)), mask)
+  for (const mask of randomMasks(60, 1)) assert.equal(unpackMask(packMask(mask), maskBox(mask)), mask)
 })
 
 test('a moved mask is the mask elsewhere', () => {
@@ -54,7 +52,7 @@ test('a moved mask is the mask elsewhere', () => {
   ])
     for (const mask of randomMasks(20, 2)) {
       const there = { ...mask, x0: mask.x0 + dx, y0: mask.y0 + dy }
-      assert.equal(unpackMask(movePacked(packMask(mask), dx, dy), boxOf(there)), there)
+      assert.equal(unpackMask(movePacked(packMask(mask), dx, dy), maskBox(there)), there)
     }
 })
 

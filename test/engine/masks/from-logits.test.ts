@@ -1,7 +1,7 @@
 /** @file Masks computed in part are those of the whole resize; the choice of a token. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { resizeLongest, upscaleLogits } from '../../../engine/image/transforms'
+import { resizeLongest, upscaleLogits } from '../../../engine/image/model-input'
 import { Rng } from '../../../engine/rng'
 import { MaskScaler, tokenLogits, tokenOf } from '../../../engine/masks/from-logits'
 import type { Mask } from '../../../engine/masks/mask'

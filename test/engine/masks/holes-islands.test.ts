@@ -2,7 +2,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Mask } from '../../../engine/masks/mask'
-import { dropIslands, fillHoles, tighten } from '../../../engine/masks/holes-islands'
+import { dropIslands, fillHoles } from '../../../engine/masks/holes-islands'
+import { trimMask } from '../../../engine/masks/mask-algebra'
 import { randoms } from '../../support/random'
 
 /** Turns the 8-connected regions of a value in a whole image for which `turn` holds. */
@@ -62,7 +63,7 @@ test('random masks anywhere, at every edge', () => {
     const share = next()
     const data = Uint8Array.from({ length: width * height }, () => (next() < share ? 1 : 0))
     const raw = { x0: whole(size.width - width), y0: whole(size.height - height), width, height, data }
-    const mask = tighten(raw)
+    const mask = trimMask(raw)
     assert.equal(wholeOf(mask, size.width, size.height), wholeOf(raw, size.width, size.height), 'tighten')
     if (!mask.data.length) continue
     for (const area of [1, 2, 5, 20, 1000]) {
@@ -78,7 +79,7 @@ test('random masks anywhere, at every edge', () => {
       const left = turned(before, size.width, 1, (a) => a < area)
       assert.equal(wholeOf(islands, size.width, size.height), left, `islands under ${area} of mask ${i}`)
       assert.is(islands === mask, !smallParts(before, size.width, area), 'whether a part is small')
-      assert.equal(tighten(islands), islands, 'no empty edge is left')
+      assert.equal(trimMask(islands), islands, 'no empty edge is left')
       if (holes !== mask) filled++
       if (islands !== mask) dropped++
     }

@@ -1,7 +1,7 @@
 /** Prompting: ragged prompts, more of them than fit at once, several images, masks, and what is refused. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { toModelInput } from '../../../engine/image/transforms'
+import { toModelInput } from '../../../engine/image/model-input'
 import { type PredictorOptions, type PromptBatch, Predictor, tokenCounts } from '../../../engine/sam/predictor'
 import { label } from '../../../engine/sam/prompt-labels'
 import { engine } from '../../support/engine'

@@ -1,6 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { label, promptSlots, samplePrompts, type InstanceBox } from '../../../engine/train/sample-prompts'
+import { label, promptSlots, samplePrompts } from '../../../engine/train/sample-prompts'
+import type { InstanceBox } from '../../../engine/image/label-map'
 import { Rng } from '../../../engine/rng'
 
 /** Three rectangles and a speck on 100 x 80. */

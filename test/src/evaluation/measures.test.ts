@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { instances } from '../../../src/dataset/instances'
-import { unite } from '../../../src/evaluation/evaluate'
+import { paintMasks } from '../../../engine/masks/mask-algebra'
 import { freeMatches } from '../../../src/evaluation/matching'
 import { scoreWay, summarise } from '../../../src/evaluation/scores'
 import { measureNames, measures } from '../../../src/evaluation/measures'
@@ -15,7 +15,7 @@ const close = (actual: number, expected: number, name = '') =>
 
 function image(id: string, rectangles: number[][], masks: Mask[], scores: (number | null)[]) {
   const labels = labelsOf(40, 20, rectangles)
-  const union = unite(masks, 40, 20)
+  const union = paintMasks(masks, { width: 40, height: 20 })
   return tally({
     id,
     labels,

@@ -2,9 +2,10 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Scored } from '../../../engine/generate/candidate'
 import { defaultGeneratorOptions } from '../../../engine/generate/generator-options'
-import type { Mask } from '../../../engine/masks/mask'
+import { type Mask, maskBox } from '../../../engine/masks/mask'
 import { pairMasks } from '../../../src/evaluation/detection'
 import { tuneThresholds } from '../../../src/generate/tune-thresholds'
+import { regionOf } from '../../support/masks'
 
 const square = (x0: number, y0: number, side: number): Mask => ({
   x0,
@@ -21,8 +22,13 @@ function image() {
   const candidates: Scored[] = []
   const add = (mask: Mask, predictedIou: number, stability: number) => {
     masks.push(mask)
-    const box = [mask.x0, mask.y0, mask.x0 + mask.width - 1, mask.y0 + mask.height - 1] as Scored['box']
-    candidates.push({ area: mask.width ** 2, box, predictedIou, stability, crop: [0, 0, 100, 100] })
+    candidates.push({
+      area: mask.width ** 2,
+      box: maskBox(mask),
+      predictedIou,
+      stability,
+      crop: regionOf(0, 0, 100, 100),
+    })
   }
   for (let i = 0; i < 4; i++) {
     const mask = square(5 + 24 * i, 10, 15)

@@ -2,13 +2,14 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Mask } from '../../../engine/masks/mask'
+import { paintMasks } from '../../../engine/masks/mask-algebra'
 import { scoreComparison, WATERSHED } from '../../../src/evaluation/compare'
 import type { TalliedWay } from '../../../src/evaluation/evaluate'
 import { iouLevels } from '../../../src/evaluation/matching'
 import type { Tally } from '../../../src/evaluation/image-tally'
 import { axis, lineChart, smooth } from '../../../src/drawing/chart'
 import type { Figure } from '../../../src/report/before-after'
-import { overlay, wholeMask } from '../../../src/drawing/mask-overlay'
+import { overlay } from '../../../src/drawing/mask-overlay'
 import {
   colours,
   drawChanges,
@@ -280,7 +281,7 @@ test('an overlay changes the mask and the prompt and nothing else', () => {
   assert.equal(at(0, 0), [...colours.truth])
   assert.equal(at(5, 15), [100, 100, 100])
   assert.is(
-    wholeMask(mask, image).reduce((a, b) => a + b / 255, 0),
+    paintMasks([mask], image, 255).reduce((a, b) => a + b / 255, 0),
     36,
   )
   assert.ok(

@@ -1,7 +1,7 @@
 /** @file The canvas: draws when something changed, and hands pointer and wheel to the view or to the tool. */
 import { effect } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
-import type { Point } from '../masks/shape'
+import type { Point } from '../../../../engine/image/box'
 import { messageOf } from '../../../host/errors'
 import { tell } from '../state/notices'
 import { coverage, hidden, numbers, opacity, style, brush } from '../state/prefs'

@@ -1,6 +1,7 @@
 /** @file Draws a frame: below, picture and masks as prepared bitmaps; above, numbers, highlights and the tool's marks. */
 import { squaredDistance } from '../../../../engine/masks/distance-transform'
-import { deepest, type Point } from '../masks/shape'
+import { deepest } from '../masks/shape'
+import type { Point } from '../../../../engine/image/box'
 import { hidden, numbers } from '../state/prefs'
 import type { Entry, ImageSession } from '../state/image-session'
 import { preview } from '../state/preview'

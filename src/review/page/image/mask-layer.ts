@@ -1,5 +1,6 @@
 /** @file The masks' colours at the image's own resolution: painted in patches when masks change, drawn as one bitmap. */
-import type { OwnerMap, Rect } from '../masks/owner'
+import type { OwnerMap } from '../masks/owner'
+import type { Region } from '../../../../engine/image/box'
 import { bareColour, colourOf, pack, selectedColour } from './mask-colours'
 
 export interface LayerLook {
@@ -26,7 +27,7 @@ export class MaskLayer {
   }
 
   /** Paints a part anew, and the lines of its neighbours. */
-  paint(rect: Rect, look: LayerLook, selected: ReadonlySet<number>): void {
+  paint(rect: Region, look: LayerLook, selected: ReadonlySet<number>): void {
     const { ids, width, height } = this.owners
     const { line } = this
     const left = Math.max(0, rect.left - line)

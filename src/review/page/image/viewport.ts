@@ -1,8 +1,8 @@
 /** @file Where the image lies in the window: CSS pixel = image pixel × scale + offset. */
 import { signal } from '@preact/signals'
-import type { Size } from '../../../../engine/image/transforms'
-import type { Point } from '../masks/shape'
-import type { Rect } from '../masks/owner'
+import type { Size } from '../../../../engine/image/size'
+import type { Point } from '../../../../engine/image/box'
+import type { Region } from '../../../../engine/image/box'
 
 export interface View {
   scale: number
@@ -57,7 +57,7 @@ export class Viewport {
   }
 
   /** Brings a part of the image to the middle, and closer where it is tiny. */
-  show({ left, top, right, bottom }: Rect): void {
+  show({ left, top, right, bottom }: Region): void {
     const { width, height } = this.window
     const room = Math.min(width / (right - left), height / (bottom - top))
     const { scale } = this.view.value
@@ -72,7 +72,7 @@ export class Viewport {
   }
 
   /** The part of the image that the window shows. */
-  get visible(): Rect {
+  get visible(): Region {
     const [left, top] = this.toImage([0, 0])
     const [right, bottom] = this.toImage([this.window.width, this.window.height])
     return { left, top, right, bottom }

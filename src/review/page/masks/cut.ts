@@ -1,7 +1,10 @@
 /** @file A mask cut in two or more by a line drawn across it. */
 import { components } from '../../../../engine/masks/components'
 import type { Mask } from '../../../../engine/masks/mask'
-import { areaOf, parts, type Point, trimmed, union } from './shape'
+import { maskArea } from '../../../../engine/masks/mask'
+import { parts } from './shape'
+import type { Point } from '../../../../engine/image/box'
+import { trimMask, uniteMasks } from '../../../../engine/masks/mask-algebra'
 
 /** Smaller pieces are the ragged edge of a line, not particles: they go to the piece they touch. */
 const crumb = 6
@@ -19,8 +22,8 @@ export function cutMask(mask: Mask, line: readonly Point[]): Mask[] | null {
     else whole.push(part)
   }
   if (!pieces.length) return null
-  pieces.sort((a, b) => areaOf(b) - areaOf(a))
-  if (whole.length) pieces[0] = union([pieces[0], ...whole])
+  pieces.sort((a, b) => maskArea(b) - maskArea(a))
+  if (whole.length) pieces[0] = uniteMasks([pieces[0], ...whole])
   return pieces
 }
 
@@ -40,7 +43,7 @@ function cutPart(part: Mask, line: readonly Point[]): Mask[] | null {
   return areas
     .map((area, i) => ({ area, label: i + 1 }))
     .filter(({ area }) => area >= crumb)
-    .map(({ label }) => trimmed({ ...part, data: Uint8Array.from(labels, (l) => (l === label ? 1 : 0)) }))
+    .map(({ label }) => trimMask({ ...part, data: Uint8Array.from(labels, (l) => (l === label ? 1 : 0)) }))
 }
 
 /** Gives the mask's pixels without a label that of the piece they touch first. */

@@ -1,7 +1,8 @@
 /** @file Masks from what a hand draws: strokes of a round brush and closed outlines. Coordinates are pixels; a pixel's centre is at .5. */
 import { emptyMask, type Mask } from '../../../../engine/masks/mask'
-import type { Size } from '../../../../engine/image/transforms'
-import { type Point, trimmed } from './shape'
+import type { Size } from '../../../../engine/image/size'
+import type { Point } from '../../../../engine/image/box'
+import { trimMask } from '../../../../engine/masks/mask-algebra'
 
 /** The pixels whose centres lie within `radius` of the line through `points`; at least the pixels under them. */
 export function strokeMask(points: readonly Point[], radius: number, size: Size): Mask {
@@ -16,7 +17,7 @@ export function strokeMask(points: readonly Point[], radius: number, size: Size)
   if (width <= 0 || height <= 0) return emptyMask
   const mask = { x0, y0, width, height, data: new Uint8Array(width * height) }
   points.forEach((point, i) => capsule(mask, points[Math.max(0, i - 1)], point, reach))
-  return trimmed(mask)
+  return trimMask(mask)
 }
 
 /** Adds the pixels within `radius` of the segment from a to b. */
@@ -69,7 +70,7 @@ export function outlineMask(points: readonly Point[], size: Size): Mask {
       if (to > from) data.fill(1, y * width + from, y * width + to)
     })
   }
-  return trimmed({ x0, y0, width, height, data })
+  return trimMask({ x0, y0, width, height, data })
 }
 
 /** Where a closed outline crosses the line at `y`, from left to right, and whether downwards (1) or upwards (-1). */

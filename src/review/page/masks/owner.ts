@@ -1,5 +1,6 @@
 /** @file Which mask each pixel of the image shows: where masks overlap, the smaller lies on top. */
-import type { Mask } from '../../../../engine/masks/mask'
+import { type Region, regionsOverlap } from '../../../../engine/image/box'
+import { type Mask, maskRegion } from '../../../../engine/masks/mask'
 
 /** A mask as the page holds it. */
 export interface NumberedMask {
@@ -7,24 +8,6 @@ export interface NumberedMask {
   mask: Mask
   area: number
 }
-
-/** A part of the image: exclusive right and bottom. */
-export interface Rect {
-  left: number
-  top: number
-  right: number
-  bottom: number
-}
-
-export const rectOf = ({ x0, y0, width, height }: Mask): Rect => ({
-  left: x0,
-  top: y0,
-  right: x0 + width,
-  bottom: y0 + height,
-})
-
-export const touches = (a: Rect, b: Rect) =>
-  a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom
 
 export class OwnerMap {
   /** (height, width): the id of the mask on top, 0 where there is none. */
@@ -45,14 +28,14 @@ export class OwnerMap {
   }
 
   /** Writes a part of the map anew, as `shapes` have it. */
-  repaint(rect: Rect, shapes: Iterable<NumberedMask>): void {
+  repaint(rect: Region, shapes: Iterable<NumberedMask>): void {
     const { ids, width } = this
     for (let y = rect.top; y < rect.bottom; y++)
       for (let at = y * width + rect.left, end = at + rect.right - rect.left; at < end; at++) {
         if (ids[at]) this.covered--
         ids[at] = 0
       }
-    const here = [...shapes].filter(({ mask }) => mask.width > 0 && touches(rect, rectOf(mask)))
+    const here = [...shapes].filter(({ mask }) => mask.width > 0 && regionsOverlap(rect, maskRegion(mask)))
     here.sort((a, b) => b.area - a.area || a.id - b.id)
     for (const { id, mask } of here) {
       const left = Math.max(rect.left, mask.x0)
@@ -69,7 +52,7 @@ export class OwnerMap {
   }
 
   /** The ids that show within a rectangle. */
-  within(rect: Rect): Set<number> {
+  within(rect: Region): Set<number> {
     const found = new Set<number>()
     for (let y = Math.max(0, rect.top); y < Math.min(this.height, rect.bottom); y++)
       for (let x = Math.max(0, rect.left); x < Math.min(this.width, rect.right); x++) {
@@ -81,8 +64,8 @@ export class OwnerMap {
 }
 
 /** Rectangles to write anew for these, as one where they are most of the image anyway. */
-export function dirtyRects(masks: readonly Mask[], width: number, height: number): Rect[] {
-  const rects = masks.filter((mask) => mask.width > 0).map(rectOf)
+export function dirtyRects(masks: readonly Mask[], width: number, height: number): Region[] {
+  const rects = masks.filter((mask) => mask.width > 0).map(maskRegion)
   const pixels = rects.reduce((sum, r) => sum + (r.right - r.left) * (r.bottom - r.top), 0)
   return pixels > (width * height) / 2 ? [{ left: 0, top: 0, right: width, bottom: height }] : rects
 }

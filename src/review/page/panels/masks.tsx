@@ -2,7 +2,7 @@
 import { computed, signal } from '@preact/signals'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { cssColour } from '../image/mask-colours'
-import { rectOf } from '../masks/owner'
+import { maskRegion } from '../../../../engine/masks/mask'
 import { count } from '../state/app'
 import { ordered } from '../state/order'
 import { descending, sort, type SortKey } from '../state/prefs'
@@ -105,7 +105,7 @@ function Line({ session, entry, top, list }: { session: ImageSession; entry: Ent
       if (event.ctrlKey || event.metaKey) session.toggle([id])
       else session.select([id])
     }
-    session.viewport.show(rectOf(entry.mask))
+    session.viewport.show(maskRegion(entry.mask))
   }
   return (
     <div

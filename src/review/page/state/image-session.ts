@@ -16,8 +16,10 @@ import { api } from '../api'
 import { MaskLayer } from '../image/mask-layer'
 import { DisplayImage } from '../image/display-image'
 import { Viewport } from '../image/viewport'
-import { dirtyRects, OwnerMap, type Rect, rectOf, type NumberedMask, touches } from '../masks/owner'
-import { areaOf } from '../masks/shape'
+import { dirtyRects, OwnerMap, type NumberedMask } from '../masks/owner'
+import { type Region, regionsOverlap } from '../../../../engine/image/box'
+import { maskRegion } from '../../../../engine/masks/mask'
+import { maskArea } from '../../../../engine/masks/mask'
 import { Outbox, type Rejection, windowName } from './outbox'
 import { coverage, opacity, stretch, style } from './prefs'
 
@@ -94,7 +96,7 @@ export class ImageSession {
     return this.info.name
   }
 
-  private get everything(): Rect {
+  private get everything(): Region {
     return { left: 0, top: 0, right: this.info.width, bottom: this.info.height }
   }
 
@@ -102,7 +104,7 @@ export class ImageSession {
     let entry = this.decoded.get(review)
     if (!entry) {
       const mask = decodeMask(review.segmentation)
-      this.decoded.set(review, (entry = { id: review.id, mask, area: areaOf(mask), review }))
+      this.decoded.set(review, (entry = { id: review.id, mask, area: maskArea(mask), review }))
     }
     this.shapes.set(review.id, entry)
   }
@@ -119,8 +121,8 @@ export class ImageSession {
 
   /** Masks other than `except` that come near `mask`. */
   near(mask: Mask, except: readonly number[] = []): Entry[] {
-    const rect = rectOf(mask)
-    return this.list.filter((entry) => !except.includes(entry.id) && touches(rect, rectOf(entry.mask)))
+    const rect = maskRegion(mask)
+    return this.list.filter((entry) => !except.includes(entry.id) && regionsOverlap(rect, maskRegion(entry.mask)))
   }
 
   /**
@@ -172,9 +174,9 @@ export class ImageSession {
 
   /** Moves the view to masks that are all out of sight: what undo changes should be seen. */
   private reveal(masks: readonly ReviewMask[]): void {
-    const rects = masks.map((review) => rectOf(this.decoded.get(review)!.mask))
+    const rects = masks.map((review) => maskRegion(this.decoded.get(review)!.mask))
     const seen = this.viewport.visible
-    if (rects.length && !rects.some((rect) => touches(rect, seen))) this.viewport.show(rects[0])
+    if (rects.length && !rects.some((rect) => regionsOverlap(rect, seen))) this.viewport.show(rects[0])
   }
 
   /** What other windows did: entries that follow the last one. */
@@ -236,7 +238,7 @@ export class ImageSession {
     this.select(next)
   }
 
-  private paint(rect: Rect): void {
+  private paint(rect: Region): void {
     const look = { fill: style.peek() === 'fill', opacity: opacity.peek(), coverage: coverage.peek() }
     this.layer.paint(rect, look, this.selection.peek())
   }

@@ -1,6 +1,8 @@
 /** @file Brush and eraser. A stroke is one edit. */
 import { strokeMask } from '../masks/draw'
-import { areaOf, type Point, union, without } from '../masks/shape'
+import { maskArea } from '../../../../engine/masks/mask'
+import type { Point } from '../../../../engine/image/box'
+import { uniteMasks, subtractMasks } from '../../../../engine/masks/mask-algebra'
 import { brush, keepClear } from '../state/prefs'
 import type { Entry, ImageSession } from '../state/image-session'
 import { tell } from '../state/notices'
@@ -24,19 +26,19 @@ function paint(session: ImageSession): void {
   const target = chosen[0]
   let stroke = strokeMask(points, brush.value, session.info)
   if (keepClear.value)
-    stroke = without(
+    stroke = subtractMasks(
       stroke,
       session.near(stroke, target ? [target.id] : []).map(({ mask }) => mask),
     )
-  const mask = target ? union([target.mask, stroke]) : stroke
-  if (!mask.width || (target && areaOf(mask) === target.area)) return
+  const mask = target ? uniteMasks([target.mask, stroke]) : stroke
+  if (!mask.width || (target && maskArea(mask) === target.area)) return
   session.edit('brush', target ? [target.id] : [], [{ mask }])
 }
 
 function erase(session: ImageSession): void {
   const stroke = strokeMask(points, brush.value, session.info)
-  const changed = targets(session).map((entry) => ({ entry, mask: without(entry.mask, [stroke]) }))
-  const less = changed.filter(({ entry, mask }) => areaOf(mask) < entry.area)
+  const changed = targets(session).map((entry) => ({ entry, mask: subtractMasks(entry.mask, [stroke]) }))
+  const less = changed.filter(({ entry, mask }) => maskArea(mask) < entry.area)
   if (!less.length) return
   const kept = less.filter(({ mask }) => mask.width > 0)
   session.edit(

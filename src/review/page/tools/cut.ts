@@ -1,6 +1,7 @@
 /** @file The knife: a line across a mask splits it. */
 import { cutMask } from '../masks/cut'
-import { contains, type Point } from '../masks/shape'
+import { maskContains } from '../../../../engine/masks/mask'
+import type { Point } from '../../../../engine/image/box'
 import { tell } from '../state/notices'
 import type { Entry, ImageSession } from '../state/image-session'
 import { path } from './ink'
@@ -9,7 +10,7 @@ import type { Tool } from './tool'
 let line: Point[] = []
 
 /** How much of the line lies on the mask, in samples: of several masks that it cuts, the one it is meant for. */
-const onMask = ({ mask }: Entry) => line.filter(([x, y]) => contains(mask, Math.floor(x), Math.floor(y))).length
+const onMask = ({ mask }: Entry) => line.filter(([x, y]) => maskContains(mask, Math.floor(x), Math.floor(y))).length
 
 function cut(session: ImageSession): void {
   const { chosen } = session

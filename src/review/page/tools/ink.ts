@@ -2,7 +2,7 @@
 import type { Mask } from '../../../../engine/masks/mask'
 import type { Viewport } from '../image/viewport'
 import { pack } from '../image/mask-colours'
-import type { Point } from '../masks/shape'
+import type { Point } from '../../../../engine/image/box'
 
 export const accent = '#4aa3ff'
 

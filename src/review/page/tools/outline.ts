@@ -1,6 +1,7 @@
 /** @file The lasso: drag around a particle, or click its corners. It makes a new mask, or redraws the selected one. */
 import { outlineMask } from '../masks/draw'
-import { type Point, without } from '../masks/shape'
+import type { Point } from '../../../../engine/image/box'
+import { subtractMasks } from '../../../../engine/masks/mask-algebra'
 import { keepClear } from '../state/prefs'
 import { tell } from '../state/notices'
 import type { ImageSession } from '../state/image-session'
@@ -20,7 +21,7 @@ function close(session: ImageSession, redraw: boolean): boolean {
   const target = redraw ? session.chosen[0] : undefined
   let mask = outlineMask(outline, session.info)
   if (keepClear.value)
-    mask = without(
+    mask = subtractMasks(
       mask,
       session.near(mask, target ? [target.id] : []).map((entry) => entry.mask),
     )

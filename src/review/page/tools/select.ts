@@ -1,6 +1,6 @@
 /** @file Selecting: a click, Shift or Ctrl and a click, a box. */
-import type { Point } from '../masks/shape'
-import { contains } from '../masks/shape'
+import type { Point } from '../../../../engine/image/box'
+import { maskContains } from '../../../../engine/masks/mask'
 import type { ImageSession } from '../state/image-session'
 import { accent } from './ink'
 import type { Pointer, Tool } from './tool'
@@ -18,7 +18,9 @@ function pick(session: ImageSession, { image: [px, py], alt }: Pointer): number 
   const [x, y] = [Math.floor(px), Math.floor(py)]
   const top = session.owners.at(x, y)
   if (!alt) return top
-  const here = session.list.filter(({ mask }) => contains(mask, x, y)).sort((a, b) => a.area - b.area || b.id - a.id)
+  const here = session.list
+    .filter(({ mask }) => maskContains(mask, x, y))
+    .sort((a, b) => a.area - b.area || b.id - a.id)
   const at = here.findIndex(({ id }) => session.selection.value.has(id))
   return here.length ? here[(at + 1) % here.length].id : 0
 }

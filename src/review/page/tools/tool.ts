@@ -1,6 +1,6 @@
 /** @file What a tool of the canvas is. Tools get positions in image pixels and draw their marks in window pixels. */
 import type { Viewport } from '../image/viewport'
-import type { Point } from '../masks/shape'
+import type { Point } from '../../../../engine/image/box'
 import type { ImageSession } from '../state/image-session'
 
 export interface Pointer {

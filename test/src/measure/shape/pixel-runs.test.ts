@@ -6,7 +6,7 @@ import type { Mask } from '../../../../engine/masks/mask'
 import { centreHull, centresInside, cornerHull, feretDiameters } from '../../../../src/measure/shape/hull'
 import { countParts, fillHoles } from '../../../../src/measure/shape/parts'
 import { perimeterOf } from '../../../../src/measure/shape/perimeter'
-import { areaOf, boxOf, type PixelRuns, runsOfLabels, runsOfMask } from '../../../../src/measure/shape/pixel-runs'
+import { areaOf, boundsOf, type PixelRuns, runsOfLabels, runsOfMask } from '../../../../src/measure/shape/pixel-runs'
 import { randoms } from '../../../support/random'
 import { runsOf } from '../../../support/drawn-particles'
 
@@ -47,11 +47,11 @@ test('runs hold the pixels, by label and by mask', () => {
     assert.equal(pixelsOf(runs), expected)
     assert.is(areaOf(runs), expected.length)
     const [xs, ys] = [expected.map(([x]) => x), expected.map(([, y]) => y)]
-    assert.equal(boxOf(runs), {
-      x0: Math.min(...xs),
-      y0: Math.min(...ys),
-      x1: Math.max(...xs) + 1,
-      y1: Math.max(...ys) + 1,
+    assert.equal(boundsOf(runs), {
+      left: Math.min(...xs),
+      top: Math.min(...ys),
+      right: Math.max(...xs) + 1,
+      bottom: Math.max(...ys) + 1,
     })
   }
 })
@@ -143,8 +143,8 @@ test('centres in the hull, by trying all triangles', () => {
         }),
       )
     let count = 0
-    const box = boxOf(runs)
-    for (let y = box.y0; y < box.y1; y++) for (let x = box.x0; x < box.x1; x++) if (inside([x, y])) count++
+    const { left, top, right, bottom } = boundsOf(runs)
+    for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) if (inside([x, y])) count++
     assert.is(centresInside(centreHull(runs)), count)
   }
 })

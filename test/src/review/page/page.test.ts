@@ -9,7 +9,9 @@ import { openDataset } from '../../../../src/dataset/dataset'
 import { readProposals } from '../../../../src/project/read-proposals'
 import type { ReviewDocument } from '../../../../src/project/review/document'
 import type { ReviewMask } from '../../../../src/project/review/review-records'
-import { areaOf, deepest, type Point } from '../../../../src/review/page/masks/shape'
+import { maskArea } from '../../../../engine/masks/mask'
+import { deepest } from '../../../../src/review/page/masks/shape'
+import type { Point } from '../../../../engine/image/box'
 import { squaredDistance } from '../../../../engine/masks/distance-transform'
 import { PromptSession } from '../../../../src/review/prompt-session'
 import { scratch } from '../../../support/files'
@@ -54,13 +56,13 @@ function visible(document: Pick<ReviewDocument, 'masks'>): ReviewMask[] {
   return masks
     .filter(
       (one) =>
-        !masks.some((other) => other !== one && covers(other, one.at) && areaOf(other.shape) <= areaOf(one.shape)),
+        !masks.some((other) => other !== one && covers(other, one.at) && maskArea(other.shape) <= maskArea(one.shape)),
     )
-    .sort((a, b) => areaOf(b.shape) - areaOf(a.shape))
+    .sort((a, b) => maskArea(b.shape) - maskArea(a.shape))
     .map(({ mask }) => mask)
 }
 
-const area = (mask: ReviewMask) => areaOf(decodeMask(mask.segmentation))
+const area = (mask: ReviewMask) => maskArea(decodeMask(mask.segmentation))
 
 testInBrowser('it opens the first image with its proposals', async () => {
   tab = await ReviewTab.open(context, url, size)

@@ -5,71 +5,37 @@ import type { Mask } from '../../../../../engine/masks/mask'
 import { cutMask } from '../../../../../src/review/page/masks/cut'
 import { outlineMask, strokeMask } from '../../../../../src/review/page/masks/draw'
 import { dirtyRects, OwnerMap, type NumberedMask } from '../../../../../src/review/page/masks/owner'
-import {
-  areaOf,
-  contains,
-  deepest,
-  filled,
-  parts,
-  tidied,
-  type Point,
-  union,
-  within,
-  without,
-} from '../../../../../src/review/page/masks/shape'
+import { maskArea, maskContains } from '../../../../../engine/masks/mask'
+import { deepest, filled, parts, tidied } from '../../../../../src/review/page/masks/shape'
+import type { Point } from '../../../../../engine/image/box'
+import { uniteMasks, subtractMasks } from '../../../../../engine/masks/mask-algebra'
 import { squaredDistance } from '../../../../../engine/masks/distance-transform'
+import { drawn, rows } from '../../../../support/masks'
 import { randoms } from '../../../../support/random'
-
-/** A mask from rows of text, '#' inside. */
-function drawn(rows: string[], x0 = 0, y0 = 0): Mask {
-  const width = rows[0].length
-  const data = Uint8Array.from(rows.join(''), (c) => (c === '#' ? 1 : 0))
-  return { x0, y0, width, height: rows.length, data }
-}
-
-/** The picture of a mask within (width, height). */
-function rows(mask: Mask, width: number, height: number): string[] {
-  return Array.from({ length: height }, (_, y) =>
-    Array.from({ length: width }, (_, x) => (contains(mask, x, y) ? '#' : '.')).join(''),
-  )
-}
 
 const size = { width: 12, height: 8 }
 
-test('union and difference, of masks apart, touching and one in the other', () => {
-  const a = drawn(['##', '##'], 1, 1)
-  const b = drawn(['###', '###'], 2, 2)
-  assert.equal(rows(union([a, b]), 6, 5), ['......', '.##...', '.####.', '..###.', '......'])
-  assert.equal(rows(without(b, [a]), 6, 5), ['......', '......', '...##.', '..###.', '......'])
-  const far = drawn(['#'], 9, 7)
-  assert.is(areaOf(union([a, far])), 5)
-  assert.is(areaOf(without(a, [far])), 4)
-  assert.is(without(a, [union([a, b])]).width, 0, 'nothing is left')
-  assert.equal([without(b, [a]).x0, without(b, [a]).width], [2, 3], 'the box is tight')
-  assert.is(without(drawn(['#####'], 0, 0), [drawn(['###'], 0, 0)]).x0, 3)
-})
-
 test('parts hang together by corners too, the largest first', () => {
   const found = parts(drawn(['#..##', '.#.##', '...##']))
-  assert.equal(found.map(areaOf), [6, 2])
+  assert.equal(found.map(maskArea), [6, 2])
   assert.equal([found[0].x0, found[0].width, found[1].x0], [3, 2, 0])
 })
 
 test('filling closes what is enclosed, not what is open by a side', () => {
   const ring = drawn(['###', '#.#', '###'], 4, 2)
-  assert.is(areaOf(filled(ring)), 9)
-  assert.is(areaOf(filled(drawn(['##.', '#.#', '###']))), 8, 'a corner closes: background goes by sides')
-  assert.is(areaOf(filled(drawn(['#.#', '#.#', '###']))), 7)
-  assert.equal(rows(filled(ring), 8, 6), rows(union([ring, drawn(['#'], 5, 3)]), 8, 6))
+  assert.is(maskArea(filled(ring)), 9)
+  assert.is(maskArea(filled(drawn(['##.', '#.#', '###']))), 8, 'a corner closes: background goes by sides')
+  assert.is(maskArea(filled(drawn(['#.#', '#.#', '###']))), 7)
+  assert.equal(rows(filled(ring), 8, 6), rows(uniteMasks([ring, drawn(['#'], 5, 3)]), 8, 6))
 })
 
 test('tidying drops crumbs and fills holes, and keeps what is of like size', () => {
   const block = strokeMask([[20, 20]], 8, { width: 64, height: 64 })
-  const crumbs = union([without(block, [drawn(['#'], 20, 20)]), drawn(['##'], 40, 40)])
+  const crumbs = uniteMasks([subtractMasks(block, [drawn(['#'], 20, 20)]), drawn(['##'], 40, 40)])
   assert.equal(rows(tidied(crumbs), 64, 64), rows(block, 64, 64))
-  const twins = union([block, strokeMask([[45, 20]], 7, { width: 64, height: 64 })])
-  assert.is(areaOf(tidied(twins)), areaOf(twins))
-  assert.is(tidied(without(block, [block])).width, 0)
+  const twins = uniteMasks([block, strokeMask([[45, 20]], 7, { width: 64, height: 64 })])
+  assert.is(maskArea(tidied(twins)), maskArea(twins))
+  assert.is(tidied(subtractMasks(block, [block])).width, 0)
 })
 
 test('a stroke has the pixels whose centres are near enough, and is cut at the edge', () => {
@@ -78,7 +44,7 @@ test('a stroke has the pixels whose centres are near enough, and is cut at the e
     [8.5, 3.5],
   ]
   assert.equal(rows(strokeMask(line, 1, size), 12, 8).slice(2, 5), ['..#######...', '.#########..', '..#######...'])
-  assert.is(areaOf(strokeMask([[4.2, 4.9]], 0.5, size)), 1, 'the smallest brush paints the pixel under it')
+  assert.is(maskArea(strokeMask([[4.2, 4.9]], 0.5, size)), 1, 'the smallest brush paints the pixel under it')
   const edge = strokeMask([[0, 0]], 3, size)
   assert.equal([edge.x0, edge.y0], [0, 0])
   assert.ok(edge.width <= 3 && edge.height <= 3)
@@ -88,7 +54,7 @@ test('a stroke has the pixels whose centres are near enough, and is cut at the e
 
 test('a disc of the brush has the area of a disc', () => {
   const disc = strokeMask([[100, 100]], 40, { width: 200, height: 200 })
-  assert.ok(Math.abs(areaOf(disc) / (Math.PI * 40 * 40) - 1) < 0.01)
+  assert.ok(Math.abs(maskArea(disc) / (Math.PI * 40 * 40) - 1) < 0.01)
 })
 
 test('an outline encloses pixel centres, also where it crosses itself', () => {
@@ -118,13 +84,13 @@ test('an outline encloses pixel centres, also where it crosses itself', () => {
     [6, 6],
     [0, 6],
   ].map(([x, y]) => [x + 1, y + 1])
-  assert.is(areaOf(outlineMask(twice, { width: 12, height: 12 })), 36, 'twice around is around')
+  assert.is(maskArea(outlineMask(twice, { width: 12, height: 12 })), 36, 'twice around is around')
   const star: Point[] = Array.from({ length: 5 }, (_, i) => {
     const angle = (i * 4 * Math.PI) / 5
     return [60 + 50 * Math.sin(angle), 60 - 50 * Math.cos(angle)]
   })
   const mask = outlineMask(star, { width: 120, height: 120 })
-  assert.ok(contains(mask, 60, 60), 'the middle of the star is inside')
+  assert.ok(maskContains(mask, 60, 60), 'the middle of the star is inside')
   assert.is(
     outlineMask(
       [
@@ -161,11 +127,11 @@ test('a cut loses and invents no pixel, whatever line and mask', () => {
     cuts++
     assert.ok(pieces.length >= 2)
     assert.is(
-      pieces.reduce((sum, piece) => sum + areaOf(piece), 0),
-      areaOf(mask),
+      pieces.reduce((sum, piece) => sum + maskArea(piece), 0),
+      maskArea(mask),
     )
-    assert.equal(rows(union(pieces), 64, 64), rows(mask, 64, 64))
-    const areas = pieces.map(areaOf)
+    assert.equal(rows(uniteMasks(pieces), 64, 64), rows(mask, 64, 64))
+    const areas = pieces.map(maskArea)
     assert.ok(areas[0] >= areas[1], 'the largest first')
   }
   assert.ok(cuts > 10, `${cuts} of 60 lines cut`)
@@ -199,12 +165,12 @@ test('a line that ends inside cuts nothing; a diagonal one leaks at no corner', 
 
 test('parts that the line does not touch stay with the largest piece', () => {
   const island = drawn(['##'], 50, 50)
-  const pieces = cutMask(union([strokeMask([[20, 20]], 8, { width: 64, height: 64 }), island]), [
+  const pieces = cutMask(uniteMasks([strokeMask([[20, 20]], 8, { width: 64, height: 64 }), island]), [
     [0, 18],
     [60, 18],
   ])!
   assert.is(pieces.length, 2)
-  assert.ok(contains(pieces[0], 50, 50) && !contains(pieces[1], 50, 50))
+  assert.ok(maskContains(pieces[0], 50, 50) && !maskContains(pieces[1], 50, 50))
 })
 
 test('the smaller of two masks lies on top, also after a part is painted anew', () => {
@@ -216,7 +182,7 @@ test('the smaller of two masks lies on top, also after a part is painted anew', 
   for (let id = 1; id <= 60; id++) {
     const mask = strokeMask([[20 + 22 * next(), 15 + 17 * next()]], 4 + 3 * next(), { width: 40, height: 30 })
     const changed: Mask[] = mask.width ? [mask] : []
-    if (mask.width) shapes.set(id, { id, mask, area: areaOf(mask) })
+    if (mask.width) shapes.set(id, { id, mask, area: maskArea(mask) })
     const gone = shapes.get(Math.floor(30 + 30 * next()))
     if (gone) {
       shapes.delete(gone.id)
@@ -230,20 +196,18 @@ test('the smaller of two masks lies on top, also after a part is painted anew', 
   assert.is(whole.covered, parted.covered)
   for (let y = 0; y < 30; y++)
     for (let x = 0; x < 40; x++) {
-      const here = [...shapes.values()].filter(({ mask }) => contains(mask, x, y))
+      const here = [...shapes.values()].filter(({ mask }) => maskContains(mask, x, y))
       const top = here.sort((a, b) => a.area - b.area || b.id - a.id)[0]?.id ?? 0
       assert.is(whole.at(x, y), top)
     }
 })
 
-test('a mask is cut at the image, and its number stands inside it', () => {
-  assert.equal(rows(within(drawn(['####', '####'], -2, 7), size), 12, 8)[7], '##..........')
-  assert.is(within(drawn(['##'], 20, 2), size).width, 0)
-  const ring = without(strokeMask([[30, 30]], 20, { width: 64, height: 64 }), [
+test('the number of a mask is drawn inside it', () => {
+  const ring = subtractMasks(strokeMask([[30, 30]], 20, { width: 64, height: 64 }), [
     strokeMask([[30, 30]], 12, { width: 64, height: 64 }),
   ])
   const [x, y] = deepest(ring, squaredDistance(ring.data, ring.width, ring.height))
-  assert.ok(contains(ring, Math.floor(x), Math.floor(y)))
+  assert.ok(maskContains(ring, Math.floor(x), Math.floor(y)))
 })
 
 test.run()

@@ -1,19 +1,11 @@
+/** @file An image on its way into the model: resized and padded to the input square, and coordinates and logits mapped to and fro. */
 import { resizeBytes, resizePlane } from './resize'
+import type { Size } from './size'
 
-export interface Size {
-  width: number
-  height: number
-}
-
-/** The highest label of an instance label map, whose values are 16-bit; 0 is the background. */
-export const MAX_LABEL = 65535
-
-/** An instance label map: (height, width), 0 = background. */
-export interface LabelMap extends Size {
-  data: Uint16Array
-}
-
-/** The size an image takes when its longest side becomes `size`, rounded as the reference rounds. */
+/**
+ * The size of an image after its longest side is resized to `size`, rounded as the reference implementation rounds.
+ * @throws Error if a length is not a positive integer
+ */
 export function resizeLongest(width: number, height: number, size: number): Size {
   for (const [name, value] of Object.entries({ width, height, size }))
     if (!Number.isInteger(value) || value < 1)
@@ -77,47 +69,4 @@ export function upscaleLogits(
     throw new Error(`logits of ${low.width}x${low.height} hold ${low.width * low.height} values, not ${lowRes.length}`)
   const crop = resizePlane(lowRes, low.width, low.height, inputSize, inputSize, valid.width, valid.height)
   return resizePlane(crop, valid.width, valid.height, original.width, original.height)
-}
-
-/**
- * The training targets of some instances: how much of each cell of the low-resolution grid of the padded input square
- * the instance covers, 0 to 1 (exact area, no sampling). One pass over the map, by runs.
- * @param ids label values; the same id may occur more than once
- * @returns (ids, lowRes, lowRes)
- */
-export function labelTargets(labels: LabelMap, ids: ArrayLike<number>, size: number, lowRes: number): Float32Array {
-  const { width, height, data } = labels
-  const valid = resizeLongest(width, height, size)
-  const cellsX = (valid.width / width) * (lowRes / size) // cells a pixel
-  const cellsY = (valid.height / height) * (lowRes / size)
-  const plane = lowRes * lowRes
-  const targets = new Float32Array(ids.length * plane)
-  const slot = new Int32Array(MAX_LABEL + 1).fill(-1)
-  for (let i = 0; i < ids.length; i++) if (slot[ids[i]] < 0) slot[ids[i]] = i
-  if (slot[0] >= 0) throw new Error('label 0 is the background and has no training target')
-
-  for (let y = 0; y < height; y++) {
-    const top = y * cellsY
-    const bottom = (y + 1) * cellsY
-    for (let x = 0; x < width;) {
-      const id = data[y * width + x]
-      const start = x
-      while (x < width && data[y * width + x] === id) x++
-      if (slot[id] < 0) continue
-      const left = start * cellsX
-      const right = x * cellsX
-      for (let cy = Math.floor(top); cy < bottom && cy < lowRes; cy++) {
-        const row = slot[id] * plane + cy * lowRes
-        const high = Math.min(bottom, cy + 1) - Math.max(top, cy)
-        for (let cx = Math.floor(left); cx < right && cx < lowRes; cx++)
-          targets[row + cx] += high * (Math.min(right, cx + 1) - Math.max(left, cx))
-      }
-    }
-  }
-  for (let i = 0; i < targets.length; i++) if (targets[i] > 1) targets[i] = 1 // rounding of the sums
-  for (let i = 0; i < ids.length; i++) {
-    const first = slot[ids[i]]
-    if (first !== i) targets.copyWithin(i * plane, first * plane, (first + 1) * plane)
-  }
-  return targets
 }

@@ -1,0 +1,46 @@
+/** @file Label maps turned into the targets of the mask loss. */
+import { type LabelMap, MAX_LABEL } from './label-map'
+import { resizeLongest } from './model-input'
+
+/**
+ * The training targets of some instances: how much of each cell of the low-resolution grid of the padded input square
+ * the instance covers, 0 to 1 (exact area, no sampling). One pass over the map, by runs.
+ * @param ids label values; the same id may occur more than once
+ * @returns (ids, lowRes, lowRes)
+ */
+export function labelTargets(labels: LabelMap, ids: ArrayLike<number>, size: number, lowRes: number): Float32Array {
+  const { width, height, data } = labels
+  const valid = resizeLongest(width, height, size)
+  const cellsX = (valid.width / width) * (lowRes / size) // cells a pixel
+  const cellsY = (valid.height / height) * (lowRes / size)
+  const plane = lowRes * lowRes
+  const targets = new Float32Array(ids.length * plane)
+  const slot = new Int32Array(MAX_LABEL + 1).fill(-1)
+  for (let i = 0; i < ids.length; i++) if (slot[ids[i]] < 0) slot[ids[i]] = i
+  if (slot[0] >= 0) throw new Error('label 0 is the background and has no training target')
+
+  for (let y = 0; y < height; y++) {
+    const top = y * cellsY
+    const bottom = (y + 1) * cellsY
+    for (let x = 0; x < width;) {
+      const id = data[y * width + x]
+      const start = x
+      while (x < width && data[y * width + x] === id) x++
+      if (slot[id] < 0) continue
+      const left = start * cellsX
+      const right = x * cellsX
+      for (let cy = Math.floor(top); cy < bottom && cy < lowRes; cy++) {
+        const row = slot[id] * plane + cy * lowRes
+        const high = Math.min(bottom, cy + 1) - Math.max(top, cy)
+        for (let cx = Math.floor(left); cx < right && cx < lowRes; cx++)
+          targets[row + cx] += high * (Math.min(right, cx + 1) - Math.max(left, cx))
+      }
+    }
+  }
+  for (let i = 0; i < targets.length; i++) if (targets[i] > 1) targets[i] = 1 // rounding of the sums
+  for (let i = 0; i < ids.length; i++) {
+    const first = slot[ids[i]]
+    if (first !== i) targets.copyWithin(i * plane, first * plane, (first + 1) * plane)
+  }
+  return targets
+}
