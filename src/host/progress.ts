@@ -3,6 +3,9 @@
  * elsewhere (a log file, CI).
  */
 
+/** Prints a line on stderr; on a terminal it replaces the current progress line. */
+export const logLine = (line: string): void => console.error(process.stderr.isTTY ? `\r\x1b[K${line}` : line)
+
 export interface ProgressOptions {
   /** What is counted; 'bytes' prints KiB, MiB and GiB. */
   unit?: string

@@ -96,7 +96,9 @@ command continues. \`wgsam train\` augments its images in any case: written copi
         'warning: no split: groups.csv keeps copies together, but a test part would contain augmented images',
       )
     const bar = new Progress('augmenting', undefined)
-    const asked = interruption(() => console.error('\nstopping after this image; press Ctrl-C again to end at once'))
+    const interrupt = interruption(() =>
+      console.error('\nstopping after this image; press Ctrl-C again to end at once'),
+    )
     try {
       const summary = await augmentDataset({
         out,
@@ -107,12 +109,12 @@ command continues. \`wgsam train\` augments its images in any case: written copi
         seed,
         options,
         onProgress: (done, total, name) => bar.update(done, name, total),
-        stop: () => asked.requested,
+        stop: () => interrupt.requested,
       })
       console.log(flag(values, 'json') ? JSON.stringify(summary) : describe(summary))
       return summary.finished ? 0 : 130
     } finally {
-      asked.dispose()
+      interrupt.dispose()
     }
   },
 }

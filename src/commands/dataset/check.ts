@@ -18,19 +18,19 @@ duplicate or nearly identical images. Gaps between label values are allowed. The
   async run(values) {
     const folders = dataFolders(values)
     const bar = new Progress('checking', undefined)
-    const asked = interruption(() => console.error('\nstopping'))
+    const interrupt = interruption(() => console.error('\nstopping'))
     try {
       const report = await checkDataset(folders, {
         coco: text(values, 'coco'),
         groupBy: text(values, 'group-by'),
         onProgress: (done, total) => bar.update(done, '', total),
-        stop: () => asked.requested,
+        stop: () => interrupt.requested,
       })
-      if (asked.requested) return 130
+      if (interrupt.requested) return 130
       console.log(flag(values, 'json') ? JSON.stringify(report, null, 1) : describe(report))
       return report.errors ? 1 : 0
     } finally {
-      asked.dispose()
+      interrupt.dispose()
     }
   },
 }

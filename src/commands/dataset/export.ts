@@ -56,7 +56,7 @@ listed and the others are exported; the exit code is then 1.
     const split = splitFile ? await openSplit(splitFile, dataset.items, { seed: 0 }) : null
     const partOf = split && new Map(parts.flatMap((name) => split[name].map((id) => [id, name] as const)))
     const bar = new Progress('exporting', undefined)
-    const asked = interruption(() => console.error('\nstopping after this image'))
+    const interrupt = interruption(() => console.error('\nstopping after this image'))
     try {
       const summary = await exportDataset({
         out,
@@ -67,13 +67,13 @@ listed and the others are exported; the exit code is then 1.
         withImages: flag(values, 'with-images'),
         polygons: flag(values, 'polygons'),
         onProgress: (done, total, id) => bar.update(done, id, total),
-        stop: () => asked.requested,
+        stop: () => interrupt.requested,
       })
       summary.problems.unshift(...dataset.bad.map(({ id, reason }) => ({ where: id, reason })))
       console.log(flag(values, 'json') ? JSON.stringify(summary, null, 1) : describe(summary))
       return summary.finished ? (summary.problems.length ? 1 : 0) : 130
     } finally {
-      asked.dispose()
+      interrupt.dispose()
     }
   },
 }

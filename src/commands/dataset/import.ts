@@ -56,7 +56,7 @@ ignored and counted. Images that cannot be used are listed and the others are im
     if (!out) throw new UserError('wgsam dataset import needs --out DIR')
     if (!existsSync(from)) throw new UserError(`there is no file or folder ${from}`)
     const bar = new Progress('importing', undefined)
-    const asked = interruption(() => console.error('\nstopping after this image'))
+    const interrupt = interruption(() => console.error('\nstopping after this image'))
     try {
       const summary = await importDataset({
         from,
@@ -68,13 +68,13 @@ ignored and counted. Images that cannot be used are listed and the others are im
         splitPieces: flag(values, 'split-pieces'),
         closeLines: flag(values, 'close-lines'),
         onProgress: (done, total, file) => bar.update(done, file, total),
-        stop: () => asked.requested,
+        stop: () => interrupt.requested,
       })
       if (flag(values, 'json')) console.log(JSON.stringify(summary, null, 1))
       else console.log(describe(summary))
       return summary.finished ? (summary.problems.length || !summary.images ? 1 : 0) : 130
     } finally {
-      asked.dispose()
+      interrupt.dispose()
     }
   },
 }

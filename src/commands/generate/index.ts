@@ -1,4 +1,4 @@
-/** @file `wgsam generate`: masks of everything in images, proposed by the model; and its verbs tune and refilter. */
+/** @file `wgsam generate`: proposes masks of all objects in images; dispatches to its verbs tune and refilter. */
 import { join, resolve } from 'node:path'
 import { MaskGenerator } from '../../../engine/generate/generator'
 import { UserError } from '../../host/errors'
@@ -22,7 +22,7 @@ import { modelIdentity, readKinds, scoreLines, writeCombinedFiles } from './resu
 
 export const command: Command = {
   name: 'generate',
-  summary: 'propose masks of everything in images: the first step towards labels, counts and sizes',
+  summary: 'propose masks of all objects in images: the first step towards labels, counts and sizes',
   usage: 'IMAGE|DIR ... --out DIR [--adapter DIR] [options]   or   tune | refilter',
   positionals: [0, 100_000],
   verbs: {
@@ -30,45 +30,53 @@ export const command: Command = {
     refilter: () => import('./refilter'),
   },
   options: {
-    out: { type: 'string', value: 'DIR', description: 'folder of the results: a project for `wgsam review`' },
+    out: { type: 'string', value: 'DIR', description: 'folder of the results, a project that `wgsam review` opens' },
     ...modelOptions,
     write: {
       type: 'string',
       value: 'KINDS',
       default: 'labels,overlay,csv,coco',
-      description: `what to write besides the proposals, of ${outputKinds.join(', ')}`,
+      description: `files to write besides the proposals: ${outputKinds.join(', ')}, or none`,
     },
-    report: { type: 'boolean', description: 'write report.html too: scores, filters, pictures' },
+    report: { type: 'boolean', description: 'also write report.html with scores, filter counts and pictures' },
     'keep-logits': {
       type: 'boolean',
-      description: 'write the candidates’ logits too, so that refilter can move --mask-threshold (megabytes an image)',
+      description:
+        'also write the logits of the candidates, so that refilter can change --mask-threshold (megabytes per image)',
     },
-    again: { type: 'boolean', description: 'do again what is done already' },
-    page: { type: 'string', value: 'N', description: 'page of multi-page files, from 1, or all (default 1)' },
+    again: { type: 'boolean', description: 'process images again that are already done' },
+    page: { type: 'string', value: 'N', description: 'page of multi-page files, counted from 1, or all (default 1)' },
     'crop-bottom': {
       type: 'string',
       value: 'ROWS',
       default: 'auto',
-      description: 'rows of info bar to cut off: a number, auto (looked for) or none',
+      description: 'rows of the info bar to cut off at the bottom: a number, auto (detect it) or none',
     },
     'pixel-size': {
       type: 'string',
       value: 'LENGTH',
-      description: 'of one pixel, e.g. 12nm; default: what the file says',
+      description: 'side of a pixel, e.g. 12nm (default: read from the image file)',
     },
     ...selectOptions,
-    thresholds: { type: 'string', value: 'FILE', description: 'thresholds that `wgsam generate tune` has found' },
+    thresholds: {
+      type: 'string',
+      value: 'FILE',
+      description: 'thresholds file written by `wgsam generate tune`; command-line flags override it',
+    },
     reference: {
       type: 'boolean',
-      description: 'exactly what the reference’s generator returns, as records/NAME.json; its options only',
+      description:
+        'write to records/NAME.json exactly what the generator of Meta’s segment-anything returns, and nothing else; ' +
+        'accepts only the options of that generator',
     },
     ...generatorFlags,
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
-  details: `Writes into --out: images/ (info bar cut off), proposals/, candidates/, labels/ (16-bit label maps, where masks
-overlap the smaller is on top), overlays/, annotations.json (COCO, RLE), particles.csv. Run again, it skips what is done; where
-only thresholds differ it filters anew without the model. Images whose masks were reviewed are left alone. With --data, labelled
-images are taken and the masks scored. docs/generator.md explains every option.
+  details: `Writes into --out: images/ (info bar cut off), proposals/, candidates/, labels/ (16-bit label maps; where masks
+overlap, the smaller one covers the larger one), overlays/, annotations.json (COCO, RLE), particles.csv. Run again, it skips
+images that are done; if only thresholds differ, it filters the saved candidates again without the model. Images whose masks
+were reviewed are not changed. With --data, the masks of labelled images are also scored against the labels.
+docs/generator.md explains every option.
 
   wgsam generate micrographs/ --out project
   wgsam generate --data particles --split test --adapter runs/first/best --thresholds tuned.json --out scored --report
@@ -76,15 +84,15 @@ images are taken and the masks scored. docs/generator.md explains every option.
   wgsam generate tune --data particles --split val --adapter runs/first/best --out tuned.json`,
   async run(values, paths) {
     const out = text(values, 'out')
-    if (!out) throw new UserError('where to? --out DIR names the folder of the results')
+    if (!out) throw new UserError('wgsam generate needs --out DIR, the folder of the results')
     const options = await generatorOptions(values)
     const reading = readingOptions(values)
     const kinds = readKinds(text(values, 'write')!)
     const inputs = await chooseInputs(values, paths)
     const opened = await openChosenModel(values)
     const controller = new AbortController()
-    const asked = interruption(() => {
-      console.error('\nstopping; what is done is kept. Press Ctrl-C again to end at once')
+    const interrupt = interruption(() => {
+      console.error('\nstopping; finished images are kept. Press Ctrl-C again to end at once')
       controller.abort(new Error('stopped'))
     })
     try {
@@ -97,7 +105,7 @@ images are taken and the masks scored. docs/generator.md explains every option.
         opened,
       )
     } finally {
-      asked.dispose()
+      interrupt.dispose()
       opened.engine.destroy()
     }
   },
@@ -151,7 +159,7 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
 
 function print(results: readonly ImageResult[], pooled: MaskScores | null, dir: string, report: string | null): void {
   for (const { name, outcome, file, note } of results) {
-    const what = file ? `${file.records.length} masks of ${file.masks} seen, ${duration(file.seconds)}` : ''
+    const what = file ? `${file.records.length} masks of ${file.masks} found, ${duration(file.seconds)}` : ''
     const rest = [outcome === 'done' ? '' : outcome, note ?? ''].filter(Boolean).join(': ')
     const line = [what, rest].filter(Boolean).join('; ')
     if (outcome === 'failed') console.error(`${name}: ${note}`)

@@ -13,7 +13,7 @@ import { select } from '../options/split'
  */
 export async function chooseInputs(values: Values, paths: readonly string[]): Promise<FolderOptions['inputs']> {
   if (!texts(values, 'data').length) {
-    if (!paths.length) throw new UserError('which images? Name files or folders, or labelled images with --data DIR')
+    if (!paths.length) throw new UserError('no images given: name files or folders, or labelled images with --data DIR')
     const inputs = await listInputs(paths)
     return text(values, 'page') === 'all' ? everyPage(inputs) : inputs
   }

@@ -1,4 +1,4 @@
-/** @file `wgsam generate refilter`: other thresholds on what was generated; no model and no GPU. */
+/** @file `wgsam generate refilter`: applies other thresholds to saved candidates, without model and GPU. */
 import { UserError } from '../../host/errors'
 import { generatorOptions, givenOptions, refilterFlags } from '../options/generator'
 import { proposedNames } from '../../project/read-proposals'
@@ -9,27 +9,34 @@ import { readKinds, writeCombinedFiles } from './results'
 
 export const command: Command = {
   name: 'generate refilter',
-  summary: 'choose masks anew from kept candidates: other thresholds, in milliseconds an image',
+  summary: 'apply other thresholds to the saved candidates of a project, in milliseconds per image',
   usage: 'DIR [--pred-iou-thresh T] [--stability-score-thresh T] [--min-area A] ...',
   positionals: [1, 1],
   options: {
-    thresholds: { type: 'string', value: 'FILE', description: 'thresholds that `wgsam generate tune` has found' },
+    thresholds: {
+      type: 'string',
+      value: 'FILE',
+      description: 'thresholds file written by `wgsam generate tune`; command-line flags override it',
+    },
     ...refilterFlags,
-    'drop-frames': { type: 'boolean', description: 'drop masks that reach three or four edges, where they were kept' },
+    'drop-frames': {
+      type: 'boolean',
+      description: 'drop masks that touch three or four edges of the image again, after --keep-frames',
+    },
     write: {
       type: 'string',
       value: 'KINDS',
       default: 'labels,overlay,csv,coco',
-      description: 'as in `wgsam generate`',
+      description: 'files to write, as in `wgsam generate`',
     },
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
-  details: `What is not given stays as it was. Images whose masks were reviewed are left alone. Another --mask-threshold or
---stability-score-offset needs the logits that \`wgsam generate --keep-logits\` wrote.`,
+  details: `Options that are not given keep their previous values. Images whose masks were reviewed are not changed. Changing
+--mask-threshold or --stability-score-offset needs the logits that \`wgsam generate --keep-logits\` writes.`,
   async run(values, [dir]) {
     const names = await proposedNames(dir)
-    if (!names.length) throw new UserError(`${dir} holds no proposals: \`wgsam generate\` makes them`)
-    await generatorOptions(values) // refuses what is not within bounds
+    if (!names.length) throw new UserError(`${dir} contains no proposals: create them with \`wgsam generate\``)
+    await generatorOptions(values) // throws if a value is out of bounds
     const change: FilterChange = await givenOptions(values)
     if (flag(values, 'drop-frames')) change.dropFrames = true
     const kinds = readKinds(text(values, 'write')!)
@@ -48,7 +55,7 @@ export const command: Command = {
     else
       for (const { name, masks, milliseconds } of results)
         console.log(
-          `${name}: ${masks === null ? 'reviewed, left alone' : `${masks} masks, chosen in ${milliseconds} ms`}`,
+          `${name}: ${masks === null ? 'reviewed, not changed' : `${masks} masks, chosen in ${milliseconds} ms`}`,
         )
   },
 }

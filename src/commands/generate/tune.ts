@@ -1,4 +1,4 @@
-/** @file `wgsam generate tune`: thresholds that fit a few labelled images. */
+/** @file `wgsam generate tune`: finds the filter thresholds that score best on a few labelled images. */
 import { resolve } from 'node:path'
 import { MaskGenerator } from '../../../engine/generate/generator'
 import { readImage } from '../../images/read-image'
@@ -20,29 +20,43 @@ import { modelIdentity, scoreLines } from './results'
 
 export const command: Command = {
   name: 'generate tune',
-  summary: 'find the thresholds of IoU, stability and area that fit a few labelled images',
+  summary: 'find the thresholds of predicted IoU, stability and area that score best on a few labelled images',
   usage: '--data DIR [--split val] [--adapter DIR] [--out FILE] [options]',
   options: {
     ...modelOptions,
     ...selectOptions,
-    split: { ...selectOptions.split, default: 'val', description: 'val, train, test or all; not the part you report' },
-    images: { type: 'string', value: 'N', description: 'at most so many images, evenly spread (default: all)' },
-    out: { type: 'string', value: 'FILE', default: 'tuned.json', description: 'the choice, its scores, all trials' },
+    split: {
+      ...selectOptions.split,
+      default: 'val',
+      description:
+        'part of the dataset to use: val, train, test or all; do not tune on the part that you report results on',
+    },
+    images: {
+      type: 'string',
+      value: 'N',
+      description: 'use at most N images, evenly spaced in the list (default: all)',
+    },
+    out: {
+      type: 'string',
+      value: 'FILE',
+      default: 'tuned.json',
+      description: 'file to write: the chosen thresholds, their scores, and all trials',
+    },
     ...generatorFlags,
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
-  details: `Generates once, then tries thresholds on what was kept: a coarse grid, then a finer one. It maximises the mean of
-F1 at IoU 0.5 and 0.75 over all instances of the images. \`wgsam generate --thresholds tuned.json\` uses the choice.`,
+  details: `Generates candidates once, then filters them with a coarse grid of thresholds and a finer one around the best. Maximises
+the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam generate --thresholds tuned.json\` uses the result.`,
   async run(values) {
-    // everything that thresholds could ask for is kept
+    // keep every candidate that a threshold of the search could accept
     const options = await generatorOptions(values, { floorPredIou: 0.4, floorStability: 0.4 })
     const all = await chooseInputs(values, [])
-    const most = number(values, 'images', { min: 1, integer: true }) ?? all.length
-    const step = Math.max(1, all.length / most)
-    const inputs = Array.from({ length: Math.min(most, all.length) }, (_, i) => all[Math.floor(i * step)])
+    const limit = number(values, 'images', { min: 1, integer: true }) ?? all.length
+    const step = Math.max(1, all.length / limit)
+    const inputs = Array.from({ length: Math.min(limit, all.length) }, (_, i) => all[Math.floor(i * step)])
     const opened = await openChosenModel(values)
     const controller = new AbortController()
-    const asked = interruption(() => controller.abort(new Error('stopped')))
+    const interrupt = interruption(() => controller.abort(new Error('stopped')))
     try {
       const generator = await MaskGenerator.create(opened.model, options)
       const bar = new Progress('generating', inputs.length, { unit: 'images' })
@@ -51,13 +65,13 @@ F1 at IoU 0.5 and 0.75 over all instances of the images. \`wgsam generate --thre
         const image = await readImage(path)
         const labels = await truth!()
         if (labels.width !== image.width || labels.height !== image.height)
-          throw new UserError(`${name}: the labels are of another size than the image`)
+          throw new UserError(`${name}: labels and image have different sizes`)
         const set = await generator.candidates(
           { width: image.width, height: image.height, rgb: toRGB8(image) },
           { signal: controller.signal, onProgress: (done, total) => bar.update(i + done / total, name) },
         )
         const masks = set.candidates.map(({ mask }) => mask)
-        // measures only: masks of all images would not fit into memory
+        // without the masks: those of all images would not fit into memory
         const scored = set.candidates.map(({ area, box, predictedIou, stability, crop }) => ({
           area,
           box,
@@ -91,13 +105,13 @@ F1 at IoU 0.5 and 0.75 over all instances of the images. \`wgsam generate --thre
       if (flag(values, 'json')) console.log(JSON.stringify({ ...result, trials: trials.length }, null, 1))
       else
         console.log(
-          `as they were: ${describe(before)}\n\nbest of ${trials.length}: ${describe(best)}\n\nwritten: ${resolve(out)}`,
+          `before: ${describe(before)}\n\nbest of ${trials.length}: ${describe(best)}\n\nwritten: ${resolve(out)}`,
         )
     } catch (error) {
       if (controller.signal.aborted) return 130
       throw error
     } finally {
-      asked.dispose()
+      interrupt.dispose()
       opened.engine.destroy()
     }
   },

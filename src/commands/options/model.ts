@@ -12,8 +12,9 @@ import { locateModel } from '../../weights/locate-model'
 import { readAnyAdapter } from '../../weights/any-adapter'
 import { flag, number, type Option, text, texts, type Values } from '../../cli/options'
 
-/** A toy model has the same tensors as SAM, only smaller; what the shapes of its tensors do not determine is in a file. */
-export const TOY_CONFIG = 'JSON file with the settings of a toy model that its tensor shapes do not determine'
+/** Description of --model-config. Settings that the tensor shapes of public models determine need a file for toy models. */
+export const TOY_CONFIG =
+  'JSON file with settings of a toy model that its tensor shapes do not determine (heads, windows, global attention)'
 
 export const modelOptions: Record<string, Option> = {
   model: {

@@ -172,7 +172,7 @@ testNeeding('platform', cannotHide)('doctor where no adapter answers', () => {
   const without = JSON.parse(none.stdout)
   assert.is(none.status, 1)
   assert.is(without.adapter, null)
-  assert.equal(without.problems, ['no WebGPU adapter answers'])
+  assert.equal(without.problems, ['no WebGPU adapter found'])
   assert.ok(without.advice.length > 0)
 })
 

@@ -121,8 +121,8 @@ if (process.argv[2] === 'child') {
       [/port \d+ is taken/, dir, '--no-model', '--port', taken],
       [/--port takes a whole number from 0 to 65535/, dir, '--no-model', '--port', '70000'],
       [/cannot write .*lock/, spoilt, '--no-model'],
-      [/--export and --report are two tasks/, dir, '--export', '--report'],
-      [/--json goes with/, dir, '--json', '--no-model'],
+      [/--export and --report cannot be combined/, dir, '--export', '--report'],
+      [/--json requires/, dir, '--json', '--no-model'],
       [/no-such-model[^]*Or review without a model: --no-model/, dir, '--model', 'no-such-model'],
     ]
     for (const [what, ...argv] of cases) assert.match(await refusal(run(argv)), what)

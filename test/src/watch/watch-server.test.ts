@@ -83,13 +83,13 @@ test('a folder that is gone or damaged, and a port that is taken, end nothing', 
   taken.close()
 })
 
-test('--watch-port goes with --watch', async () => {
+test('--watch-port requires --watch', async () => {
   const { values, positionals } = parse(train, ['--data', 'x', '--watch-port', '8000'])
   const error = await Promise.resolve(train.run(values, positionals)).then(
     () => null,
     (e: Error) => e,
   )
-  assert.match(error?.message ?? '', '--watch-port goes with --watch')
+  assert.match(error?.message ?? '', '--watch-port requires --watch')
 })
 
 const browser = await openBrowser()
