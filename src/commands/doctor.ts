@@ -119,7 +119,7 @@ function print({ adapter, limits, features, subgroupSizes, selfTest, ...report }
 
 export const command: Command = {
   name: 'doctor',
-  summary: 'check the GPU adapter, driver and limits of this machine, run a self-test, say what to install',
+  summary: 'check the GPU adapter, driver and limits, run a self-test, and say what to install',
   usage: '[options]',
   options: {
     adapter: { type: 'string', value: 'name', description: 'check the adapter with this in its name' },

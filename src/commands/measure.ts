@@ -23,7 +23,7 @@ import { choice, flag, number, text, type Values } from '../cli/options'
 
 export const command: Command = {
   name: 'measure',
-  summary: 'measure sizes and shapes of particles: a table of all particles, size distributions, a report',
+  summary: 'measure sizes and shapes of particles: a table, size distributions, a report',
   usage: 'PATH... [--pixel-size 12nm] [--group-by RULE] [--out DIR]',
   positionals: [1, 10_000],
   options: {

@@ -20,7 +20,7 @@ import { modelIdentity, scoreLines } from './results'
 
 export const command: Command = {
   name: 'generate tune',
-  summary: 'find the thresholds of predicted IoU, stability and area that score best on a few labelled images',
+  summary: 'find the filter thresholds that score best on a few labelled images',
   usage: '--data DIR [--split val] [--adapter DIR] [--out FILE] [options]',
   options: {
     ...modelOptions,
