@@ -4,7 +4,7 @@ import { MaskGenerator } from '../../engine/generate/generator'
 import { Graph } from '../../engine/graph/graph'
 import { memoryReport } from '../../engine/graph/memory-report'
 import { MASK_TOKENS } from '../../engine/sam/mask-decoder'
-import { label } from '../../engine/sam/prompt-labels'
+import { promptLabel } from '../../engine/sam/prompt-labels'
 import { renderScene, sceneDefaults } from '../../src/synth/synth-dataset'
 import { openModel } from '../../src/model/open-model'
 import { noise } from '../micro-case'
@@ -60,7 +60,9 @@ async function decoder(engine: Engine, name: ModelName, size: number, prompts: n
   const points = noise(coords.size, size / 2).map((v) => v + size / 2)
   program.write(embedding, noise(embedding.size, 1))
   program.write(imageIndex, new Uint32Array(prompts))
-  const kinds = Int32Array.from({ length: labels.size }, (_, i) => (i % SLOTS ? label.padding : label.foreground))
+  const kinds = Int32Array.from({ length: labels.size }, (_, i) =>
+    i % SLOTS ? promptLabel.padding : promptLabel.foreground,
+  )
   return {
     items: prompts,
     unit: 'prompts',

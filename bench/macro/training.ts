@@ -1,7 +1,7 @@
 /** @file LoRA training steps: a batch of images with their prompts, forward, backward and the update, as `wgsam train` does. */
 import type { Engine } from '../../engine/device/engine'
-import { supervise } from '../../engine/ops/mask-loss'
-import { label } from '../../engine/sam/prompt-labels'
+import { maskSupervision } from '../../engine/ops/mask-loss'
+import { promptLabel } from '../../engine/sam/prompt-labels'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { defaultOptimizer } from '../../engine/train/adam'
 import { attachLora, defaultLora, loraLayers, loraSpecs } from '../../engine/train/lora'
@@ -106,7 +106,7 @@ function microBatch({ inputSize: size, maskSide: cells }: SamModel, images: numb
   const prompts = images * each
   const labels = Int32Array.from(
     { length: prompts * SLOTS },
-    (_, i) => [label.foreground, label.padding, label.absent][i % SLOTS],
+    (_, i) => [promptLabel.foreground, promptLabel.padding, promptLabel.absent][i % SLOTS],
   )
   return {
     images: pixels(images * size * size * 3),
@@ -115,7 +115,7 @@ function microBatch({ inputSize: size, maskSide: cells }: SamModel, images: numb
     labels,
     imageIndex: Uint32Array.from({ length: prompts }, (_, i) => Math.floor(i / each)),
     targets: Float32Array.from({ length: prompts * cells * cells }, (_, i) => (i % cells < cells / 2 ? 1 : 0)),
-    supervise: new Uint32Array(prompts).fill(supervise.best),
+    supervision: new Uint32Array(prompts).fill(maskSupervision.best),
   }
 }
 

@@ -1,5 +1,5 @@
 /** @file The masks' loss: statistics of all four masks a prompt, the choice among them, and the gradient. Bound by memory. */
-import { maskStatistics, selectMasks, supervise, weightedMaskLoss } from '../../engine/ops/mask-loss'
+import { maskStatistics, selectMasks, maskSupervision, weightedMaskLoss } from '../../engine/ops/mask-loss'
 import { type MicroCase, floats } from '../micro-case'
 
 const MASKS = 4
@@ -16,7 +16,7 @@ export const cases: MicroCase[] = shapes.map(({ prompts, side, what, quick }) =>
     const pixels = side * side
     const logits = bench.variable('logits', prompts, MASKS, pixels)
     const targets = bench.operand('targets', prompts, pixels)
-    const flags = bench.given('flags', [prompts], new Uint32Array(prompts).fill(supervise.best))
+    const flags = bench.given('flags', [prompts], new Uint32Array(prompts).fill(maskSupervision.best))
     const factors = { dice: 1, bce: 1 }
     const perMask = maskStatistics(bench.g, { logits, targets })
     const weights = selectMasks(bench.g, { perMask, flags, ...factors })

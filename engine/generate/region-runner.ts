@@ -1,5 +1,5 @@
 /** @file Encodes a part of an image and asks the model about points in it, pass by pass. */
-import { label } from '../sam/prompt-labels'
+import { promptLabel } from '../sam/prompt-labels'
 import { Predictor } from '../sam/predictor'
 import type { SamModel } from '../sam/sam-model'
 import { type RgbImage, cropImage } from '../image/rgb-image'
@@ -72,7 +72,7 @@ export class RegionRunner {
       signal?.throwIfAborted()
       const batch = points.slice(start, start + predictor.prompts)
       const coords = Float32Array.from(batch.flatMap(([x, y]) => [x * scaleX, y * scaleY, 0, 0]))
-      const labels = Int32Array.from(batch.flatMap(() => [label.foreground, label.padding]))
+      const labels = Int32Array.from(batch.flatMap(() => [promptLabel.foreground, promptLabel.padding]))
       predictor.submit({ coords, labels })
       const masks = await reader.read(predictor.results, batch.length, options, counts)
       await found(

@@ -13,7 +13,7 @@ const PART = 4096
 const VALUES = 6
 
 /** The flag of a prompt: which of its masks `selectMasks` trains. */
-export const supervise = {
+export const maskSupervision = {
   /** None: the prompt only pads the batch. */
   nothing: 0,
   /** Mask 0, SAM's output for an unambiguous prompt. */
@@ -73,7 +73,7 @@ export function maskStatistics(g: Graph, inputs: Masks & { smooth?: number }): T
 }
 
 /**
- * Weights (P, T) from the statistics (P, T, 4) and the prompts' flags (P, u32; see `supervise`): 1 / (number of prompts that
+ * Weights (P, T) from the statistics (P, T, 4) and the prompts' flags (P, u32; see `maskSupervision`): 1 / (number of prompts that
  * train) for each mask that trains, 0 for the others. The best mask is the one with the lowest dice · dice loss + bce · BCE.
  * Not differentiable.
  */

@@ -5,7 +5,7 @@ import type { Tensor } from '../device/tensor'
 import { addScaled } from '../ops/pointwise'
 import { MASK_TOKENS } from './mask-decoder'
 import type { SamModel } from './sam-model'
-import { label } from './prompt-labels'
+import { promptLabel } from './prompt-labels'
 import { toModelInput } from '../image/model-input'
 import type { RgbImage } from '../image/rgb-image'
 
@@ -23,7 +23,7 @@ export interface PredictorOptions {
 export interface PromptBatch {
   /** (P, N, 2) x, y in input pixels. */
   coords: Float32Array
-  /** (P, N), see `label`; absent entries come last in their prompt. */
+  /** (P, N), see `promptLabel`; absent entries come last in their prompt. */
   labels: Int32Array
   /** (P): which of the images; all 0 by default. */
   imageIndex?: Uint32Array
@@ -153,9 +153,9 @@ export class Predictor {
         `coords and labels must hold ${slots} entries a prompt: got ${batch.coords.length} and ${batch.labels.length}`,
       )
     if (!batch.coords.every(Number.isFinite)) throw new Error('a prompt has a coordinate that is not a finite number')
-    const unknown = batch.labels.find((l) => l < label.absent || l > label.boxEnd)
+    const unknown = batch.labels.find((l) => l < promptLabel.absent || l > promptLabel.boxEnd)
     if (unknown !== undefined)
-      throw new Error(`a prompt has the label ${unknown}: from ${label.absent} to ${label.boxEnd}`)
+      throw new Error(`a prompt has the label ${unknown}: from ${promptLabel.absent} to ${promptLabel.boxEnd}`)
     if (batch.imageIndex && (batch.imageIndex.length !== count || batch.imageIndex.some((i) => i >= this.images)))
       throw new Error(`imageIndex must name one of the ${this.images} images for each of the ${count} prompts`)
     if (!!batch.masks !== !!t.masks)
@@ -172,7 +172,7 @@ export class Predictor {
   private pass(batch: PromptBatch, start: number, n: number): void {
     const { prompts, slots, t, decoder } = this
     const coords = new Float32Array(prompts * slots * 2)
-    const labels = new Int32Array(prompts * slots).fill(label.absent)
+    const labels = new Int32Array(prompts * slots).fill(promptLabel.absent)
     const imageIndex = new Uint32Array(prompts)
     coords.set(batch.coords.subarray(start * slots * 2, (start + n) * slots * 2))
     labels.set(batch.labels.subarray(start * slots, (start + n) * slots))
@@ -202,9 +202,9 @@ export function tokenCounts(labels: Int32Array, slots: number): Uint32Array {
   const counts = new Uint32Array(labels.length / slots)
   for (let p = 0; p < counts.length; p++) {
     let n = slots
-    while (n > 0 && labels[p * slots + n - 1] === label.absent) n--
+    while (n > 0 && labels[p * slots + n - 1] === promptLabel.absent) n--
     for (let i = 0; i < n; i++) {
-      if (labels[p * slots + i] === label.absent)
+      if (labels[p * slots + i] === promptLabel.absent)
         throw new Error(`prompt ${p}: an absent entry must come after the others`)
     }
     counts[p] = 1 + MASK_TOKENS + n

@@ -1,5 +1,5 @@
 /** What an entry of a prompt means. */
-export const label = {
+export const promptLabel = {
   /** Not there: masked out, pads ragged prompts. */
   absent: -2,
   /** The reference's "not a point", appended where a prompt has no box. */

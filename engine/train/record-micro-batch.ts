@@ -7,7 +7,7 @@ import { add, addProduct } from '../ops/pointwise'
 import type { SamModel } from '../sam/sam-model'
 import { type Recomputation, recomputeNothing, recomputing } from '../sam/recomputation'
 import type { OptimizerConfig } from './adam'
-import { frozenParts } from './frozen-parts'
+import { countFrozenParts } from './frozen-parts'
 
 export interface LossConfig {
   dice: number
@@ -48,8 +48,8 @@ export interface PromptedBatch {
   imageIndex: Uint32Array
   /** (P, maskSide²) in [0, 1], see SamModel. */
   targets: Float32Array
-  /** (P), see `supervise` in ops/mask-loss: which mask tokens the prompt trains; 0 only fills the micro-batch up. */
-  supervise: Uint32Array
+  /** (P), see `maskSupervision` in ops/mask-loss: which mask tokens the prompt trains; 0 only fills the micro-batch up. */
+  supervision: Uint32Array
   /** (P), above 0: how much each prompt counts against the step's others. */
   weights?: Float32Array
 }
@@ -65,36 +65,39 @@ export interface FeatureBatch extends PromptedBatch {
   features: Float32Array
 }
 
-export type PassInputs = Record<Exclude<keyof PromptedBatch, 'weights'> | 'counts' | 'calibrate' | 'share', Tensor> &
+export type MicroBatchInputs = Record<
+  Exclude<keyof PromptedBatch, 'weights'> | 'counts' | 'iouSupervision' | 'share',
+  Tensor
+> &
   Partial<Record<'images' | 'sizes' | 'features' | 'weights', Tensor>>
 
 /**
  * Records a micro-batch's pass and gives the graph with what the host writes before every run. What the loss and its parts
  * (Dice, cross-entropy, and the IoU head's where it has a weight) are is added to `loss` and `parts`, one value each.
  */
-export function recordPass(
+export function recordMicroBatch(
   model: SamModel,
   config: StepConfig,
   loss: Tensor,
   parts: readonly Tensor[],
-): { g: Graph; inputs: PassInputs } {
+): { g: Graph; inputs: MicroBatchInputs } {
   const { microBatch, slots, recompute = recomputeNothing, storage, frozen = 0 } = config
-  if (frozen && frozen > frozenParts(model))
+  if (frozen && frozen > countFrozenParts(model))
     throw new Error(
       `the first ${frozen} parts of the encoder were to be left out of the step, but something of them trains`,
     )
   const prompts = microBatch * config.prompts
   const g = new Graph(model.engine, true, { recompute: recomputing(recompute), storage })
   const { encoded, inputs } = frozen ? encodeRest(g, model, microBatch, frozen) : encode(g, model, microBatch)
-  const t: PassInputs = {
+  const t: MicroBatchInputs = {
     ...inputs,
     coords: g.input('coords', [prompts, slots, 2]),
     labels: g.input('labels', [prompts, slots]),
     imageIndex: g.input('image index', [prompts]),
     targets: g.input('targets', [prompts, model.maskSide ** 2]),
-    supervise: g.input('supervision', [prompts]),
+    supervision: g.input('supervision', [prompts]),
     counts: g.input('token counts', [prompts]),
-    calibrate: g.input('IoU supervision', [prompts]),
+    iouSupervision: g.input('IoU supervision', [prompts]),
     share: g.input('share of the step', [1]),
   }
   const { logits, iou } = model.decode(g, encoded, t)
@@ -109,12 +112,12 @@ export function recordPass(
     addProduct(g, chosen, t.weights, { tensor: weighted, accumulate: 0 })
     return weighted
   }
-  const weights = select(t.supervise)
+  const weights = select(t.supervision)
   let mean = weightedMaskLoss(g, { ...terms, perMask, weights })
   const seen = Object.values(maskLossParts(g, { perMask, weights }))
   if (config.loss.iou > 0) {
     // the generator ranks all masks by the IoU head, so it learns from those that the mask loss leaves out as well
-    const every = select(t.calibrate)
+    const every = select(t.iouSupervision)
     const head = iouLoss(g, { predicted: iou, perMask, weights: every, coefficient: config.loss.iou })
     mean = add(g, mean, head)
     seen.push(head)

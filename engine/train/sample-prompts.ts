@@ -1,9 +1,7 @@
-import { label } from '../sam/prompt-labels'
+import { promptLabel } from '../sam/prompt-labels'
 import { resizeLongest } from '../image/model-input'
 import type { InstanceBox, LabelMap } from '../image/label-map'
 import type { Rng } from '../rng'
-
-export { label }
 
 export type PromptKind = 'point' | 'box' | 'both'
 
@@ -35,7 +33,7 @@ export interface Prompts {
   slots: number
   /** (count, slots, 2): x, y in input pixels, without the encoder's + 0.5 */
   coords: Float32Array
-  /** (count, slots): see `label` */
+  /** (count, slots): see `promptLabel` */
   labels: Int32Array
   /** (count): the instance each prompt asks for */
   ids: Uint16Array
@@ -105,7 +103,7 @@ export function samplePrompts(
     count,
     slots,
     coords: new Float32Array(count * slots * 2),
-    labels: new Int32Array(count * slots).fill(label.absent),
+    labels: new Int32Array(count * slots).fill(promptLabel.absent),
     ids: new Uint16Array(count),
     kinds: [],
     skipped,
@@ -136,15 +134,15 @@ export function samplePrompts(
         const room = clearance(labels, x, y)
         if (room > inside) [best, inside] = [[x, y], room]
       }
-      put(best[0] * sx, best[1] * sy, label.foreground)
+      put(best[0] * sx, best[1] * sy, promptLabel.foreground)
     }
-    if (kind === 'point') put(0, 0, label.padding)
+    if (kind === 'point') put(0, 0, promptLabel.padding)
     else {
       const [w, h] = [(box.x1 - box.x0 + 1) * sx, (box.y1 - box.y0 + 1) * sy]
       const xs = [moved(box.x0 * sx, w, valid.width), moved(box.x1 * sx, w, valid.width)].sort((a, b) => a - b)
       const ys = [moved(box.y0 * sy, h, valid.height), moved(box.y1 * sy, h, valid.height)].sort((a, b) => a - b)
-      put(xs[0], ys[0], label.boxStart)
-      put(xs[1], ys[1], label.boxEnd)
+      put(xs[0], ys[0], promptLabel.boxStart)
+      put(xs[1], ys[1], promptLabel.boxEnd)
     }
   }
   return prompts

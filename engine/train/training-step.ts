@@ -7,7 +7,7 @@ import { Graph } from '../graph/graph'
 import type { Program } from '../graph/program'
 import { type MemoryReport, memoryReport } from '../graph/memory-report'
 import type { Tensor } from '../device/tensor'
-import { supervise } from '../ops/mask-loss'
+import { maskSupervision } from '../ops/mask-loss'
 import { fill } from '../ops/pointwise'
 import { tokenCounts } from '../sam/predictor'
 import type { SamModel } from '../sam/sam-model'
@@ -16,10 +16,10 @@ import type { ParameterSet } from './parameters'
 import {
   type FeatureBatch,
   type MicroBatch,
-  type PassInputs,
+  type MicroBatchInputs,
   type PromptedBatch,
   type StepConfig,
-  recordPass,
+  recordMicroBatch,
 } from './record-micro-batch'
 
 export type { FeatureBatch, LossConfig, MicroBatch, PromptedBatch, StepConfig } from './record-micro-batch'
@@ -58,7 +58,7 @@ export class TrainingStep {
     readonly config: StepConfig,
     private readonly programs: { clear: Program; pass: Program; update: Program },
     private readonly optimizer: OptimizerStep,
-    private readonly t: PassInputs,
+    private readonly t: MicroBatchInputs,
     private readonly losses: Tensor,
     /** Dispatches and bytes of a micro-batch and of all that comes once a step. */
     readonly plan: MemoryReport,
@@ -78,7 +78,7 @@ export class TrainingStep {
     const losses = engine.persistent('optimizer', 'losses of the step', [(LOSSES.length - 1) * APART + 1])
     const [loss, ...parts] = LOSSES.map((_, i) => losses.slice(i * APART, i * APART + 1))
 
-    const { g, inputs: t } = recordPass(model, config, loss, parts)
+    const { g, inputs: t } = recordMicroBatch(model, config, loss, parts)
     const pass = await g.compile()
 
     const c = new Graph(engine)
@@ -108,14 +108,14 @@ export class TrainingStep {
     microBatches.forEach((batch, i) => {
       const { weights, ...inputs } = batch
       for (const [name, data] of Object.entries(inputs)) {
-        const tensor = t[name as keyof PassInputs]
+        const tensor = t[name as keyof MicroBatchInputs]
         if (!tensor) throw new Error(`this training step was not recorded for ${name}`)
         programs.pass.write(tensor, data)
       }
       programs.pass.write(t.counts, tokenCounts(batch.labels, config.slots))
       programs.pass.write(
-        t.calibrate,
-        batch.supervise.map((s) => (s ? supervise.all : supervise.nothing)),
+        t.iouSupervision,
+        batch.supervision.map((s) => (s ? maskSupervision.all : maskSupervision.nothing)),
       )
       programs.pass.write(t.share, Float32Array.of(shares[i] / total))
       if (weights) programs.pass.write(t.weights!, relativeWeights(batch, t.weights!.size))
@@ -155,12 +155,12 @@ export class TrainingStep {
 }
 
 /** What a micro-batch's prompts count together. */
-const weightOf = ({ supervise: flags, weights }: PromptedBatch): number =>
+const weightOf = ({ supervision: flags, weights }: PromptedBatch): number =>
   flags.reduce((sum, flag, p) => sum + (flag ? (weights?.[p] ?? 1) : 0), 0)
 
 /** (P, T): a prompt's weight by the mean of those that train, for each of its masks. */
 function relativeWeights(batch: PromptedBatch, size: number): Float32Array {
-  const { supervise: flags, weights } = batch
+  const { supervision: flags, weights } = batch
   const masks = size / flags.length
   const mean = weightOf(batch) / Math.max(1, flags.filter(Boolean).length)
   return Float32Array.from({ length: size }, (_, i) => (mean ? weights![Math.floor(i / masks)] / mean : 1))

@@ -3,7 +3,7 @@ import { MaskScaler, tokenLogits, tokenOf } from '../../engine/masks/from-logits
 import type { Mask } from '../../engine/masks/mask'
 import { paintMasks } from '../../engine/masks/mask-algebra'
 import { MASK_TOKENS } from '../../engine/sam/mask-decoder'
-import { label } from '../../engine/sam/prompt-labels'
+import { promptLabel } from '../../engine/sam/prompt-labels'
 import type { Predictor } from '../../engine/sam/predictor'
 import { scaleBox, scalePoint } from '../../engine/image/model-input'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
@@ -147,15 +147,15 @@ async function predictMasks(
   for (let start = 0; start < chosen.length; start += chunk) {
     const part = chosen.slice(start, start + chunk)
     const coords = new Float32Array(part.length * slots * 2)
-    const labels = new Int32Array(part.length * slots).fill(label.absent)
+    const labels = new Int32Array(part.length * slots).fill(promptLabel.absent)
     part.forEach(({ point, x0, y0, x1, y1 }, i) => {
       const at = i * slots
       if (prompt === 'point') {
         coords.set(scalePoint(point, sample, model.inputSize), 2 * at)
-        labels.set([label.foreground, label.padding], at)
+        labels.set([promptLabel.foreground, promptLabel.padding], at)
       } else {
         coords.set(scaleBox([x0, y0, x1, y1], sample, model.inputSize), 2 * at)
-        labels.set([label.boxStart, label.boxEnd], at)
+        labels.set([promptLabel.boxStart, promptLabel.boxEnd], at)
       }
     })
     const prediction = await predictor.predict({ coords, labels })

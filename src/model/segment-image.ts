@@ -1,7 +1,7 @@
 /** @file Segments one image by one prompt: what `wgsam predict` does, without its files. */
 import type { RgbImage } from '../../engine/image/rgb-image'
 import type { Predictor } from '../../engine/sam/predictor'
-import { label } from '../../engine/sam/prompt-labels'
+import { promptLabel } from '../../engine/sam/prompt-labels'
 import { scaleBox, scalePoint } from '../../engine/image/model-input'
 import type { Size } from '../../engine/image/size'
 import { UserError } from '../host/errors'
@@ -63,16 +63,16 @@ export async function decodePrompt(
   checkPrompt(prompt, image)
   const { model, slots } = predictor
   const coords = new Float32Array(2 * slots)
-  const labels = new Int32Array(slots).fill(label.absent)
+  const labels = new Int32Array(slots).fill(promptLabel.absent)
   prompt.points.forEach(({ x, y, foreground }, i) => {
     coords.set(scalePoint([x, y], image, model.inputSize), 2 * i)
-    labels[i] = foreground ? label.foreground : label.background
+    labels[i] = foreground ? promptLabel.foreground : promptLabel.background
   })
   const next = prompt.points.length
   if (prompt.box) {
     coords.set(scaleBox(prompt.box, image, model.inputSize), 2 * next)
-    labels.set([label.boxStart, label.boxEnd], next)
-  } else labels[next] = label.padding
+    labels.set([promptLabel.boxStart, promptLabel.boxEnd], next)
+  } else labels[next] = promptLabel.padding
   const prediction = await predictor.predict({ coords, labels })
   if (!prediction.iou.every(Number.isFinite))
     throw new Error('the model gives masks that are not finite numbers: its weights, adapter or driver are at fault')

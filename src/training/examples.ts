@@ -1,12 +1,12 @@
 /** @file From an image with labels to what a training step takes: resized pixels, prompts, targets. */
 import { maskSide } from '../../engine/sam/architecture'
-import { label } from '../../engine/sam/prompt-labels'
+import { promptLabel } from '../../engine/sam/prompt-labels'
 import { labelTargets } from '../../engine/image/training-targets'
 import { toModelInput } from '../../engine/image/model-input'
 import type { InstanceBox } from '../../engine/image/label-map'
 import { MIN_INSTANCE_AREA, type PromptKind, promptSlots, samplePrompts } from '../../engine/train/sample-prompts'
 import type { Rng } from '../../engine/rng'
-import { supervise } from '../../engine/ops/mask-loss'
+import { maskSupervision } from '../../engine/ops/mask-loss'
 import type { MicroBatch } from '../../engine/train/training-step'
 import { augment } from '../dataset/augment/augment'
 import { boxes } from '../dataset/instances'
@@ -25,7 +25,7 @@ export interface Example {
   /** (prompts, maskSide²). */
   targets: Float32Array
   /** (prompts). */
-  supervise: Uint32Array
+  supervision: Uint32Array
   /** (prompts), where small instances count more. */
   weights?: Float32Array
 }
@@ -35,9 +35,9 @@ export interface Example {
  * mask generator keeps its choice. A box says what it means: the single mask learns.
  */
 const SUPERVISED: Record<PromptKind, number> = {
-  point: supervise.best,
-  box: supervise.single,
-  both: supervise.single,
+  point: maskSupervision.best,
+  box: maskSupervision.single,
+  both: maskSupervision.single,
 }
 
 /** What a prompt of the configuration needs: its slots are the same in every step. */
@@ -60,7 +60,7 @@ export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Exam
   const { slots } = prompts
   const used = Math.min(count, Math.max(1, instances.length - prompts.skipped))
   prompts.coords.fill(0, used * slots * 2)
-  prompts.labels.fill(label.absent, used * slots)
+  prompts.labels.fill(promptLabel.absent, used * slots)
   const lowRes = maskSide(size)
   const targets = new Float32Array(count * lowRes * lowRes)
   targets.set(labelTargets(labels, prompts.ids.subarray(0, used), size, lowRes))
@@ -71,7 +71,7 @@ export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Exam
     coords: prompts.coords,
     labels: prompts.labels,
     targets,
-    supervise: Uint32Array.from(prompts.kinds, (kind, p) => (p < used ? SUPERVISED[kind] : supervise.nothing)),
+    supervision: Uint32Array.from(prompts.kinds, (kind, p) => (p < used ? SUPERVISED[kind] : maskSupervision.nothing)),
     ...(small && {
       weights: weightsOf(instances, prompts.ids, (valid.width * valid.height) / (width * height), small),
     }),
@@ -88,7 +88,7 @@ function weightsOf(instances: readonly InstanceBox[], ids: Uint16Array, scale: n
 export function toMicroBatches(examples: readonly Example[], microBatch: number): MicroBatch[] {
   return Array.from({ length: examples.length / microBatch }, (_, i) => {
     const part = examples.slice(i * microBatch, (i + 1) * microBatch)
-    const prompts = part[0].supervise.length
+    const prompts = part[0].supervision.length
     return {
       ...(part[0].weights && { weights: joined(Float32Array, part, (e) => e.weights!) }),
       images: joined(Float32Array, part, (e) => e.image),
@@ -97,7 +97,7 @@ export function toMicroBatches(examples: readonly Example[], microBatch: number)
       labels: joined(Int32Array, part, (e) => e.labels),
       imageIndex: Uint32Array.from({ length: part.length * prompts }, (_, p) => Math.floor(p / prompts)),
       targets: joined(Float32Array, part, (e) => e.targets),
-      supervise: joined(Uint32Array, part, (e) => e.supervise),
+      supervision: joined(Uint32Array, part, (e) => e.supervision),
     }
   })
 }

@@ -7,7 +7,7 @@ import { Graph } from '../../engine/graph/graph'
 import type { Program } from '../../engine/graph/program'
 import type { Tensor } from '../../engine/device/tensor'
 import type { SamModel } from '../../engine/sam/sam-model'
-import { frozenParts } from '../../engine/train/frozen-parts'
+import { countFrozenParts } from '../../engine/train/frozen-parts'
 import type { FeatureBatch } from '../../engine/train/training-step'
 import type { Batch } from './batches'
 import type { TrainConfig } from './config'
@@ -69,7 +69,7 @@ export class FrozenEncoder {
 
   /** Of a model with what trains attached to it; null where a step has to begin with the images, by the rule above. */
   static async open(model: SamModel, { augment }: TrainConfig, cache: FeatureCache): Promise<FrozenEncoder | null> {
-    const parts = augment === false ? frozenParts(model) : 0
+    const parts = augment === false ? countFrozenParts(model) : 0
     if (!parts) return null
     const { engine, inputSize: size } = model
     const g = new Graph(engine)

@@ -11,7 +11,7 @@ parentPort!.on('message', async ({ id, item, seed }: HelperTask) => {
   const answer = (value: HelperAnswer, moved: ArrayBuffer[] = []) => parentPort!.postMessage(value, moved)
   try {
     const example = await preparation.make(item, seed)
-    const parts = [example.image, example.coords, example.labels, example.targets, example.supervise]
+    const parts = [example.image, example.coords, example.labels, example.targets, example.supervision]
     answer({ id, example }, [...new Set(parts.map(({ buffer }) => buffer as ArrayBuffer))])
   } catch (error) {
     answer({ id, error: messageOf(error), user: error instanceof UserError })

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Engine } from '../../engine/device/engine'
-import { label } from '../../engine/sam/prompt-labels'
+import { promptLabel } from '../../engine/sam/prompt-labels'
 import type { StorageType } from '../../engine/device/tensor'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { messageOf, UserError } from '../host/errors'
@@ -85,7 +85,7 @@ export function promptsOf(golden: GoldenFile, kind: string, entries?: number): P
   const given = points && input(golden, 'labels').data
   const slots = own + (boxes ? 2 : 1)
   const coords = new Float32Array(count * slots * 2)
-  const labels = new Int32Array(count * slots).fill(label.padding)
+  const labels = new Int32Array(count * slots).fill(promptLabel.padding)
   for (let p = 0; p < count; p++) {
     const at = p * slots
     for (let i = 0; i < own; i++) {
@@ -94,8 +94,8 @@ export function promptsOf(golden: GoldenFile, kind: string, entries?: number): P
     }
     if (boxes) {
       coords.set(boxes.data.subarray(p * 4, p * 4 + 4), (at + own) * 2)
-      labels[at + own] = label.boxStart
-      labels[at + own + 1] = label.boxEnd
+      labels[at + own] = promptLabel.boxStart
+      labels[at + own + 1] = promptLabel.boxEnd
     }
   }
   return { count, slots, coords, labels, masks: kind === 'all' ? input(golden, 'mask_input').data : undefined }

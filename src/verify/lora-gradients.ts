@@ -4,7 +4,7 @@ import { Graph } from '../../engine/graph/graph'
 import { maskStatistics, weightedMaskLoss } from '../../engine/ops/mask-loss'
 import { MASK_TOKENS } from '../../engine/sam/mask-decoder'
 import { tokenCounts } from '../../engine/sam/predictor'
-import { label } from '../../engine/sam/prompt-labels'
+import { promptLabel } from '../../engine/sam/prompt-labels'
 import { type AdaptedLayer, type LoraConfig, attachLora, loraLayers } from '../../engine/train/lora'
 import { ParameterSet } from '../../engine/train/parameters'
 import { UserError } from '../host/errors'
@@ -65,7 +65,7 @@ export async function runLora(engine: Engine, golden: GoldenFile, put: Put): Pro
   const results = { logits: new Float32Array(entries * pixels), dice: 0, bce: 0 }
   for (const { image, mine } of passes) {
     const coords = new Float32Array(most * all.slots * 2)
-    const labels = new Int32Array(most * all.slots).fill(label.absent)
+    const labels = new Int32Array(most * all.slots).fill(promptLabel.absent)
     const targets = new Float32Array(most * pixels)
     const weights = new Float32Array(most * MASK_TOKENS)
     mine.forEach((entry, p) => {

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { Graph } from '../../engine/graph/graph'
 import type { Tensor } from '../../engine/device/tensor'
-import { supervise } from '../../engine/ops/mask-loss'
-import { label } from '../../engine/sam/prompt-labels'
+import { maskSupervision } from '../../engine/ops/mask-loss'
+import { promptLabel } from '../../engine/sam/prompt-labels'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { attachFull, fullSpecs } from '../../engine/train/full-tuning'
 import { type LoraConfig, attachLora, loraLayers, loraSpecs } from '../../engine/train/lora'
@@ -59,7 +59,7 @@ export function toyImages(seed: number, count: number, size: number): Float32Arr
 /** A point (a prompt of `slots` entries: the point, the reference's padding, absent ones). */
 export const pointPrompt = (x: number, y: number, slots: number) => ({
   coords: [x, y, ...new Array<number>(2 * slots - 2).fill(0)],
-  labels: [label.foreground, label.padding, ...new Array<number>(slots - 2).fill(label.absent)],
+  labels: [promptLabel.foreground, promptLabel.padding, ...new Array<number>(slots - 2).fill(promptLabel.absent)],
 })
 
 /** `live[i]` prompts on image i of a micro-batch that has room for `prompts` each: a disc to find under every point. */
@@ -72,10 +72,10 @@ export function toyBatch(model: SamModel, seed: number, live: readonly number[],
     images: new Float32Array(live.length * size * size * 3),
     sizes: new Uint32Array(live.length * 2).fill(size),
     coords: new Float32Array(total * slots * 2),
-    labels: new Int32Array(total * slots).fill(label.absent),
+    labels: new Int32Array(total * slots).fill(promptLabel.absent),
     imageIndex: new Uint32Array(total),
     targets: new Float32Array(total * pixels),
-    supervise: new Uint32Array(total),
+    supervision: new Uint32Array(total),
   }
   live.forEach((count, image) => {
     batch.images.set(toyImages(seed + image, 1, size), image * size * size * 3)
@@ -88,7 +88,7 @@ export function toyBatch(model: SamModel, seed: number, live: readonly number[],
       batch.coords.set(prompt.coords, p * slots * 2)
       batch.labels.set(prompt.labels, p * slots)
       batch.imageIndex[p] = image
-      batch.supervise[p] = supervise.best
+      batch.supervision[p] = maskSupervision.best
       for (let k = 0; k < pixels; k++) {
         const dx = (k % maskSide) * 4 + 2 - x
         const dy = Math.floor(k / maskSide) * 4 + 2 - y

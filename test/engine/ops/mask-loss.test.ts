@@ -3,7 +3,13 @@ import * as assert from 'uvu/assert'
 import { Graph } from '../../../engine/graph/graph'
 import type { Tensor } from '../../../engine/device/tensor'
 import { iouLoss } from '../../../engine/ops/iou-loss'
-import { addLosses, maskStatistics, selectMasks, supervise, weightedMaskLoss } from '../../../engine/ops/mask-loss'
+import {
+  addLosses,
+  maskStatistics,
+  selectMasks,
+  maskSupervision,
+  weightedMaskLoss,
+} from '../../../engine/ops/mask-loss'
 import { checkOp } from '../../support/check-op'
 import { engine } from '../../support/engine'
 import { randomArray } from '../../support/random'
@@ -181,7 +187,14 @@ test('selection: nothing, mask 0, the cheapest of the others, all', async () => 
     [0.9, 0.1, 0, 0, 0.5, 0.9, 0, 0, 0.4, 0.5, 0, 0, 0.1, 0.95, 0, 0],
     [0.1, 0.1, 0, 0, 0.2, 0.3, 0, 0, 0.6, 0.0, 0, 0, 0.5, 0.5, 0, 0],
   ]
-  const flags = [supervise.nothing, supervise.best, supervise.single, supervise.all, supervise.best, 0]
+  const flags = [
+    maskSupervision.nothing,
+    maskSupervision.best,
+    maskSupervision.single,
+    maskSupervision.all,
+    maskSupervision.best,
+    0,
+  ]
   const perMask = Float32Array.from([rows[0], rows[0], rows[1], rows[1], rows[1], rows[0].map(() => NaN)].flat())
   const choose = async (dice: number, bce: number, of = flags) => {
     const [weights] = await evaluate(

@@ -10,7 +10,7 @@ import { densePosition } from '../../../engine/ops/prompt'
 import { neck, vitBlock, type VitEncoder } from '../../../engine/sam/image-encoder'
 import { decodeMasks } from '../../../engine/sam/mask-decoder'
 import { encodeMasks, encodePoints } from '../../../engine/sam/prompt-encoder'
-import { label } from '../../../engine/sam/prompt-labels'
+import { promptLabel } from '../../../engine/sam/prompt-labels'
 import { type TinyVitEncoder, mbConv, patchMerging, tinyBlock } from '../../../engine/sam/tiny-vit'
 import { attend, projectImage, twoWayLayer } from '../../../engine/sam/two-way-transformer'
 import { defaultOptimizer, optimizerReport, optimizerState, recordOptimizerStep } from '../../../engine/train/adam'
@@ -164,13 +164,16 @@ test('TinyViT: the inverted bottleneck, and merging that halves an odd side or k
 test('prompts to tokens, masks to a dense embedding, and the position of every cell', async () => {
   const key = 'prompt_encoder'
   const [points, labels, boxes, masks] = ['points', 'labels', 'boxes', 'masks'].map((n) => stored(`${key}.${n}`).data)
-  const corners = [label.boxStart, label.boxEnd]
+  const corners = [promptLabel.boxStart, promptLabel.boxEnd]
   const prompt = (p: number, withPoints: boolean, withBoxes: boolean) => {
     const own = withPoints ? [...points.subarray(4 * p, 4 * p + 4)] : []
     const rest = withBoxes ? [...boxes.subarray(4 * p, 4 * p + 4)] : [0, 0]
     return {
       coords: [...own, ...rest],
-      labels: [...(withPoints ? labels.subarray(2 * p, 2 * p + 2) : []), ...(withBoxes ? corners : [label.padding])],
+      labels: [
+        ...(withPoints ? labels.subarray(2 * p, 2 * p + 2) : []),
+        ...(withBoxes ? corners : [promptLabel.padding]),
+      ],
     }
   }
   for (const [kind, withPoints, withBoxes] of [

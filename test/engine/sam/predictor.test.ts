@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toModelInput } from '../../../engine/image/model-input'
 import { type PredictorOptions, type PromptBatch, Predictor, tokenCounts } from '../../../engine/sam/predictor'
-import { label } from '../../../engine/sam/prompt-labels'
+import { promptLabel } from '../../../engine/sam/prompt-labels'
 import { engine } from '../../support/engine'
 import { randomArray, relativeError } from '../../support/random'
 import { openToy, toyImages } from '../../support/toy'
@@ -22,7 +22,7 @@ async function predictor(options: PredictorOptions, seeds: number[] = [1]) {
 /** Prompts of entries [label, x, y], filled up with absent ones that hold anything. */
 function batchOf(prompts: number[][][], slots: number): PromptBatch {
   const entries = prompts.flatMap((prompt, p) =>
-    Array.from({ length: slots }, (_, i) => prompt[i] ?? [label.absent, 17 * i + p, -40]),
+    Array.from({ length: slots }, (_, i) => prompt[i] ?? [promptLabel.absent, 17 * i + p, -40]),
   )
   return {
     coords: Float32Array.from(entries.flatMap(([, x, y]) => [x, y])),
@@ -30,7 +30,7 @@ function batchOf(prompts: number[][][], slots: number): PromptBatch {
   }
 }
 
-const { foreground, background, padding, boxStart, boxEnd } = label
+const { foreground, background, padding, boxStart, boxEnd } = promptLabel
 const RAGGED = [
   [
     [foreground, 10, 12],

@@ -1,6 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { label, promptSlots, samplePrompts } from '../../../engine/train/sample-prompts'
+import { promptLabel } from '../../../engine/sam/prompt-labels'
+import { promptSlots, samplePrompts } from '../../../engine/train/sample-prompts'
 import type { InstanceBox } from '../../../engine/image/label-map'
 import { Rng } from '../../../engine/rng'
 
@@ -40,10 +41,10 @@ test('each kind has its labels; points lie inside, boxes near', () => {
     for (let s = 0; s < 3; s++) {
       const [x, y] = p.coords.subarray((i * 3 + s) * 2, (i * 3 + s) * 2 + 2)
       const what = p.labels[i * 3 + s]
-      if (what === label.foreground) assert.is(labels.data[Math.round(y / 2) * 100 + Math.round(x / 2)], box.id)
+      if (what === promptLabel.foreground) assert.is(labels.data[Math.round(y / 2) * 100 + Math.round(x / 2)], box.id)
       if (what < 0) assert.equal([x, y], [0, 0])
-      if (what === label.boxStart) assert.ok(Math.abs(x - box.x0 * 2) <= 4 && Math.abs(y - box.y0 * 2) <= 4)
-      if (what === label.boxEnd) {
+      if (what === promptLabel.boxStart) assert.ok(Math.abs(x - box.x0 * 2) <= 4 && Math.abs(y - box.y0 * 2) <= 4)
+      if (what === promptLabel.boxEnd) {
         assert.ok(Math.abs(x - box.x1 * 2) <= 4 && Math.abs(y - box.y1 * 2) <= 4)
         assert.ok(x >= p.coords[(i * 3 + s - 1) * 2] && y >= p.coords[(i * 3 + s - 1) * 2 + 1], 'corners in order')
       }

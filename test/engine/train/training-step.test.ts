@@ -1,7 +1,7 @@
 /** The training step on a toy model: it learns, repeats to the bit, and splits into micro-batches without a trace. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { supervise } from '../../../engine/ops/mask-loss'
+import { maskSupervision } from '../../../engine/ops/mask-loss'
 import { Predictor } from '../../../engine/sam/predictor'
 import { defaultOptimizer } from '../../../engine/train/adam'
 import type { LoraConfig, LoraTarget } from '../../../engine/train/lora'
@@ -25,6 +25,8 @@ async function trainer(over: Partial<StepConfig> = {}, lora: Partial<LoraConfig>
     ...over,
   }
   const step = await TrainingStep.create(model, parameters, config)
+  // the step is recorded and keeps its adapter; the model is free for another
+  adapter.detach()
   return {
     step,
     parameters,
@@ -62,7 +64,7 @@ function joined(all: MicroBatch[]): MicroBatch {
     labels: join((b) => b.labels),
     imageIndex: Uint32Array.from(all.flatMap((b, i) => [...b.imageIndex].map(() => i))),
     targets: join((b) => b.targets),
-    supervise: join((b) => b.supervise),
+    supervision: join((b) => b.supervision),
   }
 }
 
@@ -169,8 +171,8 @@ test('prompts count by their weights, over the whole step', async () => {
     [0, 2],
     [1, 0],
   ]) {
-    const only = data[b].supervise.map((flag, i) => (i === p ? flag : supervise.nothing))
-    losses.push((await plain.once([{ ...data[b], supervise: only }])).loss)
+    const only = data[b].supervision.map((flag, i) => (i === p ? flag : maskSupervision.nothing))
+    losses.push((await plain.once([{ ...data[b], supervision: only }])).loss)
   }
   const alike = await plain.once(data)
   assert.throws(() => plain.step.run([{ ...data[0], weights: weights[0] }], 0), /not recorded for prompts with weights/)
@@ -219,7 +221,7 @@ test('prompts that only fill up change nothing, whatever they hold', async () =>
   assert.ok(Math.abs(unsupervised.loss / report.loss - 1) < 1e-6)
   assert.ok(relativeError(await own.gradients(), gradients) < 1e-6)
   // and a supervised one does count
-  const counted = await own.once([{ ...batch, labels, supervise: Uint32Array.of(2, 2, supervise.best) }])
+  const counted = await own.once([{ ...batch, labels, supervision: Uint32Array.of(2, 2, maskSupervision.best) }])
   assert.ok(Math.abs(counted.loss / report.loss - 1) > 1e-4)
   own.end()
 
@@ -342,7 +344,7 @@ test('steps hold no more the longer they go on: what they make they give back', 
 test('a step that cannot be is refused, and takes no step', async () => {
   const own = await trainer()
   const [batch] = batches(2)
-  assert.throws(() => own.step.run([{ ...batch, supervise: new Uint32Array(3) }], 0.1), /at least one prompt/)
+  assert.throws(() => own.step.run([{ ...batch, supervision: new Uint32Array(3) }], 0.1), /at least one prompt/)
   assert.throws(() => own.step.run([], 0.1), /at least one prompt/)
   assert.throws(() => own.step.run([{ ...batch, images: randomArray(1, 9) }], 0.1), /images .* got 36/)
   assert.throws(() => own.step.run([{ ...batch, labels: Int32Array.of(-2, 1, 1) }], 0.1), /labels .* got 12/)

@@ -5,7 +5,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { elementwise } from '../../../engine/graph/elementwise'
 import { linear } from '../../../engine/ops/linear'
-import { supervise } from '../../../engine/ops/mask-loss'
+import { maskSupervision } from '../../../engine/ops/mask-loss'
 import { addScaled } from '../../../engine/ops/pointwise'
 import { Predictor } from '../../../engine/sam/predictor'
 import type { SamModel } from '../../../engine/sam/sam-model'
@@ -94,7 +94,7 @@ async function tuned(model: SamModel) {
   }
   const step = await TrainingStep.create(model, parameters, settings, tuning.record)
   const batch = toyBatch(model, 9, [2], 2)
-  batch.supervise.fill(supervise.single)
+  batch.supervision.fill(maskSupervision.single)
   const once = async (rate = 0) => {
     step.run([batch], rate)
     return step.report()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Predictor, PromptBatch } from '../../../engine/sam/predictor'
-import { label } from '../../../engine/sam/prompt-labels'
+import { promptLabel } from '../../../engine/sam/prompt-labels'
 import { type DatasetItem, openDataset } from '../../../src/dataset/dataset'
 import { evaluate, EVALUATION_SLOTS, type EvaluatedImage, type EvaluateOptions } from '../../../src/evaluation/evaluate'
 import { summarise } from '../../../src/evaluation/scores'
@@ -67,9 +67,15 @@ test('prompts: the innermost pixel with padding, the exact box; both in input pi
   const { predictor, asked } = fake(2)
   await evaluate({ predictor, items, prompts: ['point', 'box'] })
   assert.is(asked.length, 4, 'three instances, two at a time, two kinds')
-  assert.equal([...asked[0].labels], [label.foreground, label.padding, label.foreground, label.padding])
+  assert.equal(
+    [...asked[0].labels],
+    [promptLabel.foreground, promptLabel.padding, promptLabel.foreground, promptLabel.padding],
+  )
   assert.equal([...asked[0].coords.slice(0, 2)], [1, 1], 'half of (2, 2)')
-  assert.equal([...asked[2].labels], [label.boxStart, label.boxEnd, label.boxStart, label.boxEnd])
+  assert.equal(
+    [...asked[2].labels],
+    [promptLabel.boxStart, promptLabel.boxEnd, promptLabel.boxStart, promptLabel.boxEnd],
+  )
   assert.equal([...asked[2].coords], [0, 0, 2, 2, 10, 4, 14.5, 8.5])
   assert.equal([...asked[3].coords], [20, 5, 29.5, 14.5])
 })

@@ -4,8 +4,8 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
-import { supervise as trains } from '../../../engine/ops/mask-loss'
-import { label } from '../../../engine/sam/prompt-labels'
+import { maskSupervision } from '../../../engine/ops/mask-loss'
+import { promptLabel } from '../../../engine/sam/prompt-labels'
 import { Rng } from '../../../engine/rng'
 import { openDataset } from '../../../src/dataset/dataset'
 import { JsonlSink } from '../../../src/tracking/jsonl-sink'
@@ -32,11 +32,11 @@ const square = () => {
 
 test('an image with fewer instances than prompts fills up with absent ones', () => {
   const config = toyConfig(data, { size: 48, augment: false, prompts: { count: 4, point: 1, box: 0, both: 1 } })
-  const { image, size, coords, labels, targets, supervise } = makeExample(square(), new Rng(1), config)
-  assert.equal([...supervise.subarray(1)], [0, 0, 0])
-  assert.ok(supervise[0] === trains.best || supervise[0] === trains.single)
+  const { image, size, coords, labels, targets, supervision } = makeExample(square(), new Rng(1), config)
+  assert.equal([...supervision.subarray(1)], [0, 0, 0])
+  assert.ok(supervision[0] === maskSupervision.best || supervision[0] === maskSupervision.single)
   assert.equal(labels.length, 12)
-  assert.ok(labels.subarray(3).every((l) => l === label.absent))
+  assert.ok(labels.subarray(3).every((l) => l === promptLabel.absent))
   assert.ok(coords.subarray(6).every((x) => x === 0))
   assert.equal(size, [40, 48])
   assert.is(image.length, 48 * 48 * 3)
@@ -67,9 +67,9 @@ test('small instances count more where that is asked for', () => {
 test('a point is ambiguous, a box is not', () => {
   const kinds = { point: { point: 1, box: 0, both: 0 }, box: { point: 0, box: 1, both: 0 } }
   const supervised = (mix: object) =>
-    makeExample(square(), new Rng(2), toyConfig(data, { prompts: { count: 1, ...mix } })).supervise[0]
-  assert.is(supervised(kinds.point), trains.best)
-  assert.is(supervised(kinds.box), trains.single)
+    makeExample(square(), new Rng(2), toyConfig(data, { prompts: { count: 1, ...mix } })).supervision[0]
+  assert.is(supervised(kinds.point), maskSupervision.best)
+  assert.is(supervised(kinds.box), maskSupervision.single)
 })
 
 test('threads that help make the same examples, and say what this thread would say', async () => {
