@@ -1,25 +1,32 @@
-/** @file What a checkpoint's shapes (or a small config) say of a model. */
+/** @file The hyperparameters of a model, which a host infers from the shapes of its checkpoint. */
 
 export interface DecoderArchitecture {
-  /** Width of tokens and embedding (256 in the public models). */
+  /** Channels of the tokens and of the image embedding (256 in the public models). */
   dim: number
-  /** Two-way layers. */
+  /** Number of two-way transformer layers. */
   depth: number
+  /** Heads of every attention. */
   heads: number
+  /** Hidden width of the MLPs. */
   mlpDim: number
 }
 
 export interface VitArchitecture {
   kind: 'vit'
-  /** Input side the checkpoint was trained at, pixels. */
+  /** Side of the square input that the checkpoint was trained at, pixels. */
   imageSize: number
+  /** Side of a patch, pixels. */
   patch: number
+  /** Channels of the tokens. */
   dim: number
+  /** Number of blocks. */
   depth: number
   heads: number
+  /** Hidden width of the MLPs. */
   mlpDim: number
+  /** Side of an attention window, tokens. */
   window: number
-  /** Blocks whose attention is global. */
+  /** Indices of the blocks whose attention is global. */
   globalBlocks: number[]
   /** Channels of the image embedding. */
   outChannels: number
@@ -28,12 +35,17 @@ export interface VitArchitecture {
 
 export interface TinyVitArchitecture {
   kind: 'tiny_vit'
+  /** Side of the square input that the checkpoint was trained at, pixels. */
   imageSize: number
-  /** Stage 0 is convolutional; one entry a stage in each of these. */
+  /** Channels of each stage. Stage 0 is convolutional. */
   dims: number[]
+  /** Blocks of each stage. */
   depths: number[]
+  /** Attention heads of each stage. */
   heads: number[]
+  /** Side of the attention windows of each stage, tokens. */
   windows: number[]
+  /** Channels of the image embedding. */
   outChannels: number
   decoder: DecoderArchitecture
 }

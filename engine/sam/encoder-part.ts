@@ -1,14 +1,15 @@
-/** @file What an image encoder is made of after its stem: its parts in order, so that it can be gone through from any of them. */
+/** @file A part of an image encoder. Its parts run in order after the stem, and a graph can be recorded from any of them. */
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 
-/** A block, TinyViT's convolutions and merges included, or the neck. */
+/** A transformer block, one of TinyViT's convolutional blocks or patch merges, or the neck. */
 export interface EncoderPart {
-  /** Of its weights in the checkpoint, e.g. image_encoder.blocks.3. */
+  /** Path of its weights in the checkpoint, e.g. image_encoder.blocks.3. */
   path: string
-  /** Tokens of an image, and their channels, that go into it. */
+  /** Tokens of one image in its input. */
   tokens: number
+  /** Channels of its input. */
   channels: number
-  /** Records it: x (batch·tokens, channels) to what goes into the next part, or to the embedding. */
+  /** Records the part: x (batch·tokens, channels) to the input of the next part or, from the neck, to the embedding. */
   record(g: Graph, x: Tensor, batch: number): Tensor
 }

@@ -1,4 +1,4 @@
-/** @file SAM's plain ViT image encoder and the neck it shares with TinyViT. */
+/** @file SAM's ViT image encoder, and the neck that it shares with TinyViT. */
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 import { attention } from '../ops/attention'
@@ -95,7 +95,7 @@ export function vitStem(g: Graph, { architecture, patch, position }: VitEncoder,
   return patchEmbed(g, images, { size, patch: architecture.patch, ...patch, position })
 }
 
-/** Blocks and neck, at an input size. */
+/** The blocks and the neck, at an input size in pixels. */
 export function vitParts({ architecture, blocks, neck: n }: VitEncoder, size: number): EncoderPart[] {
   const { patch, heads, dim } = architecture
   const grid = size / patch
@@ -108,7 +108,7 @@ export function vitParts({ architecture, blocks, neck: n }: VitEncoder, size: nu
   return [...parts, neckPart(n, shape, embeddingSide(size))]
 }
 
-/** One block on x (batch·grid², dim). Exported for tests against golden blocks. */
+/** One block: x (batch·grid², dim) to the same shape. Exported for tests against golden blocks. */
 export function vitBlock(
   g: Graph,
   block: VitBlock,
@@ -116,7 +116,7 @@ export function vitBlock(
   { batch, grid, heads }: { batch: number; grid: number; heads: number },
 ): Tensor {
   const map = windowMap(g.engine, { batch, height: grid, width: grid, window: block.window })
-  // zero padding comes after norm1, so what a padded position sees is qkv's bias: the row of a zero token
+  // windows are padded with zeros after norm1, so q, k and v of a padded position are qkv's bias: the row of a zero token
   const padRow = map.pads ? ('zero' as const) : undefined
   const y = layerNorm(g, x, block.norm1.gamma, block.norm1.beta, { eps: EPS, padRow })
   const qkv = linear(g, y, block.qkv)
@@ -127,7 +127,7 @@ export function vitBlock(
   return linear(g, hidden, block.lin2, { residual: x1 })
 }
 
-/** The last part, from tokens of that shape to an embedding of side² cells. */
+/** The last part: input of that shape to an embedding of side² cells for each image. */
 export const neckPart = (n: Neck, shape: Pick<EncoderPart, 'tokens' | 'channels'>, side: number): EncoderPart => ({
   path: `${prefix}.neck`,
   ...shape,

@@ -1,4 +1,4 @@
-/** @file SAM's mask decoder: all four mask tokens' logits and IoU predictions of every prompt. */
+/** @file SAM's mask decoder: mask logits and IoU predictions of all four mask tokens, for every prompt. */
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 import { gemm } from '../ops/gemm'
@@ -11,7 +11,7 @@ import type { DecoderArchitecture } from './architecture'
 import { type TwoWayTransformer, loadTwoWay, twoWay } from './two-way-transformer'
 import type { Norm, WeightLoader } from './weights'
 
-/** Mask tokens: 0 for an unambiguous prompt, 1 to 3 for the alternatives of an ambiguous one. */
+/** Number of mask tokens. Token 0 is for unambiguous prompts, 1 to 3 are the alternatives for an ambiguous one. */
 export const MASK_TOKENS = 4
 
 export interface MaskDecoder {
@@ -19,7 +19,9 @@ export interface MaskDecoder {
   outputTokens: Tensor
   transformer: TwoWayTransformer
   upscaling: { conv1: Linear; norm: Norm; conv2: Linear }
+  /** The layers of each mask token's MLP. */
   hypernetworks: Linear[][]
+  /** The layers of the MLP that predicts the masks' IoU. */
   iouHead: Linear[]
 }
 
@@ -60,27 +62,29 @@ export async function loadMaskDecoder(loader: WeightLoader, a: DecoderArchitectu
 export interface DecoderInputs {
   /** Image embedding (images·side², D). */
   embedding: Tensor
-  /** u32 (P): the image of every prompt. */
+  /** u32 (P): index of each prompt's image. */
   imageIndex: Tensor
   /** Sparse tokens (P, N, D). */
   sparse: Tensor
-  /** Dense embedding: (1, D) for no mask, or (P·side², D). */
+  /** Dense embedding: (1, D) if prompts have no mask, else (P·side², D). */
   dense: Tensor
-  /** u32 (P): 1 + MASK_TOKENS + the sparse tokens that are present; null where all are. */
+  /** u32 (P): 1 + MASK_TOKENS + the number of sparse tokens that are present; null if all are. */
   counts: Tensor | null
   /** Position encoding of the embedding's grid (side², D). */
   position: Tensor
   images: number
+  /** Side of the image embedding, cells. */
   side: number
 }
 
 export interface DecoderOutputs {
   /** (P, MASK_TOKENS, maskSide²), see SamModel.maskSide. */
   logits: Tensor
-  /** (P, MASK_TOKENS). */
+  /** The masks' predicted IoU (P, MASK_TOKENS). */
   iou: Tensor
 }
 
+/** Records the decoder on P prompts, each with N sparse tokens. */
 export function decodeMasks(g: Graph, decoder: MaskDecoder, inputs: DecoderInputs): DecoderOutputs {
   const { embedding, imageIndex, sparse, dense, counts, position, images, side } = inputs
   const dim = embedding.columns
@@ -107,7 +111,7 @@ export function decodeMasks(g: Graph, decoder: MaskDecoder, inputs: DecoderInput
     'hypernetworks',
     decoder.hypernetworks.map((layers, i) => reluMlp(g, layers, token(1 + i))),
   )
-  return { logits: maskProduct(g, hyper, upscaled, prompts, 16 * cells), iou: reluMlp(g, decoder.iouHead, token(0)) }
+  return { logits: maskLogits(g, hyper, upscaled, prompts, 16 * cells), iou: reluMlp(g, decoder.iouHead, token(0)) }
 }
 
 /** source (P·side², D) to (P·(4·side)², D/8). */
@@ -123,8 +127,8 @@ function reluMlp(g: Graph, layers: Linear[], x: Tensor): Tensor {
   return layers.reduce((y, layer, i) => linear(g, y, layer, { activation: i + 1 < layers.length ? 'relu' : 'none' }), x)
 }
 
-/** hyper (P, 4·C) and upscaled (P·pixels, C) to the masks' logits (P, 4, pixels). FLOPs: 8·P·pixels·C. */
-function maskProduct(g: Graph, hyper: Tensor, upscaled: Tensor, prompts: number, pixels: number): Tensor {
+/** hyper (P, 4·C) times upscaled (P·pixels, C), by prompt, to the mask logits (P, 4, pixels). FLOPs: 8·P·pixels·C. */
+function maskLogits(g: Graph, hyper: Tensor, upscaled: Tensor, prompts: number, pixels: number): Tensor {
   const c = upscaled.columns
   const logits = g.tensor('mask logits', [prompts, MASK_TOKENS, pixels])
   const h = (tensor: Tensor) => ({ tensor, stride: c, batch: MASK_TOKENS * c })

@@ -1,9 +1,9 @@
 /**
- * @file Position tables at another input size than the checkpoint's, as the public reference resizes them
- * (align_corners false). Done once, on the host, when weights are loaded.
+ * @file Resamples position tables to an input size other than the checkpoint's, as the reference implementation does
+ * (bilinear, align_corners false). Done once, on the host, when weights are loaded.
  */
 
-/** Source position and weight of each of `to` outputs over `from` inputs. */
+/** The two inputs, of `from`, that each of `to` outputs is interpolated between; `t` is the weight of the higher. */
 function taps(from: number, to: number): { low: number; high: number; t: number }[] {
   return Array.from({ length: to }, (_, i) => {
     const at = Math.max(0, ((i + 0.5) * from) / to - 0.5)
@@ -12,7 +12,7 @@ function taps(from: number, to: number): { low: number; high: number; t: number 
   })
 }
 
-/** A table (rows, d) resampled linearly along its rows to (length, d). */
+/** Resamples a table (rows, d) linearly along its rows to (length, d). */
 export function resizeColumns(data: Float32Array, rows: number, d: number, length: number): Float32Array {
   if (rows === length) return data
   const out = new Float32Array(length * d)
@@ -22,7 +22,7 @@ export function resizeColumns(data: Float32Array, rows: number, d: number, lengt
   return out
 }
 
-/** pos_embed (h, w, c) resampled bilinearly to (height, width, c). */
+/** Resamples pos_embed (h, w, c) bilinearly to (height, width, c). */
 export function resizePosition(
   data: Float32Array,
   h: number,

@@ -1,4 +1,4 @@
-/** @file SAM's prompt encoder: points, boxes and low-resolution masks to tokens and a dense embedding. */
+/** @file SAM's prompt encoder: points and boxes to sparse tokens, low-resolution masks to a dense embedding. */
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 import { layerNorm } from '../ops/layernorm'
@@ -8,7 +8,7 @@ import { promptTokens } from '../ops/prompt'
 import type { Norm, WeightLoader } from './weights'
 
 export interface PromptEncoder {
-  /** (2, D/2). */
+  /** Random frequencies of the position encoding (2, D/2). */
   gaussian: Tensor
   /** (4, D): background, foreground, first and second box corner. */
   pointEmbeddings: Tensor
@@ -46,7 +46,7 @@ export function encodePoints(g: Graph, e: PromptEncoder, coords: Tensor, labels:
   return promptTokens(g, { coords, labels, inputSize, gaussian, pointEmbeddings, notAPoint })
 }
 
-/** Mask logits (P, side, side), side four times the embedding's, to a dense embedding (P·(side/4)², D). */
+/** Mask logits (P, side, side), where side is `SamModel.maskSide`, to a dense embedding (P·(side/4)², D). */
 export function encodeMasks(g: Graph, e: PromptEncoder, masks: Tensor, prompts: number, side: number): Tensor {
   const { conv1, norm1, conv2, norm2, conv3 } = e.downscaling
   const down = (x: Tensor, size: number, channels: number, conv: Linear, norm: Norm) => {

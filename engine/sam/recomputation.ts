@@ -1,18 +1,21 @@
-/** @file Names of a model's segments, the parts that a training step may compute again in its backward pass. */
+/** @file Names of a model's checkpointed segments, and the choice of those that a training step recomputes. */
 import type { MemoryOptions } from '../graph/graph'
 
-/** Block i of the image encoder, TinyViT's convolutions and merges included. The decoder's segments begin with its name. */
+/** The segment of part i of the image encoder (see EncoderPart). The names of the decoder's segments start with "decoder.". */
 export const encoderSegment = (i: number): string => `encoder.${i}`
 
-/** What a step computes again: all of the mask decoder or nothing of it, and the encoder's first so many blocks. */
+/** What the backward pass recomputes instead of keeping it in memory (gradient checkpointing). The results are the same bits. */
 export interface Recomputation {
+  /** All segments of the mask decoder. */
   decoder: boolean
+  /** The number of the image encoder's parts that are recomputed, from the first. */
   blocks: number
 }
 
+/** Keeps all activations: the default. */
 export const recomputeNothing: Recomputation = { decoder: false, blocks: 0 }
 
-/** The first blocks and not the last: when they are computed again, what was kept of the last is free already. */
+/** Recomputes the first blocks rather than the last: backward reaches them when the later blocks' memory has been freed. */
 export const recomputing =
   ({ decoder, blocks }: Recomputation): NonNullable<MemoryOptions['recompute']> =>
   (segment) => {

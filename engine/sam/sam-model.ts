@@ -1,4 +1,4 @@
-/** @file A whole SAM on the GPU: weights at one input size, and the recording of its two halves. */
+/** @file A whole SAM on the GPU: its weights at one input size, and the recording of image encoder and mask decoder. */
 import type { Engine } from '../device/engine'
 import { Graph } from '../graph/graph'
 import type { StorageType, Tensor } from '../device/tensor'
@@ -13,25 +13,27 @@ import { type PromptEncoder, encodeMasks, encodePoints, loadPromptEncoder } from
 import { type TinyVitEncoder, loadTinyVit, tinyVitParts, tinyVitStem } from './tiny-vit'
 import { WeightLoader, type WeightSource } from './weights'
 
-/** Mean and standard deviation of the public models' input, red, green, blue, on 0..255. */
+/** Mean of the public models' input: red, green, blue on 0..255. */
 export const PIXEL_MEAN = [123.675, 116.28, 103.53] as const
+/** Standard deviation of the same. */
 export const PIXEL_STD = [58.395, 57.12, 57.375] as const
 
+/** P prompts of N entries each. */
 export interface PromptTensors {
-  /** (P, N, 2) f32 in input pixels. */
+  /** f32 (P, N, 2): x and y in input pixels. */
   coords: Tensor
-  /** (P, N) i32. */
+  /** i32 (P, N), see `promptLabel`. */
   labels: Tensor
-  /** u32 (P): the image of each prompt. */
+  /** u32 (P): index of each prompt's image. */
   imageIndex: Tensor
-  /** u32 (P): all tokens that are present, output tokens included; null where none is absent. */
+  /** u32 (P): the number of tokens that are present, the decoder's 5 output tokens included; null if none is absent. */
   counts: Tensor | null
   /** Logits of an earlier mask (P, maskSide, maskSide), or null. */
   masks?: Tensor | null
 }
 
 export class SamModel {
-  /** Of the image encoder, in order. */
+  /** The parts of the image encoder, in order. */
   readonly parts: readonly EncoderPart[]
 
   private constructor(
@@ -50,8 +52,12 @@ export class SamModel {
   }
 
   /**
-   * Uploads the weights tensor by tensor; tables that depend on the input size are resampled to `inputSize`. With `storage`
-   * f16 the large matrices lie there as halves: half the memory, rounded to 11 bits; they cannot be merged into.
+   * Uploads the weights, one tensor at a time.
+   * @param inputSize side of the square input in pixels, the architecture's own by default; tables that depend on it are
+   * resampled
+   * @param storage f16 stores the large matrices in half the memory, rounded to 11 significant bits; adapters cannot be
+   * merged into them. f32 by default
+   * @throws Error if the model cannot run at the input size, a weight is missing, or the device has no memory for it
    */
   static async load(
     engine: Engine,
@@ -81,7 +87,7 @@ export class SamModel {
     return new SamModel(engine, architecture, size, loader, encoder, promptEncoder, decoder, position)
   }
 
-  /** Linear layers by their path in the checkpoint. */
+  /** The linear layers and convolutions by their path in the checkpoint. */
   get linears(): ReadonlyMap<string, Linear> {
     return this.loader.linears
   }
@@ -96,12 +102,15 @@ export class SamModel {
     return maskSide(this.inputSize)
   }
 
-  /** raw (B, S, S, 3) on 0..255 and sizes (B, 2) u32, the valid height and width, to the embedding (B·side², D). */
+  /**
+   * Records the image encoder: raw (B, S, S, 3) f32 on 0..255, where S is `inputSize`, and sizes (B, 2) u32, the valid height
+   * and width of each image, to the embedding (B·side², D). Pixels beyond the valid size are ignored.
+   */
   encode(g: Graph, raw: Tensor, sizes: Tensor): Tensor {
     return this.encodeFrom(g, this.encodeUpTo(g, raw, sizes, 0), 0)
   }
 
-  /** Images, as `encode` takes them, to what goes into part `end` of the encoder: its features after so many parts. */
+  /** Records the stem and the first `end` parts: the inputs of `encode` to the input of part `end`, of `featureShape(end, B)`. */
   encodeUpTo(g: Graph, raw: Tensor, sizes: Tensor, end: number): Tensor {
     const { encoder, inputSize: size, parts } = this
     const batch = raw.shape[0]
@@ -111,13 +120,13 @@ export class SamModel {
     return parts.slice(0, end).reduce((x, part) => part.record(g, x, batch), stem)
   }
 
-  /** Features that go into part `start`, of shape `featureShape`, to the embedding (B·side², D). */
+  /** Records the parts from `start`: the input of part `start`, of `featureShape(start, B)`, to the embedding (B·side², D). */
   encodeFrom(g: Graph, features: Tensor, start: number): Tensor {
     const batch = features.rows / this.featureShape(start, 1)[0]
     return this.parts.slice(start).reduce((x, part) => part.record(g, x, batch), features)
   }
 
-  /** (tokens, channels) of what goes into part `start` for so many images; after the last part, of the embedding. */
+  /** Shape (images·tokens, channels) of the input of part `start`; with `start` after the last part, of the embedding. */
   featureShape(start: number, images: number): [number, number] {
     const { tokens, channels } = this.parts[start] ?? {
       tokens: this.side ** 2,
@@ -126,7 +135,7 @@ export class SamModel {
     return [images * tokens, channels]
   }
 
-  /** Prompts on embeddings (images·side², D) to logits (P, 4, maskSide²) and IoU predictions (P, 4). */
+  /** Records prompt encoder and mask decoder: embeddings (images·side², D) to logits (P, 4, maskSide²) and predicted IoU (P, 4). */
   decode(g: Graph, embedding: Tensor, prompts: PromptTensors): DecoderOutputs {
     const { side, maskSide, promptEncoder, position } = this
     const { coords, labels, imageIndex, counts, masks } = prompts
@@ -136,7 +145,7 @@ export class SamModel {
     return decodeMasks(g, this.decoder, { embedding, imageIndex, sparse, dense, counts, position, images, side })
   }
 
-  /** Frees the weights. */
+  /** Frees the weights; nothing recorded with the model may run afterwards. */
   release(): void {
     this.loader.release()
   }

@@ -97,7 +97,7 @@ async function loadBlock(loader: WeightLoader, path: string, heads: number, wind
   }
 }
 
-/** Rows laid out per head as [q | k | v] to q of all heads, then k, then v, as SAM's ViT has them. */
+/** Reorders rows from [q | k | v] within each head to q of all heads, then k, then v: the order in SAM's ViT. */
 export function packHeads(data: Float32Array, shape: readonly number[], heads: number): Float32Array {
   const rows = shape[0]
   const width = data.length / rows
@@ -111,7 +111,7 @@ export function packHeads(data: Float32Array, shape: readonly number[], heads: n
   return out
 }
 
-/** The table (heads, window²) by (|dy|, |dx|) to the bias of every pair (heads, window², window²). */
+/** The table (heads, window²), indexed by (|dy|, |dx|), to the bias of every pair of positions (heads, window², window²). */
 function expandBias(table: Float32Array, heads: number, window: number): Float32Array {
   const length = window ** 2
   const out = new Float32Array(heads * length * length)
@@ -126,8 +126,9 @@ function expandBias(table: Float32Array, heads: number, window: number): Float32
   return out
 }
 
-interface Shape {
+interface GridShape {
   batch: number
+  /** Tokens a side of an image. */
   side: number
 }
 
@@ -141,7 +142,7 @@ export function tinyVitStem(g: Graph, { stem }: TinyVitEncoder, images: Tensor, 
   }, images)
 }
 
-/** Blocks, the merges between stages, and neck, at an input size. */
+/** The blocks, the patch merges between stages, and the neck, at an input size in pixels. */
 export function tinyVitParts(encoder: TinyVitEncoder, size: number): EncoderPart[] {
   const { dims, heads, windows } = encoder.architecture
   let side = encoder.stem.reduce((length) => Math.ceil(length / 2), size)
@@ -160,7 +161,7 @@ export function tinyVitParts(encoder: TinyVitEncoder, size: number): EncoderPart
       part(`${s}.blocks.${b}`, dims[s], (g, x, batch) => tinyBlock(g, block, x, { ...shape, batch })),
     )
     if (downsample) {
-      // the embedding is a sixteenth of the input: the last merge keeps the side
+      // the last merge keeps the side, because the embedding has a sixteenth of the input's
       const stride = s === encoder.stages.length - 2 ? 1 : 2
       part(`${s}.downsample`, dims[s], (g, x, batch) => patchMerging(g, downsample, x, { ...shape, batch, stride }))
       side = Math.ceil(side / stride)
@@ -169,31 +170,34 @@ export function tinyVitParts(encoder: TinyVitEncoder, size: number): EncoderPart
   return [...parts, neckPart(encoder.neck, { tokens: side ** 2, channels: dims.at(-1)! }, side)]
 }
 
-export function mbConv(g: Graph, block: InvertedBottleneck, x: Tensor, { batch, side }: Shape): Tensor {
+/** A convolutional block of stage 0 (MBConv): x (batch·side², C) to the same shape. */
+export function mbConv(g: Graph, block: InvertedBottleneck, x: Tensor, { batch, side }: GridShape): Tensor {
   const y = linear(g, x, block.conv1, { activation: 'gelu' })
   const z = depthwiseConv3x3(g, y, { batch, height: side, width: side, stride: 1, ...block.conv2 })
   return activate(g, linear(g, activate(g, z, 'gelu'), block.conv3, { residual: x }), 'gelu')
 }
 
+/** x (batch·side², C) to (batch·ceil(side / stride)², channels of the next stage). */
 export function patchMerging(
   g: Graph,
   block: InvertedBottleneck,
   x: Tensor,
-  { batch, side, stride }: Shape & { stride: 1 | 2 },
+  { batch, side, stride }: GridShape & { stride: 1 | 2 },
 ): Tensor {
   const y = linear(g, x, block.conv1, { activation: 'gelu' })
   const z = depthwiseConv3x3(g, y, { batch, height: side, width: side, stride, ...block.conv2 })
   return linear(g, activate(g, z, 'gelu'), block.conv3)
 }
 
+/** A block of window attention, local convolution and MLP: x (batch·side², C) to the same shape. */
 export function tinyBlock(
   g: Graph,
   block: Block,
   x: Tensor,
-  { batch, side, heads, window }: Shape & { heads: number; window: number },
+  { batch, side, heads, window }: GridShape & { heads: number; window: number },
 ): Tensor {
   const map = windowMap(g.engine, { batch, height: side, width: side, window })
-  // padding comes before the norm here: a padded position is the norm of zeros, its shift
+  // windows are padded before the norm here, so a padded position is the norm of zeros: its shift, beta
   const padRow = map.pads ? ('beta' as const) : undefined
   const y = layerNorm(g, x, block.norm.gamma, block.norm.beta, { eps: EPS, padRow })
   const o = attention(g, linear(g, y, block.qkv), { heads, map, bias: block.bias })
