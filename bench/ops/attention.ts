@@ -1,7 +1,7 @@
 /**
- * @file Attention at the encoders' shapes, windowed and global, with SAM's relative positions or TinyViT's bias; fused, and
- * with the scores kept in memory, which is the oracle. Rates are nominal: 4·L²·d FLOPs a window and head forward, and 2.5
- * times as many backward (five products in place of two), whatever a kernel computes again.
+ * @file Attention at the encoders' shapes, windowed and global, with SAM's relative positions or TinyViT's bias: the fused
+ * kernels, and the reference that keeps the scores in memory. FLOPs are nominal: 4·L²·d for each window and head forward, and
+ * 2.5 times as many backward (five matrix products instead of two), even if a kernel recomputes some of them.
  */
 import { attention } from '../../engine/ops/attention'
 import { attentionMaterialised } from '../../engine/ops/attention-materialised'
@@ -18,16 +18,16 @@ const shapes = [
   { what: 'ViT-B 1024, windowed', grid: 64, window: 14, heads: 12, head: 64, kept: false, quick: false },
   { what: 'ViT-B 1024, global', grid: 64, window: 0, heads: 12, head: 64, kept: false, quick: false },
 ]
-const forms = [
-  { form: 'attention', op: attention },
-  { form: 'attention with kept scores', op: attentionMaterialised },
+const implementations = [
+  { name: 'attention', op: attention },
+  { name: 'attention with kept scores', op: attentionMaterialised },
 ]
 
 export const cases: MicroCase[] = shapes.flatMap(({ what, grid, window, heads, head, kept, quick }) =>
-  forms
+  implementations
     .filter(({ op }) => op === attention || kept)
-    .map(({ form, op }): MicroCase => ({
-      name: `${form} ${grid}x${grid} window ${window || grid} heads ${heads}x${head} (${what})`,
+    .map(({ name, op }): MicroCase => ({
+      name: `${name} ${grid}x${grid} window ${window || grid} heads ${heads}x${head} (${what})`,
       quick: quick && op === attention,
       record(bench) {
         const map = windowMap(bench.engine, { batch: 1, height: grid, width: grid, window })

@@ -1,4 +1,4 @@
-/** The engine as a browser's bundler takes it. */
+/** The engine bundled for a browser. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { build } from 'esbuild'
@@ -19,7 +19,7 @@ const bundle = (contents: string) =>
 
 const { metafile, outputFiles } = await bundle("export * from './engine/index'")
 
-test('the engine is made of its own files and shaders alone', () => {
+test('the bundle contains only the engine’s own files and shaders', () => {
   const files = Object.keys(metafile.inputs).filter((path) => path !== '<stdin>')
   assert.ok(files.length > 30)
   assert.equal(
@@ -27,12 +27,12 @@ test('the engine is made of its own files and shaders alone', () => {
     [],
   )
   const imports = Object.values(metafile.outputs).flatMap((output) => output.imports)
-  assert.equal(imports, [], 'nothing is left for the host to find')
+  assert.equal(imports, [], 'no import is left for the host to resolve')
 })
 
-test('nothing of Node is called', () => {
+test('no API of Node is used', () => {
   const [{ text }] = outputFiles
-  // shaders are strings and comments are gone, so any of these would be code
+  // shaders are strings and comments are removed, so a match would be code
   for (const node of [/\bnode:/, /\brequire\s*\(/, /\bprocess\s*[.[]/, /\bBuffer\s*[.(]/, /\b__dirname\b/])
     assert.not.match(text, node)
 })
@@ -45,7 +45,7 @@ test('a Node import would fail this build', async () => {
   assert.match(error?.message ?? '', 'node:fs')
 })
 
-test('the bundle loads where there is neither a GPU nor a document', async () => {
+test('the bundle loads without a GPU or a document', async () => {
   const module = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].text).toString('base64')}`)
   for (const name of [
     'Engine',

@@ -1,10 +1,10 @@
-/** Windowed attention by plain loops in float64: the reference of the attention tests. */
+/** @file Windowed attention in float64 by plain loops: the reference of the attention tests. */
 
 export interface AttentionCase {
   batch?: number
   height: number
   width: number
-  /** 0: global. */
+  /** Side of the windows in tokens; 0: global attention. */
   window: number
   heads: number
   head: number
@@ -29,7 +29,7 @@ export interface AttentionInputs {
   bias?: ArrayLike<number>
 }
 
-/** (tokens, C) in the image's order. */
+/** (tokens, C) in the order of the image. */
 export function attentionReference(c: AttentionCase, { qkv, h, w, bias }: AttentionInputs): Float64Array {
   const { batch, sideH, sideW, down, across, tokens, length, channels } = sizes(c)
   const { heads, head, height, width } = c

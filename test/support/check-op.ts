@@ -1,7 +1,7 @@
 /**
- * Checks one operation, forward and backward, against its float64 reference, with the operation in mid-graph: every
- * input is itself computed and has a second consumer, so that gradients must be accumulated whichever side of the
- * operation writes first; memory is poisoned with NaN before the run; and the upstream gradient is random.
+ * @file Checks one operation, forward and backward, against a float64 reference, in the middle of a graph: every input is
+ * computed by another operation and has a second consumer, recorded once before and once after the operation, so gradients
+ * must be accumulated in either order. Memory is filled with NaN before the run, and the upstream gradient is random.
  */
 import * as assert from 'uvu/assert'
 import { Graph } from '../../engine/graph/graph'
@@ -14,7 +14,7 @@ export interface Input {
   shape: number[]
   /** Values; random in [-1, 1) by default. Constants (indices as u32) may be any typed array. */
   data?: Float32Array | Uint32Array | Int32Array
-  /** Whether its gradient is checked. */
+  /** True if its gradient is checked. */
   grad?: boolean
 }
 
@@ -25,15 +25,16 @@ export interface OpCheck<K extends string> {
   reference: (inputs: Record<K, Float64Array>) => ArrayLike<number>
   tolerance?: number
   gradientTolerance?: number
-  /** Finite differences are taken at this many elements of each input (all, where it has fewer). */
+  /** The number of elements of each input at which finite differences are computed (all, if it has fewer). */
   samples?: number
-  /** Step of the central difference. */
+  /** Step of the central differences. */
   epsilon?: number
 }
 
 const INNER = 1.5
 const OTHER = 0.75
 
+/** Runs the check with the second consumers before and after the operation. */
 export async function checkOp<K extends string>(check: OpCheck<K>): Promise<void> {
   for (const otherFirst of [false, true]) await checkOnce(check, otherFirst)
 }

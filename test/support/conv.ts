@@ -1,4 +1,4 @@
-/** Float64 convolutions in NHWC from weights as checkpoints store them, for the tests of several operations. */
+/** @file Float64 convolutions in NHWC with weights in the order of checkpoints, for the tests of several operations. */
 
 export interface ConvShape {
   batch: number
@@ -9,11 +9,11 @@ export interface ConvShape {
   kernel: number
   stride: number
   pad: number
-  /** Each output channel reads only the input channel of its own number; the weight is (cout, 1, k, k). */
+  /** Each output channel reads only the input channel of the same number; the weight is (cout, 1, k, k). */
   depthwise?: boolean
 }
 
-/** x (B, H, W, cin), weight (cout, cin, k, k), bias (cout) or null. */
+/** x (B, H, W, cin), weight (cout, cin, k, k), bias (cout) or null, to (B, Ho, Wo, cout). */
 export function convolution(
   s: ConvShape,
   x: ArrayLike<number>,

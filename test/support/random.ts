@@ -1,6 +1,7 @@
+/** @file Seeded random numbers for tests. */
 export { relativeError } from '../../src/verify/relative-error'
 
-/** Seeded numbers for tests (mulberry32), uniform in [-1, 1). */
+/** Random numbers (mulberry32), uniform in [-1, 1). */
 export function randoms(seed: number): () => number {
   let state = seed >>> 0
   return () => {

@@ -1,4 +1,4 @@
-/** Small float64 functions that several references share. */
+/** @file Float64 functions that several reference implementations share. */
 
 /** erf to float64 accuracy, by its Taylor series near 0 and a continued fraction of erfc beyond. */
 export function erf(x: number): number {

@@ -68,7 +68,7 @@ async function through(values: Float32Array): Promise<{ words: Uint32Array; back
   return result
 }
 
-test('the kernels: every half passes through unchanged, other numbers lose no more than a half’s last digit', async () => {
+test('the kernels: every f16 value passes through unchanged, other numbers change by less than the last digit of f16', async () => {
   const exact = Float32Array.from([...FINITE, ...FINITE.map((bits) => bits | 0x8000)], valueOf)
   const passed = await through(exact)
   assert.equal(passed.back, exact)
@@ -80,7 +80,7 @@ test('the kernels: every half passes through unchanged, other numbers lose no mo
   ]) {
     const values = randomArray(size, size, scale)
     const { back } = await through(values)
-    // drivers may round either way: one unit in the last place, or of the smallest half
+    // drivers may round up or down: by one unit in the last place, or the smallest f16
     back.forEach((v, i) => assert.ok(Math.abs(v - values[i]) <= Math.max(2 ** -10 * Math.abs(values[i]), 2 ** -24)))
     assert.ok(back.some((v, i) => v !== values[i]))
   }

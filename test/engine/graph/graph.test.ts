@@ -1,4 +1,4 @@
-/** The recorder and the program: gradients handed on, and errors that show. */
+/** The graph and the program: gradients passed on without copies, and errors that are reported. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import pointwise from '../../../shaders/pointwise.wgsl'
@@ -19,7 +19,7 @@ const refused = (promise: Promise<unknown>): Promise<string> =>
 
 const scaleParams = (count: number) => ({ count, rounds: 1, repeat: count, alpha: 2, beta: 0 })
 
-test('reading what nothing has written, and reading and writing one tensor, are refused by name', async () => {
+test('reading a tensor that nothing has written, and reading and writing one tensor at once, are refused by name', async () => {
   const g = new Graph(engine)
   scale(g, g.tensor('never written', [8]), 2)
   assert.match(await refused(g.compile()), /pointwise.* reads never written, which nothing has written/)
@@ -37,7 +37,7 @@ test('reading what nothing has written, and reading and writing one tensor, are 
   engine.release(arena)
 })
 
-test('a tensor over what the adapter binds is refused where it is made, with what to do', () => {
+test('a tensor larger than the adapter can bind is refused when it is created, with advice', () => {
   const elements = Math.floor(engine.maxBinding / 4) + 1
   const g = new Graph(engine)
   assert.throws(
@@ -107,7 +107,7 @@ async function sumWithTwoConsumers(sumFirst: boolean) {
   return { data, da: await program.read(da), db: await program.read(db), upstream: await program.read(upstream) }
 }
 
-test('a sum hands its gradient on without a copy, and both consumers of it get their own', async () => {
+test('a sum passes its gradient on without a copy, and each consumer of it gets its own contribution', async () => {
   for (const sumFirst of [true, false]) {
     const { data, da, db, upstream } = await sumWithTwoConsumers(sumFirst)
     const near = (got: Float32Array, factor: number) =>
@@ -124,7 +124,7 @@ test('a sum hands its gradient on without a copy, and both consumers of it get t
   const y = scale(g, sum, 5)
   g.backward(y, g.input('upstream', [64]))
   const [ga, gb, gs] = [a, b, sum].map((t) => g.gradientOf(t)!.storage)
-  assert.is(ga, gs, 'the first input takes the gradient over')
+  assert.is(ga, gs, 'the first input gets the gradient itself')
   assert.is.not(gb, gs, 'the second has a copy')
 })
 
@@ -140,7 +140,7 @@ test('backward refuses what has no gradient or another size', () => {
   assert.throws(() => plain.backward(scale(plain, w, 2), w), /recorded without training/)
 })
 
-/** One dispatch on an engine of its own. */
+/** One dispatch on a separate engine. */
 async function smallProgram(own: Engine) {
   const g = new Graph(own)
   const out = g.keep(g.tensor('out', [64]))
@@ -148,12 +148,12 @@ async function smallProgram(own: Engine) {
   return { program: await g.compile(), out }
 }
 
-test('a device that is gone shows as an error, never as zeros', async () => {
+test('a lost device is reported as an error, never as zeros', async () => {
   const ours = await openEngine()
   const { program, out } = await smallProgram(ours)
   program.run()
   assert.equal([...(await program.read(out))], new Array(64).fill(3))
-  // as a driver's reset would: the engine has not asked for it
+  // as if the driver had reset it: the engine did not ask for it
   ours.device.destroy()
   await ours.device.lost
   await new Promise((resolve) => setTimeout(resolve))
@@ -170,7 +170,7 @@ test('a device that is gone shows as an error, never as zeros', async () => {
   )
 })
 
-test('a shader that does not compile, and what the device reports on the side, show as errors', async () => {
+test('a shader that does not compile, and errors that the device reports asynchronously, are thrown', async () => {
   const ours = await openEngine()
   const entry = { workgroup: [1, 1, 1] as [number, number, number], bindings: [], uniform: null }
   const broken: Shader = {

@@ -1,4 +1,4 @@
-/** The planner: memory is shared only where lives allow it, and a run needs no more than what was planned. */
+/** Memory planning: tensors share memory only if they are not live together, and a run needs no more than planned. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import pointwise from '../../../shaders/pointwise.wgsl'
@@ -12,14 +12,14 @@ import { adapt, modelInputs, openToy } from '../../support/toy'
 
 interface Range {
   storage: Storage
-  /** Which buffer: a number in a plan, the buffer itself in a program. */
+  /** The buffer: its number in a layout, the buffer itself in a program. */
   place: unknown
   offset: number
 }
 
 /**
- * What is wrong with the placement of a step's intermediates, from its dispatches alone: two that are in use at once
- * and share bytes, or one buffer that a dispatch both reads and writes.
+ * The faults of a memory layout, found from the step's dispatches alone: two intermediates that are in use at once and share
+ * bytes, or a buffer that one dispatch both reads and writes.
  */
 function faults(dispatches: readonly Dispatch[], kept: ReadonlySet<Storage>, ranges: readonly Range[]): string[] {
   const found: string[] = []
@@ -85,7 +85,7 @@ test('a training step: nothing in use at once shares bytes, no dispatch reads an
     )
     assert.ok(arenaBytes < 0.7 * apart, `${arenaBytes} bytes for ${apart}: hardly anything is shared`)
 
-    // the check itself must see a wrong placement: two tensors of one dispatch at one place
+    // the check itself must find a wrong placement: two tensors of one dispatch at the same bytes
     const together = g.dispatches
       .map(({ bindings }) => bindings.map(({ tensor }) => tensor.storage).filter((s) => placed.has(s)))
       .find(([a, b]) => b && a !== b)!
@@ -97,7 +97,7 @@ test('a training step: nothing in use at once shares bytes, no dispatch reads an
   }
 })
 
-/** A dispatch of tensors by hand: names of what it reads and of what it writes. */
+/** A dispatch that reads and writes the tensors of these names. */
 function dispatchOf(tensors: Map<string, Tensor>, reads: string[], writes: string[]): Dispatch {
   const bind = (names: string[], written: boolean) =>
     names.map((name, i) => ({ binding: i + 1, tensor: tensors.get(name)!, writes: written }))
@@ -106,7 +106,7 @@ function dispatchOf(tensors: Map<string, Tensor>, reads: string[], writes: strin
   return { label, shader: pointwise, entry: 'scale', constants: {}, bindings, uniform: null, groups: [1, 1, 1] }
 }
 
-/** Bytes of the tensors in use at the dispatch where they are most: counted dispatch by dispatch. */
+/** Maximum bytes of the tensors in use at one dispatch, counted dispatch by dispatch. */
 function mostInUse(dispatches: readonly Dispatch[], kept: ReadonlySet<Storage>): number {
   const used = dispatches.map(({ bindings }) => new Set(bindings.map(({ tensor }) => tensor.storage)))
   const storages = new Set([...kept, ...used.flatMap((set) => [...set])])
@@ -180,7 +180,7 @@ test('a run creates no buffer, and repeats to the bit', async () => {
   }
   try {
     await engine.read(tensor)
-    assert.is(created, 1, 'the count works: a read-back has a buffer of its own')
+    assert.is(created, 1, 'the count works: a read-back creates one buffer')
     created = 0
     for (let i = 0; i < 3; i++) program.run()
     await engine.idle()

@@ -1,4 +1,4 @@
-/** Segments computed again in the backward pass: the same bits as without, and only what is needed is computed again. */
+/** Gradient checkpointing: the same bits as without it, and only needed dispatches are recomputed. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import pointwise from '../../../shaders/pointwise.wgsl'
@@ -18,7 +18,7 @@ const all: Recomputation = { decoder: true, blocks: MANY }
 const models = { toy_vit: await openToy('toy_vit', 48), toy_tiny_vit: await openToy('toy_tiny_vit', 48) }
 type Name = keyof typeof models
 
-/** Two steps of two micro-batches each; all that can be read of them. */
+/** Runs two steps of two micro-batches each, and reads all of their results. */
 async function steps(name: Name, kind: 'lora' | 'full', recompute: Recomputation, over: Partial<LoraConfig>) {
   const model = models[name]
   const { parameters, record, end } = await adaptKind(model, kind, over)
@@ -39,7 +39,7 @@ async function steps(name: Name, kind: 'lora' | 'full', recompute: Recomputation
   return { plan, bits: { reports, states, gradients } }
 }
 
-test('a step that computes its segments again has the same losses, gradients, moments and values to the bit', async () => {
+test('a step that recomputes its segments has the same losses, gradients, moments and values to the bit', async () => {
   const targets = [...LORA_TARGETS]
   for (const name of ['toy_vit', 'toy_tiny_vit'] as const)
     for (const kind of ['lora', 'full'] as const) {
@@ -54,14 +54,14 @@ test('a step that computes its segments again has the same losses, gradients, mo
       for (const recompute of kind === 'lora' ? [...parts, all] : [all]) {
         const again = await steps(name, kind, recompute, { targets })
         assert.equal(again.bits, kept.bits, `${name}, ${kind}, ${JSON.stringify(recompute)}`)
-        assert.ok(again.plan.dispatches > kept.plan.dispatches, 'something is computed again')
+        assert.ok(again.plan.dispatches > kept.plan.dispatches, 'something is recomputed')
         arenas = again.plan.arenas
       }
       assert.ok(arenas < kept.plan.arenas, `all of it takes ${arenas} bytes, nothing ${kept.plan.arenas}`)
     }
 })
 
-test('blocks of which nothing trains, and what comes before the first that does, are not computed again', async () => {
+test('blocks in which nothing trains, and blocks before the first that trains, are not recomputed', async () => {
   const only = { targets: ['q', 'v'] as const, blocks: ['blocks.1'] }
   const over = { targets: [...only.targets], blocks: only.blocks }
   const kept = await steps('toy_vit', 'lora', recomputeNothing, over)
@@ -74,7 +74,7 @@ test('blocks of which nothing trains, and what comes before the first that does,
   assert.equal(second.bits, kept.bits)
 })
 
-/** x -> gelu -> gelu -> x2, as a segment or not, with a second consumer of what goes in and of what comes out. */
+/** x -> gelu -> gelu -> 3x, recomputed or not, with a second consumer of the segment's input and of its outputs. */
 async function chain(again: boolean, nested = false) {
   const g = new Graph(engine, true, { recompute: () => again })
   const x = g.input('x', [64])
@@ -104,16 +104,16 @@ async function chain(again: boolean, nested = false) {
   return { g, result, forward, backward: g.dispatches.slice(rest).map(({ label }) => label) }
 }
 
-test('segments with several outputs, shared inputs and segments inside give the same bits', async () => {
+test('segments with several outputs, shared inputs and nested segments give the same bits', async () => {
   const kept = await chain(false)
   assert.ok(kept.result.gradient.every((v) => Number.isFinite(v) && v !== 0))
   for (const nested of [false, true]) assert.equal((await chain(true, nested)).result, kept.result)
 })
 
-test('what only a segment’s result wanted is not computed again', async () => {
+test('dispatches that only the segment’s output needs are not recomputed', async () => {
   const [kept, again] = [await chain(false), await chain(true)]
   const more = again.backward.length - kept.backward.length
-  // of gelu, gelu, scale and add the backward of the gelus reads what goes into each: the first alone is needed
+  // of gelu, gelu, scale and add, only the backward passes of the gelus read forward results, their inputs: the first gelu is needed
   assert.is(more, 1, again.backward.join())
   assert.equal(
     again.g.segments.map(({ name, recompute }) => [name, recompute]),
@@ -121,7 +121,7 @@ test('what only a segment’s result wanted is not computed again', async () => 
   )
 })
 
-test('a segment that writes memory of its own twice is refused, and a graph without training records it once', async () => {
+test('a segment that would write a persistent tensor twice is refused, and a graph without training records it once', async () => {
   const sum = engine.persistent('optimizer', 'a sum', [64])
   const g = new Graph(engine, true, { recompute: () => true })
   const x = g.input('x', [64])

@@ -42,7 +42,7 @@ const CASES: Record<string, AttentionCase> = {
   'relative positions, windows with padding': { height: 5, width: 4, window: 3, heads: 3, head: 4, relative: true },
   'both, and a head of 80': { height: 6, width: 7, window: 0, heads: 1, head: 80, relative: true, bias: true },
 }
-/** ViT-B's and ViT-L's head: of its size only that form has kernels of their own. */
+/** The head dimension of ViT-B and ViT-L: only the shared variant has separate kernels for it. */
 const OF_SHARED: Record<string, AttentionCase> = {
   'relative positions, and a head of 64': { height: 5, width: 7, window: 0, heads: 1, head: 64, relative: true },
 }
@@ -52,16 +52,16 @@ const testSubgroup = testNeeding(
   engine.subgroupSize < 8 ? 'this adapter has no subgroups of 8 or more' : null,
 )
 
-for (const form of ['direct', 'shared', 'subgroup'] as const) {
-  const register = form === 'subgroup' ? testSubgroup : test
-  for (const [what, c] of Object.entries({ ...CASES, ...(form === 'shared' && OF_SHARED) }))
-    register(`${form}: ${what}`, async () => {
-      engine.variants = { ...chosen, attention: form }
+for (const variant of ['direct', 'shared', 'subgroup'] as const) {
+  const register = variant === 'subgroup' ? testSubgroup : test
+  for (const [what, c] of Object.entries({ ...CASES, ...(variant === 'shared' && OF_SHARED) }))
+    register(`${variant}: ${what}`, async () => {
+      engine.variants = { ...chosen, attention: variant }
       await check(c, 12)
     })
 
-  register(`${form}: the same bits from every run`, async () => {
-    engine.variants = { ...chosen, attention: form }
+  register(`${variant}: the same bits from every run`, async () => {
+    engine.variants = { ...chosen, attention: variant }
     const map = windowMap(engine, { batch: 2, height: 7, width: 7, window: 3 })
     const g = new Graph(engine, true)
     const qkv = g.input('qkv', [map.tokens + 1, 3 * 32])
@@ -82,8 +82,8 @@ for (const form of ['direct', 'shared', 'subgroup'] as const) {
     program.destroy()
   })
 
-  test(`${form}: scores of any size do not overflow`, async () => {
-    engine.variants = { ...chosen, attention: form }
+  test(`${variant}: scores of any size do not overflow`, async () => {
+    engine.variants = { ...chosen, attention: variant }
     const map = windowMap(engine, { batch: 1, height: 2, width: 3, window: 0 })
     const g = new Graph(engine)
     const qkv = g.input('qkv', [6, 3 * 4])

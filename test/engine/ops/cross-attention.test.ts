@@ -8,7 +8,7 @@ import { randomArray } from '../../support/random'
 
 type Sizes = Omit<CrossAttention, 'counts'> & { channels: number; counts?: number[] }
 
-/** By plain loops: q (batches·queries, C), k and v (batches·keys, C); keys from the count on are not seen. */
+/** By plain loops: q (batches·queries, C), k and v (batches·keys, C); keys from the count on are masked. */
 function reference(s: Sizes, q: ArrayLike<number>, k: ArrayLike<number>, v: ArrayLike<number>): Float64Array {
   const { batches, heads, queries, keys, channels } = s
   const d = channels / heads
@@ -57,7 +57,7 @@ test('each prompt sees as many tokens as it has', async () => {
   await check({ batches: 2, heads: 4, queries: 9, keys: 70, channels: 16, counts: [66, 3] })
 })
 
-test('tokens beyond the count change nothing to the bit, whatever they hold, and get no gradient', async () => {
+test('tokens beyond the count do not change a bit of the result, whatever their values, and get no gradient', async () => {
   const [batches, queries, keys, channels] = [2, 4, 6, 8]
   const counts = [4, 2]
   const run = async (fill: number) => {

@@ -37,7 +37,7 @@ for (const [batch, height, width, channels, stride] of [
   [2, 5, 7, 4, 1],
   [2, 5, 7, 4, 2],
   [1, 8, 6, 68, 2],
-  // more pixels along a line than a lane takes on a software adapter
+  // more pixels in a line than one lane computes on a software adapter
   [1, 3, 20, 20, 1],
   [1, 2, 41, 8, 2],
   [1, 1, 1, 4, 1],

@@ -22,13 +22,13 @@ const usual = engine.variants
 test.after.each(() => void (engine.variants = usual))
 const SPLIT = MATMUL_VARIANTS.filter((variant) => variant.endsWith('-split') && canRun(variant, engine.subgroupSize))
 
-test('the class of a product is named by its layout and what its shape lacks', () => {
+test('the class of a product is its layout and the dimension that its shape lacks', () => {
   for (const [layout, m, n, k, expected] of [
     ['nt', 8192, 3072, 768, 'nt large'],
     ['nn', 8192, 65, 768, 'nn large'],
     ['nn', 8192, 64, 768, 'nn narrow'],
     ['nt', 1, 4096, 32, 'nt narrow'],
-    // LoRA's gradients of ViT-B, rank 4 and 512, and all of its matrix from few tokens and from many
+    // gradients of LoRA on ViT-B, rank 4 and 512; gradients of whole matrices, of too few tokens to be deep and of enough
     ['tn', 768, 4, 8192, 'tn deep'],
     ['tn', 1024, 768, 8192, 'tn deep'],
     ['tn', 3072, 768, 4096, 'tn large'],
@@ -53,7 +53,7 @@ test('a class has the variants that make a difference to it and that the device 
   assert.is(matmulVariantsText(mixed), 'shared; nt deep: direct; tn deep: shared-split')
 })
 
-test('ranges of k: enough workgroups, none too short, little rest, and only where the second pass does what C is', () => {
+test('ranges of k: enough workgroups, none too short, little rest, and only if the second pass supports the epilogue', () => {
   const tensor = new Graph(engine).tensor('any', [1])
   const x = { tensor, stride: 1 }
   const ranges = (layout: Layout, m: number, n: number, k: number, more = {}) => {
@@ -76,7 +76,7 @@ test('ranges of k: enough workgroups, none too short, little rest, and only wher
     assert.is(ranges('tn', 768, 4, 8192, more), null, Object.keys(more)[0])
 })
 
-/** alpha · A·B + bias + residual (+ C) of one batch after the other, in float64; operands as the layout stores them. */
+/** alpha · A·B + extra for each batch, in float64; the operands are stored as `layout` says. */
 function reference(
   o: Case,
   a: Float32Array,
@@ -107,18 +107,21 @@ interface Case {
   k: number
   batches: number
   accumulate: 0 | 1
-  /** With bias and residual. */
+  /** True: with bias and residual. */
   more: boolean
 }
 
-/** C and its neighbours of the same memory, from poisoned memory; the same program run twice. */
-async function run(form: MatmulVariant, o: Case): Promise<{ c: Float32Array; again: Float32Array; entries: string[] }> {
-  engine.variants = { ...usual, matmul: allMatmuls(form) }
+/** Runs the same program twice with poisoned memory. Returns C with the surrounding memory, of both runs. */
+async function run(
+  variant: MatmulVariant,
+  o: Case,
+): Promise<{ c: Float32Array; again: Float32Array; entries: string[] }> {
+  engine.variants = { ...usual, matmul: allMatmuls(variant) }
   const { layout, m, n, k, batches, accumulate, more } = o
   const g = new Graph(engine)
   const a = g.input('A', layout === 'tn' ? [batches * k, m] : [batches * m, k])
   const b = g.input('B', layout === 'nt' ? [batches * n, k] : [batches * k, n])
-  // one row more on either side, and a column that is nobody's
+  // one more row on either side, and at least one more column, that must stay unchanged
   const width = n + (n % 4 ? 1 : 4)
   const c = g.input('C', [batches * m + 2, width])
   const part = (tensor: typeof a) => ({ tensor, stride: tensor.columns, batch: tensor.size / batches })
@@ -143,7 +146,7 @@ async function run(form: MatmulVariant, o: Case): Promise<{ c: Float32Array; aga
   return { c: results[0], again: results[1], entries: g.dispatches.map(({ entry }) => entry) }
 }
 
-test('a product split over k is the float64 product, touches nothing else, and repeats bit for bit', async () => {
+test('a product split over k equals the float64 product, writes nothing else, and repeats bit for bit', async () => {
   const sizes = [
     [1, 1, 1031],
     [3, 65, 1027],
@@ -152,7 +155,7 @@ test('a product split over k is the float64 product, touches nothing else, and r
     [4, 32, 1024],
   ]
   let cases = 0
-  for (const form of SPLIT)
+  for (const variant of SPLIT)
     for (const layout of LAYOUTS)
       for (const [i, [m, n, k]] of sizes.entries()) {
         const o: Case = {
@@ -165,8 +168,8 @@ test('a product split over k is the float64 product, touches nothing else, and r
           more: cases % 3 === 0,
         }
         cases++
-        const name = `${form} ${JSON.stringify(o)}`
-        const { c, again, entries } = await run(form, o)
+        const name = `${variant} ${JSON.stringify(o)}`
+        const { c, again, entries } = await run(variant, o)
         assert.is(entries.at(-1), 'split_sum', name)
         const rest = k === 1024 ? 0 : 1
         assert.is(entries.length, 2 + rest, `${name}: what ranges leave is one more: ${entries}`)
@@ -192,8 +195,8 @@ test('gradients of LoRA and of the weight and the bias, through split products',
     { start: 0, end: 5 },
     { start: 8, end: 12 },
   ]
-  for (const form of SPLIT) {
-    engine.variants = { ...usual, matmul: allMatmuls(form) }
+  for (const variant of SPLIT) {
+    engine.variants = { ...usual, matmul: allMatmuls(variant) }
     let recorded: Graph
     await checkOp({
       inputs: {

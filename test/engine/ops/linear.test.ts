@@ -83,12 +83,12 @@ test('LoRA on column ranges that do not align with tiles', async () => {
   }
 })
 
-/** SwiftShader, for one, has none and never takes that variant. */
+/** Some adapters, such as SwiftShader, have no subgroups and never use that variant. */
 const noSubgroups = engine.subgroupSize >= 8 ? null : 'this adapter has no subgroups of 8 or more'
 const chosen = engine.variants
-for (const form of ['shared', 'direct', 'transposed', 'subgroup'] as const) {
-  const register = form === 'subgroup' ? testNeeding('subgroups', noSubgroups) : test
-  register(`variant ${form}: the same results, four columns at a time where all is aligned`, async () => {
+for (const variant of ['shared', 'direct', 'transposed', 'subgroup'] as const) {
+  const register = variant === 'subgroup' ? testNeeding('subgroups', noSubgroups) : test
+  register(`variant ${variant}: the same results, by vec4 if everything is aligned`, async () => {
     const rank = 8
     const ranges = [
       { start: 4, end: 36 },
@@ -99,7 +99,7 @@ for (const form of ['shared', 'direct', 'transposed', 'subgroup'] as const) {
       [128, 96, 40],
       [130, 33, 18],
     ]) {
-      engine.variants = { ...chosen, matmul: allMatmuls(form) }
+      engine.variants = { ...chosen, matmul: allMatmuls(variant) }
       const lora = n === 96
       await checkOp({
         inputs: {
@@ -112,9 +112,9 @@ for (const form of ['shared', 'direct', 'transposed', 'subgroup'] as const) {
         },
         build: (g, { x, weight, bias, residual, a, b }) => {
           const y = linear(g, x, { weight, bias, lora: lora ? { rank, scale: 0.5, a, b, ranges } : null }, { residual })
-          // two forms have kernels of their own for what is aligned: here they must have been taken
-          const entries: Partial<Record<typeof form, string>> = { subgroup: 'subgroup_nt', shared: 'shared4_nt' }
-          if (entries[form] && lora) assert.is(g.dispatches.at(-1)!.entry, entries[form])
+          // two variants have separate kernels for aligned operands: here they must have been used
+          const entries: Partial<Record<typeof variant, string>> = { subgroup: 'subgroup_nt', shared: 'shared4_nt' }
+          if (entries[variant] && lora) assert.is(g.dispatches.at(-1)!.entry, entries[variant])
           return y
         },
         reference: ({ x, weight, bias, residual, a, b }) => {

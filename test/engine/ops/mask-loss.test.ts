@@ -45,7 +45,7 @@ function reference(shape: number[], smooth: number, logits: Numbers, targets: Nu
 const binary = (seed: number, size: number) => randomArray(seed, size).map((v) => (v > 0.3 ? 1 : 0))
 const soft = (seed: number, size: number) => randomArray(seed, size).map((v) => (v + 1) / 2)
 
-/** Records with `build` on inputs of given values, runs `runs` times and reads what it returned. */
+/** Records `build` on inputs with the given values, runs it `runs` times and reads the tensors it returned. */
 async function evaluate(
   data: Record<string, { shape: number[]; data: Float32Array | Uint32Array }>,
   build: (g: Graph, t: Record<string, Tensor>) => Tensor[],
@@ -131,7 +131,7 @@ test('the loss and its gradient, against finite differences', async () => {
   }
 })
 
-test('one mask a prompt at 1 / P and factors of 1 is the mean of dice plus the mean of BCE', async () => {
+test('with one mask per prompt, weights of 1 / P and factors of 1, the loss is the mean dice loss plus the mean BCE', async () => {
   const shape = [3, 4, 50]
   const logits = randomArray(8, 600, 3)
   const targets = binary(9, 150)
@@ -181,7 +181,7 @@ test('masks of weight 0 may hold NaN and infinities', async () => {
   }
 })
 
-test('selection: nothing, mask 0, the cheapest of the others, all', async () => {
+test('selection: nothing, mask 0, the one of lowest loss of the others, all', async () => {
   // columns: dice, bce, IoU, U
   const rows = [
     [0.9, 0.1, 0, 0, 0.5, 0.9, 0, 0, 0.4, 0.5, 0, 0, 0.1, 0.95, 0, 0],
@@ -210,7 +210,7 @@ test('selection: nothing, mask 0, the cheapest of the others, all', async () => 
   assert.equal(await choose(1, 1, [0, 0, 0, 0, 0, 0]), Array(6).fill(none))
 })
 
-test('selection over many prompts divides by those that are live', async () => {
+test('selection over many prompts divides by the number that train', async () => {
   const prompts = 700
   const flags = Uint32Array.from({ length: prompts }, (_, i) => (i % 7 ? 1 : 0))
   const [weights] = await evaluate(

@@ -40,7 +40,7 @@ test('GELU, ReLU and sigmoid', async () => {
       })
 })
 
-/** Runs what `record` writes into an output of `size` that holds `before`; every intermediate is NaN until then. */
+/** Runs the dispatches of `record`, which write to an output of `size` elements with the values `before`; intermediates start as NaN. */
 async function run(
   inputs: Record<string, Float32Array>,
   size: number,
@@ -70,10 +70,10 @@ function near(found: Float32Array, expected: ArrayLike<number>, tolerance: numbe
   assert.ok(worst <= tolerance, `${what}: off by ${worst}`)
 }
 
-// so many that lanes go on for several rounds on a software adapter, with ends that fall on no boundary; by fours and singly
+// sizes with which lanes loop over several rounds on a software adapter and which end inside a group; for vec4 and for f32
 const SIZES = [3, 8, 4 * (64 * 64 * 3 + 12), 64 * 64 * 2 + 13]
 
-test('every kernel writes every element, set or added to, at sizes that are multiples of nothing', async () => {
+test('every kernel writes every element, overwriting or accumulating, at sizes that are multiples of nothing', async () => {
   for (const size of SIZES) {
     const [a, old] = [randomArray(1, size), randomArray(2, size)]
     for (const accumulate of [0, 1] as const) {
@@ -82,7 +82,7 @@ test('every kernel writes every element, set or added to, at sizes that are mult
       const what = `${size}, accumulate ${accumulate}`
       const scaled = await run({ a }, size, begin, (g, { a, out }) => addScaled(g, a, { tensor: out, accumulate }, 3))
       near(scaled, sum(a.map((v) => 3 * v)), 1e-6, `scale, ${what}`)
-      // lengths below and above the eight that share a run, in elements and in fours
+      // lengths below and above the eight lanes of a group, for f32 and for vec4
       for (const length of [1, 3, 5, 12, 15, 48, 164].filter((n) => size % n === 0).concat(size)) {
         const b = randomArray(3, length)
         const product = await run({ a, b }, size, begin, (g, { a, b, out }) =>
@@ -109,7 +109,7 @@ test('every kernel writes every element, set or added to, at sizes that are mult
   }
 })
 
-test('GELU and its slope are exact to f32 from tail to tail, and what is not a number stays so', async () => {
+test('GELU and its derivative are exact to f32 precision over the whole range, and NaN stays NaN', async () => {
   const size = 8192
   const x = Float32Array.from({ length: size }, (_, i) => -12 + (24 * i) / size)
   const spoilt = x.slice()

@@ -7,7 +7,7 @@ import { randomArray } from '../../support/random'
 
 const DIM = 26
 const HALF = DIM / 2
-// larger than a checkpoint's: several turns, so that a sine of a large argument would show
+// larger than in a checkpoint: arguments of several periods, so that an inaccurate sine of large arguments would show
 const gaussian = randomArray(1, DIM, 8)
 const embeddings = randomArray(2, 4 * DIM)
 const notAPoint = randomArray(3, DIM)
@@ -19,7 +19,7 @@ function encode(x: number, y: number, width: number, height: number): number[] {
   return [...angles.map(Math.sin), ...angles.map(Math.cos)]
 }
 
-/** Largest absolute difference; NaN where either holds one. */
+/** The largest absolute difference; NaN if either array contains NaN. */
 const worst = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   a.length === b.length ? Array.from(a).reduce((m, v, i) => Math.max(m, Math.abs(v - b[i])), 0) : NaN
 

@@ -46,7 +46,7 @@ for (const [batch, height, width, outHeight, outWidth, channels] of [
     })
   })
 
-test('halves of a plane, as PyTorch gives them', async () => {
+test('2x2 pixels enlarged to 4x4 have the values that PyTorch computes', async () => {
   const g = new Graph(engine)
   const x = g.input('x', [4, 1])
   const y = g.keep(resizeBilinear(g, x, { batch: 1, height: 2, width: 2, outHeight: 4, outWidth: 4 }))

@@ -14,7 +14,7 @@ test('rows by index: repeated, unused and out of range', async () => {
   })
 })
 
-test('tokens side by side: one row for all, one a group, one each', async () => {
+test('tokens concatenated by columns: one row for all, one per group, one for each', async () => {
   const rows = 6
   await checkOp({
     inputs: {
@@ -32,7 +32,7 @@ test('tokens side by side: one row for all, one a group, one each', async () => 
   })
 })
 
-test('a frozen source beside one that wants its gradient', () =>
+test('a frozen source beside one that requires a gradient', () =>
   checkOp({
     inputs: { a: { shape: [4, 9] }, b: { shape: [4, 5], grad: true } },
     build: (g, { a, b }) => concatColumns(g, 'tokens', [a, b]),
@@ -40,7 +40,7 @@ test('a frozen source beside one that wants its gradient', () =>
       [0, 1, 2, 3].flatMap((p) => [...a.subarray(p * 9, p * 9 + 9), ...b.subarray(p * 5, p * 5 + 5)]),
   }))
 
-test('a range of columns; the gradient beside it is zero', () =>
+test('a range of columns; the gradient of the other columns is zero', () =>
   checkOp({
     inputs: { x: { shape: [5, 333], grad: true } },
     build: (g, { x }) => takeColumns(g, x, 30, 300),

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { windowMap } from '../../../engine/ops/windows'
 import { engine } from '../../support/engine'
 
-test('windows row by row, padding right and below, every padded position with a row of its own', async () => {
+test('windows are ordered row by row, with padding right and below, and each padded position has its own number', async () => {
   const map = windowMap(engine, { batch: 2, height: 3, width: 5, window: 2 })
   const { rows: tensor, ...sizes } = map
   assert.equal(sizes, { windows: 12, sideH: 2, sideW: 2, length: 4, tokens: 30, pads: 18 })
