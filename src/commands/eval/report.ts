@@ -1,0 +1,49 @@
+/** @file The HTML report of `wgsam eval`. */
+import { basename, dirname, resolve } from 'node:path'
+import type { Comparison } from '../../evaluation/compare'
+import { describeSeen, type Seen } from '../../evaluation/training-images'
+import { commandLine } from '../../host/command-line'
+import type { Hardware } from '../../host/hardware'
+import type { FigureKeeper } from '../../report/before-after'
+import { renderReport, type Report } from '../../report/evaluation-report'
+import { readRun } from '../../report/run-summary'
+import type { Selection } from '../options/split'
+
+export interface EvaluatedModels {
+  /** Name or path of the model. */
+  name: string
+  /** Side of the model's input, pixels. */
+  size: number
+  /** Paths of the adapters. */
+  adapters: string[]
+  selection: Selection
+  /** The images that each adapter was trained on, as far as known. */
+  seen: (Seen | null)[]
+  hardware: Hardware
+}
+
+/** With a single adapter the report also describes the training run that contains it. */
+export async function renderEvaluation(
+  comparison: Comparison,
+  keeper: FigureKeeper,
+  { name, size, adapters, selection, seen, hardware }: EvaluatedModels,
+): Promise<string> {
+  const { items, split, folders } = selection
+  const images = `${split === 'all' ? 'all' : `the ${split} part`} of ${folders.join(', ')}`
+  const facts: Report['facts'] = [
+    ['Model', `${name}, input ${size} × ${size}`],
+    ...adapters.map((path, i): [string, string] => [adapters.length > 1 ? `Adapter ${i + 1}` : 'Adapter', path]),
+    ['Images', images],
+  ]
+  const short = basename(name)
+  return renderReport({
+    title: adapters.length ? `${short}, adapted and not` : short,
+    about: describeSeen(items.length, images, seen),
+    comparison,
+    figures: await keeper.figures(comparison),
+    facts,
+    run: adapters.length === 1 ? await readRun(dirname(resolve(adapters[0]))) : null,
+    hardware,
+    commands: [commandLine()],
+  })
+}
