@@ -100,7 +100,7 @@ test('what training would refuse is left out with the reason', async () => {
   )
   assert.match(
     notes.find((note) => note.startsWith('empty'))!,
-    'accepted without masks',
+    'accepted but has no masks',
   )
   assert.match(
     notes.find((note) => note.startsWith('tiny'))!,
@@ -112,7 +112,7 @@ test('what training would refuse is left out with the reason', async () => {
   )
   assert.match(
     notes.find((note) => note.startsWith('hidden'))!,
-    'cover mask 2 wholly',
+    'completely cover mask 2',
   )
   assert.is(notes.length, 4)
 })
@@ -240,10 +240,10 @@ test('later proposals are compared with the accepted masks', async () => {
     [3, 3],
   )
   assert.match(describeComparison(comparison), /all +at first +3 +3 +0\.0 +33\.3/)
-  assert.match(await refusal(compareProposals(dir, scratch())), 'proposals of none of the 1 accepted')
-  assert.match(await refusal(compareProposals(other, dir)), /no image of .* is accepted/)
+  assert.match(await refusal(compareProposals(dir, scratch())), 'proposals for none of the 1 accepted')
+  assert.match(await refusal(compareProposals(other, dir)), /has no accepted image to compare with/)
   await writeImage(other, 'a', [], { width: 10, height: 10 })
-  assert.match(await refusal(compareProposals(dir, other)), /64 x 48 pixels here, and of 10 x 10/)
+  assert.match(await refusal(compareProposals(dir, other)), /64 x 48 pixels here, but 10 x 10/)
 })
 
 test.run()
