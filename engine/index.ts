@@ -1,40 +1,75 @@
-/** @file The engine's public surface. It runs in any WebGPU host: give it a GPUDevice. */
+/**
+ * @file The engine's public surface. It runs in any WebGPU host: pass it a GPUDevice and a source of weights.
+ * docs/architecture.md says how the parts fit together, docs/generator.md has an example of the mask generator.
+ */
+
+// the device, and engines that plan memory without computing
 export { Engine } from './device/engine'
 export { planningDevice, planningEngine } from './device/planning-device'
+export { type StorageType, Tensor } from './device/tensor'
+
+// recording and running operations
 export { Graph } from './graph/graph'
 export { Program } from './graph/program'
-export { type StorageType, Tensor } from './device/tensor'
 export type { MemoryReport } from './graph/memory-report'
-export type { Architecture, TinyVitArchitecture, VitArchitecture } from './sam/architecture'
-export { Predictor } from './sam/predictor'
-export type { Prediction, PredictorOptions, PromptBatch } from './sam/predictor'
-export { promptLabel } from './sam/prompt-labels'
-export * from './generate/candidate'
-export * from './generate/filter'
-export { type GenerateHooks, MaskGenerator } from './generate/generator'
-export type { RgbImage } from './image/rgb-image'
-export { labelMap } from './masks/label-map'
-export { type GeneratorOptions, checkGeneratorOptions, defaultGeneratorOptions } from './generate/generator-options'
-export type { MaskRecord } from './generate/reference-record'
-export { type Rethreshold, rethreshold } from './generate/rethreshold'
-export { type Mask, emptyMask } from './masks/mask'
-export { dropIslands, fillHoles } from './masks/holes-islands'
-export * from './masks/rle'
+
+// models, and prompts on one image or several
+export type { Architecture, DecoderArchitecture, TinyVitArchitecture, VitArchitecture } from './sam/architecture'
 export { SamModel } from './sam/sam-model'
-export { type Recomputation, recomputeNothing } from './sam/recomputation'
 export type { WeightSource } from './sam/weights'
+export { type Prediction, Predictor, type PredictorOptions, type PromptBatch } from './sam/predictor'
+export { promptLabel } from './sam/prompt-labels'
+export { type Recomputation, recomputeNothing } from './sam/recomputation'
+
+// images: sizes, boxes, and the way from an image to the model's input and back
 export type { Box, Point, Region } from './image/box'
 export type { InstanceBox, LabelMap } from './image/label-map'
 export { type ModelInput, resizeLongest, scaleBox, scalePoint, toModelInput, upscaleLogits } from './image/model-input'
+export type { RgbImage } from './image/rgb-image'
 export type { Size } from './image/size'
 export { labelTargets } from './image/training-targets'
-export { type OptimizerConfig, defaultOptimizer } from './train/adam'
-export { countFrozenParts } from './train/frozen-parts'
+
+// masks
+export { dropIslands, fillHoles } from './masks/holes-islands'
+export { labelMap } from './masks/label-map'
+export { emptyMask, type Mask } from './masks/mask'
+export { type CompressedRle, decodeMask, decodeRle, encodeMask, encodeRle, type Rle } from './masks/rle'
+
+// the automatic mask generator
+export type { Candidate, CandidateSet, GeneratedSet, LogitWindow, Overlap, Removal, Scored } from './generate/candidate'
+export { filterCandidates, type Filtered, type FilterName, type FilterOptions } from './generate/filter'
+export { type GenerateHooks, MaskGenerator } from './generate/generator'
+export { checkGeneratorOptions, defaultGeneratorOptions, type GeneratorOptions } from './generate/generator-options'
+export type { MaskRecord } from './generate/reference-record'
+export { type Rethreshold, rethreshold } from './generate/rethreshold'
+
+// adapters: LoRA, and full fine-tuning of chosen matrices
 export type { AttachedAdapter } from './train/attached-adapter'
-export { type FullTuning, attachDifferences, attachFull, fullSpecs } from './train/full-tuning'
-export { type LoraConfig, attachLora, defaultLora, loraLayers, loraSpecs, mergeLora } from './train/lora'
-export { ParameterSet } from './train/parameters'
-export { samplePrompts } from './train/sample-prompts'
-export { Rng } from './rng'
+export { attachDifferences, attachFull, fullSpecs, type FullTuning } from './train/full-tuning'
+export {
+  type AdaptedLayer,
+  attachLora,
+  defaultLora,
+  LORA_TARGETS,
+  type LoraConfig,
+  loraLayers,
+  loraSpecs,
+  type LoraTarget,
+  mergeLora,
+} from './train/lora'
+
+// training
+export { defaultOptimizer, type OptimizerConfig } from './train/adam'
+export { countFrozenParts } from './train/frozen-parts'
+export { ParameterSet, type ParameterSpec, type ParameterState } from './train/parameters'
+export { type PromptKind, type PromptOptions, type Prompts, promptSlots, samplePrompts } from './train/sample-prompts'
+export {
+  type FeatureBatch,
+  type LossConfig,
+  type MicroBatch,
+  type StepConfig,
+  type StepReport,
+  TrainingStep,
+} from './train/training-step'
 export { maskSupervision } from './ops/mask-loss'
-export { type MicroBatch, type StepConfig, type StepReport, TrainingStep } from './train/training-step'
+export { Rng } from './rng'
