@@ -1,4 +1,4 @@
-/** @file Runs a model for inference: an image is encoded once, then prompted as often as wanted. */
+/** @file Inference: an image is encoded once, then any number of prompts are decoded on its embedding. */
 import { Graph } from '../graph/graph'
 import type { Program } from '../graph/program'
 import type { Tensor } from '../device/tensor'
@@ -10,43 +10,50 @@ import { toModelInput } from '../image/model-input'
 import type { RgbImage } from '../image/rgb-image'
 
 export interface PredictorOptions {
-  /** Prompts decoded in one pass; more are done in several. Smaller where the adapter's bindings demand it. */
+  /**
+   * Prompts decoded in one forward pass, 16 by default; `predict` runs as many passes as its prompts need. The number is
+   * lowered if a pass would exceed the largest buffer binding of the GPU adapter.
+   */
   prompts?: number
-  /** Points and box corners a prompt, the most there can be. */
+  /** Entries (points and box corners) of a prompt, at most: 3 by default. */
   slots?: number
-  /** Whether prompts carry the logits of an earlier mask. */
+  /** Whether every prompt comes with the logits of an earlier mask. */
   masks?: boolean
-  /** Images a `setImages`. */
+  /** Images that are encoded at once by `setImages`: 1 by default. */
   images?: number
 }
 
+/** P prompts of N entries each, where N is the predictor's `slots`. */
 export interface PromptBatch {
-  /** (P, N, 2) x, y in input pixels. */
+  /** (P, N, 2): x and y in input pixels, see `scalePoint`. */
   coords: Float32Array
   /** (P, N), see `promptLabel`; absent entries come last in their prompt. */
   labels: Int32Array
-  /** (P): which of the images; all 0 by default. */
+  /** (P): index of each prompt's image; all 0 by default. */
   imageIndex?: Uint32Array
-  /** (P, maskSide, maskSide) logits of earlier masks, where the predictor was made for them. */
+  /** (P, maskSide, maskSide): logits of earlier masks; given if and only if the predictor was made with `masks`. */
   masks?: Float32Array
 }
 
 export interface Prediction {
-  /** (P, 4, maskSide²): logits of the four mask tokens. */
+  /** (P, 4, maskSide²): mask logits of the four mask tokens, above 0 inside the mask. See SamModel.maskSide. */
   logits: Float32Array
-  /** (P, 4). */
+  /** (P, 4): the model's estimate of each mask's IoU. */
   iou: Float32Array
 }
 
 export class Predictor {
   private constructor(
     readonly model: SamModel,
+    /** Images that are encoded at once. */
     readonly images: number,
+    /** Prompts of a forward pass of the decoder. */
     readonly prompts: number,
+    /** Entries of a prompt. */
     readonly slots: number,
     private readonly encoder: Program,
     private readonly decoder: Program,
-    private readonly t: Record<
+    private readonly tensors: Record<
       'raw' | 'sizes' | 'embedding' | 'coords' | 'labels' | 'imageIndex' | 'counts' | 'logits' | 'iou',
       Tensor
     > & {
@@ -54,7 +61,7 @@ export class Predictor {
     },
   ) {}
 
-  /** Records what the model is now: an adapter attached or merged later does not show. */
+  /** Records the model with the adapter that is attached to it now, if any (see AttachedAdapter). */
   static async create(model: SamModel, options: PredictorOptions = {}): Promise<Predictor> {
     const { engine, inputSize: size, side, maskSide } = model
     const { slots = 3, images = 1 } = options
@@ -82,9 +89,9 @@ export class Predictor {
     return new Predictor(model, images, prompts, slots, await e.compile(), await d.compile(), tensors)
   }
 
-  /** Of memory that it holds besides the model's. */
+  /** Bytes of GPU memory that the predictor holds, without the model's. */
   get bytes(): number {
-    return this.encoder.bytes + this.decoder.bytes + this.t.embedding.storage.bytes
+    return this.encoder.bytes + this.decoder.bytes + this.tensors.embedding.storage.bytes
   }
 
   /**
@@ -97,55 +104,64 @@ export class Predictor {
     this.setImages(data, Uint32Array.of(valid.height, valid.width))
   }
 
-  /** Encodes images: raw (images, S, S, 3) on 0..255, and the valid height and width of each. */
+  /**
+   * Submits the encoding of images that have the model's input size already: raw (images, S, S, 3) on 0..255, see
+   * `toModelInput`, and sizes (images, 2), the valid height and width of each. @throws Error if their lengths differ from that
+   */
   setImages(raw: Float32Array, sizes: Uint32Array): void {
-    this.encoder.write(this.t.raw, raw)
-    this.encoder.write(this.t.sizes, sizes)
+    this.encoder.write(this.tensors.raw, raw)
+    this.encoder.write(this.tensors.sizes, sizes)
     this.encoder.run()
   }
 
-  /** The embedding (images·side², D) of the images set last. */
+  /** Reads back the embedding (images·side², D) of the images set last. */
   embedding(): Promise<Float32Array> {
-    return this.model.engine.read(this.t.embedding)
+    return this.model.engine.read(this.tensors.embedding)
   }
 
-  /** What a pass leaves on the GPU until the next: logits (prompts, 4, maskSide²) and iou (prompts, 4). */
+  /** Outputs of the last forward pass, on the GPU: logits (prompts, 4, maskSide²) and iou (prompts, 4). The next pass overwrites them. */
   get results(): { logits: Tensor; iou: Tensor } {
-    return { logits: this.t.logits, iou: this.t.iou }
+    return { logits: this.tensors.logits, iou: this.tensors.iou }
   }
 
-  /** Submits one pass of at most `prompts` prompts; `results` hold theirs first. Gives their number. @throws as predict */
+  /**
+   * Submits one forward pass of at most `prompts` prompts and returns their number n: the first n rows of `results` are theirs.
+   * @throws Error if there are more prompts, and as `predict`
+   */
   submit(batch: PromptBatch): number {
     const count = this.check(batch)
     if (count > this.prompts) throw new Error(`a pass takes ${this.prompts} prompts, not ${count}`)
-    this.pass(batch, 0, count)
+    this.submitRange(batch, 0, count)
     return count
   }
 
-  /** Puts an embedding that was read before in the place of encoding its images again. */
+  /** Sets the embedding (images·side², D) to one that was read back before, instead of encoding its images again. */
   setEmbedding(data: Float32Array): void {
-    this.model.engine.write(this.t.embedding, data)
+    this.model.engine.write(this.tensors.embedding, data)
   }
 
-  /** Masks of any number of prompts. Throws where entries, labels, images or masks do not fit the predictor. */
+  /**
+   * Predicts the masks of any number of prompts and reads them back.
+   * @throws Error if the entries, labels, image indices or masks do not fit the predictor, or the device reported an error
+   */
   async predict(batch: PromptBatch): Promise<Prediction> {
-    const { prompts, t, decoder } = this
+    const { prompts, tensors: t, decoder } = this
     const count = this.check(batch)
     const pixels = t.logits.size / prompts
     const logits = new Float32Array(count * pixels)
     const iou = new Float32Array(count * MASK_TOKENS)
     for (let start = 0; start < count; start += prompts) {
       const n = Math.min(prompts, count - start)
-      this.pass(batch, start, n)
+      this.submitRange(batch, start, n)
       logits.set((await decoder.read(t.logits)).subarray(0, n * pixels), start * pixels)
       iou.set((await decoder.read(t.iou)).subarray(0, n * MASK_TOKENS), start * MASK_TOKENS)
     }
     return { logits, iou }
   }
 
-  /** The number of prompts in a batch. Throws where it does not fit. */
+  /** Returns the number of prompts in a batch. @throws Error if it does not fit the predictor */
   private check(batch: PromptBatch): number {
-    const { prompts, slots, t } = this
+    const { prompts, slots, tensors: t } = this
     const given = batch.coords.length / 2 / (batch.labels.length || 1) === 1 ? batch.labels.length : NaN
     const count = given / slots
     if (!Number.isInteger(count) || count < 1)
@@ -159,7 +175,7 @@ export class Predictor {
     if (batch.imageIndex && (batch.imageIndex.length !== count || batch.imageIndex.some((i) => i >= this.images)))
       throw new Error(`imageIndex must name one of the ${this.images} images for each of the ${count} prompts`)
     if (!!batch.masks !== !!t.masks)
-      throw new Error('mask prompts must be given exactly where the predictor was made for them')
+      throw new Error('mask prompts must be given if and only if the predictor was made with masks')
     if (
       batch.masks &&
       (batch.masks.length !== (count * t.masks!.size) / prompts || !batch.masks.every(Number.isFinite))
@@ -169,8 +185,8 @@ export class Predictor {
   }
 
   /** Submits the n prompts from `start`. */
-  private pass(batch: PromptBatch, start: number, n: number): void {
-    const { prompts, slots, t, decoder } = this
+  private submitRange(batch: PromptBatch, start: number, n: number): void {
+    const { prompts, slots, tensors: t, decoder } = this
     const coords = new Float32Array(prompts * slots * 2)
     const labels = new Int32Array(prompts * slots).fill(promptLabel.absent)
     const imageIndex = new Uint32Array(prompts)
@@ -190,14 +206,18 @@ export class Predictor {
     decoder.run()
   }
 
+  /** Frees the predictor's GPU memory, not the model's. */
   destroy(): void {
     this.encoder.destroy()
     this.decoder.destroy()
-    this.model.engine.release(this.t.embedding)
+    this.model.engine.release(this.tensors.embedding)
   }
 }
 
-/** Tokens of each prompt that are present, output tokens included. Throws where an absent entry is not last. */
+/**
+ * The number of each prompt's tokens that are present, the 5 output tokens included: (P) for labels (P, slots).
+ * @throws Error if an absent entry comes before one that is present
+ */
 export function tokenCounts(labels: Int32Array, slots: number): Uint32Array {
   const counts = new Uint32Array(labels.length / slots)
   for (let p = 0; p < counts.length; p++) {

@@ -1,4 +1,4 @@
-/** @file The mask decoder's two-way transformer: tokens and image attend to each other. */
+/** @file The mask decoder's two-way transformer: tokens and image cells attend to each other. */
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 import { crossAttention } from '../ops/cross-attention'
@@ -7,7 +7,7 @@ import { type Linear, linear } from '../ops/linear'
 import { add } from '../ops/pointwise'
 import type { Norm, WeightLoader } from './weights'
 
-/** The public reference's LayerNorms here have torch's default; transformers' copy uses 1e-6 for norms 1 to 4. */
+/** PyTorch's default, as in the reference implementation; Hugging Face transformers uses 1e-6 for norms 1 to 4. */
 const EPS = 1e-5
 
 export interface DecoderAttention {
@@ -63,20 +63,22 @@ export async function loadTwoWay(loader: WeightLoader, depth: number, heads: num
 
 export interface TwoWayShape {
   prompts: number
-  /** Tokens a prompt, image cells a prompt. */
+  /** Tokens of a prompt. */
   tokens: number
+  /** Cells of the image embedding. */
   cells: number
-  /** u32 (prompts): tokens beyond the count are absent. */
+  /** u32 (prompts): the number of each prompt's tokens that are present, the first ones; null if all are. */
   counts: Tensor | null
 }
 
-/** What an image's cells are to the attentions of a layer, projected: keys, values, and queries of their own. */
+/** Projections (rows, internal width) of the image cells: keys and values of tokenToImage, queries of imageToToken. */
 interface ImageSide {
   k: Tensor
   v: Tensor
   q: Tensor
 }
 
+/** source (rows, D) with the cells' position (cells, D) to its projections. */
 export function projectImage(g: Graph, layer: TwoWayLayer, source: Tensor, position: Tensor): ImageSide {
   const placed = add(g, source, position)
   const { tokenToImage, imageToToken } = layer
@@ -88,9 +90,9 @@ export function projectImage(g: Graph, layer: TwoWayLayer, source: Tensor, posit
 }
 
 /**
- * tokens (prompts·tokens, D), source and the cells' position (cells, D) to both after attending. The source is one a
- * prompt (prompts·cells, D), or one an image with `repeat`, which repeats rows of an image for its prompts: the first
- * layer's projections of the image are then computed once an image.
+ * tokens (prompts·tokens, D), source and the cells' position (cells, D) to tokens and source (prompts·cells, D) after all
+ * layers. The source is given for each prompt (prompts·cells, D), or for each image (images·cells, D) with `repeat`, which
+ * repeats the rows of an image for its prompts: then the first layer projects each image once, not once for each prompt.
  */
 export function twoWay(
   g: Graph,
@@ -123,7 +125,7 @@ export function twoWay(
   return { tokens: layerNorm(g, attended, t.finalNorm.gamma, t.finalNorm.beta, { eps: EPS }), source: image }
 }
 
-/** In the first layer the self-attention has neither position nor residual. */
+/** One layer: tokens (prompts·tokens, D) and source (prompts·cells, D). The first has no position or residual in its self-attention. */
 export function twoWayLayer(
   g: Graph,
   layer: TwoWayLayer,
@@ -163,7 +165,7 @@ interface Attend extends TwoWayShape {
   residual: Tensor | null
 }
 
-/** Attends with projected q, k and v, and projects back; `residual` is added to the result. */
+/** Attends with projected q, k and v and applies the output projection; `residual` is added to the result. */
 export function attend(
   g: Graph,
   a: DecoderAttention,

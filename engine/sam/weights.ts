@@ -1,20 +1,25 @@
-/** @file Loads named tensors of a checkpoint into GPU memory, one at a time, in the layouts the kernels read. */
+/** @file Loads the named tensors of a checkpoint into GPU memory, one at a time, in the layouts that the kernels read. */
 import type { Engine } from '../device/engine'
 import type { StorageType, Tensor } from '../device/tensor'
 import type { Linear } from '../ops/linear'
 import { toConvWeight } from '../ops/patches'
 
-/** Where weights come from: any host's reader of checkpoints, by the public reference's names. */
+/**
+ * A host's reader of a checkpoint. Names and layouts are those of the reference implementation (for TinyViT: MobileSAM's,
+ * with every BatchNorm folded into its convolution).
+ */
 export interface WeightSource {
-  /** Throws where the tensor is missing. */
+  /** @throws Error if the tensor is missing */
   read(name: string): Promise<{ shape: number[]; data: Float32Array }>
+  /** True if the checkpoint has the tensor. */
   has(name: string): boolean
 }
 
+/** Changes a tensor's layout before it is uploaded. */
 type Prepare = (data: Float32Array, shape: number[]) => { shape: number[]; data: Float32Array }
 
 export class WeightLoader {
-  /** Linear layers by their path in the checkpoint: what adapters attach to. */
+  /** Linear layers and convolutions by their path in the checkpoint. Adapters attach to the linear ones. */
   readonly linears = new Map<string, Linear>()
   private readonly owned: Tensor[] = []
 
@@ -29,13 +34,14 @@ export class WeightLoader {
     return this.source.has(name)
   }
 
+  /** @throws Error if the tensor is missing */
   async tensor(name: string, prepare: Prepare = (data, shape) => ({ data, shape }), storage?: StorageType) {
     const raw = await this.source.read(name)
     const { shape, data } = prepare(raw.data, raw.shape)
     return this.upload(name, shape, data, storage)
   }
 
-  /** Several tensors, one below the other. */
+  /** Several tensors as one of `shape`, one below the other. */
   async concat(names: readonly string[], shape: number[]): Promise<Tensor> {
     const parts: Float32Array[] = []
     for (const name of names) parts.push((await this.source.read(name)).data)
@@ -50,7 +56,7 @@ export class WeightLoader {
     return tensor
   }
 
-  /** `path.weight` as (out, everything else), and `path.bias` where the checkpoint has it. */
+  /** `PATH.weight` as (out, product of its other dimensions), and `PATH.bias` if the checkpoint has it. */
   async linear(path: string, prepare?: Prepare): Promise<Linear> {
     const flat: Prepare = (data, shape) => ({ data, shape: [shape[0], data.length / shape[0]] })
     const weight = await this.tensor(`${path}.weight`, prepare ?? flat, this.storage)
@@ -62,7 +68,7 @@ export class WeightLoader {
     return linear
   }
 
-  /** A convolution as the product of unfolded patches: weight (out, kh·kw·in). */
+  /** A convolution as a matrix product with unfolded patches: weight (out, kh·kw·in). */
   convolution(path: string): Promise<Linear> {
     return this.linear(path, (data, shape) =>
       shape.length === 1
@@ -74,16 +80,18 @@ export class WeightLoader {
     )
   }
 
-  /** Scale and shift of a LayerNorm or LayerNorm2d. */
+  /** Scale and shift (channels) of a LayerNorm or LayerNorm2d. */
   async norm(path: string): Promise<Norm> {
     return { gamma: await this.tensor(`${path}.weight`), beta: await this.tensor(`${path}.bias`) }
   }
 
+  /** Frees all that was uploaded. */
   release(): void {
     for (const tensor of this.owned) this.engine.release(tensor)
   }
 }
 
+/** Scale and shift of a layer norm, (channels) each. */
 export interface Norm {
   gamma: Tensor
   beta: Tensor
