@@ -97,7 +97,7 @@ export interface BenchFile {
   date: string
   command: string
   hardware: Hardware
-  /** Of the engine: the forms of its products and attention, Dawn's switches, how the GPU's time was taken. */
+  /** The kernel variants of matrix products and attention, Dawn's toggles, and how GPU time was measured. */
   engine: { products: string; attention: string; toggles: string[]; clock: string }
   quick: boolean
   /** Whether it was stopped before all rows were measured. */

@@ -26,7 +26,7 @@ export function benchTable(file: BenchFile): string {
   const parts = [
     [
       `${hardware.adapter}${hardware.software ? ' (software: runs on the processor)' : ''}, ${hardware.driver}`,
-      `${hardware.versions}; products: ${engine.products}, attention: ${engine.attention}; time by ${engine.clock}`,
+      `${hardware.versions}; matrix products: ${engine.products}, attention: ${engine.attention}; time by ${engine.clock}`,
       ...(peaks
         ? [
             `peaks: copy ${rate(peaks.copy)} GB/s, multiply-add ${rate(peaks.multiplyAdd)} GFLOP/s, ` +
