@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** @file `wgsam <command> [options]`: finds the command, reads its options, runs it, and turns errors into messages. */
+/** @file `wgsam <command> [options]`: finds the command, parses its options, runs it, and reports errors. */
 import { commands } from './commands'
 import { chooseVerb, parse } from './cli/command'
 import { nearest } from './cli/nearest'
@@ -36,6 +36,7 @@ async function main([name, ...argv]: string[]): Promise<number> {
   return (await command.run(values, positionals)) ?? 0
 }
 
+/** Prints an error: only the message if the user can act on it. Returns the exit code. */
 function report(error: unknown): number {
   const debug = process.env.WGSAM_DEBUG === '1'
   const known = error instanceof UserError ? error.message : systemProblem(error)
@@ -43,14 +44,16 @@ function report(error: unknown): number {
   else if (debug) console.error(error)
   else {
     console.error(`wgsam: ${messageOf(error)}`)
-    console.error('This is not an error wgsam expected. Please report it with what WGSAM_DEBUG=1 prints in its place.')
+    console.error(
+      'This is not an error wgsam expected. Please report it with the output of the same command under WGSAM_DEBUG=1.',
+    )
   }
   return 1
 }
 
-// a reader that closes the pipe early (`wgsam ... | head`) is no error
+// a reader that closes the pipe early (`wgsam ... | head`) is not an error
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 
 const code = await main(process.argv.slice(2)).catch(report)
-// Dawn's threads may keep the process alive: end it here, when what was written has left
+// Dawn's threads may keep the process alive: exit explicitly once stdout is flushed
 process.stdout.write('', () => process.exit(code))

@@ -1,10 +1,10 @@
-/** @file The text of `--help`, made from the commands' own tables. */
+/** @file The text of `--help`, built from the option tables of the commands. */
 import type { Command } from './command'
 import type { Option } from './options'
 
 const WIDTH = 100
 
-/** Two columns; the right one wraps at 100 characters and keeps its indent. */
+/** Two columns; the right one wraps at 100 characters and stays indented. */
 function columns(rows: readonly (readonly [string, string])[]): string {
   const left = Math.max(...rows.map(([name]) => name.length)) + 4
   return rows
@@ -27,6 +27,7 @@ function optionRow([name, option]: [string, Option]): [string, string] {
   return [`${short}--${name}${value}`, option.description + fallback]
 }
 
+/** The help of one command. */
 export function commandHelp(command: Command): string {
   const help: Option = { type: 'boolean', short: 'h', description: 'show this text' }
   const rows = Object.entries({ ...command.options, help }).map(optionRow)
@@ -39,6 +40,7 @@ export function commandHelp(command: Command): string {
   return parts.join('\n\n') + '\n'
 }
 
+/** The help of the program: the list of commands, and environment variables. */
 export function programHelp(commands: readonly Command[], version: string): string {
   return [
     `wgsam ${version}: Segment Anything, fine-tuned on dense particle images, on any GPU`,
@@ -46,11 +48,11 @@ export function programHelp(commands: readonly Command[], version: string): stri
     `commands:\n${columns(commands.map((c) => [c.name, c.summary]))}`,
     'environment:\n' +
       columns([
-        ['WGSAM_CACHE', 'folder of downloaded models and of the software adapter'],
-        ['WGSAM_ADAPTER', 'part of the name of the GPU to use, where there are several'],
-        ['WGSAM_TOGGLES', "Dawn's own switches, separated by spaces, e.g. backend=vulkan"],
-        ['WGSAM_DEBUG', '1 shows the stack of an error'],
+        ['WGSAM_CACHE', 'folder for downloaded models and the software adapter'],
+        ['WGSAM_ADAPTER', 'part of the name of the GPU to use, if there are several'],
+        ['WGSAM_TOGGLES', 'options of the WebGPU library Dawn, separated by spaces, e.g. backend=vulkan'],
+        ['WGSAM_DEBUG', '1 prints the stack trace of an error'],
       ]),
-    '`wgsam <command> --help` tells more; `wgsam doctor` checks this machine.\n',
+    '`wgsam <command> --help` shows the options of a command; `wgsam doctor` checks this machine.\n',
   ].join('\n\n')
 }

@@ -1,6 +1,6 @@
 /** @file `wgsam doctor`: checks whether this machine can run wgsam, and says what to install if it cannot. */
 import { isSoftwareAdapter } from '../../engine/device/software-adapter'
-import { adapterName, belowFloor, findAdapter, LIMITS, openDevice, OPTIONAL_FEATURES, engineOf } from '../host/gpu'
+import { adapterName, unmetLimits, findAdapter, LIMITS, openDevice, OPTIONAL_FEATURES, engineOf } from '../host/gpu'
 import { cacheFolder } from '../host/cache-folder'
 import { amount } from '../host/progress'
 import { selfTest, type SelfTest } from '../host/selftest'
@@ -72,7 +72,7 @@ async function examineAdapter(adapter: GPUAdapter, report: Report): Promise<void
   for (const limit of LIMITS) report.limits[limit] = limits[limit]
   for (const feature of OPTIONAL_FEATURES) report.features[feature] = adapter.features.has(feature)
   if (report.features.subgroups) report.subgroupSizes = [info.subgroupMinSize ?? 0, info.subgroupMaxSize ?? 0]
-  report.problems.push(...belowFloor(adapter))
+  report.problems.push(...unmetLimits(adapter))
   if (report.problems.length) return
   const engine = engineOf(await openDevice(adapter))
   report.selfTest = await selfTest(engine)

@@ -1,4 +1,4 @@
-/** @file The table of commands, in the order in which they are used. Each is loaded only when it is asked for. */
+/** @file The table of commands, in the order of a typical workflow. Each module is loaded only when needed. */
 import type { Command } from '../cli/command'
 
 export const commands: Record<string, () => Promise<{ command: Command }>> = {

@@ -1,8 +1,8 @@
-/** @file Where downloaded models and the software adapter are kept. */
+/** @file The cache folder, which holds downloaded models, the software adapter and tuning results. */
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 
-/** WGSAM_CACHE, or the folder `wgsam` in the place this system has for caches. It may not exist yet. */
+/** WGSAM_CACHE, or else the folder `wgsam` in the system's usual place for caches. It may not exist yet. */
 export function cacheFolder(
   env: NodeJS.ProcessEnv = process.env,
   platform: NodeJS.Platform = process.platform,

@@ -1,7 +1,7 @@
-/** @file The command line of this run, as a person can type it again. */
+/** @file The command line of this process, in a form that can be pasted into a shell. */
 
-/** A word as a shell takes it for one. */
-export const quote = (word: string): string =>
+/** An argument, quoted if a shell would otherwise split or interpret it. */
+export const shellQuote = (word: string): string =>
   /^[\w./:,=@+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 
-export const commandLine = (): string => ['wgsam', ...process.argv.slice(2).map(quote)].join(' ')
+export const commandLine = (): string => ['wgsam', ...process.argv.slice(2).map(shellQuote)].join(' ')

@@ -1,6 +1,6 @@
 /** @file Errors that the command line explains to the user, and the wording of the operating system's errors. */
 
-/** A mistake of the user's that the program can explain: the command line prints its message alone, without a stack. */
+/** An error that the user can fix. The command line prints only its message, without a stack trace. */
 export class UserError extends Error {
   override name = 'UserError'
 }
@@ -17,16 +17,16 @@ const reasons: Record<string, string> = {
   ENOENT: 'there is no such file or folder',
   ENOTDIR: 'a part of the path is a file, not a folder',
   EISDIR: 'it is a folder',
-  EEXIST: 'something else lies there',
+  EEXIST: 'it exists already',
   ENAMETOOLONG: 'the name is too long',
   EMFILE: 'too many files are open',
 }
 
-/** What the operating system refused, in words; null where an error is of another kind. */
+/** Path and reason of an error of the operating system, in words; null for other errors. */
 export function systemProblem(error: unknown): string | null {
   const { code = '', path, dest } = (error ?? {}) as NodeJS.ErrnoException & { dest?: string }
   const reason = reasons[code]
   const where = dest ?? path
-  // files are written beside their places first
+  // files are written under a temporary name first: name the final one
   return reason && where ? `${where.replace(/\.\d+\.part$/, '')}: ${reason}` : null
 }

@@ -1,4 +1,4 @@
-/** @file One program a folder: two would write the same files. */
+/** @file Locks a folder for one program at a time, so that two do not write the same files. */
 import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
@@ -10,17 +10,17 @@ interface Owner {
   host: string
 }
 
-/** The locks of this process. */
+/** Paths of the locks that this process holds. */
 const held = new Set<string>()
 
-/** Milliseconds after which a guard was left by a program that was killed: it is held for a few. */
+/** Age in milliseconds after which a guard is stale. Guards are held for a few milliseconds. */
 const GUARD_AGE = 10_000
 
 /**
- * Takes the lock file; a lock whose program has ended is taken over.
- * @param program how the programs are called that take it
- * @returns gives it back
- * @throws UserError where another program holds it
+ * Acquires the lock file. A lock whose process has ended is replaced.
+ * @param program the command that uses this lock, for the error message
+ * @returns a function that releases the lock
+ * @throws UserError if another process holds the lock, or the file cannot be written
  */
 export async function takeLock(path: string, program: string): Promise<() => Promise<void>> {
   const mine = JSON.stringify({ pid: process.pid, host: hostname() } satisfies Owner)
@@ -28,7 +28,7 @@ export async function takeLock(path: string, program: string): Promise<() => Pro
     mkdirSync(dirname(path), { recursive: true })
     for (let attempt = 0; !create(path, mine); attempt++) {
       const found = read(path)
-      if (found === null) continue // given back just now
+      if (found === null) continue // released in the meantime
       const owner = ownerOf(found)
       if ((owner && isAlive(owner, path)) || attempt > 100)
         throw new UserError(
@@ -48,7 +48,10 @@ export async function takeLock(path: string, program: string): Promise<() => Pro
   }
 }
 
-/** Whether the file is new: of several programs that try, one succeeds. It is never seen empty: it is written beside and linked. */
+/**
+ * Creates a file that must not exist; false if it does. Only one of several processes succeeds. The file is written under
+ * a temporary name and linked, so that no process sees it empty.
+ */
 function create(path: string, text: string): boolean {
   const beside = partialPath(path)
   try {
@@ -65,7 +68,7 @@ function create(path: string, text: string): boolean {
   }
 }
 
-/** The same where the file system has no links. */
+/** The same for file systems without hard links. */
 function createUnlinked(path: string, text: string): boolean {
   try {
     writeFileSync(path, text, { flag: 'wx' })
@@ -77,9 +80,9 @@ function createUnlinked(path: string, text: string): boolean {
 }
 
 /**
- * Removes a lock that still holds what was found in it. Of several programs that find it one does so at a time: without
- * the guard the slower would remove the lock that the faster has taken since.
- * @returns false where another program is about it
+ * Removes a stale lock, provided that its content is still `found`. A guard file lets only one process do this at a time:
+ * otherwise a slower one could remove the lock that a faster one has acquired since.
+ * @returns false if another process holds the guard
  */
 function removeStale(path: string, found: string): boolean {
   const guard = `${path}.guard`
@@ -114,14 +117,14 @@ function ownerOf(text: string): Owner | null {
   }
 }
 
-/** A program on another machine that shares the folder cannot be asked: it counts as alive. */
+/** A process on another machine that shares the folder cannot be checked, and counts as alive. */
 function isAlive({ pid, host }: Owner, path: string): boolean {
   if (host !== hostname()) return true
-  if (pid === process.pid) return held.has(path) // else of an earlier start of the machine or container
+  if (pid === process.pid) return held.has(path) // otherwise the id was reused after a restart of the machine or container
   return isRunning(pid)
 }
 
-/** Whether a program of this machine runs. */
+/** True if a process with this id runs on this machine. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0)

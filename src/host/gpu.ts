@@ -1,28 +1,28 @@
-/** @file Obtains a WebGPU device in Node from Dawn's bindings. */
+/** @file WebGPU adapters, devices and the engine in Node, through the bindings of Dawn. */
 import { Engine } from '../../engine/device/engine'
 import { isSoftwareAdapter } from '../../engine/device/software-adapter'
 import { messageOf, UserError } from './errors'
-import { patiently } from './idle-wait'
+import { waitWithNaps } from './idle-wait'
 import { useSwiftShader } from './swiftshader'
 import { savedVariants } from './kernel-tuning'
 
 /**
- * Dawn's instances, held for ever: when the object that create() gives is garbage-collected the process crashes,
- * whatever adapters and devices of it are still in use.
+ * Dawn's instances, never released: if the object returned by create() is garbage-collected, the process crashes, even
+ * if its adapters and devices are still in use.
  */
 const instances: GPU[] = []
 
-/** Features of which the engine has faster variants, asked for where the adapter has them. None is needed. */
+/** Features for which the engine has faster kernel variants. They are enabled if the adapter has them. */
 export const OPTIONAL_FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups']
 
-/** What every kernel's baseline text may use: the least an adapter must give. */
-export const FLOOR = {
+/** The limits that the default variants of all kernels rely on. An adapter must have at least these. */
+export const MINIMUM_LIMITS = {
   maxStorageBuffersPerShaderStage: 8,
   maxComputeInvocationsPerWorkgroup: 256,
   maxComputeWorkgroupStorageSize: 16384,
 } as const
 
-/** The limits asked for, as large as the adapter has them. Textures and dynamic offsets are not used. */
+/** The limits requested for a device, at the adapter's maximum. Textures and dynamic offsets are not used. */
 export const LIMITS = [
   'maxStorageBufferBindingSize',
   'maxBufferSize',
@@ -37,21 +37,21 @@ export const LIMITS = [
 ] as const satisfies readonly (keyof GPUSupportedLimits)[]
 
 export interface GpuOptions {
-  /** Arguments of Dawn's create(), e.g. ['enable-dawn-features=allow_unsafe_apis']; WGSAM_TOGGLES adds to them. */
+  /** Arguments of Dawn's create(), e.g. ['enable-dawn-features=allow_unsafe_apis']. Those in WGSAM_TOGGLES are added. */
   toggles?: string[]
-  /** Part of the adapter's name; WGSAM_ADAPTER by default. */
+  /** Part of the adapter's name. Default: WGSAM_ADAPTER. */
   adapter?: string
 }
 
 /**
- * The first adapter that answers, or null where there is none: Dawn's own choice (a discrete GPU before an integrated
- * one before a processor), else SwiftShader where `wgsam doctor --install` has put it in the cache folder.
- * Throws a UserError where a name is asked for and no adapter has it, or where Dawn's library does not load.
+ * Dawn's preferred adapter (a discrete GPU before an integrated one before a processor), or else SwiftShader if
+ * `wgsam doctor --install` has installed it in the cache folder. Null if there is neither.
+ * @throws UserError if no adapter has the requested name, or Dawn's library cannot be loaded
  */
 export async function findAdapter(options: GpuOptions = {}): Promise<GPUAdapter | null> {
-  // not imported above: what needs no GPU (--help, doctor's advice) must work where Dawn's library does not load
+  // imported here because --help and the advice of doctor must work even if Dawn's library cannot be loaded
   const { create, globals } = await import('webgpu').catch((error: Error) => {
-    throw new UserError(`Dawn, which gives Node its WebGPU, does not load here: ${error.message}`)
+    throw new UserError(`the WebGPU library Dawn cannot be loaded on this machine: ${error.message}`)
   })
   Object.assign(globalThis, globals)
   const toggles = [...(options.toggles ?? []), ...(process.env.WGSAM_TOGGLES?.split(/\s+/).filter(Boolean) ?? [])]
@@ -63,7 +63,7 @@ export async function findAdapter(options: GpuOptions = {}): Promise<GPUAdapter 
     try {
       return await gpu.requestAdapter({ powerPreference: 'high-performance' })
     } catch (error) {
-      // Dawn's answer to a name that fits none
+      // Dawn throws if no adapter has the requested name
       if (name) refusal = messageOf(error)
       else throw error
       return null
@@ -71,28 +71,34 @@ export async function findAdapter(options: GpuOptions = {}): Promise<GPUAdapter 
   }
   let refusal = ''
   const adapter = (await ask()) ?? (useSwiftShader() ? await ask() : null)
-  if (!adapter && name) throw new UserError(`no WebGPU adapter with "${name}" in its name answers; ${refusal}`)
+  if (!adapter && name) throw new UserError(`no WebGPU adapter has "${name}" in its name; ${refusal}`)
   return adapter
 }
 
-/** The adapter's name as its driver gives it. */
+/** The adapter's name as reported by its driver. */
 export function adapterName({ info }: GPUAdapter): string {
   return (
     info.description || info.device || [info.vendor, info.architecture].filter(Boolean).join(' ') || 'unnamed adapter'
   )
 }
 
-/** Each limit of the adapter that is below the floor, as a sentence; empty for an adapter of use. */
-export function belowFloor(adapter: GPUAdapter): string[] {
-  return Object.entries(FLOOR)
-    .filter(([name, least]) => adapter.limits[name as keyof typeof FLOOR] < least)
-    .map(([name, least]) => `${name} is ${adapter.limits[name as keyof typeof FLOOR]}, wgsam needs ${least}`)
+/** A sentence for each limit of the adapter that is too low; empty for a usable adapter. */
+export function unmetLimits(adapter: GPUAdapter): string[] {
+  return Object.entries(MINIMUM_LIMITS)
+    .filter(([name, minimum]) => adapter.limits[name as keyof typeof MINIMUM_LIMITS] < minimum)
+    .map(
+      ([name, minimum]) => `${name} is ${adapter.limits[name as keyof typeof MINIMUM_LIMITS]}, wgsam needs ${minimum}`,
+    )
 }
 
-/** A device with the adapter's limits and those optional features that it has. Throws a UserError below the floor. */
+/**
+ * A device with the adapter's limits and all of its optional features.
+ * @throws UserError if the adapter's limits are too low
+ */
 export async function openDevice(adapter: GPUAdapter): Promise<GPUDevice> {
-  const missing = belowFloor(adapter)
-  if (missing.length) throw new UserError(`${adapterName(adapter)} is too small for wgsam: ${missing.join('; ')}`)
+  const missing = unmetLimits(adapter)
+  if (missing.length)
+    throw new UserError(`the limits of ${adapterName(adapter)} are too low for wgsam: ${missing.join('; ')}`)
   return adapter.requestDevice({
     requiredFeatures: OPTIONAL_FEATURES.filter((f) => adapter.features.has(f)),
     requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
@@ -101,15 +107,15 @@ export async function openDevice(adapter: GPUAdapter): Promise<GPUDevice> {
 
 /** The engine on a device, waiting as suits it, with the kernels that `wgsam bench --tune` has found to be the fastest. */
 export function engineOf(device: GPUDevice): Engine {
-  const engine = isSoftwareAdapter(device.adapterInfo) ? new Engine(device, patiently) : new Engine(device)
+  const engine = isSoftwareAdapter(device.adapterInfo) ? new Engine(device, waitWithNaps) : new Engine(device)
   const saved = savedVariants(engine)
   if (saved) engine.variants = saved
   return engine
 }
 
-/** The engine on this machine's adapter. Throws a UserError that says what to do where there is none. */
+/** The engine on this machine's adapter. @throws UserError if there is none, or it cannot be used */
 export async function openEngine(options: GpuOptions = {}): Promise<Engine> {
   const adapter = await findAdapter(options)
-  if (!adapter) throw new UserError('no WebGPU adapter answers on this machine; `wgsam doctor` says what to install')
+  if (!adapter) throw new UserError('no WebGPU adapter was found on this machine; `wgsam doctor` says what to install')
   return engineOf(await openDevice(adapter))
 }

@@ -1,4 +1,4 @@
-/** @file What a result was computed on. */
+/** @file The machine that computed a result: adapter, driver, processor, system and versions. */
 import { cpus } from 'node:os'
 import type { Engine } from '../../engine/device/engine'
 import { dependencies, version } from '../../package.json'
@@ -6,9 +6,9 @@ import { inspectSystem } from './machine'
 
 export interface Hardware {
   adapter: string
-  /** Vendor and what the driver says of itself. */
+  /** Vendor, and the driver's own description. */
   driver: string
-  /** Whether it runs on the processor. */
+  /** True if the adapter runs on the processor. */
   software: boolean
   processor: string
   system: string

@@ -1,17 +1,17 @@
-/** @file Ctrl-C: a first one lets the work in hand end and be saved, a second one ends the program at once. */
+/** @file Ctrl-C: the first one lets the current step finish and be saved, the second one ends the program at once. */
 
 export interface Interruption {
-  /** Whether the user has asked to stop; loops look at it between steps. */
+  /** True once the user has asked to stop. Loops check it between steps. */
   readonly requested: boolean
   /** Resolves with the signal's name when the user asks to stop. */
   readonly signal: Promise<NodeJS.Signals>
-  /** Gives the signals their usual meaning back. */
+  /** Restores the default handling of the signals. */
   dispose(): void
 }
 
 /**
- * Takes SIGINT and SIGTERM over until dispose(). `onFirst` says what happens now, by default on stderr; the second
- * signal exits with code 130.
+ * Handles SIGINT and SIGTERM until dispose(). The first signal calls `onFirst`, which tells the user what happens; the
+ * second one exits with code 130.
  */
 export function interruption(
   onFirst: () => void = () => console.error('\nstopping after this step; press Ctrl-C again to end at once'),

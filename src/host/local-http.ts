@@ -1,21 +1,24 @@
-/** @file Who may ask the review server: only its own page, opened with the address that it printed. */
+/**
+ * @file Requests to the local servers (review page, watch page): only the server's own page, opened with the printed
+ * address, is served.
+ */
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { messageOf } from './errors'
 
-/** An answer that is an error: its status and words. */
+/** An error that is sent as a response with this status and message. */
 export class HttpError extends Error {
   constructor(
     readonly status: number,
     message: string,
-    /** More of the answer. */
+    /** Additional fields of the response. */
     readonly more: object = {},
   ) {
     super(message)
   }
 }
 
-/** On every answer: nothing from elsewhere runs in the page, and nothing elsewhere shows it or reads it. */
+/** Headers of every response: the page runs no foreign code, and foreign pages can neither embed nor read it. */
 export const headers: OutgoingHttpHeaders = {
   'Content-Security-Policy': [
     "default-src 'self'",
@@ -33,24 +36,28 @@ export const headers: OutgoingHttpHeaders = {
 }
 
 /**
- * The path of a request after its token, without the query.
- * @throws HttpError where another site, another name of this machine or a stranger to the token asks
+ * Checks that a request comes from the server's own page, and returns its path after the token.
+ * @throws HttpError if the request is from another site, uses another host name of this machine, or lacks the token
  */
 export function admit(request: IncomingMessage, port: number, token: string): { path: string; query: URLSearchParams } {
-  // browsers leave port 80 out
+  // browsers omit port 80
   const own = ['127.0.0.1', 'localhost'].map((name) => (port === 80 ? name : `${name}:${port}`))
-  // a foreign name that leads here (DNS rebinding) would make a foreign page this server's own origin
+  // a foreign host name that resolves to this machine (DNS rebinding) would give a foreign page the server's own origin
   const { host, origin } = request.headers
-  if (!own.includes(host ?? '')) throw new HttpError(403, 'this server answers to 127.0.0.1 and localhost only')
+  if (!own.includes(host ?? ''))
+    throw new HttpError(403, 'this server accepts requests to 127.0.0.1 and localhost only')
   if (origin !== undefined && !own.some((name) => origin === `http://${name}` && name === host))
-    throw new HttpError(403, 'another site asks: only the review page itself may')
+    throw new HttpError(403, 'requests from other sites are refused')
   const site = request.headers['sec-fetch-site']
   if (site !== undefined && site !== 'same-origin' && site !== 'none')
-    throw new HttpError(403, 'another site led here: copy the address that wgsam printed into the address line')
+    throw new HttpError(
+      403,
+      'links from other sites are refused: copy the address that wgsam printed into the address bar',
+    )
   const [path, query = ''] = (request.url ?? '').split('?', 2)
   const [, first, ...rest] = path.split('/')
   if (!sameText(first ?? '', token))
-    throw new HttpError(404, 'there is nothing here: the address that wgsam printed has a token')
+    throw new HttpError(404, 'not found: the address that wgsam printed contains a token')
   return { path: rest.length ? `/${rest.join('/')}` : '', query: new URLSearchParams(query) }
 }
 
@@ -59,22 +66,22 @@ function sameText(a: string, b: string): boolean {
   return x.length === y.length && timingSafeEqual(x, y)
 }
 
-/** Larger requests are refused. An edit of 5,000 masks has some MB. */
-export const maxBody = 32 * 2 ** 20
+/** Maximum size of a request body, bytes. An edit of 5,000 masks has a few MB. */
+export const MAX_BODY = 32 * 2 ** 20
 
-/** The JSON of a POST. @throws HttpError where it is none, or too large */
+/** The JSON body of a POST request. @throws HttpError if it is not JSON, or too large */
 export async function readJson(request: IncomingMessage): Promise<unknown> {
   if (!/^application\/json(;|$)/i.test(request.headers['content-type'] ?? ''))
-    throw new HttpError(415, 'a POST has the content type application/json')
-  const tooLarge = () => new HttpError(413, `a request has at most ${maxBody / 2 ** 20} MiB`)
-  if (Number(request.headers['content-length']) > maxBody) throw tooLarge()
+    throw new HttpError(415, 'a POST request must have the content type application/json')
+  const tooLarge = () => new HttpError(413, `a request must not exceed ${MAX_BODY / 2 ** 20} MiB`)
+  if (Number(request.headers['content-length']) > MAX_BODY) throw tooLarge()
   const body = await new Promise<Buffer>((resolve, reject) => {
     const chunks: Buffer[] = []
     let bytes = 0
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length
-      if (bytes <= maxBody) return void chunks.push(chunk)
-      // not destroyed: the answer takes the same way back
+      if (bytes <= MAX_BODY) return void chunks.push(chunk)
+      // not destroyed: the response is sent on the same connection
       request.pause()
       reject(tooLarge())
     })
@@ -84,6 +91,6 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   try {
     return JSON.parse(body.toString('utf8'))
   } catch (error) {
-    throw new HttpError(400, `the request is no JSON: ${messageOf(error)}`)
+    throw new HttpError(400, `the request is not JSON: ${messageOf(error)}`)
   }
 }

@@ -1,4 +1,4 @@
-/** @file What machine this is, and what to install on it where no WebGPU adapter answers. */
+/** @file Facts about this machine, and advice on what to install if it has no WebGPU adapter. */
 import { execFile } from 'node:child_process'
 import { readFile, readdir } from 'node:fs/promises'
 import { promisify } from 'node:util'
@@ -7,19 +7,19 @@ export interface System {
   platform: NodeJS.Platform
   arch: string
   node: string
-  /** Fields of /etc/os-release; empty elsewhere than on Linux. */
+  /** Fields of /etc/os-release; empty except on Linux. */
   os: { id: string; version: string; codename: string; name: string; like: string }
-  /** Version of Mesa's Vulkan drivers where the system's package manager knows it. */
+  /** Version of Mesa's Vulkan drivers, if dpkg or rpm reports it. */
   mesa: string | null
   /** Vendors of the display devices on the PCI bus; Linux only. */
   gpus: string[]
 }
 
-/** From this version on Mesa's software driver has all that Dawn asks for; the distributions' 22.3 is refused. */
-export const LEAST_MESA = 24
+/** First major version whose software driver has everything that Dawn requires. Dawn refuses the 22.3 of Debian 12. */
+export const MIN_MESA = 24
 
 const SWIFTSHADER =
-  'Where nothing can be installed: `wgsam doctor --install` puts SwiftShader, a slower software adapter (7 MB), into the cache folder.'
+  'If you cannot install system packages: `wgsam doctor --install` downloads SwiftShader, a slower software adapter (7 MB), into the cache folder.'
 
 const VENDORS: Record<string, string> = { '0x10de': 'NVIDIA', '0x1002': 'AMD', '0x8086': 'Intel' }
 
@@ -70,14 +70,16 @@ async function pciDisplays(): Promise<string[]> {
   return [...new Set(vendors.filter((v): v is string => v !== undefined))]
 }
 
-/** What to do where no adapter answers, one step a line, the likeliest first. */
+/** What to do if no adapter is found: one step per line, the likeliest first. */
 export function advice(system: System): string[] {
   if (system.platform === 'darwin')
     return [
-      'WebGPU uses Metal here: it needs macOS 12 or later and a session with access to the GPU (some virtual machines have none).',
+      'WebGPU uses Metal on this system: it needs macOS 12 or later and a session with access to the GPU (some virtual machines have none).',
     ]
   if (system.platform === 'win32')
-    return ["WebGPU uses Direct3D 12 here: update Windows and the GPU's driver from its vendor (NVIDIA, AMD or Intel)."]
+    return [
+      "WebGPU uses Direct3D 12 on this system: update Windows and the GPU's driver from its vendor (NVIDIA, AMD or Intel).",
+    ]
   const { os, mesa, gpus } = system
   const debian = os.id === 'debian' || os.id === 'ubuntu' || /debian|ubuntu/.test(os.like)
   const software = system.arch === 'x64' ? [SWIFTSHADER] : []
@@ -91,17 +93,17 @@ export function advice(system: System): string[] {
     steps.push(
       `${gpus.filter((g) => g !== 'NVIDIA').join(' and ')} GPU found: its Vulkan driver is Mesa's; the user must be allowed to open /dev/dri/renderD128 (group render).`,
     )
-  if (mesa && parseInt(mesa) >= LEAST_MESA)
+  if (mesa && parseInt(mesa) >= MIN_MESA)
     return [
       ...steps,
-      `Mesa ${mesa} is installed and new enough: look at the variables VK_ICD_FILENAMES and VK_DRIVER_FILES, which may ` +
-        'hide its drivers, and at `vulkaninfo --summary`.',
+      `Mesa ${mesa} is installed and new enough: check whether the environment variables VK_ICD_FILENAMES and ` +
+        'VK_DRIVER_FILES hide its drivers, and what `vulkaninfo --summary` prints.',
       ...software,
     ]
   if (mesa)
     steps.push(
-      `Mesa ${mesa} is installed and too old: Dawn refuses its drivers, which lack shaderUniformBufferArrayDynamicIndexing ` +
-        `and its like; Mesa ${LEAST_MESA} or later has them.`,
+      `Mesa ${mesa} is installed but too old: Dawn refuses its drivers because they lack features such as ` +
+        `shaderUniformBufferArrayDynamicIndexing; Mesa ${MIN_MESA} or later has them.`,
     )
   if (os.id === 'debian' && parseInt(os.version) <= 12)
     steps.push(
@@ -109,11 +111,11 @@ export function advice(system: System): string[] {
         `apt-get install -t ${os.codename || 'bookworm'}-backports mesa-vulkan-drivers libvulkan1`,
     )
   else if (os.id === 'ubuntu' && parseFloat(os.version) < 24.04)
-    steps.push(`Ubuntu ${os.version} has too old a Mesa: upgrade to 24.04 or later, or take SwiftShader (below).`)
+    steps.push(`The Mesa of Ubuntu ${os.version} is too old: upgrade to 24.04 or later, or use SwiftShader (below).`)
   else if (debian) steps.push('apt-get install mesa-vulkan-drivers libvulkan1')
   else if (os.id === 'fedora' || /fedora|rhel/.test(os.like))
     steps.push('dnf install mesa-vulkan-drivers vulkan-loader')
   else if (os.id === 'arch' || /arch/.test(os.like)) steps.push('pacman -S vulkan-icd-loader vulkan-swrast')
-  else steps.push(`install the Vulkan loader and Mesa's Vulkan drivers, ${LEAST_MESA} or later, from your distribution`)
+  else steps.push(`install the Vulkan loader and Mesa's Vulkan drivers, ${MIN_MESA} or later, from your distribution`)
   return [...steps, ...software]
 }

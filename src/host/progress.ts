@@ -1,20 +1,20 @@
 /**
- * @file Progress on stderr, so that stdout stays clean: one line that is rewritten on a terminal, a line now and then
- * elsewhere (a log file, CI).
+ * @file Progress on stderr, so that stdout contains only results: on a terminal a single line that is rewritten, otherwise
+ * (a log file, CI) an occasional line.
  */
 
 /** Prints a line on stderr; on a terminal it replaces the current progress line. */
 export const logLine = (line: string): void => console.error(process.stderr.isTTY ? `\r\x1b[K${line}` : line)
 
 export interface ProgressOptions {
-  /** What is counted; 'bytes' prints KiB, MiB and GiB. */
+  /** Unit of the counts; 'bytes' is printed as KiB, MiB and GiB. */
   unit?: string
   stream?: { isTTY?: boolean; columns?: number; write(text: string): unknown }
-  /** Milliseconds; for tests. */
+  /** The current time in milliseconds; replaced in tests. */
   now?: () => number
 }
 
-/** Least time between two lines, in milliseconds: on a terminal, and elsewhere. */
+/** Minimum time between two lines, milliseconds: on a terminal, and elsewhere. */
 const EVERY_TTY = 100
 const EVERY_LOG = 15_000
 
@@ -27,7 +27,7 @@ export class Progress {
   private printed = -Infinity
   private done = 0
 
-  /** `total` may be unknown (undefined): then there is no time left to tell. */
+  /** Without `total` the remaining time is not shown. */
   constructor(
     readonly label: string,
     private total: number | undefined,
@@ -37,16 +37,16 @@ export class Progress {
     this.now = options.now ?? Date.now
     this.unit = options.unit ?? ''
     this.start = this.now()
-    // elsewhere than on a terminal the first line comes after the same wait as the others: short work stays silent
+    // without a terminal even the first line is delayed, so that short tasks print nothing
     if (!this.stream.isTTY) this.printed = this.start
   }
 
-  /** What was there already (a resumed download, a resumed run): it does not count for the rate. */
+  /** Sets the part done before this process started (a resumed download or run). It is excluded from the rate. */
   startAt(done: number): void {
     this.first = this.done = done
   }
 
-  /** Says how much is done now, and a word of more (the loss, a file's name). */
+  /** Reports the amount done, with a short note (the loss, a file's name). */
   update(done: number, note = '', total = this.total): void {
     this.done = done
     this.total = total
@@ -56,7 +56,7 @@ export class Progress {
     this.print(this.line(now, note))
   }
 
-  /** The last line: everything done, the time it took. */
+  /** Prints the last line, with the total time. */
   finish(note = ''): void {
     const seconds = (this.now() - this.start) / 1000
     const line = [`${this.label}: ${amount(this.done, this.unit)} in ${duration(seconds)}`, note]
@@ -90,7 +90,7 @@ export class Progress {
   }
 }
 
-/** 1536 bytes -> `1.5 KiB`; other units follow the number. */
+/** A number with its unit: 1536 bytes -> `1.5 KiB`; other units are appended. */
 export function amount(value: number, unit: string): string {
   if (unit !== 'bytes') return `${Number.isInteger(value) ? value : value.toPrecision(3)}${unit && ` ${unit}`}`
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']

@@ -1,19 +1,19 @@
-/** @file A layer with LoRA, forward and backward, on the GPU against float64 on the processor. */
+/** @file The self-test of `wgsam doctor`: a linear layer with LoRA, forward and backward, compared with float64 on the CPU. */
 import type { Engine } from '../../engine/device/engine'
 import { Graph } from '../../engine/graph/graph'
 import { linear } from '../../engine/ops/linear'
 
 export interface SelfTest {
   ok: boolean
-  /** ‖GPU − float64‖ / ‖float64‖, the worst of the outputs and gradients. */
+  /** Relative error ‖GPU − float64‖ / ‖float64‖, the maximum over output and gradients. */
   error: number
-  /** From recording to the last read-back, shader compilation included. */
+  /** Time from recording the graph to the last read-back, including shader compilation. */
   milliseconds: number
 }
 
 const TOLERANCE = 1e-5
 
-/** Runs y = x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ and its gradients at odd sizes. Throws what the device reports. */
+/** Computes y = x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ and its gradients with odd sizes. @throws the errors that the device reports */
 export async function selfTest(engine: Engine): Promise<SelfTest> {
   const start = performance.now()
   const [m, k, n, r, scale] = [67, 45, 83, 3, 0.5]
@@ -84,7 +84,7 @@ function product(a: ArrayLike<number>, b: ArrayLike<number>, m: number, k: numbe
   })
 }
 
-/** ‖a − b‖ / ‖b‖; Infinity where a is not finite, so that it exceeds any tolerance. */
+/** ‖a − b‖ / ‖b‖; Infinity if a has values that are not finite, so that it exceeds any tolerance. */
 function distance(a: Float32Array, b: Float64Array): number {
   const value = Math.sqrt(dot(b.length, (i) => (a[i] - b[i]) ** 2) / dot(b.length, (i) => b[i] ** 2))
   return Number.isFinite(value) ? value : Infinity

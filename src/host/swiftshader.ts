@@ -1,6 +1,6 @@
 /**
- * @file SwiftShader, a Vulkan driver that runs on the processor, for Linux machines on which nothing can be installed
- * through the system: an npm package that serves Chromium ships it with a Vulkan loader. Slower than Mesa's lavapipe.
+ * @file SwiftShader, a Vulkan driver that runs on the processor, for Linux machines on which system packages cannot be
+ * installed. It is taken, with a Vulkan loader, from an npm package that contains Chromium. Slower than Mesa's lavapipe.
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -21,7 +21,7 @@ const FILES = [LOADER, MANIFEST, 'libvk_swiftshader.so']
 
 const folder = () => join(cacheFolder(), 'swiftshader')
 
-/** Whether the package has a build for this machine. */
+/** True if the package has a build for this machine. */
 export const swiftShaderFits = (): boolean => process.platform === 'linux' && process.arch === 'x64'
 
 export const swiftShaderInstalled = (): boolean =>
@@ -29,14 +29,17 @@ export const swiftShaderInstalled = (): boolean =>
 
 let used = false
 
-/** Makes the SwiftShader of the cache folder this process's Vulkan driver; false where it is not there, or used already. */
+/**
+ * Makes the SwiftShader in the cache folder the Vulkan driver of this process.
+ * @returns false if it is not installed, or in use already
+ */
 export function useSwiftShader(): boolean {
   if (used || !swiftShaderInstalled()) return false
   used = true
   process.env.VK_ICD_FILENAMES = process.env.VK_DRIVER_FILES = join(folder(), MANIFEST)
   try {
-    // Dawn looks for the Vulkan loader by this file's name and finds the one already in the process.
-    // RTLD_NOW | RTLD_NODELETE: Node refuses it as an addon and would unload it again
+    // Dawn looks for the Vulkan loader by this file's name and finds the one already loaded into the process.
+    // RTLD_NOW | RTLD_NODELETE (0x1000): Node rejects it as an addon and would unload it again
     process.dlopen({ exports: {} }, join(folder(), LOADER), 2 | 0x1000)
   } catch (error) {
     if (!/did not self-register/.test(messageOf(error))) return false
@@ -44,15 +47,18 @@ export function useSwiftShader(): boolean {
   return true
 }
 
-/** Fetches the package from the user's npm registry and keeps the driver's files (7 MB) in the cache folder. */
+/**
+ * Downloads the package from the user's npm registry and puts the driver's files (7 MB) into the cache folder.
+ * @throws UserError on other systems, or if the download fails or differs from the expected file
+ */
 export async function installSwiftShader(): Promise<void> {
-  if (!swiftShaderFits()) throw new UserError('SwiftShader is offered for Linux on x86-64 only')
+  if (!swiftShaderFits()) throw new UserError('SwiftShader is available for Linux on x86-64 only')
   await mkdir(cacheFolder(), { recursive: true })
   const work = await mkdtemp(join(cacheFolder(), 'swiftshader-'))
   try {
     const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock']
     await promisify(execFile)('npm', ['install', '--prefix', work, ...flags, PACKAGE]).catch((error) => {
-      throw new UserError(`npm could not fetch ${PACKAGE}: ${String(error.stderr || error.message).trim()}`)
+      throw new UserError(`npm could not download ${PACKAGE}: ${String(error.stderr || error.message).trim()}`)
     })
     const archive = await readFile(join(work, ARCHIVE))
     const sha256 = createHash('sha256').update(archive).digest('hex')
@@ -69,7 +75,7 @@ export async function installSwiftShader(): Promise<void> {
   }
 }
 
-/** The plain files of a tar archive. */
+/** Names and contents of the files in a tar archive. */
 function* untar(tar: Buffer): Generator<[string, Buffer]> {
   const field = (at: number, length: number) => tar.toString('latin1', at, at + length).replace(/\0.*$/s, '')
   for (let at = 0; at + 512 <= tar.length && tar[at] !== 0;) {

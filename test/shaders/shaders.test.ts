@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { create, globals } from 'webgpu'
 import { Engine } from '../../engine/device/engine'
 import type { Shader } from '../../engine/device/shader'
-import { FLOOR } from '../../src/host/gpu'
+import { MINIMUM_LIMITS } from '../../src/host/gpu'
 import { reflect } from '../../scripts/wgsl-plugin.mjs'
 
 const gpu = create(['backend=null'])
@@ -45,7 +45,8 @@ const variants = adapterOfVariants!.features.has('subgroups')
   : null
 
 test('the device under test has exactly the floor', () => {
-  for (const [name, value] of Object.entries(FLOOR)) assert.is(device.limits[name as keyof typeof FLOOR], value, name)
+  for (const [name, value] of Object.entries(MINIMUM_LIMITS))
+    assert.is(device.limits[name as keyof typeof MINIMUM_LIMITS], value, name)
   assert.ok(files.length > 0)
 })
 

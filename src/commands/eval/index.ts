@@ -47,7 +47,7 @@ export const command: Command = {
     instances: {
       type: 'string',
       value: 'N',
-      description: 'evaluate at most N instances per image, sampled at random (default: all)',
+      description: 'prompt at most N instances per image, sampled at random (default: all)',
     },
     seed: {
       type: 'string',

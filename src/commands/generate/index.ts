@@ -9,7 +9,7 @@ import { outputKinds } from '../../project/outputs'
 import { runReference } from '../../generate/reference-records'
 import { renderGenerateReport } from '../../generate/generator-report'
 import { type MaskScores, poolScores } from '../../evaluation/detection'
-import { commandLine, quote } from '../../host/command-line'
+import { commandLine, shellQuote } from '../../host/command-line'
 import { interruption } from '../../host/interrupt'
 import { duration, Progress } from '../../host/progress'
 import { hardwareOf } from '../../host/hardware'
@@ -167,6 +167,6 @@ function print(results: readonly ImageResult[], pooled: MaskScores | null, dir: 
   }
   if (pooled) console.log(`\n${scoreLines(pooled)}`)
   console.log(
-    `\nresults: ${resolve(dir)}${report ? `\nreport: ${resolve(report)}` : ''}\nnext: wgsam review ${quote(dir)}`,
+    `\nresults: ${resolve(dir)}${report ? `\nreport: ${resolve(report)}` : ''}\nnext: wgsam review ${shellQuote(dir)}`,
   )
 }

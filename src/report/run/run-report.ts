@@ -1,5 +1,5 @@
 /** @file The report of one or several training runs, as the parts of a page. */
-import { quote } from '../../host/command-line'
+import { shellQuote } from '../../host/command-line'
 import { duration } from '../../host/progress'
 import { epochsDone } from '../../training/schedule'
 import { escape } from '../../text/escape'
@@ -181,6 +181,6 @@ function repeat({ folder, sessions }: RunView): string {
   const told = sessions.find(({ command }) => !command.includes('--resume'))
   return (
     told?.command ??
-    `wgsam train --config ${quote(`${folder}/config.json`)} --split ${quote(`${folder}/split.json`)} --out ${quote(`${folder}-again`)}`
+    `wgsam train --config ${shellQuote(`${folder}/config.json`)} --split ${shellQuote(`${folder}/split.json`)} --out ${shellQuote(`${folder}-again`)}`
   )
 }

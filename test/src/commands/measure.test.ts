@@ -296,7 +296,7 @@ test('command lines that make no sense', async () => {
   const refused = async (message: RegExp, ...argv: string[]) =>
     assert.match(await refusal(run(measure, ...argv)), message)
   await refused(/there is no file or folder/, join(folder, 'nowhere'))
-  await refused(/--edges takes correct, exclude, include, not "cut"/, folder, '--edges', 'cut')
+  await refused(/--edges takes one of correct, exclude, include, got "cut"/, folder, '--edges', 'cut')
   await refused(/--unit takes/, folder, '--unit', 'inch')
   await refused(/--pixel-size takes a length/, folder, '--pixel-size', '12')
   await refused(/contradict/, folder, '--pixel-size', '12nm', '--unit', 'px')

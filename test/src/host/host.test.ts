@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { cacheFolder } from '../../../src/host/cache-folder'
-import { belowFloor, findAdapter, openDevice, openEngine } from '../../../src/host/gpu'
+import { unmetLimits, findAdapter, openDevice, openEngine } from '../../../src/host/gpu'
 import { interruption } from '../../../src/host/interrupt'
 import { amount, duration, Progress } from '../../../src/host/progress'
 import { selfTest } from '../../../src/host/selftest'
@@ -17,10 +17,10 @@ test('the cache folder follows the system, and WGSAM_CACHE before it', () => {
 
 test('an adapter below the floor is refused with the limit named', async () => {
   const adapter = (await findAdapter())!
-  assert.equal(belowFloor(adapter), [])
+  assert.equal(unmetLimits(adapter), [])
   const limits = { ...adapter.limits, maxStorageBuffersPerShaderStage: 4 }
   const small = { limits, info: { description: 'Small GPU' }, features: new Set() } as unknown as GPUAdapter
-  assert.equal(belowFloor(small), ['maxStorageBuffersPerShaderStage is 4, wgsam needs 8'])
+  assert.equal(unmetLimits(small), ['maxStorageBuffersPerShaderStage is 4, wgsam needs 8'])
   try {
     await openDevice(small)
     assert.unreachable()

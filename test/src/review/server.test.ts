@@ -8,7 +8,7 @@ import sharp from 'sharp'
 import { projectFile } from '../../../src/project/project'
 import { ReviewDocument } from '../../../src/project/review/document'
 import { ReviewFolder } from '../../../src/project/review/review-folder'
-import { maxBody } from '../../../src/host/local-http'
+import { MAX_BODY } from '../../../src/host/local-http'
 import type { Action, ReviewHistory, ReviewMask } from '../../../src/project/review/review-records'
 import type { ImageSummary } from '../../../src/review/protocol'
 import { serve } from '../../../src/review/server'
@@ -231,11 +231,12 @@ test('hostile requests get an answer in words and change nothing', async () => {
   }
   assert.is(
     (
-      await ask(at('plain', 'actions'), { raw: 'x'.repeat(10), headers: { 'Content-Length': `${maxBody + 1}` } }).catch(
-        () => ({
-          status: 413,
-        }),
-      )
+      await ask(at('plain', 'actions'), {
+        raw: 'x'.repeat(10),
+        headers: { 'Content-Length': `${MAX_BODY + 1}` },
+      }).catch(() => ({
+        status: 413,
+      }))
     ).status,
     413,
   )

@@ -131,8 +131,8 @@ test('augmenting before splitting, and what else does not fit, is refused before
   const to = ['--out', out, '--per-image', '2']
   assert.match(await refused(...to), /split first/)
   assert.match(await refused('--per-image', '2', '--all'), /needs --out/)
-  assert.match(await refused(...to, '--all', '--total', '9'), /one of them/)
-  assert.match(await refused('--out', out, '--all'), /how many pictures/)
+  assert.match(await refused(...to, '--all', '--total', '9'), /either --per-image/)
+  assert.match(await refused('--out', out, '--all'), /how many images/)
   assert.match(await refused('--out', out, '--all', '--total', '9'), /9 pictures are fewer than the 10 images/)
   assert.match(await refused(...to, '--all', '--rotate', '90'), /from 0 to 45/)
   assert.match(await refused(...to, '--split-file', join(folder, 'none.json')), /no split file/)
