@@ -5,7 +5,7 @@
 import { bindTensor } from './bind-tensor'
 import type { Engine, Pipeline } from './engine'
 import { type Grid, checkedGrid } from './grid'
-import { type Entry, type Shader, type UniformValues, packUniform } from './shader'
+import { type EntryPoint, type Shader, type UniformValues, packUniform } from './shader'
 import { Tensor, type TensorKind } from './tensor'
 
 /** One entry point of a shader, dispatched any number of times with different tensors, parameters and sizes. */
@@ -13,7 +13,7 @@ export class OneShotKernel {
   private constructor(
     private readonly engine: Engine,
     private readonly label: string,
-    private readonly entry: Entry,
+    private readonly entry: EntryPoint,
     private readonly pipeline: Pipeline,
     private readonly uniform: GPUBuffer,
   ) {}

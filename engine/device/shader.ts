@@ -19,7 +19,7 @@ export interface UniformField {
   stride: number
 }
 
-export interface Entry {
+export interface EntryPoint {
   workgroup: [number, number, number]
   bindings: Binding[]
   uniform: { size: number; fields: Record<string, UniformField> } | null
@@ -28,7 +28,7 @@ export interface Entry {
 export interface Shader {
   name: string
   code: string
-  entries: Record<string, Entry>
+  entries: Record<string, EntryPoint>
 }
 
 export type UniformValue = number | readonly number[] | readonly (readonly number[])[]
@@ -39,7 +39,13 @@ export type UniformValues = Record<string, UniformValue>
  * forgotten parameter would read as 0 and produce plausible but wrong numbers.
  * @throws Error if a member is missing, unknown, has too many elements, or is no u32 where one is required
  */
-export function packUniform(entry: Entry, label: string, values: UniformValues, into: DataView, base: number): void {
+export function packUniform(
+  entry: EntryPoint,
+  label: string,
+  values: UniformValues,
+  into: DataView,
+  base: number,
+): void {
   const fields = entry.uniform?.fields ?? {}
   for (const name of Object.keys(values)) {
     if (!fields[name]) throw new Error(`${label}: the shader has no parameter "${name}"`)

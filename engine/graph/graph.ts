@@ -27,7 +27,7 @@ interface TapeEntry {
 }
 
 /** A part of the model, such as one block, that has a backward pass. */
-export interface Segment {
+export interface ModelSegment {
   name: string
   /** True if the backward pass recomputes the segment's intermediates instead of keeping them (gradient checkpointing). */
   recompute: boolean
@@ -50,7 +50,7 @@ export class Graph implements Recorder {
   /** Gradients whose memory has become another tensor's gradient: see passGradient. */
   private readonly passed = new Set<Tensor['storage']>()
   /** Segments recorded so far, in order. */
-  readonly segments: Segment[] = []
+  readonly segments: ModelSegment[] = []
 
   /** With `training` false no tape is recorded, so intermediates live only as long as the forward pass needs them. */
   constructor(

@@ -1,6 +1,6 @@
 /** @file The memory that recorded steps need: dispatches, and bytes by kind of tensor. */
 import type { Engine } from '../device/engine'
-import type { Segment } from './graph'
+import type { ModelSegment } from './graph'
 import type { Program } from './program'
 import type { TensorKind } from '../device/tensor'
 
@@ -19,14 +19,14 @@ export interface MemoryReport {
   /** The tensor with the largest binding. */
   largest: { label: string; bytes: number }
   /** Segments of the model that have a backward pass. */
-  segments: readonly Segment[]
+  segments: readonly ModelSegment[]
 }
 
 /** The memory of all persistent tensors of the engine and of the given programs together. */
 export function memoryReport(
   engine: Engine,
   programs: readonly Program[],
-  segments: readonly Segment[] = [],
+  segments: readonly ModelSegment[] = [],
 ): MemoryReport {
   const intermediates: MemoryReport['intermediates'] = {}
   for (const { memory } of programs) {

@@ -4,7 +4,7 @@ import type { Engine } from '../device/engine'
 import type { Recording } from './dispatch'
 import { type MemoryLayout, planMemory } from './memory-layout'
 import type { Tensor } from '../device/tensor'
-import { DISPATCHES_A_PASS, type Steps, Timing } from './timing'
+import { DISPATCHES_A_PASS, type TimedDispatches, Timing } from './timing'
 
 interface Step {
   label: string
@@ -13,7 +13,7 @@ interface Step {
   groups: [number, number, number]
 }
 
-export class Program implements Steps {
+export class Program implements TimedDispatches {
   private constructor(
     private readonly engine: Engine,
     readonly memory: MemoryLayout,

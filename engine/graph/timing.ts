@@ -5,7 +5,7 @@
 import type { Engine } from '../device/engine'
 
 /** A sequence of dispatches that can be timed. */
-export interface Steps {
+export interface TimedDispatches {
   readonly size: number
   /** Encodes dispatches start..end (exclusive). */
   encode(pass: GPUComputePassEncoder, start: number, end: number): void
@@ -28,7 +28,7 @@ export class Timing {
   /** A part begins at a dispatch of `starts` (ascending) and ends where the next begins. Part i runs `repeats[i]` times in a row. */
   constructor(
     private readonly engine: Engine,
-    private readonly steps: Steps,
+    private readonly steps: TimedDispatches,
     starts: readonly number[],
     repeats: readonly number[] = starts.map(() => 1),
   ) {

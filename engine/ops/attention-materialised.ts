@@ -7,7 +7,7 @@ import shader from '../../shaders/attention-materialised.wgsl'
 import { type Graph, type GradientTarget, grid1d } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 import { paddingGradient, relativeGradient, relativeTerms } from './attention'
-import { type AttentionOptions, type AttentionShape as Shape, attentionShape } from './attention-shape'
+import { type AttentionOptions, type AttentionShape, attentionShape } from './attention-shape'
 import { type Gemm, type Operand, gemm } from './gemm'
 import { softmax, softmaxBackward } from './softmax'
 
@@ -128,7 +128,7 @@ function chunksOf(windows: number, heads: number, bytes: number, limit: number):
 /** Maximum number of matrix products in one dispatch: the z dimension of its grid. */
 const MAX_GRID = 65535
 
-const common = ({ map, params }: Shape) => ({
+const common = ({ map, params }: AttentionShape) => ({
   count: 0,
   columns4: 0,
   tokens: map.tokens,
@@ -145,7 +145,7 @@ const common = ({ map, params }: Shape) => ({
   biased: 0,
 })
 
-const termParams = (shape: Shape, chunk: Chunk) => ({
+const termParams = (shape: AttentionShape, chunk: Chunk) => ({
   ...common(shape),
   heads: chunk.heads,
   first_head: chunk.head,
@@ -153,7 +153,7 @@ const termParams = (shape: Shape, chunk: Chunk) => ({
 })
 
 /** Copies the rows of the image's tokens to their window positions. Padded positions get the last row, or zeros. */
-function gather(g: Graph, x: Tensor, shape: Shape, lastRow: boolean): Tensor {
+function gather(g: Graph, x: Tensor, shape: AttentionShape, lastRow: boolean): Tensor {
   const { map } = shape
   const y = g.tensor(`${x.label} by windows`, [map.windows * map.length, x.columns])
   const values = { ...common(shape), count: y.size / 4, columns4: x.columns / 4, padded: lastRow && map.pads ? 1 : 0 }
@@ -166,7 +166,7 @@ function scatter(
   g: Graph,
   x: Tensor,
   { tensor: y, accumulate }: GradientTarget,
-  shape: Shape,
+  shape: AttentionShape,
   dpads: Tensor | null,
 ): void {
   const values = { ...common(shape), count: x.size / 4, columns4: x.columns / 4, accumulate, padded: dpads ? 1 : 0 }

@@ -4,7 +4,7 @@ import relative from '../../shaders/attention-relative.wgsl'
 import type { Graph, GradientTarget } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 import { attentionDispatch, directDispatch } from './attention-variants'
-import { type AttentionOptions, type AttentionShape as Shape, attentionShape } from './attention-shape'
+import { type AttentionOptions, type AttentionShape, attentionShape } from './attention-shape'
 
 /** Padded rows that a workgroup sums in the first of the two stages of paddingGradient. */
 const PART = 32
@@ -59,7 +59,7 @@ type RelPos = NonNullable<AttentionOptions['relPos']>
  * The relative terms (windows * heads, sideH + sideW, 4 quads): for each row of keys, then for each column of keys, the term
  * that it adds to the scores of each query.
  */
-export function relativeTerms(g: Graph, qkv: Tensor, shape: Shape, relPos: RelPos): Tensor {
+export function relativeTerms(g: Graph, qkv: Tensor, shape: AttentionShape, relPos: RelPos): Tensor {
   const { map, params } = shape
   const rel = g.tensor('attention: relative terms', [
     map.windows * params.heads,
@@ -76,14 +76,14 @@ export function relativeGradient(
   g: Graph,
   drel: Tensor,
   { tensor: dqkv }: GradientTarget,
-  shape: Shape,
+  shape: AttentionShape,
   relPos: RelPos,
 ): void {
   for (const { table, values, grid } of axes(shape, relPos))
     g.dispatch(relative, 'relative_backward', { rows: shape.map.rows, table, drel, dqkv }, values, grid)
 }
 
-function axes({ map, params }: Shape, relPos: RelPos) {
+function axes({ map, params }: AttentionShape, relPos: RelPos) {
   const both = [
     { table: relPos.h, own: map.sideH, other: map.sideW },
     { table: relPos.w, own: map.sideW, other: map.sideH },
@@ -100,7 +100,7 @@ export function paddingGradient(
   g: Graph,
   dpads: Tensor,
   { tensor: dqkv, accumulate }: GradientTarget,
-  shape: Shape,
+  shape: AttentionShape,
 ): void {
   const { map, channels, params } = shape
   const values = { pads: map.pads, part: PART, channels4: params.channels4, tokens: map.tokens, accumulate }

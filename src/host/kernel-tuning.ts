@@ -12,14 +12,14 @@ import { cacheFolder } from './cache-folder'
 /** To be increased when kernels change so much that earlier measurements no longer apply. */
 const VERSION = 2
 
-const Entry = v.object({
+const SavedVariants = v.object({
   version: v.literal(VERSION),
   // matrix products, by class
   products: v.object(v.entriesFromList(MATMUL_CLASSES, v.picklist(MATMUL_VARIANTS))),
   attention: v.picklist(ATTENTION_VARIANTS),
   date: v.string(),
 })
-const File = v.record(v.string(), v.unknown())
+const TuningFile = v.record(v.string(), v.unknown())
 
 const fileOf = (cache = cacheFolder()): string => join(cache, 'tuning.json')
 
@@ -37,8 +37,8 @@ export function savedVariants({ device, subgroupSize }: Engine, cache?: string):
     return null
   }
   try {
-    const all = v.parse(File, JSON.parse(text))
-    const { products: matmul, attention } = v.parse(Entry, all[adapterKey(device.adapterInfo)])
+    const all = v.parse(TuningFile, JSON.parse(text))
+    const { products: matmul, attention } = v.parse(SavedVariants, all[adapterKey(device.adapterInfo)])
     const usable = [...Object.values(matmul), attention].every((variant) => canRun(variant, subgroupSize))
     return usable ? { matmul, attention } : null
   } catch {
@@ -51,10 +51,10 @@ export function savedVariants({ device, subgroupSize }: Engine, cache?: string):
 export async function saveVariants({ device }: Engine, variants: KernelVariants, cache?: string): Promise<string> {
   const path = fileOf(cache)
   const known = await readFile(path, 'utf8').then(
-    (text) => v.safeParse(v.pipe(v.string(), v.parseJson(), File), text),
+    (text) => v.safeParse(v.pipe(v.string(), v.parseJson(), TuningFile), text),
     () => null,
   )
-  const entry: v.InferOutput<typeof Entry> = {
+  const entry: v.InferOutput<typeof SavedVariants> = {
     version: VERSION,
     products: variants.matmul,
     attention: variants.attention,
