@@ -1,4 +1,4 @@
-/** @file Adam and AdamW on the GPU: global norm, clipping, the non-finite guard and the update, without a read-back. */
+/** @file Adam and AdamW on the GPU: global norm, clipping, the check for non-finite gradients and the update, without a read-back. */
 import shader from '../../shaders/adam.wgsl'
 import type { Graph } from '../graph/graph'
 import { elementwiseGrid } from '../graph/lane-rounds'
@@ -7,12 +7,13 @@ import { finiteCheck } from '../ops/finite'
 import type { ParameterSet } from './parameters'
 
 export interface OptimizerConfig {
-  /** adam: weight decay is added to the gradient, as torch.optim.Adam has it. adamw: values shrink by rate · decay. */
+  /** adam: weight decay is added to the gradient, as in torch.optim.Adam. adamw: values shrink by learning rate · decay. */
   algorithm: 'adam' | 'adamw'
+  /** Decay rates of the first and second moment, from 0 and below 1. */
   betas: readonly [number, number]
   eps: number
   weightDecay: number
-  /** The gradient's global norm is clipped to this; 0: no clipping. */
+  /** The gradient's global norm is clipped to this; 0 disables clipping. */
   maxNorm: number
 }
 
@@ -25,35 +26,37 @@ export const defaultOptimizer: OptimizerConfig = {
 }
 
 export interface OptimizerStep {
-  /** What the host writes before every run, made by `optimizerState`. */
+  /** (4): written by the host before every run, see `optimizerState`. */
   state: Tensor
-  /** What the host reads when it likes, read by `optimizerReport`; writing zeros over it clears the counts and sums. */
+  /** Read by the host at any time, see `optimizerReport`; writing zeros to it clears the counts and sums. */
   report: Tensor
 }
 
-/** What a run of the recorded step found. */
+/** Statistics of the last run of the recorded step, and of all runs since they were cleared. */
 export interface OptimizerReport {
   /** Global norm of the scaled gradient, before clipping. */
   norm: number
-  /** What the gradient was multiplied by, at most 1. */
+  /** The factor that clipped the gradient, at most 1. */
   clip: number
-  /** Elements of the last gradient that are NaN or infinite. */
+  /** The number of elements of the last gradient that are NaN or infinite. */
   nonFinite: number
-  /** Whether the last step changed nothing, because its gradient or the gradient's norm is not finite. */
+  /** True if the last step changed nothing because its gradient or the gradient's norm is not finite. */
   skipped: boolean
-  /** Steps since the report was cleared, and how many of them were skipped. */
+  /** Steps since the report was cleared. */
   steps: number
+  /** How many of them were skipped. */
   skippedSteps: number
-  /** Mean of each loss over the steps that were not skipped; NaN where there were none. */
+  /** Mean of each loss over the steps that were not skipped; NaN if all were. */
   losses: number[]
 }
 
-/** Numbers of the report before the losses' sums. */
+/** Elements of the report before the sums of the losses. */
 const HEAD = 6
 
 /**
- * Records one step over all parameters: reads their gradients, changes values and moments. `losses` (any small number of
- * values) are added up in the report. Throws where a setting is out of range.
+ * Records one step over all parameters: it reads their gradients and changes their values and moments.
+ * @param losses any small number of values, summed in the report
+ * @throws Error if a setting is out of range
  */
 export function recordOptimizerStep(
   g: Graph,
@@ -77,7 +80,7 @@ export function recordOptimizerStep(
     rounds: 1,
   }
   const state = g.input('optimizer: state', [4])
-  // it counts over many runs, so it is no intermediate
+  // persistent, because it counts over many runs
   const report = g.engine.persistent('optimizer', 'optimizer: report', [HEAD + Math.max(1, count)])
   const sums = finiteCheck(
     g,
@@ -93,8 +96,9 @@ export function recordOptimizerStep(
 }
 
 /**
- * The state of step `step` (from 1): learning rate, bias corrections, and the factor of the gradient (one over the
- * micro-batches whose gradients were added up).
+ * The state of step `step` (from 1): learning rate, the two bias corrections, and the factor of the gradient (1 / the number
+ * of micro-batches whose gradients were summed).
+ * @throws Error if the step or the learning rate is out of range
  */
 export function optimizerState(
   { betas }: OptimizerConfig,
@@ -108,7 +112,7 @@ export function optimizerState(
   return Float32Array.of(learningRate, 1 - betas[0] ** step, 1 - betas[1] ** step, gradientScale)
 }
 
-/** What the report's numbers mean; `losses`: how many were recorded. */
+/** Decodes the report; `losses` is the number of losses that were recorded. */
 export function optimizerReport(values: Float32Array, losses = 0): OptimizerReport {
   const [norm, clip, nonFinite, skipped, steps, skippedSteps] = values
   const mean = (sum: number) => sum / (steps - skippedSteps)
@@ -116,7 +120,7 @@ export function optimizerReport(values: Float32Array, losses = 0): OptimizerRepo
   return { norm, clip, nonFinite, skipped: skipped !== 0, steps, skippedSteps, losses: sums.map(mean) }
 }
 
-/** Throws with the name of the first setting that is out of range. */
+/** @throws Error that names the first setting that is out of range */
 export function checkOptimizer({ algorithm, betas, eps, weightDecay, maxNorm }: OptimizerConfig): void {
   if (algorithm !== 'adam' && algorithm !== 'adamw')
     throw new Error(`optimizer "${String(algorithm)}": choose adam or adamw`)

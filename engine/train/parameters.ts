@@ -1,6 +1,6 @@
 /**
- * @file What is trained, in flat arenas: values, gradients and Adam's two moments, each in as few buffers as the adapter
- * binds, so that the optimiser is a handful of dispatches however many parameters there are.
+ * @file Trainable parameters in flat arenas: values, gradients and Adam's two moments, each in as few buffers as the GPU
+ * adapter's largest binding allows, so that the optimiser takes a handful of dispatches for any number of parameters.
  */
 import type { Engine } from '../device/engine'
 import type { Graph } from '../graph/graph'
@@ -8,22 +8,25 @@ import { Tensor, type TensorKind, sizeOf } from '../device/tensor'
 import { fill } from '../ops/pointwise'
 
 export interface ParameterSpec {
+  /** Unique within a set. */
   name: string
   shape: readonly number[]
+  /** Initial values, row-major. */
   init: Float32Array
 }
 
-/** A parameter as a checkpoint keeps it. */
+/** A parameter in a training checkpoint. */
 export interface ParameterState {
   name: string
   shape: readonly number[]
   values: Float32Array
-  /** Adam's first and second moment. */
+  /** Adam's first moment. */
   m: Float32Array
+  /** Adam's second moment. */
   v: Float32Array
 }
 
-/** One buffer of each arena; element i of all four belongs together. Padding between parameters is zero. */
+/** One buffer of each arena: element i of all four is of the same parameter. Padding between parameters is zero. */
 export interface ParameterChunk {
   values: Tensor
   gradients: Tensor
@@ -38,7 +41,7 @@ interface Place {
   offset: number
 }
 
-/** Elements: 256 bytes, at which every adapter can bind. */
+/** Parameters start at multiples of this many elements: 256 bytes, an offset that every GPU adapter can bind. */
 const ALIGN = 64
 
 export class ParameterSet {
@@ -46,8 +49,9 @@ export class ParameterSet {
   private readonly places = new Map<string, Place>()
 
   /**
-   * Places and uploads the parameters. `maxBytes` bounds a buffer (the adapter's largest binding by default); a parameter
-   * never straddles two. Throws where one alone is larger, a name comes twice or a shape does not fit its values.
+   * Places and uploads the parameters.
+   * @param maxBytes largest size of a buffer, the GPU adapter's largest binding by default; no parameter spans two buffers
+   * @throws Error if a parameter is larger, a name occurs twice, a shape does not fit its values, or there are no parameters
    */
   constructor(
     readonly engine: Engine,
@@ -97,12 +101,12 @@ export class ParameterSet {
     return [...this.places.keys()]
   }
 
-  /** How many numbers are trained. */
+  /** The number of elements of all parameters. */
   get count(): number {
     return [...this.places.values()].reduce((sum, { tensor }) => sum + tensor.size, 0)
   }
 
-  /** A parameter, with the place of its gradient in `grad`. */
+  /** A parameter; `grad` is its gradient. @throws Error if there is none of this name */
   get(name: string): Tensor {
     return this.place(name).tensor
   }
@@ -113,12 +117,12 @@ export class ParameterSet {
     return place
   }
 
-  /** Records setting all gradients to zero: what a step starts with, because parameters' gradients always accumulate. */
+  /** Records setting all gradients to zero. A step starts with it, because gradients of parameters always accumulate. */
   zeroGradients(g: Graph): void {
     for (const { gradients } of this.chunks) fill(g, gradients, 0)
   }
 
-  /** Reads everything back, in the order of the specs. */
+  /** Reads values and moments back, in the order of the specs. */
   async download(): Promise<ParameterState[]> {
     const states: ParameterState[] = []
     for (const [i, chunk] of this.chunks.entries()) {
@@ -138,8 +142,8 @@ export class ParameterSet {
   }
 
   /**
-   * Writes a checkpoint back. Every parameter must be there, in its shape, and nothing else; nothing is written before all
-   * of it has been checked.
+   * Writes values and moments from a checkpoint.
+   * @throws Error, with nothing written, unless the states are of exactly the set's parameters, in their shapes
    */
   upload(states: readonly ParameterState[]): void {
     const given = new Set<string>()
@@ -162,7 +166,7 @@ export class ParameterSet {
     }
   }
 
-  /** Frees the buffers; the parameters' tensors are of no use afterwards. */
+  /** Frees the buffers; the parameters' tensors cannot be used afterwards. */
   release(): void {
     for (const { values, gradients, m, v } of this.chunks) {
       for (const tensor of [values, gradients, m, v]) this.engine.release(tensor)
@@ -171,7 +175,7 @@ export class ParameterSet {
   }
 }
 
-/** A part of an arena under its own name. */
+/** A range of an arena as a tensor of its own label and shape. */
 function view(arena: Tensor, offset: number, label: string, shape: readonly number[]): Tensor {
   const { kind, buffer } = arena.storage
   return new Tensor({ kind, label, bytes: sizeOf(shape) * 4, buffer, offset: offset * 4 }, [...shape])

@@ -1,4 +1,4 @@
-/** @file Records what a micro-batch goes through: forward, losses, backward; all of it is one graph. */
+/** @file Records the forward pass, the losses and the backward pass of a micro-batch in one graph. */
 import { Graph } from '../graph/graph'
 import type { StorageType, Tensor } from '../device/tensor'
 import { iouLoss } from '../ops/iou-loss'
@@ -10,61 +10,70 @@ import type { OptimizerConfig } from './adam'
 import { countFrozenParts } from './frozen-parts'
 
 export interface LossConfig {
+  /** Weight of the Dice loss. */
   dice: number
+  /** Weight of the mean binary cross-entropy. */
   bce: number
   /** Weight of the IoU head's squared error; its gradient also reaches the encoder. */
   iou: number
-  /** What Dice adds above and below its fraction, in pixels of the mask: 1 by itself. */
+  /** Smoothing term of Dice, added to numerator and denominator, in pixels of the mask. 1 by default. */
   smooth?: number
 }
 
 export interface StepConfig {
-  /** Images a micro-batch; a step may have any number of micro-batches. */
+  /** Images of a micro-batch, B; a step may have any number of micro-batches. */
   microBatch: number
-  /** Prompts an image, at most, and entries a prompt. */
+  /** Prompts of an image, at most. A micro-batch has P = B·prompts of them. */
   prompts: number
+  /** Entries of a prompt, N. */
   slots: number
   loss: LossConfig
   optimizer: OptimizerConfig
   /**
-   * Parts of the encoder, the first so many, that the step leaves out: nothing of them trains, and micro-batches bring the
-   * features after them in the place of images. None by default; where it is all parts, the features are embeddings.
+   * The number of the encoder's first parts that the step leaves out, because nothing in them trains (see
+   * countFrozenParts): micro-batches then hold the features after these parts instead of images. 0 by default. If it is all
+   * parts, the features are image embeddings.
    */
   frozen?: number
-  /** Micro-batches bring weights of their prompts. */
+  /** True if micro-batches have weights for their prompts. */
   weighted?: boolean
-  /** What the backward pass computes again, to save memory; the bits are the same. Nothing by default. */
+  /** What the backward pass recomputes to save memory, with the same bits. Nothing by default. */
   recompute?: Recomputation
-  /** f16: what waits for the backward pass waits as halves; docs/training.md says what that costs. f32 by default. */
+  /** f16: activations kept for the backward pass are stored as f16; docs/training.md says what that costs. f32 by default. */
   storage?: StorageType
 }
 
-/** Prompts of a micro-batch, and what they ask for. */
+/** The prompts of a micro-batch, and the masks that they should give. */
 export interface PromptedBatch {
-  /** (P, N, 2), (P, N): P = microBatch·prompts; see sam/prompt-labels. */
+  /** (P, N, 2): x and y in input pixels. */
   coords: Float32Array
+  /** (P, N), see `promptLabel`. */
   labels: Int32Array
-  /** (P): image within the micro-batch. */
+  /** (P): index of each prompt's image within the micro-batch. */
   imageIndex: Uint32Array
-  /** (P, maskSide²) in [0, 1], see SamModel. */
+  /** Target masks (P, maskSide²) in [0, 1], see `labelTargets`. */
   targets: Float32Array
-  /** (P), see `maskSupervision` in ops/mask-loss: which mask tokens the prompt trains; 0 only fills the micro-batch up. */
+  /** (P), see `maskSupervision`: the masks that each prompt trains. Prompts of value 0 only pad the micro-batch. */
   supervision: Uint32Array
-  /** (P), above 0: how much each prompt counts against the step's others. */
+  /** (P), above 0: the weight of each prompt's loss in the mean over the step. */
   weights?: Float32Array
 }
 
+/** A micro-batch of images. */
 export interface MicroBatch extends PromptedBatch {
-  /** (B, S, S, 3) raw values on 0..255, and (B, 2) valid height and width. */
+  /** (B, S, S, 3) on 0..255, see `toModelInput`. */
   images: Float32Array
+  /** (B, 2): the valid height and width of each image. */
   sizes: Uint32Array
 }
 
+/** A micro-batch of features, for a step without the first parts of the encoder. */
 export interface FeatureBatch extends PromptedBatch {
   /** (B·tokens, channels), see SamModel.featureShape. */
   features: Float32Array
 }
 
+/** The tensors that the host writes before each run, by the names of their data. */
 export type MicroBatchInputs = Record<
   Exclude<keyof PromptedBatch, 'weights'> | 'counts' | 'iouSupervision' | 'share',
   Tensor
@@ -72,8 +81,9 @@ export type MicroBatchInputs = Record<
   Partial<Record<'images' | 'sizes' | 'features' | 'weights', Tensor>>
 
 /**
- * Records a micro-batch's pass and gives the graph with what the host writes before every run. What the loss and its parts
- * (Dice, cross-entropy, and the IoU head's where it has a weight) are is added to `loss` and `parts`, one value each.
+ * Records the forward and backward pass of a micro-batch. Every run adds the loss to `loss` (1) and its terms to `parts`
+ * ((1) each: Dice, cross-entropy, and the IoU head's if it has a weight), and gradients to those of the parameters.
+ * @throws Error if something in the parts to leave out trains
  */
 export function recordMicroBatch(
   model: SamModel,
@@ -84,7 +94,7 @@ export function recordMicroBatch(
   const { microBatch, slots, recompute = recomputeNothing, storage, frozen = 0 } = config
   if (frozen && frozen > countFrozenParts(model))
     throw new Error(
-      `the first ${frozen} parts of the encoder were to be left out of the step, but something of them trains`,
+      `the first ${frozen} parts of the encoder cannot be left out of the step, because something in them trains`,
     )
   const prompts = microBatch * config.prompts
   const g = new Graph(model.engine, true, { recompute: recomputing(recompute), storage })
@@ -114,27 +124,29 @@ export function recordMicroBatch(
   }
   const weights = select(t.supervision)
   let mean = weightedMaskLoss(g, { ...terms, perMask, weights })
-  const seen = Object.values(maskLossParts(g, { perMask, weights }))
+  const reported = Object.values(maskLossParts(g, { perMask, weights }))
   if (config.loss.iou > 0) {
-    // the generator ranks all masks by the IoU head, so it learns from those that the mask loss leaves out as well
+    // the mask generator ranks all masks by the IoU head, so the head also learns from masks that the mask loss leaves out
     const every = select(t.iouSupervision)
     const head = iouLoss(g, { predicted: iou, perMask, weights: every, coefficient: config.loss.iou })
     mean = add(g, mean, head)
-    seen.push(head)
+    reported.push(head)
   }
-  // the mean over a micro-batch's prompts times its share of the step's weights adds up to the mean over the step
+  // micro-batch means, each times its share of the step's weights, add up to the mean over the step
   addProduct(g, mean, t.share, { tensor: loss, accumulate: 1 })
-  seen.forEach((part, i) => addProduct(g, part, t.share, { tensor: parts[i], accumulate: 1 }))
+  reported.forEach((part, i) => addProduct(g, part, t.share, { tensor: parts[i], accumulate: 1 }))
   g.backward(mean, t.share)
   return { g, inputs: t }
 }
 
+/** The whole encoder, from images. */
 function encode(g: Graph, model: SamModel, images: number) {
   const { inputSize: size } = model
   const inputs = { images: g.input('images', [images, size, size, 3]), sizes: g.input('valid sizes', [images, 2]) }
   return { inputs, encoded: model.encode(g, inputs.images, inputs.sizes) }
 }
 
+/** The encoder without its first `frozen` parts, from features. */
 function encodeRest(g: Graph, model: SamModel, images: number, frozen: number) {
   const features = g.input('features', model.featureShape(frozen, images))
   return { inputs: { features }, encoded: model.encodeFrom(g, features, frozen) }

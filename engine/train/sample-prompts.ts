@@ -1,8 +1,10 @@
+/** @file Samples the prompts of a training image from its label map. */
 import { promptLabel } from '../sam/prompt-labels'
 import { resizeLongest } from '../image/model-input'
 import type { InstanceBox, LabelMap } from '../image/label-map'
 import type { Rng } from '../rng'
 
+/** A point, a box, or a point and a box. */
 export type PromptKind = 'point' | 'box' | 'both'
 
 /**
@@ -12,43 +14,44 @@ export type PromptKind = 'point' | 'box' | 'both'
 export const MIN_INSTANCE_AREA = 16
 
 export interface PromptOptions {
-  /** prompts an image */
+  /** Number of prompts. */
   count: number
-  /** the model's input size, in pixels */
+  /** The model's input size, in pixels. */
   size: number
-  /** relative shares of the kinds; a kind of share 0 never occurs */
+  /** Relative frequencies of the kinds, 0 or more; `defaultMix` by default. */
   mix?: Record<PromptKind, number>
-  /** instances of fewer input pixels are skipped */
+  /** Instances of fewer input pixels are skipped; MIN_INSTANCE_AREA by default. */
   minArea?: number
-  /** standard deviation of a box corner as a share of the box's side */
+  /** Standard deviation of a box corner, as a fraction of the box's side; 0.1 by default. */
   jitter?: number
-  /** a point is the best inside of this many random pixels: 1 is uniform, more is nearer to the middle */
+  /** A point is the one furthest inside of this many random pixels: 1 is uniform, more are nearer the middle. 2 by default. */
   candidates?: number
 }
 
 export interface Prompts {
-  /** prompts, always the count asked for */
+  /** Number of prompts. */
   count: number
-  /** points a prompt: 3 where the mix has 'both', else 2 */
+  /** Entries of a prompt, see `promptSlots`. */
   slots: number
-  /** (count, slots, 2): x, y in input pixels, without the encoder's + 0.5 */
+  /** (count, slots, 2): x and y in input pixels, without the 0.5 that the prompt encoder adds. */
   coords: Float32Array
-  /** (count, slots): see `promptLabel` */
+  /** (count, slots), see `promptLabel`. */
   labels: Int32Array
-  /** (count): the instance each prompt asks for */
+  /** (count): the id of each prompt's instance. */
   ids: Uint16Array
+  /** The kind of each prompt. */
   kinds: PromptKind[]
-  /** instances too small to be asked for */
+  /** Number of instances that are too small to be prompted. */
   skipped: number
 }
 
 export const defaultMix: Record<PromptKind, number> = { point: 0.5, box: 0.3, both: 0.2 }
 const kinds: PromptKind[] = ['point', 'box', 'both']
 
-/** Slots a prompt takes under a mix; constant over a run, so that a step is recorded once. */
+/** Entries of a prompt: 3 if the mix has prompts of both kinds, else 2. The same for all prompts, so that a step is recorded once. */
 export const promptSlots = (mix: Record<PromptKind, number> = defaultMix): number => (mix.both > 0 ? 3 : 2)
 
-/** How far a pixel is inside its instance: the shortest way out along its row and column. */
+/** The distance from a pixel to the edge of its instance along its row or column, whichever is shortest, in pixels. */
 function clearance({ width, height, data }: LabelMap, x: number, y: number): number {
   const id = data[y * width + x]
   const same = (px: number, py: number) =>
@@ -58,7 +61,7 @@ function clearance({ width, height, data }: LabelMap, x: number, y: number): num
   return steps
 }
 
-/** A uniformly random pixel of the instance. */
+/** A uniformly random pixel of the instance. @throws Error if it has fewer pixels than `box.area` */
 function pixelInside(labels: LabelMap, box: InstanceBox, rng: Rng): [number, number] {
   const { width, data } = labels
   for (let attempt = 0; attempt < 32; attempt++) {
@@ -66,7 +69,7 @@ function pixelInside(labels: LabelMap, box: InstanceBox, rng: Rng): [number, num
     const y = box.y0 + rng.int(box.y1 - box.y0 + 1)
     if (data[y * width + x] === box.id) return [x, y]
   }
-  // thin and winding: count off the pixels
+  // thin and winding instances fill little of their box: pick the n-th of their pixels
   let left = rng.int(box.area)
   for (let y = box.y0; y <= box.y1; y++)
     for (let x = box.x0; x <= box.x1; x++) if (data[y * width + x] === box.id && left-- === 0) return [x, y]
@@ -74,10 +77,11 @@ function pixelInside(labels: LabelMap, box: InstanceBox, rng: Rng): [number, num
 }
 
 /**
- * Prompts for one image and one step: each asks for an instance by a point inside it, by its box with jitter (as SAM
- * was trained: 10 % of the side, at most 20 of 1024 input pixels), or by both. Instances are drawn without
- * replacement until all have been asked for. Where all are smaller than `minArea`, the largest is taken. The draws
- * depend on `rng` alone.
+ * Samples prompts for one image: each is a point inside an instance, the instance's box with jitter (as SAM was trained: a
+ * standard deviation of 10 % of the side, at most 20 of 1024 input pixels), or both. Instances are sampled without
+ * replacement until all have been prompted, then again. If all are smaller than `minArea`, only the largest is prompted.
+ * The same `rng` state gives the same prompts.
+ * @throws Error if there is no instance, or the mix has a negative share or only zeros
  */
 export function samplePrompts(
   labels: LabelMap,
@@ -89,7 +93,7 @@ export function samplePrompts(
   const total = mix.point + mix.box + mix.both
   if (!kinds.every((kind) => mix[kind] >= 0) || !(total > 0))
     throw new Error(`a mix of prompts needs shares >= 0 of point, box and both, not all zero: ${JSON.stringify(mix)}`)
-  if (!instances.length) throw new Error('prompts were asked for an image without instances')
+  if (!instances.length) throw new Error('an image without instances cannot be prompted')
 
   const valid = resizeLongest(labels.width, labels.height, size)
   const sx = valid.width / labels.width
@@ -109,7 +113,7 @@ export function samplePrompts(
     skipped,
   }
   const limit = (20 * size) / 1024
-  const moved = (at: number, side: number, end: number) => {
+  const jittered = (at: number, side: number, end: number) => {
     const by = Math.max(-limit, Math.min(limit, rng.normal() * jitter * side))
     return Math.max(0, Math.min(end - 1, at + by))
   }
@@ -122,25 +126,25 @@ export function samplePrompts(
     prompts.ids[p] = box.id
     prompts.kinds.push(kind)
     let slot = p * slots
-    const put = (x: number, y: number, what: number) => {
+    const put = (x: number, y: number, label: number) => {
       prompts.coords.set([x, y], slot * 2)
-      prompts.labels[slot++] = what
+      prompts.labels[slot++] = label
     }
     if (kind !== 'box') {
       let best: [number, number] = [box.x0, box.y0]
       let inside = 0
       for (let c = 0; c < Math.max(1, candidates); c++) {
         const [x, y] = pixelInside(labels, box, rng)
-        const room = clearance(labels, x, y)
-        if (room > inside) [best, inside] = [[x, y], room]
+        const distance = clearance(labels, x, y)
+        if (distance > inside) [best, inside] = [[x, y], distance]
       }
       put(best[0] * sx, best[1] * sy, promptLabel.foreground)
     }
     if (kind === 'point') put(0, 0, promptLabel.padding)
     else {
       const [w, h] = [(box.x1 - box.x0 + 1) * sx, (box.y1 - box.y0 + 1) * sy]
-      const xs = [moved(box.x0 * sx, w, valid.width), moved(box.x1 * sx, w, valid.width)].sort((a, b) => a - b)
-      const ys = [moved(box.y0 * sy, h, valid.height), moved(box.y1 * sy, h, valid.height)].sort((a, b) => a - b)
+      const xs = [jittered(box.x0 * sx, w, valid.width), jittered(box.x1 * sx, w, valid.width)].sort((a, b) => a - b)
+      const ys = [jittered(box.y0 * sy, h, valid.height), jittered(box.y1 * sy, h, valid.height)].sort((a, b) => a - b)
       put(xs[0], ys[0], promptLabel.boxStart)
       put(xs[1], ys[1], promptLabel.boxEnd)
     }

@@ -1,6 +1,6 @@
 /**
- * @file One optimiser step: micro-batches of images with their prompts go forward and backward, their gradients add up,
- * then the optimiser updates the parameters. Everything is recorded once and replayed; nothing is read back inside.
+ * @file One optimiser step: forward and backward passes of micro-batches, whose gradients accumulate, then an update of the
+ * parameters. Everything is recorded once and replayed; nothing is read back within a step.
  */
 import type { Engine } from '../device/engine'
 import { Graph } from '../graph/graph'
@@ -24,29 +24,30 @@ import {
 
 export type { FeatureBatch, LossConfig, MicroBatch, PromptedBatch, StepConfig } from './record-micro-batch'
 
-/** What the loss is the weighted sum of. */
+/** The terms of the loss, before their weights. */
 export interface LossParts {
   dice: number
   bce: number
-  /** Squared error of the IoU head; left out where its weight is 0. */
+  /** Squared error of the IoU head; absent if its weight is 0. */
   iou?: number
 }
 
 export interface StepReport {
-  /** Mean over the step's prompts, by their weights. */
+  /** Weighted mean over the step's prompts. */
   loss: number
   parts: LossParts
   /** Global norm of the gradient before clipping. */
   gradientNorm: number
-  /** Gradient elements that were not finite: above 0 the update was skipped. */
+  /** The number of gradient elements that are NaN or infinite. */
   nonFinite: number
+  /** True if the update was skipped because the gradient or its norm is not finite. */
   skipped: boolean
 }
 
-/** Losses that a step adds up: the whole and its parts. */
+/** The losses that accumulate over a step: the whole and its terms. */
 const LOSSES = ['loss', 'dice', 'bce', 'iou'] as const
-/** Elements from one to the next: each is bound by itself, and bindings begin at multiples of 256 bytes. */
-const APART = 64
+/** Elements between two losses: each has its own binding, which must start at a multiple of 256 bytes. */
+const LOSS_STRIDE = 64
 
 export class TrainingStep {
   /** Optimiser steps taken; set it when resuming. */
@@ -56,17 +57,20 @@ export class TrainingStep {
     private readonly engine: Engine,
     readonly parameters: ParameterSet,
     readonly config: StepConfig,
-    private readonly programs: { clear: Program; pass: Program; update: Program },
+    private readonly programs: { clear: Program; microBatch: Program; update: Program },
     private readonly optimizer: OptimizerStep,
-    private readonly t: MicroBatchInputs,
+    private readonly inputs: MicroBatchInputs,
     private readonly losses: Tensor,
-    /** Dispatches and bytes of a micro-batch and of all that comes once a step. */
+    /** Dispatches and bytes of one micro-batch and of the work that is done once a step. */
     readonly plan: MemoryReport,
   ) {}
 
   /**
-   * Records the step. The adapter must be attached to `model`; `parameters` are what trains. `afterUpdate` records what
-   * must follow every change of them.
+   * Records the step.
+   * @param model with the adapter attached that trains (see AttachedAdapter)
+   * @param parameters the adapter's
+   * @param afterUpdate records what must follow every change of the parameters, e.g. `FullTuning.record`
+   * @throws Error if a setting is out of range, frozen parts train, or a tensor exceeds the adapter's largest binding
    */
   static async create(
     model: SamModel,
@@ -75,11 +79,11 @@ export class TrainingStep {
     afterUpdate?: (g: Graph) => void,
   ): Promise<TrainingStep> {
     const { engine } = model
-    const losses = engine.persistent('optimizer', 'losses of the step', [(LOSSES.length - 1) * APART + 1])
-    const [loss, ...parts] = LOSSES.map((_, i) => losses.slice(i * APART, i * APART + 1))
+    const losses = engine.persistent('optimizer', 'losses of the step', [(LOSSES.length - 1) * LOSS_STRIDE + 1])
+    const [loss, ...parts] = LOSSES.map((_, i) => losses.slice(i * LOSS_STRIDE, i * LOSS_STRIDE + 1))
 
-    const { g, inputs: t } = recordMicroBatch(model, config, loss, parts)
-    const pass = await g.compile()
+    const { g, inputs } = recordMicroBatch(model, config, loss, parts)
+    const microBatch = await g.compile()
 
     const c = new Graph(engine)
     parameters.zeroGradients(c)
@@ -90,13 +94,16 @@ export class TrainingStep {
     const optimizer = recordOptimizerStep(u, parameters, config.optimizer, loss)
     afterUpdate?.(u)
     const update = await u.compile()
-    const plan = memoryReport(engine, [clear, pass, update], g.segments)
-    return new TrainingStep(engine, parameters, config, { clear, pass, update }, optimizer, t, losses, plan)
+    const plan = memoryReport(engine, [clear, microBatch, update], g.segments)
+    return new TrainingStep(engine, parameters, config, { clear, microBatch, update }, optimizer, inputs, losses, plan)
   }
 
-  /** Submits one step; wait with `report`, at least every few steps. Throws where a micro-batch has the wrong sizes. */
+  /**
+   * Submits one step. Await `report` at least every few steps, so that the queue does not grow.
+   * @throws Error if an array has the wrong length, no prompt trains, or the step was not recorded for such micro-batches
+   */
   run(microBatches: readonly (MicroBatch | FeatureBatch)[], learningRate: number): void {
-    const { t, programs, config } = this
+    const { inputs: t, programs, config } = this
     for (const { weights } of microBatches)
       if (!!weights !== !!t.weights)
         throw new Error(`this training step was not recorded for prompts ${weights ? 'with' : 'without'} weights`)
@@ -106,47 +113,48 @@ export class TrainingStep {
     const state = optimizerState(config.optimizer, this.step + 1, learningRate)
     programs.clear.run()
     microBatches.forEach((batch, i) => {
-      const { weights, ...inputs } = batch
-      for (const [name, data] of Object.entries(inputs)) {
+      const { weights, ...arrays } = batch
+      for (const [name, data] of Object.entries(arrays)) {
         const tensor = t[name as keyof MicroBatchInputs]
         if (!tensor) throw new Error(`this training step was not recorded for ${name}`)
-        programs.pass.write(tensor, data)
+        programs.microBatch.write(tensor, data)
       }
-      programs.pass.write(t.counts, tokenCounts(batch.labels, config.slots))
-      programs.pass.write(
+      programs.microBatch.write(t.counts, tokenCounts(batch.labels, config.slots))
+      programs.microBatch.write(
         t.iouSupervision,
         batch.supervision.map((s) => (s ? maskSupervision.all : maskSupervision.nothing)),
       )
-      programs.pass.write(t.share, Float32Array.of(shares[i] / total))
-      if (weights) programs.pass.write(t.weights!, relativeWeights(batch, t.weights!.size))
-      programs.pass.run()
+      programs.microBatch.write(t.share, Float32Array.of(shares[i] / total))
+      if (weights) programs.microBatch.write(t.weights!, relativeWeights(batch, t.weights!.size))
+      programs.microBatch.run()
     })
     programs.update.write(this.optimizer.state, state)
     programs.update.run()
     this.step++
   }
 
-  /** Waits for the last step and gives what it found. Throws what the device reported. */
+  /** Waits for the last step and returns its losses and gradient norm. @throws Error that the device reported */
   async report(): Promise<StepReport> {
     const losses = await this.engine.read(this.losses)
-    const [loss, dice, bce, iou] = LOSSES.map((_, i) => losses[i * APART])
+    const [loss, dice, bce, iou] = LOSSES.map((_, i) => losses[i * LOSS_STRIDE])
     const weight = this.config.loss.iou
     const parts: LossParts = { dice, bce, ...(weight > 0 && { iou: iou / weight }) }
     const { norm, nonFinite, skipped } = optimizerReport(await this.engine.read(this.optimizer.report), 1)
     return { loss, parts, gradientNorm: norm, nonFinite, skipped }
   }
 
-  /** Fills all intermediates with NaN, for tests: see Program. */
+  /** Fills all intermediates with NaN, for tests: see Program.poison. */
   poison(): void {
     for (const program of Object.values(this.programs)) program.poison()
   }
 
-  /** Times every dispatch of a micro-batch and an update, on what the last run left: the parameters move once more. */
+  /** Times every dispatch of a step of one micro-batch, with the data of the last run. This updates the parameters once more. */
   async profile() {
-    const { clear, pass, update } = this.programs
-    return [...(await clear.profile()), ...(await pass.profile()), ...(await update.profile())]
+    const { clear, microBatch, update } = this.programs
+    return [...(await clear.profile()), ...(await microBatch.profile()), ...(await update.profile())]
   }
 
+  /** Frees the step's GPU memory, not the parameters'. */
   destroy(): void {
     for (const program of Object.values(this.programs)) program.destroy()
     this.engine.release(this.losses)
@@ -154,11 +162,11 @@ export class TrainingStep {
   }
 }
 
-/** What a micro-batch's prompts count together. */
+/** The sum of the weights of a micro-batch's prompts that train. */
 const weightOf = ({ supervision: flags, weights }: PromptedBatch): number =>
   flags.reduce((sum, flag, p) => sum + (flag ? (weights?.[p] ?? 1) : 0), 0)
 
-/** (P, T): a prompt's weight by the mean of those that train, for each of its masks. */
+/** (P, T): each prompt's weight divided by the mean weight of those that train, repeated for its T masks. */
 function relativeWeights(batch: PromptedBatch, size: number): Float32Array {
   const { supervision: flags, weights } = batch
   const masks = size / flags.length

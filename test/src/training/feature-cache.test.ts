@@ -137,7 +137,7 @@ test('a step without parts in which something trains is refused', async () => {
   const refused = await TrainingStep.create(models.toy_vit, parameters, { ...config, frozen: 2 }).catch(String)
   assert.match(
     String(refused),
-    'the first 2 parts of the encoder were to be left out of the step, but something of them',
+    'the first 2 parts of the encoder cannot be left out of the step, because something in them',
   )
   end()
 })
