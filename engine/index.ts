@@ -31,17 +31,25 @@ export { labelTargets } from './image/training-targets'
 
 // masks
 export { dropIslands, fillHoles } from './masks/holes-islands'
-export { labelMap } from './masks/label-map'
+export { labelMap } from './masks/paint-label-map'
 export { emptyMask, type Mask } from './masks/mask'
 export { type CompressedRle, decodeMask, decodeRle, encodeMask, encodeRle, type Rle } from './masks/rle'
 
 // the automatic mask generator
-export type { Candidate, CandidateSet, GeneratedSet, LogitWindow, Overlap, Removal, Scored } from './generate/candidate'
+export type {
+  Candidate,
+  CandidateMeasures,
+  CandidateSet,
+  GeneratedSet,
+  LogitWindow,
+  Overlap,
+  RejectionReason,
+} from './generate/candidate'
 export { filterCandidates, type Filtered, type FilterName, type FilterOptions } from './generate/filter'
 export { type GenerateHooks, MaskGenerator } from './generate/generator'
 export { checkGeneratorOptions, defaultGeneratorOptions, type GeneratorOptions } from './generate/generator-options'
 export type { MaskRecord } from './generate/reference-record'
-export { type Rethreshold, rethreshold } from './generate/rethreshold'
+export { rethreshold, type RethresholdOptions } from './generate/rethreshold'
 
 // adapters: LoRA, and full fine-tuning of chosen matrices
 export type { AttachedAdapter } from './train/attached-adapter'

@@ -1,5 +1,5 @@
 /** @file Filtering candidates again, as `wgsam generate refilter` and the review page do with each move of a slider. */
-import type { Overlap, Scored } from '../../engine/generate/candidate'
+import type { Overlap, CandidateMeasures } from '../../engine/generate/candidate'
 import { wholeRegion } from '../../engine/image/box'
 import { filterCandidates } from '../../engine/generate/filter'
 import { defaultGeneratorOptions } from '../../engine/generate/generator-options'
@@ -10,7 +10,7 @@ function made(count: number) {
   const rng = new Rng(9)
   const width = Math.ceil(Math.sqrt(count * 150))
   const crop = wholeRegion({ width, height: width })
-  const candidates = Array.from({ length: count }, (): Scored => {
+  const candidates = Array.from({ length: count }, (): CandidateMeasures => {
     const [x, y, side] = [rng.range(0, width - 30), rng.range(0, width - 30), rng.range(10, 30)].map(Math.floor)
     const box = { x0: x, y0: y, x1: x + side - 1, y1: y + side - 1 }
     return { box, area: side * side, predictedIou: rng.range(0.7, 1), stability: rng.range(0.9, 1), crop }

@@ -1,10 +1,10 @@
-/** @file What the generator proposes, and what every later stage (filters, files, review) needs to know of it. */
-import type { Mask } from '../masks/mask'
+/** @file Candidates: the masks that the generator proposes, with the measures that filters, files and the review use. */
 import type { Box, Point, Region } from '../image/box'
 import type { Size } from '../image/size'
+import type { Mask } from '../masks/mask'
 
-/** The measures of a mask that the filters go by: no pixels, so that filtering again takes milliseconds. */
-export interface Scored {
+/** The measures of a mask that the filters use. They need no pixels, so filtering again takes milliseconds. */
+export interface CandidateMeasures {
   /** Pixels. */
   area: number
   /** In pixels of the image. */
@@ -17,52 +17,55 @@ export interface Scored {
   crop: Region
 }
 
-/** A mask that passed the first, generous thresholds. */
-export interface Candidate extends Scored {
-  /** Unpacked from bits at every access, so that thousands of large masks take little memory: keep it while you use it. */
+/** A mask that passed the first, permissive thresholds. */
+export interface Candidate extends CandidateMeasures {
+  /**
+   * Unpacked from bits at every access, so that thousands of large masks take little memory: read it once and keep the
+   * result while you need it.
+   */
   readonly mask: Mask
   /** The mask token, 1 to 3: from part to whole. */
   token: number
   /** The prompt, in pixels of the image. */
   point: Point
-  /** What another threshold needs; absent where it was not kept, or where masks of several tiles were united. */
+  /** Input of `rethreshold`; absent if it was not kept, or if the mask was united from several tiles. */
   logits?: LogitWindow
 }
 
-/** The part of a mask's low-resolution logits that matters: outside it they are far below the threshold. */
+/** A mask's low-resolution logits without the parts that are far below the threshold. */
 export interface LogitWindow extends Size {
   x0: number
   y0: number
   /** (height, width) */
   data: Float32Array
-  /** Side of the whole plane, of which this is a part. */
+  /** Side of the whole square of logits, of which this is a part. */
   side: number
-  /** Side of the model's input. */
+  /** Side of the model's input square. */
   inputSize: number
-  /** Pixels whose logit is above this are all computed from within the window: the lowest threshold that can be asked for. */
+  /** The lowest usable threshold: every pixel with a logit above it can be computed from the window alone. */
   lowest: number
 }
 
-/** Two candidates that share pixels: their places in the list, the first the lower, and how many pixels. */
+/** Two candidates that share pixels: their indices in the list, the lower first, and the number of shared pixels. */
 export type Overlap = [first: number, second: number, pixels: number]
 
-export interface CandidateSet<T extends Scored = Candidate> {
+export interface CandidateSet<T extends CandidateMeasures = Candidate> {
   size: Size
-  /** By predicted IoU, the best first. */
+  /** Sorted by predicted IoU, the best first. */
   candidates: T[]
-  /** Of all pairs that share a pixel. */
+  /** All pairs that share a pixel. */
   overlaps: Overlap[]
 }
 
-/** Why masks did not become candidates, in the order in which they are looked at. */
-export const removals = ['floorPredIou', 'floorStability', 'cropEdge', 'duplicates', 'seams'] as const
-export type Removal = (typeof removals)[number]
+/** Why a mask did not become a candidate, in the order in which the tests are applied. */
+export const rejectionReasons = ['floorPredIou', 'floorStability', 'cropEdge', 'duplicates', 'seams'] as const
+export type RejectionReason = (typeof rejectionReasons)[number]
 
-/** What the generator gives: candidates, and how many masks it saw for them. */
+/** The generator's result: the candidates, and the number of masks they were chosen from. */
 export interface GeneratedSet extends CandidateSet {
-  /** Points that were asked about. */
+  /** The number of points that prompted the model. */
   points: number
-  /** Masks that the model gave: three a point. */
+  /** The number of masks that the model predicted: three per point. */
   masks: number
-  removed: Record<Removal, number>
+  removed: Record<RejectionReason, number>
 }

@@ -1,22 +1,28 @@
-/** @file From an image to candidates: its regions, all masks above the floors, each once, and how they overlap. */
+/** @file Finds an image's candidates: prompts each crop or tile, keeps masks above the floors, removes duplicates, finds overlaps. */
 import type { Size } from '../image/size'
 import { type Point, type Region, regionSize } from '../image/box'
-import { type GeneratedSet, type Overlap, type Removal, type Scored, removals } from './candidate'
-import { cropsOf, isCut } from './crops'
-import { type Draft, bytesOf, candidateOf, draftOf } from './candidate-draft'
+import {
+  type GeneratedSet,
+  type Overlap,
+  type RejectionReason,
+  type CandidateMeasures,
+  rejectionReasons,
+} from './candidate'
+import { cropRegions, isCutByCrop } from './crops'
+import { type PackedCandidate, packedBytes, unpackCandidate, packCandidate } from './packed-candidate'
 import { filterCandidates, sameCrop } from './filter'
-import type { FoundMask, FoundOptions } from './found-mask'
+import type { DecodedMask, MaskThresholds } from './decoded-mask'
 import type { GeneratorOptions } from './generator-options'
 import type { OverlapCounter } from './overlap-counter'
-import { overlapsOf, withoutDuplicates } from './overlaps'
-import { layerPoints, withScales } from './point-grid'
+import { findOverlaps, suppressDuplicates } from './overlaps'
+import { layerPoints, addGrids } from './point-grid'
 import type { GenerateHooks, RegionRunner } from './region-runner'
 import type { RgbImage } from '../image/rgb-image'
-import { residualPoints } from './uncovered-points'
+import { uncoveredPoints } from './uncovered-points'
 import { mergeSeams } from './seams'
-import { tilesOf } from './tiles'
+import { tileRegions } from './tiles'
 
-/** Masks may take so much memory before duplicates are removed in between. */
+/** Memory that masks may take before duplicates are removed early. */
 const POOL_BYTES = 256 * 2 ** 20
 
 /** A part of the image that is encoded on its own, and its prompts. */
@@ -28,6 +34,7 @@ interface EncodedPart {
   points: Point[]
 }
 
+/** The candidates of an image. @throws the abort reason of `hooks.signal` */
 export async function findCandidates(
   runner: RegionRunner,
   counter: OverlapCounter,
@@ -36,28 +43,29 @@ export async function findCandidates(
   hooks: GenerateHooks,
 ): Promise<GeneratedSet> {
   const parts = partsOf(image, options)
-  const removed = Object.fromEntries(removals.map((name) => [name, 0])) as Record<Removal, number>
+  const removed = Object.fromEntries(rejectionReasons.map((name) => [name, 0])) as Record<RejectionReason, number>
   let total = parts.reduce((sum, { points }) => sum + points.length, 0)
   let done = 0
-  let drafts: Draft[] = []
+  let candidates: PackedCandidate[] = []
   let bytes = 0
   let limit = POOL_BYTES
 
-  const countIn = (masks: readonly Draft[]) => (pairs: Uint32Array) =>
+  const countIn = (masks: readonly PackedCandidate[]) => (pairs: Uint32Array) =>
     counter.count(
       masks.map(({ bits }) => bits),
       pairs,
     )
-  const add = (draft: Draft) => {
-    drafts.push(draft)
-    bytes += bytesOf(draft)
+  const add = (candidate: PackedCandidate) => {
+    candidates.push(candidate)
+    bytes += packedBytes(candidate)
   }
-  // a mask that a tile cuts may be better rated than its whole partner: before seams are merged each tile is for itself
-  const collapse = async (among?: (a: Scored, b: Scored) => boolean) => {
-    const masks = drafts
-    const kept = await withoutDuplicates(masks, options.duplicateIou, countIn(masks), among)
+  // a mask that a tile cuts may have a higher predicted IoU than its whole duplicate in the next tile, so until seams are
+  // merged only masks of one tile are compared
+  const removeDuplicates = async (comparable?: (a: CandidateMeasures, b: CandidateMeasures) => boolean) => {
+    const masks = candidates
+    const kept = await suppressDuplicates(masks, options.duplicateIou, countIn(masks), comparable)
     removed.duplicates += masks.length - kept.length
-    drafts = []
+    candidates = []
     bytes = 0
     for (const i of kept) add(masks[i])
     limit = Math.max(POOL_BYTES, 2 * bytes)
@@ -66,57 +74,57 @@ export async function findCandidates(
     if (!points.length) return
     hooks.signal?.throwIfAborted()
     runner.encode(image, region)
-    const wanted: FoundOptions = {
+    const thresholds: MaskThresholds = {
       predIouThresh: options.floorPredIou,
       stabilityScoreThresh: options.floorStability,
       stabilityScoreOffset: options.stabilityScoreOffset,
       maskThreshold: options.maskThreshold,
       keepLogits: options.keepLogits,
-      // what a tile cuts is merged with its neighbour's part afterwards
-      accept: options.tileSize ? undefined : (box) => !isCut(box, region, image),
+      // a mask that a tile cuts is merged with its neighbour's part afterwards
+      accept: options.tileSize ? undefined : (box) => !isCutByCrop(box, region, image),
     }
     const local = points.map(([x, y]): Point => [x - region.left, y - region.top])
-    const collect = async (masks: FoundMask[], asked: number) => {
-      for (const mask of masks) add(draftOf(mask, region, points[mask.prompt], image, options))
-      if (bytes > limit) await collapse(sameCrop)
-      done += asked
+    const collect = async (masks: DecodedMask[], prompted: number) => {
+      for (const mask of masks) add(packCandidate(mask, region, points[mask.prompt], image, options))
+      if (bytes > limit) await removeDuplicates(sameCrop)
+      done += prompted
       hooks.onProgress?.(done, total)
     }
-    await runner.run(local, wanted, removed, collect, hooks.signal)
+    await runner.run(local, thresholds, removed, collect, hooks.signal)
   }
-  const settle = async () => {
-    if (!options.tileSize) return collapse()
-    await collapse(sameCrop)
-    const merged = mergeSeams(drafts, image, cellOf(options, runner.side))
-    removed.seams += drafts.length - merged.length
-    drafts = merged
-    await collapse()
+  const mergeRegions = async () => {
+    if (!options.tileSize) return removeDuplicates()
+    await removeDuplicates(sameCrop)
+    const merged = mergeSeams(candidates, image, cellPixels(options, runner.side))
+    removed.seams += candidates.length - merged.length
+    candidates = merged
+    await removeDuplicates()
   }
 
   for (const part of parts) await promptPart(part)
-  await settle()
+  await mergeRegions()
   if (options.refinePoints) {
-    const overlaps = await overlapsOf(drafts, countIn(drafts))
-    const more = missedPoints(drafts, overlaps, image, options, parts)
+    const overlaps = await findOverlaps(candidates, countIn(candidates))
+    const more = partsWithMissedPoints(candidates, overlaps, image, options, parts)
     total += more.reduce((sum, { points }) => sum + points.length, 0)
     for (const part of more) await promptPart(part)
-    if (more.length) await settle()
+    if (more.length) await mergeRegions()
   }
-  const overlaps = await overlapsOf(drafts, countIn(drafts))
+  const overlaps = await findOverlaps(candidates, countIn(candidates))
   const size = { width: image.width, height: image.height }
-  return { size, candidates: drafts.map(candidateOf), overlaps, points: done, masks: 3 * done, removed }
+  return { size, candidates: candidates.map(unpackCandidate), overlaps, points: done, masks: 3 * done, removed }
 }
 
-/** Pixels of a tile that one cell of the logits covers. */
-const cellOf = ({ tileSize }: GeneratorOptions, side: number): number => Math.max(2, Math.ceil(tileSize / side))
+/** Side, in pixels of the image, of the part of a tile that one cell of the logits covers. */
+const cellPixels = ({ tileSize }: GeneratorOptions, side: number): number => Math.max(2, Math.ceil(tileSize / side))
 
 function partsOf(size: Size, options: GeneratorOptions): EncodedPart[] {
   const places = options.tileSize
-    ? tilesOf(size, options.tileSize, options.tileHalo).map((tile) => ({ ...tile, layer: 0 }))
-    : cropsOf(size, options).map((crop) => ({ ...crop, core: crop.region }))
+    ? tileRegions(size, options.tileSize, options.tileHalo).map((tile) => ({ ...tile, layer: 0 }))
+    : cropRegions(size, options).map((crop) => ({ ...crop, core: crop.region }))
   return places.map(({ region, core, layer }): EncodedPart => {
     const own = regionSize(region)
-    const local = withScales(layerPoints(options, layer, own), layer ? [] : options.pointScales, own)
+    const local = addGrids(layerPoints(options, layer, own), layer ? [] : options.pointScales, own)
     const points = local.map(([x, y]): Point => [x + region.left, y + region.top])
     return { region, core, points: points.filter((point) => isIn(point, core, size)) }
   })
@@ -127,22 +135,22 @@ function isIn([x, y]: Point, { left, top, right, bottom }: Region, { width, heig
   return x >= left && (x < right || right === width) && y >= top && (y < bottom || bottom === height)
 }
 
-/** The second round: the middles of what the masks that pass the filters leave uncovered, each in the region that answers for it. */
-function missedPoints(
-  drafts: readonly Draft[],
+/** The second round's prompts: points that no mask covers that passes the filters, each in the part whose core contains it. */
+function partsWithMissedPoints(
+  candidates: readonly PackedCandidate[],
   overlaps: Overlap[],
   size: Size,
   options: GeneratorOptions,
   parts: readonly EncodedPart[],
 ): EncodedPart[] {
-  const { kept } = filterCandidates({ size, candidates: [...drafts], overlaps }, options)
-  const points = residualPoints(
-    kept.map((i) => drafts[i].bits),
+  const { kept } = filterCandidates({ size, candidates: [...candidates], overlaps }, options)
+  const points = uncoveredPoints(
+    kept.map((i) => candidates[i].bits),
     size,
     options.refinePoints,
   )
-  // the first region is the whole image where there are crops; of tiles each point has its own
-  const mine = parts.map((part): EncodedPart => ({ ...part, points: [] }))
-  for (const point of points) mine.find(({ core }) => isIn(point, core, size))?.points.push(point)
-  return mine.filter((part) => part.points.length)
+  // with crops, the first part is the whole image; with tiles, exactly one core contains a point
+  const found = parts.map((part): EncodedPart => ({ ...part, points: [] }))
+  for (const point of points) found.find(({ core }) => isIn(point, core, size))?.points.push(point)
+  return found.filter((part) => part.points.length)
 }

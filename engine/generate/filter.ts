@@ -1,26 +1,27 @@
-/** @file Chooses among candidates by their measures alone: what a slider moves, in milliseconds. */
+/** @file Chooses among candidates by their measures alone, in milliseconds: the review page filters at each move of a slider. */
 import { regionKey, sameRegion } from '../image/box'
-import type { CandidateSet, Scored } from './candidate'
-import { containmentLosers } from './containment'
-import { suppress } from './nms'
-import { Neighbours } from './overlap-lists'
+import type { Size } from '../image/size'
+import type { CandidateSet, CandidateMeasures } from './candidate'
+import { suppressNested } from './containment'
+import { suppressBoxes } from './nms'
+import { OverlapIndex } from './overlap-index'
 
 export interface FilterOptions {
-  /** Keep what has a higher predicted IoU; 0 keeps all (the reference's pred_iou_thresh). */
+  /** Keep masks with a higher predicted IoU; 0 keeps all (the reference's pred_iou_thresh). */
   predIouThresh: number
-  /** Keep what has at least this stability (stability_score_thresh); 0 keeps all. */
+  /** Keep masks with at least this stability (stability_score_thresh); 0 keeps all. */
   stabilityScoreThresh: number
-  /** Pixels; 0 is no limit. */
+  /** Minimum area, pixels; 0 is no limit. */
   minArea: number
-  /** Share of the image, 0 to 1; 1 is no limit. What is larger is background or an agglomerate. */
+  /** Maximum area as a fraction of the image, 0 to 1; 1 is no limit. Larger masks are background or agglomerates. */
   maxArea: number
-  /** Drop what frames the picture: touches three or four of its edges. */
+  /** Drop masks that frame the image: those that touch three or four of its edges. */
   dropFrames: boolean
   /** Drop the worse of two of one crop whose boxes have a higher IoU (box_nms_thresh); 1 is off. */
   boxNmsThresh: number
   /** Drop the worse of two masks of a higher IoU; 1 is off. */
   maskNmsThresh: number
-  /** Of two that share more than this part of the smaller one, one goes: see containment.ts; 1 is off. */
+  /** Drop one of two masks that share more than this fraction of the smaller one: see containment.ts; 1 is off. */
   containmentThresh: number
 }
 
@@ -38,17 +39,18 @@ export const filterNames = [
 export type FilterName = (typeof filterNames)[number]
 
 export interface Filtered {
-  /** Places in the list of candidates, the best first. */
+  /** Indices of candidates, the best first. */
   kept: number[]
-  /** How many each filter removed. */
+  /** The number of candidates that each filter removed. */
   removed: Record<FilterName, number>
 }
 
 /**
- * Applies the filters one after the other. "Worse" is the lower predicted IoU; of equal ones the later in the list.
- * Candidates need not be in order.
+ * Applies the filters one after the other. The worse of two candidates is the one with the lower predicted IoU, the later
+ * in the list if they are equal. Candidates need not be sorted.
+ * @throws Error if an overlap does not name two candidates of the set
  */
-export function filterCandidates(set: CandidateSet<Scored>, options: FilterOptions): Filtered {
+export function filterCandidates(set: CandidateSet<CandidateMeasures>, options: FilterOptions): Filtered {
   const { candidates, size } = set
   const removed = Object.fromEntries(filterNames.map((name) => [name, 0])) as Record<FilterName, number>
   let alive = candidates.map((_, i) => i)
@@ -66,15 +68,15 @@ export function filterCandidates(set: CandidateSet<Scored>, options: FilterOptio
   keep('frames', (i) => !options.dropFrames || edgesTouched(candidates[i], size) < 3)
   if (options.boxNmsThresh < 1) {
     const boxes = candidates.map(({ box }) => box)
-    const stay = new Set(suppress(alive, boxes, options.boxNmsThresh, cropNumbers(candidates)))
+    const stay = new Set(suppressBoxes(alive, boxes, options.boxNmsThresh, cropNumbers(candidates)))
     keep('boxNms', (i) => stay.has(i))
   }
   if (options.maskNmsThresh >= 1 && options.containmentThresh >= 1) return { kept: alive, removed }
-  const neighbours = new Neighbours(set)
+  const overlaps = new OverlapIndex(set)
   if (options.maskNmsThresh < 1) {
     const stays = new Uint8Array(candidates.length)
     keep('maskNms', (i) => {
-      const rival = neighbours.of(i, (k, shared) => {
+      const rival = overlaps.some(i, (k, shared) => {
         const union = candidates[i].area + candidates[k].area - shared
         return stays[k] === 1 && shared / union > options.maskNmsThresh
       })
@@ -83,19 +85,19 @@ export function filterCandidates(set: CandidateSet<Scored>, options: FilterOptio
     })
   }
   if (options.containmentThresh < 1) {
-    const losers = containmentLosers(candidates, alive, neighbours, options.containmentThresh)
-    keep('containment', (i) => !losers.has(i))
+    const nested = suppressNested(candidates, alive, overlaps, options.containmentThresh)
+    keep('containment', (i) => !nested.has(i))
   }
   return { kept: alive, removed }
 }
 
-/** How many of the image's four edges a box reaches. */
-function edgesTouched({ box }: Scored, { width, height }: { width: number; height: number }): number {
+/** The number of the image's four edges that a box touches. */
+function edgesTouched({ box }: CandidateMeasures, { width, height }: Size): number {
   return [box.x0 <= 0, box.y0 <= 0, box.x1 >= width - 1, box.y1 >= height - 1].filter(Boolean).length
 }
 
-/** Of each candidate which crop it was found in, as a number. */
-function cropNumbers(candidates: readonly Scored[]): Uint32Array {
+/** A number for each candidate that is the same for candidates of the same crop. */
+function cropNumbers(candidates: readonly CandidateMeasures[]): Uint32Array {
   const numbers = new Map<string, number>()
   return Uint32Array.from(candidates, ({ crop }) => {
     const key = regionKey(crop)
@@ -104,4 +106,5 @@ function cropNumbers(candidates: readonly Scored[]): Uint32Array {
   })
 }
 
-export const sameCrop = (a: Scored, b: Scored): boolean => sameRegion(a.crop, b.crop)
+/** True if two masks were found in the same crop or tile. */
+export const sameCrop = (a: CandidateMeasures, b: CandidateMeasures): boolean => sameRegion(a.crop, b.crop)

@@ -1,17 +1,17 @@
 /**
- * @file The generator's parameters: the reference's under its own names (in camel case, with its defaults), and what dense
- * particle images need besides. Lengths are pixels of the image, areas whole pixels.
+ * @file The generator's options: the reference implementation's parameters (in camel case, with its defaults), and further
+ * ones for images of dense particles. Lengths are in pixels of the image, areas in whole pixels.
  */
 import type { FilterOptions } from './filter'
 
 export const outputModes = ['binary_mask', 'uncompressed_rle', 'coco_rle'] as const
 export type OutputMode = (typeof outputModes)[number]
 
-/** What decides which masks are found at all; the filters' settings (FilterOptions) can be changed afterwards. */
+/** These options decide which masks are found at all; those of FilterOptions can be changed afterwards. */
 export interface GeneratorOptions extends FilterOptions {
   /** Points along each side of the grid that prompts the model; the grid covers each crop or tile. */
   pointsPerSide: number
-  /** Prompts a pass of the decoder, at most: speed and memory only. */
+  /** Maximum number of prompts per decoder pass: affects speed and memory only. */
   pointsPerBatch: number
   /** How far the threshold is moved to either side for the stability score, in logits. */
   stabilityScoreOffset: number
@@ -19,39 +19,39 @@ export interface GeneratorOptions extends FilterOptions {
   maskThreshold: number
   /** Layers of crops besides the whole image: layer i has (2^i)^2 of them, i from 1. */
   cropNLayers: number
-  /** Boxes of different crops with a higher IoU are one mask: that of the smaller crop stays. Reference mode only. */
+  /** Of two boxes of different crops with a higher IoU, the one of the smaller crop is kept. Reference mode only. */
   cropNmsThresh: number
-  /** How far the crops of layer 1 overlap, as a share of the image's short side; half of it in the next layer, and so on. */
+  /** Overlap of the crops of layer 1 as a fraction of the image's short side; half of it in the next layer, and so on. */
   cropOverlapRatio: number
-  /** The grid of layer i has pointsPerSide / this^i points a side, rounded down. */
+  /** The grid of layer i has pointsPerSide / this^i points along each side, rounded down. */
   cropNPointsDownscaleFactor: number
-  /** Explicit points instead of the grid: one list of [x, y] a layer, each 0 to 1 of the crop's width and height. */
+  /** Explicit points instead of the grid: one list of [x, y] per layer, as fractions of the crop's width and height. */
   pointGrids: readonly (readonly (readonly [number, number])[])[] | null
   /**
-   * Fill holes and drop islands of fewer pixels (8-connected; the largest island stays), then suppress by boxes again.
-   * It does not drop small masks: that is minArea. Reference mode only; see fillHoles and dropIslands. 0 is off.
+   * Fill holes and drop islands of fewer pixels (8-connected; the largest island is kept), then suppress by boxes again.
+   * Small masks are not dropped by it, but by minArea. Reference mode only; see fillHoles and dropIslands. 0 is off.
    */
   minMaskRegionArea: number
-  /** The form of reference mode's segmentations. */
+  /** The encoding of segmentations in reference mode. */
   outputMode: OutputMode
 
-  /** Further grids of so many points a side, besides pointsPerSide: denser where particles are small. */
+  /** Points along each side of further grids: denser ones find small particles. */
   pointScales: readonly number[]
-  /** Points of a second round, at most: the middles of what no mask covers yet. 0 is off. */
+  /** Maximum number of points of a second round, in the middle of what no mask covers yet. 0 is off. */
   refinePoints: number
-  /** Side of the tiles that a large image is cut into, each encoded at the model's input size. 0 takes the image whole. */
+  /** Side of the tiles that a large image is cut into, each encoded at the model's input size. 0 encodes the whole image. */
   tileSize: number
-  /** How far a tile reaches over its neighbours on every side. A particle up to this size is whole in one tile. */
+  /** How far a tile extends beyond its core on every side. A particle up to this size is whole in at least one tile. */
   tileHalo: number
-  /** Candidates need a higher predicted IoU; never above predIouThresh. */
+  /** Candidates have a higher predicted IoU; at most predIouThresh. */
   floorPredIou: number
-  /** Candidates need at least this stability; never above stabilityScoreThresh. */
+  /** Candidates have at least this stability; at most stabilityScoreThresh. */
   floorStability: number
-  /** Of candidates whose masks have a higher IoU only the best stays: they are the same mask found twice. 1 is off. */
+  /** Of candidates whose masks have a higher IoU, only the best is kept: they are duplicates. 1 is off. */
   duplicateIou: number
-  /** Holes of fewer pixels are filled. 0 is off. */
+  /** Fill holes of fewer pixels. 0 is off. */
   fillHoles: number
-  /** Parts of fewer pixels are dropped, but for the largest. 0 is off. */
+  /** Drop connected components of fewer pixels, but not the largest. 0 is off. */
   dropIslands: number
   /** Whether candidates keep their logits, so that another maskThreshold can be tried without the model. */
   keepLogits: boolean
@@ -91,31 +91,31 @@ export const defaultGeneratorOptions: GeneratorOptions = {
   keepLogits: true,
 }
 
-/** Points a side, a batch, a round: more is a slip of the keyboard. */
-const MOST_POINTS = 4096
+/** Maximum number of points along a side or in a batch; a larger number is a typing error. */
+const MAX_POINTS = 4096
 
-/** The options with defaults for what is not given. @throws Error that names the option which is not as it should be */
+/** The options, with defaults for those not given. @throws Error that names an unknown or invalid option */
 export function checkGeneratorOptions(given: Partial<GeneratorOptions> = {}): GeneratorOptions {
   for (const name of Object.keys(given))
     if (!(name in defaultGeneratorOptions)) throw new Error(`there is no generator option ${name}`)
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
   const o: GeneratorOptions = { ...defaultGeneratorOptions, ...set }
-  const whole = (name: keyof GeneratorOptions, least: number, most: number) => {
+  const whole = (name: keyof GeneratorOptions, min: number, max: number) => {
     const value = o[name] as number
-    if (!Number.isInteger(value) || value < least || value > most)
-      throw new Error(`${name} must be a whole number from ${least} to ${most}, not ${String(value)}`)
+    if (!Number.isInteger(value) || value < min || value > max)
+      throw new Error(`${name} must be a whole number from ${min} to ${max}, not ${String(value)}`)
   }
-  const within = (name: keyof GeneratorOptions, least: number, most: number) => {
+  const within = (name: keyof GeneratorOptions, min: number, max: number) => {
     const value = o[name] as number
-    if (typeof value !== 'number' || !(value >= least && value <= most))
-      throw new Error(`${name} must be a number from ${least} to ${most}, not ${String(value)}`)
+    if (typeof value !== 'number' || !(value >= min && value <= max))
+      throw new Error(`${name} must be a number from ${min} to ${max}, not ${String(value)}`)
   }
   const choice = (name: keyof GeneratorOptions, values: readonly unknown[]) => {
     if (!values.includes(o[name]))
       throw new Error(`${name} must be one of ${values.join(', ')}, not ${String(o[name])}`)
   }
-  whole('pointsPerSide', 1, MOST_POINTS)
-  whole('pointsPerBatch', 1, MOST_POINTS)
+  whole('pointsPerSide', 1, MAX_POINTS)
+  whole('pointsPerBatch', 1, MAX_POINTS)
   for (const name of ['predIouThresh', 'stabilityScoreThresh', 'boxNmsThresh', 'cropNmsThresh'] as const)
     within(name, 0, 1)
   for (const name of ['maskNmsThresh', 'containmentThresh', 'maxArea', 'duplicateIou'] as const) within(name, 0, 1)
@@ -125,9 +125,9 @@ export function checkGeneratorOptions(given: Partial<GeneratorOptions> = {}): Ge
   within('maskThreshold', -100, 100)
   whole('cropNLayers', 0, 4)
   within('cropOverlapRatio', 0, 0.99)
-  within('cropNPointsDownscaleFactor', 1, MOST_POINTS)
+  within('cropNPointsDownscaleFactor', 1, MAX_POINTS)
   for (const name of ['minMaskRegionArea', 'minArea', 'fillHoles', 'dropIslands'] as const) within(name, 0, 2 ** 31)
-  whole('refinePoints', 0, MOST_POINTS ** 2)
+  whole('refinePoints', 0, MAX_POINTS ** 2)
   whole('tileHalo', 0, 2 ** 20)
   whole('tileSize', 0, 2 ** 20)
   choice('outputMode', outputModes)
@@ -138,8 +138,8 @@ export function checkGeneratorOptions(given: Partial<GeneratorOptions> = {}): Ge
   if (o.tileSize && o.cropNLayers) throw new Error('tileSize and cropNLayers do not go together: choose one')
   if (!Array.isArray(o.pointScales)) throw new Error('pointScales must be a list of points a side')
   for (const n of o.pointScales)
-    if (!Number.isInteger(n) || n < 1 || n > MOST_POINTS)
-      throw new Error(`pointScales must hold whole numbers from 1 to ${MOST_POINTS}, not ${String(n)}`)
+    if (!Number.isInteger(n) || n < 1 || n > MAX_POINTS)
+      throw new Error(`pointScales must hold whole numbers from 1 to ${MAX_POINTS}, not ${String(n)}`)
   checkGrids(o)
   o.floorPredIou = Math.min(o.floorPredIou, o.predIouThresh)
   o.floorStability = Math.min(o.floorStability, o.stabilityScoreThresh)

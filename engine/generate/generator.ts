@@ -1,4 +1,4 @@
-/** @file The automatic mask generator: a model, its options, and the two ways to run it. */
+/** @file The automatic mask generator: finds candidates, or the masks of the reference generator. */
 import type { SamModel } from '../sam/sam-model'
 import type { GeneratedSet } from './candidate'
 import { findCandidates } from './candidates'
@@ -21,27 +21,33 @@ export class MaskGenerator {
     private readonly counter: OverlapCounter,
   ) {}
 
-  /** Records the model as it is now: an adapter attached later does not show. @throws Error that names a wrong option */
+  /** Records the model as it is now: an adapter attached later has no effect. @throws Error that names an invalid option */
   static async create(model: SamModel, options: Partial<GeneratorOptions> = {}): Promise<MaskGenerator> {
     const checked = checkGeneratorOptions(options)
     const runner = await RegionRunner.create(model, checked.pointsPerBatch)
     return new MaskGenerator(model, checked, runner, await OverlapCounter.create(model.engine))
   }
 
-  /** Everything above the floors, each mask once, by predicted IoU; filterCandidates chooses among it. */
+  /**
+   * All masks above the floors, without duplicates, sorted by predicted IoU. filterCandidates chooses among them.
+   * @throws Error if the image is malformed or the generator is busy · the abort reason of `hooks.signal`
+   */
   async candidates(image: RgbImage, hooks: GenerateHooks = {}): Promise<GeneratedSet> {
-    return this.alone(image, () => findCandidates(this.runner, this.counter, image, this.options, hooks))
+    return this.exclusive(image, () => findCandidates(this.runner, this.counter, image, this.options, hooks))
   }
 
-  /** What the reference's generator returns for the same options, in its order. Masks without a pixel are left out. */
+  /**
+   * The records that the reference generator returns for the same options, in its order, without empty masks.
+   * @throws as candidates
+   */
   async reference(image: RgbImage, hooks: GenerateHooks = {}): Promise<MaskRecord[]> {
-    return this.alone(image, () => referenceRecords(this.runner, image, this.options, hooks))
+    return this.exclusive(image, () => referenceRecords(this.runner, image, this.options, hooks))
   }
 
-  /** One run at a time: they share the embedding and the memory of a pass. */
-  private async alone<T>(image: RgbImage, run: () => Promise<T>): Promise<T> {
+  /** One run at a time: runs share the embedding and the decoder's memory. */
+  private async exclusive<T>(image: RgbImage, run: () => Promise<T>): Promise<T> {
     checkImage(image)
-    if (this.busy) throw new Error('this generator is at work: wait for it, or make another')
+    if (this.busy) throw new Error('this generator is busy: wait for it, or create another')
     this.busy = true
     this.runner.forget()
     try {
@@ -51,7 +57,7 @@ export class MaskGenerator {
     }
   }
 
-  /** Gives the GPU memory back; the model stays. */
+  /** Releases the generator's GPU memory, but not the model's. */
   destroy(): void {
     this.runner.destroy()
     this.counter.destroy()

@@ -1,6 +1,7 @@
 /**
- * @file Takes a decoder's pass from logits to packed masks on the GPU. The host sees the survivors' boxes and counts, then
- * their bits, and never a mask that does not survive. Memory is bounded: masks are made in chunks of a fixed size.
+ * @file Turns the logits of one pass of the mask decoder into packed masks on the GPU. The host first reads the boxes and
+ * counts of all masks, then the bits of those that pass the thresholds. Memory is bounded: masks are computed in chunks of a
+ * fixed size.
  */
 import bitsShader from '../../shaders/mask-bits.wgsl'
 import selectShader from '../../shaders/mask-select.wgsl'
@@ -10,59 +11,56 @@ import type { Tensor } from '../device/tensor'
 import type { Size } from '../image/size'
 import type { Box } from '../image/box'
 import type { LogitWindow } from './candidate'
-import type { FoundCounts, FoundMask, FoundOptions } from './found-mask'
+import type { RejectedCounts, DecodedMask, MaskThresholds } from './decoded-mask'
 import { BlockReader, type TensorBlock } from '../device/read-back'
-import { wordsAround } from '../masks/bit-mask'
+import { type PackedMask, wordsAround } from '../masks/bit-mask'
 import { MASK_TOKENS } from '../sam/mask-decoder'
-import { ImageAxes } from './image-axes'
+import { UpscaleAxes } from '../image/upscale-axes'
 import { OneShotKernel, ScratchTensors } from '../device/one-shot-kernel'
 
-/** Words of masks made at once, unless one mask alone is larger: 16 MiB, and as much for their counts. */
+/** Words of masks computed in one chunk, unless one mask alone is larger: 16 MiB, and as much for their counts. */
 const CHUNK_WORDS = 1 << 22
-/** Logits this far below what the stability score needs are kept, so that the threshold can be lowered by as much. */
-const SPARE = 2
-/** Cells around the logits above the lowest threshold that an interpolated pixel may read. */
-const REACH = 2
+/** Logits are kept this far below what the stability score needs, so that the threshold can be lowered by as much. */
+const THRESHOLD_MARGIN = 2
+/** Cells around the logits above the lowest threshold that are kept too: interpolated pixels read them. */
+const WINDOW_MARGIN = 2
 
-const entries = {
+const entryPoints = {
   select: [selectShader, 'select'],
   window: [selectShader, 'window'],
   threshold: [bitsShader, 'threshold'],
   measure: [bitsShader, 'measure'],
 } as const
 
-/** A mask that passed the first look: its plane of logits, and the part of the image that it may occupy. */
-interface Job {
+/** A mask that passed the test of predicted IoU: its plane of logits, and the words of the image that it may occupy. */
+interface MaskJob extends Omit<PackedMask, 'words'> {
+  /** Index of the plane of logits: MASK_TOKENS * prompt + token. */
   plane: number
   predictedIou: number
-  /** Of the logits, inclusive. */
+  /** The box of the logits above the lowest threshold. */
   window: Box
-  column: number
-  columns: number
-  row: number
-  rows: number
 }
 
 export class MaskReader {
   private readonly scratch: ScratchTensors
-  private axes: ImageAxes | null = null
+  private axes: UpscaleAxes | null = null
   private table: Tensor | null = null
 
   private constructor(
     private readonly engine: Engine,
     readonly side: number,
     readonly inputSize: number,
-    private readonly kernels: Record<keyof typeof entries, OneShotKernel>,
+    private readonly kernels: Record<keyof typeof entryPoints, OneShotKernel>,
     private readonly blockReader: BlockReader,
     private readonly chunkWords: number,
   ) {
     this.scratch = new ScratchTensors(engine)
   }
 
-  /** @param side of the logits · @param inputSize of the model · @param chunkWords smaller in tests */
+  /** @param side of the logits · @param inputSize side of the model's input square · @param chunkWords smaller in tests */
   static async create(engine: Engine, side: number, inputSize: number, chunkWords = CHUNK_WORDS): Promise<MaskReader> {
     const made = await Promise.all(
-      Object.entries(entries).map(async ([name, [shader, entry]]) => [
+      Object.entries(entryPoints).map(async ([name, [shader, entry]]) => [
         name,
         await OneShotKernel.create(engine, shader, entry),
       ]),
@@ -71,42 +69,43 @@ export class MaskReader {
     return new MaskReader(engine, side, inputSize, Object.fromEntries(made), blockReader, chunkWords)
   }
 
-  /** The size that masks are wanted in. @throws Error where one mask would be more than the adapter binds */
+  /** Sets the size of the masks to read. @throws Error if one mask exceeds the adapter's largest binding */
   setImage(image: Size): void {
     const words = Math.ceil(image.width / 32) * image.height
     if (words * 4 > this.engine.maxBinding)
       throw new Error(
         `a mask of ${image.width}x${image.height} pixels takes ${words * 4} bytes, over the ${this.engine.maxBinding} that this adapter binds at once: use tiles`,
       )
-    this.axes = new ImageAxes(this.side, this.inputSize, image)
+    this.axes = new UpscaleAxes(this.side, this.inputSize, image)
     this.table = this.scratch.upload('axes', this.axes.table())
   }
 
   /**
    * The masks of tokens 1 to 3 of the first `prompts` prompts of logits (P, MASK_TOKENS, side²) and iou (P, MASK_TOKENS), by prompt and token.
-   * `counts` gets how many were dropped, and why.
+   * @param counts is increased by the number of masks that each test rejected
+   * @throws Error if no size was set
    */
   async read(
     { logits, iou }: { logits: Tensor; iou: Tensor },
     prompts: number,
-    options: FoundOptions,
-    counts: FoundCounts,
-  ): Promise<FoundMask[]> {
-    if (!this.axes) throw new Error('setImage comes before reading masks')
+    options: MaskThresholds,
+    counts: RejectedCounts,
+  ): Promise<DecodedMask[]> {
+    if (!this.axes) throw new Error('call setImage before reading masks')
     const jobs = await this.select(logits, iou, prompts, options)
     counts.floorPredIou += 3 * prompts - jobs.length
-    const found: FoundMask[] = []
-    let chunk: Job[] = []
+    const found: DecodedMask[] = []
+    let chunk: MaskJob[] = []
     let words = 0
     const flush = async () => {
-      if (chunk.length) found.push(...(await this.make(logits, chunk, words, options, counts)))
+      if (chunk.length) found.push(...(await this.decode(logits, chunk, words, options, counts)))
       chunk = []
       words = 0
     }
     for (const job of jobs) {
       const own = job.columns * job.rows
       if (!own) {
-        counts.floorStability++ // nothing is above the lower threshold: its stability is 0/0
+        counts.floorStability++ // no logit is above the lower threshold: the stability is 0/0
         continue
       }
       if (words + own > this.chunkWords) await flush()
@@ -117,11 +116,13 @@ export class MaskReader {
     return found
   }
 
-  private lowest({ maskThreshold, stabilityScoreOffset, keepLogits }: FoundOptions): number {
-    return Math.fround(maskThreshold - stabilityScoreOffset - (keepLogits ? SPARE : 0))
+  /** The lowest logit that is kept, in f32 as the shader compares it. */
+  private lowest({ maskThreshold, stabilityScoreOffset, keepLogits }: MaskThresholds): number {
+    return Math.fround(maskThreshold - stabilityScoreOffset - (keepLogits ? THRESHOLD_MARGIN : 0))
   }
 
-  private async select(logits: Tensor, iou: Tensor, prompts: number, options: FoundOptions): Promise<Job[]> {
+  /** Selects masks by predicted IoU, and finds where each may have pixels. */
+  private async select(logits: Tensor, iou: Tensor, prompts: number, options: MaskThresholds): Promise<MaskJob[]> {
     const { scratch, side } = this
     const masks = 3 * prompts
     const list = scratch.tensor('places', 1 + masks)
@@ -137,7 +138,7 @@ export class MaskReader {
     this.kernels.window.run({ iou, places: list, logits, found }, params, [masks, 1])
     const bytes = await this.engine.readBytes(found)
     const [values, floats] = [new Uint32Array(bytes), new Float32Array(bytes)]
-    return Array.from({ length: values[0] }, (_, i): Job => {
+    return Array.from({ length: values[0] }, (_, i): MaskJob => {
       const at = 8 + 8 * i
       const [x0, y0, x1, y1] = values.subarray(at + 1, at + 5)
       const window: Box = { x0, y0, x1, y1 }
@@ -148,13 +149,14 @@ export class MaskReader {
     })
   }
 
-  private async make(
+  /** Computes the masks of some jobs, and reads back those that pass the thresholds. */
+  private async decode(
     logits: Tensor,
-    jobs: readonly Job[],
+    jobs: readonly MaskJob[],
     words: number,
-    options: FoundOptions,
-    counts: FoundCounts,
-  ): Promise<FoundMask[]> {
+    options: MaskThresholds,
+    counts: RejectedCounts,
+  ): Promise<DecodedMask[]> {
     const { scratch, axes } = this
     const table = new Uint32Array(6 * jobs.length)
     let start = 0
@@ -186,7 +188,7 @@ export class MaskReader {
     )
     const m = new Uint32Array(await this.engine.readBytes(measures))
 
-    const found: FoundMask[] = []
+    const found: DecodedMask[] = []
     const [windows, sources]: [TensorBlock[], TensorBlock[]] = [[], []]
     jobs.forEach((job, i) => {
       const [above, below, area, x0, y0, x1, y1] = m.subarray(8 * i)
@@ -198,7 +200,7 @@ export class MaskReader {
       const { column, columns, rows } = wordsAround(box)
       const first = starts[i] + (y0 - job.row) * job.columns + column - job.column
       windows.push({ first, stride: job.columns, columns, rows })
-      const mask: FoundMask = {
+      const mask: DecodedMask = {
         prompt: Math.floor(job.plane / MASK_TOKENS),
         token: job.plane % MASK_TOKENS,
         predictedIou: job.predictedIou,
@@ -222,11 +224,11 @@ export class MaskReader {
     return found
   }
 
-  private logitWindow({ window: { x0, y0, x1, y1 } }: Job, options: FoundOptions): LogitWindow {
+  private logitWindow({ window: { x0, y0, x1, y1 } }: MaskJob, options: MaskThresholds): LogitWindow {
     const { side, inputSize } = this
-    const [left, top] = [Math.max(0, x0 - REACH), Math.max(0, y0 - REACH)]
-    const width = Math.min(side - 1, x1 + REACH) - left + 1
-    const height = Math.min(side - 1, y1 + REACH) - top + 1
+    const [left, top] = [Math.max(0, x0 - WINDOW_MARGIN), Math.max(0, y0 - WINDOW_MARGIN)]
+    const width = Math.min(side - 1, x1 + WINDOW_MARGIN) - left + 1
+    const height = Math.min(side - 1, y1 + WINDOW_MARGIN) - top + 1
     const lowest = this.lowest(options)
     return { x0: left, y0: top, width, height, data: new Float32Array(0), side, inputSize, lowest }
   }
@@ -238,4 +240,5 @@ export class MaskReader {
   }
 }
 
+/** In place of bits that are not read yet. */
 const noWords = new Uint32Array(0)

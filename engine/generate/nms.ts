@@ -1,9 +1,10 @@
-/** @file Non-maximum suppression by boxes, as the reference does it. */
+/** @file Non-maximum suppression by boxes, as the reference implementation does it. */
 import type { Box } from '../image/box'
 
 /**
- * The IoU of two boxes by their corners' distances, in f32: a box's corners are its outermost pixels, so a side counts one
- * less than its pixels, and a box of one row has no area (IoU NaN with its like, which is above no threshold).
+ * The IoU of two boxes in f32, with sides measured from outermost pixel to outermost pixel as in the reference: one less
+ * than the number of pixels. A box of one row therefore has no area; its IoU with an equal box is NaN, which exceeds no
+ * threshold.
  */
 export function boxIou(a: Box, b: Box): number {
   const width = Math.max(0, Math.min(a.x1, b.x1) - Math.max(a.x0, b.x0))
@@ -12,24 +13,31 @@ export function boxIou(a: Box, b: Box): number {
   return Math.fround(shared / (boxArea(a) + boxArea(b) - shared))
 }
 
-export const boxArea = ({ x0, y0, x1, y1 }: Box): number => (x1 - x0) * (y1 - y0)
+const boxArea = ({ x0, y0, x1, y1 }: Box): number => (x1 - x0) * (y1 - y0)
 
-/** Places of the boxes that stay, by falling score, the earlier first of equal ones: none with a higher IoU to one before it. */
+/**
+ * The indices of the boxes that are kept, in descending order of score, the earlier of equal ones first: no box is kept
+ * whose IoU with a better one that is kept exceeds `threshold`.
+ */
 export function boxNms(boxes: readonly Box[], scores: readonly number[], threshold: number): number[] {
   const order = boxes.map((_, i) => i).sort((a, b) => scores[b] - scores[a] || a - b)
-  return suppress(order, boxes, threshold)
+  return suppressBoxes(order, boxes, threshold)
 }
 
+/** Boxes are binned by their left edge into this many strips, so that few need to be compared. */
 const STRIPS = 512
 
-/** Of the places in `order` those that stay: none with a higher IoU to an earlier one of the same group. */
-export function suppress(
+/**
+ * Of the indices in `order`, those that are kept: none has an IoU above `threshold` with an earlier one of the same group.
+ * @param groups group of each box; one group by default
+ */
+export function suppressBoxes(
   order: readonly number[],
   boxes: readonly Box[],
   threshold: number,
   groups?: ArrayLike<number>,
 ): number[] {
-  // those that stay lie in strips by their left edges: boxes of a higher IoU differ by less than this share of a width there
+  // boxes with an IoU above the threshold have left edges that differ by less than this fraction of a width
   const reach = (1 - threshold) / threshold
   let [left, right] = [Infinity, -Infinity]
   for (const i of order) {

@@ -1,13 +1,13 @@
-/** @file How many pixels masks share, counted on the GPU for chosen pairs, in pieces that fit the adapter. */
+/** @file Counts on the GPU the pixels that pairs of masks share, in batches that fit the adapter. */
 import shader from '../../shaders/mask-overlap.wgsl'
 import type { Engine } from '../device/engine'
 import { grid1d } from '../device/grid'
 import type { PackedMask } from '../masks/bit-mask'
 import { OneShotKernel, ScratchTensors } from '../device/one-shot-kernel'
 
-/** Words of masks that lie on the GPU at once: 32 MiB. */
+/** Words of masks on the GPU at one time: 32 MiB. */
 const POOL_WORDS = 1 << 23
-/** Pairs a dispatch. */
+/** Pairs per dispatch. */
 const PAIRS = 1 << 16
 
 export class OverlapCounter {
@@ -26,13 +26,13 @@ export class OverlapCounter {
     return new OverlapCounter(engine, await OneShotKernel.create(engine, shader, 'overlap'), poolWords)
   }
 
-  /** Pixels shared by masks pairs[2i] and pairs[2i + 1], for every i. */
+  /** The number of pixels that masks pairs[2i] and pairs[2i + 1] share, for every i. */
   async count(masks: readonly PackedMask[], pairs: Uint32Array): Promise<Uint32Array> {
     const result = new Uint32Array(pairs.length / 2)
     const blocks = this.blocks(masks, pairs)
     const blockOf = new Uint32Array(masks.length)
     blocks.forEach((block, b) => block.forEach((i) => (blockOf[i] = b)))
-    // pairs by the two blocks whose masks they need; with one block, which is the rule, all at once
+    // pairs grouped by the two blocks that hold their masks; usually there is one block and one group
     const groups = new Map<number, number[]>()
     for (let i = 0; i < result.length; i++) {
       const [a, b] = [blockOf[pairs[2 * i]], blockOf[pairs[2 * i + 1]]]
@@ -48,7 +48,7 @@ export class OverlapCounter {
     return result
   }
 
-  /** The masks that occur, in blocks of which two fit the pool. */
+  /** The indices of the masks that occur in pairs, in blocks of which two fit the pool. */
   private blocks(masks: readonly PackedMask[], pairs: Uint32Array): number[][] {
     const used = [...new Set(pairs)]
     const total = used.reduce((sum, i) => sum + masks[i].words.length, 0)
@@ -82,22 +82,22 @@ export class OverlapCounter {
         block.reduce((sum, i) => sum + masks[i].words.length, 0),
       ),
     )
-    const place = new Map<number, number>()
+    const indexInBlock = new Map<number, number>()
     let start = 0
     block.forEach((i, at) => {
       const { column, columns, row, rows, words: own } = masks[i]
       table.set([start, column, columns, row, rows], 5 * at)
       words.set(own, start)
       start += own.length
-      place.set(i, at)
+      indexInBlock.set(i, at)
     })
     const tensors = { masks: scratch.upload('table', table), words: scratch.upload('words', words) }
     for (let from = 0; from < group.length; from += PAIRS) {
       const part = group.slice(from, from + PAIRS)
       const local = new Uint32Array(2 * part.length)
       part.forEach((i, at) => {
-        local[2 * at] = place.get(pairs[2 * i])!
-        local[2 * at + 1] = place.get(pairs[2 * i + 1])!
+        local[2 * at] = indexInBlock.get(pairs[2 * i])!
+        local[2 * at + 1] = indexInBlock.get(pairs[2 * i + 1])!
       })
       const shared = scratch.tensor('shared', part.length)
       const bound = { ...tensors, pairs: scratch.upload('pairs', local), shared_pixels: shared }

@@ -1,21 +1,21 @@
-/** @file Encodes a part of an image and asks the model about points in it, pass by pass. */
+/** @file Encodes a region of an image and prompts the model with points in it, one decoder pass after the other. */
 import { promptLabel } from '../sam/prompt-labels'
 import { Predictor } from '../sam/predictor'
 import type { SamModel } from '../sam/sam-model'
 import { type RgbImage, cropImage } from '../image/rgb-image'
 import { resizeLongest } from '../image/model-input'
 import { type Point, type Region, regionSize, sameRegion } from '../image/box'
-import type { FoundCounts, FoundMask, FoundOptions } from './found-mask'
+import type { RejectedCounts, DecodedMask, MaskThresholds } from './decoded-mask'
 import { MaskReader } from './mask-reader'
 
 export interface GenerateHooks {
-  /** Points decoded so far, and all that will be; `total` may grow when a second round adds points. */
+  /** Points decoded so far, and in total; `total` grows if a second round adds points. */
   onProgress?(done: number, total: number): void
-  /** Ends the work at the next pass of the decoder, with the signal's reason thrown. */
+  /** Aborts before the next decoder pass: the signal's reason is thrown. */
   signal?: AbortSignal
 }
 
-/** A point and the padding entry that the reference adds to prompts without a box. */
+/** Entries per prompt: a point, and the padding entry that the reference adds to prompts without a box. */
 const SLOTS = 2
 
 export class RegionRunner {
@@ -26,18 +26,18 @@ export class RegionRunner {
     private readonly reader: MaskReader,
   ) {}
 
-  /** @param prompts a pass, at most */
+  /** @param prompts maximum number per decoder pass */
   static async create(model: SamModel, prompts: number): Promise<RegionRunner> {
     const predictor = await Predictor.create(model, { prompts, slots: SLOTS })
     return new RegionRunner(predictor, await MaskReader.create(model.engine, model.maskSide, model.inputSize))
   }
 
-  /** Cells a side of the logits. */
+  /** Side of the square of logits. */
   get side(): number {
     return this.reader.side
   }
 
-  /** The next image is another, even if the object or its bytes are the same. */
+  /** Forgets the encoded region: the next image is encoded even if it is the same object, whose bytes may have changed. */
   forget(): void {
     this.current = null
   }
@@ -53,17 +53,18 @@ export class RegionRunner {
   }
 
   /**
-   * Asks about points in pixels of the part. After each pass `found` gets its masks, by point and token, and the number of
-   * its points.
+   * Prompts the model with points, in pixels of the encoded region.
+   * @param onMasks called after each pass with its masks, sorted by point and token, and the number of its points
+   * @throws Error if no region is encoded · the abort reason of `signal`
    */
   async run(
     points: readonly Point[],
-    options: FoundOptions,
-    counts: FoundCounts,
-    found: (masks: FoundMask[], points: number) => Promise<void> | void,
+    thresholds: MaskThresholds,
+    counts: RejectedCounts,
+    onMasks: (masks: DecodedMask[], points: number) => Promise<void> | void,
     signal?: AbortSignal,
   ): Promise<void> {
-    if (!this.current) throw new Error('encode comes before run')
+    if (!this.current) throw new Error('call encode before run')
     const { predictor, reader } = this
     const { width, height } = regionSize(this.current.region)
     const valid = resizeLongest(width, height, predictor.model.inputSize)
@@ -74,8 +75,8 @@ export class RegionRunner {
       const coords = Float32Array.from(batch.flatMap(([x, y]) => [x * scaleX, y * scaleY, 0, 0]))
       const labels = Int32Array.from(batch.flatMap(() => [promptLabel.foreground, promptLabel.padding]))
       predictor.submit({ coords, labels })
-      const masks = await reader.read(predictor.results, batch.length, options, counts)
-      await found(
+      const masks = await reader.read(predictor.results, batch.length, thresholds, counts)
+      await onMasks(
         masks.map((mask) => ({ ...mask, prompt: start + mask.prompt })),
         batch.length,
       )

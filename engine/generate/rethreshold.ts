@@ -1,14 +1,14 @@
-/** @file Another mask threshold or stability offset for candidates that kept their logits, without the model. */
+/** @file Applies another mask threshold or stability offset to candidates that kept their logits, without the model. */
 import { type Mask, maskBox } from '../masks/mask'
 import { packMask, sharedPixels } from '../masks/bit-mask'
 import { type Region, regionSize } from '../image/box'
 import type { Candidate, CandidateSet, LogitWindow } from './candidate'
-import { type Draft, candidateOf, mended } from './candidate-draft'
-import { ImageAxes } from './image-axes'
-import { overlapsOf } from './overlaps'
+import { type PackedCandidate, unpackCandidate, cleanCandidate } from './packed-candidate'
+import { UpscaleAxes } from '../image/upscale-axes'
+import { findOverlaps } from './overlaps'
 import { upscaleWindow } from './upscale-window'
 
-export interface Rethreshold {
+export interface RethresholdOptions {
   maskThreshold: number
   stabilityScoreOffset: number
   /** As in GeneratorOptions; 0 by default. */
@@ -17,62 +17,69 @@ export interface Rethreshold {
 }
 
 /**
- * The same candidates at other thresholds: masks, areas, boxes, stability and overlaps anew, milliseconds a mask. Candidates
- * without logits stay as they are; those that lose all their pixels are left out. Duplicates are not looked for again.
- * @throws Error where a logit is asked for that was not kept
+ * The same candidates at other thresholds: recomputes masks, areas, boxes, stability and overlaps, in milliseconds per mask.
+ * Candidates without logits are not changed; those that lose all their pixels are left out. Duplicates are not removed again.
+ * @throws Error if the thresholds are invalid or need logits that were not kept
  */
-export async function rethreshold(set: CandidateSet, options: Rethreshold): Promise<CandidateSet> {
+export async function rethreshold(set: CandidateSet, options: RethresholdOptions): Promise<CandidateSet> {
   const { maskThreshold, stabilityScoreOffset, fillHoles = 0, dropIslands = 0 } = options
   if (!Number.isFinite(maskThreshold) || !(stabilityScoreOffset >= 0 && stabilityScoreOffset <= 100))
     throw new Error('maskThreshold must be a number, stabilityScoreOffset one from 0 to 100')
-  const drafts: Draft[] = []
-  const axes = new Map<string, ImageAxes>()
+  const packed: PackedCandidate[] = []
+  const axes = new Map<string, UpscaleAxes>()
   for (const candidate of set.candidates) {
     const { logits } = candidate
     if (!logits) {
-      drafts.push(draftOfCandidate(candidate, candidate.mask))
+      packed.push(pack(candidate, candidate.mask))
       continue
     }
     if (maskThreshold - stabilityScoreOffset < logits.lowest)
       throw new Error(
         `logits are kept from ${logits.lowest} up: maskThreshold - stabilityScoreOffset cannot be ${maskThreshold - stabilityScoreOffset}`,
       )
-    const again = apply(candidate, logits, maskThreshold, stabilityScoreOffset, axesOf(axes, candidate.crop, logits))
-    if (again) drafts.push(mended(again, set.size, { fillHoles, dropIslands }))
+    const changed = applyThreshold(
+      candidate,
+      logits,
+      maskThreshold,
+      stabilityScoreOffset,
+      axesFor(axes, candidate.crop, logits),
+    )
+    if (changed) packed.push(cleanCandidate(changed, set.size, { fillHoles, dropIslands }))
   }
   const count = (pairs: Uint32Array) => {
     const shared = new Uint32Array(pairs.length / 2)
     for (let i = 0; i < shared.length; i++)
-      shared[i] = sharedPixels(drafts[pairs[2 * i]].bits, drafts[pairs[2 * i + 1]].bits)
+      shared[i] = sharedPixels(packed[pairs[2 * i]].bits, packed[pairs[2 * i + 1]].bits)
     return shared
   }
-  return { size: set.size, candidates: drafts.map(candidateOf), overlaps: await overlapsOf(drafts, count) }
+  return { size: set.size, candidates: packed.map(unpackCandidate), overlaps: await findOverlaps(packed, count) }
 }
 
-function draftOfCandidate(candidate: Candidate, mask: Mask): Draft {
+function pack(candidate: Candidate, mask: Mask): PackedCandidate {
   const { area, box, predictedIou, stability, crop, token, point } = candidate
   return { area, box, predictedIou, stability, crop, token, point, bits: packMask(mask) }
 }
 
-function axesOf(known: Map<string, ImageAxes>, crop: Region, { side, inputSize }: LogitWindow): ImageAxes {
+/** Interpolation tables for the size of a crop, computed once per size. */
+function axesFor(known: Map<string, UpscaleAxes>, crop: Region, { side, inputSize }: LogitWindow): UpscaleAxes {
   const size = regionSize(crop)
   const key = `${size.width}x${size.height} ${side} ${inputSize}`
   let axes = known.get(key)
   if (!axes) {
-    axes = new ImageAxes(side, inputSize, size)
+    axes = new UpscaleAxes(side, inputSize, size)
     known.set(key, axes)
   }
   return axes
 }
 
-/** The candidate at other thresholds; null where nothing is left. */
-function apply(
+/** The candidate at other thresholds; null if it has no pixel left. */
+function applyThreshold(
   candidate: Candidate,
   logits: LogitWindow,
   threshold: number,
   offset: number,
-  axes: ImageAxes,
-): Draft | null {
+  axes: UpscaleAxes,
+): PackedCandidate | null {
   const part = upscaleWindow(logits, axes)
   if (!part) return null
   const { values, width, x0, y0 } = part
@@ -106,5 +113,5 @@ function apply(
     for (let x = 0; x < size.width; x++) data[at++] = values[(y + top) * width + x + left] > middle ? 1 : 0
   const mask: Mask = { x0: left + dx, y0: top + dy, ...size, data }
   const stability = Math.fround(above / below)
-  return { ...draftOfCandidate(candidate, mask), area, box: maskBox(mask), stability, logits }
+  return { ...pack(candidate, mask), area, box: maskBox(mask), stability, logits }
 }

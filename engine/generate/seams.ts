@@ -1,7 +1,7 @@
 /**
- * @file Masks that a tile's edge cuts. Each is replaced by its whole partner from a neighbouring tile, or united with the
- * neighbour's part of the same particle, where they agree in the strip that both tiles see. What finds no partner is dropped:
- * a mask with a straight cut is no particle.
+ * @file Merges masks that a tile's edge cuts. Such a mask is replaced by the whole mask of the same particle from a
+ * neighbouring tile, or united with the parts that neighbouring tiles see, if they agree in the strip that both tiles see. A
+ * cut mask without a partner is dropped: a mask with a straight cut is not a particle.
  */
 import { type PackedMask, countBits, sharedPixels, wordsAround } from '../masks/bit-mask'
 import type { Size } from '../image/size'
@@ -17,52 +17,52 @@ import {
   sameRegion,
   wholeRegion,
 } from '../image/box'
-import type { Draft } from './candidate-draft'
+import type { PackedCandidate } from './packed-candidate'
 
-/** IoU in the shared strip from which on two masks are of one particle. */
-const AGREE = 0.6
+/** Two masks of different tiles are of one particle if their IoU in the shared strip exceeds this. */
+const MIN_AGREEMENT = 0.6
 
 const edges = ['left', 'top', 'right', 'bottom'] as const
 type Edge = (typeof edges)[number]
 
-interface Cut {
-  draft: Draft
+interface CutMask {
+  candidate: PackedCandidate
   /** The tile's edges that cut the mask. */
   edges: Edge[]
-  /** Of each tile that sees a part of it: the cut mask there that agrees best, and how well. */
-  best: Map<string, { place: number; agreement: number }>
+  /** For each tile (its regionKey): index of the cut mask there that agrees best, and their IoU in the strip. */
+  best: Map<string, { index: number; agreement: number }>
 }
 
 /**
- * The drafts without cut ones: whole ones as they are, then united ones.
- * @param near pixels within which a mask counts as touching its tile's edge
+ * The candidates that no tile cuts, unchanged, then those united from several tiles.
+ * @param near a mask touches its tile's edge if it is fewer pixels away from it
  */
-export function mergeSeams(drafts: readonly Draft[], size: Size, near: number): Draft[] {
-  const edgesOf = drafts.map((draft) => cutEdges(draft, size, near))
-  const whole = drafts.filter((_, i) => !edgesOf[i].length)
-  const cuts = drafts
-    .map((draft, i): Cut => ({ draft, edges: edgesOf[i], best: new Map() }))
+export function mergeSeams(candidates: readonly PackedCandidate[], size: Size, near: number): PackedCandidate[] {
+  const edgesOf = candidates.map((candidate) => cutEdges(candidate, size, near))
+  const whole = candidates.filter((_, i) => !edgesOf[i].length)
+  const cuts = candidates
+    .map((candidate, i): CutMask => ({ candidate, edges: edgesOf[i], best: new Map() }))
     .filter(({ edges }) => edges.length)
-    .filter(({ draft }) => !whole.some((other) => agreement(draft, other) > AGREE))
+    .filter(({ candidate }) => !whole.some((other) => agreement(candidate, other) > MIN_AGREEMENT))
   findPartners(cuts)
   const groups = mutualGroups(cuts)
   const united = groups
-    .filter((group) => group.length > 1 && group.every((i) => cuts[i].edges.every((edge) => continued(i, edge))))
-    .map((group) => unite(group.map((i) => cuts[i].draft)))
+    .filter((group) => group.length > 1 && group.every((i) => cuts[i].edges.every((edge) => extendsBeyond(i, edge))))
+    .map((group) => unite(group.map((i) => cuts[i].candidate)))
   return [...whole, ...united]
 
-  /** Whether a partner's tile goes on beyond the edge that cuts. */
-  function continued(i: number, edge: Edge): boolean {
-    const { crop } = cuts[i].draft
+  /** True if the tile of a partner extends beyond the edge that cuts mask i. */
+  function extendsBeyond(i: number, edge: Edge): boolean {
+    const { crop } = cuts[i].candidate
     return partnersOf(cuts, i).some((k) => {
-      const other = cuts[k].draft.crop
+      const other = cuts[k].candidate.crop
       return edge === 'left' || edge === 'top' ? other[edge] < crop[edge] : other[edge] > crop[edge]
     })
   }
 }
 
 /** The edges of its tile that a mask touches and that are not the image's edges. */
-function cutEdges({ box, crop }: Draft, size: Size, near: number): Edge[] {
+function cutEdges({ box, crop }: PackedCandidate, size: Size, near: number): Edge[] {
   const image = wholeRegion(size)
   const mask = boxToRegion(box)
   const distance = {
@@ -74,8 +74,8 @@ function cutEdges({ box, crop }: Draft, size: Size, near: number): Edge[] {
   return edges.filter((edge) => distance[edge] < near && crop[edge] !== image[edge])
 }
 
-/** The IoU of two masks of different tiles in the strip that both tiles see; 0 where there is none. */
-function agreement(a: Draft, b: Draft): number {
+/** The IoU of two masks of different tiles in the strip that both tiles see; 0 if there is no such strip. */
+function agreement(a: PackedCandidate, b: PackedCandidate): number {
   if (sameRegion(a.crop, b.crop)) return 0
   const strip = intersectRegions(a.crop, b.crop)
   if (!strip || !regionsOverlap(boxToRegion(a.box), boxToRegion(b.box))) return 0
@@ -98,63 +98,67 @@ function pixelsIn({ column, columns, row, rows, words }: PackedMask, { left, top
   return sum
 }
 
-function findPartners(cuts: readonly Cut[]): void {
+/** Fills in each mask's best partner in each other tile. */
+function findPartners(cuts: readonly CutMask[]): void {
   for (let i = 0; i < cuts.length; i++)
     for (let k = i + 1; k < cuts.length; k++) {
-      const how = agreement(cuts[i].draft, cuts[k].draft)
-      if (how <= AGREE) continue
-      note(cuts[i], cuts[k], k, how)
-      note(cuts[k], cuts[i], i, how)
+      const iou = agreement(cuts[i].candidate, cuts[k].candidate)
+      if (iou <= MIN_AGREEMENT) continue
+      noteBest(cuts[i], cuts[k], k, iou)
+      noteBest(cuts[k], cuts[i], i, iou)
     }
 }
 
-function note({ best }: Cut, other: Cut, place: number, how: number): void {
-  const tile = regionKey(other.draft.crop)
-  if (how > (best.get(tile)?.agreement ?? 0)) best.set(tile, { place, agreement: how })
+/** Remembers a mask if it is the best so far in its tile. */
+function noteBest({ best }: CutMask, other: CutMask, index: number, iou: number): void {
+  const tile = regionKey(other.candidate.crop)
+  if (iou > (best.get(tile)?.agreement ?? 0)) best.set(tile, { index, agreement: iou })
 }
 
-/** Those that are each other's best of their tiles. */
-const partnersOf = (cuts: readonly Cut[], i: number): number[] =>
+/** The masks that are a mask's best in their tile, and whose best in its tile is that mask. */
+const partnersOf = (cuts: readonly CutMask[], i: number): number[] =>
   [...cuts[i].best.values()]
-    .map(({ place }) => place)
-    .filter((k) => cuts[k].best.get(regionKey(cuts[i].draft.crop))?.place === i)
+    .map(({ index }) => index)
+    .filter((k) => cuts[k].best.get(regionKey(cuts[i].candidate.crop))?.index === i)
 
-/** Partners of partners, by their lowest place. */
-function mutualGroups(cuts: readonly Cut[]): number[][] {
+/** Groups of masks connected by partnership, in order of their lowest index. */
+function mutualGroups(cuts: readonly CutMask[]): number[][] {
   const seen = new Set<number>()
   return cuts.flatMap((_, start) => {
     if (seen.has(start)) return []
     const group: number[] = []
-    const open = [start]
+    const pending = [start]
     seen.add(start)
-    for (let i = open.pop(); i !== undefined; i = open.pop()) {
+    for (let i = pending.pop(); i !== undefined; i = pending.pop()) {
       group.push(i)
       for (const k of partnersOf(cuts, i))
         if (!seen.has(k)) {
           seen.add(k)
-          open.push(k)
+          pending.push(k)
         }
     }
     return [group.sort((a, b) => a - b)]
   })
 }
 
-/** One mask of several: all their pixels; scores are means by area, the rest is the largest one's. Its logits are not kept. */
-function unite(drafts: readonly Draft[]): Draft {
-  const largest = drafts.reduce((a, b) => (b.area > a.area ? b : a))
-  const total = drafts.reduce((sum, { area }) => sum + area, 0)
-  const mean = (value: (d: Draft) => number) => drafts.reduce((sum, d) => sum + d.area * value(d), 0) / total
-  const box = boxAround(drafts.map((d) => d.box))
+/** The union of several candidates: scores are means weighted by area, token and point are the largest one's; without logits. */
+function unite(candidates: readonly PackedCandidate[]): PackedCandidate {
+  const largest = candidates.reduce((a, b) => (b.area > a.area ? b : a))
+  const total = candidates.reduce((sum, { area }) => sum + area, 0)
+  const mean = (value: (d: PackedCandidate) => number) =>
+    candidates.reduce((sum, d) => sum + d.area * value(d), 0) / total
+  const box = boxAround(candidates.map((d) => d.box))
   const bits = union(
-    drafts.map((d) => d.bits),
+    candidates.map((d) => d.bits),
     box,
   )
   const area = bits.words.reduce((sum, word) => sum + countBits(word), 0)
   const { token, point } = largest
   const [predictedIou, stability] = [mean((d) => d.predictedIou), mean((d) => d.stability)]
-  return { area, box, predictedIou, stability, crop: regionAround(drafts.map((d) => d.crop)), token, point, bits }
+  return { area, box, predictedIou, stability, crop: regionAround(candidates.map((d) => d.crop)), token, point, bits }
 }
 
+/** The pixels of any of the masks, which are all within the box. */
 function union(masks: readonly PackedMask[], box: Box): PackedMask {
   const { column, columns, row, rows } = wordsAround(box)
   const words = new Uint32Array(columns * rows)
@@ -162,7 +166,7 @@ function union(masks: readonly PackedMask[], box: Box): PackedMask {
     for (let y = 0; y < mask.rows; y++)
       for (let x = 0; x < mask.columns; x++) {
         const word = mask.words[y * mask.columns + x]
-        // words beyond the box are empty: movePacked may leave one
+        // words outside the box are empty: movePacked may leave one
         if (word) words[(mask.row + y - row) * columns + mask.column + x - column] |= word
       }
   return { column, columns, row, rows, words }

@@ -1,19 +1,20 @@
-/** @file Tiles of a large image: equal squares that overlap, each with a core that is its own. */
-import type { Size } from '../image/size'
+/** @file Tiles of a large image: overlapping squares of equal size, each with a core that belongs to it alone. */
 import type { Region } from '../image/box'
+import type { Size } from '../image/size'
 
 export interface Tile {
   /** The part of the image that is encoded. */
   region: Region
-  /** The part whose particles this tile finds: the cores of all tiles partition the image. */
+  /** The part in which this tile's prompts are: the cores of all tiles partition the image. */
   core: Region
 }
 
 /**
- * Row by row. Neighbours overlap by 2·halo or more; a core ends in the middle of the overlap, so that from every point of
- * it the tile reaches on for at least `halo` pixels, or to the image's edge. An image no larger than a tile is one tile.
+ * The tiles of an image, row by row. Neighbours overlap by at least 2 * halo. A core ends in the middle of the overlap, so
+ * the tile extends at least `halo` pixels beyond every point of its core, or to the edge of the image. An image that is no
+ * larger than a tile is one tile.
  */
-export function tilesOf({ width, height }: Size, tileSize: number, halo: number): Tile[] {
+export function tileRegions({ width, height }: Size, tileSize: number, halo: number): Tile[] {
   const [xs, ys] = [spans(width, tileSize, halo), spans(height, tileSize, halo)]
   return ys.flatMap((y) =>
     xs.map((x): Tile => ({
@@ -23,10 +24,11 @@ export function tilesOf({ width, height }: Size, tileSize: number, halo: number)
   )
 }
 
-function spans(length: number, tile: number, halo: number) {
-  const side = Math.min(tile, length)
-  const count = side === length ? 1 : Math.ceil((length - 2 * halo) / (tile - 2 * halo))
-  // shared out evenly, so that all tiles are of one size and the last overlaps no more than the others
+/** The tiles and cores along one axis of the image. */
+function spans(length: number, tileSize: number, halo: number) {
+  const side = Math.min(tileSize, length)
+  const count = side === length ? 1 : Math.ceil((length - 2 * halo) / (tileSize - 2 * halo))
+  // spaced evenly: all tiles have one size, and the last overlaps no more than the others
   const from = Array.from({ length: count }, (_, i) =>
     count > 1 ? Math.round((i * (length - side)) / (count - 1)) : 0,
   )

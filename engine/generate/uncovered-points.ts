@@ -1,20 +1,20 @@
-/** @file Points where no mask is: the middles of the uncovered parts, for a second round. */
+/** @file Points in the middle of what no mask covers, for a second round of prompts. */
 import { squaredDistance } from '../masks/distance-transform'
 import type { PackedMask } from '../masks/bit-mask'
 import type { Size } from '../image/size'
 import type { Point } from '../image/box'
 
-/** Cells a side of the picture that distances are taken in, at most: larger images are looked at coarsely. */
-const CELLS = 2048
-/** Cells from the nearest mask, squared, that a point must at least be. */
-const LEAST = 4
+/** Maximum side of the plane in which distances are computed; larger images are subsampled. */
+const MAX_SIDE = 2048
+/** Minimum squared distance of a point to the nearest mask, in cells of that plane. */
+const MIN_SQUARED_DISTANCE = 4
 
 /**
- * At most `most` points, in pixels: peaks of the distance to the nearest mask (or the image's edge), the farthest first.
- * No point lies in the disc that an earlier one has to itself.
+ * At most `limit` points, in pixels: local maxima of the distance to the nearest mask or image edge, the farthest first. No
+ * point is in the mask-free disc around an earlier one.
  */
-export function residualPoints(masks: readonly PackedMask[], size: Size, most: number): Point[] {
-  const step = Math.max(1, Math.ceil(Math.max(size.width, size.height) / CELLS))
+export function uncoveredPoints(masks: readonly PackedMask[], size: Size, limit: number): Point[] {
+  const step = Math.max(1, Math.ceil(Math.max(size.width, size.height) / MAX_SIDE))
   const width = Math.max(1, Math.floor(size.width / step))
   const height = Math.max(1, Math.floor(size.height / step))
   const middle = (cell: number) => cell * step + (step >> 1)
@@ -39,7 +39,7 @@ export function residualPoints(masks: readonly PackedMask[], size: Size, most: n
   for (let y = 0, at = 0; y < height; y++)
     for (let x = 0; x < width; x++, at++) {
       const own = distance[at]
-      if (own < LEAST) continue
+      if (own < MIN_SQUARED_DISTANCE) continue
       let peak = true
       for (let ny = Math.max(0, y - 1); peak && ny <= Math.min(height - 1, y + 1); ny++)
         for (let nx = Math.max(0, x - 1); nx <= Math.min(width - 1, x + 1); nx++)
@@ -50,7 +50,7 @@ export function residualPoints(masks: readonly PackedMask[], size: Size, most: n
   const taken = new Uint8Array(width * height)
   const points: Point[] = []
   for (const peak of peaks) {
-    if (points.length >= most) break
+    if (points.length >= limit) break
     if (taken[peak]) continue
     const [px, py] = [peak % width, Math.floor(peak / width)]
     const radius = Math.ceil(Math.sqrt(distance[peak]))

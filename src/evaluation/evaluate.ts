@@ -1,5 +1,6 @@
 /** @file Masks of labelled images, prompted or found by themselves, and what they come to. See docs/metrics.md. */
-import { MaskScaler, tokenLogits, tokenOf } from '../../engine/masks/from-logits'
+import { MaskScaler } from '../../engine/masks/mask-scaler'
+import { checkFinite, chooseToken, tokenLogits } from '../../engine/sam/mask-tokens'
 import type { Mask } from '../../engine/masks/mask'
 import { paintMasks } from '../../engine/masks/mask-algebra'
 import { MASK_TOKENS } from '../../engine/sam/mask-decoder'
@@ -159,10 +160,9 @@ async function predictMasks(
       }
     })
     const prediction = await predictor.predict({ coords, labels })
-    if (!prediction.iou.every(Number.isFinite))
-      throw new Error('the model gives masks that are not finite numbers: its weights, adapter or driver are at fault')
+    checkFinite(prediction)
     part.forEach((_, i) => {
-      const token = tokenOf(prediction, i, prompt === 'point')
+      const token = chooseToken(prediction, i, prompt === 'point')
       masks.push(scaler.mask(tokenLogits(prediction, i, token)))
       scores.push(prediction.iou[MASK_TOKENS * i + token])
     })

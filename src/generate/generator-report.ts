@@ -1,6 +1,6 @@
 /** @file The report of a generator's run: what each filter removed, how right the masks are where labels tell, and pictures. */
 import sharp from 'sharp'
-import { labelMap } from '../../engine/masks/label-map'
+import { labelMap } from '../../engine/masks/paint-label-map'
 import { decodeMask } from '../../engine/masks/rle'
 import { readImage } from '../images/read-image'
 import { toRGB8 } from '../images/rgb8'

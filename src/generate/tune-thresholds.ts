@@ -1,5 +1,5 @@
 /** @file Finds the generator's thresholds that fit a few labelled images best; what was tried is kept with the choice. */
-import type { CandidateSet, Scored } from '../../engine/generate/candidate'
+import type { CandidateSet, CandidateMeasures } from '../../engine/generate/candidate'
 import { filterCandidates, type FilterOptions } from '../../engine/generate/filter'
 import { type MaskScores, type Pairs, poolScores, scorePairs } from '../evaluation/detection'
 
@@ -7,7 +7,7 @@ import { type MaskScores, type Pairs, poolScores, scorePairs } from '../evaluati
 export type Thresholds = Pick<FilterOptions, 'predIouThresh' | 'stabilityScoreThresh' | 'minArea'>
 
 export interface TuneImage {
-  set: CandidateSet<Scored>
+  set: CandidateSet<CandidateMeasures>
   pairs: Pairs
 }
 

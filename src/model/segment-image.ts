@@ -5,7 +5,8 @@ import { promptLabel } from '../../engine/sam/prompt-labels'
 import { scaleBox, scalePoint } from '../../engine/image/model-input'
 import type { Size } from '../../engine/image/size'
 import { UserError } from '../host/errors'
-import { MaskScaler, tokenLogits, tokenOf } from '../../engine/masks/from-logits'
+import { MaskScaler } from '../../engine/masks/mask-scaler'
+import { checkFinite, chooseToken, tokenLogits } from '../../engine/sam/mask-tokens'
 import type { Mask } from '../../engine/masks/mask'
 
 /** One object's prompt, in pixels of the image. */
@@ -74,11 +75,10 @@ export async function decodePrompt(
     labels.set([promptLabel.boxStart, promptLabel.boxEnd], next)
   } else labels[next] = promptLabel.padding
   const prediction = await predictor.predict({ coords, labels })
-  if (!prediction.iou.every(Number.isFinite))
-    throw new Error('the model gives masks that are not finite numbers: its weights, adapter or driver are at fault')
+  checkFinite(prediction)
   const tokens = multimask
     ? [1, 2, 3].sort((a, b) => prediction.iou[b] - prediction.iou[a])
-    : [tokenOf(prediction, 0, isAmbiguous(prompt))]
+    : [chooseToken(prediction, 0, isAmbiguous(prompt))]
   return tokens.map((token) => ({
     token,
     predictedIou: prediction.iou[token],

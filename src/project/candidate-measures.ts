@@ -1,6 +1,6 @@
 /** @file The measures of candidates, converted from their file for the filters. */
 import type { Box, Region } from '../../engine/image/box'
-import type { CandidateSet, Scored } from '../../engine/generate/candidate'
+import type { CandidateSet, CandidateMeasures } from '../../engine/generate/candidate'
 import type { CandidateFile, ProposalRecord } from './file-schemas'
 
 /** The x, y, width, height of a file as a box. */
@@ -20,7 +20,7 @@ const regionFromXYWH = ([left, top, width, height]: ProposalRecord['crop_box']):
 })
 
 /** The measures of a file's candidates, without their pixels. */
-export const scoredSet = ({ image, candidates, overlaps }: CandidateFile): CandidateSet<Scored> => ({
+export const scoredSet = ({ image, candidates, overlaps }: CandidateFile): CandidateSet<CandidateMeasures> => ({
   size: { width: image.width, height: image.height },
   overlaps,
   candidates: candidates.map(({ area, bbox, predicted_iou, stability_score, crop_box }) => ({

@@ -10,7 +10,7 @@
 import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { labelMap } from '../../engine/masks/label-map'
+import { labelMap } from '../../engine/masks/paint-label-map'
 import { decodeMask } from '../../engine/masks/rle'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { checkPair } from '../dataset/dataset'

@@ -2,7 +2,7 @@
  * @file The model behind the review page: encodes each image once and decodes prompts, one job at a time, with what a person
  * waits for first. A failed GPU is reported, and the model is loaded again at the next request.
  */
-import { MaskScaler } from '../../engine/masks/from-logits'
+import { MaskScaler } from '../../engine/masks/mask-scaler'
 import { maskArea } from '../../engine/masks/mask'
 import { encodeMask } from '../../engine/masks/rle'
 import { Predictor } from '../../engine/sam/predictor'

@@ -266,7 +266,7 @@ test('one run at a time; the bytes of an image are read anew in the next', async
     () => '',
     (error: Error) => error.message,
   )
-  assert.match(second, /at work: wait for it/)
+  assert.match(second, /busy: wait for it/)
   const before = await first
   again.rgb.fill(90, 0, 20000)
   assert.not.equal((await generator.candidates(again)).candidates, before.candidates)

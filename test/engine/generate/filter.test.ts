@@ -1,7 +1,7 @@
 /** The filters on measures alone: each rule, their order, what they count, and that they are quick. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { CandidateSet, Overlap, Scored } from '../../../engine/generate/candidate'
+import type { CandidateSet, Overlap, CandidateMeasures } from '../../../engine/generate/candidate'
 import { type FilterOptions, filterCandidates, filterNames } from '../../../engine/generate/filter'
 import { boxNms } from '../../../engine/generate/nms'
 import { boxOf, regionOf } from '../../support/masks'
@@ -19,7 +19,7 @@ const off: FilterOptions = {
   maskNmsThresh: 1,
   containmentThresh: 1,
 }
-const mask = (over: Partial<Scored> = {}): Scored => ({
+const mask = (over: Partial<CandidateMeasures> = {}): CandidateMeasures => ({
   area: 50,
   box: boxOf(10, 10, 20, 20),
   predictedIou: 0.9,
@@ -27,9 +27,13 @@ const mask = (over: Partial<Scored> = {}): Scored => ({
   crop: image,
   ...over,
 })
-const setOf = (candidates: Scored[], overlaps: Overlap[] = []): CandidateSet<Scored> => ({ size, candidates, overlaps })
+const setOf = (candidates: CandidateMeasures[], overlaps: Overlap[] = []): CandidateSet<CandidateMeasures> => ({
+  size,
+  candidates,
+  overlaps,
+})
 
-function run(set: CandidateSet<Scored>, options: Partial<FilterOptions>) {
+function run(set: CandidateSet<CandidateMeasures>, options: Partial<FilterOptions>) {
   const { kept, removed } = filterCandidates(set, { ...off, ...options })
   const gone = Object.entries(removed).filter(([, n]) => n)
   assert.is(kept.length + gone.reduce((sum, [, n]) => sum + n, 0), set.candidates.length, 'each is kept or counted')
@@ -194,7 +198,7 @@ test('boxes suppress as the reference has it: sides one short, ties to the earli
 
 test('of five thousand candidates no two that stay are rivals, and each that goes has one', () => {
   const next = randoms(9)
-  const candidates = Array.from({ length: 5000 }, (): Scored => {
+  const candidates = Array.from({ length: 5000 }, (): CandidateMeasures => {
     const [x, y, side] = [(next() + 1) * 900, (next() + 1) * 900, 10 + 20 * Math.abs(next())]
     return mask({
       box: boxOf(x, y, x + side, y + side),

@@ -1,8 +1,8 @@
 /** From logits to packed masks on the GPU, against the host's two bilinear steps: counts, boxes, bits, selection. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { FoundCounts, FoundMask, FoundOptions } from '../../../engine/generate/found-mask'
-import { ImageAxes } from '../../../engine/generate/image-axes'
+import type { RejectedCounts, DecodedMask, MaskThresholds } from '../../../engine/generate/decoded-mask'
+import { UpscaleAxes } from '../../../engine/image/upscale-axes'
 import { MaskReader } from '../../../engine/generate/mask-reader'
 import { upscaleWindow } from '../../../engine/generate/upscale-window'
 import type { Box } from '../../../engine/image/box'
@@ -12,14 +12,14 @@ import { engine } from '../../support/engine'
 import { randomArray, randoms } from '../../support/random'
 
 const TOKENS = 4
-const everything: FoundOptions = {
+const everything: MaskThresholds = {
   predIouThresh: 0,
   stabilityScoreThresh: 0,
   stabilityScoreOffset: 1,
   maskThreshold: 0,
   keepLogits: true,
 }
-const noCounts = (): FoundCounts => ({ floorPredIou: 0, floorStability: 0, cropEdge: 0 })
+const noCounts = (): RejectedCounts => ({ floorPredIou: 0, floorStability: 0, cropEdge: 0 })
 
 /** Logits (P, 4, side²) of soft discs of all sizes and places, some partly outside; the last prompt's have nothing above -9. */
 function discs(prompts: number, side: number, seed = 1): Float32Array {
@@ -49,7 +49,7 @@ async function setUp(prompts: number, side: number, inputSize: number, chunkWord
       image: { width: number; height: number },
       l: Float32Array,
       i: Float32Array,
-      o: FoundOptions,
+      o: MaskThresholds,
       n = prompts,
     ) {
       // what earlier masks leave behind must not count: the same memory, full of other masks
@@ -79,7 +79,7 @@ function expected(plane: Float32Array, side: number, inputSize: number, image: {
 /** Rounding may put a pixel to the other side where its value is this near to a threshold. */
 const ROUNDING = 2e-4
 
-function check(mask: FoundMask, values: Float32Array, width: number, o: FoundOptions): void {
+function check(mask: DecodedMask, values: Float32Array, width: number, o: MaskThresholds): void {
   const whole = new Uint8Array(values.length)
   const { x0, y0, width: w, height: h, data } = unpackMask(mask.bits, mask.box)
   for (let y = 0; y < h; y++) whole.set(data.subarray(y * w, (y + 1) * w), (y0 + y) * width + x0)
@@ -220,7 +220,7 @@ test('the logits that are kept give the same values for every pixel above the lo
     const logits = discs(prompts, side, 3)
     const gpu = await setUp(prompts, side, inputSize)
     const { found } = await gpu.read(image, logits, new Float32Array(prompts * TOKENS), everything)
-    const axes = new ImageAxes(side, inputSize, image)
+    const axes = new UpscaleAxes(side, inputSize, image)
     for (const mask of found) {
       const place = mask.prompt * TOKENS + mask.token
       const values = expected(logits.subarray(place * side * side, (place + 1) * side * side), side, inputSize, image)

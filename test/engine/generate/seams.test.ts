@@ -2,10 +2,10 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Region, regionSize, wholeRegion } from '../../../engine/image/box'
-import type { Draft } from '../../../engine/generate/candidate-draft'
-import { withoutDuplicates } from '../../../engine/generate/overlaps'
+import type { PackedCandidate } from '../../../engine/generate/packed-candidate'
+import { suppressDuplicates } from '../../../engine/generate/overlaps'
 import { mergeSeams } from '../../../engine/generate/seams'
-import { tilesOf } from '../../../engine/generate/tiles'
+import { tileRegions } from '../../../engine/generate/tiles'
 import { type Mask, maskBox } from '../../../engine/masks/mask'
 import { packMask, sharedPixels, unpackMask } from '../../../engine/masks/bit-mask'
 import { trimMask } from '../../../engine/masks/mask-algebra'
@@ -20,7 +20,7 @@ test('every pixel has one core, every core its halo', () => {
     [777, 1, 100, 0],
     [5000, 4000, 1024, 128],
   ]) {
-    const tiles = tilesOf({ width, height }, tile, halo)
+    const tiles = tileRegions({ width, height }, tile, halo)
     assert.is(
       tiles.reduce((sum, { core: c }) => sum + (c.right - c.left) * (c.bottom - c.top), 0),
       width * height,
@@ -37,7 +37,7 @@ test('every pixel has one core, every core its halo', () => {
       }
     }
   }
-  assert.is(tilesOf({ width: 300, height: 200 }, 300, 40).length, 1)
+  assert.is(tileRegions({ width: 300, height: 200 }, 300, 40).length, 1)
 })
 
 const size = { width: 700, height: 500 }
@@ -68,7 +68,7 @@ function maskOf([cx, cy, radius]: Disc, region: Region, grow = 0): Mask | null {
   return mask.data.length ? mask : null
 }
 
-function draftOf(disc: Disc, crop: Region, predictedIou: number, grow = 0): Draft | null {
+function draftOf(disc: Disc, crop: Region, predictedIou: number, grow = 0): PackedCandidate | null {
   const mask = maskOf(disc, crop, grow)
   if (!mask) return null
   const area = mask.data.reduce((a, b) => a + b, 0)
@@ -85,9 +85,9 @@ function draftOf(disc: Disc, crop: Region, predictedIou: number, grow = 0): Draf
 }
 
 /** What a perfect model gives: in each tile every disc that has a point of a grid of `spacing` pixels in the tile's core. */
-function found(discs: readonly Disc[], tile: number, halo: number, spacing: number): Draft[] {
+function found(discs: readonly Disc[], tile: number, halo: number, spacing: number): PackedCandidate[] {
   const next = randoms(6)
-  return tilesOf(size, tile, halo).flatMap(({ region, core }) =>
+  return tileRegions(size, tile, halo).flatMap(({ region, core }) =>
     discs.flatMap((disc) => {
       const [cx, cy, r] = disc
       let seen = false
@@ -100,19 +100,19 @@ function found(discs: readonly Disc[], tile: number, halo: number, spacing: numb
   )
 }
 
-const shareOf = (masks: readonly Draft[]) => (pairs: Uint32Array) => {
+const shareOf = (masks: readonly PackedCandidate[]) => (pairs: Uint32Array) => {
   const shared = new Uint32Array(pairs.length / 2)
   shared.forEach((_, i) => (shared[i] = sharedPixels(masks[pairs[2 * i]].bits, masks[pairs[2 * i + 1]].bits)))
   return shared
 }
 
-async function merged(drafts: Draft[]): Promise<Draft[]> {
+async function merged(drafts: PackedCandidate[]): Promise<PackedCandidate[]> {
   const one = mergeSeams(drafts, size, 3)
-  return (await withoutDuplicates(one, 0.8, shareOf(one))).map((i) => one[i])
+  return (await suppressDuplicates(one, 0.8, shareOf(one))).map((i) => one[i])
 }
 
 /** Each disc has exactly one mask, of its whole area. */
-function checkAll(masks: readonly Draft[], discs: readonly Disc[], most: number): void {
+function checkAll(masks: readonly PackedCandidate[], discs: readonly Disc[], most: number): void {
   assert.is(masks.length, discs.length)
   for (const disc of discs) {
     const whole = draftOf(disc, wholeRegion(size), 1)!

@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Scored } from '../../../engine/generate/candidate'
+import type { CandidateMeasures } from '../../../engine/generate/candidate'
 import { defaultGeneratorOptions } from '../../../engine/generate/generator-options'
 import { type Mask, maskBox } from '../../../engine/masks/mask'
 import { pairMasks } from '../../../src/evaluation/detection'
@@ -19,7 +19,7 @@ const square = (x0: number, y0: number, side: number): Mask => ({
 function image() {
   const data = new Uint16Array(100 * 100)
   const masks: Mask[] = []
-  const candidates: Scored[] = []
+  const candidates: CandidateMeasures[] = []
   const add = (mask: Mask, predictedIou: number, stability: number) => {
     masks.push(mask)
     candidates.push({

@@ -1,6 +1,6 @@
 /** @file Filtering the generator's candidates again: which masks other settings would bring and take. */
 import { decodeMask } from '../../../../engine/masks/rle'
-import type { CandidateSet, Scored } from '../../../../engine/generate/candidate'
+import type { CandidateSet, CandidateMeasures } from '../../../../engine/generate/candidate'
 import { filterCandidates, type FilterOptions } from '../../../../engine/generate/filter'
 import type { CandidateFile } from '../../../project/file-schemas'
 import { scoredSet } from '../../../project/candidate-measures'
@@ -23,7 +23,7 @@ export class Candidates {
   readonly options: FilterOptions
   readonly total: number
   private readonly drafts: NewMask[] = []
-  private readonly set: CandidateSet<Scored>
+  private readonly set: CandidateSet<CandidateMeasures>
 
   constructor(private readonly file: CandidateFile) {
     const given = file.options as Partial<FilterOptions>

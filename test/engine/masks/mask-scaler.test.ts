@@ -1,9 +1,9 @@
-/** @file Masks computed in part are those of the whole resize; the choice of a token. */
+/** @file Masks computed only where they are not empty equal those of the whole upscaled logits. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { resizeLongest, upscaleLogits } from '../../../engine/image/model-input'
 import { Rng } from '../../../engine/rng'
-import { MaskScaler, tokenLogits, tokenOf } from '../../../engine/masks/from-logits'
+import { MaskScaler } from '../../../engine/masks/mask-scaler'
 import type { Mask } from '../../../engine/masks/mask'
 
 /** Some smooth blobs above a negative ground. */
@@ -69,16 +69,6 @@ test('logits below the image are not in the mask', () => {
   logits.fill(4, 14 * 16) // the two last rows: the input of a wide image is padded there
   const mask = new MaskScaler(16, 64, { width: 100, height: 50 }).mask(logits)
   assert.is(mask.data.length, 0)
-})
-
-test('an ambiguous prompt takes the best of tokens 1 to 3 by predicted IoU, a clear one token 0', () => {
-  const iou = Float32Array.of(0.9, 0.1, 0.8, 0.3, 0.1, 0.5, 0.2, 0.5)
-  const logits = Float32Array.from({ length: 16 }, (_, i) => i)
-  const prediction = { logits, iou }
-  assert.is(tokenOf(prediction, 0, true), 2)
-  assert.is(tokenOf(prediction, 0, false), 0)
-  assert.is(tokenOf(prediction, 1, true), 1, 'the first of equals')
-  assert.equal([...tokenLogits(prediction, 1, 3)], [14, 15])
 })
 
 test.run()

@@ -1,7 +1,7 @@
 /** @file Label maps painted from masks that overlap. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { labelMap } from '../../../engine/masks/label-map'
+import { labelMap } from '../../../engine/masks/paint-label-map'
 import { block } from '../../support/masks'
 
 test('the smaller mask’s pixel wins, of equal ones the earlier', () => {
