@@ -8,14 +8,14 @@ import { interruption } from '../host/interrupt'
 import { duration, logLine } from '../host/progress'
 import { hardwareOf } from '../host/hardware'
 import { PictureSink } from '../report/run/picture-folder'
-import { noteSession } from '../report/run/sessions'
+import { addSession } from '../report/run/sessions'
 import { type RawConfig, type TrainConfig, checkConfig, mergeConfig, readConfigFile } from '../training/config'
 import { configFromFlags, configOptions, nameFlags } from './options/training'
 import { describePlan } from '../training/plan-text'
-import { type TrainSummary, train } from '../training/run'
+import { type TrainSummary, train } from '../training/train'
 import { beginRun, checkRun, lockRun, resumeRun, type RunFolder, runFolder } from '../training/run-folder'
 import { planSession } from '../training/session'
-import { Watch } from '../watch/watch-server'
+import { WatchServer } from '../watch/watch-server'
 import type { Command } from '../cli/command'
 import { flag, number, text, type Values } from '../cli/options'
 
@@ -91,8 +91,8 @@ function watchPort(values: Values): number | null {
   return null
 }
 
-async function openWatchPage(port: number, { root }: RunFolder): Promise<Watch | null> {
-  const watch = await Watch.open({ root, name: basename(resolve(root)), port, log: logLine })
+async function openWatchPage(port: number, { root }: RunFolder): Promise<WatchServer | null> {
+  const watch = await WatchServer.open({ root, name: basename(resolve(root)), port, log: logLine })
   if (watch) logLine(`live page: ${watch.url}`)
   return watch
 }
@@ -101,7 +101,7 @@ async function openWatchPage(port: number, { root }: RunFolder): Promise<Watch |
 async function recordSession({ root }: RunFolder, engine: Engine): Promise<void> {
   try {
     const [began, command, hardware] = [new Date().toISOString(), commandLine(), await hardwareOf(engine)]
-    await noteSession(root, { began, command, hardware })
+    await addSession(root, { began, command, hardware })
   } catch (error) {
     logLine(`warning: the report will not name the machine: ${messageOf(error)}`)
   }

@@ -4,11 +4,11 @@ import type { Comparison } from '../evaluation/compare'
 import type { Way } from '../evaluation/evaluate'
 import { type MeasureName, measures } from '../evaluation/measures'
 import { lineChart, type Series } from '../drawing/chart'
-import { curves } from './training-curves'
+import { evaluationReportCharts } from './run/run-curves'
 import { escape } from '../text/escape'
 import { type Figure, modelName, told } from './before-after'
 import type { Hardware } from '../host/hardware'
-import type { ReportedRun } from './run-summary'
+import type { CompleteRun } from './run/read-run'
 import { factTable, page } from '../drawing/html-page'
 import { recipeFacts } from './run/recipe'
 import { comparisonBlocks, formatInterval, formatValue, percent, wayNames } from './evaluation-table'
@@ -21,7 +21,7 @@ export interface Report {
   figures: Figure[]
   /** What was evaluated on what, in rows of name and text. */
   facts: [string, string][]
-  run: ReportedRun | null
+  run: CompleteRun | null
   hardware: Hardware
   /** The commands that repeat it. */
   commands: string[]
@@ -36,7 +36,7 @@ export function renderReport(report: Report): string {
 <h2>Scores</h2>
 ${scores(comparison)}
 ${sizes(comparison)}
-${run ? `<h2>Training</h2>\n${curves(run)}` : ''}
+${run ? `<h2>Training</h2>\n${evaluationReportCharts(run)}` : ''}
 ${examples(figures)}
 <h2>How it was done</h2>
 ${factTable([...facts, ...runFacts(run), ...hardwareFacts(hardware)])}
@@ -51,7 +51,7 @@ const title = (way: Way) => wayNames[way][0].toUpperCase() + wayNames[way].slice
 /** What a way is judged by at one look. */
 const headline: Record<Way, MeasureName> = { point: 'dice', box: 'dice', auto: 'f1At50' }
 
-function tiles({ models }: Comparison, run: ReportedRun | null): string {
+function tiles({ models }: Comparison, run: CompleteRun | null): string {
   const [base, ...others] = models
   const found = base.evaluations.map((before) => {
     const measure = headline[before.prompt]
@@ -170,7 +170,7 @@ ${list.join('\n')}`
 ${groups.join('\n')}`
 }
 
-function runFacts(run: ReportedRun | null): [string, string][] {
+function runFacts(run: CompleteRun | null): [string, string][] {
   if (!run) return []
   const { config, steps, seconds } = run
   const last = steps.at(-1)

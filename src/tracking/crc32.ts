@@ -1,4 +1,4 @@
-/** @file CRC-32 by table: zlib's polynomial for W&B's files, Castagnoli's for TensorBoard's. */
+/** @file Table-driven CRC-32: zlib's polynomial for W&B's files, Castagnoli's for TensorBoard's. */
 
 function table(polynomial: number): Uint32Array {
   return Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -17,8 +17,8 @@ function sum(table: Uint32Array, parts: readonly Uint8Array[]): number {
 const zlib = table(0xedb88320)
 const castagnoli = table(0x82f63b78)
 
-/** Of the parts one after the other, as zlib and PNG have it. */
+/** CRC-32 of the concatenated parts, as in zlib and PNG. */
 export const crc32 = (...parts: Uint8Array[]): number => sum(zlib, parts)
 
-/** The same with Castagnoli's polynomial, as iSCSI and TFRecord have it. */
+/** CRC-32C (Castagnoli) of the concatenated parts, as in iSCSI and TFRecord. */
 export const crc32c = (...parts: Uint8Array[]): number => sum(castagnoli, parts)

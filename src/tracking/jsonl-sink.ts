@@ -1,4 +1,4 @@
-/** @file A run's records in a file, one JSON object a line: what every run keeps, and what a resumed one goes by. */
+/** @file Writes the records of a run into a file, one JSON object per line: the metrics.jsonl of every run. */
 import { existsSync } from 'node:fs'
 import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { writeFileAtomic } from '../host/files'
@@ -8,7 +8,7 @@ import type { Sink, TrackingEvent } from './sink'
 export class JsonlSink implements Sink {
   private constructor(private readonly file: FileHandle) {}
 
-  /** Opens a file for more; of what it holds only the leading records that `keep` accepts stay. */
+  /** Opens a file for appending, cut before its first record that `keep` rejects. */
   static async open(path: string, keep: (record: MetricsRecord) => boolean): Promise<JsonlSink> {
     if (existsSync(path)) {
       const old = await readFile(path, 'utf8')
@@ -31,7 +31,7 @@ export class JsonlSink implements Sink {
   }
 }
 
-/** The longest beginning of whole lines whose records `keep` accepts: a killed run may have left half a line. */
+/** The longest prefix of complete lines whose records `keep` accepts: a killed run may have left an incomplete line. */
 function leading(text: string, keep: (record: MetricsRecord) => boolean): string {
   let end = 0
   for (;;) {

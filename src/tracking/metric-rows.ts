@@ -1,12 +1,12 @@
-/** @file A run's records as rows of named numbers, as experiment trackers show them: a group, a slash, a name. */
+/** @file Converts a run's records to rows of named numbers for experiment trackers; names are `group/name`. */
 import type { Measures, MetricsRecord, StepRecord, ValidationRecord } from './records'
 
-export type Row = Record<string, number>
+export type MetricRow = Record<string, number>
 
-/** The numbers of a record under their names; docs/tracking.md lists them. What an older record lacks is left out. */
-export function rowOf(record: MetricsRecord): Row {
+/** The numbers of a record by name, as docs/tracking.md lists them. Numbers that an older record lacks are omitted. */
+export function metricRow(record: MetricsRecord): MetricRow {
   const row = record.kind === 'step' ? stepRow(record) : validationRow(record)
-  // a number that is none is null once it has been through a JSON file
+  // NaN and infinity are null in records read from a JSON file
   return Object.fromEntries(Object.entries(row).filter((entry): entry is [string, number] => Number.isFinite(entry[1])))
 }
 

@@ -1,7 +1,7 @@
-/** @file Protobuf messages by field number, written and looked through: enough for the two trackers' records. */
+/** @file A minimal protobuf writer and reader by field number, sufficient for the records of the two trackers. */
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 
-/** A message under construction. Empty texts and zeros are the format's defaults, and are left out. */
+/** A message under construction. Empty strings and zeros are the format's defaults and are omitted. */
 export class Message {
   private readonly writer = new BinaryWriter()
 
@@ -20,7 +20,7 @@ export class Message {
     return this
   }
 
-  /** A whole number or a boolean; of any size that a double holds exactly. */
+  /** An integer that a double represents exactly. */
   whole(field: number, value: number): this {
     if (value) this.writer.tag(field, WireType.Varint).int64(value)
     return this
@@ -60,8 +60,8 @@ export class Message {
 
 type Handlers = Record<number, (reader: BinaryReader) => void>
 
-/** Goes through a message's fields; those without a handler are skipped. @throws where the bytes are no message */
-export function lookThrough(bytes: Uint8Array, handlers: Handlers): void {
+/** Calls the handlers of a message's fields in order, skipping fields without one. @throws Error if the bytes are not a message */
+export function readFields(bytes: Uint8Array, handlers: Handlers): void {
   const reader = new BinaryReader(bytes)
   while (reader.pos < reader.len) {
     const [field, wire] = reader.tag()

@@ -1,11 +1,11 @@
-/** @file What a run tells while it goes on, event by event, and what takes it: a file, an experiment tracker, a page. */
+/** @file The events of a run in progress, and the interface of what receives them: a file, an experiment tracker, a page. */
 import type { MetricsRecord } from './records'
 
-/** A picture of a step, e.g. of what the model makes of a validation image. */
+/** A picture made at a step, e.g. of the predicted masks of a validation image. */
 export interface ImageEvent {
   kind: 'image'
   step: number
-  /** Grouped by its first part, as in `val/image_1`: the same name at another step is another state of it. */
+  /** `group/name`, e.g. `val/image_1`; the same name at another step is a later state of the same picture. */
   name: string
   /** A PNG file's bytes, 8-bit RGB. */
   png: Uint8Array
@@ -14,40 +14,41 @@ export interface ImageEvent {
   caption: string
 }
 
-/** How the machine fares. */
+/** The load of the machine. */
 export interface SystemEvent {
   kind: 'system'
-  /** Milliseconds since 1970, and the training step then. */
+  /** Milliseconds since 1970. */
   at: number
+  /** The training step at that time. */
   step: number
-  figures: SystemFigures
+  metrics: SystemMetrics
 }
 
-export interface SystemFigures {
-  /** Of this process, in percent of one core: above 100 where several are at work. */
+export interface SystemMetrics {
+  /** CPU use of this process in percent of one core: above 100 if it uses several. */
   cpuPercent: number
   /** Resident memory of this process. */
   rssBytes: number
-  /** Memory of the machine. */
+  /** Free and total memory of the machine. */
   freeBytes: number
   totalBytes: number
-  /** What this program has taken of the GPU's memory, by its own account; null where it is not known. */
+  /** GPU memory allocated by this program, by its own account; null if unknown. */
   gpuBytes: number | null
 }
 
-/** Facts beside the configuration, known only once the run is open: hardware, counts. */
+/** Facts added to the configuration that are known only when the run is open: hardware, counts. */
 export interface ConfigEvent {
   kind: 'config'
   values: Record<string, unknown>
 }
 
-/** What stands for the whole run; a later value replaces an earlier one of the same name. */
+/** Values that summarise the whole run; a later value replaces an earlier one of the same name. */
 export interface SummaryEvent {
   kind: 'summary'
   values: Record<string, number | string>
 }
 
-/** A line that the run said to people. */
+/** A line of the run's log. */
 export interface OutputEvent {
   kind: 'output'
   line: string
@@ -55,13 +56,13 @@ export interface OutputEvent {
 
 export type TrackingEvent = MetricsRecord | ImageEvent | SystemEvent | ConfigEvent | SummaryEvent | OutputEvent
 
-/** Takes a run's events in their order. Those it has no use for it passes over. */
+/** Receives the events of a run in order, and ignores those it has no use for. */
 export interface Sink {
-  /** Whether it has a use for pictures: they are made only where one has. */
+  /** True if it uses pictures: they are made only if a sink does. */
   readonly wantsImages?: boolean
   append(event: TrackingEvent): void | Promise<void>
-  /** Resolves when everything appended is on the disk; called before each checkpoint. */
+  /** Resolves when all events appended are on the disk; called before each checkpoint. */
   flush(): Promise<void>
-  /** The end: 0 for a run that is finished, 130 for one that was asked to stop, another number for one that failed. */
+  /** Ends it. Exit code 0: the run is finished; 130: it was stopped; any other: it failed. */
   close(exitCode: number): Promise<void>
 }

@@ -1,15 +1,15 @@
-/** @file How the machine fares: figures of this process and of memory, from the operating system. */
+/** @file CPU and memory use of this process and this machine. */
 import { freemem, totalmem } from 'node:os'
-import type { SystemFigures } from './sink'
+import type { SystemMetrics } from './sink'
 
-/** Makes a function that gives the figures since it was last called (or made). `gpuBytes` is asked each time. */
-export function systemProbe(gpuBytes: () => number | null): () => SystemFigures {
+/** Returns a function that measures; CPU use is averaged since its last call (at first: since its creation). */
+export function systemProbe(gpuBytes: () => number | null): () => SystemMetrics {
   let used = process.cpuUsage()
   let at = performance.now()
   return () => {
     const now = performance.now()
     const { user, system } = process.cpuUsage(used)
-    // microseconds against milliseconds
+    // used is in microseconds, now in milliseconds
     const cpuPercent = now > at ? (user + system) / 10 / (now - at) : 0
     used = process.cpuUsage()
     at = now

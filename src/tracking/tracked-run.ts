@@ -1,10 +1,10 @@
-/** @file What is to be tracked: the description of a run that every sink begins with. */
+/** @file The description of a run that every tracker's sink is opened with. */
 import type { MetricsRecord } from './records'
 
 export interface TrackedRun {
-  /** The run's folder; a sink writes into a folder of its own there. */
+  /** The run's folder; each sink writes into its own folder there. */
   folder: string
-  /** Lower-case letters and digits: the name of the run where names must not clash. */
+  /** Unique identifier: lower-case letters and digits. */
   id: string
   project: string
   name: string
@@ -13,15 +13,15 @@ export interface TrackedRun {
   /** The whole configuration. */
   config: Record<string, unknown>
   /**
-   * Records of earlier sessions, up to the checkpoint that the run goes on from; empty for a new one. A sink that has
-   * not got them (it was not asked for before, or was killed before they were on the disk) takes them from here.
+   * Records of earlier sessions, up to the checkpoint that the run resumes from; empty for a new run. A sink that lacks
+   * some (it was not configured before, or was killed before they were on the disk) adds them.
    */
   past: readonly MetricsRecord[]
-  /** The last step of which everything is told: what a sink holds of later ones is told again. Below 0 for a new run. */
-  told: number
+  /** Last step whose events are complete: events of later steps will come again. Below 0 for a new run. */
+  reported: number
 }
 
-/** Milliseconds since 1970 at which a run began, had it never paused. */
-export function begun({ past }: TrackedRun): number {
+/** The time at which a run would have begun had it never paused, in milliseconds since 1970. */
+export function startTime({ past }: TrackedRun): number {
   return Date.now() - 1000 * (past.at(-1)?.time.seconds ?? 0)
 }

@@ -1,4 +1,4 @@
-/** @file The experiment trackers that a run can be told to, beside its own metrics.jsonl. */
+/** @file Names of the supported experiment trackers. */
 
 export const trackers = ['wandb', 'tensorboard'] as const
 export type TrackerName = (typeof trackers)[number]

@@ -1,6 +1,6 @@
 /**
- * @file The trackers of a run as one sink. They are guests: one that fails (a full disk, a folder taken away) is told of
- * once and left out from then on, and training goes on. What they are told waits in one queue, so that nothing overlaps.
+ * @file The trackers of a run as one sink. A tracker never ends a run: one that fails (a full disk, a deleted folder) is
+ * reported once, then disabled, and training continues. Events wait in one queue, so that writes do not overlap.
  */
 import { type TrackerName, trackers } from './tracker-names'
 import type { TrackedRun } from './tracked-run'
@@ -12,58 +12,58 @@ import { messageOf } from '../host/errors'
 
 const titles: Record<TrackerName, string> = { wandb: 'W&B', tensorboard: 'TensorBoard' }
 
-/** Between two looks at the system, milliseconds: as often as wandb's own client. */
-const LOOK_EVERY = 15_000
+/** Milliseconds between two measurements of the system: as often as wandb's own client. */
+const SYSTEM_INTERVAL = 15_000
 
-export interface TrackerOptions {
+export interface TrackersOptions {
   run: TrackedRun
   to: readonly TrackerName[]
-  /** Takes lines for people: where a run is tracked, and what went wrong. */
+  /** Receives log lines: where a run is tracked, and what went wrong. */
   log: (line: string) => void
-  /** What is taken of the GPU's memory. */
+  /** Returns the GPU memory in use; null if unknown. */
   gpuBytes?: () => number | null
 }
 
-export class Tracker implements Sink {
-  private readonly guests = new Map<TrackerName, Sink>()
+export class Trackers implements Sink {
+  private readonly sinks = new Map<TrackerName, Sink>()
   private queue: Promise<void> = Promise.resolve()
   private timer: NodeJS.Timeout | null = null
   private step: number
 
   private constructor(
-    { run, gpuBytes = () => null }: TrackerOptions,
+    { run, gpuBytes = () => null }: TrackersOptions,
     private readonly log: (line: string) => void,
   ) {
     this.step = Math.max(0, run.past.at(-1)?.step ?? 0)
-    this.look = systemProbe(gpuBytes)
+    this.measure = systemProbe(gpuBytes)
   }
 
-  private readonly look: ReturnType<typeof systemProbe>
+  private readonly measure: ReturnType<typeof systemProbe>
 
-  static async open(options: TrackerOptions): Promise<Tracker> {
+  static async open(options: TrackersOptions): Promise<Trackers> {
     const { run, to, log } = options
-    const tracker = new Tracker(options, log)
+    const opened = new Trackers(options, log)
     for (const name of trackers)
       if (to.includes(name))
-        await tracker.guard(name, async () => {
+        await opened.guard(name, async () => {
           if (name === 'wandb') {
             const sink = await WandbSink.open(run, log)
-            tracker.guests.set(name, sink)
+            opened.sinks.set(name, sink)
             log(`W&B run ${run.id}, offline: \`wandb sync ${sink.path}\` sends it`)
           } else {
             const sink = await TensorBoardSink.open(run)
-            tracker.guests.set(name, sink)
+            opened.sinks.set(name, sink)
             log(`TensorBoard: \`tensorboard --logdir ${sink.path}\` shows it`)
           }
         })
-    tracker.timer = setInterval(() => void tracker.append(tracker.system()), LOOK_EVERY)
-    tracker.timer.unref()
-    return tracker
+    opened.timer = setInterval(() => void opened.append(opened.system()), SYSTEM_INTERVAL)
+    opened.timer.unref()
+    return opened
   }
 
-  /** Whether anyone takes pictures. */
+  /** True while a tracker is working. */
   get wantsImages(): boolean {
-    return this.guests.size > 0
+    return this.sinks.size > 0
   }
 
   append(event: TrackingEvent): Promise<void> {
@@ -79,31 +79,32 @@ export class Tracker implements Sink {
     if (this.timer) clearInterval(this.timer)
     await this.append(this.system())
     await this.each((sink) => sink.close(exitCode))
-    this.guests.clear()
+    this.sinks.clear()
   }
 
   private system(): TrackingEvent {
-    return { kind: 'system', at: Date.now(), step: this.step, figures: this.look() }
+    return { kind: 'system', at: Date.now(), step: this.step, metrics: this.measure() }
   }
 
   private each(act: (sink: Sink) => void | Promise<void>): Promise<void> {
     this.queue = this.queue.then(async () => {
-      for (const [name, sink] of this.guests) await this.guard(name, () => act(sink))
+      for (const [name, sink] of this.sinks) await this.guard(name, () => act(sink))
     })
     return this.queue
   }
 
+  /** Runs an action of one tracker. If it fails, the tracker is reported and disabled. */
   private async guard(name: TrackerName, act: () => void | Promise<void>): Promise<void> {
     try {
       await act()
     } catch (error) {
-      const sink = this.guests.get(name)
-      this.guests.delete(name)
+      const sink = this.sinks.get(name)
+      this.sinks.delete(name)
       this.log(
         `warning: tracking for ${titles[name]} has ended: ${messageOf(error)}. ` +
-          'Training goes on, and metrics.jsonl has all its numbers.',
+          'Training continues, and metrics.jsonl has all its numbers.',
       )
-      // it may have a file open; that it cannot end well is known
+      // it may have a file open; a second failure needs no report
       await Promise.resolve(sink?.close(1)).catch(() => {})
     }
   }

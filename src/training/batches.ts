@@ -1,6 +1,6 @@
 /**
- * @file The run's images in their order, prepared ahead of the GPU. What is drawn depends on the order alone, never on
- * when it is ready: every image gets a seed of its own when the batch is dealt.
+ * @file The batches of a run, prepared ahead of the GPU. The random variants of an image depend on its place in the order
+ * only, never on when it is prepared: every image gets its own seed when its batch is queued.
  */
 import { Rng, type RngState } from '../../engine/rng'
 import type { MicroBatch } from '../../engine/train/training-step'
@@ -10,7 +10,7 @@ import type { TrainConfig } from './config'
 import { toMicroBatches } from './examples'
 import { InThread, type Preparation } from './preparation'
 
-/** Where a run stands in its data, after the batches that were trained on. Plain JSON. */
+/** The state of the data sampling after a batch, from which it can continue. Plain JSON. */
 export interface DataState {
   sampler: SamplerState
   rng: RngState
@@ -18,20 +18,20 @@ export interface DataState {
 
 export interface Batch {
   microBatches: MicroBatch[]
-  /** Of its images, in their order. */
+  /** The images' ids, in their order. */
   ids: string[]
-  /** The state after this batch: what a checkpoint written after its step keeps. */
+  /** The state after this batch, for a checkpoint written after its step. */
   after: DataState
 }
 
-/** Batches dealt before the one in hand is done: one is ready while another is being prepared. */
+/** Batches queued behind the current one: one is ready while another is being prepared. */
 const AHEAD = 2
 
 export class Batches {
   private readonly sampler: EpochSampler
   private readonly rng: Rng
   private readonly queue: Promise<Batch>[] = []
-  /** A batch is begun when the one before it is ready. */
+  /** Settles when the batch queued last is ready: only then does the next one begin. */
   private last: Promise<unknown> = Promise.resolve()
   private closed = false
 
@@ -51,16 +51,16 @@ export class Batches {
     this.state = this.now()
   }
 
-  /** Where the run would go on if it ended before the first `next`. */
+  /** The state before the first batch. */
   readonly state: DataState
 
-  /** The next batch, once it is ready; the ones after it are then being prepared. */
+  /** Resolves to the next batch when it is ready, and starts preparing those after it. */
   next(): Promise<Batch> {
-    while (this.queue.length <= AHEAD) this.queue.push(this.deal())
+    while (this.queue.length <= AHEAD) this.queue.push(this.prepare())
     return this.queue.shift()!
   }
 
-  /** Ends the preparation of what nobody will take. */
+  /** Stops preparing further batches. */
   close(): void {
     this.closed = true
   }
@@ -69,18 +69,18 @@ export class Batches {
     return { sampler: this.sampler.state(), rng: this.rng.state() }
   }
 
-  private deal(): Promise<Batch> {
-    const drawn = Array.from({ length: this.config.batch }, () => ({
+  private prepare(): Promise<Batch> {
+    const samples = Array.from({ length: this.config.batch }, () => ({
       item: this.items[this.sampler.next()],
       seed: this.rng.uint32(),
     }))
     const after = this.now()
     const batch = this.last.then(async () => {
-      if (this.closed) throw new Error('no more batches are wanted')
-      const examples = await Promise.all(drawn.map(({ item, seed }) => this.preparation.make(item, seed)))
-      return { microBatches: toMicroBatches(examples, this.microBatch), ids: drawn.map(({ item }) => item.id), after }
+      if (this.closed) throw new Error('the batches are closed')
+      const examples = await Promise.all(samples.map(({ item, seed }) => this.preparation.make(item, seed)))
+      return { microBatches: toMicroBatches(examples, this.microBatch), ids: samples.map(({ item }) => item.id), after }
     })
-    // whoever takes the batch sees the error; until then it must not end the process
+    // the error is reported to the caller of next(); until then it must not end the process as an unhandled rejection
     this.last = batch.catch(() => {})
     return batch
   }

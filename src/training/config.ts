@@ -1,4 +1,4 @@
-/** @file The configuration of a training run: one JSON object, checked, with the mission's recipe as its defaults. */
+/** @file The configuration of a training run: one JSON object, checked; its defaults are the recipe of docs/training.md. */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
@@ -27,7 +27,7 @@ const name = v.pipe(v.string('a text'), v.minLength(1, 'a text that is not empty
 const choice = <const T extends readonly string[]>(options: T) => v.picklist(options, `one of ${options.join(', ')}`)
 const orNull = <T extends v.GenericSchema, D>(schema: T, preset: D) => v.optional(v.nullable(schema), preset as never)
 const preset = <T extends v.GenericSchema, D>(schema: T, value: D) => v.optional(schema, value as never)
-/** A part of the configuration that is itself an object. */
+/** A nested object of the configuration; by default it has all its defaults. */
 const part = <T extends v.ObjectEntries>(entries: T) => preset(v.strictObject(entries, 'an object { … }'), {})
 
 const line = (longest: number) => {
@@ -38,8 +38,8 @@ const PROJECT = 'a name of 1 to 128 characters without / \\ # ? % and :'
 const projectName = v.pipe(v.string(PROJECT), v.regex(/^[^/\\#?%:\x00-\x1f\x7f]{1,128}$/, PROJECT))
 const ID = 'up to 64 lower-case letters and digits'
 
-const MOST_STEPS = 1e9
-const RECOMPUTE = `'auto', or { "decoder": true or false, "blocks": how many of the encoder's }`
+const MAX_STEPS = 1e9
+const RECOMPUTE = `'auto', or { "decoder": true or false, "blocks": number of encoder blocks }`
 
 const strength = (name: keyof typeof augmentLimits) => {
   const [low, high] = augmentLimits[name]
@@ -61,25 +61,25 @@ const Augment = v.strictObject({
 
 export const Schema = v.strictObject(
   {
-    /** A named model or a checkpoint's path; what a toy model's shapes do not tell is in the JSON file modelConfig. */
+    /** A named model or the path of a checkpoint. modelConfig: JSON file of what the shapes of a toy model do not imply. */
     model: preset(name, 'sam_vit_b'),
     modelConfig: orNull(name, null),
-    /** Folders of images/ and masks/, or of images and COCO annotations. */
+    /** Folders of images/ and masks/, or one folder of images with COCO annotations. */
     data: v.pipe(v.array(name, 'a list of folders'), v.minLength(1, 'at least one folder')),
     coco: orNull(name, null),
     groupBy: orNull(name, null),
     onBad: preset(choice(['refuse', 'skip']), 'refuse'),
-    /** Shares of train, val and test; or a file that says which image is where. */
+    /** Fractions of train, val and test; or a file that lists the images of each. */
     shares: preset(v.strictTuple([number(0, 1), number(0, 1), number(0, 1)], 'three shares'), [0.7, 0.2, 0.1]),
     split: orNull(name, null),
     /** Input side, pixels. */
     size: preset(whole(32, 4096), 512),
-    /** Images an optimiser step, and of these at once on the GPU (a divisor). */
+    /** Images per optimiser step, and how many of them are on the GPU at once (a divisor of batch). */
     batch: preset(whole(1, 1024), 8),
     microBatch: preset(v.union([v.literal('auto'), whole(1, 1024)], "'auto' or a whole number from 1 to 1024"), 'auto'),
-    /** Threads that prepare images beside the GPU's work. */
+    /** Worker threads that prepare images while the GPU works. */
     workers: preset(v.union([v.literal('auto'), whole(0, 64)], "'auto' or a whole number from 0 to 64"), 'auto'),
-    /** Most bytes on the GPU; null: as many as it takes. */
+    /** Maximum bytes on the GPU; null: no limit. */
     memory: orNull(
       v.pipe(
         v.union([v.number(), v.string()], MEMORY),
@@ -87,20 +87,20 @@ export const Schema = v.strictObject(
       ),
       null,
     ),
-    /** What the backward pass computes again, to save memory; 'auto': as little as `memory` allows. */
+    /** What the backward pass recomputes to save memory (gradient checkpointing); 'auto': as little as `memory` allows. */
     recompute: preset(
       v.union([v.literal('auto'), v.strictObject({ decoder: flag, blocks: whole(0, 1000) })], RECOMPUTE),
       'auto',
     ),
-    /** How frozen weights, and what waits for the backward pass, lie in the GPU's memory. All is computed in f32. */
+    /** Storage type of frozen weights and of activations kept for the backward pass. All arithmetic is in f32. */
     storage: preset(choice(STORAGES), 'f32'),
     epochs: preset(number(0.001, 1e6), 40),
-    maxSteps: orNull(whole(1, MOST_STEPS), null),
+    maxSteps: orNull(whole(1, MAX_STEPS), null),
     seed: preset(whole(0, Number.MAX_SAFE_INTEGER), 0),
-    /** true: as training does it by itself; an object changes some of that, or adds what it lacks: turns, scales, blur. */
+    /** true: the default augmentation; an object changes parts of it, or adds what it lacks: rotations, scales, blur. */
     augment: preset(v.union([flag, Augment], 'true, false, or an object with flip, turn and strengths'), true),
     lora: part({
-      /** full: the targets' matrices themselves train; rank, alpha and rslora then say nothing. */
+      /** full: the targets' matrices themselves are trained; rank, alpha and rslora then have no effect. */
       kind: preset(choice(['lora', 'full']), 'lora'),
       rank: preset(whole(1, 8192), 512),
       /** null: equal to the rank, so that the scale is 1. */
@@ -114,9 +114,9 @@ export const Schema = v.strictObject(
       bce: preset(number(0, 1000), 1),
       /** Keeps the IoU head, and with it the mask generator's filter, calibrated. */
       iou: preset(number(0, 1000), 0.05),
-      /** How much more small instances count: by their area to the power of minus this; 0: all alike. */
+      /** Instances are weighted by their area to the power of minus this; 0: equally. */
       small: preset(number(0, 1), 0),
-      /** What Dice adds above and below its fraction, in pixels of the mask. */
+      /** Added to numerator and denominator of the Dice coefficient, in pixels of the mask. */
       smooth: preset(number(1e-3, 1000), 1),
     }),
     optimizer: part({
@@ -126,49 +126,49 @@ export const Schema = v.strictObject(
       beta1: preset(number(0, 0.999999), 0.9),
       beta2: preset(number(0, 0.999999), 0.999),
       eps: preset(above0(1), 1e-8),
-      /** Gradients longer than this are scaled down to it; 0 is no limit. */
+      /** Gradients with a larger norm are scaled down to this one; 0: no limit. */
       maxNorm: preset(number(0, 1e6), 1),
     }),
     schedule: part({
       kind: preset(choice(['constant', 'cosine']), 'constant'),
       /** Steps of linear warm-up; null: a twentieth of all steps. */
-      warmup: orNull(whole(0, MOST_STEPS), null),
+      warmup: orNull(whole(0, MAX_STEPS), null),
     }),
     prompts: part({
-      /** An image and step, at most: an instance is asked for once. */
+      /** Maximum per image and step: each instance is prompted once. */
       count: preset(whole(1, 512), 16),
-      /** Relative shares. */
+      /** Relative frequencies of the kinds of prompts. */
       point: preset(number(0, 1000), 0.5),
       box: preset(number(0, 1000), 0.3),
       both: preset(number(0, 1000), 0.2),
-      /** Smaller instances, in pixels of the input, are not asked for. */
+      /** Instances with a smaller area, in pixels of the input, are not prompted. */
       minArea: preset(number(0, 1e6), MIN_INSTANCE_AREA),
     }),
     validation: part({
-      /** Epochs between two validations; 0: none. */
+      /** Epochs between two validations; 0: no validation. */
       every: preset(whole(0, 1e6), 1),
-      /** Images of it, the first of the list; null: all. */
+      /** Validate on this many images, the first of the list; null: on all. */
       images: orNull(whole(1, 1e6), null),
-      /** Instances an image. */
+      /** Maximum instances per image; null: all. */
       instances: orNull(whole(1, MAX_LABEL), 64),
     }),
     checkpoint: part({
-      /** Seconds, and steps, between two: whichever comes first. One is also written after each epoch. */
+      /** Seconds, and steps, between two checkpoints: whichever comes first. One is also written after each validation. */
       seconds: preset(number(0, 1e6), 120),
-      steps: orNull(whole(1, MOST_STEPS), null),
+      steps: orNull(whole(1, MAX_STEPS), null),
     }),
-    /** Where the run's numbers go; nothing of it moves a bit of the result. */
+    /** Experiment trackers that receive the run's numbers; they change no bit of the result. */
     tracking: part({
       /** metrics.jsonl is always written. */
       to: preset(v.array(choice(['jsonl', ...trackers])), ['jsonl']),
       project: preset(projectName, 'wgsam'),
-      /** null: the name of the run's folder. */
+      /** Name of the run in the trackers; null: the name of its folder. */
       name: orNull(line(128), null),
       tags: preset(v.array(line(64)), []),
       notes: preset(v.string('a text'), ''),
-      /** Validation images of which pictures go to the trackers. */
+      /** The number of validation images whose pictures go to the trackers. */
       images: preset(whole(0, 64), 4),
-      /** Names the run to trackers; drawn when it begins, so that a resumed one goes on under it. */
+      /** Identifies the run in the trackers; chosen at random when the run begins, so that a resumed run keeps it. */
       id: orNull(v.pipe(v.string(ID), v.regex(/^[a-z0-9]{1,64}$/, ID)), null),
     }),
   },
@@ -177,10 +177,10 @@ export const Schema = v.strictObject(
 
 export type TrainConfig = v.InferOutput<typeof Schema>
 
-/** What may be given by flags alone, by files alone, or by both: not yet checked. */
+/** A configuration from a file, from flags or from both: not yet checked, defaults not yet filled in. */
 export type RawConfig = { [key: string]: unknown }
 
-/** Names of keys at a path of the schema, for "did you mean". */
+/** Keys of the schema at a path, for "did you mean". */
 function keysAt(path: readonly string[]): string[] {
   let schema: unknown = Schema
   for (const key of path) {
@@ -190,7 +190,10 @@ function keysAt(path: readonly string[]): string[] {
   return Object.keys((schema as { entries?: object })?.entries ?? {})
 }
 
-/** Checks a configuration and fills in the defaults. @throws UserError with every wrong key by its dotted path */
+/**
+ * Checks a configuration and fills in the defaults. `from` names its source in error messages.
+ * @throws UserError that lists every wrong key by its dotted path
+ */
 export function checkConfig(raw: unknown, from: string): TrainConfig {
   if (!isPart(raw)) throw new UserError(`${from} must be an object { … }`)
   const result = v.safeParse(Schema, raw)
@@ -223,12 +226,12 @@ function inconsistencies({ batch, microBatch, size, prompts, loss, coco, data, s
     wrong.push(`microBatch must divide batch (${batch}), which ${microBatch} does not`)
   if (prompts.point + prompts.box + prompts.both <= 0) wrong.push('prompts.point, box and both are all 0')
   if (loss.dice + loss.bce <= 0) wrong.push('loss.dice and loss.bce are both 0')
-  if (coco && data.length > 1) wrong.push('coco goes with one folder in data')
-  if (shares[0] <= 0) wrong.push('shares leave nothing to train on: the first must be above 0')
+  if (coco && data.length > 1) wrong.push('coco needs exactly one folder in data')
+  if (shares[0] <= 0) wrong.push('shares leave no image to train on: the first must be above 0')
   return wrong
 }
 
-/** Reads a configuration file, unchecked. @throws UserError where there is none or it is no JSON */
+/** Reads a configuration file, unchecked. @throws UserError if it is missing or not a JSON object */
 export async function readConfigFile(path: string): Promise<RawConfig> {
   const text = await readFile(path, 'utf8').catch((error: Error) => {
     throw new UserError(`cannot read the configuration ${path}: ${error.message}`)
@@ -240,11 +243,11 @@ export async function readConfigFile(path: string): Promise<RawConfig> {
     throw new UserError(`${path} is not JSON: ${messageOf(error)}`)
   }
   if (!json || typeof json !== 'object' || Array.isArray(json))
-    throw new UserError(`${path} must hold one object { … }`)
+    throw new UserError(`${path} must contain one object { … }`)
   return json as RawConfig
 }
 
-/** `over` laid over `base`, part by part. */
+/** Merges two configurations; values of `over` replace those of `base`, key by key in nested objects. */
 export function mergeConfig(base: RawConfig, over: RawConfig): RawConfig {
   const merged: RawConfig = { ...base }
   for (const [key, value] of Object.entries(over)) {
@@ -257,10 +260,10 @@ export function mergeConfig(base: RawConfig, over: RawConfig): RawConfig {
 const isPart = (value: unknown): value is RawConfig => !!value && typeof value === 'object' && !Array.isArray(value)
 
 /**
- * Keys that may change when a run is resumed: where things lie and go, how often it is saved, in how much memory it is done;
- * nothing that moves a bit.
+ * Keys that may change when a run is resumed: where files are, how often it is saved, how much memory it may use. None of
+ * them changes a bit of the result.
  */
-const FREE = [
+const CHANGEABLE = [
   'model',
   'modelConfig',
   'data',
@@ -273,35 +276,41 @@ const FREE = [
   'tracking',
 ]
 
-const bound = (config: TrainConfig) => Object.fromEntries(Object.entries(config).filter(([key]) => !FREE.includes(key)))
+/** The part of a configuration that decides the results of a run. */
+const decisive = (config: TrainConfig): RawConfig =>
+  Object.fromEntries(Object.entries(config).filter(([key]) => !CHANGEABLE.includes(key)))
 
-function hashed(config: TrainConfig) {
-  const { kind, ...lora } = config.lora
-  const { small, smooth, ...loss } = config.loss
-  const { storage, ...rest } = bound(config)
-  // runs begun before there was this choice say nothing of it, and go on
-  return {
-    ...rest,
-    ...(storage !== 'f32' && { storage }),
-    lora: kind === 'lora' ? lora : config.lora,
-    loss: small === 0 && smooth === 1 ? loss : config.loss,
-  }
+interface Difference {
+  /** Dotted path. */
+  path: string
+  a: unknown
+  b: unknown
 }
 
-/** Identifies everything in a configuration that decides a run's results but for its files. */
-export const configHash = (config: TrainConfig): string =>
-  createHash('sha256')
-    .update(JSON.stringify(hashed(config)))
-    .digest('hex')
-
-/** Dotted paths at which two configurations differ in what a resumed run must keep, with both values. */
-export function configDifferences(a: TrainConfig, b: TrainConfig): string[] {
-  const differ = (x: unknown, y: unknown, path: string): string[] => {
-    if (JSON.stringify(x) === JSON.stringify(y)) return []
-    if (!isPart(x) || !isPart(y)) return [`${path}: ${JSON.stringify(x)} there, ${JSON.stringify(y)} now`]
-    return [...new Set([...Object.keys(x), ...Object.keys(y)])].flatMap((key) =>
-      differ(x[key], y[key], path ? `${path}.${key}` : key),
-    )
-  }
-  return differ(bound(a), bound(b), '')
+/** The innermost values that differ between two objects; arrays are compared whole. */
+function differences(a: RawConfig, b: RawConfig, prefix = ''): Difference[] {
+  return [...new Set([...Object.keys(a), ...Object.keys(b)])].flatMap((key) => {
+    const [x, y, path] = [a[key], b[key], `${prefix}${key}`]
+    if (isPart(x) && isPart(y)) return differences(x, y, `${path}.`)
+    return JSON.stringify(x) === JSON.stringify(y) ? [] : [{ path, a: x, b: y }]
+  })
 }
+
+/**
+ * SHA-256 of everything in a configuration that decides the results of a run, except for its files. It covers only values
+ * that differ from their defaults, so that an option added later does not change the hash of a run that does not use it.
+ * A changed default must therefore raise CHECKPOINT_VERSION.
+ */
+export function configHash(config: TrainConfig): string {
+  const defaults = checkConfig({ data: config.data }, 'the defaults')
+  const chosen = differences(decisive(config), decisive(defaults))
+    .map(({ path, a }): [string, unknown] => [path, a])
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+  return createHash('sha256').update(JSON.stringify(chosen)).digest('hex')
+}
+
+/** Lists, for people, the values that differ between two configurations and that a resumed run must keep. */
+export const configDifferences = (a: TrainConfig, b: TrainConfig): string[] =>
+  differences(decisive(a), decisive(b)).map(
+    ({ path, a, b }) => `${path}: ${JSON.stringify(a)} there, ${JSON.stringify(b)} now`,
+  )

@@ -1,4 +1,4 @@
-/** @file From an image with labels to what a training step takes: resized pixels, prompts, targets. */
+/** @file Turns an image with labels into the inputs of a training step: resized pixels, prompts and targets. */
 import { maskSide } from '../../engine/sam/architecture'
 import { promptLabel } from '../../engine/sam/prompt-labels'
 import { labelTargets } from '../../engine/image/training-targets'
@@ -13,7 +13,7 @@ import { boxes } from '../dataset/instances'
 import type { Sample } from '../dataset/sample'
 import type { TrainConfig } from './config'
 
-/** One image's part of a micro-batch. */
+/** The part of a micro-batch that belongs to one image. S is the input side. */
 export interface Example {
   /** (S, S, 3) on 0..255. */
   image: Float32Array
@@ -26,13 +26,14 @@ export interface Example {
   targets: Float32Array
   /** (prompts). */
   supervision: Uint32Array
-  /** (prompts), where small instances count more. */
+  /** (prompts), if small instances weigh more; see `loss.small`. */
   weights?: Float32Array
 }
 
 /**
- * A point may mean a part, a particle or a clump: the best of the three masks learns, as SAM was trained, so that the
- * mask generator keeps its choice. A box says what it means: the single mask learns.
+ * The mask output that each kind of prompt supervises. A point is ambiguous (a part, a particle or a clump): the best of
+ * the three masks is trained, as in SAM, so that the mask generator keeps three masks to choose from. A box is not
+ * ambiguous: the single mask is trained.
  */
 const SUPERVISED: Record<PromptKind, number> = {
   point: maskSupervision.best,
@@ -40,16 +41,16 @@ const SUPERVISED: Record<PromptKind, number> = {
   both: maskSupervision.single,
 }
 
-/** What a prompt of the configuration needs: its slots are the same in every step. */
+/** Prompt entries (points, box corners) that the configured kinds of prompts need: the same in every step. */
 export const slotsOf = ({ prompts: { point, box, both } }: TrainConfig): number => promptSlots({ point, box, both })
 
 /**
- * Draws a variant of a sample and prompts for it, all from `rng`. Where an image has fewer instances than prompts are
- * wanted, the rest are absent: each instance is asked for once.
+ * Makes an example from a sample: a random variant of it and random prompts, all from `rng`. Each instance is prompted at
+ * most once; if the image has fewer instances than `prompts.count`, the remaining prompts are absent and unsupervised.
  */
 export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Example {
-  const { size, prompts: wanted } = config
-  const { count, point, box, both, minArea } = wanted
+  const { size } = config
+  const { count, point, box, both, minArea } = config.prompts
   const varied = config.augment ? augment(sample, rng, config.augment === true ? {} : config.augment) : sample
   const { width, height } = varied
   const labels = { width, height, data: varied.labels }
@@ -78,33 +79,37 @@ export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Exam
   }
 }
 
-/** Weights by area to the power of minus `small`; an instance of 32 x 32 pixels of the input weighs 1. */
+/**
+ * Weights of instances: their area in pixels of the input to the power of minus `small`, relative to 32 x 32 pixels;
+ * at least MIN_INSTANCE_AREA, which is one pixel of the low-resolution mask.
+ * `scale` converts areas of the sample to areas of the input.
+ */
 function weightsOf(instances: readonly InstanceBox[], ids: Uint16Array, scale: number, small: number): Float32Array {
   const areas = new Map(instances.map(({ id, area }) => [id, Math.max(MIN_INSTANCE_AREA, area * scale)]))
   return Float32Array.from(ids, (id) => (areas.get(id)! / 32 ** 2) ** -small)
 }
 
-/** Lays examples one after the other, `microBatch` at a time. Their number must be a multiple of it. */
+/** Concatenates examples into micro-batches. Their number must be a multiple of `microBatch`. */
 export function toMicroBatches(examples: readonly Example[], microBatch: number): MicroBatch[] {
   return Array.from({ length: examples.length / microBatch }, (_, i) => {
     const part = examples.slice(i * microBatch, (i + 1) * microBatch)
     const prompts = part[0].supervision.length
     return {
-      ...(part[0].weights && { weights: joined(Float32Array, part, (e) => e.weights!) }),
-      images: joined(Float32Array, part, (e) => e.image),
+      ...(part[0].weights && { weights: concatenate(Float32Array, part, (e) => e.weights!) }),
+      images: concatenate(Float32Array, part, (e) => e.image),
       sizes: Uint32Array.from(part.flatMap((e) => e.size)),
-      coords: joined(Float32Array, part, (e) => e.coords),
-      labels: joined(Int32Array, part, (e) => e.labels),
+      coords: concatenate(Float32Array, part, (e) => e.coords),
+      labels: concatenate(Int32Array, part, (e) => e.labels),
       imageIndex: Uint32Array.from({ length: part.length * prompts }, (_, p) => Math.floor(p / prompts)),
-      targets: joined(Float32Array, part, (e) => e.targets),
-      supervision: joined(Uint32Array, part, (e) => e.supervision),
+      targets: concatenate(Float32Array, part, (e) => e.targets),
+      supervision: concatenate(Uint32Array, part, (e) => e.supervision),
     }
   })
 }
 
 type Numbers = Float32Array | Int32Array | Uint32Array
 
-function joined<T extends Numbers>(
+function concatenate<T extends Numbers>(
   kind: new (length: number) => T,
   examples: readonly Example[],
   of: (e: Example) => T,

@@ -1,11 +1,11 @@
-/** @file A run's parameters as an adapter in PEFT's files, or as differences from the base in files like them. */
+/** @file Writes a run's parameters as an adapter in PEFT's file format, or, for full tuning, as differences from the base. */
 import type { AdaptedLayer } from '../../engine/train/lora'
 import type { ParameterState } from '../../engine/train/parameters'
 import { type Adapter, type LoraPair, writeAdapter } from '../weights/peft'
 import { type Difference, type FullAdapter, writeFull } from '../weights/full-adapter'
 import type { TrainConfig } from './config'
 
-/** What the engine keeps in one matrix for all parts of a layer, part by part. */
+/** Splits the LoRA matrices, which the engine stores concatenated for all parts of a layer (q, k, v), into one pair per part. */
 export function toAdapter(
   config: TrainConfig,
   layers: readonly AdaptedLayer[],
@@ -30,7 +30,7 @@ export function toAdapter(
   return { config: { r: rank, lora_alpha: alpha ?? rank, use_rslora: rslora, ...base }, tensors: { targets } }
 }
 
-/** Of a fully tuned run: each part's own rows. */
+/** Splits the weight differences of a fully tuned run by layer part: each part's rows. */
 export function toDifferences(
   config: TrainConfig,
   layers: readonly AdaptedLayer[],
@@ -51,6 +51,7 @@ export function toDifferences(
   return { config: { base_model_name_or_path: config.model }, differences }
 }
 
+/** Writes the adapter files into a folder. */
 export const exportAdapter = (
   folder: string,
   config: TrainConfig,

@@ -1,7 +1,7 @@
 /**
- * @file Features of images kept from step to step. Where images are taken as they are (no augmentation), what comes out
- * of the encoder's parts below the first that trains never changes: it is computed once, and a step begins there. Where
- * nothing in the encoder trains, that is the embedding, and a step costs the decoder alone.
+ * @file Caches the features of images (activations after the frozen first parts of the encoder). Without augmentation,
+ * the output of the parts below the first trained one never changes: it is computed once per image, and training steps
+ * start from it. If nothing in the encoder is trained, it is the embedding, and a step costs only the decoder.
  */
 import { Graph } from '../../engine/graph/graph'
 import type { Program } from '../../engine/graph/program'
@@ -13,61 +13,65 @@ import type { Batch } from './batches'
 import type { TrainConfig } from './config'
 
 /**
- * Bytes of features kept, on the host. An image's embedding is 1 MiB at 512 pixels and 4 MiB at 1024; what goes into a block
- * of ViT-B is three times that. What does not fit is computed again.
+ * Capacity of the cache in host memory, bytes. The embedding of an image takes 1 MiB at 512 pixels and 4 MiB at 1024; the
+ * input of a block of ViT-B three times that. Features that do not fit are recomputed in every epoch.
  */
-const MOST_BYTES = 2 ** 30
+const MAX_BYTES = 2 ** 30
 
 /**
- * Features by image and by the parts they come out of, of one model as it is stored and one input size. What is kept stays
- * while a run needs it: every epoch takes each image once in a new order, so that giving up the least recently used would find
- * little again. Room is made of what other parts left, in another cell of an ablation.
+ * Features by image and number of encoder parts, for one model (in one storage type) and one input size. Every epoch uses
+ * each image once in a new order, so LRU eviction would evict what the next epoch needs; entries stay instead. Only
+ * entries of another number of parts, left by another cell of an ablation, are evicted.
  */
 export class FeatureCache {
-  private readonly kept = new Map<string, { parts: number; features: Float32Array }>()
+  private readonly entries = new Map<string, { parts: number; features: Float32Array }>()
   private bytes = 0
-  /** Images encoded so far. */
+  /** The number of images encoded so far. */
   encoded = 0
 
-  constructor(private readonly most = MOST_BYTES) {}
+  constructor(private readonly maxBytes = MAX_BYTES) {}
 
+  /** Returns the features of an image after `parts` encoder parts; `encode` computes them if they are not cached. */
   async get(id: string, parts: number, encode: () => Promise<Float32Array>): Promise<Float32Array> {
     const key = `${parts} ${id}`
-    const known = this.kept.get(key)
+    const known = this.entries.get(key)
     if (known) return known.features
     const features = await encode()
     this.encoded++
     if (this.makeRoom(features.byteLength, parts)) {
-      this.kept.set(key, { parts, features })
+      this.entries.set(key, { parts, features })
       this.bytes += features.byteLength
     }
     return features
   }
 
-  /** Whether so many bytes can be kept, once what came out of other parts has been given up for them, the oldest first. */
+  /** True if `bytes` fit into the cache, after evicting entries of another number of parts, the oldest first. */
   private makeRoom(bytes: number, parts: number): boolean {
-    const fits = () => this.bytes + bytes <= this.most
-    for (const [key, other] of this.kept) {
+    const fits = () => this.bytes + bytes <= this.maxBytes
+    for (const [key, other] of this.entries) {
       if (fits()) break
       if (other.parts === parts) continue
-      this.kept.delete(key)
+      this.entries.delete(key)
       this.bytes -= other.features.byteLength
     }
     return fits()
   }
 }
 
-/** The encoder's first parts, which do not train: gives batches features in the place of their images. */
+/** Runs the frozen first parts of the encoder: replaces the images of batches by their features. */
 export class FrozenEncoder {
   private constructor(
-    /** How many parts. */
+    /** The number of frozen parts (blocks or the neck) that it runs. */
     readonly parts: number,
     private readonly program: Program,
-    private readonly t: Record<'raw' | 'sizes' | 'features', Tensor>,
+    private readonly tensors: Record<'raw' | 'sizes' | 'features', Tensor>,
     private readonly cache: FeatureCache,
   ) {}
 
-  /** Of a model with what trains attached to it; null where a step has to begin with the images, by the rule above. */
+  /**
+   * Opens the encoder of a model that already has its trained parameters attached. Null if steps must start from images:
+   * if images are augmented, or the first part is trained.
+   */
   static async open(model: SamModel, { augment }: TrainConfig, cache: FeatureCache): Promise<FrozenEncoder | null> {
     const parts = augment === false ? countFrozenParts(model) : 0
     if (!parts) return null
@@ -79,11 +83,12 @@ export class FrozenEncoder {
     return new FrozenEncoder(parts, await g.compile(), { raw, sizes, features }, cache)
   }
 
-  /** Of memory that it holds besides the model's. */
+  /** Bytes of GPU memory that it uses besides the model's. */
   get bytes(): number {
     return this.program.bytes
   }
 
+  /** Replaces the images of a batch by their features, from the cache where possible. */
   async encode({ microBatches, ids }: Batch): Promise<FeatureBatch[]> {
     const encoded: FeatureBatch[] = []
     let next = 0
@@ -92,7 +97,8 @@ export class FrozenEncoder {
       const each = images.length / count
       const found: Float32Array[] = []
       for (let i = 0; i < count; i++) {
-        const make = () => this.one(images.subarray(i * each, (i + 1) * each), sizes.subarray(2 * i, 2 * (i + 1)))
+        const make = () =>
+          this.encodeImage(images.subarray(i * each, (i + 1) * each), sizes.subarray(2 * i, 2 * (i + 1)))
         found.push(await this.cache.get(ids[next++], this.parts, make))
       }
       const features = new Float32Array(count * found[0].length)
@@ -102,12 +108,12 @@ export class FrozenEncoder {
     return encoded
   }
 
-  private async one(image: Float32Array, size: Uint32Array): Promise<Float32Array> {
-    const { program, t } = this
-    program.write(t.raw, image)
-    program.write(t.sizes, size)
+  private async encodeImage(image: Float32Array, size: Uint32Array): Promise<Float32Array> {
+    const { program, tensors } = this
+    program.write(tensors.raw, image)
+    program.write(tensors.sizes, size)
     program.run()
-    return program.read(t.features)
+    return program.read(tensors.features)
   }
 
   destroy(): void {

@@ -1,7 +1,7 @@
 /**
- * @file Chooses, before anything is put on the GPU, how a run's steps are done: how many images at once, and what the
- * backward pass computes again, so that all of it fits a budget of bytes. The run is recorded on a device that holds no
- * memory, so that the plan is the run's own to the byte.
+ * @file Chooses the micro-batch and what the backward pass recomputes, so that a run fits its memory budget, before
+ * anything is allocated on the GPU. The run is recorded on a device that allocates no memory, so the plan is exact to the
+ * byte.
  */
 import type { Engine } from '../../engine/device/engine'
 import { planningEngine } from '../../engine/device/planning-device'
@@ -10,7 +10,7 @@ import { Predictor } from '../../engine/sam/predictor'
 import { SamModel } from '../../engine/sam/sam-model'
 import { type Recomputation, recomputeNothing } from '../../engine/sam/recomputation'
 import { type StepConfig, TrainingStep } from '../../engine/train/training-step'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { amount } from '../host/progress'
 import type { ModelShapes } from '../weights/weight-shapes'
 import { type Adaptation, openAdaptation } from './adaptation'
@@ -21,21 +21,22 @@ import { parseBytes } from '../text/byte-size'
 import { validationPredictor } from './validate'
 
 export interface RunPlan {
-  /** Images at once on the GPU. */
+  /** Images on the GPU at once. */
   microBatch: number
   recompute: Recomputation
-  /** Of the model, what trains, and the step. */
+  /** Memory of the model, the trained parameters and the training step. */
   step: MemoryReport
-  /** Bytes besides the step: of validations, and of encoding images up to the features that are kept. */
+  /** Bytes besides the step: for validations, and for the frozen first parts of the encoder. */
   others: number
-  /** All bytes on the GPU. */
+  /** Total bytes on the GPU. */
   total: number
+  /** The number of trained parameters. */
   parameters: number
-  /** Bytes that were given; null for no budget. */
+  /** The budget in bytes; null for none. */
   budget: number | null
 }
 
-/** The step of a configuration, at a micro-batch. */
+/** The settings of a training step; `frozen` is the number of encoder parts that it does not contain. */
 export function stepConfig(config: TrainConfig, microBatch: number, recompute: Recomputation, frozen = 0): StepConfig {
   const { prompts, loss, optimizer, storage } = config
   const { algorithm, beta1, beta2, eps, weightDecay, maxNorm } = optimizer
@@ -53,27 +54,29 @@ export function stepConfig(config: TrainConfig, microBatch: number, recompute: R
 }
 
 /**
- * The plan of a run on this engine's adapter. With a budget: the largest micro-batch that fits it, with as little computed
- * again as it allows. Without: the largest micro-batch of which the adapter can bind all tensors, and nothing computed
- * again. @throws UserError where nothing fits, with what would
+ * Plans a run on this engine's adapter. With a budget: the largest micro-batch that fits it, with as little recomputation
+ * as possible. Without: the largest micro-batch whose tensors the adapter can bind, without recomputation.
+ * @throws UserError if nothing fits; the message says what would
  */
 export async function planRun(engine: Engine, shapes: ModelShapes, config: TrainConfig): Promise<RunPlan> {
   const planned = planningEngine(engine)
   const model = await SamModel.load(planned, shapes.source, shapes.architecture, config.size, config.storage)
   const adaptation = await openAdaptation(model, config, () => {}, { zero: true })
-  const planner = await Planner.open(model, adaptation, config)
+  const planner = await MemoryPlanner.open(model, adaptation, config)
   return planner.plan(microBatches(engine, config))
 }
 
-/** Largest first. A software adapter gains nothing from more than one image at once. */
+/** The micro-batches to try, largest first. A software adapter gains nothing from more than one image at once. */
 function microBatches({ software }: Engine, { batch, microBatch }: TrainConfig): number[] {
   if (microBatch !== 'auto') return [microBatch]
   return software ? [1] : Array.from({ length: batch }, (_, i) => batch - i).filter((n) => batch % n === 0)
 }
 
-class Planner {
-  private least: RunPlan | null = null
-  private refusal: Error | null = null
+class MemoryPlanner {
+  /** The smallest plan found so far, within the budget or not. */
+  private smallest: RunPlan | null = null
+  /** Why the adapter could not run the step recorded last. */
+  private adapterError: unknown = null
 
   private constructor(
     private readonly model: SamModel,
@@ -84,37 +87,40 @@ class Planner {
     private readonly budget: number | null,
   ) {}
 
-  static async open(model: SamModel, adaptation: Adaptation, config: TrainConfig): Promise<Planner> {
+  static async open(model: SamModel, adaptation: Adaptation, config: TrainConfig): Promise<MemoryPlanner> {
     const frozen = await FrozenEncoder.open(model, config, new FeatureCache())
     const validator = config.validation.every ? await Predictor.create(model, validationPredictor) : null
     const others = (frozen?.bytes ?? 0) + (validator?.bytes ?? 0)
     validator?.destroy()
     frozen?.destroy()
     const budget = config.memory === null ? null : parseBytes(config.memory)
-    return new Planner(model, adaptation, config, frozen?.parts ?? 0, others, budget)
+    return new MemoryPlanner(model, adaptation, config, frozen?.parts ?? 0, others, budget)
   }
 
   async plan(microBatches: readonly number[]): Promise<RunPlan> {
     const { recompute } = this.config
     for (const microBatch of microBatches) {
-      const found = recompute === 'auto' ? await this.cheapest(microBatch) : await this.fitting(microBatch, recompute)
-      if (found) return found
+      const plan =
+        recompute === 'auto'
+          ? await this.leastRecomputation(microBatch)
+          : await this.planWithinBudget(microBatch, recompute)
+      if (plan) return plan
     }
-    throw this.refused()
+    throw this.nothingFits()
   }
 
-  /** The least that must be computed again at a micro-batch; null where nothing fits. */
-  private async cheapest(microBatch: number): Promise<RunPlan | null> {
-    const first = await this.tried(microBatch, recomputeNothing)
+  /** The plan with the least recomputation at a micro-batch; null if none fits the budget. */
+  private async leastRecomputation(microBatch: number): Promise<RunPlan | null> {
+    const first = await this.planFor(microBatch, recomputeNothing)
     if (!first || this.fits(first)) return first
-    const more = recomputations(first.step)
-    if (!more.length) return null
-    // each takes less than the one before: where the last does not fit, none does
-    let [low, high] = [0, more.length - 1]
-    let best = await this.fitting(microBatch, more[high])
+    const choices = recomputations(first.step)
+    if (!choices.length) return null
+    // binary search: each choice needs less memory than the one before, so if the last does not fit, none does
+    let [low, high] = [0, choices.length - 1]
+    let best = await this.planWithinBudget(microBatch, choices[high])
     while (best && low < high) {
       const middle = Math.floor((low + high) / 2)
-      const plan = await this.fitting(microBatch, more[middle])
+      const plan = await this.planWithinBudget(microBatch, choices[middle])
       if (plan) [best, high] = [plan, middle]
       else low = middle + 1
     }
@@ -125,13 +131,13 @@ class Planner {
     return this.budget === null || total <= this.budget
   }
 
-  private async fitting(microBatch: number, recompute: Recomputation): Promise<RunPlan | null> {
-    const plan = await this.tried(microBatch, recompute)
+  private async planWithinBudget(microBatch: number, recompute: Recomputation): Promise<RunPlan | null> {
+    const plan = await this.planFor(microBatch, recompute)
     return plan && this.fits(plan) ? plan : null
   }
 
-  /** Null where the adapter cannot bind a tensor of it. */
-  private async tried(microBatch: number, recompute: Recomputation): Promise<RunPlan | null> {
+  /** Null if the adapter cannot bind one of the tensors. */
+  private async planFor(microBatch: number, recompute: Recomputation): Promise<RunPlan | null> {
     const { model, adaptation, config, frozen, others, budget } = this
     const { parameters, record } = adaptation
     try {
@@ -144,40 +150,40 @@ class Planner {
       step.destroy()
       const total = step.plan.peak + others
       const plan = { microBatch, recompute, step: step.plan, others, total, parameters: parameters.count, budget }
-      if (!this.least || total < this.least.total) this.least = plan
+      if (!this.smallest || total < this.smallest.total) this.smallest = plan
       return plan
     } catch (error) {
-      this.refusal = error as Error
+      this.adapterError = error
       return null
     }
   }
 
-  private refused(): UserError {
-    const { least, refusal, budget, config } = this
-    if (!least) return new UserError(`this training step does not fit the adapter: ${refusal!.message}`)
-    const held = Object.values(least.step.persistent).reduce((a, b) => a + b, 0)
+  private nothingFits(): UserError {
+    const { smallest, adapterError, budget, config } = this
+    if (!smallest) return new UserError(`this training step does not fit the adapter: ${messageOf(adapterError)}`)
+    const held = Object.values(smallest.step.persistent).reduce((a, b) => a + b, 0)
     const fixed = config.microBatch === 'auto' ? '' : ', a smaller --micro-batch'
-    const halves = config.storage === 'f32' ? '--storage f16, ' : ''
-    const mib = Math.ceil(least.total / 2 ** 20)
+    const storage = config.storage === 'f32' ? '--storage f16, ' : ''
+    const mib = Math.ceil(smallest.total / 2 ** 20)
     return new UserError(
-      `${amount(budget!, 'bytes')} of memory are too little for this run. The least it takes is ${amount(least.total, 'bytes')}, ` +
-        `${least.microBatch === 1 ? 'one image' : `${least.microBatch} images`} at once and ${inWords(least)}: ` +
-        `${amount(held, 'bytes')} for the model and what trains, ${amount(least.step.arenas, 'bytes')} for a step, ` +
-        `${amount(least.others, 'bytes')} for validations.\n` +
-        `Give it --memory ${mib}MiB, or ask for less: ${halves}a smaller --size, --rank or number of --prompts${fixed}, a smaller --model.`,
+      `${amount(budget!, 'bytes')} of memory are too little for this run. It needs at least ${amount(smallest.total, 'bytes')}, ` +
+        `with ${smallest.microBatch === 1 ? 'one image' : `${smallest.microBatch} images`} at once and ${recomputationText(smallest)}: ` +
+        `${amount(held, 'bytes')} for the model and the trained parameters, ${amount(smallest.step.arenas, 'bytes')} for a step, ` +
+        `${amount(smallest.others, 'bytes')} for validations.\n` +
+        `Give it --memory ${mib}MiB, or reduce its needs: ${storage}a smaller --size, --rank or number of --prompts${fixed}, a smaller --model.`,
     )
   }
 }
 
-/** What can be computed again, the cheapest first: the decoder, whose tensors are many and products small, then block by block. */
+/** What can be recomputed, the cheapest first: the decoder, with many tensors and small matmuls, then block by block. */
 function recomputations({ segments }: MemoryReport): Recomputation[] {
   const blocks = segments.flatMap(({ name }) => (name.startsWith('encoder.') ? [Number(name.split('.')[1]) + 1] : []))
   const decoder = segments.some(({ name }) => name.startsWith('decoder.'))
   return [...(decoder ? [0] : []), ...blocks].map((n) => ({ decoder, blocks: n }))
 }
 
-/** What is computed again, for people. */
-export function inWords({ step: { segments } }: Pick<RunPlan, 'step'>): string {
+/** Says what a plan recomputes, for people. */
+export function recomputationText({ step: { segments } }: Pick<RunPlan, 'step'>): string {
   const of = (part: string) => segments.filter(({ name }) => name.startsWith(part))
   const blocks = of('encoder.')
   const again = blocks.filter(({ recompute }) => recompute).length
@@ -188,5 +194,5 @@ export function inWords({ step: { segments } }: Pick<RunPlan, 'step'>): string {
       : []),
     ...(decoder ? ['the mask decoder'] : []),
   ]
-  return `${parts.join(' and ') || 'nothing'} computed again in the backward pass`
+  return `${parts.join(' and ') || 'nothing'} recomputed in the backward pass`
 }

@@ -1,9 +1,9 @@
-/** @file What a training step costs on the GPU, in words. */
+/** @file Describes the memory plan of a run as text. */
 import { amount } from '../host/progress'
 import type { TrainConfig } from './config'
-import { inWords, type RunPlan } from './memory-planner'
+import { recomputationText, type RunPlan } from './memory-planner'
 
-/** Lines for the run's log: how a step is done, bytes by kind, and the most that is held at once. */
+/** Lines for the run's log: micro-batch and recomputation, bytes by kind of tensor, total memory. */
 export function describePlan(plan: RunPlan, { batch, storage }: Pick<TrainConfig, 'batch' | 'storage'>): string[] {
   const { microBatch, others, total, budget, step } = plan
   const { dispatches, persistent, intermediates, arenas, live, largest } = step
@@ -15,8 +15,8 @@ export function describePlan(plan: RunPlan, { batch, storage }: Pick<TrainConfig
       .join(', ')
   const images = `${microBatch} of ${batch} ${batch === 1 ? 'image' : 'images'} at once`
   return [
-    `step: ${images}; ${inWords(plan)}; ${storage === 'f16' ? 'what waits is stored as halves (f16); ' : ''}${dispatches} dispatches; held: ${kinds(persistent)}`,
-    `intermediates: ${kinds(intermediates)}, sharing ${bytes(arenas)}, of which ${bytes(live)} are in use at once; ` +
+    `step: ${images}; ${recomputationText(plan)}; ${storage === 'f16' ? 'activations stored as f16; ' : ''}${dispatches} dispatches; persistent: ${kinds(persistent)}`,
+    `intermediates: ${kinds(intermediates)}, sharing ${bytes(arenas)}, at most ${bytes(live)} in use at once; ` +
       `largest binding: ${largest.label}, ${bytes(largest.bytes)}`,
     `memory: ${bytes(total)} planned${budget === null ? '' : ` of ${bytes(budget)}`}` +
       (others ? `, ${bytes(others)} of them for validations and frozen blocks` : ''),

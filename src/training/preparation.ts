@@ -1,6 +1,6 @@
 /**
- * @file Who makes examples: this thread, or others while the GPU works. An example depends on its image and its seed alone,
- * so that a run's result is the same whoever makes them, and however many they are.
+ * @file Preparation of examples, in this thread or in worker threads while the GPU works. An example depends only on its
+ * image and its seed, so that a run's result does not depend on where, or in how many threads, examples are made.
  */
 import { Rng } from '../../engine/rng'
 import type { DatasetItem } from '../dataset/dataset'
@@ -8,7 +8,7 @@ import type { TrainConfig } from './config'
 import { type Example, makeExample } from './examples'
 import { SampleCache } from './sample-cache'
 
-/** Decoded images kept in memory, by all threads together, bytes. */
+/** Maximum bytes of decoded images kept in memory, in all threads together. */
 export const CACHE_BYTES = 256 * 2 ** 20
 
 export interface Preparation {
@@ -16,7 +16,7 @@ export interface Preparation {
   close(): Promise<void>
 }
 
-/** One example after the other in this thread, with a breath between two for what the GPU answers. */
+/** Makes one example after the other in this thread, yielding to the event loop in between so that GPU promises can settle. */
 export class InThread implements Preparation {
   private readonly cache: SampleCache
   private last: Promise<unknown> = Promise.resolve()
@@ -31,7 +31,7 @@ export class InThread implements Preparation {
 
   make(item: DatasetItem, seed: number): Promise<Example> {
     const example = this.last.then(async () => {
-      if (this.closed) throw new Error('no more examples are wanted')
+      if (this.closed) throw new Error('the preparation of examples is closed')
       const made = makeExample(await this.cache.get(item), new Rng(seed), this.config)
       await new Promise((resolve) => setImmediate(resolve))
       return made

@@ -1,11 +1,11 @@
-/** @file A run's folder: what lies where in it, beginning one, and going on with one. */
+/** @file The folder of a run: paths in it, beginning a run, resuming one. */
 import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { takeLock } from '../host/folder-lock'
-import { CHECKPOINT, removeHalves } from './checkpoint'
+import { CHECKPOINT, removePartialFiles } from './checkpoint-file'
 import { type RawConfig, type TrainConfig, checkConfig, configDifferences, mergeConfig, readConfigFile } from './config'
 
 export interface RunFolder {
@@ -13,7 +13,7 @@ export interface RunFolder {
   config: string
   split: string
   metrics: string
-  /** Each holds a checkpoint, and the adapter as other programs read it. */
+  /** Folders with a checkpoint and the adapter in PEFT's format. */
   last: string
   best: string
 }
@@ -30,55 +30,55 @@ export function runFolder(root: string): RunFolder {
   }
 }
 
-/** Whether a run in this folder has come as far as its first checkpoint. */
+/** True if the run has written a checkpoint. */
 export const hasCheckpoint = ({ last }: RunFolder): boolean => existsSync(join(last, CHECKPOINT))
 
 export const saveConfig = ({ config: path }: RunFolder, config: TrainConfig): Promise<void> =>
   writeFileAtomic(path, JSON.stringify(config, null, 2) + '\n')
 
-/** @throws UserError where the folder holds no run to go on with */
+/** @throws UserError if the folder contains no training run */
 export function checkRun({ root, config }: RunFolder): void {
-  if (!existsSync(config)) throw new UserError(`${root} holds no training run: ${config} is missing`)
+  if (!existsSync(config)) throw new UserError(`${root} contains no training run: ${config} is missing`)
 }
 
 /**
- * Keeps other programs from training in this folder, before anything is written there.
- * @returns gives it back
- * @throws UserError where one does
+ * Locks the folder against other programs that would train in it.
+ * @returns a function that unlocks it
+ * @throws UserError if another program has locked it
  */
 export const lockRun = ({ root }: RunFolder): Promise<() => Promise<void>> =>
   takeLock(join(root, 'lock'), 'wgsam train')
 
-/** Makes the folder of a new run and writes its configuration. @throws UserError where a run lies there already */
+/** Creates the folder of a new run and writes its configuration. @throws UserError if it already contains a run */
 export async function beginRun(run: RunFolder, config: TrainConfig): Promise<void> {
   if (hasCheckpoint(run))
     throw new UserError(
-      `${run.root} holds a run already: \`wgsam train --resume ${run.root}\` goes on with it, another --out begins a new one`,
+      `${run.root} already contains a run: \`wgsam train --resume ${run.root}\` resumes it, another --out begins a new one`,
     )
   await mkdir(run.root, { recursive: true })
-  await removeHalves(run.root)
-  // of a start that did not come as far as a checkpoint
+  await removePartialFiles(run.root)
+  // files of an earlier start that ended before its first checkpoint
   for (const path of [run.split, run.metrics]) await rm(path, { force: true })
   await saveConfig(run, config)
 }
 
 /**
- * The configuration of a run to go on with. `over` may say where model and data lie now and how often to save.
- * @throws UserError where it says more, which would make another run of it
+ * Returns the configuration of a run to be resumed. `over` may change paths, trackers, memory and how often to save.
+ * @throws UserError if it changes anything that decides the results
  */
 export async function resumeRun(run: RunFolder, over: RawConfig): Promise<TrainConfig> {
   checkRun(run)
-  await removeHalves(run.root)
+  await removePartialFiles(run.root)
   const kept = await readConfigFile(run.config)
   const before = checkConfig(kept, run.config)
-  // what was computed again was chosen for the memory there was
+  // the recomputation was chosen for the memory of the last session
   const again = over.memory === undefined ? {} : { recompute: 'auto' }
-  const now = checkConfig(mergeConfig(kept, { ...again, ...over }), `${run.config} with what was given now`)
+  const now = checkConfig(mergeConfig(kept, { ...again, ...over }), `${run.config} with the options given now`)
   const differences = configDifferences(before, now)
   if (differences.length)
     throw new UserError(
-      `a resumed run keeps its configuration, and these differ:\n${differences.map((line) => `  ${line}`).join('\n')}\n` +
-        'Leave them out, or begin a new run with another --out.',
+      `a resumed run keeps its configuration, but these values differ:\n${differences.map((line) => `  ${line}`).join('\n')}\n` +
+        'Omit them, or begin a new run with another --out.',
     )
   return now
 }

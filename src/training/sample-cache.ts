@@ -1,22 +1,22 @@
-/** @file Decoded images kept in memory between epochs. */
+/** @file Cache of decoded images between epochs. */
 import { loadItem, type DatasetItem } from '../dataset/dataset'
 import type { Sample } from '../dataset/sample'
 
-/** The least recently used are given up first. */
+/** An LRU cache of `maxBytes` at most. */
 export class SampleCache {
   private readonly samples = new Map<string, Sample>()
   private bytes = 0
 
-  constructor(private readonly most: number) {}
+  constructor(private readonly maxBytes: number) {}
 
   async get(item: DatasetItem): Promise<Sample> {
-    const known = this.samples.get(item.id)
-    const sample = known ?? (await loadItem(item))
+    const cached = this.samples.get(item.id)
+    const sample = cached ?? (await loadItem(item))
     this.samples.delete(item.id)
     this.samples.set(item.id, sample)
-    if (!known) this.bytes += sizeOf(sample)
+    if (!cached) this.bytes += sizeOf(sample)
     for (const [id, oldest] of this.samples) {
-      if (this.bytes <= this.most) break
+      if (this.bytes <= this.maxBytes) break
       this.samples.delete(id)
       this.bytes -= sizeOf(oldest)
     }

@@ -1,4 +1,4 @@
-/** @file Opens what a run works with: first the data, which is checked whole, then the model on the GPU and its step. */
+/** @file Opens what a run needs: the dataset with its split, then the model on the GPU and its recorded training step. */
 import { copyFile, mkdir } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import type { Engine } from '../../engine/device/engine'
@@ -13,7 +13,7 @@ import { modelShapes } from '../weights/weight-shapes'
 import { type Adaptation, openAdaptation } from './adaptation'
 import { type TrainConfig, readConfigFile } from './config'
 import { FeatureCache, FrozenEncoder } from './feature-cache'
-import { explainDevice } from './divergence-guard'
+import { explainDeviceFailure } from './device-failure'
 import { planRun, type RunPlan, stepConfig } from './memory-planner'
 import type { RunFolder } from './run-folder'
 
@@ -21,7 +21,10 @@ export type Log = (line: string) => void
 
 export type RunData = Record<Part, DatasetItem[]>
 
-/** Opens the dataset and its split, which is kept in the run's folder. Lists what is bad before anything else happens. */
+/**
+ * Opens the dataset and its split, which is stored in the run's folder.
+ * @throws UserError that lists unusable pairs (unless they are to be skipped), or if no image is left to train on
+ */
 export async function openData(config: TrainConfig, run: RunFolder, log: Log): Promise<RunData> {
   const { data, coco, groupBy, onBad, seed, shares } = config
   const reading = new Progress('reading images', undefined)
@@ -34,7 +37,7 @@ export async function openData(config: TrainConfig, run: RunFolder, log: Log): P
   if (dataset.bad.length) log(`skipped: ${describeBad(dataset.bad, data.join(', '))}`)
   if (config.split && !existsSync(run.split)) {
     if (!existsSync(config.split)) throw new UserError(`there is no split file ${config.split}`)
-    // an ablation's folder is made by what first goes into it
+    // an ablation's folder does not exist yet
     await mkdir(run.root, { recursive: true })
     await copyFile(config.split, run.split)
   }
@@ -42,7 +45,7 @@ export async function openData(config: TrainConfig, run: RunFolder, log: Log): P
   const byId = new Map(dataset.items.map((item) => [item.id, item]))
   const part = (name: Part) => split[name].map((id) => byId.get(id)!)
   const items: RunData = { train: part('train'), val: part('val'), test: part('test') }
-  if (!items.train.length) throw new UserError(`${run.split} leaves no image to train on`)
+  if (!items.train.length) throw new UserError(`${run.split} contains no image to train on`)
   const particles = items.train.reduce((sum, item) => sum + item.instances, 0)
   log(
     `${items.train.length} images with ${particles} instances to train on, ` +
@@ -51,48 +54,52 @@ export async function openData(config: TrainConfig, run: RunFolder, log: Log): P
   return items
 }
 
-export interface Session {
+/** A model on the GPU with its trained parameters and its recorded training step. */
+export interface TrainingSession {
   model: SamModel
   adaptation: Adaptation
   step: TrainingStep
   plan: RunPlan
-  /** Null where the step begins with the images. */
+  /** Runs the frozen first parts of the encoder; null if the training step contains the whole encoder. */
   frozen: FrozenEncoder | null
-  /** Frees all of it. */
+  /** Frees all GPU memory of the session. */
   release(): void
 }
 
-/** The plan of a run: from the model's shapes alone. @throws UserError where it does not fit */
+/** Plans a run from the shapes of its model. @throws UserError if it does not fit the adapter or the memory budget */
 export async function planSession(engine: Engine, config: TrainConfig, { fetch = true } = {}): Promise<RunPlan> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   return planRun(engine, await modelShapes(config.model, toy, { fetch }), config)
 }
 
-/** Plans the run, puts the model on the GPU with a new adapter beside it, and records the training step. */
+/**
+ * Plans the run, loads the model with newly initialised trained parameters, and records the training step.
+ * @throws UserError if the run does not fit, or the GPU is out of memory
+ */
 export async function openSession(
   engine: Engine,
   config: TrainConfig,
   log: Log,
   features = new FeatureCache(),
-): Promise<Session> {
+): Promise<TrainingSession> {
   const plan = await planSession(engine, config)
   try {
-    const session = await placed(engine, config, plan, log, features)
-    // what there was no room for is reported on the side
+    const session = await loadSession(engine, config, plan, log, features)
+    // failed allocations are reported asynchronously
     await engine.idle()
     return session
   } catch (error) {
-    throw explainDevice(error, engine, '')
+    throw explainDeviceFailure(error, engine, '')
   }
 }
 
-async function placed(
+async function loadSession(
   engine: Engine,
   config: TrainConfig,
   plan: RunPlan,
   log: Log,
   features: FeatureCache,
-): Promise<Session> {
+): Promise<TrainingSession> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, {
     inputSize: config.size,
@@ -117,6 +124,6 @@ async function placed(
 function describeFrozen({ parts }: SamModel, frozen: FrozenEncoder): string {
   const first = parts[frozen.parts]
   return first
-    ? `nothing before ${first.path} trains: each image is encoded up to there once, and kept`
-    : 'the encoder does not change: each image is encoded once'
+    ? `nothing before ${first.path} is trained: each image is encoded up to there once, and its features are cached`
+    : 'the encoder is not trained: each image is encoded once'
 }

@@ -1,4 +1,4 @@
-/** @file Validation of the adapter in training: the measures of `wgsam eval`, on the split's validation images. */
+/** @file Validation during training: the measures of `wgsam eval`, on the validation images of the split. */
 import { Predictor, type PredictorOptions } from '../../engine/sam/predictor'
 import type { SamModel } from '../../engine/sam/sam-model'
 import type { DatasetItem } from '../dataset/dataset'
@@ -10,16 +10,16 @@ import type { Measures } from '../tracking/records'
 
 export interface Validation {
   /**
-   * What the best checkpoint is chosen by, 0 to 1: the mean Dice of whole images and of single instances, over point and
-   * box prompts. On dense images a mask of everything has a high Dice of the whole, and no use.
+   * Decides which checkpoint is the best, 0 to 1: the mean of the Dice of whole images and of single instances, over point
+   * and box prompts. Single instances count because on dense images a useless mask of everything has a high whole-image Dice.
    */
   score: number
   measures: Record<'point' | 'box', Measures>
-  /** For people. */
+  /** The measures as text, for the log. */
   text: string
 }
 
-/** What it predicts with. */
+/** Options of the predictor used in validations; the memory planner plans for them. */
 export const validationPredictor: PredictorOptions = { slots: EVALUATION_SLOTS, prompts: 16 }
 
 export class Validator {
@@ -29,13 +29,13 @@ export class Validator {
     private readonly config: TrainConfig,
   ) {}
 
-  /** Records the model with its adapter; later values of the parameters show in it. */
+  /** Records the model with its adapter; validations use the parameters' values of that time. */
   static async open(model: SamModel, items: readonly DatasetItem[], config: TrainConfig): Promise<Validator> {
     const predictor = await Predictor.create(model, validationPredictor)
     return new Validator(predictor, items.slice(0, config.validation.images ?? items.length), config)
   }
 
-  /** `onImage` sees each image's masks. Null where `stop` ended it. The same parameters give the same result. */
+  /** Validates; deterministic. `onImage` receives the masks of each image. Null if `stop` returned true. */
   async run(stop: () => boolean, onImage?: EvaluateOptions['onImage']): Promise<Validation | null> {
     const { predictor, items, config } = this
     const line = new Progress('validating', items.length, { unit: 'images' })

@@ -1,20 +1,23 @@
-/** @file Pictures of a validation for experiment trackers: an image's labels, and what each kind of prompt makes of it. */
+/** @file Pictures of a validation for experiment trackers: an image's labels, and the predicted masks of each kind of prompt. */
 import sharp from 'sharp'
 import type { EvaluatedImage } from '../evaluation/evaluate'
 import { colours, drawErrors, drawOutlines, rasterOfLabels, rasterOfMasks, shownSize } from '../drawing/raster'
 
-/** Longest side of one part of a picture, pixels. */
+/** Longest side of each of the images in a picture, pixels. */
 const LONGEST = 384
 
 export interface ValidationPicture {
-  /** Labels and predictions side by side; a PNG file. */
+  /** Bytes of a PNG file: labels and predictions side by side. */
   png: Uint8Array
   width: number
   height: number
   caption: string
 }
 
-/** Labels outlined; then for each prompt the masks outlined, what is missed, too much or taken for another tinted. */
+/**
+ * Draws the outlines of the labels, and for each kind of prompt the outlines of the masks, with missed, superfluous and
+ * confused areas tinted.
+ */
 export async function validationPicture({ item, sample, results }: EvaluatedImage): Promise<ValidationPicture> {
   const shown = shownSize(sample, LONGEST)
   const { width, height } = shown

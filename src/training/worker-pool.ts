@@ -1,4 +1,4 @@
-/** @file Threads that make examples (helper.ts), fed over messages; pixels come back without being copied. */
+/** @file A pool of worker threads that make examples (worker.ts). Pixels are transferred back without being copied. */
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
@@ -10,113 +10,115 @@ import type { TrainConfig } from './config'
 import type { Example } from './examples'
 import { CACHE_BYTES, InThread, type Preparation } from './preparation'
 
-/** More would outrun any GPU: an example takes 20 to 60 ms, a step of eight images on a fast GPU 100. */
-const MOST = 4
+/** Maximum workers. More would outrun any GPU: an example takes 20 to 60 ms, a step of eight images on a fast GPU 100. */
+const MAX_WORKERS = 4
 
-/** What a helper is born with. */
-export interface HelperData {
+/** Initial data of a worker. */
+export interface WorkerData {
   config: TrainConfig
+  /** Maximum bytes of decoded images that the worker keeps. */
   cacheBytes: number
 }
 
-export interface HelperTask {
+export interface WorkerTask {
   id: number
   item: DatasetItem
   seed: number
 }
 
-export type HelperAnswer = { id: number } & ({ example: Example } | { error: string; user: boolean })
+/** `user`: the error is a UserError. */
+export type WorkerReply = { id: number } & ({ example: Example } | { error: string; user: boolean })
 
-interface Waiting {
+interface PendingTask {
   resolve(example: Example): void
   reject(error: Error): void
 }
 
-interface Thread {
+interface PoolWorker {
   worker: Worker
-  waiting: Map<number, Waiting>
-  /** What ended it, if it has ended. */
+  pending: Map<number, PendingTask>
+  /** Why the worker has ended, if it has. */
   failure: Error | null
 }
 
-export class Helpers implements Preparation {
-  private readonly threads: Thread[]
-  /** An image always goes to the same helper, which has it decoded from the last epoch. */
+export class WorkerPool implements Preparation {
+  private readonly workers: PoolWorker[]
+  /** Index by image id: an image always goes to the same worker, whose cache has it decoded from the last epoch. */
   private readonly places = new Map<string, number>()
   private tasks = 0
   private closing = false
 
   constructor(config: TrainConfig, count: number, cacheBytes: number) {
-    const file = helperFile()
-    const workerData: HelperData = { config, cacheBytes: Math.floor(cacheBytes / count) }
-    this.threads = Array.from({ length: count }, () => {
+    const file = workerFile()
+    const workerData: WorkerData = { config, cacheBytes: Math.floor(cacheBytes / count) }
+    this.workers = Array.from({ length: count }, () => {
       const worker = new Worker(file, { workerData })
-      const waiting = new Map<number, Waiting>()
-      const thread: Thread = { worker, waiting, failure: null }
-      worker.on('message', (answer: HelperAnswer) => {
-        const { resolve, reject } = waiting.get(answer.id)!
-        waiting.delete(answer.id)
-        if ('example' in answer) resolve(answer.example)
-        else reject(answer.user ? new UserError(answer.error) : new Error(answer.error))
+      const pending = new Map<number, PendingTask>()
+      const member: PoolWorker = { worker, pending, failure: null }
+      worker.on('message', (reply: WorkerReply) => {
+        const { resolve, reject } = pending.get(reply.id)!
+        pending.delete(reply.id)
+        if ('example' in reply) resolve(reply.example)
+        else reject(reply.user ? new UserError(reply.error) : new Error(reply.error))
       })
       const fail = (error: Error) => {
-        thread.failure ??= error
-        for (const { reject } of waiting.values()) reject(error)
-        waiting.clear()
+        member.failure ??= error
+        for (const { reject } of pending.values()) reject(error)
+        pending.clear()
       }
       worker.on('error', fail)
       worker.on('exit', (code) => {
-        if (!this.closing) fail(new Error(`a thread that prepares images ended by itself (code ${code})`))
+        if (!this.closing) fail(new Error(`a worker thread that prepares images has ended (code ${code})`))
       })
-      // what it is doing must not keep a process alive that has ended otherwise
+      // an idle worker must not keep the process alive
       worker.unref()
-      return thread
+      return member
     })
   }
 
   make(item: DatasetItem, seed: number): Promise<Example> {
     const place = this.places.get(item.id) ?? this.places.size
     this.places.set(item.id, place)
-    const { worker, waiting, failure } = this.threads[place % this.threads.length]
+    const { worker, pending, failure } = this.workers[place % this.workers.length]
     if (failure) return Promise.reject(failure)
     const id = this.tasks++
     return new Promise<Example>((resolve, reject) => {
-      // while something is waited for the process lives
+      // while a task is pending the process must stay alive
       worker.ref()
-      const settled = () => waiting.size || worker.unref()
-      waiting.set(id, {
+      const settled = () => pending.size || worker.unref()
+      pending.set(id, {
         resolve: (example) => (settled(), resolve(example)),
         reject: (error) => (settled(), reject(error)),
       })
-      worker.postMessage({ id, item, seed } satisfies HelperTask)
+      worker.postMessage({ id, item, seed } satisfies WorkerTask)
     })
   }
 
   async close(): Promise<void> {
     this.closing = true
-    await Promise.all(this.threads.map(({ worker }) => (worker.ref(), worker.terminate())))
-    for (const { waiting } of this.threads) {
-      for (const { reject } of waiting.values()) reject(new Error('no more examples are wanted'))
-      waiting.clear()
+    await Promise.all(this.workers.map(({ worker }) => (worker.ref(), worker.terminate())))
+    for (const { pending } of this.workers) {
+      for (const { reject } of pending.values()) reject(new Error('the preparation of examples is closed'))
+      pending.clear()
     }
   }
 }
 
-/** The built thread. */
-function helperFile(): string {
+/** Path of the bundled worker.ts. @throws UserError if the program is not built */
+function workerFile(): string {
   const folder = builtFolder('worker.js')
-  if (!folder) throw new UserError('the threads that prepare images are not built: run `npm run build`')
+  if (!folder) throw new UserError('the worker threads that prepare images are not built: run `npm run build`')
   return join(folder, 'worker.js')
 }
 
-/** How many threads help. By itself none with a software adapter, whose own threads want the processor. */
-export function helperCount({ workers }: Pick<TrainConfig, 'workers'>, { software }: Pick<Engine, 'software'>): number {
+/** The number of workers. By default none with a software adapter, whose own threads need the CPU. */
+export function workerCount({ workers }: Pick<TrainConfig, 'workers'>, { software }: Pick<Engine, 'software'>): number {
   if (workers !== 'auto') return workers
-  return software ? 0 : Math.max(0, Math.min(MOST, availableParallelism() - 1))
+  return software ? 0 : Math.max(0, Math.min(MAX_WORKERS, availableParallelism() - 1))
 }
 
-/** @throws UserError where helpers are wanted and the program is not built */
+/** Opens a worker pool, or preparation in this thread if no workers are wanted. @throws UserError if the program is not built */
 export function openPreparation(config: TrainConfig, engine: Pick<Engine, 'software'>): Preparation {
-  const count = helperCount(config, engine)
-  return count ? new Helpers(config, count, CACHE_BYTES) : new InThread(config)
+  const count = workerCount(config, engine)
+  return count ? new WorkerPool(config, count, CACHE_BYTES) : new InThread(config)
 }

@@ -1,4 +1,4 @@
-/** @file The report of a run that goes on, drawn again when its files have changed, but never so often that training feels it. */
+/** @file The report of a run in progress, rendered again as its files change, but rarely enough not to slow training down. */
 import { createHash } from 'node:crypto'
 import { duration } from '../host/progress'
 import { escape } from '../text/escape'
@@ -6,22 +6,25 @@ import { type Page, page } from '../drawing/html-page'
 import { type RunView, RunReader } from '../report/run/read-run'
 import { renderRunReport } from '../report/run/run-report'
 
-/** Drawing takes at most this share of the time, and happens at most once in so many milliseconds. */
-const SHARE = 1 / 50
-const LEAST = 1_000
+/** Rendering takes at most this fraction of the time. */
+const MAX_LOAD = 1 / 50
+/** Minimum milliseconds between two renderings. */
+const MIN_INTERVAL = 1_000
 
-interface Drawn {
-  /** Changes when the page does. */
+interface RenderedReport {
+  /** A hash of the content. */
   version: string
   page: Page
+  /** The content of the page's body. */
   html: string
+  /** Progress and remaining time. */
   note: string
 }
 
 export class LivePage {
   private readonly reader: RunReader
-  private drawn: Drawn | null = null
-  private drawing: Promise<Drawn> | null = null
+  private rendered: RenderedReport | null = null
+  private rendering: Promise<RenderedReport> | null = null
   private due = 0
 
   constructor(
@@ -32,35 +35,35 @@ export class LivePage {
     this.reader = new RunReader(root, name)
   }
 
-  /** As the run was a moment ago; `fresh` looks at its files whatever that costs. */
-  async get(fresh = false): Promise<Drawn> {
-    if (this.drawing) {
-      const drawn = await this.drawing
-      if (!fresh) return drawn
+  /** The report of the run as of a moment ago; `fresh`: as of now, however recent the last rendering is. */
+  async get(fresh = false): Promise<RenderedReport> {
+    if (this.rendering) {
+      const rendered = await this.rendering
+      if (!fresh) return rendered
     }
-    if (this.drawn && !fresh && this.now() < this.due) return this.drawn
-    // one after the other: two readers at once would read the same lines twice
-    this.drawing ??= this.draw().finally(() => (this.drawing = null))
-    return this.drawing
+    if (this.rendered && !fresh && this.now() < this.due) return this.rendered
+    // renderings must not overlap: the same lines would be read twice
+    this.rendering ??= this.render().finally(() => (this.rendering = null))
+    return this.rendering
   }
 
-  private async draw(): Promise<Drawn> {
+  private async render(): Promise<RenderedReport> {
     const began = this.now()
     const run = await this.reader.read()
     const parts = renderRunReport({ runs: [run], evaluations: [], measured: null, command: null })
     const html = `<h1>${escape(parts.title)}</h1>\n<p class="soft">${escape(parts.about)}</p>\n${parts.body}`
     const version = createHash('sha256').update(html).digest('hex').slice(0, 16)
-    this.drawn = { version, page: parts, html, note: noteOf(run) }
+    this.rendered = { version, page: parts, html, note: noteOf(run) }
     const took = this.now() - began
-    this.due = this.now() + Math.max(LEAST, took / SHARE)
-    return this.drawn
+    this.due = this.now() + Math.max(MIN_INTERVAL, took / MAX_LOAD)
+    return this.rendered
   }
 
-  /** The whole page, with the script that keeps it up to date. */
-  static whole({ page: { title, css }, html, note, version }: Drawn): string {
+  /** The complete HTML page, with the script that keeps it up to date. */
+  static completePage({ page: { title, css }, html, note, version }: RenderedReport): string {
     const live = `<div id="live" data-version="${version}">${html}</div>`
     const body = `${live}\n<script src="watch.js"></script>`
-    // its own heading is within what is exchanged
+    // the heading is in the part that the script replaces
     return page({
       title,
       heading: '',
@@ -74,7 +77,7 @@ export class LivePage {
   }
 }
 
-/** How far the run is and how long the rest will take, by the pace of its latest steps. */
+/** The current step, and the remaining time at the pace of the latest steps. */
 function noteOf({ steps, total }: RunView): string {
   const last = steps.at(-1)
   if (!last) return 'Live. The run has not made a step yet.'

@@ -1,30 +1,30 @@
-/** @file What the live page does: asks for what is new, and says when nobody answers. */
+/** @file The script of the live page: polls for updates, and says if the server no longer answers. */
 
-/** Between two questions, milliseconds; a page that nobody sees asks more rarely. */
-export const LOOK_EVERY = 2_000
+/** Milliseconds between two polls; a hidden page polls less often. */
+export const POLL_INTERVAL = 2_000
 
 export const script = `'use strict'
 const live = document.getElementById('live')
 const note = document.getElementById('note')
 let version = live.dataset.version
 const details = () => [...live.querySelectorAll('details')]
-async function look() {
+async function poll() {
   try {
     const reply = await fetch('live?version=' + encodeURIComponent(version), { cache: 'no-store' })
     if (!reply.ok) throw new Error(String(reply.status))
-    const news = await reply.json()
-    if (news.html !== null) {
+    const update = await reply.json()
+    if (update.html !== null) {
       const open = details().map((one) => one.open)
-      live.innerHTML = news.html
+      live.innerHTML = update.html
       details().forEach((one, i) => { one.open = open[i] ?? false })
-      version = news.version
+      version = update.version
     }
-    note.textContent = news.note
-    if (news.ended) return
+    note.textContent = update.note
+    if (update.ended) return
   } catch {
-    note.textContent = 'Nobody answers: the run has ended or was stopped, and this is the last that was seen of it.'
+    note.textContent = 'No answer: the run has ended or was stopped. This is its last known state.'
   }
-  setTimeout(look, document.hidden ? ${5 * LOOK_EVERY} : ${LOOK_EVERY})
+  setTimeout(poll, document.hidden ? ${5 * POLL_INTERVAL} : ${POLL_INTERVAL})
 }
-setTimeout(look, ${LOOK_EVERY})
+setTimeout(poll, ${POLL_INTERVAL})
 `

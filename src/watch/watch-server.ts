@@ -1,28 +1,29 @@
-/** @file `wgsam train --watch`: a page on 127.0.0.1 that shows a run while it goes on. A guest: its errors end no run. */
+/** @file `wgsam train --watch`: serves a page on 127.0.0.1 that shows a run in progress. Its errors never end the run. */
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { admit, headers, HttpError } from '../host/local-http'
 import { LivePage } from './live-page'
-import { LOOK_EVERY, script } from './live-script'
+import { POLL_INTERVAL, script } from './live-script'
 import { messageOf } from '../host/errors'
 
 export interface WatchOptions {
   /** The run's folder. */
   root: string
   name: string
-  /** 0, or one that is taken: any that is free. */
+  /** 0, or a port that is taken: any free port. */
   port?: number
-  /** Random by default. */
+  /** Secret part of the address; random by default. */
   token?: string
   log(line: string): void
 }
 
-export class Watch {
+export class WatchServer {
+  /** When a page last polled, and whether a page has been sent the end of the run. */
   private seen = { at: -Infinity, last: false }
   private ended = false
-  private complained = false
+  private warned = false
 
   private constructor(
     private readonly server: Server,
@@ -30,55 +31,54 @@ export class Watch {
     private readonly options: WatchOptions & { token: string },
   ) {}
 
-  /** Null, and a warning, where no server can be had. */
-  static async open(options: WatchOptions): Promise<Watch | null> {
+  /** Null, and a warning in the log, if no server can be opened. */
+  static async open(options: WatchOptions): Promise<WatchServer | null> {
     const { token = randomBytes(16).toString('hex'), root, name, log } = options
     try {
       const server = createServer({ requestTimeout: 30_000 })
-      const watch = new Watch(server, new LivePage(root, name), { ...options, token })
+      const watch = new WatchServer(server, new LivePage(root, name), { ...options, token })
       server.on('request', (request, response) => {
         watch.answer(request, response).catch((error: unknown) => watch.fail(response, error))
       })
       server.maxConnections = 32
       await listen(server, options.port ?? 0, log)
-      server.on('error', (error) => watch.complain(error))
-      // the run alone keeps the program going
+      server.on('error', (error) => watch.warn(error))
+      // the server must not keep the process alive when the run has ended
       server.unref()
       return watch
     } catch (error) {
-      log(`warning: no live page: ${messageOf(error)}. Training goes on.`)
+      log(`warning: no live page: ${messageOf(error)}. Training continues.`)
       return null
     }
   }
 
-  /** With the token. */
+  /** Address of the page, including the token. */
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/${this.options.token}/`
   }
 
-  /** Ends it. A page that is open is shown the run's end first. Never throws. */
+  /** Closes the server, after open pages have been sent the end of the run. Never throws. */
   async close(): Promise<void> {
     try {
       this.ended = true
-      const patience = performance.now() + 2 * LOOK_EVERY
-      const watched = performance.now() - this.seen.at < 2 * LOOK_EVERY
-      while (watched && !this.seen.last && performance.now() < patience) await sleep(50)
+      const deadline = performance.now() + 2 * POLL_INTERVAL
+      const watched = performance.now() - this.seen.at < 2 * POLL_INTERVAL
+      while (watched && !this.seen.last && performance.now() < deadline) await sleep(50)
       const closed = new Promise((resolve) => this.server.close(resolve))
       this.server.closeIdleConnections()
       await Promise.race([closed, sleep(500, undefined, { ref: false })])
       this.server.closeAllConnections()
     } catch (error) {
-      this.complain(error)
+      this.warn(error)
     }
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { path, query } = admit(request, request.socket.localPort!, this.options.token)
-    if (request.method !== 'GET')
-      throw new HttpError(405, `${request.method} is not understood: this page is only read`)
+    if (request.method !== 'GET') throw new HttpError(405, `${request.method} is not allowed: this page is read-only`)
     if (path === '') return void response.writeHead(308, { ...headers, Location: `/${this.options.token}/` }).end()
     if (path === '/') {
-      const html = LivePage.whole(await this.live.get())
+      const html = LivePage.completePage(await this.live.get())
       return send(response, 'text/html; charset=utf-8', html, { 'Content-Security-Policy': policyFor(html) })
     }
     if (path === '/watch.js') return send(response, 'text/javascript; charset=utf-8', script)
@@ -86,29 +86,29 @@ export class Watch {
     const { ended } = this
     this.seen.at = performance.now()
     const { version, html, note } = await this.live.get(ended)
-    const news = {
+    const update = {
       version,
       html: query.get('version') === version ? null : html,
-      note: ended ? 'The run has ended. This page is no longer served; reload has nothing to show.' : note,
+      note: ended ? 'The run has ended. This page is no longer served and cannot be reloaded.' : note,
       ended,
     }
-    send(response, 'application/json', JSON.stringify(news))
+    send(response, 'application/json', JSON.stringify(update))
     if (ended) this.seen.last = true
   }
 
   private fail(response: ServerResponse, error: unknown): void {
     const status = error instanceof HttpError ? error.status : 500
-    if (status === 500) this.complain(error)
+    if (status === 500) this.warn(error)
     if (response.headersSent || response.destroyed) return void response.destroy()
     response.setHeader('Connection', 'close')
     response.writeHead(status, { ...headers, 'Content-Type': 'text/plain; charset=utf-8' }).end(messageOf(error))
   }
 
-  /** Once: what goes wrong at every look would hide what training says. */
-  private complain(error: unknown): void {
-    if (this.complained) return
-    this.complained = true
-    this.options.log(`warning: the live page: ${messageOf(error)}. Training goes on.`)
+  /** Warns once: an error at every poll would hide the log of the training. */
+  private warn(error: unknown): void {
+    if (this.warned) return
+    this.warned = true
+    this.options.log(`warning: the live page: ${messageOf(error)}. Training continues.`)
   }
 }
 
@@ -116,7 +116,7 @@ function send(response: ServerResponse, type: string, text: string, more: Record
   response.writeHead(200, { ...headers, ...more, 'Content-Type': type, 'Cache-Control': 'no-store' }).end(text)
 }
 
-/** The page's own style stands in it: it is allowed by its hash, and no other. */
+/** The content security policy: allows the page's inline style by its hash, and no other. */
 function policyFor(html: string): string {
   const style = /<style>([\s\S]*?)<\/style>/.exec(html)?.[1] ?? ''
   const hash = createHash('sha256').update(style).digest('base64')
@@ -137,7 +137,7 @@ async function listen(server: Server, port: number, log: WatchOptions['log']): P
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (!port || (code !== 'EADDRINUSE' && code !== 'EACCES')) throw error
-    log(`warning: port ${port} is taken or not allowed: the live page takes a free one`)
+    log(`warning: port ${port} is taken or not allowed: the live page uses a free one`)
     await on(0)
   }
 }

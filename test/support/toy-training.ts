@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writeSynth } from '../../src/synth/synth-dataset'
 import { type RawConfig, type TrainConfig, checkConfig, mergeConfig } from '../../src/training/config'
-import { readMetrics } from '../../src/tracking/records'
+import { readMetrics } from '../../src/tracking/metrics-file'
 import { openSafetensors } from '../../src/weights/safetensors'
 
 export const temporary = () => mkdtemp(join(tmpdir(), 'wgsam-train-'))

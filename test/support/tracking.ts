@@ -149,7 +149,7 @@ export const tracked = (folder: string, over: Partial<TrackedRun> = {}): Tracked
   tags: ['a', 'b c'],
   config: { size: 80, lora: { rank: 4, targets: ['q', 'v'] }, rate: 1e-7, coco: null },
   past: [],
-  told: -1,
+  reported: -1,
   ...over,
 })
 

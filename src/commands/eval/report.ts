@@ -6,7 +6,7 @@ import { commandLine } from '../../host/command-line'
 import type { Hardware } from '../../host/hardware'
 import type { FigureKeeper } from '../../report/before-after'
 import { renderReport, type Report } from '../../report/evaluation-report'
-import { readRun } from '../../report/run-summary'
+import { readCompleteRun } from '../../report/run/read-run'
 import type { Selection } from '../options/split'
 
 export interface EvaluatedModels {
@@ -42,7 +42,7 @@ export async function renderEvaluation(
     comparison,
     figures: await keeper.figures(comparison),
     facts,
-    run: adapters.length === 1 ? await readRun(dirname(resolve(adapters[0]))) : null,
+    run: adapters.length === 1 ? await readCompleteRun(dirname(resolve(adapters[0]))) : null,
     hardware,
     commands: [commandLine()],
   })

@@ -1,4 +1,4 @@
-/** @file The command line's names for the keys of a training configuration. */
+/** @file The options of `wgsam train` that set keys of a training configuration. */
 import { type Option, text, texts, type Values } from '../../cli/options'
 import { UserError } from '../../host/errors'
 import type { RawConfig } from '../../training/config'
@@ -16,23 +16,33 @@ const flags: Record<string, Flag> = {
     path: 'data',
     kind: 'texts',
     value: 'DIR',
-    about: 'a folder of images/ and masks/; may be given several times',
+    about: 'a folder with images/ and masks/; repeatable',
   },
-  coco: { path: 'coco', kind: 'text', value: 'FILE', about: 'COCO annotations of the images, in place of masks/' },
+  coco: { path: 'coco', kind: 'text', value: 'FILE', about: 'COCO annotations of the images, instead of masks/' },
   'group-by': {
     path: 'groupBy',
     kind: 'text',
     value: 'RULE',
-    about: 'what must not be split: column:NAME or a regular expression on names',
+    about: 'images that stay in one part: column:NAME or a regular expression on names',
   },
-  'on-bad': { path: 'onBad', kind: 'text', value: 'WHAT', about: 'refuse (default) or skip pairs that cannot be used' },
+  'on-bad': {
+    path: 'onBad',
+    kind: 'text',
+    value: 'ACTION',
+    about: 'refuse (default) or skip image-mask pairs that cannot be used',
+  },
   split: {
     path: 'split',
     kind: 'text',
     value: 'FILE',
-    about: 'train, val and test as this file says (another run’s split.json)',
+    about: 'file that lists train, val and test images (another run’s split.json)',
   },
-  shares: { path: 'shares', kind: 'numbers', value: 'A,B,C', about: 'of train, val and test (default 0.7,0.2,0.1)' },
+  shares: {
+    path: 'shares',
+    kind: 'numbers',
+    value: 'A,B,C',
+    about: 'fractions of train, val and test (default 0.7,0.2,0.1)',
+  },
   model: {
     path: 'model',
     kind: 'text',
@@ -43,49 +53,50 @@ const flags: Record<string, Flag> = {
     path: 'modelConfig',
     kind: 'text',
     value: 'FILE',
-    about: 'JSON of what a toy model’s shapes do not tell',
+    about: 'JSON of what the shapes of a toy model do not imply',
   },
-  size: { path: 'size', kind: 'number', value: 'PIXELS', about: 'side of the input (default 512)' },
-  batch: { path: 'batch', kind: 'number', value: 'N', about: 'images an optimiser step (default 8)' },
+  size: { path: 'size', kind: 'number', value: 'PIXELS', about: 'side of the model input (default 512)' },
+  batch: { path: 'batch', kind: 'number', value: 'N', about: 'images per optimiser step (default 8)' },
   'micro-batch': {
     path: 'microBatch',
     kind: 'number',
     value: 'N',
-    about: 'images at once on the GPU (default: as many as fit)',
+    about: 'images on the GPU at once (default: as many as fit)',
   },
   workers: {
     path: 'workers',
     kind: 'number',
     value: 'N',
-    about: 'threads that prepare images (default: up to 4 beside a GPU, none beside a software adapter)',
+    about: 'worker threads that prepare images (default: up to 4 with a GPU, none with a software adapter)',
   },
   memory: {
     path: 'memory',
     kind: 'text',
     value: 'AMOUNT',
-    about: 'most on the GPU, e.g. 8GiB: what does not fit is computed again, then done in smaller micro-batches',
+    about: 'maximum GPU memory, e.g. 8GiB: if needed, activations are recomputed, then micro-batches made smaller',
   },
   storage: {
     path: 'storage',
     kind: 'text',
     value: 'TYPE',
-    about: 'f16: frozen weights and what waits for the backward pass take half the memory, rounded (default f32)',
+    about:
+      'storage of frozen weights and of activations kept for the backward pass: f32 (default), or f16 for half the memory',
   },
   epochs: { path: 'epochs', kind: 'number', value: 'N', about: 'passes over the training images (default 40)' },
   'max-steps': {
     path: 'maxSteps',
     kind: 'number',
     value: 'N',
-    about: 'end after so many steps, if the epochs do not end before',
+    about: 'maximum number of steps, if the epochs do not end earlier',
   },
   lr: { path: 'optimizer.learningRate', kind: 'number', value: 'X', about: 'learning rate (default 1e-4)' },
   optimizer: { path: 'optimizer.algorithm', kind: 'text', value: 'NAME', about: 'adam (default) or adamw' },
-  'weight-decay': { path: 'optimizer.weightDecay', kind: 'number', value: 'X', about: 'default 0.01' },
+  'weight-decay': { path: 'optimizer.weightDecay', kind: 'number', value: 'X', about: 'weight decay (default 0.01)' },
   'max-norm': {
     path: 'optimizer.maxNorm',
     kind: 'number',
     value: 'X',
-    about: 'longest gradient; 0 is no limit (default 1)',
+    about: 'maximum gradient norm; 0: no limit (default 1)',
   },
   schedule: { path: 'schedule.kind', kind: 'text', value: 'NAME', about: 'constant (default) or cosine' },
   warmup: {
@@ -98,16 +109,21 @@ const flags: Record<string, Flag> = {
     path: 'lora.kind',
     kind: 'text',
     value: 'NAME',
-    about: 'lora (default), or full: the targets’ matrices themselves train',
+    about: 'lora (default), or full: the targets’ matrices themselves are trained',
   },
-  rank: { path: 'lora.rank', kind: 'number', value: 'N', about: 'rank of the adapter (default 512)' },
-  alpha: { path: 'lora.alpha', kind: 'number', value: 'X', about: 'its scale is alpha / rank (default: the rank)' },
-  rslora: { path: 'lora.rslora', kind: 'on', about: 'scale by alpha / sqrt(rank)' },
+  rank: { path: 'lora.rank', kind: 'number', value: 'N', about: 'rank of the LoRA matrices (default 512)' },
+  alpha: {
+    path: 'lora.alpha',
+    kind: 'number',
+    value: 'X',
+    about: 'the adapter is scaled by alpha / rank (default: the rank)',
+  },
+  rslora: { path: 'lora.rslora', kind: 'on', about: 'scale by alpha / sqrt(rank) (rsLoRA)' },
   targets: {
     path: 'lora.targets',
     kind: 'list',
     value: 'LIST',
-    about: 'of q, k, v, proj, lin1, lin2, decoder.q, .k, .v, .out and decoder.iou, the IoU head (default q,v)',
+    about: 'layers to adapt: q, k, v, proj, lin1, lin2, decoder.q, .k, .v, .out, decoder.iou (IoU head) (default q,v)',
   },
   blocks: { path: 'lora.blocks', kind: 'list', value: 'LIST', about: 'encoder blocks to adapt (default: all)' },
   dice: { path: 'loss.dice', kind: 'number', value: 'X', about: 'weight of the Dice loss (default 1)' },
@@ -116,72 +132,72 @@ const flags: Record<string, Flag> = {
     path: 'loss.iou',
     kind: 'number',
     value: 'X',
-    about: 'weight of the IoU head’s error; 0 leaves it as it is (default 0.05)',
+    about: 'weight of the IoU head’s squared error; 0 leaves the head untrained (default 0.05)',
   },
   small: {
     path: 'loss.small',
     kind: 'number',
     value: 'X',
-    about: 'small instances count more, by area to the power of −X: 0.5 is by diameter (default 0: all alike)',
+    about: 'weight instances by area to the power of −X; 0.5: by 1 / diameter (default 0: equally)',
   },
   smooth: {
     path: 'loss.smooth',
     kind: 'number',
     value: 'X',
-    about: 'what Dice adds to its fraction, in pixels of the mask (default 1)',
+    about: 'smoothing of the Dice loss, in pixels of the mask (default 1)',
   },
   prompts: {
     path: 'prompts.count',
     kind: 'number',
     value: 'N',
-    about: 'instances asked for an image and step (default 16)',
+    about: 'instances prompted per image and step (default 16)',
   },
   mix: {
     path: 'prompts',
     kind: 'mix',
     value: 'A,B,C',
-    about: 'shares of points, boxes and both (default 0.5,0.3,0.2)',
+    about: 'fractions of point prompts, box prompts and both (default 0.5,0.3,0.2)',
   },
   'zoom-out': {
     path: 'augment.zoomOut',
     kind: 'number',
     value: 'X',
-    about: 'show images smaller as well: 1 is down to half their size (default 0: never)',
+    about: 'shrink images at random, to 1 / (1 + X) of their size at the smallest (default 0: never)',
   },
   'no-augment': {
     path: 'augment',
     kind: 'off',
-    about: 'images as they are: no turns, crops, changes of tone; they go through frozen blocks once',
+    about: 'no augmentation; each image is encoded by the frozen blocks only once',
   },
   'val-every': {
     path: 'validation.every',
     kind: 'number',
     value: 'N',
-    about: 'epochs between validations; 0: none (default 1)',
+    about: 'epochs between validations; 0: no validation (default 1)',
   },
   'val-images': { path: 'validation.images', kind: 'number', value: 'N', about: 'validate on the first N images only' },
   'save-every': {
     path: 'checkpoint.seconds',
     kind: 'number',
     value: 'SECONDS',
-    about: 'between checkpoints (default 120)',
+    about: 'seconds between checkpoints (default 120)',
   },
   track: {
     path: 'tracking.to',
     kind: 'list',
     value: 'LIST',
-    about: 'of wandb, tensorboard: where numbers and pictures go besides metrics.jsonl; no network is used',
+    about: 'trackers to write for besides metrics.jsonl: wandb, tensorboard; no network is used',
   },
-  project: { path: 'tracking.project', kind: 'text', value: 'NAME', about: 'of the trackers (default wgsam)' },
+  project: { path: 'tracking.project', kind: 'text', value: 'NAME', about: 'project in the trackers (default wgsam)' },
   'run-name': {
     path: 'tracking.name',
     kind: 'text',
     value: 'NAME',
-    about: 'the run’s in the trackers (default: its folder’s)',
+    about: 'name of the run in the trackers (default: that of its folder)',
   },
-  tags: { path: 'tracking.tags', kind: 'list', value: 'LIST', about: 'the run’s in W&B' },
-  notes: { path: 'tracking.notes', kind: 'text', value: 'TEXT', about: 'the run’s in W&B' },
-  seed: { path: 'seed', kind: 'number', value: 'N', about: 'of everything random (default 0)' },
+  tags: { path: 'tracking.tags', kind: 'list', value: 'LIST', about: 'tags of the run, shown by W&B' },
+  notes: { path: 'tracking.notes', kind: 'text', value: 'TEXT', about: 'notes on the run, shown by W&B' },
+  seed: { path: 'seed', kind: 'number', value: 'N', about: 'random seed (default 0)' },
 }
 
 /** The options of `wgsam train` that set a key of the configuration. */
@@ -194,7 +210,10 @@ export const configOptions: Record<string, Option> = Object.fromEntries(
   ]),
 )
 
-/** What the flags given say, unchecked but for being numbers where numbers are wanted. */
+/**
+ * The configuration that the given flags set; values are not checked yet.
+ * @throws UserError if a number is not one, or flags exclude each other
+ */
 export function configFromFlags(values: Values): RawConfig {
   const raw: RawConfig = {}
   if (values['no-augment'] && values['zoom-out'] !== undefined)
@@ -210,7 +229,7 @@ export function configFromFlags(values: Values): RawConfig {
   return raw
 }
 
-/** Numbers that the program chooses itself where the flag says auto. */
+/** Flags whose value may be `auto` instead of a number. */
 const AUTOMATIC = ['micro-batch', 'workers']
 
 function readFlag(values: Values, name: string, kind: Flag['kind']): unknown {
@@ -221,7 +240,7 @@ function readFlag(values: Values, name: string, kind: Flag['kind']): unknown {
   const list = typed.split(',').map((part) => part.trim())
   if (kind === 'list') return list
   if (kind === 'number') return AUTOMATIC.includes(name) && typed === 'auto' ? typed : toNumber(name, typed)
-  if (list.length !== 3) throw new UserError(`--${name} takes three numbers with commas between, got "${typed}"`)
+  if (list.length !== 3) throw new UserError(`--${name} takes three numbers separated by commas, got "${typed}"`)
   return list.map((part) => toNumber(name, part))
 }
 
@@ -238,10 +257,10 @@ function put(raw: RawConfig, path: string, value: unknown): void {
   at[keys.at(-1)!] = value
 }
 
-/** A message of checkConfig with the flags' names beside the keys that they set. */
+/** Adds to a message of checkConfig the names of the given flags beside the keys that they set. */
 export const nameFlags = (message: string, values: Values): string =>
   Object.entries(flags).reduce(
-    (said, [name, { path }]) =>
-      values[name] === undefined ? said : said.replaceAll(`  ${path} must`, `  ${path} (--${name}) must`),
+    (text, [name, { path }]) =>
+      values[name] === undefined ? text : text.replaceAll(`  ${path} must`, `  ${path} (--${name}) must`),
     message,
   )

@@ -1,4 +1,4 @@
-/** @file What `wgsam eval --out` wrote, as tables of a report. */
+/** @file Reads results of `wgsam eval --out`, and renders them as tables of a report. */
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { messageOf, UserError } from '../../host/errors'
@@ -9,7 +9,7 @@ import { escape } from '../../text/escape'
 import { factTable } from '../../drawing/html-page'
 import { scores, sizes } from '../evaluation-report'
 
-// a measure that says nothing is NaN, which JSON writes as null
+// undefined measures are NaN, which is null in JSON
 const Value = v.pipe(
   v.nullable(v.number()),
   v.transform((value) => value ?? NaN),
@@ -47,7 +47,7 @@ export interface EvaluationView {
   comparison: Comparison
 }
 
-/** @throws UserError where the file is not what `wgsam eval --out` of this version writes */
+/** @throws UserError if the file was not written by `wgsam eval --out` of this version */
 export async function readEvaluation(path: string): Promise<EvaluationView> {
   const text = await readFile(path, 'utf8').catch((error: Error) => {
     throw new UserError(`cannot read ${path}: ${error.message}`)
@@ -62,7 +62,7 @@ export async function readEvaluation(path: string): Promise<EvaluationView> {
   if (!result.success) {
     const at = v.getDotPath(result.issues[0]) ?? 'its top'
     throw new UserError(
-      `${path} is no result of \`wgsam eval --out\`, or of an older version (at ${at}): evaluate again, or leave it out`,
+      `${path} is not a result of \`wgsam eval --out\`, or of an older version (at ${at}): evaluate again, or omit it`,
     )
   }
   const { model, size, adapters, data, split, models, bootstrap } = result.output
@@ -72,7 +72,7 @@ export async function readEvaluation(path: string): Promise<EvaluationView> {
     ['Images', `${split === 'all' ? 'all' : `the ${split} part`} of ${data.join(', ')}`],
     ['File', path],
   ]
-  // what the tables do not show (pooled figures, counts at other IoUs) is not checked, and not read
+  // values that the tables do not show (pooled numbers, counts at other IoUs) are neither checked nor read
   return { path, facts, comparison: { models, bootstrap } as unknown as Comparison }
 }
 

@@ -1,4 +1,4 @@
-/** @file The newest pictures of a run's validations, small, in its folder: pictures/ with an index of what they show. */
+/** @file The newest validation pictures of a run, as small JPEGs with an index in the folder pictures/ of the run. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -7,32 +7,32 @@ import { writeFileAtomic } from '../../host/files'
 import type { Sink, TrackingEvent } from '../../tracking/sink'
 import { messageOf } from '../../host/errors'
 
-const Picture = v.object({
+const PictureEntry = v.object({
   name: v.string(),
   step: v.pipe(v.number(), v.integer()),
   caption: v.string(),
-  /** Beside the index: nothing of another folder is read. */
+  /** A file beside the index; paths to other folders are refused. */
   file: v.pipe(v.string(), v.regex(/^[a-z0-9_-]{1,100}\.jpg$/)),
 })
-type Picture = v.InferOutput<typeof Picture>
+type PictureEntry = v.InferOutput<typeof PictureEntry>
 
-export interface ShownPicture extends Omit<Picture, 'file'> {
-  /** data: */
+export interface ShownPicture extends Omit<PictureEntry, 'file'> {
+  /** A data: URI. */
   uri: string
 }
 
 const folderOf = (root: string) => join(root, 'pictures')
 const indexOf = (root: string) => join(folderOf(root), 'index.json')
 
-async function readIndex(root: string): Promise<Picture[]> {
+async function readIndex(root: string): Promise<PictureEntry[]> {
   const text = await readFile(indexOf(root), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '[]'
     throw error
   })
-  return v.parse(v.array(Picture), JSON.parse(text))
+  return v.parse(v.array(PictureEntry), JSON.parse(text))
 }
 
-/** Empty where a run has none. @throws Error where the index is damaged or a picture is missing */
+/** Empty if the run has no pictures. @throws Error if the index is damaged or a picture is missing */
 export async function readPictures(root: string): Promise<ShownPicture[]> {
   const index = await readIndex(root)
   return Promise.all(
@@ -43,7 +43,7 @@ export async function readPictures(root: string): Promise<ShownPicture[]> {
   )
 }
 
-/** Keeps the newest picture of each name. It is a guest: what goes wrong is said once and ends no run. */
+/** Writes the newest picture of each name. It never ends a run: a failure is reported once and disables it. */
 export class PictureSink implements Sink {
   readonly wantsImages = true
   private failed = false

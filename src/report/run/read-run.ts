@@ -1,18 +1,19 @@
-/** @file A run's folder as a report sees it: what cannot be read is told of and left out. */
+/** @file Reads the folder of a run for a report. What cannot be read is omitted and listed as a problem. */
 import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { parts } from '../../dataset/split'
 import { messageOf, UserError } from '../../host/errors'
 import { checkConfig, readConfigFile, type TrainConfig } from '../../training/config'
+import { MetricsFile } from '../../tracking/metrics-file'
 import type { StepRecord, ValidationRecord } from '../../tracking/records'
 import { type RunFolder, runFolder } from '../../training/run-folder'
 import { totalSteps } from '../../training/schedule'
-import { MetricsFile } from './metrics-file'
 import { readPictures, type ShownPicture } from './picture-folder'
 import { readSessions, type RunSession } from './sessions'
 
 const Names = v.array(v.string())
+/** The ids of the images in each part. */
 const SplitNames = v.object({ train: Names, val: Names, test: Names, hash: v.optional(v.string()) })
 
 export interface RunView {
@@ -22,17 +23,22 @@ export interface RunView {
   split: v.InferOutput<typeof SplitNames> | null
   steps: readonly StepRecord[]
   validations: readonly ValidationRecord[]
-  /** Steps of the whole run; null where configuration or split do not tell. */
+  /** Steps of the whole run when finished; null if configuration or split cannot be read. */
   total: number | null
-  /** Of training and validation. */
+  /** Seconds of training and validation. */
   seconds: number
   sessions: RunSession[]
   pictures: ShownPicture[]
-  /** What is missing or damaged, in sentences. */
+  /** What is missing or damaged, as text. */
   problems: string[]
+  /** The problems that leave configuration or metrics incomplete. */
+  damage: string[]
 }
 
-/** Reads a run again and again while it goes on. */
+/** What the report of an evaluation shows of a run; nothing of it may be missing. */
+export type CompleteRun = Pick<RunView, 'steps' | 'validations' | 'seconds'> & { config: TrainConfig }
+
+/** Reads a run, repeatedly while it is in progress: metrics read before are not read again. */
 export class RunReader {
   private readonly run: RunFolder
   private readonly metrics: MetricsFile
@@ -48,27 +54,34 @@ export class RunReader {
   async read(): Promise<RunView> {
     const { run, metrics, name } = this
     const problems: string[] = []
-    /** What is there, or null and why. */
-    const tried = async <T>(read: () => Promise<T>): Promise<T | null> => {
+    const damage: string[] = []
+    const report = (problem: string, essential = false) => {
+      problems.push(problem)
+      if (essential) damage.push(problem)
+    }
+    /** Null, and a problem, if reading fails. */
+    const attempt = async <T>(read: () => Promise<T>, essential = false): Promise<T | null> => {
       try {
         return await read()
       } catch (error) {
-        problems.push(v.isValiError(error) ? 'a file in the folder is damaged' : messageOf(error))
+        report(v.isValiError(error) ? 'a file in the folder is damaged' : messageOf(error), essential)
         return null
       }
     }
-    const config = existsSync(run.config) ? await tried(() => readConfig(run.config)) : null
-    if (!existsSync(run.config)) problems.push('config.json is missing: the recipe is not known')
-    const split = existsSync(run.split) ? await tried(() => readNames(run.split)) : null
+    const config = existsSync(run.config) ? await attempt(() => readConfig(run.config), true) : null
+    if (!existsSync(run.config)) report('config.json is missing: the recipe is unknown', true)
+    const split = existsSync(run.split) ? await attempt(() => readNames(run.split)) : null
     if (!existsSync(run.split))
-      problems.push('split.json is missing: the run ended before its data were read, or it was deleted')
-    const there = await tried(() => metrics.read())
-    if (there === false) problems.push('metrics.jsonl is missing: the run has not begun to train')
-    else if (there && !metrics.steps.length) problems.push('metrics.jsonl has no step yet')
-    if (metrics.damaged) problems.push(`${metrics.damaged} lines of metrics.jsonl are damaged and left out`)
-    if (metrics.half) problems.push('metrics.jsonl ends within a line: the run goes on this moment, or was killed')
-    const sessions = await tried(() => labelled(readSessions(run.root), 'sessions.json'))
-    const pictures = await tried(() => labelled(readPictures(run.root), 'pictures/'))
+      report('split.json is missing: the run ended before its data was read, or the file was deleted')
+    const exists = await attempt(() => metrics.read(), true)
+    if (exists === false) report('metrics.jsonl is missing: the run has not begun to train', true)
+    else if (exists && !metrics.steps.length) report('metrics.jsonl contains no step yet')
+    const { length: damaged } = metrics.damagedLines
+    if (damaged) report(`${damaged} lines of metrics.jsonl are damaged and omitted`, true)
+    if (metrics.endsWithinLine)
+      report('metrics.jsonl ends within a line: it is being written at this moment, or the run was killed', true)
+    const sessions = await attempt(() => labelled(readSessions(run.root), 'sessions.json'))
+    const pictures = await attempt(() => labelled(readPictures(run.root), 'pictures/'))
     const { steps, validations } = metrics
     return {
       name,
@@ -82,23 +95,38 @@ export class RunReader {
       sessions: sessions ?? [],
       pictures: pictures ?? [],
       problems,
+      damage,
     }
   }
 }
 
-/** A run for a report. @throws UserError where the folder is none of a run */
+/**
+ * Reads a run whose configuration and metrics must be complete; null if the folder contains none.
+ * @throws UserError if one of them is damaged
+ */
+export async function readCompleteRun(root: string): Promise<CompleteRun | null> {
+  const { config, metrics } = runFolder(root)
+  if (!existsSync(config) || !existsSync(metrics)) return null
+  const view = await new RunReader(root).read()
+  if (!view.config || view.damage.length)
+    throw new UserError(`the training run in ${root} is damaged: ${view.damage.join('; ')}`)
+  const { steps, validations, seconds } = view
+  return { config: view.config, steps, validations, seconds }
+}
+
+/** Reads what there is of a run. @throws UserError if the folder contains no run */
 export async function readRunView(root: string, name: string): Promise<RunView> {
   if (!existsSync(root)) throw new UserError(`there is no run ${root}`)
-  if (!statSync(root).isDirectory()) throw new UserError(`${root} is a file: wgsam report takes the folder of a run`)
+  if (!statSync(root).isDirectory()) throw new UserError(`${root} is a file: wgsam report expects the folder of a run`)
   const { config, metrics } = runFolder(root)
   if (!existsSync(config) && !existsSync(metrics))
-    throw new UserError(`${root} holds no training run: there is neither config.json nor metrics.jsonl`)
+    throw new UserError(`${root} contains no training run: it has neither config.json nor metrics.jsonl`)
   return new RunReader(root, name).read()
 }
 
 const labelled = <T>(reading: Promise<T>, file: string): Promise<T> =>
   reading.catch((error: Error) => {
-    throw new Error(`${file} is left out: ${v.isValiError(error) ? 'it is damaged' : error.message}`)
+    throw new Error(`${file} is omitted: ${v.isValiError(error) ? 'it is damaged' : error.message}`)
   })
 
 const readConfig = async (path: string): Promise<TrainConfig> => checkConfig(await readConfigFile(path), path)

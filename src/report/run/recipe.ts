@@ -1,9 +1,10 @@
-/** @file A run's recipe and data in words, and in what the recipes of several runs differ. */
+/** @file A run's recipe and data as text, and the differences between the recipes of several runs. */
 import { amount } from '../../host/progress'
 import type { TrainConfig } from '../../training/config'
 import { parseBytes } from '../../text/byte-size'
 import type { RunView } from './read-run'
 
+/** Name and text of a row in a table of facts. */
 export type Fact = [string, string]
 
 export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
@@ -23,12 +24,12 @@ export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
     ['Trained', adapter],
     [
       'Optimiser',
-      `${optimizer.algorithm}, learning rate ${optimizer.learningRate} (${schedule.kind}, ${warmup}), weight decay ${optimizer.weightDecay}, ${optimizer.maxNorm ? `gradients cut to a norm of ${optimizer.maxNorm}` : 'gradients not cut'}`,
+      `${optimizer.algorithm}, learning rate ${optimizer.learningRate} (${schedule.kind}, ${warmup}), weight decay ${optimizer.weightDecay}, ${optimizer.maxNorm ? `gradients clipped to a norm of ${optimizer.maxNorm}` : 'gradients not clipped'}`,
     ],
     ['Loss', lossText(loss)],
     [
       'Prompts',
-      `${prompts.count} an image and step, shares: ${shares}; none for particles under ${prompts.minArea} px`,
+      `${prompts.count} per image and step, relative frequencies: ${shares}; none for particles under ${prompts.minArea} px`,
     ],
     ['On the GPU', onTheGpu(config)],
     ['Length', `${config.epochs} epochs in steps of ${config.batch} images${most}, seed ${config.seed}`],
@@ -36,7 +37,7 @@ export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
     [
       'Validation',
       validation.every
-        ? `${validation.every === 1 ? 'each epoch' : `every ${validation.every} epochs`} on ${validation.images ?? 'all'} images, ${validation.instances ?? 'all'} particles an image at most`
+        ? `${validation.every === 1 ? 'each epoch' : `every ${validation.every} epochs`} on ${validation.images ?? 'all'} images, ${validation.instances ?? 'all'} particles per image at most`
         : 'none',
     ],
   ]
@@ -48,7 +49,7 @@ function onTheGpu({ microBatch, recompute, memory }: TrainConfig): string {
   if (recompute === 'auto') return `${images}${within}`
   const { decoder, blocks } = recompute
   const again = [...(blocks ? [`the first ${blocks} encoder blocks`] : []), ...(decoder ? ['the mask decoder'] : [])]
-  return `${images}${within}; ${again.join(' and ') || 'nothing'} computed again in the backward pass`
+  return `${images}${within}; ${again.join(' and ') || 'nothing'} recomputed in the backward pass`
 }
 
 function lossText({ dice, bce, iou, small, smooth }: TrainConfig['loss']): string {
@@ -58,8 +59,8 @@ function lossText({ dice, bce, iou, small, smooth }: TrainConfig['loss']): strin
 }
 
 function augmentation({ augment }: TrainConfig): string {
-  if (typeof augment === 'boolean') return augment ? 'the usual one' : 'none'
-  return ['the usual one', ...Object.entries(augment).map(([name, value]) => `${name} ${value}`)].join(', ')
+  if (typeof augment === 'boolean') return augment ? 'the default' : 'none'
+  return ['the default', ...Object.entries(augment).map(([name, value]) => `${name} ${value}`)].join(', ')
 }
 
 export function dataFacts({ config, split }: RunView): Fact[] {
@@ -71,7 +72,7 @@ export function dataFacts({ config, split }: RunView): Fact[] {
       'Images',
       `${train.length} to train on, ${val.length} for validation, ${test.length} kept for the test`,
     ])
-    // an image of several folders is named by its folder
+    // with several folders, an image's id begins with its folder
     const folders = [
       ...new Set([...train, ...val, ...test].flatMap((id) => (id.includes('/') ? [id.split('/')[0]] : []))),
     ]
@@ -87,25 +88,25 @@ export function dataFacts({ config, split }: RunView): Fact[] {
       'Groups',
       config.groupBy
         ? `by ${config.groupBy}; images of one group are in one part`
-        : 'by the column group of groups.csv where there is one, else each image by itself',
+        : 'by the column group of groups.csv if there is one, else each image alone',
     ])
   }
   return facts
 }
 
-/** Dotted paths of a configuration and what stands there, as JSON. */
+/** Dotted paths and values (as JSON) of a configuration. */
 function flat(value: unknown, path = ''): Fact[] {
   if (value && typeof value === 'object' && !Array.isArray(value))
     return Object.entries(value).flatMap(([key, one]) => flat(one, path ? `${path}.${key}` : key))
   return [[path, typeof value === 'string' ? value : JSON.stringify(value)]]
 }
 
-/** Rows of a key and its value in each run, where they differ; trackers, saving and memory change nothing of a result. */
+/** Rows of a key and its value in each run, for keys that differ and can change the result (not trackers, saving, memory). */
 export function differences(runs: readonly RunView[]): string[][] {
   const tables = runs.map(({ config }) => new Map(flat(config ?? {})))
   const keys = [...new Set(tables.flatMap((table) => [...table.keys()]))]
   return keys
     .filter((key) => key && !/^((tracking|checkpoint|recompute)\.|(memory|recompute)$)/.test(key))
-    .map((key) => [key, ...runs.map(({ config }, i) => tables[i].get(key) ?? (config ? '–' : 'not known'))])
+    .map((key) => [key, ...runs.map(({ config }, i) => tables[i].get(key) ?? (config ? '–' : 'unknown'))])
     .filter(([, ...values]) => new Set(values).size > 1)
 }

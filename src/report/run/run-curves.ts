@@ -1,37 +1,38 @@
-/** @file The curves of one run, or of several over each other. */
+/** @file Charts of one training run, or of several in the same axes. */
 import type { Measures, StepRecord } from '../../tracking/records'
 import { type Chart, lineChart, type Series, smooth } from '../../drawing/chart'
 import { percent } from '../evaluation-table'
-import type { RunView } from './read-run'
+import type { CompleteRun, RunView } from './read-run'
 
-type Point = [number, number]
+/** Step or epoch, and a value. */
+type CurvePoint = [number, number]
 
-/** Series colours of the page; later runs get them again, dashed. */
+/** The number of series colours of the page; further runs reuse them with dashed lines. */
 const COLOURS = 5
 
-const finite = (points: Point[]) => points.filter(([at, value]) => Number.isFinite(at) && Number.isFinite(value))
-const bySteps = ({ steps }: RunView, of: (record: StepRecord) => number | undefined): Point[] =>
+const finite = (points: CurvePoint[]) => points.filter(([at, value]) => Number.isFinite(at) && Number.isFinite(value))
+const bySteps = ({ steps }: Pick<RunView, 'steps'>, of: (record: StepRecord) => number | undefined): CurvePoint[] =>
   finite(steps.map((record) => [record.step, of(record) ?? NaN]))
-/** Short enough for an axis: 0.00025 is not. */
-const rough = (value: number) =>
-  value && Math.abs(value) < 0.001
-    ? String(Number(value.toPrecision(3)).toExponential())
-    : String(Number(value.toPrecision(3)))
+const threeDigits = (value: number) => String(Number(value.toPrecision(3)))
+/** Short enough for an axis label: numbers below 0.001 as 2.5e-4. */
+const short = (value: number) =>
+  value && Math.abs(value) < 0.001 ? Number(value.toPrecision(3)).toExponential() : threeDigits(value)
 
 const look = (i: number): Pick<Series, 'colour' | 'style'> => ({
   colour: (i % COLOURS) + 1,
   style: Math.floor(i / COLOURS) % 2 ? 'dashed' : 'solid',
 })
 
-/** One line a run, with the run's name where there are several. */
-const lines = (runs: readonly RunView[], of: (run: RunView) => Point[]): Series[] =>
+/** One series per run. */
+const lines = (runs: readonly RunView[], of: (run: RunView) => CurvePoint[]): Series[] =>
   runs.map((run, i) => ({ name: run.name, points: of(run), ...look(i) }))
 
+/** Loss and its parts, learning rate, gradient norm and speed, by step; one series per run. */
 export function trainingCharts(runs: readonly RunView[]): string {
   const loss = runs.flatMap((run, i): Series[] => {
     const points = bySteps(run, ({ loss }) => loss)
     const mean = { name: runs.length > 1 ? run.name : 'running mean', points: smooth(points), ...look(i) }
-    // the values themselves of several runs would hide each other
+    // the single values of several runs would hide each other
     return runs.length > 1 ? [mean] : [{ name: 'each step', points, colour: 1, style: 'faint' }, mean]
   })
   const part = (name: 'dice' | 'bce' | 'iou') => (run: RunView) => smooth(bySteps(run, ({ parts }) => parts?.[name]))
@@ -57,20 +58,20 @@ export function trainingCharts(runs: readonly RunView[]): string {
       x: 'step',
       series: lines(runs, (run) => bySteps(run, ({ learningRate }) => learningRate)),
       from: 0,
-      format: rough,
+      format: short,
     },
     {
-      title: `Gradient norm${limits.size === 1 && limit ? `, before the limit of ${limit}` : ''}`,
+      title: gradientTitle(limits.size === 1 ? limit : 0),
       x: 'step',
       series: lines(runs, (run) => bySteps(run, ({ gradientNorm }) => gradientNorm)),
-      format: rough,
+      format: short,
     },
     {
       title: 'Images a second',
       x: 'step',
       series: lines(runs, (run) => bySteps(run, ({ time }) => time.imagesPerSecond)),
       from: 0,
-      format: rough,
+      format: short,
     },
   ]
   return drawn(charts)
@@ -84,6 +85,7 @@ const measures: Record<keyof Measures, string> = {
 }
 const prompts = ['point', 'box'] as const
 
+/** The measures of the validations by epoch; one series per run, or per kind of prompt for a single run. */
 export function validationCharts(runs: readonly RunView[]): string {
   const of = (prompt: 'point' | 'box', name: keyof Measures) => (run: RunView) =>
     finite(run.validations.map((record) => [record.epoch, record[prompt][name]]))
@@ -106,6 +108,46 @@ export function validationCharts(runs: readonly RunView[]): string {
   return drawn(charts)
 }
 
+/** The charts of a run in the report of an evaluation. */
+export function evaluationReportCharts(run: CompleteRun): string {
+  const loss = bySteps(run, ({ loss }) => loss)
+  const measure = (name: 'dice' | 'miou'): Series[] =>
+    prompts.map((prompt, i) => ({
+      name: `${prompt} prompts`,
+      points: finite(run.validations.map((record) => [record.epoch, record[prompt][name]])),
+      colour: i + 1,
+    }))
+  const common = { x: 'epoch', format: (value: number) => percent(value) }
+  return drawn([
+    {
+      title: 'Loss',
+      x: 'step',
+      series: [
+        { name: 'loss', points: loss, colour: 1, style: 'faint' },
+        { name: 'running mean', points: smooth(loss), colour: 1 },
+      ],
+    },
+    { ...common, title: 'Dice on the validation images, %', series: measure('dice') },
+    { ...common, title: 'mIoU on the validation images, %', series: measure('miou') },
+    {
+      title: 'Learning rate',
+      x: 'step',
+      series: [{ name: '', points: bySteps(run, ({ learningRate }) => learningRate), colour: 3 }],
+      from: 0,
+      format: threeDigits,
+    },
+    {
+      title: gradientTitle(run.config.optimizer.maxNorm),
+      x: 'step',
+      series: [{ name: '', points: bySteps(run, ({ gradientNorm }) => gradientNorm), colour: 4 }],
+      format: threeDigits,
+    },
+  ])
+}
+
+const gradientTitle = (limit: number) => `Gradient norm${limit ? `, before the limit of ${limit}` : ''}`
+
+/** The charts as HTML; those without points are omitted. */
 function drawn(charts: readonly Chart[]): string {
   const found = charts.map((chart) => lineChart(chart)).filter(Boolean)
   return found.length ? `<div class="charts">${found.join('\n')}</div>` : ''

@@ -1,4 +1,4 @@
-/** @file The report of one or several training runs, as the parts of a page. */
+/** @file The report of one or several training runs, as parts of an HTML page. */
 import { shellQuote } from '../../host/command-line'
 import { duration } from '../../host/progress'
 import { epochsDone } from '../../training/schedule'
@@ -17,7 +17,7 @@ export interface RunReport {
   runs: readonly RunView[]
   evaluations: readonly EvaluationView[]
   measured: MeasuredView | null
-  /** That made this report; null of a live page. */
+  /** The command that made this report; null for a live page. */
   command: string | null
 }
 
@@ -47,18 +47,18 @@ ${runs.map((run) => howHtml(run, several)).join('\n')}
   }
 }
 
-/** How far a run has come, in words. */
+/** Says how far a run has come. */
 export function stateOf({ steps, total }: RunView): string {
   const done = steps.at(-1)?.step ?? 0
   if (total === null) return `${done} steps`
   if (done >= total) return `finished, ${done} steps`
-  return `${done} of ${total} steps (${Math.floor((100 * done) / total)} %): it goes on, or was ended`
+  return `${done} of ${total} steps (${Math.floor((100 * done) / total)} %): still running, or stopped`
 }
 
 const aboutOf = (run: RunView): string =>
   [run.config ? `${run.config.model} at ${run.config.size} pixels` : '', stateOf(run)].filter(Boolean).join('; ') + '.'
 
-/** The validation with the highest score: that whose adapter is kept as the best. */
+/** The validation with the highest score, whose adapter is stored as the best. */
 const bestOf = ({ validations }: RunView) =>
   validations.reduce<RunView['validations'][number] | null>(
     (best, one) => (best && best.score >= one.score ? best : one),
@@ -89,7 +89,7 @@ function tiles(run: RunView): string {
         both('dice'),
         `Dice in percent, point · box prompts, of the best validation (epoch ${best.epoch.toFixed(1)})`,
       ),
-      tile(both('instanceDice'), 'Dice of each particle in percent, there'),
+      tile(both('instanceDice'), 'Dice of each particle in percent, at that validation'),
     )
   }
   return `<div class="tiles">${shown.join('')}</div>`
@@ -150,7 +150,7 @@ function pictures(runs: readonly RunView[]): string {
   })
   return `<h2>Validation images</h2>
 <ul class="legend"><li><i class="truth"></i>labels</li><li><i class="predicted"></i>masks</li>
-<li><i class="missed"></i>particle missed</li><li><i class="beyond"></i>ground taken for a particle</li>
+<li><i class="missed"></i>particle missed</li><li><i class="beyond"></i>background taken for a particle</li>
 <li><i class="mistaken"></i>another particle’s mask</li></ul>
 ${groups.join('\n')}`
 }
@@ -158,7 +158,7 @@ ${groups.join('\n')}`
 function differenceTable(runs: readonly RunView[]): string {
   const rows = differences(runs)
   const note = '<p>The recipes are the same.</p>'
-  return `<h2>In what the recipes differ</h2>\n${rows.length ? tableHtml(['', ...runs.map(({ name }) => name)], rows, 'facts differ') : note}`
+  return `<h2>Differences between the recipes</h2>\n${rows.length ? tableHtml(['', ...runs.map(({ name }) => name)], rows, 'facts differ') : note}`
 }
 
 function howHtml(run: RunView, several: boolean): string {
@@ -167,7 +167,7 @@ function howHtml(run: RunView, several: boolean): string {
   const begun = run.sessions.map(({ began }) => began.slice(0, 16).replace('T', ' ')).join(', ')
   const hardware: [string, string][] = machine
     ? [...hardwareFacts(machine.hardware), ['Sessions', `begun ${begun} (UTC)`]]
-    : [['Machine', 'not written down: the run has no sessions.json']]
+    : [['Machine', 'unknown: the run has no sessions.json']]
   const part = (title: string, facts: [string, string][]) =>
     facts.length ? `<h2>${escape(title)}</h2>\n${factTable(facts)}` : ''
   return `${part(`Recipe${of}`, recipeFacts(run))}
@@ -176,11 +176,11 @@ ${part(`Data${of}`, dataFacts(run))}
 ${part(`Machine and software${of}`, hardware)}`
 }
 
-/** The first session's command, where it is known: the configuration has all that flags said. */
+/** The command of the first session; if it is unknown, one that uses the stored configuration and split. */
 function repeat({ folder, sessions }: RunView): string {
-  const told = sessions.find(({ command }) => !command.includes('--resume'))
+  const first = sessions.find(({ command }) => !command.includes('--resume'))
   return (
-    told?.command ??
+    first?.command ??
     `wgsam train --config ${shellQuote(`${folder}/config.json`)} --split ${shellQuote(`${folder}/split.json`)} --out ${shellQuote(`${folder}-again`)}`
   )
 }

@@ -1,11 +1,11 @@
-/** @file When, on what and by which command a run was worked on: sessions.json in its folder. */
+/** @file The sessions of a run: their beginning, machine and command, in sessions.json in its folder. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { writeFileAtomic } from '../../host/files'
 
-/** So many are kept, the last ones. */
-const MOST = 100
+/** Only the last sessions are kept. */
+const MAX_SESSIONS = 100
 
 const Machine = v.object({
   adapter: v.string(),
@@ -20,7 +20,7 @@ export type RunSession = v.InferOutput<typeof SessionSchema>
 
 const fileOf = (root: string) => join(root, 'sessions.json')
 
-/** Oldest first; empty where there are none. @throws Error where the file is damaged */
+/** Oldest first; empty if there are none. @throws Error if the file is damaged */
 export async function readSessions(root: string): Promise<RunSession[]> {
   const text = await readFile(fileOf(root), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '[]'
@@ -29,8 +29,8 @@ export async function readSessions(root: string): Promise<RunSession[]> {
   return v.parse(v.array(SessionSchema), JSON.parse(text))
 }
 
-/** Writes down that a session begins. A file that is damaged is begun anew. */
-export async function noteSession(root: string, session: RunSession): Promise<void> {
+/** Adds a session. A damaged file is replaced. */
+export async function addSession(root: string, session: RunSession): Promise<void> {
   const before = await readSessions(root).catch(() => [])
-  await writeFileAtomic(fileOf(root), JSON.stringify([...before, session].slice(-MOST), null, 1) + '\n')
+  await writeFileAtomic(fileOf(root), JSON.stringify([...before, session].slice(-MAX_SESSIONS), null, 1) + '\n')
 }

@@ -1,4 +1,4 @@
-/** @file Size distributions that `wgsam measure` wrote, as a part of a report. */
+/** @file Reads size distributions written by `wgsam measure`, and renders them as a part of a report. */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -46,23 +46,23 @@ const SummaryFile = v.object({
 })
 export type MeasuredView = v.InferOutput<typeof SummaryFile> & { folder: string }
 
-/** @throws UserError where the folder has no summary.json of `wgsam measure` */
+/** @throws UserError if the folder has no summary.json of `wgsam measure` */
 export async function readMeasured(folder: string): Promise<MeasuredView> {
   const path = join(folder, 'summary.json')
   if (!existsSync(path))
-    throw new UserError(`${folder} has no summary.json: --measured takes the folder that \`wgsam measure\` wrote`)
+    throw new UserError(`${folder} has no summary.json: --measured expects the folder that \`wgsam measure\` wrote`)
   try {
     return { ...v.parse(SummaryFile, JSON.parse(await readFile(path, 'utf8'))), folder }
   } catch (error) {
     const why = v.isValiError(error) ? `at ${v.getDotPath(error.issues[0]) ?? 'its top'}` : messageOf(error)
-    throw new UserError(`${path} is not what \`wgsam measure\` of this version writes: ${why}`)
+    throw new UserError(`${path} was not written by \`wgsam measure\` of this version: ${why}`)
   }
 }
 
 export function measuredHtml({ unit: name, options, scopes, folder, command }: MeasuredView): string {
   const unit = units[name]
   const all = scopes[scopes.length - 1]
-  // of a summary the figures need the unit and the curves alone
+  // the figures use only the unit and the curves of a summary
   const figures = measureFigures({ unit, scopes } as unknown as Summary, options.diameter, options.scale === 'log')
   const head = ['', 'particles', 'counted', 'D10', 'D50', 'D90', 'D50 by volume', 'coverage']
   const rows = scopes

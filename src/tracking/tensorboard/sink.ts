@@ -1,13 +1,13 @@
 /**
- * @file TensorBoard: event files in the run's tensorboard/, one a session. A resumed run's file says from which step on
- * the earlier ones no longer count, which is how TensorBoard takes it.
+ * @file TensorBoard: event files in the run's tensorboard/, one per session. The file of a resumed run says from which step
+ * on events in earlier files are void; TensorBoard's reader discards them.
  */
 import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { MetricsRecord } from '../records'
-import { rowOf } from '../metric-rows'
-import { begun, type TrackedRun } from '../tracked-run'
+import { metricRow } from '../metric-rows'
+import { startTime, type TrackedRun } from '../tracked-run'
 import type { Sink, SystemEvent, TrackingEvent } from '../sink'
 import * as events from './events'
 import { frame } from './tfrecord'
@@ -16,7 +16,7 @@ export class TensorBoardSink implements Sink {
   private config: Record<string, unknown>
 
   private constructor(
-    /** Where the run lies: what `tensorboard --logdir` is given. */
+    /** The folder for `tensorboard --logdir`. */
     readonly path: string,
     private readonly file: FileHandle,
     { config }: TrackedRun,
@@ -30,13 +30,13 @@ export class TensorBoardSink implements Sink {
     const { file, first } = await newFile(folder)
     const sink = new TensorBoardSink(folder, file, run)
     await sink.write(events.version(Date.now()))
-    // the first file of a run that was not tracked before takes all that was told
-    const told = first ? -1 : run.told
-    if (!first) await sink.write(events.sessionStart(Date.now(), told + 1))
+    // the first file of a run that was not tracked before gets all its records
+    const reported = first ? -1 : run.reported
+    if (!first) await sink.write(events.sessionStart(Date.now(), reported + 1))
     await sink.writeConfig()
-    const clock = begun(run)
+    const start = startTime(run)
     for (const record of run.past)
-      if (record.step > told) await sink.addRecord(record, clock + 1000 * record.time.seconds)
+      if (record.step > reported) await sink.addRecord(record, start + 1000 * record.time.seconds)
     return sink
   }
 
@@ -49,7 +49,7 @@ export class TensorBoardSink implements Sink {
       case 'image':
         return this.write(events.image(now, event))
       case 'system':
-        return this.write(events.scalars(event.at, event.step, figures(event)))
+        return this.write(events.scalars(event.at, event.step, scalarsOf(event)))
       case 'config':
         this.config = { ...this.config, ...event.values }
         return this.writeConfig()
@@ -69,25 +69,25 @@ export class TensorBoardSink implements Sink {
   }
 
   private addRecord(record: MetricsRecord, at: number): Promise<void> {
-    const { epoch, ...row } = rowOf(record)
-    // a step's own record has told its epoch
+    const { epoch, ...row } = metricRow(record)
+    // the record of the same step has its epoch already
     return this.write(events.scalars(at, record.step, record.kind === 'step' ? { epoch, ...row } : row))
   }
 
   private writeConfig(): Promise<void> {
     // an indented block is code in Markdown
-    const words = JSON.stringify(this.config, null, 2).replace(/^/gm, '    ')
-    return this.write(events.text(Date.now(), 0, 'config', words))
+    const content = JSON.stringify(this.config, null, 2).replace(/^/gm, '    ')
+    return this.write(events.text(Date.now(), 0, 'config', content))
   }
 
   private async write(event: Uint8Array): Promise<void> {
     const bytes = frame(event)
     const { bytesWritten } = await this.file.write(bytes)
-    if (bytesWritten < bytes.length) throw new Error('the disk took only a part of an event')
+    if (bytesWritten < bytes.length) throw new Error('only a part of an event could be written to the disk')
   }
 }
 
-/** A new event file, later by its name than those that are there; TensorBoard reads them in the order of their names. */
+/** Creates an event file whose name sorts after the existing ones: TensorBoard reads files in the order of their names. */
 async function newFile(folder: string): Promise<{ file: FileHandle; first: boolean }> {
   const times = (await readdir(folder))
     .map((name) => Number(/^events\.out\.tfevents\.(\d{10})\./.exec(name)?.[1] ?? NaN))
@@ -98,8 +98,8 @@ async function newFile(folder: string): Promise<{ file: FileHandle; first: boole
   return { file, first: times.length === 0 }
 }
 
-function figures({ figures }: SystemEvent): Record<string, number> {
-  const { cpuPercent, rssBytes, gpuBytes } = figures
+function scalarsOf({ metrics }: SystemEvent): Record<string, number> {
+  const { cpuPercent, rssBytes, gpuBytes } = metrics
   return {
     'system/cpu_percent': cpuPercent,
     'system/rss_mib': rssBytes / 2 ** 20,

@@ -1,11 +1,12 @@
 /**
- * @file TFRecord framing, as TensorBoard's event files have it: u64 length, masked CRC-32C of it, the data, masked CRC-32C
- * of that; all little-endian.
+ * @file TFRecord framing of TensorBoard's event files: u64 length, masked CRC-32C of the length, the data, masked CRC-32C
+ * of the data; all little-endian.
  */
 import { crc32c } from '../crc32'
 
 const HEAD = 12
 
+/** Returns the data as a TFRecord. */
 export function frame(data: Uint8Array): Uint8Array {
   const head = Buffer.alloc(HEAD)
   head.writeBigUInt64LE(BigInt(data.length), 0)
@@ -15,7 +16,7 @@ export function frame(data: Uint8Array): Uint8Array {
   return Buffer.concat([head, data, tail])
 }
 
-/** The records of a file, as far as they are whole. */
+/** Yields the records of a file up to the first incomplete or damaged one. */
 export function* readRecords(bytes: Uint8Array): Generator<Uint8Array, void> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   for (let at = 0; at + HEAD <= bytes.length;) {
@@ -29,7 +30,7 @@ export function* readRecords(bytes: Uint8Array): Generator<Uint8Array, void> {
   }
 }
 
-/** A CRC over data that holds CRCs is a weak one: the format turns it by 15 bits and adds a constant. */
+/** CRC-32C rotated by 15 bits plus a constant, as the format requires: a CRC of data that contains CRCs is weak. */
 function masked(data: Uint8Array): number {
   const crc = crc32c(data)
   return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0

@@ -1,4 +1,4 @@
-/** @file The machine and the program of a session, as W&B's overview of a run shows them. */
+/** @file Machine and program of a session, for W&B's overview of a run. */
 import { randomUUID } from 'node:crypto'
 import { cpus, hostname, release, totalmem, type } from 'node:os'
 import { version } from '../../../package.json'
@@ -12,7 +12,7 @@ export function environment(): Environment {
     args: process.argv.slice(2),
     host: hostname(),
     executable: process.execPath,
-    begun: Date.now(),
+    startedAt: Date.now(),
     cores: cores.length,
     cpu: cores[0]?.model.trim() ?? '',
     memoryBytes: totalmem(),
@@ -20,15 +20,15 @@ export function environment(): Environment {
   }
 }
 
-/** The same as the file wandb-metadata.json has it. */
-export const metadata = ({ os, program, args, host, executable, begun, cores, cpu, memoryBytes }: Environment) => ({
+/** The same as the content of wandb-metadata.json. */
+export const metadata = ({ os, program, args, host, executable, startedAt, cores, cpu, memoryBytes }: Environment) => ({
   os,
   program,
   args,
   host,
   executable,
   node: process.version,
-  startedAt: new Date(begun).toISOString(),
+  startedAt: new Date(startedAt).toISOString(),
   cpu_count: cores,
   cpu_count_logical: cores,
   cpu: { count: cores, model: cpu },

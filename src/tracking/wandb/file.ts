@@ -1,7 +1,7 @@
-/** @file A `.wandb` file on the disk, written record by record: at every moment all of it is whole. */
+/** @file A `.wandb` file on the disk, written record by record: it never contains an incomplete record. */
 import { type FileHandle, open, readFile } from 'node:fs/promises'
 import type { BinaryReader } from '@bufbuild/protobuf/wire'
-import { lookThrough, type Message } from '../protobuf'
+import { readFields, type Message } from '../protobuf'
 import { fileHeader, frame, readLog } from './log'
 import { type Kind, kinds, record } from './records'
 
@@ -9,15 +9,15 @@ export class WandbFile {
   private constructor(
     private readonly file: FileHandle,
     private offset: number,
-    /** Number of the last record. */
+    /** Number of the last record, from 1. */
     private count: number,
-    /** The last step of its history, below 0 where there is none. */
+    /** The last step of its history; below 0 if it has none. */
     readonly step: number,
-    /** When its run began, milliseconds since 1970; null in a new file. */
-    readonly begun: number | null,
+    /** When its run began, in milliseconds since 1970; null in a new file. */
+    readonly startedAt: number | null,
   ) {}
 
-  /** A new file. @throws where there is one already */
+  /** Creates a file. @throws Error if it exists */
   static async create(path: string): Promise<WandbFile> {
     const file = await open(path, 'wx')
     await file.write(fileHeader, 0, fileHeader.length, 0)
@@ -25,33 +25,33 @@ export class WandbFile {
   }
 
   /**
-   * Goes on with a file: cuts it before the first history of a later step than `told`, or before the record of an end.
-   * @throws where it is damaged before its run's record
+   * Opens a file for appending, cut before the first history record of a step after `reported`, or before its exit record.
+   * @throws Error if it is damaged before the record of its run
    */
-  static async reopen(path: string, told: number): Promise<WandbFile> {
+  static async reopen(path: string, reported: number): Promise<WandbFile> {
     const bytes = await readFile(path)
     let kept: { end: number; number: number } | null = null
     let step = -1
-    let begun: number | null = null
+    let startedAt: number | null = null
     for (const { data, end } of readLog(bytes)) {
       const found = peek(data)
-      if (found.ends || found.step > told) break
+      if (found.ends || found.step > reported) break
       kept = { end, number: found.number }
       step = Math.max(step, found.step)
-      begun ??= found.begun
+      startedAt ??= found.startedAt
     }
-    if (!kept || begun === null) throw new Error('its beginning is damaged')
+    if (!kept || startedAt === null) throw new Error('its beginning is damaged')
     const file = await open(path, 'r+')
     await file.truncate(kept.end)
-    return new WandbFile(file, kept.end, kept.number, step, begun)
+    return new WandbFile(file, kept.end, kept.number, step, startedAt)
   }
 
-  /** In one write, which a kill either lets through or not; where it fails, what came through is taken back. */
+  /** Appends a record in one write, so that a kill leaves all or nothing of it; an incomplete write is cut off again. */
   async append(kind: Kind, content: Message): Promise<void> {
     const bytes = frame(record(this.count + 1, kind, content), this.offset)
     try {
       const { bytesWritten } = await this.file.write(bytes, 0, bytes.length, this.offset)
-      if (bytesWritten < bytes.length) throw new Error('the disk took only a part of a record')
+      if (bytesWritten < bytes.length) throw new Error('only a part of a record could be written to the disk')
     } catch (error) {
       await this.file.truncate(this.offset).catch(() => {})
       throw error
@@ -69,32 +69,32 @@ export class WandbFile {
   }
 }
 
-/** What matters of a record for going on after it. */
+/** The fields of a record that `reopen` needs. */
 function peek(data: Uint8Array) {
-  const found = { number: 0, step: -1, begun: null as number | null, ends: false }
+  const found = { number: 0, step: -1, startedAt: null as number | null, ends: false }
   const whole = (reader: BinaryReader) => Number(reader.int64())
   const end = (reader: BinaryReader) => {
     found.ends = true
     reader.bytes()
   }
-  lookThrough(data, {
+  readFields(data, {
     1: (reader) => void (found.number = whole(reader)),
     [kinds.history]: (reader) => {
       found.step = 0
-      lookThrough(reader.bytes(), {
-        2: (step) => lookThrough(step.bytes(), { 1: (number) => void (found.step = whole(number)) }),
+      readFields(reader.bytes(), {
+        2: (step) => readFields(step.bytes(), { 1: (number) => void (found.step = whole(number)) }),
       })
     },
     [kinds.run]: (reader) => {
       let [seconds, nanos] = [0, 0]
-      lookThrough(reader.bytes(), {
+      readFields(reader.bytes(), {
         17: (time) =>
-          lookThrough(time.bytes(), {
+          readFields(time.bytes(), {
             1: (number) => void (seconds = whole(number)),
             2: (number) => void (nanos = number.int32()),
           }),
       })
-      found.begun = 1000 * seconds + nanos / 1e6
+      found.startedAt = 1000 * seconds + nanos / 1e6
     },
     [kinds.exit]: end,
     [kinds.final]: end,

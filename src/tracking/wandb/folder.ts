@@ -1,4 +1,4 @@
-/** @file The folder of an offline W&B run: `wandb/offline-run-<time>-<id>` with the log, and with files/ beside it. */
+/** @file The folder of an offline W&B run, `wandb/offline-run-<time>-<id>`: the log, and files/ beside it. */
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { createHash } from 'node:crypto'
@@ -11,14 +11,14 @@ export class WandbFolder {
     private readonly id: string,
   ) {}
 
-  /** The newest folder of a run under `root`, or null. */
+  /** Finds the newest folder of a run under `root`; null if there is none. */
   static async find(root: string, id: string): Promise<WandbFolder | null> {
     const names = await readdir(join(root, 'wandb')).catch(() => [])
     const mine = names.filter((name) => /^offline-run-\d{8}_\d{6}-/.test(name) && name.endsWith(`-${id}`)).sort()
     return mine.length ? new WandbFolder(join(root, 'wandb', mine.at(-1)!), id) : null
   }
 
-  /** A new folder, named by the local time as wandb does it. */
+  /** Creates a folder, named by the local time as wandb does. */
   static async create(root: string, id: string): Promise<WandbFolder> {
     const folder = new WandbFolder(join(root, 'wandb', `offline-run-${stamp(new Date())}-${id}`), id)
     await mkdir(join(folder.path, 'files'), { recursive: true })
@@ -33,12 +33,12 @@ export class WandbFolder {
     return join(this.path, 'files', name)
   }
 
-  /** Takes away wandb's note that the run has been sent, so that `wandb sync` sends what is new. */
+  /** Removes wandb's mark that the run has been sent, so that `wandb sync` sends it again. */
   async unmarkSynced(): Promise<void> {
     await rm(`${this.log}.synced`, { force: true })
   }
 
-  /** The configuration as wandb's own config.yaml has it. */
+  /** Writes the configuration in the format of wandb's config.yaml. */
   async writeConfig(config: Record<string, unknown>): Promise<void> {
     const lines = Object.entries(config).map(([key, value]) => `${JSON.stringify(key)}:\n    value: ${flow(value)}\n`)
     await writeFileAtomic(this.file('config.yaml'), lines.join(''))
@@ -48,7 +48,7 @@ export class WandbFolder {
     return writeFileAtomic(this.file(name), JSON.stringify(value, null, 2) + '\n')
   }
 
-  /** Keeps a picture. Returns the value that stands for it in a row, and its path under files/. */
+  /** Writes a picture. Returns the value that refers to it in a history row, and its path under files/. */
   async addImage({ name, step, png, width, height, caption }: ImageEvent) {
     const sha256 = createHash('sha256').update(png).digest('hex')
     const path = `media/images/${name}_${step}_${sha256.slice(0, 20)}.png`
@@ -66,7 +66,7 @@ function stamp(date: Date): string {
   return `${day}_${two(date.getHours())}${two(date.getMinutes())}${two(date.getSeconds())}`
 }
 
-/** A value in YAML's flow style. It is JSON, but for numbers such as 1e-7, which many YAML readers take for texts. */
+/** A value in YAML's flow style: JSON, except for numbers such as 1e-7, which many YAML readers parse as strings. */
 function flow(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(flow).join(', ')}]`
   if (value && typeof value === 'object') {

@@ -1,7 +1,7 @@
-/** @file W&B's records as protobuf, by the field numbers of its wandb_internal.proto. */
+/** @file W&B's records as protobuf; field numbers of its wandb_internal.proto. */
 import { Message } from '../protobuf'
 
-/** Fields of a Record that hold one kind of record each. */
+/** Field numbers of the kinds of record in a Record. */
 export const kinds = {
   history: 2,
   summary: 3,
@@ -18,22 +18,22 @@ export const kinds = {
 
 export type Kind = keyof typeof kinds
 
-/** A record as it goes into the log; they are numbered from 1. */
+/** The bytes of a record; records are numbered from 1. */
 export const record = (number: number, kind: Kind, content: Message): Uint8Array =>
   new Message().whole(1, number).message(kinds[kind], content).finish()
 
-/** A value as W&B's readers take it. Not-a-number and the infinities have no JSON; their names are what wandb writes. */
+/** A value as JSON for W&B. For NaN and infinity, which JSON lacks, wandb writes these names. */
 export function json(value: unknown): string {
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
   return JSON.stringify(value) ?? 'null'
 }
 
-/** Items of config, history and summary: key and value. */
+/** Key-value items of config, history and summary. */
 const items = (values: Record<string, unknown>) =>
   Object.entries(values).map(([key, value]) => new Message().text(1, key).text(16, json(value)))
 
 export const header = (producer: string) =>
-  // the least version of a server that reads this; what wandb's own clients write
+  // the minimum version of a server that can read it, as wandb's own clients write it
   new Message().message(1, new Message().text(1, producer).text(2, '0.70.0'))
 
 export interface RunFields {
@@ -45,10 +45,10 @@ export interface RunFields {
   tags: readonly string[]
   host: string
   /** Milliseconds since 1970. */
-  begun: number
+  startedAt: number
 }
 
-export const run = ({ id, project, config, name, notes, tags, host, begun }: RunFields) =>
+export const run = ({ id, project, config, name, notes, tags, host, startedAt }: RunFields) =>
   new Message()
     .text(1, id)
     .text(3, project)
@@ -57,7 +57,7 @@ export const run = ({ id, project, config, name, notes, tags, host, begun }: Run
     .text(9, notes)
     .texts(10, tags)
     .text(13, host)
-    .time(17, begun)
+    .time(17, startedAt)
 
 export const configUpdate = (values: Record<string, unknown>) => new Message().messages(1, items(values))
 
@@ -66,22 +66,22 @@ export const history = (step: number, values: Record<string, unknown>) =>
 
 export const summary = (values: Record<string, unknown>) => new Message().messages(1, items(values))
 
-export const stats = (at: number, figures: Record<string, number>) =>
+export const stats = (at: number, metrics: Record<string, number>) =>
   new Message().time(2, at).messages(
     3,
-    Object.entries(figures).map(([key, value]) => new Message().text(1, key).text(16, json(value))),
+    Object.entries(metrics).map(([key, value]) => new Message().text(1, key).text(16, json(value))),
   )
 
 const fileKind = { other: 0, wandb: 1, media: 2 }
 
-/** A file under the run's files/, to be sent along. */
+/** A file under the run's files/ that `wandb sync` uploads. */
 export const file = (path: string, kind: keyof typeof fileKind) =>
   new Message().message(1, new Message().text(1, path).whole(3, fileKind[kind]))
 
-/** A line on stderr, where a run's messages go. */
+/** A line on stderr, where the run's log is written. */
 export const output = (at: number, line: string) => new Message().time(2, at).text(3, `${line}\n`)
 
-/** Seconds. A run without an exit counts as failed. */
+/** The end of a run; `runtime` in seconds. W&B shows a run without it as failed. */
 export const exit = (code: number, runtime: number) => new Message().whole(1, code).whole(2, Math.round(runtime))
 
 export const final = () => new Message()
@@ -93,18 +93,18 @@ export interface Environment {
   host: string
   executable: string
   /** Milliseconds since 1970. */
-  begun: number
+  startedAt: number
   cores: number
   cpu: string
   memoryBytes: number
-  /** The same in all records of one session. */
+  /** Identifier of the session, the same in all its records. */
   writer: string
 }
 
 export const environment = (e: Environment) =>
   new Message()
     .text(1, e.os)
-    .time(3, e.begun)
+    .time(3, e.startedAt)
     .texts(5, e.args)
     .text(6, e.program)
     .text(12, e.host)

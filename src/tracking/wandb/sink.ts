@@ -1,13 +1,13 @@
 /**
- * @file Weights & Biases: an offline run that `wandb sync` sends, written without any network. All sessions of a run go
- * into one log, so that it can be sent at any time and again: a resumed run cuts the log where its checkpoint is.
+ * @file Weights & Biases: an offline run, written without any network access, that `wandb sync` uploads. All sessions of a
+ * run share one log, which can be uploaded at any time and repeatedly: a resumed run cuts the log at its checkpoint.
  */
 import { appendFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { version } from '../../../package.json'
 import type { MetricsRecord } from '../records'
-import { rowOf } from '../metric-rows'
-import { begun, type TrackedRun } from '../tracked-run'
+import { metricRow } from '../metric-rows'
+import { startTime, type TrackedRun } from '../tracked-run'
 import type { ImageEvent, Sink, SystemEvent, TrackingEvent } from '../sink'
 import { environment, metadata } from './environment'
 import { WandbFile } from './file'
@@ -16,10 +16,10 @@ import * as records from './records'
 import { messageOf } from '../../host/errors'
 
 export class WandbSink implements Sink {
-  /** The current step's: one step is one row of W&B's history, and its validation and pictures belong to it. */
+  /** The history row of the current step. W&B has one row per step, including its validation and pictures. */
   private row: { step: number; values: Record<string, unknown> } | null = null
   private readonly summary: Record<string, unknown> = {}
-  /** Since the run's start, of the last record. */
+  /** Seconds from the run's start to the last record. */
   private seconds = 0
 
   private constructor(
@@ -28,24 +28,24 @@ export class WandbSink implements Sink {
     private config: Record<string, unknown>,
   ) {}
 
-  /** Where the run lies: what `wandb sync` is given. */
+  /** The folder for `wandb sync`. */
   get path(): string {
     return this.folder.path
   }
 
-  /** Begins the run's log, or goes on with it. `note` is told of a damaged log that had to be left. */
+  /** Creates the run's log, or continues it. `note` receives a warning if an existing log is damaged. */
   static async open(run: TrackedRun, note: (line: string) => void = () => {}): Promise<WandbSink> {
     const old = run.past.length ? await reopen(run, note) : null
     const folder = old?.folder ?? (await WandbFolder.create(run.folder, run.id))
     const file = old?.file ?? (await WandbFile.create(folder.log))
     if (!old) await file.append('header', records.header(`wgsam ${version}`))
     const sink = new WandbSink(folder, file, run.config)
-    const start = file.begun ?? begun(run)
-    await file.append('run', records.run({ ...run, host: hostname(), begun: start }))
+    const startedAt = file.startedAt ?? startTime(run)
+    await file.append('run', records.run({ ...run, host: hostname(), startedAt }))
     await sink.describe()
-    const clock = begun(run)
+    const start = startTime(run)
     for (const record of run.past)
-      if (record.step > file.step) await sink.addRecord(record, clock + 1000 * record.time.seconds)
+      if (record.step > file.step) await sink.addRecord(record, start + 1000 * record.time.seconds)
     return sink
   }
 
@@ -57,7 +57,7 @@ export class WandbSink implements Sink {
       case 'image':
         return this.addImage(event)
       case 'system':
-        return this.file.append('stats', records.stats(event.at, figures(event)))
+        return this.file.append('stats', records.stats(event.at, statsOf(event)))
       case 'summary':
         Object.assign(this.summary, event.values)
         return
@@ -88,7 +88,7 @@ export class WandbSink implements Sink {
     }
   }
 
-  /** What machine and program this session is of. */
+  /** Writes the machine and program of this session. */
   private async describe(): Promise<void> {
     const facts = environment()
     await this.file.append('environment', records.environment(facts))
@@ -99,22 +99,22 @@ export class WandbSink implements Sink {
 
   private async addRecord(record: MetricsRecord, at: number): Promise<void> {
     const { step, kind, time } = record
-    const row = await this.rowOf(step)
-    Object.assign(row, rowOf(record), { _runtime: time.seconds, _timestamp: at / 1000 })
+    const row = await this.valuesOf(step)
+    Object.assign(row, metricRow(record), { _runtime: time.seconds, _timestamp: at / 1000 })
     this.seconds = time.seconds
-    // the last that is told of a step
+    // the validation is the last event of a step
     if (kind === 'validation') await this.writeRow()
   }
 
   private async addImage(event: ImageEvent): Promise<void> {
     const { value, path } = await this.folder.addImage(event)
     await this.file.append('files', records.file(path, 'media'))
-    const row = await this.rowOf(event.step)
+    const row = await this.valuesOf(event.step)
     row[event.name] = value
   }
 
-  /** The row of a step; that of another step is written before. */
-  private async rowOf(step: number): Promise<Record<string, unknown>> {
+  /** The values of a step's row; the row of another step is written first. */
+  private async valuesOf(step: number): Promise<Record<string, unknown>> {
     if (this.row && this.row.step !== step) await this.writeRow()
     this.row ??= { step, values: {} }
     return this.row.values
@@ -136,23 +136,23 @@ export class WandbSink implements Sink {
   }
 }
 
-/** The run's folder and log as an earlier session left them; null where there are none that can be gone on with. */
-async function reopen({ folder: root, id, told }: TrackedRun, note: (line: string) => void) {
+/** Opens the run's folder and log of an earlier session; null if there is none, or it is damaged. */
+async function reopen({ folder: root, id, reported }: TrackedRun, note: (line: string) => void) {
   const folder = await WandbFolder.find(root, id)
   if (!folder) return null
   try {
-    const file = await WandbFile.reopen(folder.log, told)
+    const file = await WandbFile.reopen(folder.log, reported)
     await folder.unmarkSynced()
     return { folder, file }
   } catch (error) {
-    note(`W&B: ${folder.log} cannot be gone on with (${messageOf(error)}); a new log begins beside it`)
+    note(`W&B: ${folder.log} cannot be continued (${messageOf(error)}); a new log begins beside it`)
     return null
   }
 }
 
-/** The names under which W&B's pages show figures of the system. */
-function figures({ figures }: SystemEvent): Record<string, number> {
-  const { cpuPercent, rssBytes, freeBytes, totalBytes, gpuBytes } = figures
+/** Metrics of the system under the names that W&B's pages know. */
+function statsOf({ metrics }: SystemEvent): Record<string, number> {
+  const { cpuPercent, rssBytes, freeBytes, totalBytes, gpuBytes } = metrics
   return {
     cpu: cpuPercent,
     'proc.memory.rssMB': rssBytes / 2 ** 20,

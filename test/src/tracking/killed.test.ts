@@ -9,7 +9,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Tracker } from '../../../src/tracking/tracker'
+import { Trackers } from '../../../src/tracking/tracker'
 import { readRecords } from '../../../src/tracking/tensorboard/tfrecord'
 import { readLog } from '../../../src/tracking/wandb/log'
 import {
@@ -26,7 +26,7 @@ const [, , role, folder] = process.argv
 
 /** Tells a tracker steps as fast as it takes them, and each step's number to its parent. */
 async function child(): Promise<void> {
-  const tracker = await Tracker.open({ run: tracked(folder), to: ['wandb', 'tensorboard'], log: () => {} })
+  const tracker = await Trackers.open({ run: tracked(folder), to: ['wandb', 'tensorboard'], log: () => {} })
   for (let step = 1; ; step++) {
     if (step % 10 === 0) await tracker.append({ ...picture(step), caption: 'long '.repeat(20_000) })
     await tracker.append(stepRecord(step))
@@ -84,7 +84,7 @@ else {
       const past = Array.from({ length: last }, (_, i) => stepRecord(i + 1))
       const notes: string[] = []
       const options = { to: ['wandb'] as const, log: (line: string) => void notes.push(line) }
-      const again = await Tracker.open({ run: tracked(into, { past, told: last }), ...options })
+      const again = await Trackers.open({ run: tracked(into, { past, reported: last }), ...options })
       await again.append(stepRecord(last + 1))
       await again.close(0)
       assert.is(notes.length, 1, notes.join('\n'))

@@ -111,7 +111,7 @@ testReaders('wandb reads a run, its pictures and its end', async () => {
 testReaders('wandb reads records of every size at every distance from the end of a block', async () => {
   const path = join(scratch, 'sizes.wandb')
   const file = await WandbFile.create(path)
-  const run = { id: 'a', project: 'p', config: {}, name: '', notes: '', tags: [], host: '', begun: 1e12 }
+  const run = { id: 'a', project: 'p', config: {}, name: '', notes: '', tags: [], host: '', startedAt: 1e12 }
   await file.append('header', records.header('test'))
   await file.append('run', records.run(run))
   const line = (length: number) => file.append('output', new Message().text(3, 'x'.repeat(length)))
@@ -142,7 +142,7 @@ testReaders('TensorBoard reads a run that was killed and resumed', async () => {
   // half a record, as a kill may leave it
   const [name] = await readdir(first.path)
   await writeFile(join(first.path, name), Uint8Array.of(1, 2, 3, 4, 5), { flag: 'a' })
-  const second = await TensorBoardSink.open(tracked(folder, { past, told: 3 }))
+  const second = await TensorBoardSink.open(tracked(folder, { past, reported: 3 }))
   for (const step of [4, 5]) await second.append(stepRecord(step))
   const png = join(scratch, 'b.png')
   await writePng(png, { width: 3, height: 2, channels: 3, data: new Uint8Array(18).fill(90) })

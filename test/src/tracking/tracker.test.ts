@@ -5,14 +5,14 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { JsonlSink } from '../../../src/tracking/jsonl-sink'
-import { rowOf } from '../../../src/tracking/metric-rows'
+import { metricRow } from '../../../src/tracking/metric-rows'
 import type { TrackingEvent } from '../../../src/tracking/sink'
 import { systemProbe } from '../../../src/tracking/system-metrics'
-import { Tracker } from '../../../src/tracking/tracker'
+import { Trackers } from '../../../src/tracking/tracker'
 import { Transcript } from '../../../src/tracking/transcript'
 import { WandbFile } from '../../../src/tracking/wandb/file'
 import { output } from '../../../src/tracking/wandb/records'
-import { readMetrics } from '../../../src/tracking/records'
+import { readMetrics } from '../../../src/tracking/metrics-file'
 import { historyOf, picture, stepRecord, tracked, validationRecord, wandbRecords } from '../../support/tracking'
 
 const scratch = await mkdtemp(join(tmpdir(), 'wgsam-tracker-'))
@@ -26,7 +26,7 @@ async function wandbLog(folder: string): Promise<Buffer> {
 test('events told without waiting keep their order', async () => {
   const folder = join(scratch, 'order')
   const log: string[] = []
-  const tracker = await Tracker.open({
+  const tracker = await Trackers.open({
     run: tracked(folder),
     to: ['wandb'],
     log: (line) => log.push(line),
@@ -49,7 +49,7 @@ test('a tracker whose folder cannot be is told of once; the others go on', async
   await mkdir(folder)
   await writeFile(join(folder, 'wandb'), 'a file where the folder should be')
   const log: string[] = []
-  const tracker = await Tracker.open({
+  const tracker = await Trackers.open({
     run: tracked(folder),
     to: ['wandb', 'tensorboard'],
     log: (line) => log.push(line),
@@ -69,7 +69,7 @@ test('a tracker whose folder cannot be is told of once; the others go on', async
 test('a tracker that fails in mid-run is told of once, and keeps what it had', async () => {
   const folder = join(scratch, 'failing')
   const log: string[] = []
-  const tracker = await Tracker.open({ run: tracked(folder), to: ['wandb'], log: (line) => log.push(line) })
+  const tracker = await Trackers.open({ run: tracked(folder), to: ['wandb'], log: (line) => log.push(line) })
   assert.ok(tracker.wantsImages)
   await tracker.append(stepRecord(1))
   await tracker.append(stepRecord(2))
@@ -118,7 +118,7 @@ test('JSON lines take records alone', async () => {
 
 test('rows have what is known and what is a number', () => {
   const { parts: _, ...old } = stepRecord(2)
-  const row = rowOf(JSON.parse(JSON.stringify(old)))
+  const row = metricRow(JSON.parse(JSON.stringify(old)))
   assert.equal(Object.keys(row).sort(), [
     'epoch',
     'train/images_per_second',
@@ -126,7 +126,7 @@ test('rows have what is known and what is a number', () => {
     'train/loss',
     'train/skipped',
   ])
-  assert.is(rowOf(validationRecord(1))['val/point_instance_dice'], 0.125)
+  assert.is(metricRow(validationRecord(1))['val/point_instance_dice'], 0.125)
 })
 
 test('the system’s figures are of this process', () => {

@@ -1,9 +1,12 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { createHash } from 'node:crypto'
+import * as v from 'valibot'
 import { parse } from '../../../src/cli/command'
 import { command } from '../../../src/commands/train'
-import { checkConfig, configDifferences, configHash, mergeConfig } from '../../../src/training/config'
+import { checkConfig, configDifferences, configHash, mergeConfig, Schema } from '../../../src/training/config'
 import { configFromFlags, configOptions, nameFlags } from '../../../src/commands/options/training'
+import { CHECKPOINT_VERSION } from '../../../src/training/checkpoint-file'
 import { learningRate, totalSteps, validationDue } from '../../../src/training/schedule'
 
 const refusal = (raw: unknown): string => {
@@ -135,15 +138,75 @@ test('what a resumed run may change is where things lie and go, and how often it
   assert.equal(configDifferences(a, other), ['seed: 0 there, 1 now', 'lora.targets: ["q","v"] there, ["q"] now'])
 })
 
-test('what was added since changes no hash where it does nothing: runs begun before go on', () => {
+test('the hash covers exactly the values that differ from their defaults', () => {
   const hash = (more: object) => configHash(checkConfig({ data: ['x'], ...more }, ''))
-  // as the first version gave them
-  assert.match(hash({}), /^78d0ab2c9172d841/)
-  assert.match(hash({ lora: { kind: 'full' } }), /^a0531453b20b636f/)
-  for (const loss of [{ small: 0.5 }, { smooth: 0.1 }]) assert.is.not(hash({ loss }), hash({}))
-  assert.is.not(hash({ storage: 'f16' }), hash({}))
+  const plain = checkConfig({ data: ['x'] }, '')
+  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+  assert.is(hash({}), sha256('[]'))
+  assert.is(hash({ lora: { rank: 8 }, epochs: 3 }), sha256('[["epochs",3],["lora.rank",8]]'))
+  assert.is(hash({ epochs: plain.epochs, lora: { ...plain.lora }, storage: 'f32' }), hash({}), 'defaults written out')
+  assert.is(hash({ seed: 1, lora: { rank: 8, alpha: 4 } }), hash({ lora: { alpha: 4, rank: 8 }, seed: 1 }), 'any order')
+  const changes = [
+    ...[{ small: 0.5 }, { smooth: 0.1 }].map((loss) => ({ loss })),
+    { lora: { kind: 'full' } },
+    { storage: 'f16' },
+    { augment: false },
+    { augment: { zoomOut: 1 } },
+    { augment: { zoomOut: 0.5 } },
+    { shares: [0.5, 0.3, 0.2] },
+  ]
+  const hashes = [hash({}), ...changes.map(hash)]
+  assert.is(new Set(hashes).size, hashes.length)
   const weighted = checkConfig({ data: ['x'], loss: { small: 0.5 } }, '')
-  assert.equal(configDifferences(checkConfig({ data: ['x'] }, ''), weighted), ['loss.small: 0 there, 0.5 now'])
+  assert.equal(configDifferences(plain, weighted), ['loss.small: 0 there, 0.5 now'])
+})
+
+test('a changed default raises the version of the checkpoints, whose hash does not contain defaults', () => {
+  const { lora, loss, optimizer, schedule, prompts, validation, ...rest } = checkConfig({ data: ['x'] }, '')
+  // a new option is added here; a default that changes goes with a new version
+  assert.is(CHECKPOINT_VERSION, 2)
+  assert.equal(
+    [rest.groupBy, rest.onBad, rest.shares, rest.size, rest.batch, rest.microBatch, rest.storage],
+    [null, 'refuse', [0.7, 0.2, 0.1], 512, 8, 'auto', 'f32'],
+  )
+  assert.equal([rest.epochs, rest.maxSteps, rest.seed, rest.augment], [40, null, 0, true])
+  assert.equal(lora, { kind: 'lora', rank: 512, alpha: null, rslora: false, targets: ['q', 'v'], blocks: null })
+  assert.equal(loss, { dice: 1, bce: 1, iou: 0.05, small: 0, smooth: 1 })
+  assert.equal(optimizer, {
+    algorithm: 'adam',
+    learningRate: 1e-4,
+    weightDecay: 0.01,
+    beta1: 0.9,
+    beta2: 0.999,
+    eps: 1e-8,
+    maxNorm: 1,
+  })
+  assert.equal(schedule, { kind: 'constant', warmup: null })
+  assert.equal(prompts, { count: 16, point: 0.5, box: 0.3, both: 0.2, minArea: 16 })
+  assert.equal(validation, { every: 1, images: null, instances: 64 })
+})
+
+test('an option added later leaves the hash of a run without it as it was; any other value changes it', () => {
+  const { entries } = Schema as unknown as { entries: Record<string, unknown> }
+  const loss = (entries.loss as { wrapped: { entries: Record<string, unknown> } }).wrapped.entries
+  const before = checkConfig({ data: ['x'], lora: { rank: 8 }, loss: { dice: 2 } }, '')
+  const hash = configHash(before)
+  // as a later version would add them, at the top and in a nested object
+  entries.later = v.optional(v.number(), 3)
+  loss.later = v.optional(v.boolean(), false)
+  try {
+    // resuming reads the config.json that the earlier version wrote
+    const kept = JSON.parse(JSON.stringify(before))
+    const resumed = checkConfig(kept, '') as typeof before & { later: number }
+    assert.is(resumed.later, 3, 'the option is there')
+    assert.is(configHash(resumed), hash)
+    assert.is.not(configHash(checkConfig({ ...kept, later: 4 }, '')), hash)
+    assert.is.not(configHash(checkConfig({ ...kept, loss: { ...kept.loss, later: true } }, '')), hash)
+  } finally {
+    delete entries.later
+    delete loss.later
+  }
+  assert.is(configHash(before), hash)
 })
 
 test('flags for small particles', () => {

@@ -10,13 +10,20 @@ import { Rng } from '../../../engine/rng'
 import { openDataset } from '../../../src/dataset/dataset'
 import { JsonlSink } from '../../../src/tracking/jsonl-sink'
 import { Batches } from '../../../src/training/batches'
-import { CHECKPOINT, readCheckpoint, removeHalves, writeCheckpoint } from '../../../src/training/checkpoint'
+import {
+  CHECKPOINT,
+  CHECKPOINT_VERSION,
+  readCheckpoint,
+  removePartialFiles,
+  writeCheckpoint,
+} from '../../../src/training/checkpoint-file'
 import { makeExample, toMicroBatches } from '../../../src/training/examples'
-import { helperCount, Helpers } from '../../../src/training/worker-pool'
-import { type MetricsRecord, readMetrics } from '../../../src/tracking/records'
+import { workerCount, WorkerPool } from '../../../src/training/worker-pool'
+import { readMetrics } from '../../../src/tracking/metrics-file'
 import { InThread, type Preparation } from '../../../src/training/preparation'
 import { beginRun, runFolder } from '../../../src/training/run-folder'
 import { openData } from '../../../src/training/session'
+import { stepRecord } from '../../support/tracking'
 import { temporary, toyConfig, toyData } from '../../support/toy-training'
 
 const scratch = await temporary()
@@ -75,9 +82,9 @@ test('a point is ambiguous, a box is not', () => {
 test('threads that help make the same examples, and say what this thread would say', async () => {
   const config = toyConfig(data, { size: 48, batch: 3, prompts: { count: 2 } })
   const { items } = await openDataset(data)
-  const helpers = new Helpers(config, 2, 1e6)
+  const pool = new WorkerPool(config, 2, 1e6)
   const alone = new Batches(items, config, 3)
-  const helped = new Batches(items, config, 3, undefined, helpers)
+  const helped = new Batches(items, config, 3, undefined, pool)
   for (let i = 0; i < 3; i++) assert.equal(await helped.next(), await alone.next())
   const gone = { ...items[0], id: 'gone', imagePath: join(scratch, 'gone.png') }
   const said = (preparation: Preparation) =>
@@ -85,30 +92,30 @@ test('threads that help make the same examples, and say what this thread would s
       () => assert.unreachable('there is no such image'),
       (error: Error) => [error.constructor, error.message],
     )
-  assert.equal(await said(helpers), await said(new InThread(config)))
-  const late = Array.from({ length: 40 }, (_, seed) => helpers.make(items[0], seed))
+  assert.equal(await said(pool), await said(new InThread(config)))
+  const late = Array.from({ length: 40 }, (_, seed) => pool.make(items[0], seed))
   const ends = Promise.allSettled(late)
-  await Promise.all([helpers.close(), alone.close(), helped.close()])
+  await Promise.all([pool.close(), alone.close(), helped.close()])
   const last = (await ends).at(-1)!
-  assert.ok(last.status === 'rejected' && /no more examples/.test(last.reason.message))
+  assert.ok(last.status === 'rejected' && /preparation of examples is closed/.test(last.reason.message))
 })
 
 test('a thread that has died before it was asked refuses, with what ended it', async () => {
-  const helpers = new Helpers(toyConfig(data), 1, 1e6)
-  const [{ worker }] = (helpers as unknown as { threads: { worker: Worker }[] }).threads
+  const pool = new WorkerPool(toyConfig(data), 1, 1e6)
+  const [{ worker }] = (pool as unknown as { workers: { worker: Worker }[] }).workers
   await worker.terminate()
   const { items } = await openDataset(data)
   const late = new Promise((resolve) => setTimeout(() => resolve('still waiting'), 2000))
-  const said = helpers.make(items[0], 1).then(String, (error: Error) => `refused: ${error.message}`)
-  assert.match(String(await Promise.race([said, late])), /^refused: .*ended by itself/)
-  await helpers.close()
+  const said = pool.make(items[0], 1).then(String, (error: Error) => `refused: ${error.message}`)
+  assert.match(String(await Promise.race([said, late])), /^refused: .*worker thread .* has ended/)
+  await pool.close()
 })
 
 test('threads help a GPU, not a software adapter, unless asked to', () => {
-  assert.is(helperCount({ workers: 'auto' }, { software: true }), 0)
-  assert.is(helperCount({ workers: 3 }, { software: true }), 3)
-  assert.is(helperCount({ workers: 0 }, { software: false }), 0)
-  const chosen = helperCount({ workers: 'auto' }, { software: false })
+  assert.is(workerCount({ workers: 'auto' }, { software: true }), 0)
+  assert.is(workerCount({ workers: 3 }, { software: true }), 3)
+  assert.is(workerCount({ workers: 0 }, { software: false }), 0)
+  const chosen = workerCount({ workers: 'auto' }, { software: false })
   assert.ok(chosen >= 0 && chosen <= 4 && chosen < availableParallelism())
 })
 
@@ -184,13 +191,12 @@ test('bad pairs are listed before anything else happens, and skipped where that 
 
 test('metrics go on after what a checkpoint knows, half lines cut off', async () => {
   const path = join(scratch, 'metrics.jsonl')
-  const record = (step: number) => ({ kind: 'step', step, time: { seconds: step } }) as MetricsRecord
   const first = await JsonlSink.open(path, () => true)
-  for (const step of [1, 2, 3]) await first.append(record(step))
+  for (const step of [1, 2, 3]) await first.append(stepRecord(step))
   await first.close()
   await writeFile(path, '{"kind":"st', { flag: 'a' })
   const second = await JsonlSink.open(path, ({ step }) => step <= 2)
-  await second.append(record(3))
+  await second.append(stepRecord(3))
   await second.flush()
   await second.close()
   assert.equal(
@@ -213,7 +219,7 @@ test('a checkpoint reads back bit for bit, and any change in it is noticed', asy
   const data = { sampler, rng }
   const best = { epoch: 0.5, step: 2, score: 0.7 }
   const progress = {
-    version: 1 as const,
+    version: CHECKPOINT_VERSION as typeof CHECKPOINT_VERSION,
     config: 'c',
     images: 'i',
     step: 3,
@@ -241,7 +247,7 @@ test('a checkpoint reads back bit for bit, and any change in it is noticed', asy
   }
   await mkdir(join(scratch, 'best'), { recursive: true })
   await writeFile(`${path}.123.part`, 'half')
-  await removeHalves(scratch)
+  await removePartialFiles(scratch)
   assert.match(await readFile(`${path}.123.part`).then(String, String), 'ENOENT')
 })
 

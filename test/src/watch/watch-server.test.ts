@@ -8,13 +8,13 @@ import * as assert from 'uvu/assert'
 import { parse } from '../../../src/cli/command'
 import { command as train } from '../../../src/commands/train'
 import { LivePage } from '../../../src/watch/live-page'
-import { Watch } from '../../../src/watch/watch-server'
+import { WatchServer } from '../../../src/watch/watch-server'
 import { openBrowser, testInBrowser } from '../../support/browser'
 import { makeRun, step, validation } from '../../support/runs'
 
 async function watched(root: string, port?: number) {
   const lines: string[] = []
-  const watch = await Watch.open({ root, name: 'run', port, log: (line) => void lines.push(line) })
+  const watch = await WatchServer.open({ root, name: 'run', port, log: (line) => void lines.push(line) })
   assert.ok(watch, lines.join('\n'))
   return { watch, lines }
 }

@@ -12,11 +12,11 @@ import type { Tally } from '../../../../src/evaluation/image-tally'
 import { page } from '../../../../src/drawing/html-page'
 import { readEvaluation } from '../../../../src/report/run/evaluation-tables'
 import { readRunView } from '../../../../src/report/run/read-run'
-import { MetricsFile } from '../../../../src/report/run/metrics-file'
+import { MetricsFile } from '../../../../src/tracking/metrics-file'
 import { PictureSink, readPictures } from '../../../../src/report/run/picture-folder'
 import { differences } from '../../../../src/report/run/recipe'
 import { renderRunReport } from '../../../../src/report/run/run-report'
-import { noteSession, readSessions } from '../../../../src/report/run/sessions'
+import { addSession, readSessions } from '../../../../src/report/run/sessions'
 import { openBrowser, testInBrowser } from '../../../support/browser'
 import { makeRun, scratch, step } from '../../../support/runs'
 
@@ -90,7 +90,7 @@ function evaluationFile(path: string): string {
 
 test('a whole run: recipe, data, curves, machine and command', async () => {
   const root = makeRun()
-  await noteSession(root, { began: '2026-01-02T03:04:05Z', command: "wgsam train --data 'a b'", hardware })
+  await addSession(root, { began: '2026-01-02T03:04:05Z', command: "wgsam train --data 'a b'", hardware })
   const html = await report(root)
   const words = text(html)
   for (const part of [
@@ -173,14 +173,14 @@ test('what has been read is not read again, but another file is', async () => {
   const line = JSON.stringify(step(3))
   appendFileSync(path, line.slice(0, 30))
   await metrics.read()
-  assert.equal([metrics.steps.length, metrics.half], [2, true])
+  assert.equal([metrics.steps.length, metrics.endsWithinLine], [2, true])
   appendFileSync(path, line.slice(30) + '\n')
   await metrics.read()
   assert.equal(
     metrics.steps.map(({ step }) => step),
     [1, 2, 3],
   )
-  assert.equal([metrics.half, metrics.damaged], [false, 0])
+  assert.equal([metrics.endsWithinLine, metrics.damagedLines], [false, []])
   writeFileSync(path, JSON.stringify(step(9)) + '\n')
   await metrics.read()
   assert.equal(
@@ -220,11 +220,11 @@ test('the newest picture of each name is kept; a full disk ends nothing', async 
 test('sessions add up, and a damaged file is begun anew', async () => {
   const root = makeRun()
   const session = { began: '2026-01-02T03:04:05Z', command: 'wgsam train', hardware }
-  await noteSession(root, session)
-  await noteSession(root, { ...session, command: 'wgsam train --resume x' })
+  await addSession(root, session)
+  await addSession(root, { ...session, command: 'wgsam train --resume x' })
   assert.is((await readSessions(root)).length, 2)
   writeFileSync(join(root, 'sessions.json'), '[{]')
-  await noteSession(root, session)
+  await addSession(root, session)
   assert.equal(await readSessions(root), [session])
 })
 
@@ -240,7 +240,7 @@ test('the command: evaluations found and given, and refusals', async () => {
   assert.ok(Number.isNaN(comparison.models[0].evaluations[0].ap), 'without scores there is no average precision')
 
   const folder = scratch()
-  assert.match(await refused(folder), 'holds no training run')
+  assert.match(await refused(folder), 'contains no training run')
   assert.match(await refused(join(folder, 'none')), 'there is no run')
   assert.match(await refused(join(root, 'config.json')), 'is a file')
   assert.match(await refused(root, `${root}/`), 'given twice')

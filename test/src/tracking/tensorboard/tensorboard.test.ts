@@ -49,8 +49,8 @@ test('a run is in its file: numbers, pictures, the configuration', async () => {
   await sink.append(validationRecord(2))
   await sink.append({ kind: 'output', line: 'passed over' })
   await sink.append({ kind: 'config', values: { parameters: 7 } })
-  const figures = { cpuPercent: 150, rssBytes: 2 ** 28, freeBytes: 1, totalBytes: 2, gpuBytes: null }
-  await sink.append({ kind: 'system', at: 1000, step: 2, figures })
+  const metrics = { cpuPercent: 150, rssBytes: 2 ** 28, freeBytes: 1, totalBytes: 2, gpuBytes: null }
+  await sink.append({ kind: 'system', at: 1000, step: 2, metrics })
   await sink.close()
 
   const [name] = await readdir(sink.path)
@@ -101,7 +101,7 @@ test('a resumed run’s file comes later by name, and says from where on the oth
   await first.close()
   const names = await readdir(first.path)
   // a validation of step 3 is still to come, so the checkpoint after it knows all up to step 2
-  const second = await TensorBoardSink.open(tracked(folder, { past, told: 2 }))
+  const second = await TensorBoardSink.open(tracked(folder, { past, reported: 2 }))
   await second.append(stepRecord(4))
   await second.close()
   assert.equal((await readdir(first.path)).sort().slice(0, 1), names)
@@ -118,7 +118,7 @@ test('a resumed run’s file comes later by name, and says from where on the oth
 
 test('a run that was not tracked before takes all that was told', async () => {
   const past = [stepRecord(1), stepRecord(2), validationRecord(2)]
-  const sink = await TensorBoardSink.open(tracked(join(scratch, 'late'), { past, told: 2 }))
+  const sink = await TensorBoardSink.open(tracked(join(scratch, 'late'), { past, reported: 2 }))
   await sink.close()
   const [file] = await filesOf(sink)
   const scalars = scalarsOf(tensorboardEvents(file))

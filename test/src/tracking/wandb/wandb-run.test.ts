@@ -32,7 +32,7 @@ const system = {
   kind: 'system' as const,
   at: 1_700_000_000_250,
   step: 1,
-  figures: { cpuPercent: 150, rssBytes: 2 ** 28, freeBytes: 2 ** 30, totalBytes: 2 ** 32, gpuBytes: 12345 },
+  metrics: { cpuPercent: 150, rssBytes: 2 ** 28, freeBytes: 2 ** 30, totalBytes: 2 ** 32, gpuBytes: 12345 },
 }
 
 test('a run is in its log from header to end', async () => {
@@ -154,7 +154,8 @@ async function session(folder: string, steps: number, end: 'stopped' | 'killed')
   return told
 }
 
-const resumed = (folder: string, past: MetricsRecord[], told: number): TrackedRun => tracked(folder, { past, told })
+const resumed = (folder: string, past: MetricsRecord[], reported: number): TrackedRun =>
+  tracked(folder, { past, reported })
 
 test('a resumed run goes on in the same log, under the same id', async () => {
   const folder = join(scratch, 'resumed')

@@ -1,6 +1,7 @@
 /**
- * @file What continues a run to the bit, in one file: parameters and Adam's moments as safetensors, the rest as JSON in
- * its metadata. The file is written beside its place and renamed, so that there is a whole one at every moment.
+ * @file The checkpoint file, from which a run resumes with the same bits: parameters and Adam's moments as safetensors,
+ * everything else as JSON in their metadata. It is written under a temporary name and renamed, so that a complete file
+ * exists at every moment.
  */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -13,18 +14,24 @@ import { openSafetensors } from '../weights/safetensors'
 import { writeSafetensors } from '../weights/safetensors-writer'
 import { sameShape } from '../weights/tensor-file'
 
+/**
+ * Raised when checkpoints of earlier versions can no longer be resumed rightly: when the definition of `configHash`
+ * changes, or a default of the configuration (the hash covers only values that differ from the defaults).
+ */
+export const CHECKPOINT_VERSION = 2
+
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const rng = v.strictTuple([count, count, count, count])
-const Progress = v.strictObject({
-  version: v.literal(1),
-  /** Of the configuration and of the list of training images: see configHash and listHash. */
+const TrainingProgress = v.strictObject({
+  version: v.literal(CHECKPOINT_VERSION),
+  /** Hashes of the configuration and of the list of training images: see configHash and listHash. */
   config: v.string(),
   images: v.string(),
   /** Optimiser steps taken. */
   step: count,
-  /** The step after which the last validation was, or would have been where none was due. */
+  /** The step of the last validation; 0 before the first. */
   validated: count,
-  /** Where the data stands after this step. */
+  /** State of the data sampling after this step. */
   data: v.strictObject({
     sampler: v.strictObject({ epoch: count, position: count, order: v.array(count), rng }),
     rng,
@@ -32,16 +39,16 @@ const Progress = v.strictObject({
   best: v.nullable(v.strictObject({ epoch: v.number(), step: count, score: v.number() })),
   /** Running mean of the loss, null before the first step. */
   loss: v.nullable(v.number()),
-  /** Updates in a row left out because a gradient was not finite. */
+  /** The number of consecutive updates skipped because a gradient was not finite. */
   skipped: count,
-  /** Seconds of training so far: the only value that differs between two runs of the same bits. */
+  /** Seconds of training so far: the only value that differs between two runs with the same bits. */
   seconds: v.number(),
 })
 
-export type Progress = v.InferOutput<typeof Progress>
+export type TrainingProgress = v.InferOutput<typeof TrainingProgress>
 
 export interface Checkpoint {
-  progress: Progress
+  progress: TrainingProgress
   parameters: ParameterState[]
 }
 
@@ -60,7 +67,7 @@ export async function writeCheckpoint(folder: string, { progress, parameters }: 
   })
 }
 
-/** Over names and values in the order of the names. */
+/** SHA-256 over names and values, in the order of the names. */
 function digest(tensors: readonly { name: string; data: Float32Array }[]): string {
   const hash = createHash('sha256')
   for (const { name, data } of [...tensors].sort((a, b) => (a.name < b.name ? -1 : 1)))
@@ -68,41 +75,57 @@ function digest(tensors: readonly { name: string; data: Float32Array }[]): strin
   return hash.digest('hex')
 }
 
-/** Reads a folder's checkpoint back. @throws UserError naming the file: missing, cut off, changed in a single bit */
+/**
+ * Reads the checkpoint of a folder.
+ * @throws UserError if it is missing, damaged (cut off, or changed in a single bit) or of another version of wgsam
+ */
 export async function readCheckpoint(folder: string): Promise<Checkpoint> {
   const path = join(folder, CHECKPOINT)
-  if (!existsSync(path)) throw new UserError(`${path} is missing: there is no checkpoint to go on from`)
-  const damaged = (what: string) =>
+  if (!existsSync(path)) throw new UserError(`${path} is missing: there is no checkpoint to resume from`)
+  const damaged = (problem: string) =>
     new UserError(
-      `${path} is damaged: ${what}. Copy the folder's "best" over its "last" to go on from there, or start a new run.`,
+      `${path} is damaged: ${problem}. Copy the run's folder "best" over its "last" to resume from there, or begin a new run.`,
     )
   const file = await openSafetensors(path).catch((error: Error) => {
     throw damaged(error.message)
   })
   try {
-    if (!file.metadata.wgsam) throw new UserError(`${path} is no checkpoint of a training run`)
-    let progress: Progress
-    try {
-      progress = v.parse(Progress, JSON.parse(file.metadata.wgsam))
-    } catch (error) {
-      throw damaged(`its record does not read: ${messageOf(error)}`)
-    }
+    if (!file.metadata.wgsam) throw new UserError(`${path} is not a checkpoint of a training run`)
+    const progress = parseProgress(file.metadata.wgsam, path, damaged)
     const tensors: { name: string; shape: number[]; data: Float32Array }[] = []
     for (const { name, shape, read } of file.tensors.values()) tensors.push({ name, shape, data: await read() })
-    if (digest(tensors) !== file.metadata.sha256) throw damaged('its values are not the ones that were written')
+    if (digest(tensors) !== file.metadata.sha256) throw damaged('its values are not those that were written')
     return { progress, parameters: gather(tensors, damaged) }
   } finally {
     await file.close()
   }
 }
 
+function parseProgress(text: string, path: string, damaged: (problem: string) => Error): TrainingProgress {
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw damaged(`its metadata cannot be read: ${messageOf(error)}`)
+  }
+  const version = (json as { version?: unknown } | null)?.version
+  if (typeof version === 'number' && version !== CHECKPOINT_VERSION)
+    throw new UserError(
+      `${path} has version ${version} of the checkpoint format, this wgsam resumes version ${CHECKPOINT_VERSION}: ` +
+        'finish the run with the version of wgsam that began it, or begin a new run. The adapter beside it is not affected.',
+    )
+  const result = v.safeParse(TrainingProgress, json)
+  if (!result.success) throw damaged(`its metadata cannot be read: ${result.issues[0].message}`)
+  return result.output
+}
+
 function gather(
   tensors: readonly { name: string; shape: number[]; data: Float32Array }[],
-  damaged: (what: string) => Error,
+  damaged: (problem: string) => Error,
 ): ParameterState[] {
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
   const names = [...byName.keys()].filter((name) => name.endsWith('.values')).map((name) => name.slice(0, -7))
-  if (tensors.length !== PARTS.length * names.length) throw damaged('parameters and moments do not belong together')
+  if (tensors.length !== PARTS.length * names.length) throw damaged('parameters and moments do not match')
   return names.map((name) => {
     const [values, m, w] = PARTS.map((part) => byName.get(`${name}.${part}`))
     if (!values || !m || !w || !sameShape(values.shape, m.shape) || !sameShape(values.shape, w.shape))
@@ -111,8 +134,8 @@ function gather(
   })
 }
 
-/** Takes away what a killed run left half written beside its checkpoints. */
-export async function removeHalves(run: string): Promise<void> {
+/** Removes the incomplete files that a killed run left beside its checkpoints. */
+export async function removePartialFiles(run: string): Promise<void> {
   for (const folder of [run, join(run, 'last'), join(run, 'best')])
     for (const name of await readdir(folder).catch(() => []))
       if (/\.\d+\.part$/.test(name)) await rm(join(folder, name), { force: true })

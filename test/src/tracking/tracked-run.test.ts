@@ -3,9 +3,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { rowOf } from '../../../src/tracking/metric-rows'
-import { readMetrics } from '../../../src/tracking/records'
-import { type TrainOptions, train } from '../../../src/training/run'
+import { metricRow } from '../../../src/tracking/metric-rows'
+import { readMetrics } from '../../../src/tracking/metrics-file'
+import { type TrainOptions, train } from '../../../src/training/train'
 import { beginRun, resumeRun, runFolder } from '../../../src/training/run-folder'
 import { engine } from '../../support/engine'
 import {
@@ -47,7 +47,7 @@ test('a tracked run, stopped and resumed, tells the same everywhere, and trackin
 
   const metrics = await readMetrics(run.metrics)
   const expected = new Map<number, Record<string, number>>()
-  for (const record of metrics) expected.set(record.step, { ...expected.get(record.step), ...rowOf(record) })
+  for (const record of metrics) expected.set(record.step, { ...expected.get(record.step), ...metricRow(record) })
 
   const [name, ...others] = await readdir(join(run.root, 'wandb'))
   assert.equal(others, [], 'both sessions are in one log')

@@ -1,6 +1,6 @@
 /**
  * Whole runs of a toy model. Called with arguments, this file is the child that the tests kill:
- * run.test.js child RUN
+ * train.test.js child RUN
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -13,11 +13,12 @@ import type { Engine } from '../../../engine/device/engine'
 import { parse } from '../../../src/cli/command'
 import { command } from '../../../src/commands/train'
 import type { Sink } from '../../../src/tracking/sink'
-import { CHECKPOINT, readCheckpoint, writeCheckpoint } from '../../../src/training/checkpoint'
+import { CHECKPOINT, CHECKPOINT_VERSION, readCheckpoint, writeCheckpoint } from '../../../src/training/checkpoint-file'
 import { openEngine } from '../../../src/host/gpu'
-import { Guard } from '../../../src/training/divergence-guard'
-import { type StepRecord, readMetrics } from '../../../src/tracking/records'
-import { type TrainOptions, train } from '../../../src/training/run'
+import { DivergenceGuard } from '../../../src/training/divergence-guard'
+import { readMetrics } from '../../../src/tracking/metrics-file'
+import type { StepRecord } from '../../../src/tracking/records'
+import { type TrainOptions, train } from '../../../src/training/train'
 import { beginRun, hasCheckpoint, resumeRun, runFolder, lockRun } from '../../../src/training/run-folder'
 import { readAdapter } from '../../../src/weights/peft'
 import { fingerprint, temporary, toyConfig, toyData } from '../../support/toy-training'
@@ -184,7 +185,7 @@ test('one program at a time trains in a folder', async () => {
 })
 
 test('a damaged checkpoint, another configuration and a run begun twice are refused by name', async () => {
-  assert.match(await refusal(start('whole')), /UserError: .*whole holds a run already: .*--resume/)
+  assert.match(await refusal(start('whole')), /UserError: .*whole already contains a run: .*--resume/)
   const copy = runFolder(join(scratch, 'damaged'))
   await cp(join(scratch, 'whole'), copy.root, { recursive: true })
   assert.match(
@@ -202,7 +203,27 @@ test('a damaged checkpoint, another configuration and a run begun twice are refu
     const said = await refusal(resume('damaged'))
     assert.match(said, /UserError: .*checkpoint\.safetensors is damaged/, what)
   }
-  assert.match(await refusal(resumeRun(runFolder(join(scratch, 'nothing')), {})), 'holds no training run')
+  assert.match(await refusal(resumeRun(runFolder(join(scratch, 'nothing')), {})), 'contains no training run')
+})
+
+test('a checkpoint of another configuration or of another version is refused with the reason', async () => {
+  const run = runFolder(join(scratch, 'changed'))
+  await cp(join(scratch, 'interrupted'), run.root, { recursive: true })
+  const { progress, parameters } = await readCheckpoint(run.last)
+  await writeCheckpoint(run.last, { progress: { ...progress, config: 'another' }, parameters })
+  assert.match(
+    await refusal(resume('changed')),
+    /UserError: the checkpoint in .*last was made with another configuration/,
+  )
+  await writeCheckpoint(run.last, { progress: { ...progress, images: 'others' }, parameters })
+  assert.match(await refusal(resume('changed')), /UserError: .*split\.json lists other training images/)
+  for (const version of [CHECKPOINT_VERSION - 1, CHECKPOINT_VERSION + 1]) {
+    await writeCheckpoint(run.last, { progress: { ...progress, version } as unknown as typeof progress, parameters })
+    assert.match(
+      await refusal(resume('changed')),
+      new RegExp(`UserError: .* has version ${version} of the checkpoint format, .*begin a new run`),
+    )
+  }
 })
 
 test('a loss that is no number ends the run with what to do, and the checkpoint stays', async () => {
@@ -219,13 +240,15 @@ test('a loss that is no number ends the run with what to do, and the checkpoint 
 })
 
 test('a few updates left out are borne, many in a row are not', () => {
-  const guard = new Guard(runFolder('somewhere'))
+  const guard = new DivergenceGuard(() => 'Resume it.')
   const parts = { dice: 1, bce: 1 }
   const skipped = { loss: 1, parts, gradientNorm: Infinity, nonFinite: 7, skipped: true }
   const fine = { loss: 1, parts, gradientNorm: 1, nonFinite: 0, skipped: false }
   for (const report of [skipped, skipped, skipped, skipped, fine, skipped, skipped, skipped, skipped])
-    guard.watch(1, report)
-  assert.throws(() => guard.watch(9, skipped), 'of 5 steps in a row, up to step 9, are not finite')
+    guard.check(1, report)
+  assert.throws(() => guard.check(9, skipped), /of 5 steps in a row, up to step 9, are not finite[^]*Resume it\./)
+  const resumed = new DivergenceGuard(() => '', 4)
+  assert.throws(() => resumed.check(1, skipped), 'of 5 steps in a row')
 })
 
 test('a device without room for the run is told, with what to do', async () => {
@@ -244,7 +267,7 @@ test('a device without room for the run is told, with what to do', async () => {
     return create(descriptor)
   }
   const said = await refusal(train({ engine: own, config, run }))
-  assert.match(said, /UserError: the GPU is out of memory: no room for an arena\nGive --memory with what is free/)
+  assert.match(said, /UserError: the GPU is out of memory: no room for an arena\nSet --memory to what is free/)
   assert.ok(full)
   own.destroy()
 })

@@ -1,0 +1,22 @@
+/** @file Explains a failure of the GPU device to the user. */
+import { type Engine, OUT_OF_MEMORY } from '../../engine/device/engine'
+import { messageOf, UserError } from '../host/errors'
+
+const MEMORY_ADVICE =
+  'Set --memory to what is free on the GPU (7GiB on a card with 8, for example): the run is then planned to need no more.'
+
+/**
+ * Returns the device's failure as a UserError with `advice` added, if the device has failed; any other error unchanged.
+ * A lost device makes unrelated calls fail first, so that the error caught is rarely the cause.
+ */
+export function explainDeviceFailure(error: unknown, engine: Pick<Engine, 'check'>, advice: string): unknown {
+  try {
+    engine.check()
+    return error
+  } catch (failure) {
+    const message = messageOf(failure)
+    return new UserError(
+      [message, message.startsWith(OUT_OF_MEMORY) ? MEMORY_ADVICE : '', advice].filter(Boolean).join('\n'),
+    )
+  }
+}

@@ -1,0 +1,145 @@
+/** @file Trains a run from its configuration, or resumes it from its last checkpoint with the same bits. */
+import type { Engine } from '../../engine/device/engine'
+import type { Recomputation } from '../../engine/sam/recomputation'
+import { listHash } from '../dataset/split'
+import { hardwareOf } from '../host/hardware'
+import { messageOf } from '../host/errors'
+import type { Sink } from '../tracking/sink'
+import { Transcript } from '../tracking/transcript'
+import { Batches } from './batches'
+import { CHECKPOINT_VERSION, type TrainingProgress } from './checkpoint-file'
+import { Checkpoints } from './checkpoints'
+import { type TrainConfig, configHash } from './config'
+import { explainDeviceFailure } from './device-failure'
+import type { FeatureCache } from './feature-cache'
+import { withRunId } from './open-trackers'
+import { describePlan } from './plan-text'
+import { type RunFolder, saveConfig } from './run-folder'
+import { RunReporter } from './run-reporter'
+import { totalSteps } from './schedule'
+import { type Log, openData, openSession } from './session'
+import { TrainingLoop } from './training-loop'
+import { Validator } from './validate'
+import { openPreparation } from './worker-pool'
+
+export interface TrainOptions {
+  engine: Engine
+  config: TrainConfig
+  run: RunFolder
+  /** Sinks of the run's events beside its own metrics.jsonl and the trackers of its configuration. */
+  sinks?: readonly Sink[]
+  /** Polled between steps and between validation images; true saves and ends the run. */
+  stop?: () => boolean
+  log?: Log
+  /** Features computed by an earlier run of the same model, storage, input size and images. */
+  features?: FeatureCache
+}
+
+export interface TrainSummary {
+  /** The run's folder. */
+  run: string
+  /** False if the run was stopped before its end. */
+  finished: boolean
+  steps: number
+  totalSteps: number
+  /** Running mean of the loss; null before the first step. */
+  loss: number | null
+  best: TrainingProgress['best']
+  /** Seconds of training, including earlier sessions. */
+  seconds: number
+  /** The number of trained parameters. */
+  parameters: number
+  /** Planned GPU memory in bytes. */
+  plannedBytes: number
+  /** What the backward pass recomputed to save memory. */
+  recompute: Recomputation
+  images: { train: number; val: number; test: number }
+}
+
+/**
+ * Trains a run as its configuration says, from its last checkpoint if it has one.
+ * @throws UserError if data, model or checkpoint cannot be used, the run diverges or the GPU fails
+ */
+export async function train(options: TrainOptions): Promise<TrainSummary> {
+  const { engine, run, sinks = [], stop = () => false, log = () => {} } = options
+  const transcript = new Transcript(log)
+  const { say } = transcript
+  const data = await openData(options.config, run, say)
+  const session = await openSession(engine, options.config, say, options.features)
+  const { plan, model, adaptation } = session
+  const config = withRunId({ ...options.config, microBatch: plan.microBatch, recompute: plan.recompute })
+  const total = totalSteps(config, data.train.length)
+  const images = { train: data.train.length, val: data.val.length, test: data.test.length }
+  const parameters = adaptation.parameters.count
+
+  const preparation = openPreparation(config, engine)
+  const reporter = new RunReporter(config, run, transcript, total)
+  const checkpoints = new Checkpoints(run, config, adaptation, () => reporter.flush())
+  let batches: Batches | null = null
+  let validator: Validator | null = null
+  let exitCode = 1
+  try {
+    await saveConfig(run, config)
+    const hashes = { config: configHash(config), images: listHash(data.train) }
+    const restored = await checkpoints.restore(hashes)
+    batches = new Batches(data.train, config, plan.microBatch, restored?.data, preparation)
+    const progress = restored ?? beginning(hashes, batches)
+    if (restored) {
+      session.step.step = restored.step
+      say(`resuming after step ${restored.step} of ${total}`)
+    }
+    await reporter.open(progress, sinks, {
+      images,
+      parameters,
+      plannedGpuBytes: plan.total,
+      hardware: () => hardwareOf(engine),
+    })
+    for (const line of describePlan(plan, config)) say(line)
+    if (data.val.length && config.validation.every) validator = await Validator.open(model, data.val, config)
+    // a new run has a checkpoint from its beginning, so that it can be resumed whenever it is killed
+    if (!restored) await checkpoints.saveLast(progress)
+    const loop = new TrainingLoop(
+      { config, session, batches, images: images.train, validator, checkpoints, reporter, stop },
+      progress,
+    )
+    const finished = await loop.run()
+    reporter.finish(finished)
+    exitCode = finished ? 0 : 130
+    return {
+      run: run.root,
+      finished,
+      steps: progress.step,
+      totalSteps: total,
+      loss: progress.loss,
+      best: progress.best,
+      seconds: progress.seconds,
+      parameters,
+      plannedBytes: plan.total,
+      recompute: plan.recompute,
+      images,
+    }
+  } catch (error) {
+    const explained = explainDeviceFailure(error, engine, checkpoints.resumeAdvice())
+    transcript.keep(messageOf(explained))
+    throw explained
+  } finally {
+    batches?.close()
+    await preparation.close()
+    await reporter.close(exitCode)
+    validator?.destroy()
+    session.release()
+  }
+}
+
+/** The progress of a run before its first step. */
+const beginning = (hashes: Pick<TrainingProgress, 'config' | 'images'>, batches: Batches): TrainingProgress => ({
+  version: CHECKPOINT_VERSION,
+  ...hashes,
+  step: 0,
+  validated: 0,
+  data: batches.state,
+  best: null,
+  loss: null,
+  skipped: 0,
+  seconds: 0,
+})
