@@ -132,10 +132,10 @@ test('a budget that is too small is refused with the least that is enough, which
   const said = await refusal(planB({ memory: '700MiB' }))
   assert.match(
     said,
-    /UserError: 700.0 MiB of memory are too little .*The least it takes is .* one image at once and all 12 /,
+    /UserError: 700.0 MiB of memory are too little .*It needs at least .* one image at once and all 12 /,
   )
   const least =
-    /--memory (\d+MiB), or ask for less: --storage f16, a smaller --size, --rank or number of --prompts, a smaller --model/.exec(
+    /--memory (\d+MiB), or reduce its needs: --storage f16, a smaller --size, --rank or number of --prompts, a smaller --model/.exec(
       said,
     )
   assert.ok(least, said)
@@ -219,7 +219,7 @@ test('a run keeps what was chosen for its memory, ends with the same bits, and g
   const tight = await began('tight', { ...base, memory: least }, 3)
   assert.not(tight.summary.finished)
   assert.ok(tight.summary.plannedBytes <= least && tight.summary.recompute.decoder)
-  assert.ok(tight.log.some((line) => /computed again in the backward pass/.test(line)))
+  assert.ok(tight.log.some((line) => / recomputed in the backward pass/.test(line)))
   const kept = await readConfigFile(tight.run.config)
   assert.equal([kept.memory, kept.microBatch, kept.recompute], [least, 2, tight.summary.recompute])
 
@@ -246,7 +246,7 @@ test('a dry run prints the plan, of a model that was not fetched too, and leaves
     await run('--dry-run', '--model', 'sam_vit_l', '--memory', '8GiB')
     assert.match(
       told.join('\n'),
-      /step: .*of 8 images at once; .*computed again.*\n.*largest binding: .*\n.*planned of 8.0 GiB/,
+      /step: .*of 8 images at once; .*recomputed.*\n.*largest binding: .*\n.*planned of 8.0 GiB/,
     )
     told.length = 0
     const file = join(scratch, 'recipe.json')
