@@ -61,7 +61,7 @@ test('a tracker whose folder cannot be is told of once; the others go on', async
   assert.is(warnings.length, 1)
   assert.match(
     warnings[0],
-    /^warning: tracking for W&B has ended: .*wandb.*\. Training goes on, and metrics\.jsonl has/,
+    /^warning: tracking for W&B has ended: .*wandb.*\. Training continues, and metrics\.jsonl has/,
   )
   assert.is((await readdir(join(folder, 'tensorboard'))).length, 1)
 })
@@ -96,7 +96,7 @@ test('a disk that takes a part of a record leaves the log whole', async () => {
   // it is as good as full: eleven bytes, no more
   inner.write = (bytes: Uint8Array, from: number, _: number, at: number) => write(bytes, from, 11, at)
   const said = await file.append('output', output(0, 'torn')).then(String, (error: Error) => error.message)
-  assert.is(said, 'the disk took only a part of a record')
+  assert.is(said, 'only a part of a record could be written to the disk')
   await file.close()
   assert.is(wandbRecords(await readFile(path)).length, 1)
 })

@@ -248,14 +248,14 @@ test('the command: evaluations found and given, and refusals', async () => {
   const wrong = join(folder, 'wrong.json')
   for (const [content, why] of [
     ['{', 'not JSON'],
-    ['{"models": []}', 'no result of'],
-    ['null', 'no result of'],
+    ['{"models": []}', 'is not a result of'],
+    ['null', 'is not a result of'],
   ]) {
     writeFileSync(wrong, content)
     assert.match(await refused(root, '--eval', wrong), why)
   }
   writeFileSync(join(folder, 'summary.json'), '{"version": 1}')
-  assert.match(await refused(root, '--measured', folder), 'is not what `wgsam measure`')
+  assert.match(await refused(root, '--measured', folder), 'was not written by `wgsam measure`')
 })
 
 const browser = await openBrowser()

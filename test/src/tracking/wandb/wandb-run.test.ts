@@ -228,7 +228,7 @@ test('a damaged log is left, said so, and begun anew with all that was told; so 
   const sink = await WandbSink.open(resumed(folder, past, 4), (line) => notes.push(line))
   await sink.close(0)
   assert.is(notes.length, 1)
-  assert.match(notes[0], /W&B: .*run-abcd1234\.wandb cannot be gone on with \(it does not begin as/)
+  assert.match(notes[0], /W&B: .*run-abcd1234\.wandb cannot be continued \(it is not a \.wandb file/)
   assert.equal(await stepsOf(sink), [1, 2, 3, 4])
   assert.is(await readFile(join(older, 'run-abcd1234.wandb'), 'utf8'), 'no log')
 
