@@ -176,7 +176,9 @@ test('a run encodes each image once up to what trains, ends with the same bits w
   const kept = new FeatureCache()
   const whole = await run('kept', {}, kept)
   assert.ok(
-    whole.lines.some((line) => /nothing before image_encoder.layers.3.blocks.0 is trained: each image .* once/.test(line)),
+    whole.lines.some((line) =>
+      /nothing before image_encoder.layers.3.blocks.0 is trained: each image .* once/.test(line),
+    ),
   )
   assert.is(kept.encoded, 6, 'the images of the training part')
   let polls = 0
