@@ -1,17 +1,17 @@
-/** @file A dry run over a dataset: everything that training would refuse, and what a person should look at. */
+/** @file Checks a whole dataset: errors that training would refuse, and warnings that a person should look at. */
 import { createHash } from 'node:crypto'
-import { checkPair, listCandidates, readSource } from './dataset'
+import { checkPair, listPairs, readLabelSource } from './dataset'
 import { readImage } from '../images/read-image'
 import { toRGB8 } from '../images/rgb8'
 import { fingerprint } from './fingerprint'
 import { checkLabels, type LabelFinding } from './label-checks'
-import { findTwins, type Known } from './duplicates'
+import { findDuplicates, type FingerprintedImage } from './duplicates'
 import { messageOf } from '../host/errors'
 
 export interface Finding {
   /** The image's id. */
   id: string
-  /** Its files, as far as there are any. */
+  /** Its files, as far as they exist. */
   files: string[]
   level: 'error' | 'warning'
   kind: LabelFinding['kind'] | 'pair' | 'flat' | 'same-labels' | 'identical' | 'leak' | 'alike' | 'one-group'
@@ -20,14 +20,14 @@ export interface Finding {
 
 export interface CheckReport {
   folders: string[]
-  /** Pairs found, and those that training can use. */
+  /** The number of pairs found, and of those that training can use. */
   pairs: number
   usable: number
   groups: number
   instances: number
   errors: number
   warnings: number
-  /** By id; errors first. */
+  /** Errors first, then by id. */
   findings: Finding[]
 }
 
@@ -38,51 +38,53 @@ export interface CheckOptions {
   stop?(): boolean
 }
 
-/** Reads every pair and says what is wrong with it; nothing is written. @throws UserError for what is no dataset at all */
+/** Reads every pair and reports what is wrong with it; writes nothing. @throws UserError if the folder is not a dataset */
 export async function checkDataset(folder: string | string[], options: CheckOptions = {}): Promise<CheckReport> {
-  const { folders, candidates } = await listCandidates(folder, options)
+  const { folders, pairs } = await listPairs(folder, options)
   const findings: Finding[] = []
-  const known: Known[] = []
+  const known: FingerprintedImage[] = []
   const imagePaths = new Map<string, string>()
   const labelHashes = new Map<string, string>()
   let instances = 0
-  for (const [i, { id, group, imagePath, labels, reason }] of candidates.entries()) {
+  for (const [i, { id, group, imagePath, labels, reason }] of pairs.entries()) {
     if (options.stop?.()) break
     const files = [imagePath, labels?.path].filter((path) => path !== undefined)
     const add = (level: Finding['level'], kind: Finding['kind'], message: string) =>
       findings.push({ id, files, level, kind, message })
     try {
-      if (!imagePath || !labels) throw new Error(reason ?? 'it is incomplete')
+      if (!imagePath || !labels) throw new Error(reason ?? 'its image or its labels are missing')
       const image = await readImage(imagePath)
       const { width, height } = image
       imagePaths.set(id, imagePath)
       const rgb = toRGB8(image)
-      known.push({ id, group, print: fingerprint({ width, height, rgb }) })
-      if (rgb.every((v) => v === rgb[0])) add('warning', 'flat', 'the picture has one gray value everywhere')
-      const map = await readSource(labels)
+      known.push({ id, group, fingerprint: fingerprint({ width, height, rgb }) })
+      if (rgb.every((v) => v === rgb[0])) add('warning', 'flat', 'the image has the same value everywhere')
+      const map = await readLabelSource(labels)
       instances += checkPair(map, width, height, 1)
       for (const { level, kind, message } of checkLabels(map)) add(level, kind, message)
       const hash = createHash('sha256').update(map.data).digest('hex')
       const other = labelHashes.get(hash)
-      if (other !== undefined) add('warning', 'same-labels', `its labels are those of ${other}, pixel for pixel`)
+      if (other !== undefined) add('warning', 'same-labels', `its labels are identical to those of ${other}`)
       else labelHashes.set(hash, id)
     } catch (error) {
       add('error', 'pair', messageOf(error))
     }
-    options.onProgress?.(i + 1, candidates.length)
+    options.onProgress?.(i + 1, pairs.length)
   }
 
   const load = async (id: string) => {
     const image = await readImage(imagePaths.get(id)!)
     return { ...image, rgb: toRGB8(image) }
   }
-  // pictures of one group may well look alike: that is what groups are for
-  for (const { a, b, kind } of await findTwins(known, load, (a, b) => a.group !== b.group)) {
+  // Images of one group may look alike: that is what groups are for.
+  for (const { a, b, kind } of await findDuplicates(known, load, (a, b) => a.group !== b.group)) {
     const across = a.group !== b.group
     const files = [imagePaths.get(a.id)!, imagePaths.get(b.id)!]
-    const groups = across ? `, of the groups ${a.group} and ${b.group}` : ''
-    const leak = across ? ': a split may train on one and test on the other. Remove one, or give both one group' : ''
-    const same = kind === 'identical' ? 'is the same picture as' : 'looks nearly like'
+    const groups = across ? `, which is in the group ${a.group}, this one in ${b.group}` : ''
+    const leak = across
+      ? ': a split may train on one and test on the other. Remove one, or give both the same group'
+      : ''
+    const same = kind === 'identical' ? 'is the same image as' : 'is nearly the same image as'
     findings.push({
       id: b.id,
       files,
@@ -91,14 +93,14 @@ export async function checkDataset(folder: string | string[], options: CheckOpti
       message: `${same} ${a.id}${groups}${leak}`,
     })
   }
-  const groups = new Set(candidates.map(({ group }) => group))
-  if (candidates.length > 1 && groups.size === 1)
+  const groups = new Set(pairs.map(({ group }) => group))
+  if (pairs.length > 1 && groups.size === 1)
     findings.push({
       id: [...groups][0],
       files: [],
       level: 'warning',
       kind: 'one-group',
-      message: 'all images are of this one group, so that a split leaves none to validate or test on',
+      message: 'all images are in this one group, so a split leaves none to validate or test on',
     })
 
   const rank = ({ level }: Finding) => (level === 'error' ? 0 : 1)
@@ -106,8 +108,8 @@ export async function checkDataset(folder: string | string[], options: CheckOpti
   const bad = new Set(findings.filter(({ level }) => level === 'error').map(({ id }) => id))
   return {
     folders,
-    pairs: candidates.length,
-    usable: candidates.filter(({ id }) => !bad.has(id)).length,
+    pairs: pairs.length,
+    usable: pairs.filter(({ id }) => !bad.has(id)).length,
     groups: groups.size,
     instances,
     errors: findings.filter(({ level }) => level === 'error').length,

@@ -1,3 +1,4 @@
+/** @file COCO instance annotations: reads the file, rasterises its annotations to a label map, and writes an annotation. */
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
@@ -7,29 +8,30 @@ import { maxPixels } from '../images/image'
 import { fillPolygon } from './fill-polygon'
 import { eachRun, encodeRle } from '../../engine/masks/rle'
 
+/** A width or height. */
 const side = v.pipe(v.number(), v.integer(), v.minValue(1))
-const Rle = v.object({ size: v.tuple([side, side]), counts: v.union([v.string(), v.array(v.number())]) })
-export const Annotation = v.object({
+const rleSchema = v.object({ size: v.tuple([side, side]), counts: v.union([v.string(), v.array(v.number())]) })
+export const cocoAnnotationSchema = v.object({
   image_id: v.union([v.number(), v.string()]),
-  segmentation: v.union([v.array(v.array(v.number())), Rle]),
+  segmentation: v.union([v.array(v.array(v.number())), rleSchema]),
   iscrowd: v.optional(v.union([v.number(), v.boolean()])),
 })
-export const Picture = v.object({
+export const cocoImageSchema = v.object({
   id: v.union([v.number(), v.string()]),
   file_name: v.pipe(v.string(), v.minLength(1)),
   width: side,
   height: side,
 })
-const File = v.object({ images: v.array(Picture), annotations: v.array(v.unknown()) })
+const cocoFileSchema = v.object({ images: v.array(cocoImageSchema), annotations: v.array(v.unknown()) })
 
-export type CocoImage = v.InferOutput<typeof Picture>
-export type CocoAnnotation = v.InferOutput<typeof Annotation>
+export type CocoImage = v.InferOutput<typeof cocoImageSchema>
+export type CocoAnnotation = v.InferOutput<typeof cocoAnnotationSchema>
 
 export interface Coco {
   images: CocoImage[]
-  /** annotations by image id, crowd regions left out (they are no single instance) */
+  /** Annotations by image id, without crowd regions, which are not single instances. */
   annotations: Map<number | string, CocoAnnotation[]>
-  /** how many crowd regions of each image were left out */
+  /** The number of crowd regions left out, by image id. */
   crowds: Map<number | string, number>
 }
 
@@ -43,9 +45,9 @@ export async function readCoco(path: string): Promise<Coco> {
   try {
     json = JSON.parse(text)
   } catch (error) {
-    refuse(`it is not JSON (${messageOf(error)})`)
+    refuse(`it is not valid JSON (${messageOf(error)})`)
   }
-  const file = v.safeParse(File, json)
+  const file = v.safeParse(cocoFileSchema, json)
   if (!file.success) return refuse(issueText(file.issues[0]))
   const annotations = new Map<number | string, CocoAnnotation[]>()
   const crowds = new Map<number | string, number>()
@@ -54,7 +56,7 @@ export async function readCoco(path: string): Promise<Coco> {
     annotations.set(id, [])
   }
   file.output.annotations.forEach((entry, i) => {
-    const annotation = v.safeParse(Annotation, entry)
+    const annotation = v.safeParse(cocoAnnotationSchema, entry)
     if (!annotation.success) return refuse(issueText(annotation.issues[0], `annotations.${i}.`))
     const list = annotations.get(annotation.output.image_id)
     if (!list) return refuse(`annotations.${i} belongs to image ${annotation.output.image_id}, which is not listed`)
@@ -65,11 +67,11 @@ export async function readCoco(path: string): Promise<Coco> {
   return { images: file.output.images, annotations, crowds }
 }
 
-/** What is wrong with an entry, by its dotted path. */
+/** What is wrong with an entry, with the dotted path of the field. */
 export const issueText = (of: v.BaseIssue<unknown>, where = ''): string =>
   `${where}${v.getDotPath(of) ?? ''}: ${of.message}`
 
-/** Calls `span` for each run of the annotation's pixels: first place in the (height, width) map, length, step. */
+/** Calls `span` for each run of the annotation's pixels with its first index in the (height, width) map, length and step. */
 function eachSpan(
   { segmentation }: CocoAnnotation,
   { width, height }: CocoImage,
@@ -82,7 +84,7 @@ function eachSpan(
   }
   const [rows, columns] = segmentation.size
   if (rows !== height || columns !== width)
-    throw new Error(`its mask is ${columns}x${rows}, the image ${width}x${height} (size is [height, width])`)
+    throw new Error(`its mask is ${columns}x${rows} pixels, the image ${width}x${height} (size is [height, width])`)
   eachRun(segmentation, (start, length) => {
     for (let at = start; at < start + length;) {
       const y = at % height
@@ -94,15 +96,15 @@ function eachSpan(
 }
 
 /**
- * The label map of one image: annotation i is label i + 1. Where instances overlap, the smaller is on top (of two of
- * the same area the later). The polygons of one annotation are united; each is filled by the even-odd rule.
- * @throws Error naming the annotation
+ * Rasterises the annotations of one image: annotation i becomes label i + 1. Where instances overlap, the smaller is on top
+ * (of two of the same area the later). The polygons of one annotation are united; each is filled by the even-odd rule.
+ * @throws Error naming the annotation that is wrong
  */
 export function cocoLabels(image: CocoImage, annotations: readonly CocoAnnotation[]): LabelMap {
   const { width, height } = image
-  if (width * height > maxPixels) throw new Error(`${width}x${height} pixels are too many`)
+  if (width * height > maxPixels) throw new Error(`${width}x${height} pixels are too many for one label map`)
   if (annotations.length > MAX_LABEL)
-    throw new Error(`${annotations.length} annotations: a label map holds ${MAX_LABEL}`)
+    throw new Error(`${annotations.length} annotations: a label map can hold ${MAX_LABEL}`)
   const data = new Uint16Array(width * height)
   const areas = annotations.map((annotation, i) => {
     let area = 0
@@ -121,7 +123,7 @@ export function cocoLabels(image: CocoImage, annotations: readonly CocoAnnotatio
   return { width, height, data }
 }
 
-/** The COCO annotation of one instance of a label map: of these polygons, else as compressed RLE; bbox [x, y, width, height]. */
+/** The COCO annotation of one instance: with these polygons, or if there are none as RLE; bbox is [x, y, width, height]. */
 export const cocoAnnotation = (
   { width, height, data }: LabelMap,
   box: InstanceBox,

@@ -1,3 +1,4 @@
+/** @file Opens a dataset (images/ and masks/, or images and COCO annotations), checks its pairs and loads their pixels. */
 import { existsSync, statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import type { LabelMap } from '../../engine/image/label-map'
@@ -8,12 +9,12 @@ import { readImage } from '../images/read-image'
 import { boxes } from './instances'
 import { readLabels } from '../images/read-labels'
 import { readGroups } from './groups'
-import { findCandidates, type Candidate, type LabelSource } from './image-label-pairs'
+import { findPairs, type PairEntry, type LabelSource } from './image-label-pairs'
 import { toRGB8 } from '../images/rgb8'
 import type { Sample } from './sample'
 
 export interface DatasetItem {
-  /** the stem, after the folder's name where there are several folders */
+  /** The stem of the file; preceded by the folder's name and a slash if there are several folders. */
   id: string
   imagePath: string
   labels: LabelSource
@@ -30,66 +31,69 @@ export interface BadItem {
 
 export interface Dataset {
   folders: string[]
-  /** sorted by id */
+  /** Sorted by id. */
   items: DatasetItem[]
   bad: BadItem[]
 }
 
 export interface DatasetOptions {
-  /** what to do with pairs that cannot be trained on */
+  /** What to do with pairs that cannot be used for training. */
   onBad?: 'refuse' | 'skip'
-  /** COCO annotations of the images, in place of masks/ */
+  /** COCO annotations of the images, instead of masks/. */
   coco?: string
-  /** see readGroups */
+  /** See readGroups. */
   groupBy?: string
-  /** an image is of use if it has an instance of at least so many pixels */
+  /** An image is used only if it has an instance of at least this many pixels. */
   minPixels?: number
   onProgress?(done: number, total: number): void
 }
 
-/** What may be pairs in one or several folders, found by name and not yet read. @throws UserError for what is no dataset */
-export async function listCandidates(
+/** The pairs of one or several folders, found by name and not yet read. @throws UserError if a folder is not a dataset */
+export async function listPairs(
   folder: string | string[],
   { coco, groupBy }: Pick<DatasetOptions, 'coco' | 'groupBy'> = {},
-): Promise<{ folders: string[]; candidates: (Candidate & { group: string })[] }> {
+): Promise<{ folders: string[]; pairs: (PairEntry & { group: string })[] }> {
   const folders = [folder].flat().map((path) => resolve(path))
-  if (coco && folders.length > 1) throw new UserError('COCO annotations go with one folder of images, not several')
+  if (coco && folders.length > 1)
+    throw new UserError('COCO annotations can be used with one folder of images only, not with several')
   const names = folders.map((path) => basename(path))
   const repeated = names.find((name, i) => names.indexOf(name) < i)
   if (repeated)
-    throw new UserError(`two folders are named ${repeated}: rename one, as ids and groups begin with the name`)
+    throw new UserError(
+      `two folders are named ${repeated}: rename one, because the ids and groups of images begin with the folder's name`,
+    )
 
-  const candidates: (Candidate & { group: string })[] = []
+  const pairs: (PairEntry & { group: string })[] = []
   for (const [i, path] of folders.entries()) {
     if (!existsSync(path) || !statSync(path).isDirectory()) throw new UserError(`there is no folder ${path}`)
     const groupOf = await readGroups(path, groupBy)
     const prefix = folders.length > 1 ? `${names[i]}/` : ''
-    for (const found of await findCandidates(path, coco))
-      candidates.push({ ...found, group: prefix + groupOf(found.id), id: prefix + found.id })
+    for (const found of await findPairs(path, coco))
+      pairs.push({ ...found, group: prefix + groupOf(found.id), id: prefix + found.id })
   }
-  return { folders, candidates }
+  return { folders, pairs }
 }
 
 /**
  * Opens one or several folders of images/ and masks/ (label maps of the same stem), or images and COCO annotations.
- * Every pair is read once, so that what is bad shows before any training.
- * @throws UserError listing every bad pair with its reason, unless they are to be skipped; or where nothing is left
+ * Every pair is read once, so that bad pairs are reported before training starts.
+ * @throws UserError listing every bad pair with its reason, unless bad pairs are skipped; or if no pair is left
  */
 export async function openDataset(folder: string | string[], options: DatasetOptions = {}): Promise<Dataset> {
   const { onBad = 'refuse', minPixels = MIN_INSTANCE_AREA, onProgress } = options
-  const { folders, candidates } = await listCandidates(folder, options)
+  const { folders, pairs } = await listPairs(folder, options)
   const items: DatasetItem[] = []
   const bad: BadItem[] = []
-  for (const [i, { id, group, imagePath, labels, reason }] of candidates.entries()) {
+  for (const [i, { id, group, imagePath, labels, reason }] of pairs.entries()) {
     try {
-      if (!imagePath || !labels) throw new UserError(reason ?? 'it is incomplete')
+      if (!imagePath || !labels) throw new UserError(reason ?? 'its image or its labels are missing')
       const { width, height } = await readImage(imagePath)
-      const map = await readSource(labels)
+      const map = await readLabelSource(labels)
       items.push({ id, imagePath, labels, group, width, height, instances: checkPair(map, width, height, minPixels) })
     } catch (error) {
       bad.push({ id, reason: messageOf(error) })
     }
-    onProgress?.(i + 1, candidates.length)
+    onProgress?.(i + 1, pairs.length)
   }
   items.sort(byId)
   bad.sort(byId)
@@ -97,47 +101,55 @@ export async function openDataset(folder: string | string[], options: DatasetOpt
   if (bad.length && onBad === 'refuse')
     throw new UserError(`${describeBad(bad, where)}\nCorrect them, or skip them with --on-bad skip.`)
   if (!items.length)
-    throw new UserError(bad.length ? `nothing is left: ${describeBad(bad, where)}` : `${where} holds no images`)
+    throw new UserError(
+      bad.length ? `no usable image is left: ${describeBad(bad, where)}` : `${where} contains no images`,
+    )
   return { folders, items, bad }
 }
 
 const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 
-/** The bad pairs as lines for a person. */
+/** The bad pairs as lines of text for the user. */
 export const describeBad = (bad: readonly BadItem[], where: string): string =>
   `${bad.length} of the pairs in ${where} cannot be used:\n${bad.map(({ id, reason }) => `  ${id}: ${reason}`).join('\n')}`
 
-/** Reads the label map of an image. @throws UserError or Error with the reason */
-export async function readSource(source: LabelSource): Promise<LabelMap> {
+/** Reads the label map of an image. @throws UserError if a file cannot be read; Error if an annotation is wrong */
+export async function readLabelSource(source: LabelSource): Promise<LabelMap> {
   return source.kind === 'map' ? readLabels(source.path) : cocoLabels(source.image, source.annotations)
 }
 
-/** The number of instances of a usable pair. @throws UserError with the reason where it is not */
+/** A label that covers more than this fraction of an image is taken for the background, which must be 0. */
+const MAX_COVERAGE = 0.95
+/** The same for a label that reaches all four edges in an image without a pixel of 0. */
+const MAX_COVERAGE_WITHOUT_BACKGROUND = 0.3
+
+/** The number of instances of a pair. @throws UserError with the reason if it cannot be used */
 export function checkPair(labels: LabelMap, width: number, height: number, minPixels: number): number {
   if (labels.width !== width || labels.height !== height)
-    throw new UserError(`the image is ${width}x${height}, its labels ${labels.width}x${labels.height}`)
+    throw new UserError(`the image is ${width}x${height} pixels, its labels ${labels.width}x${labels.height}`)
   const found = boxes(labels)
-  if (!found.length) throw new UserError('its labels are empty')
+  if (!found.length) throw new UserError('its labels are empty: every pixel is 0')
   const largest = found.reduce((a, b) => (b.area > a.area ? b : a))
   const share = largest.area / (width * height)
   const spans = largest.x0 === 0 && largest.y0 === 0 && largest.x1 === width - 1 && largest.y1 === height - 1
   const covered = found.reduce((sum, { area }) => sum + area, 0) === width * height
-  // a label in place of 0: it reaches all four edges and nothing is background
-  if (share > 0.95 || (spans && covered && share > 0.3))
+  if (share > MAX_COVERAGE || (spans && covered && share > MAX_COVERAGE_WITHOUT_BACKGROUND))
     throw new UserError(
-      `label ${largest.id} covers ${(100 * share).toFixed(1)} % of the picture and looks like the background, which must be 0`,
+      `label ${largest.id} covers ${(100 * share).toFixed(1)} % of the image and looks like the background, which must be 0`,
     )
   if (largest.area < minPixels)
     throw new UserError(`its largest instance has ${largest.area} pixels, fewer than the ${minPixels} asked for`)
   return found.length
 }
 
-/** Reads an item's pixels. @throws UserError where its files have changed since the dataset was opened */
+/** Reads an item's pixels. @throws UserError if its files have changed size since the dataset was opened */
 export async function loadItem(item: DatasetItem): Promise<Sample> {
   const image = await readImage(item.imagePath)
-  const labels = await readSource(item.labels)
+  const labels = await readLabelSource(item.labels)
   for (const { width, height } of [image, labels])
     if (width !== item.width || height !== item.height)
-      throw new UserError(`${item.imagePath} or its labels changed size since the start: now ${width}x${height}`)
+      throw new UserError(
+        `${item.imagePath} or its labels have changed size since the dataset was opened: now ${width}x${height}`,
+      )
   return { width: item.width, height: item.height, rgb: toRGB8(image), labels: labels.data }
 }

@@ -1,51 +1,54 @@
-/** @file Pictures that occur twice, and pictures so alike that they are likely the same one. */
-import { type Fingerprint, type Picture, samePixels, shapeDistance } from './fingerprint'
+/** @file Finds images that occur twice in a dataset, identical or nearly so. */
+import type { RgbImage } from '../../engine/image/rgb-image'
+import { type Fingerprint, hashDistance, samePixels } from './fingerprint'
 
-export interface Known {
+export interface FingerprintedImage {
   id: string
   group: string
-  print: Fingerprint
+  fingerprint: Fingerprint
 }
 
-export interface Twins {
-  a: Known
-  b: Known
-  /** 'identical': pixel for pixel, perhaps turned or mirrored; 'alike': nearly. */
+export interface DuplicatePair {
+  a: FingerprintedImage
+  b: FingerprintedImage
+  /** 'identical': pixel for pixel, possibly rotated or mirrored; 'alike': nearly the same. */
   kind: 'identical' | 'alike'
 }
 
 /**
- * Broad shapes that differ in at most so many of 256 bits are alike. Of a hundred real micrographs no two differ in fewer
- * than 54; a copy saved anew as JPEG, at half the size, or brighter and mirrored differs in at most 16.
+ * Images are alike if their perceptual hashes differ in at most this many of 256 bits. Among a hundred real micrographs no
+ * two differ in fewer than 54; a copy saved again as JPEG, at half the size, or brighter and mirrored differs in at most 16.
  */
-export const ALIKE_BITS = 20
-/** Beyond so many pictures only equal pixels are looked for: else each is compared with each. */
-export const MOST_COMPARED = 20_000
+export const MAX_ALIKE_DISTANCE = 20
+/** In larger datasets only identical images are looked for: nearly identical ones need a comparison of every two. */
+export const MAX_COMPARED = 20_000
 
 /**
- * All twins among the pictures. `load` gives a picture's pixels once more, where two have to be compared; of pairs that
- * `wanted` refuses only those of equal pixels are named.
+ * All pairs of duplicate images.
+ * @param load reads an image again, if two have to be compared pixel by pixel
+ * @param wanted pairs for which it returns false are reported only if their pixels are equal without rotation
  */
-export async function findTwins(
-  known: readonly Known[],
-  load: (id: string) => Promise<Picture>,
-  wanted: (a: Known, b: Known) => boolean = () => true,
-): Promise<Twins[]> {
-  const twins: Twins[] = []
-  const byPixels = new Map<string, Known[]>()
-  for (const b of known) {
-    const same = byPixels.get(b.print.pixels) ?? []
-    byPixels.set(b.print.pixels, [...same, b])
+export async function findDuplicates(
+  images: readonly FingerprintedImage[],
+  load: (id: string) => Promise<RgbImage>,
+  wanted: (a: FingerprintedImage, b: FingerprintedImage) => boolean = () => true,
+): Promise<DuplicatePair[]> {
+  const duplicates: DuplicatePair[] = []
+  const byPixels = new Map<string, FingerprintedImage[]>()
+  for (const b of images) {
+    const same = byPixels.get(b.fingerprint.pixels) ?? []
+    byPixels.set(b.fingerprint.pixels, [...same, b])
     const a = same.find((a) => wanted(a, b)) ?? same[0]
-    if (a) twins.push({ a, b, kind: 'identical' })
+    if (a) duplicates.push({ a, b, kind: 'identical' })
   }
-  if (known.length > MOST_COMPARED) return twins
-  for (let j = 1; j < known.length; j++)
+  if (images.length > MAX_COMPARED) return duplicates
+  for (let j = 1; j < images.length; j++)
     for (let i = 0; i < j; i++) {
-      const [a, b] = [known[i], known[j]]
-      if (!wanted(a, b) || a.print.pixels === b.print.pixels || shapeDistance(a.print, b.print) > ALIKE_BITS) continue
+      const [a, b] = [images[i], images[j]]
+      if (!wanted(a, b) || a.fingerprint.pixels === b.fingerprint.pixels) continue
+      if (hashDistance(a.fingerprint, b.fingerprint) > MAX_ALIKE_DISTANCE) continue
       const same = samePixels(await load(a.id), await load(b.id))
-      twins.push({ a, b, kind: same ? 'identical' : 'alike' })
+      duplicates.push({ a, b, kind: same ? 'identical' : 'alike' })
     }
-  return twins
+  return duplicates
 }

@@ -1,6 +1,7 @@
+/** @file Samples the images of a training set: every image once per epoch, in a new random order each time. */
 import { Rng, type RngState } from '../../engine/rng'
 
-/** What continues a sampler exactly; plain JSON. */
+/** The state from which a sampler continues exactly; plain JSON. */
 export interface SamplerState {
   epoch: number
   position: number
@@ -8,12 +9,12 @@ export interface SamplerState {
   rng: RngState
 }
 
-/** Endless indices of a training set: every item once an epoch, each epoch in a new random order. */
+/** An endless sequence of indices below `length`: each index once per epoch, each epoch in a new random order. */
 export class EpochSampler {
   private order: number[]
   private position = 0
   private rng: Rng
-  /** the epoch of the next index, from 0 */
+  /** The epoch of the next index, from 0. */
   epoch = 0
 
   constructor(
@@ -29,6 +30,7 @@ export class EpochSampler {
     return this.rng.shuffle(Array.from({ length: this.length }, (_, i) => i))
   }
 
+  /** The next index. */
   next(): number {
     const index = this.order[this.position++]
     if (this.position === this.length) {
@@ -39,7 +41,7 @@ export class EpochSampler {
     return index
   }
 
-  /** Items left in this epoch. */
+  /** The number of items left in this epoch. */
   get left(): number {
     return this.length - this.position
   }
@@ -48,10 +50,10 @@ export class EpochSampler {
     return { epoch: this.epoch, position: this.position, order: [...this.order], rng: this.rng.state() }
   }
 
-  /** Goes on from a kept state. @throws Error where it is of another number of items or damaged */
+  /** Continues from a saved state. @throws Error if it is for another number of items, or damaged */
   restore({ epoch, position, order, rng }: SamplerState): this {
     if (order.length !== this.length)
-      throw new Error(`the saved sampler is of ${order.length} training images, now there are ${this.length}`)
+      throw new Error(`the saved sampler is for ${order.length} training images, now there are ${this.length}`)
     const whole =
       new Set(order).size === this.length && order.every((i) => Number.isInteger(i) && i >= 0 && i < this.length)
     if (!whole || !(Number.isInteger(position) && position >= 0 && position < this.length) || !(epoch >= 0))

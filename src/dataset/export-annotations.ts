@@ -1,4 +1,4 @@
-/** @file A dataset as annotations of other programs. */
+/** @file Exports a dataset as annotations of other programs; the formats are in formats/. */
 import { extname, join } from 'node:path'
 import { type DatasetItem, loadItem } from './dataset'
 import { boxes } from './instances'
@@ -6,36 +6,39 @@ import type { Part } from './split'
 import { messageOf, UserError } from '../host/errors'
 import { copyFileAtomic } from '../host/files'
 import { stemOfId } from './file-stems'
-import type { ExportImage, ExportOptions, Format, Problem } from './formats/format'
+import type { ExportImage, ExportOptions, AnnotationFormat, AnnotationProblem } from './formats/format'
 
 export interface ExportRun extends ExportOptions {
   out: string
-  format: Format
+  format: AnnotationFormat
   items: readonly DatasetItem[]
-  /** The parts of a split get folders of their own; null: one folder for all. */
+  /** The part of each image by id: each part is written to its own folder; null: one folder for all. */
   partOf: ReadonlyMap<string, Part> | null
   onProgress?(done: number, total: number, name: string): void
   stop?(): boolean
 }
 
 export interface ExportSummary {
-  /** The file or folder that holds the annotations. */
+  /** The file or folder that contains the annotations. */
   written: string
   finished: boolean
   images: number
   instances: number
-  problems: Problem[]
+  problems: AnnotationProblem[]
 }
 
-/** Writes annotations and, where wanted, copies of the images. An image that cannot be read is a problem of the summary. */
-export async function exportDataset(run: ExportRun): Promise<ExportSummary> {
+/**
+ * Writes annotations and, if requested, copies of the images. Images that cannot be read are listed in the summary.
+ * @throws UserError if two images would have the same name
+ */
+export async function exportAnnotations(run: ExportRun): Promise<ExportSummary> {
   const summary: ExportSummary = { written: '', finished: true, images: 0, instances: 0, problems: [] }
-  refuseDoubles(run.items)
+  refuseNameClashes(run.items)
   const written = await run.format.write(run.out, eachImage(run, summary), run)
   return { ...summary, written }
 }
 
-function refuseDoubles(items: readonly DatasetItem[]): void {
+function refuseNameClashes(items: readonly DatasetItem[]): void {
   const names = new Map<string, string>()
   for (const { id, imagePath } of items) {
     const other = names.get(stemOfId(id))

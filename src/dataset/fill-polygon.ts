@@ -1,23 +1,25 @@
-/** @file Filling polygons, as every annotation format needs it. */
+/** @file Fills polygons by the even-odd rule (scan-line algorithm), for all annotation formats. */
 
-/** More border crossings than this in one polygon are no outline of anything: a safeguard against hostile files. */
+/** Polygons with more crossings of sides and rows are refused: a safeguard against malicious files. */
 const MOST_CROSSINGS = 2 ** 25
 
-/** A side of a polygon from its upper to its lower end. */
+/** A side of a polygon, from its upper to its lower end. */
 interface Side {
-  /** First and last row whose pixel centres it passes. */
+  /** First and last row whose pixel centres it crosses. */
   first: number
   last: number
+  /** The upper end. */
   x: number
   y: number
+  /** Change of x per row. */
   slope: number
 }
 
 /**
- * Fills a polygon [x0, y0, x1, y1, …] by the even-odd rule: a pixel is inside where its centre (x + 0.5, y + 0.5) is.
- * Calls `span` with (y, first x, number of pixels), cut to the picture. Sides that lie on each other cancel, so that a
- * hole may be tied to its outline by a way there and back.
- * @throws Error for fewer than three points or coordinates that are not finite
+ * Fills a polygon [x0, y0, x1, y1, …] by the even-odd rule: a pixel is inside if its centre (x + 0.5, y + 0.5) is. Calls
+ * `span` with (y, first x, number of pixels), clipped to the image. Coinciding sides cancel, so that a hole may be joined to
+ * the outline by a line there and back.
+ * @throws Error for fewer than three points, or coordinates that are not finite
  */
 export function fillPolygon(
   polygon: readonly number[],
@@ -28,7 +30,7 @@ export function fillPolygon(
   const sides = sidesOf(polygon, height)
   let crossed = 0
   for (const { first, last } of sides) crossed += last - first + 1
-  if (crossed > MOST_CROSSINGS) throw new Error(`a polygon of ${polygon.length / 2} points that wind too often`)
+  if (crossed > MOST_CROSSINGS) throw new Error(`a polygon of ${polygon.length / 2} points crosses too many rows`)
   sides.sort((a, b) => a.first - b.first)
   let next = 0
   let active: Side[] = []
@@ -44,7 +46,7 @@ export function fillPolygon(
   }
 }
 
-/** The sides that pass the centre of a row. From above to below whatever their way, so that equal sides cross equally. */
+/** The sides that cross the centre of a row, all directed downwards so that equal sides have exactly equal crossings. */
 function sidesOf(polygon: readonly number[], height: number): Side[] {
   const points = polygon.length / 2
   if (!Number.isInteger(points) || points < 3)
@@ -56,7 +58,7 @@ function sidesOf(polygon: readonly number[], height: number): Side[] {
     const [upper, lower] = polygon[2 * i + 1] < polygon[2 * j + 1] ? [i, j] : [j, i]
     const [x, y] = [polygon[2 * upper], polygon[2 * upper + 1]]
     const [endX, endY] = [polygon[2 * lower], polygon[2 * lower + 1]]
-    // a centre that an end lies on belongs to the side below
+    // a row centre at the end of a side belongs to the side below it
     const first = Math.max(0, Math.ceil(y - 0.5))
     const last = Math.min(height - 1, Math.ceil(endY - 0.5) - 1)
     if (first <= last) sides.push({ first, last, x, y, slope: (endX - x) / (endY - y) })

@@ -1,3 +1,4 @@
+/** @file Groups of images that a split keeps together: from groups.csv, or from the file names. */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -5,16 +6,17 @@ import { messageOf, UserError } from '../host/errors'
 import { parseCsv } from '../text/csv'
 import { stemOf } from './file-stems'
 
-/** The group of an image by its stem (its file name without the extension). */
+/** Returns the group of an image by its stem (its file name without the extension). */
 export type GroupOf = (stem: string) => string
 
 /**
- * How the images of a folder are grouped, for a split that never parts a group:
- * - `groupBy` 'column:NAME': that column of groups.csv or index.csv in the folder (the image in column `name` or the
- * first);
- * - any other `groupBy`: a regular expression on the stem; its first bracket, else the whole match, is the group;
- * - nothing given: the column `group` of groups.csv or index.csv where there is one, else each image is its own
- * group.
+ * How the images of a folder are grouped; a split never divides a group:
+ * - `groupBy` 'column:NAME': by that column of groups.csv or index.csv in the folder (the image is named in the column
+ *   `name`, or else in the first);
+ * - any other `groupBy`: a regular expression that is matched against the stem; its first capture group, or else the whole
+ *   match, is the group;
+ * - none: by the column `group` of groups.csv or index.csv if it exists, otherwise each image is a separate group.
+ * @throws UserError if a file cannot be read, the column is missing, or the expression is invalid
  */
 export async function readGroups(folder: string, groupBy?: string): Promise<GroupOf> {
   if (groupBy !== undefined && !groupBy.startsWith('column:')) return byPattern(groupBy)
@@ -31,7 +33,7 @@ export async function readGroups(folder: string, groupBy?: string): Promise<Grou
     if (!rows.length || !(column in rows[0])) continue
     const name = 'name' in rows[0] ? 'name' : Object.keys(rows[0])[0]
     const exact = new Map(rows.map((row) => [row[name], row[column]]))
-    const byStem = new Map(rows.map((row) => [stemOf(row[name]), row[column]])) // where the names have extensions
+    const byStem = new Map(rows.map((row) => [stemOf(row[name]), row[column]])) // if the names have extensions
     return (stem) => exact.get(stem) || byStem.get(stem) || stem
   }
   if (groupBy) throw new UserError(`${folder} has no groups.csv or index.csv with the column "${column}"`)

@@ -1,3 +1,4 @@
+/** @file Finds the pairs of images and labels in a folder by their names, without reading them. */
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { extname, isAbsolute, join, relative, resolve } from 'node:path'
@@ -10,15 +11,15 @@ import { imageExtensions } from '../images/sniff-image'
 export type LabelSource =
   { kind: 'map'; path: string } | { kind: 'coco'; path: string; image: CocoImage; annotations: CocoAnnotation[] }
 
-/** An image and its labels as found by name, not yet read; without both, why. */
-export interface Candidate {
+/** An image and its labels as found by name, not yet read; `reason` says why one of them is missing. */
+export interface PairEntry {
   id: string
   imagePath?: string
   labels?: LabelSource
   reason?: string
 }
 
-/** Images by stem; hidden files and other kinds of files are passed over. */
+/** Paths of the images in a folder, by stem; hidden files and other files are skipped. */
 async function listImages(folder: string): Promise<Map<string, string[]>> {
   const stems = new Map<string, string[]>()
   for (const name of (await readdir(folder)).sort()) {
@@ -28,13 +29,15 @@ async function listImages(folder: string): Promise<Map<string, string[]>> {
   return stems
 }
 
-/** What may be pairs in a folder: images/ and masks/, or images and COCO annotations. */
-export async function findCandidates(folder: string, coco?: string): Promise<Candidate[]> {
+/**
+ * The pairs in a folder: of images/ and masks/, or of images and COCO annotations.
+ * @throws UserError if the folder has neither, or the annotations cannot be read
+ */
+export async function findPairs(folder: string, coco?: string): Promise<PairEntry[]> {
   const images = join(folder, 'images')
   const masks = join(folder, 'masks')
   const annotations = coco ?? ['annotations.json', 'coco.json'].map((f) => join(folder, f)).find((f) => existsSync(f))
-  if (annotations && (coco || !existsSync(masks)))
-    return cocoCandidates(existsSync(images) ? images : folder, annotations)
+  if (annotations && (coco || !existsSync(masks))) return cocoPairs(existsSync(images) ? images : folder, annotations)
   for (const needed of [images, masks])
     if (!existsSync(needed))
       throw new UserError(
@@ -43,15 +46,15 @@ export async function findCandidates(folder: string, coco?: string): Promise<Can
   const [pictures, maps] = [await listImages(images), await listImages(masks)]
   return [...new Set([...pictures.keys(), ...maps.keys()])].map((id) => {
     const [image, map] = [pictures.get(id) ?? [], maps.get(id) ?? []]
-    if (!map.length) return { id, reason: `no file of this name in ${masks}` }
-    if (!image.length) return { id, reason: `no file of this name in ${images}` }
+    if (!map.length) return { id, reason: `there is no label map of this name in ${masks}` }
+    if (!image.length) return { id, reason: `there is no image of this name in ${images}` }
     const double = [image, map].find((files) => files.length > 1)
-    if (double) return { id, reason: `which is meant of ${double.join(' and ')}?` }
+    if (double) return { id, reason: `the name is ambiguous: it may be ${double.join(' or ')}` }
     return { id, imagePath: image[0], labels: { kind: 'map', path: map[0] } }
   })
 }
 
-async function cocoCandidates(folder: string, path: string): Promise<Candidate[]> {
+async function cocoPairs(folder: string, path: string): Promise<PairEntry[]> {
   const { images, annotations } = await readCoco(path)
   const seen = new Set<string>()
   return images.map((image) => {

@@ -1,4 +1,4 @@
-/** @file Annotations of other programs as a dataset: images/, masks/ and what is known of classes. */
+/** @file Imports annotations of other programs as a dataset: images/, masks/ and classes.csv; the formats are in formats/. */
 import { rm } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
@@ -9,18 +9,25 @@ import { messageOf, UserError } from '../host/errors'
 import { copyFileAtomic, writeFileAtomic } from '../host/files'
 import { exactCsvLine } from '../text/csv'
 import { refuseDataset, relabel, writeLabels } from './dataset-writer'
-import type { AnnotatedImage, Format, Problem, ReadOptions, Shape, Shapes } from './formats/format'
+import type {
+  AnnotatedImage,
+  AnnotationFormat,
+  AnnotationProblem,
+  ReadOptions,
+  InstanceShape,
+  ImageShapes,
+} from './formats/format'
 import { ImageFolder } from './image-folder'
-import { pieces } from './label-components'
+import { labelComponents } from './label-components'
 
 export interface ImportRun extends Omit<ReadOptions, 'images'> {
   from: string
-  format: Format
+  format: AnnotationFormat
   images: string
   out: string
-  /** Only instances of these classes; empty: all. */
+  /** Only instances of these classes are imported; empty: all. */
   classes: readonly string[]
-  /** Whether every connected piece becomes an instance of its own. */
+  /** True if every connected component becomes a separate instance. */
   splitPieces: boolean
   onProgress?(done: number, total: number, name: string): void
   stop?(): boolean
@@ -31,24 +38,24 @@ export interface ImportSummary {
   finished: boolean
   images: number
   instances: number
-  /** Images without an instance: training has no use for them. */
+  /** Images without an instance, which are not written: training cannot use them. */
   empty: string[]
-  /** What is no instance mask, in words, and how often. */
+  /** Annotations that were left out because they are not instance masks: how many of each description. */
   leftOut: Record<string, number>
-  /** Instances that others lie on top of so that no pixel is left, or that lie outside. */
+  /** The number of instances without a visible pixel: covered by others, or outside the image. */
   hidden: number
-  /** Instances by class, where classes are named. */
+  /** The number of instances by class, for classes that have a name. */
   classes: Record<string, number>
-  /** What could not be used: the rest is written. */
-  problems: Problem[]
+  /** Images and annotations that could not be used; everything else is written. */
+  problems: AnnotationProblem[]
 }
 
 /**
- * Reads annotations and writes a dataset. Where instances overlap the smaller is on top. An image that cannot be used is
- * a problem of the summary and never stops the others; of none is anything half written.
- * @throws UserError where nothing can be read at all, or the folder holds a dataset already
+ * Reads annotations and writes a dataset. Where instances overlap, the smaller is on top. An image that cannot be used is
+ * listed in the summary and does not stop the others; image and labels are written both or not at all.
+ * @throws UserError if nothing can be read, or if the output folder contains a dataset already
  */
-export async function importDataset(run: ImportRun): Promise<ImportSummary> {
+export async function importAnnotations(run: ImportRun): Promise<ImportSummary> {
   const { from, format, out, onProgress, stop } = run
   refuseDataset(out)
   const folder = await ImageFolder.open(run.images)
@@ -95,15 +102,17 @@ export async function importDataset(run: ImportRun): Promise<ImportSummary> {
   return summary
 }
 
-/** The name that a picture's files get. @throws Error where another has it */
+/** The stem of an image's output files. @throws Error if another image has it */
 function freeStem(path: string, taken: ReadonlyMap<string, string>): string {
   const stem = stemOf(basename(path))
-  // names that differ in their case alone are one file on some disks
+  // On some file systems, names that differ only in case are the same file.
   const other = taken.get(stem.toLowerCase())
-  if (other) throw new Error(other === path ? `${path} is annotated twice` : `${other} has the same name as ${path}`)
+  if (other)
+    throw new Error(other === path ? `${path} is annotated twice` : `${other} has the same name as ${path}: rename one`)
   return stem
 }
 
+/** The label map of an annotated image, numbered without gaps, and the class of each label ('' if it has none). */
 async function readAnnotated(
   annotated: AnnotatedImage,
   { width, height }: { width: number; height: number },
@@ -118,17 +127,17 @@ async function readAnnotated(
   let names: string[] | undefined
   if ('data' in found) {
     if (found.width !== width || found.height !== height)
-      throw new Error(`the image is ${width}x${height}, its labels ${found.width}x${found.height}`)
+      throw new Error(`the image is ${width}x${height} pixels, its labels ${found.width}x${found.height}`)
     labels = found
   } else {
-    const shapes = chosen(found, classes, summary)
+    const shapes = wantedShapes(found, classes, summary)
     labels = cocoLabels(
       { id: 0, file_name: annotated.file, width, height },
       shapes.map(({ segmentation }) => ({ image_id: 0, segmentation })),
     )
     names = shapes.map(({ className }) => className)
   }
-  if (splitPieces) [labels, names] = apart(labels, names)
+  if (splitPieces) [labels, names] = splitComponents(labels, names)
   const used = new Set(labels.data)
   used.delete(0)
   if (names) summary.hidden += names.length - used.size
@@ -139,22 +148,28 @@ async function readAnnotated(
   }
 }
 
-function chosen({ shapes, leftOut }: Shapes, classes: readonly string[], summary: ImportSummary): Shape[] {
-  const isWanted = ({ className }: Shape) => !classes.length || classes.includes(className)
+/** The instances of the wanted classes; all others are counted in the summary. */
+function wantedShapes(
+  { shapes, leftOut }: ImageShapes,
+  classes: readonly string[],
+  summary: ImportSummary,
+): InstanceShape[] {
+  const isWanted = ({ className }: InstanceShape) => !classes.length || classes.includes(className)
   const wanted = shapes.filter(isWanted)
   const others = shapes.filter((shape) => !isWanted(shape)).map(({ className }) => `of class "${className}"`)
-  for (const what of [...leftOut, ...others]) summary.leftOut[what] = (summary.leftOut[what] ?? 0) + 1
+  for (const kind of [...leftOut, ...others]) summary.leftOut[kind] = (summary.leftOut[kind] ?? 0) + 1
   return wanted
 }
 
-/** Every connected piece as a label of its own. */
-function apart(labels: LabelMap, names?: string[]): [LabelMap, string[] | undefined] {
-  const { map, list } = pieces(labels)
-  if (list.length > MAX_LABEL) throw new Error(`${list.length} pieces: a label map holds ${MAX_LABEL}`)
+/** Gives every connected component a separate label. */
+function splitComponents(labels: LabelMap, names?: string[]): [LabelMap, string[] | undefined] {
+  const { map, list } = labelComponents(labels)
+  if (list.length > MAX_LABEL)
+    throw new Error(`it has ${list.length} connected components: a label map can hold ${MAX_LABEL}`)
   return [{ ...labels, data: Uint16Array.from(map) }, names && list.map(({ id }) => names[id - 1])]
 }
 
-/** Writes both files or none. */
+/** Writes an image and its labels, or neither. */
 async function writePair(out: string, stem: string, path: string, labels: LabelMap): Promise<void> {
   const mask = join(out, 'masks', `${stem}.png`)
   await writeLabels(mask, labels)

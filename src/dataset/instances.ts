@@ -1,15 +1,15 @@
-import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
-import type { InstanceBox } from '../../engine/image/label-map'
+/** @file The instances of a label map: area, bounding box and representative point. */
+import { type InstanceBox, type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { squaredDistance } from '../../engine/masks/distance-transform'
 
 export interface Instance extends InstanceBox {
-  /** the pixel furthest inside: [x, y]; the first in reading order of several */
+  /** The pixel furthest from the outline, [x, y]; of several the first in reading order. */
   point: [number, number]
-  /** whether it touches the picture's edge */
+  /** True if it touches the image's edge. */
   border: boolean
 }
 
-/** Area and inclusive box of every label, in the order of their values; the background is left out. */
+/** Area and bounding box (inclusive) of every label in ascending order, without the background. */
 export function boxes({ width, height, data }: LabelMap): InstanceBox[] {
   const slot = new Int32Array(MAX_LABEL + 1).fill(-1)
   const found: InstanceBox[] = []
@@ -27,7 +27,7 @@ export function boxes({ width, height, data }: LabelMap): InstanceBox[] {
   return found.sort((a, b) => a.id - b.id)
 }
 
-/** Every instance with its representative point. */
+/** Every instance with its representative point, in ascending order of labels. */
 export function instances(labels: LabelMap): Instance[] {
   return boxes(labels).map((box) => ({
     ...box,

@@ -1,27 +1,27 @@
-/** @file The connected pieces that labels fall into. */
+/** @file The connected components of the labels of a label map. */
 import type { LabelMap } from '../../engine/image/label-map'
 
-export interface Pieces {
-  /** Piece of each pixel, from 1 in reading order; 0 is background. */
+export interface LabelComponents {
+  /** (height, width): the number of each pixel's component, from 1 in reading order; 0 is background. */
   map: Uint32Array
-  /** Label and pixels of piece i + 1. */
+  /** Label and area in pixels of component i + 1. */
   list: { id: number; area: number }[]
 }
 
-/** The 8-connected pieces of equal labels. */
-export function pieces({ width, height, data }: LabelMap): Pieces {
+/** The 8-connected components of pixels of the same label. */
+export function labelComponents({ width, height, data }: LabelMap): LabelComponents {
   const map = new Uint32Array(width * height)
-  const list: Pieces['list'] = []
+  const list: LabelComponents['list'] = []
   const stack: number[] = []
   for (let start = 0; start < map.length; start++) {
     const id = data[start]
     if (!id || map[start]) continue
-    const piece = { id, area: 0 }
-    const number = list.push(piece)
+    const component = { id, area: 0 }
+    const number = list.push(component)
     map[start] = number
     stack.push(start)
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
-      piece.area++
+      component.area++
       const x = at % width
       const y = (at - x) / width
       const [left, right] = [Math.max(0, x - 1), Math.min(width - 1, x + 1)]

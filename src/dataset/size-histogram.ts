@@ -1,18 +1,18 @@
-/** @file Histograms as inline SVG that stands alone or in the report's page. */
+/** @file Histograms of a dataset's statistics as SVG, for a separate file or for the page. */
 import { escape } from '../text/escape'
 
 export interface Histogram {
-  /** Borders of the bins: one more than counts. */
+  /** Borders of the bins, one more than counts. */
   edges: number[]
   counts: number[]
-  /** Whether the bins grow by a factor. */
+  /** True if the bins have equal widths on a logarithmic scale. */
   log: boolean
 }
 
-/** Values over a wider range than this factor get bins that grow by a factor. */
+/** If the largest value is more than this many times the smallest, the bins are logarithmic. */
 const LOG_RANGE = 12
 
-/** Bins over all values, none left out; as many as the root of their number, 5 to 32. Empty for no values. */
+/** Bins over the whole range of the values, by default the square root of their number of them (5 to 32). Empty for no values. */
 export function histogram(values: readonly number[], bins = binsFor(values.length)): Histogram {
   let [low, high] = values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity])
   if (!values.length) return { edges: [], counts: [], log: false }
@@ -36,7 +36,7 @@ const binsFor = (count: number) => Math.min(32, Math.max(5, Math.ceil(Math.sqrt(
 const [WIDTH, HEIGHT] = [460, 260]
 const AREA = { left: 52, right: 14, top: 14, bottom: 36 }
 
-/** Empty where there is nothing to count. */
+/** The histogram as SVG; '' if there are no values. @param x label of the horizontal axis */
 export function histogramSvg({ edges, counts, log }: Histogram, title: string, x: string): string {
   if (!counts.length) return ''
   const [low, high] = [edges[0], edges[edges.length - 1]]
@@ -72,7 +72,7 @@ export function histogramSvg({ edges, counts, log }: Histogram, title: string, x
 const n = (value: number) => String(Math.round(value * 10) / 10)
 const short = (value: number) => String(Number(value.toPrecision(3)))
 
-/** Round numbers within a range, four or so. */
+/** About four round numbers within a range. */
 function linearTicks(low: number, high: number): number[] {
   const rough = (high - low) / 4
   const power = 10 ** Math.floor(Math.log10(rough))
@@ -81,7 +81,7 @@ function linearTicks(low: number, high: number): number[] {
   return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step)
 }
 
-/** 1, 2 and 5 times the powers of ten within a range, or of a wide one the powers alone. */
+/** 1, 2 and 5 times the powers of ten within a range; for a wide range only the powers. */
 function logTicks(low: number, high: number): number[] {
   const factors = high / low > 2000 ? [1] : [1, 2, 5]
   const ticks: number[] = []

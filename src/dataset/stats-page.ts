@@ -1,16 +1,20 @@
-/** @file The page of a dataset's figures: one HTML file that needs nothing else. */
+/** @file The HTML page of a dataset's statistics: one file without external resources. */
 import { escape } from '../text/escape'
 import { page } from '../drawing/html-page'
 import { histogram, histogramSvg } from './size-histogram'
-import { equivalentDiameter, type Measured } from './stats'
+import { equivalentDiameter, type ImageMeasurement } from './stats'
 
-/** @param rows of the table, the first its head */
-export function statsPage(title: string, rows: readonly (readonly string[])[], measured: readonly Measured[]): string {
+/** The HTML page. @param rows rows of the summary table, the first of them its header */
+export function statsPage(
+  title: string,
+  rows: readonly (readonly string[])[],
+  measured: readonly ImageMeasurement[],
+): string {
   const diameters = measured.flatMap(({ areas }) => areas.map(equivalentDiameter))
   const charts: [string, string, number[]][] = [
     ['Sizes of all instances', 'equivalent diameter, pixels', diameters],
-    ['Instances an image', 'instances', measured.map(({ image }) => image.instances)],
-    ['Coverage of an image', 'labelled share, percent', measured.map(({ image }) => 100 * image.coverage)],
+    ['Instances per image', 'instances', measured.map(({ image }) => image.instances)],
+    ['Coverage of an image', 'labelled area, percent', measured.map(({ image }) => 100 * image.coverage)],
   ]
   const figures = charts.map(
     ([name, x, values]) =>
@@ -31,8 +35,8 @@ export function statsPage(title: string, rows: readonly (readonly string[])[], m
     body: `<div class="charts">${figures.join('\n')}</div>
 <h2>In numbers</h2>
 <div class="scroll"><table><thead><tr>${cells(rows[0], 'th')}</tr></thead><tbody>${body.join('\n')}</tbody></table></div>
-<p class="note">All in pixels. The diameter is that of the disc of the same area. Nothing is left out, instances that the
-picture’s edge cuts neither.</p>
+<p class="note">All lengths are in pixels. The diameter is the diameter of a disc of the same area. All instances are included, also those
+that the image’s edge cuts.</p>
 <h2>Image by image</h2>
 <div class="scroll"><table><thead><tr>${cells(head, 'th')}</tr></thead><tbody>${images.join('\n')}</tbody></table></div>`,
   })

@@ -1,4 +1,4 @@
-/** @file What a labelled dataset holds: images, instances, their sizes, how much they cover and how many touch. Pixels only. */
+/** @file Statistics of a labelled dataset: images, instances, their sizes and coverage, and how many touch. All in pixels. */
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { type DatasetItem, loadItem } from './dataset'
 import { boxes } from './instances'
@@ -9,14 +9,14 @@ export interface ImageStats {
   width: number
   height: number
   instances: number
-  /** Share of the picture that is labelled. */
+  /** Fraction of the image that is labelled. */
   coverage: number
-  /** Instances with a pixel beside one of another instance, corners included; and those that reach the picture's edge. */
+  /** The number of instances with an 8-neighbour of another instance, and of those that reach the image's edge. */
   touching: number
   border: number
 }
 
-/** Least, 5, 25, 50, 75 and 95 percentiles, greatest and mean. */
+/** Minimum, the 5, 25, 50, 75 and 95 percentiles, maximum and mean. */
 export interface Quantiles {
   min: number
   p5: number
@@ -34,38 +34,38 @@ export interface DatasetStats {
   instances: number
   /** Sizes of images, the most frequent first. */
   sizes: { width: number; height: number; images: number }[]
-  /** Pixels of an instance; diameter of the disc of that area, pixels; instances an image; null without instances. */
+  /** Area of an instance; diameter of the disc of that area; instances per image. Null without instances or images. */
   area: Quantiles | null
   diameter: Quantiles | null
   perImage: Quantiles | null
-  /** Labelled share of an image. */
+  /** Labelled fraction of an image. */
   coverage: Quantiles | null
-  /** Shares of all instances. */
+  /** Fraction of all instances that touch another one, and that reach the image's edge. */
   touching: number
   border: number
 }
 
-export interface Measured {
+export interface ImageMeasurement {
   image: ImageStats
-  /** Pixels of each instance, in the order of labels. */
+  /** Area in pixels of each instance, in ascending order of labels. */
   areas: number[]
 }
 
-/** Measures images one by one. */
+/** Loads and measures images one after the other. @throws UserError if an image cannot be read */
 export async function measureItems(
   items: readonly DatasetItem[],
   onProgress?: (done: number, total: number, id: string) => void,
-): Promise<Measured[]> {
-  const measured: Measured[] = []
+): Promise<ImageMeasurement[]> {
+  const measured: ImageMeasurement[] = []
   for (const [i, item] of items.entries()) {
     const { width, height, labels } = await loadItem(item)
-    measured.push(measure(item, { width, height, data: labels }))
+    measured.push(measureLabels(item, { width, height, data: labels }))
     onProgress?.(i + 1, items.length, item.id)
   }
   return measured
 }
 
-export function measure({ id, group }: Pick<DatasetItem, 'id' | 'group'>, labels: LabelMap): Measured {
+export function measureLabels({ id, group }: Pick<DatasetItem, 'id' | 'group'>, labels: LabelMap): ImageMeasurement {
   const { width, height } = labels
   const found = boxes(labels)
   const areas = found.map(({ area }) => area)
@@ -94,10 +94,10 @@ function touchingLabels({ width, height, data }: LabelMap): number {
   return touching.reduce((a, b) => a + b, 0)
 }
 
-/** The diameter of the disc of an area. */
+/** The diameter of a disc of this area. */
 export const equivalentDiameter = (area: number): number => Math.sqrt((4 * area) / Math.PI)
 
-export function summarise(measured: readonly Measured[]): DatasetStats {
+export function summariseDataset(measured: readonly ImageMeasurement[]): DatasetStats {
   const images = measured.map(({ image }) => image)
   const areas = measured.flatMap((m) => m.areas)
   const sum = (of: (image: ImageStats) => number) => images.reduce((total, image) => total + of(image), 0)
@@ -121,7 +121,7 @@ export function summarise(measured: readonly Measured[]): DatasetStats {
   }
 }
 
-/** Between two values quantiles are interpolated, so that the median of an even number is the middle of two. */
+/** Quantiles with linear interpolation between values; null for no values. */
 export function quantiles(values: readonly number[]): Quantiles | null {
   if (!values.length) return null
   const sorted = Float64Array.from(values).sort()

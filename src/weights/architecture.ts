@@ -55,7 +55,7 @@ export function inferArchitecture(checkpoint: Checkpoint, config: unknown = {}):
 }
 
 function infer(checkpoint: Checkpoint, config: ModelConfig): Architecture {
-  const shapes = new Shapes(checkpoint)
+  const shapes = new CheckpointShapes(checkpoint)
   const architecture = shapes.has(`${encoder}.patch_embed.seq.0.weight`)
     ? tinyVit(shapes, config)
     : shapes.has(`${encoder}.pos_embed`)
@@ -69,7 +69,7 @@ function infer(checkpoint: Checkpoint, config: ModelConfig): Architecture {
   return architecture
 }
 
-class Shapes {
+class CheckpointShapes {
   constructor(private readonly checkpoint: Checkpoint) {}
 
   has(name: string): boolean {
@@ -98,7 +98,7 @@ class Shapes {
   }
 }
 
-function vit(shapes: Shapes, { vision = {}, decoder }: ModelConfig): VitArchitecture {
+function vit(shapes: CheckpointShapes, { vision = {}, decoder }: ModelConfig): VitArchitecture {
   const [, grid, width, dim] = shapes.of(`${encoder}.pos_embed`, 4)
   if (grid !== width) throw shapes.error(`${encoder}.pos_embed`, `is not square (${grid} x ${width})`)
   const patch = shapes.of(`${encoder}.patch_embed.proj.weight`, 4)[2]
@@ -127,7 +127,7 @@ function vit(shapes: Shapes, { vision = {}, decoder }: ModelConfig): VitArchitec
 
 const table = (block: number) => `${encoder}.blocks.${block}.attn.rel_pos_h`
 
-function tinyVit(shapes: Shapes, { vision = {}, decoder }: ModelConfig): TinyVitArchitecture {
+function tinyVit(shapes: CheckpointShapes, { vision = {}, decoder }: ModelConfig): TinyVitArchitecture {
   const stages = Array.from({ length: shapes.count(`${encoder}.layers`) }, (_, s) => {
     const path = `${encoder}.layers.${s}.blocks`
     const depth = shapes.count(path)
@@ -151,7 +151,7 @@ function tinyVit(shapes: Shapes, { vision = {}, decoder }: ModelConfig): TinyVit
   }
 }
 
-function maskDecoder(shapes: Shapes, config: ModelConfig['decoder']): DecoderArchitecture {
+function maskDecoder(shapes: CheckpointShapes, config: ModelConfig['decoder']): DecoderArchitecture {
   const transformer = 'mask_decoder.transformer.layers'
   return {
     dim: shapes.of('mask_decoder.iou_token.weight', 2)[1],

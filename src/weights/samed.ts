@@ -3,14 +3,14 @@ import { UserError } from '../host/errors'
 import { type Adapter, type LoraPair, readPair } from './adapter'
 import { openPth } from './pth'
 import { openSafetensors } from './safetensors'
-import { sniff } from './sniff-format'
+import { sniffFormat } from './sniff-format'
 
 /**
  * Reads such a file, .pth or .safetensors. Throws a UserError where it holds more than LoRA matrices: SAMed's own files
  * bring a tuned mask decoder too, and to leave that out in silence would give another model.
  */
 export async function readSamed(path: string): Promise<Adapter> {
-  const file = await ((await sniff(path)) === 'zip' ? openPth(path) : openSafetensors(path))
+  const file = await ((await sniffFormat(path)) === 'zip' ? openPth(path) : openSafetensors(path))
   try {
     const names = [...file.tensors.keys()]
     const count = names.filter((name) => /^w_a_\d{3,}$/.test(name)).length

@@ -1,10 +1,10 @@
 /** @file Tells the formats of weights apart by a file's first bytes. */
 import { openFile, readAt } from './tensor-file'
 
-export type Format = 'zip' | 'safetensors' | 'onnx' | 'pickle' | 'empty'
+export type WeightFormat = 'zip' | 'safetensors' | 'onnx' | 'pickle' | 'empty'
 
 /** What a file's first bytes say that it is, undefined where they say nothing. Throws a UserError where it cannot be opened. */
-export async function sniff(path: string): Promise<Format | undefined> {
+export async function sniffFormat(path: string): Promise<WeightFormat | undefined> {
   const { file, size } = await openFile(path)
   try {
     if (!size) return 'empty'

@@ -42,7 +42,7 @@ export async function modelShapes(model: string, config: unknown, { fetch }: { f
     if (error instanceof UserError && Object.hasOwn(publishedArchitectures, model)) return null
     throw error
   })
-  if (path === null) return shapesOf(publishedArchitectures[model])
+  if (path === null) return shapesOfArchitecture(publishedArchitectures[model])
   const checkpoint = await openCheckpoint(path)
   try {
     const architecture = inferArchitecture(checkpoint, config)
@@ -54,7 +54,7 @@ export async function modelShapes(model: string, config: unknown, { fetch }: { f
 }
 
 /** Those of an architecture, with the public models' widths where it leaves them open. */
-export const shapesOf = (architecture: Architecture): ModelShapes => ({
+export const shapesOfArchitecture = (architecture: Architecture): ModelShapes => ({
   architecture,
   source: zeros(expectedTensors(architecture)),
 })

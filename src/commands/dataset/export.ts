@@ -6,7 +6,7 @@ import { openSplit, type Part, parts } from '../../dataset/split'
 import { UserError } from '../../host/errors'
 import { interruption } from '../../host/interrupt'
 import { Progress } from '../../host/progress'
-import { exportDataset, type ExportSummary } from '../../dataset/export-annotations'
+import { exportAnnotations, type ExportSummary } from '../../dataset/export-annotations'
 import { formats } from '../../dataset/formats'
 import { readFormat } from './import'
 import { dataOptions, jsonOption, openData } from '../options/data'
@@ -58,7 +58,7 @@ listed and the others are exported; the exit code is then 1.
     const bar = new Progress('exporting', undefined)
     const interrupt = interruption(() => console.error('\nstopping after this image'))
     try {
-      const summary = await exportDataset({
+      const summary = await exportAnnotations({
         out,
         format: formats[name],
         items: part ? dataset.items.filter(({ id }) => partOf!.get(id) === part) : dataset.items,

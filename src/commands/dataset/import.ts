@@ -8,7 +8,7 @@ import { UserError } from '../../host/errors'
 import { interruption } from '../../host/interrupt'
 import { Progress } from '../../host/progress'
 import { type FormatName, formatNames, formats } from '../../dataset/formats'
-import { importDataset, type ImportSummary } from '../../dataset/import-annotations'
+import { importAnnotations, type ImportSummary } from '../../dataset/import-annotations'
 import { jsonOption } from '../options/data'
 
 export const command: Command = {
@@ -58,7 +58,7 @@ ignored and counted. Images that cannot be used are listed and the others are im
     const bar = new Progress('importing', undefined)
     const interrupt = interruption(() => console.error('\nstopping after this image'))
     try {
-      const summary = await importDataset({
+      const summary = await importAnnotations({
         from,
         format: formats[name],
         images: text(values, 'images') ?? imagesBeside(from),

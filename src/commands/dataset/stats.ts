@@ -8,7 +8,13 @@ import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { Progress } from '../../host/progress'
 import { statsPage } from '../../dataset/stats-page'
-import { type DatasetStats, equivalentDiameter, measureItems, type Quantiles, summarise } from '../../dataset/stats'
+import {
+  type DatasetStats,
+  equivalentDiameter,
+  measureItems,
+  type Quantiles,
+  summariseDataset,
+} from '../../dataset/stats'
 import { histogram, histogramSvg } from '../../dataset/size-histogram'
 import { dataOptions, jsonOption, onBadOption, openData } from '../options/data'
 import { textTable } from '../../text/table'
@@ -40,10 +46,10 @@ pixels, diagonals included. All instances count, also those at the edge of the i
     const split = splitFile ? await openSplit(splitFile, items, { seed: 0 }) : null
     const bar = new Progress('measuring', undefined)
     const measured = await measureItems(items, (done, total, id) => bar.update(done, id, total))
-    const columns: Record<string, DatasetStats> = { all: summarise(measured) }
+    const columns: Record<string, DatasetStats> = { all: summariseDataset(measured) }
     for (const part of split ? parts : []) {
       const ids = new Set(split![part])
-      columns[part] = summarise(measured.filter(({ image }) => ids.has(image.id)))
+      columns[part] = summariseDataset(measured.filter(({ image }) => ids.has(image.id)))
     }
     if (figure) {
       const diameters = measured.flatMap(({ areas }) => areas.map(equivalentDiameter))

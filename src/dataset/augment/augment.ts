@@ -1,3 +1,4 @@
+/** @file Random augmentation of a labelled image: geometry, gray values, noise and blur. */
 import { MIN_INSTANCE_AREA } from '../../../engine/train/sample-prompts'
 import { MAX_LABEL } from '../../../engine/image/label-map'
 import type { Rng } from '../../../engine/rng'
@@ -6,32 +7,32 @@ import { zoomedOut } from './zoom-out'
 import type { Sample } from '../sample'
 
 export interface AugmentOptions {
-  /** mirror, and turn by quarter turns */
+  /** Mirror at random, and rotate by a random number of quarter turns. */
   flip?: boolean
   turn?: boolean
-  /** the shortest crop as a share of either side; 1 is none. The model's resize then enlarges it. */
+  /** The smallest crop as a fraction of each side; 1 is none. The model's resize then enlarges it. */
   crop?: number
   /**
-   * how much smaller particles may become, as a factor: 1 is down to half their size. The picture then goes on beyond its
-   * edges, mirrored. 0 is never; else as much is drawn between this and `crop`, larger and smaller alike.
+   * How much smaller particles may become: 1 is down to half their size, 0 is never. The image is then continued beyond its
+   * edges by mirroring. If it is not 0, the size is sampled between the smallest crop and this, evenly in its logarithm.
    */
   zoomOut?: number
-  /** largest turn to either side, in degrees: the part taken is made so small that it lies within the picture */
+  /** Largest rotation to either side, in degrees; the crop is shrunk until it is inside the image. */
   rotate?: number
-  /** largest change of size, as a factor: 0.2 is from 1/1.2 to 1.2. The model's resize undoes it but for the sharpness. */
+  /** Largest change of size: 0.2 is from 1/1.2 to 1.2. The model's resize undoes it, except for the sharpness. */
   scale?: number
-  /** largest change of brightness, as a share of 255 */
+  /** Largest change of brightness, as a fraction of 255. */
   brightness?: number
-  /** largest change of contrast about mid-gray, and of gamma, as factors: 0.2 is from 1/1.2 to 1.2 */
+  /** Largest change of contrast about mid-gray, and of gamma: 0.2 is from 1/1.2 to 1.2. */
   contrast?: number
   gamma?: number
-  /** largest standard deviation of added noise, in gray values */
+  /** Largest standard deviation of added noise, in gray values. */
   noise?: number
-  /** largest standard deviation of a Gaussian blur, in pixels */
+  /** Largest standard deviation of a Gaussian blur, in pixels. */
   blur?: number
 }
 
-/** What training does by itself. */
+/** What training does by default. */
 export const augmentDefaults: Required<AugmentOptions> = {
   flip: true,
   turn: true,
@@ -46,14 +47,14 @@ export const augmentDefaults: Required<AugmentOptions> = {
   blur: 0,
 }
 
-/** Zooming out is for training alone: it leaves particles without labels. */
+/** Augmentations of copies that are written to disk. Zooming out is for training only: it leaves some particles unlabelled. */
 export type CopyOptions = Required<Omit<AugmentOptions, 'zoomOut'>>
 
 const { zoomOut, ...copied } = augmentDefaults
-/** All that copies may have: what they are written with. */
+/** The augmentations with which copies are written by default: all kinds. */
 export const augmentAll: CopyOptions = { ...copied, rotate: 10, scale: 0.2, blur: 1 }
 
-/** Least and most of every strength. */
+/** Lower and upper bound of every strength. */
 export const augmentLimits = {
   crop: [0.05, 1],
   zoomOut: [0, 3],
@@ -66,23 +67,23 @@ export const augmentLimits = {
   blur: [0, 20],
 } as const satisfies { [key in keyof AugmentOptions]?: readonly [number, number] }
 
-/** Mirrors left and right. */
+/** Mirrors a sample horizontally. */
 export const flip = (sample: Sample): Sample => {
   const { width, height } = sample
   return rearrange(sample, width, height, (x, y) => y * width + width - 1 - x)
 }
 
-/** Turns by a quarter to the right: the left edge comes to the top. */
+/** Rotates a sample clockwise by 90 degrees: its left edge becomes the top. */
 export const quarterTurn = (sample: Sample): Sample => {
   const { width, height } = sample
   return rearrange(sample, height, width, (x, y) => (height - 1 - x) * width + y)
 }
 
-/** Cuts out a part. */
+/** Cuts out a rectangle. */
 export const crop = (sample: Sample, left: number, top: number, width: number, height: number): Sample =>
   rearrange(sample, width, height, (x, y) => (top + y) * sample.width + left + x)
 
-/** A sample whose pixel (x, y) is the source's at the place that `from` gives: labels stay exact. */
+/** A sample whose pixel (x, y) is the source's pixel at index `from(x, y)`: labels stay exact. */
 function rearrange(source: Sample, width: number, height: number, from: (x: number, y: number) => number): Sample {
   const rgb = new Uint8Array(width * height * 3)
   const labels = new Uint16Array(width * height)
@@ -97,10 +98,13 @@ function rearrange(source: Sample, width: number, height: number, from: (x: numb
   return { width, height, rgb, labels }
 }
 
-/** One of a few random parts that has an instance of 16 pixels or more, else the whole. */
-function usefulPart(sample: Sample, part: () => Sample): Sample {
-  for (let attempt = 0; attempt < 4; attempt++) {
-    const candidate = part()
+/** How many random views are tried before the whole sample is used. */
+const ATTEMPTS = 4
+
+/** The first random view that contains at least MIN_INSTANCE_AREA pixels of an instance, else the whole sample. */
+function usefulView(sample: Sample, view: () => Sample): Sample {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const candidate = view()
     const areas = new Uint32Array(MAX_LABEL + 1)
     for (const id of candidate.labels) areas[id]++
     if (areas.subarray(1).some((area) => area >= MIN_INSTANCE_AREA)) return candidate
@@ -108,14 +112,14 @@ function usefulPart(sample: Sample, part: () => Sample): Sample {
   return sample
 }
 
-/** A random part, `share` of either side. */
+/** A random rectangle of `share` of each side. */
 function randomCrop(sample: Sample, rng: Rng, share: number): Sample {
   const width = Math.max(1, Math.round(sample.width * share))
   const height = Math.max(1, Math.round(sample.height * share))
   return crop(sample, rng.int(sample.width - width + 1), rng.int(sample.height - height + 1), width, height)
 }
 
-/** The same, turned a little and in another size. */
+/** A random rectangle of `share` of each side, rotated a little and resized. */
 function randomWindow(sample: Sample, rng: Rng, share: number, { rotate, scale }: Required<AugmentOptions>): Sample {
   const angle = ((rotate * Math.PI) / 180) * rng.range(-1, 1)
   const zoom = factor(rng, scale)
@@ -128,22 +132,22 @@ function randomWindow(sample: Sample, rng: Rng, share: number, { rotate, scale }
   return takeWindow(sample, { x, y, width: width * fit, height: height * fit, angle, zoom })
 }
 
-/** How much of either side is seen: a part, or above 1 more than there is. */
+/** The fraction of each side that is shown: less than 1 is a crop, more than 1 zooms out. */
 const randomShare = (rng: Rng, { crop, zoomOut }: Required<AugmentOptions>): number =>
   zoomOut ? Math.exp(rng.range(Math.log(crop), Math.log1p(zoomOut))) : rng.range(crop, 1)
 
-/** A random view of the sample: a part of it, turned perhaps, or all of it made smaller. */
+/** A random view of the sample: a crop, possibly rotated, or the whole sample made smaller. */
 function randomView(sample: Sample, rng: Rng, options: Required<AugmentOptions>): Sample {
   const share = randomShare(rng, options)
-  const turned = options.rotate || options.scale
-  if (share <= 1) return turned ? randomWindow(sample, rng, share, options) : randomCrop(sample, rng, share)
-  return zoomedOut(turned ? randomWindow(sample, rng, 1, options) : sample, rng, share)
+  const resampled = options.rotate || options.scale
+  if (share <= 1) return resampled ? randomWindow(sample, rng, share, options) : randomCrop(sample, rng, share)
+  return zoomedOut(resampled ? randomWindow(sample, rng, 1, options) : sample, rng, share)
 }
 
-/** From 1 / (1 + most) to 1 + most. */
+/** A random factor from 1 / (1 + most) to 1 + most, evenly in its logarithm. */
 const factor = (rng: Rng, most: number) => Math.exp(Math.log1p(most) * rng.range(-1, 1))
 
-/** Changes gray values only; noise is the same in the three channels of a pixel, as it is in a gray picture. */
+/** Changes brightness, contrast and gamma and adds noise; the three channels of a pixel get the same noise, as in a gray image. */
 function tones(sample: Sample, rng: Rng, options: Required<AugmentOptions>): Sample {
   const shift = 255 * options.brightness * rng.range(-1, 1)
   const contrast = factor(rng, options.contrast)
@@ -162,14 +166,14 @@ function tones(sample: Sample, rng: Rng, options: Required<AugmentOptions>): Sam
 }
 
 /**
- * A random variant of a training sample, determined by `rng`; the source is left as it is. A pixel's label is always that
- * of one pixel of the source: labels are moved, or taken from the nearest pixel, never mixed.
+ * A random variant of a sample, determined by `rng`; the sample itself is not changed. Each pixel's label is the label of one
+ * pixel of the sample: labels are moved, or taken from the nearest pixel, never interpolated.
  */
 export function augment(sample: Sample, rng: Rng, given: AugmentOptions = {}): Sample {
   const options = { ...augmentDefaults, ...given }
   let result = sample
   if (options.rotate || options.scale || options.crop < 1 || options.zoomOut)
-    result = usefulPart(result, () => randomView(sample, rng, options))
+    result = usefulView(result, () => randomView(sample, rng, options))
   if (options.flip && rng.int(2)) result = flip(result)
   if (options.turn) for (let turns = rng.int(4); turns > 0; turns--) result = quarterTurn(result)
   if (options.blur) result = blurred(result, options.blur * rng.next())

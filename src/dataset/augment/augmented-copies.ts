@@ -1,6 +1,6 @@
 /**
- * @file Augmented copies of a dataset, written out. Each copy is drawn from the seed, the source's id and its own number
- * alone, so that an interrupted run goes on where it was and other images change nothing.
+ * @file Writes augmented copies of a dataset. Each copy depends only on the seed, its source's id and its own number, so
+ * that an interrupted run can be continued, and adding images to the dataset does not change the copies of the others.
  */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -19,11 +19,11 @@ import { stemOfId } from '../file-stems'
 export interface AugmentRun {
   out: string
   items: readonly DatasetItem[]
-  /** Its training part is varied, the others are taken along as they are; null: all are varied. */
+  /** Images of its training part are augmented, the others are copied unchanged; null: all are augmented. */
   split: Split | null
-  /** Pictures of the varied images to write, in all or of each. */
+  /** How many images to write for the augmented ones: in total, or for each. */
   amount: { total: number } | { perImage: number }
-  /** Whether the first picture of each varied image is the image itself. */
+  /** True if the first image written for each source is the source itself. */
   originals: boolean
   seed: number
   options: CopyOptions
@@ -33,38 +33,38 @@ export interface AugmentRun {
 
 export interface AugmentSummary {
   out: string
-  /** Whether all is there; false after a stop. */
+  /** False if the run was stopped before everything was written. */
   finished: boolean
-  /** The images that are varied, and the pictures that they give. */
+  /** The number of augmented images, and of images written for them. */
   sources: number
   pictures: number
-  /** Of all pictures those that were written now: the others were there. */
+  /** The number of images written by this run; the others existed already. */
   written: number
-  /** Images to validate and test on, taken along. */
+  /** The number of validation and test images, copied unchanged. */
   taken: number
 }
 
-/** A picture to be written. */
-interface Entry {
+/** An image to be written. */
+interface OutputImage {
   name: string
   item: DatasetItem
   part: Part
-  /** Number of the copy, from 1; 0 is the image itself. */
+  /** Number of the copy, from 1; 0 is the source itself. */
   copy: number
 }
 
-/** Writes the copies. @throws UserError where the folder holds something else, or the numbers do not fit */
+/** Writes the copies. @throws UserError if the folder contains something else, or the requested number is too small */
 export async function augmentDataset(run: AugmentRun): Promise<AugmentSummary> {
   const { out, items, split, onProgress, stop } = run
   const partOf = new Map(split && parts.flatMap((part) => split[part].map((id) => [id, part] as const)))
   const varied = items.filter(({ id }) => (partOf.get(id) ?? 'train') === 'train')
   const others = items.filter((item) => !varied.includes(item))
-  const entries: Entry[] = [
+  const entries: OutputImage[] = [
     ...copiesOf(varied, run),
     ...others.map((item) => ({ name: stemOfId(item.id), item, part: partOf.get(item.id)!, copy: 0 })),
   ]
-  refuseDoubles(entries)
-  await claim(run, entries)
+  refuseNameClashes(entries)
+  await writeOrCheckRecord(run, entries)
   await writeGroups(
     out,
     ['name', 'group', 'part', 'source', 'copy'],
@@ -84,16 +84,18 @@ export async function augmentDataset(run: AugmentRun): Promise<AugmentSummary> {
   return { out, finished: true, ...sums, written: missing.length }
 }
 
-/** `total` dealt to `count` places as evenly as it goes. */
-export const evenly = (total: number, count: number): number[] =>
+/** Divides `total` into `count` whole numbers that differ by at most 1. */
+export const distributeEvenly = (total: number, count: number): number[] =>
   Array.from({ length: count }, (_, i) => Math.floor(((i + 1) * total) / count) - Math.floor((i * total) / count))
 
-function copiesOf(items: readonly DatasetItem[], { amount, originals }: AugmentRun): Entry[] {
-  if (!items.length) throw new UserError('there is no image to augment')
+function copiesOf(items: readonly DatasetItem[], { amount, originals }: AugmentRun): OutputImage[] {
+  if (!items.length) throw new UserError('there is no image to augment: the training part is empty')
   const total = 'total' in amount ? amount.total : amount.perImage * items.length
   if (total < items.length)
-    throw new UserError(`${total} pictures are fewer than the ${items.length} images that they are made of`)
-  const counts = evenly(total, items.length)
+    throw new UserError(
+      `${total} images cannot be written: there are ${items.length} images to augment, and each needs at least one`,
+    )
+  const counts = distributeEvenly(total, items.length)
   const digits = String(Math.max(...counts)).length
   const first = originals ? 0 : 1
   return items.flatMap((item, i) =>
@@ -105,8 +107,9 @@ function copiesOf(items: readonly DatasetItem[], { amount, originals }: AugmentR
   )
 }
 
-function refuseDoubles(entries: readonly Entry[]): void {
-  const first = new Map<string, Entry>()
+/** @throws UserError if two images would have the same name */
+function refuseNameClashes(entries: readonly OutputImage[]): void {
+  const first = new Map<string, OutputImage>()
   for (const entry of entries) {
     const other = first.get(entry.name)
     if (other)
@@ -117,8 +120,14 @@ function refuseDoubles(entries: readonly Entry[]): void {
   }
 }
 
-/** What decides the pictures: written first, so that going on with other settings is noticed. */
-async function claim({ out, split, amount, originals, seed, options }: AugmentRun, entries: readonly Entry[]) {
+/**
+ * Writes augment.json, the settings on which the images depend, before any image, or compares the one that exists.
+ * @throws UserError if an earlier run had other settings or images
+ */
+async function writeOrCheckRecord(
+  { out, split, amount, originals, seed, options }: AugmentRun,
+  entries: readonly OutputImage[],
+) {
   const path = join(out, 'augment.json')
   const names = entries.map(({ name, item, part }) => ({ id: `${part} ${name} ${item.id}`, group: item.group }))
   const record = {
@@ -137,9 +146,7 @@ async function claim({ out, split, amount, originals, seed, options }: AugmentRu
     return writeFileAtomic(path, text)
   }
   if ((await readFile(path, 'utf8')) !== text)
-    throw new UserError(
-      `${path} tells of other images or settings than these: choose another --out, or remove that folder`,
-    )
+    throw new UserError(`${path} was written for other images or settings: choose another --out, or remove that folder`)
 }
 
 interface Target {
@@ -147,8 +154,8 @@ interface Target {
   mask: string
 }
 
-/** Where a picture goes: an image that stays as it is keeps its file's format. */
-function targets({ name, item, copy }: Entry, out: string): Target {
+/** Paths of an image and its label map; an image that is copied unchanged keeps its file's format. */
+function targets({ name, item, copy }: OutputImage, out: string): Target {
   const { labels } = item
   const [image, mask] = [
     copy ? '.png' : extname(item.imagePath),
@@ -157,7 +164,7 @@ function targets({ name, item, copy }: Entry, out: string): Target {
   return { image: join(out, 'images', name + image), mask: join(out, 'masks', name + mask) }
 }
 
-async function writeEntry({ item, copy }: Entry, to: Target, sample: Sample, { seed, options }: AugmentRun) {
+async function writeEntry({ item, copy }: OutputImage, to: Target, sample: Sample, { seed, options }: AugmentRun) {
   const { width, height, labels } = sample
   if (!copy) {
     await copyFileAtomic(item.imagePath, to.image)
@@ -169,7 +176,7 @@ async function writeEntry({ item, copy }: Entry, to: Target, sample: Sample, { s
   await writeLabels(to.mask, { ...variant, data: relabel(variant.labels).data })
 }
 
-/** 48 bits of a hash. */
+/** The seed of a copy: 48 bits of a hash. */
 function seedOf(seed: number, id: string, copy: number): number {
   const digest = createHash('sha256')
     .update(JSON.stringify([seed, id, copy]))
@@ -177,7 +184,7 @@ function seedOf(seed: number, id: string, copy: number): number {
   return digest.readUIntBE(0, 6)
 }
 
-async function writeSplit(out: string, entries: readonly Entry[], { seed, shares }: Split): Promise<void> {
+async function writeSplit(out: string, entries: readonly OutputImage[], { seed, shares }: Split): Promise<void> {
   const of = (part: Part) =>
     entries
       .filter((entry) => entry.part === part)

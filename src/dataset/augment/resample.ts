@@ -1,20 +1,20 @@
-/** @file Parts of a sample that are turned or scaled, and blur: what needs values between pixels. */
+/** @file Resampling of labelled images: rotated and resized windows, and Gaussian blur. */
 import type { Sample } from '../sample'
 
-/** A part of a picture: its centre, its size and how far it is turned to the right, in pixels and radians of the picture. */
+/** A rectangle in an image: its centre and size in pixels, and its clockwise rotation in radians. */
 export interface Window {
   x: number
   y: number
   width: number
   height: number
   angle: number
-  /** Pixels of the result for one of the picture. */
+  /** Pixels of the result for one pixel of the image. */
   zoom: number
 }
 
 /**
- * A window of a sample as a sample of its own. Gray values are interpolated between the four nearest pixels, labels are
- * those of the nearest; beyond the picture's edge its last pixels go on.
+ * Resamples a window of a sample: values by bilinear interpolation, labels from the nearest pixel. Outside the image the
+ * nearest pixel of its edge is repeated.
  */
 export function takeWindow(source: Sample, window: Window): Sample {
   const width = Math.max(1, Math.round(window.width * window.zoom))
@@ -51,9 +51,12 @@ export function takeWindow(source: Sample, window: Window): Sample {
 
 const clamp = (value: number, most: number) => Math.min(most, Math.max(0, value))
 
-/** Gaussian blur of the gray values, standard deviation in pixels; labels stay. Below 0.2 pixels nothing changes. */
+/** Gaussian blurs of a smaller standard deviation (pixels) are skipped: they change next to nothing. */
+const MIN_BLUR = 0.2
+
+/** The sample with its values blurred by a Gaussian of this standard deviation in pixels; labels are not changed. */
 export function blurred(sample: Sample, deviation: number): Sample {
-  if (deviation < 0.2) return sample
+  if (deviation < MIN_BLUR) return sample
   const { width, height, rgb } = sample
   const reach = Math.ceil(3 * deviation)
   const weights = Float64Array.from({ length: 2 * reach + 1 }, (_, k) =>
@@ -75,7 +78,7 @@ export function blurred(sample: Sample, deviation: number): Sample {
   const result = new Uint8Array(rgb.length)
   const mean = new Float32Array(line)
   for (let y = 0; y < height; y++) {
-    mean.fill(0.5) // bytes are cut off, not rounded
+    mean.fill(0.5) // conversion to bytes truncates
     for (const [k, tap] of taps.entries()) {
       const from = Math.min(height - 1, Math.max(0, y + k - reach))
       addTo(mean, rows.subarray(from * line, (from + 1) * line), tap)
@@ -85,7 +88,7 @@ export function blurred(sample: Sample, deviation: number): Sample {
   return { ...sample, rgb: result }
 }
 
-/** Adds `from` times `weight`, from the first value on. */
+/** Adds the first values of `from` times `weight` to `sum`. */
 function addTo(sum: Float32Array, from: Float32Array, weight: number): void {
   for (let i = 0; i < sum.length; i++) sum[i] += weight * from[i]
 }

@@ -1,18 +1,18 @@
-/** @file A picture seen from further away: particles become smaller, and the picture goes on beyond its edges, mirrored. */
+/** @file Zooming out: particles become smaller, and the image is continued beyond its edges by mirrored copies. */
 import { MAX_LABEL } from '../../../engine/image/label-map'
 import type { Rng } from '../../../engine/rng'
 import type { Sample } from '../sample'
 import { blurred, takeWindow } from './resample'
 
 /**
- * The sample made smaller by `factor` (from 1), at a random place on a canvas of its old size that mirrored copies fill.
- * Every copy's particles get labels of their own. A particle that a seam cuts, and that would grow together with its mirror
- * image, has none: training is not asked for it.
+ * The sample made smaller by `factor` (at least 1), at a random position on a canvas of the original size; mirrored copies
+ * fill the rest. Particles get new labels in each copy. A particle at a seam, which merges with its mirror image, gets
+ * none, so that training does not use it.
  */
 export function zoomedOut(sample: Sample, rng: Rng, factor: number): Sample {
   const { width, height } = sample
   const whole = { x: width / 2, y: height / 2, width, height, angle: 0 }
-  // a blur before pixels are left out, or fine texture would turn into coarse patterns
+  // blurred before it is made smaller, to avoid aliasing
   const small = takeWindow(blurred(sample, (factor - 1) / 2), { ...whole, zoom: 1 / factor })
   const columns = mirrored(width, small.width, rng.int(width - small.width + 1))
   const rows = mirrored(height, small.height, rng.int(height - small.height + 1))
@@ -31,17 +31,17 @@ export function zoomedOut(sample: Sample, rng: Rng, factor: number): Sample {
   return { width, height, rgb, labels }
 }
 
-/** A picture's place among its copies, along one axis. */
+/** One of the copies along one axis. */
 interface Copy {
   number: number
-  /** Whether there is another copy beyond the picture's first edge (left, top), and its last. */
+  /** True if there is another copy beyond the image's first edge (left, top), and beyond its last. */
   first: boolean
   last: boolean
 }
 
 /**
- * For each of `length` rows or columns the one that it comes from, and the copy: copies of `size`, one of them at `offset`,
- * every second one mirrored.
+ * For each of `length` rows or columns, the row or column of the small image that it shows, and the copy it belongs to.
+ * Copies have `size` rows, one of them starts at `offset`, and every second one is mirrored.
  */
 function mirrored(length: number, size: number, offset: number): { from: number; copy: Copy }[] {
   const inside = (seam: number) => seam > 0 && seam < length
@@ -60,7 +60,7 @@ function mirrored(length: number, size: number, offset: number): { from: number;
   })
 }
 
-/** New labels by the old ones, for each copy of the picture; 0 for what a seam cuts, and when there are no more numbers. */
+/** New labels by the old ones, for each copy; 0 for particles that a seam cuts, and after MAX_LABEL labels are used up. */
 function numbering({ width, height, labels }: Sample): (column: Copy, row: Copy) => Uint16Array {
   const known = new Set(labels)
   known.delete(0)

@@ -1,14 +1,22 @@
-/** @file COCO instances: one JSON file, masks as polygons or run lengths. */
+/** @file COCO instances: one JSON file, masks as polygons or RLE. */
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { Annotation, cocoAnnotation, issueText, Picture } from '../coco-file'
+import { cocoAnnotationSchema, cocoAnnotation, issueText, cocoImageSchema } from '../coco-file'
 import { UserError } from '../../host/errors'
 import { writeAtomic } from '../../host/files'
-import { flat, polygonsOf } from '../single-ring'
-import type { AnnotatedImage, ExportImage, ExportOptions, Format, Problem, Reading, Shape } from './format'
+import { flatCoordinates, labelPolygons } from '../single-ring'
+import type {
+  AnnotatedImage,
+  ExportImage,
+  ExportOptions,
+  AnnotationFormat,
+  AnnotationProblem,
+  ReadAnnotations,
+  InstanceShape,
+} from './format'
 import { isObject, readJson } from './json'
 
-export const coco: Format = {
+export const coco: AnnotationFormat = {
   async read(path) {
     const json = await readJson(path).catch((error: Error) => {
       throw new UserError(`cannot use ${path} as COCO annotations: ${error.message}`)
@@ -44,19 +52,22 @@ function classNames(categories: unknown): Map<unknown, string> {
   return new Map(list.map(({ id, name }) => [id, typeof name === 'string' ? name : `${id}`]))
 }
 
-/** An entry that is damaged takes its image with it: labels that lack a particle would teach the wrong thing. */
+/** If an annotation is damaged, its image is not imported: labels without that particle would be wrong training data. */
 function readCocoJson(
   pictures: unknown[],
   annotations: unknown[],
   classes: ReadonlyMap<unknown, string>,
   path: string,
-): Reading {
-  const problems: Problem[] = []
-  const known = new Map<unknown, { image: AnnotatedImage; shapes: Shape[]; leftOut: string[]; damage?: string }>()
+): ReadAnnotations {
+  const problems: AnnotationProblem[] = []
+  const known = new Map<
+    unknown,
+    { image: AnnotatedImage; shapes: InstanceShape[]; leftOut: string[]; damage?: string }
+  >()
   const bad = new Set<unknown>()
   pictures.forEach((entry, i) => {
     const where = `${path}, images.${i}`
-    const parsed = v.safeParse(Picture, entry)
+    const parsed = v.safeParse(cocoImageSchema, entry)
     if (!parsed.success) {
       problems.push({ where, reason: issueText(parsed.issues[0]) })
       if (isObject(entry)) bad.add(entry.id)
@@ -64,7 +75,7 @@ function readCocoJson(
     }
     const { id, file_name, width, height } = parsed.output
     if (known.has(id)) return problems.push({ where, reason: `another image has the id ${id}` })
-    const kept = { shapes: [] as Shape[], leftOut: [] as string[], damage: undefined as string | undefined }
+    const kept = { shapes: [] as InstanceShape[], leftOut: [] as string[], damage: undefined as string | undefined }
     const read = async () => {
       if (kept.damage) throw new Error(kept.damage)
       return kept
@@ -84,7 +95,7 @@ function readCocoJson(
     if (iscrowd) return target.leftOut.push('a crowd region')
     if (segmentation === undefined || segmentation === null || (Array.isArray(segmentation) && !segmentation.length))
       return target.leftOut.push('a box without a mask')
-    const parsed = v.safeParse(Annotation, entry)
+    const parsed = v.safeParse(cocoAnnotationSchema, entry)
     if (!parsed.success) target.damage ??= `${where}.${issueText(parsed.issues[0])}`
     else target.shapes.push({ className: classes.get(category_id) ?? '', segmentation: parsed.output.segmentation })
   })
@@ -94,13 +105,13 @@ function readCocoJson(
 function annotationsOf(image: ExportImage, imageId: number, firstId: number, { polygons }: ExportOptions): object[] {
   const { labels, boxes } = image
   return boxes.map((box, i) => {
-    const parts = polygons ? polygonsOf(labels, box) : []
+    const parts = polygons ? labelPolygons(labels, box) : []
     const whole = parts.length > 0 && parts.every(({ holes }) => !holes.length)
     return cocoAnnotation(
       labels,
       box,
       { id: firstId + i, imageId },
-      whole ? parts.map(({ outer }) => flat(outer)) : null,
+      whole ? parts.map(({ outer }) => flatCoordinates(outer)) : null,
     )
   })
 }

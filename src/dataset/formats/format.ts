@@ -1,60 +1,64 @@
-/** @file What the annotation formats have in common: images with instances, on the way in and out. */
+/** @file The interface of an annotation format, and the types it reads and writes. To add a format, see index.ts. */
 import type { Rle } from '../../../engine/masks/rle'
 import type { LabelMap, InstanceBox } from '../../../engine/image/label-map'
 import type { Size } from '../../../engine/image/size'
 import type { Part } from '../split'
 
-/** One instance as a file has it, in pixels; see cocoLabels for how it is filled. */
-export interface Shape {
-  /** '' where the file names none. */
+/** One instance as an annotation file describes it, in pixels; cocoLabels rasterises it. */
+export interface InstanceShape {
+  /** '' if the file names no class. */
   className: string
   segmentation: number[][] | Rle
 }
 
-export interface Shapes {
-  shapes: Shape[]
-  /** What is no instance mask and was left out, in words. */
+/** All annotations of one image. */
+export interface ImageShapes {
+  shapes: InstanceShape[]
+  /** One description for each annotation that was left out because it is not an instance mask. */
   leftOut: string[]
 }
 
-/** An image as annotations name it. */
+/** An image as annotations refer to it. */
 export interface AnnotatedImage {
-  /** As it stands in the file: a name, or a path that is looked for in the folder of images. */
+  /** The name or path in the annotation file; the image is looked for in the folder of images. */
   file: string
-  /** Whether `file` lacks its extension. */
+  /** True if `file` has no extension. */
   byStem?: boolean
-  /** The file or entry it is described in, for messages. */
+  /** The file or entry that describes it, for messages. */
   from: string
-  /** The size that the annotations were made at, where they tell. */
+  /** The size of the image when it was annotated, if the file says it. */
   size?: Size
-  /** Its instances; the size is the image's own. @throws Error where they are damaged */
-  read(size: Size): Promise<Shapes | LabelMap>
+  /** Reads its instances. @param size size of the image file @throws Error if they are damaged */
+  read(size: Size): Promise<ImageShapes | LabelMap>
 }
 
-export interface Problem {
+/** An image or annotation that cannot be used. */
+export interface AnnotationProblem {
+  /** The file and entry, or the image's id. */
   where: string
   reason: string
 }
 
-export interface Reading {
+/** The annotations that a format found; their instances are read later, image by image. */
+export interface ReadAnnotations {
   images: AnnotatedImage[]
-  /** What could not be read at all. */
-  problems: Problem[]
+  /** Entries that cannot be read. */
+  problems: AnnotationProblem[]
 }
 
 export interface ReadOptions {
-  /** The folder of images, for formats that go by its names. */
+  /** The folder of images, for formats that need its file names. */
   images: string
-  /** Lines whose ends are not joined are closed, not left out. */
+  /** True if open lines are closed to polygons; else they are left out. */
   closeLines: boolean
-  /** Ends of label maps' names that image names lack, e.g. '_mask'. */
+  /** The end of label maps' names that image names do not have, such as '_mask'. */
   suffix: string
 }
 
-/** An image on its way out. */
+/** An image to be exported. */
 export interface ExportImage {
   id: string
-  /** Its file in what is written, below images/: NAME or PART/NAME. */
+  /** Its path in the exported images/: NAME or PART/NAME. */
   fileName: string
   imagePath: string
   part: Part | null
@@ -64,15 +68,16 @@ export interface ExportImage {
 
 export interface ExportOptions {
   className: string
-  /** Whether images are copied along. */
+  /** True if images are copied to the output folder. */
   withImages: boolean
-  /** COCO: polygons where they are exact. */
+  /** COCO: write polygons instead of RLE for instances that they describe exactly (those without holes). */
   polygons: boolean
 }
 
-export interface Format {
-  /** Where annotations are read from. @throws UserError where nothing of this format is there */
-  read(path: string, options: ReadOptions): Promise<Reading>
-  /** Writes what `images` gives, one at a time. @returns the file or folder that holds the annotations */
+/** An annotation format. */
+export interface AnnotationFormat {
+  /** Reads annotations. @param path a file or folder @throws UserError if it contains none of this format */
+  read(path: string, options: ReadOptions): Promise<ReadAnnotations>
+  /** Writes the annotations of `images`, one at a time. @returns the file or folder that contains them */
   write(out: string, images: AsyncIterable<ExportImage>, options: ExportOptions): Promise<string>
 }

@@ -1,4 +1,4 @@
-/** @file Label maps: an image of whole numbers for each picture, PNG or TIFF. */
+/** @file Label maps: for each image a PNG or TIFF whose values are the instances' numbers. */
 import { extname, join } from 'node:path'
 import { existsSync } from 'node:fs'
 import { imageExtensions } from '../../images/sniff-image'
@@ -6,7 +6,7 @@ import { writeLabelTiff } from '../../images/label-tiff-writer'
 import { readLabels } from '../../images/read-labels'
 import { UserError } from '../../host/errors'
 import { writeLabels } from '../dataset-writer'
-import type { ExportImage, Format } from './format'
+import type { ExportImage, AnnotationFormat } from './format'
 import { listFiles } from '../list-files'
 
 async function readMaps(path: string, suffix: string) {
@@ -28,7 +28,7 @@ async function readMaps(path: string, suffix: string) {
 }
 
 const writer =
-  (extension: string, write: (path: string, image: ExportImage) => Promise<void>): Format['write'] =>
+  (extension: string, write: (path: string, image: ExportImage) => Promise<void>): AnnotationFormat['write'] =>
   async (out, images) => {
     for await (const image of images) {
       const { fileName } = image
@@ -37,13 +37,13 @@ const writer =
     return join(out, 'masks')
   }
 
-export const labels: Format = {
+export const labels: AnnotationFormat = {
   read: (path, { suffix }) => readMaps(path, suffix),
   write: writer('.png', (path, image) => writeLabels(path, image.labels)),
 }
 
-/** The same as 16-bit TIFF, which ImageJ and others open. */
-export const tiff: Format = {
+/** The same, written as 16-bit TIFF, which ImageJ and other programs open. */
+export const tiff: AnnotationFormat = {
   read: labels.read,
   write: writer('.tif', (path, image) => writeLabelTiff(path, image.labels)),
 }

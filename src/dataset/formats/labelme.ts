@@ -1,4 +1,4 @@
-/** @file labelme: a JSON file an image. */
+/** @file labelme: one JSON file per image. */
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join, relative } from 'node:path'
 import sharp from 'sharp'
@@ -6,20 +6,20 @@ import { encodeMask, type Rle } from '../../../engine/masks/rle'
 import type { Size } from '../../../engine/image/size'
 import { messageOf, UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
-import { polygonsOf, singleRing } from '../single-ring'
+import { labelPolygons, singleRing } from '../single-ring'
 import { ellipse, rectangle } from './primitives'
-import type { AnnotatedImage, Format, Problem, Shapes } from './format'
+import type { AnnotatedImage, AnnotationFormat, AnnotationProblem, ImageShapes } from './format'
 import { listFiles } from '../list-files'
-import { finite, isObject, type Json, readJson } from './json'
+import { finiteNumber, isObject, type JsonObject, readJson } from './json'
 
-export const labelme: Format = {
+export const labelme: AnnotationFormat = {
   async read(path, { closeLines }) {
     const single = existsSync(path) && !statSync(path).isDirectory()
     const folder = single ? dirname(path) : path
     const files = single ? [basename(path)] : (await listFiles(path)).filter((file) => extname(file) === '.json')
     if (!files.length) throw new UserError(`there are no labelme files (.json) in ${path}`)
     const images: AnnotatedImage[] = []
-    const problems: Problem[] = []
+    const problems: AnnotationProblem[] = []
     for (const file of files) {
       const where = join(folder, file)
       try {
@@ -36,7 +36,7 @@ export const labelme: Format = {
       const path = join(out, 'labelme', fileName.slice(0, -extname(fileName).length) + '.json')
       const shapes = boxes.map((box) => ({
         label: className,
-        points: singleRing(polygonsOf(labels, box)),
+        points: singleRing(labelPolygons(labels, box)),
         group_id: null,
         description: '',
         shape_type: 'polygon',
@@ -62,26 +62,27 @@ export const labelme: Format = {
   },
 }
 
-/** imagePath leads from the JSON file to wherever the image was: its name alone is looked for. */
+/** imagePath is relative to where the JSON file was written, so only its file name is used. */
 function imageOf(json: unknown, where: string, closeLines: boolean): AnnotatedImage {
-  if (!isObject(json) || !Array.isArray(json.shapes)) throw new Error('it has no list "shapes": it is not of labelme')
+  if (!isObject(json) || !Array.isArray(json.shapes))
+    throw new Error('it has no list "shapes": it is not a labelme file')
   const { imagePath, imageWidth, imageHeight, shapes } = json
   if (typeof imagePath !== 'string' || !imagePath) throw new Error('it has no imagePath')
   const size =
     imageWidth === undefined || imageWidth === null
       ? undefined
-      : { width: finite(imageWidth, 'imageWidth'), height: finite(imageHeight, 'imageHeight') }
+      : { width: finiteNumber(imageWidth, 'imageWidth'), height: finiteNumber(imageHeight, 'imageHeight') }
   const read = (size: Size) => shapesOf(shapes, size, closeLines)
   return { file: imagePath.replace(/^.*[\\/]/, ''), from: where, size, read }
 }
 
-async function shapesOf(list: unknown[], size: Size, closeLines: boolean): Promise<Shapes> {
-  const result: Shapes = { shapes: [], leftOut: [] }
-  /** Polygons of one label and group are one instance. */
+async function shapesOf(list: unknown[], size: Size, closeLines: boolean): Promise<ImageShapes> {
+  const result: ImageShapes = { shapes: [], leftOut: [] }
+  // polygons of the same label and group are one instance
   const groups = new Map<string, number[][]>()
   for (const [i, shape] of list.entries()) {
     const where = `shape ${i + 1}`
-    if (!isObject(shape)) throw new Error(`${where} is no object`)
+    if (!isObject(shape)) throw new Error(`${where} is not an object`)
     const className = typeof shape.label === 'string' ? shape.label : ''
     let found: number[] | Rle | string
     try {
@@ -106,13 +107,13 @@ async function shapesOf(list: unknown[], size: Size, closeLines: boolean): Promi
   return result
 }
 
-/** The polygon or mask of a shape, or why it is none. */
-async function maskOf(shape: Json, size: Size, closeLines: boolean): Promise<number[] | Rle | string> {
+/** The polygon or mask of a shape, or a description of what it is instead. @throws Error if it is damaged */
+async function maskOf(shape: JsonObject, size: Size, closeLines: boolean): Promise<number[] | Rle | string> {
   const kind = shape.shape_type ?? 'polygon'
   if (!Array.isArray(shape.points)) throw new Error('it has no points')
   const points = shape.points.map((point, i) => {
-    if (!Array.isArray(point) || point.length !== 2) throw new Error(`points[${i}] is no pair`)
-    return [finite(point[0], `points[${i}][0]`), finite(point[1], `points[${i}][1]`)] as const
+    if (!Array.isArray(point) || point.length !== 2) throw new Error(`points[${i}] is not a pair of numbers`)
+    return [finiteNumber(point[0], `points[${i}][0]`), finiteNumber(point[1], `points[${i}][1]`)] as const
   })
   const two = () => {
     if (points.length !== 2) throw new Error(`a ${kind} has two points, not ${points.length}`)
@@ -147,16 +148,16 @@ async function maskOf(shape: Json, size: Size, closeLines: boolean): Promise<num
   }
 }
 
-/** A mask's PNG fills the box of its two points, both pixels included. */
+/** Decodes a mask's PNG, which fills the box of its two points, both pixels included. @throws Error if it does not */
 async function decodePng(base64: unknown, box: { x0: number; y0: number } & Size, size: Size): Promise<Rle> {
   if (typeof base64 !== 'string') throw new Error('its mask is missing')
   const { x0, y0, width, height } = box
   if (!(width > 0 && height > 0 && x0 >= 0 && y0 >= 0 && x0 + width <= size.width && y0 + height <= size.height))
-    throw new Error(`its mask of ${width}x${height} pixels at ${x0}, ${y0} does not lie within the picture`)
+    throw new Error(`its mask of ${width}x${height} pixels at ${x0}, ${y0} is not inside the image`)
   const file = Buffer.from(base64, 'base64')
   const meta = await sharp(file).metadata()
   if (meta.width !== width || meta.height !== height)
-    throw new Error(`its mask is of ${meta.width}x${meta.height} pixels, its points say ${width}x${height}`)
+    throw new Error(`its mask has ${meta.width}x${meta.height} pixels, but its points say ${width}x${height}`)
   const gray = await sharp(file).toColourspace('b-w').extractChannel(0).raw().toBuffer()
   return encodeMask({ x0, y0, width, height, data: Uint8Array.from(gray, (v) => +(v > 0)) }, size)
 }

@@ -1,13 +1,13 @@
-/** @file Circles, ellipses and boxes as polygons. */
+/** @file Converts ellipses and rectangles to polygons. */
 
-/** A polygon leaves an ellipse's outline by at most so many pixels. */
+/** Largest distance in pixels between an ellipse and its polygon. */
 const TOLERANCE = 0.02
 
-/** An ellipse with its half axes, the first turned by `angle` (radians, from x towards y). */
+/** The polygon of an ellipse with half axes rx and ry; the first is rotated by `angle` (radians, from x towards y). */
 export function ellipse(x: number, y: number, rx: number, ry: number, angle = 0): number[] {
   const radius = Math.max(rx, ry)
   const corners = Math.min(4096, Math.max(16, Math.ceil(Math.PI / Math.sqrt((2 * TOLERANCE) / Math.max(radius, 1)))))
-  // halfway between the polygon inside and the one around: its area is the ellipse's
+  // between the inscribed and the circumscribed polygon, so that the area is that of the ellipse
   const wider = Math.sqrt((2 * Math.PI) / corners / Math.sin((2 * Math.PI) / corners))
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)]
   return Array.from({ length: corners }, (_, i) => {
@@ -17,4 +17,5 @@ export function ellipse(x: number, y: number, rx: number, ry: number, angle = 0)
   }).flat()
 }
 
+/** The polygon of a rectangle. */
 export const rectangle = (x0: number, y0: number, x1: number, y1: number): number[] => [x0, y0, x1, y0, x1, y1, x0, y1]

@@ -1,35 +1,35 @@
-/** @file VGG Image Annotator 2: a project, or its exported annotations, in one JSON file. */
+/** @file VGG Image Annotator 2: one JSON file, either a project or exported annotations. */
 import { join } from 'node:path'
 import { stat } from 'node:fs/promises'
 import { messageOf, UserError } from '../../host/errors'
 import { writeAtomic } from '../../host/files'
-import { polygonsOf, singleRing } from '../single-ring'
+import { labelPolygons, singleRing } from '../single-ring'
 import { ellipse, rectangle } from './primitives'
-import type { ExportImage, Format, Shapes } from './format'
-import { finite, finiteList, isObject, type Json, readJson } from './json'
+import type { ExportImage, AnnotationFormat, ImageShapes } from './format'
+import { finiteNumber, finiteNumbers, isObject, type JsonObject, readJson } from './json'
 
-export const via: Format = {
+export const via: AnnotationFormat = {
   async read(path, { closeLines }) {
     const refuse = (reason: string): never => {
       throw new UserError(`cannot use ${path} as VIA annotations: ${reason}`)
     }
     const json = await readJson(path).catch((error: Error) => refuse(error.message))
-    if (!isObject(json)) return refuse('it is not an object { … }')
+    if (!isObject(json)) return refuse('it is not a JSON object')
     if (isObject(json.project) && isObject(json.metadata))
-      return refuse('it is of VIA 3: export it as VIA 2 JSON or COCO')
+      return refuse('it was written by VIA 3, which is not supported: export it as VIA 2 JSON or COCO')
     const entries = isObject(json._via_img_metadata) ? json._via_img_metadata : json
     const images = Object.entries(entries).filter(([, entry]) => isObject(entry) && 'regions' in entry)
-    if (!images.length) return refuse('no image with "regions" is in it')
+    if (!images.length) return refuse('it contains no image with "regions"')
     return {
       problems: images
-        .filter(([, entry]) => typeof (entry as Json).filename !== 'string')
+        .filter(([, entry]) => typeof (entry as JsonObject).filename !== 'string')
         .map(([key]) => ({ where: `${path}, ${key}`, reason: 'it has no filename' })),
       images: images
-        .filter(([, entry]) => typeof (entry as Json).filename === 'string')
+        .filter(([, entry]) => typeof (entry as JsonObject).filename === 'string')
         .map(([key, entry]) => ({
-          file: (entry as Json).filename as string,
+          file: (entry as JsonObject).filename as string,
           from: `${path}, ${key}`,
-          read: async () => regionsOf((entry as Json).regions, closeLines),
+          read: async () => regionsOf((entry as JsonObject).regions, closeLines),
         })),
     }
   },
@@ -56,14 +56,14 @@ export const via: Format = {
   },
 }
 
-/** VIA's key of an image is its name followed by its file's bytes. */
+/** The key and entry of an image; VIA's key is the file name followed by the size of the file in bytes. */
 async function entryOf(
   { fileName: filename, imagePath, labels, boxes }: ExportImage,
   className: string,
-): Promise<[string, Json]> {
+): Promise<[string, JsonObject]> {
   const { size } = await stat(imagePath)
   const regions = boxes.map((box) => {
-    const ring = singleRing(polygonsOf(labels, box))
+    const ring = singleRing(labelPolygons(labels, box))
     const [all_points_x, all_points_y] = [0, 1].map((d) => ring.map((point) => point[d]))
     return {
       shape_attributes: { name: 'polygon', all_points_x, all_points_y },
@@ -73,11 +73,11 @@ async function entryOf(
   return [`${filename}${size}`, { filename, size, regions, file_attributes: {} }]
 }
 
-/** VIA 1 keeps regions by number, VIA 2 in a list. */
-function regionsOf(regions: unknown, closeLines: boolean): Shapes {
+/** The shapes of an image's regions: VIA 1 stores them by number, VIA 2 in a list. @throws Error if they are damaged */
+function regionsOf(regions: unknown, closeLines: boolean): ImageShapes {
   const list = Array.isArray(regions) ? regions : isObject(regions) ? Object.values(regions) : null
-  if (!list) throw new Error('its regions are no list')
-  const shapes: Shapes = { shapes: [], leftOut: [] }
+  if (!list) throw new Error('its regions are not a list')
+  const shapes: ImageShapes = { shapes: [], leftOut: [] }
   list.forEach((region, i) => {
     if (!isObject(region) || !isObject(region.shape_attributes))
       throw new Error(`region ${i + 1} has no shape_attributes`)
@@ -93,9 +93,9 @@ function regionsOf(regions: unknown, closeLines: boolean): Shapes {
   return shapes
 }
 
-/** The polygon of a region, or why it is none. */
-function outlineOf(shape: Json, closeLines: boolean): number[] | string {
-  const of = (name: string) => finite(shape[name], name)
+/** The polygon of a region, or a description of what it is instead. @throws Error if it is damaged */
+function outlineOf(shape: JsonObject, closeLines: boolean): number[] | string {
+  const of = (name: string) => finiteNumber(shape[name], name)
   switch (shape.name) {
     case 'rect':
       return rectangle(of('x'), of('y'), of('x') + of('width'), of('y') + of('height'))
@@ -110,8 +110,8 @@ function outlineOf(shape: Json, closeLines: boolean): number[] | string {
     case 'polygon':
     case 'polyline': {
       if (shape.name === 'polyline' && !closeLines) return 'an open line'
-      const xs = finiteList(shape.all_points_x, 'all_points_x')
-      const ys = finiteList(shape.all_points_y, 'all_points_y')
+      const xs = finiteNumbers(shape.all_points_x, 'all_points_x')
+      const ys = finiteNumbers(shape.all_points_y, 'all_points_y')
       if (xs.length !== ys.length) throw new Error(`${xs.length} values of x and ${ys.length} of y`)
       return xs.length < 3 ? 'a polygon of fewer than three points' : xs.flatMap((x, i) => [x, ys[i]])
     }
@@ -122,7 +122,7 @@ function outlineOf(shape: Json, closeLines: boolean): number[] | string {
   }
 }
 
-/** The region's class: the attribute class, label, name or type, else the only one that is a text. */
+/** The region's class: its attribute class, label, name or type, else its only attribute that is a text. */
 function classOf(attributes: unknown): string {
   if (!isObject(attributes)) return ''
   const texts = Object.entries(attributes).filter((entry): entry is [string, string] => typeof entry[1] === 'string')

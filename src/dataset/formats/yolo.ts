@@ -1,17 +1,22 @@
-/** @file YOLO segmentation: a text file an image, a line an instance, coordinates as shares of the size; data.yaml names the classes. */
+/**
+ * @file YOLO segmentation: one text file per image, one line per instance, coordinates as fractions of the image's size;
+ * data.yaml names the classes.
+ */
 import { existsSync, statSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
-import { polygonsOf, singleRing } from '../single-ring'
-import type { Format, Shapes } from './format'
+import { labelPolygons, singleRing } from '../single-ring'
+import type { AnnotationFormat, ImageShapes } from './format'
 import { listFiles } from '../list-files'
 
-/** Decimals of a share: a fiftieth of a pixel at 20,000 pixels. */
+/** Decimals of a coordinate: a fiftieth of a pixel in an image of 20,000 pixels. */
 const DECIMALS = 6
+/** Polygons may extend beyond the image by this fraction of its size; more is taken as pixels or as damage. */
+const MAX_OUTSIDE = 0.1
 
-export const yolo: Format = {
+export const yolo: AnnotationFormat = {
   async read(path) {
     const folder = existsSync(path) && !statSync(path).isDirectory() ? dirname(path) : path
     const labels = existsSync(join(folder, 'labels')) ? join(folder, 'labels') : folder
@@ -36,13 +41,13 @@ export const yolo: Format = {
     for await (const { fileName, labels, boxes } of images) {
       const { width, height } = labels
       const lines = boxes.map((box) => {
-        const ring = singleRing(polygonsOf(labels, box))
-        return `0 ${ring.map(([x, y]) => `${share(x, width)} ${share(y, height)}`).join(' ')}\n`
+        const ring = singleRing(labelPolygons(labels, box))
+        return `0 ${ring.map(([x, y]) => `${fraction(x, width)} ${fraction(y, height)}`).join(' ')}\n`
       })
       used.add(dirname(fileName))
       await writeFileAtomic(join(out, 'labels', fileName.slice(0, -extname(fileName).length) + '.txt'), lines.join(''))
     }
-    // without a key `path` readers take the folder of this file
+    // Without a key `path`, readers use the folder of this file.
     const part = (name: string) => (used.has('.') ? 'images' : used.has(name) ? `images/${name}` : '')
     const parts = ['train', 'val', 'test'].filter(part).map((name) => `${name}: ${part(name)}\n`)
     await writeFileAtomic(join(out, 'data.yaml'), `${parts.join('')}names:\n  0: ${JSON.stringify(className)}\n`)
@@ -50,33 +55,38 @@ export const yolo: Format = {
   },
 }
 
-const share = (value: number, side: number) => String(Number((value / side).toFixed(DECIMALS)))
+const fraction = (value: number, side: number) => String(Number((value / side).toFixed(DECIMALS)))
 
-/** @throws Error naming the line */
-export function parseYolo(text: string, width: number, height: number, names: ReadonlyMap<number, string>): Shapes {
-  const shapes: Shapes = { shapes: [], leftOut: [] }
+/** Parses the labels of one image. @throws Error naming the line that is wrong */
+export function parseYolo(
+  text: string,
+  width: number,
+  height: number,
+  names: ReadonlyMap<number, string>,
+): ImageShapes {
+  const shapes: ImageShapes = { shapes: [], leftOut: [] }
   text.split(/\r?\n/).forEach((line, i) => {
     const refuse = (reason: string): never => {
       throw new Error(`line ${i + 1}: ${reason}`)
     }
     const words = line.trim().split(/\s+/)
     if (words[0] === '') return
-    const [type, ...shares] = words.map(Number)
+    const [type, ...fractions] = words.map(Number)
     if (!Number.isInteger(type) || type < 0) refuse(`its class is "${words[0]}", not a whole number from 0`)
-    const wrong = shares.findIndex((value) => !Number.isFinite(value))
+    const wrong = fractions.findIndex((value) => !Number.isFinite(value))
     if (wrong >= 0) refuse(`"${words[wrong + 1].slice(0, 40)}" is not a number`)
-    if (shares.length === 4) return shapes.leftOut.push('a box without a mask')
-    if (shares.length % 2 || shares.length < 6)
-      refuse(`a polygon needs three or more x, y pairs, this one has ${shares.length} numbers`)
-    const outside = shares.find((value) => value < -0.1 || value > 1.1)
-    if (outside !== undefined) refuse(`${outside} is not a share of the picture's size, from 0 to 1`)
-    const points = shares.map((value, k) => value * (k % 2 ? height : width))
+    if (fractions.length === 4) return shapes.leftOut.push('a box without a mask')
+    if (fractions.length % 2 || fractions.length < 6)
+      refuse(`a polygon needs three or more x, y pairs, this one has ${fractions.length} numbers`)
+    const outside = fractions.find((value) => value < -MAX_OUTSIDE || value > 1 + MAX_OUTSIDE)
+    if (outside !== undefined) refuse(`${outside} is not a fraction of the image's size, from 0 to 1`)
+    const points = fractions.map((value, k) => value * (k % 2 ? height : width))
     shapes.shapes.push({ className: names.get(type) ?? String(type), segmentation: [points] })
   })
   return shapes
 }
 
-/** The classes' names, of data.yaml or classes.txt where there is one. */
+/** The names of the classes, from classes.txt or data.yaml; empty if neither exists. */
 async function classNames(folder: string): Promise<Map<number, string>> {
   const list = join(folder, 'classes.txt')
   if (existsSync(list)) return new Map((await readFile(list, 'utf8')).split(/\r?\n/).map((name, i) => [i, name.trim()]))
@@ -84,7 +94,7 @@ async function classNames(folder: string): Promise<Map<number, string>> {
   return yaml ? yamlNames(await readFile(join(folder, yaml), 'utf8')) : new Map()
 }
 
-/** The key `names` of a data.yaml: a list on one line, one of dashes, or numbers with names. */
+/** The key `names` of a data.yaml: a list on one line, a list of dashes, or a mapping from numbers to names. */
 export function yamlNames(text: string): Map<number, string> {
   const names = new Map<number, string>()
   const lines = text.split(/\r?\n/)

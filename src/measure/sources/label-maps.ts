@@ -8,7 +8,7 @@ import { imageExtensions } from '../../images/sniff-image'
 import { readLabels } from '../../images/read-labels'
 import { countPages, readMicrograph } from '../../images/micrograph'
 import type { PixelSize } from '../../images/microscope/pixel-size'
-import { findCandidates } from '../../dataset/image-label-pairs'
+import { findPairs } from '../../dataset/image-label-pairs'
 import { UserError } from '../../host/errors'
 import { runsOfLabels } from '../shape/pixel-runs'
 import { readPixelSizes } from './pixel-size-column'
@@ -67,7 +67,7 @@ export async function mapFolder(
 
 /** A dataset of images/ and masks/. */
 export async function dataset(folder: string, groupBy?: string): Promise<Source[]> {
-  const candidates = await findCandidates(folder)
+  const candidates = await findPairs(folder)
   const { groupOf, pixelSizeOf } = await tables(folder, groupBy)
   return candidates.map(({ id, imagePath, labels, reason }): Source => ({
     name: id,

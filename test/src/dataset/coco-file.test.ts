@@ -100,7 +100,7 @@ test('uncompressed runs are read, crowds left out', async () => {
 test('what is wrong is named', async () => {
   const file = (content: unknown) => put(path, typeof content === 'string' ? content : JSON.stringify(content))
   const cases: [unknown, RegExp][] = [
-    ['{', /a.json.*not JSON/],
+    ['{', /a.json.*not valid JSON/],
     [[], /a.json/],
     [{ images: [{ ...image, width: -1 }], annotations: [] }, /images.0.width/],
     [{ images: [image, image], annotations: [] }, /two images have the id 1/],
@@ -110,7 +110,7 @@ test('what is wrong is named', async () => {
   for (const [content, reason] of cases) assert.match(await refusal(readCoco(file(content))), reason)
   assert.match(await refusal(readCoco(path + 'none')), /ENOENT/)
   const wrong: CocoAnnotation = { image_id: 1, segmentation: { size: [8, 6], counts: [48] } }
-  assert.throws(() => cocoLabels(image, [wrong]), /annotation 1 of x.png: its mask is 6x8, the image 8x6/)
+  assert.throws(() => cocoLabels(image, [wrong]), /annotation 1 of x.png: its mask is 6x8 pixels, the image 8x6/)
   assert.throws(() => cocoLabels({ ...image, width: 1e6, height: 1e6 }, []), /too many/)
 })
 

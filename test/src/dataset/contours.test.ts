@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { components } from '../../../engine/masks/components'
 import type { Mask } from '../../../engine/masks/mask'
 import { Rng } from '../../../engine/rng'
-import { maskPolygons, type Point } from '../../../src/dataset/contours'
+import { maskPolygons, type Corner } from '../../../src/dataset/contours'
 import { fillPolygon } from '../../../src/dataset/fill-polygon'
 
 const maskOf = (rows: string[], x0 = 0, y0 = 0): Mask => ({
@@ -28,7 +28,7 @@ function filled(mask: Mask): Uint8Array {
 }
 
 /** Twice the signed area; above 0 where the ring runs clockwise. */
-const area2 = (ring: Point[]) =>
+const area2 = (ring: Corner[]) =>
   ring.reduce((sum, [x, y], i) => {
     const [nx, ny] = ring[(i + 1) % ring.length]
     return sum + x * ny - nx * y

@@ -62,16 +62,16 @@ async function badFolder(): Promise<string> {
 }
 
 const reasons: Record<string, RegExp> = {
-  alone: /no file of this name in .*masks/,
+  alone: /there is no label map of this name in .*masks/,
   cut: /cannot read the image .*cut\.png/,
   empty: /labels are empty/,
   full: /label 3 covers 100\.0 %.*background/,
   inverted: /label 2 covers .*background/,
   lossy: /JPEG/,
-  orphan: /no file of this name in .*images/,
-  size: /the image is 20x16, its labels 16x20/,
+  orphan: /there is no image of this name in .*images/,
+  size: /the image is 20x16 pixels, its labels 16x20/,
   speck: /largest instance has 1 pixels/,
-  twice: /which is meant/,
+  twice: /the name is ambiguous/,
 }
 
 test('every bad pair is listed with its reason and refused', async () => {
@@ -94,7 +94,7 @@ test('bad pairs are skipped by choice, unless nothing is left', async () => {
   )
   const folder = scratch()
   await pair(folder, 'empty', square(0))
-  assert.match(await refusal(openDataset(folder, { onBad: 'skip' })), /nothing is left/)
+  assert.match(await refusal(openDataset(folder, { onBad: 'skip' })), /no usable image is left/)
 })
 
 test('folders that are no datasets', async () => {
@@ -104,7 +104,7 @@ test('folders that are no datasets', async () => {
   put(join(folder, 'images/.keep'), '')
   assert.match(await refusal(openDataset(folder)), /masks is missing/)
   put(join(folder, 'masks/.keep'), '')
-  assert.match(await refusal(openDataset(folder)), /holds no images/)
+  assert.match(await refusal(openDataset(folder)), /contains no images/)
 })
 
 test('files that change after the start are noticed', async () => {
@@ -112,7 +112,7 @@ test('files that change after the start are noticed', async () => {
   await pair(folder, 'a')
   const { items } = await openDataset(folder)
   await pair(folder, 'a', square(1, 16, 20), 16, 20)
-  assert.match(await refusal(loadItem(items[0])), /changed size since the start: now 16x20/)
+  assert.match(await refusal(loadItem(items[0])), /changed size since the dataset was opened: now 16x20/)
 })
 
 test('several folders keep their images apart', async () => {

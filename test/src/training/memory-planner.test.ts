@@ -16,7 +16,7 @@ import { train } from '../../../src/training/train'
 import { beginRun, resumeRun, runFolder } from '../../../src/training/run-folder'
 import { openSession, planSession } from '../../../src/training/session'
 import { type RawConfig, type TrainConfig, checkConfig, readConfigFile } from '../../../src/training/config'
-import { publishedArchitectures, shapesOf } from '../../../src/weights/weight-shapes'
+import { publishedArchitectures, shapesOfArchitecture } from '../../../src/weights/weight-shapes'
 import { engine } from '../../support/engine'
 import { fingerprint, temporary, toyConfig, toyData } from '../../support/toy-training'
 
@@ -40,7 +40,7 @@ function gpu(): Engine {
 }
 
 const card = gpu()
-const shapes = (model: string) => shapesOf(publishedArchitectures[model])
+const shapes = (model: string) => shapesOfArchitecture(publishedArchitectures[model])
 const recipe = (over: RawConfig): TrainConfig => checkConfig({ data: ['none'], ...over }, 'the recipe')
 /** The mission's recipe, ViT-B at 512 with rank 512. */
 const planB = (over: RawConfig = {}) => planRun(card, shapes('sam_vit_b'), recipe(over))

@@ -6,7 +6,7 @@ import { augmentAll } from '../../../../src/dataset/augment/augment'
 import { loadItem, openDataset } from '../../../../src/dataset/dataset'
 import { parseCsv } from '../../../../src/text/csv'
 import { openSplit } from '../../../../src/dataset/split'
-import { augmentDataset, evenly } from '../../../../src/dataset/augment/augmented-copies'
+import { augmentDataset, distributeEvenly } from '../../../../src/dataset/augment/augmented-copies'
 import { relabel } from '../../../../src/dataset/dataset-writer'
 import { command as augment } from '../../../../src/commands/dataset/augment'
 import { command as split } from '../../../../src/commands/dataset/split'
@@ -35,15 +35,15 @@ const files = (folder: string) =>
       .map((file) => [join(name, file), readFileSync(join(folder, name, file), 'base64')]),
   )
 
-test('a total is dealt evenly', () => {
-  const counts = evenly(5820, 243)
+test('a total is dealt distributeEvenly', () => {
+  const counts = distributeEvenly(5820, 243)
   assert.is(
     counts.reduce((a, b) => a + b),
     5820,
   )
   assert.equal([...new Set(counts)].sort(), [23, 24])
   assert.is(counts.filter((n) => n === 24).length, 5820 - 23 * 243)
-  assert.equal(evenly(3, 3), [1, 1, 1])
+  assert.equal(distributeEvenly(3, 3), [1, 1, 1])
 })
 
 test('labels are numbered anew, in their order', () => {
@@ -133,11 +133,11 @@ test('augmenting before splitting, and what else does not fit, is refused before
   assert.match(await refused('--per-image', '2', '--all'), /needs --out/)
   assert.match(await refused(...to, '--all', '--total', '9'), /either --per-image/)
   assert.match(await refused('--out', out, '--all'), /how many images/)
-  assert.match(await refused('--out', out, '--all', '--total', '9'), /9 pictures are fewer than the 10 images/)
+  assert.match(await refused('--out', out, '--all', '--total', '9'), /9 images cannot be written: there are 10 images/)
   assert.match(await refused(...to, '--all', '--rotate', '90'), /from 0 to 45/)
   assert.match(await refused(...to, '--split-file', join(folder, 'none.json')), /no split file/)
   assert.match(await refused(...to, '--split-file', join(folder, 'split.json'), '--group-by', '.'), /does not fit/)
-  assert.match(await refused('--out', folder, '--per-image', '2', '--all'), /images is there already/)
+  assert.match(await refused('--out', folder, '--per-image', '2', '--all'), /images exists already/)
   await pair(folder, 's0 "x", y-aug1', labels, { seed: 77 })
   assert.match(await refused(...to, '--all'), /both be named s0 "x", y-aug1/)
   assert.not.ok(existsSync(out))

@@ -5,9 +5,9 @@ import * as assert from 'uvu/assert'
 import { chooseVerb } from '../../../../src/cli/command'
 import { command as dataset } from '../../../../src/commands/dataset'
 import { checkDataset } from '../../../../src/dataset/check'
-import { fingerprint, orientations, samePixels, shapeDistance } from '../../../../src/dataset/fingerprint'
+import { fingerprint, orientations, samePixels, hashDistance } from '../../../../src/dataset/fingerprint'
 import { checkLabels } from '../../../../src/dataset/label-checks'
-import { pieces } from '../../../../src/dataset/label-components'
+import { labelComponents } from '../../../../src/dataset/label-components'
 import { command as check } from '../../../../src/commands/dataset/check'
 import { png16, png8, put, refusal, scratch } from '../../../support/files'
 import { discs, pair, picture, run } from '../../../support/dataset-folders'
@@ -25,7 +25,7 @@ const other = (n: number) =>
 
 test('pieces are 8-connected and of equal labels', () => {
   const data = Uint16Array.of(1, 0, 2, 2, 0, 1, 3, 3, 1, 0, 0, 2) // 4 wide
-  const { map, list } = pieces({ width: 4, height: 3, data })
+  const { map, list } = labelComponents({ width: 4, height: 3, data })
   assert.equal(list, [
     { id: 1, area: 3 },
     { id: 2, area: 2 },
@@ -96,7 +96,7 @@ test('what a label map betrays', () => {
     ['warning full'],
   )
   const [broken] = checkLabels({ width: 40, height: 30, data: two.map((v, i) => (i < 20 ? 3 : v)) })
-  assert.match(broken.message, /^1 instance of 2 in several pieces: label 3 in 2$/)
+  assert.match(broken.message, /^1 instance of 2 with more than one connected component: label 3 has 2$/)
 })
 
 test('pictures are known again turned and mirrored, and only those', () => {
@@ -115,15 +115,15 @@ test('pictures are known again turned and mirrored, and only those', () => {
       }
     assert.ok(samePixels(source, turned) && samePixels(turned, source))
     // cells of 48 / 16 by 36 / 16 pixels: their rounding is not the same from the other side
-    assert.ok(shapeDistance(fingerprint(source), fingerprint(turned)) <= 16, `orientation ${o}`)
+    assert.ok(hashDistance(fingerprint(source), fingerprint(turned)) <= 16, `orientation ${o}`)
     turned.rgb[100] ^= 1
     assert.not.ok(samePixels(source, turned))
     assert.is.not(fingerprint(turned).pixels, fingerprint(source).pixels)
   }
   for (let seed = 2; seed < 12; seed++)
-    assert.ok(shapeDistance(fingerprint(source), fingerprint(gray(seed))) > 40, `seed ${seed}`)
+    assert.ok(hashDistance(fingerprint(source), fingerprint(gray(seed))) > 40, `seed ${seed}`)
   const flat = { width: 48, height: 36, rgb: new Uint8Array(48 * 36 * 3).fill(9) }
-  assert.is(shapeDistance(fingerprint(flat), fingerprint(flat)), 256, 'flat pictures have no shape')
+  assert.is(hashDistance(fingerprint(flat), fingerprint(flat)), 256, 'flat pictures have no shape')
 })
 
 async function folderOfAll(): Promise<string> {
@@ -162,10 +162,10 @@ test('every finding names its files; errors are what cannot be used', async () =
   const between = (kind: string) =>
     report.findings.filter((f) => f.kind === kind).map(({ id, message }) => [id, message].join(' '))
   assert.is(between('leak').length, 2)
-  assert.match(between('leak').join('\n'), /good.* is the same picture as .*good/)
-  assert.match(between('leak').join('\n'), /source is the same picture as mirrored/)
+  assert.match(between('leak').join('\n'), /good.* is the same image as .*good/)
+  assert.match(between('leak').join('\n'), /source is the same image as mirrored/)
   assert.is(between('alike').length, 1)
-  assert.match(between('alike')[0], /quiet looks nearly like noisy, of the groups N and Q/)
+  assert.match(between('alike')[0], /quiet is nearly the same image as noisy, which is in the group N, this one in Q/)
   for (const { files } of report.findings) for (const file of files) assert.ok(existsSync(file), file)
   assert.equal([report.pairs, report.errors, report.usable], [11, 5, 6])
 })
@@ -177,7 +177,10 @@ test('twins of one group are a warning, and the command ends with 1 only for err
   await pair(folder, 'b-1', other(1), { seed: 5 })
   const apart = await run(check, '--data', folder)
   assert.is(apart.code, 1)
-  assert.match(apart.out, /error: a-2: is the same picture as a-1, of the groups a-1 and a-2: a split may train on one/)
+  assert.match(
+    apart.out,
+    /error: a-2: is the same image as a-1, which is in the group a-1, this one in a-2: a split may train on one/,
+  )
   const together = await run(check, '--data', folder, '--group-by', '^[^-]+', '--json')
   assert.is(together.code, 0)
   const report = JSON.parse(together.out)
@@ -185,7 +188,7 @@ test('twins of one group are a warning, and the command ends with 1 only for err
   assert.match((await run(check, '--data', folder, '--group-by', '^.')).out, /3 of 3 pairs .* in 2 groups/)
   assert.match((await run(check, '--data', folder, '--group-by', '[ab]|$')).out, /0 errors, 1 warnings/)
   const one = await run(check, '--data', folder, '--group-by', '-')
-  assert.match(one.out, /all images are of this one group/)
+  assert.match(one.out, /all images are in this one group/)
 })
 
 test('what is no dataset is refused; verbs are found', async () => {

@@ -31,9 +31,9 @@ test('whole groups are dealt, and training takes the file', async () => {
   assert.is((await openSplit(path, items, { seed: 99 })).seed, 4)
   const again = await run(split, ...grouped, '--json')
   assert.equal([JSON.parse(again.out).kept, readFileSync(path, 'utf8')], [true, written])
-  assert.match(await refusal(run(split, ...grouped, '--seed', '5')), /there already, with seed 4/)
-  assert.match(await refusal(run(split, ...grouped, '--shares', '80,10,10')), /there already/)
-  assert.match(await refusal(run(split, '--data', folder)), /grouped in another way|more than one part/)
+  assert.match(await refusal(run(split, ...grouped, '--seed', '5')), /exists already, with seed 4/)
+  assert.match(await refusal(run(split, ...grouped, '--shares', '80,10,10')), /exists already/)
+  assert.match(await refusal(run(split, '--data', folder)), /grouped differently|more than one part/)
 })
 
 test('the same picture in two parts is an error, also mirrored, and nothing is written', async () => {
@@ -45,7 +45,7 @@ test('the same picture in two parts is an error, also mirrored, and nothing is w
   const mirrored = from.map((_, i) => from[i - (i % 40) + 39 - (i % 40)])
   await png8(join(folder, 'images', `${train[0]}.png`), 40, 30, mirrored)
   const message = await refusal(run(split, '--data', folder, '--out', out))
-  assert.match(message, /the same picture is in two parts/)
+  assert.match(message, /the same image is in two parts/)
   assert.ok(message.includes(train[0]) && message.includes(test[0]))
   assert.not.ok(existsSync(out))
   assert.match(

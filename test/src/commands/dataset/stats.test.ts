@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { histogram, histogramSvg } from '../../../../src/dataset/size-histogram'
-import { measure, quantiles, summarise } from '../../../../src/dataset/stats'
+import { measureLabels, quantiles, summariseDataset } from '../../../../src/dataset/stats'
 import { command as split } from '../../../../src/commands/dataset/split'
 import { command as stats } from '../../../../src/commands/dataset/stats'
 import { refusal, scratch } from '../../../support/files'
@@ -17,24 +17,24 @@ const labels = (text: string) => {
 test('areas, coverage, touching corners included, edges', () => {
   // 1 and 2 touch in a corner only; 3 touches nobody; 4 lies at the edge beside 5
   const map = labels('0000000000 0110000000 0110003000 0002003044 0002000055 0000000000')
-  const { image, areas } = measure({ id: 'a', group: 'g' }, map)
+  const { image, areas } = measureLabels({ id: 'a', group: 'g' }, map)
   assert.equal(areas, [4, 2, 2, 2, 2])
   assert.equal([image.instances, image.touching, image.border, image.coverage], [5, 4, 2, 12 / 60])
-  const alone = measure({ id: 'b', group: 'g' }, labels('000 010 000'))
+  const alone = measureLabels({ id: 'b', group: 'g' }, labels('000 010 000'))
   assert.equal([alone.image.touching, alone.image.border], [0, 0])
-  const sum = summarise([{ image, areas }, alone])
+  const sum = summariseDataset([{ image, areas }, alone])
   assert.equal([sum.images, sum.groups, sum.instances, sum.touching, sum.border], [2, 1, 6, 4 / 6, 2 / 6])
   assert.equal(sum.sizes, [
     { width: 10, height: 6, images: 1 },
     { width: 3, height: 3, images: 1 },
   ])
   assert.is(sum.diameter!.max, Math.sqrt(16 / Math.PI))
-  const none = summarise([])
+  const none = summariseDataset([])
   assert.equal([none.area, none.touching], [null, 0])
 })
 
 test('touching does not wrap around the rows', () => {
-  const { image } = measure({ id: 'a', group: 'g' }, labels('0001 2000 0000'))
+  const { image } = measureLabels({ id: 'a', group: 'g' }, labels('0001 2000 0000'))
   assert.is(image.touching, 0)
 })
 

@@ -12,7 +12,7 @@ import { fillPolygon } from '../../../../src/dataset/fill-polygon'
 import { formatNames, formats } from '../../../../src/dataset/formats'
 import { ellipse } from '../../../../src/dataset/formats/primitives'
 import { yamlNames } from '../../../../src/dataset/formats/yolo'
-import { flat, singleRing } from '../../../../src/dataset/single-ring'
+import { flatCoordinates, singleRing } from '../../../../src/dataset/single-ring'
 import { command as exportCommand } from '../../../../src/commands/dataset/export'
 import { command as importCommand } from '../../../../src/commands/dataset/import'
 import { command as split } from '../../../../src/commands/dataset/split'
@@ -31,7 +31,7 @@ test('holes and parts tied into one ring fill to the same pixels', () => {
   for (let round = 0; round < 60; round++) {
     const [w, h] = [1 + rng.int(14), 1 + rng.int(14)]
     const data = Uint8Array.from({ length: w * h }, () => +(rng.next() < 0.25 + 0.01 * round))
-    const ring = flat(singleRing(maskPolygons({ x0: 3, y0: 2, width: w, height: h, data })))
+    const ring = flatCoordinates(singleRing(maskPolygons({ x0: 3, y0: 2, width: w, height: h, data })))
     const filled = new Uint8Array(w * h)
     if (ring.length)
       fillPolygon(ring, 30, 30, (y, x, n) => filled.fill(1, (y - 2) * w + x - 3, (y - 2) * w + x - 3 + n))

@@ -82,7 +82,7 @@ test('COCO: one bad image or entry never stops the rest', async () => {
     /image undefined, which is not listed/,
     /run lengths are damaged/,
     /good\.png is annotated twice/,
-    /is an address, not a file/,
+    /is a URL, not a file/,
     /images\.13/,
   ])
     assert.match(reasons, reason)
@@ -113,7 +113,7 @@ test('files that are no annotations at all', async () => {
   assert.match(await refusal(importAll(folder, 'coko', none)), /did you mean coco/)
   assert.not.ok(existsSync(join(folder, 'out')))
   mkdirSync(join(folder, 'out/masks'), { recursive: true })
-  assert.match(await refusal(importAll(folder, 'coco', put(join(folder, 'a.json'), '{}'))), /masks is there already/)
+  assert.match(await refusal(importAll(folder, 'coco', put(join(folder, 'a.json'), '{}'))), /masks exists already/)
 })
 
 test('VIA and labelme: damaged shapes take their own image only', async () => {
@@ -143,7 +143,7 @@ test('VIA and labelme: damaged shapes take their own image only', async () => {
     /3 values of x and 2 of y/,
     /all_points_x\[1\] is "x"/,
     /region 1 has no shape/,
-    /regions are no list/,
+    /regions are not a list/,
     /f: it has no filename/,
     /leads out/,
     /rx is null/,
@@ -202,7 +202,7 @@ test('VIA and labelme: damaged shapes take their own image only', async () => {
   assert.equal(second.summary.empty, [`${names[5]}.png`])
   for (const reason of [
     /points\[1\]\[1\] is null/,
-    /does not lie within the picture/,
+    /is not inside the image/,
     /shape 1: /,
     /imageWidth is "wide"/,
     /no imagePath/,
@@ -214,7 +214,7 @@ test('YOLO: lines are named', () => {
   const read = (text: string) => () => parseYolo(text, width, height, new Map())
   assert.throws(read('0 0.1 0.1 0.5 0.1 0.5 nan'), /line 1: "nan" is not a number/)
   assert.throws(read('0 0.1 0.1 0.5 0.1 0.5 0.5\n-1 0 0 1 0 1 1'), /line 2: its class is "-1"/)
-  assert.throws(read('0 10 10 50 10 50 50'), /10 is not a share/)
+  assert.throws(read('0 10 10 50 10 50 50'), /10 is not a fraction/)
   assert.throws(read('0 0.1 0.1 0.5 0.1 0.5'), /has 5 numbers/)
   assert.throws(read('grain 0.1'), /its class is "grain"/)
   assert.equal(read('\n \n')(), { shapes: [], leftOut: [] })
@@ -233,7 +233,7 @@ test('65,535 instances are the most; polygons may be huge but not endless', asyn
   const path = put(join(folder, 'a.json'), JSON.stringify({ images, annotations }))
   const { written, reasons, summary } = await importAll(folder, 'coco', path)
   assert.equal([written, summary.instances], [['p.png'], 65535])
-  assert.match(reasons, /65536 annotations: a label map holds 65535/)
+  assert.match(reasons, /65536 annotations: a label map can hold 65535/)
   const sent = await run(
     exportCommand,
     '--data',
@@ -247,7 +247,7 @@ test('65,535 instances are the most; polygons may be huge but not endless', asyn
 
   const zigzag = Array.from({ length: 8000 }, (_, i) => [i, i % 2 ? 20000 : 0]).flat()
   let pixels = 0
-  assert.throws(() => fillPolygon(zigzag, 20000, 20000, (_, __, n) => (pixels += n)), /wind too often/)
+  assert.throws(() => fillPolygon(zigzag, 20000, 20000, (_, __, n) => (pixels += n)), /crosses too many rows/)
   assert.is(pixels, 0)
   const huge = Array.from({ length: 200_000 }, (_, i) => [50 + 40 * Math.cos(i / 31831), 50 + 40 * Math.sin(i / 31831)])
   fillPolygon(huge.flat(), 100, 100, (_, __, n) => (pixels += n))
@@ -273,7 +273,7 @@ test('names are looked for in the folder alone', async () => {
     [found('b/q', true), found('b/deep/q', true), found('r.s', true)],
     ['b/q.png', 'b/deep/q.tif', 'r.s.png'],
   )
-  assert.throws(() => found('p.png'), /which image is meant of a\/p\.png and b\/p\.png/)
+  assert.throws(() => found('p.png'), /"p\.png" is ambiguous: it may be a\/p\.png or b\/p\.png/)
   assert.throws(() => found('.hidden.png'), /no image/)
   assert.throws(() => found('notes.txt'), /no image/)
   for (const name of ['../p.png', 'a/../../p.png', '..\\p.png', 'C:\\p.png', '/p.png', '..'])
