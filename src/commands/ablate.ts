@@ -14,7 +14,7 @@ import { checkConfig, mergeConfig, type RawConfig, readConfigFile } from '../tra
 import { configFromFlags, configOptions, nameFlags } from './options/training'
 import { runFolder } from '../training/run-folder'
 import type { Command } from '../cli/command'
-import { flag, number, type Option, text, texts, type Values } from '../cli/options'
+import { choice, flag, number, type Option, text, texts, type Values } from '../cli/options'
 
 /** Options of `wgsam train` that the axes of the grid replace. */
 const AXES = ['kind', 'rank', 'alpha', 'rslora', 'lr', 'targets', 'seed']
@@ -91,10 +91,9 @@ docs/ablations.md.
   async run(values) {
     const out = text(values, 'out')
     if (!out) throw new UserError('wgsam ablate needs --out DIR')
-    const part = text(values, 'part')
+    const part = choice(values, 'part', ['test', 'val'])!
     if (existsSync(runFolder(out).metrics))
       throw new UserError(`${out} is the folder of a training run: choose another --out for the ablation`)
-    if (part !== 'test' && part !== 'val') throw new UserError(`--part takes test or val, not "${part}"`)
     const images = number(values, 'eval-images', { min: 1, integer: true }) ?? null
     const instances = number(values, 'instances', { min: 1, max: MAX_LABEL, integer: true }) ?? null
     const { recipe, cells } = await planCells(values, out)

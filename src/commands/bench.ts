@@ -182,7 +182,7 @@ async function tuneAdapter(json: boolean): Promise<number> {
     clock,
     budget: TUNE_MS,
     stop: () => interrupt.requested,
-    onVariant: (what) => progress.update(done++, what),
+    onVariant: (name) => progress.update(done++, name),
   })
   interrupt.dispose()
   progress.finish()

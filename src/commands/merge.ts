@@ -27,8 +27,8 @@ export const command: Command = {
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
   details:
-    'Tensors have the names of Meta’s segment-anything (of MobileSAM for a TinyViT encoder), so every program that opens\n' +
-    'such checkpoints can open the file:\n\n' +
+    'Tensors have the names of Meta’s segment-anything (of MobileSAM for a TinyViT encoder), so the file can be used like\n' +
+    'any other checkpoint:\n\n' +
     '  wgsam merge --adapter runs/one/best --out merged.safetensors\n  wgsam eval --model merged.safetensors --data DIR',
   async run(values) {
     const [adapter, out] = [text(values, 'adapter'), text(values, 'out')]

@@ -53,10 +53,10 @@ export async function takeLock(path: string, program: string): Promise<() => Pro
  * a temporary name and linked, so that no process sees it empty.
  */
 function create(path: string, text: string): boolean {
-  const beside = partialPath(path)
+  const partial = partialPath(path)
   try {
-    writeFileSync(beside, text)
-    linkSync(beside, path)
+    writeFileSync(partial, text)
+    linkSync(partial, path)
     return true
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -64,7 +64,7 @@ function create(path: string, text: string): boolean {
     if (code === 'EPERM' || code === 'ENOTSUP' || code === 'ENOSYS') return createUnlinked(path, text)
     throw error
   } finally {
-    rmSync(beside, { force: true })
+    rmSync(partial, { force: true })
   }
 }
 

@@ -18,7 +18,9 @@ export async function selfTest(engine: Engine): Promise<SelfTest> {
   const start = performance.now()
   const [m, k, n, r, scale] = [67, 45, 83, 3, 0.5]
   const wave = (length: number, step: number) => Float32Array.from({ length }, (_, i) => Math.sin(step * (i + 1)))
-  const [x, w, b, a, up, dy] = [m * k, n * k, n, r * k, n * r, m * n].map((size, i) => wave(size, 0.7 + 0.13 * i))
+  const [x, w, b, loraA, loraB, dy] = [m * k, n * k, n, r * k, n * r, m * n].map((size, i) =>
+    wave(size, 0.7 + 0.13 * i),
+  )
 
   const g = new Graph(engine, true)
   const inputs = {
@@ -35,11 +37,11 @@ export async function selfTest(engine: Engine): Promise<SelfTest> {
   g.backward(y, inputs.dy)
   const gradients = [inputs.x, inputs.a, inputs.b].map((t) => g.keep(g.gradientOf(t)!))
   const program = await g.compile()
-  // memory that a kernel forgets to write then shows as NaN
+  // memory that a kernel fails to write then reads as NaN
   program.poison()
   program.write(inputs.x, x)
-  program.write(inputs.a, a)
-  program.write(inputs.b, up)
+  program.write(inputs.a, loraA)
+  program.write(inputs.b, loraB)
   program.write(inputs.dy, dy)
   program.run()
   const got: Float32Array[] = []
@@ -48,22 +50,23 @@ export async function selfTest(engine: Engine): Promise<SelfTest> {
   engine.release(weight)
   engine.release(bias)
 
-  const t = product(x, a, m, k, r, true)
-  const dt = product(dy, up, m, n, r)
+  // x·Aᵀ and dy·B, the shared factors of the LoRA terms
+  const xA = matmul(x, loraA, m, k, r, true)
+  const dyB = matmul(dy, loraB, m, n, r)
   const expected = [
-    product(x, w, m, k, n, true).map(
-      (v, i) => v + b[i % n] + scale * dot(r, (j) => t[Math.floor(i / n) * r + j] * up[(i % n) * r + j]),
+    matmul(x, w, m, k, n, true).map(
+      (v, i) => v + b[i % n] + scale * dot(r, (j) => xA[Math.floor(i / n) * r + j] * loraB[(i % n) * r + j]),
     ),
-    product(dy, w, m, n, k).map(
-      (v, i) => v + scale * dot(r, (j) => dt[Math.floor(i / k) * r + j] * a[j * k + (i % k)]),
+    matmul(dy, w, m, n, k).map(
+      (v, i) => v + scale * dot(r, (j) => dyB[Math.floor(i / k) * r + j] * loraA[j * k + (i % k)]),
     ),
     Float64Array.from(
       { length: r * k },
-      (_, i) => scale * dot(m, (j) => dt[j * r + Math.floor(i / k)] * x[j * k + (i % k)]),
+      (_, i) => scale * dot(m, (j) => dyB[j * r + Math.floor(i / k)] * x[j * k + (i % k)]),
     ),
     Float64Array.from(
       { length: n * r },
-      (_, i) => scale * dot(m, (j) => dy[j * n + Math.floor(i / r)] * t[j * r + (i % r)]),
+      (_, i) => scale * dot(m, (j) => dy[j * n + Math.floor(i / r)] * xA[j * r + (i % r)]),
     ),
   ]
   const error = Math.max(...expected.map((e, i) => distance(got[i], e)))
@@ -76,8 +79,8 @@ function dot(length: number, term: (j: number) => number): number {
   return sum
 }
 
-/** (m, k) times (k, n), or (n, k) transposed, in float64. */
-function product(a: ArrayLike<number>, b: ArrayLike<number>, m: number, k: number, n: number, transposed = false) {
+/** The matrix product of a (m, k) and b (k, n), or the transpose of b (n, k), in float64. */
+function matmul(a: ArrayLike<number>, b: ArrayLike<number>, m: number, k: number, n: number, transposed = false) {
   return Float64Array.from({ length: m * n }, (_, i) => {
     const [row, column] = [Math.floor(i / n), i % n]
     return dot(k, (j) => a[row * k + j] * b[transposed ? column * k + j : j * n + column])

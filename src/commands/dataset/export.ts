@@ -1,8 +1,8 @@
 /** @file `wgsam dataset export`: converts a dataset to annotation files of other programs. */
 import { existsSync, readdirSync } from 'node:fs'
 import type { Command } from '../../cli/command'
-import { flag, text } from '../../cli/options'
-import { openSplit, type Part, parts } from '../../dataset/split'
+import { choice, flag, text } from '../../cli/options'
+import { openSplit, parts } from '../../dataset/split'
 import { UserError } from '../../host/errors'
 import { interruption } from '../../host/interrupt'
 import { Progress } from '../../host/progress'
@@ -48,8 +48,8 @@ listed and the others are exported; the exit code is then 1.
     if (!out) throw new UserError('wgsam dataset export needs --out DIR')
     if (existsSync(out) && readdirSync(out).length)
       throw new UserError(`${out} is not empty: choose another --out, or remove it`)
-    const [splitFile, part] = [text(values, 'split-file'), text(values, 'part') as Part | undefined]
-    if (part && !parts.includes(part)) throw new UserError(`--part takes train, val or test, not "${part}"`)
+    const splitFile = text(values, 'split-file')
+    const part = choice(values, 'part', parts)
     if (part && !splitFile) throw new UserError('--part needs --split-file')
     if (splitFile && !existsSync(splitFile)) throw new UserError(`there is no split file ${splitFile}`)
     const dataset = await openData({ ...values, 'on-bad': 'skip' }, 1)

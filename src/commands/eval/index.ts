@@ -14,7 +14,7 @@ import { comparisonTable } from '../../report/evaluation-table'
 import type { Command } from '../../cli/command'
 import { flag, text, type Values } from '../../cli/options'
 import { modelOptions, type OpenedModels, openChosenModels } from '../options/model'
-import { select, type Selection, selectOptions } from '../options/split'
+import { selectImages, type Selection, selectOptions } from '../options/split'
 import { renderEvaluation } from './report'
 import { readSettings } from './settings'
 
@@ -104,7 +104,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
   const { prompts, maxInstances, boundaryTolerance, seed } = settings
   const [out, reportPath] = [text(values, 'out'), text(values, 'report')]
   for (const path of [out, reportPath]) if (path) await expectWritable(path)
-  const selection = await select(values)
+  const selection = await selectImages(values)
   const { items, folders, split, splitFile } = selection
   const { engine, model, name, size, adapters } = await openChosenModels(values)
   try {

@@ -159,9 +159,9 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
 
 function print(results: readonly ImageResult[], pooled: MaskScores | null, dir: string, report: string | null): void {
   for (const { name, outcome, file, note } of results) {
-    const what = file ? `${file.records.length} masks of ${file.masks} found, ${duration(file.seconds)}` : ''
+    const done = file ? `${file.records.length} masks of ${file.masks} found, ${duration(file.seconds)}` : ''
     const rest = [outcome === 'done' ? '' : outcome, note ?? ''].filter(Boolean).join(': ')
-    const line = [what, rest].filter(Boolean).join('; ')
+    const line = [done, rest].filter(Boolean).join('; ')
     if (outcome === 'failed') console.error(`${name}: ${note}`)
     else console.log(`${name}: ${line}`)
   }

@@ -5,7 +5,7 @@ import { UserError } from '../../host/errors'
 import type { FolderOptions } from '../../generate/generate-folder'
 import { everyPage, listInputs } from '../../project/input-images'
 import { text, texts, type Values } from '../../cli/options'
-import { select } from '../options/split'
+import { selectImages } from '../options/split'
 
 /**
  * The images of --data with their labels; without --data, the files and folders named in `paths`.
@@ -18,7 +18,7 @@ export async function chooseInputs(values: Values, paths: readonly string[]): Pr
     return text(values, 'page') === 'all' ? everyPage(inputs) : inputs
   }
   if (paths.length) throw new UserError('--data names the images: leave out the files and folders')
-  const { items } = await select(values)
+  const { items } = await selectImages(values)
   return items.map((item) => ({
     path: item.imagePath,
     name: item.id.replaceAll('/', '-'),

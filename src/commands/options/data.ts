@@ -1,5 +1,5 @@
 /** @file The options that name a dataset, and the opening of it. */
-import { type Option, text, texts, type Values } from '../../cli/options'
+import { choice, type Option, text, texts, type Values } from '../../cli/options'
 import { type Dataset, describeBad, openDataset } from '../../dataset/dataset'
 import { UserError } from '../../host/errors'
 import { Progress } from '../../host/progress'
@@ -48,8 +48,7 @@ export function dataFolders(values: Values): string[] {
  */
 export async function openData(values: Values, minPixels?: number): Promise<Dataset> {
   const folders = dataFolders(values)
-  const onBad = text(values, 'on-bad') ?? 'refuse'
-  if (onBad !== 'refuse' && onBad !== 'skip') throw new UserError(`--on-bad takes refuse or skip, not "${onBad}"`)
+  const onBad = choice(values, 'on-bad', ['refuse', 'skip'])
   const reading = new Progress('reading images', undefined)
   const dataset = await openDataset(folders, {
     onBad,

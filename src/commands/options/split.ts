@@ -2,10 +2,10 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { DatasetItem } from '../../dataset/dataset'
-import { listHash, openSplit, parts, type Part } from '../../dataset/split'
+import { listHash, openSplit, type Part } from '../../dataset/split'
 import { dataFolders, dataOptions, onBadOption, openData } from './data'
 import { UserError } from '../../host/errors'
-import { type Option, text, texts, type Values } from '../../cli/options'
+import { choice, type Option, text, texts, type Values } from '../../cli/options'
 
 export const selectOptions: Record<string, Option> = {
   ...dataOptions,
@@ -37,11 +37,9 @@ export interface Selection {
  * Opens the chosen images, and lists on stderr the pairs that were skipped.
  * @throws UserError for wrong options, or if the part has no images
  */
-export async function select(values: Values): Promise<Selection> {
+export async function selectImages(values: Values): Promise<Selection> {
   const folders = dataFolders(values)
-  const split = text(values, 'split') as Selection['split']
-  if (split !== 'all' && !parts.includes(split))
-    throw new UserError(`--split takes test, val, train or all, not "${split}"`)
+  const split = choice(values, 'split', ['test', 'val', 'train', 'all'])!
   for (const folder of folders) if (!existsSync(folder)) throw new UserError(`there is no folder ${folder}`)
   const splitFile = split === 'all' ? null : findSplit(values, split)
   const dataset = await openData(values)

@@ -145,7 +145,7 @@ test('a dry run lists cells and trains nothing; wrong flags are refused', async 
   assert.match(await run('--dry-run', '--rnak', '4'), 'did you mean --rank?')
   assert.match(await run('--dry-run', '--lr', '-1'), /UserError: the grid:\n {2}lr takes numbers above 0/)
   assert.match(await run('--dry-run', '--size', '50'), /UserError: wgsam ablate:\n {2}size .*must be a multiple of 16/)
-  assert.match(await run('--part', 'train'), /UserError: --part takes test or val/)
+  assert.match(await run('--part', 'train'), /UserError: --part takes one of test, val/)
 })
 
 /** Runs of the decoder alone, from kept embeddings or not. */

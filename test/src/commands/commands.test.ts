@@ -84,7 +84,7 @@ test('eval compares base and adapted, writes scores and a report, and repeats to
 test('eval says what it needs', async () => {
   assert.match(await refusal(run(evalCommand)), '--data')
   assert.match(await refusal(run(evalCommand, '--data', data)), '--split-file')
-  assert.match(await refusal(run(evalCommand, '--data', data, '--split', 'half')), 'test, val, train or all')
+  assert.match(await refusal(run(evalCommand, '--data', data, '--split', 'half')), 'test, val, train, all')
   assert.match(await refusal(run(evalCommand, '--data', data, '--split-file', join(folder, 'none.json'))), 'none.json')
   assert.not.ok(existsSync(join(folder, 'none.json')), 'it makes no split')
 })

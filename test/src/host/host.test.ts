@@ -25,7 +25,7 @@ test('an adapter below the floor is refused with the limit named', async () => {
     await openDevice(small)
     assert.unreachable()
   } catch (error) {
-    assert.match((error as Error).message, 'Small GPU is too small for wgsam')
+    assert.match((error as Error).message, 'the limits of Small GPU are too low for wgsam')
   }
 })
 
@@ -116,7 +116,7 @@ test('advice fits the system', () => {
   assert.match(says({}), 'apt-get install -t bookworm-backports mesa-vulkan-drivers libvulkan1')
   assert.match(says({}), 'doctor --install')
   assert.not.match(says({ arch: 'arm64' }), 'doctor --install')
-  assert.match(says({ mesa: '22.3.6-1+deb12u1' }), 'Mesa 22.3.6-1+deb12u1 is installed and too old')
+  assert.match(says({ mesa: '22.3.6-1+deb12u1' }), 'Mesa 22.3.6-1+deb12u1 is installed but too old')
   assert.match(says({ mesa: '22.3.6-1+deb12u1' }), 'shaderUniformBufferArrayDynamicIndexing')
   assert.match(says({ mesa: '25.0.7' }), 'VK_ICD_FILENAMES')
   assert.match(says({ gpus: ['NVIDIA'] }), 'NVIDIA_DRIVER_CAPABILITIES')
