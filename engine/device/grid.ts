@@ -4,8 +4,8 @@
 export type Grid = readonly [x: number, y?: number, z?: number]
 
 /**
- * A two-dimensional grid with one lane for each of `count` items, `perGroup` lanes a workgroup. Kernels compute their index
- * as (group.y * groups.x + group.x) * perGroup + lane; in the last workgroups it may exceed `count`.
+ * A two-dimensional grid for `count` items, `perGroup` for each workgroup. The first item of a workgroup is
+ * (group.y * groups.x + group.x) * perGroup; in the last workgroups it may be `count` or more.
  */
 export function grid1d(count: number, perGroup = 256): [number, number] {
   const groups = Math.ceil(count / perGroup)
