@@ -1,4 +1,7 @@
-/** @file A part of an image encoder. Its parts run in order after the stem, and a graph can be recorded from any of them. */
+/**
+ * @file A part of an image encoder. Its parts run in order after the stem, and a graph can be recorded from any of
+ * them.
+ */
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 

@@ -116,7 +116,8 @@ export function vitBlock(
   { batch, grid, heads }: { batch: number; grid: number; heads: number },
 ): Tensor {
   const map = windowMap(g.engine, { batch, height: grid, width: grid, window: block.window })
-  // windows are padded with zeros after norm1, so q, k and v of a padded position are qkv's bias: the row of a zero token
+  // windows are padded with zeros after norm1, so q, k and v of a padded position are qkv's bias: the row of a zero
+  // token
   const padRow = map.pads ? ('zero' as const) : undefined
   const y = layerNorm(g, x, block.norm1.gamma, block.norm1.beta, { eps: EPS, padRow })
   const qkv = linear(g, y, block.qkv)

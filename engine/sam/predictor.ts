@@ -11,8 +11,8 @@ import type { RgbImage } from '../image/rgb-image'
 
 export interface PredictorOptions {
   /**
-   * Prompts decoded in one forward pass, 16 by default; `predict` runs as many passes as its prompts need. The number is
-   * lowered if a pass would exceed the largest buffer binding of the GPU adapter.
+   * Prompts decoded in one forward pass, 16 by default; `predict` runs as many passes as its prompts need. The number
+   * is lowered if a pass would exceed the largest buffer binding of the GPU adapter.
    */
   prompts?: number
   /** Entries (points and box corners) of a prompt, at most: 3 by default. */
@@ -106,7 +106,8 @@ export class Predictor {
 
   /**
    * Submits the encoding of images that have the model's input size already: raw (images, S, S, 3) on 0..255, see
-   * `toModelInput`, and sizes (images, 2), the valid height and width of each. @throws Error if their lengths differ from that
+   * `toModelInput`, and sizes (images, 2), the valid height and width of each.
+   * @throws Error if their lengths differ from that
    */
   setImages(raw: Float32Array, sizes: Uint32Array): void {
     this.encoder.write(this.tensors.raw, raw)
@@ -119,13 +120,17 @@ export class Predictor {
     return this.model.engine.read(this.tensors.embedding)
   }
 
-  /** Outputs of the last forward pass, on the GPU: logits (prompts, 4, maskSide²) and iou (prompts, 4). The next pass overwrites them. */
+  /**
+   * Outputs of the last forward pass, on the GPU: logits (prompts, 4, maskSide²) and iou (prompts, 4). The next pass
+   * overwrites them.
+   */
   get results(): { logits: Tensor; iou: Tensor } {
     return { logits: this.tensors.logits, iou: this.tensors.iou }
   }
 
   /**
-   * Submits one forward pass of at most `prompts` prompts and returns their number n: the first n rows of `results` are theirs.
+   * Submits one forward pass of at most `prompts` prompts and returns their number n: the first n rows of `results` are
+   * theirs.
    * @throws Error if there are more prompts, and as `predict`
    */
   submit(batch: PromptBatch): number {
@@ -142,7 +147,8 @@ export class Predictor {
 
   /**
    * Predicts the masks of any number of prompts and reads them back.
-   * @throws Error if the entries, labels, image indices or masks do not fit the predictor, or the device reported an error
+   * @throws Error if the entries, labels, image indices or masks do not fit the predictor, or the device reported an
+   * error
    */
   async predict(batch: PromptBatch): Promise<Prediction> {
     const { prompts, tensors: t, decoder } = this

@@ -53,8 +53,8 @@ export class SamModel {
 
   /**
    * Uploads the weights, one tensor at a time.
-   * @param inputSize side of the square input in pixels, the architecture's own by default; tables that depend on it are
-   * resampled
+   * @param inputSize side of the square input in pixels, the architecture's own by default; tables that depend on it
+   * are resampled
    * @param storage f16 stores the large matrices in half the memory, rounded to 11 significant bits; adapters cannot be
    * merged into them. f32 by default
    * @throws Error if the model cannot run at the input size, a weight is missing, or the device has no memory for it
@@ -103,14 +103,17 @@ export class SamModel {
   }
 
   /**
-   * Records the image encoder: raw (B, S, S, 3) f32 on 0..255, where S is `inputSize`, and sizes (B, 2) u32, the valid height
-   * and width of each image, to the embedding (B·side², D). Pixels beyond the valid size are ignored.
+   * Records the image encoder: raw (B, S, S, 3) f32 on 0..255, where S is `inputSize`, and sizes (B, 2) u32, the valid
+   * height and width of each image, to the embedding (B·side², D). Pixels beyond the valid size are ignored.
    */
   encode(g: Graph, raw: Tensor, sizes: Tensor): Tensor {
     return this.encodeFrom(g, this.encodeUpTo(g, raw, sizes, 0), 0)
   }
 
-  /** Records the stem and the first `end` parts: the inputs of `encode` to the input of part `end`, of `featureShape(end, B)`. */
+  /**
+   * Records the stem and the first `end` parts: the inputs of `encode` to the input of part `end`, of
+   * `featureShape(end, B)`.
+   */
   encodeUpTo(g: Graph, raw: Tensor, sizes: Tensor, end: number): Tensor {
     const { encoder, inputSize: size, parts } = this
     const batch = raw.shape[0]
@@ -120,13 +123,18 @@ export class SamModel {
     return parts.slice(0, end).reduce((x, part) => part.record(g, x, batch), stem)
   }
 
-  /** Records the parts from `start`: the input of part `start`, of `featureShape(start, B)`, to the embedding (B·side², D). */
+  /**
+   * Records the parts from `start`: the input of part `start`, of `featureShape(start, B)`, to the embedding (B·side²,
+   * D).
+   */
   encodeFrom(g: Graph, features: Tensor, start: number): Tensor {
     const batch = features.rows / this.featureShape(start, 1)[0]
     return this.parts.slice(start).reduce((x, part) => part.record(g, x, batch), features)
   }
 
-  /** Shape (images·tokens, channels) of the input of part `start`; with `start` after the last part, of the embedding. */
+  /**
+   * Shape (images·tokens, channels) of the input of part `start`; with `start` after the last part, of the embedding.
+   */
   featureShape(start: number, images: number): [number, number] {
     const { tokens, channels } = this.parts[start] ?? {
       tokens: this.side ** 2,
@@ -135,7 +143,10 @@ export class SamModel {
     return [images * tokens, channels]
   }
 
-  /** Records prompt encoder and mask decoder: embeddings (images·side², D) to logits (P, 4, maskSide²) and predicted IoU (P, 4). */
+  /**
+   * Records prompt encoder and mask decoder: embeddings (images·side², D) to logits (P, 4, maskSide²) and predicted IoU
+   * (P, 4).
+   */
   decode(g: Graph, embedding: Tensor, prompts: PromptTensors): DecoderOutputs {
     const { side, maskSide, promptEncoder, position } = this
     const { coords, labels, imageIndex, counts, masks } = prompts

@@ -111,7 +111,10 @@ export function packHeads(data: Float32Array, shape: readonly number[], heads: n
   return out
 }
 
-/** The table (heads, window²), indexed by (|dy|, |dx|), to the bias of every pair of positions (heads, window², window²). */
+/**
+ * The table (heads, window²), indexed by (|dy|, |dx|), to the bias of every pair of positions (heads, window²,
+ * window²).
+ */
 function expandBias(table: Float32Array, heads: number, window: number): Float32Array {
   const length = window ** 2
   const out = new Float32Array(heads * length * length)

@@ -90,9 +90,10 @@ export function projectImage(g: Graph, layer: TwoWayLayer, source: Tensor, posit
 }
 
 /**
- * tokens (prompts·tokens, D), source and the cells' position (cells, D) to tokens and source (prompts·cells, D) after all
- * layers. The source is given for each prompt (prompts·cells, D), or for each image (images·cells, D) with `repeat`, which
- * repeats the rows of an image for its prompts: then the first layer projects each image once, not once for each prompt.
+ * tokens (prompts·tokens, D), source and the cells' position (cells, D) to tokens and source (prompts·cells, D) after
+ * all layers. The source is given for each prompt (prompts·cells, D), or for each image (images·cells, D) with
+ * `repeat`, which repeats the rows of an image for its prompts: then the first layer projects each image once, not once
+ * for each prompt.
  */
 export function twoWay(
   g: Graph,
@@ -125,7 +126,10 @@ export function twoWay(
   return { tokens: layerNorm(g, attended, t.finalNorm.gamma, t.finalNorm.beta, { eps: EPS }), source: image }
 }
 
-/** One layer: tokens (prompts·tokens, D) and source (prompts·cells, D). The first has no position or residual in its self-attention. */
+/**
+ * One layer: tokens (prompts·tokens, D) and source (prompts·cells, D). The first has no position or residual in its
+ * self-attention.
+ */
 export function twoWayLayer(
   g: Graph,
   layer: TwoWayLayer,

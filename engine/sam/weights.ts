@@ -1,12 +1,14 @@
-/** @file Loads the named tensors of a checkpoint into GPU memory, one at a time, in the layouts that the kernels read. */
+/**
+ * @file Loads the named tensors of a checkpoint into GPU memory, one at a time, in the layouts that the kernels read.
+ */
 import type { Engine } from '../device/engine'
 import type { StorageType, Tensor } from '../device/tensor'
 import type { Linear } from '../ops/linear'
 import { toConvWeight } from '../ops/patches'
 
 /**
- * A host's reader of a checkpoint. Names and layouts are those of the reference implementation (for TinyViT: MobileSAM's,
- * with every BatchNorm folded into its convolution).
+ * A host's reader of a checkpoint. Names and layouts are those of the reference implementation (for TinyViT:
+ * MobileSAM's, with every BatchNorm folded into its convolution).
  */
 export interface WeightSource {
   /** @throws Error if the tensor is missing */

@@ -1,4 +1,7 @@
-/** @file Adam and AdamW on the GPU: global norm, clipping, the check for non-finite gradients and the update, without a read-back. */
+/**
+ * @file Adam and AdamW on the GPU: global norm, clipping, the check for non-finite gradients and the update, without a
+ * read-back.
+ */
 import shader from '../../shaders/adam.wgsl'
 import type { Graph } from '../graph/graph'
 import { elementwiseGrid } from '../graph/lane-rounds'
@@ -7,7 +10,9 @@ import { finiteCheck } from '../ops/finite'
 import type { ParameterSet } from './parameters'
 
 export interface OptimizerConfig {
-  /** adam: weight decay is added to the gradient, as in torch.optim.Adam. adamw: values shrink by learning rate · decay. */
+  /**
+   * adam: weight decay is added to the gradient, as in torch.optim.Adam. adamw: values shrink by learning rate · decay.
+   */
   algorithm: 'adam' | 'adamw'
   /** Decay rates of the first and second moment, from 0 and below 1. */
   betas: readonly [number, number]
@@ -96,8 +101,8 @@ export function recordOptimizerStep(
 }
 
 /**
- * The state of step `step` (from 1): learning rate, the two bias corrections, and the factor of the gradient (1 / the number
- * of micro-batches whose gradients were summed).
+ * The state of step `step` (from 1): learning rate, the two bias corrections, and the factor of the gradient (1 / the
+ * number of micro-batches whose gradients were summed).
  * @throws Error if the step or the learning rate is out of range
  */
 export function optimizerState(

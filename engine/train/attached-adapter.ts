@@ -10,12 +10,12 @@ export interface LayerAdapter {
 }
 
 /**
- * An adapter of a model. It is attached when it is made, and can be detached and attached again; a layer has one adapter
- * at a time.
+ * An adapter of a model. It is attached when it is made, and can be detached and attached again; a layer has one
+ * adapter at a time.
  *
  * Attach before recording. A layer's adapter is read when an operation is recorded (`Predictor.create`,
- * `MaskGenerator.create`, `TrainingStep.create`, `SamModel.encode` and `decode`): what was recorded keeps the adapter that
- * was attached then, or none, whatever is attached or detached later.
+ * `MaskGenerator.create`, `TrainingStep.create`, `SamModel.encode` and `decode`): what was recorded keeps the adapter
+ * that was attached then, or none, whatever is attached or detached later.
  */
 export class AttachedAdapter {
   private released = false
@@ -39,7 +39,10 @@ export class AttachedAdapter {
     )
   }
 
-  /** Operations recorded from now on use the adapter. @throws Error if a layer has an adapter already, or after release */
+  /**
+   * Operations recorded from now on use the adapter.
+   * @throws Error if a layer has an adapter already, or after release
+   */
   attach(): void {
     if (this.released) throw new Error('this adapter was released: it cannot be attached again')
     const taken = this.layers.find(({ linear }) => linear.lora || linear.tuned)

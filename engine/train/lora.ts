@@ -1,4 +1,7 @@
-/** @file LoRA adapters (low-rank adaptation, arXiv:2106.09685): the layers they adapt, their matrices, attaching and merging. */
+/**
+ * @file LoRA adapters (low-rank adaptation, arXiv:2106.09685): the layers they adapt, their matrices, attaching and
+ * merging.
+ */
 import type { Engine } from '../device/engine'
 import { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
@@ -11,8 +14,8 @@ import type { ParameterSpec } from './parameters'
 
 /**
  * What can be adapted. In the blocks of the image encoder: q, k and v (ranges of rows of the fused qkv layer), the
- * attention's output projection, and the two layers of the MLP. In the mask decoder (`decoder.*`): the projections of its
- * attentions, and the layers of the IoU head.
+ * attention's output projection, and the two layers of the MLP. In the mask decoder (`decoder.*`): the projections of
+ * its attentions, and the layers of the IoU head.
  */
 export const LORA_TARGETS = [
   'q',
@@ -107,8 +110,8 @@ export function loraLayers(model: Pick<SamModel, 'linears'>, config: LoraConfig)
 
 /**
  * Two parameters a layer: `PATH.lora_A` (parts·rank, in), the A of its parts one below the other, and `PATH.lora_B`
- * (sum of the parts' rows, rank). A starts uniform in ±1/sqrt(in) (torch's kaiming_uniform_ with a = sqrt 5, as in PEFT), or
- * zero if `rng` is null; B starts at zero.
+ * (sum of the parts' rows, rank). A starts uniform in ±1/sqrt(in) (torch's kaiming_uniform_ with a = sqrt 5, as in
+ * PEFT), or zero if `rng` is null; B starts at zero.
  */
 export function loraSpecs(layers: readonly AdaptedLayer[], rank: number, rng: Rng | null): ParameterSpec[] {
   return layers.flatMap(({ path, linear, parts }) => {

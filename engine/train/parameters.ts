@@ -1,6 +1,7 @@
 /**
- * @file Trainable parameters in flat arenas: values, gradients and Adam's two moments, each in as few buffers as the GPU
- * adapter's largest binding allows, so that the optimiser takes a handful of dispatches for any number of parameters.
+ * @file Trainable parameters in flat arenas: values, gradients and Adam's two moments, each in as few buffers as the
+ * GPU adapter's largest binding allows, so that the optimiser takes a handful of dispatches for any number of
+ * parameters.
  */
 import type { Engine } from '../device/engine'
 import type { Graph } from '../graph/graph'
@@ -50,8 +51,10 @@ export class ParameterSet {
 
   /**
    * Places and uploads the parameters.
-   * @param maxBytes largest size of a buffer, the GPU adapter's largest binding by default; no parameter spans two buffers
-   * @throws Error if a parameter is larger, a name occurs twice, a shape does not fit its values, or there are no parameters
+   * @param maxBytes largest size of a buffer, the GPU adapter's largest binding by default; no parameter spans two
+   * buffers
+   * @throws Error if a parameter is larger, a name occurs twice, a shape does not fit its values, or there are no
+   * parameters
    */
   constructor(
     readonly engine: Engine,
@@ -117,7 +120,9 @@ export class ParameterSet {
     return place
   }
 
-  /** Records setting all gradients to zero. A step starts with it, because gradients of parameters always accumulate. */
+  /**
+   * Records setting all gradients to zero. A step starts with it, because gradients of parameters always accumulate.
+   */
   zeroGradients(g: Graph): void {
     for (const { gradients } of this.chunks) fill(g, gradients, 0)
   }

@@ -31,15 +31,18 @@ export interface StepConfig {
   optimizer: OptimizerConfig
   /**
    * The number of the encoder's first parts that the step leaves out, because nothing in them trains (see
-   * countFrozenParts): micro-batches then hold the features after these parts instead of images. 0 by default. If it is all
-   * parts, the features are image embeddings.
+   * countFrozenParts): micro-batches then hold the features after these parts instead of images. 0 by default. If it is
+   * all parts, the features are image embeddings.
    */
   frozen?: number
   /** True if micro-batches have weights for their prompts. */
   weighted?: boolean
   /** What the backward pass recomputes to save memory, with the same bits. Nothing by default. */
   recompute?: Recomputation
-  /** f16: activations kept for the backward pass are stored as f16; docs/training.md says what that costs. f32 by default. */
+  /**
+   * f16: activations kept for the backward pass are stored as f16; docs/training.md says what that costs. f32 by
+   * default.
+   */
   storage?: StorageType
 }
 
@@ -81,8 +84,9 @@ export type MicroBatchInputs = Record<
   Partial<Record<'images' | 'sizes' | 'features' | 'weights', Tensor>>
 
 /**
- * Records the forward and backward pass of a micro-batch. Every run adds the loss to `loss` (1) and its terms to `parts`
- * ((1) each: Dice, cross-entropy, and the IoU head's if it has a weight), and gradients to those of the parameters.
+ * Records the forward and backward pass of a micro-batch. Every run adds the loss to `loss` (1) and its terms to
+ * `parts` ((1) each: Dice, cross-entropy, and the IoU head's if it has a weight), and gradients to those of the
+ * parameters.
  * @throws Error if something in the parts to leave out trains
  */
 export function recordMicroBatch(
@@ -126,7 +130,8 @@ export function recordMicroBatch(
   let mean = weightedMaskLoss(g, { ...terms, perMask, weights })
   const reported = Object.values(maskLossParts(g, { perMask, weights }))
   if (config.loss.iou > 0) {
-    // the mask generator ranks all masks by the IoU head, so the head also learns from masks that the mask loss leaves out
+    // the mask generator ranks all masks by the IoU head, so the head also learns from masks that the mask loss leaves
+    // out
     const every = select(t.iouSupervision)
     const head = iouLoss(g, { predicted: iou, perMask, weights: every, coefficient: config.loss.iou })
     mean = add(g, mean, head)

@@ -24,7 +24,10 @@ export interface PromptOptions {
   minArea?: number
   /** Standard deviation of a box corner, as a fraction of the box's side; 0.1 by default. */
   jitter?: number
-  /** A point is the one furthest inside of this many random pixels: 1 is uniform, more are nearer the middle. 2 by default. */
+  /**
+   * A point is the one furthest inside of this many random pixels: 1 is uniform, more are nearer the middle. 2 by
+   * default.
+   */
   candidates?: number
 }
 
@@ -48,7 +51,10 @@ export interface Prompts {
 export const defaultMix: Record<PromptKind, number> = { point: 0.5, box: 0.3, both: 0.2 }
 const kinds: PromptKind[] = ['point', 'box', 'both']
 
-/** Entries of a prompt: 3 if the mix has prompts of both kinds, else 2. The same for all prompts, so that a step is recorded once. */
+/**
+ * Entries of a prompt: 3 if the mix has prompts of both kinds, else 2. The same for all prompts, so that a step is
+ * recorded once.
+ */
 export const promptSlots = (mix: Record<PromptKind, number> = defaultMix): number => (mix.both > 0 ? 3 : 2)
 
 /** The distance from a pixel to the edge of its instance along its row or column, whichever is shortest, in pixels. */
@@ -77,10 +83,10 @@ function pixelInside(labels: LabelMap, box: InstanceBox, rng: Rng): [number, num
 }
 
 /**
- * Samples prompts for one image: each is a point inside an instance, the instance's box with jitter (as SAM was trained: a
- * standard deviation of 10 % of the side, at most 20 of 1024 input pixels), or both. Instances are sampled without
- * replacement until all have been prompted, then again. If all are smaller than `minArea`, only the largest is prompted.
- * The same `rng` state gives the same prompts.
+ * Samples prompts for one image: each is a point inside an instance, the instance's box with jitter (as SAM was
+ * trained: a standard deviation of 10 % of the side, at most 20 of 1024 input pixels), or both. Instances are sampled
+ * without replacement until all have been prompted, then again. If all are smaller than `minArea`, only the largest is
+ * prompted. The same `rng` state gives the same prompts.
  * @throws Error if there is no instance, or the mix has a negative share or only zeros
  */
 export function samplePrompts(

@@ -1,6 +1,6 @@
 /**
- * @file One optimiser step: forward and backward passes of micro-batches, whose gradients accumulate, then an update of the
- * parameters. Everything is recorded once and replayed; nothing is read back within a step.
+ * @file One optimiser step: forward and backward passes of micro-batches, whose gradients accumulate, then an update of
+ * the parameters. Everything is recorded once and replayed; nothing is read back within a step.
  */
 import type { Engine } from '../device/engine'
 import { Graph } from '../graph/graph'
@@ -100,7 +100,8 @@ export class TrainingStep {
 
   /**
    * Submits one step. Await `report` at least every few steps, so that the queue does not grow.
-   * @throws Error if an array has the wrong length, no prompt trains, or the step was not recorded for such micro-batches
+   * @throws Error if an array has the wrong length, no prompt trains, or the step was not recorded for such
+   * micro-batches
    */
   run(microBatches: readonly (MicroBatch | FeatureBatch)[], learningRate: number): void {
     const { inputs: t, programs, config } = this
@@ -148,7 +149,10 @@ export class TrainingStep {
     for (const program of Object.values(this.programs)) program.poison()
   }
 
-  /** Times every dispatch of a step of one micro-batch, with the data of the last run. This updates the parameters once more. */
+  /**
+   * Times every dispatch of a step of one micro-batch, with the data of the last run. This updates the parameters once
+   * more.
+   */
   async profile() {
     const { clear, microBatch, update } = this.programs
     return [...(await clear.profile()), ...(await microBatch.profile()), ...(await update.profile())]

@@ -13,7 +13,7 @@ import { runFolder } from '../training/run-folder'
 import { openData } from '../training/session'
 import { cellRun, type CellResult, type Evaluation, measure, readCell, runCell, type Scores } from './cell'
 import { chartsOf, picture } from './charts'
-import { type Count, countOf, shapesOf } from './parameter-count'
+import { type ParameterCount, countParameters, linearShapes } from './parameter-count'
 import type { Cell } from './grid'
 import { renderAblation } from './ablation-report'
 import { cellsOfTable, csvTable, markdownTable, type Outcome, rowsOf } from './ablation-table'
@@ -44,10 +44,10 @@ export const splitFile = (out: string): string => join(out, 'split.json')
 
 /** The cells with their parameters and what is done of them. @throws UserError for cells that cannot be */
 export async function survey(out: string, cells: readonly Cell[]): Promise<Outcome[]> {
-  const shapes = await shapesOf(cells[0].config)
+  const shapes = await linearShapes(cells[0].config)
   const outcomes: Outcome[] = []
   for (const cell of cells) {
-    const count: Count = countOf(shapes, cell.config)
+    const count: ParameterCount = countParameters(shapes, cell.config)
     outcomes.push({ cell, count, result: await readCell(cellRun(out, cell.name), cell.config), failure: null })
   }
   return outcomes

@@ -3,7 +3,7 @@ import { amount } from '../host/progress'
 import { csvLine } from '../text/csv'
 import { textTable } from '../text/table'
 import type { CellResult, Measured, Scores } from './cell'
-import type { Count } from './parameter-count'
+import type { ParameterCount } from './parameter-count'
 import type { Cell } from './grid'
 
 export interface Mean {
@@ -15,7 +15,7 @@ export interface Mean {
 export interface Row {
   group: string
   cell: Cell
-  count: Count
+  count: ParameterCount
   seeds: number[]
   /** Of the seeds that are done; null where none is. */
   values: Record<Column, Mean> | null
@@ -25,7 +25,7 @@ export interface Row {
 
 export interface Outcome {
   cell: Cell
-  count: Count
+  count: ParameterCount
   result: CellResult | null
   failure: string | null
 }

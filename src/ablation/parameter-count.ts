@@ -1,4 +1,4 @@
-/** @file How many parameters a cell trains, from the checkpoint's shapes alone: no GPU is needed. */
+/** @file Counts the parameters that a configuration trains, from the checkpoint's shapes alone: no GPU is needed. */
 import { Tensor } from '../../engine/device/tensor'
 import type { Linear } from '../../engine/ops/linear'
 import { type AdaptedLayer, loraLayers } from '../../engine/train/lora'
@@ -9,10 +9,11 @@ import { inferArchitecture, validateCheckpoint } from '../weights/architecture'
 import { openCheckpoint } from '../weights/checkpoint'
 import { locateModel } from '../weights/locate-model'
 
-export type Shapes = ReadonlyMap<string, Linear>
+/** Linear layers by their path; their weights have shapes but no memory. */
+export type LinearShapes = ReadonlyMap<string, Linear>
 
-/** The linear layers of a configuration's model, without their values. @throws UserError where it cannot be read */
-export async function shapesOf({ model, modelConfig }: TrainConfig): Promise<Shapes> {
+/** Reads the shapes of the linear layers of a configuration's model. @throws UserError if it cannot be read */
+export async function linearShapes({ model, modelConfig }: TrainConfig): Promise<LinearShapes> {
   const checkpoint = await openCheckpoint(await locateModel(model, true))
   try {
     const toy = modelConfig ? await readConfigFile(modelConfig) : undefined
@@ -29,15 +30,16 @@ export async function shapesOf({ model, modelConfig }: TrainConfig): Promise<Sha
   }
 }
 
-export interface Count {
+export interface ParameterCount {
   parameters: number
-  /** Matrices whose adapters have more parameters than they themselves, and all. */
+  /** The number of matrices whose adapters have more parameters than the matrices themselves. */
   dense: number
+  /** The number of all adapted matrices. */
   all: number
 }
 
-/** @throws UserError where the configuration names no layer of the model */
-export function countOf(shapes: Shapes, config: TrainConfig): Count {
+/** @throws UserError if the configuration adapts no layer of the model */
+export function countParameters(shapes: LinearShapes, config: TrainConfig): ParameterCount {
   const lora = loraConfig(config)
   let layers: AdaptedLayer[]
   try {

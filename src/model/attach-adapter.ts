@@ -48,7 +48,9 @@ function uploadLora(engine: Engine, layers: readonly AdaptedLayer[], { config, t
   return attachLora(layers, scaling, (name) => matrices.get(name)!, free)
 }
 
-/** The model's layers that an adapter's targets are parts of: parts of one layer together, in the order of their rows. */
+/**
+ * The model's layers that an adapter's targets are parts of: parts of one layer together, in the order of their rows.
+ */
 function adaptedLayers(
   model: SamModel,
   targets: ReadonlyMap<string, { outDim: number }>,

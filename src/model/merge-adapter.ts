@@ -1,4 +1,4 @@
-/** @file Adds an adapter to its model's weights and writes the sum as a checkpoint: no GPU is needed. */
+/** @file Merges an adapter into its model's weights and writes them as a checkpoint: no GPU is needed. */
 import { partOf, validateTargets } from '../weights/adapter'
 import { type AnyAdapter, isDifference, readAnyAdapter, targetsOf } from '../weights/any-adapter'
 import { inferArchitecture, validateCheckpoint } from '../weights/architecture'
@@ -13,20 +13,22 @@ export interface MergeOptions {
   model: string
   adapter: string
   out: string
-  /** What the shapes of a toy model do not tell. */
+  /** Hyperparameters that cannot be inferred from the shapes of a toy model. */
   config?: unknown
   onProgress?(done: number, total: number, tensor: string): void
 }
 
 export interface Merged {
+  /** The number of tensors written. */
   tensors: number
-  /** The names of those that the adapter changed. */
+  /** The names of the tensors that the adapter changed. */
   changed: string[]
 }
 
 /**
- * Writes the merged model as safetensors under the public reference's names; tensors that are not adapted are written as
- * they were read, in f32. @throws UserError where a file cannot be read or they do not belong together
+ * Writes the merged model as safetensors, under the names of the reference implementation; tensors that are not adapted
+ * are written unmodified, in f32.
+ * @throws UserError if a file cannot be read, or the adapter belongs to another model
  */
 export async function mergeModel({ model, adapter: path, out, config, onProgress }: MergeOptions): Promise<Merged> {
   const adapter = await readAnyAdapter(path)
@@ -54,12 +56,13 @@ export async function mergeModel({ model, adapter: path, out, config, onProgress
   }
 }
 
+/** The merged values of a tensor. */
 type Change = (weight: Float32Array) => Float32Array
 
-/** What becomes of each tensor that the adapter changes, whose rows are in the checkpoint's order. */
+/** The change of each adapted tensor, by its name. Rows are in the checkpoint's order. */
 function changesOf(adapter: AnyAdapter): Map<string, Change> {
   if (isDifference(adapter)) return differencesOf(adapter)
-  // as one adapter of each whole layer
+  // q, k and v as one adapter of their fused layer
   const whole = fuseQkv(adapter).adapter
   const scale = scaleOf(whole.config)
   return new Map(
@@ -96,7 +99,7 @@ function add(weight: Float32Array, { A, B, r, inDim, outDim }: LoraPair, scale: 
     row.set(weight.subarray(i * inDim, (i + 1) * inDim))
     for (let j = 0; j < r; j++) {
       const b = scale * B[i * r + j]
-      // a fused adapter's B is mostly zeros
+      // most elements of a fused adapter's B are zero
       if (b) for (let k = 0, a = j * inDim; k < inDim; k++, a++) row[k] += b * A[a]
     }
     sum.set(row, i * inDim)

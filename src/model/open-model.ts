@@ -7,17 +7,20 @@ import { openCheckpoint, weightSource } from '../weights/checkpoint'
 import { resolveModel } from '../weights/fetch-model'
 
 export interface ModelOptions {
-  /** Input side in pixels; the checkpoint's own by default. */
+  /** Side of the square input in pixels; the checkpoint's own by default. */
   inputSize?: number
-  /** What the shapes of a toy model do not tell (a golden file's json). */
+  /** Hyperparameters that cannot be inferred from the shapes of a toy model (a golden file's JSON). */
   config?: unknown
-  /** How the large matrices are stored: f32 by default. */
+  /** How the large matrices are stored; f32 by default. */
   storage?: StorageType
-  /** Whether a named model may be downloaded. */
+  /** True if a named model may be downloaded. */
   fetch?: boolean
 }
 
-/** A named model (`wgsam fetch --list`), or a checkpoint's path. Throws a UserError naming file and tensor. */
+/**
+ * @param nameOrPath a named model (`wgsam fetch --list`), or the path of a checkpoint
+ * @throws UserError that names the file and the tensor
+ */
 export async function openModel(engine: Engine, nameOrPath: string, options: ModelOptions = {}): Promise<SamModel> {
   const path = await resolveModel(nameOrPath, { fetch: options.fetch })
   const checkpoint = await openCheckpoint(path)

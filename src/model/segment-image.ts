@@ -1,4 +1,4 @@
-/** @file Segments one image by one prompt: what `wgsam predict` does, without its files. */
+/** @file Segments one image with one prompt, in pixels of the image: `wgsam predict` without its files. */
 import type { RgbImage } from '../../engine/image/rgb-image'
 import type { Predictor } from '../../engine/sam/predictor'
 import { promptLabel } from '../../engine/sam/prompt-labels'
@@ -12,22 +12,22 @@ import type { Mask } from '../../engine/masks/mask'
 /** One object's prompt, in pixels of the image. */
 export interface Prompt {
   points: { x: number; y: number; foreground: boolean }[]
-  /** Inclusive corners. */
+  /** x0, y0, x1, y1: both corners inclusive. */
   box: [number, number, number, number] | null
 }
 
 export interface Segment {
-  /** The mask token: 0 for a clear prompt; 1 to 3, from part to whole, for an ambiguous one. */
+  /** The mask token: 0 for an unambiguous prompt; 1 to 3, from part to whole, for an ambiguous one. */
   token: number
-  /** The model's own estimate of the mask's IoU. */
+  /** The model's estimate of the mask's IoU. */
   predictedIou: number
   mask: Mask
 }
 
-/** Entries that a prompt takes in a predictor: its points, and a box's corners or the reference's padding. */
+/** The number of entries of a prompt in a predictor: its points, and the box's corners or the padding entry. */
 export const slotsFor = ({ points, box }: Prompt): number => points.length + (box ? 2 : 1)
 
-/** @throws UserError where the prompt is empty or outside the image */
+/** @throws UserError if the prompt is empty or outside the image */
 export function checkPrompt({ points, box }: Prompt, { width, height }: Size): void {
   if (!points.length && !box) throw new UserError('which object? Give --point x,y or --box x0,y0,x1,y1, or both')
   const inside = (x: number, y: number) => x >= 0 && y >= 0 && x < width && y < height
@@ -41,19 +41,20 @@ export function checkPrompt({ points, box }: Prompt, { width, height }: Size): v
     throw new UserError(`the box ${box.join(',')} is empty: it is x0,y0,x1,y1, left before right and top before bottom`)
 }
 
-/** A mask before it has the image's size. */
+/** A mask as low-resolution logits. */
 export interface LowSegment extends Omit<Segment, 'mask'> {
   /** (maskSide, maskSide), see SamModel. */
   logits: Float32Array
 }
 
-/** A single point: it may mean a part or the whole. */
+/** True for a single point, which may mean a part of an object or the whole. */
 export const isAmbiguous = ({ points, box }: Prompt): boolean => !box && points.length === 1
 
 /**
- * The mask of a prompt on the image that the predictor holds; with `multimask` the three of an ambiguous one, the best
- * first. A single point is ambiguous, and the mask is then the best of three by the model's own estimate, as in the
- * reference. @throws UserError where the prompt is outside the image
+ * Predicts the mask of a prompt on the image that was set last; with `multimask` the masks of tokens 1 to 3, the
+ * highest predicted IoU first. For an ambiguous prompt without `multimask` the mask is the one of these three with the
+ * highest predicted IoU, as in the reference implementation.
+ * @throws UserError if the prompt is outside the image
  */
 export async function decodePrompt(
   predictor: Predictor,
@@ -86,7 +87,10 @@ export async function decodePrompt(
   }))
 }
 
-/** decodePrompt on an image that is encoded first, with the masks in its size. */
+/**
+ * Encodes an image and predicts as `decodePrompt`, with masks in the image's size.
+ * @throws UserError as decodePrompt
+ */
 export async function segment(
   predictor: Predictor,
   image: RgbImage,

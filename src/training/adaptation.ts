@@ -1,4 +1,7 @@
-/** @file The parameters that train beside a model's frozen weights: LoRA's matrices, or the targets' differences from the base. */
+/**
+ * @file The parameters that train beside a model's frozen weights: LoRA's matrices, or the targets' differences from
+ * the base.
+ */
 import type { Graph } from '../../engine/graph/graph'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { attachFull, fullSpecs } from '../../engine/train/full-tuning'
@@ -11,19 +14,21 @@ import type { TrainConfig } from './config'
 export interface Adaptation {
   layers: AdaptedLayer[]
   parameters: ParameterSet
-  /** Records what must follow every change of the parameters. */
+  /** Records the update of the model's weights that must follow every change of the parameters. */
   record(g: Graph): void
-  /** Does that at once: after parameters were written from the host. */
+  /** Submits the same at once, after the host has written the parameters. */
   refresh(): void
-  /** Detaches and frees all of it. */
+  /** Detaches the adapter and frees it and the parameters. */
   release(): void
 }
 
+/** The engine's LoRA configuration of a run; alpha is the rank by default. */
 export const loraConfig = ({ lora }: TrainConfig): LoraConfig => ({ ...lora, alpha: lora.alpha ?? lora.rank })
 
 /**
- * Attaches a new adapter to the model, as the configuration says; with `zero` all of it is zero, which takes no time.
- * @throws UserError where it names nothing
+ * Attaches a new adapter to the model, as the configuration says. With `zero` all its values are zero, which saves the
+ * time for random numbers when only memory is planned.
+ * @throws UserError if the configuration adapts no layer of the model, or a parameter exceeds the largest binding
  */
 export async function openAdaptation(
   model: SamModel,
@@ -33,22 +38,22 @@ export async function openAdaptation(
 ): Promise<Adaptation> {
   const lora = loraConfig(config)
   const { engine } = model
-  const layers = user(() => loraLayers(model, lora))
+  const layers = asUserError(() => loraLayers(model, lora))
   if (config.lora.kind === 'full') {
-    const parameters = user(() => new ParameterSet(engine, fullSpecs(layers)))
+    const parameters = asUserError(() => new ParameterSet(engine, fullSpecs(layers)))
     const { adapter, record, refresh } = await attachFull(engine, layers, (name) => parameters.get(name))
     return { layers, parameters, record, refresh, release: () => (adapter.release(), parameters.release()) }
   }
   const random = zero ? null : new Rng(config.seed, 0x10a)
-  const parameters = user(() => new ParameterSet(engine, loraSpecs(layers, lora.rank, random)))
+  const parameters = asUserError(() => new ParameterSet(engine, loraSpecs(layers, lora.rank, random)))
   const adapter = attachLora(layers, lora, (name) => parameters.get(name))
   warnOfRank(layers, lora.rank, log)
   const release = () => (adapter.release(), parameters.release())
   return { layers, parameters, record() {}, refresh() {}, release }
 }
 
-/** A mistake in the configuration that only the engine can see. */
-function user<T>(make: () => T): T {
+/** Reports errors of the engine that are mistakes in the configuration. */
+function asUserError<T>(make: () => T): T {
   try {
     return make()
   } catch (error) {
@@ -56,7 +61,7 @@ function user<T>(make: () => T): T {
   }
 }
 
-/** How many of all matrices have adapters with more parameters than themselves: r·(in + out) > in·out. */
+/** `dense` of `all` matrices have adapters with more parameters than the matrices themselves: r·(in + out) > in·out. */
 export function pastBreakEven(layers: readonly AdaptedLayer[], rank: number): { dense: number; all: number } {
   const sides = layers.flatMap(({ linear, parts }) =>
     parts.map(({ start, end }) => [end - start, linear.weight.shape[1]]),

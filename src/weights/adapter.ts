@@ -1,27 +1,31 @@
 /**
  * @file A LoRA adapter in memory.
  *
- * Keys are paths in the public reference's names. A part of a fused qkv goes by its letter: `image_encoder.blocks.3.attn.q`
- * is the q of `image_encoder.blocks.3.attn.qkv` (TinyViT: `image_encoder.layers.1.blocks.0.attn.q`); every other target by
- * its own path: `...attn.proj`, `...mlp.lin1` and `lin2` (TinyViT: `fc1`, `fc2`), `mask_decoder.transformer...q_proj`.
- * B of q, k and v has its rows head by head, also for TinyViT, whose file interleaves q, k and v inside each head.
+ * Targets are named by their paths in the reference implementation. A part of a fused qkv layer is named by its letter:
+ * `image_encoder.blocks.3.attn.q` is the q of `image_encoder.blocks.3.attn.qkv` (TinyViT:
+ * `image_encoder.layers.1.blocks.0.attn.q`). Every other target is a layer and has its path: `...attn.proj`,
+ * `...mlp.lin1` and `lin2` (TinyViT: `fc1`, `fc2`), `mask_decoder.transformer...q_proj`. The rows of B of q, k and v
+ * are ordered by head, also for TinyViT, whose checkpoint interleaves q, k and v in each head.
  */
 import type { Architecture } from '../../engine/sam/architecture'
 import { UserError } from '../host/errors'
 import { expectedTensors } from './expected-tensors'
 import { type TensorEntry, shapeText } from './tensor-file'
 
+/** The matrices of one target. Their product B·A, scaled, is added to the target's weight (outDim, inDim). */
 export interface LoraPair {
   /** (r, inDim), row-major. */
   A: Float32Array
   /** (outDim, r), row-major. */
   B: Float32Array
+  /** Rank. */
   r: number
   inDim: number
   outDim: number
 }
 
 export interface AdapterTensors {
+  /** By target. */
   targets: Map<string, LoraPair>
 }
 
@@ -29,9 +33,9 @@ export interface AdapterConfig {
   /** Rank, the same for every target. */
   r: number
   lora_alpha: number
-  /** Scale lora_alpha / sqrt(r) in place of lora_alpha / r. */
+  /** Scale lora_alpha / sqrt(r) instead of lora_alpha / r. */
   use_rslora: boolean
-  /** The model that it belongs to, by name or path; null where the file does not say. */
+  /** The model that the adapter belongs to, by name or path; null if the file does not say. */
   base_model_name_or_path: string | null
 }
 
@@ -42,17 +46,17 @@ export interface Adapter {
 
 const PART = /^(.*\.attn)\.([qkv])$/
 
-/** `...attn.q` as the path of its fused layer and the letter; undefined for a target that is a layer itself. */
+/** `...attn.q` as the path of its fused layer and the letter; undefined if the target is a layer itself. */
 export function partOf(target: string): { layer: string; part: 'q' | 'k' | 'v' } | undefined {
   const match = PART.exec(target)
   return match ? { layer: `${match[1]}.qkv`, part: match[2] as 'q' | 'k' | 'v' } : undefined
 }
 
-/** Throws a UserError naming `path` and the target where the adapter does not belong to such a model. */
+/** @throws UserError that names `path` and the target if the adapter belongs to another model */
 export const validateAdapter = (path: string, { tensors }: Adapter, architecture: Architecture): void =>
   validateTargets(path, tensors.targets, architecture)
 
-/** validateAdapter for anything with shapes by target. */
+/** validateAdapter for the shapes of the targets of either kind of adapter. @throws UserError as validateAdapter */
 export function validateTargets(
   path: string,
   targets: ReadonlyMap<string, { inDim: number; outDim: number }>,
@@ -69,7 +73,7 @@ export function validateTargets(
   }
 }
 
-/** A and B of one target, checked to be finite and to belong together. */
+/** Reads A and B of one target. @throws UserError if their shapes do not fit or a number is not finite */
 export async function readPair(path: string, a: TensorEntry, b: TensorEntry): Promise<LoraPair> {
   if (a.shape.length !== 2 || b.shape.length !== 2 || a.shape[0] !== b.shape[1] || !a.shape[0])
     throw new UserError(

@@ -1,6 +1,7 @@
 /**
- * @file Fully tuned matrices as an adapter folder: adapter_config.json and adapter_model.safetensors, as PEFT lays them
- * out, with one difference from the base model's weights for each matrix. PEFT has no such kind and refuses it by name.
+ * @file Fully fine-tuned matrices as an adapter folder with PEFT's two files, adapter_config.json and
+ * adapter_model.safetensors, and one difference from the base model's weights for each matrix. PEFT itself does not
+ * know this kind and rejects its peft_type.
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,11 +14,12 @@ import { openSafetensors } from './safetensors'
 import { writeSafetensors } from './safetensors-writer'
 import { shapeText } from './tensor-file'
 
+/** The peft_type of such adapters. */
 export const FULL = 'FULL_DIFFERENCE'
 
-/** What is added to a matrix, or to q, k or v of a fused one. */
+/** The difference that is added to a matrix, or to q, k or v of a fused one. */
 export interface Difference {
-  /** (outDim, inDim), row-major; of q, k and v the rows head by head, as B's in a LoRA. */
+  /** (outDim, inDim), row-major; the rows of q, k and v are ordered by head, as those of B in LoRA. */
   D: Float32Array
   inDim: number
   outDim: number
@@ -25,7 +27,7 @@ export interface Difference {
 
 export interface FullAdapter {
   config: { base_model_name_or_path: string | null }
-  /** By target, in the names of src/weights/adapter.ts. */
+  /** By target, named as in src/weights/adapter.ts. */
   differences: Map<string, Difference>
 }
 
@@ -49,7 +51,7 @@ export async function writeFull(folder: string, { config, differences }: FullAda
   await writeFileAtomic(join(folder, CONFIG), `${JSON.stringify(json, null, 2)}\n`)
 }
 
-/** @throws UserError naming file and tensor */
+/** @throws UserError that names the file and the tensor */
 export async function readFull(folder: string): Promise<FullAdapter> {
   const configPath = join(folder, CONFIG)
   const checked = v.safeParse(configSchema, await readJson(configPath))
@@ -77,7 +79,7 @@ export async function readFull(folder: string): Promise<FullAdapter> {
   }
 }
 
-/** Whether a folder's configuration says that it holds differences; false where it cannot be read. */
+/** True if a folder's configuration says that it holds differences; false if it cannot be read. */
 export async function isFull(folder: string): Promise<boolean> {
   const json = await readJson(join(folder, CONFIG)).catch(() => null)
   return (json as { peft_type?: unknown } | null)?.peft_type === FULL

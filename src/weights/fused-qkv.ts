@@ -1,19 +1,22 @@
 /**
- * @file LoRA on parts of a fused qkv as LoRA on the whole of it, which PEFT can load, and back.
+ * @file Converts LoRA on parts of a fused qkv layer to LoRA on the whole layer, which PEFT can load, and back.
  *
- * For q and v of rank r: A = [A_q; A_v] of (2r, in), and B of (3·out, 2r) is zero but for B_q in the rows of q and the
- * first r columns, B_v in the rows of v and the last. The rank is then n·r for n parts; for the same scale alpha is n
- * times as large, with rsLoRA sqrt(n) times. Other targets are padded with zeros to the same rank.
+ * For q and v of rank r: A = [A_q; A_v] of (2r, in), and B of (3·out, 2r) is zero except for B_q in the rows of q and
+ * the first r columns, and B_v in the rows of v and the last r columns. The rank is then n·r for n parts; alpha is
+ * multiplied by n, with rsLoRA by sqrt(n), to keep the scale. Other targets are padded with zeros to the same rank.
  */
 import { UserError } from '../host/errors'
 import { type Adapter, type AdapterConfig, type LoraPair, partOf } from './adapter'
 
 type Part = 'q' | 'k' | 'v'
 const order: readonly Part[] = ['q', 'k', 'v']
-/** TinyViT's heads have this width in every stage. */
+/** Width of TinyViT's heads in every stage. */
 const TINY_VIT_HEAD = 32
 
-/** The adapter with a whole-qkv target in the place of its parts, and which parts these are. */
+/**
+ * Replaces the parts of each qkv layer by one target, the whole layer, and returns which parts these were.
+ * @throws UserError if layers have different parts
+ */
 export function fuseQkv({ config, tensors }: Adapter): { adapter: Adapter; parts: Part[] } {
   const layers = new Map<string, Map<Part, LoraPair>>()
   for (const [target, pair] of tensors.targets) {
@@ -46,8 +49,9 @@ export function fuseQkv({ config, tensors }: Adapter): { adapter: Adapter; parts
 }
 
 /**
- * The adapter by parts. `parts` are what fuseQkv gave; where they are unknown (a file of PEFT's own) each of q, k and v
- * takes all of A and its own rows of B, which is the same adapter.
+ * Splits whole-layer targets into parts. `parts` are those that fuseQkv returned. If they are unknown (null, for a file
+ * that PEFT wrote), each of q, k and v gets all of A and its own rows of B, which is an equivalent adapter.
+ * @throws UserError if the rank is not a multiple of the number of parts
  */
 export function splitQkv({ config, tensors }: Adapter, parts: Part[] | null): Adapter {
   const groups = parts?.length ?? 1
@@ -92,7 +96,10 @@ function split(layer: string, pair: LoraPair, part: Part, r: number, group: numb
   return { A: pair.A.slice(group * r * inDim, (group + 1) * r * inDim), B, r, inDim, outDim: rows }
 }
 
-/** Row of the fused layer's checkpoint for row i of a part: ViT has [q | k | v], TinyViT [q | k | v] inside each head. */
+/**
+ * The row in the checkpoint's fused layer of row i of a part: ViT has [q | k | v], TinyViT [q | k | v] within each
+ * head.
+ */
 export function fusedRow(layer: string, part: Part, i: number, rows: number): number {
   const at = order.indexOf(part)
   if (!/\.layers\.\d+\.blocks\./.test(layer)) return at * rows + i
@@ -100,7 +107,7 @@ export function fusedRow(layer: string, part: Part, i: number, rows: number): nu
   return (head * 3 + at) * TINY_VIT_HEAD + (i % TINY_VIT_HEAD)
 }
 
-/** The pair at another rank: zeros added, or what fuseQkv added taken away. */
+/** Changes the rank of a pair: adds zeros, or removes those that fuseQkv added. */
 function resize({ A, B, r, inDim, outDim }: LoraPair, rank: number): LoraPair {
   if (r === rank) return { A, B, r, inDim, outDim }
   const a = new Float32Array(rank * inDim)

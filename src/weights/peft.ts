@@ -1,4 +1,6 @@
-/** @file Adapters in PEFT's files: adapter_config.json and adapter_model.safetensors. docs/adapters.md has the details. */
+/**
+ * @file Adapters in PEFT's files: adapter_config.json and adapter_model.safetensors. docs/adapters.md has the details.
+ */
 import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,7 +16,7 @@ import { readSamed } from './samed'
 
 export type { Adapter, AdapterConfig, AdapterTensors, LoraPair } from './adapter'
 
-/** In the tensor file's own metadata: PEFT refuses keys in its config that it does not know. */
+/** Key in the tensor file's metadata, because PEFT rejects unknown keys in adapter_config.json. */
 const FUSED = 'fused_qkv'
 
 const nothing = v.nullish(
@@ -44,8 +46,8 @@ const configSchema = v.object({
 })
 
 /**
- * Writes the two files into a folder. q, k and v of a fused qkv are written as modules `<path>.qkv.q` and so on, which
- * PEFT does not know; with `fuseQkv` as one LoRA of higher rank on the whole qkv, which it loads.
+ * Writes the two files into a folder. q, k and v of a fused qkv layer are written as modules `PATH.qkv.q` and so on,
+ * which PEFT does not know, or, with `fuseQkv`, as one adapter of higher rank on the whole layer, which PEFT loads.
  */
 export async function writeAdapter(
   folder: string,
@@ -88,7 +90,10 @@ function peftConfig({ r, lora_alpha, use_rslora, base_model_name_or_path }: Adap
   }
 }
 
-/** Reads a folder of PEFT's two files, or a file of SAMed or Sam_LoRA (`w_a_000`, ...). Throws a UserError naming file and tensor. */
+/**
+ * Reads a folder of PEFT's two files, or a file of SAMed or Sam_LoRA (`w_a_000`, ...).
+ * @throws UserError that names the file and the tensor
+ */
 export async function readAdapter(path: string): Promise<Adapter> {
   const info = await stat(path).catch(() => {
     throw new UserError(`${path}: there is no such adapter`)

@@ -1,4 +1,7 @@
-/** @file LoRA files of SAMed and Sam_LoRA: `w_a_000`, `w_b_000`, ... for q and v, block by block; their scale is 1. */
+/**
+ * @file Reads LoRA files of SAMed and Sam_LoRA: `w_a_000`, `w_b_000`, ... for q and v, block by block; their scale is
+ * 1.
+ */
 import { UserError } from '../host/errors'
 import { type Adapter, type LoraPair, readPair } from './adapter'
 import { openPth } from './pth'
@@ -6,8 +9,9 @@ import { openSafetensors } from './safetensors'
 import { sniffFormat } from './sniff-format'
 
 /**
- * Reads such a file, .pth or .safetensors. Throws a UserError where it holds more than LoRA matrices: SAMed's own files
- * bring a tuned mask decoder too, and to leave that out in silence would give another model.
+ * Reads such a file, .pth or .safetensors.
+ * @throws UserError also if it holds more than LoRA matrices: SAMed's own files contain a tuned mask decoder, and
+ * ignoring it silently would change the model's results
  */
 export async function readSamed(path: string): Promise<Adapter> {
   const file = await ((await sniffFormat(path)) === 'zip' ? openPth(path) : openSafetensors(path))
@@ -20,7 +24,7 @@ export async function readSamed(path: string): Promise<Adapter> {
     if (others.length)
       throw new UserError(
         `${path}: it holds ${others.length} tensors beside the LoRA matrices (${others[0]}, ...), a tuned decoder perhaps: ` +
-          'wgsam takes adapters alone. Put those into a checkpoint, and the w_a_... and w_b_... into a file of their own.',
+          'wgsam reads adapters alone. Put those into a checkpoint, and the w_a_... and w_b_... into a separate file.',
       )
     const targets = new Map<string, LoraPair>()
     for (let i = 0; i < count; i++) {

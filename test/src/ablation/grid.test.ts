@@ -1,7 +1,7 @@
 /** The cells that a grid spans, how they are named and counted, and what is refused. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { countOf, shapesOf } from '../../../src/ablation/parameter-count'
+import { countParameters, linearShapes } from '../../../src/ablation/parameter-count'
 import { cellsOf, checkGrid, targetsAt } from '../../../src/ablation/grid'
 import {
   cellsOfTable,
@@ -87,7 +87,7 @@ test('what is no grid is refused by its axis', () => {
 
 test('parameters are those that training has, and break-even is half the width', async () => {
   const model = await openToy('toy_vit', 48)
-  const shapes = await shapesOf(toyConfig('nowhere', base))
+  const shapes = await linearShapes(toyConfig('nowhere', base))
   for (const over of [
     { rank: 3 },
     { rank: 5, targets: ['q', 'proj', 'decoder.iou'] },
@@ -95,15 +95,18 @@ test('parameters are those that training has, and break-even is half the width',
   ]) {
     const config = toyConfig('nowhere', { ...base, lora: over })
     const adaptation = await openAdaptation(model, config, () => {})
-    assert.is(countOf(shapes, config).parameters, adaptation.parameters.count)
+    assert.is(countParameters(shapes, config).parameters, adaptation.parameters.count)
     adaptation.release()
   }
   const width = shapes.get('image_encoder.blocks.0.attn.qkv')!.weight.shape[1]
-  const dense = (over: object) => countOf(shapes, toyConfig('nowhere', { ...base, lora: over })).dense
+  const dense = (over: object) => countParameters(shapes, toyConfig('nowhere', { ...base, lora: over })).dense
   assert.is(dense({ rank: width / 2 }), 0)
   assert.ok(dense({ rank: width / 2 + 1 }) > 0)
   assert.is(dense({ rank: width, kind: 'full' }), 0)
-  refused(() => countOf(shapes, toyConfig('x', { ...base, lora: { blocks: ['77'] } })), /blocks not in this model: 77/)
+  refused(
+    () => countParameters(shapes, toyConfig('x', { ...base, lora: { blocks: ['77'] } })),
+    /blocks not in this model: 77/,
+  )
   assert.is(loraConfig(toyConfig('x', base)).alpha, 4)
 })
 
