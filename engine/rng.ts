@@ -1,4 +1,6 @@
-/** What continues a generator exactly: its four words. Serialise it as it is (JSON). */
+/** @file Seeded random numbers that are the same on every machine. */
+
+/** The whole state of a generator: four 32-bit words. Serialise it as JSON. */
 export type RngState = [number, number, number, number]
 
 /** splitmix32's finaliser: spreads any seed over all 32 bits. */
@@ -9,8 +11,8 @@ const mix = (z: number): number => {
 }
 
 /**
- * Natural logarithm of a normal positive number from + - * / alone: Math.log may differ between JavaScript engines in
- * its last bit, and a resumed run must not depend on the engine.
+ * Natural logarithm of a normal positive number, from + - * / only: the last bit of Math.log may differ between JavaScript
+ * engines, and a resumed run must not depend on the engine.
  */
 function ln(x: number): number {
   let exponent = 0
@@ -24,8 +26,8 @@ function ln(x: number): number {
 }
 
 /**
- * Seeded random numbers, xoshiro128** (Blackman and Vigna): the same bits on every machine and in every JavaScript
- * engine. Its whole state is four words, so a checkpoint keeps it and a resumed run goes on with the same draws.
+ * Seeded pseudo-random numbers, xoshiro128** (Blackman and Vigna): the same bits on every machine and in every JavaScript
+ * engine. A checkpoint stores the state, so that a resumed run continues with the same numbers.
  */
 export class Rng {
   private a = 0
@@ -33,7 +35,10 @@ export class Rng {
   private c = 0
   private d = 0
 
-  /** @param seed any safe integer >= 0 · @param stream independent sequences of one seed (an integer >= 0) */
+  /**
+   * @param seed any safe integer >= 0 · @param stream number of an independent sequence of the seed, a safe integer >= 0
+   * @throws Error if either is not
+   */
   constructor(seed: number, stream = 0) {
     for (const [name, value] of Object.entries({ seed, stream }))
       if (!Number.isSafeInteger(value) || value < 0)
@@ -42,7 +47,7 @@ export class Rng {
     let hash = 0x9e3779b9
     for (const part of parts) hash = mix((hash + part + 0x9e3779b9) | 0)
     const word = () => mix((hash = (hash + 0x9e3779b9) | 0))
-    this.restore([word(), word(), word(), (word() | 1) >>> 0]) // never all zero, where the generator would stand still
+    this.restore([word(), word(), word(), (word() | 1) >>> 0]) // never all zero: the generator would return 0 for ever
   }
 
   /** A uniform 32-bit word. */
@@ -69,7 +74,7 @@ export class Rng {
     return low + (high - low) * this.next()
   }
 
-  /** A uniform integer in [0, n), n from 1 to 2^32. */
+  /** A uniform integer in [0, n). @throws Error if n is not from 1 to 2^32 */
   int(n: number): number {
     if (!(n >= 1 && n <= 2 ** 32)) throw new Error(`a random integer below ${n} does not exist`)
     return Math.floor(this.next() * n)
@@ -85,7 +90,7 @@ export class Rng {
     }
   }
 
-  /** Shuffles in place (Fisher and Yates) and returns the same array. */
+  /** Shuffles an array in place (Fisher and Yates) and returns it. */
   shuffle<T extends { length: number; [i: number]: unknown }>(items: T): T {
     for (let i = items.length - 1; i > 0; i--) {
       const j = this.int(i + 1)
@@ -96,11 +101,12 @@ export class Rng {
     return items
   }
 
+  /** The current state, to continue from with `restore`. */
   state(): RngState {
     return [this.a >>> 0, this.b >>> 0, this.c >>> 0, this.d >>> 0]
   }
 
-  /** Goes on from a kept state. */
+  /** Continues from a saved state. @throws Error if it is damaged */
   restore(state: RngState): this {
     const valid = Array.isArray(state) && state.length === 4 && state.every((w) => Number.isInteger(w) && w >>> 0 === w)
     if (!valid || state.every((w) => w === 0))
@@ -109,6 +115,7 @@ export class Rng {
     return this
   }
 
+  /** A generator that continues from a saved state. @throws as restore */
   static from(state: RngState): Rng {
     return new Rng(0).restore(state)
   }

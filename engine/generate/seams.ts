@@ -3,11 +3,9 @@
  * neighbouring tile, or united with the parts that neighbouring tiles see, if they agree in the strip that both tiles see. A
  * cut mask without a partner is dropped: a mask with a straight cut is not a particle.
  */
-import { type PackedMask, countBits, sharedPixels, wordsAround } from '../masks/bit-mask'
+import { countBits, pixelsInRegion, sharedPixels, unitePacked } from '../masks/bit-mask'
 import type { Size } from '../image/size'
 import {
-  type Box,
-  type Region,
   boxAround,
   boxToRegion,
   intersectRegions,
@@ -80,22 +78,7 @@ function agreement(a: PackedCandidate, b: PackedCandidate): number {
   const strip = intersectRegions(a.crop, b.crop)
   if (!strip || !regionsOverlap(boxToRegion(a.box), boxToRegion(b.box))) return 0
   const both = sharedPixels(a.bits, b.bits)
-  return both ? both / (pixelsIn(a.bits, strip) + pixelsIn(b.bits, strip) - both) : 0
-}
-
-/** The number of pixels of a mask in a region. */
-function pixelsIn({ column, columns, row, rows, words }: PackedMask, { left, top, right, bottom }: Region): number {
-  let sum = 0
-  for (let y = Math.max(0, top - row); y < Math.min(rows, bottom - row); y++)
-    for (let x = 0; x < columns; x++) {
-      const first = (column + x) * 32
-      if (first >= right || first + 32 <= left) continue
-      let word = words[y * columns + x]
-      if (first < left) word &= -1 << (left - first)
-      if (first + 32 > right) word &= ~(-1 << (right - first))
-      sum += countBits(word)
-    }
-  return sum
+  return both ? both / (pixelsInRegion(a.bits, strip) + pixelsInRegion(b.bits, strip) - both) : 0
 }
 
 /** Fills in each mask's best partner in each other tile. */
@@ -148,7 +131,7 @@ function unite(candidates: readonly PackedCandidate[]): PackedCandidate {
   const mean = (value: (d: PackedCandidate) => number) =>
     candidates.reduce((sum, d) => sum + d.area * value(d), 0) / total
   const box = boxAround(candidates.map((d) => d.box))
-  const bits = union(
+  const bits = unitePacked(
     candidates.map((d) => d.bits),
     box,
   )
@@ -156,18 +139,4 @@ function unite(candidates: readonly PackedCandidate[]): PackedCandidate {
   const { token, point } = largest
   const [predictedIou, stability] = [mean((d) => d.predictedIou), mean((d) => d.stability)]
   return { area, box, predictedIou, stability, crop: regionAround(candidates.map((d) => d.crop)), token, point, bits }
-}
-
-/** The pixels of any of the masks, which are all within the box. */
-function union(masks: readonly PackedMask[], box: Box): PackedMask {
-  const { column, columns, row, rows } = wordsAround(box)
-  const words = new Uint32Array(columns * rows)
-  for (const mask of masks)
-    for (let y = 0; y < mask.rows; y++)
-      for (let x = 0; x < mask.columns; x++) {
-        const word = mask.words[y * mask.columns + x]
-        // words outside the box are empty: movePacked may leave one
-        if (word) words[(mask.row + y - row) * columns + mask.column + x - column] |= word
-      }
-  return { column, columns, row, rows, words }
 }

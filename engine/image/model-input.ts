@@ -1,4 +1,4 @@
-/** @file An image on its way into the model: resized and padded to the input square, and coordinates and logits mapped to and fro. */
+/** @file Resizes and pads images to the model's input square, and maps coordinates into it and logits back. */
 import { resizeBytes, resizePlane } from './resize'
 import type { Size } from './size'
 
@@ -16,15 +16,16 @@ export function resizeLongest(width: number, height: number, size: number): Size
 }
 
 export interface ModelInput {
-  /** (size, size, 3), raw 0..255; zero right of and below `valid` */
+  /** (size, size, 3), not normalised, 0 to 255; zero right of and below `valid` */
   data: Float32Array
-  /** the part that is image. The reference pads after normalising, so outside it the *normalised* value is 0. */
+  /** the part that is image. The reference pads after normalising, so outside it the normalised value must be 0 */
   valid: Size
 }
 
 /**
- * The model's input square of an 8-bit RGB image (height, width, 3): resized as the reference does (Pillow's
- * antialiased bilinear on bytes), not yet normalised.
+ * The model's input square of an 8-bit RGB image (height, width, 3): resized as in the reference (Pillow's antialiased
+ * bilinear filter on bytes), not yet normalised.
+ * @throws Error if the data does not fit the size
  */
 export function toModelInput(rgb8: Uint8Array, width: number, height: number, size: number): ModelInput {
   const valid = resizeLongest(width, height, size)
@@ -37,15 +38,13 @@ export function toModelInput(rgb8: Uint8Array, width: number, height: number, si
   return { data, valid }
 }
 
-/**
- * A point of the original image, in pixels, to input pixels. (Half-pixel centres are the prompt encoder's business.)
- */
+/** Maps a point of the original image, in pixels, to input pixels. (The prompt encoder adds the half-pixel offset.) */
 export function scalePoint([x, y]: readonly [number, number], original: Size, size: number): [number, number] {
   const valid = resizeLongest(original.width, original.height, size)
   return [x * (valid.width / original.width), y * (valid.height / original.height)]
 }
 
-/** A box [x0, y0, x1, y1] of the original image to input pixels. */
+/** Maps the corners [x0, y0, x1, y1] of a box prompt from the original image to input pixels. */
 export function scaleBox(
   [x0, y0, x1, y1]: readonly [number, number, number, number],
   original: Size,
@@ -55,8 +54,9 @@ export function scaleBox(
 }
 
 /**
- * Mask logits (h, w) of the input square to logits (height, width) of the original image: bilinear to the input size,
- * cropped to the part that is image, bilinear to the original.
+ * Upscales mask logits (low.height, low.width) of the input square to logits (height, width) of the original image:
+ * bilinear to the input size, cropped to the part that is image, bilinear to the original size.
+ * @throws Error if the data does not fit `low`
  */
 export function upscaleLogits(
   lowRes: Float32Array,

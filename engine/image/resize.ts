@@ -1,15 +1,20 @@
-/** For each output place: the first input place and the fixed-point weights of the places from there. */
-interface Taps {
+/** @file Bilinear resampling: with antialiasing for images, bit for bit as Pillow; without for logits, as PyTorch. */
+
+/** The filter of a resized axis: output o is the weighted sum of `count[o]` inputs from `first[o]` on. */
+interface FilterTaps {
   first: Int32Array
   count: Int32Array
-  weights: Int32Array // (outputs, reach)
+  /** (outputs, reach), fixed point with WEIGHT_BITS fractional bits */
+  weights: Int32Array
+  /** Maximum number of inputs of one output. */
   reach: number
 }
 
-const BITS = 22 // 8 bits of pixel, 22 of weight and 2 to spare fill a 32-bit sum, as in Pillow
+/** As in Pillow: 8 bits of a pixel, 22 of a weight and 2 spare ones fill a 32-bit sum. */
+const WEIGHT_BITS = 22
 
-/** The triangle filter, widened by the scale when shrinking, normalised, rounded to fixed point. */
-function triangleTaps(inputs: number, outputs: number): Taps {
+/** The triangle filter, widened by the scale when shrinking, normalised and rounded to fixed point. */
+function triangleTaps(inputs: number, outputs: number): FilterTaps {
   const scale = inputs / outputs
   const support = Math.max(scale, 1)
   const reach = Math.ceil(support) * 2 + 1
@@ -26,15 +31,15 @@ function triangleTaps(inputs: number, outputs: number): Taps {
       raw[i - low] = Math.max(0, 1 - Math.abs((i - centre + 0.5) / support))
       sum += raw[i - low]
     }
-    for (let i = 0; i < high - low; i++) weights[o * reach + i] = Math.round(raw[i] * (1 / sum) * 2 ** BITS)
+    for (let i = 0; i < high - low; i++) weights[o * reach + i] = Math.round(raw[i] * (1 / sum) * 2 ** WEIGHT_BITS)
     first[o] = low
     count[o] = high - low
   }
   return { first, count, weights, reach }
 }
 
-/** Resamples the middle axis of (outer, inputs, inner). */
-function pass(source: Uint8Array, outer: number, inputs: number, outputs: number, inner: number): Uint8Array {
+/** Resamples the middle axis of a plane of shape (outer, inputs, inner). */
+function resampleAxis(source: Uint8Array, outer: number, inputs: number, outputs: number, inner: number): Uint8Array {
   const { first, count, weights, reach } = triangleTaps(inputs, outputs)
   const result = new Uint8Array(outer * outputs * inner)
   for (let line = 0; line < outer; line++)
@@ -43,9 +48,9 @@ function pass(source: Uint8Array, outer: number, inputs: number, outputs: number
       const to = (line * outputs + o) * inner
       const w = o * reach
       for (let c = 0; c < inner; c++) {
-        let sum = 1 << (BITS - 1)
+        let sum = 1 << (WEIGHT_BITS - 1)
         for (let i = 0, at = from + c; i < count[o]; i++, at += inner) sum += source[at] * weights[w + i]
-        const value = sum >> BITS
+        const value = sum >> WEIGHT_BITS
         result[to + c] = value < 0 ? 0 : value > 255 ? 255 : value
       }
     }
@@ -53,9 +58,9 @@ function pass(source: Uint8Array, outer: number, inputs: number, outputs: number
 }
 
 /**
- * Resizes an interleaved 8-bit image (height, width, channels) by the antialiased bilinear filter, rows first,
- * rounded to 8 bits after each axis: the bits that Pillow's resize gives, and so what the reference feeds its
- * encoder.
+ * Resizes an interleaved 8-bit image (height, width, channels) with the antialiased bilinear filter: horizontally first,
+ * rounded to 8 bits after each axis. The result has the same bits as Pillow's resize, which the reference implementation
+ * uses.
  */
 export function resizeBytes(
   data: Uint8Array,
@@ -65,17 +70,22 @@ export function resizeBytes(
   newWidth: number,
   newHeight: number,
 ): Uint8Array {
-  const rows = newWidth === width ? data : pass(data, height, width, newWidth, channels)
-  return newHeight === height ? rows : pass(rows, 1, height, newHeight, newWidth * channels)
+  const rows = newWidth === width ? data : resampleAxis(data, height, width, newWidth, channels)
+  return newHeight === height ? rows : resampleAxis(rows, 1, height, newHeight, newWidth * channels)
 }
 
-/** For each of the first `kept` of `outputs` places: the input place at or before it, and how far it is to the next. */
+/** Bilinear interpolation along one axis: output i is x[low[i]] + part[i] * (x[low[i] + 1] - x[low[i]]). */
 export interface BilinearAxis {
+  /** Index of the first of the two inputs. */
   low: Int32Array
+  /** Weight of the second, 0 to 1. */
   part: Float32Array
 }
 
-/** Bilinear, align_corners = false, clamped at the ends: along one axis. */
+/**
+ * The table of an axis resized from `inputs` to `outputs` with align_corners = false, clamped at the ends.
+ * @param kept number of outputs in the table, from the first
+ */
 export function bilinearAxis(inputs: number, outputs: number, kept = outputs): BilinearAxis {
   const low = new Int32Array(kept)
   const part = new Float32Array(kept)
@@ -88,8 +98,8 @@ export function bilinearAxis(inputs: number, outputs: number, kept = outputs): B
 }
 
 /**
- * Bilinear, align_corners = false, without antialiasing (torch's interpolate) of a (height, width) plane: the top left
- * `cropHeight` x `cropWidth` of the full `newHeight` x `newWidth` result.
+ * Resizes a (height, width) plane bilinearly with align_corners = false and without antialiasing, as torch's interpolate.
+ * Returns the upper left `cropHeight` x `cropWidth` of the `newHeight` x `newWidth` result.
  */
 export function resizePlane(
   plane: Float32Array,

@@ -1,17 +1,20 @@
-/** @file Label maps turned into the targets of the mask loss. */
+/** @file The targets of the mask loss, from label maps. */
 import { type LabelMap, MAX_LABEL } from './label-map'
 import { resizeLongest } from './model-input'
 
 /**
- * The training targets of some instances: how much of each cell of the low-resolution grid of the padded input square
- * the instance covers, 0 to 1 (exact area, no sampling). One pass over the map, by runs.
+ * The training targets of some instances: the fraction, 0 to 1, of each cell of the low-resolution grid over the padded input
+ * square that the instance covers. Exact areas, not samples, in one pass over the runs of equal labels in each row.
  * @param ids label values; the same id may occur more than once
+ * @param size side of the model's input square
+ * @param lowRes side of the grid
  * @returns (ids, lowRes, lowRes)
+ * @throws Error if an id is 0, the background
  */
 export function labelTargets(labels: LabelMap, ids: ArrayLike<number>, size: number, lowRes: number): Float32Array {
   const { width, height, data } = labels
   const valid = resizeLongest(width, height, size)
-  const cellsX = (valid.width / width) * (lowRes / size) // cells a pixel
+  const cellsX = (valid.width / width) * (lowRes / size) // cells per pixel
   const cellsY = (valid.height / height) * (lowRes / size)
   const plane = lowRes * lowRes
   const targets = new Float32Array(ids.length * plane)

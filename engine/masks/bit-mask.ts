@@ -1,11 +1,16 @@
-/** @file Masks of one bit a pixel: rows of 32-pixel words that start at multiples of 32 of the image, so that masks compare word by word. */
-import type { Box } from '../image/box'
+/**
+ * @file Masks with one bit per pixel. Words start at columns of the image that are multiples of 32, so that two masks are
+ * compared word by word.
+ */
+import type { Box, Region } from '../image/box'
 import type { Mask } from './mask'
 
 export interface PackedMask {
-  /** Of the image's words: pixel x is bit x mod 32 of word x div 32. */
+  /** First word of each row: pixel x of the image is bit x mod 32 of word floor(x / 32). */
   column: number
+  /** Words per row. */
   columns: number
+  /** First row of the image. */
   row: number
   rows: number
   /** (rows, columns) */
@@ -20,6 +25,7 @@ export const wordsAround = ({ x0, y0, x1, y1 }: Box): Omit<PackedMask, 'words'> 
   rows: y1 - y0 + 1,
 })
 
+/** Packs a mask into bits. */
 export function packMask({ x0, y0, width, height, data }: Mask): PackedMask {
   const column = x0 >> 5
   const columns = width ? ((x0 + width - 1) >> 5) - column + 1 : 0
@@ -41,14 +47,14 @@ export function unpackMask({ column, columns, row, words }: PackedMask, { x0, y0
   return { x0, y0, width, height, data }
 }
 
-/** Set bits of a word. */
+/** The number of set bits of a word. */
 export function countBits(word: number): number {
   word -= (word >>> 1) & 0x55555555
   word = (word & 0x33333333) + ((word >>> 2) & 0x33333333)
   return Math.imul((word + (word >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24
 }
 
-/** Pixels that two masks share. */
+/** The number of pixels that two masks share. */
 export function sharedPixels(a: PackedMask, b: PackedMask): number {
   const left = Math.max(a.column, b.column)
   const right = Math.min(a.column + a.columns, b.column + b.columns)
@@ -62,7 +68,7 @@ export function sharedPixels(a: PackedMask, b: PackedMask): number {
   return sum
 }
 
-/** The same mask moved right by `dx` and down by `dy` pixels (from 0). */
+/** The same mask moved right by `dx` and down by `dy` pixels, both at least 0. It may have an empty last column of words. */
 export function movePacked(mask: PackedMask, dx: number, dy: number): PackedMask {
   const { columns, rows, words } = mask
   const [jump, shift] = [dx >> 5, dx & 31]
@@ -76,4 +82,36 @@ export function movePacked(mask: PackedMask, dx: number, dy: number): PackedMask
       moved[y * wide + x + 1] |= word >>> (32 - shift)
     }
   return { column: mask.column + jump, columns: wide, row: mask.row + dy, rows, words: moved }
+}
+
+/** The number of pixels of a mask in a region. */
+export function pixelsInRegion(
+  { column, columns, row, rows, words }: PackedMask,
+  { left, top, right, bottom }: Region,
+): number {
+  let sum = 0
+  for (let y = Math.max(0, top - row); y < Math.min(rows, bottom - row); y++)
+    for (let x = 0; x < columns; x++) {
+      const first = (column + x) * 32
+      if (first >= right || first + 32 <= left) continue
+      let word = words[y * columns + x]
+      if (first < left) word &= -1 << (left - first)
+      if (first + 32 > right) word &= ~(-1 << (right - first))
+      sum += countBits(word)
+    }
+  return sum
+}
+
+/** The pixels of any of the masks, which are all within the box. */
+export function unitePacked(masks: readonly PackedMask[], box: Box): PackedMask {
+  const { column, columns, row, rows } = wordsAround(box)
+  const words = new Uint32Array(columns * rows)
+  for (const mask of masks)
+    for (let y = 0; y < mask.rows; y++)
+      for (let x = 0; x < mask.columns; x++) {
+        const word = mask.words[y * mask.columns + x]
+        // words outside the box are empty: movePacked may leave one
+        if (word) words[(mask.row + y - row) * columns + mask.column + x - column] |= word
+      }
+  return { column, columns, row, rows, words }
 }

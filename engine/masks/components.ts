@@ -1,11 +1,13 @@
+/** @file Connected components of a mask. */
+
 export interface Components {
-  /** component of each pixel, from 1 in reading order of their first pixels; 0 where the mask is 0 */
+  /** (height, width): component of each pixel, numbered from 1 in reading order of their first pixels; 0 outside the mask */
   labels: Int32Array
-  /** pixels of component i + 1 */
+  /** areas[i]: pixels of component i + 1 */
   areas: number[]
 }
 
-/** The 8-connected parts of a (height, width) mask. */
+/** The 8-connected components of a (height, width) mask. */
 export function components(mask: ArrayLike<number>, width: number, height: number): Components {
   const labels = new Int32Array(width * height)
   const areas: number[] = []

@@ -1,10 +1,12 @@
+/** @file Exact Euclidean distance transform. */
+
 /**
- * Exact squared Euclidean distance from every pixel of a (height, width) mask to the nearest pixel outside it; beyond
- * the mask's edge all is outside. By the lower envelope of parabolas (Felzenszwalb and Huttenlocher), in linear time.
+ * The squared distance from every pixel of a (height, width) mask to the nearest pixel outside it; all pixels beyond the
+ * edge of the plane are outside. Linear time, by the lower envelope of parabolas (Felzenszwalb and Huttenlocher, 2012).
  */
 export function squaredDistance(mask: ArrayLike<number>, width: number, height: number): Float64Array {
   const result = new Float64Array(width * height)
-  // along columns: steps to the nearest outside
+  // along columns: the distance to the nearest outside pixel of the column
   for (let x = 0; x < width; x++) {
     let steps = 0
     for (let y = 0; y < height; y++) result[y * width + x] = steps = mask[y * width + x] ? steps + 1 : 0
@@ -15,7 +17,7 @@ export function squaredDistance(mask: ArrayLike<number>, width: number, height: 
       result[at] = Math.min(result[at], steps) ** 2
     }
   }
-  // along rows, with one outside place at either end
+  // along rows, with one outside pixel added at either end
   const length = width + 2
   const line = new Float64Array(length)
   const apex = new Int32Array(length)

@@ -1,16 +1,16 @@
-/** @file Small holes filled and small islands dropped, as the reference does it: 8-connected, whole regions by their area. */
+/** @file Fills small holes and drops small islands as the reference implementation does: 8-connected components, by area. */
 import { components } from './components'
 import type { Mask } from './mask'
 import { paintMasks, trimMask } from './mask-algebra'
 import type { Size } from '../image/size'
 
 /**
- * Fills regions outside the mask of fewer than `area` pixels. The image's border counts as nothing special: a small corner
- * cut off by the mask is filled too. Gives the same object where nothing changes.
+ * Fills components of the background of fewer than `area` pixels. The image's border has no special role: a small corner
+ * that the mask cuts off is filled too. Returns the same object if nothing changes.
  */
 export function fillHoles(mask: Mask, size: Size, area: number): Mask {
   if (!(area > 0) || !mask.data.length) return mask
-  // one pixel of surroundings joins what lies outside into its true region, where there is such a pixel
+  // padded by one pixel where the image has one, so that background around the mask is connected as in the image
   const left = Math.min(1, mask.x0)
   const top = Math.min(1, mask.y0)
   const width = left + mask.width + Math.min(1, size.width - mask.x0 - mask.width)
@@ -19,30 +19,34 @@ export function fillHoles(mask: Mask, size: Size, area: number): Mask {
   for (let y = 0; y < mask.height; y++)
     for (let x = 0; x < mask.width; x++) if (mask.data[y * mask.width + x]) outside[(y + top) * width + x + left] = 0
   const { labels, areas } = components(outside, width, height)
-  // what touches the surroundings goes on beyond the part looked at
+  // background that touches the padding continues beyond it
   const beyond = beyondAreas(labels, areas.length, mask, size, { left, top, width, height })
   const small = areas.map((pixels, i) => pixels + beyond[i + 1] < area)
   if (!small.includes(true)) return mask
-  // a small region that goes on beyond the part is filled there too: then the part is the whole image
+  // a small component that continues beyond the padding has to be filled there too: start again with the whole image
   if (small.some((is, i) => is && beyond[i + 1] > 0))
     return fillHoles({ x0: 0, y0: 0, ...size, data: paintMasks([mask], size) }, size, area)
   const data = outside.map((out, i) => (out && !small[labels[i] - 1] ? 0 : 1))
   return trimMask({ x0: mask.x0 - left, y0: mask.y0 - top, width, height, data })
 }
 
-/** Pixels outside the padded part that belong to each region. All of them join the ring of surroundings, by 8-connection. */
+/**
+ * The number of pixels beyond the padded mask that belong to each component, at its label. All of them are 8-connected to
+ * the padding.
+ * @param padded left and top: pixels of padding there; width and height: with padding
+ */
 function beyondAreas(
   labels: Int32Array,
-  regions: number,
+  components: number,
   mask: Mask,
   size: Size,
-  part: { left: number; top: number; width: number; height: number },
+  padded: Size & { left: number; top: number },
 ): Float64Array {
-  const beyond = new Float64Array(regions + 1)
-  const { width, height, left, top } = part
+  const beyond = new Float64Array(components + 1)
+  const { width, height, left, top } = padded
   const below = mask.y0 + mask.height < size.height
   const right = mask.x0 + mask.width < size.width
-  // each side's strip of surroundings is one region; what lies beyond it is shared out by strips, corners to the rows
+  // the padding on one side is one component, and so is the strip of the image beyond it; corners belong to the rows
   const above = mask.y0 - top
   const under = size.height - (mask.y0 - top + height)
   const before = mask.x0 - left
@@ -55,8 +59,9 @@ function beyondAreas(
 }
 
 /**
- * Drops parts of the mask of fewer than `area` pixels; where all are, the largest stays. The same object where none is so
- * small: a mask of one small part comes back as another object, and counts as changed in the reference.
+ * Drops components of the mask of fewer than `area` pixels, but keeps the largest if all are. Returns the same object if no
+ * component is that small. A mask that is one small component is returned as another object, because the reference counts it
+ * as changed.
  */
 export function dropIslands(mask: Mask, area: number): Mask {
   if (!(area > 0) || !mask.data.length) return mask

@@ -1,12 +1,12 @@
-/** @file Masks that overlap to a map of labels that do not. */
+/** @file Paints masks, which may overlap, into a label map, where each pixel has one label. */
 import { type Mask, maskArea } from './mask'
 import { type LabelMap, MAX_LABEL } from '../image/label-map'
 import type { Size } from '../image/size'
 
 /**
- * The label map of masks: label i + 1 is masks[i]. Where masks overlap, the pixel is the smaller mask's: a particle that
- * lies on another, or in a cluster that was kept, stays whole, and no mask vanishes below a larger one. Of equal areas the
- * earlier wins. @throws Error for more than 65535 masks, or one that leaves the image
+ * The label map of masks: label i + 1 is masks[i]. A pixel in several masks gets the label of the smallest one: a particle on
+ * top of another one or in a cluster stays whole, and no mask disappears below a larger one. Of equal areas, the earlier wins.
+ * @throws Error if there are more masks than labels, or if one leaves the image
  */
 export function labelMap(masks: readonly Mask[], size: Size): LabelMap {
   const { width, height } = size
@@ -18,7 +18,7 @@ export function labelMap(masks: readonly Mask[], size: Size): LabelMap {
       throw new Error(`mask ${i + 1} leaves the image of ${width}x${height}`)
     return maskArea(mask)
   })
-  // painted from the largest down, so that the last painter wins
+  // the largest first: smaller ones overwrite it
   const order = areas.map((_, i) => i).sort((a, b) => areas[b] - areas[a] || b - a)
   for (const i of order) {
     const { x0, y0, width: w, height: h, data: inside } = masks[i]

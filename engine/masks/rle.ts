@@ -1,27 +1,31 @@
-/** @file COCO's run-length masks: the one form in which masks lie in files and go between programs. */
+/** @file COCO's run-length encoding, in which masks are stored in files and exchanged with other programs. */
+import type { Box } from '../image/box'
 import type { Size } from '../image/size'
 import { emptyMask, type Mask } from './mask'
 
-/** A mask in COCO's run-length form: runs of 0 and 1 by turns, down the columns (Fortran order), the first of 0. */
+/** A run-length encoded mask: lengths of alternating runs of 0 and 1, down the columns (Fortran order), beginning with 0. */
 export interface Rle {
   /** [height, width] */
   size: [number, number]
-  /** run lengths, or the same as COCO's compressed string */
+  /** run lengths, as numbers or as COCO's compressed string */
   counts: number[] | string
 }
 
-/** The same, compressed: what this program writes. */
+/** A compressed run-length encoded mask: the encoding that this program writes. */
 export interface CompressedRle extends Rle {
   counts: string
 }
 
-/** Encodes the places of a (height, width) picture whose value is `id`, compressed; `box` says where to look. */
+/**
+ * Encodes the pixels of a (height, width) plane whose value is `id`, compressed.
+ * @param box contains all of them; the whole plane by default
+ */
 export function encodeRle(
   data: ArrayLike<number>,
   width: number,
   height: number,
   id = 1,
-  box: { x0: number; y0: number; x1: number; y1: number } = { x0: 0, y0: 0, x1: width - 1, y1: height - 1 },
+  box: Box = { x0: 0, y0: 0, x1: width - 1, y1: height - 1 },
 ): CompressedRle {
   const counts: number[] = []
   let end = 0
@@ -37,7 +41,10 @@ export function encodeRle(
   return { size: [height, width], counts: compressCounts(counts) }
 }
 
-/** Run lengths as text: from the fourth on the difference to the last but one, 5 bits a character, low bits first. */
+/**
+ * Run lengths as COCO's compressed text: from the fourth on, the difference to the run before the previous one; 5 bits per
+ * character, low bits first.
+ */
 export function compressCounts(counts: readonly number[]): string {
   let text = ''
   counts.forEach((count, i) => {
@@ -53,7 +60,7 @@ export function compressCounts(counts: readonly number[]): string {
   return text
 }
 
-/** The run lengths of a compressed string. @throws Error where it is damaged */
+/** The run lengths of a compressed text. @throws Error if it is damaged */
 export function decompressCounts(text: string): number[] {
   const counts: number[] = []
   for (let at = 0; at < text.length;) {
@@ -72,8 +79,8 @@ export function decompressCounts(text: string): number[] {
 }
 
 /**
- * Calls `span` with each run of ones: its first place in Fortran order and its length.
- * @throws Error where the runs do not fill the size exactly
+ * Calls `span` for each run of ones with its start in Fortran order (x * height + y) and its length.
+ * @throws Error if the run lengths are damaged or do not sum to the number of pixels
  */
 export function eachRun(rle: Rle, span: (start: number, length: number) => void): void {
   const counts = typeof rle.counts === 'string' ? decompressCounts(rle.counts) : rle.counts
@@ -88,7 +95,7 @@ export function eachRun(rle: Rle, span: (start: number, length: number) => void)
   if (at !== pixels) throw new Error(`the run lengths sum to ${at}, not to the ${pixels} pixels of the image`)
 }
 
-/** Decodes to a (height, width) mask of 0 and 1. */
+/** Decodes to a (height, width) plane of 0 and 1. @throws as eachRun */
 export function decodeRle(rle: Rle): Uint8Array {
   const [height, width] = rle.size
   const mask = new Uint8Array(width * height)
@@ -98,7 +105,7 @@ export function decodeRle(rle: Rle): Uint8Array {
   return mask
 }
 
-/** The run lengths of a mask of an image of `size`, of 0 first. */
+/** The run lengths of a mask of an image of `size`, beginning with 0. */
 export function maskCounts({ x0, y0, width, height, data }: Mask, size: Size): number[] {
   const counts: number[] = []
   let end = 0
@@ -119,7 +126,7 @@ export function encodeMask(mask: Mask, size: Size): CompressedRle {
   return { size: [size.height, size.width], counts: compressCounts(maskCounts(mask, size)) }
 }
 
-/** Decodes to the part of the image that the mask occupies. @throws Error as eachRun */
+/** Decodes to a mask that is stored for its bounding box. @throws as eachRun */
 export function decodeMask(rle: Rle): Mask {
   const [height] = rle.size
   let [x0, y0, x1, y1] = [Infinity, Infinity, -1, -1]
@@ -128,7 +135,7 @@ export function decodeMask(rle: Rle): Mask {
     const [left, right] = [Math.floor(start / height), Math.floor(last / height)]
     x0 = Math.min(x0, left)
     x1 = Math.max(x1, right)
-    // a run that goes on in the next column reaches the last row of one and the first of the other
+    // a run that continues in the next column reaches the last row of one column and the first row of the other
     y0 = Math.min(y0, left < right ? 0 : start % height)
     y1 = Math.max(y1, left < right ? height - 1 : last % height)
   })

@@ -1,4 +1,4 @@
-/** @file Generates the masks of many images into a project: what is done is skipped, what is bad is listed, nothing stops the rest. */
+/** @file Generates the masks of many images into a project. Finished images are skipped, and one that fails does not stop the rest. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { filterCandidates } from '../../engine/generate/filter'
@@ -7,7 +7,7 @@ import { labelMap } from '../../engine/masks/paint-label-map'
 import { decodeMask } from '../../engine/masks/rle'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import type { MicrographOptions } from '../images/micrograph'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import type { InputImage } from '../project/input-images'
 import { dropLogits, logitsExist, writeLogits } from '../project/logits-file'
 import {
@@ -27,43 +27,47 @@ import { fileHash, importImage, writeImage } from '../project/import-image'
 
 export interface FolderOptions {
   generator: MaskGenerator
-  /** As proposals say who made them; the adapter by its content. */
+  /** The model that proposals name as their source; the adapter is identified by a hash of its content. */
   by: { model: string; adapter: string | null; adapterHash: string | null; size: number }
   dir: string
   inputs: readonly (InputImage & { truth?: () => Promise<LabelMap> })[]
   reading: MicrographOptions
   kinds: ReadonlySet<OutputKind>
-  /** Writes the candidates' logits too. */
+  /** Also write the candidates' logits. */
   keepLogits?: boolean
-  /** Done again even where nothing has changed. */
+  /** Generate again even if nothing has changed. */
   again?: boolean
   signal?: AbortSignal
-  /** A share of the whole that is done, from 0 to `inputs.length`, and what is being done. */
+  /** @param done images finished, with the fraction of the current one · @param name of the current one */
   onProgress?(done: number, name: string): void
 }
 
 export interface ImageResult {
   name: string
-  /** 'filtered': only thresholds differ, so the model was not asked again. 'reviewed': a person has edited its masks, so they stay. */
+  /** 'filtered': only thresholds differ, so the model did not run. 'reviewed': a person edited the masks, so they are kept. */
   outcome: 'done' | 'skipped' | 'filtered' | 'reviewed' | 'failed'
   file: ProposalFile | null
-  /** Against labels, where there are any. */
+  /** Compared with labels; null without labels. */
   scores: MaskScores | null
-  /** For a person: why it failed, what to note. */
+  /** For a person: why it failed, or a remark. */
   note: string | null
 }
 
-/** Works through the inputs; `signal` ends it after the image in hand was dropped, with what is done in the result. */
+/**
+ * Generates the masks of all inputs in turn. If `signal` aborts, the current image is dropped and the results so far are
+ * returned.
+ * @throws errors that are not about one file, such as a lost device or a full disk
+ */
 export async function generateFolder(options: FolderOptions): Promise<{ results: ImageResult[]; stopped: boolean }> {
   const results: ImageResult[] = []
   for (const [i, input] of options.inputs.entries()) {
     if (options.signal?.aborted) return { results, stopped: true }
     options.onProgress?.(i, input.name)
     try {
-      results.push(await generateImage(options, input, (part) => options.onProgress?.(i + part, input.name)))
+      results.push(await generateImage(options, input, (fraction) => options.onProgress?.(i + fraction, input.name)))
     } catch (error) {
       if (options.signal?.aborted) return { results, stopped: true }
-      // anything else than a bad file (a lost device, a full disk) would fail the other images as well
+      // any other error (a lost device, a full disk) would make the other images fail too
       if (!(error instanceof UserError)) throw error
       results.push({ name: input.name, outcome: 'failed', file: null, scores: null, note: error.message })
     }
@@ -74,10 +78,10 @@ export async function generateFolder(options: FolderOptions): Promise<{ results:
 async function generateImage(
   { generator, by, dir, reading, kinds, again, keepLogits, signal }: FolderOptions,
   input: FolderOptions['inputs'][number],
-  onPart: (part: number) => void,
+  onProgress: (fraction: number) => void,
 ): Promise<ImageResult> {
   const { name } = input
-  const key = await keyOf(input, generator, by, reading)
+  const key = await cacheKey(input, generator, by, reading)
   const earlier = existsSync(projectFile.proposals(dir, name)) ? await readProposals(dir, name).catch(() => null) : null
   const finish = async (outcome: ImageResult['outcome'], file: ProposalFile | null, note: string | null) => ({
     name,
@@ -101,7 +105,7 @@ async function generateImage(
   const began = performance.now()
   const set = await generator.candidates(
     { width: info.width, height: info.height, rgb },
-    { signal, onProgress: (done, total) => onPart(total ? done / total : 0) },
+    { signal, onProgress: (done, total) => onProgress(total ? done / total : 0) },
   )
   const filtered = filterCandidates(set, generator.options)
   const kept = filtered.kept.map((i) => set.candidates[i])
@@ -113,7 +117,7 @@ async function generateImage(
     seconds: Math.round(performance.now() - began) / 1000,
     masks: set.masks,
     removed: { ...set.removed, ...filtered.removed },
-    records: kept.map((one) => toRecord(one, set.size)),
+    records: kept.map((candidate) => toRecord(candidate, set.size)),
   }
   await writeImage(dir, source)
   await writeCandidates(dir, info, set, { ...generator.options })
@@ -122,22 +126,22 @@ async function generateImage(
   if (masks.length > MAX_LABEL)
     throw new UserError(`${input.path}: ${masks.length} masks are more than a label map holds; raise the thresholds`)
   await writePictures(dir, info, kinds, { rgb, labels: labelMap(masks, set.size), masks })
-  // last: an image whose proposals are there is done
+  // last: an image is finished if its proposals exist
   await writeProposals(dir, file)
   const notes = [...remarks]
   if (pages > 1 && input.page === undefined) notes.push(`page ${info.page + 1} of ${pages} was read (--page N, or all)`)
   return finish('done', file, notes.join('; ') || null)
 }
 
-/** Changes with whatever changes the candidates. */
-async function keyOf(
+/** A hash of everything that determines the candidates. */
+async function cacheKey(
   { path, page }: InputImage,
   { options }: MaskGenerator,
   by: FolderOptions['by'],
   reading: MicrographOptions,
 ) {
-  const content = await fileHash(path).catch((error: Error) => {
-    throw new UserError(`cannot read the image ${path}: ${error.message}`)
+  const content = await fileHash(path).catch((error: unknown) => {
+    throw new UserError(`cannot read the image ${path}: ${messageOf(error)}`)
   })
   const { adapter: _, ...model } = by
   const lasting = Object.entries(options).filter(([name]) => !(filterOptionNames as readonly string[]).includes(name))

@@ -1,4 +1,4 @@
-/** @file The report of a generator's run: what each filter removed, how right the masks are where labels tell, and pictures. */
+/** @file The report of `wgsam generate`: masks removed by each filter, scores against labels if there are any, and pictures. */
 import sharp from 'sharp'
 import { labelMap } from '../../engine/masks/paint-label-map'
 import { decodeMask } from '../../engine/masks/rle'
@@ -16,12 +16,12 @@ import type { ProposalFile } from '../project/file-schemas'
 import { projectFile } from '../project/project'
 import { type MaskScores, poolScores } from '../evaluation/detection'
 
-/** What a person calls the filters. */
+/** The names of the filters for people. */
 const filterTitles: Record<string, string> = {
   floorPredIou: 'low predicted IoU (floor)',
   floorStability: 'unstable (floor)',
   cropEdge: 'cut by a crop’s edge',
-  duplicates: 'the same mask again',
+  duplicates: 'duplicates',
   seams: 'joined at tile seams',
   predictedIou: 'predicted IoU',
   stability: 'stability',
@@ -33,9 +33,10 @@ const filterTitles: Record<string, string> = {
   containment: 'inside another',
 }
 
-/** Pictures in a report, at most; and their longest side in pixels. */
-const MOST_PICTURES = 12
-const LONGEST = 900
+/** Maximum number of pictures in a report. */
+const MAX_PICTURES = 12
+/** Their longest side, pixels. */
+const LONGEST_SIDE = 900
 
 export interface GenerateReport {
   dir: string
@@ -115,13 +116,13 @@ function filterTable(files: readonly ProposalFile[]): string {
 
 /** Images spread evenly over the folder. */
 async function pictures(dir: string, files: readonly ProposalFile[]): Promise<string> {
-  const step = Math.max(1, files.length / MOST_PICTURES)
-  const chosen = Array.from({ length: Math.min(MOST_PICTURES, files.length) }, (_, i) => files[Math.floor(i * step)])
+  const step = Math.max(1, files.length / MAX_PICTURES)
+  const chosen = Array.from({ length: Math.min(MAX_PICTURES, files.length) }, (_, i) => files[Math.floor(i * step)])
   const shown: string[] = []
   for (const { image, records } of chosen) {
     const rgb = toRGB8(await readImage(projectFile.image(dir, image.name)))
     const masks = records.map(({ segmentation }) => decodeMask(segmentation))
-    const size = shownSize(image, LONGEST)
+    const size = shownSize(image, LONGEST_SIDE)
     const jpeg = await sharp(labelOverlay(rgb, labelMap(masks, image)), {
       raw: { width: image.width, height: image.height, channels: 3 },
       limitInputPixels: false,

@@ -1,4 +1,4 @@
-/** @file `wgsam generate --reference`: the reference's records, in the form of its own command line's JSON. */
+/** @file `wgsam generate --reference`: the records of the reference generator, in the JSON format of its command line. */
 import { join } from 'node:path'
 import { defaultGeneratorOptions } from '../../engine/generate/generator-options'
 import { UserError } from '../host/errors'
@@ -7,7 +7,7 @@ import { Progress } from '../host/progress'
 import type { FolderOptions } from './generate-folder'
 import { importImage } from '../project/import-image'
 
-/** The reference's parameters, by its own names. */
+/** The reference generator's parameter names, and those of the options here. */
 const names = {
   points_per_side: 'pointsPerSide',
   points_per_batch: 'pointsPerBatch',
@@ -24,7 +24,7 @@ const names = {
   output_mode: 'outputMode',
 } as const satisfies Record<string, keyof typeof defaultGeneratorOptions>
 
-/** Writes records/NAME.json of each image. Returns the exit code. */
+/** Writes records/NAME.json for each image. Returns the exit code: 0, 1 if an image failed, 130 if interrupted. */
 export async function runReference(options: FolderOptions): Promise<number> {
   const { generator, inputs, dir, reading, signal } = options
   const bar = new Progress('generating', inputs.length, { unit: 'images' })
@@ -56,6 +56,6 @@ export async function runReference(options: FolderOptions): Promise<number> {
   return failed ? 1 : 0
 }
 
-/** A mask as nested lists of 0 and 1. */
+/** A mask (height, width) as nested lists of 0 and 1. */
 const rows = (mask: Uint8Array, width: number): number[][] =>
   Array.from({ length: mask.length / width }, (_, y) => [...mask.subarray(y * width, (y + 1) * width)])

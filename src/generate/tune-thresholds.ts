@@ -1,4 +1,4 @@
-/** @file Finds the generator's thresholds that fit a few labelled images best; what was tried is kept with the choice. */
+/** @file Searches the generator's thresholds for the best scores on a few labelled images. */
 import type { CandidateSet, CandidateMeasures } from '../../engine/generate/candidate'
 import { filterCandidates, type FilterOptions } from '../../engine/generate/filter'
 import { type MaskScores, type Pairs, poolScores, scorePairs } from '../evaluation/detection'
@@ -13,16 +13,16 @@ export interface TuneImage {
 
 export interface Trial {
   thresholds: Thresholds
-  /** The mean of F1 at IoU 0.5 and 0.75, all images pooled: what is maximised. */
+  /** The objective: the mean of F1 at IoU 0.5 and 0.75, all images pooled. */
   f1: number
   scores: MaskScores
 }
 
 export interface Tuned {
   best: Trial
-  /** With the thresholds as they were. */
+  /** With the thresholds before the search. */
   before: Trial
-  /** All that were tried, the best first. */
+  /** All trials, the best first. */
   trials: Trial[]
 }
 
@@ -43,8 +43,10 @@ const around = ({ predIouThresh, stabilityScoreThresh, minArea }: Thresholds) =>
 })
 
 /**
- * Searches a coarse grid and then a finer one around its best. Thresholds below `floors` are not tried: what lies there was
- * not kept. Of equals the stricter wins. `onProgress` counts trials.
+ * Searches a coarse grid, then a finer one around its best trial. Of equally good trials, the one with the stricter
+ * thresholds wins.
+ * @param floors thresholds below these are not tried, because candidates below them were not kept
+ * @param onProgress called with the number of trials so far
  */
 export async function tuneThresholds(
   images: readonly TuneImage[],
@@ -52,39 +54,40 @@ export async function tuneThresholds(
   floors: { predIouThresh: number; stabilityScoreThresh: number },
   onProgress: (done: number) => void = () => {},
 ): Promise<Tuned> {
-  const tried = new Map<string, Trial>()
-  const attempt = (thresholds: Thresholds): Trial => {
+  const trialOf = new Map<string, Trial>()
+  const evaluate = (thresholds: Thresholds): Trial => {
     const key = JSON.stringify(thresholds)
-    const known = tried.get(key)
+    const known = trialOf.get(key)
     if (known) return known
     const scores = poolScores(
       images.map(({ set, pairs }) => scorePairs(pairs, filterCandidates(set, { ...options, ...thresholds }).kept)),
     )
     const trial = { thresholds, scores, f1: scores.at.reduce((sum, { f1 }) => sum + f1, 0) / scores.at.length }
-    tried.set(key, trial)
+    trialOf.set(key, trial)
     return trial
   }
   const { predIouThresh, stabilityScoreThresh, minArea } = options
-  const before = attempt({ predIouThresh, stabilityScoreThresh, minArea })
+  const before = evaluate({ predIouThresh, stabilityScoreThresh, minArea })
   const search = async (grid: typeof COARSE) => {
     for (const predIouThresh of grid.predIouThresh) {
       if (predIouThresh < floors.predIouThresh || predIouThresh >= 1) continue
       for (const stabilityScoreThresh of grid.stabilityScoreThresh) {
         if (stabilityScoreThresh < floors.stabilityScoreThresh || stabilityScoreThresh >= 1) continue
-        for (const minArea of grid.minArea) attempt({ predIouThresh, stabilityScoreThresh, minArea })
-        onProgress(tried.size)
+        for (const minArea of grid.minArea) evaluate({ predIouThresh, stabilityScoreThresh, minArea })
+        onProgress(trialOf.size)
         await new Promise(setImmediate) // lets Ctrl-C through
       }
     }
   }
   await search(COARSE)
-  await search(around(ranked(tried)[0].thresholds))
-  const trials = ranked(tried)
+  await search(around(ranked(trialOf.values())[0].thresholds))
+  const trials = ranked(trialOf.values())
   return { best: trials[0], before, trials }
 }
 
-const ranked = (tried: ReadonlyMap<string, Trial>): Trial[] =>
-  [...tried.values()].sort(
+/** Trials, the best first. */
+const ranked = (trials: Iterable<Trial>): Trial[] =>
+  [...trials].sort(
     (a, b) =>
       b.f1 - a.f1 ||
       b.thresholds.predIouThresh - a.thresholds.predIouThresh ||
