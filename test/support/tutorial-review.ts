@@ -4,14 +4,13 @@ import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import sharp from 'sharp'
 import { squaredDistance } from '../../engine/masks/distance-transform'
-import type { Mask } from '../../engine/masks/mask'
+import { type Mask, maskArea, maskContains } from '../../engine/masks/mask'
 import { decodeMask, encodeRle } from '../../engine/masks/rle'
 import type { Size } from '../../engine/image/size'
 import { writeFileAtomic } from '../../src/host/files'
 import { maskPolygons } from '../../src/dataset/contours'
 import { readLabels } from '../../src/images/read-labels'
 import { ReviewDocument } from '../../src/project/review/document'
-import { maskArea, maskContains } from '../../engine/masks/mask'
 import { deepest } from '../../src/review/page/masks/shape'
 import { subtractMasks } from '../../engine/masks/mask-algebra'
 import type { ReviewHistory } from '../../src/project/review/review-records'
@@ -116,7 +115,7 @@ class Person {
   private async filter(): Promise<void> {
     const { page } = this.tab
     await page.getByRole('tab', { name: 'Filter' }).click()
-    await page.getByLabel('Predicted IoU over').fill('0.8')
+    await page.getByLabel('Predicted IoU above').fill('0.8')
     await page.locator('.difference').waitFor()
     await this.look('filter')
     await page.getByRole('button', { name: 'Reset' }).click()
@@ -164,7 +163,7 @@ class Person {
         tab.page.waitForResponse((answer) => answer.url().endsWith('/prompt'), { timeout: 120_000 }),
         tab.click(...point),
       ])
-      await tab.page.locator('.hint', { hasText: /takes it|No mask/ }).waitFor()
+      await tab.page.locator('.hint', { hasText: /adds it|No mask/ }).waitFor()
       const { masks } = (await response.json()) as PromptReply
       const ious = masks.map(({ segmentation }) => iou(decodeMask(segmentation), particle))
       const best = ious.indexOf(Math.max(...ious))

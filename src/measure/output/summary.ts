@@ -1,7 +1,6 @@
 /** @file summary.csv and summary.json: distributions by image, by group and in all. */
 import type { Measured } from '../measure'
-import type { Estimate } from '../statistics/distribution'
-import { type Weighting, weightings } from '../statistics/distribution'
+import { type Estimate, type Weighting, weightings } from '../statistics/distribution'
 import { figures } from '../statistics/weighted'
 import type { Scope, Summary } from '../summary'
 import type { LengthUnit } from '../units'

@@ -1,6 +1,5 @@
 /** @file Bins of a histogram: round, equally wide (or equally wide in the logarithm), and wide enough for every value. */
-import type { Weighted } from './weighted'
-import { quantile } from './weighted'
+import { quantile, type Weighted } from './weighted'
 
 export type BinScale = 'linear' | 'log'
 

@@ -1,4 +1,4 @@
-/** @file What the page asks of its server; paths are relative to the page's own address, which holds the token. */
+/** @file Requests to the page's server. Paths are relative to the page's own address, which contains the token. */
 import type { CandidateFile } from '../../project/file-schemas'
 import type { ActionRequest, LogEntry, ReviewHistory } from '../../project/review/review-records'
 import type {
@@ -13,7 +13,7 @@ import type {
   ServerInfo,
 } from '../protocol'
 
-/** The server answered, but not as wished. */
+/** The server replied with an error. */
 export class ApiError extends Error {
   constructor(
     readonly status: number,
@@ -24,22 +24,22 @@ export class ApiError extends Error {
   }
 }
 
-/** The server did not answer: it ended, or is starting. */
+/** The server did not respond: it has stopped or is starting. */
 export class OfflineError extends Error {}
 
-async function ask(path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-  const request: RequestInit = { signal, cache: 'no-cache' }
+async function request(path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+  const init: RequestInit = { signal, cache: 'no-cache' }
   if (body !== undefined) {
-    request.method = 'POST'
-    request.headers = { 'content-type': 'application/json' }
-    request.body = JSON.stringify(body)
+    init.method = 'POST'
+    init.headers = { 'content-type': 'application/json' }
+    init.body = JSON.stringify(body)
   }
   let response: Response
   try {
-    response = await fetch(`api/${path}`, request)
+    response = await fetch(`api/${path}`, init)
   } catch (error) {
     if (signal?.aborted) throw error
-    throw new OfflineError('the server does not answer')
+    throw new OfflineError('the server does not respond')
   }
   if (response.ok) return response
   const text = await response.text().catch(() => '')
@@ -47,20 +47,24 @@ async function ask(path: string, body?: unknown, signal?: AbortSignal): Promise<
   try {
     parsed = JSON.parse(text)
   } catch {
-    // not ours: the text below says what came
+    // not a reply of this server: the status says enough
   }
   const said = (parsed as { error?: unknown } | null)?.error
-  throw new ApiError(response.status, typeof said === 'string' ? said : `the server said ${response.status}`, parsed)
+  throw new ApiError(
+    response.status,
+    typeof said === 'string' ? said : `the server replied with status ${response.status}`,
+    parsed,
+  )
 }
 
 async function json<T>(path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-  const response = await ask(path, body, signal)
+  const response = await request(path, body, signal)
   try {
     return (await response.json()) as T
   } catch (error) {
-    // the server ended in the middle of its answer
+    // the server stopped while it was replying
     if (signal?.aborted) throw error
-    throw new OfflineError('the answer of the server broke off')
+    throw new OfflineError('the reply of the server was cut off')
   }
 }
 
@@ -69,7 +73,8 @@ const image = (name: string) => `images/${encodeURIComponent(name)}`
 export const api = {
   session: () => json<ServerInfo>('session'),
   images: () => json<ImageSummary[]>('images'),
-  pixels: async (name: string, signal?: AbortSignal) => (await ask(`${image(name)}/pixels`, undefined, signal)).blob(),
+  pixels: async (name: string, signal?: AbortSignal) =>
+    (await request(`${image(name)}/pixels`, undefined, signal)).blob(),
   document: (name: string, signal?: AbortSignal) => json<ReviewHistory>(`${image(name)}/document`, undefined, signal),
   log: (name: string, after: number) => json<LogEntry[]>(`${image(name)}/log?after=${after}`),
   candidates: (name: string) => json<CandidateFile>(`${image(name)}/candidates`),

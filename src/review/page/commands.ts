@@ -1,16 +1,16 @@
-/** @file Everything frequent, with its keys: what the keyboard runs, the buttons' titles and the help sheet say. */
+/** @file The page's commands with their keys: used by the keyboard, the buttons and the help sheet. */
 import { signal } from '@preact/signals'
 import { messageOf } from '../../host/errors'
 import { api } from './api'
 import { fillSelected, mergeSelected, removeSelected, splitSelected } from './edits'
 import type { ExportReply } from '../protocol'
 import { allSent, link, neighbour, openImage, refresh, session } from './state/app'
-import { tell } from './state/notices'
+import { notify } from './state/notices'
 import { brush, coverage, hidden, imagesOpen, numbers, style } from './state/prefs'
 import { maskRegion } from '../../../engine/masks/mask'
 import { ordered } from './state/order'
 import type { ImageSession } from './state/image-session'
-import { take, toolName, tools } from './tools'
+import { chooseTool, toolName, tools } from './tools'
 import type { ToolName } from './tools/tool'
 
 export const helpOpen = signal(false)
@@ -20,7 +20,7 @@ export const exporting = signal(false)
 export interface Command {
   group: string
   label: string
-  /** As KeyboardEvent.key has them, small letters, with ctrl+ and shift+ before them. */
+  /** KeyboardEvent.key in lower case, prefixed with ctrl+ and shift+. */
   keys: string[]
   run(): void
 }
@@ -35,32 +35,32 @@ export async function accept(open: ImageSession): Promise<void> {
   open.setState('accepted')
   const next = neighbour(1)
   if (next) await openImage(next)
-  else tell('note', 'Accepted. This was the last image: export makes the dataset.')
+  else notify('note', 'Accepted. This was the last image: Export writes the dataset.')
 }
 
 export async function runExport(): Promise<void> {
-  if (link.value === 'offline') return tell('error', 'The server does not answer: the export has to wait for it.')
+  if (link.value === 'offline') return notify('error', 'The server does not respond. Export again when it is back.')
   exporting.value = true
   try {
     await allSent()
     exported.value = await api.export()
     await refresh()
   } catch (error) {
-    tell('error', `The export failed: ${messageOf(error)}`)
+    notify('error', `The export failed: ${messageOf(error)}`)
   } finally {
     exporting.value = false
   }
 }
 
-/** In the index, of the mask that was gone to last. */
+/** Position in the list of the mask selected last by `step`. */
 let lastPlace = 0
 
-/** Selects the next mask of the index and shows it. */
+/** Selects the next or previous mask in the list and shows it. */
 function step(open: ImageSession, by: 1 | -1): void {
   const list = ordered.value
   if (!list.length) return
   const at = list.findIndex(({ id }) => open.selection.value.has(id))
-  // where the last one was removed, the next has taken its place
+  // if the last one was removed, the next mask has its position
   const start = at >= 0 ? at : by > 0 ? lastPlace - 1 : lastPlace
   lastPlace = (start + by + list.length) % list.length
   const next = list[lastPlace]
@@ -72,7 +72,7 @@ const tool = (name: ToolName, key: string, label: string): Command => ({
   group: 'Tools',
   label,
   keys: [key],
-  run: () => take(name),
+  run: () => chooseTool(name),
 })
 
 const resize = (factor: number) => {
@@ -82,20 +82,24 @@ const resize = (factor: number) => {
 const open = (by: 1 | -1) => {
   const name = neighbour(by)
   if (name) void openImage(name)
-  else tell('note', by > 0 ? 'This is the last image.' : 'This is the first image.')
+  else notify('note', by > 0 ? 'This is the last image.' : 'This is the first image.')
 }
 
 export const commands = {
-  select: tool('select', 'v', 'Select: click, Shift or Ctrl and click, drag a box, Alt and click for what lies below'),
-  prompt: tool('prompt', 'p', 'Point or box: the model draws the mask'),
-  brush: tool('brush', 'b', 'Brush: extends the selected mask, or begins a new one'),
+  select: tool(
+    'select',
+    'v',
+    'Select: click, Shift+click or Ctrl+click to add, drag a box, Alt+click for the mask below',
+  ),
+  prompt: tool('prompt', 'p', 'Point or box: the model segments the particle'),
+  brush: tool('brush', 'b', 'Brush: extend the selected mask, or start a new one'),
   erase: tool('erase', 'e', 'Eraser'),
-  lasso: tool('lasso', 'l', 'Lasso: a new mask; drag around it or click its corners'),
-  redraw: tool('redraw', 'r', 'Redraw: the lasso replaces the selected mask'),
-  cut: tool('cut', 'k', 'Knife: a line across a mask splits it'),
-  pan: tool('pan', 'h', 'Hand: move the view (Space and drag, middle button)'),
+  lasso: tool('lasso', 'l', 'Lasso: outline a new mask by dragging or by clicking its corners'),
+  redraw: tool('redraw', 'r', 'Redraw: outline the selected mask again'),
+  cut: tool('cut', 'k', 'Knife: draw a line across a mask to split it'),
+  pan: tool('pan', 'h', 'Pan: move the view (also Space+drag or the middle button)'),
   smaller: { group: 'Tools', label: 'Smaller brush', keys: ['['], run: () => resize(1 / 1.2) },
-  larger: { group: 'Tools', label: 'Larger brush (also Alt and the wheel)', keys: [']'], run: () => resize(1.2) },
+  larger: { group: 'Tools', label: 'Larger brush (also Alt+wheel)', keys: [']'], run: () => resize(1.2) },
 
   remove: {
     group: 'Edit',
@@ -110,50 +114,50 @@ export const commands = {
     group: 'Edit',
     label: 'Undo',
     keys: ['ctrl+z'],
-    run: withSession((s) => void (s.undo() || tell('note', 'There is nothing to undo.'))),
+    run: withSession((s) => void (s.undo() || notify('note', 'There is nothing to undo.'))),
   },
   redo: {
     group: 'Edit',
     label: 'Redo',
     keys: ['ctrl+shift+z', 'ctrl+y'],
-    run: withSession((s) => void (s.redo() || tell('note', 'There is nothing to redo.'))),
+    run: withSession((s) => void (s.redo() || notify('note', 'There is nothing to redo.'))),
   },
 
-  all: { group: 'Select', label: 'Select all', keys: ['ctrl+a'], run: withSession((s) => s.select(s.shapes.keys())) },
+  all: { group: 'Select', label: 'Select all', keys: ['ctrl+a'], run: withSession((s) => s.select(s.masks.keys())) },
   none: {
     group: 'Select',
-    label: 'Cancel what was begun, or select nothing',
+    label: 'Cancel the current action, or clear the selection',
     keys: ['escape'],
     run: withSession((s) => void (tools[toolName.value].cancel?.() || s.select([]))),
   },
   next: {
     group: 'Select',
-    label: 'Next mask of the list',
+    label: 'Next mask in the list',
     keys: ['arrowdown', 'j'],
     run: withSession((s) => step(s, 1)),
   },
   previous: {
     group: 'Select',
-    label: 'Previous mask of the list',
+    label: 'Previous mask in the list',
     keys: ['arrowup', 'i'],
     run: withSession((s) => step(s, -1)),
   },
 
   take: {
     group: 'Model',
-    label: 'Take the mask that the model shows (also ends a lasso)',
+    label: 'Add the model’s mask (also closes a lasso)',
     keys: ['enter'],
     run: withSession((s) => void tools[toolName.value].finish?.(s, false)),
   },
   replace: {
     group: 'Model',
-    label: 'Take it in place of the selected masks',
+    label: 'Replace the selected masks by the model’s mask',
     keys: ['shift+enter'],
     run: withSession((s) => void tools[toolName.value].finish?.(s, true)),
   },
   cycle: {
     group: 'Model',
-    label: 'Another of its answers',
+    label: 'Show the model’s next alternative',
     keys: ['tab'],
     run: () => void tools[toolName.value].cycle?.(),
   },
@@ -161,38 +165,38 @@ export const commands = {
   hide: { group: 'View', label: 'Hide or show masks', keys: ['q'], run: () => void (hidden.value = !hidden.value) },
   style: {
     group: 'View',
-    label: 'Outlines or filled',
+    label: 'Outlined or filled masks',
     keys: ['o'],
     run: () => void (style.value = style.value === 'fill' ? 'outline' : 'fill'),
   },
-  numbers: { group: 'View', label: 'Numbers', keys: ['n'], run: () => void (numbers.value = !numbers.value) },
+  numbers: { group: 'View', label: 'Mask numbers', keys: ['n'], run: () => void (numbers.value = !numbers.value) },
   coverage: {
     group: 'View',
-    label: 'Show what no mask covers',
+    label: 'Highlight the uncovered area',
     keys: ['u'],
     run: () => void (coverage.value = !coverage.value),
   },
-  fit: { group: 'View', label: 'Whole image', keys: ['0'], run: withSession((s) => s.viewport.fit()) },
-  actual: { group: 'View', label: '100 %', keys: ['1'], run: withSession((s) => s.viewport.zoom(1)) },
+  fit: { group: 'View', label: 'Fit the image to the window', keys: ['0'], run: withSession((s) => s.viewport.fit()) },
+  actual: { group: 'View', label: 'Zoom to 100 %', keys: ['1'], run: withSession((s) => s.viewport.zoom(1)) },
   closer: {
     group: 'View',
-    label: 'Closer (wheel)',
+    label: 'Zoom in (wheel)',
     keys: ['+', '='],
     run: withSession((s) => s.viewport.zoom(s.viewport.view.value.scale * 1.5)),
   },
   further: {
     group: 'View',
-    label: 'Further away',
+    label: 'Zoom out',
     keys: ['-'],
     run: withSession((s) => s.viewport.zoom(s.viewport.view.value.scale / 1.5)),
   },
-  centre: { group: 'View', label: 'Show the selected masks', keys: ['c'], run: withSession(showSelected) },
+  centre: { group: 'View', label: 'Centre the selected masks', keys: ['c'], run: withSession(showSelected) },
 
   nextImage: { group: 'Images', label: 'Next image', keys: ['pagedown', '.'], run: () => open(1) },
   previousImage: { group: 'Images', label: 'Previous image', keys: ['pageup', ','], run: () => open(-1) },
   accept: {
     group: 'Images',
-    label: 'Accept and go on; take an acceptance back',
+    label: 'Accept the image and open the next one; on an accepted image, undo this',
     keys: ['shift+a', 'ctrl+enter'],
     run: withSession((s) => void accept(s)),
   },
@@ -208,12 +212,17 @@ export const commands = {
     keys: ['g'],
     run: () => void (imagesOpen.value = !imagesOpen.value),
   },
-  help: { group: 'Images', label: 'This sheet', keys: ['?'], run: () => void (helpOpen.value = !helpOpen.value) },
+  help: {
+    group: 'Images',
+    label: 'Keyboard shortcuts',
+    keys: ['?'],
+    run: () => void (helpOpen.value = !helpOpen.value),
+  },
 } satisfies Record<string, Command>
 
 function showSelected(open: ImageSession): void {
   const { chosen } = open
-  if (!chosen.length) return tell('note', 'Select a mask to show first.')
+  if (!chosen.length) return notify('note', 'Select the masks to centre first.')
   const rects = chosen.map(({ mask }) => maskRegion(mask))
   open.viewport.show({
     left: Math.min(...rects.map((r) => r.left)),
@@ -233,7 +242,7 @@ const shownKeys: Record<string, string> = {
   backspace: 'Backspace',
 }
 
-/** A key as people know it. */
+/** A key as printed on keyboards. */
 export const keyText = (key: string) =>
   key
     .split(/\+(?!$)/)

@@ -1,15 +1,15 @@
-/** @file The keyboard: keys run commands, unless a person types into a field. */
+/** @file The keyboard: keys run commands, unless the focus is in an input field. */
 import { holdSpace } from './canvas/editor'
 import { type Command, commands, helpOpen } from './commands'
 import { messageOf } from '../../host/errors'
 import { session } from './state/app'
-import { tell } from './state/notices'
+import { notify } from './state/notices'
 import { toolName, tools } from './tools'
 
 const byKey = new Map<string, Command>()
 for (const command of Object.values<Command>(commands)) for (const key of command.keys) byKey.set(key, command)
 
-/** A key with its modifiers, as commands name it. Shift counts only where it does not make another sign of the key. */
+/** A key with its modifiers, as commands name it. Shift counts only if it does not change the character. */
 function nameOf(event: KeyboardEvent): string {
   const key = event.key.toLowerCase()
   const shift = event.shiftKey && (key.length > 1 || /\p{L}/u.test(key)) ? 'shift+' : ''
@@ -34,14 +34,14 @@ function typing(event: KeyboardEvent): boolean {
 
 export function listen(): void {
   addEventListener('keydown', (event) => {
-    // AltGr makes signs such as [ on many keyboards, and looks like Ctrl and Alt on some systems
+    // AltGr types characters such as [ on many keyboards, and is reported as Ctrl and Alt on some systems
     const third = event.getModifierState('AltGraph')
     if (event.isComposing || (event.altKey && !third)) return
     if (event.key === 'Escape' && (event.target as HTMLElement).tagName === 'INPUT') {
       ;(event.target as HTMLElement).blur()
       return
     }
-    // a dialog takes Escape and its own buttons' keys; nothing works behind it
+    // an open dialog handles Escape and its buttons; commands do not run behind it
     if (document.querySelector('dialog[open]')) {
       if (event.key === '?' && helpOpen.value) helpOpen.value = false
       return
@@ -51,7 +51,7 @@ export function listen(): void {
     const tool = tools[toolName.value]
     if (event.key === ' ' && !event.repeat) holdSpace(true)
     if (event.key === ' ') return event.preventDefault()
-    // Tab moves the focus as everywhere, unless there are answers to go through
+    // Tab moves the focus as usual, unless the model offers several masks
     if (event.key === 'Tab' && !(open && tool.cycle?.())) return
     if (event.key === 'Tab') return event.preventDefault()
     if (event.key === 'Backspace' && open && tool.back?.(open)) return event.preventDefault()
@@ -61,7 +61,7 @@ export function listen(): void {
     try {
       command.run()
     } catch (error) {
-      tell('error', messageOf(error))
+      notify('error', messageOf(error))
     }
   })
   addEventListener('keyup', (event) => event.key === ' ' && holdSpace(false))

@@ -1,4 +1,4 @@
-/** @file The review page. It keeps no truth of its own: masks are what the server's log says, edits go there at once. */
+/** @file The review page. The server's log is the only source of truth: every edit is sent to it at once. */
 import { signal } from '@preact/signals'
 import { render } from 'preact'
 import './style.css'
@@ -15,8 +15,8 @@ import { Masks } from './panels/masks'
 import { Sliders } from './panels/sliders'
 import { Toolbar } from './panels/toolbar'
 import { Top } from './panels/top'
-import { answered, current, listed, problem, session, start } from './state/app'
-import { dismiss, notices, tell } from './state/notices'
+import { connected, current, listed, problem, session, start } from './state/app'
+import { dismiss, notices, notify } from './state/notices'
 import { imagesOpen } from './state/prefs'
 
 const tabs = { masks: 'Masks', filter: 'Filter', look: 'View' } as const
@@ -45,8 +45,8 @@ function Stage() {
   if (open) return <Editor key={open.name} session={open} />
   const text = problem.value
     ? `${current.value}: ${problem.value}`
-    : !answered.value
-      ? 'The server does not answer. Start wgsam review again; this page goes on by itself.'
+    : !connected.value
+      ? 'The server does not respond. Start wgsam review again; this page then reconnects.'
       : current.value || !listed.value
         ? 'Opening …'
         : 'There are no images to review in this folder.'
@@ -93,9 +93,9 @@ function App() {
 }
 
 addEventListener('error', ({ message }) =>
-  tell('error', `The page has a fault: ${message}. What is saved stays saved.`),
+  notify('error', `Error in the page: ${message}. Saved edits are not affected.`),
 )
-addEventListener('unhandledrejection', ({ reason }) => tell('error', `The page has a fault: ${messageOf(reason)}`))
+addEventListener('unhandledrejection', ({ reason }) => notify('error', `Error in the page: ${messageOf(reason)}`))
 render(<App />, document.getElementById('page')!)
 listen()
 void start()

@@ -1,15 +1,15 @@
-/** @file The canvas: draws when something changed, and hands pointer and wheel to the view or to the tool. */
+/** @file The canvas: redraws after changes, and passes pointer and wheel events to the view or the tool. */
 import { effect } from '@preact/signals'
 import { useLayoutEffect, useRef } from 'preact/hooks'
 import type { Point } from '../../../../engine/image/box'
 import { messageOf } from '../../../host/errors'
-import { tell } from '../state/notices'
+import { notify } from '../state/notices'
 import { coverage, hidden, numbers, opacity, style, brush } from '../state/prefs'
 import { cursor } from '../state/cursor'
 import { preview } from '../state/preview'
 import type { ImageSession } from '../state/image-session'
 import { toolName, tools } from '../tools'
-import { answers, prompting, shown } from '../tools/prompt'
+import { promptMasks, prompting, shown } from '../tools/prompt'
 import type { Pointer } from '../tools/tool'
 import { Painter } from './painter'
 
@@ -23,7 +23,7 @@ export const holdSpace = (held: boolean) => {
 export function Editor({ session }: { session: ImageSession }) {
   const below = useRef<HTMLCanvasElement>(null)
   const above = useRef<HTMLCanvasElement>(null)
-  // before anything is painted: a canvas that can be seen can be clicked, and knows where the image lies
+  // a layout effect runs before painting: a visible canvas must already handle clicks and know the image's position
   useLayoutEffect(() => attach(session, below.current!, above.current!), [session])
   return (
     <div class={`stage tool-${toolName.value}`}>
@@ -33,7 +33,7 @@ export function Editor({ session }: { session: ImageSession }) {
         class="above"
         tabIndex={0}
         role="img"
-        aria-label={`${session.name}: canvas with ${session.shapes.size} masks. The list of masks beside it has the same masks.`}
+        aria-label={`${session.name}: canvas with ${session.masks.size} masks. The list of masks contains the same masks.`}
       />
     </div>
   )
@@ -41,7 +41,7 @@ export function Editor({ session }: { session: ImageSession }) {
 
 const sized = () => toolName.value === 'brush' || toolName.value === 'erase'
 
-/** Connects canvases and session; returns what takes them apart. */
+/** Connects the canvases to the session. @returns a function that disconnects them */
 function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanvasElement): () => void {
   const painter = new Painter(below, above)
   const { viewport } = session
@@ -58,10 +58,10 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
   const stopWatching = effect(() => {
     void [viewport.view.value, session.version.value, session.hover.value, session.picture.levels.value]
     void [style.value, opacity.value, coverage.value, hidden.value, numbers.value, brush.value, toolName.value]
-    void [preview.value, answers.value, shown.value, prompting.value]
+    void [preview.value, promptMasks.value, shown.value, prompting.value]
     dirty()
   })
-  // lines keep about their width on the screen; painting them anew waits until the wheel rests
+  // lines keep roughly their width on the screen; repainting them waits until zooming pauses
   let resting = 0
   const stopZooming = effect(() => {
     const line = Math.min(4, Math.max(1, Math.round(1 / viewport.view.value.scale)))
@@ -76,7 +76,7 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
     const { width, height } = above.getBoundingClientRect()
     painter.resize(width, height)
     viewport.resize({ width, height })
-    // at once: a canvas whose size was set is empty until it is drawn
+    // not in the next frame: setting a canvas's size clears it
     draw()
   }
   measure()
@@ -100,7 +100,7 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
     try {
       run()
     } catch (error) {
-      tell('error', messageOf(error))
+      notify('error', messageOf(error))
     }
     dirty()
   }
@@ -127,7 +127,7 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
     const tool = tools[toolName.value]
     safely(() => {
       if (!event.buttons) return tool.over?.(session, at)
-      // all positions since the last event, or a quick stroke has corners
+      // all positions since the last event, otherwise a quick stroke has corners
       for (const each of event.getCoalescedEvents?.().length ? event.getCoalescedEvents() : [event])
         tool.drag?.(session, read(each))
     })
@@ -150,7 +150,7 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
     event.preventDefault()
     const lines = event.deltaMode === 0 ? 1 : 16
     const [dx, dy] = [event.deltaX * lines, event.deltaY * lines]
-    // two fingers on a touch pad move in small steps and sideways; a wheel turns in large ones
+    // a touch pad scrolls in small steps or sideways, a wheel in large steps
     const pad = event.deltaMode === 0 && !event.ctrlKey && (dx !== 0 || Math.abs(dy) < 40)
     if (event.altKey && sized())
       brush.value = Math.min(200, Math.max(0.5, Math.round(brush.value * Math.exp(-dy * 0.002) * 2) / 2))

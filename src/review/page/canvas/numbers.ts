@@ -1,4 +1,4 @@
-/** @file Numbers on the canvas: digits are drawn once and then copied, so that a thousand of them cost little. */
+/** @file Draws mask numbers from pre-rendered digits, so that a thousand of them are fast. */
 
 const height = 15
 const digits = 10
@@ -39,7 +39,7 @@ export class Numbers {
     return [...`${number}`].reduce((sum, digit) => sum + this.widths[Number(digit)], 0)
   }
 
-  /** Draws a number with its middle at (x, y). */
+  /** Draws a number centred at (x, y). */
   draw(context: CanvasRenderingContext2D, number: number, x: number, y: number): void {
     let left = x - this.width(number) / 2 - 2
     for (const text of `${number}`) {

@@ -1,24 +1,24 @@
-/** @file Draws a frame: below, picture and masks as prepared bitmaps; above, numbers, highlights and the tool's marks. */
+/** @file Draws a frame: image and masks on the lower canvas; numbers, highlights and the tool's marks on the upper one. */
 import { squaredDistance } from '../../../../engine/masks/distance-transform'
 import { deepest } from '../masks/shape'
 import type { Point } from '../../../../engine/image/box'
 import { hidden, numbers } from '../state/prefs'
-import type { Entry, ImageSession } from '../state/image-session'
+import type { MaskEntry, ImageSession } from '../state/image-session'
 import { preview } from '../state/preview'
 import { drawSprite, sprite } from '../tools/ink'
 import { toolName, tools } from '../tools'
 import { Numbers } from './numbers'
 
-/** Image pixels between two lines of the grid that shows single pixels: from this zoom on. */
-const gridFrom = 16
+/** The scale from which the pixel grid is shown: CSS pixels per image pixel. */
+const minGridScale = 16
 
 export class Painter {
   private readonly below: CanvasRenderingContext2D
   private readonly above: CanvasRenderingContext2D
   private readonly digits = new Numbers()
-  /** Where each mask's number goes. A mask never changes: an edit makes a new one. */
-  private readonly places = new WeakMap<Entry, Point>()
-  private glow: { entry: Entry; canvas: HTMLCanvasElement } | null = null
+  /** Position of each mask's number, cached: masks never change, an edit creates new ones. */
+  private readonly places = new WeakMap<MaskEntry, Point>()
+  private glow: { entry: MaskEntry; canvas: HTMLCanvasElement } | null = null
 
   constructor(below: HTMLCanvasElement, above: HTMLCanvasElement) {
     this.below = below.getContext('2d', { alpha: false })!
@@ -58,9 +58,9 @@ export class Painter {
     context.setTransform(1, 0, 0, 1, 0, 0)
     context.clearRect(0, 0, context.canvas.width, context.canvas.height)
     context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0)
-    if (viewport.view.value.scale >= gridFrom) this.drawGrid(session)
+    if (viewport.view.value.scale >= minGridScale) this.drawGrid(session)
     this.drawPreview(session)
-    const hovered = session.shapes.get(session.hover.value)
+    const hovered = session.masks.get(session.hover.value)
     if (hovered) {
       if (this.glow?.entry !== hovered)
         this.glow = { entry: hovered, canvas: sprite(hovered.mask, [255, 255, 255], 0.25) }
@@ -74,15 +74,15 @@ export class Painter {
     for (const { mask, canvas } of preview.value) drawSprite(this.above, viewport, canvas, mask)
   }
 
-  private drawNumbers({ shapes, viewport, selection, hover }: ImageSession): void {
+  private drawNumbers({ masks, viewport, selection, hover }: ImageSession): void {
     const { above: context, digits } = this
     const { scale } = viewport.view.value
     const [right, bottom] = [context.canvas.width / devicePixelRatio, context.canvas.height / devicePixelRatio]
     context.imageSmoothingEnabled = true
-    for (const entry of shapes.values()) {
+    for (const entry of masks.values()) {
       const { id, mask } = entry
       const wanted = id === hover.value || (selection.value.size <= 20 && selection.value.has(id))
-      // a number has room where its mask is about as large as it
+      // numbers are drawn only on masks about as large as the text
       if (!wanted && (mask.width * scale < digits.width(id) + 4 || mask.height * scale < 13)) continue
       const left = viewport.toWindow([mask.x0, mask.y0])
       if (left[0] > right || left[1] > bottom) continue
@@ -91,11 +91,11 @@ export class Painter {
     }
   }
 
-  private place(entry: Entry): Point {
+  private place(entry: MaskEntry): Point {
     const { mask } = entry
     let place = this.places.get(entry)
     if (!place) {
-      // of what fills the whole image a number goes to the middle: looking for the deepest pixel takes long there
+      // the centre of the box for very large masks: finding the deepest pixel would take too long
       place =
         mask.data.length > 1 << 20
           ? [mask.x0 + mask.width / 2, mask.y0 + mask.height / 2]

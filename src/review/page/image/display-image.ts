@@ -1,17 +1,17 @@
-/** @file The picture under the masks, its gray levels stretched by a table: prepared once, then only drawn. */
+/** @file The image under the masks, with adjustable contrast: prepared at several sizes when levels change, then only drawn. */
 import { signal } from '@preact/signals'
 
 export interface Levels {
   /** Gray values, 0 to 255, that become black and white. */
   black: number
   white: number
-  /** 1 is as it is; above 1 lifts the dark parts. */
+  /** 1 changes nothing; above 1 brightens the dark parts. */
   gamma: number
 }
 
 export const plainLevels: Levels = { black: 0, white: 255, gamma: 1 }
 
-/** Pixels that fit: picture, masks and their numbers take up to 16 bytes each. */
+/** The largest image that the page opens: image, masks and owner map take up to 16 bytes per pixel. */
 export const maxPixels = 120e6
 
 export class DisplayImage {
@@ -19,10 +19,10 @@ export class DisplayImage {
   readonly width: number
   readonly height: number
   private readonly context: CanvasRenderingContext2D
-  /** One value a pixel where the picture is gray, else three. */
+  /** One value per pixel if the image is gray, otherwise three. */
   private readonly values: Uint8Array
   private readonly gray: boolean
-  /** The picture at full size, a half, a quarter …: what is small is drawn from what is nearly as small. */
+  /** The image at full, half, quarter … size (mipmaps): a small view is drawn from a small version. */
   private readonly sizes: HTMLCanvasElement[]
 
   private constructor(bitmap: ImageBitmap) {
@@ -43,13 +43,13 @@ export class DisplayImage {
     this.shrink()
   }
 
-  /** @throws Error where the browser cannot show it */
+  /** Decodes an image file. @throws Error if the browser cannot decode it or it is too large */
   static async decode(blob: Blob): Promise<DisplayImage> {
     let bitmap: ImageBitmap
     try {
       bitmap = await createImageBitmap(blob, { colorSpaceConversion: 'none' })
     } catch {
-      throw new Error('the browser cannot decode this image: it is damaged, or too large for one picture')
+      throw new Error('the browser cannot decode this image: it is damaged, or too large for one bitmap')
     }
     const { width, height } = bitmap
     try {
@@ -65,7 +65,7 @@ export class DisplayImage {
     }
   }
 
-  /** What to draw at a scale (device pixels an image pixel). */
+  /** The version to draw at a scale (device pixels per image pixel). */
   at(scale: number): HTMLCanvasElement {
     const halvings = Math.floor(Math.log2(1 / scale) + 0.01)
     return this.sizes[Math.min(this.sizes.length - 1, Math.max(0, halvings))]
@@ -92,7 +92,7 @@ export class DisplayImage {
     this.shrink()
   }
 
-  /** Levels that make all but the darkest and brightest half percent use the whole range. */
+  /** Levels that map all but the darkest and brightest 0.5 % of pixels to the full range. */
   stretched(): Levels {
     const counts = new Uint32Array(256)
     for (const value of this.values) counts[value]++
@@ -103,7 +103,7 @@ export class DisplayImage {
     return { black, white, gamma: 1 }
   }
 
-  /** Gives the memory back. */
+  /** Releases the memory. */
   release(): void {
     for (const canvas of this.sizes) canvas.width = canvas.height = 0
   }

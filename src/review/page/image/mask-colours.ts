@@ -1,5 +1,6 @@
-/** @file Colours of masks: neighbours in number are far apart in hue. Packed as ABGR, as canvas pixels lie in memory. */
+/** @file Colours of masks: consecutive ids have very different hues. */
 
+/** A colour as canvas pixels are stored: 32-bit ABGR. */
 export const pack = (r: number, g: number, b: number, a: number) => ((a << 24) | (b << 16) | (g << 8) | r) >>> 0
 
 /** Red, green and blue of a mask, 0 to 255. */
@@ -21,5 +22,5 @@ function hsl(hue: number, saturation: number, lightness: number): [number, numbe
 }
 
 export const selectedColour: [number, number, number] = [255, 255, 255]
-/** What no mask covers, where that is shown. */
-export const bareColour: [number, number, number] = [255, 40, 160]
+/** Colour of the uncovered area, if it is highlighted. */
+export const uncoveredColour: [number, number, number] = [255, 40, 160]

@@ -1,20 +1,20 @@
-/** @file The masks' colours at the image's own resolution: painted in patches when masks change, drawn as one bitmap. */
+/** @file All masks painted at the image's own resolution: updated in patches when masks change, drawn as one bitmap. */
 import type { OwnerMap } from '../masks/owner'
 import type { Region } from '../../../../engine/image/box'
-import { bareColour, colourOf, pack, selectedColour } from './mask-colours'
+import { uncoveredColour, colourOf, pack, selectedColour } from './mask-colours'
 
 export interface LayerLook {
   fill: boolean
-  /** Of filled masks, 0 to 1. */
+  /** Opacity of filled masks, 0 to 1. */
   opacity: number
-  /** Paints what no mask covers, and masks as thin outlines. */
+  /** Highlights the uncovered area, with masks as thin outlines. */
   coverage: boolean
 }
 
 export class MaskLayer {
   readonly canvas: HTMLCanvasElement
   private readonly context: CanvasRenderingContext2D
-  /** Width of lines, in pixels of the image: wider where the view is further away. */
+  /** Line width in image pixels: larger when the view is zoomed out. */
   line = 1
 
   constructor(private readonly owners: OwnerMap) {
@@ -26,7 +26,7 @@ export class MaskLayer {
     this.context = context
   }
 
-  /** Paints a part anew, and the lines of its neighbours. */
+  /** Repaints a region and the lines of its neighbours. */
   paint(rect: Region, look: LayerLook, selected: ReadonlySet<number>): void {
     const { ids, width, height } = this.owners
     const { line } = this
@@ -37,10 +37,10 @@ export class MaskLayer {
     if (right <= left || bottom <= top) return
     const patch = this.context.createImageData(right - left, bottom - top)
     const pixels = new Uint32Array(patch.data.buffer)
-    const bare = look.coverage ? pack(...bareColour, 120) : 0
+    const uncovered = look.coverage ? pack(...uncoveredColour, 120) : 0
     const alpha = look.fill && !look.coverage ? Math.round(255 * look.opacity) : 0
-    // the colours of the mask that the last pixel showed: neighbours mostly show the same
-    let [last, inside, edge] = [0, bare, bare]
+    // colours of the previous pixel's mask, reused because neighbouring pixels mostly show the same mask
+    let [last, inside, edge] = [0, uncovered, uncovered]
     let to = 0
     for (let y = top; y < bottom; y++)
       for (let x = left, at = y * width + left; x < right; x++, at++, to++) {
@@ -48,12 +48,12 @@ export class MaskLayer {
         if (id !== last) {
           last = id
           const chosen = selected.has(id)
-          const colour = id ? (chosen ? selectedColour : colourOf(id)) : bareColour
-          inside = id ? pack(...(chosen ? colourOf(id) : colour), chosen ? Math.max(alpha, 115) : alpha) : bare
-          edge = id ? pack(...colour, 255) : bare
+          const colour = id ? (chosen ? selectedColour : colourOf(id)) : uncoveredColour
+          inside = id ? pack(...(chosen ? colourOf(id) : colour), chosen ? Math.max(alpha, 115) : alpha) : uncovered
+          edge = id ? pack(...colour, 255) : uncovered
         }
         if (!id) {
-          pixels[to] = bare
+          pixels[to] = uncovered
           continue
         }
         const inner =

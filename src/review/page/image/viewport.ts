@@ -1,8 +1,7 @@
-/** @file Where the image lies in the window: CSS pixel = image pixel × scale + offset. */
+/** @file Zoom and position of the image: CSS pixel = image pixel × scale + offset. */
 import { signal } from '@preact/signals'
 import type { Size } from '../../../../engine/image/size'
-import type { Point } from '../../../../engine/image/box'
-import type { Region } from '../../../../engine/image/box'
+import type { Point, Region } from '../../../../engine/image/box'
 
 export interface View {
   scale: number
@@ -10,7 +9,8 @@ export interface View {
   y: number
 }
 
-const largest = 64
+/** The maxScale scale: CSS pixels per image pixel. */
+const maxScale = 64
 
 export class Viewport {
   readonly view = signal<View>({ scale: 1, x: 0, y: 0 })
@@ -19,7 +19,7 @@ export class Viewport {
 
   constructor(readonly image: Size) {}
 
-  /** The window's size in CSS pixels; an image that was fitted stays so. */
+  /** Sets the window's size in CSS pixels; a fitted image stays fitted. */
   resize(window: Size): void {
     this.window = window
     if (this.fitted) this.fit()
@@ -28,7 +28,7 @@ export class Viewport {
 
   get fitScale(): number {
     const { width, height } = this.window
-    return Math.min((width - 24) / this.image.width, (height - 24) / this.image.height, largest)
+    return Math.min((width - 24) / this.image.width, (height - 24) / this.image.height, maxScale)
   }
 
   fit(): void {
@@ -41,10 +41,10 @@ export class Viewport {
     this.fitted = true
   }
 
-  /** Zooms so that what lies under `at` (CSS pixels) stays there. */
+  /** Zooms around the point `at` (CSS pixels). */
   zoom(scale: number, at: Point = [this.window.width / 2, this.window.height / 2]): void {
     const { view } = this
-    const next = Math.min(largest, Math.max(Math.min(this.fitScale, 1) / 4, scale))
+    const next = Math.min(maxScale, Math.max(Math.min(this.fitScale, 1) / 4, scale))
     const ratio = next / view.value.scale
     this.fitted = false
     this.place({ scale: next, x: at[0] - (at[0] - view.value.x) * ratio, y: at[1] - (at[1] - view.value.y) * ratio })
@@ -56,13 +56,13 @@ export class Viewport {
     this.place({ scale, x: x + dx, y: y + dy })
   }
 
-  /** Brings a part of the image to the middle, and closer where it is tiny. */
+  /** Centres a region of the image, and zooms in if it is tiny. */
   show({ left, top, right, bottom }: Region): void {
     const { width, height } = this.window
     const room = Math.min(width / (right - left), height / (bottom - top))
     const { scale } = this.view.value
     const next = Math.min(
-      largest,
+      maxScale,
       scale * Math.max(right - left, bottom - top) < 40 ? Math.min(room / 8, 8) : Math.min(scale, room * 0.8),
     )
     this.fitted = false
@@ -71,7 +71,7 @@ export class Viewport {
     this.place({ scale: chosen, x: width / 2 - centre[0] * chosen, y: height / 2 - centre[1] * chosen })
   }
 
-  /** The part of the image that the window shows. */
+  /** The region of the image that the window shows. */
   get visible(): Region {
     const [left, top] = this.toImage([0, 0])
     const [right, bottom] = this.toImage([this.window.width, this.window.height])
@@ -88,7 +88,7 @@ export class Viewport {
     return [x * scale + left, y * scale + top]
   }
 
-  /** Some of the image stays in sight. */
+  /** Sets the view, keeping part of the image visible. */
   private place({ scale, x, y }: View): void {
     const keep = 48
     const clamp = (offset: number, window: number, image: number) =>

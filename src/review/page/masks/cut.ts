@@ -1,17 +1,16 @@
-/** @file A mask cut in two or more by a line drawn across it. */
+/** @file Cuts a mask in two or more parts along a line drawn across it. */
 import { components } from '../../../../engine/masks/components'
-import type { Mask } from '../../../../engine/masks/mask'
-import { maskArea } from '../../../../engine/masks/mask'
+import { type Mask, maskArea } from '../../../../engine/masks/mask'
 import { parts } from './shape'
 import type { Point } from '../../../../engine/image/box'
 import { trimMask, uniteMasks } from '../../../../engine/masks/mask-algebra'
 
-/** Smaller pieces are the ragged edge of a line, not particles: they go to the piece they touch. */
-const crumb = 6
+/** Pieces of fewer pixels are artefacts at the edge of the line: they are added to the piece that they touch. */
+const minPiecePixels = 6
 
 /**
  * The pieces, the largest first: together they have exactly the mask's pixels. Parts of the mask that the line does not
- * cross go with the largest piece. null where the line cuts nothing off.
+ * cross are added to the largest piece. Returns null if the line does not separate anything.
  */
 export function cutMask(mask: Mask, line: readonly Point[]): Mask[] | null {
   const whole: Mask[] = []
@@ -27,7 +26,7 @@ export function cutMask(mask: Mask, line: readonly Point[]): Mask[] | null {
   return pieces
 }
 
-/** The pieces of one connected part; null where it stays in one. */
+/** The pieces of one connected part; null if it stays connected. */
 function cutPart(part: Mask, line: readonly Point[]): Mask[] | null {
   const { width, height } = part
   const open = part.data.slice()
@@ -36,17 +35,17 @@ function cutPart(part: Mask, line: readonly Point[]): Mask[] | null {
     if (u >= 0 && v >= 0 && u < width && v < height) open[v * width + u] = 0
   }
   const { labels, areas } = components(open, width, height)
-  const kept = areas.filter((area) => area >= crumb).length
+  const kept = areas.filter((area) => area >= minPiecePixels).length
   if (kept < 2) return null
-  for (let i = 0; i < labels.length; i++) if (labels[i] && areas[labels[i] - 1] < crumb) labels[i] = 0
+  for (let i = 0; i < labels.length; i++) if (labels[i] && areas[labels[i] - 1] < minPiecePixels) labels[i] = 0
   spread(labels, part)
   return areas
     .map((area, i) => ({ area, label: i + 1 }))
-    .filter(({ area }) => area >= crumb)
+    .filter(({ area }) => area >= minPiecePixels)
     .map(({ label }) => trimMask({ ...part, data: Uint8Array.from(labels, (l) => (l === label ? 1 : 0)) }))
 }
 
-/** Gives the mask's pixels without a label that of the piece they touch first. */
+/** Labels the mask's remaining pixels with the nearest piece, by growing all pieces one pixel at a time. */
 function spread(labels: Int32Array, { width, height, data }: Mask): void {
   let front: number[] = []
   for (let i = 0; i < labels.length; i++) if (labels[i]) front.push(i)
@@ -67,7 +66,7 @@ function spread(labels: Int32Array, { width, height, data }: Mask): void {
   }
 }
 
-/** The pixels that a line passes, connected by their sides, so that nothing slips through at a corner. */
+/** The pixels that a line passes, 4-connected, so that an 8-connected mask cannot leak through at a corner. */
 function* pixelsOf(line: readonly Point[]): Generator<Point> {
   let last: Point | null = null
   for (let i = 0; i < line.length; i++) {

@@ -1,10 +1,10 @@
-/** @file Masks from what a hand draws: strokes of a round brush and closed outlines. Coordinates are pixels; a pixel's centre is at .5. */
+/** @file Masks from brush strokes and closed outlines. Coordinates are image pixels; a pixel's centre is at .5. */
 import { emptyMask, type Mask } from '../../../../engine/masks/mask'
 import type { Size } from '../../../../engine/image/size'
 import type { Point } from '../../../../engine/image/box'
 import { trimMask } from '../../../../engine/masks/mask-algebra'
 
-/** The pixels whose centres lie within `radius` of the line through `points`; at least the pixels under them. */
+/** The pixels whose centres are within `radius` of the line through `points`, and the pixels at the points. */
 export function strokeMask(points: readonly Point[], radius: number, size: Size): Mask {
   if (!points.length) return emptyMask
   const reach = Math.max(radius, 0.5)
@@ -33,7 +33,7 @@ function capsule(mask: Mask, [ax, ay]: Point, [bx, by]: Point, radius: number): 
     for (let x = left; x <= right; x++) {
       const [px, py] = [x + x0 + 0.5 - ax, y + y0 + 0.5 - ay]
       const t = length ? Math.min(1, Math.max(0, (px * dx + py * dy) / length)) : 0
-      // the pixel under the pen counts even where its centre is further than a small radius
+      // pixels at the points are added below, even if a small radius misses their centres
       if ((px - t * dx) ** 2 + (py - t * dy) ** 2 <= radius * radius) data[y * width + x] = 1
     }
   for (const [x, y] of [
@@ -46,8 +46,8 @@ function capsule(mask: Mask, [ax, ay]: Point, [bx, by]: Point, radius: number): 
 }
 
 /**
- * The pixels whose centres a closed outline goes around, in either direction: where a hand crosses its own line, all that
- * it encloses counts. Empty for fewer than three points.
+ * The pixels whose centres are inside a closed outline by the non-zero winding rule, so that areas enclosed twice are
+ * inside too. Empty for fewer than three points.
  */
 export function outlineMask(points: readonly Point[], size: Size): Mask {
   if (points.length < 3) return emptyMask
@@ -73,7 +73,7 @@ export function outlineMask(points: readonly Point[], size: Size): Mask {
   return trimMask({ x0, y0, width, height, data })
 }
 
-/** Where a closed outline crosses the line at `y`, from left to right, and whether downwards (1) or upwards (-1). */
+/** The crossings of a closed outline with the line at `y`, from left to right: downwards (1) or upwards (-1). */
 function crossingsAt(points: readonly Point[], y: number): { x: number; turn: 1 | -1 }[] {
   const found: { x: number; turn: 1 | -1 }[] = []
   points.forEach(([bx, by], i) => {

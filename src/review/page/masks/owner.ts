@@ -1,8 +1,8 @@
-/** @file Which mask each pixel of the image shows: where masks overlap, the smaller lies on top. */
+/** @file A map of the topmost mask at each pixel: where masks overlap, the smaller one is on top. */
 import { type Region, regionsOverlap } from '../../../../engine/image/box'
 import { type Mask, maskRegion } from '../../../../engine/masks/mask'
 
-/** A mask as the page holds it. */
+/** A mask with its id and its number of pixels. */
 export interface NumberedMask {
   id: number
   mask: Mask
@@ -10,9 +10,9 @@ export interface NumberedMask {
 }
 
 export class OwnerMap {
-  /** (height, width): the id of the mask on top, 0 where there is none. */
+  /** (height, width): the id of the topmost mask, 0 for none. */
   readonly ids: Uint32Array
-  /** Pixels that some mask covers. */
+  /** The number of pixels covered by any mask. */
   covered = 0
 
   constructor(
@@ -22,20 +22,20 @@ export class OwnerMap {
     this.ids = new Uint32Array(width * height)
   }
 
-  /** The id at a pixel; 0 beyond the image. */
+  /** The id at a pixel; 0 outside the image. */
   at(x: number, y: number): number {
     return x >= 0 && y >= 0 && x < this.width && y < this.height ? this.ids[y * this.width + x] : 0
   }
 
-  /** Writes a part of the map anew, as `shapes` have it. */
-  repaint(rect: Region, shapes: Iterable<NumberedMask>): void {
+  /** Recomputes a region of the map from `masks`. */
+  repaint(rect: Region, masks: Iterable<NumberedMask>): void {
     const { ids, width } = this
     for (let y = rect.top; y < rect.bottom; y++)
       for (let at = y * width + rect.left, end = at + rect.right - rect.left; at < end; at++) {
         if (ids[at]) this.covered--
         ids[at] = 0
       }
-    const here = [...shapes].filter(({ mask }) => mask.width > 0 && regionsOverlap(rect, maskRegion(mask)))
+    const here = [...masks].filter(({ mask }) => mask.width > 0 && regionsOverlap(rect, maskRegion(mask)))
     here.sort((a, b) => b.area - a.area || a.id - b.id)
     for (const { id, mask } of here) {
       const left = Math.max(rect.left, mask.x0)
@@ -51,7 +51,7 @@ export class OwnerMap {
         if (ids[at]) this.covered++
   }
 
-  /** The ids that show within a rectangle. */
+  /** The ids that are visible within a region. */
   within(rect: Region): Set<number> {
     const found = new Set<number>()
     for (let y = Math.max(0, rect.top); y < Math.min(this.height, rect.bottom); y++)
@@ -63,7 +63,7 @@ export class OwnerMap {
   }
 }
 
-/** Rectangles to write anew for these, as one where they are most of the image anyway. */
+/** The regions to recompute for these masks; the whole image if they cover most of it. */
 export function dirtyRects(masks: readonly Mask[], width: number, height: number): Region[] {
   const rects = masks.filter((mask) => mask.width > 0).map(maskRegion)
   const pixels = rects.reduce((sum, r) => sum + (r.right - r.left) * (r.bottom - r.top), 0)

@@ -11,13 +11,13 @@ export function parts(mask: Mask): Mask[] {
   return order.map((i) => trimMask({ ...mask, data: Uint8Array.from(labels, (label) => (label === i + 1 ? 1 : 0)) }))
 }
 
-/** The mask and what it encloses: background that no 4-connected way leads out of. */
+/** The mask with its holes filled: background not 4-connected to the outside. */
 export function filled(mask: Mask): Mask {
   if (!mask.width) return mask
   const result = blankAround([mask], 1)
   pasteMask(result, mask, 1)
   const { width, height, data } = result
-  // 2 marks what can be reached from outside
+  // 2 marks background connected to the outside
   const stack = [0]
   data[0] = 2
   const visit = (at: number) => {
@@ -36,13 +36,13 @@ export function filled(mask: Mask): Mask {
   return trimMask(result)
 }
 
-/** Without the crumbs around it and the holes in it: parts of less than a quarter of the largest go. */
+/** The mask without holes, and without parts smaller than a quarter of the largest. */
 export function tidied(mask: Mask): Mask {
   const all = parts(mask)
   return all.length ? filled(uniteMasks(all.filter((part) => 4 * maskArea(part) >= maskArea(all[0])))) : mask
 }
 
-/** Where numbers and centring go: the pixel deepest inside. @param depth squared distances to the outside */
+/** The centre of the pixel deepest inside, for placing a label. @param depth squared distances to the outside */
 export function deepest({ x0, y0, width }: Mask, depth: ArrayLike<number>): Point {
   let best = 0
   for (let i = 1; i < depth.length; i++) if (depth[i] > depth[best]) best = i

@@ -1,34 +1,35 @@
-/** @file The line below: what the tool in hand does, the model, the pointer, the zoom, the counts. */
+/** @file The status bar: a hint for the current tool, the model, pointer position, zoom and counts. */
 import { encoding, server, session } from '../state/app'
 import { brush } from '../state/prefs'
 import { cursor } from '../state/cursor'
 import { toolName } from '../tools'
-import { answers, asking, decoderMs, prompting, shown } from '../tools/prompt'
+import { promptMasks, predicting, decoderMs, prompting, shown } from '../tools/prompt'
 import type { ToolName } from '../tools/tool'
 
 const hints: Record<ToolName, string> = {
-  select: 'Click a mask; Shift adds; drag a box. Del removes, M merges, K cuts.',
+  select: 'Click a mask; Shift+click adds; drag a box. Del removes, M merges, K splits.',
   prompt: 'Click on a particle, right-click beside it, or drag a box around it.',
-  brush: 'Paint. With a mask selected it grows; Shift erases. [ and ] change the size.',
-  erase: 'Wipe. Shift paints. [ and ] change the size.',
-  lasso: 'Drag around a particle, or click its corners and close with Enter.',
-  redraw: 'Draw the selected mask anew.',
+  brush: 'Paint a new mask, or extend the selected one. Shift erases. [ and ] change the size.',
+  erase: 'Erase. Shift paints. [ and ] change the size.',
+  lasso: 'Drag around a particle, or click its corners and press Enter.',
+  redraw: 'Outline the selected mask again.',
   cut: 'Draw a line across a mask.',
   pan: 'Drag to move; the wheel zooms.',
 }
 
 function promptHint(): string {
-  if (asking.value) return encoding.value.state === 'encoding' ? 'Encoding the image, then asking …' : 'Asking …'
-  const answer = answers.value[shown.value]
-  if (!answer) return prompting.value ? 'No mask. Add points, or Esc.' : hints.prompt
-  const which = answers.value.length > 1 ? `${shown.value + 1} of ${answers.value.length} (Tab: another), ` : ''
-  const measures = `IoU ${answer.predictedIou.toFixed(2)}, stability ${answer.stability.toFixed(2)}`
-  return `${which}${measures}. Enter takes it, Esc drops it.`
+  if (predicting.value) return encoding.value.state === 'encoding' ? 'Encoding the image …' : 'Segmenting …'
+  const mask = promptMasks.value[shown.value]
+  if (!mask) return prompting.value ? 'No mask. Add points, or press Esc.' : hints.prompt
+  const which = promptMasks.value.length > 1 ? `${shown.value + 1} of ${promptMasks.value.length} (Tab: next), ` : ''
+  const measures = `IoU ${mask.predictedIou.toFixed(2)}, stability ${mask.stability.toFixed(2)}`
+  return `${which}${measures}. Enter adds it, Esc discards it.`
 }
 
 function Model() {
   const now = encoding.value
-  if (!server.value?.model) return <span title="Start wgsam review with --model to add masks by points">no model</span>
+  if (!server.value?.model)
+    return <span title="Start wgsam review with --model to add masks by points and boxes">no model</span>
   const { name, adapter, size } = server.value.model
   const title = `${name}${size ? ` at ${size} pixels` : ''}${adapter ? `, adapter ${adapter}` : ''}`
   const ms = decoderMs.value === null ? '' : `, ${Math.round(decoderMs.value)} ms`
@@ -69,9 +70,9 @@ function Numbers() {
       <span class="soft">{at ? `${at[0]}, ${at[1]}` : ''}</span>
       <span>{Math.round(100 * open.viewport.view.value.scale)} %</span>
       <span>
-        {open.shapes.size} masks{chosen ? `, ${chosen} selected` : ''}
+        {open.masks.size} masks{chosen ? `, ${chosen} selected` : ''}
       </span>
-      <span title="Share of the image that masks cover">
+      <span title="Fraction of the image that masks cover">
         {((100 * open.owners.covered) / (open.info.width * open.info.height)).toFixed(1)} % covered
       </span>
     </>

@@ -1,14 +1,14 @@
-/** @file A button of a command: its icon, its title with the key, whether it is on. */
+/** @file A button for a command: its icon, its title with the key, and whether it is pressed. */
 import type { ComponentChildren } from 'preact'
 import { type Command, titleOf } from '../commands'
 import { messageOf } from '../../../host/errors'
-import { tell } from '../state/notices'
+import { notify } from '../state/notices'
 import { Icon, type IconName } from './icons'
 
 interface Props {
   command: Command
   icon?: IconName
-  /** For a button that is on or off. */
+  /** For toggle buttons. */
   pressed?: boolean
   disabled?: boolean
   class?: string
@@ -20,7 +20,7 @@ export function Button({ command, icon, pressed, disabled, class: kind = '', chi
     try {
       command.run()
     } catch (error) {
-      tell('error', messageOf(error))
+      notify('error', messageOf(error))
     }
   }
   return (

@@ -1,8 +1,8 @@
-/** @file What an export gave, and the command to go on with. */
+/** @file The dialog after an export: a summary, and the command for training. */
 import { useEffect, useRef } from 'preact/hooks'
 import { exported } from '../commands'
 import { count, server } from '../state/app'
-import { tell } from '../state/notices'
+import { notify } from '../state/notices'
 
 export function Exported() {
   const dialog = useRef<HTMLDialogElement>(null)
@@ -16,14 +16,14 @@ export function Exported() {
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(command)
-      tell('note', 'Copied.')
+      notify('note', 'Copied.')
     } catch {
-      tell('note', 'The browser does not let the page copy: select the line and copy it by hand.')
+      notify('note', 'The browser does not allow copying: select the line and copy it by hand.')
     }
   }
   return (
     <dialog ref={dialog} class="exported" aria-label="Export" onClose={() => (exported.value = null)}>
-      <h2>The dataset is written</h2>
+      <h2>Dataset exported</h2>
       <p>
         {count(reply.images, 'accepted image')} with {count(reply.masks, 'mask')} in <code>{reply.folder}</code>.
       </p>
@@ -35,14 +35,14 @@ export function Exported() {
           {reply.notes.length > 20 && <li>and {reply.notes.length - 20} more</li>}
         </ul>
       )}
-      <p>Train an adapter on it:</p>
+      <p>Train an adapter on this dataset:</p>
       <pre>{command}</pre>
       <div class="row">
         <button type="button" class="primary" onClick={() => dialog.current?.close()}>
           Close
         </button>
         <button type="button" onClick={() => void copy()}>
-          Copy the command
+          Copy command
         </button>
       </div>
     </dialog>

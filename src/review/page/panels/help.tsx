@@ -1,4 +1,4 @@
-/** @file The help sheet: all keys, made from the commands themselves. */
+/** @file The help sheet: the keys of all commands. */
 import { useEffect, useRef } from 'preact/hooks'
 import { type Command, commands, helpOpen, keyText } from '../commands'
 import { Icon } from './icons'
@@ -13,9 +13,9 @@ export function Help() {
   const all: Command[] = Object.values(commands)
   const groups = [...new Set(all.map(({ group }) => group))]
   return (
-    <dialog ref={dialog} class="help" aria-label="Keys" onClose={() => (helpOpen.value = false)}>
+    <dialog ref={dialog} class="help" aria-label="Keyboard shortcuts" onClose={() => (helpOpen.value = false)}>
       <header>
-        <h2>Keys</h2>
+        <h2>Keyboard shortcuts</h2>
         <button type="button" class="square" aria-label="Close" onClick={() => (helpOpen.value = false)}>
           <Icon name="close" />
         </button>
@@ -42,8 +42,9 @@ export function Help() {
         ))}
       </div>
       <p class="soft">
-        Space and drag, the middle button or two fingers move the view; the wheel zooms to the pointer. The
-        model&rsquo;s points: click for on it, right-click or Shift for beside it. Backspace takes the last point back.
+        Space+drag, the middle button or two fingers on a touch pad move the view; the wheel zooms at the pointer.
+        Prompts for the model: click on the particle; right-click or Shift+click on the background; drag a box.
+        Backspace removes the last point.
       </p>
     </dialog>
   )

@@ -1,4 +1,4 @@
-/** @file The images with their state and counts. */
+/** @file The list of images, with their state and counts. */
 import { computed, signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { type ImageState, imageStates } from '../../../project/review/review-records'
@@ -53,7 +53,7 @@ export function Images() {
         ))}
       </ol>
       {listed.value && !total && <p class="empty">There are no images in this folder.</p>}
-      {total > 0 && !visible.value.length && <p class="empty">No image is like this.</p>}
+      {total > 0 && !visible.value.length && <p class="empty">No image matches.</p>}
     </nav>
   )
 }
@@ -66,7 +66,7 @@ function Line({ summary }: { summary: ImageSummary }) {
     if (here) item.current?.scrollIntoView({ block: 'nearest' })
   }, [here])
   const changes = [removed && `−${removed}`, edited && `~${edited}`, added && `+${added}`].filter(Boolean).join(' ')
-  const told = `${count(masks, 'mask')}; proposals removed ${removed}, edited ${edited}; added ${added}`
+  const description = `${count(masks, 'mask')}; proposals removed ${removed}, edited ${edited}; added ${added}`
   return (
     <li>
       <button
@@ -74,7 +74,7 @@ function Line({ summary }: { summary: ImageSummary }) {
         type="button"
         class={`image-line state-${problem ? 'problem' : state.replace(' ', '-')}`}
         aria-current={here ? 'true' : undefined}
-        title={problem ? `${info.name}: ${problem}` : `${info.name}: ${state}; ${told}`}
+        title={problem ? `${info.name}: ${problem}` : `${info.name}: ${state}; ${description}`}
         onClick={() => void openImage(info.name)}
       >
         <i class="dot" aria-hidden="true" />

@@ -1,4 +1,4 @@
-/** @file How picture and masks look. */
+/** @file The View panel: contrast of the image and appearance of the masks. */
 import type { Signal } from '@preact/signals'
 import { plainLevels } from '../image/display-image'
 import { commands } from '../commands'
@@ -45,19 +45,23 @@ export function Look({ session }: { session: ImageSession }) {
   const metres = info.pixelSize?.metres
   return (
     <section class="look" aria-label="View">
-      <h3>Picture</h3>
+      <h3>Contrast</h3>
       {range('Black', levels.black, 0, 254, 1, (black) => set({ black }))}
       {range('White', levels.white, 1, 255, 1, (white) => set({ white }))}
-      {range('Brightness of mid-tones', levels.gamma, 0.3, 3, 0.05, (gamma) => set({ gamma }))}
-      <Check of={stretch} title="The darkest and the brightest half percent become black and white">
-        Stretch every image
+      {range('Gamma', levels.gamma, 0.3, 3, 0.05, (gamma) => set({ gamma }))}
+      <Check of={stretch} title="Stretches the contrast of each image when it is opened">
+        Auto contrast for every image
       </Check>
       <div class="row">
-        <button type="button" onClick={() => picture.setLevels(picture.stretched())} title="Use the whole range">
-          Stretch
+        <button
+          type="button"
+          onClick={() => picture.setLevels(picture.stretched())}
+          title="The darkest and the brightest 0.5 % of pixels become black and white"
+        >
+          Auto contrast
         </button>
         <button type="button" onClick={() => picture.setLevels(plainLevels)}>
-          As it is
+          Reset
         </button>
       </div>
       <h3>Masks</h3>
@@ -79,20 +83,20 @@ export function Look({ session }: { session: ImageSession }) {
         Hide masks (Q)
       </Check>
       <Check of={numbers} title={commands.numbers.label}>
-        Numbers (N)
+        Mask numbers (N)
       </Check>
       <Check of={coverage} title={commands.coverage.label}>
-        What no mask covers (U)
+        Uncovered area (U)
       </Check>
       <h3>Drawing</h3>
-      <Check of={keepClear} title="A brush stroke or a lasso takes no pixels that other masks have">
-        Leave other masks alone
+      <Check of={keepClear} title="Brush strokes and outlines leave out pixels of other masks">
+        Avoid overlaps
       </Check>
       <Check
         of={tidy}
-        title="Masks by points and boxes: holes are filled, and parts of less than a quarter of the largest dropped"
+        title="Masks from points and boxes: fills holes, and drops parts smaller than a quarter of the largest"
       >
-        Tidy the model’s masks
+        Clean up the model’s masks
       </Check>
       <h3>Image</h3>
       <dl>
@@ -102,7 +106,7 @@ export function Look({ session }: { session: ImageSession }) {
         </dd>
         <dt>Covered</dt>
         <dd>{((100 * owners.covered) / pixels).toFixed(1)} %</dd>
-        <dt>Pixel</dt>
+        <dt>Pixel size</dt>
         <dd title={info.pixelSize?.from}>{metres ? length(metres) : 'unknown'}</dd>
         <dt>Source</dt>
         <dd class="path">

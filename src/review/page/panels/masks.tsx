@@ -1,4 +1,4 @@
-/** @file The index of masks: only the lines in sight exist, so that thousands scroll. And selecting by a measure. */
+/** @file The list of masks, of which only the visible lines are rendered, and a form that selects masks by a measure. */
 import { computed, signal } from '@preact/signals'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { cssColour } from '../image/mask-colours'
@@ -6,7 +6,7 @@ import { maskRegion } from '../../../../engine/masks/mask'
 import { count } from '../state/app'
 import { ordered } from '../state/order'
 import { descending, sort, type SortKey } from '../state/prefs'
-import type { Entry, ImageSession } from '../state/image-session'
+import type { MaskEntry, ImageSession } from '../state/image-session'
 
 const lineHeight = 26
 
@@ -14,7 +14,7 @@ const columns: { key: SortKey; label: string; title: string }[] = [
   { key: 'suspicion', label: '!', title: 'Suspicious first: low predicted IoU and stability' },
   { key: 'id', label: '#', title: 'Number' },
   { key: 'area', label: 'Area', title: 'Area in pixels' },
-  { key: 'iou', label: 'IoU', title: 'Predicted IoU: what the model thinks of the mask' },
+  { key: 'iou', label: 'IoU', title: 'Predicted IoU: the model’s estimate of the mask’s quality' },
   { key: 'stability', label: 'Stab.', title: 'Stability: how little the mask changes with the threshold' },
 ]
 
@@ -89,10 +89,20 @@ export function Masks({ session }: { session: ImageSession }) {
   )
 }
 
-/** Where a Shift-click's range begins. */
+/** The id at which a Shift+click's range starts. */
 let anchor = 0
 
-function Line({ session, entry, top, list }: { session: ImageSession; entry: Entry; top: number; list: Entry[] }) {
+function Line({
+  session,
+  entry,
+  top,
+  list,
+}: {
+  session: ImageSession
+  entry: MaskEntry
+  top: number
+  list: MaskEntry[]
+}) {
   const { id, area, review } = entry
   const chosen = session.selection.value.has(id)
   const choose = (event: MouseEvent) => {
@@ -114,7 +124,7 @@ function Line({ session, entry, top, list }: { session: ImageSession; entry: Ent
       id={`mask-${id}`}
       role="option"
       aria-selected={chosen}
-      title={review.origin === 'proposal' ? 'as proposed' : `made by: ${review.origin}`}
+      title={review.origin === 'proposal' ? 'unchanged proposal' : `made by: ${review.origin}`}
       onClick={choose}
       onPointerEnter={() => (session.hover.value = id)}
     >
@@ -132,10 +142,10 @@ const chosenMeasure = signal<Measure>('area')
 const below = signal(true)
 const limit = signal('')
 
-const value = ({ area, review }: Entry) =>
+const value = ({ area, review }: MaskEntry) =>
   chosenMeasure.value === 'area' ? area : chosenMeasure.value === 'iou' ? review.predictedIou : review.stability
 
-/** Selects what lies below or above a limit; then Delete removes it. */
+/** A form that selects the masks below or above a limit. */
 function Chooser({ session }: { session: ImageSession }) {
   const bound = limit.value.trim() === '' ? NaN : Number(limit.value)
   const found = matching.value
@@ -145,7 +155,7 @@ function Chooser({ session }: { session: ImageSession }) {
       onSubmit={(event) => {
         event.preventDefault()
         session.select(found.map(({ id }) => id))
-        // the keys that act on the selection should work at once
+        // remove the focus from the form, so that keys act on the selection
         ;(document.activeElement as HTMLElement | null)?.blur()
       }}
     >

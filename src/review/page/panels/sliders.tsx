@@ -1,4 +1,4 @@
-/** @file Filtering the proposals again: sliders show at once what would come and go; Apply makes it one edit. */
+/** @file The Filter panel: sliders preview which masks would be added and removed; Apply makes this one edit. */
 import { computed, signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { FilterOptions } from '../../../../engine/generate/filter'
@@ -6,7 +6,7 @@ import type { Mask } from '../../../../engine/masks/mask'
 import { messageOf } from '../../../host/errors'
 import { api, ApiError } from '../api'
 import { count } from '../state/app'
-import { tell } from '../state/notices'
+import { notify } from '../state/notices'
 import { preview } from '../state/preview'
 import { Candidates } from '../state/refilter'
 import type { ImageSession } from '../state/image-session'
@@ -19,8 +19,9 @@ interface Slider {
   key: 'predIouThresh' | 'stabilityScoreThresh' | 'minArea' | 'maxArea' | 'maskNmsThresh' | 'containmentThresh'
   label: string
   title: string
-  /** Of the slider's place, 0 to 1, and back: areas are spread by their square. */
+  /** The value at a slider position, 0 to 1; areas grow with its square. */
   value(place: number): number
+  /** The slider position of a value. */
   place(value: number): number
   text(value: number): string
 }
@@ -34,16 +35,16 @@ const share: Pick<Slider, 'value' | 'place' | 'text'> = {
 const largestArea = 5000
 
 const sliders: Slider[] = [
-  { key: 'predIouThresh', label: 'Predicted IoU over', title: 'Keeps what the model thinks better of', ...share },
+  { key: 'predIouThresh', label: 'Predicted IoU above', title: 'Keeps masks with a higher predicted IoU', ...share },
   {
     key: 'stabilityScoreThresh',
-    label: 'Stability from',
-    title: 'Keeps what changes little with the threshold',
+    label: 'Stability at least',
+    title: 'Keeps masks that change little with the mask threshold',
     ...share,
   },
   {
     key: 'minArea',
-    label: 'Area from',
+    label: 'Area at least',
     title: 'In pixels',
     value: (place) => Math.round(largestArea * place ** 2),
     place: (value) => Math.sqrt(Math.min(1, value / largestArea)),
@@ -51,29 +52,29 @@ const sliders: Slider[] = [
   },
   {
     key: 'maxArea',
-    label: 'Area up to',
-    title: 'Of the image: what is larger is background or a heap',
+    label: 'Area at most',
+    title: 'Fraction of the image; larger masks are background or agglomerates',
     value: (place) => Math.round(1000 * place ** 2) / 1000,
     place: (value) => Math.sqrt(value),
     text: (value) => (value >= 1 ? 'any' : `${(100 * value).toFixed(1)} %`),
   },
   {
     key: 'maskNmsThresh',
-    label: 'Duplicates: IoU over',
-    title: 'Of two masks that are more alike than this the worse one goes',
+    label: 'Duplicates: IoU above',
+    title: 'Of two masks with a higher IoU, the worse one is removed',
     ...share,
     text: (value) => (value >= 1 ? 'off' : share.text(value)),
   },
   {
     key: 'containmentThresh',
-    label: 'One in the other over',
-    title: 'Of two masks where one has more than this part of the smaller one, one goes',
+    label: 'Nested masks: overlap above',
+    title: 'Of two masks that share more than this fraction of the smaller one, one is removed',
     ...share,
     text: (value) => (value >= 1 ? 'off' : share.text(value)),
   },
 ]
 
-/** What the sliders would change. */
+/** The masks that the sliders' settings would add and remove. */
 const difference = computed(() => {
   const { session, candidates } = loaded.value ?? {}
   if (!session || !candidates || !options.value) return null
@@ -91,7 +92,7 @@ async function load(session: ImageSession): Promise<void> {
     options.value = candidates.options
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 404))
-      tell('error', `The candidates cannot be had: ${messageOf(error)}`)
+      notify('error', `The candidates could not be loaded: ${messageOf(error)}`)
     loaded.value = { session, candidates: null }
   }
 }
@@ -99,7 +100,7 @@ async function load(session: ImageSession): Promise<void> {
 const goneSprites = new WeakMap<Mask, HTMLCanvasElement>()
 const comeSprites = new WeakMap<Mask, HTMLCanvasElement>()
 
-/** A slider shows the same masks again and again. */
+/** A mask's sprite, cached: moving a slider shows the same masks many times. */
 function cached(
   sprites: WeakMap<Mask, HTMLCanvasElement>,
   mask: Mask,
@@ -110,12 +111,12 @@ function cached(
   return canvas
 }
 
-/** Shows in green what would come and in red what would go. */
+/** Previews masks that would be added in green and masks that would be removed in red. */
 function show(session: ImageSession): void {
   const { candidates } = loaded.value ?? {}
   const found = difference.value
   if (!candidates || !found || !moved.value) return void (preview.value = [])
-  const gone = found.remove.map((id) => session.shapes.get(id)!.mask)
+  const gone = found.remove.map((id) => session.masks.get(id)!.mask)
   const come = found.add.map((i) => candidates.draft(i).mask)
   preview.value = [
     ...gone.map((mask) => ({ mask, canvas: cached(goneSprites, mask, [255, 60, 60], 0.55) })),
@@ -123,7 +124,7 @@ function show(session: ImageSession): void {
   ]
 }
 
-/** Whether the sliders were moved since the image was opened: before that, what they say is what is there. */
+/** Whether the sliders were moved since the image was opened; before that, they change nothing. */
 const moved = signal(false)
 const set = (next: FilterOptions) => {
   moved.value = true
@@ -143,7 +144,7 @@ export function Sliders({ session }: { session: ImageSession }) {
   if (!candidates || !options.value || !found)
     return (
       <p class="empty">
-        There are no candidates of this image: <code>wgsam generate</code> keeps them beside the proposals.
+        There are no candidates for this image; <code>wgsam generate</code> writes them beside the proposals.
       </p>
     )
   const apply = () => {
@@ -155,14 +156,15 @@ export function Sliders({ session }: { session: ImageSession }) {
       )
       session.select([])
     } catch (error) {
-      tell('error', messageOf(error))
+      notify('error', messageOf(error))
     }
   }
   const nothing = !found.remove.length && !found.add.length
   return (
     <section class="sliders" aria-label="Filter the proposals again">
       <p class="soft">
-        {found.kept} of {count(candidates.total, 'candidate')} pass. What you drew, changed or removed stays as it is.
+        {found.kept} of {count(candidates.total, 'candidate')} pass. Masks that you drew, changed or removed are not
+        affected.
       </p>
       {sliders.map((slider) => (
         <label key={slider.key} title={slider.title}>
@@ -186,14 +188,15 @@ export function Sliders({ session }: { session: ImageSession }) {
           checked={options.value.dropFrames}
           onChange={(event) => set({ ...options.value!, dropFrames: event.currentTarget.checked })}
         />
-        Drop what frames the image
+        Drop masks at three or more image edges
       </label>
       <p class="difference" aria-live="polite">
         {nothing || !moved.value ? (
           'Nothing would change.'
         ) : (
           <>
-            <b class="gone">−{found.remove.length}</b> would go, <b class="come">+{found.add.length}</b> would come.
+            <b class="gone">−{found.remove.length}</b> would be removed, <b class="come">+{found.add.length}</b> would
+            be added.
           </>
         )}
       </p>

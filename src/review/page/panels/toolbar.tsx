@@ -1,4 +1,4 @@
-/** @file The rail of tools beside the canvas. */
+/** @file The toolbar beside the canvas. */
 import { commands } from '../commands'
 import { count, session } from '../state/app'
 import { coverage, hidden, numbers, style } from '../state/prefs'

@@ -1,4 +1,4 @@
-/** @file The bar above: which image, undo and redo, whether all is saved, accept, export. */
+/** @file The top bar: the current image, undo and redo, save state, accept and export. */
 import { commands, exporting } from '../commands'
 import { count, current, images, link, neighbour, pending, retryAll, server, session } from '../state/app'
 import { Button } from './button'
@@ -30,7 +30,7 @@ export function Top() {
       <Saved />
       <span class="spring" />
       <Button command={commands.accept} icon="check" disabled={!open} class={accepted ? 'accepted' : 'primary'}>
-        {accepted ? 'Accepted' : 'Accept'}
+        {accepted ? 'Accepted' : 'Accept image'}
       </Button>
       <Button command={commands.export} icon="export" disabled={exporting.value || !ready}>
         {exporting.value ? 'Exporting …' : `Export ${ready || ''}`}
@@ -53,7 +53,7 @@ function Saved() {
       <i aria-hidden="true" />
       {texts[link.value]}
       {offline && (
-        <button type="button" onClick={retryAll} title="Ask the server again at once">
+        <button type="button" onClick={retryAll} title="Try to reach the server now">
           Retry
         </button>
       )}

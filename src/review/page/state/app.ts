@@ -1,10 +1,10 @@
-/** @file What is open, and the list of images: everything that outlives one image. */
+/** @file State of the whole page: the list of images, the open one, and the connection to the server. */
 import { batch, computed, effect, signal } from '@preact/signals'
 import { sameAction } from '../../../project/review/review-records'
 import type { ImageSummary, ServerInfo } from '../../protocol'
 import { messageOf } from '../../../host/errors'
 import { api, OfflineError } from '../api'
-import { tell } from './notices'
+import { notify } from './notices'
 import { announce, type UnsentActions, takeUnsent } from './unsent'
 import { type Link, type Outbox, type Rejection, windowName } from './outbox'
 import { coverage, opacity, stretch, style } from './prefs'
@@ -12,30 +12,30 @@ import { ImageSession } from './image-session'
 
 export const server = signal<ServerInfo | null>(null)
 export const images = signal<ImageSummary[]>([])
-/** Whether the list has been had at all. */
+/** Whether the list of images has been loaded once. */
 export const listed = signal(false)
 /** The name of the image that is open or opening. */
 export const current = signal<string | null>(null)
 export const session = signal<ImageSession | null>(null)
 /** Why the current image is not shown. */
 export const problem = signal<string | null>(null)
-/** Whether the server answered last. */
-export const answered = signal(true)
+/** Whether the server replied to the last request. */
+export const connected = signal(true)
 
 export type Encoding = { state: 'none' | 'encoding' | 'ready' } | { state: 'failed'; why: string }
-/** Of the current image, by the model. */
+/** Progress of the model's encoding of the current image. */
 export const encoding = signal<Encoding>({ state: 'none' })
 
-/** Boxes that may still have something to send, by image. */
+/** Outboxes that may still have unsent actions, by image. */
 const outboxes = signal<ReadonlyMap<string, Outbox>>(new Map())
 export const pending = computed(() => [...outboxes.value.values()].reduce((sum, box) => sum + box.pending.value, 0))
 export const link = computed<Link>(() => {
   const links = [...outboxes.value.values()].map((box) => box.link.value)
-  if (links.includes('offline') || !answered.value) return 'offline'
+  if (links.includes('offline') || !connected.value) return 'offline'
   return links.includes('saving') ? 'saving' : 'saved'
 })
 
-/** Resolves when everything done so far is in the log: an export should have it. */
+/** Resolves when all actions so far are in the log, so that an export includes them. */
 export const allSent = () => Promise.all([...outboxes.value.values()].map((box) => box.idle()))
 
 export const retryAll = () => {
@@ -44,7 +44,7 @@ export const retryAll = () => {
 }
 
 let opening = new AbortController()
-/** The current image is not shown because the server was away: it is opened when it is back. */
+/** True if opening the current image failed because the server was away; it is opened when the server is back. */
 let unreached = false
 
 const hashName = () => {
@@ -55,7 +55,7 @@ const hashName = () => {
   }
 }
 
-/** The images' names in the list's order, and the place of the current one. */
+/** Position of the current image in the list. */
 const place = computed(() => images.value.findIndex(({ info }) => info.name === current.value))
 export const neighbour = (step: number): string | null => {
   for (let at = place.value + step; at >= 0 && at < images.value.length; at += step)
@@ -63,7 +63,7 @@ export const neighbour = (step: number): string | null => {
   return null
 }
 
-/** Opens an image; the one before goes on sending what it has not sent. */
+/** Opens an image; the previous one still sends its unsent actions. */
 export async function openImage(name: string): Promise<void> {
   opening.abort()
   const abort = (opening = new AbortController())
@@ -80,55 +80,55 @@ export async function openImage(name: string): Promise<void> {
   const known = images.value.find(({ info }) => info.name === name)
   if (known?.problem) return void (problem.value = known.problem)
   try {
-    // its log is complete once all that was done here before has been sent
+    // the log is complete once this window's earlier actions have been sent
     await outboxes.value.get(name)?.idle()
     const opened = await ImageSession.open(name, abort.signal, saved, (rejection) => rejected(name, rejection))
     if (abort.signal.aborted) return opened.release()
     outboxes.value = new Map([...[...outboxes.value].filter(([, box]) => box.pending.peek()), [name, opened.outbox]])
     session.value = opened
-    answered.value = true
-    if (known?.note) tell('note', `${name}: ${known.note}`)
+    connected.value = true
+    if (known?.note) notify('note', `${name}: ${known.note}`)
     for (const leftover of await takeUnsent(name)) resend(opened, leftover)
     void encode(name, abort.signal)
   } catch (error) {
     if (abort.signal.aborted) return
     problem.value = messageOf(error)
     unreached = error instanceof OfflineError
-    if (unreached) answered.value = false
+    if (unreached) connected.value = false
   }
 }
 
-/** What a page closed too early had not sent, where it still fits. */
+/** Applies the actions that a closed page had not sent, if they are still valid. */
 function resend(opened: ImageSession, { base, actions }: UnsentActions): void {
   try {
-    // the server may have taken the first of them without the page hearing of it
+    // the server may have logged the first of them although the page never received the reply
     let taken = 0
     while (taken < actions.length && sameAction(opened.entries[base + taken], actions[taken])) taken++
     if (base + taken !== opened.document.seq) throw new Error('the image has changed since')
     for (const action of actions.slice(taken)) opened.act(action)
     if (taken < actions.length)
-      tell('note', `${opened.name}: ${count(actions.length - taken, 'edit')} of an earlier visit are being saved.`)
+      notify('note', `${opened.name}: ${count(actions.length - taken, 'edit')} of an earlier visit are being saved.`)
   } catch (error) {
-    tell('error', `${opened.name}: edits of an earlier visit could not be saved: ${messageOf(error)}.`)
+    notify('error', `${opened.name}: edits of an earlier visit could not be saved: ${messageOf(error)}.`)
   }
 }
 
 export const count = (n: number, what: string) => `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`
 
 function saved(): void {
-  answered.value = true
+  connected.value = true
   updateSummary()
 }
 
 function rejected(name: string, { conflict, message, actions }: Rejection): void {
   const what = actions.map((action) => (action.type === 'edit' ? action.edit.kind : action.type)).join(', ')
-  const why = conflict ? 'Another window changed this image first' : `The server refused it: ${message}`
-  tell('error', `${name}: not applied: ${what}. ${why}. What you see now is what is saved.`)
+  const why = conflict ? 'Another window changed this image first' : `The server rejected it: ${message}`
+  notify('error', `${name}: not applied: ${what}. ${why}. The page now shows the saved state.`)
   outboxes.value = new Map([...outboxes.value].filter(([other]) => other !== name))
   if (current.value === name) void openImage(name)
 }
 
-/** The open image's line in the list, from the document itself. */
+/** Updates the open image's line in the list from its document. */
 export function updateSummary(): void {
   const open = session.peek()
   if (!open) return
@@ -149,7 +149,7 @@ async function encode(name: string, abort: AbortSignal): Promise<void> {
   }
 }
 
-/** Looks whether the server is there, what other windows did to the image, and how far the others are. */
+/** Polls the server: whether it responds, what other windows did to the open image, and the state of all images. */
 export async function refresh(): Promise<void> {
   try {
     server.value ??= await api.session()
@@ -160,19 +160,19 @@ export async function refresh(): Promise<void> {
       const entries = await api.log(open.name, open.document.seq)
       if (session.peek() === open && !open.outbox.pending.peek() && entries.length) {
         open.receive(entries)
-        tell('note', 'Another window changed this image; you see its edits.')
+        notify('note', 'Another window changed this image; you see its edits.')
       }
     }
-    answered.value = true
+    connected.value = true
     updateSummary()
     if (unreached && current.peek()) void openImage(current.peek()!)
   } catch (error) {
-    if (error instanceof OfflineError) answered.value = false
-    else tell('error', messageOf(error))
+    if (error instanceof OfflineError) connected.value = false
+    else notify('error', messageOf(error))
   }
 }
 
-/** Loads the list and goes on where the last visit ended. */
+/** Loads the list and opens the image of the last visit, or the first that is not accepted. */
 export async function start(): Promise<void> {
   announce(windowName)
   await refresh()
@@ -196,7 +196,7 @@ effect(() => {
 })
 
 effect(() => {
-  // read so that a change of any paints all masks anew
+  // reads the signals, so that a change of any repaints all masks
   void [style.value, opacity.value, coverage.value]
   session.peek()?.repaint()
 })

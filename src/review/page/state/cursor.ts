@@ -1,4 +1,4 @@
-/** @file Where the pointer is on the image, in its pixels; null beside the canvas. */
+/** @file Position of the pointer in image pixels; null outside the canvas. */
 import { signal } from '@preact/signals'
 import type { Point } from '../../../../engine/image/box'
 

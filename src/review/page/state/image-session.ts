@@ -1,7 +1,7 @@
-/** @file An image that is open: its document, its masks as pixels, what is selected, and the way of edits to the log. */
+/** @file The open image: its document, its masks as pixels, the selection, and the outbox for its edits. */
 import { batch, signal } from '@preact/signals'
 import { decodeMask, encodeMask } from '../../../../engine/masks/rle'
-import type { Mask } from '../../../../engine/masks/mask'
+import { type Mask, maskArea, maskRegion } from '../../../../engine/masks/mask'
 import type { ImageInfo } from '../../../project/file-schemas'
 import { type MaskChange, ReviewDocument } from '../../../project/review/document'
 import type {
@@ -18,8 +18,6 @@ import { DisplayImage } from '../image/display-image'
 import { Viewport } from '../image/viewport'
 import { dirtyRects, OwnerMap, type NumberedMask } from '../masks/owner'
 import { type Region, regionsOverlap } from '../../../../engine/image/box'
-import { maskRegion } from '../../../../engine/masks/mask'
-import { maskArea } from '../../../../engine/masks/mask'
 import { Outbox, type Rejection, windowName } from './outbox'
 import { coverage, opacity, stretch, style } from './prefs'
 
@@ -30,28 +28,28 @@ export interface NewMask {
   stability?: number | null
 }
 
-/** Masks as the index lists them. */
-export interface Entry extends NumberedMask {
+/** A mask with its record in the document. */
+export interface MaskEntry extends NumberedMask {
   review: ReviewMask
 }
 
 export class ImageSession {
-  readonly shapes = new Map<number, Entry>()
+  readonly masks = new Map<number, MaskEntry>()
   readonly owners: OwnerMap
   readonly layer: MaskLayer
   readonly viewport: Viewport
   readonly outbox: Outbox
-  /** Counts up whenever masks, selection or looks change: what is drawn from them is drawn anew. */
+  /** Increases whenever masks, selection or appearance change, so that everything drawn from them is drawn again. */
   readonly version = signal(0)
   readonly selection = signal<ReadonlySet<number>>(new Set())
-  /** The mask under the pointer, on the canvas or in the index; 0 for none. */
+  /** The mask under the pointer, on the canvas or in the list; 0 for none. */
   readonly hover = signal(0)
   readonly state = signal<ImageState>('proposed')
-  /** Every action of this image so far, as the log has it or will have it. */
+  /** Every entry of this image so far, including those not yet sent to the log. */
   readonly entries: LogEntry[]
   released = false
-  /** Of masks that were there once: undo brings them back at once. */
-  private readonly decoded = new WeakMap<ReviewMask, Entry>()
+  /** Decoded masks, including removed ones, so that undo is immediate. */
+  private readonly decoded = new WeakMap<ReviewMask, MaskEntry>()
 
   private constructor(
     readonly info: ImageInfo,
@@ -67,13 +65,13 @@ export class ImageSession {
     this.viewport = new Viewport(info)
     this.outbox = new Outbox(info.name, document.seq, saved, rejected)
     for (const review of document.masks) this.insert(review)
-    this.owners.repaint(this.everything, this.shapes.values())
+    this.owners.repaint(this.everything, this.masks.values())
     this.state.value = document.state
     if (stretch.peek()) picture.setLevels(picture.stretched())
     this.repaint()
   }
 
-  /** @throws Error where the image or its log cannot be had */
+  /** Loads an image and its log. @throws Error if they cannot be loaded or do not match */
   static async open(
     name: string,
     abort: AbortSignal,
@@ -87,7 +85,7 @@ export class ImageSession {
     const { width, height } = reply.image
     if (picture.width !== width || picture.height !== height)
       throw new Error(
-        `the picture has ${picture.width} x ${picture.height} pixels, its masks are of ${width} x ${height}`,
+        `the image has ${picture.width} x ${picture.height} pixels, but its masks have ${width} x ${height}`,
       )
     return new ImageSession(reply.image, replay(reply), picture, reply.entries, saved, rejected)
   }
@@ -106,27 +104,27 @@ export class ImageSession {
       const mask = decodeMask(review.segmentation)
       this.decoded.set(review, (entry = { id: review.id, mask, area: maskArea(mask), review }))
     }
-    this.shapes.set(review.id, entry)
+    this.masks.set(review.id, entry)
   }
 
-  /** The masks there are, by id. */
-  get list(): Entry[] {
-    return [...this.shapes.values()].sort((a, b) => a.id - b.id)
+  /** The current masks, by id. */
+  get list(): MaskEntry[] {
+    return [...this.masks.values()].sort((a, b) => a.id - b.id)
   }
 
-  /** The selected masks that are there. */
-  get chosen(): Entry[] {
-    return [...this.selection.value].flatMap((id) => this.shapes.get(id) ?? [])
+  /** The selected masks. */
+  get chosen(): MaskEntry[] {
+    return [...this.selection.value].flatMap((id) => this.masks.get(id) ?? [])
   }
 
-  /** Masks other than `except` that come near `mask`. */
-  near(mask: Mask, except: readonly number[] = []): Entry[] {
+  /** Masks other than `except` whose bounding box overlaps that of `mask`. */
+  near(mask: Mask, except: readonly number[] = []): MaskEntry[] {
     const rect = maskRegion(mask)
     return this.list.filter((entry) => !except.includes(entry.id) && regionsOverlap(rect, maskRegion(entry.mask)))
   }
 
   /**
-   * Takes masks away and puts drafts in their place, and selects these.
+   * Replaces masks by new ones, and selects these.
    * @returns the new masks' ids
    */
   edit(kind: EditKind, remove: readonly number[], drafts: readonly NewMask[] = []): number[] {
@@ -158,7 +156,7 @@ export class ImageSession {
     if (state !== this.document.state) this.act({ type: 'state', state })
   }
 
-  /** Does it here and sends it. @throws Error where the document refuses it */
+  /** Applies an action and queues it for the log. @throws InvalidEntryError if it is not valid */
   act(action: Action): void {
     const change = this.take({
       ...action,
@@ -167,19 +165,19 @@ export class ImageSession {
       window: windowName,
     })
     this.outbox.push(action)
-    // what came is what a person wants to see and go on with
+    // select the new masks, which the next action is usually about
     if (action.type !== 'state') this.select(change.added.map(({ id }) => id))
     if (action.type === 'undo' || action.type === 'redo') this.reveal([...change.removed, ...change.added])
   }
 
-  /** Moves the view to masks that are all out of sight: what undo changes should be seen. */
+  /** Moves the view to the masks if none is visible, so that the effect of undo is seen. */
   private reveal(masks: readonly ReviewMask[]): void {
     const rects = masks.map((review) => maskRegion(this.decoded.get(review)!.mask))
     const seen = this.viewport.visible
     if (rects.length && !rects.some((rect) => regionsOverlap(rect, seen))) this.viewport.show(rects[0])
   }
 
-  /** What other windows did: entries that follow the last one. */
+  /** Applies entries of other windows that follow the last one. */
   receive(entries: readonly LogEntry[]): void {
     for (const entry of entries) if (entry.seq > this.document.seq) this.take(entry)
     this.outbox.follow(this.document.seq)
@@ -188,17 +186,17 @@ export class ImageSession {
   private take(entry: LogEntry): MaskChange {
     const change = this.document.apply(entry)
     this.entries.push(entry)
-    const gone = change.removed.map(({ id }) => this.shapes.get(id)!.mask)
-    for (const { id } of change.removed) this.shapes.delete(id)
+    const gone = change.removed.map(({ id }) => this.masks.get(id)!.mask)
+    for (const { id } of change.removed) this.masks.delete(id)
     for (const review of change.added) this.insert(review)
-    const masks = [...gone, ...change.added.map(({ id }) => this.shapes.get(id)!.mask)]
+    const masks = [...gone, ...change.added.map(({ id }) => this.masks.get(id)!.mask)]
     const rects = dirtyRects(masks, this.info.width, this.info.height)
-    for (const rect of rects) this.owners.repaint(rect, this.shapes.values())
+    for (const rect of rects) this.owners.repaint(rect, this.masks.values())
     batch(() => {
       this.state.value = this.document.state
-      const kept = [...this.selection.value].filter((id) => this.shapes.has(id))
+      const kept = [...this.selection.value].filter((id) => this.masks.has(id))
       if (kept.length < this.selection.value.size) this.selection.value = new Set(kept)
-      if (!this.shapes.has(this.hover.value)) this.hover.value = 0
+      if (!this.masks.has(this.hover.value)) this.hover.value = 0
       for (const rect of rects) this.paint(rect)
       this.changed()
     })
@@ -206,11 +204,11 @@ export class ImageSession {
   }
 
   select(ids: Iterable<number>): void {
-    const next = new Set([...ids].filter((id) => this.shapes.has(id)))
+    const next = new Set([...ids].filter((id) => this.masks.has(id)))
     const before = this.selection.value
     if (next.size === before.size && [...next].every((id) => before.has(id))) return
     const changed = [...next].filter((id) => !before.has(id)).concat([...before].filter((id) => !next.has(id)))
-    const masks = changed.flatMap((id) => this.shapes.get(id)?.mask ?? [])
+    const masks = changed.flatMap((id) => this.masks.get(id)?.mask ?? [])
     batch(() => {
       this.selection.value = next
       for (const rect of dirtyRects(masks, this.info.width, this.info.height)) this.paint(rect)
@@ -218,19 +216,19 @@ export class ImageSession {
     })
   }
 
-  /** What is drawn from the masks is drawn anew. Not `value++`: whoever calls this would then follow the count. */
+  /** Triggers a redraw. Uses peek(), so that an effect that calls this does not subscribe to the counter. */
   private changed(): void {
     this.version.value = this.version.peek() + 1
   }
 
-  /** Gives the bitmaps' memory back; nothing is drawn from it any more, but what is unsent is still sent. */
+  /** Releases the bitmaps' memory. Nothing is drawn any more, but unsent actions are still sent. */
   release(): void {
     this.released = true
     this.picture.release()
     this.layer.canvas.width = this.layer.canvas.height = 0
   }
 
-  /** Adds to the selection, or takes out what is all in it. */
+  /** Adds masks to the selection, or removes them if all are selected. */
   toggle(ids: readonly number[]): void {
     const next = new Set(this.selection.value)
     const all = ids.every((id) => next.has(id))
@@ -243,7 +241,7 @@ export class ImageSession {
     this.layer.paint(rect, look, this.selection.peek())
   }
 
-  /** Paints all masks anew, when their look has changed. */
+  /** Repaints all masks after a change of their appearance. */
   repaint(): void {
     this.paint(this.everything)
     this.changed()

@@ -1,4 +1,4 @@
-/** @file What the page has to tell: nothing fails silently. */
+/** @file Notices shown to the user: nothing fails silently. */
 import { signal } from '@preact/signals'
 
 export interface Notice {
@@ -11,8 +11,8 @@ export const notices = signal<Notice[]>([])
 
 let last = 0
 
-/** Shows a line until it is closed; a note closes itself. The same line is not shown twice. */
-export function tell(kind: Notice['kind'], text: string): void {
+/** Shows a notice until it is closed; a note closes after 6 s. A notice that is already visible is not repeated. */
+export function notify(kind: Notice['kind'], text: string): void {
   if (notices.value.some((notice) => notice.text === text)) return
   const id = ++last
   notices.value = [...notices.value, { id, kind, text }].slice(-4)

@@ -1,14 +1,14 @@
-/** @file The masks in the order of the index. */
+/** @file The masks in the order of the list. */
 import { computed } from '@preact/signals'
 import { session } from './app'
 import { descending, sort } from './prefs'
-import type { Entry } from './image-session'
+import type { MaskEntry } from './image-session'
 
-/** Suspicious first: what the model doubts, then what flickers with the threshold. What a person made is not suspicious. */
-const suspicion = ({ review }: Entry) =>
+/** Sum of predicted IoU and stability, lowest first. Masks that a person made are never suspicious: they come last. */
+const suspicion = ({ review }: MaskEntry) =>
   (review.predictedIou ?? 1.5) + (review.stability ?? 1.5) + (review.origin === 'proposal' ? 0 : 1)
 
-const keys: Record<typeof sort.value, (entry: Entry) => number> = {
+const keys: Record<typeof sort.value, (entry: MaskEntry) => number> = {
   suspicion,
   id: ({ id }) => id,
   area: ({ area }) => area,
@@ -16,13 +16,13 @@ const keys: Record<typeof sort.value, (entry: Entry) => number> = {
   stability: ({ review }) => review.stability ?? Infinity,
 }
 
-export const ordered = computed<Entry[]>(() => {
+export const ordered = computed<MaskEntry[]>(() => {
   const open = session.value
   if (!open) return []
   void open.version.value
   const key = keys[sort.value]
   const sign = descending.value ? -1 : 1
-  return [...open.shapes.values()].sort((a, b) => {
+  return [...open.masks.values()].sort((a, b) => {
     const [x, y] = [key(a), key(b)]
     // Infinity - Infinity is not a number; masks without a measure come last in either direction
     if (x === y) return a.id - b.id

@@ -1,6 +1,6 @@
 /**
- * @file An image's actions on their way to the log: one at a time, in order, again after a lost connection. What is not
- * yet saved is also in the browser's storage, so that a closed page loses nothing.
+ * @file Sends an image's actions to the log, one at a time and in order, with retries after a lost connection. Unsent actions
+ * are also kept in the browser's storage, so that closing the page loses nothing.
  */
 import { signal } from '@preact/signals'
 import type { Action, ActionRequest, LogEntry } from '../../../project/review/review-records'
@@ -13,14 +13,16 @@ export const windowName = Array.from(crypto.getRandomValues(new Uint8Array(9)), 
 
 export type Link = 'saved' | 'saving' | 'offline'
 
-/** Why actions were given up: another window was faster, or the server refused one. */
+/** Why the queue was discarded: another window changed the image first, or the server rejected an action. */
 export interface Rejection {
   conflict: boolean
   message: string
   actions: Action[]
 }
 
-const retryAfter = [500, 1000, 2000, 4000]
+/** Milliseconds before each retry. */
+const retryDelays = [500, 1000, 2000, 4000]
+
 export class Outbox {
   readonly pending = signal(0)
   readonly link = signal<Link>('saved')
@@ -30,7 +32,7 @@ export class Outbox {
 
   /**
    * @param base the last entry that the server is known to have
-   * @param rejected called when the queue was given up: the document has to be loaded anew
+   * @param rejected called when the queue was discarded: the document has to be loaded again
    */
   constructor(
     readonly name: string,
@@ -46,17 +48,17 @@ export class Outbox {
     this.running ??= this.run().finally(() => (this.running = null))
   }
 
-  /** Resolves when nothing waits any more. */
+  /** Resolves when the queue is empty. */
   async idle(): Promise<void> {
     while (this.running) await this.running
   }
 
-  /** Other windows' entries were taken in while nothing waited. */
+  /** Continues after entries of other windows, which were applied while the queue was empty. */
   follow(base: number): void {
     if (!this.queue.length) this.base = base
   }
 
-  /** Tries again at once. */
+  /** Retries now. */
   retry(): void {
     this.wake?.()
   }
@@ -73,10 +75,10 @@ export class Outbox {
         this.changed()
         this.saved(entry)
       } catch (error) {
-        // what the server refuses it refuses again; all else (no answer, a failing disk) is worth another try
+        // a rejected action would be rejected again; anything else (no reply, a full disk) is retried
         if (error instanceof ApiError && error.status < 500) return this.giveUp(error)
         this.link.value = 'offline'
-        await this.pause(retryAfter[Math.min(failures++, retryAfter.length - 1)])
+        await this.pause(retryDelays[Math.min(failures++, retryDelays.length - 1)])
       }
     }
     this.link.value = 'saved'

@@ -1,4 +1,4 @@
-/** @file How a person likes to look at things; kept from visit to visit. */
+/** @file The user's display preferences, kept in the browser's storage. */
 import { effect, signal } from '@preact/signals'
 
 export type MaskStyle = 'outline' | 'fill'
@@ -22,7 +22,7 @@ const defaults = {
 function load(): typeof defaults {
   try {
     const kept = JSON.parse(localStorage.getItem(key) ?? '{}') as Record<string, unknown>
-    // only what is of the right type: an older page may have kept other things
+    // only values of the right type: an older page may have stored others
     const known = Object.entries(defaults).map(([name, value]) => [
       name,
       typeof kept[name] === typeof value ? kept[name] : value,
@@ -36,10 +36,10 @@ function load(): typeof defaults {
 const start = load()
 
 export const style = signal<MaskStyle>(start.style === 'outline' ? 'outline' : 'fill')
-/** Of filled masks, 0 to 1. */
+/** Opacity of filled masks, 0 to 1. */
 export const opacity = signal(Math.min(1, Math.max(0.05, start.opacity)))
 export const numbers = signal(start.numbers)
-/** Whether a drawn mask leaves the pixels of other masks alone. */
+/** Whether drawn masks leave out pixels of other masks. */
 export const keepClear = signal(start.keepClear)
 /** Radius of brush and eraser in pixels of the image. */
 export const brush = signal(Math.min(200, Math.max(0.5, start.brush)))
@@ -47,13 +47,13 @@ export const sort = signal<SortKey>(start.sort)
 export const descending = signal(start.descending)
 export const imagesOpen = signal(start.images)
 
-/** Whether each image's gray values are stretched when it is opened. */
+/** Whether the contrast of each image is stretched when it is opened. */
 export const stretch = signal(start.stretch)
 
-/** Whether what the model answers is freed of crumbs and holes. */
+/** Whether small parts and holes are removed from the model's masks. */
 export const tidy = signal(start.tidy)
 
-/** Not kept: a person who comes back should see all masks. */
+/** Not stored: after a reload all masks should be visible. */
 export const hidden = signal(false)
 export const coverage = signal(false)
 
@@ -73,6 +73,6 @@ effect(() => {
   try {
     localStorage.setItem(key, JSON.stringify(now))
   } catch {
-    // storage forbidden: the next visit begins with the defaults
+    // storage is not available: the next visit starts with the defaults
   }
 })

@@ -1,4 +1,4 @@
-/** @file Masks shown on the canvas that are not in the document: what moving a slider would bring or take. */
+/** @file Masks drawn on the canvas as a preview: those that the filter would add or remove. */
 import { signal } from '@preact/signals'
 import type { Mask } from '../../../../engine/masks/mask'
 

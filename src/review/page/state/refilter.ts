@@ -1,4 +1,4 @@
-/** @file Filtering the generator's candidates again: which masks other settings would bring and take. */
+/** @file Filters the generator's candidates again: which masks would other settings add and remove? */
 import { decodeMask } from '../../../../engine/masks/rle'
 import type { CandidateSet, CandidateMeasures } from '../../../../engine/generate/candidate'
 import { filterCandidates, type FilterOptions } from '../../../../engine/generate/filter'
@@ -7,7 +7,7 @@ import { scoredSet } from '../../../project/candidate-measures'
 import type { ReviewMask } from '../../../project/review/review-records'
 import type { NewMask, ImageSession } from './image-session'
 
-/** What the sliders begin with where the proposals do not tell: the reference's. */
+/** Initial slider values if the candidates file does not contain them: thresholds of Meta's segment-anything, other filters off. */
 const defaults: FilterOptions = {
   predIouThresh: 0.88,
   stabilityScoreThresh: 0.95,
@@ -37,8 +37,8 @@ export class Candidates {
   }
 
   /**
-   * What these settings would change. Masks that a person made or changed stay, and what a person took away does not
-   * come back.
+   * The masks that these settings would remove and add. Masks that a person made or changed stay, and masks that a person
+   * removed are not added again.
    */
   compare(session: ImageSession, options: FilterOptions): { kept: number; remove: number[]; add: number[] } {
     const { kept } = filterCandidates(this.set, options)
@@ -46,10 +46,10 @@ export class Candidates {
     const known = new Set(this.file.candidates.map((_, i) => this.text(i)))
     const here = new Set<string>()
     const remove: number[] = []
-    for (const { id, review } of session.shapes.values()) {
+    for (const { id, review } of session.masks.values()) {
       const text = review.segmentation.counts
       here.add(text)
-      // a proposal that is no candidate (an older file's) is not judged by candidates
+      // a proposal that is not among the candidates (of an older file) is not affected
       if ((review.origin === 'proposal' || review.origin === 'refilter') && known.has(text) && !wanted.has(text))
         remove.push(id)
     }
@@ -64,13 +64,13 @@ export class Candidates {
     return this.drafts[i]
   }
 
-  /** A mask's run lengths name it: two candidates never have the same. */
+  /** The run lengths identify a mask: two candidates never have the same. */
   private text(i: number): string {
     return this.file.candidates[i].segmentation.counts
   }
 }
 
-/** The generator's masks that are gone by another edit than filtering. */
+/** The generator's masks that were removed by an edit other than filtering. */
 function takenByHand(session: ImageSession): Set<string> {
   const known = new Map<number, ReviewMask>(session.document.proposals.map((mask) => [mask.id, mask]))
   const filtered = new Set<number>()
@@ -80,6 +80,6 @@ function takenByHand(session: ImageSession): Set<string> {
     for (const mask of entry.edit.add) known.set(mask.id, mask)
   }
   const taken = new Set<string>()
-  for (const [id, mask] of known) if (!session.shapes.has(id) && !filtered.has(id)) taken.add(mask.segmentation.counts)
+  for (const [id, mask] of known) if (!session.masks.has(id) && !filtered.has(id)) taken.add(mask.segmentation.counts)
   return taken
 }

@@ -1,10 +1,10 @@
 /**
- * @file What a page had not sent when it was closed: kept in the browser's storage, each window's by itself, and sent by the
- * next window that opens the image.
+ * @file Actions that a page had not sent when it was closed: kept in the browser's storage, separately for each window, and
+ * sent by the next window that opens the image.
  */
 import type { Action } from '../../../project/review/review-records'
 
-/** Actions, and the entry that they follow. */
+/** Actions, and `seq` of the entry that they follow. */
 export interface UnsentActions {
   base: number
   actions: Action[]
@@ -13,22 +13,22 @@ export interface UnsentActions {
 const prefix = (name: string) => `wgsam pending ${location.pathname} ${JSON.stringify(name)} `
 const lockName = (window: string) => `wgsam window ${window}`
 
-/** Keeps a window's queue; an empty one is forgotten. */
+/** Stores a window's queue; an empty one is deleted. */
 export function remember(name: string, window: string, leftover: UnsentActions): void {
   try {
     if (leftover.actions.length) localStorage.setItem(prefix(name) + window, JSON.stringify(leftover))
     else localStorage.removeItem(prefix(name) + window)
   } catch {
-    // storage is full or forbidden: the queue in memory is still sent
+    // storage is full or not available: the queue in memory is still sent
   }
 }
 
-/** Says to the browser's other windows that this one is there, as long as it is. */
+/** Holds a lock for as long as this window exists, so that other windows know that it does. */
 export function announce(window: string): void {
   void navigator.locks?.request(lockName(window), () => new Promise(() => {}))
 }
 
-/** Takes what windows that are gone had not sent of an image; those that are there send theirs themselves. */
+/** Removes and returns the unsent actions of closed windows for an image; open windows send their own. */
 export async function takeUnsent(name: string): Promise<UnsentActions[]> {
   try {
     const { held = [] } = (await navigator.locks?.query()) ?? {}

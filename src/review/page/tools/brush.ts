@@ -4,25 +4,25 @@ import { maskArea } from '../../../../engine/masks/mask'
 import type { Point } from '../../../../engine/image/box'
 import { uniteMasks, subtractMasks } from '../../../../engine/masks/mask-algebra'
 import { brush, keepClear } from '../state/prefs'
-import type { Entry, ImageSession } from '../state/image-session'
-import { tell } from '../state/notices'
+import type { MaskEntry, ImageSession } from '../state/image-session'
+import { notify } from '../state/notices'
 import { circle } from './ink'
 import type { Pointer, Tool } from './tool'
 
 let points: Point[] = []
 let erasing = false
 
-/** What a stroke changes: the selected masks, else the one that it begins on. */
-function targets(session: ImageSession): Entry[] {
+/** The masks that a stroke changes: the selected ones, otherwise the one under the start of the stroke. */
+function targets(session: ImageSession): MaskEntry[] {
   const { chosen } = session
   if (chosen.length || !points.length) return chosen
-  const under = session.shapes.get(session.owners.at(Math.floor(points[0][0]), Math.floor(points[0][1])))
+  const under = session.masks.get(session.owners.at(Math.floor(points[0][0]), Math.floor(points[0][1])))
   return under ? [under] : []
 }
 
 function paint(session: ImageSession): void {
   const chosen = targets(session)
-  if (chosen.length > 1) return tell('note', 'The brush extends one mask: select one, or none to begin a new one.')
+  if (chosen.length > 1) return notify('note', 'The brush extends one mask: select one, or none to start a new one.')
   const target = chosen[0]
   let stroke = strokeMask(points, brush.value, session.info)
   if (keepClear.value)
@@ -56,7 +56,7 @@ const stroke = (rubber: boolean): Tool => ({
   drag(_session, { image }) {
     if (!points.length) return
     const [x, y] = points[points.length - 1]
-    // half a pixel more or less changes nothing
+    // shorter steps would not change the stroke
     if (Math.hypot(image[0] - x, image[1] - y) >= 0.5) points.push(image)
   },
   up(session) {

@@ -1,16 +1,16 @@
-/** @file The knife: a line across a mask splits it. */
+/** @file The knife: splits a mask along a drawn line. */
 import { cutMask } from '../masks/cut'
 import { maskContains } from '../../../../engine/masks/mask'
 import type { Point } from '../../../../engine/image/box'
-import { tell } from '../state/notices'
-import type { Entry, ImageSession } from '../state/image-session'
+import { notify } from '../state/notices'
+import type { MaskEntry, ImageSession } from '../state/image-session'
 import { path } from './ink'
 import type { Tool } from './tool'
 
 let line: Point[] = []
 
-/** How much of the line lies on the mask, in samples: of several masks that it cuts, the one it is meant for. */
-const onMask = ({ mask }: Entry) => line.filter(([x, y]) => maskContains(mask, Math.floor(x), Math.floor(y))).length
+/** The number of the line's samples on the mask; if the line cuts several masks, the one with most is meant. */
+const onMask = ({ mask }: MaskEntry) => line.filter(([x, y]) => maskContains(mask, Math.floor(x), Math.floor(y))).length
 
 function cut(session: ImageSession): void {
   const { chosen } = session
@@ -20,7 +20,7 @@ function cut(session: ImageSession): void {
       const found = cutMask(entry.mask, line)
       return found ? [{ entry, found }] : []
     })
-  if (!pieces.length) return tell('note', 'The line has to cross a mask from one side to the other.')
+  if (!pieces.length) return notify('note', 'The line has to cross a mask from one side to the other.')
   pieces.sort((a, b) => onMask(b.entry) - onMask(a.entry))
   const meant = chosen.length ? pieces : pieces.slice(0, 1)
   session.edit(
@@ -37,7 +37,7 @@ export const cutTool: Tool = {
   drag(_session, { image }) {
     const last = line[line.length - 1]
     if (!last) return
-    // samples a pixel apart at most, so that onMask counts length
+    // samples at most one pixel apart, so that onMask measures length
     const steps = Math.ceil(Math.hypot(image[0] - last[0], image[1] - last[1]))
     for (let i = 1; i <= steps; i++)
       line.push([last[0] + ((image[0] - last[0]) * i) / steps, last[1] + ((image[1] - last[1]) * i) / steps])

@@ -1,4 +1,4 @@
-/** @file The tools, and which is in hand. */
+/** @file The tools, and the current one. */
 import { signal } from '@preact/signals'
 import { brushTool, eraseTool } from './brush'
 import { cutTool } from './cut'
@@ -20,8 +20,8 @@ export const tools: Record<ToolName, Tool> = {
 
 export const toolName = signal<ToolName>('select')
 
-/** Takes a tool; what the one before had begun is dropped. */
-export function take(name: ToolName): void {
+/** Switches to a tool and cancels the previous one's current action. */
+export function chooseTool(name: ToolName): void {
   tools[toolName.value].cancel?.()
   toolName.value = name
 }

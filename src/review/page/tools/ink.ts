@@ -1,4 +1,4 @@
-/** @file How tools draw: lines that show on dark and on bright, and masks that are not yet there. */
+/** @file Drawing for tools: lines visible on dark and bright images, and previews of masks. */
 import type { Mask } from '../../../../engine/masks/mask'
 import type { Viewport } from '../image/viewport'
 import { pack } from '../image/mask-colours'
@@ -6,7 +6,7 @@ import type { Point } from '../../../../engine/image/box'
 
 export const accent = '#4aa3ff'
 
-/** A line through points of the image, light on dark. */
+/** Draws a line through points of the image, with a dark border. */
 export function path(
   context: CanvasRenderingContext2D,
   viewport: Viewport,
@@ -51,7 +51,7 @@ export function circle(
   context.stroke()
 }
 
-/** A mask as a small bitmap: lines of one pixel and a fill of `alpha`. */
+/** A mask as a small bitmap: an outline one pixel wide and a fill with opacity `alpha`. */
 export function sprite(mask: Mask, [r, g, b]: readonly [number, number, number], alpha: number): HTMLCanvasElement {
   const { width, height, data } = mask
   const canvas = document.createElement('canvas')
@@ -73,7 +73,7 @@ export function sprite(mask: Mask, [r, g, b]: readonly [number, number, number],
   return canvas
 }
 
-/** Draws a sprite where its mask lies. */
+/** Draws a sprite at its mask's position. */
 export function drawSprite(
   context: CanvasRenderingContext2D,
   viewport: Viewport,

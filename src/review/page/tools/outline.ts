@@ -1,16 +1,16 @@
-/** @file The lasso: drag around a particle, or click its corners. It makes a new mask, or redraws the selected one. */
+/** @file Lasso and redraw: outline a new mask, or the selected one again, by dragging or by clicking corners. */
 import { outlineMask } from '../masks/draw'
 import type { Point } from '../../../../engine/image/box'
 import { subtractMasks } from '../../../../engine/masks/mask-algebra'
 import { keepClear } from '../state/prefs'
-import { tell } from '../state/notices'
+import { notify } from '../state/notices'
 import type { ImageSession } from '../state/image-session'
 import { accent, circle, path } from './ink'
-import { far } from './select'
+import { isDrag } from './select'
 import type { Tool } from './tool'
 
 let points: Point[] = []
-/** Where the button went down, in the window; null while it is up. */
+/** Position in the window where the button was pressed; null while it is up. */
 let pressed: Point | null = null
 let freehand = false
 
@@ -26,7 +26,7 @@ function close(session: ImageSession, redraw: boolean): boolean {
       session.near(mask, target ? [target.id] : []).map((entry) => entry.mask),
     )
   if (!mask.width) {
-    tell('note', keepClear.value ? 'Other masks cover all of this already.' : 'This outline encloses no pixel.')
+    notify('note', keepClear.value ? 'Other masks already cover this area.' : 'The outline contains no pixel.')
     return true
   }
   session.edit(target ? 'redraw' : 'add', target ? [target.id] : [], [{ mask }])
@@ -44,17 +44,17 @@ const outline = (redraw: boolean): Tool => ({
     if (at.right) return
     if (redraw && !points.length && session.chosen.length !== 1) {
       const id = session.owners.at(Math.floor(at.image[0]), Math.floor(at.image[1]))
-      if (session.chosen.length || !id) return tell('note', 'Redraw replaces one mask: select it first.')
+      if (session.chosen.length || !id) return notify('note', 'Select the one mask to redraw first.')
       session.select([id])
     }
     const first = points.length ? session.viewport.toWindow(points[0]) : null
-    if (at.double || (first && points.length >= 3 && !far(first, at.window))) return void close(session, redraw)
+    if (at.double || (first && points.length >= 3 && !isDrag(first, at.window))) return void close(session, redraw)
     points.push(at.image)
     pressed = at.window
   },
   drag(_session, at) {
     if (!pressed) return
-    freehand ||= far(pressed, at.window)
+    freehand ||= isDrag(pressed, at.window)
     if (freehand) points.push(at.image)
   },
   up(session) {

@@ -1,19 +1,20 @@
-/** @file Selecting: a click, Shift or Ctrl and a click, a box. */
+/** @file The selection tool: click, Shift+click or Ctrl+click, or drag a box. */
 import type { Point } from '../../../../engine/image/box'
 import { maskContains } from '../../../../engine/masks/mask'
 import type { ImageSession } from '../state/image-session'
 import { accent } from './ink'
 import type { Pointer, Tool } from './tool'
 
-/** CSS pixels that a click may wander before it is a drag. */
-export const slack = 4
+/** CSS pixels that the pointer may move during a click before it counts as a drag. */
+const clickTolerance = 4
 
-export const far = (a: Point, b: Point) => Math.hypot(a[0] - b[0], a[1] - b[1]) > slack
+/** True if the pointer moved too isDrag for a click. */
+export const isDrag = (a: Point, b: Point) => Math.hypot(a[0] - b[0], a[1] - b[1]) > clickTolerance
 
 let from: Pointer | null = null
 let to: Pointer | null = null
 
-/** Of the masks under a pixel: the one on top, or with Alt the one below the selected one. */
+/** The mask at a pixel: the one on top, or with Alt the one below the selected one; 0 if there is none. */
 function pick(session: ImageSession, { image: [px, py], alt }: Pointer): number {
   const [x, y] = [Math.floor(px), Math.floor(py)]
   const top = session.owners.at(x, y)
@@ -36,7 +37,7 @@ export const select: Tool = {
   up(session, at) {
     if (!from) return
     const add = from.shift || from.ctrl
-    if (far(from.window, at.window)) {
+    if (isDrag(from.window, at.window)) {
       const xs = [from.image[0], at.image[0]].sort((a, b) => a - b).map(Math.floor)
       const ys = [from.image[1], at.image[1]].sort((a, b) => a - b).map(Math.floor)
       const found = session.owners.within({ left: xs[0], top: ys[0], right: xs[1] + 1, bottom: ys[1] + 1 })
@@ -57,7 +58,7 @@ export const select: Tool = {
     return busy
   },
   draw(context) {
-    if (!from || !to || !far(from.window, to.window)) return
+    if (!from || !to || !isDrag(from.window, to.window)) return
     const [x, y] = from.window
     const [width, height] = [to.window[0] - x, to.window[1] - y]
     context.fillStyle = 'rgb(74 163 255 / 0.15)'

@@ -1,14 +1,14 @@
-/** @file What a tool of the canvas is. Tools get positions in image pixels and draw their marks in window pixels. */
+/** @file The interface of a canvas tool. Tools receive positions in image pixels and draw their marks in window pixels. */
 import type { Viewport } from '../image/viewport'
 import type { Point } from '../../../../engine/image/box'
 import type { ImageSession } from '../state/image-session'
 
 export interface Pointer {
   image: Point
-  /** CSS pixels from the canvas's corner. */
+  /** CSS pixels from the canvas's top left corner. */
   window: Point
-  /** Where Shift was held; Ctrl or Command; Alt. */
   shift: boolean
+  /** Ctrl or Command. */
   ctrl: boolean
   alt: boolean
   /** The right button. */
@@ -19,19 +19,20 @@ export interface Pointer {
 export type ToolName = 'select' | 'prompt' | 'brush' | 'erase' | 'lasso' | 'redraw' | 'cut' | 'pan'
 
 export interface Tool {
-  /** The button went down. */
+  /** The button was pressed. */
   down?(session: ImageSession, at: Pointer): void
-  /** It moves while down. */
+  /** The pointer moved with the button pressed. */
   drag?(session: ImageSession, at: Pointer): void
   up?(session: ImageSession, at: Pointer): void
-  /** The pointer moves, no button down. */
+  /** The pointer moved without a button pressed. */
   over?(session: ImageSession, at: Pointer): void
-  /** Enter and Escape; whether the tool had something to end. */
+  /** Enter. @returns whether the tool had an action to finish */
   finish?(session: ImageSession, replace: boolean): boolean
+  /** Escape. @returns whether the tool had an action to cancel */
   cancel?(): boolean
-  /** Tab: another of several answers. */
+  /** Tab: shows the next of several predicted masks. */
   cycle?(): boolean
-  /** Backspace: takes the last point back. */
+  /** Backspace: removes the last point. */
   back?(session: ImageSession): boolean
   draw?(context: CanvasRenderingContext2D, viewport: Viewport, pointer: Point | null): void
 }

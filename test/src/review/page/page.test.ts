@@ -180,7 +180,7 @@ function overlapOf(mask: ReviewMask, { masks }: Pick<ReviewDocument, 'masks'>): 
 testInBrowser('the lasso draws a new mask, by dragging and by corners, and redraws one', async () => {
   const { length } = log().masks
   await tab.page.getByRole('tab', { name: 'View' }).click()
-  await tab.page.getByLabel('Leave other masks alone').uncheck()
+  await tab.page.getByLabel('Avoid overlaps').uncheck()
   await tab.press('l')
   await tab.drag([20, 20], [40, 20], [40, 40], [20, 40], [20, 21])
   await tab.expect({ masks: length + 1, selected: 1 })
@@ -209,12 +209,12 @@ testInBrowser('the lasso draws a new mask, by dragging and by corners, and redra
   await tab.page.getByRole('tab', { name: 'Masks' }).click()
 })
 
-testInBrowser('the model answers a point with three masks; Tab shows another, Enter takes it', async () => {
+testInBrowser('the model answers a point with three masks; Tab shows another, Enter adds it', async () => {
   await tab.page.locator('.model-ready').waitFor()
   const { length } = log().masks
   await tab.press('p')
   await tab.click(96, 80)
-  await tab.page.locator('.hint', { hasText: 'Enter takes it' }).waitFor()
+  await tab.page.locator('.hint', { hasText: 'Enter adds it' }).waitFor()
   const hint = () => tab.page.locator('.hint').innerText()
   const said = await hint()
   const several = / of (\d)/.exec(said)?.[1]
@@ -223,9 +223,9 @@ testInBrowser('the model answers a point with three masks; Tab shows another, En
     assert.match(await hint(), `2 of ${several}`)
   }
   await tab.click(30, 30, { button: 'right' })
-  await tab.page.locator('.hint', { hasText: /^IoU.*Enter takes it/ }).waitFor()
+  await tab.page.locator('.hint', { hasText: /^IoU.*Enter adds it/ }).waitFor()
   await tab.press('Backspace')
-  await tab.page.locator('.hint', { hasText: 'Enter takes it' }).waitFor()
+  await tab.page.locator('.hint', { hasText: 'Enter adds it' }).waitFor()
   await tab.press('Enter')
   await tab.expect({ masks: length + 1, selected: 1 })
   await tab.saved()
@@ -234,7 +234,7 @@ testInBrowser('the model answers a point with three masks; Tab shows another, En
   assert.type(added.predictedIou, 'number')
   assert.is(log().counts.added, 1)
   await tab.drag([40, 40], [90, 90])
-  await tab.page.locator('.hint', { hasText: 'Enter takes it' }).waitFor()
+  await tab.page.locator('.hint', { hasText: 'Enter adds it' }).waitFor()
   await tab.press('Escape')
   assert.match(await hint(), 'Click on a particle')
   await tab.press('v')
@@ -276,10 +276,10 @@ testInBrowser('a box selects many, a measure selects by filter, and the list sor
 testInBrowser('sliders show what would change; Apply is one edit that undo takes back', async () => {
   const before = log().masks
   await tab.page.getByRole('tab', { name: 'Filter' }).click()
-  await tab.page.getByLabel('Predicted IoU over').fill('0.94')
+  await tab.page.getByLabel('Predicted IoU above').fill('0.94')
   const weak = before.filter(({ origin, predictedIou }) => origin === 'proposal' && predictedIou! <= 0.94)
   assert.ok(weak.length > 2)
-  await tab.page.locator('.difference', { hasText: `−${weak.length} would go` }).waitFor()
+  await tab.page.locator('.difference', { hasText: `−${weak.length} would be removed` }).waitFor()
   await tab.page.getByRole('button', { name: 'Apply' }).click()
   await tab.expect({ masks: before.length - weak.length })
   await tab.saved()
@@ -288,8 +288,8 @@ testInBrowser('sliders show what would change; Apply is one edit that undo takes
     before.filter((mask) => !weak.includes(mask)),
   )
   // back to where it was: what filtering took comes again, as new masks; what a person took away does not
-  await tab.page.getByLabel('Predicted IoU over').fill('0.6')
-  await tab.page.locator('.difference', { hasText: `+${weak.length} would come` }).waitFor()
+  await tab.page.getByLabel('Predicted IoU above').fill('0.6')
+  await tab.page.locator('.difference', { hasText: `+${weak.length} would be added` }).waitFor()
   await tab.page.getByRole('button', { name: 'Apply' }).click()
   await tab.expect({ masks: before.length })
   await tab.saved()
@@ -425,7 +425,7 @@ testInBrowser('reloading goes on with the same image', async () => {
   await tab.page.locator('.where', { hasText: 'scene-1' }).waitFor()
   await tab.ready()
   await tab.page.getByRole('button', { name: 'Accepted', exact: true }).click()
-  await tab.page.getByRole('button', { name: 'Accept', exact: true }).waitFor()
+  await tab.page.getByRole('button', { name: 'Accept image', exact: true }).waitFor()
   await tab.saved()
   assert.is(log().state, 'in review')
 })

@@ -1,11 +1,10 @@
 /** What the review page's edits do to masks: exact on small pictures. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Mask } from '../../../../../engine/masks/mask'
+import { type Mask, maskArea, maskContains } from '../../../../../engine/masks/mask'
 import { cutMask } from '../../../../../src/review/page/masks/cut'
 import { outlineMask, strokeMask } from '../../../../../src/review/page/masks/draw'
 import { dirtyRects, OwnerMap, type NumberedMask } from '../../../../../src/review/page/masks/owner'
-import { maskArea, maskContains } from '../../../../../engine/masks/mask'
 import { deepest, filled, parts, tidied } from '../../../../../src/review/page/masks/shape'
 import type { Point } from '../../../../../engine/image/box'
 import { uniteMasks, subtractMasks } from '../../../../../engine/masks/mask-algebra'
