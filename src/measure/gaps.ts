@@ -1,13 +1,13 @@
-/** @file The ground between a particle and the nearest border of another. */
+/** @file The gap between each particle and the border of the nearest other one. */
 import type { ParticleMap } from './neighbours'
 
-/** Above so many pixels the gaps are left out: they take two more maps of the image's size. */
+/** In larger images gaps are not measured: they need two more maps of the image's size. */
 export const maxGapPixels = 2 ** 27
 
 /**
- * For each particle the distance from its pixel squares to the nearest ones of another particle, pixels: 0 where they
- * touch, Infinity where there is no other. Every pixel of ground goes to the nearest particle; where the ground of two
- * particles meets, their nearest pixels are compared. At most two pixels too long.
+ * For each particle the distance between its pixel squares and the nearest ones of another particle, in pixels: 0 if they
+ * touch, Infinity if there is no other. Every background pixel is assigned to its nearest particle; where the areas of two
+ * particles meet, the distance of their nearest pixels is computed. The result is at most two pixels too large.
  */
 export function gapsOf({ width, height, data }: ParticleMap, count: number): Float64Array {
   const gaps = new Float64Array(count).fill(Infinity)
@@ -36,7 +36,7 @@ export function gapsOf({ width, height, data }: ParticleMap, count: number): Flo
   return gaps
 }
 
-/** Of each pixel the row of the nearest particle's pixel in its column; -1 where there is none. */
+/** For each pixel, the row of the nearest particle pixel in the same column; -1 if there is none. */
 function nearestInColumns(data: Int32Array, width: number, height: number): Int32Array {
   const nearest = new Int32Array(width * height)
   for (let x = 0; x < width; x++) {
@@ -51,7 +51,7 @@ function nearestInColumns(data: Int32Array, width: number, height: number): Int3
   return nearest
 }
 
-/** Of each place of a row its nearest particle pixel: the lower envelope of parabolas (Felzenszwalb and Huttenlocher). */
+/** For each pixel of a row, the nearest particle pixel, by the lower envelope of parabolas (Felzenszwalb and Huttenlocher). */
 function nearestInRow(rows: Int32Array, y: number, width: number, result: Int32Array): void {
   const apex: number[] = []
   const from: number[] = []

@@ -1,42 +1,43 @@
-/** @file Measures images one after the other; one that cannot be measured never stops the rest. */
+/** @file Measures images one after the other; an image that cannot be measured does not stop the rest. */
 import type { PixelSize } from '../images/microscope/pixel-size'
 import { UserError } from '../host/errors'
 import { measureMasks, type Particle } from './particles'
 import type { Source } from './sources/source'
 
-/** An image with its particles, in pixels. */
+/** An image with its particles; all lengths are in pixels. */
 export interface MeasuredImage {
   name: string
   group: string
   width: number
   height: number
   pixelSize: PixelSize | null
-  /** What the masks are: 'labels', 'proposals', 'review, accepted' … */
+  /** The kind of masks: 'labels', 'proposals', 'review, accepted' … */
   from: string
   particles: Particle[]
-  /** Pixels of particles, each counted once; and by how much the sum of their areas is more. */
+  /** The number of pixels covered by particles. */
   covered: number
+  /** The sum of the particles' areas minus `covered`: more than 0 if particles overlap. */
   shared: number
   notes: string[]
 }
 
-/** An image that was not measured. */
+/** An image that was not measured, and why. */
 export interface Unmeasured {
   name: string
   reason: string
-  /** Whether it should have been: it cannot be read. */
+  /** True if the image could not be read; false if it was excluded on purpose. */
   failed: boolean
 }
 
 export interface Measured {
   images: MeasuredImage[]
   unmeasured: Unmeasured[]
-  /** Whether the user stopped it. */
+  /** Whether the user stopped the run. */
   stopped: boolean
 }
 
 export interface MeasureOptions {
-  /** Counts more than what files say. */
+  /** Overrides the pixel sizes in files. */
   pixelSize: PixelSize | null
   onProgress?(done: number, name: string): void
   stop?(): boolean
@@ -56,7 +57,7 @@ export async function measureSources(sources: readonly Source[], options: Measur
         const { particles, covered, shared, withoutGaps } = measureMasks(read.size, read.masks, read.gray)
         const notes = [...read.notes]
         if (shared) notes.push(`masks overlap: ${shared} pixels are in more than one`)
-        if (withoutGaps) notes.push('the image is too large for the gaps between borders; they are left empty')
+        if (withoutGaps) notes.push('the image is too large to measure gaps between particles; they are left empty')
         result.images.push({
           ...{ name, group: source.group, ...read.size, pixelSize: pixelSize ?? read.pixelSize, from: read.from },
           ...{ particles, covered, shared, notes },
@@ -66,7 +67,7 @@ export async function measureSources(sources: readonly Source[], options: Measur
       if (!(error instanceof UserError) && !(error instanceof RangeError)) throw error
       result.unmeasured.push({ name, reason: error.message, failed: true })
     }
-    // progress and Ctrl-C get their turn between images
+    // yield to the event loop between images, for progress and Ctrl-C
     await new Promise((resolve) => setImmediate(resolve))
   }
   onProgress?.(sources.length, '')

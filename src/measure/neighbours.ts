@@ -1,20 +1,20 @@
-/** @file Which particles lie beside which: touching, the nearest by centre, the ground between them. */
+/** @file Neighbours of particles: which ones touch, and the nearest by centre. */
 import type { Size } from '../../engine/image/size'
 import { ParticlePairs } from './particle-pairs'
 import type { PixelRuns } from './shape/pixel-runs'
 
-/** A map of particles: 0 is ground, i + 1 the particle i. */
+/** A map of particles: 0 is background, i + 1 is particle i. */
 export interface ParticleMap extends Size {
   data: Int32Array
-  /** Pixels of particles, each counted once. */
+  /** The number of pixels covered by particles. */
   covered: number
-  /** By how much the sum of the particles' areas is more: what overlaps. */
+  /** The sum of the particles' areas minus `covered`. */
   shared: number
-  /** Particles that share pixels. */
+  /** Pairs of particles that share pixels. */
   overlaps: ParticlePairs
 }
 
-/** All particles in one map; where they overlap the smaller is on top. */
+/** Draws all particles into one map; where they overlap, the smaller one is on top. */
 export function particleMap(
   { width, height }: Size,
   particles: readonly { runs: PixelRuns; area: number }[],
@@ -38,7 +38,7 @@ export function particleMap(
   return { width, height, data, covered, shared, overlaps }
 }
 
-/** How many others each particle touches: with pixels side by side or corner to corner, or shared. */
+/** The number of others that each particle touches: with adjacent pixels (8-connected) or shared ones. */
 export function countTouching({ width, height, data, overlaps }: ParticleMap): Uint32Array {
   for (let y = 0, at = 0; y < height; y++)
     for (let x = 0; x < width; x++, at++) {
@@ -57,8 +57,8 @@ export function countTouching({ width, height, data, overlaps }: ParticleMap): U
 }
 
 /**
- * For each point the nearest other one and its distance: -1 and Infinity where there is none. Of two at the same
- * distance the first counts.
+ * For each point the nearest other one and its distance; -1 and Infinity if there is none. Of two at the same distance,
+ * the first is chosen.
  */
 export function nearestPoints(points: readonly { x: number; y: number }[]): {
   index: Int32Array
@@ -70,7 +70,7 @@ export function nearestPoints(points: readonly { x: number; y: number }[]): {
   const grid = gridOf(points)
   points.forEach(({ x, y }, i) => {
     const [column, row] = grid.cellOf(x, y)
-    // a ring of cells holds nothing nearer than its inner side
+    // no point in a ring of cells is nearer than the ring's inner side
     for (let ring = 0; ring <= grid.rings && (ring - 1) * grid.side <= distance[i]; ring++)
       grid.eachInRing(column, row, ring, (j) => {
         if (j === i) return
@@ -84,7 +84,7 @@ export function nearestPoints(points: readonly { x: number; y: number }[]): {
   return { index, distance }
 }
 
-/** Square cells with two points each on average. */
+/** A grid of square cells with two points each on average. */
 function gridOf(points: readonly { x: number; y: number }[]) {
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity]
   for (const { x, y } of points) {

@@ -1,4 +1,4 @@
-/** @file ParticlePairs of particles, each kept once, in the bytes that they need: a hostile map has more of them than a Set holds. */
+/** @file A set of particle pairs in a sorted array: an adversarial map has more pairs than a JavaScript Set can hold. */
 
 export class ParticlePairs {
   private keys = new Float64Array(1024)
@@ -23,7 +23,7 @@ export class ParticlePairs {
     this.keys[this.used++] = key
   }
 
-  /** How many pairs each particle is in. */
+  /** The number of pairs that each particle is in. */
   degrees(): Uint32Array {
     this.compact()
     const degrees = new Uint32Array(this.count)

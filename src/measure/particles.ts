@@ -1,4 +1,4 @@
-/** @file All particles of one image, measured in pixels. */
+/** @file Measures all particles of one image, in pixels. */
 import type { Size } from '../../engine/image/size'
 import type { Image } from '../images/image'
 import { gapsOf, maxGapPixels } from './gaps'
@@ -7,31 +7,33 @@ import { type ShapeMeasures, measureShape } from './shape/shape-measures'
 import type { LabelledMask, PixelRuns } from './shape/pixel-runs'
 
 export interface Particle extends ShapeMeasures {
-  /** Its label, or its number among the image's masks. */
+  /** The particle's label, or its number among the image's masks. */
   id: number
-  /** Whether it has a pixel in the image's first or last row or column. */
+  /** Whether the particle has a pixel in the image's first or last row or column. */
   edge: boolean
-  /** Centre to centre; null where it is alone. */
+  /** The nearest other particle, by the distance of the centroids; null if there is no other. */
   nearest: { id: number; distance: number } | null
-  /** Whether the image ends nearer to its centre than the nearest neighbour: one outside may be nearer still. */
+  /** Whether the image's border is nearer than the nearest particle: one outside the image may be nearer still. */
   nearestOpen: boolean
-  /** Ground to the nearest border of another; null where it is alone, or not measured. */
+  /** Distance to the border of the nearest other particle; null if there is no other, or gaps are not measured. */
   gap: number | null
+  /** The number of other particles that it touches. */
   touching: number
-  /** Mean of the image's own values, of all channels together; null without an image or where a value is not finite. */
+  /** Mean of the image's original values over all channels; null without an image, or if a value is not finite. */
   meanGray: number | null
 }
 
 export interface MeasuredMasks {
   particles: Particle[]
-  /** Pixels of particles, each counted once; and by how much the sum of their areas is more. */
+  /** The number of pixels covered by particles. */
   covered: number
+  /** The sum of the particles' areas minus `covered`. */
   shared: number
-  /** Whether the image was too large for the gaps. */
+  /** True if the image was too large to measure gaps. */
   withoutGaps: boolean
 }
 
-/** Measures masks of an image of `size`; they may overlap. `gray` is of the same size. */
+/** Measures masks, which may overlap, of an image of `size`. `gray` has the same size. */
 export function measureMasks(size: Size, masks: readonly LabelledMask[], gray: Image | null): MeasuredMasks {
   const shapes = masks.map(({ runs }) => measureShape(runs))
   const map = particleMap(
@@ -53,7 +55,7 @@ export function measureMasks(size: Size, masks: readonly LabelledMask[], gray: I
       edge: bounds.left === 0 || bounds.top === 0 || bounds.right === width || bounds.bottom === height,
       nearest: nearest.index[i] < 0 ? null : { id: masks[nearest.index[i]].id, distance },
       nearestOpen: toFrame < distance,
-      // a shared pixel is no ground between
+      // touching or overlapping particles have no gap
       gap: !gaps || gaps[i] === Infinity ? (touching[i] ? 0 : null) : touching[i] ? 0 : gaps[i],
       touching: touching[i],
       meanGray: gray && meanOf(gray, masks[i].runs),

@@ -1,4 +1,4 @@
-/** @file What a run tells: its particles in one unit with their weights, and distributions by image, group and in all. */
+/** @file Summary of a run: particles with their weights in one unit, and size distributions per image, per group and overall. */
 import { regionSize } from '../../engine/image/box'
 import type { MeasuredImage } from './measure'
 import type { Particle } from './particles'
@@ -12,7 +12,7 @@ import {
 import { type EdgeRule, edgeWeight } from './statistics/edges'
 import { chooseUnit, type LengthUnit, scaleOf, type UnitChoice } from './units'
 
-/** Which length the distributions are of. */
+/** The lengths that can serve as a particle's size in the distributions. */
 export const diameters = {
   equivalent: 'equivalentDiameter',
   'min-feret': 'minFeret',
@@ -26,22 +26,24 @@ export interface SummaryOptions extends Omit<DistributionOptions, 'curves' | 'ed
   unit: UnitChoice
   edges: EdgeRule
   diameter: Diameter
-  /** Particles of fewer pixels have the weight 0. */
+  /** Particles with fewer pixels have weight 0. */
   minPixels: number
 }
 
-/** A particle with what it counts. */
+/** A particle with its weights. */
 export interface WeighedParticle {
   particle: Particle
-  /** Why it has the weight 0; null where it counts. */
+  /** Why its weight is 0; null if it counts. */
   leftOut: 'edge' | 'small' | null
+  /** Weight by number. */
   number: number
+  /** Weight by volume: `number` times the particle's volume. */
   volume: number
 }
 
 export interface WeighedImage {
   image: MeasuredImage
-  /** Units a pixel. */
+  /** Units per pixel. */
   scale: number
   particles: WeighedParticle[]
 }
@@ -51,10 +53,11 @@ export interface Scope {
   name: string
   images: number
   particles: number
-  /** Of the particles: those that touch the edge, and those that are left out for that or for being small. */
+  /** The number of particles that touch the edge. */
   edge: number
+  /** The number of particles left out because they touch the edge or are too small. */
   leftOut: { edge: number; small: number }
-  /** The largest number of its kind that one particle stands for. */
+  /** The largest weight of a particle by number. */
   largestWeight: number
   distribution: Distribution
 }
@@ -65,7 +68,7 @@ export interface Summary {
   scopes: Scope[]
 }
 
-/** @throws UserError where no unit fits all images */
+/** Weighs all particles and computes the distributions. @throws UserError if no unit fits all images */
 export function summariseSizes(measured: readonly MeasuredImage[], grouped: boolean, options: SummaryOptions): Summary {
   const unit = chooseUnit(
     options.unit,
@@ -77,7 +80,7 @@ export function summariseSizes(measured: readonly MeasuredImage[], grouped: bool
   )
   const images = measured.map((image) => weigh(image, scaleOf(unit, image.pixelSize?.metres ?? null), options))
   const all = sized(images, options.diameter)
-  // one set of bins, so that groups can be laid over each other
+  // the same bins for all groups, so that they can be compared
   const counted = all.filter(({ number }) => number > 0).sort((a, b) => a.size - b.size)
   const edges = binEdges(
     { values: Float64Array.from(counted, ({ size }) => size), weights: new Float64Array(counted.length).fill(1) },

@@ -1,13 +1,14 @@
-/** @file The unit of all lengths of a run: pixels where no pixel size is known, never micrometres then. */
+/** @file The unit of all lengths of a run; without a pixel size it is pixels. */
 import { UserError } from '../host/errors'
 
 export interface LengthUnit {
-  /** As files name it, in ASCII; areas have a 2 behind it. */
+  /** Name in files, in ASCII; areas append a 2. */
   name: 'px' | 'nm' | 'um' | 'mm'
-  /** As people read it. */
+  /** Name in text. */
   shown: string
+  /** Name of the unit of area in text. */
   area: string
-  /** Null for pixels. */
+  /** Length of the unit in metres; null for pixels. */
   metres: number | null
 }
 
@@ -23,15 +24,16 @@ export type UnitChoice = (typeof unitChoices)[number]
 
 interface ImageSizes {
   name: string
-  /** Metres a pixel; null where it is not known. */
+  /** Metres per pixel; null if unknown. */
   metres: number | null
-  /** Equivalent diameters, pixels. */
+  /** Equivalent diameters of the particles, in pixels. */
   diameters: readonly number[]
 }
 
 /**
- * The unit of a run. 'auto' is pixels where no image has a pixel size, else nm, um or mm by the median diameter.
- * @throws UserError where images have no pixel size and a unit of length is wanted, or others have one
+ * The unit of a run. 'auto' is pixels if no image has a pixel size, otherwise nm, um or mm, depending on the median
+ * diameter.
+ * @throws UserError if some images have no pixel size although a unit of length is requested or others have one
  */
 export function chooseUnit(choice: UnitChoice, images: readonly ImageSizes[]): LengthUnit {
   const without = images.filter(({ metres }) => metres === null)
@@ -51,6 +53,6 @@ export function chooseUnit(choice: UnitChoice, images: readonly ImageSizes[]): L
   return median < 1e-6 ? units.nm : median < 1e-3 ? units.um : units.mm
 }
 
-/** Units a pixel. */
+/** Units per pixel. */
 export const scaleOf = (unit: LengthUnit, metres: number | null): number =>
   unit.metres === null ? 1 : metres! / unit.metres

@@ -1,4 +1,4 @@
-/** @file The figures of a run, for its report and as files. */
+/** @file Figures of a run, for its report and as files. */
 import { cumulative, type CumulativeSeries, figure, histogram, standalone } from '../../drawing/histogram'
 import { type Weighting, weightings } from '../statistics/distribution'
 import type { Diameter, Scope, Summary } from '../summary'
@@ -14,8 +14,8 @@ export const diameterNames: Record<Diameter, string> = {
 
 const weightingNames: Record<Weighting, string> = { number: 'by number', volume: 'by volume' }
 
-/** As many as there are colours; more curves in one picture are no help. */
-const MOST_GROUPS = 4
+/** The largest number of groups in one figure: the number of colours. */
+const MAX_GROUPS = 4
 
 export interface MeasureFigure {
   file: string
@@ -24,7 +24,7 @@ export interface MeasureFigure {
   keys: { name: string; colour: number }[]
 }
 
-/** Histograms and cumulative curves of all images, and of up to four groups over each other. */
+/** Histograms and cumulative curves of all images, and cumulative curves of up to four groups in one figure. */
 export function measureFigures({ unit, scopes }: Summary, diameter: Diameter, log: boolean): MeasureFigure[] {
   const x = axisName(unit, diameter)
   const all = scopes[scopes.length - 1]
@@ -32,18 +32,26 @@ export function measureFigures({ unit, scopes }: Summary, diameter: Diameter, lo
   weightings.forEach((weighting, i) => {
     const { curve } = all.distribution[weighting]
     if (!curve) return
-    const title = `Share of each size, ${weightingNames[weighting]}`
+    const title = `Size distribution ${weightingNames[weighting]}`
     const picture = histogram({ title, x, log }, curve.edges, curve.shares, i + 1)
     figures.push({ file: `histogram-${weighting}.svg`, title, picture, keys: [] })
   })
   const both = weightings.flatMap((weighting, i) => series(all, weighting, weightingNames[weighting], i + 1))
-  if (both.length) figures.push(curves('cumulative.svg', 'Share of smaller particles', x, log, both))
+  if (both.length) figures.push(curves('cumulative.svg', 'Cumulative size distribution', x, log, both))
   const groups = scopes.filter(({ level }) => level === 'group')
-  if (groups.length > 1 && groups.length <= MOST_GROUPS)
+  if (groups.length > 1 && groups.length <= MAX_GROUPS)
     for (const weighting of weightings) {
       const drawn = groups.flatMap((group, i) => series(group, weighting, group.name, i + 1))
       if (drawn.length)
-        figures.push(curves(`groups-${weighting}.svg`, `Groups, ${weightingNames[weighting]}`, x, log, drawn))
+        figures.push(
+          curves(
+            `groups-${weighting}.svg`,
+            `Cumulative size distribution of groups, ${weightingNames[weighting]}`,
+            x,
+            log,
+            drawn,
+          ),
+        )
     }
   return figures
 }

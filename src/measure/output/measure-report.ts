@@ -1,4 +1,4 @@
-/** @file report.html: sizes of particles in one file that needs nothing else. */
+/** @file report.html: the size distributions in a single self-contained page. */
 import { escape } from '../../text/escape'
 import { histogramStyle } from '../../drawing/histogram'
 import { factTable, page } from '../../drawing/html-page'
@@ -28,7 +28,7 @@ export function renderMeasureReport({ summary, measured, options, figures, comma
   const unitNote =
     unit.metres === null
       ? 'No pixel size is used: lengths are in pixels.'
-      : `Lengths are in ${unit.shown}, by the pixel sizes of the images.`
+      : `Lengths are in ${unit.shown}, from the pixel sizes of the images.`
   return page({
     title: 'Particle sizes',
     about: `${all.particles} particles on ${all.images} images. ${unitNote}`,
@@ -38,17 +38,17 @@ export function renderMeasureReport({ summary, measured, options, figures, comma
 <div class="charts">${figures.map(figureHtml).join('\n')}</div>
 ${sizeTable(together, unit.shown)}
 <p class="note">${escape(intervalNote(all.distribution, options))}</p>
-<h2>How many, how much</h2>
+<h2>Counts and coverage</h2>
 ${countTable(together, summary)}
-${list('What to know of these figures', notes)}
+${list('Notes', notes)}
 ${list(
   'Not measured',
   failed.map(({ name, reason }) => `${name}: ${reason}`),
 )}
 ${single.length ? `<h2>Images</h2>\n${imageTable(summary, single)}` : ''}
-<h2>How it was done</h2>
+<h2>Method</h2>
 ${factTable(facts(summary, options, version))}
-<h2>To repeat it</h2>
+<h2>Command</h2>
 <pre>${escape(command)}</pre>`,
   })
 }
@@ -147,39 +147,45 @@ const list = (title: string, lines: readonly string[]) =>
   lines.length ? `<h2>${escape(title)}</h2><ul>${lines.map((line) => `<li>${escape(line)}</li>`).join('')}</ul>` : ''
 
 function intervalNote({ resampled }: Distribution, { level, resamples, seed }: SummaryOptions): string {
-  if (!resampled) return 'There are too few particles for intervals.'
+  if (!resampled) return 'There are too few particles for confidence intervals.'
   const drawn = resampled === 'images' ? 'whole images' : 'the particles within each image'
-  const warning = resampled === 'particles' ? ' They do not tell how one image differs from another.' : ''
-  return `In brackets: ${100 * level} % intervals by the bootstrap, ${resamples} draws of ${drawn}, seed ${seed}.${warning}`
+  const warning = resampled === 'particles' ? ' They do not include the variation between images.' : ''
+  return `In brackets: ${100 * level} % bootstrap intervals from ${resamples} resamples of ${drawn}, seed ${seed}.${warning}`
 }
 
 const edgeNames: Record<SummaryOptions['edges'], string> = {
   correct:
-    'Particles that touch the image’s edge are left out; each of the others counts (W H) / ((W − w − 1) (H − h − 1)) times, by its box of w × h pixels in the image of W × H (Miles and Lantuéjoul): large particles touch the edge more often',
-  exclude: 'Particles that touch the image’s edge are left out; nothing makes up for it, so large ones are too few',
-  include: 'Particles that touch the image’s edge count as they are, cut: too small',
+    'Particles that touch the image’s edge are left out. Each of the others has the weight (W H) / ((W − w − 1) (H − h − 1)), where w × h is its bounding box and W × H the image in pixels (Miles and Lantuéjoul): this corrects for large particles touching the edge more often',
+  exclude:
+    'Particles that touch the image’s edge are left out without correction: large particles are underrepresented',
+  include: 'Particles that touch the image’s edge are included although they are cut off: their sizes are too small',
 }
 
 function facts({ unit }: Summary, options: SummaryOptions, version: string): [string, string][] {
   return [
     ['Size', `The ${axisName(unit, options.diameter)}.`],
-    ['By number', 'Each particle counts as often as its edge weight says.'],
+    ['By number', 'Each particle counts with its edge weight.'],
     [
       'By volume',
-      'The same times the volume of a sphere of its equivalent circular diameter. That particles are spheres is an assumption.',
+      'Each particle counts with its edge weight times the volume of a sphere of its equivalent circular diameter. This assumes spherical particles.',
     ],
     ['Edge', `${edgeNames[options.edges]}.`],
     [
       'Small particles',
-      options.minPixels > 1 ? `Of fewer than ${options.minPixels} pixels: left out.` : 'None is left out for its size.',
+      options.minPixels > 1
+        ? `Particles of fewer than ${options.minPixels} pixels are left out.`
+        : 'No particle is left out because of its size.',
     ],
     [
       'D10, D50, D90',
-      'The smallest size that the share of the weight (10, 50, 90 %) does not exceed; where it is met exactly, the mean of that size and the next. Span: (D90 − D10) / D50.',
+      'The smallest size at which the cumulative weight reaches 10, 50, 90 %; if it equals that fraction exactly, the mean of this size and the next. Span: (D90 − D10) / D50.',
     ],
-    ['Effective n', 'How many particles of equal weight would tell as much: (Σw)² / Σw².'],
-    ['Coverage', 'Pixels of all particles, those at the edge too, each pixel once, by the pixels of the images.'],
-    ['Density', 'The sum of the edge weights by the area of the images.'],
+    ['Effective n', 'The effective sample size (Kish), for particles of different weights: (Σw)² / Σw².'],
+    [
+      'Coverage',
+      'The number of pixels covered by particles, including those at the edge, divided by the number of pixels of the images.',
+    ],
+    ['Density', 'The sum of the edge weights divided by the area of the images.'],
     ['Software', `wgsam ${version}`],
   ]
 }

@@ -1,4 +1,4 @@
-/** @file particles.csv: one row a particle, the unit of every length and area in its header. */
+/** @file particles.csv: one row per particle; the header states the unit of every length and area. */
 import type { Summary, WeighedImage, WeighedParticle } from '../summary'
 import { csvLine, type CsvValue } from '../../text/csv'
 
@@ -58,7 +58,7 @@ function columns({ unit }: Summary): Column[] {
   ]
 }
 
-/** The file in pieces of one image each: a long one need not be one text. */
+/** The text of the file, image by image, so that a long file need not be in memory. */
 export function* particleLines(summary: Summary): Generator<string> {
   const all = columns(summary)
   yield csvLine(all.map(([name]) => name))

@@ -1,12 +1,12 @@
-/** @file summary.csv and summary.json: distributions by image, by group and in all. */
+/** @file summary.csv and summary.json: size distributions per image, per group and overall. */
 import type { Measured } from '../measure'
 import { type Estimate, type Weighting, weightings } from '../statistics/distribution'
-import { figures } from '../statistics/weighted'
+import { sizeStatistics } from '../statistics/weighted'
 import type { Scope, Summary } from '../summary'
 import type { LengthUnit } from '../units'
 import { csvLine, type CsvValue } from '../../text/csv'
 
-/** What densities are given by: the area in units, its name in files and for people. A million nm² are one µm². */
+/** The reference area of densities: its size in square units, and its name in files and in text. 10⁶ nm² are 1 µm². */
 export const densityBy = ({ name }: LengthUnit): { area: number; name: string; shown: string } =>
   ({
     px: { area: 1e6, name: '1e6_px2', shown: '10⁶ px²' },
@@ -20,7 +20,7 @@ const three = (estimate: Estimate | undefined, factor = 1): CsvValue[] =>
     ? [estimate.value, estimate.low ?? null, estimate.high ?? null].map((v) => (v === null ? null : v * factor))
     : [null, null, null]
 
-/** Two rows a scope, by number and by volume; an interval beside every value. */
+/** The text of summary.csv: two rows per scope, by number and by volume, with an interval for every value. */
 export function summaryCsv({ unit, scopes }: Summary): string {
   const withInterval = (name: string, suffix = '') => [
     `${name}${suffix}`,
@@ -30,7 +30,7 @@ export function summaryCsv({ unit, scopes }: Summary): string {
   const header = [
     ...['level', 'name', 'weighting', 'images', 'particles', 'edge', 'left_out_edge', 'left_out_small', 'counted'],
     ...['effective_number', 'largest_weight', 'resampled'],
-    ...figures.flatMap((name) => withInterval(name, name === 'span' ? '' : `_${unit.name}`)),
+    ...sizeStatistics.flatMap((name) => withInterval(name, name === 'span' ? '' : `_${unit.name}`)),
     ...withInterval('coverage'),
     ...withInterval('density', `_per_${densityBy(unit).name}`),
   ]
@@ -47,13 +47,13 @@ function summaryRow(scope: Scope, weighting: Weighting, densityArea: number): Cs
   return [
     ...[level, name, weighting, images, particles, edge, leftOut.edge, leftOut.small, counted],
     ...[effective, largestWeight, resampled],
-    ...figures.flatMap((figure) => three(found?.[figure])),
+    ...sizeStatistics.flatMap((figure) => three(found?.[figure])),
     ...three(coverage),
     ...three(density, densityArea),
   ]
 }
 
-/** The same and the curves, with all that says how it was done. */
+/** The content of summary.json: the same with the curves, the options and the command. */
 export function summaryJson(
   { unit, images, scopes }: Summary,
   { unmeasured, stopped }: Measured,

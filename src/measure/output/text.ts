@@ -1,14 +1,14 @@
-/** @file What a run says on the terminal: a short table, and all that was left out. */
+/** @file Terminal output of a run: a short table, and remarks on everything that was left out. */
 import { textTable } from '../../text/table'
 import type { Measured } from '../measure'
 import type { Estimate } from '../statistics/distribution'
 import type { Diameter, Summary, SummaryOptions } from '../summary'
 import { diameterNames } from './histograms'
 
-/** Images are listed one by one up to so many. */
-const MOST_ROWS = 20
+/** The largest number of images that are listed individually. */
+const MAX_ROWS = 20
 
-/** Three digits, or four below 10,000; without an exponent where lengths usually lie. */
+/** A number with three significant digits, four from 1,000 to 10,000; with an exponent only below 0.001 and from 10⁶. */
 export function short(value: number): string {
   if (!Number.isFinite(value)) return '–'
   const size = Math.abs(value)
@@ -24,7 +24,7 @@ export const withInterval = ({ value, low, high }: Estimate, text: (value: numbe
 
 export function summaryText({ unit, scopes }: Summary, diameter: Diameter): string {
   const single = scopes.filter(({ level }) => level === 'image')
-  const shown = scopes.filter(({ level }) => level !== 'image' || single.length <= MOST_ROWS)
+  const shown = scopes.filter(({ level }) => level !== 'image' || single.length <= MAX_ROWS)
   const header = ['', 'images', 'particles', 'counted', 'D10', 'D50', 'D90', 'D50 by volume', 'coverage']
   const rows = shown.map(({ level, name, images, particles, distribution: { counted, coverage, number, volume } }) => [
     level === 'group' ? `group ${name}` : name,
@@ -41,7 +41,7 @@ export function summaryText({ unit, scopes }: Summary, diameter: Diameter): stri
   ].join('\n')
 }
 
-/** What is not in the figures, in sentences; nothing is left out without one. */
+/** Remarks on everything that was left out or is uncertain. */
 export function remarkLines(
   { unit, scopes }: Summary,
   { unmeasured, images }: Measured,
@@ -51,23 +51,23 @@ export function remarkLines(
   const lines: string[] = []
   if (leftOut.edge)
     lines.push(`left out: ${leftOut.edge} of ${particles} particles, which touch the edge (--edges ${rule})`)
-  else if (edge) lines.push(`${edge} of ${particles} particles touch the edge, and count as they are (--edges ${rule})`)
+  else if (edge) lines.push(`${edge} of ${particles} particles touch the edge and are included (--edges ${rule})`)
   if (leftOut.small) lines.push(`left out: ${leftOut.small} particles of fewer than ${minPixels} pixels (--min-pixels)`)
   if (rule === 'correct' && largestWeight > 20)
     lines.push(
-      `one particle stands for ${short(largestWeight)}: it is nearly as large as its image, and large sizes are uncertain`,
+      `one particle has the edge weight ${short(largestWeight)}: it is nearly as large as its image, so large sizes are uncertain`,
     )
   const left = unmeasured.filter(({ failed }) => !failed)
   if (left.length) lines.push(`left out: ${left.length} images (${left[0].name}: ${left[0].reason})`)
   const parts = images.flatMap(({ particles }) => particles).filter(({ parts }) => parts > 1).length
-  if (parts === 1) lines.push('1 particle is of several parts; it is measured as one')
-  if (parts > 1) lines.push(`${parts} particles are of several parts; each is measured as one`)
+  if (parts === 1) lines.push('1 particle consists of several parts and is measured as one')
+  if (parts > 1) lines.push(`${parts} particles consist of several parts; each is measured as one`)
   const sizes = new Set(images.map(({ pixelSize }) => pixelSize?.metres ?? 'unknown'))
   if (unit.metres === null && images.length > 1 && (sizes.size > 1 || sizes.has('unknown')))
     lines.push(
       sizes.size > 1
-        ? 'the images have different pixel sizes: sizes of several of them together, in pixels, mean little'
-        : 'no pixel size is known: sizes of several images together mean something only where all have the same magnification',
+        ? 'the images have different pixel sizes: combined sizes in pixels are not meaningful'
+        : 'no pixel size is known: combined sizes are meaningful only if all images have the same magnification',
     )
   return lines
 }

@@ -1,20 +1,20 @@
-/** @file Convex hulls of masks, exact in whole numbers: of pixel corners for Feret's diameters, of centres for solidity. */
+/** @file Convex hulls of masks in exact integers: of pixel corners for Feret diameters, of pixel centres for solidity. */
 import type { PixelRuns } from './pixel-runs'
 
-/** Corners in order around the hull, x and y by turns. */
+/** Corners in order around the hull, as x, y, x, y … */
 export type Hull = readonly number[]
 
-/** What a row of points has at most: y, the least x, the greatest x; flat, by y. */
-type Lines = readonly number[]
+/** The extent of each row of points as y, smallest x, largest x; flat, ordered by y. */
+type RowExtents = readonly number[]
 
-/** The hull of all corners of the mask's pixels; pixel (x, y) reaches from (x, y) to (x + 1, y + 1). */
+/** The hull of all corners of the mask's pixels; pixel (x, y) extends from (x, y) to (x + 1, y + 1). */
 export function cornerHull(runs: PixelRuns): Hull {
   const rows = extremes(runs)
   const lines: number[] = []
   for (let i = 0; i < rows.length; i += 3) {
     const [y, low, high] = [rows[i], rows[i + 1], rows[i + 2]]
     const last = lines.length - 3
-    // the lower corners of one row are the upper ones of the next
+    // the lower corners of a row are the upper corners of the next
     if (lines[last] === y) {
       lines[last + 1] = Math.min(lines[last + 1], low)
       lines[last + 2] = Math.max(lines[last + 2], high)
@@ -28,7 +28,7 @@ export function cornerHull(runs: PixelRuns): Hull {
 export const centreHull = (runs: PixelRuns): Hull =>
   hullOf(extremes(runs).map((value, i) => (i % 3 === 2 ? value - 1 : value)))
 
-/** Each row's first column and one past its last. */
+/** For each row: y, its first column, and one past its last. */
 function extremes(runs: PixelRuns): number[] {
   const rows: number[] = []
   for (let i = 0; i < runs.length; i += 3)
@@ -37,8 +37,8 @@ function extremes(runs: PixelRuns): number[] {
   return rows
 }
 
-/** Down the right side and up the left one; a point of both sides is there once. */
-function hullOf(lines: Lines): Hull {
+/** Goes down the right side and up the left side; a point on both sides is included once. */
+function hullOf(lines: RowExtents): Hull {
   const [left, right]: [number[], number[]] = [[], []]
   for (let i = 0; i < lines.length; i += 3) {
     push(left, lines[i + 1], lines[i], -1)
@@ -52,7 +52,7 @@ function hullOf(lines: Lines): Hull {
   return right
 }
 
-/** Adds the next point of a side; those that are no corners any more go. */
+/** Adds the next point of a side, and removes earlier points that are no longer corners. */
 function push(chain: number[], x: number, y: number, side: 1 | -1): void {
   for (; chain.length >= 4; chain.length -= 2) {
     const end = chain.length
@@ -63,8 +63,8 @@ function push(chain: number[], x: number, y: number, side: 1 | -1): void {
 }
 
 /**
- * How many pixel centres lie in a hull of centres, by Pick's theorem. Of a convex shape's pixels that is their number,
- * exactly.
+ * The number of pixel centres inside a hull of centres, by Pick's theorem. For a convex shape this is exactly its number of
+ * pixels.
  */
 export function centresInside(hull: Hull): number {
   let [twice, border] = [0, 0]
@@ -79,8 +79,8 @@ export function centresInside(hull: Hull): number {
 const gcd = (a: number, b: number): number => (b ? gcd(b, a % b) : a)
 
 /**
- * The largest and the smallest distance between two parallel lines that hold the hull between them, by rotating
- * calipers. The hull has an area.
+ * The largest and smallest distance between two parallel lines that enclose the hull, by rotating calipers. The hull must
+ * have a positive area.
  */
 export function feretDiameters(hull: Hull): { max: number; min: number } {
   const count = hull.length / 2
@@ -92,7 +92,7 @@ export function feretDiameters(hull: Hull): { max: number; min: number } {
     const above = (k: number) => Math.abs(dx * (y(k) - y(i)) - dy * (x(k) - x(i)))
     while (above(j + 1) > above(j)) j++
     min = Math.min(min, above(j) / Math.hypot(dx, dy))
-    // where a side is parallel to this one, both its ends are opposite
+    // if the opposite side is parallel to this one, both of its ends are candidates
     const last = above(j + 1) === above(j) ? j + 1 : j
     for (let k = j; k <= last; k++)
       for (const end of [i, i + 1]) max = Math.max(max, Math.hypot(x(end) - x(k), y(end) - y(k)))

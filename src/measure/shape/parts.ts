@@ -1,8 +1,8 @@
-/** @file The pieces of a mask and the holes in it, found on its runs. */
+/** @file Connected parts and holes of a mask, computed from its runs. */
 import { areaOf, type PixelRuns } from './pixel-runs'
 
-/** Sets of places, united as they are found to belong together. */
-class Sets {
+/** Disjoint sets of indices (union-find). */
+class DisjointSets {
   private readonly parent: Int32Array
   constructor(count: number) {
     this.parent = Int32Array.from({ length: count }, (_, i) => i)
@@ -19,13 +19,13 @@ class Sets {
   }
 }
 
-/** How many 8-connected pieces the runs form. */
+/** The number of 8-connected parts. */
 export function countParts(runs: PixelRuns): number {
   const count = runs.length / 3
-  const sets = new Sets(count)
+  const sets = new DisjointSets(count)
   for (let i = 0, j = 0; i < count; i++) {
     const [y, x0, x1] = [runs[3 * i], runs[3 * i + 1], runs[3 * i + 2]]
-    // j: the first run of the row above that may reach this one; the last may reach the next one too
+    // j: the first run of the row above that may touch this one; the last may touch the next run too
     while (j < i && (runs[3 * j] < y - 1 || (runs[3 * j] === y - 1 && runs[3 * j + 2] < x0))) j++
     for (let k = j; k < i && runs[3 * k] === y - 1 && runs[3 * k + 1] <= x1; k++) sets.unite(k, i)
   }
@@ -34,18 +34,18 @@ export function countParts(runs: PixelRuns): number {
   return parts
 }
 
-/** The runs with their holes filled, and the holes' pixels. A hole is ground that no 4-connected way leads out of. */
+/** The runs with holes filled, and the holes' area in pixels. A hole is background not 4-connected to the outside. */
 export function fillHoles(runs: PixelRuns): { filled: PixelRuns; holes: number } {
-  // gaps between two runs of a row; where no row has two there is no hole
+  // gaps between two runs of a row; without such a gap there is no hole
   const gaps: number[] = []
   for (let i = 3; i < runs.length; i += 3) if (runs[i] === runs[i - 3]) gaps.push(runs[i], runs[i - 1], runs[i + 1])
   if (!gaps.length) return { filled: runs, holes: 0 }
 
   const count = gaps.length / 3
   const outside = 0
-  const sets = new Sets(count + 1)
+  const sets = new DisjointSets(count + 1)
   const rows = rowEnds(runs)
-  let above = 0 // the first gap of the row above that may reach this one
+  let above = 0 // the first gap of the row above that may touch this one
   for (let g = 0; g < count; g++) {
     const [y, x0, x1] = [gaps[3 * g], gaps[3 * g + 1], gaps[3 * g + 2]]
     for (const next of [rows.get(y - 1), rows.get(y + 1)])
@@ -64,7 +64,7 @@ export function fillHoles(runs: PixelRuns): { filled: PixelRuns; holes: number }
   return { filled: result, holes: areaOf(result) - areaOf(runs) }
 }
 
-/** Of each row with runs: its first column, and one past its last. */
+/** For each row with runs: its first column, and one past its last. */
 function rowEnds(runs: PixelRuns): Map<number, [number, number]> {
   const rows = new Map<number, [number, number]>()
   for (let i = 0; i < runs.length; i += 3) {

@@ -1,9 +1,10 @@
-/** @file The length of a mask's border, by Crofton's formula in eight directions. */
+/** @file The perimeter of a mask, by Crofton's formula in eight directions. */
 import { areaOf, type PixelRuns } from './pixel-runs'
 
 /**
- * Crofton: the length of a curve is half the integral, over all directions, of the number of times that lines cross it.
- * Lines through pixel centres lie 1 / |v| apart in the direction of v; each direction stands for the angles nearest to it.
+ * Crofton's formula: the length of a curve is half the integral, over all directions, of the number of crossings with
+ * lines in that direction. Lines through pixel centres in direction v are 1 / |v| apart; each direction is weighted by the
+ * range of angles nearest to it.
  */
 const directions = (
   [
@@ -24,18 +25,18 @@ const directions = (
 })
 
 /**
- * The border's length, pixels. Right on average over all directions of the border, so right for discs; of a straight
- * side it finds 98.5 to 101.4 %. Thin parts, below about three pixels, are found too short.
+ * The perimeter in pixels. Unbiased on average over all directions of the border, and so for discs; for a straight side the
+ * result is 98.5 to 101.4 % of its length. Parts thinner than about three pixels are underestimated.
  */
 export function perimeterOf(runs: PixelRuns): number {
   const area = areaOf(runs)
   let length = 0
-  // as many lines leave the mask as enter it
+  // lines leave the mask as often as they enter it
   for (const { dx, dy, weight } of directions) length += weight * (area - overlap(runs, dx, dy))
   return length
 }
 
-/** How many pixels of the mask have the pixel at (+dx, +dy) in the mask too; dy is from 0. */
+/** The number of mask pixels whose neighbour at (+dx, +dy) is in the mask too; dy is 0 or more. */
 function overlap(runs: PixelRuns, dx: number, dy: number): number {
   let both = 0
   for (let i = 0, j = 0; i < runs.length && j < runs.length;) {

@@ -1,11 +1,11 @@
-/** @file Masks as horizontal runs of pixels: a mask's memory and time go by its own pixels, however scattered they lie. */
+/** @file Masks as horizontal runs of pixels: memory and time depend on a mask's own pixels, however scattered they are. */
 import type { Mask } from '../../../engine/masks/mask'
 import type { Region } from '../../../engine/image/box'
 import { MAX_LABEL } from '../../../engine/image/label-map'
 import type { Size } from '../../../engine/image/size'
 
 /**
- * Pixels of a mask as triples of row, first column, one past the last column; by row, then column. The runs of a row
+ * Pixels of a mask as triples (row, first column, one past the last column), ordered by row, then column. Runs of a row
  * neither overlap nor touch.
  */
 export type PixelRuns = Int32Array
@@ -64,7 +64,7 @@ export function runsOfMask({ x0, y0, width, height, data }: Mask): PixelRuns {
   return Int32Array.from(runs)
 }
 
-/** Pixels of the runs. */
+/** The number of pixels in the runs. */
 export function areaOf(runs: PixelRuns): number {
   let area = 0
   for (let i = 0; i < runs.length; i += 3) area += runs[i + 2] - runs[i + 1]

@@ -1,4 +1,4 @@
-/** @file What a mask's shape tells, in pixels. Pixel (x, y) is the square from (x, y) to (x + 1, y + 1). */
+/** @file Shape measures of a mask, in pixels. Pixel (x, y) is the square from (x, y) to (x + 1, y + 1). */
 import type { Region } from '../../../engine/image/box'
 import { centreHull, centresInside, cornerHull, feretDiameters } from './hull'
 import { countParts, fillHoles } from './parts'
@@ -6,37 +6,39 @@ import { perimeterOf } from './perimeter'
 import { areaOf, boundsOf, type PixelRuns } from './pixel-runs'
 
 export interface ShapeMeasures {
-  /** Pixels of the mask; holes are not in it. */
+  /** The number of pixels, without holes. */
   area: number
-  /** 8-connected pieces. */
+  /** The number of 8-connected parts. */
   parts: number
-  /** Pixels of the holes. */
+  /** The number of pixels in holes. */
   holeArea: number
   /** The smallest region around the mask. */
   bounds: Region
-  /** Of the pixel squares, from the image's upper left corner. */
+  /** Centroid of the pixel squares, from the image's upper left corner. */
   centroid: { x: number; y: number }
-  /** Diameter of the disc of the same area. */
+  /** Diameter of a disc of the same area. */
   equivalentDiameter: number
-  /** Of the convex hull of all pixel corners. */
+  /** Largest Feret diameter of the convex hull of all pixel corners. */
   maxFeret: number
+  /** Smallest Feret diameter of that hull. */
   minFeret: number
-  /** Axes of the ellipse with the second moments of the pixel squares. */
+  /** Major axis of the ellipse with the same second moments as the pixel squares. */
   majorAxis: number
+  /** Minor axis of that ellipse. */
   minorAxis: number
   /** majorAxis / minorAxis. */
   aspectRatio: number
-  /** Of the major axis against the rows, counter-clockwise as one looks at the image, 0 to 180 degrees; null where all directions are alike. */
+  /** Angle from the rows to the major axis, counter-clockwise in the displayed image, 0 to 180 degrees; null if undefined, as for a disc. */
   orientation: number | null
-  /** Of the outer border, holes filled; see perimeterOf. */
+  /** Length of the outer border, holes filled; see perimeterOf. */
   perimeter: number
-  /** 4 pi area / perimeter^2; not cut at 1. */
+  /** 4 pi area / perimeter^2; may exceed 1. */
   circularity: number
-  /** Pixels of the mask by the pixels whose centres lie in the convex hull of its pixels' centres. */
+  /** The number of pixels divided by the number of pixels whose centres are in the convex hull of the mask's pixel centres. */
   solidity: number
 }
 
-/** @param runs of a mask with at least one pixel */
+/** Measures a mask. @param runs of a mask with at least one pixel */
 export function measureShape(runs: PixelRuns): ShapeMeasures {
   const area = areaOf(runs)
   const { filled, holes } = fillHoles(runs)
@@ -57,12 +59,12 @@ export function measureShape(runs: PixelRuns): ShapeMeasures {
   }
 }
 
-/** Centroid and second moments as integrals over the pixel squares: a disc's axes are not short by a pixel's own width. */
+/** Centroid and ellipse from integrals over the pixel squares rather than centres, which would make axes too short. */
 function ellipseOf(
   runs: PixelRuns,
   area: number,
 ): Pick<ShapeMeasures, 'centroid' | 'majorAxis' | 'minorAxis' | 'aspectRatio' | 'orientation'> {
-  // sums of cubes far from the origin would lose their digits
+  // relative coordinates: sums of cubes of large coordinates would lose precision
   const [originY, originX] = [runs[0], runs[1]]
   let [x, y, xx, xy, yy] = [0, 0, 0, 0, 0]
   for (let i = 0; i < runs.length; i += 3) {
@@ -80,7 +82,7 @@ function ellipseOf(
   const middle = (varX + varY) / 2
   const spread = Math.hypot((varX - varY) / 2, covariance)
   const [majorAxis, minorAxis] = [4 * Math.sqrt(middle + spread), 4 * Math.sqrt(middle - spread)]
-  // rows count downwards, angles upwards
+  // rows increase downwards, angles counter-clockwise
   const angle = (90 / Math.PI) * Math.atan2(-2 * covariance, varX - varY)
   return {
     centroid: { x: originX + meanX, y: originY + meanY },

@@ -1,4 +1,4 @@
-/** @file COCO annotations: each is a particle of its own, measured whole where others overlap it. */
+/** @file Masks from COCO annotations: each is a separate particle, measured completely even if others overlap it. */
 import { existsSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { decodeMask } from '../../../engine/masks/rle'
@@ -12,7 +12,7 @@ import { type LabelledMask, type PixelRuns, runsOfMask } from '../shape/pixel-ru
 import { tables } from './label-maps'
 import { type Masks, readPicture, type Source } from './source'
 
-/** A COCO file; its images are looked for in `images`, beside it and in images/ beside it. */
+/** The images of a COCO file; image files are searched in `images`, or else in images/ beside the COCO file and beside it. */
 export async function cocoFile(path: string, images: string | null, groupBy?: string): Promise<Source[]> {
   const coco = await readCoco(path)
   if (!coco.images.length) throw new UserError(`${path} lists no images`)
@@ -26,20 +26,20 @@ export async function cocoFile(path: string, images: string | null, groupBy?: st
       const picture = findPicture(image.file_name, images === null ? [join(folder, 'images'), folder] : [images])
       const masks = await cocoMasks(image, coco.annotations.get(image.id)!, picture, pixelSizeOf(names[i]))
       const crowds = coco.crowds.get(image.id)
-      if (crowds) masks.notes.push(`${crowds} crowd regions are left out: they are no single particles`)
+      if (crowds) masks.notes.push(`${crowds} crowd regions are left out: they are not single particles`)
       return masks
     },
   }))
 }
 
-/** Names without extension; with their folders where two would be the same. */
+/** Names without extension; the full file name and id if two would be equal. */
 function namesOf(images: readonly CocoImage[]): string[] {
   const names = images.map(({ file_name }) => stemOf(file_name))
   const repeated = new Set(names.filter((name, i) => names.indexOf(name) !== i))
   return names.map((name, i) => (repeated.has(name) ? `${images[i].file_name} (id ${images[i].id})` : name))
 }
 
-/** The file of an annotated image, never one outside the folders. */
+/** The file of an annotated image; null if there is none inside the folders. */
 function findPicture(fileName: string, folders: readonly string[]): string | null {
   for (const folder of folders) {
     const path = resolve(folder, fileName)
@@ -58,7 +58,7 @@ async function cocoMasks(
   known: PixelSize | null,
 ): Promise<Masks> {
   const { width, height } = image
-  if (width * height > maxPixels) throw new UserError(`${width}x${height} pixels are too many`)
+  if (width * height > maxPixels) throw new UserError(`an image of ${width}x${height} pixels is too large`)
   const masks: LabelledMask[] = []
   let empty = 0
   annotations.forEach((annotation, i) => {
@@ -89,7 +89,7 @@ function runsOfAnnotation({ segmentation }: CocoAnnotation, { width, height }: C
       throw new Error(`its mask is ${columns}x${rows}, the image ${width}x${height} (size is [height, width])`)
     return runsOfMask(decodeMask(segmentation))
   }
-  // the polygons of an annotation are united
+  // the union of the annotation's polygons
   const spans: [number, number, number][] = []
   for (const polygon of segmentation)
     fillPolygon(polygon, width, height, (y, x, length) => spans.push([y, x, x + length]))

@@ -1,4 +1,4 @@
-/** @file Which images a command line means, and where their masks come from. */
+/** @file Finds the images that command-line paths refer to, and the source of their masks. */
 import { existsSync, statSync } from 'node:fs'
 import { basename, extname, join, resolve } from 'node:path'
 import { UserError } from '../../host/errors'
@@ -8,23 +8,23 @@ import { isProject, project } from './project'
 import type { Source } from './source'
 
 export interface SourceOptions {
-  /** A folder with the images of label maps or COCO annotations that lie elsewhere. */
+  /** A folder with the images of label maps or COCO annotations that are stored elsewhere. */
   images: string | null
   groupBy?: string
-  /** Of a project: only images that a person has accepted. */
+  /** In a project: only images that a person has accepted. */
   acceptedOnly: boolean
 }
 
 export interface Sources {
   sources: Source[]
-  /** Whether some images belong together. */
+  /** Whether any group has several images, or a grouping rule was given. */
   grouped: boolean
 }
 
 /**
- * The images of all paths, in the order given. With several paths a folder's images have its name before theirs, and are
- * a group where nothing else groups them.
- * @throws UserError where a path does not exist, is nothing that can be measured, or two images have one name
+ * The images of all paths, in the order given. With several paths, a folder's images are prefixed with its name, and form a
+ * group unless something else groups them.
+ * @throws UserError if a path does not exist or cannot be measured, or two images have the same name
  */
 export async function findSources(paths: readonly string[], options: SourceOptions): Promise<Sources> {
   const { images, groupBy } = options
@@ -43,7 +43,7 @@ export async function findSources(paths: readonly string[], options: SourceOptio
       all.push({ ...source, name: `${folder}/${source.name}`, group: apart ? folder : `${folder}/${source.group}` })
   }
   if (!all.length)
-    throw new UserError(`${paths.join(', ')}: there are no label maps, no masks and no project of wgsam to measure`)
+    throw new UserError(`${paths.join(', ')}: there are no label maps, masks or wgsam projects to measure`)
   const names = new Set<string>()
   for (const { name } of all) {
     if (names.has(name)) throw new UserError(`two images have the name ${name}: measure them one after the other`)

@@ -1,4 +1,4 @@
-/** @file Label maps: single files, folders of them, and datasets with their images. */
+/** @file Masks from label maps: single files, folders of them, and datasets with their images. */
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
@@ -16,7 +16,7 @@ import { type Masks, readPicture, type Source } from './source'
 
 const isTiff = (path: string) => /^\.tiff?$/i.test(extname(path))
 
-/** A label map by itself, or with its image. The image tells gray values and the pixel size; else the map may. */
+/** Reads a label map, alone or with its image. The image supplies gray values and the pixel size; a TIFF label map may contain the pixel size too. */
 export async function readMap(path: string, imagePath: string | null, known: PixelSize | null): Promise<Masks> {
   const labels = await readLabels(path)
   const picture = imagePath === null ? null : await readPicture(imagePath, labels)
@@ -38,7 +38,7 @@ export async function readMap(path: string, imagePath: string | null, known: Pix
   }
 }
 
-/** One label map; its image is looked for under the same name in `images`. */
+/** One label map; its image has the same name in the folder `images`. */
 export async function mapFile(path: string, images: string | null, groupBy?: string): Promise<Source[]> {
   const name = stemOf(path)
   const pictures = images === null ? null : await stems(images)
@@ -80,12 +80,12 @@ export async function dataset(folder: string, groupBy?: string): Promise<Source[
   }))
 }
 
-/** What groups.csv and index.csv of a folder tell. */
+/** Groups and pixel sizes from groups.csv and index.csv of a folder. */
 export async function tables(folder: string, groupBy: string | undefined) {
   return { groupOf: await readGroups(folder, groupBy), pixelSizeOf: await readPixelSizes(folder) }
 }
 
-/** Image files by their name without extension, in the order of their names. */
+/** Image files by name without extension, ordered by name. */
 export async function stems(folder: string): Promise<Map<string, string[]>> {
   const files = await readdir(folder).catch((error: Error) => {
     throw new UserError(`cannot read the folder ${folder}: ${error.message}`)
@@ -97,12 +97,12 @@ export async function stems(folder: string): Promise<Map<string, string[]>> {
   return found
 }
 
-/** The one file of a name; null where there is none. @throws UserError where there are several */
+/** The file of a name; null if there is none. @throws UserError if there are several */
 function choose(files: Map<string, string[]> | null, name: string): string | null {
   const found = files?.get(name) ?? []
-  // the generator writes both; they hold the same labels
+  // the generator writes both, with the same labels
   const [png, tiff] = [found.filter((path) => /\.png$/i.test(path)), found.filter(isTiff)]
   if (found.length === 2 && png.length === 1 && tiff.length === 1) return png[0]
-  if (found.length > 1) throw new UserError(`which is meant of ${found.join(' and ')}?`)
+  if (found.length > 1) throw new UserError(`several files have this name: ${found.join(' and ')}`)
   return found[0] ?? null
 }

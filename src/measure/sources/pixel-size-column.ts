@@ -1,4 +1,4 @@
-/** @file Pixel sizes that a folder's own table tells: the column pixel_size of groups.csv or index.csv. */
+/** @file Pixel sizes from a folder's table: the column pixel_size of groups.csv or index.csv. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseCsv } from '../../text/csv'
@@ -6,7 +6,7 @@ import { stemOf } from '../../dataset/file-stems'
 import { parsePixelSize, type PixelSize } from '../../images/microscope/pixel-size'
 import { messageOf, UserError } from '../../host/errors'
 
-/** @throws UserError naming the file and the row that is no pixel size */
+/** Pixel sizes by image name. @throws UserError naming the file and the row whose value is not a pixel size */
 export async function readPixelSizes(folder: string): Promise<(stem: string) => PixelSize | null> {
   const sizes = new Map<string, PixelSize>()
   for (const file of ['groups.csv', 'index.csv']) {

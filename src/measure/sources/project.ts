@@ -1,4 +1,4 @@
-/** @file A project of `wgsam generate` and `wgsam review`: the masks as they are now, edits included. */
+/** @file Masks from a project of `wgsam generate` and `wgsam review`, including all edits so far. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeMask } from '../../../engine/masks/rle'
@@ -14,7 +14,7 @@ import type { Masks, Source } from './source'
 export const isProject = (folder: string): boolean =>
   existsSync(join(folder, 'proposals')) || existsSync(join(folder, 'review'))
 
-/** @param acceptedOnly leaves images out that no person has accepted */
+/** The images of a project. @param acceptedOnly leaves out images that no person has accepted */
 export async function project(folder: string, acceptedOnly: boolean, groupBy?: string): Promise<Source[]> {
   const found = await findImages(folder)
   const { groupOf, pixelSizeOf } = await tables(folder, groupBy)

@@ -1,4 +1,4 @@
-/** @file What can be measured: an image's masks, from wherever they come. */
+/** @file The interface of the sources of masks, and reading the image of a label map. */
 import type { Size } from '../../../engine/image/size'
 import { type Micrograph, readMicrograph } from '../../images/micrograph'
 import type { PixelSize } from '../../images/microscope/pixel-size'
@@ -9,26 +9,26 @@ import type { LabelledMask } from '../shape/pixel-runs'
 export interface Masks {
   size: Size
   masks: LabelledMask[]
-  /** Of the same size; null where there is no image. */
+  /** The image, of the same size; null if there is none. */
   gray: Image | null
   pixelSize: PixelSize | null
-  /** What the masks are: 'labels', 'proposals', 'review, accepted' … */
+  /** The kind of masks: 'labels', 'proposals', 'review, accepted' … */
   from: string
-  /** What a person should know: masks left out, and why. */
+  /** Remarks for the user, such as masks left out and why. */
   notes: string[]
 }
 
-/** An image whose masks are read when it is its turn. */
+/** An image whose masks are read on demand. */
 export interface Source {
   name: string
   group: string
-  /** Masks, or why the image is not asked for. @throws UserError where they cannot be read */
+  /** The masks, or the reason why the image is excluded. @throws UserError if they cannot be read */
   read(): Promise<Masks | { leftOut: string }>
 }
 
 /**
- * An image of a label map with its pixel size. An info bar is cut off where that gives the labels' size.
- * @throws UserError where the sizes differ: nothing would tell which pixel is which
+ * The image of a label map, with its pixel size. An info bar is removed if the image then has the labels' size.
+ * @throws UserError if the sizes differ: pixels could not be matched
  */
 export async function readPicture(path: string, size: Size): Promise<Micrograph> {
   const fits = ({ image }: Micrograph) => image.width === size.width && image.height === size.height

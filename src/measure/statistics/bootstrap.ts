@@ -1,4 +1,4 @@
-/** @file The bootstrap: what is drawn again, and the intervals that come of it. Seeded: the same numbers every time. */
+/** @file Bootstrap resampling and percentile intervals, seeded so that results repeat. */
 import { Rng } from '../../../engine/rng'
 import { quantile } from './weighted'
 
@@ -7,17 +7,18 @@ export interface Interval {
   high: number
 }
 
-/** What is drawn with replacement: whole images, or the particles within each image. */
+/** What is resampled with replacement: whole images, or the particles within each image. */
 export type ResamplingUnit = 'images' | 'particles'
 
-/** From so many images on they are drawn; fewer of them tell too little of how images differ. */
+/** The smallest number of images that are resampled by default: fewer say too little about the variation between images. */
 export const minImagesToResample = 5
 
 /**
- * Calls `take` with the counts of each of `times` draws; the arrays are used again.
+ * Draws `times` bootstrap samples.
  * @param imageOf the image of each particle, from 0 to images - 1
+ * @param take called with how often each image and each particle was drawn; the arrays are reused
  */
-export function draws(
+export function eachResample(
   unit: ResamplingUnit,
   imageOf: Uint32Array,
   images: number,
@@ -43,7 +44,7 @@ export function draws(
   }
 }
 
-/** The interval between the quantiles that leave (1 - level) / 2 out on either side; null for fewer than 20 values. */
+/** The percentile interval, which excludes (1 - level) / 2 on either side; null for fewer than 20 finite values. */
 export function intervalOf(values: readonly number[], level: number): Interval | null {
   const finite = Float64Array.from(values.filter(Number.isFinite)).sort()
   if (finite.length < 20) return null

@@ -1,26 +1,27 @@
-/** @file The size distribution of particles from one or several images, by number and by volume, with intervals. */
+/** @file The size distribution of particles from one or several images, by number and by volume, with bootstrap intervals. */
 import { binEdges, type BinScale } from './bins'
-import { draws, minImagesToResample, type Interval, intervalOf, type ResamplingUnit } from './bootstrap'
-import { describe, effectiveNumber, type SizeStatistic, figures, type Weighted } from './weighted'
+import { eachResample, minImagesToResample, type Interval, intervalOf, type ResamplingUnit } from './bootstrap'
+import { describe, effectiveNumber, type SizeStatistic, sizeStatistics, type Weighted } from './weighted'
 
-/** How a particle counts: each as one, or by the volume of a sphere of its equivalent circular diameter. */
+/** How particles are weighted: equally, or by the volume of a sphere of their equivalent circular diameter. */
 export const weightings = ['number', 'volume'] as const
 export type Weighting = (typeof weightings)[number]
 
 export interface SizedParticle {
-  /** The length that is told: a diameter. */
+  /** The particle's size: a diameter. */
   size: number
-  /** How many of its kind the particle stands for; 0 leaves it out. */
+  /** Weight by number: the edge correction, or 0 to leave the particle out. */
   number: number
-  /** `number` times its volume. */
+  /** Weight by volume: `number` times the particle's volume. */
   volume: number
-  /** From 0. */
+  /** Index of its image, from 0. */
   image: number
 }
 
 export interface ImageArea {
-  /** Of the image, and of what particles cover. */
+  /** Area of the image. */
   area: number
+  /** Area covered by particles. */
   covered: number
 }
 
@@ -30,26 +31,28 @@ export interface Estimate extends Partial<Interval> {
 
 export interface Curve {
   edges: number[]
-  /** Share of the weight in each bin, and below each edge. */
+  /** Fraction of the weight in each bin. */
   shares: Estimate[]
+  /** Fraction of the weight below each edge. */
   below: Estimate[]
 }
 
 export interface WeightedDistribution {
-  /** See effectiveNumber. */
+  /** Effective sample size, see effectiveNumber. */
   effective: number
-  /** Null where nothing counts. */
+  /** D10, D50 … (also the key in summary.json); null if all weights are 0. */
   figures: Record<SizeStatistic, Estimate> | null
   curve: Curve | null
 }
 
 export interface Distribution {
-  /** Particles with a weight above 0. */
+  /** The number of particles with a weight above 0. */
   counted: number
-  /** What was drawn for the intervals; null where nothing could be. */
+  /** What was resampled for the intervals; null if there was too little to resample. */
   resampled: ResamplingUnit | null
-  /** Share of the images' area that particles cover, and the sum of the weights by that area. */
+  /** Fraction of the images' area that particles cover. */
   coverage: Estimate
+  /** The sum of the weights divided by the images' area. */
   density: Estimate
   number: WeightedDistribution
   volume: WeightedDistribution
@@ -58,14 +61,14 @@ export interface Distribution {
 export interface DistributionOptions {
   scale: BinScale
   bins?: number
-  /** Given edges, so that groups share them. */
+  /** Bin edges, so that groups can share them. */
   edges?: number[]
-  /** Whether curves are wanted. */
+  /** Whether to compute curves. */
   curves: boolean
-  /** 0 for no intervals. */
+  /** The number of bootstrap samples; 0 for no intervals. */
   resamples: number
   resample: ResamplingUnit | 'auto'
-  /** 0.95: of a hundred intervals 95 should hold the true value. */
+  /** Confidence level of the intervals, such as 0.95. */
   level: number
   seed: number
 }
@@ -92,7 +95,7 @@ export function distribution(
   return {
     counted: counted.length,
     resampled: drawn && unit,
-    // within one image nothing tells how much another would have
+    // resampling particles within images says nothing about the variation of coverage and density
     coverage: estimate(whole.coverage, unit === 'images' ? drawn?.coverage : undefined),
     density: estimate(whole.density, unit === 'images' ? drawn?.density : undefined),
     ...(Object.fromEntries(
@@ -109,7 +112,7 @@ function unitOf(asked: ResamplingUnit | 'auto', images: number, particles: numbe
 function weighted(
   of: Weighted,
   edges: number[],
-  drawn: Drawn | undefined,
+  drawn: Resampled | undefined,
   estimate: (value: number, of: number[] | undefined) => Estimate,
 ): WeightedDistribution {
   const whole = describe(of, edges)
@@ -119,7 +122,7 @@ function weighted(
   return {
     effective,
     figures: Object.fromEntries(
-      figures.map((name) => [name, estimate(whole.figures[name], drawn?.figures[name])]),
+      sizeStatistics.map((name) => [name, estimate(whole.figures[name], drawn?.figures[name])]),
     ) as Record<SizeStatistic, Estimate>,
     curve: !edges.length
       ? null
@@ -141,8 +144,8 @@ function weighted(
   }
 }
 
-/** Of each draw. */
-interface Drawn {
+/** Results of each bootstrap sample. */
+interface Resampled {
   figures: Record<SizeStatistic, number[]>
   shares: number[][]
 }
@@ -154,22 +157,22 @@ function redraw(
   by: Record<Weighting, Weighted>,
   edges: number[],
   { resamples, seed }: DistributionOptions,
-): Record<Weighting, Drawn> & { coverage: number[]; density: number[] } {
-  const empty = (): Drawn => ({
-    figures: Object.fromEntries(figures.map((name) => [name, [] as number[]])) as Drawn['figures'],
+): Record<Weighting, Resampled> & { coverage: number[]; density: number[] } {
+  const empty = (): Resampled => ({
+    figures: Object.fromEntries(sizeStatistics.map((name) => [name, [] as number[]])) as Resampled['figures'],
     shares: [],
   })
   const drawn = { number: empty(), volume: empty(), coverage: [] as number[], density: [] as number[] }
   const imageOf = Uint32Array.from(counted, ({ image }) => image)
   const weights = new Float64Array(counted.length)
-  draws(unit, imageOf, images.length, { times: resamples, seed }, (ofImage, ofParticle) => {
+  eachResample(unit, imageOf, images.length, { times: resamples, seed }, (ofImage, ofParticle) => {
     for (const name of weightings) {
       const own = by[name].weights
       for (let i = 0; i < weights.length; i++) weights[i] = own[i] * ofParticle[i]
       const one = describe({ values: by[name].values, weights }, edges)
-      // a draw of images without particles tells nothing of sizes
+      // a sample of images without particles has no sizes
       if (one) {
-        for (const figure of figures) drawn[name].figures[figure].push(one.figures[figure])
+        for (const figure of sizeStatistics) drawn[name].figures[figure].push(one.figures[figure])
         drawn[name].shares.push(one.shares)
       }
       if (name !== 'number') continue

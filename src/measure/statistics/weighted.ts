@@ -1,31 +1,31 @@
-/** @file Quantiles, moments and shares of weighted values. */
+/** @file Quantiles, moments and cumulative fractions of weighted values. */
 
-/** Ascending values and their weights, from 0. */
+/** Ascending values and their weights, 0 or more. */
 export interface Weighted {
   values: Float64Array
   weights: Float64Array
 }
 
-/** What is told of a distribution. The span is (D90 - D10) / D50. */
-export const figures = ['d10', 'd50', 'd90', 'span', 'mean', 'std'] as const
-export type SizeStatistic = (typeof figures)[number]
-export type Figures = Record<SizeStatistic, number>
+/** Statistics of a size distribution. The span is (D90 - D10) / D50. */
+export const sizeStatistics = ['d10', 'd50', 'd90', 'span', 'mean', 'std'] as const
+export type SizeStatistic = (typeof sizeStatistics)[number]
+export type SizeStatistics = Record<SizeStatistic, number>
 
 const levels = [0.1, 0.5, 0.9]
 
 /**
- * The figures of a distribution, and the share of the weight below each of the ascending `edges` (at the last edge: up to
- * and with it). A quantile is the smallest value that the given share of the weight does not exceed; where the share is
- * met exactly, the mean of that value and the next. The standard deviation is the distribution's own, with the sum of
- * the weights below.
- * @returns null where the weights sum to 0
+ * The statistics of a distribution, and the fraction of the weight below each of the ascending `edges` (at the last edge:
+ * including it). A quantile is the smallest value at which the cumulative weight reaches the given fraction; if it equals
+ * the fraction exactly, the mean of that value and the next. The standard deviation is the distribution's own: the sum of
+ * weights is the denominator, without a correction for the sample size.
+ * @returns null if the weights sum to 0
  */
 export function describe(
   { values, weights }: Weighted,
   edges: readonly number[] = [],
-): { figures: Figures; shares: number[] } | null {
+): { figures: SizeStatistics; shares: number[] } | null {
   const count = values.length
-  // sums of squares about some value of the middle keep their digits
+  // moments about a central value lose less precision
   const about = values[count >> 1]
   let [total, first, second] = [0, 0, 0]
   for (let i = 0; i < count; i++) {
@@ -38,12 +38,12 @@ export function describe(
   const mean = first / total
   const quantiles = [NaN, NaN, NaN]
   const shares = new Array<number>(edges.length)
-  // sums of many weights miss a share by rounding
+  // tolerance for rounding errors in the sum of many weights
   const slack = 1e-12 * total
   let [sum, level, edge] = [0, 0, 0]
   let wanted = levels[0] * total - slack
   let nextEdge = edges.length > 1 ? edges[0] : Infinity
-  /** The level that is met exactly, until the next value of some weight is seen. */
+  /** Index of a quantile whose fraction was equalled exactly, until the next value of positive weight; -1 for none. */
   let met = -1
   for (let i = 0; i < count; i++) {
     const value = values[i]
@@ -71,7 +71,7 @@ export function describe(
   return { figures: { d10, d50, d90, span: (d90 - d10) / d50, mean: about + mean, std }, shares }
 }
 
-/** How many particles of equal weight would tell as much: (sum w)^2 / sum w^2 (Kish). 0 without weight. */
+/** Kish's effective sample size, (sum w)^2 / sum w^2; 0 if all weights are 0. */
 export function effectiveNumber(weights: Float64Array): number {
   let [sum, squares] = [0, 0]
   for (const weight of weights) {
@@ -81,7 +81,7 @@ export function effectiveNumber(weights: Float64Array): number {
   return squares > 0 ? sum ** 2 / squares : 0
 }
 
-/** The q-quantile of ascending numbers, between two of them in proportion. */
+/** The q-quantile of ascending numbers, interpolated linearly between neighbours. */
 export function quantile(ascending: ArrayLike<number>, q: number): number {
   const at = q * (ascending.length - 1)
   const low = Math.floor(at)
