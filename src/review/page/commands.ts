@@ -196,7 +196,7 @@ export const commands = {
   previousImage: { group: 'Images', label: 'Previous image', keys: ['pageup', ','], run: () => open(-1) },
   accept: {
     group: 'Images',
-    label: 'Accept the image and open the next one; on an accepted image, undo this',
+    label: 'Accept the image and open the next one; on an accepted image, withdraw the acceptance',
     keys: ['shift+a', 'ctrl+enter'],
     run: withSession((s) => void accept(s)),
   },
