@@ -1,4 +1,4 @@
-/** A project as wgsam generate leaves it, of made-up scenes whose proposals have the faults that a review mends. */
+/** @file A synthetic project as `wgsam generate` writes it, whose proposals have the errors that a review corrects. */
 import { intersections } from './overlaps'
 import { decodeMask, encodeMask, encodeRle } from '../../engine/masks/rle'
 import type { Mask } from '../../engine/masks/mask'
@@ -14,7 +14,7 @@ export interface DemoScene {
   name: string
   width: number
   height: number
-  /** Particles of the scene, and proposals made of them. */
+  /** The number of particles in the scene. */
   particles: number
   proposals: number
 }
@@ -22,8 +22,8 @@ export interface DemoScene {
 const boxed = ({ x0, y0, width, height }: Mask): ProposalRecord['bbox'] => [x0, y0, width, height]
 
 /**
- * Writes `count` images. Of every scene's particles some are missed, some merged with a neighbour, some found in halves;
- * a few masks are of nothing. Candidates hold the proposals and weaker ones.
+ * Writes `count` images. Of every scene's particles some are missed, some merged with a neighbour, some covered by half;
+ * a few masks are spurious. The candidates are the proposals and masks of lower quality.
  */
 export async function writeDemoProject(
   dir: string,

@@ -1,4 +1,4 @@
-/** @file Shapes as pixels: those whose centres (x + 0.5, y + 0.5) lie inside. */
+/** @file Masks of geometric shapes: the pixels whose centres (x + 0.5, y + 0.5) are inside. */
 import type { Mask } from '../../engine/masks/mask'
 import { runsOfMask } from '../../src/measure/shape/pixel-runs'
 
@@ -10,7 +10,7 @@ export function drawn(width: number, height: number, inside: Inside): Mask {
   return { x0: 0, y0: 0, width, height, data }
 }
 
-/** An ellipse of half axes a and b, its first axis turned counter-clockwise (as one looks at it) by an angle in degrees. */
+/** An ellipse of half axes a and b, the first axis rotated counter-clockwise in the displayed image by an angle in degrees. */
 export function ellipse(cx: number, cy: number, a: number, b: number, degrees = 0): Inside {
   const [u, v] = turned(cx, cy, degrees)
   return (x, y) => (u(x, y) / a) ** 2 + (v(x, y) / b) ** 2 <= 1
@@ -18,7 +18,7 @@ export function ellipse(cx: number, cy: number, a: number, b: number, degrees = 
 
 export const disc = (cx: number, cy: number, r: number): Inside => ellipse(cx, cy, r, r)
 
-/** A rectangle of sides w and h, its first side turned likewise. */
+/** A rectangle with sides w and h, the first side rotated likewise. */
 export function rectangle(cx: number, cy: number, w: number, h: number, degrees = 0): Inside {
   const [u, v] = turned(cx, cy, degrees)
   return (x, y) => Math.abs(u(x, y)) <= w / 2 && Math.abs(v(x, y)) <= h / 2

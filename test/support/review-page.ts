@@ -1,4 +1,4 @@
-/** The review page in a browser, as a person handles it: what is clicked, what is read, and the log that it leaves. */
+/** @file Drives the review page in a browser as a person does: clicks, displayed text, and the resulting log. */
 import { readFileSync } from 'node:fs'
 import type { BrowserContext, Page } from 'playwright-core'
 import type { Size } from '../../engine/image/size'
@@ -13,7 +13,7 @@ import { buildPage } from '../../scripts/build-page.mjs'
 
 export const pageFolder = '.cache/review-page'
 
-/** A server that can go away and come back at the same address. */
+/** A server that can be stopped and restarted at the same address. */
 export class Serving {
   private folder: ReviewFolder | null = null
   private server: ReviewServer | null = null
@@ -41,7 +41,7 @@ export class Serving {
     this.server = this.folder = null
   }
 
-  /** The document that an image's log on the disk gives. */
+  /** The document that an image's log on the disk leads to. */
   document(name: string): ReviewDocument {
     const [header, ...entries] = readFileSync(projectFile.log(this.dir, name), 'utf8')
       .trimEnd()
@@ -52,7 +52,7 @@ export class Serving {
   }
 }
 
-/** A tab with the review page; what it should never say is collected. */
+/** A tab with the review page; errors in its console are collected. */
 export class ReviewTab {
   readonly faults: string[] = []
 
@@ -62,7 +62,7 @@ export class ReviewTab {
   ) {
     page.on('pageerror', (error) => this.faults.push(String(error)))
     page.on('console', (message) => {
-      // a server that is away is no fault of the page
+      // failed requests to a stopped server are not errors of the page
       if (message.type() === 'error' && !/ERR_CONNECTION|ERR_EMPTY|ERR_FAILED|status of (409|503)/.test(message.text()))
         this.faults.push(message.text())
     })
@@ -81,7 +81,7 @@ export class ReviewTab {
     await this.page.locator('.bottom', { hasText: /\d+ masks/ }).waitFor()
   }
 
-  /** Where a pixel of the whole, fitted image lies in the window. */
+  /** The window position of a pixel of the fitted image. */
   async at(x: number, y: number): Promise<[number, number]> {
     const box = (await this.page.locator('.above').boundingBox())!
     const { width, height } = this.image
@@ -112,14 +112,14 @@ export class ReviewTab {
     return keys.reduce((before, key) => before.then(() => this.page.keyboard.press(key)), Promise.resolve())
   }
 
-  /** Waits until nothing is on its way to the server. */
+  /** Waits until all actions are saved. */
   async saved(): Promise<void> {
-    // what was just done is on the screen two frames later; before that the page still says "saved" of what was before
+    // an action shows two frames later; until then the page still says "saved" about the one before
     await this.page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
     await this.page.locator('.link-saved').waitFor()
   }
 
-  /** The numbers in the line below. */
+  /** The numbers in the status bar. */
   async counts(): Promise<{ masks: number; selected: number }> {
     const text = (await this.page.locator('.bottom').innerText()).replaceAll('\n', ' ')
     return {
@@ -128,7 +128,7 @@ export class ReviewTab {
     }
   }
 
-  /** Waits until the line below says so. */
+  /** Waits until the status bar shows these numbers. */
   async expect(counts: { masks?: number; selected?: number }): Promise<void> {
     const { masks, selected } = counts
     const text = `${masks ?? '\\d+'} masks${selected ? `, ${selected} selected` : selected === 0 ? '(?!, )' : ''}`
@@ -138,7 +138,7 @@ export class ReviewTab {
       .waitFor()
   }
 
-  /** The ids of the selected lines of the index that are in sight. */
+  /** The ids of the visible selected lines of the list. */
   async selectedLines(): Promise<number[]> {
     const lines = await this.page.locator('.mask-line[aria-selected=true] span:nth-of-type(1)').allInnerTexts()
     return lines.map(Number)

@@ -1,4 +1,4 @@
-/** Projects for the review's tests: made-up pictures whose masks are squares, and requests to a server. */
+/** @file Projects for the review's tests: synthetic images whose masks are squares, and requests to a server. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { dirname } from 'node:path'
@@ -24,7 +24,7 @@ export const made = (id: number, origin: EditKind | 'proposal', segmentation: Co
   stability: null,
 })
 
-/** A picture and proposals of it, as `wgsam generate` lays them out. */
+/** Writes an image and its proposals, as `wgsam generate` does. */
 export async function writeImage(dir: string, name: string, masks: CompressedRle[], size: Size = SIZE): Promise<void> {
   const { width, height } = size
   const data = Uint8Array.from({ length: width * height }, (_, i) => (i * 7) % 251)
@@ -64,7 +64,7 @@ export function ask(
       {
         hostname,
         port,
-        // as it is given: URL would take `../` out of it
+        // unmodified: URL would resolve `../`
         path: url.slice(url.indexOf('/', 'http://'.length)),
         method: options.method ?? (data === undefined ? 'GET' : 'POST'),
         headers: { ...(data !== undefined && { 'Content-Type': 'application/json' }), ...options.headers },

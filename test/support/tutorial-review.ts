@@ -1,4 +1,4 @@
-/** The tutorial's review: a person who knows the particles goes through the images, with screenshots of the first. */
+/** @file The tutorial's review: a simulated person who knows the particles corrects the images, with screenshots of the first. */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
@@ -19,13 +19,13 @@ import { ReviewTab } from './review-page'
 
 interface Options {
   size: Size
-  /** A folder of label maps of the images' names. */
+  /** A folder of label maps with the images' names. */
   truth: string
-  /** Where screenshots go; null for none. */
+  /** Folder for screenshots; null for none. */
   pictures: string | null
 }
 
-/** What a person takes as good enough, in place of drawing by hand. */
+/** The IoU with a particle from which a mask is accepted rather than drawn by hand. */
 const good = 0.7
 
 function iou(a: Mask, b: Mask): number {
@@ -44,7 +44,7 @@ const middle = (mask: Mask): [number, number] => {
 async function particlesOf(path: string, { width, height }: Size): Promise<Mask[]> {
   const { data } = await readLabels(path)
   const ids = [...new Set(data)].filter((id) => id > 0)
-  // crumbs that stick out from under other particles are nobody's particles
+  // small visible remains of covered particles do not count
   return ids.map((id) => decodeMask(encodeRle(data, width, height, id))).filter((mask) => maskArea(mask) >= 20)
 }
 
@@ -87,11 +87,11 @@ class Person {
     private readonly url: string,
     private readonly size: Size,
     private readonly particles: Mask[],
-    /** Set where screenshots are wanted. */
+    /** Set if screenshots are taken. */
     private readonly shown: Options | null,
   ) {}
 
-  /** The masks that are there now. */
+  /** The current masks. */
   private async masks(): Promise<{ id: number; mask: Mask }[]> {
     await this.tab.saved()
     const name = await this.tab.page.locator('.where b').innerText()
@@ -122,12 +122,12 @@ class Person {
     await page.getByRole('tab', { name: 'Masks' }).click()
   }
 
-  /** Goes to what is suspicious, and takes away what is no particle. */
+  /** Selects each mask that is not a particle, and removes it. */
   private async remove(): Promise<void> {
     const { tab } = this
     const wrong = (await this.masks()).filter(({ mask }) => bestIou(mask, this.particles) < good)
     for (const [i, { id }] of wrong.entries()) {
-      // the list is long: the line comes into being when it is scrolled to
+      // only the visible lines of the long list are rendered
       await this.select(id)
       if (!i) await this.look('suspicious')
       await tab.press('Delete')
@@ -146,7 +146,7 @@ class Person {
     throw new Error(`mask ${id} is not in the list`)
   }
 
-  /** Asks the model for what is missing; what it does not know is drawn by hand. */
+  /** Prompts the model for missing particles; those that it does not find are drawn by hand. */
   private async add(): Promise<void> {
     const { tab } = this
     await tab.press('Escape', '0', 'u')
@@ -194,7 +194,7 @@ class Person {
     await tab.page.mouse.up()
   }
 
-  /** Cuts the largest mask, shows it, and takes it back. */
+  /** Cuts the largest mask, takes a screenshot, and undoes the cut. */
   private async cut(): Promise<void> {
     const { tab } = this
     const masks = (await this.masks()).sort((a, b) => maskArea(b.mask) - maskArea(a.mask))
@@ -212,7 +212,7 @@ class Person {
     })
     await this.look('cut')
     await tab.page.mouse.up()
-    // two pieces or more, by its shape
+    // two pieces or more, depending on the shape
     await tab.page.waitForFunction(
       `Number(/(\\d+) masks/.exec(document.querySelector('.bottom').textContent)[1]) > ${masks.length}`,
     )

@@ -1,4 +1,4 @@
-/** @file `wgsam measure` as it is typed: what it takes, what it writes, in which units. */
+/** @file `wgsam measure` on the command line: inputs, outputs and units. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -24,7 +24,7 @@ const labels = discs(40, 30, [
 ])
 const areas = [3, 9, 12].map((id) => labels.filter((label) => label === id).length)
 
-test('a dataset with a pixel size: every length in its unit, every area in its square', async () => {
+test('a dataset with a pixel size: lengths in its unit, areas in its square', async () => {
   const folder = scratch()
   await pair(folder, 'a', labels)
   await pair(folder, 'b', labels, { seed: 2 })
@@ -86,7 +86,7 @@ test('a dataset with a pixel size: every length in its unit, every area in its s
   ])
 })
 
-test('without a pixel size everything is in pixels, and nothing else is said', async () => {
+test('without a pixel size everything is in pixels, and no other unit appears', async () => {
   const folder = scratch()
   await pair(folder, 'a', labels)
   const out = join(folder, 'out')
@@ -101,7 +101,7 @@ test('without a pixel size everything is in pixels, and nothing else is said', a
   nearly(rowsOf(out)[0].equivalent_diameter_px, Math.sqrt((4 * areas[0]) / Math.PI))
 })
 
-test('pixel sizes from a column, for some images only, and the unit asked for', async () => {
+test('pixel sizes from a column, for some images only, and the requested unit', async () => {
   const folder = scratch()
   await pair(folder, 'a', labels)
   await pair(folder, 'b', labels, { seed: 2 })
@@ -127,7 +127,7 @@ test('pixel sizes from a column, for some images only, and the unit asked for', 
   assert.match(await refusal(run(measure, folder, '--out', out)), /groups\.csv, a: pixel_size takes a length/)
 })
 
-test('a project: proposals, then the masks as a person has left them, then accepted ones only', async () => {
+test('a project: proposals, then edited masks, then accepted ones only', async () => {
   const dir = scratch()
   for (const name of ['one', 'two']) await writeImage(dir, name, [square(4, 4, 10), square(30, 20, 6)])
   const out = join(dir, 'out')
@@ -151,7 +151,7 @@ test('a project: proposals, then the masks as a person has left them, then accep
   assert.match(accepted.out, 'left out: 1 images (two: it is proposed, not accepted)')
 })
 
-test('COCO: masks measured whole where they overlap, polygons and RLE, images beside it', async () => {
+test('COCO: overlapping masks measured completely, polygons and RLE, images beside it', async () => {
   const folder = scratch()
   const rle = { size: [20, 30], counts: [2 * 20 + 2, 6, 14, 6, 14, 6, 600 - 42 - 46] }
   const file = {
@@ -194,7 +194,7 @@ test('COCO: masks measured whole where they overlap, polygons and RLE, images be
   nearly(all.coverage, (100 + 44 + 18 - 22) / 1200)
 })
 
-test('label maps by themselves: one file, a folder, PNG and TIFF of one name; images elsewhere', async () => {
+test('label maps alone: one file, a folder, PNG and TIFF of one name; images elsewhere', async () => {
   const folder = scratch()
   const out = join(folder, 'out')
   await png16(join(folder, 'maps', 'a.png'), 40, 30, labels)
@@ -227,7 +227,7 @@ test('several folders are groups; the parts of a group are pooled', async () => 
   assert.ok(existsSync(join(out, 'groups-number.svg')))
 })
 
-test('one bad file is told and the rest is measured; sizes that differ are an error', async () => {
+test('a bad file is reported and the rest is measured; different sizes are an error', async () => {
   const folder = scratch()
   await pair(folder, 'good', labels)
   await pair(folder, 'other', labels)
@@ -246,7 +246,7 @@ test('one bad file is told and the rest is measured; sizes that differ are an er
   assert.match(read(out, 'report.html'), 'Not measured')
 })
 
-test('names that spreadsheets would run, and that pages would', async () => {
+test('names that spreadsheets or browsers would execute', async () => {
   const folder = scratch()
   const names = ['=HYPERLINK(1)', '@a, "b"', '<img src=x onerror=alert(1)>']
   for (const name of names) await png16(join(folder, `${name}.png`), 40, 30, labels)
@@ -260,7 +260,7 @@ test('names that spreadsheets would run, and that pages would', async () => {
   assert.not.match(read(out, 'report.html'), '<img')
 })
 
-test('empty maps, a particle that fills its image, single pixels: no figure is made up', async () => {
+test('empty maps, a particle that fills its image, single pixels: no invented numbers', async () => {
   const folder = scratch()
   await png16(join(folder, 'empty.png'), 8, 8, new Uint16Array(64))
   const out = join(folder, 'out')
@@ -281,7 +281,7 @@ test('empty maps, a particle that fills its image, single pixels: no figure is m
   for (const name of readdirSync(out)) assert.not.match(read(out, name), /NaN|Infinity|undefined/)
 })
 
-test('the same numbers again', async () => {
+test('a second run gives the same numbers', async () => {
   const folder = scratch()
   for (const stem of ['a', 'b', 'c', 'd', 'e', 'f']) await pair(folder, stem, labels)
   const [one, two] = ['one', 'two'].map((name) => join(folder, name))
@@ -290,7 +290,7 @@ test('the same numbers again', async () => {
   assert.is(rowsOf(one, 'summary.csv').at(-1)!.resampled, 'images')
 })
 
-test('command lines that make no sense', async () => {
+test('invalid command lines are rejected', async () => {
   const folder = scratch()
   await pair(folder, 'a', labels)
   const refused = async (message: RegExp, ...argv: string[]) =>

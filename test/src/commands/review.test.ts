@@ -1,4 +1,4 @@
-/** `wgsam review` as a program: the page's address, Ctrl-C, and the tasks that need no server. */
+/** @file `wgsam review` as a program: the page's address, Ctrl-C, and the tasks that need no server. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -18,7 +18,7 @@ const run = async (argv: string[]): Promise<number | void> => {
   return command.run(values, positionals)
 }
 
-// where addresses are kept
+// where addresses are stored
 process.env.WGSAM_CACHE ??= scratch()
 
 if (process.argv[2] === 'child') {
@@ -44,7 +44,7 @@ if (process.argv[2] === 'child') {
   const dir = scratch()
   await writeImage(dir, 'a', [square(2, 2, 10), square(30, 20, 8)])
 
-  /** What a server has printed when it is ready. */
+  /** The output of a server when it is ready. */
   const address = async (running: ChildProcess, said: { out: string; err: string }): Promise<string> => {
     while (!said.out.includes('Ctrl-C')) {
       assert.is(running.exitCode, null, said.err)

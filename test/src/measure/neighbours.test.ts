@@ -34,7 +34,7 @@ test('touching by sides and corners; each neighbour once', () => {
   )
 })
 
-test('nearest neighbour and whether the image ends before it', () => {
+test('nearest neighbour, and whether the image border is nearer', () => {
   const { particles } = measured(12, ['............', '............', '..1.....2...', '............', '............'])
   const [one, two] = particles
   assert.equal(
@@ -63,7 +63,7 @@ test('an empty map, one pixel, and a particle that fills the image', () => {
   assert.equal([full.particles[0].area, full.particles[0].edge, full.covered], [6, true, 6])
 })
 
-test('overlapping masks are measured whole, touch, and have no gap', () => {
+test('overlapping masks are measured completely, touch, and have no gap', () => {
   const runs = (x0: number, x1: number) => Int32Array.of(1, x0, x1, 2, x0, x1)
   const masks = [
     { id: 4, runs: runs(1, 9) },
@@ -86,7 +86,7 @@ test('overlapping masks are measured whole, touch, and have no gap', () => {
   assert.equal([covered, shared], [20, 8])
 })
 
-test('nearest points as by comparing all', () => {
+test('nearest points equal those found by comparing all pairs', () => {
   const next = randoms(8)
   for (const count of [2, 3, 50, 400]) {
     const points = Array.from({ length: count }, (_, i) => ({
@@ -106,7 +106,7 @@ test('nearest points as by comparing all', () => {
   }
 })
 
-test('gaps as by comparing all pixels, two pixels too long at most', () => {
+test('gaps equal those found by comparing all pixels, within two pixels', () => {
   const next = randoms(9)
   let exact = 0
   let all = 0
@@ -138,7 +138,7 @@ test('gaps as by comparing all pixels, two pixels too long at most', () => {
   assert.ok(exact > 0.9 * all, `${exact} of ${all} are exact`)
 })
 
-test('mean gray of the image’s own values', () => {
+test('mean gray value of the original image', () => {
   const masks = [{ id: 1, runs: Int32Array.of(0, 0, 2, 1, 1, 2) }]
   const size = { width: 2, height: 2 }
   const gray = (data: Uint16Array | Float32Array) =>
@@ -154,7 +154,7 @@ test('mean gray of the image’s own values', () => {
   assert.is(colour.particles[0].meanGray, 27 / 9)
 })
 
-test('pairs are kept once, also of more than fit at first', () => {
+test('pairs are stored once, also beyond the initial capacity', () => {
   const pairs = new ParticlePairs(3000)
   for (let round = 0; round < 3; round++)
     for (let i = 0; i < 2999; i++) {
@@ -165,7 +165,7 @@ test('pairs are kept once, also of more than fit at first', () => {
   assert.equal([degrees[0], degrees[1], degrees[1500], degrees[2999]], [1, 2, 2, 1])
 })
 
-test('65,535 labels, also scattered over the image, take seconds', () => {
+test('65,535 labels, also scattered over the image, are measured within seconds', () => {
   const next = randoms(2)
   const tidy = { width: 768, height: 768 }
   const cells = Uint16Array.from({ length: 768 * 768 }, (_, i) =>
@@ -186,7 +186,7 @@ test('65,535 labels, also scattered over the image, take seconds', () => {
       particles.reduce((sum, { area }) => sum + area, 0),
       data.length,
     )
-    // the slowest machines included; a way that goes by the square of the labels takes many minutes
+    // generous for slow machines; an algorithm quadratic in the labels would take many minutes
     assert.ok(process.cpuUsage(from).user < 60e6)
   }
 })

@@ -1,3 +1,4 @@
+/** @file Input images from command-line paths: order, unique names, missing files. */
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +13,7 @@ const folder = (files: string[]) => {
   return dir
 }
 
-test('images of a folder in order, other files passed over', async () => {
+test('images of a folder in order, other files ignored', async () => {
   const dir = folder(['b.png', 'a.TIF', 'notes.txt', '.hidden.png', 'it\'s "odd" ünï.jpg'])
   assert.equal(
     (await listInputs([dir])).map(({ name }) => name),
@@ -20,7 +21,7 @@ test('images of a folder in order, other files passed over', async () => {
   )
 })
 
-test('names are unique, whatever case and folder', async () => {
+test('names are unique across folders and regardless of case', async () => {
   const [one, two] = [folder(['a.png', 'A.tif', 'b.png']), folder(['b.png', 'a.png'])]
   const names = (await listInputs([one, two])).map(({ name }) => name)
   assert.is(new Set(names.map((name) => name.toLowerCase())).size, 5)
@@ -34,7 +35,7 @@ test('a folder of images/, a file given twice', async () => {
   assert.is((await listInputs([dir, join(dir, 'images', 'x.png')])).length, 1)
 })
 
-test('nothing there', async () => {
+test('missing paths and folders without images are errors', async () => {
   for (const paths of [[folder([])], ['/no such/place']]) {
     const error = await listInputs(paths).then(
       () => null,

@@ -1,4 +1,4 @@
-/** Accepted images as a dataset that training takes, corrections counted, and later proposals compared with them. */
+/** @file Exports accepted images for training, counts corrections, and compares later proposals with accepted masks. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -19,7 +19,7 @@ import { made, SIZE, square, writeImage } from '../../support/review'
 const accept: Action = { type: 'state', state: 'accepted' }
 const remove = (...ids: number[]): Action => ({ type: 'edit', edit: { kind: 'remove', remove: ids, add: [] } })
 
-/** Does what is given, one after the other. */
+/** Applies the actions, one after the other. */
 async function edit(dir: string, todo: Record<string, Action[]>): Promise<void> {
   const folder = await ReviewFolder.open(dir)
   for (const [name, actions] of Object.entries(todo))
@@ -30,7 +30,7 @@ async function edit(dir: string, todo: Record<string, Action[]>): Promise<void> 
   await folder.close()
 }
 
-test('accepted images leave as a dataset, the smaller mask on top, and what is not accepted any more leaves it', async () => {
+test('accepted images become a dataset, the smaller mask on top; images no longer accepted are removed from it', async () => {
   const dir = scratch()
   await writeImage(dir, `a "b"`, [square(2, 2, 10), square(6, 6, 4), square(40, 20, 8)])
   await writeImage(dir, 'c', [square(2, 2, 10), square(30, 30, 5)])
@@ -70,7 +70,7 @@ test('accepted images leave as a dataset, the smaller mask on top, and what is n
   )
 })
 
-test('what training would refuse is left out with the reason', async () => {
+test('images that training would reject are left out, with the reason', async () => {
   const dir = scratch()
   const whole = { x0: 0, y0: 0, width: 64, height: 48, data: new Uint8Array(64 * 48).fill(1) }
   await writeImage(dir, 'good', [square(2, 2, 10)])
@@ -117,7 +117,7 @@ test('what training would refuse is left out with the reason', async () => {
   assert.is(notes.length, 4)
 })
 
-test('without accepted images nothing is written, and another program’s folder is left alone', async () => {
+test('without accepted images nothing is written, and a folder of another program is not overwritten', async () => {
   const dir = scratch()
   await writeImage(dir, 'a', [square(2, 2, 10)])
   assert.match(await refusal(exportAcceptedImages(dir)), 'no image with masks is accepted')
@@ -128,7 +128,7 @@ test('without accepted images nothing is written, and another program’s folder
   assert.is(readFileSync(join(dir, 'dataset', 'mine.txt'), 'utf8'), 'mine')
 })
 
-test('an export that was killed between its two renames is mended by the next', async () => {
+test('an export killed between its two renames is repaired by the next', async () => {
   const dir = scratch()
   await writeImage(dir, 'a', [square(2, 2, 10)])
   mkdirSync(join(dir, 'dataset.4194305.part', 'images'), { recursive: true })
@@ -141,7 +141,7 @@ test('an export that was killed between its two renames is mended by the next', 
   assert.equal(readdirSync(join(dir, 'dataset')), ['corrections.json'])
 })
 
-test('as many masks as a label map holds, and one more', () => {
+test('the largest number of masks that a label map holds, and one more', () => {
   const size = { width: 256, height: 257 }
   const masks = Array.from({ length: 65536 }, (_, i) =>
     made(i + 1, 'proposal', square(i % 256, Math.floor(i / 256), 1, size)),
@@ -151,7 +151,7 @@ test('as many masks as a label map holds, and one more', () => {
   assert.throws(() => labelsOf(new ReviewDocument(size, masks)), /65536 masks, and a label map holds 65535/)
 })
 
-test('pages of one file are one group; a project’s own groups go before', async () => {
+test('pages of one file are one group; a project’s own groups override this', async () => {
   const dir = scratch()
   const [one, two] = ['p "1", a', 'p "1", b']
   for (const name of [one, two, 'q']) {
@@ -169,7 +169,7 @@ test('pages of one file are one group; a project’s own groups go before', asyn
   assert.equal(await groups(), ['x', 'y', 'y'])
 })
 
-test('pixel sizes go with the dataset', async () => {
+test('pixel sizes are exported with the dataset', async () => {
   const dir = scratch()
   for (const name of ['a', 'b']) await writeImage(dir, name, [square(2, 2, 10)])
   const path = projectFile.proposals(dir, 'b')
@@ -185,7 +185,7 @@ test('pixel sizes go with the dataset', async () => {
   )
 })
 
-test('the report counts what was corrected', async () => {
+test('the report counts the corrections', async () => {
   const dir = scratch()
   await writeImage(dir, 'a', [square(2, 2, 10), square(20, 20, 5), square(40, 10, 5)])
   await writeImage(dir, 'b', [square(2, 2, 10)])
@@ -214,7 +214,7 @@ test('the report counts what was corrected', async () => {
 
 test('later proposals are compared with the accepted masks', async () => {
   const [dir, other] = [scratch(), scratch()]
-  // of the first proposals one is right, one is half a particle, one is invented, and one particle is missing
+  // of the first proposals one is right, one covers half a particle, one is spurious, and one particle is missing
   await writeImage(dir, 'a', [square(2, 2, 10), square(20, 20, 5), square(50, 2, 6)])
   await writeImage(dir, 'not accepted', [square(2, 2, 10)])
   await writeImage(other, 'a', [square(2, 2, 10), square(20, 20, 10), square(40, 30, 7)])

@@ -1,4 +1,4 @@
-/** The model behind the review page: prompts, what is kept of images, whose turn it is, and a GPU that fails. */
+/** @file The model behind the review page: prompts, cached embeddings, priorities, and a failing GPU. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readFileSync } from 'node:fs'
@@ -64,7 +64,7 @@ const refused = async (action: Promise<unknown>): Promise<HttpError> => {
   throw new Error('it was not refused')
 }
 
-test('a prompt is answered as wgsam predict answers it', async () => {
+test('a prompt gives the same masks as wgsam predict', async () => {
   const session = open()
   const cases: [PromptRequest, number][] = [
     [prompt(), 3],
@@ -85,7 +85,7 @@ test('a prompt is answered as wgsam predict answers it', async () => {
       assert.ok(Math.abs(mask.predictedIou - seen[i].predictedIou) < 1e-5)
       const got = decodeMask(mask.segmentation)
       const sum = (data: Uint8Array) => data.reduce((total, inside) => total + inside, 0)
-      // other numbers of slots sum in another order: pixels at the very threshold may differ
+      // another number of prompt slots changes the order of sums: pixels exactly at the threshold may differ
       assert.ok(Math.abs(sum(got.data) - sum(seen[i].mask.data)) <= 2)
       assert.ok(mask.stability >= 0 && mask.stability <= 1)
     })
@@ -98,7 +98,7 @@ test('a prompt is answered as wgsam predict answers it', async () => {
   await session.close()
 })
 
-test('an image is encoded once, and again after others have taken its place', async () => {
+test('an image is encoded once, and again after others have replaced it in the cache', async () => {
   loads = 0
   const session = open({ embeddingBytes: 2 * embeddingBytes })
   assert.is(loads, 0, 'the model is loaded when it is needed')
@@ -125,7 +125,7 @@ test('an image is encoded once, and again after others have taken its place', as
   await session.close()
 })
 
-test('the next image is encoded when nothing else is wanted', async () => {
+test('the next image is encoded when the queue is empty', async () => {
   const session = open()
   await session.encode(image('a'))
   session.encodeAhead(image('b'))
@@ -142,7 +142,7 @@ test('the next image is encoded when nothing else is wanted', async () => {
   await session.close()
 })
 
-test('of a window’s prompts that wait the newest is answered', async () => {
+test('of a window’s waiting prompts, only the newest is decoded', async () => {
   const session = open()
   const running = session.encode(image('a'))
   const send = (window: string, x: number) =>
@@ -157,7 +157,7 @@ test('of a window’s prompts that wait the newest is answered', async () => {
   await session.close()
 })
 
-test('work waits for its turn: prompts, the image on the screen, the next one', async () => {
+test('jobs run by priority: prompts, the image on the screen, the next one', async () => {
   const queue = new WorkQueue()
   const order: string[] = []
   const work = (name: string) => async () => {
@@ -182,7 +182,7 @@ test('work waits for its turn: prompts, the image on the screen, the next one', 
   assert.is((await refused(queue.run('soon', work('after')))).status, 503)
 })
 
-test('prompts that do not fit are refused in words', async () => {
+test('invalid prompts are rejected with the reason', async () => {
   const session = open()
   const no = async (what: RegExp, over: Partial<PromptRequest>) => {
     const { status, message } = await refused(session.prompt(image('a'), size, prompt(over)))
@@ -207,7 +207,7 @@ test('prompts that do not fit are refused in words', async () => {
   await session.close()
 })
 
-test('a model that cannot be had is said, and tried again', async () => {
+test('a model that cannot be loaded is reported, and tried again', async () => {
   let broken = true
   const session = open({
     load: async () => {
@@ -220,13 +220,13 @@ test('a model that cannot be had is said, and tried again', async () => {
   broken = false
   assert.ok((await session.encode(image('a'))) > 0)
 
-  // an image that cannot be read is no fault of the model's
+  // an unreadable image is not an error of the model
   const unread = await refused(session.encode({ name: 'x', path: join(dir, 'x.png') }))
   assert.is(unread.status, 422)
   await session.close()
 })
 
-test('a GPU that is lost is said, and the next prompt gets another', async () => {
+test('a lost GPU is reported, and the next prompt loads the model again', async () => {
   const engines: Engine[] = []
   const session = open({
     load: async () => {
@@ -250,7 +250,7 @@ test('a GPU that is lost is said, and the next prompt gets another', async () =>
   await session.close()
 })
 
-test('the server passes it all on', async () => {
+test('the server passes prompts and errors on', async () => {
   const folder = await ReviewFolder.open(dir)
   const session = open()
   const server = await serve({ folder, session, assets: new Map() })

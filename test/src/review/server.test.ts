@@ -1,4 +1,4 @@
-/** The review's server: what it serves, whom it refuses, and that two windows cannot overwrite each other. */
+/** @file The review's server: what it serves, which requests it rejects, and that two windows cannot overwrite each other. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connect } from 'node:net'
@@ -51,7 +51,7 @@ const adding = (...masks: ReviewMask[]): Action => ({ type: 'edit', edit: { kind
 const document = async (name: string) =>
   ReviewDocument.replay((await ask(at(name, 'document'))).json as ReviewHistory & { image: typeof SIZE })
 
-test('all images are listed, those too that cannot be reviewed', async () => {
+test('all images are listed, including those that cannot be reviewed', async () => {
   const { status, json, headers } = await ask(`${url}api/images`)
   assert.is(status, 200)
   const list = json as ImageSummary[]
@@ -65,7 +65,7 @@ test('all images are listed, those too that cannot be reviewed', async () => {
   assert.equal((await ask(`${url}api/session`)).json.model, null)
 })
 
-test('an image’s pixels come exactly, and are not sent twice', async () => {
+test('an image’s pixels are exact, and are not sent twice', async () => {
   for (const name of [...HOSTILE, 'plain']) {
     const { status, body, headers } = await ask(at(name, 'pixels'))
     assert.is(status, 200, name)
@@ -80,7 +80,7 @@ test('an image’s pixels come exactly, and are not sent twice', async () => {
   assert.is((await ask(at('linked', 'pixels'))).status, 422)
 })
 
-test('an edit is on the disk when it is answered, under any name', async () => {
+test('an edit is on the disk when the reply arrives, for any image name', async () => {
   for (const name of HOSTILE) {
     const { status, json } = await act(name, 'w1', 0, remove(1))
     assert.is(status, 200, name)
@@ -95,7 +95,7 @@ test('an edit is on the disk when it is answered, under any name', async () => {
   }
 })
 
-test('a window that is behind is told what it missed, and changes nothing', async () => {
+test('a window that is behind receives the entries it missed, and changes nothing', async () => {
   await act('plain', 'w1', 0, remove(1))
   const late = await act('plain', 'w2', 0, remove(2))
   assert.is(late.status, 409)
@@ -110,7 +110,7 @@ test('a window that is behind is told what it missed, and changes nothing', asyn
   assert.equal(ahead.json.entries, [])
 })
 
-test('what is sent again after its answer was lost is done once', async () => {
+test('a request repeated after a lost reply is applied once', async () => {
   const action = adding(made(4, 'add', square(40, 30, 6)))
   const first = await act('plain', 'w1', 2, action)
   assert.equal((await act('plain', 'w1', 2, action)).json, first.json)
@@ -119,7 +119,7 @@ test('what is sent again after its answer was lost is done once', async () => {
   assert.is((await document('plain')).seq, 3)
 })
 
-test('many edits at once: each is taken or refused, and the log has those that were taken', async () => {
+test('many edits at once: each is applied or rejected, and the log has the applied ones', async () => {
   const { seq, nextId } = await document('plain')
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, i) => act('plain', `w${i}`, seq, adding(made(nextId, 'add', square(i, i, 3))))),
@@ -129,7 +129,7 @@ test('many edits at once: each is taken or refused, and the log has those that w
   assert.is((await document('plain')).seq, seq + 1)
 })
 
-test('who has not the address, or comes from elsewhere, is refused', async () => {
+test('requests without the token or from another site are rejected', async () => {
   const own = `127.0.0.1:${port}`
   const api = `${url}api/images`
   const refuse = async (status: number, address: string, headers: Record<string, string> = {}) => {
@@ -161,7 +161,7 @@ test('who has not the address, or comes from elsewhere, is refused', async () =>
     { 'Sec-Fetch-Site': 'none' },
   ]
   for (const headers of allowed) assert.is((await ask(api, { headers })).status, 200)
-  // a form of another site can post, but neither with this content type nor without an origin
+  // a form on another site can post, but neither with this content type nor without an Origin header
   const body = JSON.stringify({ window: 'w', base: 0, action: { type: 'undo' } })
   const form = { 'Content-Type': 'text/plain' }
   assert.is((await ask(at('plain', 'actions'), { raw: body, headers: form })).status, 415)
@@ -186,7 +186,7 @@ test('no path leads out of the folder or to other files', async () => {
   assert.is((await ask(url.slice(0, -1))).headers.location, new URL(url).pathname)
 })
 
-test('candidates are given where they are', async () => {
+test('candidates are served if they exist', async () => {
   assert.equal((await ask(at('plain', 'candidates'))).json, { version: 1, candidates: [] })
   const none = await ask(at(HOSTILE[0], 'candidates'))
   assert.is(none.status, 404)
@@ -194,7 +194,7 @@ test('candidates are given where they are', async () => {
   assert.is((await ask(at('plain', 'prompt'), { body: { window: 'w', points: [], box: null } })).status, 503)
 })
 
-test('hostile requests get an answer in words and change nothing', async () => {
+test('hostile requests get an error message and change nothing', async () => {
   const before = readFileSync(projectFile.log(dir, 'plain'), 'utf8')
   const { seq, nextId } = await document('plain')
   const mask = made(nextId, 'add', square(1, 1, 3))
@@ -247,7 +247,7 @@ test('hostile requests get an answer in words and change nothing', async () => {
   assert.equal(logged, [], 'none of it was this program’s own fault')
 })
 
-test('bytes that are no HTTP end their own connection only', async () => {
+test('bytes that are not HTTP close only their own connection', async () => {
   const bytes = await new Promise<string>((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write('\x16\x03\x01 rubbish\r\n\r\n'))
     let all = ''
@@ -259,7 +259,7 @@ test('bytes that are no HTTP end their own connection only', async () => {
   assert.is((await ask(url)).status, 200)
 })
 
-test('nobody else on the network reaches it', async () => {
+test('the server is not reachable from the network', async () => {
   const { networkInterfaces } = await import('node:os')
   const others = Object.values(networkInterfaces()).flatMap((list) =>
     list!.filter((a) => !a.internal && a.family === 'IPv4'),
@@ -271,7 +271,7 @@ test('nobody else on the network reaches it', async () => {
     })
 })
 
-test('a folder of images without proposals is reviewed from nothing', async () => {
+test('a folder of images without proposals can be reviewed', async () => {
   const plain = scratch()
   mkdirSync(join(plain, 'sub'))
   for (const file of ['a.png', 'b.jpg', 'two.png', 'two.tif'])

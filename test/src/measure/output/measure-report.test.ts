@@ -1,4 +1,4 @@
-/** @file The report and its figures: numbers drawn where they belong; in Chromium where there is one. */
+/** @file The report and its figures: positions of the drawn numbers; in Chromium if it is installed. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -12,7 +12,7 @@ import { openBrowser, testInBrowser } from '../../../support/browser'
 
 const scale = { title: 'sizes', x: 'diameter, px' }
 
-test('bars are as high as their shares, whiskers as long as their intervals', () => {
+test('bar heights show fractions, whiskers show intervals', () => {
   const picture = histogram(scale, [0, 1, 2, 3], [{ value: 0.2 }, { value: 0.4, low: 0.2, high: 0.5 }, { value: 0 }])
   const bars = [...picture.matchAll(/<rect class="s1" x="([\d.]+)" y="[\d.]+" width="([\d.]+)" height="([\d.]+)"/g)]
   const [one, two, none] = bars.map(([, x, width, height]) => ({ x: +x, width: +width, height: +height }))
@@ -33,7 +33,7 @@ test('on a logarithmic axis equal factors are equally wide; names are escaped', 
   assert.match(file, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/)
 })
 
-testInBrowser('the report asks for nothing, fits a phone, and shows a bar a bin', async () => {
+testInBrowser('the report makes no requests, fits a phone, and shows one bar per bin', async () => {
   const browser = (await openBrowser())!
   try {
     const folder = scratch()

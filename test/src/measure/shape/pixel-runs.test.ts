@@ -1,4 +1,4 @@
-/** @file PixelRuns, parts, holes, hulls and border crossings against counting every pixel. */
+/** @file Runs, parts, holes, hulls and border crossings, compared with counting every pixel. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { components } from '../../../../engine/masks/components'
@@ -10,7 +10,7 @@ import { areaOf, boundsOf, type PixelRuns, runsOfLabels, runsOfMask } from '../.
 import { randoms } from '../../../support/random'
 import { runsOf } from '../../../support/drawn-particles'
 
-/** Random masks from sparse to full, some in pieces with holes. */
+/** Random masks from sparse to full, some in several parts with holes. */
 function* randomMasks(): Generator<Mask> {
   const next = randoms(11)
   for (let i = 0; i < 120; i++) {
@@ -56,7 +56,7 @@ test('runs hold the pixels, by label and by mask', () => {
   }
 })
 
-test('parts as 8-connected components, holes as ground that 4-steps do not leave', () => {
+test('parts are 8-connected; holes are background not 4-connected to the outside', () => {
   for (const mask of randomMasks()) {
     const runs = runsOfMask(mask)
     assert.is(countParts(runs), components(mask.data, mask.width, mask.height).areas.length)
@@ -93,7 +93,7 @@ test('a ring in a ring: two parts, and the holes of both', () => {
     [...filled],
     [0, 1, 2, 3, 4, 5, 6].flatMap((y) => [y, 0, 7]),
   )
-  // a hole with a diagonal way out of its corner is closed: ground goes by sides
+  // a hole with a diagonal opening is closed: background is 4-connected
   assert.is(fillHoles(runsOf('.##.', '#..#', '#..#', '.##.')).holes, 4)
   assert.is(fillHoles(runsOf('###', '#.#', '#.#')).holes, 0)
 })
@@ -113,7 +113,7 @@ test('Feret diameters of pixel corners, by trying all directions', () => {
         const length = Math.hypot(bx - ax, by - ay)
         max = Math.max(max, length)
         if (!length) continue
-        // the narrowest strip lies along a line through two corners
+        // the narrowest strip is parallel to a line through two corners
         const across = corners.map(([x, y]) => ((bx - ax) * y - (by - ay) * x) / length)
         min = Math.min(min, Math.max(...across) - Math.min(...across))
       }
@@ -149,7 +149,7 @@ test('centres in the hull, by trying all triangles', () => {
   }
 })
 
-test('solidity parts convex from not convex', () => {
+test('solidity separates convex from concave shapes', () => {
   const solid = (...rows: string[]) => {
     const runs = runsOf(...rows)
     return areaOf(runs) / centresInside(centreHull(runs))
@@ -173,7 +173,7 @@ test('the perimeter as crossings counted on every lattice line', () => {
     [-2, 1],
   ]
   const atanHalf = Math.atan(0.5)
-  // angles that each kind of direction stands for: half way to its neighbours on both sides
+  // the range of angles of each kind of direction: half way to its neighbours on both sides
   const weights: Record<number, number> = { 1: atanHalf, 5: Math.PI / 8, 2: (Math.atan(2) - atanHalf) / 2 }
   for (const mask of randomMasks()) {
     const runs = runsOfMask(mask)

@@ -1,4 +1,4 @@
-/** @file Shapes against analytic discs, ellipses and rectangles; tolerances are those of digitisation. */
+/** @file Shape measures of discs, ellipses and rectangles against their exact values; tolerances are the errors of digitisation. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { runsOfMask } from '../../../../src/measure/shape/pixel-runs'
@@ -17,7 +17,7 @@ const near = (value: number, expected: number, tolerance: number, what: string) 
  */
 const areaTolerance = (r: number) => 5 * 0.82 * Math.sqrt(r)
 
-test('discs of many sizes, anywhere between the pixels', () => {
+test('discs of many sizes, at any subpixel position', () => {
   const next = randoms(3)
   for (const d of [6, 9, 15, 33, 80, 201])
     for (let i = 0; i < 10; i++) {
@@ -32,7 +32,7 @@ test('discs of many sizes, anywhere between the pixels', () => {
       near(found.minorAxis, d, 2 * relative * d, `minor axis ${d}`)
       near(found.centroid.x, x, 1 / Math.sqrt(d), `x ${d}`)
       near(found.centroid.y, y, 1 / Math.sqrt(d), `y ${d}`)
-      // pixel corners reach up to half a diagonal over the border, on either side; a column without a centre is lost
+      // pixel corners extend up to half a diagonal over the border on either side; a column without a pixel centre is lost
       assert.ok(found.maxFeret >= d - 1 && found.maxFeret <= d + Math.SQRT2, `max Feret ${d}: ${found.maxFeret}`)
       assert.ok(found.minFeret >= d - 1 && found.minFeret <= d + Math.SQRT2, `min Feret ${d}: ${found.minFeret}`)
       near(found.perimeter / (Math.PI * d), 1, 0.015 + 0.5 / d, `perimeter ${d}`)
@@ -53,7 +53,7 @@ test('the perimeter of discs is unbiased', () => {
   }
 })
 
-test('turned ellipses: axes, orientation, perimeter', () => {
+test('rotated ellipses: axes, orientation, perimeter', () => {
   for (const [a, b] of [
     [90, 30],
     [40, 25],
@@ -88,7 +88,7 @@ test('rectangles along the pixels are exact', () => {
     assert.is(found.area, w * h)
     near(found.maxFeret, Math.hypot(w, h), 1e-9, 'max Feret')
     near(found.minFeret, Math.min(w, h), 1e-9, 'min Feret')
-    // the variance of a side is its square by 12
+    // the variance of a uniform side is its square divided by 12
     near(found.majorAxis, (4 * w) / Math.sqrt(12), 1e-9, 'major axis')
     near(found.minorAxis, (4 * h) / Math.sqrt(12), 1e-9, 'minor axis')
     near(found.aspectRatio, w / h, 1e-9, 'aspect ratio')
@@ -98,11 +98,11 @@ test('rectangles along the pixels are exact', () => {
   }
 })
 
-test('turned rectangles: Feret diameters and perimeter', () => {
+test('rotated rectangles: Feret diameters and perimeter', () => {
   const [w, h] = [120, 50]
   for (let degrees = 0; degrees < 180; degrees += 7.5) {
     const found = shape(160, rectangle(80.2, 79.7, w, h, degrees))
-    // the number of centres inside goes with the sides' rational slopes: a row of them along each side at most
+    // the number of centres inside depends on the slopes of the sides: the error is at most a row along each side
     near(found.area, w * h, w + h, 'area')
     assert.ok(found.minFeret >= h - Math.SQRT2 && found.minFeret <= h + Math.SQRT2, `min Feret ${found.minFeret}`)
     const diagonal = Math.hypot(w, h)
@@ -128,7 +128,7 @@ test('a mask far from the origin measures the same', () => {
   assert.is(there.maxFeret, here.maxFeret)
 })
 
-test('turning a mask by a quarter turns only its orientation', () => {
+test('rotating a mask by 90 degrees changes only its orientation', () => {
   const mask = drawn(60, 60, (x, y) => ellipse(30, 30, 25, 10, 20)(x, y) && !disc(40, 28, 5)(x, y))
   const turned = drawn(60, 60, (x, y) => mask.data[Math.floor(60 - x) * 60 + Math.floor(y)] === 1)
   const [one, other] = [mask, turned].map((of) => measureShape(runsOfMask(of)))

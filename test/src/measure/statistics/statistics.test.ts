@@ -1,4 +1,4 @@
-/** @file Quantiles, bins, edge weights and intervals against numbers worked out by hand. */
+/** @file Quantiles, bins, edge weights and intervals against numbers computed by hand. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../../../engine/rng'
@@ -30,7 +30,7 @@ const options: DistributionOptions = {
   seed: 1,
 }
 
-test('quantiles: where a share is met exactly, the mean of two', () => {
+test('quantiles: if a fraction is equalled exactly, the mean of two values', () => {
   const ten = describe(of([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]))!.figures
   assert.equal([ten.d10, ten.d50, ten.d90, ten.mean], [1.5, 5.5, 9.5, 5.5])
   near(ten.span, 8 / 5.5)
@@ -57,13 +57,13 @@ test('weights: a weight of 3 is three particles, one of 0 is none', () => {
   assert.is(effectiveNumber(Float64Array.of(0, 0)), 0)
 })
 
-test('weights that are no sums of halves meet a share all the same', () => {
+test('weights that binary fractions cannot represent still equal a fraction exactly', () => {
   const tenth = describe(of([1, 2, 3, 4, 5, 6, 7, 8, 9, 10], Array(10).fill(0.1)))!.figures
   assert.equal([tenth.d10, tenth.d50, tenth.d90], [1.5, 5.5, 9.5])
 })
 
 test('by number and by volume: two sizes', () => {
-  // eight of diameter 1 and one of 2 have the same volume
+  // eight particles of diameter 1 have the same volume as one of diameter 2
   const sizes = [1, 1, 1, 1, 1, 1, 1, 1, 2]
   const particles = sizes.map((size): SizedParticle => ({ size, number: 1, volume: size ** 3, image: 0 }))
   const found = distribution(particles, [{ area: 100, covered: 30 }], options)
@@ -77,7 +77,7 @@ test('by number and by volume: two sizes', () => {
   assert.is(found.counted, 9)
 })
 
-test('bins hold every value, and their shares sum to one', () => {
+test('bins contain every value, and their fractions sum to one', () => {
   const next = randoms(4)
   const clouds = [
     [5],
@@ -107,7 +107,7 @@ test('bins hold every value, and their shares sum to one', () => {
 test('edge weights by hand', () => {
   const image = { width: 10, height: 8 }
   const box = { width: 3, height: 2 }
-  // the box has 6 places across and 5 down where it touches no edge
+  // the box has 6 horizontal and 5 vertical positions in which it touches no edge
   near(edgeWeight('correct', image, box, false), 80 / 30)
   assert.is(edgeWeight('correct', image, box, true), 0)
   assert.equal([edgeWeight('exclude', image, box, false), edgeWeight('exclude', image, box, true)], [1, 0])
@@ -115,8 +115,8 @@ test('edge weights by hand', () => {
   near(edgeWeight('correct', image, { width: 8, height: 6 }, false), 80)
 })
 
-test('the correction of Miles and Lantuéjoul gives true means back, which leaving out does not', () => {
-  // discs of two sizes, placed at random far over the window: as in a Boolean model, overlaps allowed
+test('the correction of Miles and Lantuéjoul recovers the true mean; leaving particles out does not', () => {
+  // discs of two sizes at random positions, also beyond the window (a Boolean model, overlaps allowed)
   const [width, height] = [120, 100]
   const sizes = [10, 60]
   const next = randoms(21)
@@ -150,11 +150,11 @@ test('the correction of Miles and Lantuéjoul gives true means back, which leavi
     }
     return sum / count
   }
-  // as many of either size: the mean is 35
+  // equal numbers of both sizes: the mean is 35
   near(meanOf(means.correct), 35, 1)
   assert.ok(meanOf(means.exclude) < 30, String(meanOf(means.exclude)))
   assert.ok(meanOf(means.include) > 37, String(meanOf(means.include)))
-  // the number a window: places are whole numbers from -margin on
+  // the expected number per window: positions are integers from -margin on
   const expected = (2 * each * width * height) / ((width + 2 * margin) * (height + 2 * margin))
   near(densities.reduce((a, b) => a + b, 0) / densities.length / expected, 1, 0.05)
 })
@@ -173,7 +173,7 @@ test('intervals: seeded, wider for fewer particles, about as wide as theory says
   near(width(many) / ((2 * 1.96 * 10) / Math.sqrt(800)), 1, 0.25)
   const { mean, d50 } = many.number.figures!
   assert.ok(mean.low! < mean.value && mean.value < mean.high! && d50.low! <= d50.value && d50.value <= d50.high!)
-  // one image tells nothing of how others are covered
+  // one image says nothing about the coverage of others
   assert.equal([few.resampled, few.coverage], ['particles', { value: 0.5 }])
   const particles = cloud(60)
   const once = distribution(particles, area, options)
@@ -181,7 +181,7 @@ test('intervals: seeded, wider for fewer particles, about as wide as theory says
   assert.not.equal(distribution(particles, area, { ...options, seed: 2 }), once)
 })
 
-test('from five images on, images are drawn: they differ more than their particles', () => {
+test('with five images or more, images are resampled: they vary more than their particles', () => {
   const particles: SizedParticle[] = []
   for (let image = 0; image < 6; image++)
     for (let i = 0; i < 200; i++) particles.push({ size: 10 * (image + 1) + (i % 5), number: 1, volume: 1, image })
@@ -202,7 +202,7 @@ test('from five images on, images are drawn: they differ more than their particl
   assert.ok(curve!.below.every(({ low, value, high }) => low! <= value + 1e-9 && value <= high! + 1e-9))
 })
 
-test('nothing to count: no figures, no interval, coverage all the same', () => {
+test('no particles: no statistics, no interval, but a coverage', () => {
   const none = distribution([], [{ area: 10, covered: 0 }], options)
   assert.equal([none.number.figures, none.volume.curve, none.counted, none.resampled], [null, null, 0, null])
   assert.equal([none.coverage, none.density], [{ value: 0 }, { value: 0 }])
@@ -210,7 +210,7 @@ test('nothing to count: no figures, no interval, coverage all the same', () => {
   assert.equal([left.number.figures, left.counted], [null, 0])
 })
 
-test('intervals leave as much out on either side', () => {
+test('intervals exclude the same fraction on either side', () => {
   const values = Array.from({ length: 101 }, (_, i) => 100 - i)
   const { low, high } = intervalOf(values, 0.9)!
   near(low, 5)

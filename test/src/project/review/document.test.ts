@@ -1,4 +1,4 @@
-/** The review's document: edits, undo and redo, replay, and what is refused. */
+/** @file The review's document: edits, undo and redo, replay, and invalid entries. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../../../engine/rng'
@@ -25,7 +25,7 @@ function run(document: ReviewDocument, action: Action) {
   return document.apply(entryOf(document, action))
 }
 
-/** A random action that fits. */
+/** A random valid action. */
 function draw(document: ReviewDocument, rng: Rng): Action {
   const roll = rng.int(10)
   if (roll < 2 && document.canUndo) return { type: 'undo' }
@@ -42,13 +42,13 @@ function draw(document: ReviewDocument, rng: Rng): Action {
   )
 }
 
-test('whatever is done, the log replays to the same masks, and undoing all of it gives the proposals', () => {
+test('random edits replay to the same masks, and undoing all of them restores the proposals', () => {
   for (let seed = 0; seed < 30; seed++) {
     const rng = new Rng(seed)
     const base = proposals(rng.int(8))
     const document = new ReviewDocument(SIZE, base)
     const entries: LogEntry[] = []
-    /** The masks after each number of edits that stand. */
+    /** The masks after each number of edits that are not undone. */
     const states: string[] = [JSON.stringify(document.masks)]
     for (let i = 0; i < 60; i++) {
       const entry = entryOf(document, draw(document, rng))
@@ -76,7 +76,7 @@ test('whatever is done, the log replays to the same masks, and undoing all of it
   }
 })
 
-test('what was done to the proposals is counted', () => {
+test('removed, edited and added masks are counted', () => {
   const document = new ReviewDocument(SIZE, proposals(6))
   const counts = () => Object.values(document.counts).join(' ')
   run(document, edit(document, 'remove', [1]))
@@ -99,7 +99,7 @@ test('what was done to the proposals is counted', () => {
   }
 })
 
-test('ids are never used again', () => {
+test('ids are never reused', () => {
   const document = new ReviewDocument(SIZE, proposals(2))
   run(document, edit(document, 'add', [], [3]))
   run(document, { type: 'undo' })
@@ -112,7 +112,7 @@ test('ids are never used again', () => {
   assert.not(document.canRedo, 'what was undone cannot be redone after another edit')
 })
 
-test('an image that is changed is in review, even where it was accepted', () => {
+test('a changed image is in review, even if it was accepted', () => {
   const document = new ReviewDocument(SIZE, proposals(2))
   assert.is(document.state, 'proposed')
   for (const action of [edit(document, 'remove', [1]), { type: 'undo' }, { type: 'redo' }] as Action[]) {
@@ -123,7 +123,7 @@ test('an image that is changed is in review, even where it was accepted', () => 
   }
 })
 
-test('what does not fit is refused, and nothing has changed', () => {
+test('an invalid entry is rejected, and nothing changes', () => {
   const document = new ReviewDocument(SIZE, proposals(3))
   run(document, edit(document, 'add', [], [4]))
   const before = JSON.stringify([document.masks, document.seq, document.nextId, document.counts])

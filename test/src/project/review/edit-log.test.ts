@@ -1,4 +1,4 @@
-/** The log of edits: torn at every byte, damaged, changed by others, and one server a folder. */
+/** @file The log of edits: cut at every byte, damaged, changed by other programs, and one server per folder. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -35,7 +35,7 @@ const ids = async (folder: ReviewFolder) => {
   return { seq: entries.length, masks: folder.summaries[0].masks }
 }
 
-test('a log torn at any byte of its last line loses that line at most, and can be gone on with', async () => {
+test('a log cut at any byte of its last line loses at most that line, and can be continued', async () => {
   const { dir, folder, log } = await reviewed()
   await folder.close()
   const whole = readFileSync(log)
@@ -43,7 +43,7 @@ test('a log torn at any byte of its last line loses that line at most, and can b
   for (let end = start; end <= whole.length; end++) {
     writeFileSync(log, whole.subarray(0, end))
     const again = await ReviewFolder.open(dir)
-    // the line without its line break is whole
+    // the line without its line break is complete
     const seq = end >= whole.length - 1 ? 3 : 2
     assert.equal(await ids(again), { seq, masks: seq === 3 ? 2 : 3 }, `cut at byte ${end}`)
     const cut = end > start && end < whole.length - 1
@@ -56,7 +56,7 @@ test('a log torn at any byte of its last line loses that line at most, and can b
   }
 })
 
-test('a header torn at any byte is as no log', async () => {
+test('a log with an incomplete header counts as no log', async () => {
   const { dir, folder, log } = await reviewed()
   await folder.close()
   const header = readFileSync(log).indexOf(10)
@@ -71,7 +71,7 @@ test('a header torn at any byte is as no log', async () => {
   }
 })
 
-test('other damage is said with its line, and the file is left as it is', async () => {
+test('other damage is reported with its line, and the file is not changed', async () => {
   const { dir, folder, log } = await reviewed()
   await folder.close()
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
@@ -97,7 +97,7 @@ test('other damage is said with its line, and the file is left as it is', async 
   await damaged(/line 1, is damaged: version/, header.replace('"version":1', '"version":2'))
 })
 
-test('a review goes on when its proposals are made anew or deleted', async () => {
+test('a review continues when its proposals are generated again or deleted', async () => {
   const { dir, folder } = await reviewed()
   await folder.close()
   await writeImage(dir, 'a', [square(40, 1, 4)])
@@ -113,7 +113,7 @@ test('a review goes on when its proposals are made anew or deleted', async () =>
   await without.close()
 })
 
-test('what another program writes into a log is not overwritten', async () => {
+test('another program’s changes to a log are not overwritten', async () => {
   for (const spoil of [(log: string) => appendFileSync(log, 'x'), (log: string) => rmSync(log)]) {
     const { folder, log } = await reviewed()
     spoil(log)
@@ -125,7 +125,7 @@ test('what another program writes into a log is not overwritten', async () => {
   }
 })
 
-test('a full disk refuses an edit, and takes it when there is room', async () => {
+test('an edit fails on a full disk, and succeeds when there is space', async () => {
   const { dir, folder, log } = await reviewed()
   const before = readFileSync(log, 'utf8')
   const handle = await open(log)
@@ -154,7 +154,7 @@ test('a full disk refuses an edit, and takes it when there is room', async () =>
   await again.close()
 })
 
-test('one server a folder; the lock of a program that is gone is taken over', async () => {
+test('one server per folder; the lock of a program that has ended is replaced', async () => {
   const { dir, folder } = await reviewed()
   const lock = join(dir, 'review', 'lock')
   assert.match(await refusal(ReviewFolder.open(dir)), /another `wgsam review` has this folder open .*process/)
@@ -180,7 +180,7 @@ test('one server a folder; the lock of a program that is gone is taken over', as
   }
 })
 
-test('more images than are kept open are edited in turns, and nothing is mixed up', async () => {
+test('more images than stay open can be edited alternately without confusion', async () => {
   const dir = scratch()
   const names = Array.from({ length: 20 }, (_, i) => `image ${i}`)
   for (const name of names) await writeImage(dir, name, [square(1, 1, 4), square(9, 9, 5)])

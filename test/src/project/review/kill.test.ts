@@ -1,4 +1,4 @@
-/** kill -9 of a serving process in the middle of edits: what was answered is there, and the review goes on. */
+/** @file kill -9 of a server in the middle of edits: confirmed edits are on the disk, and the review can continue. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spawn } from 'node:child_process'
@@ -42,7 +42,7 @@ if (process.argv[2] === 'child') {
       const start = await ask(`${at}document`)
       const entries: LogEntry[] = start.json.entries
       assert.equal(entries.slice(0, answered.length), answered)
-      // at most the one that was written when the server died was not answered
+      // at most the edit being written when the server died was not confirmed
       assert.ok(entries.length - answered.length <= 1, `${entries.length} of ${answered.length} are there`)
       answered.splice(0, answered.length, ...entries)
       const document = ReviewDocument.replay(start.json)
@@ -74,7 +74,7 @@ if (process.argv[2] === 'child') {
       assert.is(running.signalCode, 'SIGKILL')
     }
     assert.ok(answered.length > 10, `${answered.length} edits`)
-    // and as if the last write had been cut in the middle
+    // also simulate a last write that was cut in the middle
     appendFileSync(projectFile.log(dir, 'a'), `{"seq":${answered.length + 1},"time":"2026`)
     const folder = await ReviewFolder.open(dir)
     const reply = await folder.history('a')

@@ -1,4 +1,4 @@
-/** Folders as people bring them: none and very many masks, damaged proposals, pictures that changed. */
+/** @file Unusual folders: no masks and very many, damaged proposals, changed images. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -97,7 +97,7 @@ test('damaged proposals are a problem of their image only', async () => {
   assert.is(notes.length, 8, 'none is passed over silently')
 })
 
-test('a picture that is missing, damaged or of another size than its masks', async () => {
+test('an image that is missing, damaged or of another size than its masks', async () => {
   const dir = scratch()
   for (const name of ['missing', 'damaged', 'other']) await writeImage(dir, name, [square(2, 2, 5)])
   renameSync(projectFile.image(dir, 'missing'), join(dir, 'elsewhere.png'))

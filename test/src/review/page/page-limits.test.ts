@@ -1,4 +1,4 @@
-/** The review page at its limits: odd names, no masks and five thousand, one pixel and millions, damaged files, no model. */
+/** @file The review page at its limits: odd names, no masks and five thousand, one pixel and millions, damaged files, no model. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ const browser = await openBrowser()
 const dir = scratch()
 const odd = `1 it's "q" <b>&amp; #1 %41 ü`
 const many = { width: 2048, height: 2048 }
-/** Squares side by side and overlapping, `n` of them. */
+/** `n` squares, adjacent and overlapping. */
 const squares = (n: number) =>
   Array.from({ length: n }, (_, i) => square((i % 70) * 29, Math.floor(i / 70) * 28, 24 + (i % 7), many))
 
@@ -36,7 +36,7 @@ async function show(name: string): Promise<void> {
   await tab.page.locator('.where b', { hasText: name }).waitFor()
 }
 
-testInBrowser('a name with quotes, tags and signs is shown as it is, and edits go to its log', async () => {
+testInBrowser('a name with quotes, tags and symbols is shown unchanged, and edits go to its log', async () => {
   tab = await ReviewTab.open(context, url, { width: 64, height: 48 })
   assert.is(await tab.page.locator('.where b').innerText(), odd)
   await tab.click(5, 6)
@@ -93,7 +93,7 @@ testInBrowser('an image of one pixel', async () => {
   await tab.saved()
 })
 
-testInBrowser('what cannot be read is in the list with its reason, and is passed by', async () => {
+testInBrowser('an unreadable image is listed with the reason, and skipped', async () => {
   const line = tab.page.locator('.image-line', { hasText: '4 damaged' })
   assert.match(await line.innerText(), 'cannot be read')
   await line.click()
@@ -104,7 +104,7 @@ testInBrowser('what cannot be read is in the list with its reason, and is passed
   await tab.page.locator('.where b', { hasText: '5 wide' }).waitFor()
 })
 
-testInBrowser('an image of 20,000 pixels a row', async () => {
+testInBrowser('an image 20,000 pixels wide', async () => {
   await tab.expect({ masks: 1 })
   await tab.press('j')
   await tab.expect({ selected: 1 })
@@ -143,7 +143,7 @@ testInBrowser('a thousand masks on four megapixels pan and zoom', async () => {
     const frames = await pan()
     assert.ok(frames.length > 10, 'frames were drawn')
     const at = (part: number) => frames[Math.floor(part * (frames.length - 1))].toFixed(1)
-    // a figure to look at: what it is depends on the machine and on what else runs on it
+    // only printed: the time depends on the machine and its load
     console.log(`      panning, ${name}: ${at(0.5)} ms a frame, ${at(0.95)} ms in 95 of 100`)
   }
   await tab.press('0')

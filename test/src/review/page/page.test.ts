@@ -1,4 +1,4 @@
-/** The review page through a whole session in Chromium: what a person does, and what the log and the dataset then hold. */
+/** @file The review page in Chromium through a whole session: user actions, and the resulting log and dataset. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ const first = (await readProposals(dir, scene.name)).records
 const context = (await browser?.newContext({ viewport: { width: 1200, height: 800 } })) as BrowserContext
 let tab: ReviewTab
 
-// what the test before did last is in the log before this one reads it
+// wait until the log has the last action of the previous test
 test.before.each(async () => {
   if (tab) await tab.saved()
 })
@@ -48,7 +48,7 @@ function middle({ segmentation }: Pick<ReviewMask, 'segmentation'>): Point {
   return [Math.floor(x), Math.floor(y)]
 }
 
-/** Masks from large to small whose middle no smaller mask hides. */
+/** Masks from large to small whose middle is not covered by a smaller mask. */
 function visible(document: Pick<ReviewDocument, 'masks'>): ReviewMask[] {
   const masks = document.masks.map((mask) => ({ mask, shape: decodeMask(mask.segmentation), at: middle(mask) }))
   const covers = ({ shape: s }: (typeof masks)[0], [x, y]: Point) =>
@@ -77,7 +77,7 @@ testInBrowser('it opens the first image with its proposals', async () => {
   assert.is(record.predicted_iou + record.stability_score, worst)
 })
 
-testInBrowser('a click selects, Delete removes, undo brings back, each at once in the log', async () => {
+testInBrowser('a click selects, Delete removes, undo restores; each is in the log at once', async () => {
   const [largest] = visible({ masks: await proposals() })
   await tab.click(...middle(largest))
   await tab.expect({ selected: 1 })
@@ -106,7 +106,7 @@ async function proposals(): Promise<ReviewMask[]> {
   }))
 }
 
-testInBrowser('merging has the pixels of both; a knife parts them again', async () => {
+testInBrowser('merging unites the pixels; the knife separates them again', async () => {
   const [a, b] = visible(log())
   await tab.click(...middle(a))
   await tab.click(...middle(b), { modifiers: ['Shift'] })
@@ -134,7 +134,7 @@ testInBrowser('merging has the pixels of both; a knife parts them again', async 
   await tab.expect({ masks: first.length, selected: 0 })
 })
 
-testInBrowser('brush and eraser change the selected mask by strokes of their size', async () => {
+testInBrowser('brush and eraser change the selected mask by strokes of the brush size', async () => {
   const [target] = visible(log())
   const [x, y] = middle(target)
   await tab.click(x, y)
@@ -164,7 +164,7 @@ testInBrowser('brush and eraser change the selected mask by strokes of their siz
   await tab.press('v', 'Escape')
 })
 
-/** Pixels that a mask shares with others. */
+/** The number of pixels that a mask shares with others. */
 function overlapOf(mask: ReviewMask, { masks }: Pick<ReviewDocument, 'masks'>): number {
   const own = decodeMask(mask.segmentation)
   let shared = 0
@@ -209,7 +209,7 @@ testInBrowser('the lasso draws a new mask, by dragging and by corners, and redra
   await tab.page.getByRole('tab', { name: 'Masks' }).click()
 })
 
-testInBrowser('the model answers a point with three masks; Tab shows another, Enter adds it', async () => {
+testInBrowser('the model predicts three masks for a point; Tab shows the next, Enter adds it', async () => {
   await tab.page.locator('.model-ready').waitFor()
   const { length } = log().masks
   await tab.press('p')
@@ -240,7 +240,7 @@ testInBrowser('the model answers a point with three masks; Tab shows another, En
   await tab.press('v')
 })
 
-testInBrowser('a box selects many, a measure selects by filter, and the list sorts', async () => {
+testInBrowser('a box selects many masks, a measure selects by limit, and the list sorts', async () => {
   const { masks } = log()
   await tab.press('Escape')
   await tab.drag([0, 0], [size.width - 1, size.height - 1])
@@ -273,7 +273,7 @@ testInBrowser('a box selects many, a measure selects by filter, and the list sor
   )
 })
 
-testInBrowser('sliders show what would change; Apply is one edit that undo takes back', async () => {
+testInBrowser('sliders preview the change; Apply is one edit that undo reverts', async () => {
   const before = log().masks
   await tab.page.getByRole('tab', { name: 'Filter' }).click()
   await tab.page.getByLabel('Predicted IoU above').fill('0.94')
@@ -287,7 +287,7 @@ testInBrowser('sliders show what would change; Apply is one edit that undo takes
     log().masks,
     before.filter((mask) => !weak.includes(mask)),
   )
-  // back to where it was: what filtering took comes again, as new masks; what a person took away does not
+  // back to the original setting: masks removed by the filter return as new masks; masks removed by a person do not
   await tab.page.getByLabel('Predicted IoU above').fill('0.6')
   await tab.page.locator('.difference', { hasText: `+${weak.length} would be added` }).waitFor()
   await tab.page.getByRole('button', { name: 'Apply' }).click()
@@ -302,7 +302,7 @@ testInBrowser('sliders show what would change; Apply is one edit that undo takes
   await tab.page.getByRole('tab', { name: 'Masks' }).click()
 })
 
-testInBrowser('undo goes back to the proposals, and redo forth again', async () => {
+testInBrowser('undo goes back to the proposals, and redo repeats the edits', async () => {
   const last = log().masks
   await tab.clearNotices()
   let steps = 0
@@ -316,7 +316,7 @@ testInBrowser('undo goes back to the proposals, and redo forth again', async () 
   assert.equal(log().masks, last)
 })
 
-testInBrowser('without the server edits wait in sight, and are saved when it is back', async () => {
+testInBrowser('without the server, the page shows how many edits wait, and saves them when it is back', async () => {
   await serving.stop()
   const { masks } = await tab.counts()
   const [a, b] = visible(log())
@@ -334,7 +334,7 @@ testInBrowser('without the server edits wait in sight, and are saved when it is 
   assert.is(log().mask(b.id), undefined)
 })
 
-testInBrowser('a page that is closed before its edits were saved saves them on the next visit', async () => {
+testInBrowser('edits not saved when a page was closed are saved on the next visit', async () => {
   const [a] = visible(log())
   await serving.stop()
   await tab.click(...middle(a))
@@ -350,10 +350,10 @@ testInBrowser('a page that is closed before its edits were saved saves them on t
   assert.is(log().mask(a.id), undefined)
 })
 
-testInBrowser('of two windows the slower one is told that its edit was not applied', async () => {
+testInBrowser('if two windows edit at once, the slower one reports that its edit was not applied', async () => {
   const other = await ReviewTab.open(context, url, size)
   const [a, b] = visible(log())
-  // both have seen the same; the other window does not hear of the first one's edit before it makes its own
+  // both windows have the same state; the second edits before it learns of the first one's edit
   await other.page.route('**/log?after=*', (route) => route.abort())
   await tab.click(...middle(a))
   await tab.press('Delete')
@@ -361,13 +361,13 @@ testInBrowser('of two windows the slower one is told that its edit was not appli
   await other.click(...middle(b))
   await other.press('Delete')
   await other.page.locator('.notices', { hasText: 'not applied: remove. Another window' }).waitFor()
-  // the image is opened anew: with the one, without the other
+  // the image is opened again: with the first edit, without the second
   await other.page.locator(`#mask-${b.id}`).waitFor()
   await other.page.locator(`#mask-${a.id}`).waitFor({ state: 'detached' })
   assert.is(log().mask(a.id), undefined)
   assert.ok(log().mask(b.id), 'nothing was overwritten')
   await other.page.unroute('**/log?after=*')
-  // and a window that waits is told of what the other did
+  // an idle window learns of the other's edits
   await other.ready()
   await other.click(...middle(b))
   await other.press('Delete')
@@ -378,7 +378,7 @@ testInBrowser('of two windows the slower one is told that its edit was not appli
   await other.page.close()
 })
 
-testInBrowser('what a window that is still there has not sent is not sent by another', async () => {
+testInBrowser('unsent edits of an open window are not sent by another', async () => {
   const [a] = visible(log())
   await tab.page.route('**/actions', (route) => route.abort())
   await tab.click(...middle(a))
@@ -394,7 +394,7 @@ testInBrowser('what a window that is still there has not sent is not sent by ano
   assert.is(log().mask(a.id), undefined)
 })
 
-testInBrowser('accepting goes on to the next image; export gives a dataset that training takes', async () => {
+testInBrowser('accepting opens the next image; export writes a dataset that training reads', async () => {
   await tab.press('Shift+A')
   await tab.page.locator('.where', { hasText: 'scene-2' }).waitFor()
   await tab.ready()
@@ -417,7 +417,7 @@ testInBrowser('accepting goes on to the next image; export gives a dataset that 
   assert.match(JSON.stringify(counted), 'scene-1')
 })
 
-testInBrowser('reloading goes on with the same image', async () => {
+testInBrowser('reloading opens the same image', async () => {
   await tab.page.reload()
   await tab.ready()
   assert.is(await tab.page.locator('.where b').innerText(), 'scene-2')
@@ -430,7 +430,7 @@ testInBrowser('reloading goes on with the same image', async () => {
   assert.is(log().state, 'in review')
 })
 
-testInBrowser('the page has no fault and asks nobody but its server', async () => {
+testInBrowser('the page has no errors and sends requests only to its server', async () => {
   assert.equal(tab.faults, [])
   const hosts = await tab.page.evaluate(
     "[...new Set(performance.getEntriesByType('resource').map((e) => new URL(e.name).host))]",

@@ -1,4 +1,4 @@
-/** What the review page's edits do to masks: exact on small pictures. */
+/** @file The mask operations of the review page's edits, checked exactly on small images. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Mask, maskArea, maskContains } from '../../../../../engine/masks/mask'
@@ -14,13 +14,13 @@ import { randoms } from '../../../../support/random'
 
 const size = { width: 12, height: 8 }
 
-test('parts hang together by corners too, the largest first', () => {
+test('parts are 8-connected, the largest first', () => {
   const found = parts(drawn(['#..##', '.#.##', '...##']))
   assert.equal(found.map(maskArea), [6, 2])
   assert.equal([found[0].x0, found[0].width, found[1].x0], [3, 2, 0])
 })
 
-test('filling closes what is enclosed, not what is open by a side', () => {
+test('filling closes holes, but not areas open to the outside', () => {
   const ring = drawn(['###', '#.#', '###'], 4, 2)
   assert.is(maskArea(filled(ring)), 9)
   assert.is(maskArea(filled(drawn(['##.', '#.#', '###']))), 8, 'a corner closes: background goes by sides')
@@ -28,7 +28,7 @@ test('filling closes what is enclosed, not what is open by a side', () => {
   assert.equal(rows(filled(ring), 8, 6), rows(uniteMasks([ring, drawn(['#'], 5, 3)]), 8, 6))
 })
 
-test('tidying drops crumbs and fills holes, and keeps what is of like size', () => {
+test('tidying drops small parts and fills holes, and keeps parts of similar size', () => {
   const block = strokeMask([[20, 20]], 8, { width: 64, height: 64 })
   const crumbs = uniteMasks([subtractMasks(block, [drawn(['#'], 20, 20)]), drawn(['##'], 40, 40)])
   assert.equal(rows(tidied(crumbs), 64, 64), rows(block, 64, 64))
@@ -37,7 +37,7 @@ test('tidying drops crumbs and fills holes, and keeps what is of like size', () 
   assert.is(tidied(subtractMasks(block, [block])).width, 0)
 })
 
-test('a stroke has the pixels whose centres are near enough, and is cut at the edge', () => {
+test('a stroke has the pixels whose centres are within the radius, and is clipped at the edge', () => {
   const line: Point[] = [
     [2.5, 3.5],
     [8.5, 3.5],
@@ -114,7 +114,7 @@ test('an outline encloses pixel centres, also where it crosses itself', () => {
   )
 })
 
-test('a cut loses and invents no pixel, whatever line and mask', () => {
+test('a cut neither loses nor adds pixels, for random lines and masks', () => {
   const next = randoms(3)
   let cuts = 0
   for (let round = 0; round < 60; round++) {
@@ -136,7 +136,7 @@ test('a cut loses and invents no pixel, whatever line and mask', () => {
   assert.ok(cuts > 10, `${cuts} of 60 lines cut`)
 })
 
-test('a line that ends inside cuts nothing; a diagonal one leaks at no corner', () => {
+test('a line that ends inside cuts nothing; a diagonal one does not leak at corners', () => {
   const block = strokeMask([[20, 20]], 10, { width: 64, height: 64 })
   assert.is(
     cutMask(block, [
@@ -172,7 +172,7 @@ test('parts that the line does not touch stay with the largest piece', () => {
   assert.ok(maskContains(pieces[0], 50, 50) && !maskContains(pieces[1], 50, 50))
 })
 
-test('the smaller of two masks lies on top, also after a part is painted anew', () => {
+test('the smaller of two masks is on top, also after a region is repainted', () => {
   const next = randoms(9)
   const whole = new OwnerMap(40, 30)
   const parted = new OwnerMap(40, 30)
