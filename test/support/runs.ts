@@ -1,4 +1,4 @@
-/** Folders of training runs as training leaves them, without training. */
+/** Folders of training runs as training writes them, made without training. */
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,7 +37,7 @@ export interface Made {
   over?: object
 }
 
-/** A run of 20 steps of two images, of which so many are done. */
+/** Writes the folder of a run of 20 steps of two images, `steps` of them done. */
 export function makeRun({ steps = 20, name = 'run', over = {} }: Made = {}): string {
   const root = join(scratch(), name)
   mkdirSync(root)

@@ -1,4 +1,4 @@
-/** A training run small enough for a test: a toy model of the golden files on a few synthetic scenes. */
+/** A training run small enough for a test: a toy model of the golden files on a few synthetic images. */
 import { mkdtemp, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,7 +35,7 @@ export const toyConfig = (data: string, over: RawConfig = {}): TrainConfig =>
     'toy',
   )
 
-/** What must be the same in two runs of the same bits: adapters, checkpoints but for the clock, records but for the clock. */
+/** All that is equal in two runs with the same bits: adapters, and checkpoints and records without their times. */
 export async function fingerprint(run: string): Promise<Record<string, unknown>> {
   const adapters = await Promise.all(
     ['last', 'best'].map(async (which) =>

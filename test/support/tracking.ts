@@ -1,4 +1,4 @@
-/** Readers of what trackers are told, written apart from the program's own, and a run to be told of. */
+/** Readers of the trackers' files, independent of the program's own code, and the records of a run to write. */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import type { TrackedRun } from '../../src/tracking/tracked-run'
 import type { StepRecord, ValidationRecord } from '../../src/tracking/records'
@@ -13,16 +13,16 @@ export function slowCrc(polynomial: number, data: Uint8Array): number {
   return ~crc >>> 0
 }
 
-export interface Piece {
+export interface Fragment {
   at: number
   type: number
   data: Buffer
 }
 
-/** Every piece of a LevelDB log with its place, each checked. @throws where anything is not as it should be */
-export function piecesOf(file: Buffer): Piece[] {
+/** Every fragment of a LevelDB log with its offset, each checked. @throws Error if anything is invalid */
+export function fragmentsOf(file: Buffer): Fragment[] {
   if (file.subarray(0, 7).toString('hex') !== '3a572642e1be00') throw new Error('no header')
-  const pieces: Piece[] = []
+  const fragments: Fragment[] = []
   for (let at = 7; at < file.length;) {
     const left = 32768 - (at % 32768)
     if (left < 7) {
@@ -31,21 +31,21 @@ export function piecesOf(file: Buffer): Piece[] {
       continue
     }
     const length = file.readUInt16LE(at + 4)
-    if (length + 7 > left) throw new Error(`the piece at ${at} goes over the end of its block`)
+    if (length + 7 > left) throw new Error(`the fragment at ${at} goes over the end of its block`)
     const body = file.subarray(at + 6, at + 7 + length)
-    if (body.length !== length + 1) throw new Error(`the piece at ${at} is cut off`)
-    if (slowCrc(0xedb88320, body) !== file.readUInt32LE(at)) throw new Error(`the piece at ${at} has a wrong CRC`)
-    pieces.push({ at, type: body[0], data: body.subarray(1) })
+    if (body.length !== length + 1) throw new Error(`the fragment at ${at} is cut off`)
+    if (slowCrc(0xedb88320, body) !== file.readUInt32LE(at)) throw new Error(`the fragment at ${at} has a wrong CRC`)
+    fragments.push({ at, type: body[0], data: body.subarray(1) })
     at += 7 + length
   }
-  return pieces
+  return fragments
 }
 
-/** The records that pieces make. */
-export function joined(pieces: readonly Piece[]): Buffer[] {
+/** The records that fragments make up. */
+export function joined(fragments: readonly Fragment[]): Buffer[] {
   const records: Buffer[] = []
   let open: Buffer[] | null = null
-  for (const { type, data, at } of pieces) {
+  for (const { type, data, at } of fragments) {
     const begins = type === 1 || type === 2
     if (begins !== (open === null) || type < 1 || type > 4) throw new Error(`type ${type} at ${at} is out of place`)
     open = [...(open ?? []), data]
@@ -89,13 +89,13 @@ export const itemsOf = (fields: Fields, number = 1): Record<string, unknown> =>
 
 export interface WandbRecord {
   number: number
-  /** Of the one field that says what it is: see wandb_internal.proto. */
+  /** Number of the field that contains the record's kind: see wandb_internal.proto. */
   kind: number
   content: Fields
 }
 
 export const wandbRecords = (file: Buffer): WandbRecord[] =>
-  joined(piecesOf(file)).map((data) => {
+  joined(fragmentsOf(file)).map((data) => {
     const fields = fieldsOf(data)
     const [kind] = [...fields.keys()].filter((number) => number !== 1)
     return { number: fields.get(1)![0] as number, kind, content: messageOf(fields, kind) }
@@ -178,7 +178,7 @@ export const validationRecord = (step: number): ValidationRecord => {
   }
 }
 
-/** A PNG's signature is enough for those that do not look into it. */
+/** A picture event; the signature is enough of a PNG for sinks that do not decode it. */
 export const picture = (step: number) => ({
   kind: 'image' as const,
   step,

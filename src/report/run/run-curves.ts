@@ -74,7 +74,7 @@ export function trainingCharts(runs: readonly RunView[]): string {
       format: short,
     },
   ]
-  return drawn(charts)
+  return renderCharts(charts)
 }
 
 const measures: Record<keyof Measures, string> = {
@@ -105,7 +105,7 @@ export function validationCharts(runs: readonly RunView[]): string {
     }))
     return [{ ...common, title: title(''), series }]
   })
-  return drawn(charts)
+  return renderCharts(charts)
 }
 
 /** The charts of a run in the report of an evaluation. */
@@ -118,7 +118,7 @@ export function evaluationReportCharts(run: CompleteRun): string {
       colour: i + 1,
     }))
   const common = { x: 'epoch', format: (value: number) => percent(value) }
-  return drawn([
+  return renderCharts([
     {
       title: 'Loss',
       x: 'step',
@@ -148,7 +148,7 @@ export function evaluationReportCharts(run: CompleteRun): string {
 const gradientTitle = (limit: number) => `Gradient norm${limit ? `, before the limit of ${limit}` : ''}`
 
 /** The charts as HTML; those without points are omitted. */
-function drawn(charts: readonly Chart[]): string {
+function renderCharts(charts: readonly Chart[]): string {
   const found = charts.map((chart) => lineChart(chart)).filter(Boolean)
   return found.length ? `<div class="charts">${found.join('\n')}</div>` : ''
 }

@@ -1,5 +1,5 @@
 /**
- * A run that is killed leaves files that read. Called with arguments, this file is the child that is killed:
+ * A killed run leaves readable files. Called with arguments, this file is the child that is killed:
  * killed.test.js child FOLDER
  */
 import { test } from 'uvu'
@@ -24,7 +24,7 @@ import {
 
 const [, , role, folder] = process.argv
 
-/** Tells a tracker steps as fast as it takes them, and each step's number to its parent. */
+/** Sends steps to trackers as fast as they accept them, and prints the number of each step. */
 async function child(): Promise<void> {
   const tracker = await Trackers.open({ run: tracked(folder), to: ['wandb', 'tensorboard'], log: () => {} })
   for (let step = 1; ; step++) {
@@ -34,7 +34,7 @@ async function child(): Promise<void> {
   }
 }
 
-/** The last step that the child said it had told, when it was killed `after` milliseconds from its first one on. */
+/** Kills the child `after` milliseconds from its first step on. Resolves to the last step that it printed. */
 function kill(into: string, after: number): Promise<number> {
   const running = spawn(process.execPath, [fileURLToPath(import.meta.url), 'child', into], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -46,7 +46,7 @@ function kill(into: string, after: number): Promise<number> {
   })
   return new Promise((resolve, reject) =>
     running.on('close', (code, signal) => {
-      if (signal !== 'SIGKILL') reject(new Error(`the child ended by itself: ${code}`))
+      if (signal !== 'SIGKILL') reject(new Error(`the child was not killed: ${code}`))
       else resolve(Number(said.slice(0, said.lastIndexOf('\n')).split('\n').at(-1)))
     }),
   )
@@ -57,7 +57,7 @@ else {
   const scratch = await mkdtemp(join(tmpdir(), 'wgsam-killed-'))
   test.after(() => rm(scratch, { recursive: true }))
 
-  test('kill -9 leaves all that was told but the row in hand, and the run is gone on with', async () => {
+  test('kill -9 leaves all records except the current row, and the run can be resumed', async () => {
     for (const after of [5, 60, 150]) {
       const into = join(scratch, String(after))
       const last = await kill(into, after)
@@ -65,14 +65,14 @@ else {
       const [run] = await readdir(join(into, 'wandb'))
       const path = join(into, 'wandb', run, 'run-abcd1234.wandb')
       const log = await readFile(path)
-      // whole up to the end of what reads: a strict reader takes it
+      // a strict reader accepts the file up to the last readable record
       const end = [...readLog(log)].at(-1)!.end
       const steps = historyOf(wandbRecords(log.subarray(0, end))).map(({ step }) => step)
       assert.equal(
         steps,
         Array.from(steps, (_, i) => i + 1),
       )
-      // the row of the last step waits for what may still belong to it
+      // the row of the last step is not written yet: a validation may still belong to it
       assert.ok(steps.length >= last - 1, `${steps.length} of ${last} steps`)
 
       const [name] = await readdir(join(into, 'tensorboard'))

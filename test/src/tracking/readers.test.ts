@@ -20,7 +20,7 @@ test.after(() => rm(scratch, { recursive: true }))
 const python = findTrackerPython()
 const testReaders = testNeeding('python', python ? null : 'no Python with wandb and tensorboard was found')
 
-/** What a Python program prints as JSON. */
+/** Runs a Python program and parses the JSON that it prints. */
 function ask<T>(program: string, ...args: string[]): T {
   const quiet = { WANDB_MODE: 'offline', WANDB_SILENT: 'true', WANDB_ERROR_REPORTING: 'false', WANDB_DIR: scratch }
   const { stdout, stderr, status } = spawnSync(python!, ['-c', program, ...args], {
@@ -32,7 +32,7 @@ function ask<T>(program: string, ...args: string[]): T {
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as T
 }
 
-/** wandb's reader: its DataStore where it is of Python (until 0.2x), else its own program's. Gives [kind, step, key count]. */
+/** Reads a log by wandb's DataStore if it is in Python (until 0.2x), else by its own program. Prints the rows of `Read`. */
 const readWandb = `
 import json, subprocess, sys, os
 path, found = sys.argv[1], []
@@ -116,7 +116,7 @@ testReaders('wandb reads records of every size at every distance from the end of
   await file.append('run', records.run(run))
   const line = (length: number) => file.append('output', new Message().text(3, 'x'.repeat(length)))
   for (const size of [10, 32700, 40_000, 100_000]) await line(size)
-  // each record a byte or two longer than a divisor of a block: their ends wander through all distances
+  // records a byte or two longer than a divisor of the block size, so that their ends have all distances from a block's end
   const steps = 600
   for (let step = 0; step < steps; step++) {
     await line(900)
@@ -139,7 +139,7 @@ testReaders('TensorBoard reads a run that was killed and resumed', async () => {
   for (const record of past) await first.append(record)
   await first.append({ ...stepRecord(4), loss: 99 })
   await first.close()
-  // half a record, as a kill may leave it
+  // an incomplete record, as a kill may leave it
   const [name] = await readdir(first.path)
   await writeFile(join(first.path, name), Uint8Array.of(1, 2, 3, 4, 5), { flag: 'a' })
   const second = await TensorBoardSink.open(tracked(folder, { past, reported: 3 }))

@@ -1,4 +1,4 @@
-/** A training run that is tracked, stopped and resumed: what the trackers have is what metrics.jsonl has. */
+/** A training run that is tracked, stopped and resumed: the trackers have the numbers of metrics.jsonl. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readdir, readFile, rm } from 'node:fs/promises'
@@ -31,7 +31,7 @@ async function start(name: string, more: object = {}, options: Partial<TrainOpti
   return { run, summary: await train({ engine, config, run, ...options }) }
 }
 
-test('a tracked run, stopped and resumed, tells the same everywhere, and tracking moves no bit', async () => {
+test('a tracked run, stopped and resumed, has the same numbers everywhere, and tracking changes no bit of its results', async () => {
   const plain = await start('plain')
   assert.not.ok((await readdir(plain.run.root)).some((name) => name === 'wandb' || name === 'tensorboard'))
 
@@ -86,7 +86,7 @@ test('a tracked run, stopped and resumed, tells the same everywhere, and trackin
     if (row['train/loss'] !== undefined) assert.is(losses.get(step), Math.fround(row['train/loss']))
 })
 
-test('a run resumed with trackers that it had not before tells them all of it', async () => {
+test('a tracker added when a run is resumed receives all its records', async () => {
   let polls = 0
   const { run } = await start('later', {}, { stop: () => ++polls > 3 })
   const config = await resumeRun(run, { tracking: { to: ['wandb'] } })

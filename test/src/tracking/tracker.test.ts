@@ -1,4 +1,4 @@
-/** Trackers are guests: they are told in order, and one that fails ends alone. */
+/** Trackers receive events in order, and one that fails ends neither the others nor the run. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -23,7 +23,7 @@ async function wandbLog(folder: string): Promise<Buffer> {
   return readFile(join(folder, 'wandb', run, 'run-abcd1234.wandb'))
 }
 
-test('events told without waiting keep their order', async () => {
+test('events sent without awaiting keep their order', async () => {
   const folder = join(scratch, 'order')
   const log: string[] = []
   const tracker = await Trackers.open({
@@ -41,10 +41,10 @@ test('events told without waiting keep their order', async () => {
     historyOf(records).map(({ step }) => step),
     steps,
   )
-  assert.is(records.filter(({ kind }) => kind === 7).length, 1, 'the system is looked at once at least')
+  assert.is(records.filter(({ kind }) => kind === 7).length, 1, 'the system is measured at least once')
 })
 
-test('a tracker whose folder cannot be is told of once; the others go on', async () => {
+test('a tracker whose folder cannot be created is reported once; the others continue', async () => {
   const folder = join(scratch, 'blocked')
   await mkdir(folder)
   await writeFile(join(folder, 'wandb'), 'a file where the folder should be')
@@ -66,7 +66,7 @@ test('a tracker whose folder cannot be is told of once; the others go on', async
   assert.is((await readdir(join(folder, 'tensorboard'))).length, 1)
 })
 
-test('a tracker that fails in mid-run is told of once, and keeps what it had', async () => {
+test('a tracker that fails during the run is reported once, and keeps its records', async () => {
   const folder = join(scratch, 'failing')
   const log: string[] = []
   const tracker = await Trackers.open({ run: tracked(folder), to: ['wandb'], log: (line) => log.push(line) })
@@ -78,7 +78,7 @@ test('a tracker that fails in mid-run is told of once, and keeps what it had', a
   await tracker.append(picture(3))
   await tracker.append(validationRecord(3))
   await tracker.flush()
-  assert.not.ok(tracker.wantsImages, 'nobody is left')
+  assert.not.ok(tracker.wantsImages, 'no tracker is left')
   await tracker.close(0)
   assert.is(log.filter((line) => /tracking for W&B has ended/.test(line)).length, 1)
   assert.equal(
@@ -87,13 +87,13 @@ test('a tracker that fails in mid-run is told of once, and keeps what it had', a
   )
 })
 
-test('a disk that takes a part of a record leaves the log whole', async () => {
+test('a record written in part to a full disk is cut off again', async () => {
   const path = join(scratch, 'full.wandb')
   const file = await WandbFile.create(path)
   await file.append('output', output(0, 'whole'))
   const inner = (file as unknown as { file: { write: unknown } }).file
   const write = (inner.write as (...args: unknown[]) => Promise<unknown>).bind(inner)
-  // it is as good as full: eleven bytes, no more
+  // an almost full disk: eleven bytes are written
   inner.write = (bytes: Uint8Array, from: number, _: number, at: number) => write(bytes, from, 11, at)
   const said = await file.append('output', output(0, 'torn')).then(String, (error: Error) => error.message)
   assert.is(said, 'only a part of a record could be written to the disk')
@@ -101,7 +101,7 @@ test('a disk that takes a part of a record leaves the log whole', async () => {
   assert.is(wandbRecords(await readFile(path)).length, 1)
 })
 
-test('JSON lines take records alone', async () => {
+test('metrics.jsonl contains only records', async () => {
   const path = join(scratch, 'metrics.jsonl')
   const sink = await JsonlSink.open(path, () => true)
   const events: TrackingEvent[] = [
@@ -116,7 +116,7 @@ test('JSON lines take records alone', async () => {
   assert.equal(await readMetrics(path), [stepRecord(1), validationRecord(1)])
 })
 
-test('rows have what is known and what is a number', () => {
+test('rows have only known, finite numbers', () => {
   const { parts: _, ...old } = stepRecord(2)
   const row = metricRow(JSON.parse(JSON.stringify(old)))
   assert.equal(Object.keys(row).sort(), [
@@ -129,7 +129,7 @@ test('rows have what is known and what is a number', () => {
   assert.is(metricRow(validationRecord(1))['val/point_instance_dice'], 0.125)
 })
 
-test('the system’s figures are of this process', () => {
+test('system metrics describe this process', () => {
   const look = systemProbe(() => 7)
   const until = performance.now() + 120
   while (performance.now() < until);
@@ -139,17 +139,17 @@ test('the system’s figures are of this process', () => {
   assert.is(gpuBytes, 7)
 })
 
-test('lines said before there is a tracker wait for it', () => {
+test('lines logged before a tracker is open are kept for it', () => {
   const said: string[] = []
-  const told: TrackingEvent[] = []
+  const received: TrackingEvent[] = []
   const transcript = new Transcript((line) => said.push(line))
   transcript.say('one')
   transcript.keep('two')
-  transcript.attach({ append: (event) => void told.push(event) })
+  transcript.attach({ append: (event) => void received.push(event) })
   transcript.say('three')
   assert.equal(said, ['one', 'three'])
   assert.equal(
-    told,
+    received,
     ['one', 'two', 'three'].map((line) => ({ kind: 'output', line })),
   )
 })

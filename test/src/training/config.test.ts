@@ -32,7 +32,7 @@ test('the defaults are the recipe', () => {
   assert.equal([shares, prompts.count], [[0.7, 0.2, 0.1], 16])
 })
 
-test('every mistake is told by its dotted path', () => {
+test('every mistake is reported by its dotted path', () => {
   assert.match(refusal({}), 'data is missing')
   assert.match(refusal([]), 'must be an object')
   assert.match(refusal({ data: 'x' }), 'data must be a list of folders, not "x"')
@@ -65,7 +65,7 @@ test('every mistake is told by its dotted path', () => {
   assert.match(tracking({ id: '../x' }), 'tracking.id must be up to 64 lower-case letters and digits')
 })
 
-test('flags lie over the file, and are named in what is wrong', () => {
+test('flags override the configuration file, and error messages name them', () => {
   const { values } = parse(command, [
     '--data',
     'a',
@@ -97,7 +97,7 @@ test('flags lie over the file, and are named in what is wrong', () => {
   assert.throws(wrong('--rnak', '4'), 'did you mean --rank?')
 })
 
-test('every flag sets a key that there is', () => {
+test('every flag sets an existing key', () => {
   const samples: Record<string, string> = {
     kind: 'full',
     'on-bad': 'skip',
@@ -122,7 +122,7 @@ test('every flag sets a key that there is', () => {
   }
 })
 
-test('what a resumed run may change is where things lie and go, and how often it is saved', () => {
+test('a resumed run may change paths, trackers and how often it is saved', () => {
   const a = checkConfig({ data: ['x'] }, '')
   const moved = {
     ...a,
@@ -217,7 +217,7 @@ test('flags for small particles', () => {
   assert.match(refusal({ data: ['x'], loss: { small: 2, smooth: 0 } }), /loss\.small .*[^]*loss\.smooth/)
 })
 
-test('the learning rate warms up, stays or falls; validations come with the epochs and at the end', () => {
+test('the learning rate warms up, stays or falls; validations are due after epochs and at the end', () => {
   const config = checkConfig({ data: ['x'], batch: 4, epochs: 10, schedule: { warmup: 4 } }, '')
   const total = totalSteps(config, 10)
   assert.is(total, 25)
@@ -233,7 +233,7 @@ test('the learning rate warms up, stays or falls; validations come with the epoc
   assert.ok(cosine[4] === 1 && cosine[24] < 0.02)
   assert.ok(learningRate({ ...config, schedule: { kind: 'constant', warmup: 0 } }, 1, total) === 1e-4)
   assert.is(totalSteps({ ...config, maxSteps: 7 }, 10), 7)
-  // 10 images, 4 a step: epochs end within steps 3, 5, 8, 10, ...
+  // 10 images, 4 per step: epochs end within steps 3, 5, 8, 10, ...
   const due = Array.from({ length: 7 }, (_, i) => i + 1).filter((s) => validationDue(config, 10, s - 1, s, 7))
   assert.equal(due, [3, 5, 7])
   const never = { ...config, validation: { ...config.validation, every: 0 } }

@@ -30,14 +30,14 @@ const scratch = await temporary()
 test.after(() => rm(scratch, { recursive: true }))
 const data = await toyData(join(scratch, 'data'), 6)
 
-/** A square of 20 at (4, 6) in a picture of 48 by 40. */
+/** A square with sides of 20 at (4, 6) in an image of 48 by 40 pixels. */
 const square = () => {
   const labels = new Uint16Array(48 * 40)
   for (let y = 6; y < 26; y++) labels.fill(9, y * 48 + 4, y * 48 + 24)
   return { width: 48, height: 40, rgb: new Uint8Array(48 * 40 * 3).fill(100), labels }
 }
 
-test('an image with fewer instances than prompts fills up with absent ones', () => {
+test('an image with fewer instances than prompts is filled up with absent ones', () => {
   const config = toyConfig(data, { size: 48, augment: false, prompts: { count: 4, point: 1, box: 0, both: 1 } })
   const { image, size, coords, labels, targets, supervision } = makeExample(square(), new Rng(1), config)
   assert.equal([...supervision.subarray(1)], [0, 0, 0])
@@ -53,7 +53,7 @@ test('an image with fewer instances than prompts fills up with absent ones', () 
   assert.ok(targets.subarray(144).every((x) => x === 0))
 })
 
-test('small instances count more where that is asked for', () => {
+test('small instances weigh more if loss.small is set', () => {
   const picture = square()
   for (let y = 28; y < 38; y++) picture.labels.fill(3, y * 48 + 30, y * 48 + 40)
   picture.labels[0] = 5
@@ -79,7 +79,7 @@ test('a point is ambiguous, a box is not', () => {
   assert.is(supervised(kinds.box), maskSupervision.single)
 })
 
-test('threads that help make the same examples, and say what this thread would say', async () => {
+test('worker threads make the same examples, and report the same errors, as this thread', async () => {
   const config = toyConfig(data, { size: 48, batch: 3, prompts: { count: 2 } })
   const { items } = await openDataset(data)
   const pool = new WorkerPool(config, 2, 1e6)
@@ -100,7 +100,7 @@ test('threads that help make the same examples, and say what this thread would s
   assert.ok(last.status === 'rejected' && /preparation of examples is closed/.test(last.reason.message))
 })
 
-test('a thread that has died before it was asked refuses, with what ended it', async () => {
+test('a worker that has ended before a task rejects it with the reason', async () => {
   const pool = new WorkerPool(toyConfig(data), 1, 1e6)
   const [{ worker }] = (pool as unknown as { workers: { worker: Worker }[] }).workers
   await worker.terminate()
@@ -111,7 +111,7 @@ test('a thread that has died before it was asked refuses, with what ended it', a
   await pool.close()
 })
 
-test('threads help a GPU, not a software adapter, unless asked to', () => {
+test('workers are used with a GPU, not with a software adapter, unless configured', () => {
   assert.is(workerCount({ workers: 'auto' }, { software: true }), 0)
   assert.is(workerCount({ workers: 3 }, { software: true }), 3)
   assert.is(workerCount({ workers: 0 }, { software: false }), 0)
@@ -119,14 +119,14 @@ test('threads help a GPU, not a software adapter, unless asked to', () => {
   assert.ok(chosen >= 0 && chosen <= 4 && chosen < availableParallelism())
 })
 
-test('another run’s split is copied into a folder that is not there yet', async () => {
+test('another run’s split is copied into a folder that does not exist yet', async () => {
   const first = runFolder(join(scratch, 'first'))
   const parts = await openData(toyConfig(data), first, () => {})
   const second = runFolder(join(scratch, 'not', 'there'))
   assert.equal(await openData(toyConfig(data, { split: first.split, seed: 9 }), second, () => {}), parts)
 })
 
-test('micro-batches lay examples one after the other', () => {
+test('micro-batches concatenate examples', () => {
   const config = toyConfig(data, { size: 48, prompts: { count: 2 } })
   const examples = [1, 2, 3, 4].map((seed) => makeExample(square(), new Rng(seed), config))
   const [, second, ...rest] = toMicroBatches(examples, 2)
@@ -137,7 +137,7 @@ test('micro-batches lay examples one after the other', () => {
   assert.is(second.sizes.length, 4)
 })
 
-test('batches do not depend on when they are taken, and go on from a kept state', async () => {
+test('batches do not depend on when they are requested, and continue from a stored state', async () => {
   const { items } = await openDataset(data)
   const config = toyConfig(data)
   const quick = new Batches(items, config, 1)
@@ -156,7 +156,7 @@ test('batches do not depend on when they are taken, and go on from a kept state'
   assert.not.equal(all[0].microBatches, all[3].microBatches, 'every epoch sees other variants')
 })
 
-test('an image that vanishes during the run is told by name', async () => {
+test('an image that vanishes during the run is reported by name', async () => {
   const { items } = await openDataset(data)
   const gone = items.map((item) => ({ ...item, imagePath: join(scratch, 'gone.png') }))
   const batches = new Batches(gone, toyConfig(data), 1)
@@ -165,7 +165,7 @@ test('an image that vanishes during the run is told by name', async () => {
   batches.close()
 })
 
-test('bad pairs are listed before anything else happens, and skipped where that is wanted', async () => {
+test('bad pairs are listed before anything else happens, and skipped if configured', async () => {
   const folder = join(scratch, 'bad')
   await toyData(folder, 6)
   await writeFile(join(folder, 'images', 'scene-0003.png'), 'no picture')
@@ -189,7 +189,7 @@ test('bad pairs are listed before anything else happens, and skipped where that 
   )
 })
 
-test('metrics go on after what a checkpoint knows, half lines cut off', async () => {
+test('metrics continue after the records of the checkpoint; incomplete lines are cut off', async () => {
   const path = join(scratch, 'metrics.jsonl')
   const first = await JsonlSink.open(path, () => true)
   for (const step of [1, 2, 3]) await first.append(stepRecord(step))
@@ -205,7 +205,7 @@ test('metrics go on after what a checkpoint knows, half lines cut off', async ()
   )
 })
 
-test('a checkpoint reads back bit for bit, and any change in it is noticed', async () => {
+test('a checkpoint reads back bit for bit, and any change in it is detected', async () => {
   const folder = join(scratch, 'last')
   const parameters = ['a', 'b'].map((name, i) => ({
     name,

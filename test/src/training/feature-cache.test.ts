@@ -1,4 +1,4 @@
-/** Features kept from below the first block that trains: a step that begins there is the step of the whole encoder. */
+/** Cached features of the frozen first blocks: a step that starts from them equals a step with the whole encoder. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { rm } from 'node:fs/promises'
@@ -28,7 +28,7 @@ test.after(() => rm(scratch, { recursive: true }))
 const asTheyAre = toyConfig(data, { augment: false })
 const varied = toyConfig(data)
 
-/** Three steps of the same two micro-batches, the encoder's frozen parts in them or not; all that can be read of them. */
+/** Runs three steps on the same two micro-batches, with or without the encoder's frozen parts; returns all results. */
 async function steps(
   name: Name,
   kind: 'lora' | 'full',
@@ -67,7 +67,7 @@ async function steps(
   return { plan, parts: frozen?.parts ?? 0, encoded: cache.encoded, bits: { reports, states } }
 }
 
-/** Dispatches of the encoder up to a part, when nothing of it trains. */
+/** The number of dispatches of the encoder up to a part, if nothing in it is trained. */
 function dispatchesUpTo(name: Name, end: number): number {
   const { inputSize: size, encodeUpTo } = models[name]
   const g = new Graph(engine)
@@ -75,13 +75,13 @@ function dispatchesUpTo(name: Name, end: number): number {
   return g.dispatches.length
 }
 
-test('a step that begins at the first block that trains has the losses, moments and values of the whole to the bit', async () => {
+test('a step that starts at the first trained block has the losses, moments and values of the whole step to the bit', async () => {
   const cases: [Name, 'lora' | 'full', Partial<LoraConfig>, string | undefined][] = [
     ['toy_vit', 'lora', { blocks: ['1', '2'], targets: ['q', 'v', 'lin2', 'decoder.v'] }, 'image_encoder.blocks.1'],
     ['toy_vit', 'full', { blocks: ['2'], targets: ['proj', 'k'] }, 'image_encoder.blocks.2'],
     ['toy_tiny_vit', 'lora', { blocks: ['layers.3.blocks.0'] }, 'image_encoder.layers.3.blocks.0'],
     ['toy_tiny_vit', 'full', { blocks: ['layers.2.blocks.1'], targets: ['lin1'] }, 'image_encoder.layers.2.blocks.1'],
-    // there are no adapters in TinyViT's convolutions: with all blocks adapted they are frozen as well
+    // there are no adapters in TinyViT's convolutions: with all blocks adapted they are still frozen
     ['toy_tiny_vit', 'lora', {}, 'image_encoder.layers.1.blocks.0'],
     ['toy_tiny_vit', 'lora', { targets: ['decoder.q'] }, undefined],
   ]
@@ -102,7 +102,7 @@ test('a step that begins at the first block that trains has the losses, moments 
   }
 })
 
-test('with f16 storage features do not wait as halves: the losses are those of the whole step to the rounding of these', async () => {
+test('with f16 storage, cached features stay f32: losses equal those of the whole step up to f16 rounding', async () => {
   const over = { blocks: ['2'], targets: ['q', 'v'] as LoraTarget[] }
   const [whole, short] = [
     await steps('toy_vit', 'lora', over, false, { storage: 'f16' }),
@@ -115,7 +115,7 @@ test('with f16 storage features do not wait as halves: the losses are those of t
   })
 })
 
-test('with augmentation, or where the first block trains, a step begins with the images', async () => {
+test('with augmentation, or if the first block is trained, a step starts with the images', async () => {
   const model = models.toy_vit
   for (const [config, blocks, parts] of [
     [asTheyAre, ['2'], 2],
@@ -131,7 +131,7 @@ test('with augmentation, or where the first block trains, a step begins with the
   }
 })
 
-test('a step without parts in which something trains is refused', async () => {
+test('a step that omits trained parts is refused', async () => {
   const { parameters, end } = await adaptKind(models.toy_vit, 'lora', { blocks: ['1'] })
   const config = { microBatch: 1, prompts: 2, slots: 3, loss: { dice: 1, bce: 1, iou: 0 }, optimizer: defaultOptimizer }
   const refused = await TrainingStep.create(models.toy_vit, parameters, { ...config, frozen: 2 }).catch(String)
@@ -142,7 +142,7 @@ test('a step without parts in which something trains is refused', async () => {
   end()
 })
 
-test('features are told apart by image and by where they come out; what is kept stays, but for room for another place', async () => {
+test('features are cached by image and number of parts; only those of another number of parts are evicted', async () => {
   const cache = new FeatureCache(48) // three of them
   const made: string[] = []
   const get = (id: string, parts: number) =>
@@ -159,7 +159,7 @@ test('features are told apart by image and by where they come out; what is kept 
   assert.is(cache.encoded, 9)
 })
 
-/** A run whose last stage trains, stopped and resumed as `stop` says. */
+/** A run that trains the last stage, stopped when `stop` says so and resumed. */
 async function run(name: string, over: RawConfig = {}, features?: FeatureCache, stop?: () => boolean) {
   const folder = runFolder(join(scratch, name))
   const base = { augment: false, lora: { blocks: ['layers.3.blocks.0'] }, maxSteps: 8 }
@@ -172,7 +172,7 @@ async function run(name: string, over: RawConfig = {}, features?: FeatureCache, 
   return { lines, print: await fingerprint(folder.root) }
 }
 
-test('a run encodes each image once up to what trains, ends with the same bits without room for that, and goes on to the bit', async () => {
+test('a run encodes each image once up to the trained blocks, and ends with the same bits without cache and when resumed', async () => {
   const kept = new FeatureCache()
   const whole = await run('kept', {}, kept)
   assert.ok(
@@ -191,7 +191,7 @@ test('a run encodes each image once up to what trains, ends with the same bits w
   assert.not.ok(lines.some((line) => line.includes('is encoded')))
 })
 
-test('what is planned is the step without the frozen parts, and the program of these', async () => {
+test('the plan contains the step without the frozen parts, and the program of these', async () => {
   for (const storage of ['f32', 'f16']) {
     const last = { storage, lora: { blocks: ['layers.3.blocks.0'] }, validation: { every: 0 } }
     const config = toyConfig(data, { ...last, augment: false })

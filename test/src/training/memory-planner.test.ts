@@ -1,4 +1,4 @@
-/** Planning a run from a byte budget: what is chosen fits and is the cheapest that does, and it is what the GPU then holds. */
+/** Planning a run for a memory budget: the chosen plan fits, is the cheapest that does, and is what the GPU then allocates. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { existsSync } from 'node:fs'
@@ -26,7 +26,7 @@ test.after(() => rm(scratch, { recursive: true }))
 
 const GiB = 2 ** 30
 
-/** A graphics card as there are many: bindings of 2 GiB, buffers of 4, the products for GPUs. */
+/** A typical graphics card: bindings of 2 GiB, buffers of 4 GiB, the kernel variants for GPUs. */
 function gpu(): Engine {
   const limits = {
     maxStorageBufferBindingSize: 2 ** 31 - 4,
@@ -42,13 +42,13 @@ function gpu(): Engine {
 const card = gpu()
 const shapes = (model: string) => shapesOfArchitecture(publishedArchitectures[model])
 const recipe = (over: RawConfig): TrainConfig => checkConfig({ data: ['none'], ...over }, 'the recipe')
-/** The mission's recipe, ViT-B at 512 with rank 512. */
+/** A plan for the default recipe, ViT-B at 512 pixels with rank 512. */
 const planB = (over: RawConfig = {}) => planRun(card, shapes('sam_vit_b'), recipe(over))
 
 const all = { decoder: true, blocks: 32 }
 const nothing = { decoder: false, blocks: 0 }
 
-test('ViT-B at 512, batch 8, rank 512 takes less than 4 GiB, ViT-H at 1024 less than 16, and either much less if it must', async () => {
+test('ViT-B at 512, batch 8, rank 512 takes less than 4 GiB, ViT-H at 1024 less than 16; both much less with a smaller budget', async () => {
   const b = await planB({ memory: '4GiB', microBatch: 8 })
   assert.is(b.microBatch, 8)
   assert.ok(b.total <= 4 * GiB && b.total > 2 * GiB, `${b.total}`)
@@ -70,7 +70,7 @@ test('ViT-B at 512, batch 8, rank 512 takes less than 4 GiB, ViT-H at 1024 less 
   }
 })
 
-test('stored as halves, the same step takes 2.5 GiB, and half of the memory of waiting where nothing is computed again', async () => {
+test('with f16 storage the same step takes 2.5 GiB, and activations without recomputation take half the memory', async () => {
   const [f32, f16] = [await planB(), await planB({ storage: 'f16' })]
   assert.ok(f16.step.arenas < 0.6 * f32.step.arenas, `${f16.step.arenas} of ${f32.step.arenas}`)
   assert.ok(f16.step.persistent.weight < 0.6 * f32.step.persistent.weight)
@@ -96,7 +96,7 @@ test('memory is linear in the images at once, and in pixels', async () => {
   }
 })
 
-test('a smaller budget computes more again, then does fewer images at once; what is chosen fits, and nothing cheaper does', async () => {
+test('a smaller budget means more recomputation, then fewer images at once; the plan fits, and none cheaper does', async () => {
   const work = ({ microBatch, recompute: { decoder, blocks } }: RunPlan) => [-microBatch, decoder ? 1 + blocks : 0]
   const plans: RunPlan[] = []
   for (const memory of ['6.5GiB', '5.6GiB', '4GiB', '3GiB', '2.5GiB', '2GiB', '1GiB']) {
@@ -123,7 +123,7 @@ test('a smaller budget computes more again, then does fewer images at once; what
   assert.ok(fewer.total > 4 * GiB)
 })
 
-test('a budget that is too small is refused with the least that is enough, which is', async () => {
+test('a budget that is too small is refused with the minimum, which is indeed enough', async () => {
   const refusal = (promise: Promise<unknown>): Promise<string> =>
     promise.then(
       () => '',
@@ -144,7 +144,7 @@ test('a budget that is too small is refused with the least that is enough, which
   assert.match(fixed, /8 images at once and all 12 encoder blocks and the mask decoder .*a smaller --micro-batch/s)
 })
 
-test('amounts of memory: units and bytes are read, anything else is refused', () => {
+test('amounts of memory: bytes and units are accepted, anything else is refused', () => {
   const good: [string | number, number][] = [
     ['8GiB', 8 * GiB],
     ['2.5 GiB', 2.5 * GiB],
@@ -180,7 +180,7 @@ test('amounts of memory: units and bytes are read, anything else is refused', ()
   assert.is(recipe({}).memory, null)
 })
 
-test('what was planned is what the GPU then holds', async () => {
+test('the GPU then allocates what was planned', async () => {
   for (const over of [{}, { recompute: { decoder: true, blocks: 3 } }, { lora: { kind: 'full' } }]) {
     const config = toyConfig(data, over)
     const own = await openEngine()
@@ -200,7 +200,7 @@ test('what was planned is what the GPU then holds', async () => {
   }
 })
 
-test('a run keeps what was chosen for its memory, ends with the same bits, and goes on in another amount of it', async () => {
+test('a run keeps its plan, ends with the same bits under a smaller budget, and resumes with another budget', async () => {
   const began = async (name: string, over: RawConfig, stopAfter?: number) => {
     const run = runFolder(join(scratch, name))
     const config = toyConfig(data, over)
@@ -234,25 +234,25 @@ test('a run keeps what was chosen for its memory, ends with the same bits, and g
   assert.equal(a, b)
 })
 
-test('a dry run prints the plan, of a model that was not fetched too, and leaves nothing', async () => {
+test('a dry run prints the plan, even of a model that was not fetched, and writes nothing', async () => {
   const runs = existsSync('runs')
-  const told: string[] = []
+  const printed: string[] = []
   const { log } = console
-  console.log = (line: string) => told.push(line)
+  console.log = (line: string) => printed.push(line)
   const cache = process.env.WGSAM_CACHE
   process.env.WGSAM_CACHE = join(scratch, 'empty cache')
   try {
     const run = async (...args: string[]) => command.run(parse(command, args).values, [])
     await run('--dry-run', '--model', 'sam_vit_l', '--memory', '8GiB')
     assert.match(
-      told.join('\n'),
+      printed.join('\n'),
       /step: .*of 8 images at once; .*recomputed.*\n.*largest binding: .*\n.*planned of 8.0 GiB/,
     )
-    told.length = 0
+    printed.length = 0
     const file = join(scratch, 'recipe.json')
     await writeFile(file, JSON.stringify({ ...toyConfig(data), memory: null }))
     await run('--dry-run', '--json', '--config', file)
-    const plan = JSON.parse(told.join('\n')) as RunPlan
+    const plan = JSON.parse(printed.join('\n')) as RunPlan
     const expected = await planSession(engine, toyConfig(data))
     assert.equal(plan, expected)
     assert.is(describePlan(plan, { batch: 2, storage: 'f32' }).length, 3)

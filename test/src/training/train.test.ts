@@ -25,7 +25,7 @@ import { fingerprint, temporary, toyConfig, toyData } from '../../support/toy-tr
 
 const [, , role, childRun] = process.argv
 const scratch = role === 'child' ? '' : await temporary()
-// a child's command opens its own
+// the child's command opens its own engine
 const { engine } = role === 'child' ? ({} as { engine: Engine }) : await import('../../support/engine')
 const data = role === 'child' ? '' : await toyData(join(scratch, 'data'))
 test.after(() => rm(scratch, { recursive: true }))
@@ -48,7 +48,7 @@ const refusal = (promise: Promise<unknown>) =>
     (error: Error) => `${error.name}: ${error.message}`,
   )
 
-test('a run validates, and leaves what it promises', async () => {
+test('a run validates, and writes metrics and adapters', async () => {
   const log: string[] = []
   const summary = await start('whole', { log: (line) => log.push(line) })
   assert.ok(summary.finished)
@@ -60,7 +60,7 @@ test('a run validates, and leaves what it promises', async () => {
   assert.is(Math.max(...validations.map((r) => (r as { score: number }).score)), summary.best!.score)
   assert.ok(
     log.some((line) => /dispatches.*adapter.*optimizer/.test(line)),
-    'the plan is told',
+    'the plan is logged',
   )
   for (const which of ['last', 'best']) {
     const { config, tensors } = await readAdapter(join(scratch, 'whole', which))
@@ -87,7 +87,7 @@ test('the loss falls', async () => {
   const { finished, best } = await start('learns', { log: (line) => log.push(line) }, over)
   assert.ok(
     log.some((line) => /at rank 16 .* of \d+ of \d+ matrices have more parameters/.test(line)),
-    'the rank is remarked on',
+    'a note on the rank is logged',
   )
   assert.ok(finished)
   assert.is(best, null, 'none without validation')
@@ -110,7 +110,7 @@ test('the micro-batch changes no more than rounding, and one that does not fit i
 
 test('a run interrupted and resumed, again and again, ends with the same bits', async () => {
   let polls = 0
-  // asked between steps and between validation images: whatever it interrupts is gone on with
+  // asked between steps and between validation images: whatever it interrupts is resumed
   const stop = () => ++polls % 4 === 0
   let summary = await start('interrupted', { stop })
   let sessions = 1
@@ -122,7 +122,7 @@ test('a run interrupted and resumed, again and again, ends with the same bits', 
   assert.equal(await fingerprint(join(scratch, 'interrupted')), await fingerprint(join(scratch, 'whole')))
 })
 
-/** `wgsam train --resume` in a process of its own, and its exit code or the signal that ended it. */
+/** `wgsam train --resume` in a separate process, and its exit code or the signal that ended it. */
 function child(name: string): { process: ChildProcess; ended: Promise<number | NodeJS.Signals | null> } {
   const file = fileURLToPath(import.meta.url)
   const running = spawn(process.execPath, [file, 'child', join(scratch, name)], { stdio: 'ignore' })
@@ -141,7 +141,7 @@ async function grown(name: string, ended: Promise<unknown>): Promise<void> {
   while (!over && size() <= before) await new Promise((resolve) => setTimeout(resolve, 10))
 }
 
-test('kill -9 at any moment leaves a whole checkpoint, and the run ends with the same bits', async () => {
+test('kill -9 at any moment leaves a complete checkpoint, and the run ends with the same bits', async () => {
   const run = runFolder(join(scratch, 'killed'))
   await beginRun(run, toyConfig(data, { checkpoint: { seconds: 0 } }))
   const ends: unknown[] = []
@@ -174,7 +174,7 @@ test('Ctrl-C saves and ends with code 130', async () => {
   assert.equal(await fingerprint(run.root), await fingerprint(join(scratch, 'whole')))
 })
 
-test('one program at a time trains in a folder', async () => {
+test('only one program at a time trains in a folder', async () => {
   const folder = runFolder(join(scratch, 'locked'))
   const unlock = await lockRun(folder)
   assert.match(await refusal(lockRun(folder)), /UserError: another `wgsam train` has this folder open .*delete .*lock/)
@@ -184,7 +184,7 @@ test('one program at a time trains in a folder', async () => {
   )()
 })
 
-test('a damaged checkpoint, another configuration and a run begun twice are refused by name', async () => {
+test('a damaged checkpoint, another configuration and a run begun twice are refused with the reason', async () => {
   assert.match(await refusal(start('whole')), /UserError: .*whole already contains a run: .*--resume/)
   const copy = runFolder(join(scratch, 'damaged'))
   await cp(join(scratch, 'whole'), copy.root, { recursive: true })
@@ -226,7 +226,7 @@ test('a checkpoint of another configuration or of another version is refused wit
   }
 })
 
-test('a loss that is no number ends the run with what to do, and the checkpoint stays', async () => {
+test('a loss of NaN ends the run with advice, and the checkpoint stays', async () => {
   const run = runFolder(join(scratch, 'poisoned'))
   await cp(join(scratch, 'interrupted'), run.root, { recursive: true })
   const { progress, parameters } = await readCheckpoint(run.best)
@@ -239,7 +239,7 @@ test('a loss that is no number ends the run with what to do, and the checkpoint 
   assert.ok(before.equals(await readFile(join(run.last, CHECKPOINT))))
 })
 
-test('a few updates left out are borne, many in a row are not', () => {
+test('a few skipped updates are tolerated, many in a row end the run', () => {
   const guard = new DivergenceGuard(() => 'Resume it.')
   const parts = { dice: 1, bce: 1 }
   const skipped = { loss: 1, parts, gradientNorm: Infinity, nonFinite: 7, skipped: true }
@@ -251,7 +251,7 @@ test('a few updates left out are borne, many in a row are not', () => {
   assert.throws(() => resumed.check(1, skipped), 'of 5 steps in a row')
 })
 
-test('a device without room for the run is told, with what to do', async () => {
+test('a device that is out of memory is reported, with advice', async () => {
   const own = await openEngine()
   const run = runFolder(join(scratch, 'crowded'))
   const config = toyConfig(data)
@@ -272,7 +272,7 @@ test('a device without room for the run is told, with what to do', async () => {
   own.destroy()
 })
 
-test('a device that fails in the middle of a run is told, with the way on', async () => {
+test('a device that fails in the middle of a run is reported, with how to resume', async () => {
   const own = await openEngine()
   const run = runFolder(join(scratch, 'lost'))
   const config = toyConfig(data, { checkpoint: { steps: 2 } })

@@ -1,4 +1,4 @@
-/** @file `wgsam train --watch`: who may look, what is shown while a run goes on, and that nothing of it ends a run. */
+/** @file `wgsam train --watch`: access, what is shown of a run in progress, and that no error of the page ends the run. */
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { createServer } from 'node:net'
@@ -19,7 +19,7 @@ async function watched(root: string, port?: number) {
   return { watch, lines }
 }
 
-/** fetch sets the host itself. */
+/** A request with its own headers: fetch does not allow to set Host. */
 const ask = (url: string, headers: Record<string, string> = {}, method = 'GET') =>
   new Promise<{ status: number; text: string; type: string }>((resolve, reject) => {
     const sent = request(url, { headers, method }, (reply) => {
@@ -30,7 +30,7 @@ const ask = (url: string, headers: Record<string, string> = {}, method = 'GET') 
     sent.on('error', reject).end()
   })
 
-test('only those with the address may look', async () => {
+test('only requests with the secret address and from this machine are answered', async () => {
   const { watch } = await watched(makeRun({ steps: 3 }))
   const { url } = watch
   assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{32}\/$/)
@@ -47,7 +47,7 @@ test('only those with the address may look', async () => {
   assert.is(await ask(url).catch(() => 'away'), 'away')
 })
 
-test('it is drawn anew when there is something new, and not at every look', async () => {
+test('the report is rendered again if files have changed, and not at every poll', async () => {
   const root = makeRun({ steps: 3 })
   let now = 0
   const live = new LivePage(root, 'run', () => now)
@@ -67,7 +67,7 @@ test('it is drawn anew when there is something new, and not at every look', asyn
   assert.is(((await live.get()).html.match(/4 of 20 steps/g) ?? []).length, 1, 'no line is read twice')
 })
 
-test('a folder that is gone or damaged, and a port that is taken, end nothing', async () => {
+test('a deleted or damaged folder, and a port that is taken, cause no failure', async () => {
   const root = makeRun({ steps: 3 })
   const taken = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => taken.once('listening', resolve))
@@ -120,7 +120,7 @@ testInBrowser('in Chromium: the page follows the run to its end', async () => {
     true,
   )
   assert.is(await tab.evaluate('document.documentElement.scrollWidth'), 390)
-  // the style is let through by its hash: without it a tile would have no border
+  // the policy allows the style by its hash: without the style a tile would have no border
   assert.is(await tab.evaluate("getComputedStyle(document.querySelector('.tile')).borderTopWidth"), '1px')
   appendFileSync(join(root, 'metrics.jsonl'), JSON.stringify(step(5)) + '\n')
   await watch.close()

@@ -1,4 +1,4 @@
-/** @file `wgsam report`: what the page tells of whole, unfinished and damaged runs, and what it refuses. */
+/** @file `wgsam report`: the pages of complete, unfinished and damaged runs, and what it refuses. */
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -88,7 +88,7 @@ function evaluationFile(path: string): string {
   return path
 }
 
-test('a whole run: recipe, data, curves, machine and command', async () => {
+test('a complete run: recipe, data, curves, machine and command', async () => {
   const root = makeRun()
   await addSession(root, { began: '2026-01-02T03:04:05Z', command: "wgsam train --data 'a b'", hardware })
   const html = await report(root)
@@ -110,7 +110,7 @@ test('a whole run: recipe, data, curves, machine and command', async () => {
   assert.not.match(html, /(src|href)="(?!data:)/)
 })
 
-test('unfinished, empty and damaged runs are told of in words', async () => {
+test('problems of unfinished, empty and damaged runs are listed', async () => {
   const running = makeRun({ steps: 5 })
   appendFileSync(join(running, 'metrics.jsonl'), '{"kind":"step","step":6')
   const half = text(await report(running))
@@ -144,7 +144,7 @@ test('unfinished, empty and damaged runs are told of in words', async () => {
   assert.match(text(await report(damaged)), '21 steps')
 })
 
-test('names are text, never markup; numbers that are none leave gaps', async () => {
+test('names are text, never markup; NaN and infinity leave gaps', async () => {
   const root = makeRun({ over: { data: ['<img src=x onerror=alert(1)>'] } })
   writeFileSync(
     join(root, 'metrics.jsonl'),
@@ -156,7 +156,7 @@ test('names are text, never markup; numbers that are none leave gaps', async () 
   assert.not.match(html, 'Infinity')
 })
 
-test('several runs: one line each, and only that in which they differ', async () => {
+test('several runs: one curve each, and only the differences of their recipes', async () => {
   const roots = [makeRun(), makeRun({ steps: 8, over: { lora: { rank: 16 }, tracking: { name: 'other' } } })]
   const runs = await Promise.all(roots.map((root, i) => readRunView(root, `run ${i}`)))
   assert.equal(differences(runs), [['lora.rank', '4', '16']])
@@ -165,7 +165,7 @@ test('several runs: one line each, and only that in which they differ', async ()
   assert.match(html, 'key s1 solid">run 0</span><span class="key s2 solid">run 1')
 })
 
-test('what has been read is not read again, but another file is', async () => {
+test('records read before are not read again, but a replaced file is', async () => {
   const root = makeRun({ steps: 2 })
   const path = join(root, 'metrics.jsonl')
   const metrics = new MetricsFile(path)
@@ -189,7 +189,7 @@ test('what has been read is not read again, but another file is', async () => {
   )
 })
 
-test('the newest picture of each name is kept; a full disk ends nothing', async () => {
+test('the newest picture of each name is kept; a failure to write is only reported', async () => {
   const root = makeRun()
   const png = await sharp({ create: { width: 8, height: 4, channels: 3, background: '#f00' } })
     .png()
@@ -217,7 +217,7 @@ test('the newest picture of each name is kept; a full disk ends nothing', async 
   assert.is(warnings.length, 1)
 })
 
-test('sessions add up, and a damaged file is begun anew', async () => {
+test('sessions are added, and a damaged file is replaced', async () => {
   const root = makeRun()
   const session = { began: '2026-01-02T03:04:05Z', command: 'wgsam train', hardware }
   await addSession(root, session)
@@ -228,7 +228,7 @@ test('sessions add up, and a damaged file is begun anew', async () => {
   assert.equal(await readSessions(root), [session])
 })
 
-test('the command: evaluations found and given, and refusals', async () => {
+test('the command: evaluations in the folder and given, and refusals', async () => {
   const root = makeRun()
   evaluationFile(join(root, 'eval.json'))
   assert.match(await typed(root), 'finished, 20 steps')
@@ -261,7 +261,7 @@ test('the command: evaluations found and given, and refusals', async () => {
 const browser = await openBrowser()
 test.after(() => browser?.close())
 
-testInBrowser('in Chromium: no request, no complaint, nothing wider than a phone', async () => {
+testInBrowser('in Chromium: no request, no error, nothing wider than a phone', async () => {
   const root = makeRun({ name: 'a-rather-long-name_of-a-run_with-many-words-and-no-space-in-it' })
   evaluationFile(join(root, 'eval.json'))
   await typed(root)

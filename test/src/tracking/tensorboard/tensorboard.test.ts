@@ -1,4 +1,4 @@
-/** TensorBoard's event files: framing, contents, and what a resumed run says of the steps before. */
+/** TensorBoard's event files: framing, contents, and how a resumed run voids later steps of earlier files. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
@@ -23,8 +23,8 @@ test.after(() => rm(scratch, { recursive: true }))
 const filesOf = async (sink: TensorBoardSink) =>
   Promise.all((await readdir(sink.path)).sort().map((name) => readFile(join(sink.path, name))))
 
-test('a frame is what TensorBoard writes', () => {
-  // what TensorBoard's own RecordWriter gives for b'abc'
+test('records are framed as TensorBoard frames them', () => {
+  // the output of TensorBoard's own RecordWriter for b'abc'
   const bytes = frame(Buffer.from('abc'))
   assert.is(Buffer.from(bytes).toString('hex'), '0300000000000000b099490e6162636e57f121')
   const two = Buffer.concat([bytes, frame(new Uint8Array(0))])
@@ -41,7 +41,7 @@ test('a frame is what TensorBoard writes', () => {
   }
 })
 
-test('a run is in its file: numbers, pictures, the configuration', async () => {
+test('the file of a run contains numbers, pictures and the configuration', async () => {
   const sink = await TensorBoardSink.open(tracked(join(scratch, 'whole')))
   await sink.append(stepRecord(1))
   await sink.append(stepRecord(2))
@@ -93,14 +93,14 @@ test('a run is in its file: numbers, pictures, the configuration', async () => {
   assert.is(textOf(messageOf(messageOf(texts[1], 9), 1), 1), 'text')
 })
 
-test('a resumed run’s file comes later by name, and says from where on the others no longer count', async () => {
+test('the file of a resumed run sorts after the others by name, and says from which step on they are void', async () => {
   const folder = join(scratch, 'resumed')
   const past = [1, 2, 3].map(stepRecord)
   const first = await TensorBoardSink.open(tracked(folder))
   for (const record of [...past, stepRecord(4)]) await first.append(record)
   await first.close()
   const names = await readdir(first.path)
-  // a validation of step 3 is still to come, so the checkpoint after it knows all up to step 2
+  // a validation of step 3 is still to come, so everything up to step 2 is complete
   const second = await TensorBoardSink.open(tracked(folder, { past, reported: 2 }))
   await second.append(stepRecord(4))
   await second.close()
@@ -116,7 +116,7 @@ test('a resumed run’s file comes later by name, and says from where on the oth
   )
 })
 
-test('a run that was not tracked before takes all that was told', async () => {
+test('a run that was not tracked before gets all its records', async () => {
   const past = [stepRecord(1), stepRecord(2), validationRecord(2)]
   const sink = await TensorBoardSink.open(tracked(join(scratch, 'late'), { past, reported: 2 }))
   await sink.close()

@@ -1,12 +1,12 @@
-/** The container of .wandb files: whatever the sizes of its records, it is what LevelDB's log is, and cuts stay whole. */
+/** The container format of .wandb files: a LevelDB log for records of any size, still valid when it is cut. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createHash } from 'node:crypto'
 import { crc32, crc32c } from '../../../../src/tracking/crc32'
 import { BLOCK, fileHeader, frame, readLog } from '../../../../src/tracking/wandb/log'
-import { joined, piecesOf, slowCrc } from '../../../support/tracking'
+import { joined, fragmentsOf, slowCrc } from '../../../support/tracking'
 
-/** Bytes that repeat from run to run and look like nothing. */
+/** Reproducible pseudo-random bytes. */
 function noise(seed: number, length: number): Buffer {
   const parts: Buffer[] = []
   for (let i = 0; 32 * i < length; i++) parts.push(createHash('sha256').update(`${seed} ${i}`).digest())
@@ -24,7 +24,7 @@ function logOf(records: readonly Buffer[]): Buffer {
   return Buffer.concat(parts)
 }
 
-test('the CRCs are the ones that everyone has', () => {
+test('the CRCs have the published check values', () => {
   const nine = Buffer.from('123456789')
   assert.is(crc32(nine), 0xcbf43926)
   assert.is(crc32c(nine), 0xe3069283)
@@ -33,12 +33,12 @@ test('the CRCs are the ones that everyone has', () => {
   assert.is(crc32(long.subarray(0, 333), long.subarray(333)), slowCrc(0xedb88320, long))
 })
 
-test('records of every size read back, by another reader and by the own one', () => {
-  // up to and over the ends of blocks, over several blocks, and empty
+test('records of every size are read back, by an independent reader and by wgsam’s own', () => {
+  // ending at and beyond block ends, spanning several blocks, and empty
   const sizes = [0, 1, 100, 32000, 640, BLOCK - 7, BLOCK - 14, BLOCK, 100_000, 3, 3 * BLOCK, 50]
   const records = sizes.map((size, i) => noise(i, size))
   const file = logOf(records)
-  assert.equal(joined(piecesOf(file)), records)
+  assert.equal(joined(fragmentsOf(file)), records)
   const own = [...readLog(file)]
   assert.equal(
     own.map(({ data }) => Buffer.from(data)),
@@ -54,7 +54,7 @@ test('a record may end at, or a few bytes before, the end of a block', () => {
     const first = noise(short, BLOCK - 7 - 7 - short)
     const records = [first, noise(99, 20), noise(98, BLOCK)]
     const file = logOf(records)
-    const pieces = piecesOf(file)
+    const pieces = fragmentsOf(file)
     assert.equal(joined(pieces), records, `${short} bytes left`)
     const [, second] = pieces
     if (short < 7) assert.is(second.at, BLOCK, 'padding, then the next block')
@@ -62,7 +62,7 @@ test('a record may end at, or a few bytes before, the end of a block', () => {
   }
 })
 
-test('cut off anywhere, a file gives the records before', () => {
+test('a file cut off anywhere yields the records before', () => {
   const records = [10, 40_000, 5, 70_000, 12].map((size, i) => noise(i, size))
   const file = logOf(records)
   const ends = [...readLog(file)].map(({ end }) => end)
@@ -72,7 +72,7 @@ test('cut off anywhere, a file gives the records before', () => {
   }
 })
 
-test('a turned bit ends the reading before it, and another file is refused', () => {
+test('reading ends before a flipped bit, and another kind of file is refused', () => {
   const records = [100, 200, 300].map((size, i) => noise(i, size))
   const file = logOf(records)
   const [, second] = [...readLog(file)]

@@ -1,4 +1,4 @@
-/** An offline W&B run: what stands in its log and folder, and how a resumed run goes on with them. */
+/** An offline W&B run: the contents of its log and folder, and how a resumed run continues them. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createHash } from 'node:crypto'
@@ -35,7 +35,7 @@ const system = {
   metrics: { cpuPercent: 150, rssBytes: 2 ** 28, freeBytes: 2 ** 30, totalBytes: 2 ** 32, gpuBytes: 12345 },
 }
 
-test('a run is in its log from header to end', async () => {
+test('the log contains a run from header to exit', async () => {
   const folder = join(scratch, 'whole run')
   const sink = await WandbSink.open(tracked(folder))
   assert.match(basename(sink.path), /^offline-run-\d{8}_\d{6}-abcd1234$/)
@@ -131,18 +131,18 @@ test('a run is in its log from header to end', async () => {
   assert.is(JSON.parse(await file('wandb-metadata.json')).host, hostname())
 })
 
-/** Those that end without a word, kept so that their files are not closed behind their backs. */
+/** Sinks that are never closed, kept so that the garbage collector does not close their files. */
 const killed: WandbSink[] = []
 
-/** A first session of `steps` steps, validated at the third, that ended as `end` says. */
+/** A first session of `steps` steps, validated at the third, that ends as `end` says. */
 async function session(folder: string, steps: number, end: 'stopped' | 'killed'): Promise<MetricsRecord[]> {
   const sink = await WandbSink.open(tracked(folder))
-  const told: MetricsRecord[] = []
+  const records: MetricsRecord[] = []
   for (let step = 1; step <= steps; step++) {
-    told.push(stepRecord(step))
-    if (step === 3) told.push(validationRecord(step))
+    records.push(stepRecord(step))
+    if (step === 3) records.push(validationRecord(step))
   }
-  for (const record of told) {
+  for (const record of records) {
     if (record.kind === 'validation') await sink.append(picture(record.step))
     await sink.append(record)
   }
@@ -151,13 +151,13 @@ async function session(folder: string, steps: number, end: 'stopped' | 'killed')
     await sink.flush()
     killed.push(sink)
   }
-  return told
+  return records
 }
 
 const resumed = (folder: string, past: MetricsRecord[], reported: number): TrackedRun =>
   tracked(folder, { past, reported })
 
-test('a resumed run goes on in the same log, under the same id', async () => {
+test('a resumed run continues the same log, under the same id', async () => {
   const folder = join(scratch, 'resumed')
   const past = await session(folder, 4, 'stopped')
   const [before] = await readdir(join(folder, 'wandb'))
@@ -183,7 +183,7 @@ test('a resumed run goes on in the same log, under the same id', async () => {
   assert.equal(messageOf(runs.at(-1)!.content, 17), begun, 'the time of its beginning stays')
 })
 
-test('what came after the checkpoint is cut off and told again', async () => {
+test('records after the checkpoint are cut off and written again', async () => {
   const folder = join(scratch, 'cut')
   const past = await session(folder, 6, 'killed')
   const sink = await WandbSink.open(resumed(folder, past.slice(0, 2), 1))
@@ -199,7 +199,7 @@ test('what came after the checkpoint is cut off and told again', async () => {
   assert.not.ok('val/score' in history[2].values)
 })
 
-test('a log cut off in mid-record is gone on with from what is whole', async () => {
+test('a log cut off within a record is continued after the last complete one', async () => {
   const folder = join(scratch, 'torn')
   const past = await session(folder, 6, 'killed')
   const [name] = await readdir(join(folder, 'wandb'))
@@ -209,18 +209,18 @@ test('a log cut off in mid-record is gone on with from what is whole', async () 
     await truncate(log, length)
     const sink = await WandbSink.open(resumed(folder, past, 6))
     await sink.flush()
-    // the newest row is held until its step is over
+    // the newest row is written when its step is complete
     assert.equal(await stepsOf(sink), [1, 2, 3, 4, 5])
     await sink.close(0)
     assert.equal(await stepsOf(sink), [1, 2, 3, 4, 5, 6])
   }
 })
 
-test('a damaged log is left, said so, and begun anew with all that was told; so is one that is gone', async () => {
+test('a damaged or missing log is reported and replaced by a new one with all records', async () => {
   const folder = join(scratch, 'damaged')
   const past = await session(folder, 4, 'stopped')
   const [name] = await readdir(join(folder, 'wandb'))
-  // of an earlier time, so that the new one's name differs
+  // with an earlier time, so that the name of the new one differs
   const older = join(folder, 'wandb', 'offline-run-20200101_000000-abcd1234')
   await rename(join(folder, 'wandb', name), older)
   await writeFile(join(older, 'run-abcd1234.wandb'), 'no log')
