@@ -1,5 +1,6 @@
 import type { Plugin } from 'esbuild'
-import type { Shader } from '../engine/device/shader'
+import type { Shader, Source } from '../engine/device/shader'
 
-export function reflect(code: string, name: string): Shader
+export function loadShader(path: string): Shader
+export function reflect(code: string, name: string, sources?: Source[]): Shader
 export function wgsl(): Plugin

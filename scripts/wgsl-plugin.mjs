@@ -1,57 +1,77 @@
-// esbuild plugin: `import gemm from '../../shaders/gemm-direct.wgsl'` gives { name, code, entries }, where entries says of each
-// entry point its workgroup size, its bindings and the layout of its uniform struct, all read from the shader itself.
-import { readFile } from 'node:fs/promises'
+/**
+ * @file The esbuild plugin for shaders. `import gemm from '../../shaders/gemm-direct.wgsl'` imports a Shader
+ * (engine/device/shader.ts): its text, and for each entry point the workgroup size, the bindings and the layout of the
+ * uniform struct, all read from the text, so that no number is written both here and there.
+ */
 import { basename } from 'node:path'
 import { WgslReflect, ResourceType } from 'wgsl_reflect/wgsl_reflect.module.js'
+import { expand } from './wgsl-expand.mjs'
 
-function kindOf(resource) {
-  if (resource.resourceType === ResourceType.Uniform) return 'uniform'
-  return resource.access === 'read_write' || resource.access === 'write' ? 'read_write' : 'read'
+/** Reads, expands and reflects a shader file. @throws where its text does not parse, with the file and line. */
+export function loadShader(path) {
+  const name = basename(path, '.wgsl')
+  const { code, sources } = expand(path)
+  return reflect(code, name, sources)
 }
 
-/** Reflects one shader text. Throws with the file's name where the text does not parse. */
-export function reflect(code, name) {
-  const reflection = new WgslReflect(code)
+/** Reflects one shader text. @throws where it does not parse, with the file and line. */
+export function reflect(code, name, sources = [{ line: 1, file: `${name}.wgsl`, offset: 0 }]) {
   const entries = {}
-  for (const entry of reflection.entry.compute) {
-    const size = entry.attributes?.find((a) => a.name === 'workgroup_size')?.value
-    const workgroup = [size].flat().map(Number)
-    while (workgroup.length < 3) workgroup.push(1)
-    if (workgroup.some(Number.isNaN)) throw new Error(`${name}: ${entry.name}: workgroup_size must be literal numbers`)
-    const bindings = entry.resources.map((r) => {
-      if (r.group !== 0) throw new Error(`${name}: ${r.name} is in group ${r.group}; wgsam's kernels use group 0 only`)
-      return { name: r.name, binding: r.binding, kind: kindOf(r) }
-    })
-    bindings.sort((a, b) => a.binding - b.binding)
-    const struct = entry.resources.find((r) => r.resourceType === ResourceType.Uniform)?.type
-    const uniform = struct && {
-      size: struct.size,
-      fields: Object.fromEntries(
-        struct.members.map((m) => {
-          const array = m.type.isArray ? m.type : null
-          const element = array ? array.format : m.type
-          const vector = /^vec([234])/.exec(element.name)
-          const scalar = element.format?.name ?? (vector ? element.name.slice(-1) + '32' : element.name)
-          const type = scalar.startsWith('f') ? 'f32' : scalar.startsWith('i') ? 'i32' : 'u32'
-          const width = vector ? Number(vector[1]) : 1
-          return [m.name, { offset: m.offset, type, width, count: array?.count ?? 1, stride: array?.stride ?? 0 }]
-        }),
-      ),
+  for (const entry of parse(code, name, sources).entry.compute) {
+    const uniform = entry.resources.find((r) => r.resourceType === ResourceType.Uniform)
+    entries[entry.name] = {
+      workgroup: workgroupSize(entry, name),
+      bindings: entry.resources.map((r) => bindingOf(r, name)).sort((a, b) => a.binding - b.binding),
+      uniform: uniform ? layoutOf(uniform.type) : null,
     }
-    entries[entry.name] = { workgroup, bindings, uniform: uniform ?? null }
   }
-  return { name, code, entries }
+  return { name, code, sources, entries }
+}
+
+function parse(code, name, sources) {
+  try {
+    return new WgslReflect(code)
+  } catch (error) {
+    const [, message, line] = /^(.*?)\.* Line: (\d+)$/.exec(error.message) ?? [null, error.message, 0]
+    const source = sources.filter((s) => s.line <= line).at(-1)
+    throw new Error(`${source ? `${source.file}:${Number(line) + source.offset}` : `${name}.wgsl`}: ${message}`)
+  }
+}
+
+function workgroupSize(entry, name) {
+  const size = [entry.attributes?.find((a) => a.name === 'workgroup_size')?.value].flat().map(Number)
+  if (size.some(Number.isNaN)) throw new Error(`${name}.wgsl: ${entry.name}: workgroup_size must be literal numbers`)
+  return [...size, 1, 1].slice(0, 3)
+}
+
+function bindingOf({ name, group, binding, resourceType, access }, shader) {
+  if (group !== 0) throw new Error(`${shader}.wgsl: ${name} is in group ${group}; wgsam's kernels use group 0 only`)
+  const writes = access === 'read_write' || access === 'write'
+  return { name, binding, kind: resourceType === ResourceType.Uniform ? 'uniform' : writes ? 'read_write' : 'read' }
+}
+
+/** Offsets, in bytes, and types of a uniform struct's members: scalars, vectors, and arrays of them. */
+function layoutOf({ size, members }) {
+  const fields = members.map(({ name, offset, type }) => {
+    const array = type.isArray ? type : null
+    const element = array ? array.format : type
+    const vector = /^vec([234])/.exec(element.name)
+    const scalar = element.format?.name ?? (vector ? element.name.slice(-1) + '32' : element.name)
+    const kind = scalar.startsWith('f') ? 'f32' : scalar.startsWith('i') ? 'i32' : 'u32'
+    const width = vector ? Number(vector[1]) : 1
+    return [name, { offset, type: kind, width, count: array?.count ?? 1, stride: array?.stride ?? 0 }]
+  })
+  return { size, fields: Object.fromEntries(fields) }
 }
 
 export const wgsl = () => ({
   name: 'wgsl',
   setup(build) {
-    build.onLoad({ filter: /\.wgsl$/ }, async ({ path }) => {
-      const code = await readFile(path, 'utf8')
+    build.onLoad({ filter: /\.wgsl$/ }, ({ path }) => {
       try {
-        return { contents: `export default ${JSON.stringify(reflect(code, basename(path, '.wgsl')))}`, loader: 'js' }
+        return { contents: `export default ${JSON.stringify(loadShader(path))}`, loader: 'js' }
       } catch (error) {
-        return { errors: [{ text: `${basename(path)}: ${error.message ?? error}`, location: { file: path } }] }
+        return { errors: [{ text: error.message, location: { file: path } }] }
       }
     })
   },

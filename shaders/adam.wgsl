@@ -1,11 +1,11 @@
-// One step of Adam or AdamW over flat f32 arenas, with clipping by the global norm; a step whose gradient is not finite
-// changes nothing. What changes from step to step lies in `state`, so that a recorded step can be replayed.
-// decide: one lane; sums (2) of finite.wgsl to report. update: values, m, v (count); about 15 FLOPs and 7 memory
-// accesses an element. Eight lanes share a run of 8 * rounds elements. Grid of update: grid1d(count, 64 * rounds).
+// One step of Adam or AdamW on flat f32 arrays, with clipping by the global norm; a step whose gradient is not finite changes
+// nothing. What changes from step to step is in `state`, a buffer, so that a recorded step can be replayed.
+// decide: from the sums of finite.wgsl, whether to skip the step and how to clip it; it also fills the report. One lane.
+// update: values, m, v (count); about 15 FLOPs and 7 memory accesses an element. Grid: grid1d(count, 64 * rounds).
 
 struct Params {
-  count: u32,           // update: elements. decide: how many losses
-  decoupled: u32,       // 0 Adam: decay is part of the gradient. 1 AdamW: values shrink by themselves
+  count: u32,           // update: elements; decide: the number of losses
+  decoupled: u32,       // 0 Adam: decay is added to the gradient; 1 AdamW: it shrinks the values directly
   beta1: f32,
   rest1: f32,           // 1 - beta1, rounded once
   beta2: f32,
@@ -13,7 +13,7 @@ struct Params {
   eps: f32,
   decay: f32,
   max_norm: f32,        // 0: no clipping
-  rounds: u32,
+  rounds: u32,          // elements of a lane: lib/lane-range.wgsl
 }
 
 struct State {
@@ -28,7 +28,7 @@ struct Report {
   clip: f32,
   non_finite: f32,      // NaN or infinite elements of the gradient
   skipped: f32,         // 1: this step changed nothing
-  steps: f32,           // since the host cleared the report, as the following
+  steps: f32,           // since the host cleared the report, as are the following
   skipped_steps: f32,
   loss_sums: array<f32>, // of the steps that were not skipped
 }
@@ -44,10 +44,12 @@ struct Report {
 @group(0) @binding(8) var<storage, read_write> m: array<f32>;
 @group(0) @binding(9) var<storage, read_write> v: array<f32>;
 
+// use: lane-range, workgroup-index
+
 @compute @workgroup_size(1)
 fn decide() {
   let norm = sqrt(sums[1]) * abs(state.scale);
-  // squares of finite numbers may overflow too
+  // squares of finite numbers may overflow: so the norm is checked too
   let finite = sums[0] == 0.0 && (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;
   report.norm = norm;
   report.clip = select(1.0, min(1.0, params.max_norm / (norm + 1e-6)), params.max_norm > 0.0);
@@ -59,13 +61,6 @@ fn decide() {
   for (var i = 0u; i < params.count; i++) { report.loss_sums[i] += losses[i]; }
 }
 
-// where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
-fn run_of(part: u32, lane: u32, count: u32) -> vec2u {
-  let size = 8u * params.rounds;
-  let first = (part * 8u + lane / 8u) * size;
-  return vec2u(first + lane % 8u, min(first + size, count));
-}
-
 @compute @workgroup_size(64)
 fn update(
   @builtin(workgroup_id) group: vec3u,
@@ -73,8 +68,8 @@ fn update(
   @builtin(local_invocation_index) lane: u32,
 ) {
   if (decision.skipped != 0.0) { return; }
-  let run = run_of(group.y * groups.x + group.x, lane, params.count);
-  for (var i = run.x; i < run.y; i += 8u) {
+  let range = lane_range(workgroup_index(group, groups), lane, params.count);
+  for (var i = range.x; i < range.y; i += 8u) {
     var value = values[i];
     var gradient = gradients[i] * (state.scale * decision.clip);
     if (params.decoupled != 0u) {

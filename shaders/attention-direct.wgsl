@@ -1,71 +1,49 @@
-// Fused attention over windows of tokens. qkv (tokens [+ 1], 3C) packs q | k | v, the heads inside each; `rows` names the
-// row at each position of each window; rows from `tokens` on are padding, and all of them read the row `tokens` of qkv.
-// score[i, j] = scale q_i.k_j + rel_h[i, ky(j)] + rel_w[i, kx(j)] + bias[head, i, j]; p = softmax(score); out_i = sum_j p v_j.
-// One lane owns four queries (forward, backward_q) or four keys (backward_kv) of one window and head and walks through
-// the others by four, all in products of 4x4 matrices: those loaded have queries or keys as their columns, those of
-// scores have keys as columns. What a workgroup walks through lies at addresses common to all its lanes, what a lane owns
-// is in private arrays: for adapters that the forms of attention-shared.wgsl (GPUs) and attention-subgroup.wgsl do not suit.
-// No barriers, no atomics. Grid: (ceil(quads / 32), windows * heads), quads = ceil(length / 4).
-// With S = windows heads length^2 d, FLOPs: forward 4 S, backward_q 6 S, backward_kv 8 S; nothing of length^2 is stored.
+// Fused attention within windows of tokens. qkv (tokens [+ 1], 3C) packs q | k | v, with the heads inside each. `rows` names
+// the row of qkv at each position of each window; rows from `tokens` on are padding, and all of them read row `tokens` of qkv.
+//   score[i, j] = scale q_i.k_j + rel_h[i, line of j] + rel_w[i, column of j] + bias[head, i, j]
+//   p = softmax(score), out_i = sum_j p[i, j] v_j
+// Nothing of size length^2 is stored: backward recomputes the probabilities from the logarithms of the softmax's sums.
+// With S = windows heads length^2 head_dim, FLOPs: forward 4 S, backward_q 6 S, backward_kv 8 S.
+//
+// One lane owns four queries (forward, backward_q) or four keys (backward_kv) of one window and head and loops over the others
+// four by four, all in products of 4 x 4 matrices. A loaded matrix has queries or keys as its columns; a matrix of scores has
+// keys as columns. What a workgroup loops over is at addresses common to all its lanes; what a lane owns is in private arrays.
+// This variant is for adapters that suit neither attention-shared.wgsl (GPUs) nor attention-subgroup.wgsl.
+// No barriers, no atomics. Grid: (ceil(quads / 32), windows * heads).
 
 struct Params {
-  length: u32,     // positions of a window = side_h * side_w
-  quads: u32,
-  side_h: u32,
-  side_w: u32,
-  heads: u32,
-  head4: u32,      // head_dim / 4
-  channels4: u32,  // C / 4
-  tokens: u32,
-  scale: f32,
-  relative: u32,   // 1: rel is given
-  biased: u32,     // 1: bias is given
-  keep: u32,       // forward: 1 to write stats
-  accumulate: u32, // backward: 1 to add to dqkv
+  // use: attention-members
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
-@group(0) @binding(2) var<storage, read> rows: array<u32>;
-// (windows * heads, side_h + side_w, quads) of four queries: what each line, then each column of keys adds to the score
-@group(0) @binding(3) var<storage, read> rel: array<vec4f>;
-@group(0) @binding(4) var<storage, read> bias: array<f32>;          // (heads, length, length)
-@group(0) @binding(5) var<storage, read_write> out: array<vec4f>;   // (tokens, C)
-// (windows * heads, quads, 2) of four queries: log of the sum of exp(score), and sum(dout out)
-@group(0) @binding(6) var<storage, read_write> kept: array<vec4f>;
-@group(0) @binding(7) var<storage, read> stats: array<vec4f>;       // the same, finished
-@group(0) @binding(8) var<storage, read> y: array<vec4f>;           // out, read back
-@group(0) @binding(9) var<storage, read> dout: array<vec4f>;        // (tokens, C)
-@group(0) @binding(10) var<storage, read_write> dqkv: array<vec4f>; // as qkv
-@group(0) @binding(11) var<storage, read_write> drel: array<vec4f>; // as rel
-@group(0) @binding(12) var<storage, read_write> dpads: array<vec4f>; // (pads, 2C): gradients of k and v of the padding
+// use: attention-buffers, attention-blocks
+@group(0) @binding(4) var<storage, read> bias: array<f32>; // (heads, length, length)
+@group(0) @binding(12) var<storage, read> y: array<vec4f>; // out, in backward
 
 const LANES = 32u;
-const LOWEST = -1.0e30;
 
 struct Item {
   window_head: u32,
   window: u32,
   head: u32,
-  quad: u32, // which four positions
+  quad: u32, // the lane's four positions
 }
 
 fn item_of(group: vec3u, lane: u32) -> Item {
   return Item(group.y, group.y / params.heads, group.y % params.heads, group.x * LANES + lane);
 }
 
-// rows of four positions; those beyond the window repeat its last one
+// rows of four positions; positions beyond the window repeat its last one
 fn rows_of(window: u32, quad: u32) -> vec4u {
   let p = window * params.length + min(4u * quad + vec4u(0u, 1u, 2u, 3u), vec4u(params.length - 1u));
   return vec4u(rows[p.x], rows[p.y], rows[p.z], rows[p.w]);
 }
 
-// where their q start in qkv; k and v are channels4 and 2 channels4 further
+// where the q of four positions start in qkv; k and v are channels4 and 2 channels4 further on
 fn starts(window: u32, quad: u32, head: u32) -> vec4u {
   return min(rows_of(window, quad), vec4u(params.tokens)) * (3u * params.channels4) + head * params.head4;
 }
 
-// where they start in dout; padding reads the last token, and its probabilities are 0
+// where four positions start in dout; padding reads the last token, but its probabilities are 0
 fn out_starts(window: u32, quad: u32, head: u32) -> vec4u {
   return min(rows_of(window, quad), vec4u(params.tokens - 1u)) * params.channels4 + head * params.head4;
 }
@@ -78,7 +56,7 @@ fn load_dout(at: vec4u) -> mat4x4f {
   return mat4x4f(dout[at.x], dout[at.y], dout[at.z], dout[at.w]);
 }
 
-// a * b + c by columns
+// the matrix product a b, plus c
 fn mad(a: mat4x4f, b: mat4x4f, c: mat4x4f) -> mat4x4f {
   return mat4x4f(mad1(a, b[0], c[0]), mad1(a, b[1], c[1]), mad1(a, b[2], c[2]), mad1(a, b[3], c[3]));
 }
@@ -87,12 +65,12 @@ fn mad1(a: mat4x4f, b: vec4f, c: vec4f) -> vec4f {
   return fma(a[0], vec4f(b.x), fma(a[1], vec4f(b.y), fma(a[2], vec4f(b.z), fma(a[3], vec4f(b.w), c))));
 }
 
-// how many of four positions are in the window; a bound that compilers do not know keeps loops over them short in code
+// how many of four positions are in the window; since compilers do not know this bound, they do not unroll loops over it
 fn real(quad: u32) -> u32 {
   return min(4u, params.length - min(4u * quad, params.length));
 }
 
-// what the relative positions and the bias add to the scores of four queries with one key
+// what relative positions and bias add to the scores of four queries with one key
 fn extra(it: Item, queries: u32, key: u32) -> vec4f {
   var sum = vec4f();
   if (params.relative != 0u) {
@@ -108,25 +86,13 @@ fn extra(it: Item, queries: u32, key: u32) -> vec4f {
   return sum;
 }
 
-// scores of four queries with four keys from their products; keys beyond the window get none of the probability
+// scores of four queries with four keys, from their dot products; keys beyond the window get no probability
 fn scores(it: Item, queries: u32, keys: u32, products: mat4x4f) -> mat4x4f {
   let none = vec4f(LOWEST);
   var s = mat4x4f(none, none, none, none);
   var product = products;
   for (var j = 0u; j < real(keys); j++) { s[j] = fma(product[j], vec4f(params.scale), extra(it, queries, 4u * keys + j)); }
   return s;
-}
-
-fn exponentials(s: mat4x4f, top: vec4f) -> mat4x4f {
-  return mat4x4f(exp(s[0] - top), exp(s[1] - top), exp(s[2] - top), exp(s[3] - top));
-}
-
-fn highest(s: mat4x4f) -> vec4f {
-  return max(max(s[0], s[1]), max(s[2], s[3]));
-}
-
-fn total(s: mat4x4f) -> vec4f {
-  return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
 @compute @workgroup_size(32)
@@ -168,7 +134,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   }
 }
 
-// finishes stats: sum(dout out); queries that are padding get such a log-sum that their probabilities are 0
+// Completes `kept` with sum(dout out). Queries that are padding get a logarithm so large that their probabilities are 0.
 @compute @workgroup_size(32)
 fn backward_stats(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let it = item_of(group, lane);
@@ -189,11 +155,7 @@ fn backward_stats(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation
   kept[place + 1u] = delta;
 }
 
-fn store(at: u32, value: vec4f) {
-  dqkv[at] = value + select(vec4f(), dqkv[at], params.accumulate != 0u);
-}
-
-// p from the kept log-sums; nothing for queries that are padding, whose scores may be anything
+// probabilities from the kept logarithms; 0 for queries that are padding, whose scores may be any number
 fn probabilities(s: mat4x4f, lse: vec4f) -> mat4x4f {
   let real = lse < vec4f(-LOWEST);
   let p = exponentials(s, lse);
@@ -201,11 +163,7 @@ fn probabilities(s: mat4x4f, lse: vec4f) -> mat4x4f {
   return mat4x4f(select(none, p[0], real), select(none, p[1], real), select(none, p[2], real), select(none, p[3], real));
 }
 
-fn minus(dp: mat4x4f, delta: vec4f, p: mat4x4f) -> mat4x4f {
-  return mat4x4f(p[0] * (dp[0] - delta), p[1] * (dp[1] - delta), p[2] * (dp[2] - delta), p[3] * (dp[3] - delta));
-}
-
-// the gradient of a score is that of the two relative terms that it holds
+// Adds the gradient of each score to those of its two relative terms, for the key's line and for its column.
 fn add_relative(it: Item, keys: u32, ds: mat4x4f) {
   let base = it.window_head * (params.side_h + params.side_w);
   var values = ds;
@@ -216,7 +174,7 @@ fn add_relative(it: Item, keys: u32, ds: mat4x4f) {
     let h = (base + line) * params.quads + it.quad;
     let w = (base + params.side_h + column) * params.quads + it.quad;
     let value = values[j];
-    // keys come in order: the first of a line, and the first line, meet what an earlier step left there
+    // keys come in order: the first of a line, and the first line, replace what the buffer held before
     drel[h] = value + select(drel[h], vec4f(), column == 0u);
     drel[w] = value + select(drel[w], vec4f(), line == 0u);
   }
@@ -232,7 +190,7 @@ fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   let lse = stats[place];
   let delta = stats[place + 1u];
   var q: array<mat4x4f, 32>;  // rows: queries
-  var o: array<mat4x4f, 32>;  // gradient of out, the same
+  var o: array<mat4x4f, 32>;  // gradient of out; rows: queries
   var dq: array<mat4x4f, 32>; // columns: queries
   for (var c = 0u; c < params.head4; c++) {
     q[c] = transpose(load(q_at + c));
@@ -247,7 +205,7 @@ fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
       s = mad(q[c], load(k_at + c), s);
       dp = mad(o[c], load(k_at + params.channels4 + c), dp);
     }
-    let ds = minus(dp, delta, probabilities(scores(it, it.quad, keys, s), lse));
+    let ds = score_gradients(probabilities(scores(it, it.quad, keys, s), lse), dp, delta);
     if (params.relative != 0u) { add_relative(it, keys, ds); }
     let t = transpose(ds);
     for (var c = 0u; c < params.head4; c++) { dq[c] = mad(load(k_at + c), t, dq[c]); }
@@ -285,7 +243,7 @@ fn backward_kv(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
       dp = mad(transpose(load_dout(o_at + c)), v[c], dp);
     }
     let p = probabilities(scores(it, queries, it.quad, s), stats[place]);
-    let ds = minus(dp, stats[place + 1u], p);
+    let ds = score_gradients(p, dp, stats[place + 1u]);
     for (var c = 0u; c < params.head4; c++) {
       dk[c] = mad(load(q_at + c), ds, dk[c]);
       dv[c] = mad(load_dout(o_at + c), p, dv[c]);

@@ -1,13 +1,15 @@
-// What the materialised attention needs beside matrix products and softmax. Positions are those of the windows, in order.
-// gather: image rows to positions; a padded position takes the last row (padded 1) or zeros (padded 0).
-// scatter: positions to image rows; q, k, v of padded positions go to dpads (pads, 2C) where it is wanted.
-// add_terms: S (some windows and heads, length, length) += relative terms + bias. sum_terms: the gradient of the relative
-// terms from that of S, in a fixed order. Grids: grid1d over vec4 (gather, scatter) or over f32, 256 lanes.
+// What attention with stored probabilities needs besides matrix products and softmax (engine/ops/attention-materialised.ts).
+// Positions are those of the windows, in order.
+// gather: image rows to positions; a padded position reads the last row (padded 1) or gets zeros (padded 0).
+// scatter: positions to image rows; the k and v of padded positions go to dpads (pads, 2C) if `padded` is 1.
+// add_terms: S (some windows and heads, length, length) += relative terms + bias.
+// sum_terms: the gradient of the relative terms from that of S, summed in a fixed order.
+// Grids: grid1d(count), count in vec4 (gather, scatter) or in f32 (add_terms, sum_terms).
 
 struct Params {
-  count: u32,      // of what the grid walks over
+  count: u32,      // elements of the grid
   columns4: u32,   // gather, scatter: columns / 4
-  tokens: u32,
+  tokens: u32,     // rows of the image
   padded: u32,
   accumulate: u32,
   length: u32,
@@ -16,7 +18,7 @@ struct Params {
   side_w: u32,
   heads: u32,      // heads in S
   first_head: u32,
-  first: u32,      // index of the first of S among all windows * heads
+  first: u32,      // place of the first matrix of S among all windows * heads
   relative: u32,
   biased: u32,
 }
@@ -32,9 +34,7 @@ struct Params {
 @group(0) @binding(8) var<storage, read> ds: array<f32>;
 @group(0) @binding(9) var<storage, read_write> drel: array<f32>;
 
-fn index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
-  return (group.y * groups.x + group.x) * 256u + lane;
-}
+// use: workgroup-index
 
 @compute @workgroup_size(256)
 fn gather(
@@ -42,7 +42,7 @@ fn gather(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = index(group, groups, lane);
+  let i = workgroup_index(group, groups) * 256u + lane;
   if (i >= params.count) { return; }
   let row = rows[i / params.columns4];
   let value = x[min(row, params.tokens - 1u + params.padded) * params.columns4 + i % params.columns4];
@@ -55,7 +55,7 @@ fn scatter(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = index(group, groups, lane);
+  let i = workgroup_index(group, groups) * 256u + lane;
   if (i >= params.count) { return; }
   let row = rows[i / params.columns4];
   let column = i % params.columns4;
@@ -74,7 +74,7 @@ fn add_terms(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = index(group, groups, lane);
+  let i = workgroup_index(group, groups) * 256u + lane;
   if (i >= params.count) { return; }
   let key = i % params.length;
   let query = (i / params.length) % params.length;
@@ -98,7 +98,7 @@ fn sum_terms(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = index(group, groups, lane);
+  let i = workgroup_index(group, groups) * 256u + lane;
   if (i >= params.count) { return; }
   let query = i % params.length;
   let sides = params.side_h + params.side_w;

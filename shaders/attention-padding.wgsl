@@ -1,18 +1,19 @@
-// Sums the gradients of all padded keys into the one row of qkv that they share, in a fixed order and in two stages:
+// Sums the gradients of all padded keys and values into the one row of qkv that they share, in a fixed order and two stages:
 // sum_pads adds up every `part` rows into the first of them, in place; store_pads adds those into the last row of dqkv.
-// dpads (pads, 2C) holds k | v; the padded queries are dropped, so q gets 0. Grid: columns by 64 lanes, in y the parts.
+// dpads (pads, 2C) holds k | v. The gradients of padded queries are dropped, so q gets 0.
+// Grid: (ceil(columns / 64), parts in sum_pads or 1 in store_pads), columns = C / 2 in sum_pads and 3C / 4 in store_pads.
 
 struct Params {
   pads: u32,
-  part: u32,
-  channels4: u32,
-  tokens: u32,
+  part: u32,      // rows that one lane of sum_pads adds up
+  channels4: u32, // C / 4
+  tokens: u32,    // the row of dqkv that receives the sums
   accumulate: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read_write> dpads: array<vec4f>;
-@group(0) @binding(2) var<storage, read> sums: array<vec4f>; // dpads, read
+@group(0) @binding(2) var<storage, read> sums: array<vec4f>; // dpads after sum_pads
 @group(0) @binding(3) var<storage, read_write> dqkv: array<vec4f>;
 
 @compute @workgroup_size(64)

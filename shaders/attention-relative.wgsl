@@ -1,8 +1,10 @@
-// What surrounds shaders/attention-direct.wgsl: SAM's relative positions, and the gradient of padding.
-// relative: rel[wh, place, query] = q . table[own(query) - k + side - 1], of the unscaled q, where own is the query's line
-// (axis 0) or column (axis 1) in its window and place is k or side_h + k. relative_backward adds drel . table to dq.
-// Lanes share the axis they work on (group.z), so that all of a workgroup read one row of the table at a time.
-// FLOPs each, an axis: 2 windows heads length side d. Grid: (ceil(windows * heads * other side / 64), 1, side of the axis).
+// The terms of SAM's decomposed relative positions, for all variants of attention.
+//   relative:          rel[window and head, place, query] = q . table[own(query) - k + side - 1], with q not scaled
+//   relative_backward: dq += the sum over k of drel . table
+// The kernels work on one axis at a time: own is the query's line (axis 0) or column (axis 1) in its window, k is a key's line
+// or column, and place is k on axis 0 and side_h + k on axis 1. All lanes of a workgroup have the same own (group.z), so they
+// read the same row of the table at a time. FLOPs each, an axis: 2 windows heads length side head_dim.
+// Grid: (ceil(windows * heads * other side / 64), 1, side of the axis).
 
 struct Params {
   lanes: u32,      // windows * heads * other side
@@ -22,14 +24,14 @@ struct Params {
 @group(0) @binding(2) var<storage, read> rows: array<u32>;
 @group(0) @binding(3) var<storage, read> table: array<vec4f>;      // (2 side - 1, head_dim)
 @group(0) @binding(4) var<storage, read_write> rel: array<f32>;    // (windows * heads, side_h + side_w, 4 quads)
-@group(0) @binding(5) var<storage, read> drel: array<f32>;         // the same
+@group(0) @binding(5) var<storage, read> drel: array<f32>;         // as rel
 @group(0) @binding(6) var<storage, read_write> dqkv: array<vec4f>; // (tokens [+ 1], 3C)
 
 struct Query {
-  row: u32,   // in the image, or from `tokens` on
+  row: u32,   // in the image; from `tokens` on it is padding
   head: u32,
-  side: u32,  // of the axis
-  place: u32, // in rel, for k = 0
+  side: u32,  // of the window along the axis
+  place: u32, // index in rel for k = 0
 }
 
 fn query_of(lane: u32, own: u32) -> Query {
@@ -51,7 +53,7 @@ fn relative(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
   let q = query_of(i, group.z);
   let at = min(q.row, params.tokens) * 3u * params.channels4 + q.head * params.head4;
   for (var k = 0u; k < q.side; k += 4u) {
-    // the rows of k, k + 1, k + 2, k + 3, going down; those beyond the side repeat the first row and are not stored
+    // rows of the table for k to k + 3, in descending order; those beyond the side repeat its first row and are not stored
     let last = group.z + q.side - 1u - k;
     let r = (last - min(vec4u(0u, 1u, 2u, 3u), vec4u(q.side - 1u - k))) * params.head4;
     var sum = vec4f();

@@ -1,63 +1,40 @@
-// The kernels of attention.wgsl, with the same parameters, tensors and results, through workgroup memory: for GPUs.
-// A workgroup of 64 invocations owns 32 positions of one window and head (queries in forward and backward_q, keys in
-// backward_kv) and walks through the others in tiles of 32. Invocation (ty, tx) of the 8 x 8 has 4 x 4 of a tile's scores,
-// and of what it sums up for its four positions every eighth group of four channels, all in registers:
-//   products: 16 channels of both sides are staged at a time, channels outermost; a step reads two vec4 for 16 FMA;
-//   softmax:  the 8 invocations of a row exchange their highest score; each sums its own exponentials until the end;
-//   weighted: the tile of p (or ds) is written, 32 channels of the others are staged; again two vec4 for 16 FMA.
-// Neighbouring lanes have neighbouring ty, so that what 8 of them read or write in workgroup memory is 128 bytes in a row, or
-// one address: no bank is asked twice. 8 KiB of it a workgroup, and 16 (scores) + 16 `blocks` (sums; twice that in backward_kv)
-// + about 40 registers, bound what runs side by side: at head_dim 64 12 workgroups fit in 96 KiB. The own side is staged
-// again for each tile, from caches: 11 FLOPs a byte, against 16 if it stayed, for twice the workgroups side by side.
+// The kernels of attention-direct.wgsl, with the same parameters, tensors and results, through workgroup memory: for GPUs.
+// A workgroup of 64 lanes owns 32 positions of one window and head (queries in forward and backward_q, keys in backward_kv) and
+// loops over the others in tiles of 32. The lanes are 8 x 8: lane (ty, tx) owns 4 x 4 of a tile's scores and, of what it sums
+// up for its four positions, every eighth group of four channels, all in registers.
+//   scores:  16 channels of both sides are staged at a time, channels outermost; a step reads two vec4 for 16 FMA;
+//   softmax: the 8 lanes of a row exchange their highest score; each sums its own exponentials until the end;
+//   sums:    the tile of p (or ds) is written, 32 channels of the others are staged; again two vec4 for 16 FMA.
+// Neighbouring lanes have neighbouring ty, so that what 8 of them read or write in workgroup memory is 128 consecutive bytes or
+// one address: there are no bank conflicts. A workgroup needs 8 KiB of workgroup memory, and a lane 16 (scores) + 16 `blocks`
+// (sums; twice that in backward_kv) + about 40 registers, which bounds the workgroups that run side by side: at head_dim 64,
+// 12 fit in 96 KiB. The workgroup's own positions are staged again for each tile, from caches: 11 FLOPs a byte, against 16 if
+// they stayed in workgroup memory, for twice the workgroups side by side.
 // No atomics: backward_q sums over keys, backward_kv over queries. Grid: (ceil(length / 32), windows * heads).
-// FLOPs as in attention.wgsl. On a software adapter use the others: a barrier turns every local into memory there.
+// FLOPs as in attention-direct.wgsl. The other variants are for software adapters, where a barrier moves every local variable
+// to memory.
 
 struct Params {
-  length: u32,     // positions of a window = side_h * side_w
-  quads: u32,      // ceil(length / 4)
-  side_h: u32,
-  side_w: u32,
-  heads: u32,
-  head4: u32,      // head_dim / 4
-  channels4: u32,  // C / 4
-  tokens: u32,
-  scale: f32,
-  relative: u32,   // 1: rel is given
-  biased: u32,     // 1: bias is given
-  keep: u32,       // forward: 1 to write stats
-  accumulate: u32, // backward: 1 to add to dqkv
+  // use: attention-members
 }
 
-override blocks = 4u; // ceil(head_dim / 32): sums beyond it take no registers
+override blocks = 4u; // ceil(head_dim / 32); sums beyond it need no registers
 
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
-@group(0) @binding(2) var<storage, read> rows: array<u32>;
-// (windows * heads, side_h + side_w, quads) of four queries: what each line, then each column of keys adds to the score
-@group(0) @binding(3) var<storage, read> rel: array<vec4f>;
-@group(0) @binding(4) var<storage, read> bias: array<f32>;          // (heads, length, length)
-@group(0) @binding(5) var<storage, read_write> out: array<vec4f>;   // (tokens, C)
-// (windows * heads, quads, 2) of four queries: log of the sum of exp(score), and sum(dout out)
-@group(0) @binding(6) var<storage, read_write> kept: array<vec4f>;
-@group(0) @binding(7) var<storage, read> stats: array<vec4f>;       // the same, finished by backward_stats
-@group(0) @binding(8) var<storage, read> dout: array<vec4f>;        // (tokens, C)
-@group(0) @binding(9) var<storage, read_write> dqkv: array<vec4f>;  // as qkv
-@group(0) @binding(10) var<storage, read_write> drel: array<vec4f>; // as rel
-@group(0) @binding(11) var<storage, read_write> dpads: array<vec4f>; // (pads, 2C): gradients of k and v of the padding
+// use: attention-buffers, attention-blocks, attention-rows
+@group(0) @binding(4) var<storage, read> bias: array<f32>; // (heads, length, length)
 
 const TILE = 32u;
-const LOWEST = -1.0e30;
 
-// 16 channels by 8 quads of own positions, then of others; or 32 others by 8 vec4 of channels
+// 16 channels by 8 quads of own positions, then the same of the others; or 32 others by 8 vec4 of channels
 var<workgroup> staged: array<vec4f, 256>;
-// 32 others by 8 quads of own positions: p or ds; before that what rows exchange, 8 tx by 8 ty
+// p or ds: 32 others by 8 quads of own positions; before that, what the lanes of a row exchange: 8 tx by 8 ty
 var<workgroup> weights: array<vec4f, 256>;
 
 struct Item {
   window_head: u32,
   window: u32,
   head: u32,
-  quad: u32, // the four positions of this invocation's scores and sums
+  quad: u32, // the four positions of this lane's scores and sums
   ty: u32,
   tx: u32,
 }
@@ -66,27 +43,22 @@ fn item_of(group: vec3u, lane: u32) -> Item {
   return Item(group.y, group.y / params.heads, group.y % params.heads, group.x * 8u + lane % 8u, lane % 8u, lane / 8u);
 }
 
-// positions beyond the window repeat its last one
-fn row_of(window: u32, position: u32) -> u32 {
-  return rows[window * params.length + min(position, params.length - 1u)];
-}
-
 fn rows_of(window: u32, quad: u32) -> vec4u {
   let p = 4u * quad;
   return vec4u(row_of(window, p), row_of(window, p + 1u), row_of(window, p + 2u), row_of(window, p + 3u));
 }
 
-// Where the q of rows start in qkv; k and v are channels4 and 2 channels4 further; padding has one row.
+// where the q of four rows start in qkv; k and v are channels4 and 2 channels4 further on; all padding has one row
 fn starts(row: vec4u, head: u32) -> vec4u {
   return min(row, vec4u(params.tokens)) * (3u * params.channels4) + head * params.head4;
 }
 
-// where they start in dout; padding reads the last token, and its probabilities are 0
+// where four rows start in dout; padding reads the last token, but its probabilities are 0
 fn out_starts(row: vec4u, head: u32) -> vec4u {
   return min(row, vec4u(params.tokens - 1u)) * params.channels4 + head * params.head4;
 }
 
-// Four positions by four channels from 4 c on; zero beyond the head.
+// four positions by four channels from 4 c on; zeros beyond the head
 fn load(at: vec4u, c: u32) -> mat4x4f {
   if (c >= params.head4) { return mat4x4f(); }
   return transpose(mat4x4f(qkv[at.x + c], qkv[at.y + c], qkv[at.z + c], qkv[at.w + c]));
@@ -97,12 +69,12 @@ fn load_dout(at: vec4u, c: u32) -> mat4x4f {
   return transpose(mat4x4f(dout[at.x + c], dout[at.y + c], dout[at.z + c], dout[at.w + c]));
 }
 
-// Which four positions an invocation stages for products: the first 32 the own ones, the others those of the tile.
+// the four positions that a lane stages for scores: the first 32 lanes own positions, the others those of the tile
 fn staged_quad(group: vec3u, lane: u32, first: u32) -> u32 {
   return lane % 8u + select(first / 4u, group.x * 8u, lane < 32u);
 }
 
-// which of the 4 vec4 of channels
+// which of the 4 vec4 of channels it stages
 fn staged_channel(lane: u32) -> u32 {
   return lane / 8u % 4u;
 }
@@ -117,20 +89,20 @@ fn stage(lane: u32, four: mat4x4f) {
   workgroupBarrier();
 }
 
-// c + own b, others as columns
+// the outer product of a (own positions) and b (others, as columns), plus c
 fn outer(a: vec4f, b: vec4f, c: mat4x4f) -> mat4x4f {
   return mat4x4f(fma(a, vec4f(b.x), c[0]), fma(a, vec4f(b.y), c[1]), fma(a, vec4f(b.z), c[2]), fma(a, vec4f(b.w), c[3]));
 }
 
-// s + the products of the 16 channels from 4 c on, or of those that the head has
-fn products(it: Item, c: u32, s: mat4x4f) -> mat4x4f {
+// s plus the dot products over the 16 channels from 4 c on, or those of them that the head has
+fn dots(it: Item, c: u32, s: mat4x4f) -> mat4x4f {
   var sum = s;
   let end = 8u * min(16u, 4u * (params.head4 - c));
   for (var i = 0u; i < end; i += 8u) { sum = outer(staged[i + it.ty], staged[128u + i + it.tx], sum); }
   return sum;
 }
 
-// s + p times four channels of the tile, or of its positions in the window
+// s plus p (or ds) times four channels of the tile's positions in the window
 fn weighted(it: Item, first: u32, s: mat4x4f) -> mat4x4f {
   var sum = s;
   let end = 8u * min(TILE, params.length - first);
@@ -138,7 +110,7 @@ fn weighted(it: Item, first: u32, s: mat4x4f) -> mat4x4f {
   return sum;
 }
 
-// Channels 32 slab ... 32 slab + 31 of the tile's positions from qkv, `part` 0, 1, 2 for q, k, v.
+// stages channels 32 slab to 32 slab + 31 of the tile's positions from qkv; `part` is 0, 1, 2 for q, k, v
 fn stage_part(it: Item, lane: u32, first: u32, slab: u32, part: u32) {
   workgroupBarrier();
   let c = slab * 8u + lane % 8u;
@@ -164,7 +136,7 @@ fn stage_dout(it: Item, lane: u32, first: u32, slab: u32) {
   workgroupBarrier();
 }
 
-// writes the tile of p or ds, which has others as columns; what follows stages, and so waits
+// writes the tile of p or ds, whose columns are others; the staging that follows waits for it at a barrier
 fn share(it: Item, p: mat4x4f) {
   let at = it.tx * 32u + it.ty;
   workgroupBarrier();
@@ -174,7 +146,7 @@ fn share(it: Item, p: mat4x4f) {
   weights[at + 24u] = p[3];
 }
 
-// What the invocations of a row have.
+// writes a value for the other lanes of the row to read
 fn exchange(it: Item, value: vec4f) {
   workgroupBarrier();
   weights[it.tx * 8u + it.ty] = value;
@@ -195,7 +167,7 @@ fn sum_of_row(it: Item, value: vec4f) -> vec4f {
   return sum;
 }
 
-// what the relative positions add to four queries with one key
+// what relative positions add to the scores of four queries with one key
 fn relative_terms(window_head: u32, queries: u32, key: u32) -> vec4f {
   let base = window_head * (params.side_h + params.side_w);
   let line = key / params.side_w;
@@ -207,7 +179,7 @@ fn bias_of(head: u32, query: u32, key: u32) -> f32 {
   return bias[(head * params.length + min(query, params.length - 1u)) * params.length + min(key, params.length - 1u)];
 }
 
-// Terms of four queries (rows) with one key.
+// what relative positions and bias add to the scores of four queries (rows) with one key
 fn column_terms(window_head: u32, head: u32, queries: u32, key: u32) -> vec4f {
   let quad = min(queries, params.quads - 1u);
   var sum = vec4f();
@@ -219,7 +191,7 @@ fn column_terms(window_head: u32, head: u32, queries: u32, key: u32) -> vec4f {
   return sum;
 }
 
-// Terms of four queries (rows) with four keys (columns).
+// the same for four keys (columns)
 fn terms(it: Item, queries: u32, keys: u32) -> mat4x4f {
   let k = 4u * keys;
   return mat4x4f(
@@ -230,7 +202,7 @@ fn terms(it: Item, queries: u32, keys: u32) -> mat4x4f {
   );
 }
 
-// scores of queries with keys; keys beyond the window get none of the probability
+// scores of the lane's queries with four keys, from their dot products; keys beyond the window get no probability
 fn scores(it: Item, keys: u32, s: mat4x4f) -> mat4x4f {
   let t = terms(it, it.quad, keys);
   let none = vec4f(LOWEST);
@@ -241,14 +213,6 @@ fn scores(it: Item, keys: u32, s: mat4x4f) -> mat4x4f {
     select(none, fma(s[2], vec4f(params.scale), t[2]), count > 2u),
     select(none, fma(s[3], vec4f(params.scale), t[3]), count > 3u),
   );
-}
-
-fn exponentials(s: mat4x4f, top: vec4f) -> mat4x4f {
-  return mat4x4f(exp(s[0] - top), exp(s[1] - top), exp(s[2] - top), exp(s[3] - top));
-}
-
-fn times(a: mat4x4f, factor: vec4f) -> mat4x4f {
-  return mat4x4f(a[0] * factor, a[1] * factor, a[2] * factor, a[3] * factor);
 }
 
 fn write_out(it: Item, slab: u32, sum: mat4x4f) {
@@ -279,14 +243,14 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     var s = mat4x4f();
     for (var c = 0u; c < params.head4; c += 4u) {
       stage(lane, load(at, c + staged_channel(lane)));
-      s = products(it, c, s);
+      s = dots(it, c, s);
     }
     s = scores(it, first / 4u + it.tx, s);
     let before = top;
-    top = max(before, highest_of_row(it, max(max(s[0], s[1]), max(s[2], s[3]))));
+    top = max(before, highest_of_row(it, highest(s)));
     let shrink = exp(before - top);
     let p = exponentials(s, top);
-    sum = fma(sum, shrink, (p[0] + p[1]) + (p[2] + p[3]));
+    sum = fma(sum, shrink, total(p));
     share(it, p);
     stage_part(it, lane, first, 0u, 2u);
     y0 = weighted(it, first, times(y0, shrink));
@@ -307,15 +271,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   if (params.keep != 0u && it.tx == 0u && it.quad < params.quads) {
     kept[2u * (it.window_head * params.quads + it.quad)] = top + log(sum);
   }
-  let share = 1.0 / sum;
-  write_out(it, 0u, times(y0, share));
-  if (blocks > 1u) { write_out(it, 1u, times(y1, share)); }
-  if (blocks > 2u) { write_out(it, 2u, times(y2, share)); }
-  if (blocks > 3u) { write_out(it, 3u, times(y3, share)); }
-}
-
-fn store(at: u32, value: vec4f) {
-  dqkv[at] = value + select(vec4f(), dqkv[at], params.accumulate != 0u);
+  let factor = 1.0 / sum;
+  write_out(it, 0u, times(y0, factor));
+  if (blocks > 1u) { write_out(it, 1u, times(y1, factor)); }
+  if (blocks > 2u) { write_out(it, 2u, times(y2, factor)); }
+  if (blocks > 3u) { write_out(it, 3u, times(y3, factor)); }
 }
 
 fn write_dq(it: Item, slab: u32, sum: mat4x4f) {
@@ -331,9 +291,9 @@ fn write_dq(it: Item, slab: u32, sum: mat4x4f) {
   if (count > 3u && row.w < params.tokens) { store(at.w, y[3]); }
 }
 
-// The gradient of a score is that of the two relative terms that it holds. From the tile of ds, invocation tx sums up the
-// lines and columns tx, tx + 8, ...: each place has one writer. Keys come in order: the first line, and the first tile of a
-// line, meet what an earlier step left there.
+// Adds the gradient of each score to those of its two relative terms, for the key's line and for its column. From the tile of
+// ds, lane tx sums up the lines and columns tx, tx + 8, ..., so that each sum has one writer. Keys come in order: the first
+// line, and the first tile of a line, replace what the buffer held before.
 fn add_relative(it: Item, first: u32) {
   workgroupBarrier();
   if (it.quad >= params.quads) { return; }
@@ -378,7 +338,7 @@ fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
     var s = mat4x4f();
     for (var c = 0u; c < params.head4; c += 4u) {
       stage(lane, load(at, c + staged_channel(lane)));
-      s = products(it, c, s);
+      s = dots(it, c, s);
     }
     let o_at = out_starts(row, it.head);
     var dp = mat4x4f();
@@ -390,11 +350,11 @@ fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
         four = load(at + params.channels4, c + staged_channel(lane));
       }
       stage(lane, four);
-      dp = products(it, c, dp);
+      dp = dots(it, c, dp);
     }
-    // queries that are padding, whose scores may be anything, mix with no others
+    // queries that are padding may have any scores: they do not affect the other queries
     let p = exponentials(scores(it, first / 4u + it.tx, s), lse);
-    share(it, mat4x4f(p[0] * (dp[0] - delta), p[1] * (dp[1] - delta), p[2] * (dp[2] - delta), p[3] * (dp[3] - delta)));
+    share(it, score_gradients(p, dp, delta));
     if (params.relative != 0u) { add_relative(it, first); }
     stage_part(it, lane, first, 0u, 1u);
     y0 = weighted(it, first, y0);
@@ -415,11 +375,6 @@ fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   if (blocks > 1u) { write_dq(it, 1u, y1); }
   if (blocks > 2u) { write_dq(it, 2u, y2); }
   if (blocks > 3u) { write_dq(it, 3u, y3); }
-}
-
-// of four keys with one query; nothing for queries that are padding, whose scores may be anything
-fn probability(s: vec4f, lse: f32) -> vec4f {
-  return select(vec4f(), exp(s - lse), lse < -LOWEST);
 }
 
 fn write_dkv_row(it: Item, row: u32, c: u32, key: vec4f, value: vec4f) {
@@ -464,7 +419,7 @@ fn backward_kv(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
     var s = mat4x4f();
     for (var c = 0u; c < params.head4; c += 4u) {
       stage(lane, load(at, c + staged_channel(lane)));
-      s = products(it, c, s);
+      s = dots(it, c, s);
     }
     let o_at = out_starts(row, it.head);
     var dp = mat4x4f();
@@ -476,9 +431,9 @@ fn backward_kv(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
         four = load_dout(o_at, c + staged_channel(lane));
       }
       stage(lane, four);
-      dp = products(it, c, dp);
+      dp = dots(it, c, dp);
     }
-    // own positions are the keys here: the columns of s are queries
+    // here own positions are the keys, so the columns of s are queries
     let queries = first / 4u + it.tx;
     let place = 2u * (it.window_head * params.quads + min(queries, params.quads - 1u));
     let lse = select(stats[place], vec4f(-LOWEST), queries >= params.quads);

@@ -1,73 +1,42 @@
-// The kernels of attention.wgsl, with the same results and tensors (bias with its rows drawn out to whole vec4), for software
-// adapters with subgroups of 8 or more. There a load costs about 43 ns for 8 lanes whether or not they read the same address,
-// and a broadcast from a register next to nothing. So a workgroup is 8 lanes, and what it walks through (keys in forward and
-// backward_q, queries in backward_kv) comes in blocks of 8: each lane loads one of them into private arrays, and products
-// take it from there by broadcasts. What a lane owns are `rounds` times four queries (or keys): a block once loaded serves
-// them all. Matrices have four queries (keys) of a lane as rows; their columns are channels, or a block's keys (queries).
-// Loops over channels stay rolled, since code of twice the size compiles for more than twice as long.
-// Grid: (ceil(quads / (8 rounds)), windows * heads). FLOPs as in attention.wgsl.
+// The kernels of attention-direct.wgsl, with the same results and tensors (but each row of the bias is padded to whole vec4),
+// for software adapters with subgroups of 8 lanes or more. There a load costs about 43 ns for 8 lanes whether or not they read
+// the same address, and a broadcast from a register next to nothing. So a workgroup is 8 lanes, and it loops over the other
+// positions (keys in forward and backward_q, queries in backward_kv) in blocks of 8: each lane loads one of them into private
+// arrays, and the dot products take it from there by broadcasts. A lane owns `rounds` times four queries (or keys), so that a
+// block once loaded serves them all. Matrices have four own positions as rows; their columns are channels, or positions of a
+// block. Loops over channels stay rolled, because code of twice the size compiles for more than twice as long.
+// Grid: (ceil(quads / (8 rounds)), windows * heads). FLOPs as in attention-direct.wgsl.
 enable subgroups;
 
 struct Params {
-  length: u32,     // positions of a window = side_h * side_w
-  quads: u32,      // ceil(length / 4)
-  side_h: u32,
-  side_w: u32,
-  heads: u32,
-  head4: u32,      // head_dim / 4
-  channels4: u32,  // C / 4
-  tokens: u32,
-  scale: f32,
-  rounds: u32,     // rounds * head4 is at most 32 in forward and 20 in the backward kernels: what arrays hold
-  relative: u32,   // 1: rel is given
-  biased: u32,     // 1: bias is given
-  four: u32,       // 4: a bound that compilers do not know keeps loops short in code
-  keep: u32,       // forward: 1 to write stats
-  accumulate: u32, // backward: 1 to add to dqkv
+  // use: attention-members
+  rounds: u32,     // rounds * head4 is at most 32 in forward and 20 in the backward kernels: the length of the private arrays
+  four: u32,       // 4; since compilers do not know this bound, they do not unroll loops over it
 }
 
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> qkv: array<vec4f>;
-@group(0) @binding(2) var<storage, read> rows: array<u32>;
-// (windows * heads, side_h + side_w, quads) of four queries: what each line, then each column of keys adds to the score
-@group(0) @binding(3) var<storage, read> rel: array<vec4f>;
-@group(0) @binding(4) var<storage, read> bias: array<vec4f>;        // (heads, length, quads) of four keys
-@group(0) @binding(5) var<storage, read_write> out: array<vec4f>;   // (tokens, C)
-// (windows * heads, quads, 2) of four queries: log of the sum of exp(score), and sum(dout out)
-@group(0) @binding(6) var<storage, read_write> kept: array<vec4f>;
-@group(0) @binding(7) var<storage, read> stats: array<vec4f>;       // the same, finished by backward_stats
-@group(0) @binding(8) var<storage, read> dout: array<vec4f>;        // (tokens, C)
-@group(0) @binding(9) var<storage, read_write> dqkv: array<vec4f>;  // as qkv
-@group(0) @binding(10) var<storage, read_write> drel: array<vec4f>; // as rel
-@group(0) @binding(11) var<storage, read_write> dpads: array<vec4f>; // (pads, 2C): gradients of k and v of the padding
-@group(0) @binding(12) var<storage, read> bias_source: array<f32>;  // (heads, length, length)
-@group(0) @binding(13) var<storage, read_write> bias_rows: array<vec4f>; // bias, written
+// use: attention-buffers, attention-blocks, attention-rows, workgroup-index
+@group(0) @binding(4) var<storage, read> bias: array<vec4f>;             // (heads, length, quads) of four keys
+@group(0) @binding(12) var<storage, read> bias_source: array<f32>;       // (heads, length, length)
+@group(0) @binding(13) var<storage, read_write> bias_rows: array<vec4f>; // bias, written by align_bias
 
 const LANES = 8u;
 const ROUNDS = 4u; // at most
-const LOWEST = -1.0e30;
 
 // Four positions of a lane, in one of its rounds.
 struct Item {
   window_head: u32,
   window: u32,
   head: u32,
-  quad: u32, // from `quads` on it has no positions, and repeats the last
+  quad: u32, // from `quads` on there are no positions, and the window's last one is repeated
 }
 
 fn item_of(group: vec3u, lane: u32, round: u32) -> Item {
   return Item(group.y, group.y / params.heads, group.y % params.heads, (group.x * params.rounds + round) * LANES + lane);
 }
 
-// rounds in which any lane of the group has positions
+// rounds in which any lane of the workgroup has positions
 fn rounds_of(group: vec3u) -> u32 {
   return min(params.rounds, (params.quads + LANES - 1u) / LANES - group.x * params.rounds);
-}
-
-// positions beyond the window repeat its last one
-fn row_of(window: u32, position: u32) -> u32 {
-  return rows[window * params.length + min(position, params.length - 1u)];
 }
 
 fn rows_of(it: Item) -> array<u32, 4> {
@@ -76,17 +45,17 @@ fn rows_of(it: Item) -> array<u32, 4> {
   return four;
 }
 
-// where the q of a row starts in qkv; k and v are channels4 and 2 channels4 further; padding has one row
+// where the q of a row starts in qkv; k and v are channels4 and 2 channels4 further on; all padding has one row
 fn start(row: u32, head: u32) -> u32 {
   return min(row, params.tokens) * (3u * params.channels4) + head * params.head4;
 }
 
-// where it starts in dout; padding reads the last token, and its probabilities are 0
+// where a row starts in dout; padding reads the last token, but its probabilities are 0
 fn out_start(row: u32, head: u32) -> u32 {
   return min(row, params.tokens - 1u) * params.channels4 + head * params.head4;
 }
 
-// four positions as rows: their channels from 4 c on
+// four positions (rows) by four channels from 4 c on
 fn load(row: array<u32, 4>, head: u32, c: u32) -> mat4x4f {
   var four: array<vec4f, 4>;
   for (var m = 0u; m < params.four; m++) { four[m] = qkv[start(row[m], head) + c]; }
@@ -104,19 +73,19 @@ fn real(quad: u32) -> u32 {
   return min(4u, params.length - min(4u * quad, params.length));
 }
 
-// A lane's four positions with the eight of a block, which are the columns.
+// Values for a lane's four positions (rows) and the eight of a block (columns).
 struct Block {
   lo: mat4x4f,
   hi: mat4x4f,
 }
 
-// a b + c, of four positions by channels with one column of channels
+// a b + c for a of four positions by four channels and b of four channels
 fn mad(a: mat4x4f, b: vec4f, c: vec4f) -> vec4f {
   return fma(a[0], vec4f(b.x), fma(a[1], vec4f(b.y), fma(a[2], vec4f(b.z), fma(a[3], vec4f(b.w), c))));
 }
 
-// s + the products of a with four channels of the block, of which each lane has its own position's
-fn products(a: mat4x4f, own: vec4f, s: Block) -> Block {
+// s plus the dot products of a with four channels of the block; each lane holds those of one position in `own`
+fn dots(a: mat4x4f, own: vec4f, s: Block) -> Block {
   return Block(
     mat4x4f(
       mad(a, subgroupBroadcast(own, 0u), s.lo[0]),
@@ -133,12 +102,12 @@ fn products(a: mat4x4f, own: vec4f, s: Block) -> Block {
   );
 }
 
-// c + p_j b_j
+// the outer product of p and b, plus c
 fn outer(p: vec4f, b: vec4f, c: mat4x4f) -> mat4x4f {
   return mat4x4f(fma(p, vec4f(b.x), c[0]), fma(p, vec4f(b.y), c[1]), fma(p, vec4f(b.z), c[2]), fma(p, vec4f(b.w), c[3]));
 }
 
-// c + four channels of the block weighted by p
+// c plus four channels of the block's positions, weighted by p
 fn weighted(p: Block, own: vec4f, c: mat4x4f) -> mat4x4f {
   var sum = outer(p.lo[0], subgroupBroadcast(own, 0u), c);
   sum = outer(p.lo[1], subgroupBroadcast(own, 1u), sum);
@@ -154,7 +123,7 @@ fn as_block(v: array<vec4f, 8>) -> Block {
   return Block(mat4x4f(v[0], v[1], v[2], v[3]), mat4x4f(v[4], v[5], v[6], v[7]));
 }
 
-fn turned(b: Block) -> Block {
+fn transposed(b: Block) -> Block {
   return Block(transpose(b.lo), transpose(b.hi));
 }
 
@@ -162,14 +131,14 @@ fn plus(a: Block, b: Block) -> Block {
   return Block(a.lo + b.lo, a.hi + b.hi);
 }
 
-// place in rel of what the line and the column of a key add
+// where rel holds what the line of a key, and what its column, adds to a score
 fn places(window_head: u32, key: u32) -> vec2u {
   let base = window_head * (params.side_h + params.side_w);
   let line = key / params.side_w;
   return (base + vec2u(line, params.side_h + key - line * params.side_w)) * params.quads;
 }
 
-// what they add for four queries
+// what relative positions add to the scores of four queries with one key
 fn added(window_head: u32, key: u32, quad: u32) -> vec4f {
   var at = places(window_head, key) + quad;
   var sum = vec4f();
@@ -180,7 +149,7 @@ fn added(window_head: u32, key: u32, quad: u32) -> vec4f {
   return sum;
 }
 
-// what the bias and the relative positions add to a lane's four queries with the keys from `first` on
+// what bias and relative positions add to the scores of a lane's four queries with the keys from `first` on
 fn terms_of_queries(it: Item, first: u32) -> Block {
   var values: array<vec4f, 8>;
   var sum = Block();
@@ -189,7 +158,7 @@ fn terms_of_queries(it: Item, first: u32) -> Block {
       let query = min(4u * it.quad + t % 4u, params.length - 1u);
       values[t] = bias[(it.head * params.length + query) * params.quads + first / 4u + t / 4u];
     }
-    sum = turned(as_block(values));
+    sum = transposed(as_block(values));
   }
   if (params.relative != 0u) {
     let quad = min(it.quad, params.quads - 1u);
@@ -201,7 +170,7 @@ fn terms_of_queries(it: Item, first: u32) -> Block {
   return sum;
 }
 
-// the same to a lane's four keys with the queries from `first` on
+// the same for a lane's four keys with the queries from `first` on
 fn terms_of_keys(it: Item, first: u32) -> Block {
   var values: array<vec4f, 8>;
   var sum = Block();
@@ -218,11 +187,12 @@ fn terms_of_keys(it: Item, first: u32) -> Block {
       let key = min(4u * it.quad + t % 4u, params.length - 1u);
       values[t] = added(it.window_head, key, min(first / 4u + t / 4u, params.quads - 1u));
     }
-    sum = plus(sum, turned(as_block(values)));
+    sum = plus(sum, transposed(as_block(values)));
   }
   return sum;
 }
 
+// the first `count` columns; the others get no probability
 fn only4(s: mat4x4f, count: u32) -> mat4x4f {
   let none = vec4f(LOWEST);
   return mat4x4f(
@@ -233,25 +203,9 @@ fn only4(s: mat4x4f, count: u32) -> mat4x4f {
   );
 }
 
-// keys beyond the window get none of the probability
+// the same scores, but keys beyond the window get no probability
 fn only(s: Block, first: u32) -> Block {
   return Block(only4(s.lo, params.length - first), only4(s.hi, max(params.length, first + 4u) - (first + 4u)));
-}
-
-fn exponentials(s: mat4x4f, top: vec4f) -> mat4x4f {
-  return mat4x4f(exp(s[0] - top), exp(s[1] - top), exp(s[2] - top), exp(s[3] - top));
-}
-
-fn highest(s: mat4x4f) -> vec4f {
-  return max(max(s[0], s[1]), max(s[2], s[3]));
-}
-
-fn total(s: mat4x4f) -> vec4f {
-  return (s[0] + s[1]) + (s[2] + s[3]);
-}
-
-fn times(a: mat4x4f, factor: vec4f) -> mat4x4f {
-  return mat4x4f(a[0] * factor, a[1] * factor, a[2] * factor, a[3] * factor);
 }
 
 @compute @workgroup_size(8)
@@ -282,7 +236,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id)
     }
     for (var r = 0u; r < rounds; r++) {
       var s = terms_of_queries(item_of(group, lane, r), first);
-      for (var c = 0u; c < n; c++) { s = products(q[r * n + c], k[c], s); }
+      for (var c = 0u; c < n; c++) { s = dots(q[r * n + c], k[c], s); }
       s = only(s, first);
       let before = tops[r];
       let top = max(before, max(highest(s.lo), highest(s.hi)));
@@ -307,10 +261,6 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id)
   }
 }
 
-fn store(at: u32, value: vec4f) {
-  dqkv[at] = value + select(vec4f(), dqkv[at], params.accumulate != 0u);
-}
-
 @compute @workgroup_size(8)
 fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) lane: u32) {
   let rounds = rounds_of(group);
@@ -323,7 +273,7 @@ fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_
   var v: array<vec4f, 20>;
   var lse: array<vec4f, ROUNDS>;
   var delta: array<vec4f, ROUNDS>;
-  var line: array<vec4f, ROUNDS>; // gradient of the relative term of the present line
+  var line: array<vec4f, ROUNDS>; // gradient of the relative term of the current line
   for (var r = 0u; r < rounds; r++) {
     let it = item_of(group, lane, r);
     var row = rows_of(it);
@@ -346,13 +296,14 @@ fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_
     for (var r = 0u; r < rounds; r++) {
       let it = item_of(group, lane, r);
       var s = terms_of_queries(it, first);
-      for (var c = 0u; c < n; c++) { s = products(q[r * n + c], k[c], s); }
+      for (var c = 0u; c < n; c++) { s = dots(q[r * n + c], k[c], s); }
       var dp = Block();
-      for (var c = 0u; c < n; c++) { dp = products(o[r * n + c], v[c], dp); }
+      for (var c = 0u; c < n; c++) { dp = dots(o[r * n + c], v[c], dp); }
       s = only(s, first);
+      // queries that are padding may have any scores: they do not affect the other queries
       let ds = Block(
-        gradients(exponentials(s.lo, lse[r]), dp.lo, delta[r]),
-        gradients(exponentials(s.hi, lse[r]), dp.hi, delta[r]),
+        score_gradients(exponentials(s.lo, lse[r]), dp.lo, delta[r]),
+        score_gradients(exponentials(s.hi, lse[r]), dp.hi, delta[r]),
       );
       if (params.relative != 0u) { line[r] = add_relative(it, first, ds, line[r]); }
       for (var c = 0u; c < n; c++) { dq[r * n + c] = weighted(ds, k[c], dq[r * n + c]); }
@@ -370,13 +321,9 @@ fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_
   }
 }
 
-// of scores, from p and its own; queries that are padding, whose scores may be anything, mix with no others
-fn gradients(p: mat4x4f, dp: mat4x4f, delta: vec4f) -> mat4x4f {
-  return mat4x4f(p[0] * (dp[0] - delta), p[1] * (dp[1] - delta), p[2] * (dp[2] - delta), p[3] * (dp[3] - delta));
-}
-
-// The gradient of a score is that of the two relative terms that it holds. Keys come in order: a line's sum is stored at its
-// end, and given back before that; the columns of the first line meet what an earlier step left there.
+// Adds the gradient of each score to those of its two relative terms, for the key's line and for its column. Keys come in
+// order: a line's sum is stored at its end, and returned until then; the columns of the first line replace what the buffer
+// held before.
 fn add_relative(it: Item, first: u32, ds: Block, before: vec4f) -> vec4f {
   var sum = before;
   if (it.quad >= params.quads) { return sum; }
@@ -427,9 +374,9 @@ fn backward_kv(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation
     let delta = stats[place + 1u][lane % 4u];
     for (var r = 0u; r < rounds; r++) {
       var s = terms_of_keys(item_of(group, lane, r), first);
-      for (var c = 0u; c < n; c++) { s = products(k[r * n + c], q[c], s); }
+      for (var c = 0u; c < n; c++) { s = dots(k[r * n + c], q[c], s); }
       var dp = Block();
-      for (var c = 0u; c < n; c++) { dp = products(v[r * n + c], o[c], dp); }
+      for (var c = 0u; c < n; c++) { dp = dots(v[r * n + c], o[c], dp); }
       var p = Block(
         mat4x4f(
           probability(s.lo[0], subgroupBroadcast(lse, 0u)),
@@ -485,19 +432,14 @@ fn backward_kv(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation
   }
 }
 
-// of four keys with one query; nothing for queries that are padding, whose scores may be anything
-fn probability(s: vec4f, lse: f32) -> vec4f {
-  return select(vec4f(), exp(s - lse), lse < -LOWEST);
-}
-
-// The bias with each row drawn out to whole vec4, a lane a vec4. Grid: as grid1d of heads * length * quads by 64.
+// Pads each row of the bias to whole vec4; a lane writes one vec4. Grid: grid1d(heads * length * quads, 64).
 @compute @workgroup_size(64)
 fn align_bias(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = workgroup_index(group, groups) * 64u + lane;
   if (i >= params.heads * params.length * params.quads) { return; }
   let row = i / params.quads;
   let first = 4u * (i - row * params.quads);

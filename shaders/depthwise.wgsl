@@ -1,19 +1,21 @@
 // Depthwise 3x3 convolution, padding 1, stride 1 or 2, NHWC. weight (9, C), bias (C).
 //   forward:  y (B, Ho, Wo, C) from x (B, H, W, C), Ho = ceil(H / stride).      18 B Ho Wo C FLOPs
 //   backward: dx (B, H, W, C) from dy (B, Ho, Wo, C), gathered.                 18 B H W C FLOPs
-// At stride 1 forward computes the gradient too, faster on software adapters: y = dx from x = dy, mirrored, without a bias.
-// One lane takes four channels of a pixel, neighbours along C: every load is consecutive, and which lines a workgroup
-// reads is the same for all its lanes. Grid: (blocks of 64 over a line of what is written, its lines, B).
-// But in backward, a lane goes on for `rounds` pixels along the line, its weights and the pixels that two windows share in registers:
-// on a software adapter a load costs more than ten products, and beginning a lane more than that. On a GPU there is one round.
+// At stride 1 `forward` computes the gradient too, faster on software adapters: y = dx from x = dy, with `mirrored` weights
+// and without a bias.
+// A lane computes four channels of a pixel, and neighbouring lanes neighbouring channels: every load is consecutive, and all
+// lanes of a workgroup read the same lines. In `forward` a lane computes `rounds` consecutive pixels of a line and keeps in
+// registers its weights and the pixels that two windows share: on a software adapter a load costs more than ten
+// multiplications, and starting a lane more than a load. On a GPU there is one round. In `backward` there is always one.
+// Grid: (ceil(lanes of a line / 64), lines, B), where lines are those of the tensor that is written.
 
 struct Params {
   height: u32,
   width: u32,
   channels: u32, // C / 4
   stride: u32,   // 1 or 2
-  rounds: u32,   // pixels of a lane in forward
-  mirrored: u32, // 1: the weights back to front
+  rounds: u32,   // forward: pixels of a lane
+  mirrored: u32, // 1: the nine weights in reverse order
   out_height: u32,
   out_width: u32,
   accumulate: u32,
@@ -27,7 +29,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read> dy: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> dx: array<vec4f>;
 
-// column in_x of three lines from in_y on, zeros outside the image; both are one more than the coordinate
+// column in_x of the three lines from in_y on, zeros outside the image; in_x and in_y are one more than the coordinates
 fn column_of(image: u32, in_y: u32, in_x: u32, c: u32) -> mat3x4f {
   let inside = in_x >= 1u && in_x <= params.width;
   let at = clamp(in_x, 1u, params.width) - 1u;
@@ -40,6 +42,7 @@ fn column_of(image: u32, in_y: u32, in_x: u32, c: u32) -> mat3x4f {
   return column;
 }
 
+// the weights of column kx
 fn weights_of(kx: u32, c: u32) -> mat3x4f {
   var column: mat3x4f;
   for (var ky = 0u; ky < 3u; ky++) {
@@ -64,7 +67,8 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   let line = (group.z * params.out_height + group.y) * params.out_width + first;
   var left: mat3x4f;
   var middle: mat3x4f;
-  // columns are read in one place, which keeps the code short: the third ends the first window, then every stride-th
+  // One place in the code reads columns, which keeps it short. The third column completes the first window; after it, every
+  // stride-th column completes one.
   let columns = (pixels - 1u) * params.stride + 3u;
   for (var n = 0u; n < columns; n++) {
     let right = column_of(group.z, group.y * params.stride, first * params.stride + n, c);
@@ -88,10 +92,10 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
   let in_x = i / params.channels;
   if (in_x >= params.width) { return; }
   let c = i - in_x * params.channels;
-  let halve = params.stride - 1u; // to mask and shift by: v % stride and v / stride
+  let halve = params.stride - 1u; // a mask for v % stride, and a shift for v / stride
   var sum = vec4(0.0);
   for (var ky = 0u; ky < 3u; ky++) {
-    // the output line that saw this one at ky: out_y * stride = in_y + 1 - ky
+    // the output line whose window has this one at ky: out_y * stride = in_y + 1 - ky
     let ty = group.y + 1u - ky;
     if (group.y + 1u < ky || (ty & halve) != 0u || (ty >> halve) >= params.out_height) { continue; }
     let line = (group.z * params.out_height + (ty >> halve)) * params.out_width;

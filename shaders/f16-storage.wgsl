@@ -1,12 +1,12 @@
-// f32 to halves and back, four elements at a time: two halves lie in a word, the first in its low bits. `count` is in fours.
-// Arithmetic stays f32: halves are only how values wait in memory, so no feature of the device is needed.
-// pack: words = halves of x, to the nearest; beyond the largest half, 65504, that one of the same sign.
-// unpack: y = the values of `packed_words`. 24 bytes for four elements, bound by memory. Eight lanes share a run of 8 * rounds of
-// them. Grid: grid1d(count, 64 * rounds).
+// Converts f32 to f16 and back, four elements at a time. Two f16 are stored in a u32, the first in its low bits. Arithmetic
+// stays in f32: f16 only saves memory, so the device needs no feature.
+// pack:   words = x rounded to the nearest f16; beyond the largest, 65504, that one with the same sign.
+// unpack: y = the values of packed_words.
+// 24 bytes for four elements, bound by memory. `count` counts vec4. Grid: grid1d(count, 64 * rounds), see lib/lane-range.wgsl.
 
 struct Params {
   count: u32,
-  rounds: u32,
+  rounds: u32, // vec4 of a lane
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -15,14 +15,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read> packed_words: array<vec2u>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4f>;
 
-const LARGEST = vec4f(65504.0);
+// use: lane-range, workgroup-index
 
-// where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
-fn run_of(part: u32, lane: u32, count: u32) -> vec2u {
-  let size = 8u * params.rounds;
-  let first = (part * 8u + lane / 8u) * size;
-  return vec2u(first + lane % 8u, min(first + size, count));
-}
+const LARGEST = vec4f(65504.0);
 
 @compute @workgroup_size(64)
 fn pack(
@@ -30,9 +25,9 @@ fn pack(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group.y * groups.x + group.x, lane, params.count);
-  for (var i = run.x; i < run.y; i += 8u) {
-    // what a half cannot hold would pack to anything
+  let range = lane_range(workgroup_index(group, groups), lane, params.count);
+  for (var i = range.x; i < range.y; i += 8u) {
+    // packing a number that f16 cannot hold has no defined result
     let v = clamp(x[i], -LARGEST, LARGEST);
     words[i] = vec2u(pack2x16float(v.xy), pack2x16float(v.zw));
   }
@@ -44,8 +39,8 @@ fn unpack(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group.y * groups.x + group.x, lane, params.count);
-  for (var i = run.x; i < run.y; i += 8u) {
+  let range = lane_range(workgroup_index(group, groups), lane, params.count);
+  for (var i = range.x; i < range.y; i += 8u) {
     let w = packed_words[i];
     y[i] = vec4f(unpack2x16float(w.x), unpack2x16float(w.y));
   }

@@ -1,8 +1,8 @@
-// Non-finite values and the sum of squares of the others, in two stages and a fixed order. Finiteness is read from the
-// bits (an exponent of all ones), because a shader compiler may assume that no NaN exists and drop `x != x`.
-// partials: 256 lanes a workgroup over a range of x (count); partial sums (count of non-finite, sum of squares) of
-//   workgroup w go to sums[first + w]. Grid: (groups). totals: one workgroup adds `count` partial sums into sums[0].
-// 3 FLOPs an element, read once.
+// The number of non-finite values and the sum of squares of the others, in two stages and a fixed order. Whether a value is
+// finite is read from its bits (an exponent of all ones means it is not), because a shader compiler may assume that no NaN
+// exists and drop `x != x`. 3 FLOPs an element, read once.
+// partials: workgroup w sums x (count) in strides; its two sums go to sums[first + w]. Grid: any number of workgroups.
+// totals: one workgroup adds `count` partial sums into sums[0].
 
 struct Params {
   count: u32,
@@ -10,13 +10,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> bits: array<u32>;          // x, as it lies in memory
+@group(0) @binding(1) var<storage, read> bits: array<u32>;          // of x
 @group(0) @binding(2) var<storage, read> parts: array<vec2f>;
 @group(0) @binding(3) var<storage, read_write> sums: array<vec2f>;
 
 var<workgroup> lanes: array<vec2f, 256>;
 
-// the sum over all lanes, in lane 0: 16 at a time, as a tree would, with fewer barriers
+// the sum over all lanes, by a tree of two levels of 16: fewer barriers than a binary tree
 fn sum_lanes(lane: u32, value: vec2f) -> vec2f {
   lanes[lane] = value;
   workgroupBarrier();

@@ -1,81 +1,46 @@
-// The products of gemm.wgsl, with the same parameters, bindings, epilogue and extension, by subgroups of at least 8 lanes: for
-// software adapters. 2 m n k FLOPs.
+// The matrix products of gemm-direct.wgsl, with the same parameters, tensors, LoRA term and epilogue, by subgroups of at
+// least 8 lanes: for software adapters. 2 m n k FLOPs.
 //   subgroup_nt: a (m, k), b (n, k)    subgroup_nn: a (m, k), b (k, n)    subgroup_tn: a (k, m), b (k, n)
-// Memory is read four floats at a time: lda, ldb, ldc, n and all offsets and strides between batches and heads are multiples
-// of 4, for nt and nn also k and, with an extension, ld_left, rank and the members of ext. m is free, in tn k too.
-// Dispatch: x = ceil(n / 32), y = ceil(m / 16), z = batch * heads.
+// Memory is read four floats at a time: lda, ldb, ldc, n, all offsets and all strides between batches and heads are multiples
+// of 4; for nt and nn also k and, with a LoRA term, ld_left, rank and the members of ext. m is free, and in tn also k.
+// Grid: (ceil(n / 32), ceil(m / 16), batches * heads).
 //
-// On a software adapter a load costs the same whether its lanes read one address or eight, and ten times a product. So no
-// two lanes read the same: a workgroup is 8 lanes, each with 16 rows by 4 columns of c in registers. For 4 steps of k they
-// read six vec4 (a lane's part of a reaches the others by broadcast, which costs next to nothing) for 64 multiply-adds of
-// vec4, where direct4_tn reads sixteen and direct4_nn twenty-four. On GPUs gemm_shared.wgsl loads less still.
+// On a software adapter a load costs the same whether its lanes read one address or eight, and ten times as much as a
+// multiplication. So no two lanes read the same element: a workgroup is 8 lanes, each with 16 rows by 4 columns of c in
+// registers. For 4 steps of k a lane reads six vec4 for 64 multiply-adds of vec4 (its part of a reaches the other lanes by
+// broadcasts, which cost next to nothing), where direct4_tn reads sixteen and direct4_nn twenty-four. On GPUs
+// gemm-shared.wgsl loads still less.
 enable subgroups;
 
-struct Params {
-  m: u32, n: u32, k: u32, heads: u32,
-  lda: u32, ldb: u32, ldc: u32, ld_left: u32,
-  a_offset: u32, b_offset: u32, c_offset: u32,
-  a_batch: u32, b_batch: u32, c_batch: u32,
-  a_head: u32, b_head: u32, c_head: u32,
-  alpha: f32,
-  bias: u32, activation: u32, residual: u32, accumulate: u32, keep_pre: u32,
-  extensions: u32,
-  rank: u32, ext_scale: f32,
-  ext: array<vec4u, 4>,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> a: array<vec4f>;
-@group(0) @binding(2) var<storage, read> b: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> c: array<vec4f>;
-@group(0) @binding(4) var<storage, read> bias_values: array<vec4f>;
-@group(0) @binding(5) var<storage, read> residual_values: array<vec4f>;
-@group(0) @binding(6) var<storage, read_write> pre: array<vec4f>;
+alias Element = vec4f;
+// use: gemm-params, gemm-epilogue
 @group(0) @binding(7) var<storage, read> lora_left: array<vec4f>;
-@group(0) @binding(8) var<storage, read> lora_right: array<vec4f>;
 
-// exact GELU: x Phi(x) = max(x, 0) - u Phi(-u) with u = |x|, Phi the normal distribution. log2 Phi(-u) is a polynomial, so there is one exp2
-// and no division. Fitted in float64: absolute error 4e-8, in f32 1e-7 within +-1; from u = 8 on the last term is below 1e-10. A NaN stays one.
-fn gelu(x: vec4f) -> vec4f {
-  let u = min(abs(x), vec4f(8.0));
-  let p = ((((((4.6713749e-6 * u - 1.7130259e-5) * u - 5.5724522e-4) * u + 7.6318607e-3) * u - 0.052907154) * u - 0.45906410) * u - 1.1511242) * u - 0.99999958;
-  return select(x, vec4f(0.0), x < vec4f(0.0)) - u * exp2(p);
-}
-
-fn activate(x: vec4f) -> vec4f {
-  if (params.activation == 1u) { return gelu(x); }
-  if (params.activation == 2u) { return max(x, vec4f()); }
-  return x;
-}
-
-// what a workgroup and a lane compute, and where their matrices start; columns, starts and strides in vec4
+// The outputs of a workgroup and a lane, and where their matrices start. Columns, starts and strides count vec4.
 struct Place {
   row: u32,    // first of 16
   column: u32, // of this lane
-  within: u32, // the same, but not beyond the matrix: where it reads
+  within: u32, // the same, but at most the matrix's last: where it reads
   a: u32, b: u32, c: u32,
   lda: u32, ldb: u32, ldc: u32,
 }
 
 fn place_of(wg: vec3u, lane: u32) -> Place {
-  let batch = wg.z / params.heads;
-  let head = wg.z % params.heads;
+  let start = starts_of(wg.z) / 4u;
   let column = wg.x * 8u + lane;
   return Place(
     wg.y * 16u, column, min(column, params.n / 4u - 1u),
-    (params.a_offset + batch * params.a_batch + head * params.a_head) / 4u,
-    (params.b_offset + batch * params.b_batch + head * params.b_head) / 4u,
-    (params.c_offset + batch * params.c_batch + head * params.c_head) / 4u,
+    start.x, start.y, start.z,
     params.lda / 4u, params.ldb / 4u, params.ldc / 4u,
   );
 }
 
-// the lane's row of the first and of the last eight; those beyond the matrix repeat its last one
+// the lane's row of a workgroup's first eight and of its last eight; rows beyond the matrix repeat its last one
 fn rows_of(p: Place, lane: u32) -> vec2u {
   return min(vec2u(p.row + lane, p.row + 8u + lane), vec2u(params.m - 1u));
 }
 
-// four rows' part of the sums: x of each of lanes 0 to 3, or 4 to 7, times this lane's four columns of b
+// what four rows add to their sums: x of lanes 0 to 3, or 4 to 7, each times this lane's four columns of b
 fn first_four(x: f32, v: vec4f) -> mat4x4f {
   return mat4x4f(
     subgroupBroadcast(x, 0u) * v, subgroupBroadcast(x, 1u) * v, subgroupBroadcast(x, 2u) * v, subgroupBroadcast(x, 3u) * v);
@@ -93,17 +58,10 @@ fn outer(x: vec4f, v: vec4f) -> mat4x4f {
 // stores row i of the 16
 fn store(p: Place, i: u32, sum: vec4f) {
   if (p.row + i >= params.m || p.column >= params.n / 4u) { return; }
-  let at = p.c + (p.row + i) * p.ldc + p.column;
-  var v = sum;
-  if (params.bias != 0u) { v += bias_values[p.column]; }
-  if (params.keep_pre != 0u) { pre[at] = v; }
-  v = activate(v);
-  if (params.residual != 0u) { v += residual_values[at]; }
-  if (params.accumulate != 0u) { v += c[at]; }
-  c[at] = v;
+  store_output(p.c + (p.row + i) * p.ldc + p.column, p.column, sum);
 }
 
-// the 16 rows, by a rolled loop over rotating registers, which keeps the code short
+// stores the 16 rows, by a loop over rotating registers, which keeps the code short
 fn store_all(p: Place, s0: mat4x4f, s1: mat4x4f, s2: mat4x4f, s3: mat4x4f) {
   var s = s0; var next = s1; var third = s2; var fourth = s3;
   for (var i = 0u; i < 16u; i += 4u) {
@@ -135,7 +93,7 @@ fn subgroup_nt(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index
   for (var e = 0u; e < params.extensions; e++) {
     let ext = params.ext[e];
     let h = rows * (params.ld_left / 4u) + ext.z / 4u;
-    // lanes whose columns the extension does not have read others, and take nothing of them
+    // lanes whose columns this part of the LoRA term does not have read other columns, scaled by 0
     let column = clamp(p.within * 4u, ext.x, ext.y - 4u);
     let scale = select(0.0, params.ext_scale, column == p.within * 4u);
     let l = (ext.w + (column - ext.x + vec4u(0u, 1u, 2u, 3u)) * params.rank) / 4u;
@@ -187,7 +145,7 @@ fn subgroup_nn(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index
   store_all(p, s0, s1, s2, s3);
 }
 
-// Here a lane reads four rows of a at one of the four steps of k: lanes 2 q and 2 q + 1 those of step q.
+// Here a lane reads eight rows of a at one of four steps of k: lanes 2 q and 2 q + 1 read those of step k + q.
 @compute @workgroup_size(8)
 fn subgroup_tn(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index) lane: u32) {
   let p = place_of(wg, lane);
@@ -202,10 +160,14 @@ fn subgroup_tn(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index
     let u1 = select(vec4f(), a[at.y], step <= last);
     let l = j + min(k + vec4u(0u, 1u, 2u, 3u), vec4u(last)) * p.ldb;
     let v = mat4x4f(b[l.x], b[l.y], b[l.z], b[l.w]);
-    s0 += outer(subgroupBroadcast(u0, 0u), v[0]); s1 += outer(subgroupBroadcast(u0, 1u), v[0]); s2 += outer(subgroupBroadcast(u1, 0u), v[0]); s3 += outer(subgroupBroadcast(u1, 1u), v[0]);
-    s0 += outer(subgroupBroadcast(u0, 2u), v[1]); s1 += outer(subgroupBroadcast(u0, 3u), v[1]); s2 += outer(subgroupBroadcast(u1, 2u), v[1]); s3 += outer(subgroupBroadcast(u1, 3u), v[1]);
-    s0 += outer(subgroupBroadcast(u0, 4u), v[2]); s1 += outer(subgroupBroadcast(u0, 5u), v[2]); s2 += outer(subgroupBroadcast(u1, 4u), v[2]); s3 += outer(subgroupBroadcast(u1, 5u), v[2]);
-    s0 += outer(subgroupBroadcast(u0, 6u), v[3]); s1 += outer(subgroupBroadcast(u0, 7u), v[3]); s2 += outer(subgroupBroadcast(u1, 6u), v[3]); s3 += outer(subgroupBroadcast(u1, 7u), v[3]);
+    s0 += outer(subgroupBroadcast(u0, 0u), v[0]); s1 += outer(subgroupBroadcast(u0, 1u), v[0]);
+    s2 += outer(subgroupBroadcast(u1, 0u), v[0]); s3 += outer(subgroupBroadcast(u1, 1u), v[0]);
+    s0 += outer(subgroupBroadcast(u0, 2u), v[1]); s1 += outer(subgroupBroadcast(u0, 3u), v[1]);
+    s2 += outer(subgroupBroadcast(u1, 2u), v[1]); s3 += outer(subgroupBroadcast(u1, 3u), v[1]);
+    s0 += outer(subgroupBroadcast(u0, 4u), v[2]); s1 += outer(subgroupBroadcast(u0, 5u), v[2]);
+    s2 += outer(subgroupBroadcast(u1, 4u), v[2]); s3 += outer(subgroupBroadcast(u1, 5u), v[2]);
+    s0 += outer(subgroupBroadcast(u0, 6u), v[3]); s1 += outer(subgroupBroadcast(u0, 7u), v[3]);
+    s2 += outer(subgroupBroadcast(u1, 6u), v[3]); s3 += outer(subgroupBroadcast(u1, 7u), v[3]);
   }
   s0 *= params.alpha; s1 *= params.alpha; s2 *= params.alpha; s3 *= params.alpha;
   store_all(p, s0, s1, s2, s3);

@@ -1,10 +1,11 @@
-// The rows of a 3x3 convolution with padding 1 as a product, for output pixels start .. start + count of (B, Ho, Wo).
-// im2col: x (B, H, W, C) to columns (count, 9 C) in order (ky, kx, c), zeros outside the image. Grid: grid1d(count 9 C).
-// im2col4: the same four channels at a time; `channels` is C / 4. Eight lanes share a run of 8 * rounds of a row.
-//   Grid: (blocks of 64 * rounds over 9 C / 4, rows, more rows).
-// col2im: its transpose in gather form, for input pixels first .. first + pixels of (B, H, W): dx (+)= the sum over the
-//   taps, in order, whose output pixel is among the rows. Rows cut anywhere add up to the whole. Grid: grid1d(pixels C).
-// No FLOPs in im2col, 9 additions a value in col2im; each reads and writes count 9 C floats.
+// The input of a 3x3 convolution with padding 1 as the left matrix of a matrix product: a row for each of the output pixels
+// start .. start + count of (B, Ho, Wo).
+// im2col:  x (B, H, W, C) to columns (count, 9 C) in order (ky, kx, c), zeros outside the image. Grid: grid1d(count 9 C).
+// im2col4: the same, four channels at a time; `channels` is C / 4.
+//   Grid: (blocks of 64 * rounds over 9 C / 4, rows, more rows beyond the limit of y), see lib/lane-range.wgsl.
+// col2im: its transpose as a gather, for input pixels first .. first + pixels of (B, H, W): dx (+)= the sum over those taps, in
+//   order, whose output pixel is among the rows. Any partition of the rows adds up to the whole. Grid: grid1d(pixels C).
+// im2col has no FLOPs, col2im 9 additions a value; each reads and writes count 9 C floats.
 
 struct Params {
   height: u32,
@@ -13,12 +14,12 @@ struct Params {
   stride: u32, // 1 or 2
   out_height: u32,
   out_width: u32,
-  start: u32,
-  count: u32,
-  first: u32,
-  pixels: u32,
+  start: u32,  // first output pixel
+  count: u32,  // output pixels
+  first: u32,  // col2im: first input pixel
+  pixels: u32, // col2im: input pixels
   accumulate: u32,
-  rounds: u32,
+  rounds: u32, // im2col4: vec4 of a lane
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -29,24 +30,19 @@ struct Params {
 @group(0) @binding(5) var<storage, read> x4: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> columns4_out: array<vec4f>;
 
+// use: lane-range, workgroup-index
+
 const OUTSIDE = 0xffffffffu;
 
-// where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
-fn run_of(part: u32, lane: u32, count: u32) -> vec2u {
-  let size = 8u * params.rounds;
-  let first = (part * 8u + lane / 8u) * size;
-  return vec2u(first + lane % 8u, min(first + size, count));
-}
-
 struct Pixel {
-  line: u32, // the first of its image, of all images' lines
-  y: u32,    // of its first tap, one more than the coordinate, so that the padding needs no negative numbers
+  line: u32, // the first line of its image, counting the lines of all images
+  y: u32,    // of its first tap; x and y are one more than the coordinates, so that padding needs no negative numbers
   x: u32,
 }
 
 fn pixel_of(row: u32) -> Pixel {
   let pixel = params.start + row;
-  let line = pixel / params.out_width; // the batch's lines lie one below the other
+  let line = pixel / params.out_width; // counting the lines of all images
   let image = line / params.out_height;
   return Pixel(
     image * params.height,
@@ -55,7 +51,7 @@ fn pixel_of(row: u32) -> Pixel {
   );
 }
 
-// where a pixel's column lies in x, or OUTSIDE
+// the index in x of a column of a pixel's row, or OUTSIDE
 fn place(pixel: Pixel, column: u32) -> u32 {
   let tap = column / params.channels;
   let in_y = pixel.y + tap / 3u;
@@ -71,7 +67,7 @@ fn im2col(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
+  let i = workgroup_index(group, groups) * 256u + lane;
   let row = i / (9u * params.channels);
   if (row >= params.count) { return; }
   let at = place(pixel_of(row), i - row * 9u * params.channels);
@@ -90,8 +86,8 @@ fn im2col4(
   if (row >= params.count) { return; }
   let length = 9u * params.channels;
   let pixel = pixel_of(row);
-  let run = run_of(group.x, lane, length);
-  for (var i = run.x; i < run.y; i += 8u) {
+  let range = lane_range(group.x, lane, length);
+  for (var i = range.x; i < range.y; i += 8u) {
     let at = place(pixel, i);
     var value = vec4(0.0);
     if (at != OUTSIDE) { value = x4[at]; }
@@ -105,7 +101,7 @@ fn col2im(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
+  let i = workgroup_index(group, groups) * 256u + lane;
   let local = i / params.channels;
   if (local >= params.pixels) { return; }
   let c = i - local * params.channels;
@@ -114,7 +110,7 @@ fn col2im(
   let image = line / params.height;
   let y = line - image * params.height + 1u;
   let column = pixel - line * params.width + 1u;
-  let halve = params.stride - 1u; // to mask and shift by: x % stride and x / stride
+  let halve = params.stride - 1u; // a mask for x % stride, and a shift for x / stride
   var sum = 0.0;
   for (var ky = 0u; ky < 3u; ky++) {
     if (y < ky || ((y - ky) & halve) != 0u) { continue; }
@@ -124,7 +120,7 @@ fn col2im(
       if (column < kx || ((column - kx) & halve) != 0u) { continue; }
       let out_x = (column - kx) >> halve;
       if (out_x >= params.out_width) { continue; }
-      // wraps round to a large number where the row lies before the first
+      // wraps round to a large number if the row is before the first
       let row = (image * params.out_height + out_y) * params.out_width + out_x - params.start;
       if (row < params.count) { sum += columns[(row * 9u + ky * 3u + kx) * params.channels + c]; }
     }

@@ -1,6 +1,6 @@
-// Weighted squared error of predicted IoUs (count) against the IoU in mask-loss.wgsl's statistics (count, 4):
-// loss = factor * sum(weight (predicted - iou)^2), one workgroup, 4 FLOPs an element.
-// backward: dpredicted = upstream * 2 factor weight (predicted - iou). Grid: (count / 256).
+// Weighted squared error of predicted IoUs (count) against the IoUs in the statistics (count, 4) of mask-loss.wgsl.
+// forward:  loss = factor * sum(weight (predicted - iou)^2), 4 FLOPs an element; one workgroup.
+// backward: dpredicted (+)= upstream * 2 factor weight (predicted - iou). Grid: (ceil(count / 256)).
 
 struct Params {
   count: u32,
@@ -15,6 +15,8 @@ struct Params {
 @group(0) @binding(4) var<storage, read> upstream: array<f32>;
 @group(0) @binding(5) var<storage, read_write> out: array<f32>;
 
+// use: store-out
+
 var<workgroup> lanes: array<f32, 256>;
 
 @compute @workgroup_size(256)
@@ -22,7 +24,7 @@ fn forward(@builtin(local_invocation_index) lane: u32) {
   var sum = 0.0;
   for (var i = lane; i < params.count; i += 256u) {
     let error = predicted[i] - per_mask[i].z;
-    // not multiplied: what has no weight may be NaN
+    // skipped rather than multiplied by 0: predictions of weight 0 may be NaN
     if (weights[i] != 0.0) { sum = fma(weights[i] * error, error, sum); }
   }
   lanes[lane] = sum;
@@ -39,9 +41,5 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
   if (i >= params.count) { return; }
   var gradient = 0.0;
   if (weights[i] != 0.0) { gradient = upstream[0] * 2.0 * params.factor * weights[i] * (predicted[i] - per_mask[i].z); }
-  if (params.accumulate != 0u) {
-    out[i] += gradient;
-  } else {
-    out[i] = gradient;
-  }
+  store(i, gradient);
 }

@@ -1,20 +1,23 @@
-// LayerNorm over the last dimension of x (rows, C): y = act((x - mean) * rstd * gamma + beta), biased variance.
-// All rows are read as vec4. A workgroup of 256 lanes takes 256 / lanes rows, `lanes` (a power of two) neighbours to a
-// row; grid1d(rows, 256 / lanes). Each lane sums its row's partial results itself: one barrier a sum, and no tree.
-// forward:  y (rows [+ 1 where pad]), stats (rows, 2) = mean, rstd where kept. Two passes, so large means lose no digits.
-// backward: dx (+)= rstd * (h - mean(h) - n * mean(h n)), h = act'(.) dy gamma, n = (x - mean) * rstd.
-// weight_partials: one lane 4 columns of a chunk of rows; weight_gradients sums the chunks in order.
-// FLOPs about 8 a value forward, 11 backward; reads x three times (twice backward, and dy), writes once.
+// LayerNorm over the last dimension of x (rows, C): y = act((x - mean) * rstd * gamma + beta), with the biased variance.
+// All rows are read as vec4. A workgroup of 256 lanes handles 256 / lanes rows, with `lanes` (a power of two) neighbouring
+// lanes on each. Each lane adds up the partial results of its row itself: one barrier a sum, and no tree.
+// Grid: grid1d(rows [+ 1 if pad], 256 / lanes).
+// forward:  y (rows [+ 1 if pad]), and stats (rows, 2) = mean, rstd if `keep`. Two passes, so that large means lose no digits.
+// backward: dx (+)= rstd * (h - mean(h) - n * mean(h n)), with h = act'(.) dy gamma and n = (x - mean) * rstd.
+// weight_partials: the sums of a chunk of rows, four columns a lane; weight_gradients adds up the chunks in order.
+// FLOPs: about 8 a value forward, 11 backward. forward reads x three times, backward reads x and dy twice; each writes once.
+
+alias Element = vec4f;
 
 struct Params {
   rows: u32,
   columns: u32,    // C / 4
   lanes: u32,
-  pad: u32,        // an extra last row: 0 none, 1 zeros, 2 beta
+  pad: u32,        // an additional last row of y: 0 none, 1 zeros, 2 beta
   activation: u32, // 0 none, 1 exact GELU
   keep: u32,       // whether stats are written
-  accumulate: u32, // bit 0: dx or dgamma, bit 1: dbeta
-  chunk: u32,      // rows a chunk of weight_partials
+  accumulate: u32, // bit 0: add to dx or dgamma, bit 1: add to dbeta
+  chunk: u32,      // weight_partials: rows of a chunk; weight_gradients: the number of chunks
   eps: f32,
 }
 
@@ -32,26 +35,10 @@ struct Params {
 @group(0) @binding(11) var<storage, read_write> dgamma: array<vec4f>;
 @group(0) @binding(12) var<storage, read_write> dbeta: array<vec4f>;
 
+// use: gelu, gelu-slope, workgroup-index
+
 var<workgroup> first: array<f32, 256>;
 var<workgroup> second: array<f32, 256>;
-
-// exact GELU: x Phi(x) = max(x, 0) - u Phi(-u) with u = |x|, Phi the normal distribution. log2 Phi(-u) is a polynomial, so there is one exp2
-// and no division. Fitted in float64: absolute error 4e-8, in f32 1e-7 within +-1; from u = 8 on the last term is below 1e-10. A NaN stays one.
-fn gelu(x: vec4f) -> vec4f {
-  let u = min(abs(x), vec4f(8.0));
-  let p = ((((((4.6713749e-6 * u - 1.7130259e-5) * u - 5.5724522e-4) * u + 7.6318607e-3) * u - 0.052907154) * u - 0.45906410) * u - 1.1511242) * u - 0.99999958;
-  return select(x, vec4f(0.0), x < vec4f(0.0)) - u * exp2(p);
-}
-
-// its derivative Phi(x) + x phi(x): d = Phi(-u) - u phi(u) below 0, 1 - d above. Phi(-u) = exp(-u^2 / 2) times a polynomial in t (the form of
-// Abramowitz and Stegun 7.1.26), so both terms share an exponential. Fitted in float64: absolute error 2e-8, in f32 2e-7.
-fn gelu_slope(x: vec4f) -> vec4f {
-  let u = abs(x);
-  let t = 1.0 / (1.0 + 0.395 * u);
-  let mills = t * (((((0.054559956 * t - 0.25420650) * t + 0.35345051) * t + 1.7538522e-3) * t + 0.19015094) * t + 0.15429125);
-  let d = exp2(-0.72134752 * u * u) * (mills - 0.39894228 * u);
-  return select(1.0 - d, d, x < vec4f(0.0));
-}
 
 fn activate(v: vec4f) -> vec4f {
   if (params.activation == 0u) { return v; }
@@ -69,7 +56,7 @@ fn forward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = (group.y * groups.x + group.x) * (256u / params.lanes) + lane / params.lanes;
+  let row = workgroup_index(group, groups) * (256u / params.lanes) + lane / params.lanes;
   let member = lane % params.lanes;
   let start = lane - member;
   let base = row * params.columns;
@@ -101,11 +88,13 @@ fn forward(
     y[base + c] = activate(fma((x[base + c] - mean) * rstd, gamma[c], beta[c]));
   }
   if (params.pad != 0u && row == params.rows) {
-    for (var c = member; c < params.columns; c += params.lanes) { y[base + c] = select(vec4(0.0), beta[c], params.pad == 2u); }
+    for (var c = member; c < params.columns; c += params.lanes) {
+      y[base + c] = select(vec4(0.0), beta[c], params.pad == 2u);
+    }
   }
 }
 
-// the gradient before gamma and beta act: dy through the activation; n is the normalised x
+// the gradient of n gamma + beta: dy through the activation; n is the normalised x
 fn before(at: u32, c: u32, n: vec4f) -> vec4f {
   if (params.activation == 0u) { return dy[at]; }
   return dy[at] * slope(fma(n, gamma[c], beta[c]));
@@ -117,7 +106,7 @@ fn backward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = (group.y * groups.x + group.x) * (256u / params.lanes) + lane / params.lanes;
+  let row = workgroup_index(group, groups) * (256u / params.lanes) + lane / params.lanes;
   let member = lane % params.lanes;
   let start = lane - member;
   let base = row * params.columns;
@@ -159,7 +148,7 @@ fn backward(
   }
 }
 
-// Grid: (columns / 64, chunks); partials (chunks, columns, 2): dgamma, dbeta
+// partials (chunks, columns, 2): dgamma, dbeta. Grid: (ceil(columns / 64), chunks)
 @compute @workgroup_size(64)
 fn weight_partials(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let c = group.x * 64u + lane;
@@ -181,7 +170,7 @@ fn weight_partials(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
   partials_out[at + 1u] = sum;
 }
 
-// Grid: columns / 64. `chunk` is the number of chunks here; a padded row of beta sends its gradient to beta.
+// An additional row of beta passes its gradient to beta. Grid: (ceil(columns / 64)).
 @compute @workgroup_size(64)
 fn weight_gradients(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let c = group.x * 64u + lane;

@@ -1,15 +1,15 @@
-// Low-resolution logits to masks in the image's own size, one bit a pixel, with what their scores need.
+// Low-resolution logits to masks in the image's own size, one bit a pixel, with the pixel counts that their scores need.
 //
-// threshold: bilinear (align_corners false) from (side, side) to the input square, cropped to its valid part, bilinear to the
-//   image. A lane makes one word: 32 pixels of a row, the first at a multiple of 32 of the image. `bits` the pixels above
-//   `middle`, `parts` how many are above `above` (low half) and above `below` (high half). About 20 FLOPs and 1 to 2 reads a
-//   pixel, for columns are interpolated once and serve the pixels to their right. Grid: grid1d(words, 64).
-// measure: per job the sums of its words and the box of its bits: eight words: above, below, area, x0, y0, x1, y1
+// threshold: bilinear (align_corners false) from (side, side) to the input square, cropped to its valid part, then bilinear to
+//   the image. A lane writes one word, 32 pixels of a row, the first at a multiple of 32 of the image: to `bits` the pixels
+//   above `middle`, to `parts` how many are above `above` (low 16 bits) and above `below` (high 16 bits). About 20 FLOPs and 1
+//   to 2 reads a pixel, because interpolated columns are reused for the pixels to their right. Grid: grid1d(words, 64).
+// measure: for each job the sums over its words and the box of its bits, in eight words: above, below, area, x0, y0, x1, y1
 //   (inclusive; x1 < x0 for an empty mask), 0. Grid: grid1d(jobs, 1).
 //
-// A job is a mask's part of the image, whole words wide; jobs lie one behind the other in `bits` and `parts`. `axes` holds for
-// each place the input place at or before it and the bits of the f32 share of the next: the image's columns, its rows, the
-// valid part's columns, its rows.
+// A job is one mask's part of the image, whole words wide; jobs are stored one after the other in `bits` and `parts`. `axes`
+// holds for each output coordinate the input coordinate at or before it, and the bits of the f32 weight of the next one: for
+// the image's columns, the image's rows, the valid part's columns, the valid part's rows.
 
 struct Params {
   words: u32, // of all jobs
@@ -25,9 +25,9 @@ struct Params {
 }
 
 struct Job {
-  plane: u32, // which logits
-  start: u32, // its first word in `bits`
-  column: u32, // of the image's words
+  plane: u32, // of the logits
+  start: u32, // first word in `bits`
+  column: u32, // first column, in words of the image
   columns: u32,
   row: u32,
   rows: u32,
@@ -39,14 +39,16 @@ struct Job {
 @group(0) @binding(3) var<storage, read> axes: array<vec2u>;
 @group(0) @binding(4) var<storage, read_write> bits: array<u32>;
 @group(0) @binding(5) var<storage, read_write> parts: array<u32>;
-@group(0) @binding(6) var<storage, read> made: array<u32>; // `bits` of threshold
-@group(0) @binding(7) var<storage, read> counted: array<u32>; // `parts` of threshold
+@group(0) @binding(6) var<storage, read> made: array<u32>; // `bits`, written by threshold
+@group(0) @binding(7) var<storage, read> counted: array<u32>; // `parts`, written by threshold
 @group(0) @binding(8) var<storage, read_write> measures: array<u32>;
 
-// the four rows of logits that a lane's pixels lie between, and the shares of the lower ones
+// use: box, workgroup-index
+
+// where the four rows of logits between which a lane's pixels are start, and the weights of the lower ones
 var<private> rows: vec4u;
 var<private> shares: vec3f;
-// the columns last interpolated: `at` and the next
+// the last interpolated column of logits, low_at, and its values there and in the next column
 var<private> low_at: u32;
 var<private> low: vec2f;
 const NOWHERE = 0xfffffff0u;
@@ -55,6 +57,7 @@ fn lerp(a: f32, b: f32, share: f32) -> f32 {
   return a + (b - a) * share;
 }
 
+// the job of a word, by binary search
 fn job_of(word: u32) -> u32 {
   var first = 0u;
   var last = params.jobs - 1u;
@@ -65,14 +68,14 @@ fn job_of(word: u32) -> u32 {
   return first;
 }
 
-// column x of the logits at the lane's row
+// column x of the logits, interpolated at the lane's row
 fn low_column(x: u32) -> f32 {
   let upper = lerp(logits[rows.x + x], logits[rows.y + x], shares.x);
   let lower = lerp(logits[rows.z + x], logits[rows.w + x], shares.y);
   return lerp(upper, lower, shares.z);
 }
 
-// column x of the valid part of the input square at the lane's row
+// column x of the valid part of the input square, interpolated at the lane's row
 fn input_column(x: u32) -> f32 {
   let axis = axes[params.width + params.height + x];
   if (axis.x != low_at) {
@@ -89,7 +92,7 @@ fn threshold(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = workgroup_index(group, groups) * 64u + lane;
   if (i >= params.words) { return; }
   let job = jobs[job_of(i)];
   let local = i - job.start;
@@ -133,11 +136,11 @@ fn measure(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let index = group.y * groups.x + group.x;
+  let index = workgroup_index(group, groups);
   if (index >= params.jobs) { return; }
   let job = jobs[index];
   var sum = vec3u(0u);
-  var box = vec4u(0xffffffffu, 0xffffffffu, 0u, 0u); // right and bottom exclusive
+  var box = vec4u(0xffffffffu, 0xffffffffu, 0u, 0u);
   let words = job.columns * job.rows;
   for (var i = lane; i < words; i += 256u) {
     let counts = counted[job.start + i];
@@ -146,10 +149,7 @@ fn measure(
     if (word != 0u) {
       let x = (job.column + i % job.columns) * 32u;
       let y = job.row + i / job.columns;
-      box = vec4u(
-        min(box.xy, vec2u(x + firstTrailingBit(word), y)),
-        max(box.zw, vec2u(x + firstLeadingBit(word) + 1u, y + 1u)),
-      );
+      box = join(box, vec4u(x + firstTrailingBit(word), y, x + firstLeadingBit(word) + 1u, y + 1u));
     }
   }
   sums[lane] = sum;
@@ -158,27 +158,19 @@ fn measure(
     workgroupBarrier();
     if (lane < step) {
       sums[lane] += sums[lane + step];
-      let other = corners[lane + step];
-      corners[lane] = vec4u(min(corners[lane].xy, other.xy), max(corners[lane].zw, other.zw));
+      corners[lane] = join(corners[lane], corners[lane + step]);
     }
   }
   if (lane == 0u) {
     let at = 8u * index;
-    let all = corners[0];
+    let bounds = inclusive(corners[0]);
     measures[at] = sums[0].x;
     measures[at + 1u] = sums[0].y;
     measures[at + 2u] = sums[0].z;
-    if (all.z == 0u) {
-      measures[at + 3u] = 1u;
-      measures[at + 4u] = 1u;
-      measures[at + 5u] = 0u;
-      measures[at + 6u] = 0u;
-    } else {
-      measures[at + 3u] = all.x;
-      measures[at + 4u] = all.y;
-      measures[at + 5u] = all.z - 1u;
-      measures[at + 6u] = all.w - 1u;
-    }
+    measures[at + 3u] = bounds.x;
+    measures[at + 4u] = bounds.y;
+    measures[at + 5u] = bounds.z;
+    measures[at + 6u] = bounds.w;
     measures[at + 7u] = 0u;
   }
 }

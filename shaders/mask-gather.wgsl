@@ -1,5 +1,5 @@
-// Copies parts of planes behind each other: what survives of a pass's masks and logits, for the host to read in one piece.
-// Moves 32-bit words, whatever they mean. Grid: grid1d(words).
+// Copies rectangles of planes one after the other: the masks and logits of a pass that are kept, so that the host reads them in
+// one transfer. Moves 32-bit words, whatever they mean. Grid: grid1d(words).
 
 struct Params {
   words: u32, // of all parts
@@ -7,10 +7,10 @@ struct Params {
 }
 
 struct Part {
-  start: u32, // its first word in `y`
+  start: u32, // first word in `y`
   columns: u32,
-  first: u32, // its first word in `x`
-  stride: u32, // from row to row in `x`
+  first: u32, // first word in `x`
+  stride: u32, // words from row to row in `x`
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -18,14 +18,17 @@ struct Part {
 @group(0) @binding(2) var<storage, read> x: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<u32>;
 
+// use: workgroup-index
+
 @compute @workgroup_size(256)
 fn gather(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
+  let i = workgroup_index(group, groups) * 256u + lane;
   if (i >= params.words) { return; }
+  // the part of this word, by binary search
   var first = 0u;
   var last = params.parts - 1u;
   while (first < last) {

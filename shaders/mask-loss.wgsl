@@ -1,14 +1,16 @@
-// Dice and BCE of mask logits (P, T, N) against targets (P, N) in [0, 1], p = sigmoid(logit), t the target:
+// Dice and BCE losses of mask logits (P, T, N) against targets (P, N) in [0, 1], p = sigmoid(logit), t the target:
 //   dice = 1 - (2 sum(p t) + smooth) / U, U = sum(p) + sum(t) + smooth;  bce = mean(max(x, 0) - x t + log(1 + exp(-|x|)))
-// statistics (P, T, 4): dice, bce, IoU of (logit > 0) and (target > 0.5), U. Three passes, each in a fixed order:
-// partials: a workgroup sums 4096 pixels of one mask, about 40 FLOPs a pixel; grid (parts, P T). statistics: adds a mask's
-// parts; one lane a mask. loss = sum over masks of weight (dice_factor dice + bce_factor bce), one workgroup.
-// backward: dlogits, about 20 FLOPs a pixel; grid (pixels / 256, P T). Masks of weight 0 are not looked at there.
-// weights: (P, T) from flags (P), see `choose`; one workgroup.
+// The statistics of a mask (P, T, 4) are dice, bce, the IoU of (logit > 0) and (target > 0.5), and U. All sums are in a fixed
+// order.
+// partials: a workgroup sums 4096 pixels of one mask, about 40 FLOPs a pixel. Grid: (parts, P T).
+// statistics: adds up the parts of a mask; one lane a mask. Grid: (ceil(P T / 64)).
+// select_weights: weights (P, T) from flags (P), see `choose`; one workgroup.
+// loss: sum over masks of weight (dice_factor dice + bce_factor bce); one workgroup.
+// backward: dlogits, about 20 FLOPs a pixel; the logits of masks of weight 0 are not read. Grid: (ceil(N / 256), P T).
 
 struct Params {
-  prompts: u32,
-  masks: u32,      // T: masks a prompt
+  prompts: u32,    // P
+  masks: u32,      // T, masks of a prompt
   pixels: u32,     // N
   parts: u32,
   accumulate: u32, // backward: add to out
@@ -20,13 +22,15 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> logits: array<f32>;
 @group(0) @binding(2) var<storage, read> targets: array<f32>;
-@group(0) @binding(3) var<storage, read> parts: array<f32>;         // (P T, parts, 6)
+@group(0) @binding(3) var<storage, read> parts: array<f32>;         // (P T, parts, VALUES)
 @group(0) @binding(4) var<storage, read> per_mask: array<vec4f>; // the statistics
 @group(0) @binding(5) var<storage, read> weights: array<f32>;
 @group(0) @binding(6) var<storage, read> upstream: array<f32>;
 @group(0) @binding(7) var<storage, read> flags: array<u32>;
 @group(0) @binding(8) var<storage, read_write> out: array<f32>;
 @group(0) @binding(9) var<storage, read_write> statistics_out: array<vec4f>;
+
+// use: store-out
 
 const PART = 4096u;
 const VALUES = 6u; // p t, p, t, bce, pixels of the intersection, of the union
@@ -66,7 +70,7 @@ fn partials(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
   lanes[lane] = sum;
   lanes_iou[lane] = iou;
   workgroupBarrier();
-  // 16 at a time, as a tree would, with fewer barriers
+  // a tree of two levels of 16: fewer barriers than a binary tree
   sum = vec4f(0.0);
   iou = vec2f(0.0);
   if (lane < 16u) {
@@ -97,7 +101,7 @@ fn partials(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
   out[base + 5u] = iou.y;
 }
 
-// one of the six sums of a mask, 16 parts at a time: the error grows with the blocks, not the parts
+// One of the six sums of a mask. Its parts are added in blocks of 16, so that errors grow with the number of blocks.
 fn sum_parts(mask: u32, value: u32) -> f32 {
   var total = 0.0;
   for (var start = 0u; start < params.parts; start += 16u) {
@@ -120,7 +124,7 @@ fn statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   let bce = sum_parts(mask, 3u) / f32(params.pixels);
   let shared_pixels = sum_parts(mask, 4u);
   let all_pixels = sum_parts(mask, 5u);
-  // two empty masks agree
+  // the IoU of two empty masks is 1
   let iou = select(1.0, shared_pixels / all_pixels, all_pixels > 0.0);
   let u = areas + params.smooth_by;
   statistics_out[mask] = vec4f((areas - 2.0 * both) / u, bce, iou, u);
@@ -130,7 +134,8 @@ fn cost(mask: u32) -> f32 {
   return params.dice_factor * per_mask[mask].x + params.bce_factor * per_mask[mask].y;
 }
 
-// whether mask `m` of prompt `p` is trained. Flags: 0 no prompt, 1 mask 0 alone, 2 mask 0 and the cheapest other, 3 all
+// Whether mask `m` of prompt `p` is trained. Flags: 0 no mask (the prompt is absent), 1 mask 0, 2 mask 0 and the other one of
+// least cost, 3 all.
 fn choose(p: u32, m: u32) -> bool {
   let flag = flags[p];
   if (flag == 0u) { return false; }
@@ -160,7 +165,7 @@ fn select_weights(@builtin(local_invocation_index) lane: u32) {
 fn loss(@builtin(local_invocation_index) lane: u32) {
   var sum = 0.0;
   for (var i = lane; i < params.prompts * params.masks; i += 256u) {
-    // not multiplied: what has no weight may be NaN
+    // skipped rather than multiplied by 0: masks of weight 0 may have NaN
     if (weights[i] != 0.0) { sum = fma(weights[i], cost(i), sum); }
   }
   lanes[lane].x = sum;
@@ -187,9 +192,5 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
     let bce = (p - t) / f32(params.pixels);
     gradient = upstream[0] * weight * (params.dice_factor * dice + params.bce_factor * bce);
   }
-  if (params.accumulate != 0u) {
-    out[i] += gradient;
-  } else {
-    out[i] = gradient;
-  }
+  store(i, gradient);
 }

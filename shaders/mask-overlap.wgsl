@@ -1,14 +1,14 @@
-// How many pixels two packed masks share, for many pairs: a workgroup a pair, over the words that both have. Masks are rows of
-// 32-pixel words, the first pixel at a multiple of 32 of the image, so no bit is ever shifted. Reads 2 words and does 3
-// whole-number operations a word; exact. Grid: grid1d(pairs, 1).
+// The number of pixels that two packed masks share, for many pairs: a workgroup a pair, over the words that both masks have.
+// Masks are rows of 32-pixel words, the first pixel at a multiple of 32 of the image, so no bit needs shifting. Reads 2 words
+// and does 3 integer operations a word; exact. Grid: grid1d(pairs, 1).
 
 struct Params {
   pairs: u32,
 }
 
 struct Packed {
-  start: u32, // its first word in `words`
-  column: u32, // of the image's words
+  start: u32, // first word in `words`
+  column: u32, // first column, in words of the image
   columns: u32,
   row: u32,
   rows: u32,
@@ -20,6 +20,8 @@ struct Packed {
 @group(0) @binding(3) var<storage, read> pairs: array<vec2u>;
 @group(0) @binding(4) var<storage, read_write> shared_pixels: array<u32>;
 
+// use: workgroup-index
+
 var<workgroup> sums: array<u32, 64>;
 
 @compute @workgroup_size(64)
@@ -28,7 +30,7 @@ fn overlap(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let index = group.y * groups.x + group.x;
+  let index = workgroup_index(group, groups);
   if (index >= params.pairs) { return; }
   let a = masks[pairs[index].x];
   let b = masks[pairs[index].y];

@@ -1,13 +1,12 @@
-// What `wgsam bench` measures the other kernels against: the rate of plain copies and of plain arithmetic.
-// copy: y = x, `count` vec4 each; moves 32 bytes an element, no FLOPs. Eight lanes share a run of 8 * rounds elements;
-// grid: grid1d(count, 64 * rounds).
-// multiply_add: eight independent chains of vec4 a lane, `count` rounds: 64 FLOPs a round and lane; the sum is stored so
-// that nothing can be left out. Grid: any number of workgroups; y has 256 floats for each.
+// The rates of plain copies and plain arithmetic, against which `wgsam bench` compares the other kernels.
+// copy: y = x, `count` vec4; moves 32 bytes a vec4, no FLOPs. Grid: grid1d(count, 64 * rounds), see lib/lane-range.wgsl.
+// multiply_add: eight independent chains of vec4 in each lane, `count` steps of 64 FLOPs. The sum is stored so that the compiler
+//   cannot drop anything; y has 256 floats for each workgroup. Grid: any number of workgroups.
 
 struct Params {
   count: u32,
   factor: f32,
-  rounds: u32,
+  rounds: u32, // copy: vec4 of a lane
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -15,12 +14,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> sums: array<f32>;
 
-// where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
-fn run_of(part: u32, lane: u32, count: u32) -> vec2u {
-  let size = 8u * params.rounds;
-  let first = (part * 8u + lane / 8u) * size;
-  return vec2u(first + lane % 8u, min(first + size, count));
-}
+// use: lane-range, workgroup-index
 
 @compute @workgroup_size(64)
 fn copy(
@@ -28,14 +22,14 @@ fn copy(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group.y * groups.x + group.x, lane, params.count);
-  for (var i = run.x; i < run.y; i += 8u) { y[i] = x[i]; }
+  let range = lane_range(workgroup_index(group, groups), lane, params.count);
+  for (var i = range.x; i < range.y; i += 8u) { y[i] = x[i]; }
 }
 
 @compute @workgroup_size(256)
 fn multiply_add(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let f = vec4f(params.factor);
-  // each chain begins elsewhere, or they could be computed once
+  // each chain starts at another value, or a compiler could compute one for all
   var a = vec4f(f32(lane));
   var b = a + 1.0;
   var c = a + 2.0;

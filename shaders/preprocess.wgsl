@@ -1,6 +1,6 @@
-// Normalises raw images (B, S, S, 3) on 0..255: y = (x - mean) / deviation inside the valid part of each image, and 0 right of
-// it and below, since padding follows the normalisation. sizes (B, 2): valid height and width. 2 B S S 3 FLOPs.
-// Grid: grid1d(B S S 3).
+// Normalises raw images (B, S, S, 3) on 0..255: y = (x - mean) / deviation in the valid part of each image, and 0 to the right
+// of it and below, because padding follows the normalisation. sizes (B, 2): height and width of the valid part.
+// 2 B S S 3 FLOPs. Grid: grid1d(B S S 3).
 
 struct Params {
   batch: u32,
@@ -14,13 +14,15 @@ struct Params {
 @group(0) @binding(2) var<storage, read> sizes: array<u32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
+// use: workgroup-index
+
 @compute @workgroup_size(256)
 fn normalize_image(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 256u + lane;
+  let i = workgroup_index(group, groups) * 256u + lane;
   let plane = params.side * params.side * 3u;
   let b = i / plane;
   if (b >= params.batch) { return; }

@@ -1,12 +1,12 @@
 // Position encodings of the prompt encoder: pe(c) = [sin, cos](2 pi ((2c - 1) @ gaussian)), c = (pixel + 0.5) / size.
-// tokens: coords (P, N, 2) in pixels, x before y, and labels (P, N) to out (P, N, D). Label 0 background, 1 foreground,
-//   2 and 3 corners of a box: pe + embeddings[label]; -1 not a point: other alone; anything else is absent: zeros.
-// grid: out (height, width, D), pe of every cell. About 40 FLOPs an element. Grid: grid1d(count), 256 lanes a workgroup.
+// tokens: coords (P, N, 2) in pixels, x before y, and labels (P, N) to out (P, N, D). Labels 0 (background), 1 (foreground),
+//   2 and 3 (corners of a box): pe + embeddings[label]; -1 (no point): `other` alone; any other label (absent): zeros.
+// grid: out (height, width, D), pe of every cell. About 40 FLOPs an element. Grid: grid1d(count).
 
 struct Params {
   count: u32, // elements of out
   half: u32,  // D / 2
-  width: u32, // pixels: of the input for tokens, cells for grid
+  width: u32, // tokens: the input's, in pixels; grid: in cells
   height: u32,
 }
 
@@ -18,8 +18,10 @@ struct Params {
 @group(0) @binding(5) var<storage, read> other: array<f32>;      // (D)
 @group(0) @binding(6) var<storage, read_write> out: array<f32>;
 
-// sin(2 pi turns). WGSL's own sin promises no more than 2^-11, so: reduced to an eighth of a turn on either side of the
-// nearest quarter, where Taylor's series to x^9 and x^10 are exact in f32.
+// use: workgroup-index
+
+// sin(2 pi turns). WGSL's sin promises an absolute error of only 2^-11. So the angle is reduced to an eighth of a turn on
+// either side of the nearest quarter, where the Taylor series to x^9 and x^10 are exact in f32.
 fn sin_turns(turns: f32) -> f32 {
   let quarters = 4.0 * (turns - round(turns));
   let nearest = round(quarters);
@@ -38,12 +40,8 @@ fn encode(pixel: vec2f, d: u32) -> f32 {
   let at = (2.0 * pixel + 1.0 - size) / size; // 2c - 1
   let k = d % params.half;
   let turns = fma(at.x, gaussian[k], at.y * gaussian[params.half + k]);
-  // cos(a) = sin(a + a quarter), added after the whole turns are taken off so that no digit is lost
+  // cos is sin a quarter of a turn on, added after whole turns are removed so that no digit is lost
   return sin_turns(turns - round(turns) + select(0.0, 0.25, d >= params.half));
-}
-
-fn index(group: vec3u, groups: vec3u, lane: u32) -> u32 {
-  return (group.y * groups.x + group.x) * 256u + lane;
 }
 
 @compute @workgroup_size(256)
@@ -52,7 +50,7 @@ fn tokens(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = index(group, groups, lane);
+  let i = workgroup_index(group, groups) * 256u + lane;
   if (i >= params.count) { return; }
   let dim = 2u * params.half;
   let point = i / dim;
@@ -73,7 +71,7 @@ fn grid(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = index(group, groups, lane);
+  let i = workgroup_index(group, groups) * 256u + lane;
   if (i >= params.count) { return; }
   let dim = 2u * params.half;
   let cell = i / dim;

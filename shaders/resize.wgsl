@@ -1,9 +1,9 @@
 // Bilinear resizing with pixel centres at +0.5 (align_corners false), no antialiasing, edges repeated.
-// The source coordinate of output o is (2 o + 1) in / (2 out) - 1/2: kept in units of 1 / (2 out) as a whole number, so
-// that positions and weights are exact up to one rounding at any size.
+// The source coordinate of output o, (2 o + 1) in / (2 out) - 1/2, is kept as a whole number in units of 1 / (2 out), so that
+// positions and weights are exact up to one rounding at any size.
 // forward:  x (B, H, W, C) to y (B, Ho, Wo, C). 9 FLOPs a value.
-// backward: dx (B, H, W, C) (+)= dy gathered: every output within one pixel of this one, by its tent weight, in order.
-// Eight lanes share a run of 8 * rounds of a line. Grid: (blocks of 64 * rounds over a line of what is written, its lines, B).
+// backward: dx (B, H, W, C) (+)= the sum over every output within one pixel of this one, by its weight, in order.
+// Grid: (ceil(line / (64 * rounds)), lines, B), where lines are those of the tensor that is written: see lib/lane-range.wgsl.
 
 struct Params {
   height: u32,
@@ -11,8 +11,8 @@ struct Params {
   out_height: u32,
   out_width: u32,
   channels: u32,
-  accumulate: u32,
-  rounds: u32,
+  accumulate: u32, // backward: 1 to add to dx
+  rounds: u32, // elements of a lane
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -21,14 +21,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read> dy: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dx: array<f32>;
 
-// where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
-fn run_of(part: u32, lane: u32, count: u32) -> vec2u {
-  let size = 8u * params.rounds;
-  let first = (part * 8u + lane / 8u) * size;
-  return vec2u(first + lane % 8u, min(first + size, count));
-}
+// use: lane-range
 
-// the source coordinate of output o, in units of 1 / (2 * to), held inside the first and last pixel centre
+// the source coordinate of output o in units of 1 / (2 to), clamped to the first and last pixel centre
 fn source(o: u32, size: u32, to: u32) -> u32 {
   let position = i32((2u * o + 1u) * size) - i32(to);
   return u32(clamp(position, 0, i32((size - 1u) * 2u * to)));
@@ -36,7 +31,7 @@ fn source(o: u32, size: u32, to: u32) -> u32 {
 
 @compute @workgroup_size(64)
 fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let run = run_of(group.x, lane, params.out_width * params.channels);
+  let range = lane_range(group.x, lane, params.out_width * params.channels);
   let unit_y = 2u * params.out_height;
   let unit_x = 2u * params.out_width;
   let sy = source(group.y, params.height, params.out_height);
@@ -46,7 +41,7 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   let top = (group.z * params.height + y0) * params.width;
   let bottom = (group.z * params.height + y1) * params.width;
   let line = (group.z * params.out_height + group.y) * params.out_width * params.channels;
-  for (var i = run.x; i < run.y; i += 8u) {
+  for (var i = range.x; i < range.y; i += 8u) {
     let ox = i / params.channels;
     let c = i - ox * params.channels;
     let sx = source(ox, params.width, params.out_width);
@@ -59,13 +54,14 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   }
 }
 
-// the weight of input pixel i in output o
+// the weight of input pixel i in output o: 1 at its centre, falling linearly to 0 one pixel away
 fn tent(o: u32, i: u32, size: u32, to: u32) -> f32 {
   let away = abs(i32(source(o, size, to)) - i32(i * 2u * to));
   return max(0.0, 1.0 - f32(away) / f32(2u * to));
 }
 
-// outputs from .x to before .y hold all that read input pixel i; the first and last pixel are read by all beyond them too
+// A range of outputs, from .x to below .y, that holds all outputs that read input pixel i. The first and last pixel are also
+// read by all outputs beyond them.
 fn readers(i: u32, size: u32, to: u32) -> vec2u {
   let low = max(i32((2u * i) * to) - i32(to), 0) / i32(2u * size);
   let high = ((2u * i + 3u) * to) / (2u * size) + 1u;
@@ -74,9 +70,9 @@ fn readers(i: u32, size: u32, to: u32) -> vec2u {
 
 @compute @workgroup_size(64)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let run = run_of(group.x, lane, params.width * params.channels);
+  let range = lane_range(group.x, lane, params.width * params.channels);
   let rows = readers(group.y, params.height, params.out_height);
-  for (var i = run.x; i < run.y; i += 8u) {
+  for (var i = range.x; i < range.y; i += 8u) {
     let px = i / params.channels;
     let c = i - px * params.channels;
     let columns = readers(px, params.width, params.out_width);

@@ -1,10 +1,10 @@
-// Moves whole rows and ranges of columns. Eight lanes share a run of 8 * rounds columns; grid everywhere:
-// (blocks of 64 * rounds columns, rows, more blocks).
+// Moves whole rows and ranges of columns.
 // gather:  out (rows, length) = a[index[row]]; an index from `a_rows` on gives zeros.
 // collect: its backward, out (rows, length) (+)= the sum of a[m] over all m with index[m] = row, in ascending m.
 // copy:    out[row, out_offset..] (+)= sum over k < repeats of a[(row + k * step) % a_rows, a_offset..], `length` columns.
-// spread:  out (rows, length) = a placed at columns out_offset.. (a_stride of them), zeros beside it.
-// No FLOPs to speak of; reads and writes each value once (collect reads M indices a value, at one address for all lanes).
+// spread:  out (rows, length) = a, whose rows have a_stride columns, from column out_offset on; zeros in other columns.
+// Hardly any FLOPs; reads and writes each value once (collect reads M indices a value, at one address for all lanes).
+// Grid: (blocks of 64 * rounds columns, rows, more blocks beyond the limit of x), see lib/lane-range.wgsl.
 
 struct Params {
   rows: u32,    // of out
@@ -17,7 +17,7 @@ struct Params {
   repeats: u32,
   step: u32,
   accumulate: u32,
-  rounds: u32,
+  rounds: u32,  // columns of a lane
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -25,20 +25,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> index: array<u32>;
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
-// where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
-fn run_of(part: u32, lane: u32, count: u32) -> vec2u {
-  let size = 8u * params.rounds;
-  let first = (part * 8u + lane / 8u) * size;
-  return vec2u(first + lane % 8u, min(first + size, count));
-}
-
-fn store(i: u32, value: f32) {
-  if (params.accumulate != 0u) {
-    out[i] += value;
-  } else {
-    out[i] = value;
-  }
-}
+// use: lane-range, store-out
 
 @compute @workgroup_size(64)
 fn gather(
@@ -46,9 +33,9 @@ fn gather(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group.z * groups.x + group.x, lane, params.length);
+  let range = lane_range(group.z * groups.x + group.x, lane, params.length);
   let from_row = index[group.y];
-  for (var c = run.x; c < run.y; c += 8u) {
+  for (var c = range.x; c < range.y; c += 8u) {
     var value = 0.0;
     if (from_row < params.a_rows) { value = a[from_row * params.length + c]; }
     out[group.y * params.length + c] = value;
@@ -61,8 +48,8 @@ fn collect(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group.z * groups.x + group.x, lane, params.length);
-  for (var c = run.x; c < run.y; c += 8u) {
+  let range = lane_range(group.z * groups.x + group.x, lane, params.length);
+  for (var c = range.x; c < range.y; c += 8u) {
     var sum = 0.0;
     for (var m = 0u; m < params.a_rows; m++) {
       if (index[m] == group.y) { sum += a[m * params.length + c]; }
@@ -77,8 +64,8 @@ fn copy(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group.z * groups.x + group.x, lane, params.length);
-  for (var c = run.x; c < run.y; c += 8u) {
+  let range = lane_range(group.z * groups.x + group.x, lane, params.length);
+  for (var c = range.x; c < range.y; c += 8u) {
     var sum = 0.0;
     for (var k = 0u; k < params.repeats; k++) {
       let row = (group.y + k * params.step) % params.a_rows;
@@ -94,8 +81,8 @@ fn spread(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let run = run_of(group.z * groups.x + group.x, lane, params.length);
-  for (var c = run.x; c < run.y; c += 8u) {
+  let range = lane_range(group.z * groups.x + group.x, lane, params.length);
+  for (var c = range.x; c < range.y; c += 8u) {
     var value = 0.0;
     if (c >= params.out_offset && c < params.out_offset + params.a_stride) {
       value = a[group.y * params.a_stride + c - params.out_offset];

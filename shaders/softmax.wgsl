@@ -1,8 +1,9 @@
-// Row softmax over x (rows, n); columns from `valid` on get probability 0 and gradient 0, where valid is n or
+// Softmax of the rows of x (rows, n). Columns from `valid` on get probability 0 and gradient 0; valid is n or
 // counts[row / rows_per_count]. A row without any valid column is all zeros.
-// long_*: one workgroup of 64 lanes a row, for wide rows. short_*: one lane a row, for narrow rows, and for many rows of any width on a
-// software adapter, where a barrier and the sums over 64 lanes cost more than the rows.
-// forward: y = exp(x - max) / sum, about 5 FLOPs an element, reads x twice. backward: dx = y (dy - sum(y dy)), 4 FLOPs.
+// forward: y = exp(x - max) / sum, about 5 FLOPs an element. backward: dx (+)= y (dy - sum(y dy)), 4 FLOPs an element.
+// long_*: one workgroup of 64 lanes a row, for wide rows. Grid: grid1d(rows, 1).
+// short_*: one lane a row, for narrow rows, and for many rows of any width on a software adapter, where a barrier and the sums
+//   over 64 lanes cost more than the rows. Grid: grid1d(rows, 64).
 
 struct Params {
   rows: u32,
@@ -18,23 +19,18 @@ struct Params {
 @group(0) @binding(3) var<storage, read> counts: array<u32>;
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
+// use: store-out, workgroup-index
+
 const LANES = 64u;
 const LOWEST = -3.0e38;
 
 var<workgroup> lane_max: array<f32, 64>;
 var<workgroup> lane_sum: array<f32, 64>;
 
+// the number of valid columns of a row
 fn valid(row: u32) -> u32 {
   if (params.masked == 0u) { return params.n; }
   return min(counts[row / params.rows_per_count], params.n);
-}
-
-fn store(i: u32, value: f32) {
-  if (params.accumulate != 0u) {
-    out[i] += value;
-  } else {
-    out[i] = value;
-  }
 }
 
 fn inverse(sum: f32) -> f32 {
@@ -47,7 +43,7 @@ fn long_forward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = group.y * groups.x + group.x;
+  let row = workgroup_index(group, groups);
   if (row >= params.rows) { return; }
   let base = row * params.n;
   let count = valid(row);
@@ -58,7 +54,7 @@ fn long_forward(
   lane_max[lane] = top;
   lane_sum[lane] = sum;
   workgroupBarrier();
-  // every lane combines all partial sums itself, in the same order: one barrier in all
+  // every lane combines all partial sums itself, in the same order, so that one barrier is enough
   top = LOWEST;
   for (var l = 0u; l < LANES; l++) { top = max(top, lane_max[l]); }
   sum = 0.0;
@@ -75,7 +71,7 @@ fn long_backward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = group.y * groups.x + group.x;
+  let row = workgroup_index(group, groups);
   if (row >= params.rows) { return; }
   let base = row * params.n;
   let count = valid(row);
@@ -96,7 +92,7 @@ fn short_forward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = (group.y * groups.x + group.x) * LANES + lane;
+  let row = workgroup_index(group, groups) * LANES + lane;
   if (row >= params.rows) { return; }
   let base = row * params.n;
   let count = valid(row);
@@ -119,7 +115,7 @@ fn short_backward(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let row = (group.y * groups.x + group.x) * LANES + lane;
+  let row = workgroup_index(group, groups) * LANES + lane;
   if (row >= params.rows) { return; }
   let base = row * params.n;
   let count = valid(row);

@@ -1,10 +1,9 @@
-// The second pass of matrix products that are split over k (engine/ops/gemm-split.ts), f32:
+// The second pass of matrix products whose sums over k are split into ranges (engine/ops/gemm-split.ts), f32:
 //   c = alpha * sum over ranges of partial + bias + residual_values (+ old c)
-// partial (ranges, batches, m, n), contiguous; c (batches, m, n), batches c_batch and rows ldc apart, from c_offset on;
-// residual_values are laid out as c. Unused bindings may be any buffer. batches m n (ranges + 3) FLOPs.
-// One invocation an output, its ranges in a fixed order: the same bits from run to run. Four sums, so that as many loads are
-// under way at once.
-// Dispatch: grid1d(batches * m * n, 64).
+// partial (ranges, batches, m, n), contiguous; c (batches, m, n) from c_offset on, with batches c_batch and rows ldc apart;
+// residual_values has the layout of c. Tensors that are not used may be any buffer. batches m n (ranges + 3) FLOPs.
+// One lane computes one output and adds its ranges in a fixed order, so the bits repeat from run to run. It keeps four sums, so
+// that four loads are in flight at once. Grid: grid1d(batches * m * n, 64).
 struct Params {
   batches: u32, m: u32, n: u32, ranges: u32,
   ldc: u32, c_offset: u32, c_batch: u32,
@@ -18,13 +17,15 @@ struct Params {
 @group(0) @binding(3) var<storage, read> bias_values: array<f32>;
 @group(0) @binding(4) var<storage, read> residual_values: array<f32>;
 
+// use: workgroup-index
+
 @compute @workgroup_size(64)
 fn split_sum(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let i = (group.y * groups.x + group.x) * 64u + lane;
+  let i = workgroup_index(group, groups) * 64u + lane;
   let size = params.batches * params.m * params.n;
   if (i >= size) { return; }
   var sums = vec4f();

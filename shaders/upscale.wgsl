@@ -1,26 +1,22 @@
-// Pixel shuffle after a ConvTranspose of kernel 2, stride 2 computed as a product: x (B H W, 4 C), columns (ky, kx, c),
-// to y (B 2H 2W, C), and back for its gradient. Moves 2 * 4 B H W C floats, four at a time, no FLOPs; `pair` is in fours.
-// A line of the large image is, pixel pair by pixel pair, a half of the small image's columns: 2 C floats that lie together in
-// both. Eight lanes share a run of 8 * rounds of a line. Grid: (blocks of 64 * rounds over W pair, 2H, B).
+// Pixel shuffle after a transposed convolution of kernel 2 and stride 2, computed as a matrix product: x (B H W, 4 C), columns
+// (ky, kx, c), to y (B 2H 2W, C); unshuffle is its reverse, for the gradient. Moves 2 * 4 B H W C floats, four at a time, no
+// FLOPs.
+// A line of the large image consists of pairs of pixels, each of which is one half of a small pixel's columns: 2 C floats that
+// are contiguous in both. Grid: (ceil(W pair / (64 * rounds)), 2H, B), see lib/lane-range.wgsl.
 
 struct Params {
   width: u32, // of the small image
-  pair: u32,  // 2 C
-  rounds: u32,
+  pair: u32,  // 2 C / 4: all sizes count vec4
+  rounds: u32, // vec4 of a lane
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 
-// where a lane begins, and the end of the run that eight lanes share (engine/graph/lane-rounds.ts)
-fn run_of(part: u32, lane: u32, count: u32) -> vec2u {
-  let size = 8u * params.rounds;
-  let first = (part * 8u + lane / 8u) * size;
-  return vec2u(first + lane % 8u, min(first + size, count));
-}
+// use: lane-range
 
-// the place in (B H W, 4 C) of element i of a line of (B 2H, 2W C)
+// the index in (B H W, 4 C) of element i of a line of (B 2H, 2W C)
 fn small_index(line: u32, i: u32) -> u32 {
   let column = i / params.pair;
   return ((line / 2u) * params.width * 2u + column * 2u + line % 2u) * params.pair + i - column * params.pair;
@@ -33,9 +29,9 @@ fn shuffle(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let length = params.width * params.pair;
-  let line = group.z * groups.y + group.y; // the batch's lines lie one below the other
-  let run = run_of(group.x, lane, length);
-  for (var i = run.x; i < run.y; i += 8u) { y[line * length + i] = x[small_index(line, i)]; }
+  let line = group.z * groups.y + group.y; // counting the lines of all images
+  let range = lane_range(group.x, lane, length);
+  for (var i = range.x; i < range.y; i += 8u) { y[line * length + i] = x[small_index(line, i)]; }
 }
 
 @compute @workgroup_size(64)
@@ -46,6 +42,6 @@ fn unshuffle(
 ) {
   let length = params.width * params.pair;
   let line = group.z * groups.y + group.y;
-  let run = run_of(group.x, lane, length);
-  for (var i = run.x; i < run.y; i += 8u) { y[small_index(line, i)] = x[line * length + i]; }
+  let range = lane_range(group.x, lane, length);
+  for (var i = range.x; i < range.y; i += 8u) { y[small_index(line, i)] = x[line * length + i]; }
 }

@@ -5,7 +5,7 @@
  */
 import { toF16 } from './float16'
 import { type KernelVariants, defaultVariants } from './kernel-variants'
-import type { Shader } from './shader'
+import { type Shader, sourceOf } from './shader'
 import { isSoftwareAdapter } from './software-adapter'
 import { type Storage, type StorageType, Tensor, type TensorKind, eligibleForF16, sizeOf } from './tensor'
 
@@ -216,7 +216,7 @@ export class Engine {
       return { pipeline: await this.wait(compiled), layout }
     } catch (error) {
       const info = await module.getCompilationInfo()
-      const lines = info.messages.map((m) => `  ${shader.name}.wgsl:${m.lineNum}:${m.linePos} ${m.message}`)
+      const lines = info.messages.map((m) => `  ${sourceOf(shader, m.lineNum)}:${m.linePos} ${m.message}`)
       throw new Error([`${label} does not compile: ${(error as Error).message}`, ...lines].join('\n'))
     }
   }

@@ -25,10 +25,27 @@ export interface EntryPoint {
   uniform: { size: number; fields: Record<string, UniformField> } | null
 }
 
+/** Says of a shader's text that its lines from `line` (counted from 1) are those of `file`, `offset` lines further on. */
+export interface Source {
+  line: number
+  /** In shaders/. */
+  file: string
+  offset: number
+}
+
 export interface Shader {
   name: string
+  /** With the shared texts that it uses, from shaders/lib. */
   code: string
+  /** In the order of their lines. */
+  sources: Source[]
   entries: Record<string, EntryPoint>
+}
+
+/** The file and line in shaders/ that a line of a shader's text comes from. */
+export function sourceOf({ name, sources }: Shader, line: number): string {
+  const source = sources.filter((s) => s.line <= line).at(-1)
+  return source ? `${source.file}:${line + source.offset}` : `${name}.wgsl:${line}`
 }
 
 export type UniformValue = number | readonly number[] | readonly (readonly number[])[]

@@ -9,7 +9,7 @@ import { create, globals } from 'webgpu'
 import { Engine } from '../../engine/device/engine'
 import type { Shader } from '../../engine/device/shader'
 import { MINIMUM_LIMITS } from '../../src/host/gpu'
-import { reflect } from '../../scripts/wgsl-plugin.mjs'
+import { loadShader, reflect } from '../../scripts/wgsl-plugin.mjs'
 
 const gpu = create(['backend=null'])
 // held for ever: the process crashes when create()'s object is collected
@@ -52,8 +52,8 @@ test('the device under test has exactly the floor', () => {
 
 for (const file of files) {
   test(`${file} compiles within the floor's limits`, async () => {
-    const code = readFileSync(`shaders/${file}`, 'utf8')
-    const shader = reflect(code, file.replace('.wgsl', ''))
+    const shader = loadShader(`shaders/${file}`)
+    const { code } = shader
     const feature = featureOf(file)
     if (feature) {
       assert.ok(variants, `Dawn's null backend has no ${feature}`)
@@ -64,31 +64,14 @@ for (const file of files) {
   })
 }
 
-/** A struct's or function's text in a shader, without what the width of its vectors changes. */
-const textOf = (file: string, head: string): string | null => {
-  const code = readFileSync(`shaders/${file}`, 'utf8')
-  const start = code.indexOf(head)
-  if (start < 0) return null
-  return code
-    .slice(start, code.indexOf('\n}', start))
-    .replace(/vec4(?:<f32>|f)\(([\d.]+)\)/g, '$1')
-    .replace(/vec4<f32>|vec4f/g, 'f32')
-}
-
-// WGSL has no includes, and every kernel is a file that any checker reads: so what a family shares stands in each file
-for (const [what, head, least] of [
-  ['parameters of products', 'struct Params {', 5],
-  ['GELU', 'fn gelu(', 6],
-  ['the slope of GELU', 'fn gelu_slope(', 3],
-  ['where runs begin', 'fn run_of(', 5],
-] as const) {
-  test(`${what} are the same in every file that has them`, () => {
-    const family = head.startsWith('fn') ? files : files.filter((file) => file.startsWith('gemm'))
-    const texts = family.map((file) => textOf(file, head)).filter((text) => text !== null)
-    assert.ok(texts.length >= least, `${texts.length} files`)
-    for (const text of texts) assert.is(text, texts[0])
-  })
-}
+test('every shared text has a header, and two shaders or more that use it', () => {
+  const shaders = files.map((file) => loadShader(`shaders/${file}`))
+  for (const file of readdirSync('shaders/lib')) {
+    assert.match(readFileSync(`shaders/lib/${file}`, 'utf8'), /^\/\//, file)
+    const users = shaders.filter(({ sources }) => sources.some((source) => source.file === `lib/${file}`))
+    assert.ok(users.length >= 2, `${file}: ${users.length}`)
+  }
+})
 
 const BUFFERS = Array.from(
   { length: 9 },

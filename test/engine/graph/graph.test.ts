@@ -176,6 +176,7 @@ test('a shader that does not compile, and errors that the device reports asynchr
   const broken: Shader = {
     name: 'broken',
     code: '@compute @workgroup_size(1)\nfn main() { let x: f32 = nothing; }',
+    sources: [],
     entries: { main: entry },
   }
   const g = new Graph(ours)
