@@ -14,7 +14,7 @@ const TEXT_CONTRAST = 64
 
 /** A bar takes at most this fraction of the image's height. */
 const MAX_BAR = 1 / 4
-/** A bar has at least this many rows, and at least this fraction of the height: lower text would not be legible. */
+/** A bar has at least this many rows, and at least this fraction of the height: less has no room for a line of text. */
 const MIN_BAR_ROWS = 10
 const MIN_BAR = 0.012
 /** Narrower images are not searched: a row has too few pixels to tell noise from a flat level. */

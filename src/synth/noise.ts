@@ -1,6 +1,7 @@
+/** @file Smooth random noise, and a fast Gaussian blur of a plane of floats. */
 import type { Rng } from '../../engine/rng'
 
-/** Smooth seeded noise over the plane: random values on the integer lattice, blended between. */
+/** Value noise over the plane: random values on the integer lattice, interpolated smoothly. The lattice repeats every 256 units. */
 export class ValueNoise {
   private readonly values = new Float32Array(256)
   private readonly rows = new Uint8Array(256)
@@ -13,7 +14,7 @@ export class ValueNoise {
     rng.shuffle(this.rows)
   }
 
-  /** -1 to 1, features of about one unit. */
+  /** The noise at a point: -1 to 1, with features of about one unit. */
   at(x: number, y: number): number {
     const ix = Math.floor(x)
     const iy = Math.floor(y)
@@ -30,7 +31,7 @@ export class ValueNoise {
     return upper + (b + (values[(ix + 1 + below) & 255] - b) * u - upper) * v
   }
 
-  /** Octaves of halving size and amplitude, about -1 to 1. */
+  /** A sum of octaves, each with about half the feature size and half the amplitude of the one before: about -1 to 1. */
   fractal(x: number, y: number, octaves: number): number {
     let sum = 0
     for (let o = 0, share = 0.6; o < octaves; o++, share /= 2, x *= 2.03, y *= 2.03) sum += share * this.at(x, y)
@@ -38,7 +39,7 @@ export class ValueNoise {
   }
 }
 
-/** Three box blurs in each direction, in place: close to a Gaussian of standard deviation `sigma` pixels. */
+/** Blurs in place by three box filters in each direction, close to a Gaussian of standard deviation `sigma` pixels. */
 export function blur(plane: Float32Array, width: number, height: number, sigma: number): void {
   const radius = Math.round((Math.sqrt(4 * sigma * sigma + 1) - 1) / 2)
   if (radius < 1) return smallBlur(plane, width, height, sigma)
@@ -59,7 +60,7 @@ export function blur(plane: Float32Array, width: number, height: number, sigma: 
   }
 }
 
-/** Below one pixel: a kernel of three taps with the variance asked for. */
+/** Blurs by less than one pixel: a kernel of three taps with the required variance. */
 function smallBlur(plane: Float32Array, width: number, height: number, sigma: number): void {
   const side = Math.min(0.3, (sigma * sigma) / 2)
   const sweep = (start: number, step: number, length: number) => {

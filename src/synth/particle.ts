@@ -1,33 +1,39 @@
+/** @file The shapes of synthetic particles: wavy spheroids and convex polyhedra. */
 import type { Rng } from '../../engine/rng'
 
-/** One particle seen from above. */
+/** One particle, as a height field seen from above. */
 export interface Particle {
   x: number
   y: number
-  /** half the side of the square that holds it, in pixels */
+  /** Half the side of its bounding square, in pixels. */
   reach: number
-  /** height of its base over the substrate, in pixels */
+  /** Height of its base above the substrate, in pixels. */
   base: number
-  /** height over its base at an offset from its middle; negative outside its outline */
+  /** Height above its base at an offset from its centre, in pixels; negative outside its outline. */
   surface(dx: number, dy: number): number
-  /** how bright it is beside the others */
+  /** Factor of its brightness; 1 is the average. */
   brightness: number
-  /** where its texture is taken from, and how it is turned */
+  /** Offset and rotation of its texture in the noise. */
   texture: { x: number; y: number; cos: number; sin: number }
 }
 
+/** Radii are limited to this many standard deviations: one giant particle would leave no room for a dense scene. */
+const MAX_DEVIATION = 2.2
+/** Smallest radius of a particle, in pixels. */
+const MIN_RADIUS = 3
+
 export interface ParticleStyle {
-  /** radius of a particle of median size, in pixels */
+  /** Radius of a particle of median size, in pixels. */
   radius: number
-  /** standard deviation of the logarithm of the radius */
+  /** Standard deviation of the logarithm of the radius. */
   spread: number
-  /** share of particles that are polyhedra */
+  /** Fraction of particles that are polyhedra. */
   faceted: number
-  /** depth of the outline's waves, as a share of the radius */
+  /** Amplitude of the outline's waves, as a fraction of the radius. */
   roughness: number
-  /** standard deviation of the brightness from particle to particle */
+  /** Standard deviation of the brightness among particles. */
   variation: number
-  /** 2 is a sphere; more is a pill with a flat top */
+  /** Exponent of the profile: 2 is an ellipsoid, more is a pill with a flat top. */
   flatness: number
 }
 
@@ -63,7 +69,7 @@ function spheroid(rng: Rng, radius: number, style: ParticleStyle): Surface {
   }
 }
 
-/** A convex polyhedron: the lowest of random planes around a ball. */
+/** A convex polyhedron: the lower envelope of random planes around a ball. */
 function polyhedron(rng: Rng, radius: number): Surface {
   const planes: [number, number, number][] = []
   const side = (angle: number, tilt: number, distance: number) => {
@@ -90,10 +96,10 @@ function polyhedron(rng: Rng, radius: number): Surface {
   }
 }
 
-/** A particle of random size and form, not yet placed. */
+/** A particle of random size and shape, not yet placed. */
 export function makeParticle(rng: Rng, style: ParticleStyle): Particle {
-  const bounded = Math.max(-2.2, Math.min(2.2, rng.normal())) // one giant would leave no dense scene
-  const radius = Math.max(3, style.radius * Math.exp(style.spread * bounded))
+  const bounded = Math.max(-MAX_DEVIATION, Math.min(MAX_DEVIATION, rng.normal()))
+  const radius = Math.max(MIN_RADIUS, style.radius * Math.exp(style.spread * bounded))
   const form = rng.next() < style.faceted ? polyhedron(rng, radius) : spheroid(rng, radius, style)
   const turn = rng.range(0, 2 * Math.PI)
   return {

@@ -1,16 +1,33 @@
+/** @file Drops particles onto a substrate, one after the other, and keeps those that are visible from above. */
 import type { Rng } from '../../engine/rng'
 import { makeParticle, type Particle, type ParticleStyle } from './particle'
 
+/** The scene as seen from above. */
 export interface Relief {
   width: number
   height: number
-  /** height of what is seen, in pixels over the substrate */
+  /** (height, width): height of the visible surface above the substrate, in pixels. */
   top: Float32Array
-  /** which particle is seen: its index + 1, or 0 for the substrate */
+  /** (height, width): index + 1 of the visible particle, or 0 for the substrate. */
   ids: Uint16Array
   particles: Particle[]
 }
 
+/** The surface below a particle is sampled on a grid of 5 x 5 points, this fraction of its reach apart. */
+const SAMPLE_STEP = 0.33
+/** Weight of the maximum of these heights, against their mean, in the particle's resting height. */
+const MAXIMUM_WEIGHT = 0.35
+/** A particle sinks between those below it, to this fraction of its resting height. */
+const SINKING = 0.9
+/** Centres may lie outside the image by this fraction of a particle's reach. */
+const MARGIN = 0.3
+/** Particles with fewer visible pixels, or a smaller visible fraction of their area, are removed. */
+const MIN_VISIBLE_PIXELS = 20
+const MIN_VISIBLE = 0.12
+/** Removing particles uncovers others, which are then counted again: at most this many times. */
+const REMOVAL_ROUNDS = 4
+
+/** A relief without particles. */
 const substrate = (width: number, height: number): Relief => ({
   width,
   height,
@@ -20,10 +37,10 @@ const substrate = (width: number, height: number): Relief => ({
 })
 
 /**
- * Lays a particle on the relief: it is seen wherever it is the highest. Returns its pixels: uncovered before, and
- * all.
+ * Adds a particle to the relief; it is visible wherever it is the highest.
+ * @returns `area`, its pixels in the image; `gained`, those of them where it covers the substrate
  */
-function lay(relief: Relief, particle: Particle): { gained: number; area: number } {
+function addParticle(relief: Relief, particle: Particle): { gained: number; area: number } {
   const { width, height, top, ids } = relief
   const id = relief.particles.push(particle)
   const { x, y, reach, base } = particle
@@ -43,26 +60,26 @@ function lay(relief: Relief, particle: Particle): { gained: number; area: number
   return { gained, area }
 }
 
-/** The particle comes to rest on what is there: between the mean and the greatest height under its middle. */
-function settle(relief: Relief, particle: Particle): number {
+/** The height at which a particle comes to rest: between the mean and the maximum of the surface below its centre. */
+function restingHeight(relief: Relief, particle: Particle): number {
   const { width, height, top } = relief
   const { x, y, reach } = particle
   let sum = 0
   let highest = 0
   for (let sy = -2; sy <= 2; sy++)
     for (let sx = -2; sx <= 2; sx++) {
-      const px = Math.min(width - 1, Math.max(0, Math.round(x + sx * 0.33 * reach)))
-      const py = Math.min(height - 1, Math.max(0, Math.round(y + sy * 0.33 * reach)))
+      const px = Math.min(width - 1, Math.max(0, Math.round(x + sx * SAMPLE_STEP * reach)))
+      const py = Math.min(height - 1, Math.max(0, Math.round(y + sy * SAMPLE_STEP * reach)))
       sum += top[py * width + px]
       highest = Math.max(highest, top[py * width + px])
     }
-  return 0.65 * (sum / 25) + 0.35 * highest
+  return (1 - MAXIMUM_WEIGHT) * (sum / 25) + MAXIMUM_WEIGHT * highest
 }
 
 /**
- * Drops particles until `most` lie there, or at least `least` cover the `coverage` asked for. Each takes the lowest
- * of a few random places. Particles of which next to nothing is seen are taken away again, so that every label is a
- * thing to be found.
+ * Drops particles until there are `most`, or at least `least` that cover the fraction `coverage` of the image. Each particle
+ * takes the lowest of `choices` random positions. Particles that are almost hidden are removed at the end, so that every
+ * label can be recognised.
  */
 export function pile(
   rng: Rng,
@@ -80,28 +97,29 @@ export function pile(
     let lowest = Infinity
     let place = [0, 0]
     for (let choice = 0; choice < limits.choices; choice++) {
-      // places outside the picture give the cut particles at its border
-      particle.x = rng.range(-0.3 * particle.reach, width + 0.3 * particle.reach)
-      particle.y = rng.range(-0.3 * particle.reach, height + 0.3 * particle.reach)
-      const rest = settle(relief, particle)
+      // positions outside the image produce particles that its border cuts
+      const margin = MARGIN * particle.reach
+      particle.x = rng.range(-margin, width + margin)
+      particle.y = rng.range(-margin, height + margin)
+      const rest = restingHeight(relief, particle)
       if (rest < lowest) [lowest, place] = [rest, [particle.x, particle.y]]
     }
     ;[particle.x, particle.y] = place
-    particle.base = 0.9 * lowest
-    const { gained, area } = lay(relief, particle)
+    particle.base = SINKING * lowest
+    const { gained, area } = addParticle(relief, particle)
     covered += gained
     areas.push(area)
   }
 
-  for (let round = 0; round < 4; round++) {
-    const seen = new Int32Array(relief.particles.length + 1)
-    for (const id of relief.ids) seen[id]++
-    const kept = relief.particles.map((_, i) => seen[i + 1] >= Math.max(20, 0.12 * areas[i]))
+  for (let round = 0; round < REMOVAL_ROUNDS; round++) {
+    const visible = new Int32Array(relief.particles.length + 1)
+    for (const id of relief.ids) visible[id]++
+    const kept = relief.particles.map((_, i) => visible[i + 1] >= Math.max(MIN_VISIBLE_PIXELS, MIN_VISIBLE * areas[i]))
     if (kept.every(Boolean)) break
     const particles = relief.particles.filter((_, i) => kept[i])
     relief = substrate(width, height)
     areas.length = 0
-    for (const particle of particles) areas.push(lay(relief, particle).area)
+    for (const particle of particles) areas.push(addParticle(relief, particle).area)
   }
   return relief
 }

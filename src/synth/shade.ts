@@ -1,44 +1,46 @@
+/** @file Renders a relief as a scanning electron micrograph: edges, shadows, charging, blur and noise. */
 import type { Rng } from '../../engine/rng'
 import { blur, ValueNoise } from './noise'
 import type { Relief } from './pile'
 
-/** How a scene looks; amounts are shares of the signal, 0 = none. */
+/** The appearance of a scene; strengths are fractions of the signal, 0 is none. */
 export interface Look {
-  /** brighter (positive) or darker (negative) where the surface is steep: the edge effect */
+  /** The edge effect: brighter (positive) or darker (negative) where the surface is steep. */
   edge: number
-  /** light from the detector's side */
+  /** Brightness of surfaces that face the detector. */
   side: number
-  /** darkness between and below particles */
+  /** Darkness between and below particles. */
   shadow: number
-  /** what is deep gives less signal */
+  /** Loss of signal with depth. */
   depth: number
-  /** height of the surface grain in pixels, its size in pixels, and its share of brightness */
+  /** Surface texture: its height and feature size in pixels, and its effect on brightness. */
   grain: { height: number; size: number; albedo: number }
-  /** dark cracks over the particles: share of the surface */
+  /** Dark cracks on the particles: width of the cracks in units of the noise; 0 is none. */
   cracks: number
-  /** brightness of the substrate beside a particle's, and its relief in grain heights */
+  /** Brightness of the substrate (1 is a particle's), and its roughness relative to that of particles. */
   substrate: { level: number; relief: number }
-  /** slow brightness over the picture, and bright smears along the scan lines beside particles */
+  /** Slow variation of brightness over the image, and bright smears along the scan lines beside particles. */
   gradient: number
   charging: number
-  /** standard deviation of the beam in pixels */
+  /** Standard deviation of the beam in pixels. */
   blur: number
-  /** electrons a pixel at full brightness (fewer are noisier); jitter of scan lines */
+  /** Electrons per pixel at full brightness (fewer are noisier), and standard deviation of the scan lines' brightness. */
   dose: number
   lines: number
-  /** gray values of black and white */
+  /** Gray values of black and white. */
   range: [number, number]
 }
 
-/** The picture a secondary-electron detector gives of a relief: 8-bit gray. */
+/** Renders a relief as 8-bit gray (height, width). */
 export function shade(relief: Relief, look: Look, rng: Rng): Uint8Array {
   const { width, height } = relief
   const signal = surfaceSignal(relief, look, new ValueNoise(rng), rng)
-  charge(signal, relief, look, new ValueNoise(rng), rng)
+  applyCharging(signal, relief, look, new ValueNoise(rng), rng)
   blur(signal, width, height, look.blur)
   return expose(signal, width, height, look, rng)
 }
 
+/** The signal of the surface, before charging, blur and noise. */
 function surfaceSignal(relief: Relief, look: Look, noise: ValueNoise, rng: Rng): Float32Array {
   const { width, height, top, ids, particles } = relief
   const { grain } = look
@@ -69,7 +71,7 @@ function surfaceSignal(relief: Relief, look: Look, noise: ValueNoise, rng: Rng):
       if (top[i] > highest) highest = top[i]
     }
 
-  // what is lower than its surroundings is in their shadow, near and far
+  // pixels lower than the blurred surface around them are in shadow, at two scales
   const radius = Math.max(2, Math.sqrt((width * height) / Math.max(1, particles.length)) / 4)
   const [near, far] = [Float32Array.from(top), Float32Array.from(top)]
   blur(near, width, height, Math.max(1.2, radius / 6))
@@ -79,7 +81,7 @@ function surfaceSignal(relief: Relief, look: Look, noise: ValueNoise, rng: Rng):
   const [lx, ly] = [Math.cos(angle), Math.sin(angle)]
   const result = new Float32Array(top.length)
   const slope = (i: number, step: number, before: boolean, after: boolean) => {
-    // only within one particle: across an outline the height jumps
+    // only within one particle, because the height jumps at an outline
     const back = before && ids[i - step] === ids[i]
     const ahead = after && ids[i + step] === ids[i]
     if (back && ahead) return (rough[i + step] - rough[i - step]) / 2
@@ -99,8 +101,8 @@ function surfaceSignal(relief: Relief, look: Look, noise: ValueNoise, rng: Rng):
   return result
 }
 
-/** Slow gradients, and smears that fade along the scan direction behind bright edges. */
-function charge(signal: Float32Array, relief: Relief, look: Look, noise: ValueNoise, rng: Rng): void {
+/** Applies slow gradients, and smears that fade along the scan direction behind bright edges, in place. */
+function applyCharging(signal: Float32Array, relief: Relief, look: Look, noise: ValueNoise, rng: Rng): void {
   const { width, height } = relief
   const [gx, gy] = [rng.range(-1, 1), rng.range(-1, 1)]
   for (let i = 0, y = 0; y < height; y++) {
@@ -115,7 +117,7 @@ function charge(signal: Float32Array, relief: Relief, look: Look, noise: ValueNo
   }
 }
 
-/** Shot noise, scan-line noise and the brightness and contrast an operator would set. */
+/** Applies shot noise and scan-line noise, and sets brightness and contrast as an operator would. */
 function expose(signal: Float32Array, width: number, height: number, look: Look, rng: Rng): Uint8Array {
   const sorted = Float32Array.from({ length: 4096 }, (_, i) => signal[Math.floor((i * signal.length) / 4096)]).sort()
   const black = sorted[20] * 0.7

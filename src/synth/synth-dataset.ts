@@ -1,3 +1,4 @@
+/** @file Writes a dataset of synthetic scenes. */
 import { join } from 'node:path'
 import { writeFileAtomic } from '../host/files'
 import { UserError } from '../host/errors'
@@ -7,17 +8,18 @@ import { renderScene, sceneOptions, type SceneOptions } from './scene'
 export { renderScene, sceneDefaults, type Scene, type SceneOptions } from './scene'
 
 export interface SynthOptions extends Partial<SceneOptions> {
-  /** scenes to write */
+  /** The number of scenes to write. */
   count: number
-  /** scene i has seed + i, so that a longer set begins with the shorter one */
+  /** Scene i has the seed `seed + i`, so that a longer dataset begins with the same scenes as a shorter one. */
   seed: number
   onScene?(done: number, count: number): void
 }
 
 /**
- * Writes a training set of synthetic scenes: images/scene-0001.png (8-bit gray), masks/scene-0001.png (16-bit labels)
- * and synth.json, which says how to make the same again. Every scene is its own group.
- * @returns the particles of each scene
+ * Writes a dataset of synthetic scenes: images/scene-0001.png (8-bit gray), masks/scene-0001.png (16-bit labels) and so on,
+ * and synth.json with all options, from which the same dataset can be made again. Every scene is a separate group.
+ * @returns the number of particles of each scene
+ * @throws UserError if an option is out of range
  */
 export async function writeSynth(folder: string, options: SynthOptions): Promise<number[]> {
   const { count, seed, onScene, ...given } = options

@@ -1,4 +1,4 @@
-/** @file What a checkpoint is a model of, by the shapes of its tensors. */
+/** @file Infers the architecture of the model in a checkpoint from the shapes of its tensors. */
 import * as v from 'valibot'
 import type {
   Architecture,
@@ -11,7 +11,7 @@ import type { Checkpoint } from './checkpoint'
 
 export { expectedTensors, validateCheckpoint } from './expected-tensors'
 
-/** What a small config may say beside the shapes: needed only where they leave a choice. */
+/** The optional configuration of a model: needed only for what the shapes leave open. */
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const counts = v.array(count)
 const configSchema = v.object({
@@ -34,16 +34,17 @@ const configSchema = v.object({
 })
 export type ModelConfig = v.InferOutput<typeof configSchema>
 
-/** Heads of the mask decoder's attention: the one number that no shape tells and every SAM shares. */
+/** Heads of the mask decoder's attention: the one number that cannot be inferred from shapes; all SAM models share it. */
 const DECODER_HEADS = 8
-/** TinyViT's weights do not depend on the input's size; this is what the public ones were trained at. */
+/** TinyViT's weights do not depend on the input size; the public models were trained at this size. */
 const TINY_VIT_SIZE = 1024
 
 const encoder = 'image_encoder'
 
 /**
- * `config` is the optional json beside a toy model (other keys in it are ignored).
- * Throws a UserError that names the file where the tensors are not a SAM's, or the config contradicts them.
+ * Infers the architecture of a checkpoint.
+ * @param config the optional JSON beside a model; unknown keys are ignored
+ * @throws UserError naming the file, if the tensors are not those of a SAM or the config contradicts them
  */
 export function inferArchitecture(checkpoint: Checkpoint, config: unknown = {}): Architecture {
   const checked = v.safeParse(configSchema, config)
@@ -63,12 +64,13 @@ function infer(checkpoint: Checkpoint, config: ModelConfig): Architecture {
       : undefined
   if (!architecture)
     throw new UserError(
-      `${checkpoint.path}: not a SAM: it has neither ${encoder}.pos_embed (ViT) nor ${encoder}.patch_embed.seq.0 (TinyViT)`,
+      `${checkpoint.path}: not a SAM checkpoint: it has neither ${encoder}.pos_embed (ViT) nor ${encoder}.patch_embed.seq.0 (TinyViT)`,
     )
   checkConfig(checkpoint.path, architecture, config)
   return architecture
 }
 
+/** The shapes of a checkpoint's tensors. */
 class CheckpointShapes {
   constructor(private readonly checkpoint: Checkpoint) {}
 
@@ -76,7 +78,7 @@ class CheckpointShapes {
     return this.checkpoint.tensors.has(name)
   }
 
-  /** The lengths of a tensor of this many dimensions. */
+  /** The shape of a tensor. @throws UserError if it is missing or has another number of dimensions */
   of(name: string, dimensions: number): number[] {
     const entry = this.checkpoint.tensors.get(name)
     if (!entry) throw this.error(name, 'is missing')
@@ -85,7 +87,7 @@ class CheckpointShapes {
     return entry.shape
   }
 
-  /** How many numbered parts `path.0`, `path.1`, ... there are. */
+  /** The number of numbered submodules `path.0`, `path.1`, ... */
   count(path: string): number {
     const numbers = new Set<number>()
     for (const name of this.checkpoint.tensors.keys())
@@ -136,7 +138,7 @@ function tinyVit(shapes: CheckpointShapes, { vision = {}, decoder }: ModelConfig
     const name = `${path}.0.attn.attention_bias_table`
     const [heads, offsets] = shapes.of(name, 2)
     const window = Math.sqrt(offsets)
-    if (!Number.isInteger(window)) throw shapes.error(name, `has ${offsets} offsets, which are no square window`)
+    if (!Number.isInteger(window)) throw shapes.error(name, `has ${offsets} offsets, which is not a square window`)
     return { depth, dim: shapes.of(`${path}.0.attn.qkv.weight`, 2)[1], heads, window }
   })
   return {
@@ -161,15 +163,15 @@ function maskDecoder(shapes: CheckpointShapes, config: ModelConfig['decoder']): 
   }
 }
 
-/** Every number that the config gives must be the one that the shapes tell. */
+/** @throws UserError if a number of the config differs from the one inferred from the shapes */
 function checkConfig(path: string, a: Architecture, { vision = {}, decoder = {} }: ModelConfig): void {
-  const told: [string, unknown, unknown][] = [
+  const compared: [string, unknown, unknown][] = [
     ['vision.img', vision.img, a.imageSize],
     ['decoder.dim', decoder.dim, a.decoder.dim],
     ['decoder.mlp', decoder.mlp, a.decoder.mlpDim],
   ]
   if (a.kind === 'vit')
-    told.push(
+    compared.push(
       ['vision.dim', vision.dim, a.dim],
       ['vision.depth', vision.depth, a.depth],
       ['vision.heads', vision.heads, a.heads],
@@ -177,18 +179,19 @@ function checkConfig(path: string, a: Architecture, { vision = {}, decoder = {} 
       ['vision.global', vision.global && [...vision.global].sort((x, y) => x - y), a.globalBlocks],
     )
   else
-    told.push(
+    compared.push(
       ['vision.dims', vision.dims, a.dims],
       ['vision.depths', vision.depths, a.depths],
-      // what is said of stage 0, which has no attention, does not matter
-      ['vision.heads', vision.heads && attentive(vision.heads), attentive(a.heads)],
-      ['vision.windows', vision.windows && attentive(vision.windows), attentive(a.windows)],
+      // stage 0 has no attention, so its entries are ignored
+      ['vision.heads', vision.heads && attentionStages(vision.heads), attentionStages(a.heads)],
+      ['vision.windows', vision.windows && attentionStages(vision.windows), attentionStages(a.windows)],
     )
-  for (const [name, given, found] of told)
+  for (const [name, given, found] of compared)
     if (given !== undefined && JSON.stringify(given) !== JSON.stringify(found))
       throw new UserError(
         `${path}: the config says ${name} ${JSON.stringify(given)}, the tensors ${JSON.stringify(found)}`,
       )
 }
 
-const attentive = (values: number | number[]) => (Array.isArray(values) ? values.slice(1) : values)
+/** The values of the stages that have attention: all but the first. */
+const attentionStages = (values: number | number[]) => (Array.isArray(values) ? values.slice(1) : values)

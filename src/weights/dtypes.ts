@@ -1,4 +1,4 @@
-/** @file Element types of stored tensors, and their bytes as numbers. All formats read here are little-endian. */
+/** @file Element types of stored tensors, and their conversion from bytes. All supported formats are little-endian. */
 
 export type NumberArray =
   | Float32Array
@@ -12,7 +12,7 @@ export type NumberArray =
   | BigInt64Array
   | BigUint64Array
 
-/** Bytes an element of every type that is read, by safetensors' names. */
+/** Bytes per element of every supported type, by its name in safetensors. */
 export const byteSizes = {
   F64: 8,
   I64: 8,
@@ -46,7 +46,7 @@ export function dtypeOf(data: NumberArray): Dtype {
   return data instanceof BigInt64Array ? 'I64' : 'U64'
 }
 
-/** Stored bytes as numbers: the half-width floats widen to f32, every other type keeps its own. */
+/** Stored bytes as a typed array: f16 and bf16 become f32, every other type is kept. */
 export function decode(bytes: Uint8Array, dtype: Dtype): NumberArray {
   const { buffer, byteOffset, length } = aligned(bytes, byteSizes[dtype])
   const count = length / byteSizes[dtype]
@@ -56,9 +56,9 @@ export function decode(bytes: Uint8Array, dtype: Dtype): NumberArray {
     case 'F32':
       return new Float32Array(buffer, byteOffset, count)
     case 'F16':
-      return Float32Array.from(new Uint16Array(buffer, byteOffset, count), fromHalf)
+      return Float32Array.from(new Uint16Array(buffer, byteOffset, count), halfToNumber)
     case 'BF16':
-      return fromBfloat16(new Uint16Array(buffer, byteOffset, count))
+      return bfloat16ToFloat32(new Uint16Array(buffer, byteOffset, count))
     case 'I64':
       return new BigInt64Array(buffer, byteOffset, count)
     case 'U64':
@@ -79,24 +79,27 @@ export function decode(bytes: Uint8Array, dtype: Dtype): NumberArray {
   }
 }
 
-/** Numbers of any type as f32, the type in which models are held. */
+/** Numbers of any type as f32. */
 export function toFloat32(data: NumberArray): Float32Array {
   if (data instanceof Float32Array) return data
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Float32Array.from(data as never, Number)
   return Float32Array.from(data)
 }
 
+/** The bytes, copied if they are not aligned to `size`. */
 function aligned(bytes: Uint8Array, size: number): Uint8Array {
   return bytes.byteOffset % size ? bytes.slice() : bytes
 }
 
-function fromBfloat16(bits: Uint16Array): Float32Array {
+/** The values of bf16 numbers: the upper halves of f32. */
+function bfloat16ToFloat32(bits: Uint16Array): Float32Array {
   const wide = new Uint32Array(bits.length)
   for (let i = 0; i < bits.length; i++) wide[i] = bits[i] << 16
   return new Float32Array(wide.buffer)
 }
 
-function fromHalf(bits: number): number {
+/** The value of an IEEE 754 half-precision float. */
+function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1
   const exponent = (bits >> 10) & 31
   const fraction = bits & 1023

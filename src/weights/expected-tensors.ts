@@ -1,24 +1,28 @@
-/** @file Every tensor that a model has, by name and shape, and the check of a checkpoint against it. */
+/** @file Names and shapes of all tensors of a model, and the check of a checkpoint against them. */
 import type { Architecture, TinyVitArchitecture, VitArchitecture } from '../../engine/sam/architecture'
 import { UserError } from '../host/errors'
 import type { Checkpoint } from './checkpoint'
 import { sameShape, shapeText } from './tensor-file'
 
 const MASK_TOKENS = 4
-/** Channels inside the mask prompt's convolutions. */
+/** Channels between the convolutions that embed a mask prompt. */
 const MASK_CHANNELS = [4, 16]
-/** What files hold beside the model, and nothing computes with: normalisation, TinyViT's classifier, an index. */
-const harmless = [
+/** Tensors that files may contain and the model does not use: normalisation, TinyViT's classifier, an index. */
+const ignored = [
   /^pixel_(mean|std)$/,
   /^image_encoder\.(norm_head|head)\./,
   /\.attention_bias_idxs$/,
   /\.num_batches_tracked$/,
 ]
-const LISTED = 5
+/** At most this many problems are listed in an error. */
+const MAX_LISTED = 5
 
 type TensorShapes = Map<string, number[]>
 
-/** Throws a UserError naming the file and every tensor (up to a few) that is missing, unknown or of another shape. */
+/**
+ * Checks that a checkpoint contains exactly the tensors of an architecture.
+ * @throws UserError naming the file and the first tensors that are missing, unknown or of another shape
+ */
 export function validateCheckpoint(checkpoint: Checkpoint, architecture: Architecture): void {
   const { path, tensors } = checkpoint
   const expected = expectedTensors(architecture, (name) => tensors.get(name)?.shape[0])
@@ -27,19 +31,20 @@ export function validateCheckpoint(checkpoint: Checkpoint, architecture: Archite
     const entry = tensors.get(name)
     if (!entry) problems.push(`${name} is missing`)
     else if (!sameShape(entry.shape, shape))
-      problems.push(`${name} has the shape ${shapeText(entry.shape)} in place of ${shapeText(shape)}`)
+      problems.push(`${name} has the shape ${shapeText(entry.shape)} instead of ${shapeText(shape)}`)
   }
   for (const name of tensors.keys())
-    if (!expected.has(name) && !harmless.some((pattern) => pattern.test(name)))
-      problems.push(`${name} is not a part of this model`)
+    if (!expected.has(name) && !ignored.some((pattern) => pattern.test(name)))
+      problems.push(`${name} is not part of this model`)
   if (!problems.length) return
-  const more = problems.length > LISTED ? `\n  and ${problems.length - LISTED} more` : ''
-  throw new UserError(`${path}: not the weights of this model:\n  ${problems.slice(0, LISTED).join('\n  ')}${more}`)
+  const more = problems.length > MAX_LISTED ? `\n  and ${problems.length - MAX_LISTED} more` : ''
+  throw new UserError(`${path}: not the weights of this model:\n  ${problems.slice(0, MAX_LISTED).join('\n  ')}${more}`)
 }
 
 /**
- * Name -> shape of every tensor of a model. `rows` tells the first length of the few tensors whose width the architecture
- * leaves open (hidden layers); without it they have the public models' widths.
+ * The shape of every tensor of a model, by name.
+ * @param rows returns the first dimension of the tensors whose width the architecture leaves open (hidden layers); where it
+ *   returns undefined, the width is that of the public models
  */
 export function expectedTensors(
   a: Architecture,
@@ -59,6 +64,7 @@ export function expectedTensors(
   return out
 }
 
+/** Adds weight and bias of a linear layer or convolution. */
 function layer(out: TensorShapes, path: string, ...shape: number[]): void {
   out.set(`${path}.weight`, shape)
   out.set(`${path}.bias`, shape.slice(0, 1))
@@ -97,7 +103,7 @@ function tinyVit(out: TensorShapes, a: TinyVitArchitecture, rows: (name: string)
   })
 }
 
-/** 1x1, depthwise 3x3, 1x1. */
+/** Convolutions 1x1, depthwise 3x3, 1x1. */
 function bottleneck(out: TensorShapes, path: string, from: number, inner: number, to: number): void {
   layer(out, `${path}.conv1`, inner, from, 1, 1)
   layer(out, `${path}.conv2`, inner, 1, 3, 3)

@@ -1,4 +1,4 @@
-/** @file Named models: fetched once into the user's cache, then found there. */
+/** @file Downloads named models into the user's cache, and finds them there. */
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../host/errors'
@@ -13,14 +13,17 @@ export interface FetchOptions {
   signal?: AbortSignal
 }
 
-/** The file of a named model, or the folder where it has several, whether or not it is there. */
+/** The path in the cache of a named model's file, or of its folder if it has several files; it need not exist. */
 export function cachedPath(name: string): string {
-  const { source, files } = named(name)
+  const { source, files } = namedModel(name)
   if (source.kind === 'npm') return join(cacheFolder(), `${source.package}-${source.version}`)
   return join(cacheFolder(), files[0].file)
 }
 
-/** The path of a model given by name or path. A named one that is not there is fetched if `fetch` says so. */
+/**
+ * The path of a model given by name or path. A named model that is not in the cache is downloaded if `fetch` is true.
+ * @throws UserError if there is no such file or name, or the model is not in the cache
+ */
 export async function resolveModel(
   nameOrPath: string,
   options: FetchOptions & { fetch?: boolean } = {},
@@ -31,15 +34,19 @@ export async function resolveModel(
       `${nameOrPath}: there is no such file, and no model has this name. Names: ${Object.keys(models).join(', ')}`,
     )
   }
-  // the size alone: a file gets its name only after its hash was right
+  // Comparing sizes is enough: a file gets its name only after its hash has been checked.
   if (await everyFile(nameOrPath, hasSize)) return cachedPath(nameOrPath)
   if (options.fetch) return fetchModel(nameOrPath, options)
   throw new UserError(`${nameOrPath} is not in the cache: run \`wgsam fetch ${nameOrPath}\` first`)
 }
 
-/** Fetches a named model if it is not there or damaged; gives its path. Throws a UserError, and leaves no half file. */
+/**
+ * Downloads a named model unless it is in the cache and undamaged; an interrupted download leaves no incomplete model.
+ * @returns its path
+ * @throws UserError if there is no such name, or the download fails
+ */
 export async function fetchModel(name: string, options: FetchOptions = {}): Promise<string> {
-  const model = named(name)
+  const model = namedModel(name)
   const path = cachedPath(name)
   if (await everyFile(name, async (p, file) => (await hasSize(p, file)) && (await sha256(p)) === file.sha256))
     return path
@@ -50,7 +57,7 @@ export async function fetchModel(name: string, options: FetchOptions = {}): Prom
 
 type NpmSource = Extract<NamedModel['source'], { kind: 'npm' }>
 
-/** The folder appears when it is complete. */
+/** Writes the files to a temporary folder, which is renamed when it is complete. */
 async function fetchPackage(source: NpmSource, files: readonly PublishedFile[], folder: string): Promise<void> {
   const found = await filesOfPackage(`${source.package}@${source.version}`, source.folder, files)
   await makeAtomic(folder, async (partial) => {
@@ -59,7 +66,8 @@ async function fetchPackage(source: NpmSource, files: readonly PublishedFile[], 
   })
 }
 
-function named(name: string): NamedModel {
+/** @throws UserError if no model has this name */
+function namedModel(name: string): NamedModel {
   if (Object.hasOwn(models, name)) return models[name]
   throw new UserError(`no model is called ${name}. Names: ${Object.keys(models).join(', ')}`)
 }
@@ -68,7 +76,7 @@ async function everyFile(
   name: string,
   test: (path: string, file: PublishedFile) => Promise<boolean>,
 ): Promise<boolean> {
-  const { source, files } = named(name)
+  const { source, files } = namedModel(name)
   const path = cachedPath(name)
   for (const file of files) if (!(await test(source.kind === 'npm' ? join(path, file.file) : path, file))) return false
   return true

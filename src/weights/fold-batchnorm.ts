@@ -1,4 +1,4 @@
-/** @file TinyViT as it is run: every BatchNorm folded into its convolution, attention biases under one name. */
+/** @file Prepares TinyViT's weights for inference: folds every BatchNorm into its convolution and unifies a name. */
 import { UserError } from '../host/errors'
 import { type TensorEntry, sameShape } from './tensor-file'
 
@@ -6,9 +6,10 @@ const EPS = 1e-5
 const parts = ['weight', 'bias', 'running_mean', 'running_var'] as const
 
 /**
- * Replaces `<path>.c.weight` and `<path>.bn.*` by `<path>.weight` and `<path>.bias` of the convolution that equals both
- * (eps 1e-5), and gives `attention_biases` (heads, window²), stored by (|dy|, |dx|), the name `attention_bias_table`.
- * Throws a UserError, naming `path` and tensor, where a BatchNorm is incomplete.
+ * Replaces `<module>.c.weight` and `<module>.bn.*` by `<module>.weight` and `<module>.bias` of the equivalent convolution
+ * (eps 1e-5), and renames `attention_biases` (heads, window²), stored by (|dy|, |dx|), to `attention_bias_table`.
+ * @param path the file, for error messages
+ * @throws UserError naming the file and the tensor, if a BatchNorm is incomplete
  */
 export function foldBatchNorms(path: string, tensors: ReadonlyMap<string, TensorEntry>): Map<string, TensorEntry> {
   const out = new Map<string, TensorEntry>()
@@ -33,7 +34,9 @@ function fold(path: string, tensors: ReadonlyMap<string, TensorEntry>, module: s
     const entry = tensors.get(`${module}.bn.${part}`)
     if (!entry) throw new UserError(`${path}: tensor ${module}.bn.${part} is missing`)
     if (!sameShape(entry.shape, conv.shape.slice(0, 1)))
-      throw new UserError(`${path}: tensor ${module}.bn.${part}: ${entry.shape} in place of ${conv.shape[0]}`)
+      throw new UserError(
+        `${path}: tensor ${module}.bn.${part}: its shape is ${entry.shape} instead of ${conv.shape[0]}`,
+      )
     return entry
   })
   const [gamma, beta, mean, variance] = norm

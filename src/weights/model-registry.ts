@@ -1,16 +1,16 @@
-/** @file Models known by name: where their files are published and what these must be, to the bit. */
+/** @file Named models: where their files are published, and their exact sizes and hashes. */
 import { DECODER, ENCODER } from './minisam'
 
 export interface PublishedFile {
-  /** Its name in the cache. */
+  /** Its file name in the cache. */
   file: string
-  /** Bytes. */
+  /** Size in bytes. */
   size: number
   sha256: string
 }
 
 export interface NamedModel {
-  /** One line for people. */
+  /** A description of one line. */
   about: string
   source: { kind: 'http'; url: string } | { kind: 'npm'; package: string; version: string; folder: string }
   files: PublishedFile[]
@@ -18,7 +18,7 @@ export interface NamedModel {
 
 const meta = 'https://dl.fbaipublicfiles.com/segment_anything'
 
-/** The six digits in the names of SAM's own files begin their MD5, not their SHA-256. */
+/** A model of Meta. The six digits in its file name are the start of its MD5, not of its SHA-256. */
 const sam = (about: string, file: string, size: number, sha256: string): NamedModel => ({
   about,
   source: { kind: 'http', url: `${meta}/${file}` },

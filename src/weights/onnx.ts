@@ -1,10 +1,12 @@
-/** @file The constant tensors of an ONNX file and the nodes that use them: enough of its protobuf for that. */
+/** @file Reads the constant tensors of an ONNX file and the nodes that use them, with a minimal protobuf parser. */
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import { messageOf, UserError } from '../host/errors'
 import { decode } from './dtypes'
 import { elements, isShape, openFile, readAt } from './tensor-file'
 
+/** Larger files, in bytes, are refused. */
 const MAX_SIZE = 2 ** 30
+/** ONNX's number of the element type f32. */
 const FLOAT = 1
 
 export interface OnnxNode {
@@ -18,7 +20,7 @@ export interface OnnxNode {
 export interface OnnxTensor {
   name: string
   shape: number[]
-  /** Undefined where the elements are not f32 in raw bytes. */
+  /** Undefined if the elements are not stored as raw bytes of f32. */
   data?: () => Float32Array
 }
 
@@ -27,11 +29,12 @@ export interface OnnxGraph {
   nodes: OnnxNode[]
 }
 
-/** Reads a file's graph. The tensors are views of its bytes, which are held as long as the graph is. */
+/** Reads a file's graph. Its tensors are views of the file's bytes. @throws UserError if the file is damaged or too large */
 export async function readOnnx(path: string): Promise<OnnxGraph> {
   const { file, size } = await openFile(path)
   try {
-    if (size > MAX_SIZE) throw new UserError(`${path}: ${size} bytes are more than is read of an ONNX file`)
+    if (size > MAX_SIZE)
+      throw new UserError(`${path}: ${size} bytes are too many for an ONNX file: at most ${MAX_SIZE} are supported`)
     return parse(await readAt(file, path, 0, size, 'the model'), path)
   } finally {
     await file.close()
@@ -60,7 +63,7 @@ function parse(bytes: Uint8Array, path: string): OnnxGraph {
 
 type Handlers = Record<number, (reader: BinaryReader, wire: WireType) => void>
 
-/** Goes through the fields of a message; those without a handler are skipped. */
+/** Calls the handlers of a message's fields by number; fields without a handler are skipped. */
 function fields(bytes: Uint8Array, handlers: Handlers): void {
   const reader = new BinaryReader(bytes)
   while (reader.pos < reader.len) {
@@ -99,6 +102,6 @@ function tensor(bytes: Uint8Array): OnnxTensor {
   if (type !== FLOAT || !raw) return { name, shape }
   const data = raw
   if (data.length !== 4 * elements(shape)) throw new Error(`tensor ${name}: ${data.length} bytes do not fill ${shape}`)
-  // a copy: what is read belongs to the reader
+  // a copy, so that the caller may change it
   return { name, shape, data: () => decode(data.slice(), 'F32') as Float32Array }
 }

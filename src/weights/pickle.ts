@@ -1,30 +1,33 @@
 /**
- * @file A reader of Python pickles that builds data and calls nothing but what the caller allows.
+ * @file A safe reader of Python pickles: it builds data and calls only functions that the caller allows.
  *
- * A pickle is a program for a stack machine; its danger is that it may name any function of any module and call it.
- * Here a name is looked up in the caller's list alone, and one that is not there ends the reading with an error.
+ * A pickle is a program for a stack machine that can name and call any function of any Python module, and thereby run any
+ * code. Here a name is looked up only in the caller's list; any other name is an error.
  */
 import { UserError } from '../host/errors'
 
 export type Callable = (...args: unknown[]) => unknown
 
 export interface PickleOptions {
-  /** By `module.name`: what the pickle may call. */
+  /** The functions that the pickle may call, by `module.name`. */
   allowed: ReadonlyMap<string, Callable>
-  /** Gives the object that a persistent id stands for. */
+  /** Returns the object that a persistent id refers to. */
   persistent(id: unknown): unknown
-  /** Names the file in errors. */
+  /** The file, for error messages. */
   path: string
 }
 
-/** The value of a pickle: dictionaries as Map, tuples and lists as arrays, integers as number where exact. */
+/**
+ * The value of a pickle: dictionaries become Map, tuples and lists arrays, integers number if exact, else bigint.
+ * @throws UserError if it is damaged, or calls a function that is not allowed
+ */
 export function readPickle(bytes: Uint8Array, options: PickleOptions): unknown {
   return new Unpickler(bytes, options).run()
 }
 
 const MARK = Symbol('mark')
 
-/** A function or class that the pickle named and the caller allows. */
+/** A function or class that the pickle names and the caller allows. */
 export class Global {
   constructor(
     readonly name: string,
@@ -80,7 +83,7 @@ class Unpickler {
     this.stack.push(MARK)
   }
 
-  /** Values since the last mark, which goes too. */
+  /** Pops all values since the last mark, and the mark. */
   popToMark(): unknown[] {
     const start = this.stack.lastIndexOf(MARK)
     if (start < 0) throw this.error('no mark on the stack')
@@ -130,7 +133,7 @@ class Unpickler {
     return this.text(end + 1 - this.at).slice(0, -1)
   }
 
-  /** Two's complement, little-endian. */
+  /** An integer of `length` bytes: two's complement, little-endian. */
   long(length: number): number | bigint {
     let value = 0n
     const data = this.data(length)
@@ -146,8 +149,8 @@ class Unpickler {
     const call = this.options.allowed.get(full)
     if (call) return new Global(full, call)
     throw new UserError(
-      `${this.options.path}: refused: it asks for ${full}, which may run code on being opened. ` +
-        `A file of weights needs only tensors and dictionaries: save model.state_dict() alone.`,
+      `${this.options.path}: refused: it calls ${full}, which could run any code when the file is opened. ` +
+        `A file of weights needs only tensors and dictionaries: save only model.state_dict().`,
     )
   }
 
@@ -158,7 +161,7 @@ class Unpickler {
     this.push(target.call(...args))
   }
 
-  /** A state given to an object: of a dictionary it is attributes, which nothing here needs. */
+  /** Ignores the state of an object: for a dictionary it holds attributes, which are not needed. */
   build(): void {
     this.pop()
     if (!(this.top() instanceof Map)) throw this.error('a state for what is not a dictionary')
@@ -182,11 +185,13 @@ class Unpickler {
   }
 }
 
+/** The opcode that makes a tuple of the last `length` values. */
 const tuple = (length: number) => (u: Unpickler) => {
   const items = Array.from({ length }, () => u.pop())
   u.push(items.reverse())
 }
 
+/** What each opcode does, for pickle protocols 0 to 5. */
 const steps: Record<string, (u: Unpickler) => void> = {
   __proto__: null as never,
   '\x80': (u) => void u.byte(),

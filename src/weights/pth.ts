@@ -1,10 +1,11 @@
-/** @file PyTorch's checkpoints: a zip of one pickle, which describes the tensors, and one member for each storage. */
+/** @file Reads PyTorch checkpoints: a zip file of one pickle, which describes the tensors, and one member per storage. */
 import { UserError } from '../host/errors'
 import { type Dtype, byteSizes, decode, toFloat32 } from './dtypes'
 import { type Callable, Global, readPickle } from './pickle'
 import { type TensorEntry, type TensorFile, elements, isShape, shapeText } from './tensor-file'
 import { type Zip, openZip } from './zip'
 
+/** Larger pickles, in bytes, are refused: they contain only names and shapes. */
 const MAX_PICKLE = 2 ** 28
 
 const storageTypes: Record<string, Dtype> = {
@@ -40,7 +41,7 @@ class StoredTensor {
 /** Keys under which training scripts put the state dict in their checkpoints. */
 const wrappers = ['state_dict', 'model_state_dict', 'model', 'net', 'module', 'sam', 'params']
 
-/** Opens a .pth file. Only the pickle is read; every tensor's place is checked. */
+/** Opens a .pth file. Only the pickle is read; the position of every tensor is checked. @throws UserError naming the file */
 export async function openPth(path: string): Promise<TensorFile> {
   const zip = await openZip(path)
   try {
@@ -50,7 +51,7 @@ export async function openPth(path: string): Promise<TensorFile> {
     if (zip.size(`${root}byteorder`) !== undefined) {
       const order = new TextDecoder().decode(await zip.read(`${root}byteorder`)).trim()
       if (order !== 'little')
-        throw new UserError(`${path}: byte order ${order} is not read: save it on a little-endian machine`)
+        throw new UserError(`${path}: byte order ${order} is not supported: save it on a little-endian machine`)
     }
     if (zip.size(pickle[0])! > MAX_PICKLE)
       throw new UserError(`${path}: its pickle of ${zip.size(pickle[0])} bytes is too large`)
@@ -65,6 +66,7 @@ export async function openPth(path: string): Promise<TensorFile> {
   }
 }
 
+/** The functions that a checkpoint's pickle may call. */
 function allowed(path: string): Map<string, Callable> {
   const damaged = (what: string) => new UserError(`${path}: damaged: ${what}`)
   const list = new Map<string, Callable>([
@@ -98,7 +100,7 @@ const isLength = (n: unknown): n is number => Number.isSafeInteger(n) && (n as n
 const isStrides = (strides: unknown, shape: number[]): strides is number[] =>
   Array.isArray(strides) && strides.length === shape.length && strides.every(isLength)
 
-/** The persistent id of a storage: ('storage', type, key, device, elements). */
+/** Resolves the persistent id of a storage: ('storage', type, key, device, elements). */
 const storage = (path: string) => (id: unknown) => {
   const [kind, type, key, , length] = Array.isArray(id) ? id : []
   if (kind !== 'storage' || !(type instanceof Global) || !storageTypes[type.name] || !isLength(length))
@@ -106,7 +108,7 @@ const storage = (path: string) => (id: unknown) => {
   return new Storage(String(key), storageTypes[type.name], length)
 }
 
-/** The tensors of a state dict, which may lie inside a training script's checkpoint. */
+/** The tensors of a state dict, or of one inside a training script's checkpoint. @throws UserError if there are none */
 function stateDict(path: string, value: unknown): Map<string, StoredTensor> {
   const own = tensorsOf(value)
   if (own.size) return own
@@ -114,7 +116,9 @@ function stateDict(path: string, value: unknown): Map<string, StoredTensor> {
     const inner = tensorsOf((value as Map<unknown, unknown>).get(key))
     if (inner.size) return inner
   }
-  throw new UserError(`${path}: it holds no tensors by name, neither itself nor under ${wrappers.join(', ')}`)
+  throw new UserError(
+    `${path}: it contains no named tensors, neither at the top level nor under ${wrappers.join(', ')}`,
+  )
 }
 
 function tensorsOf(value: unknown): Map<string, StoredTensor> {
@@ -132,7 +136,7 @@ function entry(path: string, zip: Zip, folder: string, name: string, tensor: Sto
   const stored = zip.size(member)
   if (stored === undefined) throw new UserError(`${path}: tensor ${name}: its data (${member}) is missing`)
   if (stored !== storage.length * size)
-    throw new UserError(`${path}: tensor ${name}: its data has ${stored} bytes in place of ${storage.length * size}`)
+    throw new UserError(`${path}: tensor ${name}: its data has ${stored} bytes instead of ${storage.length * size}`)
   const empty = elements(shape) === 0
   const last = shape.reduce((sum, n, i) => sum + (n - 1) * strides[i], offset)
   if (!empty && last >= storage.length)
@@ -147,7 +151,7 @@ function entry(path: string, zip: Zip, folder: string, name: string, tensor: Sto
   return { name, shape, dtype: storage.dtype, read }
 }
 
-/** Elements in row-major order of a view with strides. */
+/** The elements of a strided view in row-major order. */
 function gather(data: Float32Array, shape: number[], strides: number[]): Float32Array {
   let step = 1
   const contiguous = shape.every((_, i) => {

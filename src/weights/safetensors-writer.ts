@@ -1,4 +1,4 @@
-/** @file Writes safetensors, tensor by tensor. */
+/** @file Writes safetensors files, one tensor after the other. */
 import { UserError } from '../host/errors'
 import { writeAtomic } from '../host/files'
 import { type NumberArray, byteSizes, dtypeOf } from './dtypes'
@@ -7,11 +7,14 @@ import { elements, isShape, shapeText } from './tensor-file'
 export interface TensorToWrite {
   name: string
   shape: number[]
-  /** A function is called when its turn comes, gives f32, and is held no longer than it takes to write it. */
+  /** A function is called when the tensor is written, and its result (f32) is then released. */
   data: NumberArray | (() => Promise<Float32Array>)
 }
 
-/** Writes beside the place and renames; on any failure the old file, if there is one, is left as it was. */
+/**
+ * Writes a file under a temporary name and renames it; if that fails, an existing file is left unchanged.
+ * @throws UserError naming the tensor that cannot be written
+ */
 export async function writeSafetensors(
   path: string,
   entries: readonly TensorToWrite[],
@@ -30,16 +33,16 @@ export async function writeSafetensors(
 
 const dtype = (entry: TensorToWrite) => (typeof entry.data === 'function' ? 'F32' : dtypeOf(entry.data))
 
-/** The header, and the entries in the order of their bytes: wider elements first, so that each is aligned to its own. */
+/** The header, and the entries in their order in the file: larger element sizes first, so that every tensor is aligned. */
 function layout(path: string, entries: readonly TensorToWrite[], metadata: Record<string, string>) {
   const sorted = [...entries].sort((a, b) => byteSizes[dtype(b)] - byteSizes[dtype(a)])
-  // no prototype: a tensor may have any name
+  // without a prototype, because a tensor may have any name
   const fields: Record<string, unknown> = Object.create(null)
   if (Object.keys(metadata).length) fields.__metadata__ = metadata
   let at = 0
   for (const entry of sorted) {
     const { name, shape, data } = entry
-    if (name in fields || name === '__metadata__') throw new UserError(`${path}: tensor ${name} is there twice`)
+    if (name in fields || name === '__metadata__') throw new UserError(`${path}: tensor ${name} occurs twice`)
     if (!isShape(shape))
       throw new UserError(`${path}: tensor ${name}: shape ${JSON.stringify(shape)} cannot be written`)
     if (typeof data !== 'function') checkLength(path, entry, data)

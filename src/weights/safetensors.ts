@@ -1,21 +1,22 @@
-/** @file safetensors: a length, a JSON header, then the bytes of every tensor. */
+/** @file Reads safetensors files: a length, a JSON header, then the bytes of every tensor. */
 import type { FileHandle } from 'node:fs/promises'
 import { UserError } from '../host/errors'
 import { type Dtype, type NumberArray, byteSizes, decode, isDtype, toFloat32 } from './dtypes'
 import { type TensorFile, elements, isShape, openFile, readAt, shapeText } from './tensor-file'
 
+/** Larger headers, in bytes, are refused, as the reference implementation does. */
 const MAX_HEADER = 100_000_000
 
-interface Stored {
+interface TensorInfo {
   name: string
   dtype: Dtype
   shape: number[]
-  /** Place in the file, bytes. */
+  /** Position in the file, in bytes. */
   start: number
   end: number
 }
 
-/** Opens a safetensors file. Only the header is read, and checked whole: a UserError names the tensor that is wrong. */
+/** Opens a safetensors file. Only the header is read and checked. @throws UserError naming the tensor that is wrong */
 export async function openSafetensors(path: string): Promise<TensorFile> {
   const { file, stored, metadata } = await openHeader(path)
   return {
@@ -30,7 +31,7 @@ export async function openSafetensors(path: string): Promise<TensorFile> {
   }
 }
 
-/** All of a small file. Floats of any width come as Float32Array but for F64; integers keep their type. */
+/** Reads a whole file. F16, BF16 and F32 become Float32Array; F64 and integers keep their type. @throws UserError */
 export async function readSafetensors<T extends NumberArray = Float32Array>(
   path: string,
 ): Promise<Map<string, { shape: number[]; dtype: Dtype; data: T }>> {
@@ -45,7 +46,7 @@ export async function readSafetensors<T extends NumberArray = Float32Array>(
   }
 }
 
-async function readStored(file: FileHandle, path: string, t: Stored): Promise<NumberArray> {
+async function readStored(file: FileHandle, path: string, t: TensorInfo): Promise<NumberArray> {
   return decode(await readAt(file, path, t.start, t.end - t.start, `tensor ${t.name}`), t.dtype)
 }
 
@@ -58,7 +59,7 @@ async function openHeader(path: string) {
     const begin = 8 + Number(length)
     if (begin > size) throw new UserError(`${path}: ends before its header does: the file is truncated`)
     const header = parseHeader(path, await readAt(file, path, 8, Number(length), 'the header'))
-    const stored: Stored[] = []
+    const stored: TensorInfo[] = []
     for (const [name, value] of Object.entries(header))
       if (name !== '__metadata__') stored.push(checkEntry(path, name, value, begin))
     checkLayout(path, stored, begin, size)
@@ -74,7 +75,7 @@ function parseHeader(path: string, bytes: Uint8Array): Record<string, unknown> {
     const header: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
     if (header && typeof header === 'object' && !Array.isArray(header)) return header as Record<string, unknown>
   } catch {
-    // told below, with the file's name
+    // reported below, with the file's name
   }
   throw new UserError(`${path}: not a safetensors file (its header is not a JSON object)`)
 }
@@ -83,10 +84,10 @@ function checkMetadata(path: string, value: unknown): Record<string, string> {
   if (value === undefined) return {}
   if (value && typeof value === 'object' && Object.values(value).every((v) => typeof v === 'string'))
     return value as Record<string, string>
-  throw new UserError(`${path}: __metadata__ must hold strings alone`)
+  throw new UserError(`${path}: __metadata__ must contain only strings`)
 }
 
-function checkEntry(path: string, name: string, value: unknown, begin: number): Stored {
+function checkEntry(path: string, name: string, value: unknown, begin: number): TensorInfo {
   const { dtype, shape, data_offsets: at } = (value ?? {}) as Record<string, unknown>
   const fail = (what: string) => new UserError(`${path}: tensor ${name}: ${what}`)
   if (!isDtype(dtype))
@@ -99,8 +100,8 @@ function checkEntry(path: string, name: string, value: unknown, begin: number): 
   return { name, dtype, shape, start: begin + at[0], end: begin + at[1] }
 }
 
-/** Tensors must fill the rest of the file without a gap and without sharing a byte. */
-function checkLayout(path: string, stored: Stored[], begin: number, size: number): void {
+/** @throws UserError unless the tensors fill the rest of the file without gaps and without overlap */
+function checkLayout(path: string, stored: TensorInfo[], begin: number, size: number): void {
   let end = begin
   for (const t of [...stored].sort((a, b) => a.start - b.start || a.end - b.end)) {
     if (t.start < end) throw new UserError(`${path}: tensor ${t.name} overlaps another`)

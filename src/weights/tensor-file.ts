@@ -1,13 +1,13 @@
-/** @file What every reader of a weights file gives: tensors by name, none of them read before it is asked for. */
+/** @file The common result of all readers of weights files: named tensors whose values are read on demand. */
 import { type FileHandle, open } from 'node:fs/promises'
 import { messageOf, UserError } from '../host/errors'
 
 export interface TensorEntry {
   name: string
   shape: number[]
-  /** As stored; `read` gives f32 whatever it is. */
+  /** The stored type; `read` always returns f32. */
   dtype: string
-  /** The elements in row-major order. Throws a UserError where the file is damaged. */
+  /** Reads the elements in row-major order. @throws UserError if the file is damaged */
   read(): Promise<Float32Array>
 }
 
@@ -17,6 +17,7 @@ export interface TensorFile {
   close(): Promise<void>
 }
 
+/** The number of elements of a shape. */
 export const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
 
 export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
@@ -24,7 +25,7 @@ export const sameShape = (a: readonly number[], b: readonly number[]): boolean =
 
 export const shapeText = (shape: readonly number[]): string => `(${shape.join(', ')})`
 
-/** True for a list of lengths whose product is a tensor that memory could hold. */
+/** True for a list of at most 8 dimensions with at most 2^30 elements. */
 export function isShape(value: unknown): value is number[] {
   return (
     Array.isArray(value) &&
@@ -34,13 +35,13 @@ export function isShape(value: unknown): value is number[] {
   )
 }
 
-/** Opens a file for reading; a UserError says why it cannot be. */
+/** Opens a file for reading. @throws UserError with the reason if it cannot be opened */
 export async function openFile(path: string): Promise<{ file: FileHandle; size: number }> {
   let file: FileHandle | undefined
   try {
     file = await open(path, 'r')
     const info = await file.stat()
-    if (!info.isFile()) throw new Error('it is not a file')
+    if (!info.isFile()) throw new Error('it is not a regular file')
     return { file, size: info.size }
   } catch (error) {
     await file?.close()
@@ -48,7 +49,7 @@ export async function openFile(path: string): Promise<{ file: FileHandle; size: 
   }
 }
 
-/** Bytes [start, start + length); a UserError where the file ends before. `what` names them in the message. */
+/** Reads the bytes [start, start + length). @param what names them in messages @throws UserError if the file ends before */
 export async function readAt(
   file: FileHandle,
   path: string,

@@ -1,12 +1,12 @@
 /**
- * @file Names of tensors. Inside wgsam they are always the public reference's (`image_encoder.blocks.0.attn.qkv.weight`;
- * for TinyViT MobileSAM's); transformers' names are turned into these on reading.
+ * @file Names of tensors. wgsam uses those of the reference implementation (`image_encoder.blocks.0.attn.qkv.weight`; for
+ * TinyViT those of MobileSAM); the names of Hugging Face transformers are converted when a file is read.
  */
 
-/** Pieces of a path: [the reference's, transformers'], within the part of the model that the key names. */
-const pieces: Record<string, [string, string][]> = {
+/** Parts of names [reference implementation, transformers] that are replaced, by the submodel that contains them. */
+const nameParts: Record<string, [string, string][]> = {
   image_encoder: [
-    // before the norms of the blocks, whose names are within these
+    // before the norms of the blocks, whose names are substrings of these
     ['neck.0.', 'neck.conv1.'],
     ['neck.1.', 'neck.layer_norm1.'],
     ['neck.2.', 'neck.conv2.'],
@@ -39,38 +39,38 @@ const pieces: Record<string, [string, string][]> = {
 
 const GAUSSIAN = 'prompt_encoder.pe_layer.positional_encoding_gaussian_matrix'
 const SHARED = 'shared_image_embedding.positional_embedding'
-/** Three layers: proj_in, layers.0, proj_out. */
+/** MLPs of three layers, which transformers names proj_in, layers.0 and proj_out. */
 const mlps = /^(mask_decoder\.(?:output_hypernetworks_mlps\.\d+|iou_prediction_head)\.)(layers\.\d+|proj_in|proj_out)\./
 
-/** transformers' name of a tensor as the public reference has it; any other name is left as it is. */
+/** Converts a name of transformers to that of the reference implementation; any other name is returned unchanged. */
 export function fromTransformers(name: string): string {
   if (name === SHARED) return GAUSSIAN
   const inner = { proj_in: 'layers.0', 'layers.0': 'layers.1', proj_out: 'layers.2' } as Record<string, string>
   const own = name
     .replace(/^vision_encoder\./, 'image_encoder.')
     .replace(mlps, (_, path, layer) => `${path}${inner[layer] ?? layer}.`)
-  return replacePieces(own, 1, 0)
+  return replaceParts(own, 1, 0)
 }
 
-/** transformers' names of a tensor: two for the positional matrix, which its files hold twice. */
+/** The names of a tensor in transformers: two for the positional matrix, which its files contain twice. */
 export function toTransformers(name: string): string[] {
-  if (name === GAUSSIAN) return [SHARED, replacePieces(name, 0, 1)]
+  if (name === GAUSSIAN) return [SHARED, replaceParts(name, 0, 1)]
   const inner = { 'layers.0': 'proj_in', 'layers.1': 'layers.0', 'layers.2': 'proj_out' } as Record<string, string>
   const own = name.replace(mlps, (_, path, layer) => `${path}${inner[layer] ?? layer}.`)
-  return [replacePieces(own, 0, 1).replace(/^image_encoder\./, 'vision_encoder.')]
+  return [replaceParts(own, 0, 1).replace(/^image_encoder\./, 'vision_encoder.')]
 }
 
-function replacePieces(name: string, from: 0 | 1, to: 0 | 1): string {
+function replaceParts(name: string, from: 0 | 1, to: 0 | 1): string {
   let out = name
-  for (const piece of pieces[name.split('.', 1)[0]] ?? []) out = out.replace(piece[from], piece[to])
+  for (const part of nameParts[name.split('.', 1)[0]] ?? []) out = out.replace(part[from], part[to])
   return out
 }
 
-/** True where the names are transformers'. */
+/** True if the names are those of transformers. */
 export const isTransformers = (names: Iterable<string>): boolean =>
   [...names].some((name) => name.startsWith('vision_encoder.') || name === SHARED)
 
-/** What wrappers of the model (data parallel, a training script's module) put before every name. */
+/** The prefix that wrappers of a model (DataParallel, the module of a training script) add to every name; '' if none. */
 export function commonPrefix(names: Iterable<string>): string {
   const all = [...names]
   let prefix = ''

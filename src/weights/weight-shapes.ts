@@ -1,4 +1,4 @@
-/** @file A model's architecture and its weights' shapes, without their values: what planning a step needs. */
+/** @file A model's architecture and the shapes of its weights without their values, as needed to plan a training step. */
 import type { Architecture, VitArchitecture } from '../../engine/sam/architecture'
 import type { WeightSource } from '../../engine/sam/weights'
 import { UserError } from '../host/errors'
@@ -8,10 +8,11 @@ import { locateModel } from './locate-model'
 
 export interface ModelShapes {
   architecture: Architecture
-  /** Zeros of the weights' shapes. */
+  /** Zeros in the shapes of the weights. */
   source: WeightSource
 }
 
+/** A ViT of SAM with the sizes that all published models share. */
 const vit = (dim: number, depth: number, heads: number, globalBlocks: number[]): VitArchitecture => ({
   kind: 'vit',
   imageSize: 1024,
@@ -26,7 +27,7 @@ const vit = (dim: number, depth: number, heads: number, globalBlocks: number[]):
   decoder: { dim: 256, depth: 2, heads: 8, mlpDim: 2048 },
 })
 
-/** Of the large named models, so that a step can be planned before a file of gigabytes is fetched. */
+/** Architectures of the large named models, so that a step can be planned before gigabytes are downloaded. */
 export const publishedArchitectures: Readonly<Record<string, Architecture>> = {
   sam_vit_b: vit(768, 12, 12, [2, 5, 8, 11]),
   sam_vit_l: vit(1024, 24, 16, [5, 11, 17, 23]),
@@ -34,8 +35,9 @@ export const publishedArchitectures: Readonly<Record<string, Architecture>> = {
 }
 
 /**
- * What a named model or a checkpoint is, from its file; without `fetch`, a large named model that is not in the cache is
- * taken as it was published. @throws UserError where the file is not there or cannot be read
+ * Architecture and shapes of a named model or a checkpoint, from its file. If `fetch` is false and a large named model is not
+ * in the cache, its published architecture is used.
+ * @throws UserError if the file does not exist or cannot be read
  */
 export async function modelShapes(model: string, config: unknown, { fetch }: { fetch: boolean }): Promise<ModelShapes> {
   const path = await locateModel(model, fetch).catch((error: Error) => {
@@ -53,7 +55,7 @@ export async function modelShapes(model: string, config: unknown, { fetch }: { f
   }
 }
 
-/** Those of an architecture, with the public models' widths where it leaves them open. */
+/** Shapes of an architecture; widths that it leaves open are those of the public models. */
 export const shapesOfArchitecture = (architecture: Architecture): ModelShapes => ({
   architecture,
   source: zeros(expectedTensors(architecture)),

@@ -1,4 +1,4 @@
-/** The part of yauzl that is used here: it brings no types of its own. */
+/** @file Types of the part of yauzl that is used; the package has no types. */
 declare module 'yauzl' {
   export interface Entry {
     fileName: string

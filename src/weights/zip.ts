@@ -1,20 +1,22 @@
-/** @file Random access to the members of a zip file (ZIP64 too): a stored member is read from its place, whole or in part. */
+/** @file Random access to the members of a zip file, including ZIP64: an uncompressed member can be read in part. */
 import { crc32, inflateRawSync } from 'node:zlib'
 import { type Entry, openPromise } from 'yauzl'
 import { messageOf, UserError } from '../host/errors'
 import { openFile, readAt } from './tensor-file'
 
+/** Zip files with more members are refused. */
 const MAX_MEMBERS = 100_000
 
 export interface Zip {
-  /** Uncompressed bytes of a member, undefined where there is none of this name. */
+  /** Uncompressed size of a member in bytes; undefined if there is no member of this name. */
   size(name: string): number | undefined
   names(): Iterable<string>
-  /** Bytes [start, end) of a member; checked against its CRC where that is all of it. */
+  /** Reads the bytes [start, end) of a member; a whole member is checked against its CRC. @throws UserError if damaged */
   read(name: string, start?: number, end?: number): Promise<Uint8Array>
   close(): Promise<void>
 }
 
+/** Opens a zip file and reads its directory. @throws UserError if it is damaged */
 export async function openZip(path: string): Promise<Zip> {
   const { file } = await openFile(path)
   const fail = async (error: unknown): Promise<never> => {
@@ -25,7 +27,7 @@ export async function openZip(path: string): Promise<Zip> {
   const members = new Map<string, Entry>()
   try {
     for await (const entry of zip.eachEntry()) {
-      if (members.has(entry.fileName)) throw new Error(`${entry.fileName} is there twice`)
+      if (members.has(entry.fileName)) throw new Error(`${entry.fileName} occurs twice`)
       if (members.size === MAX_MEMBERS) throw new Error(`more than ${MAX_MEMBERS} members`)
       members.set(entry.fileName, entry)
     }
@@ -36,7 +38,7 @@ export async function openZip(path: string): Promise<Zip> {
 
   async function read(name: string, start = 0, end?: number): Promise<Uint8Array> {
     const entry = members.get(name)
-    if (!entry) throw new UserError(`${path}: it has no member ${name}`)
+    if (!entry) throw new UserError(`${path}: the zip file has no member ${name}`)
     const to = end ?? entry.uncompressedSize
     const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true }).catch((error: Error) => {
       throw new UserError(`${path}: member ${name}: ${error.message}`)
@@ -46,7 +48,8 @@ export async function openZip(path: string): Promise<Zip> {
       if (bytes.length === entry.uncompressedSize) checkCrc(entry, bytes)
       return bytes
     }
-    if (entry.compressionMethod !== 8) throw new UserError(`${path}: member ${name}: compressed in an unknown way`)
+    if (entry.compressionMethod !== 8)
+      throw new UserError(`${path}: member ${name}: its compression method is not supported`)
     const packed = await readAt(file, path, fileDataStart, entry.compressedSize, `member ${name}`)
     const bytes = inflate(packed, entry)
     checkCrc(entry, bytes)
@@ -58,13 +61,13 @@ export async function openZip(path: string): Promise<Zip> {
       const bytes = inflateRawSync(packed, { maxOutputLength: Math.max(1, entry.uncompressedSize) })
       if (bytes.length === entry.uncompressedSize) return bytes
     } catch {
-      // told below, with the member's name
+      // reported below, with the member's name
     }
     throw new UserError(`${path}: member ${entry.fileName}: its compressed data is damaged`)
   }
 
   function checkCrc(entry: Entry, bytes: Uint8Array): void {
-    // 0: a writer that was told to leave checksums out
+    // 0 means that the file was written without checksums
     if (entry.crc32 && typeof crc32 === 'function' && crc32(bytes) !== entry.crc32)
       throw new UserError(`${path}: member ${entry.fileName}: its checksum is wrong: the file is damaged`)
   }

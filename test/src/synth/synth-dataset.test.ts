@@ -66,7 +66,7 @@ test('a folder of scenes reads back exactly and says how it was made', async () 
 test('options out of range are named', async () => {
   assert.throws(() => renderScene(1, { width: 8 }), /width of a scene/)
   assert.throws(() => renderScene(1, { coverage: NaN }), /coverage/)
-  assert.throws(() => renderScene(1, { particles: [10, 5] }), /most particles/)
+  assert.throws(() => renderScene(1, { particles: [10, 5] }), /maximum number of particles/)
   let message = ''
   await writeSynth('nowhere', { count: 0, seed: 1 }).catch((error) => (message = error.message))
   assert.match(message, /number of scenes/)

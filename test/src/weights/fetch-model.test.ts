@@ -66,7 +66,7 @@ test('a download tells its progress and ends under its name', async () => {
 
 test('a broken connection leaves a part, and the next call goes on from it', async () => {
   const { url, path, files } = await setUp('resumed', cutAfter(100_000))
-  await refuses(download(url, path, right), url, 'the download failed', 'Run it again')
+  await refuses(download(url, path, right), url, 'the download failed', 'Run the command again')
   assert.equal(files(), ['model.pth.part'])
   const kept = statSync(`${path}.part`).size
   assert.ok(kept > 0 && kept <= 100_000, `${kept}`)
@@ -99,7 +99,7 @@ test('another hash or length is refused and nothing is kept', async () => {
   await refuses(download(url, path, right), url, 'not the published file')
   assert.equal(files(), [])
   answer = (_, response) => void response.end(Buffer.concat([content, content]))
-  await refuses(download(url, path, right), 'more than 300000 bytes')
+  await refuses(download(url, path, right), 'more than the expected 300000 bytes')
   assert.equal(files(), [])
   answer = (_, response) => void response.writeHead(404).end('no')
   await refuses(download(url, path, right), '404')

@@ -118,7 +118,7 @@ test('a pickle that would run code is refused by name, and runs nothing', async 
   ]
   for (const [name, value] of attacks) {
     writePth(at('attack.pth'), dictionary([['x', value]]))
-    await refuses(openCheckpoint(at('attack.pth')), at('attack.pth'), `asks for ${name}`)
+    await refuses(openCheckpoint(at('attack.pth')), at('attack.pth'), `calls ${name}`)
   }
   assert.not(existsSync(touched))
 })
@@ -127,14 +127,14 @@ test('damaged pickles and storages are refused by file and tensor', async () => 
   const path = at('damaged.pth')
   const cases: [Buffer, string][] = [
     [dictionary([['far', tensor({ ...whole, offset: 1 })]]), 'tensor far: (4, 6) reaches beyond'],
-    [dictionary([['long', tensor({ ...whole, length: 25 })]]), 'tensor long: its data has 96 bytes in place of 100'],
+    [dictionary([['long', tensor({ ...whole, length: 25 })]]), 'tensor long: its data has 96 bytes instead of 100'],
     [dictionary([['lost', tensor({ ...whole, storage: '9' })]]), 'tensor lost: its data (archive/data/9) is missing'],
     [dictionary([['odd', tensor({ ...whole, strides: [6] })]]), 'not described as torch describes'],
     [
       dictionary([['huge', tensor({ ...whole, shape: [2 ** 20, 2 ** 20], strides: [0, 0] })]]),
       'not described as torch',
     ],
-    [dictionary([['n', int(1)]]), 'holds no tensors'],
+    [dictionary([['n', int(1)]]), 'contains no named tensors'],
     [Buffer.from('h\x07'), 'memo 7'],
     [Buffer.from('X\xff\xff\xff\x7fa', 'latin1'), 'ends too early'],
     [Buffer.from('u'), 'no mark'],

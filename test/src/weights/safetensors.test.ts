@@ -110,7 +110,7 @@ test('damaged files are refused by file and tensor', async () => {
   writeFileSync(at('header'), Buffer.from([100, 0, 0, 0, 0, 0, 0, 0, 0x7b]))
   await refuses(openSafetensors(at('header')), 'ends before its header')
   await refuses(openSafetensors(at('nowhere')), at('nowhere'), 'cannot be opened')
-  await refuses(openSafetensors(dirname(at('x'))), 'not a file')
+  await refuses(openSafetensors(dirname(at('x'))), 'not a regular file')
 })
 
 const golden = '../shared/golden/tiny.golden.safetensors'

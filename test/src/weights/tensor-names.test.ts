@@ -177,9 +177,9 @@ test('missing, unknown and wrong-shaped tensors are named', async () => {
   altered.tensors.set('pixel_mean', { ...bias, name: 'pixel_mean' })
   const message = [
     'golden/files/toy_vit.pth',
-    'mask_decoder.output_upscaling.0.bias has the shape (3) in place of (8)',
+    'mask_decoder.output_upscaling.0.bias has the shape (3) instead of (8)',
     'image_encoder.blocks.2.norm1.weight is missing',
-    'adapter.extra is not a part',
+    'adapter.extra is not part',
   ]
   await refuses(() => validateCheckpoint(altered, architecture), ...message)
   await refuses(
