@@ -21,7 +21,7 @@ export class MaskGenerator {
     private readonly counter: OverlapCounter,
   ) {}
 
-  /** Records the model as it is now: an adapter attached later has no effect. @throws Error that names an invalid option */
+  /** Records the model with the adapter attached now, see AttachedAdapter. @throws Error that names an invalid option */
   static async create(model: SamModel, options: Partial<GeneratorOptions> = {}): Promise<MaskGenerator> {
     const checked = checkGeneratorOptions(options)
     const runner = await RegionRunner.create(model, checked.pointsPerBatch)

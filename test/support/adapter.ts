@@ -1,3 +1,4 @@
+/** @file Adapter folders for tests. */
 import { join } from 'node:path'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { loraLayers, type LoraConfig } from '../../engine/train/lora'
@@ -5,7 +6,7 @@ import { Rng } from '../../engine/rng'
 import { type LoraPair, writeAdapter } from '../../src/weights/peft'
 import { scratch } from './files'
 
-/** An adapter whose B is not zero, on disk. */
+/** Writes a random adapter, whose B is not zero, and returns its folder. */
 export async function writeRandom(model: SamModel, config: LoraConfig, name: string): Promise<string> {
   const rng = new Rng(11)
   const targets = new Map<string, LoraPair>()

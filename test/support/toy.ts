@@ -1,4 +1,4 @@
-/** The toy models of golden/files, and prompts and micro-batches for them. */
+/** @file The toy models of golden/files, and prompts, adapters and micro-batches for them. */
 import { readFileSync } from 'node:fs'
 import { Graph } from '../../engine/graph/graph'
 import type { Tensor } from '../../engine/device/tensor'
@@ -20,7 +20,7 @@ export const openToy = (name: 'toy_vit' | 'toy_tiny_vit', inputSize?: number): P
     inputSize,
   })
 
-/** An adapter attached to the model. `fill`: whether B is random too, not zero as training starts it. */
+/** Attaches an adapter to the model. With `fill` B is random too, not zero as training starts it. */
 export function adapt(model: SamModel, over: Partial<LoraConfig> = {}, fill = true) {
   const config: LoraConfig = { rank: 4, alpha: 8, rslora: false, targets: ['q', 'v'], blocks: null, ...over }
   const layers = loraLayers(model, config)
@@ -32,7 +32,7 @@ export function adapt(model: SamModel, over: Partial<LoraConfig> = {}, fill = tr
   return { config, layers, parameters, adapter }
 }
 
-/** LoRA, or the targets' matrices themselves, from differences that are not zero; and its end. */
+/** Attaches LoRA or full fine-tuning, with values that are not zero; `end` releases it. */
 export async function adaptKind(model: SamModel, kind: 'lora' | 'full', over: Partial<LoraConfig>) {
   if (kind === 'lora') {
     const { adapter, parameters } = adapt(model, over)
@@ -56,13 +56,16 @@ export function toyImages(seed: number, count: number, size: number): Float32Arr
   })
 }
 
-/** A point (a prompt of `slots` entries: the point, the reference's padding, absent ones). */
+/** A prompt of `slots` entries: a point, the padding entry, absent ones. */
 export const pointPrompt = (x: number, y: number, slots: number) => ({
   coords: [x, y, ...new Array<number>(2 * slots - 2).fill(0)],
   labels: [promptLabel.foreground, promptLabel.padding, ...new Array<number>(slots - 2).fill(promptLabel.absent)],
 })
 
-/** `live[i]` prompts on image i of a micro-batch that has room for `prompts` each: a disc to find under every point. */
+/**
+ * A micro-batch of `live.length` images with `live[i]` of `prompts` prompts on image i: points, with discs around them
+ * as targets.
+ */
 export function toyBatch(model: SamModel, seed: number, live: readonly number[], prompts: number): MicroBatch {
   const { inputSize: size, maskSide } = model
   const slots = 3

@@ -1,4 +1,7 @@
-/** Parts of the model, one at a time, against golden/files/blocks: outputs, and gradients for a random gradient of them. */
+/**
+ * @file Parts of the model, one at a time, against golden/files/blocks: outputs, and gradients for random output
+ * gradients.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readFileSync } from 'node:fs'
@@ -150,7 +153,7 @@ test('TinyViT: a block, adapted', async () => {
   await check({ ...block, key: 'tiny_block', layout: 'nchw', build }, own.qkv)
 })
 
-test('TinyViT: the inverted bottleneck, and merging that halves an odd side or keeps it', async () => {
+test('TinyViT: the inverted bottleneck, and patch merging that halves an odd side or keeps it', async () => {
   const { stages } = tinyEncoder
   const [bottleneck] = stages[0].convolutions
   const part = { ...block, layout: 'nchw' as const }
@@ -161,7 +164,7 @@ test('TinyViT: the inverted bottleneck, and merging that halves an odd side or k
   }
 })
 
-test('prompts to tokens, masks to a dense embedding, and the position of every cell', async () => {
+test('the prompt encoder: sparse tokens, dense embeddings, and the position encoding of every cell', async () => {
   const key = 'prompt_encoder'
   const [points, labels, boxes, masks] = ['points', 'labels', 'boxes', 'masks'].map((n) => stored(`${key}.${n}`).data)
   const corners = [promptLabel.boxStart, promptLabel.boxEnd]
@@ -265,7 +268,7 @@ test('the mask decoder, with a dense embedding for each prompt', async () => {
   program.destroy()
 })
 
-test('dice and cross-entropy: a usual mask, an empty one, a full one with large logits', async () => {
+test('Dice and cross-entropy: an ordinary mask, an empty one, a full one with large logits', async () => {
   for (const [name, dice, bce] of [['dice', 1, 0] as const, ['bce', 0, 1] as const]) {
     const g = new Graph(engine, true)
     const logits = g.input('logits', [3, 1, 64])
@@ -315,7 +318,7 @@ test('three steps of Adam and of AdamW', async () => {
   }
 })
 
-test('clipping by the norm over all parameters', async () => {
+test('clipping by the global norm of all parameters', async () => {
   const names = ['a', 'b']
   const limits: [string, number][] = Object.entries(about.clip.max_norm)
   for (const [kind, maxNorm] of limits) {
@@ -340,7 +343,7 @@ test('clipping by the norm over all parameters', async () => {
   }
 })
 
-test('nothing that the file holds was left out', () => {
+test('every part in the golden file was compared', () => {
   assert.equal(
     [...golden.keys()].filter((name) => !used.has(name)),
     [],

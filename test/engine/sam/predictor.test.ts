@@ -1,4 +1,7 @@
-/** Prompting: ragged prompts, more of them than fit at once, several images, masks, and what is refused. */
+/**
+ * @file Prompting: prompts of different lengths, more of them than a pass holds, several images, masks, invalid
+ * prompts.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { toModelInput } from '../../../engine/image/model-input'
@@ -19,7 +22,7 @@ async function predictor(options: PredictorOptions, seeds: number[] = [1]) {
   return made
 }
 
-/** Prompts of entries [label, x, y], filled up with absent ones that hold anything. */
+/** Prompts of entries [label, x, y], padded with absent ones of arbitrary coordinates. */
 function batchOf(prompts: number[][][], slots: number): PromptBatch {
   const entries = prompts.flatMap((prompt, p) =>
     Array.from({ length: slots }, (_, i) => prompt[i] ?? [promptLabel.absent, 17 * i + p, -40]),
@@ -71,7 +74,7 @@ async function oneByOne(prompts: number[][][], seed = 1) {
   return results
 }
 
-test('entries that are absent change nothing', async () => {
+test('absent entries do not change the result', async () => {
   const exact = await oneByOne(RAGGED)
   const ragged = await predictor({ prompts: 5, slots: 5 })
   const { logits, iou } = await ragged.predict(batchOf(RAGGED, 5))
@@ -80,11 +83,11 @@ test('entries that are absent change nothing', async () => {
     near(iou.subarray(p * 4, p * 4 + 4), alone.iou, `IoU of prompt ${p}`)
   })
   const others = exact.slice(1).map(({ logits: l }) => relativeError(l, exact[0].logits))
-  assert.ok(Math.min(...others) > 1e-2, 'the prompts differ, or this would show nothing')
+  assert.ok(Math.min(...others) > 1e-2, 'the prompts differ, or the test would show nothing')
   ragged.destroy()
 })
 
-test('more prompts than fit at once are done in turns', async () => {
+test('more prompts than a pass holds are decoded in several passes', async () => {
   const prompts = Array.from({ length: 7 }, (_, i) => RAGGED[i % RAGGED.length])
   const whole = await predictor({ prompts: 7, slots: 5 })
   const turns = await predictor({ prompts: 3, slots: 5 })
@@ -94,12 +97,12 @@ test('more prompts than fit at once are done in turns', async () => {
   assert.is(b.iou.length, 7 * 4)
   near(b.logits, a.logits, 'masks')
   near(b.iou, a.iou, 'IoU')
-  assert.equal(b.logits.slice(0, 4 * pixels), b.logits.slice(5 * 4 * pixels, 6 * 4 * pixels), 'the same in any turn')
+  assert.equal(b.logits.slice(0, 4 * pixels), b.logits.slice(5 * 4 * pixels, 6 * 4 * pixels), 'the same in any pass')
   whole.destroy()
   turns.destroy()
 })
 
-test('each prompt is answered on its own image', async () => {
+test('each prompt is decoded on its own image', async () => {
   const three = await predictor({ prompts: 2, slots: 5 }, [1, 2, 3])
   const imageIndex = Uint32Array.of(2, 0, 1, 2, 1)
   const { logits } = await three.predict({ ...batchOf(RAGGED, 5), imageIndex })
@@ -114,14 +117,14 @@ test('each prompt is answered on its own image', async () => {
   for (const p of [three, second]) p.destroy()
 })
 
-test('a mask prompt counts, in any turn', async () => {
+test('a mask prompt changes the result, in any pass', async () => {
   const masks = randomArray(5, 3 * pixels, 4)
   const batch = batchOf(RAGGED.slice(0, 3), 5)
   const whole = await predictor({ prompts: 3, slots: 5, masks: true })
   const turns = await predictor({ prompts: 2, slots: 5, masks: true })
   const plain = await predictor({ prompts: 3, slots: 5 })
   const a = await whole.predict({ ...batch, masks })
-  near((await turns.predict({ ...batch, masks })).logits, a.logits, 'in turns')
+  near((await turns.predict({ ...batch, masks })).logits, a.logits, 'in several passes')
   assert.ok(relativeError((await plain.predict(batch)).logits, a.logits) > 1e-3, 'without the masks it is another')
   const changed = masks.slice()
   changed.subarray(pixels, 2 * pixels).fill(2)
@@ -144,7 +147,7 @@ test('a new image replaces the old one, and the same one gives the same bits', a
   own.destroy()
 })
 
-test('what is right of and below the valid size does not count', async () => {
+test('pixels to the right of and below the valid size are ignored', async () => {
   const own = await predictor({ prompts: 1, slots: 2 })
   const image = toyImages(4, 1, SIZE)
   own.setImages(image, Uint32Array.of(40, 30))
@@ -174,7 +177,7 @@ test('setImage resizes an RGB image of any size and encodes it; only for predict
   for (const p of [one, two]) p.destroy()
 })
 
-test('a predictor gives its memory back', async () => {
+test('a destroyed predictor frees its memory', async () => {
   const before = { ...engine.bytes }
   const own = await predictor({ prompts: 2, slots: 2, masks: true })
   assert.ok(engine.bytes.activation > before.activation)
@@ -182,7 +185,7 @@ test('a predictor gives its memory back', async () => {
   assert.is(engine.bytes.activation, before.activation)
 })
 
-test('prompts that do not fit are refused with the reason', async () => {
+test('invalid prompts are rejected with the reason', async () => {
   const own = await predictor({ prompts: 2, slots: 2 }, [1, 2])
   const masked = await predictor({ prompts: 2, slots: 2, masks: true })
   const good = batchOf([RAGGED[0], RAGGED[2]], 2)
@@ -212,7 +215,7 @@ test('prompts that do not fit are refused with the reason', async () => {
   masked.destroy()
 })
 
-test('tokens that are present are counted with the output tokens', () => {
+test('counts of present tokens include the output tokens', () => {
   assert.equal([...tokenCounts(Int32Array.of(1, -1, -2, -2, -2, -2, 2, 3, 1), 3)], [7, 5, 8])
 })
 

@@ -1,3 +1,7 @@
+/**
+ * @file The optimiser against a float64 reference of torch.optim.Adam and AdamW, and its check for non-finite
+ * gradients.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Graph } from '../../../engine/graph/graph'
@@ -161,7 +165,7 @@ test('the same bits on every run', async () => {
   assert.equal(runs[0], runs[1])
 })
 
-test('settings and states out of range are refused', async () => {
+test('settings and states out of range are rejected', async () => {
   const bad: [Partial<OptimizerConfig>, RegExp][] = [
     [{ algorithm: 'sgd' as 'adam' }, /sgd/],
     [{ betas: [0.9, 1] }, /betas/],

@@ -1,4 +1,4 @@
-/** Gradients of every kind of adapted layer, through whole models, against the loss itself. */
+/** @file Gradients of every kind of adapted layer, through whole models, against finite differences of the loss. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Graph } from '../../../engine/graph/graph'
@@ -40,7 +40,9 @@ async function lossOf(model: SamModel, zero: (g: Graph) => void) {
     weights,
     randomArray(4, 8).map((w) => 0.3 + 0.2 * w),
   )
-  /** Whether the loss is that of the masks, or a linear one of the IoU predictions (the real one compares with jumps). */
+  /**
+   * Whether the loss is that of the masks, or a linear one of the IoU predictions (the real one compares with jumps).
+   */
   const use = (part: 'masks' | 'iou') => {
     const share = part === 'masks' ? 1 : 0
     const factors = randomArray(6, iou.size, 1 - share)
@@ -81,7 +83,7 @@ function piecesByTarget({ layers, parameters, config }: ReturnType<typeof adapt>
   return groups
 }
 
-test('gradients of every target against the loss itself, along two directions of its matrices', async () => {
+test('gradients of every target against finite differences of the loss, along two directions of its matrices', async () => {
   for (const model of [vit, tiny]) {
     const adapted = adapt(model, { rank: 3, targets: ALL })
     const { adapter, parameters } = adapted
@@ -104,7 +106,8 @@ test('gradients of every target against the loss itself, along two directions of
       assert.ok(size > 1e-3, `${group}: its gradient is ${size}`)
       const random = randomArray(200, gradient.length)
       const length = Math.hypot(...random)
-      // along the gradient, where the signal is strongest, and with twice as much of a random direction, which sees the rest
+      // along the gradient, where the signal is strongest, and with twice as much of a random direction, which sees the
+      // rest
       const along = gradient.map((x) => x / size)
       for (const direction of [along, along.map((x, i) => x + (2 * random[i]) / length)]) {
         const expected = direction.reduce((sum, u, i) => sum + u * gradient[i], 0)
@@ -117,7 +120,8 @@ test('gradients of every target against the loss itself, along two directions of
           }
           return run()
         }
-        // f32 gives the loss to about 2e-7, and its kinks (ReLU) forbid long steps: the first of these that agrees counts
+        // f32 gives the loss to about 2e-7, and its kinks (ReLU) forbid long steps: the first of these that agrees
+        // counts
         const errors: number[] = []
         for (const step of [4e-3, 1.5e-3, 6e-4, 2e-4]) {
           errors.push(Math.abs(((await at(step)) - (await at(-step))) / (2 * step) - expected) / size)

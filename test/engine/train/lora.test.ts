@@ -1,4 +1,4 @@
-/** Adapters: which layers there are, how they are scaled, merging and its way back. */
+/** @file LoRA: which layers are adapted, the scale, attaching and detaching, merging and undoing it. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Graph } from '../../../engine/graph/graph'
@@ -21,7 +21,7 @@ const vit = await openToy('toy_vit', 48)
 const tiny = await openToy('toy_tiny_vit', 48)
 const ALL = [...LORA_TARGETS] as LoraTarget[]
 
-/** The embedding, masks and IoU of a prompt, as the model is now. */
+/** The embedding, masks and IoU of a prompt, with the adapter attached now. */
 async function outputs(model: SamModel) {
   const predictor = await Predictor.create(model, { prompts: 1, slots: 2 })
   const size = model.inputSize
@@ -45,7 +45,7 @@ const dispatchList = (model: SamModel) => {
 const weightsOf = async (model: SamModel) =>
   Promise.all([...model.linears.values()].map(({ weight }) => engine.read(weight)))
 
-test('a merged model gives what the adapted one gave, by the base model’s own dispatches, and can go back', async () => {
+test('a merged model gives the adapted model’s results with the base model’s dispatches, and can be restored', async () => {
   for (const model of [vit, tiny]) {
     const base = await outputs(model)
     const baseList = dispatchList(model)
@@ -75,7 +75,7 @@ test('a merged model gives what the adapted one gave, by the base model’s own 
   }
 })
 
-test('an adapter as training starts it changes nothing, to the bit', async () => {
+test('an adapter as training starts it does not change a bit of the results', async () => {
   for (const model of [vit, tiny]) {
     const base = await outputs(model)
     const { adapter, parameters } = adapt(model, { targets: ALL }, false)
@@ -85,7 +85,7 @@ test('an adapter as training starts it changes nothing, to the bit', async () =>
   }
 })
 
-test('any rank works, up to more than the layer is wide', async () => {
+test('any rank works, even above the layer’s width', async () => {
   for (const rank of [1, 4, 96]) {
     const base = await outputs(vit)
     const { layers, parameters, adapter } = adapt(vit, { rank, targets: ALL })
@@ -167,7 +167,7 @@ test('targets and blocks choose layers and their rows', () => {
   )
 })
 
-test('a configuration that names nothing is refused', () => {
+test('a configuration that adapts no layer is rejected', () => {
   const refuse = (over: Partial<typeof defaultLora>, what: RegExp) =>
     assert.throws(() => loraLayers(vit, { ...defaultLora, ...over }), what)
   refuse({ rank: 0 }, /rank 0: a whole number from 1/)
@@ -181,7 +181,7 @@ test('a configuration that names nothing is refused', () => {
   assert.throws(() => loraLayers(tiny, { ...defaultLora, blocks: ['blocks.0'] }), /it has layers.1.blocks.0/)
 })
 
-test('merging what is not attached is refused, and changes nothing', async () => {
+test('merging an adapter that is not attached is rejected, and changes nothing', async () => {
   const before = await weightsOf(vit)
   const { adapter, parameters } = adapt(vit)
   adapter.detach()
@@ -193,7 +193,7 @@ test('merging what is not attached is refused, and changes nothing', async () =>
   parameters.release()
 })
 
-test('a layer has one adapter at a time, and what is not attached cannot be detached', async () => {
+test('a layer has one adapter at a time, and an adapter that is not attached cannot be detached', async () => {
   const { adapter, layers, parameters } = adapt(vit, { blocks: ['1'] })
   assert.ok(adapter.attached)
   assert.throws(() => adapter.attach(), /blocks.1.attn.qkv has this adapter attached: detach it first/)
@@ -223,7 +223,7 @@ test('a layer has one adapter at a time, and what is not attached cannot be deta
   parameters.release()
 })
 
-test('what was recorded keeps the adapter that was attached then', async () => {
+test('a recorded predictor keeps the adapter that was attached when it was recorded', async () => {
   const prompt = { coords: Float32Array.of(20, 13, 0, 0), labels: Int32Array.of(1, -1) }
   const size = vit.inputSize
   const run = async (predictor: Predictor) => {

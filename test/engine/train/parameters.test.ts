@@ -1,3 +1,4 @@
+/** @file Parameters in flat arenas: where they are placed, their gradients, download and upload. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Graph } from '../../../engine/graph/graph'
@@ -11,7 +12,7 @@ const spec = (name: string, ...shape: number[]): ParameterSpec => {
   return { name, shape, init: randomArray(size, size) }
 }
 
-test('parameters lie at 256 bytes, never across two buffers, with zeros between them', async () => {
+test('parameters start at multiples of 256 bytes, never span two buffers, and have zeros between them', async () => {
   const bytes = { ...engine.bytes }
   const specs = [spec('a', 3, 5), spec('b', 128), spec('c', 1), spec('d', 300), spec('e', 65)]
   const set = new ParameterSet(engine, specs, 2100)
@@ -68,7 +69,7 @@ test('gradients accumulate over runs until they are zeroed', async () => {
   set.release()
 })
 
-test('what is downloaded can be uploaded, in any order; anything else changes nothing', async () => {
+test('a downloaded checkpoint can be uploaded, in any order; an invalid one changes nothing', async () => {
   const set = new ParameterSet(engine, [spec('a', 2, 3), spec('b', 500)], 2048)
   const initial = await set.download()
   const states = initial.map((s, i) => ({
@@ -89,7 +90,7 @@ test('what is downloaded can be uploaded, in any order; anything else changes no
   set.release()
 })
 
-test('what cannot be placed is refused', () => {
+test('parameters that cannot be placed are rejected', () => {
   assert.throws(() => new ParameterSet(engine, []), /nothing to train/)
   assert.throws(() => new ParameterSet(engine, [spec('big', 600)], 2048), /big .* 2400 bytes/)
   assert.throws(() => new ParameterSet(engine, [spec('a', 2), spec('a', 2)]), /two parameters/)

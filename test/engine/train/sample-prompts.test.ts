@@ -1,3 +1,4 @@
+/** @file Prompts sampled from label maps: their kinds, where points and boxes are, small and thin instances. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { promptLabel } from '../../../engine/sam/prompt-labels'
@@ -27,7 +28,7 @@ test('the same generator state gives the same prompts', () => {
   assert.not.equal(draw().coords, samplePrompts(labels, instances, new Rng(4), { count: 20, size: 200 }).coords)
 })
 
-test('each kind has its labels; points lie inside, boxes near', () => {
+test('each kind has its labels; points are inside the instance, boxes close to its own', () => {
   const size = 200
   const mix = { point: 1, box: 1, both: 1 }
   const p = samplePrompts(labels, instances, new Rng(1), { count: 300, size, mix, minArea: 0 })
@@ -53,7 +54,7 @@ test('each kind has its labels; points lie inside, boxes near', () => {
   }
 })
 
-test('instances are drawn without replacement while there are some', () => {
+test('instances are sampled without replacement until all have been prompted', () => {
   const p = samplePrompts(labels, instances, new Rng(1), { count: 8, size: 100, minArea: 0 })
   assert.is(new Set(p.ids.subarray(0, 4)).size, 4)
   assert.is(new Set(p.ids.subarray(4)).size, 4)
@@ -82,7 +83,7 @@ test('a mix without both needs two slots, and shares of zero never occur', () =>
   assert.throws(() => samplePrompts(labels, [], new Rng(1), { count: 1, size: 64 }), /without instances/)
 })
 
-test('more candidates move points to the middle', () => {
+test('more candidates move points towards the middle', () => {
   const mean = (candidates: number) => {
     const mix = { point: 1, box: 0, both: 0 }
     const p = samplePrompts(labels, [instances[1]], new Rng(2), { count: 400, size: 100, mix, candidates })

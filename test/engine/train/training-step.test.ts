@@ -1,4 +1,7 @@
-/** The training step on a toy model: it learns, repeats to the bit, and splits into micro-batches without a trace. */
+/**
+ * @file The training step on a toy model: it learns, repeats to the bit, and is independent of the split into
+ * micro-batches.
+ */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { maskSupervision } from '../../../engine/ops/mask-loss'
@@ -13,7 +16,7 @@ import { adapt, openToy, toyBatch } from '../../support/toy'
 const model = await openToy('toy_tiny_vit', 48)
 const targets: LoraTarget[] = ['q', 'v', 'lin2', 'decoder.v']
 
-/** A step on a fresh adapter; always the same one. B is not zero, so that all gradients flow from the start. */
+/** A step on a new adapter, the same each time. B is not zero, so that no gradient is zero at the start. */
 async function trainer(over: Partial<StepConfig> = {}, lora: Partial<LoraConfig> = { targets }) {
   const { adapter, parameters } = adapt(model, lora)
   const config: StepConfig = {
@@ -68,7 +71,7 @@ function joined(all: MicroBatch[]): MicroBatch {
   }
 }
 
-test('given embeddings in the place of images, the decoder learns the same', async () => {
+test('with embeddings instead of images, the decoder learns the same', async () => {
   const images = batches(3, 2)
   const predictor = await Predictor.create(model)
   const embedded: FeatureBatch[] = []
@@ -90,7 +93,7 @@ test('given embeddings in the place of images, the decoder learns the same', asy
   short.end()
 })
 
-test('the parts that are told add up to the loss', async () => {
+test('the reported terms add up to the loss', async () => {
   for (const loss of [
     { dice: 1, bce: 1, iou: 0.5 },
     { dice: 2, bce: 0.25, iou: 0 },
@@ -133,7 +136,7 @@ test('two runs give the same bits', async () => {
   assert.ok(first.states.every(({ v }) => v.some((x) => x > 0)))
 })
 
-test('two micro-batches of one image are one of two, with as many prompts as each image has', async () => {
+test('two micro-batches of one image equal one of two images, also with different numbers of prompts', async () => {
   const data = batches(3, 1)
   const apart = await trainer()
   const apartReport = await apart.once(data)
@@ -160,9 +163,9 @@ test('the loss is the mean over prompts: a step of all is the mean of its parts'
   own.end()
 })
 
-test('prompts count by their weights, over the whole step', async () => {
+test('the loss is the mean over the step, weighted by the prompts’ weights', async () => {
   const data = batches(3, 1)
-  const weights = [Float32Array.of(4, 0.5, 1), Float32Array.of(2, 7, 7)] // the last two only fill up
+  const weights = [Float32Array.of(4, 0.5, 1), Float32Array.of(2, 7, 7)] // the last two are padding
   const plain = await trainer()
   const losses: number[] = []
   for (const [b, p] of [
@@ -188,7 +191,7 @@ test('prompts count by their weights, over the whole step', async () => {
   own.end()
 })
 
-test('an empty answer to a tiny particle costs more the less Dice is smoothed', async () => {
+test('an empty mask for a tiny particle costs more the less Dice is smoothed', async () => {
   const losses: number[] = []
   for (const smooth of [1, 0.1]) {
     const own = await trainer({ loss: { dice: 1, bce: 0, iou: 0, smooth } })
@@ -201,7 +204,7 @@ test('an empty answer to a tiny particle costs more the less Dice is smoothed', 
   assert.ok(losses[1] > losses[0], losses.join(', '))
 })
 
-test('prompts that only fill up change nothing, whatever they hold', async () => {
+test('padding prompts do not change the result, whatever they contain', async () => {
   const [batch] = batches(2)
   const own = await trainer()
   const report = await own.once([batch])
@@ -234,7 +237,7 @@ test('prompts that only fill up change nothing, whatever they hold', async () =>
   roomy.end()
 })
 
-test('pixels that are no numbers skip the update, say so, and leave no trace', async () => {
+test('NaN pixels skip the update, are reported, and do not affect later steps', async () => {
   const own = await trainer()
   const [batch, next] = batches(2, 2)
   const bits = await own.parameters.download()
@@ -249,7 +252,7 @@ test('pixels that are no numbers skip the update, say so, and leave no trace', a
   own.end()
 })
 
-test('the gradient of the loss is the derivative of the loss, through a whole step', async () => {
+test('the gradient agrees with finite differences of the loss, through a whole step', async () => {
   const own = await trainer()
   const data = batches(3, 1)
   await own.once(data)
@@ -285,7 +288,7 @@ test('the IoU head’s loss is added with its weight, and none is recorded witho
   assert.ok(dispatches[0] < dispatches[1] && dispatches[1] === dispatches[2])
 })
 
-test('the plan says what the step takes', async () => {
+test('the plan reports the memory and dispatches of the step', async () => {
   const one = await trainer()
   const { plan } = one.step
   const { parameters: trained } = one
@@ -314,7 +317,7 @@ test('the plan says what the step takes', async () => {
   two.end()
 })
 
-test('steps hold no more the longer they go on: what they make they give back', async () => {
+test('memory does not grow with the number of steps: every buffer that a step creates is destroyed', async () => {
   const own = await trainer({ recompute: { decoder: true, blocks: 99 } })
   const { device } = engine
   const create = device.createBuffer
@@ -341,7 +344,7 @@ test('steps hold no more the longer they go on: what they make they give back', 
   own.end()
 })
 
-test('a step that cannot be is refused, and takes no step', async () => {
+test('an invalid step is rejected, and does not count', async () => {
   const own = await trainer()
   const [batch] = batches(2)
   assert.throws(() => own.step.run([{ ...batch, supervision: new Uint32Array(3) }], 0.1), /at least one prompt/)
