@@ -1,8 +1,9 @@
+/** @file Seeded random numbers: known values, streams, saved states, distributions. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng, type RngState } from '../../engine/rng'
 
-test('the same seed gives these very words on every machine', () => {
+test('a seed gives the same words on every machine', () => {
   const rng = new Rng(42)
   assert.equal(rng.state(), [2516120037, 370537141, 3985488272, 719509131])
   // xoshiro128**'s published step from the state 1, 2, 3, 4
@@ -17,7 +18,7 @@ test('seeds and streams differ, the largest seed included', () => {
   for (const bad of [-1, 0.5, NaN, 2 ** 53]) assert.throws(() => new Rng(bad), /seed must be an integer/)
 })
 
-test('a state kept as JSON continues with the same draws', () => {
+test('a state saved as JSON continues with the same numbers', () => {
   const rng = new Rng(7)
   for (let i = 0; i < 100; i++) rng.normal()
   const kept = JSON.stringify(rng.state())
@@ -48,7 +49,7 @@ test('uniform and normal have their moments', () => {
   assert.throws(() => rng.int(0), /does not exist/)
 })
 
-test('a shuffle keeps every item and reaches every place', () => {
+test('a shuffle keeps every item and reaches every position', () => {
   const rng = new Rng(3)
   const seen = new Set<string>()
   for (let i = 0; i < 200; i++) seen.add(rng.shuffle(['a', 'b', 'c']).join(''))

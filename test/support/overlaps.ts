@@ -1,4 +1,4 @@
-/** Pixels that masks share, pair by pair, on the host. */
+/** @file The pixels that masks share, counted plainly for every pair. */
 import type { Overlap } from '../../engine/generate/candidate'
 import type { Mask } from '../../engine/masks/mask'
 

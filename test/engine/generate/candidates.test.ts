@@ -1,4 +1,4 @@
-/** Candidates on a toy model: what they say of themselves, duplicates, overlaps, other thresholds, second rounds. */
+/** @file Candidates of a toy model: their measures, duplicates, overlaps, other thresholds, second rounds. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { regionKey } from '../../../engine/image/box'
@@ -26,7 +26,7 @@ function picture(width: number, height: number) {
 }
 const image = picture(size.width, size.height)
 
-// the toy's logits are noise: at this threshold its masks are specks of all sizes
+// the toy model's logits are noise: at this threshold its masks are specks of all sizes
 const open: Partial<GeneratorOptions> = {
   pointsPerSide: 5,
   predIouThresh: 0,
@@ -50,7 +50,7 @@ const pixelsOf = ({ mask }: Candidate, { width: wide } = size): Set<number> => {
   )
 }
 
-/** What holds of every set. */
+/** Checks the measures, order and overlaps of a set. Returns the pixels of each candidate. */
 function checkSet({ candidates, overlaps }: Pick<GeneratedSet, 'candidates' | 'overlaps'>): Set<number>[] {
   const sets = candidates.map((c) => pixelsOf(c))
   candidates.forEach((c, i) => {
@@ -73,13 +73,13 @@ function checkSet({ candidates, overlaps }: Pick<GeneratedSet, 'candidates' | 'o
 
 const all = await generate()
 
-test('candidates say of themselves what their pixels say', () => {
+test('the measures of candidates are those of their pixels', () => {
   assert.ok(all.candidates.length > 20)
   checkSet(all)
   const removed = Object.values(all.removed).reduce((a, b) => a + b, 0)
   assert.is(all.points, 25)
   assert.is(all.masks, 75)
-  assert.is(all.candidates.length + removed, 75, 'every mask is kept or counted')
+  assert.is(all.candidates.length + removed, 75, 'every mask is a candidate or counted as removed')
 })
 
 test('a copy of a candidate holds its mask', () => {
@@ -88,7 +88,7 @@ test('a copy of a candidate holds its mask', () => {
   assert.equal(JSON.parse(JSON.stringify(first)).mask.width, first.mask.width)
 })
 
-test('of duplicates the best stays', async () => {
+test('the best of duplicates is kept', async () => {
   const every = await generate({ duplicateIou: 1 })
   const sets = checkSet(every)
   const kept: number[] = []
@@ -108,11 +108,11 @@ test('of duplicates the best stays', async () => {
   assert.is(all.removed.duplicates, every.candidates.length - kept.length)
 })
 
-test('how many points go at once changes nothing', async () => {
+test('the number of points per batch changes nothing', async () => {
   assert.equal(await generate({ pointsPerBatch: 7 }), all)
 })
 
-test('progress ends at the total, and a stopped run ends with the reason', async () => {
+test('progress ends at the total, and an aborted run throws the reason', async () => {
   const seen: number[][] = []
   await generate({ pointsPerBatch: 10 }, { onProgress: (...both: number[]) => seen.push(both) })
   assert.equal(seen, [
@@ -141,7 +141,7 @@ test('the floors are never above the thresholds', async () => {
   assert.ok(set.candidates.every((c) => c.predictedIou > 0.3 && c.stability >= 0.4))
 })
 
-test('the same thresholds again give the same masks', async () => {
+test('rethreshold with the same thresholds returns the same masks', async () => {
   const again = await rethreshold(all, { maskThreshold: 1, stabilityScoreOffset: 0.05 })
   checkSet(again)
   assert.is(again.candidates.length, all.candidates.length)
@@ -151,7 +151,7 @@ test('the same thresholds again give the same masks', async () => {
   })
 })
 
-test('other thresholds give the masks that the model would have given', async () => {
+test('rethreshold with other thresholds returns the masks that the generator finds with them', async () => {
   const every = await generate({ duplicateIou: 1 })
   for (const [maskThreshold, stabilityScoreOffset] of [
     [0.5, 0.2],
@@ -173,7 +173,7 @@ test('other thresholds give the masks that the model would have given', async ()
   }
 })
 
-test('a threshold below what was kept is refused; candidates without logits stay', async () => {
+test('a threshold below the kept logits is refused; candidates without logits do not change', async () => {
   const refused = await rethreshold(all, { maskThreshold: -3, stabilityScoreOffset: 1 }).then(
     () => '',
     (e: Error) => e.message,
@@ -186,7 +186,7 @@ test('a threshold below what was kept is refused; candidates without logits stay
   assert.equal(same.overlaps, bare.overlaps)
 })
 
-test('holes are filled and islands dropped where asked', async () => {
+test('holes are filled and islands dropped if the options ask for it', async () => {
   const set = await generate({ fillHoles: 30, dropIslands: 30 })
   checkSet(set)
   for (const { mask } of set.candidates) {
@@ -199,7 +199,7 @@ test('holes are filled and islands dropped where asked', async () => {
   )
 })
 
-test('further grids add points, the same point once', async () => {
+test('further grids add points without repetitions', async () => {
   assert.is((await generate({ pointScales: [3, 5] })).points, 25 + 9 - 1)
   const grids = await generate({
     pointGrids: [
@@ -212,7 +212,7 @@ test('further grids add points, the same point once', async () => {
   assert.is(grids.points, 2)
 })
 
-test('a second round asks where no mask is', async () => {
+test('a second round prompts where no mask is', async () => {
   const options = { predIouThresh: 0, containmentThresh: 0.8, refinePoints: 6 }
   const totals: number[] = []
   const set = await generate(options, { onProgress: (_: number, total: number) => totals.push(total) })
@@ -222,7 +222,7 @@ test('a second round asks where no mask is', async () => {
   assert.is(totals[totals.length - 1], set.points)
 })
 
-test('crops and tiles: candidates lie in their part', async () => {
+test('crops and tiles: candidates are inside their region', async () => {
   const large = picture(330, 240)
   for (const over of [
     { cropNLayers: 1, maskThreshold: 2.2 },
@@ -231,20 +231,20 @@ test('crops and tiles: candidates lie in their part', async () => {
     const set = await generate(over, {}, large)
     assert.ok(
       new Set(set.candidates.map((c) => regionKey(c.crop))).size > 1,
-      `several parts have masks: ${set.candidates.length}`,
+      `several regions have masks: ${set.candidates.length}`,
     )
     for (const c of set.candidates)
       for (const p of pixelsOf(c, large)) {
         const [x, y] = [p % large.width, Math.floor(p / large.width)]
         assert.ok(x >= c.crop.left && x < c.crop.right && y >= c.crop.top && y < c.crop.bottom)
       }
-    // and the thresholds can be changed there too
+    // rethreshold works for them too
     const again = await rethreshold(set, { maskThreshold: 2.2, stabilityScoreOffset: 0.05 })
     again.candidates.forEach((c, i) => assert.ok(Math.abs(c.area - set.candidates[i].area) <= 1 + 0.01 * c.area))
   }
 })
 
-test('filters go on from there', () => {
+test('candidates can be filtered', () => {
   const { kept, removed } = filterCandidates(all, {
     predIouThresh: 0,
     stabilityScoreThresh: 0.5,
@@ -258,7 +258,7 @@ test('filters go on from there', () => {
   assert.is(kept.length + Object.values(removed).reduce((a, b) => a + b, 0), all.candidates.length)
 })
 
-test('one run at a time; the bytes of an image are read anew in the next', async () => {
+test('one run at a time; the next run reads the bytes of an image again', async () => {
   const generator = await MaskGenerator.create(model, { ...open, pointsPerSide: 2 })
   const again = { ...image, rgb: image.rgb.slice() }
   const first = generator.candidates(again)
@@ -273,7 +273,7 @@ test('one run at a time; the bytes of an image are read anew in the next', async
   generator.destroy()
 })
 
-test('a generator gives its memory back', async () => {
+test('a destroyed generator releases its memory', async () => {
   const before = { ...engine.bytes }
   await generate({ pointsPerSide: 2 })
   assert.equal(engine.bytes, before)

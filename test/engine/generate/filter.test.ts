@@ -1,4 +1,4 @@
-/** The filters on measures alone: each rule, their order, what they count, and that they are quick. */
+/** @file The filters, which use measures only: each rule, their order, and the counts of removed candidates. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { CandidateSet, Overlap, CandidateMeasures } from '../../../engine/generate/candidate'
@@ -36,12 +36,16 @@ const setOf = (candidates: CandidateMeasures[], overlaps: Overlap[] = []): Candi
 function run(set: CandidateSet<CandidateMeasures>, options: Partial<FilterOptions>) {
   const { kept, removed } = filterCandidates(set, { ...off, ...options })
   const gone = Object.entries(removed).filter(([, n]) => n)
-  assert.is(kept.length + gone.reduce((sum, [, n]) => sum + n, 0), set.candidates.length, 'each is kept or counted')
+  assert.is(
+    kept.length + gone.reduce((sum, [, n]) => sum + n, 0),
+    set.candidates.length,
+    'each is kept or counted as removed',
+  )
   assert.equal(Object.keys(removed), [...filterNames])
   return { kept, removed: Object.fromEntries(gone) }
 }
 
-test('thresholds: above for the predicted IoU, at least for stability, and 0 is off', () => {
+test('thresholds: predicted IoU above, stability at least; 0 is off', () => {
   const set = setOf([
     mask({ predictedIou: 0.8 }),
     mask({ predictedIou: 0.81, stability: 0.9 }),
@@ -53,7 +57,7 @@ test('thresholds: above for the predicted IoU, at least for stability, and 0 is 
   assert.equal(run(set, { predIouThresh: 0.7, stabilityScoreThresh: 0.95 }).removed, { predictedIou: 1, stability: 1 })
 })
 
-test('areas in pixels and as a share of the image', () => {
+test('areas in pixels and as a fraction of the image', () => {
   const set = setOf([mask({ area: 10 }), mask({ area: 11 }), mask({ area: 4000 }), mask({ area: 4001 })])
   assert.equal(run(set, { minArea: 11, maxArea: 0.5 }), { kept: [1, 2], removed: { minArea: 1, maxArea: 1 } })
 })
@@ -71,7 +75,7 @@ test('frames touch three or four edges', () => {
   assert.equal(run(set, { dropFrames: true }), { kept: [3, 4, 5], removed: { frames: 3 } })
 })
 
-test('boxes: the worse of two of one crop', () => {
+test('box NMS removes the worse of two of one crop', () => {
   const crop = regionOf(0, 0, 50, 50)
   const set = setOf([
     mask({ predictedIou: 0.9 }),
@@ -83,7 +87,7 @@ test('boxes: the worse of two of one crop', () => {
   assert.equal(run(set, { boxNmsThresh: 0.95 }).kept, [1, 0, 2])
 })
 
-test('masks: the worse of two, by shared pixels; what is gone suppresses nothing', () => {
+test('mask NMS removes the worse of two; a removed one suppresses nothing', () => {
   const set = setOf(
     [0.9, 0.95, 0.85].map((predictedIou) => mask({ predictedIou, area: 100 })),
     [
@@ -97,7 +101,7 @@ test('masks: the worse of two, by shared pixels; what is gone suppresses nothing
   assert.equal(run(set, { maskNmsThresh: 0.7, predIouThresh: 0.91 }).kept, [1])
 })
 
-// a cluster of 1000 pixels and what lies in it
+// a cluster of 1000 pixels and the masks inside it
 const inside = (cluster: number, parts: [area: number, iou: number][], overlaps: Overlap[] = []) => {
   const set = setOf(
     [mask({ area: 1000, predictedIou: cluster }), ...parts.map(([area, predictedIou]) => mask({ area, predictedIou }))],
@@ -106,7 +110,7 @@ const inside = (cluster: number, parts: [area: number, iou: number][], overlaps:
   return run(set, { containmentThresh: 0.9 }).kept.sort((a, b) => a - b)
 }
 
-test('a cluster loses against the particles in it', () => {
+test('a cluster is removed in favour of the particles in it', () => {
   assert.equal(
     inside(0.9, [
       [300, 0.88],
@@ -120,7 +124,7 @@ test('a cluster loses against the particles in it', () => {
       [300, 0.87],
     ]),
     [0],
-    'not against much worse ones',
+    'not in favour of much worse ones',
   )
   assert.equal(
     inside(0.9, [
@@ -128,7 +132,7 @@ test('a cluster loses against the particles in it', () => {
       [100, 0.96],
     ]),
     [1, 2],
-    'where they are few they must be better',
+    'small ones must be better',
   )
   assert.equal(
     inside(0.9, [
@@ -139,14 +143,14 @@ test('a cluster loses against the particles in it', () => {
   )
 })
 
-test('a fragment loses against its particle', () => {
+test('a fragment is removed in favour of its particle', () => {
   assert.equal(inside(0.9, [[100, 0.94]]), [0])
-  assert.equal(inside(0.9, [[100, 0.96]]), [1], 'unless the larger is poor')
-  assert.equal(inside(0.9, [[700, 0.91]]), [1], 'of two much alike the better')
+  assert.equal(inside(0.9, [[100, 0.96]]), [1], 'unless the larger one is much worse')
+  assert.equal(inside(0.9, [[700, 0.91]]), [1], 'the better of two similar ones')
   assert.equal(inside(0.9, [[700, 0.89]]), [0])
 })
 
-test('two masks of one particle are no two particles', () => {
+test('two masks of one particle do not count as two particles', () => {
   assert.equal(
     inside(
       0.92,
@@ -160,7 +164,7 @@ test('two masks of one particle are no two particles', () => {
   )
 })
 
-test('a fragment is gone before its particle is counted', () => {
+test('a fragment is removed before its particle is counted', () => {
   // 0: cluster, 1 and 2: particles, 3: a fragment of 1
   const set = setOf(
     [
@@ -179,24 +183,24 @@ test('a fragment is gone before its particle is counted', () => {
   assert.equal(run(set, { containmentThresh: 0.85 }), { kept: [1, 2], removed: { containment: 2 } })
 })
 
-test('masks that merely touch stay', () => {
+test('masks that overlap a little are kept', () => {
   const set = setOf([mask({ area: 100 }), mask({ area: 90 })], [[0, 1, 40]])
   assert.equal(run(set, { containmentThresh: 0.5, maskNmsThresh: 0.5 }).kept, [0, 1])
 })
 
-test('nothing at all, and overlaps that name nothing', () => {
+test('an empty set, and overlaps that name no candidate', () => {
   assert.equal(run(setOf([]), { maskNmsThresh: 0.5, containmentThresh: 0.5, boxNmsThresh: 0.5 }).kept, [])
   assert.throws(() => run(setOf([mask()], [[0, 1, 3]]), { maskNmsThresh: 0.5 }), /an overlap of 0 and 1 does not fit/)
 })
 
-test('boxes suppress as the reference has it: sides one short, ties to the earlier, no area is no rival', () => {
+test('box NMS as in the reference: sides from pixel to pixel, ties to the earlier, boxes without area suppress nothing', () => {
   const a = boxOf(0, 0, 10, 10)
   assert.equal(boxNms([a, boxOf(0, 0, 10, 7), boxOf(5, 5, 5, 9), boxOf(5, 5, 5, 9)], [1, 1, 2, 2], 0.7), [2, 3, 0, 1])
   assert.equal(boxNms([a, boxOf(0, 0, 10, 7.1)], [1, 1], 0.7), [0])
   assert.equal(boxNms([a, a], [1, 2], 0.99), [1])
 })
 
-test('of five thousand candidates no two that stay are rivals, and each that goes has one', () => {
+test('of five thousand candidates, no two that are kept exceed a threshold', () => {
   const next = randoms(9)
   const candidates = Array.from({ length: 5000 }, (): CandidateMeasures => {
     const [x, y, side] = [(next() + 1) * 900, (next() + 1) * 900, 10 + 20 * Math.abs(next())]

@@ -1,4 +1,4 @@
-/** From logits to packed masks on the GPU, against the host's two bilinear steps: counts, boxes, bits, selection. */
+/** @file Packed masks from logits on the GPU, compared with the host's two bilinear steps: counts, boxes, bits, selection. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { RejectedCounts, DecodedMask, MaskThresholds } from '../../../engine/generate/decoded-mask'
@@ -21,7 +21,7 @@ const everything: MaskThresholds = {
 }
 const noCounts = (): RejectedCounts => ({ floorPredIou: 0, floorStability: 0, cropEdge: 0 })
 
-/** Logits (P, 4, side²) of soft discs of all sizes and places, some partly outside; the last prompt's have nothing above -9. */
+/** Logits (P, 4, side²) of soft discs of all sizes and positions, some partly outside; the last prompt's are at most -9. */
 function discs(prompts: number, side: number, seed = 1): Float32Array {
   const next = randoms(seed)
   const logits = new Float32Array(prompts * TOKENS * side * side)
@@ -38,7 +38,7 @@ function discs(prompts: number, side: number, seed = 1): Float32Array {
   return logits
 }
 
-/** A reader, and tensors on the GPU that the test fills. */
+/** A mask reader, and GPU tensors that the test fills. */
 async function setUp(prompts: number, side: number, inputSize: number, chunkWords?: number) {
   const logits = engine.persistent('input', 'test logits', [prompts, TOKENS, side * side])
   const iou = engine.persistent('input', 'test iou', [prompts, TOKENS])
@@ -52,7 +52,7 @@ async function setUp(prompts: number, side: number, inputSize: number, chunkWord
       o: MaskThresholds,
       n = prompts,
     ) {
-      // what earlier masks leave behind must not count: the same memory, full of other masks
+      // contents of memory that earlier masks used must not matter: fill it with other masks
       reader.setImage(image)
       engine.write(logits, new Float32Array(l.length).fill(20))
       engine.write(iou, new Float32Array(i.length).fill(1))
@@ -70,13 +70,13 @@ async function setUp(prompts: number, side: number, inputSize: number, chunkWord
   }
 }
 
-/** The exact values of a plane in the image, and what follows from them. */
+/** The exact logits of a plane at the size of the image. */
 function expected(plane: Float32Array, side: number, inputSize: number, image: { width: number; height: number }) {
   const valid = resizeLongest(image.width, image.height, inputSize)
   return upscaleLogits(plane, { width: side, height: side }, inputSize, valid, image)
 }
 
-/** Rounding may put a pixel to the other side where its value is this near to a threshold. */
+/** A pixel whose logit is this near to a threshold may be on either side of it, by rounding. */
 const ROUNDING = 2e-4
 
 function check(mask: DecodedMask, values: Float32Array, width: number, o: MaskThresholds): void {
@@ -96,7 +96,7 @@ function check(mask: DecodedMask, values: Float32Array, width: number, o: MaskTh
   assert.is(mask.area, area, 'the area counts the bits')
   const columns = (x: number) => Array.from({ length: h }, (_, y) => data[y * w + x - x0])
   assert.ok(data.subarray(0, w).includes(1) && data.subarray(-w).includes(1), 'first and last row have pixels')
-  assert.ok(columns(mask.box.x0).includes(1) && columns(mask.box.x1).includes(1), 'so have first and last column')
+  assert.ok(columns(mask.box.x0).includes(1) && columns(mask.box.x1).includes(1), 'and so have first and last column')
   const slack = (near + 1e-6) / below
   assert.ok(
     Math.abs(mask.stability - above / below) <= slack + 1e-6,
@@ -130,21 +130,21 @@ for (const [name, prompts, side, inputSize, image] of cases) {
         check(mask, values, image.width, o)
       }
       assert.is(at, found.length)
-      assert.is(counts.floorStability, 3 * prompts - found.length, 'the empty ones are counted')
-      assert.ok(at > 0, 'there is something to compare')
+      assert.is(counts.floorStability, 3 * prompts - found.length, 'empty masks are counted')
+      assert.ok(at > 0, 'some masks were compared')
       assert.ok(found.every(({ logits: l }) => !!l === o.keepLogits))
     }
     gpu.destroy()
   })
 }
 
-test('masks are chosen by predicted IoU, stability and box, and only of the prompts that are asked', async () => {
+test('masks are selected by predicted IoU, stability and box, among the given number of prompts', async () => {
   const [prompts, side, image] = [90, 16, { width: 60, height: 50 }]
   const logits = discs(prompts, side)
   const iou = Float32Array.from(randomArray(8, prompts * TOKENS), (v) => (v + 1) / 2)
   const gpu = await setUp(prompts, side, 64)
   const all = (await gpu.read(image, logits, iou, everything)).found
-  assert.ok(all.length > 150, 'the selection takes more than one block of 256 places')
+  assert.ok(all.length > 150, 'the selection needs more than one block of 256 masks')
   const o = { ...everything, predIouThresh: 0.4, stabilityScoreThresh: 0.5, accept: ({ x0 }: Box) => x0 > 3 }
   const { found, counts } = await gpu.read(image, logits, iou, o, 87)
   const asked = all.filter(({ prompt }) => prompt < 87)
@@ -165,7 +165,7 @@ test('masks are chosen by predicted IoU, stability and box, and only of the prom
   gpu.destroy()
 })
 
-test('more than a thousand masks, in chunks or at once', async () => {
+test('more than a thousand masks, in several chunks or in one', async () => {
   const [prompts, side, image] = [800, 12, { width: 37, height: 29 }]
   const logits = discs(prompts, side, 5)
   const iou = new Float32Array(prompts * TOKENS).fill(0.9)
@@ -177,7 +177,7 @@ test('more than a thousand masks, in chunks or at once', async () => {
   for (const gpu of [whole, pieces]) gpu.destroy()
 })
 
-test('no mask at all, and logits that are no numbers', async () => {
+test('no mask at all, and logits that are NaN', async () => {
   const gpu = await setUp(2, 16, 64)
   const image = { width: 40, height: 40 }
   const iou = new Float32Array(2 * TOKENS).fill(0.5)
@@ -210,7 +210,7 @@ test('a mask of one pixel, and one of the whole image', async () => {
   gpu.destroy()
 })
 
-test('the logits that are kept give the same values for every pixel above the lowest threshold', async () => {
+test('the kept logits give the same value for every pixel above the lowest threshold', async () => {
   for (const image of [
     { width: 131, height: 77 },
     { width: 20, height: 300 },
@@ -242,7 +242,7 @@ test('the logits that are kept give the same values for every pixel above the lo
   }
 })
 
-test('an image whose masks are larger than the adapter binds is refused', async () => {
+test('an image whose masks exceed the largest binding of the adapter is refused', async () => {
   const reader = await MaskReader.create(engine, 16, 64)
   assert.throws(
     () => reader.setImage({ width: 1 << 20, height: 1 << 20 }),

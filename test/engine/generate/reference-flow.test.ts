@@ -1,4 +1,4 @@
-/** Reference mode on a toy model against the reference's flow written down plainly: whole masks, one step after the other. */
+/** @file Reference mode on a toy model, compared with a plain version of the reference's generator on whole masks. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MaskGenerator } from '../../../engine/generate/generator'
@@ -36,7 +36,7 @@ interface Plain {
 
 const predictors = new Map<string, Predictor>()
 
-/** The reference's generate() for whole binary masks. */
+/** The reference generator, written for whole binary masks. */
 async function plainFlow(image: ReturnType<typeof picture>, o: GeneratorOptions): Promise<Plain[]> {
   const { width: W, height: H } = image
   const predictor = predictors.get('one') ?? (await Predictor.create(model, { prompts: 8, slots: 2 }))
@@ -137,7 +137,10 @@ function nms(entries: Plain[], score: (e: Plain) => number, threshold: number): 
   return kept
 }
 
-/** Turns 8-connected regions of the value `wanted` that are smaller than `area`; of islands (1) the first largest stays, and that counts as a change. */
+/**
+ * Flips 8-connected components of the value `wanted` that are smaller than `area`. If all islands (1) are, the first largest
+ * is kept, and the mask counts as changed.
+ */
 function mend(mask: Uint8Array, W: number, H: number, wanted: number, area: number) {
   const region = new Int32Array(W * H).fill(-1)
   const members: number[][] = []
@@ -169,7 +172,7 @@ function mend(mask: Uint8Array, W: number, H: number, wanted: number, area: numb
   return { mask: out, changed }
 }
 
-/** Both sides hold the same masks, but for pixels that rounding moves; order and numbers agree. */
+/** Both sides have the same masks, except for pixels at the threshold, in the same order with the same numbers. */
 function compare(records: MaskRecord[], plain: Plain[], width: number): void {
   assert.is(records.length, plain.length, 'number of records')
   records.forEach((r, i) => {
@@ -206,7 +209,7 @@ async function both(
   return records
 }
 
-// the toy's logits are noise: at this threshold its masks are specks of all sizes
+// the toy model's logits are noise: at this threshold its masks are specks of all sizes
 const open = {
   pointsPerSide: 5,
   predIouThresh: 0,
@@ -252,7 +255,7 @@ test('another mask threshold', async () => {
   await both(picture(110, 90, 6), { ...open, maskThreshold: 2, stabilityScoreOffset: 0.5 })
 })
 
-test('the three forms of masks are one mask', async () => {
+test('the three encodings hold the same masks', async () => {
   const image = picture(60, 50, 7)
   const [binary, uncompressed, coco] = await Promise.all(
     (['binary_mask', 'uncompressed_rle', 'coco_rle'] as const).map(async (outputMode) => {
@@ -270,7 +273,7 @@ test('the three forms of masks are one mask', async () => {
   })
 })
 
-test('no mask at all gives no records; a tiny image with crops does no harm', async () => {
+test('no mask, no records; a tiny image can have crops', async () => {
   const generator = await MaskGenerator.create(model, { ...open, maskThreshold: 100 })
   assert.equal(await generator.reference(picture(40, 30, 8)), [])
   generator.destroy()
@@ -289,7 +292,7 @@ test('no mask at all gives no records; a tiny image with crops does no harm', as
   crops.destroy()
 })
 
-test('an image that is not what it says is refused; a run that is stopped ends with the reason', async () => {
+test('an image that does not fit its size is refused; an aborted run throws the reason', async () => {
   const generator = await MaskGenerator.create(model, { ...open, pointsPerBatch: 4 })
   const refused = (image: { width: number; height: number; rgb: Uint8Array }) =>
     generator.reference(image).then(

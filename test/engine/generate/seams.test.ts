@@ -1,4 +1,4 @@
-/** Tiles: they share the image out, and what they cut is put together again: the scene in tiles counts as the whole does. */
+/** @file Tiles partition the image, and masks that they cut are merged: a tiled scene has one mask for each particle. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type Region, regionSize, wholeRegion } from '../../../engine/image/box'
@@ -12,7 +12,7 @@ import { trimMask } from '../../../engine/masks/mask-algebra'
 import { regionOf } from '../../support/masks'
 import { randoms } from '../../support/random'
 
-test('every pixel has one core, every core its halo', () => {
+test('every pixel is in one core, every core has its halo', () => {
   for (const [width, height, tile, halo] of [
     [1000, 700, 300, 40],
     [301, 90, 300, 40],
@@ -44,7 +44,7 @@ const size = { width: 700, height: 500 }
 
 type Disc = [x: number, y: number, radius: number]
 
-/** Discs that do not touch, anywhere in the image; some reach over its edge. */
+/** Discs that do not touch, anywhere in the image; some extend beyond its edge. */
 function scene(count: number, radius: [number, number]): Disc[] {
   const next = randoms(4)
   const share = () => (next() + 1) / 2
@@ -68,7 +68,7 @@ function maskOf([cx, cy, radius]: Disc, region: Region, grow = 0): Mask | null {
   return mask.data.length ? mask : null
 }
 
-function draftOf(disc: Disc, crop: Region, predictedIou: number, grow = 0): PackedCandidate | null {
+function candidateOf(disc: Disc, crop: Region, predictedIou: number, grow = 0): PackedCandidate | null {
   const mask = maskOf(disc, crop, grow)
   if (!mask) return null
   const area = mask.data.reduce((a, b) => a + b, 0)
@@ -84,7 +84,7 @@ function draftOf(disc: Disc, crop: Region, predictedIou: number, grow = 0): Pack
   }
 }
 
-/** What a perfect model gives: in each tile every disc that has a point of a grid of `spacing` pixels in the tile's core. */
+/** The masks of a perfect model: in each tile, every disc that contains a point of a grid with `spacing` in its core. */
 function found(discs: readonly Disc[], tile: number, halo: number, spacing: number): PackedCandidate[] {
   const next = randoms(6)
   return tileRegions(size, tile, halo).flatMap(({ region, core }) =>
@@ -93,9 +93,9 @@ function found(discs: readonly Disc[], tile: number, halo: number, spacing: numb
       let seen = false
       for (let y = core.top; y < core.bottom; y += spacing)
         for (let x = core.left; x < core.right; x += spacing) seen ||= Math.hypot(x - cx, y - cy) <= r
-      // no two tiles see it alike: a third of a pixel more or less
-      const draft = seen ? draftOf(disc, region, 0.9 + 0.05 * next(), next() / 3) : null
-      return draft ? [draft] : []
+      // its radius differs between tiles by up to a third of a pixel
+      const candidate = seen ? candidateOf(disc, region, 0.9 + 0.05 * next(), next() / 3) : null
+      return candidate ? [candidate] : []
     }),
   )
 }
@@ -106,8 +106,8 @@ const shareOf = (masks: readonly PackedCandidate[]) => (pairs: Uint32Array) => {
   return shared
 }
 
-async function merged(drafts: PackedCandidate[]): Promise<PackedCandidate[]> {
-  const one = mergeSeams(drafts, size, 3)
+async function merged(candidates: PackedCandidate[]): Promise<PackedCandidate[]> {
+  const one = mergeSeams(candidates, size, 3)
   return (await suppressDuplicates(one, 0.8, shareOf(one))).map((i) => one[i])
 }
 
@@ -115,7 +115,7 @@ async function merged(drafts: PackedCandidate[]): Promise<PackedCandidate[]> {
 function checkAll(masks: readonly PackedCandidate[], discs: readonly Disc[], most: number): void {
   assert.is(masks.length, discs.length)
   for (const disc of discs) {
-    const whole = draftOf(disc, wholeRegion(size), 1)!
+    const whole = candidateOf(disc, wholeRegion(size), 1)!
     const partners = masks.filter(({ bits, area }) => {
       const both = sharedPixels(bits, whole.bits)
       return both / (area + whole.area - both) > most
@@ -131,16 +131,16 @@ function checkAll(masks: readonly PackedCandidate[], discs: readonly Disc[], mos
   }
 }
 
-test('particles smaller than the halo: as many as there are, none cut', async () => {
+test('particles smaller than the halo: one whole mask each', async () => {
   const discs = scene(60, [6, 30])
   assert.is(discs.length, 60)
-  const drafts = found(discs, 260, 64, 8)
-  assert.ok(drafts.length > 70, 'many are seen by several tiles')
-  const cut = drafts.filter(
+  const candidates = found(discs, 260, 64, 8)
+  assert.ok(candidates.length > 70, 'many are in several tiles')
+  const cut = candidates.filter(
     ({ bits, box, crop, area }) => area && bits && (box.x0 === crop.left || box.x1 === crop.right - 1),
   )
   assert.ok(cut.length > 5, 'and some of those are cut')
-  checkAll(await merged(drafts), discs, 0.85)
+  checkAll(await merged(candidates), discs, 0.85)
 })
 
 test('particles larger than the halo are united over two to four tiles', async () => {
@@ -151,8 +151,8 @@ test('particles larger than the halo are united over two to four tiles', async (
     [90, 400, 85],
     [560, 100, 70],
   ]
-  const drafts = found(discs, 260, 40, 8)
-  const masks = await merged(drafts)
+  const candidates = found(discs, 260, 40, 8)
+  const masks = await merged(candidates)
   checkAll(masks, discs, 0.9)
   assert.ok(
     masks.some(({ crop }) => crop.right - crop.left > 260),
@@ -160,21 +160,21 @@ test('particles larger than the halo are united over two to four tiles', async (
   )
 })
 
-test('a cut mask without a partner goes; the image’s own edge cuts nothing', () => {
+test('a cut mask without a partner is dropped; the edge of the image does not cut', () => {
   const disc: Disc = [100, 100, 30]
   const left = regionOf(0, 0, 110, 200)
-  const alone = draftOf(disc, left, 0.9)!
+  const alone = candidateOf(disc, left, 0.9)!
   assert.equal(mergeSeams([alone], size, 3), [])
-  const atEdge = draftOf([5, 100, 20], left, 0.9)!
+  const atEdge = candidateOf([5, 100, 20], left, 0.9)!
   assert.equal(mergeSeams([atEdge], size, 3), [atEdge])
 })
 
 test('masks that disagree in the strip are not united', () => {
   const [left, right] = [regionOf(0, 0, 120, 200), regionOf(80, 0, 300, 200)]
-  const a = draftOf([80, 100, 45], left, 0.9)!
-  const b = draftOf([120, 140, 45], right, 0.9)!
+  const a = candidateOf([80, 100, 45], left, 0.9)!
+  const b = candidateOf([120, 140, 45], right, 0.9)!
   assert.equal(mergeSeams([a, b], size, 3), [])
-  const same = draftOf([80, 100, 45], right, 0.9)!
+  const same = candidateOf([80, 100, 45], right, 0.9)!
   const [one] = mergeSeams([a, same], size, 3)
   assert.equal(unpackMask(one.bits, one.box), maskOf([80, 100, 45], regionOf(0, 0, 700, 500)))
 })

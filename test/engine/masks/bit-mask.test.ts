@@ -1,4 +1,4 @@
-/** Masks of one bit a pixel: packing, moving, and what two share, on the host and on the GPU. */
+/** @file Masks with one bit per pixel: packed, moved, and the pixels that two share, on the host and on the GPU. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { OverlapCounter } from '../../../engine/generate/overlap-counter'
@@ -7,7 +7,7 @@ import { countBits, movePacked, packMask, sharedPixels, unpackMask } from '../..
 import { engine } from '../../support/engine'
 import { randoms } from '../../support/random'
 
-/** Masks of 1 to 90 pixels a side, anywhere in 300 x 200, a pixel set with a chance of its own. */
+/** Masks with sides of 1 to 90 pixels, anywhere in 300 x 200, each with its own density. */
 function randomMasks(count: number, seed: number): Mask[] {
   const next = randoms(seed)
   const whole = (most: number) => Math.min(most - 1, Math.floor(((next() + 1) / 2) * most))
@@ -41,7 +41,7 @@ test('packing and unpacking give the same mask', () => {
   for (const mask of randomMasks(60, 1)) assert.equal(unpackMask(packMask(mask), maskBox(mask)), mask)
 })
 
-test('a moved mask is the mask elsewhere', () => {
+test('a moved mask has the same pixels elsewhere', () => {
   for (const [dx, dy] of [
     [0, 0],
     [1, 0],
@@ -74,10 +74,10 @@ test('shared pixels on the host', () => {
   )
 })
 
-test('shared pixels on the GPU, at once and in pieces', async () => {
+test('shared pixels on the GPU, in one batch and in several', async () => {
   for (const words of [undefined, 700]) {
     const counter = await OverlapCounter.create(engine, words)
-    // twice: what the first count left must not count
+    // twice: memory that the first count used must not matter
     await counter.count(packed, Uint32Array.from(all).reverse())
     assert.equal([...(await counter.count(packed, Uint32Array.from(all)))], expected)
     assert.equal([...(await counter.count(packed, new Uint32Array(0)))], [])

@@ -1,4 +1,4 @@
-/** Holes filled and islands dropped on the part that a mask occupies, against the same on the whole image. */
+/** @file Holes filled and islands dropped on a mask's part of the image, compared with the same on the whole image. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Mask } from '../../../engine/masks/mask'
@@ -6,7 +6,7 @@ import { dropIslands, fillHoles } from '../../../engine/masks/holes-islands'
 import { trimMask } from '../../../engine/masks/mask-algebra'
 import { randoms } from '../../support/random'
 
-/** Turns the 8-connected regions of a value in a whole image for which `turn` holds. */
+/** Flips the 8-connected components of a value in a whole image for which `turn` returns true. */
 function turned(whole: Uint8Array, width: number, value: number, turn: (area: number, areas: number[]) => boolean) {
   const height = whole.length / width
   const region = new Int32Array(whole.length).fill(-1)
@@ -36,7 +36,7 @@ function turned(whole: Uint8Array, width: number, value: number, turn: (area: nu
   })
 }
 
-/** Whether the whole image's mask has a part of fewer pixels. */
+/** True if the mask of a whole image has a component of fewer pixels. */
 function smallParts(whole: Uint8Array, width: number, area: number): boolean {
   let small = false
   turned(whole, width, 1, (a) => {
@@ -64,7 +64,11 @@ test('random masks anywhere, at every edge', () => {
     const data = Uint8Array.from({ length: width * height }, () => (next() < share ? 1 : 0))
     const raw = { x0: whole(size.width - width), y0: whole(size.height - height), width, height, data }
     const mask = trimMask(raw)
-    assert.equal(wholeOf(mask, size.width, size.height), wholeOf(raw, size.width, size.height), 'tighten')
+    assert.equal(
+      wholeOf(mask, size.width, size.height),
+      wholeOf(raw, size.width, size.height),
+      'trimming keeps the pixels',
+    )
     if (!mask.data.length) continue
     for (const area of [1, 2, 5, 20, 1000]) {
       const holes = fillHoles(mask, size, area)
@@ -78,7 +82,7 @@ test('random masks anywhere, at every edge', () => {
       const islands = dropIslands(mask, area)
       const left = turned(before, size.width, 1, (a) => a < area)
       assert.equal(wholeOf(islands, size.width, size.height), left, `islands under ${area} of mask ${i}`)
-      assert.is(islands === mask, !smallParts(before, size.width, area), 'whether a part is small')
+      assert.is(islands === mask, !smallParts(before, size.width, area), 'the same object unless a component is small')
       assert.equal(trimMask(islands), islands, 'no empty edge is left')
       if (holes !== mask) filled++
       if (islands !== mask) dropped++
@@ -87,7 +91,7 @@ test('random masks anywhere, at every edge', () => {
   assert.ok(filled > 100 && dropped > 100)
 })
 
-test('0 is off, and nothing comes of nothing', () => {
+test('0 is off, and an empty mask stays empty', () => {
   const mask: Mask = { x0: 0, y0: 0, width: 2, height: 1, data: Uint8Array.of(1, 0) }
   assert.is(fillHoles(mask, { width: 3, height: 3 }, 0), mask)
   assert.is(dropIslands(mask, 0), mask)

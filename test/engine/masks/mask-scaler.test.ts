@@ -6,7 +6,7 @@ import { Rng } from '../../../engine/rng'
 import { MaskScaler } from '../../../engine/masks/mask-scaler'
 import type { Mask } from '../../../engine/masks/mask'
 
-/** Some smooth blobs above a negative ground. */
+/** Some smooth blobs on a negative background. */
 function blobs(side: number, rng: Rng, count: number): Float32Array {
   const logits = new Float32Array(side * side).fill(-3)
   for (let b = 0; b < count; b++) {
@@ -48,7 +48,7 @@ test('a mask is that of upscaleLogits, pixel for pixel', () => {
         assert.equal(got, expected, `${original.width}x${original.height} at ${inputSize}`)
         covered += expected.reduce((a, b) => a + b, 0)
       }
-  assert.ok(covered > 1000, 'the cases hold masks at all')
+  assert.ok(covered > 1000, 'the cases have masks')
 })
 
 test('only the part that is not empty is computed', () => {

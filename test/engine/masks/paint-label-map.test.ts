@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { labelMap } from '../../../engine/masks/paint-label-map'
 import { block } from '../../support/masks'
 
-test('the smaller mask’s pixel wins, of equal ones the earlier', () => {
+test('a pixel gets the label of the smallest mask, of equal ones the earlier', () => {
   const { data } = labelMap([block(0, 0, 2, 1), block(0, 0, 4, 2), block(1, 0, 2, 1)], { width: 4, height: 2 })
   assert.equal([...data], [1, 1, 3, 2, 2, 2, 2, 2])
 })

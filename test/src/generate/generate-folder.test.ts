@@ -1,4 +1,4 @@
-/** A folder of images becomes a project: files, skipping, filtering again, bad images, labels to score against. */
+/** @file A folder of images becomes a project: its files, skipping, filtering again, unreadable images, scores against labels. */
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -61,7 +61,7 @@ const run = async (dir: string, over: Partial<FolderOptions> = {}) =>
 const dir = scratch()
 const first = await run(dir, { keepLogits: true })
 
-test('every image but the broken one is done, and its files are there', async () => {
+test('every image but the broken one is done, and its files exist', async () => {
   assert.equal(
     first.results.map(({ name, outcome }) => [name, outcome]),
     [
@@ -78,7 +78,7 @@ test('every image but the broken one is done, and its files are there', async ()
     assert.equal([image.width, image.height], [60, 40])
     const labels = await readLabels(projectFile.labels(dir, name))
     assert.equal(labels.data, (await readLabels(join(dir, 'labels', `${name}.tif`))).data)
-    // the pixel is a mask's of whom it has the label, and of some mask exactly where it has one
+    // a pixel is in the mask whose label it has, and in some mask if and only if it has a label
     const masks = records.map(({ segmentation }) => whole(decodeMask(segmentation)))
     for (let i = 0; i < labels.data.length; i++) {
       const id = labels.data[i]
@@ -100,7 +100,7 @@ const whole = ({ x0, y0, width, height, data }: ReturnType<typeof decodeMask>) =
   return mask
 }
 
-test('what is done is skipped; what is missing, damaged or asked for again is done', async () => {
+test('finished images are skipped; missing, damaged or requested ones are generated', async () => {
   const before = statSync(projectFile.proposals(dir, 'c')).mtimeMs
   const outcomes = async (over?: Partial<FolderOptions>) =>
     (await run(dir, over)).results.map(({ outcome }) => outcome).join(' ')
@@ -110,7 +110,7 @@ test('what is done is skipped; what is missing, damaged or asked for again is do
   assert.is(await outcomes({ keepLogits: true }), 'skipped failed done skipped')
   await rm(projectFile.overlay(dir, 'c'))
   assert.is(await outcomes(), 'skipped failed skipped skipped')
-  assert.ok(existsSync(projectFile.overlay(dir, 'c')), 'a picture that is missing is drawn again')
+  assert.ok(existsSync(projectFile.overlay(dir, 'c')), 'a missing picture is drawn again')
 })
 
 test('other thresholds filter again: the same masks as generating with them', async () => {
@@ -133,7 +133,7 @@ test('other thresholds filter again: the same masks as generating with them', as
   await run(dir)
 })
 
-test('another mask threshold from kept logits: what the model would give', async () => {
+test('another mask threshold from kept logits gives the masks of generating with it', async () => {
   const change = { maskThreshold: 0.02 }
   const moved = await MaskGenerator.create(model, { ...options, ...change, duplicateIou: 1, maskNmsThresh: 1 })
   const fresh = scratch()
@@ -153,10 +153,10 @@ test('another mask threshold from kept logits: what the model would give', async
     () => null,
     (e: Error) => e,
   )
-  assert.instance(error, UserError, 'without logits a person is told')
+  assert.instance(error, UserError, 'without logits, the error is one for the user')
 })
 
-test('the refilter command changes what was typed, the mask threshold too', async () => {
+test('the refilter command changes the given options, the mask threshold too', async () => {
   const copy = scratch()
   await run(copy, { keepLogits: true })
   const before = await readProposals(copy, 'c')
@@ -177,7 +177,7 @@ test('the refilter command changes what was typed, the mask threshold too', asyn
   assert.not.equal(after.records, before.records)
 })
 
-test('masks that a person has reviewed stay', async () => {
+test('masks that a person has reviewed are kept', async () => {
   const copy = scratch()
   await run(copy)
   await mkdir(join(copy, 'review'), { recursive: true })
@@ -189,7 +189,7 @@ test('masks that a person has reviewed stay', async () => {
   assert.is(await refilter(copy, 'c', { predIouThresh: 0.9 }, new Set()), null)
 })
 
-test('a stop keeps what is done', async () => {
+test('a run that is stopped keeps its finished images', async () => {
   const controller = new AbortController()
   const copy = scratch()
   const { results, stopped } = await run(copy, {

@@ -1,3 +1,4 @@
+/** @file The search for thresholds on labelled images. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { CandidateMeasures } from '../../../engine/generate/candidate'
@@ -15,7 +16,7 @@ const square = (x0: number, y0: number, side: number): Mask => ({
   data: new Uint8Array(side * side).fill(1),
 })
 
-/** Four particles on 100x100; the right masks have scores from 0.7, the wrong ones up to 0.66. */
+/** Four particles in 100 x 100 pixels; the right masks have scores from 0.7, the wrong ones up to 0.66. */
 function image() {
   const data = new Uint16Array(100 * 100)
   const masks: Mask[] = []
@@ -41,7 +42,7 @@ function image() {
   return { set, pairs: pairMasks({ width: 100, height: 100, data }, masks) }
 }
 
-test('thresholds that separate right from wrong masks are found', async () => {
+test('finds thresholds that separate right from wrong masks', async () => {
   const options = { ...defaultGeneratorOptions, maxArea: 1 }
   const { best, before, trials } = await tuneThresholds([image()], options, {
     predIouThresh: 0.4,
@@ -57,7 +58,7 @@ test('thresholds that separate right from wrong masks are found', async () => {
   assert.ok(trials.every(({ f1 }) => f1 <= best.f1))
 })
 
-test('nothing below the floors is tried: it was not kept', async () => {
+test('thresholds below the floors are not tried', async () => {
   const floors = { predIouThresh: 0.8, stabilityScoreThresh: 0.7 }
   const { trials } = await tuneThresholds([image()], { ...defaultGeneratorOptions, maxArea: 1 }, floors)
   assert.ok(trials.every(({ thresholds }) => thresholds.predIouThresh >= 0.8 && thresholds.stabilityScoreThresh >= 0.7))
