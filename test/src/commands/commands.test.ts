@@ -1,4 +1,4 @@
-/** @file eval, predict, merge and synth as they are typed, on a toy model. */
+/** @file The commands eval, predict, merge and synth, run with typed options and a toy model. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -19,7 +19,7 @@ const MODEL = 'golden/files/toy_vit.pth'
 const toy = ['--model', MODEL, '--model-config', 'golden/files/toy_vit.json']
 const small = ['--size', '64']
 
-/** Runs a command and gives what it prints. */
+/** Runs a command and returns what it prints. */
 async function run(command: Command, ...argv: string[]): Promise<string> {
   const { values, positionals } = parse(command, argv)
   const lines: string[] = []
@@ -49,7 +49,7 @@ test.before(async () => {
   model.release()
 })
 
-test('synth makes pictures with labels, the same again from the same seed', async () => {
+test('synth creates images with labels, and the same ones from the same seed', async () => {
   const options = ['--count', '3', '--size', '96', '--seed', '4', '--particles', '4,9']
   assert.match(await run(synthCommand, '--out', data, ...options), /3 images of 96 x 96 pixels/)
   const again = join(folder, 'again')
@@ -60,7 +60,7 @@ test('synth makes pictures with labels, the same again from the same seed', asyn
   assert.match(await refusal(run(synthCommand, '--out', data)), 'already exists')
 })
 
-test('eval compares base and adapted, writes scores and a report, and repeats to the digit', async () => {
+test('eval compares base and adapted model, writes scores and a report, and is exactly reproducible', async () => {
   const [out, report] = [join(folder, 'scores.json'), join(folder, 'report.html')]
   const options = ['--data', data, '--split', 'all', ...toy, ...small, '--adapter', adapter]
   const table = await run(evalCommand, ...options, '--out', out, '--report', report)
@@ -81,7 +81,7 @@ test('eval compares base and adapted, writes scores and a report, and repeats to
   )
 })
 
-test('eval says what it needs', async () => {
+test('eval names missing and wrong options', async () => {
   assert.match(await refusal(run(evalCommand)), '--data')
   assert.match(await refusal(run(evalCommand, '--data', data)), '--split-file')
   assert.match(await refusal(run(evalCommand, '--data', data, '--split', 'half')), 'test, val, train, all')
@@ -89,7 +89,7 @@ test('eval says what it needs', async () => {
   assert.not.ok(existsSync(join(folder, 'none.json')), 'it makes no split')
 })
 
-test('predict writes a mask and an overlay of the image’s size', async () => {
+test('predict writes a mask and an overlay in the size of the image', async () => {
   const out = join(folder, 'masks')
   const options = [image, ...toy, ...small, '--out', out]
   const result = JSON.parse(await run(predictCommand, ...options, '--box', '10,12,60,70', '--json'))
@@ -114,7 +114,7 @@ test('predict writes a mask and an overlay of the image’s size', async () => {
   assert.is.not(adapted.masks[0].predictedIou, result.masks[0].predictedIou)
 })
 
-test('predict takes several points; --multimask writes three masks, the best first', async () => {
+test('predict accepts several points; --multimask writes three masks, the best first', async () => {
   const options = [image, ...toy, ...small, '--out', join(folder, 'three'), '--json']
   const { masks } = JSON.parse(await run(predictCommand, ...options, '--point', '30,30', '--multimask'))
   assert.is(masks.length, 3)
@@ -126,7 +126,7 @@ test('predict takes several points; --multimask writes three masks, the best fir
   assert.equal([two.points.length, two.points[1].foreground, two.masks[0].token], [2, false, 0])
 })
 
-test('predict names what is wrong with a prompt, before a model is opened', async () => {
+test('predict names the error of a prompt before it opens a model', async () => {
   const wrong = async (...argv: string[]) => refusal(run(predictCommand, image, '--model', 'none', ...argv))
   assert.match(await wrong(), '--point x,y or --box')
   assert.match(await wrong('--point', '1'), 'x,y')
@@ -138,7 +138,7 @@ test('predict names what is wrong with a prompt, before a model is opened', asyn
   assert.match(await wrong('--box', '0,0,1e9,4'), 'not inside')
 })
 
-test('merge: the file is a model that gives the adapted one’s scores', async () => {
+test('merge writes a model with the same scores as the adapted model', async () => {
   const out = join(folder, 'merged.safetensors')
   const config = ['--model-config', 'golden/files/toy_vit.json']
   const result = JSON.parse(await run(mergeCommand, '--adapter', adapter, ...config, '--out', out, '--json'))
@@ -148,7 +148,7 @@ test('merge: the file is a model that gives the adapted one’s scores', async (
   const beside = JSON.parse(await run(evalCommand, ...options, '--model', MODEL, '--adapter', adapter))
   const adapted = beside.models[1].evaluations
   for (const [i, { dice, instanceIou }] of models[0].evaluations.entries()) {
-    // a pixel on an edge may fall to the other side
+    // rounding may move a pixel across the edge of a mask
     assert.ok(Math.abs(dice - adapted[i].dice) < 1e-3)
     assert.ok(Math.abs(instanceIou - adapted[i].instanceIou) < 1e-3)
   }
@@ -156,7 +156,7 @@ test('merge: the file is a model that gives the adapted one’s scores', async (
   assert.match(await refusal(run(mergeCommand, '--adapter', adapter)), '--out')
 })
 
-test('demo leaves a folder alone that holds other files', async () => {
+test('demo refuses a folder with other files and does not change it', async () => {
   assert.match(await refusal(run(demoCommand, '--out', data)), 'holds other files')
   assert.ok(existsSync(image))
 })

@@ -23,7 +23,7 @@ const data = join(folder, 'scenes')
 const adapters: string[] = []
 const json = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
 
-/** Runs it and gives what it prints. */
+/** Runs the command and returns what it prints. */
 async function run(...argv: string[]): Promise<string> {
   const { values, positionals } = parse(command, argv)
   const lines: string[] = []
@@ -52,7 +52,7 @@ test.before(async () => {
 })
 
 const common = () => ['--data', data, '--split', 'all', '--model', MODEL, '--model-config', CONFIG, '--size', '64']
-// a toy's masks pass no real threshold
+// the masks of a toy model pass no realistic threshold
 const loose = [
   '--points-per-side',
   '6',
@@ -70,7 +70,7 @@ const loose = [
 ]
 const both = () => adapters.flatMap((path) => ['--adapter', path])
 
-test('base, two adapters and the baseline, prompted and automatic, in one table', async () => {
+test('base model, two adapters and the baseline, prompted and automatic, in one table', async () => {
   const [out, report] = [join(folder, 'scores.json'), join(folder, 'report.html')]
   const table = await run(
     ...common(),
@@ -120,10 +120,10 @@ test('base, two adapters and the baseline, prompted and automatic, in one table'
   assert.ok(found.masks > 0)
   assert.match(table, /box prompts +base .*\n[^]*automatic +base .* watershed/)
   const html = readFileSync(report, 'utf8')
-  // box: image, labels, three models, two changes; automatic: the baseline too; two images each
+  // box: image, labels, three models, two changes; automatic: also the baseline; two images each
   assert.is([...html.matchAll(/src="data:image\/jpeg;base64,/g)].length, 2 * 7 + 2 * 8)
   assert.not.match(html.replace(/data:image[^"]*/g, ''), /NaN|undefined/)
-  // of two images one is the worst and one the best
+  // of two images, one is shown as the worst and one as the best
   for (const [word, times] of [
     ['Worst', 2],
     ['Median', 0],
@@ -134,7 +134,7 @@ test('base, two adapters and the baseline, prompted and automatic, in one table'
   assert.match(html, /Segmentation of 2 labelled images, all of /)
 })
 
-test('images that an adapter was trained on are told of; names alone do not make them the same', async () => {
+test('eval reports images that an adapter was trained on; equal names in another dataset do not count', async () => {
   const { items } = await openDataset(data)
   const ids = items.map(({ id }) => id)
   const split = {
@@ -169,7 +169,7 @@ test('images that an adapter was trained on are told of; names alone do not make
   assert.match(describeSeen(4, 'the test part of x', [null]), 'labelled images, the test part of x.')
 })
 
-test('what cannot be written or read is said before any work', async () => {
+test('files that cannot be written or read are refused before any work', async () => {
   const asked = (...argv: string[]) => refusal(run(...common(), ...argv))
   assert.match(await asked('--out', folder), 'is a folder')
   assert.match(await asked('--report', join(MODEL, 'x.html')), 'is a file, not a folder')
@@ -181,14 +181,14 @@ test('what cannot be written or read is said before any work', async () => {
   assert.match(await refusal(run('--data', join(folder, 'nothing'))), 'there is no folder')
 })
 
-test('automatic masks do not depend on what else is evaluated, nor on the run', async () => {
+test('automatic masks depend neither on what else is evaluated nor on the run', async () => {
   const [before, after] = json(join(folder, 'scores.json')).models
   const typed = ['--prompt', 'auto', ...loose, '--resamples', '200', '--adapter', adapters[0], '--json']
   const [base, adapted] = JSON.parse(await run(...common(), ...typed)).models
   assert.equal([base.evaluations[0], adapted.evaluations[0]], [before.evaluations[1], after.evaluations[1]])
 })
 
-test('thresholds: one file for all, or one a model', async () => {
+test('--thresholds: one file for all models, or one for each', async () => {
   const file = (name: string, predIouThresh: number) => {
     const path = join(folder, name)
     writeFileSync(path, JSON.stringify({ thresholds: { predIouThresh, stabilityScoreThresh: 0, minArea: 7 } }))
@@ -225,7 +225,7 @@ test('thresholds: one file for all, or one a model', async () => {
   assert.match(await refusal(run(...common(), '--thresholds', low)), '--prompt auto')
 })
 
-test('the baseline beside prompts; what is typed wrong', async () => {
+test('the baseline together with prompts; wrong option values', async () => {
   const { models } = JSON.parse(await run(...common(), '--prompt', 'point', '--watershed', '--json'))
   assert.equal(
     models.map(({ name }: { name: string }) => name),
@@ -239,7 +239,7 @@ test('the baseline beside prompts; what is typed wrong', async () => {
   assert.match(await refusal(run(...common(), '--prompt', 'auto', '--pred-iou-thresh', '2')), '--pred-iou-thresh')
 })
 
-test('adapters of two models are not compared', async () => {
+test('adapters of different models are refused', async () => {
   const foreign = await readAdapter(adapters[0])
   const path = join(scratch(), 'foreign')
   await writeAdapter(path, { ...foreign, config: { ...foreign.config, base_model_name_or_path: 'sam_vit_b' } })

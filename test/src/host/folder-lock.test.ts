@@ -1,4 +1,4 @@
-/** Several programs that find a dead one's lock at the same moment: one of them gets it. */
+/** @file Several processes find a stale lock at the same moment: exactly one of them acquires it. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spawn } from 'node:child_process'
@@ -20,7 +20,7 @@ if (process.argv[2] === 'child') {
       () => 'refused',
     ),
   )
-  // the lock is held until all have tried
+  // the lock is held until all processes have tried
   await once(process.stdin, 'data')
   process.exit(0)
 } else {

@@ -8,14 +8,14 @@ import { selfTest } from '../../../src/host/selftest'
 import { advice, parseOsRelease, type System } from '../../../src/host/machine'
 import { backportsSource, newEnough, parseSources } from '../../../scripts/mesa.mjs'
 
-test('the cache folder follows the system, and WGSAM_CACHE before it', () => {
+test('the cache folder is the system’s, unless WGSAM_CACHE is set', () => {
   assert.is(cacheFolder({}, 'linux', '/home/u'), '/home/u/.cache/wgsam')
   assert.is(cacheFolder({ XDG_CACHE_HOME: '/c' }, 'linux', '/home/u'), '/c/wgsam')
   assert.is(cacheFolder({}, 'darwin', '/Users/u'), '/Users/u/Library/Caches/wgsam')
   assert.is(cacheFolder({ WGSAM_CACHE: '/x', XDG_CACHE_HOME: '/c' }, 'linux', '/home/u'), '/x')
 })
 
-test('an adapter below the floor is refused with the limit named', async () => {
+test('an adapter whose limits are too low is refused, and the limit is named', async () => {
   const adapter = (await findAdapter())!
   assert.equal(unmetLimits(adapter), [])
   const limits = { ...adapter.limits, maxStorageBuffersPerShaderStage: 4 }
@@ -29,7 +29,7 @@ test('an adapter below the floor is refused with the limit named', async () => {
   }
 })
 
-test('the self-test passes here, and sees a wrong result and a missing one', async () => {
+test('the self-test passes here, and detects a wrong and a missing result', async () => {
   const engine = await openEngine()
   const right = await selfTest(engine)
   assert.ok(right.ok, `relative error ${right.error}`)
@@ -41,7 +41,7 @@ test('the self-test passes here, and sees a wrong result and a missing one', asy
   engine.destroy()
 })
 
-test('the first signal asks to stop, the second ends at once', async () => {
+test('the first signal requests a stop, the second ends the program at once', async () => {
   const exit = process.exit
   const codes: unknown[] = []
   let told = 0
@@ -63,7 +63,7 @@ test('the first signal asks to stop, the second ends at once', async () => {
   assert.is(process.listenerCount('SIGTERM'), 0)
 })
 
-test('amounts and durations read well', () => {
+test('amounts and durations are formatted', () => {
   assert.is(amount(512, 'bytes'), '512 bytes')
   assert.is(amount(40.7 * 2 ** 20, 'bytes'), '40.7 MiB')
   assert.is(amount(12, 'images'), '12 images')

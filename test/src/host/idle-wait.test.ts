@@ -2,7 +2,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { waitWithNaps } from '../../../src/host/idle-wait'
 
-/** A promise as Dawn's bindings make them: the event loop turns without rest until it is settled. Counts the turns. */
+/** A promise like those of Dawn's bindings: the event loop polls continuously until it is settled. Counts the turns. */
 function polled<T>(ms: number, settle: () => T) {
   const state = { turns: 0 }
   const end = performance.now() + ms
@@ -21,7 +21,7 @@ function polled<T>(ms: number, settle: () => T) {
   return { state, promise }
 }
 
-test('a busy loop of the event loop is slowed to some turns, and the answer comes through', async () => {
+test('a busy event loop is slowed to a few turns, and the result is returned', async () => {
   const { state, promise } = polled(200, () => 'done')
   assert.is(await waitWithNaps(() => promise), 'done')
   // naps of a sixteenth of the time waited, at most 8 ms: about 80 turns after the first millisecond
@@ -32,16 +32,16 @@ test('several waits share their naps', async () => {
   const waits = Array.from({ length: 20 }, (_, i) => polled(100 + i, () => i))
   const all = await Promise.all(waits.map(({ promise }) => waitWithNaps(() => promise)))
   assert.equal(all, [...all.keys()])
-  // 20 naps a turn would leave it about one turn
+  // 20 naps per turn would allow about one turn
   assert.ok(waits[0].state.turns > 8, `${waits[0].state.turns} turns`)
 })
 
-test('waits one after the other do not add up their naps', async () => {
+test('consecutive waits do not add up their naps', async () => {
   const { wait } = Atomics
   let naps = 0
   Atomics.wait = ((...given: Parameters<typeof wait>) => (naps++, wait(...given))) as typeof wait
   try {
-    // each begins as the one before ends, in the same turn of the loop: its nap is still due
+    // each wait begins when the previous one ends, in the same turn of the loop, whose nap is still scheduled
     for (let i = 0; i < 300; i++) await waitWithNaps(() => Promise.resolve())
     naps = 0
     const { state, promise } = polled(100, () => 1)
@@ -52,7 +52,7 @@ test('waits one after the other do not add up their naps', async () => {
   }
 })
 
-test('a refusal comes through, and the loop is then left alone', async () => {
+test('a rejection is passed on, and the event loop then runs at full speed again', async () => {
   const { promise } = polled(20, () => {
     throw new Error('lost')
   })

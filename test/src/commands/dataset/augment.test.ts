@@ -35,7 +35,7 @@ const files = (folder: string) =>
       .map((file) => [join(name, file), readFileSync(join(folder, name, file), 'base64')]),
   )
 
-test('a total is dealt distributeEvenly', () => {
+test('a total is distributed evenly', () => {
   const counts = distributeEvenly(5820, 243)
   assert.is(
     counts.reduce((a, b) => a + b),
@@ -46,11 +46,11 @@ test('a total is dealt distributeEvenly', () => {
   assert.equal(distributeEvenly(3, 3), [1, 1, 1])
 })
 
-test('labels are numbered anew, in their order', () => {
+test('labels are renumbered in their order', () => {
   assert.equal(relabel(Uint16Array.of(0, 700, 40, 0, 65535, 700)), { data: Uint16Array.of(0, 2, 1, 0, 3, 2), count: 3 })
 })
 
-test('the training part is varied, the others come along, and the result is a dataset with a split', async () => {
+test('the training part is augmented, the others are copied, and the result is a dataset with a split', async () => {
   const folder = await source()
   const out = join(scratch(), 'augmented')
   const args = ['--data', folder, '--split-file', join(folder, 'split.json'), '--out', out, '--total', '20']
@@ -77,7 +77,7 @@ test('the training part is varied, the others come along, and the result is a da
   }
 })
 
-test('the same seed gives the same bytes; an interrupted run goes on; other settings are refused', async () => {
+test('the same seed writes the same bytes; an interrupted run is continued; other settings are refused', async () => {
   const folder = await source()
   const [one, two] = [join(scratch(), 'one'), join(scratch(), 'two')]
   const args = (out: string, ...more: string[]) => [
@@ -114,7 +114,7 @@ test('the same seed gives the same bytes; an interrupted run goes on; other sett
   assert.not.equal(files(other), files(one))
 })
 
-test('copies hang on their own number alone', async () => {
+test('a copy depends only on its own number', async () => {
   const folder = await source()
   const [few, many] = [join(scratch(), 'few'), join(scratch(), 'many')]
   await run(augment, '--data', folder, '--all', '--out', few, '--per-image', '2', '--no-originals')
@@ -124,7 +124,7 @@ test('copies hang on their own number alone', async () => {
   for (const [name, bytes] of files(few)) assert.is(all.get(name), bytes, name)
 })
 
-test('augmenting before splitting, and what else does not fit, is refused before anything is written', async () => {
+test('augmenting before splitting, and other contradictions, are refused before anything is written', async () => {
   const folder = await source()
   const out = join(scratch(), 'out')
   const refused = (...args: string[]) => refusal(run(augment, '--data', folder, ...args))

@@ -16,7 +16,7 @@ const two = discs(40, 30, [
   { x: 10, y: 10, r: 5, id: 3 },
   { x: 28, y: 16, r: 6, id: 900 },
 ])
-/** No two of these are the same. */
+/** Pairwise different. */
 const other = (n: number) =>
   discs(40, 30, [
     { x: 10 + n, y: 11, r: 5, id: 3 },
@@ -38,7 +38,7 @@ test('pieces are 8-connected and of equal labels', () => {
 const kinds = (width: number, height: number, data: Uint16Array) =>
   checkLabels({ width, height, data }).map(({ level, kind }) => `${level} ${kind}`)
 
-test('what a label map betrays', () => {
+test('faults recognised in a label map', () => {
   assert.equal(kinds(40, 30, two), [], 'gaps between the values are no matter')
   const many = (id: (n: number) => number) =>
     discs(
@@ -99,7 +99,7 @@ test('what a label map betrays', () => {
   assert.match(broken.message, /^1 instance of 2 with more than one connected component: label 3 has 2$/)
 })
 
-test('pictures are known again turned and mirrored, and only those', () => {
+test('rotated and mirrored duplicates are recognised, and only duplicates', () => {
   const gray = (seed: number, width = 48, height = 36) => {
     const data = picture(width, height, seed)
     return { width, height, rgb: Uint8Array.from({ length: 3 * data.length }, (_, i) => data[Math.floor(i / 3)]) }
@@ -114,7 +114,7 @@ test('pictures are known again turned and mirrored, and only those', () => {
         for (let c = 0; c < 3; c++) turned.rgb[at + c] = source.rgb[3 * (sy * 48 + sx) + c]
       }
     assert.ok(samePixels(source, turned) && samePixels(turned, source))
-    // cells of 48 / 16 by 36 / 16 pixels: their rounding is not the same from the other side
+    // cells of 48 / 16 by 36 / 16 pixels: rounding differs if counted from the other side
     assert.ok(hashDistance(fingerprint(source), fingerprint(turned)) <= 16, `orientation ${o}`)
     turned.rgb[100] ^= 1
     assert.not.ok(samePixels(source, turned))
@@ -150,7 +150,7 @@ async function folderOfAll(): Promise<string> {
   return folder
 }
 
-test('every finding names its files; errors are what cannot be used', async () => {
+test('every finding names its files; errors are pairs that cannot be used', async () => {
   const folder = await folderOfAll()
   const report = await checkDataset(folder)
   const of = (id: string) => report.findings.filter((f) => f.id === id).map(({ level, kind }) => `${level} ${kind}`)
@@ -170,7 +170,7 @@ test('every finding names its files; errors are what cannot be used', async () =
   assert.equal([report.pairs, report.errors, report.usable], [11, 5, 6])
 })
 
-test('twins of one group are a warning, and the command ends with 1 only for errors', async () => {
+test('duplicates within a group are a warning, and the exit code is 1 only for errors', async () => {
   const folder = scratch()
   await pair(folder, 'a-1', two)
   await pair(folder, 'a-2', other(0))
@@ -191,7 +191,7 @@ test('twins of one group are a warning, and the command ends with 1 only for err
   assert.match(one.out, /all images are in this one group/)
 })
 
-test('what is no dataset is refused; verbs are found', async () => {
+test('folders that are not datasets are refused; verbs are found', async () => {
   const folder = scratch()
   assert.match(await refusal(run(check, '--data', join(folder, 'none'))), /there is no folder/)
   assert.match(await refusal(run(check)), /--data DIR/)

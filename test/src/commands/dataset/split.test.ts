@@ -17,7 +17,7 @@ async function folderOf(groups: number, each: number): Promise<string> {
   return folder
 }
 
-test('whole groups are dealt, and training takes the file', async () => {
+test('whole groups are assigned, and training accepts the file', async () => {
   const folder = await folderOf(10, 2)
   const grouped = ['--data', folder, '--group-by', '^[^-]+']
   const { code, out } = await run(split, ...grouped, '--seed', '4')
@@ -36,7 +36,7 @@ test('whole groups are dealt, and training takes the file', async () => {
   assert.match(await refusal(run(split, '--data', folder)), /grouped differently|more than one part/)
 })
 
-test('the same picture in two parts is an error, also mirrored, and nothing is written', async () => {
+test('the same image in two parts is an error, also if mirrored, and nothing is written', async () => {
   const folder = await folderOf(10, 1)
   const out = join(folder, 'elsewhere/split.json')
   await run(split, '--data', folder, '--out', join(folder, 'first.json'))
@@ -52,7 +52,7 @@ test('the same picture in two parts is an error, also mirrored, and nothing is w
     await refusal(run(split, '--data', folder, '--out', join(folder, 'first.json'))),
     /then delete .*first.json/,
   )
-  // one gray value changed here and there: no longer the same, still alike
+  // a few gray values changed: no longer identical, but nearly
   await png8(
     join(folder, 'images', `${train[0]}.png`),
     40,
@@ -65,7 +65,7 @@ test('the same picture in two parts is an error, also mirrored, and nothing is w
   assert.ok(existsSync(out))
 })
 
-test('shares, parts without images, and files that are no split', async () => {
+test('--shares, parts without images, and files that are not splits', async () => {
   const folder = await folderOf(2, 2)
   const data = ['--data', folder]
   for (const shares of ['70,20', '0,50,50', '-1,1,1', 'a,b,c', '70,,30', '1,1,Infinity'])

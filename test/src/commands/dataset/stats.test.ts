@@ -14,8 +14,8 @@ const labels = (text: string) => {
   return { width: rows[0].length, height: rows.length, data: Uint16Array.from(rows.join(''), Number) }
 }
 
-test('areas, coverage, touching corners included, edges', () => {
-  // 1 and 2 touch in a corner only; 3 touches nobody; 4 lies at the edge beside 5
+test('areas, coverage, touching instances (also at corners), instances at the edge', () => {
+  // 1 and 2 touch only at a corner; 3 touches none; 4 is at the edge, next to 5
   const map = labels('0000000000 0110000000 0110003000 0002003044 0002000055 0000000000')
   const { image, areas } = measureLabels({ id: 'a', group: 'g' }, map)
   assert.equal(areas, [4, 2, 2, 2, 2])
@@ -45,7 +45,7 @@ test('quantiles are interpolated', () => {
   assert.is(quantiles([]), null)
 })
 
-test('histograms leave no value out, ends included', () => {
+test('histograms include every value, also at the ends', () => {
   for (const values of [
     [1, 2, 3, 10],
     [1, 1000, 30, 30],
@@ -71,7 +71,7 @@ test('histograms leave no value out, ends included', () => {
   assert.is(histogramSvg(histogram([]), 'none', 'x'), '')
 })
 
-test('the command: a table by parts, JSON, a page and a picture', async () => {
+test('the command: a table by parts, JSON, a page and a figure', async () => {
   const folder = scratch()
   for (let i = 0; i < 5; i++)
     await pair(
