@@ -1,4 +1,5 @@
 /** @file Times of several runs as three numbers: machines are shared and clocks change, so one time says little. */
+import { quantile } from '../src/statistics/quantile'
 
 export interface Spread {
   median: number
@@ -7,14 +8,6 @@ export interface Spread {
   high: number
   least: number
   runs: number
-}
-
-/** The value below which a share of the sorted values lies, between two of them where it falls there. */
-export function quantile(sorted: readonly number[], share: number): number {
-  const at = share * (sorted.length - 1)
-  const below = Math.floor(at)
-  const rest = at - below
-  return rest ? sorted[below] * (1 - rest) + sorted[below + 1] * rest : sorted[below]
 }
 
 /** @throws where there are no times */

@@ -2,6 +2,7 @@
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { type DatasetItem, loadItem } from './dataset'
 import { boxes } from './instances'
+import { quantile } from '../statistics/quantile'
 
 export interface ImageStats {
   id: string
@@ -125,12 +126,7 @@ export function summariseDataset(measured: readonly ImageMeasurement[]): Dataset
 export function quantiles(values: readonly number[]): Quantiles | null {
   if (!values.length) return null
   const sorted = Float64Array.from(values).sort()
-  const at = (q: number) => {
-    const place = q * (sorted.length - 1)
-    const low = Math.floor(place)
-    const next = sorted[Math.min(low + 1, sorted.length - 1)]
-    return sorted[low] + (next - sorted[low]) * (place - low)
-  }
+  const at = (q: number) => quantile(sorted, q)
   const mean = sorted.reduce((a, b) => a + b, 0) / sorted.length
   return { min: at(0), p5: at(0.05), p25: at(0.25), median: at(0.5), p75: at(0.75), p95: at(0.95), max: at(1), mean }
 }

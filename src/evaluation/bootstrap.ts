@@ -1,5 +1,6 @@
 /** @file Confidence intervals by resampling images: how much a figure would move with other images of the same kind. */
 import { Rng } from '../../engine/rng'
+import { quantile } from '../statistics/quantile'
 
 /** Figures of several images, each counted as often as its weight says. */
 export type Statistics<Name extends string> = (weights: ArrayLike<number>) => Record<Name, number>
@@ -41,11 +42,5 @@ export function bootstrap<Name extends string>(
 export function percentileInterval(samples: Float64Array, confidence = CONFIDENCE): Interval | null {
   if (!samples.length || samples.some(Number.isNaN)) return null
   const sorted = samples.slice().sort()
-  const at = (q: number) => {
-    const place = q * (sorted.length - 1)
-    const low = Math.floor(place)
-    const high = Math.min(low + 1, sorted.length - 1)
-    return sorted[low] + (place - low) * (sorted[high] - sorted[low])
-  }
-  return [at((1 - confidence) / 2), at((1 + confidence) / 2)]
+  return [quantile(sorted, (1 - confidence) / 2), quantile(sorted, (1 + confidence) / 2)]
 }

@@ -1,4 +1,5 @@
 /** @file How far two distributions of particle sizes are apart. */
+import { quantile } from '../statistics/quantile'
 
 /** The diameter of the disc of so many pixels. */
 export const equivalentDiameter = (area: number): number => 2 * Math.sqrt(area / Math.PI)
@@ -42,9 +43,5 @@ export function sizeError(predicted: readonly number[], actual: readonly number[
 export function percentiles(sample: readonly number[]): number[] {
   if (!sample.length) return []
   const sorted = Float64Array.from(sample).sort()
-  return Array.from({ length: 101 }, (_, percent) => {
-    const place = (percent / 100) * (sorted.length - 1)
-    const low = Math.floor(place)
-    return sorted[low] + (place - low) * (sorted[Math.min(low + 1, sorted.length - 1)] - sorted[low])
-  })
+  return Array.from({ length: 101 }, (_, percent) => quantile(sorted, percent / 100))
 }

@@ -16,6 +16,7 @@ export interface DemoScene {
   height: number
   /** The number of particles in the scene. */
   particles: number
+  /** The number of proposals written for it. */
   proposals: number
 }
 

@@ -1,5 +1,6 @@
 /** @file Histogram bins: equally wide, linearly with round edges or logarithmically, and covering every value. */
-import { quantile, type Weighted } from './weighted'
+import { quantile } from '../../statistics/quantile'
+import type { Weighted } from './weighted'
 
 export type BinScale = 'linear' | 'log'
 

@@ -1,6 +1,6 @@
 /** @file Bootstrap resampling and percentile intervals, seeded so that results repeat. */
 import { Rng } from '../../../engine/rng'
-import { quantile } from './weighted'
+import { quantile } from '../../statistics/quantile'
 
 export interface Interval {
   low: number

@@ -80,11 +80,3 @@ export function effectiveNumber(weights: Float64Array): number {
   }
   return squares > 0 ? sum ** 2 / squares : 0
 }
-
-/** The q-quantile of ascending numbers, interpolated linearly between neighbours. */
-export function quantile(ascending: ArrayLike<number>, q: number): number {
-  const at = q * (ascending.length - 1)
-  const low = Math.floor(at)
-  const [a, b] = [ascending[low], ascending[Math.min(low + 1, ascending.length - 1)]]
-  return a + (b - a) * (at - low)
-}
