@@ -14,7 +14,7 @@ const ALLOWED = {
 
 /** The folders of src/ from the ground up. A file imports from its own folder and from lower floors. */
 const FLOORS = [
-  ['host', 'text'],
+  ['host', 'statistics', 'text'],
   ['cli', 'images', 'weights', 'tracking'],
   ['model', 'synth'],
   ['drawing', 'verify'],
