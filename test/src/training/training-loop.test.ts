@@ -1,0 +1,115 @@
+/** The order of steps, validations and checkpoints, without a GPU: everything that the loop calls is a recorder. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Rng } from '../../../engine/rng'
+import { CHECKPOINT_VERSION, type TrainingProgress } from '../../../src/training/checkpoint-file'
+import { type LoopOptions, TrainingLoop } from '../../../src/training/training-loop'
+import { toyConfig } from '../../support/toy-training'
+
+const rng = new Rng(1).state()
+const data = { sampler: { epoch: 0, position: 0, order: [0], rng }, rng }
+const measures = { dice: 0, miou: 0, accuracy: 0, instanceDice: 0 }
+
+interface Script {
+  /** Losses by step, from 1; 1 by default. */
+  losses?: Record<number, number>
+  /** Scores of the validations in their order. */
+  scores?: number[]
+  /** Number of the poll, from 1, at which the loop is asked to stop. */
+  stopAt?: number
+  from?: Partial<TrainingProgress>
+}
+
+/** Two epochs of four images in batches of two: four steps, a validation after each epoch. */
+function loop({ losses = {}, scores = [0.5, 0.6], stopAt = Infinity, from = {} }: Script = {}) {
+  const actions: string[] = []
+  const progress: TrainingProgress = {
+    version: CHECKPOINT_VERSION,
+    config: '',
+    images: '',
+    step: 0,
+    validated: 0,
+    data,
+    best: null,
+    loss: null,
+    skipped: 0,
+    seconds: 100,
+    ...from,
+  }
+  let polls = 0
+  let step = progress.step
+  const stop = () => ++polls >= stopAt
+  const record = (action: string) => async () => void actions.push(action)
+  const options = {
+    config: toyConfig('data', { epochs: 2, validation: { every: 1 } }),
+    images: 4,
+    stop,
+    batches: { next: async () => ({ microBatches: [], ids: [], after: data }) },
+    session: {
+      frozen: null,
+      step: {
+        run: () => void actions.push(`step ${++step}`),
+        report: async () => {
+          const loss = losses[step] ?? 1
+          return { loss, parts: { dice: 1, bce: 1 }, gradientNorm: 1, nonFinite: 0, skipped: false }
+        },
+      },
+    },
+    validator: {
+      run: async (stop: () => boolean) => {
+        if (stop()) return null
+        actions.push(`validate ${step}`)
+        return { score: scores.shift(), measures: { point: measures, box: measures }, text: '' }
+      },
+    },
+    checkpoints: {
+      isDue: () => step === 3,
+      saveLast: async ({ step, validated }: TrainingProgress) => void actions.push(`save ${step}/${validated}`),
+      saveBest: record('best'),
+      exportLast: record('export'),
+      resumeAdvice: () => 'Resume it.',
+    },
+    reporter: { reportStep: async () => {}, reportValidation: async () => {}, pictureTaker: () => undefined },
+  } as unknown as LoopOptions
+  return { actions, progress, run: () => new TrainingLoop(options, progress).run() }
+}
+
+test('validations come after epochs and at the end, each followed by a checkpoint', async () => {
+  const { actions, progress, run } = loop()
+  assert.is(await run(), true)
+  assert.equal(
+    actions.join(', '),
+    'step 1, step 2, validate 2, best, save 2/2, step 3, save 3/2, step 4, validate 4, best, save 4/4, save 4/4, export',
+  )
+  assert.equal(progress.best, { epoch: 2, step: 4, score: 0.6 })
+  assert.ok(progress.seconds >= 100 && progress.seconds < 110, 'seconds of earlier sessions are included')
+})
+
+test('only a better score replaces the best', async () => {
+  const { actions, progress, run } = loop({ scores: [0.6, 0.6] })
+  await run()
+  assert.is(actions.filter((action) => action === 'best').length, 1)
+  assert.is(progress.best!.step, 2)
+})
+
+test('a stop between steps or within a validation saves, and leaves the validation to the next session', async () => {
+  const between = loop({ stopAt: 2 })
+  assert.is(await between.run(), false)
+  assert.equal(between.actions, ['step 1', 'save 1/0', 'export'])
+  // polls: before step 1, before step 2, before the validation, within it
+  const within = loop({ stopAt: 4 })
+  assert.is(await within.run(), false)
+  assert.equal(within.actions, ['step 1', 'step 2', 'save 2/0', 'export'])
+  const resumed = loop({ from: { step: 2, validated: 0 } })
+  await resumed.run()
+  assert.equal(resumed.actions.slice(0, 3), ['validate 2', 'best', 'save 2/2'])
+})
+
+test('a loss that is not finite ends the run before it reaches the progress', async () => {
+  const { progress, run } = loop({ losses: { 2: NaN } })
+  const message = await run().then(String, (error: Error) => `${error.name}: ${error.message}`)
+  assert.match(message, /^UserError: the loss of step 2 is NaN[^]*Resume it\./)
+  assert.equal([progress.step, progress.loss], [1, 1])
+})
+
+test.run()
