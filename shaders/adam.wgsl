@@ -28,7 +28,7 @@ struct Report {
   clip: f32,
   non_finite: f32,      // NaN or infinite elements of the gradient
   skipped: f32,         // 1: this step changed nothing
-  steps: f32,           // since the host cleared the report, as are the following
+  steps: f32,           // since the host cleared the report, like the next two
   skipped_steps: f32,
   loss_sums: array<f32>, // of the steps that were not skipped
 }
