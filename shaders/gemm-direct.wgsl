@@ -14,7 +14,7 @@ alias Element = f32;
 // use: gemm-params, gemm-epilogue
 @group(0) @binding(7) var<storage, read> lora_left: array<f32>;
 
-// element (i, kk) of a is at i * a_row + kk * a_step, element (kk, j) of b at j * b_col + kk * b_step.
+// element (i, kk) of a is at i * a_row + kk * a_step, element (kk, j) of b at j * b_col + kk * b_step
 fn gemm(wg: vec3u, lane: u32, a_row: u32, a_step: u32, b_col: u32, b_step: u32, by_columns: bool, extensions: u32) {
   let start = starts_of(wg.z);
   let row = wg.y * 64u + lane / 8u * 8u;

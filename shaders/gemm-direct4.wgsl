@@ -51,15 +51,15 @@ fn direct4_nn(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index)
   s20 *= params.alpha; s21 *= params.alpha;
   s30 *= params.alpha; s31 *= params.alpha;
   for (var e = 0u; e < params.extensions; e++) {
-    let z = params.ext[e].z;
+    let left = params.ext[e].z;
     let first = params.ext[e].w / 4u;
     for (var r = 0u; r < params.rank; r++) {
       let v0 = params.ext_scale * lora_right[first + r * columns + col];
       let v1 = params.ext_scale * lora_right[first + r * columns + far];
-      let u0 = lora_left[i0 * params.ld_left + z + r]; s00 += u0 * v0; s01 += u0 * v1;
-      let u1 = lora_left[i1 * params.ld_left + z + r]; s10 += u1 * v0; s11 += u1 * v1;
-      let u2 = lora_left[i2 * params.ld_left + z + r]; s20 += u2 * v0; s21 += u2 * v1;
-      let u3 = lora_left[i3 * params.ld_left + z + r]; s30 += u3 * v0; s31 += u3 * v1;
+      let u0 = lora_left[i0 * params.ld_left + left + r]; s00 += u0 * v0; s01 += u0 * v1;
+      let u1 = lora_left[i1 * params.ld_left + left + r]; s10 += u1 * v0; s11 += u1 * v1;
+      let u2 = lora_left[i2 * params.ld_left + left + r]; s20 += u2 * v0; s21 += u2 * v1;
+      let u3 = lora_left[i3 * params.ld_left + left + r]; s30 += u3 * v0; s31 += u3 * v1;
     }
   }
   let rows = min(4u, params.m - row);

@@ -33,7 +33,7 @@ fn load_b(base: u32, stride: u32, first: u32, kk: u32) -> vec4f {
   return v;
 }
 
-// element (i, kk) of a is at i * a_row + kk * a_step, element (kk, j) of b at j * b_col + kk * b_step.
+// element (i, kk) of a is at i * a_row + kk * a_step, element (kk, j) of b at j * b_col + kk * b_step
 fn gemm(wg: vec3u, lane: u32, a_row: u32, a_step: u32, b_col: u32, b_step: u32, by_columns: bool, extensions: u32) {
   let start = starts_of(wg.z);
   let row = wg.y * 64u + lane / 8u * 8u;

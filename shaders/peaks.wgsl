@@ -1,5 +1,5 @@
 // The rates of plain copies and plain arithmetic, against which `wgsam bench` compares the other kernels.
-// copy: y = x, `count` vec4; moves 32 bytes a vec4, no FLOPs. Grid: grid1d(count, 64 * rounds), see lib/lane-range.wgsl.
+// copy: y = x, `count` vec4; moves 32 bytes each, no FLOPs. Grid: grid1d(count, 64 * rounds), see lib/lane-range.wgsl.
 // multiply_add: eight independent chains of vec4 in each lane, `count` steps of 64 FLOPs. The sum is stored so that the compiler
 //   cannot drop anything; y has 256 floats for each workgroup. Grid: any number of workgroups.
 
