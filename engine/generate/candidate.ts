@@ -1,7 +1,7 @@
 /** @file Candidates: the masks that the generator proposes, with the measures that filters, files and the review use. */
 import type { Box, Point, Region } from '../image/box'
 import type { Size } from '../image/size'
-import type { Mask } from '../masks/mask'
+import type { Mask, Placement } from '../masks/mask'
 
 /** The measures of a mask that the filters use. They need no pixels, so filtering again takes milliseconds. */
 export interface CandidateMeasures {
@@ -33,9 +33,7 @@ export interface Candidate extends CandidateMeasures {
 }
 
 /** A mask's low-resolution logits without the parts that are far below the threshold. */
-export interface LogitWindow extends Size {
-  x0: number
-  y0: number
+export interface LogitWindow extends Placement {
   /** (height, width) */
   data: Float32Array
   /** Side of the whole square of logits, of which this is a part. */

@@ -19,6 +19,7 @@ import { layerPoints, addGrids } from './point-grid'
 import type { GenerateHooks, RegionRunner } from './region-runner'
 import type { RgbImage } from '../image/rgb-image'
 import { uncoveredPoints } from './uncovered-points'
+import { AMBIGUOUS_MASKS } from '../sam/mask-tokens'
 import { mergeSeams } from './seams'
 import { tileRegions } from './tiles'
 
@@ -112,7 +113,14 @@ export async function findCandidates(
   }
   const overlaps = await findOverlaps(candidates, countIn(candidates))
   const size = { width: image.width, height: image.height }
-  return { size, candidates: candidates.map(unpackCandidate), overlaps, points: done, masks: 3 * done, removed }
+  return {
+    size,
+    candidates: candidates.map(unpackCandidate),
+    overlaps,
+    points: done,
+    masks: AMBIGUOUS_MASKS * done,
+    removed,
+  }
 }
 
 /** Side, in pixels of the image, of the part of a tile that one cell of the logits covers. */

@@ -15,6 +15,7 @@ import type { RejectedCounts, DecodedMask, MaskThresholds } from './decoded-mask
 import { BlockReader, type TensorBlock } from '../device/read-back'
 import { type PackedMask, wordsAround } from '../masks/bit-mask'
 import { MASK_TOKENS } from '../sam/mask-decoder'
+import { AMBIGUOUS_MASKS } from '../sam/mask-tokens'
 import { UpscaleAxes } from '../image/upscale-axes'
 import { OneShotKernel, ScratchTensors } from '../device/one-shot-kernel'
 
@@ -81,24 +82,25 @@ export class MaskReader {
   }
 
   /**
-   * The masks of tokens 1 to 3 of the first `prompts` prompts of logits (P, MASK_TOKENS, side²) and iou (P, MASK_TOKENS), by prompt and token.
+   * The masks of tokens 1 to 3 of the first `prompts` prompts, sorted by prompt and token.
+   * @param results of the decoder: logits (P, MASK_TOKENS, side²) and iou (P, MASK_TOKENS)
    * @param counts is increased by the number of masks that each test rejected
    * @throws Error if no size was set
    */
   async read(
     { logits, iou }: { logits: Tensor; iou: Tensor },
     prompts: number,
-    options: MaskThresholds,
+    thresholds: MaskThresholds,
     counts: RejectedCounts,
   ): Promise<DecodedMask[]> {
     if (!this.axes) throw new Error('call setImage before reading masks')
-    const jobs = await this.select(logits, iou, prompts, options)
-    counts.floorPredIou += 3 * prompts - jobs.length
+    const jobs = await this.select(logits, iou, prompts, thresholds)
+    counts.floorPredIou += AMBIGUOUS_MASKS * prompts - jobs.length
     const found: DecodedMask[] = []
     let chunk: MaskJob[] = []
     let words = 0
     const flush = async () => {
-      if (chunk.length) found.push(...(await this.decode(logits, chunk, words, options, counts)))
+      if (chunk.length) found.push(...(await this.decode(logits, chunk, words, thresholds, counts)))
       chunk = []
       words = 0
     }
@@ -122,17 +124,17 @@ export class MaskReader {
   }
 
   /** Selects masks by predicted IoU, and finds where each may have pixels. */
-  private async select(logits: Tensor, iou: Tensor, prompts: number, options: MaskThresholds): Promise<MaskJob[]> {
+  private async select(logits: Tensor, iou: Tensor, prompts: number, thresholds: MaskThresholds): Promise<MaskJob[]> {
     const { scratch, side } = this
-    const masks = 3 * prompts
+    const masks = AMBIGUOUS_MASKS * prompts
     const list = scratch.tensor('places', 1 + masks)
     const found = scratch.tensor('windows', 8 + 8 * masks)
     const params = {
       masks,
       side,
-      all: options.predIouThresh > 0 ? 0 : 1,
-      threshold: options.predIouThresh,
-      lowest: this.lowest(options),
+      all: thresholds.predIouThresh > 0 ? 0 : 1,
+      threshold: thresholds.predIouThresh,
+      lowest: this.lowest(thresholds),
     }
     this.kernels.select.run({ iou, list }, params, [1, 1])
     this.kernels.window.run({ iou, places: list, logits, found }, params, [masks, 1])
@@ -154,7 +156,7 @@ export class MaskReader {
     logits: Tensor,
     jobs: readonly MaskJob[],
     words: number,
-    options: MaskThresholds,
+    thresholds: MaskThresholds,
     counts: RejectedCounts,
   ): Promise<DecodedMask[]> {
     const { scratch, axes } = this
@@ -176,9 +178,9 @@ export class MaskReader {
       height: axes!.image.height,
       valid_width: axes!.valid.width,
       valid_height: axes!.valid.height,
-      below: options.maskThreshold - options.stabilityScoreOffset,
-      middle: options.maskThreshold,
-      above: options.maskThreshold + options.stabilityScoreOffset,
+      below: thresholds.maskThreshold - thresholds.stabilityScoreOffset,
+      middle: thresholds.maskThreshold,
+      above: thresholds.maskThreshold + thresholds.stabilityScoreOffset,
     }
     this.kernels.threshold.run(tensors, params, grid1d(words, 64))
     this.kernels.measure.run(
@@ -193,10 +195,10 @@ export class MaskReader {
     jobs.forEach((job, i) => {
       const [above, below, area, x0, y0, x1, y1] = m.subarray(8 * i)
       const stability = Math.fround(above / below)
-      const stable = options.stabilityScoreThresh <= 0 || stability >= Math.fround(options.stabilityScoreThresh)
+      const stable = thresholds.stabilityScoreThresh <= 0 || stability >= Math.fround(thresholds.stabilityScoreThresh)
       if (!area || !stable) return void counts.floorStability++
       const box: Box = { x0, y0, x1, y1 }
-      if (options.accept && !options.accept(box)) return void counts.cropEdge++
+      if (thresholds.accept && !thresholds.accept(box)) return void counts.cropEdge++
       const { column, columns, rows } = wordsAround(box)
       const first = starts[i] + (y0 - job.row) * job.columns + column - job.column
       windows.push({ first, stride: job.columns, columns, rows })
@@ -209,8 +211,8 @@ export class MaskReader {
         box,
         bits: { column, columns, row: y0, rows, words: noWords },
       }
-      if (options.keepLogits) {
-        mask.logits = this.logitWindow(job, options)
+      if (thresholds.keepLogits) {
+        mask.logits = this.logitWindow(job, thresholds)
         const { x0: lx, y0: ly, width, height } = mask.logits
         const plane = job.plane * this.side * this.side
         sources.push({ first: plane + ly * this.side + lx, stride: this.side, columns: width, rows: height })
@@ -224,12 +226,12 @@ export class MaskReader {
     return found
   }
 
-  private logitWindow({ window: { x0, y0, x1, y1 } }: MaskJob, options: MaskThresholds): LogitWindow {
+  private logitWindow({ window: { x0, y0, x1, y1 } }: MaskJob, thresholds: MaskThresholds): LogitWindow {
     const { side, inputSize } = this
     const [left, top] = [Math.max(0, x0 - WINDOW_MARGIN), Math.max(0, y0 - WINDOW_MARGIN)]
     const width = Math.min(side - 1, x1 + WINDOW_MARGIN) - left + 1
     const height = Math.min(side - 1, y1 + WINDOW_MARGIN) - top + 1
-    const lowest = this.lowest(options)
+    const lowest = this.lowest(thresholds)
     return { x0: left, y0: top, width, height, data: new Float32Array(0), side, inputSize, lowest }
   }
 

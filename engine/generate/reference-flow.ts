@@ -5,7 +5,7 @@ import { type PackedMask, unpackMask } from '../masks/bit-mask'
 import { dropIslands, fillHoles } from '../masks/holes-islands'
 import { compressCounts, maskCounts } from '../masks/rle'
 import type { Size } from '../image/size'
-import { type Box, type Point, type Region, boxInImage, regionSize } from '../image/box'
+import { type Box, type Point, type Region, boxInImage, regionSize, regionToXYWH } from '../image/box'
 import { cropRegions, isCutByCrop } from './crops'
 import type { DecodedMask } from './decoded-mask'
 import { boxNms } from './nms'
@@ -125,6 +125,6 @@ function recordOf(entry: CropMask, size: Size, { outputMode }: GeneratorOptions)
     predicted_iou: predictedIou,
     point_coords: [point],
     stability_score: stability,
-    crop_box: [crop.left, crop.top, crop.right - crop.left, crop.bottom - crop.top],
+    crop_box: regionToXYWH(crop),
   }
 }

@@ -26,6 +26,26 @@ export interface Region {
 /** The region of the pixels of a box. */
 export const boxToRegion = ({ x0, y0, x1, y1 }: Box): Region => ({ left: x0, top: y0, right: x1 + 1, bottom: y1 + 1 })
 
+/** The box of the pixels of a region that is not empty. */
+export const regionToBox = ({ left, top, right, bottom }: Region): Box => ({
+  x0: left,
+  y0: top,
+  x1: right - 1,
+  y1: bottom - 1,
+})
+
+/** A region in the form of COCO's files: left, top, width, height. */
+export type XYWH = [x: number, y: number, width: number, height: number]
+
+export const regionToXYWH = ({ left, top, right, bottom }: Region): XYWH => [left, top, right - left, bottom - top]
+
+export const regionFromXYWH = ([left, top, width, height]: Readonly<XYWH>): Region => ({
+  left,
+  top,
+  right: left + width,
+  bottom: top + height,
+})
+
 /** The region of a whole image. */
 export const wholeRegion = ({ width, height }: Size): Region => ({ left: 0, top: 0, right: width, bottom: height })
 

@@ -2,6 +2,9 @@
 import { MASK_TOKENS } from './mask-decoder'
 import type { Prediction } from './predictor'
 
+/** The number of masks of an ambiguous prompt: tokens 1 to 3, from part to whole. */
+export const AMBIGUOUS_MASKS = MASK_TOKENS - 1
+
 /**
  * SAM's choice among a prompt's masks: token 0 of an unambiguous prompt; of an ambiguous one the token from 1 to 3 with
  * the highest predicted IoU, the first of equals.

@@ -1,6 +1,7 @@
 /** @file COCO instance annotations: reads the file, rasterises its annotations to a label map, and writes an annotation. */
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
+import { boxToRegion, regionToXYWH } from '../../engine/image/box'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { messageOf, UserError } from '../host/errors'
 import type { InstanceBox } from '../../engine/image/label-map'
@@ -135,6 +136,6 @@ export const cocoAnnotation = (
   category_id: 1,
   iscrowd: 0,
   area: box.area,
-  bbox: [box.x0, box.y0, box.x1 - box.x0 + 1, box.y1 - box.y0 + 1],
+  bbox: regionToXYWH(boxToRegion(box)),
   segmentation: polygons ?? encodeRle(data, width, height, box.id, box),
 })

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { boxToRegion, type Region } from '../../engine/image/box'
+import { boxToRegion, regionToXYWH } from '../../engine/image/box'
 import type { Candidate, CandidateSet } from '../../engine/generate/candidate'
 import type { Mask } from '../../engine/masks/mask'
 import { paintMasks } from '../../engine/masks/mask-algebra'
@@ -21,18 +21,15 @@ import { projectFile } from './project'
 export const outputKinds = ['labels', 'tiff', 'overlay', 'csv', 'coco', 'masks'] as const
 export type OutputKind = (typeof outputKinds)[number]
 
-/** A region as x, y, width, height, in the form of COCO's files. */
-const toXYWH = ({ left, top, right, bottom }: Region): ProposalRecord['bbox'] => [left, top, right - left, bottom - top]
-
 /** A mask with its measures, as project files hold them. */
 export const toRecord = (of: Candidate, size: Size): ProposalRecord => ({
   segmentation: encodeMask(of.mask, size),
   area: of.area,
-  bbox: toXYWH(boxToRegion(of.box)),
+  bbox: regionToXYWH(boxToRegion(of.box)),
   predicted_iou: rounded(of.predictedIou),
   stability_score: rounded(of.stability),
   point_coords: [of.point],
-  crop_box: toXYWH(of.crop),
+  crop_box: regionToXYWH(of.crop),
 })
 
 /** Six significant digits: the precision of a GPU's f32 result. */
