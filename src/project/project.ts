@@ -4,7 +4,7 @@
  *
  *   images/NAME.png            the image that masks refer to: info bar removed, 8 or 16 bit
  *   proposals/NAME.json        the generator's masks (ProposalFile)
- *   candidates/NAME.json       all masks above lower thresholds, with what filtering again needs (CandidateFile)
+ *   candidates/NAME.json       all masks above lower thresholds, with the measures that filtering needs (CandidateFile)
  *   labels/NAME.png, overlays/NAME.png, annotations.json, particles.csv, generate.json
  *   review/NAME.jsonl          the log of a person's edits; proposals are never changed
  *   dataset/images, dataset/masks   accepted images

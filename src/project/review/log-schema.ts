@@ -7,7 +7,7 @@ export const wholeNumber = (minimum: number) =>
   v.pipe(v.number(), v.integer(), v.minValue(minimum), v.maxValue(2 ** 31 - 1))
 export const finite = v.pipe(v.number(), v.finite())
 
-export const windowName = v.pipe(
+export const windowNameSchema = v.pipe(
   v.string(),
   v.regex(/^[\w-]{1,64}$/, 'Invalid window: 1 to 64 letters, digits, - and _'),
 )
@@ -35,7 +35,7 @@ export const actionFields = {
   state: { type: v.literal('state'), state: v.picklist(imageStates) },
 }
 
-const stamp = { seq: wholeNumber(1), time: v.string(), window: windowName }
+const stamp = { seq: wholeNumber(1), time: v.string(), window: windowNameSchema }
 
 export const entrySchema: v.GenericSchema<unknown, LogEntry> = v.variant('type', [
   v.object({ ...stamp, ...actionFields.edit }),

@@ -97,8 +97,8 @@ async function load(session: ImageSession): Promise<void> {
   }
 }
 
-const goneSprites = new WeakMap<Mask, HTMLCanvasElement>()
-const comeSprites = new WeakMap<Mask, HTMLCanvasElement>()
+const removedSprites = new WeakMap<Mask, HTMLCanvasElement>()
+const addedSprites = new WeakMap<Mask, HTMLCanvasElement>()
 
 /** A mask's sprite, cached: moving a slider shows the same masks many times. */
 function cached(
@@ -116,11 +116,11 @@ function show(session: ImageSession): void {
   const { candidates } = loaded.value ?? {}
   const found = difference.value
   if (!candidates || !found || !moved.value) return void (preview.value = [])
-  const gone = found.remove.map((id) => session.masks.get(id)!.mask)
-  const come = found.add.map((i) => candidates.draft(i).mask)
+  const removed = found.remove.map((id) => session.masks.get(id)!.mask)
+  const added = found.add.map((i) => candidates.newMask(i).mask)
   preview.value = [
-    ...gone.map((mask) => ({ mask, canvas: cached(goneSprites, mask, [255, 60, 60], 0.55) })),
-    ...come.map((mask) => ({ mask, canvas: cached(comeSprites, mask, [70, 230, 110], 0.45) })),
+    ...removed.map((mask) => ({ mask, canvas: cached(removedSprites, mask, [255, 60, 60], 0.55) })),
+    ...added.map((mask) => ({ mask, canvas: cached(addedSprites, mask, [70, 230, 110], 0.45) })),
   ]
 }
 
@@ -152,7 +152,7 @@ export function Sliders({ session }: { session: ImageSession }) {
       session.edit(
         'refilter',
         found.remove,
-        found.add.map((i) => candidates.draft(i)),
+        found.add.map((i) => candidates.newMask(i)),
       )
       session.select([])
     } catch (error) {
@@ -195,8 +195,8 @@ export function Sliders({ session }: { session: ImageSession }) {
           'Nothing would change.'
         ) : (
           <>
-            <b class="gone">−{found.remove.length}</b> would be removed, <b class="come">+{found.add.length}</b> would
-            be added.
+            <b class="removed">−{found.remove.length}</b> would be removed, <b class="added">+{found.add.length}</b>{' '}
+            would be added.
           </>
         )}
       </p>

@@ -127,9 +127,9 @@ export class ImageSession {
    * Replaces masks by new ones, and selects these.
    * @returns the new masks' ids
    */
-  edit(kind: EditKind, remove: readonly number[], drafts: readonly NewMask[] = []): number[] {
+  edit(kind: EditKind, remove: readonly number[], newMasks: readonly NewMask[] = []): number[] {
     const first = this.document.nextId
-    const add = drafts.map(({ mask, predictedIou = null, stability = null }, i): ReviewMask => ({
+    const add = newMasks.map(({ mask, predictedIou = null, stability = null }, i): ReviewMask => ({
       id: first + i,
       segmentation: encodeMask(mask, this.info),
       origin: kind,

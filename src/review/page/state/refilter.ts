@@ -22,7 +22,7 @@ const defaults: FilterOptions = {
 export class Candidates {
   readonly options: FilterOptions
   readonly total: number
-  private readonly drafts: NewMask[] = []
+  private readonly newMasks: NewMask[] = []
   private readonly set: CandidateSet<CandidateMeasures>
 
   constructor(private readonly file: CandidateFile) {
@@ -58,10 +58,10 @@ export class Candidates {
     return { kept: kept.length, remove, add }
   }
 
-  draft(i: number): NewMask {
+  newMask(i: number): NewMask {
     const { segmentation, predicted_iou, stability_score } = this.file.candidates[i]
-    this.drafts[i] ??= { mask: decodeMask(segmentation), predictedIou: predicted_iou, stability: stability_score }
-    return this.drafts[i]
+    this.newMasks[i] ??= { mask: decodeMask(segmentation), predictedIou: predicted_iou, stability: stability_score }
+    return this.newMasks[i]
   }
 
   /** The run lengths identify a mask: two candidates never have the same. */
