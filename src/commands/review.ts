@@ -91,7 +91,7 @@ async function review(values: Values, dir: string): Promise<number> {
     console.log(`${folder.names.length} images of ${resolve(dir)} are at\n\n  ${server.url}\n\nCtrl-C ends.`)
     if (flag(values, 'open')) openBrowser(server.url)
     // the page is usable while the model loads
-    session?.warm().catch((error: Error) => console.error(`no masks can be added by prompts: ${error.message}`))
+    session?.warm().catch((error: Error) => console.error(`prompts are not available: ${error.message}`))
     await interrupt.signal
     await server.close()
     await session?.close()

@@ -105,7 +105,10 @@ export async function openDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   })
 }
 
-/** The engine on a device, waiting as suits it, with the kernels that `wgsam bench --tune` has found to be the fastest. */
+/**
+ * The engine on a device, with the kernel variants that `wgsam bench --tune` saved for it. While it waits for a software
+ * adapter the thread sleeps: see idle-wait.ts.
+ */
 export function engineOf(device: GPUDevice): Engine {
   const engine = isSoftwareAdapter(device.adapterInfo) ? new Engine(device, waitWithNaps) : new Engine(device)
   const saved = savedVariants(engine)

@@ -17,7 +17,7 @@ export interface EvaluatedModels {
   /** Paths of the adapters. */
   adapters: string[]
   selection: Selection
-  /** The images that each adapter was trained on, as far as known. */
+  /** How many of the images the training of each adapter used; null if it is not known. */
   seen: (Seen | null)[]
   hardware: Hardware
 }
