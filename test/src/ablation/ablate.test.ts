@@ -141,7 +141,7 @@ test('a dry run lists cells and trains nothing; wrong flags are refused', async 
     JSON.stringify({ grids: [{ rank: [2] }, { kind: ['full'] }], lr: [1e-3] }),
   )
   assert.match(await run('--dry-run', '--grid', join(scratch, 'grid.json')), '2 of 2 to do')
-  assert.match(await run('--dry-run', '--rank', '4,x'), /UserError: --rank takes numbers/)
+  assert.match(await run('--dry-run', '--rank', '4,x'), /UserError: --rank takes comma-separated numbers/)
   assert.match(await run('--dry-run', '--rnak', '4'), 'did you mean --rank?')
   assert.match(await run('--dry-run', '--lr', '-1'), /UserError: the grid:\n {2}lr takes numbers above 0/)
   assert.match(await run('--dry-run', '--size', '50'), /UserError: wgsam ablate:\n {2}size .*must be a multiple of 16/)

@@ -122,7 +122,7 @@ test('advice fits the system', () => {
   assert.match(says({ gpus: ['NVIDIA'] }), 'NVIDIA_DRIVER_CAPABILITIES')
   assert.match(says({ gpus: ['AMD'] }), 'renderD128')
   assert.match(says({ os: os('debian', '13') }), /^apt-get install mesa/m)
-  assert.match(says({ os: os('ubuntu', '22.04') }), 'too old a Mesa')
+  assert.match(says({ os: os('ubuntu', '22.04') }), 'Mesa of Ubuntu 22.04 is too old')
   assert.match(says({ os: os('fedora', '42') }), 'dnf install')
   assert.match(says({ os: os('alpine') }), 'from your distribution')
   assert.match(says({ platform: 'darwin' }), 'Metal')
