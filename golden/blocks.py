@@ -1,6 +1,6 @@
-"""One block at a time: its output for a random input, and what flows back for a random gradient of the output.
+"""Golden tensors of one module at a time: its output for a random input, and the gradients for a random output gradient.
 
-The weights are those of the toy checkpoints; blocks.json says for every key which checkpoint and module path.
+The weights are those of the toy checkpoints; blocks.json contains the checkpoint and the module path of every key.
 """
 import json
 

@@ -1,7 +1,7 @@
 """Run by hand: `python3 golden/check_shared.py DIR/NAME` recomputes NAME.golden.safetensors.
 
-The file must come from another implementation than ours (a golden file of the public reference code) for this to mean
-anything: it is how reference.py earns its name.
+The file must have been written by another implementation (the public reference implementation): this is how reference.py
+is verified.
 """
 import json
 import os
@@ -12,7 +12,7 @@ import torch
 import tensors
 from model import Model, outputs
 
-TOLERANCE = 1e-6  # float32 rounding of what is stored
+TOLERANCE = 1e-6  # the stored tensors are rounded to float32
 
 
 def main(stem):

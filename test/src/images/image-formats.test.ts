@@ -97,7 +97,7 @@ test('gray TIFFs of every kind keep their values', async () => {
     }
 })
 
-test('half floats, among them the smallest, the largest and what is no number', async () => {
+test('half floats, including the smallest, the largest, infinities and NaN', async () => {
   const codes = [0, 0x3c00, 0xc000, 0x3800, 0x7bff, 0x0001, 0x8400, 0x7c00, 0xfc00]
   const values = [0, 1, -2, 0.5, 65504, 2 ** -24, -(2 ** -14), Infinity, -Infinity]
   const image = await one({ tags: picture(9, 1, 16, { format: 3 }), data: [bytes(codes, 'u16')] })
@@ -205,7 +205,7 @@ test('compressions and tiles keep 16-bit values, signed ones too', async () => {
   )
 })
 
-test('JPEG inside a TIFF is near', async () => {
+test('JPEG inside a TIFF is read approximately', async () => {
   const smooth = Uint8Array.from({ length: 64 * 64 }, (_, i) => 2 * (i % 64) + Math.floor(i / 64))
   const file = await sharp(smooth, { raw: { width: 64, height: 64, channels: 1 } })
     .toColourspace('b-w')

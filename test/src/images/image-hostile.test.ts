@@ -28,7 +28,7 @@ async function refused(bytes: Uint8Array, name = `bad ${++count}`): Promise<stri
   return message.slice(`cannot read the image ${path}: `.length)
 }
 
-test('files cut off anywhere are refused, in one line', async () => {
+test('files truncated anywhere are refused with a message of one line', async () => {
   const files = {
     png: await gray().png().toBuffer(),
     interlaced: await gray().png({ progressive: true }).toBuffer(),
@@ -72,7 +72,7 @@ test('damage in the middle is found', async () => {
   }
 })
 
-test('sizes that a small file only claims take no memory', async () => {
+test('a size that a small file only claims allocates no memory', async () => {
   const before = process.memoryUsage().rss
   const claim = (w: number, h: number, more: Tag[] = []) =>
     tiffFile([{ tags: [...picture(w, h, 8), ...more], data: [Buffer.alloc(64)] }])
@@ -105,7 +105,7 @@ test('a strip that inflates to 200 MB gives the few pixels that it should', asyn
   assert.ok(process.memoryUsage().rss - before < 100e6)
 })
 
-test('TIFFs whose directories loop, lie outside or claim too much', async () => {
+test('TIFFs whose directories loop, are outside the file or claim too much', async () => {
   const one = tiffFile([{ tags: picture(8, 8, 8), data: [Buffer.alloc(64)] }])
   const place = one.readUInt32LE(4)
   const loop = Buffer.from(one)
@@ -126,7 +126,7 @@ test('TIFFs whose directories loop, lie outside or claim too much', async () => 
   await readMicrograph(put(at('good.tif'), one))
 })
 
-test('every byte of a TIFF set wrong: it is read or refused, never anything else', async () => {
+test('any corrupted byte of a TIFF: the file is read or refused, nothing else happens', async () => {
   const tags = [...picture(8, 8, 8), { tag: 34682, values: '[Scan]\nPixelWidth=1e-9\nPixelHeight=1e-9\n' }]
   const file = tiffFile([{ tags, data: [Buffer.from(noise.subarray(0, 64))] }])
   let readable = 0

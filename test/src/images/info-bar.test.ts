@@ -61,7 +61,7 @@ const bars: Bar[] = [
   { rows: 24, paper: 4, ink: 230, noise: 5 },
 ]
 
-test('a bar of any of the usual looks is found to the row', () => {
+test('bars of all usual appearances are found, with the exact height', () => {
   for (const scene of scenes)
     for (const bar of bars) assert.is(findInfoBar(asImage(withBar(scene, bar))), bar.rows, JSON.stringify(bar))
   const middle = { rows: 30, paper: 128, ink: 255 }
@@ -78,7 +78,7 @@ test('in colours, 16 bits and floats too', () => {
   assert.is(findInfoBar(asImage(Float32Array.from(gray, (v) => v / 255 - 3))), 16)
 })
 
-test('where there is none, none is found', () => {
+test('no bar is found in an image without one', () => {
   const rng = new Rng(4)
   for (const scene of scenes) {
     assert.is(findInfoBar(asImage(scene)), 0)
@@ -106,7 +106,7 @@ test('where there is none, none is found', () => {
   assert.is(findInfoBar(asImage(new Float32Array(width * height).fill(NaN))), 0)
 })
 
-test('a micrograph is read without it', async () => {
+test('a micrograph is read without its info bar', async () => {
   const path = join(scratch(), 'with bar.png')
   await writePng(path, { width, height: height + 24, channels: 1, data: withBar(scenes[1], bars[1]) })
   const cut = await readMicrograph(path)

@@ -65,7 +65,7 @@ test('tags lie in order, and values on even places, as the format asks', async (
   assert.is(file.readUInt32LE(strips + 8) % 2, 0)
 })
 
-test('what is no label map is not written', async () => {
+test('data that do not fit the size are not written', async () => {
   for (const [width, height, count] of [
     [2, 2, 3],
     [0, 5, 0],

@@ -27,7 +27,7 @@ const fei = (extra = '', scan = 'PixelWidth=2.5e-009\r\nPixelHeight=2.5e-009') =
 const zeiss = (value: string, store = `${width} * ${height}`) =>
   `\r\n0\r\n0\r\nAP_PIXEL_SIZE\r\nPixel Size = 99 nm\r\nAP_IMAGE_PIXEL_SIZE\r\nImage Pixel Size = ${value}\r\nDP_IMAGE_STORE\r\nStore resolution = ${store}\r\n`
 
-test('pixel sizes as people write them', () => {
+test('pixel sizes as users write them', () => {
   const cases: [string, number][] = [
     ['12nm', 1.2e-8],
     ['0.5 um', 5e-7],
@@ -157,7 +157,7 @@ test('text files beside the picture: JEOL old and new, Hitachi, TESCAN', async (
   assert.is(await sizeOf(other), null)
 })
 
-test('damaged tags are told, the picture is read', async () => {
+test('damaged tags are reported, and the image is read', async () => {
   for (const tags of [
     [{ tag: 34682, type: 2, values: new Uint8Array(50) }],
     [{ tag: 34665, values: [4_000_000_000] }],
@@ -185,7 +185,7 @@ test('Phenom text in a JPEG', async () => {
   assert.equal(await sizeOf(path), { metres: 2.6e-8, from: 'Phenom text in the JPEG' })
 })
 
-test('what is not certain is no pixel size, and it is said why', async () => {
+test('unreliable metadata give no pixel size, and the reason is reported', async () => {
   const dpi = [
     { tag: 282, type: 5, values: [300, 1] },
     { tag: 283, type: 5, values: [300, 1] },
@@ -217,7 +217,7 @@ test('what is not certain is no pixel size, and it is said why', async () => {
   assert.ok(await sizeOf(tiff([text(34682, fei('', 'PixelWidth=1e-9\nPixelHeight=1.005e-9'))])))
 })
 
-test('what the person says counts more, and the first certain tag more than the next', async () => {
+test("the user's pixel size overrides the tags, and an earlier tag a later one", async () => {
   const given = parsePixelSize('7nm')
   const path = tiff([text(34682, fei()), text(34118, zeiss('9 nm'))])
   assert.equal((await readMicrograph(path, { pixelSize: given })).pixelSize, given)
@@ -226,7 +226,7 @@ test('what the person says counts more, and the first certain tag more than the 
   assert.is((await sizeOf(doubtful))?.metres, 9e-9)
 })
 
-test('the recorded height tells the bar, and an order what to cut', async () => {
+test('the recorded height determines the info bar; the crop option overrides it', async () => {
   const path = tiff([
     text(34682, fei(`[Image]\r\nResolutionX=${width}\r\nResolutionY=70\r\n[PrivateFei]\r\nDatabarHeight=10`)),
   ])

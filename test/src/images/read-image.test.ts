@@ -48,7 +48,7 @@ test('8 and 16 bits, gray and colour, come back exactly from every lossless form
   }
 })
 
-test('JPEG is near, and gray stays gray', async () => {
+test('JPEG is read approximately, and gray stays gray', async () => {
   const smooth = gray.map((_, i) => 2 * (i % width) + Math.floor(i / width))
   put(at('g.jpg'), await of(smooth, 1).toColourspace('b-w').jpeg({ quality: 95 }).toBuffer())
   const image = await readImage(at('g.jpg'))
@@ -168,7 +168,7 @@ test('a BMP that is truncated, compressed, empty or hostile is refused with the 
   }
 })
 
-test('what cannot be read is refused by name', async () => {
+test('unreadable files are refused with their names', async () => {
   const noise = Uint8Array.from({ length: 200 * 200 }, () => rng.int(256))
   const big = sharp(noise, { raw: { width: 200, height: 200, channels: 1 } }).toColourspace('b-w')
   for (const [name, buffer] of [
@@ -185,7 +185,7 @@ test('what cannot be read is refused by name', async () => {
   assert.match(await refusal(readImage(at('limit.png'), { maxPixels: 800 })), /limit.png: 37x23 pixels are more/)
 })
 
-test('a header that claims a giant picture is refused before memory is taken', async () => {
+test('a header that claims a giant image is refused before memory is allocated', async () => {
   const png = await of(gray, 1).toColourspace('b-w').png().toBuffer()
   png.writeUInt32BE(60000, 16)
   png.writeUInt32BE(60000, 20)
