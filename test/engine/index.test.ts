@@ -133,8 +133,7 @@ test('the names that a host can import', () => {
 
 test('the example of the README: a device, weights, an image, a prompt', async () => {
   const predictor = await Predictor.create(model)
-  const { data, valid } = toModelInput(image.rgb, image.width, image.height, SIZE)
-  predictor.setImages(data, Uint32Array.of(valid.height, valid.width))
+  predictor.setImage(image)
   const coords = Float32Array.of(...scalePoint([25, 18], image, SIZE), 0, 0, 0, 0)
   const { foreground, padding, absent } = promptLabel
   const { logits, iou } = await predictor.predict({ coords, labels: Int32Array.of(foreground, padding, absent) })
