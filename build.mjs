@@ -1,5 +1,4 @@
-// Builds dist/: the command line, the engine for any host, and one bundle a test file.
-// usage: node build.mjs [--tests]
+// Builds dist/: the command line, the engine for any host, the review page, and one bundle per test file.
 import { build } from 'esbuild'
 import { readdirSync, rmSync, existsSync } from 'node:fs'
 import { buildPage } from './scripts/build-page.mjs'
@@ -27,7 +26,7 @@ const node = { ...common, platform: 'node', packages: 'external' }
 await Promise.all([
   // 'neutral' fails the build on any import that is not in the bundle: the engine runs in every host
   build({ ...common, platform: 'neutral', entryPoints: ['engine/index.ts'], outfile: 'dist/engine.js' }),
-  // a chunk a command: a command loads its own packages and no others; worker.js is a thread's
+  // one chunk per command, so that a command loads only its own packages; worker.js is the training worker thread
   build({
     ...node,
     entryPoints: { cli: 'src/main.ts', worker: 'src/training/worker.ts' },

@@ -1,4 +1,4 @@
-// Checks that dist/engine.js runs in any host: nothing imported, and it loads where there is nothing of Node's.
+// Checks that dist/engine.js runs in any host: it imports nothing, and it loads in a context without Node's globals.
 import { readFileSync } from 'node:fs'
 import vm from 'node:vm'
 import { build } from 'esbuild'

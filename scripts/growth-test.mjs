@@ -1,5 +1,5 @@
-// Trains a toy model for many steps and watches the process: its memory, which on a software adapter is the GPU's too, must
-// not grow. Validations and checkpoints are part of it. Needs `npm run build` before; reads /proc, so Linux only.
+// Trains a toy model for many steps and checks that the memory of the process does not grow; on a software adapter that
+// includes the GPU's memory. Validation and checkpoints are part of the run. Needs `npm run build`; reads /proc, so Linux only.
 // usage: node scripts/growth-test.mjs [--steps 10000] [--most 16] [--folder DIR] [--cli dist/cli.js] [-- options of wgsam train]
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs'

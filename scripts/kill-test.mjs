@@ -1,5 +1,5 @@
-// Kills a training run with SIGKILL at random moments, resumes it each time, and compares its end with that of the same
-// run never killed: adapters, optimiser and records must be the same bits. Needs `npm run build` before.
+// Kills a training run with SIGKILL at random moments, resumes it each time, and compares the end result with that of the
+// same run without kills: adapters, optimiser state and records must have the same bits. Needs `npm run build`.
 // usage: node scripts/kill-test.mjs [--kills 20] [--seed 1] [--folder DIR] [--cli dist/cli.js] [-- options of wgsam train]
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'

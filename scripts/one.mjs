@@ -1,4 +1,5 @@
-// Bundles and runs one test file without touching dist/. usage: node scripts/one.mjs test/gemm.test.ts [arguments]
+// Bundles and runs one test file without touching dist/.
+// usage: node scripts/one.mjs test/engine/ops/gemm.test.ts [arguments]
 import { build } from 'esbuild'
 import { spawnSync } from 'node:child_process'
 import { wgsl } from './wgsl-plugin.mjs'
