@@ -1,6 +1,7 @@
 /** @file The instances of a label map: area, bounding box and representative point. */
 import { type InstanceBox, type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { squaredDistance } from '../../engine/masks/distance-transform'
+import { maskOfLabel } from '../../engine/masks/mask-of-label'
 
 export interface Instance extends InstanceBox {
   /** The pixel furthest from the outline, [x, y]; of several the first in reading order. */
@@ -36,12 +37,9 @@ export function instances(labels: LabelMap): Instance[] {
   }))
 }
 
-function innermost(labels: LabelMap, { id, x0, y0, x1, y1 }: InstanceBox): [number, number] {
-  const [width, height] = [x1 - x0 + 1, y1 - y0 + 1]
-  const mask = new Uint8Array(width * height)
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) mask[y * width + x] = +(labels.data[(y0 + y) * labels.width + x0 + x] === id)
-  const inside = squaredDistance(mask, width, height)
+function innermost(labels: LabelMap, instance: InstanceBox): [number, number] {
+  const { x0, y0, width, height, data } = maskOfLabel(labels, instance)
+  const inside = squaredDistance(data, width, height)
   let best = 0
   for (let i = 1; i < inside.length; i++) if (inside[i] > inside[best]) best = i
   return [x0 + (best % width), y0 + Math.floor(best / width)]

@@ -1,15 +1,11 @@
 /** @file Joins the polygons of an instance into one ring, for formats that store an instance as one polygon without holes. */
 import type { InstanceBox, LabelMap } from '../../engine/image/label-map'
+import { maskOfLabel } from '../../engine/masks/mask-of-label'
 import { type MaskPolygon, maskPolygons, type Corner } from './contours'
 
 /** The polygons of one label. */
-export function labelPolygons({ width, data }: LabelMap, { id, x0, y0, x1, y1 }: InstanceBox): MaskPolygon[] {
-  const mask = { x0, y0, width: x1 - x0 + 1, height: y1 - y0 + 1 }
-  const inside = new Uint8Array(mask.width * mask.height)
-  for (let y = 0, at = 0; y < mask.height; y++)
-    for (let x = 0; x < mask.width; x++, at++) inside[at] = +(data[(y0 + y) * width + x0 + x] === id)
-  return maskPolygons({ ...mask, data: inside })
-}
+export const labelPolygons = (labels: LabelMap, instance: InstanceBox): MaskPolygon[] =>
+  maskPolygons(maskOfLabel(labels, instance))
 
 /**
  * Joins all rings of an instance into one: holes and further components are connected by a line there and back, between

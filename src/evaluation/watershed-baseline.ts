@@ -1,6 +1,7 @@
 /** @file What can be had without a model: Otsu's threshold and a watershed. It sees the image and nothing else. */
 import { components } from '../../engine/masks/components'
 import type { Mask } from '../../engine/masks/mask'
+import { maskOfLabel } from '../../engine/masks/mask-of-label'
 import type { Size } from '../../engine/image/size'
 import { otsuThreshold, smoothGray } from './otsu'
 import { type Parts, watershed } from './watershed'
@@ -61,12 +62,7 @@ function cutOut({ labels, areas }: Parts, { width, height }: Size, least: number
       box.y0 = Math.min(box.y0, y)
       box.y1 = y
     }
-  return boxes.flatMap(({ x0, y0, x1, y1 }, i) => {
-    if (areas[i] < least) return []
-    const mask: Mask = { x0, y0, width: x1 - x0 + 1, height: y1 - y0 + 1, data: new Uint8Array(0) }
-    mask.data = new Uint8Array(mask.width * mask.height)
-    for (let y = y0, to = 0; y <= y1; y++)
-      for (let x = x0; x <= x1; x++, to++) mask.data[to] = +(labels[y * width + x] === i + 1)
-    return [mask]
-  })
+  return boxes.flatMap((box, i) =>
+    areas[i] < least ? [] : [maskOfLabel({ width, data: labels }, { id: i + 1, ...box })],
+  )
 }
