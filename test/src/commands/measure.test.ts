@@ -240,7 +240,7 @@ test('a bad file is reported and the rest is measured; different sizes are an er
   assert.is(code, 1)
   assert.match(err, /torn: cannot read the image/)
   assert.match(err, /other: .*other\.png is 40x30, its labels 20x30/)
-  assert.match(err, /alone: no file of this name/)
+  assert.match(err, /alone: there is no label map of this name/)
   assert.equal(new Set(rowsOf(out).map(({ image }) => image)), new Set(['good']))
   assert.is(JSON.parse(read(out, 'summary.json')).unmeasured.length, 3)
   assert.match(read(out, 'report.html'), 'Not measured')
