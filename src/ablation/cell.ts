@@ -8,7 +8,7 @@ import type { DatasetItem } from '../dataset/dataset'
 import { UserError } from '../host/errors'
 import { evaluateModel } from '../evaluation/compare'
 import { promptKinds } from '../evaluation/evaluate'
-import { summarise } from '../evaluation/scores'
+import { summariseTallies } from '../evaluation/scores'
 import { writeFileAtomic } from '../host/files'
 import { Progress } from '../host/progress'
 import { openModel } from '../model/open-model'
@@ -97,9 +97,9 @@ export async function measure(
   try {
     const options = { items, prompts: promptKinds, maxInstances: instances, seed, stop }
     const onProgress = (_: string, done: number) => line.update(done)
-    const ways = await evaluateModel(model, { name: adapter ?? 'base' }, { ...options, onProgress })
-    if (!ways) return null
-    const scores = ways.map(summarise).map(({ prompt, dice, miou, accuracy, instanceDice }) => {
+    const modes = await evaluateModel(model, { name: adapter ?? 'base' }, { ...options, onProgress })
+    if (!modes) return null
+    const scores = modes.map(summariseTallies).map(({ prompt, dice, miou, accuracy, instanceDice }) => {
       return [prompt, { dice, miou, accuracy, instanceDice }] as const
     })
     return Object.fromEntries(scores) as Scores

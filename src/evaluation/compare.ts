@@ -13,12 +13,12 @@ import {
   evaluate,
   type EvaluateOptions,
   type Proposed,
-  type TalliedWay,
-  type Way,
+  type TalliedMode,
+  type PromptMode,
 } from './evaluate'
 import { watershedMasks } from './watershed-baseline'
 import { CONFIDENCE } from './bootstrap'
-import { scoreWay, type ScoredEvaluation } from './scores'
+import { scoreMode, type ScoredEvaluation } from './scores'
 
 /** What is compared. */
 export interface Contestant {
@@ -41,7 +41,7 @@ export interface CompareOptions {
   /** Whether Otsu's threshold and a watershed are tried as well. */
   watershed?: boolean
   items: readonly DatasetItem[]
-  prompts: readonly Way[]
+  prompts: readonly PromptMode[]
   maxInstances?: number | null
   boundaryTolerance?: number
   seed?: number
@@ -54,13 +54,13 @@ export interface CompareOptions {
 }
 
 /** A contestant's masks, counted. */
-export interface Tallied {
+export interface TalliedModel {
   name: string
   path: string | null
-  ways: TalliedWay[]
+  modes: TalliedMode[]
 }
 
-export interface Scored {
+export interface ScoredModel {
   name: string
   path: string | null
   evaluations: ScoredEvaluation[]
@@ -68,23 +68,23 @@ export interface Scored {
 
 export interface Comparison {
   /** The base model first; what is no model last. */
-  models: Scored[]
+  models: ScoredModel[]
   /** Of the intervals. */
   bootstrap: { resamples: number; confidence: number; seed: number }
 }
 
 /** Evaluates one after the other; null where it was stopped. */
-export async function compare(options: CompareOptions): Promise<Tallied[] | null> {
+export async function compare(options: CompareOptions): Promise<TalliedModel[] | null> {
   const { contestants, model, watershed } = options
-  const tallied: Tallied[] = []
+  const tallied: TalliedModel[] = []
   for (const contestant of contestants) {
     contestant.adapter?.attach()
-    const ways = await evaluateModel(model, contestant, options).finally(() => contestant.adapter?.detach())
-    if (!ways) return null
-    tallied.push({ name: contestant.name, path: contestant.path, ways })
+    const modes = await evaluateModel(model, contestant, options).finally(() => contestant.adapter?.detach())
+    if (!modes) return null
+    tallied.push({ name: contestant.name, path: contestant.path, modes })
   }
   if (!watershed) return tallied
-  const ways = await evaluate({
+  const modes = await evaluate({
     ...common(WATERSHED, options),
     prompts: ['auto'],
     propose: async (sample) => {
@@ -92,7 +92,7 @@ export async function compare(options: CompareOptions): Promise<Tallied[] | null
       return { masks, scores: masks.map(() => null) }
     },
   })
-  return ways && [...tallied, { name: WATERSHED, path: null, ways }]
+  return modes && [...tallied, { name: WATERSHED, path: null, modes }]
 }
 
 /** Evaluates the model as it is now; null where it was stopped. */
@@ -100,7 +100,7 @@ export async function evaluateModel(
   model: SamModel,
   { name, generator: settings }: Pick<Contestant, 'name' | 'generator'>,
   options: Omit<CompareOptions, 'model' | 'contestants' | 'watershed'>,
-): Promise<TalliedWay[] | null> {
+): Promise<TalliedMode[] | null> {
   const { prompts, signal } = options
   const prompted = prompts.some((prompt) => prompt !== 'auto')
   let predictor: Predictor | undefined
@@ -153,16 +153,16 @@ async function proposeMasks(generator: MaskGenerator, image: Sample, signal?: Ab
 
 /** Scores what was counted, with intervals; the base model comes first. */
 export function scoreComparison(
-  tallied: readonly Tallied[],
+  tallied: readonly TalliedModel[],
   { resamples = 1000, seed = 0 }: { resamples?: number; seed?: number } = {},
 ): Comparison {
-  const models: Scored[] = tallied.map(({ name, path }) => ({ name, path, evaluations: [] }))
-  const prompts = new Set(tallied.flatMap(({ ways }) => ways.map(({ prompt }) => prompt)))
+  const models: ScoredModel[] = tallied.map(({ name, path }) => ({ name, path, evaluations: [] }))
+  const prompts = new Set(tallied.flatMap(({ modes }) => modes.map(({ prompt }) => prompt)))
   for (const prompt of prompts) {
-    const there = tallied.flatMap(({ ways }, i) =>
-      ways.filter((way) => way.prompt === prompt).map((way) => ({ i, way })),
+    const there = tallied.flatMap(({ modes }, i) =>
+      modes.filter((way) => way.prompt === prompt).map((way) => ({ i, way })),
     )
-    const scored = scoreWay(
+    const scored = scoreMode(
       there.map(({ way }) => way),
       { resamples, seed, base: there[0].i === 0 },
     )

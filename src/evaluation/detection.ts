@@ -94,7 +94,7 @@ export function scorePairs({ masks, instances, pairs }: Pairs, kept?: Iterable<n
     used[mask] = taken[instance] = 1
     scoredIous.forEach((least, i) => (matched[i] += +(iou >= least)))
   }
-  return summarise(instances, count, matched)
+  return scoresOfCounts(instances, count, matched)
 }
 
 /** The scores of masks against a label map. */
@@ -104,14 +104,14 @@ export const scoreMasks = (truth: LabelMap, masks: readonly Mask[], minArea = 1)
 /** Scores of several images together: all their masks and instances count alike. */
 export function poolScores(scores: readonly MaskScores[]): MaskScores {
   const sum = (of: (score: MaskScores) => number) => scores.reduce((total, score) => total + of(score), 0)
-  return summarise(
+  return scoresOfCounts(
     sum(({ instances }) => instances),
     sum(({ masks }) => masks),
     scoredIous.map((_, i) => sum(({ at }) => at[i].found)),
   )
 }
 
-function summarise(instances: number, masks: number, matched: readonly number[]): MaskScores {
+function scoresOfCounts(instances: number, masks: number, matched: readonly number[]): MaskScores {
   return {
     instances,
     masks,

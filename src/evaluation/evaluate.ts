@@ -12,16 +12,16 @@ import { Rng } from '../../engine/rng'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
 import { type Instance, instances } from '../dataset/instances'
 import type { Sample } from '../dataset/sample'
-import { freeMatches, type Matches, ownMatches } from './matching'
-import { tally, type Tally } from './image-tally'
+import { automaticMatches, type Matches, promptedMatches } from './matching'
+import { type ImageTally, tallyImage } from './image-tally'
 
 export const promptKinds = ['point', 'box'] as const
 /** 'point': the pixel furthest inside the instance. 'box': its exact box. */
 export type EvaluationPrompt = (typeof promptKinds)[number]
 
-export const ways = [...promptKinds, 'auto'] as const
+export const promptModes = [...promptKinds, 'auto'] as const
 /** How an image's masks come about; 'auto': all at once, without a hint. */
-export type Way = (typeof ways)[number]
+export type PromptMode = (typeof promptModes)[number]
 
 /** Entries a prompt of an evaluation: a point and its padding, or two corners. */
 export const EVALUATION_SLOTS = 2
@@ -40,7 +40,7 @@ export interface EvaluateOptions {
   propose?(sample: Sample): Promise<Proposed>
   items: readonly DatasetItem[]
   /** Each image is encoded once for all prompts. */
-  prompts: readonly Way[]
+  prompts: readonly PromptMode[]
   /** Most instances an image that are prompted, drawn by the seed and the image's id; all by default. */
   maxInstances?: number | null
   seed?: number
@@ -56,13 +56,13 @@ export interface EvaluateOptions {
 }
 
 export interface ImageResult {
-  prompt: Way
+  prompt: PromptMode
   /** Those that count: of a prompt those prompted, else all that are large enough. */
   instances: Instance[]
   masks: Mask[]
   matches: Matches
   union: Uint8Array
-  tally: Tally
+  tally: ImageTally
 }
 
 export interface EvaluatedImage {
@@ -71,17 +71,17 @@ export interface EvaluatedImage {
   results: ImageResult[]
 }
 
-export interface TalliedWay {
-  prompt: Way
+export interface TalliedMode {
+  prompt: PromptMode
   /** In the order of the items; images whose instances are all too small are left out. */
-  images: Tally[]
+  images: ImageTally[]
 }
 
 /**
  * What a model's masks come to in each way, in the order of `prompts`; null where it was stopped. The same predictor, items
  * and seed give the same result.
  */
-export async function evaluate(options: EvaluateOptions): Promise<TalliedWay[] | null> {
+export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] | null> {
   const {
     items,
     prompts,
@@ -91,7 +91,7 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedWay[] |
     minArea = MIN_INSTANCE_AREA,
     boundaryTolerance: tolerance,
   } = options
-  const tallied: TalliedWay[] = prompts.map((prompt) => ({ prompt, images: [] }))
+  const tallied: TalliedMode[] = prompts.map((prompt) => ({ prompt, images: [] }))
   for (const [i, item] of items.entries()) {
     if (options.stop?.()) return null
     const sample = await loadItem(item)
@@ -106,10 +106,12 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedWay[] |
         const { masks, scores } = auto
           ? await options.propose!(sample)
           : await predictMasks(predictor!, sample, chosen, prompt)
-        const matches = auto ? freeMatches(labels, masks, scores, minArea) : ownMatches(labels, chosen, masks, scores)
+        const matches = auto
+          ? automaticMatches(labels, masks, scores, minArea)
+          : promptedMatches(labels, chosen, masks, scores)
         const union = paintMasks(masks, sample)
         const counted = auto ? large : chosen
-        const sums = tally({ id: item.id, labels, instances: counted, masks, matches, union, tolerance })
+        const sums = tallyImage({ id: item.id, labels, instances: counted, masks, matches, union, tolerance })
         tallied[k].images.push(sums)
         results.push({ prompt, instances: counted, masks, matches, union, tally: sums })
       }

@@ -10,7 +10,7 @@ import { equivalentDiameter, sizeError, type SizeError } from './size-distance'
 /** How far outlines may be apart and still agree, pixels of the image. */
 export const BOUNDARY_TOLERANCE = 2
 
-export interface Tally {
+export interface ImageTally {
   id: string
   /** Those that count. */
   instances: number
@@ -28,7 +28,7 @@ export interface Tally {
   diameters: { masks: number[]; instances: number[] }
 }
 
-export interface Tallied {
+export interface TallyInput {
   id: string
   labels: LabelMap
   /** Those that count. */
@@ -41,7 +41,7 @@ export interface Tallied {
 }
 
 /** Compares an image's masks with its instances in every way there is. */
-export function tally({ id, labels, instances, masks, matches, union, tolerance }: Tallied): Tally {
+export function tallyImage({ id, labels, instances, masks, matches, union, tolerance }: TallyInput): ImageTally {
   const { counted, ious, detections } = matches
   const ids = instances.map((instance) => instance.id)
   const pixels = confusion(union, foreground(labels, ids))

@@ -28,7 +28,7 @@ export interface Matches {
 }
 
 /** Matches of prompted masks: mask i is the answer for instance i and for no other. */
-export function ownMatches(
+export function promptedMatches(
   labels: LabelMap,
   instances: readonly Instance[],
   masks: readonly Mask[],
@@ -49,7 +49,7 @@ export function ownMatches(
  * one mask at most and each mask one instance, the highest IoU first. Masks that say nothing of these instances do not count:
  * those of fewer than `minArea` pixels that reach no IoU of 0.5, and those that lie by more than half on smaller instances.
  */
-export function freeMatches(
+export function automaticMatches(
   labels: LabelMap,
   masks: readonly Mask[],
   scores: readonly (number | null)[],

@@ -4,7 +4,7 @@ import { equalWeights, type Statistics } from './bootstrap'
 import { iouLevels } from './matching'
 import { addConfusion, noPixels, semanticScores, type SemanticScores } from './pixel-counts'
 import { sizeError, type SizeError } from './size-distance'
-import type { Tally } from './image-tally'
+import type { ImageTally } from './image-tally'
 
 export interface Measure {
   label: string
@@ -50,9 +50,9 @@ export type Values = Record<MeasureName, number>
 const [AT50, AT75] = [0.5, 0.75].map((level) => iouLevels.indexOf(level))
 
 /** Every measure of these images as a function of how often each of them counts. */
-export function statistics(tallies: readonly Tally[]): Statistics<MeasureName> {
+export function statistics(tallies: readonly ImageTally[]): Statistics<MeasureName> {
   /** Two sums over images, divided; `empty` where there is nothing to divide by. */
-  const ratio = (above: (tally: Tally) => number, below: (tally: Tally) => number, empty = NaN) => {
+  const ratio = (above: (tally: ImageTally) => number, below: (tally: ImageTally) => number, empty = NaN) => {
     const [tops, bottoms] = [tallies.map(above), tallies.map(below)]
     return (weights: ArrayLike<number>) => {
       let [top, bottom] = [0, 0]
@@ -63,12 +63,12 @@ export function statistics(tallies: readonly Tally[]): Statistics<MeasureName> {
       return bottom ? top / bottom : empty
     }
   }
-  const masksOf = ({ masks }: Tally) => masks
-  const instancesOf = ({ instances }: Tally) => instances
-  const perImage = (of: (tally: Tally) => number) => ratio(of, () => 1)
+  const masksOf = ({ masks }: ImageTally) => masks
+  const instancesOf = ({ instances }: ImageTally) => instances
+  const perImage = (of: (tally: ImageTally) => number) => ratio(of, () => 1)
   const perInstance = (of: (iou: number) => number) =>
     ratio(({ ious }) => ious.reduce((total, iou) => total + of(iou), 0), instancesOf)
-  const found = (level: number) => (tally: Tally) => tally.found[level]
+  const found = (level: number) => (tally: ImageTally) => tally.found[level]
   const precision = (level: number) => ratio(found(level), masksOf, 1)
   const recall = (level: number) => ratio(found(level), instancesOf)
   const f1 = (level: number) =>
@@ -77,7 +77,7 @@ export function statistics(tallies: readonly Tally[]): Statistics<MeasureName> {
       ({ masks, instances }) => masks + instances,
     )
   const sa = (level: number) => perImage((tally) => segmentationAccuracy(tally, level))
-  const meanSa = (tally: Tally) =>
+  const meanSa = (tally: ImageTally) =>
     iouLevels.reduce((total, _, level) => total + segmentationAccuracy(tally, level), 0) / iouLevels.length
   const sums = {
     dice: perImage(({ regions }) => regions.dice),
@@ -108,7 +108,7 @@ export function statistics(tallies: readonly Tally[]): Statistics<MeasureName> {
 }
 
 /** NaN where masks have no scores to be ranked by. */
-function averagePrecisions(tallies: readonly Tally[]): Statistics<'ap' | 'ap50' | 'ap75'> {
+function averagePrecisions(tallies: readonly ImageTally[]): Statistics<'ap' | 'ap50' | 'ap75'> {
   if (tallies.some(({ detections }) => detections.some(({ score }) => score === null)))
     return () => ({ ap50: NaN, ap75: NaN, ap: NaN })
   const curve = new PrecisionCurve(tallies)
@@ -119,11 +119,11 @@ function averagePrecisions(tallies: readonly Tally[]): Statistics<'ap' | 'ap50' 
 }
 
 /** TP / (TP + FP + FN): what DSB 2018 and evaluations of SAM on cells call the (segmentation) accuracy at an IoU. */
-const segmentationAccuracy = ({ found, masks, instances }: Tally, level: number): number =>
+const segmentationAccuracy = ({ found, masks, instances }: ImageTally, level: number): number =>
   found[level] / (masks + instances - found[level])
 
 /** The measures of all images, each counting once. */
-export const valuesOf = (tallies: readonly Tally[]): Values => statistics(tallies)(equalWeights(tallies.length))
+export const valuesOf = (tallies: readonly ImageTally[]): Values => statistics(tallies)(equalWeights(tallies.length))
 
 /** Those measures that are means over images or instances, with all images' pixels and particles thrown together instead. */
 export interface Pooled extends SemanticScores {
@@ -131,7 +131,7 @@ export interface Pooled extends SemanticScores {
   size: SizeError
 }
 
-export function pool(tallies: readonly Tally[]): Pooled {
+export function pool(tallies: readonly ImageTally[]): Pooled {
   return {
     ...semanticScores(tallies.map(({ confusion }) => confusion).reduce(addConfusion, noPixels)),
     size: sizeError(

@@ -1,9 +1,9 @@
 /** @file The scores that people and files see: of each model in each way, with intervals and changes. */
 import { bootstrap, type Interval, percentileInterval } from './bootstrap'
-import type { TalliedWay, Way } from './evaluate'
+import type { TalliedMode, PromptMode } from './evaluate'
 import { percentiles } from './size-distance'
 import { measureNames, type MeasureName, pool, type Pooled, statistics, type Values, valuesOf } from './measures'
-import type { Tally } from './image-tally'
+import type { ImageTally } from './image-tally'
 
 /** An image's own scores, by the same definitions. */
 export interface ImageScores extends Values {
@@ -17,8 +17,8 @@ export interface ImageScores extends Values {
 }
 
 /** What a model does in one way. */
-export interface Evaluation extends Values {
-  prompt: Way
+export interface EvaluationScores extends Values {
+  prompt: PromptMode
   instances: number
   masks: number
   pooled: Pooled
@@ -36,14 +36,14 @@ export interface Change {
   intervals: Intervals
 }
 
-export interface ScoredEvaluation extends Evaluation {
+export interface ScoredEvaluation extends EvaluationScores {
   intervals: Intervals
   /** null of the base model itself, and where it was not evaluated in this way. */
   change: Change | null
 }
 
-export function summarise({ prompt, images }: TalliedWay): Evaluation {
-  const count = (of: (tally: Tally) => number) => images.reduce((sum, tally) => sum + of(tally), 0)
+export function summariseTallies({ prompt, images }: TalliedMode): EvaluationScores {
+  const count = (of: (tally: ImageTally) => number) => images.reduce((sum, tally) => sum + of(tally), 0)
   return {
     prompt,
     ...valuesOf(images),
@@ -76,9 +76,9 @@ export interface ScoreOptions {
 type Samples = Record<MeasureName, Float64Array>
 
 /** One way's scores of several models on the same images. */
-export function scoreWay(models: readonly TalliedWay[], options: ScoreOptions): ScoredEvaluation[] {
+export function scoreMode(models: readonly TalliedMode[], options: ScoreOptions): ScoredEvaluation[] {
   const samples = models.map(({ images }) => bootstrap(statistics(images), images.length, options))
-  const evaluations = models.map(summarise)
+  const evaluations = models.map(summariseTallies)
   return evaluations.map((evaluation, i) => {
     const images = models[i].images
     return {

@@ -1,4 +1,4 @@
-/** @file How far two distributions of particle sizes are apart. */
+/** @file The distance between two distributions of particle sizes. */
 import { quantile } from '../statistics/quantile'
 
 /** The diameter of the disc of so many pixels. */

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { readSplit } from '../dataset/split'
 
 /** Of some images those that were trained on, and those that the best checkpoint was chosen by. */
-export interface Seen {
+export interface SeenImages {
   train: number
   val: number
 }
@@ -13,7 +13,11 @@ export interface Seen {
  * What the run of an adapter has seen of the images `ids`; null where that is not known: the adapter lies in no run, or the
  * run was of another dataset than the one of this hash (`listHash`), in which equal names are other images.
  */
-export async function seenBy(adapter: string, ids: readonly string[], hash: string): Promise<Seen | null> {
+export async function countSeenImages(
+  adapter: string,
+  ids: readonly string[],
+  hash: string,
+): Promise<SeenImages | null> {
   const path = join(dirname(resolve(adapter)), 'split.json')
   const split = existsSync(path) ? await readSplit(path).catch(() => null) : null
   if (!split || split.hash !== hash) return null
@@ -22,7 +26,7 @@ export async function seenBy(adapter: string, ids: readonly string[], hash: stri
 }
 
 /** A sentence for a report: what the images are to the adapters. */
-export function describeSeen(images: number, part: string, seen: readonly (Seen | null)[]): string {
+export function describeSeenImages(images: number, part: string, seen: readonly (SeenImages | null)[]): string {
   const what = `Segmentation of ${images} labelled images`
   const trained = Math.max(0, ...seen.map((one) => one?.train ?? 0))
   if (trained)

@@ -1,24 +1,24 @@
 /** @file The report of an evaluation, and of the training run before it: one HTML file that needs nothing else. */
 import { duration } from '../host/progress'
 import type { Comparison } from '../evaluation/compare'
-import type { Way } from '../evaluation/evaluate'
+import type { PromptMode } from '../evaluation/evaluate'
 import { type MeasureName, measures } from '../evaluation/measures'
 import { lineChart, type Series } from '../drawing/chart'
 import { evaluationReportCharts } from './run/run-curves'
 import { escape } from '../text/escape'
-import { type Figure, modelName, told } from './before-after'
+import { type Example, modelName, exampleMeasures } from './example-images'
 import type { Hardware } from '../host/hardware'
 import type { CompleteRun } from './run/read-run'
 import { factTable, page } from '../drawing/html-page'
 import { recipeFacts } from './run/recipe'
-import { comparisonBlocks, formatInterval, formatValue, percent, wayNames } from './evaluation-table'
+import { comparisonBlocks, formatInterval, formatValue, percent, promptModeNames } from './evaluation-table'
 
-export interface Report {
+export interface EvaluationReport {
   title: string
   /** A sentence or two on what this is. */
   about: string
   comparison: Comparison
-  figures: Figure[]
+  figures: Example[]
   /** What was evaluated on what, in rows of name and text. */
   facts: [string, string][]
   run: CompleteRun | null
@@ -27,7 +27,7 @@ export interface Report {
   commands: string[]
 }
 
-export function renderReport(report: Report): string {
+export function renderEvaluationReport(report: EvaluationReport): string {
   const { title: heading, about, comparison, figures, facts, run, hardware, commands } = report
   return page({
     title: heading,
@@ -46,10 +46,10 @@ ${run ? `<details><summary>The whole configuration</summary><pre>${escape(JSON.s
   })
 }
 
-const title = (way: Way) => wayNames[way][0].toUpperCase() + wayNames[way].slice(1)
+const title = (way: PromptMode) => promptModeNames[way][0].toUpperCase() + promptModeNames[way].slice(1)
 
 /** What a way is judged by at one look. */
-const headline: Record<Way, MeasureName> = { point: 'dice', box: 'dice', auto: 'f1At50' }
+const headline: Record<PromptMode, MeasureName> = { point: 'dice', box: 'dice', auto: 'f1At50' }
 
 function tiles({ models }: Comparison, run: CompleteRun | null): string {
   const [base, ...others] = models
@@ -61,7 +61,7 @@ function tiles({ models }: Comparison, run: CompleteRun | null): string {
     const after = adapters.map((evaluation) => percent(evaluation[measure])).join(' · ')
     const [only] = adapters
     const change = adapters.length === 1 ? `, ${percent(only[measure] - before[measure], true)} points` : ''
-    const text = `${measures[measure].label} in percent, ${wayNames[before.prompt]}${change}`
+    const text = `${measures[measure].label} in percent, ${promptModeNames[before.prompt]}${change}`
     const values = [percent(before[measure]), after].filter(Boolean).join(' → ')
     return `<div class="tile"><b>${values}</b><span>${escape(text)}</span></div>`
   })
@@ -70,7 +70,7 @@ function tiles({ models }: Comparison, run: CompleteRun | null): string {
   return `<div class="tiles">${found.join('')}${time ?? ''}</div>`
 }
 
-const explained: Record<Way, string> = {
+const explained: Record<PromptMode, string> = {
   point: `Each particle is prompted once, by the pixel furthest inside it, and its mask compared with it alone. Dice, mIoU and
 accuracy compare the union of the masks with the union of the labels; recall is the share of particles whose mask reaches the
 IoU.`,
@@ -107,16 +107,16 @@ docs/metrics.md of wgsam defines every measure.</p>`
 }
 
 /** A way's images, in their order: what they are ranked by in the examples, of each model. */
-function imageByImage({ models }: Comparison, way: Way): string {
+function imageByImage({ models }: Comparison, way: PromptMode): string {
   const there = models.flatMap(({ name, evaluations }) =>
     evaluations.filter(({ prompt }) => prompt === way).map(({ perImage }) => ({ name, perImage })),
   )
   const head = there.flatMap(({ name }) =>
-    told[way].map((measure) => `<th>${escape(modelName(name))}, ${escape(measures[measure].label)}</th>`),
+    exampleMeasures[way].map((measure) => `<th>${escape(modelName(name))}, ${escape(measures[measure].label)}</th>`),
   )
   const rows = there[0].perImage.map(({ id, instances }, i) => {
     const cells = there.flatMap(({ perImage }) =>
-      told[way].map((measure) => `<td>${formatValue(measure, perImage[i][measure])}</td>`),
+      exampleMeasures[way].map((measure) => `<td>${formatValue(measure, perImage[i][measure])}</td>`),
     )
     return `<tr><th>${escape(id)}</th><td>${instances}</td>${cells.join('')}</tr>`
   })
@@ -143,7 +143,7 @@ export function sizes({ models }: Comparison): string {
   return `<h3>Sizes, found automatically</h3><div class="charts single">${chart}</div>`
 }
 
-function examples(figures: readonly Figure[]): string {
+function examples(figures: readonly Example[]): string {
   if (!figures.length) return ''
   const prompts = [...new Set(figures.map(({ prompt }) => prompt))]
   const groups = prompts.map((prompt) => {

@@ -1,7 +1,7 @@
 /** @file The rows of a comparison, and the table of them for a terminal. */
 import type { Interval } from '../evaluation/bootstrap'
 import type { Comparison } from '../evaluation/compare'
-import type { Way } from '../evaluation/evaluate'
+import type { PromptMode } from '../evaluation/evaluate'
 import { type Measure, type MeasureName, measures } from '../evaluation/measures'
 import { textTable } from '../text/table'
 
@@ -22,7 +22,7 @@ const prompted: readonly MeasureName[] = [
   'sizeError',
 ]
 
-export const shownMeasures: Record<Way, readonly MeasureName[]> = {
+export const shownMeasures: Record<PromptMode, readonly MeasureName[]> = {
   point: prompted,
   box: prompted,
   auto: Object.keys(measures) as MeasureName[],
@@ -45,7 +45,7 @@ export interface Row {
 
 /** A table of one way to get masks: a row for each measure, a column for each model and for each change. */
 export interface Block {
-  prompt: Way
+  prompt: PromptMode
   columns: { model: string; kind: Cell['kind'] }[]
   rows: Row[]
 }
@@ -101,7 +101,11 @@ const withSign = (value: number, signed: boolean): string => {
 export const formatInterval = (measure: MeasureName, interval: Interval | null, signed = false): string =>
   interval ? `[${interval.map((end) => formatValue(measure, end, signed)).join(', ')}]` : ''
 
-export const wayNames: Record<Way, string> = { point: 'point prompts', box: 'box prompts', auto: 'automatic' }
+export const promptModeNames: Record<PromptMode, string> = {
+  point: 'point prompts',
+  box: 'box prompts',
+  auto: 'automatic',
+}
 
 /**
  * Lines of equal columns: shares in percent, in brackets what 95 % of resamples of the images give. Where there are changes
@@ -109,7 +113,7 @@ export const wayNames: Record<Way, string> = { point: 'point prompts', box: 'box
  */
 export function comparisonTable(comparison: Comparison): string {
   const blocks = comparisonBlocks(comparison).map(({ prompt, columns, rows }) => [
-    [wayNames[prompt], ...columns.map(({ model, kind }) => (kind === 'change' ? 'change' : model))],
+    [promptModeNames[prompt], ...columns.map(({ model, kind }) => (kind === 'change' ? 'change' : model))],
     ...rows.map(({ measure, cells }) => [
       `  ${measures[measure].label}`,
       ...cells.map(({ kind, value, interval }) => {

@@ -5,7 +5,7 @@ import type { DatasetItem } from '../dataset/dataset'
 import { Progress } from '../host/progress'
 import type { TrainConfig } from './config'
 import { EVALUATION_SLOTS, evaluate, type EvaluateOptions, promptKinds } from '../evaluation/evaluate'
-import { summarise } from '../evaluation/scores'
+import { summariseTallies } from '../evaluation/scores'
 import type { Measures } from '../tracking/records'
 
 export interface Validation {
@@ -50,7 +50,7 @@ export class Validator {
       stop,
     })
     if (!tallied) return null
-    const evaluations = tallied.map(summarise)
+    const evaluations = tallied.map(summariseTallies)
     const percent = (x: number) => `${(100 * x).toFixed(2)} %`
     return {
       score: evaluations.reduce((sum, e) => sum + (e.dice + e.instanceDice) / 2, 0) / evaluations.length,

@@ -12,9 +12,9 @@ import { writeFileAtomic } from '../../host/files'
 import { openEngine } from '../../host/gpu'
 import { duration, Progress } from '../../host/progress'
 import { openModel } from '../../model/open-model'
-import { FigureKeeper } from '../../report/before-after'
+import { ExampleCollector } from '../../report/example-images'
 import { type Hardware, hardwareOf } from '../../host/hardware'
-import { renderReport } from '../../report/evaluation-report'
+import { renderEvaluationReport } from '../../report/evaluation-report'
 import { readCompleteRun } from '../../report/run/read-run'
 import { type Comparison, type CompareOptions, evaluateModel, scoreComparison } from '../../evaluation/compare'
 import { promptKinds } from '../../evaluation/evaluate'
@@ -88,7 +88,7 @@ export async function runDemo({ out, seed, minutes, stop }: DemoOptions): Promis
   const { items } = await openDataset(data)
   const split = await openSplit(run.split, items, { seed, shares: plan.shares })
 
-  const keeper = new FigureKeeper()
+  const keeper = new ExampleCollector()
   const evaluation: EvaluationOptions = {
     items: items.filter(({ id }) => split.test.includes(id)),
     prompts: promptKinds,
@@ -113,12 +113,12 @@ export async function runDemo({ out, seed, minutes, stop }: DemoOptions): Promis
   if (!adapted) return null
   const comparison = scoreComparison(
     [
-      { name: 'base', path: null, ways: base.tallied },
-      { name: 'adapted', path: run.last, ways: adapted.tallied },
+      { name: 'base', path: null, modes: base.tallied },
+      { name: 'adapted', path: run.last, modes: adapted.tallied },
     ],
     { seed },
   )
-  const html = renderReport({
+  const html = renderEvaluationReport({
     title: 'wgsam demo: SAM learns to see dense particles',
     about:
       `${MODEL}, a small Segment Anything model, before and after ${duration(summary.seconds)} of LoRA training on ` +

@@ -2,13 +2,13 @@
 import { resolve } from 'node:path'
 import { compare, type CompareOptions, type Contestant, scoreComparison, WATERSHED } from '../../evaluation/compare'
 import { distinctNames } from '../../evaluation/adapter-names'
-import { type Seen, seenBy } from '../../evaluation/training-images'
+import { type SeenImages, countSeenImages } from '../../evaluation/training-images'
 import { BOUNDARY_TOLERANCE } from '../../evaluation/image-tally'
 import { expectWritable, writeFileAtomic } from '../../host/files'
 import { generatorFlags } from '../options/generator'
 import { interruption } from '../../host/interrupt'
 import { Progress } from '../../host/progress'
-import { FigureKeeper } from '../../report/before-after'
+import { ExampleCollector } from '../../report/example-images'
 import { hardwareOf } from '../../host/hardware'
 import { comparisonTable } from '../../report/evaluation-table'
 import type { Command } from '../../cli/command'
@@ -110,7 +110,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
   try {
     const seen = await trainingImages(adapters, selection)
     const began = performance.now()
-    const keeper = new FigureKeeper()
+    const keeper = new ExampleCollector()
     const tallied = await compareWithProgress({
       ...settings,
       model,
@@ -164,9 +164,9 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
 async function trainingImages(
   adapters: OpenedModels['adapters'],
   { items, hash }: Selection,
-): Promise<(Seen | null)[]> {
+): Promise<(SeenImages | null)[]> {
   const ids = items.map(({ id }) => id)
-  const seen = await Promise.all(adapters.map(({ path }) => seenBy(path, ids, hash)))
+  const seen = await Promise.all(adapters.map(({ path }) => countSeenImages(path, ids, hash)))
   for (const [i, one] of seen.entries())
     if (one?.train)
       console.error(

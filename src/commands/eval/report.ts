@@ -1,11 +1,11 @@
 /** @file The HTML report of `wgsam eval`. */
 import { basename, dirname, resolve } from 'node:path'
 import type { Comparison } from '../../evaluation/compare'
-import { describeSeen, type Seen } from '../../evaluation/training-images'
+import { describeSeenImages, type SeenImages } from '../../evaluation/training-images'
 import { commandLine } from '../../host/command-line'
 import type { Hardware } from '../../host/hardware'
-import type { FigureKeeper } from '../../report/before-after'
-import { renderReport, type Report } from '../../report/evaluation-report'
+import type { ExampleCollector } from '../../report/example-images'
+import { renderEvaluationReport, type EvaluationReport } from '../../report/evaluation-report'
 import { readCompleteRun } from '../../report/run/read-run'
 import type { Selection } from '../options/split'
 
@@ -18,27 +18,27 @@ export interface EvaluatedModels {
   adapters: string[]
   selection: Selection
   /** How many of the images the training of each adapter used; null if it is not known. */
-  seen: (Seen | null)[]
+  seen: (SeenImages | null)[]
   hardware: Hardware
 }
 
 /** With a single adapter the report also describes the training run that contains it. */
 export async function renderEvaluation(
   comparison: Comparison,
-  keeper: FigureKeeper,
+  keeper: ExampleCollector,
   { name, size, adapters, selection, seen, hardware }: EvaluatedModels,
 ): Promise<string> {
   const { items, split, folders } = selection
   const images = `${split === 'all' ? 'all' : `the ${split} part`} of ${folders.join(', ')}`
-  const facts: Report['facts'] = [
+  const facts: EvaluationReport['facts'] = [
     ['Model', `${name}, input ${size} × ${size}`],
     ...adapters.map((path, i): [string, string] => [adapters.length > 1 ? `Adapter ${i + 1}` : 'Adapter', path]),
     ['Images', images],
   ]
   const short = basename(name)
-  return renderReport({
+  return renderEvaluationReport({
     title: adapters.length ? `${short}, adapted and not` : short,
-    about: describeSeen(items.length, images, seen),
+    about: describeSeenImages(items.length, images, seen),
     comparison,
     figures: await keeper.figures(comparison),
     facts,

@@ -1,12 +1,12 @@
 /** @file The settings of `wgsam eval`, read from its options. */
 import { UserError } from '../../host/errors'
 import type { Contestant } from '../../evaluation/compare'
-import { type Way, ways } from '../../evaluation/evaluate'
+import { type PromptMode, promptModes } from '../../evaluation/evaluate'
 import { number, text, texts, type Values } from '../../cli/options'
 import { generatorOptions } from '../options/generator'
 
 export interface EvalSettings {
-  prompts: Way[]
+  prompts: PromptMode[]
   maxInstances: number | undefined
   seed: number
   resamples: number
@@ -29,14 +29,14 @@ export async function readSettings(values: Values): Promise<EvalSettings> {
   }
 }
 
-function readPromptModes(typed: string): Way[] {
+function readPromptModes(typed: string): PromptMode[] {
   const given = typed.split(',').map((word) => word.trim())
-  const unknown = given.find((word) => !ways.includes(word as Way))
-  if (unknown !== undefined) throw new UserError(`--prompt takes ${ways.join(', ')}, not "${unknown}"`)
-  return ways.filter((mode) => given.includes(mode))
+  const unknown = given.find((word) => !promptModes.includes(word as PromptMode))
+  if (unknown !== undefined) throw new UserError(`--prompt takes ${promptModes.join(', ')}, not "${unknown}"`)
+  return promptModes.filter((mode) => given.includes(mode))
 }
 
-async function readGenerators(values: Values, prompts: readonly Way[]): Promise<EvalSettings['generators']> {
+async function readGenerators(values: Values, prompts: readonly PromptMode[]): Promise<EvalSettings['generators']> {
   const models = 1 + texts(values, 'adapter').length
   const files = texts(values, 'thresholds')
   if (files.length > 1 && files.length !== models)

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { messageOf, UserError } from '../../host/errors'
 import type { Comparison } from '../../evaluation/compare'
-import { ways } from '../../evaluation/evaluate'
+import { promptModes } from '../../evaluation/evaluate'
 import { measureNames } from '../../evaluation/measures'
 import { escape } from '../../text/escape'
 import { factTable } from '../../drawing/html-page'
@@ -20,7 +20,7 @@ const Interval = v.nullable(v.tuple([Value, Value]))
 const Values = each(Value).entries
 const Evaluation = v.object({
   ...Values,
-  prompt: v.picklist(ways),
+  prompt: v.picklist(promptModes),
   instances: v.number(),
   masks: v.number(),
   diameters: v.object({ masks: v.array(v.number()), instances: v.array(v.number()) }),

@@ -8,7 +8,7 @@ import { command } from '../../../src/commands/eval'
 import { openDataset } from '../../../src/dataset/dataset'
 import { listHash } from '../../../src/dataset/split'
 import { writeSynth } from '../../../src/synth/synth-dataset'
-import { describeSeen } from '../../../src/evaluation/training-images'
+import { describeSeenImages } from '../../../src/evaluation/training-images'
 import { measureNames } from '../../../src/evaluation/measures'
 import { openModel } from '../../../src/model/open-model'
 import { readAdapter, writeAdapter } from '../../../src/weights/peft'
@@ -164,9 +164,9 @@ test('eval reports images that an adapter was trained on; equal names in another
   const html = readFileSync(report, 'utf8')
   assert.match(html, 'Segmentation of 1 labelled images that training never saw.')
   assert.match(html, '<h4>Only: ')
-  assert.is(describeSeen(4, 'x', [{ train: 0, val: 2 }]).includes('best checkpoint'), true)
-  assert.match(describeSeen(4, 'x', [null, { train: 3, val: 0 }]), '3 of which training has seen')
-  assert.match(describeSeen(4, 'the test part of x', [null]), 'labelled images, the test part of x.')
+  assert.is(describeSeenImages(4, 'x', [{ train: 0, val: 2 }]).includes('best checkpoint'), true)
+  assert.match(describeSeenImages(4, 'x', [null, { train: 3, val: 0 }]), '3 of which training has seen')
+  assert.match(describeSeenImages(4, 'the test part of x', [null]), 'labelled images, the test part of x.')
 })
 
 test('files that cannot be written or read are refused before any work', async () => {

@@ -6,7 +6,7 @@ import type { Predictor, PromptBatch } from '../../../engine/sam/predictor'
 import { promptLabel } from '../../../engine/sam/prompt-labels'
 import { type DatasetItem, openDataset } from '../../../src/dataset/dataset'
 import { evaluate, EVALUATION_SLOTS, type EvaluatedImage, type EvaluateOptions } from '../../../src/evaluation/evaluate'
-import { summarise } from '../../../src/evaluation/scores'
+import { summariseTallies } from '../../../src/evaluation/scores'
 import { png16, png8, scratch } from '../../support/files'
 
 const SIZE = 32
@@ -51,7 +51,7 @@ function fake(best: 1 | 2 | 3, chunk = 2) {
   return { predictor: predictor as unknown as Predictor, asked }
 }
 
-const scores = async (options: EvaluateOptions) => (await evaluate(options))!.map(summarise)
+const scores = async (options: EvaluateOptions) => (await evaluate(options))!.map(summariseTallies)
 
 const close = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-9, `${actual}, not ${expected}`)

@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Mask } from '../../../engine/masks/mask'
 import { instances } from '../../../src/dataset/instances'
-import { freeMatches, iouLevels, ownMatches } from '../../../src/evaluation/matching'
+import { automaticMatches, iouLevels, promptedMatches } from '../../../src/evaluation/matching'
 import { block, labelsOf } from '../../support/masks'
 
 /** Two squares of 10x10 side by side, 1 and 2, and a speck of 3x3, 3. */
@@ -22,7 +22,7 @@ test('the levels are 0.5, 0.55 … 0.95, exactly as written', () => {
 test('a prompted mask is compared with what was asked for, even where it fits another better', () => {
   const [first, second] = instances(labels)
   // asked for 1, gave 2; asked for 2, gave 8 of its 10 rows
-  const { ious, maskOf, counted, detections } = ownMatches(
+  const { ious, maskOf, counted, detections } = promptedMatches(
     labels,
     [first, second],
     [block(10, 0, 10, 10), block(10, 0, 10, 8)],
@@ -45,7 +45,7 @@ test('a prompted mask is compared with what was asked for, even where it fits an
 test('free masks: each instance has one, the best; a second one of it is invented', () => {
   // 1 by 90 of 100 pixels, 1 exactly, 2 by 50 of 100, and one on the ground
   const masks = [block(0, 0, 10, 9), block(0, 0, 10, 10), block(10, 0, 10, 5), block(20, 12, 5, 5)]
-  const { ious, maskOf, counted } = freeMatches(labels, masks, [0.9, 0.8, 0.7, 0.6], 16)
+  const { ious, maskOf, counted } = automaticMatches(labels, masks, [0.9, 0.8, 0.7, 0.6], 16)
   assert.equal(ious, [1, 0.5])
   assert.equal(maskOf, [1, 2])
   assert.equal(counted, [0, 1, 2, 3])
@@ -53,13 +53,13 @@ test('free masks: each instance has one, the best; a second one of it is invente
 
 test('hits are given out by score: a sure mask that fits takes the instance from a better one', () => {
   const masks = [block(0, 0, 10, 9), block(0, 0, 10, 10)]
-  const sure = freeMatches(labels, masks, [0.9, 0.8], 16).detections
+  const sure = automaticMatches(labels, masks, [0.9, 0.8], 16).detections
   // up to 0.9 the first has it; above, only the second reaches the level
   assert.equal(
     sure.map(({ hits }) => hits),
     [bits(0.9), bits(1) & ~bits(0.9)],
   )
-  const unsure = freeMatches(labels, masks, [0.8, 0.9], 16).detections
+  const unsure = automaticMatches(labels, masks, [0.8, 0.9], 16).detections
   assert.equal(
     unsure.map(({ hits }) => hits),
     [0, bits(1)],
@@ -67,7 +67,7 @@ test('hits are given out by score: a sure mask that fits takes the instance from
 })
 
 test('one mask over two instances finds neither at 0.5 beyond the half', () => {
-  const { ious, maskOf } = freeMatches(labels, [block(0, 0, 20, 10)], [0.9], 16)
+  const { ious, maskOf } = automaticMatches(labels, [block(0, 0, 20, 10)], [0.9], 16)
   assert.equal(ious, [0.5, 0], 'half of it is the first: IoU 100 / 200')
   assert.equal(maskOf, [0, -1])
 })
@@ -77,23 +77,23 @@ test('what is too small counts on neither side', () => {
   const mostlySpeck = block(30, 10, 4, 4) // 9 of 16
   const tiny = block(0, 15, 3, 3) // 9 pixels of ground
   const empty: Mask = { x0: 0, y0: 0, width: 0, height: 0, data: new Uint8Array(0) }
-  const { counted, ious } = freeMatches(labels, [onSpeck, mostlySpeck, tiny, empty], [1, 1, 1, 1], 16)
+  const { counted, ious } = automaticMatches(labels, [onSpeck, mostlySpeck, tiny, empty], [1, 1, 1, 1], 16)
   assert.equal(counted, [0])
   assert.is(ious.length, 2, 'the speck is no instance')
   // with a lower limit all but the empty one count, and the speck is found
-  const all = freeMatches(labels, [onSpeck, mostlySpeck, tiny, empty], [1, 1, 1, 1], 1)
+  const all = automaticMatches(labels, [onSpeck, mostlySpeck, tiny, empty], [1, 1, 1, 1], 1)
   assert.equal(all.counted, [0, 1, 2])
   assert.equal(all.ious, [0, 0, 9 / 16])
 })
 
 test('a mask below the limit that finds an instance counts', () => {
   const small = labelsOf(8, 8, [[5, 0, 0, 3, 3]])
-  const { counted, ious } = freeMatches(small, [block(0, 0, 3, 3)], [null], 16)
+  const { counted, ious } = automaticMatches(small, [block(0, 0, 3, 3)], [null], 16)
   assert.equal([counted, ious], [[0], [9 / 16]])
 })
 
 test('no masks at all', () => {
-  assert.equal(freeMatches(labels, [], [], 16), { counted: [], maskOf: [-1, -1], ious: [0, 0], detections: [] })
+  assert.equal(automaticMatches(labels, [], [], 16), { counted: [], maskOf: [-1, -1], ious: [0, 0], detections: [] })
 })
 
 test.run()

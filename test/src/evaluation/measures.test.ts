@@ -3,10 +3,10 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { instances } from '../../../src/dataset/instances'
 import { paintMasks } from '../../../engine/masks/mask-algebra'
-import { freeMatches } from '../../../src/evaluation/matching'
-import { scoreWay, summarise } from '../../../src/evaluation/scores'
+import { automaticMatches } from '../../../src/evaluation/matching'
+import { scoreMode, summariseTallies } from '../../../src/evaluation/scores'
 import { measureNames, measures } from '../../../src/evaluation/measures'
-import { tally } from '../../../src/evaluation/image-tally'
+import { tallyImage } from '../../../src/evaluation/image-tally'
 import type { Mask } from '../../../engine/masks/mask'
 import { block, labelsOf } from '../../support/masks'
 
@@ -16,12 +16,12 @@ const close = (actual: number, expected: number, name = '') =>
 function image(id: string, rectangles: number[][], masks: Mask[], scores: (number | null)[]) {
   const labels = labelsOf(40, 20, rectangles)
   const union = paintMasks(masks, { width: 40, height: 20 })
-  return tally({
+  return tallyImage({
     id,
     labels,
     instances: instances(labels),
     masks,
-    matches: freeMatches(labels, masks, scores, 16),
+    matches: automaticMatches(labels, masks, scores, 16),
     union,
   })
 }
@@ -38,7 +38,7 @@ const first = image(
 )
 /** One square of 400, found by 300. */
 const second = image('b', [[1, 0, 0, 19, 19]], [block(0, 0, 20, 15)], [0.85])
-const both = summarise({ prompt: 'auto', images: [first, second] })
+const both = summariseTallies({ prompt: 'auto', images: [first, second] })
 
 test('precision, recall and F1 are of all images together', () => {
   // at 0.5: 3 of 4 masks, 3 of 3 instances; at 0.75: the exact one, and 300 of 400
@@ -102,12 +102,12 @@ test('an image by itself has the same measures', () => {
 
 test('without scores there is no average precision, all else stays', () => {
   const without = image('a', [[1, 0, 0, 9, 9]], [block(0, 0, 10, 10)], [null])
-  const scores = summarise({ prompt: 'auto', images: [without, without] })
+  const scores = summariseTallies({ prompt: 'auto', images: [without, without] })
   for (const name of measureNames) assert.is(Number.isNaN(scores[name]), name.startsWith('ap'), name)
 })
 
 test('no masks at all: numbers, not NaN', () => {
-  const nothing = summarise({ prompt: 'auto', images: [image('a', [[1, 0, 0, 9, 9]], [], [])] })
+  const nothing = summariseTallies({ prompt: 'auto', images: [image('a', [[1, 0, 0, 9, 9]], [], [])] })
   for (const name of measureNames) assert.ok(Number.isFinite(nothing[name]), name)
   assert.equal(
     [nothing.recallAt50, nothing.f1At50, nothing.ap, nothing.sa50, nothing.countError, nothing.sizeError],
@@ -117,11 +117,11 @@ test('no masks at all: numbers, not NaN', () => {
 
 test('a change is the difference of the two, with an interval of its own', () => {
   const better = image('b', [[1, 0, 0, 19, 19]], [block(0, 0, 20, 20)], [0.85])
-  const ways = [
+  const modes = [
     [first, second],
     [first, better],
   ].map((images) => ({ prompt: 'auto' as const, images }))
-  const [before, after] = scoreWay(ways, { resamples: 500, seed: 0, base: true })
+  const [before, after] = scoreMode(modes, { resamples: 500, seed: 0, base: true })
   assert.is(before.change, null)
   close(after.change!.values.dice, after.dice - before.dice)
   // drawn are two of two: the second image never, once or twice

@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { roundness, watershedMasks } from '../../../src/evaluation/watershed-baseline'
-import { freeMatches } from '../../../src/evaluation/matching'
+import { automaticMatches } from '../../../src/evaluation/matching'
 import { otsuThreshold, smoothGray } from '../../../src/evaluation/otsu'
 import { watershed } from '../../../src/evaluation/watershed'
 import { Rng } from '../../../engine/rng'
@@ -115,7 +115,7 @@ for (const bright of [true, false])
   test(`twenty touching ${bright ? 'bright' : 'dark'} discs are found, though they cover most of the picture and its rim`, () => {
     const { image, labels } = picture(bright)
     const masks = watershedMasks(image)
-    const { ious, counted } = freeMatches(
+    const { ious, counted } = automaticMatches(
       labels,
       masks,
       masks.map(() => null),

