@@ -6,7 +6,7 @@ import type { Box } from '../image/box'
  * than the number of pixels. A box of one row therefore has no area; its IoU with an equal box is NaN, which exceeds no
  * threshold.
  */
-export function boxIou(a: Box, b: Box): number {
+function boxIou(a: Box, b: Box): number {
   const width = Math.max(0, Math.min(a.x1, b.x1) - Math.max(a.x0, b.x0))
   const height = Math.max(0, Math.min(a.y1, b.y1) - Math.max(a.y0, b.y0))
   const shared = width * height

@@ -53,7 +53,7 @@ export interface TinyVitArchitecture {
 export type Architecture = VitArchitecture | TinyVitArchitecture
 
 /** Side in input pixels of one cell of the image embedding. */
-export const EMBEDDING_STRIDE = 16
+const EMBEDDING_STRIDE = 16
 /** Side in input pixels of one pixel of a mask: the decoder upscales the embedding by four. */
 const MASK_STRIDE = EMBEDDING_STRIDE / 4
 

@@ -98,7 +98,7 @@ async function loadBlock(loader: WeightLoader, path: string, heads: number, wind
 }
 
 /** Reorders rows from [q | k | v] within each head to q of all heads, then k, then v: the order in SAM's ViT. */
-export function packHeads(data: Float32Array, shape: readonly number[], heads: number): Float32Array {
+function packHeads(data: Float32Array, shape: readonly number[], heads: number): Float32Array {
   const rows = shape[0]
   const width = data.length / rows
   const d = rows / (3 * heads)

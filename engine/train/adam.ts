@@ -126,7 +126,7 @@ export function optimizerReport(values: Float32Array, losses = 0): OptimizerRepo
 }
 
 /** @throws Error that names the first setting that is out of range */
-export function checkOptimizer({ algorithm, betas, eps, weightDecay, maxNorm }: OptimizerConfig): void {
+function checkOptimizer({ algorithm, betas, eps, weightDecay, maxNorm }: OptimizerConfig): void {
   if (algorithm !== 'adam' && algorithm !== 'adamw')
     throw new Error(`optimizer "${String(algorithm)}": choose adam or adamw`)
   for (const beta of betas) if (!(beta >= 0 && beta < 1)) throw new Error(`betas ${betas.join(', ')}: from 0, below 1`)

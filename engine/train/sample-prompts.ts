@@ -48,7 +48,7 @@ export interface Prompts {
   skipped: number
 }
 
-export const defaultMix: Record<PromptKind, number> = { point: 0.5, box: 0.3, both: 0.2 }
+const defaultMix: Record<PromptKind, number> = { point: 0.5, box: 0.3, both: 0.2 }
 const kinds: PromptKind[] = ['point', 'box', 'both']
 
 /**

@@ -19,9 +19,9 @@ export interface DuplicatePair {
  * Images are alike if their perceptual hashes differ in at most this many of 256 bits. Among a hundred real micrographs no
  * two differ in fewer than 54; a copy saved again as JPEG, at half the size, or brighter and mirrored differs in at most 16.
  */
-export const MAX_ALIKE_DISTANCE = 20
+const MAX_ALIKE_DISTANCE = 20
 /** In larger datasets only identical images are looked for: nearly identical ones need a comparison of every two. */
-export const MAX_COMPARED = 20_000
+const MAX_COMPARED = 20_000
 
 /**
  * All pairs of duplicate images.

@@ -16,7 +16,7 @@ export interface System {
 }
 
 /** First major version whose software driver has everything that Dawn requires. Dawn refuses the 22.3 of Debian 12. */
-export const MIN_MESA = 24
+const MIN_MESA = 24
 
 const SWIFTSHADER =
   'If you cannot install system packages: `wgsam doctor --install` downloads SwiftShader, a slower software adapter (7 MB), into the cache folder.'

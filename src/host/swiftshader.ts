@@ -22,10 +22,9 @@ const FILES = [LOADER, MANIFEST, 'libvk_swiftshader.so']
 const folder = () => join(cacheFolder(), 'swiftshader')
 
 /** True if the package has a build for this machine. */
-export const swiftShaderFits = (): boolean => process.platform === 'linux' && process.arch === 'x64'
+const swiftShaderFits = (): boolean => process.platform === 'linux' && process.arch === 'x64'
 
-export const swiftShaderInstalled = (): boolean =>
-  swiftShaderFits() && FILES.every((f) => existsSync(join(folder(), f)))
+const swiftShaderInstalled = (): boolean => swiftShaderFits() && FILES.every((f) => existsSync(join(folder(), f)))
 
 let used = false
 

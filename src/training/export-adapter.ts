@@ -6,7 +6,7 @@ import { type Difference, type FullAdapter, writeFull } from '../weights/full-ad
 import type { TrainConfig } from './config'
 
 /** Splits the LoRA matrices, which the engine stores concatenated for all parts of a layer (q, k, v), into one pair per part. */
-export function toAdapter(
+function toAdapter(
   config: TrainConfig,
   layers: readonly AdaptedLayer[],
   parameters: readonly ParameterState[],

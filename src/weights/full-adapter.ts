@@ -15,7 +15,7 @@ import { writeSafetensors } from './safetensors-writer'
 import { shapeText } from './tensor-file'
 
 /** The peft_type of such adapters. */
-export const FULL = 'FULL_DIFFERENCE'
+const FULL = 'FULL_DIFFERENCE'
 
 /** The difference that is added to a matrix, or to q, k or v of a fused one. */
 export interface Difference {

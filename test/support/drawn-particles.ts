@@ -30,7 +30,7 @@ function turned(cx: number, cy: number, degrees: number): [(x: number, y: number
 }
 
 /** A mask from rows of text: # is inside. */
-export const picture = (...rows: string[]): Mask =>
+const picture = (...rows: string[]): Mask =>
   drawn(
     Math.max(...rows.map(({ length }) => length)),
     rows.length,

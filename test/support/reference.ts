@@ -1,7 +1,7 @@
 /** @file Float64 functions that several reference implementations share. */
 
 /** erf to float64 accuracy, by its Taylor series near 0 and a continued fraction of erfc beyond. */
-export function erf(x: number): number {
+function erf(x: number): number {
   const a = Math.abs(x)
   if (a < 3) {
     let term = a

@@ -11,7 +11,7 @@ import { serve, type ReviewServer } from '../../src/review/server'
 import type { PromptSession } from '../../src/review/prompt-session'
 import { buildPage } from '../../scripts/build-page.mjs'
 
-export const pageFolder = '.cache/review-page'
+const pageFolder = '.cache/review-page'
 
 /** A server that can be stopped and restarted at the same address. */
 export class Serving {

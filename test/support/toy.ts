@@ -57,7 +57,7 @@ export function toyImages(seed: number, count: number, size: number): Float32Arr
 }
 
 /** A prompt of `slots` entries: a point, the padding entry, absent ones. */
-export const pointPrompt = (x: number, y: number, slots: number) => ({
+const pointPrompt = (x: number, y: number, slots: number) => ({
   coords: [x, y, ...new Array<number>(2 * slots - 2).fill(0)],
   labels: [promptLabel.foreground, promptLabel.padding, ...new Array<number>(slots - 2).fill(promptLabel.absent)],
 })

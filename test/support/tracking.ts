@@ -60,7 +60,7 @@ export type Field = number | bigint | Uint8Array
 export type Fields = Map<number, Field[]>
 
 /** A message's fields by number: integers and doubles as numbers, the rest as bytes. */
-export function fieldsOf(bytes: Uint8Array): Fields {
+function fieldsOf(bytes: Uint8Array): Fields {
   const reader = new BinaryReader(bytes)
   const fields: Fields = new Map()
   while (reader.pos < reader.len) {

@@ -33,7 +33,7 @@ export interface AugmentOptions {
 }
 
 /** What training does by default. */
-export const augmentDefaults: Required<AugmentOptions> = {
+const augmentDefaults: Required<AugmentOptions> = {
   flip: true,
   turn: true,
   crop: 0.5,

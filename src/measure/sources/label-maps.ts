@@ -17,7 +17,7 @@ import { type Masks, readPicture, type Source } from './source'
 const isTiff = (path: string) => /^\.tiff?$/i.test(extname(path))
 
 /** Reads a label map, alone or with its image. The image supplies gray values and the pixel size; a TIFF label map may contain the pixel size too. */
-export async function readMap(path: string, imagePath: string | null, known: PixelSize | null): Promise<Masks> {
+async function readMap(path: string, imagePath: string | null, known: PixelSize | null): Promise<Masks> {
   const labels = await readLabels(path)
   const picture = imagePath === null ? null : await readPicture(imagePath, labels)
   const notes = [...(picture?.remarks ?? [])]
@@ -86,7 +86,7 @@ export async function tables(folder: string, groupBy: string | undefined) {
 }
 
 /** Image files by name without extension, ordered by name. */
-export async function stems(folder: string): Promise<Map<string, string[]>> {
+async function stems(folder: string): Promise<Map<string, string[]>> {
   const files = await readdir(folder).catch((error: Error) => {
     throw new UserError(`cannot read the folder ${folder}: ${error.message}`)
   })

@@ -88,5 +88,3 @@ export const api = {
 
 export const isConflict = (error: unknown): error is ApiError & { body: ConflictReply } =>
   error instanceof ApiError && error.status === 409
-
-export { messageOf } from '../../host/errors'

@@ -30,7 +30,7 @@ const withSession = (run: (session: ImageSession) => void) => () => {
   if (open) run(open)
 }
 
-export async function accept(open: ImageSession): Promise<void> {
+async function accept(open: ImageSession): Promise<void> {
   if (open.state.value === 'accepted') return open.setState('in review')
   open.setState('accepted')
   const next = neighbour(1)
@@ -38,7 +38,7 @@ export async function accept(open: ImageSession): Promise<void> {
   else notify('note', 'Accepted. This was the last image: Export writes the dataset.')
 }
 
-export async function runExport(): Promise<void> {
+async function runExport(): Promise<void> {
   if (link.value === 'offline') return notify('error', 'The server does not respond. Export again when it is back.')
   exporting.value = true
   try {

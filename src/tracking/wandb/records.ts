@@ -23,7 +23,7 @@ export const record = (number: number, kind: Kind, content: Message): Uint8Array
   new Message().whole(1, number).message(kinds[kind], content).finish()
 
 /** A value as JSON for W&B. For NaN and infinity, which JSON lacks, wandb writes these names. */
-export function json(value: unknown): string {
+function json(value: unknown): string {
   if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
   return JSON.stringify(value) ?? 'null'
 }

@@ -14,7 +14,7 @@ import type { Pointer } from '../tools/tool'
 import { Painter } from './painter'
 
 /** Whether Space is held: the pointer then moves the view. */
-export let spaceHeld = false
+let spaceHeld = false
 export const holdSpace = (held: boolean) => {
   spaceHeld = held
   document.documentElement.classList.toggle('panning', held)

@@ -12,7 +12,7 @@ export interface Levels {
 export const plainLevels: Levels = { black: 0, white: 255, gamma: 1 }
 
 /** The largest image that the page opens: image, masks and owner map take up to 16 bytes per pixel. */
-export const maxPixels = 120e6
+const maxPixels = 120e6
 
 export class DisplayImage {
   readonly levels = signal<Levels>(plainLevels)

@@ -129,7 +129,7 @@ function rejected(name: string, { conflict, message, actions }: Rejection): void
 }
 
 /** Updates the open image's line in the list from its document. */
-export function updateSummary(): void {
+function updateSummary(): void {
   const open = session.peek()
   if (!open) return
   const { counts, state } = open.document

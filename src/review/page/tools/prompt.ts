@@ -41,7 +41,7 @@ let from: Pointer | null = null
 let to: Pointer | null = null
 
 /** Discards the prompt and the predicted masks. @returns whether there was a prompt */
-export function clearPrompt(): boolean {
+function clearPrompt(): boolean {
   const busy = prompting.value || from !== null
   abort.abort()
   from = to = null
