@@ -1,4 +1,4 @@
-/** @file Runs the cells of an ablation one after the other, and writes what there is after each. */
+/** @file Runs the cells of an ablation (one training run each) one after the other, and writes the results after each. */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,73 +11,80 @@ import { configHash, type TrainConfig } from '../training/config'
 import { FeatureCache } from '../training/feature-cache'
 import { runFolder } from '../training/run-folder'
 import { openData } from '../training/session'
-import { cellRun, type CellResult, type Evaluation, measure, readCell, runCell, type Scores } from './cell'
-import { chartsOf, picture } from './charts'
-import { type ParameterCount, countParameters, linearShapes } from './parameter-count'
-import type { Cell } from './grid'
+import { cellRun, type CellResult, type EvaluationSet, measure, readCell, runCell, type Scores } from './cell'
+import { chartsOf, chartsSvg } from './charts'
+import { countParameters, linearShapes } from './parameter-count'
+import type { AblationCell } from './grid'
 import { renderAblation } from './ablation-report'
-import { cellsOfTable, csvTable, markdownTable, type Outcome, rowsOf } from './ablation-table'
+import { cellsOfTable, csvTable, type CellOutcome, markdownTable, rowsOf } from './ablation-table'
 
 export interface AblationOptions {
   out: string
-  cells: readonly Cell[]
-  /** What all cells share. */
+  cells: readonly AblationCell[]
+  /** The training configuration that the cells vary. */
   recipe: TrainConfig
   part: 'test' | 'val'
-  /** Most images of that part, and most instances of an image; null: all. */
+  /** Maximum number of images of that part, and of instances per image; null: all. */
   images: number | null
   instances: number | null
-  /** How it was called, for the report. */
+  /** The command line, for the report. */
   command: string
   stop(): boolean
   log(line: string): void
 }
 
 export interface Ablation {
-  outcomes: Outcome[]
+  outcomes: CellOutcome[]
   base: Scores | null
-  /** False where it was stopped. */
+  /** False if it was stopped. */
   finished: boolean
 }
 
 export const splitFile = (out: string): string => join(out, 'split.json')
 
-/** The cells with their parameters and what is done of them. @throws UserError for cells that cannot be */
-export async function survey(out: string, cells: readonly Cell[]): Promise<Outcome[]> {
+/** The cells with their parameter counts and the results that exist. @throws UserError for cells that cannot be trained */
+export async function survey(out: string, cells: readonly AblationCell[]): Promise<CellOutcome[]> {
   const shapes = await linearShapes(cells[0].config)
-  const outcomes: Outcome[] = []
+  const outcomes: CellOutcome[] = []
   for (const cell of cells) {
-    const count: ParameterCount = countParameters(shapes, cell.config)
+    const count = countParameters(shapes, cell.config)
     outcomes.push({ cell, count, result: await readCell(cellRun(out, cell.name), cell.config), failure: null })
   }
   return outcomes
 }
 
-/** Seconds that the cells left will take, by those that are done; null before the first. */
-export function secondsLeft(outcomes: readonly Outcome[]): number | null {
+/** The estimated seconds for the remaining cells, from those that are done; null before the first is done. */
+export function secondsLeft(outcomes: readonly CellOutcome[]): number | null {
   const done = outcomes.flatMap(({ result }) => result?.wallSeconds ?? [])
   const left = outcomes.filter(({ result, failure }) => !result && !failure).length
   return done.length ? (left * done.reduce((a, b) => a + b, 0)) / done.length : null
 }
 
-/** Does what is left of the cells. A cell whose training fails is told as such, and the others go on. */
+/** Runs the remaining cells. If the training of a cell fails, the failure is recorded and the next cell runs. */
 export async function ablate(engine: Engine, options: AblationOptions): Promise<Ablation> {
   const { out, cells, recipe, part, log, stop } = options
   const outcomes = await survey(out, cells)
-  // the split is drawn once, by the recipe, and copied into every cell
+  // the split is made once, by the recipe, and copied into every cell
   const data = await openData(recipe, { ...runFolder(out), split: splitFile(out) }, log)
   const items = data[part].slice(0, options.images ?? data[part].length)
   if (!items.length) throw new UserError(`${splitFile(out)} leaves no image in its ${part} part to measure cells on`)
-  const evaluation: Evaluation = { items, instances: options.instances, seed: recipe.seed, stop }
-  const asked = { part, images: items.map(({ id }) => id), instances: options.instances, seed: recipe.seed }
-  const base = await baseScores(engine, options, evaluation, asked)
+  const evaluation: EvaluationSet = { items, instances: options.instances, seed: recipe.seed, stop }
+  const measured: MeasuredOn = {
+    part,
+    images: items.map(({ id }) => id),
+    instances: options.instances,
+    seed: recipe.seed,
+  }
+  const base = await baseScores(engine, options, evaluation, measured)
   const ablation: Ablation = { outcomes, base, finished: base !== null }
   const features = new FeatureCache()
   for (const [i, outcome] of outcomes.entries()) {
     if (!ablation.finished || outcome.result) continue
     const { cell } = outcome
     const left = secondsLeft(outcomes)
-    log(`cell ${i + 1} of ${cells.length}: ${cell.name}${left ? `; about ${duration(left)} for all that is left` : ''}`)
+    log(
+      `cell ${i + 1} of ${cells.length}: ${cell.name}${left ? `; about ${duration(left)} for all remaining cells` : ''}`,
+    )
     try {
       outcome.result = await runCell(engine, cell, cellRun(out, cell.name), evaluation, features, log)
     } catch (error) {
@@ -87,23 +94,29 @@ export async function ablate(engine: Engine, options: AblationOptions): Promise<
       log(`${cell.name} failed: ${error.message}`)
     }
     ablation.finished = outcome.result !== null || outcome.failure !== null
-    await writeResults(engine, options, ablation, asked)
+    await writeResults(engine, options, ablation, measured)
   }
-  await writeResults(engine, options, ablation, asked)
+  await writeResults(engine, options, ablation, measured)
   return ablation
 }
 
-type Asked = { part: string; images: string[]; instances: number | null; seed: number }
+/** The images and the maximum number of instances per image that all cells are measured on. */
+interface MeasuredOn {
+  part: string
+  images: string[]
+  instances: number | null
+  seed: number
+}
 
-/** The base model's, kept in the folder like a cell's. */
+/** The scores of the base model, kept in the folder like those of a cell. */
 async function baseScores(
   engine: Engine,
   { out, recipe, log }: AblationOptions,
-  evaluation: Evaluation,
-  asked: Asked,
+  evaluation: EvaluationSet,
+  measured: MeasuredOn,
 ): Promise<Scores | null> {
   const path = join(out, 'base.json')
-  const key = JSON.stringify({ ...asked, model: recipe.model, size: recipe.size })
+  const key = JSON.stringify({ ...measured, model: recipe.model, size: recipe.size })
   if (existsSync(path)) {
     const kept = await readFile(path, 'utf8')
       .then((text) => JSON.parse(text) as { key: string; scores: Scores })
@@ -119,7 +132,12 @@ async function baseScores(
   return scores
 }
 
-async function writeResults(engine: Engine, options: AblationOptions, ablation: Ablation, asked: Asked): Promise<void> {
+async function writeResults(
+  engine: Engine,
+  options: AblationOptions,
+  ablation: Ablation,
+  measured: MeasuredOn,
+): Promise<void> {
   const { out, recipe, command } = options
   const { outcomes, base, finished } = ablation
   const rows = rowsOf(outcomes)
@@ -128,21 +146,21 @@ async function writeResults(engine: Engine, options: AblationOptions, ablation: 
     const { config, ...axes } = cell
     return { ...axes, ...count, recipe: configHash(config), result: result as CellResult | null, failure }
   })
-  const json = { version: 1, command, finished, hardware, recipe, measured: asked, base, cells }
+  const json = { version: 1, command, finished, hardware, recipe, measured, base, cells }
   const write = (name: string, text: string) => writeFileAtomic(join(out, name), text)
   await write('ablation.json', `${JSON.stringify(json, null, 1)}\n`)
   await write('ablation.csv', csvTable(outcomes))
   await write('ablation.md', markdownTable(cellsOfTable(rows, base)))
-  const drawing = picture(chartsOf(rows))
+  const drawing = chartsSvg(chartsOf(rows))
   if (drawing) await write('ablation.svg', drawing)
   const facts: [string, string][] = [
     ['Model', `${recipe.model}, input ${recipe.size} × ${recipe.size}`],
     ['Data', recipe.data.join(', ')],
     [
       'Measured on',
-      `${asked.images.length} images of the ${asked.part} part, ${asked.instances === null ? 'all particles' : `at most ${asked.instances} particles each`}`,
+      `${measured.images.length} images of the ${measured.part} part, ${measured.instances === null ? 'all particles' : `at most ${measured.instances} particles per image`}`,
     ],
-    ['State', finished ? 'all cells are done' : 'stopped before the end'],
+    ['State', finished ? 'all training runs are done' : 'stopped before the end'],
   ]
   await write('report.html', renderAblation({ rows, base, facts, hardware, command, recipe }))
 }

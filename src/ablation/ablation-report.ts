@@ -1,15 +1,15 @@
-/** @file An ablation as one HTML file that needs nothing else. */
+/** @file The report of an ablation as a single HTML file. */
 import { escape } from '../text/escape'
 import type { Hardware } from '../host/hardware'
 import { factTable, page } from '../drawing/html-page'
 import type { Scores } from './cell'
 import { chartsOf } from './charts'
-import { cellsOfTable, type Row } from './ablation-table'
+import { type AblationRow, cellsOfTable } from './ablation-table'
 
 export interface AblationReport {
-  rows: readonly Row[]
+  rows: readonly AblationRow[]
   base: Scores | null
-  /** In rows of name and text. */
+  /** The model, data and settings, as rows of name and text. */
   facts: [string, string][]
   hardware: Hardware
   command: string
@@ -25,24 +25,24 @@ export function renderAblation({ rows, base, facts, hardware, command, recipe }:
     hardware.processor,
     hardware.versions,
   ].join('; ')
-  const told: [string, string][] = [...facts, ['Computed on', machine]]
+  const settings: [string, string][] = [...facts, ['Computed on', machine]]
   return page({
-    // more columns than a sheet of paper takes at its usual size
+    // the table is too wide for a sheet of paper at the usual font size
     css: '@media print { .scroll table { font-size: 6.5pt; } .scroll td, .scroll th { padding: 2px 3px; } }',
     title: 'Ablation',
-    about: `${rows.length} recipes that differ in what the table names, on one split of the images.`,
+    about: `${rows.length} training configurations (recipes) on the same split of the images. The table lists their differences.`,
     body: `<div class="charts">${chartsOf(rows)
       .map(({ html }) => html)
       .join('\n')}</div>
-<h2>Every recipe</h2>
+<h2>All recipes</h2>
 <div class="scroll"><table><thead><tr>${head.map((cell) => `<th>${escape(cell)}</th>`).join('')}</tr></thead>
 <tbody>${lines.map(row).join('')}</tbody></table></div>
-<p class="note">Measures in percent; ± is the standard deviation over seeds. docs/metrics.md of wgsam defines them.
-${dense.length ? 'Past break-even an adapter has more parameters than the matrix it changes (from half its width on): full tuning of the matrix is then the smaller one.' : ''}</p>
-<h2>How it was done</h2>
-${factTable(told)}
-<h2>To repeat it</h2>
+<p class="note">Dice, mIoU and instance Dice in percent; ± is the standard deviation over seeds. docs/metrics.md of wgsam defines the measures.
+${dense.length ? 'Past break-even (for square matrices, at ranks above half their width) an adapter has more parameters than the matrix that it changes, so that full tuning of the matrix needs fewer.' : ''}</p>
+<h2>Settings</h2>
+${factTable(settings)}
+<h2>Command to reproduce this</h2>
 <pre>${escape(command)}</pre>
-<details><summary>The recipe that all share</summary><pre>${escape(JSON.stringify(recipe, null, 2))}</pre></details>`,
+<details><summary>The recipe that the table varies</summary><pre>${escape(JSON.stringify(recipe, null, 2))}</pre></details>`,
   })
 }

@@ -1,30 +1,33 @@
-/** @file The rows of an ablation, one for each group of cells that differ in the seed alone, and their tables. */
+/** @file The tables of an ablation, with one row for each group of cells that differ only in the seed. */
 import { amount } from '../host/progress'
 import { csvLine } from '../text/csv'
 import { textTable } from '../text/table'
 import type { CellResult, Measured, Scores } from './cell'
 import type { ParameterCount } from './parameter-count'
-import type { Cell } from './grid'
+import type { AblationCell } from './grid'
 
-export interface Mean {
+export interface SeedMean {
   mean: number
-  /** Standard deviation over the seeds (n − 1); null of one. */
+  /** Standard deviation over the seeds (n − 1); null for a single seed. */
   spread: number | null
 }
 
-export interface Row {
+export interface AblationRow {
   group: string
-  cell: Cell
+  /** The first cell of the group. */
+  cell: AblationCell
   count: ParameterCount
+  /** The seeds that are done. */
   seeds: number[]
-  /** Of the seeds that are done; null where none is. */
-  values: Record<Column, Mean> | null
-  /** Why seeds are missing. */
+  /** Means over the seeds that are done; null if none is. */
+  values: Record<Column, SeedMean> | null
+  /** The messages of the seeds that failed. */
   failed: string[]
 }
 
-export interface Outcome {
-  cell: Cell
+/** A cell and its state: done (`result`), failed (`failure`), or not done yet. */
+export interface CellOutcome {
+  cell: AblationCell
   count: ParameterCount
   result: CellResult | null
   failure: string | null
@@ -40,24 +43,24 @@ const columns = {
   boxInstance: { title: 'instance Dice, box', of: score('box', 'instanceDice'), percent: true },
   secondsPerStep: { title: 's / step', of: (r: CellResult) => r.secondsPerStep, percent: false },
   seconds: { title: 'seconds', of: (r: CellResult) => r.seconds, percent: false },
-  plannedBytes: { title: 'planned on the GPU', of: (r: CellResult) => r.plannedBytes, percent: false },
+  plannedBytes: { title: 'planned GPU memory', of: (r: CellResult) => r.plannedBytes, percent: false },
 } satisfies Record<string, { title: string; of(result: CellResult): number; percent: boolean }>
 
 export type Column = keyof typeof columns
-export const columnNames = Object.keys(columns) as Column[]
+const columnNames = Object.keys(columns) as Column[]
 
 function score(prompt: keyof Scores, measure: keyof Measured) {
   return ({ scores }: { scores: Scores }) => scores[prompt][measure]
 }
 
-export function meanOf(values: readonly number[]): Mean {
+export function meanOf(values: readonly number[]): SeedMean {
   const mean = values.reduce((a, b) => a + b, 0) / values.length
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0)
   return { mean, spread: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : null }
 }
 
-/** In the order of the cells. */
-export function rowsOf(outcomes: readonly Outcome[]): Row[] {
+/** One row for each group, in the order of the cells. */
+export function rowsOf(outcomes: readonly CellOutcome[]): AblationRow[] {
   return [...new Set(outcomes.map(({ cell }) => cell.group))].map((group) => {
     const members = outcomes.filter(({ cell }) => cell.group === group)
     const done = members.flatMap(({ result }) => result ?? [])
@@ -68,17 +71,17 @@ export function rowsOf(outcomes: readonly Outcome[]): Row[] {
       count: members[0].count,
       seeds: members.filter(({ result }) => result).map(({ cell }) => cell.seed),
       values: done.length
-        ? (Object.fromEntries(columnNames.map((name) => [name, mean(name)])) as Record<Column, Mean>)
+        ? (Object.fromEntries(columnNames.map((name) => [name, mean(name)])) as Record<Column, SeedMean>)
         : null,
       failed: members.flatMap(({ failure }) => failure ?? []),
     }
   })
 }
 
-export const describeCell = ({ kind, rank, scale }: Cell): string =>
+export const describeCell = ({ kind, rank, scale }: AblationCell): string =>
   kind === 'full' ? 'full' : `LoRA ${rank}${scale ? `, scale ${scale}` : ''}`
 
-function format(column: Column, { mean, spread }: Mean): string {
+function format(column: Column, { mean, spread }: SeedMean): string {
   if (column === 'plannedBytes') return amount(mean, 'bytes')
   const factor = columns[column].percent ? 100 : 1
   const digits = columns[column].percent ? 2 : mean < 10 ? 2 : 0
@@ -86,7 +89,7 @@ function format(column: Column, { mean, spread }: Mean): string {
   return written(mean) + (spread === null ? '' : ` ± ${written(spread)}`)
 }
 
-export const note = ({ count: { dense, all }, failed, values }: Row): string =>
+const noteOf = ({ count: { dense, all }, failed, values }: AblationRow): string =>
   [
     dense ? `past break-even in ${dense} of ${all} matrices` : '',
     failed.length ? `failed: ${failed[0].split('\n')[0]}` : '',
@@ -95,8 +98,8 @@ export const note = ({ count: { dense, all }, failed, values }: Row): string =>
     .filter(Boolean)
     .join('; ')
 
-/** Head and rows of text; the base model comes first where it was measured. */
-export function cellsOfTable(rows: readonly Row[], base: Scores | null): string[][] {
+/** The table as text, the head first, then the base model if it was measured. */
+export function cellsOfTable(rows: readonly AblationRow[], base: Scores | null): string[][] {
   const head = [
     'adapter',
     'targets',
@@ -107,7 +110,7 @@ export function cellsOfTable(rows: readonly Row[], base: Scores | null): string[
     'note',
   ]
   const first = base && [
-    'none: the base model',
+    'none (base model)',
     '',
     '',
     '0',
@@ -127,7 +130,7 @@ export function cellsOfTable(rows: readonly Row[], base: Scores | null): string[
       String(count.parameters),
       ...numbers,
       seeds.join(', '),
-      note(row),
+      noteOf(row),
     ]
   })
   return [head, ...(first ? [first] : []), ...lines]
@@ -141,7 +144,7 @@ const baseColumns: Partial<Record<Column, (base: Scores) => number>> = Object.fr
   ]),
 )
 
-/** Equal columns; those that say nothing anywhere are left out. */
+/** Text with aligned columns; columns without any content are omitted. */
 export function terminalTable(table: readonly string[][]): string {
   const used = table[0].map((_, i) => table.slice(1).some((row) => row[i]))
   const shown = table.map((row) => row.filter((_, i) => used[i]))
@@ -153,8 +156,8 @@ export function markdownTable([head, ...rows]: readonly string[][]): string {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n') + '\n'
 }
 
-/** Every cell by itself, numbers as they are. */
-export function csvTable(outcomes: readonly Outcome[]): string {
+/** A row for each cell, with unrounded numbers. */
+export function csvTable(outcomes: readonly CellOutcome[]): string {
   const head = [
     'name',
     'kind',

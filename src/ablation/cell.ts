@@ -1,4 +1,4 @@
-/** @file One cell of an ablation: a training run like any other, then its measures on the images kept aside. */
+/** @file One cell of an ablation: an ordinary training run, then an evaluation of its adapter on held-out images. */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ import type { FeatureCache } from '../training/feature-cache'
 import { readMetrics } from '../tracking/metrics-file'
 import { train, type TrainSummary } from '../training/train'
 import { beginRun, hasCheckpoint, resumeRun, type RunFolder, runFolder } from '../training/run-folder'
-import type { Cell } from './grid'
+import type { AblationCell } from './grid'
 
 export interface Measured {
   dice: number
@@ -28,27 +28,29 @@ export interface Measured {
 
 export type Scores = Record<'point' | 'box', Measured>
 
-/** What is kept of a cell, in its folder's cell.json. */
+/** The result of a cell, stored as cell.json in its folder. */
 export interface CellResult {
   version: 1
   name: string
   parameters: number
   steps: number
-  /** Of training and its validations. */
+  /** The time of training and its validations. */
   seconds: number
-  /** Median. */
+  /** The median over the steps. */
   secondsPerStep: number
-  /** Of training and evaluation, this session's. */
+  /** The time of training and evaluation in the session that finished the cell. */
   wallSeconds: number
-  /** On the GPU in training, as planned. */
+  /** The planned GPU memory of training. */
   plannedBytes: number
-  /** Which of the run's adapters was measured. */
+  /** The adapter of the run that was measured. */
   adapter: 'best' | 'last'
   scores: Scores
 }
 
-export interface Evaluation {
+/** The images to measure cells on. */
+export interface EvaluationSet {
   items: readonly DatasetItem[]
+  /** Maximum number of instances per image; null: all. */
   instances: number | null
   seed: number
   stop(): boolean
@@ -57,7 +59,7 @@ export interface Evaluation {
 const fileOf = (run: RunFolder) => join(run.root, 'cell.json')
 export const cellRun = (out: string, name: string): RunFolder => runFolder(join(out, 'cells', name))
 
-/** A cell that is done; null where it is not. @throws UserError where it was made by another recipe, or is damaged */
+/** The result of a cell; null if it is not done. @throws UserError if it was made by another recipe, or is damaged */
 export async function readCell(run: RunFolder, config: TrainConfig): Promise<CellResult | null> {
   await checkRecipe(run, config)
   const path = fileOf(run)
@@ -66,7 +68,7 @@ export async function readCell(run: RunFolder, config: TrainConfig): Promise<Cel
     const result = JSON.parse(await readFile(path, 'utf8')) as CellResult
     if (result.version === 1 && Number.isFinite(result.scores.point.dice + result.scores.box.dice)) return result
   } catch {
-    // said below
+    // reported below
   }
   throw new UserError(`${path} is damaged: delete it to have the cell measured again`)
 }
@@ -74,21 +76,21 @@ export async function readCell(run: RunFolder, config: TrainConfig): Promise<Cel
 async function checkRecipe({ config: path, root }: RunFolder, config: TrainConfig): Promise<void> {
   if (!existsSync(path)) return
   const kept = checkConfig(await readConfigFile(path), path)
-  // a run writes down the micro-batch that it chose
+  // a run records the micro-batch that it chose
   const differences = configDifferences({ ...kept, microBatch: config.microBatch }, config)
   if (differences.length)
     throw new UserError(
       `${root} was made by another recipe:\n${differences.map((line) => `  ${line}`).join('\n')}\n` +
-        'Give the recipe as it was, or another --out.',
+        'Use that recipe, or another --out.',
     )
 }
 
-/** Measures the base model (`adapter` null) or an adapter; null where it was stopped. */
+/** Measures the base model (`adapter` null) or an adapter. Returns null if it was stopped. */
 export async function measure(
   engine: Engine,
   config: TrainConfig,
   adapter: string | null,
-  { items, instances, seed, stop }: Evaluation,
+  { items, instances, seed, stop }: EvaluationSet,
 ): Promise<Scores | null> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, { inputSize: config.size, config: toy, fetch: true })
@@ -109,12 +111,12 @@ export async function measure(
   }
 }
 
-/** Trains a cell, from where it was left, and measures it; null where it was stopped. */
+/** Trains a cell, resuming its run if there is one, and measures it. Returns null if it was stopped. */
 export async function runCell(
   engine: Engine,
-  { name, config }: Cell,
+  { name, config }: AblationCell,
   run: RunFolder,
-  evaluation: Evaluation,
+  evaluation: EvaluationSet,
   features: FeatureCache,
   log: (line: string) => void,
 ): Promise<CellResult | null> {

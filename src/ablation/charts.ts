@@ -1,48 +1,48 @@
-/** @file Dice against rank and against learning rate, both on a logarithmic axis, as parts of a page and as a picture. */
+/** @file Charts of Dice against rank and against learning rate, with logarithmic axes: for a page, and as an SVG file. */
 import { type Series, lineChart } from '../drawing/chart'
 import { escape } from '../text/escape'
 import { percent } from '../report/evaluation-table'
-import type { Column, Row } from './ablation-table'
+import type { AblationRow, Column } from './ablation-table'
 
-interface Drawn {
+interface AblationChart {
   title: string
-  /** Of which cells, where not of all. */
-  of: string
+  /** The targets of the cells it shows; empty if it shows all cells. */
+  targets: string
   html: string
   series: Series[]
 }
 
 const COLOURS = 4
-const ways: [Column, string][] = [
+const promptModes: [Column, string][] = [
   ['pointDice', 'point prompts'],
   ['boxDice', 'box prompts'],
 ]
 
-export function chartsOf(rows: readonly Row[]): Drawn[] {
+export function chartsOf(rows: readonly AblationRow[]): AblationChart[] {
   const done = rows.filter(({ values }) => values)
-  return ways
-    .flatMap(([column, way]) =>
-      apart(done, column).flatMap(({ of, members }) => [
-        drawn(`Dice against rank, ${way}, %`, of, 'rank', againstRank(members, column)),
-        drawn(`Dice against learning rate, ${way}, %`, of, 'learning rate', againstRate(members, column)),
+  return promptModes
+    .flatMap(([column, mode]) =>
+      byTargets(done, column).flatMap(({ targets, members }) => [
+        chart(`Dice against rank, ${mode}, %`, targets, 'rank', againstRank(members, column)),
+        chart(`Dice against learning rate, ${mode}, %`, targets, 'learning rate', againstRate(members, column)),
       ]),
     )
-    .filter(({ of, series }) => !of || places(series) > 1)
+    .filter(({ targets, series }) => !targets || positions(series) > 1)
 }
 
-/** How many ranks or rates some lines have; of one the table tells as much. */
-const places = (series: readonly Series[]): number =>
+/** The number of different ranks or rates in a chart; with a single one the table says as much. */
+const positions = (series: readonly Series[]): number =>
   new Set(series.flatMap(({ points }) => points.map(([at]) => at))).size
 
-/** Each set of targets in charts of its own, where all lines in one could not be told apart. */
-function apart(rows: readonly Row[], column: Column): { of: string; members: Row[] }[] {
-  const together = [{ of: '', members: [...rows] }]
-  const most = Math.max(againstRank(rows, column).length, againstRate(rows, column).length)
-  if (most <= COLOURS) return together
-  return lines(rows, ({ cell: { targets } }) => targets.join('+')).map(({ name, members }) => ({ of: name, members }))
+/** Splits the rows by their targets if one chart would have more lines than colours. */
+function byTargets(rows: readonly AblationRow[], column: Column): { targets: string; members: AblationRow[] }[] {
+  const count = Math.max(againstRank(rows, column).length, againstRate(rows, column).length)
+  if (count <= COLOURS) return [{ targets: '', members: [...rows] }]
+  const groups = lines(rows, ({ cell }) => cell.targets.join('+'))
+  return groups.map(({ name, members }) => ({ targets: name, members }))
 }
 
-function drawn(title: string, of: string, x: string, raw: Series[]): Drawn {
+function chart(title: string, targets: string, x: string, raw: Series[]): AblationChart {
   const series = raw.map((one, i) => ({
     ...one,
     colour: (i % COLOURS) + 1,
@@ -51,16 +51,17 @@ function drawn(title: string, of: string, x: string, raw: Series[]): Drawn {
   }))
   const marks = [...new Set(raw.flatMap(({ points }) => points.map(([at]) => at)))].sort((a, b) => a - b)
   const ticks = marks.map((at): [number, string] => [Math.log10(at), String(at)])
-  const html = lineChart({ title: of ? `${title}: ${of}` : title, x, series, ticks, format: (value) => percent(value) })
-  return { title, of, series, html }
+  const heading = targets ? `${title}: ${targets}` : title
+  const html = lineChart({ title: heading, x, series, ticks, format: (value) => percent(value) })
+  return { title, targets, series, html }
 }
 
-/** A line for each set of targets, scale and rate; a fully tuned one has no rank and lies across. */
-function againstRank(rows: readonly Row[], column: Column): Series[] {
+/** A line for each set of targets, scale and rate; full tuning has no rank and is a horizontal line. */
+function againstRank(rows: readonly AblationRow[], column: Column): Series[] {
   const ranks = rows.flatMap(({ cell }) => cell.rank ?? [])
   if (!ranks.length) return []
   const across = [Math.min(...ranks), Math.max(...ranks)]
-  return lines(rows, ({ cell: { kind, targets, scale, lr } }) => named(rows, kind, targets, scale, `lr ${lr}`)).map(
+  return lines(rows, ({ cell: { kind, targets, scale, lr } }) => lineName(rows, kind, targets, scale, `lr ${lr}`)).map(
     ({ name, members }): Series => {
       const [{ cell, values }] = members
       const points = members.map((row): [number, number] => [row.cell.rank!, row.values![column].mean])
@@ -71,9 +72,10 @@ function againstRank(rows: readonly Row[], column: Column): Series[] {
   )
 }
 
-function againstRate(rows: readonly Row[], column: Column): Series[] {
+/** A line for each set of targets, scale and rank. */
+function againstRate(rows: readonly AblationRow[], column: Column): Series[] {
   return lines(rows, ({ cell: { kind, targets, scale, rank } }) =>
-    named(rows, kind, targets, scale, rank === null ? '' : `rank ${rank}`),
+    lineName(rows, kind, targets, scale, rank === null ? '' : `rank ${rank}`),
   ).map(({ name, members }) => ({
     name,
     colour: 1,
@@ -83,9 +85,15 @@ function againstRate(rows: readonly Row[], column: Column): Series[] {
 
 const byX = ([a]: [number, number], [b]: [number, number]) => a - b
 
-/** What differs among the rows is named. */
-function named(rows: readonly Row[], kind: string, targets: readonly string[], scale: string | null, more: string) {
-  const several = (of: (row: Row) => unknown) => new Set(rows.map(of)).size > 1
+/** The name of a line: the kind of adapter, and the settings that differ between the rows. */
+function lineName(
+  rows: readonly AblationRow[],
+  kind: string,
+  targets: readonly string[],
+  scale: string | null,
+  more: string,
+) {
+  const several = (of: (row: AblationRow) => unknown) => new Set(rows.map(of)).size > 1
   return [
     kind === 'full' ? 'full' : 'LoRA',
     several(({ cell }) => cell.targets.join()) ? targets.join('+') : '',
@@ -96,7 +104,11 @@ function named(rows: readonly Row[], kind: string, targets: readonly string[], s
     .join(', ')
 }
 
-function lines(rows: readonly Row[], nameOf: (row: Row) => string): { name: string; members: Row[] }[] {
+/** Groups rows by name. */
+function lines(
+  rows: readonly AblationRow[],
+  nameOf: (row: AblationRow) => string,
+): { name: string; members: AblationRow[] }[] {
   const names = [...new Set(rows.map(nameOf))]
   return names.map((name) => ({ name, members: rows.filter((row) => nameOf(row) === name) }))
 }
@@ -104,22 +116,22 @@ function lines(rows: readonly Row[], nameOf: (row: Row) => string): { name: stri
 const [WIDTH, HEIGHT, LINE] = [460, 260, 17]
 const colours = ['#1769d1', '#d1590b', '#6b4fc9', '#12805c']
 
-/** All charts in one SVG file that needs no page around it; empty where there is nothing to draw. */
-export function picture(charts: readonly Drawn[]): string {
+/** All charts as a single SVG file; empty if there is nothing to draw. */
+export function chartsSvg(charts: readonly AblationChart[]): string {
   const shown = charts.filter(({ html }) => html)
   if (!shown.length) return ''
-  const legend = Math.max(...shown.map(({ series }) => series.length)) + +shown.some(({ of }) => of)
+  const legend = Math.max(...shown.map(({ series }) => series.length)) + +shown.some(({ targets }) => targets)
   const [cellWidth, cellHeight] = [WIDTH + 30, HEIGHT + 40 + LINE * legend]
-  const drawings = shown.map(({ title, of, html, series }, i) => {
+  const drawings = shown.map(({ title, targets, html, series }, i) => {
     const [x, y] = [15 + (i % 2) * cellWidth, 10 + Math.floor(i / 2) * cellHeight]
     const inner = /<svg[^>]*>([\s\S]*)<\/svg>/.exec(html)![1]
-    const top = of ? 28 + LINE : 28
+    const top = targets ? 28 + LINE : 28
     const names = series.map(({ name, colour, style }, k) => {
       const y = top + LINE * k
       return `<path class="s${colour} ${style}" d="M0 ${y}h24"/><text x="32" y="${y + 4}">${escape(name)}</text>`
     })
-    const cells = of && `<text y="30">${escape(of)}</text>`
-    return `<g transform="translate(${x} ${y})"><text class="title" y="12">${escape(title)}</text>${cells}${names.join('')}<g transform="translate(0 ${30 + LINE * legend})">${inner}</g></g>`
+    const subtitle = targets && `<text y="30">${escape(targets)}</text>`
+    return `<g transform="translate(${x} ${y})"><text class="title" y="12">${escape(title)}</text>${subtitle}${names.join('')}<g transform="translate(0 ${30 + LINE * legend})">${inner}</g></g>`
   })
   const [width, height] = [2 * cellWidth, 10 + Math.ceil(shown.length / 2) * cellHeight]
   const style = `text{fill:#5b6470;font:12px system-ui,sans-serif}.title{fill:#1b1f24;font-weight:600;font-size:14px}.grid{stroke:#dfe3e8}path{fill:none;stroke-width:2}path.dashed{stroke-dasharray:6 4}${colours.map((c, i) => `path.s${i + 1}{stroke:${c}}circle.s${i + 1}{fill:${c}}`).join('')}`

@@ -1,22 +1,22 @@
-/** @file The grid of an ablation: its axes, checked, and the cells that they span, each with a name and a recipe. */
+/** @file The grid of an ablation: its validated axes, and its cells (the combinations of their values), each a training configuration. */
 import * as v from 'valibot'
 import { LORA_TARGETS, type LoraTarget } from '../../engine/train/lora'
 import { nearest } from '../cli/nearest'
 import { UserError } from '../host/errors'
 import { type RawConfig, type TrainConfig, checkConfig, mergeConfig } from '../training/config'
 
-export const places = ['encoder', 'decoder', 'both'] as const
-export type Place = (typeof places)[number]
+const modelParts = ['encoder', 'decoder', 'both'] as const
+type ModelPart = (typeof modelParts)[number]
 
 const list = <T extends v.GenericSchema>(item: T, what: string) =>
   v.optional(v.pipe(v.array(item, `a list of ${what}`), v.minLength(1, `a list of at least one of: ${what}`)))
 const above0 = v.pipe(v.number('numbers'), v.finite('finite numbers'), v.gtValue(0, 'numbers above 0'))
-const whole = (least: number) =>
-  v.pipe(v.number('whole numbers'), v.integer('whole numbers'), v.minValue(least, `whole numbers from ${least}`))
-/** X: the scale itself; X/r: alpha; X/sqrt: alpha of rsLoRA, whose scale is alpha / sqrt(r). */
+const whole = (min: number) =>
+  v.pipe(v.number('whole numbers'), v.integer('whole numbers'), v.minValue(min, `whole numbers from ${min}`))
+/** X: the scale itself; X/r: alpha, divided by the rank; X/sqrt: alpha of rsLoRA, whose scale is alpha / sqrt(rank). */
 const SCALE = /^(\d+\.?\d*(?:e[+-]?\d+)?|\.\d+)(\/r|\/sqrt)?$/i
 
-export const Axes = v.strictObject(
+const axesSchema = v.strictObject(
   {
     kind: list(v.picklist(['lora', 'full'], 'lora, full'), 'lora, full'),
     rank: list(whole(1), 'whole numbers from 1'),
@@ -37,38 +37,39 @@ export const Axes = v.strictObject(
       ),
       'sets of targets',
     ),
-    where: list(v.picklist(places, places.join(', ')), places.join(', ')),
+    where: list(v.picklist(modelParts, modelParts.join(', ')), modelParts.join(', ')),
     seeds: list(whole(0), 'whole numbers from 0'),
   },
   'an object { … }',
 )
 
-export type Grid = v.InferOutput<typeof Axes>
+export type Grid = v.InferOutput<typeof axesSchema>
 
-/** @throws UserError naming the axis */
+/** Validates a grid. @throws UserError with each axis that is wrong */
 export function checkGrid(raw: unknown, from: string): Grid {
-  const checked = v.safeParse(Axes, raw)
+  const checked = v.safeParse(axesSchema, raw)
   if (checked.success) return checked.output
   const lines = checked.issues.map((issue) => {
     const axis = String(issue.path?.[0]?.key ?? 'the grid')
     if (issue.expected === 'never') {
-      const near = nearest(axis, Object.keys(Axes.entries))
-      return `${axis} is not an axis${near ? `: did you mean ${near}?` : `; there are ${Object.keys(Axes.entries).join(', ')}`}`
+      const near = nearest(axis, Object.keys(axesSchema.entries))
+      return `${axis} is not an axis${near ? `: did you mean ${near}?` : `; there are ${Object.keys(axesSchema.entries).join(', ')}`}`
     }
     return `${axis} takes ${issue.message}, not ${JSON.stringify(issue.input)}`
   })
   throw new UserError(`${from}:\n${lines.map((line) => `  ${line}`).join('\n')}`)
 }
 
-export interface Cell {
+/** One combination of the values of the axes: the configuration of one training run. */
+export interface AblationCell {
   /** Also the name of its folder. */
   name: string
-  /** The name without the seed: cells of one group are means of one row. */
+  /** The name without the seed: the cells of a group are averaged in one row of the table. */
   group: string
   kind: 'lora' | 'full'
-  /** null: of a fully tuned cell, which has none. */
+  /** null for full tuning, which has no rank. */
   rank: number | null
-  /** As it was given; null: as the recipe says, or of a fully tuned cell. */
+  /** As given in the grid; null if the recipe's own is used, or for full tuning. */
   scale: string | null
   lr: number
   targets: LoraTarget[]
@@ -84,28 +85,32 @@ const COUNTERPARTS: Partial<Record<LoraTarget, LoraTarget>> = {
 }
 const inDecoder = (target: string) => target.startsWith('decoder.')
 
-/** Targets moved to a place: a target's counterpart in the mask decoder is the same part of its attentions. */
-export function targetsAt(targets: readonly LoraTarget[], place: Place): LoraTarget[] {
+/**
+ * Moves targets to a part of the model: the counterpart of an encoder's layer is the same layer of the mask decoder's attention.
+ * @throws UserError if no target remains
+ */
+export function targetsAt(targets: readonly LoraTarget[], part: ModelPart): LoraTarget[] {
   const encoder = targets.filter((target) => !inDecoder(target))
   const decoder = [...targets.filter(inDecoder), ...encoder.flatMap((target) => COUNTERPARTS[target] ?? [])]
-  const moved = { encoder, decoder, both: [...encoder, ...decoder] }[place]
-  if (!moved.length) throw new UserError(`the targets ${targets.join(', ')} have none in the ${place}`)
+  const moved = { encoder, decoder, both: [...encoder, ...decoder] }[part]
+  if (!moved.length) throw new UserError(`none of the targets ${targets.join(', ')} is in the ${part}`)
   return LORA_TARGETS.filter((target) => moved.includes(target))
 }
 
 /**
- * Every combination of the axes over a recipe; an axis that is not given has the recipe's own value. Fully tuned cells
- * have no rank and no scale, so there is one for all of these. `split`: the file that all cells share.
- * @throws UserError where a combination is no recipe
+ * All combinations of the axes, applied to a recipe (a training configuration); an axis that is not given has the recipe's own
+ * value. Full tuning has no rank and no scale, so there is one cell for all of their values.
+ * @param split path of the split file that all cells share
+ * @throws UserError if a combination is not a valid configuration
  */
-export function cellsOf(grid: Grid, base: RawConfig, split: string, from: string): Cell[] {
+export function cellsOf(grid: Grid, base: RawConfig, split: string, from: string): AblationCell[] {
   const recipe = checkConfig(base, from)
   const { kind = [recipe.lora.kind], rank = [recipe.lora.rank], alphaScale = [null] } = grid
   const { lr = [recipe.optimizer.learningRate], seeds = [recipe.seed], targets = [recipe.lora.targets] } = grid
   const sets = grid.where
-    ? grid.where.flatMap((place) => targets.map((set) => targetsAt(set, place)))
+    ? grid.where.flatMap((part) => targets.map((set) => targetsAt(set, part)))
     : targets.map((set) => LORA_TARGETS.filter((target) => set.includes(target)))
-  const cells = new Map<string, Cell>()
+  const cells = new Map<string, AblationCell>()
   for (const k of kind)
     for (const set of sets)
       for (const r of k === 'full' ? [null] : rank)

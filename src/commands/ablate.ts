@@ -3,8 +3,8 @@ import { MAX_LABEL } from '../../engine/image/label-map'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ablate, secondsLeft, splitFile, survey } from '../ablation/ablate'
-import { type Cell, cellsOf, checkGrid, type Grid } from '../ablation/grid'
-import { cellsOfTable, describeCell, type Outcome, rowsOf, terminalTable } from '../ablation/ablation-table'
+import { type AblationCell, cellsOf, checkGrid, type Grid } from '../ablation/grid'
+import { cellsOfTable, describeCell, type CellOutcome, rowsOf, terminalTable } from '../ablation/ablation-table'
 import { UserError } from '../host/errors'
 import { commandLine } from '../host/command-line'
 import { openEngine } from '../host/gpu'
@@ -142,7 +142,7 @@ async function planCells(values: Values, out: string) {
     const grids = await readGrids(values)
     const [{ seeds }] = grids
     const recipe = checkConfig({ ...raw, ...(seeds && { seed: seeds[0] }) }, from)
-    const cells = new Map<string, Cell>()
+    const cells = new Map<string, AblationCell>()
     for (const grid of grids) for (const cell of cellsOf(grid, raw, splitFile(out), from)) cells.set(cell.name, cell)
     return { recipe, cells: [...cells.values()] }
   } catch (error) {
@@ -182,14 +182,14 @@ async function readGrids(values: Values): Promise<Grid[]> {
   return all.map((one) => checkGrid({ ...shared, ...one, ...given }, file ?? 'the grid'))
 }
 
-const brief = ({ cell: { config: _, ...axes }, count, result, failure }: Outcome) => ({
+const brief = ({ cell: { config: _, ...axes }, count, result, failure }: CellOutcome) => ({
   ...axes,
   ...count,
   result,
   failure,
 })
 
-function list(outcomes: readonly Outcome[]): string {
+function list(outcomes: readonly CellOutcome[]): string {
   const rows = outcomes.map(({ cell, count, result }) => [
     cell.name,
     describeCell(cell),

@@ -1,12 +1,12 @@
-/** @file Line charts as inline SVG: no script, colours from the page's style. */
+/** @file Line charts as inline SVG without scripts, coloured by the page's style sheet. */
 import { escape } from '../text/escape'
 
 export interface Series {
   name: string
   points: [number, number][]
-  /** Which of the page's series colours, from 1. */
+  /** The number of one of the page's series colours, from 1. */
   colour: number
-  /** 'faint' is drawn thin behind the others and has no name in the legend. */
+  /** 'faint': a thin line that is not in the legend. */
   style?: 'solid' | 'dashed' | 'faint'
 }
 
@@ -14,24 +14,24 @@ export interface Chart {
   title: string
   x: string
   series: Series[]
-  /** How values on the vertical axis are written. */
+  /** Formats the tick labels of the vertical axis. */
   format?: (value: number) => string
-  /** The least of the vertical axis; by default as the values lie. */
+  /** A value that the vertical axis must include; by default it covers the data. */
   from?: number
-  /** Marks of the horizontal axis and their texts, where they are not to be round numbers: a logarithm's, say. */
+  /** Positions and labels of the ticks of the horizontal axis, such as those of a logarithmic one; round numbers by default. */
   ticks?: [number, string][]
 }
 
 const [WIDTH, HEIGHT] = [460, 260]
 const AREA = { left: 52, right: 14, top: 14, bottom: 36 }
-const MOST_POINTS = 300
+const MAX_POINTS = 300
 
-/** Empty where no series has a point. */
+/** The chart as HTML; empty if no series has a point. */
 export function lineChart({ title, x, series, format = tick, from, ticks }: Chart): string {
   const drawn = series.filter(({ points }) => points.length)
   if (!drawn.length) return ''
   const all = drawn.flatMap(({ points }) => points)
-  const xs = ticks ? given(ticks) : axis(all.map(([at]) => at))
+  const xs = ticks ? rangeOfTicks(ticks) : axis(all.map(([at]) => at))
   const ys = axis([...all.map(([, value]) => value), ...(from === undefined ? [] : [from])])
   const px = (at: number) => AREA.left + ((at - xs.low) / (xs.high - xs.low)) * (WIDTH - AREA.left - AREA.right)
   const py = (v: number) =>
@@ -47,7 +47,7 @@ export function lineChart({ title, x, series, format = tick, from, ticks }: Char
   const lines = drawn.map(({ points, colour, style = 'solid' }) => {
     const kept = thin(points)
     const path = kept.map(([at, v], i) => `${i ? 'L' : 'M'}${n(px(at))} ${n(py(v))}`).join('')
-    // few points are measurements of their own: each is marked
+    // a short series gets a dot on each point
     const dots =
       kept.length <= 20 && style !== 'faint'
         ? kept.map(([at, v]) => `<circle class="s${colour}" cx="${n(px(at))}" cy="${n(py(v))}" r="2.6"/>`).join('')
@@ -68,16 +68,16 @@ export function lineChart({ title, x, series, format = tick, from, ticks }: Char
 const n = (value: number) => String(Math.round(value * 10) / 10)
 const tick = (value: number) => String(Number(value.toPrecision(6)))
 
-/** From the first mark to the last, with room beside them. */
-function given(ticks: readonly [number, string][]) {
+/** The range from the first tick to the last, with a margin. */
+function rangeOfTicks(ticks: readonly [number, string][]) {
   const [low, high] = [ticks[0][0], ticks[ticks.length - 1][0]]
   const room = (high - low || 1) / 20
   return { low: low - room, high: high + room, ticks: [] as number[] }
 }
 
-/** A range that holds the values, and round numbers in it. */
+/** A range with round ends that covers the values, and round tick values in it. */
 export function axis(values: readonly number[]): { low: number; high: number; ticks: number[] } {
-  // not spread into Math.min: a long run has more values than a call takes arguments
+  // not Math.min(...values): a long run has more values than a call can take arguments
   let [low, high] = values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity])
   if (low === high) [low, high] = [low - Math.abs(low || 1) / 2, high + Math.abs(high || 1) / 2]
   const rough = (high - low) / 4
@@ -89,9 +89,9 @@ export function axis(values: readonly number[]): { low: number; high: number; ti
   return { low: first * step, high: last * step, ticks }
 }
 
-/** Means of neighbours, so that a long run's curve stays a small picture. */
+/** Averages groups of neighbouring points down to MAX_POINTS, so that the curve of a long run stays small. */
 function thin(points: [number, number][]): [number, number][] {
-  const size = Math.ceil(points.length / MOST_POINTS)
+  const size = Math.ceil(points.length / MAX_POINTS)
   if (size <= 1) return points
   const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length
   return Array.from({ length: Math.ceil(points.length / size) }, (_, i) => {
@@ -100,7 +100,7 @@ function thin(points: [number, number][]): [number, number][] {
   })
 }
 
-/** The running mean with the given memory, as training prints it. */
+/** The exponential moving average with the given decay, as training prints it. */
 export function smooth(points: readonly [number, number][], memory = 0.9): [number, number][] {
   let kept: number | undefined
   return points.map(([at, value]) => {

@@ -1,9 +1,9 @@
-/** @file Histograms and cumulative curves with intervals, as SVG: in a page, or as files of their own. */
+/** @file Histograms and cumulative curves with intervals, as SVG: inline in a page, or as separate files. */
 import { axis } from './chart'
 import { escape } from '../text/escape'
 
-/** A value and its interval, where there is one. */
-export interface Spread {
+/** A value, and its interval if it has one. */
+export interface ValueWithInterval {
   value: number
   low?: number
   high?: number
@@ -11,37 +11,37 @@ export interface Spread {
 
 export interface Scale {
   title: string
-  /** What the horizontal axis is, with its unit. */
+  /** The label of the horizontal axis, with its unit. */
   x: string
   log?: boolean
 }
 
 export interface CumulativeSeries {
   name: string
-  /** Which of the page's series colours, from 1. */
+  /** The number of one of the page's series colours, from 1. */
   colour: number
   edges: readonly number[]
-  /** One more than there are bins: the share below each edge. */
-  below: readonly Spread[]
+  /** The fraction below each edge, so one more than there are bins. */
+  below: readonly ValueWithInterval[]
 }
 
 const [WIDTH, HEIGHT] = [460, 260]
 const AREA = { left: 48, right: 14, top: 14, bottom: 38 }
 
-/** Rules that the page's style lacks. */
+/** CSS rules for histograms, in addition to the page's style sheet. */
 export const histogramStyle = `
 ${[1, 2, 3, 4].map((i) => `svg rect.s${i} { fill: var(--s${i}); opacity: 0.75; } svg path.band.s${i} { fill: var(--s${i}); stroke: none; opacity: 0.18; }`).join('\n')}
 svg path.whisker { stroke: var(--ink); stroke-width: 1.2; opacity: 0.7; }
 `
 
-/** Bars of the share of each bin, in percent, a whisker for each interval. */
+/** A bar for the fraction in each bin, in percent, with a whisker for each interval. */
 export function histogram(
   { title, x, log = false }: Scale,
   edges: readonly number[],
-  shares: readonly Spread[],
+  shares: readonly ValueWithInterval[],
   colour = 1,
 ): string {
-  const place = placing(edges[0], edges[edges.length - 1], log)
+  const place = horizontal(edges[0], edges[edges.length - 1], log)
   const ys = axis([0, ...shares.map(({ value, high }) => 100 * Math.max(value, high ?? 0))])
   const py = vertical(ys.low, ys.high)
   const bars = shares.map(({ value, low, high }, i) => {
@@ -55,10 +55,10 @@ export function histogram(
   return svg(title, [rows(ys.ticks, py), place.marks, label(x), ...bars])
 }
 
-/** Lines of the share below each edge, in percent, a band for the intervals. */
+/** A line for each series: the fraction below each edge, in percent, with a band for the intervals. */
 export function cumulative({ title, x, log = false }: Scale, series: readonly CumulativeSeries[]): string {
   const all = series.flatMap(({ edges }) => [edges[0], edges[edges.length - 1]])
-  const place = placing(Math.min(...all), Math.max(...all), log)
+  const place = horizontal(Math.min(...all), Math.max(...all), log)
   const py = vertical(0, 100)
   const point = (edge: number, share: number) => `${n(place.x(edge))} ${n(py(100 * share))}`
   const drawn = series.map(({ colour, edges, below }) => {
@@ -73,14 +73,14 @@ export function cumulative({ title, x, log = false }: Scale, series: readonly Cu
   return svg(title, [rows([0, 25, 50, 75, 100], py), place.marks, label(x), ...drawn])
 }
 
-/** A figure of the page: title, legend where there are several series, picture. */
-export function figure(title: string, picture: string, keys: readonly { name: string; colour: number }[] = []): string {
+/** An HTML figure: title, legend if there are several series, SVG. */
+export function figure(title: string, drawing: string, keys: readonly { name: string; colour: number }[] = []): string {
   const legend = keys.map(({ name, colour }) => `<span class="key s${colour}">${escape(name)}</span>`).join('')
-  return `<figure class="chart"><figcaption><b>${escape(title)}</b>${keys.length > 1 ? legend : ''}</figcaption>${picture}</figure>`
+  return `<figure class="chart"><figcaption><b>${escape(title)}</b>${keys.length > 1 ? legend : ''}</figcaption>${drawing}</figure>`
 }
 
-/** The same picture as a file that stands alone, on white. */
-export function standalone(picture: string, keys: readonly { name: string; colour: number }[] = []): string {
+/** An inline SVG as the content of a separate SVG file: with its own style, on white. */
+export function standalone(drawing: string, keys: readonly { name: string; colour: number }[] = []): string {
   const colours = ['#1769d1', '#d1590b', '#6b4fc9', '#12805c']
   const rules = colours.map(
     (colour, i) =>
@@ -94,7 +94,7 @@ export function standalone(picture: string, keys: readonly { name: string; colou
             `<text class="s${colour}" x="${AREA.left + 8}" y="${AREA.top + 12 + 15 * i}">${escape(name)}</text>`,
         )
       : []
-  return picture
+  return drawing
     .replace('<svg ', `<svg xmlns="http://www.w3.org/2000/svg" width="${2 * WIDTH}" height="${2 * HEIGHT}" `)
     .replace('>', `><style>${style}</style><rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`)
     .replace('</svg>', `${legend.join('')}</svg>\n`)
@@ -118,8 +118,8 @@ const rows = (ticks: readonly number[], py: (value: number) => number) =>
     )
     .join('')
 
-/** Where values lie on the horizontal axis, from end to end, and the marks on it. */
-function placing(low: number, high: number, log: boolean) {
+/** The horizontal axis: maps values to x coordinates, and its tick labels. */
+function horizontal(low: number, high: number, log: boolean) {
   const on = log ? Math.log10 : (value: number) => value
   const [from, to] = [on(low), on(high)]
   const x = (value: number) => AREA.left + ((on(value) - from) / (to - from || 1)) * (WIDTH - AREA.left - AREA.right)
@@ -134,7 +134,7 @@ function placing(low: number, high: number, log: boolean) {
   return { x, marks }
 }
 
-/** 1, 2 and 5 times powers of ten; the powers alone over more than two of them. */
+/** 1, 2 and 5 times powers of ten; powers of ten alone if the range spans more than two of them. */
 function logTicks(low: number, high: number): number[] {
   const ticks: number[] = []
   const steps = high / low > 100 ? [1] : [1, 2, 5]

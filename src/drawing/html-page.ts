@@ -1,16 +1,16 @@
-/** @file The frame that all reports share: one HTML file that needs nothing else. */
+/** @file The HTML page of all reports: a single file without external resources. */
 import { escape } from '../text/escape'
 import { style } from './page-style'
 
 export interface Page {
   title: string
-  /** The first lines below the title, a text. */
+  /** Plain text below the heading. */
   about: string
-  /** What follows, HTML. */
+  /** The rest of the page, HTML. */
   body: string
-  /** Rules beside the reports' own. */
+  /** CSS rules in addition to the common style sheet. */
   css?: string
-  /** The heading, where it is not the title. */
+  /** The heading, if it differs from the title. */
   heading?: string
 }
 
@@ -33,6 +33,6 @@ ${body}
 </html>
 `
 
-/** Rows of a name and a text. */
+/** A table of names and texts. */
 export const factTable = (facts: readonly (readonly [string, string])[]): string =>
   `<table class="facts">${facts.map(([name, text]) => `<tr><th>${escape(name)}</th><td>${escape(text)}</td></tr>`).join('')}</table>`

@@ -1,12 +1,12 @@
-/** @file All masks of an image over it, each in a colour of its own. */
+/** @file Draws all labelled instances over their image, each in its own colour. */
 import type { LabelMap } from '../../engine/image/label-map'
 
-/** The share of a mask's colour in its pixels. */
+/** The opacity of an instance's colour inside it. */
 const TINT = 0.4
 
-/** The image (height, width, 3) with every label tinted and outlined; touching labels differ in colour. */
+/** Returns the image (height, width, 3) with every label tinted and outlined. */
 export function labelOverlay(rgb: Uint8Array, { width, height, data }: LabelMap): Uint8Array {
-  const picture = rgb.slice()
+  const drawn = rgb.slice()
   const palette = new Map<number, readonly number[]>()
   for (let y = 0, at = 0; y < height; y++)
     for (let x = 0; x < width; x++, at++) {
@@ -20,13 +20,13 @@ export function labelOverlay(rgb: Uint8Array, { width, height, data }: LabelMap)
         (x < width - 1 && data[at + 1] !== id) ||
         (y < height - 1 && data[at + width] !== id)
       const tint = edge ? 1 : TINT
-      for (let c = 0; c < 3; c++) picture[3 * at + c] = (1 - tint) * picture[3 * at + c] + tint * colour[c]
+      for (let c = 0; c < 3; c++) drawn[3 * at + c] = (1 - tint) * drawn[3 * at + c] + tint * colour[c]
     }
-  return picture
+  return drawn
 }
 
-/** Red, green, blue of the i-th of any number of colours: turns of the golden angle keep neighbours far apart. */
-export function distinctColour(i: number): [number, number, number] {
+/** Red, green and blue of colour i. Successive hues are a golden angle apart, so that near numbers have distinct colours. */
+function distinctColour(i: number): [number, number, number] {
   const hue = (i * 137.508) % 360
   const light = [0.55, 0.65, 0.48][i % 3]
   const chroma = 0.85 * (1 - Math.abs(2 * light - 1))

@@ -1,11 +1,11 @@
-/** @file A mask over its image, with the prompt that it answers. */
+/** @file Draws a mask and its prompt over the image. */
 import type { Size } from '../../engine/image/size'
 import type { Mask } from '../../engine/masks/mask'
 import { paintMasks } from '../../engine/masks/mask-algebra'
 import type { Prompt } from '../model/segment-image'
 import { colours } from './raster'
 
-/** The image (height, width, 3) with the mask tinted and outlined; points of the prompt as dots, its box as a frame. */
+/** Returns the image (height, width, 3) with the mask tinted and outlined, the prompt's points as dots and its box as a frame. */
 export function overlay(image: Size & { rgb: Uint8Array }, mask: Mask, { points, box }: Prompt): Uint8Array {
   const { width, height } = image
   const rgb = image.rgb.slice()

@@ -1,4 +1,4 @@
-/** @file The report's style sheet: light, dark and print; from phones up. */
+/** @file The style sheet of reports: light, dark and print, for all screen sizes. */
 import { colours } from './raster'
 
 const rgb = (colour: readonly number[]) => `rgb(${colour.join(' ')})`

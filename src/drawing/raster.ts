@@ -1,21 +1,21 @@
-/** @file What is drawn of masks: small maps of which particle a pixel belongs to, and the pictures made of them. */
+/** @file Maps of the instance at each pixel of a reduced image, and drawings of outlines, errors and changes from them. */
 import { deflateSync, inflateSync } from 'node:zlib'
 import { MAX_LABEL } from '../../engine/image/label-map'
 import type { Size } from '../../engine/image/size'
 import type { Mask } from '../../engine/masks/mask'
 
-/** Which instance, from 1, each pixel of a (height, width) picture belongs to; 0 none. */
+/** The instance at each pixel (height, width) of an image as it is shown, from 1; 0 for none. */
 export interface Raster extends Size {
   data: Uint16Array
 }
 
-/** The size at which a picture is shown: its longest side at most `longest`. */
+/** The size at which an image is shown: its longer side at most `longest`. */
 export function shownSize({ width, height }: Size, longest: number): Size {
   const scale = Math.min(1, longest / Math.max(width, height))
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) }
 }
 
-/** Masks of an image at the shown size, mask i as value i + 1 or as `values` say; the smaller of overlapping masks is on top. */
+/** Masks at the shown size; mask i has the value `values[i]`, by default i + 1. Of overlapping masks the smaller is on top. */
 export function rasterOfMasks(
   masks: readonly Mask[],
   original: Size,
@@ -40,7 +40,7 @@ export function rasterOfMasks(
   return { ...shown, data }
 }
 
-/** A label map at the shown size, each label as its place in `ids`, from 1; labels that are not in it as UNKNOWN. */
+/** A label map at the shown size. The value of a label is its position in `ids`, from 1, or UNKNOWN if it is not listed. */
 export function rasterOfLabels(labels: Uint16Array, original: Size, ids: readonly number[], shown: Size): Raster {
   const value = new Uint16Array(MAX_LABEL + 1).fill(UNKNOWN)
   value[0] = 0
@@ -54,9 +54,10 @@ export function rasterOfLabels(labels: Uint16Array, original: Size, ids: readonl
   return { ...shown, data }
 }
 
-/** An instance that was not prompted. */
+/** The value of instances that were not evaluated. */
 export const UNKNOWN = 65535
 
+/** Compresses a raster; `unpack` restores it, given its size. */
 export const pack = ({ data }: Raster): Uint8Array => deflateSync(new Uint8Array(data.buffer), { level: 1 })
 export const unpack = (packed: Uint8Array, shown: Size): Raster => ({
   ...shown,
@@ -65,7 +66,7 @@ export const unpack = (packed: Uint8Array, shown: Size): Raster => ({
 
 type Colour = readonly [number, number, number]
 
-/** The report's legend has the same. */
+/** Colours of the drawings and of the legend in reports. */
 export const colours = {
   truth: [46, 229, 157],
   predicted: [255, 214, 10],
@@ -76,7 +77,7 @@ export const colours = {
   broken: [230, 50, 60],
 } as const satisfies Record<string, Colour>
 
-/** Draws the outlines of a raster's instances into an RGB picture of its size. */
+/** Draws the outlines of a raster's instances into an RGB image of the same size. */
 export function drawOutlines(rgb: Uint8Array, { width, height, data }: Raster, colour: Colour): void {
   for (let y = 0, at = 0; y < height; y++)
     for (let x = 0; x < width; x++, at++) {
@@ -90,7 +91,7 @@ export function drawOutlines(rgb: Uint8Array, { width, height, data }: Raster, c
     }
 }
 
-/** Tints what a prediction has wrong: particles missed, ground taken for a particle, one particle taken for another. */
+/** Tints the errors of a prediction: particle missed, background taken for a particle, one particle taken for another. */
 export function drawErrors(rgb: Uint8Array, predicted: Raster, truth: Raster): void {
   for (let i = 0; i < truth.data.length; i++) {
     const [was, is] = [predicted.data[i], truth.data[i]]
@@ -100,7 +101,7 @@ export function drawErrors(rgb: Uint8Array, predicted: Raster, truth: Raster): v
   }
 }
 
-/** Tints where two predictions differ in being right. */
+/** Tints pixels at which exactly one of two predictions is right. */
 export function drawChanges(rgb: Uint8Array, before: Raster, after: Raster, truth: Raster): void {
   for (let i = 0; i < truth.data.length; i++) {
     const is = truth.data[i]

@@ -1,6 +1,6 @@
-/** @file Short names for adapters that are compared. */
+/** @file Short, distinct names for the adapters of a comparison. */
 
-/** Of each path the parts in which it differs from the others; what is taken already gets a number. */
+/** For each path the components in which it differs from the others. Names in `taken`, and repeated ones, get a number. */
 export function distinctNames(paths: readonly string[], taken: readonly string[] = []): string[] {
   if (!paths.length) return []
   const parts = paths.map((path) => path.split(/[/\\]+/).filter((part) => part && part !== '.'))

@@ -1,19 +1,20 @@
-/** @file Average precision, as COCO's evaluation defines it: the area under the precision-recall curve, read at 101 recalls. */
+/** @file Average precision as COCO defines it: the mean of the interpolated precision at 101 recall values. */
 import { type Detection, iouLevels } from './matching'
 
-/** What one image adds to the curve. */
+/** The detections and the number of instances of one image. */
 export interface RankedImage {
   instances: number
   detections: readonly Detection[]
 }
 
-/** The precision-recall curves of many images together. They are sorted once, so that other weights are cheap. */
+/** The precision-recall curves of many images together. Detections are sorted once, so that new weights are cheap. */
 export class PrecisionCurve {
-  /** The image of each detection, the surest first. */
+  /** The index of each detection's image; detections are sorted by descending score. */
   private readonly image: Int32Array
-  /** At each level the places of the hits among them. */
+  /** For each IoU level the indices of the detections that are hits. */
   private readonly hits: Int32Array[]
-  private readonly seen: Float64Array
+  /** The weighted number of detections up to each one. */
+  private readonly detected: Float64Array
   private readonly found: Float64Array
   private readonly precision: Float64Array
 
@@ -21,13 +22,13 @@ export class PrecisionCurve {
     const all = images.flatMap(({ detections }, i) =>
       detections.map(({ score, hits }) => ({ score: score ?? 0, hits, i })),
     )
-    // of equal scores those of earlier images and places come first: sort is stable
+    // the sort is stable: equal scores keep the order of images and masks
     all.sort((a, b) => b.score - a.score)
     this.image = Int32Array.from(all, ({ i }) => i)
     this.hits = iouLevels.map((_, level) =>
       Int32Array.from(all.flatMap(({ hits }, d) => ((hits >> level) & 1 ? [d] : []))),
     )
-    this.seen = new Float64Array(all.length)
+    this.detected = new Float64Array(all.length)
     this.found = new Float64Array(all.length)
     this.precision = new Float64Array(all.length)
   }
@@ -37,24 +38,24 @@ export class PrecisionCurve {
    * @param weights how often each image counts, whole numbers
    */
   averages(weights: ArrayLike<number>): number[] {
-    const { image, seen } = this
+    const { image, detected } = this
     const instances = this.images.reduce((sum, { instances }, i) => sum + weights[i] * instances, 0)
-    for (let d = 0, count = 0; d < image.length; d++) seen[d] = count += weights[image[d]]
+    for (let d = 0, count = 0; d < image.length; d++) detected[d] = count += weights[image[d]]
     return this.hits.map((hits) => (instances ? this.average(hits, weights, instances) : NaN))
   }
 
   private average(hits: Int32Array, weights: ArrayLike<number>, instances: number): number {
-    const { image, seen, found, precision } = this
-    // precision is highest where a hit was just added: the places between need no look
+    const { image, detected, found, precision } = this
+    // between two hits precision only falls, so only the hits are considered
     for (let h = 0, count = 0; h < hits.length; h++) {
       found[h] = count += weights[image[hits[h]]]
-      precision[h] = count ? count / seen[hits[h]] : 0
+      precision[h] = count ? count / detected[hits[h]] : 0
     }
-    // the best precision at this recall or a higher one
+    // the highest precision at this recall or a higher one
     for (let h = hits.length - 2; h >= 0; h--) if (precision[h + 1] > precision[h]) precision[h] = precision[h + 1]
     let sum = 0
     for (let step = 0, h = 0; step <= 100; step++) {
-      // recall >= step / 100, in whole numbers
+      // recall >= step / 100, compared in integers
       while (h < hits.length && 100 * found[h] < step * instances) h++
       if (h === hits.length) break
       sum += precision[h]

@@ -1,21 +1,21 @@
-/** @file Confidence intervals by resampling images: how much a figure would move with other images of the same kind. */
+/** @file Bootstrap confidence intervals over images: how much a value would vary with other images of the same kind. */
 import { Rng } from '../../engine/rng'
 import { quantile } from '../statistics/quantile'
 
-/** Figures of several images, each counted as often as its weight says. */
+/** Computes named values of several images from a weight for each image (how often it counts). */
 export type Statistics<Name extends string> = (weights: ArrayLike<number>) => Record<Name, number>
 
 export type Interval = [low: number, high: number]
 
-/** The share of resamples that an interval holds. */
+/** Confidence level: the fraction of resamples inside an interval. */
 export const CONFIDENCE = 0.95
 
-/** Every image once. */
+/** Weight 1 for every image. */
 export const equalWeights = (images: number): Uint16Array => new Uint16Array(images).fill(1)
 
 /**
- * Draws as many images as there are, with replacement, and computes the figures of the draw; `resamples` times. The same
- * number of images and seed give the same draws, so that the samples of two models on the same images are paired.
+ * Samples as many images as there are, with replacement, and computes their values; `resamples` times. The same number of
+ * images and seed give the same resamples, so that the values of two models on the same images are paired.
  */
 export function bootstrap<Name extends string>(
   statistics: Statistics<Name>,
@@ -32,13 +32,13 @@ export function bootstrap<Name extends string>(
   for (let r = 0; r < resamples; r++) {
     weights.fill(0)
     for (let i = 0; i < images; i++) weights[rng.int(images)]++
-    const figures = statistics(weights)
-    for (const name of names) samples[name][r] = figures[name]
+    const values = statistics(weights)
+    for (const name of names) samples[name][r] = values[name]
   }
   return samples
 }
 
-/** The percentile interval of resampled values, interpolated between neighbours; null where values are not numbers. */
+/** The percentile interval of resampled values, interpolated between neighbours; null if there are none or any is NaN. */
 export function percentileInterval(samples: Float64Array, confidence = CONFIDENCE): Interval | null {
   if (!samples.length || samples.some(Number.isNaN)) return null
   const sorted = samples.slice().sort()

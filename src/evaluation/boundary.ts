@@ -1,18 +1,18 @@
-/** @file How well outlines agree: precision and recall of boundary pixels within a tolerance. */
+/** @file Agreement of outlines: precision and recall of boundary pixels within a tolerance. */
 import type { Mask } from '../../engine/masks/mask'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import type { Size } from '../../engine/image/size'
 
 export interface BoundaryScores {
-  /** Of the masks' boundary pixels the share within the tolerance of a true one. */
+  /** The fraction of the masks' boundary pixels within the tolerance of a true boundary pixel. */
   precision: number
-  /** Of the true boundary pixels the share within the tolerance of a mask's. */
+  /** The fraction of the true boundary pixels within the tolerance of a mask's boundary pixel. */
   recall: number
   /** 2·precision·recall / (precision + recall). */
   f: number
 }
 
-/** The boundary of masks on an image: pixels of a mask with one of four neighbours outside it. The image's edge is none. */
+/** The boundary of masks: pixels with one of four neighbours outside their mask. The edge of the image is not a boundary. */
 export function boundaryOfMasks(masks: readonly Mask[], { width, height }: Size): Uint8Array {
   const boundary = new Uint8Array(width * height)
   for (const mask of masks) {
@@ -32,7 +32,7 @@ export function boundaryOfMasks(masks: readonly Mask[], { width, height }: Size)
   return boundary
 }
 
-/** The boundary of the instances in `ids`, touching ones included: pixels with a neighbour of another label. */
+/** The boundary of the instances in `ids`, also between touching ones: pixels with one of four neighbours of another label. */
 export function boundaryOfLabels({ width, height, data }: LabelMap, ids: Iterable<number>): Uint8Array {
   const counted = new Uint8Array(MAX_LABEL + 1)
   for (const id of ids) counted[id] = 1
@@ -52,7 +52,10 @@ export function boundaryOfLabels({ width, height, data }: LabelMap, ids: Iterabl
   return boundary
 }
 
-/** Compares two boundaries. Where neither has a pixel all is right. @param tolerance pixels, Euclidean, from 0 */
+/**
+ * Compares two (height, width) maps of boundary pixels. If neither has a boundary pixel, all scores are 1.
+ * @param tolerance Euclidean distance in pixels, from 0
+ */
 export function boundaryScores(
   predicted: Uint8Array,
   actual: Uint8Array,
@@ -73,7 +76,7 @@ function shareWithin(boundary: Uint8Array, region: Uint8Array): number {
   return all ? within / all : 1
 }
 
-/** 1 within the tolerance of a boundary pixel: discs, laid down row by row. */
+/** 1 within the tolerance of a boundary pixel: a disc is filled around each of them, row by row. */
 function near(boundary: Uint8Array, { width, height }: Size, tolerance: number): Uint8Array {
   const region = new Uint8Array(boundary.length)
   const radius = Math.floor(tolerance)

@@ -1,4 +1,4 @@
-/** @file Several models on the same images: the base model, adapters beside it, and a method that is no model. */
+/** @file Evaluates several models on the same images: the base model, adapters, and a classical method as a baseline. */
 import { filterCandidates } from '../../engine/generate/filter'
 import { MaskGenerator } from '../../engine/generate/generator'
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
@@ -20,46 +20,47 @@ import { watershedMasks } from './watershed-baseline'
 import { CONFIDENCE } from './bootstrap'
 import { scoreMode, type ScoredEvaluation } from './scores'
 
-/** What is compared. */
+/** A model to compare: the base model, or the base model with an adapter. */
 export interface Contestant {
-  /** 'base', an adapter's name, WATERSHED. */
+  /** 'base' or the adapter's name. */
   name: string
-  /** Its path; null of the base model and of what is no model. */
+  /** The adapter's path; null for the base model. */
   path: string | null
   adapter: AttachedAdapter | null
-  /** For 'auto'. */
+  /** Options of the automatic generator, for the prompt mode 'auto'. */
   generator?: Partial<GeneratorOptions>
 }
 
-/** The name of the method that is no model. */
+/** The name of the baseline: Otsu's threshold and a watershed. */
 export const WATERSHED = 'watershed'
 
 export interface CompareOptions {
   model: SamModel
-  /** The first is what the others are compared with. Adapters are detached, and so they are afterwards. */
+  /** The others are compared with the first. Adapters must be detached, and are detached again afterwards. */
   contestants: readonly Contestant[]
-  /** Whether Otsu's threshold and a watershed are tried as well. */
+  /** Whether to evaluate the baseline (Otsu's threshold and a watershed) as well. */
   watershed?: boolean
   items: readonly DatasetItem[]
   prompts: readonly PromptMode[]
   maxInstances?: number | null
   boundaryTolerance?: number
   seed?: number
-  /** Looked at between images: true ends the work. */
+  /** Checked between images: true ends the comparison. */
   stop?(): boolean
-  /** Ends the work within an image that takes long. */
+  /** Ends the comparison in the middle of an image. */
   signal?: AbortSignal
   onProgress?(name: string, done: number, total: number, item: DatasetItem): void
   onImage?(name: string, image: EvaluatedImage): void | Promise<void>
 }
 
-/** A contestant's masks, counted. */
+/** The tallies of a model's masks, by prompt mode. */
 export interface TalliedModel {
   name: string
   path: string | null
   modes: TalliedMode[]
 }
 
+/** The scores of a model, by prompt mode. */
 export interface ScoredModel {
   name: string
   path: string | null
@@ -67,13 +68,13 @@ export interface ScoredModel {
 }
 
 export interface Comparison {
-  /** The base model first; what is no model last. */
+  /** The base model first, the baseline last. */
   models: ScoredModel[]
-  /** Of the intervals. */
+  /** Parameters of the bootstrap intervals. */
   bootstrap: { resamples: number; confidence: number; seed: number }
 }
 
-/** Evaluates one after the other; null where it was stopped. */
+/** Evaluates the models one after the other, then the baseline if wanted. Returns null if it was stopped. */
 export async function compare(options: CompareOptions): Promise<TalliedModel[] | null> {
   const { contestants, model, watershed } = options
   const tallied: TalliedModel[] = []
@@ -95,7 +96,7 @@ export async function compare(options: CompareOptions): Promise<TalliedModel[] |
   return modes && [...tallied, { name: WATERSHED, path: null, modes }]
 }
 
-/** Evaluates the model as it is now; null where it was stopped. */
+/** Evaluates the model with the adapters that are attached now. Returns null if it was stopped. */
 export async function evaluateModel(
   model: SamModel,
   { name, generator: settings }: Pick<Contestant, 'name' | 'generator'>,
@@ -151,7 +152,7 @@ async function proposeMasks(generator: MaskGenerator, image: Sample, signal?: Ab
   return { masks: kept.map(({ mask }) => mask), scores: kept.map(({ predictedIou }) => predictedIou) }
 }
 
-/** Scores what was counted, with intervals; the base model comes first. */
+/** Computes scores and bootstrap intervals from tallies; the base model comes first. */
 export function scoreComparison(
   tallied: readonly TalliedModel[],
   { resamples = 1000, seed = 0 }: { resamples?: number; seed?: number } = {},
@@ -159,14 +160,14 @@ export function scoreComparison(
   const models: ScoredModel[] = tallied.map(({ name, path }) => ({ name, path, evaluations: [] }))
   const prompts = new Set(tallied.flatMap(({ modes }) => modes.map(({ prompt }) => prompt)))
   for (const prompt of prompts) {
-    const there = tallied.flatMap(({ modes }, i) =>
-      modes.filter((way) => way.prompt === prompt).map((way) => ({ i, way })),
+    const evaluated = tallied.flatMap(({ modes }, i) =>
+      modes.filter((mode) => mode.prompt === prompt).map((mode) => ({ i, mode })),
     )
     const scored = scoreMode(
-      there.map(({ way }) => way),
-      { resamples, seed, base: there[0].i === 0 },
+      evaluated.map(({ mode }) => mode),
+      { resamples, seed, base: evaluated[0].i === 0 },
     )
-    there.forEach(({ i }, k) => models[i].evaluations.push(scored[k]))
+    evaluated.forEach(({ i }, k) => models[i].evaluations.push(scored[k]))
   }
   return { models, bootstrap: { resamples, confidence: CONFIDENCE, seed } }
 }

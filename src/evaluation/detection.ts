@@ -1,31 +1,31 @@
-/** @file Proposed masks against labelled instances: what was found, what was invented, and by how much the count is off. */
+/** @file Scores proposed masks against labelled instances: precision, recall, F1 and the error of their number. */
 import type { Mask } from '../../engine/masks/mask'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { boxes } from '../dataset/instances'
 
-/** The overlaps at which an instance counts as found. */
-export const scoredIous = [0.5, 0.75] as const
+/** The IoU levels at which an instance counts as found. */
+const scoredIous = [0.5, 0.75] as const
 
-/** A mask and an instance that share pixels: their places in the lists of masks and of instances, and their IoU. */
+/** A mask and an instance that overlap: their indices in the lists of masks and of instances, and their IoU. */
 export interface Pair {
   mask: number
   instance: number
   iou: number
 }
 
-/** All that scoring any choice of the masks needs: pixels are looked at once. */
-export interface Pairs {
+/** The overlaps of masks and instances, computed once; any subset of the masks can then be scored without the pixels. */
+export interface Overlaps {
   masks: number
   instances: number
-  /** By IoU, the highest first. */
+  /** In descending order of IoU. */
   pairs: Pair[]
-  /** Of each mask: its pixels, and those of them on instances too small to count. */
+  /** For each mask its area in pixels, and the part of it on instances too small to count. */
   areas: number[]
   uncounted: number[]
 }
 
 export interface FoundScores {
-  /** The least IoU of a match. */
+  /** The minimum IoU of a match. */
   iou: number
   found: number
   precision: number
@@ -42,9 +42,9 @@ export interface MaskScores {
 }
 
 /** Compares every mask with every instance of at least `minArea` pixels. */
-export function pairMasks(truth: LabelMap, masks: readonly Mask[], minArea = 1): Pairs {
+export function pairMasks(truth: LabelMap, masks: readonly Mask[], minArea = 1): Overlaps {
   const found = boxes(truth).filter(({ area }) => area >= minArea)
-  // -2: an instance that does not count
+  // the index of each label's instance; -1: background, -2: an instance that does not count
   const place = new Int32Array(MAX_LABEL + 1).fill(-2)
   place[0] = -1
   found.forEach(({ id }, i) => (place[id] = i))
@@ -77,10 +77,10 @@ export function pairMasks(truth: LabelMap, masks: readonly Mask[], minArea = 1):
 
 /**
  * Scores of the masks in `kept` (all by default). Each instance is matched with at most one mask and each mask with at most
- * one instance, the highest IoU first; precision is the share of masks that have a match, recall that of instances. Without
- * masks the precision is 1, without instances the recall.
+ * one instance, in descending order of IoU. Precision is the fraction of masks with a match, recall that of instances. Without
+ * masks the precision is 1, without instances the recall is 1.
  */
-export function scorePairs({ masks, instances, pairs }: Pairs, kept?: Iterable<number>): MaskScores {
+export function scorePairs({ masks, instances, pairs }: Overlaps, kept?: Iterable<number>): MaskScores {
   const chosen = new Uint8Array(masks)
   if (kept) for (const m of kept) chosen[m] = 1
   else chosen.fill(1)
@@ -92,7 +92,7 @@ export function scorePairs({ masks, instances, pairs }: Pairs, kept?: Iterable<n
     if (iou < scoredIous[0]) break
     if (!chosen[mask] || used[mask] || taken[instance]) continue
     used[mask] = taken[instance] = 1
-    scoredIous.forEach((least, i) => (matched[i] += +(iou >= least)))
+    scoredIous.forEach((level, i) => (matched[i] += +(iou >= level)))
   }
   return scoresOfCounts(instances, count, matched)
 }
@@ -101,7 +101,7 @@ export function scorePairs({ masks, instances, pairs }: Pairs, kept?: Iterable<n
 export const scoreMasks = (truth: LabelMap, masks: readonly Mask[], minArea = 1): MaskScores =>
   scorePairs(pairMasks(truth, masks, minArea))
 
-/** Scores of several images together: all their masks and instances count alike. */
+/** Scores of several images together: all their masks and instances have the same weight. */
 export function poolScores(scores: readonly MaskScores[]): MaskScores {
   const sum = (of: (score: MaskScores) => number) => scores.reduce((total, score) => total + of(score), 0)
   return scoresOfCounts(

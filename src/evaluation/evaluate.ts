@@ -1,4 +1,4 @@
-/** @file Masks of labelled images, prompted or found by themselves, and what they come to. See docs/metrics.md. */
+/** @file Predicts masks on labelled images, by prompts or automatically, and tallies them. See docs/metrics.md. */
 import { MaskScaler } from '../../engine/masks/mask-scaler'
 import { checkFinite, chooseToken, tokenLogits } from '../../engine/sam/mask-tokens'
 import type { Mask } from '../../engine/masks/mask'
@@ -20,44 +20,44 @@ export const promptKinds = ['point', 'box'] as const
 export type EvaluationPrompt = (typeof promptKinds)[number]
 
 export const promptModes = [...promptKinds, 'auto'] as const
-/** How an image's masks come about; 'auto': all at once, without a hint. */
+/** How masks are obtained: from a prompt for each instance, or ('auto') all at once without prompts from the labels. */
 export type PromptMode = (typeof promptModes)[number]
 
-/** Entries a prompt of an evaluation: a point and its padding, or two corners. */
+/** Entries per prompt of an evaluation: a point and its padding, or two corners. */
 export const EVALUATION_SLOTS = 2
 
-/** Masks that somebody proposes for an image. */
+/** Masks predicted for an image. */
 export interface Proposed {
   masks: Mask[]
-  /** How sure the model is of each; null where it does not say. */
+  /** The predicted IoU of each mask; null if the method has none. */
   scores: (number | null)[]
 }
 
 export interface EvaluateOptions {
-  /** Made with `slots` of EVALUATION_SLOTS or more, for one image at a time; needed for prompts. */
+  /** For one image at a time, with at least EVALUATION_SLOTS `slots`. Required for 'point' and 'box'. */
   predictor?: Predictor
-  /** Finds masks by itself; needed for 'auto'. */
+  /** Finds the masks of an image without prompts from the labels. Required for 'auto'. */
   propose?(sample: Sample): Promise<Proposed>
   items: readonly DatasetItem[]
   /** Each image is encoded once for all prompts. */
   prompts: readonly PromptMode[]
-  /** Most instances an image that are prompted, drawn by the seed and the image's id; all by default. */
+  /** Maximum number of instances per image that are prompted, sampled by the seed and the image's id; all by default. */
   maxInstances?: number | null
   seed?: number
   /** Smaller instances, in pixels of the image, are neither prompted nor counted. */
   minArea?: number
-  /** How far outlines may be apart and still agree, pixels. */
+  /** The distance up to which outlines agree, in pixels. */
   boundaryTolerance?: number
   onProgress?(done: number, total: number, item: DatasetItem): void
-  /** Sees each image's masks; they are not kept. */
+  /** Called with the masks of each image, which are not kept. */
   onImage?(image: EvaluatedImage): void | Promise<void>
-  /** Looked at between images: true ends the evaluation, whose result is then null. */
+  /** Checked between images: true ends the evaluation, whose result is then null. */
   stop?(): boolean
 }
 
 export interface ImageResult {
   prompt: PromptMode
-  /** Those that count: of a prompt those prompted, else all that are large enough. */
+  /** The instances that count: for 'point' and 'box' those prompted, for 'auto' all that are large enough. */
   instances: Instance[]
   masks: Mask[]
   matches: Matches
@@ -71,15 +71,16 @@ export interface EvaluatedImage {
   results: ImageResult[]
 }
 
+/** The tallies of a model in one prompt mode. */
 export interface TalliedMode {
   prompt: PromptMode
-  /** In the order of the items; images whose instances are all too small are left out. */
+  /** In the order of the items; images whose instances are all too small are omitted. */
   images: ImageTally[]
 }
 
 /**
- * What a model's masks come to in each way, in the order of `prompts`; null where it was stopped. The same predictor, items
- * and seed give the same result.
+ * Tallies a model's masks in each prompt mode, in the order of `prompts`. Returns null if it was stopped. The same predictor,
+ * items and seed give the same result.
  */
 export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] | null> {
   const {
@@ -97,7 +98,7 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] 
     const sample = await loadItem(item)
     const labels = { ...sample, data: sample.labels }
     const large = instances(labels).filter(({ area }) => area >= minArea)
-    const chosen = choose(large, item.id, { maxInstances, seed })
+    const chosen = sampleInstances(large, item.id, { maxInstances, seed })
     if (chosen.length) {
       predictor?.setImage(sample)
       const results: ImageResult[] = []
@@ -122,18 +123,18 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] 
   return tallied
 }
 
-/** The instances to prompt, in the order of their labels. */
-export function choose(
+/** Samples the instances to prompt. Returns them in the order of their labels. */
+function sampleInstances(
   all: readonly Instance[],
   id: string,
   { maxInstances, seed }: { maxInstances?: number | null; seed: number },
 ): Instance[] {
   if (!maxInstances || all.length <= maxInstances) return [...all]
-  // by the id: what is drawn of one image does not depend on which others are there
+  // seeded by the id, so that the sample of an image does not depend on the other images
   let stream = 0
   for (const character of id) stream = (Math.imul(stream, 31) + character.codePointAt(0)!) >>> 0
-  const drawn = new Rng(seed, stream).shuffle([...all]).slice(0, maxInstances)
-  return drawn.sort((a, b) => a.id - b.id)
+  const sampled = new Rng(seed, stream).shuffle([...all]).slice(0, maxInstances)
+  return sampled.sort((a, b) => a.id - b.id)
 }
 
 /** The mask of each instance, predicted from its prompt on the image that was set last. */

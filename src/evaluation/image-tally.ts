@@ -1,4 +1,4 @@
-/** @file What one image's masks come to: everything that its scores, and those of many images together, are computed from. */
+/** @file The tally of one image: the counts from which its scores, and those of many images together, are computed. */
 import { type Mask, maskArea } from '../../engine/masks/mask'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import type { Instance } from '../dataset/instances'
@@ -7,19 +7,19 @@ import { type Detection, iouLevels, type Matches } from './matching'
 import { type Confusion, confusion, IGNORED, semanticScores, type SemanticScores } from './pixel-counts'
 import { equivalentDiameter, sizeError, type SizeError } from './size-distance'
 
-/** How far outlines may be apart and still agree, pixels of the image. */
+/** The distance up to which outlines agree, in pixels of the image. */
 export const BOUNDARY_TOLERANCE = 2
 
 export interface ImageTally {
   id: string
-  /** Those that count. */
+  /** The number of instances that count. */
   instances: number
   masks: number
   confusion: Confusion
   regions: SemanticScores
-  /** Of each instance: the IoU of its mask, 0 without one. */
+  /** For each instance the IoU of its mask; 0 if it has none. */
   ious: number[]
-  /** How many instances are found at each of iouLevels. */
+  /** The number of instances found at each of iouLevels. */
   found: number[]
   detections: Detection[]
   boundary: BoundaryScores
@@ -31,16 +31,16 @@ export interface ImageTally {
 export interface TallyInput {
   id: string
   labels: LabelMap
-  /** Those that count. */
+  /** The instances that count. */
   instances: readonly Instance[]
   masks: readonly Mask[]
   matches: Matches
-  /** (height, width): what any of the masks covers. */
+  /** (height, width): 1 for pixels that any mask covers. */
   union: Uint8Array
   tolerance?: number
 }
 
-/** Compares an image's masks with its instances in every way there is. */
+/** Compares an image's masks with its instances, by pixels, instances, outlines and sizes. */
 export function tallyImage({ id, labels, instances, masks, matches, union, tolerance }: TallyInput): ImageTally {
   const { counted, ious, detections } = matches
   const ids = instances.map((instance) => instance.id)

@@ -1,40 +1,40 @@
-/** @file Which mask stands for which instance: the one it was prompted for, or what overlaps it most. */
+/** @file Matches masks with instances: each with the instance that it was prompted for, or by the largest overlap. */
 import type { Mask } from '../../engine/masks/mask'
 import type { LabelMap } from '../../engine/image/label-map'
 import type { Instance } from '../dataset/instances'
 import { type Pair, pairMasks } from './detection'
 import { instanceScores } from './pixel-counts'
 
-/** The overlaps at which an instance counts as found: 0.5, 0.55 … 0.95. */
+/** The IoU levels at which an instance counts as found: 0.5, 0.55 … 0.95. */
 export const iouLevels: readonly number[] = Array.from({ length: 10 }, (_, i) => (50 + 5 * i) / 100)
 
-/** A mask as the precision-recall curve sees it. */
+/** A mask as an entry of the precision-recall curve. */
 export interface Detection {
-  /** How sure the model is; null where whatever made the mask does not say. */
+  /** The predicted IoU; null if the method that made the mask has none. */
   score: number | null
-  /** Bit i: it is a hit at iouLevels[i], when instances are given out in the order of scores. */
+  /** Bit i: it is a hit at iouLevels[i], if masks are assigned to instances in the order of their scores. */
   hits: number
 }
 
 export interface Matches {
-  /** Places of the masks that count, in the list of masks. */
+  /** Indices of the masks that count, in the list of masks. */
   counted: number[]
-  /** Of each instance: the place of its mask in the list of masks, -1 for none. */
+  /** For each instance the index of its mask in the list of masks; -1 for none. */
   maskOf: number[]
-  /** Of each instance: the IoU of that mask, 0 for none. */
+  /** For each instance the IoU of that mask; 0 for none. */
   ious: number[]
-  /** Of each mask that counts. */
+  /** One for each mask that counts. */
   detections: Detection[]
 }
 
-/** Matches of prompted masks: mask i is the answer for instance i and for no other. */
+/** Matches of prompted masks: mask i belongs to instance i and to no other. */
 export function promptedMatches(
   labels: LabelMap,
   instances: readonly Instance[],
   masks: readonly Mask[],
   scores: readonly (number | null)[],
 ): Matches {
-  const ious = instances.map((instance, i) => ownIou(labels, instance, masks[i]))
+  const ious = instances.map((instance, i) => promptedIou(labels, instance, masks[i]))
   const places = masks.map((_, i) => i)
   return {
     counted: places,
@@ -45,9 +45,9 @@ export function promptedMatches(
 }
 
 /**
- * Matches of masks that were asked for nothing in particular, to the instances of at least `minArea` pixels. Each instance has
- * one mask at most and each mask one instance, the highest IoU first. Masks that say nothing of these instances do not count:
- * those of fewer than `minArea` pixels that reach no IoU of 0.5, and those that lie by more than half on smaller instances.
+ * Matches of automatically found masks with the instances of at least `minArea` pixels. Each instance is matched with at most
+ * one mask and each mask with at most one instance, in descending order of IoU. Two kinds of masks do not count: those of fewer
+ * than `minArea` pixels that reach IoU 0.5 with no instance, and those with more than half of their area on smaller instances.
  */
 export function automaticMatches(
   labels: LabelMap,
@@ -75,7 +75,7 @@ export function automaticMatches(
   return { counted, maskOf, ious, detections: rankedHits(pairs, instances, counted, scores) }
 }
 
-/** At each level masks choose in the order of their scores, each the best instance that is left, as COCO's evaluation does it. */
+/** As in COCO's evaluation, at each level masks in descending order of score take the best instance that is still free. */
 function rankedHits(
   pairs: readonly Pair[],
   instances: number,
@@ -83,7 +83,7 @@ function rankedHits(
   scores: readonly (number | null)[],
 ): Detection[] {
   const byMask = new Map<number, Pair[]>(counted.map((m) => [m, []]))
-  for (const pair of pairs) byMask.get(pair.mask)?.push(pair) // stays sorted by IoU
+  for (const pair of pairs) byMask.get(pair.mask)?.push(pair) // keeps the order by IoU
   const detections = counted.map((m) => ({ mask: m, score: scores[m], hits: 0 }))
   const order = [...detections].sort((a, b) => (b.score ?? 0) - (a.score ?? 0))
   iouLevels.forEach((level, bit) => {
@@ -100,8 +100,8 @@ function rankedHits(
 
 const levelBits = (iou: number): number => iouLevels.reduce((bits, level, i) => bits | (+(iou >= level) << i), 0)
 
-/** The IoU of a mask with the one instance that was asked for. */
-function ownIou({ width, data }: LabelMap, { id, area }: Instance, mask: Mask): number {
+/** The IoU of a mask with the instance that it was prompted for. */
+function promptedIou({ width, data }: LabelMap, { id, area }: Instance, mask: Mask): number {
   let predicted = 0
   let both = 0
   for (let y = 0, from = 0; y < mask.height; y++) {

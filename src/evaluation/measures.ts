@@ -1,4 +1,4 @@
-/** @file The measures: what each is called, and what it is of several images together. docs/metrics.md says why these. */
+/** @file The measures: their labels and units, and their values over several images. docs/metrics.md gives the reasons. */
 import { PrecisionCurve } from './average-precision'
 import { equalWeights, type Statistics } from './bootstrap'
 import { iouLevels } from './matching'
@@ -8,14 +8,14 @@ import type { ImageTally } from './image-tally'
 
 export interface Measure {
   label: string
-  /** 'percent' is a share, from 0 to 1 (errors may be larger or negative). */
+  /** 'percent': a fraction from 0 to 1, shown in percent (errors may be larger or negative). */
   unit: 'percent' | 'pixels'
   better: 'more' | 'less' | 'zero'
 }
 
 const share = (label: string): Measure => ({ label, unit: 'percent', better: 'more' })
 
-/** All of them, in the order of tables. */
+/** All measures, in the order in which tables list them. */
 export const measures = {
   dice: share('Dice'),
   miou: share('mIoU'),
@@ -43,15 +43,15 @@ export const measures = {
 
 export type MeasureName = keyof typeof measures
 export const measureNames = Object.keys(measures) as MeasureName[]
-/** NaN where a measure says nothing: average precision without scores. */
+/** A value for each measure; NaN if it is not defined, such as average precision of masks without scores. */
 export type Values = Record<MeasureName, number>
 
-/** iouLevels' places of 0.5 and 0.75. */
+/** Indices of 0.5 and 0.75 in iouLevels. */
 const [AT50, AT75] = [0.5, 0.75].map((level) => iouLevels.indexOf(level))
 
-/** Every measure of these images as a function of how often each of them counts. */
+/** Returns a function that computes all measures of these images from a weight for each image (how often it counts). */
 export function statistics(tallies: readonly ImageTally[]): Statistics<MeasureName> {
-  /** Two sums over images, divided; `empty` where there is nothing to divide by. */
+  /** The ratio of two weighted sums over images; `empty` if the denominator is 0. */
   const ratio = (above: (tally: ImageTally) => number, below: (tally: ImageTally) => number, empty = NaN) => {
     const [tops, bottoms] = [tallies.map(above), tallies.map(below)]
     return (weights: ArrayLike<number>) => {
@@ -107,7 +107,7 @@ export function statistics(tallies: readonly ImageTally[]): Statistics<MeasureNa
   }
 }
 
-/** NaN where masks have no scores to be ranked by. */
+/** Average precision at IoU 0.5, at 0.75 and over all levels; NaN if any mask has no score to rank it by. */
 function averagePrecisions(tallies: readonly ImageTally[]): Statistics<'ap' | 'ap50' | 'ap75'> {
   if (tallies.some(({ detections }) => detections.some(({ score }) => score === null)))
     return () => ({ ap50: NaN, ap75: NaN, ap: NaN })
@@ -118,16 +118,16 @@ function averagePrecisions(tallies: readonly ImageTally[]): Statistics<'ap' | 'a
   }
 }
 
-/** TP / (TP + FP + FN): what DSB 2018 and evaluations of SAM on cells call the (segmentation) accuracy at an IoU. */
+/** TP / (TP + FP + FN): the (segmentation) accuracy at an IoU level of DSB 2018 and of evaluations of SAM on cells. */
 const segmentationAccuracy = ({ found, masks, instances }: ImageTally, level: number): number =>
   found[level] / (masks + instances - found[level])
 
-/** The measures of all images, each counting once. */
+/** The measures of all images, each with weight 1. */
 export const valuesOf = (tallies: readonly ImageTally[]): Values => statistics(tallies)(equalWeights(tallies.length))
 
-/** Those measures that are means over images or instances, with all images' pixels and particles thrown together instead. */
+/** Measures that are otherwise means over images or instances, computed from the pooled pixels and particles of all images. */
 export interface Pooled extends SemanticScores {
-  /** Of all particles of all images, whatever the pixel is there. */
+  /** Computed from all particles of all images, in pixels, even if their pixel sizes differ. */
   size: SizeError
 }
 

@@ -1,4 +1,4 @@
-/** @file Otsu's threshold: the gray value that divides an image's histogram into the two most distinct classes. */
+/** @file Otsu's threshold: the gray value that splits an image's histogram into the two most distinct classes. */
 import type { Size } from '../../engine/image/size'
 
 /** The mean of red, green and blue (height, width), smoothed by a binomial kernel of 5 x 5 (a standard deviation of 1 pixel). */
@@ -9,7 +9,7 @@ export function smoothGray(rgb: Uint8Array, { width, height }: Size): Float32Arr
   return blur(rows, height, width, width, 1)
 }
 
-/** Along lines of `length` places `step` apart, which start `stride` apart; at the ends the last value goes on. */
+/** Blurs along lines of `length` values `step` apart; lines start `stride` apart. Beyond the ends the last value is repeated. */
 function blur(from: Float32Array, length: number, lines: number, step: number, stride: number): Float32Array {
   const to = new Float32Array(from.length)
   for (let line = 0; line < lines; line++) {
@@ -22,8 +22,8 @@ function blur(from: Float32Array, length: number, lines: number, step: number, s
 }
 
 /**
- * The threshold of gray values from 0 to 255 that maximises the variance between the classes at most and above it (by 256
- * bins; the middle of several that do). null where all values fall into one bin.
+ * The threshold of gray values from 0 to 255 that maximises the variance between the two classes, from a histogram of 256 bins;
+ * the middle one if several do. Values from the threshold on are the upper class. null if all values are in one bin.
  */
 export function otsuThreshold(gray: ArrayLike<number>): number | null {
   const histogram = new Float64Array(256)
@@ -41,6 +41,6 @@ export function otsuThreshold(gray: ArrayLike<number>): number | null {
     if (between > best) [best, first, last] = [between, bin, bin]
     else if (between === best) last = bin
   }
-  // a value of the bin itself is below the threshold
+  // + 1: values in the bin itself belong to the lower class
   return first < 0 ? null : (first + last) / 2 + 1
 }

@@ -1,6 +1,6 @@
-/** @file How good masks are: the definitions, on counts of pixels. docs/metrics.md says why these. */
+/** @file Definitions of Dice, IoU, mIoU and accuracy from counts of pixels. docs/metrics.md gives the reasons. */
 
-/** Pixels of an image by what they are and what they were taken for; foreground is a particle. */
+/** The confusion matrix of an image's pixels; the foreground are the particles. */
 export interface Confusion {
   truePositive: number
   falsePositive: number
@@ -8,13 +8,13 @@ export interface Confusion {
   trueNegative: number
 }
 
-/** Shares from 0 to 1. */
+/** Fractions from 0 to 1. */
 export interface SemanticScores {
   /** 2·TP / (2·TP + FP + FN). */
   dice: number
   /** Mean of the IoU of the foreground and that of the background. */
   miou: number
-  /** Pixels that are right. */
+  /** The fraction of pixels that are right. */
   accuracy: number
 }
 
@@ -23,7 +23,7 @@ export interface InstanceScores {
   iou: number
 }
 
-/** A ratio whose denominator is 0 where there is nothing to find and nothing was found: that is right. */
+/** A ratio that is 1 if its denominator is 0: nothing was to be found and nothing was found. */
 const share = (part: number, whole: number) => (whole > 0 ? part / whole : 1)
 
 export function semanticScores({
@@ -39,7 +39,7 @@ export function semanticScores({
   }
 }
 
-/** One predicted mask against one instance: pixels in both, in the prediction, in the instance. */
+/** The scores of a predicted mask against an instance, from the pixels in both, in the mask and in the instance. */
 export function instanceScores(both: number, predicted: number, actual: number): InstanceScores {
   return { dice: share(2 * both, predicted + actual), iou: share(both, predicted + actual - both) }
 }
@@ -53,19 +53,19 @@ export const addConfusion = (a: Confusion, b: Confusion): Confusion => ({
 
 export const noPixels: Confusion = { truePositive: 0, falsePositive: 0, falseNegative: 0, trueNegative: 0 }
 
-/** A pixel of `actual` that is neither foreground nor background. */
+/** The value of pixels of `actual` that are neither foreground nor background. */
 export const IGNORED = 2
 
 /**
  * Counts the pixels of two maps of 0 and 1.
- * @param actual pixels of the value IGNORED are left out
+ * @param actual pixels of the value IGNORED are not counted
  */
 export function confusion(predicted: Uint8Array, actual: Uint8Array): Confusion {
-  // by 2·actual + predicted
+  // indexed by 2·actual + predicted; IGNORED pixels fall into the last two
   const counts = [0, 0, 0, 0, 0, 0]
   for (let i = 0; i < actual.length; i++) counts[2 * actual[i] + predicted[i]]++
   return { trueNegative: counts[0], falsePositive: counts[1], falseNegative: counts[2], truePositive: counts[3] }
 }
 
-/** The mean; NaN of nothing. */
+/** The mean; NaN for no values. */
 export const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length

@@ -1,4 +1,4 @@
-/** @file The scores that people and files see: of each model in each way, with intervals and changes. */
+/** @file The scores in reports and files: for each model and prompt mode, with intervals and changes from the base model. */
 import { bootstrap, type Interval, percentileInterval } from './bootstrap'
 import type { TalliedMode, PromptMode } from './evaluate'
 import { percentiles } from './size-distance'
@@ -10,27 +10,27 @@ export interface ImageScores extends Values {
   id: string
   instances: number
   masks: number
-  /** How many instances are found at IoU 0.5, 0.55 … 0.95. */
+  /** The number of instances found at IoU 0.5, 0.55 … 0.95. */
   found: number[]
   boundaryPrecision: number
   boundaryRecall: number
 }
 
-/** What a model does in one way. */
+/** A model's scores in one prompt mode. */
 export interface EvaluationScores extends Values {
   prompt: PromptMode
   instances: number
   masks: number
   pooled: Pooled
-  /** Percentiles 0 to 100 of equivalent diameters, pixels, all images together. */
+  /** Percentiles 0 to 100 of the equivalent diameters in pixels, over all images. */
   diameters: { masks: number[]; instances: number[] }
   perImage: ImageScores[]
 }
 
-/** null where a measure has no number, or one image only. */
+/** An interval for each measure; null if the measure is NaN or there is only one image. */
 export type Intervals = Record<MeasureName, Interval | null>
 
-/** A difference to the base model on the same images. */
+/** The difference from the base model on the same images. */
 export interface Change {
   values: Values
   intervals: Intervals
@@ -38,10 +38,11 @@ export interface Change {
 
 export interface ScoredEvaluation extends EvaluationScores {
   intervals: Intervals
-  /** null of the base model itself, and where it was not evaluated in this way. */
+  /** null for the base model itself, and if the base model was not evaluated in this prompt mode. */
   change: Change | null
 }
 
+/** The scores of a model in one prompt mode, without intervals. */
 export function summariseTallies({ prompt, images }: TalliedMode): EvaluationScores {
   const count = (of: (tally: ImageTally) => number) => images.reduce((sum, tally) => sum + of(tally), 0)
   return {
@@ -69,13 +70,13 @@ export function summariseTallies({ prompt, images }: TalliedMode): EvaluationSco
 export interface ScoreOptions {
   resamples: number
   seed: number
-  /** Whether the first is what the others are compared with. */
+  /** Whether the first model is the base model that the others are compared with. */
   base: boolean
 }
 
 type Samples = Record<MeasureName, Float64Array>
 
-/** One way's scores of several models on the same images. */
+/** The scores of several models on the same images in one prompt mode. */
 export function scoreMode(models: readonly TalliedMode[], options: ScoreOptions): ScoredEvaluation[] {
   const samples = models.map(({ images }) => bootstrap(statistics(images), images.length, options))
   const evaluations = models.map(summariseTallies)
@@ -94,7 +95,7 @@ function changeOf(base: Values, now: Values, before: Samples, after: Samples, im
   return { values, intervals: intervalsOf(images, (name) => after[name].map((value, r) => value - before[name][r])) }
 }
 
-/** One image tells nothing of how others would differ. */
+/** With a single image there are no intervals: it says nothing about the variation between images. */
 const intervalsOf = (images: number, samples: (name: MeasureName) => Float64Array): Intervals =>
   Object.fromEntries(
     measureNames.map((name) => [name, images > 1 ? percentileInterval(samples(name)) : null]),

@@ -1,12 +1,12 @@
 /** @file The distance between two distributions of particle sizes. */
 import { quantile } from '../statistics/quantile'
 
-/** The diameter of the disc of so many pixels. */
+/** The diameter of the disc with the given area. */
 export const equivalentDiameter = (area: number): number => 2 * Math.sqrt(area / Math.PI)
 
 /**
- * The Wasserstein-1 distance of two samples, each of its values weighing the same: the area between their cumulative
- * distributions, in the samples' unit. NaN where one is empty.
+ * The Wasserstein-1 distance of two samples of equally weighted values: the area between their cumulative distribution
+ * functions, in the unit of the values. NaN if either is empty.
  */
 export function wasserstein(a: readonly number[], b: readonly number[]): number {
   if (!a.length || !b.length) return NaN
@@ -26,20 +26,20 @@ export function wasserstein(a: readonly number[], b: readonly number[]): number 
 export interface SizeError {
   /** Pixels. */
   pixels: number
-  /** As a share of the mean true diameter. */
+  /** As a fraction of the mean true diameter. */
   relative: number
 }
 
 /**
- * The size error of masks, by their equivalent diameters. No masks at all count as diameter 0: the relative error is then 1.
- * NaN without instances.
+ * The size error of masks from equivalent diameters. No masks count as one of diameter 0, so that the relative error is 1. NaN
+ * without instances.
  */
 export function sizeError(predicted: readonly number[], actual: readonly number[]): SizeError {
   const pixels = wasserstein(predicted.length ? predicted : [0], actual)
   return { pixels, relative: pixels / (actual.reduce((sum, d) => sum + d, 0) / actual.length) }
 }
 
-/** The values below which 0, 1 … 100 % of a sample lie, interpolated; empty of nothing. */
+/** Percentiles 0, 1 … 100 of a sample, interpolated linearly; an empty list for an empty sample. */
 export function percentiles(sample: readonly number[]): number[] {
   if (!sample.length) return []
   const sorted = Float64Array.from(sample).sort()

@@ -1,17 +1,17 @@
-/** @file Which images an adapter's training has used: by the split in the folder of the run that it lies in. */
+/** @file Which of some images an adapter's training used, from the split file of the run that contains the adapter. */
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { readSplit } from '../dataset/split'
 
-/** Of some images those that were trained on, and those that the best checkpoint was chosen by. */
+/** The number of images that were trained on, and of those that the best checkpoint was chosen by. */
 export interface SeenImages {
   train: number
   val: number
 }
 
 /**
- * What the run of an adapter has seen of the images `ids`; null where that is not known: the adapter lies in no run, or the
- * run was of another dataset than the one of this hash (`listHash`), in which equal names are other images.
+ * Counts the images `ids` that the run of an adapter used. null if that is not known: the adapter is not in a run's folder, or
+ * the run's dataset has another hash (`listHash`) than `hash`, so that equal names may be different images.
  */
 export async function countSeenImages(
   adapter: string,
@@ -25,15 +25,15 @@ export async function countSeenImages(
   return { train: count(split.train), val: count(split.val) }
 }
 
-/** A sentence for a report: what the images are to the adapters. */
+/** A sentence for a report: whether the adapters were trained on the images or chosen by them. */
 export function describeSeenImages(images: number, part: string, seen: readonly (SeenImages | null)[]): string {
-  const what = `Segmentation of ${images} labelled images`
+  const subject = `Segmentation of ${images} labelled images`
   const trained = Math.max(0, ...seen.map((one) => one?.train ?? 0))
   if (trained)
-    return `${what}, ${trained === images ? 'all' : trained} of which training has seen: of other images this says little.`
+    return `${subject}, ${trained === images ? 'all' : trained} of which training has seen: the scores say little about other images.`
   const known = seen.length > 0 && seen.every((one) => one !== null)
-  if (!known) return `${what}, ${part}.`
+  if (!known) return `${subject}, ${part}.`
   if (seen.some((one) => one!.val))
-    return `${what} that training did not see, but by which the best checkpoint was chosen.`
-  return `${what} that training never saw.`
+    return `${subject} that training did not see, but by which the best checkpoint was chosen.`
+  return `${subject} that training never saw.`
 }

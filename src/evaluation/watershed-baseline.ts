@@ -1,4 +1,4 @@
-/** @file What can be had without a model: Otsu's threshold and a watershed. It sees the image and nothing else. */
+/** @file The baseline without a model: Otsu's threshold and a watershed, from the image alone. */
 import { components } from '../../engine/masks/components'
 import type { Mask } from '../../engine/masks/mask'
 import { maskOfLabel } from '../../engine/masks/mask-of-label'
@@ -6,16 +6,17 @@ import type { Size } from '../../engine/image/size'
 import { otsuThreshold, smoothGray } from './otsu'
 import { type Parts, watershed } from './watershed'
 
-/** Holes and specks of a smaller share of the image are noise. */
+/** Holes and parts smaller than these fractions of the image are noise. */
 const HOLE = 1 / 5000
 const SPECK = 1 / 20_000
 
 /**
- * The particles of an image (height, width, 3), in the order in which their first pixels are read.
+ * Segments the particles of an image (height, width, 3). Masks are in the reading order of their first pixels.
  *
- * Gray values are smoothed and cut at Otsu's threshold; small holes are filled; the watershed parts what touches. Particles
- * may be the bright or the dark side: both are tried, and that whose parts are rounder is taken, by the share of the parts'
- * area that their largest inscribed discs fill. Gaps between particles are concave and lose.
+ * Gray values are smoothed and thresholded by Otsu's method, small holes are filled, and a watershed separates touching
+ * particles. Particles may be brighter or darker than the background, so both sides are segmented and the one with the rounder
+ * parts is kept: roundness is the fraction of the parts' area that their largest inscribed discs fill, which is low for the
+ * concave gaps between particles.
  */
 export function watershedMasks(image: Size & { rgb: Uint8Array }): Mask[] {
   const gray = smoothGray(image.rgb, image)
@@ -29,10 +30,10 @@ export function watershedMasks(image: Size & { rgb: Uint8Array }): Mask[] {
   return cutOut(sides[bright >= dark ? 0 : 1], image, SPECK * image.width * image.height)
 }
 
-/** The share of all parts' pixels that their inscribed discs fill, 0 to 1 (a little more on tiny parts). */
+/** The fraction of all parts' pixels that their inscribed discs fill, 0 to 1 (slightly more for tiny parts). */
 export function roundness({ areas, peaks }: Parts): number {
   const pixels = areas.reduce((sum, area) => sum + area, 0)
-  // the outside pixel that the distance is measured to begins half a pixel nearer
+  // distances are measured to the centre of the nearest outside pixel, whose edge is half a pixel nearer
   const discs = peaks.reduce((sum, peak) => sum + Math.PI * (peak - 0.5) ** 2, 0)
   return pixels ? discs / pixels : 0
 }
@@ -46,12 +47,12 @@ function fillSmallHoles(side: Uint8Array, { width, height }: Size): Uint8Array {
   const open = new Uint8Array(areas.length + 1)
   for (let x = 0; x < width; x++) open[labels[x]] = open[labels[(height - 1) * width + x]] = 1
   for (let y = 0; y < height; y++) open[labels[y * width]] = open[labels[y * width + width - 1]] = 1
-  const most = HOLE * width * height
-  return side.map((inside, i) => (inside || (!open[labels[i]] && areas[labels[i] - 1] < most) ? 1 : 0))
+  const limit = HOLE * width * height
+  return side.map((inside, i) => (inside || (!open[labels[i]] && areas[labels[i] - 1] < limit) ? 1 : 0))
 }
 
-/** The parts of at least `least` pixels as masks. */
-function cutOut({ labels, areas }: Parts, { width, height }: Size, least: number): Mask[] {
+/** The parts of at least `minArea` pixels as masks. */
+function cutOut({ labels, areas }: Parts, { width, height }: Size, minArea: number): Mask[] {
   const boxes = areas.map(() => ({ x0: width, y0: height, x1: -1, y1: -1 }))
   for (let y = 0, at = 0; y < height; y++)
     for (let x = 0; x < width; x++, at++) {
@@ -63,6 +64,6 @@ function cutOut({ labels, areas }: Parts, { width, height }: Size, least: number
       box.y1 = y
     }
   return boxes.flatMap((box, i) =>
-    areas[i] < least ? [] : [maskOfLabel({ width, data: labels }, { id: i + 1, ...box })],
+    areas[i] < minArea ? [] : [maskOfLabel({ width, data: labels }, { id: i + 1, ...box })],
   )
 }

@@ -1,26 +1,26 @@
-/** @file A watershed on the distance to the ground: parts a mask of touching particles at its necks. */
+/** @file A watershed on the distance to the background: splits a mask of touching particles at its necks. */
 import { squaredDistance } from '../../engine/masks/distance-transform'
 import type { Size } from '../../engine/image/size'
 
-/** A saddle this much lower than the lower of its two peaks divides them: pixels, and as a share of that peak. */
-const LEAST_DEPTH = 1
-const LEAST_SHARE = 0.25
+/** Two peaks stay separate if the saddle between them is at least this much below the lower one: pixels, fraction of it. */
+const MIN_DEPTH = 1
+const MIN_FRACTION = 0.25
 
-/** Steps of the distance that are told apart, a pixel. */
+/** Quantisation of distances for sorting: steps per pixel. */
 const STEPS = 8
 
 export interface Parts {
-  /** (height, width): the part of each pixel, from 1; 0 where the mask is 0. */
+  /** (height, width): the part of each pixel, from 1; 0 outside the mask. */
   labels: Int32Array
-  /** Of part i + 1: its pixels, and how far its innermost pixel is from the nearest pixel outside the mask. */
+  /** For part i + 1: its area in pixels, and the distance of its innermost pixel from the nearest pixel outside the mask. */
   areas: number[]
   peaks: number[]
 }
 
 /**
- * Floods the distance map of a (height, width) mask from its peaks downwards. Where two basins meet, the shallower becomes part
- * of the deeper unless its peak stands out: the distance at the meeting is lower by a pixel and by a quarter of that peak. So
- * a neck divides where it is narrower than three quarters of the smaller particle. 8-connected.
+ * Floods the distance map of a (height, width) mask from its peaks downwards. When two basins meet, the one with the lower peak
+ * is merged into the other unless the distance at the saddle is lower than that peak by at least a pixel and at least a quarter
+ * of the peak. So a neck separates two particles if it is narrower than three quarters of the smaller one. 8-connected.
  */
 export function watershed(mask: ArrayLike<number>, { width, height }: Size): Parts {
   const distance = Float32Array.from(squaredDistance(mask, width, height), Math.sqrt)
@@ -32,7 +32,7 @@ export function watershed(mask: ArrayLike<number>, { width, height }: Size): Par
     return i
   }
   const meeting: number[] = []
-  for (const at of fromTheTop(distance)) {
+  for (const at of byDescendingDistance(distance)) {
     const x = at % width
     const y = (at - x) / width
     const level = distance[at]
@@ -56,13 +56,13 @@ export function watershed(mask: ArrayLike<number>, { width, height }: Size): Par
     meeting.sort((a, b) => peak[b] - peak[a] || a - b)
     const [highest, ...others] = meeting
     for (const other of others)
-      if (peak[other] - level < Math.max(LEAST_DEPTH, LEAST_SHARE * peak[other])) parent[other] = highest
+      if (peak[other] - level < Math.max(MIN_DEPTH, MIN_FRACTION * peak[other])) parent[other] = highest
   }
-  return numbered(basin, rootOf, peak)
+  return numberParts(basin, rootOf, peak)
 }
 
-/** The places of the mask's pixels, the furthest inside first; of equal ones in reading order. */
-function fromTheTop(distance: Float32Array): Int32Array {
+/** The indices of the mask's pixels by descending distance; pixels of equal distance in reading order. */
+function byDescendingDistance(distance: Float32Array): Int32Array {
   const stepOf = (at: number) => Math.round(STEPS * distance[at])
   let [top, inside] = [0, 0]
   for (let at = 0; at < distance.length; at++) {
@@ -79,7 +79,8 @@ function fromTheTop(distance: Float32Array): Int32Array {
   return order
 }
 
-function numbered(basin: Int32Array, rootOf: (i: number) => number, peak: readonly number[]): Parts {
+/** Numbers the remaining basins in reading order, with their areas and peaks. */
+function numberParts(basin: Int32Array, rootOf: (i: number) => number, peak: readonly number[]): Parts {
   const number = new Map<number, number>()
   const [areas, peaks]: number[][] = [[], []]
   const labels = basin.map((of) => {

@@ -1,14 +1,14 @@
 /** @file Searches the generator's thresholds for the best scores on a few labelled images. */
 import type { CandidateSet, CandidateMeasures } from '../../engine/generate/candidate'
 import { filterCandidates, type FilterOptions } from '../../engine/generate/filter'
-import { type MaskScores, type Pairs, poolScores, scorePairs } from '../evaluation/detection'
+import { type MaskScores, type Overlaps, poolScores, scorePairs } from '../evaluation/detection'
 
 /** The thresholds that are searched. */
 export type Thresholds = Pick<FilterOptions, 'predIouThresh' | 'stabilityScoreThresh' | 'minArea'>
 
 export interface TuneImage {
   set: CandidateSet<CandidateMeasures>
-  pairs: Pairs
+  pairs: Overlaps
 }
 
 export interface Trial {

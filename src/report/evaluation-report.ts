@@ -1,4 +1,4 @@
-/** @file The report of an evaluation, and of the training run before it: one HTML file that needs nothing else. */
+/** @file The report of an evaluation, and of the training run before it, as a single HTML file. */
 import { duration } from '../host/progress'
 import type { Comparison } from '../evaluation/compare'
 import type { PromptMode } from '../evaluation/evaluate'
@@ -11,24 +11,24 @@ import type { Hardware } from '../host/hardware'
 import type { CompleteRun } from './run/read-run'
 import { factTable, page } from '../drawing/html-page'
 import { recipeFacts } from './run/recipe'
-import { comparisonBlocks, formatInterval, formatValue, percent, promptModeNames } from './evaluation-table'
+import { scoreTables, formatInterval, formatValue, percent, promptModeNames } from './evaluation-table'
 
 export interface EvaluationReport {
   title: string
-  /** A sentence or two on what this is. */
+  /** A sentence or two about the evaluation. */
   about: string
   comparison: Comparison
-  figures: Example[]
-  /** What was evaluated on what, in rows of name and text. */
+  examples: Example[]
+  /** The model, data and settings, as rows of name and text. */
   facts: [string, string][]
   run: CompleteRun | null
   hardware: Hardware
-  /** The commands that repeat it. */
+  /** The commands that reproduce the evaluation. */
   commands: string[]
 }
 
 export function renderEvaluationReport(report: EvaluationReport): string {
-  const { title: heading, about, comparison, figures, facts, run, hardware, commands } = report
+  const { title: heading, about, comparison, examples, facts, run, hardware, commands } = report
   return page({
     title: heading,
     about: about,
@@ -37,18 +37,18 @@ export function renderEvaluationReport(report: EvaluationReport): string {
 ${scores(comparison)}
 ${sizes(comparison)}
 ${run ? `<h2>Training</h2>\n${evaluationReportCharts(run)}` : ''}
-${examples(figures)}
-<h2>How it was done</h2>
+${exampleSections(examples)}
+<h2>Settings</h2>
 ${factTable([...facts, ...runFacts(run), ...hardwareFacts(hardware)])}
-<h2>To repeat it</h2>
+<h2>Commands to reproduce this</h2>
 <pre>${escape(commands.join('\n'))}</pre>
-${run ? `<details><summary>The whole configuration</summary><pre>${escape(JSON.stringify(run.config, null, 2))}</pre></details>` : ''}`,
+${run ? `<details><summary>Complete configuration</summary><pre>${escape(JSON.stringify(run.config, null, 2))}</pre></details>` : ''}`,
   })
 }
 
-const title = (way: PromptMode) => promptModeNames[way][0].toUpperCase() + promptModeNames[way].slice(1)
+const title = (mode: PromptMode) => promptModeNames[mode][0].toUpperCase() + promptModeNames[mode].slice(1)
 
-/** What a way is judged by at one look. */
+/** The most important measure of each prompt mode. */
 const headline: Record<PromptMode, MeasureName> = { point: 'dice', box: 'dice', auto: 'f1At50' }
 
 function tiles({ models }: Comparison, run: CompleteRun | null): string {
@@ -70,18 +70,19 @@ function tiles({ models }: Comparison, run: CompleteRun | null): string {
   return `<div class="tiles">${found.join('')}${time ?? ''}</div>`
 }
 
-const explained: Record<PromptMode, string> = {
-  point: `Each particle is prompted once, by the pixel furthest inside it, and its mask compared with it alone. Dice, mIoU and
-accuracy compare the union of the masks with the union of the labels; recall is the share of particles whose mask reaches the
-IoU.`,
-  box: `Each particle is prompted once, by its box, and its mask compared with it alone.`,
-  auto: `All masks of an image at once, without a hint. A mask and a particle that match best belong together, each once; AP
-ranks masks by the predicted IoU (COCO’s definition), SA is TP / (TP + FP + FN) of an image.`,
+const explanations: Record<PromptMode, string> = {
+  point: `Each particle is prompted once, by the pixel furthest inside it. Dice, mIoU and accuracy compare the union of the masks
+with the union of the labels. Instance Dice and instance IoU compare each mask with its own particle and are means over particles.
+Recall is the fraction of particles whose mask reaches the IoU.`,
+  box: `Each particle is prompted once, by its bounding box. The measures are those of point prompts.`,
+  auto: `All masks of an image are found automatically, without prompts from the labels. Each particle is matched with at most one
+mask and each mask with at most one particle, in descending order of IoU. AP ranks masks by the predicted IoU (COCO’s definition);
+SA is TP / (TP + FP + FN) of an image.`,
 }
 
 export function scores(comparison: Comparison): string {
   const { resamples } = comparison.bootstrap
-  const blocks = comparisonBlocks(comparison).map(({ prompt, columns, rows }) => {
+  const blocks = scoreTables(comparison).map(({ prompt, columns, rows }) => {
     const head = columns.map(({ model, kind }) => `<th>${escape(kind === 'change' ? 'change' : modelName(model))}</th>`)
     const body = rows.map(({ measure, cells }) => {
       const drawn = cells.map(({ kind, value, interval, better }) => {
@@ -97,34 +98,34 @@ export function scores(comparison: Comparison): string {
       .find((evaluation) => evaluation.prompt === prompt)!
     return `<h3>${title(prompt)} <span class="soft">${perImage.length} images, ${instances} particles</span></h3>
 <div class="scroll"><table class="scores"><thead><tr><th></th>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>
-<p class="note">${explained[prompt]}</p>
-${imageByImage(comparison, prompt)}`
+<p class="note">${explanations[prompt]}</p>
+${perImageTable(comparison, prompt)}`
   })
   return `${blocks.join('\n')}
-<p class="note">Percent, but for what is marked px. In brackets the middle 95 % of ${resamples} draws of as many images with
-replacement; a change is coloured where that leaves out 0. Of a few images such intervals are too narrow.
+<p class="note">Values in percent, except those marked px. Brackets: 95 % bootstrap confidence intervals from ${resamples} resamples of
+the images. A change is coloured if its interval excludes 0. With few images such intervals are too narrow.
 docs/metrics.md of wgsam defines every measure.</p>`
 }
 
-/** A way's images, in their order: what they are ranked by in the examples, of each model. */
-function imageByImage({ models }: Comparison, way: PromptMode): string {
-  const there = models.flatMap(({ name, evaluations }) =>
-    evaluations.filter(({ prompt }) => prompt === way).map(({ perImage }) => ({ name, perImage })),
+/** A table of all images in one prompt mode, with the measures of the examples, for each model. */
+function perImageTable({ models }: Comparison, mode: PromptMode): string {
+  const evaluated = models.flatMap(({ name, evaluations }) =>
+    evaluations.filter(({ prompt }) => prompt === mode).map(({ perImage }) => ({ name, perImage })),
   )
-  const head = there.flatMap(({ name }) =>
-    exampleMeasures[way].map((measure) => `<th>${escape(modelName(name))}, ${escape(measures[measure].label)}</th>`),
+  const head = evaluated.flatMap(({ name }) =>
+    exampleMeasures[mode].map((measure) => `<th>${escape(modelName(name))}, ${escape(measures[measure].label)}</th>`),
   )
-  const rows = there[0].perImage.map(({ id, instances }, i) => {
-    const cells = there.flatMap(({ perImage }) =>
-      exampleMeasures[way].map((measure) => `<td>${formatValue(measure, perImage[i][measure])}</td>`),
+  const rows = evaluated[0].perImage.map(({ id, instances }, i) => {
+    const cells = evaluated.flatMap(({ perImage }) =>
+      exampleMeasures[mode].map((measure) => `<td>${formatValue(measure, perImage[i][measure])}</td>`),
     )
     return `<tr><th>${escape(id)}</th><td>${instances}</td>${cells.join('')}</tr>`
   })
-  return `<details><summary>Image by image</summary><div class="scroll"><table class="scores"><thead><tr><th></th><th>particles</th>
+  return `<details><summary>Scores of each image</summary><div class="scroll"><table class="scores"><thead><tr><th></th><th>particles</th>
 ${head.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div></details>`
 }
 
-/** How many particles are smaller than a size: labels and models. */
+/** The cumulative size distributions of the labels and of the masks found by each model. */
 export function sizes({ models }: Comparison): string {
   const found = models.flatMap(({ name, evaluations }) =>
     evaluations.filter(({ prompt }) => prompt === 'auto').map((evaluation) => ({ name, evaluation })),
@@ -139,15 +140,15 @@ export function sizes({ models }: Comparison): string {
       colour: (i % 4) + 1,
     })),
   ]
-  const chart = lineChart({ title: 'Smaller particles, % of their number', x: 'equivalent diameter, pixels', series })
-  return `<h3>Sizes, found automatically</h3><div class="charts single">${chart}</div>`
+  const chart = lineChart({ title: 'Smaller particles, % of all particles', x: 'equivalent diameter, pixels', series })
+  return `<h3>Particle sizes of automatic masks</h3><div class="charts single">${chart}</div>`
 }
 
-function examples(figures: readonly Example[]): string {
-  if (!figures.length) return ''
-  const prompts = [...new Set(figures.map(({ prompt }) => prompt))]
+function exampleSections(examples: readonly Example[]): string {
+  if (!examples.length) return ''
+  const prompts = [...new Set(examples.map(({ prompt }) => prompt))]
   const groups = prompts.map((prompt) => {
-    const shown = figures.filter((figure) => figure.prompt === prompt)
+    const shown = examples.filter((example) => example.prompt === prompt)
     const { measure, model } = shown[0].by
     const list = shown.map(({ id, rank, size, instances, scores, pictures }) => {
       const about = [`${size.width} × ${size.height} pixels`, `${instances} particles`, ...scores].join(' · ')
@@ -159,14 +160,14 @@ function examples(figures: readonly Example[]): string {
 <div class="pictures">${drawn.join('')}</div></section>`
     })
     return `<h3>${title(prompt)}</h3>
-<p class="note">The worst, the median and the best image by ${escape(measures[measure].label)} of: ${escape(modelName(model))}.</p>
+<p class="note">The worst, the median and the best image by ${escape(measures[measure].label)} (model: ${escape(modelName(model))}).</p>
 ${list.join('\n')}`
   })
   return `<h2>Examples</h2>
 <ul class="legend"><li><i class="truth"></i>labels</li><li><i class="predicted"></i>masks</li>
-<li><i class="missed"></i>particle missed</li><li><i class="beyond"></i>ground taken for a particle</li>
-<li><i class="mistaken"></i>another particle’s mask, or nobody’s</li><li><i class="mended"></i>mended by an adapter</li>
-<li><i class="broken"></i>broken by it</li></ul>
+<li><i class="missed"></i>particle missed</li><li><i class="beyond"></i>background taken for a particle</li>
+<li><i class="mistaken"></i>mask of another particle, or of none</li><li><i class="mended"></i>corrected by an adapter</li>
+<li><i class="broken"></i>made wrong by an adapter</li></ul>
 ${groups.join('\n')}`
 }
 
@@ -175,7 +176,7 @@ function runFacts(run: CompleteRun | null): [string, string][] {
   const { config, steps, seconds } = run
   const last = steps.at(-1)
   const done = `${last?.step ?? 0} steps, ${(last?.epoch ?? 0).toFixed(1)} epochs in ${duration(seconds)}`
-  // what it was evaluated with stands there already
+  // the model is already in the facts of the evaluation
   return [...recipeFacts({ config }).filter(([name]) => name !== 'Model'), ['Run', done]]
 }
 

@@ -1,11 +1,11 @@
-/** @file The rows of a comparison, and the table of them for a terminal. */
+/** @file The tables of a comparison of models: their rows, and the text version for a terminal. */
 import type { Interval } from '../evaluation/bootstrap'
 import type { Comparison } from '../evaluation/compare'
 import type { PromptMode } from '../evaluation/evaluate'
 import { type Measure, type MeasureName, measures } from '../evaluation/measures'
 import { textTable } from '../text/table'
 
-/** What tells something of prompted masks: there is one for each instance, so that counts and precision say nothing. */
+/** Measures of prompted masks. Counts and precision are omitted: there is exactly one mask for each instance. */
 const prompted: readonly MeasureName[] = [
   'dice',
   'miou',
@@ -28,42 +28,43 @@ export const shownMeasures: Record<PromptMode, readonly MeasureName[]> = {
   auto: Object.keys(measures) as MeasureName[],
 }
 
-export interface Cell {
-  /** The measure itself, or by how much it differs from the base model's. */
+export interface ScoreCell {
+  /** The value of the measure, or its difference from the base model's. */
   kind: 'value' | 'change'
-  /** NaN where there is none. */
+  /** NaN if the measure is not defined. */
   value: number
   interval: Interval | null
-  /** Of a change that the interval is sure of: whether it is for the better. */
+  /** For a change whose interval excludes 0: whether it is an improvement. Otherwise null. */
   better: boolean | null
 }
 
-export interface Row {
+export interface ScoreRow {
   measure: MeasureName
-  cells: Cell[]
+  cells: ScoreCell[]
 }
 
-/** A table of one way to get masks: a row for each measure, a column for each model and for each change. */
-export interface Block {
+/** The table of one prompt mode: a row for each measure, a column for each model and for each change. */
+export interface ScoreTable {
   prompt: PromptMode
-  columns: { model: string; kind: Cell['kind'] }[]
-  rows: Row[]
+  columns: { model: string; kind: ScoreCell['kind'] }[]
+  rows: ScoreRow[]
 }
 
-export function comparisonBlocks({ models }: Comparison): Block[] {
+/** The tables of a comparison, one for each prompt mode. */
+export function scoreTables({ models }: Comparison): ScoreTable[] {
   const prompts = [...new Set(models.flatMap(({ evaluations }) => evaluations.map(({ prompt }) => prompt)))]
   return prompts.map((prompt) => {
-    const there = models.flatMap(({ name, path, evaluations }) => {
+    const evaluated = models.flatMap(({ name, path, evaluations }) => {
       const evaluation = evaluations.find((one) => one.prompt === prompt)
       return evaluation ? [{ name, evaluation, change: path === null ? null : evaluation.change }] : []
     })
-    const columns = there.flatMap(({ name, change }): Block['columns'] => [
+    const columns = evaluated.flatMap(({ name, change }): ScoreTable['columns'] => [
       { model: name, kind: 'value' },
       ...(change ? [{ model: name, kind: 'change' as const }] : []),
     ])
     const rows = shownMeasures[prompt].map((measure) => ({
       measure,
-      cells: there.flatMap(({ evaluation, change }): Cell[] => {
+      cells: evaluated.flatMap(({ evaluation, change }): ScoreCell[] => {
         const value = { kind: 'value' as const, value: evaluation[measure], interval: evaluation.intervals[measure] }
         if (!change) return [{ ...value, better: null }]
         const [difference, interval] = [change.values[measure], change.intervals[measure]]
@@ -78,7 +79,7 @@ export function comparisonBlocks({ models }: Comparison): Block[] {
   })
 }
 
-/** null where the interval holds 0, or nothing changed. */
+/** Whether a change is an improvement; null if its interval includes 0, or nothing changed. */
 function isBetter({ better }: Measure, now: number, change: number, interval: Interval | null): boolean | null {
   if (!change || Number.isNaN(change)) return null
   if (interval && interval[0] <= 0 && interval[1] >= 0) return null
@@ -86,10 +87,10 @@ function isBetter({ better }: Measure, now: number, change: number, interval: In
   return better === 'more' ? change > 0 : change < 0
 }
 
-/** 0.9614 -> `96.14`, a change with its sign. */
+/** 0.9614 as `96.14`; with its sign if `signed`. */
 export const percent = (value: number, signed = false): string => withSign(100 * value, signed)
 
-/** A value of a measure: shares in percent, lengths in pixels; a dash where there is none. */
+/** A value of a measure: fractions in percent, lengths in pixels; a dash for NaN. */
 export const formatValue = (measure: MeasureName, value: number, signed = false): string =>
   Number.isNaN(value) ? '–' : measures[measure].unit === 'percent' ? percent(value, signed) : withSign(value, signed)
 
@@ -108,11 +109,11 @@ export const promptModeNames: Record<PromptMode, string> = {
 }
 
 /**
- * Lines of equal columns: shares in percent, in brackets what 95 % of resamples of the images give. Where there are changes
- * only they have intervals: a line would be too long for a terminal.
+ * Text with aligned columns: fractions in percent, 95 % confidence intervals in brackets. If there are changes, only they have
+ * intervals, so that lines fit into a terminal.
  */
 export function comparisonTable(comparison: Comparison): string {
-  const blocks = comparisonBlocks(comparison).map(({ prompt, columns, rows }) => [
+  const blocks = scoreTables(comparison).map(({ prompt, columns, rows }) => [
     [promptModeNames[prompt], ...columns.map(({ model, kind }) => (kind === 'change' ? 'change' : model))],
     ...rows.map(({ measure, cells }) => [
       `  ${measures[measure].label}`,

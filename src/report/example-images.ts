@@ -1,4 +1,4 @@
-/** @file Pictures of a few images before and after: kept small while a comparison runs, drawn once it is over. */
+/** @file The example images of an evaluation report: predictions are kept at reduced size and drawn when all are scored. */
 import sharp from 'sharp'
 import type { Size } from '../../engine/image/size'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
@@ -19,13 +19,13 @@ import {
 } from '../drawing/raster'
 import { formatValue } from './evaluation-table'
 
-/** Longest side of a picture, pixels. */
+/** Maximum length of the longer side of an example image, in pixels. */
 const LONGEST = 640
 
-/** An own mask is drawn as its instance from this IoU on. */
+/** Minimum IoU at which an automatically found mask is drawn as a match of its instance. */
 const FOUND = 0.5
 
-/** What images are ranked by, and what is said of them. */
+/** The measures shown with an image; images are ranked by the first one. */
 export const exampleMeasures: Record<PromptMode, readonly [MeasureName, ...MeasureName[]]> = {
   point: ['instanceDice', 'dice'],
   box: ['instanceDice', 'dice'],
@@ -35,27 +35,29 @@ export const exampleMeasures: Record<PromptMode, readonly [MeasureName, ...Measu
 export interface Example {
   id: string
   prompt: PromptMode
-  /** 'worst', 'median', 'best' (of a single image 'only'), by the named measure of the named model. */
+  /** 'worst', 'median' or 'best' ('only' for a single image), by the given measure of the given model. */
   rank: string
   by: { measure: MeasureName; model: string }
   size: Size
   instances: number
-  /** A line for each model. */
+  /** One text for each model. */
   scores: string[]
   pictures: { caption: string; uri: string }[]
 }
 
-interface Kept {
+/** The predictions for an image in one prompt mode. */
+interface KeptImage {
   item: DatasetItem
+  /** Labels of the instances that count. */
   ids: number[]
-  /** Packed rasters by model. */
+  /** Packed rasters of the predicted masks, by model. */
   masks: Map<string, Uint8Array>
 }
 
 export class ExampleCollector {
-  private readonly kept = new Map<string, Kept>()
+  private readonly kept = new Map<string, KeptImage>()
 
-  /** Takes an image's masks as a comparison goes by. */
+  /** Keeps the masks of an image at reduced size. */
   add(model: string, { item, sample, results }: EvaluatedImage): void {
     for (const { prompt, instances, masks, matches } of results) {
       const key = `${prompt} ${item.id}`
@@ -66,16 +68,16 @@ export class ExampleCollector {
     }
   }
 
-  /** In each way the worst, the median and the best image of the first adapter, or of the base model alone. */
-  async figures({ models }: Comparison): Promise<Example[]> {
+  /** For each prompt mode the worst, the median and the best image of the first adapter, or of the base model if it is alone. */
+  async examples({ models }: Comparison): Promise<Example[]> {
     const ranking = models.find(({ path }) => path !== null) ?? models[0]
-    const figures: Example[] = []
+    const examples: Example[] = []
     for (const { prompt, perImage } of ranking.evaluations) {
       const [measure] = exampleMeasures[prompt]
-      // without a particle that counts there is nothing to rank by
+      // an image without instances that count has no value to rank by
       const rated = perImage.filter((image) => !Number.isNaN(image[measure]))
       const ranked = rated.sort((a, b) => a[measure] - b[measure])
-      for (const [at, rank] of places(ranked.length)) {
+      for (const [at, rank] of shownRanks(ranked.length)) {
         const { id, instances } = ranked[at]
         const scores = models.flatMap(({ name, evaluations }) => {
           const image = evaluations.find((one) => one.prompt === prompt)?.perImage.find((one) => one.id === id)
@@ -89,17 +91,16 @@ export class ExampleCollector {
         const { width, height } = kept.item
         const by = { measure, model: ranking.name }
         const pictures = await draw(kept, models)
-        figures.push({ id, prompt, rank, by, size: { width, height }, instances, scores, pictures })
+        examples.push({ id, prompt, rank, by, size: { width, height }, instances, scores, pictures })
       }
     }
-    return figures
+    return examples
   }
 }
 
-/** Of so many ranked images the places that are shown, from the worst. */
-function places(count: number): [number, string][] {
+/** The indices and names of the images to show, out of `count` images ranked from the worst. */
+function shownRanks(count: number): [number, string][] {
   const last = count - 1
-  // of two there is no median, and of one nothing to compare
   if (count === 1) return [[0, 'only']]
   const named = new Map([
     [Math.floor(last / 2), 'median'],
@@ -109,7 +110,7 @@ function places(count: number): [number, string][] {
   return [...named].filter(([at]) => at >= 0 && at <= last).sort(([a], [b]) => a - b)
 }
 
-/** The values masks are drawn as: that of the instance they found, else one of their own. */
+/** The raster value of each mask: that of the instance it matches, otherwise an unused one. */
 function matchedValues({ maskOf, ious }: ImageResult['matches'], masks: number): number[] {
   const values = Array.from({ length: masks }, (_, m) => Math.min(65534, maskOf.length + 1 + m))
   maskOf.forEach((m, instance) => {
@@ -118,7 +119,7 @@ function matchedValues({ maskOf, ious }: ImageResult['matches'], masks: number):
   return values
 }
 
-async function draw({ item, ids, masks }: Kept, models: Comparison['models']): Promise<Example['pictures']> {
+async function draw({ item, ids, masks }: KeptImage, models: Comparison['models']): Promise<Example['pictures']> {
   const sample = await loadItem(item)
   const shown = shownSize(sample, LONGEST)
   const raw = { raw: { width: sample.width, height: sample.height, channels: 3 as const } }
@@ -151,13 +152,11 @@ async function draw({ item, ids, masks }: Kept, models: Comparison['models']): P
     })
   }
   for (const [name, after] of base ? adapted : [])
-    await put(`What ${name === 'adapted' ? 'the adapter' : name} changed`, (rgb) =>
-      drawChanges(rgb, base!, after, truth),
-    )
+    await put(`Changes by ${name === 'adapted' ? 'the adapter' : name}`, (rgb) => drawChanges(rgb, base!, after, truth))
   return pictures
 }
 
-/** A model as a heading or a caption names it. */
+/** The name of a model in headings and captions. */
 export const modelName = (name: string): string =>
   ({ base: 'Base model', adapted: 'Adapted model', watershed: 'Otsu and watershed' })[name] ?? name
 

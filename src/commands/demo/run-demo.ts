@@ -124,7 +124,7 @@ export async function runDemo({ out, seed, minutes, stop }: DemoOptions): Promis
       `${MODEL}, a small Segment Anything model, before and after ${duration(summary.seconds)} of LoRA training on ` +
       `${split.train.length} synthetic images of particle heaps; evaluated on ${split.test.length} others.`,
     comparison,
-    figures: await keeper.figures(comparison),
+    examples: await keeper.examples(comparison),
     facts: [
       ['Model', `${MODEL}, input ${plan.size} × ${plan.size}`],
       [

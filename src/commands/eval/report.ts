@@ -40,7 +40,7 @@ export async function renderEvaluation(
     title: adapters.length ? `${short}, adapted and not` : short,
     about: describeSeenImages(items.length, images, seen),
     comparison,
-    figures: await keeper.figures(comparison),
+    examples: await keeper.examples(comparison),
     facts,
     run: adapters.length === 1 ? await readCompleteRun(dirname(resolve(adapters[0]))) : null,
     hardware,

@@ -8,10 +8,10 @@ import {
   csvTable,
   markdownTable,
   meanOf,
-  type Outcome,
+  type CellOutcome,
   rowsOf,
 } from '../../../src/ablation/ablation-table'
-import { chartsOf, picture } from '../../../src/ablation/charts'
+import { chartsOf, chartsSvg } from '../../../src/ablation/charts'
 import type { CellResult } from '../../../src/ablation/cell'
 import { loraConfig, openAdaptation } from '../../../src/training/adaptation'
 import { openToy } from '../../support/toy'
@@ -56,7 +56,7 @@ test('targets in the encoder, the decoder, both', () => {
   assert.equal(targetsAt(['q', 'v', 'lin1'], 'encoder'), ['q', 'v', 'lin1'])
   assert.equal(targetsAt(['q', 'v', 'lin1', 'decoder.iou'], 'decoder'), ['decoder.q', 'decoder.v', 'decoder.iou'])
   assert.equal(targetsAt(['proj', 'q'], 'both'), ['q', 'proj', 'decoder.q', 'decoder.out'])
-  refused(() => targetsAt(['lin2'], 'decoder'), /lin2 have none in the decoder/)
+  refused(() => targetsAt(['lin2'], 'decoder'), /none of the targets lin2 is in the decoder/)
   const sets = spanned({
     targets: [
       ['v', 'q'],
@@ -118,7 +118,7 @@ test('means and spreads over the seeds, and tables and charts of them', () => {
 
   const cells = spanned({ kind: ['lora', 'full'], rank: [4, 16], seeds: [0, 1] })
   const measured = (dice: number) => ({ dice, miou: dice, accuracy: dice, instanceDice: dice })
-  const outcomes = cells.map((cell, i): Outcome => {
+  const outcomes = cells.map((cell, i): CellOutcome => {
     const scores = { point: measured(0.8 + i / 100), box: measured(0.9) }
     const numbers = { parameters: 7, steps: 2, seconds: 30, secondsPerStep: 2, wallSeconds: 40, plannedBytes: 2 ** 20 }
     const result: CellResult = { version: 1, name: cell.name, ...numbers, adapter: 'last', scores }
@@ -151,21 +151,21 @@ test('means and spreads over the seeds, and tables and charts of them', () => {
       ['full, lr 0.0001', 2],
     ],
   )
-  const svg = picture(charts)
+  const svg = chartsSvg(charts)
   assert.match(svg, '>16<')
   assert.not.match(svg, 'NaN')
-  assert.is(picture(chartsOf([])), '')
+  assert.is(chartsSvg(chartsOf([])), '')
 
   // five lines and more: each set of targets in charts of its own
   const many = spanned({ kind: ['lora'], rank: [4, 16], lr: [1e-4, 1e-3, 1e-2], targets: [['q'], ['v']] }).map(
-    (cell): Outcome => ({
+    (cell): CellOutcome => ({
       ...outcomes[0],
       cell,
     }),
   )
   const split = chartsOf(rowsOf(many))
   assert.equal(
-    split.slice(0, 4).map(({ of, series }) => [of, series.length]),
+    split.slice(0, 4).map(({ targets, series }) => [targets, series.length]),
     [
       ['q', 3],
       ['q', 2],
@@ -174,14 +174,14 @@ test('means and spreads over the seeds, and tables and charts of them', () => {
     ],
   )
   assert.match(split[0].html, 'Dice against rank, point prompts, %: q')
-  assert.match(picture(split), '<text y="30">v</text>')
+  assert.match(chartsSvg(split), '<text y="30">v</text>')
 
   // a set of targets with one rank and one rate is for the table
-  const lone = spanned({ kind: ['lora'], rank: [4], lr: [1e-3], targets: [['k']] }).map((cell): Outcome => ({
+  const lone = spanned({ kind: ['lora'], rank: [4], lr: [1e-3], targets: [['k']] }).map((cell): CellOutcome => ({
     ...outcomes[0],
     cell,
   }))
-  assert.ok(chartsOf(rowsOf([...many, ...lone])).every(({ of }) => of === 'q' || of === 'v'))
+  assert.ok(chartsOf(rowsOf([...many, ...lone])).every(({ targets }) => targets === 'q' || targets === 'v'))
 })
 
 test.run()

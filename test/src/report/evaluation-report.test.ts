@@ -24,8 +24,8 @@ import {
 } from '../../../src/drawing/raster'
 import { renderEvaluationReport, type EvaluationReport } from '../../../src/report/evaluation-report'
 import {
-  type Block,
-  comparisonBlocks,
+  type ScoreTable,
+  scoreTables,
   comparisonTable,
   formatValue,
   percent,
@@ -74,7 +74,7 @@ const report: EvaluationReport = {
   title: `title ${evil}`,
   about: evil,
   comparison,
-  figures: [figure],
+  examples: [figure],
   facts: [['Data', evil]],
   run: {
     config: checkConfig({ data: [evil], model: evil }, 'test'),
@@ -127,7 +127,7 @@ test('the scores are there, with the sign of their change', () => {
 })
 
 test('a report of a base model alone', () => {
-  const html = renderEvaluationReport({ ...report, comparison: scoreComparison([base]), run: null, figures: [] })
+  const html = renderEvaluationReport({ ...report, comparison: scoreComparison([base]), run: null, examples: [] })
   assert.not.match(html, /Adapted model|→|Examples|change<\/th>/)
 })
 
@@ -165,8 +165,8 @@ test('one image has no interval; a change that the interval is not sure of is ne
     { ...base, modes: modes([0.4], [0.4]) },
     { ...adapted, modes: modes([0.7], [0.3]) },
   ])
-  const dice = ({ rows }: Block) => rows[0].cells.map(({ value, interval, better }) => [value, interval, better])
-  assert.equal(comparisonBlocks(one).map(dice), [
+  const dice = ({ rows }: ScoreTable) => rows[0].cells.map(({ value, interval, better }) => [value, interval, better])
+  assert.equal(scoreTables(one).map(dice), [
     [
       [0.4, null, null],
       [0.7, null, null],
@@ -180,7 +180,7 @@ test('one image has no interval; a change that the interval is not sure of is ne
   ])
   const mixed = scoreComparison([base, { ...adapted, modes: modes([0.5, 0.5], [0.95, 0.6]) }])
   assert.equal(
-    comparisonBlocks(mixed).map(({ rows }) => rows[0].cells.at(-1)!.better),
+    scoreTables(mixed).map(({ rows }) => rows[0].cells.at(-1)!.better),
     [null, null],
   )
   const [{ evaluations }] = one.models

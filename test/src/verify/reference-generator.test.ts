@@ -132,7 +132,7 @@ test('the command: a golden passes on its own model, and fails where a record is
   assert.is(good.code, 0)
   assert.match(
     good.said,
-    /^ok .*scene.json: (\d+) records, \1 here; partners for 100.0 % of theirs and 100.0 % of ours/,
+    /^ok .*scene.json: (\d+) records expected, \1 found; 100.0 % of the expected ones and 100.0 % of ours have a partner/,
   )
   const bad = await run({ records: records.map((r) => ({ ...r, predicted_iou: r.predicted_iou + 0.02 })) })
   assert.is(bad.code, 1)
