@@ -1,11 +1,11 @@
-/** @file How finely the GPU's time can be read, and the sampling of a recorded graph under it. */
+/** @file The resolution of GPU time, and repeated timing of a compiled graph with it. */
 import type { Engine } from '../engine/device/engine'
 import type { Program } from '../engine/graph/program'
 import { Timing } from '../engine/graph/timing'
 
-/** Dawn rounds timestamps to 65.536 us unless told not to; more than this is to be measured at once then. */
-const LEAST_MS = { exact: 0.2, rounded: 8, host: 20 } as const
-export type Clock = keyof typeof LEAST_MS
+/** Minimum duration of a sample by clock, milliseconds. Dawn rounds timestamps to 65.536 us unless a toggle turns that off. */
+const MIN_MS = { exact: 0.2, rounded: 8, host: 20 } as const
+export type Clock = keyof typeof MIN_MS
 
 export const clockNames: Record<Clock, string> = {
   exact: 'timestamp queries',
@@ -13,12 +13,12 @@ export const clockNames: Record<Clock, string> = {
   host: 'the host, round trips included',
 }
 
-/** What Dawn must be told for exact timestamps; a misspelt or forbidden switch has no effect, so look at the clock. */
+/** Dawn's toggle for exact timestamps. A misspelt or forbidden toggle has no effect, so `clockOf` checks the timestamps. */
 export const TOGGLES = ['disable-dawn-features=timestamp_quantization']
 
 const QUANTUM = 65536
 
-/** Which clock there is, judged by a program of several dispatches that has run before. */
+/** Determines the available clock from timestamps of a program of several dispatches that has run before. */
 export async function clockOf(engine: Engine, program: Program): Promise<Clock> {
   if (!engine.device.features.has('timestamp-query')) return 'host'
   const timing = new Timing(engine, program, [0])
@@ -31,31 +31,31 @@ export async function clockOf(engine: Engine, program: Program): Promise<Clock> 
 
 export interface Sampling {
   clock: Clock
-  /** Milliseconds to spend; at least three samples are taken whatever they cost. */
+  /** Milliseconds to spend. At least three samples are taken even if they take longer. */
   budget: number
   stop(): boolean
 }
 
-const LEAST_SAMPLES = 3
-const MOST_SAMPLES = 100
-const MOST_REPEATS = 1000
+const MIN_SAMPLES = 3
+const MAX_SAMPLES = 100
+const MAX_REPEATS = 1000
 
-/** Milliseconds of each part of a program, sample by sample: parts begin at the dispatches `starts`. */
+/** For each part of a program the milliseconds of each sample. Parts begin at the dispatches `starts`. */
 export async function samples(
   engine: Engine,
   program: Program,
   starts: readonly number[],
   { clock, budget, stop }: Sampling,
 ): Promise<number[][]> {
-  // the first run compiles, the second tells how long a run takes
+  // the first run compiles; the second one estimates the duration of a run
   const once = new Timing(engine, program, starts)
   await once.sample()
   const rough = await once.sample()
-  const repeats = rough.map((ms) => Math.min(MOST_REPEATS, Math.ceil(LEAST_MS[clock] / Math.max(ms, 1e-3))))
+  const repeats = rough.map((ms) => Math.min(MAX_REPEATS, Math.ceil(MIN_MS[clock] / Math.max(ms, 1e-3))))
   const timing = new Timing(engine, program, starts, repeats)
   const taken: number[][] = []
   const end = performance.now() + budget
-  while (taken.length < LEAST_SAMPLES || (taken.length < MOST_SAMPLES && performance.now() < end)) {
+  while (taken.length < MIN_SAMPLES || (taken.length < MAX_SAMPLES && performance.now() < end)) {
     taken.push(await timing.sample())
     if (stop()) break
   }

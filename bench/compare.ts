@@ -1,4 +1,4 @@
-/** @file Two files of results side by side: which rows moved further than they scatter. */
+/** @file Compares two result files: which rows changed by more than the spread of their runs. */
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { UserError } from '../src/host/errors'
@@ -13,29 +13,29 @@ export interface ComparedRow {
   name: string
   before: number
   after: number
-  /** after / before: below 1 it became faster. */
+  /** after / before; below 1 means faster. */
   ratio: number
   verdict: Verdict
 }
 
-export interface Comparison {
+export interface BenchComparison {
   rows: ComparedRow[]
-  /** Names of one file alone. */
+  /** Names of rows that only the first or only the second file has. */
   missing: string[]
   added: string[]
 }
 
-/** Fewer runs have no middle half to speak of. */
-const LEAST_RUNS = 3
+/** With fewer runs the interquartile range says nothing. */
+const MIN_RUNS = 3
 
-/** A row moved where the middle halves of its runs do not meet. */
+/** A row became faster or slower if the interquartile ranges of its runs do not overlap. */
 export function verdictOf(before: Scatter, after: Scatter): Verdict {
-  if (Math.min(before.runs, after.runs) < LEAST_RUNS) return 'too few runs'
+  if (Math.min(before.runs, after.runs) < MIN_RUNS) return 'too few runs'
   if (after.high < before.low) return 'faster'
   return after.low > before.high ? 'slower' : 'within spread'
 }
 
-export function compare(before: ComparedFile, after: ComparedFile): Comparison {
+export function compare(before: ComparedFile, after: ComparedFile): BenchComparison {
   const byName = (file: ComparedFile) => new Map(file.rows.map((row) => [`${row.kind} ${row.name}`, row]))
   const [first, second] = [byName(before), byName(after)]
   const alone = (one: typeof first, other: typeof first) =>
@@ -56,7 +56,7 @@ export function compare(before: ComparedFile, after: ComparedFile): Comparison {
   return { rows, missing: alone(first, second), added: alone(second, first) }
 }
 
-/** @throws UserError where the file is not one of `wgsam bench` */
+/** Reads a result file. @throws UserError if it is not a file of `wgsam bench` */
 export async function readResults(path: string): Promise<ComparedFile> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new UserError(`${path} cannot be read: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}`)
@@ -70,7 +70,9 @@ export async function readResults(path: string): Promise<ComparedFile> {
   const checked = v.safeParse(comparedFile, data)
   if (checked.success) return checked.output
   const [issue] = checked.issues
-  throw new UserError(`${path} is no result of this \`wgsam bench\`: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}`)
+  throw new UserError(
+    `${path} is not a result file of this \`wgsam bench\`: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}`,
+  )
 }
 
 export function compareTable(before: ComparedFile, after: ComparedFile): string {
@@ -81,7 +83,7 @@ export function compareTable(before: ComparedFile, after: ComparedFile): string 
   const other = before.hardware.adapter !== after.hardware.adapter || before.hardware.driver !== after.hardware.driver
   return [
     `before: ${about(before)}\nafter:  ${about(after)}`,
-    other ? 'not the same adapter and driver: the ratios tell of both' : '',
+    other ? 'different adapters or drivers: the ratios include that difference' : '',
     columns(
       ['row', 'before, ms', 'after, ms', 'after / before', ''],
       rows.map((row) => [
@@ -92,7 +94,7 @@ export function compareTable(before: ComparedFile, after: ComparedFile): string 
         row.verdict,
       ]),
     ),
-    `${moved.length} of ${rows.length} rows moved beyond their spread`,
+    `${moved.length} of ${rows.length} rows changed by more than their spread`,
     list(missing, 'before'),
     list(added, 'after'),
   ]

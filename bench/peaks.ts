@@ -1,11 +1,11 @@
-/** @file What the adapter reaches at its best, by our own kernels: the measure of all other rates. */
+/** @file Measures the adapter's peak rates with our own kernels; all other rates are compared with them. */
 import { LAYOUTS } from '../engine/device/matmul-class'
 import peaks from '../shaders/peaks.wgsl'
 import { elementwiseGrid } from '../engine/graph/lane-rounds'
 import type { MicroCase } from './micro-case'
-import { productCase } from './ops/gemm'
+import { matmulCase } from './ops/gemm'
 
-/** Rounds of the arithmetic loop: long enough that the store at its end counts for nothing. */
+/** Rounds of the arithmetic loop: enough to make the time of the final store negligible. */
 const ROUNDS = 1024
 
 const copy = (bytes: number): MicroCase => ({
@@ -26,7 +26,7 @@ const multiplyAdd = (groups: number): MicroCase => ({
   quick: false,
   record(bench) {
     const sums = bench.g.tensor('sums', [groups * 256])
-    // below 1, so that the chains settle and never overflow
+    // a factor below 1 makes the sums converge, so that they never overflow
     bench.g.dispatch(peaks, 'multiply_add', { sums }, { count: ROUNDS, factor: 0.5, rounds: 1 }, [groups])
     return { output: null, forward: { flops: groups * 256 * ROUNDS * 64, bytes: sums.size * 4 } }
   },
@@ -35,14 +35,14 @@ const multiplyAdd = (groups: number): MicroCase => ({
 export const peakNames = ['copy', 'multiplyAdd', 'gemm'] as const
 export type PeakName = (typeof peakNames)[number]
 
-/** The candidates for each peak: the best of them is the peak. `small`: for a slow adapter. */
+/** The cases for each peak, of which the best counts. `small`: for a slow adapter. */
 export function peakCases(small: boolean, maxBinding: number): Record<PeakName, MicroCase[]> {
   const side = small ? 512 : 4096
-  // beyond any cache
+  // larger than any cache
   const bytes = Math.min(small ? 64 << 20 : 512 << 20, Math.floor(maxBinding / 2 ** 20) * 2 ** 20)
   return {
     copy: [copy(bytes)],
     multiplyAdd: [multiplyAdd(small ? 32 : 8192)],
-    gemm: LAYOUTS.map((layout) => productCase(layout, [side, side, side], 'large', false)),
+    gemm: LAYOUTS.map((layout) => matmulCase(layout, [side, side, side], 'large', false)),
   }
 }

@@ -1,4 +1,4 @@
-/** @file Where the time of a whole run goes: by kernel, its dispatches together. */
+/** @file Profiles a whole run: the total time of each kernel. */
 import type { Engine } from '../engine/device/engine'
 import { UserError } from '../src/host/errors'
 import type { MacroCase } from './macro/macro-case'
@@ -9,7 +9,7 @@ export interface KernelTime {
   label: string
   dispatches: number
   ms: number
-  /** Of all kernels. */
+  /** Fraction of the time of all kernels. */
   share: number
   /** The dispatch that took longest: its grid and its time. */
   longest: { groups: number[]; ms: number }
@@ -17,7 +17,7 @@ export interface KernelTime {
 
 type Dispatches = { label: string; groups: number[]; ms: number }[]
 
-/** The most expensive kernel first. */
+/** Sums dispatches by kernel, in descending order of time. */
 export function byKernel(dispatches: Dispatches): KernelTime[] {
   const total = dispatches.reduce((sum, { ms }) => sum + ms, 0)
   const kernels = new Map<string, KernelTime>()
@@ -33,11 +33,12 @@ export function byKernel(dispatches: Dispatches): KernelTime[] {
     .sort((a, b) => b.ms - a.ms)
 }
 
-/** Of a run after one that compiled. @throws UserError where the case is made of no recorded step */
+/** Profiles the second run of a case (the first one compiles). @throws UserError if the case is not a single program */
 export async function profileMacro(engine: Engine, one: MacroCase): Promise<KernelTime[]> {
   const opened = await one.open(engine)
   try {
-    if (!opened.profile) throw new UserError(`${one.name} is many small programs: profile its encoder and decoder`)
+    if (!opened.profile)
+      throw new UserError(`${one.name} consists of many small programs: profile its encoder and decoder instead`)
     opened.submit?.()
     await opened.finish()
     return byKernel(await opened.profile())

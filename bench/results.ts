@@ -1,4 +1,4 @@
-/** @file The file that `wgsam bench` writes: what was measured, on what, with which versions. Read again by --compare. */
+/** @file The result file of `wgsam bench`: hardware, versions and measurements. `--compare` reads it. */
 import * as v from 'valibot'
 import type { Hardware } from '../src/host/hardware'
 import type { PeakName } from './peaks'
@@ -7,11 +7,9 @@ import type { Spread } from './statistics'
 export const FORMAT = 'wgsam bench'
 export const VERSION = 1
 
-export const directions = ['forward', 'backward', 'both'] as const
-
 export interface MicroRow extends Rates {
   kind: 'micro' | 'peak'
-  /** The operation, its shape, and the direction: the same in every file. */
+  /** The operation, its shape and the direction; it identifies the row in all result files. */
   name: string
   /** Milliseconds of one run on the GPU. */
   ms: Spread
@@ -19,12 +17,12 @@ export interface MicroRow extends Rates {
 }
 
 export interface Rates {
-  /** The least an operation must do. */
+  /** The minimum work of the operation: see Work. */
   flops: number
   bytes: number
   gflops: number
   gbs: number
-  /** Its share of the roof: what the peaks allow for its FLOPs and bytes; null for a peak, or without peaks. */
+  /** The fraction of the roofline reached: minimum time by the peaks / measured time; null for a peak, or without peaks. */
   share: number | null
   bound: 'compute' | 'memory'
 }
@@ -34,33 +32,33 @@ export interface MacroRow {
   name: string
   /** Milliseconds from the host's call to the result. */
   ms: Spread
-  /** Milliseconds that the host's thread is busy with encoding and submitting, and that as a share of the median; null where they take turns. */
+  /** Milliseconds that the host spends on encoding and submitting, and their fraction of the median; null if host and GPU alternate. */
   host: Spread | null
   hostShare: number | null
-  /** Images, prompts, points that one run does, for a rate. */
+  /** The number of images, prompts or points that one run processes, for the rate. */
   items: number
   unit: string
   dispatches: number
-  /** Bytes on the GPU: as the plan says, and as buffers were really made, the most at once. */
+  /** GPU memory in bytes: according to the plan, and the measured peak of allocated buffers. */
   plannedBytes: number
   peakBytes: number
-  /** Bytes held before and after all runs: equal, or memory grows. */
+  /** Bytes allocated before and after the measured runs; if they differ, memory grows. */
   heldBytes: [number, number]
 }
 
-/** The parts of a first run, milliseconds. */
-export interface FirstTimes {
-  /** The adapter, the device. */
+/** The phases of a start, milliseconds. */
+export interface StartupTimes {
+  /** Opening the adapter and the device. */
   open: number
-  /** Weights uploaded, the step recorded and planned, its pipelines made. */
+  /** Uploading weights, recording and planning the run, creating pipelines. */
   record: number
   first: number
-  /** The same again: what is left is no start. */
+  /** The second run, for comparison: without startup costs. */
   second: number
 }
 
-/** From nothing to a first result, in a process of its own. */
-export interface FirstRow extends FirstTimes {
+/** The time from the start to the first result, in a separate process. */
+export interface StartupRow extends StartupTimes {
   kind: 'first'
   name: string
   /** Whether the driver's shader cache was empty. */
@@ -68,7 +66,7 @@ export interface FirstRow extends FirstTimes {
   ms: Spread
 }
 
-/** Work of the processor alone. */
+/** Work of the CPU alone. */
 export interface HostRow {
   kind: 'host'
   name: string
@@ -80,16 +78,16 @@ export interface PeerRow {
   kind: 'peer'
   name: string
   peer: string
-  /** Milliseconds, and ours under the same clock. */
+  /** Milliseconds of the peer, and ours by the same clock. */
   ms: Spread
   ours: Spread
-  /** Theirs over ours: above 1 ours is faster. */
+  /** Theirs / ours; above 1 means that ours is faster. */
   ratio: number
   /** ‖theirs − ours‖ / ‖ours‖. */
   error: number
 }
 
-export type Row = MicroRow | MacroRow | FirstRow | HostRow | PeerRow
+export type ResultRow = MicroRow | MacroRow | StartupRow | HostRow | PeerRow
 
 export interface BenchFile {
   format: typeof FORMAT
@@ -100,11 +98,11 @@ export interface BenchFile {
   /** The kernel variants of matrix products and attention, Dawn's toggles, and how GPU time was measured. */
   engine: { products: string; attention: string; toggles: string[]; clock: string }
   quick: boolean
-  /** Whether it was stopped before all rows were measured. */
+  /** True if it was stopped before all rows were measured. */
   interrupted: boolean
-  /** GB/s of a copy, GFLOP/s of multiply-adds and of a large product. */
+  /** GB/s of a copy, GFLOP/s of multiply-adds and of a large matrix product. */
   peaks: Record<PeakName, number> | null
-  rows: Row[]
+  rows: ResultRow[]
   /** Rows that could not be measured here, and why. */
   skipped: { name: string; why: string }[]
 }
@@ -116,7 +114,7 @@ const spread = v.looseObject({
   runs: v.number(),
 })
 
-/** What a comparison needs of a file; the rest is for people. */
+/** The parts of a result file that a comparison uses; the rest is for people. */
 export const comparedFile = v.looseObject({
   format: v.literal(FORMAT),
   version: v.literal(VERSION),

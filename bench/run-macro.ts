@@ -1,27 +1,27 @@
-/** @file Runs one whole again and again: its time, the host's share of it, and the bytes that it holds. */
+/** @file Repeats a whole run and measures its time, the host's share of it, and its memory. */
 import type { Engine } from '../engine/device/engine'
-import type { Ledger } from './macro/buffer-ledger'
+import type { BufferLedger } from './macro/buffer-ledger'
 import type { MacroCase } from './macro/macro-case'
 import type { MacroRow } from './results'
 import { spreadOf } from './statistics'
 
-export interface Repeating {
+export interface RepeatOptions {
   /** Milliseconds to spend after the first run. */
   budget: number
   stop(): boolean
 }
 
-const LEAST_RUNS = 3
-const MOST_RUNS = 50
-/** Of what takes longer than this, one run must do. Milliseconds. */
+const MIN_RUNS = 3
+const MAX_RUNS = 50
+/** If a run takes longer than this, a single run is measured. Milliseconds. */
 const SLOW = 60_000
 
-/** Throws where the adapter cannot do it. */
+/** @throws Error if the adapter cannot run the case, or it was stopped before the second run */
 export async function runMacro(
   engine: Engine,
-  ledger: Ledger,
+  ledger: BufferLedger,
   one: MacroCase,
-  { budget, stop }: Repeating,
+  { budget, stop }: RepeatOptions,
 ): Promise<MacroRow> {
   const before = ledger.live
   ledger.reset()
@@ -35,13 +35,13 @@ export async function runMacro(
       await finish()
       return { host: submitted - start, ms: performance.now() - start }
     }
-    // compiles, and what the first run makes once is there
+    // the first run compiles and allocates; it is not measured
     const first = await run()
     const held = ledger.live - before
     const runs: { host: number; ms: number }[] = []
     const end = performance.now() + budget
-    const least = first.ms > SLOW ? 1 : LEAST_RUNS
-    while (!stop() && (runs.length < least || (runs.length < MOST_RUNS && performance.now() < end)))
+    const minimum = first.ms > SLOW ? 1 : MIN_RUNS
+    while (!stop() && (runs.length < minimum || (runs.length < MAX_RUNS && performance.now() < end)))
       runs.push(await run())
     if (!runs.length) throw new Error('stopped before its second run: the first one compiles')
     const ms = spreadOf(runs.map((r) => r.ms))

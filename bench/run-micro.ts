@@ -1,17 +1,18 @@
 /** @file Records, runs and times one operation, forward and backward. */
 import type { Engine } from '../engine/device/engine'
-import { type MicroCase, type Recorded, type Work, Workbench } from './micro-case'
+import { type MicroCase, type RecordedCase, type Work, Workbench } from './micro-case'
 import { type Sampling, samples } from './clock'
 import type { MicroRow, Rates } from './results'
 import { spreadOf } from './statistics'
 
+/** The peaks that limit all rates in the roofline model. */
 export interface Roof {
   /** GB/s and GFLOP/s. */
   copy: number
   multiplyAdd: number
 }
 
-/** Rates of some work that takes so long, and its share of what the roof allows. */
+/** The rates of work that takes `ms` milliseconds, and the fraction of the roofline that they reach. */
 export function ratesOf({ flops, bytes }: Work, ms: number, roof: Roof | null): Rates {
   const [gflops, gbs] = [flops / ms / 1e6, bytes / ms / 1e6]
   const [compute, memory] = roof ? [flops / roof.multiplyAdd / 1e6, bytes / roof.copy / 1e6] : [flops, 10 * bytes]
@@ -19,7 +20,7 @@ export function ratesOf({ flops, bytes }: Work, ms: number, roof: Roof | null): 
   return { flops, bytes, gflops, gbs, share, bound: compute > memory ? 'compute' : 'memory' }
 }
 
-/** Rows of the forward and, where there is one, the backward. Throws where the adapter cannot do it. */
+/** Rows of the forward and, if there is one, of the backward pass. @throws Error if the adapter cannot run it */
 export async function runMicro(
   engine: Engine,
   one: MicroCase,
@@ -53,6 +54,6 @@ export async function runMicro(
   }
 }
 
-function backward(bench: Workbench, { output }: Recorded): void {
+function backward(bench: Workbench, { output }: RecordedCase): void {
   bench.g.backward(output!, bench.operand('upstream', ...output!.shape))
 }

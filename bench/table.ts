@@ -1,19 +1,19 @@
-/** @file What was measured, for a terminal. */
+/** @file The results of benchmarks as text tables. */
 import { amount } from '../src/host/progress'
 import { textTable } from '../src/text/table'
-import type { BenchFile, FirstRow, HostRow, MacroRow, MicroRow, PeerRow } from './results'
+import type { BenchFile, HostRow, MacroRow, MicroRow, PeerRow, StartupRow } from './results'
 import type { Spread } from './statistics'
 
 /** A table whose first column is aligned to the left, the others, numbers, to the right. */
 export const columns = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   textTable([head, ...rows], 1)
 
-/** Milliseconds with three digits. */
+/** Milliseconds with three significant digits. */
 export const milliseconds = (ms: number): string =>
   ms >= 1e5 ? String(Math.round(ms)) : ms >= 0.001 ? String(Number(ms.toPrecision(3))) : ms.toExponential(1)
 
-/** The middle half of the runs, around the median, in percent. */
-export const spreadText = ({ median, low, high, runs }: Spread): string =>
+/** The interquartile range of the runs relative to the median, in percent. */
+const spreadText = ({ median, low, high, runs }: Spread): string =>
   runs < 2 ? 'one run' : `${signed(low / median - 1)} ${signed(high / median - 1)} %`
 
 const signed = (share: number) => `${share < 0 ? '−' : '+'}${Math.abs(100 * share).toFixed(0)}`
@@ -30,17 +30,17 @@ export function benchTable(file: BenchFile): string {
       ...(peaks
         ? [
             `peaks: copy ${rate(peaks.copy)} GB/s, multiply-add ${rate(peaks.multiplyAdd)} GFLOP/s, ` +
-              `large product ${rate(peaks.gemm)} GFLOP/s`,
+              `large matrix product ${rate(peaks.gemm)} GFLOP/s`,
           ]
         : []),
     ].join('\n'),
     microTable(of<MicroRow>('micro')),
     macroTable(of<MacroRow>('macro')),
-    firstTable(of<FirstRow>('first')),
+    startupTable(of<StartupRow>('first')),
     hostTable(of<HostRow>('host')),
     peerTable(of<PeerRow>('peer')),
     skipped.map(({ name, why }) => `not measured: ${name}: ${why}`).join('\n'),
-    file.interrupted ? 'stopped before all was measured' : '',
+    file.interrupted ? 'stopped before all cases were measured' : '',
   ]
   return parts.filter(Boolean).join('\n\n')
 }
@@ -63,7 +63,7 @@ function microTable(rows: readonly MicroRow[]): string {
 function macroTable(rows: readonly MacroRow[]): string {
   if (!rows.length) return ''
   return columns(
-    ['run', 'ms', 'spread', 'rate', 'host', 'dispatches', 'planned', 'at most', 'held'],
+    ['run', 'ms', 'spread', 'rate', 'host', 'dispatches', 'planned memory', 'peak memory', 'memory held'],
     rows.map((row) => [
       row.name,
       milliseconds(row.ms.median),
@@ -78,7 +78,7 @@ function macroTable(rows: readonly MacroRow[]): string {
   )
 }
 
-function firstTable(rows: readonly FirstRow[]): string {
+function startupTable(rows: readonly StartupRow[]): string {
   if (!rows.length) return ''
   return columns(
     ['start', 'ms', 'adapter', 'weights and pipelines', 'first run', 'second run'],

@@ -1,18 +1,18 @@
 /** @file The shapes at which kernel variants are compared: shapes of each class that occur in a training step. */
 import { MATMUL_CLASSES, type MatmulClass, matmulClass } from '../engine/device/matmul-class'
 import type { MicroCase } from './micro-case'
-import { cases as attention } from './ops/attention'
-import { type Product, recordProduct } from './ops/gemm'
+import { attentionCases } from './ops/attention'
+import { type MatmulShape, recordMatmul } from './ops/gemm'
 
 export type TuneCases = { matmul: Record<MatmulClass, MicroCase[]>; attention: MicroCase[] }
 
-/** What a step of so many tokens multiplies in its encoder, of this width, and in its decoder. */
-function shapesOf(tokens: number, dim: number, pixels: number): Product[] {
-  const gradients = [4, 16, 64].flatMap((rank): Product[] => [
+/** Matrix products of a training step: in an encoder with the given tokens and width, and in the decoder on the given pixels. */
+function shapesOf(tokens: number, dim: number, pixels: number): MatmulShape[] {
+  const gradients = [4, 16, 64].flatMap((rank): MatmulShape[] => [
     { layout: 'tn', m: 2 * rank, n: dim, k: tokens },
     { layout: 'tn', m: dim, n: rank, k: tokens },
   ])
-  const lowRank = [4, 16].flatMap((rank): Product[] => [
+  const lowRank = [4, 16].flatMap((rank): MatmulShape[] => [
     { layout: 'nt', m: tokens, n: 2 * rank, k: dim },
     { layout: 'nn', m: tokens, n: rank, k: dim },
   ])
@@ -24,13 +24,13 @@ function shapesOf(tokens: number, dim: number, pixels: number): Product[] {
     { layout: 'tn', m: 4 * dim, n: dim, k: Math.min(tokens, 4 * dim) },
     ...gradients,
     ...lowRank,
-    // the decoder: its tokens, LoRA on them, and the masks' products over all pixels
+    // the decoder: its tokens, LoRA on them, and the mask products over all pixels
     { layout: 'nt', m: 64, n: 256, k: 256 },
     { layout: 'nn', m: 64, n: 256, k: 256 },
     { layout: 'tn', m: 32, n: 256, k: 448 },
     { layout: 'tn', m: pixels, n: 32, k: 4, batches: 8 },
     { layout: 'nn', m: 4, n: 32, k: pixels, batches: 8 },
-    // a convolution of the neck, a part of its pixels
+    // a convolution of the neck, for a part of its pixels
     { layout: 'nt', m: pixels / 16, n: 256, k: 2304 },
   ]
 }
@@ -41,23 +41,23 @@ export function tuneCases(software: boolean): TuneCases {
   const names = ['attention 32x32 window 14 heads 12', 'attention 32x32 window 32 heads 12']
   return {
     matmul: byClass(shapes),
-    attention: attention.filter((one) => (software ? one.quick : names.some((name) => one.name.includes(name)))),
+    attention: attentionCases.filter((one) => (software ? one.quick : names.some((name) => one.name.includes(name)))),
   }
 }
 
-function byClass(shapes: readonly Product[]): Record<MatmulClass, MicroCase[]> {
-  const of = ({ layout, m, n, k }: Product) => matmulClass(layout, m, n, k)
+function byClass(shapes: readonly MatmulShape[]): Record<MatmulClass, MicroCase[]> {
+  const of = ({ layout, m, n, k }: MatmulShape) => matmulClass(layout, m, n, k)
   return Object.fromEntries(
-    MATMUL_CLASSES.map((one) => [one, shapes.filter((shape) => of(shape) === one).map(productOf)]),
+    MATMUL_CLASSES.map((one) => [one, shapes.filter((shape) => of(shape) === one).map(caseOf)]),
   ) as Record<MatmulClass, MicroCase[]>
 }
 
-function productOf(product: Product): MicroCase {
-  const { layout, m, n, k, batches = 1, rank = 0 } = product
+function caseOf(shape: MatmulShape): MicroCase {
+  const { layout, m, n, k, batches = 1, rank = 0 } = shape
   const many = batches > 1 ? `${batches} of ` : ''
   return {
     name: `${many}${layout} ${m}x${n}x${k}${rank ? ` with LoRA of rank ${rank}` : ''}`,
     quick: true,
-    record: (bench) => recordProduct(bench, product),
+    record: (bench) => recordMatmul(bench, shape),
   }
 }

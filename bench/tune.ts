@@ -62,9 +62,9 @@ export async function tune(engine: Engine, cases: TuneCases, options: TuneOption
   const measure = async <V extends string>(setting: Setting<V>): Promise<VariantTime<V>[] | null> => {
     const times: VariantTime<V>[] = setting.variants.map((variant) => ({ variant, ms: Infinity }))
     for (let round = 0; round < ROUNDS; round++) {
-      const least = Math.min(...times.map(({ ms }) => ms ?? Infinity))
+      const minimum = Math.min(...times.map(({ ms }) => ms ?? Infinity))
       for (const time of times) {
-        if (time.ms === null || (round && time.ms > HOPELESS * least)) continue
+        if (time.ms === null || (round && time.ms > HOPELESS * minimum)) continue
         setting.use(time.variant)
         const ms = await timed(engine, setting.cases, `${setting.name} ${time.variant}`, options)
         time.ms = ms === null ? null : Math.min(time.ms, ms)
@@ -123,7 +123,7 @@ function bestOf<V extends string>(times: readonly VariantTime<V>[], byDefault: V
   const ran = times.flatMap(({ variant, ms }) => (ms === null ? [] : [{ variant, ms }]))
   if (!ran.length)
     throw new Error(`none of the variants ${times.map(({ variant }) => variant).join(', ')} runs on this adapter`)
-  const best = ran.reduce((least, time) => (time.ms < least.ms ? time : least))
+  const best = ran.reduce((fastest, time) => (time.ms < fastest.ms ? time : fastest))
   const known = ran.find(({ variant }) => variant === byDefault)
   return !known || best.ms < MAX_FRACTION * known.ms ? best.variant : byDefault
 }

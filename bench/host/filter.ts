@@ -1,12 +1,12 @@
-/** @file Filtering candidates again, as `wgsam generate refilter` and the review page do with each move of a slider. */
+/** @file Benchmark of filtering candidates, as `wgsam generate refilter` and the sliders of the review page do. */
 import type { Overlap, CandidateMeasures } from '../../engine/generate/candidate'
 import { wholeRegion } from '../../engine/image/box'
 import { filterCandidates } from '../../engine/generate/filter'
 import { defaultGeneratorOptions } from '../../engine/generate/generator-options'
 import { Rng } from '../../engine/rng'
 
-/** Squares of 10 to 30 pixels, about three on every place. */
-function made(count: number) {
+/** Random squares of 10 to 30 pixels, about three of which cover each pixel. */
+function randomCandidates(count: number) {
   const rng = new Rng(9)
   const width = Math.ceil(Math.sqrt(count * 150))
   const crop = wholeRegion({ width, height: width })
@@ -26,11 +26,11 @@ function made(count: number) {
   return { size: { width, height: width }, candidates, overlaps }
 }
 
-/** Work of the processor alone, timed by the host's clock. */
+/** A case that uses the CPU only, timed by the host's clock. */
 export interface HostCase {
   name: string
   quick: boolean
-  /** Makes what is needed and gives the work. */
+  /** Prepares the data. Returns the function to time. */
   prepare(): () => void
 }
 
@@ -38,7 +38,7 @@ export const hostCases: readonly HostCase[] = [300, 1000, 5000].map((count) => (
   name: `filter ${count} candidates again, all filters on`,
   quick: true,
   prepare() {
-    const set = made(count)
+    const set = randomCandidates(count)
     return () => void filterCandidates(set, defaultGeneratorOptions)
   },
 }))

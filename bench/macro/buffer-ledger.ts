@@ -1,10 +1,10 @@
-/** @file Counts the bytes of a device's buffers as they are made and destroyed: what a run really holds, whatever its plan says. */
+/** @file Counts the bytes of a device's buffers as they are created and destroyed: the memory in use, independent of any plan. */
 
-export class Ledger {
+export class BufferLedger {
   live = 0
-  /** The most at once since it was last set back. */
+  /** Maximum of `live` since the last reset. */
   peak = 0
-  /** Buffers made since then. */
+  /** Buffers created since the last reset. */
   made = 0
 
   constructor(device: GPUDevice) {

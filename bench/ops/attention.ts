@@ -1,6 +1,6 @@
 /**
  * @file Attention at the encoders' shapes, windowed and global, with SAM's relative positions or TinyViT's bias: the fused
- * kernels, and the reference that keeps the scores in memory. FLOPs are nominal: 4·L²·d for each window and head forward, and
+ * kernels, and the implementation that keeps the scores in memory. FLOPs are nominal: 4·L²·d per window and head forward, and
  * 2.5 times as many backward (five matrix products instead of two), even if a kernel recomputes some of them.
  */
 import { attention } from '../../engine/ops/attention'
@@ -23,7 +23,7 @@ const implementations = [
   { name: 'attention with kept scores', op: attentionMaterialised },
 ]
 
-export const cases: MicroCase[] = shapes.flatMap(({ what, grid, window, heads, head, kept, quick }) =>
+export const attentionCases: MicroCase[] = shapes.flatMap(({ what, grid, window, heads, head, kept, quick }) =>
   implementations
     .filter(({ op }) => op === attention || kept)
     .map(({ name, op }): MicroCase => ({

@@ -1,9 +1,9 @@
-/** @file Convolutions 3x3: the necks' and the stem's, through unfolded pixels, and the encoder's depthwise ones. */
+/** @file 3x3 convolutions: dense ones of the neck and the stem (by im2col), and depthwise ones of the encoder. */
 import { conv3x3 } from '../../engine/ops/conv'
 import { depthwiseConv3x3 } from '../../engine/ops/depthwise'
 import { type MicroCase, floats } from '../micro-case'
 
-interface Shape {
+interface ConvShape {
   side: number
   from: number
   to: number
@@ -12,21 +12,24 @@ interface Shape {
   quick: boolean
 }
 
-const dense: Shape[] = [
+const dense: ConvShape[] = [
   { side: 64, from: 256, to: 256, stride: 1, what: 'neck 1024', quick: false },
   { side: 32, from: 256, to: 256, stride: 1, what: 'neck 512', quick: true },
   { side: 1024, from: 3, to: 32, stride: 2, what: 'TinyViT 1024, stem', quick: false },
   { side: 512, from: 32, to: 64, stride: 2, what: 'TinyViT 1024, stem', quick: false },
 ]
-const depthwise: Shape[] = [
+const depthwise: ConvShape[] = [
   { side: 256, from: 256, to: 256, stride: 1, what: 'TinyViT 1024, stage 0', quick: false },
   { side: 128, from: 128, to: 128, stride: 1, what: 'TinyViT 1024, stage 1', quick: false },
   { side: 64, from: 128, to: 128, stride: 1, what: 'TinyViT 512, stage 1', quick: true },
 ]
 
-const sizesOf = ({ side, from, to, stride }: Shape) => ({ input: side ** 2 * from, output: (side / stride) ** 2 * to })
+const sizesOf = ({ side, from, to, stride }: ConvShape) => ({
+  input: side ** 2 * from,
+  output: (side / stride) ** 2 * to,
+})
 
-const convolution = (shape: Shape): MicroCase => {
+const denseCase = (shape: ConvShape): MicroCase => {
   const { side, from, to, stride, what, quick } = shape
   const { input, output } = sizesOf(shape)
   return {
@@ -42,7 +45,7 @@ const convolution = (shape: Shape): MicroCase => {
   }
 }
 
-const separate = (shape: Shape): MicroCase => {
+const depthwiseCase = (shape: ConvShape): MicroCase => {
   const { side, from, stride, what, quick } = shape
   const { input, output } = sizesOf(shape)
   return {
@@ -58,4 +61,4 @@ const separate = (shape: Shape): MicroCase => {
   }
 }
 
-export const cases: MicroCase[] = [...dense.map(convolution), ...depthwise.map(separate)]
+export const convCases: MicroCase[] = [...dense.map(denseCase), ...depthwise.map(depthwiseCase)]

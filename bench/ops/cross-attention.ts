@@ -1,4 +1,4 @@
-/** @file The mask decoder's attention between tokens and image, both ways; the scores and their softmax included. */
+/** @file The mask decoder's cross attention in both directions, including the scores and their softmax. */
 import { crossAttention } from '../../engine/ops/cross-attention'
 import { type MicroCase, floats } from '../micro-case'
 
@@ -7,16 +7,16 @@ const shapes = [
   { what: '1024, 64 prompts', prompts: 64, cells: 4096, quick: false },
   { what: '512, 16 prompts', prompts: 16, cells: 1024, quick: true },
 ]
-const ways = [
-  { way: 'tokens to image', of: (cells: number) => ({ queries: TOKENS, keys: cells }) },
-  { way: 'image to tokens', of: (cells: number) => ({ queries: cells, keys: TOKENS }) },
+const directions = [
+  { direction: 'tokens to image', of: (cells: number) => ({ queries: TOKENS, keys: cells }) },
+  { direction: 'image to tokens', of: (cells: number) => ({ queries: cells, keys: TOKENS }) },
 ]
 
-export const cases: MicroCase[] = shapes.flatMap(({ what, prompts, cells, quick }) =>
-  ways.map(({ way, of }): MicroCase => {
+export const crossAttentionCases: MicroCase[] = shapes.flatMap(({ what, prompts, cells, quick }) =>
+  directions.map(({ direction, of }): MicroCase => {
     const { queries, keys } = of(cells)
     return {
-      name: `cross attention ${prompts}x${queries}x${keys} (${way}, ${what})`,
+      name: `cross attention ${prompts}x${queries}x${keys} (${direction}, ${what})`,
       quick,
       record(bench) {
         const q = bench.variable('q', prompts * queries, CHANNELS)

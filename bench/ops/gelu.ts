@@ -1,4 +1,4 @@
-/** @file GELU by itself; in linear layers it is part of the product. Bound by memory: its arithmetic is not counted. */
+/** @file GELU alone; linear layers fuse it into the matrix product. Memory-bound, so FLOPs are not counted. */
 import { activate } from '../../engine/ops/pointwise'
 import { type MicroCase, floats } from '../micro-case'
 
@@ -8,7 +8,7 @@ const shapes = [
   { rows: 16384, columns: 256, what: 'TinyViT 512, stage 0', quick: true },
 ]
 
-export const cases: MicroCase[] = shapes.map(({ rows, columns, what, quick }) => ({
+export const geluCases: MicroCase[] = shapes.map(({ rows, columns, what, quick }) => ({
   name: `gelu ${rows}x${columns} (${what})`,
   quick,
   record(bench) {

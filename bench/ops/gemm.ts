@@ -1,7 +1,7 @@
-/** @file Matrix products at the shapes of SAM's linear layers: forward (nt), their inputs' gradients (nn), weights' (tn). */
+/** @file Matrix products at the shapes of SAM's linear layers: forward (nt), gradient of the input (nn), of the weight (tn). */
 import type { Tensor } from '../../engine/device/tensor'
 import { type Gemm, gemm } from '../../engine/ops/gemm'
-import { type MicroCase, type Recorded, type Workbench, floats } from '../micro-case'
+import { type MicroCase, type RecordedCase, type Workbench, floats } from '../micro-case'
 
 const shapes = [
   { m: 4096, n: 2304, k: 768, what: 'ViT-B 1024, qkv', quick: false },
@@ -17,19 +17,19 @@ const shapes = [
   { m: 448, n: 256, k: 256, what: 'decoder, 64 prompts, tokens', quick: false },
 ]
 
-/** The product of the forward, of the input's gradient and of the weight's. */
-const products = [
+/** The matrix products of the forward pass, of the input's gradient and of the weight's gradient. */
+const layouts = [
   { layout: 'nt', of: (m: number, n: number, k: number) => [m, n, k] },
   { layout: 'nn', of: (m: number, n: number, k: number) => [m, k, n] },
   { layout: 'tn', of: (m: number, n: number, k: number) => [n, k, m] },
 ] as const
 
-export const cases: MicroCase[] = shapes.flatMap(({ m, n, k, what, quick }) =>
-  products.map(({ layout, of }) => productCase(layout, of(m, n, k), what, quick)),
+export const gemmCases: MicroCase[] = shapes.flatMap(({ m, n, k, what, quick }) =>
+  layouts.map(({ layout, of }) => matmulCase(layout, of(m, n, k), what, quick)),
 )
 
-/** C (m, n), sums of k terms; `rank` extends it by LoRA, on the first half of the columns of an nt. */
-export interface Product {
+/** C (m, n), with sums over k terms. `rank` adds a LoRA update; for layout nt to the first half of the columns only. */
+export interface MatmulShape {
   layout: Gemm['layout']
   m: number
   n: number
@@ -38,7 +38,7 @@ export interface Product {
   rank?: number
 }
 
-export function recordProduct(bench: Workbench, { layout, m, n, k, batches = 1, rank = 0 }: Product): Recorded {
+export function recordMatmul(bench: Workbench, { layout, m, n, k, batches = 1, rank = 0 }: MatmulShape): RecordedCase {
   const a = layout === 'tn' ? bench.operand('A', batches * k, m) : bench.operand('A', batches * m, k)
   const b = layout === 'nt' ? bench.operand('B', batches * n, k) : bench.operand('B', batches * k, n)
   const c = bench.g.tensor('C', [batches * m, n])
@@ -58,12 +58,12 @@ export function recordProduct(bench: Workbench, { layout, m, n, k, batches = 1, 
   return { output: null, forward: { flops: 2 * (batches * m * n * k + m * end * rank), bytes } }
 }
 
-/** C (m, n) of a product over k. */
-export function productCase(layout: Gemm['layout'], shape: number[], what: string, quick: boolean): MicroCase {
+/** The case of a matrix product with `shape` [m, n, k]. */
+export function matmulCase(layout: Gemm['layout'], shape: number[], what: string, quick: boolean): MicroCase {
   const [m, n, k] = shape
   return {
     name: `gemm ${layout} ${m}x${n}x${k} (${what})`,
     quick,
-    record: (bench) => recordProduct(bench, { layout, m, n, k }),
+    record: (bench) => recordMatmul(bench, { layout, m, n, k }),
   }
 }

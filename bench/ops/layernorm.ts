@@ -1,4 +1,4 @@
-/** @file LayerNorm at the encoders' and the decoder's widths. Bound by memory: its arithmetic is not counted. */
+/** @file LayerNorm at the widths of the encoders and the decoder. Memory-bound, so FLOPs are not counted. */
 import { layerNorm } from '../../engine/ops/layernorm'
 import { type MicroCase, floats } from '../micro-case'
 
@@ -11,7 +11,7 @@ const shapes = [
   { rows: 262144, columns: 64, what: 'decoder, 16 prompts at 1024', quick: false },
 ]
 
-export const cases: MicroCase[] = shapes.map(({ rows, columns, what, quick }) => ({
+export const layernormCases: MicroCase[] = shapes.map(({ rows, columns, what, quick }) => ({
   name: `layernorm ${rows}x${columns} (${what})`,
   quick,
   record(bench) {

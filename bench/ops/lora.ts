@@ -1,4 +1,4 @@
-/** @file A linear layer with LoRA on q and v, over the ranks that are trained: the weight itself is frozen. */
+/** @file A frozen linear layer with LoRA on q and v, at the ranks in use. */
 import { linear } from '../../engine/ops/linear'
 import { type MicroCase, floats } from '../micro-case'
 
@@ -7,7 +7,7 @@ const layers = [
   { rows: 1024, dim: 160, what: 'TinyViT 512, stage 2', ranks: [4, 64, 512], quick: [4, 64] },
 ]
 
-export const cases: MicroCase[] = layers.flatMap(({ rows, dim, what, ranks, quick }) =>
+export const loraCases: MicroCase[] = layers.flatMap(({ rows, dim, what, ranks, quick }) =>
   ranks.map((rank): MicroCase => ({
     name: `lora rank ${rank} ${rows}x${3 * dim}x${dim} (${what})`,
     quick: (quick as number[]).includes(rank),
@@ -23,7 +23,7 @@ export const cases: MicroCase[] = layers.flatMap(({ rows, dim, what, ranks, quic
       ]
       const output = linear(bench.g, x, { weight, bias, lora: { rank, scale: 1, a, b, ranges } })
       const dense = 2 * rows * 3 * dim * dim
-      // one of the products with A or B, both targets together
+      // one matrix product with A or B, for both targets together
       const thin = 2 * rows * 2 * rank * dim
       const matrices = [3 * dim * dim, 2 * rank * dim, 2 * rank * dim]
       return {

@@ -1,4 +1,4 @@
-/** @file The masks' loss: statistics of all four masks a prompt, the choice among them, and the gradient. Bound by memory. */
+/** @file The mask loss: statistics of the four masks per prompt, the choice among them, and the gradient. Memory-bound. */
 import { maskStatistics, selectMasks, maskSupervision, weightedMaskLoss } from '../../engine/ops/mask-loss'
 import { type MicroCase, floats } from '../micro-case'
 
@@ -9,14 +9,14 @@ const shapes = [
   { prompts: 16, side: 128, what: 'an image at 512', quick: true },
 ]
 
-export const cases: MicroCase[] = shapes.map(({ prompts, side, what, quick }) => ({
+export const maskLossCases: MicroCase[] = shapes.map(({ prompts, side, what, quick }) => ({
   name: `mask loss ${prompts}x${MASKS}x${side}x${side} (${what})`,
   quick,
   record(bench) {
     const pixels = side * side
     const logits = bench.variable('logits', prompts, MASKS, pixels)
     const targets = bench.operand('targets', prompts, pixels)
-    const flags = bench.given('flags', [prompts], new Uint32Array(prompts).fill(maskSupervision.best))
+    const flags = bench.tensor('flags', [prompts], new Uint32Array(prompts).fill(maskSupervision.best))
     const factors = { dice: 1, bce: 1 }
     const perMask = maskStatistics(bench.g, { logits, targets })
     const weights = selectMasks(bench.g, { perMask, flags, ...factors })

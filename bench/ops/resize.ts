@@ -1,4 +1,4 @@
-/** @file Bilinear resizing, as logits are brought to another size. Bound by memory. */
+/** @file Bilinear resizing, as used for mask logits. Memory-bound. */
 import { resizeBilinear } from '../../engine/ops/resize'
 import { type MicroCase, floats } from '../micro-case'
 
@@ -7,7 +7,7 @@ const shapes = [
   { batch: 4, from: 128, to: 512, what: '4 masks to the input, 512', quick: true },
 ]
 
-export const cases: MicroCase[] = shapes.map(({ batch, from, to, what, quick }) => ({
+export const resizeCases: MicroCase[] = shapes.map(({ batch, from, to, what, quick }) => ({
   name: `resize ${batch}x${from}x${from} to ${to}x${to} (${what})`,
   quick,
   record(bench) {

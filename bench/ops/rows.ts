@@ -1,4 +1,4 @@
-/** @file Moving rows about: an image's embedding repeated for its prompts, and patches unfolded. Bound by memory. */
+/** @file Copies of rows: an image's embedding repeated for its prompts, and unfolded patches. Memory-bound. */
 import { unfoldPatches } from '../../engine/ops/patches'
 import { gatherRows } from '../../engine/ops/rows'
 import { type MicroCase, floats } from '../micro-case'
@@ -14,7 +14,7 @@ const gather = ({ prompts, cells, what, quick }: (typeof gathers)[number]): Micr
   quick,
   record(bench) {
     const x = bench.variable('x', 1, cells * DIM)
-    const index = bench.given('index', [prompts], new Uint32Array(prompts))
+    const index = bench.tensor('index', [prompts], new Uint32Array(prompts))
     const work = { flops: 0, bytes: floats(x.size, prompts * x.size) }
     return { output: gatherRows(bench.g, x, index), forward: work, backward: work }
   },
@@ -30,4 +30,4 @@ const unfold: MicroCase = {
   },
 }
 
-export const cases: MicroCase[] = [...gathers.map(gather), unfold]
+export const rowsCases: MicroCase[] = [...gathers.map(gather), unfold]

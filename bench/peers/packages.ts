@@ -1,4 +1,4 @@
-/** @file The other libraries: fetched only when `wgsam bench --peers` asks for them, into the cache folder, never into a project. */
+/** @file Installs the other libraries for `wgsam bench --peers` in the cache folder. They are not dependencies of wgsam. */
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
@@ -18,7 +18,7 @@ export const peerNames = Object.keys(PACKAGES) as PeerName[]
 const folderOf = (peer: PeerName) => join(cacheFolder(), 'peers', peer)
 const nameOf = (spec: string) => spec.slice(0, spec.lastIndexOf('@'))
 
-/** Whether these very versions are there: the folder's name appears when npm is done. */
+/** Whether exactly these versions are installed. */
 const installed = (peer: PeerName) => {
   const require = createRequire(join(folderOf(peer), 'package.json'))
   return PACKAGES[peer].every((spec) => {
@@ -27,24 +27,24 @@ const installed = (peer: PeerName) => {
   })
 }
 
-/** Fetches a peer's packages where they are not there. @throws UserError that says why they cannot be had */
+/** Installs a peer's packages unless they are installed. @throws UserError with the reason if that fails */
 export async function installPeer(peer: PeerName, log: (line: string) => void): Promise<void> {
   if (installed(peer)) return
   const specs = PACKAGES[peer]
   if (process.env.WGSAM_NO_INSTALL === '1')
-    throw new UserError(`${specs.join(' and ')} are not in ${folderOf(peer)}, and WGSAM_NO_INSTALL=1 forbids fetching`)
-  log(`fetching ${specs.join(' and ')} from the npm registry into ${folderOf(peer)}`)
+    throw new UserError(`${specs.join(' and ')} are not in ${folderOf(peer)}, and WGSAM_NO_INSTALL=1 forbids downloads`)
+  log(`downloading ${specs.join(' and ')} from the npm registry into ${folderOf(peer)}`)
   await mkdir(join(cacheFolder(), 'peers'), { recursive: true })
   const work = await mkdtemp(join(cacheFolder(), 'peers', 'part-'))
   try {
-    // no script of theirs runs: onnxruntime's would only fetch libraries for CUDA
+    // install scripts are not run; onnxruntime's would only download CUDA libraries
     const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock']
     const shell = process.platform === 'win32'
     await promisify(execFile)('npm', ['install', '--prefix', work, ...flags, ...specs], { shell }).catch((error) => {
       const why = String(error.stderr || error.message)
         .trim()
         .split('\n')[0]
-      throw new UserError(`npm could not fetch ${specs.join(' and ')}: ${why}`)
+      throw new UserError(`npm could not install ${specs.join(' and ')}: ${why}`)
     })
     await rm(folderOf(peer), { recursive: true, force: true })
     await rename(work, folderOf(peer))
@@ -53,7 +53,7 @@ export async function installPeer(peer: PeerName, log: (line: string) => void): 
   }
 }
 
-/** A package of an installed peer; nothing of its types is known here. */
+/** Loads a package of an installed peer. Its types are declared by the caller, because the package is not a dependency. */
 export function loadPackage<T>(peer: PeerName, name: string): T {
   return createRequire(join(folderOf(peer), 'package.json'))(name) as T
 }

@@ -1,12 +1,12 @@
-/** @file What a peer's process does and what it prints: its results into files, its times as JSON. */
+/** @file The process of a peer (another library): it writes its results into files and reports its times as JSON. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PeerCase } from './cases'
 import { messageOf } from '../../src/host/errors'
 
-/** A case made ready by a peer. */
-export interface Ready {
-  /** Runs it so many times; milliseconds of one. */
+/** A case prepared by a peer. */
+export interface PreparedCase {
+  /** Runs it `times` times. Returns the milliseconds of one run. */
   sample(times: number): Promise<number>
   /** Its result, in our layout. */
   result(): Promise<Float32Array>
@@ -14,16 +14,16 @@ export interface Ready {
 }
 
 export interface Peer {
-  /** What it calls itself, with its version. */
+  /** The name and version of its package. */
   version: string
-  /** Whether it can do a case at all. */
+  /** Whether it supports a case. */
   has(one: PeerCase): boolean
-  prepare(one: PeerCase): Promise<Ready>
+  prepare(one: PeerCase): Promise<PreparedCase>
 }
 
 export interface PeerTimes {
   name: string
-  /** Milliseconds of one run, sample by sample. Empty with a reason where there is none. */
+  /** Milliseconds of one run, for each sample. If it failed, empty, with the reason in `why`. */
   times: number[]
   why?: string
 }
@@ -33,33 +33,34 @@ export interface PeerReport {
   rows: PeerTimes[]
 }
 
-const LEAST = 3
-const MOST = 50
-const MOST_REPEATS = 256
-/** Milliseconds that one sample should take at least: a round trip to the GPU then counts for little. */
-const LEAST_SAMPLE = 20
-/** Of what takes longer, one more run must do. */
+const MIN_SAMPLES = 3
+const MAX_SAMPLES = 50
+const MAX_REPEATS = 256
+/** Minimum milliseconds of a sample, so that the round trip to the GPU has little influence. */
+const MIN_SAMPLE_MS = 20
+/** If the first two runs take longer than this many milliseconds, the second is the only sample. */
 const SLOW = 20_000
 
-/** Times of one run: the first sample compiles, then a sample grows by runs until it is long enough to be read. */
-export async function timesOf({ sample }: Ready, budget: number): Promise<number[]> {
+/** Milliseconds of one run, for each sample. The first run compiles; then runs are added to a sample until it is long enough. */
+export async function timesOf({ sample }: PreparedCase, budget: number): Promise<number[]> {
   const start = performance.now()
   await sample(1)
   let rough = await sample(1)
   if (performance.now() - start > SLOW) return [rough]
   let repeats = 1
-  while (rough * repeats < LEAST_SAMPLE && repeats < MOST_REPEATS) {
+  while (rough * repeats < MIN_SAMPLE_MS && repeats < MAX_REPEATS) {
     repeats *= 4
     await sample(repeats)
     rough = await sample(repeats)
   }
   const taken: number[] = []
   const end = performance.now() + budget
-  while (taken.length < LEAST || (taken.length < MOST && performance.now() < end)) taken.push(await sample(repeats))
+  while (taken.length < MIN_SAMPLES || (taken.length < MAX_SAMPLES && performance.now() < end))
+    taken.push(await sample(repeats))
   return taken
 }
 
-/** Of runs that follow each other by the host's clock. */
+/** Milliseconds per run by the host's clock, for a function that performs `times` runs. */
 export async function hostTime(times: number, run: () => Promise<void>): Promise<number> {
   const start = performance.now()
   await run()
@@ -69,7 +70,7 @@ export async function hostTime(times: number, run: () => Promise<void>): Promise
 /** The file of a case's result, as little-endian f32. */
 export const resultFile = (folder: string, index: number): string => join(folder, `${index}.f32`)
 
-/** All cases through a peer; what it cannot do is told, not thrown. */
+/** Runs all cases with a peer. Failures are reported in their rows, not thrown. */
 export async function runPeer(
   peer: Peer,
   cases: readonly PeerCase[],

@@ -1,4 +1,4 @@
-/** @file Ours beside the other libraries: each of them in a process of its own, the results compared before the times are. */
+/** @file Compares our engine with other libraries, each in a separate process. Times count only if the results agree. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,37 +20,40 @@ export interface PeerOptions {
   cli: string
 }
 
-/** Results that differ by more are not of the same operation. */
-export const TOLERANCE = 1e-3
+/** Maximum relative difference of results of the same operation. */
+const TOLERANCE = 1e-3
 
 const openers: Record<PeerName, () => Promise<Peer>> = {
   tfjs: async () => (await import('./tfjs')).openTfjs(),
   onnxruntime: async () => (await import('./onnxruntime')).openOnnxruntime(),
 }
 
-export const chosenPeerCases = ({ quick, filter }: Pick<PeerOptions, 'quick' | 'filter'>): PeerCase[] =>
+const chosenPeerCases = ({ quick, filter }: Pick<PeerOptions, 'quick' | 'filter'>): PeerCase[] =>
   peerCases.filter((one) => (one.quick || !quick) && (!filter.length || filter.some((part) => one.name.includes(part))))
 
-/** In a process of its own: all cases through one peer, its results into `folder`. @throws UserError for an unknown peer */
+/**
+ * The body of a peer's process: runs all chosen cases with the peer and writes its results into `folder`.
+ * @throws UserError for an unknown peer
+ */
 export async function peerProcess(
   name: string,
   folder: string,
   options: Omit<PeerOptions, 'cli'>,
 ): Promise<PeerReport> {
-  if (!Object.hasOwn(openers, name)) throw new UserError(`no peer is called "${name}": ${peerNames.join(', ')}`)
+  if (!Object.hasOwn(openers, name)) throw new UserError(`unknown peer "${name}"; there are ${peerNames.join(', ')}`)
   const peer = await openers[name as PeerName]()
   return runPeer(peer, chosenPeerCases(options), folder, options.budget)
 }
 
-/** ‖theirs − ours‖ / ‖ours‖; Infinity where they cannot be compared. */
+/** ‖theirs − ours‖ / ‖ours‖; Infinity if they cannot be compared. */
 export function difference(theirs: Float32Array, ours: Float32Array): number {
   if (theirs.length !== ours.length) return Infinity
-  let [apart, all] = [0, 0]
+  let [error, norm] = [0, 0]
   for (let i = 0; i < ours.length; i++) {
-    apart += (theirs[i] - ours[i]) ** 2
-    all += ours[i] ** 2
+    error += (theirs[i] - ours[i]) ** 2
+    norm += ours[i] ** 2
   }
-  const value = Math.sqrt(apart / all)
+  const value = Math.sqrt(error / norm)
   return Number.isFinite(value) ? value : Infinity
 }
 
@@ -59,29 +62,29 @@ interface PeerResults {
   skipped: BenchFile['skipped']
 }
 
-/** @throws UserError where none of the peers can be had */
+/** Runs the chosen cases with our engine and all peers. @throws UserError if no peer can be installed */
 export async function runPeers(
   engine: Engine,
   options: PeerOptions,
   hooks: { onCase(done: number, total: number, name: string): void; stop(): boolean; log(line: string): void },
 ): Promise<PeerResults> {
   const cases = chosenPeerCases(options)
-  const [there, skipped]: [PeerName[], BenchFile['skipped']] = [[], []]
+  const [available, skipped]: [PeerName[], BenchFile['skipped']] = [[], []]
   for (const peer of peerNames) {
     try {
       await installPeer(peer, hooks.log)
-      there.push(peer)
+      available.push(peer)
     } catch (error) {
       if (!(error instanceof UserError)) throw error
       skipped.push({ name: peer, why: error.message })
     }
   }
-  if (!there.length) throw new UserError(`no peer to compare with: ${skipped.map(({ why }) => why).join('; ')}`)
+  if (!available.length) throw new UserError(`no peer to compare with: ${skipped.map(({ why }) => why).join('; ')}`)
   const folder = await mkdtemp(join(tmpdir(), 'wgsam-peers-'))
   try {
-    const total = there.length + cases.length
+    const total = available.length + cases.length
     const reports = new Map<PeerName, PeerReport>()
-    for (const [i, peer] of there.entries()) {
+    for (const [i, peer] of available.entries()) {
       if (hooks.stop()) break
       hooks.onCase(i, total, peer)
       const only = options.filter.flatMap((part) => ['--filter', part])
@@ -98,8 +101,8 @@ export async function runPeers(
     const rows: PeerRow[] = []
     for (const [i, one] of cases.entries()) {
       if (hooks.stop()) break
-      hooks.onCase(there.length + i, total, one.name)
-      const mine = await ours(engine, one, options.budget).catch((error: Error) => error)
+      hooks.onCase(available.length + i, total, one.name)
+      const mine = await runOurs(engine, one, options.budget).catch((error: Error) => error)
       if (mine instanceof Error) {
         skipped.push({ name: one.name, why: mine.message })
         continue
@@ -117,12 +120,12 @@ export async function runPeers(
   }
 }
 
-interface Mine {
+interface OurRun {
   times: number[]
   result: Float32Array
 }
 
-async function ours(engine: Engine, one: PeerCase, budget: number): Promise<Mine> {
+async function runOurs(engine: Engine, one: PeerCase, budget: number): Promise<OurRun> {
   const ready = await prepareOurs(engine, one)
   try {
     return { result: await ready.result(), times: await timesOf(ready, budget) }
@@ -131,17 +134,17 @@ async function ours(engine: Engine, one: PeerCase, budget: number): Promise<Mine
   }
 }
 
-/** The numbers of a row, or why there are none. */
+/** The values of a row, or the reason why there are none. */
 async function compareWith(
   { times, why }: PeerReport['rows'][number],
-  mine: Mine,
+  mine: OurRun,
   file: string,
 ): Promise<Omit<PeerRow, 'kind' | 'name' | 'peer'> | string> {
-  if (!times.length) return why ?? 'nothing was timed'
+  if (!times.length) return why ?? 'no times were measured'
   const bytes = await readFile(file)
   const theirs = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
   const error = difference(theirs, mine.result)
-  if (!(error <= TOLERANCE)) return `its result is another: by ${error.toExponential(1)} of ours`
+  if (!(error <= TOLERANCE)) return `its result differs from ours: relative difference ${error.toExponential(1)}`
   const [ms, own] = [spreadOf(times), spreadOf(mine.times)]
   return { ms, ours: own, ratio: ms.median / own.median, error }
 }

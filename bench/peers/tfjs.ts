@@ -1,10 +1,10 @@
-/** @file TensorFlow.js on its WebGPU backend, over the same Dawn and adapter as ours. What it has no operation for is composed. */
+/** @file TensorFlow.js with its WebGPU backend, on our Dawn and adapter. Operations that it lacks are composed of others. */
 import { findAdapter } from '../../src/host/gpu'
 import { type PeerCase, operandsOf } from './cases'
 import { loadPackage, PACKAGES } from './packages'
-import { hostTime, type Peer, type Ready } from './peer'
+import { hostTime, type Peer, type PreparedCase } from './peer'
 
-/** The part of its interface that is used here. */
+/** The part of its API that is used here. */
 interface TfTensor {
   data(): Promise<Float32Array>
   dispose(): void
@@ -34,17 +34,17 @@ interface Tf {
 
 export async function openTfjs(): Promise<Peer> {
   const gpu = { requestAdapter: () => findAdapter(), wgslLanguageFeatures: new Set<string>() }
-  // Node has a navigator of its own, or none, by version
+  // depending on its version, Node has its own navigator or none
   Object.defineProperty(globalThis, 'navigator', { value: { gpu, userAgent: 'node' }, configurable: true })
   const tf = loadPackage<Tf>('tfjs', '@tensorflow/tfjs-core')
-  // it asks for the globals of WebGPU as it loads
+  // sets the WebGPU globals, which the backend needs while it loads
   await findAdapter()
   loadPackage('tfjs', '@tensorflow/tfjs-backend-webgpu')
   if (!(await tf.setBackend('webgpu'))) throw new Error('its WebGPU backend does not start on this adapter')
   return { version: PACKAGES.tfjs[1], has: ({ op }) => op !== 'encoder', prepare: async (one) => prepare(tf, one) }
 }
 
-function prepare(tf: Tf, one: PeerCase): Ready {
+function prepare(tf: Tf, one: PeerCase): PreparedCase {
   const operands = Object.fromEntries(
     Object.entries(operandsOf(one)).map(([name, { data, shape }]) => [name, tf.tensor(data, shape)]),
   )
@@ -85,7 +85,7 @@ function operation(tf: Tf, one: PeerCase, t: Record<string, TfTensor>): () => Tf
     case 'gelu':
       return () => tf.mul(tf.mul(t.x, 0.5), tf.add(tf.erf(tf.mul(t.x, Math.SQRT1_2)), 1))
     case 'conv3x3': {
-      // (out, in, 3, 3) to (3, 3, in, out), once
+      // (out, in, 3, 3) to (3, 3, in, out), outside the timed part
       const filter = tf.tidy(() => tf.transpose(t.weight, [2, 3, 1, 0]))
       const x = tf.reshape(t.x, [1, one.side, one.side, one.from])
       Object.assign(t, { filter, x4: x })
@@ -101,6 +101,6 @@ function operation(tf: Tf, one: PeerCase, t: Record<string, TfTensor>): () => Tf
       }
     }
     case 'encoder':
-      throw new Error('TensorFlow.js reads no ONNX file')
+      throw new Error('TensorFlow.js cannot read ONNX files')
   }
 }

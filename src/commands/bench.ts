@@ -1,12 +1,12 @@
 /** @file `wgsam bench`: measures single operations and whole runs on this adapter, and compares result files. */
 import { resolve } from 'node:path'
 import { compare, compareTable, readResults } from '../../bench/compare'
-import { firstTimes } from '../../bench/startup'
+import { startupTimes } from '../../bench/startup'
 import { macroCases } from '../../bench/macro'
 import { profileMacro, profileTable } from '../../bench/profile'
 import { peerProcess } from '../../bench/peers/run'
 import { roofline } from '../../bench/roofline'
-import { type BenchOptions, chosen, findClock, runBench } from '../../bench/run'
+import { type BenchOptions, chooseCases, findClock, runBench } from '../../bench/run'
 import { TOGGLES } from '../../bench/clock'
 import { benchTable } from '../../bench/table'
 import { tune, tuningJson, tuningTable } from '../../bench/tune'
@@ -87,7 +87,7 @@ docs/performance.md explains the results. Ctrl-C stops after the current measure
     const [profiled, once] = [text(values, 'profile'), text(values, 'once')]
     if (profiled !== undefined) return profile(profiled, flag(values, 'json'))
     if (once !== undefined) {
-      console.log(JSON.stringify(await firstTimes(macroNamed(once), open)))
+      console.log(JSON.stringify(await startupTimes(macroNamed(once), open)))
       return
     }
     if (flag(values, 'tune')) return tuneAdapter(flag(values, 'json'))
@@ -135,10 +135,10 @@ async function benchOptions(values: Values): Promise<BenchOptions> {
   const peers = flag(values, 'peers')
   const both = micro === macro && !peers
   const choice = { micro: micro || both, macro: macro || both, quick, filter, cli: process.argv[1] }
-  if (text(values, 'peer') === undefined && !peers && !Object.values(chosen(choice)).some((list) => list.length))
+  if (text(values, 'peer') === undefined && !peers && !Object.values(chooseCases(choice)).some((list) => list.length))
     throw new UserError(
       `no benchmark has ${filter.map((part) => `"${part}"`).join(' or ')} in its name` +
-        (quick && Object.values(chosen({ ...choice, quick: false })).some((list) => list.length)
+        (quick && Object.values(chooseCases({ ...choice, quick: false })).some((list) => list.length)
           ? ' in the small set: add --full'
           : ''),
     )

@@ -37,7 +37,7 @@ test('rows are matched by name and kind; ratios are after over before', () => {
     v.parse(comparedFile, before),
     v.parse(comparedFile, { ...after, ...file(after.rows, 'another') }),
   )
-  assert.match(text, '1 of 1 rows moved beyond their spread')
+  assert.match(text, '1 of 1 rows changed by more than their spread')
   assert.match(text, 'not the same adapter')
   assert.match(text, 'before only: gone')
 })
@@ -60,7 +60,7 @@ test('a file that is none of ours is refused with its name', async () => {
   assert.match(await refusal(put('text.json', 'not json')), /UserError: .*is not JSON/)
   assert.match(
     await refusal(put('other.json', '{"format":"other"}')),
-    /UserError: .*no result of this `wgsam bench`: format/,
+    /UserError: .*not a result file of this `wgsam bench`: format/,
   )
   const later = { ...file([]), version: 99 }
   assert.match(await refusal(put('later.json', JSON.stringify(later))), /UserError: .*: version/)

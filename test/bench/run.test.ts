@@ -6,12 +6,12 @@ import { Graph } from '../../engine/graph/graph'
 import { Timing } from '../../engine/graph/timing'
 import { scale } from '../../engine/ops/pointwise'
 import { comparedFile, type MicroRow } from '../../bench/results'
-import { Ledger } from '../../bench/macro/buffer-ledger'
+import { BufferLedger } from '../../bench/macro/buffer-ledger'
 import { macroCases } from '../../bench/macro'
 import { openStep } from '../../bench/macro/training'
 import { microCases } from '../../bench/ops'
 import { byKernel, profileTable } from '../../bench/profile'
-import { chosen, runBench } from '../../bench/run'
+import { chooseCases, runBench } from '../../bench/run'
 import { runMacro } from '../../bench/run-macro'
 import { ratesOf } from '../../bench/run-micro'
 import { benchTable } from '../../bench/table'
@@ -28,11 +28,11 @@ test('names are unique: they are what files are compared by', () => {
 })
 
 test('a choice: the small set within all, kinds, parts of names', () => {
-  const [small, whole] = [chosen(all), chosen({ ...all, quick: false })]
+  const [small, whole] = [chooseCases(all), chooseCases({ ...all, quick: false })]
   assert.ok(small.micro.length > 10 && small.micro.length < whole.micro.length / 2)
   assert.is(whole.micro.length, microCases.length)
-  assert.is(chosen({ ...all, micro: false }).micro.length, 0)
-  const { micro, macro } = chosen({ ...all, filter: ['GELU', 'step:'] })
+  assert.is(chooseCases({ ...all, micro: false }).micro.length, 0)
+  const { micro, macro } = chooseCases({ ...all, filter: ['GELU', 'step:'] })
   assert.equal(
     micro.map(({ name }) => name.split(' ')[0]),
     ['gelu'],
@@ -119,7 +119,7 @@ test('the roof: what binds an operation, and its share of that', () => {
 
 test('a training step of a toy: host and whole time, bytes as planned, none more after many runs', async () => {
   const own = await openEngine()
-  const ledger = new Ledger(own.device)
+  const ledger = new BufferLedger(own.device)
   const recipe = { model: 'toy', size: 64, batch: 2, rank: 4, prompts: 2, quick: true } as const
   const one = { name: 'step:toy', about: '', quick: true, open: () => openStep(own, recipe) }
   const row = await runMacro(own, ledger, one, { budget: 1, stop: () => false })
@@ -146,7 +146,7 @@ test('a training step of a toy: host and whole time, bytes as planned, none more
 test('a ledger counts what is held, and a second destroy counts for nothing', () => {
   const made = (descriptor: GPUBufferDescriptor) => ({ size: descriptor.size, destroy() {} })
   const device = { createBuffer: made } as unknown as GPUDevice
-  const ledger = new Ledger(device)
+  const ledger = new BufferLedger(device)
   const [a, b] = [10, 20].map((size) => device.createBuffer({ size, usage: 0 }))
   a.destroy()
   a.destroy()

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { productCase } from '../../bench/ops/gemm'
+import { matmulCase } from '../../bench/ops/gemm'
 import type { MicroCase } from '../../bench/micro-case'
 import { tune, tuningJson, tuningTable } from '../../bench/tune'
 import { type TuneCases, tuneCases } from '../../bench/tune-cases'
@@ -23,7 +23,7 @@ test.after(() => rm(cache, { recursive: true }))
 // instead of the variants that this machine may have saved
 const usual: KernelVariants = defaultVariants(engine.software, engine.subgroupSize)
 engine.variants = usual
-const small = productCase('nt', [64, 32, 32], 'small', true)
+const small = matmulCase('nt', [64, 32, 32], 'small', true)
 const options = { clock: 'host', budget: 1, stop: () => false } as const
 
 /** The given cases of some classes; the others have none, so all variants take no time there. */

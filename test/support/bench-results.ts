@@ -1,4 +1,4 @@
-/** Files of results by hand. */
+/** @file Result files of benchmarks with chosen values. */
 import { type BenchFile, FORMAT, type MicroRow, VERSION } from '../../bench/results'
 import type { Spread } from '../../bench/statistics'
 
