@@ -83,7 +83,7 @@ export function compareTable(before: ComparedFile, after: ComparedFile): string 
   const other = before.hardware.adapter !== after.hardware.adapter || before.hardware.driver !== after.hardware.driver
   return [
     `before: ${about(before)}\nafter:  ${about(after)}`,
-    other ? 'different adapters or drivers: the ratios include that difference' : '',
+    other ? 'not the same adapter and driver: the ratios include their difference' : '',
     columns(
       ['row', 'before, ms', 'after, ms', 'after / before', ''],
       rows.map((row) => [
