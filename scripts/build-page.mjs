@@ -1,4 +1,4 @@
-// Bundles the review page: main.js, main.css and index.html, which load nothing else. Run from the repository's root.
+// Bundles the review page: main.js, main.css and index.html, without external resources. Run from the repository's root.
 import { build } from 'esbuild'
 import { copyFile, mkdir } from 'node:fs/promises'
 

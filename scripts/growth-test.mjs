@@ -13,7 +13,7 @@ const { values } = parseArgs({
   args: process.argv.slice(2, rest < 0 ? undefined : rest),
   options: {
     steps: { type: 'string', default: '10000' },
-    /** MiB that the second half of the run may hold more than the first, once it has warmed up. */
+    /** Maximum growth in MiB from the first part of the run (after warming up) to the second. */
     most: { type: 'string', default: '16' },
     folder: { type: 'string' },
     cli: { type: 'string', default: 'dist/cli.js' },
@@ -34,13 +34,13 @@ const options = rest < 0 ? toy.split(' ') : process.argv.slice(rest + 1)
 const every = String(Math.max(1, Math.round(steps / 14 / 20)))
 const fixed = ['--data', data, '--out', run, '--max-steps', String(steps), '--epochs', '1000000', '--val-every', every]
 const child = spawn(process.execPath, cli('train', ...fixed, ...options), { stdio: ['ignore', 'ignore', 'pipe'] })
-let said = ''
-child.stderr.on('data', (text) => (said = (said + text).slice(-4000)))
+let errors = ''
+child.stderr.on('data', (text) => (errors = (errors + text).slice(-4000)))
 const ended = new Promise((resolve) => child.on('exit', resolve))
 let code
 void ended.then((c) => (code = c))
 
-/** The last step on record. */
+/** The last recorded step. */
 const stepNow = () => {
   const path = join(run, 'metrics.jsonl')
   if (!existsSync(path)) return 0
@@ -52,7 +52,7 @@ const resident = () =>
   Number(/VmRSS:\s*(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? NaN) / 1024
 
 const samples = []
-let told = 0
+let nextReport = 0
 while (code === undefined) {
   await sleep(500)
   if (code !== undefined) break
@@ -65,15 +65,15 @@ while (code === undefined) {
   if (!(mib > 0)) break
   const step = stepNow()
   samples.push({ step, mib })
-  if (step >= told) {
+  if (step >= nextReport) {
     console.log(`step ${String(step).padStart(6)}  ${mib.toFixed(1)} MiB`)
-    told = step + steps / 20
+    nextReport = step + steps / 20
   }
 }
-if ((await ended) !== 0) throw new Error(`wgsam train ended with code ${code}:\n${said}`)
+if ((await ended) !== 0) throw new Error(`wgsam train ended with code ${code}:\n${errors}`)
 const median = (from, to) => {
   const part = samples.filter(({ step }) => step >= from * steps && step < to * steps).map(({ mib }) => mib)
-  if (part.length < 3) throw new Error('too few samples: take more --steps')
+  if (part.length < 3) throw new Error('too few samples: use more --steps')
   return part.sort((a, b) => a - b)[Math.floor(part.length / 2)]
 }
 const [before, after] = [median(0.2, 0.6), median(0.6, 1.01)]

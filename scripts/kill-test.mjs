@@ -41,7 +41,7 @@ const toy = [
 ]
 const options = ['--data', data, '--save-every', '1', ...(rest < 0 ? toy : process.argv.slice(rest + 1))]
 
-/** A line of draws from the seed (mulberry32), so that a failure can be repeated. */
+/** Random numbers from the seed (mulberry32), so that a failure can be reproduced. */
 let state = Number(values.seed)
 const random = () => {
   state = (state + 0x6d2b79f5) | 0
@@ -55,7 +55,7 @@ const must = (argv) => {
   const { status } = spawnSync(process.execPath, cli(...argv), { stdio: ['ignore', 'inherit', 'inherit'] })
   if (status !== 0) throw new Error(`wgsam ${argv[0]} ended with code ${status}`)
 }
-/** Goes on with a run, or begins it where it has not come as far as a checkpoint; killed after `ms` unless it ends before. */
+/** Resumes a run, or starts it if it has no checkpoint yet. Kills it after `ms` milliseconds unless it ends before. */
 function session(run, ms) {
   const begun = existsSync(join(run, 'last', 'checkpoint.safetensors'))
   const argv = begun ? ['train', '--resume', run] : ['train', '--out', run, ...options]
@@ -73,7 +73,7 @@ function session(run, ms) {
 }
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex')
-/** Everything of a run that is not the clock's. */
+/** Hashes of all results of a run, without times. */
 function fingerprint(run) {
   const marks = {}
   for (const which of ['last', 'best']) {
@@ -97,22 +97,22 @@ if (!existsSync(data))
 const whole = join(folder, 'whole')
 const killed = join(folder, 'killed')
 const began = Date.now()
-if ((await session(whole, 1e9)) !== 0) throw new Error('the run that is not killed failed')
+if ((await session(whole, 1e9)) !== 0) throw new Error('the run without kills failed')
 const took = Date.now() - began
-console.log(`the run never killed took ${(took / 1000).toFixed(1)} s`)
+console.log(`the run without kills took ${(took / 1000).toFixed(1)} s`)
 
 const kills = Number(values.kills)
 let done = 0
 for (let sessions = 0; ; sessions++) {
-  if (sessions > 20 * kills) throw new Error('the killed run does not get on')
-  // the moments spread from the start of the process over what the whole run would let each session do
+  if (sessions > 20 * kills) throw new Error('the killed run makes no progress')
+  // random moments; on average one falls a bit after the share of a session in the whole run
   const ms = done < kills ? Math.round(200 + random() * (1500 + (2 * took) / kills)) : 1e9
   const ended = await session(killed, ms)
   if (ended === 'SIGKILL') console.log(`kill ${++done} of ${kills} after ${ms} ms`)
   else if (ended === 0) break
   else throw new Error(`a resumed session ended with ${ended}`)
 }
-if (done < kills) throw new Error(`the run was over after ${done} kills: give it more --epochs`)
+if (done < kills) throw new Error(`the run ended after ${done} kills: use more --epochs`)
 
 const [a, b] = [fingerprint(whole), fingerprint(killed)]
 const wrong = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((key) => a[key] !== b[key])
@@ -120,7 +120,7 @@ for (const [key, value] of Object.entries(a))
   console.log(`${wrong.includes(key) ? 'DIFFERS' : 'same   '} ${key}: ${value.slice(0, 16)}`)
 console.log(
   wrong.length
-    ? `after ${done} kills the run ended otherwise: ${wrong.join(', ')}`
+    ? `after ${done} kills the run ended with different results: ${wrong.join(', ')}`
     : `after ${done} kills: the same bits`,
 )
 process.exitCode = wrong.length ? 1 : 0

@@ -29,25 +29,25 @@ export async function computeLoraGradients(engine: Engine, golden: GoldenFile, p
 
   const all = promptsOf(golden, 'points', entries)
   // each pass has a few entries of one image; gradients accumulate over the passes
-  const passes: { image: number; mine: number[] }[] = []
+  const passes: { image: number; passEntries: number[] }[] = []
   imageOfEntry.forEach((image, entry) => {
-    const open = passes.find((p) => p.image === image && p.mine.length < ENTRIES_PER_PASS)
-    if (open) open.mine.push(entry)
-    else passes.push({ image, mine: [entry] })
+    const open = passes.find((p) => p.image === image && p.passEntries.length < ENTRIES_PER_PASS)
+    if (open) open.passEntries.push(entry)
+    else passes.push({ image, passEntries: [entry] })
   })
-  const most = Math.max(...passes.map(({ mine }) => mine.length))
+  const largest = Math.max(...passes.map(({ passEntries }) => passEntries.length))
   const { inputSize: size, maskSide } = model
   const pixels = maskSide ** 2
   const g = new Graph(engine, true, { storage: golden.storage })
   const t = {
     raw: g.input('images', [1, size, size, 3]),
     sizes: g.input('sizes', [1, 2]),
-    coords: g.input('coords', [most, all.slots, 2]),
-    labels: g.input('labels', [most, all.slots]),
-    imageIndex: g.input('image index', [most]),
-    counts: g.input('counts', [most]),
-    targets: g.input('targets', [most, pixels]),
-    weights: g.input('weights', [most, MASK_TOKENS]),
+    coords: g.input('coords', [largest, all.slots, 2]),
+    labels: g.input('labels', [largest, all.slots]),
+    imageIndex: g.input('image index', [largest]),
+    counts: g.input('counts', [largest]),
+    targets: g.input('targets', [largest, pixels]),
+    weights: g.input('weights', [largest, MASK_TOKENS]),
     upstream: g.input('upstream', [1]),
   }
   const { logits } = model.decode(g, model.encode(g, t.raw, t.sizes), t)
@@ -63,12 +63,12 @@ export async function computeLoraGradients(engine: Engine, golden: GoldenFile, p
   clear.run()
 
   const results = { logits: new Float32Array(entries * pixels), dice: 0, bce: 0 }
-  for (const { image, mine } of passes) {
-    const coords = new Float32Array(most * all.slots * 2)
-    const labels = new Int32Array(most * all.slots).fill(promptLabel.absent)
-    const targets = new Float32Array(most * pixels)
-    const weights = new Float32Array(most * MASK_TOKENS)
-    mine.forEach((entry, p) => {
+  for (const { image, passEntries } of passes) {
+    const coords = new Float32Array(largest * all.slots * 2)
+    const labels = new Int32Array(largest * all.slots).fill(promptLabel.absent)
+    const targets = new Float32Array(largest * pixels)
+    const weights = new Float32Array(largest * MASK_TOKENS)
+    passEntries.forEach((entry, p) => {
       coords.set(all.coords.subarray(entry * all.slots * 2, (entry + 1) * all.slots * 2), p * all.slots * 2)
       labels.set(all.labels.subarray(entry * all.slots, (entry + 1) * all.slots), p * all.slots)
       targets.set(target.data.subarray(entry * pixels, (entry + 1) * pixels), p * pixels)
@@ -78,7 +78,7 @@ export async function computeLoraGradients(engine: Engine, golden: GoldenFile, p
     program.write(t.sizes, Uint32Array.of(size, size))
     program.write(t.coords, coords)
     program.write(t.labels, labels)
-    program.write(t.imageIndex, new Uint32Array(most))
+    program.write(t.imageIndex, new Uint32Array(largest))
     program.write(t.counts, tokenCounts(labels, all.slots))
     program.write(t.targets, targets)
     program.write(t.weights, weights)
@@ -86,7 +86,7 @@ export async function computeLoraGradients(engine: Engine, golden: GoldenFile, p
     program.run()
     const masks = await program.read(logits)
     const statistics = await program.read(perMask)
-    mine.forEach((entry, p) => {
+    passEntries.forEach((entry, p) => {
       const at = p * MASK_TOKENS
       results.logits.set(masks.subarray(at * pixels, (at + 1) * pixels), entry * pixels)
       results.dice += statistics[at * 4] / entries
@@ -101,7 +101,7 @@ export async function computeLoraGradients(engine: Engine, golden: GoldenFile, p
     const block = path.replace(/^image_encoder\./, '')
     const a = await engine.read(parameters.get(`${path}.lora_A`).grad!)
     const b = await engine.read(parameters.get(`${path}.lora_B`).grad!)
-    const halves = {
+    const matrices = {
       Aq: a.subarray(0, a.length / 2),
       Av: a.subarray(a.length / 2),
       Bq: b.subarray(0, b.length / 2),
@@ -110,7 +110,7 @@ export async function computeLoraGradients(engine: Engine, golden: GoldenFile, p
     for (const matrix of MATRICES) {
       const name = `${goldenBlock(block)}.${matrix}`
       const given = tensors.get(name)
-      if (given) put(`${name}.grad`, given.shape, halves[matrix].slice())
+      if (given) put(`${name}.grad`, given.shape, matrices[matrix].slice())
     }
   }
   program.destroy()

@@ -1,4 +1,4 @@
-/** Spreads, and the comparison of two files of results. */
+/** @file The statistics of several runs, and the comparison of two result files. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { mkdtempSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ test('median and quartiles lie between the times where they must', () => {
   assert.throws(() => spreadOf([]), 'nothing was timed')
 })
 
-test('a row moved only where the middle halves do not meet', () => {
+test('a row is faster or slower only if the interquartile ranges do not overlap', () => {
   const before = spread(9, 10, 11)
   assert.is(verdictOf(before, spread(6, 7, 8)), 'faster')
   assert.is(verdictOf(before, spread(12, 13, 14)), 'slower')
@@ -42,7 +42,7 @@ test('rows are matched by name and kind; ratios are after over before', () => {
   assert.match(text, 'before only: gone')
 })
 
-test('a file that is none of ours is refused with its name', async () => {
+test('a file of another kind is refused with its name', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'wgsam-bench-'))
   const put = (name: string, text: string) => {
     writeFileSync(join(folder, name), text)

@@ -1,4 +1,4 @@
-/** The other libraries: what is said where they are not there, the models written for them, and the comparison of results. */
+/** @file The other libraries: messages if they are not installed, the ONNX models, and the comparison of results. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spawnSync } from 'node:child_process'
@@ -15,7 +15,7 @@ import { engine } from '../support/engine'
 
 const folder = mkdtempSync(join(tmpdir(), 'wgsam-peers-test-'))
 
-test('where the packages are missing and may not be fetched, the command says so', () => {
+test('if the packages are missing and downloads are forbidden, the command says so', () => {
   const env = { ...process.env, WGSAM_CACHE: join(folder, 'empty'), WGSAM_NO_INSTALL: '1', WGSAM_DEBUG: '' }
   const args = ['dist/cli.js', 'bench', '--peers', '--filter', 'matmul', '--quick', '--out', join(folder, 'x.json')]
   const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', env })
@@ -24,7 +24,7 @@ test('where the packages are missing and may not be fetched, the command says so
   assert.match(stderr, 'onnxruntime-node@1.30.0')
 })
 
-test('an ONNX model has the operation as often as asked, on operands that read back', async () => {
+test('an ONNX model repeats the operation, on the stored operands', async () => {
   const path = join(folder, 'toy.onnx')
   writeFileSync(path, onnxModel(toyCase, 3))
   const { nodes, initialisers } = await readOnnx(path)
@@ -39,7 +39,7 @@ test('an ONNX model has the operation as often as asked, on operands that read b
   }
 })
 
-test('images keep their pixels on the way to channels first and back', () => {
+test('converting an image to channels first and back keeps its pixels', () => {
   const data = Float32Array.from({ length: 2 * 3 * 4 }, (_, i) => i)
   const first = channelsFirst({ shape: [2, 3, 4], data })
   assert.equal(first.shape, [1, 4, 2, 3])
@@ -47,7 +47,7 @@ test('images keep their pixels on the way to channels first and back', () => {
   assert.equal(channelsLast(first.data, 4), data)
 })
 
-test('ours are the right results, case by case in small', async () => {
+test('our results are right for a small case of each operation', async () => {
   const gelu: PeerCase = { op: 'gelu', rows: 3, columns: 8, name: 'gelu', quick: true }
   const attention: PeerCase = { op: 'attention', side: 3, heads: 2, head: 4, name: 'attention', quick: true }
   for (const one of [toyCase, gelu, attention]) {
@@ -98,7 +98,7 @@ function attend(one: Extract<PeerCase, { op: 'attention' }>, q: Float32Array, k:
   })
 }
 
-test('results that differ are told by how much; other sizes never match', () => {
+test('the relative difference of results; results of different sizes never match', () => {
   const ours = Float32Array.of(3, 4)
   assert.is(difference(ours, ours), 0)
   assert.is(difference(Float32Array.of(3, 9), ours), 1)
@@ -106,7 +106,7 @@ test('results that differ are told by how much; other sizes never match', () => 
   assert.is(difference(Float32Array.of(NaN, 4), ours), Infinity)
 })
 
-test('a case that a peer cannot do is told, and the others go on', async () => {
+test('a case that fails in a peer is reported, and the next ones still run', async () => {
   const peer = {
     version: 'made@1',
     has: ({ op }: PeerCase) => op !== 'gelu',
@@ -126,7 +126,7 @@ test('a case that a peer cannot do is told, and the others go on', async () => {
   )
 })
 
-test('samples grow until they are long enough to be read', async () => {
+test('runs are added to a sample until it is long enough', async () => {
   const asked: number[] = []
   const times = await timesOf({ sample: async (n) => (asked.push(n), 1), result: async () => new Float32Array() }, 0)
   assert.equal(times, [1, 1, 1])

@@ -1,4 +1,4 @@
-/** The roofline: well formed, and each point where its numbers say. */
+/** @file The roofline plot: well-formed XML, and each point at the position of its values. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import sharp from 'sharp'
@@ -12,7 +12,7 @@ const rows = [
   micro('gelu, forward', spread(1, 1, 1), 0, 1e8),
 ]
 
-test('it is well-formed XML that a renderer takes, with a mark for each row that has FLOPs', async () => {
+test('it is well-formed XML that can be rendered, with a mark for each row that has FLOPs', async () => {
   const svg = roofline(file(rows, 'card <&> "x"'))!
   assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/)
   assert.match(svg, 'gemm nt &lt;1&gt; &amp; &quot;2&quot;')
@@ -22,7 +22,7 @@ test('it is well-formed XML that a renderer takes, with a mark for each row that
   assert.ok(width! > 100 && height! > 100)
 })
 
-test('a faster row lies higher, one of more FLOPs a byte further right', () => {
+test('a faster row is higher, one with more FLOPs per byte further right', () => {
   const svg = roofline(file(rows))!
   const marks = [...svg.matchAll(/<rect class="s\d" x="([\d.]+)" y="([\d.]+)"/g)].map(([, x, y]) => [
     Number(x),
@@ -35,7 +35,7 @@ test('a faster row lies higher, one of more FLOPs a byte further right', () => {
   assert.ok(gemmX - attentionX > 50)
 })
 
-test('without peaks, or without a row for it, there is none', () => {
+test('there is no plot without peaks or without a row for it', () => {
   assert.is(roofline({ ...file(rows), peaks: null }), null)
   assert.is(roofline(file([rows[2]])), null)
 })

@@ -1,4 +1,4 @@
-/** A small run of everything that `wgsam bench` measures: the numbers are there and fit each other; how fast is not asked. */
+/** @file A small run of everything that `wgsam bench` measures: the values exist and are consistent; times are not checked. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spawnSync } from 'node:child_process'
@@ -23,11 +23,11 @@ const budget = { micro: 1, macro: 1 }
 const all = { micro: true, macro: true, peers: false, quick: true, filter: [] as string[], cli: null }
 const hooks = (stop = () => false) => ({ onCase() {}, log() {}, stop })
 
-test('names are unique: they are what files are compared by', () => {
+test('names are unique, because files are compared by them', () => {
   for (const cases of [microCases, macroCases]) assert.is(new Set(cases.map(({ name }) => name)).size, cases.length)
 })
 
-test('a choice: the small set within all, kinds, parts of names', () => {
+test('cases are chosen by the small set, by kind and by parts of names', () => {
   const [small, whole] = [chooseCases(all), chooseCases({ ...all, quick: false })]
   assert.ok(small.micro.length > 10 && small.micro.length < whole.micro.length / 2)
   assert.is(whole.micro.length, microCases.length)
@@ -43,7 +43,7 @@ test('a choice: the small set within all, kinds, parts of names', () => {
   )
 })
 
-test('a run: peaks, both directions, shares of the roof, and the table of it', async () => {
+test('a run: peaks, forward and backward, fractions of the roofline, and the table', async () => {
   const options = { ...all, budget, toggles: [], filter: ['layernorm 4096x128'] }
   const seen: string[] = []
   const file = await runBench(openEngine, options, {
@@ -77,7 +77,7 @@ test('a run: peaks, both directions, shares of the roof, and the table of it', a
   assert.equal(JSON.parse(JSON.stringify(file)), file, 'nothing is lost in JSON')
 })
 
-test('stopped before it began, the file says so', async () => {
+test('if it is stopped before the first case, the file says so', async () => {
   const file = await runBench(
     openEngine,
     { ...all, budget, toggles: [] },
@@ -87,7 +87,7 @@ test('stopped before it began, the file says so', async () => {
   assert.equal(file.rows, [])
 })
 
-test('what the adapter cannot do is noted, and the rest is measured', async () => {
+test('cases that the adapter cannot run are listed, and the rest is measured', async () => {
   // the generator's weights are not in an empty cache
   const before = process.env.WGSAM_CACHE
   process.env.WGSAM_CACHE = '/nonexistent'
@@ -109,7 +109,7 @@ test('what the adapter cannot do is noted, and the rest is measured', async () =
   )
 })
 
-test('the roof: what binds an operation, and its share of that', () => {
+test('the roofline: whether compute or memory limits an operation, and the fraction reached', () => {
   const roof = { copy: 100, multiplyAdd: 1000 }
   const compute = ratesOf({ flops: 1e9, bytes: 1e6 }, 2, roof)
   assert.equal([compute.bound, compute.share, compute.gflops], ['compute', 0.5, 500])
@@ -117,7 +117,7 @@ test('the roof: what binds an operation, and its share of that', () => {
   assert.equal([memory.bound, memory.share, memory.gbs], ['memory', 0.25, 25])
 })
 
-test('a training step of a toy: host and whole time, bytes as planned, none more after many runs', async () => {
+test('a training step of a toy model: host and total time, memory as planned, and no growth after many runs', async () => {
   const own = await openEngine()
   const ledger = new BufferLedger(own.device)
   const recipe = { model: 'toy', size: 64, batch: 2, rank: 4, prompts: 2, quick: true } as const
@@ -143,7 +143,7 @@ test('a training step of a toy: host and whole time, bytes as planned, none more
   own.destroy()
 })
 
-test('a ledger counts what is held, and a second destroy counts for nothing', () => {
+test('the ledger counts allocated bytes, and ignores a second destroy', () => {
   const made = (descriptor: GPUBufferDescriptor) => ({ size: descriptor.size, destroy() {} })
   const device = { createBuffer: made } as unknown as GPUDevice
   const ledger = new BufferLedger(device)
@@ -156,7 +156,7 @@ test('a ledger counts what is held, and a second destroy counts for nothing', ()
   assert.equal([ledger.live, ledger.peak], [0, 20])
 })
 
-test('parts of a step are timed, over more dispatches than a pass holds, and compute what a run does', async () => {
+test('a step is timed in parts, even with more dispatches than fit into a pass, and computes the same as a run', async () => {
   const g = new Graph(engine)
   const x = g.input('x', [64])
   let y = scale(g, x, 2)
@@ -174,7 +174,7 @@ test('parts of a step are timed, over more dispatches than a pass holds, and com
   program.destroy()
 })
 
-test('the command line refuses what makes no sense, before any GPU is opened', () => {
+test('the command line refuses options that make no sense, before a GPU is opened', () => {
   const refusal = (...args: string[]) => {
     const env = {
       ...process.env,

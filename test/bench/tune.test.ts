@@ -1,4 +1,4 @@
-/** Choosing kernel variants by measuring them, and saving the choice. No test depends on how fast anything is. */
+/** @file Choosing kernel variants by measurement, and saving the choice. No test depends on actual speed. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'

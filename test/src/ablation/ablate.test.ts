@@ -1,4 +1,4 @@
-/** `wgsam ablate` on a toy model: cells that are runs, interrupted and gone on with, never done twice. */
+/** @file `wgsam ablate` on a toy model: cells are training runs that can be interrupted and resumed, and are never repeated. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
@@ -31,7 +31,7 @@ function start(stop = () => false) {
   return ablate(engine, { ...options, stop, log: (line) => log.push(line) }).then((ablation) => ({ ...ablation, log }))
 }
 
-test('interrupted after any step it goes on, and leaves runs, tables and a report', async () => {
+test('it resumes after an interruption at any step, and writes runs, tables and a report', async () => {
   let polls = 0
   let sessions = 0
   let result: Awaited<ReturnType<typeof start>>
@@ -60,7 +60,7 @@ test('interrupted after any step it goes on, and leaves runs, tables and a repor
   assert.is((await readFile(join(out, 'ablation.csv'), 'utf8')).trim().split('\n').length, 5)
 })
 
-test('what is done is left alone, what is missing is made again, another recipe is refused', async () => {
+test('finished cells are kept, missing files are written again, another recipe is refused', async () => {
   const file = (name: string, of: string) => join(out, 'cells', name, of)
   const [first, second] = cells.map(({ name }) => name)
   const before = await stat(file(first, 'last/checkpoint.safetensors'))
@@ -85,7 +85,7 @@ test('what is done is left alone, what is missing is made again, another recipe 
   await writeFile(file(first, 'config.json'), JSON.stringify(config))
 })
 
-test('a cell that fails is told, and the others go on', async () => {
+test('a cell that fails is reported, and the next ones still run', async () => {
   const bad = cellsOf(
     checkGrid({ rank: [2], lr: [5e-3] }, 'g'),
     { ...recipe, lora: { ...recipe.lora, blocks: ['layers.1.blocks.0'] } },
@@ -165,7 +165,7 @@ async function decoderRun(name: string, features?: FeatureCache, over = {}, stop
   return { run, lines }
 }
 
-test('where the encoder does not train an image is encoded once; runs and their resumption are the same to the bit', async () => {
+test('if the encoder is not trained an image is encoded once; runs and resumed runs are bit-identical', async () => {
   const kept = new FeatureCache()
   const { run, lines } = await decoderRun('kept', kept)
   assert.ok(lines.some((line) => line.includes('each image is encoded once')))
@@ -183,7 +183,7 @@ test('where the encoder does not train an image is encoded once; runs and their 
   assert.not.ok(encodes.some((line) => line.includes('encoded once')))
 })
 
-test('a fully tuned run falls, and goes on to the bit', async () => {
+test('the loss of full tuning falls, and a resumed run is bit-identical', async () => {
   const tuned = { lora: { kind: 'full' }, optimizer: { learningRate: 1e-3 }, augment: false, maxSteps: 16 }
   const { run } = await decoderRun('tuned', undefined, tuned)
   let polls = 0

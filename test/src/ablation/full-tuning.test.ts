@@ -1,4 +1,4 @@
-/** Full fine-tuning of chosen matrices: its gradients, its weights, its files. */
+/** @file Full fine-tuning of chosen matrices: gradients, weights and files. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readFile, rm, writeFile } from 'node:fs/promises'
@@ -33,7 +33,7 @@ const vit = await openToy('toy_vit', 48)
 const tiny = await openToy('toy_tiny_vit', 48)
 const lora = { ...defaultLora, rank: 1, targets: [...LORA_TARGETS] }
 
-test('the difference’s gradient in mid-graph: two ranges, and a whole matrix of odd sides', async () => {
+test('the gradient of the weight difference inside a graph: two ranges, and a whole matrix with odd sides', async () => {
   for (const [m, n, k, parts] of [
     [
       19,
@@ -172,7 +172,7 @@ test('gradients through whole models against the loss itself, and an update that
   }
 })
 
-test('its files: what training had, what eval attaches, what merge writes', async () => {
+test('files: the weights are the same in training, attached by eval, and written by merge', async () => {
   for (const [model, name] of [
     [vit, 'toy_vit'],
     [tiny, 'toy_tiny_vit'],

@@ -1,4 +1,4 @@
-/** The cells that a grid spans, how they are named and counted, and what is refused. */
+/** @file The cells of a grid, their names and parameter counts, and invalid grids. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { countParameters, linearShapes } from '../../../src/ablation/parameter-count'
@@ -23,7 +23,7 @@ const spanned = (raw: object, over: object = {}) =>
 const refused = (make: () => unknown, what: RegExp) =>
   assert.throws(make, (error: Error) => error.name === 'UserError' && what.test(error.message))
 
-test('every combination once, each its own recipe; full cells have no rank', () => {
+test('every combination once, each with its own recipe; full tuning has no rank', () => {
   const cells = spanned({ kind: ['lora', 'full'], rank: [4, 16], lr: [1e-4, 1e-3], seeds: [0, 1] }, { batch: 2 })
   assert.is(cells.length, 2 * 2 * 2 + 2 * 2)
   assert.is(new Set(cells.map(({ name }) => name)).size, cells.length)
@@ -36,7 +36,7 @@ test('every combination once, each its own recipe; full cells have no rank', () 
   assert.equal(spanned({}).length, 1, 'no axis: the recipe itself')
 })
 
-test('scales: of their own, by the rank, by its root', () => {
+test('scales: fixed, divided by the rank, divided by its square root', () => {
   const scales = spanned({ rank: [4, 16], alphaScale: ['0.5', '8/r', '4/sqrt'] }).map(({ config: { lora } }) => [
     lora.rank,
     lora.alpha,
@@ -70,7 +70,7 @@ test('targets in the encoder, the decoder, both', () => {
   )
 })
 
-test('what is no grid is refused by its axis', () => {
+test('an invalid grid is refused, naming the axis', () => {
   refused(() => spanned({ ranks: [4] }), /grid.json:\n {2}ranks is not an axis: did you mean rank\?/)
   refused(() => spanned({ rank: [] }), /rank takes a list of at least one/)
   refused(() => spanned({ rank: [2.5] }), /rank takes whole numbers/)
@@ -85,7 +85,7 @@ test('what is no grid is refused by its axis', () => {
   refused(() => checkGrid(null, 'x'), /x:/)
 })
 
-test('parameters are those that training has, and break-even is half the width', async () => {
+test('the parameter count is that of training, and break-even is at half the width', async () => {
   const model = await openToy('toy_vit', 48)
   const shapes = await linearShapes(toyConfig('nowhere', base))
   for (const over of [
@@ -110,7 +110,7 @@ test('parameters are those that training has, and break-even is half the width',
   assert.is(loraConfig(toyConfig('x', base)).alpha, 4)
 })
 
-test('means and spreads over the seeds, and tables and charts of them', () => {
+test('means and standard deviations over the seeds, and their tables and charts', () => {
   assert.equal(meanOf([0.9]), { mean: 0.9, spread: null })
   const { mean, spread } = meanOf([1, 2, 6])
   assert.is(mean, 3)
@@ -156,7 +156,7 @@ test('means and spreads over the seeds, and tables and charts of them', () => {
   assert.not.match(svg, 'NaN')
   assert.is(chartsSvg(chartsOf([])), '')
 
-  // five lines and more: each set of targets in charts of its own
+  // more than four lines: each set of targets has its own charts
   const many = spanned({ kind: ['lora'], rank: [4, 16], lr: [1e-4, 1e-3, 1e-2], targets: [['q'], ['v']] }).map(
     (cell): CellOutcome => ({
       ...outcomes[0],
@@ -176,7 +176,7 @@ test('means and spreads over the seeds, and tables and charts of them', () => {
   assert.match(split[0].html, 'Dice against rank, point prompts, %: q')
   assert.match(chartsSvg(split), '<text y="30">v</text>')
 
-  // a set of targets with one rank and one rate is for the table
+  // a set of targets with a single rank and a single rate has no chart
   const lone = spanned({ kind: ['lora'], rank: [4], lr: [1e-3], targets: [['k']] }).map((cell): CellOutcome => ({
     ...outcomes[0],
     cell,

@@ -1,8 +1,9 @@
+/** @file Short names of adapters in a comparison. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { distinctNames } from '../../../src/evaluation/adapter-names'
 
-test('names are what differs', () => {
+test('names consist of the components that differ', () => {
   assert.equal(distinctNames(['runs/a/best', 'runs/b/best']), ['a', 'b'])
   assert.equal(distinctNames(['runs/a/best', 'runs/a/last']), ['best', 'last'])
   assert.equal(distinctNames(['./x', 'y/z/x']), ['x', 'y/z/x'])
@@ -10,7 +11,7 @@ test('names are what differs', () => {
   assert.equal(distinctNames([]), [])
 })
 
-test('names are never the same, nor one that is taken', () => {
+test('names are distinct, also from names already taken', () => {
   assert.equal(distinctNames(['a/b', 'a/b']), ['b', 'b (2)'])
   assert.equal(distinctNames(['runs/base', 'runs/c'], ['base']), ['base (2)', 'c'])
 })

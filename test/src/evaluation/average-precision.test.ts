@@ -1,4 +1,4 @@
-/** @file Average precision on curves drawn by hand. */
+/** @file Average precision on curves computed by hand. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { PrecisionCurve } from '../../../src/evaluation/average-precision'
@@ -21,7 +21,7 @@ test('hit, miss, hit of two instances', () => {
   close(first(curve, [1]), (51 + (50 * 2) / 3) / 101)
 })
 
-test('precision is the best at this recall or a higher one', () => {
+test('precision is the highest one at this recall or above', () => {
   // miss, hit, hit of four: 0, 1/2, 2/3; both recalls have 2/3, beyond 0.5 there is none
   const curve = new PrecisionCurve([image(4, [0.9, 0], [0.8, 1], [0.7, 1])])
   close(first(curve, [1]), (51 * (2 / 3)) / 101)
@@ -34,20 +34,20 @@ test('all right, nothing right, nothing there', () => {
   assert.ok(Number.isNaN(first(new PrecisionCurve([image(0, [0.5, 0])]), [1])))
 })
 
-test('images share one curve: a sure miss in one lowers the precision of the other', () => {
+test('all images have one curve: a miss with a high score in one image lowers the precision of the other', () => {
   const curve = new PrecisionCurve([image(1, [0.5, 1]), image(1, [0.9, 0])])
   close(first(curve, [1, 1]), (51 * 0.5) / 101)
   close(first(curve, [1, 0]), 1)
   close(first(curve, [0, 1]), 0)
 })
 
-test('a weight is a copy', () => {
+test('a weight of 2 is the same as listing the image twice', () => {
   const [a, b] = [image(2, [0.9, 1], [0.6, 0], [0.3, 1]), image(3, [0.8, 0], [0.7, 1])]
   const copied = new PrecisionCurve([a, a, a, b, b])
   close(first(new PrecisionCurve([a, b]), [3, 2]), first(copied, [1, 1, 1, 1, 1]))
 })
 
-test('levels are told apart', () => {
+test('each level has its own curve', () => {
   const curve = new PrecisionCurve([{ instances: 1, detections: [{ score: 1, hits: 0b100 }] }])
   assert.equal(curve.averages([1]), [0, 0, 1, 0, 0, 0, 0, 0, 0, 0])
 })

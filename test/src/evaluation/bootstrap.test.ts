@@ -1,4 +1,4 @@
-/** @file Intervals: repeatable, paired, and as wide as theory says. */
+/** @file Bootstrap intervals: reproducible, paired, and of the theoretical width. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../../engine/rng'
@@ -9,7 +9,7 @@ const mean = (values: number[]) => (weights: ArrayLike<number>) =>
 
 const meanOf = (values: number[]) => (weights: ArrayLike<number>) => ({ it: mean(values)(weights) })
 
-test('every draw has as many images as there are', () => {
+test('every resample has the original number of images', () => {
   const seen = bootstrap((weights) => ({ images: Array.from(weights).reduce((a, b) => a + b, 0) }), 7, {
     resamples: 50,
     seed: 1,
@@ -30,7 +30,7 @@ test('the interval of a mean is as wide as its standard error says', () => {
   assert.ok(Math.abs(high - centre - half) < 0.06 * half, `${high - centre}, ${half}`)
 })
 
-test('two models are drawn together: a steady difference has a narrow interval', () => {
+test('two models are resampled together: a constant difference has a narrow interval', () => {
   const before = [10, 50, 90, 30, 70]
   const options = { resamples: 500, seed: 4 }
   const a = bootstrap(meanOf(before), 5, options).it
@@ -41,13 +41,13 @@ test('two models are drawn together: a steady difference has a narrow interval',
   assert.ok(to - from > 30)
 })
 
-test('the same seed gives the same draws, another one others', () => {
+test('the same seed gives the same resamples, another seed gives others', () => {
   const draw = (seed: number) => [...bootstrap(meanOf([1, 2, 4, 8]), 4, { resamples: 100, seed }).it]
   assert.equal(draw(1), draw(1))
   assert.not.equal(draw(1), draw(2))
 })
 
-test('percentiles by hand; what is no number has none', () => {
+test('percentiles computed by hand; there is no interval if a value is NaN', () => {
   const samples = Float64Array.from({ length: 101 }, (_, i) => 100 - i)
   assert.equal(
     percentileInterval(samples)!.map((v) => v.toFixed(9)),

@@ -7,7 +7,7 @@ import { block, labelsOf } from '../../support/masks'
 const size = { width: 16, height: 12 }
 const count = (map: Uint8Array) => map.reduce((a, b) => a + b, 0)
 
-test('the outline of a square is its rim; the edge of the image is none', () => {
+test('the outline of a square is its rim; the edge of the image is not an outline', () => {
   assert.is(count(boundaryOfMasks([block(4, 4, 5, 5)], size)), 16)
   // in the corner only the right column and the lowest row have a neighbour outside
   assert.is(count(boundaryOfMasks([block(0, 0, 5, 5)], size)), 9)
@@ -15,7 +15,7 @@ test('the outline of a square is its rim; the edge of the image is none', () => 
   assert.is(count(boundaryOfMasks([], size)), 0)
 })
 
-test('labels have the same outlines as masks; touching ones have theirs between them', () => {
+test('labels have the same outlines as masks; touching labels have outlines between them', () => {
   const labels = labelsOf(16, 12, [
     [1, 2, 2, 6, 6],
     [2, 7, 2, 11, 6],
@@ -47,7 +47,7 @@ test('precision, recall and F of outlines two and three pixels apart', () => {
   assert.is(boundaryScores(line(4, 12), line(3, 12), size, 0).f, 0)
 })
 
-test('nothing on either side is right, nothing on one side is wrong', () => {
+test('no boundary in either map is right, no boundary in one of them is wrong', () => {
   const none = new Uint8Array(16 * 12)
   const some = boundaryOfMasks([block(4, 4, 5, 5)], size)
   assert.equal(boundaryScores(none, none, size, 2), { precision: 1, recall: 1, f: 1 })

@@ -1,3 +1,4 @@
+/** @file Scores of proposed masks against labels, computed by hand. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Mask } from '../../../engine/masks/mask'
@@ -22,7 +23,7 @@ function truth() {
   return { width: 16, height: 8, data }
 }
 
-test('found, invented and missed', () => {
+test('true positives, false positives and misses', () => {
   // the first exactly; the second by 10 of 16 pixels and none beyond: IoU 0.625; and one on the ground
   const half: Mask = { ...filled(8, 0, 4, 4), data: Uint8Array.from({ length: 16 }, (_, i) => +(i < 10)) }
   const scores = scoreMasks(truth(), [filled(0, 0, 4, 4), half, filled(0, 5, 3, 3)])
@@ -33,13 +34,13 @@ test('found, invented and missed', () => {
   assert.equal(scores.at[1], { iou: 0.75, found: 1, precision: 1 / 3, recall: 0.5, f1: 0.4 })
 })
 
-test('an instance has one match: the second mask of it counts as invented', () => {
+test('an instance has one match: a second mask of it is a false positive', () => {
   const scores = scoreMasks(truth(), [filled(0, 0, 4, 3), filled(0, 0, 4, 4)])
   assert.is(scores.at[0].found, 1)
   assert.is(scores.at[1].found, 1)
 })
 
-test('a choice of the masks is scored without their pixels', () => {
+test('a subset of the masks is scored without their pixels', () => {
   const pairs = pairMasks(truth(), [filled(0, 0, 4, 4), filled(8, 0, 4, 4), filled(0, 0, 16, 8)])
   assert.is(scorePairs(pairs, [1]).at[0].found, 1)
   assert.is(scorePairs(pairs, [1]).masks, 1)
@@ -55,11 +56,11 @@ test('nothing predicted, nothing labelled', () => {
   assert.ok(Number.isNaN(empty.countError))
 })
 
-test('instances too small to be asked for do not count', () => {
+test('instances below the minimum area do not count', () => {
   assert.is(scoreMasks(truth(), [], 17).instances, 0)
 })
 
-test('pooled: every instance counts alike', () => {
+test('pooled: every instance has the same weight', () => {
   const one = scoreMasks(truth(), [filled(0, 0, 4, 4)])
   const pooled = poolScores([one, scoreMasks(truth(), [])])
   assert.is(pooled.instances, 4)

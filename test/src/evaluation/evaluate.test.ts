@@ -124,7 +124,7 @@ test('means over images, pooled pixels, means over instances', async () => {
   )
 })
 
-test('instances too small or beyond the cap are neither prompted nor counted', async () => {
+test('instances below the minimum area or above the maximum number are neither prompted nor counted', async () => {
   const items = await dataset([
     [
       [1, 0, 0, 31, 31],
@@ -154,7 +154,7 @@ test('instances too small or beyond the cap are neither prompted nor counted', a
   )
 })
 
-test('the cap draws the same instances whatever other images there are', async () => {
+test('the same instances are sampled whatever other images there are', async () => {
   const grid = Array.from({ length: 24 }, (_, i) => [
     i + 1,
     (i % 8) * 8,
@@ -184,7 +184,7 @@ test('the cap draws the same instances whatever other images there are', async (
   assert.is.not((await drawn(items, 2)).get('p0'), both.get('p0'))
 })
 
-test('masks that are not numbers fail, they are no empty masks', async () => {
+test('masks that are NaN are an error, not empty masks', async () => {
   const items = await dataset([[[1, 0, 0, 31, 31]]])
   const { predictor } = fake(3)
   const { predict } = predictor

@@ -19,7 +19,7 @@ test('the levels are 0.5, 0.55 … 0.95, exactly as written', () => {
   assert.equal(iouLevels, [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95])
 })
 
-test('a prompted mask is compared with what was asked for, even where it fits another better', () => {
+test('a prompted mask is compared with its own instance, even if it fits another one better', () => {
   const [first, second] = instances(labels)
   // asked for 1, gave 2; asked for 2, gave 8 of its 10 rows
   const { ious, maskOf, counted, detections } = promptedMatches(
@@ -42,7 +42,7 @@ test('a prompted mask is compared with what was asked for, even where it fits an
   ])
 })
 
-test('free masks: each instance has one, the best; a second one of it is invented', () => {
+test('automatic masks: each instance has the best one; a second one of it is a false positive', () => {
   // 1 by 90 of 100 pixels, 1 exactly, 2 by 50 of 100, and one on the ground
   const masks = [block(0, 0, 10, 9), block(0, 0, 10, 10), block(10, 0, 10, 5), block(20, 12, 5, 5)]
   const { ious, maskOf, counted } = automaticMatches(labels, masks, [0.9, 0.8, 0.7, 0.6], 16)
@@ -51,7 +51,7 @@ test('free masks: each instance has one, the best; a second one of it is invente
   assert.equal(counted, [0, 1, 2, 3])
 })
 
-test('hits are given out by score: a sure mask that fits takes the instance from a better one', () => {
+test('hits are assigned by score: a mask with a higher score takes the instance from one with a higher IoU', () => {
   const masks = [block(0, 0, 10, 9), block(0, 0, 10, 10)]
   const sure = automaticMatches(labels, masks, [0.9, 0.8], 16).detections
   // up to 0.9 the first has it; above, only the second reaches the level
@@ -66,13 +66,13 @@ test('hits are given out by score: a sure mask that fits takes the instance from
   )
 })
 
-test('one mask over two instances finds neither at 0.5 beyond the half', () => {
+test('a mask over two instances reaches IoU 0.5 with neither beyond half of it', () => {
   const { ious, maskOf } = automaticMatches(labels, [block(0, 0, 20, 10)], [0.9], 16)
   assert.equal(ious, [0.5, 0], 'half of it is the first: IoU 100 / 200')
   assert.equal(maskOf, [0, -1])
 })
 
-test('what is too small counts on neither side', () => {
+test('masks and instances that are too small do not count', () => {
   const onSpeck = block(29, 9, 5, 5) // 9 of its 25 pixels on the speck
   const mostlySpeck = block(30, 10, 4, 4) // 9 of 16
   const tiny = block(0, 15, 3, 3) // 9 pixels of ground

@@ -1,4 +1,4 @@
-/** @file The measures of several images together, by hand. */
+/** @file The measures of several images together, computed by hand. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { instances } from '../../../src/dataset/instances'
@@ -40,7 +40,7 @@ const first = image(
 const second = image('b', [[1, 0, 0, 19, 19]], [block(0, 0, 20, 15)], [0.85])
 const both = summariseTallies({ prompt: 'auto', images: [first, second] })
 
-test('precision, recall and F1 are of all images together', () => {
+test('precision, recall and F1 are computed from all images together', () => {
   // at 0.5: 3 of 4 masks, 3 of 3 instances; at 0.75: the exact one, and 300 of 400
   close(both.precisionAt50, 3 / 4)
   close(both.recallAt50, 1)
@@ -50,7 +50,7 @@ test('precision, recall and F1 are of all images together', () => {
   close(both.f1At75, 4 / 7)
 })
 
-test('AP reads one curve: scores 0.9, 0.85, 0.8, 0.7', () => {
+test('AP is computed from one curve: scores 0.9, 0.85, 0.8, 0.7', () => {
   close(both.ap50, 1, 'three hits, then the miss')
   // hit, hit, miss, miss of three: precision 1 up to recall 2/3, that is for 0 to 0.66
   close(both.ap75, 67 / 101)
@@ -58,19 +58,19 @@ test('AP reads one curve: scores 0.9, 0.85, 0.8, 0.7', () => {
   close(both.ap, (3 * 1 + 3 * (67 / 101) + 4 * (34 / 101)) / 10)
 })
 
-test('SA is TP / (TP + FP + FN) of an image, and a mean of images', () => {
+test('SA is TP / (TP + FP + FN) of an image, averaged over images', () => {
   close(both.sa50, (2 / 3 + 1) / 2)
   // first: one hit of 3 masks and 2 instances
   close(both.sa75, (1 / 4 + 1) / 2)
   close(both.msa, ((3 * (2 / 3) + 7 * (1 / 4)) / 10 + 6 / 10) / 2)
 })
 
-test('instances count alike, images do not', () => {
+test('instances have the same weight, images do not', () => {
   close(both.instanceIou, (1 + 0.6 + 0.75) / 3)
   close(both.instanceDice, (1 + 1.2 / 1.6 + 1.5 / 1.75) / 3)
 })
 
-test('count error: of all together with its sign, of images without', () => {
+test('count error: signed from all images together, absolute as a mean over images', () => {
   close(both.countError, (4 - 3) / 3)
   close(both.absoluteCountError, (1 / 2 + 0) / 2)
 })
@@ -92,7 +92,7 @@ test('regions and outlines are means over images; pooled pixels beside them', ()
   close(both.boundaryF, (first.boundary.f + second.boundary.f) / 2)
 })
 
-test('an image by itself has the same measures', () => {
+test('a single image has the same measures', () => {
   const [one, other] = both.perImage
   assert.equal([one.id, one.instances, one.masks, other.masks], ['a', 2, 3, 1])
   close(one.f1At50, 4 / 5)
@@ -100,7 +100,7 @@ test('an image by itself has the same measures', () => {
   assert.equal(one.found, [2, 2, 2, 1, 1, 1, 1, 1, 1, 1])
 })
 
-test('without scores there is no average precision, all else stays', () => {
+test('without scores there is no average precision; the other measures are unchanged', () => {
   const without = image('a', [[1, 0, 0, 9, 9]], [block(0, 0, 10, 10)], [null])
   const scores = summariseTallies({ prompt: 'auto', images: [without, without] })
   for (const name of measureNames) assert.is(Number.isNaN(scores[name]), name.startsWith('ap'), name)
@@ -115,7 +115,7 @@ test('no masks at all: numbers, not NaN', () => {
   )
 })
 
-test('a change is the difference of the two, with an interval of its own', () => {
+test('a change is the difference of two models, with its own interval', () => {
   const better = image('b', [[1, 0, 0, 19, 19]], [block(0, 0, 20, 20)], [0.85])
   const modes = [
     [first, second],

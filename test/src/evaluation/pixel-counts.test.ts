@@ -14,27 +14,27 @@ import {
 const close = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-12, `${actual}, not ${expected}`)
 
-test('the counts of a picture of ten pixels, of which two are left out', () => {
+test('the counts of an image of ten pixels, of which two are ignored', () => {
   const actual = Uint8Array.of(1, 1, 1, 0, 0, 0, 0, 1, IGNORED, IGNORED)
   const predicted = Uint8Array.of(1, 1, 0, 1, 0, 0, 0, 0, 1, 0)
   assert.equal(confusion(predicted, actual), { truePositive: 2, falsePositive: 1, falseNegative: 2, trueNegative: 3 })
 })
 
-test('Dice, mIoU and accuracy of 2 hits, 1 false alarm, 2 misses, 3 right rejections', () => {
+test('Dice, mIoU and accuracy of 2 TP, 1 FP, 2 FN, 3 TN', () => {
   const scores = semanticScores({ truePositive: 2, falsePositive: 1, falseNegative: 2, trueNegative: 3 })
   close(scores.dice, 4 / 7)
   close(scores.miou, (2 / 5 + 3 / 6) / 2)
   close(scores.accuracy, 5 / 8)
 })
 
-test('everything taken for foreground on a picture that is half of it', () => {
+test('everything predicted as foreground in an image that is half foreground', () => {
   const scores = semanticScores({ truePositive: 50, falsePositive: 50, falseNegative: 0, trueNegative: 0 })
   close(scores.dice, 2 / 3)
   close(scores.miou, 0.25)
   close(scores.accuracy, 0.5)
 })
 
-test('a class that is nowhere, and is found nowhere, is right', () => {
+test('a class that does not occur and is not predicted is right', () => {
   assert.equal(semanticScores({ truePositive: 0, falsePositive: 0, falseNegative: 0, trueNegative: 9 }), {
     dice: 1,
     miou: 1,

@@ -16,7 +16,7 @@ const discs = (list: number[][], { width, height } = size) =>
     (_, i) => +list.some(([x, y, r]) => Math.hypot((i % width) - x, Math.floor(i / width) - y) <= r),
   )
 
-test('the threshold lies between two heaps of gray values, in the middle of the gap', () => {
+test('the threshold is in the middle of the gap between two groups of gray values', () => {
   assert.is(otsuThreshold([10, 10, 12, 200, 201]), (12 + 199) / 2 + 1)
   // 3 of 0, 2 of 1 and 3 of 5: the variance between classes is 8.1 below 1, 15.4 below 5
   assert.is(otsuThreshold([0, 0, 0, 1, 1, 5, 5, 5]), (1 + 4) / 2 + 1)
@@ -56,7 +56,7 @@ test('one disc is one part, two overlapping ones are two, cut at their neck', ()
   )
 })
 
-test('a wide neck and a ragged rim divide nothing', () => {
+test('a wide neck and a ragged rim separate nothing', () => {
   assert.is(
     watershed(
       discs([
@@ -112,7 +112,7 @@ function picture(bright: boolean) {
 }
 
 for (const bright of [true, false])
-  test(`twenty touching ${bright ? 'bright' : 'dark'} discs are found, though they cover most of the picture and its rim`, () => {
+  test(`twenty touching ${bright ? 'bright' : 'dark'} discs are found, though they cover most of the image and its edge`, () => {
     const { image, labels } = picture(bright)
     const masks = watershedMasks(image)
     const { ious, counted } = automaticMatches(
@@ -125,7 +125,7 @@ for (const bright of [true, false])
     assert.ok(Math.min(...ious) > 0.9, String(ious))
   })
 
-test('a picture of one gray value has no particles', () => {
+test('an image of one gray value has no particles', () => {
   assert.equal(watershedMasks({ width: 8, height: 8, rgb: new Uint8Array(192).fill(77) }), [])
   assert.equal(watershedMasks({ width: 1, height: 1, rgb: Uint8Array.of(1, 2, 3) }), [])
 })

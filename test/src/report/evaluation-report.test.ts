@@ -1,4 +1,4 @@
-/** @file The report: complete in itself, safe with hostile names, and drawn from what was measured. */
+/** @file The evaluation report: a self-contained page, safe with hostile names, with the right scores and drawings. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Mask } from '../../../engine/masks/mask'
@@ -94,7 +94,7 @@ const report: EvaluationReport = {
   commands: [`wgsam eval --data ${evil}`],
 }
 
-test('the page loads nothing and runs nothing', () => {
+test('the page has no external resources and no scripts', () => {
   const html = renderEvaluationReport(report)
   assert.not.match(html, /<script|https?:|<link|@import|url\(/i)
   assert.equal(
@@ -143,24 +143,24 @@ test('a report of masks found automatically draws their sizes and those of the l
   })
   for (const text of ['Otsu and watershed', 'count error', 'mSA', 'Smaller particles', '>labels<'])
     assert.ok(html.includes(text), text)
-  assert.is(html.split('change</th>').length - 1, 1, 'what is no model has no change of its own')
+  assert.is(html.split('change</th>').length - 1, 1, 'the baseline has no change')
 })
 
-test('the table for a terminal: a block for each way, intervals, and the change', () => {
+test('the table for a terminal: a block for each prompt mode, intervals, and the change', () => {
   const lines = comparisonTable(comparison).split('\n')
   const rows = shownMeasures.point.length + 1
   assert.is(lines.length, 2 * rows + 1)
   assert.match(lines[0], /^point prompts +base +adapted +change$/)
-  // two images: a draw has one of them twice as often as both
+  // two images: half of the resamples contain one of them twice
   assert.match(lines[1], /^ {2}Dice +50\.00 +75\.00 +\+25\.00 \[\+20\.00, \+30\.00\]$/)
   assert.match(lines[rows + 2], /^ {2}Dice +80\.00 .* −10\.00 \[−10\.00, −10\.00\]$/)
   assert.match(lines.join('\n'), /size error, px +1\.50 +1\.50 +\+0\.00 \[\+0\.00, \+0\.00\]/)
-  // alone, a model has intervals of its own
+  // a single model has its own intervals
   assert.match(comparisonTable(scoreComparison([base])), /Dice +50\.00 \[40\.00, 60\.00\]\n/)
   assert.is(percent(0.96144), '96.14')
 })
 
-test('one image has no interval; a change that the interval is not sure of is neither better nor worse', () => {
+test('one image has no interval; a change whose interval includes 0 is neither better nor worse', () => {
   const one = scoreComparison([
     { ...base, modes: modes([0.4], [0.4]) },
     { ...adapted, modes: modes([0.7], [0.3]) },
@@ -196,7 +196,7 @@ test('axes have round numbers around their values', () => {
   }
 })
 
-test('a curve of very many points stays a small picture and keeps its shape', () => {
+test('a curve with very many points becomes a small file and keeps its shape', () => {
   const points = Array.from({ length: 200_000 }, (_, i): [number, number] => [i, i % 2])
   const svg = lineChart({ title: 't', x: 'step', series: [{ name: 'a', points, colour: 1 }] })
   assert.ok(svg.length < 10_000)
@@ -260,7 +260,7 @@ test('errors are coloured by their kind', () => {
   assert.equal([...rgb.subarray(0, 6)], [0, 0, 0, 1, 2, 3])
 })
 
-test('changes are coloured where one is right and the other is not', () => {
+test('pixels are coloured if one prediction is right and the other is not', () => {
   const line = { width: 5, height: 1 }
   const raster = (...data: number[]) => ({ ...line, data: Uint16Array.from(data) })
   const rgb = new Uint8Array(15)

@@ -1,4 +1,4 @@
-/** Whole models against the golden files: every output and every LoRA gradient that a file holds. */
+/** @file Complete models against golden files: every output and every LoRA gradient that a file contains. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { readFileSync } from 'node:fs'
@@ -56,7 +56,7 @@ async function nudged<T>(tensor: Tensor, element: number, by: number, call: () =
   }
 }
 
-test('one changed weight shows in whatever depends on it, and in nothing else', async () => {
+test('a changed weight changes the outputs that depend on it, and no others', async () => {
   const base = 'golden/files/toy_vit'
   const golden = await openGolden(engine, base)
   const limit = toleranceOf(base)

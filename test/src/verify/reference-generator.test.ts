@@ -1,4 +1,4 @@
-/** The comparison of records: partners both ways, and goldens that are not as they should be. */
+/** @file The comparison of mask records with those of the reference implementation, and invalid golden files. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -26,7 +26,7 @@ const record = (x0: number, over: object = {}) => {
   }
 }
 
-test('partners agree in mask and scores, both ways', () => {
+test('partners agree in mask and scores, in both directions', () => {
   const golden = [record(0), record(10), record(25)]
   const same = compareRecords(golden, [golden[2], golden[0], golden[1]])
   assert.ok(same.passed && same.found === 1 && same.wanted === 1 && same.boxes === 1)
@@ -44,7 +44,7 @@ test('partners agree in mask and scores, both ways', () => {
   assert.is(compareRecords([record(0)], [record(0, { bbox: [0, 5, 25, 9] })]).boxes, 0)
 })
 
-test('parameters by the reference’s names', () => {
+test('parameters are named as in the reference implementation', () => {
   assert.equal(optionsOf({ points_per_side: 16, min_mask_region_area: 4, crop_n_layers: 1 }, 'a.json'), {
     pointsPerSide: 16,
     minMaskRegionArea: 4,
@@ -72,7 +72,7 @@ test('files: one, a folder, another kind, and damaged ones', async () => {
   for (const [text, what] of [
     ['{', /not JSON/],
     ['{"params": {}, "records": 3, "image": "a.png"}', /a generator golden has "image"/],
-    ['{"params": {}, "records": [{}], "image": "a.png"}', /record 0 is not as the reference writes it/],
+    ['{"params": {}, "records": [{}], "image": "a.png"}', /record 0 is not in the reference implementation's format/],
     ['{"params": {}, "records": [null], "image": "a.png"}', /record 0/],
   ] as const) {
     await put('bad.json', text)
@@ -84,7 +84,7 @@ test('files: one, a folder, another kind, and damaged ones', async () => {
   await rm(dir, { recursive: true })
 })
 
-test('the command: a golden passes on its own model, and fails where a record is another', async () => {
+test('the command: a golden file passes with its own model, and fails if a record differs', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'wgsam-golden-'))
   const image = {
     width: 70,
@@ -136,7 +136,7 @@ test('the command: a golden passes on its own model, and fails where a record is
   )
   const bad = await run({ records: records.map((r) => ({ ...r, predicted_iou: r.predicted_iou + 0.02 })) })
   assert.is(bad.code, 1)
-  assert.match(bad.said, /^FAIL .* partners for 0.0 %/)
+  assert.match(bad.said, /^FAIL .* found; 0.0 % of the expected ones/)
   assert.match((await run({ size: [70, 50] })).said, /size \[70, 50\] is not that of scene.png/)
   assert.match((await run({ params: { points_per_side: -1 } })).said, /scene.json: pointsPerSide must be/)
   assert.match((await run({ params: { pointless: 1 } })).said, /scene.json: the generator has no parameter pointless/)
