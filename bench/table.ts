@@ -63,7 +63,7 @@ function microTable(rows: readonly MicroRow[]): string {
 function macroTable(rows: readonly MacroRow[]): string {
   if (!rows.length) return ''
   return columns(
-    ['run', 'ms', 'spread', 'rate', 'host', 'dispatches', 'planned memory', 'peak memory', 'memory held'],
+    ['run', 'ms', 'spread', 'rate', 'host', 'dispatches', 'planned', 'peak', 'held'],
     rows.map((row) => [
       row.name,
       milliseconds(row.ms.median),

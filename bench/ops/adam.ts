@@ -4,12 +4,12 @@ import { ParameterSet } from '../../engine/train/parameters'
 import { type MicroCase, floats, noise } from '../micro-case'
 
 const sizes = [
-  { count: 18_874_368, what: 'ViT-B, rank 512 on q and v', quick: false },
-  { count: 589_824, what: 'ViT-B, rank 16 on q and v', quick: true },
+  { count: 18_874_368, usage: 'ViT-B, rank 512 on q and v', quick: false },
+  { count: 589_824, usage: 'ViT-B, rank 16 on q and v', quick: true },
 ]
 
-export const adamCases: MicroCase[] = sizes.map(({ count, what, quick }) => ({
-  name: `adam ${count} (${what})`,
+export const adamCases: MicroCase[] = sizes.map(({ count, usage, quick }) => ({
+  name: `adam ${count} (${usage})`,
   quick,
   record(bench) {
     const parameters = new ParameterSet(bench.engine, [{ name: 'all', shape: [count], init: noise(count) }])

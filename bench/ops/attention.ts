@@ -9,31 +9,31 @@ import { windowMap } from '../../engine/ops/windows'
 import { type MicroCase, floats } from '../micro-case'
 
 const shapes = [
-  { what: 'TinyViT 512, stage 1', grid: 64, window: 7, heads: 4, head: 32, kept: true, quick: false },
-  { what: 'TinyViT 512, stage 2', grid: 32, window: 14, heads: 5, head: 32, kept: true, quick: true },
-  { what: 'TinyViT 512, stage 3', grid: 32, window: 7, heads: 10, head: 32, kept: true, quick: false },
-  { what: 'TinyViT 1024, stage 2', grid: 64, window: 14, heads: 5, head: 32, kept: false, quick: false },
-  { what: 'ViT-B 512, windowed', grid: 32, window: 14, heads: 12, head: 64, kept: true, quick: true },
-  { what: 'ViT-B 512, global', grid: 32, window: 0, heads: 12, head: 64, kept: true, quick: false },
-  { what: 'ViT-B 1024, windowed', grid: 64, window: 14, heads: 12, head: 64, kept: false, quick: false },
-  { what: 'ViT-B 1024, global', grid: 64, window: 0, heads: 12, head: 64, kept: false, quick: false },
+  { usage: 'TinyViT 512, stage 1', grid: 64, window: 7, heads: 4, head: 32, kept: true, quick: false },
+  { usage: 'TinyViT 512, stage 2', grid: 32, window: 14, heads: 5, head: 32, kept: true, quick: true },
+  { usage: 'TinyViT 512, stage 3', grid: 32, window: 7, heads: 10, head: 32, kept: true, quick: false },
+  { usage: 'TinyViT 1024, stage 2', grid: 64, window: 14, heads: 5, head: 32, kept: false, quick: false },
+  { usage: 'ViT-B 512, windowed', grid: 32, window: 14, heads: 12, head: 64, kept: true, quick: true },
+  { usage: 'ViT-B 512, global', grid: 32, window: 0, heads: 12, head: 64, kept: true, quick: false },
+  { usage: 'ViT-B 1024, windowed', grid: 64, window: 14, heads: 12, head: 64, kept: false, quick: false },
+  { usage: 'ViT-B 1024, global', grid: 64, window: 0, heads: 12, head: 64, kept: false, quick: false },
 ]
 const implementations = [
   { name: 'attention', op: attention },
   { name: 'attention with kept scores', op: attentionMaterialised },
 ]
 
-export const attentionCases: MicroCase[] = shapes.flatMap(({ what, grid, window, heads, head, kept, quick }) =>
+export const attentionCases: MicroCase[] = shapes.flatMap(({ usage, grid, window, heads, head, kept, quick }) =>
   implementations
     .filter(({ op }) => op === attention || kept)
     .map(({ name, op }): MicroCase => ({
-      name: `${name} ${grid}x${grid} window ${window || grid} heads ${heads}x${head} (${what})`,
+      name: `${name} ${grid}x${grid} window ${window || grid} heads ${heads}x${head} (${usage})`,
       quick: quick && op === attention,
       record(bench) {
         const map = windowMap(bench.engine, { batch: 1, height: grid, width: grid, window })
         const rows = map.tokens + (map.pads ? 1 : 0)
         const channels = heads * head
-        const tiny = what.startsWith('TinyViT')
+        const tiny = usage.startsWith('TinyViT')
         const qkv = bench.variable('qkv', rows, 3 * channels)
         const bias = tiny ? bench.operand('bias', heads, map.length, map.length) : undefined
         const table = (side: number) => bench.operand('relative positions', 2 * side - 1, head)

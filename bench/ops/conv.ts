@@ -8,20 +8,20 @@ interface ConvShape {
   from: number
   to: number
   stride: 1 | 2
-  what: string
+  usage: string
   quick: boolean
 }
 
 const dense: ConvShape[] = [
-  { side: 64, from: 256, to: 256, stride: 1, what: 'neck 1024', quick: false },
-  { side: 32, from: 256, to: 256, stride: 1, what: 'neck 512', quick: true },
-  { side: 1024, from: 3, to: 32, stride: 2, what: 'TinyViT 1024, stem', quick: false },
-  { side: 512, from: 32, to: 64, stride: 2, what: 'TinyViT 1024, stem', quick: false },
+  { side: 64, from: 256, to: 256, stride: 1, usage: 'neck 1024', quick: false },
+  { side: 32, from: 256, to: 256, stride: 1, usage: 'neck 512', quick: true },
+  { side: 1024, from: 3, to: 32, stride: 2, usage: 'TinyViT 1024, stem', quick: false },
+  { side: 512, from: 32, to: 64, stride: 2, usage: 'TinyViT 1024, stem', quick: false },
 ]
 const depthwise: ConvShape[] = [
-  { side: 256, from: 256, to: 256, stride: 1, what: 'TinyViT 1024, stage 0', quick: false },
-  { side: 128, from: 128, to: 128, stride: 1, what: 'TinyViT 1024, stage 1', quick: false },
-  { side: 64, from: 128, to: 128, stride: 1, what: 'TinyViT 512, stage 1', quick: true },
+  { side: 256, from: 256, to: 256, stride: 1, usage: 'TinyViT 1024, stage 0', quick: false },
+  { side: 128, from: 128, to: 128, stride: 1, usage: 'TinyViT 1024, stage 1', quick: false },
+  { side: 64, from: 128, to: 128, stride: 1, usage: 'TinyViT 512, stage 1', quick: true },
 ]
 
 const sizesOf = ({ side, from, to, stride }: ConvShape) => ({
@@ -30,10 +30,10 @@ const sizesOf = ({ side, from, to, stride }: ConvShape) => ({
 })
 
 const denseCase = (shape: ConvShape): MicroCase => {
-  const { side, from, to, stride, what, quick } = shape
+  const { side, from, to, stride, usage, quick } = shape
   const { input, output } = sizesOf(shape)
   return {
-    name: `conv3x3 ${side}x${side}x${from} to ${to}${stride > 1 ? ` stride ${stride}` : ''} (${what})`,
+    name: `conv3x3 ${side}x${side}x${from} to ${to}${stride > 1 ? ` stride ${stride}` : ''} (${usage})`,
     quick,
     record(bench) {
       const x = bench.variable('x', side * side, from)
@@ -46,10 +46,10 @@ const denseCase = (shape: ConvShape): MicroCase => {
 }
 
 const depthwiseCase = (shape: ConvShape): MicroCase => {
-  const { side, from, stride, what, quick } = shape
+  const { side, from, stride, usage, quick } = shape
   const { input, output } = sizesOf(shape)
   return {
-    name: `depthwise 3x3 ${side}x${side}x${from} (${what})`,
+    name: `depthwise 3x3 ${side}x${side}x${from} (${usage})`,
     quick,
     record(bench) {
       const x = bench.variable('x', side * side, from)

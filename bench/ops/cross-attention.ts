@@ -4,19 +4,19 @@ import { type MicroCase, floats } from '../micro-case'
 
 const [HEADS, CHANNELS, TOKENS] = [8, 128, 7]
 const shapes = [
-  { what: '1024, 64 prompts', prompts: 64, cells: 4096, quick: false },
-  { what: '512, 16 prompts', prompts: 16, cells: 1024, quick: true },
+  { usage: '1024, 64 prompts', prompts: 64, cells: 4096, quick: false },
+  { usage: '512, 16 prompts', prompts: 16, cells: 1024, quick: true },
 ]
 const directions = [
   { direction: 'tokens to image', of: (cells: number) => ({ queries: TOKENS, keys: cells }) },
   { direction: 'image to tokens', of: (cells: number) => ({ queries: cells, keys: TOKENS }) },
 ]
 
-export const crossAttentionCases: MicroCase[] = shapes.flatMap(({ what, prompts, cells, quick }) =>
+export const crossAttentionCases: MicroCase[] = shapes.flatMap(({ usage, prompts, cells, quick }) =>
   directions.map(({ direction, of }): MicroCase => {
     const { queries, keys } = of(cells)
     return {
-      name: `cross attention ${prompts}x${queries}x${keys} (${direction}, ${what})`,
+      name: `cross attention ${prompts}x${queries}x${keys} (${direction}, ${usage})`,
       quick,
       record(bench) {
         const q = bench.variable('q', prompts * queries, CHANNELS)

@@ -3,13 +3,13 @@ import { activate } from '../../engine/ops/pointwise'
 import { type MicroCase, floats } from '../micro-case'
 
 const shapes = [
-  { rows: 4096, columns: 3072, what: 'ViT-B 1024, MLP', quick: false },
-  { rows: 65536, columns: 256, what: 'TinyViT 1024, stage 0', quick: false },
-  { rows: 16384, columns: 256, what: 'TinyViT 512, stage 0', quick: true },
+  { rows: 4096, columns: 3072, usage: 'ViT-B 1024, MLP', quick: false },
+  { rows: 65536, columns: 256, usage: 'TinyViT 1024, stage 0', quick: false },
+  { rows: 16384, columns: 256, usage: 'TinyViT 512, stage 0', quick: true },
 ]
 
-export const geluCases: MicroCase[] = shapes.map(({ rows, columns, what, quick }) => ({
-  name: `gelu ${rows}x${columns} (${what})`,
+export const geluCases: MicroCase[] = shapes.map(({ rows, columns, usage, quick }) => ({
+  name: `gelu ${rows}x${columns} (${usage})`,
   quick,
   record(bench) {
     const x = bench.variable('x', rows, columns)

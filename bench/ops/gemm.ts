@@ -4,17 +4,17 @@ import { type Gemm, gemm } from '../../engine/ops/gemm'
 import { type MicroCase, type RecordedCase, type Workbench, floats } from '../micro-case'
 
 const shapes = [
-  { m: 4096, n: 2304, k: 768, what: 'ViT-B 1024, qkv', quick: false },
-  { m: 4096, n: 768, k: 768, what: 'ViT-B 1024, proj', quick: false },
-  { m: 4096, n: 3072, k: 768, what: 'ViT-B 1024, lin1', quick: false },
-  { m: 4096, n: 768, k: 3072, what: 'ViT-B 1024, lin2', quick: false },
-  { m: 4096, n: 5120, k: 1280, what: 'ViT-H 1024, lin1', quick: false },
-  { m: 8192, n: 3072, k: 768, what: 'ViT-B 512, eight images, lin1', quick: false },
-  { m: 1024, n: 768, k: 768, what: 'ViT-B 512, proj', quick: true },
-  { m: 16384, n: 512, k: 128, what: 'TinyViT 1024, stage 1, fc1', quick: false },
-  { m: 4096, n: 480, k: 160, what: 'TinyViT 1024, stage 2, qkv', quick: false },
-  { m: 1024, n: 640, k: 160, what: 'TinyViT 512, stage 2, fc1', quick: true },
-  { m: 448, n: 256, k: 256, what: 'decoder, 64 prompts, tokens', quick: false },
+  { m: 4096, n: 2304, k: 768, usage: 'ViT-B 1024, qkv', quick: false },
+  { m: 4096, n: 768, k: 768, usage: 'ViT-B 1024, proj', quick: false },
+  { m: 4096, n: 3072, k: 768, usage: 'ViT-B 1024, lin1', quick: false },
+  { m: 4096, n: 768, k: 3072, usage: 'ViT-B 1024, lin2', quick: false },
+  { m: 4096, n: 5120, k: 1280, usage: 'ViT-H 1024, lin1', quick: false },
+  { m: 8192, n: 3072, k: 768, usage: 'ViT-B 512, eight images, lin1', quick: false },
+  { m: 1024, n: 768, k: 768, usage: 'ViT-B 512, proj', quick: true },
+  { m: 16384, n: 512, k: 128, usage: 'TinyViT 1024, stage 1, fc1', quick: false },
+  { m: 4096, n: 480, k: 160, usage: 'TinyViT 1024, stage 2, qkv', quick: false },
+  { m: 1024, n: 640, k: 160, usage: 'TinyViT 512, stage 2, fc1', quick: true },
+  { m: 448, n: 256, k: 256, usage: 'decoder, 64 prompts, tokens', quick: false },
 ]
 
 /** The matrix products of the forward pass, of the input's gradient and of the weight's gradient. */
@@ -24,8 +24,8 @@ const layouts = [
   { layout: 'tn', of: (m: number, n: number, k: number) => [n, k, m] },
 ] as const
 
-export const gemmCases: MicroCase[] = shapes.flatMap(({ m, n, k, what, quick }) =>
-  layouts.map(({ layout, of }) => matmulCase(layout, of(m, n, k), what, quick)),
+export const gemmCases: MicroCase[] = shapes.flatMap(({ m, n, k, usage, quick }) =>
+  layouts.map(({ layout, of }) => matmulCase(layout, of(m, n, k), usage, quick)),
 )
 
 /** C (m, n), with sums over k terms. `rank` adds a LoRA update; for layout nt to the first half of the columns only. */
@@ -59,10 +59,10 @@ export function recordMatmul(bench: Workbench, { layout, m, n, k, batches = 1, r
 }
 
 /** The case of a matrix product with `shape` [m, n, k]. */
-export function matmulCase(layout: Gemm['layout'], shape: number[], what: string, quick: boolean): MicroCase {
+export function matmulCase(layout: Gemm['layout'], shape: number[], usage: string, quick: boolean): MicroCase {
   const [m, n, k] = shape
   return {
-    name: `gemm ${layout} ${m}x${n}x${k} (${what})`,
+    name: `gemm ${layout} ${m}x${n}x${k} (${usage})`,
     quick,
     record: (bench) => recordMatmul(bench, { layout, m, n, k }),
   }

@@ -3,16 +3,16 @@ import { layerNorm } from '../../engine/ops/layernorm'
 import { type MicroCase, floats } from '../micro-case'
 
 const shapes = [
-  { rows: 4096, columns: 768, what: 'ViT-B 1024', quick: false },
-  { rows: 8192, columns: 768, what: 'ViT-B 512, eight images', quick: false },
-  { rows: 16384, columns: 128, what: 'TinyViT 1024, stage 1', quick: false },
-  { rows: 4096, columns: 128, what: 'TinyViT 512, stage 1', quick: true },
-  { rows: 4096, columns: 256, what: 'neck 1024', quick: true },
-  { rows: 262144, columns: 64, what: 'decoder, 16 prompts at 1024', quick: false },
+  { rows: 4096, columns: 768, usage: 'ViT-B 1024', quick: false },
+  { rows: 8192, columns: 768, usage: 'ViT-B 512, eight images', quick: false },
+  { rows: 16384, columns: 128, usage: 'TinyViT 1024, stage 1', quick: false },
+  { rows: 4096, columns: 128, usage: 'TinyViT 512, stage 1', quick: true },
+  { rows: 4096, columns: 256, usage: 'neck 1024', quick: true },
+  { rows: 262144, columns: 64, usage: 'decoder, 16 prompts at 1024', quick: false },
 ]
 
-export const layernormCases: MicroCase[] = shapes.map(({ rows, columns, what, quick }) => ({
-  name: `layernorm ${rows}x${columns} (${what})`,
+export const layernormCases: MicroCase[] = shapes.map(({ rows, columns, usage, quick }) => ({
+  name: `layernorm ${rows}x${columns} (${usage})`,
   quick,
   record(bench) {
     const x = bench.variable('x', rows, columns)

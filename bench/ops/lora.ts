@@ -3,13 +3,13 @@ import { linear } from '../../engine/ops/linear'
 import { type MicroCase, floats } from '../micro-case'
 
 const layers = [
-  { rows: 8192, dim: 768, what: 'ViT-B 512, eight images', ranks: [4, 8, 16, 32, 64, 128, 256, 512], quick: [] },
-  { rows: 1024, dim: 160, what: 'TinyViT 512, stage 2', ranks: [4, 64, 512], quick: [4, 64] },
+  { rows: 8192, dim: 768, usage: 'ViT-B 512, eight images', ranks: [4, 8, 16, 32, 64, 128, 256, 512], quick: [] },
+  { rows: 1024, dim: 160, usage: 'TinyViT 512, stage 2', ranks: [4, 64, 512], quick: [4, 64] },
 ]
 
-export const loraCases: MicroCase[] = layers.flatMap(({ rows, dim, what, ranks, quick }) =>
+export const loraCases: MicroCase[] = layers.flatMap(({ rows, dim, usage, ranks, quick }) =>
   ranks.map((rank): MicroCase => ({
-    name: `lora rank ${rank} ${rows}x${3 * dim}x${dim} (${what})`,
+    name: `lora rank ${rank} ${rows}x${3 * dim}x${dim} (${usage})`,
     quick: (quick as number[]).includes(rank),
     record(bench) {
       const x = bench.variable('x', rows, dim)

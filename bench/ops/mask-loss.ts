@@ -4,13 +4,13 @@ import { type MicroCase, floats } from '../micro-case'
 
 const MASKS = 4
 const shapes = [
-  { prompts: 16, side: 256, what: 'an image at 1024', quick: false },
-  { prompts: 128, side: 128, what: 'eight images at 512', quick: false },
-  { prompts: 16, side: 128, what: 'an image at 512', quick: true },
+  { prompts: 16, side: 256, usage: 'an image at 1024', quick: false },
+  { prompts: 128, side: 128, usage: 'eight images at 512', quick: false },
+  { prompts: 16, side: 128, usage: 'an image at 512', quick: true },
 ]
 
-export const maskLossCases: MicroCase[] = shapes.map(({ prompts, side, what, quick }) => ({
-  name: `mask loss ${prompts}x${MASKS}x${side}x${side} (${what})`,
+export const maskLossCases: MicroCase[] = shapes.map(({ prompts, side, usage, quick }) => ({
+  name: `mask loss ${prompts}x${MASKS}x${side}x${side} (${usage})`,
   quick,
   record(bench) {
     const pixels = side * side

@@ -3,12 +3,12 @@ import { resizeBilinear } from '../../engine/ops/resize'
 import { type MicroCase, floats } from '../micro-case'
 
 const shapes = [
-  { batch: 16, from: 256, to: 1024, what: '16 masks to the input, 1024', quick: false },
-  { batch: 4, from: 128, to: 512, what: '4 masks to the input, 512', quick: true },
+  { batch: 16, from: 256, to: 1024, usage: '16 masks to the input, 1024', quick: false },
+  { batch: 4, from: 128, to: 512, usage: '4 masks to the input, 512', quick: true },
 ]
 
-export const resizeCases: MicroCase[] = shapes.map(({ batch, from, to, what, quick }) => ({
-  name: `resize ${batch}x${from}x${from} to ${to}x${to} (${what})`,
+export const resizeCases: MicroCase[] = shapes.map(({ batch, from, to, usage, quick }) => ({
+  name: `resize ${batch}x${from}x${from} to ${to}x${to} (${usage})`,
   quick,
   record(bench) {
     const x = bench.variable('x', batch, from, from)

@@ -4,13 +4,13 @@ import { gatherRows } from '../../engine/ops/rows'
 import { type MicroCase, floats } from '../micro-case'
 
 const gathers = [
-  { prompts: 64, cells: 4096, what: 'embedding of 64 prompts at 1024', quick: false },
-  { prompts: 16, cells: 1024, what: 'embedding of 16 prompts at 512', quick: true },
+  { prompts: 64, cells: 4096, usage: 'embedding of 64 prompts at 1024', quick: false },
+  { prompts: 16, cells: 1024, usage: 'embedding of 16 prompts at 512', quick: true },
 ]
 const DIM = 256
 
-const gather = ({ prompts, cells, what, quick }: (typeof gathers)[number]): MicroCase => ({
-  name: `gather rows ${prompts}x${cells * DIM} (${what})`,
+const gather = ({ prompts, cells, usage, quick }: (typeof gathers)[number]): MicroCase => ({
+  name: `gather rows ${prompts}x${cells * DIM} (${usage})`,
   quick,
   record(bench) {
     const x = bench.variable('x', 1, cells * DIM)

@@ -3,13 +3,13 @@ import { softmax } from '../../engine/ops/softmax'
 import { type MicroCase, floats } from '../micro-case'
 
 const shapes = [
-  { rows: 3584, columns: 4096, what: 'tokens to image, 64 prompts at 1024', quick: false },
-  { rows: 2097152, columns: 7, what: 'image to tokens, 64 prompts at 1024', quick: false },
-  { rows: 896, columns: 1024, what: 'tokens to image, 16 prompts at 512', quick: true },
+  { rows: 3584, columns: 4096, usage: 'tokens to image, 64 prompts at 1024', quick: false },
+  { rows: 2097152, columns: 7, usage: 'image to tokens, 64 prompts at 1024', quick: false },
+  { rows: 896, columns: 1024, usage: 'tokens to image, 16 prompts at 512', quick: true },
 ]
 
-export const softmaxCases: MicroCase[] = shapes.map(({ rows, columns, what, quick }) => ({
-  name: `softmax ${rows}x${columns} (${what})`,
+export const softmaxCases: MicroCase[] = shapes.map(({ rows, columns, usage, quick }) => ({
+  name: `softmax ${rows}x${columns} (${usage})`,
   quick,
   record(bench) {
     const x = bench.variable('x', rows, columns)

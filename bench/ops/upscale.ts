@@ -3,13 +3,13 @@ import { convTranspose2x2 } from '../../engine/ops/upscale'
 import { type MicroCase, floats } from '../micro-case'
 
 const shapes = [
-  { prompts: 16, side: 64, from: 256, to: 64, what: 'first, 16 prompts at 1024', quick: false },
-  { prompts: 16, side: 128, from: 64, to: 32, what: 'second, 16 prompts at 1024', quick: false },
-  { prompts: 4, side: 32, from: 256, to: 64, what: 'first, 4 prompts at 512', quick: true },
+  { prompts: 16, side: 64, from: 256, to: 64, usage: 'first, 16 prompts at 1024', quick: false },
+  { prompts: 16, side: 128, from: 64, to: 32, usage: 'second, 16 prompts at 1024', quick: false },
+  { prompts: 4, side: 32, from: 256, to: 64, usage: 'first, 4 prompts at 512', quick: true },
 ]
 
-export const upscaleCases: MicroCase[] = shapes.map(({ prompts, side, from, to, what, quick }) => ({
-  name: `upscale ${prompts}x${side}x${side}x${from} to ${to} (${what})`,
+export const upscaleCases: MicroCase[] = shapes.map(({ prompts, side, from, to, usage, quick }) => ({
+  name: `upscale ${prompts}x${side}x${side}x${from} to ${to} (${usage})`,
   quick,
   record(bench) {
     const x = bench.variable('x', prompts * side * side, from)
