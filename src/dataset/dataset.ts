@@ -138,7 +138,7 @@ export function checkPair(labels: LabelMap, width: number, height: number, minPi
       `label ${largest.id} covers ${(100 * share).toFixed(1)} % of the image and looks like the background, which must be 0`,
     )
   if (largest.area < minPixels)
-    throw new UserError(`its largest instance has ${largest.area} pixels, fewer than the ${minPixels} asked for`)
+    throw new UserError(`its largest instance has ${largest.area} pixels, fewer than the required ${minPixels}`)
   return found.length
 }
 

@@ -159,10 +159,10 @@ test('rethreshold with other thresholds returns the masks that the generator fin
   ]) {
     const again = await rethreshold(every, { maskThreshold, stabilityScoreOffset })
     checkSet(again)
-    const anew = await generate({ duplicateIou: 1, maskThreshold, stabilityScoreOffset, stabilityScoreThresh: 0 })
+    const repeated = await generate({ duplicateIou: 1, maskThreshold, stabilityScoreOffset, stabilityScoreThresh: 0 })
     let compared = 0
     for (const c of again.candidates) {
-      const one = anew.candidates.find((o) => o.token === c.token && String(o.point) === String(c.point))
+      const one = repeated.candidates.find((o) => o.token === c.token && String(o.point) === String(c.point))
       if (!one) continue
       compared++
       assert.ok(Math.abs(c.area - one.area) <= 1 + 0.001 * one.area, `${c.area} and ${one.area} pixels`)

@@ -24,7 +24,7 @@ test('softmax of narrow and of wide rows', async () => {
     [3, 65],
     [2, 2, 300],
     [5, 1],
-    // so many rows that a software adapter processes each by one lane
+    // enough rows that a software adapter processes each by one lane
     [515, 66],
   ])
     await checkOp({

@@ -125,7 +125,7 @@ test('help, version and error messages need no GPU', () => {
   assert.is(wgsam(['constructor'], NO_GPU).status, 1)
 })
 
-test('errors of the operating system are explained in words', () => {
+test('errors of the operating system are explained', () => {
   const error = (over: object) => Object.assign(new Error('x'), over)
   assert.is(systemProblem(error({ code: 'ENOSPC', path: 'a/b.123.part' })), 'a/b: the disk is full')
   assert.is(systemProblem(error({ code: 'EISDIR', path: 'a.1.part', dest: 'a' })), 'a: it is a folder')

@@ -231,7 +231,7 @@ test('the baseline together with prompts; wrong option values', async () => {
     models.map(({ name }: { name: string }) => name),
     ['base', 'watershed'],
   )
-  assert.is(models[1].evaluations[0].change, null, 'the base model found nothing by itself')
+  assert.is(models[1].evaluations[0].change, null, 'the base model found nothing without prompts')
   assert.match(await refusal(run(...common(), '--prompt', 'point,boxes')), '"boxes"')
   assert.match(await refusal(run(...common(), '--prompt', '')), '--prompt')
   assert.match(await refusal(run(...common(), '--resamples', '3')), 'from 100')

@@ -58,7 +58,7 @@ test('area, inclusive box, innermost point and border of each instance', () => {
   assert.equal(instances(one), [{ id: 65535, area: 1, x0: 0, y0: 0, x1: 0, y1: 0, point: [0, 0], border: true }])
 })
 
-test('the point lies inside, in rings too', () => {
+test('the point is inside the instance, also for rings', () => {
   const ring = map(7, `0111110 1111111 1100011 1100011 1100011 1111111 0111110`)
   const [{ point }] = instances(ring)
   assert.is(ring.data[point[1] * 7 + point[0]], 1)

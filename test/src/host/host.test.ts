@@ -44,13 +44,13 @@ test('the self-test passes here, and detects a wrong and a missing result', asyn
 test('the first signal requests a stop, the second ends the program at once', async () => {
   const exit = process.exit
   const codes: unknown[] = []
-  let told = 0
-  const interrupt = interruption(() => told++)
+  let calls = 0
+  const interrupt = interruption(() => calls++)
   assert.not.ok(interrupt.requested)
   process.emit('SIGTERM', 'SIGTERM')
   assert.ok(interrupt.requested)
   assert.is(await interrupt.signal, 'SIGTERM')
-  assert.is(told, 1)
+  assert.is(calls, 1)
   process.exit = ((code?: number) => codes.push(code)) as unknown as typeof process.exit
   try {
     process.emit('SIGINT', 'SIGINT')

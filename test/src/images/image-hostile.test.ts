@@ -52,7 +52,7 @@ test('files truncated anywhere are refused with a message of one line', async ()
   assert.match(await refused(Buffer.alloc(0)), /empty/)
 })
 
-/** A TIFF whose strip lies behind its directory. */
+/** A TIFF whose strip follows its directory. */
 function tailTiff(): Buffer {
   const tags = [...picture(200, 150, 8), { tag: 273, values: [4096] }, { tag: 279, values: [noise.length] }]
   const head = tiffFile([{ tags }])

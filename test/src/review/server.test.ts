@@ -104,7 +104,7 @@ test('a window that is behind receives the entries it missed, and changes nothin
   assert.is(late.json.entries[0].window, 'w1')
   assert.equal((await ask(`${at('plain', 'log')}?after=0`)).json, late.json.entries)
   assert.equal((await ask(`${at('plain', 'log')}?after=1`)).json, [])
-  assert.is((await act('plain', 'w2', 1, remove(2))).status, 200, 'and can go on from there')
+  assert.is((await act('plain', 'w2', 1, remove(2))).status, 200, 'and can continue from there')
   const ahead = await act('plain', 'w2', 9, remove(3))
   assert.is(ahead.status, 409)
   assert.equal(ahead.json.entries, [])

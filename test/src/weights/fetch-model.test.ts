@@ -40,7 +40,7 @@ const cutAfter =
     response.write(content.subarray(0, bytes), () => setTimeout(() => response.destroy(), 50))
   }
 
-/** Starts a case in a folder of its own. */
+/** Starts a case in its own folder. */
 async function setUp(name: string, first: Answer) {
   answer = first
   requests.length = 0
@@ -48,7 +48,7 @@ async function setUp(name: string, first: Answer) {
   return { url: await listening, path: join(at(name), 'model.pth'), files: () => readdirSync(at(name)) }
 }
 
-test('a download tells its progress and ends under its name', async () => {
+test('a download reports its progress and is stored under its name', async () => {
   const { url, path, files } = await setUp('plain', honest)
   const seen: number[] = []
   await download(url, path, {
@@ -64,7 +64,7 @@ test('a download tells its progress and ends under its name', async () => {
   assert.is(seen.at(-1), content.length)
 })
 
-test('a broken connection leaves a part, and the next call goes on from it', async () => {
+test('a broken connection leaves a partial file, and the next call continues from it', async () => {
   const { url, path, files } = await setUp('resumed', cutAfter(100_000))
   await refuses(download(url, path, right), url, 'the download failed', 'Run the command again')
   assert.equal(files(), ['model.pth.part'])

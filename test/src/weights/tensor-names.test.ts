@@ -106,7 +106,7 @@ test('BatchNorm is folded into its convolution', async () => {
   await refuses(openCheckpoint(at('bn2.pth')), at('bn2.pth'), `${module}.bn.running_var is missing`)
 })
 
-test('the architecture is told by the shapes', async () => {
+test('the architecture is inferred from the shapes', async () => {
   const vit = await openCheckpoint('golden/files/toy_vit.pth')
   const decoder = { dim: 32, depth: 2, heads: 8, mlpDim: 48 }
   assert.equal(inferArchitecture(vit), {

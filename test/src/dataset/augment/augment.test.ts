@@ -95,7 +95,7 @@ test('a window is the picture itself, a shift of it, or half a turn; labels come
   assert.is(double.rgb[3 * (24 + 1)], Math.round((9 * 1 + 3 * 2 + 3 * 13 + 14) / 16))
 })
 
-test('a turned window lies within the picture: a disc keeps its place, its size and its one label', () => {
+test('a rotated crop is inside the image: a disc keeps its place, its size and its label', () => {
   const [width, height] = [90, 70]
   const labels = Uint16Array.from({ length: width * height }, (_, i) =>
     ((i % width) - 44.5) ** 2 + (Math.floor(i / width) - 34.5) ** 2 < 15 ** 2 ? 9 : 0,
@@ -115,7 +115,7 @@ test('a turned window lies within the picture: a disc keeps its place, its size 
     // the nearest of four pixels has a quarter of the weight or more
     turned.labels.forEach((id, i) => {
       const gray = turned.rgb[3 * i]
-      assert.ok(id ? gray >= 87 : gray <= 163, `label ${id} lies on gray ${gray}`)
+      assert.ok(id ? gray >= 87 : gray <= 163, `label ${id} is on gray ${gray}`)
     })
     const scaled = augment(source, new Rng(seed), { ...still, crop: 1, scale: 0.5 })
     const grown = Math.sqrt(scaled.labels.filter((id) => id === 9).length / area)
@@ -135,7 +135,7 @@ function discs(width: number, height: number, list: [x: number, y: number, radiu
   return { width, height, rgb, labels }
 }
 
-test('seen from further away particles are smaller and more, each with one label of its own', () => {
+test('zoomed out, particles are smaller and more numerous, each with its own label', () => {
   const source = discs(120, 80, [
     [60, 40, 20],
     [20, 60, 10],
@@ -147,7 +147,7 @@ test('seen from further away particles are smaller and more, each with one label
     far.labels.forEach((id, i) => {
       const gray = far.rgb[3 * i]
       // a label is that of one of the pixels that a gray value is mixed of
-      assert.ok(id ? gray >= 80 : gray <= 170, `label ${id} lies on gray ${gray}`)
+      assert.ok(id ? gray >= 80 : gray <= 170, `label ${id} is on gray ${gray}`)
     })
     const parts = components(
       far.labels.map((id) => +(id > 0)),

@@ -47,7 +47,7 @@ test('a log cut at any byte of its last line loses at most that line, and can be
     const seq = end >= whole.length - 1 ? 3 : 2
     assert.equal(await ids(again), { seq, masks: seq === 3 ? 2 : 3 }, `cut at byte ${end}`)
     const cut = end > start && end < whole.length - 1
-    assert.is(again.summaries[0].note !== null, cut, 'a person is told')
+    assert.is(again.summaries[0].note !== null, cut, 'the summary has a note')
     await again.act('a', { window: 'w', base: seq, action: remove(3) })
     await again.close()
     const lines = readFileSync(log, 'utf8').split('\n')
@@ -101,10 +101,10 @@ test('a review continues when its proposals are generated again or deleted', asy
   const { dir, folder } = await reviewed()
   await folder.close()
   await writeImage(dir, 'a', [square(40, 1, 4)])
-  const anew = await ReviewFolder.open(dir)
-  assert.equal(await ids(anew), { seq: 3, masks: 2 })
-  assert.match(anew.summaries[0].note!, 'generated again after the review began')
-  await anew.close()
+  const reopened = await ReviewFolder.open(dir)
+  assert.equal(await ids(reopened), { seq: 3, masks: 2 })
+  assert.match(reopened.summaries[0].note!, 'generated again after the review began')
+  await reopened.close()
   rmSync(projectFile.proposals(dir, 'a'))
   const without = await ReviewFolder.open(dir)
   assert.equal(await ids(without), { seq: 3, masks: 2 })

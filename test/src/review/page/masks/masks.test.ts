@@ -32,8 +32,8 @@ test('tidying drops small parts and fills holes, and keeps parts of similar size
   const block = strokeMask([[20, 20]], 8, { width: 64, height: 64 })
   const crumbs = uniteMasks([subtractMasks(block, [drawn(['#'], 20, 20)]), drawn(['##'], 40, 40)])
   assert.equal(rows(tidied(crumbs), 64, 64), rows(block, 64, 64))
-  const twins = uniteMasks([block, strokeMask([[45, 20]], 7, { width: 64, height: 64 })])
-  assert.is(maskArea(tidied(twins)), maskArea(twins))
+  const touching = uniteMasks([block, strokeMask([[45, 20]], 7, { width: 64, height: 64 })])
+  assert.is(maskArea(tidied(touching)), maskArea(touching))
   assert.is(tidied(subtractMasks(block, [block])).width, 0)
 })
 
