@@ -14,7 +14,7 @@ const maskOf = (rows: string[], x0 = 0, y0 = 0): Mask => ({
   data: Uint8Array.from(rows.join(''), (c) => (c === '#' ? 1 : 0)),
 })
 
-/** All rings filled by the even-odd rule of src/dataset/polygon.ts, one over the other. */
+/** All rings filled by the even-odd rule of src/dataset/fill-polygon.ts, one over the other. */
 function filled(mask: Mask): Uint8Array {
   const data = new Uint8Array(mask.width * mask.height)
   for (const { outer, holes } of maskPolygons(mask))
