@@ -2,10 +2,11 @@
 import { type Mask, maskArea } from '../../engine/masks/mask'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import type { Instance } from '../dataset/instances'
+import { equivalentDiameter } from '../dataset/stats'
 import { type BoundaryScores, boundaryOfLabels, boundaryOfMasks, boundaryScores } from './boundary'
 import { type Detection, iouLevels, type Matches } from './matching'
 import { type Confusion, confusion, IGNORED, semanticScores, type SemanticScores } from './pixel-counts'
-import { equivalentDiameter, sizeError, type SizeError } from './size-distance'
+import { sizeError, type SizeError } from './size-distance'
 
 /** The distance up to which outlines agree, in pixels of the image. */
 export const BOUNDARY_TOLERANCE = 2

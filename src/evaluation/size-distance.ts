@@ -1,9 +1,6 @@
 /** @file The distance between two distributions of particle sizes. */
 import { quantile } from '../statistics/quantile'
 
-/** The diameter of the disc with the given area. */
-export const equivalentDiameter = (area: number): number => 2 * Math.sqrt(area / Math.PI)
-
 /**
  * The Wasserstein-1 distance of two samples of equally weighted values: the area between their cumulative distribution
  * functions, in the unit of the values. NaN if either is empty.

@@ -1,7 +1,8 @@
 /** @file Distances of size distributions, computed by hand. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { equivalentDiameter, percentiles, sizeError, wasserstein } from '../../../src/evaluation/size-distance'
+import { equivalentDiameter } from '../../../src/dataset/stats'
+import { percentiles, sizeError, wasserstein } from '../../../src/evaluation/size-distance'
 
 const close = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-12, `${actual}, not ${expected}`)
