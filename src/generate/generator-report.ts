@@ -69,9 +69,9 @@ ${imageTable(results)}
 ${filterTable(files)}
 <h2>Pictures</h2>
 ${await pictures(dir, files)}
-<h2>How it was done</h2>
+<h2>Settings</h2>
 ${factTable([...facts, ['GPU adapter', `${hardware.adapter}; ${hardware.driver}`], ['Software', hardware.versions]])}
-<h2>To repeat it</h2>
+<h2>Command to reproduce this</h2>
 <pre>${escape(command)}</pre>`,
   })
 }

@@ -48,7 +48,7 @@ ${list(
 ${single.length ? `<h2>Images</h2>\n${imageTable(summary, single)}` : ''}
 <h2>Method</h2>
 ${factTable(facts(summary, options, version))}
-<h2>Command</h2>
+<h2>Command to reproduce this</h2>
 <pre>${escape(command)}</pre>`,
   })
 }

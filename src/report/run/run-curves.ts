@@ -81,7 +81,7 @@ const measures: Record<keyof Measures, string> = {
   dice: 'Dice',
   miou: 'mIoU',
   accuracy: 'Pixel accuracy',
-  instanceDice: 'Dice of each particle',
+  instanceDice: 'Instance Dice',
 }
 const prompts = ['point', 'box'] as const
 

@@ -42,7 +42,7 @@ ${evaluations.length ? `<h2>Evaluation</h2>\n${evaluations.map((one) => evaluati
 ${measured ? `<h2>Particle sizes</h2>\n${measuredHtml(measured)}` : ''}
 ${several ? differenceTable(runs) : ''}
 ${runs.map((run) => howHtml(run, several)).join('\n')}
-<h2>To repeat it</h2>
+<h2>Commands to reproduce this</h2>
 <pre>${escape([...runs.map(repeat), ...(command ? [command] : [])].join('\n'))}</pre>`,
   }
 }
@@ -89,7 +89,7 @@ function tiles(run: RunView): string {
         both('dice'),
         `Dice in percent, point · box prompts, of the best validation (epoch ${best.epoch.toFixed(1)})`,
       ),
-      tile(both('instanceDice'), 'Dice of each particle in percent, at that validation'),
+      tile(both('instanceDice'), 'Instance Dice in percent, at that validation'),
     )
   }
   return `<div class="tiles">${shown.join('')}</div>`
@@ -103,8 +103,8 @@ function runTable(runs: readonly RunView[]): string {
     'best epoch',
     'Dice, point',
     'Dice, box',
-    'each particle, point',
-    'each particle, box',
+    'instance Dice, point',
+    'instance Dice, box',
   ]
   const rows = runs.map((run) => {
     const best = bestOf(run)
