@@ -104,7 +104,7 @@ test('images that training would reject are left out, with the reason', async ()
   )
   assert.match(
     notes.find((note) => note.startsWith('tiny'))!,
-    'fewer than the 16',
+    'fewer than the required 16',
   )
   assert.match(
     notes.find((note) => note.startsWith('background'))!,
