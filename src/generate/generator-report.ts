@@ -27,10 +27,10 @@ const filterTitles: Record<string, string> = {
   stability: 'stability',
   minArea: 'too small',
   maxArea: 'too large',
-  frames: 'frames the image',
+  frames: 'touches three or four image edges',
   boxNms: 'box overlap',
   maskNms: 'mask overlap',
-  containment: 'inside another',
+  containment: 'nested in another',
 }
 
 /** Maximum number of pictures in a report. */
@@ -87,7 +87,7 @@ function scoreTiles(scores: MaskScores): string {
 
 function imageTable(results: readonly ImageResult[]): string {
   const scored = results.some(({ scores }) => scores)
-  const head = ['Image', 'Outcome', 'Pixels', 'Masks', 'of masks seen', 'Time']
+  const head = ['Image', 'Outcome', 'Pixels', 'Masks', 'of masks predicted', 'Time']
   const more = ['labelled', 'F1 at 0.5', 'F1 at 0.75']
   const rows = results.map(({ name, outcome, file, scores, note }) => {
     const cells = file
@@ -111,7 +111,7 @@ function filterTable(files: readonly ProposalFile[]): string {
     return `<tr><td>${escape(filterTitles[name] ?? name)}</td><td class="number">${gone}</td><td>${left}</td></tr>`
   })
   return `<div class="scroll"><table><thead><tr><th>Filter, in order</th><th class="number">removed</th><th>left</th></tr></thead>
-<tbody><tr><td>masks that the model gave</td><td></td><td>${seen}</td></tr>${rows.join('')}</tbody></table></div>`
+<tbody><tr><td>masks predicted by the model</td><td></td><td>${seen}</td></tr>${rows.join('')}</tbody></table></div>`
 }
 
 /** Images spread evenly over the folder. */
