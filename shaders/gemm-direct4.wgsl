@@ -109,14 +109,7 @@ fn direct4_tn(@builtin(workgroup_id) wg: vec3u, @builtin(local_invocation_index)
     s60 += u1.z * v0; s61 += u1.z * v1;
     s70 += u1.w * v0; s71 += u1.w * v1;
   }
-  s00 *= params.alpha; s01 *= params.alpha;
-  s10 *= params.alpha; s11 *= params.alpha;
-  s20 *= params.alpha; s21 *= params.alpha;
-  s30 *= params.alpha; s31 *= params.alpha;
-  s40 *= params.alpha; s41 *= params.alpha;
-  s50 *= params.alpha; s51 *= params.alpha;
-  s60 *= params.alpha; s61 *= params.alpha;
-  s70 *= params.alpha; s71 *= params.alpha;
+  // use: gemm-alpha
   let rows = min(8u, params.m - row);
   for (var i = 0u; i < rows; i++) {
     var v = s00;

@@ -1,13 +1,6 @@
 // In a kernel whose lane owns 8 x 8 outputs, rows i0 to i7 by columns j0 to j7, with their sums in s00 to s71: multiplies them
 // by alpha and adds the LoRA term. A column's rank elements in lora_right are together (by_columns), or n apart.
-s00 *= params.alpha; s01 *= params.alpha;
-s10 *= params.alpha; s11 *= params.alpha;
-s20 *= params.alpha; s21 *= params.alpha;
-s30 *= params.alpha; s31 *= params.alpha;
-s40 *= params.alpha; s41 *= params.alpha;
-s50 *= params.alpha; s51 *= params.alpha;
-s60 *= params.alpha; s61 *= params.alpha;
-s70 *= params.alpha; s71 *= params.alpha;
+// use: gemm-alpha
 for (var e = 0u; e < extensions; e++) {
   let begin = select(0u, params.ext[e].x, by_columns);
   let end = select(params.n, params.ext[e].y, by_columns);

@@ -1,22 +1,10 @@
 /** @file Chromium for the tests of pages. A machine without it skips those tests (test/support/needs.ts). */
-import { existsSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
 import { type Browser, chromium } from 'playwright-core'
+import { findChromium } from '../../scripts/find-tools.mjs'
 import { type RegisterTest, testNeeding } from './needs'
-
-const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
 /** Longest time that Chromium may take to start, in milliseconds. */
 const START_LIMIT_MS = 300_000
-
-/** The path of Chromium: WGSAM_CHROMIUM, else the first one found in PATH. */
-function findChromium(): string | undefined {
-  const { WGSAM_CHROMIUM: given, PATH = '' } = process.env
-  if (given) return given
-  return PATH.split(delimiter)
-    .flatMap((folder) => names.map((name) => join(folder, name)))
-    .find((path) => existsSync(path))
-}
 
 /** Registers a test that opens a page in Chromium. */
 export const testInBrowser: RegisterTest = (name, run) =>

@@ -12,7 +12,7 @@ import { WandbFile } from '../../../src/tracking/wandb/file'
 import * as records from '../../../src/tracking/wandb/records'
 import { WandbSink } from '../../../src/tracking/wandb/sink'
 import { testNeeding } from '../../support/needs'
-import { findTrackerPython } from '../../support/python'
+import { findTrackerPython } from '../../../scripts/find-tools.mjs'
 import { picture, stepRecord, tracked, validationRecord } from '../../support/tracking'
 
 const scratch = await mkdtemp(join(tmpdir(), 'wgsam-readers-'))

@@ -1,0 +1,28 @@
+// Where the tools of the tests are: scripts/test-tools.mjs installs what is missing, test/support opens what is there.
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
+
+/** The folder of the Python environment that `npm test` makes. */
+export const PYTHON_FOLDER = join('.cache', 'python-trackers')
+export const INSTALLED_PYTHON = join(PYTHON_FOLDER, 'bin', 'python')
+
+/** The path of Chromium: WGSAM_CHROMIUM, else the first one found in PATH. Undefined if there is none. */
+export function findChromium() {
+  const { WGSAM_CHROMIUM: given, PATH = '' } = process.env
+  if (given) return given
+  return PATH.split(delimiter)
+    .flatMap((folder) => CHROMIUM.map((name) => join(folder, name)))
+    .find((path) => existsSync(path))
+}
+
+/** The first Python that imports wandb and tensorboard: WGSAM_PYTHON, the installed one, the machine's. Undefined if none does. */
+export const findTrackerPython = () =>
+  [process.env.WGSAM_PYTHON, existsSync(INSTALLED_PYTHON) && INSTALLED_PYTHON, 'python3'].find(
+    (python) => python && importsTrackers(python),
+  )
+
+export const importsTrackers = (python) =>
+  spawnSync(python, ['-c', 'import wandb, tensorboard'], { stdio: 'ignore', timeout: 60_000 }).status === 0
