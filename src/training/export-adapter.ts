@@ -3,6 +3,7 @@ import type { AdaptedLayer } from '../../engine/train/lora'
 import type { ParameterState } from '../../engine/train/parameters'
 import { type Adapter, type LoraPair, writeAdapter } from '../weights/peft'
 import { type Difference, type FullAdapter, writeFull } from '../weights/full-adapter'
+import { updateAdapterProfile } from '../weights/adapter-profile'
 import type { TrainConfig } from './config'
 
 /** Splits the LoRA matrices, which the engine stores concatenated for all parts of a layer (q, k, v), into one pair per part. */
@@ -52,12 +53,13 @@ export function toDifferences(
 }
 
 /** Writes the adapter files into a folder. */
-export const exportAdapter = (
+export async function exportAdapter(
   folder: string,
   config: TrainConfig,
   layers: readonly AdaptedLayer[],
   parameters: readonly ParameterState[],
-): Promise<void> =>
-  config.lora.kind === 'full'
-    ? writeFull(folder, toDifferences(config, layers, parameters))
-    : writeAdapter(folder, toAdapter(config, layers, parameters))
+): Promise<void> {
+  if (config.lora.kind === 'full') await writeFull(folder, toDifferences(config, layers, parameters))
+  else await writeAdapter(folder, toAdapter(config, layers, parameters))
+  await updateAdapterProfile(folder, { size: config.size })
+}

@@ -9,6 +9,7 @@ import { openEngine } from '../../host/gpu'
 import { openModel } from '../../model/open-model'
 import { readConfigFile } from '../../training/config'
 import { locateModel } from '../../weights/locate-model'
+import { readAdapterProfile } from '../../weights/adapter-profile'
 import { readAnyAdapter } from '../../weights/any-adapter'
 import { flag, number, type Option, text, texts, type Values } from '../../cli/options'
 
@@ -100,9 +101,11 @@ export async function openChosenModels(values: Values): Promise<OpenedModels> {
   return { engine, model, name, size: model.inputSize, adapters }
 }
 
-/** The input size of the training run that contains the first adapter; undefined if it is not in a run. */
+/** The input size with which the first adapter was trained; undefined if neither it nor its run's folder says so. */
 async function trainedSize([path]: readonly string[]): Promise<number | undefined> {
   if (path === undefined) return undefined
+  const { size } = await readAdapterProfile(path)
+  if (size !== undefined) return size
   const run = await readConfigFile(join(dirname(resolve(path)), 'config.json')).catch(() => null)
   return typeof run?.size === 'number' ? run.size : undefined
 }

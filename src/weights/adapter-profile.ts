@@ -1,0 +1,49 @@
+/**
+ * @file What an adapter knows about itself besides its matrices: wgsam.json in its folder. PEFT refuses unknown keys in
+ * adapter_config.json, so they have a file of their own. Every part is optional: adapters of other programs have none.
+ */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { messageOf, UserError } from '../host/errors'
+import { writeFileAtomic } from '../host/files'
+
+const FILE = 'wgsam.json'
+
+const Schema = v.object({
+  version: v.literal(1, 'this version of wgsam reads version 1'),
+  /** The side of the model's input in training, pixels. */
+  size: v.optional(v.pipe(v.number(), v.integer(), v.minValue(32), v.maxValue(4096))),
+})
+
+/** See Schema for the parts. */
+export type AdapterProfile = Omit<v.InferOutput<typeof Schema>, 'version'>
+
+/** The profile in an adapter's folder; {} if it has none. @throws UserError if the file is damaged or of a later version */
+export async function readAdapterProfile(folder: string): Promise<AdapterProfile> {
+  const path = join(folder, FILE)
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
+    throw new UserError(`cannot read ${path}: ${error.message}`)
+  })
+  if (text === null) return {}
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw new UserError(`${path} is not JSON: ${messageOf(error)}`)
+  }
+  const result = v.safeParse(Schema, json)
+  if (!result.success) {
+    const [issue] = result.issues
+    throw new UserError(`${path}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`)
+  }
+  const { version, ...profile } = result.output
+  return profile
+}
+
+/** Replaces some parts of an adapter's profile and keeps the others. */
+export async function updateAdapterProfile(folder: string, parts: AdapterProfile): Promise<void> {
+  const profile = { version: 1, ...(await readAdapterProfile(folder)), ...parts }
+  await writeFileAtomic(join(folder, FILE), `${JSON.stringify(profile, null, 2)}\n`)
+}

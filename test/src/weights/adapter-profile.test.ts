@@ -1,0 +1,31 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { readAdapterProfile, updateAdapterProfile } from '../../../src/weights/adapter-profile'
+
+const temporaryFolder = () => mkdtemp(join(tmpdir(), 'wgsam-test-'))
+
+test('an update replaces the given parts and keeps the others', async () => {
+  const folder = await temporaryFolder()
+  assert.equal(await readAdapterProfile(folder), {})
+  await updateAdapterProfile(folder, { size: 512 })
+  await updateAdapterProfile(folder, {})
+  assert.equal(await readAdapterProfile(folder), { size: 512 })
+})
+
+for (const [what, text, message] of [
+  ['cut short', '{"version": 1, "si', /wgsam\.json is not JSON/],
+  ['of a later version', '{"version": 2}', /wgsam\.json: version: this version of wgsam reads version 1/],
+  ['with a size that is none', '{"version": 1, "size": -4}', /wgsam\.json: size: /],
+] as const)
+  test(`a profile ${what} is refused by name`, async () => {
+    const folder = await temporaryFolder()
+    await writeFile(join(folder, 'wgsam.json'), text)
+    let refused = ''
+    await readAdapterProfile(folder).catch((error: Error) => (refused = error.message))
+    assert.match(refused, message)
+  })
+
+test.run()
