@@ -60,6 +60,16 @@ export function makeSplit(items: readonly Grouped[], { seed, shares = defaultSha
   return { train: ids(assigned[0]), val: ids(assigned[1]), test: ids(assigned[2]) }
 }
 
+/**
+ * At most `most` of the ids, chosen by the seed; null: all of them. With the same seed a smaller number chooses a part of what
+ * a larger one does, so that a learning curve only ever adds images.
+ * @returns sorted
+ */
+export function chooseImages(ids: readonly string[], most: number | null, seed: number): string[] {
+  const sorted = [...ids].sort()
+  return most === null ? sorted : new Rng(seed, 0xf3a).shuffle(sorted).slice(0, most).sort()
+}
+
 const idsSchema = v.array(v.string())
 const splitSchema = v.object({
   version: v.literal(1),

@@ -1,7 +1,12 @@
 /** @file Which of some images an adapter's training used, from the split file of the run that contains the adapter. */
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { readSplit } from '../dataset/split'
+import * as v from 'valibot'
+import { chooseImages, readSplit } from '../dataset/split'
+
+/** What a run's configuration says about which images of the training part it used. */
+const Choice = v.object({ images: v.optional(v.nullable(v.number()), null), seed: v.number() })
 
 /** The number of images that were trained on, and of those that the best checkpoint was chosen by. */
 export interface SeenImages {
@@ -18,12 +23,20 @@ export async function countSeenImages(
   ids: readonly string[],
   hash: string,
 ): Promise<SeenImages | null> {
-  const path = join(dirname(resolve(adapter)), 'split.json')
+  const run = dirname(resolve(adapter))
+  const path = join(run, 'split.json')
   const split = existsSync(path) ? await readSplit(path).catch(() => null) : null
   if (!split || split.hash !== hash) return null
+  const { images, seed } = await readChoice(join(run, 'config.json'))
   const count = (part: readonly string[]) => ids.filter((id) => part.includes(id)).length
-  return { train: count(split.train), val: count(split.val) }
+  return { train: count(chooseImages(split.train, images, seed)), val: count(split.val) }
 }
+
+/** All images, if the configuration cannot be read. */
+const readChoice = (path: string): Promise<v.InferOutput<typeof Choice>> =>
+  readFile(path, 'utf8')
+    .then((text) => v.parse(Choice, JSON.parse(text)))
+    .catch(() => ({ images: null, seed: 0 }))
 
 /** A sentence for a report: whether the adapters were trained on the images or chosen by them. */
 export function describeSeenImages(images: number, part: string, seen: readonly (SeenImages | null)[]): string {

@@ -39,6 +39,7 @@ const projectName = v.pipe(v.string(PROJECT), v.regex(/^[^/\\#?%:\x00-\x1f\x7f]{
 const ID = 'up to 64 lower-case letters and digits'
 
 const MAX_STEPS = 1e9
+const EPOCHS = "'auto' or a number from 0.001 to 1000000"
 const RECOMPUTE = `'auto', or { "decoder": true or false, "blocks": number of encoder blocks }`
 
 const strength = (name: keyof typeof augmentLimits) => {
@@ -72,6 +73,8 @@ export const Schema = v.strictObject(
     /** Fractions of train, val and test; or a file that lists the images of each. */
     shares: preset(v.strictTuple([number(0, 1), number(0, 1), number(0, 1)], 'three shares'), [0.7, 0.2, 0.1]),
     split: orNull(name, null),
+    /** Train on at most this many images of the training part, chosen by the seed; null: on all. */
+    images: orNull(whole(1, 1e6), null),
     /** Input side, pixels. */
     size: preset(whole(32, 4096), 512),
     /** Images per optimiser step, and how many of them are on the GPU at once (a divisor of batch). */
@@ -94,7 +97,8 @@ export const Schema = v.strictObject(
     ),
     /** Storage type of frozen weights and of activations kept for the backward pass. All arithmetic is in f32. */
     storage: preset(choice(STORAGES), 'f32'),
-    epochs: preset(number(0.001, 1e6), 40),
+    /** 'auto': 40, or more if that would be few steps (see `totalSteps`). */
+    epochs: preset(v.union([v.literal('auto'), number(0.001, 1e6)], EPOCHS), 'auto'),
     maxSteps: orNull(whole(1, MAX_STEPS), null),
     seed: preset(whole(0, Number.MAX_SAFE_INTEGER), 0),
     /** true: the default augmentation; an object changes parts of it, or adds what it lacks: rotations, scales, blur. */

@@ -5,7 +5,7 @@ import type { Engine } from '../../engine/device/engine'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { TrainingStep } from '../../engine/train/training-step'
 import { type DatasetItem, describeBad, openDataset } from '../dataset/dataset'
-import { type Part, openSplit } from '../dataset/split'
+import { type Part, chooseImages, openSplit } from '../dataset/split'
 import { UserError } from '../host/errors'
 import { Progress } from '../host/progress'
 import { openModel } from '../model/open-model'
@@ -43,16 +43,24 @@ export async function openData(config: TrainConfig, run: RunFolder, log: Log): P
   }
   const split = await openSplit(run.split, dataset.items, { seed, shares })
   const byId = new Map(dataset.items.map((item) => [item.id, item]))
-  const part = (name: Part) => split[name].map((id) => byId.get(id)!)
-  const items: RunData = { train: part('train'), val: part('val'), test: part('test') }
+  const itemsOf = (ids: readonly string[]) => ids.map((id) => byId.get(id)!)
+  const chosen = chooseImages(split.train, config.images, seed)
+  const items: RunData = { train: itemsOf(chosen), val: itemsOf(split.val), test: itemsOf(split.test) }
   if (!items.train.length) throw new UserError(`${run.split} contains no image to train on`)
   const particles = items.train.reduce((sum, item) => sum + item.instances, 0)
   log(
-    `${items.train.length} images with ${particles} instances to train on, ` +
-      `${items.val.length} to validate, ${items.test.length} kept for the test (${run.split})`,
+    `${counted(items.train.length)}${chosen.length < split.train.length ? ` of ${split.train.length}` : ''} with ` +
+      `${particles} instances to train on, ${items.val.length} to validate, ${items.test.length} kept for the test (${run.split})`,
   )
+  if (!items.val.length && config.validation.every)
+    log(
+      'note: no image is left to validate on, so the state of the last step is the result (in last/, there is no best/); ' +
+        'a second labelled image would be used for it',
+    )
   return items
 }
+
+const counted = (images: number) => `${images} ${images === 1 ? 'image' : 'images'}`
 
 /** A model on the GPU with its trained parameters and its recorded training step. */
 export interface TrainingSession {

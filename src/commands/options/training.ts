@@ -43,6 +43,12 @@ const flags: Record<string, Flag> = {
     value: 'A,B,C',
     about: 'fractions of train, val and test (default 0.7,0.2,0.1)',
   },
+  images: {
+    path: 'images',
+    kind: 'number',
+    value: 'N',
+    about: 'train on at most N images, chosen by the seed; validation and test stay as they are (default: all)',
+  },
   model: {
     path: 'model',
     kind: 'text',
@@ -82,7 +88,12 @@ const flags: Record<string, Flag> = {
     about:
       'storage of frozen weights and of activations kept for the backward pass: f32 (default), or f16 for half the memory',
   },
-  epochs: { path: 'epochs', kind: 'number', value: 'N', about: 'passes over the training images (default 40)' },
+  epochs: {
+    path: 'epochs',
+    kind: 'number',
+    value: 'N',
+    about: 'passes over the training images (default: 40, but at least 100 steps)',
+  },
   'max-steps': {
     path: 'maxSteps',
     kind: 'number',
@@ -230,7 +241,7 @@ export function configFromFlags(values: Values): RawConfig {
 }
 
 /** Flags whose value may be `auto` instead of a number. */
-const AUTOMATIC = ['micro-batch', 'workers']
+const AUTOMATIC = ['micro-batch', 'workers', 'epochs']
 
 function readFlag(values: Values, name: string, kind: Flag['kind']): unknown {
   if (kind === 'on' || kind === 'off') return kind === 'on'

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
-import { parts } from '../../dataset/split'
+import { chooseImages, parts } from '../../dataset/split'
 import { messageOf, UserError } from '../../host/errors'
 import { checkConfig, readConfigFile, type TrainConfig } from '../../training/config'
 import { MetricsFile } from '../../tracking/metrics-file'
@@ -70,7 +70,8 @@ export class RunReader {
     }
     const config = existsSync(run.config) ? await attempt(() => readConfig(run.config), true) : null
     if (!existsSync(run.config)) report('config.json is missing: the recipe is unknown', true)
-    const split = existsSync(run.split) ? await attempt(() => readNames(run.split)) : null
+    const names = existsSync(run.split) ? await attempt(() => readNames(run.split)) : null
+    const split = names && config ? { ...names, train: chooseImages(names.train, config.images, config.seed) } : names
     if (!existsSync(run.split))
       report('split.json is missing: the run ended before its data was read, or the file was deleted')
     const exists = await attempt(() => metrics.read(), true)

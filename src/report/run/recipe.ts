@@ -32,7 +32,10 @@ export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
       `${prompts.count} per image and step, relative frequencies: ${shares}; none for particles under ${prompts.minArea} px`,
     ],
     ['On the GPU', onTheGpu(config)],
-    ['Length', `${config.epochs} epochs in steps of ${config.batch} images${most}, seed ${config.seed}`],
+    [
+      'Length',
+      `${config.epochs === 'auto' ? '40 epochs (at least 100 steps)' : `${config.epochs} epochs`} in steps of ${config.batch} images${most}, seed ${config.seed}`,
+    ],
     ['Augmentation', augmentation(config)],
     [
       'Validation',

@@ -158,6 +158,9 @@ test('eval reports images that an adapter was trained on; equal names in another
   }
   const [own, foreign] = [runWith({}), runWith({ hash: 'other' })]
   assert.equal(await seen('--adapter', own, '--adapter', foreign), [{ train: 1, val: 0 }, null])
+  const choosing = runWith({ train: ids, test: [] })
+  writeFileSync(join(choosing, '..', 'config.json'), JSON.stringify({ images: 1, seed: 0 }))
+  assert.equal(await seen('--adapter', choosing), [{ train: 1, val: 0 }], 'of two images one was chosen')
   const report = join(folder, 'seen.html')
   const test = ['--data', data, '--model', MODEL, '--model-config', CONFIG, '--size', '64', '--report', report]
   await run(...test, '--adapter', own, '--prompt', 'point')

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Rng } from '../../../engine/rng'
-import { makeSplit, openSplit, parts, type Grouped } from '../../../src/dataset/split'
+import { chooseImages, makeSplit, openSplit, parts, type Grouped } from '../../../src/dataset/split'
 import { refusal, scratch } from '../../support/files'
 
 const list = (...sizes: number[]): Grouped[] =>
@@ -43,6 +43,32 @@ test('the seed decides, the order of the items does not', () => {
   const shuffled = new Rng(5).shuffle([...items])
   assert.equal(makeSplit(items, { seed: 1 }), makeSplit(shuffled, { seed: 1 }))
   assert.not.equal(makeSplit(items, { seed: 1 }), makeSplit(items, { seed: 2 }))
+})
+
+test('a choice of images depends on the seed alone, and a larger one only adds to it', () => {
+  const ids = list(...new Array(30).fill(1)).map(({ id }) => id)
+  const sorted = [...ids].sort()
+  assert.equal(chooseImages(ids, null, 1), sorted)
+  assert.equal(chooseImages(ids, 99, 1), sorted)
+  let before: string[] = []
+  for (const most of [1, 2, 5, 10]) {
+    const chosen = chooseImages(ids, most, 1)
+    assert.is(new Set(chosen).size, most)
+    assert.ok(before.every((id) => chosen.includes(id)))
+    assert.equal(chooseImages([...ids].reverse(), most, 1), chosen)
+    before = chosen
+  }
+  assert.not.equal(chooseImages(ids, 10, 2), before)
+})
+
+test('one image is trained on; of two, one validates', () => {
+  const counts = (n: number) => parts.map((part) => makeSplit(list(...new Array(n).fill(1)), { seed: 0 })[part].length)
+  assert.equal([1, 2, 3, 5].map(counts), [
+    [1, 0, 0],
+    [1, 1, 0],
+    [1, 1, 1],
+    [3, 1, 1],
+  ])
 })
 
 test('the file is written once and kept, whatever the seed asked for later', async () => {

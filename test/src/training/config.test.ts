@@ -22,7 +22,7 @@ const refusal = (raw: unknown): string => {
 test('the defaults are the recipe', () => {
   const config = checkConfig({ data: ['x'] }, '')
   const { size, batch, epochs, lora, optimizer, loss, shares, prompts, augment } = config
-  assert.equal([size, batch, epochs, augment], [512, 8, 40, true])
+  assert.equal([size, batch, epochs, augment], [512, 8, 'auto', true])
   assert.equal(lora, { kind: 'lora', rank: 512, alpha: null, rslora: false, targets: ['q', 'v'], blocks: null })
   assert.equal(
     [optimizer.algorithm, optimizer.learningRate, optimizer.weightDecay, optimizer.maxNorm],
@@ -42,7 +42,7 @@ test('every mistake is reported by its dotted path', () => {
   assert.match(all, 'lora.rnak is not known: did you mean lora.rank?')
   assert.match(all, 'optimzer is not known: did you mean optimizer?')
   assert.match(all, /lora\.targets\.1 must be one of q, k, v, .*, not "w"/)
-  assert.match(all, 'epochs must be a number from 0.001 to 1000000, not "4"')
+  assert.match(all, "epochs must be 'auto' or a number from 0.001 to 1000000, not")
   assert.match(all, 'batch must be a whole number from 1 to 1024, not 2.5')
   assert.match(
     refusal({ data: ['x'], optimizer: { learningRate: 0 } }),
@@ -154,6 +154,8 @@ test('the hash covers exactly the values that differ from their defaults', () =>
     { augment: { zoomOut: 1 } },
     { augment: { zoomOut: 0.5 } },
     { shares: [0.5, 0.3, 0.2] },
+    { images: 5 },
+    { epochs: 40 },
   ]
   const hashes = [hash({}), ...changes.map(hash)]
   assert.is(new Set(hashes).size, hashes.length)
@@ -169,7 +171,7 @@ test('a changed default raises the version of the checkpoints, whose hash does n
     [rest.groupBy, rest.onBad, rest.shares, rest.size, rest.batch, rest.microBatch, rest.storage],
     [null, 'refuse', [0.7, 0.2, 0.1], 512, 8, 'auto', 'f32'],
   )
-  assert.equal([rest.epochs, rest.maxSteps, rest.seed, rest.augment], [40, null, 0, true])
+  assert.equal([rest.epochs, rest.images, rest.maxSteps, rest.seed, rest.augment], ['auto', null, null, 0, true])
   assert.equal(lora, { kind: 'lora', rank: 512, alpha: null, rslora: false, targets: ['q', 'v'], blocks: null })
   assert.equal(loss, { dice: 1, bce: 1, iou: 0.05, small: 0, smooth: 1 })
   assert.equal(optimizer, {
@@ -215,6 +217,23 @@ test('flags for small particles', () => {
   assert.throws(() => read('--zoom-out', '1', '--no-augment'), /exclude each other/)
   assert.match(refusal({ data: ['x'], augment: { zoomOut: 4 } }), 'augment')
   assert.match(refusal({ data: ['x'], loss: { small: 2, smooth: 0 } }), /loss\.small .*[^]*loss\.smooth/)
+})
+
+test('a run on few images has enough steps, and validations spread over them', () => {
+  const few = checkConfig({ data: ['x'] }, '')
+  assert.equal(
+    [1, 2, 10, 20, 21, 71].map((images) => totalSteps(few, images)),
+    [100, 100, 100, 100, 105, 355],
+  )
+  assert.is(totalSteps({ ...few, maxSteps: 30 }, 1), 30)
+  assert.is(totalSteps({ ...few, epochs: 40 }, 1), 5, 'a number is meant')
+  const times = (images: number, config = few) => {
+    const total = totalSteps(config, images)
+    return Array.from({ length: total }, (_, i) => i + 1).filter((s) => validationDue(config, images, s - 1, s, total))
+  }
+  assert.equal(times(1).slice(0, 4), [3, 5, 8, 10], 'every 2.5 steps, not each of them')
+  for (const images of [1, 2, 10, 20, 21, 71]) assert.is(times(images).length, 40, `${images} images`)
+  assert.equal(times(16, { ...few, epochs: 2 }), [2, 4])
 })
 
 test('the learning rate warms up, stays or falls; validations are due after epochs and at the end', () => {

@@ -126,6 +126,33 @@ test('another run’s split is copied into a folder that does not exist yet', as
   assert.equal(await openData(toyConfig(data, { split: first.split, seed: 9 }), second, () => {}), parts)
 })
 
+test('training on fewer images leaves validation, test and the split file as they are', async () => {
+  const whole = await openData(toyConfig(data), runFolder(join(scratch, 'all images')), () => {})
+  const few = runFolder(join(scratch, 'two images'))
+  const log: string[] = []
+  const parts = await openData(toyConfig(data, { images: 2 }), few, (line) => log.push(line))
+  assert.is(parts.train.length, 2)
+  assert.ok(parts.train.every((item) => whole.train.some(({ id }) => id === item.id)))
+  assert.equal([parts.val, parts.test], [whole.val, whole.test])
+  assert.is(JSON.parse(await readFile(few.split, 'utf8')).train.length, whole.train.length)
+  assert.match(log.join(), `2 images of ${whole.train.length} with `)
+  const other = toyConfig(data, { images: 2, seed: 4, split: few.split })
+  const again = await openData(other, runFolder(join(scratch, 'two others')), () => {})
+  assert.not.equal(again.train, parts.train)
+})
+
+test('a run says so when no image is left to validate on', async () => {
+  const log: string[] = []
+  const say = (line: string) => void log.push(line)
+  const one = await toyData(join(scratch, 'one'), 1)
+  const parts = await openData(toyConfig(one), runFolder(join(scratch, 'one image')), say)
+  assert.equal([parts.train.length, parts.val.length, parts.test.length], [1, 0, 0])
+  assert.match(log.join(), /1 image with .*note: no image is left to validate on, .*last/)
+  log.length = 0
+  await openData(toyConfig(one, { validation: { every: 0 } }), runFolder(join(scratch, 'no validation')), say)
+  assert.not.match(log.join(), 'note')
+})
+
 test('micro-batches concatenate examples', () => {
   const config = toyConfig(data, { size: 48, prompts: { count: 2 } })
   const examples = [1, 2, 3, 4].map((seed) => makeExample(square(), new Rng(seed), config))
