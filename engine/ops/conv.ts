@@ -4,7 +4,7 @@ import { type Graph, grid1d } from '../graph/graph'
 import { elementwiseGrid } from '../graph/lane-rounds'
 import type { Tensor } from '../device/tensor'
 import { gemm } from './gemm'
-import type { Linear } from './linear'
+import { addBiasGradient, type Linear } from './linear'
 
 /** Unfolded pixels take nine times the memory of the input, so they are computed and used in chunks of at most this many bytes. */
 const SCRATCH_BYTES = 32 << 20
@@ -29,8 +29,8 @@ interface Chunk {
 
 /**
  * x (B·H·W, cin) to (B·Ho·Wo, cout) with padding 1 and Ho = ceil(H / stride). The weight is (cout, 9·cin), columns in
- * order (ky, kx, cin), as `toConvWeight` returns it. Gradients flow to x only.
- * @throws Error if x has another size, or the weight or bias requires a gradient
+ * order (ky, kx, cin), as `toConvWeight` returns it. The gradients of weight and bias are computed only if they require them.
+ * @throws Error if x has another size, or LoRA is attached, which a 3x3 convolution does not have
  */
 export function conv3x3(g: Graph, x: Tensor, o: Conv3x3): Tensor {
   const { batch, height, width, stride, weight, bias } = o
@@ -38,8 +38,7 @@ export function conv3x3(g: Graph, x: Tensor, o: Conv3x3): Tensor {
   const channels = k / 9
   if (x.size !== batch * height * width * channels)
     throw new Error(`${weight.label} [${weight.shape}]: x [${x.shape}] is not ${batch}x${height}x${width}x${channels}`)
-  if (g.training && (weight.requiresGrad || bias?.requiresGrad || o.lora))
-    throw new Error(`${weight.label}: a 3x3 convolution's weight and bias do not train, and it has no LoRA`)
+  if (o.lora) throw new Error(`${weight.label}: a 3x3 convolution has no LoRA`)
   const outHeight = Math.ceil(height / stride)
   const outWidth = Math.ceil(width / stride)
   const outputs = batch * outHeight * outWidth
@@ -57,16 +56,20 @@ export function conv3x3(g: Graph, x: Tensor, o: Conv3x3): Tensor {
     ...chunk,
   })
   const scratch = ({ count }: Chunk, what: string) => g.tensor(`${weight.label}: ${what}`, [count, k])
-
-  for (const chunk of chunks) {
-    const { start, count } = chunk
+  const unfold = (chunk: Chunk): Tensor => {
     const columns = scratch(chunk, 'unfolded pixels')
     if (channels % 4) g.dispatch(shader, 'im2col', { x, columns_out: columns }, params(chunk, 0), grid1d(columns.size))
     else {
-      const { rounds, groups } = elementwiseGrid(g.engine, k / 4, count)
+      const { rounds, groups } = elementwiseGrid(g.engine, k / 4, chunk.count)
       const values = { ...params(chunk, 0), channels: channels / 4, rounds }
-      g.dispatch(shader, 'im2col4', { x4: x, columns4_out: columns }, values, [groups, ...grid1d(count, 1)])
+      g.dispatch(shader, 'im2col4', { x4: x, columns4_out: columns }, values, [groups, ...grid1d(chunk.count, 1)])
     }
+    return columns
+  }
+
+  for (const chunk of chunks) {
+    const { start, count } = chunk
+    const columns = unfold(chunk)
     const c = { tensor: y, stride: cout, offset: start * cout }
     gemm(g, {
       layout: 'nt',
@@ -80,7 +83,23 @@ export function conv3x3(g: Graph, x: Tensor, o: Conv3x3): Tensor {
     })
   }
 
-  g.record([x], y, (dy) => {
+  g.record([x, weight, bias], y, (dy) => {
+    const dw = g.gradientTarget(weight)
+    // the pixels are unfolded again: kept since the forward pass they would take nine times the memory of x
+    if (dw)
+      chunks.forEach((chunk, i) =>
+        gemm(g, {
+          layout: 'tn',
+          m: cout,
+          n: k,
+          k: chunk.count,
+          a: { tensor: dy, stride: cout, offset: chunk.start * cout },
+          b: { tensor: unfold(chunk), stride: k },
+          c: { tensor: dw.tensor, stride: k },
+          accumulate: i === 0 ? dw.accumulate : 1,
+        }),
+      )
+    addBiasGradient(g, bias, dy)
     const dx = g.gradientTarget(x)
     if (!dx) return
     chunks.forEach((chunk, i) => {

@@ -113,23 +113,28 @@ export function linear(g: Graph, x: Tensor, layer: Linear, options: LinearOption
         accumulate: dw.accumulate,
       })
     if (tuned) tunedBackward(g, tuned, x, dpre)
-    const db = g.gradientTarget(bias)
-    if (db) {
-      const ones = g.constant(`${m} ones`, [m], () => new Float32Array(m).fill(1))
-      gemm(g, {
-        layout: 'tn',
-        m: n,
-        n: 1,
-        k: m,
-        a: rows(dpre, n),
-        b: rows(ones, 1),
-        c: rows(db.tensor, 1),
-        accumulate: db.accumulate,
-      })
-    }
+    addBiasGradient(g, bias, dpre)
     g.passGradient(residual, dy)
   })
   return y
+}
+
+/** Records the gradient of a bias that was added to every row: the sums of the columns of dy (rows, bias). */
+export function addBiasGradient(g: Graph, bias: Tensor | null | undefined, dy: Tensor): void {
+  const db = g.gradientTarget(bias)
+  if (!db) return
+  const { rows: m, columns: n } = dy
+  const ones = g.constant(`${m} ones`, [m], () => new Float32Array(m).fill(1))
+  gemm(g, {
+    layout: 'tn',
+    m: n,
+    n: 1,
+    k: m,
+    a: rows(dy, n),
+    b: rows(ones, 1),
+    c: rows(db.tensor, 1),
+    accumulate: db.accumulate,
+  })
 }
 
 /** The gradient of the tuned rows of the weight: dyᵀ·x for each of their ranges. */

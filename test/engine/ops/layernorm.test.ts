@@ -22,10 +22,15 @@ function reference({ x, gamma, beta }: Arrays, { eps, padRow, activation }: Laye
   return activation === 'gelu' ? y.map(gelu) : y
 }
 
-const check = (rows: number, c: number, options: LayerNormOptions, [gamma, beta]: readonly boolean[] = [true, true]) =>
+const check = (
+  rows: number,
+  c: number,
+  options: LayerNormOptions,
+  [gamma, beta, x = true]: readonly boolean[] = [true, true],
+) =>
   checkOp({
     inputs: {
-      x: { shape: [rows, c], grad: true },
+      x: { shape: [rows, c], grad: x },
       gamma: { shape: [c], grad: gamma },
       beta: { shape: [c], grad: beta },
     },
@@ -53,6 +58,7 @@ test('frozen weights, and one that trains without the other', async () => {
     [false, false],
     [true, false],
     [false, true],
+    [true, true, false],
   ])
     await check(13, 32, { eps: 1e-5 }, wanted)
 })

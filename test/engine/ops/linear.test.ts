@@ -35,6 +35,17 @@ test('bias, residual, and gradients of the input, the weight and the bias', asyn
     })
 })
 
+test('weight and bias train where the input does not, behind an activation', async () => {
+  const [m, n, k] = [13, 12, 20]
+  await checkOp({
+    inputs: { x: { shape: [m, k] }, weight: { shape: [n, k], grad: true }, bias: { shape: [n], grad: true } },
+    build: (g, { x, weight, bias }) => linear(g, x, { weight, bias }, { activation: 'gelu' }),
+    reference: ({ x, weight, bias }) => product(x, weight, m, n, k).map((v, i) => gelu(v + bias[i % n])),
+    epsilon: 1e-6,
+    gradientTolerance: 2e-5,
+  })
+})
+
 test('GELU and ReLU in the epilogue', async () => {
   const [m, n, k] = [13, 37, 20]
   for (const activation of ['gelu', 'relu'] as const)

@@ -30,6 +30,29 @@ test('ConvTranspose 2x2 against its definition', async () => {
   })
 })
 
+test('weight and bias of ConvTranspose 2x2 train, with the input and without it', async () => {
+  const [batch, height, width, inputs, outputs] = [2, 3, 4, 5, 4]
+  for (const grad of [true, false])
+    await checkOp({
+      inputs: {
+        x: { shape: [batch * height * width, inputs], grad },
+        weight: { shape: [4 * outputs, inputs], grad: true },
+        bias: { shape: [4 * outputs], grad: true },
+      },
+      build: (g, { x, weight, bias }) => convTranspose2x2(g, x, { batch, height, width, weight, bias }),
+      reference: ({ x, weight, bias }) =>
+        Float64Array.from({ length: batch * 4 * height * width * outputs }, (_, at) => {
+          const [pixel, o] = [Math.floor(at / outputs), at % outputs]
+          const [line, c] = [Math.floor(pixel / (2 * width)), pixel % (2 * width)]
+          const row = ((line % 2) * 2 + (c % 2)) * outputs + o
+          const from = ((line >> 1) * width + (c >> 1)) * inputs
+          let sum = bias[row]
+          for (let i = 0; i < inputs; i++) sum += x[from + i] * weight[row * inputs + i]
+          return sum
+        }),
+    })
+})
+
 test('the order of a checkpoint’s weight', () => {
   const data = Float32Array.from({ length: 8 }, (_, i) => i)
   assert.equal([...toTransposeWeight(data, [2, 1, 2, 2])], [0, 4, 1, 5, 2, 6, 3, 7])
