@@ -44,7 +44,7 @@ export interface LoraConfig {
   blocks: string[] | null
 }
 
-/** The recipe of docs/training.md. */
+/** LoRA on q and v of the encoder. The training recipe of `wgsam train` (docs/training.md) has more targets. */
 export const defaultLora: LoraConfig = { rank: 512, alpha: 512, rslora: false, targets: ['q', 'v'], blocks: null }
 
 /** The factor of B·A. */

@@ -7,7 +7,7 @@ import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { duration } from '../host/progress'
 import { hardwareOf } from '../host/hardware'
-import { configHash, type TrainConfig } from '../training/config'
+import { configHash, inputText, type TrainConfig } from '../training/config'
 import { FeatureCache } from '../training/feature-cache'
 import { runFolder } from '../training/run-folder'
 import { openData } from '../training/session'
@@ -154,7 +154,7 @@ async function writeResults(
   const drawing = chartsSvg(chartsOf(rows))
   if (drawing) await write('ablation.svg', drawing)
   const facts: [string, string][] = [
-    ['Model', `${recipe.model}, input ${recipe.size} × ${recipe.size}`],
+    ['Model', `${recipe.model}, ${inputText(recipe)}`],
     ['Data', recipe.data.join(', ')],
     [
       'Measured on',

@@ -76,8 +76,9 @@ export async function readCell(run: RunFolder, config: TrainConfig): Promise<Cel
 async function checkRecipe({ config: path, root }: RunFolder, config: TrainConfig): Promise<void> {
   if (!existsSync(path)) return
   const kept = checkConfig(await readConfigFile(path), path)
-  // a run records the micro-batch that it chose
-  const differences = configDifferences({ ...kept, microBatch: config.microBatch }, config)
+  // a run records the micro-batch that it chose, and the model's own input size
+  const chosen = { microBatch: config.microBatch, size: config.size ?? kept.size }
+  const differences = configDifferences({ ...kept, microBatch: config.microBatch }, { ...config, ...chosen })
   if (differences.length)
     throw new UserError(
       `${root} was made by another recipe:\n${differences.map((line) => `  ${line}`).join('\n')}\n` +
@@ -93,7 +94,7 @@ export async function measure(
   { items, instances, seed, stop }: EvaluationSet,
 ): Promise<Scores | null> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
-  const model = await openModel(engine, config.model, { inputSize: config.size, config: toy, fetch: true })
+  const model = await openModel(engine, config.model, { inputSize: config.size ?? undefined, config: toy, fetch: true })
   const attached = adapter === null ? null : await loadAdapter(engine, model, adapter)
   const line = new Progress('evaluating', items.length, { unit: 'images' })
   try {

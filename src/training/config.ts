@@ -40,6 +40,8 @@ const ID = 'up to 64 lower-case letters and digits'
 
 const MAX_STEPS = 1e9
 const EPOCHS = "'auto' or a number from 0.001 to 1000000"
+/** All linear layers of the encoder's blocks, of the decoder's attentions and of the IoU head: see docs/training.md. */
+const RECIPE_TARGETS = [...LORA_TARGETS]
 const RECOMPUTE = `'auto', or { "decoder": true or false, "blocks": number of encoder blocks }`
 
 const strength = (name: keyof typeof augmentLimits) => {
@@ -75,8 +77,8 @@ export const Schema = v.strictObject(
     split: orNull(name, null),
     /** Train on at most this many images of the training part, chosen by the seed; null: on all. */
     images: orNull(whole(1, 1e6), null),
-    /** Input side, pixels. */
-    size: preset(whole(32, 4096), 512),
+    /** Input side, pixels; null: the model's own. A run in progress records the number. */
+    size: orNull(whole(32, 4096), null),
     /** Images per optimiser step, and how many of them are on the GPU at once (a divisor of batch). */
     batch: preset(whole(1, 1024), 8),
     microBatch: preset(v.union([v.literal('auto'), whole(1, 1024)], "'auto' or a whole number from 1 to 1024"), 'auto'),
@@ -110,14 +112,14 @@ export const Schema = v.strictObject(
       /** null: equal to the rank, so that the scale is 1. */
       alpha: orNull(above0(1e6), null),
       rslora: preset(flag, false),
-      targets: preset(v.pipe(v.array(choice(LORA_TARGETS)), v.minLength(1, 'at least one target')), ['q', 'v']),
+      targets: preset(v.pipe(v.array(choice(LORA_TARGETS)), v.minLength(1, 'at least one target')), RECIPE_TARGETS),
       blocks: orNull(v.pipe(v.array(name), v.minLength(1, 'at least one block')), null),
     }),
     loss: part({
       dice: preset(number(0, 1000), 1),
-      bce: preset(number(0, 1000), 1),
+      bce: preset(number(0, 1000), 4),
       /** Keeps the IoU head, and with it the mask generator's filter, calibrated. */
-      iou: preset(number(0, 1000), 0.05),
+      iou: preset(number(0, 1000), 0.1),
       /** Instances are weighted by their area to the power of minus this; 0: equally. */
       small: preset(number(0, 1), 0),
       /** Added to numerator and denominator of the Dice coefficient, in pixels of the mask. */
@@ -125,7 +127,7 @@ export const Schema = v.strictObject(
     }),
     optimizer: part({
       algorithm: preset(choice(['adam', 'adamw']), 'adam'),
-      learningRate: preset(above0(10), 1e-4),
+      learningRate: preset(above0(10), 3e-4),
       weightDecay: preset(number(0, 10), 0.01),
       beta1: preset(number(0, 0.999999), 0.9),
       beta2: preset(number(0, 0.999999), 0.999),
@@ -134,7 +136,7 @@ export const Schema = v.strictObject(
       maxNorm: preset(number(0, 1e6), 1),
     }),
     schedule: part({
-      kind: preset(choice(['constant', 'cosine']), 'constant'),
+      kind: preset(choice(['constant', 'cosine']), 'cosine'),
       /** Steps of linear warm-up; null: a twentieth of all steps. */
       warmup: orNull(whole(0, MAX_STEPS), null),
     }),
@@ -142,9 +144,9 @@ export const Schema = v.strictObject(
       /** Maximum per image and step: each instance is prompted once. */
       count: preset(whole(1, 512), 16),
       /** Relative frequencies of the kinds of prompts. */
-      point: preset(number(0, 1000), 0.5),
-      box: preset(number(0, 1000), 0.3),
-      both: preset(number(0, 1000), 0.2),
+      point: preset(number(0, 1000), 0.6),
+      box: preset(number(0, 1000), 0.25),
+      both: preset(number(0, 1000), 0.15),
       /** Instances with a smaller area, in pixels of the input, are not prompted. */
       minArea: preset(number(0, 1e6), MIN_INSTANCE_AREA),
     }),
@@ -180,6 +182,16 @@ export const Schema = v.strictObject(
 )
 
 export type TrainConfig = v.InferOutput<typeof Schema>
+
+/** The side of the model's input. @throws Error before the run has recorded it */
+export function inputSize({ size }: Pick<TrainConfig, 'size'>): number {
+  if (size === null) throw new Error("the configuration does not name the model's input size yet")
+  return size
+}
+
+/** The model's input as text. */
+export const inputText = ({ size }: Pick<TrainConfig, 'size'>): string =>
+  size === null ? 'input of the model’s own size' : `input ${size} × ${size}`
 
 /** A configuration from a file, from flags or from both: not yet checked, defaults not yet filled in. */
 export type RawConfig = { [key: string]: unknown }
@@ -225,7 +237,7 @@ const expectation = (issue: v.BaseIssue<unknown>) =>
 
 function inconsistencies({ batch, microBatch, size, prompts, loss, coco, data, shares }: TrainConfig): string[] {
   const wrong: string[] = []
-  if (size % 16) wrong.push(`size must be a multiple of 16, not ${size}`)
+  if (size !== null && size % 16) wrong.push(`size must be a multiple of 16, not ${size}`)
   if (microBatch !== 'auto' && batch % microBatch)
     wrong.push(`microBatch must divide batch (${batch}), which ${microBatch} does not`)
   if (prompts.point + prompts.box + prompts.both <= 0) wrong.push('prompts.point, box and both are all 0')

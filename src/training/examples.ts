@@ -11,7 +11,7 @@ import type { MicroBatch } from '../../engine/train/training-step'
 import { augment } from '../dataset/augment/augment'
 import { boxes } from '../dataset/instances'
 import type { Sample } from '../dataset/sample'
-import type { TrainConfig } from './config'
+import { inputSize, type TrainConfig } from './config'
 
 /** The part of a micro-batch that belongs to one image. S is the input side. */
 export interface Example {
@@ -49,7 +49,7 @@ export const slotsOf = ({ prompts: { point, box, both } }: TrainConfig): number 
  * most once; if the image has fewer instances than `prompts.count`, the remaining prompts are absent and unsupervised.
  */
 export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Example {
-  const { size } = config
+  const size = inputSize(config)
   const { count, point, box, both, minArea } = config.prompts
   const varied = config.augment ? augment(sample, rng, config.augment === true ? {} : config.augment) : sample
   const { width, height } = varied

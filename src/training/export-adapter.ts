@@ -4,7 +4,7 @@ import type { ParameterState } from '../../engine/train/parameters'
 import { type Adapter, type LoraPair, writeAdapter } from '../weights/peft'
 import { type Difference, type FullAdapter, writeFull } from '../weights/full-adapter'
 import { updateAdapterProfile } from '../weights/adapter-profile'
-import type { TrainConfig } from './config'
+import { inputSize, type TrainConfig } from './config'
 
 /** Splits the LoRA matrices, which the engine stores concatenated for all parts of a layer (q, k, v), into one pair per part. */
 function toAdapter(
@@ -61,5 +61,5 @@ export async function exportAdapter(
 ): Promise<void> {
   if (config.lora.kind === 'full') await writeFull(folder, toDifferences(config, layers, parameters))
   else await writeAdapter(folder, toAdapter(config, layers, parameters))
-  await updateAdapterProfile(folder, { size: config.size })
+  await updateAdapterProfile(folder, { size: inputSize(config) })
 }

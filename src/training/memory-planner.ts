@@ -21,6 +21,8 @@ import { parseBytes } from '../text/byte-size'
 import { validationPredictor } from './validate'
 
 export interface RunPlan {
+  /** Side of the model's input, pixels. */
+  size: number
   /** Images on the GPU at once. */
   microBatch: number
   recompute: Recomputation
@@ -60,7 +62,13 @@ export function stepConfig(config: TrainConfig, microBatch: number, recompute: R
  */
 export async function planRun(engine: Engine, shapes: ModelShapes, config: TrainConfig): Promise<RunPlan> {
   const planned = planningEngine(engine)
-  const model = await SamModel.load(planned, shapes.source, shapes.architecture, config.size, config.storage)
+  const model = await SamModel.load(
+    planned,
+    shapes.source,
+    shapes.architecture,
+    config.size ?? undefined,
+    config.storage,
+  )
   const adaptation = await openAdaptation(model, config, () => {}, { zero: true })
   const planner = await MemoryPlanner.open(model, adaptation, config)
   return planner.plan(microBatches(engine, config))
@@ -149,7 +157,8 @@ class MemoryPlanner {
       )
       step.destroy()
       const total = step.plan.peak + others
-      const plan = { microBatch, recompute, step: step.plan, others, total, parameters: parameters.count, budget }
+      const { inputSize: size } = model
+      const plan = { size, microBatch, recompute, step: step.plan, others, total, parameters: parameters.count, budget }
       if (!this.smallest || total < this.smallest.total) this.smallest = plan
       return plan
     } catch (error) {

@@ -5,7 +5,7 @@ import { recomputationText, type RunPlan } from './memory-planner'
 
 /** Lines for the run's log: micro-batch and recomputation, bytes by kind of tensor, total memory. */
 export function describePlan(plan: RunPlan, { batch, storage }: Pick<TrainConfig, 'batch' | 'storage'>): string[] {
-  const { microBatch, others, total, budget, step } = plan
+  const { size, microBatch, others, total, budget, step } = plan
   const { dispatches, persistent, intermediates, arenas, live, largest } = step
   const bytes = (n: number) => amount(n, 'bytes')
   const kinds = (each: Partial<Record<string, number>>) =>
@@ -15,7 +15,7 @@ export function describePlan(plan: RunPlan, { batch, storage }: Pick<TrainConfig
       .join(', ')
   const images = `${microBatch} of ${batch} ${batch === 1 ? 'image' : 'images'} at once`
   return [
-    `step: ${images}; ${recomputationText(plan)}; ${storage === 'f16' ? 'activations stored as f16; ' : ''}${dispatches} dispatches; persistent: ${kinds(persistent)}`,
+    `step: input ${size} × ${size}; ${images}; ${recomputationText(plan)}; ${storage === 'f16' ? 'activations stored as f16; ' : ''}${dispatches} dispatches; persistent: ${kinds(persistent)}`,
     `intermediates: ${kinds(intermediates)}, sharing ${bytes(arenas)}, at most ${bytes(live)} in use at once; ` +
       `largest binding: ${largest.label}, ${bytes(largest.bytes)}`,
     `memory: ${bytes(total)} planned${budget === null ? '' : ` of ${bytes(budget)}`}` +

@@ -110,7 +110,7 @@ async function loadSession(
 ): Promise<TrainingSession> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, {
-    inputSize: config.size,
+    inputSize: config.size ?? undefined,
     storage: config.storage,
     config: toy,
     fetch: true,

@@ -67,7 +67,12 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
   const data = await openData(options.config, run, say)
   const session = await openSession(engine, options.config, say, options.features)
   const { plan, model, adaptation } = session
-  const config = withRunId({ ...options.config, microBatch: plan.microBatch, recompute: plan.recompute })
+  const config = withRunId({
+    ...options.config,
+    size: plan.size,
+    microBatch: plan.microBatch,
+    recompute: plan.recompute,
+  })
   const total = totalSteps(config, data.train.length)
   const images = { train: data.train.length, val: data.val.length, test: data.test.length }
   const parameters = adaptation.parameters.count

@@ -175,7 +175,8 @@ const configOf = (data: string, { size, steps, batch, shares }: Plan, seed: numb
   shares,
   epochs: 1000,
   maxSteps: steps,
-  lora: { rank: 16 },
+  // the demo has a time limit: fewer targets and a smaller rank than the recipe
+  lora: { rank: 16, targets: ['q', 'v'] },
   optimizer: { learningRate: 2e-3 },
   schedule: { kind: 'cosine' },
   validation: { every: 2, instances: 12 },

@@ -61,7 +61,13 @@ const flags: Record<string, Flag> = {
     value: 'FILE',
     about: 'JSON of what the shapes of a toy model do not imply',
   },
-  size: { path: 'size', kind: 'number', value: 'PIXELS', about: 'side of the model input (default 512)' },
+  size: {
+    path: 'size',
+    kind: 'number',
+    value: 'PIXELS',
+    about:
+      'side of the model input (default: the model’s own, 1024 for SAM; 512 is a quarter of the work, with coarser outlines and small particles lost)',
+  },
   batch: { path: 'batch', kind: 'number', value: 'N', about: 'images per optimiser step (default 8)' },
   'micro-batch': {
     path: 'microBatch',
@@ -100,7 +106,7 @@ const flags: Record<string, Flag> = {
     value: 'N',
     about: 'maximum number of steps, if the epochs do not end earlier',
   },
-  lr: { path: 'optimizer.learningRate', kind: 'number', value: 'X', about: 'learning rate (default 1e-4)' },
+  lr: { path: 'optimizer.learningRate', kind: 'number', value: 'X', about: 'learning rate (default 3e-4)' },
   optimizer: { path: 'optimizer.algorithm', kind: 'text', value: 'NAME', about: 'adam (default) or adamw' },
   'weight-decay': { path: 'optimizer.weightDecay', kind: 'number', value: 'X', about: 'weight decay (default 0.01)' },
   'max-norm': {
@@ -109,7 +115,12 @@ const flags: Record<string, Flag> = {
     value: 'X',
     about: 'maximum gradient norm; 0: no limit (default 1)',
   },
-  schedule: { path: 'schedule.kind', kind: 'text', value: 'NAME', about: 'constant (default) or cosine' },
+  schedule: {
+    path: 'schedule.kind',
+    kind: 'text',
+    value: 'NAME',
+    about: 'cosine (default): falls along half a cosine to 0; or constant',
+  },
   warmup: {
     path: 'schedule.warmup',
     kind: 'number',
@@ -134,16 +145,16 @@ const flags: Record<string, Flag> = {
     path: 'lora.targets',
     kind: 'list',
     value: 'LIST',
-    about: 'layers to adapt: q, k, v, proj, lin1, lin2, decoder.q, .k, .v, .out, decoder.iou (IoU head) (default q,v)',
+    about: 'layers to adapt: q, k, v, proj, lin1, lin2, decoder.q, .k, .v, .out, decoder.iou (IoU head) (default: all)',
   },
   blocks: { path: 'lora.blocks', kind: 'list', value: 'LIST', about: 'encoder blocks to adapt (default: all)' },
   dice: { path: 'loss.dice', kind: 'number', value: 'X', about: 'weight of the Dice loss (default 1)' },
-  bce: { path: 'loss.bce', kind: 'number', value: 'X', about: 'weight of the cross-entropy (default 1)' },
+  bce: { path: 'loss.bce', kind: 'number', value: 'X', about: 'weight of the cross-entropy (default 4)' },
   iou: {
     path: 'loss.iou',
     kind: 'number',
     value: 'X',
-    about: 'weight of the IoU head’s squared error; 0 leaves the head untrained (default 0.05)',
+    about: 'weight of the IoU head’s squared error; 0 leaves the head untrained (default 0.1)',
   },
   small: {
     path: 'loss.small',
@@ -167,7 +178,7 @@ const flags: Record<string, Flag> = {
     path: 'prompts',
     kind: 'mix',
     value: 'A,B,C',
-    about: 'fractions of point prompts, box prompts and both (default 0.5,0.3,0.2)',
+    about: 'fractions of point prompts, box prompts and both (default 0.6,0.25,0.15)',
   },
   'zoom-out': {
     path: 'augment.zoomOut',

@@ -1,6 +1,6 @@
 /** @file A run's recipe and data as text, and the differences between the recipes of several runs. */
 import { amount } from '../../host/progress'
-import type { TrainConfig } from '../../training/config'
+import { inputText, type TrainConfig } from '../../training/config'
 import { parseBytes } from '../../text/byte-size'
 import type { RunView } from './read-run'
 
@@ -20,7 +20,7 @@ export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
     schedule.warmup === null ? 'warm-up over a twentieth of the steps' : `warm-up over ${schedule.warmup} steps`
   const most = config.maxSteps === null ? '' : `, at most ${config.maxSteps} steps`
   return [
-    ['Model', `${config.model}, input ${config.size} × ${config.size}`],
+    ['Model', `${config.model}, ${inputText(config)}`],
     ['Trained', adapter],
     [
       'Optimiser',

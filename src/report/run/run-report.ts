@@ -1,6 +1,7 @@
 /** @file The report of one or several training runs, as parts of an HTML page. */
 import { shellQuote } from '../../host/command-line'
 import { duration } from '../../host/progress'
+import { inputText } from '../../training/config'
 import { epochsDone } from '../../training/schedule'
 import { escape } from '../../text/escape'
 import { histogramStyle } from '../../drawing/histogram'
@@ -56,7 +57,7 @@ export function stateOf({ steps, total }: RunView): string {
 }
 
 const aboutOf = (run: RunView): string =>
-  [run.config ? `${run.config.model} at ${run.config.size} pixels` : '', stateOf(run)].filter(Boolean).join('; ') + '.'
+  [run.config ? `${run.config.model}, ${inputText(run.config)}` : '', stateOf(run)].filter(Boolean).join('; ') + '.'
 
 /** The validation with the highest score, whose adapter is stored as the best. */
 const bestOf = ({ validations }: RunView) =>

@@ -133,7 +133,7 @@ test('a dry run lists cells and trains nothing; wrong flags are refused', async 
     }
   }
   const listed = await run('--dry-run', '--rank', '2,64', '--targets', 'q,v|q,k,v')
-  assert.match(listed, /r64_q\+k\+v_lr0\.0001_seed0 .* past break-even in \d+ of \d+ matrices/)
+  assert.match(listed, /r64_q\+k\+v_lr0\.0003_seed0 .* past break-even in \d+ of \d+ matrices/)
   assert.match(listed, '4 of 4 to do; the time can be estimated after the first')
   assert.ok(!(await readdir(scratch)).includes('dry'))
   await writeFile(

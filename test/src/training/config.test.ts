@@ -6,6 +6,7 @@ import { parse } from '../../../src/cli/command'
 import { command } from '../../../src/commands/train'
 import { checkConfig, configDifferences, configHash, mergeConfig, Schema } from '../../../src/training/config'
 import { configFromFlags, configOptions, nameFlags } from '../../../src/commands/options/training'
+import { LORA_TARGETS } from '../../../engine/train/lora'
 import { CHECKPOINT_VERSION } from '../../../src/training/checkpoint-file'
 import { learningRate, totalSteps, validationDue } from '../../../src/training/schedule'
 
@@ -22,13 +23,14 @@ const refusal = (raw: unknown): string => {
 test('the defaults are the recipe', () => {
   const config = checkConfig({ data: ['x'] }, '')
   const { size, batch, epochs, lora, optimizer, loss, shares, prompts, augment } = config
-  assert.equal([size, batch, epochs, augment], [512, 8, 'auto', true])
-  assert.equal(lora, { kind: 'lora', rank: 512, alpha: null, rslora: false, targets: ['q', 'v'], blocks: null })
+  assert.equal([size, batch, epochs, augment], [null, 8, 'auto', true])
+  const targets = [...LORA_TARGETS]
+  assert.equal(lora, { kind: 'lora', rank: 512, alpha: null, rslora: false, targets, blocks: null })
   assert.equal(
     [optimizer.algorithm, optimizer.learningRate, optimizer.weightDecay, optimizer.maxNorm],
-    ['adam', 1e-4, 0.01, 1],
+    ['adam', 3e-4, 0.01, 1],
   )
-  assert.equal(loss, { dice: 1, bce: 1, iou: 0.05, small: 0, smooth: 1 })
+  assert.equal(loss, { dice: 1, bce: 4, iou: 0.1, small: 0, smooth: 1 })
   assert.equal([shares, prompts.count], [[0.7, 0.2, 0.1], 16])
 })
 
@@ -103,7 +105,7 @@ test('every flag sets an existing key', () => {
     'on-bad': 'skip',
     shares: '0.5,0.5,0',
     optimizer: 'adamw',
-    schedule: 'cosine',
+    schedule: 'constant',
     targets: 'q,proj',
     mix: '1,1,1',
     size: '64',
@@ -111,6 +113,7 @@ test('every flag sets an existing key', () => {
     track: 'wandb,tensorboard',
     small: '0.5',
     storage: 'f16',
+    bce: '2',
     'zoom-out': '1',
   }
   const plain = checkConfig({ data: ['x'] }, '')
@@ -135,7 +138,10 @@ test('a resumed run may change paths, trackers and how often it is saved', () =>
   assert.equal(configDifferences(a, moved), [])
   const other = checkConfig({ data: ['x'], seed: 1, lora: { targets: ['q'] } }, '')
   assert.is.not(configHash(a), configHash(other))
-  assert.equal(configDifferences(a, other), ['seed: 0 there, 1 now', 'lora.targets: ["q","v"] there, ["q"] now'])
+  assert.equal(configDifferences(a, other), [
+    'seed: 0 there, 1 now',
+    `lora.targets: ${JSON.stringify(LORA_TARGETS)} there, ["q"] now`,
+  ])
 })
 
 test('the hash covers exactly the values that differ from their defaults', () => {
@@ -166,25 +172,26 @@ test('the hash covers exactly the values that differ from their defaults', () =>
 test('a changed default raises the version of the checkpoints, whose hash does not contain defaults', () => {
   const { lora, loss, optimizer, schedule, prompts, validation, ...rest } = checkConfig({ data: ['x'] }, '')
   // a new option is added here; a default that changes goes with a new version
-  assert.is(CHECKPOINT_VERSION, 2)
+  assert.is(CHECKPOINT_VERSION, 3)
   assert.equal(
     [rest.groupBy, rest.onBad, rest.shares, rest.size, rest.batch, rest.microBatch, rest.storage],
-    [null, 'refuse', [0.7, 0.2, 0.1], 512, 8, 'auto', 'f32'],
+    [null, 'refuse', [0.7, 0.2, 0.1], null, 8, 'auto', 'f32'],
   )
   assert.equal([rest.epochs, rest.images, rest.maxSteps, rest.seed, rest.augment], ['auto', null, null, 0, true])
-  assert.equal(lora, { kind: 'lora', rank: 512, alpha: null, rslora: false, targets: ['q', 'v'], blocks: null })
-  assert.equal(loss, { dice: 1, bce: 1, iou: 0.05, small: 0, smooth: 1 })
+  const targets = [...LORA_TARGETS]
+  assert.equal(lora, { kind: 'lora', rank: 512, alpha: null, rslora: false, targets, blocks: null })
+  assert.equal(loss, { dice: 1, bce: 4, iou: 0.1, small: 0, smooth: 1 })
   assert.equal(optimizer, {
     algorithm: 'adam',
-    learningRate: 1e-4,
+    learningRate: 3e-4,
     weightDecay: 0.01,
     beta1: 0.9,
     beta2: 0.999,
     eps: 1e-8,
     maxNorm: 1,
   })
-  assert.equal(schedule, { kind: 'constant', warmup: null })
-  assert.equal(prompts, { count: 16, point: 0.5, box: 0.3, both: 0.2, minArea: 16 })
+  assert.equal(schedule, { kind: 'cosine', warmup: null })
+  assert.equal(prompts, { count: 16, point: 0.6, box: 0.25, both: 0.15, minArea: 16 })
   assert.equal(validation, { every: 1, images: null, instances: 64 })
 })
 
@@ -237,10 +244,10 @@ test('a run on few images has enough steps, and validations spread over them', (
 })
 
 test('the learning rate warms up, stays or falls; validations are due after epochs and at the end', () => {
-  const config = checkConfig({ data: ['x'], batch: 4, epochs: 10, schedule: { warmup: 4 } }, '')
+  const config = checkConfig({ data: ['x'], batch: 4, epochs: 10, schedule: { kind: 'constant', warmup: 4 } }, '')
   const total = totalSteps(config, 10)
   assert.is(total, 25)
-  const rates = (c: typeof config) => Array.from({ length: total }, (_, i) => learningRate(c, i + 1, total) / 1e-4)
+  const rates = (c: typeof config) => Array.from({ length: total }, (_, i) => learningRate(c, i + 1, total) / 3e-4)
   assert.equal(
     rates(config)
       .slice(0, 6)
@@ -250,7 +257,7 @@ test('the learning rate warms up, stays or falls; validations are due after epoc
   const cosine = rates({ ...config, schedule: { kind: 'cosine', warmup: 4 } })
   assert.ok(cosine.slice(4).every((x, i, all) => x > 0 && (i === 0 || x < all[i - 1])))
   assert.ok(cosine[4] === 1 && cosine[24] < 0.02)
-  assert.ok(learningRate({ ...config, schedule: { kind: 'constant', warmup: 0 } }, 1, total) === 1e-4)
+  assert.ok(learningRate({ ...config, schedule: { kind: 'constant', warmup: 0 } }, 1, total) === 3e-4)
   assert.is(totalSteps({ ...config, maxSteps: 7 }, 10), 7)
   // 10 images, 4 per step: epochs end within steps 3, 5, 8, 10, ...
   const due = Array.from({ length: 7 }, (_, i) => i + 1).filter((s) => validationDue(config, 10, s - 1, s, 7))

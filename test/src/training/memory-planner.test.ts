@@ -41,8 +41,10 @@ function gpu(): Engine {
 
 const card = gpu()
 const shapes = (model: string) => shapesOfArchitecture(publishedArchitectures[model])
-const recipe = (over: RawConfig): TrainConfig => checkConfig({ data: ['none'], ...over }, 'the recipe')
-/** A plan for the default recipe, ViT-B at 512 pixels with rank 512. */
+/** Rank 512 on q and v, at 512 pixels. */
+const recipe = (over: RawConfig): TrainConfig =>
+  checkConfig({ data: ['none'], size: 512, lora: { targets: ['q', 'v'] }, ...over }, 'the recipe')
+/** A plan for ViT-B. */
 const planB = (over: RawConfig = {}) => planRun(card, shapes('sam_vit_b'), recipe(over))
 
 const all = { decoder: true, blocks: 32 }
@@ -243,10 +245,10 @@ test('a dry run prints the plan, even of a model that was not fetched, and write
   process.env.WGSAM_CACHE = join(scratch, 'empty cache')
   try {
     const run = async (...args: string[]) => command.run(parse(command, args).values, [])
-    await run('--dry-run', '--model', 'sam_vit_l', '--memory', '8GiB')
+    await run('--dry-run', '--model', 'sam_vit_l', '--size', '512', '--memory', '8GiB')
     assert.match(
       printed.join('\n'),
-      /step: .*of 8 images at once; .*recomputed.*\n.*largest binding: .*\n.*planned of 8.0 GiB/,
+      /step: input 512 × 512; .*of 8 images at once; .*recomputed.*\n.*largest binding: .*\n.*planned of 8.0 GiB/,
     )
     printed.length = 0
     const file = join(scratch, 'recipe.json')

@@ -20,6 +20,7 @@ import { readMetrics } from '../../../src/tracking/metrics-file'
 import type { StepRecord } from '../../../src/tracking/records'
 import { type TrainOptions, train } from '../../../src/training/train'
 import { beginRun, hasCheckpoint, resumeRun, runFolder, lockRun } from '../../../src/training/run-folder'
+import { readAdapterProfile } from '../../../src/weights/adapter-profile'
 import { readAdapter } from '../../../src/weights/peft'
 import { fingerprint, temporary, toyConfig, toyData } from '../../support/toy-training'
 
@@ -71,6 +72,16 @@ test('a run validates, and writes metrics and adapters', async () => {
       'every B has moved from 0',
     )
   }
+})
+
+test('without a size the model’s own is used, and recorded with the run and its adapter', async () => {
+  const over = { size: null, batch: 1, maxSteps: 1, validation: { every: 0 } }
+  await start('own size', {}, over)
+  const { config, last } = runFolder(join(scratch, 'own size'))
+  const { vision } = JSON.parse(await readFile('golden/files/toy_tiny_vit.json', 'utf8')) as { vision: { img: number } }
+  assert.is((JSON.parse(await readFile(config, 'utf8')) as { size: number }).size, vision.img)
+  assert.is((await readAdapterProfile(last)).size, vision.img)
+  assert.ok((await resume('own size')).finished, 'the recorded size belongs to the same configuration')
 })
 
 test('the loss falls', async () => {
