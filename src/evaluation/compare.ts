@@ -1,172 +1,129 @@
-/** @file Evaluates several models on the same images: the base model, adapters, and a classical method as a baseline. */
-import { filterCandidates } from '../../engine/generate/filter'
-import { MaskGenerator } from '../../engine/generate/generator'
-import type { GeneratorOptions } from '../../engine/generate/generator-options'
-import { Predictor } from '../../engine/sam/predictor'
+/** @file Evaluates several segmenters on the same images: models under test, and the rivals that they are compared with. */
 import type { SamModel } from '../../engine/sam/sam-model'
-import type { AttachedAdapter } from '../../engine/train/attached-adapter'
-import type { DatasetItem } from '../dataset/dataset'
-import type { Sample } from '../dataset/sample'
-import {
-  type EvaluatedImage,
-  EVALUATION_SLOTS,
-  evaluate,
-  type EvaluateOptions,
-  type Proposed,
-  type TalliedMode,
-  type PromptMode,
-} from './evaluate'
-import { watershedMasks } from './watershed-baseline'
 import { CONFIDENCE } from './bootstrap'
+import { type EvaluatedImage, evaluate, type EvaluateOptions, type TalliedMode } from './evaluate'
+import { type ModelSegmenterOptions, openModelSegmenter } from './model-segmenter'
 import { scoreMode, type ScoredEvaluation } from './scores'
+import type { OpenSegmenter, PromptMode } from './segmenter'
+import { watershedSegmenter } from './watershed-segmenter'
 
-/** A model to compare: the base model, or the base model with an adapter. */
-export interface Contestant {
-  /** 'base' or the adapter's name. */
+/** What a contestant of a comparison is. */
+export interface Identity {
+  /** A short, distinct name, such as 'base', 'adapted' or 'watershed'. */
   name: string
-  /** The adapter's path; null for the base model. */
+  /** The adapter's path; null for the base model and the watershed. */
   path: string | null
-  adapter: AttachedAdapter | null
-  /** Options of the automatic generator, for the prompt mode 'auto'. */
-  generator?: Partial<GeneratorOptions>
+  /** The side of the model's input in pixels; null without a model. */
+  size: number | null
+  /** True if the others are compared with it. */
+  rival: boolean
 }
 
-/** The name of the baseline: Otsu's threshold and a watershed. */
+/** A segmenter to compare, opened when it is its turn. */
+export interface Contestant extends Identity {
+  open(prompts: readonly PromptMode[], signal?: AbortSignal): Promise<OpenSegmenter>
+}
+
+/** The name of the rival without a model: Otsu's threshold and a watershed. */
 export const WATERSHED = 'watershed'
 
-export interface CompareOptions {
-  model: SamModel
-  /** The others are compared with the first. Adapters must be detached, and are detached again afterwards. */
+export const watershedContestant: Contestant = {
+  name: WATERSHED,
+  path: null,
+  size: null,
+  rival: true,
+  open: async () => ({ ...watershedSegmenter(), close() {} }),
+}
+
+type Shared = Omit<EvaluateOptions, 'segmenter' | 'onProgress' | 'onImage' | 'stop'>
+
+export interface CompareOptions extends Shared {
+  /** In the order in which they are evaluated. */
   contestants: readonly Contestant[]
-  /** Whether to evaluate the baseline (Otsu's threshold and a watershed) as well. */
-  watershed?: boolean
-  items: readonly DatasetItem[]
-  prompts: readonly PromptMode[]
-  maxInstances?: number | null
-  boundaryTolerance?: number
-  seed?: number
   /** Checked between images: true ends the comparison. */
   stop?(): boolean
   /** Ends the comparison in the middle of an image. */
   signal?: AbortSignal
-  onProgress?(name: string, done: number, total: number, item: DatasetItem): void
+  onProgress?(name: string, done: number, total: number, id: string): void
   onImage?(name: string, image: EvaluatedImage): void | Promise<void>
 }
 
-/** The tallies of a model's masks, by prompt mode. */
-export interface TalliedModel {
-  name: string
-  path: string | null
+/** The tallies of a contestant's masks, by prompt mode. */
+export interface Tallied extends Identity {
   modes: TalliedMode[]
 }
 
-/** The scores of a model, by prompt mode. */
-export interface ScoredModel {
-  name: string
-  path: string | null
+/** The scores of a contestant, by prompt mode. */
+export interface ScoredModel extends Identity {
   evaluations: ScoredEvaluation[]
 }
 
 export interface Comparison {
-  /** The base model first, the baseline last. */
+  /** The rivals first, then the models under test in the order of the command line. */
   models: ScoredModel[]
   /** Parameters of the bootstrap intervals. */
   bootstrap: { resamples: number; confidence: number; seed: number }
 }
 
-/** Evaluates the models one after the other, then the baseline if wanted. Returns null if it was stopped. */
-export async function compare(options: CompareOptions): Promise<TalliedModel[] | null> {
-  const { contestants, model, watershed } = options
-  const tallied: TalliedModel[] = []
-  for (const contestant of contestants) {
-    contestant.adapter?.attach()
-    const modes = await evaluateModel(model, contestant, options).finally(() => contestant.adapter?.detach())
-    if (!modes) return null
-    tallied.push({ name: contestant.name, path: contestant.path, modes })
+/** Evaluates the contestants one after the other. Returns null if it was stopped. */
+export async function compare({ contestants, ...options }: CompareOptions): Promise<Tallied[] | null> {
+  const { stop, signal, onProgress, onImage, ...shared } = options
+  const tallied: Tallied[] = []
+  for (const { open, ...identity } of contestants) {
+    const { name } = identity
+    if (signal?.aborted) return null
+    let segmenter: OpenSegmenter | null = null
+    try {
+      segmenter = await open(options.prompts, signal)
+      const modes = await evaluate({
+        ...shared,
+        segmenter,
+        stop: () => stop?.() || (signal?.aborted ?? false),
+        onProgress: onProgress && ((done, total, { id }) => onProgress(name, done, total, id)),
+        onImage: onImage && ((image) => onImage(name, image)),
+      })
+      if (!modes) return null
+      tallied.push({ ...identity, modes })
+    } catch (error) {
+      if (signal?.aborted) return null
+      throw error
+    } finally {
+      segmenter?.close()
+    }
   }
-  if (!watershed) return tallied
-  const modes = await evaluate({
-    ...common(WATERSHED, options),
-    prompts: ['auto'],
-    propose: async (sample) => {
-      const masks = watershedMasks(sample)
-      return { masks, scores: masks.map(() => null) }
-    },
-  })
-  return modes && [...tallied, { name: WATERSHED, path: null, modes }]
+  return tallied
 }
 
-/** Evaluates the model with the adapters that are attached now. Returns null if it was stopped. */
+/** Evaluates a model with the adapters that are attached now. Returns null if it was stopped. */
 export async function evaluateModel(
   model: SamModel,
-  { name, generator: settings }: Pick<Contestant, 'name' | 'generator'>,
-  options: Omit<CompareOptions, 'model' | 'contestants' | 'watershed'>,
+  { name, generator }: { name: string } & Pick<ModelSegmenterOptions, 'generator'>,
+  options: Omit<CompareOptions, 'contestants'>,
 ): Promise<TalliedMode[] | null> {
-  const { prompts, signal } = options
-  const prompted = prompts.some((prompt) => prompt !== 'auto')
-  let predictor: Predictor | undefined
-  let generator: MaskGenerator | undefined
-  try {
-    if (prompted) predictor = await Predictor.create(model, { slots: EVALUATION_SLOTS })
-    const finder = prompts.includes('auto') ? (generator = await MaskGenerator.create(model, settings)) : null
-    return await evaluate({
-      ...common(name, options),
-      prompts,
-      predictor,
-      propose: finder ? (sample) => proposeMasks(finder, sample, signal) : undefined,
-    })
-  } catch (error) {
-    if (signal?.aborted) return null
-    throw error
-  } finally {
-    predictor?.destroy()
-    generator?.destroy()
-  }
+  const open = (prompts: readonly PromptMode[], signal?: AbortSignal) =>
+    openModelSegmenter(model, { prompts, generator, signal })
+  const contestant = { name, path: null, size: model.inputSize, rival: false, open }
+  const tallied = await compare({ ...options, contestants: [contestant] })
+  return tallied && tallied[0].modes
 }
 
-const common = (
-  name: string,
-  {
-    items,
-    maxInstances,
-    boundaryTolerance,
-    seed,
-    stop,
-    signal,
-    onProgress,
-    onImage,
-  }: Omit<CompareOptions, 'model' | 'contestants'>,
-): Omit<EvaluateOptions, 'prompts'> => ({
-  items,
-  maxInstances,
-  boundaryTolerance,
-  seed,
-  stop: () => stop?.() || (signal?.aborted ?? false),
-  onProgress: onProgress && ((...progress) => onProgress(name, ...progress)),
-  onImage: onImage && ((image) => onImage(name, image)),
-})
-
-async function proposeMasks(generator: MaskGenerator, image: Sample, signal?: AbortSignal): Promise<Proposed> {
-  const set = await generator.candidates(image, { signal })
-  const kept = filterCandidates(set, generator.options).kept.map((i) => set.candidates[i])
-  return { masks: kept.map(({ mask }) => mask), scores: kept.map(({ predictedIou }) => predictedIou) }
-}
-
-/** Computes scores and bootstrap intervals from tallies; the base model comes first. */
+/**
+ * Computes scores and bootstrap intervals from tallies. Rivals come first in the result, those with the largest input before
+ * the others.
+ */
 export function scoreComparison(
-  tallied: readonly TalliedModel[],
+  tallied: readonly Tallied[],
   { resamples = 1000, seed = 0 }: { resamples?: number; seed?: number } = {},
 ): Comparison {
-  const models: ScoredModel[] = tallied.map(({ name, path }) => ({ name, path, evaluations: [] }))
-  const prompts = new Set(tallied.flatMap(({ modes }) => modes.map(({ prompt }) => prompt)))
+  const rivals = tallied.filter(({ rival }) => rival).sort((a, b) => (b.size ?? 0) - (a.size ?? 0))
+  const ordered = [...rivals, ...tallied.filter(({ rival }) => !rival)]
+  const models = ordered.map(({ modes: _, ...identity }): ScoredModel => ({ ...identity, evaluations: [] }))
+  const prompts = new Set(ordered.flatMap(({ modes }) => modes.map(({ prompt }) => prompt)))
   for (const prompt of prompts) {
-    const evaluated = tallied.flatMap(({ modes }, i) =>
-      modes.filter((mode) => mode.prompt === prompt).map((mode) => ({ i, mode })),
+    const evaluated = ordered.flatMap(({ modes, name, rival }, i) =>
+      modes.filter((mode) => mode.prompt === prompt).map((mode) => ({ i, name, rival, mode })),
     )
-    const scored = scoreMode(
-      evaluated.map(({ mode }) => mode),
-      { resamples, seed, base: evaluated[0].i === 0 },
-    )
+    const scored = scoreMode(evaluated, { resamples, seed })
     evaluated.forEach(({ i }, k) => models[i].evaluations.push(scored[k]))
   }
   return { models, bootstrap: { resamples, confidence: CONFIDENCE, seed } }

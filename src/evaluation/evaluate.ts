@@ -1,12 +1,6 @@
-/** @file Predicts masks on labelled images, by prompts or automatically, and tallies them. See docs/metrics.md. */
-import { MaskScaler } from '../../engine/masks/mask-scaler'
-import { checkFinite, chooseToken, tokenLogits } from '../../engine/sam/mask-tokens'
+/** @file Evaluates a segmenter on labelled images, by prompts or automatically, and tallies its masks. See docs/metrics.md. */
 import type { Mask } from '../../engine/masks/mask'
 import { paintMasks } from '../../engine/masks/mask-algebra'
-import { MASK_TOKENS } from '../../engine/sam/mask-decoder'
-import { promptLabel } from '../../engine/sam/prompt-labels'
-import type { Predictor } from '../../engine/sam/predictor'
-import { scaleBox, scalePoint } from '../../engine/image/model-input'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { Rng } from '../../engine/rng'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
@@ -14,30 +8,10 @@ import { type Instance, instances } from '../dataset/instances'
 import type { Sample } from '../dataset/sample'
 import { automaticMatches, type Matches, promptedMatches } from './matching'
 import { type ImageTally, tallyImage } from './image-tally'
-
-export const promptKinds = ['point', 'box'] as const
-/** 'point': the pixel furthest inside the instance. 'box': its exact box. */
-export type EvaluationPrompt = (typeof promptKinds)[number]
-
-export const promptModes = [...promptKinds, 'auto'] as const
-/** How masks are obtained: from a prompt for each instance, or ('auto') all at once without prompts from the labels. */
-export type PromptMode = (typeof promptModes)[number]
-
-/** Entries per prompt of an evaluation: a point and its padding, or two corners. */
-export const EVALUATION_SLOTS = 2
-
-/** Masks predicted for an image. */
-export interface Proposed {
-  masks: Mask[]
-  /** The predicted IoU of each mask; null if the method has none. */
-  scores: (number | null)[]
-}
+import type { PromptMode, Segmenter } from './segmenter'
 
 export interface EvaluateOptions {
-  /** For one image at a time, with at least EVALUATION_SLOTS `slots`. Required for 'point' and 'box'. */
-  predictor?: Predictor
-  /** Finds the masks of an image without prompts from the labels. Required for 'auto'. */
-  propose?(sample: Sample): Promise<Proposed>
+  segmenter: Segmenter
   items: readonly DatasetItem[]
   /** Each image is encoded once for all prompts. */
   prompts: readonly PromptMode[]
@@ -71,28 +45,38 @@ export interface EvaluatedImage {
   results: ImageResult[]
 }
 
+/** How long an image took, in seconds. */
+export interface ImageSeconds {
+  /** What is done once for all prompts, such as encoding. */
+  encode: number
+  /** The masks of all instances, after that. */
+  masks: number
+}
+
 /** The tallies of a model in one prompt mode. */
 export interface TalliedMode {
   prompt: PromptMode
   /** In the order of the items; images whose instances are all too small are omitted. */
   images: ImageTally[]
+  /** In the same order. */
+  seconds: ImageSeconds[]
 }
 
 /**
- * Tallies a model's masks in each prompt mode, in the order of `prompts`. Returns null if it was stopped. The same predictor,
- * items and seed give the same result.
+ * Tallies a segmenter's masks in each prompt mode, in the order of `prompts`. Returns null if it was stopped. The same
+ * segmenter, items and seed give the same result, apart from the times.
  */
 export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] | null> {
   const {
     items,
     prompts,
-    predictor,
+    segmenter,
     maxInstances,
     seed = 0,
     minArea = MIN_INSTANCE_AREA,
     boundaryTolerance: tolerance,
   } = options
-  const tallied: TalliedMode[] = prompts.map((prompt) => ({ prompt, images: [] }))
+  const tallied = prompts.map((prompt): TalliedMode => ({ prompt, images: [], seconds: [] }))
   for (const [i, item] of items.entries()) {
     if (options.stop?.()) return null
     const sample = await loadItem(item)
@@ -100,13 +84,14 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] 
     const large = instances(labels).filter(({ area }) => area >= minArea)
     const chosen = sampleInstances(large, item.id, { maxInstances, seed })
     if (chosen.length) {
-      predictor?.setImage(sample)
+      const encode = await seconds(() => segmenter.encode(sample))
       const results: ImageResult[] = []
       for (const [k, prompt] of prompts.entries()) {
         const auto = prompt === 'auto'
-        const { masks, scores } = auto
-          ? await options.propose!(sample)
-          : await predictMasks(predictor!, sample, chosen, prompt)
+        const predicted = await seconds(() =>
+          auto ? segmenter.automatic!(sample) : segmenter.prompted!(sample, chosen, prompt),
+        )
+        const { masks, scores } = predicted.result
         const matches = auto
           ? automaticMatches(labels, masks, scores, minArea)
           : promptedMatches(labels, chosen, masks, scores)
@@ -114,6 +99,7 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] 
         const counted = auto ? large : chosen
         const sums = tallyImage({ id: item.id, labels, instances: counted, masks, matches, union, tolerance })
         tallied[k].images.push(sums)
+        tallied[k].seconds.push({ encode: encode.seconds, masks: predicted.seconds })
         results.push({ prompt, instances: counted, masks, matches, union, tally: sums })
       }
       await options.onImage?.({ item, sample, results })
@@ -137,38 +123,8 @@ function sampleInstances(
   return sampled.sort((a, b) => a.id - b.id)
 }
 
-/** The mask of each instance, predicted from its prompt on the image that was set last. */
-async function predictMasks(
-  predictor: Predictor,
-  sample: Sample,
-  chosen: readonly Instance[],
-  prompt: EvaluationPrompt,
-): Promise<Proposed> {
-  const { model, slots, prompts: chunk } = predictor
-  const scaler = new MaskScaler(model.maskSide, model.inputSize, sample)
-  const masks: Mask[] = []
-  const scores: number[] = []
-  for (let start = 0; start < chosen.length; start += chunk) {
-    const part = chosen.slice(start, start + chunk)
-    const coords = new Float32Array(part.length * slots * 2)
-    const labels = new Int32Array(part.length * slots).fill(promptLabel.absent)
-    part.forEach(({ point, x0, y0, x1, y1 }, i) => {
-      const at = i * slots
-      if (prompt === 'point') {
-        coords.set(scalePoint(point, sample, model.inputSize), 2 * at)
-        labels.set([promptLabel.foreground, promptLabel.padding], at)
-      } else {
-        coords.set(scaleBox([x0, y0, x1, y1], sample, model.inputSize), 2 * at)
-        labels.set([promptLabel.boxStart, promptLabel.boxEnd], at)
-      }
-    })
-    const prediction = await predictor.predict({ coords, labels })
-    checkFinite(prediction)
-    part.forEach((_, i) => {
-      const token = chooseToken(prediction, i, prompt === 'point')
-      masks.push(scaler.mask(tokenLogits(prediction, i, token)))
-      scores.push(prediction.iou[MASK_TOKENS * i + token])
-    })
-  }
-  return { masks, scores }
+async function seconds<T>(work: () => Promise<T>): Promise<{ result: T; seconds: number }> {
+  const began = performance.now()
+  const result = await work()
+  return { result, seconds: (performance.now() - began) / 1000 }
 }

@@ -42,6 +42,11 @@ export const measures = {
 } as const satisfies Record<string, Measure>
 
 export type MeasureName = keyof typeof measures
+
+/** How far a value is from perfect, in the measure's unit: 1 - value of a share, otherwise its absolute value. */
+export const errorOf = (name: MeasureName, value: number): number =>
+  measures[name].better === 'more' ? 1 - value : Math.abs(value)
+
 export const measureNames = Object.keys(measures) as MeasureName[]
 /** A value for each measure; NaN if it is not defined, such as average precision of masks without scores. */
 export type Values = Record<MeasureName, number>

@@ -1,8 +1,18 @@
-/** @file The scores in reports and files: for each model and prompt mode, with intervals and changes from the base model. */
+/** @file The scores in reports and files: for each model and prompt mode, with intervals and changes from the best rival. */
 import { bootstrap, type Interval, percentileInterval } from './bootstrap'
-import type { TalliedMode, PromptMode } from './evaluate'
+import type { TalliedMode } from './evaluate'
+import type { PromptMode } from './segmenter'
 import { percentiles } from './size-distance'
-import { measureNames, type MeasureName, pool, type Pooled, statistics, type Values, valuesOf } from './measures'
+import {
+  errorOf,
+  measureNames,
+  type MeasureName,
+  pool,
+  type Pooled,
+  statistics,
+  type Values,
+  valuesOf,
+} from './measures'
 import type { ImageTally } from './image-tally'
 
 /** An image's own scores, by the same definitions. */
@@ -30,20 +40,25 @@ export interface EvaluationScores extends Values {
 /** An interval for each measure; null if the measure is NaN or there is only one image. */
 export type Intervals = Record<MeasureName, Interval | null>
 
-/** The difference from the base model on the same images. */
+/** How a model differs from the best of its rivals on the same images; a rival is chosen for each measure. */
 export interface Change {
+  /** The name of the rival that is best by the measure; null if the measure is not defined for any. */
+  from: Record<MeasureName, string | null>
+  /** The model's value minus the rival's. */
   values: Values
   intervals: Intervals
+  /** 1 - error / (the rival's error), see `errorOf`: 0.5 if half of the rival's error is gone, below 0 if there is more. */
+  errorRemoved: { values: Values; intervals: Intervals }
 }
 
 export interface ScoredEvaluation extends EvaluationScores {
   intervals: Intervals
-  /** null for the base model itself, and if the base model was not evaluated in this prompt mode. */
+  /** null for a rival, and if no rival was evaluated in this prompt mode. */
   change: Change | null
 }
 
 /** The scores of a model in one prompt mode, without intervals. */
-export function summariseTallies({ prompt, images }: TalliedMode): EvaluationScores {
+export function summariseTallies({ prompt, images }: Omit<TalliedMode, 'seconds'>): EvaluationScores {
   const count = (of: (tally: ImageTally) => number) => images.reduce((sum, tally) => sum + of(tally), 0)
   return {
     prompt,
@@ -70,33 +85,70 @@ export function summariseTallies({ prompt, images }: TalliedMode): EvaluationSco
 export interface ScoreOptions {
   resamples: number
   seed: number
-  /** Whether the first model is the base model that the others are compared with. */
-  base: boolean
+}
+
+/** A model's masks in one prompt mode. */
+export interface RatedMode {
+  name: string
+  /** True if the others are compared with it. */
+  rival: boolean
+  mode: Omit<TalliedMode, 'seconds'>
 }
 
 type Samples = Record<MeasureName, Float64Array>
 
+interface Rated {
+  name: string
+  values: Values
+  samples: Samples
+}
+
 /** The scores of several models on the same images in one prompt mode. */
-export function scoreMode(models: readonly TalliedMode[], options: ScoreOptions): ScoredEvaluation[] {
-  const samples = models.map(({ images }) => bootstrap(statistics(images), images.length, options))
-  const evaluations = models.map(summariseTallies)
-  return evaluations.map((evaluation, i) => {
-    const images = models[i].images
-    return {
-      ...evaluation,
-      intervals: intervalsOf(images.length, (name) => samples[i][name]),
-      change: i && options.base ? changeOf(evaluations[0], evaluation, samples[0], samples[i], images.length) : null,
-    }
+export function scoreMode(models: readonly RatedMode[], options: ScoreOptions): ScoredEvaluation[] {
+  const rated = models.map(({ name, mode: { images } }): Rated => {
+    return { name, values: valuesOf(images), samples: bootstrap(statistics(images), images.length, options) }
+  })
+  const rivals = rated.filter((_, i) => models[i].rival)
+  return models.map(({ rival, mode }, i) => {
+    const { samples } = rated[i]
+    const intervals = intervalsOf(mode.images.length, (name) => samples[name])
+    const change = rival || !rivals.length ? null : changeOf(rivals, rated[i], mode.images.length)
+    return { ...summariseTallies(mode), intervals, change }
   })
 }
 
-function changeOf(base: Values, now: Values, before: Samples, after: Samples, images: number): Change {
-  const values = Object.fromEntries(measureNames.map((name) => [name, now[name] - base[name]])) as Values
-  return { values, intervals: intervalsOf(images, (name) => after[name].map((value, r) => value - before[name][r])) }
+function changeOf(rivals: readonly Rated[], now: Rated, images: number): Change {
+  const best = perMeasure((name) => bestBy(name, rivals))
+  const removed = (name: MeasureName, value: number, rival: number) => {
+    const error = errorOf(name, rival)
+    return error > 0 ? 1 - errorOf(name, value) / error : NaN
+  }
+  const resampled = (of: (name: MeasureName, value: number, rival: number) => number) => (name: MeasureName) => {
+    const before = best[name]?.samples[name]
+    return now.samples[name].map((value, r) => (before ? of(name, value, before[r]) : NaN))
+  }
+  const values = (of: (name: MeasureName, value: number, rival: number) => number) =>
+    perMeasure((name) => (best[name] ? of(name, now.values[name], best[name].values[name]) : NaN))
+  const difference = (_: MeasureName, value: number, rival: number) => value - rival
+  return {
+    from: perMeasure((name) => best[name]?.name ?? null),
+    values: values(difference),
+    intervals: intervalsOf(images, resampled(difference)),
+    errorRemoved: { values: values(removed), intervals: intervalsOf(images, resampled(removed)) },
+  }
 }
+
+/** The model with the smallest error by a measure; null if it is not defined for any. Of equal ones the first. */
+function bestBy(name: MeasureName, models: readonly Rated[]): Rated | null {
+  const error = ({ values }: Rated) => errorOf(name, values[name])
+  return models
+    .filter(({ values }) => !Number.isNaN(values[name]))
+    .reduce<Rated | null>((best, one) => (!best || error(one) < error(best) ? one : best), null)
+}
+
+const perMeasure = <T>(of: (name: MeasureName) => T) =>
+  Object.fromEntries(measureNames.map((name) => [name, of(name)])) as Record<MeasureName, T>
 
 /** With a single image there are no intervals: it says nothing about the variation between images. */
 const intervalsOf = (images: number, samples: (name: MeasureName) => Float64Array): Intervals =>
-  Object.fromEntries(
-    measureNames.map((name) => [name, images > 1 ? percentileInterval(samples(name)) : null]),
-  ) as Intervals
+  perMeasure((name) => (images > 1 ? percentileInterval(samples(name)) : null))

@@ -10,6 +10,8 @@ export interface ProgressOptions {
   /** Unit of the counts; 'bytes' is printed as KiB, MiB and GiB. */
   unit?: string
   stream?: { isTTY?: boolean; columns?: number; write(text: string): unknown }
+  /** An estimate of the time left, or null if there is none yet; by default from the rate so far. */
+  secondsLeft?: () => number | null
   /** The current time in milliseconds; replaced in tests. */
   now?: () => number
 }
@@ -22,6 +24,7 @@ export class Progress {
   private readonly stream: NonNullable<ProgressOptions['stream']>
   private readonly now: () => number
   private readonly unit: string
+  private readonly secondsLeft: ProgressOptions['secondsLeft']
   private readonly start: number
   private first = 0
   private printed = -Infinity
@@ -36,6 +39,7 @@ export class Progress {
     this.stream = options.stream ?? process.stderr
     this.now = options.now ?? Date.now
     this.unit = options.unit ?? ''
+    this.secondsLeft = options.secondsLeft
     this.start = this.now()
     // without a terminal even the first line is delayed, so that short tasks print nothing
     if (!this.stream.isTTY) this.printed = this.start
@@ -74,12 +78,14 @@ export class Progress {
         ? `${this.label}: ${amount(this.done, this.unit)} of ${amount(this.total, this.unit)} (${Math.floor((100 * this.done) / this.total)} %)`
         : `${this.label}: ${amount(this.done, this.unit)}`,
     ]
-    if (rate > 0)
+    if (rate > 0 && !this.secondsLeft)
       parts.push(
         this.unit === 'bytes' || rate >= 1 ? `${amount(rate, this.unit)}/s` : `${(1 / rate).toFixed(1)} s each`,
       )
     parts.push(duration(seconds))
-    if (rate > 0 && this.total) parts.push(`${duration(Math.max(0, this.total - this.done) / rate)} left`)
+    const byRate = rate > 0 && this.total ? Math.max(0, this.total - this.done) / rate : null
+    const left = this.secondsLeft ? this.secondsLeft() : byRate
+    if (left !== null) parts.push(`${duration(left)} left`)
     if (note) parts.push(note)
     return parts.join('  ')
   }

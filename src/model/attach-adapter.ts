@@ -1,6 +1,7 @@
 /** @file Reads an adapter from disk and attaches it to a model. Its layers have the same shapes at every input size. */
 import type { Engine } from '../../engine/device/engine'
 import type { Tensor } from '../../engine/device/tensor'
+import type { Architecture } from '../../engine/sam/architecture'
 import type { SamModel } from '../../engine/sam/sam-model'
 import type { AttachedAdapter } from '../../engine/train/attached-adapter'
 import { attachDifferences } from '../../engine/train/full-tuning'
@@ -21,6 +22,11 @@ export async function loadAdapter(engine: Engine, model: SamModel, path: string)
   return isDifference(adapter)
     ? attachDifferences(engine, layers, (name) => adapter.differences.get(name)!.D)
     : uploadLora(engine, layers, adapter)
+}
+
+/** Checks that an adapter can be read and belongs to a model. @throws UserError as loadAdapter */
+export async function checkAdapter(path: string, architecture: Architecture): Promise<void> {
+  validateTargets(path, targetsOf(await readAnyAdapter(path)), architecture)
 }
 
 /** Uploads the matrices of every layer, those of its parts one below the other, and attaches them. */

@@ -1,7 +1,7 @@
 /** @file The report of an evaluation, and of the training run before it, as a single HTML file. */
 import { duration } from '../host/progress'
-import type { Comparison } from '../evaluation/compare'
-import type { PromptMode } from '../evaluation/evaluate'
+import type { Comparison, Identity } from '../evaluation/compare'
+import type { PromptMode } from '../evaluation/segmenter'
 import { type MeasureName, measures } from '../evaluation/measures'
 import { lineChart, type Series } from '../drawing/chart'
 import { evaluationReportCharts } from './run/run-curves'
@@ -11,7 +11,15 @@ import type { Hardware } from '../host/hardware'
 import type { CompleteRun } from './run/read-run'
 import { factTable, page } from '../drawing/html-page'
 import { recipeFacts } from './run/recipe'
-import { scoreTables, formatInterval, formatValue, percent, promptModeNames } from './evaluation-table'
+import {
+  columnTitles,
+  formatCell,
+  formatCellInterval,
+  formatValue,
+  percent,
+  promptModeNames,
+  scoreTables,
+} from './evaluation-table'
 
 export interface EvaluationReport {
   title: string
@@ -51,18 +59,28 @@ const title = (mode: PromptMode) => promptModeNames[mode][0].toUpperCase() + pro
 /** The most important measure of each prompt mode. */
 const headline: Record<PromptMode, MeasureName> = { point: 'dice', box: 'dice', auto: 'f1At50' }
 
+/** The best rival's figure, that of each model under test, and for a single one what is gained. */
 function tiles({ models }: Comparison, run: CompleteRun | null): string {
-  const [base, ...others] = models
-  const found = base.evaluations.map((before) => {
-    const measure = headline[before.prompt]
-    const adapters = others.flatMap(({ path, evaluations }) =>
-      path === null ? [] : evaluations.filter(({ prompt }) => prompt === before.prompt),
+  const [{ evaluations }] = models
+  const found = evaluations.map(({ prompt }) => {
+    const measure = headline[prompt]
+    const rated = models.flatMap(({ name, evaluations: all }) =>
+      all.filter((one) => one.prompt === prompt).map((evaluation) => ({ name, evaluation })),
     )
-    const after = adapters.map((evaluation) => percent(evaluation[measure])).join(' · ')
-    const [only] = adapters
-    const change = adapters.length === 1 ? `, ${percent(only[measure] - before[measure], true)} points` : ''
-    const text = `${measures[measure].label} in percent, ${promptModeNames[before.prompt]}${change}`
-    const values = [percent(before[measure]), after].filter(Boolean).join(' → ')
+    const tested = rated.filter(({ evaluation }) => evaluation.change)
+    const [only] = tested
+    const rival = only?.evaluation.change!.from[measure]
+    const before = only ? rated.find(({ name }) => name === rival) : rated[0]
+    const after = tested.map(({ evaluation }) => percent(evaluation[measure])).join(' · ')
+    const removed = only?.evaluation.change!.errorRemoved.values[measure]
+    const change =
+      tested.length === 1
+        ? `, ${percent(only.evaluation.change!.values[measure], true)} points` +
+          (Number.isFinite(removed) ? `, ${Math.round(100 * removed)} % of the error removed` : '')
+        : ''
+    const from = rival ? `, from the best rival (${modelName(rival)})` : ''
+    const text = `${measures[measure].label} in percent, ${promptModeNames[prompt]}${from}${change}`
+    const values = [before && percent(before.evaluation[measure]), after].filter(Boolean).join(' → ')
     return `<div class="tile"><b>${values}</b><span>${escape(text)}</span></div>`
   })
   const time =
@@ -83,13 +101,14 @@ SA is TP / (TP + FP + FN) of an image.`,
 export function scores(comparison: Comparison): string {
   const { resamples } = comparison.bootstrap
   const blocks = scoreTables(comparison).map(({ prompt, columns, rows }) => {
-    const head = columns.map(({ model, kind }) => `<th>${escape(kind === 'change' ? 'change' : modelName(model))}</th>`)
+    const head = columns.map(({ model, kind }) => {
+      return `<th>${escape(kind === 'value' ? modelName(model) : columnTitles[kind])}</th>`
+    })
     const body = rows.map(({ measure, cells }) => {
-      const drawn = cells.map(({ kind, value, interval, better }) => {
-        const signed = kind === 'change'
-        const sure = better === null ? '' : ` class="${better ? 'up' : 'down'}"`
-        const range = interval ? ` <small>${formatInterval(measure, interval, signed)}</small>` : ''
-        return `<td${sure}>${formatValue(measure, value, signed)}${range}</td>`
+      const drawn = cells.map((cell) => {
+        const sure = cell.better === null ? '' : ` class="${cell.better ? 'up' : 'down'}"`
+        const range = cell.interval ? ` <small>${formatCellInterval(measure, cell)}</small>` : ''
+        return `<td${sure}>${formatCell(measure, cell)}${range}</td>`
       })
       return `<tr><th>${escape(measures[measure].label)}</th>${drawn.join('')}</tr>`
     })
@@ -103,7 +122,8 @@ ${perImageTable(comparison, prompt)}`
   })
   return `${blocks.join('\n')}
 <p class="note">Values in percent, except those marked px. Brackets: 95 % bootstrap confidence intervals from ${resamples} resamples of
-the images. A change is coloured if its interval excludes 0. With few images such intervals are too narrow.
+the images. A change is from the rival that is best in that row, and coloured if its interval excludes 0; the error removed is
+1 − error / (the rival’s error). With few images such intervals are too narrow.
 docs/metrics.md of wgsam defines every measure.</p>`
 }
 
@@ -123,6 +143,14 @@ function perImageTable({ models }: Comparison, mode: PromptMode): string {
   })
   return `<details><summary>Scores of each image</summary><div class="scroll"><table class="scores"><thead><tr><th></th><th>particles</th>
 ${head.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div></details>`
+}
+
+/** The sides of the models' inputs, for the settings: `input 1024 × 1024`, or which model has which. */
+export function inputSizes(models: readonly Identity[]): string {
+  const sized = models.filter(({ size }) => size !== null)
+  const sizes = [...new Set(sized.map(({ size }) => size))]
+  if (sizes.length === 1) return `input ${sizes[0]} × ${sizes[0]}`
+  return `input sizes: ${sized.map(({ name, size }) => `${modelName(name)} ${size}`).join(', ')}`
 }
 
 /** The cumulative size distributions of the labels and of the masks found by each model. */

@@ -1,8 +1,9 @@
 /** @file The tables of a comparison of models: their rows, and the text version for a terminal. */
 import type { Interval } from '../evaluation/bootstrap'
-import type { Comparison } from '../evaluation/compare'
-import type { PromptMode } from '../evaluation/evaluate'
+import type { Comparison, Identity } from '../evaluation/compare'
+import type { PromptMode } from '../evaluation/segmenter'
 import { type Measure, type MeasureName, measures } from '../evaluation/measures'
+import type { Change, ScoredEvaluation } from '../evaluation/scores'
 import { textTable } from '../text/table'
 
 /** Measures of prompted masks. Counts and precision are omitted: there is exactly one mask for each instance. */
@@ -28,9 +29,11 @@ export const shownMeasures: Record<PromptMode, readonly MeasureName[]> = {
   auto: Object.keys(measures) as MeasureName[],
 }
 
+/** What a column shows of a model: its values, their differences from the best rival's, or the error that is gone. */
+export type ColumnKind = 'value' | 'change' | 'removed'
+
 export interface ScoreCell {
-  /** The value of the measure, or its difference from the base model's. */
-  kind: 'value' | 'change'
+  kind: ColumnKind
   /** NaN if the measure is not defined. */
   value: number
   interval: Interval | null
@@ -43,10 +46,10 @@ export interface ScoreRow {
   cells: ScoreCell[]
 }
 
-/** The table of one prompt mode: a row for each measure, a column for each model and for each change. */
+/** The table of one prompt mode: a row for each measure; a column for each rival, and three for each model under test. */
 export interface ScoreTable {
   prompt: PromptMode
-  columns: { model: string; kind: ScoreCell['kind'] }[]
+  columns: { model: string; kind: ColumnKind }[]
   rows: ScoreRow[]
 }
 
@@ -54,29 +57,35 @@ export interface ScoreTable {
 export function scoreTables({ models }: Comparison): ScoreTable[] {
   const prompts = [...new Set(models.flatMap(({ evaluations }) => evaluations.map(({ prompt }) => prompt)))]
   return prompts.map((prompt) => {
-    const evaluated = models.flatMap(({ name, path, evaluations }) => {
-      const evaluation = evaluations.find((one) => one.prompt === prompt)
-      return evaluation ? [{ name, evaluation, change: path === null ? null : evaluation.change }] : []
+    const evaluated = models.flatMap((model) => {
+      const evaluation = model.evaluations.find((one) => one.prompt === prompt)
+      return evaluation ? [{ model: nameWithSize(model, models), evaluation, change: evaluation.change }] : []
     })
-    const columns = evaluated.flatMap(({ name, change }): ScoreTable['columns'] => [
-      { model: name, kind: 'value' },
-      ...(change ? [{ model: name, kind: 'change' as const }] : []),
-    ])
+    const kinds = (change: Change | null): ColumnKind[] => (change ? ['value', 'change', 'removed'] : ['value'])
+    const columns = evaluated.flatMap(({ model, change }) => kinds(change).map((kind) => ({ model, kind })))
     const rows = shownMeasures[prompt].map((measure) => ({
       measure,
-      cells: evaluated.flatMap(({ evaluation, change }): ScoreCell[] => {
-        const value = { kind: 'value' as const, value: evaluation[measure], interval: evaluation.intervals[measure] }
-        if (!change) return [{ ...value, better: null }]
-        const [difference, interval] = [change.values[measure], change.intervals[measure]]
-        const better = isBetter(measures[measure], evaluation[measure], difference, interval)
-        return [
-          { ...value, better: null },
-          { kind: 'change', value: difference, interval, better },
-        ]
-      }),
+      cells: evaluated.flatMap(({ evaluation, change }) =>
+        kinds(change).map((kind) => scoreCell(kind, measure, evaluation)),
+      ),
     }))
     return { prompt, columns, rows }
   })
+}
+
+function scoreCell(kind: ColumnKind, measure: MeasureName, evaluation: ScoredEvaluation): ScoreCell {
+  const { intervals, change } = evaluation
+  if (kind === 'value') return { kind, value: evaluation[measure], interval: intervals[measure], better: null }
+  const { values, intervals: ranges } = kind === 'change' ? change! : change!.errorRemoved
+  const [value, interval] = [values[measure], ranges[measure]]
+  const better = kind === 'change' ? isBetter(measures[measure], evaluation[measure], value, interval) : null
+  return { kind, value, interval, better }
+}
+
+/** A model's name, with its input size if the models have different ones. */
+export function nameWithSize({ name, size }: Identity, models: readonly Identity[]): string {
+  const sizes = new Set(models.flatMap((one) => one.size ?? []))
+  return size !== null && sizes.size > 1 && !name.endsWith(` at ${size}`) ? `${name} at ${size}` : name
 }
 
 /** Whether a change is an improvement; null if its interval includes 0, or nothing changed. */
@@ -108,19 +117,39 @@ export const promptModeNames: Record<PromptMode, string> = {
   auto: 'automatic',
 }
 
+export const columnTitles: Record<Exclude<ColumnKind, 'value'>, string> = {
+  change: 'change',
+  removed: 'error removed',
+}
+
+/** The text of a cell's value: the error removed in percent whatever the measure's unit is. */
+export const formatCell = (measure: MeasureName, { kind, value }: ScoreCell): string =>
+  kind !== 'removed' ? formatValue(measure, value, kind === 'change') : percentOrDash(value)
+
+export const formatCellInterval = (measure: MeasureName, { kind, interval }: ScoreCell): string =>
+  kind !== 'removed'
+    ? formatInterval(measure, interval, kind === 'change')
+    : interval
+      ? `[${interval.map(percentOrDash).join(', ')}]`
+      : ''
+
+/** A fraction in whole percent; a dash if it is not finite. */
+const percentOrDash = (value: number): string =>
+  Number.isFinite(value) ? `${Math.round(100 * value)} %`.replace('-', '−') : '–'
+
 /**
  * Text with aligned columns: fractions in percent, 95 % confidence intervals in brackets. If there are changes, only they have
  * intervals, so that lines fit into a terminal.
  */
 export function comparisonTable(comparison: Comparison): string {
   const blocks = scoreTables(comparison).map(({ prompt, columns, rows }) => [
-    [promptModeNames[prompt], ...columns.map(({ model, kind }) => (kind === 'change' ? 'change' : model))],
+    [promptModeNames[prompt], ...columns.map(({ model, kind }) => (kind === 'value' ? model : columnTitles[kind]))],
     ...rows.map(({ measure, cells }) => [
       `  ${measures[measure].label}`,
-      ...cells.map(({ kind, value, interval }) => {
-        const changed = kind === 'change'
-        const range = changed || !columns.some((column) => column.kind === 'change') ? interval : null
-        return `${formatValue(measure, value, changed)} ${formatInterval(measure, range, changed)}`.trim()
+      ...cells.map((cell) => {
+        const changed = columns.some(({ kind }) => kind === 'change')
+        const range = cell.kind === (changed ? 'change' : 'value') ? formatCellInterval(measure, cell) : ''
+        return `${formatCell(measure, cell)} ${range}`.trim()
       }),
     ]),
   ])

@@ -3,7 +3,8 @@ import sharp from 'sharp'
 import type { Size } from '../../engine/image/size'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
 import type { Comparison } from '../evaluation/compare'
-import type { EvaluatedImage, ImageResult, PromptMode } from '../evaluation/evaluate'
+import type { EvaluatedImage, ImageResult } from '../evaluation/evaluate'
+import type { PromptMode } from '../evaluation/segmenter'
 import { type MeasureName, measures } from '../evaluation/measures'
 import {
   colours,
@@ -68,9 +69,9 @@ export class ExampleCollector {
     }
   }
 
-  /** For each prompt mode the worst, the median and the best image of the first adapter, or of the base model if it is alone. */
+  /** For each prompt mode the worst, the median and the best image of the first model under test. */
   async examples({ models }: Comparison): Promise<Example[]> {
-    const ranking = models.find(({ path }) => path !== null) ?? models[0]
+    const ranking = models.find(({ rival }) => !rival) ?? models[0]
     const examples: Example[] = []
     for (const { prompt, perImage } of ranking.evaluations) {
       const [measure] = exampleMeasures[prompt]
@@ -140,12 +141,12 @@ async function draw({ item, ids, masks }: KeptImage, models: Comparison['models'
   await put('Labels', (rgb) => drawOutlines(rgb, truth, colours.truth))
   const adapted: [string, Raster][] = []
   let base: Raster | null = null
-  for (const [i, { name, path }] of models.entries()) {
+  for (const { name, path, size } of models) {
     const packed = masks.get(name)
     if (!packed) continue
     const predicted = unpack(packed, shown)
     if (path !== null) adapted.push([name, predicted])
-    else if (i === 0) base = predicted
+    else if (size !== null) base ??= predicted
     await put(modelName(name), (rgb) => {
       drawErrors(rgb, predicted, truth)
       drawOutlines(rgb, predicted, colours.predicted)
@@ -158,7 +159,9 @@ async function draw({ item, ids, masks }: KeptImage, models: Comparison['models'
 
 /** The name of a model in headings and captions. */
 export const modelName = (name: string): string =>
-  ({ base: 'Base model', adapted: 'Adapted model', watershed: 'Otsu and watershed' })[name] ?? name
+  name
+    .replace(/^(base|adapted)(?=$| at \d+$)/, (word) => (word === 'base' ? 'Base model' : 'Adapted model'))
+    .replace(/^watershed$/, 'Otsu and watershed')
 
 async function jpeg(rgb: Uint8Array, { width, height }: Size): Promise<string> {
   const raw = { width, height, channels: 3 as const }

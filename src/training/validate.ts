@@ -4,7 +4,9 @@ import type { SamModel } from '../../engine/sam/sam-model'
 import type { DatasetItem } from '../dataset/dataset'
 import { Progress } from '../host/progress'
 import type { TrainConfig } from './config'
-import { EVALUATION_SLOTS, evaluate, type EvaluateOptions, promptKinds } from '../evaluation/evaluate'
+import { evaluate, type EvaluateOptions } from '../evaluation/evaluate'
+import { EVALUATION_SLOTS, predictorSegmenter } from '../evaluation/model-segmenter'
+import { promptKinds } from '../evaluation/segmenter'
 import { summariseTallies } from '../evaluation/scores'
 import type { Measures } from '../tracking/records'
 
@@ -40,7 +42,7 @@ export class Validator {
     const { predictor, items, config } = this
     const line = new Progress('validating', items.length, { unit: 'images' })
     const tallied = await evaluate({
-      predictor,
+      segmenter: predictorSegmenter(predictor),
       items,
       prompts: promptKinds,
       maxInstances: config.validation.instances,

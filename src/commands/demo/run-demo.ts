@@ -17,7 +17,7 @@ import { type Hardware, hardwareOf } from '../../host/hardware'
 import { renderEvaluationReport } from '../../report/evaluation-report'
 import { readCompleteRun } from '../../report/run/read-run'
 import { type Comparison, type CompareOptions, evaluateModel, scoreComparison } from '../../evaluation/compare'
-import { promptKinds } from '../../evaluation/evaluate'
+import { promptKinds } from '../../evaluation/segmenter'
 import { checkConfig } from '../../training/config'
 import { beginRun, runFolder } from '../../training/run-folder'
 import { train } from '../../training/train'
@@ -113,8 +113,8 @@ export async function runDemo({ out, seed, minutes, stop }: DemoOptions): Promis
   if (!adapted) return null
   const comparison = scoreComparison(
     [
-      { name: 'base', path: null, modes: base.tallied },
-      { name: 'adapted', path: run.last, modes: adapted.tallied },
+      { name: 'base', path: null, size: plan.size, rival: true, modes: base.tallied },
+      { name: 'adapted', path: run.last, size: plan.size, rival: false, modes: adapted.tallied },
     ],
     { seed },
   )
@@ -182,7 +182,7 @@ const configOf = (data: string, { size, steps, batch, shares }: Plan, seed: numb
   validation: { every: 2, instances: 12 },
 })
 
-type EvaluationOptions = Omit<CompareOptions, 'model' | 'contestants'>
+type EvaluationOptions = Omit<CompareOptions, 'contestants'>
 
 /** Evaluates the model in its present state; null if it was stopped. */
 async function evaluateTestScenes(model: SamModel, name: 'base' | 'adapted', options: EvaluationOptions) {

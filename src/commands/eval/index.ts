@@ -1,7 +1,9 @@
 /** @file `wgsam eval`: scores the base model, adapters and a baseline on labelled images, in one table. */
 import { resolve } from 'node:path'
-import { compare, type CompareOptions, type Contestant, scoreComparison, WATERSHED } from '../../evaluation/compare'
-import { distinctNames } from '../../evaluation/adapter-names'
+import { compare, type CompareOptions, scoreComparison } from '../../evaluation/compare'
+import { ResizableModel } from '../../evaluation/model-contestants'
+import { contestantsOf } from '../../evaluation/rivals'
+import { TimeLeft } from '../../evaluation/time-left'
 import { type SeenImages, countSeenImages } from '../../evaluation/training-images'
 import { BOUNDARY_TOLERANCE } from '../../evaluation/image-tally'
 import { expectWritable, writeFileAtomic } from '../../host/files'
@@ -13,7 +15,8 @@ import { hardwareOf } from '../../host/hardware'
 import { comparisonTable } from '../../report/evaluation-table'
 import type { Command } from '../../cli/command'
 import { flag, text, type Values } from '../../cli/options'
-import { modelOptions, type OpenedModels, openChosenModels } from '../options/model'
+import { checkAdapter } from '../../model/attach-adapter'
+import { chooseModels, type ChosenModels, modelOptions } from '../options/model'
 import { selectImages, type Selection, selectOptions } from '../options/split'
 import { renderEvaluation } from './report'
 import { readSettings } from './settings'
@@ -39,10 +42,13 @@ export const command: Command = {
         'prompt modes: point and box prompt the model once for each labelled instance, auto finds all masks without ' +
         'labels and is slow',
     },
-    watershed: {
-      type: 'boolean',
+    rivals: {
+      type: 'string',
+      value: 'LIST',
+      default: 'base,watershed',
       description:
-        'also score a classical baseline, Otsu’s threshold and a watershed; always included with --prompt auto',
+        'what the adapters are compared with: base, the base model at its own input size; same, the base model at the ' +
+        'adapter’s input size; watershed, Otsu’s threshold and a watershed, without a model; or none, which saves their time',
     },
     instances: {
       type: 'string',
@@ -100,22 +106,26 @@ export const command: Command = {
 }
 
 async function evaluateCommand(values: Values, signal: AbortSignal): Promise<number> {
-  const { generators, resamples, ...settings } = await readSettings(values)
+  const { generators, resamples, rivals, ...settings } = await readSettings(values)
   const { prompts, maxInstances, boundaryTolerance, seed } = settings
   const [out, reportPath] = [text(values, 'out'), text(values, 'report')]
   for (const path of [out, reportPath]) if (path) await expectWritable(path)
   const selection = await selectImages(values)
   const { items, folders, split, splitFile } = selection
-  const { engine, model, name, size, adapters } = await openChosenModels(values)
+  const chosen = await chooseModels(values)
+  const { engine, name } = chosen
   try {
+    const models = new ResizableModel(chosen.open)
+    const { architecture, inputSize } = await models.at(chosen.adapters.length ? chosen.adapters[0].size : chosen.size)
+    const adapters = chosen.adapters.map(({ path, size }) => ({ path, size: size ?? architecture.imageSize }))
+    for (const { path } of adapters) await checkAdapter(path, architecture)
     const seen = await trainingImages(adapters, selection)
     const began = performance.now()
     const keeper = new ExampleCollector()
+    const sizes = { ownSize: architecture.imageSize, size: inputSize }
     const tallied = await compareWithProgress({
       ...settings,
-      model,
-      contestants: contestantsOf(adapters, generators),
-      watershed: flag(values, 'watershed') || prompts.includes('auto'),
+      contestants: contestantsOf(models, { rivals, ...sizes, adapters, generators }),
       items,
       signal,
       onImage: reportPath ? (contestant, image) => keeper.add(contestant, image) : undefined,
@@ -127,7 +137,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
     const result = {
       model: name,
       adapters: adapters.map(({ path }) => path),
-      size,
+      size: inputSize,
       data: folders,
       split,
       splitFile,
@@ -135,6 +145,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
       /** Of each adapter; null if it is not known. */
       seen,
       prompts,
+      rivals,
       maxInstances: maxInstances ?? null,
       boundaryTolerance,
       generator: prompts.includes('auto') ? generators : null,
@@ -146,7 +157,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
     const json = JSON.stringify(result, null, 1)
     if (out) await writeFileAtomic(out, json + '\n')
     if (reportPath) {
-      const evaluated = { name, size, adapters: result.adapters, selection, seen, hardware }
+      const evaluated = { name, adapters: result.adapters, selection, seen, hardware }
       await writeFileAtomic(reportPath, await renderEvaluation(comparison, keeper, evaluated))
     }
     if (flag(values, 'json')) console.log(json)
@@ -162,7 +173,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
 
 /** How many of the images each adapter was trained on; warns about those that were. */
 async function trainingImages(
-  adapters: OpenedModels['adapters'],
+  adapters: ChosenModels['adapters'],
   { items, hash }: Selection,
 ): Promise<(SeenImages | null)[]> {
   const ids = items.map(({ id }) => id)
@@ -175,34 +186,21 @@ async function trainingImages(
   return seen
 }
 
-/** The base model and each adapter, under distinct names. */
-function contestantsOf(
-  adapters: OpenedModels['adapters'],
-  generators: readonly Contestant['generator'][],
-): Contestant[] {
-  const names = distinctNames(
-    adapters.map(({ path }) => path),
-    ['base', WATERSHED],
-  )
-  return [
-    { name: 'base', path: null, adapter: null, generator: generators[0] },
-    ...adapters.map(({ path, attached }, i) => ({
-      name: adapters.length > 1 ? names[i] : 'adapted',
-      path,
-      adapter: attached,
-      generator: generators[i + 1],
-    })),
-  ]
-}
-
-/** compare() with a progress line. */
+/** compare() with a progress line, which tells the time left for all contestants together. */
 async function compareWithProgress(options: Omit<CompareOptions, 'onProgress'>): ReturnType<typeof compare> {
-  const { contestants, items, watershed } = options
-  const order = [...contestants.map(({ name }) => name), ...(watershed ? [WATERSHED] : [])]
-  const bar = new Progress('evaluating', items.length * order.length, { unit: 'images' })
+  const { contestants, items } = options
+  const time = new TimeLeft(contestants, items.length)
+  const bar = new Progress('evaluating', items.length * contestants.length, {
+    unit: 'images',
+    secondsLeft: () => time.seconds,
+  })
+  const order = contestants.map(({ name }) => name)
   const tallied = await compare({
     ...options,
-    onProgress: (name, done, total, { id }) => bar.update(done + total * order.indexOf(name), `${name}, ${id}`),
+    onProgress: (name, done, total, id) => {
+      time.update(name, done)
+      bar.update(done + total * order.indexOf(name), `${name}, ${id}`)
+    },
   })
   if (tallied) bar.finish()
   return tallied

@@ -5,15 +5,13 @@ import { describeSeenImages, type SeenImages } from '../../evaluation/training-i
 import { commandLine } from '../../host/command-line'
 import type { Hardware } from '../../host/hardware'
 import type { ExampleCollector } from '../../report/example-images'
-import { renderEvaluationReport, type EvaluationReport } from '../../report/evaluation-report'
+import { inputSizes, renderEvaluationReport, type EvaluationReport } from '../../report/evaluation-report'
 import { readCompleteRun } from '../../report/run/read-run'
 import type { Selection } from '../options/split'
 
 export interface EvaluatedModels {
   /** Name or path of the model. */
   name: string
-  /** Side of the model's input, pixels. */
-  size: number
   /** Paths of the adapters. */
   adapters: string[]
   selection: Selection
@@ -26,12 +24,12 @@ export interface EvaluatedModels {
 export async function renderEvaluation(
   comparison: Comparison,
   keeper: ExampleCollector,
-  { name, size, adapters, selection, seen, hardware }: EvaluatedModels,
+  { name, adapters, selection, seen, hardware }: EvaluatedModels,
 ): Promise<string> {
   const { items, split, folders } = selection
   const images = `${split === 'all' ? 'all' : `the ${split} part`} of ${folders.join(', ')}`
   const facts: EvaluationReport['facts'] = [
-    ['Model', `${name}, input ${size} × ${size}`],
+    ['Model', `${name}, ${inputSizes(comparison.models)}`],
     ...adapters.map((path, i): [string, string] => [adapters.length > 1 ? `Adapter ${i + 1}` : 'Adapter', path]),
     ['Images', images],
   ]

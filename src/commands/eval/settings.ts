@@ -1,7 +1,8 @@
 /** @file The settings of `wgsam eval`, read from its options. */
 import { UserError } from '../../host/errors'
-import type { Contestant } from '../../evaluation/compare'
-import { type PromptMode, promptModes } from '../../evaluation/evaluate'
+import type { GeneratorOptions } from '../../../engine/generate/generator-options'
+import { type RivalKind, rivalKinds } from '../../evaluation/rivals'
+import { type PromptMode, promptModes } from '../../evaluation/segmenter'
 import { number, text, texts, type Values } from '../../cli/options'
 import { generatorOptions } from '../options/generator'
 
@@ -13,7 +14,8 @@ export interface EvalSettings {
   /** Pixels. */
   boundaryTolerance: number
   /** Options of the mask generator for the base model and then each adapter; empty without the prompt mode "auto". */
-  generators: Contestant['generator'][]
+  generators: (Partial<GeneratorOptions> | undefined)[]
+  rivals: RivalKind[]
 }
 
 /** @throws UserError for values that are wrong, or that do not go together */
@@ -26,14 +28,21 @@ export async function readSettings(values: Values): Promise<EvalSettings> {
     resamples: number(values, 'resamples', { min: 100, max: 1_000_000, integer: true })!,
     boundaryTolerance: number(values, 'boundary-tolerance', { min: 0, max: 1000 })!,
     generators: await readGenerators(values, prompts),
+    rivals: readRivals(text(values, 'rivals')!),
   }
 }
 
-function readPromptModes(typed: string): PromptMode[] {
+const readPromptModes = (typed: string): PromptMode[] => readList('prompt', typed, promptModes)
+
+const readRivals = (typed: string): RivalKind[] =>
+  typed.trim() === 'none' ? [] : readList('rivals', typed, rivalKinds, ' or none')
+
+/** The words of a comma-separated list, in the order of `known`. @throws UserError for a word that is not known */
+function readList<T extends string>(option: string, typed: string, known: readonly T[], more = ''): T[] {
   const given = typed.split(',').map((word) => word.trim())
-  const unknown = given.find((word) => !promptModes.includes(word as PromptMode))
-  if (unknown !== undefined) throw new UserError(`--prompt takes ${promptModes.join(', ')}, not "${unknown}"`)
-  return promptModes.filter((mode) => given.includes(mode))
+  const unknown = given.find((word) => !known.includes(word as T))
+  if (unknown !== undefined) throw new UserError(`--${option} takes ${known.join(', ')}${more}, not "${unknown}"`)
+  return known.filter((word) => given.includes(word))
 }
 
 async function readGenerators(values: Values, prompts: readonly PromptMode[]): Promise<EvalSettings['generators']> {

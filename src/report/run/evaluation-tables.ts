@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { messageOf, UserError } from '../../host/errors'
 import type { Comparison } from '../../evaluation/compare'
-import { promptModes } from '../../evaluation/evaluate'
+import { promptModes } from '../../evaluation/segmenter'
 import { measureNames } from '../../evaluation/measures'
 import { escape } from '../../text/escape'
 import { factTable } from '../../drawing/html-page'
-import { scores, sizes } from '../evaluation-report'
+import { inputSizes, scores, sizes } from '../evaluation-report'
 
 // undefined measures are NaN, which is null in JSON
 const Value = v.pipe(
@@ -26,16 +26,30 @@ const Evaluation = v.object({
   diameters: v.object({ masks: v.array(v.number()), instances: v.array(v.number()) }),
   perImage: v.pipe(v.array(v.object({ ...Values, id: v.string(), instances: v.number() })), v.minLength(1)),
   intervals: each(Interval),
-  change: v.nullable(v.object({ values: each(Value), intervals: each(Interval) })),
+  change: v.nullable(
+    v.object({
+      from: each(v.nullable(v.string())),
+      values: each(Value),
+      intervals: each(Interval),
+      errorRemoved: v.object({ values: each(Value), intervals: each(Interval) }),
+    }),
+  ),
 })
 const EvaluationFile = v.object({
   model: v.string(),
-  size: v.number(),
   adapters: v.array(v.string()),
   data: v.array(v.string()),
   split: v.string(),
   models: v.pipe(
-    v.array(v.object({ name: v.string(), path: v.nullable(v.string()), evaluations: v.array(Evaluation) })),
+    v.array(
+      v.object({
+        name: v.string(),
+        path: v.nullable(v.string()),
+        size: v.nullable(v.number()),
+        rival: v.boolean(),
+        evaluations: v.array(Evaluation),
+      }),
+    ),
     v.check((models) => models.some(({ evaluations }) => evaluations.length > 0)),
   ),
   bootstrap: v.object({ resamples: v.number(), confidence: v.number(), seed: v.number() }),
@@ -65,9 +79,9 @@ export async function readEvaluation(path: string): Promise<EvaluationView> {
       `${path} is not a result of \`wgsam eval --out\`, or of an older version (at ${at}): evaluate again, or omit it`,
     )
   }
-  const { model, size, adapters, data, split, models, bootstrap } = result.output
+  const { model, adapters, data, split, models, bootstrap } = result.output
   const facts: [string, string][] = [
-    ['Model', `${model}, input ${size} × ${size}`],
+    ['Model', `${model}, ${inputSizes(models)}`],
     ['Adapters', adapters.join(', ') || 'none'],
     ['Images', `${split === 'all' ? 'all' : `the ${split} part`} of ${data.join(', ')}`],
     ['File', path],

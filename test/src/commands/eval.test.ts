@@ -70,7 +70,7 @@ const loose = [
 ]
 const both = () => adapters.flatMap((path) => ['--adapter', path])
 
-test('base model, two adapters and the baseline, prompted and automatic, in one table', async () => {
+test('rivals and two adapters, prompted and automatic, in one table', async () => {
   const [out, report] = [join(folder, 'scores.json'), join(folder, 'report.html')]
   const table = await run(
     ...common(),
@@ -80,33 +80,33 @@ test('base model, two adapters and the baseline, prompted and automatic, in one 
     ...loose,
     '--resamples',
     '200',
+    '--rivals',
+    'same,watershed',
     '--out',
     out,
     '--report',
     report,
   )
-  const { models, prompts, bootstrap, generator } = json(out)
+  const { models, prompts, bootstrap, generator, rivals } = json(out)
   assert.equal(prompts, ['box', 'auto'])
+  assert.equal(rivals, ['same', 'watershed'])
   assert.is(bootstrap.resamples, 200)
   assert.is(generator.length, 3)
-  const shape = models.map(({ name, evaluations }: { name: string; evaluations: { prompt: string }[] }) => [
-    name,
-    ...evaluations.map(({ prompt }) => prompt),
-  ])
-  assert.is(shape.length, 4)
   assert.equal(
-    [shape[0], shape[3]],
-    [
-      ['base', 'box', 'auto'],
-      ['watershed', 'auto'],
-    ],
+    models.map(({ evaluations }: { evaluations: { prompt: string }[] }) => evaluations.map(({ prompt }) => prompt)),
+    Array(4).fill(['box', 'auto']),
   )
-  const [base, first, second, watershed] = models
+  const [base, watershed, first, second] = models
+  assert.equal([base.name, base.rival, base.size], ['base at 64', true, 64])
+  assert.equal([watershed.name, watershed.rival, watershed.size], ['watershed', true, null])
   for (const [i, prompt] of ['box', 'auto'].entries()) {
     assert.is(base.evaluations[i].change, null)
     const [before, one, two] = [base, first, second].map(({ evaluations }) => evaluations[i])
     assert.is.not(one.instanceIou, two.instanceIou, `${prompt}: the adapters differ`)
-    assert.is(one.change.values.dice, one.dice - before.dice)
+    const { from, values } = one.change
+    const best = Math.max(before.dice, watershed.evaluations[i].dice)
+    assert.is(values.dice, one.dice - best)
+    assert.is(from.dice, before.dice === best ? 'base at 64' : 'watershed')
     assert.is(one.perImage.length, 2)
     assert.is(before.instances, one.instances)
     for (const name of measureNames) {
@@ -115,13 +115,13 @@ test('base model, two adapters and the baseline, prompted and automatic, in one 
       assert.ok(low <= high, name)
     }
   }
-  const found = watershed.evaluations[0]
+  const found = watershed.evaluations[1]
   assert.equal([found.ap, found.ap50, found.intervals.ap], [null, null, null])
   assert.ok(found.masks > 0)
-  assert.match(table, /box prompts +base .*\n[^]*automatic +base .* watershed/)
+  assert.match(table, /box prompts +base at 64 +watershed .*\n[^]*automatic +base at 64 +watershed/)
   const html = readFileSync(report, 'utf8')
-  // box: image, labels, three models, two changes; automatic: also the baseline; two images each
-  assert.is([...html.matchAll(/src="data:image\/jpeg;base64,/g)].length, 2 * 7 + 2 * 8)
+  // image, labels, four models, two changes; two images for each of two prompt modes
+  assert.is([...html.matchAll(/src="data:image\/jpeg;base64,/g)].length, 4 * 8)
   assert.not.match(html.replace(/data:image[^"]*/g, ''), /NaN|undefined/)
   // of two images, one is shown as the worst and one as the best
   for (const [word, times] of [
@@ -185,9 +185,10 @@ test('files that cannot be written or read are refused before any work', async (
 })
 
 test('automatic masks depend neither on what else is evaluated nor on the run', async () => {
-  const [before, after] = json(join(folder, 'scores.json')).models
-  const typed = ['--prompt', 'auto', ...loose, '--resamples', '200', '--adapter', adapters[0], '--json']
-  const [base, adapted] = JSON.parse(await run(...common(), ...typed)).models
+  const [before, , after] = json(join(folder, 'scores.json')).models
+  const rivals = ['--rivals', 'same,watershed']
+  const typed = ['--prompt', 'auto', ...loose, '--resamples', '200', '--adapter', adapters[0], ...rivals, '--json']
+  const [base, , adapted] = JSON.parse(await run(...common(), ...typed)).models
   assert.equal([base.evaluations[0], adapted.evaluations[0]], [before.evaluations[1], after.evaluations[1]])
 })
 
@@ -228,13 +229,56 @@ test('--thresholds: one file for all models, or one for each', async () => {
   assert.match(await refusal(run(...common(), '--thresholds', low)), '--prompt auto')
 })
 
-test('the baseline together with prompts; wrong option values', async () => {
-  const { models } = JSON.parse(await run(...common(), '--prompt', 'point', '--watershed', '--json'))
+test('the rivals by default are the base model at its own input size and the watershed, also for prompts', async () => {
+  const point = ['--prompt', 'point,box', '--resamples', '100', '--json']
+  const named = (models: { name: string; size: number | null; rival: boolean }[]) =>
+    models.map(({ name, size, rival }) => [name, size, rival])
+  const { models, rivals } = JSON.parse(await run(...common(), '--adapter', adapters[0], ...point))
+  assert.equal(rivals, ['base', 'watershed'])
+  assert.equal(named(models), [
+    ['base', 96, true],
+    ['watershed', null, true],
+    ['adapted', 64, false],
+  ])
+  const own = ['--data', data, '--split', 'all', '--model', MODEL, '--model-config', CONFIG]
+  const whole = JSON.parse(await run(...own, '--rivals', 'none', ...point)).models
+  assert.equal(named(whole), [['base', 96, false]], 'without adapters the base model is what is evaluated')
+  const strip = ({ evaluations }: { evaluations: object[] }) => evaluations.map((one) => ({ ...one, change: null }))
+  assert.equal(strip(models[0]), strip(whole[0]), 'a model opened after another has the same scores as alone')
+  const small = JSON.parse(await run(...common(), ...point)).models
+  assert.equal(named(small), [
+    ['base', 96, true],
+    ['watershed', null, true],
+    ['base at 64', 64, false],
+  ])
+  const none = JSON.parse(await run(...common(), '--adapter', adapters[0], '--rivals', 'none', ...point)).models
+  assert.equal(named(none), [['adapted', 64, false]])
+  assert.is(none[0].evaluations[0].change, null)
+  const both = JSON.parse(await run(...common(), '--adapter', adapters[0], '--rivals', 'base,same', ...point)).models
+  assert.equal(named(both).slice(0, 2), [
+    ['base', 96, true],
+    ['base at 64', 64, true],
+  ])
+})
+
+test('each adapter is evaluated at the input size of its own training', async () => {
+  const trained = adapters.map((path, i) => {
+    const folder = join(scratch(), `at${i}`)
+    cpSync(path, folder, { recursive: true })
+    writeFileSync(join(folder, 'wgsam.json'), JSON.stringify({ version: 1, size: [64, 96][i] }))
+    return folder
+  })
+  const own = ['--data', data, '--split', 'all', '--model', MODEL, '--model-config', CONFIG, '--prompt', 'box']
+  const argv = [...trained.flatMap((path) => ['--adapter', path]), '--rivals', 'none', '--resamples', '100', '--json']
+  const { models } = JSON.parse(await run(...own, ...argv))
   assert.equal(
-    models.map(({ name }: { name: string }) => name),
-    ['base', 'watershed'],
+    models.map(({ path, size }: { path: string; size: number }) => [path, size]),
+    trained.map((path, i) => [path, [64, 96][i]]),
   )
-  assert.is(models[1].evaluations[0].change, null, 'the base model found nothing without prompts')
+})
+
+test('wrong option values', async () => {
+  assert.match(await refusal(run(...common(), '--rivals', 'base,watershead')), '"watershead"')
   assert.match(await refusal(run(...common(), '--prompt', 'point,boxes')), '"boxes"')
   assert.match(await refusal(run(...common(), '--prompt', '')), '--prompt')
   assert.match(await refusal(run(...common(), '--resamples', '3')), 'from 100')

@@ -5,7 +5,8 @@ import * as assert from 'uvu/assert'
 import type { Predictor, PromptBatch } from '../../../engine/sam/predictor'
 import { promptLabel } from '../../../engine/sam/prompt-labels'
 import { type DatasetItem, openDataset } from '../../../src/dataset/dataset'
-import { evaluate, EVALUATION_SLOTS, type EvaluatedImage, type EvaluateOptions } from '../../../src/evaluation/evaluate'
+import { evaluate, type EvaluatedImage, type EvaluateOptions } from '../../../src/evaluation/evaluate'
+import { EVALUATION_SLOTS, predictorSegmenter } from '../../../src/evaluation/model-segmenter'
 import { summariseTallies } from '../../../src/evaluation/scores'
 import { png16, png8, scratch } from '../../support/files'
 
@@ -30,7 +31,7 @@ function fake(best: 1 | 2 | 3, chunk = 2) {
   const asked: PromptBatch[] = []
   const plane = SIDE * SIDE
   const predictor = {
-    model: { inputSize: SIZE, maskSide: SIDE },
+    model: { inputSize: SIZE, maskSide: SIDE, engine: { async idle() {} } },
     slots: EVALUATION_SLOTS,
     prompts: chunk,
     setImage() {},
@@ -48,7 +49,8 @@ function fake(best: 1 | 2 | 3, chunk = 2) {
       return { logits, iou }
     },
   }
-  return { predictor: predictor as unknown as Predictor, asked }
+  const typed = predictor as unknown as Predictor
+  return { predictor: typed, segmenter: predictorSegmenter(typed), asked }
 }
 
 const scores = async (options: EvaluateOptions) => (await evaluate(options))!.map(summariseTallies)
@@ -64,8 +66,8 @@ test('prompts: the innermost pixel with padding, the exact box; both in input pi
       [7, 40, 10, 59, 29],
     ],
   ])
-  const { predictor, asked } = fake(2)
-  await evaluate({ predictor, items, prompts: ['point', 'box'] })
+  const { segmenter, asked } = fake(2)
+  await evaluate({ segmenter, items, prompts: ['point', 'box'] })
   assert.is(asked.length, 4, 'three instances, two at a time, two kinds')
   assert.equal(
     [...asked[0].labels],
@@ -88,7 +90,7 @@ test('scores of known masks', async () => {
       [2, 40, 0, 59, 9],
     ],
   ])
-  const [point, box] = await scores({ predictor: fake(2).predictor, items, prompts: ['point', 'box'] })
+  const [point, box] = await scores({ segmenter: fake(2).segmenter, items, prompts: ['point', 'box'] })
   // the boundary between the halves lies between two columns: bilinear, it is exactly in the middle
   const half = 1024
   close(point.dice, (2 * 400) / (half + 600))
@@ -111,7 +113,7 @@ test('means over images, pooled pixels, means over instances', async () => {
       [3, 0, 16, 31, 31],
     ],
   ])
-  const [point] = await scores({ predictor: fake(3).predictor, items, prompts: ['point'] })
+  const [point] = await scores({ segmenter: fake(3).segmenter, items, prompts: ['point'] })
   close(point.dice, 2 / 3)
   close(point.pooled.accuracy, 0.5)
   close(point.instanceIou, (0.5 + 256 / 2048 + 256 / 2048 + 512 / 2048) / 4)
@@ -137,7 +139,7 @@ test('instances below the minimum area or above the maximum number are neither p
   ])
   const seen: EvaluatedImage[] = []
   const [point] = await scores({
-    predictor: fake(3).predictor,
+    segmenter: fake(3).segmenter,
     items,
     prompts: ['point'],
     onImage: (image) => void seen.push(image),
@@ -168,7 +170,7 @@ test('the same instances are sampled whatever other images there are', async () 
     const onImage = ({ item, results: [{ instances }] }: EvaluatedImage) =>
       void ids.set(item.id, instances.map(({ id }) => id).join())
     const [point] = await scores({
-      predictor: fake(3).predictor,
+      segmenter: fake(3).segmenter,
       items: of,
       prompts: ['point'],
       maxInstances: 5,
@@ -186,14 +188,14 @@ test('the same instances are sampled whatever other images there are', async () 
 
 test('masks that are NaN are an error, not empty masks', async () => {
   const items = await dataset([[[1, 0, 0, 31, 31]]])
-  const { predictor } = fake(3)
+  const { predictor, segmenter } = fake(3)
   const { predict } = predictor
   predictor.predict = async (batch) => {
     const result = await predict(batch)
     result.iou.fill(NaN)
     return result
   }
-  const message = await evaluate({ predictor, items, prompts: ['point'] }).then(
+  const message = await evaluate({ segmenter, items, prompts: ['point'] }).then(
     () => '',
     (error: Error) => error.message,
   )
@@ -204,7 +206,7 @@ test('it stops between images', async () => {
   const items = await dataset([[[1, 0, 0, 31, 31]], [[1, 0, 0, 31, 31]]])
   let done = 0
   const result = await evaluate({
-    predictor: fake(3).predictor,
+    segmenter: fake(3).segmenter,
     items,
     prompts: ['point'],
     onProgress: (n) => (done = n),

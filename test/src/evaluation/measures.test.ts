@@ -115,22 +115,50 @@ test('no masks at all: numbers, not NaN', () => {
   )
 })
 
-test('a change is the difference of two models, with its own interval', () => {
+test('a change is the difference from the rival that is best by the measure, with its own interval', () => {
   const better = image('b', [[1, 0, 0, 19, 19]], [block(0, 0, 20, 20)], [0.85])
-  const modes = [
-    [first, second],
-    [first, better],
-  ].map((images) => ({ prompt: 'auto' as const, images }))
-  const [before, after] = scoreMode(modes, { resamples: 500, seed: 0, base: true })
-  assert.is(before.change, null)
-  close(after.change!.values.dice, after.dice - before.dice)
+  const nothing = image('b', [[1, 0, 0, 19, 19]], [], [])
+  const rated = Object.entries({ weak: [first, nothing], strong: [first, second], tested: [first, better] }).map(
+    ([name, images]) => ({ name, rival: name !== 'tested', mode: { prompt: 'auto' as const, images } }),
+  )
+  const [weak, before, after] = scoreMode(rated, { resamples: 500, seed: 0 })
+  assert.equal([weak.change, before.change], [null, null])
+  const { from, values, intervals, errorRemoved } = after.change!
+  assert.ok(weak.dice < before.dice && Math.abs(weak.countError) < Math.abs(before.countError))
+  assert.is(from.dice, 'strong')
+  assert.is(from.countError, 'weak', 'for each measure its own')
+  close(values.dice, after.dice - before.dice)
+  close(values.countError, after.countError - weak.countError)
+  close(errorRemoved.values.dice, (after.dice - before.dice) / (1 - before.dice))
+  close(errorRemoved.values.sizeErrorPixels, 1 - after.sizeErrorPixels / before.sizeErrorPixels)
+  assert.is(weak.countError, 0, 'one too many and one too few')
+  assert.ok(Number.isNaN(errorRemoved.values.countError), 'there is no error to remove')
   // drawn are two of two: the second image never, once or twice
   const gain = 1 - second.regions.dice
   assert.equal(
-    after.change!.intervals.dice!.map((v) => v.toFixed(9)),
+    intervals.dice!.map((v) => v.toFixed(9)),
     [0, gain].map((v) => v.toFixed(9)),
   )
+  assert.equal(
+    errorRemoved.intervals.dice!.map((v) => v.toFixed(9)),
+    [0, 1].map((v) => v.toFixed(9)),
+  )
   assert.equal(Object.keys(after.intervals).sort(), Object.keys(measures).sort())
+  const alone = scoreMode([rated[2]], { resamples: 100, seed: 0 })
+  assert.is(alone[0].change, null, 'no rival, no change')
+})
+
+test('a rival without error leaves none to remove', () => {
+  const perfect = image('b', [[1, 0, 0, 19, 19]], [block(0, 0, 20, 20)], [0.85])
+  const rated = [true, false].map((rival) => ({
+    name: String(rival),
+    rival,
+    mode: { prompt: 'auto' as const, images: [perfect, perfect] },
+  }))
+  const { errorRemoved, values } = scoreMode(rated, { resamples: 100, seed: 0 })[1].change!
+  assert.is(values.dice, 0)
+  assert.ok(Number.isNaN(errorRemoved.values.dice))
+  assert.is(errorRemoved.intervals.dice, null)
 })
 
 test.run()

@@ -5,16 +5,9 @@ import { roundness, watershedMasks } from '../../../src/evaluation/watershed-bas
 import { automaticMatches } from '../../../src/evaluation/matching'
 import { otsuThreshold, smoothGray } from '../../../src/evaluation/otsu'
 import { watershed } from '../../../src/evaluation/watershed'
-import { Rng } from '../../../engine/rng'
+import { discs, touchingDiscs } from '../../support/discs'
 
 const size = { width: 96, height: 64 }
-
-/** 1 in discs [x, y, radius]. */
-const discs = (list: number[][], { width, height } = size) =>
-  Uint8Array.from(
-    { length: width * height },
-    (_, i) => +list.some(([x, y, r]) => Math.hypot((i % width) - x, Math.floor(i / width) - y) <= r),
-  )
 
 test('the threshold is in the middle of the gap between two groups of gray values', () => {
   assert.is(otsuThreshold([10, 10, 12, 200, 201]), (12 + 199) / 2 + 1)
@@ -90,30 +83,9 @@ test('a disc fills itself, a cross does not', () => {
   assert.ok(roundness(watershed(cross, size)) < 0.2)
 })
 
-/** Discs as an image, with noise. */
-function picture(bright: boolean) {
-  const big = { width: 200, height: 160 }
-  const list: number[][] = []
-  for (let row = 0; row < 4; row++) for (let i = 0; i < 5; i++) list.push([20 + 38 * i, 20 + 39 * row, 20])
-  const rng = new Rng(2)
-  const inside = discs(list, big)
-  const rgb = new Uint8Array(inside.length * 3)
-  inside.forEach((on, i) =>
-    rgb.fill((on ? (bright ? 170 : 60) : bright ? 60 : 170) + 20 * rng.normal(), 3 * i, 3 * i + 3),
-  )
-  const data = new Uint16Array(inside.length)
-  // each pixel to the nearest disc
-  inside.forEach((on, i) => {
-    if (!on) return
-    const far = list.map(([x, y]) => Math.hypot((i % big.width) - x, Math.floor(i / big.width) - y))
-    data[i] = far.indexOf(Math.min(...far)) + 1
-  })
-  return { image: { ...big, rgb }, labels: { ...big, data } }
-}
-
 for (const bright of [true, false])
   test(`twenty touching ${bright ? 'bright' : 'dark'} discs are found, though they cover most of the image and its edge`, () => {
-    const { image, labels } = picture(bright)
+    const { image, labels } = touchingDiscs(bright)
     const masks = watershedMasks(image)
     const { ious, counted } = automaticMatches(
       labels,

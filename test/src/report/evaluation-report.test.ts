@@ -5,6 +5,7 @@ import type { Mask } from '../../../engine/masks/mask'
 import { paintMasks } from '../../../engine/masks/mask-algebra'
 import { scoreComparison, WATERSHED } from '../../../src/evaluation/compare'
 import type { TalliedMode } from '../../../src/evaluation/evaluate'
+import type { PromptMode } from '../../../src/evaluation/segmenter'
 import { iouLevels } from '../../../src/evaluation/matching'
 import type { ImageTally } from '../../../src/evaluation/image-tally'
 import { axis, lineChart, smooth } from '../../../src/drawing/chart'
@@ -48,13 +49,16 @@ const image = (id: string, dice: number): ImageTally => ({
   diameters: { masks: Array(7).fill(31.5), instances: Array(7).fill(30) },
 })
 
-const modes = (point: number[], box: number[]): TalliedMode[] => [
-  { prompt: 'point', images: point.map((dice, i) => image(`i${i}`, dice)) },
-  { prompt: 'box', images: box.map((dice, i) => image(`i${i}`, dice)) },
-]
+const mode = (prompt: PromptMode, dice: number[]): TalliedMode => ({
+  prompt,
+  images: dice.map((one, i) => image(`i${i}`, one)),
+  seconds: dice.map((_, i) => ({ encode: 2 + i, masks: 0.5 })),
+})
+const modes = (point: number[], box: number[]): TalliedMode[] => [mode('point', point), mode('box', box)]
 
-const base = { name: 'base', path: null, modes: modes([0.4, 0.6], [0.9, 0.7]) }
-const adapted = { name: 'adapted', path: 'runs/a', modes: modes([0.7, 0.8], [0.8, 0.6]) }
+const base = { name: 'base', path: null, size: 64, rival: true, modes: modes([0.4, 0.6], [0.9, 0.7]) }
+const adapted = { name: 'adapted', path: 'runs/a', size: 64, rival: false, modes: modes([0.7, 0.8], [0.8, 0.6]) }
+const watershed = { name: WATERSHED, path: null, size: null, rival: true }
 const comparison = scoreComparison([base, adapted])
 
 const evil = `<img src=x onerror="alert('1')">&`
@@ -132,32 +136,50 @@ test('a report of a base model alone', () => {
 })
 
 test('a report of masks found automatically draws their sizes and those of the labels', () => {
-  const auto = (dice: number[]): TalliedMode => ({ ...modes(dice, dice)[0], prompt: 'auto' })
+  const auto = (dice: number[]) => mode('auto', dice)
   const html = renderEvaluationReport({
     ...report,
     comparison: scoreComparison([
       { ...base, modes: [auto([0.4, 0.6])] },
       { ...adapted, modes: [auto([0.7, 0.8])] },
-      { name: WATERSHED, path: null, modes: [auto([0.3, 0.3])] },
+      { ...watershed, modes: [auto([0.3, 0.3])] },
     ]),
   })
   for (const text of ['Otsu and watershed', 'count error', 'mSA', 'Smaller particles', '>labels<'])
     assert.ok(html.includes(text), text)
-  assert.is(html.split('change</th>').length - 1, 1, 'the baseline has no change')
+  assert.is(html.split('change</th>').length - 1, 1, 'rivals have no change')
 })
 
 test('the table for a terminal: a block for each prompt mode, intervals, and the change', () => {
   const lines = comparisonTable(comparison).split('\n')
   const rows = shownMeasures.point.length + 1
   assert.is(lines.length, 2 * rows + 1)
-  assert.match(lines[0], /^point prompts +base +adapted +change$/)
+  assert.match(lines[0], /^point prompts +base +adapted +change +error removed$/)
   // two images: half of the resamples contain one of them twice
-  assert.match(lines[1], /^ {2}Dice +50\.00 +75\.00 +\+25\.00 \[\+20\.00, \+30\.00\]$/)
-  assert.match(lines[rows + 2], /^ {2}Dice +80\.00 .* −10\.00 \[−10\.00, −10\.00\]$/)
+  assert.match(lines[1], /^ {2}Dice +50\.00 +75\.00 +\+25\.00 \[\+20\.00, \+30\.00\] +50 %$/)
+  assert.match(lines[rows + 2], /^ {2}Dice +80\.00 .* −10\.00 \[−10\.00, −10\.00\] +−50 %$/)
   assert.match(lines.join('\n'), /size error, px +1\.50 +1\.50 +\+0\.00 \[\+0\.00, \+0\.00\]/)
   // a single model has its own intervals
   assert.match(comparisonTable(scoreComparison([base])), /Dice +50\.00 \[40\.00, 60\.00\]\n/)
   assert.is(percent(0.96144), '96.14')
+})
+
+test('the best rival is named, and models with different input sizes are told apart', () => {
+  const small = { ...adapted, size: 32 }
+  const strong = { ...watershed, modes: modes([0.5, 0.7], [0.1, 0.1]) }
+  const three = scoreComparison([small, strong, base])
+  assert.equal(
+    three.models.map(({ name }) => name),
+    ['base', WATERSHED, 'adapted'],
+    'rivals first, the largest input before the others',
+  )
+  assert.match(comparisonTable(three), /^point prompts +base at 64 +watershed +adapted at 32 +change/)
+  const html = renderEvaluationReport({ ...report, comparison: three })
+  assert.match(
+    html,
+    /60\.00 → 75\.00<\/b><span>Dice in percent, point prompts, from the best rival \(Otsu and watershed\), \+15\.00 points, 38 % of the error removed/,
+  )
+  assert.match(html, '<th>Base model at 64</th><th>Otsu and watershed</th><th>Adapted model at 32</th>')
 })
 
 test('one image has no interval; a change whose interval includes 0 is neither better nor worse', () => {
@@ -171,16 +193,18 @@ test('one image has no interval; a change whose interval includes 0 is neither b
       [0.4, null, null],
       [0.7, null, null],
       [0.7 - 0.4, null, true],
+      [1 - (1 - 0.7) / (1 - 0.4), null, null],
     ],
     [
       [0.4, null, null],
       [0.3, null, null],
       [0.3 - 0.4, null, false],
+      [1 - (1 - 0.3) / (1 - 0.4), null, null],
     ],
   ])
   const mixed = scoreComparison([base, { ...adapted, modes: modes([0.5, 0.5], [0.95, 0.6]) }])
   assert.equal(
-    scoreTables(mixed).map(({ rows }) => rows[0].cells.at(-1)!.better),
+    scoreTables(mixed).map(({ rows }) => rows[0].cells.at(-2)!.better),
     [null, null],
   )
   const [{ evaluations }] = one.models

@@ -80,7 +80,15 @@ function evaluationFile(path: string): string {
   const of = (name: string, at: string | null, dice: number) => ({
     name,
     path: at,
-    modes: [{ prompt: 'point' as const, images: [tally('a<b', dice), tally('c', dice + 0.01)] }],
+    size: 512,
+    rival: at === null,
+    modes: [
+      {
+        prompt: 'point' as const,
+        images: [tally('a<b', dice), tally('c', dice + 0.01)],
+        seconds: [1, 2].map((encode) => ({ encode, masks: 1 })),
+      },
+    ],
   })
   const comparison = scoreComparison([of('base', null, 0.61), of('adapted', 'runs/x/best', 0.87)], { resamples: 100 })
   const head = { model: 'minisam', adapters: ['runs/x/best'], size: 512, data: ['particles'], split: 'test' }

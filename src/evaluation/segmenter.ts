@@ -1,0 +1,38 @@
+/** @file What is evaluated: anything that segments an image, by prompts for its labelled particles or on its own. */
+import type { Mask } from '../../engine/masks/mask'
+import type { Instance } from '../dataset/instances'
+import type { Sample } from '../dataset/sample'
+
+export const promptKinds = ['point', 'box'] as const
+/** 'point': the pixel furthest inside the instance. 'box': its exact box. */
+export type EvaluationPrompt = (typeof promptKinds)[number]
+
+export const promptModes = [...promptKinds, 'auto'] as const
+/** How masks are obtained: from a prompt for each instance, or ('auto') all at once without prompts from the labels. */
+export type PromptMode = (typeof promptModes)[number]
+
+/** Masks predicted for an image. */
+export interface Proposed {
+  masks: Mask[]
+  /** The predicted IoU of each mask; null if the method has none. */
+  scores: (number | null)[]
+}
+
+/** A method of segmentation: a model with or without an adapter, or a classical method. It must not look at the labels. */
+export interface Segmenter {
+  /** Does what is needed once for all prompts on an image, and resolves when that is finished, so that it can be timed. */
+  encode(sample: Sample): Promise<void>
+  /**
+   * One mask for each instance, from its prompt, on the image that was encoded last. Required for 'point' and 'box'.
+   * @throws the abort reason, if the method can be aborted
+   */
+  prompted?(sample: Sample, instances: readonly Instance[], prompt: EvaluationPrompt): Promise<Proposed>
+  /** Finds all masks of an image. Required for 'auto'. @throws as `prompted` */
+  automatic?(sample: Sample): Promise<Proposed>
+}
+
+/** A segmenter that holds memory. */
+export interface OpenSegmenter extends Segmenter {
+  /** Frees what it holds. */
+  close(): void
+}
