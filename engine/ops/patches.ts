@@ -87,3 +87,16 @@ export function toConvWeight(
       for (let tap = 0; tap < taps; tap++) out[(o * taps + tap) * cin + c] = data[(o * cin + c) * taps + tap]
   return out
 }
+
+/** The reverse of `toConvWeight`: from (cout, kh * kw * cin) to (cout, cin, kh, kw), whose dimensions are given. */
+export function fromConvWeight(
+  data: Float32Array,
+  [cout, cin, kh, kw]: readonly [number, number, number, number],
+): Float32Array {
+  const taps = kh * kw
+  const out = new Float32Array(data.length)
+  for (let o = 0; o < cout; o++)
+    for (let c = 0; c < cin; c++)
+      for (let tap = 0; tap < taps; tap++) out[(o * cin + c) * taps + tap] = data[(o * taps + tap) * cin + c]
+  return out
+}

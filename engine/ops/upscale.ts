@@ -47,3 +47,13 @@ export function toTransposeWeight(data: Float32Array, shape: readonly number[]):
       for (let k = 0; k < 4; k++) out[(k * outputs + o) * inputs + i] = data[(i * outputs + o) * 4 + k]
   return out
 }
+
+/** The reverse of `toTransposeWeight`: from (4·out, in) to (in, out, 2, 2), whose dimensions are given. */
+export function fromTransposeWeight(data: Float32Array, shape: readonly number[]): Float32Array {
+  const [inputs, outputs] = shape
+  const out = new Float32Array(data.length)
+  for (let i = 0; i < inputs; i++)
+    for (let o = 0; o < outputs; o++)
+      for (let k = 0; k < 4; k++) out[(i * outputs + o) * 4 + k] = data[(k * outputs + o) * inputs + i]
+  return out
+}

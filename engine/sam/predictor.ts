@@ -115,6 +115,11 @@ export class Predictor {
     this.encoder.run()
   }
 
+  /** The embedding (images·side², D) on the GPU, which the next images overwrite. Other programs may read it. */
+  get encoded(): Tensor {
+    return this.tensors.embedding
+  }
+
   /** Reads back the embedding (images·side², D) of the images set last. */
   embedding(): Promise<Float32Array> {
     return this.model.engine.read(this.tensors.embedding)

@@ -9,6 +9,7 @@ import { type Architecture, checkInputSize, embeddingSide, maskSide } from './ar
 import type { EncoderPart } from './encoder-part'
 import { type VitEncoder, loadVit, vitParts, vitStem } from './image-encoder'
 import { type DecoderOutputs, type MaskDecoder, decodeMasks, loadMaskDecoder } from './mask-decoder'
+import { PromptHead, hasPromptHead } from './prompt-head'
 import { type PromptEncoder, encodeMasks, encodePoints, loadPromptEncoder } from './prompt-encoder'
 import { type TinyVitEncoder, loadTinyVit, tinyVitParts, tinyVitStem } from './tiny-vit'
 import { WeightLoader, type WeightSource } from './weights'
@@ -47,6 +48,11 @@ export class SamModel {
     readonly decoder: MaskDecoder,
     /** Position encoding of the embedding's grid (side², D). */
     readonly position: Tensor,
+    /**
+     * The prompt head that is used with the model, if there is one: the checkpoint's own, or that of the adapter that is
+     * attached, which sets it.
+     */
+    public promptHead: PromptHead | null,
   ) {
     this.parts = encoder.kind === 'vit' ? vitParts(encoder, inputSize) : tinyVitParts(encoder, inputSize)
   }
@@ -84,7 +90,8 @@ export class SamModel {
       await program.read(encoding),
     )
     program.destroy()
-    return new SamModel(engine, architecture, size, loader, encoder, promptEncoder, decoder, position)
+    const head = hasPromptHead(source) ? await PromptHead.load(loader) : null
+    return new SamModel(engine, architecture, size, loader, encoder, promptEncoder, decoder, position, head)
   }
 
   /** The linear layers and convolutions by their path in the checkpoint. */
