@@ -1,5 +1,6 @@
 /** @file Reads Windows bitmaps (BMP), which sharp cannot. */
 import { type Image, tooLarge } from './image'
+import type { PaletteImage } from './palette-labels'
 
 /** Names of compression methods by their number in the header. */
 const compressions = ['', 'RLE8', 'RLE4', 'bit fields', 'JPEG', 'PNG']
@@ -8,9 +9,10 @@ const compressions = ['', 'RLE8', 'RLE4', 'bit fields', 'JPEG', 'PNG']
  * Reads an uncompressed Windows bitmap, bottom-up or top-down: 1, 4 and 8 bits through the palette (some microscopes write
  * palettes that are not a gray ramp), 24 and 32 bits (the fourth byte is dropped). Images with a gray palette get one
  * channel, all others three.
+ * @param labelsOf makes labels of palette indices; then a file with a palette has 16-bit labels as values
  * @throws Error with the reason, without the file's name
  */
-export function readBmp(file: Uint8Array, maxPixels: number): Image {
+export function readBmp(file: Uint8Array, maxPixels: number, labelsOf?: (image: PaletteImage) => Uint16Array): Image {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   if (file.length < 26) throw new Error('the BMP header is truncated')
   const pixelsAt = view.getUint32(10, true)
@@ -37,16 +39,18 @@ export function readBmp(file: Uint8Array, maxPixels: number): Image {
     throw new Error(`the BMP is truncated: ${width}x${height} pixels need more than its ${file.length} bytes`)
 
   const palette = bits <= 8 ? readPalette(view, bits, headerSize, old, pixelsAt) : undefined
-  const channels = palette?.gray ? 1 : 3
+  const channels = labelsOf && palette ? 1 : palette?.gray ? 1 : 3
   const data = new Uint8Array(width * height * channels)
   for (let y = 0; y < height; y++) {
     const at = pixelsAt + (signedHeight < 0 ? y : height - 1 - y) * stride
     const row = file.subarray(at, at + stride)
     const to = data.subarray(y * width * channels, (y + 1) * width * channels)
-    if (palette) applyPalette(row, bits, palette, width, channels, to)
+    if (palette) applyPalette(row, bits, palette, width, labelsOf ? 0 : channels, to)
     else for (let x = 0; x < width; x++) for (let c = 0; c < 3; c++) to[3 * x + c] = row[x * (bits / 8) + 2 - c]
   }
-  return { width, height, channels, data, depth: 8 }
+  if (!labelsOf || !palette) return { width, height, channels, data, depth: 8 }
+  const colours = Uint8Array.from(palette.colours.subarray(0, 3 * palette.count))
+  return { width, height, channels, data: labelsOf({ indices: data, colours, optimised: true }), depth: 16 }
 }
 
 interface Palette {
@@ -56,7 +60,7 @@ interface Palette {
   count: number
 }
 
-/** Writes a row of palette indices as gray values or colours into `to`. */
+/** Writes a row of palette indices as gray values or colours into `to`; the indices themselves for 0 channels. */
 function applyPalette(
   row: Uint8Array,
   bits: number,
@@ -71,6 +75,7 @@ function applyPalette(
     const index = bits === 8 ? row[x] : (row[(x * bits) >> 3] >> (8 - bits - ((x * bits) & 7))) & (2 ** bits - 1)
     if (colours[3 * index] < 0)
       throw new Error(`a pixel of the BMP has the colour index ${index}, its palette has only ${count} colours`)
+    if (!channels) to[x] = index
     for (let c = 0; c < channels; c++) to[x * channels + c] = colours[3 * index + c]
   }
 }

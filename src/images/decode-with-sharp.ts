@@ -1,6 +1,7 @@
 /** @file Decodes PNG, JPEG, WebP and most TIFF files with sharp, keeping the file's own values. */
 import sharp from 'sharp'
 import { maxBytes, tooLarge, type Image } from './image'
+import { turnUpright } from './orientation'
 
 // A file that was overwritten since must be read again, not taken from a cache.
 sharp.cache(false)
@@ -9,7 +10,7 @@ const graySpaces = ['b-w', 'grey16']
 const colourSpaces = ['srgb', 'rgb', 'rgb16', 'scrgb']
 
 /**
- * Decodes one page of an image.
+ * Decodes one page of an image. PNG, JPEG and WebP are turned upright; pages of a TIFF are left as they are stored.
  * @param input a path, or the bytes of a whole file
  * @param page index among all pages of the file, thumbnails included
  * @throws Error without the file's name: damaged, too large, or of an unsupported colour space
@@ -23,6 +24,8 @@ export async function decodeWithSharp(input: string | Buffer, page: number, maxP
     space = '',
     depth = 'uchar',
     channels,
+    orientation,
+    format,
   } = await sharp(input, settings).metadata().catch(damaged)
   if (!(width * height <= maxPixels)) throw new Error(tooLarge(width, height, maxPixels))
   if (space === 'cmyk') throw new Error('CMYK, colours for print, is not supported: save it as RGB or gray')
@@ -43,12 +46,18 @@ export async function decodeWithSharp(input: string | Buffer, page: number, maxP
     .catch(damaged)
   const values = typed(data, bits)
   const kept = gray ? 1 : 3
-  return { width, height, channels: kept, data: firstChannels(values, info.channels, kept), depth: bits }
+  const image: Image = { width, height, channels: kept, data: firstChannels(values, info.channels, kept), depth: bits }
+  return format === 'tiff' ? image : turnUpright(image, orientation)
 }
 
 /** Rewords a decoder's error: its messages are written for programmers, and some say nothing at all. */
 function damaged(error: Error): never {
   const [detail = ''] = error.message.split('\n').filter((line) => !/^(Unknown error|Warning treated)/.test(line))
+  const [, method] = /(\w+) (?:compression )?support is not configured/i.exec(detail) ?? []
+  if (method)
+    throw new Error(
+      `it is compressed by ${method}, which is not read: save it without compression, or with LZW or deflate`,
+    )
   throw new Error(`it cannot be decoded, it may be damaged or truncated${detail && ` (${detail.trim()})`}`)
 }
 

@@ -8,6 +8,10 @@ export interface Image {
   data: Uint8Array | Uint16Array | Float32Array
   /** Bits of a value; 32 means float (32-bit integers are read into floats). */
   depth: 8 | 16 | 32
+  /** The value that marks pixels without data, if the file says so. */
+  nodata?: number
+  /** The orientation tag (2 to 8) by which the stored pixels were turned upright. */
+  orientation?: number
 }
 
 /** Larger images (2^29 pixels) are refused before any memory is allocated: a safeguard against files that claim absurd sizes. */

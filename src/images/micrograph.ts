@@ -7,6 +7,7 @@ import { sidecarMetadata } from './microscope/sidecar'
 import type { MicroscopeMetadata } from './microscope/metadata'
 import type { PixelSize } from './microscope/pixel-size'
 import type { Image } from './image'
+import { withoutData } from './rgb8'
 import { picturePages } from './tiff-pixels'
 import { TiffFile } from './tiff-tags'
 
@@ -42,7 +43,7 @@ export interface Micrograph {
 export function readMicrograph(path: string, options: MicrographOptions = {}): Promise<Micrograph> {
   const { page = 0, crop = 'auto' } = options
   return namingFile(path, async () => {
-    const { image, pages, metadata } = await readPage(path, page)
+    const { image, pages, metadata, remarks } = await readPage(path, page)
     const { width, height } = image
     const found = checkMetadata([...metadata, ...(await sidecarMetadata(path))], width, height)
     const cut = crop === 'none' ? 0 : crop === 'auto' ? infoBarRows(image, found) : crop
@@ -55,7 +56,7 @@ export function readMicrograph(path: string, options: MicrographOptions = {}): P
       page,
       croppedBottom: cut,
       pixelSize: options.pixelSize ?? found.pixelSize,
-      remarks: options.pixelSize ? [] : found.remarks,
+      remarks: [...remarks, ...valueRemarks(image), ...(options.pixelSize ? [] : found.remarks)],
     }
   })
 }
@@ -71,19 +72,40 @@ interface Page {
   image: Image
   pages: number
   metadata: MicroscopeMetadata[]
+  /** What is particular about the file's pages. */
+  remarks: string[]
 }
 
 async function readPage(path: string, page: number): Promise<Page> {
   const format = await sniffImage(path)
   if (format !== 'tiff') {
     const image = await readImage(path, { page })
-    return { image, pages: 1, metadata: format === 'jpeg' ? await jpegMetadata(path) : [] }
+    return { image, pages: 1, metadata: format === 'jpeg' ? await jpegMetadata(path) : [], remarks: [] }
   }
   return TiffFile.with(path, async (tiff) => {
     const pictures = await picturePages(tiff)
     const image = await readTiffPage(path, tiff, page)
-    return { image, pages: pictures.length, metadata: await tiffMetadata(tiff, tiff.pages[pictures[page]]) }
+    const { statedImages = 0 } = tiff
+    const missing = `ImageJ's description says that the file holds ${statedImages} images, but ${tiff.pages.length === 1 ? 'one was' : `${tiff.pages.length} were`} found`
+    return {
+      image,
+      pages: pictures.length,
+      metadata: await tiffMetadata(tiff, tiff.pages[pictures[page]]),
+      remarks: statedImages > tiff.pages.length ? [missing] : [],
+    }
   })
+}
+
+/** Remarks on the values of an image: how it was turned, and what is left out of its contrast. */
+function valueRemarks(image: Image): string[] {
+  const remarks: string[] = []
+  if (image.orientation) remarks.push(`it was turned upright, as its orientation tag ${image.orientation} says`)
+  const { share, values } = withoutData(image)
+  if (share > 0)
+    remarks.push(
+      `${(100 * share).toPrecision(2)} % of its pixels hold ${values.join(' or ')}, which is no gray value: left out of the contrast`,
+    )
+  return remarks
 }
 
 /** The height of the info bar in rows: from the metadata if they are reliable, else from the image's appearance. */

@@ -5,8 +5,10 @@ import { readBmp } from './bmp'
 import { decodeWithSharp } from './decode-with-sharp'
 import { maxBytes, maxPixels, tooLarge, type Image } from './image'
 import { sniffImage } from './sniff-image'
-import { declareUnsigned, fromBits, isUnusual, pageFormat, picturePages, readDoubles } from './tiff-pixels'
-import { TiffFile } from './tiff-tags'
+import { turnUpright } from './orientation'
+import { isPlanarGray, isUnusual, pageFormat, type PageFormat, picturePages, TAG } from './tiff-pixels'
+import { TiffFile, type TiffPage } from './tiff-tags'
+import { canReadStored, storedValues } from './tiff-values'
 
 export interface ReadOptions {
   /** Larger images are refused before memory is allocated. */
@@ -18,8 +20,8 @@ export interface ReadOptions {
 /**
  * Reads a page (by default the first) of a PNG, JPEG, TIFF, BMP or WebP file: gray or colour of 1 to 32 bits or float.
  * Values are the file's own, except: 1 to 8 bits are scaled to 0 to 255, palettes are applied, min-is-white is inverted,
- * alpha and colour profiles are dropped. Signed and 32-bit integers and doubles become 32-bit floats; integers are exact
- * up to 2^24.
+ * alpha and colour profiles are dropped. Signed, 32-bit and 64-bit integers and doubles become 32-bit floats; integers are
+ * exact up to 2^24. Pixels are turned upright as the orientation tag says.
  * @throws UserError naming the file: missing, truncated, not an image, of an unsupported kind, or too large
  */
 export function readImage(path: string, options: ReadOptions = {}): Promise<Image> {
@@ -45,7 +47,8 @@ export async function namingFile<T>(path: string, read: () => Promise<T>): Promi
   }
 }
 
-async function readWhole(path: string): Promise<Buffer> {
+/** The bytes of a whole file. @throws Error if they are too many */
+export async function readWhole(path: string): Promise<Buffer> {
   const { size } = await stat(path)
   if (size > maxBytes)
     throw new Error(`its ${(size / 2 ** 30).toFixed(1)} GiB are more than the 2 GiB that can be read at once`)
@@ -65,11 +68,28 @@ export async function readTiffPage(path: string, tiff: TiffFile, number: number,
   const format = await pageFormat(tiff, page)
   const { width, height } = format
   if (!(width * height <= maximum)) throw new Error(tooLarge(width, height, maximum))
-  if (!isUnusual(format)) return decodeWithSharp(path, index, maximum)
-  if (format.bits === 64) return readDoubles(tiff, page, format)
-  const file = declareUnsigned(await readWhole(path), page, tiff.bigEndian)
-  const { data } = await decodeWithSharp(file, index, maximum)
-  return { width, height, channels: 1, data: fromBits(data as Uint16Array, format.format), depth: 32 }
+  const stored = isUnusual(format) || tiff.isInvented(index) || (isPlanarGray(format) && canReadStored(format))
+  const image = stored ? await readStored(tiff, page, format) : await decodeWithSharp(path, index, maximum)
+  const nodata = await nodataOf(tiff, page)
+  return turnUpright(nodata === undefined ? image : { ...image, nodata }, format.orientation)
+}
+
+/** Reads the first channel of a gray page without sharp, and scales and inverts it as sharp would. */
+async function readStored(tiff: TiffFile, page: TiffPage, format: PageFormat): Promise<Image> {
+  const { width, height, bits, photometric } = format
+  const data = await storedValues(tiff, page, format)
+  const depth = data instanceof Uint8Array ? 8 : data instanceof Uint16Array ? 16 : 32
+  const most = 2 ** bits - 1
+  if (depth === 8 && most < 255) for (let i = 0; i < data.length; i++) data[i] *= 255 / most
+  if (photometric === 0) for (let i = 0; i < data.length; i++) data[i] = 2 ** depth - 1 - data[i]
+  return { width, height, channels: 1, data, depth }
+}
+
+/** The value that marks pixels without data; undefined if the page does not say it. */
+async function nodataOf(tiff: TiffFile, page: TiffPage): Promise<number | undefined> {
+  const text = (await tiff.text(page, TAG.nodata))?.trim()
+  const value = text ? Number(text.slice(0, 64)) : NaN
+  return Number.isFinite(value) ? value : undefined
 }
 
 /** Why a page cannot be read; the user counts pages from 1. */

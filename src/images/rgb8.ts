@@ -9,10 +9,10 @@ const MAX_SAMPLED = 2 ** 20
 /**
  * An image as 8-bit RGB (height, width, 3). 8-bit values stay as they are, gray is repeated. 16-bit and float values are
  * stretched linearly so that their 0.1 and 99.9 percentiles (of all channels together) become 0 and 255. A constant image
- * becomes black, and so do values that are not finite.
+ * becomes black, and so do values that are not finite or mark pixels without data.
  */
 export function toRGB8(image: Image): Uint8Array {
-  const bytes = image.depth === 8 ? (image.data as Uint8Array) : stretch(image.data)
+  const bytes = image.depth === 8 ? (image.data as Uint8Array) : stretch(image)
   if (image.channels === 3) return bytes
   const rgb = new Uint8Array(bytes.length * 3)
   for (let i = 0, to = 0; i < bytes.length; i++, to += 3) rgb[to] = rgb[to + 1] = rgb[to + 2] = bytes[i]
@@ -26,18 +26,79 @@ export function grayOfRgb(rgb: Uint8Array): Uint8Array {
   return gray
 }
 
-function stretch(data: Image['data']): Uint8Array {
+/** The range of gray values that become black to white, and values that take no part in it. */
+interface Contrast {
+  low: number
+  high: number
+  /** Share of the pixels with such values. */
+  share: number
+  values: number[]
+}
+
+/**
+ * The pixels of a 16-bit or float image that hold no gray value: the file's own no-data value, and one value at either end that
+ * many pixels share and that is absurdly far from all others, as -9999 or 1e38 from 0 to 1. Infinite values are not listed.
+ */
+export function withoutData(image: Image): Pick<Contrast, 'share' | 'values'> {
+  return image.depth === 8 ? { share: 0, values: [] } : contrastOf(image)
+}
+
+/** A value at the end that is this many times as far away as the others are from each other is not one of them. */
+const ABSURD = 100
+
+function contrastOf({ data, nodata }: Image): Contrast {
   const step = Math.max(1, Math.floor(data.length / MAX_SAMPLED))
   const sample = new Float32Array(Math.ceil(data.length / step))
-  let count = 0
-  for (let i = 0; i < data.length; i += step) if (Number.isFinite(data[i])) sample[count++] = data[i]
+  const marked = nodata === undefined ? undefined : Math.fround(nodata)
+  const values = new Set<number>()
+  let [count, finite] = [0, 0]
+  for (let i = 0; i < data.length; i += step) {
+    if (!Number.isFinite(data[i])) continue
+    finite++
+    if (data[i] === marked) values.add(nodata!)
+    else sample[count++] = data[i]
+  }
   const sorted = sample.subarray(0, count).sort()
-  let [low, high] = PERCENTILES.map((fraction) => sorted[Math.round(fraction * (count - 1))])
-  if (!(high > low)) [low, high] = [sorted[0], sorted[count - 1]]
+  const [from, to] = usualRange(sorted)
+  if (from > 0) values.add(sorted[0])
+  if (to < count) values.add(sorted[count - 1])
+  const usual = sorted.subarray(from, to)
+  let [low, high] = PERCENTILES.map((fraction) => usual[Math.round(fraction * (usual.length - 1))])
+  if (!(high > low)) [low, high] = [usual[0], usual[usual.length - 1]]
+  return { low, high, share: finite ? (finite - usual.length) / finite : 0, values: [...values].sort((a, b) => a - b) }
+}
+
+/** The part [from, to) of sorted values without those at either end that are absurd. */
+function usualRange(sorted: Float32Array): [number, number] {
+  const count = sorted.length
+  const few = PERCENTILES[0] * count // so few are clipped anyway
+  let [first, last] = [0, count]
+  while (first < count && sorted[first] === sorted[0]) first++
+  while (last > 0 && sorted[last - 1] === sorted[count - 1]) last--
+  const [lowRun, highRun] = [first > few, count - last > few]
+  for (const [from, to] of [
+    [lowRun ? first : 0, highRun ? last : count],
+    [lowRun ? first : 0, count],
+    [0, highRun ? last : count],
+  ]) {
+    if (to - from < 2) continue
+    const range = sorted[to - 1] - sorted[from]
+    const apart = (distance: number) => distance > ABSURD * range
+    if (!(range > 0)) continue
+    if ((from === 0 || apart(sorted[from] - sorted[0])) && (to === count || apart(sorted[count - 1] - sorted[to - 1])))
+      return [from, to]
+  }
+  return [0, count]
+}
+
+function stretch(image: Image): Uint8Array {
+  const { data, nodata } = image
+  const { low, high } = contrastOf(image)
+  const marked = nodata === undefined ? undefined : Math.fround(nodata)
   const scale = high > low ? 255 / (high - low) : 0
   const bytes = new Uint8Array(data.length)
   for (let i = 0; i < data.length; i++) {
-    const value = Math.round((data[i] - low) * scale)
+    const value = data[i] === marked ? 0 : Math.round((data[i] - low) * scale)
     bytes[i] = value > 0 ? Math.min(255, value) : 0 // NaN is not > 0
   }
   return bytes

@@ -23,6 +23,12 @@ export async function sniffImage(path: string): Promise<ImageFormat> {
   throw new Error('it is not a PNG, JPEG, TIFF, BMP or WebP image: export it as TIFF or PNG')
 }
 
+/** True if a WebP is, or may be, compressed with loss: only its lossless form, VP8L, keeps all values. */
+export async function isLossyWebp(path: string): Promise<boolean> {
+  const text = Buffer.from(await firstBytes(path, 4096)).toString('latin1')
+  return text.slice(12, 16) !== 'VP8L' && !(text.slice(12, 16) === 'VP8X' && text.includes('VP8L'))
+}
+
 async function firstBytes(path: string, count: number): Promise<Uint8Array> {
   const file = await open(path)
   try {

@@ -1,19 +1,31 @@
-/** @file The pixel format of a TIFF page, and reading the formats that sharp cannot: 16-bit signed, half and double floats. */
-import { type Image, maxBytes } from './image'
+/** @file The pixel format of a TIFF page, and which formats can be read. */
 import type { TiffFile, TiffPage } from './tiff-tags'
 
 /** Numbers of the TIFF tags that describe pixels. */
-const TAG = {
+export const TAG = {
   newSubfileType: 254,
   imageWidth: 256,
   imageLength: 257,
   bitsPerSample: 258,
   compression: 259,
   photometric: 262,
+  fillOrder: 266,
+  imageDescription: 270,
   stripOffsets: 273,
+  orientation: 274,
   samplesPerPixel: 277,
+  rowsPerStrip: 278,
   stripByteCounts: 279,
+  planarConfiguration: 284,
+  predictor: 317,
+  colourMap: 320,
+  tileWidth: 322,
+  tileLength: 323,
+  tileOffsets: 324,
+  tileByteCounts: 325,
   sampleFormat: 339,
+  /** GDAL's value for pixels without data, as text. */
+  nodata: 42113,
 } as const
 /** Bits of NewSubfileType: 1 is a reduced-resolution image, 4 a transparency mask. */
 const NOT_A_PICTURE = 1 | 4
@@ -28,6 +40,11 @@ export interface PageFormat {
   /** SampleFormat: 1 unsigned, 2 signed, 3 float, 4 undefined, 5 and 6 complex. */
   format: number
   compression: number
+  /** True if the channels are stored one after the other, not interleaved. */
+  planar: boolean
+  tiled: boolean
+  /** How the image must be turned to be upright; 1 if it is. */
+  orientation: number
 }
 
 /** Indices of the pages that are pictures, not thumbnails or transparency masks; all pages if none is marked so. */
@@ -40,8 +57,16 @@ export async function picturePages(tiff: TiffFile): Promise<number[]> {
   return pictures.length ? pictures : [...tiff.pages.keys()]
 }
 
-/** Reads a page's pixel format from its tags. @throws Error if its values cannot be read exactly */
-export async function pageFormat(tiff: TiffFile, page: TiffPage): Promise<PageFormat> {
+/**
+ * Reads a page's pixel format from its tags.
+ * @param use 'labels' if values are taken as stored, 'picture' if they are shown
+ * @throws Error if its values cannot be read exactly
+ */
+export async function pageFormat(
+  tiff: TiffFile,
+  page: TiffPage,
+  use: 'picture' | 'labels' = 'picture',
+): Promise<PageFormat> {
   const one = async (tag: number, absent: number) => (await tiff.numbers(page, tag, 1))[0] ?? absent
   const bits = await tiff.numbers(page, TAG.bitsPerSample)
   const formats = await tiff.numbers(page, TAG.sampleFormat)
@@ -53,27 +78,66 @@ export async function pageFormat(tiff: TiffFile, page: TiffPage): Promise<PageFo
     photometric: await one(TAG.photometric, 1),
     format: formats[0] ?? 1,
     compression: await one(TAG.compression, 1),
+    planar: (await one(TAG.planarConfiguration, 1)) === 2,
+    tiled: page.has(TAG.tileOffsets),
+    orientation: await one(TAG.orientation, 1),
   }
   if (!(format.width >= 1 && format.height >= 1))
     throw new Error(`a TIFF page of ${format.width}x${format.height} pixels is empty`)
-  const reason = unreadable(format, bits, formats)
-  if (reason) throw new Error(`${reason}: save it as 8-bit or 16-bit gray or RGB`)
+  const reason = unreadable(format, bits, formats, use)
+  if (reason) throw new Error(reason)
   return format
 }
 
-function unreadable(page: PageFormat, bits: number[], formats: number[]): string {
-  if (page.photometric === 5) return 'CMYK, colours for print, is not supported'
-  if (![0, 1, 2, 3, 6].includes(page.photometric)) return `the TIFF colour space ${page.photometric} is not supported`
-  if (page.format === 5 || page.format === 6) return 'complex values are not supported'
+/** Compressions that are not read, by the number of TIFF's Compression tag. */
+const foreignCompressions: Record<number, string> = {
+  32809: 'ThunderScan',
+  34661: 'JBIG',
+  34676: 'SGI LogLuv',
+  34677: 'SGI LogLuv',
+  33003: 'JPEG 2000',
+  33004: 'JPEG 2000',
+  33005: 'JPEG 2000',
+  34712: 'JPEG 2000',
+  34887: 'LERC',
+  34892: 'lossy JPEG of DNG',
+  34925: 'LZMA',
+  34926: 'ZSTD',
+  50000: 'ZSTD',
+  22610: 'JPEG XR',
+  34934: 'JPEG XR',
+  50002: 'JPEG XL',
+  52546: 'JPEG XL',
+}
+/** Compressions that change values, by number. JPEG 2000, JPEG XR and others may do so too, but are not read at all. */
+const lossyCompressions: Record<number, string> = { 6: 'JPEG', 7: 'JPEG', 50001: 'WebP' }
+const WAY_OUT = 'save it without compression, or with LZW or deflate'
+
+/** The name of a page's compression if it changes pixel values. */
+export const lossyCompression = ({ compression }: PageFormat): string | undefined => lossyCompressions[compression]
+
+function unreadable(page: PageFormat, bits: number[], formats: number[], use: 'picture' | 'labels'): string {
+  const asPlain = (reason: string) => `${reason}: save it as 8-bit or 16-bit gray or RGB`
+  const foreign = foreignCompressions[page.compression]
+  if (foreign) return `it is compressed by ${foreign}, which is not read: ${WAY_OUT}`
+  if (page.photometric === 5) return asPlain('CMYK, colours for print, is not supported')
+  if (page.photometric === 32803) return asPlain('raw data of a camera with a colour filter are not supported')
+  if (![0, 1, 2, 3, 6].includes(page.photometric))
+    return asPlain(`the TIFF colour space ${page.photometric} is not supported`)
+  if (page.format === 5 || page.format === 6) return asPlain('complex values are not supported')
   if (bits.some((b) => b !== page.bits) || formats.some((f) => f !== page.format))
-    return 'channels of different types are not supported'
+    return asPlain('channels of different types are not supported')
   const float = page.format === 3
-  if (!(float ? [16, 32, 64] : [1, 2, 4, 8, 16, 32]).includes(page.bits))
-    return `${page.bits}-bit ${float ? 'floats are' : 'integers are'} not supported`
-  if (isUnusual(page) && page.samples > 1) return `${kind(page)} are supported for one channel only`
-  if (page.photometric === 0 && (page.format !== 1 || page.bits > 16))
-    return `min-is-white ${kind(page)} are not supported`
-  if (page.bits === 64 && page.compression !== 1) return '64-bit floats are supported uncompressed only'
+  if (!(float ? [16, 32, 64] : [1, 2, 4, 8, 16, 32, 64]).includes(page.bits))
+    return asPlain(`${page.bits}-bit ${float ? 'floats are' : 'integers are'} not supported`)
+  if (isUnusual(page)) {
+    if (page.photometric > 1) return asPlain(`${kind(page)} are supported for one channel only`)
+    const { compression } = page
+    if (![1, 5, 8, 32946, 32773].includes(compression))
+      return `${kind(page)} compressed by ${lossyCompressions[compression] ?? `TIFF's method ${compression}`} are not read: ${WAY_OUT}`
+  }
+  if (use === 'picture' && page.photometric === 0 && (page.format === 2 || float || page.bits > 16))
+    return asPlain(`min-is-white ${kind(page)} are not supported`)
   return ''
 }
 
@@ -84,46 +148,6 @@ const kind = ({ bits, format }: PageFormat) =>
 export const isUnusual = ({ bits, format }: PageFormat): boolean =>
   (bits === 16 && (format === 2 || format === 3)) || bits === 64
 
-/** Declares a page's 16-bit values unsigned, in the bytes of the whole file: sharp then returns their bits unchanged. */
-export function declareUnsigned(file: Buffer, page: TiffPage, bigEndian: boolean): Buffer {
-  const { fieldAt } = page.get(TAG.sampleFormat)!
-  if (bigEndian) file.writeUInt16BE(1, fieldAt)
-  else file.writeUInt16LE(1, fieldAt)
-  return file
-}
-
-/** Converts the bits of 16-bit values to numbers. @param format SampleFormat: 2 for signed integers, else half floats */
-export function fromBits(bits: Uint16Array, format: number): Float32Array {
-  const values = new Float32Array(bits.length)
-  if (format === 2) values.set(new Int16Array(bits.buffer, bits.byteOffset, bits.length))
-  else for (let i = 0; i < bits.length; i++) values[i] = halfToNumber(bits[i])
-  return values
-}
-
-/** The value of an IEEE 754 half-precision float. */
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 1023
-  if (exponent === 31) return fraction ? NaN : sign * Infinity
-  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction)
-}
-
-/** Reads the uncompressed strips of a page of double floats, as 32-bit floats. @throws Error for tiles or truncated files */
-export async function readDoubles(tiff: TiffFile, page: TiffPage, { width, height }: PageFormat): Promise<Image> {
-  const strips = await tiff.numbers(page, TAG.stripOffsets, height)
-  const counts = await tiff.numbers(page, TAG.stripByteCounts, height)
-  if (!strips.length || strips.length !== counts.length)
-    throw new Error('64-bit floats are supported in strips only, not in tiles')
-  const data = new Float32Array(width * height)
-  let to = 0
-  for (let i = 0; i < strips.length && to < data.length; i++) {
-    const length = Math.min(counts[i], (data.length - to) * 8)
-    if (length > maxBytes) throw new Error(`a strip of ${length} bytes is too large`)
-    const bytes = await tiff.at(strips[i], length)
-    for (let at = 0; at + 8 <= length; at += 8)
-      data[to++] = tiff.bigEndian ? bytes.readDoubleBE(at) : bytes.readDoubleLE(at)
-  }
-  if (to < data.length) throw new Error('the TIFF is truncated: its strips contain fewer values than its size requires')
-  return { width, height, channels: 1, data, depth: 32 }
-}
+/** True if the page is gray with its channels one after the other: sharp mixes up their rows. */
+export const isPlanarGray = ({ planar, samples, photometric }: PageFormat): boolean =>
+  planar && samples > 1 && photometric <= 1

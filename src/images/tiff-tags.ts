@@ -26,14 +26,21 @@ const MAX_PAGES = 65_536
 const MAX_ENTRIES = 4096
 /** At most this many bytes of a tag's value are read: microscopes write some 10 KiB of text. */
 const MAX_VALUE_BYTES = 2 ** 20
+/** Lists of numbers may be longer: an image of many tiles has as many offsets. */
+const MAX_LIST_BYTES = 2 ** 26
+/** Bytes that are read of a directory at first: enough for most. */
+const DIRECTORY_BYTES = 512
+
+/** Numbers of the tags that describe where ImageJ's further images lie. */
+const TAG = { compression: 259, photometric: 262, description: 270, offsets: 273, samples: 277, counts: 279, rows: 278 }
+/** TIFF's type of 64-bit unsigned integers. */
+const LONG8 = 16
 
 interface Entry {
   type: number
   count: number
   /** The value itself if it fits, else its offset in the file. */
   field: Buffer
-  /** Offset of `field` in the file. */
-  fieldAt: number
 }
 
 /** The entries of one page (image file directory) by tag. */
@@ -47,6 +54,12 @@ export const isTiff = (start: Uint8Array): boolean =>
 /** An open TIFF and the directories of its pages. */
 export class TiffFile {
   readonly pages: TiffPage[] = []
+  /** The number of images that ImageJ says the file has, if it has other directories than these. */
+  statedImages?: number
+  /** Pages from this index on have no directory in the file. */
+  private inventedFrom = Infinity
+  /** Bytes of all directories so far. */
+  private directoryBytes = 0
 
   private constructor(
     private readonly file: FileHandle,
@@ -65,6 +78,7 @@ export class TiffFile {
       const bigEndian = header[0] === 0x4d
       const tiff = new TiffFile(file, size, bigEndian, (bigEndian ? header[3] : header[2]) === 43)
       await tiff.readDirectories(tiff.big ? tiff.word(header, 8, 8) : tiff.word(header, 4, 4))
+      await tiff.addImagejImages()
       return await use(tiff)
     } finally {
       await file.close()
@@ -76,7 +90,7 @@ export class TiffFile {
     const entry = page.get(tag)
     if (!entry || entry.type === 2) return []
     const size = typeSizes[entry.type] ?? 0
-    const bytes = await this.bytes(entry, limit)
+    const bytes = await this.bytes(entry, limit, MAX_LIST_BYTES)
     return Array.from({ length: Math.floor(bytes.length / size) }, (_, i) => this.number(bytes, i * size, entry.type))
   }
 
@@ -84,7 +98,7 @@ export class TiffFile {
   async text(page: TiffPage, tag: number): Promise<string | undefined> {
     const entry = page.get(tag)
     if (!entry || ![1, 2, 7].includes(entry.type)) return undefined
-    return (await this.bytes(entry, MAX_VALUE_BYTES)).toString('latin1').replace(/\0+$/, '')
+    return (await this.bytes(entry, MAX_VALUE_BYTES, MAX_VALUE_BYTES)).toString('latin1').replace(/\0+$/, '')
   }
 
   /** The directory that a tag points to (EXIF); undefined if the tag is absent. */
@@ -106,34 +120,80 @@ export class TiffFile {
     if (!this.pages.length) throw new Error('the TIFF has no page')
   }
 
+  /** True if a page has no directory in the file: it is an image of an ImageJ stack, which only TiffFile knows how to find. */
+  isInvented(index: number): boolean {
+    return index >= this.inventedFrom
+  }
+
+  /**
+   * ImageJ writes large stacks with the directory of the first image only: "images=N" of its description says how many follow,
+   * uncompressed, one after the other. Adds a page for each; if they are not there, only `statedImages` says so.
+   */
+  private async addImagejImages(): Promise<void> {
+    const [first] = this.pages
+    const text = this.pages.length === 1 ? await this.text(first, TAG.description).catch(() => undefined) : undefined
+    if (!text?.startsWith('ImageJ=')) return
+    const [, count] = /^images=(\d{1,9})\s*$/m.exec(text) ?? []
+    if (!(Number(count) > 1)) return
+    this.statedImages = Number(count)
+    const one = async (tag: number, absent: number) => (await this.numbers(first, tag, 1))[0] ?? absent
+    const plain = (await one(TAG.compression, 1)) === 1 && (await one(TAG.photometric, 1)) <= 1
+    const offsets = await this.numbers(first, TAG.offsets, MAX_PAGES)
+    const counts = await this.numbers(first, TAG.counts, MAX_PAGES)
+    const gapless =
+      offsets.length === counts.length && offsets.every((at, i) => !i || at === offsets[i - 1] + counts[i - 1])
+    const bytes = counts.reduce((sum, n) => sum + n, 0)
+    if (!plain || !gapless || !bytes || (await one(TAG.samples, 1)) !== 1) return
+    const found = Math.min(Number(count), MAX_PAGES, Math.floor((this.size - offsets[0]) / bytes))
+    this.inventedFrom = 1
+    for (let i = 1; i < found; i++) {
+      const page = new Map(first)
+      page.delete(TAG.rows) // the whole image is one strip
+      page.set(TAG.offsets, this.entryOf(offsets[0] + i * bytes))
+      page.set(TAG.counts, this.entryOf(bytes))
+      this.pages.push(page)
+    }
+  }
+
+  private entryOf(value: number): Entry {
+    const field = Buffer.alloc(8)
+    if (this.bigEndian) field.writeBigUInt64BE(BigInt(value))
+    else field.writeBigUInt64LE(BigInt(value))
+    return { type: LONG8, count: 1, field }
+  }
+
   private async readDirectory(at: number): Promise<{ page: TiffPage; next: number }> {
     const [countSize, wordSize] = this.big ? [8, 8] : [2, 4]
-    const count = this.word(await this.at(at, countSize), 0, countSize)
+    const start = await this.at(at, Math.max(countSize, Math.min(DIRECTORY_BYTES, this.size - at)))
+    const count = this.word(start, 0, countSize)
     if (count > MAX_ENTRIES) throw new Error(`the TIFF is damaged: a page claims ${count} tags`)
     const entrySize = 4 + 2 * wordSize
-    const bytes = await this.at(at + countSize, count * entrySize + wordSize)
+    const length = count * entrySize + wordSize
+    const whole = countSize + length <= start.length
+    const bytes = whole ? start.subarray(countSize, countSize + length) : await this.at(at + countSize, length)
+    // each directory has its own bytes, unless somebody wants to fill the memory
+    this.directoryBytes += countSize + length
+    if (this.directoryBytes > this.size) throw new Error('the TIFF is damaged: its page directories overlap')
     const page = new Map<number, Entry>()
     for (let i = 0; i < count; i++) {
       const from = i * entrySize
       const tag = this.word(bytes, from, 2)
       if (page.has(tag)) continue
       const field = bytes.subarray(from + 4 + wordSize, from + 4 + 2 * wordSize)
-      const fieldAt = at + countSize + from + 4 + wordSize
       page.set(tag, {
         type: this.word(bytes, from + 2, 2),
         count: this.word(bytes, from + 4, wordSize),
         field,
-        fieldAt,
       })
     }
     return { page, next: this.word(bytes, count * entrySize, wordSize) }
   }
 
-  /** The bytes of the first `limit` values of an entry, at most MAX_VALUE_BYTES. */
-  private async bytes({ type, count, field }: Entry, limit: number): Promise<Buffer> {
+  /** The bytes of the first `limit` values of an entry, at most `most` bytes. */
+  private async bytes({ type, count, field }: Entry, limit: number, most: number): Promise<Buffer> {
     const size = typeSizes[type]
     if (!size) return Buffer.alloc(0)
-    const wanted = Math.min(count, limit, Math.floor(MAX_VALUE_BYTES / size)) * size
+    const wanted = Math.min(count, limit, Math.floor(most / size)) * size
     if (count * size <= field.length) return field.subarray(0, wanted)
     return this.at(this.word(field, 0, field.length), wanted)
   }

@@ -2,7 +2,7 @@
  * @file TFRecord framing of TensorBoard's event files: u64 length, masked CRC-32C of the length, the data, masked CRC-32C
  * of the data; all little-endian.
  */
-import { crc32c } from '../crc32'
+import { crc32c } from '../../host/crc32'
 
 const HEAD = 12
 

@@ -8,7 +8,7 @@
  *
  * Fewer than seven bytes left in a block are zeros.
  */
-import { crc32 } from '../crc32'
+import { crc32 } from '../../host/crc32'
 
 export const BLOCK = 32768
 const HEAD = 7

@@ -283,10 +283,18 @@ test('a file that cannot be read exactly is refused with the reason', async () =
     [page(8, { samples: 3, photometric: 8 }), /colour space 8/],
     [page(64, { format: 6 }), /complex/],
     [page(12), /12-bit integers/],
-    [page(64), /64-bit integers/],
+    [page(64, { compression: 6 }), /64-bit integers compressed by JPEG are not read: save it without compression/],
     [page(24, { format: 3 }), /24-bit floats/],
-    [page(64, { format: 3, compression: 8 }), /uncompressed/],
+    [page(64, { format: 3, compression: 7 }), /64-bit floats compressed by JPEG/],
     [page(16, { format: 2, samples: 3 }), /one channel/],
+    [
+      page(8, { compression: 50000 }),
+      /compressed by ZSTD, which is not read: save it without compression, or with LZW/,
+    ],
+    [page(8, { compression: 34887 }), /compressed by LERC/],
+    [page(16, { compression: 34712 }), /compressed by JPEG 2000/],
+    [page(32, { format: 3, compression: 50002 }), /compressed by JPEG XL/],
+    [page(8, { compression: 34925 }), /compressed by LZMA/],
     [page(32, { format: 3, photometric: 0 }), /min-is-white/],
   ]
   for (const [bad, reason] of cases) assert.match(await refusal(one(bad)), reason)

@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createHash } from 'node:crypto'
-import { crc32, crc32c } from '../../../../src/tracking/crc32'
+import { crc32, crc32c } from '../../../../src/host/crc32'
 import { BLOCK, fileHeader, frame, readLog } from '../../../../src/tracking/wandb/log'
 import { joined, fragmentsOf, slowCrc } from '../../../support/tracking'
 
