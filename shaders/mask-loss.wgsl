@@ -1,5 +1,6 @@
 // Dice and BCE losses of mask logits (P, T, N) against targets (P, N) in [0, 1], p = sigmoid(logit), t the target:
-//   dice = 1 - (2 sum(p t) + smooth) / U, U = sum(p) + sum(t) + smooth;  bce = mean(max(x, 0) - x t + log(1 + exp(-|x|)))
+//   dice = 1 - (2 sum(p t) + smooth) / U, U = sum(p) + sum(t) + smooth;  bce = mean(w (max(x, 0) - x t + log(1 + exp(-|x|))))
+// where w are the weights of pixels (P, N), of mean 1, or 1.
 // The statistics of a mask (P, T, 4) are dice, bce, the IoU of (logit > 0) and (target > 0.5), and U. All sums are in a fixed
 // order.
 // partials: a workgroup sums 4096 pixels of one mask, about 40 FLOPs a pixel. Grid: (parts, P T).
@@ -29,6 +30,9 @@ struct Params {
 @group(0) @binding(7) var<storage, read> flags: array<u32>;
 @group(0) @binding(8) var<storage, read_write> out: array<f32>;
 @group(0) @binding(9) var<storage, read_write> statistics_out: array<vec4f>;
+@group(0) @binding(10) var<storage, read> pixel_weights: array<f32>; // (P, N), if weighted
+
+override weighted = false;
 
 // use: store-out
 
@@ -62,7 +66,9 @@ fn partials(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
     let x = logits[mask * params.pixels + i];
     let t = targets[target_base + i];
     let p = sigmoid(x);
-    sum += vec4f(p * t, p, t, max(x, 0.0) - x * t + log1p_unit(exp(-abs(x))));
+    var entropy = max(x, 0.0) - x * t + log1p_unit(exp(-abs(x)));
+    if (weighted) { entropy *= pixel_weights[target_base + i]; }
+    sum += vec4f(p * t, p, t, entropy);
     let inside = x > 0.0;
     let wanted = t > 0.5;
     iou += vec2f(select(0.0, 1.0, inside && wanted), select(0.0, 1.0, inside || wanted));
@@ -187,9 +193,11 @@ fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
   if (weight != 0.0) {
     let values = per_mask[mask];
     let p = sigmoid(logits[i]);
-    let t = targets[(mask / params.masks) * params.pixels + pixel];
+    let at = (mask / params.masks) * params.pixels + pixel;
+    let t = targets[at];
     let dice = p * sigmoid(-logits[i]) * (1.0 - values.x - 2.0 * t) / values.w;
-    let bce = (p - t) / f32(params.pixels);
+    var bce = (p - t) / f32(params.pixels);
+    if (weighted) { bce *= pixel_weights[at]; }
     gradient = upstream[0] * weight * (params.dice_factor * dice + params.bce_factor * bce);
   }
   store(i, gradient);

@@ -33,6 +33,8 @@ interface Masks {
   logits: Tensor
   /** (P, N) in [0, 1]; soft targets are allowed. */
   targets: Tensor
+  /** (P, N), of mean 1 for each mask: weights of the pixels in the cross-entropy, such as boundaryWeights. 1 by default. */
+  pixelWeights?: Tensor | null
 }
 
 type Params = Record<'accumulate' | 'smooth_by' | 'dice_factor' | 'bce_factor', number>
@@ -42,11 +44,18 @@ function paramsOf(prompts: number, masks: number, pixels: number, more: Partial<
   return { prompts, masks, pixels, parts, accumulate: 0, smooth_by: 0, dice_factor: 0, bce_factor: 0, ...more }
 }
 
-function sizesOf({ logits, targets }: Masks): [number, number, number] {
+/** The binding and the constant of the pixels' weights. */
+const pixelWeightsOf = ({ pixelWeights = null }: Masks) => ({
+  binding: { pixel_weights: pixelWeights },
+  constants: pixelWeights ? { weighted: 1 } : undefined,
+})
+
+function sizesOf({ logits, targets, pixelWeights }: Masks): [number, number, number] {
   const [prompts, masks, pixels] = logits.shape
   if (logits.shape.length !== 3) throw new Error(`mask loss: logits [${logits.shape}] are not (P, T, N)`)
   if (targets.size !== prompts * pixels)
     throw new Error(`mask loss: targets [${targets.shape}] do not fit logits [${logits.shape}]`)
+  if (pixelWeights) checkSize(pixelWeights, prompts * pixels, 'pixel weights')
   return [prompts, masks, pixels]
 }
 
@@ -55,7 +64,7 @@ const checkSize = (tensor: Tensor, size: number, what: string) => {
 }
 
 /**
- * (P, T, 4), for each mask: dice loss 1 − (2Σpt + smooth) / U, mean BCE, IoU of logits > 0 with targets > 0.5 (1 if both are
+ * (P, T, 4), for each mask: dice loss 1 − (2Σpt + smooth) / U, mean BCE (weighted, if pixels have weights), IoU of logits > 0 with targets > 0.5 (1 if both are
  * empty), and U = Σp + Σt + smooth, which the gradient needs. Not differentiable: see weightedMaskLoss.
  * @throws Error if the shapes do not fit or `smooth` is not positive
  */
@@ -66,7 +75,8 @@ export function maskStatistics(g: Graph, inputs: Masks & { smooth?: number }): T
   const params = paramsOf(prompts, masks, pixels, { smooth_by: smooth })
   const count = prompts * masks
   const parts = g.tensor('mask loss: partial sums', [count, params.parts, VALUES], 'statistic')
-  g.dispatch(shader, 'partials', { logits, targets, out: parts }, params, [params.parts, count])
+  const { binding, constants } = pixelWeightsOf(inputs)
+  g.dispatch(shader, 'partials', { logits, targets, ...binding, out: parts }, params, [params.parts, count], constants)
   const perMask = g.tensor('mask loss: statistics', [prompts, masks, 4], 'statistic')
   g.dispatch(shader, 'statistics', { parts, statistics_out: perMask }, params, [Math.ceil(count / 64)])
   return perMask
@@ -89,7 +99,7 @@ export function selectMasks(g: Graph, inputs: { perMask: Tensor; flags: Tensor }
 
 /**
  * Loss (1): Σ weights · (dice · dice loss + bce · mean BCE) over all masks. A mask of weight 0 contributes nothing to loss or
- * gradient, even if its logits are NaN. `perMask` are the `maskStatistics` of the same logits and targets.
+ * gradient, even if its logits are NaN. `perMask` are the `maskStatistics` of the same inputs.
  * @throws Error if the shapes do not fit
  */
 export function weightedMaskLoss(g: Graph, inputs: Masks & LossFactors & { perMask: Tensor; weights: Tensor }): Tensor {
@@ -105,8 +115,9 @@ export function weightedMaskLoss(g: Graph, inputs: Masks & LossFactors & { perMa
     const target = g.gradientTarget(logits)
     if (!target) return
     const { tensor: out, accumulate } = target
-    const bindings = { logits, targets, per_mask: perMask, weights, upstream, out }
-    g.dispatch(shader, 'backward', bindings, { ...params, accumulate }, [Math.ceil(pixels / 256), count])
+    const { binding, constants } = pixelWeightsOf(inputs)
+    const bindings = { logits, targets, per_mask: perMask, weights, upstream, ...binding, out }
+    g.dispatch(shader, 'backward', bindings, { ...params, accumulate }, [Math.ceil(pixels / 256), count], constants)
   })
   return loss
 }

@@ -1,6 +1,7 @@
 /** @file Records the forward pass, the losses and the backward pass of a micro-batch in one graph. */
 import { Graph } from '../graph/graph'
 import type { StorageType, Tensor } from '../device/tensor'
+import { boundaryWeights } from '../ops/boundary-weights'
 import { iouLoss } from '../ops/iou-loss'
 import { maskLossParts, maskStatistics, selectMasks, weightedMaskLoss } from '../ops/mask-loss'
 import { add, addProduct } from '../ops/pointwise'
@@ -18,6 +19,8 @@ export interface LossConfig {
   iou: number
   /** Smoothing term of Dice, added to numerator and denominator, in pixels of the mask. 1 by default. */
   smooth?: number
+  /** Extra weight of pixels on the target's outline in the cross-entropy, see boundaryWeights. 0, none, by default. */
+  boundary?: number
 }
 
 export interface StepConfig {
@@ -115,8 +118,9 @@ export function recordMicroBatch(
     share: g.input('share of the step', [1]),
   }
   const { logits, iou } = model.decode(g, encoded, t)
-  const { dice, bce, smooth = 1 } = config.loss
-  const terms = { logits, targets: t.targets, dice, bce, smooth }
+  const { dice, bce, smooth = 1, boundary = 0 } = config.loss
+  const pixelWeights = boundary ? boundaryWeights(g, { targets: t.targets, boundary }) : null
+  const terms = { logits, targets: t.targets, pixelWeights, dice, bce, smooth }
   const perMask = maskStatistics(g, terms)
   if (config.weighted) t.weights = g.input('prompt weights', perMask.shape.slice(0, 2))
   const select = (flags: Tensor) => {

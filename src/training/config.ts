@@ -124,6 +124,8 @@ export const Schema = v.strictObject(
       small: preset(number(0, 1), 0),
       /** Added to numerator and denominator of the Dice coefficient, in pixels of the mask. */
       smooth: preset(number(1e-3, 1000), 1),
+      /** Extra weight of pixels on the target's outline in the cross-entropy, against those far from it; 0: none. */
+      boundary: preset(number(0, 1000), 0),
     }),
     optimizer: part({
       algorithm: preset(choice(['adam', 'adamw']), 'adam'),

@@ -168,6 +168,12 @@ const flags: Record<string, Flag> = {
     value: 'X',
     about: 'smoothing of the Dice loss, in pixels of the mask (default 1)',
   },
+  boundary: {
+    path: 'loss.boundary',
+    kind: 'number',
+    value: 'X',
+    about: 'weight mask pixels on an outline 1 + X times in the cross-entropy (default 0: all equally)',
+  },
   prompts: {
     path: 'prompts.count',
     kind: 'number',

@@ -55,10 +55,11 @@ function onTheGpu({ microBatch, recompute, memory }: TrainConfig): string {
   return `${images}${within}; ${again.join(' and ') || 'nothing'} recomputed in the backward pass`
 }
 
-function lossText({ dice, bce, iou, small, smooth }: TrainConfig['loss']): string {
+function lossText({ dice, bce, iou, small, smooth, boundary }: TrainConfig['loss']): string {
   const added = smooth === 1 ? '' : `, Dice smoothed by ${smooth} pixels`
   const weighted = small ? `; particles weighted by area to the power of −${small}` : ''
-  return `Dice × ${dice} + cross-entropy × ${bce} + IoU head’s error × ${iou}${added}${weighted}`
+  const outlines = boundary ? ` (outlines weighted ${1 + boundary} times)` : ''
+  return `Dice × ${dice} + cross-entropy × ${bce}${outlines} + IoU head’s error × ${iou}${added}${weighted}`
 }
 
 function augmentation({ augment }: TrainConfig): string {

@@ -71,6 +71,21 @@ function joined(all: MicroBatch[]): MicroBatch {
   }
 }
 
+test('pixels near outlines weigh more if configured; with 0 the bits are those without', async () => {
+  const [one] = batches(3)
+  const run = async (more: object) => {
+    const t = await trainer({ loss: { dice: 1, bce: 1, iou: 0.5, ...more } })
+    const { loss, parts } = await t.once([one])
+    const gradients = await t.gradients()
+    t.end()
+    return { loss, parts, gradients }
+  }
+  const [without, none, much] = [await run({}), await run({ boundary: 0 }), await run({ boundary: 8 })]
+  assert.equal(none, without)
+  assert.ok(Math.abs(much.parts.bce / without.parts.bce - 1) > 1e-3, `${much.parts.bce} for ${without.parts.bce}`)
+  assert.ok(relativeError(much.gradients, without.gradients) > 1e-3)
+})
+
 test('with embeddings instead of images, the decoder learns the same', async () => {
   const images = batches(3, 2)
   const predictor = await Predictor.create(model)

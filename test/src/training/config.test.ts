@@ -30,7 +30,7 @@ test('the defaults are the recipe', () => {
     [optimizer.algorithm, optimizer.learningRate, optimizer.weightDecay, optimizer.maxNorm],
     ['adam', 3e-4, 0.01, 1],
   )
-  assert.equal(loss, { dice: 1, bce: 4, iou: 0.1, small: 0, smooth: 1 })
+  assert.equal(loss, { dice: 1, bce: 4, iou: 0.1, small: 0, smooth: 1, boundary: 0 })
   assert.equal([shares, prompts.count], [[0.7, 0.2, 0.1], 16])
 })
 
@@ -153,7 +153,7 @@ test('the hash covers exactly the values that differ from their defaults', () =>
   assert.is(hash({ epochs: plain.epochs, lora: { ...plain.lora }, storage: 'f32' }), hash({}), 'defaults written out')
   assert.is(hash({ seed: 1, lora: { rank: 8, alpha: 4 } }), hash({ lora: { alpha: 4, rank: 8 }, seed: 1 }), 'any order')
   const changes = [
-    ...[{ small: 0.5 }, { smooth: 0.1 }].map((loss) => ({ loss })),
+    ...[{ small: 0.5 }, { smooth: 0.1 }, { boundary: 4 }].map((loss) => ({ loss })),
     { lora: { kind: 'full' } },
     { storage: 'f16' },
     { augment: false },
@@ -180,7 +180,7 @@ test('a changed default raises the version of the checkpoints, whose hash does n
   assert.equal([rest.epochs, rest.images, rest.maxSteps, rest.seed, rest.augment], ['auto', null, null, 0, true])
   const targets = [...LORA_TARGETS]
   assert.equal(lora, { kind: 'lora', rank: 512, alpha: null, rslora: false, targets, blocks: null })
-  assert.equal(loss, { dice: 1, bce: 4, iou: 0.1, small: 0, smooth: 1 })
+  assert.equal(loss, { dice: 1, bce: 4, iou: 0.1, small: 0, smooth: 1, boundary: 0 })
   assert.equal(optimizer, {
     algorithm: 'adam',
     learningRate: 3e-4,
@@ -224,6 +224,9 @@ test('flags for small particles', () => {
   assert.throws(() => read('--zoom-out', '1', '--no-augment'), /exclude each other/)
   assert.match(refusal({ data: ['x'], augment: { zoomOut: 4 } }), 'augment')
   assert.match(refusal({ data: ['x'], loss: { small: 2, smooth: 0 } }), /loss\.small .*[^]*loss\.smooth/)
+  assert.equal(read('--boundary', '5'), { loss: { boundary: 5 } })
+  for (const boundary of [-1, 1001, NaN])
+    assert.match(refusal({ data: ['x'], loss: { boundary } }), 'loss.boundary must')
 })
 
 test('a run on few images has enough steps, and validations spread over them', () => {
