@@ -123,7 +123,8 @@ export async function runCell(
 ): Promise<CellResult | null> {
   const began = performance.now()
   if (!hasCheckpoint(run)) await beginRun(run, config)
-  const kept = await resumeRun(run, {})
+  // cells are compared by prompts; thresholds of the generator would be tuned in vain
+  const kept = await resumeRun(run, { validation: { tune: 0 } })
   const summary: TrainSummary = await train({ engine, config: kept, run, stop: evaluation.stop, log, features })
   if (!summary.finished) return null
   const adapter = summary.best ? 'best' : 'last'

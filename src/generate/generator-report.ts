@@ -5,6 +5,7 @@ import { decodeMask } from '../../engine/masks/rle'
 import { readImage } from '../images/read-image'
 import { toRGB8 } from '../images/rgb8'
 import { duration } from '../host/progress'
+import { evenlySpaced } from '../statistics/evenly-spaced'
 import { escape } from '../text/escape'
 import type { Hardware } from '../host/hardware'
 import { labelOverlay } from '../drawing/label-overlay'
@@ -116,10 +117,8 @@ function filterTable(files: readonly ProposalFile[]): string {
 
 /** Images spread evenly over the folder. */
 async function pictures(dir: string, files: readonly ProposalFile[]): Promise<string> {
-  const step = Math.max(1, files.length / MAX_PICTURES)
-  const chosen = Array.from({ length: Math.min(MAX_PICTURES, files.length) }, (_, i) => files[Math.floor(i * step)])
   const shown: string[] = []
-  for (const { image, records } of chosen) {
+  for (const { image, records } of evenlySpaced(files, MAX_PICTURES)) {
     const rgb = toRGB8(await readImage(projectFile.image(dir, image.name)))
     const masks = records.map(({ segmentation }) => decodeMask(segmentation))
     const size = shownSize(image, LONGEST_SIDE)

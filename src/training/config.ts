@@ -159,6 +159,11 @@ export const Schema = v.strictObject(
       images: orNull(whole(1, 1e6), null),
       /** Maximum instances per image; null: all. */
       instances: orNull(whole(1, MAX_LABEL), 64),
+      /**
+       * At the end the automatic generator's thresholds are tuned on at most this many validation images (fewer on a software
+       * adapter) and stored with the adapter; 0: not at all. It does not change the adapter's matrices.
+       */
+      tune: preset(whole(0, 1e6), 6),
     }),
     checkpoint: part({
       /** Seconds, and steps, between two checkpoints: whichever comes first. One is also written after each validation. */
@@ -295,8 +300,12 @@ const CHANGEABLE = [
 ]
 
 /** The part of a configuration that decides the results of a run. */
-const decisive = (config: TrainConfig): RawConfig =>
-  Object.fromEntries(Object.entries(config).filter(([key]) => !CHANGEABLE.includes(key)))
+function decisive({ validation, ...config }: TrainConfig): RawConfig {
+  const { tune: _, ...decides } = validation // thresholds are tuned when the adapter is complete
+  return Object.fromEntries(
+    Object.entries({ ...config, validation: decides }).filter(([key]) => !CHANGEABLE.includes(key)),
+  )
+}
 
 interface Difference {
   /** Dotted path. */

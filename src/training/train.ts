@@ -17,8 +17,9 @@ import { describePlan } from './plan-text'
 import { type RunFolder, saveConfig } from './run-folder'
 import { RunReporter } from './run-reporter'
 import { totalSteps } from './schedule'
-import { type Log, openData, openSession } from './session'
+import { type Log, openData, openSession, type RunData } from './session'
 import { TrainingLoop } from './training-loop'
+import { tuneAdapter, type TuningOutcome } from './tune-adapter'
 import { Validator } from './validate'
 import { openPreparation } from './worker-pool'
 
@@ -54,17 +55,40 @@ export interface TrainSummary {
   /** What the backward pass recomputed to save memory. */
   recompute: Recomputation
   images: { train: number; val: number; test: number }
+  /** Whether the generator's thresholds were tuned; 'skipped' if the run is not finished. */
+  tuning: TuningOutcome
 }
 
 /**
- * Trains a run as its configuration says, from its last checkpoint if it has one.
+ * Trains a run as its configuration says, from its last checkpoint if it has one. When it is finished, the automatic
+ * generator's thresholds are tuned for its best adapter.
  * @throws UserError if data, model or checkpoint cannot be used, the run diverges or the GPU fails
  */
 export async function train(options: TrainOptions): Promise<TrainSummary> {
-  const { engine, run, sinks = [], stop = () => false, log = () => {} } = options
+  const { engine, config, run, stop = () => false, log = () => {} } = options
   const transcript = new Transcript(log)
+  const data = await openData(config, run, transcript.say)
+  const summary = await trainAdapter(options, data, transcript)
+  if (!summary.finished) return { ...summary, tuning: 'skipped' }
+  try {
+    return { ...summary, tuning: await tuneAdapter({ engine, config, run, items: data.val, stop, log }) }
+  } catch (error) {
+    throw explainDeviceFailure(
+      error,
+      engine,
+      `The adapter is complete; its thresholds are not tuned: \`wgsam train --resume ${run.root}\` does it, with --tune-images 0 never.`,
+    )
+  }
+}
+
+/** Everything but the tuning. */
+async function trainAdapter(
+  options: TrainOptions,
+  data: RunData,
+  transcript: Transcript,
+): Promise<Omit<TrainSummary, 'tuning'>> {
+  const { engine, run, sinks = [], stop = () => false } = options
   const { say } = transcript
-  const data = await openData(options.config, run, say)
   const session = await openSession(engine, options.config, say, options.features)
   const { plan, model, adaptation } = session
   const config = withRunId({

@@ -10,11 +10,31 @@ import { writeFileAtomic } from '../host/files'
 
 const FILE = 'wgsam.json'
 
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
+const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
+
+const Thresholds = v.object({
+  predIouThresh: share,
+  stabilityScoreThresh: share,
+  /** What they were tuned on: so many images of a part of the dataset, with so many labelled particles. */
+  part: v.picklist(['train', 'val', 'test', 'all'], 'one of train, val, test, all'),
+  images: whole,
+  instances: whole,
+  /** Points along each side of the grid in the search. */
+  pointsPerSide: whole,
+  /** The mean of F1 at IoU 0.5 and 0.75 on these images, with the default thresholds and with these. */
+  f1: v.object({ before: share, after: share }),
+})
+
 const Schema = v.object({
   version: v.literal(1, 'this version of wgsam reads version 1'),
   /** The side of the model's input in training, pixels. */
   size: v.optional(v.pipe(v.number(), v.integer(), v.minValue(32), v.maxValue(4096))),
+  /** The automatic generator's thresholds that suit the adapter. */
+  thresholds: v.optional(Thresholds),
 })
+
+export type StoredThresholds = v.InferOutput<typeof Thresholds>
 
 /** See Schema for the parts. */
 export type AdapterProfile = Omit<v.InferOutput<typeof Schema>, 'version'>

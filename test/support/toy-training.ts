@@ -28,7 +28,7 @@ export const toyConfig = (data: string, over: RawConfig = {}): TrainConfig =>
         schedule: { kind: 'constant' },
         optimizer: { learningRate: 5e-3 },
         prompts: { count: 3 },
-        validation: { every: 2, images: 1, instances: 3 },
+        validation: { every: 2, images: 1, instances: 3, tune: 0 },
         seed: 3,
       },
       over,

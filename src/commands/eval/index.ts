@@ -9,7 +9,7 @@ import { BOUNDARY_TOLERANCE } from '../../evaluation/image-tally'
 import { expectWritable, writeFileAtomic } from '../../host/files'
 import { generatorFlags } from '../options/generator'
 import { interruption } from '../../host/interrupt'
-import { Progress } from '../../host/progress'
+import { logLine, Progress } from '../../host/progress'
 import { ExampleCollector } from '../../report/example-images'
 import { hardwareOf } from '../../host/hardware'
 import { comparisonTable } from '../../report/evaluation-table'
@@ -80,8 +80,8 @@ export const command: Command = {
       value: 'FILE',
       multiple: true,
       description:
-        'thresholds file written by `wgsam generate tune`, for --prompt auto: one for all models, or one for the base ' +
-        'model and then one for each adapter',
+        'for --prompt auto, a thresholds file written by `wgsam generate tune`, or the word default: one for all models, or ' +
+        'one for the base model and then one for each adapter. Without it each adapter has the thresholds stored with it',
     },
     ...generatorFlags,
     json: { type: 'boolean', description: 'print the scores as JSON' },
@@ -122,10 +122,19 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
     const seen = await trainingImages(adapters, selection)
     const began = performance.now()
     const keeper = new ExampleCollector()
+    const origins = generators.map(
+      ({ thresholds }, i) => `${i ? adapters[i - 1].path : 'the base model'}: ${thresholds}`,
+    )
+    for (const origin of origins) logLine(`thresholds of ${origin}`)
     const sizes = { ownSize: architecture.imageSize, size: inputSize }
     const tallied = await compareWithProgress({
       ...settings,
-      contestants: contestantsOf(models, { rivals, ...sizes, adapters, generators }),
+      contestants: contestantsOf(models, {
+        rivals,
+        ...sizes,
+        adapters,
+        generators: generators.map(({ options }) => options),
+      }),
       items,
       signal,
       onImage: reportPath ? (contestant, image) => keeper.add(contestant, image) : undefined,
@@ -148,7 +157,9 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
       rivals,
       maxInstances: maxInstances ?? null,
       boundaryTolerance,
-      generator: prompts.includes('auto') ? generators : null,
+      generator: prompts.includes('auto') ? generators.map(({ options }) => options) : null,
+      /** Where each model's thresholds come from, as text. */
+      thresholds: prompts.includes('auto') ? generators.map(({ thresholds }) => thresholds) : null,
       seed,
       seconds,
       hardware,
@@ -157,7 +168,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
     const json = JSON.stringify(result, null, 1)
     if (out) await writeFileAtomic(out, json + '\n')
     if (reportPath) {
-      const evaluated = { name, adapters: result.adapters, selection, seen, hardware }
+      const evaluated = { name, adapters: result.adapters, selection, seen, hardware, thresholds: origins }
       await writeFileAtomic(reportPath, await renderEvaluation(comparison, keeper, evaluated))
     }
     if (flag(values, 'json')) console.log(json)

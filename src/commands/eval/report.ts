@@ -18,13 +18,15 @@ export interface EvaluatedModels {
   /** How many of the images the training of each adapter used; null if it is not known. */
   seen: (SeenImages | null)[]
   hardware: Hardware
+  /** For the automatic generator, where each model's thresholds come from. */
+  thresholds: string[]
 }
 
 /** With a single adapter the report also describes the training run that contains it. */
 export async function renderEvaluation(
   comparison: Comparison,
   keeper: ExampleCollector,
-  { name, adapters, selection, seen, hardware }: EvaluatedModels,
+  { name, adapters, selection, seen, hardware, thresholds }: EvaluatedModels,
 ): Promise<string> {
   const { items, split, folders } = selection
   const images = `${split === 'all' ? 'all' : `the ${split} part`} of ${folders.join(', ')}`
@@ -32,6 +34,7 @@ export async function renderEvaluation(
     ['Model', `${name}, ${inputSizes(comparison.models)}`],
     ...adapters.map((path, i): [string, string] => [adapters.length > 1 ? `Adapter ${i + 1}` : 'Adapter', path]),
     ['Images', images],
+    ...thresholds.map((origin): [string, string] => ['Thresholds', origin]),
   ]
   const short = basename(name)
   return renderEvaluationReport({

@@ -1,10 +1,9 @@
 /** @file The settings of `wgsam eval`, read from its options. */
 import { UserError } from '../../host/errors'
-import type { GeneratorOptions } from '../../../engine/generate/generator-options'
 import { type RivalKind, rivalKinds } from '../../evaluation/rivals'
 import { type PromptMode, promptModes } from '../../evaluation/segmenter'
 import { number, text, texts, type Values } from '../../cli/options'
-import { generatorOptions } from '../options/generator'
+import { chooseGeneratorOptions, type ChosenOptions } from '../options/generator'
 
 export interface EvalSettings {
   prompts: PromptMode[]
@@ -14,7 +13,7 @@ export interface EvalSettings {
   /** Pixels. */
   boundaryTolerance: number
   /** Options of the mask generator for the base model and then each adapter; empty without the prompt mode "auto". */
-  generators: (Partial<GeneratorOptions> | undefined)[]
+  generators: ChosenOptions[]
   rivals: RivalKind[]
 }
 
@@ -46,7 +45,8 @@ function readList<T extends string>(option: string, typed: string, known: readon
 }
 
 async function readGenerators(values: Values, prompts: readonly PromptMode[]): Promise<EvalSettings['generators']> {
-  const models = 1 + texts(values, 'adapter').length
+  const adapters = [null, ...texts(values, 'adapter')]
+  const models = adapters.length
   const files = texts(values, 'thresholds')
   if (files.length > 1 && files.length !== models)
     throw new UserError(
@@ -57,9 +57,9 @@ async function readGenerators(values: Values, prompts: readonly PromptMode[]): P
     return []
   }
   return Promise.all(
-    Array.from({ length: models }, (_, i) => {
+    adapters.map((adapter, i) => {
       const thresholds = files.length > 1 ? files[i] : files[0]
-      return generatorOptions({ ...values, thresholds })
+      return chooseGeneratorOptions({ ...values, thresholds }, adapter)
     }),
   )
 }

@@ -4,14 +4,14 @@ import { MaskGenerator } from '../../../engine/generate/generator'
 import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { generateFolder, type FolderOptions, type ImageResult } from '../../generate/generate-folder'
-import { generatorFlags, generatorOptions } from '../options/generator'
+import { chooseGeneratorOptions, generatorFlags, thresholdsOption } from '../options/generator'
 import { outputKinds } from '../../project/outputs'
 import { runReference } from '../../generate/reference-records'
 import { renderGenerateReport } from '../../generate/generator-report'
 import { type MaskScores, poolScores } from '../../evaluation/detection'
 import { commandLine, shellQuote } from '../../host/command-line'
 import { interruption } from '../../host/interrupt'
-import { duration, Progress } from '../../host/progress'
+import { duration, logLine, Progress } from '../../host/progress'
 import { hardwareOf } from '../../host/hardware'
 import type { Command } from '../../cli/command'
 import { flag, text, type Values } from '../../cli/options'
@@ -58,11 +58,7 @@ export const command: Command = {
       description: 'side of a pixel, e.g. 12nm (default: read from the image file)',
     },
     ...selectOptions,
-    thresholds: {
-      type: 'string',
-      value: 'FILE',
-      description: 'thresholds file written by `wgsam generate tune`; command-line flags override it',
-    },
+    thresholds: thresholdsOption,
     reference: {
       type: 'boolean',
       description:
@@ -85,7 +81,7 @@ docs/generator.md explains every option.
   async run(values, paths) {
     const out = text(values, 'out')
     if (!out) throw new UserError('wgsam generate needs --out DIR, the folder of the results')
-    const options = await generatorOptions(values)
+    const { options, thresholds } = await chooseGeneratorOptions(values, text(values, 'adapter') ?? null)
     const reading = readingOptions(values)
     const kinds = readKinds(text(values, 'write')!)
     const inputs = await chooseInputs(values, paths)
@@ -99,11 +95,9 @@ docs/generator.md explains every option.
       const generator = await MaskGenerator.create(opened.model, options)
       const run = { generator, by: modelIdentity(opened), dir: out, inputs, reading, kinds, signal: controller.signal }
       if (flag(values, 'reference')) return await runReference(run)
-      return await generate(
-        values,
-        { ...run, again: flag(values, 'again'), keepLogits: flag(values, 'keep-logits') },
-        opened,
-      )
+      logLine(`thresholds: ${thresholds}`)
+      const folder = { ...run, again: flag(values, 'again'), keepLogits: flag(values, 'keep-logits') }
+      return await generate(values, folder, opened, thresholds)
     } finally {
       interrupt.dispose()
       opened.engine.destroy()
@@ -111,7 +105,12 @@ docs/generator.md explains every option.
   },
 }
 
-async function generate(values: Values, options: FolderOptions, { engine }: OpenedModel): Promise<number> {
+async function generate(
+  values: Values,
+  options: FolderOptions,
+  { engine }: OpenedModel,
+  thresholds: string,
+): Promise<number> {
   const { dir, inputs, kinds, by } = options
   const bar = new Progress('generating', inputs.length, { unit: 'images' })
   const { results, stopped } = await generateFolder({
@@ -127,6 +126,8 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
   const summary = {
     ...by,
     options: options.generator.options,
+    /** Where the thresholds come from, as text. */
+    thresholds,
     stopped,
     images: results.map(({ name, outcome, file, scores, note }) => ({
       name,
@@ -147,6 +148,7 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
     const facts: [string, string][] = [
       ['Model', `${by.model}, input ${by.size} × ${by.size}${by.adapter ? `, adapter ${by.adapter}` : ''}`],
       ['Points', `${options.generator.options.pointsPerSide} × ${options.generator.options.pointsPerSide}`],
+      ['Thresholds', thresholds],
     ]
     const report = await renderGenerateReport({ dir, results, facts, hardware, command: summary.command })
     await writeFileAtomic(reportPath, report)

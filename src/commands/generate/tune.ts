@@ -6,14 +6,22 @@ import { toRGB8 } from '../../images/rgb8'
 import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { generatorFlags, generatorOptions } from '../options/generator'
-import { pairMasks } from '../../evaluation/detection'
-import { type Trial, type TuneImage, tuneThresholds } from '../../generate/tune-thresholds'
+import {
+  findTuneImage,
+  type Trial,
+  TUNING_FLOORS,
+  type TuneImage,
+  tuneThresholds,
+} from '../../evaluation/tune-thresholds'
+import { describeThresholds, storedThresholds } from '../../evaluation/tuned-thresholds'
 import { interruption } from '../../host/interrupt'
-import { Progress } from '../../host/progress'
+import { logLine, Progress } from '../../host/progress'
 import { percent } from '../../report/evaluation-table'
+import { evenlySpaced } from '../../statistics/evenly-spaced'
+import { type StoredThresholds, updateAdapterProfile } from '../../weights/adapter-profile'
 import type { Command } from '../../cli/command'
-import { flag, number, text } from '../../cli/options'
-import { modelOptions, openChosenModel } from '../options/model'
+import { choice, flag, number, text } from '../../cli/options'
+import { modelOptions, type OpenedModel, openChosenModel } from '../options/model'
 import { selectOptions } from '../options/split'
 import { chooseInputs } from './inputs'
 import { modelIdentity, scoreLines } from './results'
@@ -43,17 +51,26 @@ export const command: Command = {
       description: 'file to write: the chosen thresholds, their scores, and all trials',
     },
     ...generatorFlags,
+    store: {
+      type: 'boolean',
+      description:
+        'also store the thresholds with the adapter, which then uses them by itself; the minimum area, which depends on the ' +
+        'scale of the images, is then not searched',
+    },
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
   details: `Generates candidates once, then filters them with a coarse grid of thresholds and a finer one around the best. Maximises
-the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam generate --thresholds tuned.json\` uses the result.`,
+the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam generate --thresholds tuned.json\` uses the result.
+\`wgsam train\` does the same at its end, with --store, on a few validation images.
+
+  wgsam generate tune --data particles --adapter runs/first/best --store`,
   async run(values) {
     // keep every candidate that a threshold of the search could accept
-    const options = await generatorOptions(values, { floorPredIou: 0.4, floorStability: 0.4 })
+    const options = await generatorOptions(values, TUNING_FLOORS)
+    const store = flag(values, 'store')
+    if (store && text(values, 'adapter') === undefined) throw new UserError('--store requires --adapter DIR')
     const all = await chooseInputs(values, [])
-    const limit = number(values, 'images', { min: 1, integer: true }) ?? all.length
-    const step = Math.max(1, all.length / limit)
-    const inputs = Array.from({ length: Math.min(limit, all.length) }, (_, i) => all[Math.floor(i * step)])
+    const inputs = evenlySpaced(all, number(values, 'images', { min: 1, integer: true }) ?? all.length)
     const opened = await openChosenModel(values)
     const controller = new AbortController()
     const interrupt = interruption(() => controller.abort(new Error('stopped')))
@@ -66,29 +83,17 @@ the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam genera
         const labels = await truth!()
         if (labels.width !== image.width || labels.height !== image.height)
           throw new UserError(`${name}: labels and image have different sizes`)
-        const set = await generator.candidates(
-          { width: image.width, height: image.height, rgb: toRGB8(image) },
-          { signal: controller.signal, onProgress: (done, total) => bar.update(i + done / total, name) },
-        )
-        const masks = set.candidates.map(({ mask }) => mask)
-        // without the masks: those of all images would not fit into memory
-        const scored = set.candidates.map(({ area, box, predictedIou, stability, crop }) => ({
-          area,
-          box,
-          predictedIou,
-          stability,
-          crop,
-        }))
-        images.push({
-          set: { size: set.size, overlaps: set.overlaps, candidates: scored },
-          pairs: pairMasks(labels, masks),
-        })
+        const rgb = { width: image.width, height: image.height, rgb: toRGB8(image) }
+        const onProgress = (done: number, total: number) => bar.update(i + done / total, name)
+        images.push(await findTuneImage(generator, rgb, labels, { signal: controller.signal, onProgress }))
         bar.update(i + 1)
       }
       bar.finish()
       const trying = new Progress('trying thresholds', undefined)
       const floors = { predIouThresh: options.floorPredIou, stabilityScoreThresh: options.floorStability }
-      const { best, before, trials } = await tuneThresholds(images, options, floors, (done) => trying.update(done))
+      const onProgress = (done: number) => trying.update(done)
+      const tuned = await tuneThresholds(images, options, { floors, areas: !store, onProgress })
+      const { best, before, trials } = tuned
       const result = {
         version: 1,
         thresholds: best.thresholds,
@@ -102,6 +107,8 @@ the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam genera
       }
       const out = text(values, 'out')!
       await writeFileAtomic(out, JSON.stringify(result, null, 1) + '\n')
+      const part = choice(values, 'split', ['train', 'val', 'test', 'all'])!
+      if (store) await storeThresholds(opened, storedThresholds(tuned, images, part, options))
       if (flag(values, 'json')) console.log(JSON.stringify({ ...result, trials: trials.length }, null, 1))
       else
         console.log(
@@ -115,6 +122,11 @@ the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam genera
       opened.engine.destroy()
     }
   },
+}
+
+async function storeThresholds({ adapter }: OpenedModel, thresholds: StoredThresholds): Promise<void> {
+  await updateAdapterProfile(adapter!.path, { thresholds })
+  logLine(`stored with ${adapter!.path}: thresholds ${describeThresholds(thresholds)}`)
 }
 
 const describe = ({ thresholds: { predIouThresh, stabilityScoreThresh, minArea }, f1, scores }: Trial) =>

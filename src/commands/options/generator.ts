@@ -9,7 +9,9 @@ import {
 } from '../../../engine/generate/generator-options'
 import { flag, number, type Option, text, type Values } from '../../cli/options'
 import { messageOf, UserError } from '../../host/errors'
+import { describeThresholds, thresholdText } from '../../evaluation/tuned-thresholds'
 import { filterOptionNames } from '../../project/refilter'
+import { readAdapterProfile } from '../../weights/adapter-profile'
 
 type Kind = 'number' | 'switch' | 'list' | 'text'
 type Name = keyof GeneratorOptions
@@ -181,9 +183,20 @@ const Tuned = v.object({
   }),
 })
 
+/** The value of --thresholds that stands for the thresholds of Meta's segment-anything. */
+const DEFAULT_THRESHOLDS = 'default'
+
+export const thresholdsOption: Option = {
+  type: 'string',
+  value: 'FILE',
+  description:
+    'thresholds file written by `wgsam generate tune`, or the word default for those of Meta’s segment-anything; without it ' +
+    'the thresholds stored with the adapter are used. Command-line flags override each of them',
+}
+
 /** The thresholds in a file that `wgsam generate tune` wrote. @throws UserError if it cannot be read or lacks them */
 async function readThresholds(path: string | undefined): Promise<Partial<GeneratorOptions>> {
-  if (path === undefined) return {}
+  if (path === undefined || path === DEFAULT_THRESHOLDS) return {}
   let file: unknown
   try {
     file = JSON.parse(await readFile(path, 'utf8'))
@@ -223,4 +236,31 @@ export async function generatorOptions(
     )
     throw new UserError(message)
   }
+}
+
+export interface ChosenOptions {
+  options: GeneratorOptions
+  /** Where the thresholds come from, and what they are. */
+  thresholds: string
+}
+
+/**
+ * All options for a model with an adapter (null: without): like generatorOptions, but the thresholds stored with the adapter take
+ * the place of the defaults, unless --thresholds is given, or --reference, which has the reference's defaults.
+ * @throws UserError naming the option, or if the adapter's profile is damaged
+ */
+export async function chooseGeneratorOptions(values: Values, adapter: string | null): Promise<ChosenOptions> {
+  const file = text(values, 'thresholds')
+  const free = adapter !== null && file === undefined && !flag(values, 'reference')
+  const { thresholds: stored } = free ? await readAdapterProfile(adapter) : {}
+  const { predIouThresh, stabilityScoreThresh } = stored ?? {}
+  const options = await generatorOptions(values, stored && { predIouThresh, stabilityScoreThresh })
+  const given = (['predIouThresh', 'stabilityScoreThresh'] as const)
+    .map((name) => kebab(name))
+    .filter((name) => values[name] !== undefined)
+  if (given.length)
+    return { options, thresholds: `${thresholdText(options)} (${given.map((name) => `--${name}`).join(', ')})` }
+  if (stored) return { options, thresholds: describeThresholds(stored) }
+  const from = file === undefined || file === DEFAULT_THRESHOLDS ? 'the defaults of Meta’s segment-anything' : file
+  return { options, thresholds: `${thresholdText(options)} (${from})` }
 }

@@ -204,6 +204,13 @@ const flags: Record<string, Flag> = {
     about: 'epochs between validations; 0: no validation (default 1)',
   },
   'val-images': { path: 'validation.images', kind: 'number', value: 'N', about: 'validate on the first N images only' },
+  'tune-images': {
+    path: 'validation.tune',
+    kind: 'number',
+    value: 'N',
+    about:
+      'at the end, tune the generator’s thresholds on up to N validation images and store them with the adapter; 0: do not (default 6)',
+  },
   'save-every': {
     path: 'checkpoint.seconds',
     kind: 'number',

@@ -87,11 +87,13 @@ test('rivals and two adapters, prompted and automatic, in one table', async () =
     '--report',
     report,
   )
-  const { models, prompts, bootstrap, generator, rivals } = json(out)
+  const { models, prompts, bootstrap, generator, rivals, thresholds } = json(out)
   assert.equal(prompts, ['box', 'auto'])
   assert.equal(rivals, ['same', 'watershed'])
   assert.is(bootstrap.resamples, 200)
   assert.is(generator.length, 3)
+  assert.is(thresholds.length, 3)
+  assert.match(thresholds[2], /^predicted IoU above 0, .*--pred-iou-thresh/)
   assert.equal(
     models.map(({ evaluations }: { evaluations: { prompt: string }[] }) => evaluations.map(({ prompt }) => prompt)),
     Array(4).fill(['box', 'auto']),
@@ -131,6 +133,7 @@ test('rivals and two adapters, prompted and automatic, in one table', async () =
   ] as const)
     assert.is([...html.matchAll(new RegExp(`<h4>${word}:`, 'g'))].length, times, word)
   assert.match(html, '<h1>toy_vit.pth, adapted and not</h1>')
+  assert.match(html, /Thresholds<\/th><td>the base model: predicted IoU above 0/)
   assert.match(html, /Segmentation of 2 labelled images, all of /)
 })
 

@@ -43,11 +43,65 @@ async function resume(name: string, more: Partial<TrainOptions> = {}) {
   return train({ engine, config: await resumeRun(run, {}), run, ...more })
 }
 
+/** A sink that reports the end of the training. */
+const endOfRun = (ended: () => void): Sink => ({
+  wantsImages: false,
+  append: async () => {},
+  flush: async () => {},
+  close: async () => ended(),
+})
+
 const refusal = (promise: Promise<unknown>) =>
   promise.then(
     () => '',
     (error: Error) => `${error.name}: ${error.message}`,
   )
+
+test('a finished run has thresholds for the generator, stored with both adapters', async () => {
+  const log: string[] = []
+  const over = { epochs: 1, validation: { tune: 1 } }
+  const summary = await start('tuned', { log: (line) => log.push(line) }, over)
+  assert.is(summary.tuning, 'done')
+  const { best, last } = runFolder(join(scratch, 'tuned'))
+  const { thresholds, size } = await readAdapterProfile(best)
+  assert.is(size, 80)
+  assert.equal(thresholds!.part, 'val')
+  assert.is(thresholds!.images, 1)
+  assert.ok(thresholds!.f1.after >= thresholds!.f1.before - 0.006, 'as good as the defaults, but for the plateau')
+  assert.equal((await readAdapterProfile(last)).thresholds, thresholds)
+  assert.ok(log.some((line) => line.startsWith('thresholds tuned on 1 validation image: predicted IoU above')))
+
+  // a second time nothing is searched
+  log.length = 0
+  const again = await resume('tuned', { log: (line) => log.push(line) })
+  assert.is(again.tuning, 'done')
+  assert.equal((await readAdapterProfile(last)).thresholds, thresholds)
+  assert.not.ok(log.some((line) => line.startsWith('thresholds')))
+})
+
+test('tuning can be stopped, is done when the run is resumed, and is switched off by 0', async () => {
+  const over = { epochs: 1, validation: { tune: 1 } }
+  let finished = false
+  const log: string[] = []
+  const stopped = await start(
+    'untuned',
+    { stop: () => finished, sinks: [endOfRun(() => (finished = true))], log: (line) => log.push(line) },
+    over,
+  )
+  assert.ok(stopped.finished)
+  assert.is(stopped.tuning, 'stopped')
+  assert.ok(log.some((line) => /wgsam train --resume .*untuned.* does it/.test(line)))
+  const { best } = runFolder(join(scratch, 'untuned'))
+  assert.is((await readAdapterProfile(best)).thresholds, undefined)
+
+  const run = runFolder(join(scratch, 'untuned'))
+  const off = await train({ engine, config: await resumeRun(run, { validation: { tune: 0 } }), run })
+  assert.is(off.tuning, 'skipped')
+  assert.is((await readAdapterProfile(best)).thresholds, undefined)
+  const on = await train({ engine, config: await resumeRun(run, { validation: { tune: 1 } }), run })
+  assert.is(on.tuning, 'done')
+  assert.ok((await readAdapterProfile(best)).thresholds)
+})
 
 test('a run validates, and writes metrics and adapters', async () => {
   const log: string[] = []

@@ -3,9 +3,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { readAdapterProfile, updateAdapterProfile } from '../../../src/weights/adapter-profile'
+import { readAdapterProfile, type StoredThresholds, updateAdapterProfile } from '../../../src/weights/adapter-profile'
 
 const temporaryFolder = () => mkdtemp(join(tmpdir(), 'wgsam-test-'))
+
+const tuned: StoredThresholds = {
+  predIouThresh: 0.7,
+  stabilityScoreThresh: 0.8,
+  part: 'val',
+  images: 6,
+  instances: 90,
+  pointsPerSide: 32,
+  f1: { before: 0.5, after: 0.7 },
+}
 
 test('an update replaces the given parts and keeps the others', async () => {
   const folder = await temporaryFolder()
@@ -18,6 +28,12 @@ test('an update replaces the given parts and keeps the others', async () => {
 for (const [what, text, message] of [
   ['cut short', '{"version": 1, "si', /wgsam\.json is not JSON/],
   ['of a later version', '{"version": 2}', /wgsam\.json: version: this version of wgsam reads version 1/],
+  [
+    'with thresholds above 1',
+    `{"version": 1, "thresholds": ${JSON.stringify({ ...tuned, predIouThresh: 1.5 })}}`,
+    /wgsam\.json: thresholds\.predIouThresh: /,
+  ],
+  ['with half of its thresholds', '{"version": 1, "thresholds": {"predIouThresh": 0.5}}', /wgsam\.json: thresholds\.s/],
   ['with a size that is none', '{"version": 1, "size": -4}', /wgsam\.json: size: /],
 ] as const)
   test(`a profile ${what} is refused by name`, async () => {

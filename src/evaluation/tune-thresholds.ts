@@ -1,0 +1,164 @@
+/** @file Searches the generator's thresholds for the best scores on a few labelled images. */
+import type { CandidateSet, CandidateMeasures } from '../../engine/generate/candidate'
+import { filterCandidates, type FilterOptions } from '../../engine/generate/filter'
+import type { GenerateHooks, MaskGenerator } from '../../engine/generate/generator'
+import { layerPoints } from '../../engine/generate/point-grid'
+import type { Point } from '../../engine/image/box'
+import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
+import type { RgbImage } from '../../engine/image/rgb-image'
+import { boxes } from '../dataset/instances'
+import { type MaskScores, type Overlaps, pairMasks, poolScores, scorePairs } from './detection'
+
+/** The thresholds that are searched. */
+export type Thresholds = Pick<FilterOptions, 'predIouThresh' | 'stabilityScoreThresh' | 'minArea'>
+
+/** What a search needs to know of an image: its candidates without their pixels, and their overlaps with the labels. */
+export interface TuneImage {
+  set: CandidateSet<CandidateMeasures>
+  pairs: Overlaps
+}
+
+export interface Trial {
+  thresholds: Thresholds
+  /** The objective: the mean of F1 at IoU 0.5 and 0.75, all images pooled. */
+  f1: number
+  scores: MaskScores
+}
+
+export interface Tuned {
+  best: Trial
+  /** With the thresholds before the search. */
+  before: Trial
+  /** All trials, those with the highest F1 first. */
+  trials: Trial[]
+}
+
+export interface TuneOptions {
+  /** Thresholds below these are not tried, because candidates below them were not kept. */
+  floors: { predIouThresh: number; stabilityScoreThresh: number }
+  /** Whether the minimum area is searched too; it suits only images of the same scale. */
+  areas: boolean
+  /** Receives the number of trials so far. */
+  onProgress?(done: number): void
+}
+
+/** Candidates of the search must pass these: no threshold below them is worth trying. */
+export const TUNING_FLOORS = { floorPredIou: 0.4, floorStability: 0.4 }
+
+/** Trials whose F1 is at most this much below the highest one count as equally good. */
+const PLATEAU = 0.005
+
+export interface TuneImageOptions extends GenerateHooks {
+  /**
+   * Whether the generator's grid is coarser than the one that the thresholds are meant for. Particles between its points are then
+   * left out, because no threshold finds them: counted as missed, they would make too low thresholds look good.
+   */
+  coarse?: boolean
+}
+
+/** Finds an image's candidates, and compares them with its labels. @throws the abort reason of `signal` */
+export async function findTuneImage(
+  generator: MaskGenerator,
+  image: RgbImage,
+  labels: LabelMap,
+  { coarse, ...hooks }: TuneImageOptions = {},
+): Promise<TuneImage> {
+  const { size, overlaps, candidates } = await generator.candidates(image, hooks)
+  // without the masks: those of all images would not fit into memory
+  const measures = candidates.map(({ area, box, predictedIou, stability, crop }) => ({
+    area,
+    box,
+    predictedIou,
+    stability,
+    crop,
+  }))
+  const masks = candidates.map(({ mask }) => mask)
+  const pairs = pairMasks(labels, masks)
+  const set = { size, overlaps, candidates: measures }
+  if (!coarse) return { set, pairs }
+  return { set, pairs: pairMasks(reachedLabels(labels, pairs, layerPoints(generator.options, 0, size)), masks) }
+}
+
+/** The labels of the instances that have a point in them, or that some mask finds. */
+export function reachedLabels(labels: LabelMap, { pairs }: Overlaps, points: readonly Point[]): LabelMap {
+  const reached = new Uint8Array(MAX_LABEL + 1)
+  for (const [x, y] of points) reached[labels.data[Math.floor(y) * labels.width + Math.floor(x)]] = 1
+  const ids = boxes(labels).map(({ id }) => id)
+  for (const { instance, iou } of pairs) if (iou >= 0.5) reached[ids[instance]] = 1
+  return { ...labels, data: labels.data.map((id) => (reached[id] ? id : 0)) }
+}
+
+const steps = (low: number, high: number, by: number) =>
+  Array.from({ length: Math.round((high - low) / by) + 1 }, (_, i) => Number((low + i * by).toFixed(4)))
+
+const COARSE = {
+  predIouThresh: steps(0.5, 0.95, 0.05),
+  stabilityScoreThresh: steps(0.5, 0.95, 0.05),
+  minArea: [0, 30, 100, 300],
+}
+
+/** A finer grid around the best of the coarse one. */
+const around = ({ predIouThresh, stabilityScoreThresh, minArea }: Thresholds) => ({
+  predIouThresh: steps(predIouThresh - 0.04, predIouThresh + 0.04, 0.01),
+  stabilityScoreThresh: steps(stabilityScoreThresh - 0.04, stabilityScoreThresh + 0.04, 0.01),
+  minArea: minArea ? [0.5, 0.75, 1, 1.5, 2].map((factor) => Math.round(factor * minArea)) : [0, 8, 15],
+})
+
+/**
+ * Searches a coarse grid, then a finer one around its best trial. Of trials that are equally good by F1, the one whose number of
+ * masks is nearest to the number of labels wins, then the higher F1, then the stricter thresholds: the highest F1 of a few
+ * images is partly chance, the count is what users read.
+ */
+export async function tuneThresholds(
+  images: readonly TuneImage[],
+  options: FilterOptions,
+  { floors, areas, onProgress = () => {} }: TuneOptions,
+): Promise<Tuned> {
+  const trialOf = new Map<string, Trial>()
+  const evaluate = (thresholds: Thresholds): Trial => {
+    const key = JSON.stringify(thresholds)
+    const known = trialOf.get(key)
+    if (known) return known
+    const scores = poolScores(
+      images.map(({ set, pairs }) => scorePairs(pairs, filterCandidates(set, { ...options, ...thresholds }).kept)),
+    )
+    const trial = { thresholds, scores, f1: scores.at.reduce((sum, { f1 }) => sum + f1, 0) / scores.at.length }
+    trialOf.set(key, trial)
+    return trial
+  }
+  const { predIouThresh, stabilityScoreThresh, minArea } = options
+  const before = evaluate({ predIouThresh, stabilityScoreThresh, minArea })
+  const search = async (grid: typeof COARSE) => {
+    const minAreas = areas ? grid.minArea : [minArea]
+    for (const predIouThresh of grid.predIouThresh) {
+      if (predIouThresh < floors.predIouThresh || predIouThresh >= 1) continue
+      for (const stabilityScoreThresh of grid.stabilityScoreThresh) {
+        if (stabilityScoreThresh < floors.stabilityScoreThresh || stabilityScoreThresh >= 1) continue
+        for (const minArea of minAreas) evaluate({ predIouThresh, stabilityScoreThresh, minArea })
+        onProgress(trialOf.size)
+        await new Promise(setImmediate) // lets Ctrl-C through
+      }
+    }
+  }
+  await search(COARSE)
+  await search(around(ranked(trialOf.values())[0].thresholds))
+  const trials = ranked(trialOf.values())
+  return { best: nearestCount(trials), before, trials }
+}
+
+/** Of the trials that are as good as the first, the one with the smallest count error. */
+function nearestCount(trials: readonly Trial[]): Trial {
+  const equal = trials.filter(({ f1 }) => f1 >= trials[0].f1 - PLATEAU)
+  const error = ({ scores }: Trial) => Math.abs(scores.masks - scores.instances)
+  return equal.reduce((best, trial) => (error(trial) < error(best) ? trial : best))
+}
+
+/** Trials, those with the highest F1 first, of equal ones the strictest. */
+const ranked = (trials: Iterable<Trial>): Trial[] =>
+  [...trials].sort(
+    (a, b) =>
+      b.f1 - a.f1 ||
+      b.thresholds.predIouThresh - a.thresholds.predIouThresh ||
+      b.thresholds.stabilityScoreThresh - a.thresholds.stabilityScoreThresh ||
+      b.thresholds.minArea - a.thresholds.minArea,
+  )

@@ -1,0 +1,118 @@
+/** @file After a training: finds the automatic generator's thresholds for its best adapter, and stores them with it. */
+import { existsSync } from 'node:fs'
+import type { Engine } from '../../engine/device/engine'
+import { defaultGeneratorOptions, type GeneratorOptions } from '../../engine/generate/generator-options'
+import { MaskGenerator } from '../../engine/generate/generator'
+import { type DatasetItem, loadItem } from '../dataset/dataset'
+import { describeThresholds, storedThresholds } from '../evaluation/tuned-thresholds'
+import { findTuneImage, TUNING_FLOORS, type TuneImage, tuneThresholds } from '../evaluation/tune-thresholds'
+import { Progress } from '../host/progress'
+import { loadAdapter } from '../model/attach-adapter'
+import { openModel } from '../model/open-model'
+import { evenlySpaced } from '../statistics/evenly-spaced'
+import { type AdapterProfile, readAdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
+import { readConfigFile, type TrainConfig } from './config'
+import type { RunFolder } from './run-folder'
+import type { Log } from './session'
+
+/**
+ * What the search costs: images and points along each side of the grid. On a GPU these are seconds, on a software adapter
+ * minutes. Thresholds judge single masks, so a coarser grid than the generator's can serve.
+ */
+const EFFORT = {
+  gpu: { images: Infinity, pointsPerSide: 32, pointsPerBatch: 64 },
+  software: { images: 3, pointsPerSide: 10, pointsPerBatch: 16 },
+}
+
+export interface TuneAdapterOptions {
+  engine: Engine
+  config: TrainConfig
+  run: RunFolder
+  /** The validation images. */
+  items: readonly DatasetItem[]
+  /** Polled between decoder passes; true ends the search without a result. */
+  stop(): boolean
+  log: Log
+}
+
+/** 'done': thresholds are stored, now or earlier. 'skipped': there is nothing to tune on, or it is switched off. */
+export type TuningOutcome = 'done' | 'skipped' | 'stopped'
+
+/**
+ * Tunes the thresholds on validation images with the best adapter (the last, if there is no best) and stores them in the
+ * profiles of both. Does nothing if they are stored already.
+ */
+export async function tuneAdapter(options: TuneAdapterOptions): Promise<TuningOutcome> {
+  const { config, run, items, log } = options
+  const limit = config.validation.tune
+  if (!limit) return 'skipped'
+  const folder = existsSync(run.best) ? run.best : run.last
+  const known = (await readAdapterProfile(folder)).thresholds
+  if (known) {
+    if (folder !== run.last) await updateAdapterProfile(run.last, { thresholds: known })
+    return 'done'
+  }
+  if (!items.length) {
+    log('the generator’s thresholds are not tuned: there are no validation images')
+    return 'skipped'
+  }
+  const parts = await searchThresholds(folder, limit, options)
+  if (!parts) {
+    log(
+      `the thresholds are not tuned; the adapter is complete. \`wgsam train --resume ${run.root}\` or \`wgsam generate tune --adapter ${folder} --store\` does it`,
+    )
+    return 'stopped'
+  }
+  for (const path of new Set([folder, run.last])) await updateAdapterProfile(path, parts)
+  const { thresholds } = parts
+  if (thresholds) {
+    const { before, after } = thresholds.f1
+    log(
+      `thresholds ${describeThresholds(thresholds)} (F1 ${(100 * before).toFixed(1)} % with the default ones, ${(100 * after).toFixed(1)} % with these)`,
+    )
+  }
+  return 'done'
+}
+
+async function searchThresholds(
+  folder: string,
+  limit: number,
+  { engine, config, items, stop }: TuneAdapterOptions,
+): Promise<AdapterProfile | null> {
+  const effort = engine.software ? EFFORT.software : EFFORT.gpu
+  const chosen = evenlySpaced(items, Math.min(limit, effort.images))
+  const { pointsPerSide, pointsPerBatch } = effort
+  const coarse = pointsPerSide < defaultGeneratorOptions.pointsPerSide
+  const settings: Partial<GeneratorOptions> = { pointsPerSide, pointsPerBatch, ...TUNING_FLOORS, keepLogits: false }
+  const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
+  const model = await openModel(engine, config.model, { inputSize: config.size ?? undefined, config: toy })
+  const adapter = await loadAdapter(engine, model, folder)
+  const generator = await MaskGenerator.create(model, settings)
+  const controller = new AbortController()
+  const bar = new Progress('tuning thresholds', chosen.length, { unit: 'images' })
+  const images: TuneImage[] = []
+  try {
+    for (const [i, item] of chosen.entries()) {
+      const sample = await loadItem(item)
+      const onProgress = (done: number, total: number) => {
+        bar.update(i + done / total, item.id)
+        if (stop()) controller.abort(new Error('stopped'))
+      }
+      if (stop()) return null
+      const hooks = { coarse, signal: controller.signal, onProgress }
+      images.push(await findTuneImage(generator, sample, { ...sample, data: sample.labels }, hooks))
+    }
+    bar.update(chosen.length)
+    bar.finish()
+  } catch (error) {
+    if (controller.signal.aborted) return null
+    throw error
+  } finally {
+    generator.destroy()
+    adapter.release()
+    model.release()
+  }
+  const floors = { predIouThresh: TUNING_FLOORS.floorPredIou, stabilityScoreThresh: TUNING_FLOORS.floorStability }
+  const tuned = await tuneThresholds(images, { ...defaultGeneratorOptions }, { floors, areas: false })
+  return { thresholds: storedThresholds(tuned, images, 'val', { pointsPerSide }) }
+}

@@ -1,0 +1,52 @@
+/** @file Which thresholds the automatic generator uses: the adapter's, those of a file, those of flags. */
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Values } from '../../../../src/cli/options'
+import { chooseGeneratorOptions } from '../../../../src/commands/options/generator'
+import { updateAdapterProfile } from '../../../../src/weights/adapter-profile'
+
+const folder = mkdtempSync(join(tmpdir(), 'wgsam-options-'))
+const file = join(folder, 'tuned.json')
+const measured = { part: 'val', images: 6, instances: 90, pointsPerSide: 32, f1: { before: 0.5, after: 0.7 } } as const
+await updateAdapterProfile(folder, { thresholds: { predIouThresh: 0.7, stabilityScoreThresh: 0.8, ...measured } })
+writeFileSync(file, JSON.stringify({ thresholds: { predIouThresh: 0.61, stabilityScoreThresh: 0.62, minArea: 3 } }))
+
+for (const [what, values, adapter, iou, stability, says] of [
+  [
+    'the adapter’s',
+    {},
+    folder,
+    0.7,
+    0.8,
+    /^tuned on 6 validation images: predicted IoU above 0\.7, stability from 0\.8$/,
+  ],
+  ['the defaults without an adapter', {}, null, 0.88, 0.95, /^predicted IoU above 0\.88, .* \(the defaults of Meta/],
+  ['the defaults on request', { thresholds: 'default' }, folder, 0.88, 0.95, /the defaults of Meta/],
+  ['the defaults for reference records', { reference: true }, folder, 0.88, 0.95, /the defaults of Meta/],
+  ['those of a file', { thresholds: file }, folder, 0.61, 0.62, /\(.*tuned\.json\)$/],
+  ['one of a flag, one of the adapter', { 'pred-iou-thresh': '0.5' }, folder, 0.5, 0.8, /\(--pred-iou-thresh\)$/],
+  [
+    'one of a flag, one of a file',
+    { 'stability-score-thresh': '0.4', thresholds: file },
+    folder,
+    0.61,
+    0.4,
+    /\(--stability-score-thresh\)$/,
+  ],
+] as [string, Values, string | null, number, number, RegExp][])
+  test(`thresholds: ${what}`, async () => {
+    const { options, thresholds } = await chooseGeneratorOptions(values, adapter)
+    assert.is(options.predIouThresh, iou)
+    assert.is(options.stabilityScoreThresh, stability)
+    assert.match(thresholds, says)
+  })
+
+test('the minimum area comes from a file, never from the adapter', async () => {
+  assert.is((await chooseGeneratorOptions({ thresholds: file }, folder)).options.minArea, 3)
+  assert.is((await chooseGeneratorOptions({}, folder)).options.minArea, 0)
+})
+
+test.run()
