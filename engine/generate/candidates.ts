@@ -21,7 +21,7 @@ import type { RgbImage } from '../image/rgb-image'
 import { uncoveredPoints } from './uncovered-points'
 import { AMBIGUOUS_MASKS } from '../sam/mask-tokens'
 import { mergeSeams } from './seams'
-import { tileRegions } from './tiles'
+import { tileRegions } from '../image/tiles'
 
 /** Memory that masks may take before duplicates are removed early. */
 const POOL_BYTES = 256 * 2 ** 20

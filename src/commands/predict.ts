@@ -3,13 +3,14 @@ import { basename, extname, join } from 'node:path'
 import { maskArea } from '../../engine/masks/mask'
 import { paintMasks } from '../../engine/masks/mask-algebra'
 import { Predictor } from '../../engine/sam/predictor'
+import { type ImagePrompt, slotsFor } from '../../engine/sam/prompt-masks'
 import { readImage } from '../images/read-image'
 import { writePng } from '../images/png-writer'
 import { toRGB8 } from '../images/rgb8'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { overlay } from '../drawing/mask-overlay'
-import { checkPrompt, type Prompt, segment, slotsFor } from '../model/segment-image'
+import { checkPrompt, segment } from '../model/segment-image'
 import type { Command } from '../cli/command'
 import { flag, text, texts, type Values } from '../cli/options'
 import { modelOptions, openChosenModel } from './options/model'
@@ -52,13 +53,13 @@ export const command: Command = {
 }
 
 async function predict(values: Values, path: string) {
-  const prompt: Prompt = { points: texts(values, 'point').map(readPoint), box: readBox(text(values, 'box')) }
+  const prompt: ImagePrompt = { points: texts(values, 'point').map(readPoint), box: readBox(text(values, 'box')) }
   const read = await readImage(path)
   const image = { width: read.width, height: read.height, rgb: toRGB8(read) }
   checkPrompt(prompt, image)
   const { engine, model, name, size, adapter } = await openChosenModel(values)
   const predictor = await Predictor.create(model, { prompts: 1, slots: slotsFor(prompt) })
-  const segments = await segment(predictor, image, prompt, flag(values, 'multimask'))
+  const { masks: segments } = await segment(predictor, image, prompt, flag(values, 'multimask'))
   engine.destroy()
 
   const stem = join(text(values, 'out')!, basename(path, extname(path)))
@@ -77,7 +78,7 @@ async function predict(values: Values, path: string) {
   return result
 }
 
-function readPoint(typed: string): Prompt['points'][number] {
+function readPoint(typed: string): ImagePrompt['points'][number] {
   const numbers = readNumbers(typed)
   const [x, y, foreground = 1] = numbers
   if (numbers.length < 2 || numbers.length > 3 || (foreground !== 0 && foreground !== 1))
@@ -85,7 +86,7 @@ function readPoint(typed: string): Prompt['points'][number] {
   return { x, y, foreground: foreground === 1 }
 }
 
-function readBox(typed: string | undefined): Prompt['box'] {
+function readBox(typed: string | undefined): ImagePrompt['box'] {
   if (typed === undefined) return null
   const numbers = readNumbers(typed)
   if (numbers.length !== 4) throw new UserError(`--box takes x0,y0,x1,y1, got "${typed}"`)

@@ -1,8 +1,9 @@
 /** @file The HTML page of a dataset's statistics: one file without external resources. */
+import { equivalentDiameter } from '../../engine/masks/equivalent-diameter'
 import { escape } from '../text/escape'
 import { page } from '../drawing/html-page'
 import { histogram, histogramSvg } from './size-histogram'
-import { equivalentDiameter, type ImageMeasurement } from './stats'
+import type { ImageMeasurement } from './stats'
 
 /** The HTML page. @param rows rows of the summary table, the first of them its header */
 export function statsPage(

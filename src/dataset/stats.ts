@@ -1,5 +1,6 @@
 /** @file Statistics of a labelled dataset: images, instances, their sizes and coverage, and how many touch. All in pixels. */
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
+import { equivalentDiameter } from '../../engine/masks/equivalent-diameter'
 import { type DatasetItem, loadItem } from './dataset'
 import { boxes } from './instances'
 import { quantile } from '../statistics/quantile'
@@ -94,9 +95,6 @@ function touchingLabels({ width, height, data }: LabelMap): number {
     }
   return touching.reduce((a, b) => a + b, 0)
 }
-
-/** The diameter of a disc of this area. */
-export const equivalentDiameter = (area: number): number => Math.sqrt((4 * area) / Math.PI)
 
 export function summariseDataset(measured: readonly ImageMeasurement[]): DatasetStats {
   const images = measured.map(({ image }) => image)

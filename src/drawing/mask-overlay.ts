@@ -2,11 +2,11 @@
 import type { Size } from '../../engine/image/size'
 import type { Mask } from '../../engine/masks/mask'
 import { paintMasks } from '../../engine/masks/mask-algebra'
-import type { Prompt } from '../model/segment-image'
+import type { ImagePrompt } from '../../engine/sam/prompt-masks'
 import { colours } from './raster'
 
 /** Returns the image (height, width, 3) with the mask tinted and outlined, the prompt's points as dots and its box as a frame. */
-export function overlay(image: Size & { rgb: Uint8Array }, mask: Mask, { points, box }: Prompt): Uint8Array {
+export function overlay(image: Size & { rgb: Uint8Array }, mask: Mask, { points, box }: ImagePrompt): Uint8Array {
   const { width, height } = image
   const rgb = image.rgb.slice()
   const whole = paintMasks([mask], image)

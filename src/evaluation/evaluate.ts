@@ -91,13 +91,14 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] 
         const predicted = await seconds(() =>
           auto ? segmenter.automatic!(sample) : segmenter.prompted!(sample, chosen, prompt),
         )
-        const { masks, scores } = predicted.result
+        const { masks, scores, view } = predicted.result
         const matches = auto
           ? automaticMatches(labels, masks, scores, minArea)
           : promptedMatches(labels, chosen, masks, scores)
         const union = paintMasks(masks, sample)
         const counted = auto ? large : chosen
-        const sums = tallyImage({ id: item.id, labels, instances: counted, masks, matches, union, tolerance })
+        const tally = tallyImage({ id: item.id, labels, instances: counted, masks, matches, union, tolerance })
+        const sums: ImageTally = view ? { ...tally, view } : tally
         tallied[k].images.push(sums)
         tallied[k].seconds.push({ encode: encode.seconds, masks: predicted.seconds })
         results.push({ prompt, instances: counted, masks, matches, union, tally: sums })

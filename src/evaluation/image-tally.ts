@@ -2,7 +2,8 @@
 import { type Mask, maskArea } from '../../engine/masks/mask'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import type { Instance } from '../dataset/instances'
-import { equivalentDiameter } from '../dataset/stats'
+import type { View } from '../../engine/scale/view'
+import { equivalentDiameter } from '../../engine/masks/equivalent-diameter'
 import { type BoundaryScores, boundaryOfLabels, boundaryOfMasks, boundaryScores } from './boundary'
 import { type Detection, iouLevels, type Matches } from './matching'
 import { type Confusion, confusion, IGNORED, semanticScores, type SemanticScores } from './pixel-counts'
@@ -27,6 +28,8 @@ export interface ImageTally {
   size: SizeError
   /** Equivalent diameters in pixels. */
   diameters: { masks: number[]; instances: number[] }
+  /** The parts of the image that the model saw; absent for a method without a model. */
+  view?: View
 }
 
 export interface TallyInput {

@@ -2,14 +2,10 @@
 import { filterCandidates } from '../../engine/generate/filter'
 import { MaskGenerator } from '../../engine/generate/generator'
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
-import { scaleBox, scalePoint } from '../../engine/image/model-input'
-import { MaskScaler } from '../../engine/masks/mask-scaler'
-import type { Mask } from '../../engine/masks/mask'
-import { MASK_TOKENS } from '../../engine/sam/mask-decoder'
-import { checkFinite, chooseToken, tokenLogits } from '../../engine/sam/mask-tokens'
 import { Predictor } from '../../engine/sam/predictor'
-import { promptLabel } from '../../engine/sam/prompt-labels'
+import type { ImagePrompt } from '../../engine/sam/prompt-masks'
 import type { SamModel } from '../../engine/sam/sam-model'
+import { type ScaleSettings, TiledPredictor } from '../../engine/scale/tiled-predictor'
 import type { Instance } from '../dataset/instances'
 import type { Sample } from '../dataset/sample'
 import type { EvaluationPrompt, OpenSegmenter, PromptMode, Proposed, Segmenter } from './segmenter'
@@ -21,6 +17,8 @@ export interface ModelSegmenterOptions {
   prompts: readonly PromptMode[]
   /** Options of the automatic generator, for 'auto'. */
   generator?: Partial<GeneratorOptions>
+  /** At which scale the prompted model sees images; whole images if absent. */
+  scale?: ScaleSettings
   /** Ends a prediction between two passes of the decoder. */
   signal?: AbortSignal
 }
@@ -28,14 +26,14 @@ export interface ModelSegmenterOptions {
 /** Records the model with the adapter that is attached now. Closing it frees what was recorded, not the model. */
 export async function openModelSegmenter(
   model: SamModel,
-  { prompts, generator: settings, signal }: ModelSegmenterOptions,
+  { prompts, generator: settings, scale, signal }: ModelSegmenterOptions,
 ): Promise<OpenSegmenter> {
   const prompted = prompts.some((prompt) => prompt !== 'auto')
   const predictor = prompted ? await Predictor.create(model, { slots: EVALUATION_SLOTS }) : null
   const generator = prompts.includes('auto') ? await MaskGenerator.create(model, settings) : null
   return {
     encode: async () => {},
-    ...(predictor && predictorSegmenter(predictor, signal)),
+    ...(predictor && predictorSegmenter(predictor, scale, signal)),
     automatic: generator ? (sample) => findMasks(generator, sample, signal) : undefined,
     close() {
       predictor?.destroy()
@@ -48,50 +46,29 @@ export async function openModelSegmenter(
  * Prompts a predictor.
  * @param predictor for one image at a time, with at least EVALUATION_SLOTS `slots`
  */
-export const predictorSegmenter = (predictor: Predictor, signal?: AbortSignal): Segmenter => ({
-  async encode(sample) {
-    predictor.setImage(sample)
-    await predictor.model.engine.idle()
-  },
-  prompted: (sample, instances, prompt) => predictMasks(predictor, sample, instances, prompt, signal),
-})
-
-async function predictMasks(
+export function predictorSegmenter(
   predictor: Predictor,
-  sample: Sample,
-  chosen: readonly Instance[],
-  prompt: EvaluationPrompt,
+  scale: ScaleSettings = { diameter: 'none' },
   signal?: AbortSignal,
-): Promise<Proposed> {
-  const { model, slots, prompts: chunk } = predictor
-  const scaler = new MaskScaler(model.maskSide, model.inputSize, sample)
-  const masks: Mask[] = []
-  const scores: number[] = []
-  for (let start = 0; start < chosen.length; start += chunk) {
-    signal?.throwIfAborted()
-    const part = chosen.slice(start, start + chunk)
-    const coords = new Float32Array(part.length * slots * 2)
-    const labels = new Int32Array(part.length * slots).fill(promptLabel.absent)
-    part.forEach(({ point, x0, y0, x1, y1 }, i) => {
-      const at = i * slots
-      if (prompt === 'point') {
-        coords.set(scalePoint(point, sample, model.inputSize), 2 * at)
-        labels.set([promptLabel.foreground, promptLabel.padding], at)
-      } else {
-        coords.set(scaleBox([x0, y0, x1, y1], sample, model.inputSize), 2 * at)
-        labels.set([promptLabel.boxStart, promptLabel.boxEnd], at)
-      }
-    })
-    const prediction = await predictor.predict({ coords, labels })
-    checkFinite(prediction)
-    part.forEach((_, i) => {
-      const token = chooseToken(prediction, i, prompt === 'point')
-      masks.push(scaler.mask(tokenLogits(prediction, i, token)))
-      scores.push(prediction.iou[MASK_TOKENS * i + token])
-    })
+): Segmenter {
+  const tiled = new TiledPredictor(predictor)
+  return {
+    async encode(sample) {
+      tiled.forget()
+      tiled.encode(sample)
+      await predictor.model.engine.idle()
+    },
+    // the labels decide nothing but the prompts: the scale is estimated from these, or from their answers
+    async prompted(sample, instances, kind) {
+      const prompts = instances.map((instance) => promptOf(instance, kind))
+      const { masks, view } = await tiled.predictAtScale(sample, prompts, scale, { signal })
+      return { masks: masks.map(([{ mask }]) => mask), scores: masks.map(([{ predictedIou }]) => predictedIou), view }
+    },
   }
-  return { masks, scores }
 }
+
+const promptOf = ({ point: [x, y], x0, y0, x1, y1 }: Instance, kind: EvaluationPrompt): ImagePrompt =>
+  kind === 'point' ? { points: [{ x, y, foreground: true }], box: null } : { points: [], box: [x0, y0, x1, y1] }
 
 async function findMasks(generator: MaskGenerator, image: Sample, signal?: AbortSignal): Promise<Proposed> {
   const set = await generator.candidates(image, { signal })

@@ -13,6 +13,7 @@ import {
   type Values,
   valuesOf,
 } from './measures'
+import type { View } from '../../engine/scale/view'
 import type { ImageTally } from './image-tally'
 
 /** An image's own scores, by the same definitions. */
@@ -24,6 +25,8 @@ export interface ImageScores extends Values {
   found: number[]
   boundaryPrecision: number
   boundaryRecall: number
+  /** The parts of the image that the model saw: see View. */
+  view?: View
 }
 
 /** A model's scores in one prompt mode. */
@@ -78,6 +81,7 @@ export function summariseTallies({ prompt, images }: Omit<TalliedMode, 'seconds'
       found: tally.found,
       boundaryPrecision: tally.boundary.precision,
       boundaryRecall: tally.boundary.recall,
+      ...(tally.view && { view: tally.view }),
     })),
   }
 }

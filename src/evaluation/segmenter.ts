@@ -1,5 +1,6 @@
 /** @file What is evaluated: anything that segments an image, by prompts for its labelled particles or on its own. */
 import type { Mask } from '../../engine/masks/mask'
+import type { View } from '../../engine/scale/view'
 import type { Instance } from '../dataset/instances'
 import type { Sample } from '../dataset/sample'
 
@@ -16,6 +17,8 @@ export interface Proposed {
   masks: Mask[]
   /** The predicted IoU of each mask; null if the method has none. */
   scores: (number | null)[]
+  /** The parts of the image that the model saw; absent for a method without a model. */
+  view?: View
 }
 
 /** A method of segmentation: a model with or without an adapter, or a classical method. It must not look at the labels. */

@@ -1,4 +1,5 @@
 /** @file Writes the output files of an image's masks, each under a temporary name that is then renamed. */
+import { equivalentDiameter } from '../../engine/masks/equivalent-diameter'
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -117,7 +118,7 @@ export async function writeCsv(dir: string, files: readonly ProposalFile[]): Pro
   const rows = files.flatMap(({ image, records }) =>
     records.map(({ area, bbox: [x, y, width, height], predicted_iou, stability_score }, i) => {
       const um = image.pixelSize && image.pixelSize.metres * 1e6
-      const diameter = Math.sqrt((4 * area) / Math.PI)
+      const diameter = equivalentDiameter(area)
       const edge = x === 0 || y === 0 || x + width === image.width || y + height === image.height
       const lengths = um ? [um, area * um * um, diameter * um].map((value) => value.toPrecision(6)) : ['', '', '']
       const pixels = [x, y, width, height, String(area), diameter.toFixed(3)]

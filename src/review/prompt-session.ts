@@ -6,12 +6,13 @@ import { MaskScaler } from '../../engine/masks/mask-scaler'
 import { maskArea } from '../../engine/masks/mask'
 import { encodeMask } from '../../engine/masks/rle'
 import { Predictor } from '../../engine/sam/predictor'
+import { decodePrompts, isAmbiguous, slotsFor } from '../../engine/sam/prompt-masks'
 import type { SamModel } from '../../engine/sam/sam-model'
 import type { Size } from '../../engine/image/size'
 import { readImage } from '../images/read-image'
 import { toRGB8 } from '../images/rgb8'
 import { messageOf, UserError } from '../host/errors'
-import { checkPrompt, decodePrompt, isAmbiguous, slotsFor } from '../model/segment-image'
+import { checkPrompt } from '../model/segment-image'
 import { HttpError } from '../host/local-http'
 import { Lru } from './lru'
 import type { PromptReply, PromptRequest, ServerInfo } from './protocol'
@@ -97,7 +98,7 @@ export class PromptSession {
         const predictor = await this.predictor()
         const encodedNow = (await this.hold(predictor, image)) > 0
         const start = performance.now()
-        const segments = await decodePrompt(predictor, size, prompt, isAmbiguous(prompt))
+        const [segments] = await decodePrompts(predictor, size, [prompt], isAmbiguous(prompt))
         const { maskSide, inputSize } = predictor.model
         const scaler = new MaskScaler(maskSide, inputSize, size)
         const masks = segments.map(({ logits, predictedIou }) => {

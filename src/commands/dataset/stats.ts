@@ -5,16 +5,11 @@ import type { Command } from '../../cli/command'
 import { flag, text } from '../../cli/options'
 import { openSplit, parts } from '../../dataset/split'
 import { UserError } from '../../host/errors'
+import { equivalentDiameter } from '../../../engine/masks/equivalent-diameter'
 import { writeFileAtomic } from '../../host/files'
 import { Progress } from '../../host/progress'
 import { statsPage } from '../../dataset/stats-page'
-import {
-  type DatasetStats,
-  equivalentDiameter,
-  measureItems,
-  type Quantiles,
-  summariseDataset,
-} from '../../dataset/stats'
+import { type DatasetStats, measureItems, type Quantiles, summariseDataset } from '../../dataset/stats'
 import { histogram, histogramSvg } from '../../dataset/size-histogram'
 import { dataOptions, jsonOption, onBadOption, openData } from '../options/data'
 import { textTable } from '../../text/table'

@@ -1,4 +1,5 @@
 /** @file Shape measures of a mask, in pixels. Pixel (x, y) is the square from (x, y) to (x + 1, y + 1). */
+import { equivalentDiameter } from '../../../engine/masks/equivalent-diameter'
 import type { Region } from '../../../engine/image/box'
 import { centreHull, centresInside, cornerHull, feretDiameters } from './hull'
 import { countParts, fillHoles } from './parts'
@@ -50,7 +51,7 @@ export function measureShape(runs: PixelRuns): ShapeMeasures {
     holeArea: holes,
     bounds: boundsOf(runs),
     ...ellipseOf(runs, area),
-    equivalentDiameter: Math.sqrt((4 * area) / Math.PI),
+    equivalentDiameter: equivalentDiameter(area),
     maxFeret: feret.max,
     minFeret: feret.min,
     perimeter,

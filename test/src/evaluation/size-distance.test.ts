@@ -1,7 +1,7 @@
 /** @file Distances of size distributions, computed by hand. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { equivalentDiameter } from '../../../src/dataset/stats'
+import { equivalentDiameter } from '../../../engine/masks/equivalent-diameter'
 import { percentiles, sizeError, wasserstein } from '../../../src/evaluation/size-distance'
 
 const close = (actual: number, expected: number) =>

@@ -76,7 +76,7 @@ test('a prompt gives the same masks as wgsam predict', async () => {
     const { masks, ms } = await session.prompt(image('a'), size, request)
     const slots = request.points.length + (request.box ? 2 : 1)
     const predictor = await Predictor.create(model, { prompts: 1, slots })
-    const expected = await segment(predictor, { ...size, rgb: rgb.get('a')! }, request, count === 3)
+    const { masks: expected } = await segment(predictor, { ...size, rgb: rgb.get('a')! }, request, count === 3)
     predictor.destroy()
     const seen = expected.filter(({ mask }) => mask.data.length)
     assert.ok(seen.length > 0, 'or this would show nothing')

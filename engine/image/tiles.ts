@@ -1,6 +1,6 @@
 /** @file Tiles of a large image: overlapping squares of equal size, each with a core that belongs to it alone. */
-import type { Region } from '../image/box'
-import type { Size } from '../image/size'
+import type { Region } from './box'
+import type { Size } from './size'
 
 export interface Tile {
   /** The part of the image that is encoded. */
@@ -24,10 +24,17 @@ export function tileRegions({ width, height }: Size, tileSize: number, halo: num
   )
 }
 
+/** The number of tiles that `tileRegions` returns. */
+export const tileCount = ({ width, height }: Size, tileSize: number, halo: number): number =>
+  spanCount(width, tileSize, halo) * spanCount(height, tileSize, halo)
+
+const spanCount = (length: number, tileSize: number, halo: number): number =>
+  tileSize >= length ? 1 : Math.ceil((length - 2 * halo) / (tileSize - 2 * halo))
+
 /** The tiles and cores along one axis of the image. */
 function spans(length: number, tileSize: number, halo: number) {
   const side = Math.min(tileSize, length)
-  const count = side === length ? 1 : Math.ceil((length - 2 * halo) / (tileSize - 2 * halo))
+  const count = spanCount(length, tileSize, halo)
   // spaced evenly: all tiles have one size, and the last overlaps no more than the others
   const from = Array.from({ length: count }, (_, i) =>
     count > 1 ? Math.round((i * (length - side)) / (count - 1)) : 0,

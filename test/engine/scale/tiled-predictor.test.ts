@@ -1,0 +1,191 @@
+/** @file Masks of prompts on tiles: the tile of each prompt, exact places, larger tiles for what does not fit, estimates. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type Region, regionSize } from '../../../engine/image/box'
+import { cropImage, type RgbImage } from '../../../engine/image/rgb-image'
+import { type Mask, maskArea } from '../../../engine/masks/mask'
+import { paintMasks } from '../../../engine/masks/mask-algebra'
+import type { Predictor, PromptBatch } from '../../../engine/sam/predictor'
+import type { ImagePrompt } from '../../../engine/sam/prompt-masks'
+import { TiledPredictor } from '../../../engine/scale/tiled-predictor'
+
+const box = (x0: number, y0: number, x1: number, y1: number): ImagePrompt => ({ points: [], box: [x0, y0, x1, y1] })
+const point = (x: number, y: number): ImagePrompt => ({ points: [{ x, y, foreground: true }], box: null })
+
+/** An image in which every pixel names its place: red is x, green is y. */
+function places(width: number, height: number): RgbImage {
+  const rgb = new Uint8Array(width * height * 3)
+  for (let y = 0, at = 0; y < height; y++) for (let x = 0; x < width; x++, at += 3) rgb.set([x, y, 90], at)
+  return { width, height, rgb }
+}
+
+const SIZE = 64
+const SIDE = 64
+
+/**
+ * A model of known masks: a disc of `radius` pixels of the input around the prompt, which is its box's middle or its point; with
+ * `byPixel` larger by what the image shows there. It
+ * notes the parts that it was shown and how many prompts on each.
+ */
+function fake(radius: number, byPixel = false) {
+  const seen: { region: Region; prompts: number }[] = []
+  let shown: RgbImage
+  const predictor = {
+    model: { inputSize: SIZE, maskSide: SIDE },
+    slots: 2,
+    prompts: 4,
+    setImage(image: RgbImage) {
+      const [left, top] = image.rgb
+      shown = image
+      seen.push({ region: { left, top, right: left + image.width, bottom: top + image.height }, prompts: 0 })
+    },
+    async predict({ coords, labels }: PromptBatch) {
+      const count = labels.length / 2
+      assert.ok(count <= 4 && shown)
+      seen.at(-1)!.prompts += count
+      const longest = Math.max(shown.width, shown.height)
+      const logits = new Float32Array(count * 4 * SIDE * SIDE).fill(-8)
+      for (let p = 0; p < count; p++) {
+        const single = labels[2 * p + 1] === -1
+        const [a, b, c, d] = coords.subarray(4 * p)
+        const [x, y] = single ? [a, b] : [(a + c) / 2, (b + d) / 2]
+        const at = 3 * (Math.round((y * longest) / SIZE) * shown.width + Math.round((x * longest) / SIZE))
+        const wide = radius + (byPixel ? (shown.rgb[at] + shown.rgb[at + 1]) / 100 : 0)
+        for (let token = 0; token < 4; token++)
+          for (let i = 0; i < SIDE * SIDE; i++) {
+            const distance = Math.hypot((i % SIDE) - x, Math.floor(i / SIDE) - y)
+            logits[(4 * p + token) * SIDE * SIDE + i] = wide - distance
+          }
+      }
+      return { logits, iou: new Float32Array(count * 4).fill(0.5) }
+    },
+  }
+  return { tiled: new TiledPredictor(predictor as unknown as Predictor), seen }
+}
+
+const view = { tileSize: 64, tileHalo: 16 }
+
+test('each prompt goes to the tile in which it is most central, and each tile is encoded once', async () => {
+  const { tiled, seen } = fake(3)
+  const image = places(160, 64)
+  const prompts = [box(4, 20, 10, 30), box(150, 20, 156, 30), box(60, 30, 70, 40), box(6, 40, 12, 50), point(79, 30)]
+  const masks = await tiled.predict(image, prompts, view)
+  assert.equal(
+    seen.map(({ region, prompts }) => [region.left, prompts]),
+    [
+      [0, 2],
+      [32, 2],
+      [96, 1],
+    ],
+  )
+  const centres = [
+    [7, 25],
+    [153, 25],
+    [65, 35],
+    [9, 45],
+    [79, 30],
+  ]
+  masks.forEach(([{ mask }], i) => {
+    const plane = paintMasks([mask], image)
+    const [x, y] = centres[i]
+    assert.ok(plane[y * 160 + x], `mask ${i} is around its prompt`)
+    assert.ok(Math.abs(maskArea(mask) - Math.PI * 9) < 10)
+  })
+})
+
+test('what does not fit into a tile with a margin, and what a tile cuts, is seen in a larger one', async () => {
+  const large = fake(20)
+  const image = places(200, 200)
+  await large.tiled.predict(image, [point(100, 100)], view)
+  const sides = large.seen.map(({ region }) => regionSize(region).width)
+  assert.equal(sides, [64, 128], 'the disc reaches the edge of 64 pixels, not of 128')
+  const { tiled, seen } = fake(3)
+  await tiled.predict(image, [box(60, 60, 110, 110)], view)
+  assert.equal(
+    seen.map(({ region }) => regionSize(region).width),
+    [128],
+    'a box of 51 has no margin in 64',
+  )
+  const whole = fake(3)
+  await whole.tiled.predict(image, [box(2, 2, 198, 198)], view)
+  assert.equal(whole.seen[0].region, { left: 0, top: 0, right: 200, bottom: 200 })
+})
+
+test('an estimate of boxes looks at no image, one of points at the whole image once', async () => {
+  const band = { low: 10, target: 16, high: 60 }
+  const limits = { magnification: 2, tiles: 300 }
+  const image = places(250, 250)
+  // 8 pixels are 2 of the input
+  const small = [box(20, 20, 27, 27), box(200, 200, 207, 207), box(100, 30, 107, 37)]
+  const boxes = fake(2)
+  const { view: chosen } = await boxes.tiled.predictAtScale(image, small, { diameter: 'auto', band, limits })
+  assert.is(chosen.tileSize, 32, 'not more than twice its own pixels')
+  assert.is(chosen.diameter, 8)
+  assert.ok(boxes.seen.every(({ region }) => regionSize(region).width < 250))
+
+  const points = [point(20, 20), point(60, 60), point(100, 30)]
+  const fine = fake(6)
+  const first = await fine.tiled.predictAtScale(image, points, { diameter: 'auto', band })
+  assert.is(first.view.tileSize, 0)
+  assert.is(fine.seen.length, 1, 'its masks are the result')
+  const tiny = fake(1.5)
+  const second = await tiny.tiled.predictAtScale(image, points, { diameter: 'auto', band })
+  assert.ok(second.view.tileSize > 0)
+  assert.equal(tiny.seen[0].region, { left: 0, top: 0, right: 250, bottom: 250 })
+  assert.ok(tiny.seen.length > 1)
+
+  const off = fake(1.5)
+  assert.is((await off.tiled.predictAtScale(image, points, { diameter: 'none', band })).view.tileSize, 0)
+  assert.is(off.seen.length, 1)
+  const stated = fake(1.5)
+  assert.is((await stated.tiled.predictAtScale(image, points, { diameter: 6, band })).view.diameter, 6)
+})
+
+test('masks that cover many prompts do not hide that particles are small', async () => {
+  const band = { low: 10, target: 16, high: 60 }
+  const points = Array.from({ length: 25 }, (_, i) => point(100 + 9 * (i % 5), 100 + 9 * Math.floor(i / 5)))
+  const { view: chosen } = await fake(12).tiled.predictAtScale(places(250, 250), points, { diameter: 'auto', band })
+  assert.is(chosen.diameter, 9, 'the distance between prompts, not the 94 of the masks')
+})
+
+test('one prompt, none, and masks without a pixel', async () => {
+  const { tiled } = fake(-1)
+  const image = places(250, 250)
+  assert.equal((await tiled.predictAtScale(image, [], { diameter: 'auto' })).masks, [])
+  const { masks, view: chosen } = await tiled.predictAtScale(image, [point(30, 30)], { diameter: 'auto' })
+  assert.is(maskArea(masks[0][0].mask), 0)
+  assert.is(chosen.tileSize, 0)
+  assert.is(chosen.diameter, null)
+})
+
+test('a tile’s masks are those of the same crop, pixel for pixel', async () => {
+  const image = places(200, 90)
+  const prompts = [box(10, 10, 24, 30), box(170, 60, 186, 80), box(82, 30, 102, 52), point(140, 45)]
+  const { tiled, seen } = fake(4.3, true)
+  const masks = await tiled.predict(image, prompts, { tileSize: 80, tileHalo: 22 })
+  const areas = new Set<number>()
+  for (const [i, prompt] of prompts.entries()) {
+    const region = seen
+      .map(({ region }) => region)
+      .find((r) => [0, 120, 60, 90][i] === r.left && contains(r, masks[i][0].mask))
+    assert.ok(region, `prompt ${i} was seen in one of the tiles`)
+    assert.is(regionSize(region).width, 80)
+    const crop = { ...regionSize(region), rgb: cropImage(image, region) }
+    const { left, top } = region
+    const local: ImagePrompt = {
+      points: prompt.points.map(({ x, y, foreground }) => ({ x: x - left, y: y - top, foreground })),
+      box: prompt.box && [prompt.box[0] - left, prompt.box[1] - top, prompt.box[2] - left, prompt.box[3] - top],
+    }
+    const [[plain]] = await fake(4.3, true).tiled.predict(crop, [local], { tileSize: 0, tileHalo: 0 })
+    const placed = { ...plain.mask, x0: plain.mask.x0 + left, y0: plain.mask.y0 + top }
+    areas.add(maskArea(plain.mask))
+    const [got, expected] = [masks[i][0].mask, placed].map((mask) => Buffer.from(paintMasks([mask], image)))
+    assert.ok(maskArea(plain.mask) > 20 && got.equals(expected), `prompt ${i}`)
+  }
+  assert.ok(areas.size > 1, 'the masks depend on the pixels')
+})
+
+const contains = ({ left, top, right, bottom }: Region, { x0, y0, width, height }: Mask) =>
+  x0 >= left && y0 >= top && x0 + width <= right && y0 + height <= bottom
+
+test.run()
