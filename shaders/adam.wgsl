@@ -2,6 +2,8 @@
 // nothing. What changes from step to step is in `state`, a buffer, so that a recorded step can be replayed.
 // decide: from the sums of finite.wgsl, whether to skip the step and how to clip it; it also fills the report. One lane.
 // update: values, m, v (count); about 15 FLOPs and 7 memory accesses an element. Grid: grid1d(count, 64 * rounds).
+// average: moves the averages (count) towards the values, by a fraction that changes from step to step. Same grid.
+// exchange: exchanges values and averages (count). Same grid.
 
 struct Params {
   count: u32,           // update: elements; decide: the number of losses
@@ -21,6 +23,7 @@ struct State {
   correction1: f32,     // 1 - beta1^t
   correction2: f32,     // 1 - beta2^t
   scale: f32,           // of the gradient, e.g. 1 / micro-batches
+  average: f32,         // weight of the new values in their moving averages
 }
 
 struct Report {
@@ -43,6 +46,7 @@ struct Report {
 @group(0) @binding(7) var<storage, read_write> values: array<f32>;
 @group(0) @binding(8) var<storage, read_write> m: array<f32>;
 @group(0) @binding(9) var<storage, read_write> v: array<f32>;
+@group(0) @binding(10) var<storage, read_write> averages: array<f32>;
 
 // use: lane-range, workgroup-index
 
@@ -82,5 +86,30 @@ fn update(
     m[i] = first;
     v[i] = second;
     values[i] = value - state.rate * (first / state.correction1) / (sqrt(second / state.correction2) + params.eps);
+  }
+}
+
+@compute @workgroup_size(64)
+fn average(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  if (decision.skipped != 0.0) { return; }
+  let range = lane_range(workgroup_index(group, groups), lane, params.count);
+  for (var i = range.x; i < range.y; i += 8u) { averages[i] += state.average * (values[i] - averages[i]); }
+}
+
+@compute @workgroup_size(64)
+fn exchange(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let range = lane_range(workgroup_index(group, groups), lane, params.count);
+  for (var i = range.x; i < range.y; i += 8u) {
+    let value = values[i];
+    values[i] = averages[i];
+    averages[i] = value;
   }
 }

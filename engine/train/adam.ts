@@ -20,6 +20,11 @@ export interface OptimizerConfig {
   weightDecay: number
   /** The gradient's global norm is clipped to this; 0 disables clipping. */
   maxNorm: number
+  /**
+   * Highest decay of the exponential moving average of the values, below 1; 0 for no average. The parameters must have
+   * averages. 0 by default. See `averageDecay`.
+   */
+  average?: number
 }
 
 export const defaultOptimizer: OptimizerConfig = {
@@ -31,7 +36,7 @@ export const defaultOptimizer: OptimizerConfig = {
 }
 
 export interface OptimizerStep {
-  /** (4): written by the host before every run, see `optimizerState`. */
+  /** (5): written by the host before every run, see `optimizerState`. */
   state: Tensor
   /** Read by the host at any time, see `optimizerReport`; writing zeros to it clears the counts and sums. */
   report: Tensor
@@ -84,7 +89,7 @@ export function recordOptimizerStep(
     max_norm: config.maxNorm,
     rounds: 1,
   }
-  const state = g.input('optimizer: state', [4])
+  const state = g.input('optimizer: state', [5])
   // persistent, because it counts over many runs
   const report = g.engine.persistent('optimizer', 'optimizer: report', [HEAD + Math.max(1, count)])
   const sums = finiteCheck(
@@ -92,21 +97,46 @@ export function recordOptimizerStep(
     parameters.chunks.map(({ gradients }) => gradients),
   )
   g.dispatch(shader, 'decide', { state, sums, losses, report }, params, [1])
-  for (const { gradients, values, m, v } of parameters.chunks) {
+  if (config.average && !parameters.averaged) throw new Error('the parameters were made without averages')
+  for (const { gradients, values, m, v, averages } of parameters.chunks) {
     const bindings = { state, decision: report, gradients, values, m, v }
     const { rounds, grid } = elementwiseGrid(g.engine, values.size)
-    g.dispatch(shader, 'update', bindings, { ...params, count: values.size, rounds }, grid)
+    const each = { ...params, count: values.size, rounds }
+    g.dispatch(shader, 'update', bindings, each, grid)
+    if (config.average)
+      g.dispatch(shader, 'average', { state, decision: report, values, averages: averages! }, each, grid)
   }
   return { state, report }
 }
 
 /**
- * The state of step `step` (from 1): learning rate, the two bias corrections, and the factor of the gradient (1 / the
- * number of micro-batches whose gradients were summed).
+ * Records the exchange of the parameters' values with their averages.
+ * @throws Error if they were made without averages
+ */
+export function recordExchange(g: Graph, { chunks }: ParameterSet): void {
+  for (const { values, averages } of chunks) {
+    if (!averages) throw new Error('the parameters were made without averages')
+    const { rounds, grid } = elementwiseGrid(g.engine, values.size)
+    g.dispatch(shader, 'exchange', { values, averages }, { ...noUpdate, count: values.size, rounds }, grid)
+  }
+}
+
+/** Parameters of the kernel that its exchange does not use. */
+const noUpdate = { decoupled: 0, beta1: 0, rest1: 0, beta2: 0, rest2: 0, eps: 0, decay: 0, max_norm: 0 }
+
+/**
+ * The decay of the moving average at a step, counted from 1. It grows with the steps, so that the average always covers
+ * about the last ninth of them and the first values have no lasting weight, until it reaches `most`.
+ */
+export const averageDecay = (most: number, step: number): number => Math.min(most, (step - 1) / (step + 8))
+
+/**
+ * The state of step `step` (from 1): learning rate, the two bias corrections, the factor of the gradient (1 / the
+ * number of micro-batches whose gradients were summed), and the weight of the new values in their average.
  * @throws Error if the step or the learning rate is out of range
  */
 export function optimizerState(
-  { betas }: OptimizerConfig,
+  { betas, average = 0 }: OptimizerConfig,
   step: number,
   learningRate: number,
   gradientScale = 1,
@@ -114,7 +144,8 @@ export function optimizerState(
   if (!Number.isInteger(step) || step < 1) throw new Error(`step ${step}: the optimizer counts from 1`)
   if (!(learningRate >= 0) || !Number.isFinite(learningRate))
     throw new Error(`learning rate ${learningRate}: a number from 0`)
-  return Float32Array.of(learningRate, 1 - betas[0] ** step, 1 - betas[1] ** step, gradientScale)
+  const corrections = [1 - betas[0] ** step, 1 - betas[1] ** step]
+  return Float32Array.of(learningRate, ...corrections, gradientScale, 1 - averageDecay(average, step))
 }
 
 /** Decodes the report; `losses` is the number of losses that were recorded. */
@@ -126,10 +157,11 @@ export function optimizerReport(values: Float32Array, losses = 0): OptimizerRepo
 }
 
 /** @throws Error that names the first setting that is out of range */
-function checkOptimizer({ algorithm, betas, eps, weightDecay, maxNorm }: OptimizerConfig): void {
+function checkOptimizer({ algorithm, betas, eps, weightDecay, maxNorm, average = 0 }: OptimizerConfig): void {
   if (algorithm !== 'adam' && algorithm !== 'adamw')
     throw new Error(`optimizer "${String(algorithm)}": choose adam or adamw`)
   for (const beta of betas) if (!(beta >= 0 && beta < 1)) throw new Error(`betas ${betas.join(', ')}: from 0, below 1`)
+  if (!(average >= 0 && average < 1)) throw new Error(`decay of the average ${average}: from 0, below 1`)
   const numbers: [string, number, boolean][] = [
     ['eps', eps, eps > 0],
     ['weight decay', weightDecay, weightDecay >= 0],

@@ -1,5 +1,6 @@
 /**
- * @file Trainable parameters in flat arenas: values, gradients and Adam's two moments, each in as few buffers as the
+ * @file Trainable parameters in flat arenas: values, gradients, Adam's two moments and, if wanted, moving averages of the
+ * values, each in as few buffers as the
  * GPU adapter's largest binding allows, so that the optimiser takes a handful of dispatches for any number of
  * parameters.
  */
@@ -25,14 +26,17 @@ export interface ParameterState {
   m: Float32Array
   /** Adam's second moment. */
   v: Float32Array
+  /** Moving average of the values, if the set has them. */
+  average?: Float32Array
 }
 
-/** One buffer of each arena: element i of all four is of the same parameter. Padding between parameters is zero. */
+/** One buffer of each arena: element i of all is of the same parameter. Padding between parameters is zero. */
 export interface ParameterChunk {
   values: Tensor
   gradients: Tensor
   m: Tensor
   v: Tensor
+  averages?: Tensor
 }
 
 interface Place {
@@ -53,6 +57,7 @@ export class ParameterSet {
    * Places and uploads the parameters.
    * @param maxBytes largest size of a buffer, the GPU adapter's largest binding by default; no parameter spans two
    * buffers
+   * @param averaged true if the values have moving averages, which start at the initial values
    * @throws Error if a parameter is larger, a name occurs twice, a shape does not fit its values, or there are no
    * parameters
    */
@@ -60,6 +65,7 @@ export class ParameterSet {
     readonly engine: Engine,
     specs: readonly ParameterSpec[],
     maxBytes = engine.maxBinding,
+    readonly averaged = false,
   ) {
     if (!specs.length) throw new Error('there is nothing to train: no parameters were given')
     const limit = Math.floor(maxBytes / 4 / ALIGN) * ALIGN
@@ -88,15 +94,17 @@ export class ParameterSet {
       gradients: arena('gradient', 'gradients', i),
       m: arena('optimizer', 'first moments', i),
       v: arena('optimizer', 'second moments', i),
+      ...(averaged && { averages: arena('optimizer', 'averages', i) }),
     }))
     specs.forEach(({ name, shape, init }, i) => {
       const { chunk, offset } = planned[i]
-      const { values, gradients } = this.chunks[chunk]
+      const { values, gradients, averages } = this.chunks[chunk]
       const tensor = view(values, offset, name, shape)
       tensor.requiresGrad = true
       tensor.grad = view(gradients, offset, `${name}: gradient`, shape)
       this.places.set(name, { tensor, chunk, offset })
       engine.write(tensor, init)
+      if (averages) engine.write(view(averages, offset, name, shape), init)
     })
   }
 
@@ -127,7 +135,7 @@ export class ParameterSet {
     for (const { gradients } of this.chunks) fill(g, gradients, 0)
   }
 
-  /** Reads values and moments back, in the order of the specs. */
+  /** Reads values, moments and averages back, in the order of the specs. */
   async download(): Promise<ParameterState[]> {
     const states: ParameterState[] = []
     for (const [i, chunk] of this.chunks.entries()) {
@@ -137,44 +145,53 @@ export class ParameterSet {
         m: await engine.read(chunk.m),
         v: await engine.read(chunk.v),
       }
+      const averages = chunk.averages && (await engine.read(chunk.averages))
       for (const [name, { tensor, chunk: mine, offset }] of this.places) {
         if (mine !== i) continue
         const part = (data: Float32Array) => data.slice(offset, offset + tensor.size)
-        states.push({ name, shape: tensor.shape, values: part(arenas.values), m: part(arenas.m), v: part(arenas.v) })
+        const average = averages && { average: part(averages) }
+        const { values, m, v } = arenas
+        states.push({ name, shape: tensor.shape, values: part(values), m: part(m), v: part(v), ...average })
       }
     }
     return states
   }
 
   /**
-   * Writes values and moments from a checkpoint.
-   * @throws Error, with nothing written, unless the states are of exactly the set's parameters, in their shapes
+   * Writes values, moments and averages from a checkpoint.
+   * @throws Error, with nothing written, unless the states are of exactly the set's parameters, in their shapes, and have
+   * averages exactly if the set has
    */
   upload(states: readonly ParameterState[]): void {
     const given = new Set<string>()
-    for (const { name, shape, values, m, v } of states) {
+    for (const { name, shape, values, m, v, average } of states) {
       const { tensor } = this.place(name)
       if (given.has(name)) throw new Error(`the parameter ${name} comes twice`)
       given.add(name)
       const same = shape.length === tensor.shape.length && shape.every((d, i) => d === tensor.shape[i])
       if (!same) throw new Error(`the parameter ${name} is [${tensor.shape.join(', ')}], not [${shape.join(', ')}]`)
-      if ([values, m, v].some(({ length }) => length !== tensor.size))
+      if ([values, m, v, average ?? values].some(({ length }) => length !== tensor.size))
         throw new Error(`the parameter ${name} needs ${tensor.size} values and as many moments`)
+      if (!!average !== this.averaged)
+        throw new Error(
+          `the parameter ${name} ${average ? 'has an average, which is not wanted' : 'needs its average'}`,
+        )
     }
     const missing = this.names.filter((name) => !given.has(name))
     if (missing.length) throw new Error(`parameters are missing: ${missing.join(', ')}`)
-    for (const { name, shape, values, m, v } of states) {
+    for (const { name, shape, values, m, v, average } of states) {
       const { tensor, chunk, offset } = this.place(name)
       this.engine.write(tensor, values)
       this.engine.write(view(this.chunks[chunk].m, offset, name, shape), m)
       this.engine.write(view(this.chunks[chunk].v, offset, name, shape), v)
+      if (average) this.engine.write(view(this.chunks[chunk].averages!, offset, name, shape), average)
     }
   }
 
   /** Frees the buffers; the parameters' tensors cannot be used afterwards. */
   release(): void {
-    for (const { values, gradients, m, v } of this.chunks) {
-      for (const tensor of [values, gradients, m, v]) this.engine.release(tensor)
+    for (const { values, gradients, m, v, averages } of this.chunks) {
+      for (const tensor of [values, gradients, m, v, averages]) if (tensor) this.engine.release(tensor)
     }
     for (const { tensor } of this.places.values()) tensor.storage.buffer = tensor.grad!.storage.buffer = null
   }

@@ -2,11 +2,12 @@
  * @file The parameters that train beside a model's frozen weights: LoRA's matrices, or the targets' differences from
  * the base.
  */
-import type { Graph } from '../../engine/graph/graph'
+import { Graph } from '../../engine/graph/graph'
 import type { SamModel } from '../../engine/sam/sam-model'
+import { recordExchange } from '../../engine/train/adam'
 import { attachFull, fullSpecs } from '../../engine/train/full-tuning'
 import { type AdaptedLayer, type LoraConfig, attachLora, loraLayers, loraSpecs } from '../../engine/train/lora'
-import { ParameterSet } from '../../engine/train/parameters'
+import { ParameterSet, type ParameterSpec } from '../../engine/train/parameters'
 import { Rng } from '../../engine/rng'
 import { messageOf, UserError } from '../host/errors'
 import type { TrainConfig } from './config'
@@ -18,6 +19,11 @@ export interface Adaptation {
   record(g: Graph): void
   /** Submits the same at once, after the host has written the parameters. */
   refresh(): void
+  /**
+   * Runs something while the parameters have the values of their moving average, if they have one. What trains must not
+   * run meanwhile.
+   */
+  withAverage<T>(use: () => Promise<T>): Promise<T>
   /** Detaches the adapter and frees it and the parameters. */
   release(): void
 }
@@ -36,16 +42,45 @@ export async function openAdaptation(
   log: (line: string) => void,
   { zero = false } = {},
 ): Promise<Adaptation> {
+  const attached = await attach(model, config, log, zero)
+  const { parameters, refresh } = attached
+  if (!parameters.averaged) return { ...attached, withAverage: (use) => use() }
+  const g = new Graph(model.engine)
+  recordExchange(g, parameters)
+  const program = await g.compile()
+  const exchange = () => (program.run(), refresh())
+  return {
+    ...attached,
+    async withAverage(use) {
+      exchange()
+      try {
+        return await use()
+      } finally {
+        exchange()
+      }
+    },
+    release: () => (program.destroy(), attached.release()),
+  }
+}
+
+async function attach(
+  model: SamModel,
+  config: TrainConfig,
+  log: (line: string) => void,
+  zero: boolean,
+): Promise<Omit<Adaptation, 'withAverage'>> {
   const lora = loraConfig(config)
   const { engine } = model
+  const trained = (specs: ParameterSpec[]) =>
+    asUserError(() => new ParameterSet(engine, specs, engine.maxBinding, config.average > 0))
   const layers = asUserError(() => loraLayers(model, lora))
   if (config.lora.kind === 'full') {
-    const parameters = asUserError(() => new ParameterSet(engine, fullSpecs(layers)))
+    const parameters = trained(fullSpecs(layers))
     const { adapter, record, refresh } = await attachFull(engine, layers, (name) => parameters.get(name))
     return { layers, parameters, record, refresh, release: () => (adapter.release(), parameters.release()) }
   }
   const random = zero ? null : new Rng(config.seed, 0x10a)
-  const parameters = asUserError(() => new ParameterSet(engine, loraSpecs(layers, lora.rank, random)))
+  const parameters = trained(loraSpecs(layers, lora.rank, random))
   const adapter = attachLora(layers, lora, (name) => parameters.get(name))
   warnOfRank(layers, lora.rank, log)
   const release = () => (adapter.release(), parameters.release())

@@ -52,14 +52,18 @@ export interface Checkpoint {
   parameters: ParameterState[]
 }
 
-const PARTS = ['values', 'm', 'v'] as const
+/** The parts of a parameter; a run without a moving average has no `average`. */
+const PARTS = ['values', 'm', 'v', 'average'] as const
 
 export const CHECKPOINT = 'checkpoint.safetensors'
 
 /** Replaces the checkpoint in a folder. */
 export async function writeCheckpoint(folder: string, { progress, parameters }: Checkpoint): Promise<void> {
   const tensors = parameters.flatMap(({ name, shape, ...data }) =>
-    PARTS.map((part) => ({ name: `${name}.${part}`, shape: [...shape], data: data[part] })),
+    PARTS.flatMap((part) => {
+      const values = data[part]
+      return values ? [{ name: `${name}.${part}`, shape: [...shape], data: values }] : []
+    }),
   )
   await writeSafetensors(join(folder, CHECKPOINT), tensors, {
     wgsam: JSON.stringify(progress),
@@ -125,12 +129,15 @@ function gather(
 ): ParameterState[] {
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
   const names = [...byName.keys()].filter((name) => name.endsWith('.values')).map((name) => name.slice(0, -7))
-  if (tensors.length !== PARTS.length * names.length) throw damaged('parameters and moments do not match')
+  const averaged = tensors.some(({ name }) => name.endsWith('.average'))
+  if (tensors.length !== (averaged ? 4 : 3) * names.length) throw damaged('parameters and moments do not match')
   return names.map((name) => {
-    const [values, m, w] = PARTS.map((part) => byName.get(`${name}.${part}`))
-    if (!values || !m || !w || !sameShape(values.shape, m.shape) || !sameShape(values.shape, w.shape))
+    const [values, m, w, average] = PARTS.map((part) => byName.get(`${name}.${part}`))
+    if (!values || !m || !w || (averaged && !average)) throw damaged(`the moments of ${name} are missing`)
+    if ([m, w, average ?? values].some(({ shape }) => !sameShape(values.shape, shape)))
       throw damaged(`the moments of ${name} do not fit`)
-    return { name, shape: values.shape, values: values.data, m: m.data, v: w.data }
+    const state = { name, shape: values.shape, values: values.data, m: m.data, v: w.data }
+    return average ? { ...state, average: average.data } : state
   })
 }
 

@@ -1,4 +1,5 @@
 /** @file The checkpoints of a run in progress: when the next one is due, writing it, and restoring the last one. */
+import type { ParameterState } from '../../engine/train/parameters'
 import { messageOf, UserError } from '../host/errors'
 import type { Adaptation } from './adaptation'
 import { readCheckpoint, type TrainingProgress, writeCheckpoint } from './checkpoint-file'
@@ -86,6 +87,10 @@ export class Checkpoints {
 
   private async exportTo(folder: string): Promise<void> {
     const { layers, parameters } = this.adaptation
-    await exportAdapter(folder, this.config, layers, await parameters.download())
+    await exportAdapter(folder, this.config, layers, averaged(await parameters.download()))
   }
 }
+
+/** The parameters that are exported: their moving average, if there is one. */
+export const averaged = (states: readonly ParameterState[]): ParameterState[] =>
+  states.map(({ average, ...state }) => (average ? { ...state, values: average } : state))

@@ -137,6 +137,8 @@ export const Schema = v.strictObject(
       /** Gradients with a larger norm are scaled down to this one; 0: no limit. */
       maxNorm: preset(number(0, 1e6), 1),
     }),
+    /** Highest decay of the moving average of the parameters, which is validated and exported; 0: none. See averageDecay. */
+    average: preset(number(0, 0.999999), 0.999),
     schedule: part({
       kind: preset(choice(['constant', 'cosine']), 'cosine'),
       /** Steps of linear warm-up; null: a twentieth of all steps. */

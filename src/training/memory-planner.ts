@@ -40,14 +40,14 @@ export interface RunPlan {
 
 /** The settings of a training step; `frozen` is the number of encoder parts that it does not contain. */
 export function stepConfig(config: TrainConfig, microBatch: number, recompute: Recomputation, frozen = 0): StepConfig {
-  const { prompts, loss, optimizer, storage } = config
+  const { prompts, loss, optimizer, storage, average } = config
   const { algorithm, beta1, beta2, eps, weightDecay, maxNorm } = optimizer
   return {
     microBatch,
     prompts: prompts.count,
     slots: slotsOf(config),
     loss,
-    optimizer: { algorithm, betas: [beta1, beta2], eps, weightDecay, maxNorm },
+    optimizer: { algorithm, betas: [beta1, beta2], eps, weightDecay, maxNorm, average },
     frozen,
     weighted: loss.small > 0,
     recompute,

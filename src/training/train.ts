@@ -90,7 +90,7 @@ async function trainAdapter(
   const { engine, run, sinks = [], stop = () => false } = options
   const { say } = transcript
   const session = await openSession(engine, options.config, say, options.features)
-  const { plan, model, adaptation } = session
+  const { plan, adaptation } = session
   const config = withRunId({
     ...options.config,
     size: plan.size,
@@ -124,7 +124,7 @@ async function trainAdapter(
       hardware: () => hardwareOf(engine),
     })
     for (const line of describePlan(plan, config)) say(line)
-    if (data.val.length && config.validation.every) validator = await Validator.open(model, data.val, config)
+    if (data.val.length && config.validation.every) validator = await Validator.open(session, data.val, config)
     // a new run has a checkpoint from its beginning, so that it can be resumed whenever it is killed
     if (!restored) await checkpoints.saveLast(progress)
     const loop = new TrainingLoop(

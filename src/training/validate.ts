@@ -1,12 +1,13 @@
 /** @file Validation during training: the measures of `wgsam eval`, on the validation images of the split. */
 import { Predictor, type PredictorOptions } from '../../engine/sam/predictor'
-import type { SamModel } from '../../engine/sam/sam-model'
 import type { DatasetItem } from '../dataset/dataset'
 import { Progress } from '../host/progress'
+import type { Adaptation } from './adaptation'
 import type { TrainConfig } from './config'
 import { evaluate, type EvaluateOptions } from '../evaluation/evaluate'
 import { EVALUATION_SLOTS, predictorSegmenter } from '../evaluation/model-segmenter'
 import { promptKinds } from '../evaluation/segmenter'
+import type { TrainingSession } from './session'
 import { summariseTallies } from '../evaluation/scores'
 import type { Measures } from '../tracking/records'
 
@@ -29,19 +30,24 @@ export class Validator {
     private readonly predictor: Predictor,
     private readonly items: readonly DatasetItem[],
     private readonly config: TrainConfig,
+    private readonly adaptation: Adaptation,
   ) {}
 
-  /** Records the model with its adapter; validations use the parameters' values of that time. */
-  static async open(model: SamModel, items: readonly DatasetItem[], config: TrainConfig): Promise<Validator> {
+  /** Records the model with its adapter; validations use the parameters' moving average of that time, or their values. */
+  static async open(
+    { model, adaptation }: Pick<TrainingSession, 'model' | 'adaptation'>,
+    items: readonly DatasetItem[],
+    config: TrainConfig,
+  ): Promise<Validator> {
     const predictor = await Predictor.create(model, validationPredictor)
-    return new Validator(predictor, items.slice(0, config.validation.images ?? items.length), config)
+    return new Validator(predictor, items.slice(0, config.validation.images ?? items.length), config, adaptation)
   }
 
   /** Validates; deterministic. `onImage` receives the masks of each image. Null if `stop` returned true. */
   async run(stop: () => boolean, onImage?: EvaluateOptions['onImage']): Promise<Validation | null> {
     const { predictor, items, config } = this
     const line = new Progress('validating', items.length, { unit: 'images' })
-    const tallied = await evaluate({
+    const options: EvaluateOptions = {
       segmenter: predictorSegmenter(predictor),
       items,
       prompts: promptKinds,
@@ -50,7 +56,8 @@ export class Validator {
       onProgress: (done) => line.update(done),
       onImage,
       stop,
-    })
+    }
+    const tallied = await this.adaptation.withAverage(() => evaluate(options))
     if (!tallied) return null
     const evaluations = tallied.map(summariseTallies)
     const percent = (x: number) => `${(100 * x).toFixed(2)} %`

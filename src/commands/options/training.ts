@@ -115,6 +115,13 @@ const flags: Record<string, Flag> = {
     value: 'X',
     about: 'maximum gradient norm; 0: no limit (default 1)',
   },
+  average: {
+    path: 'average',
+    kind: 'number',
+    value: 'X',
+    about:
+      'highest decay of the moving average of the parameters, which is validated and exported; 0: none (default 0.999)',
+  },
   schedule: {
     path: 'schedule.kind',
     kind: 'text',

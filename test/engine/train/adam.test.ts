@@ -7,9 +7,11 @@ import * as assert from 'uvu/assert'
 import { Graph } from '../../../engine/graph/graph'
 import {
   type OptimizerConfig,
+  averageDecay,
   defaultOptimizer,
   optimizerReport,
   optimizerState,
+  recordExchange,
   recordOptimizerStep,
 } from '../../../engine/train/adam'
 import { ParameterSet } from '../../../engine/train/parameters'
@@ -22,7 +24,7 @@ const LOSSES = Float32Array.of(2, 5)
 async function trainer(config: Partial<OptimizerConfig>, sizes = SIZES, maxBytes?: number, seed = 1) {
   const settings = { ...defaultOptimizer, ...config }
   const specs = sizes.map((size, i) => ({ name: `p${i}`, shape: [size], init: randomArray(seed + i, size) }))
-  const parameters = new ParameterSet(engine, specs, maxBytes)
+  const parameters = new ParameterSet(engine, specs, maxBytes, !!settings.average)
   const g = new Graph(engine)
   const losses = g.input('losses', [2])
   const { state, report } = recordOptimizerStep(g, parameters, settings, losses)
@@ -108,6 +110,55 @@ test('three steps of Adam and AdamW, clipped or not, in one arena or many', asyn
       }
 })
 
+test('moving averages of the values, with a decay that grows, in one arena or many', async () => {
+  for (const maxBytes of [undefined, 3072 * 4])
+    for (const most of [0.6, 0.999]) {
+      const trained = await trainer({ average: most, weightDecay: 0.1 }, SIZES, maxBytes)
+      const expected = trained.specs.map(({ init }) => Float64Array.from(init))
+      const decays = [0, 1 / 10, 2 / 11, 3 / 12]
+      for (const decay of decays) {
+        await trained.step(randomGradients(1 + 10 * decay), 0.05)
+        const values = (await trained.parameters.download()).map(({ values }) => values)
+        expected.forEach((a, p) => a.forEach((x, i) => (a[i] = decay * x + (1 - decay) * values[p][i])))
+      }
+      const averages = (await trained.parameters.download()).map(({ average }) => average!)
+      assert.ok(relativeError(flat(averages), flat(expected)) < 1e-6)
+      assert.ok(relativeError(flat(averages), flat((await trained.parameters.download()).map((s) => s.values))) > 1e-3)
+      trained.end()
+    }
+  assert.equal(
+    [1, 2, 10, 19, 100000].map((step) => averageDecay(0.6, step)),
+    [0, 0.1, 0.5, 0.6, 0.6],
+  )
+  assert.is(averageDecay(0.999, 100000), 0.999)
+  assert.is(averageDecay(0, 50), 0, 'the average is the last value')
+})
+
+test('an exchange of values and averages, twice, leaves both as they were; a skipped step leaves the average', async () => {
+  const trained = await trainer({ average: 0.9 }, SIZES, 3072 * 4)
+  await trained.step(randomGradients(3), 0.1)
+  await trained.step(randomGradients(4), 0.1)
+  const before = await trained.parameters.download()
+  const gradients = randomGradients(5)
+  gradients[1][3] = NaN
+  assert.ok((await trained.step(gradients, 0.1)).skipped)
+  assert.equal(await trained.parameters.download(), before)
+  const g = new Graph(engine)
+  recordExchange(g, trained.parameters)
+  const program = await g.compile()
+  program.run()
+  const exchanged = before.map((s) => ({ ...s, values: s.average!, average: s.values }))
+  assert.equal(await trained.parameters.download(), exchanged)
+  program.run()
+  assert.equal(await trained.parameters.download(), before)
+  trained.parameters.upload(exchanged)
+  assert.equal(await trained.parameters.download(), exchanged)
+  const without = before.map(({ average: _, ...state }) => state)
+  assert.throws(() => trained.parameters.upload(without), /needs its average/)
+  program.destroy()
+  trained.end()
+})
+
 test('one step, by hand', async () => {
   // the first step moves every value by the learning rate against its gradient's sign, however large the gradient
   const plain = await trainer({ algorithm: 'adam' }, [3])
@@ -172,12 +223,15 @@ test('settings and states out of range are rejected', async () => {
     [{ eps: 0 }, /eps/],
     [{ weightDecay: -1 }, /decay/],
     [{ maxNorm: NaN }, /norm/],
+    [{ average: 1 }, /average 1/],
+    [{ average: 0.9 }, /made without averages/],
   ]
   const parameters = new ParameterSet(engine, [{ name: 'p', shape: [2], init: new Float32Array(2) }])
   for (const [config, message] of bad)
     assert.throws(() => recordOptimizerStep(new Graph(engine), parameters, { ...defaultOptimizer, ...config }), message)
   assert.throws(() => optimizerState(defaultOptimizer, 0, 1e-3), /from 1/)
   assert.throws(() => optimizerState(defaultOptimizer, 1, NaN), /learning rate/)
+  assert.throws(() => recordExchange(new Graph(engine), parameters), /made without averages/)
   parameters.release()
 })
 

@@ -56,6 +56,7 @@ test('every mistake is reported by its dotted path', () => {
   assert.match(refusal({ data: ['x'], size: 500 }), 'size must be a multiple of 16')
   assert.match(refusal({ data: ['x'], prompts: { point: 0, box: 0, both: 0 } }), 'are all 0')
   assert.match(refusal({ data: ['x'], loss: { dice: 0, bce: 0 } }), 'both 0')
+  assert.match(refusal({ data: ['x'], average: 1 }), 'average must be a number from 0 to 0.999999')
   assert.match(refusal({ data: ['x'], lora: 7 }), 'lora must be an object')
   const tracking = (over: object) => refusal({ data: ['x'], tracking: over })
   assert.match(tracking({ to: ['tb'] }), 'tracking.to.0 must be one of jsonl, wandb, tensorboard, not "tb"')
@@ -114,6 +115,7 @@ test('every flag sets an existing key', () => {
     small: '0.5',
     storage: 'f16',
     bce: '2',
+    average: '0.9',
     'zoom-out': '1',
   }
   const plain = checkConfig({ data: ['x'] }, '')
@@ -177,6 +179,7 @@ test('a changed default raises the version of the checkpoints, whose hash does n
     [rest.groupBy, rest.onBad, rest.shares, rest.size, rest.batch, rest.microBatch, rest.storage],
     [null, 'refuse', [0.7, 0.2, 0.1], null, 8, 'auto', 'f32'],
   )
+  assert.is(rest.average, 0.999)
   assert.equal([rest.epochs, rest.images, rest.maxSteps, rest.seed, rest.augment], ['auto', null, null, 0, true])
   const targets = [...LORA_TARGETS]
   assert.equal(lora, { kind: 'lora', rank: 512, alpha: null, rslora: false, targets, blocks: null })

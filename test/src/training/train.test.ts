@@ -14,6 +14,11 @@ import { parse } from '../../../src/cli/command'
 import { command } from '../../../src/commands/train'
 import type { Sink } from '../../../src/tracking/sink'
 import { CHECKPOINT, CHECKPOINT_VERSION, readCheckpoint, writeCheckpoint } from '../../../src/training/checkpoint-file'
+import { openDataset } from '../../../src/dataset/dataset'
+import { loadAdapter } from '../../../src/model/attach-adapter'
+import { openModel } from '../../../src/model/open-model'
+import type { Adaptation } from '../../../src/training/adaptation'
+import { Validator } from '../../../src/training/validate'
 import { openEngine } from '../../../src/host/gpu'
 import { DivergenceGuard } from '../../../src/training/divergence-guard'
 import { readMetrics } from '../../../src/tracking/metrics-file'
@@ -137,6 +142,49 @@ test('without a size the model’s own is used, and recorded with the run and it
   assert.is((await readAdapterProfile(last)).size, vision.img)
   assert.ok((await resume('own size')).finished, 'the recorded size belongs to the same configuration')
 })
+
+/** The score of a run's best adapter as it is on the disk, on the run's validation images. */
+async function scoreOfBest(name: string): Promise<number> {
+  const { best, split } = runFolder(join(scratch, name))
+  const config = toyConfig(data)
+  const model = await openModel(engine, config.model, {
+    inputSize: 80,
+    config: JSON.parse(await readFile(config.modelConfig!, 'utf8')),
+  })
+  const adapter = await loadAdapter(engine, model, best)
+  const session = { model, adaptation: { withAverage: (use) => use() } as Adaptation }
+  const { items } = await openDataset(data)
+  const { val } = JSON.parse(await readFile(split, 'utf8')) as { val: string[] }
+  const validator = await Validator.open(
+    session,
+    items.filter(({ id }) => val.includes(id)),
+    config,
+  )
+  const validation = await validator.run(() => false)
+  validator.destroy()
+  adapter.release()
+  model.release()
+  return validation!.score
+}
+
+test('what is exported and validated is the moving average of the parameters', async () => {
+  const run = runFolder(join(scratch, 'whole'))
+  const { progress, parameters } = await readCheckpoint(run.best)
+  const { tensors } = await readAdapter(run.best)
+  const b = parameters.find(({ name }) => name.endsWith('lora_B'))!
+  const stored = [...tensors.targets].flatMap(([name, { B }]) => (b.name.includes(layerOf(name)) ? [...B] : []))
+  assert.equal(stored, [...b.average!])
+  assert.not.equal(stored, [...b.values])
+  const full = await start('full', {}, { lora: { kind: 'full' }, epochs: 2 })
+  assert.is(await scoreOfBest('whole'), progress.best!.score)
+  assert.is(await scoreOfBest('full'), full.best!.score)
+
+  await start('no average', {}, { average: 0, maxSteps: 1, validation: { every: 0 } })
+  const plain = (await readCheckpoint(runFolder(join(scratch, 'no average')).last)).parameters
+  assert.ok(plain.every(({ average }) => average === undefined))
+})
+
+const layerOf = (part: string) => part.replace(/\.[qkv]$/, '.')
 
 test('the loss falls', async () => {
   const targets = ['q', 'v', 'proj', 'lin1', 'lin2', 'decoder.q', 'decoder.v', 'decoder.out']
