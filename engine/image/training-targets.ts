@@ -12,16 +12,36 @@ import { resizeLongest } from './model-input'
  * @throws Error if an id is 0, the background
  */
 export function labelTargets(labels: LabelMap, ids: ArrayLike<number>, size: number, lowRes: number): Float32Array {
-  const { width, height, data } = labels
-  const valid = resizeLongest(width, height, size)
-  const cellsX = (valid.width / width) * (lowRes / size) // cells per pixel
-  const cellsY = (valid.height / height) * (lowRes / size)
   const plane = lowRes * lowRes
   const targets = new Float32Array(ids.length * plane)
   const slot = new Int32Array(MAX_LABEL + 1).fill(-1)
   for (let i = 0; i < ids.length; i++) if (slot[ids[i]] < 0) slot[ids[i]] = i
   if (slot[0] >= 0) throw new Error('label 0 is the background and has no training target')
 
+  addCoverage(labels, size, lowRes, targets, (id) => (slot[id] < 0 ? -1 : slot[id] * plane))
+  for (let i = 0; i < targets.length; i++) if (targets[i] > 1) targets[i] = 1 // rounding of the sums
+  for (let i = 0; i < ids.length; i++) {
+    const first = slot[ids[i]]
+    if (first !== i) targets.copyWithin(i * plane, first * plane, (first + 1) * plane)
+  }
+  return targets
+}
+
+/**
+ * Adds to each cell of the low-resolution grid over the padded input square the fraction of it that pixels of a label map
+ * cover.
+ * @param placeOf where in `targets` the grid (lowRes, lowRes) of a label begins, or -1 if it has none
+ */
+export function addCoverage(
+  { width, height, data }: LabelMap,
+  size: number,
+  lowRes: number,
+  targets: Float32Array,
+  placeOf: (label: number) => number,
+): void {
+  const valid = resizeLongest(width, height, size)
+  const cellsX = (valid.width / width) * (lowRes / size) // cells per pixel
+  const cellsY = (valid.height / height) * (lowRes / size)
   for (let y = 0; y < height; y++) {
     const top = y * cellsY
     const bottom = (y + 1) * cellsY
@@ -29,21 +49,16 @@ export function labelTargets(labels: LabelMap, ids: ArrayLike<number>, size: num
       const id = data[y * width + x]
       const start = x
       while (x < width && data[y * width + x] === id) x++
-      if (slot[id] < 0) continue
+      const place = placeOf(id)
+      if (place < 0) continue
       const left = start * cellsX
       const right = x * cellsX
       for (let cy = Math.floor(top); cy < bottom && cy < lowRes; cy++) {
-        const row = slot[id] * plane + cy * lowRes
+        const row = place + cy * lowRes
         const high = Math.min(bottom, cy + 1) - Math.max(top, cy)
         for (let cx = Math.floor(left); cx < right && cx < lowRes; cx++)
           targets[row + cx] += high * (Math.min(right, cx + 1) - Math.max(left, cx))
       }
     }
   }
-  for (let i = 0; i < targets.length; i++) if (targets[i] > 1) targets[i] = 1 // rounding of the sums
-  for (let i = 0; i < ids.length; i++) {
-    const first = slot[ids[i]]
-    if (first !== i) targets.copyWithin(i * plane, first * plane, (first + 1) * plane)
-  }
-  return targets
 }

@@ -38,6 +38,31 @@ test('the distance is the exact Euclidean one', () => {
   }
 })
 
+test('in a label map the distance is that to the nearest pixel of another label', () => {
+  const rng = new Rng(2)
+  for (const [width, height, cell] of [
+    [31, 22, 5],
+    [17, 40, 9],
+    [6, 6, 1],
+  ]) {
+    // blocks of a random label each, so that instances touch one another
+    const blocks = Uint16Array.from({ length: 1000 }, () => rng.int(4))
+    const labelAt = (x: number, y: number) => blocks[Math.floor(y / cell) * 40 + Math.floor(x / cell)]
+    const labels = Uint16Array.from({ length: width * height }, (_, i) => labelAt(i % width, Math.floor(i / width)))
+    const got = squaredDistance(labels, width, height)
+    labels.forEach((label, i) => {
+      const [x, y] = [i % width, Math.floor(i / width)]
+      let best = label ? Infinity : 0
+      for (let oy = -1; oy <= height; oy++)
+        for (let ox = -1; ox <= width; ox++) {
+          const inside = ox >= 0 && oy >= 0 && ox < width && oy < height
+          if (!inside || labels[oy * width + ox] !== label) best = Math.min(best, (ox - x) ** 2 + (oy - y) ** 2)
+        }
+      assert.is(got[i], best, `${x},${y} of ${width}x${height}`)
+    })
+  }
+})
+
 test('area, inclusive box, innermost point and border of each instance', () => {
   const labels = map(
     8,
