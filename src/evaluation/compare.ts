@@ -1,7 +1,8 @@
 /** @file Evaluates several segmenters on the same images: models under test, and the rivals that they are compared with. */
 import type { SamModel } from '../../engine/sam/sam-model'
 import { CONFIDENCE } from './bootstrap'
-import { type EvaluatedImage, evaluate, type EvaluateOptions, type TalliedMode } from './evaluate'
+import { quantile } from '../statistics/quantile'
+import { type EvaluatedImage, evaluate, type EvaluateOptions, type ImageSeconds, type TalliedMode } from './evaluate'
 import { type ModelSegmenterOptions, openModelSegmenter } from './model-segmenter'
 import { scoreMode, type ScoredEvaluation } from './scores'
 import type { OpenSegmenter, PromptMode } from './segmenter'
@@ -53,9 +54,20 @@ export interface Tallied extends Identity {
   modes: TalliedMode[]
 }
 
+/** The median time of an image in one prompt mode, in seconds. */
+export interface ImageTime {
+  prompt: PromptMode
+  /** What is done once for all prompts; null for 'auto', which encodes by itself. */
+  encode: number | null
+  /** The masks of all instances, after that; null for 'auto'. */
+  masks: number | null
+  whole: number
+}
+
 /** The scores of a contestant, by prompt mode. */
 export interface ScoredModel extends Identity {
   evaluations: ScoredEvaluation[]
+  times: ImageTime[]
 }
 
 export interface Comparison {
@@ -117,7 +129,9 @@ export function scoreComparison(
 ): Comparison {
   const rivals = tallied.filter(({ rival }) => rival).sort((a, b) => (b.size ?? 0) - (a.size ?? 0))
   const ordered = [...rivals, ...tallied.filter(({ rival }) => !rival)]
-  const models = ordered.map(({ modes: _, ...identity }): ScoredModel => ({ ...identity, evaluations: [] }))
+  const models = ordered.map(({ modes, ...identity }): ScoredModel => {
+    return { ...identity, evaluations: [], times: modes.map(medianTime) }
+  })
   const prompts = new Set(ordered.flatMap(({ modes }) => modes.map(({ prompt }) => prompt)))
   for (const prompt of prompts) {
     const evaluated = ordered.flatMap(({ modes, name, rival }, i) =>
@@ -127,4 +141,11 @@ export function scoreComparison(
     evaluated.forEach(({ i }, k) => models[i].evaluations.push(scored[k]))
   }
   return { models, bootstrap: { resamples, confidence: CONFIDENCE, seed } }
+}
+
+function medianTime({ prompt, seconds }: TalliedMode): ImageTime {
+  const median = (of: (one: ImageSeconds) => number) => quantile(Float64Array.from(seconds, of).sort(), 0.5)
+  const whole = median(({ encode, masks }) => encode + masks)
+  if (prompt === 'auto') return { prompt, encode: null, masks: null, whole }
+  return { prompt, encode: median(({ encode }) => encode), masks: median(({ masks }) => masks), whole }
 }

@@ -47,7 +47,7 @@ export interface EvaluatedImage {
 
 /** How long an image took, in seconds. */
 export interface ImageSeconds {
-  /** What is done once for all prompts, such as encoding. */
+  /** What is done once for all prompts on it; 0 for 'auto', which encodes by itself. */
   encode: number
   /** The masks of all instances, after that. */
   masks: number
@@ -84,7 +84,8 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] 
     const large = instances(labels).filter(({ area }) => area >= minArea)
     const chosen = sampleInstances(large, item.id, { maxInstances, seed })
     if (chosen.length) {
-      const encode = await seconds(() => segmenter.encode(sample))
+      const prompted = prompts.some((prompt) => prompt !== 'auto')
+      const encode = prompted ? (await seconds(() => segmenter.encode(sample))).seconds : 0
       const results: ImageResult[] = []
       for (const [k, prompt] of prompts.entries()) {
         const auto = prompt === 'auto'
@@ -100,7 +101,7 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] 
         const tally = tallyImage({ id: item.id, labels, instances: counted, masks, matches, union, tolerance })
         const sums: ImageTally = view ? { ...tally, view } : tally
         tallied[k].images.push(sums)
-        tallied[k].seconds.push({ encode: encode.seconds, masks: predicted.seconds })
+        tallied[k].seconds.push({ encode: auto ? 0 : encode, masks: predicted.seconds })
         results.push({ prompt, instances: counted, masks, matches, union, tally: sums })
       }
       await options.onImage?.({ item, sample, results })

@@ -26,7 +26,7 @@ export interface ImageTally {
   detections: Detection[]
   boundary: BoundaryScores
   size: SizeError
-  /** Equivalent diameters in pixels. */
+  /** Equivalent diameters in pixels of the image; those of instances in the order of `ious`. */
   diameters: { masks: number[]; instances: number[] }
   /** The parts of the image that the model saw; absent for a method without a model. */
   view?: View

@@ -6,6 +6,8 @@ import { Predictor } from '../../engine/sam/predictor'
 import type { ImagePrompt } from '../../engine/sam/prompt-masks'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { type ScaleSettings, TiledPredictor } from '../../engine/scale/tiled-predictor'
+import { wholeView } from '../../engine/scale/view'
+import { tileCount } from '../../engine/image/tiles'
 import type { Instance } from '../dataset/instances'
 import type { Sample } from '../dataset/sample'
 import type { EvaluationPrompt, OpenSegmenter, PromptMode, Proposed, Segmenter } from './segmenter'
@@ -73,5 +75,11 @@ const promptOf = ({ point: [x, y], x0, y0, x1, y1 }: Instance, kind: EvaluationP
 async function findMasks(generator: MaskGenerator, image: Sample, signal?: AbortSignal): Promise<Proposed> {
   const set = await generator.candidates(image, { signal })
   const kept = filterCandidates(set, generator.options).kept.map((i) => set.candidates[i])
-  return { masks: kept.map(({ mask }) => mask), scores: kept.map(({ predictedIou }) => predictedIou) }
+  const { inputSize } = generator.model
+  const { tileSize, tileHalo } = generator.options
+  const whole = wholeView(image, inputSize)
+  const view = tileSize
+    ? { ...whole, tileSize, tileHalo, tiles: tileCount(image, tileSize, tileHalo), magnification: inputSize / tileSize }
+    : whole
+  return { masks: kept.map(({ mask }) => mask), scores: kept.map(({ predictedIou }) => predictedIou), view }
 }

@@ -2,6 +2,7 @@
 import { bootstrap, type Interval, percentileInterval } from './bootstrap'
 import type { TalliedMode } from './evaluate'
 import type { PromptMode } from './segmenter'
+import { scoreBySize, type SizeBin, type SizeUnit } from './size-bins'
 import { percentiles } from './size-distance'
 import {
   errorOf,
@@ -58,6 +59,8 @@ export interface ScoredEvaluation extends EvaluationScores {
   intervals: Intervals
   /** null for a rival, and if no rival was evaluated in this prompt mode. */
   change: Change | null
+  /** The scores of the instances by their size, in both units; null where sizes in the unit are not known. */
+  bySize: Record<SizeUnit, SizeBin[] | null>
 }
 
 /** The scores of a model in one prompt mode, without intervals. */
@@ -117,7 +120,11 @@ export function scoreMode(models: readonly RatedMode[], options: ScoreOptions): 
     const { samples } = rated[i]
     const intervals = intervalsOf(mode.images.length, (name) => samples[name])
     const change = rival || !rivals.length ? null : changeOf(rivals, rated[i], mode.images.length)
-    return { ...summariseTallies(mode), intervals, change }
+    const bySize = {
+      image: scoreBySize(mode.images, 'image', options),
+      input: scoreBySize(mode.images, 'input', options),
+    }
+    return { ...summariseTallies(mode), intervals, change, bySize }
   })
 }
 

@@ -23,14 +23,14 @@ export interface Proposed {
 
 /** A method of segmentation: a model with or without an adapter, or a classical method. It must not look at the labels. */
 export interface Segmenter {
-  /** Does what is needed once for all prompts on an image, and resolves when that is finished, so that it can be timed. */
+  /** Does what all prompts on an image need once, and resolves when that is finished, so that it can be timed. */
   encode(sample: Sample): Promise<void>
   /**
    * One mask for each instance, from its prompt, on the image that was encoded last. Required for 'point' and 'box'.
    * @throws the abort reason, if the method can be aborted
    */
   prompted?(sample: Sample, instances: readonly Instance[], prompt: EvaluationPrompt): Promise<Proposed>
-  /** Finds all masks of an image. Required for 'auto'. @throws as `prompted` */
+  /** Finds all masks of an image, which need not be encoded before. Required for 'auto'. @throws as `prompted` */
   automatic?(sample: Sample): Promise<Proposed>
 }
 

@@ -29,10 +29,7 @@ export function watershedSegmenter(): Segmenter {
         ),
       )
     },
-    async automatic(sample) {
-      await encode(sample)
-      return unscored(masks)
-    },
+    automatic: async (sample) => unscored(watershedMasks(sample)),
   }
 }
 

@@ -6,7 +6,10 @@ import { type MeasureName, measures } from '../evaluation/measures'
 import { lineChart, type Series } from '../drawing/chart'
 import { evaluationReportCharts } from './run/run-curves'
 import { escape } from '../text/escape'
-import { type Example, modelName, exampleMeasures } from './example-images'
+import { type Example, exampleMeasures } from './example-images'
+import { modelName } from './model-name'
+import { sizeSection } from './size-table'
+import { timeSection } from './time-table'
 import type { Hardware } from '../host/hardware'
 import type { CompleteRun } from './run/read-run'
 import { factTable, page } from '../drawing/html-page'
@@ -42,8 +45,7 @@ export function renderEvaluationReport(report: EvaluationReport): string {
     about: about,
     body: `${tiles(comparison, run)}
 <h2>Scores</h2>
-${scores(comparison)}
-${sizes(comparison)}
+${scoreSections(comparison, hardware.adapter)}
 ${run ? `<h2>Training</h2>\n${evaluationReportCharts(run)}` : ''}
 ${exampleSections(examples)}
 <h2>Settings</h2>
@@ -98,7 +100,13 @@ mask and each mask with at most one particle, in descending order of IoU. AP ran
 SA is TP / (TP + FP + FN) of an image.`,
 }
 
-export function scores(comparison: Comparison): string {
+/** All scores of a comparison: the tables, the sizes, and the times on a device. */
+export const scoreSections = (comparison: Comparison, device: string): string =>
+  [scores(comparison), sizeSection(comparison), sizes(comparison), timeSection(comparison, device)]
+    .filter(Boolean)
+    .join('\n')
+
+function scores(comparison: Comparison): string {
   const { resamples } = comparison.bootstrap
   const blocks = scoreTables(comparison).map(({ prompt, columns, rows }) => {
     const head = columns.map(({ model, kind }) => {
@@ -154,7 +162,7 @@ export function inputSizes(models: readonly Identity[]): string {
 }
 
 /** The cumulative size distributions of the labels and of the masks found by each model. */
-export function sizes({ models }: Comparison): string {
+function sizes({ models }: Comparison): string {
   const found = models.flatMap(({ name, evaluations }) =>
     evaluations.filter(({ prompt }) => prompt === 'auto').map((evaluation) => ({ name, evaluation })),
   )

@@ -19,6 +19,7 @@ import {
   unpack,
 } from '../drawing/raster'
 import { formatValue } from './evaluation-table'
+import { modelName } from './model-name'
 
 /** Maximum length of the longer side of an example image, in pixels. */
 const LONGEST = 640
@@ -156,12 +157,6 @@ async function draw({ item, ids, masks }: KeptImage, models: Comparison['models'
     await put(`Changes by ${name === 'adapted' ? 'the adapter' : name}`, (rgb) => drawChanges(rgb, base!, after, truth))
   return pictures
 }
-
-/** The name of a model in headings and captions. */
-export const modelName = (name: string): string =>
-  name
-    .replace(/^(base|adapted)(?=$| at \d+$)/, (word) => (word === 'base' ? 'Base model' : 'Adapted model'))
-    .replace(/^watershed$/, 'Otsu and watershed')
 
 async function jpeg(rgb: Uint8Array, { width, height }: Size): Promise<string> {
   const raw = { width, height, channels: 3 as const }

@@ -13,6 +13,8 @@ import { logLine, Progress } from '../../host/progress'
 import { ExampleCollector } from '../../report/example-images'
 import { hardwareOf } from '../../host/hardware'
 import { comparisonTable } from '../../report/evaluation-table'
+import { sizeTextTable } from '../../report/size-table'
+import { timeTextTable } from '../../report/time-table'
 import type { Command } from '../../cli/command'
 import { flag, text, type Values } from '../../cli/options'
 import { checkAdapter } from '../../model/attach-adapter'
@@ -173,7 +175,12 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
     }
     if (flag(values, 'json')) console.log(json)
     else {
-      console.log(`${name} on ${items.length} images, in percent\n\n${comparisonTable(comparison)}`)
+      const tables = [
+        `${name} on ${items.length} images, in percent\n\n${comparisonTable(comparison)}`,
+        sizeTextTable(comparison),
+        timeTextTable(comparison, hardware.adapter),
+      ]
+      console.log(tables.filter(Boolean).join('\n\n'))
       if (reportPath) console.log(`\nreport: ${resolve(reportPath)}`)
     }
     return 0

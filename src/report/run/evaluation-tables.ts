@@ -7,7 +7,7 @@ import { promptModes } from '../../evaluation/segmenter'
 import { measureNames } from '../../evaluation/measures'
 import { escape } from '../../text/escape'
 import { factTable } from '../../drawing/html-page'
-import { inputSizes, scores, sizes } from '../evaluation-report'
+import { inputSizes, scoreSections } from '../evaluation-report'
 
 // undefined measures are NaN, which is null in JSON
 const Value = v.pipe(
@@ -18,6 +18,18 @@ const each = <T extends v.GenericSchema>(schema: T) =>
   v.object(Object.fromEntries(measureNames.map((name) => [name, schema])))
 const Interval = v.nullable(v.tuple([Value, Value]))
 const Values = each(Value).entries
+const SizeBins = v.nullable(
+  v.array(
+    v.object({
+      from: v.number(),
+      to: v.nullable(v.number()),
+      instances: v.number(),
+      dice: Value,
+      recall: Value,
+      intervals: v.object({ dice: Interval, recall: Interval }),
+    }),
+  ),
+)
 const Evaluation = v.object({
   ...Values,
   prompt: v.picklist(promptModes),
@@ -26,6 +38,7 @@ const Evaluation = v.object({
   diameters: v.object({ masks: v.array(v.number()), instances: v.array(v.number()) }),
   perImage: v.pipe(v.array(v.object({ ...Values, id: v.string(), instances: v.number() })), v.minLength(1)),
   intervals: each(Interval),
+  bySize: v.object({ image: SizeBins, input: SizeBins }),
   change: v.nullable(
     v.object({
       from: each(v.nullable(v.string())),
@@ -34,6 +47,12 @@ const Evaluation = v.object({
       errorRemoved: v.object({ values: each(Value), intervals: each(Interval) }),
     }),
   ),
+})
+const Time = v.object({
+  prompt: v.picklist(promptModes),
+  encode: v.nullable(v.number()),
+  masks: v.nullable(v.number()),
+  whole: v.number(),
 })
 const EvaluationFile = v.object({
   model: v.string(),
@@ -48,10 +67,12 @@ const EvaluationFile = v.object({
         size: v.nullable(v.number()),
         rival: v.boolean(),
         evaluations: v.array(Evaluation),
+        times: v.array(Time),
       }),
     ),
     v.check((models) => models.some(({ evaluations }) => evaluations.length > 0)),
   ),
+  hardware: v.object({ adapter: v.string() }),
   bootstrap: v.object({ resamples: v.number(), confidence: v.number(), seed: v.number() }),
 })
 
@@ -59,6 +80,8 @@ export interface EvaluationView {
   path: string
   facts: [string, string][]
   comparison: Comparison
+  /** The name of the GPU that it was computed on. */
+  device: string
 }
 
 /** @throws UserError if the file was not written by `wgsam eval --out` of this version */
@@ -79,7 +102,7 @@ export async function readEvaluation(path: string): Promise<EvaluationView> {
       `${path} is not a result of \`wgsam eval --out\`, or of an older version (at ${at}): evaluate again, or omit it`,
     )
   }
-  const { model, adapters, data, split, models, bootstrap } = result.output
+  const { model, adapters, data, split, models, bootstrap, hardware } = result.output
   const facts: [string, string][] = [
     ['Model', `${model}, ${inputSizes(models)}`],
     ['Adapters', adapters.join(', ') || 'none'],
@@ -87,10 +110,9 @@ export async function readEvaluation(path: string): Promise<EvaluationView> {
     ['File', path],
   ]
   // values that the tables do not show (pooled numbers, counts at other IoUs) are neither checked nor read
-  return { path, facts, comparison: { models, bootstrap } as unknown as Comparison }
+  return { path, facts, comparison: { models, bootstrap } as unknown as Comparison, device: hardware.adapter }
 }
 
-export const evaluationHtml = ({ facts, comparison, path }: EvaluationView, several: boolean): string =>
+export const evaluationHtml = ({ facts, comparison, path, device }: EvaluationView, several: boolean): string =>
   `${several ? `<h3>${escape(path)}</h3>` : ''}${factTable(facts)}
-${scores(comparison)}
-${sizes(comparison)}`
+${scoreSections(comparison, device)}`

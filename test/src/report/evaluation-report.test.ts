@@ -1,6 +1,7 @@
 /** @file The evaluation report: a self-contained page, safe with hostile names, with the right scores and drawings. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { wholeView } from '../../../engine/scale/view'
 import type { Mask } from '../../../engine/masks/mask'
 import { paintMasks } from '../../../engine/masks/mask-algebra'
 import { scoreComparison, WATERSHED } from '../../../src/evaluation/compare'
@@ -32,11 +33,14 @@ import {
   percent,
   shownMeasures,
 } from '../../../src/report/evaluation-table'
+import { sizeTextTable } from '../../../src/report/size-table'
+import { timeTextTable } from '../../../src/report/time-table'
 import { checkConfig } from '../../../src/training/config'
 
 /** An image whose Dice is as given, of seven instances all found by one mask each. */
 const image = (id: string, dice: number): ImageTally => ({
   id,
+  view: wholeView({ width: 10, height: 10 }, 20),
   instances: 7,
   masks: 7,
   confusion: { truePositive: 1, falsePositive: 0, falseNegative: 0, trueNegative: 1 },
@@ -180,6 +184,30 @@ test('the best rival is named, and models with different input sizes are told ap
     /60\.00 → 75\.00<\/b><span>Dice in percent, point prompts, from the best rival \(Otsu and watershed\), \+15\.00 points, 38 % of the error removed/,
   )
   assert.match(html, '<th>Base model at 64</th><th>Otsu and watershed</th><th>Adapted model at 32</th>')
+})
+
+test('sizes and times: for a terminal and in the page, with the units and the device', () => {
+  const rows = sizeTextTable(comparison).split('\n')
+  assert.match(rows[0], 'recall at IoU 0.75')
+  // all particles have 30 pixels in the image, 60 at the input, and an IoU of 0.8
+  assert.match(rows[2], /^point prompts, diameter in the image, px +base +adapted$/)
+  assert.match(rows[3], /^ {2}16 to 32 +88\.89 100\.00 \(14\) +88\.89 100\.00 \(14\)$/)
+  assert.match(rows[5], /^point prompts, diameter at the model’s input, px/)
+  assert.match(rows[6], /^ {2}32 to 64 /)
+  assert.is(rows.length, 2 + 4 * 2 + 3)
+  const times = timeTextTable(comparison, 'a card').split('\n')
+  assert.equal([times[0], times.length], ['seconds per image, median over the images; a card', 8])
+  assert.match(times[3], /^encoding +2\.5 +2\.5$/)
+  assert.match(times[4], /^masks, point prompts +0\.50 +0\.50$/)
+  assert.match(times[6], /^whole, point prompts +3\.0 +3\.0$/)
+  const html = renderEvaluationReport(report)
+  for (const text of ['By particle size', '<th>16 to 32</th>', 'whole, box prompts', 'Instance Dice, point prompts, %'])
+    assert.ok(html.includes(text), text)
+  const auto = mode('auto', [0.3, 0.3])
+  const images = auto.images.map((one) => ({ ...one, view: undefined }))
+  const alone = scoreComparison([{ ...watershed, modes: [{ ...auto, images }] }])
+  assert.is(sizeTextTable(alone).split('\n').length, 4, 'no sizes at the input of a method without a model')
+  assert.match(timeTextTable(alone, ''), /^whole, automatic +3\.0$/m)
 })
 
 test('one image has no interval; a change whose interval includes 0 is neither better nor worse', () => {

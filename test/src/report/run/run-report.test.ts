@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { wholeView } from '../../../../engine/scale/view'
 import { chooseVerb, parse } from '../../../../src/cli/command'
 import { command } from '../../../../src/commands/report'
 import { scoreComparison } from '../../../../src/evaluation/compare'
@@ -61,6 +62,7 @@ async function refused(...argv: string[]): Promise<string> {
 
 const tally = (id: string, dice: number): ImageTally => ({
   id,
+  view: wholeView({ width: 10, height: 10 }, 20),
   instances: 2,
   masks: 2,
   confusion: { truePositive: 1, falsePositive: 0, falseNegative: 0, trueNegative: 1 },
@@ -91,7 +93,13 @@ function evaluationFile(path: string): string {
     ],
   })
   const comparison = scoreComparison([of('base', null, 0.61), of('adapted', 'runs/x/best', 0.87)], { resamples: 100 })
-  const head = { model: 'minisam', adapters: ['runs/x/best'], size: 512, data: ['particles'], split: 'test' }
+  const head = {
+    model: 'minisam',
+    adapters: ['runs/x/best'],
+    hardware: { adapter: 'a card' },
+    data: ['particles'],
+    split: 'test',
+  }
   writeFileSync(path, JSON.stringify({ ...head, ...comparison }))
   return path
 }
