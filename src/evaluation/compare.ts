@@ -1,5 +1,6 @@
 /** @file Evaluates several segmenters on the same images: models under test, and the rivals that they are compared with. */
 import type { SamModel } from '../../engine/sam/sam-model'
+import type { Knots } from '../statistics/calibration'
 import { CONFIDENCE } from './bootstrap'
 import { quantile } from '../statistics/quantile'
 import { type EvaluatedImage, evaluate, type EvaluateOptions, type ImageSeconds, type TalliedMode } from './evaluate'
@@ -18,6 +19,8 @@ export interface Identity {
   size: number | null
   /** True if the others are compared with it. */
   rival: boolean
+  /** What a predicted IoU of its automatic masks means, if that is known. */
+  calibration?: Knots
 }
 
 /** A segmenter to compare, opened when it is its turn. */
@@ -134,8 +137,8 @@ export function scoreComparison(
   })
   const prompts = new Set(ordered.flatMap(({ modes }) => modes.map(({ prompt }) => prompt)))
   for (const prompt of prompts) {
-    const evaluated = ordered.flatMap(({ modes, name, rival }, i) =>
-      modes.filter((mode) => mode.prompt === prompt).map((mode) => ({ i, name, rival, mode })),
+    const evaluated = ordered.flatMap(({ modes, name, rival, calibration }, i) =>
+      modes.filter((mode) => mode.prompt === prompt).map((mode) => ({ i, name, rival, calibration, mode })),
     )
     const scored = scoreMode(evaluated, { resamples, seed })
     evaluated.forEach(({ i }, k) => models[i].evaluations.push(scored[k]))

@@ -75,6 +75,13 @@ export function pairMasks(truth: LabelMap, masks: readonly Mask[], minArea = 1):
   return { masks: masks.length, instances: found.length, pairs, areas, uncounted }
 }
 
+/** For each mask the IoU with the instance that it fits best; 0 without overlap. */
+export function bestIous({ masks, pairs }: Overlaps): number[] {
+  const best = Array<number>(masks).fill(0)
+  for (const { mask, iou } of pairs) best[mask] = Math.max(best[mask], iou)
+  return best
+}
+
 /**
  * Scores of the masks in `kept` (all by default). Each instance is matched with at most one mask and each mask with at most
  * one instance, in descending order of IoU. Precision is the fraction of masks with a match, recall that of instances. Without

@@ -2,7 +2,7 @@
 import type { Mask } from '../../engine/masks/mask'
 import type { LabelMap } from '../../engine/image/label-map'
 import type { Instance } from '../dataset/instances'
-import { type Pair, pairMasks } from './detection'
+import { bestIous, type Overlaps, type Pair, pairMasks } from './detection'
 import { instanceScores } from './pixel-counts'
 
 /** The IoU levels at which an instance counts as found: 0.5, 0.55 … 0.95. */
@@ -12,6 +12,8 @@ export const iouLevels: readonly number[] = Array.from({ length: 10 }, (_, i) =>
 export interface Detection {
   /** The predicted IoU; null if the method that made the mask has none. */
   score: number | null
+  /** The IoU with the instance that it was prompted for, or that it fits best; 0 for none. */
+  iou: number
   /** Bit i: it is a hit at iouLevels[i], if masks are assigned to instances in the order of their scores. */
   hits: number
 }
@@ -40,7 +42,7 @@ export function promptedMatches(
     counted: places,
     maskOf: places,
     ious,
-    detections: ious.map((iou, i) => ({ score: scores[i], hits: levelBits(iou) })),
+    detections: ious.map((iou, i) => ({ score: scores[i], iou, hits: levelBits(iou) })),
   }
 }
 
@@ -55,9 +57,9 @@ export function automaticMatches(
   scores: readonly (number | null)[],
   minArea: number,
 ): Matches {
-  const { instances, pairs, areas, uncounted } = pairMasks(labels, masks, minArea)
-  const best = new Float64Array(masks.length)
-  for (const { mask, iou } of pairs) best[mask] = Math.max(best[mask], iou)
+  const overlaps = pairMasks(labels, masks, minArea)
+  const { instances, pairs, areas, uncounted } = overlaps
+  const best = bestIous(overlaps)
   const counted = masks
     .map((_, m) => m)
     .filter((m) => (areas[m] >= minArea || best[m] >= iouLevels[0]) && 2 * uncounted[m] <= areas[m] && areas[m] > 0)
@@ -72,19 +74,19 @@ export function automaticMatches(
     maskOf[instance] = mask
     ious[instance] = iou
   }
-  return { counted, maskOf, ious, detections: rankedHits(pairs, instances, counted, scores) }
+  return { counted, maskOf, ious, detections: rankedHits(overlaps, best, counted, scores) }
 }
 
 /** As in COCO's evaluation, at each level masks in descending order of score take the best instance that is still free. */
 function rankedHits(
-  pairs: readonly Pair[],
-  instances: number,
+  { pairs, instances }: Overlaps,
+  best: readonly number[],
   counted: readonly number[],
   scores: readonly (number | null)[],
 ): Detection[] {
   const byMask = new Map<number, Pair[]>(counted.map((m) => [m, []]))
   for (const pair of pairs) byMask.get(pair.mask)?.push(pair) // keeps the order by IoU
-  const detections = counted.map((m) => ({ mask: m, score: scores[m], hits: 0 }))
+  const detections = counted.map((m) => ({ mask: m, score: scores[m], iou: best[m], hits: 0 }))
   const order = [...detections].sort((a, b) => (b.score ?? 0) - (a.score ?? 0))
   iouLevels.forEach((level, bit) => {
     const taken = new Uint8Array(instances)
@@ -95,7 +97,7 @@ function rankedHits(
       detection.hits |= 1 << bit
     }
   })
-  return detections.map(({ score, hits }) => ({ score, hits }))
+  return detections.map(({ mask: _, ...detection }) => detection)
 }
 
 const levelBits = (iou: number): number => iouLevels.reduce((bits, level, i) => bits | (+(iou >= level) << i), 0)

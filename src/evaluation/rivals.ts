@@ -1,5 +1,6 @@
 /** @file Which contestants a comparison has: the adapters, and the rivals that a user could take without training anything. */
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
+import type { Knots } from '../statistics/calibration'
 import { distinctNames } from './adapter-names'
 import { type Contestant, WATERSHED, watershedContestant } from './compare'
 import { modelContestant, type ResizableModel } from './model-contestants'
@@ -18,7 +19,7 @@ export interface ContestantOptions {
   /** The side of the input of the base model where it is evaluated for itself, because there is no adapter. */
   size: number
   /** In the order of the table. */
-  adapters: readonly { path: string; size: number }[]
+  adapters: readonly { path: string; size: number; calibration?: Knots }[]
   /** Options of the mask generator for the base model and then each adapter; empty if it does not run. */
   generators: readonly (Partial<GeneratorOptions> | undefined)[]
 }
@@ -38,9 +39,9 @@ export function contestantsOf(models: ResizableModel, options: ContestantOptions
     adapters.map(({ path }) => path),
     ['base', WATERSHED],
   )
-  const tested = adapters.map(({ path, size: side }, i) => {
+  const tested = adapters.map(({ path, size: side, calibration }, i) => {
     const name = adapters.length > 1 ? names[i] : 'adapted'
-    return modelContestant(models, { name, path, size: side, rival: false, generator: generators[i + 1] })
+    return modelContestant(models, { name, path, size: side, rival: false, calibration, generator: generators[i + 1] })
   })
   const bySize = [...new Set(adapters.map(({ size: side }) => side))]
   const grouped = bySize.flatMap((side) => tested.filter((one) => one.size === side))

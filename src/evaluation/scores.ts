@@ -1,5 +1,7 @@
 /** @file The scores in reports and files: for each model and prompt mode, with intervals and changes from the best rival. */
 import { bootstrap, type Interval, percentileInterval } from './bootstrap'
+import type { Knots } from '../statistics/calibration'
+import { type Reliability, reliabilityOfDetections } from './calibrate-generator'
 import type { TalliedMode } from './evaluate'
 import type { PromptMode } from './segmenter'
 import { scoreBySize, type SizeBin, type SizeUnit } from './size-bins'
@@ -61,6 +63,8 @@ export interface ScoredEvaluation extends EvaluationScores {
   change: Change | null
   /** The scores of the instances by their size, in both units; null where sizes in the unit are not known. */
   bySize: Record<SizeUnit, SizeBin[] | null>
+  /** What the predicted IoU of automatic masks was worth; null for prompted masks and for methods without one. */
+  reliability: Reliability | null
 }
 
 /** The scores of a model in one prompt mode, without intervals. */
@@ -99,6 +103,8 @@ export interface RatedMode {
   name: string
   /** True if the others are compared with it. */
   rival: boolean
+  /** What a predicted IoU of its automatic masks means. */
+  calibration?: Knots
   mode: Omit<TalliedMode, 'seconds'>
 }
 
@@ -116,7 +122,7 @@ export function scoreMode(models: readonly RatedMode[], options: ScoreOptions): 
     return { name, values: valuesOf(images), samples: bootstrap(statistics(images), images.length, options) }
   })
   const rivals = rated.filter((_, i) => models[i].rival)
-  return models.map(({ rival, mode }, i) => {
+  return models.map(({ rival, mode, calibration = null }, i) => {
     const { samples } = rated[i]
     const intervals = intervalsOf(mode.images.length, (name) => samples[name])
     const change = rival || !rivals.length ? null : changeOf(rivals, rated[i], mode.images.length)
@@ -124,7 +130,9 @@ export function scoreMode(models: readonly RatedMode[], options: ScoreOptions): 
       image: scoreBySize(mode.images, 'image', options),
       input: scoreBySize(mode.images, 'input', options),
     }
-    return { ...summariseTallies(mode), intervals, change, bySize }
+    const detections = mode.prompt === 'auto' ? mode.images.flatMap(({ detections }) => detections) : []
+    const reliability = reliabilityOfDetections(detections, calibration)
+    return { ...summariseTallies(mode), intervals, change, bySize, reliability }
   })
 }
 

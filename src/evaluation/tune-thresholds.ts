@@ -7,7 +7,7 @@ import type { Point } from '../../engine/image/box'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import type { RgbImage } from '../../engine/image/rgb-image'
 import { boxes } from '../dataset/instances'
-import { type MaskScores, type Overlaps, pairMasks, poolScores, scorePairs } from './detection'
+import { bestIous, type MaskScores, type Overlaps, pairMasks, poolScores, scorePairs } from './detection'
 
 /** The thresholds that are searched. */
 export type Thresholds = Pick<FilterOptions, 'predIouThresh' | 'stabilityScoreThresh' | 'minArea'>
@@ -15,7 +15,10 @@ export type Thresholds = Pick<FilterOptions, 'predIouThresh' | 'stabilityScoreTh
 /** What a search needs to know of an image: its candidates without their pixels, and their overlaps with the labels. */
 export interface TuneImage {
   set: CandidateSet<CandidateMeasures>
+  /** With the instances that the search counts. */
   pairs: Overlaps
+  /** For each candidate its IoU with the instance that it fits best; 0 without overlap. */
+  ious: number[]
 }
 
 export interface Trial {
@@ -75,8 +78,10 @@ export async function findTuneImage(
   const masks = candidates.map(({ mask }) => mask)
   const pairs = pairMasks(labels, masks)
   const set = { size, overlaps, candidates: measures }
-  if (!coarse) return { set, pairs }
-  return { set, pairs: pairMasks(reachedLabels(labels, pairs, layerPoints(generator.options, 0, size)), masks) }
+  const ious = bestIous(pairs)
+  if (!coarse) return { set, pairs, ious }
+  const reached = reachedLabels(labels, pairs, layerPoints(generator.options, 0, size))
+  return { set, pairs: pairMasks(reached, masks), ious }
 }
 
 /** The labels of the instances that have a point in them, or that some mask finds. */

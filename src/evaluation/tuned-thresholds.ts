@@ -1,7 +1,8 @@
-/** @file Tuned thresholds as an adapter stores them, and as text for people. */
+/** @file Tunes the generator for an adapter: thresholds and calibration as the adapter stores them, and as text for people. */
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
-import type { StoredThresholds } from '../weights/adapter-profile'
-import type { TuneImage, Tuned } from './tune-thresholds'
+import type { AdapterProfile, StoredThresholds } from '../weights/adapter-profile'
+import { calibrateGenerator } from './calibrate-generator'
+import { type TuneImage, type Tuned, tuneThresholds } from './tune-thresholds'
 
 const partNames: Record<StoredThresholds['part'], string> = {
   train: 'training ',
@@ -10,8 +11,25 @@ const partNames: Record<StoredThresholds['part'], string> = {
   all: '',
 }
 
-/** The result of a search, as the adapter's profile stores it. */
-export const storedThresholds = (
+/**
+ * Searches thresholds on images whose candidates were found with `options`, then calibrates the predicted IoU of the masks that
+ * they let through.
+ * @param part the part of the dataset that the images are from
+ */
+export async function tuneGenerator(
+  images: readonly TuneImage[],
+  options: GeneratorOptions,
+  part: StoredThresholds['part'],
+  { areas, onProgress }: { areas: boolean; onProgress?(done: number): void },
+): Promise<{ tuned: Tuned; parts: Pick<AdapterProfile, 'thresholds' | 'calibration'> }> {
+  const floors = { predIouThresh: options.floorPredIou, stabilityScoreThresh: options.floorStability }
+  const tuned = await tuneThresholds(images, options, { floors, areas, onProgress })
+  const used = { ...options, ...tuned.best.thresholds }
+  const calibration = calibrateGenerator(images, used, options.floorPredIou) ?? undefined
+  return { tuned, parts: { thresholds: storedThresholds(tuned, images, part, options), calibration } }
+}
+
+const storedThresholds = (
   { best, before }: Tuned,
   images: readonly TuneImage[],
   part: StoredThresholds['part'],
@@ -38,3 +56,7 @@ export const thresholdText = ({
 /** Where an adapter's thresholds come from, and what they are: "tuned on 6 validation images: predicted IoU above …". */
 export const describeThresholds = (stored: StoredThresholds): string =>
   `tuned on ${stored.images} ${partNames[stored.part]}image${stored.images === 1 ? '' : 's'}: ${thresholdText(stored)}`
+
+/** What they gained where they were tuned: "F1 54.3 % with the defaults, 71.2 % with these". */
+export const thresholdGain = ({ f1: { before, after } }: StoredThresholds): string =>
+  `F1 ${(100 * before).toFixed(1)} % with the default ones, ${(100 * after).toFixed(1)} % with these`

@@ -8,6 +8,7 @@ import { evaluationReportCharts } from './run/run-curves'
 import { escape } from '../text/escape'
 import { type Example, exampleMeasures } from './example-images'
 import { modelName } from './model-name'
+import { reliabilitySection } from './reliability'
 import { sizeSection } from './size-table'
 import { timeSection } from './time-table'
 import type { Hardware } from '../host/hardware'
@@ -102,7 +103,13 @@ SA is TP / (TP + FP + FN) of an image.`,
 
 /** All scores of a comparison: the tables, the sizes, and the times on a device. */
 export const scoreSections = (comparison: Comparison, device: string): string =>
-  [scores(comparison), sizeSection(comparison), sizes(comparison), timeSection(comparison, device)]
+  [
+    scores(comparison),
+    sizeSection(comparison),
+    sizes(comparison),
+    reliabilitySection(comparison),
+    timeSection(comparison, device),
+  ]
     .filter(Boolean)
     .join('\n')
 

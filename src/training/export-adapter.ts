@@ -61,6 +61,6 @@ export async function exportAdapter(
 ): Promise<void> {
   if (config.lora.kind === 'full') await writeFull(folder, toDifferences(config, layers, parameters))
   else await writeAdapter(folder, toAdapter(config, layers, parameters))
-  // thresholds of an earlier checkpoint do not fit these matrices
-  await updateAdapterProfile(folder, { size: inputSize(config), thresholds: undefined })
+  // what was tuned for an earlier checkpoint does not fit these matrices
+  await updateAdapterProfile(folder, { size: inputSize(config), thresholds: undefined, calibration: undefined })
 }

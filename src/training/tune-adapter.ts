@@ -4,8 +4,9 @@ import type { Engine } from '../../engine/device/engine'
 import { defaultGeneratorOptions, type GeneratorOptions } from '../../engine/generate/generator-options'
 import { MaskGenerator } from '../../engine/generate/generator'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
-import { describeThresholds, storedThresholds } from '../evaluation/tuned-thresholds'
-import { findTuneImage, TUNING_FLOORS, type TuneImage, tuneThresholds } from '../evaluation/tune-thresholds'
+import { describeCalibration } from '../evaluation/calibrate-generator'
+import { describeThresholds, thresholdGain, tuneGenerator } from '../evaluation/tuned-thresholds'
+import { findTuneImage, TUNING_FLOORS, type TuneImage } from '../evaluation/tune-thresholds'
 import { Progress } from '../host/progress'
 import { loadAdapter } from '../model/attach-adapter'
 import { openModel } from '../model/open-model'
@@ -47,9 +48,9 @@ export async function tuneAdapter(options: TuneAdapterOptions): Promise<TuningOu
   const limit = config.validation.tune
   if (!limit) return 'skipped'
   const folder = existsSync(run.best) ? run.best : run.last
-  const known = (await readAdapterProfile(folder)).thresholds
+  const { thresholds: known, calibration: map } = await readAdapterProfile(folder)
   if (known) {
-    if (folder !== run.last) await updateAdapterProfile(run.last, { thresholds: known })
+    if (folder !== run.last) await updateAdapterProfile(run.last, { thresholds: known, calibration: map })
     return 'done'
   }
   if (!items.length) {
@@ -64,13 +65,9 @@ export async function tuneAdapter(options: TuneAdapterOptions): Promise<TuningOu
     return 'stopped'
   }
   for (const path of new Set([folder, run.last])) await updateAdapterProfile(path, parts)
-  const { thresholds } = parts
-  if (thresholds) {
-    const { before, after } = thresholds.f1
-    log(
-      `thresholds ${describeThresholds(thresholds)} (F1 ${(100 * before).toFixed(1)} % with the default ones, ${(100 * after).toFixed(1)} % with these)`,
-    )
-  }
+  const { thresholds, calibration } = parts
+  if (calibration) log(describeCalibration(calibration))
+  if (thresholds) log(`thresholds ${describeThresholds(thresholds)} (${thresholdGain(thresholds)})`)
   return 'done'
 }
 
@@ -112,7 +109,6 @@ async function searchThresholds(
     adapter.release()
     model.release()
   }
-  const floors = { predIouThresh: TUNING_FLOORS.floorPredIou, stabilityScoreThresh: TUNING_FLOORS.floorStability }
-  const tuned = await tuneThresholds(images, { ...defaultGeneratorOptions }, { floors, areas: false })
-  return { thresholds: storedThresholds(tuned, images, 'val', { pointsPerSide }) }
+  const { parts } = await tuneGenerator(images, generator.options, 'val', { areas: false })
+  return parts
 }

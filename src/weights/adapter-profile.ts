@@ -26,15 +26,42 @@ const Thresholds = v.object({
   f1: v.object({ before: share, after: share }),
 })
 
+/** A reliability diagram: the masks in bins of their predicted IoU, and the expected calibration error. */
+const Diagram = v.object({
+  error: v.pipe(v.number(), v.minValue(0)),
+  bins: v.pipe(v.array(v.object({ predicted: v.number(), actual: share, count: whole })), v.maxLength(100)),
+})
+
+const Calibration = v.object({
+  /** A piecewise linear map from the predicted IoU to the true one, as knots: both values rise. */
+  knots: v.pipe(
+    v.array(v.tuple([v.pipe(v.number(), v.finite()), share])),
+    v.minLength(1),
+    v.maxLength(1000),
+    v.check(
+      (knots) => knots.every(([x, y], i) => i === 0 || (x > knots[i - 1][0] && y >= knots[i - 1][1])),
+      'the knots must rise',
+    ),
+  ),
+  /** What it was fitted on. */
+  images: whole,
+  masks: whole,
+  /** On images left out of the fit, as predicted and calibrated; null with a single image. */
+  reliability: v.nullable(v.object({ raw: Diagram, calibrated: v.nullable(Diagram) })),
+})
+
 const Schema = v.object({
   version: v.literal(1, 'this version of wgsam reads version 1'),
   /** The side of the model's input in training, pixels. */
   size: v.optional(v.pipe(v.number(), v.integer(), v.minValue(32), v.maxValue(4096))),
   /** The automatic generator's thresholds that suit the adapter. */
   thresholds: v.optional(Thresholds),
+  /** What a predicted IoU means for the adapter's automatic masks. */
+  calibration: v.optional(Calibration),
 })
 
 export type StoredThresholds = v.InferOutput<typeof Thresholds>
+export type StoredCalibration = v.InferOutput<typeof Calibration>
 
 /** See Schema for the parts. */
 export type AdapterProfile = Omit<v.InferOutput<typeof Schema>, 'version'>

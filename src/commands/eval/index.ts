@@ -15,6 +15,8 @@ import { hardwareOf } from '../../host/hardware'
 import { comparisonTable } from '../../report/evaluation-table'
 import { sizeTextTable } from '../../report/size-table'
 import { timeTextTable } from '../../report/time-table'
+import { reliabilityLines } from '../../report/reliability'
+import { readAdapterProfile } from '../../weights/adapter-profile'
 import type { Command } from '../../cli/command'
 import { flag, text, type Values } from '../../cli/options'
 import { checkAdapter } from '../../model/attach-adapter'
@@ -119,7 +121,12 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
   try {
     const models = new ResizableModel(chosen.open)
     const { architecture, inputSize } = await models.at(chosen.adapters.length ? chosen.adapters[0].size : chosen.size)
-    const adapters = chosen.adapters.map(({ path, size }) => ({ path, size: size ?? architecture.imageSize }))
+    const adapters = await Promise.all(
+      chosen.adapters.map(async ({ path, size }) => {
+        const { calibration } = await readAdapterProfile(path)
+        return { path, size: size ?? architecture.imageSize, calibration: calibration?.knots }
+      }),
+    )
     for (const { path } of adapters) await checkAdapter(path, architecture)
     const seen = await trainingImages(adapters, selection)
     const began = performance.now()
@@ -177,6 +184,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
     else {
       const tables = [
         `${name} on ${items.length} images, in percent\n\n${comparisonTable(comparison)}`,
+        reliabilityLines(comparison).join('\n'),
         sizeTextTable(comparison),
         timeTextTable(comparison, hardware.adapter),
       ]

@@ -1,4 +1,5 @@
 /** @file `wgsam generate tune`: finds the filter thresholds that score best on a few labelled images. */
+import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { MaskGenerator } from '../../../engine/generate/generator'
 import { readImage } from '../../images/read-image'
@@ -6,22 +7,17 @@ import { toRGB8 } from '../../images/rgb8'
 import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { generatorFlags, generatorOptions } from '../options/generator'
-import {
-  findTuneImage,
-  type Trial,
-  TUNING_FLOORS,
-  type TuneImage,
-  tuneThresholds,
-} from '../../evaluation/tune-thresholds'
-import { describeThresholds, storedThresholds } from '../../evaluation/tuned-thresholds'
+import { findTuneImage, type Trial, TUNING_FLOORS, type TuneImage } from '../../evaluation/tune-thresholds'
+import { describeCalibration } from '../../evaluation/calibrate-generator'
+import { tuneGenerator } from '../../evaluation/tuned-thresholds'
 import { interruption } from '../../host/interrupt'
-import { logLine, Progress } from '../../host/progress'
+import { Progress } from '../../host/progress'
 import { percent } from '../../report/evaluation-table'
 import { evenlySpaced } from '../../statistics/evenly-spaced'
-import { type StoredThresholds, updateAdapterProfile } from '../../weights/adapter-profile'
+import { updateAdapterProfile } from '../../weights/adapter-profile'
 import type { Command } from '../../cli/command'
 import { choice, flag, number, text } from '../../cli/options'
-import { modelOptions, type OpenedModel, openChosenModel } from '../options/model'
+import { modelOptions, openChosenModel } from '../options/model'
 import { selectOptions } from '../options/split'
 import { chooseInputs } from './inputs'
 import { modelIdentity, scoreLines } from './results'
@@ -68,7 +64,9 @@ the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam genera
     // keep every candidate that a threshold of the search could accept
     const options = await generatorOptions(values, TUNING_FLOORS)
     const store = flag(values, 'store')
-    if (store && text(values, 'adapter') === undefined) throw new UserError('--store requires --adapter DIR')
+    const adapter = text(values, 'adapter')
+    if (store && !(adapter !== undefined && statSync(adapter, { throwIfNoEntry: false })?.isDirectory()))
+      throw new UserError('--store requires --adapter DIR, the folder of an adapter')
     const all = await chooseInputs(values, [])
     const inputs = evenlySpaced(all, number(values, 'images', { min: 1, integer: true }) ?? all.length)
     const opened = await openChosenModel(values)
@@ -90,9 +88,9 @@ the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam genera
       }
       bar.finish()
       const trying = new Progress('trying thresholds', undefined)
-      const floors = { predIouThresh: options.floorPredIou, stabilityScoreThresh: options.floorStability }
+      const part = choice(values, 'split', ['train', 'val', 'test', 'all'])!
       const onProgress = (done: number) => trying.update(done)
-      const tuned = await tuneThresholds(images, options, { floors, areas: !store, onProgress })
+      const { tuned, parts } = await tuneGenerator(images, options, part, { areas: !store, onProgress })
       const { best, before, trials } = tuned
       const result = {
         version: 1,
@@ -100,6 +98,8 @@ the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam genera
         f1: best.f1,
         scores: best.scores,
         before,
+        /** What a predicted IoU means, from the same masks; null if there are too few. */
+        calibration: parts.calibration ?? null,
         images: inputs.map(({ name }) => name),
         ...modelIdentity(opened),
         options,
@@ -107,13 +107,13 @@ the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam genera
       }
       const out = text(values, 'out')!
       await writeFileAtomic(out, JSON.stringify(result, null, 1) + '\n')
-      const part = choice(values, 'split', ['train', 'val', 'test', 'all'])!
-      if (store) await storeThresholds(opened, storedThresholds(tuned, images, part, options))
+      if (store) await updateAdapterProfile(opened.adapter!.path, parts)
       if (flag(values, 'json')) console.log(JSON.stringify({ ...result, trials: trials.length }, null, 1))
-      else
-        console.log(
-          `before: ${describe(before)}\n\nbest of ${trials.length}: ${describe(best)}\n\nwritten: ${resolve(out)}`,
-        )
+      else {
+        console.log(`before: ${describe(before)}\n\nbest of ${trials.length}: ${describe(best)}\n`)
+        if (parts.calibration) console.log(`${describeCalibration(parts.calibration)}\n`)
+        console.log(`written: ${resolve(out)}${store ? `, and stored with ${opened.adapter!.path}` : ''}`)
+      }
     } catch (error) {
       if (controller.signal.aborted) return 130
       throw error
@@ -122,11 +122,6 @@ the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam genera
       opened.engine.destroy()
     }
   },
-}
-
-async function storeThresholds({ adapter }: OpenedModel, thresholds: StoredThresholds): Promise<void> {
-  await updateAdapterProfile(adapter!.path, { thresholds })
-  logLine(`stored with ${adapter!.path}: thresholds ${describeThresholds(thresholds)}`)
 }
 
 const describe = ({ thresholds: { predIouThresh, stabilityScoreThresh, minArea }, f1, scores }: Trial) =>

@@ -30,6 +30,10 @@ const SizeBins = v.nullable(
     }),
   ),
 )
+const Diagram = v.object({
+  error: v.number(),
+  bins: v.array(v.object({ predicted: v.number(), actual: v.number(), count: v.number() })),
+})
 const Evaluation = v.object({
   ...Values,
   prompt: v.picklist(promptModes),
@@ -39,6 +43,8 @@ const Evaluation = v.object({
   perImage: v.pipe(v.array(v.object({ ...Values, id: v.string(), instances: v.number() })), v.minLength(1)),
   intervals: each(Interval),
   bySize: v.object({ image: SizeBins, input: SizeBins }),
+  // files of earlier versions have none
+  reliability: v.optional(v.nullable(v.object({ raw: Diagram, calibrated: v.nullable(Diagram) })), null),
   change: v.nullable(
     v.object({
       from: each(v.nullable(v.string())),

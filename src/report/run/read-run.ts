@@ -9,6 +9,7 @@ import { MetricsFile } from '../../tracking/metrics-file'
 import type { StepRecord, ValidationRecord } from '../../tracking/records'
 import { type RunFolder, runFolder } from '../../training/run-folder'
 import { totalSteps } from '../../training/schedule'
+import { type AdapterProfile, readAdapterProfile } from '../../weights/adapter-profile'
 import { readPictures, type ShownPicture } from './picture-folder'
 import { readSessions, type RunSession } from './sessions'
 
@@ -29,6 +30,8 @@ export interface RunView {
   seconds: number
   sessions: RunSession[]
   pictures: ShownPicture[]
+  /** The profile of the best adapter, or of the last; {} if there is none. */
+  profile: AdapterProfile
   /** What is missing or damaged, as text. */
   problems: string[]
   /** The problems that leave configuration or metrics incomplete. */
@@ -83,6 +86,10 @@ export class RunReader {
       report('metrics.jsonl ends within a line: it is being written at this moment, or the run was killed', true)
     const sessions = await attempt(() => labelled(readSessions(run.root), 'sessions.json'))
     const pictures = await attempt(() => labelled(readPictures(run.root), 'pictures/'))
+    const profile = await attempt(async () => ({
+      ...(await readAdapterProfile(run.last)),
+      ...(await readAdapterProfile(run.best)),
+    }))
     const { steps, validations } = metrics
     return {
       name,
@@ -95,6 +102,7 @@ export class RunReader {
       seconds: Math.max(steps.at(-1)?.time.seconds ?? 0, validations.at(-1)?.time.seconds ?? 0),
       sessions: sessions ?? [],
       pictures: pictures ?? [],
+      profile: profile ?? {},
       problems,
       damage,
     }

@@ -3,11 +3,14 @@ import { shellQuote } from '../../host/command-line'
 import { duration } from '../../host/progress'
 import { inputText } from '../../training/config'
 import { epochsDone } from '../../training/schedule'
+import { describeCalibration } from '../../evaluation/calibrate-generator'
+import { describeThresholds, thresholdGain } from '../../evaluation/tuned-thresholds'
 import { escape } from '../../text/escape'
 import { histogramStyle } from '../../drawing/histogram'
 import { factTable, type Page } from '../../drawing/html-page'
 import { hardwareFacts } from '../evaluation-report'
 import { percent } from '../evaluation-table'
+import { reliabilityCharts } from '../reliability'
 import { trainingCharts, validationCharts } from './run-curves'
 import { evaluationHtml, type EvaluationView } from './evaluation-tables'
 import type { RunView } from './read-run'
@@ -39,6 +42,7 @@ export function renderRunReport({ runs, evaluations, measured, command }: RunRep
 ${problems(runs)}
 ${curves(runs)}
 ${pictures(runs)}
+${generatorHtml(runs)}
 ${evaluations.length ? `<h2>Evaluation</h2>\n${evaluations.map((one) => evaluationHtml(one, evaluations.length > 1)).join('\n')}` : ''}
 ${measured ? `<h2>Particle sizes</h2>\n${measuredHtml(measured)}` : ''}
 ${several ? differenceTable(runs) : ''}
@@ -154,6 +158,23 @@ function pictures(runs: readonly RunView[]): string {
 <li><i class="missed"></i>particle missed</li><li><i class="beyond"></i>background taken for a particle</li>
 <li><i class="mistaken"></i>another particle’s mask</li></ul>
 ${groups.join('\n')}`
+}
+
+/** The thresholds and the calibration that the adapters have for their automatic masks. */
+function generatorHtml(runs: readonly RunView[]): string {
+  const tuned = runs.filter(({ profile }) => profile.thresholds ?? profile.calibration)
+  if (!tuned.length) return ''
+  const facts = tuned.flatMap(({ name, profile: { thresholds, calibration } }): [string, string][] => {
+    const of = runs.length > 1 ? `, ${name}` : ''
+    return [
+      ...(thresholds ? [[`Thresholds${of}`, `${describeThresholds(thresholds)}; ${thresholdGain(thresholds)}`]] : []),
+      ...(calibration ? [[`Calibration${of}`, describeCalibration(calibration)]] : []),
+    ] as [string, string][]
+  })
+  const charts = tuned.flatMap(({ name, profile: { calibration } }) =>
+    calibration?.reliability ? [{ name: runs.length > 1 ? name : '', reliability: calibration.reliability }] : [],
+  )
+  return `<h2>Automatic masks</h2>\n${factTable(facts)}\n${reliabilityCharts(charts)}`
 }
 
 function differenceTable(runs: readonly RunView[]): string {

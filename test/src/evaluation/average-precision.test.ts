@@ -12,7 +12,7 @@ const first = (curve: PrecisionCurve, weights: number[]) => curve.averages(weigh
 /** Detections as [score, hit at level 0]. */
 const image = (instances: number, ...detections: [number, 0 | 1][]) => ({
   instances,
-  detections: detections.map(([score, hits]): Detection => ({ score, hits })),
+  detections: detections.map(([score, hits]): Detection => ({ score, iou: 0, hits })),
 })
 
 test('hit, miss, hit of two instances', () => {
@@ -48,7 +48,7 @@ test('a weight of 2 is the same as listing the image twice', () => {
 })
 
 test('each level has its own curve', () => {
-  const curve = new PrecisionCurve([{ instances: 1, detections: [{ score: 1, hits: 0b100 }] }])
+  const curve = new PrecisionCurve([{ instances: 1, detections: [{ score: 1, iou: 0.6, hits: 0b100 }] }])
   assert.equal(curve.averages([1]), [0, 0, 1, 0, 0, 0, 0, 0, 0, 0])
 })
 

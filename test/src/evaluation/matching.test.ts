@@ -37,18 +37,23 @@ test('a prompted mask is compared with its own instance, even if it fits another
     ],
   )
   assert.equal(detections, [
-    { score: 0.9, hits: 0 },
-    { score: 0.8, hits: bits(0.8) },
+    { score: 0.9, iou: 0, hits: 0 },
+    { score: 0.8, iou: 0.8, hits: bits(0.8) },
   ])
 })
 
 test('automatic masks: each instance has the best one; a second one of it is a false positive', () => {
   // 1 by 90 of 100 pixels, 1 exactly, 2 by 50 of 100, and one on the ground
   const masks = [block(0, 0, 10, 9), block(0, 0, 10, 10), block(10, 0, 10, 5), block(20, 12, 5, 5)]
-  const { ious, maskOf, counted } = automaticMatches(labels, masks, [0.9, 0.8, 0.7, 0.6], 16)
+  const { ious, maskOf, counted, detections } = automaticMatches(labels, masks, [0.9, 0.8, 0.7, 0.6], 16)
   assert.equal(ious, [1, 0.5])
   assert.equal(maskOf, [1, 2])
   assert.equal(counted, [0, 1, 2, 3])
+  // each mask's own IoU, whether or not the instance is taken by another
+  assert.equal(
+    detections.map(({ iou }) => iou),
+    [0.9, 1, 0.5, 0],
+  )
 })
 
 test('hits are assigned by score: a mask with a higher score takes the instance from one with a higher IoU', () => {

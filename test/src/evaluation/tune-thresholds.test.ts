@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import type { CandidateMeasures } from '../../../engine/generate/candidate'
 import { defaultGeneratorOptions } from '../../../engine/generate/generator-options'
 import { type Mask, maskBox } from '../../../engine/masks/mask'
-import { pairMasks } from '../../../src/evaluation/detection'
+import { bestIous, pairMasks } from '../../../src/evaluation/detection'
 import { reachedLabels, tuneThresholds } from '../../../src/evaluation/tune-thresholds'
 import { regionOf } from '../../support/masks'
 
@@ -39,7 +39,8 @@ function image() {
   for (let i = 0; i < 3; i++) add(square(5 + 24 * i, 40, 15), 0.6 + 0.02 * i, 0.9)
   for (let i = 0; i < 3; i++) add(square(5 + 24 * i, 70, 4), 0.9, 0.9)
   const set = { size: { width: 100, height: 100 }, candidates, overlaps: [] }
-  return { set, pairs: pairMasks({ width: 100, height: 100, data }, masks) }
+  const pairs = pairMasks({ width: 100, height: 100, data }, masks)
+  return { set, pairs, ious: bestIous(pairs) }
 }
 
 test('finds thresholds that separate right from wrong masks', async () => {
@@ -94,7 +95,10 @@ test('of thresholds that score alike, the one with the better count wins', async
   const set = { size: { width: 2000, height: 3 }, candidates, overlaps: [] }
   const options = { ...defaultGeneratorOptions, maxArea: 1, dropFrames: false, minArea: 0 }
   const floors = { predIouThresh: 0.4, stabilityScoreThresh: 0.4 }
-  const { best, trials } = await tuneThresholds([{ set, pairs: overlaps }], options, { floors, areas: false })
+  const { best, trials } = await tuneThresholds([{ set, pairs: overlaps, ious: none }], options, {
+    floors,
+    areas: false,
+  })
   assert.is(trials[0].scores.masks, 413, 'the highest F1 is that of all masks')
   assert.is(best.scores.masks, 410)
 })

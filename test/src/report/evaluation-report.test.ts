@@ -33,6 +33,7 @@ import {
   percent,
   shownMeasures,
 } from '../../../src/report/evaluation-table'
+import { reliabilityLines, reliabilitySection } from '../../../src/report/reliability'
 import { sizeTextTable } from '../../../src/report/size-table'
 import { timeTextTable } from '../../../src/report/time-table'
 import { checkConfig } from '../../../src/training/config'
@@ -47,7 +48,7 @@ const image = (id: string, dice: number): ImageTally => ({
   regions: { dice, miou: dice / 2, accuracy: 0.5 },
   ious: Array(7).fill(0.8),
   found: iouLevels.map((level) => (level <= 0.8 ? 7 : 0)),
-  detections: Array(7).fill({ score: 0.9, hits: 0b1111111 }),
+  detections: Array(7).fill({ score: 0.9, iou: 0.8, hits: 0b1111111 }),
   boundary: { precision: 1, recall: 0.5, f: 2 / 3 },
   size: { pixels: 1.5, relative: 0.05 },
   diameters: { masks: Array(7).fill(31.5), instances: Array(7).fill(30) },
@@ -268,6 +269,28 @@ test('a curve with very many points becomes a small file and keeps its shape', (
     ],
   )
   assert.is(lineChart({ title: 't', x: 'step', series: [{ name: 'a', points: [], colour: 1 }] }), '')
+})
+
+test('the reliability of automatic masks, as predicted and calibrated, is in table and report', async () => {
+  const knots = [
+    [0.5, 0.5],
+    [0.9, 0.8],
+  ] as const
+  // every mask has a predicted IoU of 0.9 and a true one of 0.8
+  const auto = { ...adapted, modes: [mode('auto', [0.7, 0.8])], calibration: knots }
+  const comparison = scoreComparison([{ ...base, modes: [mode('auto', [0.4, 0.6])] }, auto], { resamples: 100 })
+  assert.equal(reliabilityLines(comparison), [
+    'base: calibration error of the predicted IoU: 10.00 % as predicted',
+    'adapted: calibration error of the predicted IoU: 10.00 % as predicted, 0.00 % calibrated',
+  ])
+  assert.is(comparison.models[1].evaluations[0].reliability!.raw.bins[0].count, 14)
+  assert.match(
+    reliabilitySection(comparison),
+    /True IoU by predicted IoU: Adapted model[^]*calibrated<\/span>[^]*10\.00 % as predicted/,
+  )
+  const prompted = scoreComparison([base, adapted], { resamples: 100 })
+  assert.equal(reliabilityLines(prompted), [])
+  assert.is(reliabilitySection(prompted), '')
 })
 
 const size = { width: 8, height: 4 }

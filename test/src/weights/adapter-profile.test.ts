@@ -34,6 +34,16 @@ for (const [what, text, message] of [
     /wgsam\.json: thresholds\.predIouThresh: /,
   ],
   ['with half of its thresholds', '{"version": 1, "thresholds": {"predIouThresh": 0.5}}', /wgsam\.json: thresholds\.s/],
+  [
+    'with a calibration that falls',
+    '{"version": 1, "calibration": {"knots": [[0.5, 0.4], [0.6, 0.3]], "images": 2, "masks": 40, "reliability": null}}',
+    /wgsam\.json: calibration\.knots: the knots must rise/,
+  ],
+  [
+    'with a calibration without knots',
+    '{"version": 1, "calibration": {"knots": [], "images": 2, "masks": 40, "reliability": null}}',
+    /wgsam\.json: calibration\.knots: /,
+  ],
   ['with a size that is none', '{"version": 1, "size": -4}', /wgsam\.json: size: /],
 ] as const)
   test(`a profile ${what} is refused by name`, async () => {

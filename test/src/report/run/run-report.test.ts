@@ -18,6 +18,7 @@ import { PictureSink, readPictures } from '../../../../src/report/run/picture-fo
 import { differences } from '../../../../src/report/run/recipe'
 import { renderRunReport } from '../../../../src/report/run/run-report'
 import { addSession, readSessions } from '../../../../src/report/run/sessions'
+import { updateAdapterProfile } from '../../../../src/weights/adapter-profile'
 import { openBrowser, testInBrowser } from '../../../support/browser'
 import { makeRun, scratch, step } from '../../../support/runs'
 
@@ -70,8 +71,8 @@ const tally = (id: string, dice: number): ImageTally => ({
   ious: [0.8, 0.8],
   found: iouLevels.map((level) => (level <= 0.8 ? 2 : 0)),
   detections: [
-    { score: null, hits: 127 },
-    { score: null, hits: 127 },
+    { score: null, iou: 0.8, hits: 127 },
+    { score: null, iou: 0.8, hits: 127 },
   ],
   boundary: { precision: 1, recall: 0.5, f: 2 / 3 },
   size: { pixels: 1.5, relative: 0.05 },
@@ -103,6 +104,34 @@ function evaluationFile(path: string): string {
   writeFileSync(path, JSON.stringify({ ...head, ...comparison }))
   return path
 }
+
+test('a run shows the thresholds and the calibration of its adapter', async () => {
+  const root = makeRun()
+  mkdirSync(join(root, 'best'))
+  const bins = [
+    { predicted: 0.75, actual: 0.5, count: 10 },
+    { predicted: 0.95, actual: 0.8, count: 30 },
+  ]
+  const reliability = { raw: { error: 0.175, bins }, calibrated: { error: 0.021, bins } }
+  const measured = {
+    part: 'val',
+    images: 6,
+    instances: 90,
+    pointsPerSide: 32,
+    f1: { before: 0.5, after: 0.7 },
+  } as const
+  await updateAdapterProfile(join(root, 'best'), {
+    thresholds: { predIouThresh: 0.71, stabilityScoreThresh: 0.85, ...measured },
+    calibration: { knots: [[0.5, 0.4]], images: 6, masks: 40, reliability },
+  })
+  const html = await report(root)
+  assert.match(html, /tuned on 6 validation images: predicted IoU above 0\.71, stability from 0\.85; F1 50\.0 % with/)
+  assert.match(html, /calibrated on 40 masks of 6 images: calibration error 17\.5 % before, 2\.1 % after/)
+  assert.match(html, /True IoU by predicted IoU[^]*<svg/)
+
+  const bare = await report(makeRun())
+  assert.not.match(bare, /Automatic masks/)
+})
 
 test('a complete run: recipe, data, curves, machine and command', async () => {
   const root = makeRun()
