@@ -8,6 +8,7 @@ import { LORA_TARGETS } from '../../engine/train/lora'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { nearest } from '../cli/nearest'
 import { augmentLimits } from '../dataset/augment/augment'
+import { magnificationLimits } from '../dataset/augment/magnification'
 import { messageOf, UserError } from '../host/errors'
 import { trackers } from '../tracking/tracker-names'
 import { MEMORY, parseBytes } from '../text/byte-size'
@@ -48,11 +49,19 @@ const strength = (name: keyof typeof augmentLimits) => {
   const [low, high] = augmentLimits[name]
   return v.optional(number(low, high))
 }
+const MAGNIFICATION = 'two magnifications, the smaller first'
+const magnification = number(...magnificationLimits)
 const Augment = v.strictObject({
   flip: v.optional(flag),
   turn: v.optional(flag),
   crop: strength('crop'),
   zoomOut: strength('zoomOut'),
+  magnification: v.optional(
+    v.pipe(
+      v.strictTuple([magnification, magnification], MAGNIFICATION),
+      v.check(([low, high]) => low <= high, MAGNIFICATION),
+    ),
+  ),
   rotate: strength('rotate'),
   scale: strength('scale'),
   brightness: strength('brightness'),
@@ -145,7 +154,7 @@ export const Schema = v.strictObject(
       warmup: orNull(whole(0, MAX_STEPS), null),
     }),
     prompts: part({
-      /** Maximum per image and step: each instance is prompted once. */
+      /** Maximum per image and step: instances are prompted again only after all have been. */
       count: preset(whole(1, 512), 16),
       /** Relative frequencies of the kinds of prompts. */
       point: preset(number(0, 1000), 0.6),

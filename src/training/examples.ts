@@ -8,7 +8,8 @@ import { MIN_INSTANCE_AREA, type PromptKind, promptSlots, samplePrompts } from '
 import type { Rng } from '../../engine/rng'
 import { maskSupervision } from '../../engine/ops/mask-loss'
 import type { MicroBatch } from '../../engine/train/training-step'
-import { augment } from '../dataset/augment/augment'
+import { augment, type AugmentOptions } from '../dataset/augment/augment'
+import { boundMagnification, defaultMagnification } from '../dataset/augment/magnification'
 import { boxes } from '../dataset/instances'
 import type { Sample } from '../dataset/sample'
 import { inputSize, type TrainConfig } from './config'
@@ -44,14 +45,28 @@ const SUPERVISED: Record<PromptKind, number> = {
 /** Prompt entries (points, box corners) that the configured kinds of prompts need: the same in every step. */
 export const slotsOf = ({ prompts: { point, box, both } }: TrainConfig): number => promptSlots({ point, box, both })
 
+/** The augmentation of a sample. Unless crops or zooming out are configured, its views have all useful magnifications. */
+function augmentOptions(sample: Sample, given: true | AugmentOptions, size: number): AugmentOptions {
+  const options = given === true ? {} : given
+  const preset = options.crop === undefined && options.zoomOut === undefined ? defaultMagnification : null
+  const range = options.magnification ?? preset
+  return range ? { ...options, magnification: boundMagnification(range, sample, size) } : options
+}
+
 /**
- * Makes an example from a sample: a random variant of it and random prompts, all from `rng`. Each instance is prompted at
- * most once; if the image has fewer instances than `prompts.count`, the remaining prompts are absent and unsupervised.
+ * An image with fewer instances than prompts, such as a magnified view, has each prompted this many times at most, by other
+ * prompts: the decoder's work is done in any case.
+ */
+const MOST_PROMPTS = 3
+
+/**
+ * Makes an example from a sample: a random variant of it and random prompts, all from `rng`. Instances are prompted again only
+ * after all have been; prompts beyond MOST_PROMPTS for each are absent and unsupervised.
  */
 export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Example {
   const size = inputSize(config)
   const { count, point, box, both, minArea } = config.prompts
-  const varied = config.augment ? augment(sample, rng, config.augment === true ? {} : config.augment) : sample
+  const varied = config.augment ? augment(sample, rng, augmentOptions(sample, config.augment, size)) : sample
   const { width, height } = varied
   const labels = { width, height, data: varied.labels }
   const instances = boxes(labels)
@@ -59,7 +74,7 @@ export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Exam
   const { data, valid } = toModelInput(varied.rgb, width, height, size)
 
   const { slots } = prompts
-  const used = Math.min(count, Math.max(1, instances.length - prompts.skipped))
+  const used = Math.min(count, MOST_PROMPTS * Math.max(1, instances.length - prompts.skipped))
   prompts.coords.fill(0, used * slots * 2)
   prompts.labels.fill(promptLabel.absent, used * slots)
   const lowRes = maskSide(size)

@@ -7,6 +7,8 @@ interface Flag {
   /** Dotted path of the key it sets. */
   path: string
   kind: 'text' | 'texts' | 'number' | 'list' | 'numbers' | 'on' | 'off' | 'mix'
+  /** How many numbers there are of kind `numbers`; three by default. */
+  length?: 2 | 3
   value?: string
   about: string
 }
@@ -199,6 +201,14 @@ const flags: Record<string, Flag> = {
     value: 'X',
     about: 'shrink images at random, to 1 / (1 + X) of their size at the smallest (default 0: never)',
   },
+  magnify: {
+    path: 'augment.magnification',
+    kind: 'numbers',
+    length: 2,
+    value: 'A,B',
+    about:
+      'show images at magnifications from A to B, those with useful particle sizes (default 0.5,4, unless crops or --zoom-out are given)',
+  },
   'no-augment': {
     path: 'augment',
     kind: 'off',
@@ -258,11 +268,13 @@ export const configOptions: Record<string, Option> = Object.fromEntries(
  */
 export function configFromFlags(values: Values): RawConfig {
   const raw: RawConfig = {}
-  if (values['no-augment'] && values['zoom-out'] !== undefined)
-    throw new UserError('--no-augment and --zoom-out exclude each other')
-  for (const [name, { path, kind }] of Object.entries(flags)) {
+  for (const other of ['zoom-out', 'magnify'])
+    if (values['no-augment'] && values[other] !== undefined)
+      throw new UserError(`--no-augment and --${other} exclude each other`)
+  for (const [name, flag] of Object.entries(flags)) {
     if (values[name] === undefined) continue
-    const value = readFlag(values, name, kind)
+    const { path, kind } = flag
+    const value = readFlag(values, name, flag)
     if (kind === 'mix') {
       const [point, box, both] = value as number[]
       for (const [key, share] of Object.entries({ point, box, both })) put(raw, `${path}.${key}`, share)
@@ -274,7 +286,7 @@ export function configFromFlags(values: Values): RawConfig {
 /** Flags whose value may be `auto` instead of a number. */
 const AUTOMATIC = ['micro-batch', 'workers', 'epochs']
 
-function readFlag(values: Values, name: string, kind: Flag['kind']): unknown {
+function readFlag(values: Values, name: string, { kind, length = 3 }: Flag): unknown {
   if (kind === 'on' || kind === 'off') return kind === 'on'
   if (kind === 'texts') return texts(values, name)
   const typed = text(values, name)!
@@ -282,7 +294,8 @@ function readFlag(values: Values, name: string, kind: Flag['kind']): unknown {
   const list = typed.split(',').map((part) => part.trim())
   if (kind === 'list') return list
   if (kind === 'number') return AUTOMATIC.includes(name) && typed === 'auto' ? typed : toNumber(name, typed)
-  if (list.length !== 3) throw new UserError(`--${name} takes three numbers separated by commas, got "${typed}"`)
+  if (list.length !== length)
+    throw new UserError(`--${name} takes ${length === 2 ? 'two' : 'three'} numbers separated by commas, got "${typed}"`)
   return list.map((part) => toNumber(name, part))
 }
 

@@ -1,9 +1,11 @@
 /** @file Random augmentation of a labelled image: geometry, gray values, noise and blur. */
 import { MIN_INSTANCE_AREA } from '../../../engine/train/sample-prompts'
-import { MAX_LABEL } from '../../../engine/image/label-map'
+import { type InstanceBox, MAX_LABEL } from '../../../engine/image/label-map'
 import type { Rng } from '../../../engine/rng'
+import { type Magnification, placeOnInstance, randomMagnification } from './magnification'
 import { blurred, takeWindow } from './resample'
 import { zoomedOut } from './zoom-out'
+import { boxes } from '../instances'
 import type { Sample } from '../sample'
 
 export interface AugmentOptions {
@@ -17,6 +19,8 @@ export interface AugmentOptions {
    * edges by mirroring. If it is not 0, the size is sampled between the smallest crop and this, evenly in its logarithm.
    */
   zoomOut?: number
+  /** The range of magnifications of the view, which then replace `crop` and `zoomOut`: see magnification.ts. */
+  magnification?: Magnification | null
   /** Largest rotation to either side, in degrees; the crop is shrunk until it is inside the image. */
   rotate?: number
   /** Largest change of size: 0.2 is from 1/1.2 to 1.2. The model's resize undoes it, except for the sharpness. */
@@ -32,12 +36,13 @@ export interface AugmentOptions {
   blur?: number
 }
 
-/** What training does by default. */
+/** The default strengths. Training itself chooses the magnification. */
 const augmentDefaults: Required<AugmentOptions> = {
   flip: true,
   turn: true,
   crop: 0.5,
   zoomOut: 0,
+  magnification: null,
   rotate: 0,
   scale: 0,
   brightness: 0.1,
@@ -48,9 +53,9 @@ const augmentDefaults: Required<AugmentOptions> = {
 }
 
 /** Augmentations of copies that are written to disk. Zooming out is for training only: it leaves some particles unlabelled. */
-export type CopyOptions = Required<Omit<AugmentOptions, 'zoomOut'>>
+export type CopyOptions = Required<Omit<AugmentOptions, 'zoomOut' | 'magnification'>>
 
-const { zoomOut, ...copied } = augmentDefaults
+const { zoomOut, magnification, ...copied } = augmentDefaults
 /** The augmentations with which copies are written by default: all kinds. */
 export const augmentAll: CopyOptions = { ...copied, rotate: 10, scale: 0.2, blur: 1 }
 
@@ -132,14 +137,32 @@ function randomWindow(sample: Sample, rng: Rng, share: number, { rotate, scale }
   return takeWindow(sample, { x, y, width: width * fit, height: height * fit, angle, zoom })
 }
 
+/** A random view of `share` of each side that shows at least a part of an instance. */
+function cropOnInstance(sample: Sample, rng: Rng, share: number, instances: readonly InstanceBox[]): Sample {
+  const width = Math.max(1, Math.round(sample.width * share))
+  const height = Math.max(1, Math.round(sample.height * share))
+  const [left, top] = placeOnInstance(rng, sample, instances, width, height)
+  return crop(sample, left, top, width, height)
+}
+
 /** The fraction of each side that is shown: less than 1 is a crop, more than 1 zooms out. */
 const randomShare = (rng: Rng, { crop, zoomOut }: Required<AugmentOptions>): number =>
   zoomOut ? Math.exp(rng.range(Math.log(crop), Math.log1p(zoomOut))) : rng.range(crop, 1)
 
-/** A random view of the sample: a crop, possibly rotated, or the whole sample made smaller. */
-function randomView(sample: Sample, rng: Rng, options: Required<AugmentOptions>): Sample {
-  const share = randomShare(rng, options)
+/**
+ * A random view of the sample: a crop, possibly rotated, or the whole sample made smaller. Magnified crops are placed on one
+ * of the `instances`, unless there are none.
+ */
+function randomView(
+  sample: Sample,
+  rng: Rng,
+  options: Required<AugmentOptions>,
+  instances: readonly InstanceBox[],
+): Sample {
+  const { magnification } = options
+  const share = magnification ? 1 / randomMagnification(rng, magnification) : randomShare(rng, options)
   const resampled = options.rotate || options.scale
+  if (share < 1 && !resampled && instances.length) return cropOnInstance(sample, rng, share, instances)
   if (share <= 1) return resampled ? randomWindow(sample, rng, share, options) : randomCrop(sample, rng, share)
   return zoomedOut(resampled ? randomWindow(sample, rng, 1, options) : sample, rng, share)
 }
@@ -172,8 +195,10 @@ function tones(sample: Sample, rng: Rng, options: Required<AugmentOptions>): Sam
 export function augment(sample: Sample, rng: Rng, given: AugmentOptions = {}): Sample {
   const options = { ...augmentDefaults, ...given }
   let result = sample
-  if (options.rotate || options.scale || options.crop < 1 || options.zoomOut)
-    result = usefulView(result, () => randomView(sample, rng, options))
+  const { width, height } = sample
+  const instances = options.magnification ? boxes({ width, height, data: sample.labels }) : []
+  if (options.magnification || options.rotate || options.scale || options.crop < 1 || options.zoomOut)
+    result = usefulView(result, () => randomView(sample, rng, options, instances))
   if (options.flip && rng.int(2)) result = flip(result)
   if (options.turn) for (let turns = rng.int(4); turns > 0; turns--) result = quarterTurn(result)
   if (options.blur) result = blurred(result, options.blur * rng.next())

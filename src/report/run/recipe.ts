@@ -64,7 +64,10 @@ function lossText({ dice, bce, iou, small, smooth, boundary }: TrainConfig['loss
 
 function augmentation({ augment }: TrainConfig): string {
   if (typeof augment === 'boolean') return augment ? 'the default' : 'none'
-  return ['the default', ...Object.entries(augment).map(([name, value]) => `${name} ${value}`)].join(', ')
+  return [
+    'the default',
+    ...Object.entries(augment).map(([name, value]) => `${name} ${Array.isArray(value) ? value.join(' to ') : value}`),
+  ].join(', ')
 }
 
 export function dataFacts({ config, split }: RunView): Fact[] {

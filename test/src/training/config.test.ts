@@ -117,6 +117,7 @@ test('every flag sets an existing key', () => {
     bce: '2',
     average: '0.9',
     'zoom-out': '1',
+    magnify: '0.5,2',
   }
   const plain = checkConfig({ data: ['x'] }, '')
   for (const [name, { type }] of Object.entries(configOptions)) {
@@ -161,6 +162,7 @@ test('the hash covers exactly the values that differ from their defaults', () =>
     { augment: false },
     { augment: { zoomOut: 1 } },
     { augment: { zoomOut: 0.5 } },
+    { augment: { magnification: [1, 2] } },
     { shares: [0.5, 0.3, 0.2] },
     { images: 5 },
     { epochs: 40 },
@@ -227,6 +229,11 @@ test('flags for small particles', () => {
   assert.throws(() => read('--zoom-out', '1', '--no-augment'), /exclude each other/)
   assert.match(refusal({ data: ['x'], augment: { zoomOut: 4 } }), 'augment')
   assert.match(refusal({ data: ['x'], loss: { small: 2, smooth: 0 } }), /loss\.small .*[^]*loss\.smooth/)
+  assert.equal(read('--magnify', '1,3'), { augment: { magnification: [1, 3] } })
+  assert.throws(() => read('--magnify', '1,3', '--no-augment'), /exclude each other/)
+  assert.throws(() => read('--magnify', '2'), /takes two numbers/)
+  for (const magnification of [[2, 1], [0.1, 1], [1, 30], [1], 2])
+    assert.match(refusal({ data: ['x'], augment: { magnification } }), 'augment')
   assert.equal(read('--boundary', '5'), { loss: { boundary: 5 } })
   for (const boundary of [-1, 1001, NaN])
     assert.match(refusal({ data: ['x'], loss: { boundary } }), 'loss.boundary must')

@@ -37,20 +37,52 @@ const square = () => {
   return { width: 48, height: 40, rgb: new Uint8Array(48 * 40 * 3).fill(100), labels }
 }
 
-test('an image with fewer instances than prompts is filled up with absent ones', () => {
+test('an image with fewer instances than prompts has each prompted up to three times, then absent prompts', () => {
   const config = toyConfig(data, { size: 48, augment: false, prompts: { count: 4, point: 1, box: 0, both: 1 } })
   const { image, size, coords, labels, targets, supervision } = makeExample(square(), new Rng(1), config)
-  assert.equal([...supervision.subarray(1)], [0, 0, 0])
-  assert.ok(supervision[0] === maskSupervision.best || supervision[0] === maskSupervision.single)
+  assert.is(supervision[3], maskSupervision.nothing)
+  assert.ok(supervision.subarray(0, 3).every((s) => s === maskSupervision.best || s === maskSupervision.single))
   assert.equal(labels.length, 12)
-  assert.ok(labels.subarray(3).every((l) => l === promptLabel.absent))
-  assert.ok(coords.subarray(6).every((x) => x === 0))
+  assert.ok(labels.subarray(9).every((l) => l === promptLabel.absent))
+  assert.ok(coords.subarray(18).every((x) => x === 0))
+  assert.is(new Set([0, 1, 2].map((p) => coords.subarray(6 * p, 6 * p + 6).join())).size, 3, 'other prompts')
   assert.equal(size, [40, 48])
   assert.is(image.length, 48 * 48 * 3)
   // 12 x 12 cells of 4 pixels: the square covers 25 of them
   assert.is(targets.length, 4 * 144)
-  assert.is(Math.round(targets.subarray(0, 144).reduce((a, b) => a + b)), 25)
-  assert.ok(targets.subarray(144).every((x) => x === 0))
+  for (const p of [0, 1, 2]) assert.is(Math.round(targets.subarray(144 * p, 144 * p + 144).reduce((a, b) => a + b)), 25)
+  assert.ok(targets.subarray(3 * 144).every((x) => x === 0))
+})
+
+test('views have all useful magnifications unless crops are configured', () => {
+  // three discs of 12 pixels in the image, 24 at the input
+  const sample = { width: 120, height: 90, rgb: new Uint8Array(120 * 90 * 3), labels: new Uint16Array(120 * 90) }
+  for (const [i, [cx, cy]] of [
+    [20, 20],
+    [60, 50],
+    [100, 70],
+  ].entries())
+    for (let y = 0; y < 90; y++)
+      for (let x = 0; x < 120; x++) if (Math.hypot(x - cx, y - cy) < 6) sample.labels[y * 120 + x] = i + 1
+  const prompts = { count: 9, point: 0, box: 1, both: 0 }
+  /** Longest side of a box prompt in each of many examples: those that the view cuts are smaller. */
+  const sizes = (augment: unknown) =>
+    Array.from({ length: 80 }, (_, seed) => {
+      const { coords, supervision } = makeExample(
+        sample,
+        new Rng(seed),
+        toyConfig(data, { size: 240, augment, prompts }),
+      )
+      assert.ok(supervision.some(Boolean), 'there is always an instance to prompt')
+      return Math.max(...[...coords.keys()].filter((i) => i % 4 < 2).map((i) => coords[i + 2] - coords[i] || 0))
+    })
+  const all = sizes(true)
+  // from half of 24 pixels to 4 · 120 / 240 = twice 24
+  assert.ok(Math.max(...all) > 36 && Math.max(...all) < 62, `${Math.max(...all)}`)
+  assert.ok(Math.min(...all) > 9 && Math.min(...all) < 16, `${Math.min(...all)}`)
+  assert.ok(Math.min(...sizes({ crop: 0.7 })) > 17, 'crops only magnify')
+  assert.ok(Math.max(...sizes({ magnification: [0.5, 0.5] })) < 16)
+  assert.equal(sizes({ crop: 0.7, magnification: [0.5, 4] }), all, 'both may be given')
 })
 
 test('small instances weigh more if loss.small is set', () => {
