@@ -66,6 +66,9 @@ ${Object.entries(colours)
 .example h3, .example h4 { font-size: 0.95rem; margin: 0 0 8px; } .example h3 span, .example h4 span { font-weight: 400; color: var(--soft); }
 .pictures { display: grid; grid-template-columns: repeat(2, 1fr); gap: 10px; }
 .pictures img { display: block; width: 100%; height: auto; border-radius: 6px; background: var(--card); }
+.worst { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 10px; margin: 0 0 18px; }
+.worst img { display: block; width: 100%; height: auto; border-radius: 6px; background: var(--card); }
+.worst figcaption { font-size: 0.8rem; padding: 3px 0 0; }
 .pictures figcaption { font-size: 0.85rem; padding: 3px 0 0; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px 14px; white-space: pre-wrap;
   font: 0.85rem/1.5 ui-monospace, monospace; margin: 0; }

@@ -11,6 +11,7 @@ import { modelName } from './model-name'
 import { reliabilitySection } from './reliability'
 import { sizeSection } from './size-table'
 import { timeSection } from './time-table'
+import { type DrawnCases, worstSection } from './worst-figure'
 import type { Hardware } from '../host/hardware'
 import type { CompleteRun } from './run/read-run'
 import { factTable, page } from '../drawing/html-page'
@@ -31,6 +32,8 @@ export interface EvaluationReport {
   about: string
   comparison: Comparison
   examples: Example[]
+  /** The worst particles of some models. */
+  worst: readonly DrawnCases[]
   /** The model, data and settings, as rows of name and text. */
   facts: [string, string][]
   run: CompleteRun | null
@@ -39,8 +42,8 @@ export interface EvaluationReport {
   commands: string[]
 }
 
-export function renderEvaluationReport(report: EvaluationReport): string {
-  const { title: heading, about, comparison, examples, facts, run, hardware, commands } = report
+export async function renderEvaluationReport(report: EvaluationReport): Promise<string> {
+  const { title: heading, about, comparison, examples, worst, facts, run, hardware, commands } = report
   return page({
     title: heading,
     about: about,
@@ -49,6 +52,7 @@ export function renderEvaluationReport(report: EvaluationReport): string {
 ${scoreSections(comparison, hardware.adapter)}
 ${run ? `<h2>Training</h2>\n${evaluationReportCharts(run)}` : ''}
 ${exampleSections(examples)}
+${await worstSection(worst)}
 <h2>Settings</h2>
 ${factTable([...facts, ...runFacts(run), ...hardwareFacts(hardware)])}
 <h2>Commands to reproduce this</h2>

@@ -118,13 +118,14 @@ export async function runDemo({ out, seed, minutes, stop }: DemoOptions): Promis
     ],
     { seed },
   )
-  const html = renderEvaluationReport({
+  const html = await renderEvaluationReport({
     title: 'wgsam demo: SAM learns to see dense particles',
     about:
       `${MODEL}, a small Segment Anything model, before and after ${duration(summary.seconds)} of LoRA training on ` +
       `${split.train.length} synthetic images of particle heaps; evaluated on ${split.test.length} others.`,
     comparison,
     examples: await keeper.examples(comparison),
+    worst: [],
     facts: [
       ['Model', `${MODEL}, input ${plan.size} × ${plan.size}`],
       [

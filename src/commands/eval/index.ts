@@ -1,6 +1,6 @@
 /** @file `wgsam eval`: scores the base model, adapters and a baseline on labelled images, in one table. */
 import { resolve } from 'node:path'
-import { compare, type CompareOptions, scoreComparison } from '../../evaluation/compare'
+import { compare, type CompareOptions, scoreComparison, WATERSHED } from '../../evaluation/compare'
 import { ResizableModel } from '../../evaluation/model-contestants'
 import { contestantsOf } from '../../evaluation/rivals'
 import { TimeLeft } from '../../evaluation/time-left'
@@ -17,6 +17,8 @@ import { sizeTextTable } from '../../report/size-table'
 import { timeTextTable } from '../../report/time-table'
 import { reliabilityLines } from '../../report/reliability'
 import { readAdapterProfile } from '../../weights/adapter-profile'
+import { describeWorst, WorstCollector } from '../../report/worst-cases'
+import { drawWorst, worstImage } from '../../report/worst-figure'
 import type { Command } from '../../cli/command'
 import { flag, text, type Values } from '../../cli/options'
 import { checkAdapter } from '../../model/attach-adapter'
@@ -79,6 +81,17 @@ export const command: Command = {
     },
     out: { type: 'string', value: 'FILE', description: 'JSON file to write, with the scores of every image' },
     report: { type: 'string', value: 'FILE', description: 'HTML report with pictures to write' },
+    worst: {
+      type: 'string',
+      value: 'N',
+      default: '12',
+      description: 'show the N particles with the lowest Dice of each adapter and of the base model; 0 for none',
+    },
+    'worst-image': {
+      type: 'string',
+      value: 'FILE',
+      description: 'PNG or JPEG file to write, with the worst particles: outlines of label and mask, and the prompt',
+    },
     thresholds: {
       type: 'string',
       value: 'FILE',
@@ -110,10 +123,17 @@ export const command: Command = {
 }
 
 async function evaluateCommand(values: Values, signal: AbortSignal): Promise<number> {
-  const { generators, resamples, rivals, ...settings } = await readSettings(values)
+  const {
+    generators,
+    resamples,
+    rivals,
+    worst: worstCount,
+    worstImage: worstPath,
+    ...settings
+  } = await readSettings(values)
   const { prompts, maxInstances, boundaryTolerance, seed } = settings
   const [out, reportPath] = [text(values, 'out'), text(values, 'report')]
-  for (const path of [out, reportPath]) if (path) await expectWritable(path)
+  for (const path of [out, reportPath, worstPath]) if (path) await expectWritable(path)
   const selection = await selectImages(values)
   const { items, folders, split, splitFile } = selection
   const chosen = await chooseModels(values)
@@ -131,6 +151,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
     const seen = await trainingImages(adapters, selection)
     const began = performance.now()
     const keeper = new ExampleCollector()
+    const worstKeeper = new WorstCollector(worstCount)
     const origins = generators.map(
       ({ thresholds }, i) => `${i ? adapters[i - 1].path : 'the base model'}: ${thresholds}`,
     )
@@ -146,12 +167,16 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
       }),
       items,
       signal,
-      onImage: reportPath ? (contestant, image) => keeper.add(contestant, image) : undefined,
+      onImage(contestant, image) {
+        if (contestant !== WATERSHED) worstKeeper.add(contestant, image)
+        if (reportPath) keeper.add(contestant, image)
+      },
     })
     if (!tallied) return 130
     const comparison = scoreComparison(tallied, { resamples, seed })
     const seconds = Math.round((performance.now() - began) / 100) / 10
     const hardware = await hardwareOf(engine)
+    const worst = worstKeeper.worst(comparison.models.map(({ name }) => name))
     const result = {
       model: name,
       adapters: adapters.map(({ path }) => path),
@@ -173,13 +198,16 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
       seconds,
       hardware,
       ...comparison,
+      worst: describeWorst(worst),
     }
+    const drawn = reportPath || worstPath ? await drawWorst(worst) : []
     const json = JSON.stringify(result, null, 1)
     if (out) await writeFileAtomic(out, json + '\n')
     if (reportPath) {
       const evaluated = { name, adapters: result.adapters, selection, seen, hardware, thresholds: origins }
-      await writeFileAtomic(reportPath, await renderEvaluation(comparison, keeper, evaluated))
+      await writeFileAtomic(reportPath, await renderEvaluation(comparison, keeper, drawn, evaluated))
     }
+    if (worstPath) await writeFileAtomic(worstPath, await worstImage(drawn, worstPath))
     if (flag(values, 'json')) console.log(json)
     else {
       const tables = [

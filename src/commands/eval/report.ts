@@ -6,6 +6,7 @@ import { commandLine } from '../../host/command-line'
 import type { Hardware } from '../../host/hardware'
 import type { ExampleCollector } from '../../report/example-images'
 import { inputSizes, renderEvaluationReport, type EvaluationReport } from '../../report/evaluation-report'
+import type { DrawnCases } from '../../report/worst-figure'
 import { readCompleteRun } from '../../report/run/read-run'
 import type { Selection } from '../options/split'
 
@@ -26,6 +27,7 @@ export interface EvaluatedModels {
 export async function renderEvaluation(
   comparison: Comparison,
   keeper: ExampleCollector,
+  worst: readonly DrawnCases[],
   { name, adapters, selection, seen, hardware, thresholds }: EvaluatedModels,
 ): Promise<string> {
   const { items, split, folders } = selection
@@ -42,6 +44,7 @@ export async function renderEvaluation(
     about: describeSeenImages(items.length, images, seen),
     comparison,
     examples: await keeper.examples(comparison),
+    worst,
     facts,
     run: adapters.length === 1 ? await readCompleteRun(dirname(resolve(adapters[0]))) : null,
     hardware,

@@ -3,6 +3,7 @@ import { UserError } from '../../host/errors'
 import { type RivalKind, rivalKinds } from '../../evaluation/rivals'
 import { type PromptMode, promptModes } from '../../evaluation/segmenter'
 import { number, text, texts, type Values } from '../../cli/options'
+import { checkFigureName } from '../../report/worst-figure'
 import { chooseGeneratorOptions, type ChosenOptions } from '../options/generator'
 
 export interface EvalSettings {
@@ -15,6 +16,9 @@ export interface EvalSettings {
   /** Options of the mask generator for the base model and then each adapter; empty without the prompt mode "auto". */
   generators: ChosenOptions[]
   rivals: RivalKind[]
+  /** The number of worst particles to show for each model and prompt mode, and the image file to draw them in. */
+  worst: number
+  worstImage: string | undefined
 }
 
 /** @throws UserError for values that are wrong, or that do not go together */
@@ -28,10 +32,18 @@ export async function readSettings(values: Values): Promise<EvalSettings> {
     boundaryTolerance: number(values, 'boundary-tolerance', { min: 0, max: 1000 })!,
     generators: await readGenerators(values, prompts),
     rivals: readRivals(text(values, 'rivals')!),
+    worst: number(values, 'worst', { min: 0, max: 200, integer: true })!,
+    worstImage: readFigureName(values),
   }
 }
 
 const readPromptModes = (typed: string): PromptMode[] => readList('prompt', typed, promptModes)
+
+function readFigureName(values: Values): string | undefined {
+  const path = text(values, 'worst-image')
+  if (path !== undefined) checkFigureName(path)
+  return path
+}
 
 const readRivals = (typed: string): RivalKind[] =>
   typed.trim() === 'none' ? [] : readList('rivals', typed, rivalKinds, ' or none')

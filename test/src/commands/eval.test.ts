@@ -82,6 +82,8 @@ test('rivals and two adapters, prompted and automatic, in one table', async () =
     '200',
     '--rivals',
     'same,watershed',
+    '--worst',
+    '0',
     '--out',
     out,
     '--report',
@@ -236,13 +238,25 @@ test('the rivals by default are the base model at its own input size and the wat
   const point = ['--prompt', 'point,box', '--resamples', '100', '--json']
   const named = (models: { name: string; size: number | null; rival: boolean }[]) =>
     models.map(({ name, size, rival }) => [name, size, rival])
-  const { models, rivals } = JSON.parse(await run(...common(), '--adapter', adapters[0], ...point))
+  const [figure, report] = [join(folder, 'worst.png'), join(folder, 'worst.html')]
+  const files = ['--worst', '2', '--worst-image', figure, '--report', report]
+  const { models, rivals, worst } = JSON.parse(await run(...common(), '--adapter', adapters[0], ...point, ...files))
   assert.equal(rivals, ['base', 'watershed'])
   assert.equal(named(models), [
     ['base', 96, true],
     ['watershed', null, true],
     ['adapted', 64, false],
   ])
+  assert.equal(
+    worst.map(({ model, prompt, cases }: { model: string; prompt: string; cases: object[] }) => [
+      model,
+      prompt,
+      cases.length,
+    ]),
+    ['adapted', 'base'].flatMap((model) => ['point', 'box'].map((prompt) => [model, prompt, 2])),
+  )
+  assert.equal([...readFileSync(figure).subarray(1, 4)], [...Buffer.from('PNG')])
+  assert.match(readFileSync(report, 'utf8'), 'Adapted model, box prompts: the 2 worst particles')
   const own = ['--data', data, '--split', 'all', '--model', MODEL, '--model-config', CONFIG]
   const whole = JSON.parse(await run(...own, '--rivals', 'none', ...point)).models
   assert.equal(named(whole), [['base', 96, false]], 'without adapters the base model is what is evaluated')
@@ -282,6 +296,8 @@ test('each adapter is evaluated at the input size of its own training', async ()
 
 test('wrong option values', async () => {
   assert.match(await refusal(run(...common(), '--rivals', 'base,watershead')), '"watershead"')
+  assert.match(await refusal(run(...common(), '--worst', '-1')), 'from 0')
+  assert.match(await refusal(run(...common(), '--worst-image', 'worst.bmp')), '.png')
   assert.match(await refusal(run(...common(), '--prompt', 'point,boxes')), '"boxes"')
   assert.match(await refusal(run(...common(), '--prompt', '')), '--prompt')
   assert.match(await refusal(run(...common(), '--resamples', '3')), 'from 100')

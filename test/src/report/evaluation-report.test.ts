@@ -84,6 +84,7 @@ const report: EvaluationReport = {
   about: evil,
   comparison,
   examples: [figure],
+  worst: [],
   facts: [['Data', evil]],
   run: {
     config: checkConfig({ data: [evil], model: evil }, 'test'),
@@ -103,8 +104,8 @@ const report: EvaluationReport = {
   commands: [`wgsam eval --data ${evil}`],
 }
 
-test('the page has no external resources and no scripts', () => {
-  const html = renderEvaluationReport(report)
+test('the page has no external resources and no scripts', async () => {
+  const html = await renderEvaluationReport(report)
   assert.not.match(html, /<script|https?:|<link|@import|url\(/i)
   assert.equal(
     [...html.matchAll(/\b(?:src|href)="([^"]{0,5})/g)].map(([, start]) => start),
@@ -112,15 +113,15 @@ test('the page has no external resources and no scripts', () => {
   )
 })
 
-test('names with markup in them are text', () => {
-  const html = renderEvaluationReport(report)
+test('names with markup in them are text', async () => {
+  const html = await renderEvaluationReport(report)
   assert.not.ok(html.includes('<img src=x'))
   assert.ok(html.split('&lt;img src=x').length > 6)
   assert.not.match(html, /NaN|undefined|Infinity/)
 })
 
-test('the scores are there, with the sign of their change', () => {
-  const html = renderEvaluationReport(report)
+test('the scores are there, with the sign of their change', async () => {
+  const html = await renderEvaluationReport(report)
   for (const text of [
     '50.00 → 75.00',
     '+25.00',
@@ -135,14 +136,14 @@ test('the scores are there, with the sign of their change', () => {
   assert.not.ok(html.includes('Dice on the validation'), 'no chart without points')
 })
 
-test('a report of a base model alone', () => {
-  const html = renderEvaluationReport({ ...report, comparison: scoreComparison([base]), run: null, examples: [] })
+test('a report of a base model alone', async () => {
+  const html = await renderEvaluationReport({ ...report, comparison: scoreComparison([base]), run: null, examples: [] })
   assert.not.match(html, /Adapted model|→|Examples|change<\/th>/)
 })
 
-test('a report of masks found automatically draws their sizes and those of the labels', () => {
+test('a report of masks found automatically draws their sizes and those of the labels', async () => {
   const auto = (dice: number[]) => mode('auto', dice)
-  const html = renderEvaluationReport({
+  const html = await renderEvaluationReport({
     ...report,
     comparison: scoreComparison([
       { ...base, modes: [auto([0.4, 0.6])] },
@@ -169,7 +170,7 @@ test('the table for a terminal: a block for each prompt mode, intervals, and the
   assert.is(percent(0.96144), '96.14')
 })
 
-test('the best rival is named, and models with different input sizes are told apart', () => {
+test('the best rival is named, and models with different input sizes are told apart', async () => {
   const small = { ...adapted, size: 32 }
   const strong = { ...watershed, modes: modes([0.5, 0.7], [0.1, 0.1]) }
   const three = scoreComparison([small, strong, base])
@@ -179,7 +180,7 @@ test('the best rival is named, and models with different input sizes are told ap
     'rivals first, the largest input before the others',
   )
   assert.match(comparisonTable(three), /^point prompts +base at 64 +watershed +adapted at 32 +change/)
-  const html = renderEvaluationReport({ ...report, comparison: three })
+  const html = await renderEvaluationReport({ ...report, comparison: three })
   assert.match(
     html,
     /60\.00 → 75\.00<\/b><span>Dice in percent, point prompts, from the best rival \(Otsu and watershed\), \+15\.00 points, 38 % of the error removed/,
@@ -187,7 +188,7 @@ test('the best rival is named, and models with different input sizes are told ap
   assert.match(html, '<th>Base model at 64</th><th>Otsu and watershed</th><th>Adapted model at 32</th>')
 })
 
-test('sizes and times: for a terminal and in the page, with the units and the device', () => {
+test('sizes and times: for a terminal and in the page, with the units and the device', async () => {
   const rows = sizeTextTable(comparison).split('\n')
   assert.match(rows[0], 'recall at IoU 0.75')
   // all particles have 30 pixels in the image, 60 at the input, and an IoU of 0.8
@@ -201,7 +202,7 @@ test('sizes and times: for a terminal and in the page, with the units and the de
   assert.match(times[3], /^encoding +2\.5 +2\.5$/)
   assert.match(times[4], /^masks, point prompts +0\.50 +0\.50$/)
   assert.match(times[6], /^whole, point prompts +3\.0 +3\.0$/)
-  const html = renderEvaluationReport(report)
+  const html = await renderEvaluationReport(report)
   for (const text of ['By particle size', '<th>16 to 32</th>', 'whole, box prompts', 'Instance Dice, point prompts, %'])
     assert.ok(html.includes(text), text)
   const auto = mode('auto', [0.3, 0.3])
