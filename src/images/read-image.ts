@@ -8,7 +8,7 @@ import { sniffImage } from './sniff-image'
 import { turnUpright } from './orientation'
 import { isPlanarGray, isUnusual, pageFormat, type PageFormat, picturePages, TAG } from './tiff-pixels'
 import { TiffFile, type TiffPage } from './tiff-tags'
-import { canReadStored, storedValues } from './tiff-values'
+import { storedValues } from './tiff-values'
 
 export interface ReadOptions {
   /** Larger images are refused before memory is allocated. */
@@ -68,7 +68,7 @@ export async function readTiffPage(path: string, tiff: TiffFile, number: number,
   const format = await pageFormat(tiff, page)
   const { width, height } = format
   if (!(width * height <= maximum)) throw new Error(tooLarge(width, height, maximum))
-  const stored = isUnusual(format) || tiff.isInvented(index) || (isPlanarGray(format) && canReadStored(format))
+  const stored = isUnusual(format) || tiff.isInvented(index) || isPlanarGray(format)
   const image = stored ? await readStored(tiff, page, format) : await decodeWithSharp(path, index, maximum)
   const nodata = await nodataOf(tiff, page)
   return turnUpright(nodata === undefined ? image : { ...image, nodata }, format.orientation)

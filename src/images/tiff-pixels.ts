@@ -1,5 +1,6 @@
 /** @file The pixel format of a TIFF page, and which formats can be read. */
 import type { TiffFile, TiffPage } from './tiff-tags'
+import { unpackable } from './unpack'
 
 /** Numbers of the TIFF tags that describe pixels. */
 export const TAG = {
@@ -133,9 +134,11 @@ function unreadable(page: PageFormat, bits: number[], formats: number[], use: 'p
   if (isUnusual(page)) {
     if (page.photometric > 1) return asPlain(`${kind(page)} are supported for one channel only`)
     const { compression } = page
-    if (![1, 5, 8, 32946, 32773].includes(compression))
+    if (!unpackable.includes(compression))
       return `${kind(page)} compressed by ${lossyCompressions[compression] ?? `TIFF's method ${compression}`} are not read: ${WAY_OUT}`
   }
+  if (isPlanarGray(page) && !unpackable.includes(page.compression))
+    return `gray channels one after the other, compressed by ${lossyCompressions[page.compression] ?? `TIFF's method ${page.compression}`}, are not read: ${WAY_OUT}`
   if (use === 'picture' && page.photometric === 0 && (page.format === 2 || float || page.bits > 16))
     return asPlain(`min-is-white ${kind(page)} are not supported`)
   return ''

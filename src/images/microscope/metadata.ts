@@ -28,8 +28,35 @@ export function parseIni(text: string): Map<string, string> {
   return values
 }
 
-/** The number that a text contains; undefined if it is missing, empty or not a number. */
+/** Longer texts are no numbers; this also bounds the time that expressions take on hostile files. */
+export const MAX_NUMBER = 200
+
+/**
+ * The number that a text contains, with a decimal point or, as microscopes write it in many countries, a decimal comma.
+ * Undefined if it is missing, empty, or not certainly a number: with several commas, or with both signs.
+ */
 export function numberOf(text: string | undefined): number | undefined {
-  const value = text?.trim() ? Number(text) : NaN
+  const trimmed = text?.slice(0, MAX_NUMBER + 1).trim() ?? ''
+  if (!trimmed || trimmed.length > MAX_NUMBER) return undefined
+  const value = Number(/^[^.,]*,[^.,]*$/.test(trimmed) ? trimmed.replace(',', '.') : trimmed)
   return Number.isFinite(value) ? value : undefined
+}
+
+/**
+ * The pixel size of two texts. If one contains digits but is not certainly a length, there is none, and `damaged` says so.
+ * @param y empty or missing if only one is recorded
+ * @param lengthOfText the length in metres; undefined if the text is not a length
+ */
+export function pixelOf(
+  x: string | undefined,
+  y: string | undefined,
+  lengthOfText: (text: string) => number | undefined,
+): Pick<MicroscopeMetadata, 'pixel' | 'damaged'> {
+  if (!x?.trim()) return {}
+  const sides = [x, y?.trim() ? y : x].map((text) => ({ text, metres: lengthOfText(text) }))
+  const unclear = sides.find(({ metres }) => metres === undefined)
+  if (!unclear) return { pixel: { x: sides[0].metres!, ...(y?.trim() && { y: sides[1].metres! }) } }
+  return /\d/.test(unclear.text)
+    ? { damaged: `its pixel size ${JSON.stringify(unclear.text.trim().slice(0, 40))} is not certain; it is not used` }
+    : {}
 }

@@ -1,5 +1,6 @@
 /** @file Parses lengths as people and microscopes write them, and checks whether they are plausible pixel sizes. */
 import { UserError } from '../../host/errors'
+import { MAX_NUMBER, numberOf } from './metadata'
 
 /** The side of a pixel in metres, and where it was read. */
 export interface PixelSize {
@@ -30,6 +31,7 @@ const ROUNDING = 1e-9
 /** How many of a unit make a metre, with every spelling of µ and Å; undefined if it is not a unit of length. */
 function unitsPerMetre(unit: string): number | undefined {
   // Tags are decoded as latin-1, but some contain UTF-8.
+  if (unit.length > MAX_NUMBER) return undefined
   const signs = /[ÂÃ]/.test(unit) ? Buffer.from(unit, 'latin1').toString('utf8') : unit
   // ImageJ writes µ as an escape; NFKC unifies the two code points of µ, and those of Å.
   const plain = signs
@@ -40,12 +42,13 @@ function unitsPerMetre(unit: string): number | undefined {
   return perMetre.get(plain.toLowerCase())
 }
 
-const length = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([^\s\d.,/]+)\s*(?:\/\s*(?:px|pixel))?\s*$/iu
+const length = /^\s*([+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?)\s*([^\s\d.,/]+)\s*(?:\/\s*(?:px|pixel))?\s*$/iu
 
-/** A length such as '12nm' or '0.5 µm' in metres; undefined if it is not a length. */
+/** A length such as '12nm', '0.5 µm' or '0,5 µm' in metres; undefined if it is not a length. */
 export function metresOf(text: string): number | undefined {
+  if (text.length > MAX_NUMBER) return undefined
   const [, number, unit] = length.exec(text) ?? []
-  return lengthOf(Number(number), unit ?? '')
+  return lengthOf(numberOf(number) ?? NaN, unit ?? '')
 }
 
 /** A number of some unit in metres; undefined if it is not a unit of length. */
@@ -64,9 +67,12 @@ export const plausible = (metres: number): boolean =>
  * @throws UserError without a unit, or outside 1 pm to 1 mm
  */
 export function parsePixelSize(text: string, from = '--pixel-size'): PixelSize {
-  const metres = metresOf(text)
+  // what a person types is asked for again, rather than read as one thousand or as one
+  const metres = text.includes(',') ? undefined : metresOf(text)
   if (metres === undefined)
-    throw new UserError(`${from} takes a length with its unit, such as 12nm, 0.5um or 1.2Å, not '${text}'`)
+    throw new UserError(
+      `${from} takes a length with its unit, such as 12nm, 0.5um or 1.2Å, not '${text.slice(0, MAX_NUMBER)}'`,
+    )
   if (!plausible(metres)) throw new UserError(`${from} ${text.trim()}: a pixel size is between 1 pm and 1 mm`)
   return { metres, from }
 }

@@ -1,7 +1,7 @@
 /** @file Text files that microscopes of JEOL, Hitachi and TESCAN write beside an image. JEOL writes the same text into a TIFF tag. */
 import { readFile, stat } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { type MicroscopeMetadata, numberOf, parseIni } from './metadata'
+import { type MicroscopeMetadata, numberOf, parseIni, pixelOf } from './metadata'
 import { lengthOf, metresOf } from './pixel-size'
 import { tescanMetadata } from './vendors'
 
@@ -22,7 +22,7 @@ export async function sidecarMetadata(path: string): Promise<MicroscopeMetadata[
   }
   for (const name of [`${stem}-${extension.slice(1)}.hdr`, `${stem}.hdr`]) {
     const text = await readText(name)
-    if (text === undefined || !/^\s*PixelSizeX\s*=/im.test(text)) continue
+    if (text === undefined || !/^[ \t]*PixelSizeX[ \t]*=/im.test(text)) continue
     found.push(tescanMetadata(text, 'TESCAN header file'))
     break
   }
@@ -43,28 +43,35 @@ export function jeolMetadata(text: string, from: string): MicroscopeMetadata {
   const size = words('CM_IMAGE_SIZE').length ? words('CM_IMAGE_SIZE') : words('CM_FULL_SIZE')
   return {
     from,
-    pixel: jeolPixel(words('CM_PIXEL_SIZE'), words('SM_MICRON_BAR'), words('SM_MICRON_MARKER')),
+    ...jeolPixel(values.get('CM_PIXEL_SIZE'), values.get('SM_MICRON_BAR'), values.get('SM_MICRON_MARKER')),
     recorded: { width: numberOf(size[0]), height: numberOf(size[1]) },
     bar: numberOf(words('SM_PNU_HEIGHT')[0]),
   }
 }
 
-function jeolPixel(sizes: string[], bar: string[], marker: string[]): MicroscopeMetadata['pixel'] {
-  const [x, y] = sizes.map(metresOf)
-  if (x !== undefined) return { x, y }
-  const pixels = numberOf(bar[0])
-  const metres = metresOf(marker.join(''))
-  return pixels && metres !== undefined ? { x: metres / pixels } : undefined
+function jeolPixel(sizes = '', bar = '', marker = ''): Pick<MicroscopeMetadata, 'pixel' | 'damaged'> {
+  // a comma between two digits is a decimal comma; any other one separates
+  const [x, y] = sizes.replace(/,(?!\d)|(?<!\d),/g, ' ').match(/\S*\d\S*(?:\s+[^\s\d]\S*)?/g) ?? []
+  if (x !== undefined) return pixelOf(x, y, metresOf)
+  const pixels = numberOf(bar.split(/\s/)[0])
+  if (!marker) return {}
+  const found = pixelOf(marker, undefined, metresOf)
+  if (!found.pixel) return found
+  return pixels && pixels > 0
+    ? { pixel: { x: found.pixel.x / pixels } }
+    : { damaged: `the length of its micron bar, ${JSON.stringify(bar.slice(0, 40))}, is not a number of pixels` }
 }
 
 /** Hitachi: INI text under [SemImageFile] with the pixel size in nanometres and the image's size. */
 function hitachiMetadata(text: string): MicroscopeMetadata {
   const values = parseIni(text)
-  const nanometres = numberOf(values.get('semimagefile/pixelsize'))
-  const [, width, height] = /^(\d+)\s*x\s*(\d+)$/i.exec(values.get('semimagefile/datasize') ?? '') ?? []
+  const [, width, height] = /^(\d+)\s*x\s*(\d+)$/i.exec(values.get('semimagefile/datasize')?.slice(0, 40) ?? '') ?? []
   return {
     from: 'Hitachi text file',
-    pixel: nanometres === undefined ? undefined : { x: lengthOf(nanometres, 'nm')! },
+    ...pixelOf(values.get('semimagefile/pixelsize'), undefined, (text) => {
+      const nanometres = numberOf(text)
+      return nanometres === undefined ? undefined : lengthOf(nanometres, 'nm')
+    }),
     recorded: { width: numberOf(width), height: numberOf(height) },
   }
 }

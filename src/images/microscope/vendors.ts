@@ -1,5 +1,5 @@
 /** @file Parsers of the texts that microscopes and image programs write into TIFF tags, one per vendor. */
-import { type MicroscopeMetadata, numberOf, parseIni } from './metadata'
+import { MAX_NUMBER, type MicroscopeMetadata, numberOf, parseIni, pixelOf } from './metadata'
 import { lengthOf, metresOf } from './pixel-size'
 
 /** FEI and Thermo Fisher: INI text with the pixel size in metres, and the image's size without its data bar. */
@@ -7,10 +7,10 @@ export function feiMetadata(text: string, from: string): MicroscopeMetadata {
   const values = parseIni(text)
   const number = (key: string) => numberOf(values.get(key))
   // Some microscopes name the section after the beam (EScan, IScan) only.
-  const scan = ['scan', 'escan', 'iscan'].find((name) => number(`${name}/pixelwidth`) !== undefined)
+  const scan = ['scan', 'escan', 'iscan'].find((name) => values.get(`${name}/pixelwidth`))
   return {
     from,
-    pixel: scan ? { x: number(`${scan}/pixelwidth`)!, y: number(`${scan}/pixelheight`) } : undefined,
+    ...pixelOf(values.get(`${scan}/pixelwidth`), values.get(`${scan}/pixelheight`), numberOf),
     recorded: { width: number('image/resolutionx'), height: number('image/resolutiony') },
     bar: number('privatefei/databarheight'),
   }
@@ -23,40 +23,46 @@ export function zeissMetadata(text: string, from: string): MicroscopeMetadata {
     const at = lines.findIndex((line) => line.trim().toUpperCase() === name)
     return at < 0 ? undefined : lines[at + 1]?.split('=')[1]?.trim()
   }
-  const metres = metresOf(value('AP_IMAGE_PIXEL_SIZE') ?? '')
   // The stored height includes the info bar, so the bar's height cannot be derived from it.
-  const [, width] = /(\d+)\s*[*x×]\s*\d+/.exec(value('DP_IMAGE_STORE') ?? '') ?? []
-  return { from, pixel: metres === undefined ? undefined : { x: metres }, recorded: { width: numberOf(width) } }
+  const [, width] = /(\d+)\s*[*x×]\s*\d+/.exec(value('DP_IMAGE_STORE')?.slice(0, MAX_NUMBER) ?? '') ?? []
+  return { from, ...pixelOf(value('AP_IMAGE_PIXEL_SIZE'), undefined, metresOf), recorded: { width: numberOf(width) } }
 }
 
 /** TESCAN, in tag 50431 or a .hdr file beside the image: INI text with the pixel size in metres and the height of the info strip. */
 export function tescanMetadata(text: string, from: string): MicroscopeMetadata {
   // In the tag the text follows some binary bytes; parseIni ignores them.
   const values = parseIni(text)
-  const number = (key: string) => numberOf(values.get(`main/${key}`) ?? values.get(key))
-  const x = number('pixelsizex')
+  const value = (key: string) => values.get(`main/${key}`) ?? values.get(key)
   return {
     from,
-    pixel: x === undefined ? undefined : { x, y: number('pixelsizey') },
-    bar: number('imagestripsize'),
+    ...pixelOf(value('pixelsizex'), value('pixelsizey'), numberOf),
+    bar: numberOf(value('imagestripsize')),
   }
 }
 
 /** Phenom: XML, in tag 34683 or inside a JPEG, with the pixel size and its unit and the height of the data bar. */
 export function phenomMetadata(text: string, from: string): MicroscopeMetadata {
-  const value = (name: string) => new RegExp(`<${name}\\b([^>]*)>\\s*([^<]{1,40})<`).exec(text)
+  const element = (name: string) =>
+    new RegExp(`^<${name}\\b([^>]*)>\\s*([^<]{1,40})<`).exec(sliceFrom(text, `<${name}`)) ?? []
   const side = (name: string) => {
-    const [, attributes, number] = value(name) ?? []
+    const [, attributes, number] = element(name)
     const [, unit] = /\bunit\s*=\s*["']([^"']{1,20})["']/.exec(attributes ?? '') ?? []
-    const parsed = numberOf(number)
-    return parsed === undefined || !unit ? undefined : lengthOf(parsed, unit)
+    return number && unit ? `${number.trim()} ${unit}` : undefined
   }
-  const x = side('pixelWidth')
   return {
     from,
-    pixel: x === undefined ? undefined : { x, y: side('pixelHeight') },
-    bar: numberOf(value('databarHeight')?.[2]),
+    ...pixelOf(side('pixelWidth'), side('pixelHeight'), metresOf),
+    bar: numberOf(element('databarHeight')[2]),
   }
+}
+
+/** Characters of an XML element that are looked at. */
+const MAX_ELEMENT = 4096
+
+/** The text from the first `start` on, so short that no expression takes long on it; '' if it is not there. */
+function sliceFrom(text: string, start: string): string {
+  const at = text.indexOf(start)
+  return at < 0 ? '' : text.slice(at, at + MAX_ELEMENT)
 }
 
 /**
@@ -76,16 +82,16 @@ export function imagejMetadata(
 
 /** OME: XML with the pixel size, in µm unless another unit is given, and the image's size. */
 export function omeMetadata(xml: string, from: string): MicroscopeMetadata {
-  const [pixels = ''] = /<Pixels\b[^>]*>/.exec(xml) ?? []
+  const [pixels = ''] = /^<Pixels\b[^>]*>/.exec(sliceFrom(xml, '<Pixels')) ?? []
   const value = (name: string) => new RegExp(`\\b${name}\\s*=\\s*["']([^"']{1,40})["']`).exec(pixels)?.[1]
   const side = (axis: string) => {
-    const number = numberOf(value(`PhysicalSize${axis}`))
-    return number === undefined ? undefined : lengthOf(number, value(`PhysicalSize${axis}Unit`) ?? 'um')
+    const number = value(`PhysicalSize${axis}`)
+    return number && `${number} ${value(`PhysicalSize${axis}Unit`) ?? 'um'}`
   }
-  const x = side('X')
   return {
     from,
-    pixel: x === undefined ? undefined : { x, y: side('Y') },
+    // a size in pixels, or in the reference frame of a stage, says nothing about lengths
+    ...(/\s(pixel|reference frame)$/.test(side('X') ?? '') ? {} : pixelOf(side('X'), side('Y'), metresOf)),
     recorded: { width: numberOf(value('SizeX')) },
   }
 }

@@ -157,6 +157,75 @@ test('text files beside the picture: JEOL old and new, Hitachi, TESCAN', async (
   assert.is(await sizeOf(other), null)
 })
 
+test('decimal commas are read; what is not certain is not used, with a remark', async () => {
+  const certain: [Tag, number][] = [
+    [text(34682, fei('', 'PixelWidth=1,35E-09\nPixelHeight=1,35E-09')), 1.35e-9],
+    [text(34682, '[EScan]\nPixelWidth=1,35e-9\n'), 1.35e-9],
+    [text(34118, zeiss('2,698 nm')), 2.698e-9],
+    [text(34118, zeiss(',5 \xb5m')), 5e-7],
+    [text(50431, 'PixelSizeX=6,25e-9\nPixelSizeY=6,25e-9\n'), 6.25e-9],
+    [text(34683, '<FeiImage><pixelWidth unit="um">0,0125</pixelWidth></FeiImage>'), 1.25e-8],
+    [text(270, `<OME><Pixels SizeX="${width}" PhysicalSizeX="0,0125"/></OME>`), 1.25e-8],
+  ]
+  for (const [tag, metres] of certain) {
+    const found = (await sizeOf(tiff([tag])))?.metres ?? 0
+    assert.ok(Math.abs(found / metres - 1) < 1e-9, `${tag.values}: ${found}`)
+  }
+  const unclear: Tag[] = [
+    text(34682, fei('', 'PixelWidth=1.234,5\nPixelHeight=1.234,5')),
+    text(34682, fei('', 'PixelWidth=1e-9\nPixelHeight=1;0e-9')),
+    text(34118, zeiss('1,234,5 nm')),
+    text(34118, zeiss('2.698')),
+    text(50431, 'PixelSizeX=6.0.0e-9\n'),
+    text(34683, '<FeiImage><pixelWidth unit="px">12</pixelWidth></FeiImage>'),
+  ]
+  for (const tag of unclear) {
+    const { pixelSize, remarks } = await readMicrograph(tiff([tag]))
+    assert.is(pixelSize, null)
+    assert.match(remarks.join(), /cannot be read: its pixel size ".*" is not certain; it is not used/, `${tag.values}`)
+  }
+  const jeol = (bar: string, marker: string) =>
+    `$CM_FORMAT JEOL/EO\n$CM_FULL_SIZE ${width} 60\n$$SM_MICRON_BAR ${bar}\n$$SM_MICRON_MARKER ${marker}\n`
+  const size = (pair: string) => `$CM_FORMAT JEOL/EO\n$CM_PIXEL_SIZE ${pair}\n`
+  const beside: [string, number | null][] = [
+    [jeol('40', '0,5um'), 1.25e-8],
+    [jeol('40', '0.5 um'), 1.25e-8],
+    [jeol('62,5', '100nm'), 1.6e-9],
+    [jeol('40', '5'), null],
+    [jeol('none', '1um'), null],
+    [jeol('0', '1um'), null],
+    [size('9,5nm 9,5nm'), 9.5e-9],
+    [size('9.5nm, 9.5nm'), 9.5e-9],
+    [size('9.5nm,9.5nm'), 9.5e-9],
+    [size('9,5 nm 9,5 nm'), 9.5e-9],
+    [`[SemImageFile]\nDataSize=${width}x${height}\nPixelSize=9,92\n`, 9.92e-9],
+    [`[SemImageFile]\nDataSize=${width}x${height}\nPixelSize=9,92,1\n`, null],
+  ]
+  for (const [content, metres] of beside) {
+    const path = tiff([])
+    put(path.replace(/\.tif$/, '.txt'), content)
+    const { pixelSize, remarks } = await readMicrograph(path)
+    if (metres === null) assert.match(remarks.join(), /text file cannot be read/, content)
+    else assert.ok(Math.abs((pixelSize?.metres ?? 0) / metres - 1) < 1e-9, `${content}: ${pixelSize?.metres}`)
+  }
+})
+
+test('long tags made to keep expressions busy are read in no time', async () => {
+  const digits = '1'.repeat(900_000)
+  for (const [tag, values] of [
+    [34118, `AP_IMAGE_PIXEL_SIZE\nx = ${digits}\n`],
+    [34118, `DP_IMAGE_STORE\nx = ${digits}\n`],
+    [270, `<OME>${'<Pixels '.repeat(110_000)}`],
+    [34683, '<pixelWidth '.repeat(75_000)],
+  ] as const) {
+    // quadratic expressions take hours for these
+    assert.is(await sizeOf(tiff([text(tag, values)])), null)
+  }
+  const path = tiff([])
+  put(path.replace(/\.tif$/, '.hdr'), '\n'.repeat(900_000))
+  assert.is(await sizeOf(path), null)
+})
+
 test('damaged tags are reported, and the image is read', async () => {
   for (const tags of [
     [{ tag: 34682, type: 2, values: new Uint8Array(50) }],
