@@ -14,7 +14,17 @@ export interface Finding {
   /** Its files, as far as they exist. */
   files: string[]
   level: 'error' | 'warning'
-  kind: LabelFinding['kind'] | 'pair' | 'flat' | 'same-labels' | 'identical' | 'leak' | 'alike' | 'one-group'
+  kind:
+    | LabelFinding['kind']
+    | 'pair'
+    | 'shapes'
+    | 'turned'
+    | 'flat'
+    | 'same-labels'
+    | 'identical'
+    | 'leak'
+    | 'alike'
+    | 'one-group'
   message: string
 }
 
@@ -54,13 +64,20 @@ export async function checkDataset(folder: string | string[], options: CheckOpti
     try {
       if (!imagePath || !labels) throw new Error(reason ?? 'its image or its labels are missing')
       const image = await readImage(imagePath)
-      const { width, height } = image
+      const { width, height, orientation } = image
       imagePaths.set(id, imagePath)
       const rgb = toRGB8(image)
       known.push({ id, group, fingerprint: fingerprint({ width, height, rgb }) })
       if (rgb.every((v) => v === rgb[0])) add('warning', 'flat', 'the image has the same value everywhere')
-      const map = await readLabelSource(labels)
-      instances += checkPair(map, width, height, 1)
+      const { map, remarks } = await readLabelSource(labels, image)
+      instances += checkPair(map, image, 1)
+      for (const remark of remarks) add('warning', 'shapes', remark)
+      if (orientation)
+        add(
+          'warning',
+          'turned',
+          `its orientation tag (EXIF ${orientation}) turns the image upright: look whether its labels were drawn on the upright image`,
+        )
       for (const { level, kind, message } of checkLabels(map)) add(level, kind, message)
       const hash = createHash('sha256').update(map.data).digest('hex')
       const other = labelHashes.get(hash)

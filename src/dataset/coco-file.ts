@@ -1,86 +1,24 @@
-/** @file COCO instance annotations: reads the file, rasterises its annotations to a label map, and writes an annotation. */
-import { readFile } from 'node:fs/promises'
-import * as v from 'valibot'
+/** @file Rasterises the polygons and run lengths of COCO annotations to a label map, and writes an annotation. */
 import { boxToRegion, regionToXYWH } from '../../engine/image/box'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
-import { messageOf, UserError } from '../host/errors'
+import { messageOf } from '../host/errors'
 import type { InstanceBox } from '../../engine/image/label-map'
+import type { Size } from '../../engine/image/size'
+import type { CocoAnnotation } from './coco-json'
 import { maxPixels } from '../images/image'
-import { fillPolygon } from './fill-polygon'
+import { type FillBudget, fillPolygon } from './fill-polygon'
 import { eachRun, encodeRle } from '../../engine/masks/rle'
-
-/** A width or height. */
-const side = v.pipe(v.number(), v.integer(), v.minValue(1))
-const rleSchema = v.object({ size: v.tuple([side, side]), counts: v.union([v.string(), v.array(v.number())]) })
-export const cocoAnnotationSchema = v.object({
-  image_id: v.union([v.number(), v.string()]),
-  segmentation: v.union([v.array(v.array(v.number())), rleSchema]),
-  iscrowd: v.optional(v.union([v.number(), v.boolean()])),
-})
-export const cocoImageSchema = v.object({
-  id: v.union([v.number(), v.string()]),
-  file_name: v.pipe(v.string(), v.minLength(1)),
-  width: side,
-  height: side,
-})
-const cocoFileSchema = v.object({ images: v.array(cocoImageSchema), annotations: v.array(v.unknown()) })
-
-export type CocoImage = v.InferOutput<typeof cocoImageSchema>
-export type CocoAnnotation = v.InferOutput<typeof cocoAnnotationSchema>
-
-export interface Coco {
-  images: CocoImage[]
-  /** Annotations by image id, without crowd regions, which are not single instances. */
-  annotations: Map<number | string, CocoAnnotation[]>
-  /** The number of crowd regions left out, by image id. */
-  crowds: Map<number | string, number>
-}
-
-/** Reads a COCO instances file. @throws UserError naming the file and the entry that is wrong */
-export async function readCoco(path: string): Promise<Coco> {
-  const refuse = (reason: string): never => {
-    throw new UserError(`cannot use ${path} as COCO annotations: ${reason}`)
-  }
-  const text = await readFile(path, 'utf8').catch((error: Error) => refuse(error.message))
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch (error) {
-    refuse(`it is not valid JSON (${messageOf(error)})`)
-  }
-  const file = v.safeParse(cocoFileSchema, json)
-  if (!file.success) return refuse(issueText(file.issues[0]))
-  const annotations = new Map<number | string, CocoAnnotation[]>()
-  const crowds = new Map<number | string, number>()
-  for (const { id } of file.output.images) {
-    if (annotations.has(id)) refuse(`two images have the id ${id}`)
-    annotations.set(id, [])
-  }
-  file.output.annotations.forEach((entry, i) => {
-    const annotation = v.safeParse(cocoAnnotationSchema, entry)
-    if (!annotation.success) return refuse(issueText(annotation.issues[0], `annotations.${i}.`))
-    const list = annotations.get(annotation.output.image_id)
-    if (!list) return refuse(`annotations.${i} belongs to image ${annotation.output.image_id}, which is not listed`)
-    const { image_id: id, iscrowd } = annotation.output
-    if (iscrowd) crowds.set(id, (crowds.get(id) ?? 0) + 1)
-    else list.push(annotation.output)
-  })
-  return { images: file.output.images, annotations, crowds }
-}
-
-/** What is wrong with an entry, with the dotted path of the field. */
-export const issueText = (of: v.BaseIssue<unknown>, where = ''): string =>
-  `${where}${v.getDotPath(of) ?? ''}: ${of.message}`
 
 /** Calls `span` for each run of the annotation's pixels with its first index in the (height, width) map, length and step. */
 function eachSpan(
-  { segmentation }: CocoAnnotation,
-  { width, height }: CocoImage,
+  { segmentation }: Pick<CocoAnnotation, 'segmentation'>,
+  { width, height }: Size,
   span: (start: number, length: number, step: number) => void,
+  budget?: FillBudget,
 ): void {
   if (Array.isArray(segmentation)) {
     for (const polygon of segmentation)
-      fillPolygon(polygon, width, height, (y, x, length) => span(y * width + x, length, 1))
+      fillPolygon(polygon, width, height, (y, x, length) => span(y * width + x, length, 1), budget)
     return
   }
   const [rows, columns] = segmentation.size
@@ -96,30 +34,51 @@ function eachSpan(
   })
 }
 
+/** Bounds of the work on one image, against files that mean harm: pixels painted, as multiples of its own and at least. */
+const MAX_COVER = 50
+const MIN_PAINTED = 2 ** 30
+/** Crossings of the sides of all polygons of an image and its rows. */
+const MAX_CROSSINGS = 2 ** 25
+
 /**
  * Rasterises the annotations of one image: annotation i becomes label i + 1. Where instances overlap, the smaller is on top
  * (of two of the same area the later). The polygons of one annotation are united; each is filled by the even-odd rule.
- * @throws Error naming the annotation that is wrong
+ * @param damaged is told of an annotation that is wrong, which then has no pixel; without it, an error is thrown
+ * @throws Error if the image or the annotations are too large
  */
-export function cocoLabels(image: CocoImage, annotations: readonly CocoAnnotation[]): LabelMap {
-  const { width, height } = image
+export function cocoLabels(
+  { width, height }: Size,
+  annotations: readonly Pick<CocoAnnotation, 'segmentation'>[],
+  damaged?: (annotation: number, reason: string) => void,
+): LabelMap {
   if (width * height > maxPixels) throw new Error(`${width}x${height} pixels are too many for one label map`)
   if (annotations.length > MAX_LABEL)
     throw new Error(`${annotations.length} annotations: a label map can hold ${MAX_LABEL}`)
+  const size = { width, height }
   const data = new Uint16Array(width * height)
+  const budget: FillBudget = { crossings: MAX_CROSSINGS }
+  let paint = Math.max(MAX_COVER * width * height, MIN_PAINTED)
   const areas = annotations.map((annotation, i) => {
     let area = 0
     try {
-      eachSpan(annotation, image, (_, length) => (area += length))
+      eachSpan(annotation, size, (_, length) => (area += length), budget)
     } catch (error) {
-      throw new Error(`annotation ${i + 1} of ${image.file_name}: ${messageOf(error)}`)
+      if (budget.crossings < 0) throw error
+      if (!damaged) throw new Error(`annotation ${i + 1}: ${messageOf(error)}`)
+      damaged(i, messageOf(error))
+      return 0
     }
+    paint -= area
+    if (paint < 0 || budget.crossings < 0)
+      throw new Error(`its annotations are too many and too large: they cover it more than ${MAX_COVER} times`)
     return area
   })
-  const order = annotations.map((_, i) => i).sort((a, b) => areas[b] - areas[a] || a - b)
+  const order = annotations.map((_, i) => i).filter((i) => areas[i] > 0)
+  order.sort((a, b) => areas[b] - areas[a] || a - b)
   for (const i of order)
-    eachSpan(annotations[i], image, (start, length, step) => {
-      for (let k = 0; k < length; k++) data[start + k * step] = i + 1
+    eachSpan(annotations[i], size, (start, length, step) => {
+      if (step === 1) data.fill(i + 1, start, start + length)
+      else for (let k = 0; k < length; k++) data[start + k * step] = i + 1
     })
   return { width, height, data }
 }

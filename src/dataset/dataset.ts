@@ -4,7 +4,11 @@ import { basename, resolve } from 'node:path'
 import type { LabelMap } from '../../engine/image/label-map'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { messageOf, UserError } from '../host/errors'
+import type { Size } from '../../engine/image/size'
 import { cocoLabels } from './coco-file'
+import { unclearCrowds } from './coco-json'
+import type { Image } from '../images/image'
+import { exchangesSides } from '../images/orientation'
 import { readImage } from '../images/read-image'
 import { boxes } from './instances'
 import { readLabels } from '../images/read-labels'
@@ -34,6 +38,8 @@ export interface Dataset {
   /** Sorted by id. */
   items: DatasetItem[]
   bad: BadItem[]
+  /** What was left out of usable images, or how their labels were understood. */
+  remarks: BadItem[]
 }
 
 export interface DatasetOptions {
@@ -84,12 +90,15 @@ export async function openDataset(folder: string | string[], options: DatasetOpt
   const { folders, pairs } = await listPairs(folder, options)
   const items: DatasetItem[] = []
   const bad: BadItem[] = []
+  const notes: BadItem[] = []
   for (const [i, { id, group, imagePath, labels, reason }] of pairs.entries()) {
     try {
       if (!imagePath || !labels) throw new UserError(reason ?? 'its image or its labels are missing')
-      const { width, height } = await readImage(imagePath)
-      const map = await readLabelSource(labels)
-      items.push({ id, imagePath, labels, group, width, height, instances: checkPair(map, width, height, minPixels) })
+      const image = await readImage(imagePath)
+      const { width, height } = image
+      const { map, remarks } = await readLabelSource(labels, image)
+      items.push({ id, imagePath, labels, group, width, height, instances: checkPair(map, image, minPixels) })
+      notes.push(...remarks.map((reason) => ({ id, reason })))
     } catch (error) {
       bad.push({ id, reason: messageOf(error) })
     }
@@ -97,6 +106,7 @@ export async function openDataset(folder: string | string[], options: DatasetOpt
   }
   items.sort(byId)
   bad.sort(byId)
+  notes.sort(byId)
   const where = folders.join(', ')
   if (bad.length && onBad === 'refuse')
     throw new UserError(`${describeBad(bad, where)}\nCorrect them, or skip them with --on-bad skip.`)
@@ -104,7 +114,7 @@ export async function openDataset(folder: string | string[], options: DatasetOpt
     throw new UserError(
       bad.length ? `no usable image is left: ${describeBad(bad, where)}` : `${where} contains no images`,
     )
-  return { folders, items, bad }
+  return { folders, items, bad, remarks: notes }
 }
 
 const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
@@ -113,9 +123,60 @@ const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : a.id 
 export const describeBad = (bad: readonly BadItem[], where: string): string =>
   `${bad.length} of the pairs in ${where} cannot be used:\n${bad.map(({ id, reason }) => `  ${id}: ${reason}`).join('\n')}`
 
-/** Reads the label map of an image. @throws UserError if a file cannot be read; Error if an annotation is wrong */
-export async function readLabelSource(source: LabelSource): Promise<LabelMap> {
-  return source.kind === 'map' ? readLabels(source.path) : cocoLabels(source.image, source.annotations)
+/** The remarks on usable images as lines of text for the user. */
+export const describeRemarks = (remarks: readonly BadItem[]): string =>
+  `left out, or to be looked at:\n${remarks.map(({ id, reason }) => `  ${id}: ${reason}`).join('\n')}`
+
+/** Examples of damaged shapes that a message names. */
+const MAX_NAMED = 3
+
+/** What a message says of damaged shapes. */
+export const describeDamaged = (damaged: readonly string[], sound: number): string =>
+  `${damaged.length} of its ${damaged.length + sound} shapes cannot be used: ` +
+  damaged.slice(0, MAX_NAMED).join('; ') +
+  (damaged.length > MAX_NAMED ? '; …' : '')
+
+/**
+ * Reads the label map of an image. Annotations that are damaged are left out, unless they are more than the others.
+ * @param image its size, which the annotations must have been made for
+ * @throws UserError if a file cannot be read or the annotations do not fit
+ */
+export async function readLabelSource(
+  source: LabelSource,
+  image: Pick<Image, 'width' | 'height' | 'orientation'>,
+): Promise<{ map: LabelMap; remarks: string[] }> {
+  if (source.kind === 'map') return { map: await readLabels(source.path), remarks: [] }
+  const { picture } = source
+  const { annotations, marked, unclear } = picture
+  const { width = image.width, height = image.height } = picture.image
+  const reason = sizeProblem(image, { width, height }, 'its annotations')
+  if (reason) throw new UserError(reason)
+  if (unclear) throw new UserError(unclearCrowds(picture))
+  const damaged = [...picture.damaged]
+  const map = cocoLabels(image, annotations, (i, reason) => damaged.push(`${annotations[i].where}: ${reason}`))
+  const sound = annotations.length + picture.damaged.length - damaged.length
+  if (damaged.length > sound) throw new UserError(describeDamaged(damaged, sound))
+  const remarks = damaged.length ? [describeDamaged(damaged, sound)] : []
+  for (const kind of new Set(picture.leftOut)) {
+    const count = picture.leftOut.filter((other) => other === kind).length
+    remarks.push(`${count} of its ${picture.leftOut.length + annotations.length} annotations left out: ${kind}`)
+  }
+  if (marked) remarks.push(`${marked} masks marked as crowds (iscrowd) are taken as instances, as CVAT writes masks`)
+  return { map, remarks }
+}
+
+/** Why labels of a size do not fit an image; '' if they do. @param labels what they are: 'its labels' */
+export function sizeProblem(
+  { width, height, orientation }: Pick<Image, 'width' | 'height' | 'orientation'>,
+  size: Size,
+  labels: string,
+): string {
+  if (size.width === width && size.height === height) return ''
+  const turned =
+    exchangesSides(orientation) && size.width === height && size.height === width
+      ? `. Its orientation tag (EXIF ${orientation}) turns the image upright, but the labels were made for the pixels as they are stored: turn the labels, or save the image without the tag`
+      : ''
+  return `the image is ${width}x${height} pixels, ${labels} ${size.width}x${size.height}${turned}`
 }
 
 /** A label that covers more than this fraction of an image is taken for the background, which must be 0. */
@@ -123,17 +184,30 @@ const MAX_COVERAGE = 0.95
 /** The same for a label that reaches all four edges in an image without a pixel of 0. */
 const MAX_COVERAGE_WITHOUT_BACKGROUND = 0.3
 
+/** A label of this fraction that has all four corners of the image is the ground between the particles. */
+const MAX_COVERAGE_WITH_CORNERS = 0.5
+
 /** The number of instances of a pair. @throws UserError with the reason if it cannot be used */
-export function checkPair(labels: LabelMap, width: number, height: number, minPixels: number): number {
-  if (labels.width !== width || labels.height !== height)
-    throw new UserError(`the image is ${width}x${height} pixels, its labels ${labels.width}x${labels.height}`)
+export function checkPair(
+  labels: LabelMap,
+  image: Pick<Image, 'width' | 'height' | 'orientation'>,
+  minPixels: number,
+): number {
+  const { width, height, data } = labels
+  const reason = sizeProblem(image, labels, 'its labels')
+  if (reason) throw new UserError(reason)
   const found = boxes(labels)
   if (!found.length) throw new UserError('its labels are empty: every pixel is 0')
   const largest = found.reduce((a, b) => (b.area > a.area ? b : a))
   const share = largest.area / (width * height)
   const spans = largest.x0 === 0 && largest.y0 === 0 && largest.x1 === width - 1 && largest.y1 === height - 1
   const covered = found.reduce((sum, { area }) => sum + area, 0) === width * height
-  if (share > MAX_COVERAGE || (spans && covered && share > MAX_COVERAGE_WITHOUT_BACKGROUND))
+  const corners = [0, width - 1, data.length - width, data.length - 1].every((at) => data[at] === largest.id)
+  if (
+    share > MAX_COVERAGE ||
+    (spans && covered && share > MAX_COVERAGE_WITHOUT_BACKGROUND) ||
+    (corners && share > MAX_COVERAGE_WITH_CORNERS)
+  )
     throw new UserError(
       `label ${largest.id} covers ${(100 * share).toFixed(1)} % of the image and looks like the background, which must be 0`,
     )
@@ -145,7 +219,7 @@ export function checkPair(labels: LabelMap, width: number, height: number, minPi
 /** Reads an item's pixels. @throws UserError if its files have changed size since the dataset was opened */
 export async function loadItem(item: DatasetItem): Promise<Sample> {
   const image = await readImage(item.imagePath)
-  const labels = await readLabelSource(item.labels)
+  const { map: labels } = await readLabelSource(item.labels, image)
   for (const { width, height } of [image, labels])
     if (width !== item.width || height !== item.height)
       throw new UserError(

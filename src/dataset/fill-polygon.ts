@@ -1,6 +1,11 @@
 /** @file Fills polygons by the even-odd rule (scan-line algorithm), for all annotation formats. */
 
-/** Polygons with more crossings of sides and rows are refused: a safeguard against malicious files. */
+/** The work that may still be done: crossings of sides and rows. A safeguard against malicious files. */
+export interface FillBudget {
+  crossings: number
+}
+
+/** Polygons with more crossings are refused. */
 const MOST_CROSSINGS = 2 ** 25
 
 /** A side of a polygon, from its upper to its lower end. */
@@ -19,18 +24,22 @@ interface Side {
  * Fills a polygon [x0, y0, x1, y1, …] by the even-odd rule: a pixel is inside if its centre (x + 0.5, y + 0.5) is. Calls
  * `span` with (y, first x, number of pixels), clipped to the image. Coinciding sides cancel, so that a hole may be joined to
  * the outline by a line there and back.
- * @throws Error for fewer than three points, or coordinates that are not finite
+ * @param budget shared by the polygons of an image; what this one takes is subtracted
+ * @throws Error for fewer than three points, coordinates that are not finite, or more work than the budget allows
  */
 export function fillPolygon(
   polygon: readonly number[],
   width: number,
   height: number,
   span: (y: number, x: number, length: number) => void,
+  budget?: FillBudget,
 ): void {
   const sides = sidesOf(polygon, height)
   let crossed = 0
   for (const { first, last } of sides) crossed += last - first + 1
-  if (crossed > MOST_CROSSINGS) throw new Error(`a polygon of ${polygon.length / 2} points crosses too many rows`)
+  if (budget) budget.crossings -= crossed
+  if (crossed > MOST_CROSSINGS || (budget && budget.crossings < 0))
+    throw new Error(`a polygon of ${polygon.length / 2} points crosses too many rows`)
   sides.sort((a, b) => a.first - b.first)
   let next = 0
   let active: Side[] = []

@@ -32,9 +32,10 @@ export async function readGroups(folder: string, groupBy?: string): Promise<Grou
     }
     if (!rows.length || !(column in rows[0])) continue
     const name = 'name' in rows[0] ? 'name' : Object.keys(rows[0])[0]
-    const exact = new Map(rows.map((row) => [row[name], row[column]]))
-    const byStem = new Map(rows.map((row) => [stemOf(row[name]), row[column]])) // if the names have extensions
-    return (stem) => exact.get(stem) || byStem.get(stem) || stem
+    const oneForm = (text: string) => text.normalize('NFC')
+    const exact = new Map(rows.map((row) => [oneForm(row[name]), row[column]]))
+    const byStem = new Map(rows.map((row) => [oneForm(stemOf(row[name])), row[column]])) // if the names have extensions
+    return (stem) => exact.get(oneForm(stem)) || byStem.get(oneForm(stem)) || stem
   }
   if (groupBy) throw new UserError(`${folder} has no groups.csv or index.csv with the column "${column}"`)
   return (stem) => stem

@@ -1,15 +1,15 @@
 /** @file Finds the pairs of images and labels in a folder by their names, without reading them. */
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { extname, isAbsolute, join, relative, resolve } from 'node:path'
-import { UserError } from '../host/errors'
-import { readCoco, type CocoAnnotation, type CocoImage } from './coco-file'
+import { extname, join } from 'node:path'
+import { messageOf, UserError } from '../host/errors'
+import { readCoco, type CocoPicture } from './coco-json'
 import { stemOf } from './file-stems'
+import { ImageFolder } from './image-folder'
 import { imageExtensions } from '../images/sniff-image'
 
 /** Where the labels of an image come from. */
-export type LabelSource =
-  { kind: 'map'; path: string } | { kind: 'coco'; path: string; image: CocoImage; annotations: CocoAnnotation[] }
+export type LabelSource = { kind: 'map'; path: string } | { kind: 'coco'; path: string; picture: CocoPicture }
 
 /** An image and its labels as found by name, not yet read; `reason` says why one of them is missing. */
 export interface PairEntry {
@@ -24,7 +24,9 @@ async function listImages(folder: string): Promise<Map<string, string[]>> {
   const stems = new Map<string, string[]>()
   for (const name of (await readdir(folder)).sort()) {
     if (name.startsWith('.') || !imageExtensions.includes(extname(name).toLowerCase())) continue
-    stems.set(stemOf(name), [...(stems.get(stemOf(name)) ?? []), join(folder, name)])
+    // macOS stores an accent as a character of its own: names are compared in one form
+    const stem = stemOf(name).normalize('NFC')
+    stems.set(stem, [...(stems.get(stem) ?? []), join(folder, name)])
   }
   return stems
 }
@@ -55,17 +57,19 @@ export async function findPairs(folder: string, coco?: string): Promise<PairEntr
 }
 
 async function cocoPairs(folder: string, path: string): Promise<PairEntry[]> {
-  const { images, annotations } = await readCoco(path)
+  const { pictures, problems } = await readCoco(path)
+  const files = await ImageFolder.open(folder, { mayBeEmpty: true })
   const seen = new Set<string>()
-  return images.map((image) => {
-    const id = stemOf(image.file_name)
-    const imagePath = resolve(folder, image.file_name)
-    const inside = relative(folder, imagePath)
-    if (inside.startsWith('..') || isAbsolute(inside))
-      return { id, reason: `its file_name ${JSON.stringify(image.file_name)} leads out of ${folder}` }
+  const pairs = pictures.map((picture): PairEntry => {
+    const { image, byStem } = picture
+    const id = stemOf(image.file_name).normalize('NFC')
     if (seen.has(id)) return { id, reason: `two images of ${path} have this name` }
     seen.add(id)
-    const labels = { kind: 'coco' as const, path, image, annotations: annotations.get(image.id)! }
-    return { id, imagePath, labels }
+    try {
+      return { id, imagePath: files.find(image.file_name, byStem), labels: { kind: 'coco', path, picture } }
+    } catch (error) {
+      return { id, reason: messageOf(error) }
+    }
   })
+  return [...pairs, ...problems.map(({ where, reason }) => ({ id: where, reason }))]
 }

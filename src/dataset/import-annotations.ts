@@ -3,11 +3,14 @@ import { rm } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { cocoLabels } from './coco-file'
+import { describeDamaged, sizeProblem } from './dataset'
 import { stemOf } from './file-stems'
 import { readImage } from '../images/read-image'
+import type { Image } from '../images/image'
+import { extensionOf } from '../images/sniff-image'
 import { messageOf, UserError } from '../host/errors'
 import { copyFileAtomic, writeFileAtomic } from '../host/files'
-import { exactCsvLine } from '../text/csv'
+import { csvLine } from '../text/csv'
 import { refuseDataset, relabel, writeLabels } from './dataset-writer'
 import type {
   AnnotatedImage,
@@ -46,6 +49,8 @@ export interface ImportSummary {
   hidden: number
   /** The number of instances by class, for classes that have a name. */
   classes: Record<string, number>
+  /** How the annotations were understood, where it is not obvious. */
+  remarks: string[]
   /** Images and annotations that could not be used; everything else is written. */
   problems: AnnotationProblem[]
 }
@@ -58,10 +63,15 @@ export interface ImportSummary {
 export async function importAnnotations(run: ImportRun): Promise<ImportSummary> {
   const { from, format, out, onProgress, stop } = run
   refuseDataset(out)
-  const folder = await ImageFolder.open(run.images)
   const reading = await format.read(from, run)
+  const mayBeEmpty = reading.images.some(({ embedded }) => embedded)
+  const folder = await ImageFolder.open(run.images, { mayBeEmpty })
   const summary: ImportSummary = {
-    ...{ out, finished: true, images: 0, instances: 0, empty: [], leftOut: {}, hidden: 0, classes: {} },
+    ...{ out, finished: true, images: 0, instances: 0, empty: [], hidden: 0 },
+    // names from files may be those of Object.prototype
+    leftOut: Object.create(null),
+    classes: Object.create(null),
+    remarks: reading.remarks ?? [],
     problems: reading.problems,
   }
   const stems = new Map<string, string>()
@@ -72,12 +82,15 @@ export async function importAnnotations(run: ImportRun): Promise<ImportSummary> 
       break
     }
     onProgress?.(i, reading.images.length, annotated.file)
+    let source: ImageSource | undefined
     try {
-      const path = folder.find(annotated.file, annotated.byStem)
-      const stem = freeStem(path, stems)
+      source = await findImage(folder, annotated, out)
+      const { path } = source
+      const stem = freeStem(source.name, path, stems)
       const image = await readImage(path)
-      const { labels, classes } = await readAnnotated(annotated, image, run, summary)
-      stems.set(stem.toLowerCase(), path)
+      const { labels, classes, damaged } = await readAnnotated(annotated, image, run, summary)
+      stems.set(key(stem), path)
+      if (damaged) summary.problems.push({ where: annotated.from, reason: `${damaged}; the others are imported` })
       if (!classes.length) {
         summary.empty.push(annotated.file)
         continue
@@ -92,21 +105,51 @@ export async function importAnnotations(run: ImportRun): Promise<ImportSummary> 
       })
     } catch (error) {
       summary.problems.push({ where: annotated.from, reason: messageOf(error) })
+    } finally {
+      if (source?.temporary) await rm(source.path, { force: true })
     }
   }
   if (Object.keys(summary.classes).length > 1)
-    await writeFileAtomic(
-      join(out, 'classes.csv'),
-      [['name', 'label', 'class'], ...classRows].map(exactCsvLine).join(''),
-    )
+    await writeFileAtomic(join(out, 'classes.csv'), [['name', 'label', 'class'], ...classRows].map(csvLine).join(''))
   return summary
 }
 
+/** The file of an image, and the name that its files in the dataset are called after. */
+interface ImageSource {
+  path: string
+  name: string
+  /** True if it was written for this import only. */
+  temporary: boolean
+}
+
+/** The image file that an annotation names, or else the image that the annotation file contains. @throws Error if there is neither */
+async function findImage(
+  folder: ImageFolder,
+  { file, byStem, embedded }: AnnotatedImage,
+  out: string,
+): Promise<ImageSource> {
+  try {
+    const path = folder.find(file, byStem)
+    return { path, name: basename(path), temporary: false }
+  } catch (error) {
+    const bytes = await embedded?.()
+    if (!bytes) throw error
+    const extension = extensionOf(bytes)
+    if (!extension)
+      throw new Error(`${messageOf(error)}, and the image inside the annotation file is none that can be read`)
+    const path = join(out, `embedded${extension}`)
+    await writeFileAtomic(path, bytes)
+    return { path, name: stemOf(file) + extension, temporary: true }
+  }
+}
+
+/** On some file systems, names that differ only in case or in the form of accents are the same file. */
+const key = (stem: string) => stem.toLowerCase().normalize('NFC')
+
 /** The stem of an image's output files. @throws Error if another image has it */
-function freeStem(path: string, taken: ReadonlyMap<string, string>): string {
-  const stem = stemOf(basename(path))
-  // On some file systems, names that differ only in case are the same file.
-  const other = taken.get(stem.toLowerCase())
+function freeStem(name: string, path: string, taken: ReadonlyMap<string, string>): string {
+  const stem = stemOf(name)
+  const other = taken.get(key(stem))
   if (other)
     throw new Error(other === path ? `${path} is annotated twice` : `${other} has the same name as ${path}: rename one`)
   return stem
@@ -115,26 +158,32 @@ function freeStem(path: string, taken: ReadonlyMap<string, string>): string {
 /** The label map of an annotated image, numbered without gaps, and the class of each label ('' if it has none). */
 async function readAnnotated(
   annotated: AnnotatedImage,
-  { width, height }: { width: number; height: number },
+  image: Image,
   { classes, splitPieces }: ImportRun,
   summary: ImportSummary,
-): Promise<{ labels: LabelMap; classes: string[] }> {
+): Promise<{ labels: LabelMap; classes: string[]; damaged: string }> {
+  const { width, height } = image
   const { size } = annotated
   if (size && (size.width !== width || size.height !== height))
-    throw new Error(`it was annotated at ${size.width}x${size.height} pixels, the image is ${width}x${height}`)
+    throw new Error(
+      `it was annotated at ${size.width}x${size.height} pixels, ${sizeProblem(image, size, 'its labels')}`,
+    )
   const found = await annotated.read({ width, height })
   let labels: LabelMap
   let names: string[] | undefined
+  let damaged = ''
   if ('data' in found) {
-    if (found.width !== width || found.height !== height)
-      throw new Error(`the image is ${width}x${height} pixels, its labels ${found.width}x${found.height}`)
+    const reason = sizeProblem(image, found, 'its labels')
+    if (reason) throw new Error(reason)
     labels = found
   } else {
+    const bad = [...(found.damaged ?? [])]
     const shapes = wantedShapes(found, classes, summary)
-    labels = cocoLabels(
-      { id: 0, file_name: annotated.file, width, height },
-      shapes.map(({ segmentation }) => ({ image_id: 0, segmentation })),
-    )
+    labels = cocoLabels(image, shapes, (i, reason) => bad.push(`${shapes[i].where ?? `shape ${i + 1}`}: ${reason}`))
+    const sound = shapes.length + (found.damaged?.length ?? 0) - bad.length
+    if (bad.length > sound) throw new Error(describeDamaged(bad, sound))
+    if (bad.length) damaged = describeDamaged(bad, sound)
+    summary.hidden -= bad.length - (found.damaged?.length ?? 0)
     names = shapes.map(({ className }) => className)
   }
   if (splitPieces) [labels, names] = splitComponents(labels, names)
@@ -145,6 +194,7 @@ async function readAnnotated(
   return {
     labels: { ...labels, data: relabel(labels.data).data },
     classes: kept.map((id) => names?.[id - 1] ?? ''),
+    damaged,
   }
 }
 
@@ -155,7 +205,7 @@ function wantedShapes(
   summary: ImportSummary,
 ): InstanceShape[] {
   const isWanted = ({ className }: InstanceShape) => !classes.length || classes.includes(className)
-  const wanted = shapes.filter(isWanted)
+  const wanted = shapes.filter(isWanted).map((shape, i) => ({ where: `shape ${i + 1}`, ...shape }))
   const others = shapes.filter((shape) => !isWanted(shape)).map(({ className }) => `of class "${className}"`)
   for (const kind of [...leftOut, ...others]) summary.leftOut[kind] = (summary.leftOut[kind] ?? 0) + 1
   return wanted

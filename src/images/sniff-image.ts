@@ -13,14 +13,48 @@ export async function sniffImage(path: string): Promise<ImageFormat> {
   if (info.isDirectory()) throw new Error('it is a folder')
   if (!info.isFile()) throw new Error('it is not a regular file')
   const start = await firstBytes(path, 16)
-  const text = Buffer.from(start).toString('latin1')
   if (!start.length) throw new Error('the file is empty')
+  const format = formatOf(start)
+  if (format) return format
+  throw new Error(notAnImage(Buffer.from(start).toString('latin1')))
+}
+
+function formatOf(start: Uint8Array): ImageFormat | undefined {
+  const text = Buffer.from(start.subarray(0, 16)).toString('latin1')
   if (text.startsWith('\x89PNG')) return 'png'
   if (text.startsWith('\xff\xd8')) return 'jpeg'
   if (text.startsWith('BM')) return 'bmp'
   if (text.startsWith('RIFF') && text.slice(8, 12) === 'WEBP') return 'webp'
-  if (isTiff(start)) return 'tiff'
-  throw new Error('it is not a PNG, JPEG, TIFF, BMP or WebP image: export it as TIFF or PNG')
+  return isTiff(start) ? 'tiff' : undefined
+}
+
+/** The usual extension of an image of these first bytes; undefined if it is no supported image. */
+export function extensionOf(start: Uint8Array): string | undefined {
+  const format = formatOf(start)
+  return format && { png: '.png', jpeg: '.jpg', bmp: '.bmp', webp: '.webp', tiff: '.tif' }[format]
+}
+
+/** What a file is instead of an image, by its first bytes. */
+function notAnImage(text: string): string {
+  const kinds: [RegExp, string][] = [
+    [/^\0\0\0[\x03\x04]/, 'it may be a file of Gatan DigitalMicrograph (DM3, DM4)'],
+    [/^\x89HDF/, 'it is an HDF5 file'],
+    [
+      /^version https:\/\/git-lfs|^version https:/,
+      'it is a pointer of Git LFS: fetch the file itself with `git lfs pull`',
+    ],
+    [/^GIF8/, 'it is a GIF'],
+    [/^....ftyp(avif|heic|heix|mif1)/s, 'it is an AVIF or HEIC image'],
+    [/^(\xff\x0a|\0\0\0\x0cJXL )/, 'it is a JPEG XL image'],
+    [/^(\xff\x4f\xff\x51|\0\0\0\x0cjP )/, 'it is a JPEG 2000 image'],
+    [/^%PDF/, 'it is a PDF'],
+    [/^\s*<(!doctype|html|\?xml|svg)/i, 'it is a text file (HTML, XML or SVG)'],
+    [/^8BPS/, 'it is a Photoshop file'],
+    [/^PK\x03\x04/, 'it is a zip archive'],
+    [/^ZISRAW/, 'it is a CZI file of Zeiss'],
+  ]
+  const [, kind] = kinds.find(([start]) => start.test(text)) ?? []
+  return `${kind ? `${kind}, and ` : 'it is '}not a PNG, JPEG, TIFF, BMP or WebP image: export it as TIFF or PNG`
 }
 
 /** True if a WebP is, or may be, compressed with loss: only its lossless form, VP8L, keeps all values. */

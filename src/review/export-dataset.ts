@@ -114,8 +114,7 @@ async function exportImage(dir: string, image: ListedImage, to: string): Promise
     throw new UserError('it is accepted but has no masks, and training needs at least one per image')
   const { labels, hidden } = labelsOf(document)
   // training would reject these images: report the reason now
-  const { width, height } = await readImage(image.path!)
-  checkPair(labels, width, height, 16)
+  checkPair(labels, await readImage(image.path!), 16)
   await writePng(join(to, 'masks', `${image.name}.png`), { ...labels, channels: 1 })
   await copyFile(image.path!, join(to, 'images', basename(image.path!)))
   return {

@@ -24,17 +24,29 @@ export const csvLine = (values: readonly CsvValue[]): string => values.map(value
 export const exactCsvLine = (values: readonly (string | number)[]): string =>
   values.map((value) => quotedIfNeeded(String(value))).join(',') + '\n'
 
-/** The rows of a CSV text by the column names of its first row; quotes as in RFC 4180. @throws Error for unbalanced quotes */
+/** Separators of columns: spreadsheets write semicolons where the comma is the decimal sign. */
+const separators = [',', ';', '\t']
+
+/**
+ * The rows of a CSV text by the column names of its first row; quotes as in RFC 4180. If the first row has no comma, columns
+ * may be separated by semicolons or tabs. @throws Error for unbalanced quotes
+ */
 export function parseCsv(text: string): Record<string, string>[] {
   const rows: string[][] = [[]]
-  const cell = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|\r|$)/gy
-  const body = text.replace(/^\ufeff/, '')
+  // a spreadsheet may name the separator in a line of its own
+  const [, named, body] = /^\ufeff?(?:sep=([,;\t])\r?\n)?([^]*)$/.exec(text)!
+  const [head] = body
+    .slice(0, 65_536)
+    .replace(/"[^"]*"/g, '')
+    .split(/[\r\n]/, 1)
+  const separator = named ?? separators.find((mark) => head.includes(mark)) ?? ','
+  const cell = new RegExp(`(?:"((?:[^"]|"")*)"|([^"${separator}\\r\\n]*))(${separator}|\\r?\\n|\\r|$)`, 'gy')
   while (cell.lastIndex < body.length) {
     const at = cell.lastIndex
     const match = cell.exec(body)
     if (!match) throw new Error(`the quotes of line ${body.slice(0, at).split('\n').length} do not match`)
     rows[rows.length - 1].push(match[1]?.replaceAll('""', '"') ?? match[2].trim())
-    if (match[3] !== ',') rows.push([])
+    if (match[3] !== separator) rows.push([])
   }
   const [header = [], ...lines] = rows.filter((row) => row.some((value) => value !== ''))
   return lines.map((row) => Object.fromEntries(header.map((name, i) => [name, row[i] ?? ''])))

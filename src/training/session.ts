@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import type { Engine } from '../../engine/device/engine'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { TrainingStep } from '../../engine/train/training-step'
-import { type DatasetItem, describeBad, openDataset } from '../dataset/dataset'
+import { type DatasetItem, describeBad, describeRemarks, openDataset } from '../dataset/dataset'
 import { type Part, chooseImages, openSplit } from '../dataset/split'
 import { UserError } from '../host/errors'
 import { Progress } from '../host/progress'
@@ -35,6 +35,7 @@ export async function openData(config: TrainConfig, run: RunFolder, log: Log): P
     onProgress: (done, total) => reading.update(done, '', total),
   })
   if (dataset.bad.length) log(`skipped: ${describeBad(dataset.bad, data.join(', '))}`)
+  if (dataset.remarks.length) log(describeRemarks(dataset.remarks))
   if (config.split && !existsSync(run.split)) {
     if (!existsSync(config.split)) throw new UserError(`there is no split file ${config.split}`)
     // an ablation's folder does not exist yet

@@ -3,10 +3,11 @@ import { dirname, join } from 'node:path'
 import { existsSync, statSync } from 'node:fs'
 import type { Command } from '../../cli/command'
 import { nearest } from '../../cli/nearest'
-import { flag, text, texts, type Values } from '../../cli/options'
+import { choice, flag, text, texts, type Values } from '../../cli/options'
 import { UserError } from '../../host/errors'
 import { interruption } from '../../host/interrupt'
 import { Progress } from '../../host/progress'
+import { crowdModes } from '../../dataset/coco-json'
 import { type FormatName, formatNames, formats } from '../../dataset/formats'
 import { importAnnotations, type ImportSummary } from '../../dataset/import-annotations'
 import { jsonOption } from '../options/data'
@@ -40,14 +41,23 @@ export const command: Command = {
       description: 'suffix that file names of label maps have in addition to those of images, e.g. _mask',
     },
     'split-pieces': { type: 'boolean', description: 'make each connected component a separate instance' },
+    crowds: {
+      type: 'string',
+      value: 'MODE',
+      default: 'auto',
+      description:
+        'coco: what masks marked as crowds (iscrowd) are: instances, or leave-out; auto takes them as instances where ' +
+        'CVAT or Datumaro wrote them, and otherwise does not import their image',
+    },
     'close-lines': { type: 'boolean', description: 'close open lines to polygons, instead of ignoring them' },
     ...jsonOption,
   },
   details: `Formats: coco, a JSON file with polygons or run-length encoding; yolo, a folder with labels/ (text files of polygons) and
 data.yaml; via, a JSON file of VIA 2; labelme, a folder of JSON files; labels and tiff, a folder of PNG or TIFF label maps.
 
-Where instances overlap, the smaller one covers the larger one. Boxes without a mask, points, crowd regions and open lines are
-ignored and counted. Images that cannot be used are listed and the others are imported; the exit code is then 1.
+Where instances overlap, the smaller one covers the larger one. Boxes without a mask, points and open lines are ignored and
+counted. A damaged shape is left out and named; an image of which more shapes are damaged than sound is not imported. Images that
+cannot be used are listed and the others are imported; the exit code is then 1.
 
   wgsam dataset import annotations.json --format coco --images pictures --out particles`,
   async run(values, [from]) {
@@ -67,6 +77,7 @@ ignored and counted. Images that cannot be used are listed and the others are im
         suffix: text(values, 'suffix') ?? '',
         splitPieces: flag(values, 'split-pieces'),
         closeLines: flag(values, 'close-lines'),
+        crowds: choice(values, 'crowds', crowdModes),
         onProgress: (done, total, file) => bar.update(done, file, total),
         stop: () => interrupt.requested,
       })
@@ -105,16 +116,18 @@ function describe({
   leftOut,
   hidden,
   classes,
+  remarks,
   problems,
 }: ImportSummary): string {
   const few = (names: readonly string[]) => names.slice(0, 3).join(', ') + (names.length > 3 ? ', …' : '')
-  const lines = Object.entries(leftOut).map(([kind, count]) => `left out: ${count} × ${kind}`)
+  const lines = [...remarks]
+  lines.push(...Object.entries(leftOut).map(([kind, count]) => `left out: ${count} × ${kind}`))
   if (hidden) lines.push(`left out: ${hidden} instances that are completely covered by others or outside the image`)
   if (empty.length) lines.push(`not written: ${empty.length} images without instances (${few(empty)})`)
   const named = Object.entries(classes).map(([name, count]) => `${name} ${count}`)
   if (named.length > 1)
     lines.push(`all classes are merged into one; classes.csv lists the class of each label: ${named.join(', ')}`)
-  if (problems.length) lines.push(`${problems.length} could not be imported:`)
+  if (problems.length) lines.push(`${problems.length} could not be imported, or not whole:`)
   lines.push(...problems.map(({ where, reason }) => `  ${where}: ${reason}`))
   lines.push(
     `${out}: ${images} images with ${instances} instances${finished ? '' : '; stopped before all were written'}`,

@@ -1,6 +1,6 @@
 /** @file The options that name a dataset, and the opening of it. */
 import { choice, type Option, text, texts, type Values } from '../../cli/options'
-import { type Dataset, describeBad, openDataset } from '../../dataset/dataset'
+import { type Dataset, describeBad, describeRemarks, openDataset } from '../../dataset/dataset'
 import { UserError } from '../../host/errors'
 import { Progress } from '../../host/progress'
 
@@ -58,5 +58,6 @@ export async function openData(values: Values, minPixels?: number): Promise<Data
     onProgress: (done, total) => reading.update(done, '', total),
   })
   if (dataset.bad.length) console.error(`skipped: ${describeBad(dataset.bad, folders.join(', '))}`)
+  if (dataset.remarks.length) console.error(describeRemarks(dataset.remarks))
   return dataset
 }

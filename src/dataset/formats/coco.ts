@@ -1,29 +1,59 @@
 /** @file COCO instances: one JSON file, masks as polygons or RLE. */
-import { join } from 'node:path'
-import * as v from 'valibot'
-import { cocoAnnotationSchema, cocoAnnotation, issueText, cocoImageSchema } from '../coco-file'
-import { UserError } from '../../host/errors'
+import { existsSync, statSync } from 'node:fs'
+import { extname, join } from 'node:path'
+import { cocoAnnotation } from '../coco-file'
+import { type CocoPicture, readCoco, unclearCrowds } from '../coco-json'
+import { messageOf, UserError } from '../../host/errors'
 import { writeAtomic } from '../../host/files'
+import { listFiles } from '../list-files'
 import { flatCoordinates, labelPolygons } from '../single-ring'
-import type {
-  AnnotatedImage,
-  ExportImage,
-  ExportOptions,
-  AnnotationFormat,
-  AnnotationProblem,
-  ReadAnnotations,
-  InstanceShape,
-} from './format'
-import { isObject, readJson } from './json'
+import type { AnnotatedImage, ExportImage, ExportOptions, AnnotationFormat, ReadAnnotations } from './format'
+
+/** The COCO files of a folder: annotations.json, or else every JSON file (SA-1B has one per image). */
+async function cocoFiles(folder: string): Promise<string[]> {
+  const usual = ['annotations.json', 'coco.json'].map((name) => join(folder, name)).find((path) => existsSync(path))
+  if (usual) return [usual]
+  const files = (await listFiles(folder)).filter((file) => extname(file).toLowerCase() === '.json')
+  if (!files.length) throw new UserError(`there are no COCO files (.json) in ${folder}`)
+  return files.map((file) => join(folder, file))
+}
+
+function annotatedImage(picture: CocoPicture, path: string): AnnotatedImage {
+  const { image, byStem, annotations, leftOut, damaged } = picture
+  const { width, height } = image
+  return {
+    file: image.file_name,
+    byStem,
+    from: `${path}, image ${image.id}`,
+    ...(width !== undefined && height !== undefined && { size: { width, height } }),
+    read: async () => {
+      if (picture.unclear) throw new Error(unclearCrowds(picture))
+      return { shapes: annotations, leftOut, damaged }
+    },
+  }
+}
 
 export const coco: AnnotationFormat = {
-  async read(path) {
-    const json = await readJson(path).catch((error: Error) => {
-      throw new UserError(`cannot use ${path} as COCO annotations: ${error.message}`)
-    })
-    if (!isObject(json) || !Array.isArray(json.images) || !Array.isArray(json.annotations))
-      throw new UserError(`cannot use ${path} as COCO annotations: it has no lists "images" and "annotations"`)
-    return readCocoJson(json.images, json.annotations, classNames(json.categories), path)
+  async read(path, { crowds }) {
+    const files = statSync(path).isDirectory() ? await cocoFiles(path) : [path]
+    const found: ReadAnnotations = { images: [], problems: [], remarks: [] }
+    let marked = 0
+    for (const file of files) {
+      try {
+        const { pictures, problems } = await readCoco(file, crowds)
+        found.problems.push(...problems)
+        found.images.push(...pictures.map((picture) => annotatedImage(picture, file)))
+        for (const picture of pictures) marked += picture.marked
+      } catch (error) {
+        if (files.length === 1) throw error
+        found.problems.push({ where: file, reason: messageOf(error) })
+      }
+    }
+    if (marked)
+      found.remarks!.push(
+        `${marked} masks are marked as crowds (iscrowd), as CVAT marks every mask: they are taken as instances (--crowds leave-out leaves them out)`,
+      )
+    return found
   },
 
   async write(out, images, options) {
@@ -45,61 +75,6 @@ export const coco: AnnotationFormat = {
     })
     return path
   },
-}
-
-function classNames(categories: unknown): Map<unknown, string> {
-  const list = Array.isArray(categories) ? categories.filter(isObject) : []
-  return new Map(list.map(({ id, name }) => [id, typeof name === 'string' ? name : `${id}`]))
-}
-
-/** If an annotation is damaged, its image is not imported: labels without that particle would be wrong training data. */
-function readCocoJson(
-  pictures: unknown[],
-  annotations: unknown[],
-  classes: ReadonlyMap<unknown, string>,
-  path: string,
-): ReadAnnotations {
-  const problems: AnnotationProblem[] = []
-  const known = new Map<
-    unknown,
-    { image: AnnotatedImage; shapes: InstanceShape[]; leftOut: string[]; damage?: string }
-  >()
-  const bad = new Set<unknown>()
-  pictures.forEach((entry, i) => {
-    const where = `${path}, images.${i}`
-    const parsed = v.safeParse(cocoImageSchema, entry)
-    if (!parsed.success) {
-      problems.push({ where, reason: issueText(parsed.issues[0]) })
-      if (isObject(entry)) bad.add(entry.id)
-      return
-    }
-    const { id, file_name, width, height } = parsed.output
-    if (known.has(id)) return problems.push({ where, reason: `another image has the id ${id}` })
-    const kept = { shapes: [] as InstanceShape[], leftOut: [] as string[], damage: undefined as string | undefined }
-    const read = async () => {
-      if (kept.damage) throw new Error(kept.damage)
-      return kept
-    }
-    known.set(id, Object.assign(kept, { image: { file: file_name, from: where, size: { width, height }, read } }))
-  })
-  annotations.forEach((entry, i) => {
-    const where = `annotations.${i}`
-    const imageId = isObject(entry) ? entry.image_id : undefined
-    const target = known.get(imageId)
-    if (!target) {
-      if (!bad.has(imageId))
-        problems.push({ where: `${path}, ${where}`, reason: `it belongs to image ${imageId}, which is not listed` })
-      return
-    }
-    const { segmentation, iscrowd, category_id } = entry as Record<string, unknown>
-    if (iscrowd) return target.leftOut.push('a crowd region')
-    if (segmentation === undefined || segmentation === null || (Array.isArray(segmentation) && !segmentation.length))
-      return target.leftOut.push('a box without a mask')
-    const parsed = v.safeParse(cocoAnnotationSchema, entry)
-    if (!parsed.success) target.damage ??= `${where}.${issueText(parsed.issues[0])}`
-    else target.shapes.push({ className: classes.get(category_id) ?? '', segmentation: parsed.output.segmentation })
-  })
-  return { images: [...known.values()].map(({ image }) => image), problems }
 }
 
 function annotationsOf(image: ExportImage, imageId: number, firstId: number, { polygons }: ExportOptions): object[] {

@@ -2,10 +2,13 @@
 import type { Rle } from '../../../engine/masks/rle'
 import type { LabelMap, InstanceBox } from '../../../engine/image/label-map'
 import type { Size } from '../../../engine/image/size'
+import type { CrowdMode } from '../coco-json'
 import type { Part } from '../split'
 
 /** One instance as an annotation file describes it, in pixels; cocoLabels rasterises it. */
 export interface InstanceShape {
+  /** Where the file describes it, for messages: 'shape 3'. */
+  where?: string
   /** '' if the file names no class. */
   className: string
   segmentation: number[][] | Rle
@@ -16,6 +19,8 @@ export interface ImageShapes {
   shapes: InstanceShape[]
   /** One description for each annotation that was left out because it is not an instance mask. */
   leftOut: string[]
+  /** Shapes that cannot be read, each with its place and what is wrong; they are left out and named. */
+  damaged?: string[]
 }
 
 /** An image as annotations refer to it. */
@@ -28,6 +33,8 @@ export interface AnnotatedImage {
   from: string
   /** The size of the image when it was annotated, if the file says it. */
   size?: Size
+  /** The image itself, if the annotation file contains it; used if there is none of this name. */
+  embedded?(): Promise<Buffer>
   /** Reads its instances. @param size size of the image file @throws Error if they are damaged */
   read(size: Size): Promise<ImageShapes | LabelMap>
 }
@@ -44,6 +51,8 @@ export interface ReadAnnotations {
   images: AnnotatedImage[]
   /** Entries that cannot be read. */
   problems: AnnotationProblem[]
+  /** What the user should know of how the file was read. */
+  remarks?: string[]
 }
 
 export interface ReadOptions {
@@ -53,6 +62,8 @@ export interface ReadOptions {
   closeLines: boolean
   /** The end of label maps' names that image names do not have, such as '_mask'. */
   suffix: string
+  /** COCO: what annotations marked as crowds are. */
+  crowds?: CrowdMode
 }
 
 /** An image to be exported. */

@@ -1,16 +1,18 @@
 /** @file labelme: one JSON file per image. */
 import { existsSync, statSync } from 'node:fs'
 import { basename, dirname, extname, join, relative } from 'node:path'
-import sharp from 'sharp'
 import { encodeMask, type Rle } from '../../../engine/masks/rle'
 import type { Size } from '../../../engine/image/size'
 import { messageOf, UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { labelPolygons, singleRing } from '../single-ring'
-import { ellipse, rectangle } from './primitives'
-import type { AnnotatedImage, AnnotationFormat, AnnotationProblem, ImageShapes } from './format'
+import { ellipse, PointBudget, rectangle } from './primitives'
+import type { AnnotatedImage, AnnotationFormat, AnnotationProblem, ImageShapes, InstanceShape } from './format'
 import { listFiles } from '../list-files'
-import { finiteNumber, isObject, type JsonObject, readJson } from './json'
+import { finiteNumber, isObject, type JsonObject, readJson, shown, sideOf } from './json'
+import { decodeWithSharp } from '../../images/decode-with-sharp'
+import { maxPixels } from '../../images/image'
+import { extensionOf } from '../../images/sniff-image'
 
 export const labelme: AnnotationFormat = {
   async read(path, { closeLines }) {
@@ -66,42 +68,54 @@ export const labelme: AnnotationFormat = {
 function imageOf(json: unknown, where: string, closeLines: boolean): AnnotatedImage {
   if (!isObject(json) || !Array.isArray(json.shapes))
     throw new Error('it has no list "shapes": it is not a labelme file')
-  const { imagePath, imageWidth, imageHeight, shapes } = json
+  const { imagePath, imageData, shapes } = json
   if (typeof imagePath !== 'string' || !imagePath) throw new Error('it has no imagePath')
-  const size =
-    imageWidth === undefined || imageWidth === null
-      ? undefined
-      : { width: finiteNumber(imageWidth, 'imageWidth'), height: finiteNumber(imageHeight, 'imageHeight') }
+  const [width, height] = [sideOf(json.imageWidth, 'imageWidth'), sideOf(json.imageHeight, 'imageHeight')]
   const read = (size: Size) => shapesOf(shapes, size, closeLines)
-  return { file: imagePath.replace(/^.*[\\/]/, ''), from: where, size, read }
+  // read again when it is needed: thousands of images would fill the memory
+  const embedded = async () => {
+    const again = await readJson(where)
+    return Buffer.from(isObject(again) && typeof again.imageData === 'string' ? again.imageData : '', 'base64')
+  }
+  return {
+    file: imagePath.replace(/^.*[\\/]/s, ''),
+    from: where,
+    ...(width !== undefined && height !== undefined && { size: { width, height } }),
+    ...(typeof imageData === 'string' && imageData && { embedded }),
+    read,
+  }
 }
 
 async function shapesOf(list: unknown[], size: Size, closeLines: boolean): Promise<ImageShapes> {
-  const result: ImageShapes = { shapes: [], leftOut: [] }
+  const result = { shapes: [] as InstanceShape[], leftOut: [] as string[], damaged: [] as string[] }
+  const budget = new PointBudget()
   // polygons of the same label and group are one instance
   const groups = new Map<string, number[][]>()
   for (const [i, shape] of list.entries()) {
     const where = `shape ${i + 1}`
-    if (!isObject(shape)) throw new Error(`${where} is not an object`)
-    const className = typeof shape.label === 'string' ? shape.label : ''
-    let found: number[] | Rle | string
     try {
-      found = await maskOf(shape, size, closeLines)
-    } catch (error) {
-      throw new Error(`${where}: ${messageOf(error)}`)
-    }
-    if (typeof found === 'string') result.leftOut.push(found)
-    else if (!Array.isArray(found)) result.shapes.push({ className, segmentation: found })
-    else {
-      const group = shape.group_id
-      const key = JSON.stringify([className, group])
-      const parts = typeof group === 'number' ? groups.get(key) : undefined
+      if (!isObject(shape)) throw new Error('it is not an object')
+      const className = typeof shape.label === 'string' ? shape.label : ''
+      const found = await maskOf(shape, size, closeLines)
+      if (typeof found === 'string') {
+        result.leftOut.push(found)
+        continue
+      }
+      if (!Array.isArray(found)) {
+        result.shapes.push({ where, className, segmentation: found })
+        continue
+      }
+      budget.take(found)
+      const group = typeof shape.group_id === 'number' ? JSON.stringify([className, shape.group_id]) : undefined
+      const parts = group === undefined ? undefined : groups.get(group)
       if (parts) parts.push(found)
       else {
         const segmentation = [found]
-        if (typeof group === 'number') groups.set(key, segmentation)
-        result.shapes.push({ className, segmentation })
+        if (group !== undefined) groups.set(group, segmentation)
+        result.shapes.push({ where, className, segmentation })
       }
+    } catch (error) {
+      result.damaged.push(`${where}: ${messageOf(error)}`)
     }
   }
   return result
@@ -121,12 +135,15 @@ async function maskOf(shape: JsonObject, size: Size, closeLines: boolean): Promi
   }
   switch (kind) {
     case 'polygon':
+    case 'rotation': // a rotated rectangle of X-AnyLabeling
     case 'oriented_rectangle':
     case 'linestrip': {
       if (kind === 'linestrip' && !closeLines) return 'an open line'
       return points.length < 3 ? 'a polygon of fewer than three points' : points.flat()
     }
     case 'rectangle': {
+      // X-AnyLabeling writes all four corners
+      if (points.length === 4) return points.flat()
       const [[x0, y0], [x1, y1]] = two()
       return rectangle(Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1))
     }
@@ -144,7 +161,7 @@ async function maskOf(shape: JsonObject, size: Size, closeLines: boolean): Promi
     case 'line':
       return `a ${kind === 'line' ? 'line' : 'point'}`
     default:
-      return `a shape of type ${JSON.stringify(kind)}`
+      return `a shape of type ${shown(kind)}`
   }
 }
 
@@ -155,9 +172,11 @@ async function decodePng(base64: unknown, box: { x0: number; y0: number } & Size
   if (!(width > 0 && height > 0 && x0 >= 0 && y0 >= 0 && x0 + width <= size.width && y0 + height <= size.height))
     throw new Error(`its mask of ${width}x${height} pixels at ${x0}, ${y0} is not inside the image`)
   const file = Buffer.from(base64, 'base64')
-  const meta = await sharp(file).metadata()
-  if (meta.width !== width || meta.height !== height)
-    throw new Error(`its mask has ${meta.width}x${meta.height} pixels, but its points say ${width}x${height}`)
-  const gray = await sharp(file).toColourspace('b-w').extractChannel(0).raw().toBuffer()
-  return encodeMask({ x0, y0, width, height, data: Uint8Array.from(gray, (v) => +(v > 0)) }, size)
+  if (extensionOf(file) !== '.png') throw new Error('its mask is not a PNG')
+  // values as stored: those of 16 bits would lose their lower half in 8
+  const mask = await decodeWithSharp(file, 0, maxPixels)
+  if (mask.width !== width || mask.height !== height)
+    throw new Error(`its mask has ${mask.width}x${mask.height} pixels, but its points say ${width}x${height}`)
+  const data = Uint8Array.from({ length: width * height }, (_, i) => +(mask.data[i * mask.channels] > 0))
+  return encodeMask({ x0, y0, width, height, data }, size)
 }

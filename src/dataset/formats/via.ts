@@ -4,9 +4,9 @@ import { stat } from 'node:fs/promises'
 import { messageOf, UserError } from '../../host/errors'
 import { writeAtomic } from '../../host/files'
 import { labelPolygons, singleRing } from '../single-ring'
-import { ellipse, rectangle } from './primitives'
-import type { ExportImage, AnnotationFormat, ImageShapes } from './format'
-import { finiteNumber, finiteNumbers, isObject, type JsonObject, readJson } from './json'
+import { ellipse, PointBudget, rectangle } from './primitives'
+import type { ExportImage, AnnotationFormat, ImageShapes, InstanceShape } from './format'
+import { finiteNumber, finiteNumbers, isObject, type JsonObject, readJson, shown } from './json'
 
 export const via: AnnotationFormat = {
   async read(path, { closeLines }) {
@@ -77,20 +77,21 @@ async function entryOf(
 function regionsOf(regions: unknown, closeLines: boolean): ImageShapes {
   const list = Array.isArray(regions) ? regions : isObject(regions) ? Object.values(regions) : null
   if (!list) throw new Error('its regions are not a list')
-  const shapes: ImageShapes = { shapes: [], leftOut: [] }
+  const found = { shapes: [] as InstanceShape[], leftOut: [] as string[], damaged: [] as string[] }
+  const budget = new PointBudget()
   list.forEach((region, i) => {
-    if (!isObject(region) || !isObject(region.shape_attributes))
-      throw new Error(`region ${i + 1} has no shape_attributes`)
-    let outline: number[] | string
+    const where = `region ${i + 1}`
     try {
-      outline = outlineOf(region.shape_attributes, closeLines)
+      if (!isObject(region) || !isObject(region.shape_attributes)) throw new Error('it has no shape_attributes')
+      const outline = outlineOf(region.shape_attributes, closeLines)
+      if (typeof outline === 'string') return void found.leftOut.push(outline)
+      budget.take(outline)
+      found.shapes.push({ where, className: classOf(region.region_attributes), segmentation: [outline] })
     } catch (error) {
-      throw new Error(`region ${i + 1}: ${messageOf(error)}`)
+      found.damaged.push(`${where}: ${messageOf(error)}`)
     }
-    if (typeof outline === 'string') shapes.leftOut.push(outline)
-    else shapes.shapes.push({ className: classOf(region.region_attributes), segmentation: [outline] })
   })
-  return shapes
+  return found
 }
 
 /** The polygon of a region, or a description of what it is instead. @throws Error if it is damaged */
@@ -118,7 +119,7 @@ function outlineOf(shape: JsonObject, closeLines: boolean): number[] | string {
     case 'point':
       return 'a point'
     default:
-      return `a shape named ${JSON.stringify(shape.name)}`
+      return `a shape named ${shown(shape.name)}`
   }
 }
 

@@ -5,10 +5,10 @@
 import { existsSync, statSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
-import { UserError } from '../../host/errors'
+import { messageOf, UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { labelPolygons, singleRing } from '../single-ring'
-import type { AnnotationFormat, ImageShapes } from './format'
+import type { AnnotationFormat, ImageShapes, InstanceShape } from './format'
 import { listFiles } from '../list-files'
 
 /** Decimals of a coordinate: a fiftieth of a pixel in an image of 20,000 pixels. */
@@ -57,17 +57,17 @@ export const yolo: AnnotationFormat = {
 
 const fraction = (value: number, side: number) => String(Number((value / side).toFixed(DECIMALS)))
 
-/** Parses the labels of one image. @throws Error naming the line that is wrong */
+/** Parses the labels of one image; lines that are wrong are named in `damaged`. */
 export function parseYolo(
   text: string,
   width: number,
   height: number,
   names: ReadonlyMap<number, string>,
 ): ImageShapes {
-  const shapes: ImageShapes = { shapes: [], leftOut: [] }
-  text.split(/\r?\n/).forEach((line, i) => {
+  const found = { shapes: [] as InstanceShape[], leftOut: [] as string[], damaged: [] as string[] }
+  const readLine = (line: string, where: string) => {
     const refuse = (reason: string): never => {
-      throw new Error(`line ${i + 1}: ${reason}`)
+      throw new Error(reason)
     }
     const words = line.trim().split(/\s+/)
     if (words[0] === '') return
@@ -75,15 +75,26 @@ export function parseYolo(
     if (!Number.isInteger(type) || type < 0) refuse(`its class is "${words[0]}", not a whole number from 0`)
     const wrong = fractions.findIndex((value) => !Number.isFinite(value))
     if (wrong >= 0) refuse(`"${words[wrong + 1].slice(0, 40)}" is not a number`)
-    if (fractions.length === 4) return shapes.leftOut.push('a box without a mask')
+    if (fractions.length === 4) return void found.leftOut.push('a box without a mask')
     if (fractions.length % 2 || fractions.length < 6)
       refuse(`a polygon needs three or more x, y pairs, this one has ${fractions.length} numbers`)
     const outside = fractions.find((value) => value < -MAX_OUTSIDE || value > 1 + MAX_OUTSIDE)
     if (outside !== undefined) refuse(`${outside} is not a fraction of the image's size, from 0 to 1`)
     const points = fractions.map((value, k) => value * (k % 2 ? height : width))
-    shapes.shapes.push({ className: names.get(type) ?? String(type), segmentation: [points] })
-  })
-  return shapes
+    found.shapes.push({ where, className: names.get(type) ?? String(type), segmentation: [points] })
+  }
+  text
+    .replace(/^\ufeff/, '')
+    .split(/\r?\n/)
+    .forEach((line, i) => {
+      const where = `line ${i + 1}`
+      try {
+        readLine(line, where)
+      } catch (error) {
+        found.damaged.push(`${where}: ${messageOf(error)}`)
+      }
+    })
+  return found
 }
 
 /** The names of the classes, from classes.txt or data.yaml; empty if neither exists. */

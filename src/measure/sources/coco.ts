@@ -2,7 +2,10 @@
 import { existsSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { decodeMask } from '../../../engine/masks/rle'
-import { type CocoAnnotation, type CocoImage, readCoco } from '../../dataset/coco-file'
+import { type CocoAnnotation, type CocoImage, type CocoPicture, readCoco } from '../../dataset/coco-json'
+import { describeDamaged } from '../../dataset/dataset'
+import { readImage } from '../../images/read-image'
+import type { Size } from '../../../engine/image/size'
 import { stemOf } from '../../dataset/file-stems'
 import type { PixelSize } from '../../images/microscope/pixel-size'
 import { maxPixels } from '../../images/image'
@@ -15,18 +18,21 @@ import { type Masks, readPicture, type Source } from './source'
 /** The images of a COCO file; image files are searched in `images`, or else in images/ beside the COCO file and beside it. */
 export async function cocoFile(path: string, images: string | null, groupBy?: string): Promise<Source[]> {
   const coco = await readCoco(path)
-  if (!coco.images.length) throw new UserError(`${path} lists no images`)
+  const [problem] = coco.problems
+  if (problem) throw new UserError(`cannot use ${path} as COCO annotations: ${problem.where}: ${problem.reason}`)
+  if (!coco.pictures.length) throw new UserError(`${path} lists no images`)
   const folder = dirname(resolve(path))
-  const names = namesOf(coco.images)
+  const names = namesOf(coco.pictures.map(({ image }) => image))
   const { groupOf, pixelSizeOf } = await tables(folder, groupBy)
-  return coco.images.map((image, i): Source => ({
+  return coco.pictures.map((entry, i): Source => ({
     name: names[i],
     group: groupOf(names[i]),
     read: async () => {
-      const picture = findPicture(image.file_name, images === null ? [join(folder, 'images'), folder] : [images])
-      const masks = await cocoMasks(image, coco.annotations.get(image.id)!, picture, pixelSizeOf(names[i]))
-      const crowds = coco.crowds.get(image.id)
-      if (crowds) masks.notes.push(`${crowds} crowd regions are left out: they are not single particles`)
+      const found = findPicture(entry.image.file_name, images === null ? [join(folder, 'images'), folder] : [images])
+      const masks = await cocoMasks(entry, found, pixelSizeOf(names[i]))
+      const { unclear, marked } = entry
+      if (unclear) masks.notes.push(`${unclear} crowd regions are left out: they are not single particles`)
+      if (marked) masks.notes.push(`${marked} masks marked as crowds are taken as particles, as CVAT writes masks`)
       return masks
     },
   }))
@@ -50,39 +56,52 @@ function findPicture(fileName: string, folders: readonly string[]): string | nul
   return null
 }
 
-/** The masks of one annotated image. @throws UserError naming the annotation that is damaged */
+/** The masks of one annotated image. @throws UserError if more annotations are damaged than sound */
 async function cocoMasks(
-  image: CocoImage,
-  annotations: readonly CocoAnnotation[],
+  { image, annotations, damaged: unreadable }: CocoPicture,
   picturePath: string | null,
   known: PixelSize | null,
 ): Promise<Masks> {
-  const { width, height } = image
+  const size = await sizeOf(image, picturePath)
+  const { width, height } = size
   if (width * height > maxPixels) throw new UserError(`an image of ${width}x${height} pixels is too large`)
   const masks: LabelledMask[] = []
+  const damaged = [...unreadable]
   let empty = 0
   annotations.forEach((annotation, i) => {
-    let runs: PixelRuns
     try {
-      runs = runsOfAnnotation(annotation, image)
+      const runs = runsOfAnnotation(annotation, size)
+      if (runs.length) masks.push({ id: i + 1, runs })
+      else empty++
     } catch (error) {
-      throw new UserError(`annotation ${i + 1} of ${image.file_name}: ${messageOf(error)}`)
+      damaged.push(`${annotation.where}: ${messageOf(error)}`)
     }
-    if (runs.length) masks.push({ id: i + 1, runs })
-    else empty++
   })
-  const picture = picturePath === null ? null : await readPicture(picturePath, image)
+  const sound = masks.length + empty
+  if (damaged.length > sound) throw new UserError(describeDamaged(damaged, sound))
+  const picture = picturePath === null ? null : await readPicture(picturePath, size)
   return {
     size: { width, height },
     masks,
     gray: picture?.image ?? null,
     pixelSize: known ?? picture?.pixelSize ?? null,
     from: 'COCO annotations',
-    notes: [...(empty ? [`${empty} annotations without a pixel are left out`] : []), ...(picture?.remarks ?? [])],
+    notes: [
+      ...(damaged.length ? [describeDamaged(damaged, sound)] : []),
+      ...(empty ? [`${empty} annotations without a pixel are left out`] : []),
+      ...(picture?.remarks ?? []),
+    ],
   }
 }
 
-function runsOfAnnotation({ segmentation }: CocoAnnotation, { width, height }: CocoImage): PixelRuns {
+/** The size of an annotated image, from the COCO file or else from the image. @throws UserError if neither says it */
+async function sizeOf({ width, height, file_name }: CocoImage, picturePath: string | null): Promise<Size> {
+  if (width !== undefined && height !== undefined) return { width, height }
+  if (picturePath !== null) return readImage(picturePath)
+  throw new UserError(`the COCO file does not say the size of ${file_name}, and there is no such image`)
+}
+
+function runsOfAnnotation({ segmentation }: CocoAnnotation, { width, height }: Size): PixelRuns {
   if (!Array.isArray(segmentation)) {
     const [rows, columns] = segmentation.size
     if (rows !== height || columns !== width)

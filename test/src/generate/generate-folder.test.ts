@@ -7,7 +7,8 @@ import * as assert from 'uvu/assert'
 import { MaskGenerator } from '../../../engine/generate/generator'
 import type { GeneratorOptions } from '../../../engine/generate/generator-options'
 import { decodeMask } from '../../../engine/masks/rle'
-import { cocoLabels, readCoco } from '../../../src/dataset/coco-file'
+import { cocoLabels } from '../../../src/dataset/coco-file'
+import { readCoco } from '../../../src/dataset/coco-json'
 import { writePng } from '../../../src/images/png-writer'
 import { readLabels } from '../../../src/images/read-labels'
 import { parse } from '../../../src/cli/command'
@@ -217,10 +218,11 @@ test('labels give scores; COCO, CSV and the report hold every image', async () =
   await writeCsv(dir, files)
   const coco = await readCoco(join(dir, 'annotations.json'))
   assert.equal(
-    coco.images.map(({ file_name }) => file_name),
+    coco.pictures.map(({ image }) => image.file_name),
     names.map((name) => `${name}.png`),
   )
-  const third = cocoLabels(coco.images[2], coco.annotations.get(3)!)
+  const { image, annotations } = coco.pictures[2]
+  const third = cocoLabels({ width: image.width!, height: image.height! }, annotations)
   assert.equal(third.data, (await readLabels(projectFile.labels(dir, 'c'))).data)
   const rows = readFileSync(join(dir, 'particles.csv'), 'utf8').trim().split('\n')
   assert.is(rows.length, 1 + files.reduce((sum, file) => sum + file.records.length, 0))

@@ -6,6 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../../../engine/rng'
 import { maskPolygons } from '../../../../src/dataset/contours'
+import { checkDataset } from '../../../../src/dataset/check'
 import { openDataset } from '../../../../src/dataset/dataset'
 import { readLabels } from '../../../../src/images/read-labels'
 import { fillPolygon } from '../../../../src/dataset/fill-polygon'
@@ -16,7 +17,7 @@ import { flatCoordinates, singleRing } from '../../../../src/dataset/single-ring
 import { command as exportCommand } from '../../../../src/commands/dataset/export'
 import { command as importCommand } from '../../../../src/commands/dataset/import'
 import { command as split } from '../../../../src/commands/dataset/split'
-import { png8, put, scratch } from '../../../support/files'
+import { png8, put, refusal, scratch } from '../../../support/files'
 import { discs, pair, picture, run } from '../../../support/dataset-folders'
 
 const [width, height] = [40, 30]
@@ -169,7 +170,7 @@ const square = (x: number, y: number, side: number) => [x, y, x + side, y, x + s
 
 test('COCO as others write it: categories, crowds, parts, run lengths of both kinds', async () => {
   const one = (segmentation: unknown, more = {}) => ({ image_id: 'x', category_id: 4, segmentation, ...more })
-  const { code, summary, rows, out } = await imported('coco', 'a.json', {
+  const content = {
     images: [at],
     categories: [
       { id: 4, name: 'grain' },
@@ -183,11 +184,40 @@ test('COCO as others write it: categories, crowds, parts, run lengths of both ki
       one([square(0, 4, 2)], { category_id: 5 }),
       one([square(50, 50, 2)]),
     ],
-  })
+  }
+  const { code, summary, rows, out } = await imported('coco', 'a.json', content, '--crowds', 'leave-out')
   assert.equal(rows, ['11011000', '11011000', '00000000', '00000000', '33000020', '33000020'])
   assert.equal([code, summary.hidden, summary.leftOut], [0, 1, { 'a crowd region': 1, 'a box without a mask': 1 }])
   assert.equal(summary.classes, { grain: 2, pore: 1 })
   assert.is(readFileSync(join(out, 'classes.csv'), 'utf8'), 'name,label,class\np,1,grain\np,2,grain\np,3,pore\n')
+  // nothing says what the crowd is: half of the labels may be such, so somebody has to choose
+  const unclear = await imported('coco', 'a.json', content)
+  assert.equal([unclear.code, unclear.rows], [1, []])
+  assert.match(unclear.summary.problems[0].reason, /1 of its 5 masks are marked as crowds .*--crowds leave-out/)
+  const all = await imported('coco', 'a.json', content, '--crowds', 'instances')
+  assert.equal([all.code, all.summary.instances], [0, 4])
+})
+
+test('masks that CVAT marks as crowds are instances, in import, check and training', async () => {
+  const one = (more: object) => ({ image_id: 'x', iscrowd: 1, attributes: { occluded: false }, ...more })
+  const segmentation = { size: [6, 8], counts: [0, 2, 4, 2, 40] }
+  const annotations = [one({ segmentation }), one({ iscrowd: 0, segmentation: [square(4, 0, 4)] })]
+  const { code, summary, rows } = await imported('coco', 'a.json', { images: [at], annotations })
+  assert.equal([code, summary.instances, summary.leftOut], [0, 2, {}])
+  assert.match(summary.remarks.join(), /1 masks are marked as crowds .* taken as instances/)
+  assert.is(rows[0], '11002222')
+  const folder = scratch()
+  await png8(join(folder, 'images/p.png'), 8, 6, picture(8, 6, 1))
+  put(join(folder, 'annotations.json'), JSON.stringify({ images: [at], annotations }))
+  const dataset = await openDataset(folder)
+  assert.equal([dataset.items[0].instances, dataset.remarks.length], [2, 1])
+  const report = await checkDataset(folder)
+  assert.equal([report.instances, report.errors], [2, 0])
+  assert.ok(report.findings.some(({ kind, message }) => kind === 'shapes' && /taken as instances/.test(message)))
+  const unclear = annotations.map(({ attributes: _, ...rest }) => rest)
+  put(join(folder, 'annotations.json'), JSON.stringify({ images: [at], annotations: unclear }))
+  assert.is((await checkDataset(folder)).errors, 1)
+  assert.match(await refusal(openDataset(folder)), /1 of its 2 masks are marked as crowds/)
 })
 
 test('VIA as others write it: every shape, projects and plain exports, regions in a list or by number', async () => {
