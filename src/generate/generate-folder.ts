@@ -33,6 +33,10 @@ export interface FolderOptions {
   inputs: readonly (InputImage & { truth?: () => Promise<LabelMap> })[]
   reading: MicrographOptions
   kinds: ReadonlySet<OutputKind>
+  /** What a predicted IoU of the adapter's masks means; it is written beside each. */
+  calibration?: ProposalFile['generator']['calibration']
+  /** Where the thresholds come from, as text. */
+  thresholds?: string
   /** Also write the candidates' logits. */
   keepLogits?: boolean
   /** Generate again even if nothing has changed. */
@@ -76,12 +80,12 @@ export async function generateFolder(options: FolderOptions): Promise<{ results:
 }
 
 async function generateImage(
-  { generator, by, dir, reading, kinds, again, keepLogits, signal }: FolderOptions,
+  { generator, by, dir, reading, kinds, calibration, thresholds, again, keepLogits, signal }: FolderOptions,
   input: FolderOptions['inputs'][number],
   onProgress: (fraction: number) => void,
 ): Promise<ImageResult> {
   const { name } = input
-  const key = await cacheKey(input, generator, by, reading)
+  const key = await cacheKey(input, generator, by, reading, calibration)
   const earlier = existsSync(projectFile.proposals(dir, name)) ? await readProposals(dir, name).catch(() => null) : null
   const finish = async (outcome: ImageResult['outcome'], file: ProposalFile | null, note: string | null) => ({
     name,
@@ -112,15 +116,22 @@ async function generateImage(
   const file: ProposalFile = {
     version: 1,
     image: info,
-    generator: { model: by.model, adapter: by.adapter, size: by.size, options: { ...generator.options } },
+    generator: {
+      model: by.model,
+      adapter: by.adapter,
+      size: by.size,
+      options: { ...generator.options },
+      calibration,
+      thresholds,
+    },
     key,
     seconds: Math.round(performance.now() - began) / 1000,
     masks: set.masks,
     removed: { ...set.removed, ...filtered.removed },
-    records: kept.map((candidate) => toRecord(candidate, set.size)),
+    records: kept.map((candidate) => toRecord(candidate, set.size, calibration)),
   }
   await writeImage(dir, source)
-  await writeCandidates(dir, info, set, { ...generator.options })
+  await writeCandidates(dir, info, set, { ...generator.options }, calibration)
   await (keepLogits ? writeLogits(dir, name, set) : dropLogits(dir, name))
   const masks = kept.map(({ mask }) => mask)
   if (masks.length > MAX_LABEL)
@@ -133,12 +144,13 @@ async function generateImage(
   return finish('done', file, notes.join('; ') || null)
 }
 
-/** A hash of everything that determines the candidates. */
+/** A hash of everything that determines the candidates and their records. */
 async function cacheKey(
   { path, page }: InputImage,
   { options }: MaskGenerator,
   by: FolderOptions['by'],
   reading: MicrographOptions,
+  calibration: FolderOptions['calibration'],
 ) {
   const content = await fileHash(path).catch((error: unknown) => {
     throw new UserError(`cannot read the image ${path}: ${messageOf(error)}`)
@@ -146,7 +158,7 @@ async function cacheKey(
   const { adapter: _, ...model } = by
   const lasting = Object.entries(options).filter(([name]) => !(filterOptionNames as readonly string[]).includes(name))
   return createHash('sha256')
-    .update(JSON.stringify([content, page ?? null, model, lasting, reading]))
+    .update(JSON.stringify([content, page ?? null, model, lasting, reading, ...(calibration ? [calibration] : [])]))
     .digest('hex')
     .slice(0, 32)
 }

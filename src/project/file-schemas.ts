@@ -27,6 +27,9 @@ export const imageInfoSchema = v.object({
 })
 export type ImageInfo = v.InferOutput<typeof imageInfoSchema>
 
+/** The calibration of an adapter's predicted IoU, as knots: see src/statistics/calibration.ts. */
+const knots = v.pipe(v.array(v.tuple([v.number(), v.number()])), v.minLength(1))
+
 /** A mask with its measures, under the names that Meta's segment-anything uses. */
 const proposalRecordSchema = v.object({
   segmentation: segmentationSchema,
@@ -35,6 +38,8 @@ const proposalRecordSchema = v.object({
   /** x, y, width, height. */
   bbox: xywh,
   predicted_iou: v.number(),
+  /** What masks with this predicted IoU turned out to have on average; missing if the adapter is not calibrated. */
+  calibrated_iou: v.optional(v.number()),
   stability_score: v.number(),
   point_coords: v.array(v.tuple([v.number(), v.number()])),
   /** x, y, width, height. */
@@ -52,6 +57,10 @@ export const proposalFileSchema = v.object({
     adapter: v.nullable(v.string()),
     size: side,
     options: v.record(v.string(), v.unknown()),
+    /** What a predicted IoU means; missing if the adapter is not calibrated. */
+    calibration: v.optional(knots),
+    /** Where the thresholds come from, as text. */
+    thresholds: v.optional(v.string()),
   }),
   /** A hash of the image and the options: equal if the same work was done before. */
   key: v.string(),

@@ -13,6 +13,7 @@ import type { Size } from '../../engine/image/size'
 import { writeLabelTiff } from '../images/label-tiff-writer'
 import { writePng } from '../images/png-writer'
 import { writeFileAtomic } from '../host/files'
+import { calibrate, type Knots } from '../statistics/calibration'
 import { csvLine } from '../text/csv'
 import { labelOverlay } from '../drawing/label-overlay'
 import type { CandidateFile, ImageInfo, ProposalFile, ProposalRecord } from './file-schemas'
@@ -23,11 +24,12 @@ export const outputKinds = ['labels', 'tiff', 'overlay', 'csv', 'coco', 'masks']
 export type OutputKind = (typeof outputKinds)[number]
 
 /** A mask with its measures, as project files hold them. */
-export const toRecord = (of: Candidate, size: Size): ProposalRecord => ({
+export const toRecord = (of: Candidate, size: Size, calibration?: Knots): ProposalRecord => ({
   segmentation: encodeMask(of.mask, size),
   area: of.area,
   bbox: regionToXYWH(boxToRegion(of.box)),
   predicted_iou: rounded(of.predictedIou),
+  ...(calibration && { calibrated_iou: rounded(calibrate(calibration, of.predictedIou)) }),
   stability_score: rounded(of.stability),
   point_coords: [of.point],
   crop_box: regionToXYWH(of.crop),
@@ -54,8 +56,12 @@ export async function writeCandidates(
   image: ImageInfo,
   set: CandidateSet,
   options: CandidateFile['options'],
+  calibration?: Knots,
 ): Promise<void> {
-  const lists = { candidates: set.candidates.map((one) => toRecord(one, set.size)), overlaps: set.overlaps }
+  const lists = {
+    candidates: set.candidates.map((one) => toRecord(one, set.size, calibration)),
+    overlaps: set.overlaps,
+  }
   await writeFileAtomic(projectFile.candidates(dir, image.name), jsonLines({ version: 1, image, options }, lists))
 }
 
@@ -114,15 +120,24 @@ export async function writeCoco(dir: string, files: readonly ProposalFile[]): Pr
 /** Writes a table of all particles; if the pixel size is known, lengths are given in micrometres too. */
 export async function writeCsv(dir: string, files: readonly ProposalFile[]): Promise<void> {
   const columns =
-    'image,particle,x_px,y_px,width_px,height_px,area_px,diameter_px,pixel_size_um,area_um2,diameter_um,edge,predicted_iou,stability_score'
+    'image,particle,x_px,y_px,width_px,height_px,area_px,diameter_px,pixel_size_um,area_um2,diameter_um,edge,predicted_iou,calibrated_iou,stability_score'
   const rows = files.flatMap(({ image, records }) =>
-    records.map(({ area, bbox: [x, y, width, height], predicted_iou, stability_score }, i) => {
+    records.map(({ area, bbox: [x, y, width, height], predicted_iou, calibrated_iou, stability_score }, i) => {
       const um = image.pixelSize && image.pixelSize.metres * 1e6
       const diameter = equivalentDiameter(area)
       const edge = x === 0 || y === 0 || x + width === image.width || y + height === image.height
       const lengths = um ? [um, area * um * um, diameter * um].map((value) => value.toPrecision(6)) : ['', '', '']
       const pixels = [x, y, width, height, String(area), diameter.toFixed(3)]
-      return csvLine([image.name, i + 1, ...pixels, ...lengths, edge, predicted_iou, stability_score])
+      return csvLine([
+        image.name,
+        i + 1,
+        ...pixels,
+        ...lengths,
+        edge,
+        predicted_iou,
+        calibrated_iou ?? '',
+        stability_score,
+      ])
     }),
   )
   await writeFileAtomic(join(dir, 'particles.csv'), [`${columns}\n`, ...rows].join(''))

@@ -63,7 +63,9 @@ export async function refilter(
     ...earlier,
     generator: { ...earlier.generator, options: { ...options } },
     removed: { ...earlier.removed, ...removed },
-    records: kept.map((i) => (set ? toRecord(set.candidates[i], set.size) : candidates.candidates[i])),
+    records: kept.map((i) =>
+      set ? toRecord(set.candidates[i], set.size, earlier.generator.calibration) : candidates.candidates[i],
+    ),
   }
   const masks = file.records.map(({ segmentation }) => decodeMask(segmentation))
   const rgb = toRGB8(await readImage(projectFile.image(dir, name)))

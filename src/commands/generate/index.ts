@@ -11,6 +11,8 @@ import { renderGenerateReport } from '../../generate/generator-report'
 import { type MaskScores, poolScores } from '../../evaluation/detection'
 import { commandLine, shellQuote } from '../../host/command-line'
 import { interruption } from '../../host/interrupt'
+import { describeCalibration } from '../../evaluation/calibrate-generator'
+import { readAdapterProfile } from '../../weights/adapter-profile'
 import { duration, logLine, Progress } from '../../host/progress'
 import { hardwareOf } from '../../host/hardware'
 import type { Command } from '../../cli/command'
@@ -95,9 +97,17 @@ docs/generator.md explains every option.
       const generator = await MaskGenerator.create(opened.model, options)
       const run = { generator, by: modelIdentity(opened), dir: out, inputs, reading, kinds, signal: controller.signal }
       if (flag(values, 'reference')) return await runReference(run)
+      const { calibration } = opened.adapter ? await readAdapterProfile(opened.adapter.path) : {}
       logLine(`thresholds: ${thresholds}`)
-      const folder = { ...run, again: flag(values, 'again'), keepLogits: flag(values, 'keep-logits') }
-      return await generate(values, folder, opened, thresholds)
+      if (calibration) logLine(describeCalibration(calibration))
+      const folder = {
+        ...run,
+        thresholds,
+        calibration: calibration?.knots,
+        again: flag(values, 'again'),
+        keepLogits: flag(values, 'keep-logits'),
+      }
+      return await generate(values, folder, opened)
     } finally {
       interrupt.dispose()
       opened.engine.destroy()
@@ -105,13 +115,8 @@ docs/generator.md explains every option.
   },
 }
 
-async function generate(
-  values: Values,
-  options: FolderOptions,
-  { engine }: OpenedModel,
-  thresholds: string,
-): Promise<number> {
-  const { dir, inputs, kinds, by } = options
+async function generate(values: Values, options: FolderOptions, { engine }: OpenedModel): Promise<number> {
+  const { dir, inputs, kinds, by, thresholds = '', calibration } = options
   const bar = new Progress('generating', inputs.length, { unit: 'images' })
   const { results, stopped } = await generateFolder({
     ...options,
@@ -149,6 +154,7 @@ async function generate(
       ['Model', `${by.model}, input ${by.size} × ${by.size}${by.adapter ? `, adapter ${by.adapter}` : ''}`],
       ['Points', `${options.generator.options.pointsPerSide} × ${options.generator.options.pointsPerSide}`],
       ['Thresholds', thresholds],
+      ['Predicted IoU', calibration ? 'as predicted, and calibrated on validation images' : 'as predicted'],
     ]
     const report = await renderGenerateReport({ dir, results, facts, hardware, command: summary.command })
     await writeFileAtomic(reportPath, report)

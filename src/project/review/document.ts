@@ -200,12 +200,12 @@ export class ReviewDocument {
     })
   }
 
-  private checkMask({ id, segmentation, predictedIou, stability }: ReviewMask): void {
+  private checkMask({ id, segmentation, predictedIou, calibratedIou = null, stability }: ReviewMask): void {
     const { width, height } = this.size
     const [rows, columns] = segmentation.size
     if (columns !== width || rows !== height)
       throw new InvalidEntryError(`mask ${id} has ${columns} x ${rows} pixels, but the image has ${width} x ${height}`)
-    for (const value of [predictedIou, stability])
+    for (const value of [predictedIou, calibratedIou, stability])
       if (value !== null && !Number.isFinite(value))
         throw new InvalidEntryError(`a measure of mask ${id} is not a number`)
     let area = 0

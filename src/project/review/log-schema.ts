@@ -17,6 +17,7 @@ const maskSchema: v.GenericSchema<unknown, ReviewMask> = v.object({
   segmentation: segmentationSchema,
   origin: v.picklist(['proposal', ...editKinds]),
   predictedIou: v.nullable(finite),
+  calibratedIou: v.optional(v.nullable(finite)),
   stability: v.nullable(finite),
 })
 
@@ -70,6 +71,7 @@ export const reviewedProposalsSchema = v.object({
     v.object({
       segmentation: segmentationSchema,
       predicted_iou: v.optional(v.nullable(finite), null),
+      calibrated_iou: v.optional(v.nullable(finite)),
       stability_score: v.optional(v.nullable(finite), null),
     }),
   ),

@@ -30,6 +30,8 @@ export interface ReviewMask {
   origin: 'proposal' | EditKind
   /** The model's estimate of the mask's IoU; null if a person drew the mask. */
   predictedIou: number | null
+  /** What masks with this predicted IoU turned out to have on average; missing if that is not known. */
+  calibratedIou?: number | null
   /** How little the mask changes with the threshold, 0 to 1; null if a person drew the mask. */
   stability: number | null
 }

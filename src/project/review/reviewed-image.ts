@@ -31,13 +31,16 @@ export async function readProposed(dir: string, name: string): Promise<LogHeader
   const path = projectFile.proposals(dir, name)
   try {
     const { image, records } = parseAs(reviewedProposalsSchema, JSON.parse(await readFile(path, 'utf8')))
-    const proposals = records.map(({ segmentation, predicted_iou, stability_score }, i): ReviewMask => ({
-      id: i + 1,
-      segmentation,
-      origin: 'proposal',
-      predictedIou: predicted_iou,
-      stability: stability_score,
-    }))
+    const proposals = records.map(
+      ({ segmentation, predicted_iou, calibrated_iou, stability_score }, i): ReviewMask => ({
+        id: i + 1,
+        segmentation,
+        origin: 'proposal',
+        predictedIou: predicted_iou,
+        ...(typeof calibrated_iou === 'number' && { calibratedIou: calibrated_iou }),
+        stability: stability_score,
+      }),
+    )
     return { version: 1, image: { ...image, name }, proposals }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null

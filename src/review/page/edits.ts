@@ -52,6 +52,7 @@ export function fillSelected(session: ImageSession): void {
     changed.map(({ entry: { review }, mask }) => ({
       mask,
       predictedIou: review.predictedIou,
+      calibratedIou: review.calibratedIou,
       stability: review.stability,
     })),
   )

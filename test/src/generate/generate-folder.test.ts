@@ -16,6 +16,8 @@ import { command } from '../../../src/commands/generate/refilter'
 import { UserError } from '../../../src/host/errors'
 import { type FolderOptions, generateFolder } from '../../../src/generate/generate-folder'
 import { listInputs } from '../../../src/project/input-images'
+import type { ProposalRecord } from '../../../src/project/file-schemas'
+import { readProposed } from '../../../src/project/review/reviewed-image'
 import { writeCoco, writeCsv } from '../../../src/project/outputs'
 import { projectFile } from '../../../src/project/project'
 import { readCandidates, readProposals } from '../../../src/project/read-proposals'
@@ -176,6 +178,39 @@ test('the refilter command changes the given options, the mask threshold too', a
   const after = await readProposals(copy, 'c')
   assert.equal(after.generator.options, { ...before.generator.options, maskThreshold: 0.02, minArea: 3 })
   assert.not.equal(after.records, before.records)
+})
+
+test('with a calibration each mask has the calibrated IoU beside the predicted one, in every file', async () => {
+  const copy = scratch()
+  // the predicted IoUs of a toy model are not from 0 to 1
+  const knots: [number, number][] = [
+    [-9, 0.1],
+    [9, 1],
+  ]
+  await run(copy, { calibration: knots, thresholds: 'tuned somewhere', keepLogits: true })
+  const files = await Promise.all(names.map((name) => readProposals(copy, name)))
+  const near = (record: ProposalRecord) => Math.abs(record.calibrated_iou! - (0.55 + record.predicted_iou / 20)) < 1e-5
+  for (const { records, generator } of files) {
+    assert.ok(records.length && records.every(near))
+    assert.equal([generator.calibration, generator.thresholds], [knots, 'tuned somewhere'])
+  }
+  assert.ok((await readCandidates(copy, 'c')).candidates.every(near))
+  await refilter(copy, 'c', { maskThreshold: 0.02 }, new Set())
+  assert.ok((await readProposals(copy, 'c')).records.every(near), 'also of masks at another threshold')
+  await writeCsv(copy, files)
+  const [head, row] = readFileSync(join(copy, 'particles.csv'), 'utf8').split('\n')
+  const column = (name: string) => Number(row.split(',')[head.split(',').indexOf(name)])
+  assert.ok(Math.abs(column('calibrated_iou') - (0.55 + column('predicted_iou') / 20)) < 1e-5)
+  const review = await readProposed(copy, 'c')
+  assert.ok(
+    review!.proposals.every(({ predictedIou, calibratedIou }) =>
+      near({ predicted_iou: predictedIou, calibrated_iou: calibratedIou } as ProposalRecord),
+    ),
+  )
+  // another calibration is another result
+  assert.is((await run(copy, { calibration: knots, keepLogits: true })).results[0].outcome, 'skipped')
+  assert.is((await run(copy)).results[0].outcome, 'done')
+  assert.ok((await readProposals(copy, 'c')).records.every(({ calibrated_iou }) => calibrated_iou === undefined))
 })
 
 test('masks that a person has reviewed are kept', async () => {

@@ -6,6 +6,7 @@ import { maskRegion } from '../../../../engine/masks/mask'
 import { count } from '../state/app'
 import { ordered } from '../state/order'
 import { descending, sort, type SortKey } from '../state/prefs'
+import { iouDetails, shownIou } from '../state/shown-iou'
 import type { MaskEntry, ImageSession } from '../state/image-session'
 
 const lineHeight = 26
@@ -14,7 +15,11 @@ const columns: { key: SortKey; label: string; title: string }[] = [
   { key: 'suspicion', label: '!', title: 'Suspicious first: low predicted IoU and stability' },
   { key: 'id', label: '#', title: 'Number' },
   { key: 'area', label: 'Area', title: 'Area in pixels' },
-  { key: 'iou', label: 'IoU', title: 'Predicted IoU: the model’s estimate of the mask’s quality' },
+  {
+    key: 'iou',
+    label: 'IoU',
+    title: 'Predicted IoU: the model’s estimate of the mask’s quality, calibrated if the adapter is',
+  },
   { key: 'stability', label: 'Stab.', title: 'Stability: how little the mask changes with the threshold' },
 ]
 
@@ -131,7 +136,7 @@ function Line({
       <i class="swatch" style={{ background: cssColour(id) }} aria-hidden="true" />
       <span>{id}</span>
       <span>{area.toLocaleString('en')}</span>
-      <span>{measure(review.predictedIou)}</span>
+      <span title={iouDetails(review)}>{measure(shownIou(review))}</span>
       <span>{measure(review.stability)}</span>
     </div>
   )
@@ -143,7 +148,7 @@ const below = signal(true)
 const limit = signal('')
 
 const value = ({ area, review }: MaskEntry) =>
-  chosenMeasure.value === 'area' ? area : chosenMeasure.value === 'iou' ? review.predictedIou : review.stability
+  chosenMeasure.value === 'area' ? area : chosenMeasure.value === 'iou' ? shownIou(review) : review.stability
 
 /** A form that selects the masks below or above a limit. */
 function Chooser({ session }: { session: ImageSession }) {

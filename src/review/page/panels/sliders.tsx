@@ -35,7 +35,12 @@ const share: Pick<Slider, 'value' | 'place' | 'text'> = {
 const largestArea = 5000
 
 const sliders: Slider[] = [
-  { key: 'predIouThresh', label: 'Predicted IoU above', title: 'Keeps masks with a higher predicted IoU', ...share },
+  {
+    key: 'predIouThresh',
+    label: 'Predicted IoU above',
+    title: 'Keeps masks with a higher IoU as predicted, not calibrated',
+    ...share,
+  },
   {
     key: 'stabilityScoreThresh',
     label: 'Stability at least',

@@ -25,6 +25,7 @@ import { coverage, opacity, stretch, style } from './prefs'
 export interface NewMask {
   mask: Mask
   predictedIou?: number | null
+  calibratedIou?: number | null
   stability?: number | null
 }
 
@@ -129,11 +130,12 @@ export class ImageSession {
    */
   edit(kind: EditKind, remove: readonly number[], newMasks: readonly NewMask[] = []): number[] {
     const first = this.document.nextId
-    const add = newMasks.map(({ mask, predictedIou = null, stability = null }, i): ReviewMask => ({
+    const add = newMasks.map(({ mask, predictedIou = null, calibratedIou, stability = null }, i): ReviewMask => ({
       id: first + i,
       segmentation: encodeMask(mask, this.info),
       origin: kind,
       predictedIou,
+      ...(calibratedIou !== undefined && { calibratedIou }),
       stability,
     }))
     this.act({ type: 'edit', edit: { kind, remove: [...remove], add } })

@@ -2,6 +2,7 @@
 import { computed } from '@preact/signals'
 import { session } from './app'
 import { descending, sort } from './prefs'
+import { shownIou } from './shown-iou'
 import type { MaskEntry } from './image-session'
 
 /** Sum of predicted IoU and stability, lowest first. Masks that a person made are never suspicious: they come last. */
@@ -12,7 +13,7 @@ const keys: Record<typeof sort.value, (entry: MaskEntry) => number> = {
   suspicion,
   id: ({ id }) => id,
   area: ({ area }) => area,
-  iou: ({ review }) => review.predictedIou ?? Infinity,
+  iou: ({ review }) => shownIou(review) ?? Infinity,
   stability: ({ review }) => review.stability ?? Infinity,
 }
 

@@ -59,8 +59,13 @@ export class Candidates {
   }
 
   newMask(i: number): NewMask {
-    const { segmentation, predicted_iou, stability_score } = this.file.candidates[i]
-    this.newMasks[i] ??= { mask: decodeMask(segmentation), predictedIou: predicted_iou, stability: stability_score }
+    const { segmentation, predicted_iou, calibrated_iou, stability_score } = this.file.candidates[i]
+    this.newMasks[i] ??= {
+      mask: decodeMask(segmentation),
+      predictedIou: predicted_iou,
+      calibratedIou: calibrated_iou,
+      stability: stability_score,
+    }
     return this.newMasks[i]
   }
 
