@@ -154,14 +154,16 @@ async function locked(run: RunFolder, open: () => Promise<TrainConfig>) {
   }
 }
 
-function describe({ run, finished, steps, totalSteps, loss, best, seconds }: TrainSummary): string {
+function describe({ run, finished, early, base, steps, totalSteps, loss, best, seconds }: TrainSummary): string {
   const lines = [
     `${finished ? 'trained' : 'stopped after'} ${steps} of ${totalSteps} steps in ${duration(seconds)}` +
+      (finished && early ? ', because validations had stopped improving' : '') +
       (loss === null ? '' : `, loss ${loss.toFixed(4)}`),
   ]
   if (best)
     lines.push(
-      `best: epoch ${best.epoch.toFixed(1)}, mean Dice ${(100 * best.score).toFixed(2)} % on the validation images`,
+      `best: epoch ${best.epoch.toFixed(1)}, mean Dice ${(100 * best.score).toFixed(2)} % on the validation images` +
+        (base === null ? '' : `, ${(100 * base).toFixed(2)} % with the base model`),
     )
   lines.push(`adapter: ${join(run, best ? 'best' : 'last')}`)
   if (!finished) lines.push(`resume with: wgsam train --resume ${run}`)

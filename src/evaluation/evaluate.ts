@@ -13,6 +13,8 @@ import type { PromptMode, Segmenter } from './segmenter'
 export interface EvaluateOptions {
   segmenter: Segmenter
   items: readonly DatasetItem[]
+  /** Reads an item's pixels, by default from its files. */
+  load?(item: DatasetItem): Promise<Sample>
   /** Each image is encoded once for all prompts. */
   prompts: readonly PromptMode[]
   /** Maximum number of instances per image that are prompted, sampled by the seed and the image's id; all by default. */
@@ -69,6 +71,7 @@ export interface TalliedMode {
 export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] | null> {
   const {
     items,
+    load = loadItem,
     prompts,
     segmenter,
     maxInstances,
@@ -79,7 +82,7 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] 
   const tallied = prompts.map((prompt): TalliedMode => ({ prompt, images: [], seconds: [] }))
   for (const [i, item] of items.entries()) {
     if (options.stop?.()) return null
-    const sample = await loadItem(item)
+    const sample = await load(item)
     const labels = { ...sample, data: sample.labels }
     const large = instances(labels).filter(({ area }) => area >= minArea)
     const chosen = sampleInstances(large, item.id, { maxInstances, seed })

@@ -31,6 +31,7 @@ export interface Measures {
   instanceDice: number
 }
 
+/** A validation; that of step 0 is of the base model. */
 export interface ValidationRecord {
   kind: 'validation'
   step: number
@@ -39,6 +40,10 @@ export interface ValidationRecord {
   score: number
   point: Measures
   box: Measures
+  /** The scores of each folder of images, if there are several. */
+  sources?: Record<string, number>
+  /** Present in the last validation of a run that ended early, because validations had stopped improving. */
+  early?: true
   time: Time
 }
 

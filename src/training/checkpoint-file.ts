@@ -29,14 +29,20 @@ const TrainingProgress = v.strictObject({
   images: v.string(),
   /** Optimiser steps taken. */
   step: count,
-  /** The step of the last validation; 0 before the first. */
-  validated: count,
+  /** The step of the last validation; -1 before the first, which is of the base model, at step 0. */
+  validated: v.pipe(v.number(), v.integer(), v.minValue(-1)),
   /** State of the data sampling after this step. */
   data: v.strictObject({
     sampler: v.strictObject({ epoch: count, position: count, order: v.array(count), rng }),
     rng,
   }),
+  /** The base model's score in the validation at step 0. */
+  base: v.nullable(v.number()),
   best: v.nullable(v.strictObject({ epoch: v.number(), step: count, score: v.number() })),
+  /** Validations in a row without a better score than the best. */
+  waiting: count,
+  /** Set when these were enough: the learning rate falls from its value at step `from`, and step `to` is the last. */
+  ending: v.nullable(v.strictObject({ from: count, to: count })),
   /** Running mean of the loss, null before the first step. */
   loss: v.nullable(v.number()),
   /** The number of consecutive updates skipped because a gradient was not finite. */

@@ -1,6 +1,7 @@
 /** @file The configuration of a training run: one JSON object, checked; its defaults are the recipe of docs/training.md. */
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import * as v from 'valibot'
 import { STORAGES } from '../../engine/device/tensor'
 import { MAX_LABEL } from '../../engine/image/label-map'
@@ -163,6 +164,11 @@ export const Schema = v.strictObject(
       /** Instances with a smaller area, in pixels of the input, are not prompted. */
       minArea: preset(number(0, 1e6), MIN_INSTANCE_AREA),
     }),
+    /**
+     * auto: at the end of a training its adapter is scaled so that no validation source falls below the base model; full: it is
+     * left as it is.
+     */
+    strength: preset(choice(['auto', 'full']), 'auto'),
     validation: part({
       /** Epochs between two validations; 0: no validation. */
       every: preset(whole(0, 1e6), 1),
@@ -170,6 +176,12 @@ export const Schema = v.strictObject(
       images: orNull(whole(1, 1e6), null),
       /** Maximum instances per image; null: all. */
       instances: orNull(whole(1, MAX_LABEL), 64),
+      /** Validations in a row without a better score after which the run comes to its end; 0: it never ends early. */
+      patience: preset(whole(0, 1e6), 10),
+      /** Folders of labelled images from other sources, which are not trained on: the adapter must not be worse there. */
+      foreign: preset(v.array(name, 'a list of folders'), []),
+      /** The number of synthetic scenes that serve as one more such source. */
+      synthetic: preset(whole(0, 100), 3),
       /**
        * At the end the automatic generator's thresholds are tuned on at most this many validation images (fewer on a software
        * adapter) and stored with the adapter; 0: not at all. It does not change the adapter's matrices.
@@ -253,13 +265,25 @@ function explain(issue: v.BaseIssue<unknown>): string {
 const expectation = (issue: v.BaseIssue<unknown>) =>
   issue.type === 'strict_object' && issue.expected !== 'Object' ? `${issue.expected}` : issue.message
 
-function inconsistencies({ batch, microBatch, size, prompts, loss, coco, data, shares }: TrainConfig): string[] {
+function inconsistencies({
+  batch,
+  microBatch,
+  size,
+  prompts,
+  loss,
+  coco,
+  data,
+  shares,
+  validation,
+}: TrainConfig): string[] {
   const wrong: string[] = []
   if (size !== null && size % 16) wrong.push(`size must be a multiple of 16, not ${size}`)
   if (microBatch !== 'auto' && batch % microBatch)
     wrong.push(`microBatch must divide batch (${batch}), which ${microBatch} does not`)
   if (prompts.point + prompts.box + prompts.both <= 0) wrong.push('prompts.point, box and both are all 0')
   if (loss.dice + loss.bce <= 0) wrong.push('loss.dice and loss.bce are both 0')
+  const trained = validation.foreign.find((folder) => data.some((other) => resolve(other) === resolve(folder)))
+  if (trained) wrong.push(`validation.foreign must not name a folder that is trained on: ${trained}`)
   if (coco && data.length > 1) wrong.push('coco needs exactly one folder in data')
   if (shares[0] <= 0) wrong.push('shares leave no image to train on: the first must be above 0')
   return wrong

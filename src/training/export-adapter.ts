@@ -61,6 +61,7 @@ export async function exportAdapter(
 ): Promise<void> {
   if (config.lora.kind === 'full') await writeFull(folder, toDifferences(config, layers, parameters))
   else await writeAdapter(folder, toAdapter(config, layers, parameters))
-  // what was tuned for an earlier checkpoint does not fit these matrices
-  await updateAdapterProfile(folder, { size: inputSize(config), thresholds: undefined, calibration: undefined })
+  // what was found for an earlier checkpoint does not fit these matrices
+  const none = { thresholds: undefined, calibration: undefined, strength: undefined }
+  await updateAdapterProfile(folder, { size: inputSize(config), ...none })
 }

@@ -74,13 +74,24 @@ export class RunReporter {
 
   /** Reports a validation at the run's progress; `isBest` if it is the best so far. */
   async reportValidation(
-    { score, measures, text }: Validation,
+    { score, measures, sources, text }: Validation,
     epoch: number,
     progress: TrainingProgress,
     isBest: boolean,
   ) {
-    const { step, loss, seconds, best } = progress
-    await this.send({ kind: 'validation', step, epoch, score, ...measures, time: { seconds } })
+    const { step, loss, seconds, best, ending } = progress
+    const early = ending !== null && ending.to === step
+    await this.send({
+      kind: 'validation',
+      step,
+      epoch,
+      score,
+      ...measures,
+      ...(sources && { sources }),
+      ...(early && { early }),
+      time: { seconds },
+    })
+    if (step === 0) return this.transcript.say(`the base model: ${text}`)
     this.transcript.say(
       `epoch ${epoch.toFixed(1)}: loss ${loss?.toFixed(4)}; ${text}${isBest ? '; the best so far' : ''}`,
     )

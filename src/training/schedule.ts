@@ -22,17 +22,49 @@ export const epochsDone = (step: number, batch: number, images: number): number 
 /**
  * True if a validation is due at `step`, the last having been at `last`: every `validation.every` epochs and at the end. Where
  * few images make a run of more than 40 epochs, its validations are spread over them, because an epoch may be less than a step.
+ * `total` is the number of steps that was planned, `end` the last one, which comes earlier if the run stops early.
  */
-export function validationDue(config: TrainConfig, images: number, last: number, step: number, total: number): boolean {
+export function validationDue(
+  config: TrainConfig,
+  images: number,
+  last: number,
+  step: number,
+  total: number,
+  end = total,
+): boolean {
   const { every } = config.validation
   if (!every || step <= last) return false
   const spread = config.epochs === 'auto' ? Math.max(1, total / stepsOf(DEFAULT_EPOCHS, config.batch, images)) : 1
   const times = (s: number) => Math.floor(epochsDone(s, config.batch, images) / (every * spread))
-  return step >= total || times(step) > times(last)
+  return step >= end || times(step) > times(Math.max(0, last))
 }
 
-/** The learning rate of a step, counted from 1: linear warm-up to the full rate, then constant or half a cosine down to 0. */
-export function learningRate({ optimizer, schedule }: TrainConfig, step: number, total: number): number {
+/** The end of a run that stops early: its learning rate falls from that of step `from`, and step `to` is its last. */
+export interface Ending {
+  from: number
+  to: number
+}
+
+/** An early end takes this fraction of the steps so far, in which the learning rate falls to 0. */
+const ENDING_SHARE = 0.1
+
+/** The end of a run that is to stop early after `step` steps; with a constant rate at once, else no later than planned. */
+export const earlyEnding = ({ schedule }: TrainConfig, step: number, total: number): Ending => ({
+  from: step,
+  to: schedule.kind === 'constant' ? step : Math.min(total, step + Math.ceil(ENDING_SHARE * step)),
+})
+
+/**
+ * The learning rate of a step, counted from 1: linear warm-up to the full rate, then constant or half a cosine down to 0. From
+ * an early ending on it is half a cosine from its value there, so that a run that stops early is annealed as well.
+ */
+export function learningRate(config: TrainConfig, step: number, total: number, ending: Ending | null = null): number {
+  if (!ending || step <= ending.from) return plannedRate(config, step, total)
+  const { from, to } = ending
+  return (plannedRate(config, from, total) * (1 + Math.cos((Math.PI * (step - from)) / (to - from + 1)))) / 2
+}
+
+function plannedRate({ optimizer, schedule }: TrainConfig, step: number, total: number): number {
   const warmup = Math.min(schedule.warmup ?? Math.ceil(total / 20), total)
   if (step <= warmup) return (optimizer.learningRate * step) / warmup
   if (schedule.kind === 'constant') return optimizer.learningRate

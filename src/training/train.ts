@@ -16,6 +16,7 @@ import { withRunId } from './open-trackers'
 import { describePlan } from './plan-text'
 import { type RunFolder, saveConfig } from './run-folder'
 import { RunReporter } from './run-reporter'
+import { applyStrength } from './strength'
 import { totalSteps } from './schedule'
 import { type Log, openData, openSession, type RunData } from './session'
 import { TrainingLoop } from './training-loop'
@@ -45,7 +46,11 @@ export interface TrainSummary {
   totalSteps: number
   /** Running mean of the loss; null before the first step. */
   loss: number | null
+  /** The base model's score on the validation images. */
+  base: TrainingProgress['base']
   best: TrainingProgress['best']
+  /** True if the run ended early, or is about to, because validations had stopped improving. */
+  early: boolean
   /** Seconds of training, including earlier sessions. */
   seconds: number
   /** The number of trained parameters. */
@@ -124,15 +129,28 @@ async function trainAdapter(
       hardware: () => hardwareOf(engine),
     })
     for (const line of describePlan(plan, config)) say(line)
-    if (data.val.length && config.validation.every) validator = await Validator.open(session, data.val, config)
+    if (config.validation.every) validator = await Validator.open(session, data.val, config)
     // a new run has a checkpoint from its beginning, so that it can be resumed whenever it is killed
     if (!restored) await checkpoints.saveLast(progress)
     const loop = new TrainingLoop(
-      { config, session, batches, images: images.train, validator, checkpoints, reporter, stop },
+      {
+        config,
+        session,
+        batches,
+        images: images.train,
+        validator: data.val.length ? validator : null,
+        checkpoints,
+        reporter,
+        stop,
+        log: say,
+      },
       progress,
     )
-    const finished = await loop.run()
-    reporter.finish(finished)
+    const trained = await loop.run()
+    reporter.finish(trained)
+    const finished =
+      trained &&
+      (!validator || (await applyStrength({ config, run, adaptation, validator, val: data.val, stop, log: say })))
     exitCode = finished ? 0 : 130
     return {
       run: run.root,
@@ -140,7 +158,9 @@ async function trainAdapter(
       steps: progress.step,
       totalSteps: total,
       loss: progress.loss,
+      base: progress.base,
       best: progress.best,
+      early: progress.ending !== null,
       seconds: progress.seconds,
       parameters,
       plannedBytes: plan.total,
@@ -165,9 +185,12 @@ const beginning = (hashes: Pick<TrainingProgress, 'config' | 'images'>, batches:
   version: CHECKPOINT_VERSION,
   ...hashes,
   step: 0,
-  validated: 0,
+  validated: -1,
   data: batches.state,
+  base: null,
   best: null,
+  waiting: 0,
+  ending: null,
   loss: null,
   skipped: 0,
   seconds: 0,

@@ -5,7 +5,7 @@ import type { Checkpoints } from './checkpoints'
 import type { TrainConfig } from './config'
 import { DivergenceGuard } from './divergence-guard'
 import type { RunReporter } from './run-reporter'
-import { epochsDone, learningRate, totalSteps, validationDue } from './schedule'
+import { earlyEnding, epochsDone, learningRate, totalSteps, validationDue } from './schedule'
 import type { TrainingSession } from './session'
 import type { Validator } from './validate'
 
@@ -24,6 +24,7 @@ export interface LoopOptions {
   reporter: RunReporter
   /** Polled between steps and between validation images; true ends the loop after a checkpoint. */
   stop: () => boolean
+  log: (line: string) => void
 }
 
 export class TrainingLoop {
@@ -50,20 +51,27 @@ export class TrainingLoop {
    * @throws UserError if the run diverges
    */
   async run(): Promise<boolean> {
-    const { progress, total } = this
-    const { checkpoints, stop } = this.options
+    const { progress } = this
+    const { checkpoints, validator, stop } = this.options
     let finished = false
     while (!finished && !stop()) {
       const validation = await this.validateIfDue()
       if (validation === 'done') await this.save()
-      finished = progress.step >= total && validation !== 'stopped'
+      finished = progress.step >= this.end() && validation !== 'stopped'
       if (finished || validation === 'stopped') break
       await this.step()
       if (checkpoints.isDue(progress)) await this.save()
     }
     await this.save()
     await checkpoints.exportLast()
+    // whoever stops a run before its first validation still finds an adapter in best/
+    if (!finished && validator && progress.step && !progress.best) await checkpoints.saveBest(progress)
     return finished
+  }
+
+  /** The last step. */
+  private end(): number {
+    return this.progress.ending?.to ?? this.total
   }
 
   private async step(): Promise<void> {
@@ -71,7 +79,7 @@ export class TrainingLoop {
     const { config, session, batches, images, reporter } = this.options
     const began = performance.now()
     const step = progress.step + 1
-    const rate = learningRate(config, step, total)
+    const rate = learningRate(config, step, total, progress.ending)
     const batch = await batches.next()
     session.step.run((await session.frozen?.encode(batch)) ?? batch.microBatches, rate)
     const report = await session.step.report()
@@ -100,19 +108,38 @@ export class TrainingLoop {
     const { progress, total } = this
     const { config, validator, images, checkpoints, reporter, stop } = this.options
     const { step } = progress
-    if (!validator || !validationDue(config, images, progress.validated, step, total)) return 'not due'
+    if (!validator) return 'not due'
+    const first = step === 0 && progress.validated < 0
+    if (!first && !validationDue(config, images, progress.validated, step, total, this.end())) return 'not due'
     const validation = await validator.run(stop, reporter.pictureTaker(step))
     if (!validation) return 'stopped'
     const epoch = epochsDone(step, config.batch, images)
     const { score } = validation
-    const isBest = !progress.best || score > progress.best.score
+    const isBest = step > 0 && (!progress.best || score > progress.best.score)
+    // before the first step the adapter changes nothing: this is the base model
+    if (step === 0) progress.base = score
     if (isBest) progress.best = { epoch, step, score }
+    progress.waiting = isBest || step === 0 ? 0 : progress.waiting + 1
     progress.validated = step
+    this.endEarlyIfDue()
     progress.seconds = this.seconds()
     await reporter.reportValidation(validation, epoch, progress, isBest)
     progress.seconds = this.seconds()
     if (isBest) await checkpoints.saveBest(progress)
     return 'done'
+  }
+
+  /** Ends the run if its validations have stopped improving. */
+  private endEarlyIfDue(): void {
+    const { progress, total } = this
+    const { config, log } = this.options
+    const { patience } = config.validation
+    if (!patience || progress.waiting < patience || progress.ending || progress.step >= total) return
+    progress.ending = earlyEnding(config, progress.step, total)
+    const { to } = progress.ending
+    const then =
+      to > progress.step ? `the learning rate falls to 0 until step ${to}, which is the last` : 'the run ends'
+    log(`no better validation in the last ${patience}: ${then} (of ${total} planned)`)
   }
 
   private async save(): Promise<void> {

@@ -4,12 +4,16 @@ import type { DatasetItem } from '../dataset/dataset'
 import { Progress } from '../host/progress'
 import type { Adaptation } from './adaptation'
 import type { TrainConfig } from './config'
-import { evaluate, type EvaluateOptions } from '../evaluation/evaluate'
+import { evaluate, type EvaluateOptions, type TalliedMode } from '../evaluation/evaluate'
 import { EVALUATION_SLOTS, predictorSegmenter } from '../evaluation/model-segmenter'
-import { promptKinds } from '../evaluation/segmenter'
+import { type EvaluationPrompt, promptKinds } from '../evaluation/segmenter'
 import type { TrainingSession } from './session'
 import { summariseTallies } from '../evaluation/scores'
 import type { Measures } from '../tracking/records'
+import { folderOf, type ValidationSource } from './validation-sources'
+
+/** Scores by kind of prompt, 0 to 1: each is the mean of the Dice of whole images and of single instances. */
+export type PromptScores = Record<EvaluationPrompt, number>
 
 export interface Validation {
   /**
@@ -18,12 +22,17 @@ export interface Validation {
    */
   score: number
   measures: Record<'point' | 'box', Measures>
+  /** The scores of each folder of images, if there are several. */
+  sources?: Record<string, number>
   /** The measures as text, for the log. */
   text: string
 }
 
 /** Options of the predictor used in validations; the memory planner plans for them. */
 export const validationPredictor: PredictorOptions = { slots: EVALUATION_SLOTS, prompts: 16 }
+
+/** Maximum instances per image in the comparison of strengths. */
+const SOURCE_INSTANCES = 32
 
 export class Validator {
   private constructor(
@@ -45,24 +54,19 @@ export class Validator {
 
   /** Validates; deterministic. `onImage` receives the masks of each image. Null if `stop` returned true. */
   async run(stop: () => boolean, onImage?: EvaluateOptions['onImage']): Promise<Validation | null> {
-    const { predictor, items, config } = this
-    const line = new Progress('validating', items.length, { unit: 'images' })
-    const options: EvaluateOptions = {
-      segmenter: predictorSegmenter(predictor),
-      items,
-      prompts: promptKinds,
-      maxInstances: config.validation.instances,
-      seed: config.seed,
-      onProgress: (done) => line.update(done),
-      onImage,
-      stop,
-    }
-    const tallied = await this.adaptation.withAverage(() => evaluate(options))
+    const { items, config } = this
+    const maxInstances = config.validation.instances
+    const tallied = await this.adaptation.withAverage(() =>
+      this.tally('validating', { items, maxInstances, onImage, stop }),
+    )
     if (!tallied) return null
     const evaluations = tallied.map(summariseTallies)
+    const folders = [...new Set(items.map(folderOf))]
+    const scoreIn = (folder: string) => scoreOf(scoresOf(tallied, (id) => folderOf({ id }) === folder))
     const percent = (x: number) => `${(100 * x).toFixed(2)} %`
     return {
-      score: evaluations.reduce((sum, e) => sum + (e.dice + e.instanceDice) / 2, 0) / evaluations.length,
+      score: scoreOf(scoresOf(tallied)),
+      ...(config.data.length > 1 && { sources: Object.fromEntries(folders.map((name) => [name, scoreIn(name)])) }),
       measures: Object.fromEntries(
         evaluations.map(({ prompt, dice, miou, accuracy, instanceDice }) => [
           prompt,
@@ -78,7 +82,40 @@ export class Validator {
     }
   }
 
+  /** The scores of a source with the parameters' present values; deterministic. Null if `stop` returned true. */
+  async scoreSource({ name, items, load }: ValidationSource, stop: () => boolean): Promise<PromptScores | null> {
+    const tallied = await this.tally(`comparing on ${name}`, { items, load, maxInstances: SOURCE_INSTANCES, stop })
+    return tallied && scoresOf(tallied)
+  }
+
+  private tally(
+    label: string,
+    options: Pick<EvaluateOptions, 'items' | 'load' | 'maxInstances' | 'onImage' | 'stop'>,
+  ): Promise<TalliedMode[] | null> {
+    const line = new Progress(label, options.items.length, { unit: 'images' })
+    return evaluate({
+      ...options,
+      segmenter: predictorSegmenter(this.predictor),
+      prompts: promptKinds,
+      seed: this.config.seed,
+      onProgress: (done) => line.update(done),
+    })
+  }
+
   destroy(): void {
     this.predictor.destroy()
   }
+}
+
+const scoreOf = ({ point, box }: PromptScores): number => (point + box) / 2
+
+/** The scores of some images, by default all. */
+function scoresOf(tallied: readonly TalliedMode[], chosen: (id: string) => boolean = () => true): PromptScores {
+  const scores = tallied.map(({ prompt, images, seconds }) => {
+    const kept = images.flatMap((image, i) => (chosen(image.id) ? [i] : []))
+    const part = { prompt, images: kept.map((i) => images[i]), seconds: kept.map((i) => seconds[i]) }
+    const { dice, instanceDice } = summariseTallies(part)
+    return [prompt, (dice + instanceDice) / 2]
+  })
+  return Object.fromEntries(scores) as PromptScores
 }

@@ -50,6 +50,17 @@ const Calibration = v.object({
   reliability: v.nullable(v.object({ raw: Diagram, calibrated: v.nullable(Diagram) })),
 })
 
+const number = v.pipe(v.number(), v.finite())
+const scores = v.object({ point: number, box: number })
+const Strength = v.object({
+  /** The factor by which the change to the base model's weights was scaled; the stored matrices contain it. */
+  value: v.pipe(v.number(), v.gtValue(0), v.maxValue(1)),
+  /** True if no source is worse than with the base model. */
+  safe: v.boolean(),
+  /** Scores of the base model and of the adapter by point and box prompts, from 0 to 1. */
+  sources: v.array(v.object({ name: v.string(), foreign: v.boolean(), images: whole, base: scores, adapter: scores })),
+})
+
 const Schema = v.object({
   version: v.literal(1, 'this version of wgsam reads version 1'),
   /** The side of the model's input in training, pixels. */
@@ -58,6 +69,8 @@ const Schema = v.object({
   thresholds: v.optional(Thresholds),
   /** What a predicted IoU means for the adapter's automatic masks. */
   calibration: v.optional(Calibration),
+  /** How strongly the adapter changes the base model, chosen on several sources of images. */
+  strength: v.optional(Strength),
 })
 
 export type StoredThresholds = v.InferOutput<typeof Thresholds>

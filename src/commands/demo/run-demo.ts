@@ -180,7 +180,8 @@ const configOf = (data: string, { size, steps, batch, shares }: Plan, seed: numb
   lora: { rank: 16, targets: ['q', 'v'] },
   optimizer: { learningRate: 2e-3 },
   schedule: { kind: 'cosine' },
-  validation: { every: 2, instances: 12 },
+  strength: 'full',
+  validation: { every: 2, patience: 0, instances: 12 },
 })
 
 type EvaluationOptions = Omit<CompareOptions, 'contestants'>

@@ -220,6 +220,31 @@ const flags: Record<string, Flag> = {
     value: 'N',
     about: 'epochs between validations; 0: no validation (default 1)',
   },
+  patience: {
+    path: 'validation.patience',
+    kind: 'number',
+    value: 'N',
+    about: 'end the run after N validations in a row without a better score; 0: never (default 10)',
+  },
+  'val-foreign': {
+    path: 'validation.foreign',
+    kind: 'texts',
+    value: 'DIR',
+    about:
+      'labelled images of another source, not trained on, where the adapter must not be worse than the base model; repeatable',
+  },
+  'val-synthetic': {
+    path: 'validation.synthetic',
+    kind: 'number',
+    value: 'N',
+    about: 'synthetic scenes that serve as one more such source (default 3; 0: none)',
+  },
+  strength: {
+    path: 'strength',
+    kind: 'text',
+    value: 'HOW',
+    about: 'auto (default): scale the finished adapter so that no source falls below the base model; full: do not',
+  },
   'val-images': { path: 'validation.images', kind: 'number', value: 'N', about: 'validate on the first N images only' },
   'tune-images': {
     path: 'validation.tune',

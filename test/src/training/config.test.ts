@@ -116,6 +116,7 @@ test('every flag sets an existing key', () => {
     storage: 'f16',
     bce: '2',
     average: '0.9',
+    strength: 'full',
     'zoom-out': '1',
     magnify: '0.5,2',
   }
@@ -197,7 +198,9 @@ test('a changed default raises the version of the checkpoints, whose hash does n
   })
   assert.equal(schedule, { kind: 'cosine', warmup: null })
   assert.equal(prompts, { count: 16, point: 0.6, box: 0.25, both: 0.15, minArea: 16 })
-  assert.equal(validation, { every: 1, images: null, instances: 64 })
+  assert.is(rest.strength, 'auto')
+  const apart = { patience: 10, foreign: [], synthetic: 3, tune: 6 }
+  assert.equal(validation, { every: 1, images: null, instances: 64, ...apart })
 })
 
 test('an option added later leaves the hash of a run without it as it was; any other value changes it', () => {

@@ -22,7 +22,7 @@ import { Validator } from '../../../src/training/validate'
 import { openEngine } from '../../../src/host/gpu'
 import { DivergenceGuard } from '../../../src/training/divergence-guard'
 import { readMetrics } from '../../../src/tracking/metrics-file'
-import type { StepRecord } from '../../../src/tracking/records'
+import type { StepRecord, ValidationRecord } from '../../../src/tracking/records'
 import { type TrainOptions, train } from '../../../src/training/train'
 import { beginRun, hasCheckpoint, resumeRun, runFolder, lockRun } from '../../../src/training/run-folder'
 import { readAdapterProfile } from '../../../src/weights/adapter-profile'
@@ -117,7 +117,9 @@ test('a run validates, and writes metrics and adapters', async () => {
   assert.is(records.filter((r) => r.kind === 'step').length, summary.steps)
   const validations = records.filter((r) => r.kind === 'validation')
   assert.ok(validations.length >= 2)
-  assert.is(Math.max(...validations.map((r) => (r as { score: number }).score)), summary.best!.score)
+  const [base, ...trained] = validations as ValidationRecord[]
+  assert.equal([base.step, base.score], [0, summary.base!], 'the first is of the base model')
+  assert.is(Math.max(...trained.map(({ score }) => score)), summary.best!.score)
   assert.ok(
     log.some((line) => /dispatches.*adapter.*optimizer/.test(line)),
     'the plan is logged',
@@ -213,7 +215,7 @@ test('the loss falls', async () => {
 
 test('the micro-batch changes no more than rounding, and one that does not fit is refused', async () => {
   const first = async (name: string) =>
-    ((await readMetrics(join(scratch, name, 'metrics.jsonl')))[0] as StepRecord).loss
+    (await readMetrics(join(scratch, name, 'metrics.jsonl'))).find((r): r is StepRecord => r.kind === 'step')!.loss
   await start('micro', {}, { microBatch: 2, maxSteps: 1, validation: { every: 0 } })
   const [two, one] = [await first('micro'), await first('whole')]
   assert.ok(Math.abs(two - one) < 1e-5 * one, `${two} against ${one}`)

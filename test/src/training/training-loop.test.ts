@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { Rng } from '../../../engine/rng'
 import { CHECKPOINT_VERSION, type TrainingProgress } from '../../../src/training/checkpoint-file'
 import { type LoopOptions, TrainingLoop } from '../../../src/training/training-loop'
+import { mergeConfig, type RawConfig } from '../../../src/training/config'
 import { toyConfig } from '../../support/toy-training'
 
 const rng = new Rng(1).state()
@@ -18,11 +19,14 @@ interface Script {
   /** Number of the poll, from 1, at which the loop is asked to stop. */
   stopAt?: number
   from?: Partial<TrainingProgress>
+  over?: RawConfig
 }
 
 /** Two epochs of four images in batches of two: four steps, a validation after each epoch. */
-function loop({ losses = {}, scores = [0.5, 0.6], stopAt = Infinity, from = {} }: Script = {}) {
+function loop({ losses = {}, scores = [0.5, 0.6], stopAt = Infinity, from = {}, over = {} }: Script = {}) {
   const actions: string[] = []
+  const rates: number[] = []
+  const log: string[] = []
   const progress: TrainingProgress = {
     version: CHECKPOINT_VERSION,
     config: '',
@@ -30,7 +34,10 @@ function loop({ losses = {}, scores = [0.5, 0.6], stopAt = Infinity, from = {} }
     step: 0,
     validated: 0,
     data,
+    base: null,
     best: null,
+    waiting: 0,
+    ending: null,
     loss: null,
     skipped: 0,
     seconds: 100,
@@ -41,14 +48,18 @@ function loop({ losses = {}, scores = [0.5, 0.6], stopAt = Infinity, from = {} }
   const stop = () => ++polls >= stopAt
   const record = (action: string) => async () => void actions.push(action)
   const options = {
-    config: toyConfig('data', { epochs: 2, validation: { every: 1 } }),
+    config: toyConfig('data', mergeConfig({ epochs: 2, validation: { every: 1 } }, over)),
     images: 4,
     stop,
+    log: (line: string) => log.push(line),
     batches: { next: async () => ({ microBatches: [], ids: [], after: data }) },
     session: {
       frozen: null,
       step: {
-        run: () => void actions.push(`step ${++step}`),
+        run: (_: unknown, rate: number) => {
+          actions.push(`step ${++step}`)
+          rates.push(rate)
+        },
         report: async () => {
           const loss = losses[step] ?? 1
           return { loss, parts: { dice: 1, bce: 1 }, gradientNorm: 1, nonFinite: 0, skipped: false }
@@ -71,7 +82,7 @@ function loop({ losses = {}, scores = [0.5, 0.6], stopAt = Infinity, from = {} }
     },
     reporter: { reportStep: async () => {}, reportValidation: async () => {}, pictureTaker: () => undefined },
   } as unknown as LoopOptions
-  return { actions, progress, run: () => new TrainingLoop(options, progress).run() }
+  return { actions, rates, log, progress, run: () => new TrainingLoop(options, progress).run() }
 }
 
 test('validations come after epochs and at the end, each followed by a checkpoint', async () => {
@@ -95,14 +106,47 @@ test('only a better score replaces the best', async () => {
 test('a stop between steps or within a validation saves, and leaves the validation to the next session', async () => {
   const between = loop({ stopAt: 2 })
   assert.is(await between.run(), false)
-  assert.equal(between.actions, ['step 1', 'save 1/0', 'export'])
+  assert.equal(between.actions, ['step 1', 'save 1/0', 'export', 'best'], 'best/ is not empty after a stop')
   // polls: before step 1, before step 2, before the validation, within it
   const within = loop({ stopAt: 4 })
   assert.is(await within.run(), false)
-  assert.equal(within.actions, ['step 1', 'step 2', 'save 2/0', 'export'])
+  assert.equal(within.actions, ['step 1', 'step 2', 'save 2/0', 'export', 'best'])
   const resumed = loop({ from: { step: 2, validated: 0 } })
   await resumed.run()
   assert.equal(resumed.actions.slice(0, 3), ['validate 2', 'best', 'save 2/2'])
+})
+
+test('a new run begins with a validation of the base model, which is never the best', async () => {
+  const { actions, progress, run } = loop({ from: { validated: -1 }, scores: [0.9, 0.5, 0.6] })
+  await run()
+  assert.equal(actions.slice(0, 5), ['validate 0', 'save 0/0', 'step 1', 'step 2', 'validate 2'])
+  assert.equal([progress.base, progress.best!.score], [0.9, 0.6])
+  const stopped = loop({ from: { validated: -1 }, stopAt: 2 })
+  assert.is(await stopped.run(), false)
+  assert.equal(stopped.actions, ['save 0/-1', 'export'])
+})
+
+test('validations that do not improve end the run, after the rate has fallen', async () => {
+  const scores = [0.5, 0.6, 0.6, 0.1, 0.2, 0.7, 0.8]
+  const over = { epochs: 10, schedule: { kind: 'cosine', warmup: 0 }, validation: { patience: 3 } }
+  const { actions, rates, log, progress, run } = loop({ scores: [...scores], over })
+  assert.is(await run(), true)
+  // the best is of step 4; three validations later, after step 10, a tenth of the steps follow
+  assert.equal([progress.step, progress.ending], [11, { from: 10, to: 11 }])
+  assert.equal(actions.slice(-6), ['step 11', 'validate 11', 'best', 'save 11/11', 'save 11/11', 'export'])
+  assert.ok(rates[10] > 0 && rates[10] < 0.6 * rates[9], `${rates[10]} after ${rates[9]}`)
+  assert.is(log.length, 1)
+  assert.match(log[0], 'no better validation in the last 3: the learning rate falls to 0 until step 11')
+  const resumed = loop({ scores: [0.7], from: { ...progress, step: 10, validated: 10 }, over })
+  await resumed.run()
+  assert.equal([resumed.progress.step, resumed.rates], [11, rates.slice(10)])
+
+  const constant = loop({ scores: [...scores], over: { ...over, schedule: { kind: 'constant' } } })
+  assert.is(await constant.run(), true)
+  assert.is(constant.progress.step, 10, 'a constant rate has nothing to fall from')
+  const patient = loop({ scores: [...scores, 0.1, 0.1, 0.1], over: { ...over, validation: { patience: 0 } } })
+  await patient.run()
+  assert.is(patient.progress.step, 20)
 })
 
 test('a loss that is not finite ends the run before it reaches the progress', async () => {

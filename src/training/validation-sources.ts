@@ -1,0 +1,70 @@
+/**
+ * @file The sources that an adapter is validated on, each of which must not be worse with it than with the base model: the
+ * run's own validation images by folder, labelled images of other sources, and a few synthetic scenes.
+ */
+import { basename, resolve } from 'node:path'
+import { type DatasetItem, openDataset } from '../dataset/dataset'
+import type { Sample } from '../dataset/sample'
+import { evenlySpaced } from '../statistics/evenly-spaced'
+import { renderScene } from '../synth/scene'
+import type { TrainConfig } from './config'
+
+export interface ValidationSource {
+  name: string
+  /** True if nothing of the kind is trained on. */
+  foreign: boolean
+  items: readonly DatasetItem[]
+  /** Reads an item's pixels, by default from its files. */
+  load?(item: DatasetItem): Promise<Sample>
+}
+
+/** At most so many images of a source are compared at the end of a run: each is segmented once for every strength. */
+const MAX_IMAGES = 8
+/** The seed of the first synthetic scene: none that `wgsam synth` or training uses unless it is asked to. */
+const SYNTHETIC_SEED = 0x5eed_f0e1
+const SYNTHETIC = { width: 512, height: 512, particles: [20, 60] as [number, number] }
+
+/** The part of an image's id that names its folder, if the run has several. */
+export const folderOf = ({ id }: { id: string }): string => (id.includes('/') ? id.slice(0, id.indexOf('/')) : '')
+
+/**
+ * The sources of a run, at most MAX_IMAGES images of each. `own` are its validation images; they may be none.
+ * @throws UserError if a folder of foreign images cannot be used
+ */
+export async function openSources(config: TrainConfig, own: readonly DatasetItem[]): Promise<ValidationSource[]> {
+  const { validation, onBad, data } = config
+  const several = data.length > 1
+  const sources: ValidationSource[] = []
+  for (const folder of new Set(own.map((item) => (several ? folderOf(item) : '')))) {
+    const items = evenlySpaced(
+      own.filter((item) => !several || folderOf(item) === folder),
+      MAX_IMAGES,
+    )
+    sources.push({ name: several ? folder : 'validation images', foreign: false, items })
+  }
+  for (const folder of validation.foreign) {
+    const { items } = await openDataset(folder, { onBad })
+    sources.push({ name: basename(resolve(folder)), foreign: true, items: evenlySpaced(items, MAX_IMAGES) })
+  }
+  if (validation.synthetic) sources.push(syntheticSource(validation.synthetic))
+  return sources
+}
+
+/** Scenes that are made when they are read, the same in every run. */
+function syntheticSource(count: number): ValidationSource {
+  const { width, height } = SYNTHETIC
+  const items = Array.from({ length: count }, (_, i): DatasetItem => {
+    const id = `synthetic/${i + 1}`
+    return { id, group: id, imagePath: id, labels: { kind: 'map', path: id }, width, height, instances: 0 }
+  })
+  const load = async (item: DatasetItem): Promise<Sample> => {
+    const { image, labels } = renderScene(SYNTHETIC_SEED + items.indexOf(item), SYNTHETIC)
+    return {
+      width,
+      height,
+      rgb: Uint8Array.from({ length: 3 * image.length }, (_, i) => image[Math.floor(i / 3)]),
+      labels,
+    }
+  }
+  return { name: 'synthetic scenes', foreign: true, items, load }
+}
