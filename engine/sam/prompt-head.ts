@@ -37,16 +37,21 @@ export interface HeadTensor {
 /** True if tensors of these names include a prompt head. */
 export const hasPromptHead = (names: { has(name: string): boolean }): boolean => names.has(`${CONV1}.weight`)
 
+/** True for the name of a head's tensor. */
+export const isHeadTensor = (name: string): boolean => name.startsWith(`${ROOT}.`)
+
 /**
  * The shapes of a head's tensors by name, as PyTorch lays out the weights of Conv2d, ConvTranspose2d and LayerNorm.
  * @param channels of the image embedding
- * @param widthOf the width that a layer's weight has, where it differs from those that wgsam initialises
+ * @param shapeOf the shapes of existing tensors, whose widths may differ from those that wgsam initialises
  */
 export function promptHeadShapes(
   channels: number,
-  widthOf: (weight: string) => number | undefined = () => undefined,
+  shapeOf: (weight: string) => readonly number[] | undefined = () => undefined,
 ): Map<string, number[]> {
-  const [c1, c2, c3] = [CONV1, UPSCALE1, UPSCALE2].map((layer, i) => widthOf(`${layer}.weight`) ?? WIDTHS[i])
+  const [c1, c2, c3] = [CONV1, UPSCALE1, UPSCALE2].map(
+    (layer, i) => shapeOf(`${layer}.weight`)?.[i ? 1 : 0] ?? WIDTHS[i],
+  )
   return new Map([
     [`${CONV1}.weight`, [c1, channels, 3, 3]],
     [`${UPSCALE1}.weight`, [c1, c2, 2, 2]],

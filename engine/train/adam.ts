@@ -98,10 +98,10 @@ export function recordOptimizerStep(
   )
   g.dispatch(shader, 'decide', { state, sums, losses, report }, params, [1])
   if (config.average && !parameters.averaged) throw new Error('the parameters were made without averages')
-  for (const { gradients, values, m, v, averages } of parameters.chunks) {
+  for (const { gradients, values, m, v, averages, decays } of parameters.chunks) {
     const bindings = { state, decision: report, gradients, values, m, v }
     const { rounds, grid } = elementwiseGrid(g.engine, values.size)
-    const each = { ...params, count: values.size, rounds }
+    const each = { ...params, decay: decays ? params.decay : 0, count: values.size, rounds }
     g.dispatch(shader, 'update', bindings, each, grid)
     if (config.average)
       g.dispatch(shader, 'average', { state, decision: report, values, averages: averages! }, each, grid)

@@ -1,5 +1,7 @@
 /** @file The one way to put an adapter on the layers of a model and to take it off again. */
 import type { Linear, Lora, Tuned } from '../ops/linear'
+import type { PromptHead } from '../sam/prompt-head'
+import type { SamModel } from '../sam/sam-model'
 
 /** What an adapter puts on one layer: LoRA matrices beside its weight, or a tuned weight in its place. */
 export interface LayerAdapter {
@@ -19,6 +21,8 @@ export interface LayerAdapter {
  */
 export class AttachedAdapter {
   private released = false
+  /** The adapter's prompt head, and the one that the model has without it. */
+  private head: { model: Pick<SamModel, 'promptHead'>; own: PromptHead; other: PromptHead | null } | null = null
 
   /**
    * @param layers are changed by nothing but `attach` and `detach`
@@ -49,12 +53,23 @@ export class AttachedAdapter {
     if (taken)
       throw new Error(`${taken.path} has ${this.attached ? 'this' : 'another'} adapter attached: detach it first`)
     for (const { linear, adapter } of this.layers) Object.assign(linear, adapter)
+    if (this.head) this.useHead(this.head.model, this.head.own)
+  }
+
+  /**
+   * Gives the adapter a prompt head, which the model uses while the adapter is attached and which is released with it.
+   * Call it once, while the adapter is attached.
+   */
+  useHead(model: Pick<SamModel, 'promptHead'>, own: PromptHead): void {
+    this.head = { model, own, other: model.promptHead }
+    model.promptHead = own
   }
 
   /** Operations recorded from now on are those of the base model. @throws Error if the adapter is not attached */
   detach(): void {
     if (!this.attached) throw new Error('this adapter is not attached')
     for (const { linear } of this.layers) Object.assign(linear, { lora: null, tuned: null })
+    if (this.head) this.head.model.promptHead = this.head.other
   }
 
   /** Detaches the adapter if it is attached and frees its memory. What was recorded with it must not run again. */
@@ -62,6 +77,7 @@ export class AttachedAdapter {
     if (this.released) return
     if (this.attached) this.detach()
     this.released = true
+    this.head?.own.release()
     this.free()
   }
 }

@@ -15,6 +15,8 @@ export interface ParameterSpec {
   shape: readonly number[]
   /** Initial values, row-major. */
   init: Float32Array
+  /** False if weight decay must not shrink it: a network that starts from nothing, unlike an adapter, has no base to decay to. */
+  decays?: boolean
 }
 
 /** A parameter in a training checkpoint. */
@@ -37,6 +39,8 @@ export interface ParameterChunk {
   m: Tensor
   v: Tensor
   averages?: Tensor
+  /** Whether weight decay shrinks the values. */
+  decays: boolean
 }
 
 interface Place {
@@ -70,8 +74,9 @@ export class ParameterSet {
     if (!specs.length) throw new Error('there is nothing to train: no parameters were given')
     const limit = Math.floor(maxBytes / 4 / ALIGN) * ALIGN
     const lengths: number[] = [0]
+    const decaying = [specs[0].decays ?? true]
     const names = new Set<string>()
-    const planned = specs.map(({ name, shape, init }) => {
+    const planned = specs.map(({ name, shape, init, decays = true }) => {
       if (names.has(name)) throw new Error(`two parameters are named ${name}`)
       names.add(name)
       const size = sizeOf(shape)
@@ -82,7 +87,10 @@ export class ParameterSet {
         throw new Error(
           `${name} [${shape.join(', ')}] takes ${size * 4} bytes; this adapter binds at most ${maxBytes} at once`,
         )
-      if (lengths[lengths.length - 1] + padded > limit) lengths.push(0)
+      if (lengths[lengths.length - 1] + padded > limit || decays !== decaying[lengths.length - 1]) {
+        lengths.push(0)
+        decaying.push(decays)
+      }
       const chunk = lengths.length - 1
       const offset = lengths[chunk]
       lengths[chunk] += padded
@@ -90,6 +98,7 @@ export class ParameterSet {
     })
     const arena = (kind: TensorKind, label: string, i: number) => engine.persistent(kind, `${label} ${i}`, [lengths[i]])
     this.chunks = lengths.map((_, i) => ({
+      decays: decaying[i],
       values: arena('adapter', 'parameters', i),
       gradients: arena('gradient', 'gradients', i),
       m: arena('optimizer', 'first moments', i),

@@ -2,9 +2,10 @@
 import { Graph } from '../graph/graph'
 import type { StorageType, Tensor } from '../device/tensor'
 import { boundaryWeights } from '../ops/boundary-weights'
+import { type Emphasis, headLoss } from '../ops/head-loss'
 import { iouLoss } from '../ops/iou-loss'
 import { maskLossParts, maskStatistics, selectMasks, weightedMaskLoss } from '../ops/mask-loss'
-import { add, addProduct } from '../ops/pointwise'
+import { add, addProduct, scale } from '../ops/pointwise'
 import type { SamModel } from '../sam/sam-model'
 import { type Recomputation, recomputeNothing, recomputing } from '../sam/recomputation'
 import type { OptimizerConfig } from './adam'
@@ -21,7 +22,18 @@ export interface LossConfig {
   smooth?: number
   /** Extra weight of pixels on the target's outline in the cross-entropy, see boundaryWeights. 0, none, by default. */
   boundary?: number
+  /**
+   * Weight of the prompt head's cross-entropy; its gradient also reaches the encoder. Above 0 the model must have a prompt
+   * head, and micro-batches have targets for it. 0 by default.
+   */
+  head?: number
 }
+
+/**
+ * The centres of particles cover little of an image, so a cell at a centre weighs five times as much as one without. The
+ * other maps are probabilities and fractions of which every cell is alike.
+ */
+const HEAD_EMPHASIS: Emphasis = [0, 4, 0]
 
 export interface StepConfig {
   /** Images of a micro-batch, B; a step may have any number of micro-batches. */
@@ -63,6 +75,8 @@ export interface PromptedBatch {
   supervision: Uint32Array
   /** (P), above 0: the weight of each prompt's loss in the mean over the step. */
   weights?: Float32Array
+  /** (B·maskSide², 3), see `promptHeadTargets`; given if and only if the step trains a prompt head. */
+  headTargets?: Float32Array
 }
 
 /** A micro-batch of images. */
@@ -79,24 +93,27 @@ export interface FeatureBatch extends PromptedBatch {
   features: Float32Array
 }
 
+/** The terms of the loss. The IoU head's and the prompt head's are recorded only if they have a weight. */
+export const LOSS_TERMS = ['dice', 'bce', 'iou', 'head'] as const
+
 /** The tensors that the host writes before each run, by the names of their data. */
 export type MicroBatchInputs = Record<
-  Exclude<keyof PromptedBatch, 'weights'> | 'counts' | 'iouSupervision' | 'share',
+  Exclude<keyof PromptedBatch, 'weights' | 'headTargets'> | 'counts' | 'iouSupervision' | 'share',
   Tensor
 > &
-  Partial<Record<'images' | 'sizes' | 'features' | 'weights', Tensor>>
+  Partial<Record<'images' | 'sizes' | 'features' | 'weights' | 'headTargets' | 'imageShare', Tensor>>
 
 /**
  * Records the forward and backward pass of a micro-batch. Every run adds the loss to `loss` (1) and its terms to
- * `parts` ((1) each: Dice, cross-entropy, and the IoU head's if it has a weight), and gradients to those of the
+ * `parts` ((1) each; those of the IoU head and of the prompt head with their weights), and gradients to those of the
  * parameters.
- * @throws Error if something in the parts to leave out trains
+ * @throws Error if something in the parts to leave out trains, or the prompt head is missing
  */
 export function recordMicroBatch(
   model: SamModel,
   config: StepConfig,
   loss: Tensor,
-  parts: readonly Tensor[],
+  parts: Readonly<Record<(typeof LOSS_TERMS)[number], Tensor>>,
 ): { g: Graph; inputs: MicroBatchInputs } {
   const { microBatch, slots, recompute = recomputeNothing, storage, frozen = 0 } = config
   if (frozen && frozen > countFrozenParts(model))
@@ -132,20 +149,46 @@ export function recordMicroBatch(
   }
   const weights = select(t.supervision)
   let mean = weightedMaskLoss(g, { ...terms, perMask, weights })
-  const reported = Object.values(maskLossParts(g, { perMask, weights }))
+  const reported: Partial<Record<(typeof LOSS_TERMS)[number], Tensor>> = maskLossParts(g, { perMask, weights })
   if (config.loss.iou > 0) {
     // the mask generator ranks all masks by the IoU head, so the head also learns from masks that the mask loss leaves
     // out
     const every = select(t.iouSupervision)
     const head = iouLoss(g, { predicted: iou, perMask, weights: every, coefficient: config.loss.iou })
     mean = add(g, mean, head)
-    reported.push(head)
+    reported.iou = head
   }
   // micro-batch means, each times its share of the step's weights, add up to the mean over the step
   addProduct(g, mean, t.share, { tensor: loss, accumulate: 1 })
-  reported.forEach((part, i) => addProduct(g, part, t.share, { tensor: parts[i], accumulate: 1 }))
+  for (const name of LOSS_TERMS)
+    if (reported[name]) addProduct(g, reported[name], t.share, { tensor: parts[name], accumulate: 1 })
+  if (config.loss.head)
+    recordHead(g, model, { encoded, images: microBatch, weight: config.loss.head, t, loss, part: parts.head })
   g.backward(mean, t.share)
   return { g, inputs: t }
+}
+
+interface HeadRecording {
+  encoded: Tensor
+  images: number
+  weight: number
+  t: MicroBatchInputs
+  loss: Tensor
+  part: Tensor
+}
+
+/**
+ * Records the prompt head and its loss, whose gradient joins the backward pass that follows. Its share of the step is that of
+ * the images, not of the prompts, because it looks at whole images.
+ */
+function recordHead(g: Graph, model: SamModel, { encoded, images, weight, t, loss, part }: HeadRecording): void {
+  if (!model.promptHead) throw new Error('the model has no prompt head to train')
+  t.headTargets = g.input('targets of the prompt head', [images * model.maskSide ** 2, 3])
+  t.imageShare = g.input('share of the images', [1])
+  const logits = model.promptHead.record(g, encoded, model.side)
+  const own = scale(g, headLoss(g, { logits, targets: t.headTargets, images, emphasis: HEAD_EMPHASIS }), weight)
+  for (const tensor of [loss, part]) addProduct(g, own, t.imageShare, { tensor, accumulate: 1 })
+  g.seed([[own, t.imageShare]])
 }
 
 /** The whole encoder, from images. */

@@ -19,6 +19,7 @@ import {
   type MicroBatchInputs,
   type PromptedBatch,
   type StepConfig,
+  LOSS_TERMS,
   recordMicroBatch,
 } from './record-micro-batch'
 
@@ -30,6 +31,8 @@ export interface LossParts {
   bce: number
   /** Squared error of the IoU head; absent if its weight is 0. */
   iou?: number
+  /** Cross-entropy of the prompt head's maps; absent if its weight is 0. */
+  head?: number
 }
 
 export interface StepReport {
@@ -45,7 +48,7 @@ export interface StepReport {
 }
 
 /** The losses that accumulate over a step: the whole and its terms. */
-const LOSSES = ['loss', 'dice', 'bce', 'iou'] as const
+const LOSSES = ['loss', ...LOSS_TERMS] as const
 /** Elements between two losses: each has its own binding, which must start at a multiple of 256 bytes. */
 const LOSS_STRIDE = 64
 
@@ -80,7 +83,8 @@ export class TrainingStep {
   ): Promise<TrainingStep> {
     const { engine } = model
     const losses = engine.persistent('optimizer', 'losses of the step', [(LOSSES.length - 1) * LOSS_STRIDE + 1])
-    const [loss, ...parts] = LOSSES.map((_, i) => losses.slice(i * LOSS_STRIDE, i * LOSS_STRIDE + 1))
+    const [loss, dice, bce, iou, head] = LOSSES.map((_, i) => losses.slice(i * LOSS_STRIDE, i * LOSS_STRIDE + 1))
+    const parts = { dice, bce, iou, head }
 
     const { g, inputs } = recordMicroBatch(model, config, loss, parts)
     const microBatch = await g.compile()
@@ -105,9 +109,12 @@ export class TrainingStep {
    */
   run(microBatches: readonly (MicroBatch | FeatureBatch)[], learningRate: number): void {
     const { inputs: t, programs, config } = this
-    for (const { weights } of microBatches)
+    for (const { weights, headTargets } of microBatches) {
       if (!!weights !== !!t.weights)
         throw new Error(`this training step was not recorded for prompts ${weights ? 'with' : 'without'} weights`)
+      if (!!headTargets !== !!t.headTargets)
+        throw new Error(`this training step was recorded ${headTargets ? 'without' : 'with'} a prompt head`)
+    }
     const shares = microBatches.map(weightOf)
     const total = shares.reduce((a, b) => a + b, 0)
     if (!total) throw new Error('a training step needs at least one prompt')
@@ -126,6 +133,7 @@ export class TrainingStep {
         batch.supervision.map((s) => (s ? maskSupervision.all : maskSupervision.nothing)),
       )
       programs.microBatch.write(t.share, Float32Array.of(shares[i] / total))
+      if (t.imageShare) programs.microBatch.write(t.imageShare, Float32Array.of(1 / microBatches.length))
       if (weights) programs.microBatch.write(t.weights!, relativeWeights(batch, t.weights!.size))
       programs.microBatch.run()
     })
@@ -137,9 +145,14 @@ export class TrainingStep {
   /** Waits for the last step and returns its losses and gradient norm. @throws Error that the device reported */
   async report(): Promise<StepReport> {
     const losses = await this.engine.read(this.losses)
-    const [loss, dice, bce, iou] = LOSSES.map((_, i) => losses[i * LOSS_STRIDE])
-    const weight = this.config.loss.iou
-    const parts: LossParts = { dice, bce, ...(weight > 0 && { iou: iou / weight }) }
+    const [loss, dice, bce, iou, head] = LOSSES.map((_, i) => losses[i * LOSS_STRIDE])
+    const { iou: ofIou, head: ofHead = 0 } = this.config.loss
+    const parts: LossParts = {
+      dice,
+      bce,
+      ...(ofIou > 0 && { iou: iou / ofIou }),
+      ...(ofHead > 0 && { head: head / ofHead }),
+    }
     const { norm, nonFinite, skipped } = optimizerReport(await this.engine.read(this.optimizer.report), 1)
     return { loss, parts, gradientNorm: norm, nonFinite, skipped }
   }

@@ -39,7 +39,7 @@ export const command: Command = {
     const toy = text(values, 'model-config')
     const model = await locateModel(name, flag(values, 'fetch'))
     const bar = new Progress('merging', undefined, { unit: 'tensors' })
-    const { tensors, changed } = await mergeModel({
+    const { tensors, changed, promptHead } = await mergeModel({
       model,
       adapter,
       out,
@@ -47,7 +47,10 @@ export const command: Command = {
       onProgress: (done, total, tensor) => bar.update(done, tensor, total),
     })
     const bytes = statSync(out).size
-    if (flag(values, 'json')) console.log(JSON.stringify({ out, bytes, tensors, changed }, null, 1))
-    else console.log(`${out}: ${tensors} tensors, ${changed.length} of them changed, ${amount(bytes, 'bytes')}`)
+    if (flag(values, 'json')) console.log(JSON.stringify({ out, bytes, tensors, changed, promptHead }, null, 1))
+    else {
+      const head = promptHead ? ', with the prompt head' : ''
+      console.log(`${out}: ${tensors} tensors, ${changed.length} of them changed${head}, ${amount(bytes, 'bytes')}`)
+    }
   },
 }

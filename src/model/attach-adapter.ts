@@ -2,16 +2,19 @@
 import type { Engine } from '../../engine/device/engine'
 import type { Tensor } from '../../engine/device/tensor'
 import type { Architecture } from '../../engine/sam/architecture'
+import { PromptHead } from '../../engine/sam/prompt-head'
 import type { SamModel } from '../../engine/sam/sam-model'
+import { WeightLoader } from '../../engine/sam/weights'
 import type { AttachedAdapter } from '../../engine/train/attached-adapter'
 import { attachDifferences } from '../../engine/train/full-tuning'
 import { type AdaptedLayer, attachLora } from '../../engine/train/lora'
 import { UserError } from '../host/errors'
 import { type Adapter, partOf, validateTargets } from '../weights/adapter'
 import { isDifference, readAnyAdapter, targetsOf } from '../weights/any-adapter'
+import { readPromptHead } from '../weights/prompt-head-file'
 
 /**
- * Reads an adapter and attaches it. `release` frees its GPU memory.
+ * Reads an adapter and attaches it, with its prompt head if it has one. `release` frees its GPU memory.
  * @throws UserError if it cannot be read or belongs to another model
  */
 export async function loadAdapter(engine: Engine, model: SamModel, path: string): Promise<AttachedAdapter> {
@@ -19,9 +22,23 @@ export async function loadAdapter(engine: Engine, model: SamModel, path: string)
   const targets = targetsOf(adapter)
   validateTargets(path, targets, model.architecture)
   const layers = adaptedLayers(model, targets, path)
-  return isDifference(adapter)
-    ? attachDifferences(engine, layers, (name) => adapter.differences.get(name)!.D)
+  const head = await loadPromptHead(engine, model, path)
+  const attached = isDifference(adapter)
+    ? await attachDifferences(engine, layers, (name) => adapter.differences.get(name)!.D)
     : uploadLora(engine, layers, adapter)
+  if (head) attached.useHead(model, head)
+  return attached
+}
+
+/**
+ * Reads the prompt head in an adapter's folder and uploads it; null if the adapter has none.
+ * @throws UserError if it cannot be read or belongs to another model
+ */
+async function loadPromptHead(engine: Engine, model: SamModel, folder: string): Promise<PromptHead | null> {
+  const source = await readPromptHead(folder, model.architecture.outChannels)
+  if (!source) return null
+  const loader = new WeightLoader(engine, source)
+  return PromptHead.load(loader, () => loader.release())
 }
 
 /** Checks that an adapter can be read and belongs to a model. @throws UserError as loadAdapter */

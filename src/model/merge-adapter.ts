@@ -1,4 +1,5 @@
 /** @file Merges an adapter into its model's weights and writes them as a checkpoint: no GPU is needed. */
+import { type HeadTensor, isHeadTensor } from '../../engine/sam/prompt-head'
 import { partOf, validateTargets } from '../weights/adapter'
 import { type AnyAdapter, isDifference, readAnyAdapter, targetsOf } from '../weights/any-adapter'
 import { inferArchitecture, validateCheckpoint } from '../weights/architecture'
@@ -6,6 +7,7 @@ import { openCheckpoint } from '../weights/checkpoint'
 import type { Difference, FullAdapter } from '../weights/full-adapter'
 import { fusedRow, fuseQkv } from '../weights/fused-qkv'
 import type { AdapterConfig, LoraPair } from '../weights/peft'
+import { readPromptHead } from '../weights/prompt-head-file'
 import { writeSafetensors } from '../weights/safetensors-writer'
 
 export interface MergeOptions {
@@ -23,11 +25,13 @@ export interface Merged {
   tensors: number
   /** The names of the tensors that the adapter changed. */
   changed: string[]
+  /** True if the adapter's prompt head was added. */
+  promptHead: boolean
 }
 
 /**
  * Writes the merged model as safetensors, under the names of the reference implementation; tensors that are not adapted
- * are written unmodified, in f32.
+ * are written unmodified, in f32. The adapter's prompt head, if it has one, is added as tensors `prompt_head.*`.
  * @throws UserError if a file cannot be read, or the adapter belongs to another model
  */
 export async function mergeModel({ model, adapter: path, out, config, onProgress }: MergeOptions): Promise<Merged> {
@@ -38,19 +42,23 @@ export async function mergeModel({ model, adapter: path, out, config, onProgress
     validateCheckpoint(checkpoint, architecture)
     validateTargets(path, targetsOf(adapter), architecture)
     const changes = changesOf(adapter)
+    const head = (await readPromptHead(path, architecture.outChannels))?.tensors ?? new Map<string, HeadTensor>()
     let done = 0
-    const entries = [...checkpoint.tensors].map(([name, { shape, read }]) => ({
+    // the adapter's prompt head replaces one that the checkpoint has
+    const kept = [...checkpoint.tensors].filter(([name]) => !head.size || !isHeadTensor(name))
+    const merged = kept.map(([name, { shape, read }]) => ({
       name,
       shape,
       data: async () => {
         const weight = await read()
         const sum = changes.get(name)?.(weight) ?? weight
-        onProgress?.(++done, checkpoint.tensors.size, name)
+        onProgress?.(++done, kept.length, name)
         return sum
       },
     }))
+    const entries = [...merged, ...head.values()]
     await writeSafetensors(out, entries, { format: 'pt' })
-    return { tensors: entries.length, changed: [...changes.keys()] }
+    return { tensors: entries.length, changed: [...changes.keys()], promptHead: head.size > 0 }
   } finally {
     await checkpoint.close()
   }

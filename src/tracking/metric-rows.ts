@@ -16,6 +16,7 @@ const stepRow = ({ epoch, loss, parts, learningRate, gradientNorm, skipped, time
   'train/dice_loss': parts?.dice,
   'train/bce_loss': parts?.bce,
   'train/iou_loss': parts?.iou,
+  'train/head_loss': parts?.head,
   'train/learning_rate': learningRate,
   'train/gradient_norm': gradientNorm,
   'train/images_per_second': time.imagesPerSecond,

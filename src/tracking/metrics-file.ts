@@ -109,9 +109,9 @@ function parseRecord(line: string): MetricsRecord | null {
   return value as unknown as ValidationRecord
 }
 
-/** Without an IoU loss if its weight is 0. */
+/** Without the losses of the IoU head and of the prompt head if their weight is 0. */
 const isLossParts = (value: unknown): value is LossParts =>
-  isObject(value) && [value.dice, value.bce, value.iou ?? null].every(isNumeric)
+  isObject(value) && [value.dice, value.bce, value.iou ?? null, value.head ?? null].every(isNumeric)
 
 const isMeasures = (value: unknown): value is Measures =>
   isObject(value) && [value.dice, value.miou, value.accuracy, value.instanceDice].every(isNumeric)

@@ -1,13 +1,16 @@
 /**
  * @file The parameters that train beside a model's frozen weights: LoRA's matrices, or the targets' differences from
- * the base.
+ * the base, and the prompt head.
  */
 import { Graph } from '../../engine/graph/graph'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { recordExchange } from '../../engine/train/adam'
+import type { AttachedAdapter } from '../../engine/train/attached-adapter'
 import { attachFull, fullSpecs } from '../../engine/train/full-tuning'
 import { type AdaptedLayer, type LoraConfig, attachLora, loraLayers, loraSpecs } from '../../engine/train/lora'
 import { ParameterSet, type ParameterSpec } from '../../engine/train/parameters'
+import { PromptHead } from '../../engine/sam/prompt-head'
+import { promptHeadSpecs } from '../../engine/train/prompt-head-parameters'
 import { Rng } from '../../engine/rng'
 import { messageOf, UserError } from '../host/errors'
 import type { TrainConfig } from './config'
@@ -71,20 +74,30 @@ async function attach(
 ): Promise<Omit<Adaptation, 'withAverage'>> {
   const lora = loraConfig(config)
   const { engine } = model
-  const trained = (specs: ParameterSpec[]) =>
-    asUserError(() => new ParameterSet(engine, specs, engine.maxBinding, config.average > 0))
+  const { promptHead: earlier } = model
+  const head = config.head.weight > 0 ? await promptHeadSpecs(model, zero ? null : new Rng(config.seed, 0x4ead)) : []
+  const trained = (specs: ParameterSpec[]) => {
+    const all = [...specs, ...head]
+    const parameters = asUserError(() => new ParameterSet(engine, all, engine.maxBinding, config.average > 0))
+    if (head.length) model.promptHead = new PromptHead((name) => parameters.get(name))
+    return parameters
+  }
+  const release = (adapter: AttachedAdapter, parameters: ParameterSet) => {
+    model.promptHead = earlier
+    adapter.release()
+    parameters.release()
+  }
   const layers = asUserError(() => loraLayers(model, lora))
   if (config.lora.kind === 'full') {
     const parameters = trained(fullSpecs(layers))
     const { adapter, record, refresh } = await attachFull(engine, layers, (name) => parameters.get(name))
-    return { layers, parameters, record, refresh, release: () => (adapter.release(), parameters.release()) }
+    return { layers, parameters, record, refresh, release: () => release(adapter, parameters) }
   }
   const random = zero ? null : new Rng(config.seed, 0x10a)
   const parameters = trained(loraSpecs(layers, lora.rank, random))
   const adapter = attachLora(layers, lora, (name) => parameters.get(name))
   warnOfRank(layers, lora.rank, log)
-  const release = () => (adapter.release(), parameters.release())
-  return { layers, parameters, record() {}, refresh() {}, release }
+  return { layers, parameters, record() {}, refresh() {}, release: () => release(adapter, parameters) }
 }
 
 /** Reports errors of the engine that are mistakes in the configuration. */

@@ -137,6 +137,11 @@ export const Schema = v.strictObject(
       /** Extra weight of pixels on the target's outline in the cross-entropy, against those far from it; 0: none. */
       boundary: preset(number(0, 1000), 0),
     }),
+    /** The prompt head, which proposes prompts to the generator. */
+    head: part({
+      /** Weight of its cross-entropy in the loss; 0: the adapter has no head. */
+      weight: preset(number(0, 1000), 0.5),
+    }),
     optimizer: part({
       algorithm: preset(choice(['adam', 'adamw']), 'adam'),
       learningRate: preset(above0(10), 3e-4),

@@ -1,6 +1,7 @@
 /** @file Turns an image with labels into the inputs of a training step: resized pixels, prompts and targets. */
 import { maskSide } from '../../engine/sam/architecture'
 import { promptLabel } from '../../engine/sam/prompt-labels'
+import { promptHeadTargets } from '../../engine/image/prompt-head-targets'
 import { labelTargets } from '../../engine/image/training-targets'
 import { toModelInput } from '../../engine/image/model-input'
 import type { InstanceBox } from '../../engine/image/label-map'
@@ -29,6 +30,8 @@ export interface Example {
   supervision: Uint32Array
   /** (prompts), if small instances weigh more; see `loss.small`. */
   weights?: Float32Array
+  /** (maskSide², 3), if the prompt head trains. */
+  headTargets?: Float32Array
 }
 
 /**
@@ -91,6 +94,7 @@ export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Exam
     ...(small && {
       weights: weightsOf(instances, prompts.ids, (valid.width * valid.height) / (width * height), small),
     }),
+    ...(config.head.weight && { headTargets: promptHeadTargets(labels, size) }),
   }
 }
 
@@ -111,6 +115,7 @@ export function toMicroBatches(examples: readonly Example[], microBatch: number)
     const prompts = part[0].supervision.length
     return {
       ...(part[0].weights && { weights: concatenate(Float32Array, part, (e) => e.weights!) }),
+      ...(part[0].headTargets && { headTargets: concatenate(Float32Array, part, (e) => e.headTargets!) }),
       images: concatenate(Float32Array, part, (e) => e.image),
       sizes: Uint32Array.from(part.flatMap((e) => e.size)),
       coords: concatenate(Float32Array, part, (e) => e.coords),

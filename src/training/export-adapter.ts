@@ -1,8 +1,10 @@
 /** @file Writes a run's parameters as an adapter in PEFT's file format, or, for full tuning, as differences from the base. */
+import { fromHeadLayout, type HeadTensor, isHeadTensor } from '../../engine/sam/prompt-head'
 import type { AdaptedLayer } from '../../engine/train/lora'
 import type { ParameterState } from '../../engine/train/parameters'
 import { type Adapter, type LoraPair, writeAdapter } from '../weights/peft'
 import { type Difference, type FullAdapter, writeFull } from '../weights/full-adapter'
+import { writePromptHead } from '../weights/prompt-head-file'
 import { updateAdapterProfile } from '../weights/adapter-profile'
 import { inputSize, type TrainConfig } from './config'
 
@@ -52,7 +54,13 @@ export function toDifferences(
   return { config: { base_model_name_or_path: config.model }, differences }
 }
 
-/** Writes the adapter files into a folder. */
+/** The prompt head among the parameters, as its file lays it out; none if no head trains. */
+const headOf = (parameters: readonly ParameterState[]): HeadTensor[] =>
+  parameters
+    .filter(({ name }) => isHeadTensor(name))
+    .map(({ name, shape, values }) => fromHeadLayout({ name, shape: [...shape], data: values }))
+
+/** Writes the adapter files into a folder, with the prompt head if one trains. */
 export async function exportAdapter(
   folder: string,
   config: TrainConfig,
@@ -61,6 +69,7 @@ export async function exportAdapter(
 ): Promise<void> {
   if (config.lora.kind === 'full') await writeFull(folder, toDifferences(config, layers, parameters))
   else await writeAdapter(folder, toAdapter(config, layers, parameters))
+  await writePromptHead(folder, headOf(parameters))
   // what was found for an earlier checkpoint does not fit these matrices
   const none = { thresholds: undefined, calibration: undefined, strength: undefined }
   await updateAdapterProfile(folder, { size: inputSize(config), ...none })

@@ -46,7 +46,7 @@ export function stepConfig(config: TrainConfig, microBatch: number, recompute: R
     microBatch,
     prompts: prompts.count,
     slots: slotsOf(config),
-    loss,
+    loss: { ...loss, head: config.head.weight },
     optimizer: { algorithm, betas: [beta1, beta2], eps, weightDecay, maxNorm, average },
     frozen,
     weighted: loss.small > 0,

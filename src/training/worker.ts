@@ -11,7 +11,8 @@ parentPort!.on('message', async ({ id, item, seed }: WorkerTask) => {
   const reply = (value: WorkerReply, transfer: ArrayBuffer[] = []) => parentPort!.postMessage(value, transfer)
   try {
     const example = await preparation.make(item, seed)
-    const parts = [example.image, example.coords, example.labels, example.targets, example.supervision]
+    const { image, coords, labels, targets, supervision, headTargets } = example
+    const parts = [image, coords, labels, targets, supervision, ...(headTargets ? [headTargets] : [])]
     reply({ id, example }, [...new Set(parts.map(({ buffer }) => buffer as ArrayBuffer))])
   } catch (error) {
     reply({ id, error: messageOf(error), user: error instanceof UserError })

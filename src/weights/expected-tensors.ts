@@ -1,5 +1,6 @@
 /** @file Names and shapes of all tensors of a model, and the check of a checkpoint against them. */
 import type { Architecture, TinyVitArchitecture, VitArchitecture } from '../../engine/sam/architecture'
+import { hasPromptHead, promptHeadShapes } from '../../engine/sam/prompt-head'
 import { UserError } from '../host/errors'
 import type { Checkpoint } from './checkpoint'
 import { sameShape, shapeText } from './tensor-file'
@@ -26,6 +27,11 @@ type TensorShapes = Map<string, number[]>
 export function validateCheckpoint(checkpoint: Checkpoint, architecture: Architecture): void {
   const { path, tensors } = checkpoint
   const expected = expectedTensors(architecture, (name) => tensors.get(name)?.shape[0])
+  if (hasPromptHead(tensors)) {
+    // a merged adapter's prompt head is optional
+    const head = promptHeadShapes(architecture.outChannels, (name) => tensors.get(name)?.shape)
+    for (const [name, shape] of head) expected.set(name, shape)
+  }
   const problems: string[] = []
   for (const [name, shape] of expected) {
     const entry = tensors.get(name)

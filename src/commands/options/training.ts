@@ -6,7 +6,8 @@ import type { RawConfig } from '../../training/config'
 interface Flag {
   /** Dotted path of the key it sets. */
   path: string
-  kind: 'text' | 'texts' | 'number' | 'list' | 'numbers' | 'on' | 'off' | 'mix'
+  /** on, off and zero are switches, which set true, false and 0. */
+  kind: 'text' | 'texts' | 'number' | 'list' | 'numbers' | 'on' | 'off' | 'zero' | 'mix'
   /** How many numbers there are of kind `numbers`; three by default. */
   length?: 2 | 3
   value?: string
@@ -183,6 +184,13 @@ const flags: Record<string, Flag> = {
     value: 'X',
     about: 'weight mask pixels on an outline 1 + X times in the cross-entropy (default 0: all equally)',
   },
+  head: {
+    path: 'head.weight',
+    kind: 'number',
+    value: 'X',
+    about: 'weight of the prompt head’s loss; the head proposes prompts to the generator (default 0.5)',
+  },
+  'no-head': { path: 'head.weight', kind: 'zero', about: 'train no prompt head: the same as --head 0' },
   prompts: {
     path: 'prompts.count',
     kind: 'number',
@@ -277,11 +285,13 @@ const flags: Record<string, Flag> = {
   seed: { path: 'seed', kind: 'number', value: 'N', about: 'random seed (default 0)' },
 }
 
+const isSwitch = (kind: Flag['kind']) => kind === 'on' || kind === 'off' || kind === 'zero'
+
 /** The options of `wgsam train` that set a key of the configuration. */
 export const configOptions: Record<string, Option> = Object.fromEntries(
   Object.entries(flags).map(([name, { kind, value, about }]) => [
     name,
-    kind === 'on' || kind === 'off'
+    isSwitch(kind)
       ? { type: 'boolean', description: about }
       : { type: 'string', value, description: about, ...(kind === 'texts' && { multiple: true }) },
   ]),
@@ -296,6 +306,7 @@ export function configFromFlags(values: Values): RawConfig {
   for (const other of ['zoom-out', 'magnify'])
     if (values['no-augment'] && values[other] !== undefined)
       throw new UserError(`--no-augment and --${other} exclude each other`)
+  if (values['no-head'] && values.head !== undefined) throw new UserError('--head and --no-head exclude each other')
   for (const [name, flag] of Object.entries(flags)) {
     if (values[name] === undefined) continue
     const { path, kind } = flag
@@ -312,7 +323,8 @@ export function configFromFlags(values: Values): RawConfig {
 const AUTOMATIC = ['micro-batch', 'workers', 'epochs']
 
 function readFlag(values: Values, name: string, { kind, length = 3 }: Flag): unknown {
-  if (kind === 'on' || kind === 'off') return kind === 'on'
+  if (kind === 'zero') return 0
+  if (isSwitch(kind)) return kind === 'on'
   if (kind === 'texts') return texts(values, name)
   const typed = text(values, name)!
   if (kind === 'text') return typed

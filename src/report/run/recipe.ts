@@ -9,7 +9,7 @@ export type Fact = [string, string]
 
 export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
   if (!config) return []
-  const { lora, optimizer, schedule, prompts, loss, validation } = config
+  const { lora, optimizer, schedule, prompts, validation } = config
   const shares = (['point', 'box', 'both'] as const).map((kind) => `${kind} ${prompts[kind]}`).join(', ')
   const blocks = lora.blocks === null ? '' : `, blocks ${JSON.stringify(lora.blocks)}`
   const adapter =
@@ -26,7 +26,7 @@ export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
       'Optimiser',
       `${optimizer.algorithm}, learning rate ${optimizer.learningRate} (${schedule.kind}, ${warmup}), weight decay ${optimizer.weightDecay}, ${optimizer.maxNorm ? `gradients clipped to a norm of ${optimizer.maxNorm}` : 'gradients not clipped'}`,
     ],
-    ['Loss', lossText(loss)],
+    ['Loss', lossText(config)],
     [
       'Prompts',
       `${prompts.count} per image and step, relative frequencies: ${shares}; none for particles under ${prompts.minArea} px`,
@@ -55,11 +55,13 @@ function onTheGpu({ microBatch, recompute, memory }: TrainConfig): string {
   return `${images}${within}; ${again.join(' and ') || 'nothing'} recomputed in the backward pass`
 }
 
-function lossText({ dice, bce, iou, small, smooth, boundary }: TrainConfig['loss']): string {
+function lossText({ loss, head }: TrainConfig): string {
+  const { dice, bce, iou, small, smooth, boundary } = loss
   const added = smooth === 1 ? '' : `, Dice smoothed by ${smooth} pixels`
   const weighted = small ? `; particles weighted by area to the power of −${small}` : ''
   const outlines = boundary ? ` (outlines weighted ${1 + boundary} times)` : ''
-  return `Dice × ${dice} + cross-entropy × ${bce}${outlines} + IoU head’s error × ${iou}${added}${weighted}`
+  const maps = head.weight ? ` + prompt head’s cross-entropy × ${head.weight}` : ''
+  return `Dice × ${dice} + cross-entropy × ${bce}${outlines} + IoU head’s error × ${iou}${maps}${added}${weighted}`
 }
 
 function augmentation({ augment }: TrainConfig): string {

@@ -1,4 +1,5 @@
 /** @file Charts of one training run, or of several in the same axes. */
+import type { LossParts } from '../../../engine/train/training-step'
 import type { Measures, StepRecord } from '../../tracking/records'
 import { type Chart, lineChart, type Series, smooth } from '../../drawing/chart'
 import { percent } from '../evaluation-table'
@@ -35,9 +36,10 @@ export function trainingCharts(runs: readonly RunView[]): string {
     // the single values of several runs would hide each other
     return runs.length > 1 ? [mean] : [{ name: 'each step', points, colour: 1, style: 'faint' }, mean]
   })
-  const part = (name: 'dice' | 'bce' | 'iou') => (run: RunView) => smooth(bySteps(run, ({ parts }) => parts?.[name]))
-  const titles = { dice: 'Dice', bce: 'cross-entropy', iou: 'IoU head’s error' }
-  const names = ['dice', 'bce', 'iou'] as const
+  const part = (name: keyof LossParts) => (run: RunView) => smooth(bySteps(run, ({ parts }) => parts?.[name]))
+  const titles = { dice: 'Dice', bce: 'cross-entropy', iou: 'IoU head’s error', head: 'prompt head’s cross-entropy' }
+  const measured = (name: keyof LossParts) => runs.some((run) => part(name)(run).length)
+  const names = (['dice', 'bce', 'iou', 'head'] as const).filter((name) => name !== 'head' || measured(name))
   const partCharts: Chart[] =
     runs.length > 1
       ? names.map((name) => ({ title: `Loss: ${titles[name]}`, x: 'step', series: lines(runs, part(name)) }))

@@ -63,8 +63,8 @@ function reference(x: Numbers, side: number, weight: (name: string) => Numbers):
 
 /** Random tensors in PyTorch's layout, narrower than those that wgsam makes, so that finite differences are fast. */
 function narrow(channels: number): HeadTensor[] {
-  const widths: Record<string, number> = { conv1: 8, upscale1: 4, upscale2: 4 }
-  return [...promptHeadShapes(channels, (name) => widths[name.split('.')[1]])].map(([name, shape], i) => {
+  const shapes: Record<string, number[]> = { conv1: [8], upscale1: [8, 4], upscale2: [4, 4] }
+  return [...promptHeadShapes(channels, (name) => shapes[name.split('.')[1]])].map(([name, shape], i) => {
     const data = randomArray(
       40 + i,
       shape.reduce((a, b) => a * b),
