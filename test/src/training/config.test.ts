@@ -183,6 +183,7 @@ test('a changed default raises the version of the checkpoints, whose hash does n
     [null, 'refuse', [0.7, 0.2, 0.1], null, 8, 'auto', 'f32'],
   )
   assert.is(rest.average, 0.999)
+  assert.equal(rest.head, { weight: 0.5 })
   assert.equal([rest.epochs, rest.images, rest.maxSteps, rest.seed, rest.augment], ['auto', null, null, 0, true])
   const targets = [...LORA_TARGETS]
   assert.equal(lora, { kind: 'lora', rank: 512, alpha: null, rslora: false, targets, blocks: null })

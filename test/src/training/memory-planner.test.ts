@@ -101,7 +101,7 @@ test('memory is linear in the images at once, and in pixels', async () => {
 test('a smaller budget means more recomputation, then fewer images at once; the plan fits, and none cheaper does', async () => {
   const work = ({ microBatch, recompute: { decoder, blocks } }: RunPlan) => [-microBatch, decoder ? 1 + blocks : 0]
   const plans: RunPlan[] = []
-  for (const memory of ['6.5GiB', '5.6GiB', '4GiB', '3GiB', '2.5GiB', '2GiB', '1GiB']) {
+  for (const memory of ['6.5GiB', '5.6GiB', '4GiB', '3GiB', '2.5GiB', '2GiB', '1.05GiB']) {
     const plan = await planB({ memory })
     assert.ok(plan.total <= parseBytes(memory)!, memory)
     plans.push(plan)
