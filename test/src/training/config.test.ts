@@ -243,6 +243,14 @@ test('flags for small particles', () => {
     assert.match(refusal({ data: ['x'], loss: { boundary } }), 'loss.boundary must')
 })
 
+test('flags for the prompt head', () => {
+  const read = (...words: string[]) => configFromFlags(parse({ ...command, options: configOptions }, words).values)
+  assert.equal(read('--head', '0.25'), { head: { weight: 0.25 } })
+  assert.equal(read('--no-head'), { head: { weight: 0 } })
+  assert.throws(() => read('--head', '1', '--no-head'), /exclude each other/)
+  assert.match(refusal({ data: ['x'], head: { weight: -1 } }), /head\.weight must be a number from 0 to 1000/)
+})
+
 test('a run on few images has enough steps, and validations spread over them', () => {
   const few = checkConfig({ data: ['x'] }, '')
   assert.equal(
