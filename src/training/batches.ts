@@ -70,15 +70,21 @@ export class Batches {
   }
 
   private prepare(): Promise<Batch> {
-    const samples = Array.from({ length: this.config.batch }, () => ({
-      item: this.items[this.sampler.next()],
+    const { batch: length, synthetic } = this.config
+    const samples = Array.from({ length }, () => ({
+      // without synthetic scenes no number is drawn for them
+      item: synthetic && this.rng.next() < synthetic ? null : this.items[this.sampler.next()],
       seed: this.rng.uint32(),
     }))
     const after = this.now()
     const batch = this.last.then(async () => {
       if (this.closed) throw new Error('the batches are closed')
       const examples = await Promise.all(samples.map(({ item, seed }) => this.preparation.make(item, seed)))
-      return { microBatches: toMicroBatches(examples, this.microBatch), ids: samples.map(({ item }) => item.id), after }
+      return {
+        microBatches: toMicroBatches(examples, this.microBatch),
+        ids: samples.map(({ item, seed }) => item?.id ?? `synthetic ${seed}`),
+        after,
+      }
     })
     // the error is reported to the caller of next(); until then it must not end the process as an unhandled rejection
     this.last = batch.catch(() => {})

@@ -87,6 +87,8 @@ export const Schema = v.strictObject(
     split: orNull(name, null),
     /** Train on at most this many images of the training part, chosen by the seed; null: on all. */
     images: orNull(whole(1, 1e6), null),
+    /** Fraction of the images of a step that are synthetic scenes instead, each a new one. */
+    synthetic: preset(number(0, 1), 0),
     /** Input side, pixels; null: the model's own. A run in progress records the number. */
     size: orNull(whole(32, 4096), null),
     /** Images per optimiser step, and how many of them are on the GPU at once (a divisor of batch). */
@@ -280,6 +282,8 @@ function inconsistencies({
   data,
   shares,
   validation,
+  synthetic,
+  augment,
 }: TrainConfig): string[] {
   const wrong: string[] = []
   if (size !== null && size % 16) wrong.push(`size must be a multiple of 16, not ${size}`)
@@ -290,6 +294,8 @@ function inconsistencies({
   const trained = validation.foreign.find((folder) => data.some((other) => resolve(other) === resolve(folder)))
   if (trained) wrong.push(`validation.foreign must not name a folder that is trained on: ${trained}`)
   if (coco && data.length > 1) wrong.push('coco needs exactly one folder in data')
+  if (synthetic && augment === false)
+    wrong.push('synthetic needs augment: without it images repeat, but scenes never do')
   if (shares[0] <= 0) wrong.push('shares leave no image to train on: the first must be above 0')
   return wrong
 }

@@ -4,7 +4,9 @@
  */
 import { Rng } from '../../engine/rng'
 import type { DatasetItem } from '../dataset/dataset'
-import type { TrainConfig } from './config'
+import type { Sample } from '../dataset/sample'
+import { variedScene } from '../synth/varied-scene'
+import { inputSize, type TrainConfig } from './config'
 import { type Example, makeExample } from './examples'
 import { SampleCache } from './sample-cache'
 
@@ -12,7 +14,8 @@ import { SampleCache } from './sample-cache'
 export const CACHE_BYTES = 256 * 2 ** 20
 
 export interface Preparation {
-  make(item: DatasetItem, seed: number): Promise<Example>
+  /** The example of an image, or of a synthetic scene if it is null. */
+  make(item: DatasetItem | null, seed: number): Promise<Example>
   close(): Promise<void>
 }
 
@@ -29,10 +32,11 @@ export class InThread implements Preparation {
     this.cache = new SampleCache(bytes)
   }
 
-  make(item: DatasetItem, seed: number): Promise<Example> {
+  make(item: DatasetItem | null, seed: number): Promise<Example> {
     const example = this.last.then(async () => {
       if (this.closed) throw new Error('the preparation of examples is closed')
-      const made = makeExample(await this.cache.get(item), new Rng(seed), this.config)
+      const sample = item ? await this.cache.get(item) : syntheticSample(seed, inputSize(this.config))
+      const made = makeExample(sample, new Rng(seed), this.config)
       await new Promise((resolve) => setImmediate(resolve))
       return made
     })
@@ -43,4 +47,12 @@ export class InThread implements Preparation {
   async close(): Promise<void> {
     this.closed = true
   }
+}
+
+/** A synthetic scene of at most the model's input size. */
+function syntheticSample(seed: number, size: number): Sample {
+  const { width, height, image, labels } = variedScene(seed, size)
+  const rgb = new Uint8Array(3 * image.length)
+  image.forEach((value, i) => rgb.fill(value, 3 * i, 3 * i + 3))
+  return { width, height, rgb, labels }
 }

@@ -22,7 +22,8 @@ export interface WorkerData {
 
 export interface WorkerTask {
   id: number
-  item: DatasetItem
+  /** Null for a synthetic scene. */
+  item: DatasetItem | null
   seed: number
 }
 
@@ -76,9 +77,8 @@ export class WorkerPool implements Preparation {
     })
   }
 
-  make(item: DatasetItem, seed: number): Promise<Example> {
-    const place = this.places.get(item.id) ?? this.places.size
-    this.places.set(item.id, place)
+  make(item: DatasetItem | null, seed: number): Promise<Example> {
+    const place = item ? this.placeOf(item) : this.tasks
     const { worker, pending, failure } = this.workers[place % this.workers.length]
     if (failure) return Promise.reject(failure)
     const id = this.tasks++
@@ -92,6 +92,12 @@ export class WorkerPool implements Preparation {
       })
       worker.postMessage({ id, item, seed } satisfies WorkerTask)
     })
+  }
+
+  private placeOf({ id }: DatasetItem): number {
+    const place = this.places.get(id) ?? this.places.size
+    this.places.set(id, place)
+    return place
   }
 
   async close(): Promise<void> {

@@ -52,6 +52,12 @@ const flags: Record<string, Flag> = {
     value: 'N',
     about: 'train on at most N images, chosen by the seed; validation and test stay as they are (default: all)',
   },
+  synthetic: {
+    path: 'synthetic',
+    kind: 'number',
+    value: 'X',
+    about: 'fraction of a step’s images that are new synthetic scenes of particles, 0 to 1 (default 0)',
+  },
   model: {
     path: 'model',
     kind: 'text',
@@ -303,7 +309,7 @@ export const configOptions: Record<string, Option> = Object.fromEntries(
  */
 export function configFromFlags(values: Values): RawConfig {
   const raw: RawConfig = {}
-  for (const other of ['zoom-out', 'magnify'])
+  for (const other of ['zoom-out', 'magnify', 'synthetic'])
     if (values['no-augment'] && values[other] !== undefined)
       throw new UserError(`--no-augment and --${other} exclude each other`)
   if (values['no-head'] && values.head !== undefined) throw new UserError('--head and --no-head exclude each other')

@@ -75,6 +75,8 @@ function augmentation({ augment }: TrainConfig): string {
 export function dataFacts({ config, split }: RunView): Fact[] {
   const facts: Fact[] = []
   if (config) facts.push(['Images from', config.data.join(', ')])
+  if (config?.synthetic)
+    facts.push(['Synthetic scenes', `${Number((100 * config.synthetic).toFixed(1))} % of the images of a step`])
   if (split) {
     const { train, val, test } = split
     facts.push([

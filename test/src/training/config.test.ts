@@ -119,6 +119,7 @@ test('every flag sets an existing key', () => {
     strength: 'full',
     'zoom-out': '1',
     magnify: '0.5,2',
+    synthetic: '0.5',
   }
   const plain = checkConfig({ data: ['x'] }, '')
   for (const [name, { type }] of Object.entries(configOptions)) {
@@ -166,6 +167,7 @@ test('the hash covers exactly the values that differ from their defaults', () =>
     { augment: { magnification: [1, 2] } },
     { shares: [0.5, 0.3, 0.2] },
     { images: 5 },
+    { synthetic: 0.25 },
     { epochs: 40 },
   ]
   const hashes = [hash({}), ...changes.map(hash)]
@@ -238,6 +240,10 @@ test('flags for small particles', () => {
   assert.throws(() => read('--magnify', '2'), /takes two numbers/)
   for (const magnification of [[2, 1], [0.1, 1], [1, 30], [1], 2])
     assert.match(refusal({ data: ['x'], augment: { magnification } }), 'augment')
+  assert.equal(read('--synthetic', '0.25'), { synthetic: 0.25 })
+  assert.throws(() => read('--synthetic', '0.25', '--no-augment'), /exclude each other/)
+  assert.match(refusal({ data: ['x'], synthetic: 0.5, augment: false }), 'synthetic needs augment')
+  for (const synthetic of [-0.1, 1.1, NaN]) assert.match(refusal({ data: ['x'], synthetic }), 'synthetic must')
   assert.equal(read('--boundary', '5'), { loss: { boundary: 5 } })
   for (const boundary of [-1, 1001, NaN])
     assert.match(refusal({ data: ['x'], loss: { boundary } }), 'loss.boundary must')

@@ -215,6 +215,32 @@ test('batches do not depend on when they are requested, and continue from a stor
   assert.not.equal(all[0].microBatches, all[3].microBatches, 'every epoch sees other variants')
 })
 
+test('synthetic scenes are mixed in, the same in threads and after resuming; images keep their order', async () => {
+  const { items } = await openDataset(data)
+  const config = (synthetic: number) => toyConfig(data, { size: 48, batch: 4, synthetic })
+  const take = async (batches: Batches, count: number) => {
+    const taken = []
+    for (let i = 0; i < count; i++) taken.push(await batches.next())
+    batches.close()
+    return taken
+  }
+  const plain = await take(new Batches(items, config(0), 4), 5)
+  const mixed = await take(new Batches(items, config(0.5), 4), 5)
+  const ids = mixed.flatMap((batch) => batch.ids)
+  const scenes = ids.filter((id) => id.startsWith('synthetic'))
+  assert.ok(scenes.length > 4 && scenes.length < 16, `${scenes.length} of 20`)
+  assert.is(new Set(scenes).size, scenes.length, 'never the same twice')
+  const images = ids.filter((id) => !id.startsWith('synthetic'))
+  assert.equal(images, plain.flatMap((batch) => batch.ids).slice(0, images.length))
+  const all = await take(new Batches(items, config(1), 4), 1)
+  assert.ok(all[0].ids.every((id) => id.startsWith('synthetic')))
+  assert.ok(all[0].microBatches[0].supervision.some(Boolean))
+  assert.equal(await take(new Batches(items, config(0.5), 4, mixed[1].after), 2), mixed.slice(2, 4))
+  const pool = new WorkerPool(config(0.5), 2, 1e6)
+  assert.equal(await take(new Batches(items, config(0.5), 4, undefined, pool), 2), mixed.slice(0, 2))
+  await pool.close()
+})
+
 test('an image that vanishes during the run is reported by name', async () => {
   const { items } = await openDataset(data)
   const gone = items.map((item) => ({ ...item, imagePath: join(scratch, 'gone.png') }))
