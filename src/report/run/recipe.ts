@@ -9,7 +9,7 @@ export type Fact = [string, string]
 
 export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
   if (!config) return []
-  const { lora, optimizer, schedule, prompts, validation } = config
+  const { lora, optimizer, schedule, prompts, validation, average, strength } = config
   const shares = (['point', 'box', 'both'] as const).map((kind) => `${kind} ${prompts[kind]}`).join(', ')
   const blocks = lora.blocks === null ? '' : `, blocks ${JSON.stringify(lora.blocks)}`
   const adapter =
@@ -26,6 +26,7 @@ export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
       'Optimiser',
       `${optimizer.algorithm}, learning rate ${optimizer.learningRate} (${schedule.kind}, ${warmup}), weight decay ${optimizer.weightDecay}, ${optimizer.maxNorm ? `gradients clipped to a norm of ${optimizer.maxNorm}` : 'gradients not clipped'}`,
     ],
+    ['Average', average ? `moving average of the parameters, decay ${average} at most` : 'none'],
     ['Loss', lossText(config)],
     [
       'Prompts',
@@ -42,6 +43,16 @@ export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
       validation.every
         ? `${validation.every === 1 ? 'each epoch' : `every ${validation.every} epochs`} on ${validation.images ?? 'all'} images, ${validation.instances ?? 'all'} particles per image at most`
         : 'none',
+    ],
+    [
+      'Early end',
+      validation.every && validation.patience
+        ? `after ${validation.patience} validations without a better score`
+        : 'never',
+    ],
+    [
+      'Strength',
+      strength === 'auto' ? 'chosen at the end, so that no source is worse than with the base model' : 'full',
     ],
   ]
 }

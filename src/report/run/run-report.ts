@@ -14,6 +14,7 @@ import { reliabilityCharts } from '../reliability'
 import { trainingCharts, validationCharts } from './run-curves'
 import { evaluationHtml, type EvaluationView } from './evaluation-tables'
 import type { RunView } from './read-run'
+import { strengthHtml } from './strength-table'
 import { measuredHtml, type MeasuredView, tableHtml } from './size-distributions'
 import { dataFacts, differences, recipeFacts } from './recipe'
 
@@ -43,6 +44,7 @@ ${problems(runs)}
 ${curves(runs)}
 ${pictures(runs)}
 ${generatorHtml(runs)}
+${runs.map((run) => strengthHtml(run, several ? `Sources of ${run.name}` : 'Sources')).join('\n')}
 ${evaluations.length ? `<h2>Evaluation</h2>\n${evaluations.map((one) => evaluationHtml(one, evaluations.length > 1)).join('\n')}` : ''}
 ${measured ? `<h2>Particle sizes</h2>\n${measuredHtml(measured)}` : ''}
 ${several ? differenceTable(runs) : ''}
@@ -53,10 +55,12 @@ ${runs.map((run) => howHtml(run, several)).join('\n')}
 }
 
 /** Says how far a run has come. */
-export function stateOf({ steps, total }: RunView): string {
+export function stateOf({ steps, total, validations }: RunView): string {
   const done = steps.at(-1)?.step ?? 0
   if (total === null) return `${done} steps`
   if (done >= total) return `finished, ${done} steps`
+  if (validations.at(-1)?.early && validations.at(-1)!.step === done)
+    return `finished early after ${done} of ${total} steps: validations had stopped improving`
   return `${done} of ${total} steps (${Math.floor((100 * done) / total)} %): still running, or stopped`
 }
 
@@ -65,10 +69,12 @@ const aboutOf = (run: RunView): string =>
 
 /** The validation with the highest score, whose adapter is stored as the best. */
 const bestOf = ({ validations }: RunView) =>
-  validations.reduce<RunView['validations'][number] | null>(
-    (best, one) => (best && best.score >= one.score ? best : one),
-    null,
-  )
+  validations
+    .filter(({ step }) => step > 0)
+    .reduce<RunView['validations'][number] | null>((best, one) => (best && best.score >= one.score ? best : one), null)
+
+/** The validation of the base model, before the first step. */
+const baseOf = ({ validations }: RunView) => validations.find(({ step }) => step === 0)
 
 const share = (value: number | null | undefined) =>
   typeof value === 'number' && Number.isFinite(value) ? percent(value) : '–'
@@ -89,12 +95,15 @@ function tiles(run: RunView): string {
   ]
   if (best) {
     const both = (name: 'dice' | 'instanceDice') => `${share(best.point[name])} · ${share(best.box[name])}`
+    const base = baseOf(run)
+    const before = (name: 'dice' | 'instanceDice') =>
+      base ? `; the base model has ${share(base.point[name])} · ${share(base.box[name])}` : ''
     shown.push(
       tile(
         both('dice'),
-        `Dice in percent, point · box prompts, of the best validation (epoch ${best.epoch.toFixed(1)})`,
+        `Dice in percent, point · box prompts, of the best validation (epoch ${best.epoch.toFixed(1)})${before('dice')}`,
       ),
-      tile(both('instanceDice'), 'Instance Dice in percent, at that validation'),
+      tile(both('instanceDice'), `Instance Dice in percent, at that validation${before('instanceDice')}`),
     )
   }
   return `<div class="tiles">${shown.join('')}</div>`

@@ -20,7 +20,7 @@ import { renderRunReport } from '../../../../src/report/run/run-report'
 import { addSession, readSessions } from '../../../../src/report/run/sessions'
 import { updateAdapterProfile } from '../../../../src/weights/adapter-profile'
 import { openBrowser, testInBrowser } from '../../../support/browser'
-import { makeRun, scratch, step } from '../../../support/runs'
+import { makeRun, scratch, step, validation } from '../../../support/runs'
 
 const hardware = { adapter: 'a GPU', driver: 'd', software: false, processor: 'p', system: 's', versions: 'wgsam 9' }
 const text = (html: string) =>
@@ -104,6 +104,30 @@ function evaluationFile(path: string): string {
   writeFileSync(path, JSON.stringify({ ...head, ...comparison }))
   return path
 }
+
+test('a run shows the base model, its folders, an early end and the strength of its adapter', async () => {
+  const root = makeRun({ steps: 12 })
+  const metrics = join(root, 'metrics.jsonl')
+  const sources = (a: number, b: number) => ({ sources: { 'powder <1>': a, spheres: b } })
+  const base = { ...validation(0, 0.51), ...sources(0.41, 0.42) }
+  const last = { ...validation(12, 0.77), ...sources(0.71, 0.72), early: true }
+  writeFileSync(
+    metrics,
+    [JSON.stringify(base), readFileSync(metrics, 'utf8').trim(), JSON.stringify(last), ''].join('\n'),
+  )
+  mkdirSync(join(root, 'best'))
+  const source = { name: 'oxide', foreign: true, images: 8, base: { point: 0.6, box: 0.9 } }
+  const scored = { ...source, adapter: { point: 0.8, box: 0.905 } }
+  await updateAdapterProfile(join(root, 'best'), { strength: { value: 0.75, safe: true, sources: [scored] } })
+  const html = await report(root)
+  assert.match(html, /finished early after 12 of 20 steps: validations had stopped improving/)
+  assert.match(html, /epoch 3\.0\); the base model has 51\.00 · 51\.00/)
+  assert.match(html, /powder &lt;1&gt;<\/t[hd]>[^]*41\.00[^]*71\.00/)
+  assert.match(html, /strength 0\.75: of the strengths tried/)
+  assert.match(html, /oxide<[^]*not trained on<[^]*60\.00<[^]*80\.00<[^]*90\.00<[^]*90\.50</)
+  await updateAdapterProfile(join(root, 'best'), { strength: { value: 0.25, safe: false, sources: [scored] } })
+  assert.match(await report(root), /Warning: at every strength some source is worse/)
+})
 
 test('a run shows the thresholds and the calibration of its adapter', async () => {
   const root = makeRun()

@@ -1,0 +1,41 @@
+/** @file The strength of an adapter in a run's report: the scores of every source with the base model and with the adapter. */
+import { escape } from '../../text/escape'
+import { percent } from '../evaluation-table'
+import type { RunView } from './read-run'
+import { tableHtml } from './size-distributions'
+
+/** The section of a run; empty if no strength was chosen. */
+export function strengthHtml({ profile: { strength }, validations }: RunView, heading: string): string {
+  const folders = foldersHtml(validations)
+  if (!strength) return folders ? `<h2>${escape(heading)}</h2>\n${folders}` : ''
+  const { value, safe, sources } = strength
+  const rows = sources.map(({ name, foreign, images, base, adapter }) => [
+    name,
+    foreign ? 'not trained on' : 'trained on others of its kind',
+    String(images),
+    ...[base.point, adapter.point, base.box, adapter.box].map((score) => percent(score)),
+  ])
+  const head = ['', '', 'images', 'points: base', 'points: adapter', 'boxes: base', 'boxes: adapter']
+  const text = safe
+    ? `The adapter is stored with strength ${value}: of the strengths tried, the best with which no source is worse than with the base model.`
+    : `Warning: at every strength some source is worse than with the base model. The least harmful strength, ${value}, is stored. Use the base model on such images, or train on some of them.`
+  return `<h2>${escape(heading)}</h2>
+<p>${escape(text)}</p>
+${tableHtml(head, rows)}
+<p class="note">Scores in percent: the mean of the Dice of whole images and of single instances.</p>
+${folders}`
+}
+
+/** The scores of the run's folders, with the base model and in the best validation; empty if there is one folder. */
+function foldersHtml(validations: RunView['validations']): string {
+  const base = validations.find(({ step }) => step === 0)
+  const trained = validations.filter(({ step, sources }) => step > 0 && sources)
+  if (!trained.length) return ''
+  const best = trained.reduce((a, b) => (b.score > a.score ? b : a))
+  const rows = Object.entries(best.sources!).map(([name, score]) => {
+    const before = base?.sources?.[name]
+    return [name, before === undefined ? '–' : percent(before), percent(score)]
+  })
+  return `<p>The validation images by folder, mean score over points and boxes in percent:</p>
+${tableHtml(['', 'base model', 'best validation'], rows)}`
+}
