@@ -4,7 +4,8 @@ import type { Mask } from '../../engine/masks/mask'
 import { maskOfLabel } from '../../engine/masks/mask-of-label'
 import type { Size } from '../../engine/image/size'
 import { otsuThreshold, smoothGray } from './otsu'
-import { type Parts, watershed } from './watershed'
+import type { Parts } from '../../engine/masks/watershed'
+import { splitAtNecks } from './split-at-necks'
 
 /** Holes and parts smaller than these fractions of the image are noise. */
 const HOLE = 1 / 5000
@@ -24,7 +25,7 @@ export function watershedMasks(image: Size & { rgb: Uint8Array }): Mask[] {
   if (threshold === null) return []
   const sides = [true, false].map((bright) => {
     const side = Uint8Array.from(gray, (value) => +(value >= threshold === bright))
-    return watershed(fillSmallHoles(side, image), image)
+    return splitAtNecks(fillSmallHoles(side, image), image)
   })
   const [bright, dark] = sides.map(roundness)
   return cutOut(sides[bright >= dark ? 0 : 1], image, SPECK * image.width * image.height)

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { roundness, watershedMasks } from '../../../src/evaluation/watershed-baseline'
 import { automaticMatches } from '../../../src/evaluation/matching'
 import { otsuThreshold, smoothGray } from '../../../src/evaluation/otsu'
-import { watershed } from '../../../src/evaluation/watershed'
+import { splitAtNecks } from '../../../src/evaluation/split-at-necks'
 import { discs, touchingDiscs } from '../../support/discs'
 
 const size = { width: 96, height: 64 }
@@ -30,14 +30,14 @@ test('smoothing keeps a constant and spreads a point over 25 pixels', () => {
 })
 
 test('one disc is one part, two overlapping ones are two, cut at their neck', () => {
-  const one = watershed(discs([[30, 30, 15]]), size)
+  const one = splitAtNecks(discs([[30, 30, 15]]), size)
   assert.is(one.areas.length, 1)
   assert.ok(Math.abs(one.peaks[0] - 15) < 1.1)
   const mask = discs([
     [30, 30, 15],
     [54, 30, 15],
   ])
-  const two = watershed(mask, size)
+  const two = splitAtNecks(mask, size)
   assert.is(two.areas.length, 2)
   assert.is(two.labels[30 * 96 + 20], 1)
   assert.is(two.labels[30 * 96 + 64], 2)
@@ -51,7 +51,7 @@ test('one disc is one part, two overlapping ones are two, cut at their neck', ()
 
 test('a wide neck and a ragged rim separate nothing', () => {
   assert.is(
-    watershed(
+    splitAtNecks(
       discs([
         [30, 30, 15],
         [42, 30, 15],
@@ -62,25 +62,25 @@ test('a wide neck and a ragged rim separate nothing', () => {
     'a neck of 0.92 of the radius',
   )
   const bar = Uint8Array.from({ length: 96 * 64 }, (_, i) => +(Math.abs(Math.floor(i / 96) - 30) <= 6 + (i % 2)))
-  assert.is(watershed(bar, size).areas.length, 1)
+  assert.is(splitAtNecks(bar, size).areas.length, 1)
 })
 
 test('no pixels, one pixel, all pixels', () => {
-  assert.equal(watershed(new Uint8Array(96 * 64), size).areas, [])
+  assert.equal(splitAtNecks(new Uint8Array(96 * 64), size).areas, [])
   const single = new Uint8Array(96 * 64)
   single[100] = 1
-  assert.equal([...watershed(single, size).areas, ...watershed(single, size).peaks], [1, 1])
-  assert.equal(watershed(new Uint8Array(96 * 64).fill(1), size).areas, [96 * 64])
+  assert.equal([...splitAtNecks(single, size).areas, ...splitAtNecks(single, size).peaks], [1, 1])
+  assert.equal(splitAtNecks(new Uint8Array(96 * 64).fill(1), size).areas, [96 * 64])
 })
 
 test('a disc fills itself, a cross does not', () => {
-  const disc = roundness(watershed(discs([[40, 30, 20]]), size))
+  const disc = roundness(splitAtNecks(discs([[40, 30, 20]]), size))
   assert.ok(disc > 0.92 && disc < 1.06, String(disc))
   const cross = Uint8Array.from(
     { length: 96 * 64 },
     (_, i) => +(Math.abs((i % 96) - 48) < 4 || Math.abs(Math.floor(i / 96) - 30) < 4),
   )
-  assert.ok(roundness(watershed(cross, size)) < 0.2)
+  assert.ok(roundness(splitAtNecks(cross, size)) < 0.2)
 })
 
 for (const bright of [true, false])
