@@ -1,13 +1,15 @@
 // Which masks of a decoder pass are kept, and which part of their logits. Integers, so the results are exact; no atomics.
 //
-// select: lists the places p 4 + t (t from 1 to 3) of iou (P, 4) that are above the threshold, in ascending order: list[0] is
-//   their number, list[1..] are the places. One workgroup, by prefix sums over 256 places at a time. Grid: 1.
+// select: lists the places p 4 + t (t from `first`, `tokens` of them) of iou (P, 4) that are above the threshold, in ascending
+//   order: list[0] is their number, list[1..] are the places. One workgroup, by prefix sums over 256 places at a time. Grid: 1.
 // window: for each listed place the smallest box of its logits (P, 4, side, side) that holds all above `lowest`. found[0] is
 //   the number of places; from found[8] on there are eight words a place: place, x0, y0, x1, y1 (inclusive; x1 < x0 if there is
 //   none), the IoU's bits, 0, 0. Reads side^2 floats a place. Grid: at least as many workgroups as places.
 
 struct Params {
-  masks: u32, // 3 P
+  masks: u32, // P times tokens
+  first: u32,
+  tokens: u32,
   side: u32,
   all: u32, // 1: all places, whatever their IoU
   threshold: f32,
@@ -31,7 +33,7 @@ fn select(@builtin(local_invocation_index) lane: u32) {
   var total = 0u;
   for (var start = 0u; start < params.masks; start += 256u) {
     let i = start + lane;
-    let place = i / 3u * 4u + i % 3u + 1u;
+    let place = i / params.tokens * 4u + i % params.tokens + params.first;
     var chosen = 0u;
     if (i < params.masks) {
       if (params.all == 1u || iou[place] > params.threshold) { chosen = 1u; }

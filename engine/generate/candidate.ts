@@ -24,10 +24,12 @@ export interface Candidate extends CandidateMeasures {
    * result while you need it.
    */
   readonly mask: Mask
-  /** The mask token, 1 to 3: from part to whole. */
+  /** The mask token, 1 to 3 from part to whole; 0 if the prompt had a box. */
   token: number
-  /** The prompt, in pixels of the image. */
+  /** The point of the prompt, in pixels of the image. */
   point: Point
+  /** The box of the prompt, in pixels of the image; absent if it was a point alone. */
+  promptBox?: Region
   /** Input of `rethreshold`; absent if it was not kept, or if the mask was united from several tiles. */
   logits?: LogitWindow
 }
@@ -61,9 +63,9 @@ export type RejectionReason = (typeof rejectionReasons)[number]
 
 /** The generator's result: the candidates, and the number of masks they were chosen from. */
 export interface GeneratedSet extends CandidateSet {
-  /** The number of points that prompted the model. */
-  points: number
-  /** The number of masks that the model predicted: three per point. */
+  /** The number of prompts that the model was given. */
+  prompts: number
+  /** The number of masks that the model predicted: three for a point, one for a point and a box. */
   masks: number
   removed: Record<RejectionReason, number>
 }

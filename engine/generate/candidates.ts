@@ -1,13 +1,7 @@
 /** @file Finds an image's candidates: prompts each crop or tile, keeps masks above the floors, removes duplicates, finds overlaps. */
 import type { Size } from '../image/size'
 import { type Point, type Region, regionSize } from '../image/box'
-import {
-  type GeneratedSet,
-  type Overlap,
-  type RejectionReason,
-  type CandidateMeasures,
-  rejectionReasons,
-} from './candidate'
+import { type GeneratedSet, type RejectionReason, type CandidateMeasures, rejectionReasons } from './candidate'
 import { cropRegions, isCutByCrop } from './crops'
 import { type PackedCandidate, packedBytes, unpackCandidate, packCandidate } from './packed-candidate'
 import { filterCandidates, sameCrop } from './filter'
@@ -16,10 +10,11 @@ import type { GeneratorOptions } from './generator-options'
 import type { OverlapCounter } from './overlap-counter'
 import { findOverlaps, suppressDuplicates } from './overlaps'
 import { layerPoints, addGrids } from './point-grid'
+import { ambiguousTokens, movePrompt, type Prompt, singleToken, type TokenRange } from './prompt'
+import type { RegionPrompts } from './region-prompts'
 import type { GenerateHooks, RegionRunner } from './region-runner'
 import type { RgbImage } from '../image/rgb-image'
 import { uncoveredPoints } from './uncovered-points'
-import { AMBIGUOUS_MASKS } from '../sam/mask-tokens'
 import { mergeSeams } from './seams'
 import { tileRegions } from '../image/tiles'
 
@@ -32,7 +27,9 @@ interface EncodedPart {
   /** The subset of it in which its prompts are; of tiles, the cores partition the image. */
   core: Region
   /** In pixels of the image. */
-  points: Point[]
+  prompts: Prompt[]
+  /** The prompts that a prompt head finds; null with prompts of a grid. */
+  learned: RegionPrompts | null
 }
 
 /** The candidates of an image. @throws the abort reason of `hooks.signal` */
@@ -45,8 +42,10 @@ export async function findCandidates(
 ): Promise<GeneratedSet> {
   const parts = partsOf(image, options)
   const removed = Object.fromEntries(rejectionReasons.map((name) => [name, 0])) as Record<RejectionReason, number>
-  let total = parts.reduce((sum, { points }) => sum + points.length, 0)
+  const learned = options.prompts === 'learned'
+  let total = countPrompts(parts)
   let done = 0
+  let masks = 0
   let candidates: PackedCandidate[] = []
   let bytes = 0
   let limit = POOL_BYTES
@@ -71,8 +70,8 @@ export async function findCandidates(
     for (const i of kept) add(masks[i])
     limit = Math.max(POOL_BYTES, 2 * bytes)
   }
-  const promptPart = async ({ region, points }: EncodedPart) => {
-    if (!points.length) return
+  const promptPart = async ({ region, prompts }: EncodedPart, tokens: TokenRange) => {
+    if (!prompts.length) return
     hooks.signal?.throwIfAborted()
     runner.encode(image, region)
     const thresholds: MaskThresholds = {
@@ -84,14 +83,29 @@ export async function findCandidates(
       // a mask that a tile cuts is merged with its neighbour's part afterwards
       accept: options.tileSize ? undefined : (box) => !isCutByCrop(box, region, image),
     }
-    const local = points.map(([x, y]): Point => [x - region.left, y - region.top])
-    const collect = async (masks: DecodedMask[], prompted: number) => {
-      for (const mask of masks) add(packCandidate(mask, region, points[mask.prompt], image, options))
+    const local = prompts.map((prompt) => movePrompt(prompt, -region.left, -region.top))
+    const collect = async (decoded: DecodedMask[], prompted: number) => {
+      for (const mask of decoded) add(packCandidate(mask, region, prompts[mask.prompt], image, options))
       if (bytes > limit) await removeDuplicates(sameCrop)
       done += prompted
+      masks += tokens.count * prompted
       hooks.onProgress?.(done, total)
     }
-    await runner.run(local, thresholds, removed, collect, hooks.signal)
+    await runner.run(local, tokens, thresholds, removed, collect, hooks.signal)
+  }
+  const learnPrompts = async (part: EncodedPart) => {
+    const { region, core } = part
+    hooks.signal?.throwIfAborted()
+    runner.encode(image, region)
+    part.learned = await runner.findPrompts(core)
+    part.prompts = part.learned.first()
+  }
+  /** The middles of what no mask covers that passes the filters. */
+  const missedPoints = async (): Promise<Point[]> => {
+    const overlaps = await findOverlaps(candidates, countIn(candidates))
+    const { kept } = filterCandidates({ size: image, candidates: [...candidates], overlaps }, options)
+    const bits = kept.map((i) => candidates[i].bits)
+    return uncoveredPoints(bits, image, options.refinePoints)
   }
   const mergeRegions = async () => {
     if (!options.tileSize) return removeDuplicates()
@@ -102,13 +116,18 @@ export async function findCandidates(
     await removeDuplicates()
   }
 
-  for (const part of parts) await promptPart(part)
+  for (const [i, part] of parts.entries()) {
+    if (learned) {
+      await learnPrompts(part)
+      total = Math.round((countPrompts(parts) / (i + 1)) * parts.length)
+    }
+    await promptPart(part, learned ? singleToken : ambiguousTokens)
+  }
   await mergeRegions()
-  if (options.refinePoints) {
-    const overlaps = await findOverlaps(candidates, countIn(candidates))
-    const more = partsWithMissedPoints(candidates, overlaps, image, options, parts)
-    total += more.reduce((sum, { points }) => sum + points.length, 0)
-    for (const part of more) await promptPart(part)
+  if (learned || options.refinePoints) {
+    const more = learned ? missedParticles(candidates, parts) : partsWithPoints(await missedPoints(), image, parts)
+    total = done + countPrompts(more)
+    for (const part of more) await promptPart(part, ambiguousTokens)
     if (more.length) await mergeRegions()
   }
   const overlaps = await findOverlaps(candidates, countIn(candidates))
@@ -117,8 +136,8 @@ export async function findCandidates(
     size,
     candidates: candidates.map(unpackCandidate),
     overlaps,
-    points: done,
-    masks: AMBIGUOUS_MASKS * done,
+    prompts: done,
+    masks,
     removed,
   }
 }
@@ -131,34 +150,31 @@ function partsOf(size: Size, options: GeneratorOptions): EncodedPart[] {
     ? tileRegions(size, options.tileSize, options.tileHalo).map((tile) => ({ ...tile, layer: 0 }))
     : cropRegions(size, options).map((crop) => ({ ...crop, core: crop.region }))
   return places.map(({ region, core, layer }): EncodedPart => {
+    if (options.prompts === 'learned') return { region, core, prompts: [], learned: null }
     const own = regionSize(region)
     const local = addGrids(layerPoints(options, layer, own), layer ? [] : options.pointScales, own)
     const points = local.map(([x, y]): Point => [x + region.left, y + region.top])
-    return { region, core, points: points.filter((point) => isIn(point, core, size)) }
+    const prompts = points.filter((point) => isIn(point, core, size)).map((point): Prompt => ({ point }))
+    return { region, core, prompts, learned: null }
   })
 }
+
+const countPrompts = (parts: readonly EncodedPart[]): number =>
+  parts.reduce((sum, { prompts }) => sum + prompts.length, 0)
 
 /** True if a point is in a region; the image's own right and bottom edge belong to the regions that end there. */
 function isIn([x, y]: Point, { left, top, right, bottom }: Region, { width, height }: Size): boolean {
   return x >= left && (x < right || right === width) && y >= top && (y < bottom || bottom === height)
 }
 
-/** The second round's prompts: points that no mask covers that passes the filters, each in the part whose core contains it. */
-function partsWithMissedPoints(
-  candidates: readonly PackedCandidate[],
-  overlaps: Overlap[],
-  size: Size,
-  options: GeneratorOptions,
-  parts: readonly EncodedPart[],
-): EncodedPart[] {
-  const { kept } = filterCandidates({ size, candidates: [...candidates], overlaps }, options)
-  const points = uncoveredPoints(
-    kept.map((i) => candidates[i].bits),
-    size,
-    options.refinePoints,
-  )
+/** The second round after learned prompts: points in the particles that no candidate covers. */
+const missedParticles = (candidates: readonly PackedCandidate[], parts: readonly EncodedPart[]): EncodedPart[] =>
+  parts.map((part) => ({ ...part, prompts: part.learned!.missed(candidates) })).filter(({ prompts }) => prompts.length)
+
+/** The second round of a grid: each point in the part whose core contains it. */
+function partsWithPoints(points: readonly Point[], size: Size, parts: readonly EncodedPart[]): EncodedPart[] {
   // with crops, the first part is the whole image; with tiles, exactly one core contains a point
-  const found = parts.map((part): EncodedPart => ({ ...part, points: [] }))
-  for (const point of points) found.find(({ core }) => isIn(point, core, size))?.points.push(point)
-  return found.filter((part) => part.points.length)
+  const found = parts.map((part): EncodedPart => ({ ...part, prompts: [] }))
+  for (const point of points) found.find(({ core }) => isIn(point, core, size))?.prompts.push({ point })
+  return found.filter((part) => part.prompts.length)
 }

@@ -6,7 +6,7 @@ import type { LogitWindow } from './candidate'
 export interface DecodedMask {
   /** Index of its prompt in the batch. */
   prompt: number
-  /** The mask token, 1 to 3. */
+  /** The mask token, 0 to 3. */
   token: number
   predictedIou: number
   stability: number

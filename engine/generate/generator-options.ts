@@ -7,8 +7,17 @@ import type { FilterOptions } from './filter'
 export const outputModes = ['binary_mask', 'uncompressed_rle', 'coco_rle'] as const
 export type OutputMode = (typeof outputModes)[number]
 
+export const promptOrigins = ['auto', 'grid', 'learned'] as const
+export type PromptOrigin = (typeof promptOrigins)[number]
+
 /** These options decide which masks are found at all; those of FilterOptions can be changed afterwards. */
 export interface GeneratorOptions extends FilterOptions {
+  /**
+   * Where prompts come from: a grid of points, or one point and box for each particle that the model's prompt head sees.
+   * 'auto' is 'learned' if the model has a prompt head and no other points are given, else 'grid'. Reference mode always uses
+   * the grid.
+   */
+  prompts: PromptOrigin
   /** Points along each side of the grid that prompts the model; the grid covers each crop or tile. */
   pointsPerSide: number
   /** Maximum number of prompts per decoder pass: affects speed and memory only. */
@@ -58,6 +67,7 @@ export interface GeneratorOptions extends FilterOptions {
 }
 
 export const defaultGeneratorOptions: GeneratorOptions = {
+  prompts: 'auto',
   pointsPerSide: 32,
   pointsPerBatch: 64,
   predIouThresh: 0.88,
@@ -131,6 +141,7 @@ export function checkGeneratorOptions(given: Partial<GeneratorOptions> = {}): Ge
   whole('tileHalo', 0, 2 ** 20)
   whole('tileSize', 0, 2 ** 20)
   choice('outputMode', outputModes)
+  choice('prompts', promptOrigins)
   choice('dropFrames', [true, false])
   choice('keepLogits', [true, false])
   if (o.tileSize && o.tileSize < 2 * o.tileHalo + 16)
@@ -141,6 +152,8 @@ export function checkGeneratorOptions(given: Partial<GeneratorOptions> = {}): Ge
     if (!Number.isInteger(n) || n < 1 || n > MAX_POINTS)
       throw new Error(`pointScales must hold whole numbers from 1 to ${MAX_POINTS}, not ${String(n)}`)
   checkGrids(o)
+  if (o.prompts === 'learned' && (o.pointGrids || o.pointScales.length))
+    throw new Error('prompts learned do not go together with pointGrids or pointScales: choose one')
   o.floorPredIou = Math.min(o.floorPredIou, o.predIouThresh)
   o.floorStability = Math.min(o.floorStability, o.stabilityScoreThresh)
   return o

@@ -6,7 +6,7 @@ import { type GeneratorOptions, checkGeneratorOptions } from './generator-option
 import { OverlapCounter } from './overlap-counter'
 import type { MaskRecord } from './reference-record'
 import { referenceRecords } from './reference-flow'
-import { type GenerateHooks, RegionRunner } from './region-runner'
+import { type GenerateHooks, type PromptMapSource, RegionRunner } from './region-runner'
 import type { RgbImage } from '../image/rgb-image'
 
 export type { GenerateHooks } from './region-runner'
@@ -16,15 +16,35 @@ export class MaskGenerator {
 
   private constructor(
     readonly model: SamModel,
+    /** All options; `prompts` says which kind is used. */
     readonly options: GeneratorOptions,
     private readonly runner: RegionRunner,
     private readonly counter: OverlapCounter,
   ) {}
 
-  /** Records the model with the adapter attached now, see AttachedAdapter. @throws Error that names an invalid option */
-  static async create(model: SamModel, options: Partial<GeneratorOptions> = {}): Promise<MaskGenerator> {
+  /**
+   * Records the model with the adapter attached now, see AttachedAdapter.
+   * @param maps stands in for the model's prompt head
+   * @throws Error that names an invalid option, or if prompts are to be learned and there is no prompt head
+   */
+  static async create(
+    model: SamModel,
+    options: Partial<GeneratorOptions> = {},
+    maps?: PromptMapSource,
+  ): Promise<MaskGenerator> {
     const checked = checkGeneratorOptions(options)
-    const runner = await RegionRunner.create(model, checked.pointsPerBatch)
+    const available = !!maps || model.promptHead !== null
+    if (checked.prompts === 'learned' && !available)
+      throw new Error(
+        'the model has no prompt head for prompts learned: use an adapter that was trained with one, or grid',
+      )
+    if (checked.prompts === 'auto')
+      checked.prompts = available && !checked.pointGrids && !checked.pointScales.length ? 'learned' : 'grid'
+    const runner = await RegionRunner.create(
+      model,
+      checked.pointsPerBatch,
+      checked.prompts === 'learned' && (maps ?? true),
+    )
     return new MaskGenerator(model, checked, runner, await OverlapCounter.create(model.engine))
   }
 

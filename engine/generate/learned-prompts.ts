@@ -14,8 +14,10 @@ export const CELL = 4
 
 /** A place is foreground if its probability is higher. */
 const FOREGROUND = 0.5
-/** A particle's smoothed height must reach this somewhere. A single cell of noise, smoothed, does not. */
+/** Where the smoothed height stays lower, a particle is doubtful. */
 const MIN_PEAK = 0.3
+/** Doubtful regions of fewer cells are noise. */
+const MIN_WEAK_CELLS = 4
 /** Two peaks stay separate if the height between them is at least this fraction of the lower one below it. */
 const MIN_DEPTH = 0.15
 /** The precision to which heights are sorted. */
@@ -27,6 +29,8 @@ export interface LearnedPrompt {
   point: Point
   /** The extent of the particle's region, to a fraction of a cell where it borders on background. */
   box: Region
+  /** True if there is foreground, but hardly a centre: to be asked only where the other prompts leave a gap. */
+  weak: boolean
 }
 
 /** The prompts, and the regions that they were found in. */
@@ -45,10 +49,11 @@ export interface LearnedPrompts {
 export function findLearnedPrompts(maps: PromptMaps, valid: Size): LearnedPrompts {
   checkMaps(maps)
   const { side, foreground } = maps
-  const columns = Math.min(side, Math.ceil(valid.width / CELL))
-  const rows = Math.min(side, Math.ceil(valid.height / CELL))
+  // cells that are mostly beyond the image have no meaning
+  const columns = Math.max(1, Math.round(valid.width / CELL))
+  const rows = Math.max(1, Math.round(valid.height / CELL))
   const heights = smoothHeights(maps, columns, rows)
-  const { labels, peaks } = watershed(
+  const { labels, peaks, areas } = watershed(
     heights,
     { width: side, height: side },
     {
@@ -58,7 +63,7 @@ export function findLearnedPrompts(maps: PromptMaps, valid: Size): LearnedPrompt
   )
   const number = new Int32Array(peaks.length + 1)
   let count = 0
-  peaks.forEach((peak, i) => (number[i + 1] = peak >= MIN_PEAK ? ++count : 0))
+  peaks.forEach((peak, i) => (number[i + 1] = peak >= MIN_PEAK || areas[i] >= MIN_WEAK_CELLS ? ++count : 0))
   const regions = labels.map((label) => number[label])
   const innermost = new Int32Array(count).fill(-1)
   const boxes = Array.from({ length: count }, (): Region => ({ left: side, top: side, right: 0, bottom: 0 }))
@@ -71,13 +76,14 @@ export function findLearnedPrompts(maps: PromptMaps, valid: Size): LearnedPrompt
       const box = boxes[i]
       box.left = Math.min(box.left, x > 0 ? x + 0.5 - edge(at - 1) : 0)
       box.top = Math.min(box.top, y > 0 ? y + 0.5 - edge(at - side) : 0)
-      box.right = Math.max(box.right, x + 1 < columns ? x + 0.5 + edge(at + 1) : columns)
-      box.bottom = Math.max(box.bottom, y + 1 < rows ? y + 0.5 + edge(at + side) : rows)
+      box.right = Math.max(box.right, x + 1 < columns ? x + 0.5 + edge(at + 1) : valid.width / CELL)
+      box.bottom = Math.max(box.bottom, y + 1 < rows ? y + 0.5 + edge(at + side) : valid.height / CELL)
     }
   const prompts = boxes.map(({ left, top, right, bottom }, i): LearnedPrompt => {
     const x = innermost[i] % side
     const y = (innermost[i] - x) / side
     return {
+      weak: heights[innermost[i]] < MIN_PEAK,
       point: [Math.min(CELL * (x + 0.5), valid.width), Math.min(CELL * (y + 0.5), valid.height)],
       box: {
         left: CELL * left,
@@ -99,7 +105,7 @@ function edgeOf(own: number, next: number | null): number {
   return (own - FOREGROUND) / (own - next)
 }
 
-/** The mean of centre and distance, smoothed over 3 x 3 cells with weights 1 2 1; 0 outside foreground and image. */
+/** The mean of centre and distance, smoothed over 3 x 3 cells; 0 outside foreground and image. */
 function smoothHeights(
   { side, foreground, centre, distance }: PromptMaps,
   columns: number,
@@ -110,16 +116,19 @@ function smoothHeights(
   for (let y = 0; y < rows; y++)
     for (let x = 0; x < columns; x++)
       // beyond the image's edge the outermost cells are repeated: a particle that is cut by it is not lower there
-      line[y * side + x] = (at(Math.max(0, x - 1), y) + 2 * at(x, y) + at(Math.min(columns - 1, x + 1), y)) / 4
+      line[y * side + x] = smoothed(at(Math.max(0, x - 1), y), at(x, y), at(Math.min(columns - 1, x + 1), y))
   const heights = new Float32Array(side * side)
   for (let y = 0; y < rows; y++)
     for (let x = 0; x < columns; x++) {
       const i = y * side + x
       if (!(foreground[i] > FOREGROUND)) continue
-      heights[i] = (line[Math.max(0, y - 1) * side + x] + 2 * line[i] + line[Math.min(rows - 1, y + 1) * side + x]) / 4
+      heights[i] = smoothed(line[Math.max(0, y - 1) * side + x], line[i], line[Math.min(rows - 1, y + 1) * side + x])
     }
   return heights
 }
+
+/** A mean with the neighbours on either side: little of them, because the smallest particles are 2 cells wide. */
+const smoothed = (before: number, own: number, after: number) => (before + 8 * own + after) / 10
 
 function checkMaps({ side, ...maps }: PromptMaps): void {
   for (const [name, map] of Object.entries(maps)) {

@@ -15,7 +15,7 @@ import type { RejectedCounts, DecodedMask, MaskThresholds } from './decoded-mask
 import { BlockReader, type TensorBlock } from '../device/read-back'
 import { type PackedMask, wordsAround } from '../masks/bit-mask'
 import { MASK_TOKENS } from '../sam/mask-decoder'
-import { AMBIGUOUS_MASKS } from '../sam/mask-tokens'
+import { type TokenRange, ambiguousTokens } from './prompt'
 import { UpscaleAxes } from '../image/upscale-axes'
 import { OneShotKernel, ScratchTensors } from '../device/one-shot-kernel'
 
@@ -82,7 +82,7 @@ export class MaskReader {
   }
 
   /**
-   * The masks of tokens 1 to 3 of the first `prompts` prompts, sorted by prompt and token.
+   * The masks of some tokens of the first `prompts` prompts, sorted by prompt and token.
    * @param results of the decoder: logits (P, MASK_TOKENS, side²) and iou (P, MASK_TOKENS)
    * @param counts is increased by the number of masks that each test rejected
    * @throws Error if no size was set
@@ -92,10 +92,11 @@ export class MaskReader {
     prompts: number,
     thresholds: MaskThresholds,
     counts: RejectedCounts,
+    tokens: TokenRange = ambiguousTokens,
   ): Promise<DecodedMask[]> {
     if (!this.axes) throw new Error('call setImage before reading masks')
-    const jobs = await this.select(logits, iou, prompts, thresholds)
-    counts.floorPredIou += AMBIGUOUS_MASKS * prompts - jobs.length
+    const jobs = await this.select(logits, iou, prompts, tokens, thresholds)
+    counts.floorPredIou += tokens.count * prompts - jobs.length
     const found: DecodedMask[] = []
     let chunk: MaskJob[] = []
     let words = 0
@@ -124,13 +125,21 @@ export class MaskReader {
   }
 
   /** Selects masks by predicted IoU, and finds where each may have pixels. */
-  private async select(logits: Tensor, iou: Tensor, prompts: number, thresholds: MaskThresholds): Promise<MaskJob[]> {
+  private async select(
+    logits: Tensor,
+    iou: Tensor,
+    prompts: number,
+    tokens: TokenRange,
+    thresholds: MaskThresholds,
+  ): Promise<MaskJob[]> {
     const { scratch, side } = this
-    const masks = AMBIGUOUS_MASKS * prompts
+    const masks = tokens.count * prompts
     const list = scratch.tensor('places', 1 + masks)
     const found = scratch.tensor('windows', 8 + 8 * masks)
     const params = {
       masks,
+      first: tokens.first,
+      tokens: tokens.count,
       side,
       all: thresholds.predIouThresh > 0 ? 0 : 1,
       threshold: thresholds.predIouThresh,

@@ -1,5 +1,5 @@
 /** @file Candidates while the generator works on them: in pixels of the image, their masks packed into bits. */
-import { type Point, type Region, boxInImage } from '../image/box'
+import { type Region, boxInImage } from '../image/box'
 import type { Size } from '../image/size'
 import { type PackedMask, movePacked, packMask, unpackMask } from '../masks/bit-mask'
 import { dropIslands, fillHoles } from '../masks/holes-islands'
@@ -7,6 +7,7 @@ import { maskArea, maskBox } from '../masks/mask'
 import type { Candidate } from './candidate'
 import type { DecodedMask } from './decoded-mask'
 import type { GeneratorOptions } from './generator-options'
+import type { Prompt } from './prompt'
 
 export interface PackedCandidate extends Omit<Candidate, 'mask'> {
   bits: PackedMask
@@ -16,7 +17,7 @@ export interface PackedCandidate extends Omit<Candidate, 'mask'> {
 export function packCandidate(
   mask: DecodedMask,
   crop: Region,
-  point: Point,
+  { point, box: promptBox }: Prompt,
   size: Size,
   options: Pick<GeneratorOptions, 'fillHoles' | 'dropIslands'>,
 ): PackedCandidate {
@@ -24,6 +25,7 @@ export function packCandidate(
   const box = boxInImage(mask.box, crop)
   const bits = movePacked(mask.bits, crop.left, crop.top)
   const packed: PackedCandidate = { area, box, predictedIou, stability, crop, token, point, bits }
+  if (promptBox) packed.promptBox = promptBox
   if (logits) packed.logits = logits
   return cleanCandidate(packed, size, options)
 }

@@ -11,6 +11,7 @@ import type { DecodedMask } from './decoded-mask'
 import { boxNms } from './nms'
 import type { GeneratorOptions } from './generator-options'
 import { layerPoints } from './point-grid'
+import { ambiguousTokens, type Prompt } from './prompt'
 import type { MaskRecord } from './reference-record'
 import type { GenerateHooks, RegionRunner } from './region-runner'
 import type { RgbImage } from '../image/rgb-image'
@@ -57,7 +58,8 @@ export async function referenceRecords(
       done += prompted
       onProgress?.(done, total)
     }
-    await runner.run(points, thresholds, counts, collect, signal)
+    const prompts = points.map((point): Prompt => ({ point }))
+    await runner.run(prompts, ambiguousTokens, thresholds, counts, collect, signal)
     const kept = boxNms(
       found.map(({ box }) => box),
       found.map(({ predictedIou }) => predictedIou),

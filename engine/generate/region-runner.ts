@@ -1,22 +1,33 @@
-/** @file Encodes a region of an image and prompts the model with points in it, one decoder pass after the other. */
-import { promptLabel } from '../sam/prompt-labels'
+/** @file Encodes a region of an image and prompts the model in it, one decoder pass after the other. */
 import { Predictor } from '../sam/predictor'
+import { PromptMapReader } from '../sam/prompt-map-reader'
+import type { PromptMaps } from '../sam/prompt-maps'
 import type { SamModel } from '../sam/sam-model'
 import { type RgbImage, cropImage } from '../image/rgb-image'
 import { resizeLongest } from '../image/model-input'
-import { type Point, type Region, regionSize, sameRegion } from '../image/box'
+import { type Region, regionSize, sameRegion } from '../image/box'
+import type { Size } from '../image/size'
 import type { RejectedCounts, DecodedMask, MaskThresholds } from './decoded-mask'
 import { MaskReader } from './mask-reader'
+import { RegionPrompts } from './region-prompts'
+import { BOX_SLOTS, POINT_SLOTS, type Prompt, promptEntries, type TokenRange } from './prompt'
 
 export interface GenerateHooks {
-  /** Points decoded so far, and in total; `total` grows if a second round adds points. */
+  /**
+   * Prompts decoded so far, and in total. `total` grows if a second round adds prompts; with learned prompts it is an estimate
+   * until all tiles have been searched.
+   */
   onProgress?(done: number, total: number): void
   /** Aborts before the next decoder pass: the signal's reason is thrown. */
   signal?: AbortSignal
 }
 
-/** Entries per prompt: a point, and the padding entry that the reference adds to prompts without a box. */
-const SLOTS = 2
+/** Gives the maps of the region that was encoded last: a model's prompt head, or what stands in for it. */
+export interface PromptMapSource {
+  /** @param region of the image */
+  read(region: Region): Promise<PromptMaps>
+  destroy(): void
+}
 
 export class RegionRunner {
   private current: { image: RgbImage; region: Region } | null = null
@@ -24,12 +35,24 @@ export class RegionRunner {
   private constructor(
     private readonly predictor: Predictor,
     private readonly reader: MaskReader,
+    private readonly maps: PromptMapSource | null,
   ) {}
 
-  /** @param prompts maximum number per decoder pass */
-  static async create(model: SamModel, prompts: number): Promise<RegionRunner> {
-    const predictor = await Predictor.create(model, { prompts, slots: SLOTS })
-    return new RegionRunner(predictor, await MaskReader.create(model.engine, model.maskSide, model.inputSize))
+  /**
+   * @param prompts maximum number per decoder pass
+   * @param learned whether prompts are found in the maps of the model's prompt head, or of another source
+   * @throws Error if they are and the model has no prompt head
+   */
+  static async create(
+    model: SamModel,
+    prompts: number,
+    learned: boolean | PromptMapSource = false,
+  ): Promise<RegionRunner> {
+    const { engine, promptHead } = model
+    const predictor = await Predictor.create(model, { prompts, slots: learned ? BOX_SLOTS : POINT_SLOTS })
+    const reader = await MaskReader.create(engine, model.maskSide, model.inputSize)
+    if (learned !== true) return new RegionRunner(predictor, reader, learned || null)
+    return new RegionRunner(predictor, reader, await PromptMapReader.create(engine, promptHead!, predictor.encoded))
   }
 
   /** Side of the square of logits. */
@@ -52,30 +75,46 @@ export class RegionRunner {
     this.current = { image, region }
   }
 
+  /** The part of the model's input that shows the encoded region, in its pixels. @throws Error if no region is encoded */
+  private get valid(): Size {
+    if (!this.current) throw new Error('encode a region first')
+    const { width, height } = regionSize(this.current.region)
+    return resizeLongest(width, height, this.predictor.model.inputSize)
+  }
+
   /**
-   * Prompts the model with points, in pixels of the encoded region.
-   * @param onMasks called after each pass with its masks, sorted by point and token, and the number of its points
+   * Finds a prompt for each particle of the encoded region, in the maps of the prompt head.
+   * @param core see RegionPrompts
+   * @throws Error if no region is encoded, or prompts are not learned
+   */
+  async findPrompts(core: Region): Promise<RegionPrompts> {
+    const { valid, current, maps: source } = this
+    if (!source) throw new Error('this runner has no prompt head')
+    const { region } = current!
+    return new RegionPrompts(await source.read(region), valid, region, core)
+  }
+
+  /**
+   * Prompts the model, in pixels of the encoded region.
+   * @param tokens the mask tokens whose masks are read
+   * @param onMasks called after each pass with its masks, sorted by prompt and token, and the number of its prompts
    * @throws Error if no region is encoded · the abort reason of `signal`
    */
   async run(
-    points: readonly Point[],
+    prompts: readonly Prompt[],
+    tokens: TokenRange,
     thresholds: MaskThresholds,
     counts: RejectedCounts,
-    onMasks: (masks: DecodedMask[], points: number) => Promise<void> | void,
+    onMasks: (masks: DecodedMask[], prompts: number) => Promise<void> | void,
     signal?: AbortSignal,
   ): Promise<void> {
-    if (!this.current) throw new Error('call encode before run')
-    const { predictor, reader } = this
-    const { width, height } = regionSize(this.current.region)
-    const valid = resizeLongest(width, height, predictor.model.inputSize)
-    const [scaleX, scaleY] = [valid.width / width, valid.height / height]
-    for (let start = 0; start < points.length; start += predictor.prompts) {
+    const { predictor, reader, valid, current } = this
+    const { width, height } = regionSize(current!.region)
+    for (let start = 0; start < prompts.length; start += predictor.prompts) {
       signal?.throwIfAborted()
-      const batch = points.slice(start, start + predictor.prompts)
-      const coords = Float32Array.from(batch.flatMap(([x, y]) => [x * scaleX, y * scaleY, 0, 0]))
-      const labels = Int32Array.from(batch.flatMap(() => [promptLabel.foreground, promptLabel.padding]))
-      predictor.submit({ coords, labels })
-      const masks = await reader.read(predictor.results, batch.length, thresholds, counts)
+      const batch = prompts.slice(start, start + predictor.prompts)
+      predictor.submit(promptEntries(batch, predictor.slots, [valid.width / width, valid.height / height]))
+      const masks = await reader.read(predictor.results, batch.length, thresholds, counts, tokens)
       await onMasks(
         masks.map((mask) => ({ ...mask, prompt: start + mask.prompt })),
         batch.length,
@@ -84,6 +123,7 @@ export class RegionRunner {
   }
 
   destroy(): void {
+    this.maps?.destroy()
     this.predictor.destroy()
     this.reader.destroy()
   }

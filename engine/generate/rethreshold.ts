@@ -56,8 +56,9 @@ export async function rethreshold(set: CandidateSet, options: RethresholdOptions
 }
 
 function pack(candidate: Candidate, mask: Mask): PackedCandidate {
-  const { area, box, predictedIou, stability, crop, token, point } = candidate
-  return { area, box, predictedIou, stability, crop, token, point, bits: packMask(mask) }
+  const { area, box, predictedIou, stability, crop, token, point, promptBox } = candidate
+  const prompt = { point, ...(promptBox && { promptBox }) }
+  return { area, box, predictedIou, stability, crop, token, ...prompt, bits: packMask(mask) }
 }
 
 /** Interpolation tables for the size of a crop, computed once per size. */

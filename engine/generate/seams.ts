@@ -124,7 +124,7 @@ function mutualGroups(cuts: readonly CutMask[]): number[][] {
   })
 }
 
-/** The union of several candidates: scores are means weighted by area, token and point are the largest one's; without logits. */
+/** The union of several candidates: scores are means weighted by area, token and prompt are the largest one's; without logits. */
 function unite(candidates: readonly PackedCandidate[]): PackedCandidate {
   const largest = candidates.reduce((a, b) => (b.area > a.area ? b : a))
   const total = candidates.reduce((sum, { area }) => sum + area, 0)
@@ -136,7 +136,8 @@ function unite(candidates: readonly PackedCandidate[]): PackedCandidate {
     box,
   )
   const area = bits.words.reduce((sum, word) => sum + countBits(word), 0)
-  const { token, point } = largest
+  const { token, point, promptBox } = largest
   const [predictedIou, stability] = [mean((d) => d.predictedIou), mean((d) => d.stability)]
-  return { area, box, predictedIou, stability, crop: regionAround(candidates.map((d) => d.crop)), token, point, bits }
+  const crop = regionAround(candidates.map((d) => d.crop))
+  return { area, box, predictedIou, stability, crop, token, point, ...(promptBox && { promptBox }), bits }
 }

@@ -47,6 +47,13 @@ export function unpackMask({ column, columns, row, words }: PackedMask, { x0, y0
   return { x0, y0, width, height, data }
 }
 
+/** True if a pixel belongs to a mask; it may lie outside the words of the mask. */
+export function hasPixel({ column, columns, row, rows, words }: PackedMask, x: number, y: number): boolean {
+  const [word, line] = [(x >> 5) - column, y - row]
+  if (word < 0 || word >= columns || line < 0 || line >= rows) return false
+  return ((words[line * columns + word] >>> (x & 31)) & 1) === 1
+}
+
 /** The number of set bits of a word. */
 export function countBits(word: number): number {
   word -= (word >>> 1) & 0x55555555

@@ -77,7 +77,7 @@ test('the measures of candidates are those of their pixels', () => {
   assert.ok(all.candidates.length > 20)
   checkSet(all)
   const removed = Object.values(all.removed).reduce((a, b) => a + b, 0)
-  assert.is(all.points, 25)
+  assert.is(all.prompts, 25)
   assert.is(all.masks, 75)
   assert.is(all.candidates.length + removed, 75, 'every mask is a candidate or counted as removed')
 })
@@ -200,7 +200,7 @@ test('holes are filled and islands dropped if the options ask for it', async () 
 })
 
 test('further grids add points without repetitions', async () => {
-  assert.is((await generate({ pointScales: [3, 5] })).points, 25 + 9 - 1)
+  assert.is((await generate({ pointScales: [3, 5] })).prompts, 25 + 9 - 1)
   const grids = await generate({
     pointGrids: [
       [
@@ -209,7 +209,7 @@ test('further grids add points without repetitions', async () => {
       ],
     ] as never,
   })
-  assert.is(grids.points, 2)
+  assert.is(grids.prompts, 2)
 })
 
 test('a second round prompts where no mask is', async () => {
@@ -217,9 +217,9 @@ test('a second round prompts where no mask is', async () => {
   const totals: number[] = []
   const set = await generate(options, { onProgress: (_: number, total: number) => totals.push(total) })
   checkSet(set)
-  const more = set.points - 25
+  const more = set.prompts - 25
   assert.ok(more >= 1 && more <= 6, `${more} points more`)
-  assert.is(totals[totals.length - 1], set.points)
+  assert.is(totals[totals.length - 1], set.prompts)
 })
 
 test('crops and tiles: candidates are inside their region', async () => {
