@@ -48,7 +48,7 @@ export interface LearnedPrompts {
  */
 export function findLearnedPrompts(maps: PromptMaps, valid: Size): LearnedPrompts {
   checkMaps(maps)
-  const { side, foreground } = maps
+  const { side, foreground, distance } = maps
   // cells that are mostly beyond the image have no meaning
   const columns = Math.max(1, Math.round(valid.width / CELL))
   const rows = Math.max(1, Math.round(valid.height / CELL))
@@ -62,17 +62,25 @@ export function findLearnedPrompts(maps: PromptMaps, valid: Size): LearnedPrompt
     },
   )
   const number = new Int32Array(peaks.length + 1)
-  let count = 0
-  peaks.forEach((peak, i) => (number[i + 1] = peak >= MIN_PEAK || areas[i] >= MIN_WEAK_CELLS ? ++count : 0))
+  const sizes: number[] = []
+  peaks.forEach((peak, i) => {
+    if (peak >= MIN_PEAK || areas[i] >= MIN_WEAK_CELLS) number[i + 1] = sizes.push(areas[i])
+  })
   const regions = labels.map((label) => number[label])
-  const innermost = new Int32Array(count).fill(-1)
-  const boxes = Array.from({ length: count }, (): Region => ({ left: side, top: side, right: 0, bottom: 0 }))
+  const innermost = new Int32Array(sizes.length).fill(-1)
+  const boxes = sizes.map((): Region => ({ left: side, top: side, right: 0, bottom: 0 }))
   for (let y = 0, at = 0; y < rows; y++, at = y * side)
     for (let x = 0; x < columns; x++, at++) {
       const i = regions[at] - 1
       if (i < 0) continue
       if (innermost[i] < 0 || heights[at] > heights[innermost[i]]) innermost[i] = at
-      const edge = (next: number) => edgeOf(foreground[at], regions[next] ? null : foreground[next])
+      // how far the region extends from the middle of this cell, in cells: to where the foreground, interpolated, falls to its
+      // threshold; where another particle touches it, as far as the distance to the boundary says
+      const radius = Math.sqrt(sizes[i] / Math.PI)
+      const edge = (next: number) =>
+        regions[next] || foreground[next] >= FOREGROUND
+          ? Math.min(0.5, distance[at] * radius)
+          : (foreground[at] - FOREGROUND) / (foreground[at] - foreground[next])
       const box = boxes[i]
       box.left = Math.min(box.left, x > 0 ? x + 0.5 - edge(at - 1) : 0)
       box.top = Math.min(box.top, y > 0 ? y + 0.5 - edge(at - side) : 0)
@@ -94,15 +102,6 @@ export function findLearnedPrompts(maps: PromptMaps, valid: Size): LearnedPrompt
     }
   })
   return { prompts, regions }
-}
-
-/**
- * How far a region extends from the middle of its outermost cell, in cells: to where the foreground, interpolated, falls to its
- * threshold; half a cell if the next cell belongs to a region.
- */
-function edgeOf(own: number, next: number | null): number {
-  if (next === null || next >= FOREGROUND) return 0.5
-  return (own - FOREGROUND) / (own - next)
 }
 
 /** The mean of centre and distance, smoothed over 3 x 3 cells; 0 outside foreground and image. */
