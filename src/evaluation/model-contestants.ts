@@ -2,6 +2,7 @@
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { loadAdapter } from '../model/attach-adapter'
+import { checkPrompts } from '../model/check-prompts'
 import type { Contestant } from './compare'
 import { openModelSegmenter } from './model-segmenter'
 
@@ -40,6 +41,7 @@ export function modelContestant(
       const model = await models.at(size)
       const adapter = identity.path === null ? null : await loadAdapter(model.engine, model, identity.path)
       try {
+        if (generator && prompts.includes('auto')) checkPrompts(model, generator, identity.name)
         const segmenter = await openModelSegmenter(model, { prompts, generator, signal })
         return {
           ...segmenter,

@@ -126,6 +126,7 @@ async function generateImage(
     },
     key,
     seconds: Math.round(performance.now() - began) / 1000,
+    prompts: set.prompts,
     masks: set.masks,
     removed: { ...set.removed, ...filtered.removed },
     records: kept.map((candidate) => toRecord(candidate, set.size, calibration)),
@@ -156,7 +157,12 @@ async function cacheKey(
     throw new UserError(`cannot read the image ${path}: ${messageOf(error)}`)
   })
   const { adapter: _, ...model } = by
-  const lasting = Object.entries(options).filter(([name]) => !(filterOptionNames as readonly string[]).includes(name))
+  const lasting = Object.entries(options).filter(
+    ([name, value]) =>
+      !(filterOptionNames as readonly string[]).includes(name) &&
+      // projects from before there were other prompts keep their keys
+      !(name === 'prompts' && value === 'grid'),
+  )
   return createHash('sha256')
     .update(JSON.stringify([content, page ?? null, model, lasting, reading, ...(calibration ? [calibration] : [])]))
     .digest('hex')

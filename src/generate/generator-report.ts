@@ -88,12 +88,18 @@ function scoreTiles(scores: MaskScores): string {
 
 function imageTable(results: readonly ImageResult[]): string {
   const scored = results.some(({ scores }) => scores)
-  const head = ['Image', 'Outcome', 'Pixels', 'Masks', 'of masks predicted', 'Time']
+  const head = ['Image', 'Outcome', 'Pixels', 'Masks', 'of masks predicted', 'Prompts', 'Time']
   const more = ['labelled', 'F1 at 0.5', 'F1 at 0.75']
   const rows = results.map(({ name, outcome, file, scores, note }) => {
     const cells = file
-      ? [`${file.image.width} × ${file.image.height}`, file.records.length, file.masks, duration(file.seconds)]
-      : ['', '', '', '']
+      ? [
+          `${file.image.width} × ${file.image.height}`,
+          file.records.length,
+          file.masks,
+          file.prompts ?? '',
+          duration(file.seconds),
+        ]
+      : ['', '', '', '', '']
     if (scored) cells.push(...(scores ? [scores.instances, ...scores.at.map(({ f1 }) => percent(f1))] : ['', '', '']))
     const about = note && outcome !== 'failed' ? ` <span class="soft">(${escape(note)})</span>` : ''
     return `<tr><td>${escape(name)}</td><td>${outcome}${about}</td>${cells.map((c) => `<td>${c}</td>`).join('')}</tr>`

@@ -41,7 +41,10 @@ const proposalRecordSchema = v.object({
   /** What masks with this predicted IoU turned out to have on average; missing if the adapter is not calibrated. */
   calibrated_iou: v.optional(v.number()),
   stability_score: v.number(),
+  /** The point of the prompt. */
   point_coords: v.array(v.tuple([v.number(), v.number()])),
+  /** The box of the prompt; absent if it was a point alone. */
+  box_prompt: v.optional(xywh),
   /** x, y, width, height. */
   crop_box: xywh,
 })
@@ -66,7 +69,9 @@ export const proposalFileSchema = v.object({
   key: v.string(),
   /** Time that the generator took for this image. */
   seconds: v.number(),
-  /** The number of masks that the model predicted, three per point. */
+  /** The number of prompts that the model was given; absent in files of earlier versions. */
+  prompts: v.optional(count),
+  /** The number of masks that the model predicted: three for a point, one for a point and a box. */
   masks: count,
   /** How many masks each filter removed, in order. */
   removed: v.record(v.string(), count),

@@ -3,6 +3,7 @@
  * candidates/NAME.safetensors, tensor i belongs to candidate i: the (height, width) window of its low-resolution logits
  * outside which they are far below the threshold.
  */
+import { regionFromXYWH } from '../../engine/image/box'
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -66,7 +67,7 @@ export async function readWithLogits(dir: string, file: CandidateFile): Promise<
     size,
     overlaps,
     candidates: candidates.map((scored, i): Candidate => {
-      const { segmentation, point_coords } = file.candidates[i]
+      const { segmentation, point_coords, box_prompt } = file.candidates[i]
       const window = windows.output[i]
       const tensor = tensors.get(String(i))
       if (window && tensor?.shape.length !== 2)
@@ -78,6 +79,7 @@ export async function readWithLogits(dir: string, file: CandidateFile): Promise<
         },
         token: window?.token ?? 0,
         point: point_coords[0] ?? [0, 0],
+        ...(box_prompt && { promptBox: regionFromXYWH(box_prompt) }),
         ...(window && { logits: toWindow(window, tensor!) }),
       }
     }),

@@ -32,6 +32,7 @@ export const toRecord = (of: Candidate, size: Size, calibration?: Knots): Propos
   ...(calibration && { calibrated_iou: rounded(calibrate(calibration, of.predictedIou)) }),
   stability_score: rounded(of.stability),
   point_coords: [of.point],
+  ...(of.promptBox && { box_prompt: regionToXYWH(of.promptBox) }),
   crop_box: regionToXYWH(of.crop),
 })
 

@@ -150,7 +150,7 @@ async function create(model: SamModel, options: Partial<GeneratorOptions>, path:
   } catch (error) {
     throw new UserError(`${path}: ${messageOf(error)}`)
   }
-  return MaskGenerator.create(model, options)
+  return MaskGenerator.create(model, { ...options, prompts: 'grid' })
 }
 
 /** The reference implementation's snake_case parameters as options. @throws UserError for an unknown parameter */

@@ -1,6 +1,7 @@
 /** @file `wgsam generate`: proposes masks of all objects in images; dispatches to its verbs tune and refilter. */
 import { join, resolve } from 'node:path'
 import { MaskGenerator } from '../../../engine/generate/generator'
+import type { GeneratorOptions } from '../../../engine/generate/generator-options'
 import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { generateFolder, type FolderOptions, type ImageResult } from '../../generate/generate-folder'
@@ -17,6 +18,7 @@ import { duration, logLine, Progress } from '../../host/progress'
 import { hardwareOf } from '../../host/hardware'
 import type { Command } from '../../cli/command'
 import { flag, text, type Values } from '../../cli/options'
+import { checkPrompts } from '../../model/check-prompts'
 import { modelOptions, type OpenedModel, openChosenModel } from '../options/model'
 import { selectOptions } from '../options/split'
 import { chooseInputs, readingOptions } from './inputs'
@@ -94,6 +96,8 @@ docs/generator.md explains every option.
       controller.abort(new Error('stopped'))
     })
     try {
+      if (flag(values, 'reference')) options.prompts = 'grid'
+      checkPrompts(opened.model, options, opened.adapter?.path ?? opened.name)
       const generator = await MaskGenerator.create(opened.model, options)
       const run = { generator, by: modelIdentity(opened), dir: out, inputs, reading, kinds, signal: controller.signal }
       if (flag(values, 'reference')) return await runReference(run)
@@ -139,6 +143,7 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
       outcome,
       note,
       masks: file?.records.length ?? null,
+      prompts: file?.prompts ?? null,
       seconds: file?.seconds ?? null,
       removed: file?.removed ?? null,
       scores,
@@ -152,7 +157,7 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
   if (flag(values, 'report')) {
     const facts: [string, string][] = [
       ['Model', `${by.model}, input ${by.size} × ${by.size}${by.adapter ? `, adapter ${by.adapter}` : ''}`],
-      ['Points', `${options.generator.options.pointsPerSide} × ${options.generator.options.pointsPerSide}`],
+      ['Prompts', promptText(options.generator.options)],
       ['Thresholds', thresholds],
       ['Predicted IoU', calibration ? 'as predicted, and calibrated on validation images' : 'as predicted'],
     ]
@@ -167,7 +172,9 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
 
 function print(results: readonly ImageResult[], pooled: MaskScores | null, dir: string, report: string | null): void {
   for (const { name, outcome, file, note } of results) {
-    const done = file ? `${file.records.length} masks of ${file.masks} found, ${duration(file.seconds)}` : ''
+    const done = file
+      ? `${file.records.length} masks of ${file.masks} found${file.prompts === undefined ? '' : ` from ${file.prompts} prompts`}, ${duration(file.seconds)}`
+      : ''
     const rest = [outcome === 'done' ? '' : outcome, note ?? ''].filter(Boolean).join(': ')
     const line = [done, rest].filter(Boolean).join('; ')
     if (outcome === 'failed') console.error(`${name}: ${note}`)
@@ -178,3 +185,10 @@ function print(results: readonly ImageResult[], pooled: MaskScores | null, dir: 
     `\nresults: ${resolve(dir)}${report ? `\nreport: ${resolve(report)}` : ''}\nnext: wgsam review ${shellQuote(dir)}`,
   )
 }
+
+const promptText = ({ prompts, pointGrids, pointsPerSide, pointScales }: GeneratorOptions): string =>
+  prompts === 'learned'
+    ? 'learned: a point and a box for each particle that the prompt head sees'
+    : pointGrids
+      ? 'explicit points'
+      : [pointsPerSide, ...pointScales].map((side) => `${side} × ${side} points`).join(' and ')

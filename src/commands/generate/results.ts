@@ -36,7 +36,7 @@ export function modelIdentity({ name, size, adapter }: OpenedModel): FolderOptio
   const path = resolve(adapter.path)
   const hash = createHash('sha256')
   for (const file of readdirSync(path).sort())
-    if (file.startsWith('adapter_')) hash.update(readFileSync(join(path, file)))
+    if (file.startsWith('adapter_') || file.startsWith('prompt_head.')) hash.update(readFileSync(join(path, file)))
   return { model: name, adapter: path, adapterHash: hash.digest('hex'), size }
 }
 

@@ -17,6 +17,7 @@ import { evenlySpaced } from '../../statistics/evenly-spaced'
 import { updateAdapterProfile } from '../../weights/adapter-profile'
 import type { Command } from '../../cli/command'
 import { choice, flag, number, text } from '../../cli/options'
+import { checkPrompts } from '../../model/check-prompts'
 import { modelOptions, openChosenModel } from '../options/model'
 import { selectOptions } from '../options/split'
 import { chooseInputs } from './inputs'
@@ -73,6 +74,7 @@ the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam genera
     const controller = new AbortController()
     const interrupt = interruption(() => controller.abort(new Error('stopped')))
     try {
+      checkPrompts(opened.model, options, opened.adapter?.path ?? opened.name)
       const generator = await MaskGenerator.create(opened.model, options)
       const bar = new Progress('generating', inputs.length, { unit: 'images' })
       const images: TuneImage[] = []

@@ -21,6 +21,13 @@ const REFILTER: readonly Name[] = [...filterOptionNames, 'maskThreshold', 'stabi
 
 /** Every option with its description, in the order of the help. The default is appended to the description. */
 const table: TableRow[] = [
+  [
+    'prompts',
+    'text',
+    'ORIGIN',
+    'grid: a grid of points; learned: a point and a box for each particle that the prompt head of the adapter sees; ' +
+      'auto: learned if there is a prompt head and no other points are given, else grid',
+  ],
   ['pointsPerSide', 'number', 'N', 'prompt the model with a grid of N x N points'],
   ['pointsPerBatch', 'number', 'N', 'maximum number of prompts per pass of the decoder; affects speed and memory only'],
   ['predIouThresh', 'number', '0-1', 'keep masks whose predicted IoU is higher'],
@@ -137,7 +144,7 @@ function defaultText([name, kind]: TableRow): string {
   if (kind === 'switch') return ' (default: dropped)'
   const preset = defaultGeneratorOptions[name]
   if (typeof preset === 'number') return ` (default ${Number(preset.toFixed(4))})`
-  return name === 'outputMode' ? ` (default ${preset})` : ''
+  return name === 'outputMode' || name === 'prompts' ? ` (default ${preset})` : ''
 }
 
 /** The option table of all generator options. */

@@ -17,6 +17,8 @@ test('defaults are the reference’s, and what is wrong is named', () => {
     [{ maskThreshold: Infinity }, /maskThreshold/],
     [{ cropNLayers: 9 }, /cropNLayers/],
     [{ outputMode: 'png' }, /outputMode must be one of binary_mask/],
+    [{ prompts: 'boxes' }, /prompts must be one of auto, grid, learned, not boxes/],
+    [{ prompts: 'learned', pointScales: [4] }, /prompts learned do not go together/],
     [{ dropFrames: 1 }, /dropFrames must be one of true, false/],
     [{ tileSize: 200, tileHalo: 100 }, /tileSize 200 must be at least twice tileHalo 100/],
     [{ tileSize: 2000, cropNLayers: 1 }, /do not go together/],

