@@ -21,7 +21,7 @@ export type StoredStrength = NonNullable<AdapterProfile['strength']>
 type SourceScores = StoredStrength['sources'][number]
 
 /** The strengths that are tried. */
-export const STRENGTHS = [0.25, 0.5, 0.75, 1]
+const STRENGTHS = [0.25, 0.5, 0.75, 1]
 /** A fall of the score by this much is none: a few images cannot tell it from chance. */
 const TOLERANCE = 0.001
 

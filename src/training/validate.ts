@@ -1,5 +1,6 @@
 /** @file Validation during training: the measures of `wgsam eval`, on the validation images of the split. */
 import { Predictor, type PredictorOptions } from '../../engine/sam/predictor'
+import type { SamModel } from '../../engine/sam/sam-model'
 import type { DatasetItem } from '../dataset/dataset'
 import { Progress } from '../host/progress'
 import type { Adaptation } from './adaptation'
@@ -7,7 +8,6 @@ import type { TrainConfig } from './config'
 import { evaluate, type EvaluateOptions, type TalliedMode } from '../evaluation/evaluate'
 import { EVALUATION_SLOTS, predictorSegmenter } from '../evaluation/model-segmenter'
 import { type EvaluationPrompt, promptKinds } from '../evaluation/segmenter'
-import type { TrainingSession } from './session'
 import { summariseTallies } from '../evaluation/scores'
 import type { Measures } from '../tracking/records'
 import { folderOf, type ValidationSource } from './validation-sources'
@@ -44,7 +44,7 @@ export class Validator {
 
   /** Records the model with its adapter; validations use the parameters' moving average of that time, or their values. */
   static async open(
-    { model, adaptation }: Pick<TrainingSession, 'model' | 'adaptation'>,
+    { model, adaptation }: { model: SamModel; adaptation: Adaptation },
     items: readonly DatasetItem[],
     config: TrainConfig,
   ): Promise<Validator> {

@@ -50,21 +50,26 @@ export async function openSources(config: TrainConfig, own: readonly DatasetItem
   return sources
 }
 
-/** Scenes that are made when they are read, the same in every run. */
+/** Scenes that are made when they are first read and then kept, because every strength reads them; the same in every run. */
 function syntheticSource(count: number): ValidationSource {
   const { width, height } = SYNTHETIC
   const items = Array.from({ length: count }, (_, i): DatasetItem => {
     const id = `synthetic/${i + 1}`
     return { id, group: id, imagePath: id, labels: { kind: 'map', path: id }, width, height, instances: 0 }
   })
+  const made = new Map<DatasetItem, Sample>()
   const load = async (item: DatasetItem): Promise<Sample> => {
+    const known = made.get(item)
+    if (known) return known
     const { image, labels } = renderScene(SYNTHETIC_SEED + items.indexOf(item), SYNTHETIC)
-    return {
+    const sample = {
       width,
       height,
       rgb: Uint8Array.from({ length: 3 * image.length }, (_, i) => image[Math.floor(i / 3)]),
       labels,
     }
+    made.set(item, sample)
+    return sample
   }
   return { name: 'synthetic scenes', foreign: true, items, load }
 }
