@@ -187,6 +187,7 @@ test('a changed default raises the version of the checkpoints, whose hash does n
   assert.is(rest.average, 0.999)
   assert.equal(rest.head, { weight: 0.5 })
   assert.equal([rest.epochs, rest.images, rest.maxSteps, rest.seed, rest.augment], ['auto', null, null, 0, true])
+  assert.is(rest.synthetic, 0)
   const targets = [...LORA_TARGETS]
   assert.equal(lora, { kind: 'lora', rank: 512, alpha: null, rslora: false, targets, blocks: null })
   assert.equal(loss, { dice: 1, bce: 4, iou: 0.1, small: 0, smooth: 1, boundary: 0 })
