@@ -1,6 +1,7 @@
 /** @file The measures: their labels and units, and their values over several images. docs/metrics.md gives the reasons. */
 import { PrecisionCurve } from './average-precision'
 import { equalWeights, type Statistics } from './bootstrap'
+import { d50Error } from './d50-error'
 import { iouLevels } from './matching'
 import { addConfusion, noPixels, semanticScores, type SemanticScores } from './pixel-counts'
 import { sizeError, type SizeError } from './size-distance'
@@ -36,6 +37,9 @@ export const measures = {
   msa: share('mSA 0.50:0.95'),
   countError: { label: 'count error', unit: 'percent', better: 'zero' },
   absoluteCountError: { label: 'count error, absolute', unit: 'percent', better: 'less' },
+  d50Error: { label: 'D50 error', unit: 'percent', better: 'zero' },
+  absoluteD50Error: { label: 'D50 error, absolute', unit: 'percent', better: 'less' },
+  d50VolumeError: { label: 'D50 error, by volume', unit: 'percent', better: 'zero' },
   boundaryF: share('boundary F'),
   sizeErrorPixels: { label: 'size error, px', unit: 'pixels', better: 'less' },
   sizeError: { label: 'size error', unit: 'percent', better: 'less' },
@@ -84,6 +88,7 @@ export function statistics(tallies: readonly ImageTally[]): Statistics<MeasureNa
   const sa = (level: number) => perImage((tally) => segmentationAccuracy(tally, level))
   const meanSa = (tally: ImageTally) =>
     iouLevels.reduce((total, _, level) => total + segmentationAccuracy(tally, level), 0) / iouLevels.length
+  const diameters = tallies.map(({ diameters }) => diameters)
   const sums = {
     dice: perImage(({ regions }) => regions.dice),
     miou: perImage(({ regions }) => regions.miou),
@@ -101,6 +106,9 @@ export function statistics(tallies: readonly ImageTally[]): Statistics<MeasureNa
     msa: perImage(meanSa),
     countError: ratio(({ masks, instances }) => masks - instances, instancesOf),
     absoluteCountError: perImage(({ masks, instances }) => Math.abs(masks - instances) / instances),
+    d50Error: d50Error(diameters, 'number'),
+    absoluteD50Error: perImage(({ diameters }) => Math.abs(d50Error([diameters], 'number')([1]))),
+    d50VolumeError: d50Error(diameters, 'volume'),
     boundaryF: perImage(({ boundary }) => boundary.f),
     sizeErrorPixels: perImage(({ size }) => size.pixels),
     sizeError: perImage(({ size }) => size.relative),

@@ -1,6 +1,7 @@
 /** @file Generates the masks of many images into a project. Finished images are skipped, and one that fails does not stop the rest. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { equivalentDiameter } from '../../engine/masks/equivalent-diameter'
 import { filterCandidates } from '../../engine/generate/filter'
 import type { MaskGenerator } from '../../engine/generate/generator'
 import { labelMap } from '../../engine/masks/paint-label-map'
@@ -22,6 +23,8 @@ import type { ProposalFile } from '../project/file-schemas'
 import { projectFile } from '../project/project'
 import { readProposals } from '../project/read-proposals'
 import { filterOptionNames, refilter } from '../project/refilter'
+import { boxes } from '../dataset/instances'
+import { d50Error, type Diameters } from '../evaluation/d50-error'
 import { type MaskScores, scoreMasks } from '../evaluation/detection'
 import { fileHash, importImage, writeImage } from '../project/import-image'
 
@@ -46,13 +49,20 @@ export interface FolderOptions {
   onProgress?(done: number, name: string): void
 }
 
+/** Of an image's masks against its labels. */
+export interface ImageScores extends MaskScores {
+  /** (D50 of the masks - D50 of the labels) / D50 of the labels, by number. */
+  d50Error: number
+  diameters: Diameters
+}
+
 export interface ImageResult {
   name: string
   /** 'filtered': only thresholds differ, so the model did not run. 'reviewed': a person edited the masks, so they are kept. */
   outcome: 'done' | 'skipped' | 'filtered' | 'reviewed' | 'failed'
   file: ProposalFile | null
   /** Compared with labels; null without labels. */
-  scores: MaskScores | null
+  scores: ImageScores | null
   /** For a person: why it failed, or a remark. */
   note: string | null
 }
@@ -169,13 +179,15 @@ async function cacheKey(
     .slice(0, 32)
 }
 
-async function scoreRecords(truth: LabelMap, { image, records }: ProposalFile): Promise<MaskScores> {
+async function scoreRecords(truth: LabelMap, { image, records }: ProposalFile): Promise<ImageScores> {
   if (truth.width !== image.width || truth.height !== image.height)
     throw new UserError(
       `${image.name}: its labels are ${truth.width}x${truth.height}, the picture after cutting ${image.width}x${image.height}: use --crop-bottom none`,
     )
-  return scoreMasks(
-    truth,
-    records.map(({ segmentation }) => decodeMask(segmentation)),
-  )
+  const masks = records.map(({ segmentation }) => decodeMask(segmentation))
+  const diameters = {
+    masks: records.map(({ area }) => equivalentDiameter(area)),
+    instances: boxes(truth).map(({ area }) => equivalentDiameter(area)),
+  }
+  return { ...scoreMasks(truth, masks), d50Error: d50Error([diameters], 'number')([1]), diameters }
 }

@@ -12,9 +12,11 @@ import { labelOverlay } from '../drawing/label-overlay'
 import { shownSize } from '../drawing/raster'
 import { factTable, page } from '../drawing/html-page'
 import { percent } from '../report/evaluation-table'
-import type { ImageResult } from './generate-folder'
+import type { ImageResult, ImageScores } from './generate-folder'
 import type { ProposalFile } from '../project/file-schemas'
 import { projectFile } from '../project/project'
+import type { Interval } from '../evaluation/bootstrap'
+import { countAndSizeErrors, type CountAndSizeErrors } from '../evaluation/d50-error'
 import { type MaskScores, poolScores } from '../evaluation/detection'
 
 /** The names of the filters for people. */
@@ -59,10 +61,11 @@ export async function renderGenerateReport({
   const scores = results.flatMap(({ scores }) => scores ?? [])
   const masks = files.reduce((sum, { records }) => sum + records.length, 0)
   const pooled = scores.length ? poolScores(scores) : null
+  const errors = scores.length ? countAndSizeErrors(scores) : null
   return page({
     title: 'Proposed masks',
     about: `${masks} masks on ${files.length} images; wgsam review opens them for correction.`,
-    body: `${pooled ? scoreTiles(pooled) : ''}
+    body: `${pooled && errors ? scoreTiles(pooled, errors) : ''}
 ${failed.length ? `<h2>Not read</h2><ul>${failed.map(({ name, note }) => `<li><b>${escape(name)}</b>: ${escape(note ?? '')}</li>`).join('')}</ul>` : ''}
 <h2>Images</h2>
 ${imageTable(results)}
@@ -77,19 +80,23 @@ ${factTable([...facts, ['GPU adapter', `${hardware.adapter}; ${hardware.driver}`
   })
 }
 
-function scoreTiles(scores: MaskScores): string {
+function scoreTiles(scores: MaskScores, { countError, d50Error, intervals }: CountAndSizeErrors): string {
   const tiles = scores.at.map(
     ({ iou, f1, precision, recall }) =>
       `<div class="tile"><b>${percent(f1)}</b><span>F1 at IoU ${iou}: precision ${percent(precision)}, recall ${percent(recall)}</span></div>`,
   )
-  const count = `<div class="tile"><b>${percent(scores.countError, true)}</b><span>percent count error: ${scores.masks} masks, ${scores.instances} labelled</span></div>`
-  return `<div class="tiles">${tiles.join('')}${count}</div>`
+  const count = `<div class="tile"><b>${percent(countError, true)}</b><span>percent count error ${range(intervals.countError)}: ${scores.masks} masks, ${scores.instances} labelled</span></div>`
+  const size = `<div class="tile"><b>${percent(d50Error, true)}</b><span>percent error of D50, by number ${range(intervals.d50Error)}</span></div>`
+  return `<div class="tiles">${tiles.join('')}${count}${size}</div>`
 }
+
+const range = (interval: Interval | null) =>
+  interval ? `[${interval.map((end) => percent(end, true)).join(', ')}]` : ''
 
 function imageTable(results: readonly ImageResult[]): string {
   const scored = results.some(({ scores }) => scores)
   const head = ['Image', 'Outcome', 'Pixels', 'Masks', 'of masks predicted', 'Prompts', 'Time']
-  const more = ['labelled', 'F1 at 0.5', 'F1 at 0.75']
+  const more = ['labelled', 'F1 at 0.5', 'F1 at 0.75', 'count error', 'D50 error']
   const rows = results.map(({ name, outcome, file, scores, note }) => {
     const cells = file
       ? [
@@ -100,13 +107,19 @@ function imageTable(results: readonly ImageResult[]): string {
           duration(file.seconds),
         ]
       : ['', '', '', '', '']
-    if (scored) cells.push(...(scores ? [scores.instances, ...scores.at.map(({ f1 }) => percent(f1))] : ['', '', '']))
+    if (scored) cells.push(...(scores ? scoreCells(scores) : more.map(() => '')))
     const about = note && outcome !== 'failed' ? ` <span class="soft">(${escape(note)})</span>` : ''
     return `<tr><td>${escape(name)}</td><td>${outcome}${about}</td>${cells.map((c) => `<td>${c}</td>`).join('')}</tr>`
   })
   const titles = [...head, ...(scored ? more : [])].map((title) => `<th>${title}</th>`).join('')
   return `<div class="scroll"><table><thead><tr>${titles}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`
 }
+
+const scoreCells = ({ instances, at, countError, d50Error }: ImageScores) => [
+  instances,
+  ...at.map(({ f1 }) => percent(f1)),
+  ...[countError, d50Error].map((error) => (Number.isNaN(error) ? '–' : percent(error, true))),
+]
 
 function filterTable(files: readonly ProposalFile[]): string {
   const names = [...new Set(files.flatMap(({ removed }) => Object.keys(removed)))]

@@ -4,12 +4,13 @@ import { MaskGenerator } from '../../../engine/generate/generator'
 import type { GeneratorOptions } from '../../../engine/generate/generator-options'
 import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
-import { generateFolder, type FolderOptions, type ImageResult } from '../../generate/generate-folder'
+import { generateFolder, type FolderOptions, type ImageResult, type ImageScores } from '../../generate/generate-folder'
 import { chooseGeneratorOptions, generatorFlags, thresholdsOption } from '../options/generator'
 import { outputKinds } from '../../project/outputs'
 import { runReference } from '../../generate/reference-records'
 import { renderGenerateReport } from '../../generate/generator-report'
-import { type MaskScores, poolScores } from '../../evaluation/detection'
+import { countAndSizeErrors } from '../../evaluation/d50-error'
+import { poolScores } from '../../evaluation/detection'
 import { commandLine, shellQuote } from '../../host/command-line'
 import { interruption } from '../../host/interrupt'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
@@ -22,7 +23,7 @@ import { checkPrompts } from '../../model/check-prompts'
 import { modelOptions, type OpenedModel, openChosenModel } from '../options/model'
 import { selectOptions } from '../options/split'
 import { chooseInputs, readingOptions } from './inputs'
-import { modelIdentity, readKinds, scoreLines, writeCombinedFiles } from './results'
+import { modelIdentity, errorLine, readKinds, type PooledScores, scoreLines, writeCombinedFiles } from './results'
 
 export const command: Command = {
   name: 'generate',
@@ -130,7 +131,7 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
   bar.finish()
   await writeCombinedFiles(dir, kinds)
   const scores = results.flatMap(({ scores }) => scores ?? [])
-  const pooled = scores.length ? poolScores(scores) : null
+  const pooled = scores.length ? { ...poolScores(scores), ...countAndSizeErrors(scores) } : null
   const hardware = await hardwareOf(engine)
   const summary = {
     ...by,
@@ -146,7 +147,7 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
       prompts: file?.prompts ?? null,
       seconds: file?.seconds ?? null,
       removed: file?.removed ?? null,
-      scores,
+      scores: scores && withoutDiameters(scores),
     })),
     scores: pooled,
     hardware,
@@ -170,7 +171,10 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
   return results.some(({ outcome }) => outcome === 'failed') ? 1 : 0
 }
 
-function print(results: readonly ImageResult[], pooled: MaskScores | null, dir: string, report: string | null): void {
+/** The numbers of particles are large, and their sizes are in particles.csv. */
+const withoutDiameters = ({ diameters: _, ...scores }: ImageScores) => scores
+
+function print(results: readonly ImageResult[], pooled: PooledScores | null, dir: string, report: string | null): void {
   for (const { name, outcome, file, note } of results) {
     const done = file
       ? `${file.records.length} masks of ${file.masks} found${file.prompts === undefined ? '' : ` from ${file.prompts} prompts`}, ${duration(file.seconds)}`
@@ -180,7 +184,7 @@ function print(results: readonly ImageResult[], pooled: MaskScores | null, dir: 
     if (outcome === 'failed') console.error(`${name}: ${note}`)
     else console.log(`${name}: ${line}`)
   }
-  if (pooled) console.log(`\n${scoreLines(pooled)}`)
+  if (pooled) console.log(`\n${scoreLines(pooled)}\n${errorLine(pooled)}`)
   console.log(
     `\nresults: ${resolve(dir)}${report ? `\nreport: ${resolve(report)}` : ''}\nnext: wgsam review ${shellQuote(dir)}`,
   )

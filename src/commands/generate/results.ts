@@ -6,6 +6,8 @@ import { UserError } from '../../host/errors'
 import type { FolderOptions } from '../../generate/generate-folder'
 import { type OutputKind, outputKinds, writeCoco, writeCsv } from '../../project/outputs'
 import { proposedNames, readProposals } from '../../project/read-proposals'
+import type { Interval } from '../../evaluation/bootstrap'
+import type { CountAndSizeErrors } from '../../evaluation/d50-error'
 import type { MaskScores } from '../../evaluation/detection'
 import { percent } from '../../report/evaluation-table'
 import type { OpenedModel } from '../options/model'
@@ -38,6 +40,15 @@ export function modelIdentity({ name, size, adapter }: OpenedModel): FolderOptio
   for (const file of readdirSync(path).sort())
     if (file.startsWith('adapter_') || file.startsWith('prompt_head.')) hash.update(readFileSync(join(path, file)))
   return { model: name, adapter: path, adapterHash: hash.digest('hex'), size }
+}
+
+export type PooledScores = MaskScores & CountAndSizeErrors
+
+/** The errors of count and D50 of all images, with intervals. */
+export function errorLine({ countError, d50Error, intervals }: CountAndSizeErrors): string {
+  const text = (error: number, interval: Interval | null) =>
+    `${percent(error, true)} %${interval ? ` [${interval.map((end) => percent(end, true)).join(', ')}]` : ''}`
+  return `count error ${text(countError, intervals.countError)}, D50 error ${text(d50Error, intervals.d50Error)}`
 }
 
 /** The scores of masks against labels: a line for each IoU threshold, and one for the count. */

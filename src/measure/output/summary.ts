@@ -1,7 +1,7 @@
 /** @file summary.csv and summary.json: size distributions per image, per group and overall. */
 import type { Measured } from '../measure'
 import { type Estimate, type Weighting, weightings } from '../statistics/distribution'
-import { sizeStatistics } from '../statistics/weighted'
+import { sizeStatistics } from '../../statistics/weighted'
 import type { Scope, Summary } from '../summary'
 import type { LengthUnit } from '../units'
 import { csvLine, type CsvValue } from '../../text/csv'

@@ -1,6 +1,6 @@
 /** @file Histogram bins: equally wide, linearly with round edges or logarithmically, and covering every value. */
 import { quantile } from '../../statistics/quantile'
-import type { Weighted } from './weighted'
+import type { Weighted } from '../../statistics/weighted'
 
 export type BinScale = 'linear' | 'log'
 

@@ -1,7 +1,7 @@
 /** @file The size distribution of particles from one or several images, by number and by volume, with bootstrap intervals. */
 import { binEdges, type BinScale } from './bins'
 import { eachResample, minImagesToResample, type Interval, intervalOf, type ResamplingUnit } from './bootstrap'
-import { describe, effectiveNumber, type SizeStatistic, sizeStatistics, type Weighted } from './weighted'
+import { describe, effectiveNumber, type SizeStatistic, sizeStatistics, type Weighted } from '../../statistics/weighted'
 
 /** How particles are weighted: equally, or by the volume of a sphere of their equivalent circular diameter. */
 export const weightings = ['number', 'volume'] as const

@@ -75,6 +75,14 @@ test('count error: signed from all images together, absolute as a mean over imag
   close(both.absoluteCountError, (1 / 2 + 0) / 2)
 })
 
+test('D50 error: signed from all particles together, absolute as a mean over images, by volume', () => {
+  const d = (area: number) => 2 * Math.sqrt(area / Math.PI)
+  // masks of 25, 60, 100 and 300 pixels, labels of 100, 100 and 400
+  close(both.d50Error, (d(60) + d(100)) / 2 / d(100) - 1)
+  close(both.absoluteD50Error, ((d(100) - d(60)) / d(100) + (d(400) - d(300)) / d(400)) / 2)
+  close(both.d50VolumeError, d(300) / d(400) - 1)
+})
+
 test('sizes: the mean over images of the distance, in pixels and of the mean diameter', () => {
   const d = (area: number) => 2 * Math.sqrt(area / Math.PI)
   // masks of 100, 60 and 25 pixels against 100 and 100; thirds against halves: two thirds of the mass move

@@ -10,7 +10,7 @@ import {
 } from '../../../../src/measure/statistics/distribution'
 import { edgeWeight } from '../../../../src/measure/statistics/edges'
 import { intervalOf } from '../../../../src/measure/statistics/bootstrap'
-import { describe, effectiveNumber } from '../../../../src/measure/statistics/weighted'
+import { describe, effectiveNumber } from '../../../../src/statistics/weighted'
 import { randoms } from '../../../support/random'
 
 const of = (values: number[], weights = values.map(() => 1)) => ({
