@@ -121,7 +121,9 @@ function innermostPoints({ width, height, data }: LabelMap): { distance: Float32
     distance[at] = (Math.sqrt(squared[at]) - 0.5) / radius[id]
     if (distance[at] < PLATEAU) continue
     const off = ((at % width) - sumX[id] / area[id]) ** 2 + (Math.floor(at / width) - sumY[id] / area[id]) ** 2
-    if (off < nearest[id]) [nearest[id], place[id]] = [off, at]
+    if (off >= nearest[id]) continue
+    nearest[id] = off
+    place[id] = at
   }
   const instances: Innermost[] = []
   for (let id = 1; id <= MAX_LABEL; id++)

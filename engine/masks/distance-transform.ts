@@ -6,26 +6,10 @@
  * by the lower envelope of parabolas (Felzenszwalb and Huttenlocher, 2012).
  */
 export function squaredDistance(labels: ArrayLike<number>, width: number, height: number): Float64Array {
-  const result = new Float64Array(width * height)
-  // along columns: the distance to the nearest pixel of another label in the column
-  for (let x = 0; x < width; x++) {
-    const sweep = (start: number, end: number, direction: 1 | -1, write: (at: number, steps: number) => void) => {
-      let steps = 0
-      let before = 0
-      for (let y = start; y !== end; y += direction) {
-        const at = y * width + x
-        const label = labels[at]
-        steps = label === before ? steps + 1 : 1
-        before = label
-        write(at, label ? steps : 0)
-      }
-    }
-    sweep(0, height, 1, (at, steps) => (result[at] = steps))
-    sweep(height - 1, -1, -1, (at, steps) => (result[at] = Math.min(result[at], steps) ** 2))
-  }
-  const line = new Float64Array(width + 2)
-  const envelope = new Envelope(width + 2)
+  const result = squaredDistanceInColumns(labels, width, height)
   // along rows, one run of a label after the other: the pixels at both its ends are of another label
+  const [line, lowest] = [new Float64Array(width + 2), new Float64Array(width + 2)]
+  const scratch = { apex: new Int32Array(width + 2), from: new Float64Array(width + 3) }
   for (let y = 0; y < height; y++) {
     const row = y * width
     for (let start = 0, end = 1; start < width; start = end++) {
@@ -35,45 +19,53 @@ export function squaredDistance(labels: ArrayLike<number>, width: number, height
       const count = end - start
       line[0] = line[count + 1] = 0
       for (let i = 0; i < count; i++) line[i + 1] = result[row + start + i]
-      envelope.lower(line, count + 2, (q, value) => {
-        if (q > 0 && q <= count) result[row + start + q - 1] = value
-      })
+      lowerEnvelope(line, count + 2, lowest, scratch)
+      for (let i = 0; i < count; i++) result[row + start + i] = lowest[i + 1]
     }
   }
   return result
 }
 
-/** The lower envelope of parabolas q ↦ line[p] + (q − p)², for lines of up to a maximum length. */
-class Envelope {
-  private readonly apex: Int32Array
-  private readonly from: Float64Array
+/** The squared distance to the nearest pixel of another label in the same column. */
+function squaredDistanceInColumns(labels: ArrayLike<number>, width: number, height: number): Float64Array {
+  const result = new Float64Array(width * height)
+  for (let at = 0; at < result.length; at++)
+    if (labels[at]) result[at] = at >= width && labels[at] === labels[at - width] ? result[at - width] + 1 : 1
+  const below = new Float64Array(width)
+  for (let y = height - 1; y >= 0; y--)
+    for (let x = 0; x < width; x++) {
+      const at = y * width + x
+      below[x] = y + 1 < height && labels[at] === labels[at + width] ? below[x] + 1 : 1
+      result[at] = Math.min(result[at], below[x]) ** 2
+    }
+  return result
+}
 
-  constructor(length: number) {
-    this.apex = new Int32Array(length)
-    this.from = new Float64Array(length + 1)
+/** Writes the lower envelope of the parabolas q ↦ line[p] + (q − p)² at each q below `length` to `lowest`. */
+function lowerEnvelope(
+  line: Float64Array,
+  length: number,
+  lowest: Float64Array,
+  { apex, from }: { apex: Int32Array; from: Float64Array },
+): void {
+  let last = 0
+  apex[0] = 0
+  from[0] = -Infinity
+  for (let q = 1; q < length; q++) {
+    const height = line[q] + q * q
+    let meet = -Infinity
+    for (;;) {
+      const p = apex[last]
+      meet = (height - line[p] - p * p) / (2 * (q - p))
+      if (meet > from[last]) break
+      last--
+    }
+    apex[++last] = q
+    from[last] = meet
   }
-
-  /** Passes the envelope's value at each q in 0 .. length − 1 to `write`. */
-  lower(line: Float64Array, length: number, write: (q: number, value: number) => void): void {
-    const { apex, from } = this
-    let last = 0
-    apex[0] = 0
-    from[0] = -Infinity
-    from[1] = Infinity
-    for (let q = 1; q < length; q++) {
-      const meet = () => (line[q] + q * q - line[apex[last]] - apex[last] ** 2) / (2 * (q - apex[last]))
-      let at = meet()
-      while (at <= from[last]) {
-        last--
-        at = meet()
-      }
-      apex[++last] = q
-      from[last] = at
-      from[last + 1] = Infinity
-    }
-    for (let q = 0, k = 0; q < length; q++) {
-      while (from[k + 1] < q) k++
-      write(q, (q - apex[k]) ** 2 + line[apex[k]])
-    }
+  from[last + 1] = Infinity
+  for (let q = 0, k = 0; q < length; q++) {
+    while (from[k + 1] < q) k++
+    lowest[q] = (q - apex[k]) ** 2 + line[apex[k]]
   }
 }

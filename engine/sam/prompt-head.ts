@@ -66,16 +66,18 @@ export function promptHeadShapes(
 
 const NAMES = [...promptHeadShapes(1).keys()]
 
-/** A new head in PyTorch's layout: normal weights of variance 1 / fan-in, or zeros if `rng` is null. */
+/**
+ * A new head in PyTorch's layout: normal weights of variance 1 / fan-in, or zeros if `rng` is null. The four taps of a
+ * transposed convolution begin alike, so that the maps begin without a chequerboard (arXiv:1707.02937).
+ */
 export function newPromptHead(channels: number, rng: Rng | null): HeadTensor[] {
   return [...promptHeadShapes(channels)].map(([name, shape]) => {
     const data = new Float32Array(shape.reduce((a, b) => a * b))
     if (name === `${CONV2}.bias`) data.set(PRIOR)
     else if (shape.length === 1) data.fill(name.endsWith('weight') ? 1 : 0)
     else if (rng) {
-      // each output of a transposed convolution reads one tap
-      const inputs = isTransposed(name) ? shape[0] : shape[1] * 9
-      for (let i = 0; i < data.length; i++) data[i] = rng.normal() / Math.sqrt(inputs)
+      const [inputs, alike] = isTransposed(name) ? [shape[0], 4] : [shape[1] * 9, 1]
+      for (let i = 0; i < data.length; i += alike) data.fill(rng.normal() / Math.sqrt(inputs), i, i + alike)
     }
     return { name, shape, data }
   })

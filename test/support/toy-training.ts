@@ -39,11 +39,10 @@ export const toyConfig = (data: string, over: RawConfig = {}): TrainConfig =>
 
 /** All that is equal in two runs with the same bits: adapters, and checkpoints and records without their times. */
 export async function fingerprint(run: string): Promise<Record<string, unknown>> {
-  const adapters = await Promise.all(
-    ['last', 'best'].map(async (which) =>
-      (await readFile(join(run, which, 'adapter_model.safetensors'))).toString('hex'),
-    ),
+  const files = ['last', 'best'].flatMap((which) =>
+    ['adapter_model.safetensors', 'prompt_head.safetensors'].map((file) => join(run, which, file)),
   )
+  const adapters = await Promise.all(files.map(async (file) => (await readFile(file)).toString('hex')))
   const states = await Promise.all(
     ['last', 'best'].map(async (which) => {
       const { metadata, close } = await openSafetensors(join(run, which, 'checkpoint.safetensors'))

@@ -4,6 +4,9 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Predictor } from '../../../engine/sam/predictor'
+import { type HeadTensor, newPromptHead } from '../../../engine/sam/prompt-head'
+import { PromptMapReader } from '../../../engine/sam/prompt-map-reader'
+import type { PromptMaps } from '../../../engine/sam/prompt-maps'
 import type { SamModel } from '../../../engine/sam/sam-model'
 import type { LoraConfig } from '../../../engine/train/lora'
 import { Rng } from '../../../engine/rng'
@@ -11,6 +14,7 @@ import { loadAdapter } from '../../../src/model/attach-adapter'
 import { mergeModel } from '../../../src/model/merge-adapter'
 import { openModel } from '../../../src/model/open-model'
 import { openCheckpoint } from '../../../src/weights/checkpoint'
+import { writePromptHead } from '../../../src/weights/prompt-head-file'
 import { refusal, scratch } from '../../support/files'
 import { writeRandom } from '../../support/adapter'
 import { engine } from '../../support/engine'
@@ -40,6 +44,22 @@ async function outputs(model: SamModel): Promise<Float32Array> {
   const { logits } = await predictor.predict({ coords, labels: Int32Array.of(1, -1, 2, 3) })
   predictor.destroy()
   return logits
+}
+
+/** The prompt maps of an image of noise. */
+async function mapsOf(model: SamModel): Promise<PromptMaps> {
+  const { inputSize: s } = model
+  const predictor = await Predictor.create(model)
+  const reader = await PromptMapReader.create(engine, model.promptHead!, predictor.encoded)
+  const rng = new Rng(6)
+  predictor.setImages(
+    Float32Array.from({ length: s * s * 3 }, () => rng.int(256)),
+    Uint32Array.of(s, s),
+  )
+  const maps = await reader.read()
+  reader.destroy()
+  predictor.destroy()
+  return maps
 }
 
 function distance(a: Float32Array, b: Float32Array): number {
@@ -86,6 +106,65 @@ for (const toy of toys) {
     model.release()
   })
 }
+
+test('an adapter’s prompt head comes with it, goes with it, and is in the merged checkpoint', async () => {
+  const config = await configOf('toy_vit')
+  const model = await openModel(engine, file('toy_vit'), { config })
+  const path = await writeRandom(model, lora, file('toy_vit'))
+  const head = newPromptHead(model.architecture.outChannels, new Rng(4))
+  await writePromptHead(path, head)
+  const adapter = await loadAdapter(engine, model, path)
+  const maps = await mapsOf(model)
+  assert.ok(maps.centre.some((v) => v > 0 && v < 1))
+  adapter.detach()
+  assert.is(model.promptHead, null)
+  adapter.attach()
+  assert.equal(await mapsOf(model), maps)
+
+  const out = join(scratch(), 'merged.safetensors')
+  const { promptHead, tensors } = await mergeModel({ model: file('toy_vit'), adapter: path, out, config })
+  assert.ok(promptHead)
+  const merged = await openModel(engine, out, { config })
+  assert.ok(distance((await mapsOf(merged)).centre, maps.centre) < 1e-5)
+  const stored = await openCheckpoint(out)
+  for (const { name, shape, data } of head) {
+    assert.equal(stored.tensors.get(name)!.shape, shape)
+    assert.equal(await stored.tensors.get(name)!.read(), data)
+  }
+  await stored.close()
+
+  // merged once more with an adapter of another head, the checkpoint has that one
+  const other = await writeRandom(model, lora, out)
+  await writePromptHead(other, newPromptHead(model.architecture.outChannels, new Rng(5)))
+  const twice = join(scratch(), 'twice.safetensors')
+  assert.is((await mergeModel({ model: out, adapter: other, out: twice, config })).tensors, tensors)
+  const again = await openModel(engine, twice, { config })
+  assert.ok(distance((await mapsOf(again)).centre, maps.centre) > 1e-3)
+  // and without a head of its own it keeps the checkpoint's
+  await writePromptHead(other, [])
+  const kept = await mergeModel({ model: out, adapter: other, out: twice, config })
+  assert.is(kept.tensors, tensors)
+  assert.not.ok(kept.promptHead)
+  for (const one of [adapter, merged, again, model]) one.release()
+})
+
+test('a prompt head that is damaged or of another model is refused by name', async () => {
+  const config = await configOf('toy_vit')
+  const model = await openModel(engine, file('toy_vit'), { config })
+  const path = await writeRandom(model, lora, 'toy')
+  const head = newPromptHead(model.architecture.outChannels, new Rng(4))
+  const attempt = async (tensors: HeadTensor[]) => {
+    await writePromptHead(path, tensors)
+    return refusal(loadAdapter(engine, model, path))
+  }
+  assert.match(await attempt(newPromptHead(20, null)), /conv1\.weight has the shape \(64, 20, 3, 3\) instead of/)
+  assert.match(await attempt(head.slice(1)), /conv1\.weight is missing/)
+  assert.match(await attempt([...head, { name: 'x', shape: [1], data: new Float32Array(1) }]), /x is not part of it/)
+  const wrong = head.map((tensor, i) => (i ? tensor : { ...tensor, data: tensor.data.map(() => NaN) }))
+  assert.match(await attempt(wrong), /conv1\.weight holds numbers that are not finite/)
+  assert.is(model.promptHead, null)
+  model.release()
+})
 
 test('an adapter trained at one input size loads at another', async () => {
   const config = await configOf('toy_vit')

@@ -188,6 +188,34 @@ test('what is exported and validated is the moving average of the parameters', a
 
 const layerOf = (part: string) => part.replace(/\.[qkv]$/, '.')
 
+test('the prompt head is trained and stored with the adapter, which gives it to the model; --no-head leaves it out', async () => {
+  const quick = { epochs: 8, validation: { every: 0, tune: 0 }, optimizer: { learningRate: 0.01 }, strength: 'full' }
+  const { parameters } = await start('head', {}, quick)
+  const steps = (await readMetrics(runFolder(join(scratch, 'head')).metrics)) as StepRecord[]
+  const mean = (records: StepRecord[]) => records.reduce((sum, { parts }) => sum + parts!.head!, 0) / records.length
+  assert.ok(mean(steps.slice(-5)) < 0.8 * mean(steps.slice(0, 3)), steps.map(({ parts }) => parts!.head).join(', '))
+
+  const { model: path, modelConfig, size } = toyConfig(data)
+  const config = JSON.parse(await readFile(modelConfig!, 'utf8'))
+  const model = await openModel(engine, path, { config, inputSize: size! })
+  const { last } = runFolder(join(scratch, 'head'))
+  const adapter = await loadAdapter(engine, model, last)
+  const states = (await readCheckpoint(last)).parameters
+  assert.ok(model.promptHead, 'the model has the head')
+  for (const [name, tensor] of model.promptHead.tensors)
+    assert.equal(await engine.read(tensor), states.find((state) => state.name === name)!.average, name)
+  adapter.release()
+  assert.is(model.promptHead, null)
+  model.release()
+
+  const without = await start('headless', {}, { ...quick, epochs: 1, head: { weight: 0 } })
+  const head = states.filter(({ name }) => name.startsWith('prompt_head.'))
+  assert.is(without.parameters, parameters - head.reduce((sum, { values }) => sum + values.length, 0))
+  const folder = runFolder(join(scratch, 'headless'))
+  assert.not.ok((await readdir(folder.last)).includes('prompt_head.safetensors'))
+  assert.is(((await readMetrics(folder.metrics)) as StepRecord[])[0].parts!.head, undefined)
+})
+
 test('the loss falls', async () => {
   const targets = ['q', 'v', 'proj', 'lin1', 'lin2', 'decoder.q', 'decoder.v', 'decoder.out']
   const over = {
