@@ -11,7 +11,7 @@ import { configHash, inputText, type TrainConfig } from '../training/config'
 import { FeatureCache } from '../training/feature-cache'
 import { runFolder } from '../training/run-folder'
 import { openData } from '../training/session'
-import { cellRun, type CellResult, type EvaluationSet, measure, readCell, runCell, type Scores } from './cell'
+import { cellRun, type CellResult, type EvaluationSet, measureRivals, readCell, type Rival, runCell } from './cell'
 import { chartsOf, chartsSvg } from './charts'
 import { countParameters, linearShapes } from './parameter-count'
 import type { AblationCell } from './grid'
@@ -35,7 +35,8 @@ export interface AblationOptions {
 
 export interface Ablation {
   outcomes: CellOutcome[]
-  base: Scores | null
+  /** Empty if it was stopped before they were measured. */
+  rivals: Rival[]
   /** False if it was stopped. */
   finished: boolean
 }
@@ -75,8 +76,8 @@ export async function ablate(engine: Engine, options: AblationOptions): Promise<
     instances: options.instances,
     seed: recipe.seed,
   }
-  const base = await baseScores(engine, options, evaluation, measured)
-  const ablation: Ablation = { outcomes, base, finished: base !== null }
+  const rivals = await rivalScores(engine, options, evaluation, measured)
+  const ablation: Ablation = { outcomes, rivals: rivals ?? [], finished: rivals !== null }
   const features = new FeatureCache()
   for (const [i, outcome] of outcomes.entries()) {
     if (!ablation.finished || outcome.result) continue
@@ -108,28 +109,28 @@ interface MeasuredOn {
   seed: number
 }
 
-/** The scores of the base model, kept in the folder like those of a cell. */
-async function baseScores(
+/** The scores of the rivals, kept in the folder like those of a cell; null if it was stopped. */
+async function rivalScores(
   engine: Engine,
   { out, recipe, log }: AblationOptions,
   evaluation: EvaluationSet,
   measured: MeasuredOn,
-): Promise<Scores | null> {
-  const path = join(out, 'base.json')
+): Promise<Rival[] | null> {
+  const path = join(out, 'rivals.json')
   const key = JSON.stringify({ ...measured, model: recipe.model, size: recipe.size })
   if (existsSync(path)) {
     const kept = await readFile(path, 'utf8')
-      .then((text) => JSON.parse(text) as { key: string; scores: Scores })
+      .then((text) => JSON.parse(text) as { key: string; rivals: Rival[] })
       .catch(() => null)
-    if (kept?.key === key) return kept.scores
+    if (kept?.key === key) return kept.rivals
     throw new UserError(
       `${path} was measured on other images or by another model, and cells there may have been as well: give another --out`,
     )
   }
-  log('the base model')
-  const scores = await measure(engine, recipe, null, evaluation)
-  if (scores) await writeFileAtomic(path, `${JSON.stringify({ key, scores }, null, 1)}\n`)
-  return scores
+  log('the base model and the watershed')
+  const rivals = await measureRivals(engine, recipe, evaluation)
+  if (rivals) await writeFileAtomic(path, `${JSON.stringify({ key, rivals }, null, 1)}\n`)
+  return rivals
 }
 
 async function writeResults(
@@ -139,18 +140,18 @@ async function writeResults(
   measured: MeasuredOn,
 ): Promise<void> {
   const { out, recipe, command } = options
-  const { outcomes, base, finished } = ablation
+  const { outcomes, rivals, finished } = ablation
   const rows = rowsOf(outcomes)
   const hardware = await hardwareOf(engine)
   const cells = outcomes.map(({ cell, count, result, failure }) => {
     const { config, ...axes } = cell
     return { ...axes, ...count, recipe: configHash(config), result: result as CellResult | null, failure }
   })
-  const json = { version: 1, command, finished, hardware, recipe, measured, base, cells }
+  const json = { version: 1, command, finished, hardware, recipe, measured, rivals, cells }
   const write = (name: string, text: string) => writeFileAtomic(join(out, name), text)
   await write('ablation.json', `${JSON.stringify(json, null, 1)}\n`)
   await write('ablation.csv', csvTable(outcomes))
-  await write('ablation.md', markdownTable(cellsOfTable(rows, base)))
+  await write('ablation.md', markdownTable(cellsOfTable(rows, rivals)))
   const drawing = chartsSvg(chartsOf(rows))
   if (drawing) await write('ablation.svg', drawing)
   const facts: [string, string][] = [
@@ -162,5 +163,5 @@ async function writeResults(
     ],
     ['State', finished ? 'all training runs are done' : 'stopped before the end'],
   ]
-  await write('report.html', renderAblation({ rows, base, facts, hardware, command, recipe }))
+  await write('report.html', renderAblation({ rows, rivals, facts, hardware, command, recipe }))
 }

@@ -2,13 +2,13 @@
 import { escape } from '../text/escape'
 import type { Hardware } from '../host/hardware'
 import { factTable, page } from '../drawing/html-page'
-import type { Scores } from './cell'
+import type { Rival } from './cell'
 import { chartsOf } from './charts'
 import { type AblationRow, cellsOfTable } from './ablation-table'
 
 export interface AblationReport {
   rows: readonly AblationRow[]
-  base: Scores | null
+  rivals: readonly Rival[]
   /** The model, data and settings, as rows of name and text. */
   facts: [string, string][]
   hardware: Hardware
@@ -16,8 +16,8 @@ export interface AblationReport {
   recipe: unknown
 }
 
-export function renderAblation({ rows, base, facts, hardware, command, recipe }: AblationReport): string {
-  const [head, ...lines] = cellsOfTable(rows, base)
+export function renderAblation({ rows, rivals, facts, hardware, command, recipe }: AblationReport): string {
+  const [head, ...lines] = cellsOfTable(rows, rivals)
   const row = (cells: string[]) => `<tr>${cells.map((cell) => `<td>${escape(cell)}</td>`).join('')}</tr>`
   const dense = rows.filter(({ count }) => count.dense)
   const machine = [

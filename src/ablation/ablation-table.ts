@@ -2,7 +2,7 @@
 import { amount } from '../host/progress'
 import { csvLine } from '../text/csv'
 import { textTable } from '../text/table'
-import type { CellResult, Measured, Scores } from './cell'
+import type { CellResult, Measured, Rival, Scores } from './cell'
 import type { ParameterCount } from './parameter-count'
 import type { AblationCell } from './grid'
 
@@ -78,7 +78,7 @@ export function rowsOf(outcomes: readonly CellOutcome[]): AblationRow[] {
   })
 }
 
-export const describeCell = ({ kind, rank, scale }: AblationCell): string =>
+export const describeCell = ({ kind, rank, scale }: Pick<AblationCell, 'kind' | 'rank' | 'scale'>): string =>
   kind === 'full' ? 'full' : `LoRA ${rank}${scale ? `, scale ${scale}` : ''}`
 
 function format(column: Column, { mean, spread }: SeedMean): string {
@@ -98,28 +98,30 @@ const noteOf = ({ count: { dense, all }, failed, values }: AblationRow): string 
     .filter(Boolean)
     .join('; ')
 
-/** The table as text, the head first, then the base model if it was measured. */
-export function cellsOfTable(rows: readonly AblationRow[], base: Scores | null): string[][] {
+/** The table as text, the head first, then the rivals that were measured. */
+export function cellsOfTable(rows: readonly AblationRow[], rivals: readonly Rival[]): string[][] {
   const head = [
     'adapter',
     'targets',
     'lr',
+    'images',
     'parameters',
     ...columnNames.map((name) => columns[name].title),
     'seeds',
     'note',
   ]
-  const first = base && [
-    'none (base model)',
+  const first = rivals.map(({ name, scores }) => [
+    name,
+    '',
     '',
     '',
     '0',
-    ...columnNames.map((name) =>
-      name in baseColumns ? format(name, { mean: baseColumns[name]!(base), spread: null }) : '',
+    ...columnNames.map((column) =>
+      column in rivalColumns ? format(column, { mean: rivalColumns[column]!(scores), spread: null }) : '',
     ),
     '',
     '',
-  ]
+  ])
   const lines = rows.map((row) => {
     const { cell, count, values, seeds } = row
     const numbers = columnNames.map((name) => (values ? format(name, values[name]) : ''))
@@ -127,20 +129,21 @@ export function cellsOfTable(rows: readonly AblationRow[], base: Scores | null):
       describeCell(cell),
       cell.targets.join(', '),
       String(cell.lr),
+      cell.images === null ? '' : String(cell.images),
       String(count.parameters),
       ...numbers,
       seeds.join(', '),
       noteOf(row),
     ]
   })
-  return [head, ...(first ? [first] : []), ...lines]
+  return [head, ...first, ...lines]
 }
 
-const baseColumns: Partial<Record<Column, (base: Scores) => number>> = Object.fromEntries(
+const rivalColumns: Partial<Record<Column, (scores: Scores) => number>> = Object.fromEntries(
   prompts.flatMap((prompt) => [
-    [`${prompt}Dice`, (base: Scores) => base[prompt].dice],
-    [`${prompt}Miou`, (base: Scores) => base[prompt].miou],
-    [`${prompt}Instance`, (base: Scores) => base[prompt].instanceDice],
+    [`${prompt}Dice`, (scores: Scores) => scores[prompt].dice],
+    [`${prompt}Miou`, (scores: Scores) => scores[prompt].miou],
+    [`${prompt}Instance`, (scores: Scores) => scores[prompt].instanceDice],
   ]),
 )
 
@@ -165,6 +168,7 @@ export function csvTable(outcomes: readonly CellOutcome[]): string {
     'scale',
     'lr',
     'targets',
+    'images',
     'seed',
     'parameters',
     'dense',
@@ -172,7 +176,7 @@ export function csvTable(outcomes: readonly CellOutcome[]): string {
     'failure',
   ]
   const lines = outcomes.map(({ cell, count, result, failure }): (string | number | null)[] => [
-    ...[cell.name, cell.kind, cell.rank, cell.scale, cell.lr, cell.targets.join(' '), cell.seed],
+    ...[cell.name, cell.kind, cell.rank, cell.scale, cell.lr, cell.targets.join(' '), cell.images, cell.seed],
     ...[count.parameters, count.dense],
     ...columnNames.map((name) => (result ? columns[name].of(result) : null)),
     failure?.split('\n')[0] ?? null,

@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Engine } from '../../engine/device/engine'
-import { loadAdapter } from '../model/attach-adapter'
 import type { DatasetItem } from '../dataset/dataset'
 import { UserError } from '../host/errors'
-import { evaluateModel } from '../evaluation/compare'
+import { compare, type Contestant, scoreComparison, watershedContestant } from '../evaluation/compare'
+import { modelContestant, ResizableModel } from '../evaluation/model-contestants'
 import { promptKinds } from '../evaluation/segmenter'
-import { summariseTallies } from '../evaluation/scores'
+import { type EvaluationScores, summariseTallies } from '../evaluation/scores'
 import { writeFileAtomic } from '../host/files'
 import { Progress } from '../host/progress'
 import { openModel } from '../model/open-model'
@@ -86,31 +86,89 @@ async function checkRecipe({ config: path, root }: RunFolder, config: TrainConfi
     )
 }
 
-/** Measures the base model (`adapter` null) or an adapter. Returns null if it was stopped. */
-export async function measure(
+/** Something that needs no training, measured like a cell. */
+export interface Rival {
+  /** As the table names it. */
+  name: string
+  /** The side of the model's input; null without a model. */
+  size: number | null
+  scores: Scores
+}
+
+/**
+ * Measures the base model at its own input size, at the recipe's if that is another, and the watershed. Returns null if it was
+ * stopped.
+ */
+export async function measureRivals(
   engine: Engine,
   config: TrainConfig,
-  adapter: string | null,
-  { items, instances, seed, stop }: EvaluationSet,
-): Promise<Scores | null> {
+  evaluation: EvaluationSet,
+): Promise<Rival[] | null> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
-  const model = await openModel(engine, config.model, { inputSize: config.size ?? undefined, config: toy, fetch: true })
-  const attached = adapter === null ? null : await loadAdapter(engine, model, adapter)
-  const line = new Progress('evaluating', items.length, { unit: 'images' })
+  const openAt = (size?: number) => openModel(engine, config.model, { inputSize: size, config: toy, fetch: true })
+  const models = new ResizableModel(openAt)
   try {
-    const options = { items, prompts: promptKinds, maxInstances: instances, seed, stop }
-    const onProgress = (_: string, done: number) => line.update(done)
-    const modes = await evaluateModel(model, { name: adapter ?? 'base' }, { ...options, onProgress })
-    if (!modes) return null
-    const scores = modes.map(summariseTallies).map(({ prompt, dice, miou, accuracy, instanceDice }) => {
-      return [prompt, { dice, miou, accuracy, instanceDice }] as const
-    })
-    return Object.fromEntries(scores) as Scores
+    const { architecture, inputSize } = await models.at(config.size ?? undefined)
+    const sizes = [...new Set([inputSize, architecture.imageSize])]
+    const contestants = [
+      watershedContestant,
+      ...sizes.map((size) => modelContestant(models, { name: `base model at ${size}`, path: null, size, rival: true })),
+    ]
+    const tallied = await measureAll(contestants, evaluation)
+    return (
+      tallied &&
+      scoreComparison(tallied, { resamples: 0 }).models.map(({ name, size, evaluations }) => {
+        return { name: size === null ? 'Otsu and watershed' : name, size, scores: scoresOf(evaluations) }
+      })
+    )
   } finally {
-    attached?.release()
-    model.release()
+    models.release()
   }
 }
+
+/** Measures an adapter. Returns null if it was stopped. */
+async function measure(
+  engine: Engine,
+  config: TrainConfig,
+  adapter: string,
+  evaluation: EvaluationSet,
+): Promise<Scores | null> {
+  const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
+  const size = config.size ?? undefined
+  const models = new ResizableModel((inputSize) =>
+    openModel(engine, config.model, { inputSize, config: toy, fetch: true }),
+  )
+  try {
+    const { inputSize } = await models.at(size)
+    const contestant = modelContestant(models, { name: adapter, path: adapter, size: inputSize, rival: false })
+    const tallied = await measureAll([contestant], evaluation)
+    return tallied && scoresOf(tallied[0].modes.map(summariseTallies))
+  } finally {
+    models.release()
+  }
+}
+
+function measureAll(contestants: readonly Contestant[], { items, instances, seed, stop }: EvaluationSet) {
+  const line = new Progress('evaluating', contestants.length * items.length, { unit: 'images' })
+  const order = contestants.map(({ name }) => name)
+  return compare({
+    contestants,
+    items,
+    prompts: promptKinds,
+    maxInstances: instances,
+    seed,
+    stop,
+    onProgress: (name, done, total) => line.update(done + total * order.indexOf(name)),
+  })
+}
+
+const scoresOf = (evaluations: readonly EvaluationScores[]): Scores =>
+  Object.fromEntries(
+    evaluations.map(({ prompt, dice, miou, accuracy, instanceDice }) => [
+      prompt,
+      { dice, miou, accuracy, instanceDice },
+    ]),
+  ) as Scores
 
 /** Trains a cell, resuming its run if there is one, and measures it. Returns null if it was stopped. */
 export async function runCell(

@@ -4,7 +4,7 @@ import { escape } from '../text/escape'
 import { percent } from '../report/evaluation-table'
 import type { AblationRow, Column } from './ablation-table'
 
-interface AblationChart {
+export interface AblationChart {
   title: string
   /** The targets of the cells it shows; empty if it shows all cells. */
   targets: string
@@ -25,6 +25,9 @@ export function chartsOf(rows: readonly AblationRow[]): AblationChart[] {
       byTargets(done, column).flatMap(({ targets, members }) => [
         chart(`Dice against rank, ${mode}, %`, targets, 'rank', againstRank(members, column)),
         chart(`Dice against learning rate, ${mode}, %`, targets, 'learning rate', againstRate(members, column)),
+        ...(members.some(({ cell }) => cell.images !== null)
+          ? [chart(`Dice against training images, ${mode}, %`, targets, 'images', againstImages(members, column))]
+          : []),
       ]),
     )
     .filter(({ targets, series }) => !targets || positions(series) > 1)
@@ -42,7 +45,8 @@ function byTargets(rows: readonly AblationRow[], column: Column): { targets: str
   return groups.map(({ name, members }) => ({ targets: name, members }))
 }
 
-function chart(title: string, targets: string, x: string, raw: Series[]): AblationChart {
+/** A chart over a logarithmic axis with a tick at each position. */
+export function chart(title: string, targets: string, x: string, raw: Series[]): AblationChart {
   const series = raw.map((one, i) => ({
     ...one,
     colour: (i % COLOURS) + 1,
@@ -61,27 +65,55 @@ function againstRank(rows: readonly AblationRow[], column: Column): Series[] {
   const ranks = rows.flatMap(({ cell }) => cell.rank ?? [])
   if (!ranks.length) return []
   const across = [Math.min(...ranks), Math.max(...ranks)]
-  return lines(rows, ({ cell: { kind, targets, scale, lr } }) => lineName(rows, kind, targets, scale, `lr ${lr}`)).map(
-    ({ name, members }): Series => {
-      const [{ cell, values }] = members
-      const points = members.map((row): [number, number] => [row.cell.rank!, row.values![column].mean])
-      if (cell.kind === 'lora') return { name, colour: 1, points: points.sort(byX) }
-      const value = values![column].mean
-      return { name, colour: 1, points: across.map((at): [number, number] => [at, value]), style: 'dashed' }
-    },
-  )
+  return lines(rows, ({ cell }) =>
+    lineName(rows, cell.kind, cell.targets, cell.scale, `lr ${cell.lr}${imagesName(rows, cell)}`),
+  ).map(({ name, members }): Series => {
+    const [{ cell, values }] = members
+    const points = members.map((row): [number, number] => [row.cell.rank!, row.values![column].mean])
+    if (cell.kind === 'lora') return { name, colour: 1, points: points.sort(byX) }
+    const value = values![column].mean
+    return { name, colour: 1, points: across.map((at): [number, number] => [at, value]), style: 'dashed' }
+  })
 }
 
 /** A line for each set of targets, scale and rank. */
 function againstRate(rows: readonly AblationRow[], column: Column): Series[] {
-  return lines(rows, ({ cell: { kind, targets, scale, rank } }) =>
-    lineName(rows, kind, targets, scale, rank === null ? '' : `rank ${rank}`),
+  return lines(rows, ({ cell }) =>
+    lineName(
+      rows,
+      cell.kind,
+      cell.targets,
+      cell.scale,
+      `${cell.rank === null ? '' : `rank ${cell.rank}`}${imagesName(rows, cell)}`,
+    ),
   ).map(({ name, members }) => ({
     name,
     colour: 1,
     points: members.map(({ cell, values }): [number, number] => [cell.lr, values![column].mean]).sort(byX),
   }))
 }
+
+/** A line for each recipe; cells on all images are left out. */
+function againstImages(rows: readonly AblationRow[], column: Column): Series[] {
+  const counted = rows.filter(({ cell }) => cell.images !== null)
+  return lines(counted, ({ cell: { kind, targets, scale, rank, lr } }) =>
+    lineName(
+      counted,
+      kind,
+      targets,
+      scale,
+      [rank === null ? '' : `rank ${rank}`, `lr ${lr}`].filter(Boolean).join(', '),
+    ),
+  ).map(({ name, members }) => ({
+    name,
+    colour: 1,
+    points: members.map(({ cell, values }): [number, number] => [cell.images!, values![column].mean]).sort(byX),
+  }))
+}
+
+/** The number of training images in the name of a line, if the rows differ in it. */
+const imagesName = (rows: readonly AblationRow[], { images }: AblationRow['cell']): string =>
+  new Set(rows.map(({ cell }) => cell.images)).size > 1 ? `, ${images ?? 'all'} images` : ''
 
 const byX = ([a]: [number, number], [b]: [number, number]) => a - b
 

@@ -39,6 +39,8 @@ const axesSchema = v.strictObject(
     ),
     where: list(v.picklist(modelParts, modelParts.join(', ')), modelParts.join(', ')),
     seeds: list(whole(0), 'whole numbers from 0'),
+    /** Numbers of training images, chosen by the seed; null: all. */
+    images: list(v.nullable(whole(1)), 'whole numbers from 1'),
   },
   'an object { … }',
 )
@@ -73,6 +75,8 @@ export interface AblationCell {
   scale: string | null
   lr: number
   targets: LoraTarget[]
+  /** The number of training images at most; null: as many as the recipe has. */
+  images: number | null
   seed: number
   config: TrainConfig
 }
@@ -106,6 +110,7 @@ export function targetsAt(targets: readonly LoraTarget[], part: ModelPart): Lora
 export function cellsOf(grid: Grid, base: RawConfig, split: string, from: string): AblationCell[] {
   const recipe = checkConfig(base, from)
   const { kind = [recipe.lora.kind], rank = [recipe.lora.rank], alphaScale = [null] } = grid
+  const { images = [undefined] } = grid
   const { lr = [recipe.optimizer.learningRate], seeds = [recipe.seed], targets = [recipe.lora.targets] } = grid
   const sets = grid.where
     ? grid.where.flatMap((part) => targets.map((set) => targetsAt(set, part)))
@@ -116,14 +121,32 @@ export function cellsOf(grid: Grid, base: RawConfig, split: string, from: string
       for (const r of k === 'full' ? [null] : rank)
         for (const scale of k === 'full' ? [null] : alphaScale)
           for (const rate of lr)
-            for (const seed of seeds) {
+            for (const [seed, count] of seeds.flatMap((one) => images.map((n) => [one, n] as const))) {
               const adapter = k === 'full' ? 'full' : `r${r}${scale ? `_s${scale.replace('/', '-')}` : ''}`
-              const group = `${adapter}_${set.join('+')}_lr${rate}`
+              const prefix = count === undefined ? '' : `n${count ?? 'all'}_`
+              const group = `${prefix}${adapter}_${set.join('+')}_lr${rate}`
               const name = `${group}_seed${seed}`
               const lora = { kind: k, targets: set, ...(r !== null && { rank: r, ...alphaOf(scale, r) }) }
-              const over = { lora, optimizer: { learningRate: rate }, seed, split }
+              const over = {
+                lora,
+                optimizer: { learningRate: rate },
+                seed,
+                split,
+                ...(count !== undefined && { images: count }),
+              }
               const config = checkConfig(mergeConfig(base, over), `${from}, cell ${name}`)
-              cells.set(name, { name, group, kind: k, rank: r, scale, lr: rate, targets: set, seed, config })
+              cells.set(name, {
+                name,
+                group,
+                kind: k,
+                rank: r,
+                scale,
+                lr: rate,
+                targets: set,
+                images: config.images,
+                seed,
+                config,
+              })
             }
   return [...cells.values()]
 }

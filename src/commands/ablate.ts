@@ -17,7 +17,7 @@ import type { Command } from '../cli/command'
 import { choice, flag, number, type Option, text, texts, type Values } from '../cli/options'
 
 /** Options of `wgsam train` that the axes of the grid replace. */
-const AXES = ['kind', 'rank', 'alpha', 'rslora', 'lr', 'targets', 'seed']
+const AXES = ['kind', 'rank', 'alpha', 'rslora', 'lr', 'targets', 'seed', 'images']
 
 const axisOptions: Record<string, Option> = {
   grid: {
@@ -44,6 +44,11 @@ const axisOptions: Record<string, Option> = {
     type: 'string',
     value: 'LIST',
     description: 'kinds of adaptation: lora, or full, which trains the full weight matrices of the targets',
+  },
+  images: {
+    type: 'string',
+    value: 'LIST',
+    description: 'numbers of training images, e.g. 1,2,5,10,all, chosen by the seed: a learning curve for wgsam plan',
   },
   seeds: {
     type: 'string',
@@ -117,10 +122,10 @@ docs/ablations.md.
         log: logLine,
       })
       engine.destroy()
-      const { outcomes, base, finished } = result
-      if (flag(values, 'json')) console.log(JSON.stringify({ base, cells: outcomes.map(brief) }, null, 1))
+      const { outcomes, rivals, finished } = result
+      if (flag(values, 'json')) console.log(JSON.stringify({ rivals, cells: outcomes.map(brief) }, null, 1))
       else {
-        console.log(terminalTable(cellsOfTable(rowsOf(outcomes), base)))
+        console.log(terminalTable(cellsOfTable(rowsOf(outcomes), rivals)))
         console.log(`\n${finished ? '' : 'stopped; the same command continues\n'}report: ${join(out, 'report.html')}`)
       }
       return finished ? 0 : 130
@@ -158,12 +163,12 @@ async function readGrids(values: Values): Promise<Grid[]> {
     text(values, name)
       ?.split(',')
       .map((word) => word.trim())
-  const numbers = (name: string) =>
-    words(name)?.map((word) => {
-      const value = word === '' ? NaN : Number(word)
-      if (!Number.isFinite(value)) throw new UserError(`--${name} takes comma-separated numbers, got "${word}"`)
-      return value
-    })
+  const numberOf = (name: string, word: string) => {
+    const value = word === '' ? NaN : Number(word)
+    if (!Number.isFinite(value)) throw new UserError(`--${name} takes comma-separated numbers, got "${word}"`)
+    return value
+  }
+  const numbers = (name: string) => words(name)?.map((word) => numberOf(name, word))
   const sets = texts(values, 'targets').flatMap((typed) => typed.split('|'))
   const typed: RawConfig = {
     kind: words('kind'),
@@ -173,6 +178,7 @@ async function readGrids(values: Values): Promise<Grid[]> {
     targets: sets.length ? sets.map((set) => set.split(',').map((word) => word.trim())) : undefined,
     where: words('where'),
     seeds: numbers('seeds'),
+    images: words('images')?.map((word) => (word === 'all' ? null : numberOf('images', word))),
   }
   const given = Object.fromEntries(Object.entries(typed).filter(([, value]) => value !== undefined))
   const { grids, ...shared } = file === undefined ? {} : await readConfigFile(file)

@@ -12,6 +12,7 @@ export const commands: Record<string, () => Promise<{ command: Command }>> = {
   train: () => import('./train'),
   eval: () => import('./eval'),
   ablate: () => import('./ablate'),
+  plan: () => import('./plan'),
   report: () => import('./report'),
   measure: () => import('./measure'),
   predict: () => import('./predict'),

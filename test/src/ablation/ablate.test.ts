@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ablate } from '../../../src/ablation/ablate'
+import { measureRivals } from '../../../src/ablation/cell'
 import { cellsOf, checkGrid } from '../../../src/ablation/grid'
 import { parse } from '../../../src/cli/command'
 import { command } from '../../../src/commands/ablate'
@@ -52,12 +53,36 @@ test('it resumes after an interruption at any step, and writes runs, tables and 
     assert.is('differences' in adapter, cell.kind === 'full')
   }
   const markdown = await readFile(join(out, 'ablation.md'), 'utf8')
-  assert.is(markdown.trim().split('\n').length, 2 + 1 + 4)
+  // the base model, whose own size is the recipe's, and the watershed
+  assert.is(markdown.trim().split('\n').length, 2 + 2 + 4)
+  for (const name of ['base model at 80', 'Otsu and watershed']) assert.match(markdown, name)
   const html = await readFile(join(out, 'report.html'), 'utf8')
   assert.match(html, 'wgsam ablate &lt;x&gt;')
   assert.not.match(html, /<(script|link|img)|https?:\/\/(?!www\.w3\.org)/, 'needs nothing from elsewhere')
   assert.match(await readFile(join(out, 'ablation.svg'), 'utf8'), 'Dice against rank')
   assert.is((await readFile(join(out, 'ablation.csv'), 'utf8')).trim().split('\n').length, 5)
+})
+
+test('at another input size than its own the base model is a rival at both', async () => {
+  const small = toyConfig(data, { size: 48, images: 1 })
+  const dataset = await openDataset([data])
+  const rivals = await measureRivals(engine, small, {
+    items: dataset.items.slice(0, 1),
+    instances: 2,
+    seed: 0,
+    stop: () => false,
+  })
+  assert.equal(
+    rivals!.map(({ name, size }) => [name, size]),
+    [
+      ['base model at 80', 80],
+      ['base model at 48', 48],
+      ['Otsu and watershed', null],
+    ],
+  )
+  assert.ok(rivals!.every(({ scores }) => scores.point.dice >= 0 && scores.box.instanceDice <= 1))
+  assert.is.not(rivals![0].scores.box.instanceDice, rivals![1].scores.box.instanceDice)
+  assert.is(await measureRivals(engine, small, { items: dataset.items, instances: 1, seed: 0, stop: () => true }), null)
 })
 
 test('finished cells are kept, missing files are written again, another recipe is refused', async () => {

@@ -12,12 +12,20 @@ import {
   rowsOf,
 } from '../../../src/ablation/ablation-table'
 import { chartsOf, chartsSvg } from '../../../src/ablation/charts'
+import { recipeOf } from '../../../src/ablation/plan'
 import type { CellResult } from '../../../src/ablation/cell'
 import { loraConfig, openAdaptation } from '../../../src/training/adaptation'
 import { openToy } from '../../support/toy'
 import { toyConfig } from '../../support/toy-training'
 
-const base = { data: ['particles'], model: 'golden/files/toy_vit.pth', modelConfig: 'golden/files/toy_vit.json' }
+// targets and learning rate are stated, so that the names do not depend on the recipe's defaults
+const base = {
+  data: ['particles'],
+  model: 'golden/files/toy_vit.pth',
+  modelConfig: 'golden/files/toy_vit.json',
+  lora: { targets: ['q', 'v'] },
+  optimizer: { learningRate: 1e-4 },
+}
 const spanned = (raw: object, over: object = {}) =>
   cellsOf(checkGrid(raw, 'grid.json'), { ...base, ...over }, 'out/split.json', 'recipe')
 const refused = (make: () => unknown, what: RegExp) =>
@@ -34,6 +42,24 @@ test('every combination once, each with its own recipe; full tuning has no rank'
   const full = cells.find(({ name }) => name === 'full_q+v_lr0.0001_seed0')!
   assert.equal([full.rank, full.config.lora.kind], [null, 'full'])
   assert.equal(spanned({}).length, 1, 'no axis: the recipe itself')
+})
+
+test('numbers of training images are an axis; the names without them are those of the recipe', () => {
+  const cells = spanned({ rank: [4], images: [1, 5, null], seeds: [0, 1] })
+  assert.equal(
+    cells.filter(({ seed }) => seed === 1).map(({ name, images, config }) => [name, images, config.images]),
+    [
+      ['n1_r4_q+v_lr0.0001_seed1', 1, 1],
+      ['n5_r4_q+v_lr0.0001_seed1', 5, 5],
+      ['nall_r4_q+v_lr0.0001_seed1', null, null],
+    ],
+  )
+  assert.equal(
+    [...new Set(cells.map(({ group }) => recipeOf(group)))],
+    spanned({ rank: [4] }).map(({ group }) => group),
+  )
+  refused(() => spanned({ images: [0] }), /images takes whole numbers from 1/)
+  refused(() => spanned({ images: ['all'] }), /images takes whole numbers/)
 })
 
 test('scales: fixed, divided by the rank, divided by its square root', () => {
@@ -131,7 +157,7 @@ test('means and standard deviations over the seeds, and their tables and charts'
     rows.map(({ seeds }) => seeds),
     [[0, 1], [0], [0, 1]],
   )
-  const table = cellsOfTable(rows, { point: measured(0.5), box: measured(0.6) })
+  const table = cellsOfTable(rows, [{ name: 'base', size: 96, scores: { point: measured(0.5), box: measured(0.6) } }])
   assert.is(table.length, 5)
   assert.ok(table[1].includes('50.00') && table[1].includes('60.00'))
   assert.ok(table[2].includes('80.50 ± 0.71'), table[2].join())
@@ -142,7 +168,7 @@ test('means and standard deviations over the seeds, and their tables and charts'
   assert.ok(markdownTable(table).includes('NaN \\| so |'))
   const csv = csvTable(outcomes).trim().split('\n')
   assert.is(csv.length, 7)
-  assert.ok(csv[1].startsWith('r4_q+v_lr0.0001_seed0,lora,4,,0.0001,q v,0,7,0,0.8,'))
+  assert.ok(csv[1].startsWith('r4_q+v_lr0.0001_seed0,lora,4,,0.0001,q v,,0,7,0,0.8,'))
   const charts = chartsOf(rows)
   assert.equal(
     charts[0].series.map(({ name, points }) => [name, points.length]),
