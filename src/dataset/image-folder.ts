@@ -54,6 +54,9 @@ export class ImageFolder {
           this.byName.get(oneForm(name)),
           this.byAnyCase.get(oneForm(name.toLowerCase())),
         ]
+    // Label Studio puts a random number before the names of files that are uploaded to it
+    const [, original] = /^[0-9a-f]{8}-(.+)$/.exec(name) ?? []
+    if (original) lists.push((byStem ? this.byStem : this.byName).get(oneForm(original)))
     const found = lists.find((list) => list !== undefined) ?? []
     if (!found.length) {
       const looked = oneForm(name) === oneForm(named) ? '' : `, looked for as ${JSON.stringify(name)}`

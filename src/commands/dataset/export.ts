@@ -13,14 +13,15 @@ import { dataOptions, jsonOption, openData } from '../options/data'
 
 export const command: Command = {
   name: 'dataset export',
-  summary: 'convert a dataset to COCO, YOLO, VIA, labelme or label maps',
+  summary: 'convert a dataset to COCO, YOLO, VIA, labelme, CVAT, Label Studio, ImageJ or label maps',
   usage: '--data DIR --format FORMAT --out DIR [--split-file FILE] [options]',
   options: {
     ...dataOptions,
     format: {
       type: 'string',
       value: 'FORMAT',
-      description: 'coco, yolo, via, labelme, labels (PNG label maps) or tiff (TIFF label maps)',
+      description:
+        'coco, yolo, via, labelme, cvat, label-studio, imagej (ROI sets), labels (PNG label maps) or tiff (TIFF label maps)',
     },
     out: { type: 'string', value: 'DIR', description: 'folder to write, new or empty' },
     'with-images': { type: 'boolean', description: 'also copy the images' },

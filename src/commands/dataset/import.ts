@@ -14,14 +14,14 @@ import { jsonOption } from '../options/data'
 
 export const command: Command = {
   name: 'dataset import',
-  summary: 'convert COCO, YOLO, VIA, labelme or label maps to a dataset',
+  summary: 'convert COCO, YOLO, VIA, labelme, CVAT, Label Studio, ImageJ or label maps to a dataset',
   usage: 'FILE|DIR --format FORMAT --images DIR --out DIR',
   positionals: [1, 1],
   options: {
     format: {
       type: 'string',
       value: 'FORMAT',
-      description: 'format of the annotations: coco, yolo, via, labelme, labels or tiff',
+      description: 'format of the annotations: coco, yolo, via, labelme, cvat, label-studio, imagej, labels or tiff',
     },
     images: {
       type: 'string',
@@ -38,7 +38,7 @@ export const command: Command = {
     suffix: {
       type: 'string',
       value: 'TEXT',
-      description: 'suffix that file names of label maps have in addition to those of images, e.g. _mask',
+      description: 'suffix that file names of label maps and ROI sets have in addition to those of images, e.g. _mask',
     },
     'split-pieces': { type: 'boolean', description: 'make each connected component a separate instance' },
     crowds: {
@@ -53,7 +53,8 @@ export const command: Command = {
     ...jsonOption,
   },
   details: `Formats: coco, a JSON file with polygons or run-length encoding; yolo, a folder with labels/ (text files of polygons) and
-data.yaml; via, a JSON file of VIA 2; labelme, a folder of JSON files; labels and tiff, a folder of PNG or TIFF label maps.
+data.yaml; via, a JSON file of VIA 2; labelme, a folder of JSON files; cvat, the XML of "CVAT for images"; label-studio, its JSON export;
+imagej, a folder of ROI sets (NAME.zip); labels and tiff, a folder of PNG or TIFF label maps.
 
 Where instances overlap, the smaller one covers the larger one. Boxes without a mask, points and open lines are ignored and
 counted. A damaged shape is left out and named; an image of which more shapes are damaged than sound is not imported. Images that

@@ -36,3 +36,21 @@ export function ellipse(x: number, y: number, rx: number, ry: number, angle = 0)
 
 /** The polygon of a rectangle. */
 export const rectangle = (x0: number, y0: number, x1: number, y1: number): number[] => [x0, y0, x1, y0, x1, y1, x0, y1]
+
+/** The polygon of a rectangle that is turned by `angle` (radians, from x towards y) about a point, by default its centre. */
+export function turnedRectangle(
+  x0: number,
+  y0: number,
+  x1: number,
+  y1: number,
+  angle: number,
+  about: readonly [number, number] = [(x0 + x1) / 2, (y0 + y1) / 2],
+): number[] {
+  const corners = rectangle(Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1))
+  if (!angle) return corners
+  const [cos, sin] = [Math.cos(angle), Math.sin(angle)]
+  return corners.map((_, i) => {
+    const [u, v] = [corners[i & ~1] - about[0], corners[i | 1] - about[1]]
+    return i & 1 ? about[1] + u * sin + v * cos : about[0] + u * cos - v * sin
+  })
+}

@@ -74,7 +74,14 @@ function hard(): Uint16Array {
   return data
 }
 
-const sourceOf: Record<string, string> = { coco: 'annotations.json', via: 'via.json', labelme: 'labelme' }
+const sourceOf: Record<string, string> = {
+  coco: 'annotations.json',
+  via: 'via.json',
+  labelme: 'labelme',
+  cvat: 'annotations.xml',
+  'label-studio': 'label-studio.json',
+  imagej: 'rois',
+}
 
 test('every format keeps every pixel there and back', async () => {
   const folder = scratch()
