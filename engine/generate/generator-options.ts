@@ -7,7 +7,7 @@ import type { FilterOptions } from './filter'
 export const outputModes = ['binary_mask', 'uncompressed_rle', 'coco_rle'] as const
 export type OutputMode = (typeof outputModes)[number]
 
-export const promptOrigins = ['auto', 'grid', 'learned'] as const
+const promptOrigins = ['auto', 'grid', 'learned'] as const
 export type PromptOrigin = (typeof promptOrigins)[number]
 
 /** These options decide which masks are found at all; those of FilterOptions can be changed afterwards. */

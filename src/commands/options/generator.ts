@@ -102,7 +102,12 @@ const table: TableRow[] = [
   ['fillHoles', 'number', 'PIXELS', 'fill smaller holes of each mask'],
   ['dropIslands', 'number', 'PIXELS', 'drop smaller disconnected parts of each mask'],
   ['pointScales', 'list', 'N,N…', 'additional grids of N x N points, for small particles'],
-  ['refinePoints', 'number', 'N', 'prompt a second time with up to N points in the areas that no mask covers'],
+  [
+    'refinePoints',
+    'number',
+    'N',
+    'prompt a second time with up to N points in the areas that no mask covers; with --prompts grid only',
+  ],
   [
     'tileSize',
     'number',
