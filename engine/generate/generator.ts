@@ -8,6 +8,7 @@ import type { MaskRecord } from './reference-record'
 import { referenceRecords } from './reference-flow'
 import { type GenerateHooks, type PromptMapSource, RegionRunner } from './region-runner'
 import type { RgbImage } from '../image/rgb-image'
+import type { View } from '../scale/view'
 
 export type { GenerateHooks } from './region-runner'
 
@@ -50,10 +51,17 @@ export class MaskGenerator {
 
   /**
    * All masks above the floors, without duplicates, sorted by predicted IoU. filterCandidates chooses among them.
+   * @param view takes the place of the options tileSize and tileHalo
    * @throws Error if the image is malformed or the generator is busy · the abort reason of `hooks.signal`
    */
-  async candidates(image: RgbImage, hooks: GenerateHooks = {}): Promise<GeneratedSet> {
-    return this.exclusive(image, () => findCandidates(this.runner, this.counter, image, this.options, hooks))
+  async candidates(
+    image: RgbImage,
+    hooks: GenerateHooks = {},
+    view?: Pick<View, 'tileSize' | 'tileHalo'>,
+  ): Promise<GeneratedSet> {
+    const { tileSize, tileHalo } = view ?? this.options
+    const options = { ...this.options, tileSize, tileHalo }
+    return this.exclusive(image, () => findCandidates(this.runner, this.counter, image, options, hooks))
   }
 
   /**

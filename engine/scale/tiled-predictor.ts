@@ -14,7 +14,9 @@ import { MaskScaler } from '../masks/mask-scaler'
 import type { Predictor } from '../sam/predictor'
 import { decodePrompts, type ImagePrompt } from '../sam/prompt-masks'
 import { measuredSize, type ParticleSize, statedSize } from './particle-size'
-import { chooseView, type DiameterBand, defaultBand, type View, type ViewLimits, wholeView } from './view'
+import { refineView } from './refine-view'
+import type { ScaleSettings } from './scale-settings'
+import { chooseView, defaultBand, type View, wholeView } from './view'
 
 /** A mask of a prompt, in pixels of the image. */
 export interface PromptedMask {
@@ -22,15 +24,6 @@ export interface PromptedMask {
   /** See PromptLogits. */
   token: number
   predictedIou: number
-}
-
-/** How a view is chosen. */
-export interface ScaleSettings {
-  /** The particles' median diameter in pixels of the image; 'auto' to estimate it, 'none' to see the whole image always. */
-  diameter: number | 'auto' | 'none'
-  /** The sizes that the model knows; `defaultBand` by default. */
-  band?: DiameterBand
-  limits?: ViewLimits
 }
 
 export interface PredictOptions {
@@ -68,7 +61,11 @@ export class TiledPredictor {
     const { inputSize } = this.predictor.model
     const whole = wholeView(image, inputSize)
     if (diameter === 'none') return { masks: await this.predict(image, prompts, whole, options), view: whole }
-    const choose = (size: ParticleSize | null) => chooseView(image, inputSize, size, band, limits)
+    // what does not fit into a tile is seen in a larger one, so that a few large objects need not decide for all
+    const choose = (size: ParticleSize | null) => {
+      const bounded = size && { ...size, largest: Math.min(size.largest, statedSize(size.diameter).largest) }
+      return chooseView(image, inputSize, bounded, band, limits)
+    }
     if (diameter !== 'auto') {
       const view = choose(statedSize(diameter))
       return { masks: await this.predict(image, prompts, view, options), view }
@@ -77,10 +74,12 @@ export class TiledPredictor {
       const view = choose(measuredSize(prompts.map(({ box }) => sizeOfBox(box!))))
       return { masks: await this.predict(image, prompts, view, options), view }
     }
-    const first = await this.predict(image, prompts, whole, options)
-    const view = choose(sizeOfAnswers(prompts, first))
-    if (!view.tileSize) return { masks: first, view }
-    return { masks: await this.predict(image, prompts, view, options), view }
+    const { result, view } = await refineView(
+      whole,
+      (part) => this.predict(image, prompts, part, options),
+      (answers) => choose(sizeOfAnswers(prompts, answers)),
+    )
+    return { masks: result, view }
   }
 
   /**

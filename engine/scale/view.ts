@@ -24,6 +24,12 @@ export interface DiameterBand {
  */
 export const defaultBand: DiameterBand = { low: 32, target: 48, high: 512 }
 
+/** The sizes that a model was trained on, as a band: its quantiles 5, 25, 50, 75 and 95 %. Half of the particles are in the middle. */
+export const bandOfQuantiles = ([, low, target, , high]: DiameterQuantiles): DiameterBand => ({ low, target, high })
+
+/** Equivalent diameters at the model's input, ascending: those that 5, 25, 50, 75 and 95 % of the particles do not exceed. */
+export type DiameterQuantiles = [number, number, number, number, number]
+
 export interface ViewLimits {
   /** Input pixels per pixel of the image, at most: more shows no more of it. */
   magnification: number

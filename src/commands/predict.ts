@@ -4,15 +4,19 @@ import { maskArea } from '../../engine/masks/mask'
 import { paintMasks } from '../../engine/masks/mask-algebra'
 import { Predictor } from '../../engine/sam/predictor'
 import { type ImagePrompt, slotsFor } from '../../engine/sam/prompt-masks'
-import { readImage } from '../images/read-image'
+import { diameterInPixels } from '../images/diameter'
+import { parsePixelSize, readMicrograph } from '../images/micrograph'
 import { writePng } from '../images/png-writer'
 import { toRGB8 } from '../images/rgb8'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { overlay } from '../drawing/mask-overlay'
+import { adapterBand } from '../model/adapter-band'
+import { describeView } from '../model/describe-view'
 import { checkPrompt, segment } from '../model/segment-image'
 import type { Command } from '../cli/command'
 import { flag, text, texts, type Values } from '../cli/options'
+import { diameterOption, pixelSizeOption, readDiameter } from './options/diameter'
 import { modelOptions, openChosenModel } from './options/model'
 
 export const command: Command = {
@@ -37,6 +41,8 @@ export const command: Command = {
       description: 'write the model’s three masks for an ambiguous prompt: a part, a larger part, the whole object',
     },
     ...modelOptions,
+    ...diameterOption,
+    ...pixelSizeOption,
     out: { type: 'string', value: 'DIR', default: '.', description: 'folder of the results' },
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
@@ -46,20 +52,27 @@ export const command: Command = {
   async run(values, [path]) {
     const result = await predict(values, path)
     if (flag(values, 'json')) console.log(JSON.stringify(result, null, 1))
-    else
+    else {
       for (const { mask, overlay, predictedIou, pixels } of result.masks)
         console.log(`${mask}, ${overlay}: ${pixels} pixels, predicted IoU ${predictedIou.toFixed(3)}`)
+      console.log(`seen: ${describeView(result.view)}`)
+    }
   },
 }
 
 async function predict(values: Values, path: string) {
   const prompt: ImagePrompt = { points: texts(values, 'point').map(readPoint), box: readBox(text(values, 'box')) }
-  const read = await readImage(path)
+  const diameter = readDiameter(values)
+  const typed = text(values, 'pixel-size')
+  const pixelSize = typed === undefined ? undefined : parsePixelSize(typed)
+  const { image: read, ...micrograph } = await readMicrograph(path, { crop: 'none', pixelSize })
+  const pixels = diameterInPixels(diameter, { name: path, ...micrograph })
   const image = { width: read.width, height: read.height, rgb: toRGB8(read) }
   checkPrompt(prompt, image)
   const { engine, model, name, size, adapter } = await openChosenModel(values)
   const predictor = await Predictor.create(model, { prompts: 1, slots: slotsFor(prompt) })
-  const { masks: segments } = await segment(predictor, image, prompt, flag(values, 'multimask'))
+  const scale = { diameter: pixels, band: await adapterBand(adapter?.path ?? null) }
+  const { masks: segments, view } = await segment(predictor, image, prompt, flag(values, 'multimask'), scale)
   engine.destroy()
 
   const stem = join(text(values, 'out')!, basename(path, extname(path)))
@@ -73,7 +86,17 @@ async function predict(values: Values, path: string) {
     masks.push({ ...files, token, predictedIou, pixels: maskArea(mask) })
   }
   const { width, height } = image
-  const result = { image: path, width, height, model: name, adapter: adapter?.path ?? null, size, ...prompt, masks }
+  const result = {
+    image: path,
+    width,
+    height,
+    model: name,
+    adapter: adapter?.path ?? null,
+    size,
+    view,
+    ...prompt,
+    masks,
+  }
   await writeFileAtomic(`${stem}.json`, JSON.stringify(result, null, 1) + '\n')
   return result
 }

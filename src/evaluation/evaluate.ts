@@ -93,7 +93,7 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] 
       for (const [k, prompt] of prompts.entries()) {
         const auto = prompt === 'auto'
         const predicted = await seconds(() =>
-          auto ? segmenter.automatic!(sample) : segmenter.prompted!(sample, chosen, prompt),
+          auto ? segmenter.automatic!(sample, item) : segmenter.prompted!(sample, chosen, prompt, item),
         )
         const { masks, scores, view } = predicted.result
         const matches = auto

@@ -1,10 +1,16 @@
 /** @file Models as contestants of a comparison: one model is on the GPU at a time, at the input size of whose turn it is. */
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
 import type { SamModel } from '../../engine/sam/sam-model'
+import type { ScaleSettings } from '../../engine/scale/scale-settings'
+import type { DatasetItem } from '../dataset/dataset'
+import { adapterBand } from '../model/adapter-band'
 import { loadAdapter } from '../model/attach-adapter'
 import { checkPrompts } from '../model/check-prompts'
 import type { Contestant } from './compare'
 import { openModelSegmenter } from './model-segmenter'
+
+/** The diameter of an image's particles in pixels; see ScaleSettings. */
+export type DiameterOf = (item: DatasetItem) => ScaleSettings['diameter']
 
 /** A model that is opened again whenever another input size is asked for; the one before is freed first. */
 export class ResizableModel {
@@ -31,8 +37,13 @@ export function modelContestant(
   {
     size,
     generator,
+    diameterOf,
     ...identity
-  }: Omit<Contestant, 'open' | 'size'> & { size: number; generator?: Partial<GeneratorOptions> },
+  }: Omit<Contestant, 'open' | 'size'> & {
+    size: number
+    generator?: Partial<GeneratorOptions>
+    diameterOf?: DiameterOf
+  },
 ): Contestant {
   return {
     ...identity,
@@ -42,7 +53,9 @@ export function modelContestant(
       const adapter = identity.path === null ? null : await loadAdapter(model.engine, model, identity.path)
       try {
         if (generator && prompts.includes('auto')) checkPrompts(model, generator, identity.name)
-        const segmenter = await openModelSegmenter(model, { prompts, generator, signal })
+        const band = await adapterBand(identity.path)
+        const scaleOf = diameterOf && ((item: DatasetItem) => ({ diameter: diameterOf(item), band }))
+        const segmenter = await openModelSegmenter(model, { prompts, generator, scaleOf, signal })
         return {
           ...segmenter,
           close() {

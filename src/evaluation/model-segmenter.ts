@@ -1,13 +1,14 @@
 /** @file A model as a segmenter: it predicts a mask from each prompt, and its generator finds masks automatically. */
+import { candidatesAtScale } from '../../engine/generate/at-scale'
 import { filterCandidates } from '../../engine/generate/filter'
 import { MaskGenerator } from '../../engine/generate/generator'
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
 import { Predictor } from '../../engine/sam/predictor'
 import type { ImagePrompt } from '../../engine/sam/prompt-masks'
 import type { SamModel } from '../../engine/sam/sam-model'
-import { type ScaleSettings, TiledPredictor } from '../../engine/scale/tiled-predictor'
-import { wholeView } from '../../engine/scale/view'
-import { tileCount } from '../../engine/image/tiles'
+import type { ScaleSettings } from '../../engine/scale/scale-settings'
+import { TiledPredictor } from '../../engine/scale/tiled-predictor'
+import type { DatasetItem } from '../dataset/dataset'
 import type { Instance } from '../dataset/instances'
 import type { Sample } from '../dataset/sample'
 import type { EvaluationPrompt, OpenSegmenter, PromptMode, Proposed, Segmenter } from './segmenter'
@@ -15,12 +16,17 @@ import type { EvaluationPrompt, OpenSegmenter, PromptMode, Proposed, Segmenter }
 /** Entries per prompt of an evaluation: a point and its padding, or two corners. */
 export const EVALUATION_SLOTS = 2
 
+/** The scale for one image. */
+export type ScaleOf = (item: DatasetItem) => ScaleSettings
+
+const whole: ScaleSettings = { diameter: 'none' }
+
 export interface ModelSegmenterOptions {
   prompts: readonly PromptMode[]
   /** Options of the automatic generator, for 'auto'. */
   generator?: Partial<GeneratorOptions>
-  /** At which scale the prompted model sees images; whole images if absent. */
-  scale?: ScaleSettings
+  /** At which scale the model sees an image; whole images if absent. */
+  scaleOf?: ScaleOf
   /** Ends a prediction between two passes of the decoder. */
   signal?: AbortSignal
 }
@@ -28,15 +34,15 @@ export interface ModelSegmenterOptions {
 /** Records the model with the adapter that is attached now. Closing it frees what was recorded, not the model. */
 export async function openModelSegmenter(
   model: SamModel,
-  { prompts, generator: settings, scale, signal }: ModelSegmenterOptions,
+  { prompts, generator: settings, scaleOf, signal }: ModelSegmenterOptions,
 ): Promise<OpenSegmenter> {
   const prompted = prompts.some((prompt) => prompt !== 'auto')
   const predictor = prompted ? await Predictor.create(model, { slots: EVALUATION_SLOTS }) : null
   const generator = prompts.includes('auto') ? await MaskGenerator.create(model, settings) : null
   return {
     encode: async () => {},
-    ...(predictor && predictorSegmenter(predictor, scale, signal)),
-    automatic: generator ? (sample) => findMasks(generator, sample, signal) : undefined,
+    ...(predictor && predictorSegmenter(predictor, scaleOf, signal)),
+    automatic: generator ? (sample, item) => findMasks(generator, sample, scaleOf?.(item), signal) : undefined,
     close() {
       predictor?.destroy()
       generator?.destroy()
@@ -50,7 +56,7 @@ export async function openModelSegmenter(
  */
 export function predictorSegmenter(
   predictor: Predictor,
-  scale: ScaleSettings = { diameter: 'none' },
+  scaleOf: ScaleOf = () => whole,
   signal?: AbortSignal,
 ): Segmenter {
   const tiled = new TiledPredictor(predictor)
@@ -61,9 +67,9 @@ export function predictorSegmenter(
       await predictor.model.engine.idle()
     },
     // the labels decide nothing but the prompts: the scale is estimated from these, or from their answers
-    async prompted(sample, instances, kind) {
+    async prompted(sample, instances, kind, item) {
       const prompts = instances.map((instance) => promptOf(instance, kind))
-      const { masks, view } = await tiled.predictAtScale(sample, prompts, scale, { signal })
+      const { masks, view } = await tiled.predictAtScale(sample, prompts, scaleOf(item), { signal })
       return { masks: masks.map(([{ mask }]) => mask), scores: masks.map(([{ predictedIou }]) => predictedIou), view }
     },
   }
@@ -72,14 +78,13 @@ export function predictorSegmenter(
 const promptOf = ({ point: [x, y], x0, y0, x1, y1 }: Instance, kind: EvaluationPrompt): ImagePrompt =>
   kind === 'point' ? { points: [{ x, y, foreground: true }], box: null } : { points: [], box: [x0, y0, x1, y1] }
 
-async function findMasks(generator: MaskGenerator, image: Sample, signal?: AbortSignal): Promise<Proposed> {
-  const set = await generator.candidates(image, { signal })
+async function findMasks(
+  generator: MaskGenerator,
+  image: Sample,
+  scale: ScaleSettings = whole,
+  signal?: AbortSignal,
+): Promise<Proposed> {
+  const { set, view } = await candidatesAtScale(generator, image, scale, { signal })
   const kept = filterCandidates(set, generator.options).kept.map((i) => set.candidates[i])
-  const { inputSize } = generator.model
-  const { tileSize, tileHalo } = generator.options
-  const whole = wholeView(image, inputSize)
-  const view = tileSize
-    ? { ...whole, tileSize, tileHalo, tiles: tileCount(image, tileSize, tileHalo), magnification: inputSize / tileSize }
-    : whole
   return { masks: kept.map(({ mask }) => mask), scores: kept.map(({ predictedIou }) => predictedIou), view }
 }

@@ -3,7 +3,7 @@ import type { GeneratorOptions } from '../../engine/generate/generator-options'
 import type { Knots } from '../statistics/calibration'
 import { distinctNames } from './adapter-names'
 import { type Contestant, WATERSHED, watershedContestant } from './compare'
-import { modelContestant, type ResizableModel } from './model-contestants'
+import { type DiameterOf, modelContestant, type ResizableModel } from './model-contestants'
 
 /**
  * 'base': the base model at its own input size. 'same': the base model at the input size of each adapter, which shows what
@@ -22,6 +22,8 @@ export interface ContestantOptions {
   adapters: readonly { path: string; size: number; calibration?: Knots }[]
   /** Options of the mask generator for the base model and then each adapter; empty if it does not run. */
   generators: readonly (Partial<GeneratorOptions> | undefined)[]
+  /** Whole images if absent. */
+  diameterOf?: DiameterOf
 }
 
 /**
@@ -30,10 +32,10 @@ export interface ContestantOptions {
  * evaluated, not a rival.
  */
 export function contestantsOf(models: ResizableModel, options: ContestantOptions): Contestant[] {
-  const { rivals, ownSize, size, adapters, generators } = options
+  const { rivals, ownSize, size, adapters, generators, diameterOf } = options
   const baseAt = (side: number, rival: boolean): Contestant => {
     const name = side === ownSize ? 'base' : `base at ${side}`
-    return modelContestant(models, { name, path: null, size: side, rival, generator: generators[0] })
+    return modelContestant(models, { name, path: null, size: side, rival, generator: generators[0], diameterOf })
   }
   const names = distinctNames(
     adapters.map(({ path }) => path),
@@ -41,7 +43,15 @@ export function contestantsOf(models: ResizableModel, options: ContestantOptions
   )
   const tested = adapters.map(({ path, size: side, calibration }, i) => {
     const name = adapters.length > 1 ? names[i] : 'adapted'
-    return modelContestant(models, { name, path, size: side, rival: false, calibration, generator: generators[i + 1] })
+    return modelContestant(models, {
+      name,
+      path,
+      size: side,
+      rival: false,
+      calibration,
+      generator: generators[i + 1],
+      diameterOf,
+    })
   })
   const bySize = [...new Set(adapters.map(({ size: side }) => side))]
   const grouped = bySize.flatMap((side) => tested.filter((one) => one.size === side))

@@ -1,6 +1,7 @@
 /** @file What is evaluated: anything that segments an image, by prompts for its labelled particles or on its own. */
 import type { Mask } from '../../engine/masks/mask'
 import type { View } from '../../engine/scale/view'
+import type { DatasetItem } from '../dataset/dataset'
 import type { Instance } from '../dataset/instances'
 import type { Sample } from '../dataset/sample'
 
@@ -29,9 +30,14 @@ export interface Segmenter {
    * One mask for each instance, from its prompt, on the image that was encoded last. Required for 'point' and 'box'.
    * @throws the abort reason, if the method can be aborted
    */
-  prompted?(sample: Sample, instances: readonly Instance[], prompt: EvaluationPrompt): Promise<Proposed>
+  prompted?(
+    sample: Sample,
+    instances: readonly Instance[],
+    prompt: EvaluationPrompt,
+    item: DatasetItem,
+  ): Promise<Proposed>
   /** Finds all masks of an image, which need not be encoded before. Required for 'auto'. @throws as `prompted` */
-  automatic?(sample: Sample): Promise<Proposed>
+  automatic?(sample: Sample, item: DatasetItem): Promise<Proposed>
 }
 
 /** A segmenter that holds memory. */

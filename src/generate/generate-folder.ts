@@ -3,10 +3,13 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { equivalentDiameter } from '../../engine/masks/equivalent-diameter'
 import { filterCandidates } from '../../engine/generate/filter'
+import { candidatesAtScale } from '../../engine/generate/at-scale'
 import type { MaskGenerator } from '../../engine/generate/generator'
 import { labelMap } from '../../engine/masks/paint-label-map'
 import { decodeMask } from '../../engine/masks/rle'
+import type { DiameterBand } from '../../engine/scale/view'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
+import { type Diameter, diameterInPixels } from '../images/diameter'
 import type { MicrographOptions } from '../images/micrograph'
 import { messageOf, UserError } from '../host/errors'
 import type { InputImage } from '../project/input-images'
@@ -35,6 +38,8 @@ export interface FolderOptions {
   dir: string
   inputs: readonly (InputImage & { truth?: () => Promise<LabelMap> })[]
   reading: MicrographOptions
+  /** The particles' diameter, and the sizes that the model knows. */
+  scale: { diameter: Diameter; band: DiameterBand }
   kinds: ReadonlySet<OutputKind>
   /** What a predicted IoU of the adapter's masks means; it is written beside each. */
   calibration?: ProposalFile['generator']['calibration']
@@ -90,12 +95,12 @@ export async function generateFolder(options: FolderOptions): Promise<{ results:
 }
 
 async function generateImage(
-  { generator, by, dir, reading, kinds, calibration, thresholds, again, keepLogits, signal }: FolderOptions,
+  { generator, by, dir, reading, scale, kinds, calibration, thresholds, again, keepLogits, signal }: FolderOptions,
   input: FolderOptions['inputs'][number],
   onProgress: (fraction: number) => void,
 ): Promise<ImageResult> {
   const { name } = input
-  const key = await cacheKey(input, generator, by, reading, calibration)
+  const key = await cacheKey(input, generator, by, reading, scale, calibration)
   const earlier = existsSync(projectFile.proposals(dir, name)) ? await readProposals(dir, name).catch(() => null) : null
   const finish = async (outcome: ImageResult['outcome'], file: ProposalFile | null, note: string | null) => ({
     name,
@@ -117,8 +122,10 @@ async function generateImage(
   const source = await importImage(input, reading)
   const { info, rgb, pages, remarks } = source
   const began = performance.now()
-  const set = await generator.candidates(
+  const { set, view } = await candidatesAtScale(
+    generator,
     { width: info.width, height: info.height, rgb },
+    { ...scale, diameter: diameterInPixels(scale.diameter, info) },
     { signal, onProgress: (done, total) => onProgress(total ? done / total : 0) },
   )
   const filtered = filterCandidates(set, generator.options)
@@ -133,6 +140,7 @@ async function generateImage(
       options: { ...generator.options },
       calibration,
       thresholds,
+      view,
     },
     key,
     seconds: Math.round(performance.now() - began) / 1000,
@@ -161,6 +169,7 @@ async function cacheKey(
   { options }: MaskGenerator,
   by: FolderOptions['by'],
   reading: MicrographOptions,
+  scale: FolderOptions['scale'],
   calibration: FolderOptions['calibration'],
 ) {
   const content = await fileHash(path).catch((error: unknown) => {
@@ -174,7 +183,9 @@ async function cacheKey(
       !(name === 'prompts' && value === 'grid'),
   )
   return createHash('sha256')
-    .update(JSON.stringify([content, page ?? null, model, lasting, reading, ...(calibration ? [calibration] : [])]))
+    .update(
+      JSON.stringify([content, page ?? null, model, lasting, reading, scale, ...(calibration ? [calibration] : [])]),
+    )
     .digest('hex')
     .slice(0, 32)
 }

@@ -4,6 +4,7 @@ import { labelMap } from '../../engine/masks/paint-label-map'
 import { decodeMask } from '../../engine/masks/rle'
 import { readImage } from '../images/read-image'
 import { toRGB8 } from '../images/rgb8'
+import { describeView } from '../model/describe-view'
 import { duration } from '../host/progress'
 import { evenlySpaced } from '../statistics/evenly-spaced'
 import { escape } from '../text/escape'
@@ -108,8 +109,9 @@ function imageTable(results: readonly ImageResult[]): string {
         ]
       : ['', '', '', '', '']
     if (scored) cells.push(...(scores ? scoreCells(scores) : more.map(() => '')))
+    const view = file?.generator.view ? ` <span class="soft">${escape(describeView(file.generator.view))}</span>` : ''
     const about = note && outcome !== 'failed' ? ` <span class="soft">(${escape(note)})</span>` : ''
-    return `<tr><td>${escape(name)}</td><td>${outcome}${about}</td>${cells.map((c) => `<td>${c}</td>`).join('')}</tr>`
+    return `<tr><td>${escape(name)}</td><td>${outcome}${view}${about}</td>${cells.map((c) => `<td>${c}</td>`).join('')}</tr>`
   })
   const titles = [...head, ...(scored ? more : [])].map((title) => `<th>${title}</th>`).join('')
   return `<div class="scroll"><table><thead><tr>${titles}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`

@@ -50,6 +50,15 @@ const proposalRecordSchema = v.object({
 })
 export type ProposalRecord = v.InferOutput<typeof proposalRecordSchema>
 
+const viewSchema = v.object({
+  tileSize: count,
+  tileHalo: count,
+  tiles: count,
+  magnification: v.number(),
+  diameter: v.nullable(v.number()),
+  limit: v.nullable(v.picklist(['magnification', 'tiles', 'largest'])),
+})
+
 /** proposals/NAME.json */
 export const proposalFileSchema = v.object({
   version: v.literal(1),
@@ -64,6 +73,8 @@ export const proposalFileSchema = v.object({
     calibration: v.optional(knots),
     /** Where the thresholds come from, as text. */
     thresholds: v.optional(v.string()),
+    /** The parts of the image that the model saw (View); absent in projects of earlier versions. */
+    view: v.optional(viewSchema),
   }),
   /** A hash of the image and the options: equal if the same work was done before. */
   key: v.string(),

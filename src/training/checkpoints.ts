@@ -1,5 +1,6 @@
 /** @file The checkpoints of a run in progress: when the next one is due, writing it, and restoring the last one. */
 import type { ParameterState } from '../../engine/train/parameters'
+import { type AdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
 import { messageOf, UserError } from '../host/errors'
 import type { Adaptation } from './adaptation'
 import { readCheckpoint, type TrainingProgress, writeCheckpoint } from './checkpoint-file'
@@ -11,12 +12,16 @@ export class Checkpoints {
   /** What the last checkpoint holds, and when it was written (`performance.now()`); a step of -1: there is none. */
   private saved = { step: -1, validated: -1, at: 0 }
 
-  /** `flush` puts the run's records on the disk; it is called before each checkpoint. */
+  /**
+   * @param flush puts the run's records on the disk; it is called before each checkpoint
+   * @param profile what an exported adapter knows about its training
+   */
   constructor(
     private readonly folder: RunFolder,
     private readonly config: TrainConfig,
     private readonly adaptation: Adaptation,
     private readonly flush: () => Promise<void>,
+    private readonly profile: () => Promise<AdapterProfile> = async () => ({}),
   ) {}
 
   /**
@@ -88,6 +93,7 @@ export class Checkpoints {
   private async exportTo(folder: string): Promise<void> {
     const { layers, parameters } = this.adaptation
     await exportAdapter(folder, this.config, layers, averaged(await parameters.download()))
+    await updateAdapterProfile(folder, await this.profile())
   }
 }
 

@@ -56,6 +56,16 @@ function augmentOptions(sample: Sample, given: true | AugmentOptions, size: numb
   return range ? { ...options, magnification: boundMagnification(range, sample, size) } : options
 }
 
+/** Augmentations that change no sizes. */
+const noTones: AugmentOptions = { brightness: 0, contrast: 0, gamma: 0, noise: 0, blur: 0 }
+
+/** A random variant of a sample, as the configuration says; without `tones` only its geometry changes, which is faster. */
+export function variantOf(sample: Sample, rng: Rng, config: TrainConfig, tones = true): Sample {
+  if (!config.augment) return sample
+  const options = augmentOptions(sample, config.augment, inputSize(config))
+  return augment(sample, rng, tones ? options : { ...options, ...noTones })
+}
+
 /**
  * An image with fewer instances than prompts, such as a magnified view, has each prompted this many times at most, by other
  * prompts: the decoder's work is done in any case.
@@ -69,7 +79,7 @@ const MOST_PROMPTS = 3
 export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Example {
   const size = inputSize(config)
   const { count, point, box, both, minArea } = config.prompts
-  const varied = config.augment ? augment(sample, rng, augmentOptions(sample, config.augment, size)) : sample
+  const varied = variantOf(sample, rng, config)
   const { width, height } = varied
   const labels = { width, height, data: varied.labels }
   const instances = boxes(labels)

@@ -13,6 +13,9 @@ import { type TrainConfig, configHash } from './config'
 import { explainDeviceFailure } from './device-failure'
 import type { FeatureCache } from './feature-cache'
 import { withRunId } from './open-trackers'
+import type { DatasetItem } from '../dataset/dataset'
+import type { AdapterProfile } from '../weights/adapter-profile'
+import { promptedDiameters } from './prompted-diameters'
 import { describePlan } from './plan-text'
 import { type RunFolder, saveConfig } from './run-folder'
 import { RunReporter } from './run-reporter'
@@ -108,7 +111,14 @@ async function trainAdapter(
 
   const preparation = openPreparation(config, engine)
   const reporter = new RunReporter(config, run, transcript, total)
-  const checkpoints = new Checkpoints(run, config, adaptation, () => reporter.flush())
+  const checkpoints = new Checkpoints(
+    run,
+    config,
+    adaptation,
+    () => reporter.flush(),
+    () => (profile ??= measureProfile(data.train, config, say)),
+  )
+  let profile: Promise<AdapterProfile> | null = null
   let batches: Batches | null = null
   let validator: Validator | null = null
   let exitCode = 1
@@ -178,6 +188,18 @@ async function trainAdapter(
     validator?.destroy()
     session.release()
   }
+}
+
+/** What the adapter is told about its training: the sizes of the particles that it prompts. */
+async function measureProfile(
+  items: readonly DatasetItem[],
+  config: TrainConfig,
+  say: (line: string) => void,
+): Promise<AdapterProfile> {
+  const diameters = await promptedDiameters(items, config)
+  const [p5, , p50, , p95] = diameters.map((diameter) => diameter.toFixed(0))
+  say(`particles in training: median ${p50} px at the input, 5 % under ${p5}, 5 % over ${p95}`)
+  return { diameters }
 }
 
 /** The progress of a run before its first step. */

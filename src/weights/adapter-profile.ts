@@ -60,11 +60,21 @@ const Strength = v.object({
   /** Scores of the base model and of the adapter by point and box prompts, from 0 to 1. */
   sources: v.array(v.object({ name: v.string(), foreign: v.boolean(), images: whole, base: scores, adapter: scores })),
 })
+const length = v.pipe(v.number(), v.finite(), v.gtValue(0))
+const Diameters = v.pipe(
+  v.tuple([length, length, length, length, length]),
+  v.check((all) => all.every((value, i) => !i || all[i - 1] <= value), 'quantiles are in ascending order'),
+)
 
 const Schema = v.object({
   version: v.literal(1, 'this version of wgsam reads version 1'),
   /** The side of the model's input in training, pixels. */
   size: v.optional(v.pipe(v.number(), v.integer(), v.minValue(32), v.maxValue(4096))),
+  /**
+   * Equivalent diameters, in pixels of the model's input, of the particles that training prompted: the quantiles 5, 25, 50, 75
+   * and 95 %.
+   */
+  diameters: v.optional(Diameters),
   /** The automatic generator's thresholds that suit the adapter. */
   thresholds: v.optional(Thresholds),
   /** What a predicted IoU means for the adapter's automatic masks. */

@@ -22,8 +22,10 @@ import { drawWorst, worstImage } from '../../report/worst-figure'
 import type { Command } from '../../cli/command'
 import { flag, text, type Values } from '../../cli/options'
 import { checkAdapter } from '../../model/attach-adapter'
+import { diameterOption } from '../options/diameter'
 import { chooseModels, type ChosenModels, modelOptions } from '../options/model'
 import { selectImages, type Selection, selectOptions } from '../options/split'
+import { diametersOf } from './diameters'
 import { renderEvaluation } from './report'
 import { readSettings } from './settings'
 
@@ -34,6 +36,7 @@ export const command: Command = {
   options: {
     ...selectOptions,
     ...modelOptions,
+    ...diameterOption,
     adapter: {
       type: 'string',
       value: 'DIR',
@@ -127,6 +130,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
     generators,
     resamples,
     rivals,
+    diameter,
     worst: worstCount,
     worstImage: worstPath,
     ...settings
@@ -136,6 +140,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
   for (const path of [out, reportPath, worstPath]) if (path) await expectWritable(path)
   const selection = await selectImages(values)
   const { items, folders, split, splitFile } = selection
+  const diameterOf = await diametersOf(diameter, items)
   const chosen = await chooseModels(values)
   const { engine, name } = chosen
   try {
@@ -164,6 +169,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
         ...sizes,
         adapters,
         generators: generators.map(({ options }) => options),
+        diameterOf,
       }),
       items,
       signal,
@@ -191,6 +197,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
       rivals,
       maxInstances: maxInstances ?? null,
       boundaryTolerance,
+      diameter,
       generator: prompts.includes('auto') ? generators.map(({ options }) => options) : null,
       /** Where each model's thresholds come from, as text. */
       thresholds: prompts.includes('auto') ? generators.map(({ thresholds }) => thresholds) : null,

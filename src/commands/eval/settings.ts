@@ -2,6 +2,8 @@
 import { UserError } from '../../host/errors'
 import { type RivalKind, rivalKinds } from '../../evaluation/rivals'
 import { type PromptMode, promptModes } from '../../evaluation/segmenter'
+import type { Diameter } from '../../images/diameter'
+import { readDiameter } from '../options/diameter'
 import { number, text, texts, type Values } from '../../cli/options'
 import { checkFigureName } from '../../report/worst-figure'
 import { chooseGeneratorOptions, type ChosenOptions } from '../options/generator'
@@ -19,18 +21,21 @@ export interface EvalSettings {
   /** The number of worst particles to show for each model and prompt mode, and the image file to draw them in. */
   worst: number
   worstImage: string | undefined
+  diameter: Diameter
 }
 
 /** @throws UserError for values that are wrong, or that do not go together */
 export async function readSettings(values: Values): Promise<EvalSettings> {
   const prompts = readPromptModes(text(values, 'prompt')!)
+  const generators = await readGenerators(values, prompts)
   return {
     prompts,
     maxInstances: number(values, 'instances', { min: 1, integer: true }),
     seed: number(values, 'seed', { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true })!,
     resamples: number(values, 'resamples', { min: 100, max: 1_000_000, integer: true })!,
     boundaryTolerance: number(values, 'boundary-tolerance', { min: 0, max: 1000 })!,
-    generators: await readGenerators(values, prompts),
+    generators,
+    diameter: readDiameter(values, generators[0]?.options),
     rivals: readRivals(text(values, 'rivals')!),
     worst: number(values, 'worst', { min: 0, max: 200, integer: true })!,
     worstImage: readFigureName(values),

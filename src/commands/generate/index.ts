@@ -11,6 +11,8 @@ import { runReference } from '../../generate/reference-records'
 import { renderGenerateReport } from '../../generate/generator-report'
 import { countAndSizeErrors } from '../../evaluation/d50-error'
 import { poolScores } from '../../evaluation/detection'
+import { adapterBand } from '../../model/adapter-band'
+import { describeBand, describeView } from '../../model/describe-view'
 import { commandLine, shellQuote } from '../../host/command-line'
 import { interruption } from '../../host/interrupt'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
@@ -20,6 +22,7 @@ import { hardwareOf } from '../../host/hardware'
 import type { Command } from '../../cli/command'
 import { flag, text, type Values } from '../../cli/options'
 import { checkPrompts } from '../../model/check-prompts'
+import { diameterOption, pixelSizeOption, readDiameter } from '../options/diameter'
 import { modelOptions, type OpenedModel, openChosenModel } from '../options/model'
 import { selectOptions } from '../options/split'
 import { chooseInputs, readingOptions } from './inputs'
@@ -37,6 +40,7 @@ export const command: Command = {
   options: {
     out: { type: 'string', value: 'DIR', description: 'folder of the results, a project that `wgsam review` opens' },
     ...modelOptions,
+    ...diameterOption,
     write: {
       type: 'string',
       value: 'KINDS',
@@ -57,11 +61,7 @@ export const command: Command = {
       default: 'auto',
       description: 'rows of the info bar to cut off at the bottom: a number, auto (detect it) or none',
     },
-    'pixel-size': {
-      type: 'string',
-      value: 'LENGTH',
-      description: 'side of a pixel, e.g. 12nm (default: read from the image file)',
-    },
+    ...pixelSizeOption,
     ...selectOptions,
     thresholds: thresholdsOption,
     reference: {
@@ -87,6 +87,10 @@ docs/generator.md explains every option.
     const out = text(values, 'out')
     if (!out) throw new UserError('wgsam generate needs --out DIR, the folder of the results')
     const { options, thresholds } = await chooseGeneratorOptions(values, text(values, 'adapter') ?? null)
+    const reference = flag(values, 'reference')
+    if (reference && text(values, 'diameter') !== undefined)
+      throw new UserError('--diameter is not for --reference: Meta’s generator has no such option')
+    const diameter = readDiameter(values, options)
     const reading = readingOptions(values)
     const kinds = readKinds(text(values, 'write')!)
     const inputs = await chooseInputs(values, paths)
@@ -100,8 +104,10 @@ docs/generator.md explains every option.
       if (flag(values, 'reference')) options.prompts = 'grid'
       checkPrompts(opened.model, options, opened.adapter?.path ?? opened.name)
       const generator = await MaskGenerator.create(opened.model, options)
-      const run = { generator, by: modelIdentity(opened), dir: out, inputs, reading, kinds, signal: controller.signal }
-      if (flag(values, 'reference')) return await runReference(run)
+      const scale = { diameter, band: await adapterBand(opened.adapter?.path ?? null) }
+      const by = modelIdentity(opened)
+      const run = { generator, by, dir: out, inputs, reading, scale, kinds, signal: controller.signal }
+      if (reference) return await runReference(run)
       const { calibration } = opened.adapter ? await readAdapterProfile(opened.adapter.path) : {}
       logLine(`thresholds: ${thresholds}`)
       if (calibration) logLine(describeCalibration(calibration))
@@ -146,6 +152,7 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
       masks: file?.records.length ?? null,
       prompts: file?.prompts ?? null,
       seconds: file?.seconds ?? null,
+      view: file?.generator.view ?? null,
       removed: file?.removed ?? null,
       scores: scores && withoutDiameters(scores),
     })),
@@ -161,6 +168,7 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
       ['Prompts', promptText(options.generator.options)],
       ['Thresholds', thresholds],
       ['Predicted IoU', calibration ? 'as predicted, and calibrated on validation images' : 'as predicted'],
+      ['Particles', describeBand(options.scale.band)],
     ]
     const report = await renderGenerateReport({ dir, results, facts, hardware, command: summary.command })
     await writeFileAtomic(reportPath, report)
@@ -179,8 +187,9 @@ function print(results: readonly ImageResult[], pooled: PooledScores | null, dir
     const done = file
       ? `${file.records.length} masks of ${file.masks} found${file.prompts === undefined ? '' : ` from ${file.prompts} prompts`}, ${duration(file.seconds)}`
       : ''
+    const view = file?.generator.view ? describeView(file.generator.view) : ''
     const rest = [outcome === 'done' ? '' : outcome, note ?? ''].filter(Boolean).join(': ')
-    const line = [done, rest].filter(Boolean).join('; ')
+    const line = [done, view, rest].filter(Boolean).join('; ')
     if (outcome === 'failed') console.error(`${name}: ${note}`)
     else console.log(`${name}: ${line}`)
   }

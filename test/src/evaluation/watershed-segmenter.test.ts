@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { emptyMask, type Mask, maskArea } from '../../../engine/masks/mask'
+import type { DatasetItem } from '../../../src/dataset/dataset'
 import { instances } from '../../../src/dataset/instances'
 import { promptedMatches } from '../../../src/evaluation/matching'
 import { regionAtPoint, regionInBox, watershedSegmenter } from '../../../src/evaluation/watershed-segmenter'
@@ -60,16 +61,17 @@ test('discs are found by their points and boxes, one mask for each, though the l
   const { image, labels } = touchingDiscs(true)
   const found = instances(labels)
   const segmenter = watershedSegmenter()
+  const item = { id: 'discs' } as DatasetItem
   const hidden = { ...image, labels: new Uint16Array(labels.data.length) }
   await segmenter.encode(hidden)
   for (const prompt of ['point', 'box'] as const) {
-    const { masks, scores } = await segmenter.prompted!(hidden, found, prompt)
+    const { masks, scores } = await segmenter.prompted!(hidden, found, prompt, item)
     assert.is(masks.length, found.length)
     assert.ok(scores.every((score) => score === null))
     const { ious } = promptedMatches(labels, found, masks, scores)
     assert.ok(Math.min(...ious) > 0.85, `${prompt}: ${ious.map((iou) => iou.toFixed(2))}`)
   }
-  const { masks } = await segmenter.automatic!(hidden)
+  const { masks } = await segmenter.automatic!(hidden, item)
   assert.is(masks.length, found.length)
 })
 

@@ -6,6 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MaskGenerator } from '../../../engine/generate/generator'
 import type { GeneratorOptions } from '../../../engine/generate/generator-options'
+import { defaultBand } from '../../../engine/scale/view'
 import { decodeMask } from '../../../engine/masks/rle'
 import { cocoLabels } from '../../../src/dataset/coco-file'
 import { readCoco } from '../../../src/dataset/coco-json'
@@ -58,6 +59,7 @@ const run = async (dir: string, over: Partial<FolderOptions> = {}) =>
     dir,
     inputs: await listInputs([images]),
     reading: { crop: 'none' },
+    scale: { diameter: 'none', band: defaultBand },
     kinds: new Set(['labels', 'tiff', 'overlay', 'masks']),
     ...over,
   })

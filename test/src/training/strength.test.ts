@@ -88,7 +88,7 @@ async function perfectForBase(folder: string, items: readonly DatasetItem[]): Pr
     for (let round = 0; round < 8; round++) {
       const found = instances({ ...sample, data: sample.labels }).filter(({ area }) => area >= 16)
       await segmenter.encode(sample)
-      const { masks } = await segmenter.prompted!(sample, found, 'box')
+      const { masks } = await segmenter.prompted!(sample, found, 'box', item)
       sample = { ...sample, labels: labelMap(masks.slice(0, 1), sample).data }
     }
     const { width, height, rgb, labels } = sample

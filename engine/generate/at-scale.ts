@@ -1,0 +1,66 @@
+/** @file Finds an image's candidates at the scale that the model knows: on the whole image, or on tiles. */
+import { equivalentDiameter } from '../masks/equivalent-diameter'
+import type { RgbImage } from '../image/rgb-image'
+import { tileCount } from '../image/tiles'
+import { measuredSize, type ParticleSize, statedSize } from '../scale/particle-size'
+import { refineView } from '../scale/refine-view'
+import type { ScaleSettings } from '../scale/scale-settings'
+import { chooseView, defaultBand, type View, wholeView } from '../scale/view'
+import type { GeneratedSet } from './candidate'
+import { filterCandidates } from './filter'
+import type { GenerateHooks, MaskGenerator } from './generator'
+import type { GeneratorOptions } from './generator-options'
+
+/** An estimate is made from as many masks or more. */
+const MIN_MASKS = 5
+/** The thresholds of the masks from which the diameter is estimated: few are needed, but they must be of particles. */
+const ESTIMATE = { predIouThresh: 0.7, stabilityScoreThresh: 0.8 }
+
+/**
+ * The candidates of an image in the view in which the model sees particles at a size that it knows. If their diameter is to
+ * be estimated, it is the median of the masks found on the whole image, which are also the result if their size is right. An
+ * option of the generator that cuts the image (tileSize, cropNLayers) takes the place of all this.
+ * @throws as MaskGenerator.candidates
+ */
+export async function candidatesAtScale(
+  generator: MaskGenerator,
+  image: RgbImage,
+  { diameter, band = defaultBand, limits }: ScaleSettings,
+  hooks: GenerateHooks = {},
+): Promise<{ set: GeneratedSet; view: View }> {
+  const { options, model } = generator
+  const whole = wholeView(image, model.inputSize)
+  const choose = (size: ParticleSize | null) => chooseView(image, model.inputSize, size, band, limits)
+  if (diameter === 'none' || options.tileSize || options.cropNLayers) {
+    const { tileSize, tileHalo } = options
+    const tiled = { tiles: tileCount(image, tileSize, tileHalo), magnification: model.inputSize / tileSize }
+    const view = tileSize ? { ...whole, tileSize, tileHalo, ...tiled } : whole
+    return { set: await generator.candidates(image, hooks), view }
+  }
+  if (diameter !== 'auto') {
+    const view = choose(statedSize(diameter))
+    return { set: await generator.candidates(image, hooks, view), view }
+  }
+  const found = await refineView(
+    whole,
+    (view) => generator.candidates(image, hooks, view),
+    (set) => choose(sizeOfCandidates(set, options)),
+  )
+  return { set: found.result, view: found.view }
+}
+
+/** The size of the particles that the best candidates show; null if there are too few. */
+function sizeOfCandidates(set: GeneratedSet, options: GeneratorOptions): ParticleSize | null {
+  const { kept } = filterCandidates(set, {
+    ...options,
+    predIouThresh: Math.min(options.predIouThresh, ESTIMATE.predIouThresh),
+    stabilityScoreThresh: Math.min(options.stabilityScoreThresh, ESTIMATE.stabilityScoreThresh),
+  })
+  return measuredSize(
+    kept.map((i) => {
+      const { area, box } = set.candidates[i]
+      return { diameter: equivalentDiameter(area), length: Math.max(box.x1 - box.x0, box.y1 - box.y0) + 1 }
+    }),
+    MIN_MASKS,
+  )
+}

@@ -1,0 +1,10 @@
+/** @file How the scale is chosen at which a model sees images. */
+import type { DiameterBand, ViewLimits } from './view'
+
+export interface ScaleSettings {
+  /** The particles' median diameter in pixels of the image; 'auto' to estimate it, 'none' to see the whole image always. */
+  diameter: number | 'auto' | 'none'
+  /** The sizes that the model knows; `defaultBand` by default. */
+  band?: DiameterBand
+  limits?: ViewLimits
+}

@@ -1,0 +1,22 @@
+/** @file A view in words, for logs and reports. */
+import { type DiameterBand, defaultBand, type View, type ViewLimit } from '../../engine/scale/view'
+
+const reasons: Record<ViewLimit, string> = {
+  magnification: 'the image has no more pixels to show',
+  tiles: 'more tiles would take too long',
+  largest: 'the largest particles must fit into a tile',
+}
+
+const round = (value: number) => (value < 10 ? Number(value.toFixed(1)) : Math.round(value))
+
+/** The sizes that a model knows. */
+export const describeBand = (band: DiameterBand): string =>
+  `the model knows ${round(band.low)} to ${round(band.high)} px at its input${band === defaultBand ? ' (assumed: no adapter says it)' : ''}; smaller ones are magnified to ${round(band.target)}`
+
+/** Which diameter was assumed, in which parts the image was seen, and why the particles are not larger. */
+export function describeView({ tileSize, tiles, magnification, diameter, limit }: View): string {
+  const part = tileSize ? `${tiles} tiles of ${tileSize} px` : 'the whole image'
+  const size =
+    diameter === null ? '' : `particles of ${round(diameter)} px, ${round(diameter * magnification)} px at the input: `
+  return `${size}${part}${limit ? ` (${reasons[limit]})` : ''}`
+}
