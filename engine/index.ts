@@ -19,6 +19,9 @@ export { SamModel } from './sam/sam-model'
 export type { WeightSource } from './sam/weights'
 export { type Prediction, Predictor, type PredictorOptions, type PromptBatch } from './sam/predictor'
 export { promptLabel } from './sam/prompt-labels'
+export { PromptHead } from './sam/prompt-head'
+export { PromptMapReader } from './sam/prompt-map-reader'
+export type { PromptMaps } from './sam/prompt-maps'
 export { type Recomputation, recomputeNothing } from './sam/recomputation'
 
 // images: sizes, boxes, and the way from an image to the model's input and back
@@ -27,6 +30,7 @@ export type { InstanceBox, LabelMap } from './image/label-map'
 export { type ModelInput, resizeLongest, scaleBox, scalePoint, toModelInput, upscaleLogits } from './image/model-input'
 export type { RgbImage } from './image/rgb-image'
 export type { Size } from './image/size'
+export { promptHeadTargets } from './image/prompt-head-targets'
 export { labelTargets } from './image/training-targets'
 
 // masks
@@ -70,6 +74,7 @@ export {
 export { defaultOptimizer, type OptimizerConfig } from './train/adam'
 export { countFrozenParts } from './train/frozen-parts'
 export { ParameterSet, type ParameterSpec, type ParameterState } from './train/parameters'
+export { promptHeadSpecs } from './train/prompt-head-parameters'
 export { type PromptKind, type PromptOptions, type Prompts, promptSlots, samplePrompts } from './train/sample-prompts'
 export {
   type FeatureBatch,

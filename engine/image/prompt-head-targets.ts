@@ -6,7 +6,7 @@ import type { Size } from './size'
 import { addCoverage } from './training-targets'
 
 /** The target of cells beyond the image: they have no part in the loss. */
-export const NO_TARGET = -1
+const NO_TARGET = -1
 
 /** Side of a cell in input pixels. */
 const CELL = 4

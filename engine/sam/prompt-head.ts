@@ -3,6 +3,7 @@
  * is asked once for each of them. 3x3 convolution, two transposed convolutions that upscale by 2 each, 3x3 convolution to
  * three maps: see PromptMaps. Every layer but the last is followed by LayerNorm and GELU.
  */
+import type { Engine } from '../device/engine'
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 import { conv3x3 } from '../ops/conv'
@@ -10,7 +11,7 @@ import { layerNorm } from '../ops/layernorm'
 import { fromConvWeight, toConvWeight } from '../ops/patches'
 import { convTranspose2x2, fromTransposeWeight, toTransposeWeight } from '../ops/upscale'
 import type { Rng } from '../rng'
-import type { Norm, WeightLoader } from './weights'
+import { type Norm, WeightLoader, type WeightSource } from './weights'
 
 /** The maps in the order of the logits' columns. */
 export const PROMPT_MAPS = ['foreground', 'centre', 'distance'] as const
@@ -122,11 +123,15 @@ export class PromptHead {
   }
 
   /** Uploads the head of a checkpoint or of an adapter. @throws Error if a tensor is missing */
-  static async load(loader: WeightLoader, release?: () => void): Promise<PromptHead> {
+  static async load(engine: Engine, source: WeightSource): Promise<PromptHead> {
+    const loader = new WeightLoader(engine, source)
     const tensors = new Map<string, Tensor>()
     for (const name of NAMES)
       tensors.set(name, await loader.tensor(name, (data, shape) => toHeadLayout({ name, shape, data })))
-    return new PromptHead((name) => tensors.get(name)!, release)
+    return new PromptHead(
+      (name) => tensors.get(name)!,
+      () => loader.release(),
+    )
   }
 
   /** The head's tensors, in the layout of `toHeadLayout`. */

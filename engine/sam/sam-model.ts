@@ -36,6 +36,8 @@ export interface PromptTensors {
 export class SamModel {
   /** The parts of the image encoder, in order. */
   readonly parts: readonly EncoderPart[]
+  /** The checkpoint's own prompt head. */
+  private readonly ownHead: PromptHead | null
 
   private constructor(
     readonly engine: Engine,
@@ -54,6 +56,7 @@ export class SamModel {
      */
     public promptHead: PromptHead | null,
   ) {
+    this.ownHead = promptHead
     this.parts = encoder.kind === 'vit' ? vitParts(encoder, inputSize) : tinyVitParts(encoder, inputSize)
   }
 
@@ -90,7 +93,7 @@ export class SamModel {
       await program.read(encoding),
     )
     program.destroy()
-    const head = hasPromptHead(source) ? await PromptHead.load(loader) : null
+    const head = hasPromptHead(source) ? await PromptHead.load(engine, source) : null
     return new SamModel(engine, architecture, size, loader, encoder, promptEncoder, decoder, position, head)
   }
 
@@ -165,6 +168,7 @@ export class SamModel {
 
   /** Frees the weights; nothing recorded with the model may run afterwards. */
   release(): void {
+    this.ownHead?.release()
     this.loader.release()
   }
 }

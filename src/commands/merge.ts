@@ -28,7 +28,7 @@ export const command: Command = {
   },
   details:
     'Tensors have the names of Meta’s segment-anything (of MobileSAM for a TinyViT encoder), so the file can be used like\n' +
-    'any other checkpoint:\n\n' +
+    'any other checkpoint. An adapter’s prompt head is added as tensors prompt_head.*:\n\n' +
     '  wgsam merge --adapter runs/one/best --out merged.safetensors\n  wgsam eval --model merged.safetensors --data DIR',
   async run(values) {
     const [adapter, out] = [text(values, 'adapter'), text(values, 'out')]

@@ -4,7 +4,6 @@ import type { Tensor } from '../../engine/device/tensor'
 import type { Architecture } from '../../engine/sam/architecture'
 import { PromptHead } from '../../engine/sam/prompt-head'
 import type { SamModel } from '../../engine/sam/sam-model'
-import { WeightLoader } from '../../engine/sam/weights'
 import type { AttachedAdapter } from '../../engine/train/attached-adapter'
 import { attachDifferences } from '../../engine/train/full-tuning'
 import { type AdaptedLayer, attachLora } from '../../engine/train/lora'
@@ -36,9 +35,7 @@ export async function loadAdapter(engine: Engine, model: SamModel, path: string)
  */
 async function loadPromptHead(engine: Engine, model: SamModel, folder: string): Promise<PromptHead | null> {
   const source = await readPromptHead(folder, model.architecture.outChannels)
-  if (!source) return null
-  const loader = new WeightLoader(engine, source)
-  return PromptHead.load(loader, () => loader.release())
+  return source && PromptHead.load(engine, source)
 }
 
 /** Checks that an adapter can be read and belongs to a model. @throws UserError as loadAdapter */

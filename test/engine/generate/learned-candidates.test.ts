@@ -9,7 +9,6 @@ import { type Region, regionKey, regionSize } from '../../../engine/image/box'
 import type { LabelMap } from '../../../engine/image/label-map'
 import { Rng } from '../../../engine/rng'
 import { newPromptHead, PromptHead } from '../../../engine/sam/prompt-head'
-import { WeightLoader } from '../../../engine/sam/weights'
 import { engine } from '../../support/engine'
 import { perfectMaps } from '../../support/prompt-maps'
 import { openToy } from '../../support/toy'
@@ -141,11 +140,11 @@ test('without a prompt head learned prompts are refused; with one they are the d
   const tensors = new Map(newPromptHead(model.architecture.outChannels, new Rng(3)).map((one) => [one.name, one]))
   // the foreground of this head is nearly everywhere
   tensors.get('prompt_head.conv2.bias')!.data.fill(3, 0, 1)
-  const loader = new WeightLoader(engine, {
+  const head = await PromptHead.load(engine, {
     has: (name) => tensors.has(name),
     read: async (name) => tensors.get(name)!,
   })
-  model.promptHead = await PromptHead.load(loader, () => {})
+  model.promptHead = head
   try {
     const generator = await MaskGenerator.create(model, { ...open, pointsPerBatch: 16 })
     assert.is(generator.options.prompts, 'learned')
@@ -155,7 +154,7 @@ test('without a prompt head learned prompts are refused; with one they are the d
     generator.destroy()
   } finally {
     model.promptHead = null
-    loader.release()
+    head.release()
   }
 })
 
