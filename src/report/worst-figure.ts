@@ -21,6 +21,9 @@ const TILE = 240
 const SURROUNDINGS = 0.6
 const MIN_SIDE = 40
 
+/** How strongly the mask is tinted. */
+const TINT = 0.2
+
 const PROMPT_COLOUR = [255, 255, 255] as const
 
 export interface DrawnCase {
@@ -74,20 +77,21 @@ async function drawCase(sample: Sample, { item, prompt, instance, mask, dice }: 
   }
   const { id, point, x0, y0, x1, y1 } = instance
   const shown = (x: number, y: number): [number, number] => [(x - region.left) * scale, (y - region.top) * scale]
-  drawOutlines(
-    rgb,
-    rasterOf((x, y) => sample.labels[y * sample.width + x] === id),
-    colours.truth,
-  )
-  if (mask)
-    drawOutlines(
-      rgb,
-      rasterOf((x, y) => maskContains(mask, x, y)),
-      colours.predicted,
-    )
+  const predicted = mask && rasterOf((x, y) => maskContains(mask, x, y))
+  const label = rasterOf((x, y) => sample.labels[y * sample.width + x] === id)
+  // tinted as well, because a mask that is much too large has no outline in the crop
+  if (predicted) tint(rgb, predicted)
+  drawOutlines(rgb, label, colours.truth)
+  if (predicted) drawOutlines(rgb, predicted, colours.predicted)
   if (prompt === 'box') drawFrame(rgb, size, [...shown(x0, y0), ...shown(x1 + 1, y1 + 1)])
   if (prompt === 'point') drawDot(rgb, size, shown(point[0] + 0.5, point[1] + 0.5))
   return { caption: `Dice ${percent(dice)}, ${item.id}`, size, rgb }
+}
+
+function tint(rgb: Uint8Array, { data }: Raster): void {
+  data.forEach((inside, i) => {
+    if (inside) for (let c = 0; c < 3; c++) rgb[3 * i + c] += TINT * (colours.predicted[c] - rgb[3 * i + c])
+  })
 }
 
 /** A square around the particle, moved and clipped to the image. */

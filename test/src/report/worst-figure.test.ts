@@ -90,6 +90,7 @@ test('a drawing shows the particle with the outlines of label and mask, and the 
     return [...rgb.subarray(place, place + 3)]
   }
   assert.equal(at(5, 5), [90, 90, 90])
+  assert.equal(at(15, 15), [123, 114, 74], 'the mask is tinted')
   assert.equal(at(29.95, 20), [...colours.truth], 'right edge of the label')
   assert.equal(at(25.95, 20), [...colours.predicted], 'right edge of the mask, 4 pixels inside')
   const { point } = found[0]
