@@ -157,7 +157,7 @@ async function locked(run: RunFolder, open: () => Promise<TrainConfig>) {
 function describe({ run, finished, early, base, steps, totalSteps, loss, best, seconds }: TrainSummary): string {
   const lines = [
     `${finished ? 'trained' : 'stopped after'} ${steps} of ${totalSteps} steps in ${duration(seconds)}` +
-      (finished && early ? ', because validations had stopped improving' : '') +
+      (finished && early ? ', ended early by its validations or its time limit' : '') +
       (loss === null ? '' : `, loss ${loss.toFixed(4)}`),
   ]
   if (best)

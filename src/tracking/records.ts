@@ -42,8 +42,8 @@ export interface ValidationRecord {
   box: Measures
   /** The scores of each folder of images, if there are several. */
   sources?: Record<string, number>
-  /** Present in the last validation of a run that ended early, because validations had stopped improving. */
-  early?: true
+  /** Why the run ended early, in its last validation: these had stopped improving, or the time limit had passed. */
+  early?: 'patience' | 'time'
   time: Time
 }
 

@@ -114,6 +114,8 @@ export const Schema = v.strictObject(
     /** 'auto': 40, or more if that would be few steps (see `totalSteps`). */
     epochs: preset(v.union([v.literal('auto'), number(0.001, 1e6)], EPOCHS), 'auto'),
     maxSteps: orNull(whole(1, MAX_STEPS), null),
+    /** Minutes of training and validation after which the run ends, if its steps do not end earlier; null: no limit. */
+    minutes: orNull(above0(1e6), null),
     seed: preset(whole(0, Number.MAX_SAFE_INTEGER), 0),
     /** true: the default augmentation; an object changes parts of it, or adds what it lacks: rotations, scales, blur. */
     augment: preset(v.union([flag, Augment], 'true, false, or an object with flip, turn and strengths'), true),

@@ -80,7 +80,9 @@ export class RunReporter {
     isBest: boolean,
   ) {
     const { step, loss, seconds, best, ending } = progress
-    const early = ending !== null && ending.to === step
+    const { minutes } = this.config
+    const timeUp = minutes !== null && seconds >= 60 * minutes && step > 0 && step < this.totalSteps
+    const early = timeUp ? 'time' : ending !== null && ending.to === step ? 'patience' : null
     await this.send({
       kind: 'validation',
       step,

@@ -57,8 +57,21 @@ export const earlyEnding = ({ schedule }: TrainConfig, step: number, total: numb
 /**
  * The learning rate of a step, counted from 1: linear warm-up to the full rate, then constant or half a cosine down to 0. From
  * an early ending on it is half a cosine from its value there, so that a run that stops early is annealed as well.
+ * @param timeShare the fraction of a time limit that has passed; 0 without a limit
  */
-export function learningRate(config: TrainConfig, step: number, total: number, ending: Ending | null = null): number {
+export function learningRate(
+  config: TrainConfig,
+  step: number,
+  total: number,
+  ending: Ending | null = null,
+  timeShare = 0,
+): number {
+  // with a time limit the rate is that of the step or of the time, whichever is further; the warm-up counts steps
+  if (timeShare > 0) {
+    const timed = plannedRate(config, Math.min(total, Math.ceil(timeShare * total)), total)
+    const stepped = learningRate(config, step, total, ending)
+    return timeShare * total > step ? Math.min(timed, stepped) : stepped
+  }
   if (!ending || step <= ending.from) return plannedRate(config, step, total)
   const { from, to } = ending
   return (plannedRate(config, from, total) * (1 + Math.cos((Math.PI * (step - from)) / (to - from + 1)))) / 2

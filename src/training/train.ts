@@ -52,7 +52,7 @@ export interface TrainSummary {
   /** The base model's score on the validation images. */
   base: TrainingProgress['base']
   best: TrainingProgress['best']
-  /** True if the run ended early, or is about to, because validations had stopped improving. */
+  /** True if the run is not at the planned number of steps: stopped, or ended because of its validations or its time limit. */
   early: boolean
   /** Seconds of training, including earlier sessions. */
   seconds: number
@@ -170,7 +170,7 @@ async function trainAdapter(
       loss: progress.loss,
       base: progress.base,
       best: progress.best,
-      early: progress.ending !== null,
+      early: progress.step < total,
       seconds: progress.seconds,
       parameters,
       plannedBytes: plan.total,

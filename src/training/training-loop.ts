@@ -71,7 +71,14 @@ export class TrainingLoop {
 
   /** The last step. */
   private end(): number {
-    return this.progress.ending?.to ?? this.total
+    const { step, ending } = this.progress
+    return step > 0 && this.timeShare() >= 1 ? step : (ending?.to ?? this.total)
+  }
+
+  /** The fraction of the time limit that has passed after the last step or validation; 0 without a limit. */
+  private timeShare(): number {
+    const { minutes } = this.options.config
+    return minutes === null ? 0 : this.progress.seconds / (60 * minutes)
   }
 
   private async step(): Promise<void> {
@@ -79,7 +86,7 @@ export class TrainingLoop {
     const { config, session, batches, images, reporter } = this.options
     const began = performance.now()
     const step = progress.step + 1
-    const rate = learningRate(config, step, total, progress.ending)
+    const rate = learningRate(config, step, total, progress.ending, this.timeShare())
     const batch = await batches.next()
     session.step.run((await session.frozen?.encode(batch)) ?? batch.microBatches, rate)
     const report = await session.step.report()

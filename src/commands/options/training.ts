@@ -115,6 +115,13 @@ const flags: Record<string, Flag> = {
     value: 'N',
     about: 'maximum number of steps, if the epochs do not end earlier',
   },
+  minutes: {
+    path: 'minutes',
+    kind: 'number',
+    value: 'N',
+    about:
+      'end after N minutes of training and validation; the learning rate falls in time (no longer the same bits each time)',
+  },
   lr: { path: 'optimizer.learningRate', kind: 'number', value: 'X', about: 'learning rate (default 3e-4)' },
   optimizer: { path: 'optimizer.algorithm', kind: 'text', value: 'NAME', about: 'adam (default) or adamw' },
   'weight-decay': { path: 'optimizer.weightDecay', kind: 'number', value: 'X', about: 'weight decay (default 0.01)' },

@@ -60,7 +60,7 @@ export function stateOf({ steps, total, validations }: RunView): string {
   if (total === null) return `${done} steps`
   if (done >= total) return `finished, ${done} steps`
   if (validations.at(-1)?.early && validations.at(-1)!.step === done)
-    return `finished early after ${done} of ${total} steps: validations had stopped improving`
+    return `finished early after ${done} of ${total} steps: ${validations.at(-1)!.early === 'time' ? 'its time limit had passed' : 'validations had stopped improving'}`
   return `${done} of ${total} steps (${Math.floor((100 * done) / total)} %): still running, or stopped`
 }
 

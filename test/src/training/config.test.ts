@@ -188,6 +188,7 @@ test('a changed default raises the version of the checkpoints, whose hash does n
   assert.equal(rest.head, { weight: 0.5 })
   assert.equal([rest.epochs, rest.images, rest.maxSteps, rest.seed, rest.augment], ['auto', null, null, 0, true])
   assert.is(rest.synthetic, 0)
+  assert.is(rest.minutes, null)
   const targets = [...LORA_TARGETS]
   assert.equal(lora, { kind: 'lora', rank: 512, alpha: null, rslora: false, targets, blocks: null })
   assert.equal(loss, { dice: 1, bce: 4, iou: 0.1, small: 0, smooth: 1, boundary: 0 })
@@ -273,6 +274,16 @@ test('a run on few images has enough steps, and validations spread over them', (
   assert.equal(times(1).slice(0, 4), [3, 5, 8, 10], 'every 2.5 steps, not each of them')
   for (const images of [1, 2, 10, 20, 21, 71]) assert.is(times(images).length, 40, `${images} images`)
   assert.equal(times(16, { ...few, epochs: 2 }), [2, 4])
+})
+
+test('with a time limit the learning rate falls with the steps or with the time, whichever is further', () => {
+  const config = checkConfig({ data: ['x'], schedule: { warmup: 10 } }, '')
+  const rate = (step: number, share: number) => learningRate(config, step, 100, null, share)
+  assert.is(rate(5, 0.5), rate(5, 0), 'the warm-up counts steps')
+  assert.is(rate(50, 0.2), rate(50, 0))
+  assert.is(rate(20, 0.8), rate(80, 0))
+  assert.ok(rate(20, 1) < 1e-6 && rate(20, 3) < 1e-6)
+  assert.match(refusal({ data: ['x'], minutes: 0 }), 'minutes must be a number above 0')
 })
 
 test('the learning rate warms up, stays or falls; validations are due after epochs and at the end', () => {

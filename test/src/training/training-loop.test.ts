@@ -149,6 +149,12 @@ test('validations that do not improve end the run, after the rate has fallen', a
   assert.is(patient.progress.step, 20)
 })
 
+test('a time limit ends the run with a validation, and counts the time of earlier sessions', async () => {
+  const timed = loop({ from: { seconds: 60 - 1e-7 }, scores: [0.5], over: { minutes: 1 } })
+  assert.is(await timed.run(), true)
+  assert.equal(timed.actions, ['step 1', 'validate 1', 'best', 'save 1/1', 'save 1/1', 'export'])
+})
+
 test('a loss that is not finite ends the run before it reaches the progress', async () => {
   const { progress, run } = loop({ losses: { 2: NaN } })
   const message = await run().then(String, (error: Error) => `${error.name}: ${error.message}`)

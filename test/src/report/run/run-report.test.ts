@@ -110,7 +110,7 @@ test('a run shows the base model, its folders, an early end and the strength of 
   const metrics = join(root, 'metrics.jsonl')
   const sources = (a: number, b: number) => ({ sources: { 'powder <1>': a, spheres: b } })
   const base = { ...validation(0, 0.51), ...sources(0.41, 0.42) }
-  const last = { ...validation(12, 0.77), ...sources(0.71, 0.72), early: true }
+  const last = { ...validation(12, 0.77), ...sources(0.71, 0.72), early: 'patience' }
   writeFileSync(
     metrics,
     [JSON.stringify(base), readFileSync(metrics, 'utf8').trim(), JSON.stringify(last), ''].join('\n'),
