@@ -14,6 +14,7 @@ const partNames: Record<StoredThresholds['part'], string> = {
 /**
  * Searches thresholds on images whose candidates were found with `options`, then calibrates the predicted IoU of the masks that
  * they let through.
+ * @param options all options of the generator, whose `prompts` say which kind was used
  * @param part the part of the dataset that the images are from
  */
 export async function tuneGenerator(
@@ -33,13 +34,14 @@ const storedThresholds = (
   { best, before }: Tuned,
   images: readonly TuneImage[],
   part: StoredThresholds['part'],
-  { pointsPerSide }: Pick<GeneratorOptions, 'pointsPerSide'>,
+  { prompts, pointsPerSide }: Pick<GeneratorOptions, 'prompts' | 'pointsPerSide'>,
 ): StoredThresholds => ({
   predIouThresh: best.thresholds.predIouThresh,
   stabilityScoreThresh: best.thresholds.stabilityScoreThresh,
   part,
   images: images.length,
   instances: best.scores.instances,
+  prompts: prompts === 'learned' ? prompts : 'grid',
   pointsPerSide,
   f1: { before: rounded(before.f1), after: rounded(best.f1) },
 })

@@ -17,11 +17,11 @@ import type { RunFolder } from './run-folder'
 import type { Log } from './session'
 
 /**
- * What the search costs: images and points along each side of the grid. On a GPU these are seconds, on a software adapter
- * minutes. Thresholds judge single masks, so a coarser grid than the generator's can serve.
+ * What the search costs: images, and without learned prompts points along each side of the grid. On a GPU these are seconds, on
+ * a software adapter minutes. Thresholds judge single masks, so a coarser grid than the generator's can serve.
  */
 const EFFORT = {
-  gpu: { images: Infinity, pointsPerSide: 32, pointsPerBatch: 64 },
+  gpu: { images: Infinity, pointsPerSide: defaultGeneratorOptions.pointsPerSide, pointsPerBatch: 64 },
   software: { images: 3, pointsPerSide: 10, pointsPerBatch: 16 },
 }
 
@@ -79,12 +79,12 @@ async function searchThresholds(
   const effort = engine.software ? EFFORT.software : EFFORT.gpu
   const chosen = evenlySpaced(items, Math.min(limit, effort.images))
   const { pointsPerSide, pointsPerBatch } = effort
-  const coarse = pointsPerSide < defaultGeneratorOptions.pointsPerSide
   const settings: Partial<GeneratorOptions> = { pointsPerSide, pointsPerBatch, ...TUNING_FLOORS, keepLogits: false }
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, { inputSize: config.size ?? undefined, config: toy })
   const adapter = await loadAdapter(engine, model, folder)
   const generator = await MaskGenerator.create(model, settings)
+  const coarse = generator.options.prompts === 'grid' && pointsPerSide < defaultGeneratorOptions.pointsPerSide
   const controller = new AbortController()
   const bar = new Progress('tuning thresholds', chosen.length, { unit: 'images' })
   const images: TuneImage[] = []

@@ -20,7 +20,9 @@ const Thresholds = v.object({
   part: v.picklist(['train', 'val', 'test', 'all'], 'one of train, val, test, all'),
   images: whole,
   instances: whole,
-  /** Points along each side of the grid in the search. */
+  /** The prompts of the search: thresholds of one kind do not suit masks of the other. */
+  prompts: v.optional(v.picklist(['grid', 'learned'], 'one of grid, learned'), 'grid'),
+  /** Points along each side of the grid, if that was used. */
   pointsPerSide: whole,
   /** The mean of F1 at IoU 0.5 and 0.75 on these images, with the default thresholds and with these. */
   f1: v.object({ before: share, after: share }),

@@ -20,6 +20,9 @@ export async function writePromptHead(folder: string, tensors: readonly HeadTens
   else await rm(join(folder, FILE), { force: true })
 }
 
+/** True if an adapter's folder has a prompt head. */
+export const hasPromptHead = (folder: string): boolean => existsSync(join(folder, FILE))
+
 /** The tensors of a head and its values; the names are those of `promptHeadShapes`. */
 export interface PromptHeadFile extends WeightSource {
   tensors: ReadonlyMap<string, HeadTensor>

@@ -181,7 +181,7 @@ const configOf = (data: string, { size, steps, batch, shares }: Plan, seed: numb
   optimizer: { learningRate: 2e-3 },
   schedule: { kind: 'cosine' },
   strength: 'full',
-  validation: { every: 2, patience: 0, instances: 12 },
+  validation: { every: 2, patience: 0, instances: 12, tune: 2 },
 })
 
 type EvaluationOptions = Omit<CompareOptions, 'contestants'>

@@ -16,7 +16,6 @@ import { comparisonTable } from '../../report/evaluation-table'
 import { sizeTextTable } from '../../report/size-table'
 import { timeTextTable } from '../../report/time-table'
 import { reliabilityLines } from '../../report/reliability'
-import { readAdapterProfile } from '../../weights/adapter-profile'
 import { describeWorst, WorstCollector } from '../../report/worst-cases'
 import { drawWorst, worstImage } from '../../report/worst-figure'
 import type { Command } from '../../cli/command'
@@ -146,12 +145,9 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
   try {
     const models = new ResizableModel(chosen.open)
     const { architecture, inputSize } = await models.at(chosen.adapters.length ? chosen.adapters[0].size : chosen.size)
-    const adapters = await Promise.all(
-      chosen.adapters.map(async ({ path, size }) => {
-        const { calibration } = await readAdapterProfile(path)
-        return { path, size: size ?? architecture.imageSize, calibration: calibration?.knots }
-      }),
-    )
+    const adapters = chosen.adapters.map(({ path, size }, i) => {
+      return { path, size: size ?? architecture.imageSize, calibration: generators[i + 1]?.calibration?.knots }
+    })
     for (const { path } of adapters) await checkAdapter(path, architecture)
     const seen = await trainingImages(adapters, selection)
     const began = performance.now()

@@ -16,7 +16,6 @@ import { describeBand, describeView } from '../../model/describe-view'
 import { commandLine, shellQuote } from '../../host/command-line'
 import { interruption } from '../../host/interrupt'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
-import { readAdapterProfile } from '../../weights/adapter-profile'
 import { duration, logLine, Progress } from '../../host/progress'
 import { hardwareOf } from '../../host/hardware'
 import type { Command } from '../../cli/command'
@@ -86,7 +85,7 @@ docs/generator.md explains every option.
   async run(values, paths) {
     const out = text(values, 'out')
     if (!out) throw new UserError('wgsam generate needs --out DIR, the folder of the results')
-    const { options, thresholds } = await chooseGeneratorOptions(values, text(values, 'adapter') ?? null)
+    const { options, thresholds, calibration } = await chooseGeneratorOptions(values, text(values, 'adapter') ?? null)
     const reference = flag(values, 'reference')
     if (reference && text(values, 'diameter') !== undefined)
       throw new UserError('--diameter is not for --reference: Meta’s generator has no such option')
@@ -108,7 +107,6 @@ docs/generator.md explains every option.
       const by = modelIdentity(opened)
       const run = { generator, by, dir: out, inputs, reading, scale, kinds, signal: controller.signal }
       if (reference) return await runReference(run)
-      const { calibration } = opened.adapter ? await readAdapterProfile(opened.adapter.path) : {}
       logLine(`thresholds: ${thresholds}`)
       if (calibration) logLine(describeCalibration(calibration))
       const folder = {

@@ -92,7 +92,7 @@ the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam genera
       const trying = new Progress('trying thresholds', undefined)
       const part = choice(values, 'split', ['train', 'val', 'test', 'all'])!
       const onProgress = (done: number) => trying.update(done)
-      const { tuned, parts } = await tuneGenerator(images, options, part, { areas: !store, onProgress })
+      const { tuned, parts } = await tuneGenerator(images, generator.options, part, { areas: !store, onProgress })
       const { best, before, trials } = tuned
       const result = {
         version: 1,

@@ -11,7 +11,8 @@ import { flag, number, type Option, text, type Values } from '../../cli/options'
 import { messageOf, UserError } from '../../host/errors'
 import { describeThresholds, thresholdText } from '../../evaluation/tuned-thresholds'
 import { filterOptionNames } from '../../project/refilter'
-import { readAdapterProfile } from '../../weights/adapter-profile'
+import { readAdapterProfile, type StoredCalibration } from '../../weights/adapter-profile'
+import { hasPromptHead } from '../../weights/prompt-head-file'
 
 type Kind = 'number' | 'switch' | 'list' | 'text'
 type Name = keyof GeneratorOptions
@@ -254,25 +255,41 @@ export interface ChosenOptions {
   options: GeneratorOptions
   /** Where the thresholds come from, and what they are. */
   thresholds: string
+  /** What a predicted IoU means; undefined if it is not known. */
+  calibration: StoredCalibration | undefined
 }
 
 /**
  * All options for a model with an adapter (null: without): like generatorOptions, but the thresholds stored with the adapter take
- * the place of the defaults, unless --thresholds is given, or --reference, which has the reference's defaults.
+ * the place of the defaults, unless --thresholds is given, or --reference, which has the reference's defaults. What is stored for
+ * prompts of one kind, grid or learned, is not used for the other.
  * @throws UserError naming the option, or if the adapter's profile is damaged
  */
 export async function chooseGeneratorOptions(values: Values, adapter: string | null): Promise<ChosenOptions> {
   const file = text(values, 'thresholds')
-  const free = adapter !== null && file === undefined && !flag(values, 'reference')
-  const { thresholds: stored } = free ? await readAdapterProfile(adapter) : {}
+  const reference = flag(values, 'reference')
+  const profile = adapter === null || reference ? {} : await readAdapterProfile(adapter)
+  const kind = promptsUsed(await generatorOptions(values), adapter)
+  const suits = !profile.thresholds || profile.thresholds.prompts === kind
+  const calibration = suits ? profile.calibration : undefined
+  const stored = suits && file === undefined ? profile.thresholds : undefined
   const { predIouThresh, stabilityScoreThresh } = stored ?? {}
   const options = await generatorOptions(values, stored && { predIouThresh, stabilityScoreThresh })
   const given = (['predIouThresh', 'stabilityScoreThresh'] as const)
     .map((name) => kebab(name))
     .filter((name) => values[name] !== undefined)
-  if (given.length)
-    return { options, thresholds: `${thresholdText(options)} (${given.map((name) => `--${name}`).join(', ')})` }
-  if (stored) return { options, thresholds: describeThresholds(stored) }
-  const from = file === undefined || file === DEFAULT_THRESHOLDS ? 'the defaults of Meta’s segment-anything' : file
-  return { options, thresholds: `${thresholdText(options)} (${from})` }
+  const origin = () => {
+    if (given.length) return `${thresholdText(options)} (${given.map((name) => `--${name}`).join(', ')})`
+    if (stored) return describeThresholds(stored)
+    if (file !== undefined && file !== DEFAULT_THRESHOLDS) return `${thresholdText(options)} (${file})`
+    const why = suits ? '' : `; those of the adapter are for prompts ${profile.thresholds!.prompts}`
+    return `${thresholdText(options)} (the defaults of Meta’s segment-anything${why})`
+  }
+  return { options, thresholds: origin(), calibration }
+}
+
+/** The kind of prompts that the generator will use with an adapter. */
+function promptsUsed({ prompts, pointGrids, pointScales }: GeneratorOptions, adapter: string | null) {
+  if (prompts !== 'auto') return prompts
+  return adapter !== null && hasPromptHead(adapter) && !pointGrids && !pointScales.length ? 'learned' : 'grid'
 }

@@ -13,6 +13,7 @@ const tuned: StoredThresholds = {
   part: 'val',
   images: 6,
   instances: 90,
+  prompts: 'grid',
   pointsPerSide: 32,
   f1: { before: 0.5, after: 0.7 },
 }

@@ -12,8 +12,19 @@ import { updateAdapterProfile } from '../../../../src/weights/adapter-profile'
 
 const folder = mkdtempSync(join(tmpdir(), 'wgsam-options-'))
 const file = join(folder, 'tuned.json')
-const measured = { part: 'val', images: 6, instances: 90, pointsPerSide: 32, f1: { before: 0.5, after: 0.7 } } as const
-await updateAdapterProfile(folder, { thresholds: { predIouThresh: 0.7, stabilityScoreThresh: 0.8, ...measured } })
+const calibration = { knots: [[0.5, 0.4]] as [number, number][], images: 6, masks: 90, reliability: null }
+const measured = {
+  part: 'val',
+  images: 6,
+  instances: 90,
+  prompts: 'grid',
+  pointsPerSide: 32,
+  f1: { before: 0.5, after: 0.7 },
+} as const
+await updateAdapterProfile(folder, {
+  thresholds: { predIouThresh: 0.7, stabilityScoreThresh: 0.8, ...measured },
+  calibration,
+})
 writeFileSync(file, JSON.stringify({ thresholds: { predIouThresh: 0.61, stabilityScoreThresh: 0.62, minArea: 3 } }))
 
 for (const [what, values, adapter, iou, stability, says] of [
@@ -45,6 +56,23 @@ for (const [what, values, adapter, iou, stability, says] of [
     assert.is(options.stabilityScoreThresh, stability)
     assert.match(thresholds, says)
   })
+
+test('thresholds for a grid are not used for learned prompts', async () => {
+  const { thresholds, options, calibration } = await chooseGeneratorOptions({ prompts: 'learned' }, folder)
+  assert.is(options.predIouThresh, 0.88)
+  assert.match(thresholds, /the defaults .*; those of the adapter are for prompts grid/)
+  assert.is(calibration, undefined)
+  assert.ok((await chooseGeneratorOptions({ prompts: 'grid' }, folder)).calibration)
+  assert.ok((await chooseGeneratorOptions({ thresholds: 'default' }, folder)).calibration, 'whatever the thresholds')
+
+  const headed = mkdtempSync(join(tmpdir(), 'wgsam-options-'))
+  const thresholdsOfHead = { predIouThresh: 0.5, stabilityScoreThresh: 0.6, ...measured, prompts: 'learned' as const }
+  await updateAdapterProfile(headed, { thresholds: thresholdsOfHead })
+  writeFileSync(join(headed, 'prompt_head.safetensors'), '')
+  assert.is((await chooseGeneratorOptions({}, headed)).options.predIouThresh, 0.5)
+  assert.is((await chooseGeneratorOptions({ prompts: 'grid' }, headed)).options.predIouThresh, 0.88)
+  assert.is((await chooseGeneratorOptions({ 'point-scales': '48' }, headed)).options.predIouThresh, 0.88)
+})
 
 test('the minimum area comes from a file, never from the adapter', async () => {
   assert.is((await chooseGeneratorOptions({ thresholds: file }, folder)).options.minArea, 3)

@@ -141,6 +141,7 @@ test('a run shows the thresholds and the calibration of its adapter', async () =
     part: 'val',
     images: 6,
     instances: 90,
+    prompts: 'grid',
     pointsPerSide: 32,
     f1: { before: 0.5, after: 0.7 },
   } as const
