@@ -67,7 +67,7 @@ export async function readCoco(path: string, crowds: CrowdMode = 'auto'): Promis
 }
 
 /** True if a JSON value has the form of a COCO file, of SA-1B, or of the generator's list of masks. */
-export const looksLikeCoco = (json: unknown): boolean =>
+const looksLikeCoco = (json: unknown): boolean =>
   (isObject(json) && Array.isArray(json.annotations) && (Array.isArray(json.images) || isObject(json.image))) ||
   (Array.isArray(json) && json.length > 0 && json.every((entry) => isObject(entry) && 'segmentation' in entry))
 

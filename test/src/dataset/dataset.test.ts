@@ -1,7 +1,9 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { readdirSync } from 'node:fs'
+import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import sharp from 'sharp'
+import { checkDataset } from '../../../src/dataset/check'
 import { loadItem, openDataset } from '../../../src/dataset/dataset'
 import { parseCsv } from '../../../src/text/csv'
 import { readGroups } from '../../../src/dataset/groups'
@@ -145,6 +147,61 @@ test('COCO annotations in place of masks; only names inside the folder are looke
   assert.match(bad[1].reason, /there is no image "r.png" in/)
   const { labels } = await loadItem(items[0])
   assert.is(labels.filter((v) => v === 1).length, 64)
+})
+
+test('names with accents of either form are one name; a table may have semicolons', async () => {
+  const folder = scratch()
+  await pair(folder, 'pe\u0301')
+  await png16(join(folder, 'masks/p\u00e9.png'), 20, 16, square(1))
+  rmSync(join(folder, 'masks/pe\u0301.png'))
+  put(join(folder, 'groups.csv'), '\ufeffname;group\r\np\u00e9;"A; b"\r\n')
+  const { items } = await openDataset(folder)
+  assert.equal([items.length, items[0].id, items[0].group], [1, 'p\u00e9', 'A; b'])
+  assert.equal(parseCsv('a\tb\n1\t2,5'), [{ a: '1', b: '2,5' }])
+  assert.equal(parseCsv('sep=;\na;b\n1;2'), [{ a: '1', b: '2' }])
+  assert.equal(parseCsv('a;x,b\n1,2'), [{ 'a;x': '1', b: '2' }])
+})
+
+test('labels made for the unturned pixels of a turned image are refused by that name', async () => {
+  const folder = scratch()
+  const raw = { raw: { width: 20, height: 16, channels: 1 as const } }
+  const turned = sharp(new Uint8Array(320).fill(90), raw).toColourspace('b-w').withMetadata({ orientation: 6 })
+  put(join(folder, 'images/p.jpg'), await turned.jpeg().toBuffer())
+  await png16(join(folder, 'masks/p.png'), 20, 16, square(1))
+  assert.match(
+    await refusal(openDataset(folder)),
+    /image is 16x20 pixels, its labels 20x16. Its orientation tag \(EXIF 6\)/,
+  )
+  await png16(join(folder, 'masks/p.png'), 16, 20, square(1, 16, 20))
+  const report = await checkDataset(folder)
+  assert.equal([report.errors, report.findings.map(({ kind }) => kind).includes('turned')], [0, true])
+})
+
+test('one damaged annotation of three is left out and named; of two of three the image is refused', async () => {
+  const folder = scratch()
+  await png8(join(folder, 'images/p.png'), 20, 16, square(9))
+  const good = { image_id: 1, segmentation: [[4, 4, 12, 4, 12, 12, 4, 12]] }
+  const bad = { image_id: 1, segmentation: { size: [16, 21], counts: [336] } }
+  const write = (...annotations: object[]) =>
+    put(join(folder, 'annotations.json'), JSON.stringify({ images: [{ id: 1, file_name: 'p.png' }], annotations }))
+  write(good, bad, good)
+  const { items, remarks } = await openDataset(folder)
+  assert.is(items[0].instances, 1)
+  assert.match(
+    remarks[0].reason,
+    /^1 of its 3 shapes cannot be used: annotations.1: its mask is 21x16 pixels, the image 20x16/,
+  )
+  assert.is((await loadItem(items[0])).labels.filter((v) => v > 0).length, 64)
+  const report = await checkDataset(folder)
+  assert.equal([report.errors, report.findings[0].kind], [0, 'shapes'])
+  write(good, bad, bad)
+  assert.match(await refusal(openDataset(folder)), /2 of its 3 shapes cannot be used/)
+})
+
+test('the ground between the particles is not taken for a particle', async () => {
+  const folder = scratch()
+  await pair(folder, 'a', square(0).map((_, i) => +!(i % 20 > 5 && i % 20 < 15 && i > 60 && i < 260))) // prettier-ignore
+  assert.match(await refusal(openDataset(folder)), /label 1 covers .* looks like the background, which must be 0/)
 })
 
 test('groups from a table, a pattern, or each image its own', async () => {

@@ -6,7 +6,7 @@ import sharp, { type Sharp } from 'sharp'
 import { Rng } from '../../../engine/rng'
 import { readImage } from '../../../src/images/read-image'
 import { writePng } from '../../../src/images/png-writer'
-import { toRGB8 } from '../../../src/images/rgb8'
+import { toRGB8, withoutData } from '../../../src/images/rgb8'
 import { put, refusal, scratch } from '../../support/files'
 import { testNeedingShared } from '../../support/needs'
 
@@ -218,6 +218,34 @@ test('to 8-bit RGB: bytes as they are, wider values between their percentiles', 
     const flat = new Float32Array(4).fill(value)
     assert.equal([...toRGB8({ width: 2, height: 2, channels: 1, depth: 32, data: flat })], new Array(12).fill(0))
   }
+})
+
+test('pixels without data take no part in the contrast', async () => {
+  const values = Float32Array.from({ length: 400 }, (_, i) => i / 399)
+  const image = (data: Float32Array | Uint16Array, more = {}) =>
+    ({ width: 20, height: 20, channels: 1, depth: data instanceof Uint16Array ? 16 : 32, data, ...more }) as const
+  const plain = toRGB8(image(values))
+  const holes = (...marks: number[]) => values.map((v, i) => (i % 20 < marks.length ? marks[i % 20] : v))
+  const whole = (rgb: Uint8Array) => Math.max(...rgb.map((v, i) => ((i / 3) % 20 >= 2 ? Math.abs(v - plain[i]) : 0)))
+  for (const [data, more, found] of [
+    [holes(-9999), { nodata: -9999 }, [-9999]],
+    [holes(-9999), {}, [-9999]],
+    [holes(1e30), {}, [Math.fround(1e30)]],
+    [holes(-3e38, 3e38), {}, [Math.fround(-3e38), Math.fround(3e38)]],
+    // a mark among the values is known by the tag only
+    [holes(0.5), { nodata: 0.5 }, [0.5]],
+  ] as const) {
+    const given = image(data, more)
+    assert.ok(whole(toRGB8(given)) <= 2, `${found}`)
+    assert.equal(withoutData(given).values, [...found])
+    assert.ok(Math.abs(withoutData(given).share - found.length / 20) < 0.01)
+  }
+  assert.is(toRGB8(image(holes(-9999), { nodata: -9999 }))[0], 0)
+  // two gray values are an image, and so are values that are only far apart
+  for (const data of [values.map((v) => +(v > 0.5)), values.map((v) => (v > 0.9 ? 50 : v))])
+    assert.is(withoutData(image(data)).share, 0)
+  const wide = Uint16Array.from(values, (v, i) => (i % 20 ? 30_000 + 200 * v : 0))
+  assert.equal(withoutData(image(wide)).values, [0])
 })
 
 test('a PNG is written exactly: 1x1, colour, alpha, all 65,536 values', async () => {

@@ -319,6 +319,54 @@ test('labelme as others write it: shapes, groups, masks, paths of other machines
   assert.equal([code, summary.leftOut], [0, { 'a point': 1, 'a line': 1 }])
 })
 
+test('labelme: rectangles of four corners, masks of 16 bits, images inside the JSON; an SVG is no mask', async () => {
+  const corners = [[0, 0], [2, 0], [2, 2], [0, 2]] // prettier-ignore
+  const tilted = [[4, 0], [6, 2], [4, 4], [2, 2]] // prettier-ignore
+  const box = [[5, 4], [7, 5]] // prettier-ignore
+  const mask = sharp(Uint16Array.of(0, 3, 3, 3, 3, 0), { raw: { width: 3, height: 2, channels: 1 } })
+  const png = await mask.toColourspace('grey16').png().toBuffer()
+  const svg = Buffer.from(
+    '<svg xmlns="http://www.w3.org/2000/svg" width="3" height="2"><rect width="3" height="2"/></svg>',
+  )
+  const shape = (shape_type: string, points: number[][], more = {}) => ({ label: 'g', shape_type, points, ...more })
+  const shapes = [
+    shape('rectangle', corners),
+    shape('rotation', tilted),
+    shape('mask', box, { mask: png.toString('base64') }),
+    shape('mask', box, { mask: svg.toString('base64') }),
+  ]
+  const file = { imagePath: 'p.png', imageData: null, imageWidth: null, imageHeight: null, shapes }
+  const { rows, code, summary } = await imported('labelme', 'p.json', file)
+  assert.equal(rows, ['11020000', '11222000', '00222000', '00020000', '00000033', '00000330'])
+  assert.is(code, 1)
+  assert.match(summary.problems[0].reason, /1 of its 4 shapes cannot be used: shape 4: its mask is not a PNG/)
+
+  const [folder, inside] = [scratch(), join(scratch(), 'inside.png')]
+  await png8(inside, 8, 6, picture(8, 6, 2))
+  const imageData = readFileSync(inside).toString('base64')
+  put(
+    join(folder, 'q.json'),
+    JSON.stringify({ ...file, imagePath: '..\\q.png', imageData, shapes: shapes.slice(0, 1) }),
+  )
+  put(join(folder, 'r.json'), JSON.stringify({ ...file, imagePath: 'r.png', imageData: 'AAAA', shapes: [] }))
+  const out = join(folder, 'out')
+  const { code: exit, out: said } = await run(importCommand, folder, '--format', 'labelme', '--out', out, '--json')
+  assert.is(exit, 1)
+  assert.match(JSON.parse(said).problems[0].reason, /no image "r.png".*image inside the annotation file is none/)
+  assert.equal([readdirSync(out).sort(), readdirSync(join(out, 'images'))], [['images', 'masks'], ['q.png']])
+  assert.ok(readFileSync(join(out, 'images/q.png')).equals(readFileSync(inside)))
+})
+
+test('names of classes may be those of every object', async () => {
+  const annotations = ['constructor', '__proto__'].map((_, i) => ({ image_id: 'x', category_id: i, segmentation: [square(3 * i, 0, 2)] })) // prettier-ignore
+  const categories = ['constructor', '__proto__'].map((name, id) => ({ id, name }))
+  const folder = scratch()
+  await png8(join(folder, 'images/p.png'), 8, 6, picture(8, 6, 1))
+  const from = put(join(folder, 'a.json'), JSON.stringify({ images: [at], annotations, categories }))
+  const { out } = await run(importCommand, from, '--format', 'coco', '--out', join(folder, 'out'))
+  assert.match(out, /class of each label: constructor 1, __proto__ 1/)
+})
+
 test('YOLO as others write it: names, boxes, blank lines', async () => {
   const lines = ['1 0 0 0.25 0 0.25 0.5 0 0.5', '', '0 0.5 0.5 0.2 0.2', '7 0.75 0 1 0 1 0.5 0.75 0.5\r']
   const folder = scratch()
