@@ -39,6 +39,13 @@ export { labelMap } from './masks/paint-label-map'
 export { emptyMask, type Mask } from './masks/mask'
 export { type CompressedRle, decodeMask, decodeRle, encodeMask, encodeRle, type Rle } from './masks/rle'
 
+// prompted masks, and the scale at which a model sees an image
+export { type ImagePrompt, slotsFor } from './sam/prompt-masks'
+export type { ParticleSize } from './scale/particle-size'
+export type { ScaleSettings } from './scale/scale-settings'
+export { type PromptedMask, TiledPredictor } from './scale/tiled-predictor'
+export { bandOfQuantiles, chooseView, type DiameterBand, defaultBand, type View } from './scale/view'
+
 // the automatic mask generator
 export type {
   Candidate,
@@ -50,6 +57,7 @@ export type {
   RejectionReason,
 } from './generate/candidate'
 export { filterCandidates, type Filtered, type FilterName, type FilterOptions } from './generate/filter'
+export { candidatesAtScale } from './generate/at-scale'
 export { type GenerateHooks, MaskGenerator } from './generate/generator'
 export { checkGeneratorOptions, defaultGeneratorOptions, type GeneratorOptions } from './generate/generator-options'
 export type { MaskRecord } from './generate/reference-record'
