@@ -11,6 +11,7 @@ import type { TrainingProgress } from './checkpoint-file'
 import type { TrainConfig } from './config'
 import { openTrackers } from './open-trackers'
 import type { RunFolder } from './run-folder'
+import { TimeLeft } from './time-left'
 import type { Validation } from './validate'
 import { validationPicture } from './validation-pictures'
 
@@ -24,6 +25,9 @@ export interface RunFacts {
 
 export class RunReporter {
   private readonly line: Progress
+  private readonly timeLeft: TimeLeft
+  /** The last reported step of this session, and the run's seconds then. */
+  private at = { step: 0, seconds: 0 }
   private sinks: Sink[] = []
 
   constructor(
@@ -31,15 +35,23 @@ export class RunReporter {
     private readonly folder: RunFolder,
     private readonly transcript: Transcript,
     private readonly totalSteps: number,
+    /** The number of training images. */
+    images: number,
   ) {
-    this.line = new Progress('training', totalSteps, { unit: 'steps' })
+    this.timeLeft = new TimeLeft(config, images, totalSteps)
+    const secondsLeft = () => this.timeLeft.after(this.at.step, this.at.seconds)
+    this.line = new Progress('training', totalSteps, { unit: 'steps', secondsLeft })
   }
 
   /**
    * Opens the sinks at a run's progress. Records that metrics.jsonl has of later steps are dropped: the resumed run
    * computes them again.
    */
-  async open({ step, validated, best }: TrainingProgress, extra: readonly Sink[], facts: RunFacts): Promise<void> {
+  async open(
+    { step, validated, best, seconds }: TrainingProgress,
+    extra: readonly Sink[],
+    facts: RunFacts,
+  ): Promise<void> {
     const { config, folder, transcript } = this
     const known = (record: MetricsRecord) => record.step <= (record.kind === 'step' ? step : validated)
     this.sinks = [await JsonlSink.open(folder.metrics, known), ...extra]
@@ -60,11 +72,14 @@ export class RunReporter {
       await this.sendBest(best)
     }
     this.line.startAt(step)
+    this.at = { step, seconds }
   }
 
   async reportStep(record: StepRecord, runningLoss: number): Promise<void> {
     await this.send(record)
     const { step, epoch, learningRate, time } = record
+    this.timeLeft.stepTook(this.config.batch / time.imagesPerSecond!)
+    this.at = { step, seconds: time.seconds }
     const speed = `${time.imagesPerSecond!.toPrecision(2)} images/s`
     this.line.update(
       step,
@@ -80,6 +95,8 @@ export class RunReporter {
     isBest: boolean,
   ) {
     const { step, loss, seconds, best, ending } = progress
+    this.timeLeft.validationTook(seconds - this.at.seconds)
+    this.at = { step, seconds }
     const { minutes } = this.config
     const timeUp = minutes !== null && seconds >= 60 * minutes && step > 0 && step < this.totalSteps
     const early = timeUp ? 'time' : ending !== null && ending.to === step ? 'patience' : null

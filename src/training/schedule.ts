@@ -32,11 +32,22 @@ export function validationDue(
   total: number,
   end = total,
 ): boolean {
-  const { every } = config.validation
-  if (!every || step <= last) return false
+  if (!config.validation.every || step <= last) return false
+  const due = (s: number) => validationsUntil(config, images, s, total)
+  return step >= end || due(step) > due(Math.max(0, last))
+}
+
+/** The number of validations that are due in steps 1 to `step`, without that at the end of the run. */
+function validationsUntil(config: TrainConfig, images: number, step: number, total: number): number {
   const spread = config.epochs === 'auto' ? Math.max(1, total / stepsOf(DEFAULT_EPOCHS, config.batch, images)) : 1
-  const times = (s: number) => Math.floor(epochsDone(s, config.batch, images) / (every * spread))
-  return step >= end || times(step) > times(Math.max(0, last))
+  return Math.floor(epochsDone(step, config.batch, images) / (config.validation.every * spread))
+}
+
+/** The number of validations after `step`, that at the end of the run included. */
+export function validationsLeft(config: TrainConfig, images: number, step: number, total: number): number {
+  if (!config.validation.every || step >= total) return 0
+  const due = (s: number) => validationsUntil(config, images, s, total)
+  return due(total - 1) - due(step) + 1
 }
 
 /** The end of a run that stops early: its learning rate falls from that of step `from`, and step `to` is its last. */

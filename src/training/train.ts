@@ -110,7 +110,7 @@ async function trainAdapter(
   const parameters = adaptation.parameters.count
 
   const preparation = openPreparation(config, engine)
-  const reporter = new RunReporter(config, run, transcript, total)
+  const reporter = new RunReporter(config, run, transcript, total, images.train)
   const checkpoints = new Checkpoints(
     run,
     config,
