@@ -18,6 +18,8 @@ import type { TrainConfig } from './config'
 export interface Adaptation {
   layers: AdaptedLayer[]
   parameters: ParameterSet
+  /** The number of the adapter's parameters: all but those of the prompt head. */
+  adapterParameters: number
   /** Records the update of the model's weights that must follow every change of the parameters. */
   record(g: Graph): void
   /** Submits the same at once, after the host has written the parameters. */
@@ -88,16 +90,18 @@ async function attach(
     parameters.release()
   }
   const layers = asUserError(() => loraLayers(model, lora))
+  const headParameters = head.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+  const counted = (parameters: ParameterSet) => ({ parameters, adapterParameters: parameters.count - headParameters })
   if (config.lora.kind === 'full') {
     const parameters = trained(fullSpecs(layers))
     const { adapter, record, refresh } = await attachFull(engine, layers, (name) => parameters.get(name))
-    return { layers, parameters, record, refresh, release: () => release(adapter, parameters) }
+    return { layers, ...counted(parameters), record, refresh, release: () => release(adapter, parameters) }
   }
   const random = zero ? null : new Rng(config.seed, 0x10a)
   const parameters = trained(loraSpecs(layers, lora.rank, random))
   const adapter = attachLora(layers, lora, (name) => parameters.get(name))
   warnOfRank(layers, lora.rank, log)
-  return { layers, parameters, record() {}, refresh() {}, release: () => release(adapter, parameters) }
+  return { layers, ...counted(parameters), record() {}, refresh() {}, release: () => release(adapter, parameters) }
 }
 
 /** Reports errors of the engine that are mistakes in the configuration. */

@@ -56,7 +56,7 @@ export interface TrainSummary {
   early: boolean
   /** Seconds of training, including earlier sessions. */
   seconds: number
-  /** The number of trained parameters. */
+  /** The number of the adapter's parameters; the prompt head's are not counted. */
   parameters: number
   /** Planned GPU memory in bytes. */
   plannedBytes: number
@@ -107,7 +107,7 @@ async function trainAdapter(
   })
   const total = totalSteps(config, data.train.length)
   const images = { train: data.train.length, val: data.val.length, test: data.test.length }
-  const parameters = adaptation.parameters.count
+  const parameters = adaptation.adapterParameters
 
   const preparation = openPreparation(config, engine)
   const reporter = new RunReporter(config, run, transcript, total, images.train)

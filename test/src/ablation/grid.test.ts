@@ -121,7 +121,7 @@ test('the parameter count is that of training, and break-even is at half the wid
   ]) {
     const config = toyConfig('nowhere', { ...base, lora: over })
     const adaptation = await openAdaptation(model, config, () => {})
-    assert.is(countParameters(shapes, config).parameters, adaptation.parameters.count)
+    assert.is(countParameters(shapes, config).parameters, adaptation.adapterParameters)
     adaptation.release()
   }
   const width = shapes.get('image_encoder.blocks.0.attn.qkv')!.weight.shape[1]

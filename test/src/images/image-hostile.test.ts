@@ -187,14 +187,14 @@ test('the content decides, not the name; names hold anything', async () => {
 })
 
 test('a file that is not an image is refused', async () => {
-  for (const content of [
-    'hello, I am no picture',
-    '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
-    'GIF89a......',
-    '%PDF-1.4',
-    'PK\x03\x04',
-  ])
-    assert.match(await refused(Buffer.from(content, 'latin1')), /it is not a PNG, JPEG, TIFF, BMP or WebP image/)
+  for (const [content, message] of [
+    ['hello, I am no picture', /it is not a PNG, JPEG, TIFF, BMP or WebP image/],
+    ['<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', /it is a text file \(HTML, XML or SVG\)/],
+    ['GIF89a......', /it is a GIF/],
+    ['%PDF-1.4', /it is a PDF/],
+    ['PK\x03\x04', /it is a zip archive/],
+  ] as const)
+    assert.match(await refused(Buffer.from(content, 'latin1')), message)
   for (const action of [readMicrograph, countPages]) {
     assert.match(await refusal(action(folder)), /it is a folder/)
     assert.match(await refusal(action(at('nothing.png'))), /no such file/)
