@@ -77,8 +77,8 @@ test('eval compares base and adapted model, writes scores and a report, and is e
   const html = readFileSync(report, 'utf8')
   assert.is(
     [...html.matchAll(/src="data:image\/jpeg;base64,/g)].length,
-    30,
-    'two ways, three images, five pictures each',
+    2 * 3 * 5 + 2 * 2 * 12,
+    'two prompt modes: five pictures of each of three images, and the twelve worst particles of two models',
   )
 })
 
