@@ -65,6 +65,8 @@ export interface StrengthOptions {
   run: RunFolder
   adaptation: Adaptation
   validator: Validator
+  /** True if the GPU adapter is a software adapter: fewer images are then compared. */
+  software: boolean
   /** The run's validation images. */
   val: readonly DatasetItem[]
   stop(): boolean
@@ -81,7 +83,7 @@ export async function applyStrength(options: StrengthOptions): Promise<boolean> 
   const { config, run, adaptation, val, log } = options
   const folder = existsSync(run.best) ? run.best : run.last
   if (config.strength === 'full' || (await readAdapterProfile(folder)).strength) return true
-  const sources = await openSources(config, val)
+  const sources = await openSources(config, val, options.software)
   if (!sources.length) {
     log('the strength of the adapter is not chosen: there are no validation images, foreign images or synthetic scenes')
     return true

@@ -160,7 +160,17 @@ async function trainAdapter(
     reporter.finish(trained)
     const finished =
       trained &&
-      (!validator || (await applyStrength({ config, run, adaptation, validator, val: data.val, stop, log: say })))
+      (!validator ||
+        (await applyStrength({
+          config,
+          run,
+          adaptation,
+          validator,
+          software: engine.software,
+          val: data.val,
+          stop,
+          log: say,
+        })))
     exitCode = finished ? 0 : 130
     return {
       run: run.root,

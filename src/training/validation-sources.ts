@@ -18,8 +18,11 @@ export interface ValidationSource {
   load?(item: DatasetItem): Promise<Sample>
 }
 
-/** At most so many images of a source are compared at the end of a run: each is segmented once for every strength. */
-const MAX_IMAGES = 8
+/**
+ * At most so many images of a source are compared at the end of a run, each once for every strength: on a GPU, and on a software
+ * adapter, where an image takes a minute instead of a fraction of a second.
+ */
+const MAX_IMAGES = { gpu: 8, software: 3 }
 /** The seed of the first synthetic scene: none that `wgsam synth` or training uses unless it is asked to. */
 const SYNTHETIC_SEED = 0x5eed_f0e1
 const SYNTHETIC = { width: 512, height: 512, particles: [20, 60] as [number, number] }
@@ -28,30 +31,35 @@ const SYNTHETIC = { width: 512, height: 512, particles: [20, 60] as [number, num
 export const folderOf = ({ id }: { id: string }): string => (id.includes('/') ? id.slice(0, id.indexOf('/')) : '')
 
 /**
- * The sources of a run, at most MAX_IMAGES images of each. `own` are its validation images; they may be none.
+ * The sources of a run, a few images of each, fewer on a `software` adapter. `own` are its validation images; they may be none.
  * @throws UserError if a folder of foreign images cannot be used
  */
-export async function openSources(config: TrainConfig, own: readonly DatasetItem[]): Promise<ValidationSource[]> {
-  const { validation, onBad, data } = config
+export async function openSources(
+  config: TrainConfig,
+  own: readonly DatasetItem[],
+  software: boolean,
+): Promise<ValidationSource[]> {
+  const { validation, onBad, data, synthetic } = config
+  const most = MAX_IMAGES[software ? 'software' : 'gpu']
   const several = data.length > 1
   const sources: ValidationSource[] = []
   for (const folder of new Set(own.map((item) => (several ? folderOf(item) : '')))) {
     const items = evenlySpaced(
       own.filter((item) => !several || folderOf(item) === folder),
-      MAX_IMAGES,
+      most,
     )
     sources.push({ name: several ? folder : 'validation images', foreign: false, items })
   }
   for (const folder of validation.foreign) {
     const { items } = await openDataset(folder, { onBad })
-    sources.push({ name: basename(resolve(folder)), foreign: true, items: evenlySpaced(items, MAX_IMAGES) })
+    sources.push({ name: basename(resolve(folder)), foreign: true, items: evenlySpaced(items, most) })
   }
-  if (validation.synthetic) sources.push(syntheticSource(validation.synthetic))
+  if (validation.synthetic) sources.push(syntheticSource(validation.synthetic, synthetic === 0))
   return sources
 }
 
 /** Scenes that are made when they are first read and then kept, because every strength reads them; the same in every run. */
-function syntheticSource(count: number): ValidationSource {
+function syntheticSource(count: number, foreign: boolean): ValidationSource {
   const { width, height } = SYNTHETIC
   const items = Array.from({ length: count }, (_, i): DatasetItem => {
     const id = `synthetic/${i + 1}`
@@ -71,5 +79,5 @@ function syntheticSource(count: number): ValidationSource {
     made.set(item, sample)
     return sample
   }
-  return { name: 'synthetic scenes', foreign: true, items, load }
+  return { name: 'synthetic scenes', foreign, items, load }
 }

@@ -56,7 +56,7 @@ test('sources are folders of the run, foreign folders and synthetic scenes, whic
   const item = (id: string) => ({ id }) as DatasetItem
   const config = toyConfig(data, { data: ['a', 'b'], validation: { synthetic: 2, foreign: [data] } })
   const own = [...Array.from({ length: 20 }, (_, i) => item(`a/${i}`)), item('b/0')]
-  const sources = await openSources(config, own)
+  const sources = await openSources(config, own, false)
   assert.equal(
     sources.map(({ name, foreign, items }) => [name, foreign, items.length]),
     [
@@ -66,12 +66,22 @@ test('sources are folders of the run, foreign folders and synthetic scenes, whic
       ['synthetic scenes', true, 2],
     ],
   )
+  const few = await openSources(toyConfig(data, { data: ['a', 'b'], synthetic: 0.5 }), own, true)
+  assert.equal(
+    few.map(({ foreign, items }) => [foreign, items.length]),
+    [
+      [false, 3],
+      [false, 1],
+      [false, 3],
+    ],
+    'on a software adapter fewer images; synthetic scenes that are trained on are no foreign source',
+  )
   const { items, load } = sources[3]
   const scene = await load!(items[1])
   assert.ok(instances({ ...scene, data: scene.labels }).length > 10)
   assert.equal(await load!(items[1]), scene)
   assert.not.equal((await load!(items[0])).rgb, scene.rgb)
-  assert.equal(await openSources(toyConfig(data, { validation: { synthetic: 0 } }), []), [])
+  assert.equal(await openSources(toyConfig(data, { validation: { synthetic: 0 } }), [], false), [])
 })
 
 /** A dataset whose labels are what the base model predicts from them, so that any adapter is worse there. */
