@@ -66,7 +66,11 @@ test('sources are folders of the run, foreign folders and synthetic scenes, whic
       ['synthetic scenes', true, 2],
     ],
   )
-  const few = await openSources(toyConfig(data, { data: ['a', 'b'], synthetic: 0.5 }), own, true)
+  const few = await openSources(
+    toyConfig(data, { data: ['a', 'b'], synthetic: 0.5, validation: { synthetic: 3 } }),
+    own,
+    true,
+  )
   assert.equal(
     few.map(({ foreign, items }) => [foreign, items.length]),
     [
