@@ -1,5 +1,11 @@
-/** @file A view in words, for logs and reports. */
-import { type DiameterBand, defaultBand, type View, type ViewLimit } from '../../engine/scale/view'
+/** @file Views and particle sizes as text, for logs and reports. */
+import {
+  type DiameterBand,
+  type DiameterQuantiles,
+  defaultBand,
+  type View,
+  type ViewLimit,
+} from '../../engine/scale/view'
 
 const reasons: Record<ViewLimit, string> = {
   magnification: 'the image has no more pixels to show',
@@ -12,6 +18,12 @@ const round = (value: number) => (value < 10 ? Number(value.toFixed(1)) : Math.r
 /** The sizes that a model knows. */
 export const describeBand = (band: DiameterBand): string =>
   `the model knows ${round(band.low)} to ${round(band.high)} px at its input${band === defaultBand ? ' (assumed: no adapter says it)' : ''}; smaller ones are magnified to ${round(band.target)}`
+
+/** The particle sizes of an adapter's training, as text. */
+export function describeDiameters(diameters: DiameterQuantiles): string {
+  const [p5, , p50, , p95] = diameters.map((diameter) => diameter.toFixed(0))
+  return `median ${p50} px at the input, 5 % under ${p5}, 5 % over ${p95}`
+}
 
 /** Which diameter was assumed, in which parts the image was seen, and why the particles are not larger. */
 export function describeView({ tileSize, tiles, magnification, diameter, limit }: View): string {

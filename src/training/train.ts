@@ -20,6 +20,7 @@ import { describePlan } from './plan-text'
 import { type RunFolder, saveConfig } from './run-folder'
 import { RunReporter } from './run-reporter'
 import { applyStrength } from './strength'
+import { describeDiameters } from '../model/describe-view'
 import { totalSteps } from './schedule'
 import { type Log, openData, openSession, type RunData } from './session'
 import { TrainingLoop } from './training-loop'
@@ -207,8 +208,7 @@ async function measureProfile(
   say: (line: string) => void,
 ): Promise<AdapterProfile> {
   const diameters = await promptedDiameters(items, config)
-  const [p5, , p50, , p95] = diameters.map((diameter) => diameter.toFixed(0))
-  say(`particles in training: median ${p50} px at the input, 5 % under ${p5}, 5 % over ${p95}`)
+  say(`particles in training: ${describeDiameters(diameters)}`)
   return { diameters }
 }
 

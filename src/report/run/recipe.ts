@@ -1,5 +1,6 @@
 /** @file A run's recipe and data as text, and the differences between the recipes of several runs. */
 import { amount } from '../../host/progress'
+import { describeDiameters } from '../../model/describe-view'
 import { inputText, type TrainConfig } from '../../training/config'
 import { parseBytes } from '../../text/byte-size'
 import type { RunView } from './read-run'
@@ -83,11 +84,12 @@ function augmentation({ augment }: TrainConfig): string {
   ].join(', ')
 }
 
-export function dataFacts({ config, split }: RunView): Fact[] {
+export function dataFacts({ config, split, profile }: RunView): Fact[] {
   const facts: Fact[] = []
   if (config) facts.push(['Images from', config.data.join(', ')])
   if (config?.synthetic)
     facts.push(['Synthetic scenes', `${Number((100 * config.synthetic).toFixed(1))} % of the images of a step`])
+  if (profile.diameters) facts.push(['Particles at the input', describeDiameters(profile.diameters)])
   if (split) {
     const { train, val, test } = split
     facts.push([

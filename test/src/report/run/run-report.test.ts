@@ -148,14 +148,16 @@ test('a run shows the thresholds and the calibration of its adapter', async () =
   await updateAdapterProfile(join(root, 'best'), {
     thresholds: { predIouThresh: 0.71, stabilityScoreThresh: 0.85, ...measured },
     calibration: { knots: [[0.5, 0.4]], images: 6, masks: 40, reliability },
+    diameters: [12, 30, 59, 90, 161],
   })
   const html = await report(root)
   assert.match(html, /tuned on 6 validation images: predicted IoU above 0\.71, stability from 0\.85; F1 50\.0 % with/)
   assert.match(html, /calibrated on 40 masks of 6 images: calibration error 17\.5 % before, 2\.1 % after/)
   assert.match(html, /True IoU by predicted IoU[^]*<svg/)
+  assert.match(text(html), /Particles at the input\s*median 59 px at the input, 5 % under 12, 5 % over 161/)
 
   const bare = await report(makeRun())
-  assert.not.match(bare, /Automatic masks/)
+  assert.not.match(bare, /Automatic masks|Particles at the input/)
 })
 
 test('a complete run: recipe, data, curves, machine and command', async () => {
