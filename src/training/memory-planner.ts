@@ -57,7 +57,8 @@ export function stepConfig(config: TrainConfig, microBatch: number, recompute: R
 
 /**
  * Plans a run on this engine's adapter. With a budget: the largest micro-batch that fits it, with as little recomputation
- * as possible. Without: the largest micro-batch whose tensors the adapter can bind, without recomputation.
+ * as possible. Without: the largest micro-batch that takes at most 8 GiB (or one image) and
+ * whose tensors the adapter can bind, without recomputation.
  * @throws UserError if nothing fits; the message says what would
  */
 export async function planRun(engine: Engine, shapes: ModelShapes, config: TrainConfig): Promise<RunPlan> {
@@ -79,6 +80,12 @@ function microBatches({ software }: Engine, { batch, microBatch }: TrainConfig):
   if (microBatch !== 'auto') return [microBatch]
   return software ? [1] : Array.from({ length: batch }, (_, i) => batch - i).filter((n) => batch % n === 0)
 }
+
+/**
+ * Without a budget no more images are on the GPU at once than need this much memory: most cards have it, and images of that size
+ * keep a GPU busy one after the other as well as together.
+ */
+const UNASKED_BYTES = 8 * 2 ** 30
 
 class MemoryPlanner {
   /** The smallest plan found so far, within the budget or not. */
@@ -112,7 +119,8 @@ class MemoryPlanner {
         recompute === 'auto'
           ? await this.leastRecomputation(microBatch)
           : await this.planWithinBudget(microBatch, recompute)
-      if (plan) return plan
+      const modest = this.budget !== null || !plan || plan.total <= UNASKED_BYTES
+      if (plan && (modest || microBatch === microBatches.at(-1))) return plan
     }
     throw this.nothingFits()
   }

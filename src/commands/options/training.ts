@@ -82,7 +82,7 @@ const flags: Record<string, Flag> = {
     path: 'microBatch',
     kind: 'number',
     value: 'N',
-    about: 'images on the GPU at once (default: as many as fit)',
+    about: 'images on the GPU at once (default: as many as fit into --memory, or into 8 GiB)',
   },
   workers: {
     path: 'workers',

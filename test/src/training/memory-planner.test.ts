@@ -59,6 +59,9 @@ test('ViT-B at 512, batch 8, rank 512 takes less than 4 GiB, ViT-H at 1024 less 
   const without = await planB()
   assert.equal([without.microBatch, without.recompute], [8, nothing])
   assert.ok(without.total > 5 * GiB, 'the budget does matter')
+  const wide = await planB({ size: 1024 })
+  assert.equal([wide.microBatch, wide.recompute], [2, nothing], 'without a budget as many images at once as 8 GiB hold')
+  assert.ok(wide.total <= 8 * GiB && (await planB({ size: 1024, microBatch: 4 })).total > 8 * GiB)
 
   const large = { model: 'sam_vit_h', size: 1024, batch: 1 }
   for (const [adapter, memory, most] of [
