@@ -159,6 +159,10 @@ function partsOf(size: Size, options: GeneratorOptions): EncodedPart[] {
   })
 }
 
+/** The points of the first round on an image, in its pixels: those of the grids of all crops or tiles. */
+export const firstPoints = (size: Size, options: GeneratorOptions): Point[] =>
+  partsOf(size, options).flatMap(({ prompts }) => prompts.map(({ point }) => point))
+
 const countPrompts = (parts: readonly EncodedPart[]): number =>
   parts.reduce((sum, { prompts }) => sum + prompts.length, 0)
 

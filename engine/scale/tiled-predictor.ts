@@ -1,22 +1,20 @@
 /**
- * @file Masks of prompts on an image that is seen in tiles. Each prompt goes to the tile in which it is most central; the tiles
- * are encoded one after another, each with all its prompts, and the masks are placed in the image. An object that does not fit
- * into a tile is predicted in a larger one, at last in the whole image.
+ * @file Masks of prompts on an image that is seen in tiles (prompt-parts.ts says which): the tiles are encoded one after another,
+ * each with all its prompts, and the masks are placed in the image.
  */
-import { type Box, type Region, regionSize, sameRegion, wholeRegion } from '../image/box'
+import { type Region, regionSize, sameRegion, wholeRegion } from '../image/box'
 import { cropImage, type RgbImage } from '../image/rgb-image'
-import type { Size } from '../image/size'
-import { tileRegions } from '../image/tiles'
 import { equivalentDiameter } from '../masks/equivalent-diameter'
-import { type Mask, maskArea, maskBox } from '../masks/mask'
+import { type Mask, maskArea } from '../masks/mask'
 import { trimMask } from '../masks/mask-algebra'
 import { MaskScaler } from '../masks/mask-scaler'
 import type { Predictor } from '../sam/predictor'
 import { decodePrompts, type ImagePrompt } from '../sam/prompt-masks'
 import { measuredSize, type ParticleSize, statedSize } from './particle-size'
+import { inRegion, maskInImage, predictInParts, viewForPrompts } from './prompt-parts'
 import { refineView } from './refine-view'
 import type { ScaleSettings } from './scale-settings'
-import { chooseView, defaultBand, type View, wholeView } from './view'
+import { type View, wholeView } from './view'
 
 /** A mask of a prompt, in pixels of the image. */
 export interface PromptedMask {
@@ -24,6 +22,8 @@ export interface PromptedMask {
   /** See PromptLogits. */
   token: number
   predictedIou: number
+  /** The part of the image that the model saw. */
+  region: Region
 }
 
 export interface PredictOptions {
@@ -32,9 +32,6 @@ export interface PredictOptions {
   /** Aborts between two passes of the decoder. */
   signal?: AbortSignal
 }
-
-/** Space between a box and its tile's edges, as a fraction of its longer side: an object needs surroundings. */
-const MARGIN = 0.25
 
 export class TiledPredictor {
   private current: { image: RgbImage; region: Region } | null = null
@@ -55,17 +52,14 @@ export class TiledPredictor {
   async predictAtScale(
     image: RgbImage,
     prompts: readonly ImagePrompt[],
-    { diameter, band = defaultBand, limits }: ScaleSettings,
+    { diameter, band, limits }: ScaleSettings,
     options: PredictOptions = {},
   ): Promise<{ masks: PromptedMask[][]; view: View }> {
     const { inputSize } = this.predictor.model
     const whole = wholeView(image, inputSize)
     if (diameter === 'none') return { masks: await this.predict(image, prompts, whole, options), view: whole }
-    // what does not fit into a tile is seen in a larger one, so that a few large objects need not decide for all
-    const choose = (size: ParticleSize | null) => {
-      const bounded = size && { ...size, largest: Math.min(size.largest, statedSize(size.diameter).largest) }
-      return chooseView(image, inputSize, bounded, band, limits)
-    }
+    const choose = (size: ParticleSize | null) =>
+      viewForPrompts(image, inputSize, size, prompts.length, { band, limits })
     if (diameter !== 'auto') {
       const view = choose(statedSize(diameter))
       return { masks: await this.predict(image, prompts, view, options), view }
@@ -92,33 +86,10 @@ export class TiledPredictor {
     view: Pick<View, 'tileSize' | 'tileHalo'>,
     options: PredictOptions = {},
   ): Promise<PromptedMask[][]> {
-    const results = new Array<PromptedMask[]>(prompts.length)
-    let pending = prompts.map((_, i) => i)
-    for (const regions of levels(image, view)) {
-      const byRegion = regions.map((): number[] => [])
-      const next: number[] = []
-      for (const i of pending) {
-        const region = regions.length > 1 ? mostCentral(regions, prompts[i], image) : 0
-        ;(region < 0 ? next : byRegion[region]).push(i)
-      }
-      for (const [r, region] of regions.entries()) {
-        const near = Math.max(...Object.values(regionSize(region))) / this.predictor.model.maskSide
-        const here = byRegion[r]
-        const masks = await this.predictIn(
-          image,
-          region,
-          here.map((i) => prompts[i]),
-          options,
-        )
-        masks.forEach((found, k) => {
-          results[here[k]] = found
-          if (isCut(found[0].mask, region, image, near)) next.push(here[k])
-        })
-      }
-      pending = next
-      if (!pending.length) break
-    }
-    return results
+    const { maskSide } = this.predictor.model
+    return predictInParts(image, prompts, view, maskSide, (region, here) =>
+      this.predictIn(image, region, here, options),
+    )
   }
 
   /** The masks of prompts, seen in one part of the image. */
@@ -128,7 +99,6 @@ export class TiledPredictor {
     prompts: readonly ImagePrompt[],
     { multimask, signal }: PredictOptions,
   ): Promise<PromptedMask[][]> {
-    if (!prompts.length) return []
     const { predictor } = this
     const { maskSide, inputSize } = predictor.model
     const size = regionSize(region)
@@ -141,11 +111,10 @@ export class TiledPredictor {
       const local = prompts.slice(start, start + predictor.prompts).map((prompt) => inRegion(prompt, region))
       for (const masks of await decodePrompts(predictor, size, local, multimask))
         results.push(
-          masks.map(({ token, predictedIou, logits }) => {
-            const mask = scaler.mask(logits)
-            const placed = mask.width ? { ...mask, x0: mask.x0 + region.left, y0: mask.y0 + region.top } : mask
-            return { token, predictedIou, mask: placed }
-          }),
+          masks.map(({ token, predictedIou, logits }) => ({
+            ...{ token, predictedIou, region },
+            mask: maskInImage(scaler.mask(logits), region),
+          })),
         )
     }
     return results
@@ -157,51 +126,6 @@ export class TiledPredictor {
     if (current && current.image === image && sameRegion(current.region, region)) return
     this.predictor.setImage({ ...regionSize(region), rgb: cropImage(image, region) })
     this.current = { image, region }
-  }
-}
-
-/** The tiles of a view, then larger and larger ones, then the whole image alone. */
-function* levels(image: Size, { tileSize, tileHalo }: Pick<View, 'tileSize' | 'tileHalo'>): Generator<Region[]> {
-  if (tileSize)
-    for (let factor = 1; factor * tileSize < Math.max(image.width, image.height); factor *= 2)
-      yield tileRegions(image, factor * tileSize, factor * tileHalo).map(({ region }) => region)
-  yield [wholeRegion(image)]
-}
-
-/** The distance from a box to the nearest edge of a region that is not the image's own. */
-function clearance({ x0, y0, x1, y1 }: Box, { left, top, right, bottom }: Region, { width, height }: Size): number {
-  return Math.min(
-    left ? x0 - left : Infinity,
-    top ? y0 - top : Infinity,
-    right < width ? right - 1 - x1 : Infinity,
-    bottom < height ? bottom - 1 - y1 : Infinity,
-  )
-}
-
-/** The index of the region in which a prompt is furthest from the edges, -1 if none has room for it. */
-function mostCentral(regions: readonly Region[], { points, box }: ImagePrompt, image: Size): number {
-  const xs = [...points.map(({ x }) => x), ...(box ? [box[0], box[2]] : [])]
-  const ys = [...points.map(({ y }) => y), ...(box ? [box[1], box[3]] : [])]
-  const extent = { x0: Math.min(...xs), y0: Math.min(...ys), x1: Math.max(...xs), y1: Math.max(...ys) }
-  const margin = MARGIN * Math.max(extent.x1 - extent.x0, extent.y1 - extent.y0)
-  let [best, most] = [-1, margin]
-  regions.forEach((region, i) => {
-    const space = clearance(extent, region, image)
-    if (best < 0 ? space >= most : space > most) [best, most] = [i, space]
-  })
-  return best
-}
-
-/** True if a mask comes nearer than `near` pixels to an edge of its region that is not the image's: it may go on beyond. */
-function isCut(mask: Mask, region: Region, image: Size, near: number): boolean {
-  const tight = trimMask(mask)
-  return tight.width > 0 && clearance(maskBox(tight), region, image) < near
-}
-
-function inRegion({ points, box }: ImagePrompt, { left, top }: Region): ImagePrompt {
-  return {
-    points: points.map(({ x, y, foreground }) => ({ x: x - left, y: y - top, foreground })),
-    box: box && [box[0] - left, box[1] - top, box[2] - left, box[3] - top],
   }
 }
 

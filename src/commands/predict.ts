@@ -12,7 +12,7 @@ import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { overlay } from '../drawing/mask-overlay'
 import { adapterBand } from '../model/adapter-band'
-import { describeView } from '../model/describe-view'
+import { describePromptView } from '../model/describe-view'
 import { checkPrompt, segment } from '../model/segment-image'
 import type { Command } from '../cli/command'
 import { flag, text, texts, type Values } from '../cli/options'
@@ -55,7 +55,7 @@ export const command: Command = {
     else {
       for (const { mask, overlay, predictedIou, pixels } of result.masks)
         console.log(`${mask}, ${overlay}: ${pixels} pixels, predicted IoU ${predictedIou.toFixed(3)}`)
-      console.log(`seen: ${describeView(result.view)}`)
+      console.log(`seen: ${describePromptView(result.view, result.region)}`)
     }
   },
 }
@@ -94,6 +94,8 @@ async function predict(values: Values, path: string) {
     adapter: adapter?.path ?? null,
     size,
     view,
+    /** The part of the image that the model saw. */
+    region: segments[0].region,
     ...prompt,
     masks,
   }

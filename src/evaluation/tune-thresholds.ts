@@ -1,11 +1,14 @@
 /** @file Searches the generator's thresholds for the best scores on a few labelled images. */
+import { candidatesAtScale } from '../../engine/generate/at-scale'
+import { firstPoints } from '../../engine/generate/candidates'
 import type { CandidateSet, CandidateMeasures } from '../../engine/generate/candidate'
 import { filterCandidates, type FilterOptions } from '../../engine/generate/filter'
 import type { GenerateHooks, MaskGenerator } from '../../engine/generate/generator'
-import { layerPoints } from '../../engine/generate/point-grid'
 import type { Point } from '../../engine/image/box'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import type { RgbImage } from '../../engine/image/rgb-image'
+import type { ScaleSettings } from '../../engine/scale/scale-settings'
+import type { View } from '../../engine/scale/view'
 import { boxes } from '../dataset/instances'
 import { bestIous, type MaskScores, type Overlaps, pairMasks, poolScores, scorePairs } from './detection'
 
@@ -52,6 +55,8 @@ export const TUNING_FLOORS = { floorPredIou: 0.4, floorStability: 0.4 }
 const PLATEAU = 0.005
 
 export interface TuneImageOptions extends GenerateHooks {
+  /** At which scale the generator sees the image: as it will when the thresholds are used. The whole image if absent. */
+  scale?: ScaleSettings
   /**
    * Whether the generator's grid is coarser than the one that the thresholds are meant for. Particles between its points are then
    * left out, because no threshold finds them: counted as missed, they would make too low thresholds look good.
@@ -64,9 +69,10 @@ export async function findTuneImage(
   generator: MaskGenerator,
   image: RgbImage,
   labels: LabelMap,
-  { coarse, ...hooks }: TuneImageOptions = {},
-): Promise<TuneImage> {
-  const { size, overlaps, candidates } = await generator.candidates(image, hooks)
+  { scale = { diameter: 'none' }, coarse, ...hooks }: TuneImageOptions = {},
+): Promise<TuneImage & { view: View }> {
+  const { set: found, view } = await candidatesAtScale(generator, image, scale, hooks)
+  const { size, overlaps, candidates } = found
   // without the masks: those of all images would not fit into memory
   const measures = candidates.map(({ area, box, predictedIou, stability, crop }) => ({
     area,
@@ -79,9 +85,10 @@ export async function findTuneImage(
   const pairs = pairMasks(labels, masks)
   const set = { size, overlaps, candidates: measures }
   const ious = bestIous(pairs)
-  if (!coarse) return { set, pairs, ious }
-  const reached = reachedLabels(labels, pairs, layerPoints(generator.options, 0, size))
-  return { set, pairs: pairMasks(reached, masks), ious }
+  if (!coarse) return { set, pairs, ious, view }
+  const { tileSize, tileHalo } = view
+  const reached = reachedLabels(labels, pairs, firstPoints(size, { ...generator.options, tileSize, tileHalo }))
+  return { set, pairs: pairMasks(reached, masks), ious, view }
 }
 
 /** The labels of the instances that have a point in them, or that some mask finds. */

@@ -1,4 +1,5 @@
 /** @file Views and particle sizes as text, for logs and reports. */
+import { type Region, regionSize } from '../../engine/image/box'
 import {
   type DiameterBand,
   type DiameterQuantiles,
@@ -31,4 +32,18 @@ export function describeView({ tileSize, tiles, magnification, diameter, limit }
   const size =
     diameter === null ? '' : `particles of ${round(diameter)} px, ${round(diameter * magnification)} px at the input: `
   return `${size}${part}${limit ? ` (${reasons[limit]})` : ''}`
+}
+
+/**
+ * The same for one object: only the tile with its prompt was encoded.
+ * @param region in which the object was seen: larger than a tile if it did not fit into one
+ */
+export function describePromptView(view: View, region: Region): string {
+  const { tileSize, tiles, magnification, diameter, limit } = view
+  if (!tileSize) return describeView(view)
+  const side = Math.max(...Object.values(regionSize(region)))
+  const size = `particles of ${round(diameter!)} px, ${round((diameter! * magnification * tileSize) / side)} px at the input`
+  if (side > tileSize)
+    return `${size}: a part of ${side} px, because the object does not fit into a tile of ${tileSize} px`
+  return `${size}: one tile of ${tileSize} px, of ${tiles} that cover the image${limit ? ` (${reasons[limit]})` : ''}`
 }

@@ -3,12 +3,16 @@ import { existsSync } from 'node:fs'
 import type { Engine } from '../../engine/device/engine'
 import { defaultGeneratorOptions, type GeneratorOptions } from '../../engine/generate/generator-options'
 import { MaskGenerator } from '../../engine/generate/generator'
+import type { ScaleSettings } from '../../engine/scale/scale-settings'
+import { defaultViewLimits } from '../../engine/scale/view'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
 import { describeCalibration } from '../evaluation/calibrate-generator'
 import { describeThresholds, thresholdGain, tuneGenerator } from '../evaluation/tuned-thresholds'
 import { findTuneImage, TUNING_FLOORS, type TuneImage } from '../evaluation/tune-thresholds'
 import { Progress } from '../host/progress'
+import { adapterBand } from '../model/adapter-band'
 import { loadAdapter } from '../model/attach-adapter'
+import { describeView } from '../model/describe-view'
 import { openModel } from '../model/open-model'
 import { evenlySpaced } from '../statistics/evenly-spaced'
 import { type AdapterProfile, readAdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
@@ -17,12 +21,18 @@ import type { RunFolder } from './run-folder'
 import type { Log } from './session'
 
 /**
- * What the search costs: images, and without learned prompts points along each side of the grid. On a GPU these are seconds, on
- * a software adapter minutes. Thresholds judge single masks, so a coarser grid than the generator's can serve.
+ * What the search costs: images, tiles of each, and without learned prompts points along each side of the grid. On a GPU these
+ * are seconds, on a software adapter minutes. Thresholds judge single masks, so a coarser grid than the generator's can serve.
+ * With fewer tiles than the generator's, particles are magnified less where they are very small.
  */
 const EFFORT = {
-  gpu: { images: Infinity, pointsPerSide: defaultGeneratorOptions.pointsPerSide, pointsPerBatch: 64 },
-  software: { images: 3, pointsPerSide: 10, pointsPerBatch: 16 },
+  gpu: {
+    images: Infinity,
+    limits: defaultViewLimits,
+    pointsPerSide: defaultGeneratorOptions.pointsPerSide,
+    pointsPerBatch: 64,
+  },
+  software: { images: 3, limits: { ...defaultViewLimits, tiles: 9 }, pointsPerSide: 10, pointsPerBatch: 16 },
 }
 
 export interface TuneAdapterOptions {
@@ -74,16 +84,18 @@ export async function tuneAdapter(options: TuneAdapterOptions): Promise<TuningOu
 async function searchThresholds(
   folder: string,
   limit: number,
-  { engine, config, items, stop }: TuneAdapterOptions,
+  { engine, config, items, stop, log }: TuneAdapterOptions,
 ): Promise<AdapterProfile | null> {
   const effort = engine.software ? EFFORT.software : EFFORT.gpu
   const chosen = evenlySpaced(items, Math.min(limit, effort.images))
-  const { pointsPerSide, pointsPerBatch } = effort
-  const settings: Partial<GeneratorOptions> = { pointsPerSide, pointsPerBatch, ...TUNING_FLOORS, keepLogits: false }
+  const { pointsPerSide, pointsPerBatch, limits } = effort
+  // as `wgsam generate` sees images by default
+  const scale: ScaleSettings = { diameter: 'auto', band: await adapterBand(folder), limits }
+  const options: Partial<GeneratorOptions> = { pointsPerSide, pointsPerBatch, ...TUNING_FLOORS, keepLogits: false }
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, { inputSize: config.size ?? undefined, config: toy })
   const adapter = await loadAdapter(engine, model, folder)
-  const generator = await MaskGenerator.create(model, settings)
+  const generator = await MaskGenerator.create(model, options)
   const coarse = generator.options.prompts === 'grid' && pointsPerSide < defaultGeneratorOptions.pointsPerSide
   const controller = new AbortController()
   const bar = new Progress('tuning thresholds', chosen.length, { unit: 'images' })
@@ -96,8 +108,10 @@ async function searchThresholds(
         if (stop()) controller.abort(new Error('stopped'))
       }
       if (stop()) return null
-      const hooks = { coarse, signal: controller.signal, onProgress }
-      images.push(await findTuneImage(generator, sample, { ...sample, data: sample.labels }, hooks))
+      const settings = { scale, coarse, signal: controller.signal, onProgress }
+      const image = await findTuneImage(generator, sample, { ...sample, data: sample.labels }, settings)
+      if (image.view.tileSize) log(`thresholds are tuned on ${item.id} as it is generated: ${describeView(image.view)}`)
+      images.push(image)
     }
     bar.update(chosen.length)
     bar.finish()

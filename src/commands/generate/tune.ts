@@ -2,7 +2,9 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { MaskGenerator } from '../../../engine/generate/generator'
-import { readImage } from '../../images/read-image'
+import type { View } from '../../../engine/scale/view'
+import { diameterInPixels } from '../../images/diameter'
+import { readMicrograph } from '../../images/micrograph'
 import { toRGB8 } from '../../images/rgb8'
 import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
@@ -17,10 +19,13 @@ import { evenlySpaced } from '../../statistics/evenly-spaced'
 import { updateAdapterProfile } from '../../weights/adapter-profile'
 import type { Command } from '../../cli/command'
 import { choice, flag, number, text } from '../../cli/options'
+import { adapterBand } from '../../model/adapter-band'
+import { describeView } from '../../model/describe-view'
 import { checkPrompts } from '../../model/check-prompts'
+import { diameterOption, pixelSizeOption, readDiameter } from '../options/diameter'
 import { modelOptions, openChosenModel } from '../options/model'
 import { selectOptions } from '../options/split'
-import { chooseInputs } from './inputs'
+import { chooseInputs, readingOptions } from './inputs'
 import { modelIdentity, scoreLines } from './results'
 
 export const command: Command = {
@@ -47,6 +52,8 @@ export const command: Command = {
       default: 'tuned.json',
       description: 'file to write: the chosen thresholds, their scores, and all trials',
     },
+    ...diameterOption,
+    ...pixelSizeOption,
     ...generatorFlags,
     store: {
       type: 'boolean',
@@ -57,13 +64,16 @@ export const command: Command = {
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
   details: `Generates candidates once, then filters them with a coarse grid of thresholds and a finer one around the best. Maximises
-the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam generate --thresholds tuned.json\` uses the result.
+the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. Images are seen at the scale at which \`wgsam generate\` sees
+them with the same --diameter, in tiles where particles are small. \`wgsam generate --thresholds tuned.json\` uses the result.
 \`wgsam train\` does the same at its end, with --store, on a few validation images.
 
   wgsam generate tune --data particles --adapter runs/first/best --store`,
   async run(values) {
     // keep every candidate that a threshold of the search could accept
     const options = await generatorOptions(values, TUNING_FLOORS)
+    const diameter = readDiameter(values, options)
+    const reading = readingOptions(values)
     const store = flag(values, 'store')
     const adapter = text(values, 'adapter')
     if (store && !(adapter !== undefined && statSync(adapter, { throwIfNoEntry: false })?.isDirectory()))
@@ -77,15 +87,17 @@ the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam genera
       checkPrompts(opened.model, options, opened.adapter?.path ?? opened.name)
       const generator = await MaskGenerator.create(opened.model, options)
       const bar = new Progress('generating', inputs.length, { unit: 'images' })
-      const images: TuneImage[] = []
+      const band = await adapterBand(opened.adapter?.path ?? null)
+      const images: (TuneImage & { view: View })[] = []
       for (const [i, { path, name, truth }] of inputs.entries()) {
-        const image = await readImage(path)
+        const { image, pixelSize } = await readMicrograph(path, reading)
         const labels = await truth!()
         if (labels.width !== image.width || labels.height !== image.height)
           throw new UserError(`${name}: labels and image have different sizes`)
         const rgb = { width: image.width, height: image.height, rgb: toRGB8(image) }
         const onProgress = (done: number, total: number) => bar.update(i + done / total, name)
-        images.push(await findTuneImage(generator, rgb, labels, { signal: controller.signal, onProgress }))
+        const scale = { diameter: diameterInPixels(diameter, { name, pixelSize }), band }
+        images.push(await findTuneImage(generator, rgb, labels, { scale, signal: controller.signal, onProgress }))
         bar.update(i + 1)
       }
       bar.finish()
@@ -103,6 +115,8 @@ the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam genera
         /** What a predicted IoU means, from the same masks; null if there are too few. */
         calibration: parts.calibration ?? null,
         images: inputs.map(({ name }) => name),
+        /** For each image the parts of it that the model saw. */
+        views: images.map(({ view }) => view),
         ...modelIdentity(opened),
         options,
         trials: trials.map(({ thresholds, f1 }) => ({ ...thresholds, f1: Number(f1.toFixed(5)) })),
@@ -112,6 +126,7 @@ the mean of the F1 scores at IoU 0.5 and 0.75 over all instances. \`wgsam genera
       if (store) await updateAdapterProfile(opened.adapter!.path, parts)
       if (flag(values, 'json')) console.log(JSON.stringify({ ...result, trials: trials.length }, null, 1))
       else {
+        for (const [i, { view }] of images.entries()) console.log(`${inputs[i].name}: ${describeView(view)}`)
         console.log(`before: ${describe(before)}\n\nbest of ${trials.length}: ${describe(best)}\n`)
         if (parts.calibration) console.log(`${describeCalibration(parts.calibration)}\n`)
         console.log(`written: ${resolve(out)}${store ? `, and stored with ${opened.adapter!.path}` : ''}`)

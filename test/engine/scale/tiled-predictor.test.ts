@@ -141,6 +141,27 @@ test('an estimate of boxes looks at no image, one of points at the whole image o
   assert.is((await stated.tiled.predictAtScale(image, points, { diameter: 6, band })).view.diameter, 6)
 })
 
+test('the limit on tiles counts encoded ones: few prompts are not bound by it', async () => {
+  const band = { low: 10, target: 16, high: 60 }
+  const image = places(250, 250)
+  const at = async (prompts: ImagePrompt[]) => {
+    const { tiled, seen } = fake(1.5)
+    const { view: chosen, masks } = await tiled.predictAtScale(image, prompts, {
+      ...{ diameter: 6, band },
+      limits: { magnification: 4, tiles: 9 },
+    })
+    for (const [i, [{ region, mask }]] of masks.entries()) {
+      const [{ x, y }] = prompts[i].points
+      assert.ok(region.left <= x && x < region.right && region.top <= y && y < region.bottom && contains(region, mask))
+    }
+    return { ...chosen, encoded: seen.length }
+  }
+  const few = await at([point(20, 20), point(200, 30)])
+  assert.ok(few.tiles > 9 && few.encoded === 2 && few.limit !== 'tiles')
+  const many = await at(Array.from({ length: 10 }, (_, i) => point(20 + 20 * i, 20 + 20 * i)))
+  assert.ok(many.tiles <= 9 && many.encoded <= 9 && many.limit === 'tiles')
+})
+
 test('masks that cover many prompts do not hide that particles are small', async () => {
   const band = { low: 10, target: 16, high: 60 }
   const points = Array.from({ length: 25 }, (_, i) => point(100 + 9 * (i % 5), 100 + 9 * Math.floor(i / 5)))

@@ -127,6 +127,21 @@ test('predict accepts several points; --multimask writes three masks, the best f
   assert.equal([two.points.length, two.points[1].foreground, two.masks[0].token], [2, false, 0])
 })
 
+test('predict says in which part it saw the object', async () => {
+  const options = [image, ...toy, ...small, '--out', join(folder, 'part')]
+  const said = async (diameter: string) =>
+    run(predictCommand, ...options, '--box', '10,12,20,22', '--diameter', diameter)
+  assert.match(await said('none'), /seen: the whole image/)
+  const text = await said('5px')
+  const { view, region } = json(join(folder, 'part', 'scene-0001.json'))
+  assert.ok(view.tileSize > 0 && view.tileSize < 96)
+  assert.ok(region.left <= 10 && region.right > 20 && region.top <= 12 && region.bottom > 22)
+  // the toy's mask may reach the edge of a tile: then the object is seen in a larger part
+  const side = region.right - region.left
+  assert.match(text, /seen: particles of 5 px, /)
+  assert.match(text, side > view.tileSize ? `a part of ${side} px` : `one tile of ${side} px, of ${view.tiles} that`)
+})
+
 test('predict names the error of a prompt before it opens a model', async () => {
   const wrong = async (...argv: string[]) => refusal(run(predictCommand, image, '--model', 'none', ...argv))
   assert.match(await wrong(), '--point x,y or --box')

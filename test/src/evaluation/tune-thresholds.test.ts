@@ -5,7 +5,8 @@ import type { CandidateMeasures } from '../../../engine/generate/candidate'
 import { defaultGeneratorOptions } from '../../../engine/generate/generator-options'
 import { type Mask, maskBox } from '../../../engine/masks/mask'
 import { bestIous, pairMasks } from '../../../src/evaluation/detection'
-import { reachedLabels, tuneThresholds } from '../../../src/evaluation/tune-thresholds'
+import type { MaskGenerator } from '../../../engine/generate/generator'
+import { findTuneImage, reachedLabels, tuneThresholds } from '../../../src/evaluation/tune-thresholds'
 import { regionOf } from '../../support/masks'
 
 const square = (x0: number, y0: number, side: number): Mask => ({
@@ -117,6 +118,38 @@ test('particles that no point is in and that no mask finds are left out', () => 
     [0, 1].flatMap(() => [5, 5, 0, 0, 7, 7, 0, 0, 0, 0, 0, 0]),
   )
   assert.is(labels.data[8], 9, 'the labels themselves are not changed')
+})
+
+test('an image is searched at the scale of its particles, with the points of its tiles', async () => {
+  // four points a side: the whole image has one at 25 and 75 pixels …, tiles of 100 have theirs at 12.5, 37.5 …
+  const side = 200
+  const data = new Uint16Array(side * side)
+  const paint = (id: number, x0: number, y0: number) => {
+    for (let y = y0; y < y0 + 4; y++) data.fill(id, y * side + x0, y * side + x0 + 4)
+  }
+  paint(1, 23, 23)
+  paint(2, 11, 11)
+  paint(3, 36, 36)
+  const views: unknown[] = []
+  const generator = {
+    model: { inputSize: 200 },
+    options: { ...defaultGeneratorOptions, prompts: 'grid', pointsPerSide: 4 },
+    async candidates(_: unknown, __: unknown, view?: { tileSize: number }) {
+      views.push(view?.tileSize)
+      return { size: { width: side, height: side }, overlaps: [], candidates: [] }
+    },
+  } as unknown as MaskGenerator
+  const image = { width: side, height: side, rgb: new Uint8Array(side * side * 3) }
+  const find = async (diameter: number | 'none') => {
+    const scale = { diameter, band: { low: 8, target: 8, high: 100 } }
+    return findTuneImage(generator, image, { width: side, height: side, data }, { scale, coarse: true })
+  }
+  const whole = await find('none')
+  assert.equal([whole.view.tileSize, whole.pairs.instances], [0, 1])
+  const tiled = await find(4)
+  assert.is(tiled.view.tileSize, 100)
+  assert.is(tiled.pairs.instances, 2, 'other particles have a point in them now')
+  assert.equal(views, [undefined, 100])
 })
 
 test.run()

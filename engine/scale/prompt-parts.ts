@@ -1,0 +1,123 @@
+/**
+ * @file Which part of an image each prompt is decoded in. A prompt goes to the tile in which it is most central; an object that
+ * does not fit into a tile is seen in a larger one, at last in the whole image.
+ */
+import { type Box, type Region, regionSize, wholeRegion } from '../image/box'
+import type { Size } from '../image/size'
+import { tileRegions } from '../image/tiles'
+import { type Mask, maskBox } from '../masks/mask'
+import { trimMask } from '../masks/mask-algebra'
+import type { ImagePrompt } from '../sam/prompt-masks'
+import { type ParticleSize, statedSize } from './particle-size'
+import type { ScaleSettings } from './scale-settings'
+import { chooseView, defaultBand, defaultViewLimits, type View } from './view'
+
+/** Space between a box and its tile's edges, as a fraction of its longer side: an object needs surroundings. */
+const MARGIN = 0.25
+
+/**
+ * The view for a number of prompts on an image. Only tiles with a prompt are encoded, so the limit on tiles counts only if there
+ * are more prompts than that; and a few large objects need not decide for all, because they are seen in larger tiles.
+ * @throws Error as chooseView
+ */
+export function viewForPrompts(
+  image: Size,
+  inputSize: number,
+  size: ParticleSize | null,
+  prompts: number,
+  { band = defaultBand, limits = defaultViewLimits }: Omit<ScaleSettings, 'diameter'>,
+): View {
+  const bounded = size && { ...size, largest: Math.min(size.largest, statedSize(size.diameter).largest) }
+  const free = prompts <= limits.tiles ? { ...limits, tiles: Infinity } : limits
+  return chooseView(image, inputSize, bounded, band, free)
+}
+
+/**
+ * Decodes each prompt in its part of the image, one part after another.
+ * @param maskSide side of the model's masks in logits: a mask that ends within one logit of its tile's edge may go on beyond
+ * @param predictIn decodes prompts, in pixels of the image, in one part; the first mask of each is the best
+ */
+export async function predictInParts<Found extends readonly { mask: Mask }[]>(
+  image: Size,
+  prompts: readonly ImagePrompt[],
+  view: Pick<View, 'tileSize' | 'tileHalo'>,
+  maskSide: number,
+  predictIn: (region: Region, prompts: ImagePrompt[]) => Promise<Found[]>,
+): Promise<Found[]> {
+  const results = new Array<Found>(prompts.length)
+  let pending = prompts.map((_, i) => i)
+  for (const regions of levels(image, view)) {
+    const byRegion = regions.map((): number[] => [])
+    const next: number[] = []
+    for (const i of pending) {
+      const region = regions.length > 1 ? mostCentral(regions, prompts[i], image) : 0
+      ;(region < 0 ? next : byRegion[region]).push(i)
+    }
+    for (const [r, region] of regions.entries()) {
+      const here = byRegion[r]
+      if (!here.length) continue
+      const near = Math.max(...Object.values(regionSize(region))) / maskSide
+      const masks = await predictIn(
+        region,
+        here.map((i) => prompts[i]),
+      )
+      masks.forEach((found, k) => {
+        results[here[k]] = found
+        if (isCut(found[0].mask, region, image, near)) next.push(here[k])
+      })
+    }
+    pending = next
+    if (!pending.length) break
+  }
+  return results
+}
+
+/** A prompt in pixels of a region. */
+export function inRegion({ points, box }: ImagePrompt, { left, top }: Region): ImagePrompt {
+  return {
+    points: points.map(({ x, y, foreground }) => ({ x: x - left, y: y - top, foreground })),
+    box: box && [box[0] - left, box[1] - top, box[2] - left, box[3] - top],
+  }
+}
+
+/** A mask in pixels of a region, in pixels of the image that contains the region. */
+export const maskInImage = (mask: Mask, { left, top }: Region): Mask =>
+  mask.width ? { ...mask, x0: mask.x0 + left, y0: mask.y0 + top } : mask
+
+/** The tiles of a view, then larger and larger ones, then the whole image alone. */
+function* levels(image: Size, { tileSize, tileHalo }: Pick<View, 'tileSize' | 'tileHalo'>): Generator<Region[]> {
+  if (tileSize)
+    for (let factor = 1; factor * tileSize < Math.max(image.width, image.height); factor *= 2)
+      yield tileRegions(image, factor * tileSize, factor * tileHalo).map(({ region }) => region)
+  yield [wholeRegion(image)]
+}
+
+/** The distance from a box to the nearest edge of a region that is not the image's own. */
+function clearance({ x0, y0, x1, y1 }: Box, { left, top, right, bottom }: Region, { width, height }: Size): number {
+  return Math.min(
+    left ? x0 - left : Infinity,
+    top ? y0 - top : Infinity,
+    right < width ? right - 1 - x1 : Infinity,
+    bottom < height ? bottom - 1 - y1 : Infinity,
+  )
+}
+
+/** The index of the region in which a prompt is furthest from the edges, -1 if none has room for it. */
+function mostCentral(regions: readonly Region[], { points, box }: ImagePrompt, image: Size): number {
+  const xs = [...points.map(({ x }) => x), ...(box ? [box[0], box[2]] : [])]
+  const ys = [...points.map(({ y }) => y), ...(box ? [box[1], box[3]] : [])]
+  const extent = { x0: Math.min(...xs), y0: Math.min(...ys), x1: Math.max(...xs), y1: Math.max(...ys) }
+  const margin = MARGIN * Math.max(extent.x1 - extent.x0, extent.y1 - extent.y0)
+  let [best, most] = [-1, margin]
+  regions.forEach((region, i) => {
+    const space = clearance(extent, region, image)
+    if (best < 0 ? space >= most : space > most) [best, most] = [i, space]
+  })
+  return best
+}
+
+/** True if a mask comes nearer than `near` pixels to an edge of its region that is not the image's: it may go on beyond. */
+function isCut(mask: Mask, region: Region, image: Size, near: number): boolean {
+  const tight = trimMask(mask)
+  return tight.width > 0 && clearance(maskBox(tight), region, image) < near
+}
