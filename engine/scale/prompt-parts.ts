@@ -56,14 +56,13 @@ export async function predictInParts<Found extends readonly { mask: Mask }[]>(
     for (const [r, region] of regions.entries()) {
       const here = byRegion[r]
       if (!here.length) continue
-      const near = Math.max(...Object.values(regionSize(region))) / maskSide
       const masks = await predictIn(
         region,
         here.map((i) => prompts[i]),
       )
       masks.forEach((found, k) => {
         results[here[k]] = found
-        if (isCut(found[0].mask, region, image, near)) next.push(here[k])
+        if (isCut(found[0].mask, region, image, maskSide)) next.push(here[k])
       })
     }
     pending = next
@@ -116,8 +115,9 @@ function mostCentral(regions: readonly Region[], { points, box }: ImagePrompt, i
   return best
 }
 
-/** True if a mask comes nearer than `near` pixels to an edge of its region that is not the image's: it may go on beyond. */
-function isCut(mask: Mask, region: Region, image: Size, near: number): boolean {
+/** True if a mask ends within one logit of an edge of its region that is not the image's: it may go on beyond. */
+export function isCut(mask: Mask, region: Region, image: Size, maskSide: number): boolean {
+  const logit = Math.max(...Object.values(regionSize(region))) / maskSide
   const tight = trimMask(mask)
-  return tight.width > 0 && clearance(maskBox(tight), region, image) < near
+  return tight.width > 0 && clearance(maskBox(tight), region, image) < logit
 }

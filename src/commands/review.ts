@@ -12,9 +12,13 @@ import { ReviewFolder } from '../project/review/review-folder'
 import { describeCorrections, reportCorrections } from '../review/corrections-report'
 import { type ReviewServer, serve, type ServeOptions } from '../review/server'
 import { PromptSession } from '../review/prompt-session'
+import { promptViews, type ViewOf } from '../review/prompt-views'
+import { parsePixelSize } from '../images/micrograph'
+import { adapterBand } from '../model/adapter-band'
 import { locateModel } from '../weights/locate-model'
 import type { Command } from '../cli/command'
 import { flag, number, text, type Values } from '../cli/options'
+import { diameterOption, pixelSizeOption, readDiameter } from './options/diameter'
 import { chosenName, modelOptions, openChosenModel } from './options/model'
 
 export const command: Command = {
@@ -24,6 +28,14 @@ export const command: Command = {
   positionals: [1, 1],
   options: {
     ...modelOptions,
+    diameter: {
+      ...diameterOption.diameter,
+      description:
+        'typical diameter of the particles, for prompts: pixels such as 24px, a length such as 12um, auto (the median of the ' +
+        'masks that an image has, or of the folder’s) or none. Where particles are too small for the model, a prompt is seen in ' +
+        'a tile that magnifies them; none never does (default auto)',
+    },
+    ...pixelSizeOption,
     'no-model': { type: 'boolean', description: 'edit without a model: point and box prompts are not available' },
     port: {
       type: 'string',
@@ -81,12 +93,18 @@ async function runTask(values: Values, dir: string): Promise<{ result: unknown; 
 
 async function review(values: Values, dir: string): Promise<number> {
   const port = number(values, 'port', { min: 0, max: 65535, integer: true })
+  const diameter = readDiameter(values)
+  const typed = text(values, 'pixel-size')
+  const pixelSize = typed === undefined ? null : parsePixelSize(typed)
+  if (flag(values, 'no-model') && text(values, 'diameter') !== undefined)
+    throw new UserError('--diameter is for prompts, which need a model: leave out --no-model or --diameter')
   const assets = await readAssets(pageFolder())
-  const session = flag(values, 'no-model') ? null : await openSession(values)
+  const openSession = flag(values, 'no-model') ? null : await prepareSession(values)
   const reading = new Progress('reading masks', undefined)
   const folder = await ReviewFolder.open(dir, (done, total) => reading.update(done, '', total))
   const interrupt = interruption(() => console.error('\nstopping; press Ctrl-C again to end at once'))
   try {
+    const session = openSession?.(promptViews(folder, diameter, pixelSize)) ?? null
     const server = await start({ folder, session, assets, log: (line) => console.error(line) }, port)
     console.log(`${folder.names.length} images of ${resolve(dir)} are at\n\n  ${server.url}\n\nCtrl-C ends.`)
     if (flag(values, 'open')) openBrowser(server.url)
@@ -117,8 +135,8 @@ async function start(options: ServeOptions, port: number | undefined): Promise<R
   return server
 }
 
-/** A session for prompts. Checks that the model is available, but does not load it yet. */
-async function openSession(values: Values): Promise<PromptSession> {
+/** What opens a session for prompts. Checks that the model is available, but does not load it yet. */
+async function prepareSession(values: Values): Promise<(viewOf: ViewOf | null) => PromptSession> {
   const size = number(values, 'size', { min: 32, max: 4096, integer: true }) ?? null
   const adapter = text(values, 'adapter') ?? null
   const name = await chosenName(values)
@@ -128,13 +146,16 @@ async function openSession(values: Values): Promise<PromptSession> {
     if (error instanceof UserError) error.message += '\nOr review without a model: --no-model'
     throw error
   }
-  return new PromptSession({
-    model: { name, adapter, size },
-    async load() {
-      const { model, engine } = await openChosenModel(values)
-      return { model, close: () => engine.destroy() }
-    },
-  })
+  const band = await adapterBand(adapter)
+  return (viewOf) =>
+    new PromptSession({
+      model: { name, adapter, size },
+      viewOf,
+      async load() {
+        const { model, engine } = await openChosenModel(values)
+        return { model, band, close: () => engine.destroy() }
+      },
+    })
 }
 
 /** Opens an address in the default browser. If that fails, the user has the printed address. */

@@ -1,7 +1,9 @@
 /**
- * @file The model behind the review page: encodes each image once and decodes prompts, one job at a time, with what a person
- * waits for first. A failed GPU is reported, and the model is loaded again at the next request.
+ * @file The model behind the review page: encodes each image, or each of its tiles, once and decodes prompts, one job at a time,
+ * with what a person waits for first. A failed GPU is reported, and the model is loaded again at the next request.
  */
+import { type Region, regionKey, regionSize, sameRegion, wholeRegion } from '../../engine/image/box'
+import { cropImage, type RgbImage } from '../../engine/image/rgb-image'
 import { MaskScaler } from '../../engine/masks/mask-scaler'
 import { maskArea } from '../../engine/masks/mask'
 import { encodeMask } from '../../engine/masks/rle'
@@ -9,6 +11,8 @@ import { Predictor } from '../../engine/sam/predictor'
 import { decodePrompts, isAmbiguous, slotsFor } from '../../engine/sam/prompt-masks'
 import type { SamModel } from '../../engine/sam/sam-model'
 import type { Size } from '../../engine/image/size'
+import { inRegion, isCut, maskInImage, predictInParts } from '../../engine/scale/prompt-parts'
+import { type DiameterBand, wholeView } from '../../engine/scale/view'
 import { readImage } from '../images/read-image'
 import { toRGB8 } from '../images/rgb8'
 import { messageOf, UserError } from '../host/errors'
@@ -16,6 +20,7 @@ import { checkPrompt } from '../model/segment-image'
 import { HttpError } from '../host/local-http'
 import { Lru } from './lru'
 import type { PromptReply, PromptRequest, ServerInfo } from './protocol'
+import type { ViewOf } from './prompt-views'
 import { WorkQueue } from './work-queue'
 
 export interface ImageFile {
@@ -25,6 +30,8 @@ export interface ImageFile {
 
 export interface LoadedModel {
   model: SamModel
+  /** The particle sizes that it knows; those of a model without an adapter if absent. */
+  band?: DiameterBand
   /** Releases the model's device, which may have been lost. */
   close(): void
 }
@@ -33,7 +40,9 @@ export interface PromptSessionOptions {
   model: NonNullable<ServerInfo['model']>
   /** Loads the model; called when it is first needed, and again after the device was lost. */
   load(): Promise<LoadedModel>
-  /** Memory for embeddings in bytes, 512 MiB by default; at input size 1024 an image takes 4 MiB. */
+  /** The parts in which an image is seen; the whole image if absent. */
+  viewOf?: ViewOf | null
+  /** Memory for embeddings in bytes, 512 MiB by default; at input size 1024 an image or tile takes 4 MiB. */
   embeddingBytes?: number
 }
 
@@ -49,17 +58,21 @@ export class PromptSession {
   private readonly queue = new WorkQueue()
   private readonly encoding = new Map<string, Promise<number>>()
   private loaded: (LoadedModel & { predictor: Predictor }) | null = null
-  /** The image whose embedding the predictor holds. */
+  /** The key of the embedding that the predictor holds, see keyOf. */
   private current: string | null = null
+  /** Images that are seen in tiles: nothing can be encoded before a prompt says in which. */
+  private readonly tiled = new Set<string>()
+  /** The image whose tiles are encoded. */
+  private pixels: { name: string; image: RgbImage } | null = null
 
   constructor(private readonly options: PromptSessionOptions) {
     this.model = options.model
     this.embeddings = new Lru(options.embeddingBytes ?? 512 * 2 ** 20)
   }
 
-  /** Whether an image's embedding is in memory. */
+  /** Whether an image's embedding is in memory, or none is made before a prompt because the image is seen in tiles. */
   encoded(name: string): boolean {
-    return this.embeddings.has(name)
+    return this.tiled.has(name) || this.embeddings.has(keyOf(name, null))
   }
 
   /** Loads the model ahead of the first request. @throws HttpError 503 if it cannot be loaded */
@@ -68,8 +81,8 @@ export class PromptSession {
   }
 
   /**
-   * Encodes an image.
-   * @returns the encoding time in milliseconds; 0 if the embedding was in memory
+   * Encodes an image, unless it is seen in tiles.
+   * @returns the encoding time in milliseconds; 0 if nothing was encoded
    * @throws HttpError 503 if the model is not available
    */
   encode(image: ImageFile): Promise<number> {
@@ -96,16 +109,26 @@ export class PromptSession {
     const work = () =>
       this.guarded(async (): Promise<PromptReply> => {
         const predictor = await this.predictor()
-        const encodedNow = (await this.hold(predictor, image)) > 0
-        const start = performance.now()
-        const [segments] = await decodePrompts(predictor, size, [prompt], isAmbiguous(prompt))
         const { maskSide, inputSize } = predictor.model
-        const scaler = new MaskScaler(maskSide, inputSize, size)
-        const masks = segments.map(({ logits, predictedIou }) => {
-          const mask = scaler.mask(logits)
-          return { mask, predictedIou, stability: stability(scaler, logits) }
+        const view = this.viewOf(image.name, inputSize) ?? wholeView(size, inputSize)
+        let encodedNow = false
+        let ms = 0
+        const [masks] = await predictInParts(size, [prompt], view, maskSide, async (region, [own]) => {
+          const part = sameRegion(region, wholeRegion(size)) ? null : region
+          if ((await this.hold(predictor, image, part)) > 0) encodedNow = true
+          const start = performance.now()
+          const partSize = regionSize(region)
+          const [segments] = await decodePrompts(predictor, partSize, [inRegion(own, region)], isAmbiguous(own))
+          const scaler = new MaskScaler(maskSide, inputSize, partSize)
+          const found = segments.map(({ logits, predictedIou }) => ({
+            mask: maskInImage(scaler.mask(logits), region),
+            predictedIou,
+            stability: stability(scaler, logits),
+          }))
+          ms += performance.now() - start
+          // the best decides whether a larger part is needed; what a tile cuts of the others is no particle
+          return [found.filter(({ mask }, i) => i === 0 || !isCut(mask, region, size, maskSide))]
         })
-        const ms = performance.now() - start
         return {
           masks: masks
             .filter(({ mask }) => maskArea(mask) > 0)
@@ -128,7 +151,13 @@ export class PromptSession {
     if (this.encoded(image.name)) return Promise.resolve(0)
     const awaited = this.encoding.get(image.name)
     if (awaited) return awaited
-    const work = () => this.guarded(async () => this.hold(await this.predictor(), image))
+    const work = () =>
+      this.guarded(async () => {
+        const predictor = await this.predictor()
+        if (!this.viewOf(image.name, predictor.model.inputSize)?.tileSize) return this.hold(predictor, image, null)
+        this.tiled.add(image.name)
+        return 0
+      })
     if (priority === 'ahead') return this.queue.run(priority, work)
     const job = this.queue.run(priority, work).finally(() => this.encoding.delete(image.name))
     this.encoding.set(image.name, job)
@@ -145,23 +174,41 @@ export class PromptSession {
     return this.loaded.predictor
   }
 
-  /** Loads the image's embedding into the predictor. @returns the encoding time in ms; 0 if it was in memory */
-  private async hold(predictor: Predictor, { name, path }: ImageFile): Promise<number> {
-    if (this.current === name) return 0
-    const kept = this.embeddings.get(name)
+  private viewOf(name: string, inputSize: number) {
+    return this.options.viewOf?.(name, inputSize, this.loaded?.band)
+  }
+
+  /**
+   * Loads the embedding of an image or a part of it into the predictor.
+   * @param region null for the whole image
+   * @returns the encoding time in ms; 0 if it was in memory
+   */
+  private async hold(predictor: Predictor, image: ImageFile, region: Region | null): Promise<number> {
+    const key = keyOf(image.name, region)
+    if (this.current === key) return 0
+    const kept = this.embeddings.get(key)
     if (kept) {
       predictor.setEmbedding(kept)
-      this.current = name
+      this.current = key
       return 0
     }
     const start = performance.now()
-    const image = await readImage(path)
+    const whole = await this.read(image, region !== null)
     this.current = null
-    predictor.setImage({ width: image.width, height: image.height, rgb: toRGB8(image) })
+    predictor.setImage(region ? { ...regionSize(region), rgb: cropImage(whole, region) } : whole)
     const embedding = await predictor.embedding()
-    this.embeddings.set(name, embedding, embedding.byteLength)
-    this.current = name
+    this.embeddings.set(key, embedding, embedding.byteLength)
+    this.current = key
     return performance.now() - start
+  }
+
+  /** @param keep keep the pixels until those of another image are kept, because more of its tiles will follow */
+  private async read({ name, path }: ImageFile, keep: boolean): Promise<RgbImage> {
+    if (this.pixels?.name === name) return this.pixels.image
+    const read = await readImage(path)
+    const image = { width: read.width, height: read.height, rgb: toRGB8(read) }
+    if (keep) this.pixels = { name, image }
+    return image
   }
 
   /** Turns failures into HttpErrors; after a device failure the model is dropped, and the next request loads it again. */
@@ -188,6 +235,9 @@ export class PromptSession {
     this.loaded = null
   }
 }
+
+/** A text for each image, or part of an image. */
+const keyOf = (name: string, region: Region | null): string => `${region ? regionKey(region) : 'whole'} ${name}`
 
 /** #(logit > offset) / #(logit > -offset) at the image's size; 0 if the denominator is. */
 function stability(scaler: MaskScaler, logits: Float32Array): number {

@@ -28,7 +28,7 @@ export interface ServerInfo {
 }
 
 export interface ImageSummary extends ReviewSummary {
-  /** Whether the image's embedding is in memory. */
+  /** Whether the image's embedding is in memory; also true of an image whose tiles are encoded at their first prompts. */
   encoded: boolean
 }
 
@@ -51,7 +51,7 @@ export interface EncodeRequest {
 
 export interface EncodeReply {
   encoded: true
-  /** Encoding time in milliseconds; 0 if the embedding was in memory. */
+  /** Encoding time in milliseconds; 0 if the embedding was in memory, or the image is seen in tiles. */
   ms: number
 }
 
@@ -67,7 +67,7 @@ export interface PromptReply {
   masks: { segmentation: CompressedRle; predictedIou: number; stability: number }[]
   /** Time of the decoder in milliseconds. */
   ms: number
-  /** Whether the image had to be encoded first. */
+  /** Whether the image, or the tile with the prompt, had to be encoded first. */
   encodedNow: boolean
 }
 

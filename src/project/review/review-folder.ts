@@ -1,5 +1,6 @@
 /** @file A folder under review: its images, the documents of the open ones, and their logs on the disk. */
 import { join } from 'node:path'
+import type { ParticleSize } from '../../../engine/scale/particle-size'
 import { UserError } from '../../host/errors'
 import type { ImageInfo } from '../file-schemas'
 import { projectFile } from '../project'
@@ -7,6 +8,7 @@ import { takeLock } from '../../host/folder-lock'
 import type { MaskCounts, ReviewDocument } from './document'
 import { findImages, type ListedImage } from './image-list'
 import { ReviewLog } from './edit-log'
+import { sizeOfMasks, typicalSize } from './mask-size'
 import {
   type ActionRequest,
   type LogEntry,
@@ -39,6 +41,8 @@ const problemSummary = (name: string, problem: string): ReviewSummary => ({
 
 export class ReviewFolder {
   private readonly known = new Map<string, ReviewSummary>()
+  /** Of the images that have had enough masks at some time; it then stays. */
+  private readonly sizes = new Map<string, ParticleSize>()
   /** The least recently used first. */
   private readonly open = new Map<string, OpenDocument>()
   private readonly queues = new Map<string, Promise<unknown>>()
@@ -60,7 +64,10 @@ export class ReviewFolder {
         folder.known.set(image.name, problemSummary(image.name, error.message))
         return {} as Partial<ReviewedImage>
       })
-      if (info && document) folder.known.set(image.name, summaryOf(info, document, note ?? null))
+      if (info && document) {
+        folder.known.set(image.name, summaryOf(info, document, note ?? null))
+        folder.measure(image.name, document)
+      }
       onProgress(++done, found.length)
     }
     return folder
@@ -89,6 +96,19 @@ export class ReviewFolder {
 
   info(name: string): ImageInfo {
     return this.known.get(name)!.info
+  }
+
+  /**
+   * The size of an image's particles, in its pixels, from its own masks; with fewer than five, that of a typical image of the
+   * folder; null if no image has five masks.
+   */
+  particleSize(name: string): ParticleSize | null {
+    return this.sizes.get(name) ?? typicalSize([...this.sizes.values()])
+  }
+
+  private measure(name: string, { masks }: ReviewDocument): void {
+    const size = this.sizes.has(name) ? null : sizeOfMasks(masks)
+    if (size) this.sizes.set(name, size)
   }
 
   /** Proposals and all entries so far. @throws UserError if the image cannot be reviewed */
@@ -125,6 +145,7 @@ export class ReviewFolder {
       await image.log.append(entry)
       document.apply(entry)
       entries.push(entry)
+      this.measure(name, document)
       this.known.set(name, summaryOf(image.info, document, image.note))
       return { entry }
     })

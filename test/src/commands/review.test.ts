@@ -95,6 +95,12 @@ if (process.argv[2] === 'child') {
     for (const file of readdirSync(kept)) assert.is(statSync(join(kept, file)).mode & 0o77, 0)
   })
 
+  test('a diameter is for prompts, and must be one', async () => {
+    assert.match(await refusal(run([dir, '--no-model', '--diameter', '12px'])), /leave out --no-model or --diameter/)
+    assert.match(await refusal(run([dir, '--diameter', 'small'])), /--diameter takes pixels .* not "small"/)
+    assert.match(await refusal(run([dir, '--diameter', '3um', '--pixel-size', 'small'])), /small/)
+  })
+
   test('tasks without a server', async () => {
     const exported = await ends(dir, '--export')
     assert.is(exported.code, 0, exported.err)

@@ -4,8 +4,10 @@ import * as assert from 'uvu/assert'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Engine } from '../../../engine/device/engine'
-import { decodeMask } from '../../../engine/masks/rle'
+import { decodeMask, encodeMask } from '../../../engine/masks/rle'
 import { Predictor } from '../../../engine/sam/predictor'
+import { TiledPredictor } from '../../../engine/scale/tiled-predictor'
+import { wholeView } from '../../../engine/scale/view'
 import { writePng } from '../../../src/images/png-writer'
 import { UserError } from '../../../src/host/errors'
 import { openEngine } from '../../../src/host/gpu'
@@ -122,6 +124,64 @@ test('an image is encoded once, and again after others have replaced it in the c
   )
   assert.equal(await masks('b'), { encodedNow: true, masks: b.masks })
   assert.is(loads, 1)
+  await session.close()
+})
+
+test('where particles are small, a prompt is seen in its tile, and each tile is encoded once', async () => {
+  const view = { ...wholeView(size, SIDE, 4), tileSize: 30, tileHalo: 8, tiles: 8 }
+  const names: string[] = []
+  const session = open({
+    viewOf: (name, inputSize) => {
+      names.push(name)
+      assert.is(inputSize, SIDE)
+      return name === 'a' ? view : wholeView(size, SIDE)
+    },
+  })
+  assert.not(session.encoded('a'))
+  assert.is(await session.encode(image('a')), 0, 'no prompt has said which tile')
+  assert.ok(session.encoded('a') && names.includes('a'))
+
+  const slots = 18
+  const predictor = await Predictor.create(model, { prompts: 1, slots })
+  const tiled = new TiledPredictor(predictor)
+  const picture = { ...size, rgb: rgb.get('a')! }
+  const widths = new Set<number>()
+  const boxes: [[number, number, number, number], boolean][] = [
+    [[6, 6, 10, 10], true],
+    [[8, 5, 12, 9], false],
+    [[46, 28, 52, 33], true],
+    [[2, 2, 57, 37], true],
+  ]
+  const predict = Predictor.prototype.predict
+  // the toy's masks cover the whole image: make them discs around the prompt that still depend on what is encoded
+  Predictor.prototype.predict = async function (batch) {
+    const found = await predict.call(this, batch)
+    const { maskSide, inputSize } = this.model
+    const [x, y] = [0, 1].map((axis) => ((batch.coords[axis] + batch.coords[axis + 2]) / 2) * (maskSide / inputSize))
+    const logits = found.logits.map((value, i) => {
+      const at = i % maskSide ** 2
+      return 2.5 + 0.1 * Math.tanh(value) - Math.hypot((at % maskSide) - x, Math.floor(at / maskSide) - y)
+    })
+    return { ...found, logits }
+  }
+  for (const [box, fresh] of boxes) {
+    const request = prompt({ points: [], box })
+    const reply = await session.prompt(image('a'), size, request)
+    const [[expected]] = await tiled.predict(picture, [request], view)
+    widths.add(expected.region.right - expected.region.left)
+    assert.is(reply.masks.length, 1)
+    assert.is(reply.masks[0].predictedIou, expected.predictedIou)
+    assert.equal(reply.masks[0].segmentation, encodeMask(expected.mask, size))
+    assert.is(reply.encodedNow, fresh, 'a part is encoded at its first prompt')
+    const again = await session.prompt(image('a'), size, request)
+    assert.equal([again.encodedNow, again.masks], [false, reply.masks], 'all its parts are in memory')
+  }
+  Predictor.prototype.predict = predict
+  predictor.destroy()
+  assert.ok(widths.has(30) && widths.has(60), 'a tile, and the whole image for what does not fit')
+
+  assert.ok((await session.encode(image('b'))) > 0, 'the others are encoded whole')
+  assert.not((await session.prompt(image('b'), size, prompt())).encodedNow)
   await session.close()
 })
 
