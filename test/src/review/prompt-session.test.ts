@@ -153,16 +153,26 @@ test('where particles are small, a prompt is seen in its tile, and each tile is 
     [[2, 2, 57, 37], true],
   ]
   const predict = Predictor.prototype.predict
+  let radii = [2.5, 2.5, 2.5, 2.5]
+  let ious: number[] | null = null
   // the toy's masks cover the whole image: make them discs around the prompt that still depend on what is encoded
   Predictor.prototype.predict = async function (batch) {
     const found = await predict.call(this, batch)
     const { maskSide, inputSize } = this.model
-    const [x, y] = [0, 1].map((axis) => ((batch.coords[axis] + batch.coords[axis + 2]) / 2) * (maskSide / inputSize))
+    const [x, y] = [0, 1].map(
+      (axis) =>
+        (batch.labels[0] === 1 ? batch.coords[axis] : (batch.coords[axis] + batch.coords[axis + 2]) / 2) *
+        (maskSide / inputSize),
+    )
     const logits = found.logits.map((value, i) => {
       const at = i % maskSide ** 2
-      return 2.5 + 0.1 * Math.tanh(value) - Math.hypot((at % maskSide) - x, Math.floor(at / maskSide) - y)
+      return (
+        radii[Math.floor(i / maskSide ** 2)] +
+        0.1 * Math.tanh(value) -
+        Math.hypot((at % maskSide) - x, Math.floor(at / maskSide) - y)
+      )
     })
-    return { ...found, logits }
+    return { logits, iou: ious ? Float32Array.from(ious) : found.iou }
   }
   for (const [box, fresh] of boxes) {
     const request = prompt({ points: [], box })
@@ -176,6 +186,25 @@ test('where particles are small, a prompt is seen in its tile, and each tile is 
     const again = await session.prompt(image('a'), size, request)
     assert.equal([again.encodedNow, again.masks], [false, reply.masks], 'all its parts are in memory')
   }
+  // of the three masks of a point those that the tile cuts are left out, if another is credible
+  const ask = async (found: number[]) => {
+    ious = found
+    radii = [9, 2.5, 3.5, 99]
+    const { masks } = await session.prompt(image('a'), size, prompt({ points: [point(8, 8)] }))
+    return masks.map(({ predictedIou, segmentation }) => [
+      Number(predictedIou.toFixed(2)),
+      decodeMask(segmentation).width < 30,
+    ])
+  }
+  assert.equal(await ask([1, 0.6, 0.7, 0.9]), [
+    [0.7, true],
+    [0.6, true],
+  ])
+  assert.equal(await ask([1, 0.3, 0.4, 0.9]), [
+    [0.9, false],
+    [0.4, true],
+    [0.3, true],
+  ])
   Predictor.prototype.predict = predict
   predictor.destroy()
   assert.ok(widths.has(30) && widths.has(60), 'a tile, and the whole image for what does not fit')
