@@ -209,8 +209,8 @@ test('the prompt head is trained and stored with the adapter, which gives it to 
   model.release()
 
   const without = await start('headless', {}, { ...quick, epochs: 1, head: { weight: 0 } })
-  const head = states.filter(({ name }) => name.startsWith('prompt_head.'))
-  assert.is(without.parameters, parameters - head.reduce((sum, { values }) => sum + values.length, 0))
+  assert.ok(states.some(({ name }) => name.startsWith('prompt_head.')))
+  assert.is(without.parameters, parameters, 'the head is not counted')
   const folder = runFolder(join(scratch, 'headless'))
   assert.not.ok((await readdir(folder.last)).includes('prompt_head.safetensors'))
   assert.is(((await readMetrics(folder.metrics)) as StepRecord[])[0].parts!.head, undefined)
