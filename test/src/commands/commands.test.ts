@@ -1,4 +1,4 @@
-/** @file The commands eval, predict, merge and synth, run with typed options and a toy model. */
+/** @file The commands eval, generate tune, predict, merge and synth, run with typed options and a toy model. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -9,6 +9,7 @@ import { type Command, parse } from '../../../src/cli/command'
 import { command as mergeCommand } from '../../../src/commands/merge'
 import { command as predictCommand } from '../../../src/commands/predict'
 import { command as synthCommand } from '../../../src/commands/synth'
+import { command as tuneCommand } from '../../../src/commands/generate/tune'
 import { readImage } from '../../../src/images/read-image'
 import { openModel } from '../../../src/model/open-model'
 import { refusal, scratch } from '../../support/files'
@@ -88,6 +89,23 @@ test('eval names missing and wrong options', async () => {
   assert.match(await refusal(run(evalCommand, '--data', data, '--split', 'half')), 'test, val, train, all')
   assert.match(await refusal(run(evalCommand, '--data', data, '--split-file', join(folder, 'none.json'))), 'none.json')
   assert.not.ok(existsSync(join(folder, 'none.json')), 'it makes no split')
+})
+
+test('generate tune sees images at the scale of the stated diameter', async () => {
+  const out = join(folder, 'tuned.json')
+  const options = ['--data', data, '--split', 'all', '--images', '1', ...toy, ...small, '--points-per-side', '4']
+  const views = async (...more: string[]) => {
+    await run(tuneCommand, ...options, '--out', out, ...more)
+    return json(out).views
+  }
+  const [whole] = await views('--diameter', 'none')
+  const [tiled] = await views('--diameter', '8px')
+  assert.equal([whole.tileSize, whole.tiles], [0, 1])
+  assert.ok(tiled.tileSize > 0 && tiled.tiles > 1)
+  assert.is(tiled.diameter, 8)
+  const tiles = ['--tile-size', '64', '--tile-halo', '16']
+  assert.is((await views(...tiles))[0].tileSize, 64)
+  assert.match(await refusal(views(...tiles, '--diameter', '8px')), 'do not go together')
 })
 
 test('predict writes a mask and an overlay in the size of the image', async () => {
