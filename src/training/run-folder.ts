@@ -33,6 +33,9 @@ export function runFolder(root: string): RunFolder {
 /** True if the run has written a checkpoint. */
 export const hasCheckpoint = ({ last }: RunFolder): boolean => existsSync(join(last, CHECKPOINT))
 
+/** The folder of the run's result: the best adapter, or the last if there was no validation. */
+export const resultFolder = ({ best, last }: RunFolder): string => (existsSync(best) ? best : last)
+
 export const saveConfig = ({ config: path }: RunFolder, config: TrainConfig): Promise<void> =>
   writeFileAtomic(path, JSON.stringify(config, null, 2) + '\n')
 

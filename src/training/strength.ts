@@ -3,7 +3,6 @@
  * validation source is segmented worse than by the base model. Weights between those of the base and the tuned model keep
  * most of the gain and lose less elsewhere (Wortsman et al. 2022, arXiv:2109.01903).
  */
-import { existsSync } from 'node:fs'
 import type { ParameterState } from '../../engine/train/parameters'
 import type { DatasetItem } from '../dataset/dataset'
 import { type AdapterProfile, readAdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
@@ -12,7 +11,7 @@ import { readCheckpoint } from './checkpoint-file'
 import { averaged } from './checkpoints'
 import type { TrainConfig } from './config'
 import { exportAdapter } from './export-adapter'
-import type { RunFolder } from './run-folder'
+import { resultFolder, type RunFolder } from './run-folder'
 import type { Log } from './session'
 import type { PromptScores, Validator } from './validate'
 import { openSources, type ValidationSource } from './validation-sources'
@@ -81,7 +80,7 @@ export interface StrengthOptions {
  */
 export async function applyStrength(options: StrengthOptions): Promise<boolean> {
   const { config, run, adaptation, val, log } = options
-  const folder = existsSync(run.best) ? run.best : run.last
+  const folder = resultFolder(run)
   if (config.strength === 'full' || (await readAdapterProfile(folder)).strength) return true
   const sources = await openSources(config, val, options.software)
   if (!sources.length) {

@@ -1,5 +1,4 @@
 /** @file After a training: finds the automatic generator's thresholds for its best adapter, and stores them with it. */
-import { existsSync } from 'node:fs'
 import type { Engine } from '../../engine/device/engine'
 import { defaultGeneratorOptions, type GeneratorOptions } from '../../engine/generate/generator-options'
 import { MaskGenerator } from '../../engine/generate/generator'
@@ -17,7 +16,7 @@ import { openModel } from '../model/open-model'
 import { evenlySpaced } from '../statistics/evenly-spaced'
 import { type AdapterProfile, readAdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
 import { readConfigFile, type TrainConfig } from './config'
-import type { RunFolder } from './run-folder'
+import { resultFolder, type RunFolder } from './run-folder'
 import type { Log } from './session'
 
 /**
@@ -57,7 +56,7 @@ export async function tuneAdapter(options: TuneAdapterOptions): Promise<TuningOu
   const { config, run, items, log } = options
   const limit = config.validation.tune
   if (!limit) return 'skipped'
-  const folder = existsSync(run.best) ? run.best : run.last
+  const folder = resultFolder(run)
   const { thresholds: known, calibration: map } = await readAdapterProfile(folder)
   if (known) {
     if (folder !== run.last) await updateAdapterProfile(run.last, { thresholds: known, calibration: map })

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { tunedOnSixImages } from '../../support/tuned-thresholds'
 import { readAdapterProfile, type StoredThresholds, updateAdapterProfile } from '../../../src/weights/adapter-profile'
 
 const temporaryFolder = () => mkdtemp(join(tmpdir(), 'wgsam-test-'))
@@ -10,12 +11,7 @@ const temporaryFolder = () => mkdtemp(join(tmpdir(), 'wgsam-test-'))
 const tuned: StoredThresholds = {
   predIouThresh: 0.7,
   stabilityScoreThresh: 0.8,
-  part: 'val',
-  images: 6,
-  instances: 90,
-  prompts: 'grid',
-  pointsPerSide: 32,
-  f1: { before: 0.5, after: 0.7 },
+  ...tunedOnSixImages,
 }
 
 test('an update replaces the given parts and keeps the others', async () => {

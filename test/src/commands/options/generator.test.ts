@@ -8,21 +8,14 @@ import type { Values } from '../../../../src/cli/options'
 import { chooseGeneratorOptions } from '../../../../src/commands/options/generator'
 import type { SamModel } from '../../../../engine/sam/sam-model'
 import { checkPrompts } from '../../../../src/model/check-prompts'
+import { tunedOnSixImages } from '../../../support/tuned-thresholds'
 import { updateAdapterProfile } from '../../../../src/weights/adapter-profile'
 
 const folder = mkdtempSync(join(tmpdir(), 'wgsam-options-'))
 const file = join(folder, 'tuned.json')
 const calibration = { knots: [[0.5, 0.4]] as [number, number][], images: 6, masks: 90, reliability: null }
-const measured = {
-  part: 'val',
-  images: 6,
-  instances: 90,
-  prompts: 'grid',
-  pointsPerSide: 32,
-  f1: { before: 0.5, after: 0.7 },
-} as const
 await updateAdapterProfile(folder, {
-  thresholds: { predIouThresh: 0.7, stabilityScoreThresh: 0.8, ...measured },
+  thresholds: { predIouThresh: 0.7, stabilityScoreThresh: 0.8, ...tunedOnSixImages },
   calibration,
 })
 writeFileSync(file, JSON.stringify({ thresholds: { predIouThresh: 0.61, stabilityScoreThresh: 0.62, minArea: 3 } }))
@@ -66,7 +59,12 @@ test('thresholds for a grid are not used for learned prompts', async () => {
   assert.ok((await chooseGeneratorOptions({ thresholds: 'default' }, folder)).calibration, 'whatever the thresholds')
 
   const headed = mkdtempSync(join(tmpdir(), 'wgsam-options-'))
-  const thresholdsOfHead = { predIouThresh: 0.5, stabilityScoreThresh: 0.6, ...measured, prompts: 'learned' as const }
+  const thresholdsOfHead = {
+    predIouThresh: 0.5,
+    stabilityScoreThresh: 0.6,
+    ...tunedOnSixImages,
+    prompts: 'learned' as const,
+  }
   await updateAdapterProfile(headed, { thresholds: thresholdsOfHead })
   writeFileSync(join(headed, 'prompt_head.safetensors'), '')
   assert.is((await chooseGeneratorOptions({}, headed)).options.predIouThresh, 0.5)

@@ -18,6 +18,7 @@ import { PictureSink, readPictures } from '../../../../src/report/run/picture-fo
 import { differences } from '../../../../src/report/run/recipe'
 import { renderRunReport } from '../../../../src/report/run/run-report'
 import { addSession, readSessions } from '../../../../src/report/run/sessions'
+import { tunedOnSixImages } from '../../../support/tuned-thresholds'
 import { updateAdapterProfile } from '../../../../src/weights/adapter-profile'
 import { openBrowser, testInBrowser } from '../../../support/browser'
 import { makeRun, scratch, step, validation } from '../../../support/runs'
@@ -137,16 +138,8 @@ test('a run shows the thresholds and the calibration of its adapter', async () =
     { predicted: 0.95, actual: 0.8, count: 30 },
   ]
   const reliability = { raw: { error: 0.175, bins }, calibrated: { error: 0.021, bins } }
-  const measured = {
-    part: 'val',
-    images: 6,
-    instances: 90,
-    prompts: 'grid',
-    pointsPerSide: 32,
-    f1: { before: 0.5, after: 0.7 },
-  } as const
   await updateAdapterProfile(join(root, 'best'), {
-    thresholds: { predIouThresh: 0.71, stabilityScoreThresh: 0.85, ...measured },
+    thresholds: { predIouThresh: 0.71, stabilityScoreThresh: 0.85, ...tunedOnSixImages },
     calibration: { knots: [[0.5, 0.4]], images: 6, masks: 40, reliability },
     diameters: [12, 30, 59, 90, 161],
   })

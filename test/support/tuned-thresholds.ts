@@ -1,0 +1,9 @@
+/** @file What an adapter's profile says of a search for thresholds, beside the thresholds. */
+export const tunedOnSixImages = {
+  part: 'val',
+  images: 6,
+  instances: 90,
+  prompts: 'grid',
+  pointsPerSide: 32,
+  f1: { before: 0.5, after: 0.7 },
+} as const
