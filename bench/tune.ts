@@ -58,7 +58,7 @@ const MAX_FRACTION = 0.95
  */
 export async function tune(engine: Engine, cases: TuneCases, options: TuneOptions): Promise<Tuning | null> {
   const before = engine.variants
-  const byDefault = defaultVariants(engine.software, engine.subgroupSize)
+  const byDefault = defaultVariants(engine)
   const measure = async <V extends string>(setting: Setting<V>): Promise<VariantTime<V>[] | null> => {
     const times: VariantTime<V>[] = setting.variants.map((variant) => ({ variant, ms: Infinity }))
     for (let round = 0; round < ROUNDS; round++) {
@@ -78,7 +78,7 @@ export async function tune(engine: Engine, cases: TuneCases, options: TuneOption
   for (const one of MATMUL_CLASSES) {
     const times = await measure({
       name: `matmul ${one}`,
-      variants: matmulVariantsFor(one, engine.subgroupSize),
+      variants: matmulVariantsFor(one, engine),
       byDefault: byDefault.matmul[one],
       cases: cases.matmul[one],
       use: (variant) => {
@@ -93,7 +93,7 @@ export async function tune(engine: Engine, cases: TuneCases, options: TuneOption
     !options.stop() &&
     (await measure({
       name: 'attention',
-      variants: ATTENTION_VARIANTS.filter((variant) => canRun(variant, engine.subgroupSize)),
+      variants: ATTENTION_VARIANTS.filter((variant) => canRun(variant, engine)),
       byDefault: byDefault.attention,
       cases: cases.attention,
       use: (variant) => (engine.variants = { ...engine.variants, attention: variant }),

@@ -4,8 +4,10 @@
  */
 
 // the device, and engines that plan memory without computing
-export { Engine } from './device/engine'
+export { Engine, type EngineOptions } from './device/engine'
+export { findMatrixUnits, MATRIX_FEATURES, type MatrixUnits } from './device/matrix-units'
 export { planningDevice, planningEngine } from './device/planning-device'
+export { DEFAULT_PRECISION, type Precision, PRECISIONS } from './device/precision'
 export { type StorageType, Tensor } from './device/tensor'
 
 // recording and running operations

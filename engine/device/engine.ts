@@ -5,6 +5,8 @@
  */
 import { toF16 } from './float16'
 import { type KernelVariants, defaultVariants } from './kernel-variants'
+import { findMatrixUnits, type MatrixUnits } from './matrix-units'
+import { DEFAULT_PRECISION, type Precision } from './precision'
 import { type Shader, sourceOf } from './shader'
 import { isSoftwareAdapter } from './software-adapter'
 import { type Storage, type StorageType, Tensor, type TensorKind, eligibleForF16, sizeOf } from './tensor'
@@ -20,7 +22,15 @@ export interface Pipeline {
 /** Calls `start` and waits for the promise it returns. */
 export type Wait = <T>(start: () => Promise<T>) => Promise<T>
 
+export interface EngineOptions {
+  /** Awaits the GPU's promises; a host may replace plain awaiting by something better (src/host/idle-wait.ts). */
+  wait?: Wait
+  /** Precision of matrix products and attention on matrix units. */
+  precision?: Precision
+}
+
 export class Engine {
+  private readonly wait: Wait
   private readonly pipelines = new Map<string, Promise<Pipeline>>()
   private readonly modules = new Map<Shader, GPUShaderModule>()
   private failure: Error | null = null
@@ -40,19 +50,24 @@ export class Engine {
   readonly software: boolean
   /** Minimum number of lanes in a subgroup; 0 if kernels cannot use subgroups. */
   readonly subgroupSize: number
+  /** The matrix units that kernels can use; null if the device was made without their features. */
+  readonly matrixUnits: MatrixUnits | null
+  readonly precision: Precision
   /** The kernel variants to record from now on. The default depends on the kind of adapter; a host may set measured ones. */
   variants: KernelVariants
 
-  /** `wait` awaits the GPU's promises; a host may replace plain awaiting by something better (src/host/idle-wait.ts). */
   constructor(
     readonly device: GPUDevice,
-    private readonly wait: Wait = (start) => start(),
+    options: EngineOptions = {},
   ) {
+    this.wait = options.wait ?? ((start) => start())
+    this.precision = options.precision ?? DEFAULT_PRECISION.inference
     const info = device.adapterInfo
     this.software = isSoftwareAdapter(info)
     // without the feature kernels cannot use subgroups, whatever size the adapter reports
     this.subgroupSize = device.features.has('subgroups') ? (info?.subgroupMinSize ?? 0) : 0
-    this.variants = defaultVariants(this.software, this.subgroupSize)
+    this.matrixUnits = findMatrixUnits(device.features, info)
+    this.variants = defaultVariants(this)
     device.addEventListener('uncapturederror', (event) => {
       const { error } = event as GPUUncapturedErrorEvent
       const outOfMemory = error.constructor.name === 'GPUOutOfMemoryError'

@@ -3,10 +3,13 @@
  * which one is fastest depends on the adapter.
  */
 import { MATMUL_CLASSES, type MatmulClass } from './matmul-class'
+import type { MatrixUnits } from './matrix-units'
+import type { Precision } from './precision'
 
 /**
  * Described in engine/ops/gemm.ts. The `split` variants run the kernels of the variant they are named after over ranges of
- * k: engine/ops/gemm-split.ts.
+ * k: engine/ops/gemm-split.ts. `matrix` and `matrix-split3` run on matrix units: the first rounds the operands to f16, for
+ * precision `high`; the second adds three products of their high and low parts, which is as accurate as f32.
  */
 export const MATMUL_VARIANTS = [
   'shared',
@@ -16,10 +19,12 @@ export const MATMUL_VARIANTS = [
   'shared-split',
   'direct-split',
   'subgroup-split',
+  'matrix',
+  'matrix-split3',
 ] as const
 export type MatmulVariant = (typeof MATMUL_VARIANTS)[number]
 /** Described in engine/ops/attention-variants.ts. */
-export const ATTENTION_VARIANTS = ['shared', 'direct', 'subgroup'] as const
+export const ATTENTION_VARIANTS = ['shared', 'direct', 'subgroup', 'matrix'] as const
 export type AttentionVariant = (typeof ATTENTION_VARIANTS)[number]
 
 export type MatmulVariants = Readonly<Record<MatmulClass, MatmulVariant>>
@@ -30,20 +35,33 @@ export interface KernelVariants {
   readonly attention: AttentionVariant
 }
 
+/** What decides which variants a device can run, and which are its defaults. An Engine has these properties. */
+export interface KernelCapabilities {
+  /** True if the adapter computes on the processor. */
+  readonly software: boolean
+  /** Minimum number of lanes in a subgroup; 0: no subgroups. */
+  readonly subgroupSize: number
+  readonly matrixUnits: MatrixUnits | null
+  readonly precision: Precision
+}
+
 /** Minimum subgroup size of the subgroup variants, in lanes. */
 const LANES = 8
 
-/** True if a device whose subgroups have `subgroupSize` lanes (0: no subgroups) can run a variant. */
-export const canRun = (variant: MatmulVariant | AttentionVariant, subgroupSize: number): boolean =>
-  !variant.startsWith('subgroup') || subgroupSize >= LANES
+/** True if a device can run a variant with the accuracy that its engine's precision asks for. */
+export function canRun(variant: MatmulVariant | AttentionVariant, on: KernelCapabilities): boolean {
+  if (variant.startsWith('subgroup')) return on.subgroupSize >= LANES
+  if (variant === 'matrix') return on.matrixUnits !== null && on.precision === 'high'
+  return variant !== 'matrix-split3' || on.matrixUnits !== null
+}
 
 /**
  * The variants worth comparing for a class: transposing A changes nothing for tn, and splitting k helps only long sums or
  * few outputs.
  */
-export function matmulVariantsFor(matmul: MatmulClass, subgroupSize: number): MatmulVariant[] {
+export function matmulVariantsFor(matmul: MatmulClass, on: KernelCapabilities): MatmulVariant[] {
   return MATMUL_VARIANTS.filter((variant) => {
-    if (!canRun(variant, subgroupSize)) return false
+    if (!canRun(variant, on)) return false
     if (variant === 'transposed') return !matmul.startsWith('tn')
     return !variant.endsWith('split') || !matmul.endsWith('large')
   })
@@ -62,9 +80,9 @@ const TN_DIRECT = { 'tn large': 'direct', 'tn narrow': 'direct', 'tn deep': 'dir
  * The variants to use on an adapter that has not been measured. On a GPU deep products are split, because their few
  * workgroups would leave most of it idle; a software adapter has only a few cores to keep busy.
  */
-export function defaultVariants(software: boolean, subgroupSize: number): KernelVariants {
-  if (!software) return { matmul: allMatmuls('shared', DEEP_SPLIT), attention: 'shared' }
-  if (canRun('subgroup', subgroupSize)) return { matmul: allMatmuls('subgroup'), attention: 'subgroup' }
+export function defaultVariants(on: KernelCapabilities): KernelVariants {
+  if (!on.software) return { matmul: allMatmuls('shared', DEEP_SPLIT), attention: 'shared' }
+  if (canRun('subgroup', on)) return { matmul: allMatmuls('subgroup'), attention: 'subgroup' }
   return { matmul: allMatmuls('transposed', TN_DIRECT), attention: 'direct' }
 }
 

@@ -11,9 +11,9 @@ export interface DeviceProperties {
   adapterInfo: GPUAdapterInfo
 }
 
-/** An engine that records the same as `engine` (same limits, features and kernel variants) but computes nothing. */
+/** An engine that records the same as `engine` (same limits, features, precision and kernel variants) but computes nothing. */
 export function planningEngine(engine: Engine): Engine {
-  const planning = new Engine(planningDevice(engine.device))
+  const planning = new Engine(planningDevice(engine.device), { precision: engine.precision })
   planning.variants = engine.variants
   return planning
 }

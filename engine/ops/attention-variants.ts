@@ -47,7 +47,8 @@ export function attentionDispatch(
   terms: ScoreTerms,
 ): AttentionDispatch {
   const variant = g.engine.variants.attention
-  if (variant === 'shared') return sharedDispatch(shape, terms)
+  // the kernels of `matrix` follow
+  if (variant === 'shared' || variant === 'matrix') return sharedDispatch(shape, terms)
   if (variant === 'subgroup' && shape.head <= PRIVATE_DIMENSIONS.backward)
     return subgroupDispatch(g, shape, pass, terms)
   return directDispatch(shape, terms)

@@ -88,6 +88,9 @@ const BASE: Record<MatmulVariant, SingleDispatch> = {
   'shared-split': 'shared',
   'direct-split': 'direct',
   'subgroup-split': 'subgroup',
+  // their own kernels follow
+  matrix: 'shared',
+  'matrix-split3': 'shared',
 }
 
 /** Records C = act(alpha·A·B + LoRA + bias) + residual (+ C). FLOPs: 2·m·n·k for each batch and head. */

@@ -110,7 +110,7 @@ export async function openDevice(adapter: GPUAdapter): Promise<GPUDevice> {
  * adapter the thread sleeps: see idle-wait.ts.
  */
 export function engineOf(device: GPUDevice): Engine {
-  const engine = isSoftwareAdapter(device.adapterInfo) ? new Engine(device, waitWithNaps) : new Engine(device)
+  const engine = isSoftwareAdapter(device.adapterInfo) ? new Engine(device, { wait: waitWithNaps }) : new Engine(device)
   const saved = savedVariants(engine)
   if (saved) engine.variants = saved
   return engine

@@ -29,7 +29,7 @@ export function adapterKey({ vendor, architecture, device, description }: GPUAda
 }
 
 /** The variants measured on this adapter; null if there are none, or none that this version and device can use. */
-export function savedVariants({ device, subgroupSize }: Engine, cache?: string): KernelVariants | null {
+export function savedVariants(engine: Engine, cache?: string): KernelVariants | null {
   let text: string
   try {
     text = readFileSync(fileOf(cache), 'utf8')
@@ -38,8 +38,8 @@ export function savedVariants({ device, subgroupSize }: Engine, cache?: string):
   }
   try {
     const all = v.parse(TuningFile, JSON.parse(text))
-    const { products: matmul, attention } = v.parse(SavedVariants, all[adapterKey(device.adapterInfo)])
-    const usable = [...Object.values(matmul), attention].every((variant) => canRun(variant, subgroupSize))
+    const { products: matmul, attention } = v.parse(SavedVariants, all[adapterKey(engine.device.adapterInfo)])
+    const usable = [...Object.values(matmul), attention].every((variant) => canRun(variant, engine))
     return usable ? { matmul, attention } : null
   } catch {
     // a damaged or outdated entry is ignored: the default variants are used until somebody measures again

@@ -17,11 +17,12 @@ import {
 import { MATMUL_CLASSES, type MatmulClass } from '../../engine/device/matmul-class'
 import { adapterKey, saveVariants, savedVariants } from '../../src/host/kernel-tuning'
 import { engine } from '../support/engine'
+import { capabilities, withMatrixUnits } from '../support/kernel-capabilities'
 
 const cache = await mkdtemp(join(tmpdir(), 'wgsam-tune-'))
 test.after(() => rm(cache, { recursive: true }))
 // instead of the variants that this machine may have saved
-const usual: KernelVariants = defaultVariants(engine.software, engine.subgroupSize)
+const usual: KernelVariants = defaultVariants(engine)
 engine.variants = usual
 const small = matmulCase('nt', [64, 32, 32], 'small', true)
 const options = { clock: 'host', budget: 1, stop: () => false } as const
@@ -58,7 +59,7 @@ test('every variant that makes a difference is timed, class by class, and the en
   for (const of of MATMUL_CLASSES)
     assert.equal(
       matmul[of].map(({ variant }) => variant),
-      matmulVariantsFor(of, engine.subgroupSize),
+      matmulVariantsFor(of, engine),
       of,
     )
   assert.ok(matmul['nt large'].every(({ ms }) => ms! > 0))
@@ -161,20 +162,28 @@ test('the measured variants are saved by adapter, and read if they still apply',
 
 test('without a measurement the kind of adapter decides; subgroups only if they have enough lanes', () => {
   const split = { 'nt deep': 'shared-split', 'nn deep': 'shared-split', 'tn deep': 'shared-split' } as const
-  assert.equal(defaultVariants(false, 32), { matmul: allMatmuls('shared', split), attention: 'shared' })
-  assert.equal(defaultVariants(true, 8), { matmul: allMatmuls('subgroup'), attention: 'subgroup' })
+  assert.equal(defaultVariants(capabilities({ subgroupSize: 32 })), {
+    matmul: allMatmuls('shared', split),
+    attention: 'shared',
+  })
+  assert.equal(defaultVariants(capabilities({ software: true, subgroupSize: 8 })), {
+    matmul: allMatmuls('subgroup'),
+    attention: 'subgroup',
+  })
   const direct = { 'tn large': 'direct', 'tn narrow': 'direct', 'tn deep': 'direct' } as const
-  assert.equal(defaultVariants(true, 4), { matmul: allMatmuls('transposed', direct), attention: 'direct' })
-  for (const [software, size] of [
-    [false, 32],
-    [true, 8],
-    [true, 4],
-  ] as const)
+  assert.equal(defaultVariants(capabilities({ software: true, subgroupSize: 4 })), {
+    matmul: allMatmuls('transposed', direct),
+    attention: 'direct',
+  })
+  for (const on of [
+    capabilities({ subgroupSize: 32 }),
+    capabilities({ software: true, subgroupSize: 8 }),
+    capabilities({ software: true, subgroupSize: 4 }),
+    withMatrixUnits(),
+    withMatrixUnits({ precision: 'high' }),
+  ])
     for (const of of MATMUL_CLASSES)
-      assert.ok(
-        matmulVariantsFor(of, size).includes(defaultVariants(software, size).matmul[of]),
-        `${of}: can be measured`,
-      )
+      assert.ok(matmulVariantsFor(of, on).includes(defaultVariants(on).matmul[of]), `${of}: can be measured`)
 })
 
 test.run()

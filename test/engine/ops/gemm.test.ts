@@ -16,11 +16,12 @@ import { splitRanges } from '../../../engine/ops/gemm-split'
 import { linear } from '../../../engine/ops/linear'
 import { checkOp } from '../../support/check-op'
 import { engine } from '../../support/engine'
+import { capabilities, withMatrixUnits } from '../../support/kernel-capabilities'
 import { randomArray, relativeError } from '../../support/random'
 
 const usual = engine.variants
 test.after.each(() => void (engine.variants = usual))
-const SPLIT = MATMUL_VARIANTS.filter((variant) => variant.endsWith('-split') && canRun(variant, engine.subgroupSize))
+const SPLIT = MATMUL_VARIANTS.filter((variant) => variant.endsWith('-split') && canRun(variant, engine))
 
 test('the class of a product is its layout and the dimension that its shape lacks', () => {
   for (const [layout, m, n, k, expected] of [
@@ -44,10 +45,29 @@ test('the class of a product is its layout and the dimension that its shape lack
 })
 
 test('a class has the variants that make a difference to it and that the device runs', () => {
-  assert.equal(matmulVariantsFor('tn large', 0), ['shared', 'direct'])
-  assert.equal(matmulVariantsFor('nt large', 8), ['shared', 'direct', 'transposed', 'subgroup'])
-  assert.equal(matmulVariantsFor('tn deep', 4), ['shared', 'direct', 'shared-split', 'direct-split'])
-  assert.equal(matmulVariantsFor('nn narrow', 32), [...MATMUL_VARIANTS])
+  assert.equal(matmulVariantsFor('tn large', capabilities()), ['shared', 'direct'])
+  assert.equal(matmulVariantsFor('nt large', capabilities({ subgroupSize: 8 })), [
+    'shared',
+    'direct',
+    'transposed',
+    'subgroup',
+  ])
+  assert.equal(matmulVariantsFor('tn deep', capabilities({ subgroupSize: 4 })), [
+    'shared',
+    'direct',
+    'shared-split',
+    'direct-split',
+  ])
+  assert.equal(matmulVariantsFor('nn narrow', withMatrixUnits({ precision: 'high' })), [...MATMUL_VARIANTS])
+  const exact = matmulVariantsFor('nn narrow', withMatrixUnits())
+  assert.equal(
+    exact,
+    MATMUL_VARIANTS.filter((variant) => variant !== 'matrix'),
+  )
+  assert.equal(
+    matmulVariantsFor('nn narrow', capabilities({ subgroupSize: 32, precision: 'high' })),
+    exact.slice(0, -1),
+  )
   assert.is(matmulVariantsText(allMatmuls('direct')), 'direct')
   const mixed = allMatmuls('shared', { 'tn deep': 'shared-split', 'nt deep': 'direct' })
   assert.is(matmulVariantsText(mixed), 'shared; nt deep: direct; tn deep: shared-split')

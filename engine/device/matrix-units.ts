@@ -1,0 +1,48 @@
+/**
+ * @file Matrix units (tensor cores, cooperative matrices): hardware that multiplies small matrices of f16 and sums in f32.
+ * WGSL reaches them through Dawn's experimental subgroup matrices.
+ */
+
+/** A product that a subgroup computes by one instruction: C (m, n) in f32 += A (m, k) · B (k, n), both in f16. */
+export interface MatrixUnits {
+  m: number
+  n: number
+  k: number
+  /** Lanes that compute it together. */
+  subgroupSize: number
+}
+
+/** The features that kernels for matrix units enable in their WGSL. A device must have all of them. */
+export const MATRIX_FEATURES = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'] as const
+
+/** One of `GPUAdapterInfo.subgroupMatrixConfigs`. Dawn's objects have accessors only: each field is to be read by name. */
+interface SubgroupMatrixConfig {
+  componentType: string
+  resultComponentType: string
+  M: number
+  N: number
+  K: number
+}
+
+/** The shape for which the kernels are written. */
+const SHAPE = { m: 16, n: 16, k: 16 } as const
+
+/**
+ * The matrix units of a device or an adapter that the kernels can use. Null if a feature is missing, if the units have no
+ * products of f16 with f32 sums of the kernels' shape, or if the size of subgroups is not fixed.
+ */
+export function findMatrixUnits(
+  features: Pick<GPUSupportedFeatures, 'has'>,
+  info: GPUAdapterInfo | undefined,
+): MatrixUnits | null {
+  if (!info || !MATRIX_FEATURES.every((feature) => features.has(feature))) return null
+  const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info
+  if (!subgroupMinSize || subgroupMinSize !== subgroupMaxSize) return null
+  const { subgroupMatrixConfigs } = info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> }
+  for (const { componentType, resultComponentType, M, N, K } of subgroupMatrixConfigs ?? []) {
+    const accumulates = componentType === 'f16' && resultComponentType === 'f32'
+    if (accumulates && M === SHAPE.m && N === SHAPE.n && K === SHAPE.k)
+      return { ...SHAPE, subgroupSize: subgroupMinSize }
+  }
+  return null
+}
