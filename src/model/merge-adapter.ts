@@ -1,12 +1,11 @@
 /** @file Merges an adapter into its model's weights and writes them as a checkpoint: no GPU is needed. */
 import { type HeadTensor, isHeadTensor } from '../../engine/sam/prompt-head'
-import { partOf, validateTargets } from '../weights/adapter'
+import { type LoraPair, partOf, scaleOf, validateTargets } from '../weights/adapter'
 import { type AnyAdapter, isDifference, readAnyAdapter, targetsOf } from '../weights/any-adapter'
 import { inferArchitecture, validateCheckpoint } from '../weights/architecture'
 import { openCheckpoint } from '../weights/checkpoint'
 import type { Difference, FullAdapter } from '../weights/full-adapter'
 import { fusedRow, fuseQkv } from '../weights/fused-qkv'
-import type { AdapterConfig, LoraPair } from '../weights/peft'
 import { readPromptHead } from '../weights/prompt-head-file'
 import { writeSafetensors } from '../weights/safetensors-writer'
 
@@ -71,11 +70,9 @@ type Change = (weight: Float32Array) => Float32Array
 function changesOf(adapter: AnyAdapter): Map<string, Change> {
   if (isDifference(adapter)) return differencesOf(adapter)
   // q, k and v as one adapter of their fused layer
-  const whole = fuseQkv(adapter).adapter
-  const scale = scaleOf(whole.config)
-  return new Map(
-    [...whole.tensors.targets].map(([target, pair]) => [`${target}.weight`, (weight) => add(weight, pair, scale)]),
-  )
+  const { targets } = fuseQkv(adapter)
+  const scale = scaleOf(adapter.config)
+  return new Map([...targets].map(([target, pair]) => [`${target}.weight`, (weight) => add(weight, pair, scale)]))
 }
 
 function differencesOf({ differences }: FullAdapter): Map<string, Change> {
@@ -96,8 +93,6 @@ function addRows(weight: Float32Array, { D, inDim }: Difference, row = (i: numbe
   D.forEach((d, at) => (sum[row(Math.floor(at / inDim)) * inDim + (at % inDim)] += d))
   return sum
 }
-
-const scaleOf = ({ r, lora_alpha, use_rslora }: AdapterConfig) => lora_alpha / (use_rslora ? Math.sqrt(r) : r)
 
 /** W + s·B·A, summed in double precision. */
 function add(weight: Float32Array, { A, B, r, inDim, outDim }: LoraPair, scale: number): Float32Array {

@@ -44,6 +44,13 @@ export interface Adapter {
   tensors: AdapterTensors
 }
 
+/** The factor of B·A. */
+export const scaleOf = ({
+  r,
+  lora_alpha,
+  use_rslora,
+}: Pick<AdapterConfig, 'r' | 'lora_alpha' | 'use_rslora'>): number => lora_alpha / (use_rslora ? Math.sqrt(r) : r)
+
 const PART = /^(.*\.attn)\.([qkv])$/
 
 /** `...attn.q` as the path of its fused layer and the letter; undefined if the target is a layer itself. */

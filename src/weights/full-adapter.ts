@@ -3,13 +3,12 @@
  * adapter_model.safetensors, and one difference from the base model's weights for each matrix. PEFT itself does not
  * know this kind and rejects its peft_type.
  */
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { messageOf, UserError } from '../host/errors'
+import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { partOf } from './adapter'
-import { CONFIG, PREFIX, TENSORS } from './adapter-files'
+import { CONFIG, PREFIX, readJson, TENSORS } from './adapter-files'
 import { openSafetensors } from './safetensors'
 import { writeSafetensors } from './safetensors-writer'
 import { shapeText } from './tensor-file'
@@ -83,12 +82,4 @@ export async function readFull(folder: string): Promise<FullAdapter> {
 export async function isFull(folder: string): Promise<boolean> {
   const json = await readJson(join(folder, CONFIG)).catch(() => null)
   return (json as { peft_type?: unknown } | null)?.peft_type === FULL
-}
-
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8'))
-  } catch (error) {
-    throw new UserError(`${path}: cannot be read: ${messageOf(error)}`)
-  }
 }

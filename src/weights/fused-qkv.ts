@@ -2,32 +2,38 @@
  * @file Converts LoRA on parts of a fused qkv layer to LoRA on the whole layer, which PEFT can load, and back.
  *
  * For q and v of rank r: A = [A_q; A_v] of (2r, in), and B of (3·out, 2r) is zero except for B_q in the rows of q and
- * the first r columns, and B_v in the rows of v and the last r columns. The rank is then n·r for n parts; alpha is
- * multiplied by n, with rsLoRA by sqrt(n), to keep the scale. Other targets are padded with zeros to the same rank.
+ * the first r columns, and B_v in the rows of v and the last r columns. The rank is then n·r for n parts, and the scale,
+ * the factor of B·A, is the same.
  */
 import { UserError } from '../host/errors'
-import { type Adapter, type AdapterConfig, type LoraPair, partOf } from './adapter'
+import { type Adapter, type LoraPair, partOf } from './adapter'
 
-type Part = 'q' | 'k' | 'v'
+export type Part = 'q' | 'k' | 'v'
 const order: readonly Part[] = ['q', 'k', 'v']
 /** Width of TinyViT's heads in every stage. */
 const TINY_VIT_HEAD = 32
 
+/** Targets by path, with whole layers in the place of fused parts. */
+export interface FusedAdapter {
+  /** The rank of a fused layer is the adapter's times the number of parts; the factor of B·A is the adapter's. */
+  targets: Map<string, LoraPair>
+  /** The parts that were fused, in the order of their ranks; none if the adapter has no parts. */
+  parts: Part[]
+}
+
 /**
- * Replaces the parts of each qkv layer by one target, the whole layer, and returns which parts these were.
+ * Replaces the parts of each qkv layer by one target, the whole layer.
  * @throws UserError if layers have different parts
  */
-export function fuseQkv({ config, tensors }: Adapter): { adapter: Adapter; parts: Part[] } {
+export function fuseQkv({ config, tensors }: Adapter): FusedAdapter {
   const layers = new Map<string, Map<Part, LoraPair>>()
+  const targets = new Map<string, LoraPair>()
   for (const [target, pair] of tensors.targets) {
     const part = partOf(target)
     if (part) layers.set(part.layer, (layers.get(part.layer) ?? new Map()).set(part.part, pair))
+    else targets.set(target, pair)
   }
   const parts = order.filter((part) => [...layers.values()].some((layer) => layer.has(part)))
-  if (!parts.length) return { adapter: { config, tensors }, parts }
-  const rank = parts.length * config.r
-  const targets = new Map<string, LoraPair>()
-  for (const [target, pair] of tensors.targets) if (!partOf(target)) targets.set(target, resize(pair, rank))
   for (const [layer, pairs] of layers) {
     if (pairs.size !== parts.length)
       throw new UserError(
@@ -42,35 +48,23 @@ export function fuseQkv({ config, tensors }: Adapter): { adapter: Adapter; parts
       ),
     )
   }
-  return {
-    adapter: { config: { ...config, r: rank, lora_alpha: rescaled(config, parts.length) }, tensors: { targets } },
-    parts,
-  }
+  return { targets, parts }
 }
 
 /**
- * Splits whole-layer targets into parts. `parts` are those that fuseQkv returned. If they are unknown (null, for a file
- * that PEFT wrote), each of q, k and v gets all of A and its own rows of B, which is an equivalent adapter.
- * @throws UserError if the rank is not a multiple of the number of parts
+ * Splits one whole layer into its parts, by target. `parts` are those that fuseQkv returned. If they are unknown (null, for
+ * a file that PEFT wrote), each of q, k and v gets all of A and its own rows of B, which is an equivalent adapter.
+ * @throws UserError if the rank is not a multiple of the number of parts, or the rows are not those of q, k and v
  */
-export function splitQkv({ config, tensors }: Adapter, parts: Part[] | null): Adapter {
-  const groups = parts?.length ?? 1
-  if (config.r % groups) throw new UserError(`an adapter of rank ${config.r} is not one of ${groups} fused parts`)
-  const rank = config.r / groups
-  const targets = new Map<string, LoraPair>()
-  for (const [target, pair] of tensors.targets) {
-    if (!target.endsWith('.qkv')) {
-      targets.set(target, resize(pair, rank))
-      continue
-    }
-    for (const part of parts ?? order)
-      targets.set(target.replace(/qkv$/, part), split(target, pair, part, rank, parts?.indexOf(part) ?? 0))
-  }
-  return { config: { ...config, r: rank, lora_alpha: rescaled(config, 1 / groups) }, tensors: { targets } }
+export function splitQkv(layer: string, pair: LoraPair, parts: readonly Part[] | null): Map<string, LoraPair> {
+  const groups = parts?.length || 1
+  if (pair.r % groups) throw new UserError(`${layer} of rank ${pair.r} is not made of ${groups} fused parts`)
+  if (pair.outDim % 3) throw new UserError(`${layer} of ${pair.outDim} rows is no layer of q, k and v`)
+  const rank = pair.r / groups
+  return new Map(
+    (parts ?? order).map((part, i) => [layer.replace(/qkv$/, part), split(layer, pair, part, rank, parts ? i : 0)]),
+  )
 }
-
-const rescaled = ({ lora_alpha, use_rslora }: AdapterConfig, factor: number) =>
-  lora_alpha * (use_rslora ? Math.sqrt(factor) : factor)
 
 function fuse(layer: string, pairs: [Part, LoraPair][], r: number): LoraPair {
   const { inDim, outDim } = pairs[0][1]
@@ -107,12 +101,12 @@ export function fusedRow(layer: string, part: Part, i: number, rows: number): nu
   return (head * 3 + at) * TINY_VIT_HEAD + (i % TINY_VIT_HEAD)
 }
 
-/** Changes the rank of a pair: adds zeros, or removes those that fuseQkv added. */
-function resize({ A, B, r, inDim, outDim }: LoraPair, rank: number): LoraPair {
-  if (r === rank) return { A, B, r, inDim, outDim }
+/** Raises the rank of a pair with zeros, and multiplies B by a factor. */
+export function padded({ A, B, r, inDim, outDim }: LoraPair, rank: number, factor = 1): LoraPair {
+  if (r === rank && factor === 1) return { A, B, r, inDim, outDim }
   const a = new Float32Array(rank * inDim)
-  a.set(A.subarray(0, Math.min(r, rank) * inDim))
+  a.set(A)
   const b = new Float32Array(outDim * rank)
-  for (let i = 0; i < outDim; i++) b.set(B.subarray(i * r, i * r + Math.min(r, rank)), i * rank)
+  for (let i = 0; i < outDim; i++) for (let j = 0; j < r; j++) b[i * rank + j] = factor * B[i * r + j]
   return { A: a, B: b, r: rank, inDim, outDim }
 }

@@ -2,22 +2,24 @@
  * @file Adapters in PEFT's files: adapter_config.json and adapter_model.safetensors. docs/adapters.md has the details.
  */
 import { existsSync } from 'node:fs'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { messageOf, UserError } from '../host/errors'
+import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
-import { type Adapter, type AdapterConfig, type LoraPair, partOf, readPair } from './adapter'
-import { CONFIG, PREFIX, TENSORS } from './adapter-files'
-import { fuseQkv, splitQkv } from './fused-qkv'
+import { type Adapter, type AdapterConfig, type LoraPair, readPair, scaleOf } from './adapter'
+import { CONFIG, PREFIX, readJson, TENSORS } from './adapter-files'
+import { fuseQkv, padded, type Part, splitQkv } from './fused-qkv'
+import { isTransformersAdapter, targetOf } from './adapter-names'
 import { openSafetensors } from './safetensors'
 import { type TensorToWrite, writeSafetensors } from './safetensors-writer'
 import { readSamed } from './samed'
 
 export type { Adapter, AdapterConfig, AdapterTensors, LoraPair } from './adapter'
 
-/** Key in the tensor file's metadata, because PEFT rejects unknown keys in adapter_config.json. */
+/** Keys in the tensor file's metadata, because PEFT rejects unknown keys in adapter_config.json. */
 const FUSED = 'fused_qkv'
+const FUSED_ALPHA = 'fused_qkv_alpha'
 
 const nothing = v.nullish(
   v.union([
@@ -28,65 +30,71 @@ const nothing = v.nullish(
     ),
   ]),
 )
+const alpha = v.pipe(
+  v.number(),
+  v.finite(),
+  v.check((x) => x > 0, 'must be above 0'),
+)
+const rank = v.pipe(v.number(), v.integer(), v.minValue(1))
+/** Values for modules whose path ends with a key. PEFT reads keys as regular expressions; here they are names. */
+const pattern = <T extends v.GenericSchema<unknown, number>>(value: T) =>
+  v.nullish(v.record(v.pipe(v.string(), v.regex(/^[\w.]+$/, 'a key is no name of a module')), value))
 const configSchema = v.object({
   peft_type: v.literal('LORA'),
-  r: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  lora_alpha: v.pipe(
-    v.number(),
-    v.finite(),
-    v.check((x) => x > 0, 'must be above 0'),
-  ),
+  r: rank,
+  lora_alpha: alpha,
   use_rslora: v.optional(v.boolean(), false),
   base_model_name_or_path: v.nullish(v.string()),
   bias: v.optional(v.literal('none')),
   use_dora: v.optional(v.literal(false)),
   modules_to_save: nothing,
-  rank_pattern: nothing,
-  alpha_pattern: nothing,
+  rank_pattern: pattern(rank),
+  alpha_pattern: pattern(alpha),
 })
+type PeftConfig = Omit<v.InferOutput<typeof configSchema>, 'peft_type' | 'bias' | 'use_dora' | 'modules_to_save'>
 
 /**
- * Writes the two files into a folder. q, k and v of a fused qkv layer are written as modules `PATH.qkv.q` and so on,
- * which PEFT does not know, or, with `fuseQkv`, as one adapter of higher rank on the whole layer, which PEFT loads.
+ * Writes the two files into a folder, in a form that PEFT loads whole: the adapters of q, k and v of a fused qkv layer become
+ * one adapter of the layer, of higher rank.
  */
-export async function writeAdapter(
-  folder: string,
-  adapter: Adapter,
-  options: { fuseQkv?: boolean } = {},
-): Promise<void> {
-  const fused = options.fuseQkv ? fuseQkv(adapter) : { adapter, parts: [] }
-  const { config, tensors } = fused.adapter
-  const modules: string[] = []
-  const entries: TensorToWrite[] = []
-  for (const [target, pair] of tensors.targets) {
-    checkPair(folder, target, pair, config)
-    const part = partOf(target)
-    const path = part ? `${part.layer}.${part.part}` : target
-    modules.push(path)
-    entries.push({ name: `${PREFIX}${path}.lora_A.weight`, shape: [pair.r, pair.inDim], data: pair.A })
-    entries.push({ name: `${PREFIX}${path}.lora_B.weight`, shape: [pair.outDim, pair.r], data: pair.B })
-  }
+export async function writeAdapter(folder: string, adapter: Adapter): Promise<void> {
+  const { config } = adapter
+  for (const [target, pair] of adapter.tensors.targets) checkPair(folder, target, pair, config.r)
+  const { targets, parts } = fuseQkv(adapter)
+  const entries: TensorToWrite[] = [...targets].flatMap(([path, { A, B, r, inDim, outDim }]) => [
+    { name: `${PREFIX}${path}.lora_A.weight`, shape: [r, inDim], data: A },
+    { name: `${PREFIX}${path}.lora_B.weight`, shape: [outDim, r], data: B },
+  ])
   const metadata: Record<string, string> = { format: 'pt' }
-  if (fused.parts.length) metadata[FUSED] = fused.parts.join(',')
+  if (parts.length) Object.assign(metadata, { [FUSED]: parts.join(','), [FUSED_ALPHA]: String(config.lora_alpha) })
   await writeSafetensors(join(folder, TENSORS), entries, metadata)
-  await writeFileAtomic(join(folder, CONFIG), `${JSON.stringify(peftConfig(config, modules), null, 2)}\n`)
+  await writeFileAtomic(join(folder, CONFIG), `${JSON.stringify(peftConfig(config, targets), null, 2)}\n`)
 }
 
-function peftConfig({ r, lora_alpha, use_rslora, base_model_name_or_path }: AdapterConfig, modules: string[]) {
+/** The configuration for PEFT of layers whose ranks may differ and whose scale is one. */
+function peftConfig(config: AdapterConfig, targets: ReadonlyMap<string, LoraPair>) {
+  const { lora_alpha, use_rslora, base_model_name_or_path } = config
+  const ranks = new Set([...targets.values()].map(({ r }) => r))
+  const whole = [...targets].find(([, { r }]) => r !== config.r)?.[1].r
+  // the alpha of another rank with the same scale
+  const alphaAt = (r: number) => lora_alpha * (use_rslora ? Math.sqrt(r / config.r) : r / config.r)
+  const r = ranks.size === 1 ? [...ranks][0] : config.r
   return {
     peft_type: 'LORA',
     task_type: null,
     base_model_name_or_path,
     r,
-    lora_alpha,
-    use_rslora,
+    lora_alpha: alphaAt(r),
+    ...(ranks.size > 1 && whole && { rank_pattern: { qkv: whole }, alpha_pattern: { qkv: alphaAt(whole) } }),
+    // releases of PEFT before 0.8 refuse this key
+    ...(use_rslora && { use_rslora }),
     lora_dropout: 0,
     bias: 'none',
     fan_in_fan_out: false,
     init_lora_weights: true,
     inference_mode: true,
     modules_to_save: null,
-    target_modules: modules,
+    target_modules: [...targets.keys()],
   }
 }
 
@@ -108,51 +116,100 @@ export async function readAdapter(path: string): Promise<Adapter> {
 async function readPeft(folder: string): Promise<Adapter> {
   const config = await readConfig(join(folder, CONFIG))
   const path = join(folder, TENSORS)
+  if (!existsSync(path)) throw new UserError(missingTensors(folder))
   const file = await openSafetensors(path)
   try {
-    const targets = new Map<string, LoraPair>()
-    for (const name of file.tensors.keys()) {
-      const [, module, matrix] = /^base_model\.model\.(.+)\.lora_([AB])(?:\.default)?\.weight$/.exec(name) ?? []
+    const parts = partsOf(path, file.metadata)
+    const layers = new Map<string, ScaledPair>()
+    const add = (target: string, layer: ScaledPair) => {
+      if (layers.has(target)) throw new UserError(`${path}: it adapts ${target} twice`)
+      layers.set(target, layer)
+    }
+    let pairs = 0
+    const names = [...file.tensors.keys()]
+    const transformers = isTransformersAdapter(names)
+    for (const name of names) {
+      const [, module, matrix] = /^(?:base_model\.model\.)?(.+)\.lora_([AB])(?:\.default)?\.weight$/.exec(name) ?? []
       if (!module) throw new UserError(`${path}: tensor ${name} is not one of a LoRA adapter on linear layers`)
       if (matrix === 'B') continue
       const other = name.replace('.lora_A', '.lora_B')
       const [a, b] = [file.tensors.get(name)!, file.tensors.get(other)]
       if (!b) throw new UserError(`${path}: tensor ${other} is missing`)
-      const target = module.replace(/\.qkv\.([qkv])$/, '.$1')
-      targets.set(target, await readPair(path, a, b))
-      checkPair(path, target, targets.get(target)!, config)
+      pairs++
+      const pair = await readPair(path, a, b)
+      const own = configOf(module, config)
+      checkPair(path, module, pair, own.r)
+      const target = targetOf(module, transformers)
+      if (!target.endsWith('.qkv')) add(target, { pair, scale: scaleOf(own) })
+      else for (const [part, split] of splitQkv(target, pair, parts)) add(part, { pair: split, scale: scaleOf(own) })
     }
-    if (2 * targets.size !== file.tensors.size) throw new UserError(`${path}: it has a lora_B without its lora_A`)
-    if (!targets.size) throw new UserError(`${path}: it holds no LoRA matrices`)
-    const parts = file.metadata[FUSED]?.split(',') as ('q' | 'k' | 'v')[] | undefined
-    if (parts?.some((part) => !'qkv'.includes(part) || part.length !== 1))
-      throw new UserError(`${path}: its metadata names unknown parts of qkv: ${parts}`)
-    const adapter = { config, tensors: { targets } }
-    const whole = [...targets.keys()].some((target) => target.endsWith('.qkv'))
-    return whole ? splitQkv(adapter, parts ?? null) : adapter
+    if (2 * pairs !== file.tensors.size) throw new UserError(`${path}: it has a lora_B without its lora_A`)
+    if (!layers.size) throw new UserError(`${path}: it holds no LoRA matrices`)
+    return unified(layers, config, Number(file.metadata[FUSED_ALPHA]))
   } finally {
     await file.close()
   }
 }
 
-async function readConfig(path: string): Promise<AdapterConfig> {
-  let json: unknown
-  try {
-    json = JSON.parse(await readFile(path, 'utf8'))
-  } catch (error) {
-    throw new UserError(`${path}: cannot be read: ${messageOf(error)}`)
-  }
-  const checked = v.safeParse(configSchema, json)
+interface ScaledPair {
+  pair: LoraPair
+  /** The factor of B·A. */
+  scale: number
+}
+
+/** Layers of any ranks and scales as an adapter, which has one of each: exact where they are equal already. */
+function unified(layers: ReadonlyMap<string, ScaledPair>, config: PeftConfig, written: number): Adapter {
+  const all = [...layers.values()]
+  const rank = Math.max(...all.map(({ pair }) => pair.r))
+  const { use_rslora, base_model_name_or_path = null } = config
+  const scale = all[0].scale
+  const close = (a: number, b: number) => Math.abs(a - b) <= 1e-9 * b
+  const alpha = scale * (use_rslora ? Math.sqrt(rank) : rank)
+  // rounding apart, alpha is what was written
+  const lora_alpha = [written, config.lora_alpha].find((known) => close(known, alpha)) ?? alpha
+  const targets = new Map(
+    [...layers].map(([target, layer]) => [
+      target,
+      padded(layer.pair, rank, close(layer.scale, scale) ? 1 : layer.scale / scale),
+    ]),
+  )
+  return { config: { r: rank, lora_alpha, use_rslora, base_model_name_or_path }, tensors: { targets } }
+}
+
+/** The parts of qkv that wgsam fused; null if it did not write the file. */
+function partsOf(path: string, metadata: Record<string, string>): Part[] | null {
+  const parts = metadata[FUSED]?.split(',')
+  if (parts?.some((part) => !'qkv'.includes(part) || part.length !== 1))
+    throw new UserError(`${path}: its metadata names unknown parts of qkv: ${parts}`)
+  return (parts as Part[] | undefined) ?? null
+}
+
+/** Rank, alpha and kind of scale of a module: the pattern's if its path ends with the pattern's key. */
+function configOf(module: string, { r, lora_alpha, use_rslora, rank_pattern, alpha_pattern }: PeftConfig) {
+  const find = (values: Record<string, number> | null | undefined) =>
+    Object.entries(values ?? {}).find(([key]) => module === key || module.endsWith(`.${key}`))?.[1]
+  return { r: find(rank_pattern) ?? r, lora_alpha: find(alpha_pattern) ?? lora_alpha, use_rslora }
+}
+
+function missingTensors(folder: string): string {
+  const bin = join(folder, 'adapter_model.bin')
+  const again = "save it again with model.save_pretrained(FOLDER, safe_serialization=True), PEFT's default since 0.7"
+  return existsSync(bin)
+    ? `${bin} is in PEFT's old format, a pickle; wgsam reads ${TENSORS}: ${again}`
+    : `${folder} has ${CONFIG} but no ${TENSORS}: the adapter is not complete`
+}
+
+async function readConfig(path: string): Promise<PeftConfig> {
+  const checked = v.safeParse(configSchema, await readJson(path))
   if (!checked.success) {
     const [issue] = checked.issues
     throw new UserError(`${path}: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}; wgsam reads plain LoRA adapters`)
   }
-  const { r, lora_alpha, use_rslora, base_model_name_or_path = null } = checked.output
-  return { r, lora_alpha, use_rslora, base_model_name_or_path }
+  return checked.output
 }
 
-function checkPair(path: string, target: string, { A, B, r, inDim, outDim }: LoraPair, config: AdapterConfig): void {
-  if (r !== config.r) throw new UserError(`${path}: ${target} has rank ${r}, the configuration says ${config.r}`)
+function checkPair(path: string, target: string, { A, B, r, inDim, outDim }: LoraPair, rank: number): void {
+  if (r !== rank) throw new UserError(`${path}: ${target} has rank ${r}, the configuration says ${rank}`)
   if (A.length !== r * inDim || B.length !== outDim * r)
     throw new UserError(
       `${path}: ${target}: ${A.length} and ${B.length} elements do not fill (${r}, ${inDim}) and (${outDim}, ${r})`,

@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { expectedTensors } from '../../../src/weights/architecture'
@@ -45,61 +46,157 @@ const near = (x: number[], y: number[], name: string) => {
   x.forEach((v, i) => assert.ok(Math.abs(v - y[i]) <= 1e-9 * Math.abs(y[i]), `${name}[${i}]: ${v} ${y[i]}`))
 }
 
-test('an adapter is read as it was written, under the documented names', async () => {
-  const written = adapter({
-    [`${block}.attn.q`]: pair(2, 4, 4),
-    [`${block}.attn.v`]: pair(2, 4, 4),
-    [`${block}.mlp.lin1`]: pair(2, 4, 16),
-    'mask_decoder.transformer.layers.0.self_attn.q_proj': pair(2, 8, 8),
-  })
-  await writeAdapter(at('plain'), written)
-  assert.equal(await readAdapter(at('plain')), written)
-  const tensors = await readSafetensors(at('plain/adapter_model.safetensors'))
-  assert.equal(tensors.get(`base_model.model.${block}.attn.qkv.q.lora_A.weight`)!.shape, [2, 4])
-  assert.equal(tensors.get(`base_model.model.${block}.mlp.lin1.lora_B.weight`)!.shape, [16, 2])
-  const config = JSON.parse(readFileSync(at('plain/adapter_config.json'), 'utf8'))
-  assert.equal(
-    [config.peft_type, config.r, config.lora_alpha, config.use_rslora, config.bias],
-    ['LORA', 2, 6, false, 'none'],
+const mixed = (rslora = false) =>
+  adapter(
+    {
+      [`${block}.attn.q`]: pair(2, 4, 4),
+      [`${block}.attn.v`]: pair(2, 4, 4),
+      [`${block}.attn.proj`]: pair(2, 4, 4),
+      [`${block}.mlp.lin1`]: pair(2, 4, 16),
+      'mask_decoder.transformer.layers.0.self_attn.q_proj': pair(2, 8, 8),
+    },
+    rslora,
   )
-  assert.equal(config.target_modules, [
-    `${block}.attn.qkv.q`,
-    `${block}.attn.qkv.v`,
-    `${block}.mlp.lin1`,
-    'mask_decoder.transformer.layers.0.self_attn.q_proj',
-  ])
+
+/** Writes an adapter as wgsam did before: the parts of qkv as modules of their own. */
+async function writeSplit(folder: string, { config, tensors }: Adapter, prefix = 'base_model.model.'): Promise<void> {
+  const entries = [...tensors.targets].flatMap(([target, { A, B, r, inDim, outDim }]) => {
+    const path = prefix + target.replace(/\.attn\.([qkv])$/, '.attn.qkv.$1')
+    return [
+      { name: `${path}.lora_A.weight`, shape: [r, inDim], data: A },
+      { name: `${path}.lora_B.weight`, shape: [outDim, r], data: B },
+    ]
+  })
+  await writeSafetensors(join(folder, 'adapter_model.safetensors'), entries, { format: 'pt' })
+  writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify({ peft_type: 'LORA', ...config }))
+}
+
+test('an adapter is read exactly as it was written, under the documented names', async () => {
+  for (const rslora of [false, true]) {
+    const written = mixed(rslora)
+    await writeAdapter(at('plain'), written)
+    assert.equal(await readAdapter(at('plain')).then(sorted), sorted(written))
+    const tensors = await readSafetensors(at('plain/adapter_model.safetensors'))
+    assert.equal(tensors.get(`base_model.model.${block}.attn.qkv.lora_A.weight`)!.shape, [4, 4])
+    assert.equal(tensors.get(`base_model.model.${block}.attn.qkv.lora_B.weight`)!.shape, [12, 4])
+    assert.equal(tensors.get(`base_model.model.${block}.mlp.lin1.lora_B.weight`)!.shape, [16, 2])
+    const config = JSON.parse(readFileSync(at('plain/adapter_config.json'), 'utf8'))
+    // PEFT before 0.8 refuses use_rslora, which is false by default
+    assert.equal([config.peft_type, config.r, config.lora_alpha, config.use_rslora ?? false], ['LORA', 2, 6, rslora])
+    assert.equal(config.rank_pattern, { qkv: 4 })
+    assert.ok(Math.abs(config.alpha_pattern.qkv - 6 * (rslora ? Math.SQRT2 : 2)) < 1e-12)
+    assert.equal(config.target_modules, [
+      `${block}.attn.proj`,
+      `${block}.mlp.lin1`,
+      'mask_decoder.transformer.layers.0.self_attn.q_proj',
+      `${block}.attn.qkv`,
+    ])
+  }
 })
 
-test('fused for PEFT it is the same change of the weights, and comes apart exactly', async () => {
+/** The adapter with its targets in alphabetical order. */
+const sorted = (a: Adapter): Adapter => ({
+  ...a,
+  tensors: { targets: new Map([...a.tensors.targets].sort(([x], [y]) => (x < y ? -1 : 1))) },
+})
+
+test('an adapter of q and v alone has one rank, without patterns', async () => {
   for (const rslora of [false, true]) {
-    const parts = qv().tensors.targets
-    const written = adapter({ ...Object.fromEntries(parts), [`${block}.attn.proj`]: pair(2, 4, 4) }, rslora)
-    const fused = fuseQkv(written).adapter
-    assert.is(fused.config.r, 4)
+    const written = adapter(Object.fromEntries(qv().tensors.targets), rslora)
+    await writeAdapter(at('qv'), written)
+    const config = JSON.parse(readFileSync(at('qv/adapter_config.json'), 'utf8'))
+    assert.equal([config.r, config.rank_pattern], [4, undefined])
+    assert.ok(Math.abs(config.lora_alpha - 6 * (rslora ? Math.SQRT2 : 2)) < 1e-12)
+    assert.equal(await readAdapter(at('qv')), written)
+  }
+})
+
+test('the form of earlier versions, with the parts of qkv as modules, is still read', async () => {
+  const written = mixed()
+  await writeSplit(at('split'), written)
+  assert.equal(await readAdapter(at('split')), written)
+})
+
+test('fused it is the same change of the weights', async () => {
+  for (const rslora of [false, true]) {
+    const written = mixed(rslora)
+    const { targets, parts } = fuseQkv(written)
+    assert.equal(parts, ['q', 'v'])
+    const fused = { ...written, tensors: { targets } }
     const whole = delta(fused, `${block}.attn.qkv`)
     near(whole.slice(0, 16), delta(written, `${block}.attn.q`), 'q')
     near(whole.slice(16, 32), new Array(16).fill(0), 'k')
     near(whole.slice(32), delta(written, `${block}.attn.v`), 'v')
     near(delta(fused, `${block}.attn.proj`), delta(written, `${block}.attn.proj`), 'proj')
-
-    const folder = at(`fused-${rslora}`)
-    await writeAdapter(folder, written, { fuseQkv: true })
-    const config = JSON.parse(readFileSync(`${folder}/adapter_config.json`, 'utf8'))
-    assert.equal([config.r, config.target_modules.sort()], [4, [`${block}.attn.proj`, `${block}.attn.qkv`]])
-    assert.ok(Math.abs(config.lora_alpha - 6 * (rslora ? Math.SQRT2 : 2)) < 1e-12)
-    const read = await readAdapter(folder)
-    assert.is(read.config.r, 2)
-    assert.ok(Math.abs(read.config.lora_alpha - 6) < 1e-12)
-    for (const [target, p] of written.tensors.targets) assert.equal(read.tensors.targets.get(target), p, target)
-    assert.is(read.tensors.targets.size, 3)
   }
+})
+
+test("ranks and alphas that PEFT's patterns set for some layers are an equivalent adapter of one rank", async () => {
+  const [small, large] = [pair(1, 4, 16), pair(3, 4, 4)]
+  const written = adapter({ [`${block}.mlp.lin1`]: small, [`${block}.attn.proj`]: large })
+  await writeSplit(at('patterns'), written)
+  const path = at('patterns/adapter_config.json')
+  const config = {
+    peft_type: 'LORA',
+    r: 1,
+    lora_alpha: 2,
+    rank_pattern: { proj: 3 },
+    alpha_pattern: { 'attn.proj': 12 },
+  }
+  writeFileSync(path, JSON.stringify(config))
+  const read = await readAdapter(at('patterns'))
+  const scaled = (p: LoraPair, alpha: number) => ({ config: { ...written.config, r: p.r, lora_alpha: alpha } })
+  for (const [target, p, alpha] of [
+    [`${block}.mlp.lin1`, small, 2],
+    [`${block}.attn.proj`, large, 12],
+  ] as const)
+    near(delta(read, target), delta({ ...scaled(p, alpha), tensors: written.tensors }, target), target)
+  writeFileSync(path, JSON.stringify({ ...config, rank_pattern: { '(a+)+$': 3 } }))
+  await refuses(readAdapter(at('patterns')), path, 'rank_pattern')
+})
+
+test('adapters of a SAM inside another module, or under the names of transformers, are the same adapters', async () => {
+  const written = mixed()
+  for (const prefix of ['base_model.model.model.', 'base_model.model.sam.', 'base_model.model._orig_mod.module.', '']) {
+    await writeSplit(at('nested'), written, prefix)
+    assert.equal(await readAdapter(at('nested')), written, prefix)
+  }
+  const iou = 'mask_decoder.iou_prediction_head'
+  const theirs = adapter({
+    'vision_encoder.layers.3.attn.proj': pair(2, 4, 4),
+    'vision_encoder.layers.3.mlp.lin1': pair(2, 4, 16),
+    [`${iou}.proj_in`]: pair(2, 8, 8),
+    [`${iou}.layers.0`]: pair(2, 8, 8),
+  })
+  await writeSplit(at('transformers'), theirs)
+  const { targets } = (await readAdapter(at('transformers'))).tensors
+  assert.equal([...targets.keys()], [`${block}.attn.proj`, `${block}.mlp.lin1`, `${iou}.layers.0`, `${iou}.layers.1`])
+  assert.equal(targets.get(`${iou}.layers.1`), theirs.tensors.targets.get(`${iou}.layers.0`))
+  const twice = new Map([
+    ...written.tensors.targets,
+    ...[...written.tensors.targets].map(([k, v]) => [`a.${k}`, v] as const),
+  ])
+  await writeSplit(at('twice'), { ...written, tensors: { targets: twice } })
+  await refuses(readAdapter(at('twice')), at('twice'), `adapts ${block}.attn.q twice`)
+})
+
+test('a byte order mark is no obstacle; a file of the old format is named for what it is', async () => {
+  const written = qv()
+  await writeAdapter(at('bom'), written)
+  const path = at('bom/adapter_config.json')
+  writeFileSync(path, `\ufeff${readFileSync(path, 'utf8')}`)
+  assert.equal(await readAdapter(at('bom')), written)
+  renameSync(at('bom/adapter_model.safetensors'), at('bom/adapter_model.bin'))
+  await refuses(readAdapter(at('bom')), at('bom/adapter_model.bin'), "PEFT's old format", 'safe_serialization=True')
+  rmSync(at('bom/adapter_model.bin'))
+  await refuses(readAdapter(at('bom')), at('bom'), 'no adapter_model.safetensors', 'not complete')
 })
 
 test("TinyViT's fused rows are interleaved head by head", async () => {
   const [rows, r] = [64, 1]
   const tiny = 'image_encoder.layers.1.blocks.0.attn'
   const written = adapter({ [`${tiny}.q`]: pair(r, 2, rows), [`${tiny}.v`]: pair(r, 2, rows) })
-  const { B } = fuseQkv(written).adapter.tensors.targets.get(`${tiny}.qkv`)!
+  const { B } = fuseQkv(written).targets.get(`${tiny}.qkv`)!
   const q = written.tensors.targets.get(`${tiny}.q`)!.B
   const v = written.tensors.targets.get(`${tiny}.v`)!.B
   // rows: head 0 q, k, v, then head 1; two columns, q's and v's
@@ -107,13 +204,13 @@ test("TinyViT's fused rows are interleaved head by head", async () => {
   assert.equal([B[2 * 64], B[2 * 64 + 1]], [0, v[0]])
   assert.equal([B[2 * 96], B[2 * 96 + 1]], [q[32], 0])
   assert.equal([B[2 * 191], B[2 * 191 + 1]], [0, v[63]])
-  await writeAdapter(at('tiny'), written, { fuseQkv: true })
+  await writeAdapter(at('tiny'), written)
   assert.equal(await readAdapter(at('tiny')), written)
 })
 
 test("a fused adapter of PEFT's own is the same adapter by parts", async () => {
   const theirs = adapter({ [`${block}.attn.qkv`]: pair(2, 4, 12) })
-  await writeAdapter(at('theirs'), theirs)
+  await writeSplit(at('theirs'), theirs)
   const read = await readAdapter(at('theirs'))
   const whole = delta(theirs, `${block}.attn.qkv`)
   'qkv'
@@ -157,11 +254,12 @@ test('what is not a plain LoRA adapter is refused by file and field', async () =
   const cases: [Record<string, unknown>, string][] = [
     [{ peft_type: 'IA3' }, 'peft_type'],
     [{ r: 0 }, 'r: '],
-    [{ r: 3 }, 'has rank 2, the configuration says 3'],
+    [{ r: 3 }, 'has rank 4, the configuration says 3'],
     [{ lora_alpha: -1 }, 'lora_alpha'],
     [{ use_dora: true }, 'use_dora'],
     [{ bias: 'all' }, 'bias'],
-    [{ rank_pattern: { qkv: 8 } }, 'rank_pattern'],
+    [{ rank_pattern: { qkv: 8 } }, 'has rank 4, the configuration says 8'],
+    [{ rank_pattern: { qkv: 0 } }, 'rank_pattern'],
     [{ modules_to_save: ['neck'] }, 'modules_to_save'],
   ]
   for (const [change, message] of cases) {
@@ -182,7 +280,7 @@ test('what is not a plain LoRA adapter is refused by file and field', async () =
 test('broken matrices are refused by name', async () => {
   const name = `base_model.model.${block}.attn.qkv.q`
   const write = async (tensors: Record<string, { shape: number[]; data: Float32Array }>) => {
-    await writeAdapter(at('broken'), qv())
+    await writeSplit(at('broken'), qv())
     await writeSafetensors(
       at('broken/adapter_model.safetensors'),
       Object.entries(tensors).map(([n, t]) => ({ name: n, ...t })),
