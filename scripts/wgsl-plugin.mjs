@@ -28,9 +28,19 @@ export function reflect(code, name, sources = [{ line: 1, file: `${name}.wgsl`, 
   return { name, code, sources, entries }
 }
 
+/**
+ * The text with stand-ins for what the parser does not know, line by line: a matrix of a subgroup is a vector, and its
+ * loads and stores take no type. Resources, their use and their layouts stay as they are.
+ */
+function withoutMatrixUnits(code) {
+  return code
+    .replace(/\bsubgroup_matrix_(?:left|right|result)\s*<[^<>]*>/g, 'vec4<f32>')
+    .replace(/\b(subgroupMatrix(?:Load|Store))\s*<(?:[^<>]|<[^<>]*>)*>/g, '$1')
+}
+
 function parse(code, name, sources) {
   try {
-    return new WgslReflect(code)
+    return new WgslReflect(withoutMatrixUnits(code))
   } catch (error) {
     const [, message, line] = /^(.*?)\.* Line: (\d+)$/.exec(error.message) ?? [null, error.message, 0]
     const source = sources.filter((s) => s.line <= line).at(-1)

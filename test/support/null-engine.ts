@@ -1,0 +1,22 @@
+/** @file Dawn's null backend, which validates and compiles shaders and runs nothing, with all features and limits it has. */
+import { create, globals } from 'webgpu'
+import { Engine } from '../../engine/device/engine'
+import { MATRIX_FEATURES } from '../../engine/device/matrix-units'
+import { LIMITS } from '../../src/host/gpu'
+
+const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
+// held for ever: the process crashes when create()'s object is collected
+Object.assign(globalThis, globals, { nullGpu: gpu })
+
+/** An engine with the features of matrix units. The caller destroys it. */
+export async function openNullEngine(): Promise<Engine> {
+  const adapter = await gpu.requestAdapter()
+  if (!adapter) throw new Error("Dawn's null backend has no adapter")
+  const missing = MATRIX_FEATURES.filter((feature) => !adapter.features.has(feature))
+  if (missing.length) throw new Error(`Dawn's null backend lacks ${missing.join(', ')}`)
+  const device = await adapter.requestDevice({
+    requiredFeatures: [...MATRIX_FEATURES] as GPUFeatureName[],
+    requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
+  })
+  return new Engine(device)
+}
