@@ -1,6 +1,7 @@
-// One step of Adam or AdamW on flat f32 arrays, with clipping by the global norm; a step whose gradient is not finite changes
+// One step of Adam or AdamW on flat f32 arrays, with clipping by the global norm; a step in which something is not finite changes
 // nothing. What changes from step to step is in `state`, a buffer, so that a recorded step can be replayed.
-// decide: from the sums of finite.wgsl, whether to skip the step and how to clip it; it also fills the report. One lane.
+// decide: from what finite.wgsl found and the losses, whether to skip the step and how to clip it; it also fills the report. One
+// lane.
 // update: values, m, v (count); about 15 FLOPs and 7 memory accesses an element. Grid: grid1d(count, 64 * rounds).
 // average: moves the averages (count) towards the values, by a fraction that changes from step to step. Same grid.
 // exchange: exchanges values and averages (count). Same grid.
@@ -26,19 +27,28 @@ struct State {
   average: f32,         // weight of the new values in their moving averages
 }
 
+struct Found {            // as in finite.wgsl
+  squares: f32,
+  count: u32,
+  key: u32,
+  index: u32,
+}
+
 struct Report {
   norm: f32,            // of the scaled gradient, before clipping
   clip: f32,
-  non_finite: f32,      // NaN or infinite elements of the gradient
+  non_finite: f32,      // NaN or infinite values in the step
   skipped: f32,         // 1: this step changed nothing
   steps: f32,           // since the host cleared the report, like the next two
   skipped_steps: f32,
+  key: u32,             // where the first value that is not finite was, as in finite.wgsl
+  index: u32,
   loss_sums: array<f32>, // of the steps that were not skipped
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> state: State;
-@group(0) @binding(2) var<storage, read> sums: array<f32>;
+@group(0) @binding(2) var<storage, read> found: Found;
 @group(0) @binding(3) var<storage, read> losses: array<f32>;
 @group(0) @binding(4) var<storage, read_write> report: Report;
 @group(0) @binding(5) var<storage, read> decision: Report;
@@ -50,14 +60,34 @@ struct Report {
 
 // use: lane-range, workgroup-index
 
+const KEY_LOSSES = 0xfffffffeu; // before gradients, after all else
+
+fn not_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u;
+}
+
 @compute @workgroup_size(1)
 fn decide() {
-  let norm = sqrt(sums[1]) * abs(state.scale);
+  var count = found.count;
+  var key = found.key;
+  var index = found.index;
+  for (var i = 0u; i < params.count; i++) {
+    if (not_finite(losses[i])) {
+      count += 1u;
+      if (key == 0u || key > KEY_LOSSES) {
+        key = KEY_LOSSES;
+        index = i;
+      }
+    }
+  }
+  let norm = sqrt(found.squares) * abs(state.scale);
   // squares of finite numbers may overflow: so the norm is checked too
-  let finite = sums[0] == 0.0 && (bitcast<u32>(norm) & 0x7f800000u) != 0x7f800000u;
+  let finite = count == 0u && !not_finite(norm);
+  report.key = key;
+  report.index = index;
   report.norm = norm;
   report.clip = select(1.0, min(1.0, params.max_norm / (norm + 1e-6)), params.max_norm > 0.0);
-  report.non_finite = sums[0];
+  report.non_finite = f32(count);
   report.skipped = select(1.0, 0.0, finite);
   report.steps += 1.0;
   report.skipped_steps += select(1.0, 0.0, finite);

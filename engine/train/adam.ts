@@ -6,7 +6,7 @@ import shader from '../../shaders/adam.wgsl'
 import type { Graph } from '../graph/graph'
 import { elementwiseGrid } from '../graph/lane-rounds'
 import type { Tensor } from '../device/tensor'
-import { finiteCheck } from '../ops/finite'
+import { type FirstFound, finiteCheck, firstFound } from '../ops/finite'
 import type { ParameterSet } from './parameters'
 
 export interface OptimizerConfig {
@@ -48,9 +48,11 @@ export interface OptimizerReport {
   norm: number
   /** The factor that clipped the gradient, at most 1. */
   clip: number
-  /** The number of elements of the last gradient that are NaN or infinite. */
+  /** The number of NaN or infinite values in the last step: parameters, inspected tensors, losses and gradients. */
   nonFinite: number
-  /** True if the last step changed nothing because its gradient or the gradient's norm is not finite. */
+  /** The first of them; null if there is none. */
+  first: FirstFound | null
+  /** True if the last step changed nothing because there was such a value or the gradient's norm is not finite. */
   skipped: boolean
   /** Steps since the report was cleared. */
   steps: number
@@ -61,11 +63,13 @@ export interface OptimizerReport {
 }
 
 /** Elements of the report before the sums of the losses. */
-const HEAD = 6
+const HEAD = 8
 
 /**
- * Records one step over all parameters: it reads their gradients and changes their values and moments.
+ * Records one step over all parameters: it reads their gradients and changes their values and moments, unless something is not
+ * finite.
  * @param losses any small number of values, summed in the report
+ * @param inspected what was found in other tensors of the step, see `inspect`
  * @throws Error if a setting is out of range
  */
 export function recordOptimizerStep(
@@ -73,6 +77,7 @@ export function recordOptimizerStep(
   parameters: ParameterSet,
   config: OptimizerConfig,
   losses: Tensor | null = null,
+  inspected: Tensor | null = null,
 ): OptimizerStep {
   checkOptimizer(config)
   const [beta1, beta2] = config.betas
@@ -92,11 +97,8 @@ export function recordOptimizerStep(
   const state = g.input('optimizer: state', [5])
   // persistent, because it counts over many runs
   const report = g.engine.persistent('optimizer', 'optimizer: report', [HEAD + Math.max(1, count)])
-  const sums = finiteCheck(
-    g,
-    parameters.chunks.map(({ gradients }) => gradients),
-  )
-  g.dispatch(shader, 'decide', { state, sums, losses, report }, params, [1])
+  const found = finiteCheck(g, parameters.chunks, inspected)
+  g.dispatch(shader, 'decide', { state, found, losses, report }, params, [1])
   if (config.average && !parameters.averaged) throw new Error('the parameters were made without averages')
   for (const { gradients, values, m, v, averages, decays } of parameters.chunks) {
     const bindings = { state, decision: report, gradients, values, m, v }
@@ -151,9 +153,11 @@ export function optimizerState(
 /** Decodes the report; `losses` is the number of losses that were recorded. */
 export function optimizerReport(values: Float32Array, losses = 0): OptimizerReport {
   const [norm, clip, nonFinite, skipped, steps, skippedSteps] = values
+  const [key, index] = new Uint32Array(values.buffer, values.byteOffset + 4 * (HEAD - 2), 2)
+  const first = firstFound(key, index)
   const mean = (sum: number) => sum / (steps - skippedSteps)
   const sums = Array.from(values.subarray(HEAD, HEAD + losses))
-  return { norm, clip, nonFinite, skipped: skipped !== 0, steps, skippedSteps, losses: sums.map(mean) }
+  return { norm, clip, nonFinite, first, skipped: skipped !== 0, steps, skippedSteps, losses: sums.map(mean) }
 }
 
 /** @throws Error that names the first setting that is out of range */

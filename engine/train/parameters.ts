@@ -131,6 +131,17 @@ export class ParameterSet {
     return this.place(name).tensor
   }
 
+  /** The name of the parameter that has element `index`, counted through all chunks. @throws Error if there is none */
+  nameAt(index: number): string {
+    let start = 0
+    const starts = this.chunks.map(({ values }) => (start += values.size) - values.size)
+    for (const [name, { tensor, chunk, offset }] of this.places) {
+      const first = starts[chunk] + offset
+      if (index >= first && index < first + tensor.size) return name
+    }
+    throw new Error(`there is no parameter with element ${index}`)
+  }
+
   private place(name: string): Place {
     const place = this.places.get(name)
     if (!place) throw new Error(`there is no parameter ${name}`)

@@ -9,6 +9,7 @@ import { add, addProduct, scale } from '../ops/pointwise'
 import type { SamModel } from '../sam/sam-model'
 import { type Recomputation, recomputeNothing, recomputing } from '../sam/recomputation'
 import type { OptimizerConfig } from './adam'
+import type { FiniteGuard } from './finite-guard'
 import { countFrozenParts } from './frozen-parts'
 
 export interface LossConfig {
@@ -98,7 +99,7 @@ export const LOSS_TERMS = ['dice', 'bce', 'iou', 'head'] as const
 
 /** The tensors that the host writes before each run, by the names of their data. */
 export type MicroBatchInputs = Record<
-  Exclude<keyof PromptedBatch, 'weights' | 'headTargets'> | 'counts' | 'iouSupervision' | 'share',
+  Exclude<keyof PromptedBatch, 'weights' | 'headTargets'> | 'counts' | 'iouSupervision' | 'share' | 'place',
   Tensor
 > &
   Partial<Record<'images' | 'sizes' | 'features' | 'weights' | 'headTargets' | 'imageShare', Tensor>>
@@ -106,7 +107,7 @@ export type MicroBatchInputs = Record<
 /**
  * Records the forward and backward pass of a micro-batch. Every run adds the loss to `loss` (1) and its terms to
  * `parts` ((1) each; those of the IoU head and of the prompt head with their weights), and gradients to those of the
- * parameters.
+ * parameters; `guard` looks at what goes in and at what comes out.
  * @throws Error if something in the parts to leave out trains, or the prompt head is missing
  */
 export function recordMicroBatch(
@@ -114,6 +115,7 @@ export function recordMicroBatch(
   config: StepConfig,
   loss: Tensor,
   parts: Readonly<Record<(typeof LOSS_TERMS)[number], Tensor>>,
+  guard: FiniteGuard,
 ): { g: Graph; inputs: MicroBatchInputs } {
   const { microBatch, slots, recompute = recomputeNothing, storage, frozen = 0 } = config
   if (frozen && frozen > countFrozenParts(model))
@@ -122,9 +124,15 @@ export function recordMicroBatch(
     )
   const prompts = microBatch * config.prompts
   const g = new Graph(model.engine, true, { recompute: recomputing(recompute), storage })
-  const { encoded, inputs } = frozen ? encodeRest(g, model, microBatch, frozen) : encode(g, model, microBatch)
+  const place = g.input('place of the micro-batch in the step', [1])
+  const inspect = inspector(g, guard, place)
+  const { encoded, inputs } = frozen
+    ? encodeRest(g, model, microBatch, frozen, inspect)
+    : encode(g, model, microBatch, inspect)
+  inspect(encoded, 'activation', microBatch, 'the output of the image encoder for image')
   const t: MicroBatchInputs = {
     ...inputs,
+    place,
     coords: g.input('coords', [prompts, slots, 2]),
     labels: g.input('labels', [prompts, slots]),
     imageIndex: g.input('image index', [prompts]),
@@ -134,7 +142,10 @@ export function recordMicroBatch(
     iouSupervision: g.input('IoU supervision', [prompts]),
     share: g.input('share of the step', [1]),
   }
+  inspect(t.targets, 'input', prompts, 'the target mask of prompt')
   const { logits, iou } = model.decode(g, encoded, t)
+  inspect(logits, 'activation', prompts, 'the mask logits of prompt')
+  inspect(iou, 'activation', prompts, 'the predicted IoU of prompt')
   const { dice, bce, smooth = 1, boundary = 0 } = config.loss
   const pixelWeights = boundary ? boundaryWeights(g, { targets: t.targets, boundary }) : null
   const terms = { logits, targets: t.targets, pixelWeights, dice, bce, smooth }
@@ -163,7 +174,7 @@ export function recordMicroBatch(
   for (const name of LOSS_TERMS)
     if (reported[name]) addProduct(g, reported[name], t.share, { tensor: parts[name], accumulate: 1 })
   if (config.loss.head)
-    recordHead(g, model, { encoded, images: microBatch, weight: config.loss.head, t, loss, part: parts.head })
+    recordHead(g, model, { encoded, images: microBatch, weight: config.loss.head, t, loss, part: parts.head, inspect })
   g.backward(mean, t.share)
   return { g, inputs: t }
 }
@@ -175,31 +186,54 @@ interface HeadRecording {
   t: MicroBatchInputs
   loss: Tensor
   part: Tensor
+  inspect: Inspect
 }
 
 /**
  * Records the prompt head and its loss, whose gradient joins the backward pass that follows. Its share of the step is that of
  * the images, not of the prompts, because it looks at whole images.
  */
-function recordHead(g: Graph, model: SamModel, { encoded, images, weight, t, loss, part }: HeadRecording): void {
+function recordHead(
+  g: Graph,
+  model: SamModel,
+  { encoded, images, weight, t, loss, part, inspect }: HeadRecording,
+): void {
   if (!model.promptHead) throw new Error('the model has no prompt head to train')
   t.headTargets = g.input('targets of the prompt head', [images * model.maskSide ** 2, 3])
   t.imageShare = g.input('share of the images', [1])
+  inspect(t.headTargets, 'input', images, 'targets of the prompt head for image')
   const logits = model.promptHead.record(g, encoded, model.side)
+  inspect(logits, 'activation', images, 'the output of the prompt head for image')
   const own = scale(g, headLoss(g, { logits, targets: t.headTargets, images, emphasis: HEAD_EMPHASIS }), weight)
   for (const tensor of [loss, part]) addProduct(g, own, t.imageShare, { tensor, accumulate: 1 })
   g.seed([[own, t.imageShare]])
 }
 
+/**
+ * Records looking at a tensor with the same number of elements for each of `count` images or prompts; `what` names them without
+ * their number in the batch.
+ */
+type Inspect = (x: Tensor, kind: 'input' | 'activation', count: number, what: string) => void
+
+const inspector =
+  (g: Graph, guard: FiniteGuard, place: Tensor): Inspect =>
+  (x, kind, count, what) =>
+    guard.inspect(g, x, place, kind, (index, microBatch) => {
+      const within = Math.floor(index / (x.size / count))
+      return `${what} ${microBatch * count + within + 1} of the batch`
+    })
+
 /** The whole encoder, from images. */
-function encode(g: Graph, model: SamModel, images: number) {
+function encode(g: Graph, model: SamModel, images: number, inspect: Inspect) {
   const { inputSize: size } = model
   const inputs = { images: g.input('images', [images, size, size, 3]), sizes: g.input('valid sizes', [images, 2]) }
+  inspect(inputs.images, 'input', images, 'pixels of image')
   return { inputs, encoded: model.encode(g, inputs.images, inputs.sizes) }
 }
 
 /** The encoder without its first `frozen` parts, from features. */
-function encodeRest(g: Graph, model: SamModel, images: number, frozen: number) {
+function encodeRest(g: Graph, model: SamModel, images: number, frozen: number, inspect: Inspect) {
   const features = g.input('features', model.featureShape(frozen, images))
+  inspect(features, 'input', images, 'features of image')
   return { inputs: { features }, encoded: model.encodeFrom(g, features, frozen) }
 }

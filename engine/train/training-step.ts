@@ -12,6 +12,7 @@ import { fill } from '../ops/pointwise'
 import { tokenCounts } from '../sam/predictor'
 import type { SamModel } from '../sam/sam-model'
 import { type OptimizerStep, optimizerReport, optimizerState, recordOptimizerStep } from './adam'
+import { FiniteGuard, type NonFiniteOrigin } from './finite-guard'
 import type { ParameterSet } from './parameters'
 import {
   type FeatureBatch,
@@ -41,10 +42,12 @@ export interface StepReport {
   parts: LossParts
   /** Global norm of the gradient before clipping. */
   gradientNorm: number
-  /** The number of gradient elements that are NaN or infinite. */
+  /** The number of NaN or infinite values among what went into the step, what it computed, and its gradient. */
   nonFinite: number
-  /** True if the update was skipped because the gradient or its norm is not finite. */
+  /** True if the update was skipped because there was such a value, or the gradient's norm is not finite. */
   skipped: boolean
+  /** Where the first of them was; null if the update was not skipped. */
+  origin: NonFiniteOrigin | null
 }
 
 /** The losses that accumulate over a step: the whole and its terms. */
@@ -64,6 +67,7 @@ export class TrainingStep {
     private readonly optimizer: OptimizerStep,
     private readonly inputs: MicroBatchInputs,
     private readonly losses: Tensor,
+    private readonly guard: FiniteGuard,
     /** Dispatches and bytes of one micro-batch and of the work that is done once a step. */
     readonly plan: MemoryReport,
   ) {}
@@ -86,20 +90,23 @@ export class TrainingStep {
     const [loss, dice, bce, iou, head] = LOSSES.map((_, i) => losses.slice(i * LOSS_STRIDE, i * LOSS_STRIDE + 1))
     const parts = { dice, bce, iou, head }
 
-    const { g, inputs } = recordMicroBatch(model, config, loss, parts)
+    const guard = new FiniteGuard(engine)
+    const { g, inputs } = recordMicroBatch(model, config, loss, parts, guard)
     const microBatch = await g.compile()
 
     const c = new Graph(engine)
     parameters.zeroGradients(c)
     fill(c, losses, 0)
+    guard.clear(c)
     const clear = await c.compile()
 
     const u = new Graph(engine)
-    const optimizer = recordOptimizerStep(u, parameters, config.optimizer, loss)
+    const optimizer = recordOptimizerStep(u, parameters, config.optimizer, loss, guard.found)
     afterUpdate?.(u)
     const update = await u.compile()
     const plan = memoryReport(engine, [clear, microBatch, update], g.segments)
-    return new TrainingStep(engine, parameters, config, { clear, microBatch, update }, optimizer, inputs, losses, plan)
+    const programs = { clear, microBatch, update }
+    return new TrainingStep(engine, parameters, config, programs, optimizer, inputs, losses, guard, plan)
   }
 
   /**
@@ -127,6 +134,7 @@ export class TrainingStep {
         if (!tensor) throw new Error(`this training step was not recorded for ${name}`)
         programs.microBatch.write(tensor, data)
       }
+      programs.microBatch.write(t.place, Uint32Array.of(i))
       programs.microBatch.write(t.counts, tokenCounts(batch.labels, config.slots))
       programs.microBatch.write(
         t.iouSupervision,
@@ -153,8 +161,10 @@ export class TrainingStep {
       ...(ofIou > 0 && { iou: iou / ofIou }),
       ...(ofHead > 0 && { head: head / ofHead }),
     }
-    const { norm, nonFinite, skipped } = optimizerReport(await this.engine.read(this.optimizer.report), 1)
-    return { loss, parts, gradientNorm: norm, nonFinite, skipped }
+    const report = optimizerReport(await this.engine.read(this.optimizer.report), 1)
+    const { norm, nonFinite, skipped } = report
+    const origin = this.guard.origin(report, this.parameters)
+    return { loss, parts, gradientNorm: norm, nonFinite, skipped, origin }
   }
 
   /** Fills all intermediates with NaN, for tests: see Program.poison. */
@@ -175,6 +185,7 @@ export class TrainingStep {
   destroy(): void {
     for (const program of Object.values(this.programs)) program.destroy()
     this.engine.release(this.losses)
+    this.guard.release()
     this.engine.release(this.optimizer.report)
   }
 }

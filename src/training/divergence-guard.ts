@@ -1,8 +1,8 @@
-/** @file Ends a run whose loss or gradients are no longer finite. */
+/** @file Ends a run whose parameters, loss or gradients are no longer finite. */
 import type { StepReport } from '../../engine/train/training-step'
 import { UserError } from '../host/errors'
 
-/** A run ends after this many consecutive updates were skipped because gradients were not finite. */
+/** A run ends after this many consecutive updates were skipped because something was not finite. */
 const MAX_SKIPPED = 5
 const REMEDY = 'A lower --lr, a longer --warmup or a smaller --max-norm may help.'
 
@@ -19,13 +19,18 @@ export class DivergenceGuard {
   /**
    * Checks the numbers of a step.
    * @returns the number of consecutive updates skipped, this one included
-   * @throws UserError if the loss is not finite, or too many consecutive updates were skipped
+   * @throws UserError if the parameters or the loss are not finite, or too many consecutive updates were skipped
    */
-  check(step: number, { loss, skipped }: StepReport): number {
-    if (!Number.isFinite(loss)) throw this.diverged(`the loss of step ${step} is ${loss}`)
+  check(step: number, { loss, skipped, origin }: StepReport): number {
+    // every later step would find the same, whatever the loss looks like
+    if (origin?.kind === 'parameter') throw this.diverged(`step ${step}: ${origin.where} are not finite numbers`)
+    const from = origin && origin.kind !== 'loss' ? `, and before it ${origin.where}` : ''
+    if (!Number.isFinite(loss)) throw this.diverged(`the loss of step ${step} is ${loss}${from}`)
     this.skipped = skipped ? this.skipped + 1 : 0
     if (this.skipped >= MAX_SKIPPED)
-      throw this.diverged(`the gradients of ${MAX_SKIPPED} steps in a row, up to step ${step}, are not finite`)
+      throw this.diverged(
+        `the numbers of ${MAX_SKIPPED} steps in a row, up to step ${step}, are not finite, in the last ${origin?.where}`,
+      )
     return this.skipped
   }
 

@@ -14,20 +14,20 @@ import { openModel } from '../../src/model/open-model'
 import { engine } from './engine'
 import { randomArray, randoms } from './random'
 
-export const openToy = (name: 'toy_vit' | 'toy_tiny_vit', inputSize?: number): Promise<SamModel> =>
-  openModel(engine, `golden/files/${name}.pth`, {
+export const openToy = (name: 'toy_vit' | 'toy_tiny_vit', inputSize?: number, on = engine): Promise<SamModel> =>
+  openModel(on, `golden/files/${name}.pth`, {
     config: JSON.parse(readFileSync(`golden/files/${name}.json`, 'utf8')),
     inputSize,
   })
 
 /** Attaches an adapter to the model. With `fill` B is random too, not zero as training starts it. */
-export function adapt(model: SamModel, over: Partial<LoraConfig> = {}, fill = true) {
+export function adapt(model: SamModel, over: Partial<LoraConfig> = {}, fill = true, averaged = false) {
   const config: LoraConfig = { rank: 4, alpha: 8, rslora: false, targets: ['q', 'v'], blocks: null, ...over }
   const layers = loraLayers(model, config)
   const specs = loraSpecs(layers, config.rank, new Rng(5)).map((spec, i) =>
     fill && spec.name.endsWith('lora_B') ? { ...spec, init: randomArray(70 + i, spec.init.length, 0.2) } : spec,
   )
-  const parameters = new ParameterSet(engine, specs)
+  const parameters = new ParameterSet(model.engine, specs, undefined, averaged)
   const adapter = attachLora(layers, config, (name) => parameters.get(name))
   return { config, layers, parameters, adapter }
 }

@@ -4,8 +4,12 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import preprocess from '../../../shaders/preprocess.wgsl'
+import { Engine } from '../../../engine/device/engine'
+import type { Shader } from '../../../engine/device/shader'
 import { maskSupervision } from '../../../engine/ops/mask-loss'
 import { Predictor } from '../../../engine/sam/predictor'
+import type { SamModel } from '../../../engine/sam/sam-model'
 import { defaultOptimizer } from '../../../engine/train/adam'
 import type { LoraConfig, LoraTarget } from '../../../engine/train/lora'
 import { type FeatureBatch, type MicroBatch, type StepConfig, TrainingStep } from '../../../engine/train/training-step'
@@ -17,8 +21,8 @@ const model = await openToy('toy_tiny_vit', 48)
 const targets: LoraTarget[] = ['q', 'v', 'lin2', 'decoder.v']
 
 /** A step on a new adapter, the same each time. B is not zero, so that no gradient is zero at the start. */
-async function trainer(over: Partial<StepConfig> = {}, lora: Partial<LoraConfig> = { targets }) {
-  const { adapter, parameters } = adapt(model, lora)
+async function trainer(over: Partial<StepConfig> = {}, lora: Partial<LoraConfig> = { targets }, on = model) {
+  const { adapter, parameters } = adapt(on, lora, true, !!over.optimizer?.average)
   const config: StepConfig = {
     microBatch: 1,
     prompts: 3,
@@ -27,7 +31,7 @@ async function trainer(over: Partial<StepConfig> = {}, lora: Partial<LoraConfig>
     optimizer: { ...defaultOptimizer, algorithm: 'adamw' },
     ...over,
   }
-  const step = await TrainingStep.create(model, parameters, config)
+  const step = await TrainingStep.create(on, parameters, config)
   // the step is recorded and keeps its adapter; the model is free for another
   adapter.detach()
   return {
@@ -253,17 +257,78 @@ test('padding prompts do not change the result, whatever they contain', async ()
 })
 
 test('NaN pixels skip the update, are reported, and do not affect later steps', async () => {
-  const own = await trainer()
+  const own = await trainer({ optimizer: { ...defaultOptimizer, average: 0.9 } })
   const [batch, next] = batches(2, 2)
   const bits = await own.parameters.download()
   const images = batch.images.slice()
   images[1000] = NaN
-  const report = await own.once([{ ...batch, images }, next], 0.01)
+  const report = await own.once([next, { ...batch, images }], 0.01)
   assert.ok(report.skipped && report.nonFinite > 0, `skipped: ${report.skipped}, elements: ${report.nonFinite}`)
+  assert.equal(report.origin, { kind: 'input', where: 'pixels of image 2 of the batch' })
   assert.equal(await own.parameters.download(), bits)
   const after = await own.once([batch, next], 0.01)
-  assert.ok(!after.skipped && after.nonFinite === 0 && Number.isFinite(after.loss))
+  assert.ok(!after.skipped && after.nonFinite === 0 && after.origin === null && Number.isFinite(after.loss))
   assert.ok((await own.parameters.download()).some(({ values }, i) => values.some((x, j) => x !== bits[i].values[j])))
+  own.end()
+})
+
+/** Runs `use` with a model on an engine whose `shader` has another text, as if compiled by another driver. */
+async function patched(shader: Shader, text: string, use: (model: SamModel) => Promise<void>) {
+  const { code } = shader
+  assert.not.equal(text, code)
+  shader.code = text
+  try {
+    await use(await openToy('toy_tiny_vit', 48, new Engine(engine.device)))
+  } finally {
+    shader.code = code
+  }
+}
+
+const finiteBits = 'fn finite(x: f32) -> f32 { return select(x, 0.0, (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u); }'
+
+test('NaN pixels are found where a driver turns them into numbers before anything is computed', async () => {
+  const code = preprocess.code.replace('x[i]', 'finite(x[i])').replace('@compute', `${finiteBits}\n@compute`)
+  await patched(preprocess, code, async (laundering) => {
+    const own = await trainer({}, { targets }, laundering)
+    const [batch] = batches(2)
+    const bits = await own.parameters.download()
+    const images = batch.images.slice()
+    images[images.length - 1] = -Infinity
+    images[9] = NaN
+    const report = await own.once([{ ...batch, images }], 0.01)
+    assert.ok(Number.isFinite(report.loss) && Number.isFinite(report.gradientNorm), 'nothing else shows it')
+    assert.equal([report.skipped, report.nonFinite], [true, 2])
+    assert.equal(report.origin, { kind: 'input', where: 'pixels of image 1 of the batch' })
+    assert.equal(await own.parameters.download(), bits)
+    assert.not((await own.once([batch], 0.01)).skipped)
+    own.end()
+  })
+})
+
+test('the origin of what is not finite: parameters, targets, predicted masks, the norm of the gradient', async () => {
+  const own = await trainer()
+  const [batch] = batches(2)
+  const bits = await own.parameters.download()
+  const skipped = async (data: MicroBatch, kind: string, where: RegExp) => {
+    const before = await own.parameters.download()
+    const { skipped, origin } = await own.once([batches(1)[0], data], 0.01)
+    assert.is(skipped, true)
+    assert.is(origin?.kind, kind)
+    assert.match(origin!.where, where)
+    assert.equal(await own.parameters.download(), before)
+  }
+  const masks = batch.targets.slice()
+  masks[model.maskSide ** 2] = NaN
+  await skipped({ ...batch, targets: masks }, 'input', /^the target mask of prompt 5 of the batch$/)
+  const poisoned = bits.map((state, i) => ({ ...state, values: i === 1 ? state.values.map(() => NaN) : state.values }))
+  own.parameters.upload(poisoned)
+  await skipped(batch, 'parameter', new RegExp(`^values of the parameter ${bits[1].name}$`))
+  // finite, but so large that products of it overflow
+  const huge = (x: Float32Array) => x.map((v) => v * 1e30)
+  own.parameters.upload(bits.map((state) => ({ ...state, values: huge(state.values) })))
+  await skipped(batch, 'activation', /^the output of the image encoder for image 1 of the batch$/)
+  own.parameters.upload(bits)
+  assert.not((await own.once([batch], 0.01)).skipped)
   own.end()
 })
 

@@ -369,7 +369,7 @@ test('a checkpoint of another configuration or of another version is refused wit
   }
 })
 
-test('a loss of NaN ends the run with advice, and the checkpoint stays', async () => {
+test('a parameter that is NaN ends the run with advice, and the checkpoint stays', async () => {
   const run = runFolder(join(scratch, 'poisoned'))
   await cp(join(scratch, 'interrupted'), run.root, { recursive: true })
   const { progress, parameters } = await readCheckpoint(run.best)
@@ -378,20 +378,27 @@ test('a loss of NaN ends the run with advice, and the checkpoint stays', async (
   await writeCheckpoint(run.last, { progress, parameters })
   const before = await readFile(join(run.last, CHECKPOINT))
   const said = await refusal(resume('poisoned'))
-  assert.match(said, /UserError: the loss of step 4 is NaN\..*--lr[^]*checkpoint of step 3 .*--resume/)
+  const message =
+    /UserError: step 4: values of the parameter (\S+) are not finite.*--lr[^]*checkpoint of step 3 .*--resume/
+  assert.is(message.exec(said)?.[1], parameters[0].name, said)
   assert.ok(before.equals(await readFile(join(run.last, CHECKPOINT))))
 })
 
 test('a few skipped updates are tolerated, many in a row end the run', () => {
   const guard = new DivergenceGuard(() => 'Resume it.')
   const parts = { dice: 1, bce: 1 }
-  const skipped = { loss: 1, parts, gradientNorm: Infinity, nonFinite: 7, skipped: true }
-  const fine = { loss: 1, parts, gradientNorm: 1, nonFinite: 0, skipped: false }
+  const origin = { kind: 'gradient', where: 'the gradient of neck.0' } as const
+  const skipped = { loss: 1, parts, gradientNorm: Infinity, nonFinite: 7, skipped: true, origin }
+  const fine = { loss: 1, parts, gradientNorm: 1, nonFinite: 0, skipped: false, origin: null }
   for (const report of [skipped, skipped, skipped, skipped, fine, skipped, skipped, skipped, skipped])
     guard.check(1, report)
-  assert.throws(() => guard.check(9, skipped), /of 5 steps in a row, up to step 9, are not finite[^]*Resume it\./)
+  const message = /of 5 steps in a row, up to step 9, are not finite, in the last the gradient of neck.0[^]*Resume it\./
+  assert.throws(() => guard.check(9, skipped), message)
   const resumed = new DivergenceGuard(() => '', 4)
   assert.throws(() => resumed.check(1, skipped), 'of 5 steps in a row')
+  const fresh = new DivergenceGuard(() => '')
+  const pixels = { kind: 'input', where: 'pixels of image 2 of the batch' } as const
+  assert.throws(() => fresh.check(3, { ...skipped, loss: NaN, origin: pixels }), /step 3 is NaN.*pixels of image 2/)
 })
 
 test('a device that is out of memory is reported, with advice', async () => {
