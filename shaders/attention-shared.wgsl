@@ -343,7 +343,7 @@ fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
     let o_at = out_starts(row, it.head);
     var dp = mat4x4f();
     for (var c = 0u; c < params.head4; c += 4u) {
-      var four: mat4x4f;
+      var four = mat4x4f();
       if (lane < 32u) {
         four = load_dout(o_at, c + staged_channel(lane));
       } else {
@@ -424,7 +424,7 @@ fn backward_kv(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
     let o_at = out_starts(row, it.head);
     var dp = mat4x4f();
     for (var c = 0u; c < params.head4; c += 4u) {
-      var four: mat4x4f;
+      var four = mat4x4f();
       if (lane < 32u) {
         four = load(at + params.channels4, c + staged_channel(lane));
       } else {

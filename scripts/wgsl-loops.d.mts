@@ -1,0 +1,2 @@
+export function uninitialisedInLoops(code: string): { line: number; name: string }[]
+export function checkShaders(folder: string): string[]
