@@ -15,6 +15,7 @@ import { train } from '../../../src/training/train'
 import { beginRun, resumeRun, runFolder } from '../../../src/training/run-folder'
 import { readAnyAdapter } from '../../../src/weights/any-adapter'
 import { engine } from '../../support/engine'
+import { smallEngine } from '../../support/small-engine'
 import { fingerprint, temporary, toyConfig, toyData } from '../../support/toy-training'
 
 const scratch = await temporary()
@@ -117,7 +118,8 @@ test('a cell that fails is reported, and the next ones still run', async () => {
     join(scratch, 'bad', 'split.json'),
     'r',
   )
-  // a batch that no adapter can bind
+  // a batch that an adapter of WebGPU's default limits cannot bind
+  const own = await smallEngine()
   const huge = {
     ...bad[0],
     name: 'huge',
@@ -134,7 +136,8 @@ test('a cell that fails is reported, and the next ones still run', async () => {
     stop: () => false,
     log() {},
   }
-  const { outcomes, finished } = await ablate(engine, { ...options, cells: [huge, ...bad] })
+  const { outcomes, finished } = await ablate(own, { ...options, cells: [huge, ...bad] })
+  own.destroy()
   assert.ok(finished)
   assert.match(outcomes[0].failure!, 'does not fit the adapter')
   assert.ok(outcomes[1].result)

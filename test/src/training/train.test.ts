@@ -247,8 +247,11 @@ test('the micro-batch changes no more than rounding, and one that does not fit i
   await start('micro', {}, { microBatch: 2, maxSteps: 1, validation: { every: 0 } })
   const [two, one] = [await first('micro'), await first('whole')]
   assert.ok(Math.abs(two - one) < 1e-5 * one, `${two} against ${one}`)
-  const huge = start('huge', {}, { size: 1024, prompts: { count: 512 } })
+  const { smallEngine } = await import('../../support/small-engine')
+  const own = await smallEngine()
+  const huge = start('huge', { engine: own }, { size: 1024, prompts: { count: 512 } })
   assert.match(await refusal(huge), /UserError: this training step does not fit the adapter: .* use a smaller/)
+  own.destroy()
 })
 
 test('a run interrupted and resumed, again and again, ends with the same bits', async () => {
