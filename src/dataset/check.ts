@@ -70,7 +70,7 @@ export async function checkDataset(folder: string | string[], options: CheckOpti
       known.push({ id, group, fingerprint: fingerprint({ width, height, rgb }) })
       if (rgb.every((v) => v === rgb[0])) add('warning', 'flat', 'the image has the same value everywhere')
       const { map, remarks } = await readLabelSource(labels, image)
-      instances += checkPair(map, image, 1)
+      instances += checkPair(map, image, 1).length
       for (const remark of remarks) add('warning', 'shapes', remark)
       if (orientation)
         add(

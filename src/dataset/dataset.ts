@@ -1,7 +1,7 @@
 /** @file Opens a dataset (images/ and masks/, or images and COCO annotations), checks its pairs and loads their pixels. */
 import { existsSync, statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
-import type { LabelMap } from '../../engine/image/label-map'
+import type { InstanceBox, LabelMap } from '../../engine/image/label-map'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { messageOf, UserError } from '../host/errors'
 import type { Size } from '../../engine/image/size'
@@ -10,6 +10,7 @@ import { unclearCrowds } from './coco-json'
 import type { Image } from '../images/image'
 import { exchangesSides } from '../images/orientation'
 import { readImage } from '../images/read-image'
+import { particleStatistics } from './augment/magnification'
 import { boxes } from './instances'
 import { readLabels } from '../images/read-labels'
 import { readGroups } from './groups'
@@ -26,6 +27,9 @@ export interface DatasetItem {
   width: number
   height: number
   instances: number
+  /** The particles that are large enough for training, and their median diameter in pixels: see particleStatistics. */
+  particles: number
+  diameter: number
 }
 
 export interface BadItem {
@@ -97,7 +101,9 @@ export async function openDataset(folder: string | string[], options: DatasetOpt
       const image = await readImage(imagePath)
       const { width, height } = image
       const { map, remarks } = await readLabelSource(labels, image)
-      items.push({ id, imagePath, labels, group, width, height, instances: checkPair(map, image, minPixels) })
+      const found = checkPair(map, image, minPixels)
+      const counts = { instances: found.length, ...particleStatistics(found) }
+      items.push({ id, imagePath, labels, group, width, height, ...counts })
       notes.push(...remarks.map((reason) => ({ id, reason })))
     } catch (error) {
       bad.push({ id, reason: messageOf(error) })
@@ -187,12 +193,12 @@ const MAX_COVERAGE_WITHOUT_BACKGROUND = 0.3
 /** A label of this fraction that has all four corners of the image is the ground between the particles. */
 const MAX_COVERAGE_WITH_CORNERS = 0.5
 
-/** The number of instances of a pair. @throws UserError with the reason if it cannot be used */
+/** The instances of a pair. @throws UserError with the reason if it cannot be used */
 export function checkPair(
   labels: LabelMap,
   image: Pick<Image, 'width' | 'height' | 'orientation'>,
   minPixels: number,
-): number {
+): InstanceBox[] {
   const { width, height, data } = labels
   const reason = sizeProblem(image, labels, 'its labels')
   if (reason) throw new UserError(reason)
@@ -213,7 +219,7 @@ export function checkPair(
     )
   if (largest.area < minPixels)
     throw new UserError(`its largest instance has ${largest.area} pixels, fewer than the required ${minPixels}`)
-  return found.length
+  return found
 }
 
 /** Reads an item's pixels. @throws UserError if its files have changed size since the dataset was opened */

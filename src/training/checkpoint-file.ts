@@ -18,7 +18,7 @@ import { sameShape } from '../weights/tensor-file'
  * Raised when checkpoints of earlier versions can no longer be resumed rightly: when the definition of `configHash`
  * changes, or a default of the configuration (the hash covers only values that differ from the defaults).
  */
-export const CHECKPOINT_VERSION = 3
+export const CHECKPOINT_VERSION = 4
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const rng = v.strictTuple([count, count, count, count])

@@ -50,7 +50,7 @@ const strength = (name: keyof typeof augmentLimits) => {
   const [low, high] = augmentLimits[name]
   return v.optional(number(low, high))
 }
-const MAGNIFICATION = 'two magnifications, the smaller first'
+const MAGNIFICATION = "'auto', or two magnifications, the smaller first"
 const magnification = number(...magnificationLimits)
 const Augment = v.strictObject({
   flip: v.optional(flag),
@@ -58,9 +58,15 @@ const Augment = v.strictObject({
   crop: strength('crop'),
   zoomOut: strength('zoomOut'),
   magnification: v.optional(
-    v.pipe(
-      v.strictTuple([magnification, magnification], MAGNIFICATION),
-      v.check(([low, high]) => low <= high, MAGNIFICATION),
+    v.union(
+      [
+        v.literal('auto'),
+        v.pipe(
+          v.strictTuple([magnification, magnification], MAGNIFICATION),
+          v.check(([low, high]) => low <= high, MAGNIFICATION),
+        ),
+      ],
+      MAGNIFICATION,
     ),
   ),
   rotate: strength('rotate'),

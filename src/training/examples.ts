@@ -10,7 +10,8 @@ import type { Rng } from '../../engine/rng'
 import { maskSupervision } from '../../engine/ops/mask-loss'
 import type { MicroBatch } from '../../engine/train/training-step'
 import { augment, type AugmentOptions } from '../dataset/augment/augment'
-import { boundMagnification, defaultMagnification } from '../dataset/augment/magnification'
+import { autoMagnification, type SizeRange, WHOLE_SHARE } from '../dataset/augment/auto-magnification'
+import { boundMagnification, type Magnification, particleStatistics } from '../dataset/augment/magnification'
 import { boxes } from '../dataset/instances'
 import type { Sample } from '../dataset/sample'
 import { inputSize, type TrainConfig } from './config'
@@ -48,21 +49,46 @@ const SUPERVISED: Record<PromptKind, number> = {
 /** Prompt entries (points, box corners) that the configured kinds of prompts need: the same in every step. */
 export const slotsOf = ({ prompts: { point, box, both } }: TrainConfig): number => promptSlots({ point, box, both })
 
-/** The augmentation of a sample. Unless crops or zooming out are configured, its views have all useful magnifications. */
-function augmentOptions(sample: Sample, given: true | AugmentOptions, size: number): AugmentOptions {
-  const options = given === true ? {} : given
-  const preset = options.crop === undefined && options.zoomOut === undefined ? defaultMagnification : null
-  const range = options.magnification ?? preset
-  return range ? { ...options, magnification: boundMagnification(range, sample, size) } : options
+/** How views are magnified. Unless crops or zooming out are configured, by the sizes that occur in the data. */
+function magnificationOf({ augment }: Pick<TrainConfig, 'augment'>): Magnification | 'auto' | null {
+  if (!augment) return null
+  const { magnification, crop, zoomOut } = augment === true ? {} : augment
+  return magnification ?? (crop === undefined && zoomOut === undefined ? 'auto' : null)
+}
+
+/** True if the magnification of views is chosen from the sizes of the particles in the training images. */
+export const magnifiesByData = (config: TrainConfig): boolean => magnificationOf(config) === 'auto'
+
+/** The views of a sample, as options of its augmentation. */
+function augmentOptions(sample: Sample, rng: Rng, config: TrainConfig, sizes: SizeRange | null): AugmentOptions {
+  const { magnification: _, ...options } = typeof config.augment === 'object' ? config.augment : {}
+  const chosen = magnificationOf(config)
+  if (chosen === null) return options
+  const size = inputSize(config)
+  const { width, height, labels } = sample
+  const found = particleStatistics(boxes({ width, height, data: labels }))
+  if (chosen !== 'auto') return { ...options, magnification: boundMagnification(chosen, sample, found.diameter, size) }
+  const whole = rng.next() < WHOLE_SHARE
+  return { ...options, magnification: whole ? [1, 1] : autoMagnification({ ...sample, ...found }, size, sizes) }
 }
 
 /** Augmentations that change no sizes. */
 const noTones: AugmentOptions = { brightness: 0, contrast: 0, gamma: 0, noise: 0, blur: 0 }
 
-/** A random variant of a sample, as the configuration says; without `tones` only its geometry changes, which is faster. */
-export function variantOf(sample: Sample, rng: Rng, config: TrainConfig, tones = true): Sample {
+/**
+ * A random variant of a sample, as the configuration says.
+ * @param sizes the usual particle sizes of the training images; null for a sample that is not one of them, such as a scene
+ * @param tones false if only its geometry is to change, which is faster
+ */
+export function variantOf(
+  sample: Sample,
+  rng: Rng,
+  config: TrainConfig,
+  sizes: SizeRange | null = null,
+  tones = true,
+): Sample {
   if (!config.augment) return sample
-  const options = augmentOptions(sample, config.augment, inputSize(config))
+  const options = augmentOptions(sample, rng, config, sizes)
   return augment(sample, rng, tones ? options : { ...options, ...noTones })
 }
 
@@ -75,11 +101,12 @@ const MOST_PROMPTS = 3
 /**
  * Makes an example from a sample: a random variant of it and random prompts, all from `rng`. Instances are prompted again only
  * after all have been; prompts beyond MOST_PROMPTS for each are absent and unsupervised.
+ * @param sizes see variantOf
  */
-export function makeExample(sample: Sample, rng: Rng, config: TrainConfig): Example {
+export function makeExample(sample: Sample, rng: Rng, config: TrainConfig, sizes: SizeRange | null = null): Example {
   const size = inputSize(config)
   const { count, point, box, both, minArea } = config.prompts
-  const varied = variantOf(sample, rng, config)
+  const varied = variantOf(sample, rng, config, sizes)
   const { width, height } = varied
   const labels = { width, height, data: varied.labels }
   const instances = boxes(labels)

@@ -3,6 +3,7 @@
  * image and its seed, so that a run's result does not depend on where, or in how many threads, examples are made.
  */
 import { Rng } from '../../engine/rng'
+import type { SizeRange } from '../dataset/augment/auto-magnification'
 import type { DatasetItem } from '../dataset/dataset'
 import type { Sample } from '../dataset/sample'
 import { variedScene } from '../synth/varied-scene'
@@ -27,6 +28,8 @@ export class InThread implements Preparation {
 
   constructor(
     private readonly config: TrainConfig,
+    /** The usual particle sizes of the training images: see variantOf. */
+    private readonly sizes: SizeRange | null = null,
     bytes = CACHE_BYTES,
   ) {
     this.cache = new SampleCache(bytes)
@@ -36,7 +39,8 @@ export class InThread implements Preparation {
     const example = this.last.then(async () => {
       if (this.closed) throw new Error('the preparation of examples is closed')
       const sample = item ? await this.cache.get(item) : syntheticSample(seed, inputSize(this.config))
-      const made = makeExample(sample, new Rng(seed), this.config)
+      // a synthetic scene has sizes of its own
+      const made = makeExample(sample, new Rng(seed), this.config, item && this.sizes)
       await new Promise((resolve) => setImmediate(resolve))
       return made
     })

@@ -5,6 +5,7 @@ import { quantile } from '../../engine/quantile'
 import { Rng } from '../../engine/rng'
 import type { DiameterQuantiles } from '../../engine/scale/view'
 import { samplePrompts } from '../../engine/train/sample-prompts'
+import { sizeRange } from '../dataset/augment/auto-magnification'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
 import { boxes } from '../dataset/instances'
 import { evenlySpaced } from '../statistics/evenly-spaced'
@@ -19,10 +20,12 @@ const IMAGES = 32
 /**
  * The quantiles of the equivalent diameters, in pixels of the model's input, of the instances that training prompts. They are
  * measured on random views of the training images, from random numbers of their own: a run that is resumed gets the same.
+ * @param sizes see variantOf
  */
 export async function promptedDiameters(
   items: readonly DatasetItem[],
   config: TrainConfig,
+  sizes = sizeRange(items, inputSize(config)),
 ): Promise<DiameterQuantiles> {
   const chosen = evenlySpaced(items, Math.min(items.length, IMAGES))
   const { count, minArea } = config.prompts
@@ -32,7 +35,7 @@ export async function promptedDiameters(
   for (const item of chosen) {
     const sample = await loadItem(item)
     for (let view = 0; view < Math.ceil(VIEWS / chosen.length); view++) {
-      const { width, height, labels: data } = variantOf(sample, rng, config, false)
+      const { width, height, labels: data } = variantOf(sample, rng, config, sizes, false)
       const instances = boxes({ width, height, data })
       const { ids } = samplePrompts({ width, height, data }, instances, rng, { count, size, minArea })
       const prompted = new Set(ids)

@@ -1,6 +1,7 @@
 /** @file Trains a run from its configuration, or resumes it from its last checkpoint with the same bits. */
 import type { Engine } from '../../engine/device/engine'
 import type { Recomputation } from '../../engine/sam/recomputation'
+import { describeMagnification, sizeRange } from '../dataset/augment/auto-magnification'
 import { listHash } from '../dataset/split'
 import { hardwareOf } from '../host/hardware'
 import { messageOf } from '../host/errors'
@@ -15,6 +16,7 @@ import type { FeatureCache } from './feature-cache'
 import { withRunId } from './open-trackers'
 import type { DatasetItem } from '../dataset/dataset'
 import type { AdapterProfile } from '../weights/adapter-profile'
+import { magnifiesByData } from './examples'
 import { promptedDiameters } from './prompted-diameters'
 import { describePlan } from './plan-text'
 import { type RunFolder, saveConfig } from './run-folder'
@@ -110,7 +112,8 @@ async function trainAdapter(
   const images = { train: data.train.length, val: data.val.length, test: data.test.length }
   const parameters = adaptation.adapterParameters
 
-  const preparation = openPreparation(config, engine)
+  const sizes = sizeRange(data.train, plan.size)
+  const preparation = openPreparation(config, engine, sizes)
   const reporter = new RunReporter(config, run, transcript, total, images.train)
   const checkpoints = new Checkpoints(
     run,
@@ -140,6 +143,7 @@ async function trainAdapter(
       hardware: () => hardwareOf(engine),
     })
     for (const line of describePlan(plan, config)) say(line)
+    if (magnifiesByData(config)) say(describeMagnification(data.train, plan.size))
     if (config.validation.every) validator = await Validator.open(session, data.val, config)
     // a new run has a checkpoint from its beginning, so that it can be resumed whenever it is killed
     if (!restored) await checkpoints.saveLast(progress)

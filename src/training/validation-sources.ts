@@ -63,7 +63,8 @@ function syntheticSource(count: number, foreign: boolean): ValidationSource {
   const { width, height } = SYNTHETIC
   const items = Array.from({ length: count }, (_, i): DatasetItem => {
     const id = `synthetic/${i + 1}`
-    return { id, group: id, imagePath: id, labels: { kind: 'map', path: id }, width, height, instances: 0 }
+    const unread = { instances: 0, particles: 0, diameter: 0 }
+    return { id, group: id, imagePath: id, labels: { kind: 'map', path: id }, width, height, ...unread }
   })
   const made = new Map<DatasetItem, Sample>()
   const load = async (item: DatasetItem): Promise<Sample> => {

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Engine } from '../../engine/device/engine'
+import type { SizeRange } from '../dataset/augment/auto-magnification'
 import type { DatasetItem } from '../dataset/dataset'
 import { UserError } from '../host/errors'
 import { builtFolder } from '../host/dist-folder'
@@ -16,6 +17,8 @@ const MAX_WORKERS = 4
 /** Initial data of a worker. */
 export interface WorkerData {
   config: TrainConfig
+  /** The usual particle sizes of the training images: see variantOf. */
+  sizes: SizeRange | null
   /** Maximum bytes of decoded images that the worker keeps. */
   cacheBytes: number
 }
@@ -49,9 +52,9 @@ export class WorkerPool implements Preparation {
   private tasks = 0
   private closing = false
 
-  constructor(config: TrainConfig, count: number, cacheBytes: number) {
+  constructor(config: TrainConfig, count: number, cacheBytes: number, sizes: SizeRange | null = null) {
     const file = workerFile()
-    const workerData: WorkerData = { config, cacheBytes: Math.floor(cacheBytes / count) }
+    const workerData: WorkerData = { config, sizes, cacheBytes: Math.floor(cacheBytes / count) }
     this.workers = Array.from({ length: count }, () => {
       const worker = new Worker(file, { workerData })
       const pending = new Map<number, PendingTask>()
@@ -124,7 +127,11 @@ export function workerCount({ workers }: Pick<TrainConfig, 'workers'>, { softwar
 }
 
 /** Opens a worker pool, or preparation in this thread if no workers are wanted. @throws UserError if the program is not built */
-export function openPreparation(config: TrainConfig, engine: Pick<Engine, 'software'>): Preparation {
+export function openPreparation(
+  config: TrainConfig,
+  engine: Pick<Engine, 'software'>,
+  sizes: SizeRange | null,
+): Preparation {
   const count = workerCount(config, engine)
-  return count ? new WorkerPool(config, count, CACHE_BYTES) : new InThread(config)
+  return count ? new WorkerPool(config, count, CACHE_BYTES, sizes) : new InThread(config, sizes)
 }

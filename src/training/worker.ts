@@ -4,8 +4,8 @@ import { messageOf, UserError } from '../host/errors'
 import type { WorkerData, WorkerReply, WorkerTask } from './worker-pool'
 import { InThread } from './preparation'
 
-const { config, cacheBytes } = workerData as WorkerData
-const preparation = new InThread(config, cacheBytes)
+const { config, sizes, cacheBytes } = workerData as WorkerData
+const preparation = new InThread(config, sizes, cacheBytes)
 
 parentPort!.on('message', async ({ id, item, seed }: WorkerTask) => {
   const reply = (value: WorkerReply, transfer: ArrayBuffer[] = []) => parentPort!.postMessage(value, transfer)

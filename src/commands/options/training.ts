@@ -228,7 +228,8 @@ const flags: Record<string, Flag> = {
     length: 2,
     value: 'A,B',
     about:
-      'show images at magnifications from A to B, those with useful particle sizes (default 0.5,4, unless crops or --zoom-out are given)',
+      'show images at magnifications from A to B, as far as particles have useful sizes there; or auto: those that bring its ' +
+      'particles to sizes that occur in the training images (default auto, unless crops or --zoom-out are given)',
   },
   'no-augment': {
     path: 'augment',
@@ -333,17 +334,17 @@ export function configFromFlags(values: Values): RawConfig {
 }
 
 /** Flags whose value may be `auto` instead of a number. */
-const AUTOMATIC = ['micro-batch', 'workers', 'epochs']
+const AUTOMATIC = ['micro-batch', 'workers', 'epochs', 'magnify']
 
 function readFlag(values: Values, name: string, { kind, length = 3 }: Flag): unknown {
   if (kind === 'zero') return 0
   if (isSwitch(kind)) return kind === 'on'
   if (kind === 'texts') return texts(values, name)
   const typed = text(values, name)!
-  if (kind === 'text') return typed
+  if (kind === 'text' || (typed === 'auto' && AUTOMATIC.includes(name))) return typed
   const list = typed.split(',').map((part) => part.trim())
   if (kind === 'list') return list
-  if (kind === 'number') return AUTOMATIC.includes(name) && typed === 'auto' ? typed : toNumber(name, typed)
+  if (kind === 'number') return toNumber(name, typed)
   if (list.length !== length)
     throw new UserError(`--${name} takes ${length === 2 ? 'two' : 'three'} numbers separated by commas, got "${typed}"`)
   return list.map((part) => toNumber(name, part))

@@ -1,17 +1,14 @@
 /** @file The magnifications at which training sees an image, and where a magnified view is cut out. */
 import { MIN_INSTANCE_AREA } from '../../../engine/train/sample-prompts'
 import type { InstanceBox } from '../../../engine/image/label-map'
+import type { Size } from '../../../engine/image/size'
 import { equivalentDiameter } from '../../../engine/masks/equivalent-diameter'
 import type { Rng } from '../../../engine/rng'
 import { quantile } from '../../statistics/quantile'
-import { boxes } from '../instances'
 import type { Sample } from '../sample'
 
 /** Smallest and largest magnification; 1 is the whole image, 2 a crop of half a side, 0.5 an image of half the size. */
 export type Magnification = readonly [smallest: number, largest: number]
-
-/** What training does by default: see docs/training.md. */
-export const defaultMagnification: Magnification = [0.5, 4]
 
 /** Bounds of both ends of a range. */
 export const magnificationLimits: Magnification = [0.25, 20]
@@ -22,23 +19,36 @@ const LARGEST_SHARE = 0.5
 /** Pixels of the model's input for one pixel of the image, at most: beyond that a view shows nothing new. */
 const MAX_ENLARGEMENT = 4
 
+/** The particles of an image that are large enough to be prompted: their number and their median equivalent diameter in pixels. */
+export interface ParticleStatistics {
+  particles: number
+  /** 0 if there are none. */
+  diameter: number
+}
+
+/** @param found area of each particle in pixels of the image */
+export function particleStatistics(found: readonly Pick<InstanceBox, 'area'>[]): ParticleStatistics {
+  const areas = found.map(({ area }) => area).filter((area) => area >= MIN_INSTANCE_AREA)
+  areas.sort((a, b) => a - b)
+  return { particles: areas.length, diameter: areas.length ? equivalentDiameter(quantile(areas, 0.5)) : 0 }
+}
+
 /**
- * A range of magnifications limited to those at which the sample's median particle has a useful size at the model's input
- * of `size` pixels a side, and its pixels are not enlarged too much. The whole image is always allowed.
+ * A range of magnifications limited to those at which an image's median particle has a useful size at the model's input of
+ * `size` pixels a side, and its pixels are not enlarged too much. The whole image is always allowed.
+ * @param diameter of the median particle, in pixels of the image; 0 if there is none
  */
-export function boundMagnification([low, high]: Magnification, sample: Sample, size: number): Magnification {
-  const { width, height, labels } = sample
+export function boundMagnification(
+  [low, high]: Magnification,
+  { width, height }: Size,
+  diameter: number,
+  size: number,
+): Magnification {
+  if (!(diameter > 0)) return [1, 1]
   const longest = Math.max(width, height)
-  const areas = boxes({ width, height, data: labels }).map(({ area }) => area)
-  const large = areas.filter((area) => area >= MIN_INSTANCE_AREA)
-  if (!large.length) return [1, 1]
-  const median = quantile(
-    large.sort((a, b) => a - b),
-    0.5,
-  )
-  const diameter = (equivalentDiameter(median) * size) / longest
-  const smallest = Math.min(1, SMALLEST_DIAMETER / diameter)
-  const largest = Math.max(1, Math.min((LARGEST_SHARE * size) / diameter, (MAX_ENLARGEMENT * longest) / size))
+  const whole = (diameter * size) / longest
+  const smallest = Math.min(1, SMALLEST_DIAMETER / whole)
+  const largest = Math.max(1, Math.min((LARGEST_SHARE * size) / whole, (MAX_ENLARGEMENT * longest) / size))
   const within = (value: number) => Math.max(smallest, Math.min(largest, value))
   return [within(low), within(high)]
 }

@@ -179,7 +179,7 @@ test('the hash covers exactly the values that differ from their defaults', () =>
 test('a changed default raises the version of the checkpoints, whose hash does not contain defaults', () => {
   const { lora, loss, optimizer, schedule, prompts, validation, ...rest } = checkConfig({ data: ['x'] }, '')
   // a new option is added here; a default that changes goes with a new version
-  assert.is(CHECKPOINT_VERSION, 3)
+  assert.is(CHECKPOINT_VERSION, 4)
   assert.equal(
     [rest.groupBy, rest.onBad, rest.shares, rest.size, rest.batch, rest.microBatch, rest.storage],
     [null, 'refuse', [0.7, 0.2, 0.1], null, 8, 'auto', 'f32'],
@@ -238,9 +238,11 @@ test('flags for small particles', () => {
   assert.match(refusal({ data: ['x'], augment: { zoomOut: 4 } }), 'augment')
   assert.match(refusal({ data: ['x'], loss: { small: 2, smooth: 0 } }), /loss\.small .*[^]*loss\.smooth/)
   assert.equal(read('--magnify', '1,3'), { augment: { magnification: [1, 3] } })
+  assert.equal(read('--magnify', 'auto'), { augment: { magnification: 'auto' } })
+  assert.equal(checkConfig({ data: ['x'], ...read('--magnify', 'auto') }, '').augment, { magnification: 'auto' })
   assert.throws(() => read('--magnify', '1,3', '--no-augment'), /exclude each other/)
   assert.throws(() => read('--magnify', '2'), /takes two numbers/)
-  for (const magnification of [[2, 1], [0.1, 1], [1, 30], [1], 2])
+  for (const magnification of [[2, 1], [0.1, 1], [1, 30], [1], 2, 'all'])
     assert.match(refusal({ data: ['x'], augment: { magnification } }), 'augment')
   assert.equal(read('--synthetic', '0.25'), { synthetic: 0.25 })
   assert.throws(() => read('--synthetic', '0.25', '--no-augment'), /exclude each other/)

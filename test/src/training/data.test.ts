@@ -17,7 +17,8 @@ import {
   removePartialFiles,
   writeCheckpoint,
 } from '../../../src/training/checkpoint-file'
-import { makeExample, toMicroBatches } from '../../../src/training/examples'
+import type { Sample } from '../../../src/dataset/sample'
+import { makeExample, toMicroBatches, variantOf } from '../../../src/training/examples'
 import { workerCount, WorkerPool } from '../../../src/training/worker-pool'
 import { readMetrics } from '../../../src/tracking/metrics-file'
 import { InThread, type Preparation } from '../../../src/training/preparation'
@@ -54,7 +55,7 @@ test('an image with fewer instances than prompts has each prompted up to three t
   assert.ok(targets.subarray(3 * 144).every((x) => x === 0))
 })
 
-test('views have all useful magnifications unless crops are configured', () => {
+test('views show particles at the sizes that occur in the data, and whole images, unless crops or a range are configured', () => {
   // three discs of 12 pixels in the image, 24 at the input
   const sample = { width: 120, height: 90, rgb: new Uint8Array(120 * 90 * 3), labels: new Uint16Array(120 * 90) }
   for (const [i, [cx, cy]] of [
@@ -66,17 +67,31 @@ test('views have all useful magnifications unless crops are configured', () => {
       for (let x = 0; x < 120; x++) if (Math.hypot(x - cx, y - cy) < 6) sample.labels[y * 120 + x] = i + 1
   const prompts = { count: 9, point: 0, box: 1, both: 0 }
   /** Longest side of a box prompt in each of many examples: those that the view cuts are smaller. */
-  const sizes = (augment: unknown) =>
+  const sizes = (augment: unknown, usual: readonly [number, number] | null = null) =>
     Array.from({ length: 80 }, (_, seed) => {
       const { coords, supervision } = makeExample(
         sample,
         new Rng(seed),
         toyConfig(data, { size: 240, augment, prompts }),
+        usual,
       )
       assert.ok(supervision.some(Boolean), 'there is always an instance to prompt')
       return Math.max(...[...coords.keys()].filter((i) => i % 4 < 2).map((i) => coords[i + 2] - coords[i] || 0))
     })
-  const all = sizes(true)
+  const [small, large] = [Math.min, Math.max].map((of) => (values: number[]) => of(...values))
+  const own = sizes(true)
+  // of 24 pixels, by 1.25 either way; boxes have jitter
+  assert.ok(small(own) > 15 && large(own) < 36, `sizes near the image's own: ${small(own)} to ${large(own)}`)
+  const spread = sizes(true, [15, 24])
+  assert.ok(small(spread) < 15 && large(spread) < 36, `also half as large: ${small(spread)} to ${large(spread)}`)
+  const particles = ({ labels }: Sample) => labels.filter(Boolean).length
+  const views = Array.from({ length: 80 }, (_, seed) =>
+    variantOf(sample, new Rng(seed), toyConfig(data, { size: 240 }), [15, 24], false),
+  )
+  const whole = views.filter((view) => particles(view) === particles(sample) && view.width * view.height === 120 * 90)
+  assert.ok(whole.length > 10 && whole.length < 32, `${whole.length} of 80 views show the whole image`)
+  assert.equal(sizes({ magnification: 'auto', crop: 0.7 }, [15, 24]), spread)
+  const all = sizes({ magnification: [0.5, 4] })
   // from half of 24 pixels to 4 · 120 / 240 = twice 24
   assert.ok(Math.max(...all) > 36 && Math.max(...all) < 62, `${Math.max(...all)}`)
   assert.ok(Math.min(...all) > 9 && Math.min(...all) < 16, `${Math.min(...all)}`)

@@ -62,6 +62,21 @@ const refusal = (promise: Promise<unknown>) =>
     (error: Error) => `${error.name}: ${error.message}`,
   )
 
+test('a run says at which magnifications its images are shown, if it chooses them', async () => {
+  const saidBy = async (name: string, augment: unknown) => {
+    const log: string[] = []
+    await start(name, { log: (line) => log.push(line) }, { augment, maxSteps: 1, validation: { every: 0 } })
+    return log.filter((line) => line.startsWith('views:'))
+  }
+  const [line, ...more] = await saidBy('views-auto', true)
+  assert.match(
+    line,
+    /^views: the images' median particles are \d+ to \d+ px at the input .* 25 % of the views are whole/,
+  )
+  assert.equal(more, [])
+  assert.equal(await saidBy('views-given', { magnification: [1, 2] }), [])
+})
+
 test('a finished run has thresholds for the generator, stored with both adapters', async () => {
   const log: string[] = []
   const over = { epochs: 1, validation: { tune: 1 } }

@@ -3,10 +3,13 @@ import * as assert from 'uvu/assert'
 import { Rng } from '../../../../engine/rng'
 import { augment } from '../../../../src/dataset/augment/augment'
 import {
-  boundMagnification,
-  defaultMagnification,
-  placeOnInstance,
-} from '../../../../src/dataset/augment/magnification'
+  autoMagnification,
+  describeMagnification,
+  type MeasuredImage,
+  sizeRange,
+} from '../../../../src/dataset/augment/auto-magnification'
+import { boundMagnification, particleStatistics, placeOnInstance } from '../../../../src/dataset/augment/magnification'
+import { boxes } from '../../../../src/dataset/instances'
 import type { Sample } from '../../../../src/dataset/sample'
 
 /** Squares of `side` pixels, `across` of them in each direction, with labels from 1. */
@@ -25,8 +28,12 @@ const close = (got: readonly number[], expected: readonly number[]) =>
 
 test('the median particle stays between 12 pixels and half the input, pixels are enlarged fourfold at most', () => {
   const diameter = (side: number) => Math.sqrt((4 * side ** 2) / Math.PI)
-  const bound = (sample: Sample, size: number, range: readonly [number, number] = defaultMagnification) =>
-    boundMagnification(range, sample, size)
+  const bound = (sample: Sample, size: number, range: readonly [number, number] = [0.5, 4]) => {
+    const { width, height, labels } = sample
+    const { particles, diameter } = particleStatistics(boxes({ width, height, data: labels }))
+    assert.is(particles > 0, diameter > 0)
+    return boundMagnification(range, sample, diameter, size)
+  }
   close(bound(squares(500, 400, 30, 3), 500), [0.5, 4])
   close(bound(squares(500, 400, 15, 3), 500), [12 / diameter(15), 4])
   close(bound(squares(500, 400, 100, 3), 500), [0.5, 250 / diameter(100)])
@@ -39,6 +46,56 @@ test('the median particle stays between 12 pixels and half the input, pixels are
   close(bound(squares(500, 400, 30, 3), 500, [1, 1.5]), [1, 1.5])
   close(bound(squares(500, 400, 100, 3), 500, [8, 20]), [250 / diameter(100), 250 / diameter(100)])
   close(bound(squares(50, 40, 3, 2), 500), [1, 1])
+})
+
+/** An image of 500x400 with particles of this median diameter. */
+const measured = (diameter: number, particles = 100): MeasuredImage => ({
+  width: 500,
+  height: 400,
+  particles,
+  diameter,
+})
+
+test('usual sizes leave out exceptional images, and are those at the input', () => {
+  const images = [10, 20, 20, 20, 20, 20, 20, 20, 20, 30, 200].map((diameter) => measured(diameter))
+  close(sizeRange(images, 500)!, [20, 30])
+  close(sizeRange(images, 1000)!, [40, 60])
+  close(sizeRange([measured(24)], 500)!, [24, 24])
+  close(sizeRange([measured(24), { ...measured(0), particles: 0 }], 500)!, [24, 24])
+  assert.is(sizeRange([{ ...measured(0), particles: 0 }], 500), null)
+})
+
+test('each image is magnified to the sizes that occur in the data, within half and fourfold', () => {
+  // images of alike sizes: hardly at all
+  close(autoMagnification(measured(40), 500, [40, 40]), [1 / 1.25, 1.25])
+  close(autoMagnification(measured(40), 500, null), [1 / 1.25, 1.25])
+  const sizes = [20, 60] as const
+  close(
+    autoMagnification(measured(40), 500, sizes),
+    [0.5 / 1.25, 1.5 * 1.25].map((m) => Math.max(0.5, m)),
+  )
+  close(autoMagnification(measured(20), 500, sizes), [1 / 1.25, 3 * 1.25])
+  close(autoMagnification(measured(60), 500, sizes), [0.5, 1.25])
+  // an exception is brought to the usual sizes as far as the bounds allow
+  close(autoMagnification(measured(90), 500, sizes), [0.5, (60 / 90) * 1.25])
+  close(autoMagnification(measured(13), 500, [100, 120]), [4, 4])
+  // of few particles a crop would show one only
+  close(autoMagnification(measured(20, 16), 500, sizes), [1 / 1.25, 2])
+  close(autoMagnification(measured(20, 2), 500, sizes), [1 / 1.25, 1])
+  // the bounds of all magnifications hold: 12 pixels, four input pixels for one of the image
+  close(autoMagnification(measured(13), 500, [6, 60]), [12 / 13, 4])
+  close(autoMagnification(measured(20), 1000, [30, 200]), [0.75 / 1.25, 2])
+  close(autoMagnification({ ...measured(0), particles: 0 }, 500, sizes), [1, 1])
+})
+
+test('the choice is described over all images', () => {
+  const text = describeMagnification(
+    [20, 20, 40, 40].map((diameter) => measured(diameter)),
+    500,
+  )
+  assert.match(text, /20 to 40 px at the input/)
+  assert.match(text, /by 0\.50 to 2\.50; 25 % of the views are whole/)
+  assert.is(describeMagnification([{ ...measured(0), particles: 0 }], 500), 'views: whole images')
 })
 
 test('views are evenly distributed in the logarithm of their magnification, and each contains an instance', () => {
