@@ -34,13 +34,14 @@ export const isAmbiguous = ({ points, box }: ImagePrompt): boolean => !box && po
  * highest predicted IoU first. For an ambiguous prompt without `multimask` the mask is the one of these three with the highest
  * predicted IoU, as in the reference implementation.
  * @param image the size of the image that was set
+ * @param multimask for all prompts, or for each
  * @throws Error if a prompt has more entries than the predictor's slots, or the model's output is not finite
  */
 export async function decodePrompts(
   predictor: Predictor,
   image: Size,
   prompts: readonly ImagePrompt[],
-  multimask = false,
+  multimask: boolean | ((prompt: ImagePrompt) => boolean) = false,
 ): Promise<PromptLogits[][]> {
   const { model, slots } = predictor
   const coords = new Float32Array(prompts.length * slots * 2)
@@ -65,7 +66,7 @@ export async function decodePrompts(
   return prompts.map((prompt, i) => {
     const iou = (token: number) => prediction.iou[MASK_TOKENS * i + token]
     const ambiguous = Array.from({ length: AMBIGUOUS_MASKS }, (_, k) => k + 1)
-    const tokens = multimask
+    const tokens = (typeof multimask === 'boolean' ? multimask : multimask(prompt))
       ? ambiguous.sort((a, b) => iou(b) - iou(a))
       : [chooseToken(prediction, i, isAmbiguous(prompt))]
     return tokens.map((token) => ({

@@ -9,9 +9,10 @@ import { type Mask, maskArea } from '../masks/mask'
 import { trimMask } from '../masks/mask-algebra'
 import { MaskScaler } from '../masks/mask-scaler'
 import type { Predictor } from '../sam/predictor'
-import { decodePrompts, type ImagePrompt } from '../sam/prompt-masks'
+import { decodePrompts, type ImagePrompt, isAmbiguous, type PromptLogits } from '../sam/prompt-masks'
+import { completeMasks } from './complete-masks'
 import { measuredSize, type ParticleSize, statedSize } from './particle-size'
-import { inRegion, maskInImage, predictInParts, viewForPrompts } from './prompt-parts'
+import { inRegion, isCut, maskInImage, predictInParts, viewForPrompts } from './prompt-parts'
 import { refineView } from './refine-view'
 import type { ScaleSettings } from './scale-settings'
 import { type View, wholeView } from './view'
@@ -27,7 +28,7 @@ export interface PromptedMask {
 }
 
 export interface PredictOptions {
-  /** Three masks of each prompt instead of one, the highest predicted IoU first. */
+  /** Three masks of each prompt instead of one, the highest predicted IoU first; fewer if a tile cuts some: see completeMasks. */
   multimask?: boolean
   /** Aborts between two passes of the decoder. */
   signal?: AbortSignal
@@ -92,7 +93,7 @@ export class TiledPredictor {
     )
   }
 
-  /** The masks of prompts, seen in one part of the image. */
+  /** The masks of prompts, seen in one part of the image: in a tile preferably those that it does not cut. */
   private async predictIn(
     image: RgbImage,
     region: Region,
@@ -102,6 +103,9 @@ export class TiledPredictor {
     const { predictor } = this
     const { maskSide, inputSize } = predictor.model
     const size = regionSize(region)
+    // in a tile another of a point's three masks may be the particle, so all are decoded
+    const three = (prompt: ImagePrompt) => multimask || (isAmbiguous(prompt) && !sameRegion(region, wholeRegion(image)))
+    const cut = ({ mask }: PromptedMask) => isCut(mask, region, image, maskSide)
     this.encode(image, region)
     const scaler = new MaskScaler(maskSide, inputSize, size)
     const results: PromptedMask[][] = []
@@ -109,13 +113,15 @@ export class TiledPredictor {
     for (let start = 0; start < prompts.length; start += predictor.prompts) {
       signal?.throwIfAborted()
       const local = prompts.slice(start, start + predictor.prompts).map((prompt) => inRegion(prompt, region))
-      for (const masks of await decodePrompts(predictor, size, local, multimask))
-        results.push(
-          masks.map(({ token, predictedIou, logits }) => ({
-            ...{ token, predictedIou, region },
-            mask: maskInImage(scaler.mask(logits), region),
-          })),
-        )
+      for (const [best, ...others] of await decodePrompts(predictor, size, local, three)) {
+        const place = ({ token, predictedIou, logits }: PromptLogits): PromptedMask => ({
+          ...{ token, predictedIou, region },
+          mask: maskInImage(scaler.mask(logits), region),
+        })
+        const first = place(best)
+        const all = multimask || cut(first) ? completeMasks([first, ...others.map(place)], cut) : [first]
+        results.push(multimask ? all : all.slice(0, 1))
+      }
     }
     return results
   }

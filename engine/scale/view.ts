@@ -15,6 +15,11 @@ export interface DiameterBand {
   target: number
   /** Above it particles are larger than the model knows; the whole image is still the view in which they are smallest. */
   high: number
+  /**
+   * For an input smaller than the model's own: particles that are magnified become as large as they would be at the model's
+   * own input, which is `factor` times larger, but their median not larger than `most`. Then tiles show as much detail.
+   */
+  finer?: { factor: number; most: number }
 }
 
 /**
@@ -24,8 +29,14 @@ export interface DiameterBand {
  */
 export const defaultBand: DiameterBand = { low: 32, target: 48, high: 512 }
 
-/** The sizes that a model was trained on, as a band: its quantiles 5, 25, 50, 75 and 95 %. Half of the particles are in the middle. */
-export const bandOfQuantiles = ([, low, target, , high]: DiameterQuantiles): DiameterBand => ({ low, target, high })
+/**
+ * The sizes that a model was trained on, as a band: its quantiles 5, 25, 50, 75 and 95 %. Half of the particles are in the middle.
+ * @param factor how much larger the model's own input is than the one that is used
+ */
+export const bandOfQuantiles = ([, low, target, most, high]: DiameterQuantiles, factor = 1): DiameterBand => ({
+  ...{ low, target, high },
+  ...(factor > 1 && { finer: { factor, most } }),
+})
 
 /** Equivalent diameters at the model's input, ascending: those that 5, 25, 50, 75 and 95 % of the particles do not exceed. */
 export type DiameterQuantiles = [number, number, number, number, number]
@@ -94,11 +105,14 @@ export function chooseView(
   const longest = Math.max(image.width, image.height)
   const known = size !== null && size.diameter > 0 && Number.isFinite(size.diameter)
   const whole = wholeView(image, inputSize, known ? size.diameter : null)
-  if (!known || size.diameter * whole.magnification >= band.low) return whole
+  const seen = known ? size.diameter * whole.magnification : 0
+  if (!known || seen >= band.low) return whole
+  const { factor, most } = band.finer ?? { factor: 1, most: band.target }
+  const target = Math.max(band.target, Math.min(most, factor * seen))
 
   const halo = Math.min(longest, Math.max(1, Math.ceil(size.largest)))
   const bounds: [ViewLimit | null, number][] = [
-    [null, Math.floor((inputSize * size.diameter) / band.target)],
+    [null, Math.floor((inputSize * size.diameter) / target)],
     ['magnification', Math.ceil(inputSize / limits.magnification)],
     ['largest', Math.max(3 * halo, 2 * halo + MIN_CORE)],
     ['tiles', smallestSide(image, halo, limits.tiles)],
@@ -127,7 +141,9 @@ function smallestSide(image: Size, halo: number, most: number): number {
   return low
 }
 
-function checkBand({ low, target, high }: DiameterBand): void {
+function checkBand({ low, target, high, finer }: DiameterBand): void {
   if (!(low > 0 && low <= target && target <= high && Number.isFinite(high)))
     throw new Error(`a band of diameters ascends from above 0, unlike ${low}, ${target}, ${high}`)
+  if (finer && !(finer.factor >= 1 && finer.most >= target && finer.most <= high))
+    throw new Error(`finer tiles need a factor of 1 or more, and sizes of the band, not ${JSON.stringify(finer)}`)
 }

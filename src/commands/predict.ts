@@ -71,7 +71,7 @@ async function predict(values: Values, path: string) {
   checkPrompt(prompt, image)
   const { engine, model, name, size, adapter } = await openChosenModel(values)
   const predictor = await Predictor.create(model, { prompts: 1, slots: slotsFor(prompt) })
-  const scale = { diameter: pixels, band: await adapterBand(adapter?.path ?? null) }
+  const scale = { diameter: pixels, band: await adapterBand(adapter?.path ?? null, model) }
   const { masks: segments, view } = await segment(predictor, image, prompt, flag(values, 'multimask'), scale)
   engine.destroy()
 

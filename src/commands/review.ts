@@ -146,14 +146,13 @@ async function prepareSession(values: Values): Promise<(viewOf: ViewOf | null) =
     if (error instanceof UserError) error.message += '\nOr review without a model: --no-model'
     throw error
   }
-  const band = await adapterBand(adapter)
   return (viewOf) =>
     new PromptSession({
       model: { name, adapter, size },
       viewOf,
       async load() {
         const { model, engine } = await openChosenModel(values)
-        return { model, band, close: () => engine.destroy() }
+        return { model, band: await adapterBand(adapter, model), close: () => engine.destroy() }
       },
     })
 }

@@ -53,7 +53,7 @@ export function modelContestant(
       const adapter = identity.path === null ? null : await loadAdapter(model.engine, model, identity.path)
       try {
         if (generator && prompts.includes('auto')) checkPrompts(model, generator, identity.name)
-        const band = await adapterBand(identity.path)
+        const band = await adapterBand(identity.path, model)
         const scaleOf = diameterOf && ((item: DatasetItem) => ({ diameter: diameterOf(item), band }))
         const segmenter = await openModelSegmenter(model, { prompts, generator, scaleOf, signal })
         return {

@@ -18,7 +18,9 @@ const round = (value: number) => (value < 10 ? Number(value.toFixed(1)) : Math.r
 
 /** The sizes that a model knows. */
 export const describeBand = (band: DiameterBand): string =>
-  `the model knows ${round(band.low)} to ${round(band.high)} px at its input${band === defaultBand ? ' (assumed: no adapter says it)' : ''}; smaller ones are magnified to ${round(band.target)}`
+  `the model knows ${round(band.low)} to ${round(band.high)} px at its input${band === defaultBand ? ' (assumed: no adapter says it)' : ''}; ` +
+  `smaller ones are magnified to ${round(band.target)}` +
+  (band.finer ? `, or as large as at the model's own input, up to ${round(band.finer.most)}` : '')
 
 /** The particle sizes of an adapter's training, as text. */
 export function describeDiameters(diameters: DiameterQuantiles): string {

@@ -5,12 +5,13 @@
 import { type Region, regionKey, regionSize, sameRegion, wholeRegion } from '../../engine/image/box'
 import { cropImage, type RgbImage } from '../../engine/image/rgb-image'
 import { MaskScaler } from '../../engine/masks/mask-scaler'
-import { type Mask, maskArea } from '../../engine/masks/mask'
+import { maskArea } from '../../engine/masks/mask'
 import { encodeMask } from '../../engine/masks/rle'
 import { Predictor } from '../../engine/sam/predictor'
 import { decodePrompts, isAmbiguous, slotsFor } from '../../engine/sam/prompt-masks'
 import type { SamModel } from '../../engine/sam/sam-model'
 import type { Size } from '../../engine/image/size'
+import { completeMasks } from '../../engine/scale/complete-masks'
 import { inRegion, isCut, maskInImage, predictInParts } from '../../engine/scale/prompt-parts'
 import { type DiameterBand, wholeView } from '../../engine/scale/view'
 import { readImage } from '../images/read-image'
@@ -48,9 +49,6 @@ export interface PromptSessionOptions {
 
 /** The maximum number of points of a prompt: the decoder is recorded for that many points and a box. */
 const MAX_POINTS = 16
-
-/** The predicted IoU from which a mask is taken although the model prefers another that a tile cuts. */
-const CREDIBLE_IOU = 0.5
 
 /** Default stability_score_offset of Meta's segment-anything, in logits. */
 const STABILITY_OFFSET = 1
@@ -240,20 +238,6 @@ export class PromptSession {
 
 /** A text for each image, or part of an image. */
 const keyOf = (name: string, region: Region | null): string => `${region ? regionKey(region) : 'whole'} ${name}`
-
-/**
- * The masks of a prompt that its tile does not cut. Tiles are large enough for particles, so of three masks of a point those that
- * go on beyond it are probably no particles, even if the model prefers one. If no other is credible, the best alone: it asks for a
- * larger part of the image.
- */
-function completeMasks<Found extends { mask: Mask; predictedIou: number }>(
-  found: Found[],
-  cut: (one: Found) => boolean,
-): Found[] {
-  const complete = found.filter((one) => !cut(one))
-  const credible = complete.some(({ mask, predictedIou }) => predictedIou >= CREDIBLE_IOU && maskArea(mask) > 0)
-  return credible || complete[0] === found[0] ? complete : [found[0]]
-}
 
 /** #(logit > offset) / #(logit > -offset) at the image's size; 0 if the denominator is. */
 function stability(scaler: MaskScaler, logits: Float32Array): number {

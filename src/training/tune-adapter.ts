@@ -88,12 +88,12 @@ async function searchThresholds(
   const effort = engine.software ? EFFORT.software : EFFORT.gpu
   const chosen = evenlySpaced(items, Math.min(limit, effort.images))
   const { pointsPerSide, pointsPerBatch, limits } = effort
-  // as `wgsam generate` sees images by default
-  const scale: ScaleSettings = { diameter: 'auto', band: await adapterBand(folder), limits }
   const options: Partial<GeneratorOptions> = { pointsPerSide, pointsPerBatch, ...TUNING_FLOORS, keepLogits: false }
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, { inputSize: config.size ?? undefined, config: toy })
   const adapter = await loadAdapter(engine, model, folder)
+  // as `wgsam generate` sees images by default
+  const scale: ScaleSettings = { diameter: 'auto', band: await adapterBand(folder, model), limits }
   const generator = await MaskGenerator.create(model, options)
   const coarse = generator.options.prompts === 'grid' && pointsPerSide < defaultGeneratorOptions.pointsPerSide
   const controller = new AbortController()

@@ -103,7 +103,7 @@ docs/generator.md explains every option.
       if (flag(values, 'reference')) options.prompts = 'grid'
       checkPrompts(opened.model, options, opened.adapter?.path ?? opened.name)
       const generator = await MaskGenerator.create(opened.model, options)
-      const scale = { diameter, band: await adapterBand(opened.adapter?.path ?? null) }
+      const scale = { diameter, band: await adapterBand(opened.adapter?.path ?? null, opened.model) }
       const by = modelIdentity(opened)
       const run = { generator, by, dir: out, inputs, reading, scale, kinds, signal: controller.signal }
       if (reference) return await runReference(run)

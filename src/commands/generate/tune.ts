@@ -87,7 +87,7 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
       checkPrompts(opened.model, options, opened.adapter?.path ?? opened.name)
       const generator = await MaskGenerator.create(opened.model, options)
       const bar = new Progress('generating', inputs.length, { unit: 'images' })
-      const band = await adapterBand(opened.adapter?.path ?? null)
+      const band = await adapterBand(opened.adapter?.path ?? null, opened.model)
       const images: (TuneImage & { view: View })[] = []
       for (const [i, { path, name, truth }] of inputs.entries()) {
         const { image, pixelSize } = await readMicrograph(path, reading)

@@ -7,6 +7,7 @@ import { loadAdapter } from '../../model/attach-adapter'
 import { UserError } from '../../host/errors'
 import { openEngine } from '../../host/gpu'
 import { openModel } from '../../model/open-model'
+import { sizeWarning } from '../../model/size-warning'
 import { readConfigFile } from '../../training/config'
 import { locateModel } from '../../weights/locate-model'
 import { readAdapterProfile } from '../../weights/adapter-profile'
@@ -104,8 +105,14 @@ export async function chooseModels(values: Values): Promise<ChosenModels> {
   const toy = text(values, 'model-config')
   const config = toy && (await readConfigFile(toy))
   const checkpoint = await locateModel(name, flag(values, 'fetch'))
-  const paths = texts(values, 'adapter')
-  const adapters = await Promise.all(paths.map(async (path) => ({ path, size: size ?? (await trainedSize(path)) })))
+  const adapters = await Promise.all(
+    texts(values, 'adapter').map(async (path) => {
+      const trained = await trainedSize(path)
+      const warning = size !== undefined && sizeWarning(path, await readAnyAdapter(path), trained, size)
+      if (warning) console.error(warning)
+      return { path, size: size ?? trained }
+    }),
+  )
   const engine = await openEngine()
   return { engine, name, size, adapters, open: (inputSize) => openModel(engine, checkpoint, { inputSize, config }) }
 }

@@ -23,11 +23,11 @@ const SIZE = 64
 const SIDE = 64
 
 /**
- * A model of known masks: a disc of `radius` pixels of the input around the prompt, which is its box's middle or its point; with
- * `byPixel` larger by what the image shows there. It
+ * A model of known masks: a disc of `radius` pixels of the input (one for all tokens, or one for each) around the prompt, which is
+ * its box's middle or its point; with `byPixel` larger by what the image shows there. Its predicted IoU is `iou`, or one for each token. It
  * notes the parts that it was shown and how many prompts on each.
  */
-function fake(radius: number, byPixel = false) {
+function fake(radius: number | number[], byPixel = false, iou = [0.5, 0.5, 0.5, 0.5]) {
   const seen: { region: Region; prompts: number }[] = []
   let shown: RgbImage
   const predictor = {
@@ -50,14 +50,16 @@ function fake(radius: number, byPixel = false) {
         const [a, b, c, d] = coords.subarray(4 * p)
         const [x, y] = single ? [a, b] : [(a + c) / 2, (b + d) / 2]
         const at = 3 * (Math.round((y * longest) / SIZE) * shown.width + Math.round((x * longest) / SIZE))
-        const wide = radius + (byPixel ? (shown.rgb[at] + shown.rgb[at + 1]) / 100 : 0)
-        for (let token = 0; token < 4; token++)
+        const more = byPixel ? (shown.rgb[at] + shown.rgb[at + 1]) / 100 : 0
+        for (let token = 0; token < 4; token++) {
+          const wide = (typeof radius === 'number' ? radius : radius[token]) + more
           for (let i = 0; i < SIDE * SIDE; i++) {
             const distance = Math.hypot((i % SIDE) - x, Math.floor(i / SIDE) - y)
             logits[(4 * p + token) * SIDE * SIDE + i] = wide - distance
           }
+        }
       }
-      return { logits, iou: new Float32Array(count * 4).fill(0.5) }
+      return { logits, iou: Float32Array.from({ length: count * 4 }, (_, i) => iou[i % 4]) }
     },
   }
   return { tiled: new TiledPredictor(predictor as unknown as Predictor), seen }
@@ -109,6 +111,28 @@ test('what does not fit into a tile with a margin, and what a tile cuts, is seen
   const whole = fake(3)
   await whole.tiled.predict(image, [box(2, 2, 198, 198)], view)
   assert.equal(whole.seen[0].region, { left: 0, top: 0, right: 200, bottom: 200 })
+})
+
+test('of a point’s three masks one that its tile does not cut is preferred, if it is credible', async () => {
+  const image = places(200, 200)
+  const ask = async (radii: number[], iou: number[], options = {}, prompt = point(100, 100)) => {
+    const { tiled, seen } = fake(radii, false, iou)
+    const [masks] = await tiled.predict(image, [prompt], view, options)
+    return { tokens: masks.map(({ token }) => token), parts: seen.map(({ region }) => regionSize(region).width) }
+  }
+  // the model prefers the third mask, which goes on beyond the tile of 64
+  assert.equal(await ask([3, 3, 5, 60], [1, 0.6, 0.7, 0.9]), { tokens: [2], parts: [64] })
+  assert.equal(await ask([3, 3, 5, 60], [1, 0.6, 0.7, 0.9], { multimask: true }), { tokens: [2, 1], parts: [64] })
+  // the others are not credible: it is asked for in larger parts, and at last the whole image cuts nothing
+  const larger = await ask([3, 3, 5, 60], [1, 0.2, 0.3, 0.9])
+  assert.equal(larger, { tokens: [3], parts: [64, 128, 200] })
+  assert.equal((await ask([3, -9, -9, 60], [1, 0.6, 0.7, 0.9])).tokens, [3], 'empty masks are no particles')
+  // a box has one mask, and a complete mask stays although another has a lower IoU
+  assert.equal(await ask([3, 60, 60, 60], [0.1, 0.9, 0.9, 0.9], {}, box(90, 90, 110, 110)), {
+    tokens: [0],
+    parts: [64],
+  })
+  assert.equal((await ask([3, 5, 5, 5], [1, 0.6, 0.7, 0.9])).tokens, [3])
 })
 
 test('an estimate of boxes looks at no image, one of points at the whole image once', async () => {

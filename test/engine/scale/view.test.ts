@@ -4,7 +4,14 @@ import * as assert from 'uvu/assert'
 import { regionSize } from '../../../engine/image/box'
 import { tileCount, tileRegions } from '../../../engine/image/tiles'
 import { measuredSize, statedSize } from '../../../engine/scale/particle-size'
-import { chooseView, defaultBand, defaultViewLimits, wholeView } from '../../../engine/scale/view'
+import {
+  bandOfQuantiles,
+  chooseView,
+  defaultBand,
+  type DiameterQuantiles,
+  defaultViewLimits,
+  wholeView,
+} from '../../../engine/scale/view'
 
 const band = { low: 30, target: 40, high: 300 }
 
@@ -94,6 +101,24 @@ test('a small gain is not worth its tiles', () => {
   assert.is(view.tileSize, 0, '15 px instead of 16')
 })
 
+test('an adapter of a small input sees as much detail in tiles as the model would at its own input', () => {
+  const image = { width: 1024, height: 768 }
+  const quantiles = [20, 30, 40, 60, 90] as DiameterQuantiles
+  const at = (diameter: number, factor?: number) =>
+    chooseView(image, 256, { diameter, largest: 1.25 * diameter }, bandOfQuantiles(quantiles, factor))
+  // 40 px are 10 at 256, and 40 at the model's own 1024: what training saw most
+  assert.is(at(40).tileSize, 256)
+  assert.equal(at(40, 4), at(40))
+  // 56 px are 56 there: as large as that, although the median of training was 40
+  assert.is(at(56).tileSize, 358)
+  assert.is(at(56, 4).tileSize, 256)
+  // never above what three quarters of the particles in training did not exceed
+  assert.is(at(100, 4).tileSize, Math.floor((256 * 100) / 60))
+  // where the whole image is large enough nothing changes
+  assert.is(at(130, 4).tileSize, 0)
+  assert.equal(bandOfQuantiles(quantiles, 1), bandOfQuantiles(quantiles))
+})
+
 test('bands and limits that make no sense are refused', () => {
   const image = { width: 100, height: 100 }
   for (const wrong of [
@@ -104,6 +129,12 @@ test('bands and limits that make no sense are refused', () => {
     { low: 1, target: 40, high: Infinity },
   ])
     assert.throws(() => chooseView(image, 64, statedSize(3), wrong), /ascends/)
+  for (const finer of [
+    { factor: 0.5, most: 50 },
+    { factor: 2, most: 20 },
+    { factor: 2, most: 301 },
+  ])
+    assert.throws(() => chooseView(image, 64, statedSize(3), { low: 30, target: 40, high: 300, finer }), /finer tiles/)
   for (const limits of [
     { magnification: 0, tiles: 4 },
     { magnification: 2, tiles: 0 },

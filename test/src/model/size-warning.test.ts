@@ -1,0 +1,26 @@
+/** @file When an adapter's input size is warned of. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { sizeWarning } from '../../../src/model/size-warning'
+import type { Adapter } from '../../../src/weights/adapter'
+
+const pair = { A: new Float32Array(1), B: new Float32Array(1), r: 1, inDim: 1, outDim: 1 }
+const adapterOf = (...targets: string[]): Adapter => ({
+  config: { r: 1, lora_alpha: 1, use_rslora: false, base_model_name_or_path: null },
+  tensors: { targets: new Map(targets.map((target) => [target, pair])) },
+})
+
+test('only a decoder’s attention at another size than in training is warned of', () => {
+  const encoder = adapterOf('image_encoder.blocks.3.attn.q', 'image_encoder.blocks.3.mlp.lin1')
+  const decoder = adapterOf('image_encoder.blocks.3.attn.q', 'mask_decoder.transformer.layers.0.self_attn.q_proj')
+  assert.match(
+    sizeWarning('runs/x', decoder, 256, 1024)!,
+    /^warning: runs\/x was trained at an input of 256 .* 4096 cells .* of 256, .*--size/,
+  )
+  assert.is(sizeWarning('runs/x', decoder, 256, 256), null)
+  assert.is(sizeWarning('runs/x', decoder, undefined, 256), null)
+  assert.is(sizeWarning('runs/x', encoder, 256, 1024), null)
+  assert.is(sizeWarning('runs/x', adapterOf('mask_decoder.iou_prediction_head.layers.0'), 256, 1024), null)
+})
+
+test.run()
