@@ -33,6 +33,8 @@ export type MatmulVariants = Readonly<Record<MatmulClass, MatmulVariant>>
 export interface KernelVariants {
   readonly matmul: MatmulVariants
   readonly attention: AttentionVariant
+  /** Described in engine/ops/cross-attention.ts. By default `fused` on GPUs, `stored` on software adapters. */
+  readonly crossAttention?: 'fused' | 'stored'
 }
 
 /** What decides which variants a device can run, and which are its defaults. An Engine has these properties. */

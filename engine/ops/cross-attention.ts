@@ -1,10 +1,13 @@
 /**
- * @file Attention between separate q, k and v that stores the matrix of scores: for the mask decoder, in which queries or
- * keys are only a few tokens, so the scores are small.
+ * @file Attention between separate q, k and v, for the mask decoder, in which queries or keys are only a few tokens. On GPUs
+ * it is computed by fused kernels (cross-attention-fused.ts); otherwise, and for sizes that these do not support, the matrix
+ * of scores is stored, which is small. `engine.variants.crossAttention` can ask for either.
  */
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
+import { crossAttentionFused } from './cross-attention-fused'
 import { type Gemm, gemm } from './gemm'
+import { gatherRows } from './rows'
 import { softmax } from './softmax'
 
 export interface CrossAttention {
@@ -15,6 +18,11 @@ export interface CrossAttention {
   keys: number
   /** u32 (batches): the number of keys that count; later keys are masked. */
   counts?: Tensor | null
+  /**
+   * The rows of one side belong to images, (images·queries, C) or (images·keys, C), and `index`, u32 (batches), says whose
+   * rows each batch reads.
+   */
+  images?: { side: 'queries' | 'keys'; index: Tensor } | null
 }
 
 /**
@@ -22,6 +30,19 @@ export interface CrossAttention {
  * FLOPs forward: 4·batches·queries·keys·C.
  */
 export function crossAttention(g: Graph, q: Tensor, k: Tensor, v: Tensor, o: CrossAttention): Tensor {
+  const { crossAttention: variant = g.engine.software ? 'stored' : 'fused' } = g.engine.variants
+  return (variant === 'fused' && crossAttentionFused(g, q, k, v, o)) || withStoredScores(g, q, k, v, o)
+}
+
+function withStoredScores(g: Graph, q: Tensor, k: Tensor, v: Tensor, o: CrossAttention): Tensor {
+  const { images, batches, queries, keys } = o
+  if (images) {
+    const byBatch = (x: Tensor, rows: number) =>
+      gatherRows(g, x.reshape(x.rows / rows, rows * x.columns), images.index).reshape(batches * rows, x.columns)
+    const rest = { ...o, images: null }
+    if (images.side === 'queries') return withStoredScores(g, byBatch(q, queries), k, v, rest)
+    return withStoredScores(g, q, byBatch(k, keys), byBatch(v, keys), rest)
+  }
   const scores = similarity(g, q, k, o)
   const p = softmax(g, scores, o.counts ? { keys: o.counts, rowsPerCount: o.heads * o.queries } : {})
   return weighted(g, p, v, o)

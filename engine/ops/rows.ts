@@ -1,6 +1,6 @@
 /** @file Gathers rows by index, concatenates tensors by columns, and copies ranges of rows and columns. */
 import shader from '../../shaders/rows.wgsl'
-import type { Graph } from '../graph/graph'
+import type { Graph, GradientTarget } from '../graph/graph'
 import { elementwiseGrid } from '../graph/lane-rounds'
 import type { Tensor } from '../device/tensor'
 
@@ -59,15 +59,18 @@ export function gatherRows(g: Graph, x: Tensor, index: Tensor): Tensor {
   recordCopy(g, 'gather', { a: x, index, out: y }, { ...sizes, rows: m, aRows: n })
   g.record([x], y, (dy) => {
     const dx = g.gradientTarget(x)
-    if (dx)
-      recordCopy(
-        g,
-        'collect',
-        { a: dy, index, out: dx.tensor },
-        { ...sizes, rows: n, aRows: m, accumulate: dx.accumulate },
-      )
+    if (dx) collectRows(g, dy, index, dx)
   })
   return y
+}
+
+/** The reverse of `gatherRows`: row n of the target (+)= the sum of the rows m of dy with index[m] = n, in ascending order. */
+export function collectRows(g: Graph, dy: Tensor, index: Tensor, { tensor: out, accumulate }: GradientTarget): void {
+  const aRows = index.size
+  const length = dy.size / aRows
+  const rows = out.size / length
+  const sizes = { rows, length, aRows, aStride: length, outStride: length, accumulate }
+  recordCopy(g, 'collect', { a: dy, index, out }, sizes)
 }
 
 /** The range of a tensor that `copyInto` writes. */

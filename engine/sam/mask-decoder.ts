@@ -96,12 +96,12 @@ export function decodeMasks(g: Graph, decoder: MaskDecoder, inputs: DecoderInput
   const parts = [fixed.reshape(1, fixed.size), sparse.reshape(prompts, points * dim)]
   const all = concatColumns(g, 'decoder tokens', parts).reshape(prompts * tokens, dim)
   const shape = { prompts, tokens, cells, counts }
-  const repeat = (x: Tensor) =>
-    gatherRows(g, x.reshape(images, cells * x.columns), imageIndex).reshape(prompts * cells, x.columns)
+  // a dense embedding of each prompt makes the image's cells different for each
+  const repeated = () => gatherRows(g, embedding.reshape(images, cells * dim), imageIndex).reshape(prompts * cells, dim)
   const attended =
     dense.rows === 1
-      ? twoWay(g, decoder.transformer, all, add(g, embedding, dense), position, shape, repeat)
-      : twoWay(g, decoder.transformer, all, add(g, repeat(embedding), dense), position, shape)
+      ? twoWay(g, decoder.transformer, all, add(g, embedding, dense), position, shape, imageIndex)
+      : twoWay(g, decoder.transformer, all, add(g, repeated(), dense), position, shape, null)
 
   const byPrompt = attended.tokens.reshape(prompts, tokens * dim)
   const token = (i: number) => takeColumns(g, byPrompt, i * dim, (i + 1) * dim)

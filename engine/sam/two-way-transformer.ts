@@ -5,6 +5,7 @@ import { crossAttention } from '../ops/cross-attention'
 import { layerNorm } from '../ops/layernorm'
 import { type Linear, linear } from '../ops/linear'
 import { add } from '../ops/pointwise'
+import { gatherRows } from '../ops/rows'
 import type { Norm, WeightLoader } from './weights'
 
 /** PyTorch's default, as in the reference implementation; Hugging Face transformers uses 1e-6 for norms 1 to 4. */
@@ -91,9 +92,8 @@ export function projectImage(g: Graph, layer: TwoWayLayer, source: Tensor, posit
 
 /**
  * tokens (prompts·tokens, D), source and the cells' position (cells, D) to tokens and source (prompts·cells, D) after
- * all layers. The source is given for each prompt (prompts·cells, D), or for each image (images·cells, D) with
- * `repeat`, which repeats the rows of an image for its prompts: then the first layer projects each image once, not once
- * for each prompt.
+ * all layers. The source is given for each prompt (prompts·cells, D), or for each image (images·cells, D) with the index of
+ * each prompt's image, u32 (prompts): then the first layer projects each image once, not once for each prompt.
  */
 export function twoWay(
   g: Graph,
@@ -102,16 +102,19 @@ export function twoWay(
   source: Tensor,
   position: Tensor,
   shape: TwoWayShape,
-  repeat: (x: Tensor) => Tensor = (x) => x,
+  imageIndex: Tensor | null,
 ): { tokens: Tensor; source: Tensor } {
-  let state: readonly [Tensor, Tensor] = [tokens, repeat(source)]
+  const { prompts, cells } = shape
+  const images = source.rows / cells
+  const byPrompt = imageIndex && gatherRows(g, source.reshape(images, cells * source.columns), imageIndex)
+  let state: readonly [Tensor, Tensor] = [tokens, byPrompt?.reshape(prompts * cells, source.columns) ?? source]
   t.layers.forEach((layer, i) => {
     const first = i === 0
     const [queries, image] = state
     state = g.segment(`decoder.${i}`, () => {
-      const own = projectImage(g, layer, first ? source : image, position)
-      const side = first ? { k: repeat(own.k), v: repeat(own.v), q: repeat(own.q) } : own
-      const out = twoWayLayer(g, layer, queries, image, side, tokens, { ...shape, heads: t.heads, first })
+      const side = projectImage(g, layer, first ? source : image, position)
+      const options = { ...shape, heads: t.heads, first, imageIndex: first ? imageIndex : null }
+      const out = twoWayLayer(g, layer, queries, image, side, tokens, options)
       return [out.tokens, out.source] as const
     })
   })
@@ -120,7 +123,8 @@ export function twoWay(
     const q = linear(g, add(g, queries, tokens), t.final.q)
     const k = linear(g, add(g, image, position), t.final.k)
     const v = linear(g, image, t.final.v)
-    const o = { ...shape, heads: t.heads, from: 'tokens', to: 'image', residual: queries } as const
+    const own = { from: 'tokens', to: 'image', residual: queries, imageIndex: null } as const
+    const o = { ...shape, heads: t.heads, ...own }
     return [attend(g, t.final, { q, k, v }, o)]
   })
   return { tokens: layerNorm(g, attended, t.finalNorm.gamma, t.finalNorm.beta, { eps: EPS }), source: image }
@@ -128,7 +132,7 @@ export function twoWay(
 
 /**
  * One layer: tokens (prompts·tokens, D) and source (prompts·cells, D). The first has no position or residual in its
- * self-attention.
+ * self-attention. With an index the projections `image` are those of images (see twoWay).
  */
 export function twoWayLayer(
   g: Graph,
@@ -137,7 +141,7 @@ export function twoWayLayer(
   source: Tensor,
   image: ImageSide,
   tokenPosition: Tensor,
-  shape: TwoWayShape & { heads: number; first: boolean },
+  shape: TwoWayShape & { heads: number; first: boolean; imageIndex: Tensor | null },
 ): { tokens: Tensor; source: Tensor } {
   const [norm1, norm2, norm3, norm4] = layer.norms
   const norm = (x: Tensor, n: Norm) => layerNorm(g, x, n.gamma, n.beta, { eps: EPS })
@@ -163,6 +167,8 @@ export function twoWayLayer(
 }
 
 interface Attend extends TwoWayShape {
+  /** The image of each prompt (prompts), if the rows on the image's side belong to images. */
+  imageIndex: Tensor | null
   heads: number
   from: 'tokens' | 'image'
   to: 'tokens' | 'image'
@@ -183,6 +189,8 @@ export function attend(
     queries: length[o.from],
     keys: length[o.to],
     counts: o.to === 'tokens' ? o.counts : null,
+    images:
+      o.imageIndex && o.from !== o.to ? { side: o.from === 'image' ? 'queries' : 'keys', index: o.imageIndex } : null,
   })
   return linear(g, y, a.out, { residual: o.residual })
 }

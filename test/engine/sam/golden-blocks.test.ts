@@ -204,7 +204,7 @@ test('the prompt encoder: sparse tokens, dense embeddings, and the position enco
   compare(`${key}.dense_position`, await engine.read(vit.position), 'nchw')
 })
 
-const shape = { prompts: 2, tokens: 7, cells: 16, counts: null }
+const shape = { prompts: 2, tokens: 7, cells: 16, counts: null, imageIndex: null }
 const { transformer } = vit.decoder
 
 test('an attention of the decoder', () => {
@@ -221,19 +221,24 @@ test('an attention of the decoder', () => {
   return check({ key: 'decoder_attention', inputs: ['q', 'k', 'v'], outputs: ['out'], build })
 })
 
-test('both layers of the two-way transformer', async () => {
-  for (const [i, layer] of transformer.layers.entries()) {
-    const build: Part['build'] = (g, { tokens, source, token_pe, source_pe }) => {
-      const image = projectImage(g, layer, source, source_pe)
-      const sizes = { ...shape, heads: transformer.heads, first: i === 0 }
-      const out = twoWayLayer(g, layer, tokens, source, image, token_pe, sizes)
-      return [out.tokens, out.source]
+for (const crossAttention of ['stored', 'fused'] as const)
+  test(`both layers of the two-way transformer, attention ${crossAttention}`, async () => {
+    const usual = engine.variants
+    engine.variants = { ...usual, crossAttention }
+
+    for (const [i, layer] of transformer.layers.entries()) {
+      const build: Part['build'] = (g, { tokens, source, token_pe, source_pe }) => {
+        const image = projectImage(g, layer, source, source_pe)
+        const sizes = { ...shape, heads: transformer.heads, first: i === 0 }
+        const out = twoWayLayer(g, layer, tokens, source, image, token_pe, sizes)
+        return [out.tokens, out.source]
+      }
+      const inputs = ['tokens', 'source']
+      const constants = ['token_pe', 'source_pe']
+      await check({ key: `decoder_layer${i}`, inputs, constants, outputs: ['tokens_out', 'source_out'], build })
     }
-    const inputs = ['tokens', 'source']
-    const constants = ['token_pe', 'source_pe']
-    await check({ key: `decoder_layer${i}`, inputs, constants, outputs: ['tokens_out', 'source_out'], build })
-  }
-})
+    engine.variants = usual
+  })
 
 test('the mask decoder, with a dense embedding for each prompt', async () => {
   const key = 'mask_decoder'
