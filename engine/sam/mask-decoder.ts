@@ -1,12 +1,12 @@
 /** @file SAM's mask decoder: mask logits and IoU predictions of all four mask tokens, for every prompt. */
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
-import { gemm } from '../ops/gemm'
 import { layerNorm } from '../ops/layernorm'
 import { type Linear, linear } from '../ops/linear'
-import { activate, add } from '../ops/pointwise'
+import { add } from '../ops/pointwise'
 import { concatColumns, gatherRows, takeColumns } from '../ops/rows'
-import { convTranspose2x2, toTransposeWeight } from '../ops/upscale'
+import { maskLogits } from '../ops/mask-logits'
+import { toTransposeWeight } from '../ops/upscale'
 import type { DecoderArchitecture } from './architecture'
 import { type TwoWayTransformer, loadTwoWay, twoWay } from './two-way-transformer'
 import type { Norm, WeightLoader } from './weights'
@@ -105,46 +105,30 @@ export function decodeMasks(g: Graph, decoder: MaskDecoder, inputs: DecoderInput
 
   const byPrompt = attended.tokens.reshape(prompts, tokens * dim)
   const token = (i: number) => takeColumns(g, byPrompt, i * dim, (i + 1) * dim)
-  const [upscaled] = g.segment('decoder.upscaling', () => [upscale(g, decoder, attended.source, prompts, side)])
+  const [upscaled] = g.segment('decoder.upscaling', () => [upscale(g, decoder, attended.source)])
   const hyper = concatColumns(
     g,
     'hypernetworks',
     decoder.hypernetworks.map((layers, i) => reluMlp(g, layers, token(1 + i))),
   )
-  return { logits: maskLogits(g, hyper, upscaled, prompts, 16 * cells), iou: reluMlp(g, decoder.iouHead, token(0)) }
+  return { logits: maskLogits(g, hyper, upscaled, { prompts, side }), iou: reluMlp(g, decoder.iouHead, token(0)) }
 }
 
-/** source (P·side², D) to (P·(4·side)², D/8). */
-function upscale(g: Graph, { upscaling }: MaskDecoder, source: Tensor, prompts: number, side: number): Tensor {
+/**
+ * source (P·side², D) to (P·(4·side)², D/8), in the order of maskLogits: each of two transposed convolutions of kernel 2 and
+ * stride 2 is a linear layer that makes four rows of one, and what lies between treats all rows alike.
+ */
+function upscale(g: Graph, { upscaling }: MaskDecoder, source: Tensor): Tensor {
   const { conv1, norm, conv2 } = upscaling
-  const x1 = convTranspose2x2(g, source, { batch: prompts, height: side, width: side, ...conv1 })
+  const x1 = fourRows(linear(g, source, conv1))
   const x2 = layerNorm(g, x1, norm.gamma, norm.beta, { eps: 1e-6, activation: 'gelu' })
-  const x3 = convTranspose2x2(g, x2, { batch: prompts, height: 2 * side, width: 2 * side, ...conv2 })
-  return activate(g, x3, 'gelu')
+  return fourRows(linear(g, x2, conv2, { activation: 'gelu' }))
 }
+
+const fourRows = (x: Tensor) => x.reshape(4 * x.rows, x.columns / 4)
 
 function reluMlp(g: Graph, layers: Linear[], x: Tensor): Tensor {
   return layers.reduce((y, layer, i) => linear(g, y, layer, { activation: i + 1 < layers.length ? 'relu' : 'none' }), x)
-}
-
-/** hyper (P, 4·C) times upscaled (P·pixels, C), by prompt, to the mask logits (P, 4, pixels). FLOPs: 8·P·pixels·C. */
-function maskLogits(g: Graph, hyper: Tensor, upscaled: Tensor, prompts: number, pixels: number): Tensor {
-  const c = upscaled.columns
-  const logits = g.tensor('mask logits', [prompts, MASK_TOKENS, pixels])
-  const h = (tensor: Tensor) => ({ tensor, stride: c, batch: MASK_TOKENS * c })
-  const u = (tensor: Tensor) => ({ tensor, stride: c, batch: pixels * c })
-  const l = (tensor: Tensor) => ({ tensor, stride: pixels, batch: MASK_TOKENS * pixels })
-  const batches = prompts
-  gemm(g, { layout: 'nt', batches, m: MASK_TOKENS, n: pixels, k: c, a: h(hyper), b: u(upscaled), c: l(logits) })
-  g.record([hyper, upscaled], logits, (dy) => {
-    const dh = g.gradientTarget(hyper)
-    const shapeH = { layout: 'nn', batches, m: MASK_TOKENS, n: c, k: pixels } as const
-    if (dh) gemm(g, { ...shapeH, a: l(dy), b: u(upscaled), c: h(dh.tensor), accumulate: dh.accumulate })
-    const du = g.gradientTarget(upscaled)
-    const shapeU = { layout: 'tn', batches, m: pixels, n: c, k: MASK_TOKENS } as const
-    if (du) gemm(g, { ...shapeU, a: l(dy), b: h(hyper), c: u(du.tensor), accumulate: du.accumulate })
-  })
-  return logits
 }
 
 function repeat(data: Float32Array, times: number): Float32Array {
