@@ -1,5 +1,5 @@
 /** @file TensorFlow.js with its WebGPU backend, on our Dawn and adapter. Operations that it lacks are composed of others. */
-import { findAdapter } from '../../src/host/gpu'
+import { requestAdapter } from '../../src/host/dawn'
 import { type PeerCase, operandsOf } from './cases'
 import { loadPackage, PACKAGES } from './packages'
 import { hostTime, type Peer, type PreparedCase } from './peer'
@@ -33,12 +33,12 @@ interface Tf {
 }
 
 export async function openTfjs(): Promise<Peer> {
-  const gpu = { requestAdapter: () => findAdapter(), wgslLanguageFeatures: new Set<string>() }
+  const gpu = { requestAdapter: () => requestAdapter(), wgslLanguageFeatures: new Set<string>() }
   // depending on its version, Node has its own navigator or none
   Object.defineProperty(globalThis, 'navigator', { value: { gpu, userAgent: 'node' }, configurable: true })
   const tf = loadPackage<Tf>('tfjs', '@tensorflow/tfjs-core')
   // sets the WebGPU globals, which the backend needs while it loads
-  await findAdapter()
+  await requestAdapter()
   loadPackage('tfjs', '@tensorflow/tfjs-backend-webgpu')
   if (!(await tf.setBackend('webgpu'))) throw new Error('its WebGPU backend does not start on this adapter')
   return { version: PACKAGES.tfjs[1], has: ({ op }) => op !== 'encoder', prepare: async (one) => prepare(tf, one) }

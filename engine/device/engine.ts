@@ -27,6 +27,8 @@ export interface EngineOptions {
   wait?: Wait
   /** Precision of matrix products and attention on matrix units. */
   precision?: Precision
+  /** The matrix units of the device. By default those that it reports; some hosts report them by the adapter only. */
+  matrixUnits?: MatrixUnits | null
 }
 
 export class Engine {
@@ -66,7 +68,7 @@ export class Engine {
     this.software = isSoftwareAdapter(info)
     // without the feature kernels cannot use subgroups, whatever size the adapter reports
     this.subgroupSize = device.features.has('subgroups') ? (info?.subgroupMinSize ?? 0) : 0
-    this.matrixUnits = findMatrixUnits(device.features, info)
+    this.matrixUnits = options.matrixUnits === undefined ? findMatrixUnits(device.features, info) : options.matrixUnits
     this.variants = defaultVariants(this)
     device.addEventListener('uncapturederror', (event) => {
       const { error } = event as GPUUncapturedErrorEvent

@@ -24,25 +24,25 @@ interface SubgroupMatrixConfig {
   K: number
 }
 
-/** The shape for which the kernels are written. */
-const SHAPE = { m: 16, n: 16, k: 16 } as const
+/** The shape, and the size of subgroups, for which the kernels are written. */
+const SHAPE = { m: 16, n: 16, k: 16, subgroupSize: 32 } as const
 
 /**
  * The matrix units of a device or an adapter that the kernels can use. Null if a feature is missing, if the units have no
- * products of f16 with f32 sums of the kernels' shape, or if the size of subgroups is not fixed.
+ * products of f16 with f32 sums of the kernels' shape, or if subgroups
+ * may have another size than the kernels'.
  */
 export function findMatrixUnits(
   features: Pick<GPUSupportedFeatures, 'has'>,
   info: GPUAdapterInfo | undefined,
 ): MatrixUnits | null {
   if (!info || !MATRIX_FEATURES.every((feature) => features.has(feature))) return null
-  const { subgroupMinSize = 0, subgroupMaxSize = 0 } = info
-  if (!subgroupMinSize || subgroupMinSize !== subgroupMaxSize) return null
+  const { subgroupMinSize, subgroupMaxSize } = info
+  if (subgroupMinSize !== SHAPE.subgroupSize || subgroupMaxSize !== SHAPE.subgroupSize) return null
   const { subgroupMatrixConfigs } = info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> }
   for (const { componentType, resultComponentType, M, N, K } of subgroupMatrixConfigs ?? []) {
     const accumulates = componentType === 'f16' && resultComponentType === 'f32'
-    if (accumulates && M === SHAPE.m && N === SHAPE.n && K === SHAPE.k)
-      return { ...SHAPE, subgroupSize: subgroupMinSize }
+    if (accumulates && M === SHAPE.m && N === SHAPE.n && K === SHAPE.k) return { ...SHAPE }
   }
   return null
 }

@@ -13,7 +13,8 @@ export interface DeviceProperties {
 
 /** An engine that records the same as `engine` (same limits, features, precision and kernel variants) but computes nothing. */
 export function planningEngine(engine: Engine): Engine {
-  const planning = new Engine(planningDevice(engine.device), { precision: engine.precision })
+  const { precision, matrixUnits } = engine
+  const planning = new Engine(planningDevice(engine.device), { precision, matrixUnits })
   planning.variants = engine.variants
   return planning
 }

@@ -1,6 +1,10 @@
 /** @file `wgsam doctor`: checks whether this machine can run wgsam, and says what to install if it cannot. */
 import { isSoftwareAdapter } from '../../engine/device/software-adapter'
-import { adapterName, unmetLimits, findAdapter, LIMITS, openDevice, OPTIONAL_FEATURES, engineOf } from '../host/gpu'
+import type { MatrixUnits } from '../../engine/device/matrix-units'
+import { adapterName } from '../host/dawn'
+import { LIMITS, openDevice, OPTIONAL_FEATURES, unmetLimits } from '../host/device'
+import { type AdapterWithUnits, engineOf, findAdapterWithUnits } from '../host/gpu'
+import type { MatrixOutcome } from '../host/matrix-probe'
 import { cacheFolder } from '../host/cache-folder'
 import { amount } from '../host/progress'
 import { selfTest, type SelfTest } from '../host/selftest'
@@ -19,7 +23,11 @@ interface Report {
   /** Whether the adapter has each optional feature. */
   features: Record<string, boolean>
   subgroupSizes: [number, number] | null
+  /** The matrix units that kernels use, or why there are none. Tried anew by each `wgsam doctor`. */
+  matrixUnits: (MatrixOutcome & { units: MatrixUnits | null }) | null
   selfTest: SelfTest | null
+  /** The same on matrix units with operands rounded to f16; null without matrix units. */
+  selfTestHigh: SelfTest | null
   cache: string
   system: System
 }
@@ -36,20 +44,23 @@ async function examine(name: string | undefined, install: boolean): Promise<Repo
     limits: {},
     features: {},
     subgroupSizes: null,
+    matrixUnits: null,
     selfTest: null,
+    selfTestHigh: null,
     cache: cacheFolder(),
     system,
   }
   if (parseInt(process.versions.node) < 20)
     report.problems.push(`Node ${process.versions.node} is too old: wgsam needs 20 or later`)
   try {
-    let adapter = await findAdapter({ adapter: name })
-    if (!adapter && install) {
+    const find = () => findAdapterWithUnits({ adapter: name }, { again: true })
+    let found = await find()
+    if (!found && install) {
       console.error('no adapter found: downloading SwiftShader from the npm registry')
       await installSwiftShader()
-      adapter = await findAdapter({ adapter: name })
+      found = await find()
     }
-    if (adapter) await examineAdapter(adapter, report)
+    if (found) await examineAdapter(found, report)
     else report.problems.push('no WebGPU adapter found')
   } catch (error) {
     report.problems.push(messageOf(error))
@@ -59,7 +70,7 @@ async function examine(name: string | undefined, install: boolean): Promise<Repo
   return report
 }
 
-async function examineAdapter(adapter: GPUAdapter, report: Report): Promise<void> {
+async function examineAdapter({ adapter, matrixUnits }: AdapterWithUnits, report: Report): Promise<void> {
   const { info, limits } = adapter
   report.adapter = {
     name: adapterName(adapter),
@@ -74,16 +85,32 @@ async function examineAdapter(adapter: GPUAdapter, report: Report): Promise<void
   if (report.features.subgroups) report.subgroupSizes = [info.subgroupMinSize ?? 0, info.subgroupMaxSize ?? 0]
   report.problems.push(...unmetLimits(adapter))
   if (report.problems.length) return
-  const engine = engineOf(await openDevice(adapter))
+  const device = await openDevice(adapter)
+  const engine = engineOf(device)
+  report.matrixUnits = { ...matrixUnits, units: engine.matrixUnits }
   report.selfTest = await selfTest(engine)
+  if (engine.matrixUnits) report.selfTestHigh = await selfTest(engineOf(device, 'high'))
   engine.destroy()
+  if (report.selfTestHigh && !report.selfTestHigh.ok)
+    report.problems.push(
+      `the self-test on matrix units gives wrong results (relative error ${report.selfTestHigh.error.toExponential(1)}): set WGSAM_MATRIX_UNITS=off, or update the driver`,
+    )
   if (!report.selfTest.ok)
     report.problems.push(
       `the self-test's results are wrong (relative error ${report.selfTest.error.toExponential(1)}): this driver cannot be relied on; update it`,
     )
 }
 
-function print({ adapter, limits, features, subgroupSizes, selfTest, ...report }: Report): void {
+function print({
+  adapter,
+  limits,
+  features,
+  subgroupSizes,
+  matrixUnits,
+  selfTest,
+  selfTestHigh,
+  ...report
+}: Report): void {
   const row = (name: string, value: string) => console.log(`${name.padEnd(20)} ${value}`)
   if (adapter) {
     row('adapter', `${adapter.name}${adapter.software ? ' (software: runs on the processor)' : ''}`)
@@ -100,11 +127,9 @@ function print({ adapter, limits, features, subgroupSizes, selfTest, ...report }
       row(name, present ? `yes, enabled${sizes}` : 'no (optional)')
     }
   }
-  if (selfTest)
-    row(
-      'self-test',
-      `${selfTest.ok ? 'passed' : 'FAILED'}: a layer with LoRA, forward and backward, relative error ${selfTest.error.toExponential(1)}, ${Math.round(selfTest.milliseconds)} ms`,
-    )
+  if (matrixUnits) row('matrix units', matrixUnitsText(matrixUnits))
+  if (selfTest) row('self-test', `${selfTestText(selfTest)} (a layer with LoRA, forward and backward)`)
+  if (selfTestHigh) row('  in precision high', selfTestText(selfTestHigh))
   row(
     'system',
     [report.system.os.name || report.system.platform, report.system.arch, `Node ${report.system.node}`].join(', '),
@@ -115,6 +140,14 @@ function print({ adapter, limits, features, subgroupSizes, selfTest, ...report }
   if (report.advice.length) console.log('\nwhat to do:')
   for (const step of report.advice) console.log(`  - ${step}`)
   console.log(report.usable ? '\nthis machine can run wgsam' : '\nthis machine cannot run wgsam yet')
+}
+
+const selfTestText = ({ ok, error, milliseconds }: SelfTest) =>
+  `${ok ? 'passed' : 'FAILED'}: relative error ${error.toExponential(1)}, ${Math.round(milliseconds)} ms`
+
+function matrixUnitsText({ units, why }: NonNullable<Report['matrixUnits']>): string {
+  if (!units) return `not used: ${why}`
+  return `yes, tried and enabled: f16 products with f32 sums, ${units.m}x${units.n}x${units.k}, subgroups of ${units.subgroupSize}`
 }
 
 export const command: Command = {

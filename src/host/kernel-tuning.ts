@@ -8,6 +8,7 @@ import { ATTENTION_VARIANTS, type KernelVariants, MATMUL_VARIANTS, canRun } from
 import { MATMUL_CLASSES } from '../../engine/device/matmul-class'
 import { writeFileAtomic } from './files'
 import { cacheFolder } from './cache-folder'
+import { adapterKey } from './dawn'
 
 /** To be increased when kernels change so much that earlier measurements no longer apply. */
 const VERSION = 2
@@ -22,11 +23,6 @@ const SavedVariants = v.object({
 const TuningFile = v.record(v.string(), v.unknown())
 
 const fileOf = (cache = cacheFolder()): string => join(cache, 'tuning.json')
-
-/** Identifies an adapter and its driver, by all names that it reports. */
-export function adapterKey({ vendor, architecture, device, description }: GPUAdapterInfo): string {
-  return [vendor, architecture, device, description].filter(Boolean).join(' / ')
-}
 
 /** The variants measured on this adapter; null if there are none, or none that this version and device can use. */
 export function savedVariants(engine: Engine, cache?: string): KernelVariants | null {

@@ -15,7 +15,8 @@ import {
   defaultVariants,
 } from '../../engine/device/kernel-variants'
 import { MATMUL_CLASSES, type MatmulClass } from '../../engine/device/matmul-class'
-import { adapterKey, saveVariants, savedVariants } from '../../src/host/kernel-tuning'
+import { adapterKey } from '../../src/host/dawn'
+import { saveVariants, savedVariants } from '../../src/host/kernel-tuning'
 import { engine } from '../support/engine'
 import { capabilities, withMatrixUnits } from '../support/kernel-capabilities'
 

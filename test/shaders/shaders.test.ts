@@ -7,9 +7,11 @@ import * as assert from 'uvu/assert'
 import { readdirSync, readFileSync } from 'node:fs'
 import { create, globals } from 'webgpu'
 import { Engine } from '../../engine/device/engine'
+import { MATRIX_FEATURES } from '../../engine/device/matrix-units'
 import type { Shader } from '../../engine/device/shader'
-import { MINIMUM_LIMITS } from '../../src/host/gpu'
+import { MINIMUM_LIMITS } from '../../src/host/device'
 import { loadShader, reflect } from '../../scripts/wgsl-plugin.mjs'
+import { openNullEngine } from '../support/null-engine'
 
 const gpu = create(['backend=null'])
 // held for ever: the process crashes when create()'s object is collected
@@ -32,17 +34,23 @@ function beyondBaseline(code: string): string | undefined {
     .find(Boolean)
 }
 
+/** Names of features in WGSL, where they differ. */
+const WGSL_NAMES: Record<string, string> = {
+  'shader-f16': 'f16',
+  'chromium-experimental-subgroup-matrix': 'chromium_experimental_subgroup_matrix',
+}
+
 const files = readdirSync('shaders')
   .filter((f) => f.endsWith('.wgsl'))
   .sort()
 
-/** Kernels that need a feature are variants, in files of their own; each has a form without it, which the floor runs. */
-const featureOf = (file: string): GPUFeatureName | null => (file.endsWith('-subgroup.wgsl') ? 'subgroups' : null)
-/** The same device with the feature that variants may need. */
-const adapterOfVariants = await gpu.requestAdapter()
-const variants = adapterOfVariants!.features.has('subgroups')
-  ? new Engine(await adapterOfVariants!.requestDevice({ requiredFeatures: ['subgroups'] }))
-  : null
+/** Kernels that need features are variants, in files of their own; each has a form without them, which the floor runs. */
+function featuresOf(file: string): readonly string[] {
+  if (/\bmatrix\b/.test(file)) return MATRIX_FEATURES
+  return file.endsWith('-subgroup.wgsl') ? ['subgroups'] : []
+}
+/** A device with all the features that variants may need. */
+const variants = await openNullEngine()
 
 test('the device under test has exactly the floor', () => {
   for (const [name, value] of Object.entries(MINIMUM_LIMITS))
@@ -54,12 +62,10 @@ for (const file of files) {
   test(`${file} compiles within the floor's limits`, async () => {
     const shader = loadShader(`shaders/${file}`)
     const { code } = shader
-    const feature = featureOf(file)
-    if (feature) {
-      assert.ok(variants, `Dawn's null backend has no ${feature}`)
-      await compileAll(shader, variants!)
-    } else await compileAll(shader)
-    assert.is(beyondBaseline(code.replace(`enable ${feature};`, '')), undefined)
+    const features = featuresOf(file)
+    await compileAll(shader, features.length ? variants : floor)
+    const enables = features.map((feature) => `enable ${WGSL_NAMES[feature] ?? feature};`)
+    assert.is(beyondBaseline(enables.reduce((text, enable) => text.replace(enable, ''), code)), undefined)
     assert.match(code, /^\/\//, 'a header comment says what the kernels compute')
   })
 }
@@ -101,6 +107,6 @@ test('text beyond the baseline is found, comments are not', () => {
 
 test.after(() => {
   floor.destroy()
-  variants?.destroy()
+  variants.destroy()
 })
 test.run()

@@ -2,7 +2,7 @@
 import { create, globals } from 'webgpu'
 import { Engine } from '../../engine/device/engine'
 import { MATRIX_FEATURES } from '../../engine/device/matrix-units'
-import { LIMITS } from '../../src/host/gpu'
+import { LIMITS } from '../../src/host/device'
 
 const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
 // held for ever: the process crashes when create()'s object is collected

@@ -42,7 +42,7 @@ test('the shape of the kernels is found among those of the adapter', () => {
   assert.equal(findMatrixUnits(all, info(hopper)), { m: 16, n: 16, k: 16, subgroupSize: 32 })
 })
 
-test('without a feature, a shape, the right types or a fixed size of subgroups there are none', () => {
+test('without a feature, a shape, the right types or the size of subgroups there are none', () => {
   for (const feature of MATRIX_FEATURES)
     assert.is(findMatrixUnits(new Set([...all].filter((one) => one !== feature)), info(hopper)), null, feature)
   for (const configs of [
@@ -53,7 +53,12 @@ test('without a feature, a shape, the right types or a fixed size of subgroups t
     [new Config(['f16', 'f32'], [16, 16, 8])],
   ])
     assert.is(findMatrixUnits(all, info(configs)), null)
-  assert.is(findMatrixUnits(all, info(hopper, [8, 32])), null)
+  for (const sizes of [
+    [8, 32],
+    [32, 64],
+    [64, 64],
+  ])
+    assert.is(findMatrixUnits(all, info(hopper, sizes)), null)
   assert.is(findMatrixUnits(all, info(hopper, [])), null)
   assert.is(findMatrixUnits(all, undefined), null)
 })
