@@ -4,7 +4,7 @@ import { adapterName } from './dawn'
 import { UserError } from './errors'
 
 /** Features for which the engine has faster kernel variants. They are enabled if the adapter has them. */
-export const OPTIONAL_FEATURES: string[] = ['timestamp-query', 'shader-f16', 'subgroups']
+export const OPTIONAL_FEATURES: GPUFeatureName[] = ['timestamp-query', 'shader-f16', 'subgroups']
 
 /** Further features, which are enabled together, and only if the adapter's matrix units can be used. */
 const WITH_MATRIX_UNITS: string[] = [...MATRIX_FEATURES, 'subgroup-size-control']
@@ -54,7 +54,7 @@ export async function openDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   if (missing.length)
     throw new UserError(`the limits of ${adapterName(adapter)} are too low for wgsam: ${missing.join('; ')}`)
   const found = findMatrixUnits(adapter.features, adapter.info)
-  const wanted = new Set([...OPTIONAL_FEATURES, ...(found ? WITH_MATRIX_UNITS : [])])
+  const wanted = new Set<string>([...OPTIONAL_FEATURES, ...(found ? WITH_MATRIX_UNITS : [])])
   const device = await adapter.requestDevice({
     requiredFeatures: [...wanted].filter((f) => adapter.features.has(f)) as GPUFeatureName[],
     requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),

@@ -20,7 +20,8 @@
 import { Engine } from '../../engine/device/engine'
 import { MATRIX_FEATURES } from '../../engine/device/matrix-units'
 import type { Precision } from '../../engine/device/precision'
-import { findAdapter, openDevice } from '../../src/host/gpu'
+import { openDevice } from '../../src/host/device'
+import { findAdapter } from '../../src/host/gpu'
 import { waitWithNaps } from '../../src/host/idle-wait'
 
 const SIDE = 16
