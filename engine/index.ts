@@ -6,6 +6,7 @@
 // the device, and engines that plan memory without computing
 export { Engine, type EngineOptions } from './device/engine'
 export { findMatrixUnits, MATRIX_FEATURES, type MatrixUnits } from './device/matrix-units'
+export { NonFiniteError } from './device/non-finite-error'
 export { planningDevice, planningEngine } from './device/planning-device'
 export { DEFAULT_PRECISION, type Precision, PRECISIONS } from './device/precision'
 export { type StorageType, Tensor } from './device/tensor'

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** @file `wgsam <command> [options]`: finds the command, parses its options, runs it, and reports errors. */
+import { NonFiniteError } from '../engine/device/non-finite-error'
 import { commands } from './commands'
 import { chooseVerb, parse } from './cli/command'
 import { nearest } from './cli/nearest'
@@ -39,7 +40,7 @@ async function main([name, ...argv]: string[]): Promise<number> {
 /** Prints an error: only the message if the user can act on it. Returns the exit code. */
 function report(error: unknown): number {
   const debug = process.env.WGSAM_DEBUG === '1'
-  const known = error instanceof UserError ? error.message : systemProblem(error)
+  const known = error instanceof UserError || error instanceof NonFiniteError ? error.message : systemProblem(error)
   if (known !== null && !debug) console.error(`wgsam: ${known}`)
   else if (debug) console.error(error)
   else {

@@ -98,7 +98,8 @@ export class RegionRunner {
    * Prompts the model, in pixels of the encoded region.
    * @param tokens the mask tokens whose masks are read
    * @param onMasks called after each pass with its masks, sorted by prompt and token, and the number of its prompts
-   * @throws Error if no region is encoded · the abort reason of `signal`
+   * @throws Error if no region is encoded · the abort reason of `signal` · NonFiniteError if the model computed values that are
+   * not finite
    */
   async run(
     prompts: readonly Prompt[],
@@ -120,6 +121,7 @@ export class RegionRunner {
         batch.length,
       )
     }
+    await predictor.checkFinite()
   }
 
   destroy(): void {

@@ -75,14 +75,22 @@ export function finiteCheck(
     first += groups[i]
     offset += words.size
   })
-  const total = g.tensor('finite: what was found', [FOUND_SIZE])
-  const partsCount = parts ? parts.size / FOUND_SIZE : 0
-  g.dispatch(
-    shader,
-    'totals',
-    { parts_in: parts, sums, found: total },
-    { ...noParams, count, parts_count: partsCount },
-    [1],
-  )
+  return totals(g, sums, parts)
+}
+
+/** (FOUND_SIZE): the sum of the parts of `inspect`, see `decodeFound`. */
+export const foundTotal = (g: Graph, parts: Tensor): Tensor => totals(g, null, parts)
+
+function totals(g: Graph, sums: Tensor | null, parts: Tensor | null): Tensor {
+  const total = g.tensor('finite: what was found', [FOUND_SIZE], 'statistic')
+  const count = (x: Tensor | null) => (x ? x.size / FOUND_SIZE : 0)
+  const params = { ...noParams, count: count(sums), parts_count: count(parts) }
+  g.dispatch(shader, 'totals', { parts_in: parts, sums, found: total }, params, [1])
   return total
+}
+
+/** Decodes the tensors of `finiteCheck` and `foundTotal`: the number of non-finite values, and the first. */
+export function decodeFound({ buffer, byteOffset }: Float32Array): { count: number; first: FirstFound | null } {
+  const [, count, key, index] = new Uint32Array(buffer, byteOffset, FOUND_SIZE)
+  return { count, first: firstFound(key, index) }
 }

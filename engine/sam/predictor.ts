@@ -1,7 +1,10 @@
 /** @file Inference: an image is encoded once, then any number of prompts are decoded on its embedding. */
 import { Graph } from '../graph/graph'
 import type { Program } from '../graph/program'
+import { firstNonFinite, NonFiniteError } from '../device/non-finite-error'
 import type { Tensor } from '../device/tensor'
+import { decodeFound, foundTotal } from '../ops/finite'
+import { FiniteGuard } from '../ops/finite-guard'
 import { addScaled } from '../ops/pointwise'
 import { MASK_TOKENS } from './mask-decoder'
 import type { SamModel } from './sam-model'
@@ -54,11 +57,12 @@ export class Predictor {
     private readonly encoder: Program,
     private readonly decoder: Program,
     private readonly tensors: Record<
-      'raw' | 'sizes' | 'embedding' | 'coords' | 'labels' | 'imageIndex' | 'counts' | 'logits' | 'iou',
+      'raw' | 'sizes' | 'embedding' | 'coords' | 'labels' | 'imageIndex' | 'counts' | 'logits' | 'iou' | 'found',
       Tensor
     > & {
       masks: Tensor | null
     },
+    private readonly guard: FiniteGuard,
   ) {}
 
   /** Records the model with the adapter that is attached to it now, if any (see AttachedAdapter). */
@@ -71,10 +75,15 @@ export class Predictor {
     const prompts = Math.max(1, Math.min(options.prompts ?? 16, Math.floor(engine.maxBinding / bytes)))
     const embedding = engine.persistent('activation', 'image embedding', [images * side * side, dim])
 
+    const guard = new FiniteGuard(engine, 3)
     const e = new Graph(engine)
+    guard.clear(e)
+    // one place, because there is no batch of batches
+    const place = e.constant('place 0', [1], () => new Uint32Array(1))
     const raw = e.input('raw images', [images, size, size, 3])
     const sizes = e.input('valid sizes', [images, 2])
     addScaled(e, model.encode(e, raw, sizes), { tensor: embedding, accumulate: 0 })
+    guard.inspect(e, embedding, place, 'activation', images, 'the embedding of image')
 
     const d = new Graph(engine)
     const coords = d.input('coords', [prompts, slots, 2])
@@ -85,13 +94,16 @@ export class Predictor {
     const { logits, iou } = model.decode(d, embedding, { coords, labels, imageIndex, counts, masks })
     d.keep(logits)
     d.keep(iou)
-    const tensors = { raw, sizes, embedding, coords, labels, imageIndex, counts, masks, logits, iou }
-    return new Predictor(model, images, prompts, slots, await e.compile(), await d.compile(), tensors)
+    guard.inspect(d, logits, place, 'activation', prompts, 'the mask logits of prompt')
+    guard.inspect(d, iou, place, 'activation', prompts, 'the predicted IoU of prompt')
+    const found = d.keep(foundTotal(d, guard.found!))
+    const tensors = { raw, sizes, embedding, coords, labels, imageIndex, counts, masks, logits, iou, found }
+    return new Predictor(model, images, prompts, slots, await e.compile(), await d.compile(), tensors, guard)
   }
 
   /** Bytes of GPU memory that the predictor holds, without the model's. */
   get bytes(): number {
-    return this.encoder.bytes + this.decoder.bytes + this.tensors.embedding.storage.bytes
+    return this.encoder.bytes + this.decoder.bytes + this.tensors.embedding.storage.bytes + this.guard.bytes
   }
 
   /**
@@ -107,9 +119,18 @@ export class Predictor {
   /**
    * Submits the encoding of images that have the model's input size already: raw (images, S, S, 3) on 0..255, see
    * `toModelInput`, and sizes (images, 2), the valid height and width of each.
-   * @throws Error if their lengths differ from that
+   * @throws Error if their lengths differ from that · NonFiniteError if a pixel is not a finite number
    */
   setImages(raw: Float32Array, sizes: Uint32Array): void {
+    const bad = firstNonFinite(raw)
+    if (bad >= 0) {
+      const { inputSize: size } = this.model
+      const [row, column] = [Math.floor(bad / size / 3) % size, Math.floor(bad / 3) % size]
+      const image = this.images === 1 ? 'the image' : `image ${Math.floor(bad / (size * size * 3)) + 1}`
+      throw new NonFiniteError(
+        `${image} has a pixel that is ${raw[bad]}, at row ${row}, column ${column} of the model's input: pixels are numbers from 0 to 255`,
+      )
+    }
     this.encoder.write(this.tensors.raw, raw)
     this.encoder.write(this.tensors.sizes, sizes)
     this.encoder.run()
@@ -145,15 +166,21 @@ export class Predictor {
     return count
   }
 
-  /** Sets the embedding (images·side², D) to one that was read back before, instead of encoding its images again. */
+  /**
+   * Sets the embedding (images·side², D) to one that was read back before, instead of encoding its images again.
+   * @throws NonFiniteError if a value is not a finite number
+   */
   setEmbedding(data: Float32Array): void {
+    const bad = firstNonFinite(data)
+    if (bad >= 0) throw new NonFiniteError(`element ${bad} of the image embedding is ${data[bad]}`)
+    this.guard.clearNow()
     this.model.engine.write(this.tensors.embedding, data)
   }
 
   /**
    * Predicts the masks of any number of prompts and reads them back.
    * @throws Error if the entries, labels, image indices or masks do not fit the predictor, or the device reported an
-   * error
+   * error · NonFiniteError if the model computed values that are not finite
    */
   async predict(batch: PromptBatch): Promise<Prediction> {
     const { prompts, tensors: t, decoder } = this
@@ -167,7 +194,22 @@ export class Predictor {
       logits.set((await decoder.read(t.logits)).subarray(0, n * pixels), start * pixels)
       iou.set((await decoder.read(t.iou)).subarray(0, n * MASK_TOKENS), start * MASK_TOKENS)
     }
+    await this.checkFinite()
     return { logits, iou }
+  }
+
+  /**
+   * Waits for what was submitted, and looks whether the embedding and all that was predicted on it are finite.
+   * @throws NonFiniteError if they are not
+   */
+  async checkFinite(): Promise<void> {
+    const { count, first } = decodeFound(await this.decoder.read(this.tensors.found))
+    if (first?.kind !== 'inspected') return
+    this.guard.clearNow()
+    throw new NonFiniteError(
+      `the model computes values that are not finite numbers: ${this.guard.inspected(first).where} and ${count - 1} more. ` +
+        'Its weights, its adapter or the GPU driver are at fault',
+    )
   }
 
   /** Returns the number of prompts in a batch. @throws Error if it does not fit the predictor */
@@ -179,7 +221,8 @@ export class Predictor {
       throw new Error(
         `coords and labels must hold ${slots} entries a prompt: got ${batch.coords.length} and ${batch.labels.length}`,
       )
-    if (!batch.coords.every(Number.isFinite)) throw new Error('a prompt has a coordinate that is not a finite number')
+    if (!batch.coords.every(Number.isFinite))
+      throw new NonFiniteError('a prompt has a coordinate that is not a finite number')
     const unknown = batch.labels.find((l) => l < promptLabel.absent || l > promptLabel.boxEnd)
     if (unknown !== undefined)
       throw new Error(`a prompt has the label ${unknown}: from ${promptLabel.absent} to ${promptLabel.boxEnd}`)
@@ -222,6 +265,7 @@ export class Predictor {
     this.encoder.destroy()
     this.decoder.destroy()
     this.model.engine.release(this.tensors.embedding)
+    this.guard.release()
   }
 }
 

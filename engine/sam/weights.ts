@@ -2,6 +2,7 @@
  * @file Loads the named tensors of a checkpoint into GPU memory, one at a time, in the layouts that the kernels read.
  */
 import type { Engine } from '../device/engine'
+import { firstNonFinite, NonFiniteError } from '../device/non-finite-error'
 import type { StorageType, Tensor } from '../device/tensor'
 import type { Linear } from '../ops/linear'
 import { toConvWeight } from '../ops/patches'
@@ -15,6 +16,8 @@ export interface WeightSource {
   read(name: string): Promise<{ shape: number[]; data: Float32Array }>
   /** True if the checkpoint has the tensor. */
   has(name: string): boolean
+  /** True if `read` checks that all values are finite; otherwise they are checked when they are loaded. */
+  readonly checked?: boolean
 }
 
 /** Changes a tensor's layout before it is uploaded. */
@@ -36,9 +39,18 @@ export class WeightLoader {
     return this.source.has(name)
   }
 
-  /** @throws Error if the tensor is missing */
-  async tensor(name: string, prepare: Prepare = (data, shape) => ({ data, shape }), storage?: StorageType) {
+  /** @throws Error if the tensor is missing · NonFiniteError if a value is not finite */
+  private async read(name: string) {
     const raw = await this.source.read(name)
+    const bad = this.source.checked ? -1 : firstNonFinite(raw.data)
+    if (bad >= 0)
+      throw new NonFiniteError(`weight ${name}: element ${bad} is ${raw.data[bad]}: the weights are damaged`)
+    return raw
+  }
+
+  /** @throws Error as `read` */
+  async tensor(name: string, prepare: Prepare = (data, shape) => ({ data, shape }), storage?: StorageType) {
+    const raw = await this.read(name)
     const { shape, data } = prepare(raw.data, raw.shape)
     return this.upload(name, shape, data, storage)
   }
@@ -46,7 +58,7 @@ export class WeightLoader {
   /** Several tensors as one of `shape`, one below the other. */
   async concat(names: readonly string[], shape: number[]): Promise<Tensor> {
     const parts: Float32Array[] = []
-    for (const name of names) parts.push((await this.source.read(name)).data)
+    for (const name of names) parts.push((await this.read(name)).data)
     const data = new Float32Array(parts.reduce((sum, p) => sum + p.length, 0))
     parts.reduce((at, p) => (data.set(p, at), at + p.length), 0)
     return this.upload(names[0], shape, data)

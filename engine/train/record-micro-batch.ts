@@ -2,6 +2,7 @@
 import { Graph } from '../graph/graph'
 import type { StorageType, Tensor } from '../device/tensor'
 import { boundaryWeights } from '../ops/boundary-weights'
+import type { FiniteGuard, Inspected } from '../ops/finite-guard'
 import { type Emphasis, headLoss } from '../ops/head-loss'
 import { iouLoss } from '../ops/iou-loss'
 import { maskLossParts, maskStatistics, selectMasks, weightedMaskLoss } from '../ops/mask-loss'
@@ -9,7 +10,6 @@ import { add, addProduct, scale } from '../ops/pointwise'
 import type { SamModel } from '../sam/sam-model'
 import { type Recomputation, recomputeNothing, recomputing } from '../sam/recomputation'
 import type { OptimizerConfig } from './adam'
-import type { FiniteGuard } from './finite-guard'
 import { countFrozenParts } from './frozen-parts'
 
 export interface LossConfig {
@@ -125,7 +125,7 @@ export function recordMicroBatch(
   const prompts = microBatch * config.prompts
   const g = new Graph(model.engine, true, { recompute: recomputing(recompute), storage })
   const place = g.input('place of the micro-batch in the step', [1])
-  const inspect = inspector(g, guard, place)
+  const inspect: Inspect = (x, ...what) => guard.inspect(g, x, place, ...what)
   const { encoded, inputs } = frozen
     ? encodeRest(g, model, microBatch, frozen, inspect)
     : encode(g, model, microBatch, inspect)
@@ -209,19 +209,8 @@ function recordHead(
   g.seed([[own, t.imageShare]])
 }
 
-/**
- * Records looking at a tensor with the same number of elements for each of `count` images or prompts; `what` names them without
- * their number in the batch.
- */
-type Inspect = (x: Tensor, kind: 'input' | 'activation', count: number, what: string) => void
-
-const inspector =
-  (g: Graph, guard: FiniteGuard, place: Tensor): Inspect =>
-  (x, kind, count, what) =>
-    guard.inspect(g, x, place, kind, (index, microBatch) => {
-      const within = Math.floor(index / (x.size / count))
-      return `${what} ${microBatch * count + within + 1} of the batch`
-    })
+/** Records looking at a tensor: see FiniteGuard.inspect. */
+type Inspect = (x: Tensor, kind: Inspected['kind'], count: number, what: string) => void
 
 /** The whole encoder, from images. */
 function encode(g: Graph, model: SamModel, images: number, inspect: Inspect) {

@@ -7,12 +7,13 @@ import { Graph } from '../graph/graph'
 import type { Program } from '../graph/program'
 import { type MemoryReport, memoryReport } from '../graph/memory-report'
 import type { Tensor } from '../device/tensor'
+import { FiniteGuard } from '../ops/finite-guard'
 import { maskSupervision } from '../ops/mask-loss'
 import { fill } from '../ops/pointwise'
 import { tokenCounts } from '../sam/predictor'
 import type { SamModel } from '../sam/sam-model'
 import { type OptimizerStep, optimizerReport, optimizerState, recordOptimizerStep } from './adam'
-import { FiniteGuard, type NonFiniteOrigin } from './finite-guard'
+import { type NonFiniteOrigin, nonFiniteOrigin } from './non-finite-origin'
 import type { ParameterSet } from './parameters'
 import {
   type FeatureBatch,
@@ -163,7 +164,7 @@ export class TrainingStep {
     }
     const report = optimizerReport(await this.engine.read(this.optimizer.report), 1)
     const { norm, nonFinite, skipped } = report
-    const origin = this.guard.origin(report, this.parameters)
+    const origin = nonFiniteOrigin(report, this.guard, this.parameters)
     return { loss, parts, gradientNorm: norm, nonFinite, skipped, origin }
   }
 

@@ -18,8 +18,10 @@ export interface StepRecord {
   parts?: LossParts
   learningRate: number
   gradientNorm: number
-  /** Present if the update was skipped because a gradient was not finite. */
+  /** Present if the update was skipped because something was not finite. */
   skipped?: true
+  /** Then: where the first number was that is not finite, such as "pixels of image 3 of the batch". */
+  nonFinite?: string
   time: Time
 }
 

@@ -77,7 +77,9 @@ export class RunReporter {
 
   async reportStep(record: StepRecord, runningLoss: number): Promise<void> {
     await this.send(record)
-    const { step, epoch, learningRate, time } = record
+    const { step, epoch, learningRate, nonFinite, time } = record
+    if (nonFinite)
+      this.transcript.say(`step ${step}: the update is skipped, because ${nonFinite} are not finite numbers`)
     this.timeLeft.stepTook(this.config.batch / time.imagesPerSecond!)
     this.at = { step, seconds: time.seconds }
     const speed = `${time.imagesPerSecond!.toPrecision(2)} images/s`

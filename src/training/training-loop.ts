@@ -90,7 +90,7 @@ export class TrainingLoop {
     const batch = await batches.next()
     session.step.run((await session.frozen?.encode(batch)) ?? batch.microBatches, rate)
     const report = await session.step.report()
-    const { loss, parts, gradientNorm, skipped } = report
+    const { loss, parts, gradientNorm, skipped, origin } = report
     progress.skipped = this.guard.check(step, report)
     progress.step = step
     progress.data = batch.after
@@ -105,6 +105,7 @@ export class TrainingLoop {
       learningRate: rate,
       gradientNorm,
       ...(skipped && { skipped }),
+      ...(origin && { nonFinite: origin.where }),
       time: { seconds: progress.seconds, imagesPerSecond: (1000 * config.batch) / (performance.now() - began) },
     } as const
     await reporter.reportStep(record, progress.loss)

@@ -38,6 +38,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 /** The checkpoint as a source from which the engine loads weights. */
 export function weightSource(checkpoint: Checkpoint): WeightSource {
   return {
+    checked: true,
     has: (name) => checkpoint.tensors.has(name),
     read: async (name) => {
       const entry = checkpoint.tensors.get(name)

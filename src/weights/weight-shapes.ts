@@ -62,6 +62,7 @@ export const shapesOfArchitecture = (architecture: Architecture): ModelShapes =>
 })
 
 const zeros = (shapes: ReadonlyMap<string, number[]>): WeightSource => ({
+  checked: true,
   has: (name) => shapes.has(name),
   read: async (name) => {
     const shape = shapes.get(name)

@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Graph } from '../../../engine/graph/graph'
-import { FOUND_SIZE, finiteCheck, firstFound, groupsFor, inspect } from '../../../engine/ops/finite'
+import { FOUND_SIZE, decodeFound, finiteCheck, foundTotal, groupsFor, inspect } from '../../../engine/ops/finite'
 import { engine } from '../../support/engine'
 import { randomArray } from '../../support/random'
 
@@ -33,10 +33,7 @@ async function check(
   return results
 }
 
-function decode(found: Float32Array) {
-  const [, count, key, index] = new Uint32Array(found.buffer)
-  return { squares: found[0], count, first: firstFound(key, index) }
-}
+const decode = (found: Float32Array) => ({ squares: found[0], ...decodeFound(found) })
 
 /** Records `inspect` of tensors of these sizes; returns a function that runs it on several micro-batches. */
 async function inspector(sizes: number[]) {
@@ -51,6 +48,7 @@ async function inspector(sizes: number[]) {
     first += groups[source]
   })
   const total = g.keep(finiteCheck(g, [{ gradients: g.input('none', [4]), values: g.input('none', [4]) }], parts))
+  const alone = g.keep(foundTotal(g, parts))
   const program = await g.compile()
   return {
     async run(microBatches: Float32Array[][]) {
@@ -60,8 +58,9 @@ async function inspector(sizes: number[]) {
         arrays.forEach((data, j) => program.write(tensors[j], data))
         program.run()
       })
-      const { count, first } = decode(await program.read(total))
-      return { count, first }
+      const found = decodeFound(await program.read(total))
+      assert.equal(decodeFound(await program.read(alone)), found)
+      return found
     },
     end: () => program.destroy(),
   }

@@ -4,9 +4,12 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { NonFiniteError } from '../../../engine/device/non-finite-error'
 import { toModelInput } from '../../../engine/image/model-input'
 import { type PredictorOptions, type PromptBatch, Predictor, tokenCounts } from '../../../engine/sam/predictor'
 import { promptLabel } from '../../../engine/sam/prompt-labels'
+import { SamModel } from '../../../engine/sam/sam-model'
+import { shapesOfArchitecture } from '../../../src/weights/weight-shapes'
 import { engine } from '../../support/engine'
 import { randomArray, relativeError } from '../../support/random'
 import { openToy, toyImages } from '../../support/toy'
@@ -214,6 +217,52 @@ test('invalid prompts are rejected with the reason', async () => {
   own.destroy()
   masked.destroy()
 })
+
+test('pixels, embeddings and weights that are not finite are refused; so is what overflows on the way', async () => {
+  const own = await predictor({ prompts: 2, slots: 2 }, [1, 2])
+  const good = batchOf([RAGGED[0], RAGGED[2], RAGGED[0]], 2)
+  const before = await own.predict(good)
+  const images = toyImages(3, 2, SIZE)
+  images[3 * (SIZE * SIZE + 5 * SIZE + 7) + 1] = NaN
+  const message = /^image 2 has a pixel that is NaN, at row 5, column 7 of the model's input/
+  assert.throws(() => own.setImages(images, new Uint32Array(4).fill(SIZE)), isNonFinite(message))
+  const embedding = await own.embedding()
+  const infinite = embedding.slice()
+  infinite[9] = -Infinity
+  assert.throws(() => own.setEmbedding(infinite), isNonFinite(/element 9 of the image embedding is -Infinity/))
+  assert.equal(await own.predict(good), before, 'what was refused was not used')
+  own.destroy()
+
+  /** Random weights, some of them changed. */
+  const load = (change: (name: string, data: Float32Array) => Float32Array) => {
+    const { source } = shapesOfArchitecture(model.architecture)
+    const read = async (name: string) => {
+      const { shape, data } = await source.read(name)
+      return { shape, data: change(name, randomArray(name.length, data.length, 0.1)) }
+    }
+    return SamModel.load(engine, { has: source.has, read }, model.architecture, SIZE)
+  }
+  const name = 'mask_decoder.iou_token.weight'
+  const damaged = load((of, data) => (of === name ? data.map((x, i) => (i === 3 ? NaN : x)) : data))
+  const refused = await damaged.catch((error: Error) => error)
+  assert.ok(isNonFinite(new RegExp(`^weight ${name}: element 3 is NaN`))(refused as Error))
+
+  // finite weights of the last LayerNorm, whose product and sum are not
+  const large = await load((of, data) => (of.startsWith('image_encoder.neck.3') ? data.fill(3e38) : data))
+  const overflowing = await Predictor.create(large, { prompts: 2, slots: 2 })
+  overflowing.setImages(toyImages(3, 1, SIZE), Uint32Array.of(SIZE, SIZE))
+  const failed = await overflowing.predict(good).catch((error: Error) => error)
+  assert.ok(
+    isNonFinite(/^the model computes values that are not finite .*: the embedding of image 1 /)(failed as Error),
+  )
+  overflowing.setEmbedding(new Float32Array(overflowing.encoded.size))
+  assert.is((await overflowing.predict(good)).iou.length, 12, 'an error of one image is none of the next')
+  overflowing.destroy()
+  large.release()
+})
+
+const isNonFinite = (message: RegExp) => (error: Error) =>
+  error instanceof NonFiniteError ? (assert.match(error.message, message), true) : false
 
 test('counts of present tokens include the output tokens', () => {
   assert.equal([...tokenCounts(Int32Array.of(1, -1, -2, -2, -2, -2, 2, 3, 1), 3)], [7, 5, 8])

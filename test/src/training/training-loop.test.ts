@@ -3,6 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../../engine/rng'
 import { CHECKPOINT_VERSION, type TrainingProgress } from '../../../src/training/checkpoint-file'
+import type { StepRecord } from '../../../src/tracking/records'
 import { type LoopOptions, TrainingLoop } from '../../../src/training/training-loop'
 import { mergeConfig, type RawConfig } from '../../../src/training/config'
 import { toyConfig } from '../../support/toy-training'
@@ -14,6 +15,8 @@ const measures = { dice: 0, miou: 0, accuracy: 0, instanceDice: 0 }
 interface Script {
   /** Losses by step, from 1; 1 by default. */
   losses?: Record<number, number>
+  /** Where something was not finite, by step: these are skipped. */
+  origins?: Record<number, string>
   /** Scores of the validations in their order. */
   scores?: number[]
   /** Number of the poll, from 1, at which the loop is asked to stop. */
@@ -23,9 +26,17 @@ interface Script {
 }
 
 /** Two epochs of four images in batches of two: four steps, a validation after each epoch. */
-function loop({ losses = {}, scores = [0.5, 0.6], stopAt = Infinity, from = {}, over = {} }: Script = {}) {
+function loop({
+  losses = {},
+  origins = {},
+  scores = [0.5, 0.6],
+  stopAt = Infinity,
+  from = {},
+  over = {},
+}: Script = {}) {
   const actions: string[] = []
   const rates: number[] = []
+  const records: StepRecord[] = []
   const log: string[] = []
   const progress: TrainingProgress = {
     version: CHECKPOINT_VERSION,
@@ -62,7 +73,9 @@ function loop({ losses = {}, scores = [0.5, 0.6], stopAt = Infinity, from = {}, 
         },
         report: async () => {
           const loss = losses[step] ?? 1
-          return { loss, parts: { dice: 1, bce: 1 }, gradientNorm: 1, nonFinite: 0, skipped: false }
+          const origin = origins[step] ? { kind: 'input', where: origins[step] } : null
+          const found = { nonFinite: origin ? 1 : 0, skipped: !!origin, origin }
+          return { loss, parts: { dice: 1, bce: 1 }, gradientNorm: 1, ...found }
         },
       },
     },
@@ -80,9 +93,13 @@ function loop({ losses = {}, scores = [0.5, 0.6], stopAt = Infinity, from = {}, 
       exportLast: record('export'),
       resumeAdvice: () => 'Resume it.',
     },
-    reporter: { reportStep: async () => {}, reportValidation: async () => {}, pictureTaker: () => undefined },
+    reporter: {
+      reportStep: async (record: StepRecord) => void records.push(record),
+      reportValidation: async () => {},
+      pictureTaker: () => undefined,
+    },
   } as unknown as LoopOptions
-  return { actions, rates, log, progress, run: () => new TrainingLoop(options, progress).run() }
+  return { actions, rates, records, log, progress, run: () => new TrainingLoop(options, progress).run() }
 }
 
 test('validations come after epochs and at the end, each followed by a checkpoint', async () => {
@@ -160,6 +177,18 @@ test('a loss that is not finite ends the run before it reaches the progress', as
   const message = await run().then(String, (error: Error) => `${error.name}: ${error.message}`)
   assert.match(message, /^UserError: the loss of step 2 is NaN[^]*Resume it\./)
   assert.equal([progress.step, progress.loss], [1, 1])
+})
+
+test('the record of a skipped update says what was not finite', async () => {
+  const { progress, records, run } = loop({ origins: { 2: 'pixels of image 3 of the batch' } })
+  assert.is(await run(), true)
+  assert.equal(
+    records.map(({ step, skipped, nonFinite }) => [step, skipped, nonFinite]),
+    [1, 2, 3, 4].map((step) =>
+      step === 2 ? [2, true, 'pixels of image 3 of the batch'] : [step, undefined, undefined],
+    ),
+  )
+  assert.is(progress.skipped, 0, 'of the last steps')
 })
 
 test.run()

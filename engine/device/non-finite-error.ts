@@ -1,0 +1,13 @@
+/** @file Numbers that are NaN or infinite where a host hands them to the engine. */
+
+/** Something that should be numbers has NaN or infinity in it. The message says what, and is for people. */
+export class NonFiniteError extends Error {
+  override name = 'NonFiniteError'
+}
+
+/** The index of the first value that is not finite, or -1. Read by bits, which is fast enough for whole images. */
+export function firstNonFinite({ buffer, byteOffset, length }: Float32Array): number {
+  const bits = new Uint32Array(buffer, byteOffset, length)
+  for (let i = 0; i < length; i++) if ((bits[i] & 0x7f800000) === 0x7f800000) return i
+  return -1
+}
