@@ -6,7 +6,7 @@
 // A lane computes four channels of a pixel, and neighbouring lanes neighbouring channels: every load is consecutive, and all
 // lanes of a workgroup read the same lines. In `forward` a lane computes `rounds` consecutive pixels of a line and keeps in
 // registers its weights and the pixels that two windows share: on a software adapter a load costs more than ten
-// multiplications, and starting a lane more than a load. On a GPU there is one round. In `backward` there is always one.
+// multiplications, and starting a lane more than a load. On a GPU there are few rounds. In `backward` there is always one.
 // Grid: (ceil(lanes of a line / 64), lines, B), where lines are those of the tensor that is written.
 
 struct Params {

@@ -4,10 +4,10 @@
 // The statistics of a mask (P, T, 4) are dice, bce, the IoU of (logit > 0) and (target > 0.5), and U. All sums are in a fixed
 // order.
 // partials: a workgroup sums 4096 pixels of one mask, about 40 FLOPs a pixel. Grid: (parts, P T).
-// statistics: adds up the parts of a mask; one lane a mask. Grid: (ceil(P T / 64)).
+// statistics: adds up the parts of a mask; one workgroup a mask. Grid: (P T).
 // select_weights: weights (P, T) from flags (P), see `choose`; one workgroup.
 // loss: sum over masks of weight (dice_factor dice + bce_factor bce); one workgroup.
-// backward: dlogits, about 20 FLOPs a pixel; the logits of masks of weight 0 are not read. Grid: (ceil(N / 256), P T).
+// backward: dlogits, about 20 FLOPs a pixel; the logits of masks of weight 0 are not read. Grid: (ceil(N / 1024), P T).
 
 struct Params {
   prompts: u32,    // P
@@ -36,7 +36,8 @@ override weighted = false;
 
 // use: logistic, store-out
 
-const PART = 4096u;
+const PART = 4096u; // pixels of a workgroup, in partials
+const SPAN = 1024u; // in backward
 const VALUES = 6u; // p t, p, t, bce, pixels of the intersection, of the union
 
 var<workgroup> lanes: array<vec4f, 256>;
@@ -94,33 +95,47 @@ fn partials(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index
   out[base + 5u] = iou.y;
 }
 
-// One of the six sums of a mask. Its parts are added in blocks of 16, so that errors grow with the number of blocks.
-fn sum_parts(mask: u32, value: u32) -> f32 {
-  var total = 0.0;
-  for (var start = 0u; start < params.parts; start += 16u) {
-    var sum = 0.0;
-    let end = min(start + 16u, params.parts);
-    for (var i = start; i < end; i++) {
-      sum += parts[(mask * params.parts + i) * VALUES + value];
-    }
-    total += sum;
-  }
-  return total;
-}
-
 @compute @workgroup_size(64)
 fn statistics(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let mask = group.x * 64u + lane;
-  if (mask >= params.prompts * params.masks) { return; }
-  let both = sum_parts(mask, 0u);
-  let areas = sum_parts(mask, 1u) + sum_parts(mask, 2u);
-  let bce = sum_parts(mask, 3u) / f32(params.pixels);
-  let shared_pixels = sum_parts(mask, 4u);
-  let all_pixels = sum_parts(mask, 5u);
+  let mask = group.x;
+  // eight lanes a sum, each of every eighth part, so that errors grow with an eighth of their number
+  let value = lane / 8u;
+  var sum = 0.0;
+  if (value < VALUES) {
+    for (var i = lane % 8u; i < params.parts; i += 8u) { sum += parts[(mask * params.parts + i) * VALUES + value]; }
+  }
+  lanes[lane].x = sum;
+  workgroupBarrier();
+  if (lane != 0u) { return; }
+  let both = sum_of(0u);
+  let areas = sum_of(1u) + sum_of(2u);
+  let bce = sum_of(3u) / f32(params.pixels);
+  let shared_pixels = sum_of(4u);
+  let all_pixels = sum_of(5u);
   // the IoU of two empty masks is 1
   let iou = select(1.0, shared_pixels / all_pixels, all_pixels > 0.0);
   let u = areas + params.smooth_by;
   statistics_out[mask] = vec4f((areas - 2.0 * both) / u, bce, iou, u);
+}
+
+fn sum_of(value: u32) -> f32 {
+  var total = 0.0;
+  for (var l = 0u; l < 8u; l++) { total += lanes[value * 8u + l].x; }
+  return total;
+}
+
+// The sum of lanes[l].x over all 256 lanes: two levels of 16. All lanes of the workgroup call it.
+fn sum_of_lanes(lane: u32) -> f32 {
+  workgroupBarrier();
+  var sum = 0.0;
+  if (lane < 16u) {
+    for (var l = 0u; l < 16u; l++) { sum += lanes[16u * lane + l].x; }
+    lanes[16u * lane].y = sum;
+  }
+  workgroupBarrier();
+  sum = 0.0;
+  for (var l = 0u; l < 16u; l++) { sum += lanes[16u * l].y; }
+  return sum;
 }
 
 fn cost(mask: u32) -> f32 {
@@ -146,9 +161,7 @@ fn select_weights(@builtin(local_invocation_index) lane: u32) {
   var live = 0.0;
   for (var p = lane; p < params.prompts; p += 256u) { live += select(0.0, 1.0, flags[p] != 0u); }
   lanes[lane].x = live;
-  workgroupBarrier();
-  live = 0.0;
-  for (var l = 0u; l < 256u; l++) { live += lanes[l].x; }
+  live = sum_of_lanes(lane);
   for (var i = lane; i < params.prompts * params.masks; i += 256u) {
     out[i] = select(0.0, 1.0 / max(live, 1.0), choose(i / params.masks, i % params.masks));
   }
@@ -162,30 +175,29 @@ fn loss(@builtin(local_invocation_index) lane: u32) {
     if (weights[i] != 0.0) { sum = fma(weights[i], cost(i), sum); }
   }
   lanes[lane].x = sum;
-  workgroupBarrier();
-  if (lane != 0u) { return; }
-  sum = 0.0;
-  for (var l = 0u; l < 256u; l++) { sum += lanes[l].x; }
-  out[0] = sum;
+  sum = sum_of_lanes(lane);
+  if (lane == 0u) { out[0] = sum; }
 }
 
 @compute @workgroup_size(256)
 fn backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  let pixel = group.x * 256u + lane;
-  if (pixel >= params.pixels) { return; }
   let mask = group.y;
   let weight = weights[mask];
-  let i = mask * params.pixels + pixel;
-  var gradient = 0.0;
-  if (weight != 0.0) {
-    let values = per_mask[mask];
-    let p = sigmoid(logits[i]);
-    let at = (mask / params.masks) * params.pixels + pixel;
-    let t = targets[at];
-    let dice = p * sigmoid(-logits[i]) * (1.0 - values.x - 2.0 * t) / values.w;
-    var bce = (p - t) / f32(params.pixels);
-    if (weighted) { bce *= pixel_weights[at]; }
-    gradient = upstream[0] * weight * (params.dice_factor * dice + params.bce_factor * bce);
+  let values = per_mask[mask];
+  let dice_by = upstream[0] * weight * params.dice_factor / values.w;
+  let bce_by = upstream[0] * weight * params.bce_factor / f32(params.pixels);
+  let end = min(params.pixels, (group.x + 1u) * SPAN);
+  let target_base = (mask / params.masks) * params.pixels;
+  for (var pixel = group.x * SPAN + lane; pixel < end; pixel += 256u) {
+    let i = mask * params.pixels + pixel;
+    var gradient = 0.0;
+    if (weight != 0.0) {
+      let p = sigmoid(logits[i]);
+      let t = targets[target_base + pixel];
+      var bce = bce_by * (p - t);
+      if (weighted) { bce *= pixel_weights[target_base + pixel]; }
+      gradient = fma(dice_by, p * sigmoid(-logits[i]) * (1.0 - values.x - 2.0 * t), bce);
+    }
+    store(i, gradient);
   }
-  store(i, gradient);
 }

@@ -2,18 +2,18 @@
  * @file The grid of kernels that copy numbers or compute little with them. A workgroup has 64 lanes in 8 groups of 8. A
  * group owns 8 * rounds consecutive elements; in each round its 8 lanes process 8 neighbours.
  *
- * On a GPU `rounds` is 1. On a software adapter 8 lanes are one SIMD vector of the processor, and starting a vector costs as
- * much as loading and storing five vec4 in each of its lanes, so there each lane loops over many elements.
+ * On a software adapter 8 lanes are one SIMD vector of the processor, and starting a vector costs as much as loading and
+ * storing five vec4 in each of its lanes, so there each lane loops over many elements. A GPU starts about one workgroup of 64
+ * lanes per nanosecond (H100), which is too slow for lanes that move a few bytes, so there a lane has a few elements if there
+ * are enough.
  */
 import type { Engine } from '../device/engine'
 import { grid1d } from '../device/grid'
 
 /** Lanes of a workgroup, as in the kernels. */
 const LANES = 64
-/** More rounds than this gain nothing. */
-const MAX_ROUNDS = 64
-/** Rounds are added only while at least about this many workgroups remain for the processor's cores. */
-const WORKGROUPS = 64
+/** More rounds than these gain nothing; and rounds are added only while at least about so many workgroups remain to share. */
+const LIMITS = { software: { rounds: 64, workgroups: 64 }, gpu: { rounds: 4, workgroups: 4096 } } as const
 
 export interface ElementwiseGrid {
   /** Elements that each lane processes. */
@@ -26,8 +26,9 @@ export interface ElementwiseGrid {
 
 /** The grid for lines of `elements` each; `lines` of them are spread over other dimensions of the grid. */
 export function elementwiseGrid({ software }: Engine, elements: number, lines = 1): ElementwiseGrid {
-  const spread = Math.ceil((elements * lines) / (LANES * WORKGROUPS))
-  const rounds = software ? Math.min(MAX_ROUNDS, spread, Math.ceil(elements / LANES)) : 1
+  const limit = software ? LIMITS.software : LIMITS.gpu
+  const spread = Math.ceil((elements * lines) / (LANES * limit.workgroups))
+  const rounds = Math.min(limit.rounds, spread, Math.ceil(elements / LANES))
   const each = LANES * rounds
   return { rounds, groups: Math.ceil(elements / each), grid: grid1d(elements, each) }
 }

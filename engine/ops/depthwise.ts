@@ -3,8 +3,8 @@ import shader from '../../shaders/depthwise.wgsl'
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 
-/** Consecutive pixels of a line that each lane computes on a software adapter. */
-const ROUNDS = 16
+/** Consecutive pixels of a line that each lane computes on a software adapter, and on a GPU with enough lanes to share. */
+const ROUNDS = { software: 16, gpu: 4, lanes: 2 ** 17 } as const
 
 export interface DepthwiseConv {
   batch: number
@@ -33,7 +33,8 @@ export function depthwiseConv3x3(g: Graph, x: Tensor, o: DepthwiseConv): Tensor 
     throw new Error(`${weight.label}: a depthwise convolution's weights do not train`)
   const outHeight = Math.ceil(height / stride)
   const outWidth = Math.ceil(width / stride)
-  const rounds = g.engine.software ? Math.min(ROUNDS, outWidth) : 1
+  const share = Math.max(1, Math.floor((batch * outHeight * outWidth * channels) / 4 / ROUNDS.lanes))
+  const rounds = Math.min(g.engine.software ? ROUNDS.software : Math.min(ROUNDS.gpu, share), outWidth)
   const params = {
     height,
     width,

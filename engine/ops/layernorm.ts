@@ -18,10 +18,14 @@ const PAD = { none: 0, zero: 1, beta: 2 } as const
 const CHUNKS = 64
 
 /**
- * The number of lanes that share a row. Each reads four columns at once, so 8 lanes read 128 bytes together. They are few
- * because every lane adds the partial results of all lanes of its row, which saves barriers but costs time with each lane.
+ * The number of lanes that share a row. Each reads four columns at once, so 8 lanes read 128 bytes together. On a software
+ * adapter they are few, because every lane adds the partial results of all lanes of its row, which saves barriers but costs
+ * time with each lane. On a GPU, which needs many lanes to be busy, each reads two to six times.
  */
-const lanesFor = (columns: number): number => (columns <= 64 ? 2 : columns <= 256 ? 4 : 8)
+const lanesFor = (software: boolean, columns: number): number => {
+  if (software) return columns <= 64 ? 2 : columns <= 256 ? 4 : 8
+  return columns <= 128 ? 8 : columns <= 384 ? 16 : 32
+}
 
 /**
  * act((x - mean) / sqrt(variance + eps) * gamma + beta) for each row of x (rows, C), with the biased variance. Returns
@@ -43,7 +47,7 @@ export function layerNorm(g: Graph, x: Tensor, gamma: Tensor, beta: Tensor, opti
   const keep = g.training && inputs.some((t) => t.requiresGrad)
   const stats = keep ? g.tensor(`${gamma.label}: mean and rstd`, [rows, 2], 'statistic') : null
   const y = g.tensor(`${gamma.label}: y`, [padRow ? rows + 1 : rows, columns])
-  const lanes = lanesFor(columns)
+  const lanes = lanesFor(g.engine.software, columns)
   const params = {
     rows,
     columns: columns / 4,

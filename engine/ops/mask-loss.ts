@@ -7,8 +7,8 @@ import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 import { add } from './pointwise'
 
-/** Pixels that a workgroup sums, as in the shader. */
-const PART = 4096
+/** Pixels that a workgroup sums, and those whose gradients it computes, as in the shader. */
+const [PART, SPAN] = [4096, 1024]
 /** Number of sums that a workgroup computes. */
 const VALUES = 6
 
@@ -78,7 +78,7 @@ export function maskStatistics(g: Graph, inputs: Masks & { smooth?: number }): T
   const { binding, constants } = pixelWeightsOf(inputs)
   g.dispatch(shader, 'partials', { logits, targets, ...binding, out: parts }, params, [params.parts, count], constants)
   const perMask = g.tensor('mask loss: statistics', [prompts, masks, 4], 'statistic')
-  g.dispatch(shader, 'statistics', { parts, statistics_out: perMask }, params, [Math.ceil(count / 64)])
+  g.dispatch(shader, 'statistics', { parts, statistics_out: perMask }, params, [count])
   return perMask
 }
 
@@ -117,7 +117,7 @@ export function weightedMaskLoss(g: Graph, inputs: Masks & LossFactors & { perMa
     const { tensor: out, accumulate } = target
     const { binding, constants } = pixelWeightsOf(inputs)
     const bindings = { logits, targets, per_mask: perMask, weights, upstream, ...binding, out }
-    g.dispatch(shader, 'backward', bindings, { ...params, accumulate }, [Math.ceil(pixels / 256), count], constants)
+    g.dispatch(shader, 'backward', bindings, { ...params, accumulate }, [Math.ceil(pixels / SPAN), count], constants)
   })
   return loss
 }

@@ -1,10 +1,11 @@
 /** @file Gathers rows by index, concatenates tensors by columns, and copies ranges of rows and columns. */
-import shader from '../../shaders/rows.wgsl'
+import rows1 from '../../shaders/rows.wgsl'
+import rows4 from '../../shaders/rows4.wgsl'
 import type { Graph, GradientTarget } from '../graph/graph'
 import { elementwiseGrid } from '../graph/lane-rounds'
 import type { Tensor } from '../device/tensor'
 
-/** Parameters of the kernels of rows.wgsl, which copy from a tensor `a`; in elements unless they count rows. */
+/** Parameters of the kernels of shaders/lib/rows.wgsl, which copy from a tensor `a`; in elements unless they count rows. */
 interface RowCopy {
   /** Rows to write, and the length of each. */
   rows: number
@@ -27,22 +28,24 @@ function recordCopy(
   bindings: Record<string, Tensor>,
   o: RowCopy,
 ): void {
-  const { rounds, grid } = elementwiseGrid(g.engine, o.length, o.rows)
+  const { length, aStride, aOffset = 0, outStride, outOffset = 0 } = o
+  const width = [length, aStride, aOffset, outStride, outOffset].every((n) => n % 4 === 0) ? 4 : 1
+  const { rounds, grid } = elementwiseGrid(g.engine, length / width, o.rows)
   const params = {
     rounds,
     rows: o.rows,
-    length: o.length,
+    length: length / width,
     a_rows: o.aRows,
-    a_stride: o.aStride,
-    a_offset: o.aOffset ?? 0,
-    out_stride: o.outStride,
-    out_offset: o.outOffset ?? 0,
+    a_stride: aStride / width,
+    a_offset: aOffset / width,
+    out_stride: outStride / width,
+    out_offset: outOffset / width,
     repeats: o.repeats ?? 1,
     step: o.step ?? 0,
     accumulate: o.accumulate ?? 0,
   }
   const [x, z] = grid
-  g.dispatch(shader, entry, bindings, params, [x, o.rows, z])
+  g.dispatch(width === 4 ? rows4 : rows1, entry, bindings, params, [x, o.rows, z])
 }
 
 /**
