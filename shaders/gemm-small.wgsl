@@ -28,7 +28,7 @@ fn stage_rows(p: Part, left: bool, row: u32, k0: u32, place: u32) -> Staged {
   let i = clamp(i0 + vec4u(0u, 1u, 2u, 3u), vec4u(first), vec4u(last)) - first;
   let at = min(k, p.steps - 4u) / 4u + select(p.b, p.a, left);
   let stride = select(p.ldb, p.lda, left);
-  var v: mat4x4f;
+  var v = mat4x4f();
   if (left) {
     v = mat4x4f(
       read_a(p.lora, at + i.x * stride), read_a(p.lora, at + i.y * stride),
@@ -52,7 +52,7 @@ fn stage_steps(p: Part, left: bool, column: u32, k0: u32, place: u32) -> Staged 
   let k = k0 + place / 8u + vec4u(0u, 16u, 32u, 48u);
   let i = at + min(k, vec4u(p.steps - 1u)) * stride;
   let factor = select(vec4f(), vec4f(scale), k < vec4u(p.steps));
-  var v: mat4x4f;
+  var v = mat4x4f();
   if (left) {
     v = mat4x4f(factor.x * a[i.x], factor.y * a[i.y], factor.z * a[i.z], factor.w * a[i.w]);
   } else {

@@ -8,11 +8,12 @@ import type { Precision } from './precision'
 
 /**
  * Described in engine/ops/gemm.ts. The `split` variants run the kernels of the variant they are named after over ranges of
- * k: engine/ops/gemm-split.ts. `matrix` and `matrix-split3` run on matrix units: the first rounds the operands to f16, for
+ * k: engine/ops/gemm-split.ts. `shared-small` is `shared` with smaller tiles where they suit. `matrix` and `matrix-split3` run on matrix units: the first rounds the operands to f16, for
  * precision `high`; the second adds three products of their high and low parts, which is as accurate as f32.
  */
 export const MATMUL_VARIANTS = [
   'shared',
+  'shared-small',
   'direct',
   'transposed',
   'subgroup',
@@ -83,7 +84,7 @@ const TN_DIRECT = { 'tn large': 'direct', 'tn narrow': 'direct', 'tn deep': 'dir
  * workgroups would leave most of it idle; a software adapter has only a few cores to keep busy.
  */
 export function defaultVariants(on: KernelCapabilities): KernelVariants {
-  if (!on.software) return { matmul: allMatmuls('shared', DEEP_SPLIT), attention: 'shared' }
+  if (!on.software) return { matmul: allMatmuls('shared-small', DEEP_SPLIT), attention: 'shared' }
   if (canRun('subgroup', on)) return { matmul: allMatmuls('subgroup'), attention: 'subgroup' }
   return { matmul: allMatmuls('transposed', TN_DIRECT), attention: 'direct' }
 }

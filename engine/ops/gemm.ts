@@ -3,6 +3,7 @@
  * kernel variants. `engine.variants.matmul` says which one to record for each class of shapes.
  *
  * - `shared` stages tiles in workgroup memory, for GPUs.
+ * - `shared-small` is `shared` with tiles of 32 x 32 for few or narrow outputs (gemm-small.ts).
  * - `direct` reads memory straight into registers. Like `shared`, it has kernels that read vec4 if everything is aligned.
  * - `subgroup`, for software adapters with subgroups: each lane loads a part of the tile and broadcasts it to the others.
  * - `transposed`, for software adapters without subgroups: transposes A first (gemm-transposed.ts).
@@ -15,10 +16,12 @@ import direct from '../../shaders/gemm-direct.wgsl'
 import directFour from '../../shaders/gemm-direct4.wgsl'
 import shared from '../../shaders/gemm-shared.wgsl'
 import sharedFour from '../../shaders/gemm-shared4.wgsl'
+import small from '../../shaders/gemm-small.wgsl'
 import subgroup from '../../shaders/gemm-subgroup.wgsl'
 import type { Recorder } from '../graph/dispatch'
 import type { Tensor } from '../device/tensor'
 import type { Gemm } from './gemm-types'
+import { suitsSmallTiles } from './gemm-small'
 import { gemmSplit, splitRanges } from './gemm-split'
 import { fitsTransposed, gemmTransposed } from './gemm-transposed'
 import { ACTIVATION } from './pointwise'
@@ -38,6 +41,7 @@ const kernels = (shader: Shader, prefix: string, m: number, n: number) =>
 
 const SHARED = kernels(shared, 'shared', 64, 64)
 const SHARED_FOUR = kernels(sharedFour, 'shared4', 64, 64)
+const SMALL = kernels(small, 'small', 32, 32)
 const DIRECT = kernels(direct, 'direct', 64, 64)
 const SUBGROUP = kernels(subgroup, 'subgroup', 16, 32)
 /** There is no vec4 kernel for nt: it would read four rows of each operand at once, which is slower than DIRECT. */
@@ -69,11 +73,12 @@ function alignedThroughout(o: Gemm, rows = o.m): number[] {
 }
 
 /** A variant that computes a product by one dispatch. */
-type SingleDispatch = 'shared' | 'direct' | 'subgroup'
+type SingleDispatch = 'shared' | 'shared-small' | 'direct' | 'subgroup'
 
 function kernelOf(variant: SingleDispatch, o: Gemm): GemmKernel {
   const { layout, m } = o
-  if (variant === 'shared') return (multiplesOf4(alignedThroughout(o)) ? SHARED_FOUR : SHARED)[layout]
+  if (variant === 'shared-small' && suitsSmallTiles(o) && multiplesOf4(alignedThroughout(o))) return SMALL[layout]
+  if (variant.startsWith('shared')) return (multiplesOf4(alignedThroughout(o)) ? SHARED_FOUR : SHARED)[layout]
   // with fewer than nine rows most of a subgroup's tile would be empty
   if (variant === 'subgroup' && m > 8 && multiplesOf4(alignedThroughout(o, 0))) return SUBGROUP[layout]
   return (multiplesOf4([...aligned(o), layout === 'tn' ? m : 0]) && DIRECT_FOUR[layout]) || DIRECT[layout]
@@ -82,6 +87,7 @@ function kernelOf(variant: SingleDispatch, o: Gemm): GemmKernel {
 /** The kernels that each variant runs: of each range if it splits k, or of products that it does not transpose. */
 const BASE: Record<MatmulVariant, SingleDispatch> = {
   shared: 'shared',
+  'shared-small': 'shared-small',
   direct: 'direct',
   transposed: 'direct',
   subgroup: 'subgroup',

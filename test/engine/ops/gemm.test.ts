@@ -45,15 +45,17 @@ test('the class of a product is its layout and the dimension that its shape lack
 })
 
 test('a class has the variants that make a difference to it and that the device runs', () => {
-  assert.equal(matmulVariantsFor('tn large', capabilities()), ['shared', 'direct'])
+  assert.equal(matmulVariantsFor('tn large', capabilities()), ['shared', 'shared-small', 'direct'])
   assert.equal(matmulVariantsFor('nt large', capabilities({ subgroupSize: 8 })), [
     'shared',
+    'shared-small',
     'direct',
     'transposed',
     'subgroup',
   ])
   assert.equal(matmulVariantsFor('tn deep', capabilities({ subgroupSize: 4 })), [
     'shared',
+    'shared-small',
     'direct',
     'shared-split',
     'direct-split',

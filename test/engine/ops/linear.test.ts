@@ -97,7 +97,7 @@ test('LoRA on column ranges that do not align with tiles', async () => {
 /** Some adapters, such as SwiftShader, have no subgroups and never use that variant. */
 const noSubgroups = engine.subgroupSize >= 8 ? null : 'this adapter has no subgroups of 8 or more'
 const chosen = engine.variants
-for (const variant of ['shared', 'direct', 'transposed', 'subgroup'] as const) {
+for (const variant of ['shared', 'shared-small', 'direct', 'transposed', 'subgroup'] as const) {
   const register = variant === 'subgroup' ? testNeeding('subgroups', noSubgroups) : test
   register(`variant ${variant}: the same results, by vec4 if everything is aligned`, async () => {
     const rank = 8
@@ -123,8 +123,12 @@ for (const variant of ['shared', 'direct', 'transposed', 'subgroup'] as const) {
         },
         build: (g, { x, weight, bias, residual, a, b }) => {
           const y = linear(g, x, { weight, bias, lora: lora ? { rank, scale: 0.5, a, b, ranges } : null }, { residual })
-          // two variants have separate kernels for aligned operands: here they must have been used
-          const entries: Partial<Record<typeof variant, string>> = { subgroup: 'subgroup_nt', shared: 'shared4_nt' }
+          // these variants have separate kernels for aligned operands: here they must have been used
+          const entries: Partial<Record<typeof variant, string>> = {
+            subgroup: 'subgroup_nt',
+            shared: 'shared4_nt',
+            'shared-small': 'small_nt',
+          }
           if (entries[variant] && lora) assert.is(g.dispatches.at(-1)!.entry, entries[variant])
           return y
         },
