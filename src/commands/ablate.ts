@@ -109,7 +109,7 @@ docs/ablations.md.
     }
     const interrupt = interruption()
     try {
-      const engine = await openEngine()
+      const engine = await openEngine({ precision: recipe.matmulPrecision })
       const result = await ablate(engine, {
         out,
         cells,

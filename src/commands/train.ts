@@ -53,7 +53,7 @@ adapter in the format of PEFT. Ctrl-C saves a checkpoint and stops (exit code 13
     const interrupt = interruption()
     const watch = port === null ? null : await openWatchPage(port, run)
     try {
-      const engine = await openEngine()
+      const engine = await openEngine({ precision: config.matmulPrecision })
       await recordSession(run, engine)
       const sinks = [new PictureSink(run.root, logLine)]
       const summary = await train({ engine, config, run, sinks, stop: () => interrupt.requested, log: logLine })
@@ -77,7 +77,7 @@ async function dryRun(values: Values): Promise<void> {
     const raw = await rawConfig(values)
     return checkConfig({ ...raw, data: raw.data ?? ['none'] }, text(values, 'config') ?? 'wgsam train')
   })
-  const engine = await openEngine()
+  const engine = await openEngine({ precision: config.matmulPrecision })
   const plan = await planSession(engine, config, { fetch: false })
   engine.destroy()
   console.log(flag(values, 'json') ? JSON.stringify(plan, null, 1) : describePlan(plan, config).join('\n'))

@@ -1,5 +1,7 @@
 /** @file `wgsam verify`: compares the engine's results on this adapter with golden tensors or golden masks. */
-import { STORAGES } from '../../engine/device/tensor'
+import type { Engine } from '../../engine/device/engine'
+import type { Precision } from '../../engine/device/precision'
+import { STORAGES, type StorageType } from '../../engine/device/tensor'
 import { openEngine } from '../host/gpu'
 import { computeGolden, openGolden, relativeError } from '../verify'
 import {
@@ -13,6 +15,7 @@ import { Progress } from '../host/progress'
 import { UserError } from '../host/errors'
 import type { Command } from '../cli/command'
 import { choice, flag, number, text } from '../cli/options'
+import { chosenPrecision, precisionOption } from './options/precision'
 
 export const command: Command = {
   name: 'verify',
@@ -35,7 +38,8 @@ export const command: Command = {
     tolerance: {
       type: 'string',
       value: 'X',
-      description: 'maximum relative error ‖a−b‖/‖b‖ (default 1e-4; 1e-2 with --storage f16)',
+      description:
+        'maximum relative error ‖a−b‖/‖b‖ (default 1e-4; 1e-2 with --storage f16, and with --matmul-precision high on matrix units)',
     },
     storage: {
       type: 'string',
@@ -43,6 +47,7 @@ export const command: Command = {
       default: 'f32',
       description: 'f16: store weights, and activations kept for the backward pass, as f16, as training can',
     },
+    ...precisionOption,
     json: { type: 'boolean', description: 'print the errors as JSON' },
   },
   details: `The exit code is 1 if a tensor exceeds the tolerance, contains NaN or was not computed.
@@ -56,10 +61,11 @@ is a folder, all such files in it are compared.
     const base = path ?? text(values, 'golden')
     if (!base) throw new UserError('wgsam verify needs PATH/NAME of golden tensors or masks')
     const goldens = await generatorGoldens(base)
-    if (goldens.length) return verifyMasks(goldens, flag(values, 'json'))
+    const precision = chosenPrecision(values)
+    if (goldens.length) return verifyMasks(goldens, precision, flag(values, 'json'))
     const storage = choice(values, 'storage', STORAGES)
-    const tolerance = number(values, 'tolerance', { min: 0 }) ?? (storage === 'f16' ? 1e-2 : 1e-4)
-    const engine = await openEngine()
+    const engine = await openEngine({ precision })
+    const tolerance = number(values, 'tolerance', { min: 0 }) ?? usualTolerance(engine, storage)
     const golden = await openGolden(engine, base, storage)
     const computed = await computeGolden(engine, golden)
     const results = [...computed].map(([name, { data }]) => {
@@ -90,8 +96,12 @@ is a folder, all such files in it are compared.
   },
 }
 
-async function verifyMasks(goldens: readonly GeneratorGolden[], json: boolean): Promise<number> {
-  const engine = await openEngine()
+/** `high` rounds operands to 11 bits, f16 storage kept activations to as many. */
+const usualTolerance = ({ precision, matrixUnits }: Engine, storage: StorageType | undefined): number =>
+  storage === 'f16' || (precision === 'high' && matrixUnits) ? 1e-2 : 1e-4
+
+async function verifyMasks(goldens: readonly GeneratorGolden[], precision: Precision, json: boolean): Promise<number> {
+  const engine = await openEngine({ precision })
   const results = []
   for (const golden of goldens) {
     const progress = new Progress(golden.path, undefined, { unit: 'points' })

@@ -10,12 +10,21 @@ export interface Hardware {
   driver: string
   /** True if the adapter runs on the processor. */
   software: boolean
+  /** The precision of matrix products, and what computes them. Files of earlier versions lack it. */
+  products?: string
   processor: string
   system: string
   versions: string
 }
 
-export async function hardwareOf({ device, software }: Engine): Promise<Hardware> {
+/** The precision of matrix products and attention as text. */
+export function precisionText({ precision, matrixUnits }: Pick<Engine, 'precision' | 'matrixUnits'>): string {
+  if (!matrixUnits) return `precision ${precision}, in f32: no matrix units`
+  return `precision ${precision}, on matrix units where they are faster`
+}
+
+export async function hardwareOf(engine: Engine): Promise<Hardware> {
+  const { device, software } = engine
   const info = device.adapterInfo
   const system = await inspectSystem()
   const cores = cpus()
@@ -26,6 +35,7 @@ export async function hardwareOf({ device, software }: Engine): Promise<Hardware
       .filter((text, i, all) => text && text !== adapter && all.indexOf(text) === i)
       .join(', '),
     software,
+    products: precisionText(engine),
     processor: `${cores[0]?.model.trim() ?? 'unknown'}, ${cores.length} cores`,
     system: [system.os.name || system.platform, system.arch].join(', '),
     versions: `wgsam ${version}, Node ${system.node}, Dawn (webgpu ${dependencies.webgpu})`,

@@ -231,11 +231,13 @@ export const hardwareFacts = ({
   adapter,
   driver,
   software,
+  products,
   processor,
   system,
   versions,
 }: Hardware): [string, string][] => [
   ['GPU adapter', [adapter + (software ? ' (software, on the processor)' : ''), driver].filter(Boolean).join('; ')],
+  ...(products ? [['Matrix products', products] as [string, string]] : []),
   ['Machine', `${processor}; ${system}`],
   ['Software', versions],
 ]

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import * as v from 'valibot'
+import { DEFAULT_PRECISION, PRECISIONS } from '../../engine/device/precision'
 import { STORAGES } from '../../engine/device/tensor'
 import { MAX_LABEL } from '../../engine/image/label-map'
 import { LORA_TARGETS } from '../../engine/train/lora'
@@ -115,7 +116,9 @@ export const Schema = v.strictObject(
       v.union([v.literal('auto'), v.strictObject({ decoder: flag, blocks: whole(0, 1000) })], RECOMPUTE),
       'auto',
     ),
-    /** Storage type of frozen weights and of activations kept for the backward pass. All arithmetic is in f32. */
+    /** Precision of matrix products and attention on adapters with matrix units. */
+    matmulPrecision: preset(choice(PRECISIONS), DEFAULT_PRECISION.training),
+    /** Storage type of frozen weights and of activations kept for the backward pass; it does not change the arithmetic. */
     storage: preset(choice(STORAGES), 'f32'),
     /** 'auto': 40, or more if that would be few steps (see `totalSteps`). */
     epochs: preset(v.union([v.literal('auto'), number(0.001, 1e6)], EPOCHS), 'auto'),

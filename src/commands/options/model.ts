@@ -13,6 +13,7 @@ import { locateModel } from '../../weights/locate-model'
 import { readAdapterProfile } from '../../weights/adapter-profile'
 import { readAnyAdapter } from '../../weights/any-adapter'
 import { flag, number, type Option, text, texts, type Values } from '../../cli/options'
+import { chosenPrecision, precisionOption } from './precision'
 
 /** Description of --model-config. Settings that the tensor shapes of public models determine need a file for toy models. */
 export const TOY_CONFIG =
@@ -32,6 +33,7 @@ export const modelOptions: Record<string, Option> = {
     value: 'PIXELS',
     description: 'side of the square model input (default: the size used to train the adapter, else the model’s own)',
   },
+  ...precisionOption,
   fetch: { type: 'boolean', description: 'download the named model if it is not in the cache' },
 }
 
@@ -113,7 +115,7 @@ export async function chooseModels(values: Values): Promise<ChosenModels> {
       return { path, size: size ?? trained }
     }),
   )
-  const engine = await openEngine()
+  const engine = await openEngine({ precision: chosenPrecision(values) })
   return { engine, name, size, adapters, open: (inputSize) => openModel(engine, checkpoint, { inputSize, config }) }
 }
 

@@ -1,5 +1,6 @@
 /** @file The options of `wgsam train` that set keys of a training configuration. */
 import { type Option, text, texts, type Values } from '../../cli/options'
+import { matmulPrecisionHelp } from './precision'
 import { UserError } from '../../host/errors'
 import type { RawConfig } from '../../training/config'
 
@@ -102,6 +103,12 @@ const flags: Record<string, Flag> = {
     value: 'TYPE',
     about:
       'storage of frozen weights and of activations kept for the backward pass: f32 (default), or f16 for half the memory',
+  },
+  'matmul-precision': {
+    path: 'matmulPrecision',
+    kind: 'text',
+    value: 'NAME',
+    about: matmulPrecisionHelp('training'),
   },
   epochs: {
     path: 'epochs',

@@ -11,6 +11,7 @@ const Machine = v.object({
   adapter: v.string(),
   driver: v.string(),
   software: v.boolean(),
+  products: v.optional(v.string()),
   processor: v.string(),
   system: v.string(),
   versions: v.string(),

@@ -57,6 +57,7 @@ test('every mistake is reported by its dotted path', () => {
   assert.match(refusal({ data: ['x'], prompts: { point: 0, box: 0, both: 0 } }), 'are all 0')
   assert.match(refusal({ data: ['x'], loss: { dice: 0, bce: 0 } }), 'both 0')
   assert.match(refusal({ data: ['x'], average: 1 }), 'average must be a number from 0 to 0.999999')
+  assert.match(refusal({ data: ['x'], matmulPrecision: 'tf32' }), 'matmulPrecision must be one of highest, high')
   assert.match(refusal({ data: ['x'], lora: 7 }), 'lora must be an object')
   const tracking = (over: object) => refusal({ data: ['x'], tracking: over })
   assert.match(tracking({ to: ['tb'] }), 'tracking.to.0 must be one of jsonl, wandb, tensorboard, not "tb"')
@@ -114,6 +115,7 @@ test('every flag sets an existing key', () => {
     track: 'wandb,tensorboard',
     small: '0.5',
     storage: 'f16',
+    'matmul-precision': 'high',
     bce: '2',
     average: '0.9',
     strength: 'full',
@@ -161,6 +163,7 @@ test('the hash covers exactly the values that differ from their defaults', () =>
     ...[{ small: 0.5 }, { smooth: 0.1 }, { boundary: 4 }].map((loss) => ({ loss })),
     { lora: { kind: 'full' } },
     { storage: 'f16' },
+    { matmulPrecision: 'high' },
     { augment: false },
     { augment: { zoomOut: 1 } },
     { augment: { zoomOut: 0.5 } },
@@ -184,6 +187,7 @@ test('a changed default raises the version of the checkpoints, whose hash does n
     [rest.groupBy, rest.onBad, rest.shares, rest.size, rest.batch, rest.microBatch, rest.storage],
     [null, 'refuse', [0.7, 0.2, 0.1], null, 8, 'auto', 'f32'],
   )
+  assert.is(rest.matmulPrecision, 'highest')
   assert.is(rest.average, 0.999)
   assert.equal(rest.head, { weight: 0.5 })
   assert.equal([rest.epochs, rest.images, rest.maxSteps, rest.seed, rest.augment], ['auto', null, null, 0, true])
