@@ -20,8 +20,18 @@ function ln(x: number): number {
   for (; x > Math.SQRT2; x /= 2) exponent++
   const s = (x - 1) / (x + 1) // |s| <= 0.172: eleven odd terms reach double precision
   const s2 = s * s
-  let sum = 0
-  for (let k = 21; k >= 1; k -= 2) sum = sum * s2 + 1 / k
+  // written out, so that the quotients are constants
+  let sum = 1 / 21
+  sum = sum * s2 + 1 / 19
+  sum = sum * s2 + 1 / 17
+  sum = sum * s2 + 1 / 15
+  sum = sum * s2 + 1 / 13
+  sum = sum * s2 + 1 / 11
+  sum = sum * s2 + 1 / 9
+  sum = sum * s2 + 1 / 7
+  sum = sum * s2 + 1 / 5
+  sum = sum * s2 + 1 / 3
+  sum = sum * s2 + 1
   return 2 * s * sum + exponent * Math.LN2
 }
 

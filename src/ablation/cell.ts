@@ -76,8 +76,14 @@ export async function readCell(run: RunFolder, config: TrainConfig): Promise<Cel
 async function checkRecipe({ config: path, root }: RunFolder, config: TrainConfig): Promise<void> {
   if (!existsSync(path)) return
   const kept = checkConfig(await readConfigFile(path), path)
-  // a run records the micro-batch that it chose, and the model's own input size
-  const chosen = { microBatch: config.microBatch, size: config.size ?? kept.size }
+  // a run records the micro-batch that it chose, the model's own input size, and how much it validates
+  const { images, instances } = config.validation
+  const validation = {
+    ...config.validation,
+    images: images === 'auto' ? kept.validation.images : images,
+    instances: instances === 'auto' ? kept.validation.instances : instances,
+  }
+  const chosen = { microBatch: config.microBatch, size: config.size ?? kept.size, validation }
   const differences = configDifferences({ ...kept, microBatch: config.microBatch }, { ...config, ...chosen })
   if (differences.length)
     throw new UserError(

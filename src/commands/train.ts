@@ -154,7 +154,18 @@ async function locked(run: RunFolder, open: () => Promise<TrainConfig>) {
   }
 }
 
-function describe({ run, finished, early, base, steps, totalSteps, loss, best, seconds }: TrainSummary): string {
+function describe({
+  run,
+  finished,
+  early,
+  base,
+  steps,
+  totalSteps,
+  loss,
+  best,
+  seconds,
+  advice,
+}: TrainSummary): string {
   const lines = [
     `${finished ? 'trained' : 'stopped after'} ${steps} of ${totalSteps} steps in ${duration(seconds)}` +
       (finished && early ? ', ended early by its validations or its time limit' : '') +
@@ -166,6 +177,7 @@ function describe({ run, finished, early, base, steps, totalSteps, loss, best, s
         (base === null ? '' : `, ${(100 * base).toFixed(2)} % with the base model`),
     )
   lines.push(`adapter: ${join(run, best ? 'best' : 'last')}`)
+  lines.push(...advice)
   if (!finished) lines.push(`resume with: wgsam train --resume ${run}`)
   return lines.join('\n')
 }

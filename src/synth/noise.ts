@@ -43,20 +43,43 @@ export class ValueNoise {
 export function blur(plane: Float32Array, width: number, height: number, sigma: number): void {
   const radius = Math.round((Math.sqrt(4 * sigma * sigma + 1) - 1) / 2)
   if (radius < 1) return smallBlur(plane, width, height, sigma)
-  const line = new Float32Array(Math.max(width, height))
-  const sweep = (start: number, step: number, length: number) => {
-    const clamp = (i: number) => start + step * Math.max(0, Math.min(length - 1, i))
-    let sum = 0
-    for (let i = -radius; i <= radius; i++) sum += plane[clamp(i)]
-    for (let i = 0; i < length; i++) {
-      line[i] = sum / (2 * radius + 1)
-      sum += plane[clamp(i + radius + 1)] - plane[clamp(i - radius)]
-    }
-    for (let i = 0; i < length; i++) plane[start + step * i] = line[i]
-  }
+  const other = new Float32Array(plane.length)
   for (let times = 0; times < 3; times++) {
-    for (let y = 0; y < height; y++) sweep(y * width, 1, width)
-    for (let x = 0; x < width; x++) sweep(x, width, height)
+    blurRows(plane, other, width, height, radius)
+    blurColumns(other, plane, width, height, radius)
+  }
+}
+
+/** The mean of each pixel and those within `radius` in its row; rows continue with the values at their ends. */
+function blurRows(from: Float32Array, to: Float32Array, width: number, height: number, radius: number): void {
+  const taps = 2 * radius + 1
+  const last = width - 1
+  for (let y = 0; y < height; y++) {
+    const start = y * width
+    let sum = 0
+    for (let i = -radius; i <= radius; i++) sum += from[start + Math.max(0, Math.min(last, i))]
+    for (let x = 0; x < width; x++) {
+      to[start + x] = sum / taps
+      const ahead = x + radius + 1
+      const behind = x - radius
+      sum += from[start + (ahead > last ? last : ahead)] - from[start + (behind < 0 ? 0 : behind)]
+    }
+  }
+}
+
+/** The same in columns: all of them together, row by row, because memory is read in rows. */
+function blurColumns(from: Float32Array, to: Float32Array, width: number, height: number, radius: number): void {
+  const taps = 2 * radius + 1
+  const row = (y: number) => Math.max(0, Math.min(height - 1, y)) * width
+  const sums = new Float64Array(width)
+  for (let i = -radius; i <= radius; i++) for (let x = 0, at = row(i); x < width; x++, at++) sums[x] += from[at]
+  for (let y = 0; y < height; y++) {
+    const at = y * width
+    const [ahead, behind] = [row(y + radius + 1), row(y - radius)]
+    for (let x = 0; x < width; x++) {
+      to[at + x] = sums[x] / taps
+      sums[x] += from[ahead + x] - from[behind + x]
+    }
   }
 }
 
@@ -74,5 +97,13 @@ function smallBlur(plane: Float32Array, width: number, height: number, sigma: nu
     }
   }
   for (let y = 0; y < height; y++) sweep(y * width, 1, width)
-  for (let x = 0; x < width; x++) sweep(x, width, height)
+  // columns row by row, because memory is read in rows
+  const before = plane.slice(0, width)
+  for (let y = 0; y < height; y++)
+    for (let x = 0, at = y * width; x < width; x++, at++) {
+      const here = plane[at]
+      const after = y + 1 < height ? plane[at + width] : here
+      plane[at] = here + side * (before[x] + after - 2 * here)
+      before[x] = here
+    }
 }

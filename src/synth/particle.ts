@@ -9,8 +9,11 @@ export interface Particle {
   reach: number
   /** Height of its base above the substrate, in pixels. */
   base: number
-  /** Height above its base at an offset from its centre, in pixels; negative outside its outline. */
-  surface(dx: number, dy: number): number
+  /**
+   * Heights above its base on a grid of pixels, row by row; negative outside its outline. The first place of the grid is at an
+   * offset of (dx, dy) from its centre.
+   */
+  heights(dx: number, dy: number, columns: number, rows: number): Float64Array
   /** Factor of its brightness; 1 is the average. */
   brightness: number
   /** Offset and rotation of its texture in the noise. */
@@ -37,7 +40,7 @@ export interface ParticleStyle {
   flatness: number
 }
 
-type Surface = Pick<Particle, 'reach' | 'surface'>
+type Surface = Pick<Particle, 'reach' | 'heights'>
 
 /** An ellipsoid with a wavy outline. */
 function spheroid(rng: Rng, radius: number, style: ParticleStyle): Surface {
@@ -54,17 +57,24 @@ function spheroid(rng: Rng, radius: number, style: ParticleStyle): Surface {
   }
   const height = Math.min(a, b) * rng.range(0.75, 1)
   const power = style.flatness
+  const furthest = Math.min(1.6, Math.max(...outline))
   return {
     reach: Math.ceil(a * Math.max(...outline)) + 1,
-    surface(dx, dy) {
-      const u = (dx * cos + dy * sin) / a
-      const v = (dy * cos - dx * sin) / b
-      const far = Math.sqrt(u * u + v * v)
-      if (far > 1.6) return -1
-      const index = Math.floor(((Math.atan2(v, u) / (2 * Math.PI) + 1) % 1) * steps)
-      const rho = far / outline[index]
-      if (rho >= 1) return -1
-      return height * Math.sqrt(1 - (power === 2 ? rho * rho : rho ** power))
+    heights(left, top, columns, rows) {
+      const values = new Float64Array(columns * rows).fill(-1)
+      for (let row = 0, i = 0; row < rows; row++)
+        for (let column = 0; column < columns; column++, i++) {
+          const dx = left + column
+          const dy = top + row
+          const u = (dx * cos + dy * sin) / a
+          const v = (dy * cos - dx * sin) / b
+          const far = Math.sqrt(u * u + v * v)
+          if (far > furthest) continue
+          const index = Math.floor(((Math.atan2(v, u) / (2 * Math.PI) + 1) % 1) * steps)
+          const rho = far / outline[index]
+          if (rho < 1) values[i] = height * Math.sqrt(1 - (power === 2 ? rho * rho : rho ** power))
+        }
+      return values
     },
   }
 }
@@ -88,10 +98,15 @@ function polyhedron(rng: Rng, radius: number): Surface {
   side(rng.range(0, 2 * Math.PI), rng.range(0, 0.3), rng.range(0.5, 0.85))
   return {
     reach: Math.ceil(radius * 1.7),
-    surface(dx, dy) {
-      let low = Infinity
-      for (const [px, py, d] of planes) low = Math.min(low, d + px * dx + py * dy)
-      return low
+    heights(left, top, columns, rows) {
+      const values = new Float64Array(columns * rows).fill(Infinity)
+      for (const [px, py, d] of planes)
+        for (let row = 0, i = 0; row < rows; row++)
+          for (let column = 0; column < columns; column++, i++) {
+            const height = d + px * (left + column) + py * (top + row)
+            if (height < values[i]) values[i] = height
+          }
+      return values
     },
   }
 }

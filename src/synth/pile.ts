@@ -36,22 +36,39 @@ const substrate = (width: number, height: number): Relief => ({
   particles: [],
 })
 
+/** A particle's pixels in the image: its height above its base in each of a rectangle, negative outside its outline. */
+interface Heights {
+  left: number
+  top: number
+  width: number
+  height: number
+  values: Float64Array
+}
+
+function heightsOf(particle: Particle, width: number, height: number): Heights {
+  const { x, y, reach } = particle
+  const [left, top] = [Math.max(0, Math.ceil(x - reach)), Math.max(0, Math.ceil(y - reach))]
+  const columns = Math.max(0, Math.floor(Math.min(width - 1, x + reach)) - left + 1)
+  const rows = Math.max(0, Math.floor(Math.min(height - 1, y + reach)) - top + 1)
+  return { left, top, width: columns, height: rows, values: particle.heights(left - x, top - y, columns, rows) }
+}
+
 /**
  * Adds a particle to the relief; it is visible wherever it is the highest.
  * @returns `area`, its pixels in the image; `gained`, those of them where it covers the substrate
  */
-function addParticle(relief: Relief, particle: Particle): { gained: number; area: number } {
-  const { width, height, top, ids } = relief
+function addParticle(relief: Relief, particle: Particle, heights: Heights): { gained: number; area: number } {
+  const { width, top, ids } = relief
   const id = relief.particles.push(particle)
-  const { x, y, reach, base } = particle
+  const { base } = particle
+  const { values } = heights
   let gained = 0
   let area = 0
-  for (let py = Math.max(0, Math.ceil(y - reach)); py <= Math.min(height - 1, y + reach); py++)
-    for (let px = Math.max(0, Math.ceil(x - reach)); px <= Math.min(width - 1, x + reach); px++) {
-      const rise = particle.surface(px - x, py - y)
+  for (let row = 0, i = 0; row < heights.height; row++)
+    for (let column = 0, at = (heights.top + row) * width + heights.left; column < heights.width; column++, at++, i++) {
+      const rise = values[i]
       if (rise < 0) continue
       area++
-      const at = py * width + px
       if (base + rise <= top[at]) continue
       if (!ids[at]) gained++
       top[at] = base + rise
@@ -89,7 +106,7 @@ export function pile(
   style: ParticleStyle,
 ): Relief {
   let relief = substrate(width, height)
-  const areas: number[] = []
+  let dropped: { particle: Particle; heights: Heights; area: number }[] = []
   let covered = 0
   while (relief.particles.length < limits.most) {
     if (relief.particles.length >= limits.least && covered >= limits.coverage * width * height) break
@@ -106,20 +123,20 @@ export function pile(
     }
     ;[particle.x, particle.y] = place
     particle.base = SINKING * lowest
-    const { gained, area } = addParticle(relief, particle)
+    const heights = heightsOf(particle, width, height)
+    const { gained, area } = addParticle(relief, particle, heights)
     covered += gained
-    areas.push(area)
+    dropped.push({ particle, heights, area })
   }
 
   for (let round = 0; round < REMOVAL_ROUNDS; round++) {
     const visible = new Int32Array(relief.particles.length + 1)
     for (const id of relief.ids) visible[id]++
-    const kept = relief.particles.map((_, i) => visible[i + 1] >= Math.max(MIN_VISIBLE_PIXELS, MIN_VISIBLE * areas[i]))
-    if (kept.every(Boolean)) break
-    const particles = relief.particles.filter((_, i) => kept[i])
+    const kept = dropped.filter(({ area }, i) => visible[i + 1] >= Math.max(MIN_VISIBLE_PIXELS, MIN_VISIBLE * area))
+    if (kept.length === dropped.length) break
+    dropped = kept
     relief = substrate(width, height)
-    areas.length = 0
-    for (const particle of particles) areas.push(addParticle(relief, particle).area)
+    for (const { particle, heights } of dropped) addParticle(relief, particle, heights)
   }
   return relief
 }

@@ -51,11 +51,13 @@ function surfaceSignal(relief: Relief, look: Look, noise: ValueNoise, rng: Rng):
   for (let i = 0, y = 0; y < height; y++)
     for (let x = 0; x < width; x++, i++) {
       const particle = ids[i] ? particles[ids[i] - 1] : undefined
-      let [u, v] = [x * scale, y * scale]
+      let u = x * scale
+      let v = y * scale
       let amount = look.substrate.relief
       if (particle) {
         const { cos, sin, x: tx, y: ty } = particle.texture
-        const [dx, dy] = [(x - particle.x) * scale, (y - particle.y) * scale]
+        const dx = (x - particle.x) * scale
+        const dy = (y - particle.y) * scale
         u = dx * cos + dy * sin + tx
         v = dy * cos - dx * sin + ty
         amount = 1
@@ -105,13 +107,16 @@ function surfaceSignal(relief: Relief, look: Look, noise: ValueNoise, rng: Rng):
 function applyCharging(signal: Float32Array, relief: Relief, look: Look, noise: ValueNoise, rng: Rng): void {
   const { width, height } = relief
   const [gx, gy] = [rng.range(-1, 1), rng.range(-1, 1)]
+  // the same in every row
+  const across = Float64Array.from({ length: width }, (_, x) => x / width)
   for (let i = 0, y = 0; y < height; y++) {
     let smear = 0
+    const v = y / height - 0.5
     const strength = look.charging * Math.max(0, noise.at(y * 0.11, 7.5))
     for (let x = 0; x < width; x++, i++) {
       smear = smear * 0.97 + Math.max(0, signal[i] - 1.1) * 0.06
-      const [u, v] = [x / width - 0.5, y / height - 0.5]
-      const slow = gx * u + gy * v + 0.7 * noise.fractal(x / width + 40, y / height + 3, 2)
+      const u = across[x] - 0.5
+      const slow = gx * u + gy * v + 0.7 * noise.fractal(across[x] + 40, y / height + 3, 2)
       signal[i] = Math.max(0, signal[i] * (1 + look.gradient * slow) + strength * smear)
     }
   }

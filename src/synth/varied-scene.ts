@@ -52,13 +52,15 @@ export function variedScene(seed: number, longest: number): Scene {
 /** The image with another contrast, sometimes as a negative, blurred or noisy. */
 function changedAppearance({ image, width, height }: Scene, rng: Rng): Uint8Array {
   const values = Float32Array.from(image)
-  if (rng.next() < NEGATIVE) values.forEach((value, i) => (values[i] = 255 - value))
+  if (rng.next() < NEGATIVE) for (let i = 0; i < values.length; i++) values[i] = 255 - values[i]
   if (rng.next() < BLURRED) blur(values, width, height, rng.range(0.5, 2))
   const contrast = rng.range(0.35, 1)
   const shift = rng.range(0, 255 * (1 - contrast))
   const noise = rng.next() < NOISY ? rng.range(2, 18) : 0
-  return Uint8Array.from(values, (value) => {
-    const level = contrast * value + shift + (noise && noise * rng.normal())
-    return Math.max(0, Math.min(255, Math.round(level)))
-  })
+  const changed = new Uint8Array(image.length)
+  for (let i = 0; i < changed.length; i++) {
+    const level = contrast * values[i] + shift + (noise && noise * rng.normal())
+    changed[i] = Math.max(0, Math.min(255, Math.round(level)))
+  }
+  return changed
 }

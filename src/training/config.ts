@@ -190,10 +190,15 @@ export const Schema = v.strictObject(
     validation: part({
       /** Epochs between two validations; 0: no validation. */
       every: preset(whole(0, 1e6), 1),
-      /** Validate on this many images, the first of the list; null: on all. */
-      images: orNull(whole(1, 1e6), null),
-      /** Maximum instances per image; null: all. */
-      instances: orNull(whole(1, MAX_LABEL), 64),
+      /**
+       * Validate on this many images, chosen by the seed, and on as many instances of each; null: on all. 'auto': all images and 64
+       * instances, on a software adapter fewer; a run in progress records the numbers.
+       */
+      images: orNull(v.union([v.literal('auto'), whole(1, 1e6)], "'auto' or a whole number from 1 to 1000000"), 'auto'),
+      instances: orNull(
+        v.union([v.literal('auto'), whole(1, MAX_LABEL)], `'auto' or a whole number from 1 to ${MAX_LABEL}`),
+        'auto',
+      ),
       /** Validations in a row without a better score after which the run comes to its end; 0: it never ends early. */
       patience: preset(whole(0, 1e6), 10),
       /** Folders of labelled images from other sources, which are not trained on: the adapter must not be worse there. */

@@ -57,6 +57,6 @@ export class InThread implements Preparation {
 function syntheticSample(seed: number, size: number): Sample {
   const { width, height, image, labels } = variedScene(seed, size)
   const rgb = new Uint8Array(3 * image.length)
-  image.forEach((value, i) => rgb.fill(value, 3 * i, 3 * i + 3))
+  for (let i = 0, at = 0; i < image.length; i++, at += 3) rgb[at] = rgb[at + 1] = rgb[at + 2] = image[i]
   return { width, height, rgb, labels }
 }

@@ -13,38 +13,42 @@ import type { TrainConfig } from './config'
 import { exportAdapter } from './export-adapter'
 import { resultFolder, type RunFolder } from './run-folder'
 import type { Log } from './session'
-import type { PromptScores, Validator } from './validate'
+import { meanScore, type PromptScores, type SourceScores } from './prompt-scores'
+import type { Validator } from './validate'
 import { openSources, type ValidationSource } from './validation-sources'
 
 export type StoredStrength = NonNullable<AdapterProfile['strength']>
-type SourceScores = StoredStrength['sources'][number]
+type StoredSource = StoredStrength['sources'][number]
 
 /** The strengths that are tried. */
-const STRENGTHS = [0.25, 0.5, 0.75, 1]
+export const STRENGTHS = [0.25, 0.5, 0.75, 1]
 /** A fall of the score by this much is none: a few images cannot tell it from chance. */
-const TOLERANCE = 0.001
+export const TOLERANCE = 0.001
 
 const prompts = ['point', 'box'] as const
-const meanOf = ({ point, box }: PromptScores) => (point + box) / 2
+/** A prompt head counts as much as each kind of prompt: on a weaker adapter it sees other embeddings than those it was trained on. */
+const rank = ({ point, box, head }: SourceScores) =>
+  head === undefined ? meanScore({ point, box }) : (point + box + head) / 3
 
 /** By how much the scores of a source fall below the base model's, at most over points and boxes; negative if they rise. */
-const fall = (base: PromptScores, adapted: PromptScores) =>
+export const fall = (base: PromptScores, adapted: PromptScores) =>
   Math.max(...prompts.map((kind) => base[kind] - adapted[kind]))
 
 /**
  * Chooses a strength from the scores of every source: the highest mean score over the sources, among the strengths with which
- * no source falls below the base model, by points or by boxes. If there is none, the one with the smallest fall.
+ * no source falls below the base model, by points or by boxes. If there is none, the one with the smallest fall. The prompt head,
+ * which the base model has not, counts in the mean only.
  * @param base the base model's scores by source
  * @param adapted the adapter's by strength and source
  */
 export function bestStrength(
   base: readonly PromptScores[],
-  adapted: ReadonlyMap<number, readonly PromptScores[]>,
+  adapted: ReadonlyMap<number, readonly SourceScores[]>,
 ): { value: number; safe: boolean } {
   const choices = [...adapted].map(([value, scores]) => ({
     value,
     worst: Math.max(...scores.map((score, i) => fall(base[i], score))),
-    mean: scores.reduce((sum, score) => sum + meanOf(score), 0) / scores.length,
+    mean: scores.reduce((sum, score) => sum + rank(score), 0) / scores.length,
   }))
   const safe = choices.filter(({ worst }) => worst <= TOLERANCE)
   const [chosen] = safe.length
@@ -64,8 +68,8 @@ export interface StrengthOptions {
   run: RunFolder
   adaptation: Adaptation
   validator: Validator
-  /** True if the GPU adapter is a software adapter: fewer images are then compared. */
-  software: boolean
+  /** Images of each source, and instances of each image, that are compared at most. */
+  effort: { images: number; instances: number }
   /** The run's validation images. */
   val: readonly DatasetItem[]
   stop(): boolean
@@ -82,7 +86,7 @@ export async function applyStrength(options: StrengthOptions): Promise<boolean> 
   const { config, run, adaptation, val, log } = options
   const folder = resultFolder(run)
   if (config.strength === 'full' || (await readAdapterProfile(folder)).strength) return true
-  const sources = await openSources(config, val, options.software)
+  const sources = await openSources(config, val, options.effort.images)
   if (!sources.length) {
     log('the strength of the adapter is not chosen: there are no validation images, foreign images or synthetic scenes')
     return true
@@ -90,7 +94,7 @@ export async function applyStrength(options: StrengthOptions): Promise<boolean> 
   const { parameters } = await readCheckpoint(folder)
   // the exported values are those of the average
   const states = averaged(parameters)
-  const measure = async (factor: number): Promise<PromptScores[] | null> => {
+  const measure = async (factor: number): Promise<SourceScores[] | null> => {
     const values = scaled(states, factor)
     adaptation.parameters.upload(parameters.map((state, i) => ({ ...state, values: values[i].values })))
     adaptation.refresh()
@@ -98,7 +102,7 @@ export async function applyStrength(options: StrengthOptions): Promise<boolean> 
   }
   const base = await measure(0)
   if (!base) return false
-  const adapted = new Map<number, PromptScores[]>()
+  const adapted = new Map<number, SourceScores[]>()
   for (const strength of STRENGTHS) {
     const scores = await measure(strength)
     if (!scores) return false
@@ -106,8 +110,10 @@ export async function applyStrength(options: StrengthOptions): Promise<boolean> 
   }
   const { value, safe } = bestStrength(base, adapted)
   const chosen = adapted.get(value)!
-  const table = sources.map(({ name, foreign, items }, i): SourceScores => {
-    return { name, foreign, images: items.length, base: base[i], adapter: chosen[i] }
+  const table = sources.map(({ name, foreign, items }, i): StoredSource => {
+    const { head, ...adapter } = chosen[i]
+    const { point, box } = base[i]
+    return { name, foreign, images: items.length, base: { point, box }, adapter, ...(head !== undefined && { head }) }
   })
   const strength: StoredStrength = { value, safe, sources: table }
   await exportAdapter(folder, config, adaptation.layers, scaled(states, value))
@@ -118,11 +124,11 @@ export async function applyStrength(options: StrengthOptions): Promise<boolean> 
 
 async function measureSources(
   sources: readonly ValidationSource[],
-  { validator, stop }: StrengthOptions,
-): Promise<PromptScores[] | null> {
-  const scores: PromptScores[] = []
+  { validator, stop, effort: { instances: maxInstances } }: StrengthOptions,
+): Promise<SourceScores[] | null> {
+  const scores: SourceScores[] = []
   for (const source of sources) {
-    const measured = await validator.scoreSource(source, stop)
+    const measured = await validator.scoreSource(source, { maxInstances, stop })
     if (!measured) return null
     scores.push(measured)
   }
@@ -140,8 +146,9 @@ export function describeStrength({ value, safe, sources }: StoredStrength): stri
       : `warning: with the adapter these sources are worse than with the base model, at every strength: ${worse.map(({ name }) => name).join(', ')}. ` +
         `The least harmful strength, ${value}, is kept. Train on images like them, or use the base model there.`,
     ...sources.map(
-      ({ name, foreign, images, base, adapter }) =>
-        `  ${name} (${images} images${foreign ? ', not trained on' : ''}): score by points · boxes ${both(base)} with the base model, ${both(adapter)} with the adapter`,
+      ({ name, foreign, images, base, adapter, head }) =>
+        `  ${name} (${images} images${foreign ? ', not trained on' : ''}): score by points · boxes ${both(base)} with the base model, ${both(adapter)} with the adapter` +
+        (head === undefined ? '' : `; the prompt head finds its particles with an F1 of ${percent(head)}`),
     ),
   ]
 }

@@ -21,7 +21,9 @@ import { promptedDiameters } from './prompted-diameters'
 import { describePlan } from './plan-text'
 import { type RunFolder, saveConfig } from './run-folder'
 import { RunReporter } from './run-reporter'
-import { applyStrength } from './strength'
+import { compareAtOwnSize } from './own-size-rival'
+import { applyStrength, STRENGTHS } from './strength'
+import { chooseBounds, comparisonEffort, describeBounds, tuningImages } from './validation-effort'
 import { describeDiameters } from '../model/describe-view'
 import { totalSteps } from './schedule'
 import { type Log, openData, openSession, type RunData } from './session'
@@ -66,9 +68,16 @@ export interface TrainSummary {
   /** What the backward pass recomputed to save memory. */
   recompute: Recomputation
   images: { train: number; val: number; test: number }
+  /** The side of the model's input. */
+  size: number
+  /** On which sources the base model at its own, larger input is better, as sentences. */
+  advice: string[]
   /** Whether the generator's thresholds were tuned; 'skipped' if the run is not finished. */
   tuning: TuningOutcome
 }
+
+/** How often a source is segmented to choose the strength: with the base model and with each strength. */
+const COMPARED = STRENGTHS.length + 1
 
 /**
  * Trains a run as its configuration says, from its last checkpoint if it has one. When it is finished, the automatic
@@ -80,9 +89,14 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
   const transcript = new Transcript(log)
   const data = await openData(config, run, transcript.say)
   const summary = await trainAdapter(options, data, transcript)
-  if (!summary.finished) return { ...summary, tuning: 'skipped' }
+  if (!summary.finished) return { ...summary, tuning: 'skipped', advice: [] }
+  const train = data.train.length
   try {
-    return { ...summary, tuning: await tuneAdapter({ engine, config, run, items: data.val, stop, log }) }
+    const effort = comparisonEffort(config, engine.software, train, COMPARED)
+    const sized = { ...config, size: summary.size }
+    const advice = await compareAtOwnSize({ engine, config: sized, run, val: data.val, effort, stop, log })
+    const most = tuningImages(config, engine.software, train)
+    return { ...summary, tuning: await tuneAdapter({ engine, config, run, items: data.val, most, stop, log }), advice }
   } catch (error) {
     throw explainDeviceFailure(
       error,
@@ -97,13 +111,15 @@ async function trainAdapter(
   options: TrainOptions,
   data: RunData,
   transcript: Transcript,
-): Promise<Omit<TrainSummary, 'tuning'>> {
+): Promise<Omit<TrainSummary, 'tuning' | 'advice'>> {
   const { engine, run, sinks = [], stop = () => false } = options
   const { say } = transcript
   const session = await openSession(engine, options.config, say, options.features)
   const { plan, adaptation } = session
+  const bounds = chooseBounds(options.config, engine.software, data.train.length, data.val.length)
   const config = withRunId({
     ...options.config,
+    validation: { ...options.config.validation, ...bounds },
     size: plan.size,
     microBatch: plan.microBatch,
     recompute: plan.recompute,
@@ -144,6 +160,8 @@ async function trainAdapter(
     })
     for (const line of describePlan(plan, config)) say(line)
     if (magnifiesByData(config)) say(describeMagnification(data.train, plan.size))
+    const bounded = describeBounds(options.config, bounds, data.val.length)
+    if (bounded && config.validation.every) say(bounded)
     if (config.validation.every) validator = await Validator.open(session, data.val, config)
     // a new run has a checkpoint from its beginning, so that it can be resumed whenever it is killed
     if (!restored) await checkpoints.saveLast(progress)
@@ -171,7 +189,7 @@ async function trainAdapter(
           run,
           adaptation,
           validator,
-          software: engine.software,
+          effort: comparisonEffort(config, engine.software, data.train.length, COMPARED),
           val: data.val,
           stop,
           log: say,
@@ -191,6 +209,7 @@ async function trainAdapter(
       plannedBytes: plan.total,
       recompute: plan.recompute,
       images,
+      size: plan.size,
     }
   } catch (error) {
     const explained = explainDeviceFailure(error, engine, checkpoints.resumeAdvice())

@@ -20,18 +20,17 @@ import { resultFolder, type RunFolder } from './run-folder'
 import type { Log } from './session'
 
 /**
- * What the search costs: images, tiles of each, and without learned prompts points along each side of the grid. On a GPU these
+ * What the search costs for an image: tiles, and without learned prompts points along each side of the grid. On a GPU these
  * are seconds, on a software adapter minutes. Thresholds judge single masks, so a coarser grid than the generator's can serve.
  * With fewer tiles than the generator's, particles are magnified less where they are very small.
  */
 const EFFORT = {
   gpu: {
-    images: Infinity,
     limits: defaultViewLimits,
     pointsPerSide: defaultGeneratorOptions.pointsPerSide,
     pointsPerBatch: 64,
   },
-  software: { images: 3, limits: { ...defaultViewLimits, tiles: 9 }, pointsPerSide: 10, pointsPerBatch: 16 },
+  software: { limits: { ...defaultViewLimits, tiles: 9 }, pointsPerSide: 10, pointsPerBatch: 16 },
 }
 
 export interface TuneAdapterOptions {
@@ -40,6 +39,8 @@ export interface TuneAdapterOptions {
   run: RunFolder
   /** The validation images. */
   items: readonly DatasetItem[]
+  /** Images on which they are tuned at most, beside the configuration's limit. */
+  most?: number
   /** Polled between decoder passes; true ends the search without a result. */
   stop(): boolean
   log: Log
@@ -83,10 +84,10 @@ export async function tuneAdapter(options: TuneAdapterOptions): Promise<TuningOu
 async function searchThresholds(
   folder: string,
   limit: number,
-  { engine, config, items, stop, log }: TuneAdapterOptions,
+  { engine, config, items, most = Infinity, stop, log }: TuneAdapterOptions,
 ): Promise<AdapterProfile | null> {
   const effort = engine.software ? EFFORT.software : EFFORT.gpu
-  const chosen = evenlySpaced(items, Math.min(limit, effort.images))
+  const chosen = evenlySpaced(items, Math.min(limit, most))
   const { pointsPerSide, pointsPerBatch, limits } = effort
   const options: Partial<GeneratorOptions> = { pointsPerSide, pointsPerBatch, ...TUNING_FLOORS, keepLogits: false }
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined

@@ -1,19 +1,18 @@
 /** @file Validation during training: the measures of `wgsam eval`, on the validation images of the split. */
 import { Predictor, type PredictorOptions } from '../../engine/sam/predictor'
+import { PromptMapReader } from '../../engine/sam/prompt-map-reader'
 import type { SamModel } from '../../engine/sam/sam-model'
 import type { DatasetItem } from '../dataset/dataset'
-import { Progress } from '../host/progress'
+import { chooseImages } from '../dataset/split'
 import type { Adaptation } from './adaptation'
 import type { TrainConfig } from './config'
-import { evaluate, type EvaluateOptions, type TalliedMode } from '../evaluation/evaluate'
-import { EVALUATION_SLOTS, predictorSegmenter } from '../evaluation/model-segmenter'
-import { type EvaluationPrompt, promptKinds } from '../evaluation/segmenter'
+import { meanScore, scoresOf, scoreSource, type SourceScores, tallyPrompts } from './prompt-scores'
+import { resolved } from './validation-effort'
+import type { EvaluateOptions } from '../evaluation/evaluate'
+import { EVALUATION_SLOTS } from '../evaluation/model-segmenter'
 import { summariseTallies } from '../evaluation/scores'
 import type { Measures } from '../tracking/records'
 import { folderOf, type ValidationSource } from './validation-sources'
-
-/** Scores by kind of prompt, 0 to 1: each is the mean of the Dice of whole images and of single instances. */
-export type PromptScores = Record<EvaluationPrompt, number>
 
 export interface Validation {
   /**
@@ -31,10 +30,9 @@ export interface Validation {
 /** Options of the predictor used in validations; the memory planner plans for them. */
 export const validationPredictor: PredictorOptions = { slots: EVALUATION_SLOTS, prompts: 16 }
 
-/** Maximum instances per image in the comparison of strengths. */
-const SOURCE_INSTANCES = 32
-
 export class Validator {
+  private head: PromptMapReader | null = null
+
   private constructor(
     private readonly predictor: Predictor,
     private readonly items: readonly DatasetItem[],
@@ -49,23 +47,34 @@ export class Validator {
     config: TrainConfig,
   ): Promise<Validator> {
     const predictor = await Predictor.create(model, validationPredictor)
-    return new Validator(predictor, items.slice(0, config.validation.images ?? items.length), config, adaptation)
+    const { images } = resolved(config)
+    const chosen = new Set(
+      chooseImages(
+        items.map(({ id }) => id),
+        images,
+        config.seed,
+      ),
+    )
+    return new Validator(
+      predictor,
+      items.filter(({ id }) => chosen.has(id)),
+      config,
+      adaptation,
+    )
   }
 
   /** Validates; deterministic. `onImage` receives the masks of each image. Null if `stop` returned true. */
   async run(stop: () => boolean, onImage?: EvaluateOptions['onImage']): Promise<Validation | null> {
     const { items, config } = this
-    const maxInstances = config.validation.instances
-    const tallied = await this.adaptation.withAverage(() =>
-      this.tally('validating', { items, maxInstances, onImage, stop }),
-    )
+    const options = { items, maxInstances: resolved(config).instances, seed: config.seed, onImage, stop }
+    const tallied = await this.adaptation.withAverage(() => tallyPrompts(this.predictor, 'validating', options))
     if (!tallied) return null
     const evaluations = tallied.map(summariseTallies)
     const folders = [...new Set(items.map(folderOf))]
-    const scoreIn = (folder: string) => scoreOf(scoresOf(tallied, (id) => folderOf({ id }) === folder))
+    const scoreIn = (folder: string) => meanScore(scoresOf(tallied, (id) => folderOf({ id }) === folder))
     const percent = (x: number) => `${(100 * x).toFixed(2)} %`
     return {
-      score: scoreOf(scoresOf(tallied)),
+      score: meanScore(scoresOf(tallied)),
       ...(config.data.length > 1 && { sources: Object.fromEntries(folders.map((name) => [name, scoreIn(name)])) }),
       measures: Object.fromEntries(
         evaluations.map(({ prompt, dice, miou, accuracy, instanceDice }) => [
@@ -82,40 +91,21 @@ export class Validator {
     }
   }
 
-  /** The scores of a source with the parameters' present values; deterministic. Null if `stop` returned true. */
-  async scoreSource({ name, items, load }: ValidationSource, stop: () => boolean): Promise<PromptScores | null> {
-    const tallied = await this.tally(`comparing on ${name}`, { items, load, maxInstances: SOURCE_INSTANCES, stop })
-    return tallied && scoresOf(tallied)
-  }
-
-  private tally(
-    label: string,
-    options: Pick<EvaluateOptions, 'items' | 'load' | 'maxInstances' | 'onImage' | 'stop'>,
-  ): Promise<TalliedMode[] | null> {
-    const line = new Progress(label, options.items.length, { unit: 'images' })
-    return evaluate({
-      ...options,
-      segmenter: predictorSegmenter(this.predictor),
-      prompts: promptKinds,
-      seed: this.config.seed,
-      onProgress: (done) => line.update(done),
-    })
+  /**
+   * The scores of a source with the parameters' present values, and of the prompt head if one trains; deterministic. Null if
+   * `stop` returned true.
+   */
+  async scoreSource(
+    source: ValidationSource,
+    { maxInstances, stop }: { maxInstances: number; stop: () => boolean },
+  ): Promise<SourceScores | null> {
+    const { model, encoded } = this.predictor
+    if (model.promptHead) this.head ??= await PromptMapReader.create(model.engine, model.promptHead, encoded)
+    return scoreSource(this.predictor, source, { maxInstances, seed: this.config.seed, stop }, this.head)
   }
 
   destroy(): void {
+    this.head?.destroy()
     this.predictor.destroy()
   }
-}
-
-const scoreOf = ({ point, box }: PromptScores): number => (point + box) / 2
-
-/** The scores of some images, by default all. */
-function scoresOf(tallied: readonly TalliedMode[], chosen: (id: string) => boolean = () => true): PromptScores {
-  const scores = tallied.map(({ prompt, images, seconds }) => {
-    const kept = images.flatMap((image, i) => (chosen(image.id) ? [i] : []))
-    const part = { prompt, images: kept.map((i) => images[i]), seconds: kept.map((i) => seconds[i]) }
-    const { dice, instanceDice } = summariseTallies(part)
-    return [prompt, (dice + instanceDice) / 2]
-  })
-  return Object.fromEntries(scores) as PromptScores
 }

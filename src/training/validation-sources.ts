@@ -18,11 +18,6 @@ export interface ValidationSource {
   load?(item: DatasetItem): Promise<Sample>
 }
 
-/**
- * At most so many images of a source are compared at the end of a run, each once for every strength: on a GPU, and on a software
- * adapter, where an image takes a minute instead of a fraction of a second.
- */
-const MAX_IMAGES = { gpu: 8, software: 3 }
 /** The seed of the first synthetic scene: none that `wgsam synth` or training uses unless it is asked to. */
 const SYNTHETIC_SEED = 0x5eed_f0e1
 const SYNTHETIC = { width: 512, height: 512, particles: [20, 60] as [number, number] }
@@ -31,16 +26,15 @@ const SYNTHETIC = { width: 512, height: 512, particles: [20, 60] as [number, num
 export const folderOf = ({ id }: { id: string }): string => (id.includes('/') ? id.slice(0, id.indexOf('/')) : '')
 
 /**
- * The sources of a run, a few images of each, fewer on a `software` adapter. `own` are its validation images; they may be none.
+ * The sources of a run, at most `most` images of each. `own` are its validation images; they may be none.
  * @throws UserError if a folder of foreign images cannot be used
  */
 export async function openSources(
   config: TrainConfig,
   own: readonly DatasetItem[],
-  software: boolean,
+  most: number,
 ): Promise<ValidationSource[]> {
   const { validation, onBad, data, synthetic } = config
-  const most = MAX_IMAGES[software ? 'software' : 'gpu']
   const several = data.length > 1
   const sources: ValidationSource[] = []
   for (const folder of new Set(own.map((item) => (several ? folderOf(item) : '')))) {
@@ -54,7 +48,7 @@ export async function openSources(
     const { items } = await openDataset(folder, { onBad })
     sources.push({ name: basename(resolve(folder)), foreign: true, items: evenlySpaced(items, most) })
   }
-  if (validation.synthetic) sources.push(syntheticSource(validation.synthetic, synthetic === 0))
+  if (validation.synthetic) sources.push(syntheticSource(Math.min(most, validation.synthetic), synthetic === 0))
   return sources
 }
 

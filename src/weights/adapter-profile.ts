@@ -59,8 +59,18 @@ const Strength = v.object({
   value: v.pipe(v.number(), v.gtValue(0), v.maxValue(1)),
   /** True if no source is worse than with the base model. */
   safe: v.boolean(),
-  /** Scores of the base model and of the adapter by point and box prompts, from 0 to 1. */
-  sources: v.array(v.object({ name: v.string(), foreign: v.boolean(), images: whole, base: scores, adapter: scores })),
+  /** The side of the base model's own input, if that is larger than the run's and was compared too. */
+  ownSize: v.optional(whole),
+  /**
+   * Scores of the base model and of the adapter by point and box prompts, from 0 to 1; of the base model at its own input; and the
+   * F1 of the prompt head at that strength.
+   */
+  sources: v.array(
+    v.object({
+      ...{ name: v.string(), foreign: v.boolean(), images: whole },
+      ...{ base: scores, adapter: scores, own: v.optional(scores), head: v.optional(number) },
+    }),
+  ),
 })
 const length = v.pipe(v.number(), v.finite(), v.gtValue(0))
 const Diameters = v.pipe(

@@ -1,5 +1,6 @@
 /** @file The strength of an adapter in a run's report: the scores of every source with the base model and with the adapter. */
 import { escape } from '../../text/escape'
+import { describeOwnSize } from '../../training/own-size-rival'
 import { percent } from '../evaluation-table'
 import type { RunView } from './read-run'
 import { tableHtml } from './size-distributions'
@@ -8,20 +9,31 @@ import { tableHtml } from './size-distributions'
 export function strengthHtml({ profile: { strength }, validations }: RunView, heading: string): string {
   const folders = foldersHtml(validations)
   if (!strength) return folders ? `<h2>${escape(heading)}</h2>\n${folders}` : ''
-  const { value, safe, sources } = strength
-  const rows = sources.map(({ name, foreign, images, base, adapter }) => [
+  const { value, safe, sources, ownSize } = strength
+  const [rival, heads] = [ownSize !== undefined, sources.some(({ head }) => head !== undefined)]
+  const rows = sources.map(({ name, foreign, images, base, adapter, own, head }) => [
     name,
     foreign ? 'not trained on' : 'trained on others of its kind',
     String(images),
-    ...[base.point, adapter.point, base.box, adapter.box].map((score) => percent(score)),
+    ...[base.point, ...(rival ? [own?.point] : []), adapter.point, base.box, ...(rival ? [own?.box] : []), adapter.box]
+      .concat(heads ? [head] : [])
+      .map((score) => (score === undefined ? '–' : percent(score))),
   ])
-  const head = ['', '', 'images', 'points: base', 'points: adapter', 'boxes: base', 'boxes: adapter']
+  const columns = (prompts: string) => [
+    `${prompts}: base`,
+    ...(rival ? [`${prompts}: base at ${ownSize}`] : []),
+    `${prompts}: adapter`,
+  ]
+  const head = ['', '', 'images', ...columns('points'), ...columns('boxes'), ...(heads ? ['prompt head: F1'] : [])]
   const text = safe
     ? `The adapter is stored with strength ${value}: of the strengths tried, the best with which no source is worse than with the base model.`
     : `Warning: at every strength some source is worse than with the base model. The least harmful strength, ${value}, is stored. Use the base model on such images, or train on some of them.`
   return `<h2>${escape(heading)}</h2>
 <p>${escape(text)}</p>
 ${tableHtml(head, rows)}
+${describeOwnSize(strength)
+  .map((line) => `<p>${escape(line)}</p>`)
+  .join('\n')}
 <p class="note">Scores in percent: the mean of the Dice of whole images and of single instances.</p>
 ${folders}`
 }

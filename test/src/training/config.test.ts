@@ -209,7 +209,7 @@ test('a changed default raises the version of the checkpoints, whose hash does n
   assert.equal(prompts, { count: 16, point: 0.6, box: 0.25, both: 0.15, minArea: 16 })
   assert.is(rest.strength, 'auto')
   const apart = { patience: 10, foreign: [], synthetic: 3, tune: 6 }
-  assert.equal(validation, { every: 1, images: null, instances: 64, ...apart })
+  assert.equal(validation, { every: 1, images: 'auto', instances: 'auto', ...apart })
 })
 
 test('an option added later leaves the hash of a run without it as it was; any other value changes it', () => {
@@ -255,6 +255,16 @@ test('flags for small particles', () => {
   assert.equal(read('--boundary', '5'), { loss: { boundary: 5 } })
   for (const boundary of [-1, 1001, NaN])
     assert.match(refusal({ data: ['x'], loss: { boundary } }), 'loss.boundary must')
+})
+
+test('flags for how much a validation measures', () => {
+  const read = (...words: string[]) => configFromFlags(parse({ ...command, options: configOptions }, words).values)
+  assert.equal(read('--val-images', 'all', '--val-instances', '5'), { validation: { images: null, instances: 5 } })
+  assert.equal(read('--val-images', 'auto', '--val-instances', 'all'), {
+    validation: { images: 'auto', instances: null },
+  })
+  assert.throws(() => read('--val-images', 'few'), /takes a number/)
+  assert.throws(() => read('--batch', 'all'), /takes a number/)
 })
 
 test('flags for the prompt head', () => {

@@ -14,6 +14,7 @@ import { averaged } from '../../../src/training/checkpoints'
 import { readCheckpoint } from '../../../src/training/checkpoint-file'
 import { mergeConfig, type RawConfig } from '../../../src/training/config'
 import { beginRun, resumeRun, runFolder } from '../../../src/training/run-folder'
+import { describeOwnSize } from '../../../src/training/own-size-rival'
 import { bestStrength, describeStrength, scaled } from '../../../src/training/strength'
 import { train } from '../../../src/training/train'
 import { openSources } from '../../../src/training/validation-sources'
@@ -41,6 +42,15 @@ test('the best mean wins among strengths with which no source falls, by points o
   assert.equal(bestStrength(base, always), { value: 0.25, safe: false })
 })
 
+test('a prompt head that finds less at full strength counts beside points and boxes, but decides no safety', () => {
+  const base = [both(0.5, 0.8)]
+  const at = (head: number[]) =>
+    new Map(head.map((found, i) => [(i + 1) / 4, [{ point: 0.6 + 0.01 * i, box: 0.8, head: found }]] as const))
+  assert.equal(bestStrength(base, at([0.5, 0.6, 0.7, 0.8])), { value: 1, safe: true })
+  assert.equal(bestStrength(base, at([0.5, 0.6, 0.8, 0.7])), { value: 0.75, safe: true })
+  assert.equal(bestStrength(base, at([0, 0, 0, 0])), { value: 1, safe: true })
+})
+
 test('scaling changes LoRA’s B and full differences only', () => {
   const state = (name: string) => ({ name, shape: [2], values: Float32Array.of(1, -2), m: new Float32Array(2), v: new Float32Array(2) }) // prettier-ignore
   const values = scaled(['x.lora_A', 'x.lora_B', 'y.delta', 'head.weight'].map(state), 0.5).map(({ values }) => [...values]) // prettier-ignore
@@ -56,7 +66,7 @@ test('sources are folders of the run, foreign folders and synthetic scenes, whic
   const item = (id: string) => ({ id }) as DatasetItem
   const config = toyConfig(data, { data: ['a', 'b'], validation: { synthetic: 2, foreign: [data] } })
   const own = [...Array.from({ length: 20 }, (_, i) => item(`a/${i}`)), item('b/0')]
-  const sources = await openSources(config, own, false)
+  const sources = await openSources(config, own, 8)
   assert.equal(
     sources.map(({ name, foreign, items }) => [name, foreign, items.length]),
     [
@@ -69,7 +79,7 @@ test('sources are folders of the run, foreign folders and synthetic scenes, whic
   const few = await openSources(
     toyConfig(data, { data: ['a', 'b'], synthetic: 0.5, validation: { synthetic: 3 } }),
     own,
-    true,
+    3,
   )
   assert.equal(
     few.map(({ foreign, items }) => [foreign, items.length]),
@@ -85,7 +95,7 @@ test('sources are folders of the run, foreign folders and synthetic scenes, whic
   assert.ok(instances({ ...scene, data: scene.labels }).length > 10)
   assert.equal(await load!(items[1]), scene)
   assert.not.equal((await load!(items[0])).rgb, scene.rgb)
-  assert.equal(await openSources(toyConfig(data, { validation: { synthetic: 0 } }), [], false), [])
+  assert.equal(await openSources(toyConfig(data, { validation: { synthetic: 0 } }), [], 8), [])
 })
 
 /** A dataset whose labels are what the base model predicts from them, so that any adapter is worse there. */
@@ -132,9 +142,10 @@ test('an adapter that hurts a foreign source is stored scaled, with a warning, i
   const { strength } = await readAdapterProfile(folder.best)
   assert.equal(
     strength!.sources.map(({ name, foreign, images }) => [name, foreign, images]),
+    // so short a run on a software adapter compares on one image of each
     [
       ['validation images', false, 1],
-      ['foreign', true, 2],
+      ['foreign', true, 1],
     ],
   )
   assert.ok(strength!.value < 1, `strength ${strength!.value}`)
@@ -173,6 +184,37 @@ test('full strength is left alone, and without a source there is nothing to comp
   assert.ok(alone.log.some((line) => /strength of the adapter is not chosen: there are no/.test(line)))
   const scenes = await run('scenes', { shares: [1, 0, 0], maxSteps: 1, validation: { synthetic: 1 } })
   assert.is((await readAdapterProfile(scenes.folder.last)).strength!.sources[0].name, 'synthetic scenes')
+})
+
+test('a run at a smaller input is compared with the base model at its own, and says where that is better', async () => {
+  const { summary, folder, log } = await run('small', { size: 48, maxSteps: 1, validation: { synthetic: 1 } })
+  const { strength } = await readAdapterProfile(folder.best)
+  assert.is(strength!.ownSize, 80)
+  for (const { own, head } of strength!.sources) {
+    assert.ok(own!.point >= 0 && own!.box <= 1)
+    assert.ok(head! >= 0 && head! <= 1)
+  }
+  const better = strength!.sources.filter(({ own, adapter }) => own!.point > adapter.point + 0.001 || own!.box > adapter.box + 0.001) // prettier-ignore
+  assert.equal(summary.advice, describeOwnSize(strength!))
+  assert.is(summary.advice.length, better.length)
+  for (const [i, line] of summary.advice.entries()) {
+    assert.ok(line.startsWith(`use the base model at its own input of 80 for images like ${better[i].name}:`))
+    assert.ok(log.includes(line))
+  }
+  // the model is the base model: its scores are those of an own run's step 0 only by chance, but the same each time
+  const again = await train({ engine, config: await resumeRun(folder, {}), run: folder })
+  assert.equal(again.advice, summary.advice)
+  const [{ name, adapter }] = strength!.sources
+  const source = {
+    name,
+    foreign: false,
+    images: 1,
+    base: adapter,
+    adapter,
+    own: both(adapter.point + 0.1, adapter.box),
+  }
+  assert.is(describeOwnSize({ value: 1, safe: true, ownSize: 80, sources: [source] }).length, 1)
+  assert.equal(describeOwnSize({ value: 1, safe: true, ownSize: 80, sources: [{ ...source, own: adapter }] }), [])
 })
 
 test.run()
