@@ -2,6 +2,7 @@
 import type { Engine } from '../../engine/device/engine'
 import { maskSupervision } from '../../engine/ops/mask-loss'
 import { promptLabel } from '../../engine/sam/prompt-labels'
+import { toUnitBytes } from '../../engine/ops/unit-bytes'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { defaultOptimizer } from '../../engine/train/adam'
 import { attachLora, defaultLora, loraLayers, loraSpecs } from '../../engine/train/lora'
@@ -95,6 +96,7 @@ async function largestStep(
       slots: SLOTS,
       loss: { dice: 1, bce: 1, iou: 0.05 },
       optimizer: { ...defaultOptimizer, algorithm: 'adam', weightDecay: 0.01, maxNorm: 1 },
+      inputs: 'bytes',
       ...saving,
     }
     try {
@@ -115,12 +117,14 @@ function microBatch({ inputSize: size, maskSide: cells }: SamModel, images: numb
     (_, i) => [promptLabel.foreground, promptLabel.padding, promptLabel.absent][i % SLOTS],
   )
   return {
-    images: pixels(images * size * size * 3),
+    images: Uint8Array.from(pixels(images * size * size * 3)),
     sizes: new Uint32Array(2 * images).fill(size),
     coords: noise(prompts * SLOTS * 2, size / 2).map((v) => v + size / 2),
     labels,
     imageIndex: Uint32Array.from({ length: prompts }, (_, i) => Math.floor(i / each)),
-    targets: Float32Array.from({ length: prompts * cells * cells }, (_, i) => (i % cells < cells / 2 ? 1 : 0)),
+    targets: toUnitBytes(
+      Float32Array.from({ length: prompts * cells * cells }, (_, i) => (i % cells < cells / 2 ? 1 : 0)),
+    ),
     supervision: new Uint32Array(prompts).fill(maskSupervision.best),
   }
 }

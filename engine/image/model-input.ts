@@ -28,11 +28,22 @@ export interface ModelInput {
  * @throws Error if the data does not fit the size
  */
 export function toModelInput(rgb8: Uint8Array, width: number, height: number, size: number): ModelInput {
+  const { data, valid } = toModelBytes(rgb8, width, height, size)
+  return { data: Float32Array.from(data), valid }
+}
+
+/** As `toModelInput`, in bytes, which is what a resized image consists of. @throws Error if the data does not fit the size */
+export function toModelBytes(
+  rgb8: Uint8Array,
+  width: number,
+  height: number,
+  size: number,
+): { data: Uint8Array; valid: Size } {
   const valid = resizeLongest(width, height, size)
   if (rgb8.length !== width * height * 3)
     throw new Error(`an RGB image of ${width}x${height} has ${width * height * 3} bytes, not ${rgb8.length}`)
   const resized = resizeBytes(rgb8, width, height, 3, valid.width, valid.height)
-  const data = new Float32Array(size * size * 3)
+  const data = new Uint8Array(size * size * 3)
   const line = valid.width * 3
   for (let y = 0; y < valid.height; y++) data.set(resized.subarray(y * line, (y + 1) * line), y * size * 3)
   return { data, valid }

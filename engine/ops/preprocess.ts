@@ -1,21 +1,30 @@
 /** @file Normalisation of raw images. */
 import shader from '../../shaders/preprocess.wgsl'
 import { type Graph, grid1d } from '../graph/graph'
+import { elementwiseGrid } from '../graph/lane-rounds'
 import type { Tensor } from '../device/tensor'
 
 type Rgb = readonly [number, number, number]
 
+/** The shape of `batch` images of side S as bytes, four in a word: (B, S, 3·S / 4). S is a multiple of 4. */
+export const byteImageShape = (batch: number, side: number): number[] => [batch, side, (3 * side) / 4]
+
 /**
- * Normalises images: raw (B, S, S, 3) from 0 to 255 and sizes (B, 2) u32, the valid height and width of each, to
- * (x - mean) / deviation, 0 in the padding.
+ * Normalises images: raw from 0 to 255, f32 (B, S, S, 3) or bytes of `byteImageShape`, and sizes (B, 2) u32, the valid height
+ * and width of each, to (x - mean) / deviation (B, S, S, 3), 0 in the padding. The same pixels give the same bits either way.
  * @throws Error if the shapes are others
  */
 export function normalizeImage(g: Graph, raw: Tensor, sizes: Tensor, mean: Rgb, deviation: Rgb): Tensor {
-  const [batch, side, width, channels] = raw.shape
-  if (width !== side || channels !== 3 || sizes.size !== 2 * batch)
-    throw new Error(`images [${raw.shape}] with sizes [${sizes.shape}] are not (B, S, S, 3) and (B, 2)`)
-  const y = g.tensor('normalised images', raw.shape)
-  const params = { batch, side, mean: [...mean, 0], deviation: [...deviation, 1] }
-  g.dispatch(shader, 'normalize_image', { x: raw, sizes, y }, params, grid1d(raw.size))
+  const [batch, side] = raw.shape
+  const shape = [batch, side, side, 3]
+  const bytes = raw.shape.length === 3
+  if (String(raw.shape) !== String(bytes ? byteImageShape(batch, side) : shape) || sizes.size !== 2 * batch)
+    throw new Error(`images [${raw.shape}] with sizes [${sizes.shape}] are not (B, S, S, 3), or its bytes, and (B, 2)`)
+  const y = g.tensor('normalised images', shape)
+  const words = y.size / 4
+  const { rounds, grid } = elementwiseGrid(g.engine, words)
+  const params = { batch, side, words, rounds, mean: [...mean, 0], deviation: [...deviation, 1] }
+  if (bytes) g.dispatch(shader, 'normalize_bytes', { packed: raw, sizes, y }, params, grid)
+  else g.dispatch(shader, 'normalize_image', { x: raw, sizes, y }, params, grid1d(y.size))
   return y
 }

@@ -113,8 +113,9 @@ export class SamModel {
   }
 
   /**
-   * Records the image encoder: raw (B, S, S, 3) f32 on 0..255, where S is `inputSize`, and sizes (B, 2) u32, the valid
-   * height and width of each image, to the embedding (B·side², D). Pixels beyond the valid size are ignored.
+   * Records the image encoder: raw (B, S, S, 3) f32 on 0..255, where S is `inputSize`, or its bytes (see byteImageShape), and
+   * sizes (B, 2) u32, the valid height and width of each image, to the embedding (B·side², D). Pixels beyond the valid size
+   * are ignored.
    */
   encode(g: Graph, raw: Tensor, sizes: Tensor): Tensor {
     return this.encodeFrom(g, this.encodeUpTo(g, raw, sizes, 0), 0)

@@ -1,12 +1,14 @@
 /** @file Records the forward pass, the losses and the backward pass of a micro-batch in one graph. */
 import { Graph } from '../graph/graph'
-import type { StorageType, Tensor } from '../device/tensor'
+import { type StorageType, type Tensor, sizeOf } from '../device/tensor'
 import { boundaryWeights } from '../ops/boundary-weights'
 import type { FiniteGuard, Inspected } from '../ops/finite-guard'
 import { type Emphasis, headLoss } from '../ops/head-loss'
 import { iouLoss } from '../ops/iou-loss'
 import { maskLossParts, maskStatistics, selectMasks, weightedMaskLoss } from '../ops/mask-loss'
 import { add, addProduct, scale } from '../ops/pointwise'
+import { byteImageShape } from '../ops/preprocess'
+import { unpackUnitBytes } from '../ops/unit-bytes'
 import type { SamModel } from '../sam/sam-model'
 import { type Recomputation, recomputeNothing, recomputing } from '../sam/recomputation'
 import type { OptimizerConfig } from './adam'
@@ -53,6 +55,11 @@ export interface StepConfig {
   frozen?: number
   /** True if micro-batches have weights for their prompts. */
   weighted?: boolean
+  /**
+   * How micro-batches hold images and targets: as f32, or as bytes, a quarter of what goes to the GPU. Pixels are bytes as they
+   * are; targets are rounded to 1/254 (see toUnitBytes). The same numbers give the same bits. f32 by default.
+   */
+  inputs?: 'f32' | 'bytes'
   /** What the backward pass recomputes to save memory, with the same bits. Nothing by default. */
   recompute?: Recomputation
   /**
@@ -62,34 +69,37 @@ export interface StepConfig {
   storage?: StorageType
 }
 
+/** How numbers that may be given as bytes are stored, see `StepConfig.inputs`. */
+type Numbers = Float32Array | Uint8Array
+
 /** The prompts of a micro-batch, and the masks that they should give. */
-export interface PromptedBatch {
+export interface PromptedBatch<N extends Numbers = Numbers> {
   /** (P, N, 2): x and y in input pixels. */
   coords: Float32Array
   /** (P, N), see `promptLabel`. */
   labels: Int32Array
   /** (P): index of each prompt's image within the micro-batch. */
   imageIndex: Uint32Array
-  /** Target masks (P, maskSide²) in [0, 1], see `labelTargets`. */
-  targets: Float32Array
+  /** Target masks (P, maskSide²) in [0, 1], see `labelTargets`; with `inputs` bytes their `toUnitBytes`. */
+  targets: N
   /** (P), see `maskSupervision`: the masks that each prompt trains. Prompts of value 0 only pad the micro-batch. */
   supervision: Uint32Array
   /** (P), above 0: the weight of each prompt's loss in the mean over the step. */
   weights?: Float32Array
-  /** (B·maskSide², 3), see `promptHeadTargets`; given if and only if the step trains a prompt head. */
-  headTargets?: Float32Array
+  /** (B·maskSide², 3), see `promptHeadTargets`, or their bytes; given if and only if the step trains a prompt head. */
+  headTargets?: N
 }
 
 /** A micro-batch of images. */
-export interface MicroBatch extends PromptedBatch {
-  /** (B, S, S, 3) on 0..255, see `toModelInput`. */
-  images: Float32Array
+export interface MicroBatch<N extends Numbers = Numbers> extends PromptedBatch<N> {
+  /** (B, S, S, 3) on 0..255, see `toModelInput`; with `inputs` bytes as bytes. */
+  images: N
   /** (B, 2): the valid height and width of each image. */
   sizes: Uint32Array
 }
 
 /** A micro-batch of features, for a step without the first parts of the encoder. */
-export interface FeatureBatch extends PromptedBatch {
+export interface FeatureBatch<N extends Numbers = Numbers> extends PromptedBatch<N> {
   /** (B·tokens, channels), see SamModel.featureShape. */
   features: Float32Array
 }
@@ -124,31 +134,34 @@ export function recordMicroBatch(
     )
   const prompts = microBatch * config.prompts
   const g = new Graph(model.engine, true, { recompute: recomputing(recompute), storage })
+  const bytes = config.inputs === 'bytes'
   const place = g.input('place of the micro-batch in the step', [1])
   const inspect: Inspect = (x, ...what) => guard.inspect(g, x, place, ...what)
   const { encoded, inputs } = frozen
     ? encodeRest(g, model, microBatch, frozen, inspect)
-    : encode(g, model, microBatch, inspect)
+    : encode(g, model, microBatch, bytes, inspect)
   inspect(encoded, 'activation', microBatch, 'the output of the image encoder for image')
+  const maskTargets = unitInput(g, 'targets', [prompts, model.maskSide ** 2], bytes)
   const t: MicroBatchInputs = {
     ...inputs,
     place,
     coords: g.input('coords', [prompts, slots, 2]),
     labels: g.input('labels', [prompts, slots]),
     imageIndex: g.input('image index', [prompts]),
-    targets: g.input('targets', [prompts, model.maskSide ** 2]),
+    targets: maskTargets.input,
     supervision: g.input('supervision', [prompts]),
     counts: g.input('token counts', [prompts]),
     iouSupervision: g.input('IoU supervision', [prompts]),
     share: g.input('share of the step', [1]),
   }
-  inspect(t.targets, 'input', prompts, 'the target mask of prompt')
+  if (!bytes) inspect(t.targets, 'input', prompts, 'the target mask of prompt')
   const { logits, iou } = model.decode(g, encoded, t)
   inspect(logits, 'activation', prompts, 'the mask logits of prompt')
   inspect(iou, 'activation', prompts, 'the predicted IoU of prompt')
   const { dice, bce, smooth = 1, boundary = 0 } = config.loss
-  const pixelWeights = boundary ? boundaryWeights(g, { targets: t.targets, boundary }) : null
-  const terms = { logits, targets: t.targets, pixelWeights, dice, bce, smooth }
+  const targets = maskTargets.numbers
+  const pixelWeights = boundary ? boundaryWeights(g, { targets, boundary }) : null
+  const terms = { logits, targets, pixelWeights, dice, bce, smooth }
   const perMask = maskStatistics(g, terms)
   if (config.weighted) t.weights = g.input('prompt weights', perMask.shape.slice(0, 2))
   const select = (flags: Tensor) => {
@@ -174,7 +187,16 @@ export function recordMicroBatch(
   for (const name of LOSS_TERMS)
     if (reported[name]) addProduct(g, reported[name], t.share, { tensor: parts[name], accumulate: 1 })
   if (config.loss.head)
-    recordHead(g, model, { encoded, images: microBatch, weight: config.loss.head, t, loss, part: parts.head, inspect })
+    recordHead(g, model, {
+      encoded,
+      images: microBatch,
+      weight: config.loss.head,
+      bytes,
+      t,
+      loss,
+      part: parts.head,
+      inspect,
+    })
   g.backward(mean, t.share)
   return { g, inputs: t }
 }
@@ -183,6 +205,7 @@ interface HeadRecording {
   encoded: Tensor
   images: number
   weight: number
+  bytes: boolean
   t: MicroBatchInputs
   loss: Tensor
   part: Tensor
@@ -196,15 +219,21 @@ interface HeadRecording {
 function recordHead(
   g: Graph,
   model: SamModel,
-  { encoded, images, weight, t, loss, part, inspect }: HeadRecording,
+  { encoded, images, weight, bytes, t, loss, part, inspect }: HeadRecording,
 ): void {
   if (!model.promptHead) throw new Error('the model has no prompt head to train')
-  t.headTargets = g.input('targets of the prompt head', [images * model.maskSide ** 2, 3])
+  const { input, numbers: targets } = unitInput(
+    g,
+    'targets of the prompt head',
+    [images * model.maskSide ** 2, 3],
+    bytes,
+  )
+  t.headTargets = input
   t.imageShare = g.input('share of the images', [1])
-  inspect(t.headTargets, 'input', images, 'targets of the prompt head for image')
+  if (!bytes) inspect(t.headTargets, 'input', images, 'targets of the prompt head for image')
   const logits = model.promptHead.record(g, encoded, model.side)
   inspect(logits, 'activation', images, 'the output of the prompt head for image')
-  const own = scale(g, headLoss(g, { logits, targets: t.headTargets, images, emphasis: HEAD_EMPHASIS }), weight)
+  const own = scale(g, headLoss(g, { logits, targets, images, emphasis: HEAD_EMPHASIS }), weight)
   for (const tensor of [loss, part]) addProduct(g, own, t.imageShare, { tensor, accumulate: 1 })
   g.seed([[own, t.imageShare]])
 }
@@ -213,10 +242,12 @@ function recordHead(
 type Inspect = (x: Tensor, kind: Inspected['kind'], count: number, what: string) => void
 
 /** The whole encoder, from images. */
-function encode(g: Graph, model: SamModel, images: number, inspect: Inspect) {
+function encode(g: Graph, model: SamModel, images: number, bytes: boolean, inspect: Inspect) {
   const { inputSize: size } = model
-  const inputs = { images: g.input('images', [images, size, size, 3]), sizes: g.input('valid sizes', [images, 2]) }
-  inspect(inputs.images, 'input', images, 'pixels of image')
+  const shape = bytes ? byteImageShape(images, size) : [images, size, size, 3]
+  const inputs = { images: g.input('images', shape), sizes: g.input('valid sizes', [images, 2]) }
+  // bytes are always finite
+  if (!bytes) inspect(inputs.images, 'input', images, 'pixels of image')
   return { inputs, encoded: model.encode(g, inputs.images, inputs.sizes) }
 }
 
@@ -225,4 +256,14 @@ function encodeRest(g: Graph, model: SamModel, images: number, frozen: number, i
   const features = g.input('features', model.featureShape(frozen, images))
   inspect(features, 'input', images, 'features of image')
   return { inputs: { features }, encoded: model.encodeFrom(g, features, frozen) }
+}
+
+/** An input of numbers of that shape, which the host writes as f32 or as `toUnitBytes`. */
+function unitInput(g: Graph, label: string, shape: number[], bytes: boolean): { input: Tensor; numbers: Tensor } {
+  if (!bytes) {
+    const input = g.input(label, shape)
+    return { input, numbers: input }
+  }
+  const input = g.input(`${label}: bytes`, [sizeOf(shape) / 4])
+  return { input, numbers: unpackUnitBytes(g, input, shape) }
 }

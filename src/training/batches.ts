@@ -17,7 +17,7 @@ export interface DataState {
 }
 
 export interface Batch {
-  microBatches: MicroBatch[]
+  microBatches: MicroBatch<Uint8Array>[]
   /** The images' ids, in their order. */
   ids: string[]
   /** The state after this batch, for a checkpoint written after its step. */

@@ -16,7 +16,7 @@ import { sameShape } from '../weights/tensor-file'
 
 /**
  * Raised when checkpoints of earlier versions can no longer be resumed rightly: when the definition of `configHash`
- * changes, or a default of the configuration (the hash covers only values that differ from the defaults).
+ * changes, a default of the configuration (the hash covers only values that differ from the defaults), or the bits of a run.
  */
 export const CHECKPOINT_VERSION = 4
 

@@ -3,11 +3,12 @@ import { maskSide } from '../../engine/sam/architecture'
 import { promptLabel } from '../../engine/sam/prompt-labels'
 import { promptHeadTargets } from '../../engine/image/prompt-head-targets'
 import { labelTargets } from '../../engine/image/training-targets'
-import { toModelInput } from '../../engine/image/model-input'
+import { toModelBytes } from '../../engine/image/model-input'
 import type { InstanceBox } from '../../engine/image/label-map'
 import { MIN_INSTANCE_AREA, type PromptKind, promptSlots, samplePrompts } from '../../engine/train/sample-prompts'
 import type { Rng } from '../../engine/rng'
 import { maskSupervision } from '../../engine/ops/mask-loss'
+import { toUnitBytes } from '../../engine/ops/unit-bytes'
 import type { MicroBatch } from '../../engine/train/training-step'
 import { augment, type AugmentOptions } from '../dataset/augment/augment'
 import { autoMagnification, type SizeRange, WHOLE_SHARE } from '../dataset/augment/auto-magnification'
@@ -18,21 +19,21 @@ import { inputSize, type TrainConfig } from './config'
 
 /** The part of a micro-batch that belongs to one image. S is the input side. */
 export interface Example {
-  /** (S, S, 3) on 0..255. */
-  image: Float32Array
+  /** (S, S, 3). */
+  image: Uint8Array
   /** Valid height and width. */
   size: [number, number]
   /** (prompts, slots, 2) and (prompts, slots). */
   coords: Float32Array
   labels: Int32Array
-  /** (prompts, maskSide²). */
-  targets: Float32Array
+  /** (prompts, maskSide²), see toUnitBytes. */
+  targets: Uint8Array
   /** (prompts). */
   supervision: Uint32Array
   /** (prompts), if small instances weigh more; see `loss.small`. */
   weights?: Float32Array
-  /** (maskSide², 3), if the prompt head trains. */
-  headTargets?: Float32Array
+  /** (maskSide², 3), see toUnitBytes; if the prompt head trains. */
+  headTargets?: Uint8Array
 }
 
 /**
@@ -111,15 +112,15 @@ export function makeExample(sample: Sample, rng: Rng, config: TrainConfig, sizes
   const labels = { width, height, data: varied.labels }
   const instances = boxes(labels)
   const prompts = samplePrompts(labels, instances, rng, { count, size, mix: { point, box, both }, minArea })
-  const { data, valid } = toModelInput(varied.rgb, width, height, size)
+  const { data, valid } = toModelBytes(varied.rgb, width, height, size)
 
   const { slots } = prompts
   const used = Math.min(count, MOST_PROMPTS * Math.max(1, instances.length - prompts.skipped))
   prompts.coords.fill(0, used * slots * 2)
   prompts.labels.fill(promptLabel.absent, used * slots)
   const lowRes = maskSide(size)
-  const targets = new Float32Array(count * lowRes * lowRes)
-  targets.set(labelTargets(labels, prompts.ids.subarray(0, used), size, lowRes))
+  const targets = new Uint8Array(count * lowRes * lowRes)
+  targets.set(toUnitBytes(labelTargets(labels, prompts.ids.subarray(0, used), size, lowRes)))
   const { small } = config.loss
   return {
     image: data,
@@ -131,7 +132,7 @@ export function makeExample(sample: Sample, rng: Rng, config: TrainConfig, sizes
     ...(small && {
       weights: weightsOf(instances, prompts.ids, (valid.width * valid.height) / (width * height), small),
     }),
-    ...(config.head.weight && { headTargets: promptHeadTargets(labels, size) }),
+    ...(config.head.weight && { headTargets: toUnitBytes(promptHeadTargets(labels, size)) }),
   }
 }
 
@@ -146,25 +147,25 @@ function weightsOf(instances: readonly InstanceBox[], ids: Uint16Array, scale: n
 }
 
 /** Concatenates examples into micro-batches. Their number must be a multiple of `microBatch`. */
-export function toMicroBatches(examples: readonly Example[], microBatch: number): MicroBatch[] {
+export function toMicroBatches(examples: readonly Example[], microBatch: number): MicroBatch<Uint8Array>[] {
   return Array.from({ length: examples.length / microBatch }, (_, i) => {
     const part = examples.slice(i * microBatch, (i + 1) * microBatch)
     const prompts = part[0].supervision.length
     return {
       ...(part[0].weights && { weights: concatenate(Float32Array, part, (e) => e.weights!) }),
-      ...(part[0].headTargets && { headTargets: concatenate(Float32Array, part, (e) => e.headTargets!) }),
-      images: concatenate(Float32Array, part, (e) => e.image),
+      ...(part[0].headTargets && { headTargets: concatenate(Uint8Array, part, (e) => e.headTargets!) }),
+      images: concatenate(Uint8Array, part, (e) => e.image),
       sizes: Uint32Array.from(part.flatMap((e) => e.size)),
       coords: concatenate(Float32Array, part, (e) => e.coords),
       labels: concatenate(Int32Array, part, (e) => e.labels),
       imageIndex: Uint32Array.from({ length: part.length * prompts }, (_, p) => Math.floor(p / prompts)),
-      targets: concatenate(Float32Array, part, (e) => e.targets),
+      targets: concatenate(Uint8Array, part, (e) => e.targets),
       supervision: concatenate(Uint32Array, part, (e) => e.supervision),
     }
   })
 }
 
-type Numbers = Float32Array | Int32Array | Uint32Array
+type Numbers = Float32Array | Int32Array | Uint32Array | Uint8Array
 
 function concatenate<T extends Numbers>(
   kind: new (length: number) => T,

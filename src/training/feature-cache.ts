@@ -7,6 +7,7 @@ import { Graph } from '../../engine/graph/graph'
 import type { Program } from '../../engine/graph/program'
 import type { Tensor } from '../../engine/device/tensor'
 import type { SamModel } from '../../engine/sam/sam-model'
+import { byteImageShape } from '../../engine/ops/preprocess'
 import { countFrozenParts } from '../../engine/train/frozen-parts'
 import type { FeatureBatch } from '../../engine/train/training-step'
 import type { Batch } from './batches'
@@ -77,7 +78,7 @@ export class FrozenEncoder {
     if (!parts) return null
     const { engine, inputSize: size } = model
     const g = new Graph(engine)
-    const raw = g.input('raw images', [1, size, size, 3])
+    const raw = g.input('images', byteImageShape(1, size))
     const sizes = g.input('valid sizes', [1, 2])
     const features = g.keep(model.encodeUpTo(g, raw, sizes, parts))
     return new FrozenEncoder(parts, await g.compile(), { raw, sizes, features }, cache)
@@ -108,7 +109,7 @@ export class FrozenEncoder {
     return encoded
   }
 
-  private async encodeImage(image: Float32Array, size: Uint32Array): Promise<Float32Array> {
+  private async encodeImage(image: Uint8Array, size: Uint32Array): Promise<Float32Array> {
     const { program, tensors } = this
     program.write(tensors.raw, image)
     program.write(tensors.sizes, size)

@@ -50,6 +50,7 @@ export function stepConfig(config: TrainConfig, microBatch: number, recompute: R
     optimizer: { algorithm, betas: [beta1, beta2], eps, weightDecay, maxNorm, average },
     frozen,
     weighted: loss.small > 0,
+    inputs: 'bytes',
     recompute,
     storage,
   }

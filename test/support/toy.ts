@@ -4,6 +4,7 @@ import { Graph } from '../../engine/graph/graph'
 import type { Tensor } from '../../engine/device/tensor'
 import { maskSupervision } from '../../engine/ops/mask-loss'
 import { promptLabel } from '../../engine/sam/prompt-labels'
+import { toUnitBytes } from '../../engine/ops/unit-bytes'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { attachFull, fullSpecs } from '../../engine/train/full-tuning'
 import { type LoraConfig, attachLora, loraLayers, loraSpecs } from '../../engine/train/lora'
@@ -66,12 +67,17 @@ const pointPrompt = (x: number, y: number, slots: number) => ({
  * A micro-batch of `live.length` images with `live[i]` of `prompts` prompts on image i: points, with discs around them
  * as targets.
  */
-export function toyBatch(model: SamModel, seed: number, live: readonly number[], prompts: number): MicroBatch {
+export function toyBatch(
+  model: SamModel,
+  seed: number,
+  live: readonly number[],
+  prompts: number,
+): MicroBatch<Float32Array> {
   const { inputSize: size, maskSide } = model
   const slots = 3
   const total = live.length * prompts
   const pixels = maskSide ** 2
-  const batch: MicroBatch = {
+  const batch: MicroBatch<Float32Array> = {
     images: new Float32Array(live.length * size * size * 3),
     sizes: new Uint32Array(live.length * 2).fill(size),
     coords: new Float32Array(total * slots * 2),
@@ -101,6 +107,19 @@ export function toyBatch(model: SamModel, seed: number, live: readonly number[],
   })
   return batch
 }
+
+/** The same micro-batch in bytes, see StepConfig.inputs. */
+export const asBytes = ({
+  images,
+  targets,
+  headTargets,
+  ...rest
+}: MicroBatch<Float32Array>): MicroBatch<Uint8Array> => ({
+  ...rest,
+  images: Uint8Array.from(images),
+  targets: toUnitBytes(targets),
+  ...(headTargets && { headTargets: toUnitBytes(headTargets) }),
+})
 
 /** Inputs of a whole model for `images` images and `prompts` prompts. */
 export function modelInputs(g: Graph, model: SamModel, images: number, prompts: number, slots: number) {

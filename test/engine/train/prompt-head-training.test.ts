@@ -65,7 +65,7 @@ async function trainer({
 }
 
 /** A micro-batch of one image with `live` prompts, of which `height` rows of pixels are valid. */
-function batch(seed: number, live: number, height = SIZE): MicroBatch {
+function batch(seed: number, live: number, height = SIZE): MicroBatch<Float32Array> {
   const plain = toyBatch(model, seed, [live], 3)
   const data = Uint16Array.from({ length: SIZE * height }, (_, i) => {
     const [x, y] = [i % SIZE, Math.floor(i / SIZE)]
@@ -138,7 +138,7 @@ test('two micro-batches of one image equal one of two, whatever their prompts an
   const gradients = await apart.gradients()
   apart.end()
   const [a, b] = batches
-  const join = <T extends Float32Array | Uint32Array | Int32Array>(x: T, y: T): T => {
+  const join = <T extends Float32Array | Uint32Array | Int32Array | Uint8Array>(x: T, y: T): T => {
     const all = new (x.constructor as new (n: number) => T)(x.length + y.length)
     all.set(x)
     all.set(y, x.length)

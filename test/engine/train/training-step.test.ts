@@ -8,6 +8,7 @@ import preprocess from '../../../shaders/preprocess.wgsl'
 import { Engine } from '../../../engine/device/engine'
 import type { Shader } from '../../../engine/device/shader'
 import { maskSupervision } from '../../../engine/ops/mask-loss'
+import { fromUnitBytes } from '../../../engine/ops/unit-bytes'
 import { Predictor } from '../../../engine/sam/predictor'
 import type { SamModel } from '../../../engine/sam/sam-model'
 import { defaultOptimizer } from '../../../engine/train/adam'
@@ -15,7 +16,7 @@ import type { LoraConfig, LoraTarget } from '../../../engine/train/lora'
 import { type FeatureBatch, type MicroBatch, type StepConfig, TrainingStep } from '../../../engine/train/training-step'
 import { engine } from '../../support/engine'
 import { randomArray, relativeError } from '../../support/random'
-import { adapt, openToy, toyBatch } from '../../support/toy'
+import { adapt, asBytes, openToy, toyBatch } from '../../support/toy'
 
 const model = await openToy('toy_tiny_vit', 48)
 const targets: LoraTarget[] = ['q', 'v', 'lin2', 'decoder.v']
@@ -57,8 +58,8 @@ async function trainer(over: Partial<StepConfig> = {}, lora: Partial<LoraConfig>
 const batches = (...live: number[]) => live.map((count, i) => toyBatch(model, 20 + 7 * i, [count], 3))
 
 /** Two micro-batches of one image as one of two images. */
-function joined(all: MicroBatch[]): MicroBatch {
-  const join = <T extends Float32Array | Uint32Array | Int32Array>(pick: (b: MicroBatch) => T): T => {
+function joined(all: MicroBatch<Float32Array>[]): MicroBatch {
+  const join = <T extends Float32Array | Uint32Array | Int32Array>(pick: (b: MicroBatch<Float32Array>) => T): T => {
     const parts = all.map(pick)
     const out = new (parts[0].constructor as new (length: number) => T)(parts.reduce((n, p) => n + p.length, 0))
     parts.reduce((at, p) => (out.set(p, at), at + p.length), 0)
@@ -110,6 +111,24 @@ test('with embeddings instead of images, the decoder learns the same', async () 
   assert.throws(() => short.step.run(images, 0), /was not recorded for images/)
   whole.end()
   short.end()
+})
+
+test('bytes give the bits that the same images and targets give as f32', async () => {
+  const [seen] = batches(3)
+  const bytes = asBytes({ ...seen, targets: seen.targets.map((x, i) => Math.abs(x - (i % 7) / 10)) })
+  const numbers: MicroBatch = {
+    ...bytes,
+    images: Float32Array.from(bytes.images),
+    targets: fromUnitBytes(bytes.targets),
+  }
+  for (const storage of ['f32', 'f16'] as const) {
+    const [a, b] = [await trainer({ storage, inputs: 'bytes' }), await trainer({ storage })]
+    assert.equal(await a.once([bytes], 1e-2), await b.once([numbers], 1e-2))
+    assert.equal(await a.gradients(), await b.gradients())
+    assert.throws(() => a.step.run([numbers], 0), /takes \d+ bytes, got/)
+    a.end()
+    b.end()
+  }
 })
 
 test('the reported terms add up to the loss', async () => {

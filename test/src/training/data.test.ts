@@ -4,6 +4,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Worker } from 'node:worker_threads'
+import { fromUnitBytes } from '../../../engine/ops/unit-bytes'
 import { maskSupervision } from '../../../engine/ops/mask-loss'
 import { promptLabel } from '../../../engine/sam/prompt-labels'
 import { Rng } from '../../../engine/rng'
@@ -51,7 +52,10 @@ test('an image with fewer instances than prompts has each prompted up to three t
   assert.is(image.length, 48 * 48 * 3)
   // 12 x 12 cells of 4 pixels: the square covers 25 of them
   assert.is(targets.length, 4 * 144)
-  for (const p of [0, 1, 2]) assert.is(Math.round(targets.subarray(144 * p, 144 * p + 144).reduce((a, b) => a + b)), 25)
+  for (const p of [0, 1, 2]) {
+    const covered = fromUnitBytes(targets.subarray(144 * p, 144 * p + 144))
+    assert.is(Math.round(covered.reduce((a, b) => a + b)), 25)
+  }
   assert.ok(targets.subarray(3 * 144).every((x) => x === 0))
 })
 

@@ -15,7 +15,7 @@ import { train } from '../../../src/training/train'
 import { beginRun, resumeRun, runFolder } from '../../../src/training/run-folder'
 import { openSession, planSession } from '../../../src/training/session'
 import { engine } from '../../support/engine'
-import { adaptKind, openToy, toyBatch } from '../../support/toy'
+import { adaptKind, openToy, asBytes, toyBatch } from '../../support/toy'
 import { fingerprint, temporary, toyConfig, toyData } from '../../support/toy-training'
 
 const models = { toy_vit: await openToy('toy_vit', 48), toy_tiny_vit: await openToy('toy_tiny_vit', 48) }
@@ -46,11 +46,12 @@ async function steps(
     slots: 3,
     loss: { dice: 1, bce: 1, iou: 0.5 },
     frozen: frozen?.parts,
+    inputs: 'bytes' as const,
     ...more,
   }
   const step = await TrainingStep.create(model, parameters, { ...config, optimizer: defaultOptimizer }, record)
   const batch = {
-    microBatches: [toyBatch(model, 20, [2, 1], 2), toyBatch(model, 31, [1, 2], 2)],
+    microBatches: [toyBatch(model, 20, [2, 1], 2), toyBatch(model, 31, [1, 2], 2)].map(asBytes),
     ids: ['a', 'b', 'c', 'd'],
   } as Batch
   const reports = []
