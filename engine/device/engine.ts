@@ -9,6 +9,7 @@ import { findMatrixUnits, type MatrixUnits } from './matrix-units'
 import { DEFAULT_PRECISION, type Precision } from './precision'
 import { type Shader, sourceOf } from './shader'
 import { isSoftwareAdapter } from './software-adapter'
+import { ReadBuffers, StagedUploads } from './staging'
 import { type Storage, type StorageType, Tensor, type TensorKind, eligibleForF16, sizeOf } from './tensor'
 
 /** Beginning of the error message when the device could not allocate a buffer. */
@@ -50,6 +51,9 @@ export class Engine {
 
   /** True if the adapter computes on the processor. */
   readonly software: boolean
+  /** Mapped buffers for large uploads; null: everything is uploaded by the queue, which on a software adapter is as fast. */
+  uploads: StagedUploads | null
+  private readonly reads: ReadBuffers
   /** Minimum number of lanes in a subgroup; 0 if kernels cannot use subgroups. */
   readonly subgroupSize: number
   /** The matrix units that kernels can use; null if the device was made without their features. */
@@ -66,6 +70,8 @@ export class Engine {
     this.precision = options.precision ?? DEFAULT_PRECISION.inference
     const info = device.adapterInfo
     this.software = isSoftwareAdapter(info)
+    this.uploads = this.software ? null : new StagedUploads(device)
+    this.reads = new ReadBuffers(device)
     // without the feature kernels cannot use subgroups, whatever size the adapter reports
     this.subgroupSize = device.features.has('subgroups') ? (info?.subgroupMinSize ?? 0) : 0
     this.matrixUnits = options.matrixUnits === undefined ? findMatrixUnits(device.features, info) : options.matrixUnits
@@ -151,7 +157,9 @@ export class Engine {
     if (data.byteLength !== tensor.size * 4)
       throw new Error(`${label} [${tensor.shape.join(', ')}] takes ${tensor.size * 4} bytes, got ${data.byteLength}`)
     const start = offset + tensor.elementOffset * 4
-    this.device.queue.writeBuffer(buffer, start, data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
+    const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
+    const staged = this.uploads?.write(buffer, start, bytes) ?? 0
+    if (staged < bytes.byteLength) this.device.queue.writeBuffer(buffer, start + staged, bytes, staged)
   }
 
   /** Copies a tensor to the host. @throws Error if the tensor has no memory, is stored as f16, or the device failed */
@@ -161,30 +169,59 @@ export class Engine {
 
   /** As `read`, uninterpreted. */
   async readBytes(tensor: Tensor): Promise<ArrayBuffer> {
-    this.check()
-    const { buffer, offset, label } = requireF32(tensor)
-    if (!buffer) throw new Error(`${label} has no memory yet: compile the program first`)
-    const size = tensor.size * 4
-    const staging = this.device.createBuffer({
-      label: `${label}: read`,
-      size,
-      usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    return this.readMapped([tensor], (mapped) => mapped.slice(0))
+  }
+
+  /** As `read`, several tensors at once, as they are at this point of the queue. */
+  async readAll(tensors: readonly Tensor[]): Promise<Float32Array[]> {
+    return this.readMapped(tensors, (mapped) => {
+      let at = 0
+      return tensors.map(({ size }) => {
+        at += size
+        return new Float32Array(mapped, 4 * (at - size), size).slice()
+      })
     })
+  }
+
+  /**
+   * Lets `use` see tensors, one after the other, as they are at this point of the queue, without copying them on the host. The
+   * memory is gone when `use` returns.
+   * @throws as `read` · what `use` throws
+   */
+  async readMapped<T>(tensors: readonly Tensor[], use: (mapped: ArrayBuffer) => T): Promise<T> {
+    this.check()
+    const size = tensors.reduce((sum, tensor) => sum + 4 * tensor.size, 0)
+    const label = tensors.map((tensor) => tensor.label).join(', ')
+    const sources = tensors.map((tensor) => {
+      const { buffer, offset } = requireF32(tensor)
+      if (!buffer) throw new Error(`${tensor.label} has no memory yet: compile the program first`)
+      return { buffer, start: offset + tensor.elementOffset * 4, bytes: 4 * tensor.size }
+    })
+    const staging = this.reads.take(size)
     const encoder = this.device.createCommandEncoder()
-    encoder.copyBufferToBuffer(buffer, offset + tensor.elementOffset * 4, staging, 0, size)
+    let at = 0
+    for (const { buffer, start, bytes } of sources) {
+      encoder.copyBufferToBuffer(buffer, start, staging, at, bytes)
+      at += bytes
+    }
     this.device.queue.submit([encoder.finish()])
     try {
-      await this.wait(() => staging.mapAsync(GPUMapMode.READ))
+      await this.wait(() => staging.mapAsync(GPUMapMode.READ, 0, size))
     } catch (error) {
+      staging.destroy()
       this.check()
       throw new Error(
         `reading ${label} from the GPU failed: ${(error as Error).message || 'the device gave no reason'}`,
       )
     }
-    const copy = staging.getMappedRange().slice(0)
-    staging.destroy()
-    this.check()
-    return copy
+    try {
+      const result = use(staging.getMappedRange(0, size))
+      this.check()
+      return result
+    } finally {
+      staging.unmap()
+      this.reads.give(staging)
+    }
   }
 
   /** Resolves when the GPU has finished all submitted work. @throws Error the error that the device reported, if any */

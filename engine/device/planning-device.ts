@@ -16,6 +16,7 @@ export function planningEngine(engine: Engine): Engine {
   const { precision, matrixUnits } = engine
   const planning = new Engine(planningDevice(engine.device), { precision, matrixUnits })
   planning.variants = engine.variants
+  planning.uploads = null
   return planning
 }
 
@@ -34,7 +35,8 @@ export function planningDevice({ limits, features, adapterInfo }: DeviceProperti
     createBuffer: ({ size }: GPUBufferDescriptor) => ({
       size,
       mapAsync: () => Promise.resolve(),
-      getMappedRange: () => new ArrayBuffer(size),
+      getMappedRange: (_: number, bytes = size) => new ArrayBuffer(bytes),
+      unmap: nothing,
       destroy: nothing,
     }),
     createShaderModule: empty,

@@ -111,7 +111,7 @@ export class TrainingStep {
   }
 
   /**
-   * Submits one step. Await `report` at least every few steps, so that the queue does not grow.
+   * Submits one step. Call `report` right after it, and await that at least every few steps, so that the queue does not grow.
    * @throws Error if an array has the wrong length, no prompt trains, or the step was not recorded for such
    * micro-batches
    */
@@ -151,9 +151,13 @@ export class TrainingStep {
     this.step++
   }
 
-  /** Waits for the last step and returns its losses and gradient norm. @throws Error that the device reported */
+  /**
+   * The losses and the gradient norm of the step that was submitted last, even if others are submitted before it is finished.
+   * @throws Error that the device reported
+   */
   async report(): Promise<StepReport> {
-    const losses = await this.engine.read(this.losses)
+    // both are copied at this point of the queue
+    const [losses, optimizer] = await this.engine.readAll([this.losses, this.optimizer.report])
     const [loss, dice, bce, iou, head] = LOSSES.map((_, i) => losses[i * LOSS_STRIDE])
     const { iou: ofIou, head: ofHead = 0 } = this.config.loss
     const parts: LossParts = {
@@ -162,7 +166,7 @@ export class TrainingStep {
       ...(ofIou > 0 && { iou: iou / ofIou }),
       ...(ofHead > 0 && { head: head / ofHead }),
     }
-    const report = optimizerReport(await this.engine.read(this.optimizer.report), 1)
+    const report = optimizerReport(optimizer, 1)
     const { norm, nonFinite, skipped } = report
     const origin = nonFiniteOrigin(report, this.guard, this.parameters)
     return { loss, parts, gradientNorm: norm, nonFinite, skipped, origin }

@@ -52,8 +52,8 @@ export class Checkpoints {
     return progress
   }
 
-  /** True if the configured number of seconds or steps has passed since the last checkpoint. */
-  isDue({ step }: TrainingProgress): boolean {
+  /** True if the configured number of seconds or steps has passed since the last checkpoint, at a step. */
+  isDue({ step }: Pick<TrainingProgress, 'step'>): boolean {
     const { seconds, steps } = this.config.checkpoint
     return performance.now() - this.saved.at >= 1000 * seconds || (steps !== null && step - this.saved.step >= steps)
   }

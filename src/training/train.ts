@@ -27,7 +27,7 @@ import { chooseBounds, comparisonEffort, describeBounds, tuningImages } from './
 import { describeDiameters } from '../model/describe-view'
 import { totalSteps } from './schedule'
 import { type Log, openData, openSession, type RunData } from './session'
-import { TrainingLoop } from './training-loop'
+import { stepsInFlight, TrainingLoop } from './training-loop'
 import { tuneAdapter, type TuningOutcome } from './tune-adapter'
 import { Validator } from './validate'
 import { openPreparation } from './worker-pool'
@@ -41,6 +41,8 @@ export interface TrainOptions {
   /** Polled between steps and between validation images; true saves and ends the run. */
   stop?: () => boolean
   log?: Log
+  /** Steps submitted before the first of them is awaited: affects speed only. By default as the adapter needs, see stepsInFlight. */
+  inFlight?: number
   /** Features computed by an earlier run of the same model, storage, input size and images. */
   features?: FeatureCache
 }
@@ -174,6 +176,7 @@ async function trainAdapter(
         validator: data.val.length ? validator : null,
         checkpoints,
         reporter,
+        inFlight: options.inFlight ?? stepsInFlight(engine),
         stop,
         log: say,
       },

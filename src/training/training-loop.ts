@@ -1,5 +1,7 @@
 /** @file The training loop: optimiser steps, with validations and checkpoints between them, until done or asked to stop. */
-import type { Batches } from './batches'
+import type { Engine } from '../../engine/device/engine'
+import type { StepReport } from '../../engine/train/training-step'
+import type { Batch, Batches } from './batches'
 import type { TrainingProgress } from './checkpoint-file'
 import type { Checkpoints } from './checkpoints'
 import type { TrainConfig } from './config'
@@ -12,6 +14,23 @@ import type { Validator } from './validate'
 /** Weight of the newest loss in the running mean. */
 const LOSS_WEIGHT = 0.05
 
+/**
+ * Steps that are submitted before the report of the first of them is awaited. The GPU then always has its next step, which the
+ * host prepares and uploads while it computes. On a software adapter, where steps take seconds and the host's share is nothing, a
+ * second step would only make an interrupt wait.
+ */
+export const stepsInFlight = ({ software }: Pick<Engine, 'software'>): number => (software ? 1 : 2)
+
+/** A submitted step whose report is still to come. */
+interface PendingStep {
+  step: number
+  rate: number
+  after: TrainingProgress['data']
+  /** When it was submitted, by `performance.now()`. */
+  began: number
+  report: Promise<StepReport>
+}
+
 export interface LoopOptions {
   config: TrainConfig
   session: TrainingSession
@@ -22,6 +41,8 @@ export interface LoopOptions {
   validator: Validator | null
   checkpoints: Checkpoints
   reporter: RunReporter
+  /** See stepsInFlight. */
+  inFlight: number
   /** Polled between steps and between validation images; true ends the loop after a checkpoint. */
   stop: () => boolean
   log: (line: string) => void
@@ -33,6 +54,10 @@ export class TrainingLoop {
   private readonly earlierSeconds: number
   private readonly total: number
   private readonly guard: DivergenceGuard
+  /** In the order of their steps. */
+  private readonly pending: PendingStep[] = []
+  /** When the last report arrived, by `performance.now()`. */
+  private reported = 0
 
   /** `progress` is where the run continues; the loop updates it. */
   constructor(
@@ -55,13 +80,19 @@ export class TrainingLoop {
     const { checkpoints, validator, stop } = this.options
     let finished = false
     while (!finished && !stop()) {
+      // only a validation and the end need the state of all steps
+      if (this.validationIsDue() || this.submitted >= this.end()) await this.settle()
       const validation = await this.validateIfDue()
       if (validation === 'done') await this.save()
       finished = progress.step >= this.end() && validation !== 'stopped'
       if (finished || validation === 'stopped') break
       await this.step()
-      if (checkpoints.isDue(progress)) await this.save()
+      if (checkpoints.isDue({ step: this.submitted })) {
+        await this.settle()
+        await this.save()
+      }
     }
+    await this.settle()
     await this.save()
     await checkpoints.exportLast()
     // whoever stops a run before its first validation still finds an adapter in best/
@@ -69,10 +100,15 @@ export class TrainingLoop {
     return finished
   }
 
+  /** The number of the step that was submitted last. */
+  private get submitted(): number {
+    return this.pending.at(-1)?.step ?? this.progress.step
+  }
+
   /** The last step. */
   private end(): number {
-    const { step, ending } = this.progress
-    return step > 0 && this.timeShare() >= 1 ? step : (ending?.to ?? this.total)
+    const { submitted } = this
+    return submitted > 0 && this.timeShare() >= 1 ? submitted : (this.progress.ending?.to ?? this.total)
   }
 
   /** The fraction of the time limit that has passed after the last step or validation; 0 without a limit. */
@@ -81,21 +117,51 @@ export class TrainingLoop {
     return minutes === null ? 0 : this.progress.seconds / (60 * minutes)
   }
 
+  /** Submits a step; reports those before it, of which fewer than `inFlight` stay pending. */
   private async step(): Promise<void> {
-    const { progress, total } = this
-    const { config, session, batches, images, reporter } = this.options
+    const { total, pending } = this
+    const { config, session, batches, inFlight } = this.options
     const began = performance.now()
-    const step = progress.step + 1
-    const rate = learningRate(config, step, total, progress.ending, this.timeShare())
-    const batch = await batches.next()
+    const step = this.submitted + 1
+    const rate = learningRate(config, step, total, this.progress.ending, this.timeShare())
+    const batch = await this.nextBatch(batches)
     session.step.run((await session.frozen?.encode(batch)) ?? batch.microBatches, rate)
-    const report = await session.step.report()
+    const report = session.step.report()
+    // the error is thrown where the report is awaited; until then it must not end the process as an unhandled rejection
+    report.catch(() => {})
+    pending.push({ step, rate, after: batch.after, began, report })
+    while (pending.length >= inFlight) await this.reportNext()
+  }
+
+  /** The next batch. If it cannot be prepared, the steps before it are reported first. */
+  private async nextBatch(batches: Batches): Promise<Batch> {
+    try {
+      return await batches.next()
+    } catch (error) {
+      await this.settle()
+      throw error
+    }
+  }
+
+  /** Waits until all submitted steps are reported. */
+  private async settle(): Promise<void> {
+    while (this.pending.length) await this.reportNext()
+  }
+
+  private async reportNext(): Promise<void> {
+    const { progress, pending } = this
+    const { config, images, reporter } = this.options
+    const { step, rate, after, began, report: reading } = pending[0]
+    const report = await reading
+    pending.shift()
     const { loss, parts, gradientNorm, skipped, origin } = report
     progress.skipped = this.guard.check(step, report)
     progress.step = step
-    progress.data = batch.after
+    progress.data = after
     progress.loss = progress.loss === null ? loss : (1 - LOSS_WEIGHT) * progress.loss + LOSS_WEIGHT * loss
     progress.seconds = this.seconds()
+    const milliseconds = performance.now() - Math.max(began, this.reported)
+    this.reported = performance.now()
     const record = {
       kind: 'step',
       step,
@@ -106,19 +172,25 @@ export class TrainingLoop {
       gradientNorm,
       ...(skipped && { skipped }),
       ...(origin && { nonFinite: origin.where }),
-      time: { seconds: progress.seconds, imagesPerSecond: (1000 * config.batch) / (performance.now() - began) },
+      time: { seconds: progress.seconds, imagesPerSecond: (1000 * config.batch) / milliseconds },
     } as const
     await reporter.reportStep(record, progress.loss)
   }
 
+  private validationIsDue(): boolean {
+    const { progress, total, submitted } = this
+    const { config, validator, images } = this.options
+    if (!validator) return false
+    const first = submitted === 0 && progress.validated < 0
+    return first || validationDue(config, images, progress.validated, submitted, total, this.end())
+  }
+
   /** A validation that was stopped is done again when the run resumes. */
   private async validateIfDue(): Promise<'done' | 'not due' | 'stopped'> {
-    const { progress, total } = this
+    const { progress } = this
     const { config, validator, images, checkpoints, reporter, stop } = this.options
     const { step } = progress
-    if (!validator) return 'not due'
-    const first = step === 0 && progress.validated < 0
-    if (!first && !validationDue(config, images, progress.validated, step, total, this.end())) return 'not due'
+    if (!validator || !this.validationIsDue()) return 'not due'
     const validation = await validator.run(stop, reporter.pictureTaker(step))
     if (!validation) return 'stopped'
     const epoch = epochsDone(step, config.batch, images)

@@ -277,10 +277,12 @@ test('a run interrupted and resumed, again and again, ends with the same bits', 
   let polls = 0
   // asked between steps and between validation images: whatever it interrupts is resumed
   const stop = () => ++polls % 4 === 0
-  let summary = await start('interrupted', { stop })
+  // with steps in flight, unlike the run that was never interrupted
+  const inFlight = 3
+  let summary = await start('interrupted', { stop, inFlight })
   let sessions = 1
   while (!summary.finished) {
-    summary = await resume('interrupted', { stop })
+    summary = await resume('interrupted', { stop, inFlight })
     assert.ok(++sessions < 50)
   }
   assert.ok(sessions > 3)
@@ -319,7 +321,7 @@ test('kill -9 at any moment leaves a complete checkpoint, and the run ends with 
     assert.ok(hasCheckpoint(run))
   }
   assert.ok(ends.includes('SIGKILL'), `ended by ${ends}`)
-  assert.ok((await resume('killed')).finished)
+  assert.ok((await resume('killed', { inFlight: 2 })).finished)
   assert.equal(await fingerprint(run.root), await fingerprint(join(scratch, 'whole')))
   const left = (await readdir(run.root, { recursive: true })).filter((name) => name.endsWith('.part'))
   assert.equal(left, [], 'nothing half written stays')
@@ -454,7 +456,7 @@ test('a device that fails in the middle of a run is reported, with how to resume
     flush: async () => {},
     close: async () => {},
   }
-  const said = await refusal(train({ engine: own, config, run, sinks: [lose] }))
+  const said = await refusal(train({ engine: own, config, run, sinks: [lose], inFlight: 3 }))
   assert.match(said, /UserError: the GPU device was lost[^]*checkpoint of step 4 .*--resume/)
   assert.ok((await resume('lost')).finished)
   assert.equal(await fingerprint(run.root), await fingerprint(join(scratch, 'whole')))

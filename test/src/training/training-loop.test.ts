@@ -23,6 +23,10 @@ interface Script {
   stopAt?: number
   from?: Partial<TrainingProgress>
   over?: RawConfig
+  /** Steps in flight; with more than one the actions include when a step's report arrives. */
+  inFlight?: number
+  /** Number of the batch, from 1, that cannot be prepared. */
+  badBatch?: number
 }
 
 /** Two epochs of four images in batches of two: four steps, a validation after each epoch. */
@@ -33,6 +37,8 @@ function loop({
   stopAt = Infinity,
   from = {},
   over = {},
+  inFlight = 1,
+  badBatch,
 }: Script = {}) {
   const actions: string[] = []
   const rates: number[] = []
@@ -55,6 +61,7 @@ function loop({
     ...from,
   }
   let polls = 0
+  let batch = 0
   let step = progress.step
   const stop = () => ++polls >= stopAt
   const record = (action: string) => async () => void actions.push(action)
@@ -63,7 +70,13 @@ function loop({
     images: 4,
     stop,
     log: (line: string) => log.push(line),
-    batches: { next: async () => ({ microBatches: [], ids: [], after: data }) },
+    inFlight,
+    batches: {
+      next: async () => {
+        if (++batch === badBatch) throw new Error('there is no such file')
+        return { microBatches: [], ids: [], after: data }
+      },
+    },
     session: {
       frozen: null,
       step: {
@@ -72,9 +85,12 @@ function loop({
           rates.push(rate)
         },
         report: async () => {
-          const loss = losses[step] ?? 1
+          const [own, loss] = [step, losses[step] ?? 1]
           const origin = origins[step] ? { kind: 'input', where: origins[step] } : null
           const found = { nonFinite: origin ? 1 : 0, skipped: !!origin, origin }
+          // later than all that happens without waiting
+          await new Promise((resolve) => setTimeout(resolve, 1))
+          if (inFlight > 1) actions.push(`report ${own}`)
           return { loss, parts: { dice: 1, bce: 1 }, gradientNorm: 1, ...found }
         },
       },
@@ -111,6 +127,34 @@ test('validations come after epochs and at the end, each followed by a checkpoin
   )
   assert.equal(progress.best, { epoch: 2, step: 4, score: 0.6 })
   assert.ok(progress.seconds >= 100 && progress.seconds < 110, 'seconds of earlier sessions are included')
+})
+
+test('with steps in flight a report is awaited late, but validations and checkpoints see the state of all steps', async () => {
+  const { actions, progress, run } = loop({ inFlight: 2, scores: [0.5, 0.6] })
+  assert.is(await run(), true)
+  assert.equal(
+    actions.join(', '),
+    'step 1, step 2, report 1, report 2, validate 2, best, save 2/2, step 3, report 3, save 3/2, step 4, report 4, ' +
+      'validate 4, best, save 4/4, save 4/4, export',
+  )
+  const once = loop()
+  await once.run()
+  assert.equal({ ...progress, seconds: 0 }, { ...once.progress, seconds: 0 })
+
+  const three = loop({ inFlight: 3, over: { validation: { every: 0 } }, from: { validated: 9 } })
+  await three.run()
+  assert.is(three.actions.slice(0, 6).join(', '), 'step 1, step 2, step 3, report 1, report 2, report 3')
+})
+
+test('a stop reports and saves the steps in flight, and so does a batch that cannot be prepared', async () => {
+  const stopped = loop({ inFlight: 3, stopAt: 3, over: { validation: { every: 2 } } })
+  assert.is(await stopped.run(), false)
+  assert.is(stopped.actions.join(', '), 'step 1, step 2, report 1, report 2, save 2/0, export, best')
+  assert.is(stopped.progress.step, 2)
+
+  const bad = loop({ inFlight: 3, badBatch: 3, over: { validation: { every: 2 } } })
+  assert.match(await bad.run().then(String, String), 'there is no such file')
+  assert.equal([bad.actions.slice(0, 4), bad.progress.step], [['step 1', 'step 2', 'report 1', 'report 2'], 2])
 })
 
 test('only a better score replaces the best', async () => {
@@ -177,6 +221,19 @@ test('a loss that is not finite ends the run before it reaches the progress', as
   const message = await run().then(String, (error: Error) => `${error.name}: ${error.message}`)
   assert.match(message, /^UserError: the loss of step 2 is NaN[^]*Resume it\./)
   assert.equal([progress.step, progress.loss], [1, 1])
+  // the step after it may have been submitted, but nothing is saved
+  const ahead = loop({ losses: { 2: NaN }, inFlight: 3, over: { validation: { every: 2 } } })
+  assert.match(await ahead.run().then(String, String), /the loss of step 2 is NaN/)
+  assert.equal([ahead.progress.step, ahead.actions.filter((action) => action.startsWith('save'))], [1, []])
+})
+
+test('a time limit ends the run after the steps in flight', async () => {
+  const timed = loop({ inFlight: 2, from: { seconds: 60 - 1e-7 }, scores: [0.5], over: { minutes: 1, epochs: 9 } })
+  assert.is(await timed.run(), true)
+  assert.is(
+    timed.actions.join(', '),
+    'step 1, step 2, report 1, report 2, validate 2, best, save 2/2, save 2/2, export',
+  )
 })
 
 test('the record of a skipped update says what was not finite', async () => {
