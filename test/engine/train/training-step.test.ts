@@ -422,7 +422,7 @@ test('the plan reports the memory and dispatches of the step', async () => {
   two.end()
 })
 
-test('memory does not grow with the number of steps: every buffer that a step creates is destroyed', async () => {
+test('memory does not grow with the number of steps: after the first, a step creates no buffer', async () => {
   const own = await trainer({ recompute: { decoder: true, blocks: 99 } })
   const { device } = engine
   const create = device.createBuffer
@@ -439,9 +439,11 @@ test('memory does not grow with the number of steps: every buffer that a step cr
   try {
     const bytes = { ...engine.bytes }
     const data = batches(2)
+    await own.once(data, 1e-3)
+    const first = made
     for (let i = 0; i < 30; i++) await own.once(data, 1e-3)
-    assert.is(made, 60, 'a read-back of the losses and one of the optimiser’s report each')
-    assert.is(live.size, 0)
+    assert.is(made, first)
+    assert.ok(live.size <= 1, 'the buffer for reading the losses back stays')
     assert.equal(engine.bytes, bytes)
   } finally {
     device.createBuffer = create
