@@ -72,6 +72,18 @@ export const command: Command = {
         'grouping rule; images of one group are also summarised together. column:NAME of groups.csv or index.csv, or a ' +
         'regular expression applied to the file names',
     },
+    percentiles: {
+      type: 'string',
+      value: 'LIST',
+      default: '5,10,25,50,75,90,95',
+      description: 'percentiles in the tables, percent, each with its bootstrap and its exact binomial interval',
+    },
+    error: {
+      type: 'string',
+      value: 'PERCENT',
+      default: '5',
+      description: 'wanted relative error, for which the report says how many particles are needed (ISO 13322-1)',
+    },
     bins: {
       type: 'string',
       value: 'N',
@@ -155,6 +167,8 @@ function summaryOptions(values: Values): SummaryOptions {
     edges: choice(values, 'edges', edgeRules)!,
     diameter: choice(values, 'diameter', Object.keys(diameters) as Diameter[])!,
     minPixels: number(values, 'min-pixels', { min: 1, integer: true })!,
+    percentiles: percentileList(text(values, 'percentiles')!),
+    error: number(values, 'error', { min: 0.1, max: 100 })! / 100,
     scale: flag(values, 'log') ? 'log' : 'linear',
     bins: number(values, 'bins', { min: 1, max: 1000, integer: true }),
     resample: choice(values, 'resample', ['auto', 'images', 'particles'])!,
@@ -162,6 +176,16 @@ function summaryOptions(values: Values): SummaryOptions {
     level: level / 100,
     seed: number(values, 'seed', { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true })!,
   }
+}
+
+/** Ascending fractions. @throws UserError for what is not a percentage between 0 and 100 */
+function percentileList(typed: string): number[] {
+  const parts = typed.split(',').map((part) => ({ part: part.trim(), value: Number(part) / 100 }))
+  for (const { part, value } of parts)
+    if (!part || !(value > 0 && value < 1))
+      throw new UserError(`--percentiles ${typed}: “${part}” is not a percentage above 0 and below 100, e.g. 10,50,90`)
+  if (parts.length > 100) throw new UserError(`--percentiles: ${parts.length} percentiles are too many; at most 100`)
+  return [...new Set(parts.map(({ value }) => value))].sort((a, b) => a - b)
 }
 
 async function write(out: string, measured: Measured, summary: Summary, options: SummaryOptions): Promise<void> {

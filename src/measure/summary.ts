@@ -28,6 +28,8 @@ export interface SummaryOptions extends Omit<DistributionOptions, 'curves' | 'ed
   diameter: Diameter
   /** Particles with fewer pixels have weight 0. */
   minPixels: number
+  /** Wanted relative error of the statistics, such as 0.05; says how many particles are needed. */
+  error: number
 }
 
 /** A particle with its weights. */

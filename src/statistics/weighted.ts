@@ -11,19 +11,22 @@ export const sizeStatistics = ['d10', 'd50', 'd90', 'span', 'mean', 'std'] as co
 export type SizeStatistic = (typeof sizeStatistics)[number]
 export type SizeStatistics = Record<SizeStatistic, number>
 
-const levels = [0.1, 0.5, 0.9]
+const usual = [0.1, 0.5, 0.9]
 
 /**
  * The statistics of a distribution, and the fraction of the weight below each of the ascending `edges` (at the last edge:
  * including it). A quantile is the smallest value at which the cumulative weight reaches the given fraction; if it equals
  * the fraction exactly, the mean of that value and the next. The standard deviation is the distribution's own: the sum of
  * weights is the denominator, without a correction for the sample size.
+ * @param fractions of further quantiles, 0 to 1 exclusive; `quantiles` has them in this order
  * @returns null if the weights sum to 0
  */
 export function describe(
   { values, weights }: Weighted,
   edges: readonly number[] = [],
-): { figures: SizeStatistics; shares: number[] } | null {
+  fractions: readonly number[] = [],
+): { figures: SizeStatistics; shares: number[]; quantiles: number[] } | null {
+  const levels = fractions.length ? [...new Set([...usual, ...fractions])].sort((a, b) => a - b) : usual
   const count = values.length
   // moments about a central value lose less precision
   const about = values[count >> 1]
@@ -36,7 +39,7 @@ export function describe(
   }
   if (!(total > 0)) return null
   const mean = first / total
-  const quantiles = [NaN, NaN, NaN]
+  const quantiles = levels.map(() => NaN)
   const shares = new Array<number>(edges.length)
   // tolerance for rounding errors in the sum of many weights
   const slack = 1e-12 * total
@@ -66,9 +69,14 @@ export function describe(
     }
   }
   for (; edge < edges.length; edge++) shares[edge] = 1
-  const [d10, d50, d90] = quantiles
+  const at = (fraction: number) => quantiles[levels.indexOf(fraction)]
+  const [d10, d50, d90] = usual.map(at)
   const std = Math.sqrt(Math.max(0, second / total - mean * mean))
-  return { figures: { d10, d50, d90, span: (d90 - d10) / d50, mean: about + mean, std }, shares }
+  return {
+    figures: { d10, d50, d90, span: (d90 - d10) / d50, mean: about + mean, std },
+    shares,
+    quantiles: fractions.map(at),
+  }
 }
 
 /** Kish's effective sample size, (sum w)^2 / sum w^2; 0 if all weights are 0. */

@@ -76,6 +76,42 @@ export function centresInside(hull: Hull): number {
   return (Math.abs(twice) + border) / 2 + 1
 }
 
+/** The pixels whose centres are in a hull of centres. Of a convex mask, these are its own pixels. */
+export function runsInside(hull: Hull): PixelRuns {
+  const count = hull.length / 2
+  const top = Math.min(...ys(hull))
+  const bottom = Math.max(...ys(hull))
+  const from = new Float64Array(bottom - top + 1).fill(Infinity)
+  const to = new Float64Array(bottom - top + 1).fill(-Infinity)
+  for (let i = 0; i < count; i++) {
+    const [ax, ay, bx, by] = [
+      hull[2 * i],
+      hull[2 * i + 1],
+      hull[(2 * i + 2) % hull.length],
+      hull[(2 * i + 3) % hull.length],
+    ]
+    const [steps, way] = [Math.abs(by - ay), Math.sign(by - ay)]
+    for (let step = 0; step <= steps; step++) {
+      const row = ay + step * way - top
+      // numerator and denominator are integers: a centre exactly on the line is found exactly
+      const [across, down] = steps ? [(bx - ax) * step, steps] : [0, 1]
+      from[row] = Math.min(from[row], ax + Math.ceil(across / down))
+      to[row] = Math.max(to[row], ax + Math.floor(across / down))
+      if (!steps) {
+        from[row] = Math.min(from[row], bx)
+        to[row] = Math.max(to[row], bx)
+      }
+    }
+  }
+  const runs: number[] = []
+  from.forEach((x, row) => {
+    if (x <= to[row]) runs.push(top + row, x, to[row] + 1)
+  })
+  return Int32Array.from(runs)
+}
+
+const ys = (hull: Hull) => hull.filter((_, i) => i % 2 === 1)
+
 const gcd = (a: number, b: number): number => (b ? gcd(b, a % b) : a)
 
 /**
@@ -98,4 +134,25 @@ export function feretDiameters(hull: Hull): { max: number; min: number } {
       for (const end of [i, i + 1]) max = Math.max(max, Math.hypot(x(end) - x(k), y(end) - y(k)))
   }
   return { max, min }
+}
+
+/** Area of the smallest rectangle, at any angle, around a hull of positive area: it has a side along one of the hull's. */
+export function smallestRectangle(hull: Hull): number {
+  const count = hull.length / 2
+  let smallest = Infinity
+  for (let i = 0; i < count; i++) {
+    const j = (i + 1) % count
+    const [dx, dy] = [hull[2 * j] - hull[2 * i], hull[2 * j + 1] - hull[2 * i + 1]]
+    let [near, far, left, right] = [Infinity, -Infinity, Infinity, -Infinity]
+    for (let k = 0; k < count; k++) {
+      const [x, y] = [hull[2 * k], hull[2 * k + 1]]
+      const [along, across] = [dx * x + dy * y, dx * y - dy * x]
+      left = Math.min(left, along)
+      right = Math.max(right, along)
+      near = Math.min(near, across)
+      far = Math.max(far, across)
+    }
+    smallest = Math.min(smallest, ((right - left) * (far - near)) / (dx * dx + dy * dy))
+  }
+  return smallest
 }

@@ -1,7 +1,8 @@
 /** @file Shape measures of a mask, in pixels. Pixel (x, y) is the square from (x, y) to (x + 1, y + 1). */
 import { equivalentDiameter } from '../../../engine/masks/equivalent-diameter'
 import type { Region } from '../../../engine/image/box'
-import { centreHull, centresInside, cornerHull, feretDiameters } from './hull'
+import { distanceMeasures } from './distances'
+import { centreHull, centresInside, cornerHull, feretDiameters, runsInside, smallestRectangle } from './hull'
 import { countParts, fillHoles } from './parts'
 import { perimeterOf } from './perimeter'
 import { areaOf, boundsOf, type PixelRuns } from './pixel-runs'
@@ -37,6 +38,18 @@ export interface ShapeMeasures {
   circularity: number
   /** The number of pixels divided by the number of pixels whose centres are in the convex hull of the mask's pixel centres. */
   solidity: number
+  /** Perimeter of the convex hull divided by the perimeter, both by perimeterOf; 1 for a convex outline. */
+  convexity: number
+  /** area / area of the smallest rectangle around the corners, at any angle. */
+  extent: number
+  /** 4 area / (pi maxFeret^2): 1 for a disc, less the longer the particle is. */
+  roundness: number
+  /** 1 - minFeret / maxFeret: 0 for a disc. */
+  elongation: number
+  /** Diameter of the largest circle inside, holes filled; null for a region too large to compute it. */
+  inscribedDiameter: number | null
+  /** Fractal dimension of the outline; see distanceMeasures. */
+  fractalDimension: number | null
 }
 
 /** Measures a mask. @param runs of a mask with at least one pixel */
@@ -44,7 +57,10 @@ export function measureShape(runs: PixelRuns): ShapeMeasures {
   const area = areaOf(runs)
   const { filled, holes } = fillHoles(runs)
   const perimeter = perimeterOf(filled)
-  const feret = feretDiameters(cornerHull(runs))
+  const corners = cornerHull(runs)
+  const feret = feretDiameters(corners)
+  const centres = centreHull(runs)
+  const { inscribed, fractal } = distanceMeasures(filled)
   return {
     area,
     parts: countParts(runs),
@@ -56,7 +72,13 @@ export function measureShape(runs: PixelRuns): ShapeMeasures {
     minFeret: feret.min,
     perimeter,
     circularity: (4 * Math.PI * area) / perimeter ** 2,
-    solidity: area / centresInside(centreHull(runs)),
+    solidity: area / centresInside(centres),
+    convexity: perimeterOf(runsInside(centres)) / perimeter,
+    extent: area / smallestRectangle(corners),
+    roundness: (4 * area) / (Math.PI * feret.max ** 2),
+    elongation: 1 - feret.min / feret.max,
+    inscribedDiameter: inscribed,
+    fractalDimension: fractal,
   }
 }
 

@@ -138,4 +138,67 @@ test('rotating a mask by 90 degrees changes only its orientation', () => {
   near(Math.abs(one.orientation! - other.orientation!), 90, 1e-9, 'orientation')
 })
 
+test('convexity, extent, roundness, elongation and the largest inscribed circle of known shapes', () => {
+  const next = randoms(8)
+  for (const d of [30, 80, 200]) {
+    const middle = d / 2 + 3
+    const found = shape(d + 6, disc(middle + next() / 2, middle + next() / 2, d / 2))
+    assert.is(found.convexity, 1)
+    near(found.extent, Math.PI / 4, 3 / d, `extent ${d}`)
+    near(found.roundness, 1, 4 / d, `roundness ${d}`)
+    near(found.elongation, 0, 2 / d, `elongation ${d}`)
+    near(found.inscribedDiameter!, d, 1.5, `inscribed circle ${d}`)
+  }
+  const box = shape(140, rectangle(70, 70, 120, 40))
+  assert.equal([box.convexity, box.extent, box.inscribedDiameter], [1, 1, 40])
+  near(box.roundness, (4 * 4800) / (Math.PI * (120 ** 2 + 40 ** 2)), 1e-9, 'roundness of a rectangle')
+  near(box.elongation, 1 - 40 / Math.hypot(120, 40), 1e-9, 'elongation of a rectangle')
+  // rotated: the smallest rectangle follows it
+  near(shape(160, rectangle(80.2, 79.7, 120, 40, 30)).extent, 1, 0.07, 'extent of a rotated rectangle')
+  // a cross of two bars of 30 x 90: its hull is an octagon with four sides of 30 and four of 30 √2
+  const cross: Inside = (x, y) =>
+    Math.abs(x - 60) <= 45 && Math.abs(y - 60) <= 45 && (Math.abs(x - 60) <= 15 || Math.abs(y - 60) <= 15)
+  const found = shape(120, cross)
+  near(found.convexity, (4 * 30 + 4 * 30 * Math.SQRT2) / 360, 0.015, 'convexity of a cross')
+  near(found.inscribedDiameter!, 30 * Math.SQRT2, 1.5, 'inscribed circle of a cross')
+})
+
+test('the fractal dimension: 1 for smooth outlines, about that of the Koch curve for a snowflake, none for small particles', () => {
+  near(shape(206, disc(103.2, 102.9, 100)).fractalDimension!, 1, 0.02, 'disc')
+  near(shape(140, rectangle(70, 70, 120, 60, 20)).fractalDimension!, 1, 0.07, 'rectangle')
+  assert.is(shape(26, disc(13, 13, 10)).fractalDimension, null)
+  const flake = shape(520, insideOf(snowflake(4, 240), 260))
+  near(flake.fractalDimension!, Math.log(4) / Math.log(3), 0.08, 'Koch snowflake')
+})
+
+/** The corners of a Koch snowflake around the origin. */
+function snowflake(depth: number, radius: number): { x: number; y: number }[] {
+  let points = [90, 210, 330].map((degrees) => ({
+    x: radius * Math.cos((degrees * Math.PI) / 180),
+    y: radius * Math.sin((degrees * Math.PI) / 180),
+  }))
+  for (let round = 0; round < depth; round++)
+    points = points.flatMap((a, i) => {
+      const b = points[(i + 1) % points.length]
+      const [dx, dy] = [(b.x - a.x) / 3, (b.y - a.y) / 3]
+      // the outer side is on the right of the direction of travel
+      const tip = { x: a.x + 1.5 * dx + (Math.sqrt(3) / 2) * dy, y: a.y + 1.5 * dy - (Math.sqrt(3) / 2) * dx }
+      return [a, { x: a.x + dx, y: a.y + dy }, tip, { x: a.x + 2 * dx, y: a.y + 2 * dy }]
+    })
+  return points
+}
+
+/** Even-odd rule, with the polygon's origin at (middle, middle). */
+const insideOf =
+  (polygon: readonly { x: number; y: number }[], middle: number): Inside =>
+  (px, py) => {
+    const [x, y] = [px - middle, py - middle]
+    let inside = false
+    polygon.forEach((a, i) => {
+      const b = polygon[(i + 1) % polygon.length]
+      if (a.y > y !== b.y > y && x < a.x + ((y - a.y) / (b.y - a.y)) * (b.x - a.x)) inside = !inside
+    })
+    return inside
+  }
+
 test.run()

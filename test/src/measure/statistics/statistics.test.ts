@@ -24,6 +24,7 @@ const near = (value: number, expected: number, tolerance = 1e-12) =>
 const options: DistributionOptions = {
   scale: 'linear',
   curves: true,
+  percentiles: [],
   resamples: 200,
   resample: 'auto',
   level: 0.95,
