@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { version } from '../../package.json'
 import { parsePixelSize } from '../images/micrograph'
+import type { PixelSize } from '../images/microscope/pixel-size'
 import { UserError } from '../host/errors'
 import { writeAtomic, writeFileAtomic } from '../host/files'
 import { commandLine } from '../host/command-line'
@@ -12,9 +13,10 @@ import { type Measured, measureSources } from '../measure/measure'
 import { figureFile, measureFigures } from '../measure/output/histograms'
 import { particleLines } from '../measure/output/particles'
 import { renderMeasureReport } from '../measure/output/measure-report'
-import { summaryCsv, summaryJson } from '../measure/output/summary'
+import { percentilesCsv, shapesCsv, summaryCsv, summaryJson } from '../measure/output/summary'
 import { remarkLines, summaryText } from '../measure/output/text'
 import { findSources } from '../measure/sources'
+import { type ReferenceCurve, readReferenceCurve } from '../measure/sources/reference-curve'
 import { edgeRules } from '../measure/statistics/edges'
 import { type Diameter, diameters, summariseSizes, type Summary, type SummaryOptions } from '../measure/summary'
 import { unitChoices } from '../measure/units'
@@ -38,6 +40,47 @@ export const command: Command = {
       type: 'string',
       value: 'LENGTH',
       description: 'side of a pixel, the same for all images, e.g. 12nm',
+    },
+    'pixel-height': {
+      type: 'string',
+      value: 'LENGTH',
+      description: 'height of a pixel, if it differs from its width, --pixel-size',
+    },
+    tilt: {
+      type: 'string',
+      value: 'DEGREES',
+      default: '0',
+      description: 'tilt of the stage about the image’s rows, which shortens the columns',
+    },
+    sections: {
+      type: 'boolean',
+      description:
+        'the images are polished sections: estimate the diameters of spheres from those of their sections (Saltykov), and the grain size number (ASTM E112)',
+    },
+    compare: {
+      type: 'string',
+      value: 'FILE',
+      description:
+        'CSV file with the cumulative size distribution by volume of another method, such as laser diffraction or sieving, to draw and compare',
+    },
+    'pixel-size-error': {
+      type: 'string',
+      value: 'PERCENT',
+      default: '1',
+      description: 'standard deviation of the pixel size, for the uncertainty of D50',
+    },
+    'border-error': {
+      type: 'string',
+      value: 'PIXELS',
+      default: '0.5',
+      description: 'standard deviation of the position of all outlines, for the uncertainty of D50',
+    },
+    'model-error': {
+      type: 'string',
+      value: 'PERCENT',
+      default: '0',
+      description:
+        'standard deviation of the model’s D50, as `wgsam eval --prompt auto` measures its error on labelled images',
     },
     unit: {
       type: 'string',
@@ -84,12 +127,22 @@ export const command: Command = {
       default: '5',
       description: 'wanted relative error, for which the report says how many particles are needed (ISO 13322-1)',
     },
+    pictures: {
+      type: 'string',
+      value: 'N',
+      default: '12',
+      description: 'show at most N images with their particles in the report',
+    },
     bins: {
       type: 'string',
       value: 'N',
       description: 'approximate number of bins (default: by the Freedman-Diaconis rule)',
     },
-    log: { type: 'boolean', description: 'logarithmic bins and axes' },
+    log: {
+      type: 'boolean',
+      description: 'logarithmic bins and axes (also without it if sizes span more than a factor of ten)',
+    },
+    linear: { type: 'boolean', description: 'linear bins and axes, whatever the range of sizes' },
     resample: {
       type: 'string',
       value: 'UNITS',
@@ -113,13 +166,14 @@ export const command: Command = {
     seed: { type: 'string', value: 'N', default: '0', description: 'random seed for the bootstrap' },
     json: { type: 'boolean', description: 'print summary.json' },
   },
-  details: `PATH is a label map; a folder of label maps, or with labels/ or masks/ (and images/); a COCO file; or a project of
-\`wgsam generate\` and \`wgsam review\`, whose masks are measured in their present state, including edits.
+  details: `PATH is a label map, also of other programs such as Cellpose or StarDist; a folder of label maps, or with labels/ or masks/
+(and images/); a COCO file; a set of regions of ImageJ (NAME.zip beside the image NAME); or a project of \`wgsam generate\` and \`wgsam review\`, whose masks are measured in their present state, including edits.
 
 Lengths are in pixels unless the pixel size is known from --pixel-size, a column pixel_size in groups.csv, the project, or
 the metadata of the image.
 
-Writes particles.csv (a row for each particle), summary.csv, summary.json, figures (*.svg) and report.html.
+Writes particles.csv (a row for each particle), summary.csv, percentiles.csv, shapes.csv, summary.json, figures (*.svg) and
+report.html, which also prints well.
 docs/measure.md defines all measurements.`,
   async run(values, paths) {
     const options = summaryOptions(values)
@@ -128,6 +182,8 @@ docs/measure.md defines all measurements.`,
     if (pixelSize && options.unit === 'px') throw new UserError('--pixel-size and --unit px contradict each other')
     const out = text(values, 'out')!
     if (existsSync(out) && !statSync(out).isDirectory()) throw new UserError(`--out ${out} is a file, not a folder`)
+    const compared = text(values, 'compare')
+    const reference = compared === undefined ? null : await readReferenceCurve(compared)
     const { sources, grouped } = await findSources(paths, {
       images: text(values, 'images') ?? null,
       groupBy: text(values, 'group-by'),
@@ -141,6 +197,8 @@ docs/measure.md defines all measurements.`,
     try {
       measured = await measureSources(sources, {
         pixelSize,
+        stretch: stretchOf(values, pixelSize),
+        pictures: number(values, 'pictures', { min: 0, max: 1000, integer: true })!,
         onProgress: (done, name) => bar.update(done, name),
         stop: () => interrupt.requested,
       })
@@ -154,13 +212,16 @@ docs/measure.md defines all measurements.`,
     }
     if (!measured.images.length) throw new UserError('no image could be measured')
     const summary = summariseSizes(measured.images, grouped, options)
-    await write(out, measured, summary, options)
+    if (reference && summary.unit.metres === null)
+      throw new UserError('--compare needs the pixel size of the images: give it with --pixel-size 12nm')
+    await write(out, measured, summary, options, reference)
     print(values, out, measured, summary, options)
     return measured.unmeasured.some(({ failed }) => failed) ? 1 : 0
   },
 }
 
 function summaryOptions(values: Values): SummaryOptions {
+  if (flag(values, 'log') && flag(values, 'linear')) throw new UserError('--log and --linear contradict each other')
   const level = number(values, 'level', { min: 50, max: 99.9 })!
   return {
     unit: choice(values, 'unit', unitChoices)!,
@@ -169,13 +230,33 @@ function summaryOptions(values: Values): SummaryOptions {
     minPixels: number(values, 'min-pixels', { min: 1, integer: true })!,
     percentiles: percentileList(text(values, 'percentiles')!),
     error: number(values, 'error', { min: 0.1, max: 100 })! / 100,
-    scale: flag(values, 'log') ? 'log' : 'linear',
+    errors: {
+      pixelSize: number(values, 'pixel-size-error', { min: 0, max: 50 })! / 100,
+      border: number(values, 'border-error', { min: 0, max: 100 })!,
+      model: number(values, 'model-error', { min: 0, max: 50 })! / 100,
+    },
+    sections: flag(values, 'sections'),
+    scale: flag(values, 'linear') ? 'linear' : flag(values, 'log') ? 'log' : 'auto',
     bins: number(values, 'bins', { min: 1, max: 1000, integer: true }),
     resample: choice(values, 'resample', ['auto', 'images', 'particles'])!,
     resamples: number(values, 'resamples', { min: 0, max: 100_000, integer: true })!,
     level: level / 100,
     seed: number(values, 'seed', { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true })!,
   }
+}
+
+/** Height of a pixel on the sample divided by its width. @throws UserError for a height without a width */
+function stretchOf(values: Values, pixelSize: PixelSize | null): number {
+  const height = text(values, 'pixel-height')
+  const tilt = number(values, 'tilt', { min: 0, max: 80 })!
+  if (height !== undefined && !pixelSize)
+    throw new UserError('--pixel-height needs --pixel-size, the width of a pixel, beside it')
+  const ratio = height === undefined ? 1 : parsePixelSize(height, '--pixel-height').metres / pixelSize!.metres
+  if (ratio < 0.05 || ratio > 20)
+    throw new UserError(
+      `--pixel-height ${height} is ${ratio.toPrecision(3)} times the width of a pixel; 0.05 to 20 times is possible`,
+    )
+  return ratio / Math.cos((tilt * Math.PI) / 180)
 }
 
 /** Ascending fractions. @throws UserError for what is not a percentage between 0 and 100 */
@@ -188,17 +269,25 @@ function percentileList(typed: string): number[] {
   return [...new Set(parts.map(({ value }) => value))].sort((a, b) => a - b)
 }
 
-async function write(out: string, measured: Measured, summary: Summary, options: SummaryOptions): Promise<void> {
+async function write(
+  out: string,
+  measured: Measured,
+  summary: Summary,
+  options: SummaryOptions,
+  reference: ReferenceCurve | null,
+): Promise<void> {
   const command = commandLine()
-  const figures = measureFigures(summary, options.diameter, options.scale === 'log')
+  const figures = measureFigures(summary, options.diameter, reference)
   await writeAtomic(join(out, 'particles.csv'), async (file) => {
     for (const lines of particleLines(summary)) await file.write(lines)
   })
   await writeFileAtomic(join(out, 'summary.csv'), summaryCsv(summary))
+  await writeFileAtomic(join(out, 'percentiles.csv'), percentilesCsv(summary))
+  await writeFileAtomic(join(out, 'shapes.csv'), shapesCsv(summary))
   const json = summaryJson(summary, measured, options, command)
   await writeFileAtomic(join(out, 'summary.json'), JSON.stringify(json, null, 1) + '\n')
   for (const figure of figures) await writeFileAtomic(join(out, figure.file), figureFile(figure))
-  const report = renderMeasureReport({ summary, measured, options, figures, command, version })
+  const report = renderMeasureReport({ summary, measured, options, figures, reference, command, version })
   await writeFileAtomic(join(out, 'report.html'), report)
 }
 

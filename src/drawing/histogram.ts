@@ -14,6 +14,8 @@ export interface Scale {
   /** The label of the horizontal axis, with its unit. */
   x: string
   log?: boolean
+  /** Values marked by a vertical line with a short name, such as D50; those beyond the axis are left out. */
+  marks?: readonly { at: number; name: string }[]
 }
 
 export interface CumulativeSeries {
@@ -31,12 +33,13 @@ const AREA = { left: 48, right: 14, top: 14, bottom: 38 }
 /** CSS rules for histograms, in addition to the page's style sheet. */
 export const histogramStyle = `
 ${[1, 2, 3, 4].map((i) => `svg rect.s${i} { fill: var(--s${i}); opacity: 0.75; } svg path.band.s${i} { fill: var(--s${i}); stroke: none; opacity: 0.18; }`).join('\n')}
+svg :is(.mark, .whisker) { pointer-events: none; } svg path.mark { stroke: var(--soft); stroke-width: 1; } svg rect[data-from] { cursor: pointer; } svg rect.chosen { opacity: 1; }
 svg path.whisker { stroke: var(--ink); stroke-width: 1.2; opacity: 0.7; }
 `
 
 /** A bar for the fraction in each bin, in percent, with a whisker for each interval. */
 export function histogram(
-  { title, x, log = false }: Scale,
+  { title, x, log = false, marks = [] }: Scale,
   edges: readonly number[],
   shares: readonly ValueWithInterval[],
   colour = 1,
@@ -47,16 +50,16 @@ export function histogram(
   const bars = shares.map(({ value, low, high }, i) => {
     const [left, right] = [place.x(edges[i]), place.x(edges[i + 1])]
     const top = py(100 * value)
-    const bar = `<rect class="s${colour}" x="${n(left + 0.5)}" y="${n(top)}" width="${n(Math.max(0.5, right - left - 1))}" height="${n(py(0) - top)}"/>`
+    const bar = `<rect class="s${colour}" x="${n(left + 0.5)}" y="${n(top)}" width="${n(Math.max(0.5, right - left - 1))}" height="${n(py(0) - top)}" data-from="${edges[i]}" data-to="${edges[i + 1]}"/>`
     if (low === undefined || high === undefined || high <= low) return bar
     const middle = n((left + right) / 2)
     return `${bar}<path class="whisker" d="M${middle} ${n(py(100 * low))}V${n(py(100 * high))}"/>`
   })
-  return svg(title, [rows(ys.ticks, py), place.marks, label(x), ...bars])
+  return svg(title, [rows(ys.ticks, py), place.marks, label(x), ...bars, named(marks, place)])
 }
 
 /** A line for each series: the fraction below each edge, in percent, with a band for the intervals. */
-export function cumulative({ title, x, log = false }: Scale, series: readonly CumulativeSeries[]): string {
+export function cumulative({ title, x, log = false, marks = [] }: Scale, series: readonly CumulativeSeries[]): string {
   const all = series.flatMap(({ edges }) => [edges[0], edges[edges.length - 1]])
   const place = horizontal(Math.min(...all), Math.max(...all), log)
   const py = vertical(0, 100)
@@ -70,7 +73,27 @@ export function cumulative({ title, x, log = false }: Scale, series: readonly Cu
       : ''
     return `${band}<path class="s${colour}" d="M${line.join('L')}"/>`
   })
-  return svg(title, [rows([0, 25, 50, 75, 100], py), place.marks, label(x), ...drawn])
+  return svg(title, [rows([0, 25, 50, 75, 100], py), place.marks, label(x), ...drawn, named(marks, place)])
+}
+
+/** Dashed vertical lines with names at their upper ends; where two are close, the second name is one line lower. */
+function named(
+  marks: readonly { at: number; name: string }[],
+  { x, holds }: { x(value: number): number; holds(value: number): boolean },
+): string {
+  let [last, line] = [-Infinity, 0]
+  return marks
+    .filter(({ at }) => holds(at))
+    .map(({ at, name }) => {
+      const place = x(at)
+      line = place - last < 30 ? line + 1 : 0
+      last = place
+      return (
+        `<path class="mark dashed" d="M${n(place)} ${AREA.top}V${HEIGHT - AREA.bottom}"/>` +
+        `<text class="mark" x="${n(place + 3)}" y="${AREA.top + 9 + 13 * line}">${escape(name)}</text>`
+      )
+    })
+    .join('')
 }
 
 /** An HTML figure: title, legend if there are several series, SVG. */
@@ -86,7 +109,7 @@ export function standalone(drawing: string, keys: readonly { name: string; colou
     (colour, i) =>
       `path.s${i + 1}{stroke:${colour}}rect.s${i + 1}{fill:${colour};opacity:.75}path.band.s${i + 1}{fill:${colour};stroke:none;opacity:.18}text.s${i + 1}{fill:${colour}}`,
   )
-  const style = `text{font:12px sans-serif;fill:#444}path{fill:none;stroke-width:2;stroke-linejoin:round}.grid{stroke:#ddd}.whisker{stroke:#222;stroke-width:1.2;opacity:.7}${rules.join('')}`
+  const style = `text{font:12px sans-serif;fill:#444}path{fill:none;stroke-width:2;stroke-linejoin:round}.grid{stroke:#ddd}.mark{stroke:#777;stroke-width:1;stroke-dasharray:4 3}text.mark{stroke:none}.whisker{stroke:#222;stroke-width:1.2;opacity:.7}${rules.join('')}`
   const legend =
     keys.length > 1
       ? keys.map(
@@ -131,7 +154,8 @@ function horizontal(low: number, high: number, log: boolean) {
         `<text x="${n(x(tick))}" y="${HEIGHT - AREA.bottom + 17}" text-anchor="middle">${tickText(tick)}</text>`,
     )
     .join('')
-  return { x, marks }
+  const holds = (value: number) => value >= low && value <= high
+  return { x, marks, holds }
 }
 
 /** 1, 2 and 5 times powers of ten; powers of ten alone if the range spans more than two of them. */

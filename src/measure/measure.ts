@@ -2,7 +2,9 @@
 import type { PixelSize } from '../images/microscope/pixel-size'
 import { UserError } from '../host/errors'
 import { measureMasks, type Particle } from './particles'
-import type { Source } from './sources/source'
+import { type Picture, pictureOf } from './picture'
+import type { Masks, Source } from './sources/source'
+import { type Stretch, stretchedHeight, stretchImage, stretchRuns } from './stretch'
 
 /** An image with its particles; all lengths are in pixels. */
 export interface MeasuredImage {
@@ -19,6 +21,8 @@ export interface MeasuredImage {
   /** The sum of the particles' areas minus `covered`: more than 0 if particles overlap. */
   shared: number
   notes: string[]
+  /** For the report; null for images beyond the number of pictures asked for. */
+  picture: Picture | null
 }
 
 /** An image that was not measured, and why. */
@@ -39,12 +43,16 @@ export interface Measured {
 export interface MeasureOptions {
   /** Overrides the pixel sizes in files. */
   pixelSize: PixelSize | null
+  /** Height of a pixel divided by its width on the sample: 1 for square pixels seen from above. */
+  stretch: Stretch
+  /** The largest number of images that get a picture in the report. */
+  pictures: number
   onProgress?(done: number, name: string): void
   stop?(): boolean
 }
 
 export async function measureSources(sources: readonly Source[], options: MeasureOptions): Promise<Measured> {
-  const { pixelSize, onProgress, stop } = options
+  const { pixelSize, stretch, pictures, onProgress, stop } = options
   const result: Measured = { images: [], unmeasured: [], stopped: false }
   for (const [i, source] of sources.entries()) {
     if (stop?.()) return { ...result, stopped: true }
@@ -54,13 +62,15 @@ export async function measureSources(sources: readonly Source[], options: Measur
       const read = await source.read()
       if ('leftOut' in read) result.unmeasured.push({ name, reason: read.leftOut, failed: false })
       else {
-        const { particles, covered, shared, withoutGaps } = measureMasks(read.size, read.masks, read.gray)
+        const { size, masks, gray } = stretch === 1 ? read : stretched(read, stretch)
+        const { particles, covered, shared, withoutGaps } = measureMasks(size, masks, gray)
         const notes = [...read.notes]
         if (shared) notes.push(`masks overlap: ${shared} pixels are in more than one`)
         if (withoutGaps) notes.push('the image is too large to measure gaps between particles; they are left empty')
         result.images.push({
-          ...{ name, group: source.group, ...read.size, pixelSize: pixelSize ?? read.pixelSize, from: read.from },
+          ...{ name, group: source.group, ...size, pixelSize: pixelSize ?? read.pixelSize, from: read.from },
           ...{ particles, covered, shared, notes },
+          picture: result.images.length < pictures ? await pictureOf(masks, gray) : null,
         })
       }
     } catch (error) {
@@ -72,4 +82,12 @@ export async function measureSources(sources: readonly Source[], options: Measur
   }
   onProgress?.(sources.length, '')
   return result
+}
+
+function stretched({ size, masks, gray }: Masks, stretch: Stretch): Pick<Masks, 'size' | 'masks' | 'gray'> {
+  return {
+    size: { width: size.width, height: stretchedHeight(size.height, stretch) },
+    masks: masks.map(({ id, runs }) => ({ id, runs: stretchRuns(runs, size, stretch) })),
+    gray: gray && stretchImage(gray, stretch),
+  }
 }

@@ -1,5 +1,6 @@
 /** @file Neighbours of particles: which ones touch, and the nearest by centre. */
 import type { Size } from '../../engine/image/size'
+import { DisjointSets } from './disjoint-sets'
 import { ParticlePairs } from './particle-pairs'
 import type { PixelRuns } from './shape/pixel-runs'
 
@@ -38,8 +39,14 @@ export function particleMap(
   return { width, height, data, covered, shared, overlaps }
 }
 
-/** The number of others that each particle touches: with adjacent pixels (8-connected) or shared ones. */
-export function countTouching({ width, height, data, overlaps }: ParticleMap): Uint32Array {
+/**
+ * Which of `count` particles touch: with adjacent pixels (8-connected) or shared ones. The number of others that each
+ * touches, and the group of particles that are connected in this way, numbered from 1 in the order of its first particle.
+ */
+export function contacts(
+  { width, height, data, overlaps }: ParticleMap,
+  count: number,
+): { touching: Uint32Array; agglomerates: { id: number; size: number }[] } {
   for (let y = 0, at = 0; y < height; y++)
     for (let x = 0; x < width; x++, at++) {
       const own = data[at]
@@ -53,7 +60,17 @@ export function countTouching({ width, height, data, overlaps }: ParticleMap): U
       if (x > 0) look(data[at + width - 1])
       if (x + 1 < width) look(data[at + width + 1])
     }
-  return overlaps.degrees()
+  const sets = new DisjointSets(count)
+  overlaps.each((a, b) => sets.unite(a, b))
+  const groups = new Map<number, { id: number; size: number }>()
+  const agglomerates = Array.from({ length: count }, (_, i) => {
+    const root = sets.root(i)
+    const group = groups.get(root) ?? { id: groups.size + 1, size: 0 }
+    groups.set(root, group)
+    group.size++
+    return group
+  })
+  return { touching: overlaps.degrees(), agglomerates }
 }
 
 /**

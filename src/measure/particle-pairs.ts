@@ -34,6 +34,12 @@ export class ParticlePairs {
     return degrees
   }
 
+  /** Calls `take` once for each pair. */
+  each(take: (a: number, b: number) => void): void {
+    this.compact()
+    for (const key of this.keys.subarray(0, this.used)) take(Math.floor(key / this.count), key % this.count)
+  }
+
   private compact(): void {
     const sorted = this.keys.subarray(0, this.used).sort()
     let kept = 0

@@ -2,7 +2,7 @@
 import type { Size } from '../../engine/image/size'
 import type { Image } from '../images/image'
 import { gapsOf, maxGapPixels } from './gaps'
-import { countTouching, nearestPoints, particleMap } from './neighbours'
+import { contacts, nearestPoints, particleMap } from './neighbours'
 import { type ShapeMeasures, measureShape } from './shape/shape-measures'
 import type { LabelledMask, PixelRuns } from './shape/pixel-runs'
 
@@ -17,8 +17,10 @@ export interface Particle extends ShapeMeasures {
   nearestOpen: boolean
   /** Distance to the border of the nearest other particle; null if there is no other, or gaps are not measured. */
   gap: number | null
-  /** The number of other particles that it touches. */
+  /** The number of other particles that it touches: its coordination number in the plane. */
   touching: number
+  /** The agglomerate that it belongs to: all particles connected by touching; its number from 1, and how many they are. */
+  agglomerate: { id: number; size: number }
   /** Mean of the image's original values over all channels; null without an image, or if a value is not finite. */
   meanGray: number | null
 }
@@ -43,7 +45,7 @@ export function measureMasks(size: Size, masks: readonly LabelledMask[], gray: I
   const nearest = nearestPoints(shapes.map(({ centroid }) => centroid))
   const withoutGaps = map.data.length > maxGapPixels
   const gaps = withoutGaps ? null : gapsOf(map, masks.length)
-  const touching = countTouching(map)
+  const { touching, agglomerates } = contacts(map, masks.length)
   const { width, height } = size
   const particles = shapes.map((shape, i): Particle => {
     const { bounds, centroid } = shape
@@ -58,6 +60,7 @@ export function measureMasks(size: Size, masks: readonly LabelledMask[], gray: I
       // touching or overlapping particles have no gap
       gap: !gaps || gaps[i] === Infinity ? (touching[i] ? 0 : null) : touching[i] ? 0 : gaps[i],
       touching: touching[i],
+      agglomerate: agglomerates[i],
       meanGray: gray && meanOf(gray, masks[i].runs),
     }
   })

@@ -1,16 +1,30 @@
 /** @file Summary of a run: particles with their weights in one unit, and size distributions per image, per group and overall. */
 import { regionSize } from '../../engine/image/box'
+import { quantile } from '../statistics/quantile'
 import type { MeasuredImage } from './measure'
+import { type Needed, neededParticles } from './needed'
 import type { Particle } from './particles'
-import { binEdges } from './statistics/bins'
+import { type ShapeDistribution, shapeDistributions } from './shapes'
+import { binEdges, type BinScale } from './statistics/bins'
 import {
   type Distribution,
   distribution,
   type DistributionOptions,
   type SizedParticle,
 } from './statistics/distribution'
+import { compareGroups, type GroupDifference } from './statistics/compare-groups'
 import { type EdgeRule, edgeWeight } from './statistics/edges'
+import {
+  type MedianUncertainty,
+  medianUncertainty,
+  type SystematicErrors,
+  type UncertainParticle,
+} from './statistics/uncertainty'
+import { type Unfolded, unfoldSections } from './statistics/unfolding'
 import { chooseUnit, type LengthUnit, scaleOf, type UnitChoice } from './units'
+
+/** More draws than these do not make the shares of an uncertainty more precise than one percent. */
+const MAX_DRAWS = 500
 
 /** The lengths that can serve as a particle's size in the distributions. */
 export const diameters = {
@@ -22,7 +36,9 @@ export const diameters = {
 } as const satisfies Record<string, keyof Particle>
 export type Diameter = keyof typeof diameters
 
-export interface SummaryOptions extends Omit<DistributionOptions, 'curves' | 'edges'> {
+export interface SummaryOptions extends Omit<DistributionOptions, 'curves' | 'edges' | 'scale'> {
+  /** 'auto': logarithmic if sizes span more than a factor of ten. */
+  scale: BinScale | 'auto'
   unit: UnitChoice
   edges: EdgeRule
   diameter: Diameter
@@ -30,6 +46,10 @@ export interface SummaryOptions extends Omit<DistributionOptions, 'curves' | 'ed
   minPixels: number
   /** Wanted relative error of the statistics, such as 0.05; says how many particles are needed. */
   error: number
+  /** What may be wrong with all sizes. */
+  errors: SystematicErrors
+  /** Whether the image is a section, so that diameters of spheres are unfolded. */
+  sections: boolean
 }
 
 /** A particle with its weights. */
@@ -62,12 +82,24 @@ export interface Scope {
   /** The largest weight of a particle by number. */
   largestWeight: number
   distribution: Distribution
+  /** Shapes by number; empty for a scope of one image among several. */
+  shapes: ShapeDistribution[]
+  /** How many particles the statistics need; empty for a scope of one image among several. */
+  needed: Needed[]
 }
 
 export interface Summary {
   unit: LengthUnit
   images: WeighedImage[]
   scopes: Scope[]
+  /** The uncertainty of the median of all images, by number and by volume. */
+  uncertainty: MedianUncertainty[]
+  /** Each pair of groups compared; empty without groups. */
+  differences: GroupDifference[]
+  /** Spheres from sections, of all images; null unless images are sections. */
+  unfolded: Unfolded | null
+  /** The scale of bins and axes. */
+  scale: BinScale
 }
 
 /** Weighs all particles and computes the distributions. @throws UserError if no unit fits all images */
@@ -84,25 +116,49 @@ export function summariseSizes(measured: readonly MeasuredImage[], grouped: bool
   const all = sized(images, options.diameter)
   // the same bins for all groups, so that they can be compared
   const counted = all.filter(({ number }) => number > 0).sort((a, b) => a.size - b.size)
-  const edges = binEdges(
-    { values: Float64Array.from(counted, ({ size }) => size), weights: new Float64Array(counted.length).fill(1) },
-    options.scale,
-    options.bins,
-  )
+  const sizes = Float64Array.from(counted, ({ size }) => size)
+  const scale = options.scale === 'auto' ? (spansTenfold(sizes) ? 'log' : 'linear') : options.scale
+  const edges = binEdges({ values: sizes, weights: new Float64Array(sizes.length).fill(1) }, scale, options.bins)
   const scope = (level: Scope['level'], name: string, of: WeighedImage[]): Scope =>
-    scopeOf(level, name, of, { ...options, edges, curves: level !== 'image' })
+    scopeOf(level, name, of, { ...options, scale, edges, curves: level !== 'image' })
   const groups = new Map<string, WeighedImage[]>()
   for (const one of images) groups.set(one.image.group, [...(groups.get(one.image.group) ?? []), one])
+  const whole = scope('all', images.length > 1 ? 'all images' : (images[0]?.image.name ?? 'no image'), images)
   return {
     unit,
     images,
+    scale,
+    uncertainty: medianUncertainty(uncertainParticles(images, options.diameter), {
+      ...options.errors,
+      unit: whole.distribution.resampled,
+      images: images.length,
+      draws: Math.min(options.resamples, MAX_DRAWS),
+      level: options.level,
+      seed: options.seed,
+    }),
+    differences: grouped
+      ? compareGroups(
+          [...groups].map(([name, of]) => ({ name, images: of.map((one) => sized([one], options.diameter)) })),
+          { times: options.resamples, level: options.level, seed: options.seed },
+        )
+      : [],
+    unfolded: options.sections
+      ? unfoldSections({
+          values: sizes,
+          weights: Float64Array.from(counted, ({ number }) => number),
+        })
+      : null,
     scopes: [
       ...(images.length > 1 ? images.map((one) => scope('image', one.image.name, [one])) : []),
       ...(grouped ? [...groups].map(([name, of]) => scope('group', name, of)) : []),
-      scope('all', images.length > 1 ? 'all images' : (images[0]?.image.name ?? 'no image'), images),
+      whole,
     ],
   }
 }
+
+/** Whether all but the extreme hundredths span more than a factor of ten: one speck must not change the axes. */
+const spansTenfold = (ascending: Float64Array): boolean =>
+  ascending.length > 0 && quantile(ascending, 0.99) > 10 * quantile(ascending, 0.01)
 
 function weigh(image: MeasuredImage, scale: number, { edges, minPixels }: SummaryOptions): WeighedImage {
   const particles = image.particles.map((particle): WeighedParticle => {
@@ -126,11 +182,26 @@ const sized = (images: readonly WeighedImage[], diameter: Diameter): SizedPartic
     })),
   )
 
+const uncertainParticles = (images: readonly WeighedImage[], diameter: Diameter): UncertainParticle[] =>
+  images.flatMap(({ particles, scale }, image) =>
+    particles.flatMap(({ particle, number }) =>
+      number > 0
+        ? [
+            {
+              size: particle[diameters[diameter]] * scale,
+              diameter: particle.equivalentDiameter * scale,
+              ...{ number, scale, image },
+            },
+          ]
+        : [],
+    ),
+  )
+
 function scopeOf(
   level: Scope['level'],
   name: string,
   images: WeighedImage[],
-  options: DistributionOptions & { diameter: Diameter },
+  options: DistributionOptions & { diameter: Diameter; error: number },
 ): Scope {
   const particles = images.flatMap(({ particles }) => particles)
   const count = (test: (one: WeighedParticle) => boolean) => particles.filter(test).length
@@ -138,6 +209,8 @@ function scopeOf(
     area: width * height * scale ** 2,
     covered: covered * scale ** 2,
   }))
+  const of = distribution(sized(images, options.diameter), areas, options)
+  const whole = level !== 'image'
   return {
     level,
     name,
@@ -146,6 +219,8 @@ function scopeOf(
     edge: count(({ particle }) => particle.edge),
     leftOut: { edge: count(({ leftOut }) => leftOut === 'edge'), small: count(({ leftOut }) => leftOut === 'small') },
     largestWeight: particles.reduce((most, { number }) => Math.max(most, number), 0),
-    distribution: distribution(sized(images, options.diameter), areas, options),
+    distribution: of,
+    shapes: whole ? shapeDistributions(particles) : [],
+    needed: whole ? neededParticles(of, options) : [],
   }
 }

@@ -1,6 +1,7 @@
 /** @file Figures of a run, for its report and as files. */
 import { cumulative, type CumulativeSeries, figure, histogram, standalone } from '../../drawing/histogram'
 import { type Weighting, weightings } from '../statistics/distribution'
+import type { ReferenceCurve } from '../sources/reference-curve'
 import type { Diameter, Scope, Summary } from '../summary'
 import type { LengthUnit } from '../units'
 
@@ -25,25 +26,49 @@ export interface MeasureFigure {
 }
 
 /** Histograms and cumulative curves of all images, and cumulative curves of up to four groups in one figure. */
-export function measureFigures({ unit, scopes }: Summary, diameter: Diameter, log: boolean): MeasureFigure[] {
+export function measureFigures(
+  { unit, scopes, scale, unfolded }: Summary,
+  diameter: Diameter,
+  reference: ReferenceCurve | null,
+): MeasureFigure[] {
   const x = axisName(unit, diameter)
+  const log = scale === 'log'
   const all = scopes[scopes.length - 1]
-  const figures: MeasureFigure[] = []
+  const pictures: MeasureFigure[] = []
   weightings.forEach((weighting, i) => {
     const { curve } = all.distribution[weighting]
     if (!curve) return
     const title = `Size distribution ${weightingNames[weighting]}`
-    const picture = histogram({ title, x, log }, curve.edges, curve.shares, i + 1)
-    figures.push({ file: `histogram-${weighting}.svg`, title, picture, keys: [] })
+    const { figures } = all.distribution[weighting]
+    const marks = (['d10', 'd50', 'd90'] as const).map((name) => ({
+      at: figures![name].value,
+      name: name.toUpperCase(),
+    }))
+    const picture = histogram({ title, x, log, marks }, curve.edges, curve.shares, i + 1)
+    pictures.push({ file: `histogram-${weighting}.svg`, title, picture, keys: [] })
   })
   const both = weightings.flatMap((weighting, i) => series(all, weighting, weightingNames[weighting], i + 1))
-  if (both.length) figures.push(curves('cumulative.svg', 'Cumulative size distribution', x, log, both))
+  if (both.length) pictures.push(curves('cumulative.svg', 'Cumulative size distribution', x, log, both))
+  const volume = series(all, 'volume', 'images, by volume', 2)
+  if (reference && volume.length) {
+    const edges = reference.metres.map((metres) => metres / unit.metres!)
+    const other = { name: reference.name, colour: 3, edges, below: reference.below.map((value) => ({ value })) }
+    const shared = log || (edges[0] > 0 && edges[edges.length - 1] > 10 * edges[0])
+    const start = volume[0].edges[0] > 0
+    pictures.push(curves('compared.svg', `Compared with ${reference.name}`, x, shared && start, [...volume, other]))
+  }
+  if (unfolded) {
+    const title = 'Spheres that give these sections (Saltykov)'
+    const shares = unfolded.spheres.map((value) => ({ value }))
+    const picture = histogram({ title, x: `diameter of the spheres, ${unit.shown}` }, unfolded.edges, shares, 3)
+    pictures.push({ file: 'spheres.svg', title, picture, keys: [] })
+  }
   const groups = scopes.filter(({ level }) => level === 'group')
   if (groups.length > 1 && groups.length <= MAX_GROUPS)
     for (const weighting of weightings) {
       const drawn = groups.flatMap((group, i) => series(group, weighting, group.name, i + 1))
       if (drawn.length)
-        figures.push(
+        pictures.push(
           curves(
             `groups-${weighting}.svg`,
             `Cumulative size distribution of groups, ${weightingNames[weighting]}`,
@@ -53,7 +78,7 @@ export function measureFigures({ unit, scopes }: Summary, diameter: Diameter, lo
           ),
         )
     }
-  return figures
+  return pictures
 }
 
 export const axisName = (unit: LengthUnit, diameter: Diameter): string => `${diameterNames[diameter]}, ${unit.shown}`

@@ -5,7 +5,22 @@ import { factTable, page } from '../../drawing/html-page'
 import type { Measured } from '../measure'
 import type { Distribution, Estimate } from '../statistics/distribution'
 import type { Scope, Summary, SummaryOptions } from '../summary'
+import type { ReferenceCurve } from '../sources/reference-curve'
 import { axisName, diameterNames, figureHtml, type MeasureFigure } from './histograms'
+import { list, table } from './html-table'
+import { imagesSection, imagesStyle } from './images-section'
+import { shapesSection } from './shapes-section'
+import {
+  comparedSection,
+  differencesSection,
+  logNormalSection,
+  meansSection,
+  neededSection,
+  percentilesSection,
+  sectionsSection,
+  uncertaintySection,
+  verdict,
+} from './statistics-section'
 import { densityBy } from './summary'
 import { remarkLines, percentText, short, withInterval } from './text'
 
@@ -14,11 +29,14 @@ export interface MeasureReport {
   measured: Measured
   options: SummaryOptions
   figures: readonly MeasureFigure[]
+  /** The distribution of another method to compare with. */
+  reference: ReferenceCurve | null
   command: string
   version: string
 }
 
-export function renderMeasureReport({ summary, measured, options, figures, command, version }: MeasureReport): string {
+export function renderMeasureReport(report: MeasureReport): string {
+  const { summary, measured, options, figures, reference, command, version } = report
   const { unit, scopes } = summary
   const all = scopes[scopes.length - 1]
   const single = scopes.filter(({ level }) => level === 'image')
@@ -32,12 +50,22 @@ export function renderMeasureReport({ summary, measured, options, figures, comma
   return page({
     title: 'Particle sizes',
     about: `${all.particles} particles on ${all.images} images. ${unitNote}`,
-    css: `${histogramStyle}.charts + .scroll { margin-top: 20px; }`,
+    css: `${histogramStyle}${imagesStyle}.charts + .scroll { margin-top: 20px; }`,
     body: `${tiles(all, unit.shown)}
+${neededSection(all, options)}
 <h2>Distributions of the ${escape(diameterNames[options.diameter])}</h2>
 <div class="charts">${figures.map(figureHtml).join('\n')}</div>
 ${sizeTable(together, unit.shown)}
 <p class="note">${escape(intervalNote(all.distribution, options))}</p>
+${comparedSection(reference, all, summary)}
+${differencesSection(summary, options.level)}
+${imagesSection(summary, options.diameter)}
+${meansSection(together, unit.shown)}
+${percentilesSection(all, unit.shown, options.level)}
+${logNormalSection(all.distribution.logNormal, unit.shown)}
+${uncertaintySection(summary, options)}
+${sectionsSection(summary.unfolded, all, summary)}
+${shapesSection(together)}
 <h2>Counts and coverage</h2>
 ${countTable(together, summary)}
 ${list('Notes', notes)}
@@ -53,21 +81,25 @@ ${factTable(facts(summary, options, version))}
   })
 }
 
-function tiles({ particles, distribution: { counted, coverage, number, volume } }: Scope, unit: string): string {
+function tiles({ particles, needed, distribution }: Scope, unit: string): string {
+  const { counted, coverage, number, volume } = distribution
   const tile = (value: string, text: string) =>
     `<div class="tile"><b>${escape(value)}</b><span>${escape(text)}</span></div>`
   return `<div class="tiles">${[
     tile(String(counted), counted === particles ? 'particles' : `particles counted, of ${particles}`),
-    number.figures ? tile(`${short(number.figures.d50.value)} ${unit}`, 'D50 by number') : '',
-    volume.figures ? tile(`${short(volume.figures.d50.value)} ${unit}`, 'D50 by volume') : '',
+    ...(['number', 'volume'] as const).map((weighting) => {
+      const { figures } = { number, volume }[weighting]
+      const need = needed.find(({ name }) => name === `D50 by ${weighting}`)
+      if (!figures) return ''
+      const { value, low, high } = figures.d50
+      const range = low === undefined || high === undefined ? '' : ` (${short(low)} to ${short(high)})`
+      const enough = need ? verdict(counted, need.byInterval ?? need.ifLogNormal) : 'unknown'
+      const particles = enough === 'enough' ? '; enough particles' : enough === 'unknown' ? '' : `; ${enough} needed`
+      return tile(`${short(value)} ${unit}`, `D50 by ${weighting}${range}${particles}`)
+    }),
     tile(percentText(coverage.value), 'of the images covered'),
   ].join('')}</div>`
 }
-
-const table = (header: readonly string[], rows: readonly (readonly string[])[]) =>
-  `<div class="scroll"><table><thead><tr>${header.map((text) => `<th>${escape(text)}</th>`).join('')}</tr></thead><tbody>${rows
-    .map((row) => `<tr>${row.map((text) => `<td>${escape(text)}</td>`).join('')}</tr>`)
-    .join('')}</tbody></table></div>`
 
 function sizeTable(scopes: readonly Scope[], unit: string): string {
   const names = ['d10', 'd50', 'd90', 'mean', 'std', 'span'] as const
@@ -142,9 +174,6 @@ function imageTable({ unit, images }: Summary, scopes: readonly Scope[]): string
   })
   return table(header, rows)
 }
-
-const list = (title: string, lines: readonly string[]) =>
-  lines.length ? `<h2>${escape(title)}</h2><ul>${lines.map((line) => `<li>${escape(line)}</li>`).join('')}</ul>` : ''
 
 function intervalNote({ resampled }: Distribution, { level, resamples, seed }: SummaryOptions): string {
   if (!resampled) return 'There are too few particles for confidence intervals.'

@@ -2,6 +2,7 @@
 import type { Measured } from '../measure'
 import { type Estimate, type Weighting, weightings } from '../statistics/distribution'
 import { sizeStatistics } from '../../statistics/weighted'
+import { type MeanDiameter, meanDiameterNames } from '../statistics/mean-diameters'
 import type { Scope, Summary } from '../summary'
 import type { LengthUnit } from '../units'
 import { csvLine, type CsvValue } from '../../text/csv'
@@ -33,6 +34,9 @@ export function summaryCsv({ unit, scopes }: Summary): string {
     ...sizeStatistics.flatMap((name) => withInterval(name, name === 'span' ? '' : `_${unit.name}`)),
     ...withInterval('coverage'),
     ...withInterval('density', `_per_${densityBy(unit).name}`),
+    ...meanDiameterNames.flatMap((name) => withInterval(columnOf(name), `_${unit.name}`)),
+    ...withInterval('specific_surface', `_per_${unit.name}`),
+    ...[`geometric_mean_${unit.name}`, 'geometric_std', 'log_normal_largest_difference', 'log_normal_p'],
   ]
   const rows = scopes.flatMap((scope) =>
     weightings.map((weighting) => summaryRow(scope, weighting, densityBy(unit).area)),
@@ -50,12 +54,53 @@ function summaryRow(scope: Scope, weighting: Weighting, densityArea: number): Cs
     ...sizeStatistics.flatMap((figure) => three(found?.[figure])),
     ...three(coverage),
     ...three(density, densityArea),
+    ...meanDiameterNames.flatMap((mean) => three(distribution.means?.[mean])),
+    ...three(distribution.specificSurface ?? undefined),
+    ...(({ geometricMean, gsd, largestDifference, pValue }) => [geometricMean, gsd, largestDifference, pValue])(
+      distribution.logNormal ?? { geometricMean: null, gsd: null, largestDifference: null, pValue: null },
+    ),
   ]
+}
+
+/** D[4,3] as the name of a column: d4_3. */
+const columnOf = (name: MeanDiameter): string => name.replace('[', '').replace(']', '').replace(',', '_')
+
+/** The text of percentiles.csv: a row per scope, weighting and percentile. */
+export function percentilesCsv({ unit, scopes }: Summary): string {
+  const header = [
+    ...['level', 'name', 'weighting', 'percent_below', `size_${unit.name}`],
+    ...[
+      `bootstrap_low_${unit.name}`,
+      `bootstrap_high_${unit.name}`,
+      `exact_low_${unit.name}`,
+      `exact_high_${unit.name}`,
+    ],
+  ]
+  const rows = scopes.flatMap(({ level, name, distribution }) =>
+    weightings.flatMap((weighting) =>
+      distribution[weighting].percentiles.map(({ fraction, value, low, high, exact }) => [
+        ...[level, name, weighting, Number((100 * fraction).toPrecision(12)), value],
+        ...[low ?? null, high ?? null, exact?.low ?? null, exact?.high ?? null],
+      ]),
+    ),
+  )
+  return [header, ...rows].map(csvLine).join('')
+}
+
+/** The text of shapes.csv: a row per group and shape measure, by number. */
+export function shapesCsv({ scopes }: Summary): string {
+  const header = ['level', 'name', 'measure', 'counted', 'd10', 'd50', 'd90', 'mean', 'std']
+  const rows = scopes.flatMap(({ level, name, shapes }) =>
+    shapes.map(({ measure, counted, d10, d50, d90, mean, std }) => [
+      ...[level, name, measure, counted, d10, d50, d90, mean, std],
+    ]),
+  )
+  return [header, ...rows].map(csvLine).join('')
 }
 
 /** The content of summary.json: the same with the curves, the options and the command. */
 export function summaryJson(
-  { unit, images, scopes }: Summary,
+  { unit, images, scopes, scale, uncertainty, differences, unfolded }: Summary,
   { unmeasured, stopped }: Measured,
   options: object,
   command: string,
@@ -65,7 +110,11 @@ export function summaryJson(
     unit: unit.name,
     density_unit: `per ${densityBy(unit).name.replace('_', ' ')}`,
     options,
-    images: images.map(({ image: { particles, covered, shared, ...image } }) => ({
+    scale,
+    uncertainty,
+    differences,
+    unfolded,
+    images: images.map(({ image: { particles, covered, shared, picture, ...image } }) => ({
       ...image,
       particles: particles.length,
       coveredPixels: covered,

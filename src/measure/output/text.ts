@@ -45,10 +45,19 @@ export function summaryText({ unit, scopes }: Summary, diameter: Diameter): stri
 export function remarkLines(
   { unit, scopes }: Summary,
   { unmeasured, images }: Measured,
-  { edges: rule, minPixels }: SummaryOptions,
+  { edges: rule, minPixels, error, level }: SummaryOptions,
 ): string[] {
-  const { particles, edge, leftOut, largestWeight } = scopes[scopes.length - 1]
+  const { particles, edge, leftOut, largestWeight, needed, distribution } = scopes[scopes.length - 1]
   const lines: string[] = []
+  const few = needed.flatMap(({ name, byInterval, ifLogNormal }) => {
+    const want = byInterval ?? ifLogNormal
+    return want !== null && want > distribution.counted ? [`${want.toLocaleString('en-GB')} for ${name}`] : []
+  })
+  if (few.length)
+    lines.push(
+      `too few particles for ± ${short(100 * error)} % at ${short(100 * level)} %: ` +
+        `${distribution.counted.toLocaleString('en-GB')} are counted, needed are ${few.join(', ')}`,
+    )
   if (leftOut.edge)
     lines.push(`left out: ${leftOut.edge} of ${particles} particles, which touch the edge (--edges ${rule})`)
   else if (edge) lines.push(`${edge} of ${particles} particles touch the edge and are included (--edges ${rule})`)

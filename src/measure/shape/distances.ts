@@ -46,14 +46,13 @@ export function distanceMeasures(filled: PixelRuns): { inscribed: number | null;
     rows,
   )
   const radii = Array.from({ length: STEPS }, (_, i) => 2 * (reach / 2) ** (i / (STEPS - 1)))
-  const areas = radii.map((radius) => {
-    const limit = (radius + 0.5) ** 2
-    let area = 0
-    for (let y = band; y < rows - band; y++)
-      for (let x = band, at = y * columns + band; x < columns - band; x++, at++)
-        if ((mask[at] ? inside[at] : outside[at]) <= limit) area++
-    return area
-  })
+  const limits = radii.map((radius) => (radius + 0.5) ** 2)
+  const areas = limits.map(() => 0)
+  for (let y = band; y < rows - band; y++)
+    for (let x = band, at = y * columns + band; x < columns - band; x++, at++) {
+      const distance = mask[at] ? inside[at] : outside[at]
+      for (let i = STEPS - 1; i >= 0 && distance <= limits[i]; i--) areas[i]++
+    }
   return { inscribed, fractal: 2 - slope(radii.map(Math.log), areas.map(Math.log)) }
 }
 

@@ -1,23 +1,6 @@
 /** @file Connected parts and holes of a mask, computed from its runs. */
+import { DisjointSets } from '../disjoint-sets'
 import { areaOf, type PixelRuns } from './pixel-runs'
-
-/** Disjoint sets of indices (union-find). */
-class DisjointSets {
-  private readonly parent: Int32Array
-  constructor(count: number) {
-    this.parent = Int32Array.from({ length: count }, (_, i) => i)
-  }
-
-  root(i: number): number {
-    while (this.parent[i] !== i) i = this.parent[i] = this.parent[this.parent[i]]
-    return i
-  }
-
-  unite(a: number, b: number): void {
-    const [one, other] = [this.root(a), this.root(b)]
-    this.parent[Math.max(one, other)] = Math.min(one, other)
-  }
-}
 
 /** The number of 8-connected parts. */
 export function countParts(runs: PixelRuns): number {

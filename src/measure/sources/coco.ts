@@ -1,18 +1,17 @@
 /** @file Masks from COCO annotations: each is a separate particle, measured completely even if others overlap it. */
 import { existsSync, statSync } from 'node:fs'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
-import { decodeMask } from '../../../engine/masks/rle'
-import { type CocoAnnotation, type CocoImage, type CocoPicture, readCoco } from '../../dataset/coco-json'
+import { type CocoImage, type CocoPicture, readCoco } from '../../dataset/coco-json'
 import { describeDamaged } from '../../dataset/dataset'
 import { readImage } from '../../images/read-image'
 import type { Size } from '../../../engine/image/size'
 import { stemOf } from '../../dataset/file-stems'
 import type { PixelSize } from '../../images/microscope/pixel-size'
 import { maxPixels } from '../../images/image'
-import { fillPolygon } from '../../dataset/fill-polygon'
 import { messageOf, UserError } from '../../host/errors'
-import { type LabelledMask, type PixelRuns, runsOfMask } from '../shape/pixel-runs'
+import type { LabelledMask } from '../shape/pixel-runs'
 import { tables } from './label-maps'
+import { runsOfSegmentation } from './segmentation-runs'
 import { type Masks, readPicture, type Source } from './source'
 
 /** The images of a COCO file; image files are searched in `images`, or else in images/ beside the COCO file and beside it. */
@@ -70,7 +69,7 @@ async function cocoMasks(
   let empty = 0
   annotations.forEach((annotation, i) => {
     try {
-      const runs = runsOfAnnotation(annotation, size)
+      const runs = runsOfSegmentation(annotation.segmentation, size)
       if (runs.length) masks.push({ id: i + 1, runs })
       else empty++
     } catch (error) {
@@ -99,25 +98,4 @@ async function sizeOf({ width, height, file_name }: CocoImage, picturePath: stri
   if (width !== undefined && height !== undefined) return { width, height }
   if (picturePath !== null) return readImage(picturePath)
   throw new UserError(`the COCO file does not say the size of ${file_name}, and there is no such image`)
-}
-
-function runsOfAnnotation({ segmentation }: CocoAnnotation, { width, height }: Size): PixelRuns {
-  if (!Array.isArray(segmentation)) {
-    const [rows, columns] = segmentation.size
-    if (rows !== height || columns !== width)
-      throw new Error(`its mask is ${columns}x${rows}, the image ${width}x${height} (size is [height, width])`)
-    return runsOfMask(decodeMask(segmentation))
-  }
-  // the union of the annotation's polygons
-  const spans: [number, number, number][] = []
-  for (const polygon of segmentation)
-    fillPolygon(polygon, width, height, (y, x, length) => spans.push([y, x, x + length]))
-  spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])
-  const runs: number[] = []
-  for (const [y, from, to] of spans) {
-    const last = runs.length - 3
-    if (runs[last] === y && from <= runs[last + 2]) runs[last + 2] = Math.max(runs[last + 2], to)
-    else runs.push(y, from, to)
-  }
-  return Int32Array.from(runs)
 }

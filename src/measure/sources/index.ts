@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import { basename, extname, join, resolve } from 'node:path'
 import { UserError } from '../../host/errors'
 import { cocoFile } from './coco'
+import { imagejRois } from './imagej-rois'
 import { dataset, mapFile, mapFolder } from './label-maps'
 import { isProject, project } from './project'
 import type { Source } from './source'
@@ -57,7 +58,11 @@ const isFolder = (path: string) => existsSync(path) && statSync(path).isDirector
 
 async function sourcesOf(path: string, { images, groupBy, acceptedOnly }: SourceOptions): Promise<Source[]> {
   if (!isFolder(path))
-    return extname(path).toLowerCase() === '.json' ? cocoFile(path, images, groupBy) : mapFile(path, images, groupBy)
+    return /\.(zip|roi)$/i.test(path)
+      ? imagejRois(path, images, groupBy)
+      : extname(path).toLowerCase() === '.json'
+        ? cocoFile(path, images, groupBy)
+        : mapFile(path, images, groupBy)
   if (isProject(path)) return project(path, acceptedOnly, groupBy)
   const has = (name: string) => existsSync(join(path, name))
   if (has('images') && has('masks') && images === null) return dataset(path, groupBy)

@@ -52,6 +52,9 @@ export function isoParticlesNeeded(
   return Math.ceil(omega * (normalQuantile((1 + level) / 2) / error) ** 2)
 }
 
+/** Intervals of fewer particles do not follow the square root of their number. */
+const FEWEST = 30
+
 /** The number needed by the interval that `have` particles gave: its half width falls with the square root of the number. */
 export function neededByInterval(
   { value, low, high }: { value: number; low?: number; high?: number },
@@ -60,5 +63,5 @@ export function neededByInterval(
 ): number | null {
   if (low === undefined || high === undefined || !(value > 0)) return null
   const half = Math.max(high - value, value - low) / value
-  return Math.max(1, Math.ceil(have * (half / error) ** 2))
+  return Math.max(FEWEST, Math.ceil(have * (half / error) ** 2))
 }

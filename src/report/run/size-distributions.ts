@@ -41,6 +41,7 @@ const SummaryFile = v.object({
     edges: v.string(),
     level: v.number(),
   }),
+  scale: v.optional(v.picklist(['linear', 'log']), 'linear'),
   scopes: v.pipe(v.array(Scope), v.minLength(1)),
   command: v.optional(v.string()),
 })
@@ -59,11 +60,11 @@ export async function readMeasured(folder: string): Promise<MeasuredView> {
   }
 }
 
-export function measuredHtml({ unit: name, options, scopes, folder, command }: MeasuredView): string {
+export function measuredHtml({ unit: name, options, scale, scopes, folder, command }: MeasuredView): string {
   const unit = units[name]
   const all = scopes[scopes.length - 1]
-  // the figures use only the unit and the curves of a summary
-  const figures = measureFigures({ unit, scopes } as unknown as Summary, options.diameter, options.scale === 'log')
+  // the figures use only these parts of a summary
+  const figures = measureFigures({ unit, scopes, scale, unfolded: null } as unknown as Summary, options.diameter, null)
   const head = ['', 'particles', 'counted', 'D10', 'D50', 'D90', 'D50 by volume', 'coverage']
   const rows = scopes
     .filter(({ level }) => level !== 'image')

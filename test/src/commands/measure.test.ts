@@ -8,6 +8,8 @@ import { parseCsv } from '../../../src/text/csv'
 import { writeLabelTiff } from '../../../src/images/label-tiff-writer'
 import { ReviewFolder } from '../../../src/project/review/review-folder'
 import { png16, png8, put, refusal, scratch } from '../../support/files'
+import { writeRoi } from '../../../src/dataset/formats/imagej-roi'
+import { zipOf } from '../../../src/host/zip-writer'
 import { discs, pair, run } from '../../support/dataset-folders'
 import { made, square, writeImage } from '../../support/review'
 
@@ -80,7 +82,9 @@ test('a dataset with a pixel size: lengths in its unit, areas in its square', as
     'histogram-number.svg',
     'histogram-volume.svg',
     'particles.csv',
+    'percentiles.csv',
     'report.html',
+    'shapes.csv',
     'summary.csv',
     'summary.json',
   ])
@@ -267,7 +271,9 @@ test('empty maps, a particle that fills its image, single pixels: no invented nu
   const none = await run(measure, folder, '--out', out, ...quick)
   assert.is(none.code, 0)
   assert.is(rowsOf(out).length, 0)
-  assert.equal(readdirSync(out).sort(), ['particles.csv', 'report.html', 'summary.csv', 'summary.json'])
+  assert.equal(readdirSync(out).sort(), [
+    ...['particles.csv', 'percentiles.csv', 'report.html', 'shapes.csv', 'summary.csv', 'summary.json'],
+  ])
   assert.equal([rowsOf(out, 'summary.csv')[0].d50_px, rowsOf(out, 'summary.csv')[0].coverage], ['', '0'])
   await png16(join(folder, 'full.png'), 8, 8, new Uint16Array(64).fill(5))
   await png16(join(folder, 'pixel.png'), 8, 8, new Uint16Array(64).fill(1, 20, 21))
@@ -290,6 +296,125 @@ test('a second run gives the same numbers', async () => {
   assert.is(rowsOf(one, 'summary.csv').at(-1)!.resampled, 'images')
 })
 
+test('a tilted stage and pixels that are not square: lengths as on the sample', async () => {
+  const folder = scratch()
+  // an ellipse 20 wide and 10 high is a disc of 20 seen at 60 degrees, or through pixels twice as high as wide
+  const flat = new Uint16Array(60 * 40)
+  for (let i = 0; i < flat.length; i++)
+    if (((i % 60) + 0.5 - 30) ** 2 + 4 * (Math.floor(i / 60) + 0.5 - 20) ** 2 <= 100) flat[i] = 1
+  await pair(folder, 'a', flat, { width: 60, height: 40 })
+  const out = join(folder, 'out')
+  for (const options of [
+    ['--tilt', '60'],
+    ['--pixel-size', '3nm', '--pixel-height', '6nm', '--unit', 'nm'],
+  ]) {
+    await run(measure, folder, ...options, '--out', out, ...quick)
+    const [row] = rowsOf(out)
+    const [unit, size] = options.length === 2 ? ['px', 1] : ['nm', 3]
+    nearly(row[`equivalent_diameter_${unit}`], 20 * size, 0.03)
+    nearly(row.aspect_ratio, 1, 0.06)
+    const [image] = JSON.parse(read(out, 'summary.json')).images
+    assert.equal([image.width, image.height], [60, 80])
+  }
+})
+
+test('percentiles, mean diameters, shapes, sections and another method’s curve are in the files', async () => {
+  const folder = scratch()
+  const many = discs(
+    200,
+    150,
+    Array.from({ length: 20 }, (_, i) => ({
+      x: 20 + 38 * (i % 5),
+      y: 18 + 36 * Math.floor(i / 5),
+      r: 5 + (i % 7),
+      id: i + 1,
+    })),
+  )
+  await pair(folder, 'a', many, { width: 200, height: 150 })
+  const curve = put(join(folder, 'laser.csv'), 'Size (µm);percent\n"0,1";0\n"0,5";50\n1;100\n')
+  const out = join(folder, 'out')
+  const { out: printed } = await run(
+    ...([measure, folder, '--pixel-size', '50nm', '--percentiles', '90, 16,50', '--error', '1', '--sections'] as const),
+    ...['--compare', curve, '--out', out, ...quick],
+  )
+  assert.match(printed, 'too few particles for ± 1 % at 95 %: 20 are counted, needed are')
+  const percentiles = rowsOf(out, 'percentiles.csv')
+  assert.equal(
+    percentiles.map(({ weighting, percent_below }) => weighting[0] + percent_below),
+    ['n16', 'n50', 'n90', 'v16', 'v50', 'v90'],
+  )
+  const [summary] = rowsOf(out, 'summary.csv')
+  nearly(summary.d50_nm, Number(percentiles[1].size_nm))
+  const sizes = rowsOf(out).map((row) => ({ d: Number(row.equivalent_diameter_nm), w: Number(row.number_weight) }))
+  const moment = (power: number) => sizes.reduce((sum, { d, w }) => sum + w * d ** power, 0)
+  nearly(summary.d3_2_nm, moment(3) / moment(2), 1e-5)
+  nearly(summary.d4_3_nm, moment(4) / moment(3), 1e-5)
+  nearly(summary.specific_surface_per_nm, (6 * moment(2)) / moment(3), 1e-5)
+  assert.ok(Number(summary.geometric_std) > 1)
+  assert.equal(rowsOf(out, 'shapes.csv')[0].measure, 'circularity')
+  const report = read(out, 'report.html')
+  for (const heading of [
+    'How many particles are needed',
+    'Compared with laser',
+    'Spheres from sections',
+    'Uncertainty of D50',
+    'Shapes',
+  ])
+    assert.match(report, `<h2>${heading}</h2>`)
+  const json = JSON.parse(read(out, 'summary.json'))
+  assert.is(json.uncertainty[0].sources.length, 4)
+  assert.is(json.unfolded.spheres.length, 12)
+})
+
+test('regions of ImageJ beside their image', async () => {
+  const folder = scratch()
+  await pair(folder, 'a', labels)
+  const polygon = [
+    [2, 3],
+    [12, 3],
+    [12, 9],
+    [2, 9],
+  ].map(([x, y]) => [x, y] as [number, number])
+  put(
+    join(folder, 'images', 'a_RoiSet.zip'),
+    zipOf([{ name: 'one.roi', bytes: writeRoi([{ outer: polygon, holes: [] }]) }]),
+  )
+  const out = join(folder, 'out')
+  assert.is((await run(measure, join(folder, 'images', 'a_RoiSet.zip'), '--out', out, ...quick)).code, 0)
+  const [row] = rowsOf(out)
+  assert.equal([row.image, row.area_px2, row.extent], ['a', '60', '1'])
+  const { code, err } = await run(
+    measure,
+    join(folder, 'images', 'a_RoiSet.zip'),
+    '--images',
+    join(folder, 'masks', '..', 'out'),
+    '--out',
+    join(folder, 'o2'),
+  ).catch((error: Error) => ({ code: 1, err: error.message }))
+  assert.is(code, 1)
+  assert.match(err, /image/)
+})
+
+test('agglomerates: particles connected by touching', async () => {
+  const folder = scratch()
+  const data = new Uint16Array(40 * 30)
+  // 1, 2 and 4 in a chain; 3 apart
+  for (const [id, x] of [
+    [1, 4],
+    [2, 8],
+    [4, 12],
+    [3, 25],
+  ])
+    for (let y = 10; y < 16; y++) data.fill(id, y * 40 + x, y * 40 + x + 4)
+  await pair(folder, 'a', data)
+  const out = join(folder, 'out')
+  await run(measure, folder, '--out', out, ...quick)
+  assert.equal(
+    rowsOf(out).map((row) => [row.particle, row.touching, row.agglomerate, row.agglomerate_size].join(' ')),
+    [...['1 1 1 3', '2 2 1 3', '3 0 2 1', '4 1 1 3']],
+  )
+})
+
 test('invalid command lines are rejected', async () => {
   const folder = scratch()
   await pair(folder, 'a', labels)
@@ -306,6 +431,16 @@ test('invalid command lines are rejected', async () => {
   await refused(/not a regular expression/, folder, '--group-by', '(')
   await refused(/is a file, not a folder/, folder, '--out', join(folder, 'masks', 'a.png'))
   await refused(/holds no label maps/, scratch())
+  await refused(/“0” is not a percentage/, folder, '--percentiles', '10,0')
+  await refused(/--log and --linear contradict/, folder, '--log', '--linear')
+  await refused(/--pixel-height needs --pixel-size/, folder, '--pixel-height', '3nm')
+  await refused(/there is no file .*laser/, folder, '--compare', join(folder, 'laser.csv'))
+  const curve = (text: string) => put(join(folder, 'curve.csv'), text)
+  await refused(/names no unit of length/, folder, '--compare', curve('size,percent\n1,2\n'))
+  await refused(/row 3 has “x” and “50”/, folder, '--compare', curve('size_um,percent\n1,2\nx,50\n'))
+  await refused(/falls with the size/, folder, '--compare', curve('size_um,percent\n1,60\n2,50\n'))
+  await refused(/does not reach 50 %/, folder, '--compare', curve('size_um,percent\n1,10\n2,20\n'))
+  await refused(/needs the pixel size/, folder, '--compare', curve('size_um,percent\n1,10\n2,100\n'))
   const coloured = put(join(folder, 'no.json'), '{"images": 3}')
   await refused(/as COCO annotations/, coloured)
 })

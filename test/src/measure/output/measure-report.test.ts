@@ -57,7 +57,16 @@ testInBrowser('the report makes no requests, fits a phone, and shows one bar per
     assert.equal(wrong, [])
     assert.is(await page.evaluate('document.documentElement.scrollWidth'), 390)
     assert.is(await page.locator('figure').first().locator('rect').count(), curve.shares.length)
-    assert.is(await page.locator('figure').count(), 5)
+    assert.is(await page.locator('h2:has-text("Distributions") + .charts figure').count(), 5)
+    // a bar selects the particles of its size, a row its particle
+    const full = curve.shares.findIndex(({ value }: { value: number }) => value > 0)
+    await page.locator('.charts figure').first().locator('rect').nth(full).click()
+    assert.ok((await page.locator('.measured path.chosen').count()) > 0)
+    const first = page.locator('.measured').first()
+    await first.locator('summary').click()
+    await first.locator('tbody tr').first().click()
+    assert.is(await page.locator('.measured path.chosen').count(), 1)
+    assert.match((await first.locator('.told').textContent())!, /^Particle 6 · Size, µm /)
     // drawn in the page's colours, not black
     const fill = await page.evaluate(`getComputedStyle(document.querySelector('svg rect')).fill`)
     assert.is(fill, 'rgb(23, 105, 209)')

@@ -1,0 +1,13 @@
+/** @file HTML tables of the report. */
+import { escape } from '../../text/escape'
+
+export const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
+  `<div class="scroll"><table><thead><tr>${header.map((text) => `<th>${escape(text)}</th>`).join('')}</tr></thead><tbody>${rows
+    .map((row) => `<tr>${row.map((text) => `<td>${escape(text)}</td>`).join('')}</tr>`)
+    .join('')}</tbody></table></div>`
+
+/** A list under a heading; nothing without lines. */
+export const list = (title: string, lines: readonly string[]): string =>
+  lines.length ? `<h2>${escape(title)}</h2><ul>${lines.map((line) => `<li>${escape(line)}</li>`).join('')}</ul>` : ''
+
+export const note = (text: string): string => `<p class="note">${escape(text)}</p>`
