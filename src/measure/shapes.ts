@@ -2,7 +2,7 @@
 import { describe } from '../statistics/weighted'
 import type { Particle } from './particles'
 import { binEdges } from './statistics/bins'
-import type { WeighedParticle } from './summary'
+import type { WeighedParticle } from './weighed-particle'
 
 /** Shape measures without a unit, and how to read them. */
 export const shapeMeasures = {

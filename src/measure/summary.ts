@@ -21,6 +21,7 @@ import {
   type UncertainParticle,
 } from './statistics/uncertainty'
 import { type Unfolded, unfoldSections } from './statistics/unfolding'
+import type { WeighedParticle } from './weighed-particle'
 import { chooseUnit, type LengthUnit, scaleOf, type UnitChoice } from './units'
 
 /** More draws than these do not make the shares of an uncertainty more precise than one percent. */
@@ -50,17 +51,6 @@ export interface SummaryOptions extends Omit<DistributionOptions, 'curves' | 'ed
   errors: SystematicErrors
   /** Whether the image is a section, so that diameters of spheres are unfolded. */
   sections: boolean
-}
-
-/** A particle with its weights. */
-export interface WeighedParticle {
-  particle: Particle
-  /** Why its weight is 0; null if it counts. */
-  leftOut: 'edge' | 'small' | null
-  /** Weight by number. */
-  number: number
-  /** Weight by volume: `number` times the particle's volume. */
-  volume: number
 }
 
 export interface WeighedImage {

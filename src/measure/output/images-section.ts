@@ -4,7 +4,8 @@
  */
 import { escape } from '../../text/escape'
 import { quantile } from '../../statistics/quantile'
-import { type Diameter, diameters, type Summary, type WeighedImage, type WeighedParticle } from '../summary'
+import { type Diameter, diameters, type Summary, type WeighedImage } from '../summary'
+import type { WeighedParticle } from '../weighed-particle'
 import { short } from './text'
 
 /** Rows of a table in the page; particles.csv has all. */

@@ -1,5 +1,6 @@
 /** @file particles.csv: one row per particle; the header states the unit of every length and area. */
-import type { Summary, WeighedImage, WeighedParticle } from '../summary'
+import type { Summary, WeighedImage } from '../summary'
+import type { WeighedParticle } from '../weighed-particle'
 import { csvLine, type CsvValue } from '../../text/csv'
 
 interface ParticleRow extends WeighedParticle {

@@ -20,7 +20,7 @@ export interface SystematicErrors {
   model: number
 }
 
-export const uncertaintySources = ['sampling', 'pixel size', 'border', 'model'] as const
+const uncertaintySources = ['sampling', 'pixel size', 'border', 'model'] as const
 export type UncertaintySource = (typeof uncertaintySources)[number]
 
 export interface MedianUncertainty {

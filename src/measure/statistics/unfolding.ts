@@ -24,7 +24,7 @@ export interface Unfolded {
 }
 
 /** Number of bins: more make the result noisy, since errors of large bins are passed on to all smaller ones. */
-export const UNFOLDING_BINS = 12
+const UNFOLDING_BINS = 12
 
 /**
  * Assumes spheres that are cut at random. With bins of width w, spheres of diameter j w give sections of bin i ≤ j with the
