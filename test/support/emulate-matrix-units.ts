@@ -11,6 +11,9 @@
  * barriers are added. Products are exact and added in f32, each rounded to nearest, by ascending k. Real units differ in the
  * order and the rounding of sums (NVIDIA's truncate).
  *
+ * Loops have a bound that compilers do not know: unrolled, a kernel of many products takes minutes to compile on a software
+ * adapter.
+ *
  * As Dawn does it, a matrix of which any element lies beyond its array is loaded as zeros, and not stored.
  *
  * Supported: types (also by `alias`) of f16 operands and f32 results of 16x16; loads and stores with `row_major` or
@@ -35,24 +38,37 @@ struct Emulated_left { k: array<vec2<f16>, ${SIDE}> }
 struct Emulated_right { k: array<vec4<f16>, ${SIDE}> }
 struct Emulated_result { row: array<vec4<f32>, 2> }
 var<private> emulated_lane: u32;
+var<private> emulated_side: u32;
 fn emulated_row() -> u32 { return emulated_lane / 4u * 2u; }
 fn emulated_column() -> u32 { return emulated_lane % 4u * 4u; }
 fn emulated_multiply(a: Emulated_left, b: Emulated_right, c: Emulated_result) -> Emulated_result {
   var x = a;
   var y = b;
   var sum = c;
-  for (var k = 0u; k < ${SIDE}u; k++) {
+  for (var k = 0u; k < emulated_side; k++) {
     sum.row[0] += f32(x.k[k].x) * vec4<f32>(y.k[k]);
     sum.row[1] += f32(x.k[k].y) * vec4<f32>(y.k[k]);
   }
   return sum;
 }`
 
-/** The elements that a lane keeps: for each line of its struct, the places (row, column) in the matrix. */
-const KEPT: Record<Kind, { field: string; lines: number; places: string[] }> = {
-  left: { field: 'k', lines: SIDE, places: [0, 1].map((i) => `emulated_row() + ${i}u, i`) },
-  right: { field: 'k', lines: SIDE, places: [0, 1, 2, 3].map((j) => `i, emulated_column() + ${j}u`) },
-  result: { field: 'row', lines: 2, places: [0, 1, 2, 3].map((j) => `emulated_row() + i, emulated_column() + ${j}u`) },
+/** A number that compilers do not know. */
+const opaque = (value: number) => `min(${value}u, ${value}u + emulated_lane)`
+
+/**
+ * The elements that a lane keeps: the field of its struct with its lines and their components, and the place (row, column)
+ * in the matrix of component j of line i.
+ */
+const KEPT: Record<Kind, { field: string; lines: string; components: number; row: string; column: string }> = {
+  left: { field: 'k', lines: 'emulated_side', components: 2, row: '(emulated_row() + j)', column: 'i' },
+  right: { field: 'k', lines: 'emulated_side', components: 4, row: 'i', column: '(emulated_column() + j)' },
+  result: {
+    field: 'row',
+    lines: opaque(2),
+    components: 4,
+    row: '(emulated_row() + i)',
+    column: '(emulated_column() + j)',
+  },
 }
 
 /** Translates a shader; one without subgroup matrices is returned as it is. @throws Error for a form that is not supported */
@@ -77,22 +93,19 @@ export function emulateMatrixUnits(code: string): string {
   const functions = new Map<string, string>()
   const access = (array: string, major: string, kind: Kind, value: string | null): string => {
     const name = `emulated_${value ? 'store' : 'load'}_${kind}_${major}_of_${array}`
-    const { field, lines, places } = KEPT[kind]
+    const { field, lines, components, row, column } = KEPT[kind]
     const { vector, length } = arrayOf(code, array)
     const last = `offset + ${SIDE - 1}u * stride + ${SIDE / vector}u`
-    const at = (place: string) => {
-      const [row, column] = place.split(', ')
-      const [line, along] = major === 'row_major' ? [row, column] : [column, row]
-      if (vector === 1) return `${array}[offset + (${line}) * stride + ${along}]`
-      return `${array}[offset + (${line}) * stride + (${along}) / 4u][(${along}) % 4u]`
-    }
-    const component = ['x', 'y', 'z', 'w']
+    const [line, along] = major === 'row_major' ? [row, column] : [column, row]
+    const at =
+      vector === 1
+        ? `${array}[offset + ${line} * stride + ${along}]`
+        : `${array}[offset + ${line} * stride + ${along} / 4u][${along} % 4u]`
+    const kept = `m.${field}[i][j]`
     const scalar = kind === 'result' ? 'f32' : 'f16'
-    const move = places.map((place, c) => {
-      const kept = `m.${field}[i].${component[c]}`
-      return value ? `${at(place)} = ${kept};` : `${kept} = ${scalar}(${at(place)});`
-    })
-    const loop = `if (${last} <= ${length}) { for (var i = 0u; i < ${lines}u; i++) { ${move.join(' ')} } }`
+    const move = value ? `${at} = ${kept};` : `${kept} = ${scalar}(${at});`
+    const inner = `for (var j = 0u; j < ${opaque(components)}; j++) { ${move} }`
+    const loop = `if (${last} <= ${length}) { for (var i = 0u; i < ${lines}; i++) { ${inner} } }`
     functions.set(
       name,
       value
@@ -102,7 +115,8 @@ export function emulateMatrixUnits(code: string): string {
     return `${name}(`
   }
 
-  let out = code
+  let out = rolled(code.split('\n'))
+    .join('\n')
     .replace(/enable\s+(subgroups|subgroup_size_control|chromium_experimental_subgroup_matrix)\s*;/g, '')
     .replace(/diagnostic\s*\(\s*off\s*,\s*chromium\.subgroup_matrix_uniformity\s*\)\s*;/g, '')
     .replace(/@subgroup_size\s*\(\s*\d+\s*\)/g, '')
@@ -125,6 +139,44 @@ export function emulateMatrixUnits(code: string): string {
   return [directives, STRUCTS, out.slice(directives.length), ...functions.values(), ''].join('\n')
 }
 
+/**
+ * Undoes the unrolling of loops by scripts/wgsl-expand.mjs: blocks that differ only in the constant with which they begin
+ * become a loop again. In an entry point its bound is uniform, because the loop may contain barriers.
+ */
+function rolled(lines: readonly string[], inEntryPoint = false): string[] {
+  const out: string[] = []
+  let entry = inEntryPoint
+  const blockAt = (at: number) => {
+    const [, indent] = /^(\s*)\{$/.exec(lines[at] ?? '') ?? []
+    const [, name, value] = /^\s*const (\w+) = (\d+)u;$/.exec(lines[at + 1] ?? '') ?? []
+    if (indent === undefined || !name) return null
+    const end = lines.findIndex((line, i) => i > at && line === `${indent}}`)
+    return { indent, name, value: Number(value), body: lines.slice(at + 2, end), next: end + 1 }
+  }
+  for (let i = 0; i < lines.length;) {
+    if (lines[i].startsWith('@compute')) entry = true
+    if (lines[i] === '}') entry = false
+    const first = blockAt(i)
+    if (!first) {
+      out.push(lines[i++])
+      continue
+    }
+    const { indent, name, body } = first
+    const values: number[] = []
+    let block: typeof first | null = first
+    for (; block?.name === name && `${block.body}` === `${body}`; block = blockAt(i)) {
+      values.push(block.value)
+      i = block.next
+    }
+    const step = values.length > 1 ? values[1] - values[0] : 1
+    const end = values.at(-1)! + step
+    const bound = entry ? `min(${end}u, ${end}u + emulated_groups.x)` : opaque(end)
+    const head = `for (var ${name} = ${values[0]}u; ${name} < ${bound}; ${name} += ${step}u) {`
+    out.push(indent + head, ...rolled(body, entry), `${indent}}`)
+  }
+  return out
+}
+
 /** An entry point that keeps the number of its lane in the subgroup, and computes the number of the subgroup. */
 function entryPoint(head: string, parameters: string, end: string): string {
   const index = /@builtin\(local_invocation_index\)\s*(\w+)/.exec(parameters)?.[1] ?? 'emulated_index'
@@ -135,7 +187,11 @@ function entryPoint(head: string, parameters: string, end: string): string {
   const subgroup = given.find((one) => one.includes('@builtin(subgroup_id)'))
   const kept = given.filter((one) => one !== subgroup)
   if (index === 'emulated_index') kept.push('@builtin(local_invocation_index) emulated_index: u32')
-  const lines = [`emulated_lane = ${index} % ${LANES}u;`]
+  const lines = [`emulated_lane = ${index} % ${LANES}u; emulated_side = min(${SIDE}u, ${SIDE}u + ${index});`]
+  // uniform, and not known to compilers
+  const groups = /@builtin\(num_workgroups\)\s*(\w+)/.exec(parameters)?.[1]
+  if (groups) lines.push(`let emulated_groups = ${groups};`)
+  else kept.push('@builtin(num_workgroups) emulated_groups: vec3<u32>')
   if (subgroup) lines.push(`let ${/(\w+)\s*:/.exec(subgroup)![1]} = ${index} / ${LANES}u;`)
   return `${head}${kept.join(', ')}${end} ${lines.join(' ')}`
 }
