@@ -84,7 +84,11 @@ const TN_DIRECT = { 'tn large': 'direct', 'tn narrow': 'direct', 'tn deep': 'dir
  * workgroups would leave most of it idle; a software adapter has only a few cores to keep busy.
  */
 export function defaultVariants(on: KernelCapabilities): KernelVariants {
-  if (!on.software) return { matmul: allMatmuls('shared-small', DEEP_SPLIT), attention: 'shared' }
+  if (!on.software) {
+    // what the kernels for matrix units cannot compute, `shared` does: engine/ops/attention-matrix.ts
+    const attention = canRun('matrix', on) ? 'matrix' : 'shared'
+    return { matmul: allMatmuls('shared-small', DEEP_SPLIT), attention }
+  }
   if (canRun('subgroup', on)) return { matmul: allMatmuls('subgroup'), attention: 'subgroup' }
   return { matmul: allMatmuls('transposed', TN_DIRECT), attention: 'direct' }
 }

@@ -6,8 +6,8 @@
 import shader from '../../shaders/attention-materialised.wgsl'
 import { type Graph, type GradientTarget, grid1d } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
-import { paddingGradient, relativeGradient, relativeTerms } from './attention'
 import { type AttentionOptions, type AttentionShape, attentionShape } from './attention-shape'
+import { paddingGradient, relativeGradient, relativeTerms } from './attention-terms'
 import { type Gemm, type Operand, gemm } from './gemm'
 import { softmax, softmaxBackward } from './softmax'
 

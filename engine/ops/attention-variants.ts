@@ -1,7 +1,7 @@
 /**
  * @file Variants of the fused attention kernels, with the same operands and results. `shared` stages tiles in workgroup
  * memory, for GPUs. `direct` reads memory straight into private arrays. `subgroup` shares loads between lanes by broadcasts,
- * for software adapters with subgroups of 8.
+ * for software adapters with subgroups of 8. `matrix`, for GPUs with matrix units, has a file of its own.
  */
 import type { Shader, UniformValues } from '../device/shader'
 import direct from '../../shaders/attention-direct.wgsl'
@@ -47,7 +47,7 @@ export function attentionDispatch(
   terms: ScoreTerms,
 ): AttentionDispatch {
   const variant = g.engine.variants.attention
-  // the kernels of `matrix` follow
+  // of `matrix`, what engine/ops/attention-matrix.ts leaves
   if (variant === 'shared' || variant === 'matrix') return sharedDispatch(shape, terms)
   if (variant === 'subgroup' && shape.head <= PRIVATE_DIMENSIONS.backward)
     return subgroupDispatch(g, shape, pass, terms)

@@ -7,7 +7,8 @@ import * as assert from 'uvu/assert'
 import { Graph } from '../../engine/graph/graph'
 import type { Tensor } from '../../engine/device/tensor'
 import { scale } from '../../engine/ops/pointwise'
-import { engine } from './engine'
+import type { Engine } from '../../engine/device/engine'
+import { engine as defaultEngine } from './engine'
 import { randomArray, randoms, relativeError } from './random'
 
 export interface Input {
@@ -29,6 +30,8 @@ export interface OpCheck<K extends string> {
   samples?: number
   /** Step of the central differences. */
   epsilon?: number
+  /** The engine to check; by default the one of this machine's adapter. */
+  engine?: Engine
 }
 
 const INNER = 1.5
@@ -42,7 +45,7 @@ export async function checkOp<K extends string>(check: OpCheck<K>): Promise<void
 async function checkOnce<K extends string>(check: OpCheck<K>, otherFirst: boolean): Promise<void> {
   const names = Object.keys(check.inputs) as K[]
   const training = names.some((n) => check.inputs[n].grad)
-  const g = new Graph(engine, training)
+  const g = new Graph(check.engine ?? defaultEngine, training)
   const sources = {} as Record<K, Tensor>
   const values = {} as Record<K, Float32Array | Uint32Array | Int32Array>
   const inner = {} as Record<K, Tensor>
