@@ -8,6 +8,7 @@ import { geluCases } from './gelu'
 import { gemmCases } from './gemm'
 import { layernormCases } from './layernorm'
 import { loraCases } from './lora'
+import { maskLogitsCases } from './mask-logits'
 import { maskLossCases } from './mask-loss'
 import { resizeCases } from './resize'
 import { rowsCases } from './rows'
@@ -26,6 +27,7 @@ export const microCases: readonly MicroCase[] = [
   ...upscaleCases,
   ...resizeCases,
   ...rowsCases,
+  ...maskLogitsCases,
   ...maskLossCases,
   ...adamCases,
 ]

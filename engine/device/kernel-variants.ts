@@ -34,7 +34,7 @@ export type MatmulVariants = Readonly<Record<MatmulClass, MatmulVariant>>
 export interface KernelVariants {
   readonly matmul: MatmulVariants
   readonly attention: AttentionVariant
-  /** Described in engine/ops/cross-attention.ts. By default `fused` on GPUs, `stored` on software adapters. */
+  /** Described in engine/ops/cross-attention.ts. By default `fused`, on software adapters in training `stored`. */
   readonly crossAttention?: 'fused' | 'stored'
 }
 

@@ -1,6 +1,6 @@
 /**
  * @file Attention between separate q, k and v without a matrix of scores, if one side has few rows: shaders/lib/
- * cross-attention.wgsl says how. For GPUs, on which products of a few rows leave most of a tile empty.
+ * cross-attention.wgsl says how. Products of a few rows would leave most of a tile empty.
  */
 import eight from '../../shaders/cross-attention8.wgsl'
 import sixteen from '../../shaders/cross-attention16.wgsl'

@@ -1,7 +1,7 @@
 /**
- * @file Attention between separate q, k and v, for the mask decoder, in which queries or keys are only a few tokens. On GPUs
- * it is computed by fused kernels (cross-attention-fused.ts); otherwise, and for sizes that these do not support, the matrix
- * of scores is stored, which is small. `engine.variants.crossAttention` can ask for either.
+ * @file Attention between separate q, k and v, for the mask decoder, in which queries or keys are only a few tokens. It is
+ * computed by fused kernels (cross-attention-fused.ts), unless they do not support the sizes, or a software adapter will need
+ * the backward pass: there the matrix of scores is stored, which is small. `engine.variants.crossAttention` can ask for either.
  */
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
@@ -30,7 +30,7 @@ export interface CrossAttention {
  * FLOPs forward: 4·batches·queries·keys·C.
  */
 export function crossAttention(g: Graph, q: Tensor, k: Tensor, v: Tensor, o: CrossAttention): Tensor {
-  const { crossAttention: variant = g.engine.software ? 'stored' : 'fused' } = g.engine.variants
+  const { crossAttention: variant = g.engine.software && g.training ? 'stored' : 'fused' } = g.engine.variants
   return (variant === 'fused' && crossAttentionFused(g, q, k, v, o)) || withStoredScores(g, q, k, v, o)
 }
 
