@@ -8,7 +8,7 @@ import thirtyTwo from '../../shaders/cross-attention32.wgsl'
 import { grid1d } from '../device/grid'
 import type { Tensor } from '../device/tensor'
 import type { Graph, GradientTarget } from '../graph/graph'
-import type { CrossAttention } from './cross-attention'
+import type { CrossAttention } from './cross-attention-sizes'
 import { collectRows } from './rows'
 
 /** By the length of a head. */

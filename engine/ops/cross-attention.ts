@@ -6,24 +6,12 @@
 import type { Graph } from '../graph/graph'
 import type { Tensor } from '../device/tensor'
 import { crossAttentionFused } from './cross-attention-fused'
+import type { CrossAttention } from './cross-attention-sizes'
 import { type Gemm, gemm } from './gemm'
 import { gatherRows } from './rows'
 import { softmax } from './softmax'
 
-export interface CrossAttention {
-  /** Independent attentions: the rows of q are (batches, queries), those of k and v are (batches, keys). */
-  batches: number
-  heads: number
-  queries: number
-  keys: number
-  /** u32 (batches): the number of keys that count; later keys are masked. */
-  counts?: Tensor | null
-  /**
-   * The rows of one side belong to images, (images·queries, C) or (images·keys, C), and `index`, u32 (batches), says whose
-   * rows each batch reads.
-   */
-  images?: { side: 'queries' | 'keys'; index: Tensor } | null
-}
+export type { CrossAttention } from './cross-attention-sizes'
 
 /**
  * q (batches·queries, C), k and v (batches·keys, C) to (batches·queries, C); C = heads·d.
