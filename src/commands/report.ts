@@ -1,6 +1,7 @@
 /** @file `wgsam report`: the settings and results of one or several training runs as one HTML file. */
 import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
+import { planOfRuns } from '../ablation/plan-of-runs'
 import { UserError } from '../host/errors'
 import { distinctNames } from '../evaluation/adapter-names'
 import { writeFileAtomic } from '../host/files'
@@ -41,7 +42,8 @@ export const command: Command = {
     },
   },
   details: `The file is self-contained and works offline. Unfinished, interrupted and damaged runs are shown as far as they can be
-read. See also docs/report.md.
+read. Of runs of \`wgsam ablate --images\` the report also says what more labelled images would give, as \`wgsam plan\` does.
+See also docs/report.md.
 
   wgsam report runs/first
   wgsam report runs/r4 runs/r16 --eval eval.json --measured project/measured --out compare.html`,
@@ -56,7 +58,10 @@ read. See also docs/report.md.
     const evaluations = await Promise.all((given.length ? given : found).map(readEvaluation))
     const measured = text(values, 'measured')
     const out = text(values, 'out') ?? join(folders.length > 1 ? '.' : folders[0], 'report.html')
-    const report = { runs, evaluations, measured: measured === undefined ? null : await readMeasured(measured) }
+    const report = {
+      ...{ runs, evaluations, measured: measured === undefined ? null : await readMeasured(measured) },
+      plan: await planOfRuns(folders),
+    }
     await writeFileAtomic(out, page(renderRunReport({ ...report, command: commandLine() })))
     for (const { name, problems } of runs) for (const problem of problems) console.error(`warning: ${name}: ${problem}`)
     for (const run of runs) console.log(`${run.name}: ${stateOf(run)}`)

