@@ -30,6 +30,8 @@ export interface EngineOptions {
   precision?: Precision
   /** The matrix units of the device. By default those that it reports; some hosts report them by the adapter only. */
   matrixUnits?: MatrixUnits | null
+  /** Whether kernels are recorded as for an adapter that computes on the processor. By default whether the device does. */
+  software?: boolean
 }
 
 export class Engine {
@@ -49,7 +51,7 @@ export class Engine {
     statistic: 0,
   }
 
-  /** True if the adapter computes on the processor. */
+  /** True if kernels are recorded as for an adapter that computes on the processor, which this one then does. */
   readonly software: boolean
   /** Mapped buffers for large uploads; null: everything is uploaded by the queue, which on a software adapter is as fast. */
   uploads: StagedUploads | null
@@ -69,7 +71,7 @@ export class Engine {
     this.wait = options.wait ?? ((start) => start())
     this.precision = options.precision ?? DEFAULT_PRECISION.inference
     const info = device.adapterInfo
-    this.software = isSoftwareAdapter(info)
+    this.software = options.software ?? isSoftwareAdapter(info)
     this.uploads = this.software ? null : new StagedUploads(device)
     this.reads = new ReadBuffers(device)
     // without the feature kernels cannot use subgroups, whatever size the adapter reports

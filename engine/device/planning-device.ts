@@ -13,8 +13,8 @@ export interface DeviceProperties {
 
 /** An engine that records the same as `engine` (same limits, features, precision and kernel variants) but computes nothing. */
 export function planningEngine(engine: Engine): Engine {
-  const { precision, matrixUnits } = engine
-  const planning = new Engine(planningDevice(engine.device), { precision, matrixUnits })
+  const { precision, matrixUnits, software } = engine
+  const planning = new Engine(planningDevice(engine.device), { precision, matrixUnits, software })
   planning.variants = engine.variants
   planning.uploads = null
   return planning

@@ -41,11 +41,15 @@ export const findAdapter = async (choice: AdapterChoice = {}): Promise<GPUAdapte
 
 /**
  * The engine on a device of `openDevice`, with the kernel variants that `wgsam bench --tune` saved for it. While it waits
- * for a software adapter the thread sleeps: see idle-wait.ts.
+ * for a software adapter the thread sleeps: see idle-wait.ts. With WGSAM_VARIANTS=gpu a software adapter runs the default
+ * variants of a GPU, so that tests run them where there is none.
  */
 export function engineOf(device: GPUDevice, precision?: Precision): Engine {
   const wait = isSoftwareAdapter(device.adapterInfo) ? waitWithNaps : undefined
-  const engine = new Engine(device, { wait, precision, matrixUnits: matrixUnitsOf(device) })
+  const forced = process.env.WGSAM_VARIANTS === 'gpu'
+  const software = forced ? false : undefined
+  const engine = new Engine(device, { wait, precision, matrixUnits: matrixUnitsOf(device), software })
+  if (forced) return engine
   const saved = savedVariants(engine)
   if (saved) engine.variants = saved
   return engine
