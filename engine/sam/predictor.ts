@@ -57,7 +57,17 @@ export class Predictor {
     private readonly encoder: Program,
     private readonly decoder: Program,
     private readonly tensors: Record<
-      'raw' | 'sizes' | 'embedding' | 'coords' | 'labels' | 'imageIndex' | 'counts' | 'logits' | 'iou' | 'found',
+      | 'raw'
+      | 'sizes'
+      | 'embedding'
+      | 'coords'
+      | 'labels'
+      | 'imageIndex'
+      | 'counts'
+      | 'logits'
+      | 'iou'
+      | 'found'
+      | 'place',
       Tensor
     > & {
       masks: Tensor | null
@@ -78,8 +88,8 @@ export class Predictor {
     const guard = new FiniteGuard(engine, 3)
     const e = new Graph(engine)
     guard.clear(e)
-    // one place, because there is no batch of batches
-    const place = e.constant('place 0', [1], () => new Uint32Array(1))
+    // always 0, because there is no batch of batches; no constant of the engine, which would outlive the predictor
+    const place = engine.persistent('statistic', 'place of the batch', [1])
     const raw = e.input('raw images', [images, size, size, 3])
     const sizes = e.input('valid sizes', [images, 2])
     addScaled(e, model.encode(e, raw, sizes), { tensor: embedding, accumulate: 0 })
@@ -97,7 +107,7 @@ export class Predictor {
     guard.inspect(d, logits, place, 'activation', prompts, 'the mask logits of prompt')
     guard.inspect(d, iou, place, 'activation', prompts, 'the predicted IoU of prompt')
     const found = d.keep(foundTotal(d, guard.found!))
-    const tensors = { raw, sizes, embedding, coords, labels, imageIndex, counts, masks, logits, iou, found }
+    const tensors = { raw, sizes, embedding, coords, labels, imageIndex, counts, masks, logits, iou, found, place }
     return new Predictor(model, images, prompts, slots, await e.compile(), await d.compile(), tensors, guard)
   }
 
@@ -265,6 +275,7 @@ export class Predictor {
     this.encoder.destroy()
     this.decoder.destroy()
     this.model.engine.release(this.tensors.embedding)
+    this.model.engine.release(this.tensors.place)
     this.guard.release()
   }
 }
