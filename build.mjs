@@ -19,6 +19,7 @@ const common = {
   logLevel: 'warning',
   logOverride: { 'direct-eval': 'silent' },
   plugins: [wgsl()],
+  loader: { '.py': 'text' },
 }
 
 rmSync('dist', { recursive: true, force: true })

@@ -2,6 +2,7 @@
 import type { Engine } from '../engine/device/engine'
 import type { Program } from '../engine/graph/program'
 import { Timing } from '../engine/graph/timing'
+import { warmUp, wasBusy } from './warm-up'
 
 /** Minimum duration of a sample by clock, milliseconds. Dawn rounds timestamps to 65.536 us unless a toggle turns that off. */
 const MIN_MS = { exact: 0.2, rounded: 8, host: 20 } as const
@@ -53,11 +54,13 @@ export async function samples(
   const rough = await once.sample()
   const repeats = rough.map((ms) => Math.min(MAX_REPEATS, Math.ceil(MIN_MS[clock] / Math.max(ms, 1e-3))))
   const timing = new Timing(engine, program, starts, repeats)
+  await warmUp(engine)
   const taken: number[][] = []
   const end = performance.now() + budget
   while (taken.length < MIN_SAMPLES || (taken.length < MAX_SAMPLES && performance.now() < end)) {
     taken.push(await timing.sample())
     if (stop()) break
   }
+  await wasBusy(engine)
   return starts.map((_, part) => taken.map((times) => times[part]))
 }

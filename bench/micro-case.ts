@@ -1,6 +1,7 @@
 /** @file Benchmark cases of single operations: how to record one as a graph, and its amount of work. */
 import type { Engine } from '../engine/device/engine'
 import { Graph } from '../engine/graph/graph'
+import type { Precision } from '../engine/device/precision'
 import { type Tensor, sizeOf } from '../engine/device/tensor'
 import { Rng } from '../engine/rng'
 
@@ -22,6 +23,8 @@ export interface MicroCase {
   name: string
   /** Part of the small set for slow adapters. */
   quick: boolean
+  /** The precision to measure; by default that of the engine. */
+  precision?: Precision
   record(bench: Workbench): RecordedCase
 }
 

@@ -1,6 +1,7 @@
 /** @file Measures the adapter's peak rates with our own kernels; all other rates are compared with them. */
 import { LAYOUTS } from '../engine/device/matmul-class'
 import peaks from '../shaders/peaks.wgsl'
+import matrixPeaks from '../shaders/peaks-matrix.wgsl'
 import { elementwiseGrid } from '../engine/graph/lane-rounds'
 import type { MicroCase } from './micro-case'
 import { matmulCase } from './ops/gemm'
@@ -21,7 +22,7 @@ const copy = (bytes: number): MicroCase => ({
   },
 })
 
-const multiplyAdd = (groups: number): MicroCase => ({
+export const multiplyAdd = (groups: number): MicroCase => ({
   name: `multiply-add ${groups * 256} lanes`,
   quick: false,
   record(bench) {
@@ -31,6 +32,22 @@ const multiplyAdd = (groups: number): MicroCase => ({
     return { output: null, forward: { flops: groups * 256 * ROUNDS * 64, bytes: sums.size * 4 } }
   },
 })
+
+/** FLOPs of a round of a workgroup in peaks-matrix.wgsl: four subgroups, each with eight products of 16x16x16. */
+const MATRIX_FLOPS = 4 * 8 * 2 * 16 ** 3
+
+const matrixMultiplyAdd = (groups: number): MicroCase => ({
+  name: `matrix units ${groups} workgroups`,
+  quick: false,
+  record(bench) {
+    const sums = bench.g.tensor('sums', [groups * 4 * 2048])
+    bench.g.dispatch(matrixPeaks, 'multiply_add', { sums }, { count: ROUNDS, factor: 0.125 }, [groups])
+    return { output: null, forward: { flops: groups * ROUNDS * MATRIX_FLOPS, bytes: sums.size * 4 } }
+  },
+})
+
+/** The case of the rate of matrix units, for an engine that has them. */
+export const matrixPeak: MicroCase = matrixMultiplyAdd(2048)
 
 export const peakNames = ['copy', 'multiplyAdd', 'gemm'] as const
 export type PeakName = (typeof peakNames)[number]

@@ -3,6 +3,7 @@ import type { Engine } from '../engine/device/engine'
 import { UserError } from '../src/host/errors'
 import type { MacroCase } from './macro/macro-case'
 import { columns } from './table'
+import { warmUp } from './warm-up'
 
 export interface KernelTime {
   /** shader/entry. */
@@ -41,6 +42,7 @@ export async function profileMacro(engine: Engine, one: MacroCase): Promise<Kern
       throw new UserError(`${one.name} consists of many small programs: profile its encoder and decoder instead`)
     opened.submit?.()
     await opened.finish()
+    await warmUp(engine)
     return byKernel(await opened.profile())
   } finally {
     opened.release()

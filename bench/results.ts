@@ -1,5 +1,6 @@
 /** @file The result file of `wgsam bench`: hardware, versions and measurements. `--compare` reads it. */
 import * as v from 'valibot'
+import type { Precision } from '../engine/device/precision'
 import type { Hardware } from '../src/host/hardware'
 import type { PeakName } from './peaks'
 import type { Spread } from './statistics'
@@ -83,9 +84,14 @@ export interface PeerRow {
   ours: Spread
   /** Theirs / ours; above 1 means that ours is faster. */
   ratio: number
-  /** ‖theirs − ours‖ / ‖ours‖. */
-  error: number
+  /** ‖theirs − ours‖ / ‖ours‖; null if the results cannot be compared. */
+  error: number | null
+  /** Bytes of GPU memory that the peer took at most, if it says so. */
+  peak?: number
 }
+
+/** GB/s of a copy, GFLOP/s of multiply-adds, of a large matrix product, and of matrix units if the adapter has them. */
+export type Peaks = Record<PeakName, number> & { matrix?: number }
 
 export type ResultRow = MicroRow | MacroRow | StartupRow | HostRow | PeerRow
 
@@ -96,12 +102,11 @@ export interface BenchFile {
   command: string
   hardware: Hardware
   /** The kernel variants of matrix products and attention, Dawn's toggles, and how GPU time was measured. */
-  engine: { products: string; attention: string; toggles: string[]; clock: string }
+  engine: { products: string; attention: string; precision?: Precision; toggles: string[]; clock: string }
   quick: boolean
   /** True if it was stopped before all rows were measured. */
   interrupted: boolean
-  /** GB/s of a copy, GFLOP/s of multiply-adds and of a large matrix product. */
-  peaks: Record<PeakName, number> | null
+  peaks: Peaks | null
   rows: ResultRow[]
   /** Rows that could not be measured here, and why. */
   skipped: { name: string; why: string }[]

@@ -4,6 +4,7 @@ import type { BufferLedger } from './macro/buffer-ledger'
 import type { MacroCase } from './macro/macro-case'
 import type { MacroRow } from './results'
 import { spreadOf } from './statistics'
+import { warmUp, wasBusy } from './warm-up'
 
 export interface RepeatOptions {
   /** Milliseconds to spend after the first run. */
@@ -23,6 +24,8 @@ export async function runMacro(
   one: MacroCase,
   { budget, stop }: RepeatOptions,
 ): Promise<MacroRow> {
+  // the load has memory of its own, which is not the case's
+  await warmUp(engine)
   const before = ledger.live
   ledger.reset()
   const opened = await one.open(engine)
@@ -38,11 +41,13 @@ export async function runMacro(
     // the first run compiles and allocates; it is not measured
     const first = await run()
     const held = ledger.live - before
+    await warmUp(engine)
     const runs: { host: number; ms: number }[] = []
     const end = performance.now() + budget
     const minimum = first.ms > SLOW ? 1 : MIN_RUNS
     while (!stop() && (runs.length < minimum || (runs.length < MAX_RUNS && performance.now() < end)))
       runs.push(await run())
+    await wasBusy(engine)
     if (!runs.length) throw new Error('stopped before its second run: the first one compiles')
     const ms = spreadOf(runs.map((r) => r.ms))
     const host = spreadOf(runs.map((r) => r.host))

@@ -11,19 +11,23 @@ import { macroCases } from './macro'
 import { BufferLedger } from './macro/buffer-ledger'
 import type { MacroCase } from './macro/macro-case'
 import { microCases } from './ops'
-import { peakCases, type PeakName, peakNames } from './peaks'
+import { matrixPeak, peakCases, type PeakName, peakNames } from './peaks'
 import { runPeers } from './peers/run'
-import { type BenchFile, FORMAT, type ResultRow, VERSION } from './results'
+import { withPrecision } from './precisions'
+import { type BenchFile, FORMAT, type Peaks, type ResultRow, VERSION } from './results'
 import { runMacro } from './run-macro'
-import { runMicro } from './run-micro'
+import { type Roof, runMicro } from './run-micro'
 import { spreadOf } from './statistics'
-import { messageOf } from '../src/host/errors'
+import { isTargetCase } from './targets'
+import { messageOf, UserError } from '../src/host/errors'
 
 export interface BenchOptions {
   micro: boolean
   macro: boolean
   /** Whether to compare with other libraries on the same adapter, which are downloaded for this. */
   peers: boolean
+  /** Only what the targets of docs/performance.md are about: see targets.ts. */
+  targets?: boolean
   /** Only the small set for slow adapters. */
   quick: boolean
   /** Parts of names, one of which a case must contain; empty for all cases. */
@@ -58,7 +62,12 @@ export function chooseCases({
   quick,
   filter,
   cli,
+  targets = false,
 }: Omit<BenchOptions, 'budget' | 'toggles' | 'peers'>): ChosenCases {
+  if (targets) {
+    const named = <T extends { name: string }>(cases: readonly T[]) => cases.filter(({ name }) => isTargetCase(name))
+    return { micro: named(microCases), macro: named(macroCases), startup: [], host: [] }
+  }
   const wanted = (name: string) =>
     !filter.length || filter.some((part) => name.toLowerCase().includes(part.toLowerCase()))
   const pick = <T extends { name: string; quick: boolean }>(on: boolean, cases: readonly T[]) =>
@@ -85,6 +94,7 @@ export async function runBench(
   let ledger = new BufferLedger(engine.device)
   const cases = chooseCases(options)
   const [rows, skipped]: [ResultRow[], BenchFile['skipped']] = [[], []]
+  if (!engine.matrixUnits) leaveOutPrecisions(cases, skipped)
   const total = Object.values(cases).reduce((sum, list) => sum + list.length, cases.micro.length ? 1 : 0)
   let done = 0
   let stopped = false
@@ -117,6 +127,7 @@ export async function runBench(
   if (cases.micro.length) {
     clock = await findClock(engine)
     const best: Record<PeakName, number> = { copy: 0, multiplyAdd: 0, gemm: 0 }
+    let matrix = 0
     await measure('peaks', async () => {
       const candidates = peakCases(options.quick, engine.maxBinding)
       const found: ResultRow[] = []
@@ -128,21 +139,38 @@ export async function runBench(
           best[name] = Math.max(best[name], rate)
           found.push(row)
         }
+      if (engine.matrixUnits) {
+        const [row] = await runMicro(engine, matrixPeak, { clock, budget: budget.micro, stop }, null, 'peak')
+        matrix = row.flops / row.ms.least / 1e6
+        found.push(row)
+      }
       return found
     })
-    if (Object.values(best).every((rate) => rate > 0)) peaks = best
+    if (Object.values(best).every((rate) => rate > 0)) peaks = { ...best, ...(matrix && { matrix }) }
   }
   for (const one of cases.micro)
-    await measure(one.name, () => runMicro(engine, one, { clock, budget: budget.micro, stop }, peaks))
+    await measure(one.name, () => {
+      const at = withPrecision(engine, one.precision)
+      return runMicro(at, one, { clock, budget: budget.micro, stop }, peaks && roofOf(at, peaks))
+    })
   for (const one of cases.macro)
-    await measure(one.name, async () => [await runMacro(engine, ledger, one, { budget: budget.macro, stop })])
+    await measure(one.name, async () => [
+      await runMacro(withPrecision(engine, one.precision), ledger, one, { budget: budget.macro, stop }),
+    ])
   for (const { name } of cases.startup) await measure(`start of ${name}`, () => startupRows(options.cli!, name))
   for (const one of cases.host) await measure(one.name, () => [hostRow(one, budget.micro)])
   if (options.peers && options.cli && !stopped) {
     const { quick, filter, cli } = options
-    const found = await runPeers(engine, { quick, filter, budget: budget.micro, cli }, hooks)
-    rows.push(...found.rows)
-    skipped.push(...found.skipped)
+    const known = rows.filter((row) => row.kind === 'macro')
+    try {
+      const found = await runPeers(engine, { quick, filter, budget: budget.micro, cli }, known, hooks)
+      rows.push(...found.rows)
+      skipped.push(...found.skipped)
+    } catch (error) {
+      // what was measured before is kept
+      if (!rows.length || !(error instanceof UserError)) throw error
+      skipped.push({ name: 'peers', why: error.message })
+    }
     stopped ||= stop()
   }
 
@@ -156,6 +184,7 @@ export async function runBench(
     engine: {
       products: matmulVariantsText(engine.variants.matmul),
       attention: engine.variants.attention,
+      precision: engine.precision,
       toggles: [...options.toggles],
       clock: clockNames[clock],
     },
@@ -167,6 +196,22 @@ export async function runBench(
   }
   engine.destroy()
   return file
+}
+
+/** Without matrix units the cases of a precision of their own would only repeat others. */
+function leaveOutPrecisions(cases: ChosenCases, skipped: BenchFile['skipped']): void {
+  const all = cases.micro.length + cases.macro.length
+  cases.micro = cases.micro.filter(({ precision }) => !precision)
+  cases.macro = cases.macro.filter(({ precision }) => !precision)
+  const left = all - cases.micro.length - cases.macro.length
+  if (left)
+    skipped.push({ name: `${left} cases in precision high`, why: 'without matrix units both precisions are f32' })
+}
+
+/** The roof of an engine: matrix units raise that of arithmetic; at f32 accuracy a product takes three of theirs. */
+function roofOf({ matrixUnits, precision }: Engine, { copy, multiplyAdd, matrix = 0 }: Peaks): Roof {
+  const units = matrixUnits ? matrix / (precision === 'high' ? 1 : 3) : 0
+  return { copy, multiplyAdd: Math.max(multiplyAdd, units) }
 }
 
 /** Determines the clock of an engine with a few short kernels. */

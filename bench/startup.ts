@@ -10,6 +10,7 @@ import type { Engine } from '../engine/device/engine'
 import { UserError } from '../src/host/errors'
 import type { MacroCase } from './macro/macro-case'
 import type { StartupRow, StartupTimes } from './results'
+import { withPrecision } from './precisions'
 import { spreadOf } from './statistics'
 
 /** Measures the start in this process, which must not have used a GPU before. */
@@ -18,7 +19,7 @@ export async function startupTimes(one: MacroCase, open: () => Promise<Engine>):
   const mark = () => marks.push(performance.now())
   const engine = await open()
   mark()
-  const { submit, finish } = await one.open(engine)
+  const { submit, finish } = await one.open(withPrecision(engine, one.precision))
   mark()
   for (let i = 0; i < 2; i++) {
     submit?.()

@@ -26,11 +26,11 @@ export function benchTable(file: BenchFile): string {
   const parts = [
     [
       `${hardware.adapter}${hardware.software ? ' (software: runs on the processor)' : ''}, ${hardware.driver}`,
-      `${hardware.versions}; matrix products: ${engine.products}, attention: ${engine.attention}; time by ${engine.clock}`,
+      `${hardware.versions}; matrix products: ${engine.products}, attention: ${engine.attention}${engine.precision ? `, precision ${engine.precision}` : ''}; time by ${engine.clock}`,
       ...(peaks
         ? [
             `peaks: copy ${rate(peaks.copy)} GB/s, multiply-add ${rate(peaks.multiplyAdd)} GFLOP/s, ` +
-              `large matrix product ${rate(peaks.gemm)} GFLOP/s`,
+              `large matrix product ${rate(peaks.gemm)} GFLOP/s${peaks.matrix ? `, matrix units ${rate(peaks.matrix)} GFLOP/s` : ''}`,
           ]
         : []),
     ].join('\n'),
@@ -108,7 +108,7 @@ function peerTable(rows: readonly PeerRow[]): string {
       milliseconds(ours.median),
       spreadText(ours),
       ratio.toFixed(2),
-      error.toExponential(1),
+      error === null ? '' : error.toExponential(1),
     ]),
   )
 }

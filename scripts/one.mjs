@@ -21,6 +21,7 @@ await build({
   sourcemap: 'inline',
   logLevel: 'warning',
   plugins: [wgsl()],
+  loader: { '.py': 'text' },
 })
 const { status, signal } = spawnSync(process.execPath, ['--enable-source-maps', outfile, ...rest], { stdio: 'inherit' })
 if (signal) console.error(`ended by ${signal}`)

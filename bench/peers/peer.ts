@@ -23,7 +23,8 @@ export interface Peer {
 
 export interface PeerTimes {
   name: string
-  /** Milliseconds of one run, for each sample. If it failed, empty, with the reason in `why`. */
+  /**
+   * Milliseconds of one run, for each sample. If it failed, empty, with the reason in `why`. */
   times: number[]
   why?: string
 }
@@ -41,8 +42,11 @@ const MIN_SAMPLE_MS = 20
 /** If the first two runs take longer than this many milliseconds, the second is the only sample. */
 const SLOW = 20_000
 
-/** Milliseconds of one run, for each sample. The first run compiles; then runs are added to a sample until it is long enough. */
-export async function timesOf({ sample }: PreparedCase, budget: number): Promise<number[]> {
+/**
+ * Milliseconds of one run, for each sample. The first run compiles; then runs are added to a sample until it is long enough.
+ * `load`: milliseconds of runs before the first sample, which raise the clock rates of an idle GPU.
+ */
+export async function timesOf({ sample }: PreparedCase, budget: number, load = 0): Promise<number[]> {
   const start = performance.now()
   await sample(1)
   let rough = await sample(1)
@@ -53,6 +57,8 @@ export async function timesOf({ sample }: PreparedCase, budget: number): Promise
     await sample(repeats)
     rough = await sample(repeats)
   }
+  const loaded = performance.now() + load
+  while (performance.now() < loaded) await sample(repeats)
   const taken: number[] = []
   const end = performance.now() + budget
   while (taken.length < MIN_SAMPLES || (taken.length < MAX_SAMPLES && performance.now() < end))
@@ -76,6 +82,7 @@ export async function runPeer(
   cases: readonly PeerCase[],
   folder: string,
   budget: number,
+  load = 0,
 ): Promise<PeerReport> {
   await mkdir(folder, { recursive: true })
   const rows: PeerTimes[] = []
@@ -85,7 +92,7 @@ export async function runPeer(
       const ready = await peer.prepare(one)
       const result = await ready.result()
       await writeFile(resultFile(folder, i), new Uint8Array(result.buffer, result.byteOffset, result.byteLength))
-      rows.push({ name: one.name, times: await timesOf(ready, budget) })
+      rows.push({ name: one.name, times: await timesOf(ready, budget, load) })
       await ready.release?.()
     } catch (error) {
       rows.push({ name: one.name, times: [], why: messageOf(error).split('\n')[0] })

@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import type { Engine } from '../../engine/device/engine'
 import { messageOf, UserError } from '../../src/host/errors'
 import { childJson } from '../startup'
-import type { BenchFile, PeerRow } from '../results'
+import type { BenchFile, MacroRow, PeerRow } from '../results'
 import { spreadOf } from '../statistics'
 import { type PeerCase, peerCases } from './cases'
 import { prepareOurs } from './ours'
 import { installPeer, type PeerName, peerNames } from './packages'
+import { torchPeers } from './torch'
 import { type Peer, type PeerReport, resultFile, runPeer, timesOf } from './peer'
 
 export interface PeerOptions {
@@ -19,6 +20,9 @@ export interface PeerOptions {
   budget: number
   cli: string
 }
+
+/** Milliseconds of load before the samples of a case. The small set is for software adapters, which have no clock to raise. */
+const loadOf = ({ quick }: Pick<PeerOptions, 'quick'>) => (quick ? 0 : 1000)
 
 /** Maximum relative difference of results of the same operation. */
 const TOLERANCE = 1e-3
@@ -42,7 +46,7 @@ export async function peerProcess(
 ): Promise<PeerReport> {
   if (!Object.hasOwn(openers, name)) throw new UserError(`unknown peer "${name}"; there are ${peerNames.join(', ')}`)
   const peer = await openers[name as PeerName]()
-  return runPeer(peer, chosenPeerCases(options), folder, options.budget)
+  return runPeer(peer, chosenPeerCases(options), folder, options.budget, loadOf(options))
 }
 
 /** ‖theirs − ours‖ / ‖ours‖; Infinity if they cannot be compared. */
@@ -62,13 +66,38 @@ interface PeerResults {
   skipped: BenchFile['skipped']
 }
 
-/** Runs the chosen cases with our engine and all peers. @throws UserError if no peer can be installed */
+interface PeerHooks {
+  onCase(done: number, total: number, name: string): void
+  stop(): boolean
+  log(line: string): void
+}
+
+/**
+ * Runs the chosen cases with our engine and all peers. `known` are rows of whole runs that were measured before.
+ * @throws UserError if there is no peer to compare with
+ */
 export async function runPeers(
   engine: Engine,
   options: PeerOptions,
-  hooks: { onCase(done: number, total: number, name: string): void; stop(): boolean; log(line: string): void },
+  known: readonly MacroRow[],
+  hooks: PeerHooks,
 ): Promise<PeerResults> {
+  const torch = await torchPeers(engine, options, known, hooks)
+  try {
+    const { rows, skipped } = await runLibraries(engine, options, hooks)
+    return { rows: [...rows, ...torch.rows], skipped: [...skipped, ...torch.skipped] }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    const why = [error.message, ...torch.skipped.map(({ name, why }) => `${name}: ${why}`)].join('; ')
+    if (!torch.rows.length) throw new UserError(`no peer to compare with: ${why}`)
+    return { rows: torch.rows, skipped: [{ name: 'other libraries', why: error.message }, ...torch.skipped] }
+  }
+}
+
+/** The libraries of npm. @throws UserError if none can be installed */
+async function runLibraries(engine: Engine, options: PeerOptions, hooks: PeerHooks): Promise<PeerResults> {
   const cases = chosenPeerCases(options)
+  if (!cases.length) return { rows: [], skipped: [] }
   const [available, skipped]: [PeerName[], BenchFile['skipped']] = [[], []]
   for (const peer of peerNames) {
     try {
@@ -79,7 +108,7 @@ export async function runPeers(
       skipped.push({ name: peer, why: error.message })
     }
   }
-  if (!available.length) throw new UserError(`no peer to compare with: ${skipped.map(({ why }) => why).join('; ')}`)
+  if (!available.length) throw new UserError(skipped.map(({ why }) => why).join('; '))
   const folder = await mkdtemp(join(tmpdir(), 'wgsam-peers-'))
   try {
     const total = available.length + cases.length
@@ -102,7 +131,7 @@ export async function runPeers(
     for (const [i, one] of cases.entries()) {
       if (hooks.stop()) break
       hooks.onCase(available.length + i, total, one.name)
-      const mine = await runOurs(engine, one, options.budget).catch((error: Error) => error)
+      const mine = await runOurs(engine, one, options.budget, loadOf(options)).catch((error: Error) => error)
       if (mine instanceof Error) {
         skipped.push({ name: one.name, why: mine.message })
         continue
@@ -125,10 +154,10 @@ interface OurRun {
   result: Float32Array
 }
 
-async function runOurs(engine: Engine, one: PeerCase, budget: number): Promise<OurRun> {
+async function runOurs(engine: Engine, one: PeerCase, budget: number, load: number): Promise<OurRun> {
   const ready = await prepareOurs(engine, one)
   try {
-    return { result: await ready.result(), times: await timesOf(ready, budget) }
+    return { result: await ready.result(), times: await timesOf(ready, budget, load) }
   } finally {
     await ready.release?.()
   }

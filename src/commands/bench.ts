@@ -9,6 +9,8 @@ import { roofline } from '../../bench/roofline'
 import { type BenchOptions, chooseCases, findClock, runBench } from '../../bench/run'
 import { TOGGLES } from '../../bench/clock'
 import { benchTable } from '../../bench/table'
+import { targetTable } from '../../bench/targets'
+import { withPrecision } from '../../bench/precisions'
 import { tune, tuningJson, tuningTable } from '../../bench/tune'
 import { tuneCases } from '../../bench/tune-cases'
 import { UserError } from '../host/errors'
@@ -17,11 +19,13 @@ import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
 import { Progress } from '../host/progress'
 import { saveVariants } from '../host/kernel-tuning'
+import type { Engine } from '../../engine/device/engine'
 import type { Command } from '../cli/command'
+import { chosenPrecision, precisionOption } from './options/precision'
 import { nearest } from '../cli/nearest'
 import { flag, number, text, texts, type Values } from '../cli/options'
 
-const open = () => openEngine({ toggles: TOGGLES })
+const openAt = (values: Values) => () => openEngine({ toggles: TOGGLES, precision: chosenPrecision(values) })
 
 export const command: Command = {
   name: 'bench',
@@ -56,8 +60,14 @@ export const command: Command = {
     peers: {
       type: 'boolean',
       description:
-        'also measure TensorFlow.js and onnxruntime with the same shapes; downloads them (360 MB) the first time',
+        'also measure TensorFlow.js and onnxruntime with the same shapes (downloads them, 360 MB, the first time), and ' +
+        'PyTorch where python3 has it with CUDA',
     },
+    targets: {
+      type: 'boolean',
+      description: 'measure what has a target on an H100, and print the targets beside it',
+    },
+    ...precisionOption,
     compare: { type: 'boolean', description: 'compare two result files' },
     tune: {
       type: 'boolean',
@@ -85,12 +95,13 @@ docs/performance.md explains the results. Ctrl-C stops after the current measure
     if (flag(values, 'compare')) return compareFiles(paths, flag(values, 'json'))
     if (paths.length) throw new UserError(`"${paths[0]}": only --compare takes files`)
     const [profiled, once] = [text(values, 'profile'), text(values, 'once')]
-    if (profiled !== undefined) return profile(profiled, flag(values, 'json'))
+    const open = openAt(values)
+    if (profiled !== undefined) return profile(open, profiled, flag(values, 'json'))
     if (once !== undefined) {
       console.log(JSON.stringify(await startupTimes(macroNamed(once), open)))
       return
     }
-    if (flag(values, 'tune')) return tuneAdapter(flag(values, 'json'))
+    if (flag(values, 'tune')) return tuneAdapter(open, flag(values, 'json'))
     const peer = text(values, 'peer')
     if (peer === undefined) return measure(values)
     const { quick, filter, budget } = await benchOptions(values)
@@ -108,7 +119,7 @@ async function measure(values: Values): Promise<number> {
     console.error('\nstopping after this measurement; press Ctrl-C again to end at once'),
   )
   const progress = new Progress('bench', undefined)
-  const file = await runBench(open, options, {
+  const file = await runBench(openAt(values), options, {
     onCase: (done, total, name) => progress.update(done, name, total),
     stop: () => interrupt.requested,
     log: (line) => console.error(line),
@@ -121,7 +132,7 @@ async function measure(values: Values): Promise<number> {
   if (flag(values, 'json')) console.log(JSON.stringify(file, null, 1))
   else
     console.log(
-      `${benchTable(file)}\n\nresults: ${[out, ...(drawn ? [picture] : [])].map((f) => resolve(f)).join(', ')}`,
+      `${(options.targets ? targetTable : benchTable)(file)}\n\nresults: ${[out, ...(drawn ? [picture] : [])].map((f) => resolve(f)).join(', ')}`,
     )
   return file.interrupted ? 130 : 0
 }
@@ -131,10 +142,13 @@ async function benchOptions(values: Values): Promise<BenchOptions> {
   if (flag(values, 'quick') && flag(values, 'full')) throw new UserError('--quick and --full contradict each other')
   const seconds = number(values, 'seconds', { min: 0.001, max: 3600 }) ?? 0.5
   const filter = texts(values, 'filter')
-  const quick = flag(values, 'quick') || (!flag(values, 'full') && (await isSoftware()))
+  const quick = flag(values, 'quick') || (!flag(values, 'full') && (await isSoftware(openAt(values))))
   const peers = flag(values, 'peers')
+  const targets = flag(values, 'targets')
+  if (targets && (micro || macro || filter.length))
+    throw new UserError('--targets measures a list of its own: leave out --micro, --macro and --filter')
   const both = micro === macro && !peers
-  const choice = { micro: micro || both, macro: macro || both, quick, filter, cli: process.argv[1] }
+  const choice = { micro: micro || both, macro: macro || both, quick, filter, cli: process.argv[1], targets }
   if (text(values, 'peer') === undefined && !peers && !Object.values(chooseCases(choice)).some((list) => list.length))
     throw new UserError(
       `no benchmark has ${filter.map((part) => `"${part}"`).join(' or ')} in its name` +
@@ -145,7 +159,7 @@ async function benchOptions(values: Values): Promise<BenchOptions> {
   return { ...choice, peers, budget: { micro: 1000 * seconds, macro: 10_000 * seconds }, toggles: TOGGLES }
 }
 
-async function isSoftware(): Promise<boolean> {
+async function isSoftware(open: () => Promise<Engine>): Promise<boolean> {
   const engine = await open()
   const { software } = engine
   engine.destroy()
@@ -162,16 +176,16 @@ function macroNamed(name: string) {
   )
 }
 
-async function profile(name: string, json: boolean): Promise<void> {
+async function profile(open: () => Promise<Engine>, name: string, json: boolean): Promise<void> {
   const one = macroNamed(name)
-  const kernels = await profileMacro(await open(), one)
+  const kernels = await profileMacro(withPrecision(await open(), one.precision), one)
   console.log(json ? JSON.stringify(kernels, null, 1) : `${one.about}\n\n${profileTable(kernels)}`)
 }
 
 /** Milliseconds for each variant and shape in each round. */
 const TUNE_MS = 100
 
-async function tuneAdapter(json: boolean): Promise<number> {
+async function tuneAdapter(open: () => Promise<Engine>, json: boolean): Promise<number> {
   const engine = await open()
   const interrupt = interruption(() => console.error('\nstopping; nothing is saved'))
   const progress = new Progress('tuning', undefined)

@@ -11,7 +11,7 @@ import { cacheFolder } from './cache-folder'
 import { adapterKey } from './dawn'
 
 /** To be increased when kernels change so much that earlier measurements no longer apply. */
-const VERSION = 2
+const VERSION = 3
 
 const SavedVariants = v.object({
   version: v.literal(VERSION),
@@ -24,6 +24,10 @@ const TuningFile = v.record(v.string(), v.unknown())
 
 const fileOf = (cache = cacheFolder()): string => join(cache, 'tuning.json')
 
+/** Where the variants of an engine are kept: the precision decides which ones there are to choose from. */
+const keyOf = ({ device, matrixUnits, precision }: Engine): string =>
+  adapterKey(device.adapterInfo) + (matrixUnits ? ` / precision ${precision}` : '')
+
 /** The variants measured on this adapter; null if there are none, or none that this version and device can use. */
 export function savedVariants(engine: Engine, cache?: string): KernelVariants | null {
   let text: string
@@ -34,7 +38,7 @@ export function savedVariants(engine: Engine, cache?: string): KernelVariants | 
   }
   try {
     const all = v.parse(TuningFile, JSON.parse(text))
-    const { products: matmul, attention } = v.parse(SavedVariants, all[adapterKey(engine.device.adapterInfo)])
+    const { products: matmul, attention } = v.parse(SavedVariants, all[keyOf(engine)])
     const usable = [...Object.values(matmul), attention].every((variant) => canRun(variant, engine))
     return usable ? { matmul, attention } : null
   } catch {
@@ -44,7 +48,7 @@ export function savedVariants(engine: Engine, cache?: string): KernelVariants | 
 }
 
 /** Saves the variants measured on this adapter, next to those of other adapters. Returns the file's path. */
-export async function saveVariants({ device }: Engine, variants: KernelVariants, cache?: string): Promise<string> {
+export async function saveVariants(engine: Engine, variants: KernelVariants, cache?: string): Promise<string> {
   const path = fileOf(cache)
   const known = await readFile(path, 'utf8').then(
     (text) => v.safeParse(v.pipe(v.string(), v.parseJson(), TuningFile), text),
@@ -56,7 +60,7 @@ export async function saveVariants({ device }: Engine, variants: KernelVariants,
     attention: variants.attention,
     date: new Date().toISOString(),
   }
-  const all = { ...(known?.success && known.output), [adapterKey(device.adapterInfo)]: entry }
+  const all = { ...(known?.success && known.output), [keyOf(engine)]: entry }
   await writeFileAtomic(path, JSON.stringify(all, null, 1) + '\n')
   return path
 }
