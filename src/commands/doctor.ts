@@ -7,7 +7,7 @@ import { type AdapterWithUnits, engineOf, findAdapterWithUnits } from '../host/g
 import type { MatrixOutcome } from '../host/matrix-probe'
 import { cacheFolder } from '../host/cache-folder'
 import { amount } from '../host/progress'
-import { selfTest, type SelfTest } from '../host/selftest'
+import { matrixSelfTest, selfTest, type SelfTest } from '../host/selftest'
 import { installSwiftShader } from '../host/swiftshader'
 import { advice, inspectSystem, type System } from '../host/machine'
 import type { Command } from '../cli/command'
@@ -85,11 +85,11 @@ async function examineAdapter({ adapter, matrixUnits }: AdapterWithUnits, report
   if (report.features.subgroups) report.subgroupSizes = [info.subgroupMinSize ?? 0, info.subgroupMaxSize ?? 0]
   report.problems.push(...unmetLimits(adapter))
   if (report.problems.length) return
-  const device = await openDevice(adapter)
+  const device = await openDevice(adapter, !matrixUnits.attention)
   const engine = engineOf(device)
   report.matrixUnits = { ...matrixUnits, units: engine.matrixUnits }
   report.selfTest = await selfTest(engine)
-  if (engine.matrixUnits) report.selfTestHigh = await selfTest(engineOf(device, 'high'))
+  if (engine.matrixUnits) report.selfTestHigh = await matrixSelfTest(engineOf(device, 'high'))
   engine.destroy()
   if (report.selfTestHigh && !report.selfTestHigh.ok)
     report.problems.push(
@@ -145,9 +145,10 @@ function print({
 const selfTestText = ({ ok, error, milliseconds }: SelfTest) =>
   `${ok ? 'passed' : 'FAILED'}: relative error ${error.toExponential(1)}, ${Math.round(milliseconds)} ms`
 
-function matrixUnitsText({ units, why }: NonNullable<Report['matrixUnits']>): string {
+function matrixUnitsText({ units, why, attention }: NonNullable<Report['matrixUnits']>): string {
   if (!units) return `not used: ${why}`
-  return `yes, tried and enabled: f16 products with f32 sums, ${units.m}x${units.n}x${units.k}, subgroups of ${units.subgroupSize}`
+  const except = attention && `; not for attention: ${attention}`
+  return `yes, tried and enabled: f16 products with f32 sums, ${units.m}x${units.n}x${units.k}, subgroups of ${units.subgroupSize}${except}`
 }
 
 export const command: Command = {
@@ -163,7 +164,9 @@ export const command: Command = {
     },
     json: { type: 'boolean', description: 'print one JSON object' },
   },
-  details: 'The exit code is 0 if wgsam can run on this machine, otherwise 1.',
+  details:
+    'The exit code is 0 if wgsam can run on this machine, otherwise 1. Matrix units are tried anew; ' +
+    'the environment variable WGSAM_MATRIX_UNITS=off turns them off for all commands.',
   async run(values) {
     const report = await examine(text(values, 'adapter'), flag(values, 'install'))
     if (flag(values, 'json')) console.log(JSON.stringify(report, null, 2))

@@ -41,15 +41,20 @@ export function unmetLimits(adapter: GPUAdapter): string[] {
 
 /** The matrix units of devices, which only their adapters are sure to report. */
 const units = new WeakMap<GPUDevice, MatrixUnits | null>()
+/** Devices on whose matrix units attention cannot run. */
+const withoutAttention = new WeakSet<GPUDevice>()
 
 /** The matrix units that a device of `openDevice` was opened with. */
 export const matrixUnitsOf = (device: GPUDevice): MatrixUnits | null => units.get(device) ?? null
 
+/** False if attention must not use the matrix units of a device of `openDevice`. */
+export const attentionAllowed = (device: GPUDevice): boolean => !withoutAttention.has(device)
+
 /**
- * A device with the adapter's limits and all of its optional features.
+ * A device with the adapter's limits and all of its optional features. `attention`: whether its matrix units may compute that.
  * @throws UserError if the adapter's limits are too low
  */
-export async function openDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+export async function openDevice(adapter: GPUAdapter, attention = true): Promise<GPUDevice> {
   const missing = unmetLimits(adapter)
   if (missing.length)
     throw new UserError(`the limits of ${adapterName(adapter)} are too low for wgsam: ${missing.join('; ')}`)
@@ -60,5 +65,6 @@ export async function openDevice(adapter: GPUAdapter): Promise<GPUDevice> {
     requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
   })
   units.set(device, found)
+  if (!attention) withoutAttention.add(device)
   return device
 }

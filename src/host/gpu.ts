@@ -4,7 +4,7 @@ import { findMatrixUnits } from '../../engine/device/matrix-units'
 import type { Precision } from '../../engine/device/precision'
 import { isSoftwareAdapter } from '../../engine/device/software-adapter'
 import { adapterKey, type AdapterChoice, adapterName, requestAdapter } from './dawn'
-import { matrixUnitsOf, openDevice } from './device'
+import { attentionAllowed, matrixUnitsOf, openDevice } from './device'
 import { messageOf, UserError } from './errors'
 import { waitWithNaps } from './idle-wait'
 import { savedVariants } from './kernel-tuning'
@@ -52,6 +52,8 @@ export function engineOf(device: GPUDevice, precision?: Precision): Engine {
   if (forced) return engine
   const saved = savedVariants(engine)
   if (saved) engine.variants = saved
+  if (engine.variants.attention === 'matrix' && !attentionAllowed(device))
+    engine.variants = { ...engine.variants, attention: 'shared' }
   return engine
 }
 
@@ -63,8 +65,8 @@ export interface EngineChoice extends AdapterChoice {
 export async function openEngine({ precision, ...choice }: EngineChoice = {}): Promise<Engine> {
   const found = await findAdapterWithUnits(choice)
   if (!found) throw new UserError('no WebGPU adapter was found on this machine; `wgsam doctor` says what to install')
-  const { adapter, plain } = found
-  const device = await openDevice(adapter).catch((error) => {
+  const { adapter, plain, matrixUnits } = found
+  const device = await openDevice(adapter, !matrixUnits.attention).catch((error) => {
     if (!plain || error instanceof UserError) throw error
     console.error(`wgsam: the matrix units of ${adapterName(adapter)} are not used: ${messageOf(error)}`)
     return openDevice(plain)

@@ -25,12 +25,16 @@ export interface ProbeReport {
   works: boolean
   /** Why not. */
   why: string
+  /** Why attention cannot run on them, though products can; empty or missing if it can. */
+  attention?: string
 }
 
 export interface MatrixOutcome {
   works: boolean
   /** Why not; empty if they work. */
   why: string
+  /** Why attention cannot run on them; empty if it can. */
+  attention: string
   /** When they were tried, as ISO text; null if they were not. */
   tried: string | null
 }
@@ -54,6 +58,7 @@ const Remembered = v.object({
   version: v.literal(VERSION),
   works: v.boolean(),
   why: v.string(),
+  attention: v.optional(v.string(), ''),
   tried: v.pipe(v.string(), v.isoTimestamp()),
 })
 const ProbeFile = v.record(v.string(), v.unknown())
@@ -77,27 +82,30 @@ export async function probeMatrixUnits(
   choice: AdapterChoice,
   { cache, again = false, run = inProcess }: ProbeOptions = {},
 ): Promise<MatrixOutcome> {
-  const not = (why: string): MatrixOutcome => ({ works: false, why, tried: null })
+  const not = (why: string): MatrixOutcome => ({ works: false, why, attention: '', tried: null })
   if (isSoftwareAdapter(info)) return not('a software adapter has none')
   if (!matrixUnitsWanted()) return not(`${VARIABLE}=off`)
   const path = fileOf(cache)
   const known = await readProbes(path)
   const remembered = v.safeParse(Remembered, known[keyOf(info)])
   if (remembered.success && !again) {
-    const { works, why, tried } = remembered.output
-    if (works || Date.now() - Date.parse(tried) < FAILURE_MS) return { works, why, tried }
+    const { version: _, ...outcome } = remembered.output
+    const whole = outcome.works && !outcome.attention
+    if (whole || Date.now() - Date.parse(outcome.tried) < FAILURE_MS) return outcome
   }
   const report = await run({ ...choice, toggles: [...(choice.toggles ?? []), ...MATRIX_TOGGLES] })
   if (report.adapter && report.adapter !== adapterKey(info))
     return not(`with experimental features enabled another adapter is chosen, ${report.adapter}`)
   const tried = new Date().toISOString()
-  const { works, why } = report
-  const entry: v.InferOutput<typeof Remembered> = { version: VERSION, works, why, tried }
+  const { works, why, attention = '' } = report
+  const entry: v.InferOutput<typeof Remembered> = { version: VERSION, works, why, attention, tried }
+  if (attention && !again)
+    console.error(`wgsam: attention does not use the matrix units of this GPU: ${attention}. See \`wgsam doctor\`.`)
   if (!works && !again) console.error(`wgsam: the matrix units of this GPU are not used: ${why}. See \`wgsam doctor\`.`)
   const all = { ...(await readProbes(path)), [keyOf(info)]: entry }
   // a cache folder that cannot be written costs a probe each time, nothing else
   await writeFileAtomic(path, JSON.stringify(all, null, 1) + '\n').catch(() => {})
-  return { works, why, tried }
+  return { works, why, attention, tried }
 }
 
 async function readProbes(path: string): Promise<Record<string, unknown>> {

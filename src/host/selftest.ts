@@ -1,7 +1,12 @@
-/** @file The self-test of `wgsam doctor`: a linear layer with LoRA, forward and backward, compared with float64 on the CPU. */
+/**
+ * @file The self-tests of `wgsam doctor`: a linear layer with LoRA, forward and backward, compared with float64 on the CPU; and
+ * on matrix units the same layer and attention, which decide whether those are used at all (matrix-probe-process.ts).
+ */
 import type { Engine } from '../../engine/device/engine'
 import { Graph } from '../../engine/graph/graph'
+import { attention } from '../../engine/ops/attention'
 import { linear } from '../../engine/ops/linear'
+import { windowMap } from '../../engine/ops/windows'
 
 export interface SelfTest {
   ok: boolean
@@ -11,12 +16,69 @@ export interface SelfTest {
   milliseconds: number
 }
 
-const TOLERANCE = { highest: 1e-5, high: 3e-3 } as const
+/** Without matrix units, and on them in each precision. */
+const TOLERANCE = { f32: 1e-5, highest: 3e-5, high: 3e-3 } as const
+
+/** Rows, input and output columns, and rank: odd ones, and some that kernels for matrix units take, with ragged edges. */
+const SIZES = { f32: [67, 45, 83, 3], matrix: [132, 76, 140, 4] } as const
+
+/** As selfTest, by the kernels for matrix units, which would leave a layer of this size to others. */
+export async function matrixSelfTest(engine: Engine): Promise<SelfTest> {
+  const usual = engine.variants
+  engine.variants = { ...usual, ...{ matrixWork: 0 } }
+  try {
+    return await selfTest(engine, 'matrix')
+  } finally {
+    engine.variants = usual
+  }
+}
+
+/**
+ * ‖a − b‖ / ‖b‖ of attention on matrix units, a, and by the f32 kernels for GPUs, b: the maximum over the output and the
+ * gradient, for windows with relative positions. An error of TF32's size is to be expected.
+ */
+export async function attentionSelfTest(engine: Engine): Promise<SelfTest> {
+  const start = performance.now()
+  const usual = engine.variants
+  const compute = async (variant: 'matrix' | 'shared') => {
+    engine.variants = { ...usual, attention: variant }
+    const g = new Graph(engine, true)
+    const [side, window, heads, head] = [9, 6, 2, 64]
+    const map = windowMap(engine, { batch: 1, height: side, width: side, window })
+    const qkv = g.input('qkv', [map.tokens + (map.pads ? 1 : 0), 3 * heads * head])
+    qkv.requiresGrad = true
+    const dy = g.input('dy', [map.tokens, heads * head])
+    const tables = [1, 2].map((i) => g.input(`table ${i}`, [2 * window - 1, head]))
+    const y = g.keep(attention(g, qkv, { heads, map, relPos: { h: tables[0], w: tables[1] } }))
+    g.backward(y, dy)
+    const gradient = g.keep(g.gradientOf(qkv)!)
+    const program = await g.compile()
+    program.poison()
+    for (const [i, tensor] of [qkv, dy, ...tables].entries())
+      program.write(
+        tensor,
+        Float32Array.from({ length: tensor.size }, (_, at) => Math.sin((0.7 + 0.13 * i) * (at + 1))),
+      )
+    program.run()
+    const results = [await program.read(y), await program.read(gradient)]
+    program.destroy()
+    return results
+  }
+  try {
+    const expected = await compute('shared')
+    const got = await compute('matrix')
+    const error = Math.max(...expected.map((e, i) => distance(got[i], Float64Array.from(e))))
+    return { ok: error < TOLERANCE.high, error, milliseconds: performance.now() - start }
+  } finally {
+    engine.variants = usual
+  }
+}
 
 /** Computes y = x·Wᵀ + b + s·(x·Aᵀ)·Bᵀ and its gradients with odd sizes. @throws the errors that the device reports */
-export async function selfTest(engine: Engine): Promise<SelfTest> {
+export async function selfTest(engine: Engine, sizes: keyof typeof SIZES = 'f32'): Promise<SelfTest> {
   const start = performance.now()
-  const [m, k, n, r, scale] = [67, 45, 83, 3, 0.5]
+  const [m, k, n, r] = SIZES[sizes]
+  const scale = 0.5
   const wave = (length: number, step: number) => Float32Array.from({ length }, (_, i) => Math.sin(step * (i + 1)))
   const [x, w, b, loraA, loraB, dy] = [m * k, n * k, n, r * k, n * r, m * n].map((size, i) =>
     wave(size, 0.7 + 0.13 * i),
@@ -70,7 +132,11 @@ export async function selfTest(engine: Engine): Promise<SelfTest> {
     ),
   ]
   const error = Math.max(...expected.map((e, i) => distance(got[i], e)))
-  return { ok: error < TOLERANCE[engine.precision], error, milliseconds: performance.now() - start }
+  return {
+    ok: error < TOLERANCE[sizes === 'f32' ? 'f32' : engine.precision],
+    error,
+    milliseconds: performance.now() - start,
+  }
 }
 
 function dot(length: number, term: (j: number) => number): number {
