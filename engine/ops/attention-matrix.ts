@@ -23,7 +23,7 @@ const TILE = 32
 /** Maximum head dimension: four matrices. */
 const MAX_HEAD = 64
 /** Bytes of workgroup memory that each kernel takes at most. */
-export const WORKGROUP_BYTES = 28_672
+const WORKGROUP_BYTES = 28_672
 
 /**
  * True if the engine asks for matrix units and the kernels can compute this attention: heads of at most 64 channels, and

@@ -11,7 +11,7 @@ import { MATRIX_FEATURES } from '../../engine/device/matrix-units'
 import type { Shader } from '../../engine/device/shader'
 import { MINIMUM_LIMITS } from '../../src/host/device'
 import { loadShader, reflect } from '../../scripts/wgsl-plugin.mjs'
-import { openNullEngine } from '../support/null-engine'
+import { compileForMatrixUnits, openNullEngine } from '../support/null-engine'
 
 const gpu = create(['backend=null'])
 // held for ever: the process crashes when create()'s object is collected
@@ -23,7 +23,9 @@ const floor = new Engine(device)
 async function compileAll(shader: Shader, engine: Engine = floor): Promise<void> {
   const entries = Object.keys(shader.entries)
   if (!entries.length) throw new Error(`${shader.name}.wgsl has no entry point`)
-  await Promise.all(entries.map((entry) => engine.pipeline(shader, entry)))
+  const compile = (entry: string) =>
+    engine === floor ? engine.pipeline(shader, entry) : compileForMatrixUnits(engine, shader, entry)
+  await Promise.all(entries.map(compile))
 }
 
 /** What naga, the compiler of Firefox and Deno, does not take, or the floor does not have. */

@@ -2,6 +2,7 @@
 import { create, globals } from 'webgpu'
 import { Engine } from '../../engine/device/engine'
 import { MATRIX_FEATURES } from '../../engine/device/matrix-units'
+import type { Shader } from '../../engine/device/shader'
 import { LIMITS } from '../../src/host/device'
 
 const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
@@ -19,4 +20,25 @@ export async function openNullEngine(): Promise<Engine> {
     requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
   })
   return new Engine(device)
+}
+
+/** Bytes of workgroup memory of the smallest adapters with matrix units. */
+const WORKGROUP_BYTES = 32_768
+
+/**
+ * Compiles an entry point that needs matrix units. The null backend has 16 KiB of workgroup memory only, and that is the last
+ * thing that Dawn checks, so up to 32 KiB are no error here. @throws Error if the entry point does not compile, or needs more
+ */
+export async function compileForMatrixUnits(
+  engine: Engine,
+  shader: Shader,
+  entry: string,
+  constants: Record<string, number> = {},
+): Promise<void> {
+  try {
+    await engine.pipeline(shader, entry, constants)
+  } catch (error) {
+    const [, bytes] = /total use of workgroup storage \((\d+) bytes\) is larger/.exec((error as Error).message) ?? []
+    if (!bytes || Number(bytes) > WORKGROUP_BYTES) throw error
+  }
 }
