@@ -3,17 +3,16 @@
 // threshold: bilinear (align_corners false) from (side, side) to the input square, cropped to its valid part, then bilinear to
 //   the image. A lane writes one word, 32 pixels of a row, the first at a multiple of 32 of the image: to `bits` the pixels
 //   above `middle`, to `parts` how many are above `above` (low 16 bits) and above `below` (high 16 bits). About 20 FLOPs and 1
-//   to 2 reads a pixel, because interpolated columns are reused for the pixels to their right. Grid: grid1d(words, 64).
+//   to 2 reads a pixel, because interpolated columns are reused for the pixels to their right. A lane computes words at a distance
+//   of the number of lanes.
 // measure: for each job the sums over its words and the box of its bits, in eight words: above, below, area, x0, y0, x1, y1
-//   (inclusive; x1 < x0 for an empty mask), 0. Grid: grid1d(jobs, 1).
+//   (inclusive; x1 < x0 for an empty mask), 0. Grid: at least as many workgroups as jobs.
 //
-// A job is one mask's part of the image, whole words wide; jobs are stored one after the other in `bits` and `parts`. `axes`
+// `state` holds the number of jobs and of their words (mask-rounds.wgsl). A job is one mask's part of the image, whole words wide; jobs are stored one after the other in `bits` and `parts`. `axes`
 // holds for each output coordinate the input coordinate at or before it, and the bits of the f32 weight of the next one: for
 // the image's columns, the image's rows, the valid part's columns, the valid part's rows.
 
 struct Params {
-  words: u32, // of all jobs
-  jobs: u32,
   side: u32,
   width: u32, // of the image
   height: u32,
@@ -42,6 +41,7 @@ struct Job {
 @group(0) @binding(6) var<storage, read> made: array<u32>; // `bits`, written by threshold
 @group(0) @binding(7) var<storage, read> counted: array<u32>; // `parts`, written by threshold
 @group(0) @binding(8) var<storage, read_write> measures: array<u32>;
+@group(0) @binding(9) var<storage, read> state: array<u32>; // jobs at 1, words at 2
 
 // use: box, workgroup-index
 
@@ -60,7 +60,7 @@ fn lerp(a: f32, b: f32, share: f32) -> f32 {
 // the job of a word, by binary search
 fn job_of(word: u32) -> u32 {
   var first = 0u;
-  var last = params.jobs - 1u;
+  var last = state[1] - 1u;
   while (first < last) {
     let middle = (first + last + 1u) / 2u;
     if (jobs[middle].start <= word) { first = middle; } else { last = middle - 1u; }
@@ -86,14 +86,7 @@ fn input_column(x: u32) -> f32 {
   return lerp(low.x, low.y, bitcast<f32>(axis.y));
 }
 
-@compute @workgroup_size(64)
-fn threshold(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let i = workgroup_index(group, groups) * 64u + lane;
-  if (i >= params.words) { return; }
+fn threshold_word(i: u32) {
   let job = jobs[job_of(i)];
   let local = i - job.start;
   let y_axis = axes[params.width + job.row + local / job.columns];
@@ -127,6 +120,16 @@ fn threshold(
   parts[i] = counts;
 }
 
+@compute @workgroup_size(64)
+fn threshold(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let step = groups.x * groups.y * 64u;
+  for (var i = workgroup_index(group, groups) * 64u + lane; i < state[2]; i += step) { threshold_word(i); }
+}
+
 var<workgroup> sums: array<vec3u, 256>;
 var<workgroup> corners: array<vec4u, 256>;
 
@@ -137,7 +140,7 @@ fn measure(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = workgroup_index(group, groups);
-  if (index >= params.jobs) { return; }
+  if (index >= state[1]) { return; }
   let job = jobs[index];
   var sum = vec3u(0u);
   var box = vec4u(0xffffffffu, 0xffffffffu, 0u, 0u);

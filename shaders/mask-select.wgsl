@@ -1,7 +1,8 @@
 // Which masks of a decoder pass are kept, and which part of their logits. Integers, so the results are exact; no atomics.
 //
 // select: lists the places p 4 + t (t from `first`, `tokens` of them) of iou (P, 4) that are above the threshold, in ascending
-//   order: list[0] is their number, list[1..] are the places. One workgroup, by prefix sums over 256 places at a time. Grid: 1.
+//   order: list[0] is their number, list[1..] are the places. One workgroup, by prefix sums over 256 places at a time. Rounds (mask-rounds.wgsl)
+//   then begin at the place `begin`. Grid: 1.
 // window: for each listed place the smallest box of its logits (P, 4, side, side) that holds all above `lowest`. found[0] is
 //   the number of places; from found[8] on there are eight words a place: place, x0, y0, x1, y1 (inclusive; x1 < x0 if there is
 //   none), the IoU's bits, 0, 0. Reads side^2 floats a place. Grid: at least as many workgroups as places.
@@ -14,6 +15,7 @@ struct Params {
   all: u32, // 1: all places, whatever their IoU
   threshold: f32,
   lowest: f32,
+  begin: u32, // the first place that is not done yet
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -22,6 +24,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> places: array<u32>; // `list`, written by select
 @group(0) @binding(4) var<storage, read> logits: array<f32>;
 @group(0) @binding(5) var<storage, read_write> found: array<u32>;
+@group(0) @binding(6) var<storage, read_write> state: array<u32>; // of the rounds, see mask-rounds.wgsl
 
 // use: box
 
@@ -51,7 +54,10 @@ fn select(@builtin(local_invocation_index) lane: u32) {
     total += sums[255];
     workgroupBarrier();
   }
-  if (lane == 0u) { list[0] = total; }
+  if (lane == 0u) {
+    list[0] = total;
+    state[0] = params.begin;
+  }
 }
 
 @compute @workgroup_size(256)

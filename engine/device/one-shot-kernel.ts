@@ -32,6 +32,16 @@ export class OneShotKernel {
    * @throws Error if a tensor or parameter is missing, or the grid is over the device's limit
    */
   run(tensors: Record<string, Tensor>, params: UniformValues, grid: Grid): void {
+    const { device } = this.engine
+    const encoder = device.createCommandEncoder()
+    const pass = encoder.beginComputePass()
+    this.encode(pass, tensors, params, grid)
+    pass.end()
+    device.queue.submit([encoder.finish()])
+  }
+
+  /** As `run`, in a pass that the caller submits before this kernel is used again with other parameters. */
+  encode(pass: GPUComputePassEncoder, tensors: Record<string, Tensor>, params: UniformValues, grid: Grid): void {
     const { entry, label, pipeline, uniform } = this
     const { device } = this.engine
     const groups = checkedGrid(device, label, grid)
@@ -43,13 +53,9 @@ export class OneShotKernel {
       if (!tensors[name]) throw new Error(`${label}: nothing is bound to "${name}"`)
       return bindTensor(device, label, binding, tensors[name])
     })
-    const encoder = device.createCommandEncoder()
-    const pass = encoder.beginComputePass()
     pass.setPipeline(pipeline.pipeline)
     pass.setBindGroup(0, device.createBindGroup({ label, layout: pipeline.layout, entries }))
     pass.dispatchWorkgroups(...groups)
-    pass.end()
-    device.queue.submit([encoder.finish()])
   }
 
   destroy(): void {

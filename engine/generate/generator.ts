@@ -85,6 +85,11 @@ export class MaskGenerator {
     }
   }
 
+  /** Decoder passes that are submitted before the masks of the first of them are awaited: affects speed only. */
+  set inFlight(passes: number) {
+    this.runner.inFlight = passes
+  }
+
   /** Releases the generator's GPU memory, but not the model's. */
   destroy(): void {
     this.runner.destroy()

@@ -1,4 +1,4 @@
-/** @file Encodes a region of an image and prompts the model in it, one decoder pass after the other. */
+/** @file Encodes a region of an image and prompts the model in it, in passes of the decoder of which several are in flight. */
 import { Predictor } from '../sam/predictor'
 import { PromptMapReader } from '../sam/prompt-map-reader'
 import type { PromptMaps } from '../sam/prompt-maps'
@@ -8,7 +8,7 @@ import { resizeLongest } from '../image/model-input'
 import { type Region, regionSize, sameRegion } from '../image/box'
 import type { Size } from '../image/size'
 import type { RejectedCounts, DecodedMask, MaskThresholds } from './decoded-mask'
-import { MaskReader } from './mask-reader'
+import { MaskReader, type SubmittedPass } from './mask-reader'
 import { RegionPrompts } from './region-prompts'
 import { BOX_SLOTS, POINT_SLOTS, type Prompt, promptEntries, type TokenRange } from './prompt'
 
@@ -29,14 +29,24 @@ export interface PromptMapSource {
   destroy(): void
 }
 
+/**
+ * Decoder passes that are submitted before the masks of the first of them are awaited, so that the GPU computes while the host reads,
+ * packs and compares masks. A software adapter computes on the same processor.
+ */
+const IN_FLIGHT = { gpu: 3, software: 1 }
+
 export class RegionRunner {
   private current: { image: RgbImage; region: Region } | null = null
+  /** See IN_FLIGHT: affects speed only. */
+  inFlight: number
 
   private constructor(
     private readonly predictor: Predictor,
     private readonly reader: MaskReader,
     private readonly maps: PromptMapSource | null,
-  ) {}
+  ) {
+    this.inFlight = IN_FLIGHT[predictor.model.engine.software ? 'software' : 'gpu']
+  }
 
   /**
    * @param prompts maximum number per decoder pass
@@ -109,17 +119,31 @@ export class RegionRunner {
     onMasks: (masks: DecodedMask[], prompts: number) => Promise<void> | void,
     signal?: AbortSignal,
   ): Promise<void> {
-    const { predictor, reader, valid, current } = this
+    const { predictor, reader, valid, current, inFlight } = this
     const { width, height } = regionSize(current!.region)
-    for (let start = 0; start < prompts.length; start += predictor.prompts) {
-      signal?.throwIfAborted()
-      const batch = prompts.slice(start, start + predictor.prompts)
+    const pending: { start: number; batch: readonly Prompt[]; pass: SubmittedPass }[] = []
+    const decode = (batch: readonly Prompt[]) =>
       predictor.submit(promptEntries(batch, predictor.slots, [valid.width / width, valid.height / height]))
-      const masks = await reader.read(predictor.results, batch.length, thresholds, counts, tokens)
+    const finishNext = async () => {
+      const { start, batch, pass } = pending.shift()!
+      const masks = await reader.finish(pass, counts, () => decode(batch))
       await onMasks(
         masks.map((mask) => ({ ...mask, prompt: start + mask.prompt })),
         batch.length,
       )
+    }
+    for (let start = 0; start < prompts.length; start += predictor.prompts) {
+      signal?.throwIfAborted()
+      const batch = prompts.slice(start, start + predictor.prompts)
+      decode(batch)
+      const { results } = predictor
+      const pass = reader.submit({ results, prompts: batch.length, thresholds, tokens })
+      pending.push({ start, batch, pass })
+      while (pending.length >= inFlight) await finishNext()
+    }
+    while (pending.length) {
+      signal?.throwIfAborted()
+      await finishNext()
     }
     await predictor.checkFinite()
   }

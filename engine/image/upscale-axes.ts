@@ -38,6 +38,23 @@ export class UpscaleAxes {
   }
 
   /**
+   * `reached` as a table for a shader, four numbers for each column, then each row of logits: the first output of the input's valid
+   * part that interpolates it or one after it, and one past the last that interpolates it or one before it; the same two of the
+   * image. The outputs of a range of logits go from the first of its first to the last of its last, if there are any.
+   */
+  reachTable(): Uint32Array {
+    const table = new Uint32Array(8 * this.side)
+    for (const axis of [0, 1] as const) {
+      const [input, image] = [this.toInput[axis].low, this.toImage[axis].low]
+      for (let i = 0; i < this.side; i++) {
+        const [first, end] = [countBelow(input, i - 1), countBelow(input, i + 1)]
+        table.set([first, end, countBelow(image, first - 1), countBelow(image, end)], 4 * (axis * this.side + i))
+      }
+    }
+    return table
+  }
+
+  /**
    * All four tables as the shader reads them, one pair an output: index of its first input (u32), weight of its second
    * (f32). First the image's columns and rows, then those of the valid part.
    */
@@ -57,16 +74,17 @@ export class UpscaleAxes {
 
 /** The outputs that interpolate any input of a range; null if there are none. */
 function reachedOutputs({ low }: BilinearAxis, [first, last]: Range): Range | null {
-  // `low` is sorted: binary search
-  const countBelow = (limit: number) => {
-    let [from, to] = [0, low.length]
-    while (from < to) {
-      const middle = (from + to) >> 1
-      if (low[middle] < limit) from = middle + 1
-      else to = middle
-    }
-    return from
-  }
-  const [start, end] = [countBelow(first - 1), countBelow(last + 1) - 1]
+  const [start, end] = [countBelow(low, first - 1), countBelow(low, last + 1) - 1]
   return start <= end ? [start, end] : null
+}
+
+/** The number of values below a limit, in sorted ones. */
+function countBelow(sorted: ArrayLike<number>, limit: number): number {
+  let [from, to] = [0, sorted.length]
+  while (from < to) {
+    const middle = (from + to) >> 1
+    if (sorted[middle] < limit) from = middle + 1
+    else to = middle
+  }
+  return from
 }

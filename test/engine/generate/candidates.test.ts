@@ -112,6 +112,15 @@ test('the number of points per batch changes nothing', async () => {
   assert.equal(await generate({ pointsPerBatch: 7 }), all)
 })
 
+test('passes in flight give the same candidates, also if they need more rounds than the one before', async () => {
+  const generator = await MaskGenerator.create(model, { ...open, pointsPerBatch: 4 })
+  for (const passes of [2, 4]) {
+    generator.inFlight = passes
+    assert.equal(await generator.candidates(image), all)
+  }
+  generator.destroy()
+})
+
 test('progress ends at the total, and an aborted run throws the reason', async () => {
   const seen: number[][] = []
   await generate({ pointsPerBatch: 10 }, { onProgress: (...both: number[]) => seen.push(both) })
