@@ -11,7 +11,18 @@ export interface DecoderArchitecture {
   mlpDim: number
 }
 
-export interface VitArchitecture {
+/** How pixels are normalised: (x − mean) / std, red, green and blue on 0..255. */
+export interface PixelNorm {
+  mean: readonly [number, number, number]
+  std: readonly [number, number, number]
+}
+
+interface CommonArchitecture {
+  /** Undefined: as the public SAM models, see PIXEL_MEAN. */
+  pixels?: PixelNorm
+}
+
+export interface VitArchitecture extends CommonArchitecture {
   kind: 'vit'
   /** Side of the square input that the checkpoint was trained at, pixels. */
   imageSize: number
@@ -33,8 +44,13 @@ export interface VitArchitecture {
   decoder: DecoderArchitecture
 }
 
-export interface TinyVitArchitecture {
+export interface TinyVitArchitecture extends CommonArchitecture {
   kind: 'tiny_vit'
+  /**
+   * Stride of the two convolutions before the first stage: 2 by default, with kernels of 3x3 (MobileSAM); 1 with kernels of 1x1
+   * (LiteMedSAM), whose embedding is four times as fine.
+   */
+  stemStride?: 1 | 2
   /** Side of the square input that the checkpoint was trained at, pixels. */
   imageSize: number
   /** Channels of each stage. Stage 0 is convolutional. */
@@ -53,19 +69,22 @@ export interface TinyVitArchitecture {
 export type Architecture = VitArchitecture | TinyVitArchitecture
 
 /** Side in input pixels of one cell of the image embedding. */
-const EMBEDDING_STRIDE = 16
+const embeddingStride = (architecture: Architecture): number =>
+  architecture.kind === 'tiny_vit' && architecture.stemStride === 1 ? 4 : 16
+
 /** Side in input pixels of one pixel of a mask: the decoder upscales the embedding by four. */
-const MASK_STRIDE = EMBEDDING_STRIDE / 4
+export const maskStride = (architecture: Architecture): number => embeddingStride(architecture) / 4
 
 /** Side of the square image embedding, in cells, at an input size in pixels. */
-export const embeddingSide = (inputSize: number): number => inputSize / EMBEDDING_STRIDE
+export const embeddingSide = (architecture: Architecture, inputSize: number): number =>
+  inputSize / embeddingStride(architecture)
 
 /** Side of the square mask logits that the decoder returns, in pixels, at an input size in pixels. */
-export const maskSide = (inputSize: number): number => inputSize / MASK_STRIDE
+export const maskSide = (architecture: Architecture, inputSize: number): number => inputSize / maskStride(architecture)
 
 /** @throws Error if the model cannot run at this input size, in pixels */
 export function checkInputSize(architecture: Architecture, size: number): void {
-  const step = architecture.kind === 'vit' ? architecture.patch : EMBEDDING_STRIDE
+  const step = architecture.kind === 'vit' ? architecture.patch : embeddingStride(architecture)
   if (!Number.isInteger(size) || size < 2 * step || size % step)
     throw new Error(`input size ${size}: it must be a multiple of ${step}, from ${2 * step}`)
 }

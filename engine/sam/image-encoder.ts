@@ -105,7 +105,7 @@ export function vitParts({ architecture, blocks, neck: n }: VitEncoder, size: nu
     ...shape,
     record: (g, x, batch) => g.segment(encoderSegment(i), () => [vitBlock(g, block, x, { batch, grid, heads })])[0],
   }))
-  return [...parts, neckPart(n, shape, embeddingSide(size))]
+  return [...parts, neckPart(n, shape, embeddingSide(architecture, size))]
 }
 
 /** One block: x (batch·grid², dim) to the same shape. Exported for tests against golden blocks. */

@@ -82,7 +82,7 @@ export class SamModel {
       architecture.kind === 'vit' ? await loadVit(loader, architecture, size) : await loadTinyVit(loader, architecture)
     const promptEncoder = await loadPromptEncoder(loader, architecture.decoder.dim)
     const decoder = await loadMaskDecoder(loader, architecture.decoder)
-    const side = embeddingSide(size)
+    const side = embeddingSide(architecture, size)
     const g = new Graph(engine)
     const encoding = g.keep(densePosition(g, { height: side, width: side, gaussian: promptEncoder.gaussian }))
     const program = await g.compile()
@@ -104,12 +104,12 @@ export class SamModel {
 
   /** Side of the square image embedding, in cells. */
   get side(): number {
-    return embeddingSide(this.inputSize)
+    return embeddingSide(this.architecture, this.inputSize)
   }
 
-  /** Side of the square mask logits, in pixels: four times `side`, a quarter of `inputSize`. */
+  /** Side of the square mask logits, in pixels: four times `side`; a quarter of `inputSize` in the public SAM models. */
   get maskSide(): number {
-    return maskSide(this.inputSize)
+    return maskSide(this.architecture, this.inputSize)
   }
 
   /**
@@ -128,7 +128,8 @@ export class SamModel {
   encodeUpTo(g: Graph, raw: Tensor, sizes: Tensor, end: number): Tensor {
     const { encoder, inputSize: size, parts } = this
     const batch = raw.shape[0]
-    const images = normalizeImage(g, raw, sizes, PIXEL_MEAN, PIXEL_STD)
+    const { mean, std } = this.architecture.pixels ?? { mean: PIXEL_MEAN, std: PIXEL_STD }
+    const images = normalizeImage(g, raw, sizes, mean, std)
     const stem =
       encoder.kind === 'vit' ? vitStem(g, encoder, images, size) : tinyVitStem(g, encoder, images, batch, size)
     return parts.slice(0, end).reduce((x, part) => part.record(g, x, batch), stem)

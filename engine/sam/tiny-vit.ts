@@ -135,8 +135,15 @@ interface GridShape {
   side: number
 }
 
-/** images (batch, size, size, 3), normalised and padded, to tokens (batch·(size/4)², channels of stage 0). */
-export function tinyVitStem(g: Graph, { stem }: TinyVitEncoder, images: Tensor, batch: number, size: number): Tensor {
+const stemStride = ({ architecture }: TinyVitEncoder) => architecture.stemStride ?? 2
+
+/** images (batch, size, size, 3), normalised and padded, to tokens (batch·side², channels of stage 0), see stemSide. */
+export function tinyVitStem(g: Graph, encoder: TinyVitEncoder, images: Tensor, batch: number, size: number): Tensor {
+  const { stem } = encoder
+  if (stemStride(encoder) === 1) {
+    const pixels = images.reshape(batch * size * size, 3)
+    return linear(g, linear(g, pixels, stem[0], { activation: 'gelu' }), stem[1])
+  }
   let side = size
   return stem.reduce((x, layer, i) => {
     const y = conv3x3(g, x, { batch, height: side, width: side, stride: 2, ...layer })
@@ -145,10 +152,14 @@ export function tinyVitStem(g: Graph, { stem }: TinyVitEncoder, images: Tensor, 
   }, images)
 }
 
+/** Side of the first stage's grid: a quarter of the input's with strides of 2. */
+const stemSide = (encoder: TinyVitEncoder, size: number): number =>
+  encoder.stem.reduce((length) => Math.ceil(length / stemStride(encoder)), size)
+
 /** The blocks, the patch merges between stages, and the neck, at an input size in pixels. */
 export function tinyVitParts(encoder: TinyVitEncoder, size: number): EncoderPart[] {
   const { dims, heads, windows } = encoder.architecture
-  let side = encoder.stem.reduce((length) => Math.ceil(length / 2), size)
+  let side = stemSide(encoder, size)
   const parts: EncoderPart[] = []
   const part = (path: string, channels: number, build: (g: Graph, x: Tensor, batch: number) => Tensor) => {
     const segment = encoderSegment(parts.length)

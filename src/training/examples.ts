@@ -1,5 +1,4 @@
 /** @file Turns an image with labels into the inputs of a training step: resized pixels, prompts and targets. */
-import { maskSide } from '../../engine/sam/architecture'
 import { promptLabel } from '../../engine/sam/prompt-labels'
 import { promptHeadTargets } from '../../engine/image/prompt-head-targets'
 import { labelTargets } from '../../engine/image/training-targets'
@@ -118,7 +117,8 @@ export function makeExample(sample: Sample, rng: Rng, config: TrainConfig, sizes
   const used = Math.min(count, MOST_PROMPTS * Math.max(1, instances.length - prompts.skipped))
   prompts.coords.fill(0, used * slots * 2)
   prompts.labels.fill(promptLabel.absent, used * slots)
-  const lowRes = maskSide(size)
+  // the models that are trained have masks of a quarter of the input, see planRun
+  const lowRes = size / 4
   const targets = new Uint8Array(count * lowRes * lowRes)
   targets.set(toUnitBytes(labelTargets(labels, prompts.ids.subarray(0, used), size, lowRes)))
   const { small } = config.loss

@@ -71,6 +71,10 @@ export async function planRun(engine: Engine, shapes: ModelShapes, config: Train
     config.size ?? undefined,
     config.storage,
   )
+  if (4 * model.maskSide !== model.inputSize)
+    throw new UserError(
+      `${config.model}: a LiteMedSAM, whose masks are as fine as its input: wgsam segments with it, and trains SAM and MobileSAM`,
+    )
   const adaptation = await openAdaptation(model, config, () => {}, { zero: true })
   const planner = await MemoryPlanner.open(model, adaptation, config)
   return planner.plan(microBatches(engine, config))

@@ -3,17 +3,21 @@ import * as v from 'valibot'
 import type {
   Architecture,
   DecoderArchitecture,
+  PixelNorm,
   TinyVitArchitecture,
   VitArchitecture,
 } from '../../engine/sam/architecture'
+import { PIXEL_MEAN, PIXEL_STD } from '../../engine/sam/sam-model'
 import { UserError } from '../host/errors'
 import type { Checkpoint } from './checkpoint'
+import { describeNames } from './describe-names'
 
 export { expectedTensors, validateCheckpoint } from './expected-tensors'
 
 /** The optional configuration of a model: needed only for what the shapes leave open. */
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const counts = v.array(count)
+const colour = v.strictTuple([v.number(), v.number(), v.number()], 'three numbers, of red, green and blue')
 const configSchema = v.object({
   vision: v.optional(
     v.object({
@@ -31,6 +35,16 @@ const configSchema = v.object({
   decoder: v.optional(
     v.object({ dim: v.optional(count), mlp: v.optional(count), heads: v.optional(v.pipe(count, v.minValue(1))) }),
   ),
+  /** How the model's pixels are normalised: (x − mean) / std, on 0..255. */
+  pixels: v.optional(
+    v.object({
+      mean: colour,
+      std: v.pipe(
+        colour,
+        v.check((all) => all.every((x) => x > 0), 'the deviations must be above 0'),
+      ),
+    }),
+  ),
 })
 export type ModelConfig = v.InferOutput<typeof configSchema>
 
@@ -38,6 +52,9 @@ export type ModelConfig = v.InferOutput<typeof configSchema>
 const DECODER_HEADS = 8
 /** TinyViT's weights do not depend on the input size; the public models were trained at this size. */
 const TINY_VIT_SIZE = 1024
+/** LiteMedSAM: TinyViT whose first convolutions are pointwise, at this size, on pixels scaled to 0..1. */
+const LITE_SIZE = 256
+const LITE_PIXELS: PixelNorm = { mean: [0, 0, 0], std: [255, 255, 255] }
 
 const encoder = 'image_encoder'
 
@@ -64,10 +81,12 @@ function infer(checkpoint: Checkpoint, config: ModelConfig): Architecture {
       : undefined
   if (!architecture)
     throw new UserError(
-      `${checkpoint.path}: not a SAM checkpoint: it has neither ${encoder}.pos_embed (ViT) nor ${encoder}.patch_embed.seq.0 (TinyViT)`,
+      `${checkpoint.path}: not a SAM checkpoint: it has neither ${encoder}.pos_embed (ViT) nor ${encoder}.patch_embed.seq.0 (TinyViT); ` +
+        describeNames([...checkpoint.tensors.keys()]),
     )
   checkConfig(checkpoint.path, architecture, config)
-  return architecture
+  const pixels = config.pixels ?? pixelsOf(checkpoint)
+  return pixels ? { ...architecture, pixels } : architecture
 }
 
 /** The shapes of a checkpoint's tensors. */
@@ -99,6 +118,23 @@ class CheckpointShapes {
     return new UserError(`${this.checkpoint.path}: tensor ${tensor} ${what}`)
   }
 }
+
+/** The normalisation in a checkpoint; undefined if it has none or the usual one. @throws UserError if its scale is unclear */
+function pixelsOf({ path, pixels }: Checkpoint): PixelNorm | undefined {
+  if (!pixels) return undefined
+  const { mean, std } = pixels
+  const near = (a: readonly number[], b: readonly number[]) => a.every((x, i) => Math.abs(x - b[i]) < 0.01)
+  if (near(mean, PIXEL_MEAN) && near(std, PIXEL_STD)) return undefined
+  if (std.every((x) => x >= LEAST_STD && x <= 255) && mean.every((x) => x >= 0 && x <= 255)) return pixels
+  throw new UserError(
+    `${path}: its pixel_mean (${mean.join(', ')}) and pixel_std (${std.join(', ')}) are not those of pixels on 0..255, so how the ` +
+      'model wants its pixels is not known. Say it in a JSON file for --model-config: {"pixels": {"mean": [0, 0, 0], "std": [255, 255, 255]}} ' +
+      `for pixels scaled to 0..1, {"pixels": {"mean": ${JSON.stringify(PIXEL_MEAN)}, "std": ${JSON.stringify(PIXEL_STD)}}} for SAM's own`,
+  )
+}
+
+/** Pixels on 0..255 of real images have deviations of at least this. */
+const LEAST_STD = 10
 
 function vit(shapes: CheckpointShapes, { vision = {}, decoder }: ModelConfig): VitArchitecture {
   const [, grid, width, dim] = shapes.of(`${encoder}.pos_embed`, 4)
@@ -141,9 +177,11 @@ function tinyVit(shapes: CheckpointShapes, { vision = {}, decoder }: ModelConfig
     if (!Number.isInteger(window)) throw shapes.error(name, `has ${offsets} offsets, which is not a square window`)
     return { depth, dim: shapes.of(`${path}.0.attn.qkv.weight`, 2)[1], heads, window }
   })
+  const pointwise = shapes.of(`${encoder}.patch_embed.seq.0.weight`, 4)[2] === 1
   return {
     kind: 'tiny_vit',
-    imageSize: vision.img ?? TINY_VIT_SIZE,
+    ...(pointwise && ({ stemStride: 1, pixels: LITE_PIXELS } as const)),
+    imageSize: vision.img ?? (pointwise ? LITE_SIZE : TINY_VIT_SIZE),
     dims: stages.map((s) => s.dim),
     depths: stages.map((s) => s.depth),
     heads: stages.map((s) => s.heads),

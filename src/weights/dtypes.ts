@@ -74,8 +74,10 @@ export function decode(bytes: Uint8Array, dtype: Dtype): NumberArray {
     case 'I8':
       return new Int8Array(buffer, byteOffset, count)
     case 'U8':
-    case 'BOOL':
       return new Uint8Array(buffer, byteOffset, count)
+    case 'BOOL':
+      // any byte but 0 is true
+      return Uint8Array.from(new Uint8Array(buffer, byteOffset, count), (byte) => (byte ? 1 : 0))
   }
 }
 

@@ -96,8 +96,9 @@ function vit(out: TensorShapes, a: VitArchitecture): void {
 }
 
 function tinyVit(out: TensorShapes, a: TinyVitArchitecture, rows: (name: string) => number | undefined): void {
-  layer(out, 'image_encoder.patch_embed.seq.0', a.dims[0] / 2, 3, 3, 3)
-  layer(out, 'image_encoder.patch_embed.seq.2', a.dims[0], a.dims[0] / 2, 3, 3)
+  const kernel = a.stemStride === 1 ? 1 : 3
+  layer(out, 'image_encoder.patch_embed.seq.0', a.dims[0] / 2, 3, kernel, kernel)
+  layer(out, 'image_encoder.patch_embed.seq.2', a.dims[0], a.dims[0] / 2, kernel, kernel)
   a.dims.forEach((dim, s) => {
     const stage = `image_encoder.layers.${s}`
     for (let i = 0; i < a.depths[s]; i++) {

@@ -8,7 +8,7 @@
 import { join } from 'node:path'
 import { UserError } from '../host/errors'
 import { type OnnxGraph, type OnnxTensor, readOnnx } from './onnx'
-import { type TensorEntry, type TensorFile, elements } from './tensor-file'
+import { type TensorEntry, type TensorFile, elements, shapeText } from './tensor-file'
 
 export const ENCODER = 'encoder.onnx'
 export const DECODER = 'sam.onnx'
@@ -66,7 +66,14 @@ function collect(
       else if (node.op === 'MatMul') add(`${name}.weight`, [...shape].reverse(), () => transpose(read(), shape))
       else if (node.op === 'Expand') addTokens(shape, read, add)
       else if (shape.length === 4) add('prompt_encoder.no_mask_embed.weight', [1, elements(shape)], read)
-      else add(`${name}.${node.op === 'Mul' ? 'weight' : 'bias'}`, [shape[0]], read)
+      else {
+        // the scale of a LayerNorm2d has two axes of length 1 more
+        if (elements(shape) !== shape[0])
+          throw new UserError(
+            `${path}: tensor ${t.name} of ${node.name} has the shape ${shapeText(shape)}, not one axis`,
+          )
+        add(`${name}.${node.op === 'Mul' ? 'weight' : 'bias'}`, [shape[0]], read)
+      }
     })
   }
 }

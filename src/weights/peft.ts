@@ -11,9 +11,12 @@ import { type Adapter, type AdapterConfig, type LoraPair, readPair, scaleOf } fr
 import { CONFIG, PREFIX, readJson, TENSORS } from './adapter-files'
 import { fuseQkv, padded, type Part, splitQkv } from './fused-qkv'
 import { isTransformersAdapter, targetOf } from './adapter-names'
+import { openPth } from './pth'
 import { openSafetensors } from './safetensors'
 import { type TensorToWrite, writeSafetensors } from './safetensors-writer'
 import { readSamed } from './samed'
+import { sniffFormat } from './sniff-format'
+import type { TensorFile } from './tensor-file'
 
 export type { Adapter, AdapterConfig, AdapterTensors, LoraPair } from './adapter'
 
@@ -115,9 +118,9 @@ export async function readAdapter(path: string): Promise<Adapter> {
 
 async function readPeft(folder: string): Promise<Adapter> {
   const config = await readConfig(join(folder, CONFIG))
-  const path = join(folder, TENSORS)
-  if (!existsSync(path)) throw new UserError(missingTensors(folder))
-  const file = await openSafetensors(path)
+  const path = [TENSORS, OLD_TENSORS].map((name) => join(folder, name)).find(existsSync)
+  if (!path) throw new UserError(`${folder} has ${CONFIG} but no ${TENSORS}: the adapter is not complete`)
+  const file = await openTensors(path)
   try {
     const parts = partsOf(path, file.metadata)
     const layers = new Map<string, ScaledPair>()
@@ -191,12 +194,16 @@ function configOf(module: string, { r, lora_alpha, use_rslora, rank_pattern, alp
   return { r: find(rank_pattern) ?? r, lora_alpha: find(alpha_pattern) ?? lora_alpha, use_rslora }
 }
 
-function missingTensors(folder: string): string {
-  const bin = join(folder, 'adapter_model.bin')
-  const again = "save it again with model.save_pretrained(FOLDER, safe_serialization=True), PEFT's default since 0.7"
-  return existsSync(bin)
-    ? `${bin} is in PEFT's old format, a pickle; wgsam reads ${TENSORS}: ${again}`
-    : `${folder} has ${CONFIG} but no ${TENSORS}: the adapter is not complete`
+/** PEFT's file before its version 0.7, written by torch.save. */
+const OLD_TENSORS = 'adapter_model.bin'
+
+async function openTensors(path: string): Promise<TensorFile> {
+  if (path.endsWith(TENSORS)) return openSafetensors(path)
+  if ((await sniffFormat(path)) === 'zip') return openPth(path)
+  throw new UserError(
+    `${path}: PEFT's old format, and not as torch.save has written it since 2020: save it again with ` +
+      'model.save_pretrained(FOLDER, safe_serialization=True)',
+  )
 }
 
 async function readConfig(path: string): Promise<PeftConfig> {

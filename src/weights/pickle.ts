@@ -2,11 +2,33 @@
  * @file A safe reader of Python pickles: it builds data and calls only functions that the caller allows.
  *
  * A pickle is a program for a stack machine that can name and call any function of any Python module, and thereby run any
- * code. Here a name is looked up only in the caller's list; any other name is an error.
+ * code. Here a name is looked up only in the caller's list and in that of harmless classes, whose objects stay mere data; any
+ * other name is an error.
  */
 import { UserError } from '../host/errors'
+import { isHarmless } from './pickle-classes'
 
 export type Callable = (...args: unknown[]) => unknown
+
+/**
+ * An object of a class that means nothing here: its arguments and its state are kept as data and nothing of it runs. Items and
+ * attributes are entries of the map.
+ */
+export class Opaque extends Map<unknown, unknown> {
+  constructor(readonly of: string) {
+    super()
+  }
+}
+
+/**
+ * Budgets. A SAM's pickle has about 20,000 operations and 4,000 containers; a pickle of some kilobytes, packed, may ask for many
+ * millions, each of which takes hundreds of bytes.
+ */
+const MAX_OPERATIONS = 4_000_000
+const MAX_CONTAINERS = 300_000
+const MAX_MEMO = 1_000_000
+/** Arguments of one call. */
+const MAX_ARGUMENTS = 1000
 
 export interface PickleOptions {
   /** The functions that the pickle may call, by `module.name`. */
@@ -37,6 +59,8 @@ export class Global {
 
 class Unpickler {
   private at = 0
+  private operations = 0
+  private containers = 0
   private readonly view: DataView
   private readonly stack: unknown[] = []
   private readonly memo = new Map<number, unknown>()
@@ -50,6 +74,7 @@ class Unpickler {
 
   run(): unknown {
     for (;;) {
+      if (++this.operations > MAX_OPERATIONS) throw this.tooLarge('operations', MAX_OPERATIONS)
       const opcode = String.fromCharCode(this.byte())
       if (opcode === '.') return this.pop()
       const step = steps[opcode]
@@ -62,7 +87,19 @@ class Unpickler {
     return new UserError(`${this.options.path}: damaged pickle at byte ${this.at}: ${what}`)
   }
 
+  private tooLarge(what: string, limit: number): UserError {
+    return new UserError(
+      `${this.options.path}: its pickle has more than ${limit} ${what}: this is no file of weights. Save only model.state_dict().`,
+    )
+  }
+
   push(value: unknown): void {
+    this.stack.push(value)
+  }
+
+  /** Pushes a new list, dictionary, set or object. */
+  pushNew(value: unknown): void {
+    if (++this.containers > MAX_CONTAINERS) throw this.tooLarge('lists, dictionaries and objects', MAX_CONTAINERS)
     this.stack.push(value)
   }
 
@@ -92,6 +129,7 @@ class Unpickler {
 
   store(slot = this.memo.size): void {
     this.memo.set(slot, this.top())
+    if (this.memo.size > MAX_MEMO) throw this.tooLarge('stored values', MAX_MEMO)
   }
 
   recall(slot: number): void {
@@ -148,23 +186,32 @@ class Unpickler {
     const full = `${module}.${name}`
     const call = this.options.allowed.get(full)
     if (call) return new Global(full, call)
+    if (full.length < 200 && isHarmless(full)) return new Global(full, () => new Opaque(full))
     throw new UserError(
       `${this.options.path}: refused: it calls ${full}, which could run any code when the file is opened. ` +
         `A file of weights needs only tensors and dictionaries: save only model.state_dict().`,
     )
   }
 
-  reduce(): void {
-    const args = this.pop()
-    const target = this.pop()
+  /** Calls an allowed function, or makes an object of an allowed class. */
+  call(target: unknown, args: unknown): void {
     if (!(target instanceof Global) || !Array.isArray(args)) throw this.error('a call of what is not a function')
-    this.push(target.call(...args))
+    if (args.length > MAX_ARGUMENTS) throw this.error(`a call of ${target.name} with ${args.length} arguments`)
+    this.pushNew(target.call(...args))
   }
 
-  /** Ignores the state of an object: for a dictionary it holds attributes, which are not needed. */
+  reduce(): void {
+    const args = this.pop()
+    this.call(this.pop(), args)
+  }
+
+  /** The state of an object: attributes, which a dictionary does not need. */
   build(): void {
-    this.pop()
-    if (!(this.top() instanceof Map)) throw this.error('a state for what is not a dictionary')
+    const state = this.pop()
+    const target = this.top()
+    if (target instanceof Opaque) {
+      if (state instanceof Map) for (const [key, value] of state) target.set(key, value)
+    } else if (!(target instanceof Map)) throw this.error('a state for what is not a dictionary')
   }
 
   setItems(items: unknown[]): void {
@@ -175,6 +222,7 @@ class Unpickler {
 
   append(items: unknown[]): void {
     const target = this.top()
+    if (target instanceof Opaque) return
     if (target instanceof Set) for (const item of items) target.add(item)
     else if (Array.isArray(target)) for (const item of items) target.push(item)
     else throw this.error('elements for what is not a list')
@@ -188,7 +236,7 @@ class Unpickler {
 /** The opcode that makes a tuple of the last `length` values. */
 const tuple = (length: number) => (u: Unpickler) => {
   const items = Array.from({ length }, () => u.pop())
-  u.push(items.reverse())
+  u.pushNew(items.reverse())
 }
 
 /** What each opcode does, for pickle protocols 0 to 5. */
@@ -225,22 +273,22 @@ const steps: Record<string, (u: Unpickler) => void> = {
   B: (u) => u.push(u.data(u.u32())),
   C: (u) => u.push(u.data(u.byte())),
   '\x8e': (u) => u.push(u.data(u.u64())),
-  ']': (u) => u.push([]),
+  ']': (u) => u.pushNew([]),
   a: (u) => {
     const item = u.pop()
     u.append([item])
   },
   e: (u) => u.append(u.popToMark()),
-  l: (u) => u.push(u.popToMark()),
-  ')': (u) => u.push([]),
-  t: (u) => u.push(u.popToMark()),
+  l: (u) => u.pushNew(u.popToMark()),
+  ')': (u) => u.pushNew([]),
+  t: (u) => u.pushNew(u.popToMark()),
   '\x85': tuple(1),
   '\x86': tuple(2),
   '\x87': tuple(3),
-  '}': (u) => u.push(new Map()),
+  '}': (u) => u.pushNew(new Map()),
   d: (u) => {
     const items = u.popToMark()
-    u.push(new Map())
+    u.pushNew(new Map())
     u.setItems(items)
   },
   s: (u) => {
@@ -249,9 +297,9 @@ const steps: Record<string, (u: Unpickler) => void> = {
     u.setItems([key, value])
   },
   u: (u) => u.setItems(u.popToMark()),
-  '\x8f': (u) => u.push(new Set()),
+  '\x8f': (u) => u.pushNew(new Set()),
   '\x90': (u) => u.append(u.popToMark()),
-  '\x91': (u) => u.push(new Set(u.popToMark())),
+  '\x91': (u) => u.pushNew(new Set(u.popToMark())),
   g: (u) => u.recall(Number(u.line())),
   h: (u) => u.recall(u.byte()),
   j: (u) => u.recall(u.u32()),
@@ -270,16 +318,18 @@ const steps: Record<string, (u: Unpickler) => void> = {
   i: (u) => {
     const module = u.line()
     const target = u.global(module, u.line())
-    u.push(target.call(...u.popToMark()))
+    u.call(target, u.popToMark())
   },
   o: (u) => {
     const [target, ...args] = u.popToMark()
-    u.push(target)
-    u.push(args)
-    u.reduce()
+    u.call(target, args)
   },
   R: (u) => u.reduce(),
   '\x81': (u) => u.reduce(),
+  '\x92': (u) => {
+    u.pop() // keyword arguments
+    u.reduce()
+  },
   b: (u) => u.build(),
   P: (u) => u.persistent(u.line()),
   Q: (u) => u.persistent(u.pop()),

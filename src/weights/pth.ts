@@ -5,8 +5,12 @@ import { type Callable, Global, readPickle } from './pickle'
 import { type TensorEntry, type TensorFile, elements, isShape, shapeText } from './tensor-file'
 import { type Zip, openZip } from './zip'
 
-/** Larger pickles, in bytes, are refused: they contain only names and shapes. */
-const MAX_PICKLE = 2 ** 28
+/** Larger pickles, in bytes, are refused: they contain only names and shapes, for a SAM less than 1 MB. */
+const MAX_PICKLE = 2 ** 24
+/** Dictionaries inside dictionaries, at most. */
+const MAX_DEPTH = 8
+/** A tensor may repeat the elements of its storage (torch.expand) if it has no more elements than this. */
+const MAX_REPEATED = 2 ** 16
 
 const storageTypes: Record<string, Dtype> = {
   'torch.DoubleStorage': 'F64',
@@ -38,15 +42,20 @@ class StoredTensor {
   ) {}
 }
 
-/** Keys under which training scripts put the state dict in their checkpoints. */
-const wrappers = ['state_dict', 'model_state_dict', 'model', 'net', 'module', 'sam', 'params']
-
-/** Opens a .pth file. Only the pickle is read; the position of every tensor is checked. @throws UserError naming the file */
+/**
+ * Opens a .pth file. Only the pickle is read; the position of every tensor is checked. A tensor in a dictionary inside another
+ * has the keys of both in its name, with a dot between them. What is no tensor is left out.
+ * @throws UserError naming the file
+ */
 export async function openPth(path: string): Promise<TensorFile> {
   const zip = await openZip(path)
   try {
     const pickle = [...zip.names()].filter((name) => /^([^/]+\/)?data\.pkl$/.test(name))
     if (pickle.length !== 1) throw new UserError(`${path}: a zip file, but not one that torch.save wrote (no data.pkl)`)
+    if ([...zip.names()].some((name) => /^([^/]+\/)?code\/__torch__/.test(name)))
+      throw new UserError(
+        `${path}: a TorchScript program, not a file of weights: save model.state_dict() with torch.save instead`,
+      )
     const root = pickle[0].slice(0, -'data.pkl'.length)
     if (zip.size(`${root}byteorder`) !== undefined) {
       const order = new TextDecoder().decode(await zip.read(`${root}byteorder`)).trim()
@@ -57,8 +66,8 @@ export async function openPth(path: string): Promise<TensorFile> {
       throw new UserError(`${path}: its pickle of ${zip.size(pickle[0])} bytes is too large`)
     const value = readPickle(await zip.read(pickle[0]), { path, allowed: allowed(path), persistent: storage(path) })
     const tensors = new Map<string, TensorEntry>()
-    for (const [name, tensor] of stateDict(path, value))
-      tensors.set(name, entry(path, zip, `${root}data/`, name, tensor))
+    for (const [name, tensor] of tensorsOf(value)) tensors.set(name, entry(path, zip, `${root}data/`, name, tensor))
+    if (!tensors.size) throw new UserError(`${path}: it contains no named tensors, at no level of its dictionaries`)
     return { tensors, metadata: {}, close: () => zip.close() }
   } catch (error) {
     await zip.close()
@@ -79,6 +88,7 @@ function allowed(path: string): Map<string, Callable> {
     ],
     ['torch.Size', (sizes) => sizes],
     ['torch._utils._rebuild_parameter', (data) => data],
+    ['torch._utils._rebuild_parameter_with_state', (data) => data],
     [
       'torch._utils._rebuild_tensor_v2',
       (from, offset, shape, strides) => {
@@ -103,29 +113,33 @@ const isStrides = (strides: unknown, shape: number[]): strides is number[] =>
 /** Resolves the persistent id of a storage: ('storage', type, key, device, elements). */
 const storage = (path: string) => (id: unknown) => {
   const [kind, type, key, , length] = Array.isArray(id) ? id : []
-  if (kind !== 'storage' || !(type instanceof Global) || !storageTypes[type.name] || !isLength(length))
-    throw new UserError(`${path}: damaged: a storage that is not described as torch describes one`)
-  return new Storage(String(key), storageTypes[type.name], length)
-}
-
-/** The tensors of a state dict, or of one inside a training script's checkpoint. @throws UserError if there are none */
-function stateDict(path: string, value: unknown): Map<string, StoredTensor> {
-  const own = tensorsOf(value)
-  if (own.size) return own
-  for (const key of value instanceof Map ? wrappers : []) {
-    const inner = tensorsOf((value as Map<unknown, unknown>).get(key))
-    if (inner.size) return inner
-  }
-  throw new UserError(
-    `${path}: it contains no named tensors, neither at the top level nor under ${wrappers.join(', ')}`,
+  if (
+    kind !== 'storage' ||
+    !(type instanceof Global) ||
+    !storageTypes[type.name] ||
+    typeof key !== 'string' ||
+    !isLength(length)
   )
+    throw new UserError(`${path}: damaged: a storage that is not described as torch describes one`)
+  return new Storage(key, storageTypes[type.name], length)
 }
 
+/** The tensors in nested dictionaries, by their keys. A dictionary that is met again is not repeated. */
 function tensorsOf(value: unknown): Map<string, StoredTensor> {
   const out = new Map<string, StoredTensor>()
-  if (value instanceof Map)
-    for (const [name, tensor] of value)
-      if (tensor instanceof StoredTensor && typeof name === 'string') out.set(name, tensor)
+  const met = new Set<unknown>()
+  const collect = (value: unknown, prefix: string, depth: number) => {
+    if (!(value instanceof Map) || met.has(value) || depth > MAX_DEPTH) return
+    met.add(value)
+    for (const [key, item] of value) {
+      if (typeof key !== 'string') continue
+      const name = prefix + key
+      if (item instanceof StoredTensor) {
+        if (!out.has(name)) out.set(name, item)
+      } else collect(item, `${name}.`, depth + 1)
+    }
+  }
+  collect(value, '', 0)
   return out
 }
 
@@ -138,6 +152,10 @@ function entry(path: string, zip: Zip, folder: string, name: string, tensor: Sto
   if (stored !== storage.length * size)
     throw new UserError(`${path}: tensor ${name}: its data has ${stored} bytes instead of ${storage.length * size}`)
   const empty = elements(shape) === 0
+  if (elements(shape) > Math.max(storage.length, MAX_REPEATED))
+    throw new UserError(
+      `${path}: tensor ${name}: ${shapeText(shape)} has more elements than its data, which has ${storage.length}`,
+    )
   const last = shape.reduce((sum, n, i) => sum + (n - 1) * strides[i], offset)
   if (!empty && last >= storage.length)
     throw new UserError(

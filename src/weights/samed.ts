@@ -16,7 +16,11 @@ import { sniffFormat } from './sniff-format'
 export async function readSamed(path: string): Promise<Adapter> {
   const file = await ((await sniffFormat(path)) === 'zip' ? openPth(path) : openSafetensors(path))
   try {
-    const names = [...file.tensors.keys()]
+    // a training script may have put them into a dictionary of its checkpoint
+    const [, prefix = ''] = [...file.tensors.keys()].map((name) => /^(.*\.)?w_a_\d{3,}$/.exec(name)).find(Boolean) ?? []
+    const names = [...file.tensors.keys()].flatMap((name) =>
+      name.startsWith(prefix) ? [name.slice(prefix.length)] : [],
+    )
     const count = names.filter((name) => /^w_a_\d{3,}$/.test(name)).length
     if (!count || count % 2)
       throw new UserError(`${path}: not a LoRA file of SAMed or Sam_LoRA (it has ${count} tensors w_a_...)`)
@@ -30,7 +34,7 @@ export async function readSamed(path: string): Promise<Adapter> {
     for (let i = 0; i < count; i++) {
       const number = String(i).padStart(3, '0')
       const [a, b] = ['a', 'b'].map((letter) => {
-        const entry = file.tensors.get(`w_${letter}_${number}`)
+        const entry = file.tensors.get(`${prefix}w_${letter}_${number}`)
         if (!entry) throw new UserError(`${path}: tensor w_${letter}_${number} is missing`)
         return entry
       })

@@ -1,13 +1,13 @@
 /** @file Recognises the format of a weights file by its first bytes. */
 import { openFile, readAt } from './tensor-file'
 
-export type WeightFormat = 'zip' | 'safetensors' | 'onnx' | 'pickle' | 'empty'
+export type WeightFormat = 'zip' | 'safetensors' | 'onnx' | 'pickle'
 
 /** The format of a file by its first bytes; undefined if unknown. @throws UserError if it cannot be opened */
 export async function sniffFormat(path: string): Promise<WeightFormat | undefined> {
   const { file, size } = await openFile(path)
   try {
-    if (!size) return 'empty'
+    if (!size) return undefined
     const head = await readAt(file, path, 0, Math.min(size, 16), 'its first bytes')
     // tested first, because the eight bytes before it are a length and may look like another format
     if (head[8] === 0x7b) return 'safetensors'
@@ -17,6 +17,40 @@ export async function sniffFormat(path: string): Promise<WeightFormat | undefine
     // ir_version, the first field of an ONNX model, followed by producer_name or the graph
     if (head[0] === 0x08 && (head[2] === 0x12 || head[2] === 0x3a)) return 'onnx'
     return undefined
+  } finally {
+    await file.close()
+  }
+}
+
+/** Other files that are found under the name of a checkpoint, by their first bytes as Latin-1 text. */
+const others: [RegExp, string][] = [
+  [/^$/, 'the file is empty: was its download interrupted?'],
+  [
+    /^version https:\/\/git-lfs/,
+    'a pointer of Git LFS, not the file itself: `git lfs pull` in its repository fetches the weights, or download the file from its web page',
+  ],
+  [
+    /^\s*(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|head|body|!--)/i,
+    'a web page, not a file of weights: its download needs a login or another address',
+  ],
+  [/^\s*<\?xml/i, 'an XML document, perhaps the error of a download'],
+  [/^\s*[[{]/, 'JSON text, perhaps the error of a download'],
+  [/^GGUF/, 'a GGUF file, as llama.cpp reads it'],
+  [/^\x89HDF/, 'an HDF5 file, as Keras writes it'],
+  [/^\x93NUMPY/, 'an array of numpy'],
+  [/^\x1f\x8b/, 'a gzip archive: unpack it first'],
+  [/^(?:7z\xbc\xaf|Rar!|\xfd7zXZ|BZh|\x28\xb5\x2f\xfd)/, 'an archive: unpack it first'],
+  [/^(?:\x89PNG|\xff\xd8\xff|II\*\0|MM\0\*|GIF8|BM)/, 'an image'],
+  [/^[^]{257}ustar/, 'a tar archive: unpack it first'],
+  [/^[\x20-\x7e\s]+$/, 'text, not a file of weights'],
+]
+
+/** What a file is that is no file of weights, in words; undefined if unknown. */
+export async function describeContent(path: string): Promise<string | undefined> {
+  const { file, size } = await openFile(path)
+  try {
+    const head = Buffer.from(await readAt(file, path, 0, Math.min(size, 512), 'its first bytes')).toString('latin1')
+    return others.find(([pattern]) => pattern.test(head))?.[1]
   } finally {
     await file.close()
   }

@@ -69,14 +69,3 @@ function replaceParts(name: string, from: 0 | 1, to: 0 | 1): string {
 /** True if the names are those of transformers. */
 export const isTransformers = (names: Iterable<string>): boolean =>
   [...names].some((name) => name.startsWith('vision_encoder.') || name === SHARED)
-
-/** The prefix that wrappers of a model (DataParallel, the module of a training script) add to every name; '' if none. */
-export function commonPrefix(names: Iterable<string>): string {
-  const all = [...names]
-  let prefix = ''
-  for (;;) {
-    const next = ['module.', 'model.', 'sam.'].find((p) => all.length > 0 && all.every((n) => n.startsWith(prefix + p)))
-    if (!next) return prefix
-    prefix += next
-  }
-}

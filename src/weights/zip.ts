@@ -6,15 +6,26 @@ import { openFile, readAt } from './tensor-file'
 
 /** Zip files with more members are refused. */
 const MAX_MEMBERS = 100_000
+/**
+ * A compressed member may be this many times as large as its bytes in the file, and one MiB larger. torch.save compresses nothing;
+ * weights that somebody compressed shrink by a few percent.
+ */
+const MAX_RATIO = 20
+/** Bytes read at once when a member's checksum is computed. */
+const CHUNK = 2 ** 22
 
 export interface Zip {
   /** Uncompressed size of a member in bytes; undefined if there is no member of this name. */
   size(name: string): number | undefined
   names(): Iterable<string>
-  /** Reads the bytes [start, end) of a member; a whole member is checked against its CRC. @throws UserError if damaged */
+  /** Reads the bytes [start, end) of a member, whose CRC is checked at the first time. @throws UserError if damaged */
   read(name: string, start?: number, end?: number): Promise<Uint8Array>
   close(): Promise<void>
 }
+
+/** Undefined in versions of Node that have no crc32. */
+const crcOf = (bytes: Uint8Array, before?: number): number | undefined =>
+  typeof crc32 === 'function' ? crc32(bytes, before) : undefined
 
 /** Opens a zip file and reads its directory. @throws UserError if it is damaged */
 export async function openZip(path: string): Promise<Zip> {
@@ -36,24 +47,47 @@ export async function openZip(path: string): Promise<Zip> {
     return fail(error)
   }
 
+  const checked = new Set<string>()
+  /** The member that was unpacked last: tensors that share a storage are read one after the other. */
+  let unpacked: { name: string; bytes: Uint8Array } | undefined
+
   async function read(name: string, start = 0, end?: number): Promise<Uint8Array> {
     const entry = members.get(name)
     if (!entry) throw new UserError(`${path}: the zip file has no member ${name}`)
     const to = end ?? entry.uncompressedSize
+    if (unpacked?.name === name) return unpacked.bytes.slice(start, to)
     const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true }).catch((error: Error) => {
       throw new UserError(`${path}: member ${name}: ${error.message}`)
     })
     if (entry.compressionMethod === 0) {
       const bytes = await readAt(file, path, fileDataStart + start, to - start, `member ${name}`)
-      if (bytes.length === entry.uncompressedSize) checkCrc(entry, bytes)
+      if (!checked.has(name)) {
+        const whole = bytes.length === entry.uncompressedSize
+        checkCrc(entry, whole ? crcOf(bytes) : await crcInChunks(fileDataStart, entry))
+        checked.add(name)
+      }
       return bytes
     }
     if (entry.compressionMethod !== 8)
       throw new UserError(`${path}: member ${name}: its compression method is not supported`)
+    if (entry.uncompressedSize > MAX_RATIO * entry.compressedSize + 2 ** 20)
+      throw new UserError(
+        `${path}: member ${name}: ${entry.compressedSize} bytes that unpack to ${entry.uncompressedSize} are no weights`,
+      )
     const packed = await readAt(file, path, fileDataStart, entry.compressedSize, `member ${name}`)
     const bytes = inflate(packed, entry)
-    checkCrc(entry, bytes)
-    return bytes.subarray(start, to)
+    checkCrc(entry, crcOf(bytes))
+    unpacked = { name, bytes }
+    return bytes.slice(start, to)
+  }
+
+  async function crcInChunks(begin: number, entry: Entry): Promise<number | undefined> {
+    let crc: number | undefined
+    for (let at = 0; at < entry.uncompressedSize; at += CHUNK) {
+      const length = Math.min(CHUNK, entry.uncompressedSize - at)
+      crc = crcOf(await readAt(file, path, begin + at, length, `member ${entry.fileName}`), crc)
+    }
+    return crc
   }
 
   function inflate(packed: Uint8Array, entry: Entry): Uint8Array {
@@ -66,9 +100,9 @@ export async function openZip(path: string): Promise<Zip> {
     throw new UserError(`${path}: member ${entry.fileName}: its compressed data is damaged`)
   }
 
-  function checkCrc(entry: Entry, bytes: Uint8Array): void {
+  function checkCrc(entry: Entry, found: number | undefined): void {
     // 0 means that the file was written without checksums
-    if (entry.crc32 && typeof crc32 === 'function' && crc32(bytes) !== entry.crc32)
+    if (entry.crc32 && found !== undefined && found !== entry.crc32)
       throw new UserError(`${path}: member ${entry.fileName}: its checksum is wrong: the file is damaged`)
   }
 

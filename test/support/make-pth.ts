@@ -1,6 +1,6 @@
 /** @file Writes files as torch.save does, as far as the tests need it: a pickle of opcodes in an uncompressed zip. */
 import { writeFileSync } from 'node:fs'
-import { crc32 } from 'node:zlib'
+import { crc32, deflateRawSync } from 'node:zlib'
 
 const bytes = (...parts: (string | number | Uint8Array)[]): Buffer =>
   Buffer.concat(
@@ -46,19 +46,21 @@ export function tensor({ storage, type = 'FloatStorage', length, offset = 0, sha
   )
 }
 
-/** A zip of stored members; `damage` may change the bytes before they are written. */
-export function zip(members: Record<string, Uint8Array>): Buffer {
+/** A zip of stored members, or of compressed ones. */
+export function zip(members: Record<string, Uint8Array>, { deflate = false } = {}): Buffer {
   const locals: Buffer[] = []
   const directory: Buffer[] = []
   let at = 0
   for (const [name, data] of Object.entries(members)) {
+    const packed = deflate ? deflateRawSync(data) : data
     const shared = Buffer.alloc(26)
     shared.writeUInt16LE(20, 0)
+    shared.writeUInt16LE(deflate ? 8 : 0, 4)
     shared.writeUInt32LE(crc32(data), 10)
-    shared.writeUInt32LE(data.length, 14)
+    shared.writeUInt32LE(packed.length, 14)
     shared.writeUInt32LE(data.length, 18)
     shared.writeUInt16LE(name.length, 22)
-    const local = bytes('PK\x03\x04', shared, name, data)
+    const local = bytes('PK\x03\x04', shared, name, packed)
     const rest = Buffer.alloc(14)
     rest.writeUInt32LE(at, 10)
     directory.push(bytes('PK\x01\x02', u32(20).subarray(0, 2), shared, rest, name))

@@ -1,4 +1,5 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -180,14 +181,19 @@ test('adapters of a SAM inside another module, or under the names of transformer
   await refuses(readAdapter(at('twice')), at('twice'), `adapts ${block}.attn.q twice`)
 })
 
-test('a byte order mark is no obstacle; a file of the old format is named for what it is', async () => {
+test('a byte order mark is no obstacle, and the file of torch.save is read', async () => {
   const written = qv()
   await writeAdapter(at('bom'), written)
   const path = at('bom/adapter_config.json')
   writeFileSync(path, `\ufeff${readFileSync(path, 'utf8')}`)
   assert.equal(await readAdapter(at('bom')), written)
-  renameSync(at('bom/adapter_model.safetensors'), at('bom/adapter_model.bin'))
+  await rename(at('bom/adapter_model.safetensors'), at('bom/adapter_model.bin'))
   await refuses(readAdapter(at('bom')), at('bom/adapter_model.bin'), "PEFT's old format", 'safe_serialization=True')
+  const tensors = await readSafetensors(at('plain/adapter_model.safetensors'))
+  writeStateDict(at('plain/adapter_model.bin'), Object.fromEntries(tensors))
+  const whole = await readAdapter(at('plain'))
+  rmSync(at('plain/adapter_model.safetensors'))
+  near(delta(await readAdapter(at('plain')), `${block}.attn.q`), delta(whole, `${block}.attn.q`), 'of a pickle')
   rmSync(at('bom/adapter_model.bin'))
   await refuses(readAdapter(at('bom')), at('bom'), 'no adapter_model.safetensors', 'not complete')
 })

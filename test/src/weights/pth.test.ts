@@ -103,6 +103,175 @@ test('a state dict inside a training checkpoint is found, a common prefix goes',
   await checkpoint.close()
 })
 
+/** A checkpoint of dictionaries: texts and numbers are put in as they are, a list of names becomes tensors. */
+type Nested = { [key: string]: Nested | Buffer | string[] }
+const nested = (value: Nested): Buffer =>
+  dictionary(
+    Object.entries(value).map(([key, item]) => [
+      key,
+      Buffer.isBuffer(item)
+        ? item
+        : Array.isArray(item)
+          ? dictionary(item.map((name) => [name, tensor(whole)]))
+          : nested(item),
+    ]),
+  )
+const SAM = ['image_encoder.x', 'prompt_encoder.y', 'mask_decoder.z']
+const prefixed = (prefix: string) => SAM.map((name) => prefix + name)
+
+test('a SAM is found under every container and prefix, and tensors beside it are told', async () => {
+  const path = at('found.pth')
+  const cases: [Nested, string[]][] = [
+    [{ model_state: prefixed('sam.'), optimizer_state: { a: ['b'] } }, ['optimizer_state.a.b']],
+    [{ state_dict: [...prefixed('model.'), 'criterion.pos_weight'] }, ['state_dict.criterion.pos_weight']],
+    [{ model_state_dict: prefixed('_orig_mod.'), loss: tensor(whole) }, ['loss']],
+    [{ model: prefixed('module._orig_mod.net.sam_model.') }, []],
+    [{ checkpoint: { weights: { network: prefixed('backbone.sam.') } } }, []],
+    // parts saved one by one
+    [{ image_encoder: ['x'], prompt_encoder: ['y'], mask_decoder: ['z'], adapter: ['w'] }, ['adapter.w']],
+    // of several models the one that scripts call the model
+    [{ ema: SAM, model: SAM }, prefixed('ema.')],
+    [{ state_dict: SAM, best_state_dict: SAM }, prefixed('best_state_dict.')],
+  ]
+  for (const [value, others] of cases) {
+    writePth(path, nested(value), { 0: values })
+    const checkpoint = await openCheckpoint(path)
+    assert.equal([...checkpoint.tensors.keys()], SAM)
+    assert.equal(checkpoint.others, others)
+    await checkpoint.close()
+  }
+  writePth(path, nested({ student: SAM, teacher: SAM }), { 0: values })
+  await refuses(openCheckpoint(path), path, 'it holds 2 models, under student., teacher.')
+})
+
+test('what is no SAM is named by what its tensors look like', async () => {
+  const path = at('foreign.pth')
+  for (const [names, words] of [
+    [['image_encoder.trunk.pos_embed', 'sam_mask_decoder.iou_token.weight', 'memory_encoder.x'], 'those of SAM 2'],
+    [['model.0.conv.weight', 'model.22.cv2.0.0.conv.weight'], 'YOLO'],
+    [['w_a_000', 'w_b_000'], '--adapter'],
+    [['pos_embed', 'blocks.0.attn.qkv.weight'], 'image encoder alone'],
+    [['image_encoder.pos_embed'], 'without prompt encoder and mask decoder'],
+    [['mask_decoder.x', 'prompt_encoder.y'], 'without image encoder'],
+    [['cls_token', 'head.weight'], 'image classifier'],
+    [['abc', 'd', 'e', 'f', 'g'], 'its 5 tensors are named abc, d, e, f, …; wanted are image_encoder'],
+  ] as const) {
+    writePth(path, nested({ model: [...names] }), { 0: values })
+    await refuses(
+      openCheckpoint(path),
+      path,
+      'not the weights of a SAM',
+      words.replace(/named abc.*f, …/, 'named model.abc, model.d, model.e, model.f, …'),
+    )
+  }
+})
+
+test('harmless objects beside the weights are no obstacle, and none of them runs', async () => {
+  const path = at('harmless.pth')
+  const made = (module: string, name: string, ...args: Buffer[]) => call(global(module, name), ...args)
+  const object = (module: string, name: string, state: [string, Buffer][]) =>
+    Buffer.concat([global(module, name), tuple(), Buffer.from([0x81]), dictionary(state), Buffer.from('b')])
+  const encoded = made('_codecs', 'encode', text('abc'), text('latin1'))
+  const dtype = made('numpy', 'dtype', text('f8'), Buffer.from([0x89]), Buffer.from([0x88]))
+  const beside: Record<string, Buffer> = {
+    scalar: made('numpy.core.multiarray', 'scalar', dtype, encoded),
+    'scalar of numpy 2': made('numpy._core.multiarray', 'scalar', dtype, encoded),
+    args: object('argparse', 'Namespace', [['lr', int(1)]]),
+    type: global('torch', 'float32'),
+    device: made('torch', 'device', text('cuda'), int(0)),
+    set: made('__builtin__', 'set', tuple(int(1))),
+    path: made('pathlib', 'PosixPath', text('/'), text('tmp')),
+    time: made('datetime', 'datetime', encoded),
+    settings: object('easydict', 'EasyDict', [['lr', int(1)]]),
+    hydra: object('omegaconf.dictconfig', 'DictConfig', [['_content', dictionary([])]]),
+    lightning: object('lightning.fabric.utilities.data', 'AttributeDict', [['lr', int(1)]]),
+    counts: made('collections', 'Counter', dictionary([])),
+  }
+  writePth(path, nested({ model: SAM, ...beside }), { 0: values })
+  const checkpoint = await openCheckpoint(path)
+  assert.equal([...checkpoint.tensors.keys()], SAM)
+  assert.equal(checkpoint.others, [])
+  await checkpoint.close()
+})
+
+test('a small pickle cannot take the memory or the time of the machine', async () => {
+  const path = at('bomb.pth')
+  const many = (bytes: string, count: number) => Buffer.alloc(bytes.length * count, bytes, 'latin1')
+  // each level twice: 2^40 paths through 40 dictionaries
+  const shared = Buffer.concat([
+    Buffer.from('}q\0', 'latin1'),
+    ...Array.from({ length: 40 }, (_, i) =>
+      Buffer.concat([
+        Buffer.from('}('),
+        text('a'),
+        Buffer.of(0x68, i),
+        text('b'),
+        Buffer.of(0x68, i),
+        Buffer.from('uq'),
+        Buffer.of(i + 1),
+      ]),
+    ),
+  ])
+  const cases: [Buffer, string][] = [
+    [many('}', 4e5), 'lists, dictionaries and objects'],
+    [many(']', 4e5), 'lists, dictionaries and objects'],
+    [many('\x8f', 4e5), 'lists, dictionaries and objects'],
+    [many('(', 5e6), 'operations'],
+    [Buffer.concat([int(1), many('\x94', 2e6)]), 'stored values'],
+    [Buffer.concat([global('torch', 'Size'), Buffer.from('('), many('N', 5e5), Buffer.from('tR')]), '500000 arguments'],
+    [Buffer.concat([Buffer.from('('), many('N', 5e5), Buffer.from('itorch\nSize\n')]), '500000 arguments'],
+    [many(' ', 2 ** 24 + 1), 'too large'],
+    [shared, 'no named tensors'],
+  ]
+  for (const [value, message] of cases) {
+    const began = performance.now()
+    writePth(path, value)
+    await refuses(openPth(path), path, message)
+    assert.ok(performance.now() - began < 20_000, message)
+  }
+})
+
+test('compressed members are read, but not those that unpack to far more', async () => {
+  const path = at('packed.pth')
+  const state = dictionary([
+    ['a', tensor({ ...whole, shape: [24], strides: [1] })],
+    ['b', tensor({ ...whole, shape: [4], strides: [1] })],
+  ])
+  const stored = new Uint8Array(values.buffer)
+  writeFileSync(path, zip({ 'x/data.pkl': pickle(state), 'x/data/0': stored }, { deflate: true }))
+  const { tensors, close } = await openPth(path)
+  assert.equal([...(await tensors.get('a')!.read())], [...values])
+  assert.equal([...(await tensors.get('b')!.read())], [0, 1, 2, 3])
+  await close()
+  const large = tensor({ storage: '0', length: 2 ** 22, shape: [2 ** 22], strides: [1] })
+  writeFileSync(
+    path,
+    zip({ 'x/data.pkl': pickle(dictionary([['a', large]])), 'x/data/0': new Uint8Array(2 ** 24) }, { deflate: true }),
+  )
+  const bomb = await openPth(path)
+  await refuses(bomb.tensors.get('a')!.read(), path, 'data/0', 'are no weights')
+  await bomb.close()
+})
+
+test('a flipped bit is found in tensors that share a storage, too', async () => {
+  const path = at('shared.pth')
+  const view = (offset: number) => tensor({ ...whole, offset, shape: [12], strides: [1] })
+  writePth(
+    path,
+    dictionary([
+      ['a', view(0)],
+      ['b', view(12)],
+    ]),
+    { 0: values },
+  )
+  const bytes = readFileSync(path)
+  bytes[bytes.indexOf(Buffer.from(values.buffer)) + 90] ^= 1
+  writeFileSync(path, bytes)
+  const { tensors, close } = await openPth(path)
+  await refuses(tensors.get('a')!.read(), path, 'data/0', 'checksum')
+  await close()
+})
+
 test('a pickle that would run code is refused by name, and runs nothing', async () => {
   const touched = at('touched')
   const command = text(`touch ${touched}`)
@@ -133,6 +302,10 @@ test('damaged pickles and storages are refused by file and tensor', async () => 
     [
       dictionary([['huge', tensor({ ...whole, shape: [2 ** 20, 2 ** 20], strides: [0, 0] })]]),
       'not described as torch',
+    ],
+    [
+      dictionary([['more', tensor({ ...whole, shape: [2 ** 10, 2 ** 10], strides: [0, 0] })]]),
+      'tensor more: (1024, 1024) has more elements than its data, which has 24',
     ],
     [dictionary([['n', int(1)]]), 'contains no named tensors'],
     [Buffer.from('h\x07'), 'memo 7'],
@@ -172,7 +345,17 @@ test('what is not a checkpoint says what it is', async () => {
     return refuses(openCheckpoint(path), path, message)
   }
   await is('', 'empty')
-  await is('hello, world, this is text', 'neither a PyTorch checkpoint')
+  await is('hello, world, this is text', 'text, not a file of weights. Wanted is a PyTorch checkpoint')
+  await is('version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n', 'a pointer of Git LFS')
+  await is('<!DOCTYPE html><html><title>Sign in</title>', 'a web page')
+  await is('{"error": "not found"}', 'perhaps the error of a download')
+  await is('GGUF\x03', 'GGUF')
+  await is(Buffer.from([0x1f, 0x8b, 8, 0]), 'gzip')
+  await is(Buffer.from([1, 2, 3, 4, 5, 6, 7, 8, 9]), 'it is no file of weights')
+  await is(
+    zip({ 'a/data.pkl': pickle(int(1)), 'a/code/__torch__/x.py': Buffer.from('') }),
+    'a TorchScript program, not a file of weights',
+  )
   await is(pickle(int(1)), 'Save it again')
   await is(zip({ 'readme.txt': Buffer.from('x') }), 'not one that torch.save wrote')
   await is(zip({ 'a/data.pkl': pickle(int(1)), 'a/byteorder': Buffer.from('big') }), 'byte order big')
@@ -181,7 +364,8 @@ test('what is not a checkpoint says what it is', async () => {
 
 test('weights that are not finite are refused by tensor', async () => {
   const path = at('nan.pth')
-  writeStateDict(path, { 'image_encoder.a': { shape: [2], data: Float32Array.of(1, NaN) } })
+  const one = { shape: [1], data: Float32Array.of(1) }
+  writeStateDict(path, { 'image_encoder.a': { shape: [2], data: Float32Array.of(1, NaN) }, 'mask_decoder.b': one })
   const checkpoint = await openCheckpoint(path)
   await refuses(checkpoint.tensors.get('image_encoder.a')!.read(), path, 'image_encoder.a', 'element 1 is NaN')
   await checkpoint.close()
