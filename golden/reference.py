@@ -1,7 +1,7 @@
 """SAM in float64, one plain function per module, from a state dict with the names of the public reference implementation.
 
 `w` is always the state dict (name -> float64 tensor), `p` the prefix of a module in it. Encoders take images
-(b, 3, S, S) of 0..255 and return the embedding (b, C, S/16, S/16). `lora` maps the path of an attention block to its
+(b, 3, S, S) of 0..255 and return the embedding (b, C, S/16, S/16); LiteMedSAM's is (b, C, S/4, S/4). `lora` maps the path of an attention block to its
 adapter: {'Aq', 'Bq', 'Av', 'Bv', 'scale'}.
 """
 import math
@@ -164,10 +164,16 @@ def tiny_block(w, p, x, window, adapter=None):
     return x + linear(w, p + '.mlp.fc2', F.gelu(linear(w, p + '.mlp.fc1', n))).permute(0, 3, 1, 2)
 
 
+def pointwise_stem(w):
+    """LiteMedSAM: 1x1 convolutions with stride 1 in the place of 3x3 with stride 2, and pixels scaled to 0..1."""
+    return w['image_encoder.patch_embed.seq.0.weight'].shape[-1] == 1
+
+
 def tiny_vit_encoder(w, vision, images, lora):
     p = 'image_encoder.'
-    x = F.gelu(conv(w, p + 'patch_embed.seq.0', normalise(images), 2))
-    x = conv(w, p + 'patch_embed.seq.2', x, 2)
+    x, stride = (images / 255, 1) if pointwise_stem(w) else (normalise(images), 2)
+    x = F.gelu(conv(w, p + 'patch_embed.seq.0', x, stride))
+    x = conv(w, p + 'patch_embed.seq.2', x, stride)
     stages = len(vision['depths'])
     for s, depth in enumerate(vision['depths']):
         for b in range(depth):
@@ -197,9 +203,9 @@ def dense_position(w, grid):
     return encode_position(w, torch.stack([x, y], -1)).permute(2, 0, 1)[None]
 
 
-def prompt_encoder(w, size, points=None, labels=None, boxes=None, masks=None):
+def prompt_encoder(w, size, points=None, labels=None, boxes=None, masks=None, stride=16):
     """points (n, k, 2), boxes (n, 4) in pixels, masks (n, 1, 4g, 4g): sparse (n, t, C), dense (n, C, g, g)."""
-    p, grid = 'prompt_encoder.', size // 16
+    p, grid = 'prompt_encoder.', size // stride
     n = len(points if points is not None else boxes)
     sparse = []
     if points is not None:

@@ -103,8 +103,9 @@ def attention_bias_idxs(size):
 
 def tiny_vit_encoder(rng, vision, out):
     state, p, dims = {}, 'image_encoder.', vision['dims']
-    rng.conv_bn(state, p + 'patch_embed.seq.0', dims[0] // 2, 3, 3)
-    rng.conv_bn(state, p + 'patch_embed.seq.2', dims[0], dims[0] // 2, 3)
+    kernel = vision.get('stem', 3)
+    rng.conv_bn(state, p + 'patch_embed.seq.0', dims[0] // 2, 3, kernel)
+    rng.conv_bn(state, p + 'patch_embed.seq.2', dims[0], dims[0] // 2, kernel)
     for s, dim in enumerate(dims):
         for i in range(vision['depths'][s]):
             b = f'{p}layers.{s}.blocks.{i}.'

