@@ -12,7 +12,7 @@ const reasons: Record<string, string> = {
   EACCES: 'permission is denied',
   EPERM: 'it is not permitted',
   EROFS: 'the disk is read-only',
-  ENOSPC: 'the disk is full',
+  ENOSPC: 'no space is left on the disk: make room, then run it again; what is complete is kept',
   EDQUOT: 'the quota is used up',
   ENOENT: 'there is no such file or folder',
   ENOTDIR: 'a part of the path is a file, not a folder',
@@ -22,6 +22,16 @@ const reasons: Record<string, string> = {
   EMFILE: 'too many files are open',
 }
 
+/**
+ * Names the file in an error of the operating system that names none, as those of a file that is open already. Other errors stay
+ * as they are.
+ */
+export function withPath<T>(error: T, path: string): T {
+  const { code, path: known } = (error ?? {}) as NodeJS.ErrnoException
+  if (typeof code === 'string' && error instanceof Error && known === undefined) Object.assign(error, { path })
+  return error
+}
+
 /** Path and reason of an error of the operating system, in words; null for other errors. */
 export function systemProblem(error: unknown): string | null {
   const { code = '', path, dest } = (error ?? {}) as NodeJS.ErrnoException & { dest?: string }
@@ -29,4 +39,10 @@ export function systemProblem(error: unknown): string | null {
   const where = dest ?? path
   // files are written under a temporary name first: name the final one
   return reason && where ? `${where.replace(/\.\d+\.part$/, '')}: ${reason}` : null
+}
+
+/** "cannot write PATH: REASON" for anything that was thrown when the file was written. */
+export function cannotWrite(path: string, error: unknown): string {
+  const { code = '' } = (error ?? {}) as NodeJS.ErrnoException
+  return `cannot write ${path}: ${reasons[code] ?? messageOf(error)}`
 }

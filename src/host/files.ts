@@ -2,10 +2,28 @@
 import { existsSync, statSync } from 'node:fs'
 import { access, constants, copyFile, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { systemProblem, UserError } from './errors'
+import { systemProblem, UserError, withPath } from './errors'
 
 /** The temporary name of a file or folder that this process is making. */
 export const partialPath = (path: string): string => `${path}.${process.pid}.part`
+
+/** Makes a folder and those above it. @throws Error of the operating system that says why not */
+export async function makeFolder(path: string, mode?: number): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode })
+  } catch (error) {
+    // on a read-only disk a recursive mkdir says that the folder does not exist
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') await access(nearestFolder(path), constants.W_OK)
+    throw error
+  }
+}
+
+/** The folder itself, or the nearest above it that exists. */
+function nearestFolder(path: string): string {
+  let folder = resolve(path)
+  while (!existsSync(folder)) folder = dirname(folder)
+  return folder
+}
 
 /**
  * Makes a file or folder under a temporary name in the same folder, then renames it, so that a reader sees the old one or
@@ -13,14 +31,15 @@ export const partialPath = (path: string): string => `${path}.${process.pid}.par
  * that is not empty cannot be replaced by renaming: `make` has to remove it.
  */
 export async function makeAtomic(path: string, make: (partial: string) => Promise<void>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolder(dirname(path))
   const partial = partialPath(path)
   try {
     await make(partial)
     await rename(partial, path)
   } catch (error) {
-    await rm(partial, { recursive: true, force: true })
-    throw error
+    // on a disk that has become read-only the cause is the error that counts
+    await rm(partial, { recursive: true, force: true }).catch(() => {})
+    throw withPath(error, path)
   }
 }
 
@@ -50,8 +69,7 @@ export const copyFileAtomic = (from: string, to: string): Promise<void> =>
  */
 export async function expectWritable(path: string): Promise<void> {
   if (existsSync(path) && statSync(path).isDirectory()) throw new UserError(`${path} is a folder: name a file in it`)
-  let folder = dirname(resolve(path))
-  while (!existsSync(folder)) folder = dirname(folder)
+  const folder = nearestFolder(dirname(resolve(path)))
   if (!statSync(folder).isDirectory()) throw new UserError(`cannot write ${path}: ${folder} is a file, not a folder`)
   await access(folder, constants.W_OK).catch((error) => {
     throw new UserError(`cannot write ${path}: ${systemProblem(error) ?? error.message}`)

@@ -1,9 +1,9 @@
 /** @file Locks a folder for one program at a time, so that two do not write the same files. */
-import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
-import { messageOf, UserError } from './errors'
-import { partialPath } from './files'
+import { cannotWrite, UserError } from './errors'
+import { makeFolder, partialPath } from './files'
 
 interface Owner {
   pid: number
@@ -25,7 +25,7 @@ const GUARD_AGE = 10_000
 export async function takeLock(path: string, program: string): Promise<() => Promise<void>> {
   const mine = JSON.stringify({ pid: process.pid, host: hostname() } satisfies Owner)
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    await makeFolder(dirname(path))
     for (let attempt = 0; !create(path, mine); attempt++) {
       const found = read(path)
       if (found === null) continue // released in the meantime
@@ -39,7 +39,7 @@ export async function takeLock(path: string, program: string): Promise<() => Pro
     }
   } catch (error) {
     if (error instanceof UserError) throw error
-    throw new UserError(`cannot write ${path}: ${messageOf(error)}`)
+    throw new UserError(cannotWrite(path, error))
   }
   held.add(path)
   return async () => {

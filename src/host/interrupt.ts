@@ -1,5 +1,7 @@
 /** @file Ctrl-C: the first one lets the current step finish and be saved, the second one ends the program at once. */
 
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 export interface Interruption {
   /** True once the user has asked to stop. Loops check it between steps. */
   readonly requested: boolean
@@ -10,7 +12,7 @@ export interface Interruption {
 }
 
 /**
- * Handles SIGINT and SIGTERM until dispose(). The first signal calls `onFirst`, which tells the user what happens; the
+ * Handles SIGINT, SIGTERM and SIGHUP (the terminal is closed, the connection to it is lost) until dispose(). The first signal calls `onFirst`, which tells the user what happens; the
  * second one exits with code 130.
  */
 export function interruption(
@@ -20,21 +22,23 @@ export function interruption(
   let resolve: (signal: NodeJS.Signals) => void
   const signal = new Promise<NodeJS.Signals>((r) => (resolve = r))
   const handle = (name: NodeJS.Signals) => {
+    // closing a terminal may send the signal twice
+    if (requested && name === 'SIGHUP') return
     if (requested) process.exit(130)
     requested = true
+    // what is printed to a terminal that is gone must not end the program before it has saved
+    if (name === 'SIGHUP') for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
     onFirst()
     resolve(name)
   }
-  process.on('SIGINT', handle)
-  process.on('SIGTERM', handle)
+  for (const signal of SIGNALS) process.on(signal, handle)
   return {
     get requested() {
       return requested
     },
     signal,
     dispose() {
-      process.off('SIGINT', handle)
-      process.off('SIGTERM', handle)
+      for (const signal of SIGNALS) process.off(signal, handle)
     },
   }
 }

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { brotliDecompressSync } from 'node:zlib'
 import { messageOf, UserError } from './errors'
+import { makeFolder } from './files'
 import { cacheFolder } from './cache-folder'
 
 const PACKAGE = '@sparticuz/chromium@147.0.0'
@@ -52,7 +53,7 @@ export function useSwiftShader(): boolean {
  */
 export async function installSwiftShader(): Promise<void> {
   if (!swiftShaderFits()) throw new UserError('SwiftShader is available for Linux on x86-64 only')
-  await mkdir(cacheFolder(), { recursive: true })
+  await makeFolder(cacheFolder())
   const work = await mkdtemp(join(cacheFolder(), 'swiftshader-'))
   try {
     const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock']

@@ -8,7 +8,7 @@
  *   dataset/corrections.json    the number of corrections, image by image
  */
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { copyFile, readdir, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { labelMap } from '../../engine/masks/paint-label-map'
 import { decodeMask } from '../../engine/masks/rle'
@@ -17,7 +17,7 @@ import { checkPair } from '../dataset/dataset'
 import { readImage } from '../images/read-image'
 import { writePng } from '../images/png-writer'
 import { UserError } from '../host/errors'
-import { partialPath, writeFileAtomic } from '../host/files'
+import { makeFolder, partialPath, writeFileAtomic } from '../host/files'
 import { correctionsOf, type ImageCorrections, type Corrections, total } from '../project/review/corrections'
 import type { ImageInfo } from '../project/file-schemas'
 import { readReviewed } from '../project/review/reviewed-image'
@@ -42,8 +42,8 @@ export async function exportAcceptedImages(
   await removeLeft(dir)
   await refuseForeign(folder)
   try {
-    await mkdir(join(beside, 'images'), { recursive: true })
-    await mkdir(join(beside, 'masks'), { recursive: true })
+    await makeFolder(join(beside, 'images'))
+    await makeFolder(join(beside, 'masks'))
     const notes: string[] = []
     const images: Exported[] = []
     for (const [i, image] of found.entries()) {

@@ -4,11 +4,11 @@
  * shared: the token is a secret.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, realpath } from 'node:fs/promises'
+import { readFile, realpath } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
 import { cacheFolder } from '../host/cache-folder'
-import { writeFileAtomic } from '../host/files'
+import { makeFolder, writeFileAtomic } from '../host/files'
 
 export interface Address {
   port: number
@@ -40,7 +40,7 @@ export async function lastAddress(dir: string): Promise<Address | null> {
 export async function keepAddress(dir: string, address: Address): Promise<void> {
   try {
     const path = await addressFile(dir)
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await makeFolder(dirname(path), 0o700)
     await writeFileAtomic(path, JSON.stringify(address), 0o600)
   } catch {
     // the cache is not writable

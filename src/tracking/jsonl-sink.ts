@@ -1,29 +1,61 @@
 /** @file Writes the records of a run into a file, one JSON object per line: the metrics.jsonl of every run. */
 import { existsSync } from 'node:fs'
 import { type FileHandle, open, readFile } from 'node:fs/promises'
+import { withPath } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
+import { parseRecord } from './metrics-file'
 import type { MetricsRecord } from './records'
 import type { Sink, TrackingEvent } from './sink'
 
 export class JsonlSink implements Sink {
-  private constructor(private readonly file: FileHandle) {}
+  private constructor(
+    private readonly path: string,
+    private readonly file: FileHandle,
+    /** Bytes of the file as this sink knows it. */
+    private bytes: number,
+    /** What was wrong with the file when it was opened: a line for people, or null. */
+    readonly warning: string | null,
+  ) {}
 
-  /** Opens a file for appending, cut before its first record that `keep` rejects. */
+  /**
+   * Opens a file for appending, cut before its first record that `keep` rejects. Lines that are no records are left out: a damaged
+   * line costs that line.
+   */
   static async open(path: string, keep: (record: MetricsRecord) => boolean): Promise<JsonlSink> {
+    let bytes = 0
+    let damaged = 0
     if (existsSync(path)) {
-      const old = await readFile(path, 'utf8')
-      const kept = leading(old, keep)
-      if (kept.length < old.length) await writeFileAtomic(path, kept)
+      const old = await readFile(path)
+      const { text, lost } = kept(old.toString('utf8'), keep)
+      damaged = lost
+      bytes = Buffer.byteLength(text)
+      if (bytes < old.length) await writeFileAtomic(path, text)
     }
-    return new JsonlSink(await open(path, 'a'))
+    const warning = damaged
+      ? `warning: ${path}: ${damaged} damaged ${damaged === 1 ? 'line is' : 'lines are'} left out`
+      : null
+    return new JsonlSink(path, await open(path, 'a'), bytes, warning)
   }
 
   async append(event: TrackingEvent): Promise<void> {
-    if (event.kind === 'step' || event.kind === 'validation') await this.file.appendFile(JSON.stringify(event) + '\n')
+    if (event.kind !== 'step' && event.kind !== 'validation') return
+    const line = Buffer.from(JSON.stringify(event) + '\n')
+    try {
+      // another program has changed the file: what is appended must not join half a line of it
+      const { size } = await this.file.stat()
+      const foreign = size !== this.bytes
+      if (foreign) await this.file.appendFile('\n')
+      await this.file.appendFile(line)
+      this.bytes = size + line.length + (foreign ? 1 : 0)
+    } catch (error) {
+      throw withPath(error, this.path)
+    }
   }
 
-  flush(): Promise<void> {
-    return this.file.sync()
+  async flush(): Promise<void> {
+    await this.file.sync().catch((error) => {
+      throw withPath(error, this.path)
+    })
   }
 
   close(): Promise<void> {
@@ -31,18 +63,18 @@ export class JsonlSink implements Sink {
   }
 }
 
-/** The longest prefix of complete lines whose records `keep` accepts: a killed run may have left an incomplete line. */
-function leading(text: string, keep: (record: MetricsRecord) => boolean): string {
-  let end = 0
-  for (;;) {
-    const next = text.indexOf('\n', end)
-    if (next < 0) break
-    try {
-      if (!keep(JSON.parse(text.slice(end, next)) as MetricsRecord)) break
-    } catch {
-      break
-    }
-    end = next + 1
+/** The lines up to the first record that `keep` rejects, without those that are no records, of which `lost` were complete. */
+function kept(text: string, keep: (record: MetricsRecord) => boolean): { text: string; lost: number } {
+  const lines = text.split('\n')
+  // a killed run may have left an incomplete line
+  lines.pop()
+  const out: string[] = []
+  let lost = 0
+  for (const line of lines) {
+    const record = parseRecord(line)
+    if (record && !keep(record)) break
+    if (record) out.push(`${line}\n`)
+    else if (line.trim()) lost++
   }
-  return text.slice(0, end)
+  return { text: out.join(''), lost }
 }

@@ -89,7 +89,7 @@ const isNumeric = (value: unknown): boolean => value === null || (typeof value =
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 
 /** Null if the line is not a record of a run. */
-function parseRecord(line: string): MetricsRecord | null {
+export function parseRecord(line: string): MetricsRecord | null {
   let value: unknown
   try {
     value = JSON.parse(line)

@@ -71,10 +71,22 @@ export async function writeCheckpoint(folder: string, { progress, parameters }: 
       return values ? [{ name: `${name}.${part}`, shape: [...shape], data: values }] : []
     }),
   )
-  await writeSafetensors(join(folder, CHECKPOINT), tensors, {
-    wgsam: JSON.stringify(progress),
-    sha256: digest(tensors),
-  })
+  const record = JSON.stringify(progress)
+  const sha256 = digest(tensors)
+  const seal = sealOf(record, sha256, tensors)
+  await writeSafetensors(join(folder, CHECKPOINT), tensors, { wgsam: record, sha256, seal })
+}
+
+/** SHA-256 over all that the digest of the tensors does not cover: the record and the shapes. */
+function sealOf(
+  record: string,
+  sha256: string,
+  tensors: readonly { name: string; shape: readonly number[] }[],
+): string {
+  const shapes = tensors.map(({ name, shape }) => JSON.stringify([name, shape])).sort()
+  return createHash('sha256')
+    .update([record, sha256, ...shapes].join('\n'))
+    .digest('hex')
 }
 
 /** SHA-256 over names and values, in the order of the names. */
@@ -100,11 +112,16 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
     throw damaged(error.message)
   })
   try {
-    if (!file.metadata.wgsam) throw new UserError(`${path} is not a checkpoint of a training run`)
-    const progress = parseProgress(file.metadata.wgsam, path, damaged)
+    const { wgsam: record, sha256, seal, ...unknown } = file.metadata
+    if (!record) throw new UserError(`${path} is not a checkpoint of a training run`)
+    if (Object.keys(unknown).length) throw damaged(`its metadata has the unknown key ${Object.keys(unknown)[0]}`)
     const tensors: { name: string; shape: number[]; data: Float32Array }[] = []
     for (const { name, shape, read } of file.tensors.values()) tensors.push({ name, shape, data: await read() })
-    if (digest(tensors) !== file.metadata.sha256) throw damaged('its values are not those that were written')
+    if (digest(tensors) !== sha256) throw damaged('its values are not those that were written')
+    // checkpoints of earlier versions have no seal
+    if (seal !== undefined && sealOf(record, sha256, tensors) !== seal)
+      throw damaged('its record or its shapes are not those that were written')
+    const progress = parseProgress(record, path, damaged)
     return { progress, parameters: gather(tensors, damaged) }
   } finally {
     await file.close()
@@ -118,7 +135,7 @@ function parseProgress(text: string, path: string, damaged: (problem: string) =>
   } catch (error) {
     throw damaged(`its metadata cannot be read: ${messageOf(error)}`)
   }
-  const version = (json as { version?: unknown } | null)?.version
+  const { version } = (json ?? {}) as { version?: unknown }
   if (typeof version === 'number' && version !== CHECKPOINT_VERSION)
     throw new UserError(
       `${path} has version ${version} of the checkpoint format, this wgsam resumes version ${CHECKPOINT_VERSION}: ` +

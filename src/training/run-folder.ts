@@ -1,9 +1,9 @@
 /** @file The folder of a run: paths in it, beginning a run, resuming one. */
-import { existsSync } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../host/errors'
-import { writeFileAtomic } from '../host/files'
+import { makeFolder, writeFileAtomic } from '../host/files'
 import { takeLock } from '../host/folder-lock'
 import { CHECKPOINT, removePartialFiles } from './checkpoint-file'
 import { type RawConfig, type TrainConfig, checkConfig, configDifferences, mergeConfig, readConfigFile } from './config'
@@ -12,6 +12,8 @@ export interface RunFolder {
   root: string
   config: string
   split: string
+  /** The record of the files that it is trained on. */
+  inputs: string
   metrics: string
   /** Folders with a checkpoint and the adapter in PEFT's format. */
   last: string
@@ -24,6 +26,7 @@ export function runFolder(root: string): RunFolder {
     root,
     config: at('config.json'),
     split: at('split.json'),
+    inputs: at('inputs.json'),
     metrics: at('metrics.jsonl'),
     last: at('last'),
     best: at('best'),
@@ -52,16 +55,33 @@ export function checkRun({ root, config }: RunFolder): void {
 export const lockRun = ({ root }: RunFolder): Promise<() => Promise<void>> =>
   takeLock(join(root, 'lock'), 'wgsam train')
 
+/**
+ * A run has a checkpoint from its first step on. If its records go further and there is none, it was lost, and beginning anew
+ * would overwrite what is left.
+ * @throws UserError that says how to go on
+ */
+function refuseLost(run: RunFolder): void {
+  if (hasCheckpoint(run) || !existsSync(run.metrics) || !/"kind":"step"/.test(readFileSync(run.metrics, 'utf8'))) return
+  const missing = join(run.last, CHECKPOINT)
+  const best = existsSync(join(run.best, CHECKPOINT))
+  throw new UserError(
+    `${missing} is missing, though ${run.metrics} has records of steps: the run's last checkpoint was lost. ` +
+      (best ? `Copy ${run.best} to ${run.last} to resume from the best step, or restore it` : 'Restore it') +
+      ', or begin a new run with another --out.',
+  )
+}
+
 /** Creates the folder of a new run and writes its configuration. @throws UserError if it already contains a run */
 export async function beginRun(run: RunFolder, config: TrainConfig): Promise<void> {
   if (hasCheckpoint(run))
     throw new UserError(
       `${run.root} already contains a run: \`wgsam train --resume ${run.root}\` resumes it, another --out begins a new one`,
     )
-  await mkdir(run.root, { recursive: true })
+  refuseLost(run)
+  await makeFolder(run.root)
   await removePartialFiles(run.root)
   // files of an earlier start that ended before its first checkpoint
-  for (const path of [run.split, run.metrics]) await rm(path, { force: true })
+  for (const path of [run.split, run.inputs, run.metrics]) await rm(path, { force: true })
   await saveConfig(run, config)
 }
 
@@ -71,6 +91,7 @@ export async function beginRun(run: RunFolder, config: TrainConfig): Promise<voi
  */
 export async function resumeRun(run: RunFolder, over: RawConfig): Promise<TrainConfig> {
   checkRun(run)
+  refuseLost(run)
   await removePartialFiles(run.root)
   const kept = await readConfigFile(run.config)
   const before = checkConfig(kept, run.config)

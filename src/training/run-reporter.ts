@@ -54,8 +54,15 @@ export class RunReporter {
   ): Promise<void> {
     const { config, folder, transcript } = this
     const known = (record: MetricsRecord) => record.step <= (record.kind === 'step' ? step : validated)
-    this.sinks = [await JsonlSink.open(folder.metrics, known), ...extra]
+    const metrics = await JsonlSink.open(folder.metrics, known)
+    this.sinks = [metrics, ...extra]
+    if (metrics.warning) transcript.say(metrics.warning)
     const past = await readMetrics(folder.metrics)
+    const steps = new Set(past.flatMap((record) => (record.kind === 'step' ? [record.step] : [])))
+    if (step > 0 && steps.size < step)
+      transcript.say(
+        `warning: ${folder.metrics} lacks the records of ${step - steps.size} of ${step} steps: curves and reports will lack them too; the training is not affected`,
+      )
     const trackers = await openTrackers({
       config,
       root: folder.root,

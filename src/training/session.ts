@@ -1,5 +1,5 @@
 /** @file Opens what a run needs: the dataset with its split, then the model on the GPU and its recorded training step. */
-import { copyFile, mkdir } from 'node:fs/promises'
+import { copyFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import type { Engine } from '../../engine/device/engine'
 import type { SamModel } from '../../engine/sam/sam-model'
@@ -7,6 +7,7 @@ import { TrainingStep } from '../../engine/train/training-step'
 import { type DatasetItem, describeBad, describeRemarks, openDataset } from '../dataset/dataset'
 import { type Part, chooseImages, openSplit } from '../dataset/split'
 import { UserError } from '../host/errors'
+import { makeFolder } from '../host/files'
 import { Progress } from '../host/progress'
 import { openModel } from '../model/open-model'
 import { modelShapes } from '../weights/weight-shapes'
@@ -39,7 +40,7 @@ export async function openData(config: TrainConfig, run: RunFolder, log: Log): P
   if (config.split && !existsSync(run.split)) {
     if (!existsSync(config.split)) throw new UserError(`there is no split file ${config.split}`)
     // an ablation's folder does not exist yet
-    await mkdir(run.root, { recursive: true })
+    await makeFolder(run.root)
     await copyFile(config.split, run.split)
   }
   const split = await openSplit(run.split, dataset.items, { seed, shares })

@@ -20,6 +20,7 @@ import { magnifiesByData } from './examples'
 import { promptedDiameters } from './prompted-diameters'
 import { describePlan } from './plan-text'
 import { type RunFolder, saveConfig } from './run-folder'
+import { checkInputs } from './run-inputs'
 import { RunReporter } from './run-reporter'
 import { compareAtOwnSize } from './own-size-rival'
 import { applyStrength, STRENGTHS } from './strength'
@@ -90,6 +91,7 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
   const { engine, config, run, stop = () => false, log = () => {} } = options
   const transcript = new Transcript(log)
   const data = await openData(config, run, transcript.say)
+  await checkInputs(run, data)
   const summary = await trainAdapter(options, data, transcript)
   if (!summary.finished) return { ...summary, tuning: 'skipped', advice: [] }
   const train = data.train.length

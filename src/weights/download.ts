@@ -1,9 +1,10 @@
 /** @file Downloads a file of known size and hash, and resumes an interrupted download. */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises'
+import { open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { messageOf, UserError } from '../host/errors'
+import { makeFolder } from '../host/files'
 
 export interface DownloadProgress {
   file: string
@@ -33,7 +34,7 @@ const PATIENCE = 60_000
  */
 export async function download(url: string, path: string, options: DownloadOptions): Promise<void> {
   const part = `${path}.part`
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolder(dirname(path))
   const resumed = await receive(url, part, options)
   if (await isRight(part, options)) return rename(part, path)
   await rm(part, { force: true })

@@ -3,10 +3,10 @@
  * program that is killed while writing leaves an incomplete last line, which was never confirmed; it is cut off. Any other
  * damage is an error.
  */
-import { type FileHandle, mkdir, open, readFile } from 'node:fs/promises'
+import { type FileHandle, open, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { messageOf, UserError } from '../../host/errors'
-import { writeFileAtomic } from '../../host/files'
+import { cannotWrite, messageOf, UserError } from '../../host/errors'
+import { makeFolder, writeFileAtomic } from '../../host/files'
 import type { LogEntry, LogHeader } from './review-records'
 import { parseAs } from '../file-schemas'
 import { entrySchema, headerSchema } from './log-schema'
@@ -74,7 +74,7 @@ export class ReviewLog {
       await syncFolder(dirname(path))
       return new ReviewLog(path, await open(path, 'a'), text.length)
     } catch (error) {
-      throw new LogWriteError(`cannot write ${path}: ${messageOf(error)}`)
+      throw new LogWriteError(cannotWrite(path, error))
     }
   }
 
@@ -89,7 +89,7 @@ export class ReviewLog {
       return new ReviewLog(path, file, content.bytes + (content.unended ? 1 : 0))
     } catch (error) {
       await file?.close()
-      throw new LogWriteError(`cannot write ${path}: ${messageOf(error)}`)
+      throw new LogWriteError(cannotWrite(path, error))
     }
   }
 
@@ -114,7 +114,7 @@ export class ReviewLog {
       await this.file.truncate(this.bytes).catch(() => {
         this.broken = `${this.path} cannot be written: restart \`wgsam review\` when the disk has room`
       })
-      throw new LogWriteError(`cannot write ${this.path}: ${messageOf(error)}`)
+      throw new LogWriteError(cannotWrite(this.path, error))
     }
     this.bytes += line.length
   }
@@ -126,7 +126,7 @@ export class ReviewLog {
 
 /** Flushes a folder, so that a new file's name survives a power failure; not every system supports it. */
 async function syncFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true })
+  await makeFolder(path)
   const folder = await open(path, 'r').catch(() => null)
   await folder?.sync().catch(() => {})
   await folder?.close()

@@ -2,9 +2,10 @@
  * @file TensorBoard: event files in the run's tensorboard/, one per session. The file of a resumed run says from which step
  * on events in earlier files are void; TensorBoard's reader discards them.
  */
-import { type FileHandle, mkdir, open, readdir } from 'node:fs/promises'
+import { type FileHandle, open, readdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { makeFolder } from '../../host/files'
 import type { MetricsRecord } from '../records'
 import { metricRow } from '../metric-rows'
 import { startTime, type TrackedRun } from '../tracked-run'
@@ -26,7 +27,7 @@ export class TensorBoardSink implements Sink {
 
   static async open(run: TrackedRun): Promise<TensorBoardSink> {
     const folder = join(run.folder, 'tensorboard')
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     const { file, first } = await newFile(folder)
     const sink = new TensorBoardSink(folder, file, run)
     await sink.write(events.version(Date.now()))

@@ -42,6 +42,18 @@ test('the self-test passes here, and detects a wrong and a missing result', asyn
   engine.destroy()
 })
 
+test('a terminal that is closed requests a stop once, as Ctrl-C does', async () => {
+  const interrupt = interruption(() => {})
+  process.kill(process.pid, 'SIGHUP')
+  assert.is(await interrupt.signal, 'SIGHUP')
+  process.kill(process.pid, 'SIGHUP')
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  assert.ok(interrupt.requested)
+  // a message to the terminal that is gone
+  process.stderr.emit('error', Object.assign(new Error('write EIO'), { code: 'EIO' }))
+  interrupt.dispose()
+})
+
 test('the first signal requests a stop, the second ends the program at once', async () => {
   const exit = process.exit
   const codes: unknown[] = []

@@ -1,7 +1,7 @@
 /** Trackers receive events in order, and one that fails ends neither the others nor the run. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { JsonlSink } from '../../../src/tracking/jsonl-sink'
@@ -12,7 +12,7 @@ import { Trackers } from '../../../src/tracking/tracker'
 import { Transcript } from '../../../src/tracking/transcript'
 import { WandbFile } from '../../../src/tracking/wandb/file'
 import { output } from '../../../src/tracking/wandb/records'
-import { readMetrics } from '../../../src/tracking/metrics-file'
+import { MetricsFile, readMetrics } from '../../../src/tracking/metrics-file'
 import { historyOf, picture, stepRecord, tracked, validationRecord, wandbRecords } from '../../support/tracking'
 
 const scratch = await mkdtemp(join(tmpdir(), 'wgsam-tracker-'))
@@ -76,7 +76,7 @@ test('a tracker that fails during the run is reported once, and keeps its record
   const [run] = await readdir(join(folder, 'wandb'))
   await writeFile(join(folder, 'wandb', run, 'files', 'media'), 'a file where the folder should be')
   await tracker.append(picture(3))
-  await tracker.append(validationRecord(3))
+  await tracker.append(validationRecord(4))
   await tracker.flush()
   assert.not.ok(tracker.wantsImages, 'no tracker is left')
   await tracker.close(0)
@@ -114,6 +114,25 @@ test('metrics.jsonl contains only records', async () => {
   for (const event of events) await sink.append(event)
   await sink.close()
   assert.equal(await readMetrics(path), [stepRecord(1), validationRecord(1)])
+})
+
+test('a damaged line costs that line, and what another program left is not continued', async () => {
+  const path = join(scratch, 'damaged.jsonl')
+  const line = (record: object) => `${JSON.stringify(record)}\n`
+  const [one, two, three] = [1, 3, 4].map((step) => stepRecord(step))
+  const half = line(two).slice(0, 30)
+  await writeFile(path, `${line(one)}{"kind":"s\n\0\0\n{}\n${line(two)}${line(three)}${half}`)
+  const sink = await JsonlSink.open(path, ({ step }) => step <= 3)
+  assert.match(sink.warning!, '3 damaged lines are left out')
+  assert.equal(await readMetrics(path), [one, two])
+  await appendFile(path, half)
+  await sink.append(three)
+  await sink.append(validationRecord(3))
+  await sink.close()
+  const file = new MetricsFile(path)
+  await file.read()
+  assert.equal(file.records, [one, two, three, validationRecord(4)])
+  assert.equal(file.damagedLines, [3])
 })
 
 test('rows have only known, finite numbers', () => {

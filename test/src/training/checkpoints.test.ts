@@ -1,14 +1,22 @@
 /** When a checkpoint is written, what it must not be ahead of, and which ones a run resumes from. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { rm } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Rng } from '../../../engine/rng'
 import type { ParameterState } from '../../../engine/train/parameters'
 import type { Adaptation } from '../../../src/training/adaptation'
-import { CHECKPOINT_VERSION, readCheckpoint, type TrainingProgress } from '../../../src/training/checkpoint-file'
+import {
+  CHECKPOINT,
+  CHECKPOINT_VERSION,
+  readCheckpoint,
+  type TrainingProgress,
+} from '../../../src/training/checkpoint-file'
 import { Checkpoints } from '../../../src/training/checkpoints'
-import { runFolder } from '../../../src/training/run-folder'
+import { beginRun, resumeRun, runFolder } from '../../../src/training/run-folder'
+import { openSafetensors } from '../../../src/weights/safetensors'
+import { writeSafetensors } from '../../../src/weights/safetensors-writer'
+import { stepRecord } from '../../support/tracking'
 import { temporary, toyConfig } from '../../support/toy-training'
 
 const scratch = await temporary()
@@ -91,6 +99,71 @@ test('a run resumes from the checkpoint of its own configuration and images only
   assert.equal(actions, ['upload 7', 'refresh'])
   await checkpoints.saveLast(at(5))
   assert.equal(actions, ['upload 7', 'refresh'], 'it is the last checkpoint already')
+})
+
+/** Replaces a text in the header of a checkpoint by one of the same length. */
+async function edit(path: string, from: string, to: string): Promise<void> {
+  const bytes = await readFile(path)
+  const found = bytes.indexOf(from)
+  assert.ok(found > 0 && from.length === to.length, from)
+  bytes.write(to, found)
+  await writeFile(path, bytes)
+}
+
+test('a single digit of the record or of a shape that was changed is found', async () => {
+  const { folder } = open('sealed')
+  const path = join(folder.last, CHECKPOINT)
+  for (const [from, to] of [
+    ['step\\":22', 'step\\":12'],
+    ['validated\\":7', 'validated\\":8'],
+    ['position\\":0', 'position\\":1'],
+    [`rng\\":[${rng[0]}`, `rng\\":[${String(rng[0]).slice(0, -1)}${(rng[0] + 1) % 10}`],
+    ['score\\":0.25', 'score\\":0.75'],
+    ['loss\\":0.5', 'loss\\":0.4'],
+    ['skipped\\":0', 'skipped\\":2'],
+    ['"shape":[1]', '"shape":[ ]'],
+    ['"seal":', '"sea1":'],
+    ['"sha256":', '"sha255":'],
+  ]) {
+    await rm(path, { force: true })
+    await open('sealed').checkpoints.saveLast(
+      at(22, { validated: 7, loss: 0.5, best: { epoch: 1, step: 20, score: 0.25 } }),
+    )
+    assert.is((await readCheckpoint(folder.last)).progress.step, 22)
+    await edit(path, from, to)
+    assert.match(await refusal(readCheckpoint(folder.last)), /^UserError: .*checkpoint\.safetensors is damaged/, from)
+  }
+})
+
+test('checkpoints of earlier versions, without a seal, are read', async () => {
+  const { folder } = open('old')
+  await open('old').checkpoints.saveLast(at(3))
+  const path = join(folder.last, CHECKPOINT)
+  const file = await openSafetensors(path)
+  const { seal, ...metadata } = file.metadata
+  assert.match(seal, /^[0-9a-f]{64}$/)
+  const tensors = [...file.tensors.values()]
+  const entries = await Promise.all(tensors.map(async ({ name, shape, read }) => ({ name, shape, data: await read() })))
+  await file.close()
+  await writeSafetensors(path, entries, metadata)
+  assert.is((await readCheckpoint(folder.last)).progress.step, 3)
+})
+
+test('a run whose last checkpoint is gone is not begun anew over its records', async () => {
+  const { folder } = open('lost')
+  const config = toyConfig('data')
+  await beginRun(folder, config)
+  await resumeRun(folder, {}) // killed before its first checkpoint
+  await writeFile(folder.metrics, JSON.stringify(stepRecord(1)) + '\n')
+  for (const begin of [beginRun(folder, config), resumeRun(folder, {})])
+    assert.match(
+      await refusal(begin),
+      /^UserError: .*last.checkpoint\.safetensors is missing, though .*Restore it, or begin/,
+    )
+  await mkdir(folder.best)
+  await writeFile(join(folder.best, CHECKPOINT), '')
+  assert.match(await refusal(resumeRun(folder, {})), /Copy .*best to .*last to resume from the best step/)
+  assert.is((await readFile(folder.metrics, 'utf8')).length > 0, true)
 })
 
 test.run()
