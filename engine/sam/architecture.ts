@@ -68,9 +68,11 @@ export interface TinyVitArchitecture extends CommonArchitecture {
 
 export type Architecture = VitArchitecture | TinyVitArchitecture
 
-/** Side in input pixels of one cell of the image embedding. */
+/** Side in input pixels of one cell of the image embedding, in SAM and MobileSAM. */
+export const SAM_STRIDE = 16
+/** The same of any model. */
 const embeddingStride = (architecture: Architecture): number =>
-  architecture.kind === 'tiny_vit' && architecture.stemStride === 1 ? 4 : 16
+  architecture.kind === 'tiny_vit' && architecture.stemStride === 1 ? 4 : SAM_STRIDE
 
 /** Side in input pixels of one pixel of a mask: the decoder upscales the embedding by four. */
 export const maskStride = (architecture: Architecture): number => embeddingStride(architecture) / 4

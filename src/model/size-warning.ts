@@ -1,5 +1,5 @@
 /** @file Warns where an adapter is used at an input that it was not trained at. */
-import { embeddingSide } from '../../engine/sam/architecture'
+import { SAM_STRIDE } from '../../engine/sam/architecture'
 import { type AnyAdapter, targetsOf } from '../weights/any-adapter'
 
 /** The matrices of the mask decoder's attention layers. */
@@ -19,7 +19,7 @@ export function sizeWarning(
 ): string | null {
   if (trained === undefined || trained === size) return null
   if (![...targetsOf(adapter).keys()].some((target) => DECODER_ATTENTION.test(target))) return null
-  const cells = (side: number) => embeddingSide(side) ** 2
+  const cells = (side: number) => (side / SAM_STRIDE) ** 2
   return (
     `warning: ${path} was trained at an input of ${trained} pixels and changes the mask decoder's attention. At ${size} that is ` +
     `over ${cells(size)} cells of the image instead of ${cells(trained)}, and masks of points may be far worse. Without --size the adapter is ` +

@@ -127,7 +127,7 @@ test('a damaged line costs that line, and what another program left is not conti
   assert.equal(await readMetrics(path), [one, two])
   await appendFile(path, half)
   await sink.append(three)
-  await sink.append(validationRecord(3))
+  await sink.append(validationRecord(4))
   await sink.close()
   const file = new MetricsFile(path)
   await file.read()
