@@ -1,7 +1,7 @@
 /** @file `wgsam merge`: adds an adapter to the weights of its model. */
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { UserError } from '../host/errors'
-import { amount, Progress } from '../host/progress'
+import { amount, logLine, Progress } from '../host/progress'
 import { mergeModel } from '../model/merge-adapter'
 import { readConfigFile } from '../training/config'
 import { readAnyAdapter } from '../weights/any-adapter'
@@ -38,6 +38,7 @@ export const command: Command = {
     if (!name) throw new UserError(`${adapter} does not name its model: name it with --model`)
     const toy = text(values, 'model-config')
     const model = await locateModel(name, flag(values, 'fetch'))
+    if (existsSync(out)) logLine(`note: ${out} exists and is replaced`)
     const bar = new Progress('merging', undefined, { unit: 'tensors' })
     const { tensors, changed, promptHead } = await mergeModel({
       model,

@@ -9,7 +9,14 @@ import { duration, logLine } from '../host/progress'
 import { hardwareOf } from '../host/hardware'
 import { PictureSink } from '../report/run/picture-folder'
 import { addSession } from '../report/run/sessions'
-import { type RawConfig, type TrainConfig, checkConfig, mergeConfig, readConfigFile } from '../training/config'
+import {
+  type RawConfig,
+  type TrainConfig,
+  checkConfig,
+  mergeConfig,
+  readConfigFile,
+  withAbsolutePaths,
+} from '../training/config'
 import { configFromFlags, configOptions, nameFlags } from './options/training'
 import { describePlan } from '../training/plan-text'
 import { type TrainSummary, train } from '../training/train'
@@ -137,7 +144,7 @@ const openRun = (values: Values) =>
     }
     const raw = await rawConfig(values)
     if (raw.data === undefined) throw new UserError('wgsam train needs --data DIR (or "data" in the --config file)')
-    const config = checkConfig(raw, text(values, 'config') ?? 'wgsam train')
+    const config = withAbsolutePaths(checkConfig(raw, text(values, 'config') ?? 'wgsam train'))
     const now = new Date().toISOString().slice(0, 19).replaceAll(':', '-')
     const run = runFolder(text(values, 'out') ?? join('runs', now))
     return locked(run, () => beginRun(run, config).then(() => config))

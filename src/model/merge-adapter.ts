@@ -1,6 +1,10 @@
 /** @file Merges an adapter into its model's weights and writes them as a checkpoint: no GPU is needed. */
+import { existsSync, realpathSync } from 'node:fs'
+import { join } from 'node:path'
 import { type HeadTensor, isHeadTensor } from '../../engine/sam/prompt-head'
+import { UserError } from '../host/errors'
 import { type LoraPair, partOf, scaleOf, validateTargets } from '../weights/adapter'
+import { TENSORS } from '../weights/adapter-files'
 import { type AnyAdapter, isDifference, readAnyAdapter, targetsOf } from '../weights/any-adapter'
 import { inferArchitecture, validateCheckpoint } from '../weights/architecture'
 import { openCheckpoint } from '../weights/checkpoint'
@@ -34,6 +38,8 @@ export interface Merged {
  * @throws UserError if a file cannot be read, or the adapter belongs to another model
  */
 export async function mergeModel({ model, adapter: path, out, config, onProgress }: MergeOptions): Promise<Merged> {
+  refuseInput(out, model, 'the model')
+  refuseInput(out, join(path, TENSORS), "the adapter's file")
   const adapter = await readAnyAdapter(path)
   const checkpoint = await openCheckpoint(model)
   try {
@@ -61,6 +67,12 @@ export async function mergeModel({ model, adapter: path, out, config, onProgress
   } finally {
     await checkpoint.close()
   }
+}
+
+/** @throws UserError if `out` is a file that is read: merging would replace it */
+function refuseInput(out: string, input: string, what: string): void {
+  if (existsSync(out) && existsSync(input) && realpathSync(out) === realpathSync(input))
+    throw new UserError(`--out ${out} is ${what} itself, which would be lost: name another file`)
 }
 
 /** The merged values of a tensor. */

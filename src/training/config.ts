@@ -14,6 +14,7 @@ import { magnificationLimits } from '../dataset/augment/magnification'
 import { messageOf, UserError } from '../host/errors'
 import { trackers } from '../tracking/tracker-names'
 import { MEMORY, parseBytes } from '../text/byte-size'
+import { models } from '../weights/model-registry'
 
 const number = (low: number, high: number, what = `a number from ${low} to ${high}`) =>
   v.pipe(v.number(what), v.finite(what), v.minValue(low, what), v.maxValue(high, what))
@@ -330,6 +331,21 @@ export async function readConfigFile(path: string): Promise<RawConfig> {
   if (!json || typeof json !== 'object' || Array.isArray(json))
     throw new UserError(`${path} must contain one object { … }`)
   return json as RawConfig
+}
+
+/** The configuration with the paths of its files made absolute, so that the run can be resumed from any folder. */
+export function withAbsolutePaths(config: TrainConfig): TrainConfig {
+  const absolute = (path: string | null) => path && resolve(path)
+  const { model, modelConfig, data, coco, split, validation } = config
+  return {
+    ...config,
+    model: Object.hasOwn(models, model) ? model : resolve(model),
+    modelConfig: absolute(modelConfig),
+    data: data.map((folder) => resolve(folder)),
+    coco: absolute(coco),
+    split: absolute(split),
+    validation: { ...validation, foreign: validation.foreign.map((folder) => resolve(folder)) },
+  }
 }
 
 /** Merges two configurations; values of `over` replace those of `base`, key by key in nested objects. */

@@ -35,7 +35,7 @@ export async function checkInputs(run: RunFolder, data: Record<Part, DatasetItem
   if (problems.length)
     throw new UserError(
       `${run.root} cannot be resumed, because its data are not those that it began with:\n${problems.map((line) => `  ${line}`).join('\n')}\n` +
-        'Restore them, or begin a new run with another --out (`--from` goes on from an adapter with new data).',
+        'Restore them, or begin a new run with another --out.',
     )
 }
 

