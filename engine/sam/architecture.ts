@@ -75,7 +75,7 @@ const embeddingStride = (architecture: Architecture): number =>
   architecture.kind === 'tiny_vit' && architecture.stemStride === 1 ? 4 : SAM_STRIDE
 
 /** Side in input pixels of one pixel of a mask: the decoder upscales the embedding by four. */
-export const maskStride = (architecture: Architecture): number => embeddingStride(architecture) / 4
+const maskStride = (architecture: Architecture): number => embeddingStride(architecture) / 4
 
 /** Side of the square image embedding, in cells, at an input size in pixels. */
 export const embeddingSide = (architecture: Architecture, inputSize: number): number =>

@@ -14,7 +14,7 @@ export type Callable = (...args: unknown[]) => unknown
  * An object of a class that means nothing here: its arguments and its state are kept as data and nothing of it runs. Items and
  * attributes are entries of the map.
  */
-export class Opaque extends Map<unknown, unknown> {
+class Opaque extends Map<unknown, unknown> {
   constructor(readonly of: string) {
     super()
   }
