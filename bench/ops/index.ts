@@ -6,6 +6,7 @@ import { convCases } from './conv'
 import { crossAttentionCases } from './cross-attention'
 import { geluCases } from './gelu'
 import { gemmCases } from './gemm'
+import { gemmVariantCases } from './gemm-variants'
 import { layernormCases } from './layernorm'
 import { loraCases } from './lora'
 import { maskLogitsCases } from './mask-logits'
@@ -17,6 +18,7 @@ import { upscaleCases } from './upscale'
 
 export const microCases: readonly MicroCase[] = [
   ...gemmCases,
+  ...gemmVariantCases,
   ...loraCases,
   ...attentionCases,
   ...crossAttentionCases,

@@ -26,6 +26,8 @@ export interface Recording {
 
 export interface Recorder {
   readonly engine: Engine
+  /** What has been recorded so far. */
+  readonly dispatches: readonly Dispatch[]
   tensor(label: string, shape: readonly number[], kind?: TensorKind): Tensor
   dispatch(
     shader: Shader,

@@ -9,16 +9,21 @@ import type { Recorder } from '../graph/dispatch'
 import { grid1d } from '../device/grid'
 import type { Gemm, Operand } from './gemm-types'
 
-/** Side of the tile of outputs that one workgroup computes, for counting workgroups. */
-const TILE = 64
+/** What decides into how many ranges a kernel's products are split. */
+export interface SplitAim {
+  /** Rows and columns of outputs that one workgroup computes. */
+  tile: { m: number; n: number }
+  /** Number of workgroups that a split product should have. WebGPU does not report the number of compute units. */
+  workgroups: number
+  /** Minimum terms in a range: with fewer, writing and reading the partial sums costs as much as reading the operands. */
+  terms: number
+}
+
 /**
- * Number of workgroups that a split product should have. WebGPU does not report the number of compute units: large GPUs have
- * 60 to 140. A workgroup of these kernels takes two to four of the dozens of subgroups that a unit can hold, so 512 is about
- * four workgroups a unit on the largest GPUs.
+ * For the f32 kernels. Large GPUs have 60 to 140 compute units; a workgroup takes two to four of the dozens of subgroups that
+ * a unit can hold, so 512 is about four workgroups a unit on the largest GPUs.
  */
-const WORKGROUPS = 512
-/** Minimum terms in a range: with fewer, writing and reading the partial sums costs as much as reading the operands. */
-const MIN_TERMS = 128
+const F32_AIM: SplitAim = { tile: { m: 64, n: 64 }, workgroups: 512, terms: 128 }
 /** Maximum number of ranges: one invocation of the second pass adds all partial sums of an output. */
 const MAX_RANGES = 128
 
@@ -34,10 +39,13 @@ export interface SplitRanges {
  * How to split a product over k. null if it has enough workgroups already, k is short, or the epilogue is not one of those
  * that the second pass supports. Up to a quarter fewer ranges are used if that leaves no rest.
  */
-export function splitRanges({ layout, m, n, k, batches = 1, heads = 1, ...o }: Gemm): SplitRanges | null {
+export function splitRanges(
+  { layout, m, n, k, batches = 1, heads = 1, ...o }: Gemm,
+  aim: SplitAim = F32_AIM,
+): SplitRanges | null {
   if (heads > 1 || o.pre || o.lora || (o.activation ?? 'none') !== 'none') return null
-  const tiles = Math.ceil(m / TILE) * Math.ceil(n / TILE) * batches
-  const most = Math.min(Math.floor(WORKGROUPS / tiles), Math.floor(k / MIN_TERMS), MAX_RANGES)
+  const tiles = Math.ceil(m / aim.tile.m) * Math.ceil(n / aim.tile.n) * batches
+  const most = Math.min(Math.floor(aim.workgroups / tiles), Math.floor(k / aim.terms), MAX_RANGES)
   if (most < 2) return null
   // if k runs along a row, ranges begin at whole vec4
   const unit = layout === 'tn' ? 1 : 4

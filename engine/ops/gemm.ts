@@ -7,6 +7,8 @@
  * - `direct` reads memory straight into registers. Like `shared`, it has kernels that read vec4 if everything is aligned.
  * - `subgroup`, for software adapters with subgroups: each lane loads a part of the tile and broadcasts it to the others.
  * - `transposed`, for software adapters without subgroups: transposes A first (gemm-transposed.ts).
+ * - `matrix`, `matrix-split3`, for GPUs with matrix units: large products only (gemm-matrix.ts), others as
+ *   `shared-small`, split if deep.
  * - `shared-split`, `direct-split`, `subgroup-split`: the same kernels over ranges of k in parallel (gemm-split.ts).
  */
 import type { MatmulVariant } from '../device/kernel-variants'
@@ -19,19 +21,12 @@ import sharedFour from '../../shaders/gemm-shared4.wgsl'
 import small from '../../shaders/gemm-small.wgsl'
 import subgroup from '../../shaders/gemm-subgroup.wgsl'
 import type { Recorder } from '../graph/dispatch'
-import type { Tensor } from '../device/tensor'
+import { aligned, alignedThroughout, dispatchGemm, type GemmKernel, multiplesOf4 } from './gemm-dispatch'
+import { fitsMatrix, gemmMatrix } from './gemm-matrix'
 import type { Gemm } from './gemm-types'
 import { suitsSmallTiles } from './gemm-small'
 import { gemmSplit, splitRanges } from './gemm-split'
 import { fitsTransposed, gemmTransposed } from './gemm-transposed'
-import { ACTIVATION } from './pointwise'
-
-interface GemmKernel {
-  shader: Shader
-  entry: string
-  /** Rows and columns of C that one workgroup computes. */
-  tile: { m: number; n: number }
-}
 
 /** One kernel for each layout, all with the same tile. */
 const kernels = (shader: Shader, prefix: string, m: number, n: number) =>
@@ -51,26 +46,6 @@ const DIRECT_FOUR: Partial<typeof DIRECT> = {
 }
 
 export type { Gemm, Operand } from './gemm-types'
-
-const multiplesOf4 = (numbers: number[]) => numbers.every((n) => n % 4 === 0)
-
-/** The numbers that must be multiples of 4 for a kernel that accesses b and c as vec4. */
-function aligned({ n, a, b, c, lora }: Gemm): number[] {
-  const operands = [a, b, c].flatMap(({ stride, offset = 0, batch = 0, head = 0 }) => [stride, offset, batch, head])
-  return [n, ...operands, ...(lora?.extensions ?? []).map(({ offset }) => offset)]
-}
-
-/**
- * The numbers that must be multiples of 4 for a kernel that accesses all operands as vec4. For tn, `rows` is checked in
- * place of m; a kernel that may read A beyond m rows passes 0.
- */
-function alignedThroughout(o: Gemm, rows = o.m): number[] {
-  const { k, layout, lora } = o
-  const extension = lora
-    ? [lora.left.columns, lora.rank, ...lora.extensions.flatMap((e) => [e.start, e.end, e.column])]
-    : []
-  return [...aligned(o), layout === 'tn' ? rows : k, ...extension]
-}
 
 /** A variant that computes a product by one dispatch. */
 type SingleDispatch = 'shared' | 'shared-small' | 'direct' | 'subgroup'
@@ -94,9 +69,9 @@ const BASE: Record<MatmulVariant, SingleDispatch> = {
   'shared-split': 'shared',
   'direct-split': 'direct',
   'subgroup-split': 'subgroup',
-  // their own kernels follow
-  matrix: 'shared',
-  'matrix-split3': 'shared',
+  // products that are not worth matrix units
+  matrix: 'shared-small',
+  'matrix-split3': 'shared-small',
 }
 
 /** Records C = act(alpha·A·B + LoRA + bias) + residual (+ C). FLOPs: 2·m·n·k for each batch and head. */
@@ -107,57 +82,14 @@ export function gemm(g: Recorder, o: Gemm): void {
 function recordVariant(variant: MatmulVariant, g: Recorder, o: Gemm): void {
   if (variant === 'transposed' && fitsTransposed(o))
     return gemmTransposed(g, o, (to, part) => recordVariant(variant, to, part))
-  const ranges = variant.endsWith('split') ? splitRanges(o) : null
+  const matrix = variant === 'matrix' || variant === 'matrix-split3'
+  if (matrix && fitsMatrix(g.engine, o, variant)) return gemmMatrix(g, o, variant)
+  const split = matrix ? matmulClass(o.layout, o.m, o.n, o.k).endsWith('deep') : variant.endsWith('split')
+  const ranges = split ? splitRanges(o) : null
   if (ranges) return gemmSplit(g, o, ranges, (to, part) => recordSingle(BASE[variant], to, part))
   recordSingle(BASE[variant], g, o)
 }
 
 function recordSingle(variant: SingleDispatch, g: Recorder, o: Gemm): void {
-  const { a, b, c, lora } = o
-  const heads = o.heads ?? 1
-  const bindings: Record<string, Tensor | null> = {
-    a: a.tensor,
-    b: b.tensor,
-    c: c.tensor,
-    bias_values: o.bias ?? null,
-    residual_values: o.residual ?? null,
-    pre: o.pre ?? null,
-    lora_left: lora?.left ?? null,
-    lora_right: lora?.right ?? null,
-  }
-  const { shader, entry, tile } = kernelOf(variant, o)
-  const used = Object.fromEntries(
-    shader.entries[entry].bindings.flatMap((e) => (e.kind === 'uniform' ? [] : [[e.name, bindings[e.name]]])),
-  )
-  const params = {
-    m: o.m,
-    n: o.n,
-    k: o.k,
-    heads,
-    lda: a.stride,
-    ldb: b.stride,
-    ldc: c.stride,
-    ld_left: lora?.left.columns ?? 0,
-    a_offset: a.offset ?? 0,
-    b_offset: b.offset ?? 0,
-    c_offset: c.offset ?? 0,
-    a_batch: a.batch ?? 0,
-    b_batch: b.batch ?? 0,
-    c_batch: c.batch ?? 0,
-    a_head: a.head ?? 0,
-    b_head: b.head ?? 0,
-    c_head: c.head ?? 0,
-    alpha: o.alpha ?? 1,
-    bias: o.bias ? 1 : 0,
-    activation: ACTIVATION[o.activation ?? 'none'],
-    residual: o.residual ? 1 : 0,
-    accumulate: o.accumulate ?? 0,
-    keep_pre: o.pre ? 1 : 0,
-    extensions: lora?.extensions.length ?? 0,
-    rank: lora?.rank ?? 0,
-    ext_scale: lora?.scale ?? 0,
-    ext: (lora?.extensions ?? []).map((e) => [e.start, e.end, e.column, e.offset]),
-  }
-  const grid = [Math.ceil(o.n / tile.n), Math.ceil(o.m / tile.m), heads * (o.batches ?? 1)] as const
-  g.dispatch(shader, entry, used, params, grid)
+  dispatchGemm(g, o, kernelOf(variant, o))
 }

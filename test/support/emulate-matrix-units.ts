@@ -23,12 +23,14 @@
 import { Engine } from '../../engine/device/engine'
 import { MATRIX_FEATURES } from '../../engine/device/matrix-units'
 import type { Precision } from '../../engine/device/precision'
-import { openDevice } from '../../src/host/device'
+import { LIMITS, openDevice } from '../../src/host/device'
 import { findAdapter } from '../../src/host/gpu'
 import { waitWithNaps } from '../../src/host/idle-wait'
 
 const SIDE = 16
 const LANES = 32
+/** Of the GPUs that are emulated, in bytes. */
+const WORKGROUP_MEMORY = 49152
 const MATRIX = /subgroup_matrix_(left|right|result)\s*<\s*(f16|f32)\s*,\s*(\d+)\s*,\s*(\d+)\s*>/g
 type Kind = 'left' | 'right' | 'result'
 
@@ -205,12 +207,23 @@ function arrayOf(code: string, name: string): { vector: 1 | 4; length: string } 
   return { vector, length: length ?? `arrayLength(&${name})` }
 }
 
+/** The text for an adapter with less workgroup memory than is claimed: the lines of its tiles are not padded. */
+const unpadded = (code: string, memory: number) =>
+  memory < WORKGROUP_MEMORY ? code.replace('const PAD = 8u;', 'const PAD = 0u;') : code
+
 /** Makes a device claim matrix units, and compile shaders that use them through the emulation. */
 function emulated(device: GPUDevice): GPUDevice {
   const { vendor, architecture, description, device: name } = device.adapterInfo
   const config = { componentType: 'f16', resultComponentType: 'f32', M: SIDE, N: SIDE, K: SIDE }
   const compile = device.createShaderModule.bind(device)
+  const { maxComputeWorkgroupStorageSize: memory, minStorageBufferOffsetAlignment } = device.limits
   const claimed = {
+    limits: {
+      ...Object.fromEntries(LIMITS.map((limit) => [limit, device.limits[limit]])),
+      minStorageBufferOffsetAlignment,
+      minUniformBufferOffsetAlignment: device.limits.minUniformBufferOffsetAlignment,
+      maxComputeWorkgroupStorageSize: WORKGROUP_MEMORY,
+    },
     features: new Set([...device.features, ...MATRIX_FEATURES]),
     adapterInfo: {
       vendor,
@@ -222,7 +235,7 @@ function emulated(device: GPUDevice): GPUDevice {
       subgroupMatrixConfigs: [config],
     },
     createShaderModule: (descriptor: GPUShaderModuleDescriptor) =>
-      compile({ ...descriptor, code: emulateMatrixUnits(descriptor.code) }),
+      compile({ ...descriptor, code: emulateMatrixUnits(unpadded(descriptor.code, memory)) }),
   }
   for (const [key, value] of Object.entries(claimed)) Object.defineProperty(device, key, { value })
   return device

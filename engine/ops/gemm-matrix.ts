@@ -1,0 +1,93 @@
+/**
+ * @file Matrix products on matrix units. `matrix` rounds the operands to f16 and adds in f32; `matrix-split3` adds three
+ * products of the operands' high and low parts, which is about as accurate as f32. Both multiply the operands by powers of two
+ * that fit them into the range of f16 (operand-scale.ts). Products with too few workgroups are split over k.
+ */
+import type { Engine } from '../device/engine'
+import { MATRIX_WORK } from '../device/kernel-variants'
+import type { Recorder } from '../graph/dispatch'
+import type { Tensor } from '../device/tensor'
+import half from '../../shaders/gemm-matrix.wgsl'
+import split3 from '../../shaders/gemm-matrix-split3.wgsl'
+import { alignedThroughout, dispatchGemm, type GemmKernel, multiplesOf4 } from './gemm-dispatch'
+import { type SplitAim, gemmSplit, splitRanges } from './gemm-split'
+import type { Gemm, Operand } from './gemm-types'
+import { type Region, largestOf, scalesOf } from './operand-scale'
+
+export type MatrixVariant = 'matrix' | 'matrix-split3'
+
+interface MatrixKernel extends GemmKernel {
+  /** Bytes of workgroup memory. */
+  memory: number
+}
+
+const KERNELS: Record<MatrixVariant, MatrixKernel> = {
+  matrix: { shader: half, entry: 'matrix', tile: { m: 128, n: 128 }, memory: 30720 },
+  'matrix-split3': { shader: split3, entry: 'matrix_split3', tile: { m: 64, n: 128 }, memory: 43008 },
+}
+
+/** Minimum share of the computed outputs that exist: the blocks are large, and narrow products leave most of one unused. */
+const MIN_SHARE = 0.4
+/** An H100 has 132 compute units, each with room for two workgroups. Ranges are longer than those of f32, as they end sooner. */
+const AIM = { workgroups: 264, terms: 256 }
+
+/** True if the product can be computed by a kernel for matrix units, and is large enough to gain by it. */
+export function fitsMatrix({ device, matrixUnits, variants }: Engine, o: Gemm, variant: MatrixVariant): boolean {
+  const { tile, memory } = KERNELS[variant]
+  const { m, n, k, batches = 1, heads = 1 } = o
+  if (matrixUnits?.subgroupSize !== 32 || !multiplesOf4(alignedThroughout(o))) return false
+  if (device.limits.maxComputeWorkgroupStorageSize < memory) return false
+  const { matrixWork = MATRIX_WORK } = variants
+  if (!matrixWork) return true
+  const computed = Math.ceil(m / tile.m) * tile.m * Math.ceil(n / tile.n) * tile.n
+  return m * n >= MIN_SHARE * computed && m * n * k * batches * heads >= matrixWork
+}
+
+/** Records the product `o`, which `fitsMatrix`. */
+export function gemmMatrix(g: Recorder, o: Gemm, variant: MatrixVariant): void {
+  const { lora } = o
+  const regions = regionsOf(o)
+  const largest = {
+    a: largestOf(g, o.a.tensor, regions.a),
+    b: largestOf(g, o.b.tensor, regions.b),
+    left: lora ? largestOf(g, lora.left, wholeOf(lora.left)) : null,
+    right: lora ? largestOf(g, lora.right, wholeOf(lora.right)) : null,
+  }
+  const record = (to: Recorder, part: Gemm) => {
+    const scales = scalesOf(to, largest, part.alpha ?? 1, part.lora?.scale ?? 0, part.bias ?? null)
+    dispatchGemm(to, part, kernelOf(variant, part), { bias_values: scales })
+  }
+  const aim: SplitAim = { ...AIM, tile: KERNELS[variant].tile }
+  const ranges = splitRanges(o, aim)
+  if (ranges) gemmSplit(g, o, ranges, record)
+  else record(g, o)
+}
+
+function kernelOf(variant: MatrixVariant, { layout }: Gemm): GemmKernel {
+  const constants = { a_along_k: layout === 'tn' ? 0 : 1, b_along_k: layout === 'nt' ? 1 : 0 }
+  return { ...KERNELS[variant], constants }
+}
+
+/** The elements of the operands that a product reads. */
+function regionsOf({ layout, m, n, k, a, b, batches = 1, heads = 1 }: Gemm): Record<'a' | 'b', Region> {
+  const region = ({ offset = 0, stride, batch = 0, head = 0 }: Operand, rows: number, columns: number): Region => {
+    // a batch or head that all share is read once
+    const [numberOfBatches, numberOfHeads] = [batch ? batches : 1, head ? heads : 1]
+    return { rows, columns, stride, start: offset, batches: numberOfBatches, batch, heads: numberOfHeads, head }
+  }
+  return {
+    a: layout === 'tn' ? region(a, k, m) : region(a, m, k),
+    b: layout === 'nt' ? region(b, n, k) : region(b, k, n),
+  }
+}
+
+const wholeOf = ({ size, columns }: Tensor): Region => ({
+  rows: size / columns,
+  columns,
+  stride: columns,
+  start: 0,
+  batches: 1,
+  batch: 0,
+  heads: 1,
+  head: 0,
+})

@@ -1,0 +1,85 @@
+/**
+ * @file Powers of two that fit the operands of a matrix product into the range of f16. They are found on the GPU, each time
+ * the product is computed: one pass over an operand finds the largest magnitude, once for all products that read the same
+ * values (an activation is read forward and for gradients), and a tiny one turns those of a product into its factors.
+ */
+import shader from '../../shaders/operand-scale.wgsl'
+import type { Storage, Tensor } from '../device/tensor'
+import type { Recorder } from '../graph/dispatch'
+
+/** Elements of a tensor: `rows` x `columns` matrices of several heads and batches. Distances and the start are in elements. */
+export interface Region {
+  rows: number
+  columns: number
+  /** From row to row. */
+  stride: number
+  start: number
+  heads: number
+  head: number
+  batches: number
+  batch: number
+}
+
+/** Workgroups of the pass over an operand, and words that it writes. */
+const WORDS = 256
+
+/** The results of passes that were recorded, by the operand's memory and region. */
+const known = new WeakMap<Recorder, Map<Storage, Map<string, Tensor>>>()
+
+/** Records a pass that finds the largest magnitudes in ranges of an operand, unless there is one and it still holds. */
+export function largestOf(g: Recorder, operand: Tensor, region: Region): Tensor {
+  const passes = known.get(g) ?? new Map<Storage, Map<string, Tensor>>()
+  known.set(g, passes)
+  const ofOperand = passes.get(operand.storage) ?? new Map<string, Tensor>()
+  passes.set(operand.storage, ofOperand)
+  const key = JSON.stringify([operand.elementOffset, Object.values(region)])
+  const before = ofOperand.get(key)
+  if (before && stillHolds(g, before, operand)) return before
+  const largest = g.tensor(`${operand.label}: largest`, [WORDS], 'statistic')
+  g.dispatch(shader, 'find_largest', { x: operand, largest }, { ...region, ...NO_SCALES }, [WORDS])
+  ofOperand.set(key, largest)
+  return largest
+}
+
+/** True if the pass that wrote `largest` is still recorded (unused ones are removed) and nothing has written the operand since. */
+function stillHolds({ dispatches }: Recorder, largest: Tensor, operand: Tensor): boolean {
+  for (let i = dispatches.length - 1; i >= 0; i--) {
+    const written = dispatches[i].bindings.filter(({ writes }) => writes).map(({ tensor }) => tensor.storage)
+    if (written.includes(largest.storage)) return true
+    if (written.includes(operand.storage)) return false
+  }
+  return false
+}
+
+const NO_SCALES = { lora: 0, alpha: 1, ext_scale: 0 }
+const NO_REGION = { rows: 0, columns: 0, stride: 0, start: 0, heads: 1, head: 0, batches: 1, batch: 0 }
+
+interface ProductOperands {
+  a: Tensor
+  b: Tensor
+  left: Tensor | null
+  right: Tensor | null
+}
+
+/**
+ * Records the factors of a product whose operands have these largest magnitudes, for an alpha, a scale of the LoRA term and a
+ * bias: eight factors, then the bias. See operand-scale.wgsl.
+ */
+export function scalesOf(
+  g: Recorder,
+  { a, b, left, right }: ProductOperands,
+  alpha: number,
+  extScale: number,
+  bias: Tensor | null,
+): Tensor {
+  const columns = bias?.size ?? 0
+  const scales = g.tensor('factors of the operands', [8 + columns], 'statistic')
+  g.dispatch(
+    shader,
+    'find_scales',
+    { largest_a: a, largest_b: b, largest_left: left ?? a, largest_right: right ?? b, bias_values: bias, scales },
+    { ...NO_REGION, columns, lora: left && right ? 1 : 0, alpha, ext_scale: extScale },
+    [1],
+  )
+  return scales
+}
