@@ -57,7 +57,7 @@ export async function attentionSelfTest(engine: Engine): Promise<SelfTest> {
     for (const [i, tensor] of [qkv, dy, ...tables].entries())
       program.write(
         tensor,
-        Float32Array.from({ length: tensor.size }, (_, at) => Math.sin((0.7 + 0.13 * i) * (at + 1))),
+        Float32Array.from({ length: tensor.size }, (_, at) => Math.sin((0.7 + 0.13 * i) * (at + 1) ** 2)),
       )
     program.run()
     const results = [await program.read(y), await program.read(gradient)]
