@@ -82,10 +82,14 @@ async function predict() {
 
 test('the names that a host can import', () => {
   assert.equal(Object.keys(wgsam).sort(), [
+    'DEFAULT_PRECISION',
     'Engine',
     'Graph',
     'LORA_TARGETS',
+    'MATRIX_FEATURES',
     'MaskGenerator',
+    'NonFiniteError',
+    'PRECISIONS',
     'ParameterSet',
     'Predictor',
     'Program',
@@ -116,6 +120,7 @@ test('the names that a host can import', () => {
     'encodeRle',
     'fillHoles',
     'filterCandidates',
+    'findMatrixUnits',
     'fullSpecs',
     'labelMap',
     'labelTargets',

@@ -106,11 +106,13 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
       const onProgress = (done: number) => trying.update(done)
       const { tuned, parts } = await tuneGenerator(images, generator.options, part, { areas: !store, onProgress })
       const { best, before, trials } = tuned
+      const seen = images.map(({ view }, i) => `${inputs[i].name}: ${describeView(view)}`)
       if (!best.f1)
         throw new UserError(
           `none of the ${best.scores.instances} labelled particles is matched by a mask that the generator found (IoU of 0.5 or more), ` +
             'whatever the thresholds: nothing is written. Give it more points (--points-per-side) or the size of the particles ' +
-            '(--diameter), use an adapter that knows them, or check the labels with `wgsam dataset check`.',
+            '(--diameter), use an adapter that knows them, or check the labels with `wgsam dataset check`. The images were seen ' +
+            `like this:\n${seen.slice(0, 5).join('\n')}${seen.length > 5 ? '\n…' : ''}`,
         )
       const result = {
         version: 1,
@@ -132,7 +134,7 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
       if (store) await updateAdapterProfile(opened.adapter!.path, parts)
       if (flag(values, 'json')) console.log(JSON.stringify({ ...result, trials: trials.length }, null, 1))
       else {
-        for (const [i, { view }] of images.entries()) console.log(`${inputs[i].name}: ${describeView(view)}`)
+        for (const line of seen) console.log(line)
         console.log(`before: ${describe(before)}\n\nbest of ${trials.length}: ${describe(best)}\n`)
         if (parts.calibration) console.log(`${describeCalibration(parts.calibration)}\n`)
         console.log(`written: ${resolve(out)}${store ? `, and stored with ${opened.adapter!.path}` : ''}`)

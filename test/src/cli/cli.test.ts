@@ -127,7 +127,10 @@ test('help, version and error messages need no GPU', () => {
 
 test('errors of the operating system are explained', () => {
   const error = (over: object) => Object.assign(new Error('x'), over)
-  assert.is(systemProblem(error({ code: 'ENOSPC', path: 'a/b.123.part' })), 'a/b: the disk is full')
+  assert.is(
+    systemProblem(error({ code: 'ENOSPC', path: 'a/b.123.part' })),
+    'a/b: no space is left on the disk: make room, then run it again; what is complete is kept',
+  )
   assert.is(systemProblem(error({ code: 'EISDIR', path: 'a.1.part', dest: 'a' })), 'a: it is a folder')
   for (const other of [error({ code: 'ENOSPC' }), error({ code: 'ERR_X', path: 'a' }), null, 'text'])
     assert.is(systemProblem(other), null)
