@@ -3,7 +3,7 @@ import sharp from 'sharp'
 import { maskPolygons } from '../dataset/contours'
 import type { Image } from '../images/image'
 import { toRGB8 } from '../images/rgb8'
-import { boundsOf, type LabelledMask, type PixelRuns } from './shape/pixel-runs'
+import { boundsOf, isScattered, type LabelledMask, type PixelRuns } from './shape/pixel-runs'
 
 export interface Picture {
   /** null without an image. */
@@ -27,8 +27,9 @@ function jpegOf(image: Image): Promise<Buffer> {
     .toBuffer()
 }
 
-/** Outlines along the borders of the pixels, holes included. */
+/** Outlines along the borders of the pixels, holes included; of each run of pixels, if the mask is scattered. */
 function outlineOf(runs: PixelRuns): string {
+  if (isScattered(runs)) return runPaths(runs)
   const { left, top, right, bottom } = boundsOf(runs)
   const [width, height] = [right - left, bottom - top]
   const data = new Uint8Array(width * height)
@@ -49,4 +50,13 @@ function outlineOf(runs: PixelRuns): string {
     )
     .map((ring) => `${ring}z`)
     .join('')
+}
+
+function runPaths(runs: PixelRuns): string {
+  const paths: string[] = []
+  for (let i = 0; i < runs.length; i += 3) {
+    const length = runs[i + 2] - runs[i + 1]
+    paths.push(`M${runs[i + 1]} ${runs[i]}h${length}v1h${-length}z`)
+  }
+  return paths.join('')
 }

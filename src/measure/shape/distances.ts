@@ -1,6 +1,6 @@
 /** @file Measures from the distances inside and around a mask: the largest inscribed circle and the fractal dimension of the outline. */
 import { squaredDistance } from '../../../engine/masks/distance-transform'
-import { boundsOf, type PixelRuns } from './pixel-runs'
+import { boundsOf, isScattered, type PixelRuns } from './pixel-runs'
 
 /** The largest region in pixels for which distances are computed; a particle in a larger box has no such measures. */
 const MAX_PIXELS = 2 ** 25
@@ -19,9 +19,12 @@ const STEPS = 8
  *   by a distance r on both sides has an area that grows with r to the power of 2 − D; D is fitted to the logarithms, for r
  *   from 2 pixels to a sixth of the mask's smaller side. null for masks narrower than 24 pixels.
  *
+ * Both are null for a mask that is scattered over a large rectangle, or too large.
+ *
  * @param filled a mask without holes
  */
 export function distanceMeasures(filled: PixelRuns): { inscribed: number | null; fractal: number | null } {
+  if (isScattered(filled)) return { inscribed: null, fractal: null }
   const { left, top, right, bottom } = boundsOf(filled)
   const [width, height] = [right - left, bottom - top]
   const narrow = Math.min(width, height)

@@ -80,3 +80,13 @@ export function boundsOf(runs: PixelRuns): Region {
   }
   return { left: x0, top: runs[0], right: x1, bottom: runs[runs.length - 3] + 1 }
 }
+
+/**
+ * Whether the rectangle around a mask has many more pixels than the mask: an array of it would cost more than the mask's own
+ * pixels warrant, and a hostile map could hold thousands of such masks.
+ */
+export function isScattered(runs: PixelRuns): boolean {
+  const { left, top, right, bottom } = boundsOf(runs)
+  const pixels = (right - left) * (bottom - top)
+  return pixels > 1024 && pixels > 24 * areaOf(runs)
+}
