@@ -95,7 +95,9 @@ test('a step that starts at the first trained block has the losses, moments and 
     assert.ok(whole.bits.reports.every(({ loss, gradientNorm }) => loss > 0 && gradientNorm > 0))
     assert.equal(short.bits, whole.bits, what)
     const less = whole.plan.dispatches - short.plan.dispatches
-    assert.is(less, dispatchesUpTo(name, short.parts), `${what}: none of the frozen parts is recorded`)
+    // the short step looks once for features that are no numbers; bytes, the whole step's input, need no look
+    const looks = 1
+    assert.is(less, dispatchesUpTo(name, short.parts) - looks, `${what}: none of the frozen parts is recorded`)
     const again = await steps(name, kind, over, true, { recompute: { decoder: true, blocks: 99 } })
     assert.equal(again.bits, whole.bits, `${what}: computed again`)
     assert.ok(again.plan.dispatches > short.plan.dispatches)
