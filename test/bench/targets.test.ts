@@ -3,24 +3,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { macroCases } from '../../bench/macro'
 import { microCases } from '../../bench/ops'
-import type { MacroRow } from '../../bench/results'
 import { chooseCases } from '../../bench/run'
 import { isTargetCase, measured, type Target, targets, targetTable, verdict } from '../../bench/targets'
-import { file, micro, spread } from '../support/bench-results'
-
-const macro = (name: string, ms: number, gib: number): MacroRow => ({
-  kind: 'macro',
-  name,
-  ms: spread(ms, ms, ms),
-  host: null,
-  hostShare: null,
-  items: 1,
-  unit: 'image',
-  dispatches: 1,
-  plannedBytes: 0,
-  peakBytes: gib * 2 ** 30,
-  heldBytes: [0, 0],
-})
+import { file, macro, micro, spread } from '../support/bench-results'
 
 test('every target is measured by a case, in the precision it names', () => {
   const cases = [...microCases, ...macroCases]
@@ -42,7 +27,7 @@ test('every target is measured by a case, in the precision it names', () => {
 test('values come from the row of the name, in TFLOP/s, ms or GiB; the table says what is missing and why', () => {
   const [product] = targets
   const of = (work: string) => targets.find((one) => one.work === work)!
-  const rows = [micro(product.row, spread(1, 1, 1), 300e9), macro('step:vit-b-512-high', 40, 2.5)]
+  const rows = [micro(product.row, spread(1, 1, 1), 300e9), macro('step:vit-b-512-high', 40, 2.5 * 2 ** 30)]
   assert.is(measured(product, rows), 300)
   assert.is(measured(of('the same, high'), rows), 40)
   assert.is(measured(of('memory of that step'), rows), 2.5)

@@ -7,9 +7,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runTorch, torchCases, torchPeers } from '../../bench/peers/torch'
 import script from '../../bench/peers/torch-peer.py'
-import type { MacroRow } from '../../bench/results'
 import { benchTable } from '../../bench/table'
-import { file, spread } from '../support/bench-results'
+import { file, macro } from '../support/bench-results'
 import { engine } from '../support/engine'
 
 const folder = await mkdtemp(join(tmpdir(), 'wgsam-torch-test-'))
@@ -28,19 +27,6 @@ async function fake(body: string): Promise<string> {
 
 const options = { cases: torchCases, budget: 100, stop: () => false, onRow() {} }
 const hooks = { onCase() {}, stop: () => false }
-const ours = (name: string, ms: number): MacroRow => ({
-  kind: 'macro',
-  name,
-  ms: spread(ms, ms, ms),
-  host: null,
-  hostShare: null,
-  items: 1,
-  unit: 'image',
-  dispatches: 1,
-  plannedBytes: 0,
-  peakBytes: 0,
-  heldBytes: [0, 0],
-})
 
 test('its rows are read line by line, between lines of other origin', async () => {
   const python = await fake(`
@@ -64,7 +50,7 @@ test('rows stand beside ours of the same work; failed ones are listed', async ()
     say({ name, kind: 'f32', how: 'eager', times: [30], peak: 2 ** 30 })
     say({ name, kind: 'bf16', how: 'compiled', why: 'no compiler' })`)
   const filter = [torchCases[0].name]
-  const known = [ours(torchCases[0].ours, 20)]
+  const known = [macro(torchCases[0].ours, 20)]
   const { rows, skipped } = await torchPeers(engine, { quick: false, filter, budget: 1, python }, known, hooks)
   assert.is(rows.length, 1)
   assert.equal(

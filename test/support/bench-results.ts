@@ -1,5 +1,5 @@
 /** @file Result files of benchmarks with chosen values. */
-import { type BenchFile, FORMAT, type MicroRow, VERSION } from '../../bench/results'
+import { type BenchFile, FORMAT, type MacroRow, type MicroRow, VERSION } from '../../bench/results'
 import type { Spread } from '../../bench/statistics'
 
 export const spread = (low: number, median: number, high: number, runs = 9): Spread => ({
@@ -35,4 +35,19 @@ export const file = (rows: BenchFile['rows'], adapter = 'a card'): BenchFile => 
   peaks: { copy: 100, multiplyAdd: 5000, gemm: 2000 },
   rows,
   skipped: [],
+})
+
+/** A row of a whole run that takes exactly `ms` and holds at most `peakBytes`. */
+export const macro = (name: string, ms: number, peakBytes = 0): MacroRow => ({
+  kind: 'macro',
+  name,
+  ms: spread(ms, ms, ms),
+  host: null,
+  hostShare: null,
+  items: 1,
+  unit: 'image',
+  dispatches: 1,
+  plannedBytes: 0,
+  peakBytes,
+  heldBytes: [0, 0],
 })

@@ -1,5 +1,4 @@
 /** @file Masks from ImageJ's sets of regions (ROI Manager): NAME.zip or NAME_RoiSet.zip, beside the image NAME or with `--images`. */
-import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { dirname, extname, join, resolve } from 'node:path'
 import { stemOf } from '../../dataset/file-stems'
@@ -32,8 +31,7 @@ export async function imagejRois(path: string, images: string | null, groupBy?: 
         const file = pictures.find(
           (candidate) => stemOf(candidate) === name && imageExtensions.includes(extname(candidate).toLowerCase()),
         )
-        if (!file || !existsSync(join(folder, file)))
-          throw new UserError(`its image ${name} is not in ${folder}; name the folder with --images`)
+        if (!file) throw new UserError(`its image ${name} is not in ${folder}; name the folder with --images`)
         const { image, pixelSize, remarks } = await readMicrograph(join(folder, file), { crop: 'none' })
         const size = { width: image.width, height: image.height }
         const read = await set.read(size).catch((error: unknown) => {

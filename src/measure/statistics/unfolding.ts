@@ -32,9 +32,8 @@ const UNFOLDING_BINS = 12
  * @returns null if all weights are 0
  */
 export function unfoldSections({ values, weights }: Weighted, bins = UNFOLDING_BINS): Unfolded | null {
-  const total = weights.reduce((a, b) => a + b, 0)
   const used = [...values.keys()].filter((i) => weights[i] > 0 && values[i] > 0)
-  if (!(total > 0) || !used.length) return null
+  if (!used.length) return null
   const width = values[used[used.length - 1]] / bins
   const counts = new Array<number>(bins).fill(0)
   let [inverse, sum] = [0, 0]
