@@ -1,11 +1,10 @@
 /** @file Summary of a run: particles with their weights in one unit, and size distributions per image, per group and overall. */
 import { regionSize } from '../../engine/image/box'
-import { quantile } from '../statistics/quantile'
 import type { MeasuredImage } from './measure'
 import { type Needed, neededParticles } from './needed'
 import type { Particle } from './particles'
 import { type ShapeDistribution, shapeDistributions } from './shapes'
-import { binEdges, type BinScale } from './statistics/bins'
+import { binEdges, type BinScale, spansTenfold } from './statistics/bins'
 import {
   type Distribution,
   distribution,
@@ -145,10 +144,6 @@ export function summariseSizes(measured: readonly MeasuredImage[], grouped: bool
     ],
   }
 }
-
-/** Whether all but the extreme hundredths span more than a factor of ten: one speck must not change the axes. */
-const spansTenfold = (ascending: Float64Array): boolean =>
-  ascending.length > 0 && quantile(ascending, 0.99) > 10 * quantile(ascending, 0.01)
 
 function weigh(image: MeasuredImage, scale: number, { edges, minPixels }: SummaryOptions): WeighedImage {
   const particles = image.particles.map((particle): WeighedParticle => {

@@ -26,6 +26,10 @@ export function binEdges({ values, weights }: Weighted, scale: BinScale, count?:
   return Array.from({ length: last - first + 1 }, (_, i) => round((first + i) * width))
 }
 
+/** Whether all but the extreme hundredths of the values span more than a factor of ten: one speck must not change the axes. */
+export const spansTenfold = (ascending: Float64Array): boolean =>
+  ascending.length > 0 && quantile(ascending, 0.99) > 10 * quantile(ascending, 0.01)
+
 function logEdges(low: number, high: number, count: number): number[] {
   const [from, to] = [Math.log10(low), Math.log10(high)]
   const step = (to - from || 0.1) / count
