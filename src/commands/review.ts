@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { UserError } from '../host/errors'
 import { interruption } from '../host/interrupt'
+import type { LocalServer } from '../host/local-server'
 import { Progress } from '../host/progress'
 import { keepAddress, lastAddress } from '../review/last-address'
 import { pageFolder, readAssets } from '../review/page-files'
@@ -10,7 +11,7 @@ import { compareProposals, describeComparison } from '../review/compare-proposal
 import { exportAcceptedImages } from '../review/export-dataset'
 import { ReviewFolder } from '../project/review/review-folder'
 import { describeCorrections, reportCorrections } from '../review/corrections-report'
-import { type ReviewServer, serve, type ServeOptions } from '../review/server'
+import { serve, type ServeOptions } from '../review/server'
 import { PromptSession } from '../review/prompt-session'
 import { promptViews, type ViewOf } from '../review/prompt-views'
 import { parsePixelSize } from '../images/micrograph'
@@ -124,7 +125,7 @@ async function review(values: Values, dir: string): Promise<number> {
  * Starts the server at the given port; without one, at the last address of the folder, or a new one if that is taken.
  * The token of the last address is kept with its port, so that a page that is still open reconnects.
  */
-async function start(options: ServeOptions, port: number | undefined): Promise<ReviewServer> {
+async function start(options: ServeOptions, port: number | undefined): Promise<LocalServer> {
   const { dir } = options.folder
   const last = await lastAddress(dir)
   const again = last && (port === undefined || port === last.port)

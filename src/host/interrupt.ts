@@ -1,4 +1,5 @@
 /** @file Ctrl-C: the first one lets the current step finish and be saved, the second one ends the program at once. */
+import { isRunByProgram } from './progress-lines'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -32,6 +33,16 @@ export function interruption(
     resolve(name)
   }
   for (const signal of SIGNALS) process.on(signal, handle)
+  const stdin = isRunByProgram() ? process.stdin : null
+  const ended = () => {
+    if (requested) return
+    // the program that ran this one may be gone, and its pipes with it
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+    handle('SIGINT')
+  }
+  // one that has ended before does not say so again
+  if (stdin?.readableEnded) queueMicrotask(ended)
+  else stdin?.on('end', ended).on('error', ended).resume()
   return {
     get requested() {
       return requested
@@ -39,6 +50,7 @@ export function interruption(
     signal,
     dispose() {
       for (const signal of SIGNALS) process.off(signal, handle)
+      stdin?.off('end', ended).off('error', ended)
     },
   }
 }

@@ -3,7 +3,7 @@
  * address, is served.
  */
 import { timingSafeEqual } from 'node:crypto'
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { messageOf } from './errors'
 
 /** An error that is sent as a response with this status and message. */
@@ -93,4 +93,10 @@ export async function readJson(request: IncomingMessage): Promise<unknown> {
   } catch (error) {
     throw new HttpError(400, `the request is not JSON: ${messageOf(error)}`)
   }
+}
+
+/** Sends a value as JSON; a text is sent as it is. */
+export function sendJson(response: ServerResponse, value: unknown, status = 200): void {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  response.writeHead(status, { ...headers, 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }).end(text)
 }

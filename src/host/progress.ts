@@ -3,6 +3,8 @@
  * (a log file, CI) an occasional line.
  */
 
+import { isRunByProgram, progressLine } from './progress-lines'
+
 /** Prints a line on stderr; on a terminal it replaces the current progress line. */
 export const logLine = (line: string): void => console.error(process.stderr.isTTY ? `\r\x1b[K${line}` : line)
 
@@ -12,19 +14,23 @@ export interface ProgressOptions {
   stream?: { isTTY?: boolean; columns?: number; write(text: string): unknown }
   /** An estimate of the time left, or null if there is none yet; by default from the rate so far. */
   secondsLeft?: () => number | null
+  /** Write lines for a program (see progress-lines.ts); by default if the environment asks for them. */
+  json?: boolean
   /** The current time in milliseconds; replaced in tests. */
   now?: () => number
 }
 
-/** Minimum time between two lines, milliseconds: on a terminal, and elsewhere. */
+/** Minimum time between two lines, milliseconds: on a terminal, elsewhere, and for a program. */
 const EVERY_TTY = 100
 const EVERY_LOG = 15_000
+const EVERY_JSON = 500
 
 export class Progress {
   private readonly stream: NonNullable<ProgressOptions['stream']>
   private readonly now: () => number
   private readonly unit: string
   private readonly secondsLeft: ProgressOptions['secondsLeft']
+  private readonly json: boolean
   private readonly start: number
   private first = 0
   private printed = -Infinity
@@ -40,9 +46,10 @@ export class Progress {
     this.now = options.now ?? Date.now
     this.unit = options.unit ?? ''
     this.secondsLeft = options.secondsLeft
+    this.json = options.json ?? isRunByProgram()
     this.start = this.now()
     // without a terminal even the first line is delayed, so that short tasks print nothing
-    if (!this.stream.isTTY) this.printed = this.start
+    if (!this.stream.isTTY && !this.json) this.printed = this.start
   }
 
   /** Sets the part done before this process started (a resumed download or run). It is excluded from the rate. */
@@ -55,13 +62,16 @@ export class Progress {
     this.done = done
     this.total = total
     const now = this.now()
-    if (now - this.printed < (this.stream.isTTY ? EVERY_TTY : EVERY_LOG)) return
+    const interval = this.json ? EVERY_JSON : this.stream.isTTY ? EVERY_TTY : EVERY_LOG
+    if (now - this.printed < interval) return
     this.printed = now
-    this.print(this.line(now, note))
+    if (this.json) this.writeJson(now, note)
+    else this.print(this.line(now, note))
   }
 
   /** Prints the last line, with the total time. */
   finish(note = ''): void {
+    if (this.json) return this.writeJson(this.now(), note)
     const seconds = (this.now() - this.start) / 1000
     const line = [`${this.label}: ${amount(this.done, this.unit)} in ${duration(seconds)}`, note]
       .filter(Boolean)
@@ -72,7 +82,7 @@ export class Progress {
 
   private line(now: number, note: string): string {
     const seconds = (now - this.start) / 1000
-    const rate = seconds > 0 ? (this.done - this.first) / seconds : 0
+    const rate = this.rate(seconds)
     const parts = [
       this.total
         ? `${this.label}: ${amount(this.done, this.unit)} of ${amount(this.total, this.unit)} (${Math.floor((100 * this.done) / this.total)} %)`
@@ -83,11 +93,27 @@ export class Progress {
         this.unit === 'bytes' || rate >= 1 ? `${amount(rate, this.unit)}/s` : `${(1 / rate).toFixed(1)} s each`,
       )
     parts.push(duration(seconds))
-    const byRate = rate > 0 && this.total ? Math.max(0, this.total - this.done) / rate : null
-    const left = this.secondsLeft ? this.secondsLeft() : byRate
+    const left = this.left(rate)
     if (left !== null) parts.push(`${duration(left)} left`)
     if (note) parts.push(note)
     return parts.join('  ')
+  }
+
+  /** Units a second since the start. */
+  private rate(seconds: number): number {
+    return seconds > 0 ? (this.done - this.first) / seconds : 0
+  }
+
+  private left(rate: number): number | null {
+    const byRate = rate > 0 && this.total ? Math.max(0, this.total - this.done) / rate : null
+    return this.secondsLeft ? this.secondsLeft() : byRate
+  }
+
+  private writeJson(now: number, note: string): void {
+    const { label, done, unit } = this
+    const seconds = (now - this.start) / 1000
+    const secondsLeft = this.left(this.rate(seconds))
+    this.stream.write(progressLine({ label, done, total: this.total ?? null, unit, seconds, secondsLeft, note }) + '\n')
   }
 
   private print(line: string): void {

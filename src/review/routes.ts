@@ -24,11 +24,6 @@ export interface Served {
   assets: ReadonlyMap<string, Asset>
 }
 
-export function sendJson(response: ServerResponse, value: unknown, status = 200): void {
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
-  response.writeHead(status, { ...headers, 'Content-Type': 'application/json', 'Cache-Control': 'no-store' }).end(text)
-}
-
 /** A request body, checked. @throws HttpError 400 if it does not match the schema */
 function posted<T>(schema: GenericSchema<unknown, T>, value: unknown): T {
   try {

@@ -3,11 +3,12 @@ import { readFileSync } from 'node:fs'
 import type { BrowserContext, Page } from 'playwright-core'
 import type { Size } from '../../engine/image/size'
 import { projectFile } from '../../src/project/project'
+import type { LocalServer } from '../../src/host/local-server'
 import { readAssets } from '../../src/review/page-files'
 import { ReviewDocument } from '../../src/project/review/document'
 import { ReviewFolder } from '../../src/project/review/review-folder'
 import type { LogEntry, LogHeader } from '../../src/project/review/review-records'
-import { serve, type ReviewServer } from '../../src/review/server'
+import { serve } from '../../src/review/server'
 import type { PromptSession } from '../../src/review/prompt-session'
 import { buildPage } from '../../scripts/build-page.mjs'
 
@@ -16,7 +17,7 @@ const pageFolder = '.cache/review-page'
 /** A server that can be stopped and restarted at the same address. */
 export class Serving {
   private folder: ReviewFolder | null = null
-  private server: ReviewServer | null = null
+  private server: LocalServer | null = null
   url = ''
 
   constructor(
