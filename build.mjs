@@ -27,12 +27,13 @@ const node = { ...common, platform: 'node', packages: 'external' }
 await Promise.all([
   // 'neutral' fails the build on any import that is not in the bundle: the engine runs in every host
   build({ ...common, platform: 'neutral', entryPoints: ['engine/index.ts'], outfile: 'dist/engine.js' }),
-  // one chunk per command, so that a command loads only its own packages; worker.js is the training worker thread,
+  // one chunk per command, so that a command loads only its own packages; node.js is the same for programs, worker.js is the training worker thread,
   // matrix-probe.js the process that tries a GPU's matrix units
   build({
     ...node,
     entryPoints: {
       cli: 'src/main.ts',
+      node: 'src/node.ts',
       worker: 'src/training/worker.ts',
       'matrix-probe': 'src/host/matrix-probe-process.ts',
     },

@@ -24,7 +24,7 @@ const FLOORS = [
   ['report'],
   ['generate', 'review', 'ablation', 'watch'],
   ['commands'],
-  ['main'],
+  ['main', 'node'],
 ]
 
 /** Imports that break a rule for a reason. */

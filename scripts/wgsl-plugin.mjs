@@ -25,7 +25,15 @@ export function reflect(code, name, sources = [{ line: 1, file: `${name}.wgsl`, 
       uniform: uniform ? layoutOf(uniform.type) : null,
     }
   }
-  return { name, code, sources, entries }
+  return { name, code: withoutComments(code), sources, entries }
+}
+
+/** The text without comments and indentation, which nobody needs at run time. Lines keep their numbers. */
+function withoutComments(code) {
+  return code
+    .replace(/\/\*[^]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ''))
+    .replace(/\/\/.*$/gm, '')
+    .replace(/^[ \t]+|[ \t]+$/gm, '')
 }
 
 /**

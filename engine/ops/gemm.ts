@@ -34,11 +34,11 @@ const kernels = (shader: Shader, prefix: string, m: number, n: number) =>
     LAYOUTS.map((layout) => [layout, { shader, entry: `${prefix}_${layout}`, tile: { m, n } }]),
   ) as Record<Gemm['layout'], GemmKernel>
 
-const SHARED = kernels(shared, 'shared', 64, 64)
-const SHARED_FOUR = kernels(sharedFour, 'shared4', 64, 64)
-const SMALL = kernels(small, 'small', 32, 32)
-const DIRECT = kernels(direct, 'direct', 64, 64)
-const SUBGROUP = kernels(subgroup, 'subgroup', 16, 32)
+const SHARED = /* @__PURE__ */ kernels(shared, 'shared', 64, 64)
+const SHARED_FOUR = /* @__PURE__ */ kernels(sharedFour, 'shared4', 64, 64)
+const SMALL = /* @__PURE__ */ kernels(small, 'small', 32, 32)
+const DIRECT = /* @__PURE__ */ kernels(direct, 'direct', 64, 64)
+const SUBGROUP = /* @__PURE__ */ kernels(subgroup, 'subgroup', 16, 32)
 /** There is no vec4 kernel for nt: it would read four rows of each operand at once, which is slower than DIRECT. */
 const DIRECT_FOUR: Partial<typeof DIRECT> = {
   nn: { shader: directFour, entry: 'direct4_nn', tile: { m: 32, n: 64 } },

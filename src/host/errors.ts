@@ -32,9 +32,13 @@ export function withPath<T>(error: T, path: string): T {
   return error
 }
 
-/** Path and reason of an error of the operating system, in words; null for other errors. */
+/** An error of the operating system, or of a package that is not installed, in words; null for other errors. */
 export function systemProblem(error: unknown): string | null {
   const { code = '', path, dest } = (error ?? {}) as NodeJS.ErrnoException & { dest?: string }
+  // `npm install --omit=optional` leaves out what the engine alone does not need
+  const missing =
+    code === 'ERR_MODULE_NOT_FOUND' ? /^Cannot find package '([^']+)'/.exec(messageOf(error))?.[1] : undefined
+  if (missing) return `the package ${missing} is not installed: \`npm install ${missing}\` installs it`
   const reason = reasons[code]
   const where = dest ?? path
   // files are written under a temporary name first: name the final one

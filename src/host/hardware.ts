@@ -1,7 +1,7 @@
 /** @file The machine that computed a result: adapter, driver, processor, system and versions. */
 import { cpus } from 'node:os'
 import type { Engine } from '../../engine/device/engine'
-import { dependencies, version } from '../../package.json'
+import { optionalDependencies, version } from '../../package.json'
 import { inspectSystem } from './machine'
 
 export interface Hardware {
@@ -38,6 +38,6 @@ export async function hardwareOf(engine: Engine): Promise<Hardware> {
     products: precisionText(engine),
     processor: `${cores[0]?.model.trim() ?? 'unknown'}, ${cores.length} cores`,
     system: [system.os.name || system.platform, system.arch].join(', '),
-    versions: `wgsam ${version}, Node ${system.node}, Dawn (webgpu ${dependencies.webgpu})`,
+    versions: `wgsam ${version}, Node ${system.node}, Dawn (webgpu ${optionalDependencies.webgpu})`,
   }
 }

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { isSoftwareAdapter } from '../../engine/device/software-adapter'
-import { dependencies } from '../../package.json'
+import { optionalDependencies } from '../../package.json'
 import { cacheFolder } from './cache-folder'
 import { adapterKey, type AdapterChoice } from './dawn'
 import { builtFolder } from './dist-folder'
@@ -64,7 +64,7 @@ const Remembered = v.object({
 const ProbeFile = v.record(v.string(), v.unknown())
 
 const fileOf = (cache = cacheFolder()): string => join(cache, 'matrix-units.json')
-const keyOf = (info: GPUAdapterInfo): string => `${adapterKey(info)} / webgpu ${dependencies.webgpu}`
+const keyOf = (info: GPUAdapterInfo): string => `${adapterKey(info)} / webgpu ${optionalDependencies.webgpu}`
 
 const VARIABLE = 'WGSAM_MATRIX_UNITS'
 
