@@ -6,7 +6,8 @@ import { fillSelected, mergeSelected, removeSelected, splitSelected } from './ed
 import type { ExportReply } from '../protocol'
 import { allSent, link, neighbour, openImage, refresh, session } from './state/app'
 import { notify } from './state/notices'
-import { brush, coverage, hidden, imagesOpen, numbers, style } from './state/prefs'
+import { togglePanel } from './state/panels'
+import { brush, coverage, hidden, numbers, style } from './state/prefs'
 import { maskRegion } from '../../../engine/masks/mask'
 import { ordered } from './state/order'
 import type { ImageSession } from './state/image-session'
@@ -210,7 +211,13 @@ export const commands = {
     group: 'Images',
     label: 'List of images',
     keys: ['g'],
-    run: () => void (imagesOpen.value = !imagesOpen.value),
+    run: () => togglePanel('images'),
+  },
+  side: {
+    group: 'Images',
+    label: 'Panel of masks, filter and view',
+    keys: ['shift+g'],
+    run: () => togglePanel('side'),
   },
   help: {
     group: 'Images',

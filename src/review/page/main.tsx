@@ -12,12 +12,15 @@ import { Icon } from './panels/icons'
 import { Images } from './panels/images'
 import { Look } from './panels/look'
 import { Masks } from './panels/masks'
+import { Menu } from './panels/menu'
 import { Sliders } from './panels/sliders'
+import { Splitter } from './panels/splitter'
+import { listenForTooltips, Tooltip } from './panels/tooltip'
 import { Toolbar } from './panels/toolbar'
 import { Top } from './panels/top'
 import { connected, current, listed, problem, session, start } from './state/app'
 import { dismiss, notices, notify } from './state/notices'
-import { imagesOpen } from './state/prefs'
+import { drawer, imagesShown, narrow, sideShown } from './state/panels'
 
 const tabs = { masks: 'Masks', filter: 'Filter', look: 'View' } as const
 const tab = signal<keyof typeof tabs>('masks')
@@ -25,7 +28,8 @@ const tab = signal<keyof typeof tabs>('masks')
 function Side() {
   const open = session.value
   return (
-    <aside class="side">
+    <aside class="side" aria-label="Masks, filter and view">
+      {!narrow.value && <Splitter panel="side" />}
       <div class="tabs" role="tablist">
         {(Object.keys(tabs) as (keyof typeof tabs)[]).map((name) => (
           <button type="button" role="tab" aria-selected={tab.value === name} onClick={() => (tab.value = name)}>
@@ -78,16 +82,19 @@ function App() {
   return (
     <>
       <Top />
-      <main class={imagesOpen.value ? '' : 'no-images'}>
-        {imagesOpen.value && <Images />}
+      <main class={`${imagesShown.value ? '' : 'no-images'} ${sideShown.value ? '' : 'no-side'}`}>
+        {imagesShown.value && <Images />}
         <Toolbar />
         <Stage />
-        <Side />
+        {sideShown.value && <Side />}
+        {drawer.value && <div class="curtain" aria-hidden="true" onPointerDown={() => (drawer.value = null)} />}
       </main>
       <Bottom />
       <Notices />
       <Help />
       <Exported />
+      <Menu />
+      <Tooltip />
     </>
   )
 }
@@ -98,4 +105,5 @@ addEventListener('error', ({ message }) =>
 addEventListener('unhandledrejection', ({ reason }) => notify('error', `Error in the page: ${messageOf(reason)}`))
 render(<App />, document.getElementById('page')!)
 listen()
+listenForTooltips()
 void start()

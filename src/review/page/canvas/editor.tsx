@@ -6,12 +6,14 @@ import { messageOf } from '../../../host/errors'
 import { notify } from '../state/notices'
 import { coverage, hidden, numbers, opacity, style, brush } from '../state/prefs'
 import { cursor } from '../state/cursor'
+import { openMenu } from '../state/menu'
 import { preview } from '../state/preview'
 import type { ImageSession } from '../state/image-session'
 import { toolName, tools } from '../tools'
 import { promptMasks, prompting, shown } from '../tools/prompt'
 import type { Pointer } from '../tools/tool'
 import { Painter } from './painter'
+import { Touches } from './touches'
 
 /** Whether Space is held: the pointer then moves the view. */
 let spaceHeld = false
@@ -106,16 +108,30 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
   }
 
   let panning: Point | null = null
-  const down = (event: PointerEvent) => {
-    above.focus({ preventScroll: true })
-    above.setPointerCapture(event.pointerId)
+  const press = (event: PointerEvent) => {
     const at = read(event)
     pointer = at.window
     if (event.button === 1 || spaceHeld || toolName.value === 'pan') panning = at.window
     else safely(() => tools[toolName.value].down?.(session, at))
+  }
+  const touches = new Touches(viewport, {
+    movesView: () => toolName.value === 'select' || toolName.value === 'pan',
+    place: (event) => read(event).window,
+    down: press,
+    drag: (event) => safely(() => tools[toolName.value].drag?.(session, read(event))),
+    up: (event) => up(event),
+    abandon: () => abandon(),
+  })
+  const touched = (event: PointerEvent) => event.pointerType === 'touch'
+  const down = (event: PointerEvent) => {
+    above.focus({ preventScroll: true })
+    above.setPointerCapture(event.pointerId)
+    if (touched(event)) touches.down(event)
+    else press(event)
     event.preventDefault()
   }
   const move = (event: PointerEvent) => {
+    if (touched(event)) return touches.move(event)
     const at = read(event)
     pointer = at.window
     cursor.value = at.image
@@ -158,12 +174,30 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
     else if (pad) viewport.move(-dx, -dy)
     else viewport.zoom(viewport.view.value.scale * Math.exp(-dy * (event.ctrlKey ? 0.01 : 0.002)), read(event).window)
   }
-  const menu = (event: Event) => event.preventDefault()
+  const menu = (event: MouseEvent) => {
+    event.preventDefault()
+    // the other tools use the right button themselves
+    if (toolName.value !== 'select' && toolName.value !== 'pan') return
+    const { left, top, width, height } = above.getBoundingClientRect()
+    // the menu key has no position
+    const inside =
+      event.clientX > left && event.clientX < left + width && event.clientY > top && event.clientY < top + height
+    const byPointer = inside && event.button === 2
+    if (byPointer) {
+      const [x, y] = read(event).image.map(Math.floor)
+      const id = session.owners.at(x, y)
+      if (!id) session.select([])
+      else if (!session.selection.value.has(id)) session.select([id])
+    }
+    openMenu(byPointer ? [event.clientX, event.clientY] : [left + width / 2, top + height / 2])
+  }
 
   above.addEventListener('pointerdown', down)
   above.addEventListener('pointermove', move)
-  above.addEventListener('pointerup', up)
-  above.addEventListener('pointercancel', abandon)
+  const lift = (event: PointerEvent) => (touched(event) ? touches.up(event) : up(event))
+  const lose = (event: PointerEvent) => (touched(event) ? touches.cancel(event) : abandon())
+  above.addEventListener('pointerup', lift)
+  above.addEventListener('pointercancel', lose)
   above.addEventListener('pointerleave', leave)
   above.addEventListener('wheel', wheel, { passive: false })
   above.addEventListener('contextmenu', menu)
@@ -176,8 +210,8 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
     tools[toolName.peek()].cancel?.()
     above.removeEventListener('pointerdown', down)
     above.removeEventListener('pointermove', move)
-    above.removeEventListener('pointerup', up)
-    above.removeEventListener('pointercancel', abandon)
+    above.removeEventListener('pointerup', lift)
+    above.removeEventListener('pointercancel', lose)
     above.removeEventListener('pointerleave', leave)
     above.removeEventListener('wheel', wheel)
     above.removeEventListener('contextmenu', menu)

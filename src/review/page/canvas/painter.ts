@@ -8,6 +8,7 @@ import { preview } from '../state/preview'
 import { drawSprite, sprite } from '../tools/ink'
 import { toolName, tools } from '../tools'
 import { Numbers } from './numbers'
+import { numbersReadable } from './readable'
 
 /** The scale from which the pixel grid is shown: CSS pixels per image pixel. */
 const minGridScale = 16
@@ -79,16 +80,20 @@ export class Painter {
     const { scale } = viewport.view.value
     const [right, bottom] = [context.canvas.width / devicePixelRatio, context.canvas.height / devicePixelRatio]
     context.imageSmoothingEnabled = true
+    const wanted = (id: number) => id === hover.value || (selection.value.size <= 20 && selection.value.has(id))
+    const fitting: MaskEntry[] = []
     for (const entry of masks.values()) {
       const { id, mask } = entry
-      const wanted = id === hover.value || (selection.value.size <= 20 && selection.value.has(id))
       // numbers are drawn only on masks about as large as the text
-      if (!wanted && (mask.width * scale < digits.width(id) + 4 || mask.height * scale < 13)) continue
+      if (!wanted(id) && (mask.width * scale < digits.width(id) + 4 || mask.height * scale < 13)) continue
       const left = viewport.toWindow([mask.x0, mask.y0])
       if (left[0] > right || left[1] > bottom) continue
       if (left[0] + mask.width * scale < 0 || left[1] + mask.height * scale < 0) continue
-      digits.draw(context, id, ...viewport.toWindow(this.place(entry)))
+      fitting.push(entry)
     }
+    const readable = numbersReadable(fitting.length, right * bottom)
+    for (const entry of fitting)
+      if (readable || wanted(entry.id)) digits.draw(context, entry.id, ...viewport.toWindow(this.place(entry)))
   }
 
   private place(entry: MaskEntry): Point {

@@ -1,7 +1,7 @@
 /** @file All masks painted at the image's own resolution: updated in patches when masks change, drawn as one bitmap. */
 import type { OwnerMap } from '../masks/owner'
 import type { Region } from '../../../../engine/image/box'
-import { uncoveredColour, colourOf, pack, selectedColour } from './mask-colours'
+import { type Rgb, uncoveredColour, pack, selectedColour } from './mask-colours'
 
 export interface LayerLook {
   fill: boolean
@@ -17,7 +17,11 @@ export class MaskLayer {
   /** Line width in image pixels: larger when the view is zoomed out. */
   line = 1
 
-  constructor(private readonly owners: OwnerMap) {
+  /** @param colourOf the colour of a mask */
+  constructor(
+    private readonly owners: OwnerMap,
+    private readonly colourOf: (id: number) => Rgb,
+  ) {
     this.canvas = document.createElement('canvas')
     this.canvas.width = owners.width
     this.canvas.height = owners.height
@@ -48,8 +52,9 @@ export class MaskLayer {
         if (id !== last) {
           last = id
           const chosen = selected.has(id)
-          const colour = id ? (chosen ? selectedColour : colourOf(id)) : uncoveredColour
-          inside = id ? pack(...(chosen ? colourOf(id) : colour), chosen ? Math.max(alpha, 115) : alpha) : uncovered
+          const own = id ? this.colourOf(id) : uncoveredColour
+          const colour = chosen ? selectedColour : own
+          inside = id ? pack(...own, chosen ? Math.max(alpha, 115) : alpha) : uncovered
           edge = id ? pack(...colour, 255) : uncovered
         }
         if (!id) {

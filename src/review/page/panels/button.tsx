@@ -12,10 +12,12 @@ interface Props {
   pressed?: boolean
   disabled?: boolean
   class?: string
+  /** A short name beside the icon, shown where there is room. */
+  word?: string
   children?: ComponentChildren
 }
 
-export function Button({ command, icon, pressed, disabled, class: kind = '', children }: Props) {
+export function Button({ command, icon, pressed, disabled, class: kind = '', word, children }: Props) {
   const run = () => {
     try {
       command.run()
@@ -35,6 +37,7 @@ export function Button({ command, icon, pressed, disabled, class: kind = '', chi
       onClick={run}
     >
       {icon && <Icon name={icon} />}
+      {word && <span class="word">{word}</span>}
       {children}
     </button>
   )

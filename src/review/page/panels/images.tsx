@@ -4,6 +4,8 @@ import { useEffect, useRef } from 'preact/hooks'
 import { type ImageState, imageStates } from '../../../project/review/review-records'
 import type { ImageSummary } from '../../protocol'
 import { count, current, images, listed, openImage } from '../state/app'
+import { drawer, narrow } from '../state/panels'
+import { Splitter } from './splitter'
 
 type Shown = 'all' | ImageState
 const shown = signal<Shown>('all')
@@ -22,6 +24,7 @@ export function Images() {
   const total = images.value.length
   return (
     <nav class="images" aria-label="Images">
+      {!narrow.value && <Splitter panel="images" />}
       <header>
         <strong>{count(total, 'image')}</strong>
         <span class="soft">{accepted.value} accepted</span>
@@ -75,7 +78,10 @@ function Line({ summary }: { summary: ImageSummary }) {
         class={`image-line state-${problem ? 'problem' : state.replace(' ', '-')}`}
         aria-current={here ? 'true' : undefined}
         title={problem ? `${info.name}: ${problem}` : `${info.name}: ${state}; ${description}`}
-        onClick={() => void openImage(info.name)}
+        onClick={() => {
+          drawer.value = null
+          void openImage(info.name)
+        }}
       >
         <i class="dot" aria-hidden="true" />
         <span class="name">{info.name}</span>

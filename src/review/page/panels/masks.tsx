@@ -1,13 +1,15 @@
 /** @file The list of masks, of which only the visible lines are rendered, and a form that selects masks by a measure. */
 import { computed, signal } from '@preact/signals'
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { cssColour } from '../image/mask-colours'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { css } from '../image/mask-colours'
 import { maskRegion } from '../../../../engine/masks/mask'
 import { count } from '../state/app'
 import { ordered } from '../state/order'
+import { openMenu } from '../state/menu'
 import { descending, sort, type SortKey } from '../state/prefs'
 import { iouDetails, shownIou } from '../state/shown-iou'
 import type { MaskEntry, ImageSession } from '../state/image-session'
+import { layoutColumns, type OptionalColumn } from './mask-columns'
 
 const lineHeight = 26
 
@@ -22,6 +24,8 @@ const columns: { key: SortKey; label: string; title: string }[] = [
   },
   { key: 'stability', label: 'Stab.', title: 'Stability: how little the mask changes with the threshold' },
 ]
+
+const isOptional = (key: SortKey): key is OptionalColumn => key === 'iou' || key === 'stability'
 
 const sortBy = (key: SortKey) => {
   if (sort.value === key) descending.value = !descending.value
@@ -38,8 +42,12 @@ export function Masks({ session }: { session: ImageSession }) {
   const box = useRef<HTMLDivElement>(null)
   const [top, setTop] = useState(0)
   const [height, setHeight] = useState(600)
+  const [width, setWidth] = useState(260)
   useEffect(() => {
-    const observer = new ResizeObserver(() => setHeight(box.current?.clientHeight ?? 600))
+    const observer = new ResizeObserver(() => {
+      setHeight(box.current?.clientHeight ?? 600)
+      setWidth(box.current?.offsetWidth ?? 260)
+    })
     observer.observe(box.current!)
     return () => observer.disconnect()
   }, [])
@@ -55,22 +63,30 @@ export function Masks({ session }: { session: ImageSession }) {
   }, [only, list])
   const first = Math.max(0, Math.floor(top / lineHeight) - 5)
   const last = Math.min(list.length, Math.ceil((top + height) / lineHeight) + 5)
+  const layout = useMemo(() => {
+    const number = `${list.reduce((most, { id }) => Math.max(most, id), 0)}`.length
+    const size = list.reduce((most, { area }) => Math.max(most, area), 0).toLocaleString('en').length
+    return layoutColumns(width, number, size)
+  }, [list, width])
+  const { shown } = layout
   return (
-    <section class="masks" aria-label="Masks">
+    <section class="masks" aria-label="Masks" style={{ '--columns': layout.template }}>
       <div class="columns" role="group" aria-label="Order">
-        {columns.map(({ key, label, title }) => (
-          <button
-            type="button"
-            class={`column-${key}`}
-            title={title}
-            aria-label={`Sort by ${title}`}
-            aria-pressed={sort.value === key}
-            onClick={() => sortBy(key)}
-          >
-            {label}
-            {sort.value === key && <span aria-hidden="true">{descending.value ? ' ↓' : ' ↑'}</span>}
-          </button>
-        ))}
+        {columns
+          .filter(({ key }) => !isOptional(key) || shown.includes(key))
+          .map(({ key, label, title }) => (
+            <button
+              type="button"
+              class={`column-${key}`}
+              title={title}
+              aria-label={`Sort by ${title}`}
+              aria-pressed={sort.value === key}
+              onClick={() => sortBy(key)}
+            >
+              {label}
+              {sort.value === key && <span aria-hidden="true">{descending.value ? ' ↓' : ' ↑'}</span>}
+            </button>
+          ))}
       </div>
       <div
         ref={box}
@@ -85,7 +101,14 @@ export function Masks({ session }: { session: ImageSession }) {
       >
         <div style={{ height: `${list.length * lineHeight}px` }} role="presentation">
           {list.slice(first, last).map((entry, i) => (
-            <Line key={entry.id} session={session} entry={entry} top={(first + i) * lineHeight} list={list} />
+            <Line
+              key={entry.id}
+              session={session}
+              entry={entry}
+              top={(first + i) * lineHeight}
+              list={list}
+              shown={shown}
+            />
           ))}
         </div>
       </div>
@@ -102,11 +125,13 @@ function Line({
   entry,
   top,
   list,
+  shown,
 }: {
   session: ImageSession
   entry: MaskEntry
   top: number
   list: MaskEntry[]
+  shown: readonly OptionalColumn[]
 }) {
   const { id, area, review } = entry
   const chosen = session.selection.value.has(id)
@@ -131,13 +156,18 @@ function Line({
       aria-selected={chosen}
       title={review.origin === 'proposal' ? 'unchanged proposal' : `made by: ${review.origin}`}
       onClick={choose}
+      onContextMenu={(event) => {
+        event.preventDefault()
+        if (!session.selection.value.has(id)) session.select([id])
+        openMenu([event.clientX, event.clientY])
+      }}
       onPointerEnter={() => (session.hover.value = id)}
     >
-      <i class="swatch" style={{ background: cssColour(id) }} aria-hidden="true" />
+      <i class="swatch" style={{ background: css(session.colourOf(id)) }} aria-hidden="true" />
       <span>{id}</span>
       <span>{area.toLocaleString('en')}</span>
-      <span title={iouDetails(review)}>{measure(shownIou(review))}</span>
-      <span>{measure(review.stability)}</span>
+      {shown.includes('iou') && <span title={iouDetails(review)}>{measure(shownIou(review))}</span>}
+      {shown.includes('stability') && <span>{measure(review.stability)}</span>}
     </div>
   )
 }

@@ -1,6 +1,7 @@
 /** @file The top bar: the current image, undo and redo, save state, accept and export. */
 import { commands, exporting } from '../commands'
 import { count, current, images, link, neighbour, pending, retryAll, server, session } from '../state/app'
+import { sideShown } from '../state/panels'
 import { Button } from './button'
 
 export function Top() {
@@ -30,11 +31,18 @@ export function Top() {
       <Saved />
       <span class="spring" />
       <Button command={commands.accept} icon="check" disabled={!open} class={accepted ? 'accepted' : 'primary'}>
-        {accepted ? 'Accepted' : 'Accept image'}
+        {accepted ? (
+          'Accepted'
+        ) : (
+          <span>
+            Accept<span class="long"> image</span>
+          </span>
+        )}
       </Button>
       <Button command={commands.export} icon="export" disabled={exporting.value || !ready}>
-        {exporting.value ? 'Exporting …' : `Export ${ready || ''}`}
+        <span class="long">{exporting.value ? 'Exporting …' : `Export ${ready || ''}`}</span>
       </Button>
+      <Button command={commands.side} icon="panel" pressed={sideShown.value} />
       <Button command={commands.help} icon="help" />
     </header>
   )
@@ -51,7 +59,7 @@ function Saved() {
   return (
     <span class={`link link-${link.value}`} role="status">
       <i aria-hidden="true" />
-      {texts[link.value]}
+      <span class={link.value === 'offline' ? '' : 'long'}>{texts[link.value]}</span>
       {offline && (
         <button type="button" onClick={retryAll} title="Try to reach the server now">
           Retry

@@ -13,6 +13,7 @@ import type {
   ReviewMask,
 } from '../../../project/review/review-records'
 import { api } from '../api'
+import { MaskColours, type Rgb } from '../image/mask-colours'
 import { MaskLayer } from '../image/mask-layer'
 import { DisplayImage } from '../image/display-image'
 import { Viewport } from '../image/viewport'
@@ -38,6 +39,7 @@ export class ImageSession {
   readonly masks = new Map<number, MaskEntry>()
   readonly owners: OwnerMap
   readonly layer: MaskLayer
+  private readonly colours = new MaskColours()
   readonly viewport: Viewport
   readonly outbox: Outbox
   /** Increases whenever masks, selection or appearance change, so that everything drawn from them is drawn again. */
@@ -62,7 +64,7 @@ export class ImageSession {
   ) {
     this.entries = entries
     this.owners = new OwnerMap(info.width, info.height)
-    this.layer = new MaskLayer(this.owners)
+    this.layer = new MaskLayer(this.owners, (id) => this.colourOf(id))
     this.viewport = new Viewport(info)
     this.outbox = new Outbox(info.name, document.seq, saved, rejected)
     for (const review of document.masks) this.insert(review)
@@ -106,6 +108,11 @@ export class ImageSession {
       this.decoded.set(review, (entry = { id: review.id, mask, area: maskArea(mask), review }))
     }
     this.masks.set(review.id, entry)
+    this.colours.add(review.id, entry.mask)
+  }
+
+  colourOf(id: number): Rgb {
+    return this.colours.of(id)
   }
 
   /** The current masks, by id. */
@@ -189,7 +196,10 @@ export class ImageSession {
     const change = this.document.apply(entry)
     this.entries.push(entry)
     const gone = change.removed.map(({ id }) => this.masks.get(id)!.mask)
-    for (const { id } of change.removed) this.masks.delete(id)
+    for (const { id } of change.removed) {
+      this.masks.delete(id)
+      this.colours.remove(id)
+    }
     for (const review of change.added) this.insert(review)
     const masks = [...gone, ...change.added.map(({ id }) => this.masks.get(id)!.mask)]
     const rects = dirtyRects(masks, this.info.width, this.info.height)

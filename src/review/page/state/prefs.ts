@@ -15,6 +15,9 @@ const defaults = {
   sort: 'suspicion' as SortKey,
   descending: false,
   images: true,
+  side: true,
+  imagesWidth: 210,
+  sideWidth: 272,
   stretch: false,
   tidy: true,
 }
@@ -46,6 +49,10 @@ export const brush = signal(Math.min(200, Math.max(0.5, start.brush)))
 export const sort = signal<SortKey>(start.sort)
 export const descending = signal(start.descending)
 export const imagesOpen = signal(start.images)
+export const sideOpen = signal(start.side)
+/** Widths in CSS pixels that were set by dragging the borders of the panels. */
+export const imagesWidth = signal(start.imagesWidth)
+export const sideWidth = signal(start.sideWidth)
 
 /** Whether the contrast of each image is stretched when it is opened. */
 export const stretch = signal(start.stretch)
@@ -67,6 +74,9 @@ effect(() => {
     sort: sort.value,
     descending: descending.value,
     images: imagesOpen.value,
+    side: sideOpen.value,
+    imagesWidth: imagesWidth.value,
+    sideWidth: sideWidth.value,
     stretch: stretch.value,
     tidy: tidy.value,
   }
