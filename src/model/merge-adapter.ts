@@ -45,7 +45,10 @@ export async function mergeModel({ model, adapter: path, out, config, onProgress
   try {
     const architecture = inferArchitecture(checkpoint, config)
     validateCheckpoint(checkpoint, architecture)
-    validateTargets(path, targetsOf(adapter), architecture)
+    validateTargets(path, targetsOf(adapter), architecture, {
+      trained: adapter.config.base_model_name_or_path,
+      asked: model,
+    })
     const changes = changesOf(adapter)
     const head = (await readPromptHead(path, architecture.outChannels))?.tensors ?? new Map<string, HeadTensor>()
     let done = 0

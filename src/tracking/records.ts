@@ -33,7 +33,7 @@ export interface Measures {
   instanceDice: number
 }
 
-/** A validation; that of step 0 is of the base model. */
+/** A validation; that of step 0 is of the base model, or of the adapter that the run began with. */
 export interface ValidationRecord {
   kind: 'validation'
   step: number

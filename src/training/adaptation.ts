@@ -14,6 +14,7 @@ import { promptHeadSpecs } from '../../engine/train/prompt-head-parameters'
 import { Rng } from '../../engine/rng'
 import { messageOf, UserError } from '../host/errors'
 import type { TrainConfig } from './config'
+import { type StartingAdapter, withStartingValues } from './starting-values'
 
 export interface Adaptation {
   layers: AdaptedLayer[]
@@ -38,16 +39,16 @@ export const loraConfig = ({ lora }: TrainConfig): LoraConfig => ({ ...lora, alp
 
 /**
  * Attaches a new adapter to the model, as the configuration says. With `zero` all its values are zero, which saves the
- * time for random numbers when only memory is planned.
+ * time for random numbers when only memory is planned. With `start` it begins with the values of that adapter.
  * @throws UserError if the configuration adapts no layer of the model, or a parameter exceeds the largest binding
  */
 export async function openAdaptation(
   model: SamModel,
   config: TrainConfig,
   log: (line: string) => void,
-  { zero = false } = {},
+  { zero = false, start = null }: { zero?: boolean; start?: StartingAdapter | null } = {},
 ): Promise<Adaptation> {
-  const attached = await attach(model, config, log, zero)
+  const attached = await attach(model, config, log, zero, start)
   const { parameters, refresh } = attached
   if (!parameters.averaged) return { ...attached, withAverage: (use) => use() }
   const g = new Graph(model.engine)
@@ -73,13 +74,16 @@ async function attach(
   config: TrainConfig,
   log: (line: string) => void,
   zero: boolean,
+  start: StartingAdapter | null,
 ): Promise<Omit<Adaptation, 'withAverage'>> {
   const lora = loraConfig(config)
   const { engine } = model
   const { promptHead: earlier } = model
+  const layers = asUserError(() => loraLayers(model, lora))
   const head = config.head.weight > 0 ? await promptHeadSpecs(model, zero ? null : new Rng(config.seed, 0x4ead)) : []
   const trained = (specs: ParameterSpec[]) => {
-    const all = [...specs, ...head]
+    const fresh = [...specs, ...head]
+    const all = start ? withStartingValues(fresh, layers, start) : fresh
     const parameters = asUserError(() => new ParameterSet(engine, all, engine.maxBinding, config.average > 0))
     if (head.length) model.promptHead = new PromptHead((name) => parameters.get(name))
     return parameters
@@ -89,7 +93,6 @@ async function attach(
     adapter.release()
     parameters.release()
   }
-  const layers = asUserError(() => loraLayers(model, lora))
   const headParameters = head.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
   const counted = (parameters: ParameterSet) => ({ parameters, adapterParameters: parameters.count - headParameters })
   if (config.lora.kind === 'full') {

@@ -29,14 +29,14 @@ const TrainingProgress = v.strictObject({
   images: v.string(),
   /** Optimiser steps taken. */
   step: count,
-  /** The step of the last validation; -1 before the first, which is of the base model, at step 0. */
+  /** The step of the last validation; -1 before the first, which is at step 0. */
   validated: v.pipe(v.number(), v.integer(), v.minValue(-1)),
   /** State of the data sampling after this step. */
   data: v.strictObject({
     sampler: v.strictObject({ epoch: count, position: count, order: v.array(count), rng }),
     rng,
   }),
-  /** The base model's score in the validation at step 0. */
+  /** The score of the validation at step 0: of the base model, or of the adapter that the run began with. */
   base: v.nullable(v.number()),
   best: v.nullable(v.strictObject({ epoch: v.number(), step: count, score: v.number() })),
   /** Validations in a row without a better score than the best. */

@@ -40,6 +40,7 @@ const line = (longest: number) => {
 }
 const PROJECT = 'a name of 1 to 128 characters without / \\ # ? % and :'
 const projectName = v.pipe(v.string(PROJECT), v.regex(/^[^/\\#?%:\x00-\x1f\x7f]{1,128}$/, PROJECT))
+const HASH = 'the 64 hexadecimal digits of a SHA-256'
 const ID = 'up to 64 lower-case letters and digits'
 
 const MAX_STEPS = 1e9
@@ -85,6 +86,12 @@ export const Schema = v.strictObject(
     /** A named model or the path of a checkpoint. modelConfig: JSON file of what the shapes of a toy model do not imply. */
     model: preset(name, 'sam_vit_b'),
     modelConfig: orNull(name, null),
+    /**
+     * An adapter whose values the run begins with; null: with a new adapter. fromHash is the SHA-256 of its files (see adapterHash),
+     * which the run records.
+     */
+    from: orNull(name, null),
+    fromHash: orNull(v.pipe(v.string(HASH), v.regex(/^[0-9a-f]{64}$/, HASH)), null),
     /** Folders of images/ and masks/, or one folder of images with COCO annotations. */
     data: v.pipe(v.array(name, 'a list of folders'), v.minLength(1, 'at least one folder')),
     coco: orNull(name, null),
@@ -247,6 +254,10 @@ export function inputSize({ size }: Pick<TrainConfig, 'size'>): number {
 export const inputText = ({ size }: Pick<TrainConfig, 'size'>): string =>
   size === null ? 'input of the model’s own size' : `input ${size} × ${size}`
 
+/** What the validation before the first step is of, as text. */
+export const beginningOf = ({ from }: Pick<TrainConfig, 'from'>): string =>
+  from === null ? 'the base model' : 'the adapter at the beginning'
+
 /** A configuration from a file, from flags or from both: not yet checked, defaults not yet filled in. */
 export type RawConfig = { [key: string]: unknown }
 
@@ -301,6 +312,8 @@ function inconsistencies({
   validation,
   synthetic,
   augment,
+  from,
+  fromHash,
 }: TrainConfig): string[] {
   const wrong: string[] = []
   if (size !== null && size % 16) wrong.push(`size must be a multiple of 16, not ${size}`)
@@ -313,6 +326,7 @@ function inconsistencies({
   if (coco && data.length > 1) wrong.push('coco needs exactly one folder in data')
   if (synthetic && augment === false)
     wrong.push('synthetic needs augment: without it images repeat, but scenes never do')
+  if (fromHash !== null && from === null) wrong.push('fromHash belongs to from, which is missing')
   if (shares[0] <= 0) wrong.push('shares leave no image to train on: the first must be above 0')
   return wrong
 }
@@ -336,11 +350,12 @@ export async function readConfigFile(path: string): Promise<RawConfig> {
 /** The configuration with the paths of its files made absolute, so that the run can be resumed from any folder. */
 export function withAbsolutePaths(config: TrainConfig): TrainConfig {
   const absolute = (path: string | null) => path && resolve(path)
-  const { model, modelConfig, data, coco, split, validation } = config
+  const { model, modelConfig, from, data, coco, split, validation } = config
   return {
     ...config,
     model: Object.hasOwn(models, model) ? model : resolve(model),
     modelConfig: absolute(modelConfig),
+    from: absolute(from),
     data: data.map((folder) => resolve(folder)),
     coco: absolute(coco),
     split: absolute(split),
@@ -367,6 +382,7 @@ const isPart = (value: unknown): value is RawConfig => !!value && typeof value =
 const CHANGEABLE = [
   'model',
   'modelConfig',
+  'from',
   'data',
   'coco',
   'split',

@@ -7,6 +7,7 @@ import { makeFolder, writeFileAtomic } from '../host/files'
 import { takeLock } from '../host/folder-lock'
 import { CHECKPOINT, removePartialFiles } from './checkpoint-file'
 import { type RawConfig, type TrainConfig, checkConfig, configDifferences, mergeConfig, readConfigFile } from './config'
+import { checkFrom } from './from-adapter'
 
 export interface RunFolder {
   root: string
@@ -104,5 +105,6 @@ export async function resumeRun(run: RunFolder, over: RawConfig): Promise<TrainC
       `a resumed run keeps its configuration, but these values differ:\n${differences.map((line) => `  ${line}`).join('\n')}\n` +
         'Omit them, or begin a new run with another --out.',
     )
+  await checkFrom(now)
   return now
 }

@@ -3,13 +3,13 @@
  * when it is resumed. Otherwise an image that was edited in between, or a split in which val and test were exchanged, would go
  * unnoticed.
  */
-import { createHash } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import * as v from 'valibot'
 import type { DatasetItem } from '../dataset/dataset'
 import { parts, type Part } from '../dataset/split'
 import { messageOf, UserError } from '../host/errors'
+import { fileHash } from '../host/file-hash'
 import { writeFileAtomic } from '../host/files'
 import type { RunFolder } from './run-folder'
 
@@ -57,16 +57,10 @@ async function hashOf(path: string): Promise<string> {
   const key = `${path}\n${size}\n${mtimeMs}`
   let known = hashes.get(key)
   if (!known) {
-    known = sha256(path)
+    known = fileHash(path)
     hashes.set(key, known)
   }
   return known
-}
-
-async function sha256(path: string): Promise<string> {
-  const sum = createHash('sha256')
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) sum.update(chunk)
-  return sum.digest('hex')
 }
 
 async function inputsOf(data: Record<Part, DatasetItem[]>): Promise<Inputs> {

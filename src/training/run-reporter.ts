@@ -8,7 +8,7 @@ import type { MetricsRecord, StepRecord } from '../tracking/records'
 import type { Sink, TrackingEvent } from '../tracking/sink'
 import type { Transcript } from '../tracking/transcript'
 import type { TrainingProgress } from './checkpoint-file'
-import type { TrainConfig } from './config'
+import { beginningOf, type TrainConfig } from './config'
 import { openTrackers } from './open-trackers'
 import type { RunFolder } from './run-folder'
 import { TimeLeft } from './time-left'
@@ -119,10 +119,11 @@ export class RunReporter {
       ...(early && { early }),
       time: { seconds },
     })
-    if (step === 0) return this.transcript.say(`the base model: ${text}`)
-    this.transcript.say(
-      `epoch ${epoch.toFixed(1)}: loss ${loss?.toFixed(4)}; ${text}${isBest ? '; the best so far' : ''}`,
-    )
+    if (step === 0) this.transcript.say(`${beginningOf(this.config)}: ${text}`)
+    else
+      this.transcript.say(
+        `epoch ${epoch.toFixed(1)}: loss ${loss?.toFixed(4)}; ${text}${isBest ? '; the best so far' : ''}`,
+      )
     if (isBest) await this.sendBest(best)
   }
 

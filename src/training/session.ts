@@ -17,6 +17,7 @@ import { FeatureCache, FrozenEncoder } from './feature-cache'
 import { explainDeviceFailure } from './device-failure'
 import { planRun, type RunPlan, stepConfig } from './memory-planner'
 import type { RunFolder } from './run-folder'
+import { readStart, type StartingAdapter } from './starting-values'
 
 export type Log = (line: string) => void
 
@@ -83,18 +84,20 @@ export async function planSession(engine: Engine, config: TrainConfig, { fetch =
 }
 
 /**
- * Plans the run, loads the model with newly initialised trained parameters, and records the training step.
+ * Plans the run, loads the model with newly initialised trained parameters, or those of the adapter that the configuration names
+ * in `from`, and records the training step.
+ * @param restored true if all parameters come from a checkpoint afterwards, so that the adapter is not needed
  * @throws UserError if the run does not fit, or the GPU is out of memory
  */
 export async function openSession(
   engine: Engine,
   config: TrainConfig,
   log: Log,
-  features = new FeatureCache(),
+  { features = new FeatureCache(), restored = false }: { features?: FeatureCache; restored?: boolean } = {},
 ): Promise<TrainingSession> {
   const plan = await planSession(engine, config)
   try {
-    const session = await loadSession(engine, config, plan, log, features)
+    const session = await loadSession(engine, config, plan, log, features, restored)
     // failed allocations are reported asynchronously
     await engine.idle()
     return session
@@ -109,6 +112,7 @@ async function loadSession(
   plan: RunPlan,
   log: Log,
   features: FeatureCache,
+  restored: boolean,
 ): Promise<TrainingSession> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, {
@@ -117,7 +121,9 @@ async function loadSession(
     config: toy,
     fetch: true,
   })
-  const adaptation = await openAdaptation(model, config, log)
+  const start = restored ? null : await readStart(config, model.architecture.outChannels)
+  const adaptation = await openAdaptation(model, config, log, { start })
+  if (start) log(describeStart(start, config))
   const frozen = await FrozenEncoder.open(model, config, features)
   if (frozen) log(describeFrozen(model, frozen))
   const settings = stepConfig(config, plan.microBatch, plan.recompute, frozen?.parts)
@@ -136,4 +142,15 @@ function describeFrozen({ parts }: SamModel, frozen: FrozenEncoder): string {
   return first
     ? `nothing before ${first.path} is trained: each image is encoded up to there once, and its features are cached`
     : 'the encoder is not trained: each image is encoded once'
+}
+
+function describeStart({ path, head }: StartingAdapter, config: TrainConfig): string {
+  const prompts = config.head.weight > 0
+  const heads =
+    prompts && !head
+      ? '; it has no prompt head, so that a new one is trained'
+      : head && !prompts
+        ? '; its prompt head is left out'
+        : ''
+  return `the run begins with the adapter ${path}${heads}`
 }

@@ -19,7 +19,7 @@ import type { AdapterProfile } from '../weights/adapter-profile'
 import { magnifiesByData } from './examples'
 import { promptedDiameters } from './prompted-diameters'
 import { describePlan } from './plan-text'
-import { type RunFolder, saveConfig } from './run-folder'
+import { hasCheckpoint, type RunFolder, saveConfig } from './run-folder'
 import { checkInputs } from './run-inputs'
 import { RunReporter } from './run-reporter'
 import { compareAtOwnSize } from './own-size-rival'
@@ -27,6 +27,7 @@ import { applyStrength, STRENGTHS } from './strength'
 import { chooseBounds, comparisonEffort, describeBounds, tuningImages } from './validation-effort'
 import { describeDiameters } from '../model/describe-view'
 import { totalSteps } from './schedule'
+import { warnOfSeenImages } from './seen-before'
 import { type Log, openData, openSession, type RunData } from './session'
 import { stepsInFlight, TrainingLoop } from './training-loop'
 import { tuneAdapter, type TuningOutcome } from './tune-adapter'
@@ -57,8 +58,10 @@ export interface TrainSummary {
   totalSteps: number
   /** Running mean of the loss; null before the first step. */
   loss: number | null
-  /** The base model's score on the validation images. */
+  /** The score on the validation images before the first step: of the base model, or of the adapter that the run began with. */
   base: TrainingProgress['base']
+  /** The adapter that the run began with; null if it began with a new one. */
+  from: string | null
   best: TrainingProgress['best']
   /** True if the run is not at the planned number of steps: stopped, or ended because of its validations or its time limit. */
   early: boolean
@@ -92,6 +95,10 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
   const transcript = new Transcript(log)
   const data = await openData(config, run, transcript.say)
   await checkInputs(run, data)
+  if (config.from !== null && !hasCheckpoint(run)) {
+    const warning = await warnOfSeenImages(config.from, data)
+    if (warning) transcript.say(warning)
+  }
   const summary = await trainAdapter(options, data, transcript)
   if (!summary.finished) return { ...summary, tuning: 'skipped', advice: [] }
   const train = data.train.length
@@ -118,7 +125,10 @@ async function trainAdapter(
 ): Promise<Omit<TrainSummary, 'tuning' | 'advice'>> {
   const { engine, run, sinks = [], stop = () => false } = options
   const { say } = transcript
-  const session = await openSession(engine, options.config, say, options.features)
+  const session = await openSession(engine, options.config, say, {
+    features: options.features,
+    restored: hasCheckpoint(run),
+  })
   const { plan, adaptation } = session
   const bounds = chooseBounds(options.config, engine.software, data.train.length, data.val.length)
   const config = withRunId({
@@ -207,6 +217,7 @@ async function trainAdapter(
       totalSteps: total,
       loss: progress.loss,
       base: progress.base,
+      from: config.from,
       best: progress.best,
       early: progress.step < total,
       seconds: progress.seconds,

@@ -195,8 +195,8 @@ export class TrainingLoop {
     if (!validation) return 'stopped'
     const epoch = epochsDone(step, config.batch, images)
     const { score } = validation
-    const isBest = step > 0 && (!progress.best || score > progress.best.score)
-    // before the first step the adapter changes nothing: this is the base model
+    // before the first step a new adapter changes nothing: this is the base model; an adapter to begin with may stay the best
+    const isBest = (step > 0 || config.from !== null) && (!progress.best || score > progress.best.score)
     if (step === 0) progress.base = score
     if (isBest) progress.best = { epoch, step, score }
     progress.waiting = isBest || step === 0 ? 0 : progress.waiting + 1

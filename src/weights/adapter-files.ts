@@ -4,6 +4,8 @@ import { messageOf, systemProblem, UserError } from '../host/errors'
 
 export const CONFIG = 'adapter_config.json'
 export const TENSORS = 'adapter_model.safetensors'
+/** PEFT's file before its version 0.7, written by torch.save. */
+export const OLD_TENSORS = 'adapter_model.bin'
 export const PREFIX = 'base_model.model.'
 
 /** A JSON file of an adapter, with or without a byte order mark. @throws UserError that names it */

@@ -63,20 +63,31 @@ export function partOf(target: string): { layer: string; part: 'q' | 'k' | 'v' }
 export const validateAdapter = (path: string, { tensors }: Adapter, architecture: Architecture): void =>
   validateTargets(path, tensors.targets, architecture)
 
+/** The model of an adapter and the one that was asked for, by name or path, as far as they are known. */
+export interface ModelNames {
+  trained?: string | null
+  asked?: string
+}
+
 /** validateAdapter for the shapes of the targets of either kind of adapter. @throws UserError as validateAdapter */
 export function validateTargets(
   path: string,
   targets: ReadonlyMap<string, { inDim: number; outDim: number }>,
   architecture: Architecture,
+  { trained, asked }: ModelNames = {},
 ): void {
   const shapes = expectedTensors(architecture)
+  const other =
+    trained && trained !== asked ? `it was trained on ${trained}${asked ? `, and ${asked} was asked for` : ''}: ` : ''
   for (const [target, { inDim, outDim }] of targets) {
     const part = partOf(target)
     const shape = shapes.get(`${part?.layer ?? target}.weight`)
-    if (!shape) throw new UserError(`${path}: it adapts ${target}, which this model does not have`)
+    if (!shape) throw new UserError(`${path}: ${other}it adapts ${target}, which this model does not have`)
     const rows = part ? shape[0] / 3 : shape[0]
     if (outDim !== rows || inDim !== shape[1])
-      throw new UserError(`${path}: ${target} is of ${outDim} x ${inDim}, in this model of ${rows} x ${shape[1]}`)
+      throw new UserError(
+        `${path}: ${other}${target} is of ${outDim} x ${inDim}, in this model of ${rows} x ${shape[1]}`,
+      )
   }
 }
 

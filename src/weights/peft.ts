@@ -8,7 +8,7 @@ import * as v from 'valibot'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { type Adapter, type AdapterConfig, type LoraPair, readPair, scaleOf } from './adapter'
-import { CONFIG, PREFIX, readJson, TENSORS } from './adapter-files'
+import { CONFIG, OLD_TENSORS, PREFIX, readJson, TENSORS } from './adapter-files'
 import { fuseQkv, padded, type Part, splitQkv } from './fused-qkv'
 import { isTransformersAdapter, targetOf } from './adapter-names'
 import { openPth } from './pth'
@@ -193,9 +193,6 @@ function configOf(module: string, { r, lora_alpha, use_rslora, rank_pattern, alp
     Object.entries(values ?? {}).find(([key]) => module === key || module.endsWith(`.${key}`))?.[1]
   return { r: find(rank_pattern) ?? r, lora_alpha: find(alpha_pattern) ?? lora_alpha, use_rslora }
 }
-
-/** PEFT's file before its version 0.7, written by torch.save. */
-const OLD_TENSORS = 'adapter_model.bin'
 
 async function openTensors(path: string): Promise<TensorFile> {
   if (path.endsWith(TENSORS)) return openSafetensors(path)

@@ -12,16 +12,16 @@ import { openSafetensors } from './safetensors'
 import { writeSafetensors } from './safetensors-writer'
 import { sameShape, shapeText } from './tensor-file'
 
-const FILE = 'prompt_head.safetensors'
+export const PROMPT_HEAD = 'prompt_head.safetensors'
 
 /** Writes the head into an adapter's folder, or removes an earlier one if there is none. */
 export async function writePromptHead(folder: string, tensors: readonly HeadTensor[]): Promise<void> {
-  if (tensors.length) await writeSafetensors(join(folder, FILE), tensors, { format: 'pt' })
-  else await rm(join(folder, FILE), { force: true })
+  if (tensors.length) await writeSafetensors(join(folder, PROMPT_HEAD), tensors, { format: 'pt' })
+  else await rm(join(folder, PROMPT_HEAD), { force: true })
 }
 
 /** True if an adapter's folder has a prompt head. */
-export const hasPromptHead = (folder: string): boolean => existsSync(join(folder, FILE))
+export const hasPromptHead = (folder: string): boolean => existsSync(join(folder, PROMPT_HEAD))
 
 /** The tensors of a head and its values; the names are those of `promptHeadShapes`. */
 export interface PromptHeadFile extends WeightSource {
@@ -34,7 +34,7 @@ export interface PromptHeadFile extends WeightSource {
  * @throws UserError that names the file and the tensor, if it is damaged or belongs to another model
  */
 export async function readPromptHead(folder: string, channels: number): Promise<PromptHeadFile | null> {
-  const path = join(folder, FILE)
+  const path = join(folder, PROMPT_HEAD)
   if (!existsSync(path)) return null
   const file = await openSafetensors(path)
   try {

@@ -148,7 +148,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
     const adapters = chosen.adapters.map(({ path, size }, i) => {
       return { path, size: size ?? architecture.imageSize, calibration: generators[i + 1]?.calibration?.knots }
     })
-    for (const { path } of adapters) await checkAdapter(path, architecture)
+    for (const { path } of adapters) await checkAdapter(path, architecture, name)
     const seen = await trainingImages(adapters, selection)
     const began = performance.now()
     const keeper = new ExampleCollector()

@@ -71,6 +71,13 @@ const flags: Record<string, Flag> = {
     value: 'FILE',
     about: 'JSON of what the shapes of a toy model do not imply',
   },
+  from: {
+    path: 'from',
+    kind: 'text',
+    value: 'ADAPTER',
+    about:
+      'begin with the values of an adapter (its folder, or the folder of a run: its best): new data, the same kind, rank and layers',
+  },
   size: {
     path: 'size',
     kind: 'number',

@@ -23,6 +23,14 @@ export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
   return [
     ['Model', `${config.model}, ${inputText(config)}`],
     ['Trained', adapter],
+    ...(config.from === null
+      ? []
+      : [
+          [
+            'Begun with',
+            `${config.from}${config.fromHash ? ` (SHA-256 ${config.fromHash.slice(0, 16)}…)` : ''}`,
+          ] as Fact,
+        ]),
     [
       'Optimiser',
       `${optimizer.algorithm}, learning rate ${optimizer.learningRate} (${schedule.kind}, ${warmup}), weight decay ${optimizer.weightDecay}, ${optimizer.maxNorm ? `gradients clipped to a norm of ${optimizer.maxNorm}` : 'gradients not clipped'}`,

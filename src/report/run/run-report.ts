@@ -1,7 +1,7 @@
 /** @file The report of one or several training runs, as parts of an HTML page. */
 import { shellQuote } from '../../host/command-line'
 import { duration } from '../../host/progress'
-import { inputText } from '../../training/config'
+import { beginningOf, inputText } from '../../training/config'
 import { epochsDone } from '../../training/schedule'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
 import { describeThresholds, thresholdGain } from '../../evaluation/tuned-thresholds'
@@ -71,12 +71,12 @@ const aboutOf = (run: RunView): string =>
   [run.config ? `${run.config.model}, ${inputText(run.config)}` : '', stateOf(run)].filter(Boolean).join('; ') + '.'
 
 /** The validation with the highest score, whose adapter is stored as the best. */
-const bestOf = ({ validations }: RunView) =>
+const bestOf = ({ validations, config }: RunView) =>
   validations
-    .filter(({ step }) => step > 0)
+    .filter(({ step }) => step > 0 || config?.from)
     .reduce<RunView['validations'][number] | null>((best, one) => (best && best.score >= one.score ? best : one), null)
 
-/** The validation of the base model, before the first step. */
+/** The validation before the first step, of the base model or of the adapter that the run began with. */
 const baseOf = ({ validations }: RunView) => validations.find(({ step }) => step === 0)
 
 const share = (value: number | null | undefined) =>
@@ -100,7 +100,9 @@ function tiles(run: RunView): string {
     const both = (name: 'dice' | 'instanceDice') => `${share(best.point[name])} · ${share(best.box[name])}`
     const base = baseOf(run)
     const before = (name: 'dice' | 'instanceDice') =>
-      base ? `; the base model has ${share(base.point[name])} · ${share(base.box[name])}` : ''
+      base
+        ? `; ${run.config ? beginningOf(run.config) : 'the base model'} has ${share(base.point[name])} · ${share(base.box[name])}`
+        : ''
     shown.push(
       tile(
         both('dice'),

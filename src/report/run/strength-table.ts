@@ -1,13 +1,14 @@
 /** @file The strength of an adapter in a run's report: the scores of every source with the base model and with the adapter. */
 import { escape } from '../../text/escape'
 import { describeOwnSize } from '../../training/own-size-rival'
+import { beginningOf } from '../../training/config'
 import { percent } from '../evaluation-table'
 import type { RunView } from './read-run'
 import { tableHtml } from './size-distributions'
 
 /** The section of a run; empty if no strength was chosen. */
-export function strengthHtml({ profile: { strength }, validations }: RunView, heading: string): string {
-  const folders = foldersHtml(validations)
+export function strengthHtml({ profile: { strength }, validations, config }: RunView, heading: string): string {
+  const folders = foldersHtml(validations, config ? beginningOf(config) : 'the base model')
   if (!strength) return folders ? `<h2>${escape(heading)}</h2>\n${folders}` : ''
   const { value, safe, sources, ownSize } = strength
   const [rival, heads] = [ownSize !== undefined, sources.some(({ head }) => head !== undefined)]
@@ -38,8 +39,8 @@ ${describeOwnSize(strength)
 ${folders}`
 }
 
-/** The scores of the run's folders, with the base model and in the best validation; empty if there is one folder. */
-function foldersHtml(validations: RunView['validations']): string {
+/** The scores of the run's folders before the first step and in the best validation; empty if there is one folder. */
+function foldersHtml(validations: RunView['validations'], beginning: string): string {
   const base = validations.find(({ step }) => step === 0)
   const trained = validations.filter(({ step, sources }) => step > 0 && sources)
   if (!trained.length) return ''
@@ -49,5 +50,5 @@ function foldersHtml(validations: RunView['validations']): string {
     return [name, before === undefined ? '–' : percent(before), percent(score)]
   })
   return `<p>The validation images by folder, mean score over points and boxes in percent:</p>
-${tableHtml(['', 'base model', 'best validation'], rows)}`
+${tableHtml(['', beginning, 'best validation'], rows)}`
 }
