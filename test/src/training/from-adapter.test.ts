@@ -14,6 +14,7 @@ import { checkConfig, configHash, type RawConfig, type TrainConfig } from '../..
 import { configFrom } from '../../../src/training/from-adapter'
 import { beginRun, resumeRun, runFolder } from '../../../src/training/run-folder'
 import { openSession } from '../../../src/training/session'
+import { writeSynth } from '../../../src/synth/synth-dataset'
 import { warnOfSeenImages } from '../../../src/training/seen-before'
 import { train, type TrainOptions } from '../../../src/training/train'
 import { readMetrics } from '../../../src/tracking/metrics-file'
@@ -25,7 +26,8 @@ import { fingerprint, temporary, toyConfig, toyData } from '../../support/toy-tr
 
 const scratch = await temporary()
 const data = await toyData(join(scratch, 'data'))
-const other = await toyData(join(scratch, 'other'), 6)
+const other = join(scratch, 'other')
+await writeSynth(other, { count: 6, seed: 6, width: 80, height: 72, particles: [4, 8], coverage: 0.6 })
 test.after(() => rm(scratch, { recursive: true }))
 
 const BOX = [promptLabel.boxStart, promptLabel.boxEnd, promptLabel.absent]
