@@ -1,5 +1,4 @@
 /** @file `wgsam measure`: measures the sizes and shapes of particles in label maps, projects and COCO annotations. */
-import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { version } from '../../package.json'
 import { parsePixelSize } from '../images/micrograph'
@@ -13,6 +12,7 @@ import { type Measured, measureSources } from '../measure/measure'
 import { figureFile, measureFigures } from '../measure/output/histograms'
 import { particleLines } from '../measure/output/particles'
 import { renderMeasureReport } from '../measure/output/measure-report'
+import { checkResultFolder, defaultFolder, inputsFrom } from '../measure/output/result-folder'
 import { percentilesCsv, shapesCsv, summaryCsv, summaryJson } from '../measure/output/summary'
 import { remarkLines, summaryText } from '../measure/output/text'
 import { findSources } from '../measure/sources'
@@ -29,7 +29,13 @@ export const command: Command = {
   usage: 'PATH... [--pixel-size 12nm] [--group-by RULE] [--out DIR]',
   positionals: [1, 10_000],
   options: {
-    out: { type: 'string', value: 'DIR', default: 'measured', description: 'folder of the results' },
+    out: {
+      type: 'string',
+      value: 'DIR',
+      description:
+        'folder of the results (default: PATH/measured in a project or dataset, PATH-measured beside label maps or a file, ' +
+        'measured for several paths)',
+    },
     images: {
       type: 'string',
       value: 'DIR',
@@ -180,8 +186,6 @@ docs/measure.md defines all measurements.`,
     const typed = text(values, 'pixel-size')
     const pixelSize = typed === undefined ? null : parsePixelSize(typed)
     if (pixelSize && options.unit === 'px') throw new UserError('--pixel-size and --unit px contradict each other')
-    const out = text(values, 'out')!
-    if (existsSync(out) && !statSync(out).isDirectory()) throw new UserError(`--out ${out} is a file, not a folder`)
     const compared = text(values, 'compare')
     const reference = compared === undefined ? null : await readReferenceCurve(compared)
     const { sources, grouped } = await findSources(paths, {
@@ -189,6 +193,10 @@ docs/measure.md defines all measurements.`,
       groupBy: text(values, 'group-by'),
       acceptedOnly: flag(values, 'accepted-only'),
     })
+    const named = text(values, 'out')
+    const out = named ?? defaultFolder(paths)
+    const replaced = checkResultFolder(out, paths, named !== undefined)
+    if (replaced) console.error(replaced)
     const bar = new Progress('measuring', sources.length, { unit: 'images' })
     const interrupt = interruption(() =>
       console.error('\nstopping after this image; press Ctrl-C again to end at once'),
@@ -214,8 +222,10 @@ docs/measure.md defines all measurements.`,
     const summary = summariseSizes(measured.images, grouped, options)
     if (reference && summary.unit.metres === null)
       throw new UserError('--compare needs the pixel size of the images: give it with --pixel-size 12nm')
-    await write(out, measured, summary, options, reference)
-    print(values, out, measured, summary, options)
+    const json = summaryJson(summary, measured, options, commandLine(), inputsFrom(out, paths))
+    await write(out, measured, summary, options, reference, json)
+    if (flag(values, 'json')) console.log(JSON.stringify(json, null, 1))
+    else print(out, measured, summary, options)
     return measured.unmeasured.some(({ failed }) => failed) ? 1 : 0
   },
 }
@@ -275,6 +285,7 @@ async function write(
   summary: Summary,
   options: SummaryOptions,
   reference: ReferenceCurve | null,
+  json: object,
 ): Promise<void> {
   const command = commandLine()
   const figures = measureFigures(summary, options.diameter, reference)
@@ -284,18 +295,13 @@ async function write(
   await writeFileAtomic(join(out, 'summary.csv'), summaryCsv(summary))
   await writeFileAtomic(join(out, 'percentiles.csv'), percentilesCsv(summary))
   await writeFileAtomic(join(out, 'shapes.csv'), shapesCsv(summary))
-  const json = summaryJson(summary, measured, options, command)
   await writeFileAtomic(join(out, 'summary.json'), JSON.stringify(json, null, 1) + '\n')
   for (const figure of figures) await writeFileAtomic(join(out, figure.file), figureFile(figure))
   const report = renderMeasureReport({ summary, measured, options, figures, reference, command, version })
   await writeFileAtomic(join(out, 'report.html'), report)
 }
 
-function print(values: Values, out: string, measured: Measured, summary: Summary, options: SummaryOptions): void {
-  if (flag(values, 'json')) {
-    console.log(JSON.stringify(summaryJson(summary, measured, options, commandLine()), null, 1))
-    return
-  }
+function print(out: string, measured: Measured, summary: Summary, options: SummaryOptions): void {
   console.log(summaryText(summary, options.diameter))
   for (const line of remarkLines(summary, measured, options)) console.log(line)
   for (const { name, notes } of measured.images) for (const note of notes) console.log(`${name}: ${note}`)

@@ -33,7 +33,7 @@ export const command: Command = {
     measured: {
       type: 'string',
       value: 'DIR',
-      description: 'folder written by `wgsam measure --out`; adds size distributions',
+      description: 'folder written by `wgsam measure`, such as project/measured; adds size distributions',
     },
     out: {
       type: 'string',

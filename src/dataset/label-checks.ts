@@ -1,6 +1,7 @@
 /** @file Detects label maps that were damaged or wrongly made: semantic masks, split or tiny instances, 8-bit overflow. */
 import type { LabelMap } from '../../engine/image/label-map'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
+import { count } from '../text/count'
 import { boxes } from './instances'
 import { labelComponents } from './label-components'
 
@@ -56,8 +57,6 @@ export function checkLabels(labels: LabelMap): LabelFinding[] {
     add('warning', 'full', 'no pixel is background (0): is one of the labels the background?')
   return findings
 }
-
-const count = (n: number, what: string) => `${n} ${what}${n === 1 ? '' : 's'}`
 
 const examples = <T>(list: readonly T[], text: (entry: T) => string) =>
   list.slice(0, 3).map(text).join(', ') + (list.length > 3 ? ', …' : '')

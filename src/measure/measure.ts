@@ -1,6 +1,7 @@
 /** @file Measures images one after the other; an image that cannot be measured does not stop the rest. */
 import type { PixelSize } from '../images/microscope/pixel-size'
 import { UserError } from '../host/errors'
+import { count } from '../text/count'
 import { measureMasks, type Particle } from './particles'
 import { type Picture, pictureOf } from './picture'
 import type { Masks, Source } from './sources/source'
@@ -65,7 +66,7 @@ export async function measureSources(sources: readonly Source[], options: Measur
         const { size, masks, gray } = stretch === 1 ? read : stretched(read, stretch)
         const { particles, covered, shared, withoutGaps } = measureMasks(size, masks, gray)
         const notes = [...read.notes]
-        if (shared) notes.push(`masks overlap: ${shared} pixels are in more than one`)
+        if (shared) notes.push(`masks overlap: ${count(shared, 'pixel is', 'pixels are')} in more than one`)
         if (withoutGaps) notes.push('the image is too large to measure gaps between particles; they are left empty')
         result.images.push({
           ...{ name, group: source.group, ...size, pixelSize: pixelSize ?? read.pixelSize, from: read.from },

@@ -1,5 +1,6 @@
 /** @file The unit of all lengths of a run; without a pixel size it is pixels. */
 import { UserError } from '../host/errors'
+import { count } from '../text/count'
 
 export interface LengthUnit {
   /** Name in files, in ASCII; areas append a 2. */
@@ -41,7 +42,7 @@ export function chooseUnit(choice: UnitChoice, images: readonly ImageSizes[]): L
   if (without.length) {
     const some = without.slice(0, 3).map(({ name }) => name)
     throw new UserError(
-      `${without.length} of ${images.length} images have no pixel size (${some.join(', ')}${without.length > 3 ? ', …' : ''}): ` +
+      `${without.length} of ${count(images.length, 'image')} have no pixel size (${some.join(', ')}${without.length > 3 ? ', …' : ''}): ` +
         'give it with --pixel-size 12nm or a column pixel_size in groups.csv, or measure all in pixels with --unit px',
     )
   }

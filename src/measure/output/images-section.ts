@@ -2,6 +2,7 @@
  * @file The report's images with their measured particles: a click on a particle shows its values, a row selects its
  * particle, a bar of a histogram all particles of that size.
  */
+import { count } from '../../text/count'
 import { escape } from '../../text/escape'
 import { quantile } from '../../statistics/quantile'
 import { type Diameter, diameters, type Summary, type WeighedImage } from '../summary'
@@ -35,7 +36,7 @@ export function imagesSection(summary: Summary, diameter: Diameter): string {
   return `<h2>Measured particles</h2>
 <ul class="legend"><li><i class="counts"></i>counts</li><li><i class="out"></i>left out: at the edge, or too small</li><li><i class="odd"></i>unusual shape, or the largest share of the volume: look at these first</li></ul>
 ${shown.map((one, i) => imageFigure(one, i, summary, diameter, limit)).join('\n')}
-${missing ? `<p class="note">${missing} more images are measured and not shown (--pictures).</p>` : ''}
+${missing ? `<p class="note">${count(missing, 'more image is', 'more images are')} measured and not shown (--pictures).</p>` : ''}
 <script>${script}</script>`
 }
 
@@ -83,7 +84,7 @@ function imageFigure(
   })
   const header = ['Particle', `Size, ${unit.shown}`, 'Aspect ratio', 'Circularity', 'Solidity', '']
   const more = particles.length - rows.length
-  return `<figure class="measured"><figcaption><b>${escape(name)}</b>: ${particles.length} particles</figcaption>
+  return `<figure class="measured"><figcaption><b>${escape(name)}</b>: ${count(particles.length, 'particle')}</figcaption>
 <svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(`${name} with the outlines of its particles`)}">${jpeg}${paths.join('')}</svg>
 <p class="told" aria-live="polite"></p>
 <details><summary>Table of its particles${more > 0 ? ` (the ${MAX_ROWS} largest; all are in particles.csv)` : ''}</summary>
@@ -122,7 +123,7 @@ const script = `
     document.querySelectorAll('.measured').forEach((figure) => {
       const inside = [...figure.querySelectorAll('path[data-size]')].filter((p) => p.dataset.size >= from && p.dataset.size < to)
       inside.forEach((p) => p.classList.add('chosen'))
-      tell(figure, inside.length + ' particles of this size')
+      tell(figure, inside.length + (inside.length === 1 ? ' particle' : ' particles') + ' of this size')
     })
   })
 })()

@@ -1,4 +1,5 @@
 /** @file report.html: the size distributions in a single self-contained page. */
+import { count } from '../../text/count'
 import { escape } from '../../text/escape'
 import { histogramStyle } from '../../drawing/histogram'
 import { factTable, page } from '../../drawing/html-page'
@@ -49,7 +50,7 @@ export function renderMeasureReport(report: MeasureReport): string {
       : `Lengths are in ${unit.shown}, from the pixel sizes of the images.`
   return page({
     title: 'Particle sizes',
-    about: `${all.particles} particles on ${all.images} images. ${unitNote}`,
+    about: `${count(all.particles, 'particle')} on ${count(all.images, 'image')}. ${unitNote}`,
     css: `${histogramStyle}${imagesStyle}.charts + .scroll { margin-top: 20px; }`,
     body: `${tiles(all, unit.shown)}
 ${neededSection(all, options)}

@@ -98,12 +98,13 @@ export function shapesCsv({ scopes }: Summary): string {
   return [header, ...rows].map(csvLine).join('')
 }
 
-/** The content of summary.json: the same with the curves, the options and the command. */
+/** The content of summary.json: the same with the curves, the options, the command and the inputs (relative to the folder of the results). */
 export function summaryJson(
   { unit, images, scopes, scale, uncertainty, differences, unfolded }: Summary,
   { unmeasured, stopped }: Measured,
   options: object,
   command: string,
+  inputs: readonly string[],
 ): object {
   return {
     version: 1,
@@ -130,5 +131,6 @@ export function summaryJson(
       },
     })),
     command,
+    inputs,
   }
 }

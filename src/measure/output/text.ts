@@ -1,4 +1,5 @@
 /** @file Terminal output of a run: a short table, and remarks on everything that was left out. */
+import { count } from '../../text/count'
 import { textTable } from '../../text/table'
 import type { Measured } from '../measure'
 import type { Estimate } from '../statistics/distribution'
@@ -59,18 +60,26 @@ export function remarkLines(
         `${distribution.counted.toLocaleString('en-GB')} are counted, needed are ${few.join(', ')}`,
     )
   if (leftOut.edge)
-    lines.push(`left out: ${leftOut.edge} of ${particles} particles, which touch the edge (--edges ${rule})`)
-  else if (edge) lines.push(`${edge} of ${particles} particles touch the edge and are included (--edges ${rule})`)
-  if (leftOut.small) lines.push(`left out: ${leftOut.small} particles of fewer than ${minPixels} pixels (--min-pixels)`)
+    lines.push(`left out: ${leftOut.edge} of ${count(particles, 'particle')}, which touch the edge (--edges ${rule})`)
+  else if (edge)
+    lines.push(`${edge} of ${count(particles, 'particle')} touch the edge and are included (--edges ${rule})`)
+  if (leftOut.small)
+    lines.push(`left out: ${count(leftOut.small, 'particle')} of fewer than ${minPixels} pixels (--min-pixels)`)
   if (rule === 'correct' && largestWeight > 20)
     lines.push(
       `one particle has the edge weight ${short(largestWeight)}: it is nearly as large as its image, so large sizes are uncertain`,
     )
   const left = unmeasured.filter(({ failed }) => !failed)
-  if (left.length) lines.push(`left out: ${left.length} images (${left[0].name}: ${left[0].reason})`)
+  if (left.length) lines.push(`left out: ${count(left.length, 'image')} (${left[0].name}: ${left[0].reason})`)
   const parts = images.flatMap(({ particles }) => particles).filter(({ parts }) => parts > 1).length
-  if (parts === 1) lines.push('1 particle consists of several parts and is measured as one')
-  if (parts > 1) lines.push(`${parts} particles consist of several parts; each is measured as one`)
+  if (parts)
+    lines.push(
+      count(
+        parts,
+        'particle consists of several parts and is measured as one',
+        'particles consist of several parts; each is measured as one',
+      ),
+    )
   const sizes = new Set(images.map(({ pixelSize }) => pixelSize?.metres ?? 'unknown'))
   if (unit.metres === null && images.length > 1 && (sizes.size > 1 || sizes.has('unknown')))
     lines.push(

@@ -8,6 +8,7 @@ import type { Size } from '../../../engine/image/size'
 import { stemOf } from '../../dataset/file-stems'
 import type { PixelSize } from '../../images/microscope/pixel-size'
 import { maxPixels } from '../../images/image'
+import { count } from '../../text/count'
 import { messageOf, UserError } from '../../host/errors'
 import type { LabelledMask } from '../shape/pixel-runs'
 import { tables } from './label-maps'
@@ -30,8 +31,22 @@ export async function cocoFile(path: string, images: string | null, groupBy?: st
       const found = findPicture(entry.image.file_name, images === null ? [join(folder, 'images'), folder] : [images])
       const masks = await cocoMasks(entry, found, pixelSizeOf(names[i]))
       const { unclear, marked } = entry
-      if (unclear) masks.notes.push(`${unclear} crowd regions are left out: they are not single particles`)
-      if (marked) masks.notes.push(`${marked} masks marked as crowds are taken as particles, as CVAT writes masks`)
+      if (unclear)
+        masks.notes.push(
+          count(
+            unclear,
+            'crowd region is left out: it is no single particle',
+            'crowd regions are left out: they are not single particles',
+          ),
+        )
+      if (marked)
+        masks.notes.push(
+          count(
+            marked,
+            'mask marked as a crowd is taken as a particle, as CVAT writes masks',
+            'masks marked as crowds are taken as particles, as CVAT writes masks',
+          ),
+        )
       return masks
     },
   }))
@@ -87,7 +102,9 @@ async function cocoMasks(
     from: 'COCO annotations',
     notes: [
       ...(damaged.length ? [describeDamaged(damaged, sound)] : []),
-      ...(empty ? [`${empty} annotations without a pixel are left out`] : []),
+      ...(empty
+        ? [count(empty, 'annotation without a pixel is left out', 'annotations without a pixel are left out')]
+        : []),
       ...(picture?.remarks ?? []),
     ],
   }

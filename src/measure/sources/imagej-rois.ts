@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { dirname, extname, join, resolve } from 'node:path'
 import { stemOf } from '../../dataset/file-stems'
 import { imagej } from '../../dataset/formats/imagej'
+import { count } from '../../text/count'
 import { messageOf, UserError } from '../../host/errors'
 import { imageExtensions } from '../../images/sniff-image'
 import { readMicrograph } from '../../images/micrograph'
@@ -47,8 +48,24 @@ export async function imagejRois(path: string, images: string | null, groupBy?: 
           ...{ size, masks, gray: image, pixelSize: pixelSizeOf(name) ?? pixelSize, from: 'ImageJ regions' },
           notes: [
             ...remarks,
-            ...(read.leftOut.length ? [`${read.leftOut.length} regions are no areas and are left out`] : []),
-            ...(outside ? [`${outside} regions hold no pixel of the image and are left out`] : []),
+            ...(read.leftOut.length
+              ? [
+                  count(
+                    read.leftOut.length,
+                    'region is no area and is left out',
+                    'regions are no areas and are left out',
+                  ),
+                ]
+              : []),
+            ...(outside
+              ? [
+                  count(
+                    outside,
+                    'region holds no pixel of the image and is left out',
+                    'regions hold no pixel of the image and are left out',
+                  ),
+                ]
+              : []),
           ],
         }
       },

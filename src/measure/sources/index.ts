@@ -56,6 +56,12 @@ export async function findSources(paths: readonly string[], options: SourceOptio
 const isGrouped = (sources: readonly Source[]) => new Set(sources.map(({ group }) => group)).size < sources.length
 const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory()
 
+/** Whether a folder directly holds label maps, and so neither a project, a dataset nor annotations. */
+export const holdsLabelMapsOnly = (folder: string): boolean =>
+  !isProject(folder) && !['images', 'masks', 'labels', ...cocoNames].some((name) => existsSync(join(folder, name)))
+
+const cocoNames = ['annotations.json', 'coco.json']
+
 async function sourcesOf(path: string, { images, groupBy, acceptedOnly }: SourceOptions): Promise<Source[]> {
   if (!isFolder(path))
     return /\.(zip|roi)$/i.test(path)
@@ -66,7 +72,7 @@ async function sourcesOf(path: string, { images, groupBy, acceptedOnly }: Source
   if (isProject(path)) return project(path, acceptedOnly, groupBy)
   const has = (name: string) => existsSync(join(path, name))
   if (has('images') && has('masks') && images === null) return dataset(path, groupBy)
-  const coco = ['annotations.json', 'coco.json'].find(has)
+  const coco = cocoNames.find(has)
   if (coco && !has('masks') && !has('labels')) return cocoFile(join(path, coco), images, groupBy)
   const folder = ['masks', 'labels'].find(has)
   const pictures = images ?? (folder && has('images') ? join(path, 'images') : null)

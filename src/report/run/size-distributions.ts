@@ -8,6 +8,7 @@ import { axisName, figureHtml, measureFigures } from '../../measure/output/histo
 import { percentText, withInterval } from '../../measure/output/text'
 import { type Diameter, diameters, type Summary } from '../../measure/summary'
 import { units } from '../../measure/units'
+import { count } from '../../text/count'
 import { escape } from '../../text/escape'
 
 const Estimate = v.object({ value: v.number(), low: v.optional(v.number()), high: v.optional(v.number()) })
@@ -78,7 +79,7 @@ export function measuredHtml({ unit: name, options, scale, scopes, folder, comma
       volume.figures ? withInterval(volume.figures.d50) : '–',
       percentText(coverage.value),
     ])
-  return `<p>${all.particles} particles on ${all.images} images: the ${escape(axisName(unit, options.diameter))}.</p>
+  return `<p>${count(all.particles, 'particle')} on ${count(all.images, 'image')}: the ${escape(axisName(unit, options.diameter))}.</p>
 <div class="charts">${figures.map(figureHtml).join('\n')}</div>
 ${tableHtml(head, rows)}
 <p class="note">From ${escape(folder)}; particles at the edge: ${escape(options.edges)}; in brackets ${100 * options.level} % intervals.

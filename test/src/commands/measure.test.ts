@@ -152,7 +152,7 @@ test('a project: proposals, then edited masks, then accepted ones only', async (
   assert.equal(ids(), ['one 1 100', 'one 3 64', 'two 1 100', 'two 2 36'])
   const accepted = await measured('--accepted-only')
   assert.equal([accepted.code, accepted.from], [0, ['review, accepted']])
-  assert.match(accepted.out, 'left out: 1 images (two: it is proposed, not accepted)')
+  assert.match(accepted.out, 'left out: 1 image (two: it is proposed, not accepted)')
 })
 
 test('COCO: overlapping masks measured completely, polygons and RLE, images beside it', async () => {
@@ -182,8 +182,8 @@ test('COCO: overlapping masks measured completely, polygons and RLE, images besi
   const out = join(folder, 'out')
   const { code, out: printed } = await run(measure, path, '--out', out, ...quick)
   assert.is(code, 0)
-  assert.match(printed, 'pic: 1 annotations without a pixel are left out')
-  assert.match(printed, 'pic: 1 crowd regions are left out')
+  assert.match(printed, 'pic: 1 annotation without a pixel is left out')
+  assert.match(printed, 'pic: 1 crowd region is left out: it is no single particle')
   assert.match(printed, 'pic: masks overlap: 22 pixels are in more than one')
   const rows = rowsOf(out)
   assert.equal(
@@ -283,7 +283,7 @@ test('empty maps, a particle that fills its image, single pixels: no invented nu
   assert.equal([pixel.area_px2, pixel.min_feret_px, pixel.nearest_distance_px], ['1', '1', ''])
   const { out: printed } = await run(measure, folder, '--out', out, '--min-pixels', '2', ...quick)
   assert.match(printed, 'left out: 1 of 2 particles, which touch the edge')
-  assert.match(printed, 'left out: 1 particles of fewer than 2 pixels')
+  assert.match(printed, 'left out: 1 particle of fewer than 2 pixels')
   for (const name of readdirSync(out)) assert.not.match(read(out, name), /NaN|Infinity|undefined/)
 })
 
@@ -413,6 +413,39 @@ test('agglomerates: particles connected by touching', async () => {
     rowsOf(out).map((row) => [row.particle, row.touching, row.agglomerate, row.agglomerate_size].join(' ')),
     [...['1 1 1 3', '2 2 1 3', '3 0 2 1', '4 1 1 3']],
   )
+})
+
+test('without --out: in the project or dataset, beside label maps; another’s results are not replaced in silence', async () => {
+  const folder = scratch()
+  const particles = join(folder, 'particles')
+  await pair(particles, 'a', labels)
+  await png16(join(folder, 'maps', 'b.png'), 40, 30, labels)
+  const results = () =>
+    readdirSync(folder, { recursive: true })
+      .map(String)
+      .filter((name) => /summary\.json$/.test(name))
+  await run(measure, particles, ...quick)
+  assert.equal(results(), [join('particles', 'measured', 'summary.json')])
+  assert.equal(JSON.parse(read(join(particles, 'measured'), 'summary.json')).inputs, ['..'])
+  await run(measure, join(folder, 'maps'), ...quick)
+  await run(measure, join(folder, 'maps', 'b.png'), ...quick)
+  assert.equal(results().sort(), [
+    join('maps-measured', 'summary.json'),
+    join('maps', 'b-measured', 'summary.json'),
+    join('particles', 'measured', 'summary.json'),
+  ])
+  // the same input again replaces its results
+  await run(measure, particles, '--min-pixels', '2', ...quick)
+  // results of another input: refused if the folder was not named, said if it was
+  const inside = join(particles, 'measured')
+  await run(measure, join(folder, 'maps'), '--out', inside, ...quick)
+  const refused = await refusal(run(measure, particles, ...quick))
+  assert.match(
+    refused,
+    /measured holds the results of .*maps: choose another folder with --out, or replace them with --out/,
+  )
+  const { err } = await run(measure, particles, '--out', inside, ...quick)
+  assert.match(err, /held the results of .*maps: they are replaced/)
 })
 
 test('invalid command lines are rejected', async () => {

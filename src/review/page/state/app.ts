@@ -3,12 +3,15 @@ import { batch, computed, effect, signal } from '@preact/signals'
 import { sameAction } from '../../../project/review/review-records'
 import type { ImageSummary, ServerInfo } from '../../protocol'
 import { messageOf } from '../../../host/errors'
+import { count } from '../../../text/count'
 import { api, OfflineError } from '../api'
 import { notify } from './notices'
 import { announce, type UnsentActions, takeUnsent } from './unsent'
 import { type Link, type Outbox, type Rejection, windowName } from './outbox'
 import { coverage, opacity, stretch, style } from './prefs'
 import { ImageSession } from './image-session'
+
+export { count }
 
 export const server = signal<ServerInfo | null>(null)
 export const images = signal<ImageSummary[]>([])
@@ -112,8 +115,6 @@ function resend(opened: ImageSession, { base, actions }: UnsentActions): void {
     notify('error', `${opened.name}: edits of an earlier visit could not be saved: ${messageOf(error)}.`)
   }
 }
-
-export const count = (n: number, what: string) => `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`
 
 function saved(): void {
   connected.value = true
