@@ -6,6 +6,7 @@
 // the device, and engines that plan memory without computing
 export { Engine, type EngineOptions } from './device/engine'
 export { findMatrixUnits, MATRIX_FEATURES, type MatrixUnits } from './device/matrix-units'
+export { DeviceLostError, GpuError, GpuOutOfMemoryError } from './device/gpu-errors'
 export { NonFiniteError } from './device/non-finite-error'
 export { planningDevice, planningEngine } from './device/planning-device'
 export { DEFAULT_PRECISION, type Precision, PRECISIONS } from './device/precision'
@@ -18,7 +19,7 @@ export type { MemoryReport } from './graph/memory-report'
 
 // models, and prompts on one image or several
 export type { Architecture, DecoderArchitecture, TinyVitArchitecture, VitArchitecture } from './sam/architecture'
-export { SamModel } from './sam/sam-model'
+export { type LoadOptions, SamModel } from './sam/sam-model'
 export type { WeightSource } from './sam/weights'
 export { type Prediction, Predictor, type PredictorOptions, type PromptBatch } from './sam/predictor'
 export { promptLabel } from './sam/prompt-labels'

@@ -67,4 +67,4 @@ function randomWeights(architecture: Architecture): WeightSource {
 }
 
 export const openRandom = (engine: Engine, model: ModelName, size: number, storage?: StorageType): Promise<SamModel> =>
-  SamModel.load(engine, randomWeights(architectures[model]), architectures[model], size, storage)
+  SamModel.load(engine, randomWeights(architectures[model]), architectures[model], { inputSize: size, storage })

@@ -5,15 +5,13 @@
  */
 import { toF16 } from './float16'
 import { type KernelVariants, defaultVariants } from './kernel-variants'
+import { DeviceLostError, GpuError, toGpuError } from './gpu-errors'
 import { findMatrixUnits, type MatrixUnits } from './matrix-units'
 import { DEFAULT_PRECISION, type Precision } from './precision'
 import { type Shader, sourceOf } from './shader'
 import { isSoftwareAdapter } from './software-adapter'
 import { ReadBuffers, StagedUploads } from './staging'
 import { type Storage, type StorageType, Tensor, type TensorKind, eligibleForF16, sizeOf } from './tensor'
-
-/** Beginning of the error message when the device could not allocate a buffer. */
-export const OUT_OF_MEMORY = 'the GPU is out of memory'
 
 export interface Pipeline {
   pipeline: GPUComputePipeline
@@ -32,14 +30,28 @@ export interface EngineOptions {
   matrixUnits?: MatrixUnits | null
   /** Whether kernels are recorded as for an adapter that computes on the processor. By default whether the device does. */
   software?: boolean
+  /**
+   * True if the host also uses the device for work that is not the engine's. Only errors of the engine's own calls then stop
+   * it, and `dispose` frees what it made. By default every error that the device reports is taken to be the engine's.
+   */
+  sharedDevice?: boolean
 }
 
+/**
+ * @example
+ * const engine = new Engine(device, { sharedDevice: true })
+ * // … load a model, predict …
+ * engine.dispose() // the device continues to work
+ */
 export class Engine {
   private readonly wait: Wait
   private readonly pipelines = new Map<string, Promise<Pipeline>>()
   private readonly modules = new Map<Shader, GPUShaderModule>()
-  private failure: Error | null = null
+  private failure: GpuError | null = null
   private destroyed = false
+  private readonly shared: boolean
+  /** Error scopes whose outcome is not known yet. */
+  private readonly scopes = new Set<Promise<void>>()
   /** Bytes of persistent tensors by kind. Programs report the memory of their intermediates: `Program.memory`. */
   readonly bytes: Record<TensorKind, number> = {
     weight: 0,
@@ -78,16 +90,46 @@ export class Engine {
     this.subgroupSize = device.features.has('subgroups') ? (info?.subgroupMinSize ?? 0) : 0
     this.matrixUnits = options.matrixUnits === undefined ? findMatrixUnits(device.features, info) : options.matrixUnits
     this.variants = defaultVariants(this)
-    device.addEventListener('uncapturederror', (event) => {
-      const { error } = event as GPUUncapturedErrorEvent
-      const outOfMemory = error.constructor.name === 'GPUOutOfMemoryError'
-      this.failure ??= new Error(
-        `${outOfMemory ? OUT_OF_MEMORY : 'the GPU device reported an error'}: ${error.message}`,
-      )
-    })
+    this.shared = options.sharedDevice ?? false
+    if (!this.shared)
+      device.addEventListener('uncapturederror', (event) => {
+        this.failure ??= toGpuError((event as GPUUncapturedErrorEvent).error)
+      })
     void device.lost.then((info) => {
-      if (!this.destroyed) this.failure ??= new Error(`the GPU device was lost (${info.reason}): ${info.message}`)
+      if (!this.destroyed)
+        this.failure ??= new DeviceLostError(`the GPU device was lost (${info.reason}): ${info.message}`)
     })
+  }
+
+  /**
+   * Runs calls of the device that may make it report an error. On a shared device they are wrapped in error scopes, which catch
+   * the errors of these calls and of no others; `work` must therefore not wait for anything.
+   */
+  scoped<T>(work: () => T): T {
+    if (!this.shared) return work()
+    const filters = ['validation', 'out-of-memory', 'internal'] as const
+    for (const filter of filters) this.device.pushErrorScope(filter)
+    try {
+      return work()
+    } finally {
+      const errors = Promise.all(filters.map(() => this.device.popErrorScope()))
+      const settled: Promise<void> = errors
+        .then(
+          (found) => {
+            const error = found.find((one) => one !== null)
+            if (error) this.failure ??= toGpuError(error)
+          },
+          // a scope of a device that was lost cannot be popped; `lost` reports that
+          () => {},
+        )
+        .finally(() => this.scopes.delete(settled))
+      this.scopes.add(settled)
+    }
+  }
+
+  /** Waits for the error scopes of what was called before. */
+  private async settle(): Promise<void> {
+    if (this.scopes.size) await this.wait(() => Promise.all(this.scopes))
   }
 
   /** @throws Error the first error that the device reported, if any */
@@ -124,7 +166,7 @@ export class Engine {
         `${label}: ${bytes} bytes are over this adapter's largest buffer, ${this.device.limits.maxBufferSize}`,
       )
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC
-    return this.device.createBuffer({ label, size: Math.max(16, Math.ceil(bytes / 16) * 16), usage })
+    return this.scoped(() => this.device.createBuffer({ label, size: Math.max(16, Math.ceil(bytes / 16) * 16), usage }))
   }
 
   /**
@@ -160,8 +202,10 @@ export class Engine {
       throw new Error(`${label} [${tensor.shape.join(', ')}] takes ${tensor.size * 4} bytes, got ${data.byteLength}`)
     const start = offset + tensor.elementOffset * 4
     const bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)
-    const staged = this.uploads?.write(buffer, start, bytes) ?? 0
-    if (staged < bytes.byteLength) this.device.queue.writeBuffer(buffer, start + staged, bytes, staged)
+    this.scoped(() => {
+      const staged = this.uploads?.write(buffer, start, bytes) ?? 0
+      if (staged < bytes.byteLength) this.device.queue.writeBuffer(buffer, start + staged, bytes, staged)
+    })
   }
 
   /** Copies a tensor to the host. @throws Error if the tensor has no memory, is stored as f16, or the device failed */
@@ -199,16 +243,21 @@ export class Engine {
       if (!buffer) throw new Error(`${tensor.label} has no memory yet: compile the program first`)
       return { buffer, start: offset + tensor.elementOffset * 4, bytes: 4 * tensor.size }
     })
-    const staging = this.reads.take(size)
-    const encoder = this.device.createCommandEncoder()
-    let at = 0
-    for (const { buffer, start, bytes } of sources) {
-      encoder.copyBufferToBuffer(buffer, start, staging, at, bytes)
-      at += bytes
-    }
-    this.device.queue.submit([encoder.finish()])
+    const staging = this.scoped(() => {
+      const buffer = this.reads.take(size)
+      const encoder = this.device.createCommandEncoder()
+      let at = 0
+      for (const { buffer: source, start, bytes } of sources) {
+        encoder.copyBufferToBuffer(source, start, buffer, at, bytes)
+        at += bytes
+      }
+      this.device.queue.submit([encoder.finish()])
+      return buffer
+    })
     try {
-      await this.wait(() => staging.mapAsync(GPUMapMode.READ, 0, size))
+      // the mapping is requested in this call, so that two reads that overlap are answered in their order
+      const mapping = this.wait(() => this.scoped(() => staging.mapAsync(GPUMapMode.READ, 0, size)))
+      await Promise.all([mapping, this.settle()])
     } catch (error) {
       staging.destroy()
       this.check()
@@ -230,6 +279,7 @@ export class Engine {
   async idle(): Promise<void> {
     this.device.queue.submit([])
     await this.wait(() => this.device.queue.onSubmittedWorkDone())
+    await this.settle()
     this.check()
   }
 
@@ -250,25 +300,20 @@ export class Engine {
     if (!entry) throw new Error(`${shader.name}.wgsl has no entry point ${entryPoint}`)
     let module = this.modules.get(shader)
     if (!module) {
-      module = device.createShaderModule({ label: shader.name, code: shader.code })
+      module = this.scoped(() => device.createShaderModule({ label: shader.name, code: shader.code }))
       this.modules.set(shader, module)
     }
     const type = { uniform: 'uniform', read: 'read-only-storage', read_write: 'storage' } as const
-    const layout = device.createBindGroupLayout({
-      label,
-      entries: entry.bindings.map(({ binding, kind }) => ({
-        binding,
-        visibility: GPUShaderStage.COMPUTE,
-        buffer: { type: type[kind] },
-      })),
-    })
+    const entries = entry.bindings.map(({ binding, kind }) => ({
+      binding,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type: type[kind] },
+    }))
+    const layout = this.scoped(() => device.createBindGroupLayout({ label, entries }))
+    const pipelineLayout = this.scoped(() => device.createPipelineLayout({ bindGroupLayouts: [layout] }))
     try {
       const compiled = () =>
-        device.createComputePipelineAsync({
-          label,
-          layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-          compute: { module, entryPoint, constants },
-        })
+        device.createComputePipelineAsync({ label, layout: pipelineLayout, compute: { module, entryPoint, constants } })
       return { pipeline: await this.wait(compiled), layout }
     } catch (error) {
       const info = await module.getCompilationInfo()
@@ -284,7 +329,22 @@ export class Engine {
     tensor.storage.buffer = null
   }
 
-  /** Destroys the device; the engine cannot be used afterwards. */
+  /**
+   * Frees what the engine itself holds on the device: constants, and buffers for uploads and reads. Models, predictors and
+   * training steps free their own memory, before this. The device continues to work; the engine cannot be used afterwards.
+   */
+  dispose(): void {
+    this.destroyed = true
+    for (const tensor of this.constants.values()) this.release(tensor)
+    this.constants.clear()
+    this.reads.destroy()
+    this.uploads?.destroy()
+    this.pipelines.clear()
+    this.modules.clear()
+    this.failure ??= new GpuError('the engine was disposed of')
+  }
+
+  /** Destroys the device, and all memory with it; the engine cannot be used afterwards. */
   destroy(): void {
     this.destroyed = true
     this.device.destroy()

@@ -23,7 +23,8 @@ export class OneShotKernel {
     const pipeline = await engine.pipeline(shader, name)
     const entry = shader.entries[name]
     const size = Math.ceil((entry.uniform?.size ?? 16) / 16) * 16
-    const uniform = engine.device.createBuffer({ label, size, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST })
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST
+    const uniform = engine.scoped(() => engine.device.createBuffer({ label, size, usage }))
     return new OneShotKernel(engine, label, entry, pipeline, uniform)
   }
 
@@ -33,11 +34,13 @@ export class OneShotKernel {
    */
   run(tensors: Record<string, Tensor>, params: UniformValues, grid: Grid): void {
     const { device } = this.engine
-    const encoder = device.createCommandEncoder()
-    const pass = encoder.beginComputePass()
-    this.encode(pass, tensors, params, grid)
-    pass.end()
-    device.queue.submit([encoder.finish()])
+    this.engine.scoped(() => {
+      const encoder = device.createCommandEncoder()
+      const pass = encoder.beginComputePass()
+      this.encode(pass, tensors, params, grid)
+      pass.end()
+      device.queue.submit([encoder.finish()])
+    })
   }
 
   /** As `run`, in a pass that the caller submits before this kernel is used again with other parameters. */

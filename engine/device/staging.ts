@@ -15,6 +15,7 @@ const LEAST_UPLOAD = 64 << 10
 export class StagedUploads {
   /** Mapped and free. */
   private readonly free: GPUBuffer[] = []
+  private readonly all: GPUBuffer[] = []
   private created = false
 
   constructor(
@@ -56,7 +57,7 @@ export class StagedUploads {
   private create(): void {
     this.created = true
     for (let i = 0; i < UPLOADS; i++)
-      this.free.push(
+      this.all.push(
         this.device.createBuffer({
           label: 'upload',
           size: this.bytes,
@@ -64,6 +65,13 @@ export class StagedUploads {
           mappedAtCreation: true,
         }),
       )
+    this.free.push(...this.all)
+  }
+
+  /** Frees the buffers; nothing may be uploaded afterwards. */
+  destroy(): void {
+    for (const buffer of this.all) buffer.destroy()
+    this.free.length = 0
   }
 }
 
@@ -93,5 +101,11 @@ export class ReadBuffers {
     this.free.set(size, others)
     if ((others.length + 1) * size <= KEPT_BYTES) others.push(buffer)
     else buffer.destroy()
+  }
+
+  /** Frees the buffers that are not in use. */
+  destroy(): void {
+    for (const buffers of this.free.values()) for (const buffer of buffers) buffer.destroy()
+    this.free.clear()
   }
 }

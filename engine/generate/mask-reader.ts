@@ -216,21 +216,24 @@ export class MaskReader {
     }
     const many = [WORKGROUPS[engine.software ? 'software' : 'gpu']] as const
     return Array.from({ length: rounds }, (_, round) => {
-      const encoder = device.createCommandEncoder()
-      const pass = encoder.beginComputePass()
-      if (round === 0) {
-        kernels.select.encode(pass, { iou, list: t.list, state: t.state }, selecting, [1, 1])
-        kernels.window.encode(pass, { iou, places: t.list, logits, found: t.found }, selecting, [masks, 1])
-      }
       const { found, state, jobs, measures, parts, out, bits } = t
-      kernels.plan.encode(pass, { found, reach: tables.reach, state, jobs, out }, rounding, [1, 1])
-      const made = { jobs, logits, axes: tables.axes, bits, parts: t.counts, state }
-      kernels.threshold.encode(pass, made, computing, many)
-      kernels.measure.encode(pass, { jobs, made: bits, counted: t.counts, measures, state }, {}, [masks, 1])
-      kernels.accept.encode(pass, { found, state, jobs, measures, parts, out }, rounding, [1, 1])
-      kernels.pack.encode(pass, { state, placed: parts, bits, logits, out }, rounding, many)
-      pass.end()
-      device.queue.submit([encoder.finish()])
+      const encode = () => {
+        const encoder = device.createCommandEncoder()
+        const pass = encoder.beginComputePass()
+        if (round === 0) {
+          kernels.select.encode(pass, { iou, list: t.list, state: t.state }, selecting, [1, 1])
+          kernels.window.encode(pass, { iou, places: t.list, logits, found: t.found }, selecting, [masks, 1])
+        }
+        kernels.plan.encode(pass, { found, reach: tables.reach, state, jobs, out }, rounding, [1, 1])
+        const made = { jobs, logits, axes: tables.axes, bits, parts: t.counts, state }
+        kernels.threshold.encode(pass, made, computing, many)
+        kernels.measure.encode(pass, { jobs, made: bits, counted: t.counts, measures, state }, {}, [masks, 1])
+        kernels.accept.encode(pass, { found, state, jobs, measures, parts, out }, rounding, [1, 1])
+        kernels.pack.encode(pass, { state, placed: parts, bits, logits, out }, rounding, many)
+        pass.end()
+        device.queue.submit([encoder.finish()])
+      }
+      engine.scoped(encode)
       const reading = engine.readMapped([out], (mapped) => this.parse(new Uint32Array(mapped), thresholds))
       // an error is thrown where the round is awaited; until then it must not end the process as an unhandled rejection
       reading.catch(() => {})

@@ -1,7 +1,7 @@
 /** @file A compiled step: fixed memory and fixed bind groups, replayed any number of times. A run creates no buffer. */
 import { bindTensor } from '../device/bind-tensor'
 import type { Engine } from '../device/engine'
-import type { Recording } from './dispatch'
+import type { Dispatch, Recording } from './dispatch'
 import { type MemoryLayout, planMemory } from './memory-layout'
 import type { Tensor } from '../device/tensor'
 import { DISPATCHES_A_PASS, type TimedDispatches, Timing } from './timing'
@@ -48,16 +48,16 @@ export class Program implements TimedDispatches {
     })
     const values = new Uint8Array(Math.max(1, slots) * slot)
     dispatches.forEach(({ uniform }, i) => uniform && values.set(new Uint8Array(uniform), places[i] * slot))
-    const uniforms = device.createBuffer({
-      label: 'parameters',
-      size: values.byteLength,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+    const uniforms = engine.scoped(() => {
+      const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST
+      const buffer = device.createBuffer({ label: 'parameters', size: values.byteLength, usage })
+      device.queue.writeBuffer(buffer, 0, values)
+      return buffer
     })
     buffers.push(uniforms)
-    device.queue.writeBuffer(uniforms, 0, values)
 
     const pipelines = await Promise.all(dispatches.map((d) => engine.pipeline(d.shader, d.entry, d.constants)))
-    const steps = dispatches.map((d, i): Step => {
+    const bind = (d: Dispatch, i: number): Step => {
       const { pipeline, layout } = pipelines[i]
       const entries = d.bindings.map(({ binding, tensor }) => bindTensor(device, d.label, binding, tensor))
       if (d.uniform) {
@@ -66,7 +66,8 @@ export class Program implements TimedDispatches {
       }
       const group = device.createBindGroup({ label: d.label, layout, entries })
       return { label: d.label, pipeline, group, groups: d.groups }
-    })
+    }
+    const steps = engine.scoped(() => dispatches.map(bind))
     engine.check()
     return new Program(engine, memory, steps, buffers, arenas)
   }
@@ -85,14 +86,16 @@ export class Program implements TimedDispatches {
   run(): void {
     const { device } = this.engine
     this.engine.check()
-    // split into short submissions, so that a slow adapter does not run into the driver's watchdog
-    for (let start = 0; start < this.size; start += DISPATCHES_A_PASS) {
-      const encoder = device.createCommandEncoder()
-      const pass = encoder.beginComputePass()
-      this.encode(pass, start, Math.min(this.size, start + DISPATCHES_A_PASS))
-      pass.end()
-      device.queue.submit([encoder.finish()])
-    }
+    this.engine.scoped(() => {
+      // split into short submissions, so that a slow adapter does not run into the driver's watchdog
+      for (let start = 0; start < this.size; start += DISPATCHES_A_PASS) {
+        const encoder = device.createCommandEncoder()
+        const pass = encoder.beginComputePass()
+        this.encode(pass, start, Math.min(this.size, start + DISPATCHES_A_PASS))
+        pass.end()
+        device.queue.submit([encoder.finish()])
+      }
+    })
   }
 
   /** Encodes dispatches start..end (exclusive). */

@@ -46,6 +46,10 @@ export interface Prediction {
 }
 
 export class Predictor {
+  /** Passes of calls of `predict` that are not submitted yet. */
+  private unsubmitted = 0
+  private lastCall: Promise<unknown> = Promise.resolve()
+
   private constructor(
     readonly model: SamModel,
     /** Images that are encoded at once. */
@@ -129,9 +133,11 @@ export class Predictor {
   /**
    * Submits the encoding of images that have the model's input size already: raw (images, S, S, 3) on 0..255, see
    * `toModelInput`, and sizes (images, 2), the valid height and width of each.
-   * @throws Error if their lengths differ from that · NonFiniteError if a pixel is not a finite number
+   * @throws Error if their lengths differ from that, or a prediction on the images before is not submitted as a whole ·
+   * NonFiniteError if a pixel is not a finite number
    */
   setImages(raw: Float32Array, sizes: Uint32Array): void {
+    this.refuseWhilePredicting()
     const bad = firstNonFinite(raw)
     if (bad >= 0) {
       const { inputSize: size } = this.model
@@ -183,26 +189,54 @@ export class Predictor {
   setEmbedding(data: Float32Array): void {
     const bad = firstNonFinite(data)
     if (bad >= 0) throw new NonFiniteError(`element ${bad} of the image embedding is ${data[bad]}`)
+    this.refuseWhilePredicting()
     this.guard.clearNow()
     this.model.engine.write(this.tensors.embedding, data)
   }
 
+  /** @throws Error if passes of a prediction are still to come: they would be computed on another image */
+  private refuseWhilePredicting(): void {
+    if (this.unsubmitted)
+      throw new Error('a prediction is still running on the images that are set: await it before other images are set')
+  }
+
   /**
-   * Predicts the masks of any number of prompts and reads them back.
+   * Predicts the masks of any number of prompts and reads them back. Calls may overlap: each waits until all passes of the
+   * calls before it are submitted, and gets its own results.
    * @throws Error if the entries, labels, image indices or masks do not fit the predictor, or the device reported an
    * error · NonFiniteError if the model computed values that are not finite
    */
   async predict(batch: PromptBatch): Promise<Prediction> {
-    const { prompts, tensors: t, decoder } = this
     const count = this.check(batch)
+    const passes = Math.ceil(count / this.prompts)
+    // a call that need not wait submits its first pass before it returns, so that new images may be set at once
+    const before = this.unsubmitted ? this.lastCall : null
+    this.unsubmitted += passes
+    const call = before ? before.then(() => this.predictPasses(batch, count)) : this.predictPasses(batch, count)
+    this.lastCall = call.catch(() => {})
+    return call
+  }
+
+  private async predictPasses(batch: PromptBatch, count: number): Promise<Prediction> {
+    const { prompts, tensors: t, model } = this
     const pixels = t.logits.size / prompts
     const logits = new Float32Array(count * pixels)
     const iou = new Float32Array(count * MASK_TOKENS)
-    for (let start = 0; start < count; start += prompts) {
-      const n = Math.min(prompts, count - start)
-      this.submitRange(batch, start, n)
-      logits.set((await decoder.read(t.logits)).subarray(0, n * pixels), start * pixels)
-      iou.set((await decoder.read(t.iou)).subarray(0, n * MASK_TOKENS), start * MASK_TOKENS)
+    let left = Math.ceil(count / prompts)
+    try {
+      for (let start = 0; start < count; start += prompts) {
+        const n = Math.min(prompts, count - start)
+        this.submitRange(batch, start, n)
+        // both are copied on the GPU in this call, before another call's pass can overwrite them
+        const reading = model.engine.readAll([t.logits, t.iou])
+        this.unsubmitted--
+        left--
+        const [passLogits, passIou] = await reading
+        logits.set(passLogits.subarray(0, n * pixels), start * pixels)
+        iou.set(passIou.subarray(0, n * MASK_TOKENS), start * MASK_TOKENS)
+      }
+    } finally {
+      this.unsubmitted -= left
     }
     await this.checkFinite()
     return { logits, iou }

@@ -33,6 +33,22 @@ export interface PromptTensors {
   masks?: Tensor | null
 }
 
+export interface LoadOptions {
+  /**
+   * Side of the square input in pixels, the architecture's own by default. Tables that depend on it are resampled.
+   */
+  inputSize?: number
+  /**
+   * 'f16' stores the large matrices in half the memory, rounded to 11 significant bits; adapters cannot be merged into
+   * them. 'f32' by default.
+   */
+  storage?: StorageType
+  /** Aborts the load between two tensors. */
+  signal?: AbortSignal
+  /** Called with each tensor that was uploaded, and its bytes in the checkpoint as f32. */
+  onTensor?(name: string, bytes: number): void
+}
+
 export class SamModel {
   /** The parts of the image encoder, in order. */
   readonly parts: readonly EncoderPart[]
@@ -61,40 +77,38 @@ export class SamModel {
   }
 
   /**
-   * Uploads the weights, one tensor at a time.
-   * @param inputSize side of the square input in pixels, the architecture's own by default; tables that depend on it
-   * are resampled
-   * @param storage f16 stores the large matrices in half the memory, rounded to 11 significant bits; adapters cannot be
-   * merged into them. f32 by default
-   * @throws Error if the model cannot run at the input size, a weight is missing, or the device has no memory for it
+   * Uploads the weights, one tensor at a time. A load that fails or is aborted frees what it had uploaded.
+   * @throws Error if the model cannot run at the input size, a weight is missing, or the device has no memory for it · the
+   * signal's reason if it aborts
    */
   static async load(
     engine: Engine,
     source: WeightSource,
     architecture: Architecture,
-    inputSize?: number,
-    storage?: StorageType,
-  ) {
-    const size = inputSize ?? architecture.imageSize
+    { inputSize: size = architecture.imageSize, storage, signal, onTensor }: LoadOptions = {},
+  ): Promise<SamModel> {
     checkInputSize(architecture, size)
-    const loader = new WeightLoader(engine, source, storage)
-    const encoder =
-      architecture.kind === 'vit' ? await loadVit(loader, architecture, size) : await loadTinyVit(loader, architecture)
-    const promptEncoder = await loadPromptEncoder(loader, architecture.decoder.dim)
-    const decoder = await loadMaskDecoder(loader, architecture.decoder)
-    const side = embeddingSide(architecture, size)
-    const g = new Graph(engine)
-    const encoding = g.keep(densePosition(g, { height: side, width: side, gaussian: promptEncoder.gaussian }))
-    const program = await g.compile()
-    program.run()
-    const position = loader.upload(
-      'dense position',
-      [side * side, architecture.decoder.dim],
-      await program.read(encoding),
-    )
-    program.destroy()
-    const head = hasPromptHead(source) ? await PromptHead.load(engine, source) : null
-    return new SamModel(engine, architecture, size, loader, encoder, promptEncoder, decoder, position, head)
+    const loader = new WeightLoader(engine, source, { storage, signal, onTensor })
+    try {
+      const encoder =
+        architecture.kind === 'vit'
+          ? await loadVit(loader, architecture, size)
+          : await loadTinyVit(loader, architecture)
+      const promptEncoder = await loadPromptEncoder(loader, architecture.decoder.dim)
+      const decoder = await loadMaskDecoder(loader, architecture.decoder)
+      const side = embeddingSide(architecture, size)
+      const g = new Graph(engine)
+      const encoding = g.keep(densePosition(g, { height: side, width: side, gaussian: promptEncoder.gaussian }))
+      const program = await g.compile()
+      program.run()
+      const values = await program.read(encoding).finally(() => program.destroy())
+      const position = loader.upload('dense position', [side * side, architecture.decoder.dim], values)
+      const head = hasPromptHead(source) ? await PromptHead.load(engine, source) : null
+      return new SamModel(engine, architecture, size, loader, encoder, promptEncoder, decoder, position, head)
+    } catch (error) {
+      loader.release()
+      throw error
+    }
   }
 
   /** The linear layers and convolutions by their path in the checkpoint. */

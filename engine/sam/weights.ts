@@ -23,6 +23,15 @@ export interface WeightSource {
 /** Changes a tensor's layout before it is uploaded. */
 type Prepare = (data: Float32Array, shape: number[]) => { shape: number[]; data: Float32Array }
 
+export interface WeightLoaderOptions {
+  /** How the matrices of linear layers and convolutions are stored; f32 by default. */
+  storage?: StorageType
+  /** Checked before each tensor. */
+  signal?: AbortSignal
+  /** Called with each tensor that was read, and its bytes. */
+  onTensor?(name: string, bytes: number): void
+}
+
 export class WeightLoader {
   /** Linear layers and convolutions by their path in the checkpoint. Adapters attach to the linear ones. */
   readonly linears = new Map<string, Linear>()
@@ -31,17 +40,18 @@ export class WeightLoader {
   constructor(
     private readonly engine: Engine,
     private readonly source: WeightSource,
-    /** How the matrices of linear layers and convolutions are stored. */
-    private readonly storage: StorageType = 'f32',
+    private readonly options: WeightLoaderOptions = {},
   ) {}
 
   has(name: string): boolean {
     return this.source.has(name)
   }
 
-  /** @throws Error if the tensor is missing · NonFiniteError if a value is not finite */
+  /** @throws Error if the tensor is missing · NonFiniteError if a value is not finite · the signal's reason if it aborted */
   private async read(name: string) {
+    this.options.signal?.throwIfAborted()
     const raw = await this.source.read(name)
+    this.options.onTensor?.(name, raw.data.byteLength)
     const bad = this.source.checked ? -1 : firstNonFinite(raw.data)
     if (bad >= 0)
       throw new NonFiniteError(`weight ${name}: element ${bad} is ${raw.data[bad]}: the weights are damaged`)
@@ -73,7 +83,7 @@ export class WeightLoader {
   /** `PATH.weight` as (out, product of its other dimensions), and `PATH.bias` if the checkpoint has it. */
   async linear(path: string, prepare?: Prepare): Promise<Linear> {
     const flat: Prepare = (data, shape) => ({ data, shape: [shape[0], data.length / shape[0]] })
-    const weight = await this.tensor(`${path}.weight`, prepare ?? flat, this.storage)
+    const weight = await this.tensor(`${path}.weight`, prepare ?? flat, this.options.storage)
     const bias = this.has(`${path}.bias`)
       ? await this.tensor(`${path}.bias`, prepare && ((d, s) => prepare(d, s)))
       : null

@@ -39,7 +39,8 @@ export async function openModel(engine: Engine, nameOrPath: string, options: Mod
     const architecture = inferArchitecture(checkpoint, options.config)
     validateCheckpoint(checkpoint, architecture)
     for (const line of describeRemarks(checkpoint, architecture)) (options.onRemark ?? sayOnce)(line)
-    return await SamModel.load(engine, weightSource(checkpoint), architecture, options.inputSize, options.storage)
+    const { inputSize, storage } = options
+    return await SamModel.load(engine, weightSource(checkpoint), architecture, { inputSize, storage })
   } finally {
     await checkpoint.close()
   }

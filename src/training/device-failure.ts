@@ -1,5 +1,6 @@
 /** @file Explains a failure of the GPU device to the user. */
-import { type Engine, OUT_OF_MEMORY } from '../../engine/device/engine'
+import type { Engine } from '../../engine/device/engine'
+import { GpuOutOfMemoryError } from '../../engine/device/gpu-errors'
 import { messageOf, UserError } from '../host/errors'
 
 const MEMORY_ADVICE =
@@ -14,9 +15,7 @@ export function explainDeviceFailure(error: unknown, engine: Pick<Engine, 'check
     engine.check()
     return error
   } catch (failure) {
-    const message = messageOf(failure)
-    return new UserError(
-      [message, message.startsWith(OUT_OF_MEMORY) ? MEMORY_ADVICE : '', advice].filter(Boolean).join('\n'),
-    )
+    const memory = failure instanceof GpuOutOfMemoryError ? MEMORY_ADVICE : ''
+    return new UserError([messageOf(failure), memory, advice].filter(Boolean).join('\n'))
   }
 }

@@ -64,13 +64,10 @@ export function stepConfig(config: TrainConfig, microBatch: number, recompute: R
  */
 export async function planRun(engine: Engine, shapes: ModelShapes, config: TrainConfig): Promise<RunPlan> {
   const planned = planningEngine(engine)
-  const model = await SamModel.load(
-    planned,
-    shapes.source,
-    shapes.architecture,
-    config.size ?? undefined,
-    config.storage,
-  )
+  const model = await SamModel.load(planned, shapes.source, shapes.architecture, {
+    inputSize: config.size ?? undefined,
+    storage: config.storage,
+  })
   if (4 * model.maskSide !== model.inputSize)
     throw new UserError(
       `${config.model}: a LiteMedSAM, whose masks are as fine as its input: wgsam segments with it, and trains SAM and MobileSAM`,

@@ -65,7 +65,7 @@ function scene(): { image: RgbImage; labels: Uint16Array } {
 }
 
 const engine = new Engine(opened.device)
-const model = await SamModel.load(engine, await toyWeights(), architecture, SIZE)
+const model = await SamModel.load(engine, await toyWeights(), architecture, { inputSize: SIZE })
 const { image, labels } = scene()
 
 /** The mask logits of a point on the disc, and the predicted IoU, by the model as it is now. */
@@ -83,7 +83,10 @@ async function predict() {
 test('the names that a host can import', () => {
   assert.equal(Object.keys(wgsam).sort(), [
     'DEFAULT_PRECISION',
+    'DeviceLostError',
     'Engine',
+    'GpuError',
+    'GpuOutOfMemoryError',
     'Graph',
     'LORA_TARGETS',
     'MATRIX_FEATURES',

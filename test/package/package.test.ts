@@ -142,7 +142,7 @@ for (const resolution of ['bundler', 'nodenext'] as const) {
   test(`the engine's types compile with moduleResolution ${resolution}, strictly`, () => {
     const code = `import { Engine, Predictor, SamModel, type Prediction, type WeightSource } from 'wgsam'
       export async function predict(device: GPUDevice, weights: WeightSource): Promise<Prediction> {
-        const model = await SamModel.load(new Engine(device), weights, {} as never, 1024)
+        const model = await SamModel.load(new Engine(device), weights, {} as never, { inputSize: 1024 })
         const predictor: Predictor = await Predictor.create(model)
         // @ts-expect-error a number is no image
         predictor.setImage(3)

@@ -240,7 +240,7 @@ test('pixels, embeddings and weights that are not finite are refused; so is what
       const { shape, data } = await source.read(name)
       return { shape, data: change(name, randomArray(name.length, data.length, 0.1)) }
     }
-    return SamModel.load(engine, { has: source.has, read }, model.architecture, SIZE)
+    return SamModel.load(engine, { has: source.has, read }, model.architecture, { inputSize: SIZE })
   }
   const name = 'mask_decoder.iou_token.weight'
   const damaged = load((of, data) => (of === name ? data.map((x, i) => (i === 3 ? NaN : x)) : data))
@@ -266,6 +266,72 @@ const isNonFinite = (message: RegExp) => (error: Error) =>
 
 test('counts of present tokens include the output tokens', () => {
   assert.equal([...tokenCounts(Int32Array.of(1, -1, -2, -2, -2, -2, 2, 3, 1), 3)], [7, 5, 8])
+})
+
+test('overlapping predictions get their own results, and no new image in between', async () => {
+  for (const prompts of [1, 3]) {
+    const own = await predictor({ prompts, slots: 5 })
+    const [first, second] = [batchOf(RAGGED, 5), batchOf([...RAGGED].reverse(), 5)]
+    const alone = [await own.predict(first), await own.predict(second)]
+    const calls = [own.predict(first), own.predict(second)]
+    const image = toyImages(2, 1, SIZE)
+    assert.throws(() => own.setImages(image, Uint32Array.of(SIZE, SIZE)), 'a prediction is still running')
+    assert.equal(await Promise.all(calls), alone, `${prompts} prompts a pass`)
+    own.setImages(image, Uint32Array.of(SIZE, SIZE))
+    own.destroy()
+  }
+})
+
+test('a prediction of one pass is submitted at once, so that the next image may be set without waiting', async () => {
+  const own = await predictor({ prompts: 1, slots: 5 })
+  const batch = batchOf(RAGGED.slice(0, 1), 5)
+  const alone = await own.predict(batch)
+  const running = own.predict(batch)
+  own.setImages(toyImages(2, 1, SIZE), Uint32Array.of(SIZE, SIZE))
+  assert.equal(await running, alone)
+  assert.not.equal(await own.predict(batch), alone)
+  own.destroy()
+})
+
+test('a prediction that fails does not block the next', async () => {
+  const own = await predictor({ prompts: 1, slots: 5 })
+  const batch = batchOf(RAGGED, 5)
+  const late = { ...batch, coords: batch.coords.slice(), labels: batch.labels.slice() }
+  // an absent entry before one that is present: found when the last pass is submitted
+  late.labels[20] = promptLabel.absent
+  late.labels[21] = promptLabel.foreground
+  const failing = own.predict(late).then(String, (error: Error) => error.message)
+  const next = own.predict(batch)
+  assert.match(await failing, 'an absent entry must come after the others')
+  assert.is((await next).iou.length, 4 * RAGGED.length)
+  own.setImages(toyImages(2, 1, SIZE), Uint32Array.of(SIZE, SIZE))
+  own.destroy()
+})
+
+test('a load that fails or is aborted leaves nothing on the GPU', async () => {
+  const { source } = shapesOfArchitecture(model.architecture)
+  const before = { ...engine.bytes }
+  const names: string[] = []
+  const abort = new AbortController()
+  const failing = {
+    has: source.has,
+    read: (name: string) => (names.length < 40 ? source.read(name) : Promise.reject(new Error('cut'))),
+  }
+  const onTensor = (name: string) => void names.push(name)
+  const failed = await SamModel.load(engine, failing, model.architecture, { inputSize: SIZE, onTensor }).catch(
+    (e: Error) => e,
+  )
+  assert.is((failed as Error).message, 'cut')
+  assert.is(names.length, 40)
+  assert.equal(engine.bytes, before)
+  const stop = (name: string) => name.includes('blocks.1') && abort.abort(new Error('enough'))
+  const loading = SamModel.load(engine, source, model.architecture, {
+    inputSize: SIZE,
+    signal: abort.signal,
+    onTensor: stop,
+  })
+  assert.is(((await loading.catch((e: Error) => e)) as Error).message, 'enough')
+  assert.equal(engine.bytes, before)
 })
 
 test.run()
