@@ -111,7 +111,7 @@ export async function measureRivals(
   evaluation: EvaluationSet,
 ): Promise<Rival[] | null> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
-  const openAt = (size?: number) => openModel(engine, config.model, { inputSize: size, config: toy, fetch: true })
+  const openAt = (size?: number) => openModel(engine, config.model, { inputSize: size, config: toy })
   const models = new ResizableModel(openAt)
   try {
     const { architecture, inputSize } = await models.at(config.size ?? undefined)
@@ -141,9 +141,7 @@ async function measure(
 ): Promise<Scores | null> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const size = config.size ?? undefined
-  const models = new ResizableModel((inputSize) =>
-    openModel(engine, config.model, { inputSize, config: toy, fetch: true }),
-  )
+  const models = new ResizableModel((inputSize) => openModel(engine, config.model, { inputSize, config: toy }))
   try {
     const { inputSize } = await models.at(size)
     const contestant = modelContestant(models, { name: adapter, path: adapter, size: inputSize, rival: false })

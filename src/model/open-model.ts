@@ -15,8 +15,6 @@ export interface ModelOptions {
   config?: unknown
   /** How the large matrices are stored; f32 by default. */
   storage?: StorageType
-  /** True if a named model may be downloaded. */
-  fetch?: boolean
   /** Receives what the user should know about the file. */
   onRemark?: (line: string) => void
 }
@@ -33,7 +31,7 @@ const sayOnce = (line: string) => {
  * @throws UserError that names the file and the tensor
  */
 export async function openModel(engine: Engine, nameOrPath: string, options: ModelOptions = {}): Promise<SamModel> {
-  const path = await resolveModel(nameOrPath, { fetch: options.fetch })
+  const path = await resolveModel(nameOrPath)
   const checkpoint = await openCheckpoint(path)
   try {
     const architecture = inferArchitecture(checkpoint, options.config)

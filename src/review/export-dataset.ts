@@ -25,7 +25,7 @@ import { findImages, type ListedImage } from '../project/review/image-list'
 import { isRunning } from '../host/folder-lock'
 import { quoted } from '../text/csv'
 import type { ReviewDocument } from '../project/review/document'
-import type { ExportReply } from './protocol'
+import type { ExportedDataset } from './protocol'
 
 /**
  * Exports the project's accepted images. Reads the files only, so a server may run at the same time.
@@ -34,7 +34,7 @@ import type { ExportReply } from './protocol'
 export async function exportAcceptedImages(
   dir: string,
   onProgress: (done: number, total: number) => void = () => {},
-): Promise<ExportReply> {
+): Promise<ExportedDataset> {
   const folder = join(dir, 'dataset')
   const beside = partialPath(folder)
   const old = `${folder}.${process.pid}.old`

@@ -71,6 +71,11 @@ export class PromptSession {
     this.embeddings = new Lru(options.embeddingBytes ?? 512 * 2 ** 20)
   }
 
+  /** Whether the model runs on the processor; undefined before it is loaded. */
+  get software(): boolean | undefined {
+    return this.loaded?.model.engine.software
+  }
+
   /** Whether an image's embedding is in memory, or none is made before a prompt because the image is seen in tiles. */
   encoded(name: string): boolean {
     return this.tiled.has(name) || this.embeddings.has(keyOf(name, null))

@@ -71,10 +71,16 @@ export interface PromptReply {
   encodedNow: boolean
 }
 
-export interface ExportReply {
+/** What an export wrote. */
+export interface ExportedDataset {
   images: number
   masks: number
   folder: string
   /** Accepted images that are not in the dataset, and why; masks that smaller ones cover completely. */
   notes: string[]
+}
+
+export interface ExportReply extends ExportedDataset {
+  /** The command that trains on it. */
+  next: string
 }

@@ -7,10 +7,11 @@ import { version } from '../../package.json'
 import type { Asset } from './page-files'
 import { InvalidEntryError } from '../project/review/document'
 import { exportAcceptedImages } from './export-dataset'
+import { nextTraining } from './next-training'
 import type { ReviewFolder } from '../project/review/review-folder'
 import { headers, HttpError } from '../host/local-http'
 import { PngCache } from './image-png'
-import type { ConflictReply, EncodeReply, ImageSummary, ServerInfo } from './protocol'
+import type { ConflictReply, EncodeReply, ExportReply, ImageSummary, ServerInfo } from './protocol'
 import { parseAs } from '../project/file-schemas'
 import { actionRequestSchema, encodeRequestSchema, promptRequestSchema } from './request-schemas'
 import type { PromptSession } from './prompt-session'
@@ -75,9 +76,16 @@ export class Routes {
 
   post(what: string): Promise<unknown> {
     if (what !== 'export') throw new HttpError(404, `there is no api/${what}`)
-    const result = this.exporting.catch(() => {}).then(() => exportAcceptedImages(this.folder.dir))
+    const result = this.exporting.catch(() => {}).then(() => this.export())
     this.exporting = result
     return result
+  }
+
+  private async export(): Promise<ExportReply> {
+    const { folder, session } = this.served
+    const exported = await exportAcceptedImages(folder.dir)
+    const model = session && { ...session.model, software: session.software }
+    return { ...exported, next: await nextTraining(folder.dir, exported.folder, model) }
   }
 
   async pixels(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

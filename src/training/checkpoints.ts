@@ -1,4 +1,5 @@
 /** @file The checkpoints of a run in progress: when the next one is due, writing it, and restoring the last one. */
+import { commandText, resumeCommand } from '../cli/next-command'
 import type { ParameterState } from '../../engine/train/parameters'
 import { type AdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
 import { messageOf, UserError } from '../host/errors'
@@ -83,7 +84,7 @@ export class Checkpoints {
   resumeAdvice(): string {
     const { root, last } = this.folder
     if (this.saved.step < 0) return 'No checkpoint has been written.'
-    return `The checkpoint of step ${this.saved.step} in ${last} is good: \`wgsam train --resume ${root}\` continues from it.`
+    return `The checkpoint of step ${this.saved.step} in ${last} is good: \`${commandText(resumeCommand(root))}\` continues from it.`
   }
 
   private async write(folder: string, progress: TrainingProgress): Promise<void> {

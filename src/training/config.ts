@@ -9,6 +9,7 @@ import { MAX_LABEL } from '../../engine/image/label-map'
 import { LORA_TARGETS } from '../../engine/train/lora'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { nearest } from '../cli/nearest'
+import { DEFAULT_MODEL } from '../cli/next-command'
 import { augmentLimits } from '../dataset/augment/augment'
 import { magnificationLimits } from '../dataset/augment/magnification'
 import { messageOf, UserError } from '../host/errors'
@@ -84,7 +85,7 @@ const Augment = v.strictObject({
 export const Schema = v.strictObject(
   {
     /** A named model or the path of a checkpoint. modelConfig: JSON file of what the shapes of a toy model do not imply. */
-    model: preset(name, 'sam_vit_b'),
+    model: preset(name, DEFAULT_MODEL),
     modelConfig: orNull(name, null),
     /**
      * An adapter whose values the run begins with; null: with a new adapter. fromHash is the SHA-256 of its files (see adapterHash),
@@ -417,13 +418,16 @@ function differences(a: RawConfig, b: RawConfig, prefix = ''): Difference[] {
   })
 }
 
+/** The default model when hashes were first stored: it stays the reference of hashes, whatever the default is now. */
+const HASHED_MODEL = 'sam_vit_b'
+
 /**
  * SHA-256 of everything in a configuration that decides the results of a run, except for its files. It covers only values
  * that differ from their defaults, so that an option added later does not change the hash of a run that does not use it.
  * A changed default must therefore raise CHECKPOINT_VERSION.
  */
 export function configHash(config: TrainConfig): string {
-  const defaults = checkConfig({ data: config.data }, 'the defaults')
+  const defaults = checkConfig({ data: config.data, model: HASHED_MODEL }, 'the defaults')
   const chosen = differences(decisive(config), decisive(defaults))
     .map(({ path, a }): [string, unknown] => [path, a])
     .sort(([a], [b]) => (a < b ? -1 : 1))

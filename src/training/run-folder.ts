@@ -1,4 +1,5 @@
 /** @file The folder of a run: paths in it, beginning a run, resuming one. */
+import { commandText, resumeCommand } from '../cli/next-command'
 import { existsSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -76,7 +77,7 @@ function refuseLost(run: RunFolder): void {
 export async function beginRun(run: RunFolder, config: TrainConfig): Promise<void> {
   if (hasCheckpoint(run))
     throw new UserError(
-      `${run.root} already contains a run: \`wgsam train --resume ${run.root}\` resumes it, another --out begins a new one`,
+      `${run.root} already contains a run: \`${commandText(resumeCommand(run.root))}\` resumes it, another --out begins a new one`,
     )
   refuseLost(run)
   await makeFolder(run.root)

@@ -78,9 +78,9 @@ export interface TrainingSession {
 }
 
 /** Plans a run from the shapes of its model. @throws UserError if it does not fit the adapter or the memory budget */
-export async function planSession(engine: Engine, config: TrainConfig, { fetch = true } = {}): Promise<RunPlan> {
+export async function planSession(engine: Engine, config: TrainConfig): Promise<RunPlan> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
-  return planRun(engine, await modelShapes(config.model, toy, { fetch }), config)
+  return planRun(engine, await modelShapes(config.model, toy), config)
 }
 
 /**
@@ -119,7 +119,6 @@ async function loadSession(
     inputSize: config.size ?? undefined,
     storage: config.storage,
     config: toy,
-    fetch: true,
   })
   const start = restored ? null : await readStart(config, model.architecture.outChannels)
   const adaptation = await openAdaptation(model, config, log, { start })

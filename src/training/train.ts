@@ -1,4 +1,5 @@
 /** @file Trains a run from its configuration, or resumes it from its last checkpoint with the same bits. */
+import { commandText, resumeCommand } from '../cli/next-command'
 import type { Engine } from '../../engine/device/engine'
 import type { Recomputation } from '../../engine/sam/recomputation'
 import { describeMagnification, sizeRange } from '../dataset/augment/auto-magnification'
@@ -112,7 +113,7 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
     throw explainDeviceFailure(
       error,
       engine,
-      `The adapter is complete; its thresholds are not tuned: \`wgsam train --resume ${run.root}\` does it, with --tune-images 0 never.`,
+      `The adapter is complete; its thresholds are not tuned: \`${commandText(resumeCommand(run.root))}\` does it, with --tune-images 0 never.`,
     )
   }
 }

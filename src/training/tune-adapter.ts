@@ -1,4 +1,5 @@
 /** @file After a training: finds the automatic generator's thresholds for its best adapter, and stores them with it. */
+import { commandText, resumeCommand, tuneCommand } from '../cli/next-command'
 import type { Engine } from '../../engine/device/engine'
 import { defaultGeneratorOptions, type GeneratorOptions } from '../../engine/generate/generator-options'
 import { MaskGenerator } from '../../engine/generate/generator'
@@ -70,7 +71,7 @@ export async function tuneAdapter(options: TuneAdapterOptions): Promise<TuningOu
   const parts = await searchThresholds(folder, limit, options)
   if (!parts) {
     log(
-      `the thresholds are not tuned; the adapter is complete. \`wgsam train --resume ${run.root}\` or \`wgsam generate tune --adapter ${folder} --store\` does it`,
+      `the thresholds are not tuned; the adapter is complete. \`${commandText(resumeCommand(run.root))}\` or \`${commandText(tuneCommand(folder))}\` does it`,
     )
     return 'stopped'
   }

@@ -35,11 +35,10 @@ export const publishedArchitectures: Readonly<Record<string, Architecture>> = {
 }
 
 /**
- * Architecture and shapes of a named model or a checkpoint, from its file. If `fetch` is false and a large named model is not
- * in the cache, its published architecture is used.
+ * Architecture and shapes of a named model or a checkpoint, from its file. If a large named model is not in the cache and `fetch` is false, its published architecture is used.
  * @throws UserError if the file does not exist or cannot be read
  */
-export async function modelShapes(model: string, config: unknown, { fetch }: { fetch: boolean }): Promise<ModelShapes> {
+export async function modelShapes(model: string, config: unknown, { fetch = false } = {}): Promise<ModelShapes> {
   const path = await locateModel(model, fetch).catch((error: Error) => {
     if (error instanceof UserError && Object.hasOwn(publishedArchitectures, model)) return null
     throw error

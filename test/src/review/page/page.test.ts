@@ -19,6 +19,7 @@ import { openBrowser, testInBrowser } from '../../../support/browser'
 import { writeDemoProject } from '../../../support/demo-project'
 import { ReviewTab, Serving } from '../../../support/review-page'
 import { openToy } from '../../../support/toy'
+import { commandText, trainCommand } from '../../../../src/cli/next-command'
 
 const size = { width: 192, height: 160 }
 const dir = scratch()
@@ -404,8 +405,8 @@ testInBrowser('accepting opens the next image; export writes a dataset that trai
   const dialog = tab.page.getByRole('dialog', { name: 'Export' })
   await dialog.waitFor()
   assert.match(await dialog.innerText(), /1 accepted image with \d+ masks/)
-  const quoted = `'${join(dir, 'dataset').replaceAll("'", "'\\''")}'`
-  assert.match(await dialog.locator('pre').innerText(), `wgsam train --data ${quoted} --model toy`)
+  const words = trainCommand({ data: join(dir, 'dataset'), model: 'toy', software: session.software })
+  assert.is(await dialog.locator('pre').innerText(), commandText(words))
   await tab.press('Escape')
   await dialog.waitFor({ state: 'detached' })
   const dataset = await openDataset(join(dir, 'dataset'))
