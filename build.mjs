@@ -42,5 +42,6 @@ await Promise.all([
     chunkNames: 'chunks/[name]-[hash]',
   }),
   buildPage(),
+  buildPage('dist/start', 'start'),
   build({ ...node, entryPoints: files('test', '.test.ts'), outdir: 'dist/test', outbase: 'test' }),
 ])

@@ -1,10 +1,10 @@
-// Bundles the review page: main.js, main.css and index.html, without external resources. Run from the repository's root.
+// Bundles a page: main.js, main.css and index.html, without external resources. Run from the repository's root.
 import { build } from 'esbuild'
 import { copyFile, mkdir } from 'node:fs/promises'
 
-const source = 'src/review/page'
-
-export async function buildPage(folder = 'dist/review') {
+/** `page` is 'review' or 'start': the page in src/PAGE/page */
+export async function buildPage(folder = 'dist/review', page = 'review') {
+  const source = `src/${page}/page`
   await mkdir(folder, { recursive: true })
   await build({
     entryPoints: [`${source}/main.tsx`],

@@ -23,6 +23,7 @@ const FLOORS = [
   ['training', 'measure'],
   ['report'],
   ['generate', 'review', 'ablation', 'watch'],
+  ['start'],
   ['commands'],
   ['main', 'node'],
 ]

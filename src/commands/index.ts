@@ -2,6 +2,7 @@
 import type { Command } from '../cli/command'
 
 export const commands: Record<string, () => Promise<{ command: Command }>> = {
+  start: () => import('./start'),
   doctor: () => import('./doctor'),
   verify: () => import('./verify'),
   bench: () => import('./bench'),

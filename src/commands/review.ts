@@ -1,9 +1,9 @@
 /** @file `wgsam review`: serves the page to inspect, correct and accept masks; exports, counts and compares the result. */
-import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { UserError } from '../host/errors'
 import { interruption } from '../host/interrupt'
 import type { LocalServer } from '../host/local-server'
+import { openInBrowser } from '../host/open-browser'
 import { Progress } from '../host/progress'
 import { keepAddress, lastAddress } from '../review/last-address'
 import { pageFolder, readAssets } from '../review/page-files'
@@ -112,7 +112,7 @@ async function review(values: Values, dir: string): Promise<number> {
     const session = openSession?.(promptViews(folder, diameter, pixelSize)) ?? null
     const server = await start({ folder, session, assets, log: (line) => console.error(line) }, port)
     console.log(`${folder.names.length} images of ${resolve(dir)} are at\n\n  ${server.url}\n\nCtrl-C ends.`)
-    if (flag(values, 'open')) openBrowser(server.url)
+    if (flag(values, 'open')) openInBrowser(server.url)
     // the page is usable while the model loads
     session?.warm().catch((error: Error) => console.error(`prompts are not available: ${error.message}`))
     await interrupt.signal
@@ -162,13 +162,4 @@ async function prepareSession(given: Values, dir: string): Promise<(viewOf: View
         return { model, band: await adapterBand(adapter, model), close: () => engine.destroy() }
       },
     })
-}
-
-/** Opens an address in the default browser. If that fails, the user has the printed address. */
-function openBrowser(url: string): void {
-  const [program, ...before] =
-    process.platform === 'darwin' ? ['open'] : process.platform === 'win32' ? ['cmd', '/c', 'start', ''] : ['xdg-open']
-  spawn(program, [...before, url], { stdio: 'ignore', detached: true })
-    .on('error', () => console.error('no browser could be opened: copy the address'))
-    .unref()
 }

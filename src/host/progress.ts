@@ -3,7 +3,10 @@
  * (a log file, CI) an occasional line.
  */
 
+import { duration } from './duration'
 import { isRunByProgram, progressLine } from './progress-lines'
+
+export { duration }
 
 /** Prints a line on stderr; on a terminal it replaces the current progress line. */
 export const logLine = (line: string): void => console.error(process.stderr.isTTY ? `\r\x1b[K${line}` : line)
@@ -132,13 +135,4 @@ export function amount(value: number, unit: string): string {
     i++
   }
   return `${i === 0 ? Math.round(value) : value.toFixed(1)} ${units[i]}`
-}
-
-/** Seconds -> `8 s`, `3 min 05 s`, `2 h 07 min`. */
-export function duration(seconds: number): string {
-  const s = Math.round(seconds)
-  if (s < 60) return `${seconds < 10 ? Math.round(seconds * 10) / 10 : s} s`
-  const two = (n: number) => String(n).padStart(2, '0')
-  if (s < 3600) return `${Math.floor(s / 60)} min ${two(s % 60)} s`
-  return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))} min`
 }

@@ -20,26 +20,29 @@ const addressSchema = v.object({
   token: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
 })
 
-async function addressFile(dir: string): Promise<string> {
+/** Which page of a folder: each has an address of its own. */
+type PageName = 'review' | 'start'
+
+async function addressFile(dir: string, page: PageName): Promise<string> {
   const key = createHash('sha256')
     .update(await realpath(dir))
     .digest('hex')
-  return join(cacheFolder(), 'review', `${key.slice(0, 32)}.json`)
+  return join(cacheFolder(), page, `${key.slice(0, 32)}.json`)
 }
 
 /** Null if no address is stored or it cannot be read. */
-export async function lastAddress(dir: string): Promise<Address | null> {
+export async function lastAddress(dir: string, page: PageName = 'review'): Promise<Address | null> {
   try {
-    return v.parse(addressSchema, JSON.parse(await readFile(await addressFile(dir), 'utf8')))
+    return v.parse(addressSchema, JSON.parse(await readFile(await addressFile(dir, page), 'utf8')))
   } catch {
     return null
   }
 }
 
 /** Stores an address, readable by this user only. If that fails, the next server has a new address. */
-export async function keepAddress(dir: string, address: Address): Promise<void> {
+export async function keepAddress(dir: string, address: Address, page: PageName = 'review'): Promise<void> {
   try {
-    const path = await addressFile(dir)
+    const path = await addressFile(dir, page)
     await makeFolder(dirname(path), 0o700)
     await writeFileAtomic(path, JSON.stringify(address), 0o600)
   } catch {

@@ -25,6 +25,8 @@ export interface ServerInfo {
   version: string
   /** Null if the server was started with --no-model. `size` is null if it is the adapter's or the model's own. */
   model: { name: string; adapter: string | null; size: number | null } | null
+  /** Whether the page is served by `wgsam start`, whose requests are then at ../api (src/start/protocol.ts). */
+  home: boolean
 }
 
 export interface ImageSummary extends ReviewSummary {

@@ -9,6 +9,7 @@ const { edit, undo, redo, state } = actionFields
 export const actionRequestSchema: v.GenericSchema<unknown, ActionRequest> = v.object({
   window: windowNameSchema,
   base: wholeNumber(0),
+  revision: v.optional(v.pipe(v.string(), v.maxLength(64))),
   action: v.variant('type', [v.object(edit), v.object(undo), v.object(redo), v.object(state)]),
 })
 

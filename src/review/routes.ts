@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GenericSchema } from 'valibot'
 import { projectFile } from '../project/project'
 import { version } from '../../package.json'
-import type { Asset } from './page-files'
+import { type Asset, sendAsset } from './page-files'
 import { InvalidEntryError } from '../project/review/document'
 import { exportAcceptedImages } from './export-dataset'
 import { nextTraining } from './next-training'
@@ -23,6 +23,8 @@ export interface Served {
   session: PromptSession | null
   /** The page's files, see readAssets. */
   assets: ReadonlyMap<string, Asset>
+  /** Whether the page is part of `wgsam start`. */
+  home?: boolean
 }
 
 /** A request body, checked. @throws HttpError 400 if it does not match the schema */
@@ -49,14 +51,7 @@ export class Routes {
   }
 
   asset(path: string, response: ServerResponse): void {
-    if (path === '') {
-      // relative addresses in the page need the slash
-      response.writeHead(308, { ...headers, Location: `${response.req.url!.split('?')[0]}/` }).end()
-      return
-    }
-    const asset = this.served.assets.get(path === '/' ? 'index.html' : path.slice(1))
-    if (!asset) throw new HttpError(404, `there is no ${path}`)
-    response.writeHead(200, { ...headers, 'Content-Type': asset.type, 'Cache-Control': 'no-cache' }).end(asset.data)
+    sendAsset(this.served.assets, path, response)
   }
 
   get(what: string): unknown {
@@ -70,6 +65,7 @@ export class Routes {
         folder: this.folder.dir,
         version,
         model: this.served.session?.model ?? null,
+        home: this.served.home ?? false,
       } satisfies ServerInfo
     throw new HttpError(404, `there is no api/${what}`)
   }

@@ -1,12 +1,15 @@
 /** @file `wgsam train --watch`: serves a page on 127.0.0.1 that shows a run in progress. Its errors never end the run. */
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { admit, headers, HttpError } from '../host/local-http'
 import { LivePage } from './live-page'
-import { POLL_INTERVAL, script } from './live-script'
+import { answerLive } from './live-routes'
+import { POLL_INTERVAL } from './live-script'
 import { messageOf } from '../host/errors'
+
+const FAREWELL = 'The run has ended. This page is no longer served and cannot be reloaded.'
 
 export interface WatchOptions {
   /** The run's folder. */
@@ -76,24 +79,11 @@ export class WatchServer {
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { path, query } = admit(request, request.socket.localPort!, this.options.token)
     if (request.method !== 'GET') throw new HttpError(405, `${request.method} is not allowed: this page is read-only`)
-    if (path === '') return void response.writeHead(308, { ...headers, Location: `/${this.options.token}/` }).end()
-    if (path === '/') {
-      const html = LivePage.completePage(await this.live.get())
-      return send(response, 'text/html; charset=utf-8', html, { 'Content-Security-Policy': policyFor(html) })
-    }
-    if (path === '/watch.js') return send(response, 'text/javascript; charset=utf-8', script)
-    if (path !== '/live') throw new HttpError(404, `there is no ${path}`)
     const { ended } = this
-    this.seen.at = performance.now()
-    const { version, html, note } = await this.live.get(ended)
-    const update = {
-      version,
-      html: query.get('version') === version ? null : html,
-      note: ended ? 'The run has ended. This page is no longer served and cannot be reloaded.' : note,
-      ended,
-    }
-    send(response, 'application/json', JSON.stringify(update))
-    if (ended) this.seen.last = true
+    if (path === '/live') this.seen.at = performance.now()
+    const farewell = ended ? FAREWELL : undefined
+    await answerLive(this.live, { path, query, response, farewell })
+    if (path === '/live' && ended) this.seen.last = true
   }
 
   private fail(response: ServerResponse, error: unknown): void {
@@ -110,17 +100,6 @@ export class WatchServer {
     this.warned = true
     this.options.log(`warning: the live page: ${messageOf(error)}. Training continues.`)
   }
-}
-
-function send(response: ServerResponse, type: string, text: string, more: Record<string, string> = {}): void {
-  response.writeHead(200, { ...headers, ...more, 'Content-Type': type, 'Cache-Control': 'no-store' }).end(text)
-}
-
-/** The content security policy: allows the page's inline style by its hash, and no other. */
-function policyFor(html: string): string {
-  const style = /<style>([\s\S]*?)<\/style>/.exec(html)?.[1] ?? ''
-  const hash = createHash('sha256').update(style).digest('base64')
-  return `${headers['Content-Security-Policy'] as string}; style-src 'sha256-${hash}'`
 }
 
 async function listen(server: Server, port: number, log: WatchOptions['log']): Promise<void> {

@@ -1,7 +1,10 @@
 /** @file A folder under review: its images, the documents of the open ones, and their logs on the disk. */
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ParticleSize } from '../../../engine/scale/particle-size'
 import { UserError } from '../../host/errors'
+import { uncertaintyOf } from './uncertainty'
 import type { ImageInfo } from '../file-schemas'
 import { projectFile } from '../project'
 import { takeLock } from '../../host/folder-lock'
@@ -14,6 +17,7 @@ import {
   type LogEntry,
   type LogHeader,
   type ReviewHistory,
+  type ReviewMask,
   type ReviewSummary,
   sameAction,
 } from './review-records'
@@ -31,12 +35,21 @@ export type ActResult = { entry: LogEntry } | { conflict: LogEntry[] }
 
 const summaryOf = (info: ImageInfo, document: ReviewDocument, note: string | null): ReviewSummary => {
   const { masks, removed, edited, added }: MaskCounts = document.counts
-  return { info, state: document.state, masks, removed, edited, added, problem: null, note }
+  return {
+    ...{ info, state: document.state, masks, removed, edited, added, problem: null, note },
+    uncertainty: uncertaintyOf(document.masks),
+    revision: revisionOf(document.proposals),
+  }
 }
+
+/** Short and different for other proposals. */
+const revisionOf = (proposals: readonly ReviewMask[]): string =>
+  createHash('sha256').update(JSON.stringify(proposals)).digest('hex').slice(0, 16)
 
 const problemSummary = (name: string, problem: string): ReviewSummary => ({
   info: { name, width: 0, height: 0, source: '', page: 0, croppedBottom: 0, pixelSize: null },
   ...{ state: 'proposed', masks: 0, removed: 0, edited: 0, added: 0, problem, note: null },
+  ...{ uncertainty: null, revision: '' },
 })
 
 export class ReviewFolder {
@@ -49,7 +62,7 @@ export class ReviewFolder {
 
   private constructor(
     readonly dir: string,
-    private readonly found: ReadonlyMap<string, ListedImage>,
+    private found: ReadonlyMap<string, ListedImage>,
     private readonly unlock: () => Promise<void>,
   ) {}
 
@@ -60,17 +73,40 @@ export class ReviewFolder {
     const folder = new ReviewFolder(dir, new Map(found.map((image) => [image.name, image])), unlock)
     let done = 0
     for (const image of found) {
-      const { info, document, note } = await readReviewed(dir, image).catch((error: Error) => {
-        folder.known.set(image.name, problemSummary(image.name, error.message))
-        return {} as Partial<ReviewedImage>
-      })
-      if (info && document) {
-        folder.known.set(image.name, summaryOf(info, document, note ?? null))
-        folder.measure(image.name, document)
-      }
+      await folder.summarise(image)
       onProgress(++done, found.length)
     }
     return folder
+  }
+
+  /**
+   * Reads again what other programs have written: new images, and the proposals of images without a log. An image with a log keeps the
+   * proposals that its log holds.
+   */
+  async refresh(): Promise<void> {
+    const images = await findImages(this.dir)
+    for (const image of images)
+      await this.queued(image.name, async () => {
+        if (
+          this.open.get(image.name)?.log ||
+          (this.known.has(image.name) && existsSync(projectFile.log(this.dir, image.name)))
+        )
+          return
+        this.open.delete(image.name)
+        this.sizes.delete(image.name)
+        await this.summarise(image)
+      })
+    this.found = new Map(images.map((image) => [image.name, image]))
+  }
+
+  private async summarise(image: ListedImage): Promise<void> {
+    const { info, document, note } = await readReviewed(this.dir, image).catch((error: Error) => {
+      this.known.set(image.name, problemSummary(image.name, error.message))
+      return {} as Partial<ReviewedImage>
+    })
+    if (!info || !document) return
+    this.known.set(image.name, summaryOf(info, document, note ?? null))
+    this.measure(image.name, document)
   }
 
   get names(): string[] {
@@ -115,7 +151,8 @@ export class ReviewFolder {
   history(name: string): Promise<ReviewHistory> {
     return this.queued(name, async () => {
       const { header, entries } = await this.load(name)
-      return { image: header.image, proposals: header.proposals, entries: [...entries] }
+      const { revision } = this.known.get(name)!
+      return { image: header.image, proposals: header.proposals, entries: [...entries], revision }
     })
   }
 
@@ -130,10 +167,11 @@ export class ReviewFolder {
    * @throws InvalidEntryError if the action is not valid
    * @throws UserError if the log cannot be written
    */
-  act(name: string, { window, base, action }: ActionRequest): Promise<ActResult> {
+  act(name: string, { window, base, revision, action }: ActionRequest): Promise<ActResult> {
     return this.queued(name, async () => {
       const image = await this.load(name)
       const { document, entries } = image
+      if (revision !== undefined && revision !== this.known.get(name)!.revision) return { conflict: [] }
       if (base !== document.seq) {
         const first = entries.at(base)
         if (base < entries.length && first?.window === window && sameAction(first, action)) return { entry: first }

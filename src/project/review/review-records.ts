@@ -74,6 +74,8 @@ export interface ActionRequest {
   window: string
   /** `seq` of the last entry that the window has seen. */
   base: number
+  /** The revision of the proposals that it has seen, see ReviewHistory; the ids of an edit mean others' masks in others. */
+  revision?: string
   action: Action
 }
 
@@ -82,6 +84,8 @@ export interface ReviewHistory {
   image: ImageInfo
   proposals: ReviewMask[]
   entries: LogEntry[]
+  /** Differs when the proposals were generated again. */
+  revision?: string
 }
 
 /** An image's line in the list of images. */
@@ -95,6 +99,10 @@ export interface ReviewSummary {
   edited: number
   /** Masks that were not made from a proposal. */
   added: number
+  /** See uncertaintyOf. */
+  uncertainty: number | null
+  /** That of its history: a page that shows another one shows proposals that are gone. */
+  revision: string
   /** Why the image cannot be reviewed, e.g. a damaged file; `info` may then hold zeros. Null if it can be. */
   problem: string | null
   /** A warning about an image that can be reviewed: an incomplete line was cut off, proposals were generated again. */

@@ -165,6 +165,11 @@ export async function refresh(): Promise<void> {
       }
     }
     connected.value = true
+    const now = open && images.value.find(({ info }) => info.name === open.name)
+    if (open && now && !now.problem && open.revision !== now.revision && !open.outbox.pending.peek()) {
+      notify('note', `${open.name}: its masks were proposed again; you see the new ones.`)
+      void openImage(open.name)
+    }
     updateSummary()
     if (unreached && current.peek()) void openImage(current.peek()!)
   } catch (error) {

@@ -61,12 +61,14 @@ export class ImageSession {
     entries: LogEntry[],
     saved: () => void,
     rejected: (rejection: Rejection) => void,
+    /** Of its proposals, see ReviewHistory. */
+    readonly revision: string | undefined,
   ) {
     this.entries = entries
     this.owners = new OwnerMap(info.width, info.height)
     this.layer = new MaskLayer(this.owners, (id) => this.colourOf(id))
     this.viewport = new Viewport(info)
-    this.outbox = new Outbox(info.name, document.seq, saved, rejected)
+    this.outbox = new Outbox(info.name, document.seq, saved, rejected, revision)
     for (const review of document.masks) this.insert(review)
     this.owners.repaint(this.everything, this.masks.values())
     this.state.value = document.state
@@ -90,7 +92,7 @@ export class ImageSession {
       throw new Error(
         `the image has ${picture.width} x ${picture.height} pixels, but its masks have ${width} x ${height}`,
       )
-    return new ImageSession(reply.image, replay(reply), picture, reply.entries, saved, rejected)
+    return new ImageSession(reply.image, replay(reply), picture, reply.entries, saved, rejected, reply.revision)
   }
 
   get name(): string {

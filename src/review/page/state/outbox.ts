@@ -39,6 +39,7 @@ export class Outbox {
     private base: number,
     private readonly saved: (entry: LogEntry) => void,
     private readonly rejected: (rejection: Rejection) => void,
+    private readonly revision: string | undefined = undefined,
     private readonly post: (name: string, request: ActionRequest) => Promise<{ entry: LogEntry }> = api.act,
   ) {}
 
@@ -68,7 +69,8 @@ export class Outbox {
     while (this.queue.length) {
       this.link.value = failures ? 'offline' : 'saving'
       try {
-        const { entry } = await this.post(this.name, { window: windowName, base: this.base, action: this.queue[0] })
+        const { base, revision } = this
+        const { entry } = await this.post(this.name, { window: windowName, base, revision, action: this.queue[0] })
         failures = 0
         this.base = entry.seq
         this.queue.shift()

@@ -1,0 +1,77 @@
+/** @file The commands of each job of the home page: those that a person would type. */
+import { join } from 'node:path'
+import {
+  commandText,
+  fetchCommand,
+  generateCommand,
+  measureCommand,
+  resumeCommand,
+  trainCommand,
+} from '../cli/next-command'
+import type { JobSteps } from './jobs'
+import type { NewJob } from './protocol'
+
+/** What jobs are planned with. */
+export interface PlanContext {
+  /** The folder of the images. */
+  images: string
+  project: string
+  model: ModelSettings
+  /** The adapter's folder of a run. @throws HttpError if it has none */
+  adapterOf(run: string): string
+  /** The name of the next run. */
+  nextRun: string
+  /** Whether a run has a checkpoint to resume from. */
+  resumable(run: string): boolean
+}
+
+/** The model of a project, as it was chosen at the start. */
+export interface ModelSettings {
+  /** Name or path. */
+  model: string
+  modelConfig: string | null
+  size: number | null
+}
+
+/** Points along each side of the grid. */
+const GRIDS = { quick: 16, thorough: 32 } as const
+
+export const runPath = (project: string, run: string): string => join(project, 'runs', run)
+
+/** @param again the run of an earlier try of this job, which is continued where it can be */
+export function planJob(request: NewJob, context: PlanContext, again: string | null = null): JobSteps {
+  const { project, images, model } = context
+  const steps = (title: string, args: string[][], run: string | null = null): JobSteps => ({
+    ...{ request, title, args, run },
+    commands: args.map((words) => commandText(words)),
+  })
+  switch (request.kind) {
+    case 'propose': {
+      const adapter = request.adapter === null ? null : context.adapterOf(request.adapter)
+      const more = { 'points-per-side': adapter ? null : GRIDS[request.method], report: true }
+      const words = generateCommand({ images: [images], out: project, ...model, adapter, more })
+      return steps(adapter ? `Propose masks with the adapter ${request.adapter}` : 'Propose masks', [words])
+    }
+    case 'train': {
+      if (again !== null && context.resumable(again))
+        return steps(`Continue training ${again}`, [resumeCommand(runPath(project, again))], again)
+      const run = again ?? context.nextRun
+      const words = trainCommand({ data: join(project, 'dataset'), ...model, out: runPath(project, run) })
+      return steps(
+        `Train adapter ${run}`,
+        [
+          ['review', project, '--export'],
+          [...words, '--minutes', String(request.minutes)],
+        ],
+        run,
+      )
+    }
+    case 'measure': {
+      const words = measureCommand(project)
+      const more = ['--out', join(project, 'measured'), ...(request.acceptedOnly ? ['--accepted-only'] : [])]
+      return steps('Measure the particles', [[...words, ...more]])
+    }
+    case 'fetch':
+      return steps(`Download the model ${model.model}`, [fetchCommand(model.model)])
+  }
+}

@@ -1,0 +1,23 @@
+/** @file The course of a training run for the home page: the loss, and the scores of the validations. */
+import { smooth } from '../drawing/chart'
+import { readRunView } from '../report/run/read-run'
+import type { RunProgress } from './protocol'
+
+/** Points of the curve. */
+const POINTS = 200
+
+export async function runProgress(root: string, name: string): Promise<RunProgress> {
+  const { steps, validations, total, seconds } = await readRunView(root, name)
+  const loss = smooth(
+    steps.flatMap(({ step, loss }): [number, number][] => (Number.isFinite(loss) ? [[step, loss]] : [])),
+  )
+  const every = Math.max(1, Math.ceil(loss.length / POINTS))
+  return {
+    name,
+    step: steps.at(-1)?.step ?? 0,
+    total,
+    loss: loss.filter((_, i) => i % every === 0 || i === loss.length - 1),
+    validations: validations.map(({ step, score }) => [step, score]),
+    seconds,
+  }
+}
