@@ -37,6 +37,7 @@ export class Home {
   private sessionModel = ''
   private routes: Routes | null = null
   private readonly thumbnails = new Thumbnails()
+  private following: Promise<void> | null = null
   private changing: Promise<unknown> = Promise.resolve()
 
   constructor(private readonly options: HomeOptions) {}
@@ -81,8 +82,10 @@ export class Home {
     })
   }
 
-  images(): Promise<HomeImage[]> {
-    return this.opened().list()
+  async images(): Promise<HomeImage[]> {
+    const project = this.opened()
+    if (this.jobs?.busy) await this.follow(project)
+    return project.list()
   }
 
   async thumbnail(name: string, shown: string): Promise<Buffer> {
@@ -149,6 +152,13 @@ export class Home {
   private async afterJob(project: HomeProject): Promise<void> {
     await project.refresh()
     if (this.project === project) await this.openReview()
+  }
+
+  /** What the running job has written can be reviewed before its end. */
+  private async follow(project: HomeProject): Promise<void> {
+    this.following ??= project.refresh().finally(() => (this.following = null))
+    await this.following
+    if (this.project === project && !this.routes) await this.openReview()
   }
 
   /** The review of the project as it is now, with the newest adapter. */

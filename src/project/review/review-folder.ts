@@ -1,6 +1,7 @@
 /** @file A folder under review: its images, the documents of the open ones, and their logs on the disk. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ParticleSize } from '../../../engine/scale/particle-size'
 import { UserError } from '../../host/errors'
@@ -37,7 +38,7 @@ const summaryOf = (info: ImageInfo, document: ReviewDocument, note: string | nul
   const { masks, removed, edited, added }: MaskCounts = document.counts
   return {
     ...{ info, state: document.state, masks, removed, edited, added, problem: null, note },
-    uncertainty: uncertaintyOf(document.masks),
+    uncertainty: uncertaintyOf(document.proposals),
     revision: revisionOf(document.proposals),
   }
 }
@@ -54,6 +55,8 @@ const problemSummary = (name: string, problem: string): ReviewSummary => ({
 
 export class ReviewFolder {
   private readonly known = new Map<string, ReviewSummary>()
+  /** When the proposals of each were written, for refresh. */
+  private readonly stamps = new Map<string, number>()
   /** Of the images that have had enough masks at some time; it then stays. */
   private readonly sizes = new Map<string, ParticleSize>()
   /** The least recently used first. */
@@ -87,11 +90,10 @@ export class ReviewFolder {
     const images = await findImages(this.dir)
     for (const image of images)
       await this.queued(image.name, async () => {
-        if (
-          this.open.get(image.name)?.log ||
-          (this.known.has(image.name) && existsSync(projectFile.log(this.dir, image.name)))
-        )
-          return
+        const { name } = image
+        const known = this.known.has(name)
+        if (this.open.get(name)?.log || (known && existsSync(projectFile.log(this.dir, name)))) return
+        if (known && this.stamps.get(name) === (await this.stampOf(name))) return
         this.open.delete(image.name)
         this.sizes.delete(image.name)
         await this.summarise(image)
@@ -99,7 +101,13 @@ export class ReviewFolder {
     this.found = new Map(images.map((image) => [image.name, image]))
   }
 
+  /** Changes when the proposals are written again. */
+  private async stampOf(name: string): Promise<number> {
+    return (await stat(projectFile.proposals(this.dir, name)).catch(() => null))?.mtimeMs ?? 0
+  }
+
   private async summarise(image: ListedImage): Promise<void> {
+    this.stamps.set(image.name, await this.stampOf(image.name))
     const { info, document, note } = await readReviewed(this.dir, image).catch((error: Error) => {
       this.known.set(image.name, problemSummary(image.name, error.message))
       return {} as Partial<ReviewedImage>

@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals'
 import { render } from 'preact'
 import './style.css'
+import './home-jobs.css'
 import { messageOf } from '../../host/errors'
 import { Editor } from './canvas/editor'
 import { listen } from './keys'
@@ -19,6 +20,7 @@ import { listenForTooltips, Tooltip } from './panels/tooltip'
 import { Toolbar } from './panels/toolbar'
 import { Top } from './panels/top'
 import { connected, current, listed, problem, session, start } from './state/app'
+import { followJobs } from './state/home'
 import { dismiss, notices, notify } from './state/notices'
 import { drawer, imagesShown, narrow, sideShown } from './state/panels'
 
@@ -106,4 +108,4 @@ addEventListener('unhandledrejection', ({ reason }) => notify('error', `Error in
 render(<App />, document.getElementById('page')!)
 listen()
 listenForTooltips()
-void start()
+void start().then(followJobs)

@@ -54,6 +54,8 @@ function Step({ title, number, request, button, disabled, next, children, action
   const [lines, setLines] = useState<string[]>([])
   const key = JSON.stringify(request)
   const ready = request !== undefined && !disabled
+  // the same job a second time would find nothing to do
+  const waiting = openJobs.value.some(({ kind }) => kind === request?.kind)
   useEffect(() => {
     let current = true
     if (request && ready) void plan(request).then((planned) => current && setLines(planned?.commands ?? []))
@@ -73,7 +75,7 @@ function Step({ title, number, request, button, disabled, next, children, action
           <button
             type="button"
             class={next ? 'primary' : ''}
-            disabled={disabled}
+            disabled={disabled || waiting}
             onClick={() => void startJob(request)}
           >
             {button}

@@ -6,6 +6,8 @@ import type { ImageSummary } from '../../protocol'
 import { count, current, images, listed, openImage } from '../state/app'
 import { drawer, narrow } from '../state/panels'
 import { Splitter } from './splitter'
+import { type ImageOrder, imageOrder } from '../state/prefs'
+import { HomeJobs } from './home-jobs'
 
 type Shown = 'all' | ImageState
 const shown = signal<Shown>('all')
@@ -30,6 +32,19 @@ export function Images() {
         <span class="soft">{accepted.value} accepted</span>
         <progress value={accepted.value} max={Math.max(1, total)} aria-label="accepted images" />
       </header>
+      {total > 1 && (
+        <label class="image-order">
+          Order
+          <select
+            aria-label="Order of the images"
+            value={imageOrder.value}
+            onChange={(event) => (imageOrder.value = event.currentTarget.value as ImageOrder)}
+          >
+            <option value="name">name</option>
+            <option value="uncertainty">least sure first</option>
+          </select>
+        </label>
+      )}
       {total > 8 && (
         <div class="search">
           <input
@@ -57,6 +72,7 @@ export function Images() {
       </ol>
       {listed.value && !total && <p class="empty">There are no images in this folder.</p>}
       {total > 0 && !visible.value.length && <p class="empty">No image matches.</p>}
+      <HomeJobs />
     </nav>
   )
 }

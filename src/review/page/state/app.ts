@@ -5,6 +5,7 @@ import type { ImageSummary, ServerInfo } from '../../protocol'
 import { messageOf } from '../../../host/errors'
 import { count } from '../../../text/count'
 import { api, OfflineError } from '../api'
+import { inOrder } from './image-order'
 import { notify } from './notices'
 import { announce, type UnsentActions, takeUnsent } from './unsent'
 import { type Link, type Outbox, type Rejection, windowName } from './outbox'
@@ -14,7 +15,10 @@ import { ImageSession } from './image-session'
 export { count }
 
 export const server = signal<ServerInfo | null>(null)
-export const images = signal<ImageSummary[]>([])
+/** As the server sent them, by name. */
+const received = signal<ImageSummary[]>([])
+/** In the order of the list. */
+export const images = computed(() => inOrder(received.value))
 /** Whether the list of images has been loaded once. */
 export const listed = signal(false)
 /** The name of the image that is open or opening. */
@@ -134,7 +138,7 @@ function updateSummary(): void {
   const open = session.peek()
   if (!open) return
   const { counts, state } = open.document
-  images.value = images
+  received.value = received
     .peek()
     .map((summary) => (summary.info.name === open.name ? { ...summary, ...counts, state } : summary))
 }
@@ -154,7 +158,7 @@ async function encode(name: string, abort: AbortSignal): Promise<void> {
 export async function refresh(): Promise<void> {
   try {
     server.value ??= await api.session()
-    images.value = await api.images()
+    received.value = await api.images()
     listed.value = true
     const open = session.peek()
     if (open && !open.outbox.pending.peek()) {

@@ -4,6 +4,8 @@ import { effect, signal } from '@preact/signals'
 export type MaskStyle = 'outline' | 'fill'
 export type SortKey = 'suspicion' | 'id' | 'area' | 'iou' | 'stability'
 
+export type ImageOrder = 'name' | 'uncertainty'
+
 const key = 'wgsam view'
 
 const defaults = {
@@ -20,6 +22,7 @@ const defaults = {
   sideWidth: 272,
   stretch: false,
   tidy: true,
+  imageOrder: 'name' as ImageOrder,
 }
 
 function load(): typeof defaults {
@@ -53,6 +56,7 @@ export const sideOpen = signal(start.side)
 /** Widths in CSS pixels that were set by dragging the borders of the panels. */
 export const imagesWidth = signal(start.imagesWidth)
 export const sideWidth = signal(start.sideWidth)
+export const imageOrder = signal<ImageOrder>(start.imageOrder === 'uncertainty' ? 'uncertainty' : 'name')
 
 /** Whether the contrast of each image is stretched when it is opened. */
 export const stretch = signal(start.stretch)
@@ -79,6 +83,7 @@ effect(() => {
     sideWidth: sideWidth.value,
     stretch: stretch.value,
     tidy: tidy.value,
+    imageOrder: imageOrder.value,
   }
   try {
     localStorage.setItem(key, JSON.stringify(now))
