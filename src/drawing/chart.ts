@@ -18,6 +18,8 @@ export interface Chart {
   format?: (value: number) => string
   /** A value that the vertical axis must include; by default it covers the data. */
   from?: number
+  /** Values that the horizontal axis must include; by default it covers the data. */
+  through?: number[]
   /** Positions and labels of the ticks of the horizontal axis, such as those of a logarithmic one; round numbers by default. */
   ticks?: [number, string][]
 }
@@ -27,11 +29,11 @@ const AREA = { left: 52, right: 14, top: 14, bottom: 36 }
 const MAX_POINTS = 300
 
 /** The chart as HTML; empty if no series has a point. */
-export function lineChart({ title, x, series, format = tick, from, ticks }: Chart): string {
+export function lineChart({ title, x, series, format = tick, from, through = [], ticks }: Chart): string {
   const drawn = series.filter(({ points }) => points.length)
   if (!drawn.length) return ''
   const all = drawn.flatMap(({ points }) => points)
-  const xs = ticks ? rangeOfTicks(ticks) : axis(all.map(([at]) => at))
+  const xs = ticks ? rangeOfTicks(ticks) : axis([...all.map(([at]) => at), ...through])
   const ys = axis([...all.map(([, value]) => value), ...(from === undefined ? [] : [from])])
   const px = (at: number) => AREA.left + ((at - xs.low) / (xs.high - xs.low)) * (WIDTH - AREA.left - AREA.right)
   const py = (v: number) =>

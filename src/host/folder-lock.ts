@@ -48,6 +48,12 @@ export async function takeLock(path: string, program: string): Promise<() => Pro
   }
 }
 
+/** True if a process that runs holds the lock. */
+export function isLocked(path: string): boolean {
+  const owner = ownerOf(read(path) ?? '')
+  return owner !== null && isAlive(owner, path)
+}
+
 /**
  * Creates a file that must not exist; false if it does. Only one of several processes succeeds. The file is written under
  * a temporary name and linked, so that no process sees it empty.

@@ -5,7 +5,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../host/errors'
 import { makeFolder, writeFileAtomic } from '../host/files'
-import { takeLock } from '../host/folder-lock'
+import { isLocked, takeLock } from '../host/folder-lock'
 import { CHECKPOINT, removePartialFiles } from './checkpoint-file'
 import { type RawConfig, type TrainConfig, checkConfig, configDifferences, mergeConfig, readConfigFile } from './config'
 import { checkFrom } from './from-adapter'
@@ -56,6 +56,9 @@ export function checkRun({ root, config }: RunFolder): void {
  */
 export const lockRun = ({ root }: RunFolder): Promise<() => Promise<void>> =>
   takeLock(join(root, 'lock'), 'wgsam train')
+
+/** True if a program trains in the folder at this moment. */
+export const isTraining = ({ root }: Pick<RunFolder, 'root'>): boolean => isLocked(join(root, 'lock'))
 
 /**
  * A run has a checkpoint from its first step on. If its records go further and there is none, it was lost, and beginning anew

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto'
 import { duration } from '../host/progress'
 import { escape } from '../text/escape'
 import { type Page, page } from '../drawing/html-page'
+import { isTraining } from '../training/run-folder'
 import { type RunView, RunReader } from '../report/run/read-run'
-import { renderRunReport } from '../report/run/run-report'
+import { isComplete, renderRunReport } from '../report/run/run-report'
 
 /** Rendering takes at most this fraction of the time. */
 const MAX_LOAD = 1 / 50
@@ -31,6 +32,8 @@ export class LivePage {
     root: string,
     name: string,
     private readonly now: () => number = () => performance.now(),
+    /** Whether the run is being trained; by default the lock of its folder says so. */
+    private readonly running: () => boolean = () => isTraining({ root }),
   ) {
     this.reader = new RunReader(root, name)
   }
@@ -49,7 +52,7 @@ export class LivePage {
 
   private async render(): Promise<RenderedReport> {
     const began = this.now()
-    const run = await this.reader.read()
+    const run = { ...(await this.reader.read()), running: this.running() }
     const parts = renderRunReport({ runs: [run], evaluations: [], measured: null, command: null })
     const html = `<h1>${escape(parts.title)}</h1>\n<p class="soft">${escape(parts.about)}</p>\n${parts.body}`
     const version = createHash('sha256').update(html).digest('hex').slice(0, 16)
@@ -77,13 +80,19 @@ export class LivePage {
   }
 }
 
-/** The current step, and the remaining time at the pace of the latest steps. */
-function noteOf({ steps, total }: RunView): string {
+/** Whether the run is in progress; then the current step, and the remaining time at the pace of the latest steps. */
+function noteOf(run: RunView): string {
+  const { steps, total, running } = run
   const last = steps.at(-1)
-  if (!last) return 'Live. The run has not made a step yet.'
+  if (!running) {
+    if (isComplete(run)) return 'Finished.'
+    return last ? `Interrupted after step ${last.step}: it does not run now.` : 'It does not run now, and has made no step.'
+  }
+  if (!last) return 'Running: the model is loaded and the base model measured; the first step follows.'
+  if (isComplete(run)) return 'Running: all steps are done; strength and thresholds are being chosen.'
   const before = steps[Math.max(0, steps.length - 50)]
   const pace = last.step > before.step ? (last.time.seconds - before.time.seconds) / (last.step - before.step) : NaN
   const left = total === null ? NaN : pace * (total - last.step)
   const rest = Number.isFinite(left) && left > 0 ? `, about ${duration(left)} left` : ''
-  return `Live. Step ${last.step}${total === null ? '' : ` of ${total}`}${rest}.`
+  return `Running: step ${last.step}${total === null ? '' : ` of ${total}`}${rest}.`
 }

@@ -28,7 +28,8 @@ export async function answerLive(live: LivePage, { path, query, response, farewe
   if (path !== '/live') throw new HttpError(404, `there is no ${path}`)
   const ended = farewell !== undefined
   const { version, html, note } = await live.get(ended)
-  const update = { version, html: query.get('version') === version ? null : html, note: farewell ?? note, ended }
+  const said = ended ? `${note} ${farewell}` : note
+  const update = { version, html: query.get('version') === version ? null : html, note: said, ended }
   send(response, 'application/json', JSON.stringify(update))
 }
 

@@ -22,7 +22,7 @@ async function poll() {
     note.textContent = update.note
     if (update.ended) return
   } catch {
-    note.textContent = 'No answer: the run has ended or was stopped. This is its last known state.'
+    note.textContent = 'No answer: the program that serves this page has ended. This is the last known state of the run.'
   }
   setTimeout(poll, document.hidden ? ${5 * POLL_INTERVAL} : ${POLL_INTERVAL})
 }

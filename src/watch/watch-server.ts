@@ -9,7 +9,7 @@ import { answerLive } from './live-routes'
 import { POLL_INTERVAL } from './live-script'
 import { messageOf } from '../host/errors'
 
-const FAREWELL = 'The run has ended. This page is no longer served and cannot be reloaded.'
+const FAREWELL = 'The run has ended: this page is no longer served and cannot be reloaded.'
 
 export interface WatchOptions {
   /** The run's folder. */
@@ -27,19 +27,21 @@ export class WatchServer {
   private seen = { at: -Infinity, last: false }
   private ended = false
   private warned = false
+  private readonly live: LivePage
 
   private constructor(
     private readonly server: Server,
-    private readonly live: LivePage,
     private readonly options: WatchOptions & { token: string },
-  ) {}
+  ) {
+    this.live = new LivePage(options.root, options.name, undefined, () => !this.ended)
+  }
 
   /** Null, and a warning in the log, if no server can be opened. */
   static async open(options: WatchOptions): Promise<WatchServer | null> {
-    const { token = randomBytes(16).toString('hex'), root, name, log } = options
+    const { token = randomBytes(16).toString('hex'), log } = options
     try {
       const server = createServer({ requestTimeout: 30_000 })
-      const watch = new WatchServer(server, new LivePage(root, name), { ...options, token })
+      const watch = new WatchServer(server, { ...options, token })
       server.on('request', (request, response) => {
         watch.answer(request, response).catch((error: unknown) => watch.fail(response, error))
       })

@@ -7,7 +7,7 @@ import { messageOf, UserError } from '../../host/errors'
 import { checkConfig, readConfigFile, type TrainConfig } from '../../training/config'
 import { MetricsFile } from '../../tracking/metrics-file'
 import type { StepRecord, ValidationRecord } from '../../tracking/records'
-import { type RunFolder, runFolder } from '../../training/run-folder'
+import { isTraining, type RunFolder, runFolder } from '../../training/run-folder'
 import { totalSteps } from '../../training/schedule'
 import { type AdapterProfile, readAdapterProfile } from '../../weights/adapter-profile'
 import { readPictures, type ShownPicture } from './picture-folder'
@@ -28,6 +28,8 @@ export interface RunView {
   total: number | null
   /** Seconds of training and validation. */
   seconds: number
+  /** Whether a program trains it at this moment. */
+  running: boolean
   sessions: RunSession[]
   pictures: ShownPicture[]
   /** The profile of the best adapter, or of the last; {} if there is none. */
@@ -100,6 +102,7 @@ export class RunReader {
       validations,
       total: config && split?.train.length ? totalSteps(config, split.train.length) : null,
       seconds: Math.max(steps.at(-1)?.time.seconds ?? 0, validations.at(-1)?.time.seconds ?? 0),
+      running: isTraining(run),
       sessions: sessions ?? [],
       pictures: pictures ?? [],
       profile: profile ?? {},

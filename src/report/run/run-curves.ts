@@ -3,6 +3,7 @@ import type { LossParts } from '../../../engine/train/training-step'
 import type { Measures, StepRecord } from '../../tracking/records'
 import { type Chart, lineChart, type Series, smooth } from '../../drawing/chart'
 import { percent } from '../evaluation-table'
+import { epochsDone } from '../../training/schedule'
 import type { CompleteRun, RunView } from './read-run'
 
 /** Step or epoch, and a value. */
@@ -92,7 +93,7 @@ export function validationCharts(runs: readonly RunView[]): string {
   const of = (prompt: 'point' | 'box', name: keyof Measures) => (run: RunView) =>
     finite(run.validations.map((record) => [record.epoch, record[prompt][name]]))
   const charts = (Object.keys(measures) as (keyof Measures)[]).flatMap((name): Chart[] => {
-    const common = { x: 'epoch', format: (value: number) => percent(value) }
+    const common = { x: 'epoch', format: (value: number) => percent(value), through: [0, lastEpoch(runs)] }
     const title = (more: string) => `${measures[name]}${more}, %`
     if (runs.length > 1)
       return prompts.map((prompt) => ({
@@ -108,6 +109,16 @@ export function validationCharts(runs: readonly RunView[]): string {
     return [{ ...common, title: title(''), series }]
   })
   return renderCharts(charts)
+}
+
+/** The end of the longest run in epochs, so that a single validation stands where it is in the whole run. */
+function lastEpoch(runs: readonly RunView[]): number {
+  const planned = runs.map(({ total, config, split, validations }) =>
+    total !== null && config && split?.train.length
+      ? epochsDone(total, config.batch, split.train.length)
+      : (validations.at(-1)?.epoch ?? 0),
+  )
+  return Math.max(...planned)
 }
 
 /** The charts of a run in the report of an evaluation. */

@@ -1,5 +1,5 @@
 /** @file The report of one or several training runs, as parts of an HTML page. */
-import { commandText, repeatCommand } from '../../cli/next-command'
+import { commandText, repeatCommand, resumeCommand } from '../../cli/next-command'
 import { duration } from '../../host/progress'
 import { beginningOf, inputText } from '../../training/config'
 import { epochsDone } from '../../training/schedule'
@@ -41,7 +41,7 @@ export function renderRunReport({ runs, evaluations, measured, plan, command }: 
     title: several ? `${runs.length} training runs` : `Training run ${first.name}`,
     about: several ? runs.map(({ name }) => name).join(', ') : aboutOf(first),
     css,
-    body: `${several ? runTable(runs) : tiles(first)}
+    body: `${several ? runTable(runs) : verdict(first) + tiles(first)}
 ${problems(runs)}
 ${curves(runs)}
 ${pictures(runs)}
@@ -57,14 +57,28 @@ ${runs.map((run) => howHtml(run, several)).join('\n')}
   }
 }
 
-/** Says how far a run has come. */
-export function stateOf({ steps, total, validations }: RunView): string {
+/** Whether a run has made all its steps, or ended before them by its own rules. */
+export function isComplete({ steps, total, validations }: Pick<RunView, 'steps' | 'total' | 'validations'>): boolean {
+  const done = steps.at(-1)?.step ?? 0
+  const last = validations.at(-1)
+  return total !== null && (done >= total || (last?.early !== undefined && last.step === done))
+}
+
+/** Says how far a run has come, and whether it runs. */
+export function stateOf(run: RunView): string {
+  const { steps, total, validations, running, folder } = run
   const done = steps.at(-1)?.step ?? 0
   if (total === null) return `${done} steps`
-  if (done >= total) return `finished, ${done} steps`
-  if (validations.at(-1)?.early && validations.at(-1)!.step === done)
-    return `finished early after ${done} of ${total} steps: ${validations.at(-1)!.early === 'time' ? 'its time limit had passed' : 'validations had stopped improving'}`
-  return `${done} of ${total} steps (${Math.floor((100 * done) / total)} %): still running, or stopped`
+  const early = validations.at(-1)?.early
+  if (isComplete(run)) {
+    const how =
+      done >= total
+        ? `${done} steps`
+        : `early after ${done} of ${total} steps: ${early === 'time' ? 'its time limit had passed' : 'validations had stopped improving'}`
+    return running ? `all steps are done (${how}); strength and thresholds are being chosen` : `finished, ${how}`.replace('finished, early', 'finished early')
+  }
+  const far = `${done} of ${total} steps (${Math.floor((100 * done) / total)} %)`
+  return running ? `${far}, running` : `interrupted after ${far}: ${commandText(resumeCommand(folder))} continues it`
 }
 
 const aboutOf = (run: RunView): string =>
@@ -82,6 +96,28 @@ const baseOf = ({ validations }: RunView) => validations.find(({ step }) => step
 const share = (value: number | null | undefined) =>
   typeof value === 'number' && Number.isFinite(value) ? percent(value) : '–'
 
+/** What the run's training begins with: the base model, or an adapter. */
+const beginning = ({ config }: RunView) => (config ? beginningOf(config) : 'the base model')
+
+/** Is it better? One sentence on top. */
+function verdict(run: RunView): string {
+  const [base, best] = [baseOf(run), bestOf(run)]
+  const images = run.split?.val.length
+  const on = images ? `on ${images === 1 ? 'the one validation image' : `${images} validation images`}` : 'on the validation images'
+  const text = !base
+    ? best || !run.running
+      ? ''
+      : `First ${beginning(run)} is measured on the validation images.`
+    : !best
+      ? `The score of ${beginning(run)} is ${percent(base.score)} ${on}; the adapter has not been measured yet.`
+      : `The adapter is ${difference(best.score - base.score)} ${beginning(run)} ${on}: a score of ${percent(best.score)} against ${percent(base.score)}.`
+  return text && `<p><b>${escape(text)}</b></p>`
+}
+
+/** Scores are fractions; a difference that the report would print as 0.00 is none. */
+const difference = (gain: number) =>
+  Math.abs(gain) < 5e-5 ? 'as good as' : gain > 0 ? 'better than' : 'worse than'
+
 function tiles(run: RunView): string {
   const tile = (value: string, text: string) =>
     `<div class="tile"><b>${escape(value)}</b><span>${escape(text)}</span></div>`
@@ -96,13 +132,16 @@ function tiles(run: RunView): string {
     tile(run.total === null ? String(last?.step ?? 0) : `${last?.step ?? 0} of ${run.total}`, `steps; ${epochs}`),
     tile(duration(run.seconds), 'of training and validation'),
   ]
+  const base = baseOf(run)
+  const ofBase = (name: 'dice' | 'instanceDice') => `${share(base!.point[name])} · ${share(base!.box[name])}`
+  if (base && !best)
+    shown.push(
+      tile(ofBase('dice'), `Dice in percent, point · box prompts, of ${beginning(run)}: the adapter has not been measured yet`),
+      tile(ofBase('instanceDice'), `Instance Dice in percent, of ${beginning(run)}`),
+    )
   if (best) {
     const both = (name: 'dice' | 'instanceDice') => `${share(best.point[name])} · ${share(best.box[name])}`
-    const base = baseOf(run)
-    const before = (name: 'dice' | 'instanceDice') =>
-      base
-        ? `; ${run.config ? beginningOf(run.config) : 'the base model'} has ${share(base.point[name])} · ${share(base.box[name])}`
-        : ''
+    const before = (name: 'dice' | 'instanceDice') => (base ? `; ${beginning(run)} has ${ofBase(name)}` : '')
     shown.push(
       tile(
         both('dice'),
