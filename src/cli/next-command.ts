@@ -58,19 +58,31 @@ export interface TrainChoice extends ModelChoice {
   out?: string
   /** True if the machine has no GPU; undefined if that is not known. */
   software?: boolean
+  /** The longest time; by default that of the recipe. */
+  minutes?: number
 }
 
 /**
  * Trains on a dataset. With an adapter the new one is trained at the same input size; the first on a machine without a GPU with
  * PROCESSOR_RECIPE.
  */
-export function trainCommand({ data, model, modelConfig, adapter, size, software, out }: TrainChoice): string[] {
+export function trainCommand({
+  data,
+  model,
+  modelConfig,
+  adapter,
+  size,
+  software,
+  minutes,
+  out,
+}: TrainChoice): string[] {
   return words(['train'], [], {
     data: typeof data === 'string' ? [data] : data,
     model: model === DEFAULT_MODEL ? null : model,
     'model-config': modelConfig,
     ...(software && PROCESSOR_RECIPE),
     ...(adapter && size && { size }),
+    ...(minutes !== undefined && { minutes }),
     out: out ?? freeRun(),
   })
 }

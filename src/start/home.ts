@@ -5,6 +5,7 @@ import { HttpError } from '../host/local-http'
 import type { Asset } from '../review/page-files'
 import type { PromptSession } from '../review/prompt-session'
 import { Routes } from '../review/routes'
+import { projectModel } from '../project/project-model'
 import { listFolders, typedFolder } from './folders'
 import { HomeProject } from './home-project'
 import { type JobSteps, JobQueue, type Starter } from './jobs'
@@ -191,7 +192,8 @@ export class Home {
   private async context(): Promise<PlanContext> {
     const project = this.opened()
     const { images, dir, model, adapterOf, resumable } = project
-    return { images, project: dir, model, adapterOf, resumable, nextRun: await project.nextRun() }
+    const software = (await projectModel(dir).catch(() => null))?.software
+    return { images, project: dir, model, software, adapterOf, resumable, nextRun: await project.nextRun() }
   }
 
   /** One change of folder, model or jobs at a time. */

@@ -19,6 +19,8 @@ export interface PlanContext {
   model: ModelSettings
   /** The adapter's folder of a run. @throws HttpError if it has none */
   adapterOf(run: string): string
+  /** Whether the model runs on the processor; undefined if that is not known yet. */
+  software: boolean | undefined
   /** The name of the next run. */
   nextRun: string
   /** Whether a run has a checkpoint to resume from. */
@@ -56,15 +58,11 @@ export function planJob(request: NewJob, context: PlanContext, again: string | n
       if (again !== null && context.resumable(again))
         return steps(`Continue training ${again}`, [resumeCommand(runPath(project, again))], again)
       const run = again ?? context.nextRun
-      const words = trainCommand({ data: join(project, 'dataset'), ...model, out: runPath(project, run) })
-      return steps(
-        `Train adapter ${run}`,
-        [
-          ['review', project, '--export'],
-          [...words, '--minutes', String(request.minutes)],
-        ],
-        run,
-      )
+      const { software } = context
+      const { minutes } = request
+      const out = runPath(project, run)
+      const words = trainCommand({ data: join(project, 'dataset'), ...model, software, minutes, out })
+      return steps(`Train adapter ${run}`, [['review', project, '--export'], words], run)
     }
     case 'measure': {
       const words = measureCommand(project)

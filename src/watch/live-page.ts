@@ -86,7 +86,9 @@ function noteOf(run: RunView): string {
   const last = steps.at(-1)
   if (!running) {
     if (isComplete(run)) return 'Finished.'
-    return last ? `Interrupted after step ${last.step}: it does not run now.` : 'It does not run now, and has made no step.'
+    return last
+      ? `Interrupted after step ${last.step}: it does not run now.`
+      : 'It does not run now, and has made no step.'
   }
   if (!last) return 'Running: the model is loaded and the base model measured; the first step follows.'
   if (isComplete(run)) return 'Running: all steps are done; strength and thresholds are being chosen.'

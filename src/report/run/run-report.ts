@@ -75,7 +75,9 @@ export function stateOf(run: RunView): string {
       done >= total
         ? `${done} steps`
         : `early after ${done} of ${total} steps: ${early === 'time' ? 'its time limit had passed' : 'validations had stopped improving'}`
-    return running ? `all steps are done (${how}); strength and thresholds are being chosen` : `finished, ${how}`.replace('finished, early', 'finished early')
+    return running
+      ? `all steps are done (${how}); strength and thresholds are being chosen`
+      : `finished, ${how}`.replace('finished, early', 'finished early')
   }
   const far = `${done} of ${total} steps (${Math.floor((100 * done) / total)} %)`
   return running ? `${far}, running` : `interrupted after ${far}: ${commandText(resumeCommand(folder))} continues it`
@@ -103,7 +105,9 @@ const beginning = ({ config }: RunView) => (config ? beginningOf(config) : 'the 
 function verdict(run: RunView): string {
   const [base, best] = [baseOf(run), bestOf(run)]
   const images = run.split?.val.length
-  const on = images ? `on ${images === 1 ? 'the one validation image' : `${images} validation images`}` : 'on the validation images'
+  const on = images
+    ? `on ${images === 1 ? 'the one validation image' : `${images} validation images`}`
+    : 'on the validation images'
   const text = !base
     ? best || !run.running
       ? ''
@@ -115,8 +119,7 @@ function verdict(run: RunView): string {
 }
 
 /** Scores are fractions; a difference that the report would print as 0.00 is none. */
-const difference = (gain: number) =>
-  Math.abs(gain) < 5e-5 ? 'as good as' : gain > 0 ? 'better than' : 'worse than'
+const difference = (gain: number) => (Math.abs(gain) < 5e-5 ? 'as good as' : gain > 0 ? 'better than' : 'worse than')
 
 function tiles(run: RunView): string {
   const tile = (value: string, text: string) =>
@@ -136,7 +139,10 @@ function tiles(run: RunView): string {
   const ofBase = (name: 'dice' | 'instanceDice') => `${share(base!.point[name])} · ${share(base!.box[name])}`
   if (base && !best)
     shown.push(
-      tile(ofBase('dice'), `Dice in percent, point · box prompts, of ${beginning(run)}: the adapter has not been measured yet`),
+      tile(
+        ofBase('dice'),
+        `Dice in percent, point · box prompts, of ${beginning(run)}: the adapter has not been measured yet`,
+      ),
       tile(ofBase('instanceDice'), `Instance Dice in percent, of ${beginning(run)}`),
     )
   if (best) {

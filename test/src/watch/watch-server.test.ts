@@ -50,7 +50,12 @@ test('only requests with the secret address and from this machine are answered',
 test('the report is rendered again if files have changed, and not at every poll', async () => {
   const root = makeRun({ steps: 3 })
   let now = 0
-  const live = new LivePage(root, 'run', () => now, () => true)
+  const live = new LivePage(
+    root,
+    'run',
+    () => now,
+    () => true,
+  )
   const first = await live.get()
   assert.match(first.note, 'Step 3 of 20')
   assert.match(first.note, 'left')
