@@ -57,13 +57,13 @@ test('the report is rendered again if files have changed, and not at every poll'
     () => true,
   )
   const first = await live.get()
-  assert.match(first.note, 'Step 3 of 20')
+  assert.match(first.note, 'step 3 of 20')
   assert.match(first.note, 'left')
   appendFileSync(join(root, 'metrics.jsonl'), JSON.stringify(step(4)) + '\n')
   assert.is(await live.get(), first, 'too soon')
   now = 60_000
   const second = await live.get()
-  assert.match(second.note, 'Step 4 of 20')
+  assert.match(second.note, 'step 4 of 20')
   assert.is.not(second.version, first.version)
   now = 120_000
   assert.is((await live.get()).version, second.version, 'nothing new')
@@ -108,14 +108,14 @@ testInBrowser('in Chromium: the page follows the run to its end', async () => {
   tab.on('console', (message) => void (/ERR_CONNECTION|404/.test(message.text()) || faults.push(message.text())))
   tab.on('pageerror', (error) => void faults.push(String(error)))
   await tab.goto(watch.url)
-  await tab.locator('#note', { hasText: 'Step 3 of 20' }).waitFor()
+  await tab.locator('#note', { hasText: 'step 3 of 20' }).waitFor()
   assert.is(await tab.locator('.charts').evaluateAll((all) => all.length), 1, 'no validation yet')
   await tab.locator('summary').first().click()
   appendFileSync(
     join(root, 'metrics.jsonl'),
     JSON.stringify(step(4)) + '\n' + JSON.stringify(validation(4, 0.5)) + '\n',
   )
-  await tab.locator('#note', { hasText: 'Step 4 of 20' }).waitFor({ timeout: 120_000 })
+  await tab.locator('#note', { hasText: 'step 4 of 20' }).waitFor({ timeout: 120_000 })
   assert.is(await tab.locator('.charts').evaluateAll((all) => all.length), 2)
   assert.is(
     await tab
