@@ -23,7 +23,8 @@ function outcomes({ set, ious }: TuneImage, options: FilterOptions, predIouThres
 
 /**
  * Fits the calibration of an adapter on images whose candidates go down to `floor`. Its reliability is that on images that the
- * fit has not seen: each image is predicted by the fit to the others. Null if there are too few masks.
+ * fit has not seen: each image is predicted by the fit to the others. Null if there are too few masks, or if there the fit brings
+ * the predicted IoU no nearer to the true one.
  * @param options the filters that choose masks, with the thresholds that the adapter is going to use
  */
 export function calibrateGenerator(
@@ -42,11 +43,13 @@ export function calibrateGenerator(
     unseen.push(...own)
     mapped.push(...calibrated(own, others))
   })
+  const reliability = unseen.length ? reliabilityOf(unseen, mapped) : null
+  if (reliability?.calibrated && reliability.calibrated.error >= reliability.raw.error) return null
   return {
     knots: knots.map(([x, y]) => [x, y]),
     images: images.length,
     masks: perImage.flat().length,
-    reliability: unseen.length ? reliabilityOf(unseen, mapped) : null,
+    reliability,
   }
 }
 

@@ -11,7 +11,7 @@ import { inputSize, readConfigFile, type TrainConfig } from './config'
 import { type PromptScores, scoreSource } from './prompt-scores'
 import { resultFolder, type RunFolder } from './run-folder'
 import type { Log } from './session'
-import { fall, TOLERANCE } from './strength'
+import { prompts, TOLERANCE } from './strength'
 import { validationPredictor } from './validate'
 import { openSources } from './validation-sources'
 
@@ -66,16 +66,24 @@ export async function compareAtOwnSize(options: OwnSizeOptions): Promise<string[
   }
 }
 
-/** Where the base model at its own input is better than the adapter, as lines of text; none if it is better nowhere. */
+/**
+ * For which prompts the base model at its own input is better than the adapter, as lines of text, one for each source; none if it
+ * is better nowhere.
+ */
 export function describeOwnSize({ ownSize, sources }: NonNullable<AdapterProfile['strength']>): string[] {
   const percent = (x: number) => (100 * x).toFixed(2)
-  const both = ({ point, box }: PromptScores) => `${percent(point)} · ${percent(box)}`
-  return sources.flatMap(({ name, adapter, own }) =>
-    own && fall(own, adapter) > TOLERANCE
-      ? [
-          `use the base model at its own input of ${ownSize} for images like ${name}: score by points · boxes ${both(own)}, ` +
-            `with the adapter ${both(adapter)}. Or train at that size (leave out --size)`,
-        ]
-      : [],
-  )
+  return sources.flatMap(({ name, adapter, own }) => {
+    if (!own) return []
+    const better = prompts.filter((kind) => own[kind] - adapter[kind] > TOLERANCE)
+    if (!better.length) return []
+    const scores = (kind: (typeof prompts)[number]) =>
+      `${percent(own[kind])}, with the adapter ${percent(adapter[kind])}`
+    const where = better.map((kind) => `with ${kind} prompts (score ${scores(kind)})`).join(' and ')
+    const others = prompts.filter((kind) => adapter[kind] - own[kind] > TOLERANCE)
+    const but = others.map((kind) => `; with ${kind} prompts the adapter is better (${scores(kind)})`).join('')
+    return [
+      `on images like ${name} the base model at its own input of ${ownSize} is better ${where}${but}. ` +
+        'An adapter for that input is trained without --size',
+    ]
+  })
 }

@@ -25,7 +25,8 @@ export const STRENGTHS = [0.25, 0.5, 0.75, 1]
 /** A fall of the score by this much is none: a few images cannot tell it from chance. */
 export const TOLERANCE = 0.001
 
-const prompts = ['point', 'box'] as const
+/** The kinds of prompts that are scored. */
+export const prompts = ['point', 'box'] as const
 /** A prompt head counts as much as each kind of prompt: on a weaker adapter it sees other embeddings than those it was trained on. */
 const rank = ({ point, box, head }: SourceScores) =>
   head === undefined ? meanScore({ point, box }) : (point + box + head) / 3

@@ -55,6 +55,14 @@ test('one image gives a fit whose reliability is unknown; few masks give none', 
   assert.is(calibrateGenerator([image(1, 60)], options, 0.99), null, 'no mask above the floor')
 })
 
+test('a fit that does worse on images left out is not taken', () => {
+  // of two images one has masks that are better than predicted, the other worse: each misleads the fit for the other
+  const [first, second] = [image(1, 60), image(2, 60)]
+  const better = { ...second, ious: second.ious.map((iou) => Math.min(1, iou + 0.45)) }
+  assert.ok(calibrateGenerator([first, second], options, 0.4))
+  assert.is(calibrateGenerator([first, better], options, 0.4), null)
+})
+
 test('reliability of evaluated masks, as predicted and calibrated', () => {
   const detections = [0.9, 0.7, 0.8].map((score) => ({ score, iou: score - 0.2, hits: 0 }))
   const plain = reliabilityOfDetections(detections, null)!

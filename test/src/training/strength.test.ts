@@ -198,7 +198,7 @@ test('a run at a smaller input is compared with the base model at its own, and s
   assert.equal(summary.advice, describeOwnSize(strength!))
   assert.is(summary.advice.length, better.length)
   for (const [i, line] of summary.advice.entries()) {
-    assert.ok(line.startsWith(`use the base model at its own input of 80 for images like ${better[i].name}:`))
+    assert.ok(line.startsWith(`on images like ${better[i].name} the base model at its own input of 80 is better with `))
     assert.ok(log.includes(line))
   }
   // the model is the base model: its scores are those of an own run's step 0 only by chance, but the same each time
@@ -213,7 +213,15 @@ test('a run at a smaller input is compared with the base model at its own, and s
     adapter,
     own: both(adapter.point + 0.1, adapter.box),
   }
-  assert.is(describeOwnSize({ value: 1, safe: true, ownSize: 80, sources: [source] }).length, 1)
+  const stored = { value: 1, safe: true, ownSize: 80 }
+  const [points] = describeOwnSize({ ...stored, sources: [source] })
+  assert.match(points, 'is better with point prompts (score ')
+  assert.not.match(points, 'box')
+  const mixed = { ...source, own: both(adapter.point - 0.1, adapter.box + 0.1) }
+  assert.match(
+    describeOwnSize({ ...stored, sources: [mixed] })[0],
+    /is better with box prompts \(score [\d.-]+, with the adapter [\d.-]+\); with point prompts the adapter is better \(/,
+  )
   assert.equal(describeOwnSize({ value: 1, safe: true, ownSize: 80, sources: [{ ...source, own: adapter }] }), [])
 })
 
