@@ -13,7 +13,7 @@ import { figureFile, measureFigures } from '../measure/output/histograms'
 import { particleLines } from '../measure/output/particles'
 import { renderMeasureReport } from '../measure/output/measure-report'
 import { checkResultFolder, defaultFolder, inputsFrom } from '../measure/output/result-folder'
-import { percentilesCsv, shapesCsv, summaryCsv, summaryJson } from '../measure/output/summary'
+import { groupsCsv, percentilesCsv, shapesCsv, summaryCsv, summaryJson } from '../measure/output/summary'
 import { remarkLines, summaryText } from '../measure/output/text'
 import { findSources } from '../measure/sources'
 import { type ReferenceCurve, readReferenceCurve } from '../measure/sources/reference-curve'
@@ -84,9 +84,10 @@ export const command: Command = {
     'model-error': {
       type: 'string',
       value: 'PERCENT',
-      default: '0',
+      default: 'auto',
       description:
-        'standard deviation of the model’s D50, as `wgsam eval --prompt auto` measures its error on labelled images',
+        'standard deviation of the model’s sizes; auto: of a project, how much its masks change with the threshold, otherwise 0. ' +
+        '`wgsam eval --prompt auto` measures the error of D50 on labelled images',
     },
     unit: {
       type: 'string',
@@ -120,6 +121,11 @@ export const command: Command = {
       description:
         'grouping rule; images of one group are also summarised together. column:NAME of groups.csv or index.csv, or a ' +
         'regular expression applied to the file names',
+    },
+    reference: {
+      type: 'string',
+      value: 'GROUP',
+      description: 'compare the other groups with this one only (default: each pair)',
     },
     percentiles: {
       type: 'string',
@@ -178,7 +184,7 @@ export const command: Command = {
 Lengths are in pixels unless the pixel size is known from --pixel-size, a column pixel_size in groups.csv, the project, or
 the metadata of the image.
 
-Writes particles.csv (a row for each particle), summary.csv, percentiles.csv, shapes.csv, summary.json, figures (*.svg) and
+Writes particles.csv (a row for each particle), summary.csv, percentiles.csv, shapes.csv, groups.csv, summary.json, figures (*.svg) and
 report.html, which also prints well.
 docs/measure.md defines all measurements.`,
   async run(values, paths) {
@@ -243,8 +249,9 @@ function summaryOptions(values: Values): SummaryOptions {
     errors: {
       pixelSize: number(values, 'pixel-size-error', { min: 0, max: 50 })! / 100,
       border: number(values, 'border-error', { min: 0, max: 100 })!,
-      model: number(values, 'model-error', { min: 0, max: 50 })! / 100,
+      model: text(values, 'model-error') === 'auto' ? null : number(values, 'model-error', { min: 0, max: 50 })! / 100,
     },
+    reference: text(values, 'reference'),
     sections: flag(values, 'sections'),
     scale: flag(values, 'linear') ? 'linear' : flag(values, 'log') ? 'log' : 'auto',
     bins: number(values, 'bins', { min: 1, max: 1000, integer: true }),
@@ -295,6 +302,7 @@ async function write(
   await writeFileAtomic(join(out, 'summary.csv'), summaryCsv(summary))
   await writeFileAtomic(join(out, 'percentiles.csv'), percentilesCsv(summary))
   await writeFileAtomic(join(out, 'shapes.csv'), shapesCsv(summary))
+  if (summary.differences.length) await writeFileAtomic(join(out, 'groups.csv'), groupsCsv(summary))
   await writeFileAtomic(join(out, 'summary.json'), JSON.stringify(json, null, 1) + '\n')
   for (const figure of figures) await writeFileAtomic(join(out, figure.file), figureFile(figure))
   const report = renderMeasureReport({ summary, measured, options, figures, reference, command, version })

@@ -77,12 +77,12 @@ function rangeOfTicks(ticks: readonly [number, string][]) {
   return { low: low - room, high: high + room, ticks: [] as number[] }
 }
 
-/** A range with round ends that covers the values, and round tick values in it. */
-export function axis(values: readonly number[]): { low: number; high: number; ticks: number[] } {
+/** A range with round ends that covers the values, and round tick values in it, about `parts` steps apart. */
+export function axis(values: readonly number[], parts = 4): { low: number; high: number; ticks: number[] } {
   // not Math.min(...values): a long run has more values than a call can take arguments
   let [low, high] = values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity])
   if (low === high) [low, high] = [low - Math.abs(low || 1) / 2, high + Math.abs(high || 1) / 2]
-  const rough = (high - low) / 4
+  const rough = (high - low) / parts
   const power = 10 ** Math.floor(Math.log10(rough))
   const step = power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough * 0.999)!
   const first = Math.floor(low / step + 1e-9)

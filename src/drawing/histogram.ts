@@ -73,7 +73,7 @@ export function cumulative({ title, x, log = false, marks = [] }: Scale, series:
       : ''
     return `${band}<path class="s${colour}" d="M${line.join('L')}"/>`
   })
-  return svg(title, [rows([0, 25, 50, 75, 100], py), place.marks, label(x), ...drawn, named(marks, place)])
+  return svg(title, [rows([0, 10, 50, 90, 100], py), place.marks, label(x), ...drawn, named(marks, place)])
 }
 
 /** Dashed vertical lines with names at their upper ends; where two are close, the second name is one line lower. */
@@ -146,9 +146,8 @@ function horizontal(low: number, high: number, log: boolean) {
   const on = log ? Math.log10 : (value: number) => value
   const [from, to] = [on(low), on(high)]
   const x = (value: number) => AREA.left + ((on(value) - from) / (to - from || 1)) * (WIDTH - AREA.left - AREA.right)
-  const ticks = log ? logTicks(low, high) : axis([low, high]).ticks
-  const marks = ticks
-    .filter((tick) => tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9))
+  const inside = (ticks: number[]) => ticks.filter((tick) => tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9))
+  const marks = inside(log ? logTicks(low, high, inside) : axis([low, high], 6).ticks)
     .map(
       (tick) =>
         `<text x="${n(x(tick))}" y="${HEIGHT - AREA.bottom + 17}" text-anchor="middle">${tickText(tick)}</text>`,
@@ -158,13 +157,15 @@ function horizontal(low: number, high: number, log: boolean) {
   return { x, marks, holds }
 }
 
-/** 1, 2 and 5 times powers of ten; powers of ten alone if the range spans more than two of them. */
-function logTicks(low: number, high: number): number[] {
-  const ticks: number[] = []
-  const steps = high / low > 100 ? [1] : [1, 2, 5]
-  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
-    for (const step of steps) ticks.push(step * 10 ** power)
-  return ticks
+/** Powers of ten, with multiples between them until at least four lie in the range; a linear axis's ticks if none of them does. */
+function logTicks(low: number, high: number, inside: (ticks: number[]) => number[]): number[] {
+  for (const steps of [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 7]]) {
+    const ticks: number[] = []
+    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++)
+      for (const step of steps) ticks.push(Number((step * 10 ** power).toPrecision(3)))
+    if (inside(ticks).length >= 4) return ticks
+  }
+  return axis([low, high], 5).ticks
 }
 
 const n = (value: number) => String(Math.round(value * 10) / 10)

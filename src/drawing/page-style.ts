@@ -22,7 +22,10 @@ p { margin: 0 0 12px; max-width: 70ch; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; }
 .tile b { display: block; font-size: 1.55rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: 0.9rem; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; background:
+  linear-gradient(to left, var(--paper) 40%, transparent) right / 44px 100% no-repeat local,
+  linear-gradient(to left, color-mix(in srgb, var(--ink) 26%, transparent), transparent) right / 16px 100% no-repeat scroll; }
+thead th { white-space: normal; vertical-align: bottom; overflow-wrap: normal; }
 .scroll :is(th, td):first-child { position: sticky; left: 0; background: var(--paper); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { padding: 7px 10px; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
@@ -83,7 +86,7 @@ details { margin-top: 10px; } summary { cursor: pointer; color: var(--soft); }
   h2 { margin-top: 24px; } .note { font-size: 8.5pt; }
   .tiles { grid-template-columns: repeat(4, 1fr); } .tile { padding: 8px 10px; } .tile b { font-size: 12pt; } .tile span { font-size: 8pt; }
   .charts { grid-template-columns: 1fr 1fr; } .charts.single { max-width: 60%; grid-template-columns: 1fr; } .chart, .tile, tr, figure { break-inside: avoid; }
-  .scroll { overflow: visible; } .scroll table, .facts { font-size: 8pt; } th, td { padding: 2.5px 5px; } th { font-size: inherit; }
+  .scroll { overflow: visible; background: none; } .scroll table, .facts { font-size: 8pt; } th, td { padding: 2.5px 5px; } th { font-size: inherit; }
   .scroll th, .scroll td { white-space: normal; overflow-wrap: normal; hyphens: auto; } small { font-size: 6.5pt; } table.scores small { white-space: nowrap; }
   .pictures { grid-template-columns: repeat(4, 1fr); gap: 6px; } .pictures figcaption { font-size: 7.5pt; } .pictures.wide { grid-template-columns: 1fr; }
   pre { font-size: 7.5pt; } details:not([open]) { display: none; } .legend i { print-color-adjust: exact; } }

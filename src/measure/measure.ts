@@ -88,7 +88,7 @@ export async function measureSources(sources: readonly Source[], options: Measur
 function stretched({ size, masks, gray }: Masks, stretch: Stretch): Pick<Masks, 'size' | 'masks' | 'gray'> {
   return {
     size: { width: size.width, height: stretchedHeight(size.height, stretch) },
-    masks: masks.map(({ id, runs }) => ({ id, runs: stretchRuns(runs, size, stretch) })),
+    masks: masks.map(({ runs, ...mask }) => ({ ...mask, runs: stretchRuns(runs, size, stretch) })),
     gray: gray && stretchImage(gray, stretch),
   }
 }

@@ -23,6 +23,8 @@ export interface Particle extends ShapeMeasures {
   agglomerate: { id: number; size: number }
   /** Mean of the image's original values over all channels; null without an image, or if a value is not finite. */
   meanGray: number | null
+  /** The model's stability score of the mask; null for a mask that no model made. */
+  stability: number | null
 }
 
 export interface MeasuredMasks {
@@ -62,6 +64,7 @@ export function measureMasks(size: Size, masks: readonly LabelledMask[], gray: I
       touching: touching[i],
       agglomerate: agglomerates[i],
       meanGray: gray && meanOf(gray, masks[i].runs),
+      stability: masks[i].stability ?? null,
     }
   })
   return { particles, covered: map.covered, shared: map.shared, withoutGaps }

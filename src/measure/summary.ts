@@ -1,5 +1,7 @@
 /** @file Summary of a run: particles with their weights in one unit, and size distributions per image, per group and overall. */
+import { UserError } from '../host/errors'
 import { regionSize } from '../../engine/image/box'
+import { describe, type Weighted } from '../statistics/weighted'
 import type { MeasuredImage } from './measure'
 import { type Needed, neededParticles } from './needed'
 import type { Particle } from './particles'
@@ -10,9 +12,12 @@ import {
   distribution,
   type DistributionOptions,
   type SizedParticle,
+  type Weighting,
 } from './statistics/distribution'
 import { compareGroups, type GroupDifference } from './statistics/compare-groups'
 import { type EdgeRule, edgeWeight } from './statistics/edges'
+import { type ImageMedians, imageMedians, type Modality, modality } from './statistics/modality'
+import { type ModelError, modelError } from './statistics/model-error'
 import {
   type MedianUncertainty,
   medianUncertainty,
@@ -46,8 +51,10 @@ export interface SummaryOptions extends Omit<DistributionOptions, 'curves' | 'ed
   minPixels: number
   /** Wanted relative error of the statistics, such as 0.05; says how many particles are needed. */
   error: number
-  /** What may be wrong with all sizes. */
-  errors: SystematicErrors
+  /** What may be wrong with all sizes; the model's error is null if it is to be found from its masks. */
+  errors: Omit<SystematicErrors, 'model'> & { model: number | null }
+  /** The group that the others are compared with; each pair is compared without it. */
+  reference?: string
   /** Whether the image is a section, so that diameters of spheres are unfolded. */
   sections: boolean
 }
@@ -75,6 +82,10 @@ export interface Scope {
   shapes: ShapeDistribution[]
   /** How many particles the statistics need; empty for a scope of one image among several. */
   needed: Needed[]
+  /** Modes and the stability of D50; null for a scope of one image among several, or too few particles. */
+  modality: Record<Weighting, Modality | null>
+  /** How the medians of its images differ, by number; null for fewer than two images with particles. */
+  imageMedians: ImageMedians | null
 }
 
 export interface Summary {
@@ -83,6 +94,8 @@ export interface Summary {
   scopes: Scope[]
   /** The uncertainty of the median of all images, by number and by volume. */
   uncertainty: MedianUncertainty[]
+  /** The model's part in that uncertainty. */
+  modelError: ModelError
   /** Each pair of groups compared; empty without groups. */
   differences: GroupDifference[]
   /** Spheres from sections, of all images; null unless images are sections. */
@@ -112,13 +125,23 @@ export function summariseSizes(measured: readonly MeasuredImage[], grouped: bool
     scopeOf(level, name, of, { ...options, scale, edges, curves: level !== 'image' })
   const groups = new Map<string, WeighedImage[]>()
   for (const one of images) groups.set(one.image.group, [...(groups.get(one.image.group) ?? []), one])
+  if (options.reference !== undefined && !groups.has(options.reference))
+    throw new UserError(
+      `there is no group ${options.reference}, only ${[...groups.keys()].slice(0, 10).join(', ')}${groups.size > 10 ? ', …' : ''}`,
+    )
   const whole = scope('all', images.length > 1 ? 'all images' : (images[0]?.image.name ?? 'no image'), images)
+  const model = modelError(
+    options.errors.model,
+    images.flatMap(({ particles }) => particles.flatMap((one) => (one.number > 0 ? [one.particle.stability] : []))),
+  )
   return {
     unit,
     images,
     scale,
+    modelError: model,
     uncertainty: medianUncertainty(uncertainParticles(images, options.diameter), {
       ...options.errors,
+      model: model.value,
       unit: whole.distribution.resampled,
       images: images.length,
       draws: Math.min(options.resamples, MAX_DRAWS),
@@ -128,7 +151,7 @@ export function summariseSizes(measured: readonly MeasuredImage[], grouped: bool
     differences: grouped
       ? compareGroups(
           [...groups].map(([name, of]) => ({ name, images: of.map((one) => sized([one], options.diameter)) })),
-          { times: options.resamples, level: options.level, seed: options.seed },
+          { times: options.resamples, level: options.level, seed: options.seed, reference: options.reference },
         )
       : [],
     unfolded: options.sections
@@ -167,6 +190,19 @@ const sized = (images: readonly WeighedImage[], diameter: Diameter): SizedPartic
     })),
   )
 
+/** Ascending sizes with their weights. */
+function weightedSizes(particles: readonly SizedParticle[], weighting: Weighting): Weighted {
+  const ascending = particles.filter((one) => one.number > 0).sort((a, b) => a.size - b.size)
+  return {
+    values: Float64Array.from(ascending, ({ size }) => size),
+    weights: Float64Array.from(ascending, (one) => one[weighting]),
+  }
+}
+
+/** The median size by number of each image with particles that count. */
+const mediansOf = (images: readonly WeighedImage[], diameter: Diameter): number[] =>
+  images.flatMap((one) => describe(weightedSizes(sized([one], diameter), 'number'))?.figures.d50 ?? [])
+
 const uncertainParticles = (images: readonly WeighedImage[], diameter: Diameter): UncertainParticle[] =>
   images.flatMap(({ particles, scale }, image) =>
     particles.flatMap(({ particle, number }) =>
@@ -194,8 +230,10 @@ function scopeOf(
     area: width * height * scale ** 2,
     covered: covered * scale ** 2,
   }))
-  const of = distribution(sized(images, options.diameter), areas, options)
+  const particlesOf = sized(images, options.diameter)
+  const of = distribution(particlesOf, areas, options)
   const whole = level !== 'image'
+  const modes = (weighting: Weighting) => (whole ? modality(weightedSizes(particlesOf, weighting)) : null)
   return {
     level,
     name,
@@ -207,5 +245,7 @@ function scopeOf(
     distribution: of,
     shapes: whole ? shapeDistributions(particles) : [],
     needed: whole ? neededParticles(of, options) : [],
+    modality: { number: modes('number'), volume: modes('volume') },
+    imageMedians: whole ? imageMedians(mediansOf(images, options.diameter)) : null,
   }
 }

@@ -3,8 +3,12 @@ import { escape } from '../../text/escape'
 
 export const table = (header: readonly string[], rows: readonly (readonly string[])[]): string =>
   `<div class="scroll"><table><thead><tr>${header.map((text) => `<th>${escape(text)}</th>`).join('')}</tr></thead><tbody>${rows
-    .map((row) => `<tr>${row.map((text) => `<td>${escape(text)}</td>`).join('')}</tr>`)
+    .map((row) => `<tr>${row.map((text) => `<td>${cell(text)}</td>`).join('')}</tr>`)
     .join('')}</tbody></table></div>`
+
+/** A value with its interval below it, `12.3 (11.8 to 12.9)`, takes half the width. */
+const cell = (text: string): string =>
+  escape(text).replace(/^(\S+(?: %)?) (\([^()]+ to [^()]+\))$/, '$1<small class="range">$2</small>')
 
 /** A list under a heading; nothing without lines. */
 export const list = (title: string, lines: readonly string[]): string =>

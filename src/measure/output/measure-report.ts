@@ -9,6 +9,7 @@ import type { Scope, Summary, SummaryOptions } from '../summary'
 import type { ReferenceCurve } from '../sources/reference-curve'
 import { axisName, diameterNames, figureHtml, type MeasureFigure } from './histograms'
 import { list, table } from './html-table'
+import { modalitySentences } from './modality-text'
 import { imagesSection, imagesStyle } from './images-section'
 import { shapesSection } from './shapes-section'
 import {
@@ -51,13 +52,14 @@ export function renderMeasureReport(report: MeasureReport): string {
   return page({
     title: 'Particle sizes',
     about: `${count(all.particles, 'particle')} on ${count(all.images, 'image')}. ${unitNote}`,
-    css: `${histogramStyle}${imagesStyle}.charts + .scroll { margin-top: 20px; }`,
+    css: `${histogramStyle}${imagesStyle}.charts + .scroll { margin-top: 20px; } td small.range { display: block; margin: 0; } td { vertical-align: top; }`,
     body: `${tiles(all, unit.shown)}
-${neededSection(all, options)}
+${answers(all, unit.shown)}
 <h2>Distributions of the ${escape(diameterNames[options.diameter])}</h2>
 <div class="charts">${figures.map(figureHtml).join('\n')}</div>
 ${sizeTable(together, unit.shown)}
 <p class="note">${escape(intervalNote(all.distribution, options))}</p>
+${neededSection(all, options)}
 ${comparedSection(reference, all, summary)}
 ${differencesSection(summary, options.level)}
 ${imagesSection(summary, options.diameter)}
@@ -100,6 +102,12 @@ function tiles({ particles, needed, distribution }: Scope, unit: string): string
     }),
     tile(percentText(coverage.value), 'of the images covered'),
   ].join('')}</div>`
+}
+
+/** What the tiles do not say and a reader must not miss. */
+const answers = (all: Scope, unit: string): string => {
+  const sentences = modalitySentences(all, unit)
+  return sentences.length ? `<p class="answers">${escape(sentences.join(' '))}</p>` : ''
 }
 
 function sizeTable(scopes: readonly Scope[], unit: string): string {

@@ -65,6 +65,7 @@ function columns({ unit }: Summary): Column[] {
     ['agglomerate', ({ particle }) => particle.agglomerate.id],
     ['agglomerate_size', ({ particle }) => particle.agglomerate.size],
     ['mean_gray', ({ particle }) => particle.meanGray],
+    ['stability', ({ particle }) => particle.stability],
   ]
 }
 

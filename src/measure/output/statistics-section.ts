@@ -1,4 +1,6 @@
 /** @file Sections of the report: particles needed, mean diameters and percentiles, the log-normal fit, uncertainty, groups, sections. */
+import { count } from '../../text/count'
+import type { ModelError } from '../statistics/model-error'
 import { referencePercentile, type ReferenceCurve } from '../sources/reference-curve'
 import type { Estimate } from '../statistics/distribution'
 import type { LogNormalFit } from '../statistics/log-normal'
@@ -96,7 +98,10 @@ ${note(
 const pText = (p: number): string => (p < 0.001 ? 'below 0.001' : short(p))
 
 /** The uncertainty of D50 from all its sources. */
-export function uncertaintySection({ uncertainty, unit }: Summary, { errors, level }: SummaryOptions): string {
+export function uncertaintySection(
+  { uncertainty, unit, modelError }: Summary,
+  { errors, level }: SummaryOptions,
+): string {
   if (!uncertainty.length) return ''
   const rows = uncertainty.map(({ weighting, value, total, sources }) => [
     `D50 by ${weighting}, ${unit.shown}`,
@@ -108,26 +113,43 @@ export function uncertaintySection({ uncertainty, unit }: Summary, { errors, lev
   return `<h2>Uncertainty of D50</h2>
 ${table(['', `With all sources, ${times100(level)} %`, 'Sampling', 'Pixel size', 'Outlines', 'Model'], rows)}
 ${note(
-  `Standard deviations, and in brackets each source’s share of the variance, by Monte Carlo. Assumed: pixel size ± ${times100(errors.pixelSize)} % (--pixel-size-error), all outlines ± ${short(errors.border)} pixels (--border-error), model ± ${times100(errors.model)} % (--model-error${
-    errors.model
-      ? ''
-      : '; 0 leaves it out: take the error of D50 that wgsam eval --prompt auto finds on labelled images'
-  }). Errors of pixel size, outlines and model are common to all particles: more particles do not reduce them.`,
+  `Standard deviations, and in brackets each source’s share of the variance, by Monte Carlo. Assumed: pixel size ± ${times100(errors.pixelSize)} % (--pixel-size-error), all outlines ± ${short(errors.border)} pixels (--border-error), ${modelText(modelError)}. Errors of pixel size, outlines and model are common to all particles: more particles do not reduce them.`,
 )}`
 }
 
+const modelText = ({ value, from, particles }: ModelError): string =>
+  from === 'given'
+    ? `model ± ${times100(value)} % (--model-error)`
+    : from === 'thresholds'
+      ? `model ± ${times100(value)} %, by how much ${count(particles, 'mask')} of the model change with the threshold (what they miss or invent is not in it: wgsam eval --prompt auto finds that on labelled images, for --model-error)`
+      : 'model not included, since these masks have no stability score (--model-error: the error of D50 that wgsam eval --prompt auto finds on labelled images)'
+
+/** More comparisons than these are not listed, unless they show a difference. */
+const MAX_COMPARISONS = 15
+const SIGNIFICANT = 0.05
+
 export function differencesSection({ differences }: Summary, level: number): string {
   if (!differences.length) return ''
-  const rows = differences.map(({ first, second, ratio, interval, pValue, largestDifference }) => [
+  const found = differences.filter(({ adjusted }) => adjusted !== null && adjusted < SIGNIFICANT)
+  // of many comparisons only those that say something
+  const shown = differences.length <= MAX_COMPARISONS ? differences : found.slice(0, MAX_COMPARISONS)
+  const rows = shown.map(({ first, second, ratio, interval, pValue, adjusted, largestDifference }) => [
     `${second} to ${first}`,
     withInterval({ value: ratio, ...(interval ?? {}) }),
     pValue === null ? 'too few images' : pText(pValue),
+    adjusted === null ? '–' : pText(adjusted),
     percentText(largestDifference),
   ])
+  const tested = differences.filter(({ pValue }) => pValue !== null).length
+  const sentence = !tested
+    ? `No comparison of ${count(differences.length, 'pair')} has enough images for a test.`
+    : `${found.length} of ${count(tested, 'tested comparison')} ${found.length === 1 ? 'shows' : 'show'} a difference at a false discovery rate of 5 %.`
+  const rest = differences.length - shown.length
   return `<h2>Groups compared</h2>
-${table(['', 'Ratio of D50 by number', 'p', 'Largest difference of the cumulative curves'], rows)}
+<p>${sentence}${rest ? ` ${count(rest, 'comparison is', 'comparisons are')} not shown here; groups.csv has all.` : ''}</p>
+${rows.length ? table(['', 'Ratio of D50 by number', 'p', 'p, adjusted', 'Largest difference of the cumulative curves'], rows) : ''}
 ${note(
-  `In brackets: ${times100(level)} % interval by resampling the images of each group (three images at least). p: how often images exchanged at random between the two groups differ as much. Images are the units, not particles: a thousand particles of one image are one sample.`,
+  `In brackets: ${times100(level)} % interval by resampling the images of each group (three images at least). p: how often images exchanged at random between the two groups differ as much; adjusted: for the number of comparisons (Benjamini and Hochberg), so that 5 % of the differences below 0.05 are expected to be false. --reference GROUP compares with one group only. Images are the units, not particles: a thousand particles of one image are one sample.`,
 )}`
 }
 

@@ -98,9 +98,22 @@ export function shapesCsv({ scopes }: Summary): string {
   return [header, ...rows].map(csvLine).join('')
 }
 
+/** The text of groups.csv: a row for each pair of groups compared. */
+export function groupsCsv({ differences }: Summary): string {
+  const header = [
+    ...['group', 'compared_with', 'd50_ratio', 'd50_ratio_low', 'd50_ratio_high'],
+    ...['p', 'p_adjusted', 'largest_difference'],
+  ]
+  const rows = differences.map(({ first, second, ratio, interval, pValue, adjusted, largestDifference }) => [
+    ...[second, first, ratio, interval?.low ?? null, interval?.high ?? null],
+    ...[pValue, adjusted, largestDifference],
+  ])
+  return [header, ...rows].map(csvLine).join('')
+}
+
 /** The content of summary.json: the same with the curves, the options, the command and the inputs (relative to the folder of the results). */
 export function summaryJson(
-  { unit, images, scopes, scale, uncertainty, differences, unfolded }: Summary,
+  { unit, images, scopes, scale, uncertainty, modelError, differences, unfolded }: Summary,
   { unmeasured, stopped }: Measured,
   options: object,
   command: string,
@@ -113,6 +126,7 @@ export function summaryJson(
     options,
     scale,
     uncertainty,
+    modelError,
     differences,
     unfolded,
     images: images.map(({ image: { particles, covered, shared, picture, ...image } }) => ({

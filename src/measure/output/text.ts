@@ -5,6 +5,7 @@ import type { Measured } from '../measure'
 import type { Estimate } from '../statistics/distribution'
 import type { Diameter, Summary, SummaryOptions } from '../summary'
 import { diameterNames } from './histograms'
+import { modalitySentences } from './modality-text'
 
 /** The largest number of images that are listed individually. */
 const MAX_ROWS = 20
@@ -59,6 +60,7 @@ export function remarkLines(
       `too few particles for ± ${short(100 * error)} % at ${short(100 * level)} %: ` +
         `${distribution.counted.toLocaleString('en-GB')} are counted, needed are ${few.join(', ')}`,
     )
+  lines.push(...modalitySentences(scopes[scopes.length - 1], unit.shown))
   if (leftOut.edge)
     lines.push(`left out: ${leftOut.edge} of ${count(particles, 'particle')}, which touch the edge (--edges ${rule})`)
   else if (edge)

@@ -13,6 +13,8 @@ export type PixelRuns = Int32Array
 export interface LabelledMask {
   id: number
   runs: PixelRuns
+  /** The model's stability score, 0 to 1; absent or null for a mask that no model made, or that a person changed. */
+  stability?: number | null
 }
 
 /** The runs of every label, by label; 0 is the background. Labels are whole numbers from 0 to MAX_LABEL. */

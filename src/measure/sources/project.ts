@@ -40,7 +40,10 @@ async function readProjectImage(
   const image = await readImage(found.path!)
   return {
     size: document.size,
-    masks: document.masks.map(({ id, segmentation }) => ({ id, runs: runsOfMask(decodeMask(segmentation)) })),
+    masks: document.masks.map(({ id, segmentation, stability }) => ({
+      ...{ id, stability },
+      runs: runsOfMask(decodeMask(segmentation)),
+    })),
     gray: image,
     pixelSize: info.pixelSize,
     from: log ? `review, ${document.state}` : 'proposals',

@@ -16,6 +16,11 @@ export interface GroupDifference {
    * at random. null with so few images that no result could be below 5 %.
    */
   pValue: number | null
+  /**
+   * The p-value for this many comparisons: the expected share of false results among all that are as significant (false
+   * discovery rate, Benjamini and Hochberg 1995); null without a p-value.
+   */
+  adjusted: number | null
   /** Largest difference of the two cumulative distributions by number (Kolmogorov and Smirnov's distance). */
   largestDifference: number
 }
@@ -28,14 +33,19 @@ interface Group {
 
 const FEWEST_IMAGES = 3
 
-/** Compares each pair of groups. @param times random samples @returns nothing for groups without particles */
+/**
+ * Compares each pair of groups, or each group with the group `reference`.
+ * @param times random samples
+ * @returns nothing for groups without particles
+ */
 export function compareGroups(
   groups: readonly Group[],
-  { times, level, seed }: { times: number; level: number; seed: number },
+  { times, level, seed, reference }: { times: number; level: number; seed: number; reference?: string },
 ): GroupDifference[] {
   const result: GroupDifference[] = []
-  groups.forEach((first, i) =>
-    groups.slice(i + 1).forEach((second) => {
+  const firsts = reference === undefined ? groups : groups.filter(({ name }) => name === reference)
+  firsts.forEach((first, i) =>
+    (reference === undefined ? groups.slice(i + 1) : groups.filter((one) => one !== first)).forEach((second) => {
       const ratio = logRatio(first.images, second.images)
       if (!Number.isFinite(ratio)) return
       result.push({
@@ -44,10 +54,25 @@ export function compareGroups(
         ratio: Math.exp(ratio),
         interval: ratioInterval(first, second, { times, level, seed }),
         pValue: permutationTest(first, second, Math.abs(ratio), { times, seed }),
+        adjusted: null,
         largestDifference: largestDifference(first.images.flat(), second.images.flat()),
       })
     }),
   )
+  return adjust(result)
+}
+
+/** p-values adjusted by the step-up procedure of Benjamini and Hochberg. */
+function adjust(differences: readonly GroupDifference[]): GroupDifference[] {
+  const order = [...differences.keys()]
+    .filter((i) => differences[i].pValue !== null)
+    .sort((a, b) => differences[b].pValue! - differences[a].pValue!)
+  const result = differences.map((one) => ({ ...one }))
+  let least = 1
+  order.forEach((i, k) => {
+    least = Math.min(least, (differences[i].pValue! * order.length) / (order.length - k))
+    result[i].adjusted = least
+  })
   return result
 }
 

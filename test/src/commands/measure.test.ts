@@ -142,6 +142,14 @@ test('a project: proposals, then edited masks, then accepted ones only', async (
   }
   assert.equal((await measured()).from, ['proposals', 'proposals'])
   assert.equal(ids(), ['one 1 100', 'one 2 36', 'two 1 100', 'two 2 36'])
+  // the model's part in the uncertainty, from its masks at two thresholds: their stability score is 0.95
+  const model = () => JSON.parse(read(out, 'summary.json')).modelError
+  const factor = Math.sqrt(0.95)
+  assert.equal([model().from, model().particles], ['thresholds', 4])
+  nearly(model().value, (1 - factor) / (1 + factor) / Math.sqrt(3))
+  await measured('--model-error', '3')
+  assert.equal([model().from, model().value], ['given', 0.03])
+  await measured()
   const folder = await ReviewFolder.open(dir)
   const act = (base: number, action: Parameters<typeof folder.act>[1]['action']) =>
     folder.act('one', { window: 'w', base, action })
@@ -229,6 +237,7 @@ test('several folders are groups; the parts of a group are pooled', async () => 
   )
   assert.is(rowsOf(out)[0].image, 'first/a')
   assert.ok(existsSync(join(out, 'groups-number.svg')))
+  assert.equal(Object.keys(rowsOf(out, 'groups.csv')[0]).slice(0, 3), ['group', 'compared_with', 'd50_ratio'])
 })
 
 test('a bad file is reported and the rest is measured; different sizes are an error', async () => {
@@ -459,6 +468,8 @@ test('invalid command lines are rejected', async () => {
   await refused(/--pixel-size takes a length/, folder, '--pixel-size', '12')
   await refused(/contradict/, folder, '--pixel-size', '12nm', '--unit', 'px')
   await refused(/--diameter takes/, folder, '--diameter', 'martin')
+  await refused(/there is no group z, only a/, folder, '--group-by', '^.', '--reference', 'z')
+  await refused(/--model-error/, folder, '--model-error', '80')
   await refused(/--level/, folder, '--level', '100')
   await refused(/there is no folder/, folder, '--images', join(folder, 'nowhere'))
   await refused(/not a regular expression/, folder, '--group-by', '(')

@@ -202,6 +202,20 @@ test('groups: a true difference is found, none is not, and two images are too fe
   )
   assert.ok(largestDifference > 0.2)
   assert.is(between('a', 'few').interval, null)
+  // Benjamini and Hochberg: p times the number of tests, divided by the rank, and never above that of a larger p
+  const tested = found.filter((one) => one.pValue !== null).sort((x, y) => x.pValue! - y.pValue!)
+  assert.ok(tested.length >= 3)
+  tested.forEach((one, i) => {
+    const expected = Math.min(...tested.slice(i).map((later, k) => (later.pValue! * tested.length) / (i + k + 1)))
+    near(one.adjusted!, Math.min(1, expected), 1e-12, `${one.first} ${one.second}`)
+    assert.ok(one.adjusted! >= one.pValue!)
+  })
+  const against = compareGroups(groups, { ...options, reference: 'b' })
+  assert.equal(
+    against.map(({ first, second }) => first + second),
+    ['ba', 'bc', 'bfew'],
+  )
+  near(against[0].ratio, 1 / between('a', 'b').ratio, 1e-12)
 })
 
 test.run()
