@@ -5,9 +5,6 @@ export class UserError extends Error {
   override name = 'UserError'
 }
 
-/** The message of anything that was thrown. */
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
-
 const reasons: Record<string, string> = {
   EACCES: 'permission is denied',
   EPERM: 'it is not permitted',
@@ -20,6 +17,18 @@ const reasons: Record<string, string> = {
   EEXIST: 'it exists already',
   ENAMETOOLONG: 'the name is too long',
   EMFILE: 'too many files are open',
+  EIO: 'the disk reports an error of reading or writing',
+  ELOOP: 'it is a link that leads back to itself',
+}
+
+/**
+ * The message of anything that was thrown; an error of the operating system in words.
+ * @param named a path that the rest of the sentence names already, so that it is not repeated
+ */
+export function messageOf(error: unknown, named?: string): string {
+  if (!(error instanceof Error)) return String(error)
+  const { code = '', path } = error as NodeJS.ErrnoException
+  return (path === undefined || path === named ? reasons[code] : systemProblem(error)) ?? error.message
 }
 
 /**
@@ -48,5 +57,5 @@ export function systemProblem(error: unknown): string | null {
 /** "cannot write PATH: REASON" for anything that was thrown when the file was written. */
 export function cannotWrite(path: string, error: unknown): string {
   const { code = '' } = (error ?? {}) as NodeJS.ErrnoException
-  return `cannot write ${path}: ${reasons[code] ?? messageOf(error)}`
+  return `cannot write ${path}: ${reasons[code] ?? messageOf(error, path)}`
 }

@@ -4,6 +4,7 @@
  */
 import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { markAdmitted } from './connection-guard'
 import { messageOf } from './errors'
 
 /** An error that is sent as a response with this status and message. */
@@ -58,6 +59,7 @@ export function admit(request: IncomingMessage, port: number, token: string): { 
   const [, first, ...rest] = path.split('/')
   if (!sameText(first ?? '', token))
     throw new HttpError(404, 'not found: the address that wgsam printed contains a token')
+  markAdmitted(request.socket)
   return { path: rest.length ? `/${rest.join('/')}` : '', query: new URLSearchParams(query) }
 }
 

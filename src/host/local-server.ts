@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { guardConnections } from './connection-guard'
 import { UserError } from './errors'
 import { admit, HttpError, sendJson } from './local-http'
 
@@ -41,9 +42,10 @@ export async function serveLocally(
   answer: (request: LocalRequest) => Promise<void>,
   { port, token = randomBytes(16).toString('hex'), log = () => {} }: LocalServerOptions,
 ): Promise<LocalServer> {
-  const server = createServer({ requestTimeout: 120_000 }, (request, response) => {
+  const server = createServer({ requestTimeout: 120_000, connectionsCheckingInterval: 2_000 }, (request, response) => {
     receive(answer, request, response, token).catch((error) => fail(response, error, log))
   })
+  guardConnections(server)
   const at = await listen(server, port ?? 0)
   return {
     url: `http://127.0.0.1:${at}/${token}/`,

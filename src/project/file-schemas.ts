@@ -102,12 +102,3 @@ export const candidateFileSchema = v.object({
   overlaps: v.array(v.tuple([count, count, count])),
 })
 export type CandidateFile = v.InferOutput<typeof candidateFileSchema>
-
-/** The value, checked. @throws Error naming the field that does not match the schema */
-export function parseAs<T>(schema: v.GenericSchema<unknown, T>, value: unknown): T {
-  const result = v.safeParse(schema, value)
-  if (result.success) return result.output
-  const [issue] = result.issues
-  const path = v.getDotPath(issue)
-  throw new Error(path ? `${path}: ${issue.message}` : issue.message)
-}

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import sharp from 'sharp'
 import { readImage } from '../images/read-image'
 import { grayOfRgb, toRGB8 } from '../images/rgb8'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { Lru } from './lru'
 
 export interface EncodedPng {
@@ -21,7 +21,7 @@ export class PngCache {
   /** @throws UserError if the file cannot be read */
   async get(path: string): Promise<EncodedPng> {
     const { mtimeMs, size } = await stat(path).catch((error: Error) => {
-      throw new UserError(`cannot read the image ${path}: ${error.message}`)
+      throw new UserError(`cannot read the image ${path}: ${messageOf(error, path)}`)
     })
     const etag = `"${mtimeMs.toString(36)}-${size.toString(36)}"`
     const key = `${etag}${path}`

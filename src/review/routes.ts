@@ -10,9 +10,10 @@ import { exportAcceptedImages } from './export-dataset'
 import { nextTraining } from './next-training'
 import type { ReviewFolder } from '../project/review/review-folder'
 import { headers, HttpError } from '../host/local-http'
+import { pathInside } from '../host/inside-folder'
 import { PngCache } from './image-png'
 import type { ConflictReply, EncodeReply, ExportReply, ImageSummary, ServerInfo } from './protocol'
-import { parseAs } from '../project/file-schemas'
+import { checkValue } from '../text/check-value'
 import { actionRequestSchema, encodeRequestSchema, promptRequestSchema } from './request-schemas'
 import type { PromptSession } from './prompt-session'
 import { messageOf } from '../host/errors'
@@ -30,7 +31,7 @@ export interface Served {
 /** A request body, checked. @throws HttpError 400 if it does not match the schema */
 function posted<T>(schema: GenericSchema<unknown, T>, value: unknown): T {
   try {
-    return parseAs(schema, value)
+    return checkValue(schema, value)
   } catch (error) {
     throw new HttpError(400, messageOf(error))
   }
@@ -48,6 +49,11 @@ export class Routes {
 
   known(name: string): void {
     if (!this.folder.has(name)) throw new HttpError(404, `there is no image named ${JSON.stringify(name)}`)
+  }
+
+  /** The path of an image's file. @throws UserError if it cannot be reviewed, or has become a link out of the folder */
+  private imageFile(name: string): Promise<string> {
+    return pathInside(this.folder.dir, this.folder.imagePath(name))
   }
 
   asset(path: string, response: ServerResponse): void {
@@ -85,7 +91,7 @@ export class Routes {
   }
 
   async pixels(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { png, etag } = await this.pictures.get(this.folder.imagePath(name))
+    const { png, etag } = await this.pictures.get(await this.imageFile(name))
     const all = { ...headers, 'Content-Type': 'image/png', 'Cache-Control': 'no-cache', ETag: etag }
     if (request.headers['if-none-match'] === etag) response.writeHead(304, all).end()
     else response.writeHead(200, all).end(png)
@@ -106,7 +112,7 @@ export class Routes {
   private async candidates(name: string): Promise<string> {
     this.folder.imagePath(name)
     try {
-      return await readFile(projectFile.candidates(this.folder.dir, name), 'utf8')
+      return await readFile(await pathInside(this.folder.dir, projectFile.candidates(this.folder.dir, name)), 'utf8')
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT')
         throw new HttpError(404, 'this image has no candidates to filter: `wgsam generate` writes them')
@@ -132,14 +138,14 @@ export class Routes {
     const { session, folder } = this.served
     if (!session)
       throw new HttpError(503, 'this server has no model: start it without --no-model to add masks by points and boxes')
-    const image = { name, path: folder.imagePath(name) }
+    const image = { name, path: await this.imageFile(name) }
     if (part === 'prompt') {
       return session.prompt(image, folder.info(name), posted(promptRequestSchema, body))
     }
     const { next } = posted(encodeRequestSchema, body)
     const ms = await session.encode(image)
     if (next !== undefined && next !== name && folder.has(next))
-      session.encodeAhead({ name: next, path: folder.imagePath(next) })
+      session.encodeAhead({ name: next, path: await this.imageFile(next) })
     return { encoded: true, ms } satisfies EncodeReply
   }
 }

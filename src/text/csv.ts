@@ -5,24 +5,32 @@ export type CsvValue = string | number | boolean | null
 /** A text in quotation marks, with those inside it doubled. */
 export const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`
 
-const quotedIfNeeded = (text: string): string => (/[",\r\n]|^\s|\s$/.test(text) ? quoted(text) : text)
+/** Texts that a spreadsheet would run as a formula, after any number of the apostrophes that prevent it. */
+const FORMULA = /^'*(?:\s*[=+\-@]|[\t\r\n])/
+
+/** A text as every CSV file of this program has it: a spreadsheet does not run it, and parseCsv reads it back unchanged. */
+function safeText(text: string): string {
+  const safe = FORMULA.test(text) ? `'${text}` : text
+  return /[",\r\n]|^\s|\s$/.test(safe) ? quoted(safe) : safe
+}
+
+/** Removes the apostrophe of safeText. */
+const unsafeText = (text: string): string => (text.startsWith("'") && FORMULA.test(text) ? text.slice(1) : text)
 
 /** At most seven significant digits, more than any measurement has. Unknown values (null, NaN) are empty. */
 function valueText(value: CsvValue): string {
   if (value === null) return ''
   if (typeof value === 'boolean') return value ? '1' : '0'
   if (typeof value === 'number') return Number.isFinite(value) ? String(Number(value.toPrecision(7))) : ''
-  // a leading apostrophe keeps a spreadsheet from running the text as a formula
-  const safe = /^[\s]*[=+\-@]/.test(value) || /^[\t\r\n]/.test(value) ? `'${value}` : value
-  return quotedIfNeeded(safe)
+  return safeText(value)
 }
 
-/** A line for spreadsheets and other programs: decimal points, and no text that a spreadsheet would run as a formula. */
+/** A line for spreadsheets and other programs: decimal points, seven digits. */
 export const csvLine = (values: readonly CsvValue[]): string => values.map(valueText).join(',') + '\n'
 
 /** A line that parseCsv reads back exactly: numbers with all digits, texts unchanged. */
 export const exactCsvLine = (values: readonly (string | number)[]): string =>
-  values.map((value) => quotedIfNeeded(String(value))).join(',') + '\n'
+  values.map((value) => (typeof value === 'number' ? String(value) : safeText(value))).join(',') + '\n'
 
 /** Separators of columns: spreadsheets write semicolons where the comma is the decimal sign. */
 const separators = [',', ';', '\t']
@@ -45,7 +53,7 @@ export function parseCsv(text: string): Record<string, string>[] {
     const at = cell.lastIndex
     const match = cell.exec(body)
     if (!match) throw new Error(`the quotes of line ${body.slice(0, at).split('\n').length} do not match`)
-    rows[rows.length - 1].push(match[1]?.replaceAll('""', '"') ?? match[2].trim())
+    rows[rows.length - 1].push(unsafeText(match[1]?.replaceAll('""', '"') ?? match[2].trim()))
     if (match[3] !== separator) rows.push([])
   }
   const [header = [], ...lines] = rows.filter((row) => row.some((value) => value !== ''))

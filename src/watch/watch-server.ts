@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { guardConnections } from '../host/connection-guard'
 import { admit, headers, HttpError } from '../host/local-http'
 import { LivePage } from './live-page'
 import { answerLive } from './live-routes'
@@ -40,12 +41,12 @@ export class WatchServer {
   static async open(options: WatchOptions): Promise<WatchServer | null> {
     const { token = randomBytes(16).toString('hex'), log } = options
     try {
-      const server = createServer({ requestTimeout: 30_000 })
+      const server = createServer({ requestTimeout: 30_000, connectionsCheckingInterval: 2_000 })
       const watch = new WatchServer(server, { ...options, token })
       server.on('request', (request, response) => {
         watch.answer(request, response).catch((error: unknown) => watch.fail(response, error))
       })
-      server.maxConnections = 32
+      guardConnections(server)
       await listen(server, options.port ?? 0, log)
       server.on('error', (error) => watch.warn(error))
       // the server must not keep the process alive when the run has ended

@@ -8,7 +8,7 @@ import { dirname } from 'node:path'
 import { cannotWrite, messageOf, UserError } from '../../host/errors'
 import { makeFolder, writeFileAtomic } from '../../host/files'
 import type { LogEntry, LogHeader } from './review-records'
-import { parseAs } from '../file-schemas'
+import { checkValue } from '../../text/check-value'
 import { entrySchema, headerSchema } from './log-schema'
 
 /** Writing to the log failed; a later attempt may succeed. */
@@ -32,7 +32,7 @@ export async function readLog(path: string): Promise<LogContent | null> {
     data = await readFile(path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new UserError(`cannot read ${path}: ${messageOf(error)}`)
+    throw new UserError(`cannot read ${path}: ${messageOf(error, path)}`)
   }
   let header: LogHeader | null = null
   const entries: LogEntry[] = []
@@ -43,8 +43,8 @@ export async function readLog(path: string): Promise<LogContent | null> {
     const text = data.toString('utf8', start, end < 0 ? data.length : end)
     try {
       const value: unknown = JSON.parse(text)
-      if (line === 1) header = parseAs(headerSchema, value)
-      else entries.push(parseAs(entrySchema, value))
+      if (line === 1) header = checkValue(headerSchema, value)
+      else entries.push(checkValue(entrySchema, value))
     } catch (error) {
       if (end < 0) break
       throw new UserError(`${path}, line ${line}, is damaged: ${messageOf(error)}`)

@@ -1,13 +1,14 @@
 /** @file Lists the images to review: those of a project, or of any folder of images. */
 import { existsSync } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
-import { extname, join, sep } from 'node:path'
+import { extname, join } from 'node:path'
 import sharp from 'sharp'
 import type { Size } from '../../../engine/image/size'
 import { stemOf } from '../../dataset/file-stems'
 import { imageExtensions } from '../../images/sniff-image'
 import { readImage } from '../../images/read-image'
 import { UserError } from '../../host/errors'
+import { staysInside } from '../../host/inside-folder'
 import { projectFile } from '../project'
 
 export interface ListedImage {
@@ -51,26 +52,24 @@ export async function findImages(dir: string): Promise<ListedImage[]> {
     else if (candidates.length > 1)
       found.push({ name, path: null, problem: `several images have this name: ${candidates.join(' and ')}` })
     else {
-      const path = join(folder, file)
-      const own = [
-        path,
-        projectFile.proposals(dir, name),
-        projectFile.candidates(dir, name),
-        projectFile.log(dir, name),
-      ]
-      const leading = await leadsOut(root, own)
-      found.push({ name, path, problem: leading && `${leading} is a link that leads out of ${dir}` })
+      const image = { name, path: join(folder, file) }
+      found.push({ ...image, problem: await linkOut(dir, image) })
     }
   }
   const order = new Intl.Collator('en', { numeric: true })
   return found.sort((a, b) => order.compare(a.name, b.name) || (a.name < b.name ? -1 : 1))
 }
 
+/** Why an image's files must not be opened: one of them is a link out of the folder. Null if none is. */
+export async function linkOut(dir: string, { name, path }: Pick<ListedImage, 'name' | 'path'>): Promise<string | null> {
+  const files = [projectFile.proposals(dir, name), projectFile.candidates(dir, name), projectFile.log(dir, name)]
+  const leading = await leadsOut(await realpath(dir), path === null ? files : [path, ...files])
+  return leading && `${leading} is a link that leads out of ${dir}`
+}
+
+/** The first path that is a link out of the folder with the real path `root`; null if there is none. */
 async function leadsOut(root: string, paths: string[]): Promise<string | null> {
-  for (const path of paths) {
-    const real = await realpath(path).catch(() => null)
-    if (real !== null && !real.startsWith(root.endsWith(sep) ? root : root + sep)) return path
-  }
+  for (const path of paths) if (!(await staysInside(root, path))) return path
   return null
 }
 

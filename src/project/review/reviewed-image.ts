@@ -2,12 +2,13 @@
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { messageOf, UserError } from '../../host/errors'
-import { type ImageInfo, parseAs } from '../file-schemas'
+import { type ImageInfo } from '../file-schemas'
 import { projectFile } from '../project'
 import { ReviewDocument } from './document'
-import { type ListedImage, imageSize } from './image-list'
+import { type ListedImage, imageSize, linkOut } from './image-list'
 import { type LogContent, readLog } from './edit-log'
 import type { LogEntry, LogHeader, ReviewMask } from './review-records'
+import { checkValue } from '../../text/check-value'
 import { reviewedProposalsSchema } from './log-schema'
 
 export interface ReviewedImage {
@@ -30,7 +31,7 @@ async function readBase(
 export async function readProposed(dir: string, name: string): Promise<LogHeader | null> {
   const path = projectFile.proposals(dir, name)
   try {
-    const { image, records } = parseAs(reviewedProposalsSchema, JSON.parse(await readFile(path, 'utf8')))
+    const { image, records } = checkValue(reviewedProposalsSchema, JSON.parse(await readFile(path, 'utf8')))
     const proposals = records.map(
       ({ segmentation, predicted_iou, calibrated_iou, stability_score }, i): ReviewMask => ({
         id: i + 1,
@@ -44,7 +45,7 @@ export async function readProposed(dir: string, name: string): Promise<LogHeader
     return { version: 1, image: { ...image, name }, proposals }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
-    throw new UserError(`cannot use ${path}: ${messageOf(error)}`)
+    throw new UserError(`cannot use ${path}: ${messageOf(error, path)}`)
   }
 }
 
@@ -58,7 +59,9 @@ export async function readReviewed(
   dir: string,
   found: ListedImage,
 ): Promise<ReviewedImage & { log: LogContent | null }> {
-  if (found.problem) throw new UserError(found.problem)
+  // a link may have replaced a file since the folder was listed
+  const problem = found.problem ?? (await linkOut(dir, found))
+  if (problem) throw new UserError(problem)
   const { base, log } = await readBase(dir, found)
   const entries = log?.entries ?? []
   let document: ReviewDocument
@@ -66,7 +69,7 @@ export async function readReviewed(
     document = ReviewDocument.replay({ image: base.image, proposals: base.proposals, entries })
   } catch (error) {
     const path = (log ? projectFile.log : projectFile.proposals)(dir, found.name)
-    throw new UserError(`cannot use ${path}: ${messageOf(error)}`)
+    throw new UserError(`cannot use ${path}: ${messageOf(error, path)}`)
   }
   const size = await imageSize(found.path!)
   if (size.width !== base.image.width || size.height !== base.image.height)

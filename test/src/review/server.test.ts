@@ -2,7 +2,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { connect } from 'node:net'
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { projectFile } from '../../../src/project/project'
@@ -184,6 +185,43 @@ test('no path leads out of the folder or to other files', async () => {
   const page = await ask(url)
   assert.match(page.body.toString(), 'page')
   assert.is((await ask(url.slice(0, -1))).headers.location, new URL(url).pathname)
+})
+
+test('a link that replaces a file later is not followed', async () => {
+  const secret = put(join(outside, 'passwd'), 'root:x:0:0:root')
+  const swapped = async (path: string, part: string, to = secret) => {
+    const before = readFileSync(path)
+    unlinkSync(path)
+    symlinkSync(to, path)
+    const reply = await ask(at('plain', part))
+    unlinkSync(path)
+    writeFileSync(path, before)
+    return reply
+  }
+  for (const [path, part] of [
+    [projectFile.candidates(dir, 'plain'), 'candidates'],
+    [projectFile.image(dir, 'plain'), 'pixels'],
+  ]) {
+    assert.is((await ask(at('plain', part))).status, 200)
+    const { status, json } = await swapped(
+      path,
+      part,
+      part === 'pixels' ? projectFile.image(outside, 'elsewhere') : secret,
+    )
+    assert.is(status, 422)
+    assert.match(json.error, 'is a link that leads out of')
+    assert.not.match(json.error, 'root:x')
+    assert.is((await ask(at('plain', part))).status, 200)
+  }
+})
+
+test('connections that send nothing keep nobody out', async () => {
+  const silent = Array.from({ length: 200 }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  await Promise.all(silent.map((socket) => once(socket, 'connect')))
+  for (let i = 0; i < 5; i++) assert.is((await ask(`${url}api/images`)).status, 200)
+  const open = () => silent.filter((socket) => !socket.destroyed && socket.readyState === 'open').length
+  while (open() > 64) await new Promise((resolve) => setTimeout(resolve, 10))
+  for (const socket of silent) socket.destroy()
 })
 
 test('candidates are served if they exist', async () => {

@@ -1,7 +1,8 @@
 /** @file `wgsam train --watch`: access, what is shown of a run in progress, and that no error of the page ends the run. */
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -45,6 +46,16 @@ test('only requests with the secret address and from this machine are answered',
   assert.is((await ask(url, {}, 'POST')).status, 405)
   await watch.close()
   assert.is(await ask(url).catch(() => 'away'), 'away')
+})
+
+test('connections that send nothing keep nobody out', async () => {
+  const { watch } = await watched(makeRun({ steps: 3 }))
+  const { port } = new URL(watch.url)
+  const silent = Array.from({ length: 100 }, () => connect(Number(port), '127.0.0.1').on('error', () => {}))
+  await Promise.all(silent.map((socket) => once(socket, 'connect')))
+  assert.is((await ask(watch.url)).status, 200)
+  for (const socket of silent) socket.destroy()
+  await watch.close()
 })
 
 test('the report is rendered again if files have changed, and not at every poll', async () => {

@@ -1,0 +1,66 @@
+/** @file Checks values that came out of files by a schema, and says in plain words what is wrong with them. */
+import * as v from 'valibot'
+
+/** A value for a message: short, however large or deeply nested it is. */
+export function shown(value: unknown): string {
+  if (value === undefined) return 'missing'
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60))
+  if (Array.isArray(value)) return isShortList(value) ? JSON.stringify(value) : 'a list'
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}
+
+/** True for a few numbers, such as a shape: these are shown themselves. */
+const isShortList = (list: readonly unknown[]) =>
+  list.length <= 8 && list.every((entry) => typeof entry === 'number' && Number.isFinite(entry))
+
+/** The value, checked and with defaults filled in. @throws Error naming the first field that does not match the schema */
+export function checkValue<T>(schema: v.GenericSchema<unknown, T>, value: unknown): T {
+  const result = v.safeParse(schema, value)
+  if (result.success) return result.output
+  throw new Error(problemOf(result.issues[0]))
+}
+
+/** What is wrong with a value: "records.3.area is "x", not a number". */
+export function problemOf(issue: v.BaseIssue<unknown>): string {
+  const path = v.getDotPath(issue) ?? 'its content'
+  if (issue.type === 'strict_object' && issue.expected === 'never') return `${path} is not known`
+  if (issue.received === 'undefined') return `${path} is missing`
+  const wanted = wantedBy(issue)
+  return wanted
+    ? `${path} is ${shown(issue.input)}, not ${wanted}`
+    : `${path} is ${shown(issue.input)}, which is not allowed`
+}
+
+/** Types as schemas name them, in words. */
+const types: Record<string, string> = {
+  number: 'a number',
+  string: 'a text',
+  boolean: 'true or false',
+  Array: 'a list',
+  Object: 'an object',
+  null: 'null',
+}
+
+/** Steps of a schema that a value must pass after its type was right, in words. */
+const conditions: Record<string, (requirement: unknown) => string> = {
+  integer: () => 'a whole number',
+  finite: () => 'a finite number',
+  min_value: (least) => `a number from ${least}`,
+  max_value: (most) => `a number up to ${most}`,
+  gt_value: (below) => `a number above ${below}`,
+  lt_value: (above) => `a number below ${above}`,
+  min_length: (least) => `of at least ${least} ${least === 1 ? 'entry' : 'entries'}`,
+  max_length: (most) => `of at most ${most} entries`,
+}
+
+/** What was wanted, in words; '' if there are none for it. */
+function wantedBy({ type, kind, expected, message, requirement }: v.BaseIssue<unknown>): string {
+  // the schema's author wrote a message, which says what was wanted
+  if (!/^Invalid [a-z ]+: /.test(message)) return message
+  if (kind === 'validation') return conditions[type]?.(requirement) ?? ''
+  const any = (expected ?? '')
+    .replace(/^\((.*)\)$/, '$1')
+    .split(' | ')
+    .map((name) => types[name] ?? name)
+  return any.length > 1 ? `${any.slice(0, -1).join(', ')} or ${any.at(-1)}` : any[0]
+}
