@@ -1,7 +1,7 @@
 /** @file COCO's run-length encoding, in which masks are stored in files and exchanged with other programs. */
 import type { Box } from '../image/box'
 import type { Size } from '../image/size'
-import { emptyMask, type Mask } from './mask'
+import { emptyMask, type Mask, type Placement } from './mask'
 
 /** A run-length encoded mask: lengths of alternating runs of 0 and 1, down the columns (Fortran order), beginning with 0. */
 export interface Rle {
@@ -126,8 +126,8 @@ export function encodeMask(mask: Mask, size: Size): CompressedRle {
   return { size: [size.height, size.width], counts: compressCounts(maskCounts(mask, size)) }
 }
 
-/** Decodes to a mask that is stored for its bounding box. @throws as eachRun */
-export function decodeMask(rle: Rle): Mask {
+/** Where a mask's bounding box is and how large, without decoding it; null if no pixel is set. @throws as eachRun */
+export function placementOf(rle: Rle): Placement | null {
   const [height] = rle.size
   let [x0, y0, x1, y1] = [Infinity, Infinity, -1, -1]
   eachRun(rle, (start, length) => {
@@ -139,12 +139,18 @@ export function decodeMask(rle: Rle): Mask {
     y0 = Math.min(y0, left < right ? 0 : start % height)
     y1 = Math.max(y1, left < right ? height - 1 : last % height)
   })
-  if (x1 < 0) return emptyMask
-  const mask = { x0, y0, width: x1 - x0 + 1, height: y1 - y0 + 1 }
-  const data = new Uint8Array(mask.width * mask.height)
+  return x1 < 0 ? null : { x0, y0, width: x1 - x0 + 1, height: y1 - y0 + 1 }
+}
+
+/** Decodes to a mask that is stored for its bounding box. @throws as eachRun */
+export function decodeMask(rle: Rle): Mask {
+  const [height] = rle.size
+  const place = placementOf(rle)
+  if (!place) return emptyMask
+  const data = new Uint8Array(place.width * place.height)
   eachRun(rle, (start, length) => {
     for (let i = start; i < start + length; i++)
-      data[((i % height) - y0) * mask.width + Math.floor(i / height) - x0] = 1
+      data[((i % height) - place.y0) * place.width + Math.floor(i / height) - place.x0] = 1
   })
-  return { ...mask, data }
+  return { ...place, data }
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Engine } from '../../engine/device/engine'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { duration } from '../host/progress'
 import { hardwareOf } from '../host/hardware'
@@ -91,8 +91,8 @@ export async function ablate(engine: Engine, options: AblationOptions): Promise<
     } catch (error) {
       engine.check()
       if (!(error instanceof UserError)) throw error
-      outcome.failure = error.message
-      log(`${cell.name} failed: ${error.message}`)
+      outcome.failure = messageOf(error)
+      log(`${cell.name} failed: ${outcome.failure}`)
     }
     ablation.finished = outcome.result !== null || outcome.failure !== null
     await writeResults(engine, options, ablation, measured)

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { LORA_TARGETS, type LoraTarget } from '../../engine/train/lora'
 import { nearest } from '../cli/nearest'
 import { UserError } from '../host/errors'
+import { shown } from '../text/check-value'
 import { type RawConfig, type TrainConfig, checkConfig, mergeConfig } from '../training/config'
 
 const modelParts = ['encoder', 'decoder', 'both'] as const
@@ -57,7 +58,7 @@ export function checkGrid(raw: unknown, from: string): Grid {
       const near = nearest(axis, Object.keys(axesSchema.entries))
       return `${axis} is not an axis${near ? `: did you mean ${near}?` : `; there are ${Object.keys(axesSchema.entries).join(', ')}`}`
     }
-    return `${axis} takes ${issue.message}, not ${JSON.stringify(issue.input)}`
+    return `${axis} takes ${issue.message}, not ${shown(issue.input)}`
   })
   throw new UserError(`${from}:\n${lines.map((line) => `  ${line}`).join('\n')}`)
 }
@@ -97,7 +98,10 @@ export function targetsAt(targets: readonly LoraTarget[], part: ModelPart): Lora
   const encoder = targets.filter((target) => !inDecoder(target))
   const decoder = [...targets.filter(inDecoder), ...encoder.flatMap((target) => COUNTERPARTS[target] ?? [])]
   const moved = { encoder, decoder, both: [...encoder, ...decoder] }[part]
-  if (!moved.length) throw new UserError(`none of the targets ${targets.join(', ')} is in the ${part}`)
+  if (!moved.length)
+    throw new UserError(
+      `where ${part} with targets ${targets.join(', ')}: none of them is in the ${part}, name targets of it or leave out this combination`,
+    )
   return LORA_TARGETS.filter((target) => moved.includes(target))
 }
 
@@ -113,7 +117,7 @@ export function cellsOf(grid: Grid, base: RawConfig, split: string, from: string
   const { images = [undefined] } = grid
   const { lr = [recipe.optimizer.learningRate], seeds = [recipe.seed], targets = [recipe.lora.targets] } = grid
   const sets = grid.where
-    ? grid.where.flatMap((part) => targets.map((set) => targetsAt(set, part)))
+    ? grid.where.flatMap((part) => targets.map((set) => named(from, () => targetsAt(set, part))))
     : targets.map((set) => LORA_TARGETS.filter((target) => set.includes(target)))
   const cells = new Map<string, AblationCell>()
   for (const k of kind)
@@ -149,6 +153,15 @@ export function cellsOf(grid: Grid, base: RawConfig, split: string, from: string
               })
             }
   return [...cells.values()]
+}
+
+/** Runs `work`; its UserError is said of `from`. */
+function named<T>(from: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw error instanceof UserError ? new UserError(`${from}: ${error.message}`) : error
+  }
 }
 
 function alphaOf(scale: string | null, rank: number): { alpha?: number; rslora?: boolean } {

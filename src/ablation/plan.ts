@@ -6,6 +6,7 @@ import * as v from 'valibot'
 import { readSplit } from '../dataset/split'
 import { messageOf, UserError } from '../host/errors'
 import { type CurvePoint, learningCurve, type LearningCurve, MIN_POINTS } from './learning-curve'
+import { problemOf } from '../text/check-value'
 
 export const planMeasures = {
   pointInstance: { label: 'instance Dice, point', prompt: 'point', measure: 'instanceDice' },
@@ -103,10 +104,9 @@ async function readAblation(folder: string): Promise<v.InferOutput<typeof Ablati
   try {
     json = JSON.parse(await readFile(path, 'utf8'))
   } catch (error) {
-    throw new UserError(`${path} is damaged: ${messageOf(error)}`)
+    throw new UserError(`${path} is damaged: ${messageOf(error, path)}`)
   }
   const result = v.safeParse(AblationFile, json)
   if (result.success) return result.output
-  const [issue] = result.issues
-  throw new UserError(`${path}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`)
+  throw new UserError(`${path}: ${problemOf(result.issues[0])}`)
 }

@@ -6,7 +6,8 @@ import { basename } from 'node:path'
 import type { Rle } from '../../engine/masks/rle'
 import { messageOf, UserError } from '../host/errors'
 import { stemOf } from './file-stems'
-import { isObject, type JsonObject, readJson, shown, sideOf } from './formats/json'
+import { isObject, type JsonObject, readJson, sideOf } from './formats/json'
+import { shown } from '../text/check-value'
 
 export interface CocoImage {
   id: number | string

@@ -28,7 +28,7 @@ export async function readGroups(folder: string, groupBy?: string): Promise<Grou
     try {
       rows = parseCsv(await readFile(path, 'utf8'))
     } catch (error) {
-      throw new UserError(`cannot read ${path}: ${messageOf(error)}`)
+      throw new UserError(`cannot read ${path}: ${messageOf(error, path)}`)
     }
     if (!rows.length || !(column in rows[0])) continue
     const name = 'name' in rows[0] ? 'name' : Object.keys(rows[0])[0]

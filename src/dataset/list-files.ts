@@ -1,7 +1,7 @@
 /** @file Lists the files of a folder and its subfolders. */
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 
 /**
  * The files in a folder and below it as sorted paths relative to it, with slashes; hidden ones are skipped.
@@ -10,7 +10,7 @@ import { UserError } from '../host/errors'
 export async function listFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
     throw new UserError(
-      `cannot read the folder ${folder}: ${error.code === 'ENOENT' ? 'there is no such folder' : error.message}`,
+      `cannot read the folder ${folder}: ${error.code === 'ENOENT' ? 'there is no such folder' : messageOf(error, folder)}`,
     )
   })
   const lists = await Promise.all(

@@ -6,6 +6,7 @@ import * as v from 'valibot'
 import { Rng } from '../../engine/rng'
 import { messageOf, UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
+import { checkValue } from '../text/check-value'
 
 /** The parts of a split. */
 export const parts = ['train', 'val', 'test'] as const
@@ -108,9 +109,9 @@ export async function openSplit(path: string, items: readonly Grouped[], options
 /** Reads a split. @throws UserError if the file is missing or damaged */
 export async function readSplit(path: string): Promise<Split> {
   try {
-    return v.parse(splitSchema, JSON.parse(await readFile(path, 'utf8')))
+    return checkValue(splitSchema, JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {
-    throw new UserError(`cannot use the split ${path}: ${messageOf(error)}. Delete it to make a new one.`)
+    throw new UserError(`cannot use the split ${path}: ${messageOf(error, path)}. Delete it to make a new one.`)
   }
 }
 

@@ -1,6 +1,7 @@
 /** @file Generates the masks of many images into a project. Finished images are skipped, and one that fails does not stop the rest. */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { equivalentDiameter } from '../../engine/masks/equivalent-diameter'
 import { filterCandidates } from '../../engine/generate/filter'
 import { candidatesAtScale } from '../../engine/generate/at-scale'
@@ -12,6 +13,7 @@ import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { type Diameter, diameterInPixels } from '../images/diameter'
 import type { MicrographOptions } from '../images/micrograph'
 import { messageOf, UserError } from '../host/errors'
+import { removePartialFiles } from '../host/files'
 import type { InputImage } from '../project/input-images'
 import { dropLogits, logitsExist, writeLogits } from '../project/logits-file'
 import {
@@ -61,6 +63,9 @@ export interface ImageScores extends MaskScores {
   diameters: Diameters
 }
 
+/** Temporary files that are older than this many seconds are the remains of a killed program. */
+const STALE = 60
+
 export interface ImageResult {
   name: string
   /** 'filtered': only thresholds differ, so the model did not run. 'reviewed': a person edited the masks, so they are kept. */
@@ -79,6 +84,8 @@ export interface ImageResult {
  */
 export async function generateFolder(options: FolderOptions): Promise<{ results: ImageResult[]; stopped: boolean }> {
   const results: ImageResult[] = []
+  const folders = ['', 'images', 'proposals', 'candidates', 'labels', 'overlays'].map((name) => join(options.dir, name))
+  await removePartialFiles(folders, STALE)
   for (const [i, input] of options.inputs.entries()) {
     if (options.signal?.aborted) return { results, stopped: true }
     options.onProgress?.(i, input.name)
@@ -88,7 +95,7 @@ export async function generateFolder(options: FolderOptions): Promise<{ results:
       if (options.signal?.aborted) return { results, stopped: true }
       // any other error (a lost device, a full disk) would make the other images fail too
       if (!(error instanceof UserError)) throw error
-      results.push({ name: input.name, outcome: 'failed', file: null, scores: null, note: error.message })
+      results.push({ name: input.name, outcome: 'failed', file: null, scores: null, note: messageOf(error) })
     }
   }
   return { results, stopped: false }
@@ -173,7 +180,7 @@ async function cacheKey(
   calibration: FolderOptions['calibration'],
 ) {
   const content = await fileHash(path).catch((error: unknown) => {
-    throw new UserError(`cannot read the image ${path}: ${messageOf(error)}`)
+    throw new UserError(`cannot read the image ${path}: ${messageOf(error, path)}`)
   })
   const { adapter: _, ...model } = by
   const lasting = Object.entries(options).filter(

@@ -1,7 +1,7 @@
 /** @file Files that are complete or absent: each is made under a temporary name beside its place, then renamed. */
 import { existsSync, statSync } from 'node:fs'
-import { access, constants, copyFile, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname, resolve } from 'node:path'
+import { access, constants, copyFile, type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import { systemProblem, UserError, withPath } from './errors'
 
 /** The temporary name of a file or folder that this process is making. */
@@ -40,6 +40,32 @@ export async function makeAtomic(path: string, make: (partial: string) => Promis
     // on a disk that has become read-only the cause is the error that counts
     await rm(partial, { recursive: true, force: true }).catch(() => {})
     throw withPath(error, path)
+  }
+}
+
+/**
+ * Removes what programs that were killed left in folders under temporary names.
+ * @param age in seconds: younger files are kept, as a program on another machine may be writing them; 0 for folders that this
+ * program has locked
+ */
+export async function removePartialFiles(folders: readonly string[], age = 0): Promise<void> {
+  for (const folder of folders)
+    for (const name of await readdir(folder).catch(() => [])) {
+      const [, pid] = /\.(\d{1,9})\.part$/.exec(name) ?? []
+      if (!pid || (Number(pid) !== process.pid && isRunning(Number(pid)))) continue
+      const path = join(folder, name)
+      const { mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? { mtimeMs: Infinity }
+      if (mtimeMs <= Date.now() - 1000 * age) await rm(path, { recursive: true, force: true }).catch(() => {})
+    }
+}
+
+/** True if a process with this id runs on this machine. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

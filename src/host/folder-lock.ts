@@ -3,7 +3,7 @@ import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { cannotWrite, UserError } from './errors'
-import { makeFolder, partialPath } from './files'
+import { isRunning, makeFolder, partialPath } from './files'
 
 interface Owner {
   pid: number
@@ -128,14 +128,4 @@ function isAlive({ pid, host }: Owner, path: string): boolean {
   if (host !== hostname()) return true
   if (pid === process.pid) return held.has(path) // otherwise the id was reused after a restart of the machine or container
   return isRunning(pid)
-}
-
-/** True if a process with this id runs on this machine. */
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
 }

@@ -1,6 +1,7 @@
 /** @file Decodes PNG, JPEG, WebP and most TIFF files with sharp, keeping the file's own values. */
+import { stat } from 'node:fs/promises'
 import sharp from 'sharp'
-import { maxBytes, tooLarge, type Image } from './image'
+import { checkClaim, type Image } from './image'
 import { turnUpright } from './orientation'
 
 // A file that was overwritten since must be read again, not taken from a cache.
@@ -23,29 +24,27 @@ export async function decodeWithSharp(input: string | Buffer, page: number, maxP
     height,
     space = '',
     depth = 'uchar',
-    channels,
+    hasAlpha,
     orientation,
     format,
   } = await sharp(input, settings).metadata().catch(damaged)
-  if (!(width * height <= maxPixels)) throw new Error(tooLarge(width, height, maxPixels))
-  if (space === 'cmyk') throw new Error('CMYK, colours for print, is not supported: save it as RGB or gray')
   const gray = graySpaces.includes(space)
+  const bits = depth === 'uchar' ? 8 : depth === 'ushort' ? 16 : 32
+  const kept = gray ? 1 : 3
+  const fileBytes = typeof input === 'string' ? (await stat(input)).size : input.length
+  checkClaim(width, height, (width * height * kept * bits) / 8, fileBytes, maxPixels)
+  if (space === 'cmyk') throw new Error('CMYK, colours for print, is not supported: save it as RGB or gray')
   if (!gray && !colourSpaces.includes(space))
     throw new Error(`the colour space ${space} is not supported: save it as RGB or gray`)
-  const bits = depth === 'uchar' ? 8 : depth === 'ushort' ? 16 : 32
-  const bytes = (width * height * (gray ? 1 : channels) * bits) / 8
-  if (bytes > maxBytes)
-    throw new Error(
-      `its values take ${(bytes / 2 ** 30).toFixed(1)} GiB, more than the 2 GiB that can be read at once: cut it into tiles`,
-    )
   // Without the colour space, raw() would convert to 8-bit RGB whatever the file contains.
-  const { data, info } = await sharp(input, settings)
-    .toColourspace(space)
+  const picture = sharp(input, settings).toColourspace(space)
+  // dropped by the decoder, so that no second copy of a large image is needed
+  if (hasAlpha) picture.removeAlpha()
+  const { data, info } = await picture
     .raw({ depth: bits === 8 ? 'uchar' : bits === 16 ? 'ushort' : 'float' })
     .toBuffer({ resolveWithObject: true })
     .catch(damaged)
   const values = typed(data, bits)
-  const kept = gray ? 1 : 3
   const image: Image = { width, height, channels: kept, data: firstChannels(values, info.channels, kept), depth: bits }
   return format === 'tiff' ? image : turnUpright(image, orientation)
 }

@@ -20,6 +20,32 @@ export const maxPixels = 2 ** 29
 /** Images whose values take more bytes are refused as well: colour, 16 bits and floats reach this limit sooner. */
 export const maxBytes = 2 ** 31
 
+/**
+ * A file may claim this many bytes of values (an 8-bit image of 16,384 x 16,384) however small it is. Beyond that it must have at
+ * least one byte for every `MAX_EXPANSION` that it claims: images of microscopes compress by a factor of 2 to 20, label maps
+ * by up to 150.
+ */
+const FREE_BYTES = 2 ** 28
+const MAX_EXPANSION = 200
+
+/**
+ * Checks what a file claims before any memory is allocated.
+ * @param bytes of all values that would be read
+ * @param fileBytes size of the file
+ * @throws Error without the file's name
+ */
+export function checkClaim(width: number, height: number, bytes: number, fileBytes: number, maxPixels: number): void {
+  if (!(width * height <= maxPixels)) throw new Error(tooLarge(width, height, maxPixels))
+  const gibibytes = (bytes / 2 ** 30).toFixed(1)
+  if (!(bytes <= maxBytes))
+    throw new Error(`its values take ${gibibytes} GiB, more than the 2 GiB that can be read at once: cut it into tiles`)
+  if (bytes > FREE_BYTES && bytes > MAX_EXPANSION * fileBytes)
+    throw new Error(
+      `its ${width}x${height} pixels would take ${gibibytes} GiB, over ${MAX_EXPANSION} times the size of the file, which no image of a ` +
+        'microscope does: if it is one, cut it into tiles',
+    )
+}
+
 /** The error message for an image of too many pixels. */
 export const tooLarge = (width: number, height: number, maxPixels: number): string =>
   `${width}x${height} pixels are more than the ${Math.round(maxPixels / 1e6)} million that can be read at once: cut the image into tiles`

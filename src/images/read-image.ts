@@ -40,10 +40,8 @@ export async function namingFile<T>(path: string, read: () => Promise<T>): Promi
     return await read()
   } catch (error) {
     if (error instanceof UserError) throw error
-    const { code } = error as NodeJS.ErrnoException
-    const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : messageOf(error)
     const shown = /[\x00-\x1f\x7f]/.test(path) ? JSON.stringify(path) : path
-    throw new UserError(`cannot read the image ${shown}: ${reason}`)
+    throw new UserError(`cannot read the image ${shown}: ${messageOf(error, path)}`)
   }
 }
 

@@ -44,7 +44,7 @@ interface Entry {
 }
 
 /** The entries of one page (image file directory) by tag. */
-export type TiffPage = ReadonlyMap<number, Entry>
+export type TiffPage = Pick<ReadonlyMap<number, Entry>, 'get' | 'has'>
 
 /** True if a file's first bytes are those of a TIFF or BigTIFF. */
 export const isTiff = (start: Uint8Array): boolean =>
@@ -63,7 +63,8 @@ export class TiffFile {
 
   private constructor(
     private readonly file: FileHandle,
-    private readonly size: number,
+    /** Bytes of the file. */
+    readonly size: number,
     readonly bigEndian: boolean,
     private readonly big: boolean,
   ) {}
@@ -147,11 +148,14 @@ export class TiffFile {
     const found = Math.min(Number(count), MAX_PAGES, Math.floor((this.size - offsets[0]) / bytes))
     this.inventedFrom = 1
     for (let i = 1; i < found; i++) {
-      const page = new Map(first)
-      page.delete(TAG.rows) // the whole image is one strip
-      page.set(TAG.offsets, this.entryOf(offsets[0] + i * bytes))
-      page.set(TAG.counts, this.entryOf(bytes))
-      this.pages.push(page)
+      // the whole image is one strip; a copy of all tags would take memory in thousands of pages
+      const own = new Map<number, Entry | undefined>([
+        [TAG.rows, undefined],
+        [TAG.offsets, this.entryOf(offsets[0] + i * bytes)],
+        [TAG.counts, this.entryOf(bytes)],
+      ])
+      const get = (tag: number) => (own.has(tag) ? own.get(tag) : first.get(tag))
+      this.pages.push({ get, has: (tag) => get(tag) !== undefined })
     }
   }
 

@@ -2,13 +2,16 @@
  * @file Reads the values of a TIFF page exactly as they are stored: nothing scaled, inverted or coloured. For label maps, and
  * for kinds of pixels that sharp reads wrongly or not at all.
  */
-import { type Image, maxBytes } from './image'
+import { checkClaim, type Image, maxBytes, maxPixels } from './image'
 import { TAG, type PageFormat } from './tiff-pixels'
 import type { TiffFile, TiffPage } from './tiff-tags'
 import { unpack, unpackable } from './unpack'
 
 /** True if storedValues reads this page. */
 export const canReadStored = ({ compression }: PageFormat): boolean => unpackable.includes(compression)
+
+/** The bytes of all strips or tiles together may be this many times those of the file. */
+const MAX_SHARING = 64
 
 type Values = Image['data']
 
@@ -32,8 +35,7 @@ interface Chunks {
 export async function storedValues(tiff: TiffFile, page: TiffPage, format: PageFormat): Promise<Values> {
   const { width, height, bits, samples, planar } = format
   const small = format.format !== 2 && format.format !== 3 && bits <= 16
-  if (width * height * (small ? Math.ceil(bits / 8) : 4) > maxBytes)
-    throw new Error('its values take more than the 2 GiB that can be read at once: cut it into tiles')
+  checkClaim(width, height, width * height * (small ? Math.ceil(bits / 8) : 4), tiff.size, maxPixels)
   const chunks = await chunksOf(tiff, page, format)
   const perPixel = planar ? 1 : samples
   const rowBytes = Math.ceil((chunks.width * perPixel * bits) / 8)
@@ -78,6 +80,9 @@ async function chunksOf(tiff: TiffFile, page: TiffPage, { width, height, tiled }
   const counts = await tiff.numbers(page, tiled ? TAG.tileByteCounts : TAG.stripByteCounts, number)
   if (offsets.length < number || counts.length < number)
     throw new Error('the TIFF is truncated: it contains fewer values than its size requires')
+  // blank strips may share their bytes, but not so often that reading them takes hours
+  const total = counts.reduce((sum, count) => sum + count, 0)
+  if (total > MAX_SHARING * tiff.size) throw new Error('the TIFF is damaged: its strips or tiles overlap')
   return { ...size, across, down, offsets, counts }
 }
 

@@ -1,6 +1,6 @@
 /** @file Measures images one after the other; an image that cannot be measured does not stop the rest. */
 import type { PixelSize } from '../images/microscope/pixel-size'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { count } from '../text/count'
 import { measureMasks, type Particle } from './particles'
 import { type Picture, pictureOf } from './picture'
@@ -76,7 +76,7 @@ export async function measureSources(sources: readonly Source[], options: Measur
       }
     } catch (error) {
       if (!(error instanceof UserError) && !(error instanceof RangeError)) throw error
-      result.unmeasured.push({ name, reason: error.message, failed: true })
+      result.unmeasured.push({ name, reason: messageOf(error), failed: true })
     }
     // yield to the event loop between images, for progress and Ctrl-C
     await new Promise((resolve) => setImmediate(resolve))

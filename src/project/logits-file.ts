@@ -58,9 +58,9 @@ export async function readWithLogits(dir: string, file: CandidateFile): Promise<
     )
   const { metadata, close } = await openSafetensors(where)
   await close()
-  const windows = v.safeParse(Windows, JSON.parse(metadata.windows ?? 'null'))
+  const windows = v.safeParse(v.pipe(v.string(), v.parseJson(), Windows), metadata.windows)
   if (!windows.success || windows.output.length !== file.candidates.length)
-    throw new UserError(`${where} does not belong to the candidates beside it: generate again`)
+    throw new UserError(`${where} is damaged, or does not belong to the candidates beside it: generate again`)
   const tensors = await readSafetensors(where)
   const { size, candidates, overlaps } = scoredSet(file)
   return {
@@ -80,7 +80,7 @@ export async function readWithLogits(dir: string, file: CandidateFile): Promise<
         token: window?.token ?? 0,
         point: point_coords[0] ?? [0, 0],
         ...(box_prompt && { promptBox: regionFromXYWH(box_prompt) }),
-        ...(window && { logits: toWindow(window, tensor!) }),
+        ...(window && { logits: toWindow(window, tensor!, `${where}: candidate ${i}`) }),
       }
     }),
   }
@@ -89,7 +89,9 @@ export async function readWithLogits(dir: string, file: CandidateFile): Promise<
 function toWindow(
   { x0, y0, side, inputSize, lowest }: v.InferOutput<typeof Window>,
   { shape: [height, width], data }: { shape: number[]; data: Float32Array },
+  what: string,
 ): LogitWindow {
-  if (x0 + width > side || y0 + height > side) throw new UserError('a window of logits extends beyond its plane')
+  if (x0 + width > side || y0 + height > side)
+    throw new UserError(`${what}: its logits extend beyond their plane of ${side}x${side}: generate again`)
   return { x0, y0, width, height, data, side, inputSize, lowest }
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import type { ModelChoice } from '../cli/next-command'
 import { messageOf, UserError } from '../host/errors'
-import { parseAs } from './file-schemas'
+import { checkValue } from '../text/check-value'
 
 const schema = v.object({
   /** Null where no model was used. */
@@ -36,9 +36,9 @@ export async function projectModel(dir: string): Promise<ProjectModel | null> {
       adapter,
       size,
       hardware,
-    } = parseAs(schema, JSON.parse(await readFile(path, 'utf8')))
+    } = checkValue(schema, JSON.parse(await readFile(path, 'utf8')))
     return model === null ? null : { model, modelConfig, adapter, size, software: hardware?.software }
   } catch (error) {
-    throw new UserError(`cannot use ${path}: ${messageOf(error)}`)
+    throw new UserError(`cannot use ${path}: ${messageOf(error, path)}`)
   }
 }

@@ -3,17 +3,24 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { GenericSchema } from 'valibot'
 import { messageOf, UserError } from '../host/errors'
-import { type CandidateFile, candidateFileSchema, parseAs, type ProposalFile, proposalFileSchema } from './file-schemas'
+import { type CandidateFile, candidateFileSchema, type ProposalFile, proposalFileSchema } from './file-schemas'
+import { placementOf } from '../../engine/masks/rle'
+import { maxPixels, tooLarge } from '../images/image'
+import { checkValue } from '../text/check-value'
 import { projectFile } from './project'
 
 /** @throws UserError naming the file: it is missing, damaged, or has masks of another size than the image */
 export const readProposals = (dir: string, name: string): Promise<ProposalFile> =>
-  readChecked(projectFile.proposals(dir, name), proposalFileSchema, ({ image, records }) => checkSizes(image, records))
+  readChecked(projectFile.proposals(dir, name), proposalFileSchema, ({ image, records }) => {
+    const { width, height } = image
+    if (checkMasks(image, records) > Math.max(MIN_COVER, MAX_COVER * width * height))
+      throw new Error(`its masks are too many and too large: their boxes cover the image more than ${MAX_COVER} times`)
+  })
 
 /** @throws UserError as readProposals does, and if an overlap names a candidate that does not exist */
 export const readCandidates = (dir: string, name: string): Promise<CandidateFile> =>
   readChecked(projectFile.candidates(dir, name), candidateFileSchema, ({ image, candidates, overlaps }) => {
-    checkSizes(image, candidates)
+    checkMasks(image, candidates)
     const wrong = overlaps.find(([a, b]) => !(a < b && b < candidates.length))
     if (wrong)
       throw new Error(`an overlap names the masks ${wrong[0]} and ${wrong[1]}, but there are ${candidates.length}`)
@@ -30,18 +37,35 @@ export async function proposedNames(dir: string): Promise<string[]> {
 
 async function readChecked<T>(path: string, schema: GenericSchema<unknown, T>, check: (file: T) => void): Promise<T> {
   try {
-    const file = parseAs(schema, JSON.parse(await readFile(path, 'utf8')))
+    const file = checkValue(schema, JSON.parse(await readFile(path, 'utf8')))
     check(file)
     return file
   } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
-    throw new UserError(`cannot use ${path}: ${missing ? 'there is no such file' : messageOf(error)}`)
+    throw new UserError(`cannot use ${path}: ${messageOf(error, path)}`)
   }
 }
 
-function checkSizes({ width, height }: ProposalFile['image'], records: ProposalFile['records']): void {
-  records.forEach(({ segmentation: { size } }, i) => {
+/** Pixels of all masks' bounding boxes together, which are in memory at once: as multiples of the image, and at least. */
+const MAX_COVER = 16
+const MIN_COVER = 2 ** 30
+
+/**
+ * @returns pixels of all masks' bounding boxes together
+ * @throws Error if a mask is of another size than the image, or its run lengths are damaged
+ */
+function checkMasks({ width, height }: ProposalFile['image'], records: ProposalFile['records']): number {
+  if (width * height > maxPixels) throw new Error(tooLarge(width, height, maxPixels))
+  let pixels = 0
+  records.forEach(({ segmentation }, i) => {
+    const { size } = segmentation
     if (size[0] !== height || size[1] !== width)
       throw new Error(`mask ${i + 1} is for an image of ${size[1]}x${size[0]}, not ${width}x${height}`)
+    try {
+      const place = placementOf(segmentation)
+      if (place) pixels += place.width * place.height
+    } catch (error) {
+      throw new Error(`mask ${i + 1} is damaged: ${messageOf(error)}`)
+    }
   })
+  return pixels
 }

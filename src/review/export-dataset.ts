@@ -16,13 +16,12 @@ import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { checkPair } from '../dataset/dataset'
 import { readImage } from '../images/read-image'
 import { writePng } from '../images/png-writer'
-import { UserError } from '../host/errors'
-import { makeFolder, partialPath, writeFileAtomic } from '../host/files'
+import { messageOf, UserError } from '../host/errors'
+import { isRunning, makeFolder, partialPath, writeFileAtomic } from '../host/files'
 import { correctionsOf, type ImageCorrections, type Corrections, total } from '../project/review/corrections'
 import type { ImageInfo } from '../project/file-schemas'
 import { readReviewed } from '../project/review/reviewed-image'
 import { findImages, type ListedImage } from '../project/review/image-list'
-import { isRunning } from '../host/folder-lock'
 import { quoted } from '../text/csv'
 import type { ReviewDocument } from '../project/review/document'
 import type { ExportedDataset } from './protocol'
@@ -49,7 +48,7 @@ export async function exportAcceptedImages(
     for (const [i, image] of found.entries()) {
       const exported = await exportImage(dir, image, beside).catch((error: Error) => {
         if (!(error instanceof UserError)) throw error
-        return { left: error.message }
+        return { left: messageOf(error) }
       })
       if (exported && 'left' in exported) notes.push(`${image.name} is not exported: ${exported.left}`)
       else if (exported) images.push(exported)
@@ -82,7 +81,7 @@ export async function exportAcceptedImages(
 async function refuseForeign(folder: string): Promise<void> {
   const names: string[] = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return []
-    throw new UserError(`cannot write ${folder}: ${error.message}`)
+    throw new UserError(`cannot write ${folder}: ${messageOf(error, folder)}`)
   })
   if (names.length && !names.includes('corrections.json'))
     throw new UserError(`${folder} was not made by \`wgsam review\`: move it away, then export again`)

@@ -5,7 +5,7 @@ import * as v from 'valibot'
 import { messageOf } from '../host/errors'
 import { headers, HttpError, readJson, sendJson } from '../host/local-http'
 import { type LocalRequest, type LocalServer, type LocalServerOptions, serveLocally } from '../host/local-server'
-import { parseAs } from '../project/file-schemas'
+import { checkValue } from '../text/check-value'
 import { type Asset, sendAsset } from '../review/page-files'
 import { answerReview } from '../review/server'
 import { LivePage } from '../watch/live-page'
@@ -81,7 +81,7 @@ async function post(home: Home, what: string, body: unknown): Promise<unknown> {
 /** A value that the page sent. @throws HttpError 400 if it does not match the schema */
 function checked<T>(schema: v.GenericSchema<unknown, T>, value: unknown): T {
   try {
-    return parseAs(schema, value)
+    return checkValue(schema, value)
   } catch (error) {
     throw new HttpError(400, messageOf(error))
   }

@@ -75,7 +75,7 @@ export class MetricsFile {
 export async function readMetrics(path: string): Promise<MetricsRecord[]> {
   const file = new MetricsFile(path)
   const found = await file.read().catch((error: unknown) => {
-    throw new UserError(`cannot read ${path}: ${messageOf(error)}`)
+    throw new UserError(`cannot read ${path}: ${messageOf(error, path)}`)
   })
   if (!found) throw new UserError(`cannot read ${path}: there is no such file`)
   const [damaged] = file.damagedLines

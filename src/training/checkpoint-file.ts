@@ -5,11 +5,11 @@
  */
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import type { ParameterState } from '../../engine/train/parameters'
 import { messageOf, UserError } from '../host/errors'
+import { problemOf } from '../text/check-value'
 import { openSafetensors } from '../weights/safetensors'
 import { writeSafetensors } from '../weights/safetensors-writer'
 import { sameShape } from '../weights/tensor-file'
@@ -142,7 +142,7 @@ function parseProgress(text: string, path: string, damaged: (problem: string) =>
         'finish the run with the version of wgsam that began it, or begin a new run. The adapter beside it is not affected.',
     )
   const result = v.safeParse(TrainingProgress, json)
-  if (!result.success) throw damaged(`its metadata cannot be read: ${result.issues[0].message}`)
+  if (!result.success) throw damaged(`its metadata cannot be read: ${problemOf(result.issues[0])}`)
   return result.output
 }
 
@@ -162,11 +162,4 @@ function gather(
     const state = { name, shape: values.shape, values: values.data, m: m.data, v: w.data }
     return average ? { ...state, average: average.data } : state
   })
-}
-
-/** Removes the incomplete files that a killed run left beside its checkpoints. */
-export async function removePartialFiles(run: string): Promise<void> {
-  for (const folder of [run, join(run, 'last'), join(run, 'best')])
-    for (const name of await readdir(folder).catch(() => []))
-      if (/\.\d+\.part$/.test(name)) await rm(join(folder, name), { force: true })
 }

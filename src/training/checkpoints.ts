@@ -1,4 +1,5 @@
 /** @file The checkpoints of a run in progress: when the next one is due, writing it, and restoring the last one. */
+import { existsSync } from 'node:fs'
 import { commandText, resumeCommand } from '../cli/next-command'
 import type { ParameterState } from '../../engine/train/parameters'
 import { type AdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
@@ -87,7 +88,13 @@ export class Checkpoints {
     return `The checkpoint of step ${this.saved.step} in ${last} is good: \`${commandText(resumeCommand(root))}\` continues from it.`
   }
 
+  /** @throws UserError if somebody has deleted or moved the run's folder: it would be made again without its other files */
   private async write(folder: string, progress: TrainingProgress): Promise<void> {
+    const { root, config } = this.folder
+    if (!existsSync(config))
+      throw new UserError(
+        `${config} is gone: ${root} was deleted or moved during the run, so nothing more can be saved in it`,
+      )
     await writeCheckpoint(folder, { progress, parameters: await this.adaptation.parameters.download() })
   }
 

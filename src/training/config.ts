@@ -15,6 +15,7 @@ import { magnificationLimits } from '../dataset/augment/magnification'
 import { messageOf, UserError } from '../host/errors'
 import { trackers } from '../tracking/tracker-names'
 import { MEMORY, parseBytes } from '../text/byte-size'
+import { shown } from '../text/check-value'
 import { models } from '../weights/model-registry'
 
 const number = (low: number, high: number, what = `a number from ${low} to ${high}`) =>
@@ -295,7 +296,7 @@ function explain(issue: v.BaseIssue<unknown>): string {
     return `${path} is not known${near ? `: did you mean ${[...keys.slice(0, -1), near].join('.')}?` : ''}`
   }
   if (issue.received === 'undefined') return `${path} is missing: ${expectation(issue)}`
-  return `${path} must be ${expectation(issue)}, not ${JSON.stringify(issue.input)}`
+  return `${path} must be ${expectation(issue)}, not ${shown(issue.input)}`
 }
 
 const expectation = (issue: v.BaseIssue<unknown>) =>
@@ -335,7 +336,7 @@ function inconsistencies({
 /** Reads a configuration file, unchecked. @throws UserError if it is missing or not a JSON object */
 export async function readConfigFile(path: string): Promise<RawConfig> {
   const text = await readFile(path, 'utf8').catch((error: Error) => {
-    throw new UserError(`cannot read the configuration ${path}: ${error.message}`)
+    throw new UserError(`cannot read the configuration ${path}: ${messageOf(error, path)}`)
   })
   let json: unknown
   try {

@@ -4,9 +4,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { UserError } from '../host/errors'
-import { makeFolder, writeFileAtomic } from '../host/files'
+import { makeFolder, removePartialFiles, writeFileAtomic } from '../host/files'
 import { isLocked, takeLock } from '../host/folder-lock'
-import { CHECKPOINT, removePartialFiles } from './checkpoint-file'
+import { CHECKPOINT } from './checkpoint-file'
 import { type RawConfig, type TrainConfig, checkConfig, configDifferences, mergeConfig, readConfigFile } from './config'
 import { checkFrom } from './from-adapter'
 
@@ -84,7 +84,7 @@ export async function beginRun(run: RunFolder, config: TrainConfig): Promise<voi
     )
   refuseLost(run)
   await makeFolder(run.root)
-  await removePartialFiles(run.root)
+  await removePartialFiles([run.root, run.last, run.best])
   // files of an earlier start that ended before its first checkpoint
   for (const path of [run.split, run.inputs, run.metrics]) await rm(path, { force: true })
   await saveConfig(run, config)
@@ -97,7 +97,7 @@ export async function beginRun(run: RunFolder, config: TrainConfig): Promise<voi
 export async function resumeRun(run: RunFolder, over: RawConfig): Promise<TrainConfig> {
   checkRun(run)
   refuseLost(run)
-  await removePartialFiles(run.root)
+  await removePartialFiles([run.root, run.last, run.best])
   const kept = await readConfigFile(run.config)
   const before = checkConfig(kept, run.config)
   // the recomputation was chosen for the memory of the last session

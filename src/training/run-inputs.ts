@@ -12,6 +12,7 @@ import { messageOf, UserError } from '../host/errors'
 import { fileHash } from '../host/file-hash'
 import { writeFileAtomic } from '../host/files'
 import type { RunFolder } from './run-folder'
+import { checkValue } from '../text/check-value'
 
 const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))
 const Inputs = v.object({
@@ -41,10 +42,10 @@ export async function checkInputs(run: RunFolder, data: Record<Part, DatasetItem
 
 async function readInputs(path: string): Promise<Inputs> {
   try {
-    return v.parse(Inputs, JSON.parse(await readFile(path, 'utf8')))
+    return checkValue(Inputs, JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {
     throw new UserError(
-      `${path}, the record of the run's data, is damaged: ${messageOf(error)}. Delete it if the data are unchanged: they are then recorded anew.`,
+      `${path}, the record of the run's data, is damaged: ${messageOf(error, path)}. Delete it if the data are unchanged: they are then recorded anew.`,
     )
   }
 }

@@ -37,7 +37,7 @@ export async function openGolden(engine: Engine, base: string, storage: StorageT
   try {
     config = JSON.parse(await readFile(jsonPath, 'utf8'))
   } catch (error) {
-    throw new UserError(`${jsonPath}: not JSON: ${messageOf(error)}`)
+    throw new UserError(`${jsonPath}: not JSON: ${messageOf(error, jsonPath)}`)
   }
   const beside = config.checkpoint && join(dirname(stem), config.checkpoint)
   const checkpoint = config.checkpoint ? (beside && existsSync(beside) ? beside : config.checkpoint) : `${stem}.pth`

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { messageOf, UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
+import { problemOf } from '../text/check-value'
 
 const FILE = 'wgsam.json'
 
@@ -106,7 +107,7 @@ export async function readAdapterProfile(folder: string): Promise<AdapterProfile
   const path = join(folder, FILE)
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null
-    throw new UserError(`cannot read ${path}: ${error.message}`)
+    throw new UserError(`cannot read ${path}: ${messageOf(error, path)}`)
   })
   if (text === null) return {}
   let json: unknown
@@ -117,8 +118,7 @@ export async function readAdapterProfile(folder: string): Promise<AdapterProfile
   }
   const result = v.safeParse(Schema, json)
   if (!result.success) {
-    const [issue] = result.issues
-    throw new UserError(`${path}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`)
+    throw new UserError(`${path}: ${problemOf(result.issues[0])}`)
   }
   const { version, ...profile } = result.output
   return profile

@@ -11,6 +11,7 @@ import { PIXEL_MEAN, PIXEL_STD } from '../../engine/sam/sam-model'
 import { UserError } from '../host/errors'
 import type { Checkpoint } from './checkpoint'
 import { describeNames } from './describe-names'
+import { problemOf } from '../text/check-value'
 
 export { expectedTensors, validateCheckpoint } from './expected-tensors'
 
@@ -66,8 +67,7 @@ const encoder = 'image_encoder'
 export function inferArchitecture(checkpoint: Checkpoint, config: unknown = {}): Architecture {
   const checked = v.safeParse(configSchema, config)
   if (!checked.success) {
-    const [issue] = checked.issues
-    throw new UserError(`${checkpoint.path}: its config: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}`)
+    throw new UserError(`${checkpoint.path}: its config: ${problemOf(checked.issues[0])}`)
   }
   return infer(checkpoint, checked.output)
 }

@@ -12,6 +12,7 @@ import { CONFIG, PREFIX, readJson, TENSORS } from './adapter-files'
 import { openSafetensors } from './safetensors'
 import { writeSafetensors } from './safetensors-writer'
 import { shapeText } from './tensor-file'
+import { problemOf } from '../text/check-value'
 
 /** The peft_type of such adapters. */
 const FULL = 'FULL_DIFFERENCE'
@@ -55,8 +56,7 @@ export async function readFull(folder: string): Promise<FullAdapter> {
   const configPath = join(folder, CONFIG)
   const checked = v.safeParse(configSchema, await readJson(configPath))
   if (!checked.success) {
-    const [issue] = checked.issues
-    throw new UserError(`${configPath}: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}`)
+    throw new UserError(`${configPath}: ${problemOf(checked.issues[0])}`)
   }
   const path = join(folder, TENSORS)
   const file = await openSafetensors(path)

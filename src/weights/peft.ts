@@ -17,6 +17,7 @@ import { type TensorToWrite, writeSafetensors } from './safetensors-writer'
 import { readSamed } from './samed'
 import { sniffFormat } from './sniff-format'
 import type { TensorFile } from './tensor-file'
+import { problemOf } from '../text/check-value'
 
 export type { Adapter, AdapterConfig, AdapterTensors, LoraPair } from './adapter'
 
@@ -206,8 +207,7 @@ async function openTensors(path: string): Promise<TensorFile> {
 async function readConfig(path: string): Promise<PeftConfig> {
   const checked = v.safeParse(configSchema, await readJson(path))
   if (!checked.success) {
-    const [issue] = checked.issues
-    throw new UserError(`${path}: ${v.getDotPath(issue) ?? 'it'}: ${issue.message}; wgsam reads plain LoRA adapters`)
+    throw new UserError(`${path}: ${problemOf(checked.issues[0])}; wgsam reads plain LoRA adapters`)
   }
   return checked.output
 }

@@ -2,6 +2,7 @@
 import type { FileHandle } from 'node:fs/promises'
 import { UserError } from '../host/errors'
 import { type Dtype, type NumberArray, byteSizes, decode, isDtype, toFloat32 } from './dtypes'
+import { shown } from '../text/check-value'
 import { type TensorFile, elements, isShape, openFile, readAt, shapeText } from './tensor-file'
 
 /** Larger headers, in bytes, are refused, as the reference implementation does. */
@@ -90,11 +91,10 @@ function checkMetadata(path: string, value: unknown): Record<string, string> {
 function checkEntry(path: string, name: string, value: unknown, begin: number): TensorInfo {
   const { dtype, shape, data_offsets: at } = (value ?? {}) as Record<string, unknown>
   const fail = (what: string) => new UserError(`${path}: tensor ${name}: ${what}`)
-  if (!isDtype(dtype))
-    throw fail(`element type ${JSON.stringify(dtype)} is not one of ${Object.keys(byteSizes).join(' ')}`)
-  if (!isShape(shape)) throw fail(`shape ${JSON.stringify(shape)} is not a list of lengths`)
+  if (!isDtype(dtype)) throw fail(`element type ${shown(dtype)} is not one of ${Object.keys(byteSizes).join(' ')}`)
+  if (!isShape(shape)) throw fail(`shape ${shown(shape)} is not a list of lengths`)
   if (!Array.isArray(at) || at.length !== 2 || !at.every((n) => Number.isSafeInteger(n) && n >= 0) || at[1] < at[0])
-    throw fail(`data_offsets ${JSON.stringify(at)} are not a range`)
+    throw fail(`data_offsets ${shown(at)} are not a range`)
   if (at[1] - at[0] !== elements(shape) * byteSizes[dtype])
     throw fail(`${at[1] - at[0]} bytes do not fit ${dtype} ${shapeText(shape)}`)
   return { name, dtype, shape, start: begin + at[0], end: begin + at[1] }

@@ -45,7 +45,7 @@ export async function openFile(path: string): Promise<{ file: FileHandle; size: 
     return { file, size: info.size }
   } catch (error) {
     await file?.close()
-    throw new UserError(`${path}: cannot be opened: ${messageOf(error)}`)
+    throw new UserError(`${path}: cannot be opened: ${messageOf(error, path)}`)
   }
 }
 

@@ -183,7 +183,7 @@ async function readGrids(path: string | undefined): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'))
   } catch (error) {
-    throw new UserError(`cannot read --point-grids ${path}: ${messageOf(error)}`)
+    throw new UserError(`cannot read --point-grids ${path}: ${messageOf(error, path)}`)
   }
 }
 
@@ -214,7 +214,7 @@ async function readThresholds(path: string | undefined): Promise<Partial<Generat
   try {
     file = JSON.parse(await readFile(path, 'utf8'))
   } catch (error) {
-    throw new UserError(`cannot read --thresholds ${path}: ${messageOf(error)}`)
+    throw new UserError(`cannot read --thresholds ${path}: ${messageOf(error, path)}`)
   }
   const parsed = v.safeParse(Tuned, file)
   if (!parsed.success) throw new UserError(`${path} is not what \`wgsam generate tune\` writes: it lacks thresholds`)

@@ -23,9 +23,7 @@ export const cvat: AnnotationFormat = {
     const refuse = (reason: string): never => {
       throw new UserError(`cannot use ${file} as CVAT annotations: ${reason}`)
     }
-    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) =>
-      refuse(error.code === 'ENOENT' ? 'there is no such file' : error.message),
-    )
+    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => refuse(messageOf(error, file)))
     const images: AnnotatedImage[] = []
     const problems: { where: string; reason: string }[] = []
     let shapes: XmlTag[] | undefined

@@ -1,6 +1,7 @@
 /** @file Reads JSON files of other programs, whose content must be checked. */
 import { readFile } from 'node:fs/promises'
 import { messageOf } from '../../host/errors'
+import { shown } from '../../text/check-value'
 
 export type JsonObject = Record<string, unknown>
 
@@ -12,13 +13,8 @@ export const isObject = (value: unknown): value is JsonObject =>
  * @throws Error with the reason, without the file's name
  */
 export async function readJson(path: string): Promise<unknown> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    const reasons: Record<string, string> = {
-      ENOENT: 'there is no such file',
-      EISDIR: 'it is a folder',
-      EACCES: 'permission is denied',
-    }
-    throw new Error(reasons[error.code ?? ''] ?? error.message)
+  const bytes = await readFile(path).catch((error: unknown) => {
+    throw new Error(messageOf(error, path))
   })
   const text = decode(bytes)
   try {
@@ -52,14 +48,6 @@ function withoutNaN(text: string): string {
     at = end + 1
   }
   return parts.join('')
-}
-
-/** A value for a message: short, however large or deeply nested it is. */
-export function shown(value: unknown): string {
-  if (value === undefined) return 'missing'
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 60))
-  if (Array.isArray(value)) return 'a list'
-  return typeof value === 'object' && value !== null ? 'an object' : String(value)
 }
 
 /** The value as a finite number. @throws Error naming the field `name` */

@@ -1,5 +1,5 @@
 /** @file The brush masks of Label Studio: a packed run-length code of the four channels of an RGBA image. */
-import { shown } from './json'
+import { shown } from '../../text/check-value'
 
 /** Reads numbers of some bits, the highest bit first. */
 class Bits {

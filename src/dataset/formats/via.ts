@@ -6,7 +6,8 @@ import { writeAtomic } from '../../host/files'
 import { labelPolygons, singleRing } from '../single-ring'
 import { ellipse, PointBudget, rectangle } from './primitives'
 import type { ExportImage, AnnotationFormat, ImageShapes, InstanceShape } from './format'
-import { finiteNumber, finiteNumbers, isObject, type JsonObject, readJson, shown } from './json'
+import { finiteNumber, finiteNumbers, isObject, type JsonObject, readJson } from './json'
+import { shown } from '../../text/check-value'
 
 export const via: AnnotationFormat = {
   async read(path, { closeLines }) {

@@ -19,7 +19,7 @@ export async function imagejRois(path: string, images: string | null, groupBy?: 
   const { images: sets, problems } = await imagej
     .read(path, { images: folder, closeLines: false, suffix: '' })
     .catch((error: unknown) => {
-      throw new UserError(`cannot read ${path}: ${messageOf(error)}`)
+      throw new UserError(`cannot read ${path}: ${messageOf(error, path)}`)
     })
   if (problems.length) throw new UserError(`${problems[0].where}: ${problems[0].reason}`)
   const pictures = await readdir(folder)

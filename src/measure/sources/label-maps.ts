@@ -9,7 +9,7 @@ import { readLabels } from '../../images/read-labels'
 import { countPages, readMicrograph } from '../../images/micrograph'
 import type { PixelSize } from '../../images/microscope/pixel-size'
 import { findPairs } from '../../dataset/image-label-pairs'
-import { UserError } from '../../host/errors'
+import { messageOf, UserError } from '../../host/errors'
 import { runsOfLabels } from '../shape/pixel-runs'
 import { readPixelSizes } from './pixel-size-column'
 import { type Masks, readPicture, type Source } from './source'
@@ -88,7 +88,7 @@ export async function tables(folder: string, groupBy: string | undefined) {
 /** Image files by name without extension, ordered by name. */
 async function stems(folder: string): Promise<Map<string, string[]>> {
   const files = await readdir(folder).catch((error: Error) => {
-    throw new UserError(`cannot read the folder ${folder}: ${error.message}`)
+    throw new UserError(`cannot read the folder ${folder}: ${messageOf(error, folder)}`)
   })
   const found = new Map<string, string[]>()
   for (const file of files.sort())

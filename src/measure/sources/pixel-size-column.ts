@@ -17,7 +17,7 @@ export async function readPixelSizes(folder: string): Promise<(stem: string) => 
     try {
       rows = parseCsv(content)
     } catch (error) {
-      throw new UserError(`cannot read ${path}: ${messageOf(error)}`)
+      throw new UserError(`cannot read ${path}: ${messageOf(error, path)}`)
     }
     if (!rows.length || !('pixel_size' in rows[0])) continue
     const key = 'name' in rows[0] ? 'name' : Object.keys(rows[0])[0]

@@ -1,7 +1,7 @@
 /** @file A size distribution of another instrument, such as laser diffraction or sieving: sizes and cumulative fractions in a CSV file. */
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { UserError } from '../../host/errors'
+import { messageOf, UserError } from '../../host/errors'
 import { lengthOf } from '../../images/microscope/pixel-size'
 import { parseCsv } from '../../text/csv'
 
@@ -22,7 +22,9 @@ const MAX_BYTES = 2 ** 22
  */
 export async function readReferenceCurve(path: string): Promise<ReferenceCurve> {
   const text = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new UserError(error.code === 'ENOENT' ? `there is no file ${path}` : `cannot read ${path}: ${error.message}`)
+    throw new UserError(
+      error.code === 'ENOENT' ? `there is no file ${path}` : `cannot read ${path}: ${messageOf(error, path)}`,
+    )
   })
   if (text.length > MAX_BYTES) throw new UserError(`${path} is too large for a size distribution`)
   const wrong = (reason: string) =>

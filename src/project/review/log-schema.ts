@@ -7,10 +7,7 @@ export const wholeNumber = (minimum: number) =>
   v.pipe(v.number(), v.integer(), v.minValue(minimum), v.maxValue(2 ** 31 - 1))
 export const finite = v.pipe(v.number(), v.finite())
 
-export const windowNameSchema = v.pipe(
-  v.string(),
-  v.regex(/^[\w-]{1,64}$/, 'Invalid window: 1 to 64 letters, digits, - and _'),
-)
+export const windowNameSchema = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, '1 to 64 letters, digits, - and _'))
 
 const maskSchema: v.GenericSchema<unknown, ReviewMask> = v.object({
   id: wholeNumber(1),

@@ -4,10 +4,11 @@ import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ParticleSize } from '../../../engine/scale/particle-size'
-import { UserError } from '../../host/errors'
+import { messageOf, UserError } from '../../host/errors'
 import { uncertaintyOf } from './uncertainty'
 import type { ImageInfo } from '../file-schemas'
 import { projectFile } from '../project'
+import { removePartialFiles } from '../../host/files'
 import { takeLock } from '../../host/folder-lock'
 import type { MaskCounts, ReviewDocument } from './document'
 import { findImages, type ListedImage } from './image-list'
@@ -73,6 +74,7 @@ export class ReviewFolder {
   static async open(dir: string, onProgress: (done: number, total: number) => void = () => {}): Promise<ReviewFolder> {
     const found = await findImages(dir)
     const unlock = await takeLock(join(dir, 'review', 'lock'), 'wgsam review')
+    await removePartialFiles([join(dir, 'review')])
     const folder = new ReviewFolder(dir, new Map(found.map((image) => [image.name, image])), unlock)
     let done = 0
     for (const image of found) {
@@ -109,7 +111,7 @@ export class ReviewFolder {
   private async summarise(image: ListedImage): Promise<void> {
     this.stamps.set(image.name, await this.stampOf(image.name))
     const { info, document, note } = await readReviewed(this.dir, image).catch((error: Error) => {
-      this.known.set(image.name, problemSummary(image.name, error.message))
+      this.known.set(image.name, problemSummary(image.name, messageOf(error)))
       return {} as Partial<ReviewedImage>
     })
     if (!info || !document) return

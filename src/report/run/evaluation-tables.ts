@@ -93,7 +93,7 @@ export interface EvaluationView {
 /** @throws UserError if the file was not written by `wgsam eval --out` of this version */
 export async function readEvaluation(path: string): Promise<EvaluationView> {
   const text = await readFile(path, 'utf8').catch((error: Error) => {
-    throw new UserError(`cannot read ${path}: ${error.message}`)
+    throw new UserError(`cannot read ${path}: ${messageOf(error, path)}`)
   })
   let json: unknown
   try {

@@ -138,7 +138,7 @@ export async function readRunView(root: string, name: string): Promise<RunView> 
 
 const labelled = <T>(reading: Promise<T>, file: string): Promise<T> =>
   reading.catch((error: Error) => {
-    throw new Error(`${file} is omitted: ${v.isValiError(error) ? 'it is damaged' : error.message}`)
+    throw new Error(`${file} is omitted: ${v.isValiError(error) ? 'it is damaged' : messageOf(error)}`)
   })
 
 const readConfig = async (path: string): Promise<TrainConfig> => checkConfig(await readConfigFile(path), path)
@@ -148,7 +148,7 @@ async function readNames(path: string) {
     return v.parse(SplitNames, JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {
     throw new Error(
-      `${path} is damaged: ${v.isValiError(error) ? `it has no lists ${parts.join(', ')}` : messageOf(error)}`,
+      `${path} is damaged: ${v.isValiError(error) ? `it has no lists ${parts.join(', ')}` : messageOf(error, path)}`,
     )
   }
 }

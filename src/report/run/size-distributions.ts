@@ -56,7 +56,7 @@ export async function readMeasured(folder: string): Promise<MeasuredView> {
   try {
     return { ...v.parse(SummaryFile, JSON.parse(await readFile(path, 'utf8'))), folder }
   } catch (error) {
-    const why = v.isValiError(error) ? `at ${v.getDotPath(error.issues[0]) ?? 'its top'}` : messageOf(error)
+    const why = v.isValiError(error) ? `at ${v.getDotPath(error.issues[0]) ?? 'its top'}` : messageOf(error, path)
     throw new UserError(`${path} was not written by \`wgsam measure\` of this version: ${why}`)
   }
 }

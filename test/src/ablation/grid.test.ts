@@ -82,7 +82,7 @@ test('targets in the encoder, the decoder, both', () => {
   assert.equal(targetsAt(['q', 'v', 'lin1'], 'encoder'), ['q', 'v', 'lin1'])
   assert.equal(targetsAt(['q', 'v', 'lin1', 'decoder.iou'], 'decoder'), ['decoder.q', 'decoder.v', 'decoder.iou'])
   assert.equal(targetsAt(['proj', 'q'], 'both'), ['q', 'proj', 'decoder.q', 'decoder.out'])
-  refused(() => targetsAt(['lin2'], 'decoder'), /none of the targets lin2 is in the decoder/)
+  refused(() => targetsAt(['lin2'], 'decoder'), /where decoder with targets lin2: none of them is in the decoder/)
   const sets = spanned({
     targets: [
       ['v', 'q'],
@@ -109,6 +109,13 @@ test('an invalid grid is refused, naming the axis', () => {
   refused(() => spanned({ kind: ['none'] }), /kind takes lora, full/)
   refused(() => spanned({ rank: [1e6] }), /lora.rank must be a whole number from 1 to 8192/)
   refused(() => checkGrid(null, 'x'), /x:/)
+  refused(
+    () => spanned({ where: ['encoder'], targets: [['decoder.q']] }),
+    /recipe: where encoder with targets decoder.q: none of them is in the encoder/,
+  )
+  let deep: unknown = 4
+  for (let i = 0; i < 1e5; i++) deep = [deep]
+  refused(() => spanned({ rank: deep }), /rank takes .*, not a list$/)
 })
 
 test('the parameter count is that of training, and break-even is at half the width', async () => {

@@ -1,11 +1,11 @@
 /** @file Errors of the disk name the file and the reason; nothing half-written is left. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { cannotWrite, systemProblem, withPath } from '../../../src/host/errors'
-import { makeFolder, writeAtomic, writeFileAtomic } from '../../../src/host/files'
+import { cannotWrite, messageOf, systemProblem, withPath } from '../../../src/host/errors'
+import { makeFolder, removePartialFiles, writeAtomic, writeFileAtomic } from '../../../src/host/files'
 import { JsonlSink } from '../../../src/tracking/jsonl-sink'
 import { testNeeding } from '../../support/needs'
 import { scratch } from '../../support/files'
@@ -36,6 +36,31 @@ test('an error of a file that is open already names the file', async () => {
   assert.is(systemProblem(withPath(system('EACCES', { path: 'y' }), 'x')), 'y: permission is denied')
   assert.is(systemProblem(withPath(new Error('other'), 'x')), null)
   assert.is(cannotWrite('x', system('EDQUOT')), 'cannot write x: the quota is used up')
+})
+
+test('what killed programs left is removed, what running ones write is not', async () => {
+  const place = join(folder, 'parts')
+  const [dead, running, young] = ['a.json.999999999.part', `b.json.${process.ppid}.part`, 'c.json.999999998.part']
+  mkdirSync(place)
+  for (const name of [dead, running, young, 'd.part', 'e.json']) writeFileSync(join(place, name), 'half')
+  utimesSync(join(place, dead), 0, 0)
+  await removePartialFiles([place, join(place, 'none')], 60)
+  assert.equal(readdirSync(place).sort(), [running, young, 'd.part', 'e.json'].sort())
+  await removePartialFiles([place])
+  assert.equal(readdirSync(place).sort(), [running, 'd.part', 'e.json'].sort())
+})
+
+test('the message of any error of the system is in words, and a path that is named already is not repeated', () => {
+  const denied = system('EACCES', { path: '/a/b' })
+  assert.is(messageOf(denied, '/a/b'), 'permission is denied')
+  assert.is(messageOf(denied), '/a/b: permission is denied')
+  assert.is(messageOf(denied, '/a'), '/a/b: permission is denied')
+  assert.is(
+    messageOf(system('ENOSPC')),
+    'no space is left on the disk: make room, then run it again; what is complete is kept',
+  )
+  assert.is(messageOf(new Error('other')), 'other')
+  assert.is(messageOf('text'), 'text')
 })
 
 const disk = join(folder, 'disk')

@@ -97,6 +97,35 @@ test('a size that a small file only claims allocates no memory', async () => {
   assert.ok(process.memoryUsage().rss - before < 200e6, `${process.memoryUsage().rss - before} bytes`)
 })
 
+test('a file must have a byte for every 200 that it claims, beyond 256 MiB', async () => {
+  const head = (side: number, colour: number) => {
+    const png = Buffer.from(blank)
+    png.writeUInt32BE(side, 16)
+    png.writeUInt32BE(side, 20)
+    png[25] = colour
+    png.writeUInt32BE(crc32(png.subarray(12, 29)), 29)
+    return png
+  }
+  const blank = await gray().png().toBuffer()
+  // the decoder is never asked for the pixels of the first three
+  for (const [side, colour] of [
+    [23_170, 6],
+    [16_385, 0],
+    [10_000, 2],
+  ])
+    assert.match(await refused(head(side, colour)), /over 200 times the size of the file/)
+  assert.match(await refused(head(16_384, 0)), /damaged or truncated/)
+  const claim = tiffFile([{ tags: picture(12_000, 12_000, 16, { format: 2 }), data: [Buffer.alloc(64)] }])
+  assert.match(await refused(claim), /over 200 times the size of the file/)
+})
+
+test('strips that share their bytes a thousand times are not read as often', async () => {
+  const tags = picture(8, 20_000, 16, { format: 2 }).filter(({ tag }) => ![273, 278, 279].includes(tag))
+  const one = (tag: number, value: number): Tag => ({ tag, values: new Array(20_000).fill(value) })
+  const file = tiffFile([{ tags: [...tags, { tag: 278, values: [1] }, one(273, 8), one(279, 100_000)] }])
+  assert.match(await refused(file), /strips or tiles overlap/)
+})
+
 test('a strip that inflates to 200 MB gives the few pixels that it should', async () => {
   const bomb = deflateSync(Buffer.alloc(200e6, 7))
   const path = put(at('bomb.tif'), tiffFile([{ tags: picture(8, 8, 8, { compression: 8 }), data: [bomb] }]))

@@ -1,6 +1,7 @@
 /** When a checkpoint is written, what it must not be ahead of, and which ones a run resumes from. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Rng } from '../../../engine/rng'
@@ -56,6 +57,8 @@ function open(name: string, checkpoint: object = {}) {
   }
   const adaptation = { layers: [], parameters, refresh: () => void actions.push('refresh') } as unknown as Adaptation
   const folder = runFolder(join(scratch, name))
+  mkdirSync(folder.root, { recursive: true })
+  writeFileSync(folder.config, '{}')
   const flush = async () => void actions.push('flush')
   return { folder, actions, checkpoints: new Checkpoints(folder, toyConfig('data', { checkpoint }), adaptation, flush) }
 }
@@ -109,6 +112,18 @@ async function edit(path: string, from: string, to: string): Promise<void> {
   bytes.write(to, found)
   await writeFile(path, bytes)
 }
+
+test('a run whose folder is deleted while it runs ends with an error, and makes no half of a folder', async () => {
+  const { folder, checkpoints } = open('deleted')
+  await checkpoints.saveLast(at(1))
+  rmSync(folder.root, { recursive: true })
+  for (const save of [() => checkpoints.saveLast(at(2)), () => checkpoints.saveBest(at(2))])
+    assert.match(
+      await save().then(String, String),
+      /UserError: .*config\.json is gone: .* deleted or moved during the run/,
+    )
+  assert.not(existsSync(folder.root))
+})
 
 test('a single digit of the record or of a shape that was changed is found', async () => {
   const { folder } = open('sealed')

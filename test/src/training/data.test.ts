@@ -9,15 +9,10 @@ import { maskSupervision } from '../../../engine/ops/mask-loss'
 import { promptLabel } from '../../../engine/sam/prompt-labels'
 import { Rng } from '../../../engine/rng'
 import { openDataset } from '../../../src/dataset/dataset'
+import { removePartialFiles } from '../../../src/host/files'
 import { JsonlSink } from '../../../src/tracking/jsonl-sink'
 import { Batches } from '../../../src/training/batches'
-import {
-  CHECKPOINT,
-  CHECKPOINT_VERSION,
-  readCheckpoint,
-  removePartialFiles,
-  writeCheckpoint,
-} from '../../../src/training/checkpoint-file'
+import { CHECKPOINT, CHECKPOINT_VERSION, readCheckpoint, writeCheckpoint } from '../../../src/training/checkpoint-file'
 import type { Sample } from '../../../src/dataset/sample'
 import { makeExample, toMicroBatches, variantOf } from '../../../src/training/examples'
 import { workerCount, WorkerPool } from '../../../src/training/worker-pool'
@@ -353,9 +348,9 @@ test('a checkpoint reads back bit for bit, and any change in it is detected', as
     assert.match(said, /^UserError: .*last.checkpoint\.safetensors is damaged/, `byte ${at}`)
   }
   await mkdir(join(scratch, 'best'), { recursive: true })
-  await writeFile(`${path}.123.part`, 'half')
-  await removePartialFiles(scratch)
-  assert.match(await readFile(`${path}.123.part`).then(String, String), 'ENOENT')
+  await writeFile(`${path}.999999999.part`, 'half')
+  await removePartialFiles([scratch, join(scratch, 'last')])
+  assert.match(await readFile(`${path}.999999999.part`).then(String, String), 'ENOENT')
 })
 
 test.run()

@@ -85,6 +85,25 @@ test('a failure while writing leaves the old file and nothing beside it', async 
   assert.equal(readdirSync(dirname(path)), ['model.safetensors'])
 })
 
+test('a header of any depth is refused in one short line', async () => {
+  const path = at('deep.safetensors')
+  const deep = '['.repeat(20_000) + ']'.repeat(20_000)
+  for (const entry of [
+    `{"dtype":${deep},"shape":[1],"data_offsets":[0,4]}`,
+    `{"dtype":"F32","shape":${deep},"data_offsets":[0,4]}`,
+    `{"dtype":"F32","shape":[1],"data_offsets":${deep}}`,
+  ]) {
+    const header = Buffer.from(`{"a":${entry}}`)
+    const length = Buffer.alloc(8)
+    length.writeBigUInt64LE(BigInt(header.length))
+    writeFileSync(path, Buffer.concat([length, header, Buffer.alloc(4)]))
+    await openSafetensors(path).then(
+      () => assert.unreachable(),
+      (error: Error) => assert.match(error.message, /deep\.safetensors: tensor a: .{1,150}$/),
+    )
+  }
+})
+
 test('damaged files are refused by file and tensor', async () => {
   const f32 = (shape: unknown, from: number, to: number) => ({ dtype: 'F32', shape, data_offsets: [from, to] })
   const cases: [string, unknown, number, string][] = [
