@@ -50,6 +50,16 @@ export type { ScaleSettings } from './scale/scale-settings'
 export { type PromptedMask, TiledPredictor } from './scale/tiled-predictor'
 export { bandOfQuantiles, chooseView, type DiameterBand, defaultBand, type View } from './scale/view'
 
+// masks of prompts on images in any form: what an interactive page or a service needs
+export { type ImageSource, readPixels, type RgbaImage } from './segment/image-source'
+export {
+  type SegmentOptions,
+  type SegmentPrompt,
+  Segmenter,
+  type SegmenterOptions,
+  SupersededError,
+} from './segment/segmenter'
+
 // the automatic mask generator
 export type {
   Candidate,

@@ -1,0 +1,120 @@
+/** @file The forms in which a host has an image, and their pixels as bytes. */
+import type { Engine } from '../device/engine'
+import type { RgbImage } from '../image/rgb-image'
+
+/** Four bytes a pixel, as ImageData of a browser: (height, width, 4), red, green, blue, alpha. */
+export interface RgbaImage {
+  width: number
+  height: number
+  data: Uint8ClampedArray | Uint8Array
+}
+
+/**
+ * An image in any form: RGB bytes, ImageData, what the browser can draw (ImageBitmap, canvas, image or video element, VideoFrame), or
+ * a 2-D texture of 8-bit channels on the engine's device, with the usage COPY_SRC. Alpha is ignored.
+ */
+export type ImageSource = RgbImage | RgbaImage | GPUTexture | GPUCopyExternalImageSource
+
+const TEXTURE_FORMATS: Partial<Record<GPUTextureFormat, readonly [number, number, number]>> = {
+  rgba8unorm: [0, 1, 2],
+  'rgba8unorm-srgb': [0, 1, 2],
+  bgra8unorm: [2, 1, 0],
+  'bgra8unorm-srgb': [2, 1, 0],
+}
+/** WebGPU copies rows of textures to multiples of this many bytes. */
+const ROW_BYTES = 256
+
+/** The pixels of an image as RGB bytes. @throws Error if its form is unknown or its data do not fit its size */
+export async function readPixels(engine: Engine, source: ImageSource): Promise<RgbImage> {
+  if ('rgb' in source) return checked(source, source.rgb.length, 3)
+  if ('data' in source && ArrayBuffer.isView(source.data)) {
+    const { data, width, height } = checked(source, source.data.length, 4)
+    return { width, height, rgb: withoutAlpha(data, width, height, 4 * width, [0, 1, 2]) }
+  }
+  if (isTexture(source)) return readTexture(engine, source)
+  const { width, height } = sizeOfDrawable(source as Drawable)
+  const texture = engine.scoped(() => {
+    const usage = GPUTextureUsage.COPY_SRC | GPUTextureUsage.COPY_DST | GPUTextureUsage.RENDER_ATTACHMENT
+    const made = engine.device.createTexture({ label: 'image', size: [width, height], format: 'rgba8unorm', usage })
+    const external = { source: source as GPUCopyExternalImageSource }
+    engine.device.queue.copyExternalImageToTexture(external, { texture: made }, [width, height])
+    return made
+  })
+  return readTexture(engine, texture).finally(() => texture.destroy())
+}
+
+function checked<T extends { width: number; height: number }>(image: T, length: number, channels: number): T {
+  const { width, height } = image
+  const whole = [width, height].every((side) => Number.isInteger(side) && side > 0)
+  if (!whole || length !== width * height * channels)
+    throw new Error(`an image of ${width}x${height} has ${channels} bytes a pixel: got ${length} bytes`)
+  return image
+}
+
+/** What browsers draw has its size under one of these names. */
+interface Drawable {
+  width?: number
+  height?: number
+  naturalWidth?: number
+  naturalHeight?: number
+  videoWidth?: number
+  videoHeight?: number
+  displayWidth?: number
+  displayHeight?: number
+}
+
+function sizeOfDrawable(source: Drawable): { width: number; height: number } {
+  const width = source.naturalWidth ?? source.videoWidth ?? source.displayWidth ?? source.width
+  const height = source.naturalHeight ?? source.videoHeight ?? source.displayHeight ?? source.height
+  if (!width || !height)
+    throw new Error(
+      'this is no image that the engine can read: pass RGB bytes, ImageData, an ImageBitmap, a canvas, an image or video that is loaded, or a GPUTexture',
+    )
+  return { width, height }
+}
+
+const isTexture = (source: object): source is GPUTexture => 'createView' in source && 'format' in source
+
+async function readTexture(engine: Engine, texture: GPUTexture): Promise<RgbImage> {
+  const { width, height, format } = texture
+  const order = TEXTURE_FORMATS[format]
+  if (!order || texture.dimension !== '2d' || texture.depthOrArrayLayers !== 1)
+    throw new Error(
+      `a texture must be one 2-D layer of ${Object.keys(TEXTURE_FORMATS).join(', ')}, not ${texture.dimension} ${format}`,
+    )
+  const stride = Math.ceil((4 * width) / ROW_BYTES) * ROW_BYTES
+  const pixels = engine.persistent('input', 'pixels of a texture', [(stride / 4) * height])
+  try {
+    engine.scoped(() => {
+      const encoder = engine.device.createCommandEncoder()
+      encoder.copyTextureToBuffer(
+        { texture },
+        { buffer: pixels.storage.buffer!, bytesPerRow: stride },
+        { width, height },
+      )
+      engine.device.queue.submit([encoder.finish()])
+    })
+    const bytes = new Uint8Array(await engine.readBytes(pixels))
+    return { width, height, rgb: withoutAlpha(bytes, width, height, stride, order) }
+  } finally {
+    engine.release(pixels)
+  }
+}
+
+/** RGB of pixels of four bytes in rows of `stride` bytes; `order` says where red, green and blue are. */
+function withoutAlpha(
+  data: ArrayLike<number>,
+  width: number,
+  height: number,
+  stride: number,
+  [red, green, blue]: readonly [number, number, number],
+): Uint8Array {
+  const rgb = new Uint8Array(width * height * 3)
+  for (let y = 0, to = 0; y < height; y++)
+    for (let x = 0, from = y * stride; x < width; x++, from += 4) {
+      rgb[to++] = data[from + red]
+      rgb[to++] = data[from + green]
+      rgb[to++] = data[from + blue]
+    }
+  return rgb
+}

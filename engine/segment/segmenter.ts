@@ -1,0 +1,120 @@
+/** @file Masks of prompts on images, in pixels of the image: the part of the engine that an interactive page or a service needs. */
+import type { RgbImage } from '../image/rgb-image'
+import { Predictor } from '../sam/predictor'
+import { type ImagePrompt, slotsFor } from '../sam/prompt-masks'
+import type { SamModel } from '../sam/sam-model'
+import type { ScaleSettings } from '../scale/scale-settings'
+import { type PromptedMask, TiledPredictor } from '../scale/tiled-predictor'
+import { type ImageSource, readPixels } from './image-source'
+
+/** One object's prompt, in pixels of the image: points on it or beside it, a box around it, or both. */
+export interface SegmentPrompt {
+  /** `foreground` is true by default; false says that the point is not on the object. */
+  points?: readonly { x: number; y: number; foreground?: boolean }[]
+  /** x0, y0, x1, y1: both corners inclusive. */
+  box?: readonly [number, number, number, number]
+}
+
+export interface SegmentOptions {
+  /** Up to three masks, the highest predicted IoU first, instead of one. */
+  multimask?: boolean
+  /** Ends the call before its next pass; it then throws the signal's reason. */
+  signal?: AbortSignal
+  /** If a later call comes before this one has begun, this one throws SupersededError instead of computing its masks. */
+  latest?: boolean
+  /** The scale at which the image is seen; by default the whole image at the model's input. */
+  scale?: ScaleSettings
+}
+
+/** A call with `latest` that a later call has made unnecessary. */
+export class SupersededError extends Error {
+  override name = 'SupersededError'
+}
+
+export interface SegmenterOptions {
+  /** Points and box corners of a prompt, at most: 16 by default. */
+  slots?: number
+}
+
+/**
+ * @example
+ * const segmenter = await Segmenter.create(model)
+ * const [{ mask, predictedIou }] = await segmenter.segment(imageBitmap, { points: [{ x: 120, y: 80 }] })
+ * const three = await segmenter.segment(imageBitmap, { box: [90, 60, 150, 110] }, { multimask: true }) // not encoded again
+ * segmenter.destroy()
+ */
+export class Segmenter {
+  private readonly tiled: TiledPredictor
+  /** The image of the last call, by the object that the caller gave. */
+  private current: { source: ImageSource; image: RgbImage } | null = null
+  private calls = 0
+  private last: Promise<unknown> = Promise.resolve()
+
+  private constructor(private readonly predictor: Predictor) {
+    this.tiled = new TiledPredictor(predictor)
+  }
+
+  /** Records the model with the adapter that is attached to it now, if any. One prompt is decoded a pass. */
+  static async create(model: SamModel, { slots = 16 }: SegmenterOptions = {}): Promise<Segmenter> {
+    return new Segmenter(await Predictor.create(model, { prompts: 1, slots }))
+  }
+
+  /**
+   * The masks of one object. An image is encoded in the first call with it and kept until a call with another; a source
+   * whose pixels have changed must be a new object, or `forget` be called. Calls may overlap: they are answered in their order.
+   * @throws Error if the prompt is empty, outside the image or has more entries than there are slots, the image cannot be
+   * read, or the device reported an error · SupersededError, see `latest` · the signal's reason if it aborts
+   */
+  segment(source: ImageSource, prompt: SegmentPrompt, options: SegmentOptions = {}): Promise<PromptedMask[]> {
+    const call = ++this.calls
+    const answer = this.last.then(async () => {
+      if (options.latest && call !== this.calls) throw new SupersededError('a later call has taken its place')
+      options.signal?.throwIfAborted()
+      const image = await this.imageOf(source)
+      const asked = checkedPrompt(prompt, image, this.predictor.slots)
+      const { multimask, signal, scale = { diameter: 'none' } } = options
+      const { masks } = await this.tiled.predictAtScale(image, [asked], scale, { multimask, signal })
+      return masks[0]
+    })
+    this.last = answer.catch(() => {})
+    return answer
+  }
+
+  /** Forgets the encoded image, so that the next call reads and encodes it again. */
+  forget(): void {
+    this.current = null
+    this.tiled.forget()
+  }
+
+  /** Frees the GPU memory, not the model's. */
+  destroy(): void {
+    this.predictor.destroy()
+  }
+
+  private async imageOf(source: ImageSource): Promise<RgbImage> {
+    const { current } = this
+    if (current && current.source === source) return current.image
+    this.current = null
+    const image = await readPixels(this.predictor.model.engine, source)
+    this.current = { source, image }
+    return image
+  }
+}
+
+/** The prompt in the engine's form. @throws Error if it asks for nothing, or for something that is not in the image */
+function checkedPrompt({ points = [], box }: SegmentPrompt, image: RgbImage, slots: number): ImagePrompt {
+  const prompt: ImagePrompt = {
+    points: points.map(({ x, y, foreground = true }) => ({ x, y, foreground })),
+    box: box ?? null,
+  }
+  if (!prompt.points.length && !box) throw new Error('a prompt needs points or a box')
+  if (slotsFor(prompt) > slots)
+    throw new Error(`a prompt has ${slotsFor(prompt)} entries, the segmenter was made for ${slots}`)
+  const corners = box ? [{ x: box[0], y: box[1] }, { x: box[2], y: box[3] }] : [] // prettier-ignore
+  for (const { x, y } of [...prompt.points, ...corners])
+    if (!(x >= 0 && y >= 0 && x < image.width && y < image.height))
+      throw new Error(`the prompt's point ${x}, ${y} is not in the image of ${image.width}x${image.height} pixels`)
+  if (box && (box[0] > box[2] || box[1] > box[3]))
+    throw new Error(`the box ${box.join(', ')} is empty: it is x0, y0, x1, y1, left before right and top before bottom`)
+  return prompt
+}

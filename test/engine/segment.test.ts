@@ -1,0 +1,123 @@
+/** @file Segmenting as a page does it: images in any form, prompts in pixels, calls that overlap. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Segmenter, type SegmentPrompt, SupersededError } from '../../engine/segment/segmenter'
+import { type ImageSource, readPixels } from '../../engine/segment/image-source'
+import { Rng } from '../../engine/rng'
+import { TiledPredictor } from '../../engine/scale/tiled-predictor'
+import { Predictor } from '../../engine/sam/predictor'
+import { wholeView } from '../../engine/scale/view'
+import { engine } from '../support/engine'
+import { openToy } from '../support/toy'
+
+const model = await openToy('toy_vit', 48)
+const rng = new Rng(4)
+const [width, height] = [70, 45]
+const image = { width, height, rgb: Uint8Array.from({ length: width * height * 3 }, () => rng.int(256)) }
+const rgba = Uint8ClampedArray.from({ length: width * height * 4 }, (_, i) =>
+  i % 4 === 3 ? rng.int(256) : image.rgb[3 * Math.floor(i / 4) + (i % 4)],
+)
+const point: SegmentPrompt = { points: [{ x: 30, y: 20 }] }
+const box: SegmentPrompt = { points: [{ x: 3, y: 4, foreground: false }], box: [10, 8, 40, 30] }
+
+/** A texture of the image's pixels. */
+function textureOf(format: 'rgba8unorm' | 'bgra8unorm'): GPUTexture {
+  const usage = GPUTextureUsage.COPY_SRC | GPUTextureUsage.COPY_DST
+  const texture = engine.device.createTexture({ size: [width, height], format, usage })
+  const data = rgba.slice()
+  if (format === 'bgra8unorm') for (let i = 0; i < data.length; i += 4) [data[i], data[i + 2]] = [data[i + 2], data[i]]
+  engine.device.queue.writeTexture({ texture }, data, { bytesPerRow: 4 * width }, [width, height])
+  return texture
+}
+
+test('images in every form give the same bytes', async () => {
+  const forms: ImageSource[] = [image, { width, height, data: rgba }, textureOf('rgba8unorm'), textureOf('bgra8unorm')]
+  for (const form of forms) assert.equal(await readPixels(engine, form), image)
+  const refused = async (form: unknown) =>
+    readPixels(engine, form as ImageSource).then(
+      () => 'read',
+      (error: Error) => error.message,
+    )
+  assert.match(await refused({ ...image, width: 71 }), 'an image of 71x45 has 3 bytes a pixel: got 9450 bytes')
+  assert.match(await refused({ width: 0, height: 0, data: new Uint8Array(0) }), 'an image of 0x0')
+  assert.match(await refused({}), 'this is no image that the engine can read')
+  const usage = GPUTextureUsage.COPY_SRC
+  const float = engine.device.createTexture({ size: [4, 4], format: 'rgba32float', usage })
+  assert.match(await refused(float), 'not 2d rgba32float')
+})
+
+test('masks are those of the predictor, one prompt a pass, and an image is encoded once', async () => {
+  const segmenter = await Segmenter.create(model, { slots: 4 })
+  const predictor = await Predictor.create(model, { prompts: 1, slots: 4 })
+  const tiled = new TiledPredictor(predictor)
+  const asked = [
+    { points: [{ x: 30, y: 20, foreground: true }], box: null },
+    { points: [{ x: 3, y: 4, foreground: false }], box: box.box! },
+  ]
+  const expected = await tiled.predict(image, asked, wholeView(image, 48))
+  assert.equal([await segmenter.segment(image, point), await segmenter.segment(image, box)], expected)
+  const three = await segmenter.segment(image, point, { multimask: true })
+  assert.is(three.length, 3)
+  assert.ok(three[0].predictedIou >= three[1].predictedIou && three[1].predictedIou >= three[2].predictedIou)
+
+  let encoded = 0
+  const setImage = Predictor.prototype.setImage
+  Predictor.prototype.setImage = function (one) {
+    encoded++
+    return setImage.call(this, one)
+  }
+  const other = { ...image }
+  await segmenter.segment(image, box)
+  assert.is(encoded, 0)
+  await segmenter.segment(other, point)
+  await segmenter.segment(other, box)
+  assert.is(encoded, 1)
+  segmenter.forget()
+  await segmenter.segment(other, box)
+  assert.is(encoded, 2)
+  Predictor.prototype.setImage = setImage
+  segmenter.destroy()
+  predictor.destroy()
+})
+
+test('calls that overlap are answered in their order, also on different images', async () => {
+  const segmenter = await Segmenter.create(model, { slots: 4 })
+  const dark = { ...image, rgb: image.rgb.map((value) => value >> 2) }
+  const calls = [() => segmenter.segment(image, point), () => segmenter.segment(dark, point), () => segmenter.segment(image, box)] // prettier-ignore
+  const alone = []
+  for (const call of calls) alone.push(await call())
+  assert.equal(await Promise.all(calls.map((call) => call())), alone)
+  segmenter.destroy()
+})
+
+test('of calls with `latest` that wait, only the last is computed; a signal ends a call', async () => {
+  const segmenter = await Segmenter.create(model, { slots: 4 })
+  const latest = [1, 2, 3].map((x) => segmenter.segment(image, { points: [{ x, y: 5 }] }, { latest: true }))
+  const [first, second, third] = await Promise.allSettled(latest)
+  // none has begun when the next comes
+  for (const dropped of [first, second])
+    assert.ok(dropped.status === 'rejected' && dropped.reason instanceof SupersededError)
+  assert.is(third.status, 'fulfilled')
+  const signal = AbortSignal.abort(new Error('moved on'))
+  const aborted = await segmenter.segment(image, point, { signal }).catch((error: Error) => error.message)
+  assert.is(aborted, 'moved on')
+  assert.is((await segmenter.segment(image, point)).length, 1, 'an error does not block the next call')
+  segmenter.destroy()
+})
+
+test('prompts that make no sense are refused in words', async () => {
+  const segmenter = await Segmenter.create(model, { slots: 3 })
+  const refused = (prompt: SegmentPrompt) =>
+    segmenter.segment(image, prompt).then(
+      () => 'taken',
+      (error: Error) => error.message,
+    )
+  assert.is(await refused({}), 'a prompt needs points or a box')
+  assert.match(await refused({ points: [{ x: 70, y: 1 }] }), 'point 70, 1 is not in the image of 70x45 pixels')
+  assert.match(await refused({ points: [{ x: NaN, y: 1 }] }), 'point NaN, 1')
+  assert.match(await refused({ box: [9, 9, 2, 20] }), 'the box 9, 9, 2, 20 is empty')
+  assert.match(await refused({ ...box, points: [...box.points!, ...point.points!] }), '4 entries, the segmenter was made for 3') // prettier-ignore
+  segmenter.destroy()
+})
+
+test.run()
