@@ -3,6 +3,9 @@ import type { Box, Point, Region } from '../image/box'
 import type { Size } from '../image/size'
 import type { Mask, Placement } from '../masks/mask'
 
+/** What found a mask without a model. */
+export type CandidateOrigin = 'watershed'
+
 /** The measures of a mask that the filters use. They need no pixels, so filtering again takes milliseconds. */
 export interface CandidateMeasures {
   /** Pixels. */
@@ -15,6 +18,8 @@ export interface CandidateMeasures {
   stability: number
   /** The crop or tile of the image that the mask was found in; the whole image if it was not cut. */
   crop: Region
+  /** Set if the mask is not a model's: then it has no scores, predictedIou and stability are 0, and their thresholds pass it. */
+  origin?: CandidateOrigin
 }
 
 /** A mask that passed the first, permissive thresholds. */

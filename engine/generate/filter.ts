@@ -47,7 +47,7 @@ export interface Filtered {
 
 /**
  * Applies the filters one after the other. The worse of two candidates is the one with the lower predicted IoU, the later
- * in the list if they are equal. Candidates need not be sorted.
+ * in the list if they are equal; one without scores is worse than any that has them. Candidates need not be sorted.
  * @throws Error if an overlap does not name two candidates of the set
  */
 export function filterCandidates(set: CandidateSet<CandidateMeasures>, options: FilterOptions): Filtered {
@@ -61,8 +61,9 @@ export function filterCandidates(set: CandidateSet<CandidateMeasures>, options: 
     removed[name] = before - alive.length
   }
   const { predIouThresh, stabilityScoreThresh, maxArea } = options
-  keep('predictedIou', (i) => predIouThresh <= 0 || candidates[i].predictedIou > predIouThresh)
-  keep('stability', (i) => stabilityScoreThresh <= 0 || candidates[i].stability >= stabilityScoreThresh)
+  const unscored = (i: number) => candidates[i].origin !== undefined
+  keep('predictedIou', (i) => predIouThresh <= 0 || unscored(i) || candidates[i].predictedIou > predIouThresh)
+  keep('stability', (i) => stabilityScoreThresh <= 0 || unscored(i) || candidates[i].stability >= stabilityScoreThresh)
   keep('minArea', (i) => candidates[i].area >= options.minArea)
   keep('maxArea', (i) => maxArea >= 1 || candidates[i].area <= maxArea * size.width * size.height)
   keep('frames', (i) => !options.dropFrames || edgesTouched(candidates[i], size) < 3)

@@ -56,8 +56,8 @@ export async function rethreshold(set: CandidateSet, options: RethresholdOptions
 }
 
 function pack(candidate: Candidate, mask: Mask): PackedCandidate {
-  const { area, box, predictedIou, stability, crop, token, point, promptBox } = candidate
-  const prompt = { point, ...(promptBox && { promptBox }) }
+  const { area, box, predictedIou, stability, crop, token, point, promptBox, origin } = candidate
+  const prompt = { point, ...(promptBox && { promptBox }), ...(origin && { origin }) }
   return { area, box, predictedIou, stability, crop, token, ...prompt, bits: packMask(mask) }
 }
 

@@ -143,6 +143,16 @@ export const repeatCommand = (run: string): string[] =>
 /** Searches an adapter's thresholds and stores them with it. */
 export const tuneCommand = (adapter: string): string[] => words(['generate', 'tune'], [], { adapter, store: true })
 
+/** Chooses again among a project's candidates. */
+export const refilterCommand = (
+  project: string,
+  { predIouThresh, stabilityScoreThresh }: { predIouThresh: number; stabilityScoreThresh: number },
+): string[] =>
+  words(['generate', 'refilter'], [project], {
+    'pred-iou-thresh': predIouThresh,
+    'stability-score-thresh': stabilityScoreThresh,
+  })
+
 /** Downloads a named model. */
 export const fetchCommand = (model: string): string[] => words(['fetch'], [model], {})
 

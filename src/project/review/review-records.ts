@@ -28,7 +28,9 @@ export interface ReviewMask {
   segmentation: CompressedRle
   /** 'proposal' for an unchanged proposal, otherwise the edit that created the mask. */
   origin: 'proposal' | EditKind
-  /** The model's estimate of the mask's IoU; null if a person drew the mask. */
+  /** What made a proposal, if it was no model. */
+  source?: 'watershed' | 'imported'
+  /** The model's estimate of the mask's IoU; null if a person drew the mask, or a proposal is not a model's. */
   predictedIou: number | null
   /** What masks with this predicted IoU turned out to have on average; missing if that is not known. */
   calibratedIou?: number | null

@@ -33,13 +33,15 @@ export async function readProposed(dir: string, name: string): Promise<LogHeader
   try {
     const { image, records } = checkValue(reviewedProposalsSchema, JSON.parse(await readFile(path, 'utf8')))
     const proposals = records.map(
-      ({ segmentation, predicted_iou, calibrated_iou, stability_score }, i): ReviewMask => ({
+      ({ segmentation, predicted_iou, calibrated_iou, stability_score, origin: source }, i): ReviewMask => ({
         id: i + 1,
         segmentation,
         origin: 'proposal',
-        predictedIou: predicted_iou,
+        ...(source && { source }),
+        // masks that are not a model's have no scores
+        predictedIou: source ? null : predicted_iou,
         ...(typeof calibrated_iou === 'number' && { calibratedIou: calibrated_iou }),
-        stability: stability_score,
+        stability: source ? null : stability_score,
       }),
     )
     return { version: 1, image: { ...image, name }, proposals }

@@ -1,4 +1,5 @@
 /** @file The list of masks, of which only the visible lines are rendered, and a form that selects masks by a measure. */
+import type { ReviewMask } from '../../../project/review/review-records'
 import { computed, signal } from '@preact/signals'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { css } from '../image/mask-colours'
@@ -154,7 +155,7 @@ function Line({
       id={`mask-${id}`}
       role="option"
       aria-selected={chosen}
-      title={review.origin === 'proposal' ? 'unchanged proposal' : `made by: ${review.origin}`}
+      title={madeBy(review)}
       onClick={choose}
       onContextMenu={(event) => {
         event.preventDefault()
@@ -234,3 +235,15 @@ const matching = computed(() => {
     return own !== null && (below.value ? own < bound : own > bound)
   })
 })
+
+/** What made a mask, for its tooltip. */
+function madeBy({ origin, source }: ReviewMask): string {
+  if (origin !== 'proposal' && origin !== 'refilter') return `made by: ${origin}`
+  const who =
+    source === 'watershed'
+      ? 'a watershed, without the model'
+      : source === 'imported'
+        ? 'an imported label'
+        : 'the model'
+  return origin === 'proposal' ? `unchanged proposal of ${who}` : `brought back by the filter: of ${who}`
+}

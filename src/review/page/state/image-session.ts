@@ -25,6 +25,7 @@ import { coverage, opacity, stretch, style } from './prefs'
 /** A mask that an edit adds. */
 export interface NewMask {
   mask: Mask
+  source?: ReviewMask['source']
   predictedIou?: number | null
   calibratedIou?: number | null
   stability?: number | null
@@ -139,14 +140,17 @@ export class ImageSession {
    */
   edit(kind: EditKind, remove: readonly number[], newMasks: readonly NewMask[] = []): number[] {
     const first = this.document.nextId
-    const add = newMasks.map(({ mask, predictedIou = null, calibratedIou, stability = null }, i): ReviewMask => ({
-      id: first + i,
-      segmentation: encodeMask(mask, this.info),
-      origin: kind,
-      predictedIou,
-      ...(calibratedIou !== undefined && { calibratedIou }),
-      stability,
-    }))
+    const add = newMasks.map(
+      ({ mask, source, predictedIou = null, calibratedIou, stability = null }, i): ReviewMask => ({
+        id: first + i,
+        segmentation: encodeMask(mask, this.info),
+        origin: kind,
+        ...(source && { source }),
+        predictedIou,
+        ...(calibratedIou !== undefined && { calibratedIou }),
+        stability,
+      }),
+    )
     this.act({ type: 'edit', edit: { kind, remove: [...remove], add } })
     return add.map(({ id }) => id)
   }

@@ -59,12 +59,12 @@ export class Candidates {
   }
 
   newMask(i: number): NewMask {
-    const { segmentation, predicted_iou, calibrated_iou, stability_score } = this.file.candidates[i]
+    const { segmentation, predicted_iou, calibrated_iou, stability_score, origin } = this.file.candidates[i]
     this.newMasks[i] ??= {
       mask: decodeMask(segmentation),
-      predictedIou: predicted_iou,
-      calibratedIou: calibrated_iou,
-      stability: stability_score,
+      ...(origin
+        ? { source: origin }
+        : { predictedIou: predicted_iou, calibratedIou: calibrated_iou, stability: stability_score }),
     }
     return this.newMasks[i]
   }
