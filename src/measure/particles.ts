@@ -2,7 +2,9 @@
 import type { Size } from '../../engine/image/size'
 import type { Image } from '../images/image'
 import { gapsOf, maxGapPixels } from './gaps'
+import { type Interior, interiorOf } from './interior'
 import { contacts, nearestPoints, particleMap } from './neighbours'
+import { fillHoles } from './shape/parts'
 import { type ShapeMeasures, measureShape } from './shape/shape-measures'
 import type { LabelledMask, PixelRuns } from './shape/pixel-runs'
 
@@ -23,6 +25,8 @@ export interface Particle extends ShapeMeasures {
   agglomerate: { id: number; size: number }
   /** Mean of the image's original values over all channels; null without an image, or if a value is not finite. */
   meanGray: number | null
+  /** Dark features inside; null without an image, or if the particle is too narrow. */
+  interior: Interior | null
   /** The model's stability score of the mask; null for a mask that no model made. */
   stability: number | null
 }
@@ -64,6 +68,7 @@ export function measureMasks(size: Size, masks: readonly LabelledMask[], gray: I
       touching: touching[i],
       agglomerate: agglomerates[i],
       meanGray: gray && meanOf(gray, masks[i].runs),
+      interior: gray && interiorOf(fillHoles(masks[i].runs).filled, gray),
       stability: masks[i].stability ?? null,
     }
   })

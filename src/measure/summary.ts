@@ -3,6 +3,7 @@ import { UserError } from '../host/errors'
 import { regionSize } from '../../engine/image/box'
 import { describe, type Weighted } from '../statistics/weighted'
 import type { MeasuredImage } from './measure'
+import { type ContactSummary, contactSummary, type InteriorSummary, interiorSummary } from './contacts'
 import { type Needed, neededParticles } from './needed'
 import type { Particle } from './particles'
 import { type ShapeDistribution, shapeDistributions } from './shapes'
@@ -25,7 +26,7 @@ import {
   type UncertainParticle,
 } from './statistics/uncertainty'
 import { type Unfolded, unfoldSections } from './statistics/unfolding'
-import type { WeighedParticle } from './weighed-particle'
+import type { WeighedImage, WeighedParticle } from './weighed-particle'
 import { chooseUnit, type LengthUnit, scaleOf, type UnitChoice } from './units'
 
 /** More draws than these do not make the shares of an uncertainty more precise than one percent. */
@@ -57,13 +58,6 @@ export interface SummaryOptions extends Omit<DistributionOptions, 'curves' | 'ed
   reference?: string
   /** Whether the image is a section, so that diameters of spheres are unfolded. */
   sections: boolean
-}
-
-export interface WeighedImage {
-  image: MeasuredImage
-  /** Units per pixel. */
-  scale: number
-  particles: WeighedParticle[]
 }
 
 export interface Scope {
@@ -100,6 +94,8 @@ export interface Summary {
   differences: GroupDifference[]
   /** Spheres from sections, of all images; null unless images are sections. */
   unfolded: Unfolded | null
+  contacts: ContactSummary
+  interior: InteriorSummary
   /** The scale of bins and axes. */
   scale: BinScale
 }
@@ -139,6 +135,8 @@ export function summariseSizes(measured: readonly MeasuredImage[], grouped: bool
     images,
     scale,
     modelError: model,
+    contacts: contactSummary(images),
+    interior: interiorSummary(images),
     uncertainty: medianUncertainty(uncertainParticles(images, options.diameter), {
       ...options.errors,
       model: model.value,
@@ -175,16 +173,24 @@ function weigh(image: MeasuredImage, scale: number, { edges, minPixels }: Summar
     const weight = edgeWeight(edges, image, size, edge)
     const leftOut = weight === 0 ? 'edge' : area < minPixels ? 'small' : null
     const number = leftOut ? 0 : weight
-    return { particle, leftOut, number, volume: number * (Math.PI / 6) * (equivalentDiameter * scale) ** 3 }
+    const projected = number * area * scale ** 2
+    return {
+      particle,
+      leftOut,
+      number,
+      area: projected,
+      volume: number * (Math.PI / 6) * (equivalentDiameter * scale) ** 3,
+    }
   })
   return { image, scale, particles }
 }
 
 const sized = (images: readonly WeighedImage[], diameter: Diameter): SizedParticle[] =>
   images.flatMap(({ particles, scale }, image) =>
-    particles.map(({ particle, number, volume }) => ({
+    particles.map(({ particle, number, area, volume }) => ({
       size: particle[diameters[diameter]] * scale,
       number,
+      area,
       volume,
       image,
     })),
@@ -245,7 +251,7 @@ function scopeOf(
     distribution: of,
     shapes: whole ? shapeDistributions(particles) : [],
     needed: whole ? neededParticles(of, options) : [],
-    modality: { number: modes('number'), volume: modes('volume') },
+    modality: { number: modes('number'), area: modes('area'), volume: modes('volume') },
     imageMedians: whole ? imageMedians(mediansOf(images, options.diameter)) : null,
   }
 }

@@ -13,7 +13,9 @@ export const diameterNames: Record<Diameter, string> = {
   minor: 'minor axis',
 }
 
-const weightingNames: Record<Weighting, string> = { number: 'by number', volume: 'by volume' }
+const weightingNames: Record<Weighting, string> = { number: 'by number', area: 'by area', volume: 'by volume' }
+
+const colourOf: Record<Weighting, number> = { number: 1, area: 4, volume: 2 }
 
 /** The largest number of groups in one figure: the number of colours. */
 const MAX_GROUPS = 4
@@ -35,8 +37,8 @@ export function measureFigures(
   const log = scale === 'log'
   const all = scopes[scopes.length - 1]
   const pictures: MeasureFigure[] = []
-  weightings.forEach((weighting, i) => {
-    const { curve } = all.distribution[weighting]
+  weightings.forEach((weighting) => {
+    const curve = all.distribution[weighting]?.curve
     if (!curve) return
     const title = `Size distribution ${weightingNames[weighting]}`
     const { figures } = all.distribution[weighting]
@@ -44,10 +46,10 @@ export function measureFigures(
       at: figures![name].value,
       name: name.toUpperCase(),
     }))
-    const picture = histogram({ title, x, log, marks }, curve.edges, curve.shares, i + 1)
+    const picture = histogram({ title, x, log, marks }, curve.edges, curve.shares, colourOf[weighting])
     pictures.push({ file: `histogram-${weighting}.svg`, title, picture, keys: [] })
   })
-  const both = weightings.flatMap((weighting, i) => series(all, weighting, weightingNames[weighting], i + 1))
+  const both = weightings.flatMap((weighting) => series(all, weighting, weightingNames[weighting], colourOf[weighting]))
   if (both.length) pictures.push(curves('cumulative.svg', 'Cumulative size distribution', x, log, both))
   const volume = series(all, 'volume', 'images, by volume', 2)
   if (reference && volume.length) {
@@ -84,7 +86,7 @@ export function measureFigures(
 export const axisName = (unit: LengthUnit, diameter: Diameter): string => `${diameterNames[diameter]}, ${unit.shown}`
 
 function series(scope: Scope, weighting: Weighting, name: string, colour: number): CumulativeSeries[] {
-  const { curve } = scope.distribution[weighting]
+  const curve = scope.distribution[weighting]?.curve
   return curve ? [{ name, colour, edges: curve.edges, below: curve.below }] : []
 }
 

@@ -10,6 +10,12 @@ export const table = (header: readonly string[], rows: readonly (readonly string
 const cell = (text: string): string =>
   escape(text).replace(/^(\S+(?: %)?) (\([^()]+ to [^()]+\))$/, '$1<small class="range">$2</small>')
 
+/** A table of the groups, folded if they are many. */
+export const ofGroups = (groups: readonly unknown[], content: string): string =>
+  groups.length
+    ? `<details${groups.length <= 4 ? ' open' : ''}><summary>The same of each group</summary>${content}</details>`
+    : ''
+
 /** A list under a heading; nothing without lines. */
 export const list = (title: string, lines: readonly string[]): string =>
   lines.length ? `<h2>${escape(title)}</h2><ul>${lines.map((line) => `<li>${escape(line)}</li>`).join('')}</ul>` : ''

@@ -5,9 +5,9 @@
 import { count } from '../../text/count'
 import { escape } from '../../text/escape'
 import { quantile } from '../../statistics/quantile'
-import { type Diameter, diameters, type Summary, type WeighedImage } from '../summary'
-import type { WeighedParticle } from '../weighed-particle'
-import { short } from './text'
+import { type Diameter, diameters, type Summary } from '../summary'
+import type { WeighedImage, WeighedParticle } from '../weighed-particle'
+import { short } from './numbers'
 
 /** Rows of a table in the page; particles.csv has all. */
 const MAX_ROWS = 500
@@ -20,11 +20,13 @@ export const imagesStyle = `
 .measured path.odd { stroke: #ff5d4d; fill: #ff5d4d; }
 .measured path.chosen, .measured path:hover { stroke: #fff; stroke-width: 2.5; fill: #2f7bff; fill-opacity: 0.55; }
 .measured .told { min-height: 1.5em; font-size: 0.9rem; margin: 6px 0; }
+.agglomerates { display: block; margin: 0 0 12px; font-size: 0.9rem; }
+main:has(#agglomerates:checked) .measured path:not(.chosen) { stroke: var(--agglomerate, #8a929c); fill: var(--agglomerate, transparent); fill-opacity: 0.3; stroke-dasharray: none; }
 .measured tr.chosen td { background: color-mix(in srgb, var(--s1) 22%, var(--paper)) !important; }
 .measured tbody tr { cursor: pointer; } .measured .scroll { max-height: 320px; overflow-y: auto; }
 .measured thead th { position: sticky; top: 0; background: var(--paper); z-index: 1; }
 .legend .counts { background: #35c26b; } .legend .out { background: #e0a100; } .legend .odd { background: #ff5d4d; }
-@media print { .measured details { display: none; } }
+@media print { .agglomerates, .measured details { display: none; } }
 `
 
 /** Images that have a picture; nothing without one. */
@@ -35,6 +37,7 @@ export function imagesSection(summary: Summary, diameter: Diameter): string {
   const limit = oddBelow(summary)
   return `<h2>Measured particles</h2>
 <ul class="legend"><li><i class="counts"></i>counts</li><li><i class="out"></i>left out: at the edge, or too small</li><li><i class="odd"></i>unusual shape, or the largest share of the volume: look at these first</li></ul>
+<label class="agglomerates"><input type="checkbox" id="agglomerates"> colour particles that touch alike (agglomerates)</label>
 ${shown.map((one, i) => imageFigure(one, i, summary, diameter, limit)).join('\n')}
 ${missing ? `<p class="note">${count(missing, 'more image is', 'more images are')} measured and not shown (--pictures).</p>` : ''}
 <script>${script}</script>`
@@ -66,7 +69,10 @@ function imageFigure(
     one.leftOut ? 'out' : one.particle.solidity < limit || (volume > 0 && one.volume > 0.25 * volume) ? 'odd' : ''
   const paths = particles.map((one, i) => {
     const kind = classOf(one)
-    return `<path id="p${index}-${i}"${kind ? ` class="${kind}"` : ''}${one.leftOut ? '' : ` data-size="${size(one)}"`} d="${picture!.outlines[i]}"/>`
+    const { id, size: members } = one.particle.agglomerate
+    // golden angle: neighbouring numbers get different colours
+    const alike = members > 1 ? ` style="--agglomerate:hsl(${Math.round(id * 137.5) % 360} 80% 60%)"` : ''
+    return `<path id="p${index}-${i}"${alike}${kind ? ` class="${kind}"` : ''}${one.leftOut ? '' : ` data-size="${size(one)}"`} d="${picture!.outlines[i]}"/>`
   })
   const jpeg = picture!.jpeg
     ? `<image width="${width}" height="${height}" href="data:image/jpeg;base64,${picture!.jpeg.toString('base64')}"/>`

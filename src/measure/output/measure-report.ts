@@ -4,11 +4,12 @@ import { escape } from '../../text/escape'
 import { histogramStyle } from '../../drawing/histogram'
 import { factTable, page } from '../../drawing/html-page'
 import type { Measured } from '../measure'
-import type { Distribution, Estimate } from '../statistics/distribution'
+import { type Distribution, type Estimate, weightings } from '../statistics/distribution'
 import type { Scope, Summary, SummaryOptions } from '../summary'
 import type { ReferenceCurve } from '../sources/reference-curve'
 import { axisName, diameterNames, figureHtml, type MeasureFigure } from './histograms'
-import { list, table } from './html-table'
+import { contactsSection, interiorSection } from './contacts-section'
+import { list, ofGroups, table } from './html-table'
 import { modalitySentences } from './modality-text'
 import { imagesSection, imagesStyle } from './images-section'
 import { shapesSection } from './shapes-section'
@@ -22,9 +23,11 @@ import {
   sectionsSection,
   uncertaintySection,
   verdict,
+  whole,
 } from './statistics-section'
 import { densityBy } from './summary'
-import { remarkLines, percentText, short, withInterval } from './text'
+import { percentText, short, withInterval } from './numbers'
+import { remarkLines } from './text'
 
 export interface MeasureReport {
   summary: Summary
@@ -43,6 +46,7 @@ export function renderMeasureReport(report: MeasureReport): string {
   const all = scopes[scopes.length - 1]
   const single = scopes.filter(({ level }) => level === 'image')
   const together = scopes.filter(({ level }) => level !== 'image')
+  const groups = scopes.filter(({ level }) => level === 'group')
   const notes = remarkLines(summary, measured, options)
   const failed = measured.unmeasured.filter(({ failed }) => failed)
   const unitNote =
@@ -52,23 +56,27 @@ export function renderMeasureReport(report: MeasureReport): string {
   return page({
     title: 'Particle sizes',
     about: `${count(all.particles, 'particle')} on ${count(all.images, 'image')}. ${unitNote}`,
-    css: `${histogramStyle}${imagesStyle}.charts + .scroll { margin-top: 20px; } td small.range { display: block; margin: 0; } td { vertical-align: top; }`,
+    css: `${histogramStyle}${imagesStyle}.charts + .scroll { margin-top: 20px; } td small.range { display: block; margin: 0; } td { vertical-align: top; } .answers { margin: 16px 0 0; }
+.tables > h2 { margin-top: 30px; }`,
     body: `${tiles(all, unit.shown)}
 ${answers(all, unit.shown)}
 <h2>Distributions of the ${escape(diameterNames[options.diameter])}</h2>
 <div class="charts">${figures.map(figureHtml).join('\n')}</div>
-${sizeTable(together, unit.shown)}
+${sizeTable([all], unit.shown)}
+${ofGroups(groups, sizeTable(groups, unit.shown))}
 <p class="note">${escape(intervalNote(all.distribution, options))}</p>
 ${neededSection(all, options)}
 ${comparedSection(reference, all, summary)}
 ${differencesSection(summary, options.level)}
 ${imagesSection(summary, options.diameter)}
-${meansSection(together, unit.shown)}
+${meansSection(all, groups, unit.shown)}
 ${percentilesSection(all, unit.shown, options.level)}
 ${logNormalSection(all.distribution.logNormal, unit.shown)}
 ${uncertaintySection(summary, options)}
 ${sectionsSection(summary.unfolded, all, summary)}
-${shapesSection(together)}
+${shapesSection(all, groups)}
+${contactsSection(summary.contacts)}
+${interiorSection(summary.interior)}
 <h2>Counts and coverage</h2>
 ${countTable(together, summary)}
 ${list('Notes', notes)}
@@ -89,7 +97,7 @@ function tiles({ particles, needed, distribution }: Scope, unit: string): string
   const tile = (value: string, text: string) =>
     `<div class="tile"><b>${escape(value)}</b><span>${escape(text)}</span></div>`
   return `<div class="tiles">${[
-    tile(String(counted), counted === particles ? 'particles' : `particles counted, of ${particles}`),
+    tile(whole(counted), counted === particles ? 'particles' : `particles counted, of ${whole(particles)}`),
     ...(['number', 'volume'] as const).map((weighting) => {
       const { figures } = { number, volume }[weighting]
       const need = needed.find(({ name }) => name === `D50 by ${weighting}`)
@@ -120,7 +128,7 @@ function sizeTable(scopes: readonly Scope[], unit: string): string {
     'Effective n',
   ]
   const rows = scopes.flatMap(({ name, distribution }) =>
-    (['number', 'volume'] as const).map((weighting) => {
+    weightings.map((weighting) => {
       const { figures, effective } = distribution[weighting]
       const cells = names.map((figure) => (figures ? withInterval(figures[figure]) : '–'))
       return [name, `by ${weighting}`, ...cells, short(effective)]
@@ -203,6 +211,7 @@ function facts({ unit }: Summary, options: SummaryOptions, version: string): [st
   return [
     ['Size', `The ${axisName(unit, options.diameter)}.`],
     ['By number', 'Each particle counts with its edge weight.'],
+    ['By area', 'Each particle counts with its edge weight times its area in the image.'],
     [
       'By volume',
       'Each particle counts with its edge weight times the volume of a sphere of its equivalent circular diameter. This assumes spherical particles.',

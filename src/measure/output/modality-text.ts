@@ -2,7 +2,7 @@
 import { count } from '../../text/count'
 import type { Modality } from '../statistics/modality'
 import type { Scope } from '../summary'
-import { percentText, short } from './text'
+import { percentText, short } from './numbers'
 
 /** What the modes say; empty for a distribution with one mode. */
 export function modalitySentences({ modality, imageMedians, distribution }: Scope, unit: string): string[] {

@@ -1,6 +1,6 @@
 /** @file particles.csv: one row per particle; the header states the unit of every length and area. */
-import type { Summary, WeighedImage } from '../summary'
-import type { WeighedParticle } from '../weighed-particle'
+import type { Summary } from '../summary'
+import type { WeighedImage, WeighedParticle } from '../weighed-particle'
 import { csvLine, type CsvValue } from '../../text/csv'
 
 interface ParticleRow extends WeighedParticle {
@@ -24,6 +24,7 @@ function columns({ unit }: Summary): Column[] {
     ['edge', ({ particle }) => particle.edge],
     ['left_out', ({ leftOut }) => leftOut ?? ''],
     ['number_weight', ({ number }) => number],
+    [`area_weight_${unit.name}2`, ({ area }) => area],
     [`volume_weight_${unit.name}3`, ({ volume }) => volume],
     ['x_px', ({ particle }) => particle.centroid.x],
     ['y_px', ({ particle }) => particle.centroid.y],
@@ -57,6 +58,9 @@ function columns({ unit }: Summary): Column[] {
     ['parts', ({ particle }) => particle.parts],
     ['hole_area_px2', ({ particle }) => particle.holeArea],
     ['hole_fraction', ({ particle: { holeArea, area } }) => holeArea / (holeArea + area)],
+    ['pore_fraction', ({ particle: { interior } }) => interior && interior.pores / interior.area],
+    ['crack_fraction', ({ particle: { interior } }) => interior && interior.cracks / interior.area],
+    length('crack_length', ({ particle: { interior } }) => interior && interior.crackLength),
     ['nearest_particle', ({ particle }) => particle.nearest?.id ?? null],
     length('nearest_distance', ({ particle }) => particle.nearest?.distance ?? null),
     ['nearest_open', ({ particle }) => particle.nearestOpen],

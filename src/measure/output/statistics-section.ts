@@ -8,10 +8,10 @@ import { meanDiameterNames, meanDiameters } from '../statistics/mean-diameters'
 import { isoParticlesNeeded } from '../statistics/particles-needed'
 import { grainSizeNumber, type Unfolded } from '../statistics/unfolding'
 import type { Scope, Summary, SummaryOptions } from '../summary'
-import { note, table } from './html-table'
-import { percentText, short, withInterval } from './text'
+import { note, ofGroups, table } from './html-table'
+import { percentText, short, withInterval } from './numbers'
 
-const whole = (value: number | null): string => (value === null ? '–' : value.toLocaleString('en-GB'))
+export const whole = (value: number | null): string => (value === null ? '–' : value.toLocaleString('en-GB'))
 const times100 = (value: number): string => String(Number((100 * value).toPrecision(3)))
 
 /** How many particles each statistic needs, and how many there are. */
@@ -44,17 +44,17 @@ export function verdict(have: number, needed: number | null): string {
 }
 
 /** Mean diameters of ISO 9276-2 and specific surface, for groups and all. */
-export function meansSection(scopes: readonly Scope[], unit: string): string {
-  const of = scopes.filter(({ distribution }) => distribution.means)
-  if (!of.length) return ''
+export function meansSection(all: Scope, groups: readonly Scope[], unit: string): string {
+  if (!all.distribution.means) return ''
   const header = ['', ...meanDiameterNames.map((name) => `${name.toUpperCase()}, ${unit}`), `6 / D[3,2], 1/${unit}`]
-  const rows = of.map(({ name, distribution: { means, specificSurface } }) => [
-    name,
-    ...meanDiameterNames.map((mean) => withInterval(means![mean])),
-    withInterval(specificSurface!),
-  ])
+  const rowsOf = (scopes: readonly Scope[]) =>
+    scopes.flatMap(({ name, distribution: { means, specificSurface } }) =>
+      means && specificSurface
+        ? [[name, ...meanDiameterNames.map((mean) => withInterval(means[mean])), withInterval(specificSurface)]]
+        : [],
+    )
   const meanings = meanDiameterNames.map((name) => `${name.toUpperCase()}: ${meanDiameters[name].about}`)
-  return `<h2>Mean diameters</h2>${table(header, rows)}
+  return `<h2>Mean diameters</h2>${table(header, rowsOf([all]))}${ofGroups(groups, table(header, rowsOf(groups)))}
 ${note(`ISO 9276-2. ${meanings.join('. ')}. 6 / D[3,2] is the surface of spheres of these sizes divided by their volume.`)}`
 }
 

@@ -113,7 +113,7 @@ export function groupsCsv({ differences }: Summary): string {
 
 /** The content of summary.json: the same with the curves, the options, the command and the inputs (relative to the folder of the results). */
 export function summaryJson(
-  { unit, images, scopes, scale, uncertainty, modelError, differences, unfolded }: Summary,
+  { unit, images, scopes, scale, uncertainty, modelError, contacts, interior, differences, unfolded }: Summary,
   { unmeasured, stopped }: Measured,
   options: object,
   command: string,
@@ -127,6 +127,8 @@ export function summaryJson(
     scale,
     uncertainty,
     modelError,
+    contacts,
+    interior,
     differences,
     unfolded,
     images: images.map(({ image: { particles, covered, shared, picture, ...image } }) => ({

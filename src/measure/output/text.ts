@@ -2,27 +2,13 @@
 import { count } from '../../text/count'
 import { textTable } from '../../text/table'
 import type { Measured } from '../measure'
-import type { Estimate } from '../statistics/distribution'
 import type { Diameter, Summary, SummaryOptions } from '../summary'
 import { diameterNames } from './histograms'
 import { modalitySentences } from './modality-text'
+import { percentText, short } from './numbers'
 
 /** The largest number of images that are listed individually. */
 const MAX_ROWS = 20
-
-/** A number with three significant digits, four from 1,000 to 10,000; with an exponent only below 0.001 and from 10⁶. */
-export function short(value: number): string {
-  if (!Number.isFinite(value)) return '–'
-  const size = Math.abs(value)
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2)
-  return String(Number(value.toPrecision(size >= 1000 && size < 1e4 ? 4 : 3)))
-}
-
-export const percentText = (value: number): string => `${(100 * value).toFixed(1)} %`
-
-/** `12.3 (11.8 to 12.9)`. */
-export const withInterval = ({ value, low, high }: Estimate, text: (value: number) => string = short): string =>
-  low === undefined || high === undefined ? text(value) : `${text(value)} (${text(low)} to ${text(high)})`
 
 export function summaryText({ unit, scopes }: Summary, diameter: Diameter): string {
   const single = scopes.filter(({ level }) => level === 'image')

@@ -6,8 +6,8 @@ import { describe, effectiveNumber, type SizeStatistic, sizeStatistics, type Wei
 import { fitLogNormal, type LogNormalFit } from './log-normal'
 import { type MeanDiameter, meanDiameterNames, meanDiametersOf } from './mean-diameters'
 
-/** How particles are weighted: equally, or by the volume of a sphere of their equivalent circular diameter. */
-export const weightings = ['number', 'volume'] as const
+/** How particles are weighted: equally, or by the area of a disc or the volume of a sphere of their equivalent circular diameter. */
+export const weightings = ['number', 'area', 'volume'] as const
 export type Weighting = (typeof weightings)[number]
 
 export interface SizedParticle {
@@ -15,6 +15,8 @@ export interface SizedParticle {
   size: number
   /** Weight by number: the edge correction, or 0 to leave the particle out. */
   number: number
+  /** Weight by area: `number` times the particle's projected area. */
+  area: number
   /** Weight by volume: `number` times the particle's volume. */
   volume: number
   /** Index of its image, from 0. */
@@ -76,6 +78,7 @@ export interface Distribution {
   specificSurface: Estimate | null
   logNormal: LogNormalFit | null
   number: WeightedDistribution
+  area: WeightedDistribution
   volume: WeightedDistribution
 }
 
@@ -105,6 +108,7 @@ export function distribution(
   const values = Float64Array.from(counted, ({ size }) => size)
   const by: Record<Weighting, Weighted> = {
     number: { values, weights: Float64Array.from(counted, ({ number }) => number) },
+    area: { values, weights: Float64Array.from(counted, ({ area }) => area) },
     volume: { values, weights: Float64Array.from(counted, ({ volume }) => volume) },
   }
   const edges = options.curves ? (options.edges ?? binEdges(by.number, options.scale, options.bins)) : []
@@ -140,6 +144,7 @@ export function distribution(
       ...number,
       percentiles: number.percentiles.map((one) => ({ ...one, exact: exactInterval(by.number, one, options.level) })),
     },
+    area: weighted(by.area, edges, options.percentiles, drawn?.area, estimate),
     volume: weighted(by.volume, edges, options.percentiles, drawn?.volume, estimate),
   }
 }
@@ -230,7 +235,7 @@ function redraw(
     shares: [],
   })
   const drawn = {
-    ...{ number: empty(), volume: empty() },
+    ...{ number: empty(), area: empty(), volume: empty() },
     ...{ coverage: [] as number[], density: [] as number[] },
     means: Object.fromEntries(meanDiameterNames.map((name) => [name, [] as number[]])) as Record<
       MeanDiameter,

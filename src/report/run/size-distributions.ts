@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { messageOf, UserError } from '../../host/errors'
 import { axisName, figureHtml, measureFigures } from '../../measure/output/histograms'
-import { percentText, withInterval } from '../../measure/output/text'
+import { percentText, withInterval } from '../../measure/output/numbers'
 import { type Diameter, diameters, type Summary } from '../../measure/summary'
 import { units } from '../../measure/units'
 import { count } from '../../text/count'
@@ -31,7 +31,13 @@ const Scope = v.object({
   name: v.string(),
   images: v.number(),
   particles: v.number(),
-  distribution: v.object({ counted: v.number(), coverage: Estimate, number: Weighted, volume: Weighted }),
+  distribution: v.object({
+    counted: v.number(),
+    coverage: Estimate,
+    number: Weighted,
+    area: v.optional(Weighted),
+    volume: Weighted,
+  }),
 })
 const SummaryFile = v.object({
   version: v.literal(1),

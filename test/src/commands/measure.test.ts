@@ -62,15 +62,12 @@ test('a dataset with a pixel size: lengths in its unit, areas in its square', as
   assert.equal(
     summary.map(({ level, name, weighting }) => [level, name, weighting].join()),
     [
-      'image,a,number',
-      'image,a,volume',
-      'image,b,number',
-      'image,b,volume',
-      'all,all images,number',
-      'all,all images,volume',
+      ...['image,a,number', 'image,a,area', 'image,a,volume'],
+      ...['image,b,number', 'image,b,area', 'image,b,volume'],
+      ...['all,all images,number', 'all,all images,area', 'all,all images,volume'],
     ],
   )
-  const all = summary[4]
+  const all = summary[6]
   assert.equal([all.images, all.particles, all.edge, all.left_out_edge, all.counted], ['2', '6', '2', '2', '4'])
   nearly(all.coverage, areas.reduce((a, b) => a + b) / 1200)
   const weights = rows.reduce((sum, { number_weight }) => sum + Number(number_weight), 0)
@@ -79,6 +76,7 @@ test('a dataset with a pixel size: lengths in its unit, areas in its square', as
   assert.equal([json.unit, json.images[0].pixelSize.from, json.images[0].particles], ['nm', '--pixel-size', 3])
   assert.equal(readdirSync(out).sort(), [
     'cumulative.svg',
+    'histogram-area.svg',
     'histogram-number.svg',
     'histogram-volume.svg',
     'particles.csv',
@@ -124,7 +122,7 @@ test('pixel sizes from a column, for some images only, and the requested unit', 
   assert.equal(
     rowsOf(out, 'summary.csv')
       .map(({ level, name }) => `${level} ${name}`)
-      .filter((_, i) => i % 2),
+      .filter((_, i) => i % 3 === 2),
     ['image a', 'image b', 'group x', 'all all images'],
   )
   put(join(folder, 'groups.csv'), 'name,pixel_size\na,2 parsec\n')
@@ -233,7 +231,7 @@ test('several folders are groups; the parts of a group are pooled', async () => 
     rowsOf(out, 'summary.csv')
       .filter(({ level }) => level === 'group')
       .map(({ name, images, counted }) => [name, images, counted].join()),
-    ['first,2,4', 'first,2,4', 'second,2,4', 'second,2,4'],
+    ['first', 'second'].flatMap((name) => Array(3).fill(`${name},2,4`)),
   )
   assert.is(rowsOf(out)[0].image, 'first/a')
   assert.ok(existsSync(join(out, 'groups-number.svg')))
@@ -350,7 +348,7 @@ test('percentiles, mean diameters, shapes, sections and another method’s curve
   const percentiles = rowsOf(out, 'percentiles.csv')
   assert.equal(
     percentiles.map(({ weighting, percent_below }) => weighting[0] + percent_below),
-    ['n16', 'n50', 'n90', 'v16', 'v50', 'v90'],
+    ['n16', 'n50', 'n90', 'a16', 'a50', 'a90', 'v16', 'v50', 'v90'],
   )
   const [summary] = rowsOf(out, 'summary.csv')
   nearly(summary.d50_nm, Number(percentiles[1].size_nm))
@@ -422,6 +420,13 @@ test('agglomerates: particles connected by touching', async () => {
     rowsOf(out).map((row) => [row.particle, row.touching, row.agglomerate, row.agglomerate_size].join(' ')),
     [...['1 1 1 3', '2 2 1 3', '3 0 2 1', '4 1 1 3']],
   )
+  const { contacts } = JSON.parse(read(out, 'summary.json'))
+  assert.equal(contacts.coordination, [1, 2, 1])
+  assert.is(contacts.meanCoordination, 1)
+  assert.equal(contacts.agglomerates, { count: 1, particles: 3, meanSize: 3, largest: 3 })
+  const report = read(out, 'report.html')
+  assert.match(report, 'A particle touches 1 others on average; 1 particle of 4 particles (25.0 %) touches none.')
+  assert.match(report, 'There is 1 agglomerate inside the images, of 3 particles: 3 each on average, 3 in the largest.')
 })
 
 test('without --out: in the project or dataset, beside label maps; another’s results are not replaced in silence', async () => {

@@ -57,7 +57,7 @@ testInBrowser('the report makes no requests, fits a phone, and shows one bar per
     assert.equal(wrong, [])
     assert.is(await page.evaluate('document.documentElement.scrollWidth'), 390)
     assert.is(await page.locator('figure').first().locator('rect').count(), curve.shares.length)
-    assert.is(await page.locator('h2:has-text("Distributions") + .charts figure').count(), 5)
+    assert.is(await page.locator('h2:has-text("Distributions") + .charts figure').count(), 7)
     // a bar selects the particles of its size, a row its particle
     const full = curve.shares.findIndex(({ value }: { value: number }) => value > 0)
     await page.locator('.charts figure').first().locator('rect').nth(full).click()

@@ -55,7 +55,9 @@ test('the same percentiles as wgsam measure, with its weights', () => {
   const sizes = Array.from({ length: 500 }, () => Math.exp(3 + 0.4 * rng.normal()))
   const weights = sizes.map((size) => 1 + size / 100)
   const live = liveSizes(sizes, { weights })!
-  const particles = sizes.map((size, i) => ({ size, number: weights[i], volume: weights[i] * size ** 3, image: 0 }))
+  const particles = sizes.map((size, i) => ({
+    ...{ size, number: weights[i], area: weights[i] * size ** 2, volume: weights[i] * size ** 3, image: 0 },
+  }))
   const { number, volume } = distribution(particles, [{ area: 1, covered: 0 }], {
     ...{ scale: 'linear', percentiles: [], curves: false, resamples: 0, resample: 'auto', level: 0.95, seed: 0 },
   })

@@ -179,7 +179,7 @@ test('groups: a true difference is found, none is not, and two images are too fe
   const images = (count: number, median: number) =>
     Array.from({ length: count }, () =>
       logNormal(rng, 80, median * (1 + 0.03 * rng.normal()), 1.4).map((size) => ({
-        ...{ size, number: 1, volume: size ** 3, image: 0 },
+        ...{ size, number: 1, area: size ** 2, volume: size ** 3, image: 0 },
       })),
     )
   const options = { times: 300, level: 0.95, seed: 1 }

@@ -66,10 +66,15 @@ test('weights that binary fractions cannot represent still equal a fraction exac
 test('by number and by volume: two sizes', () => {
   // eight particles of diameter 1 have the same volume as one of diameter 2
   const sizes = [1, 1, 1, 1, 1, 1, 1, 1, 2]
-  const particles = sizes.map((size): SizedParticle => ({ size, number: 1, volume: size ** 3, image: 0 }))
+  const particles = sizes.map((size): SizedParticle => ({
+    ...{ size, number: 1, area: size ** 2, volume: size ** 3, image: 0 },
+  }))
   const found = distribution(particles, [{ area: 100, covered: 30 }], options)
   assert.equal([found.number.figures!.d50.value, found.number.figures!.d90.value], [1, 2])
   assert.is(found.volume.figures!.d50.value, 1.5)
+  // by area the eight have two thirds
+  assert.equal([found.area.figures!.d50.value, found.area.figures!.d90.value], [1, 2])
+  near(found.area.figures!.mean.value, (8 * 1 + 4 * 2) / 12)
   near(found.number.figures!.mean.value, 10 / 9)
   near(found.volume.figures!.mean.value, 1.5)
   near(found.volume.effective, 16 ** 2 / (8 + 64))
@@ -163,7 +168,7 @@ test('the correction of Miles and Lantuéjoul recovers the true mean; leaving pa
 test('intervals: seeded, wider for fewer particles, about as wide as theory says', () => {
   const rng = new Rng(5)
   const cloud = (count: number): SizedParticle[] =>
-    Array.from({ length: count }, () => ({ size: 100 + 10 * rng.normal(), number: 1, volume: 1, image: 0 }))
+    Array.from({ length: count }, () => ({ size: 100 + 10 * rng.normal(), number: 1, area: 1, volume: 1, image: 0 }))
   const area = [{ area: 1, covered: 0.5 }]
   const [few, many] = [cloud(50), cloud(800)].map((particles) =>
     distribution(particles, area, { ...options, resamples: 600 }),
@@ -185,7 +190,8 @@ test('intervals: seeded, wider for fewer particles, about as wide as theory says
 test('with five images or more, images are resampled: they vary more than their particles', () => {
   const particles: SizedParticle[] = []
   for (let image = 0; image < 6; image++)
-    for (let i = 0; i < 200; i++) particles.push({ size: 10 * (image + 1) + (i % 5), number: 1, volume: 1, image })
+    for (let i = 0; i < 200; i++)
+      particles.push({ size: 10 * (image + 1) + (i % 5), number: 1, area: 1, volume: 1, image })
   const areas = Array.from({ length: 6 }, (_, i) => ({ area: 100, covered: 10 * i }))
   const byImages = distribution(particles, areas, options)
   const byParticles = distribution(particles, areas, { ...options, resample: 'particles' })
@@ -207,7 +213,7 @@ test('no particles: no statistics, no interval, but a coverage', () => {
   const none = distribution([], [{ area: 10, covered: 0 }], options)
   assert.equal([none.number.figures, none.volume.curve, none.counted, none.resampled], [null, null, 0, null])
   assert.equal([none.coverage, none.density], [{ value: 0 }, { value: 0 }])
-  const left = distribution([{ size: 3, number: 0, volume: 0, image: 0 }], [{ area: 10, covered: 9 }], options)
+  const left = distribution([{ size: 3, number: 0, area: 0, volume: 0, image: 0 }], [{ area: 10, covered: 9 }], options)
   assert.equal([left.number.figures, left.counted], [null, 0])
 })
 
