@@ -8,7 +8,7 @@ import { readAnyAdapter } from '../weights/any-adapter'
 import type { Command } from '../cli/command'
 import { flag, text } from '../cli/options'
 import { locateModel } from '../weights/locate-model'
-import { fetchOption, TOY_CONFIG } from './options/model'
+import { fetchOption, TOY_CONFIG, withAdapterFolders } from './options/model'
 
 export const command: Command = {
   name: 'merge',
@@ -30,7 +30,8 @@ export const command: Command = {
     'Tensors have the names of Meta’s segment-anything (of MobileSAM for a TinyViT encoder), so the file can be used like\n' +
     'any other checkpoint. An adapter’s prompt head is added as tensors prompt_head.*:\n\n' +
     '  wgsam merge --adapter runs/one/best --out merged.safetensors\n  wgsam eval --model merged.safetensors --data DIR',
-  async run(values) {
+  async run(given) {
+    const values = withAdapterFolders(given)
     const [adapter, out] = [text(values, 'adapter'), text(values, 'out')]
     if (!adapter) throw new UserError('wgsam merge needs --adapter DIR')
     if (!out) throw new UserError('wgsam merge needs --out FILE.safetensors')

@@ -17,7 +17,7 @@ import { checkPrompt, segment } from '../model/segment-image'
 import type { Command } from '../cli/command'
 import { flag, text, texts, type Values } from '../cli/options'
 import { diameterOption, pixelSizeOption, readDiameter } from './options/diameter'
-import { modelOptions, openChosenModel } from './options/model'
+import { modelOptions, openChosenModel, withAdapterFolders } from './options/model'
 
 export const command: Command = {
   name: 'predict',
@@ -49,7 +49,8 @@ export const command: Command = {
   details: `Writes NAME-mask.png (255 on the object) and NAME-overlay.png in the image's own size, and NAME.json.
 
   wgsam predict grains.png --point 310,122 --adapter runs/first/best --out masks`,
-  async run(values, [path]) {
+  async run(given, [path]) {
+    const values = withAdapterFolders(given)
     const result = await predict(values, path)
     if (flag(values, 'json')) console.log(JSON.stringify(result, null, 1))
     else {

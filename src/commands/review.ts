@@ -21,7 +21,7 @@ import { locateModel } from '../weights/locate-model'
 import type { Command } from '../cli/command'
 import { flag, number, text, type Values } from '../cli/options'
 import { diameterOption, pixelSizeOption, readDiameter } from './options/diameter'
-import { chosenName, modelOptions, openChosenModel } from './options/model'
+import { chosenName, modelOptions, openChosenModel, withAdapterFolders } from './options/model'
 import { withProjectModel } from './options/project-model'
 
 export const command: Command = {
@@ -63,7 +63,8 @@ DIR/review/NAME.jsonl; nothing else is changed. Ctrl-C stops the server without 
   wgsam review particles --adapter runs/first/best
   wgsam review particles --export
   wgsam review particles --compare particles-second`,
-  async run(values, [dir]) {
+  async run(given, [dir]) {
+    const values = withAdapterFolders(given)
     const tasks = ['export', 'report', 'compare'].filter((name) => values[name] !== undefined)
     if (tasks.length > 1) throw new UserError(`--${tasks[0]} and --${tasks[1]} cannot be combined: choose one`)
     if (!tasks.length) {

@@ -51,6 +51,7 @@ export const command: Command = {
       type: 'boolean',
       description: 'only print the planned memory and work of a training step on this adapter; needs no --data',
     },
+    verbose: { type: 'boolean', description: 'also print the details of the memory plan, as --dry-run does' },
     json: { type: 'boolean', description: 'print the summary as JSON' },
   },
   details: `The folder of the run contains config.json, split.json, metrics.jsonl, and in last/ and best/ a checkpoint and the
@@ -70,7 +71,10 @@ adapter in the format of PEFT. Ctrl-C saves a checkpoint and stops (exit code 13
       const engine = await openEngine({ precision: config.matmulPrecision })
       await recordSession(run, engine)
       const sinks = [new PictureSink(run.root, logLine)]
-      const summary = await train({ engine, config, run, sinks, stop: () => interrupt.requested, log: logLine })
+      const summary = await train({
+        ...{ engine, config, run, sinks, stop: () => interrupt.requested, log: logLine },
+        verbose: flag(values, 'verbose'),
+      })
       engine.destroy()
       if (flag(values, 'json')) console.log(JSON.stringify(summary, null, 1))
       else console.log(describe(summary))

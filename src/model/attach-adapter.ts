@@ -14,12 +14,18 @@ import { readPromptHead } from '../weights/prompt-head-file'
 
 /**
  * Reads an adapter and attaches it, with its prompt head if it has one. `release` frees its GPU memory.
+ * @param asked the name of the model, for messages
  * @throws UserError if it cannot be read or belongs to another model
  */
-export async function loadAdapter(engine: Engine, model: SamModel, path: string): Promise<AttachedAdapter> {
+export async function loadAdapter(
+  engine: Engine,
+  model: SamModel,
+  path: string,
+  asked?: string,
+): Promise<AttachedAdapter> {
   const adapter = await readAnyAdapter(path)
   const targets = targetsOf(adapter)
-  validateTargets(path, targets, model.architecture, { trained: adapter.config.base_model_name_or_path })
+  validateTargets(path, targets, model.architecture, { trained: adapter.config.base_model_name_or_path, asked })
   const layers = adaptedLayers(model, targets, path)
   const head = await loadPromptHead(engine, model, path)
   const attached = isDifference(adapter)

@@ -13,7 +13,7 @@ import { PromptHead } from '../../engine/sam/prompt-head'
 import { promptHeadSpecs } from '../../engine/train/prompt-head-parameters'
 import { Rng } from '../../engine/rng'
 import { messageOf, UserError } from '../host/errors'
-import type { TrainConfig } from './config'
+import { DEFAULT_RANK, type TrainConfig } from './config'
 import { type StartingAdapter, withStartingValues } from './starting-values'
 
 export interface Adaptation {
@@ -103,7 +103,8 @@ async function attach(
   const random = zero ? null : new Rng(config.seed, 0x10a)
   const parameters = trained(loraSpecs(layers, lora.rank, random))
   const adapter = attachLora(layers, lora, (name) => parameters.get(name))
-  warnOfRank(layers, lora.rank, log)
+  // the default rank is the one that won where it was measured, matrices of this size included
+  if (lora.rank !== DEFAULT_RANK) warnOfRank(layers, lora.rank, log)
   return { layers, ...counted(parameters), record() {}, refresh() {}, release: () => release(adapter, parameters) }
 }
 

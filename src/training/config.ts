@@ -49,6 +49,8 @@ const MAX_STEPS = 1e9
 const EPOCHS = "'auto' or a number from 0.001 to 1000000"
 /** All linear layers of the encoder's blocks, of the decoder's attentions and of the IoU head: see docs/training.md. */
 const RECIPE_TARGETS = [...LORA_TARGETS]
+/** Rank of LoRA: see docs/training.md for what was measured. */
+export const DEFAULT_RANK = 512
 const RECOMPUTE = `'auto', or { "decoder": true or false, "blocks": number of encoder blocks }`
 
 const strength = (name: keyof typeof augmentLimits) => {
@@ -141,7 +143,7 @@ export const Schema = v.strictObject(
     lora: part({
       /** full: the targets' matrices themselves are trained; rank, alpha and rslora then have no effect. */
       kind: preset(choice(['lora', 'full']), 'lora'),
-      rank: preset(whole(1, 8192), 512),
+      rank: preset(whole(1, 8192), DEFAULT_RANK),
       /** null: equal to the rank, so that the scale is 1. */
       alpha: orNull(above0(1e6), null),
       rslora: preset(flag, false),

@@ -3,7 +3,19 @@ import { amount } from '../host/progress'
 import type { TrainConfig } from './config'
 import { recomputationText, type RunPlan } from './memory-planner'
 
-/** Lines for the run's log: micro-batch and recomputation, bytes by kind of tensor, total memory. */
+/** The plan in one line for the log of a run: what the model sees, and how much memory it takes. */
+export function summarisePlan(
+  { size, microBatch, total, budget, step }: RunPlan,
+  { batch }: Pick<TrainConfig, 'batch'>,
+): string {
+  const steps = batch === 1 ? 'one image a step' : `steps of ${batch} images`
+  const atOnce = microBatch < batch ? `, ${microBatch} at once` : ''
+  const again = step.segments.some(({ recompute }) => recompute) ? ', with recomputation to save memory' : ''
+  const limit = budget === null ? '' : ` of ${amount(budget, 'bytes')}`
+  return `input ${size} × ${size} pixels, ${steps}${atOnce}; GPU memory: ${amount(total, 'bytes')}${limit}${again}`
+}
+
+/** All of the plan as lines: micro-batch and recomputation, bytes by kind of tensor, total memory. */
 export function describePlan(plan: RunPlan, { batch, storage }: Pick<TrainConfig, 'batch' | 'storage'>): string[] {
   const { size, microBatch, others, total, budget, step } = plan
   const { dispatches, persistent, intermediates, arenas, live, largest } = step

@@ -57,8 +57,8 @@ export async function openData(config: TrainConfig, run: RunFolder, log: Log): P
   )
   if (!items.val.length && config.validation.every)
     log(
-      'note: no image is left to validate on, so the state of the last step is the result (in last/, there is no best/); ' +
-        'a second labelled image would be used for it',
+      'warning: no image is left to validate on, so nothing shows whether training helps, the last step is the result (in last/, there is no ' +
+        'best/), and thresholds are not tuned. Another labelled image would be used for it',
     )
   return items
 }

@@ -19,7 +19,7 @@ import type { DatasetItem } from '../dataset/dataset'
 import type { AdapterProfile } from '../weights/adapter-profile'
 import { magnifiesByData } from './examples'
 import { promptedDiameters } from './prompted-diameters'
-import { describePlan } from './plan-text'
+import { describePlan, summarisePlan } from './plan-text'
 import { hasCheckpoint, type RunFolder, saveConfig } from './run-folder'
 import { checkInputs } from './run-inputs'
 import { RunReporter } from './run-reporter'
@@ -44,6 +44,8 @@ export interface TrainOptions {
   /** Polled between steps and between validation images; true saves and ends the run. */
   stop?: () => boolean
   log?: Log
+  /** Whether the log has the details of the memory plan. */
+  verbose?: boolean
   /** Steps submitted before the first of them is awaited: affects speed only. By default as the adapter needs, see stepsInFlight. */
   inFlight?: number
   /** Features computed by an earlier run of the same model, storage, input size and images. */
@@ -173,7 +175,7 @@ async function trainAdapter(
       plannedGpuBytes: plan.total,
       hardware: () => hardwareOf(engine),
     })
-    for (const line of describePlan(plan, config)) say(line)
+    for (const line of options.verbose ? describePlan(plan, config) : [summarisePlan(plan, config)]) say(line)
     if (magnifiesByData(config)) say(describeMagnification(data.train, plan.size))
     const bounded = describeBounds(options.config, bounds, data.val.length)
     if (bounded && config.validation.every) say(bounded)

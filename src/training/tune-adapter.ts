@@ -47,8 +47,11 @@ export interface TuneAdapterOptions {
   log: Log
 }
 
-/** 'done': thresholds are stored, now or earlier. 'skipped': there is nothing to tune on, or it is switched off. */
-export type TuningOutcome = 'done' | 'skipped' | 'stopped'
+/**
+ * 'done': thresholds are stored, now or earlier. 'nothing': none finds a labelled particle. 'skipped': there is nothing to tune on, or it
+ * is switched off.
+ */
+export type TuningOutcome = 'done' | 'nothing' | 'skipped' | 'stopped'
 
 /**
  * Tunes the thresholds on validation images with the best adapter (the last, if there is no best) and stores them in the
@@ -75,10 +78,28 @@ export async function tuneAdapter(options: TuneAdapterOptions): Promise<TuningOu
     )
     return 'stopped'
   }
-  for (const path of new Set([folder, run.last])) await updateAdapterProfile(path, parts)
+  return storeTuned(parts, [folder, run.last], log)
+}
+
+/** Stores what was found with adapters, the first of which was tuned; not if no threshold finds a labelled particle. */
+export async function storeTuned(
+  parts: AdapterProfile,
+  folders: readonly string[],
+  log: Log,
+): Promise<'done' | 'nothing'> {
   const { thresholds, calibration } = parts
+  if (!thresholds?.f1.after) {
+    const { instances = 0, images = 0 } = thresholds ?? {}
+    log(
+      `the generator's thresholds are not stored: whatever they are, no mask matches one of the ${instances} labelled particles of ` +
+        `${images} validation image${images === 1 ? '' : 's'} (IoU of 0.5 or more). The adapter may need more training, or the labels a look ` +
+        `(\`wgsam dataset check\`). \`wgsam generate tune --adapter ${folders[0]} --store\` searches again, by more points if asked`,
+    )
+    return 'nothing'
+  }
+  for (const path of new Set(folders)) await updateAdapterProfile(path, parts)
   if (calibration) log(describeCalibration(calibration))
-  if (thresholds) log(`thresholds ${describeThresholds(thresholds)} (${thresholdGain(thresholds)})`)
+  log(`thresholds ${describeThresholds(thresholds)} (${thresholdGain(thresholds)})`)
   return 'done'
 }
 

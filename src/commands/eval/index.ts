@@ -22,7 +22,7 @@ import type { Command } from '../../cli/command'
 import { flag, text, type Values } from '../../cli/options'
 import { checkAdapter } from '../../model/attach-adapter'
 import { diameterOption } from '../options/diameter'
-import { chooseModels, type ChosenModels, modelOptions } from '../options/model'
+import { chooseModels, type ChosenModels, modelOptions, withAdapterFolders } from '../options/model'
 import { selectImages, type Selection, selectOptions } from '../options/split'
 import { diametersOf } from './diameters'
 import { renderEvaluation } from './report'
@@ -117,7 +117,7 @@ export const command: Command = {
       controller.abort(new Error('stopped'))
     })
     try {
-      return await evaluateCommand(values, controller.signal)
+      return await evaluateCommand(withAdapterFolders(values), controller.signal)
     } finally {
       interrupt.dispose()
     }

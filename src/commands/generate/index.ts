@@ -27,7 +27,7 @@ import { commandText, refilterCommand, reviewCommand } from '../../cli/next-comm
 import { choice, flag, text, type Values } from '../../cli/options'
 import { checkPrompts } from '../../model/check-prompts'
 import { diameterOption, pixelSizeOption, readDiameter } from '../options/diameter'
-import { modelOptions, type OpenedModel, openChosenModel } from '../options/model'
+import { modelOptions, type OpenedModel, openChosenModel, withAdapterFolders } from '../options/model'
 import { selectOptions } from '../options/split'
 import { chooseInputs, readingOptions } from './inputs'
 import { models } from '../../weights/model-registry'
@@ -98,7 +98,8 @@ docs/generator.md explains every option.
   wgsam generate --data particles --split test --adapter runs/first/best --thresholds tuned.json --out scored --report
   wgsam generate refilter project --pred-iou-thresh 0.8
   wgsam generate tune --data particles --split val --adapter runs/first/best --out tuned.json`,
-  async run(values, paths) {
+  async run(given, paths) {
+    const values = withAdapterFolders(given)
     const out = text(values, 'out')
     if (!out) throw new UserError('wgsam generate needs --out DIR, the folder of the results')
     const method = choice(values, 'method', methods)!

@@ -23,7 +23,7 @@ import { adapterBand } from '../../model/adapter-band'
 import { describeView } from '../../model/describe-view'
 import { checkPrompts } from '../../model/check-prompts'
 import { diameterOption, pixelSizeOption, readDiameter } from '../options/diameter'
-import { modelOptions, openChosenModel } from '../options/model'
+import { modelOptions, openChosenModel, withAdapterFolders } from '../options/model'
 import { selectOptions } from '../options/split'
 import { chooseInputs, readingOptions } from './inputs'
 import { modelIdentity, scoreLines } from './results'
@@ -69,7 +69,8 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
 \`wgsam train\` does the same at its end, with --store, on a few validation images.
 
   wgsam generate tune --data particles --adapter runs/first/best --store`,
-  async run(values) {
+  async run(given) {
+    const values = withAdapterFolders(given)
     // keep every candidate that a threshold of the search could accept
     const options = await generatorOptions(values, TUNING_FLOORS)
     const diameter = readDiameter(values, options)
@@ -137,6 +138,7 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
         for (const line of seen) console.log(line)
         console.log(`before: ${describe(before)}\n\nbest of ${trials.length}: ${describe(best)}\n`)
         if (parts.calibration) console.log(`${describeCalibration(parts.calibration)}\n`)
+        for (const line of cautions(images.length, best, before)) console.log(`${line}\n`)
         console.log(`written: ${resolve(out)}${store ? `, and stored with ${opened.adapter!.path}` : ''}`)
       }
     } catch (error) {
@@ -147,6 +149,21 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
       opened.engine.destroy()
     }
   },
+}
+
+/** What the search cannot know of other images. */
+function cautions(images: number, { thresholds: { minArea } }: Trial, before: Trial): string[] {
+  const lines: string[] = []
+  if (images === 1)
+    lines.push(
+      'warning: thresholds found on one image may not suit others: a few images, as different as those to come, are better',
+    )
+  if (minArea > before.thresholds.minArea)
+    lines.push(
+      `warning: the minimum area of ${minArea} pixels suits images of this magnification only. For others give \`wgsam generate\` --min-area ` +
+        'besides --thresholds, or store the thresholds with the adapter (--store), which leaves the area out',
+    )
+  return lines
 }
 
 const describe = ({ thresholds: { predIouThresh, stabilityScoreThresh, minArea }, f1, scores }: Trial) =>

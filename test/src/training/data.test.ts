@@ -193,10 +193,10 @@ test('a run says so when no image is left to validate on', async () => {
   const one = await toyData(join(scratch, 'one'), 1)
   const parts = await openData(toyConfig(one), runFolder(join(scratch, 'one image')), say)
   assert.equal([parts.train.length, parts.val.length, parts.test.length], [1, 0, 0])
-  assert.match(log.join(), /1 image with .*note: no image is left to validate on, .*last/)
+  assert.match(log.join(), /1 image with .*warning: no image is left to validate on, .*last/)
   log.length = 0
   await openData(toyConfig(one, { validation: { every: 0 } }), runFolder(join(scratch, 'no validation')), say)
-  assert.not.match(log.join(), 'note')
+  assert.not.match(log.join(), 'warning')
 })
 
 test('micro-batches concatenate examples', () => {

@@ -10,7 +10,7 @@ import { parse } from '../../../src/cli/command'
 import { command } from '../../../src/commands/train'
 import { openEngine } from '../../../src/host/gpu'
 import { MEMORY, parseBytes } from '../../../src/text/byte-size'
-import { describePlan } from '../../../src/training/plan-text'
+import { describePlan, summarisePlan } from '../../../src/training/plan-text'
 import { planRun, type RunPlan } from '../../../src/training/memory-planner'
 import { train } from '../../../src/training/train'
 import { beginRun, resumeRun, runFolder } from '../../../src/training/run-folder'
@@ -264,6 +264,9 @@ test('a dry run prints the plan, even of a model that was not fetched, and write
     own.destroy()
     assert.equal(plan, expected)
     assert.is(describePlan(plan, { batch: 2, storage: 'f32' }).length, 3)
+    const line = summarisePlan(plan, { batch: 2 })
+    assert.match(line, /^input 80 × 80 pixels, steps of 2 images, 1 at once; GPU memory: [\d.]+ [KM]iB$/)
+    assert.match(summarisePlan({ ...plan, budget: 2 ** 30 }, { batch: 1 }), /one image a step; .* of 1(\.0)? GiB$/)
   } finally {
     console.log = log
     if (cache === undefined) delete process.env.WGSAM_CACHE

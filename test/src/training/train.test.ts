@@ -25,9 +25,10 @@ import { readMetrics } from '../../../src/tracking/metrics-file'
 import type { StepRecord, ValidationRecord } from '../../../src/tracking/records'
 import { type TrainOptions, train } from '../../../src/training/train'
 import { beginRun, hasCheckpoint, resumeRun, runFolder, lockRun } from '../../../src/training/run-folder'
-import { readAdapterProfile } from '../../../src/weights/adapter-profile'
+import { readAdapterProfile, updateAdapterProfile } from '../../../src/weights/adapter-profile'
 import { readAdapter } from '../../../src/weights/peft'
 import { fingerprint, temporary, toyConfig, toyData } from '../../support/toy-training'
+import { tunedOnSixImages } from '../../support/tuned-thresholds'
 
 const [, , role, childRun] = process.argv
 const scratch = role === 'child' ? '' : await temporary()
@@ -77,26 +78,28 @@ test('a run says at which magnifications its images are shown, if it chooses the
   assert.equal(await saidBy('views-given', { magnification: [1, 2] }), [])
 })
 
-test('a finished run has thresholds for the generator, stored with both adapters', async () => {
+test('a finished run whose adapter finds no particle stores no thresholds and says so; stored ones are not searched again', async () => {
   const log: string[] = []
   const over = { epochs: 1, validation: { tune: 1 } }
   const summary = await start('tuned', { log: (line) => log.push(line) }, over)
-  assert.is(summary.tuning, 'done')
+  // the toy model finds nothing
+  assert.is(summary.tuning, 'nothing')
   const { best, last } = runFolder(join(scratch, 'tuned'))
-  const { thresholds, size } = await readAdapterProfile(best)
+  const { thresholds, calibration, size } = await readAdapterProfile(best)
   assert.is(size, 80)
-  assert.equal(thresholds!.part, 'val')
-  assert.is(thresholds!.images, 1)
-  assert.ok(thresholds!.f1.after >= thresholds!.f1.before - 0.006, 'as good as the defaults, but for the plateau')
-  assert.equal((await readAdapterProfile(last)).thresholds, thresholds)
-  assert.ok(log.some((line) => line.startsWith('thresholds tuned on 1 validation image: predicted IoU above')))
+  assert.equal([thresholds, calibration], [undefined, undefined])
+  assert.match(
+    log.join('\n'),
+    /thresholds are not stored: .*no mask matches one of the \d+ labelled particles of 1 validation image/,
+  )
 
-  // a second time nothing is searched
+  const stored = { predIouThresh: 0.6, stabilityScoreThresh: 0.7, ...tunedOnSixImages }
+  await updateAdapterProfile(best, { thresholds: stored })
   log.length = 0
   const again = await resume('tuned', { log: (line) => log.push(line) })
   assert.is(again.tuning, 'done')
-  assert.equal((await readAdapterProfile(last)).thresholds, thresholds)
-  assert.not.ok(log.some((line) => line.startsWith('thresholds')))
+  assert.equal((await readAdapterProfile(last)).thresholds, stored)
+  assert.not.ok(log.some((line) => line.includes('thresholds')))
 })
 
 test('tuning can be stopped, is done when the run is resumed, and is switched off by 0', async () => {
@@ -119,12 +122,21 @@ test('tuning can be stopped, is done when the run is resumed, and is switched of
   assert.is(off.tuning, 'skipped')
   assert.is((await readAdapterProfile(best)).thresholds, undefined)
   const on = await train({ engine, config: await resumeRun(run, { validation: { tune: 1 } }), run })
-  assert.is(on.tuning, 'done')
-  assert.ok((await readAdapterProfile(best)).thresholds)
+  assert.is(on.tuning, 'nothing', 'the search ran to its end')
 })
 
 test('a run validates, and writes metrics and adapters', async () => {
   const log: string[] = []
+  const details: string[] = []
+  await start(
+    'verbose',
+    { log: (line) => details.push(line), verbose: true },
+    { maxSteps: 1, validation: { every: 0 } },
+  )
+  assert.ok(
+    details.some((line) => /dispatches.*adapter.*optimizer/.test(line)),
+    'the details of the plan are logged if asked for',
+  )
   const summary = await start('whole', { log: (line) => log.push(line) })
   assert.ok(summary.finished)
   assert.is(summary.steps, summary.totalSteps)
@@ -135,10 +147,8 @@ test('a run validates, and writes metrics and adapters', async () => {
   const [base, ...trained] = validations as ValidationRecord[]
   assert.equal([base.step, base.score], [0, summary.base!], 'the first is of the base model')
   assert.is(Math.max(...trained.map(({ score }) => score)), summary.best!.score)
-  assert.ok(
-    log.some((line) => /dispatches.*adapter.*optimizer/.test(line)),
-    'the plan is logged',
-  )
+  assert.ok(log.some((line) => /^input 80 × 80 pixels, steps of 2 images.*; GPU memory: /.test(line)))
+  assert.not.ok(log.some((line) => line.includes('dispatches')))
   for (const which of ['last', 'best']) {
     const { config, tensors } = await readAdapter(join(scratch, 'whole', which))
     assert.equal([config.r, config.lora_alpha], [4, 4])
