@@ -5,14 +5,13 @@ import { messageOf, UserError } from '../host/errors'
 import { commandLine } from '../host/command-line'
 import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
-import { duration, logLine } from '../host/progress'
+import { logLine } from '../host/progress'
 import { hardwareOf } from '../host/hardware'
 import { PictureSink } from '../report/run/picture-folder'
 import { addSession } from '../report/run/sessions'
 import {
   type RawConfig,
   type TrainConfig,
-  beginningOf,
   checkConfig,
   mergeConfig,
   readConfigFile,
@@ -23,12 +22,12 @@ import { configFromFlags, configOptions, nameFlags } from './options/training'
 import { fetchOption } from './options/model'
 import { locateModel } from '../weights/locate-model'
 import { describePlan } from '../training/plan-text'
-import { type TrainSummary, train } from '../training/train'
+import { describeTraining } from '../training/summary-text'
+import { train } from '../training/train'
 import { beginRun, checkRun, lockRun, resumeRun, type RunFolder, runFolder } from '../training/run-folder'
 import { planSession } from '../training/session'
 import { WatchServer } from '../watch/watch-server'
 import type { Command } from '../cli/command'
-import { commandText, resumeCommand } from '../cli/next-command'
 import { flag, number, text, type Values } from '../cli/options'
 
 export const command: Command = {
@@ -77,7 +76,7 @@ adapter in the format of PEFT. Ctrl-C saves a checkpoint and stops (exit code 13
       })
       engine.destroy()
       if (flag(values, 'json')) console.log(JSON.stringify(summary, null, 1))
-      else console.log(describe(summary))
+      else console.log(describeTraining(summary, config))
       return summary.finished ? 0 : 130
     } finally {
       await watch?.close()
@@ -180,33 +179,4 @@ async function locked(run: RunFolder, open: () => Promise<TrainConfig>) {
     await unlock()
     throw error
   }
-}
-
-function describe({
-  run,
-  finished,
-  early,
-  base,
-  steps,
-  totalSteps,
-  loss,
-  best,
-  from,
-  seconds,
-  advice,
-}: TrainSummary): string {
-  const lines = [
-    `${finished ? 'trained' : 'stopped after'} ${steps} of ${totalSteps} steps in ${duration(seconds)}` +
-      (finished && early ? ', ended early by its validations or its time limit' : '') +
-      (loss === null ? '' : `, loss ${loss.toFixed(4)}`),
-  ]
-  if (best)
-    lines.push(
-      `best: epoch ${best.epoch.toFixed(1)}, mean Dice ${(100 * best.score).toFixed(2)} % on the validation images` +
-        (base === null ? '' : `, ${(100 * base).toFixed(2)} % with ${beginningOf({ from })}`),
-    )
-  lines.push(`adapter: ${join(run, best ? 'best' : 'last')}`)
-  lines.push(...advice)
-  if (!finished) lines.push(`resume with: ${commandText(resumeCommand(run))}`)
-  return lines.join('\n')
 }

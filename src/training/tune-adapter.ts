@@ -93,7 +93,7 @@ export async function storeTuned(
     log(
       `the generator's thresholds are not stored: whatever they are, no mask matches one of the ${instances} labelled particles of ` +
         `${images} validation image${images === 1 ? '' : 's'} (IoU of 0.5 or more). The adapter may need more training, or the labels a look ` +
-        `(\`wgsam dataset check\`). \`wgsam generate tune --adapter ${folders[0]} --store\` searches again, by more points if asked`,
+        `(\`wgsam dataset check\`). \`${commandText(tuneCommand(folders[0]))}\` searches again, by more points if asked`,
     )
     return 'nothing'
   }

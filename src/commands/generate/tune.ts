@@ -18,6 +18,7 @@ import { percent } from '../../report/evaluation-table'
 import { evenlySpaced } from '../../statistics/evenly-spaced'
 import { updateAdapterProfile } from '../../weights/adapter-profile'
 import type { Command } from '../../cli/command'
+import { commandText, generateCommand } from '../../cli/next-command'
 import { choice, flag, number, text } from '../../cli/options'
 import { adapterBand } from '../../model/adapter-band'
 import { describeView } from '../../model/describe-view'
@@ -140,6 +141,15 @@ them with the same --diameter, in tiles where particles are small. \`wgsam gener
         if (parts.calibration) console.log(`${describeCalibration(parts.calibration)}\n`)
         for (const line of cautions(images.length, best, before)) console.log(`${line}\n`)
         console.log(`written: ${resolve(out)}${store ? `, and stored with ${opened.adapter!.path}` : ''}`)
+        const { name, modelConfig, size } = opened
+        const model = {
+          model: name,
+          modelConfig,
+          adapter: opened.adapter?.path,
+          size: text(values, 'size') ? size : null,
+        }
+        const more = store ? {} : { thresholds: out }
+        console.log(`next: ${commandText(generateCommand({ images: ['IMAGES'], out: 'project', more, ...model }))}`)
       }
     } catch (error) {
       if (controller.signal.aborted) return 130
