@@ -11,6 +11,7 @@ import { Progress } from '../host/progress'
 import { type Measured, measureSources } from '../measure/measure'
 import { figureFile, measureFigures } from '../measure/output/histograms'
 import { particleLines } from '../measure/output/particles'
+import { renderSheet } from '../measure/output/sheet'
 import { renderMeasureReport } from '../measure/output/measure-report'
 import { checkResultFolder, defaultFolder, inputsFrom } from '../measure/output/result-folder'
 import { groupsCsv, percentilesCsv, shapesCsv, summaryCsv, summaryJson } from '../measure/output/summary'
@@ -185,7 +186,7 @@ Lengths are in pixels unless the pixel size is known from --pixel-size, a column
 the metadata of the image.
 
 Writes particles.csv (a row for each particle), summary.csv, percentiles.csv, shapes.csv, groups.csv, summary.json, figures (*.svg) and
-report.html, which also prints well.
+report.html, which also prints well, and sheet.html, the result on one page.
 docs/measure.md defines all measurements.`,
   async run(values, paths) {
     const options = summaryOptions(values)
@@ -305,8 +306,9 @@ async function write(
   if (summary.differences.length) await writeFileAtomic(join(out, 'groups.csv'), groupsCsv(summary))
   await writeFileAtomic(join(out, 'summary.json'), JSON.stringify(json, null, 1) + '\n')
   for (const figure of figures) await writeFileAtomic(join(out, figure.file), figureFile(figure))
-  const report = renderMeasureReport({ summary, measured, options, figures, reference, command, version })
-  await writeFileAtomic(join(out, 'report.html'), report)
+  const report = { summary, measured, options, figures, reference, command, version }
+  await writeFileAtomic(join(out, 'report.html'), renderMeasureReport(report))
+  await writeFileAtomic(join(out, 'sheet.html'), renderSheet(report))
 }
 
 function print(out: string, measured: Measured, summary: Summary, options: SummaryOptions): void {

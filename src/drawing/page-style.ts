@@ -18,7 +18,7 @@ h2 { font-size: 1.2rem; margin: 40px 0 12px; }
 p { margin: 0 0 12px; max-width: 70ch; }
 .soft, figcaption, .note { color: var(--soft); }
 .note { font-size: 0.875rem; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(220px, 1fr)); gap: 12px; margin: 22px 0 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 12px; margin: 22px 0 0; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 14px 16px; }
 .tile b { display: block; font-size: 1.55rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: 0.9rem; }
@@ -40,7 +40,7 @@ table.scores small { display: block; margin: 0; } table.scores td { vertical-ali
 .up { color: var(--good); font-weight: 600; } .down { color: var(--bad); font-weight: 600; }
 table.facts th, table.facts td { text-align: left; white-space: normal; vertical-align: top; }
 table.facts th { width: 11rem; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 16px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 360px), 1fr)); gap: 16px; }
 figure { margin: 0; }
 .chart { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 14px 6px; }
 .chart figcaption { display: flex; flex-wrap: wrap; gap: 2px 14px; font-size: 0.9rem; }

@@ -67,7 +67,7 @@ export function measureFigures(
   }
   const groups = scopes.filter(({ level }) => level === 'group')
   if (groups.length > 1 && groups.length <= MAX_GROUPS)
-    for (const weighting of weightings) {
+    for (const weighting of ['number', 'volume'] as const) {
       const drawn = groups.flatMap((group, i) => series(group, weighting, group.name, i + 1))
       if (drawn.length)
         pictures.push(

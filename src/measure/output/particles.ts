@@ -42,6 +42,8 @@ function columns({ unit }: Summary): Column[] {
     length('equivalent_diameter', ({ particle }) => particle.equivalentDiameter),
     length('max_feret', ({ particle }) => particle.maxFeret),
     length('min_feret', ({ particle }) => particle.minFeret),
+    length('rectangle_length', ({ particle }) => particle.rectangleLength),
+    length('rectangle_width', ({ particle }) => particle.rectangleWidth),
     length('major_axis', ({ particle }) => particle.majorAxis),
     length('minor_axis', ({ particle }) => particle.minorAxis),
     ['aspect_ratio', ({ particle }) => particle.aspectRatio],

@@ -136,10 +136,10 @@ export function feretDiameters(hull: Hull): { max: number; min: number } {
   return { max, min }
 }
 
-/** Area of the smallest rectangle, at any angle, around a hull of positive area: it has a side along one of the hull's. */
-export function smallestRectangle(hull: Hull): number {
+/** Sides of the rectangle of the smallest area, at any angle, around a hull of positive area: it has a side along one of the hull's. */
+export function smallestRectangle(hull: Hull): { length: number; width: number } {
   const count = hull.length / 2
-  let smallest = Infinity
+  let smallest = { length: Infinity, width: Infinity }
   for (let i = 0; i < count; i++) {
     const j = (i + 1) % count
     const [dx, dy] = [hull[2 * j] - hull[2 * i], hull[2 * j + 1] - hull[2 * i + 1]]
@@ -152,7 +152,10 @@ export function smallestRectangle(hull: Hull): number {
       near = Math.min(near, across)
       far = Math.max(far, across)
     }
-    smallest = Math.min(smallest, ((right - left) * (far - near)) / (dx * dx + dy * dy))
+    // projections are as long as the side times the distance
+    const side = Math.hypot(dx, dy)
+    const [a, b] = [(right - left) / side, (far - near) / side]
+    if (a * b < smallest.length * smallest.width) smallest = { length: Math.max(a, b), width: Math.min(a, b) }
   }
   return smallest
 }

@@ -40,6 +40,9 @@ export interface ShapeMeasures {
   solidity: number
   /** Perimeter of the convex hull divided by the perimeter, both by perimeterOf; 1 for a convex outline. */
   convexity: number
+  /** Sides of the smallest rectangle around the corners, at any angle. */
+  rectangleLength: number
+  rectangleWidth: number
   /** area / area of the smallest rectangle around the corners, at any angle. */
   extent: number
   /** 4 area / (pi maxFeret^2): 1 for a disc, less the longer the particle is. */
@@ -59,6 +62,7 @@ export function measureShape(runs: PixelRuns): ShapeMeasures {
   const perimeter = perimeterOf(filled)
   const corners = cornerHull(runs)
   const feret = feretDiameters(corners)
+  const rectangle = smallestRectangle(corners)
   const centres = centreHull(runs)
   const { inscribed, fractal } = distanceMeasures(filled)
   return {
@@ -74,7 +78,9 @@ export function measureShape(runs: PixelRuns): ShapeMeasures {
     circularity: (4 * Math.PI * area) / perimeter ** 2,
     solidity: area / centresInside(centres),
     convexity: perimeterOf(runsInside(centres)) / perimeter,
-    extent: area / smallestRectangle(corners),
+    rectangleLength: rectangle.length,
+    rectangleWidth: rectangle.width,
+    extent: area / rectangle.length / rectangle.width,
     roundness: (4 * area) / (Math.PI * feret.max ** 2),
     elongation: 1 - feret.min / feret.max,
     inscribedDiameter: inscribed,

@@ -83,6 +83,7 @@ test('a dataset with a pixel size: lengths in its unit, areas in its square', as
     'percentiles.csv',
     'report.html',
     'shapes.csv',
+    'sheet.html',
     'summary.csv',
     'summary.json',
   ])
@@ -279,7 +280,7 @@ test('empty maps, a particle that fills its image, single pixels: no invented nu
   assert.is(none.code, 0)
   assert.is(rowsOf(out).length, 0)
   assert.equal(readdirSync(out).sort(), [
-    ...['particles.csv', 'percentiles.csv', 'report.html', 'shapes.csv', 'summary.csv', 'summary.json'],
+    ...['particles.csv', 'percentiles.csv', 'report.html', 'shapes.csv', 'sheet.html', 'summary.csv', 'summary.json'],
   ])
   assert.equal([rowsOf(out, 'summary.csv')[0].d50_px, rowsOf(out, 'summary.csv')[0].coverage], ['', '0'])
   await png16(join(folder, 'full.png'), 8, 8, new Uint16Array(64).fill(5))

@@ -163,6 +163,30 @@ test('convexity, extent, roundness, elongation and the largest inscribed circle 
   near(found.inscribedDiameter!, 30 * Math.SQRT2, 1.5, 'inscribed circle of a cross')
 })
 
+test('the worked example of docs/measure.md: an L of a bar of 6 x 2 and one of 2 x 4 pixels, every value by hand', () => {
+  const found = shape(12, (x, y) => x > 3 && y > 4 && ((x < 9 && y < 6) || (x < 5 && y < 10)))
+  assert.is(found.area, 20)
+  near(found.equivalentDiameter, Math.sqrt(80 / Math.PI), 1e-12, 'equivalent diameter')
+  near(found.maxFeret, 6 * Math.SQRT2, 1e-12, 'Feret')
+  near(found.minFeret, 8 / Math.SQRT2, 1e-12, 'MinFeret')
+  assert.equal([found.rectangleLength, found.rectangleWidth, found.extent], [6, 6, 20 / 36])
+  near(found.roundness, (4 * 20) / (Math.PI * 72), 1e-12, 'roundness')
+  near(found.elongation, 1 - 8 / 12, 1e-12, 'elongation')
+  near(found.majorAxis, 4 * Math.sqrt(13 / 3), 1e-9, 'major axis')
+  near(found.minorAxis, 4 * Math.sqrt(1.4533333333333334), 1e-9, 'minor axis')
+  near(found.orientation!, 45, 1e-9, 'orientation')
+  // 26 pixel centres in the hull of the centres, by Pick's theorem: 17 + 16 / 2 + 1
+  near(found.solidity, 20 / 26, 1e-12, 'solidity')
+})
+
+test('the smallest rectangle of a rotated rectangle has its sides', () => {
+  for (const degrees of [15, 30, 45, 70]) {
+    const { rectangleLength, rectangleWidth } = shape(160, rectangle(80.2, 79.7, 120, 40, degrees))
+    near(rectangleLength, 120, 2, `length at ${degrees}`)
+    near(rectangleWidth, 40, 2, `width at ${degrees}`)
+  }
+})
+
 test('the fractal dimension: 1 for smooth outlines, about that of the Koch curve for a snowflake, none for small particles', () => {
   near(shape(206, disc(103.2, 102.9, 100)).fractalDimension!, 1, 0.02, 'disc')
   near(shape(140, rectangle(70, 70, 120, 60, 20)).fractalDimension!, 1, 0.07, 'rectangle')
