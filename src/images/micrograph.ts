@@ -25,6 +25,8 @@ export interface MicrographOptions {
 export interface Micrograph {
   /** Without the rows that were cut off. */
   image: Image
+  /** The rows that were cut off, as an image; null if none were. */
+  bar: Image | null
   pages: number
   page: number
   /** Number of rows cut off. */
@@ -52,6 +54,7 @@ export function readMicrograph(path: string, options: MicrographOptions = {}): P
     if (cut >= height) throw new Error(`${cut} rows cannot be cut off at the bottom: the image has ${height}`)
     return {
       image: withoutBottom(image, cut),
+      bar: bottomOf(image, cut),
       pages,
       page,
       croppedBottom: cut,
@@ -120,4 +123,10 @@ function withoutBottom(image: Image, rows: number): Image {
   if (!rows) return image
   const height = image.height - rows
   return { ...image, height, data: image.data.subarray(0, height * image.width * image.channels) }
+}
+
+/** The last rows as an image; the values are not copied. */
+function bottomOf(image: Image, rows: number): Image | null {
+  if (!rows) return null
+  return { ...image, height: rows, data: image.data.subarray((image.height - rows) * image.width * image.channels) }
 }

@@ -3,6 +3,8 @@
  * it and exports the accepted images as a dataset for `wgsam train`.
  *
  *   images/NAME.png            the image that masks refer to: info bar removed, 8 or 16 bit
+ *   info-bars/NAME.png         the info bar that was cut off, with the scale bar
+ *   pixel-sizes.json           pixel sizes that a person measured on scale bars
  *   proposals/NAME.json        the generator's masks (ProposalFile)
  *   candidates/NAME.json       all masks above lower thresholds, with the measures that filtering needs (CandidateFile)
  *   labels/NAME.png, overlays/NAME.png, annotations.json, particles.csv, generate.json
@@ -14,6 +16,8 @@ import { join } from 'node:path'
 /** The path of one of an image's files. */
 export const projectFile = {
   image: (dir: string, name: string) => join(dir, 'images', `${name}.png`),
+  infoBar: (dir: string, name: string) => join(dir, 'info-bars', `${name}.png`),
+  pixelSizes: (dir: string) => join(dir, 'pixel-sizes.json'),
   proposals: (dir: string, name: string) => join(dir, 'proposals', `${name}.json`),
   candidates: (dir: string, name: string) => join(dir, 'candidates', `${name}.json`),
   labels: (dir: string, name: string) => join(dir, 'labels', `${name}.png`),

@@ -7,6 +7,7 @@
  *   GET  api/session                    ServerInfo
  *   GET  api/images                     ImageSummary[]
  *   GET  api/images/NAME/pixels         PNG, 8 bit
+ *   GET  api/images/NAME/info-bar       PNG, 8 bit, of the rows that were cut off below the image; 404 if there are none
  *   GET  api/images/NAME/document       ReviewHistory
  *   GET  api/images/NAME/candidates     CandidateFile; 404 if there is none
  *   GET  api/images/NAME/log?after=SEQ  LogEntry[]
@@ -14,6 +15,7 @@
  *   POST api/images/NAME/encode         EncodeRequest -> EncodeReply; 503 if the server has no model
  *   POST api/images/NAME/prompt         PromptRequest -> PromptReply; 503 as above; 409 if a newer prompt of the same
  *                                       window replaced this one in the queue
+ *   POST api/pixel-size                 PixelSizeRequest -> {}
  *   POST api/export                     {} -> ExportReply
  */
 import type { CompressedRle } from '../../engine/masks/rle'
@@ -44,6 +46,13 @@ export interface ConflictReply {
   error: string
   /** The other window's entries. Empty if the log is shorter than `base`: then load the document again. */
   entries: LogEntry[]
+}
+
+export interface PixelSizeRequest {
+  /** Names of images. */
+  images: string[]
+  /** Metres per pixel, and how that was measured; null forgets what was measured before. */
+  size: { metres: number; from: string } | null
 }
 
 export interface EncodeRequest {

@@ -1,8 +1,9 @@
 /** @file Schemas of what the page posts to its server. */
 import * as v from 'valibot'
+import { plausible } from '../images/microscope/pixel-size'
 import { actionFields, finite, windowNameSchema, wholeNumber } from '../project/review/log-schema'
 import type { ActionRequest } from '../project/review/review-records'
-import type { EncodeRequest, PromptRequest } from './protocol'
+import type { EncodeRequest, PixelSizeRequest, PromptRequest } from './protocol'
 
 const { edit, undo, redo, state } = actionFields
 
@@ -11,6 +12,16 @@ export const actionRequestSchema: v.GenericSchema<unknown, ActionRequest> = v.ob
   base: wholeNumber(0),
   revision: v.optional(v.pipe(v.string(), v.maxLength(64))),
   action: v.variant('type', [v.object(edit), v.object(undo), v.object(redo), v.object(state)]),
+})
+
+export const pixelSizeRequestSchema: v.GenericSchema<unknown, PixelSizeRequest> = v.object({
+  images: v.pipe(v.array(v.string()), v.minLength(1)),
+  size: v.nullable(
+    v.object({
+      metres: v.pipe(v.number(), v.check(plausible, 'a pixel size is between 1 pm and 1 mm')),
+      from: v.pipe(v.string(), v.maxLength(200)),
+    }),
+  ),
 })
 
 export const encodeRequestSchema: v.GenericSchema<unknown, EncodeRequest> = v.object({ next: v.optional(v.string()) })

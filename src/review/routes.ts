@@ -1,4 +1,5 @@
 /** @file Handles the page's requests, one method for each kind of path. */
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GenericSchema } from 'valibot'
@@ -12,9 +13,14 @@ import type { ReviewFolder } from '../project/review/review-folder'
 import { headers, HttpError } from '../host/local-http'
 import { pathInside } from '../host/inside-folder'
 import { PngCache } from './image-png'
-import type { ConflictReply, EncodeReply, ExportReply, ImageSummary, ServerInfo } from './protocol'
+import type { ConflictReply, EncodeReply, ExportReply, ImageSummary, PixelSizeRequest, ServerInfo } from './protocol'
 import { checkValue } from '../text/check-value'
-import { actionRequestSchema, encodeRequestSchema, promptRequestSchema } from './request-schemas'
+import {
+  actionRequestSchema,
+  encodeRequestSchema,
+  pixelSizeRequestSchema,
+  promptRequestSchema,
+} from './request-schemas'
 import type { PromptSession } from './prompt-session'
 import { messageOf } from '../host/errors'
 
@@ -76,7 +82,8 @@ export class Routes {
     throw new HttpError(404, `there is no api/${what}`)
   }
 
-  post(what: string): Promise<unknown> {
+  post(what: string, body: unknown): Promise<unknown> {
+    if (what === 'pixel-size') return this.setPixelSize(posted(pixelSizeRequestSchema, body))
     if (what !== 'export') throw new HttpError(404, `there is no api/${what}`)
     const result = this.exporting.catch(() => {}).then(() => this.export())
     this.exporting = result
@@ -90,8 +97,25 @@ export class Routes {
     return { ...exported, next: await nextTraining(folder.dir, exported.folder, model) }
   }
 
+  private async setPixelSize({ images, size }: PixelSizeRequest): Promise<object> {
+    for (const name of images) this.known(name)
+    await this.folder.setPixelSize(images, size)
+    return {}
+  }
+
   async pixels(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { png, etag } = await this.pictures.get(await this.imageFile(name))
+    return this.picture(await this.imageFile(name), request, response)
+  }
+
+  async infoBar(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await this.imageFile(name)
+    const path = projectFile.infoBar(this.folder.dir, name)
+    if (!existsSync(path)) throw new HttpError(404, 'no info bar was cut off this image, or an earlier version did it')
+    return this.picture(await pathInside(this.folder.dir, path), request, response)
+  }
+
+  private async picture(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { png, etag } = await this.pictures.get(path)
     const all = { ...headers, 'Content-Type': 'image/png', 'Cache-Control': 'no-cache', ETag: etag }
     if (request.headers['if-none-match'] === etag) response.writeHead(304, all).end()
     else response.writeHead(200, all).end(png)

@@ -25,13 +25,14 @@ export async function answerReview(
   const [what, name, part, more] = path.slice('/api/'.length).split('/').map(decode)
   if (more !== undefined) throw new HttpError(404, `there is no ${path}`)
   if (name === undefined) {
-    const reply = method === 'POST' ? await routes.post(what) : routes.get(what)
+    const reply = method === 'POST' ? await routes.post(what, body) : routes.get(what)
     return sendJson(response, reply)
   }
   if (what !== 'images' || part === undefined) throw new HttpError(404, `there is no ${path}`)
   routes.known(name)
   if (method === 'POST') return sendJson(response, await routes.postImage(name, part, body).catch(asUnavailable))
   if (part === 'pixels') return routes.pixels(name, request, response)
+  if (part === 'info-bar') return routes.infoBar(name, request, response)
   sendJson(response, await routes.getImage(name, part, query).catch(asUnavailable))
 }
 

@@ -62,7 +62,8 @@ export async function findImages(dir: string): Promise<ListedImage[]> {
 
 /** Why an image's files must not be opened: one of them is a link out of the folder. Null if none is. */
 export async function linkOut(dir: string, { name, path }: Pick<ListedImage, 'name' | 'path'>): Promise<string | null> {
-  const files = [projectFile.proposals(dir, name), projectFile.candidates(dir, name), projectFile.log(dir, name)]
+  const kinds = [projectFile.proposals, projectFile.candidates, projectFile.log, projectFile.infoBar]
+  const files = kinds.map((pathOf) => pathOf(dir, name))
   const leading = await leadsOut(await realpath(dir), path === null ? files : [path, ...files])
   return leading && `${leading} is a link that leads out of ${dir}`
 }

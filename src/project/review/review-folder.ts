@@ -7,6 +7,7 @@ import type { ParticleSize } from '../../../engine/scale/particle-size'
 import { messageOf, UserError } from '../../host/errors'
 import { uncertaintyOf } from './uncertainty'
 import type { ImageInfo } from '../file-schemas'
+import { type MeasuredPixelSize, measurePixelSizes, withMeasured } from '../pixel-sizes'
 import { projectFile } from '../project'
 import { removePartialFiles } from '../../host/files'
 import { takeLock } from '../../host/folder-lock'
@@ -160,9 +161,9 @@ export class ReviewFolder {
   /** Proposals and all entries so far. @throws UserError if the image cannot be reviewed */
   history(name: string): Promise<ReviewHistory> {
     return this.queued(name, async () => {
-      const { header, entries } = await this.load(name)
+      const { header, info, entries } = await this.load(name)
       const { revision } = this.known.get(name)!
-      return { image: header.image, proposals: header.proposals, entries: [...entries], revision }
+      return { image: info, proposals: header.proposals, entries: [...entries], revision }
     })
   }
 
@@ -199,6 +200,22 @@ export class ReviewFolder {
     })
   }
 
+  /**
+   * Sets the pixel size of images; null forgets what a person measured, so that what the file records holds again.
+   * @throws UserError if it cannot be written
+   */
+  async setPixelSize(names: readonly string[], size: MeasuredPixelSize | null): Promise<void> {
+    const sizes = await measurePixelSizes(this.dir, names, size)
+    for (const name of names) {
+      const open = this.open.get(name)
+      const { imported = null } = open ?? (await readReviewed(this.dir, this.found.get(name)!).catch(() => null)) ?? {}
+      if (!imported) continue
+      const info = withMeasured(imported, sizes)
+      if (open) open.info = info
+      this.known.set(name, { ...this.known.get(name)!, info })
+    }
+  }
+
   /** Closes all logs and releases the lock. */
   async close(): Promise<void> {
     await Promise.allSettled(this.queues.values())
@@ -227,7 +244,7 @@ export class ReviewFolder {
       const { log, ...read } = await readReviewed(this.dir, this.found.get(name)!)
       const header: LogHeader = log?.header ?? {
         version: 1,
-        image: read.info,
+        image: read.imported,
         proposals: [...read.document.proposals],
       }
       image = { ...read, header, log: log && (await ReviewLog.resume(projectFile.log(this.dir, name), log)) }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { messageOf, UserError } from '../../host/errors'
 import { type ImageInfo } from '../file-schemas'
+import { readMeasuredPixelSizes, withMeasured } from '../pixel-sizes'
 import { projectFile } from '../project'
 import { ReviewDocument } from './document'
 import { type ListedImage, imageSize, linkOut } from './image-list'
@@ -12,7 +13,10 @@ import { checkValue } from '../../text/check-value'
 import { reviewedProposalsSchema } from './log-schema'
 
 export interface ReviewedImage {
+  /** With the pixel size that a person measured, if there is one. */
   info: ImageInfo
+  /** As the image was imported. */
+  imported: ImageInfo
   document: ReviewDocument
   entries: LogEntry[]
   note: string | null
@@ -78,7 +82,8 @@ export async function readReviewed(
     throw new UserError(
       `${found.path} has ${size.width} x ${size.height} pixels, but its masks have ${base.image.width} x ${base.image.height}`,
     )
-  return { info: base.image, document, entries, note: await noteOn(dir, found.name, log), log }
+  const info = withMeasured(base.image, await readMeasuredPixelSizes(dir))
+  return { info, imported: base.image, document, entries, note: await noteOn(dir, found.name, log), log }
 }
 
 async function noteOn(dir: string, name: string, log: LogContent | null): Promise<string | null> {

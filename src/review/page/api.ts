@@ -8,6 +8,7 @@ import type {
   EncodeRequest,
   ExportReply,
   ImageSummary,
+  PixelSizeRequest,
   PromptReply,
   PromptRequest,
   ServerInfo,
@@ -23,6 +24,8 @@ export const api = {
   images: () => json<ImageSummary[]>('images'),
   pixels: async (name: string, signal?: AbortSignal) =>
     (await request(`${image(name)}/pixels`, undefined, signal)).blob(),
+  infoBar: async (name: string) => (await request(`${image(name)}/info-bar`)).blob(),
+  setPixelSize: (request: PixelSizeRequest) => json<object>('pixel-size', request),
   document: (name: string, signal?: AbortSignal) => json<ReviewHistory>(`${image(name)}/document`, undefined, signal),
   log: (name: string, after: number) => json<LogEntry[]>(`${image(name)}/log?after=${after}`),
   candidates: (name: string) => json<CandidateFile>(`${image(name)}/candidates`),

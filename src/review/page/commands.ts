@@ -99,6 +99,8 @@ export const commands = {
   redraw: tool('redraw', 'r', 'Redraw: outline the selected mask again'),
   cut: tool('cut', 'k', 'Knife: draw a line across a mask to split it'),
   pan: tool('pan', 'h', 'Pan: move the view (also Space+drag or the middle button)'),
+  ruler: tool('ruler', 'd', 'Ruler: drag a line to read its length'),
+  calibrate: tool('calibrate', 'shift+d', 'Set the scale: drag along the scale bar and type its length'),
   smaller: { group: 'Tools', label: 'Smaller brush', keys: ['['], run: () => resize(1 / 1.2) },
   larger: { group: 'Tools', label: 'Larger brush (also Alt+wheel)', keys: [']'], run: () => resize(1.2) },
 

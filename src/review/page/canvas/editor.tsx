@@ -6,12 +6,15 @@ import { messageOf } from '../../../host/errors'
 import { notify } from '../state/notices'
 import { coverage, hidden, numbers, opacity, style, brush } from '../state/prefs'
 import { cursor } from '../state/cursor'
+import { infoBar } from '../state/info-bar'
 import { openMenu } from '../state/menu'
 import { preview } from '../state/preview'
 import type { ImageSession } from '../state/image-session'
 import { toolName, tools } from '../tools'
 import { promptMasks, prompting, shown } from '../tools/prompt'
 import type { Pointer } from '../tools/tool'
+import { Calibrate } from '../panels/calibrate'
+import { ScaleBar } from '../panels/scale-bar'
 import { Painter } from './painter'
 import { Touches } from './touches'
 
@@ -37,6 +40,8 @@ export function Editor({ session }: { session: ImageSession }) {
         role="img"
         aria-label={`${session.name}: canvas with ${session.masks.size} masks. The list of masks contains the same masks.`}
       />
+      <ScaleBar session={session} />
+      <Calibrate session={session} />
     </div>
   )
 }
@@ -60,9 +65,11 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
   const stopWatching = effect(() => {
     void [viewport.view.value, session.version.value, session.hover.value, session.picture.levels.value]
     void [style.value, opacity.value, coverage.value, hidden.value, numbers.value, brush.value, toolName.value]
-    void [preview.value, promptMasks.value, shown.value, prompting.value]
+    void [infoBar.value, preview.value, promptMasks.value, shown.value, prompting.value]
     dirty()
   })
+  // again when the info bar has been loaded, in which the scale bar is looked for
+  const stopStarting = effect(() => tools[toolName.value].start?.(session))
   // lines keep roughly their width on the screen; repainting them waits until zooming pauses
   let resting = 0
   const stopZooming = effect(() => {
@@ -204,6 +211,7 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
   return () => {
     stopWatching()
     stopZooming()
+    stopStarting()
     clearTimeout(resting)
     observer.disconnect()
     cancelAnimationFrame(frame)

@@ -4,6 +4,7 @@ import { deepest } from '../masks/shape'
 import type { Point } from '../../../../engine/image/box'
 import { hidden, numbers } from '../state/prefs'
 import type { MaskEntry, ImageSession } from '../state/image-session'
+import { infoBar } from '../state/info-bar'
 import { preview } from '../state/preview'
 import { drawSprite, sprite } from '../tools/ink'
 import { toolName, tools } from '../tools'
@@ -12,6 +13,9 @@ import { numbersReadable } from './readable'
 
 /** The scale from which the pixel grid is shown: CSS pixels per image pixel. */
 const minGridScale = 16
+
+/** The info bar is no part of the image: it is drawn dimmed. */
+const infoBarOpacity = 0.6
 
 export class Painter {
   private readonly below: CanvasRenderingContext2D
@@ -50,6 +54,12 @@ export class Painter {
     const [width, height] = [info.width * scale, info.height * scale]
     context.imageSmoothingEnabled = smooth
     context.drawImage(picture.at(scale * devicePixelRatio), x, y, width, height)
+    const bar = infoBar.value
+    if (bar) {
+      context.globalAlpha = infoBarOpacity
+      context.drawImage(bar, x, y + height, width, bar.height * scale)
+      context.globalAlpha = 1
+    }
     if (!hidden.value) context.drawImage(layer.canvas, x, y, width, height)
   }
 

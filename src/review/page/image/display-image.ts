@@ -103,6 +103,16 @@ export class DisplayImage {
     return { black, white, gamma: 1 }
   }
 
+  /** Gray values of the rows from `top` on, without changes of contrast. */
+  grayFrom(top: number): Uint8Array {
+    const { values, gray, width } = this
+    if (gray) return values.subarray(top * width)
+    const from = values.subarray(3 * top * width)
+    return Uint8Array.from({ length: from.length / 3 }, (_, i) =>
+      Math.round((from[3 * i] + from[3 * i + 1] + from[3 * i + 2]) / 3),
+    )
+  }
+
   /** Releases the memory. */
   release(): void {
     for (const canvas of this.sizes) canvas.width = canvas.height = 0

@@ -16,6 +16,8 @@ export class Viewport {
   readonly view = signal<View>({ scale: 1, x: 0, y: 0 })
   private window: Size = { width: 1, height: 1 }
   private fitted = true
+  /** Rows shown below the image. */
+  private below = 0
 
   constructor(readonly image: Size) {}
 
@@ -26,9 +28,16 @@ export class Viewport {
     else this.move(0, 0)
   }
 
+  /** Sets how many rows are shown below the image: its info bar. */
+  showBelow(rows: number): void {
+    this.below = rows
+    if (this.fitted) this.fit()
+    else this.move(0, 0)
+  }
+
   get fitScale(): number {
     const { width, height } = this.window
-    return Math.min((width - 24) / this.image.width, (height - 24) / this.image.height, maxScale)
+    return Math.min((width - 24) / this.image.width, (height - 24) / (this.image.height + this.below), maxScale)
   }
 
   fit(): void {
@@ -36,7 +45,7 @@ export class Viewport {
     this.view.value = {
       scale,
       x: (this.window.width - this.image.width * scale) / 2,
-      y: (this.window.height - this.image.height * scale) / 2,
+      y: (this.window.height - (this.image.height + this.below) * scale) / 2,
     }
     this.fitted = true
   }
@@ -96,7 +105,7 @@ export class Viewport {
     this.view.value = {
       scale,
       x: clamp(x, this.window.width, this.image.width),
-      y: clamp(y, this.window.height, this.image.height),
+      y: clamp(y, this.window.height, this.image.height + this.below),
     }
   }
 }

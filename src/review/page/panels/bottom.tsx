@@ -1,7 +1,10 @@
 /** @file The status bar: a hint for the current tool, the model, pointer position, zoom and counts. */
 import { encoding, server, session } from '../state/app'
 import { brush } from '../state/prefs'
+import { commands, titleOf } from '../commands'
 import { cursor } from '../state/cursor'
+import { pixelSize } from '../state/scale'
+import { metresText } from './round-length'
 import { toolName } from '../tools'
 import { promptMasks, predicting, decoderMs, prompting, shown } from '../tools/prompt'
 import type { ToolName } from '../tools/tool'
@@ -15,6 +18,8 @@ const hints: Record<ToolName, string> = {
   redraw: 'Outline the selected mask again.',
   cut: 'Draw a line across a mask.',
   pan: 'Drag to move; the wheel zooms.',
+  ruler: 'Drag a line: its length is shown. Shift keeps it level or upright.',
+  calibrate: 'Drag along the scale bar, then type its length.',
 }
 
 function promptHint(): string {
@@ -72,6 +77,14 @@ function Numbers() {
       <span>
         {open.masks.size} masks{chosen ? `, ${chosen} selected` : ''}
       </span>
+      <button
+        type="button"
+        class="plain"
+        title={pixelSize.value ? `${pixelSize.value.from}. Click to measure it again.` : titleOf(commands.calibrate)}
+        onClick={commands.calibrate.run}
+      >
+        {pixelSize.value ? `${metresText(pixelSize.value.metres)}/px` : 'no scale'}
+      </button>
       <span title="Fraction of the image that masks cover">
         {((100 * open.owners.covered) / (open.info.width * open.info.height)).toFixed(1)} % covered
       </span>

@@ -1,8 +1,21 @@
 /** @file The View panel: contrast of the image and appearance of the masks. */
 import type { Signal } from '@preact/signals'
 import { plainLevels } from '../image/display-image'
-import { commands } from '../commands'
-import { coverage, hidden, keepClear, numbers, opacity, stretch, style, tidy } from '../state/prefs'
+import { commands, titleOf } from '../commands'
+import {
+  coverage,
+  hidden,
+  infoBarShown,
+  keepClear,
+  numbers,
+  opacity,
+  scaleBarShown,
+  stretch,
+  style,
+  tidy,
+} from '../state/prefs'
+import { pixelSize } from '../state/scale'
+import { metresText } from './round-length'
 import type { ImageSession } from '../state/image-session'
 
 function Check({ of, children, title }: { of: Signal<boolean>; children: string; title: string }) {
@@ -42,7 +55,7 @@ export function Look({ session }: { session: ImageSession }) {
     </label>
   )
   const pixels = info.width * info.height
-  const metres = info.pixelSize?.metres
+  const known = pixelSize.value
   return (
     <section class="look" aria-label="View">
       <h3>Contrast</h3>
@@ -98,6 +111,23 @@ export function Look({ session }: { session: ImageSession }) {
       >
         Clean up the model’s masks
       </Check>
+      <h3>Scale</h3>
+      <div class="row">
+        <button type="button" title={titleOf(commands.calibrate)} onClick={commands.calibrate.run}>
+          {known ? 'Measure the scale again' : 'Set the scale'}
+        </button>
+      </div>
+      <Check of={scaleBarShown} title="A bar with a round length in the corner of the canvas">
+        Scale bar
+      </Check>
+      {info.croppedBottom > 0 && (
+        <Check
+          of={infoBarShown}
+          title="Shows below the image what the microscope wrote there; it is no part of the image"
+        >
+          Info bar
+        </Check>
+      )}
       <h3>Image</h3>
       <dl>
         <dt>Size</dt>
@@ -107,7 +137,7 @@ export function Look({ session }: { session: ImageSession }) {
         <dt>Covered</dt>
         <dd>{((100 * owners.covered) / pixels).toFixed(1)} %</dd>
         <dt>Pixel size</dt>
-        <dd title={info.pixelSize?.from}>{metres ? length(metres) : 'unknown'}</dd>
+        <dd title={known?.from}>{known ? metresText(known.metres) : 'unknown'}</dd>
         <dt>Source</dt>
         <dd class="path">
           {info.source}
@@ -116,9 +146,4 @@ export function Look({ session }: { session: ImageSession }) {
       </dl>
     </section>
   )
-}
-
-function length(metres: number): string {
-  const [unit, factor] = metres < 1e-6 ? ['nm', 1e9] : metres < 1e-3 ? ['µm', 1e6] : ['mm', 1e3]
-  return `${Number((metres * Number(factor)).toPrecision(4))} ${unit}`
 }

@@ -8,23 +8,33 @@ import { count } from '../state/app'
 import { ordered } from '../state/order'
 import { openMenu } from '../state/menu'
 import { descending, sort, type SortKey } from '../state/prefs'
+import { diameterOf, number, unit } from '../state/scale'
 import { iouDetails, shownIou } from '../state/shown-iou'
 import type { MaskEntry, ImageSession } from '../state/image-session'
 import { layoutColumns, type OptionalColumn } from './mask-columns'
 
 const lineHeight = 26
 
-const columns: { key: SortKey; label: string; title: string }[] = [
+const columns = computed<{ key: SortKey; label: string; title: string }[]>(() => [
   { key: 'suspicion', label: '!', title: 'Suspicious first: low predicted IoU and stability' },
   { key: 'id', label: '#', title: 'Number' },
-  { key: 'area', label: 'Area', title: 'Area in pixels' },
+  unit.value.metres === null
+    ? { key: 'area', label: 'Area', title: 'Area in pixels' }
+    : {
+        key: 'area',
+        label: `⌀ ${unit.value.shown}`,
+        title: `Diameter in ${unit.value.shown} of a circle of the same area`,
+      },
   {
     key: 'iou',
     label: 'IoU',
     title: 'Predicted IoU: the model’s estimate of the mask’s quality, calibrated if the adapter is',
   },
   { key: 'stability', label: 'Stab.', title: 'Stability: how little the mask changes with the threshold' },
-]
+])
+
+/** The size that the list shows. */
+const sizeText = (area: number) => (unit.value.metres === null ? area.toLocaleString('en') : number(diameterOf(area)))
 
 const isOptional = (key: SortKey): key is OptionalColumn => key === 'iou' || key === 'stability'
 
@@ -65,15 +75,15 @@ export function Masks({ session }: { session: ImageSession }) {
   const first = Math.max(0, Math.floor(top / lineHeight) - 5)
   const last = Math.min(list.length, Math.ceil((top + height) / lineHeight) + 5)
   const layout = useMemo(() => {
-    const number = `${list.reduce((most, { id }) => Math.max(most, id), 0)}`.length
-    const size = list.reduce((most, { area }) => Math.max(most, area), 0).toLocaleString('en').length
-    return layoutColumns(width, number, size)
-  }, [list, width])
+    const digits = `${list.reduce((most, { id }) => Math.max(most, id), 0)}`.length
+    const size = list.reduce((most, { area }) => Math.max(most, sizeText(area).length), 0)
+    return layoutColumns(width, digits, size)
+  }, [list, width, unit.value])
   const { shown } = layout
   return (
     <section class="masks" aria-label="Masks" style={{ '--columns': layout.template }}>
       <div class="columns" role="group" aria-label="Order">
-        {columns
+        {columns.value
           .filter(({ key }) => !isOptional(key) || shown.includes(key))
           .map(({ key, label, title }) => (
             <button
@@ -166,20 +176,26 @@ function Line({
     >
       <i class="swatch" style={{ background: css(session.colourOf(id)) }} aria-hidden="true" />
       <span>{id}</span>
-      <span>{area.toLocaleString('en')}</span>
+      <span title={`area ${area.toLocaleString('en')} px`}>{sizeText(area)}</span>
       {shown.includes('iou') && <span title={iouDetails(review)}>{measure(shownIou(review))}</span>}
       {shown.includes('stability') && <span>{measure(review.stability)}</span>}
     </div>
   )
 }
 
-type Measure = 'area' | 'iou' | 'stability'
-const chosenMeasure = signal<Measure>('area')
+type Measure = 'diameter' | 'area' | 'iou' | 'stability'
+const wanted = signal<Measure | null>(null)
+const chosenMeasure = computed<Measure>(() => wanted.value ?? (unit.value.metres === null ? 'area' : 'diameter'))
 const below = signal(true)
 const limit = signal('')
 
 const value = ({ area, review }: MaskEntry) =>
-  chosenMeasure.value === 'area' ? area : chosenMeasure.value === 'iou' ? shownIou(review) : review.stability
+  ({
+    diameter: () => diameterOf(area),
+    area: () => area,
+    iou: () => shownIou(review),
+    stability: () => review.stability,
+  })[chosenMeasure.value]()
 
 /** A form that selects the masks below or above a limit. */
 function Chooser({ session }: { session: ImageSession }) {
@@ -198,8 +214,9 @@ function Chooser({ session }: { session: ImageSession }) {
       <select
         aria-label="Measure"
         value={chosenMeasure.value}
-        onChange={(event) => (chosenMeasure.value = event.currentTarget.value as Measure)}
+        onChange={(event) => (wanted.value = event.currentTarget.value as Measure)}
       >
+        <option value="diameter">⌀ {unit.value.shown}</option>
         <option value="area">area</option>
         <option value="iou">IoU</option>
         <option value="stability">stability</option>
@@ -216,7 +233,7 @@ function Chooser({ session }: { session: ImageSession }) {
         type="text"
         inputMode="decimal"
         aria-label="Limit"
-        placeholder={chosenMeasure.value === 'area' ? '50' : '0.9'}
+        placeholder={chosenMeasure.value === 'iou' || chosenMeasure.value === 'stability' ? '0.9' : '50'}
         value={limit.value}
         onInput={(event) => (limit.value = event.currentTarget.value)}
         aria-invalid={limit.value !== '' && !Number.isFinite(bound)}

@@ -8,6 +8,7 @@ import { api, ApiError } from '../api'
 import { count } from '../state/app'
 import { notify } from '../state/notices'
 import { preview } from '../state/preview'
+import { areaText } from '../state/scale'
 import { Candidates } from '../state/refilter'
 import type { ImageSession } from '../state/image-session'
 import { sprite } from '../tools/ink'
@@ -53,7 +54,7 @@ const sliders: Slider[] = [
     title: 'In pixels',
     value: (place) => Math.round(largestArea * place ** 2),
     place: (value) => Math.sqrt(Math.min(1, value / largestArea)),
-    text: (value) => `${value} px`,
+    text: areaText,
   },
   {
     key: 'maxArea',

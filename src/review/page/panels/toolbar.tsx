@@ -6,7 +6,7 @@ import { toolName } from '../tools'
 import type { ToolName } from '../tools/tool'
 import { Button } from './button'
 
-const words: Record<ToolName, string> = {
+const words: Partial<Record<ToolName, string>> = {
   select: 'Select',
   prompt: 'Point, box',
   brush: 'Brush',
@@ -15,6 +15,7 @@ const words: Record<ToolName, string> = {
   redraw: 'Redraw',
   cut: 'Knife',
   pan: 'Move',
+  ruler: 'Ruler',
 }
 
 export function Toolbar() {

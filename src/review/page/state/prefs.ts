@@ -21,6 +21,8 @@ const defaults = {
   imagesWidth: 210,
   sideWidth: 272,
   stretch: false,
+  infoBar: true,
+  scaleBar: true,
   tidy: true,
   imageOrder: 'name' as ImageOrder,
 }
@@ -61,6 +63,10 @@ export const imageOrder = signal<ImageOrder>(start.imageOrder === 'uncertainty' 
 /** Whether the contrast of each image is stretched when it is opened. */
 export const stretch = signal(start.stretch)
 
+/** Whether the info bar that was cut off is shown below the image. */
+export const infoBarShown = signal(start.infoBar)
+export const scaleBarShown = signal(start.scaleBar)
+
 /** Whether small parts and holes are removed from the model's masks. */
 export const tidy = signal(start.tidy)
 
@@ -82,6 +88,8 @@ effect(() => {
     imagesWidth: imagesWidth.value,
     sideWidth: sideWidth.value,
     stretch: stretch.value,
+    infoBar: infoBarShown.value,
+    scaleBar: scaleBarShown.value,
     tidy: tidy.value,
     imageOrder: imageOrder.value,
   }

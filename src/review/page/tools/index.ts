@@ -4,6 +4,7 @@ import { brushTool, eraseTool } from './brush'
 import { cutTool } from './cut'
 import { lassoTool, redrawTool } from './outline'
 import { promptTool } from './prompt'
+import { calibrateTool, rulerTool } from './ruler'
 import { select } from './select'
 import type { Tool, ToolName } from './tool'
 
@@ -16,6 +17,8 @@ export const tools: Record<ToolName, Tool> = {
   redraw: redrawTool,
   cut: cutTool,
   pan: {},
+  ruler: rulerTool,
+  calibrate: calibrateTool,
 }
 
 export const toolName = signal<ToolName>('select')

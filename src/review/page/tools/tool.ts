@@ -16,9 +16,12 @@ export interface Pointer {
   double: boolean
 }
 
-export type ToolName = 'select' | 'prompt' | 'brush' | 'erase' | 'lasso' | 'redraw' | 'cut' | 'pan'
+export type ToolName =
+  'select' | 'prompt' | 'brush' | 'erase' | 'lasso' | 'redraw' | 'cut' | 'pan' | 'ruler' | 'calibrate'
 
 export interface Tool {
+  /** The tool was chosen. */
+  start?(session: ImageSession): void
   /** The button was pressed. */
   down?(session: ImageSession, at: Pointer): void
   /** The pointer moved with the button pressed. */
