@@ -6,6 +6,7 @@
  *
  *   GET  api/session                    ServerInfo
  *   GET  api/images                     ImageSummary[]
+ *   GET  api/accepted-sizes             AcceptedSizes[]
  *   GET  api/images/NAME/pixels         PNG, 8 bit
  *   GET  api/images/NAME/info-bar       PNG, 8 bit, of the rows that were cut off below the image; 404 if there are none
  *   GET  api/images/NAME/document       ReviewHistory
@@ -34,6 +35,15 @@ export interface ServerInfo {
 export interface ImageSummary extends ReviewSummary {
   /** Whether the image's embedding is in memory; also true of an image whose tiles are encoded at their first prompts. */
   encoded: boolean
+}
+
+/** The sizes of the particles of an accepted image, for the histogram. */
+export interface AcceptedSizes {
+  name: string
+  /** Metres per pixel; null if unknown. */
+  metres: number | null
+  /** Area in pixels, and the weight that corrects for particles at the edge: 0 for those. */
+  particles: [area: number, weight: number][]
 }
 
 /** A repeated request, sent because the reply was lost, returns the entry that the first one created. */

@@ -7,6 +7,7 @@ import { projectFile } from '../project/project'
 import { version } from '../../package.json'
 import { type Asset, sendAsset } from './page-files'
 import { InvalidEntryError } from '../project/review/document'
+import { acceptedSizes } from './accepted-sizes'
 import { exportAcceptedImages } from './export-dataset'
 import { nextTraining } from './next-training'
 import type { ReviewFolder } from '../project/review/review-folder'
@@ -67,6 +68,7 @@ export class Routes {
   }
 
   get(what: string): unknown {
+    if (what === 'accepted-sizes') return acceptedSizes(this.folder)
     if (what === 'images')
       return this.folder.summaries.map((summary): ImageSummary => ({
         ...summary,

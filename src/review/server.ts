@@ -25,7 +25,7 @@ export async function answerReview(
   const [what, name, part, more] = path.slice('/api/'.length).split('/').map(decode)
   if (more !== undefined) throw new HttpError(404, `there is no ${path}`)
   if (name === undefined) {
-    const reply = method === 'POST' ? await routes.post(what, body) : routes.get(what)
+    const reply = method === 'POST' ? await routes.post(what, body) : await routes.get(what)
     return sendJson(response, reply)
   }
   if (what !== 'images' || part === undefined) throw new HttpError(404, `there is no ${path}`)

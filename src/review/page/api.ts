@@ -2,6 +2,7 @@
 import type { CandidateFile } from '../../project/file-schemas'
 import type { ActionRequest, LogEntry, ReviewHistory } from '../../project/review/review-records'
 import type {
+  AcceptedSizes,
   ActionReply,
   ConflictReply,
   EncodeReply,
@@ -25,6 +26,7 @@ export const api = {
   pixels: async (name: string, signal?: AbortSignal) =>
     (await request(`${image(name)}/pixels`, undefined, signal)).blob(),
   infoBar: async (name: string) => (await request(`${image(name)}/info-bar`)).blob(),
+  acceptedSizes: () => json<AcceptedSizes[]>('accepted-sizes'),
   setPixelSize: (request: PixelSizeRequest) => json<object>('pixel-size', request),
   document: (name: string, signal?: AbortSignal) => json<ReviewHistory>(`${image(name)}/document`, undefined, signal),
   log: (name: string, after: number) => json<LogEntry[]>(`${image(name)}/log?after=${after}`),

@@ -8,9 +8,10 @@ import { count } from '../state/app'
 import { ordered } from '../state/order'
 import { openMenu } from '../state/menu'
 import { descending, sort, type SortKey } from '../state/prefs'
-import { diameterOf, number, unit } from '../state/scale'
+import { diameterOf, sizeNumber, unit } from '../state/scale'
 import { iouDetails, shownIou } from '../state/shown-iou'
 import type { MaskEntry, ImageSession } from '../state/image-session'
+import { Histogram } from './histogram'
 import { layoutColumns, type OptionalColumn } from './mask-columns'
 
 const lineHeight = 26
@@ -34,7 +35,8 @@ const columns = computed<{ key: SortKey; label: string; title: string }[]>(() =>
 ])
 
 /** The size that the list shows. */
-const sizeText = (area: number) => (unit.value.metres === null ? area.toLocaleString('en') : number(diameterOf(area)))
+const sizeText = (area: number) =>
+  unit.value.metres === null ? area.toLocaleString('en') : sizeNumber(diameterOf(area))
 
 const isOptional = (key: SortKey): key is OptionalColumn => key === 'iou' || key === 'stability'
 
@@ -123,6 +125,7 @@ export function Masks({ session }: { session: ImageSession }) {
           ))}
         </div>
       </div>
+      <Histogram session={session} />
       <Chooser session={session} />
     </section>
   )

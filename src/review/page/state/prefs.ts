@@ -23,6 +23,7 @@ const defaults = {
   stretch: false,
   infoBar: true,
   scaleBar: true,
+  histogram: true,
   tidy: true,
   imageOrder: 'name' as ImageOrder,
 }
@@ -66,6 +67,7 @@ export const stretch = signal(start.stretch)
 /** Whether the info bar that was cut off is shown below the image. */
 export const infoBarShown = signal(start.infoBar)
 export const scaleBarShown = signal(start.scaleBar)
+export const histogramOpen = signal(start.histogram)
 
 /** Whether small parts and holes are removed from the model's masks. */
 export const tidy = signal(start.tidy)
@@ -90,6 +92,7 @@ effect(() => {
     stretch: stretch.value,
     infoBar: infoBarShown.value,
     scaleBar: scaleBarShown.value,
+    histogram: histogramOpen.value,
     tidy: tidy.value,
     imageOrder: imageOrder.value,
   }

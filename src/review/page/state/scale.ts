@@ -26,6 +26,10 @@ export const perPixel = computed(() => scaleOf(unit.value, pixelSize.value?.metr
 export const number = (value: number): string =>
   value >= 1000 ? Math.round(value).toLocaleString('en') : `${Number(value.toPrecision(value < 100 ? 3 : 4))}`
 
+/** A size with four digits, ending zeros included, so that a column of them can be compared. */
+export const sizeNumber = (value: number): string =>
+  value >= 1000 ? number(value) : value.toFixed(value >= 100 ? 1 : value >= 10 ? 2 : 3)
+
 /** A length in pixels as text with its unit. */
 export const lengthText = (pixels: number): string => `${number(pixels * perPixel.value)} ${unit.value.shown}`
 
