@@ -5,6 +5,7 @@
  *   images/NAME.png            the image that masks refer to: info bar removed, 8 or 16 bit
  *   info-bars/NAME.png         the info bar that was cut off, with the scale bar
  *   pixel-sizes.json           pixel sizes that a person measured on scale bars
+ *   classes.json               the classes of masks and their colours
  *   proposals/NAME.json        the generator's masks (ProposalFile)
  *   candidates/NAME.json       all masks above lower thresholds, with the measures that filtering needs (CandidateFile)
  *   labels/NAME.png, overlays/NAME.png, annotations.json, particles.csv, generate.json
@@ -18,6 +19,7 @@ export const projectFile = {
   image: (dir: string, name: string) => join(dir, 'images', `${name}.png`),
   infoBar: (dir: string, name: string) => join(dir, 'info-bars', `${name}.png`),
   pixelSizes: (dir: string) => join(dir, 'pixel-sizes.json'),
+  classes: (dir: string) => join(dir, 'classes.json'),
   proposals: (dir: string, name: string) => join(dir, 'proposals', `${name}.json`),
   candidates: (dir: string, name: string) => join(dir, 'candidates', `${name}.json`),
   labels: (dir: string, name: string) => join(dir, 'labels', `${name}.png`),

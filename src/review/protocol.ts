@@ -6,6 +6,8 @@
  *
  *   GET  api/session                    ServerInfo
  *   GET  api/images                     ImageSummary[]
+ *   GET  api/classes                    MaskClass[]
+ *   POST api/classes                    MaskClass[] -> MaskClass[]
  *   GET  api/accepted-sizes             AcceptedSizes[]
  *   GET  api/images/NAME/pixels         PNG, 8 bit
  *   GET  api/images/NAME/info-bar       PNG, 8 bit, of the rows that were cut off below the image; 404 if there are none

@@ -5,13 +5,13 @@ import { actionFields, finite, windowNameSchema, wholeNumber } from '../project/
 import type { ActionRequest } from '../project/review/review-records'
 import type { EncodeRequest, PixelSizeRequest, PromptRequest } from './protocol'
 
-const { edit, undo, redo, state } = actionFields
+const { edit, mark, undo, redo, state } = actionFields
 
 export const actionRequestSchema: v.GenericSchema<unknown, ActionRequest> = v.object({
   window: windowNameSchema,
   base: wholeNumber(0),
   revision: v.optional(v.pipe(v.string(), v.maxLength(64))),
-  action: v.variant('type', [v.object(edit), v.object(undo), v.object(redo), v.object(state)]),
+  action: v.variant('type', [v.object(edit), v.object(mark), v.object(undo), v.object(redo), v.object(state)]),
 })
 
 export const pixelSizeRequestSchema: v.GenericSchema<unknown, PixelSizeRequest> = v.object({

@@ -6,6 +6,7 @@ import type { GenericSchema } from 'valibot'
 import { projectFile } from '../project/project'
 import { version } from '../../package.json'
 import { type Asset, sendAsset } from './page-files'
+import { classesSchema, type MaskClass, readClasses, writeClasses } from '../project/review/classes'
 import { InvalidEntryError } from '../project/review/document'
 import { acceptedSizes } from './accepted-sizes'
 import { exportAcceptedImages } from './export-dataset'
@@ -68,6 +69,7 @@ export class Routes {
   }
 
   get(what: string): unknown {
+    if (what === 'classes') return readClasses(this.folder.dir)
     if (what === 'accepted-sizes') return acceptedSizes(this.folder)
     if (what === 'images')
       return this.folder.summaries.map((summary): ImageSummary => ({
@@ -85,6 +87,7 @@ export class Routes {
   }
 
   post(what: string, body: unknown): Promise<unknown> {
+    if (what === 'classes') return this.setClasses(posted(classesSchema, body))
     if (what === 'pixel-size') return this.setPixelSize(posted(pixelSizeRequestSchema, body))
     if (what !== 'export') throw new HttpError(404, `there is no api/${what}`)
     const result = this.exporting.catch(() => {}).then(() => this.export())
@@ -97,6 +100,11 @@ export class Routes {
     const exported = await exportAcceptedImages(folder.dir)
     const model = session && { ...session.model, software: session.software }
     return { ...exported, next: await nextTraining(folder.dir, exported.folder, model) }
+  }
+
+  private async setClasses(classes: MaskClass[]): Promise<MaskClass[]> {
+    await writeClasses(this.folder.dir, classes)
+    return classes
   }
 
   private async setPixelSize({ images, size }: PixelSizeRequest): Promise<object> {

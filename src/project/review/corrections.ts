@@ -30,16 +30,17 @@ export function correctionsOf(name: string, document: ReviewDocument, entries: r
 }
 
 function editsIn(entries: readonly LogEntry[]): CorrectionCounts['edits'] {
-  const done: EditKind[] = []
-  let undone: EditKind[] = []
+  // notes on masks are undone like edits, but are none
+  const done: (EditKind | null)[] = []
+  let undone: (EditKind | null)[] = []
   for (const entry of entries)
-    if (entry.type === 'edit') {
-      done.push(entry.edit.kind)
+    if (entry.type === 'edit' || entry.type === 'mark') {
+      done.push(entry.type === 'edit' ? entry.edit.kind : null)
       undone = []
     } else if (entry.type === 'undo') undone.push(done.pop()!)
     else if (entry.type === 'redo') done.push(undone.pop()!)
   const edits: CorrectionCounts['edits'] = {}
-  for (const kind of done) edits[kind] = (edits[kind] ?? 0) + 1
+  for (const kind of done) if (kind) edits[kind] = (edits[kind] ?? 0) + 1
   return edits
 }
 

@@ -5,6 +5,7 @@
  */
 import { eachRun } from '../../../engine/masks/rle'
 import type { Size } from '../../../engine/image/size'
+import { type Marking, type MaskMarks, Marks } from './mask-marks'
 import {
   type Action,
   type Edit,
@@ -23,6 +24,8 @@ export class InvalidEntryError extends Error {}
 export interface MaskChange {
   removed: ReviewMask[]
   added: ReviewMask[]
+  /** Ids of masks whose class, lock or comment changed. */
+  marked?: number[]
 }
 
 export interface MaskCounts {
@@ -36,14 +39,18 @@ export interface MaskCounts {
 }
 
 /** Edits whose new masks are not made from the masks that they remove. */
-const unrelated: readonly EditKind[] = ['remove', 'refilter']
+const unrelated: readonly EditKind[] = ['remove', 'refilter', 'paste']
+
+/** An edit or a note that can be undone. */
+type Step = MaskChange | { mark: Marking; takeBack: () => void }
 
 export class ReviewDocument {
   private readonly live = new Map<number, ReviewMask>()
   /** For every mask so far, removed ones included: the proposals that it was made from. */
   private readonly roots = new Map<number, readonly number[]>()
-  private readonly done: MaskChange[] = []
-  private undone: MaskChange[] = []
+  private readonly marks = new Marks()
+  private readonly done: Step[] = []
+  private undone: Step[] = []
   private lastSeq = 0
   private freeId: number
   private current: ImageState = 'proposed'
@@ -81,6 +88,16 @@ export class ReviewDocument {
 
   mask(id: number): ReviewMask | undefined {
     return this.live.get(id)
+  }
+
+  /** A mask's class, lock and comment. */
+  marksOf(id: number): MaskMarks {
+    return this.marks.of(id)
+  }
+
+  /** The comment on the whole image; '' if there is none. */
+  get comment(): string {
+    return this.marks.comment
   }
 
   /** The number of the last entry; 0 before the first. */
@@ -123,6 +140,11 @@ export class ReviewDocument {
     switch (action.type) {
       case 'edit':
         return this.checkEdit(action.edit)
+      case 'mark': {
+        const problem = Marks.problemOf(action.mark, (id) => this.live.has(id))
+        if (problem) throw new InvalidEntryError(problem)
+        return
+      }
       case 'undo':
         if (!this.canUndo) throw new InvalidEntryError('there is nothing to undo')
         return
@@ -139,7 +161,7 @@ export class ReviewDocument {
   }
 
   /**
-   * Applies an entry. An entry that changes masks sets the image "in review", even an accepted one: the accepted masks
+   * Applies an entry. An entry that changes masks, other than by notes on them, sets the image "in review", even an accepted one: the accepted masks
    * are not the current ones any more.
    * @throws InvalidEntryError, with nothing changed, if the entry is not the next one or not valid
    */
@@ -158,22 +180,42 @@ export class ReviewDocument {
       this.current = entry.state
       return { removed: [], added: [] }
     }
-    this.current = 'in review'
-    if (entry.type === 'edit') return this.edit(entry.edit)
-    if (entry.type === 'undo') {
-      const { removed, added } = this.done.pop()!
-      this.undone.push({ removed, added })
-      return this.exchange({ removed: added, added: removed })
+    if (entry.type === 'mark') {
+      this.undone = []
+      return this.mark(entry.mark)
     }
-    const again = this.undone.pop()!
-    this.done.push(again)
-    return this.exchange(again)
+    if (entry.type === 'edit') {
+      this.current = 'in review'
+      return this.edit(entry.edit)
+    }
+    const step = (entry.type === 'undo' ? this.done : this.undone).pop()!
+    if (entry.type === 'undo') this.undone.push(step)
+    if ('mark' in step) {
+      // the masks, and so what was accepted, are the same
+      if (entry.type === 'redo') return this.mark(step.mark)
+      step.takeBack()
+      return { removed: [], added: [], marked: step.mark.ids }
+    }
+    this.current = 'in review'
+    if (entry.type === 'undo') return this.exchange({ removed: step.added, added: step.removed })
+    this.done.push(step)
+    return this.exchange(step)
+  }
+
+  private mark(mark: Marking): MaskChange {
+    this.done.push({ mark, takeBack: this.marks.apply(mark) })
+    return { removed: [], added: [], marked: mark.ids }
   }
 
   private edit({ kind, remove, add }: Edit): MaskChange {
     const change = { removed: remove.map((id) => this.live.get(id)!), added: add }
     const from = unrelated.includes(kind) ? [] : [...new Set(remove.flatMap((id) => this.roots.get(id)!))]
     for (const { id } of add) this.roots.set(id, from)
+    if (!unrelated.includes(kind))
+      this.marks.inherit(
+        remove,
+        add.map(({ id }) => id),
+      )
     this.freeId += add.length
     this.done.push(change)
     this.undone = []
@@ -191,6 +233,8 @@ export class ReviewDocument {
     if (kind === 'remove' && add.length) throw new InvalidEntryError('"remove" adds no masks')
     if (new Set(remove).size < remove.length) throw new InvalidEntryError(`this "${kind}" removes a mask twice`)
     for (const id of remove) if (!this.live.has(id)) throw new InvalidEntryError(`there is no mask ${id} to remove`)
+    const locked = remove.find((id) => this.marks.of(id).locked)
+    if (locked !== undefined) throw new InvalidEntryError(`mask ${locked} is locked: unlock it first`)
     add.forEach((mask, i) => {
       const id = this.freeId + i
       if (mask.id !== id) throw new InvalidEntryError(`a new mask has the id ${mask.id}, not the next free one, ${id}`)

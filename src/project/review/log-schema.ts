@@ -1,6 +1,7 @@
 /** @file Schemas of a review's log, and of the parts of a proposals file that a review needs. */
 import * as v from 'valibot'
 import { imageInfoSchema, segmentationSchema } from '../file-schemas'
+import { maxClassName, maxComment } from './mask-marks'
 import { editKinds, imageStates, type LogEntry, type LogHeader, type ReviewMask } from './review-records'
 
 export const wholeNumber = (minimum: number) =>
@@ -19,6 +20,13 @@ const maskSchema: v.GenericSchema<unknown, ReviewMask> = v.object({
   stability: v.nullable(finite),
 })
 
+/** A class has a name of one line. */
+export const classNameSchema = v.pipe(
+  v.string(),
+  v.regex(/^[^\p{Cc}]+$/u, 'a class name is one line of text'),
+  v.maxLength(maxClassName),
+)
+
 /** The fields of each type of action. */
 export const actionFields = {
   edit: {
@@ -27,6 +35,15 @@ export const actionFields = {
       kind: v.picklist(editKinds),
       remove: v.array(wholeNumber(1)),
       add: v.array(maskSchema),
+    }),
+  },
+  mark: {
+    type: v.literal('mark'),
+    mark: v.object({
+      ids: v.array(wholeNumber(1)),
+      className: v.optional(v.nullable(classNameSchema)),
+      locked: v.optional(v.boolean()),
+      comment: v.optional(v.pipe(v.string(), v.maxLength(maxComment))),
     }),
   },
   undo: { type: v.literal('undo') },
@@ -38,6 +55,7 @@ const stamp = { seq: wholeNumber(1), time: v.string(), window: windowNameSchema 
 
 export const entrySchema: v.GenericSchema<unknown, LogEntry> = v.variant('type', [
   v.object({ ...stamp, ...actionFields.edit }),
+  v.object({ ...stamp, ...actionFields.mark }),
   v.object({ ...stamp, ...actionFields.undo }),
   v.object({ ...stamp, ...actionFields.redo }),
   v.object({ ...stamp, ...actionFields.state }),

@@ -40,6 +40,7 @@ const summaryOf = (info: ImageInfo, document: ReviewDocument, note: string | nul
   const { masks, removed, edited, added }: MaskCounts = document.counts
   return {
     ...{ info, state: document.state, masks, removed, edited, added, problem: null, note },
+    comment: document.comment,
     uncertainty: uncertaintyOf(document.proposals),
     revision: revisionOf(document.proposals),
   }
@@ -52,7 +53,7 @@ const revisionOf = (proposals: readonly ReviewMask[]): string =>
 const problemSummary = (name: string, problem: string): ReviewSummary => ({
   info: { name, width: 0, height: 0, source: '', page: 0, croppedBottom: 0, pixelSize: null },
   ...{ state: 'proposed', masks: 0, removed: 0, edited: 0, added: 0, problem, note: null },
-  ...{ uncertainty: null, revision: '' },
+  ...{ comment: '', uncertainty: null, revision: '' },
 })
 
 export class ReviewFolder {

@@ -4,6 +4,7 @@
  */
 import type { CompressedRle } from '../../../engine/masks/rle'
 import type { ImageInfo } from '../file-schemas'
+import type { Marking } from './mask-marks'
 
 export const imageStates = ['proposed', 'in review', 'accepted'] as const
 export type ImageState = (typeof imageStates)[number]
@@ -19,6 +20,7 @@ export const editKinds = [
   'add',
   'prompt',
   'refilter',
+  'paste',
 ] as const
 export type EditKind = (typeof editKinds)[number]
 
@@ -59,7 +61,11 @@ export interface LogHeader {
 
 /** A change by a person: what a window sends to the server, which adds `seq` and `time`. */
 export type Action =
-  { type: 'edit'; edit: Edit } | { type: 'undo' } | { type: 'redo' } | { type: 'state'; state: ImageState }
+  | { type: 'edit'; edit: Edit }
+  | { type: 'mark'; mark: Marking }
+  | { type: 'undo' }
+  | { type: 'redo' }
+  | { type: 'state'; state: ImageState }
 
 /** Every further line of the log. */
 export type LogEntry = Action & {
@@ -101,6 +107,8 @@ export interface ReviewSummary {
   edited: number
   /** Masks that were not made from a proposal. */
   added: number
+  /** The comment on the image; '' if there is none. */
+  comment: string
   /** See uncertaintyOf. */
   uncertainty: number | null
   /** That of its history: a page that shows another one shows proposals that are gone. */
@@ -114,6 +122,7 @@ export interface ReviewSummary {
 /** True if the log entry records this action. */
 export function sameAction(entry: LogEntry | undefined, action: Action): boolean {
   if (!entry || entry.type !== action.type) return false
+  if (entry.type === 'mark') return JSON.stringify(entry.mark) === JSON.stringify((action as typeof entry).mark)
   if (entry.type === 'edit') return JSON.stringify(entry.edit) === JSON.stringify((action as typeof entry).edit)
   return entry.type !== 'state' || entry.state === (action as typeof entry).state
 }

@@ -1,5 +1,6 @@
 /** @file Requests to the page's server. Paths are relative to the page's own address, which contains the token. */
 import type { CandidateFile } from '../../project/file-schemas'
+import type { MaskClass } from '../../project/review/classes'
 import type { ActionRequest, LogEntry, ReviewHistory } from '../../project/review/review-records'
 import type {
   AcceptedSizes,
@@ -26,6 +27,8 @@ export const api = {
   pixels: async (name: string, signal?: AbortSignal) =>
     (await request(`${image(name)}/pixels`, undefined, signal)).blob(),
   infoBar: async (name: string) => (await request(`${image(name)}/info-bar`)).blob(),
+  classes: () => json<MaskClass[]>('classes'),
+  setClasses: (classes: readonly MaskClass[]) => json<MaskClass[]>('classes', classes),
   acceptedSizes: () => json<AcceptedSizes[]>('accepted-sizes'),
   setPixelSize: (request: PixelSizeRequest) => json<object>('pixel-size', request),
   document: (name: string, signal?: AbortSignal) => json<ReviewHistory>(`${image(name)}/document`, undefined, signal),

@@ -3,9 +3,11 @@ import { signal } from '@preact/signals'
 import { messageOf } from '../../host/errors'
 import { api } from './api'
 import { fillSelected, mergeSelected, removeSelected, splitSelected } from './edits'
+import { copySelected, editComment, pasteCopied, setClass, toggleLock } from './marks'
 import type { ExportReply } from '../protocol'
 import { allSent, link, neighbour, openImage, refresh, session } from './state/app'
 import { notify } from './state/notices'
+import { classesOpen } from './state/classes'
 import { togglePanel } from './state/panels'
 import { brush, coverage, hidden, numbers, style } from './state/prefs'
 import { maskRegion } from '../../../engine/masks/mask'
@@ -17,6 +19,8 @@ import type { ToolName } from './tools/tool'
 export const helpOpen = signal(false)
 export const exported = signal<ExportReply | null>(null)
 export const exporting = signal(false)
+/** The key that runs the current command; '' if it is run by a button. */
+export const pressedKey = signal('')
 
 export interface Command {
   group: string
@@ -126,7 +130,39 @@ export const commands = {
     run: withSession((s) => void (s.redo() || notify('note', 'There is nothing to redo.'))),
   },
 
-  all: { group: 'Select', label: 'Select all', keys: ['ctrl+a'], run: withSession((s) => s.select(s.masks.keys())) },
+  copy: { group: 'Edit', label: 'Copy selected masks', keys: ['ctrl+c'], run: withSession(copySelected) },
+  paste: {
+    group: 'Edit',
+    label: 'Paste: in another image at the same place, here at the pointer',
+    keys: ['ctrl+v'],
+    run: withSession(pasteCopied),
+  },
+  lock: { group: 'Notes', label: 'Lock or unlock selected masks', keys: ['t'], run: withSession(toggleLock) },
+  comment: {
+    group: 'Notes',
+    label: 'Comment on the selected masks, or on the image',
+    keys: ['shift+c'],
+    run: withSession(editComment),
+  },
+  class: {
+    group: 'Notes',
+    label: 'Class of the selected masks; the same key again takes it back',
+    keys: ['1', '2', '3', '4', '5', '6', '7', '8', '9'],
+    run: withSession((s) => setClass(s, Number(pressedKey.value || '1') - 1)),
+  },
+  classes: {
+    group: 'Notes',
+    label: 'Edit the list of classes',
+    keys: ['shift+t'],
+    run: () => void (classesOpen.value = true),
+  },
+
+  all: {
+    group: 'Select',
+    label: 'Select all masks of the list',
+    keys: ['ctrl+a'],
+    run: withSession((s) => s.select(ordered.value.map(({ id }) => id))),
+  },
   none: {
     group: 'Select',
     label: 'Cancel the current action, or clear the selection',
@@ -180,7 +216,7 @@ export const commands = {
     run: () => void (coverage.value = !coverage.value),
   },
   fit: { group: 'View', label: 'Fit the image to the window', keys: ['0'], run: withSession((s) => s.viewport.fit()) },
-  actual: { group: 'View', label: 'Zoom to 100 %', keys: ['1'], run: withSession((s) => s.viewport.zoom(1)) },
+  actual: { group: 'View', label: 'Zoom to 100 %', keys: ['z'], run: withSession((s) => s.viewport.zoom(1)) },
   closer: {
     group: 'View',
     label: 'Zoom in (wheel)',

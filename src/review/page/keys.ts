@@ -1,6 +1,6 @@
 /** @file The keyboard: keys run commands, unless the focus is in an input field. */
 import { holdSpace } from './canvas/editor'
-import { type Command, commands, helpOpen } from './commands'
+import { type Command, commands, helpOpen, pressedKey } from './commands'
 import { messageOf } from '../../host/errors'
 import { session } from './state/app'
 import { notify } from './state/notices'
@@ -58,10 +58,13 @@ export function listen(): void {
     const command = byKey.get(nameOf(event))
     if (!command) return
     event.preventDefault()
+    pressedKey.value = nameOf(event)
     try {
       command.run()
     } catch (error) {
       notify('error', messageOf(error))
+    } finally {
+      pressedKey.value = ''
     }
   })
   addEventListener('keyup', (event) => event.key === ' ' && holdSpace(false))

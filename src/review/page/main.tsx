@@ -7,6 +7,8 @@ import { messageOf } from '../../host/errors'
 import { Editor } from './canvas/editor'
 import { listen } from './keys'
 import { Bottom } from './panels/bottom'
+import { ClassesDialog } from './panels/classes'
+import { CommentDialog } from './panels/comment'
 import { Exported } from './panels/exported'
 import { Help } from './panels/help'
 import { Icon } from './panels/icons'
@@ -96,6 +98,8 @@ function App() {
       <Help />
       <Exported />
       <Menu />
+      <ClassesDialog />
+      <CommentDialog />
       <Tooltip />
     </>
   )

@@ -30,8 +30,8 @@ export function Help() {
                 .map(({ label, keys }) => (
                   <div key={label}>
                     <dt>
-                      {keys.map((key) => (
-                        <kbd>{keyText(key)}</kbd>
+                      {(keys.length > 3 ? [`${keys[0]} … ${keys.at(-1)}`] : keys.map(keyText)).map((key) => (
+                        <kbd>{key}</kbd>
                       ))}
                     </dt>
                     <dd>{label}</dd>

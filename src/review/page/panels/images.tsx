@@ -78,7 +78,7 @@ export function Images() {
 }
 
 function Line({ summary }: { summary: ImageSummary }) {
-  const { info, state, masks, removed, edited, added, problem } = summary
+  const { info, state, masks, removed, edited, added, comment, problem } = summary
   const here = info.name === current.value
   const item = useRef<HTMLButtonElement>(null)
   useEffect(() => {
@@ -93,14 +93,16 @@ function Line({ summary }: { summary: ImageSummary }) {
         type="button"
         class={`image-line state-${problem ? 'problem' : state.replace(' ', '-')}`}
         aria-current={here ? 'true' : undefined}
-        title={problem ? `${info.name}: ${problem}` : `${info.name}: ${state}; ${description}`}
+        title={
+          problem ? `${info.name}: ${problem}` : `${info.name}: ${state}; ${description}${comment && `\n${comment}`}`
+        }
         onClick={() => {
           drawer.value = null
           void openImage(info.name)
         }}
       >
         <i class="dot" aria-hidden="true" />
-        <span class="name">{info.name}</span>
+        <span class={comment ? 'name commented' : 'name'}>{info.name}</span>
         <span class="numbers">{problem ? 'cannot be read' : masks}</span>
         <small>{problem ? '' : `${state}${changes ? ` ${changes}` : ''}`}</small>
       </button>

@@ -11,6 +11,7 @@ import { descending, sort, type SortKey } from '../state/prefs'
 import { diameterOf, sizeNumber, unit } from '../state/scale'
 import { iouDetails, shownIou } from '../state/shown-iou'
 import type { MaskEntry, ImageSession } from '../state/image-session'
+import { ClassChips } from './classes'
 import { Histogram } from './histogram'
 import { layoutColumns, type OptionalColumn } from './mask-columns'
 
@@ -84,6 +85,7 @@ export function Masks({ session }: { session: ImageSession }) {
   const { shown } = layout
   return (
     <section class="masks" aria-label="Masks" style={{ '--columns': layout.template }}>
+      <ClassChips session={session} />
       <div class="columns" role="group" aria-label="Order">
         {columns.value
           .filter(({ key }) => !isOptional(key) || shown.includes(key))
@@ -148,6 +150,8 @@ function Line({
   shown: readonly OptionalColumn[]
 }) {
   const { id, area, review } = entry
+  const { className, locked, comment } = session.marksOf(id)
+  const notes = [className, locked && 'locked', comment].filter(Boolean).join('; ')
   const chosen = session.selection.value.has(id)
   const choose = (event: MouseEvent) => {
     const from = list.findIndex((other) => other.id === anchor)
@@ -163,12 +167,12 @@ function Line({
   }
   return (
     <div
-      class={`mask-line${session.hover.value === id ? ' hover' : ''}`}
+      class={`mask-line${session.hover.value === id ? ' hover' : ''}${comment ? ' commented' : ''}`}
       style={{ top: `${top}px` }}
       id={`mask-${id}`}
       role="option"
       aria-selected={chosen}
-      title={madeBy(review)}
+      title={`${madeBy(review)}${notes && `\n${notes}`}`}
       onClick={choose}
       onContextMenu={(event) => {
         event.preventDefault()
@@ -177,7 +181,11 @@ function Line({
       }}
       onPointerEnter={() => (session.hover.value = id)}
     >
-      <i class="swatch" style={{ background: css(session.colourOf(id)) }} aria-hidden="true" />
+      <i
+        class={locked ? 'swatch locked' : 'swatch'}
+        style={{ background: css(session.colourOf(id)) }}
+        aria-hidden="true"
+      />
       <span>{id}</span>
       <span title={`area ${area.toLocaleString('en')} px`}>{sizeText(area)}</span>
       {shown.includes('iou') && <span title={iouDetails(review)}>{measure(shownIou(review))}</span>}

@@ -3,6 +3,8 @@ import { useLayoutEffect, useRef } from 'preact/hooks'
 import { messageOf } from '../../../host/errors'
 import { type Command, commands, keyText } from '../commands'
 import { count, session } from '../state/app'
+import { setClass } from '../marks'
+import { classes } from '../state/classes'
 import { menuAt } from '../state/menu'
 import { notify } from '../state/notices'
 
@@ -11,9 +13,14 @@ const edge = 4
 
 /** The commands for this number of selected masks, in groups. */
 function offered(chosen: number): Command[][] {
-  if (!chosen) return [[commands.all, commands.fit, commands.hide]]
+  if (!chosen)
+    return [
+      [commands.paste, commands.comment],
+      [commands.all, commands.fit, commands.hide],
+    ]
   return [
     [...(chosen > 1 ? [commands.merge] : [commands.redraw, commands.cut]), commands.split, commands.fill],
+    [commands.lock, commands.comment, commands.copy],
     [commands.centre, commands.all],
     [commands.remove],
   ]
@@ -45,7 +52,7 @@ export function Menu() {
   }, [at])
   if (!at) return null
   const chosen = session.value?.selection.value.size ?? 0
-  const run = (command: Command) => {
+  const run = (command: Pick<Command, 'run'>) => {
     close()
     try {
       command.run()
@@ -66,6 +73,18 @@ export function Menu() {
   return (
     <div ref={box} class="menu" role="menu" aria-label={chosen ? count(chosen, 'mask') : 'Image'} onKeyDown={key}>
       <p class="soft">{chosen ? `${count(chosen, 'mask')} selected` : 'No mask here'}</p>
+      {chosen > 0 && classes.value.length > 0 && (
+        <div role="group" aria-label="Class">
+          {classes.value.map(({ name, colour }, i) => (
+            <button type="button" role="menuitem" onClick={() => run({ run: () => setClass(session.value!, i) })}>
+              <span>
+                <i class="swatch" style={{ background: colour }} aria-hidden="true" /> {name}
+              </span>
+              {i < 9 && <kbd>{i + 1}</kbd>}
+            </button>
+          ))}
+        </div>
+      )}
       {offered(chosen).map((group) => (
         <div role="group">
           {group.map((command) => (

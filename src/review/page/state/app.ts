@@ -9,6 +9,7 @@ import { inOrder } from './image-order'
 import { notify } from './notices'
 import { announce, type UnsentActions, takeUnsent } from './unsent'
 import { type Link, type Outbox, type Rejection, windowName } from './outbox'
+import { classes, loadClasses } from './classes'
 import { coverage, opacity, stretch, style } from './prefs'
 import { ImageSession } from './image-session'
 
@@ -137,10 +138,10 @@ function rejected(name: string, { conflict, message, actions }: Rejection): void
 function updateSummary(): void {
   const open = session.peek()
   if (!open) return
-  const { counts, state } = open.document
+  const { counts, state, comment } = open.document
   received.value = received
     .peek()
-    .map((summary) => (summary.info.name === open.name ? { ...summary, ...counts, state } : summary))
+    .map((summary) => (summary.info.name === open.name ? { ...summary, ...counts, state, comment } : summary))
 }
 
 async function encode(name: string, abort: AbortSignal): Promise<void> {
@@ -159,6 +160,7 @@ export async function refresh(): Promise<void> {
   try {
     server.value ??= await api.session()
     received.value = await api.images()
+    void loadClasses()
     listed.value = true
     const open = session.peek()
     if (open && !open.outbox.pending.peek()) {
@@ -207,6 +209,6 @@ effect(() => {
 
 effect(() => {
   // reads the signals, so that a change of any repaints all masks
-  void [style.value, opacity.value, coverage.value]
+  void [style.value, opacity.value, coverage.value, classes.value]
   session.peek()?.repaint()
 })

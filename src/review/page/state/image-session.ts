@@ -4,6 +4,7 @@ import { decodeMask, encodeMask } from '../../../../engine/masks/rle'
 import { type Mask, maskArea, maskRegion } from '../../../../engine/masks/mask'
 import type { ImageInfo } from '../../../project/file-schemas'
 import { type MaskChange, ReviewDocument } from '../../../project/review/document'
+import type { Marking, MaskMarks } from '../../../project/review/mask-marks'
 import type {
   Action,
   EditKind,
@@ -20,6 +21,7 @@ import { Viewport } from '../image/viewport'
 import { dirtyRects, OwnerMap, type NumberedMask } from '../masks/owner'
 import { type Region, regionsOverlap } from '../../../../engine/image/box'
 import { Outbox, type Rejection, windowName } from './outbox'
+import { classColour } from './classes'
 import { coverage, opacity, stretch, style } from './prefs'
 
 /** A mask that an edit adds. */
@@ -114,8 +116,18 @@ export class ImageSession {
     this.colours.add(review.id, entry.mask)
   }
 
+  /** By class where the project has classes; otherwise far from the neighbours' colours. */
   colourOf(id: number): Rgb {
-    return this.colours.of(id)
+    return classColour(this.document.marksOf(id).className) ?? this.colours.of(id)
+  }
+
+  marksOf(id: number): MaskMarks {
+    return this.document.marksOf(id)
+  }
+
+  /** Changes class, lock or comment of masks, or the comment on the image. */
+  mark(mark: Marking): void {
+    this.act({ type: 'mark', mark })
   }
 
   /** The current masks, by id. */
@@ -135,10 +147,16 @@ export class ImageSession {
   }
 
   /**
-   * Replaces masks by new ones, and selects these.
+   * Replaces masks by new ones, and selects these. Locked masks are neither removed nor replaced.
    * @returns the new masks' ids
    */
-  edit(kind: EditKind, remove: readonly number[], newMasks: readonly NewMask[] = []): number[] {
+  edit(kind: EditKind, removed: readonly number[], newMasks: readonly NewMask[] = []): number[] {
+    const locked = removed.filter((id) => this.marksOf(id).locked)
+    // what is selected or filtered together may contain locked masks, which then stay
+    const partly = locked.length > 0 && (kind === 'remove' || kind === 'refilter')
+    if (locked.length && !partly) throw new Error(`Mask ${locked[0]} is locked: T unlocks it.`)
+    const remove = partly ? removed.filter((id) => !locked.includes(id)) : removed
+    if (partly && !remove.length && !newMasks.length) throw new Error('These masks are locked: T unlocks them.')
     const first = this.document.nextId
     const add = newMasks.map(
       ({ mask, source, predictedIou = null, calibratedIou, stability = null }, i): ReviewMask => ({
@@ -181,7 +199,7 @@ export class ImageSession {
     })
     this.outbox.push(action)
     // select the new masks, which the next action is usually about
-    if (action.type !== 'state') this.select(change.added.map(({ id }) => id))
+    if (action.type !== 'state' && !change.marked) this.select(change.added.map(({ id }) => id))
     if (action.type === 'undo' || action.type === 'redo') this.reveal([...change.removed, ...change.added])
   }
 
@@ -210,6 +228,8 @@ export class ImageSession {
     const masks = [...gone, ...change.added.map(({ id }) => this.masks.get(id)!.mask)]
     const rects = dirtyRects(masks, this.info.width, this.info.height)
     for (const rect of rects) this.owners.repaint(rect, this.masks.values())
+    const marked = (change.marked ?? []).flatMap((id) => this.masks.get(id)?.mask ?? [])
+    rects.push(...dirtyRects(marked, this.info.width, this.info.height))
     batch(() => {
       this.state.value = this.document.state
       const kept = [...this.selection.value].filter((id) => this.masks.has(id))

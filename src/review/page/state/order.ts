@@ -1,6 +1,7 @@
-/** @file The masks in the order of the list. */
+/** @file The masks in the order of the list, of the class that it shows. */
 import { computed } from '@preact/signals'
 import { session } from './app'
+import { shownClass } from './classes'
 import { descending, sort } from './prefs'
 import { shownIou } from './shown-iou'
 import type { MaskEntry } from './image-session'
@@ -28,7 +29,11 @@ export const ordered = computed<MaskEntry[]>(() => {
   void open.version.value
   const key = keys[sort.value]
   const sign = descending.value ? -1 : 1
-  return [...open.masks.values()].sort((a, b) => {
+  const only = shownClass.value
+  const listed = [...open.masks.values()].filter(
+    ({ id }) => only === null || (open.marksOf(id).className ?? '') === only,
+  )
+  return listed.sort((a, b) => {
     const [x, y] = [key(a), key(b)]
     // Infinity - Infinity is not a number; masks without a measure come last in either direction
     if (x === y) return a.id - b.id

@@ -254,6 +254,7 @@ testInBrowser('a box selects many masks, a measure selects by limit, and the lis
   const limit = 60
   const small = masks.filter((mask) => area(mask) < limit)
   assert.ok(small.length > 0 && small.length < masks.length)
+  await tab.page.getByLabel('Measure').selectOption('area')
   await tab.page.getByLabel('Limit').fill(`${limit}`)
   await tab.page.getByLabel('Limit').press('Enter')
   await tab.expect({ selected: small.length })
@@ -264,7 +265,7 @@ testInBrowser('a box selects many masks, a measure selects by limit, and the lis
     log().masks.map(({ id }) => id),
     masks.filter((mask) => area(mask) >= limit).map(({ id }) => id),
   )
-  await tab.page.getByLabel('Sort by Area in pixels').click()
+  await tab.page.getByLabel('Sort by Diameter in nm').click()
   const areas = (await tab.page.locator('.mask-line span:nth-of-type(2)').allInnerTexts()).map((t) =>
     Number(t.replace(',', '')),
   )
