@@ -1,5 +1,6 @@
 /** @file The image under the masks, with adjustable contrast: prepared at several sizes when levels change, then only drawn. */
 import { signal } from '@preact/signals'
+import { clahe } from './clahe'
 
 export interface Levels {
   /** Gray values, 0 to 255, that become black and white. */
@@ -22,6 +23,11 @@ export class DisplayImage {
   /** One value per pixel if the image is gray, otherwise three. */
   private readonly values: Uint8Array
   private readonly gray: boolean
+  /** `values` after equalisation of the local contrast; null if it is off. */
+  private equalised: Uint8Array | null = null
+  /** Counts the changes of local contrast, so that one that was overtaken ends. */
+  private equalising = 0
+  private released = false
   /** The image at full, half, quarter … size (mipmaps): a small view is drawn from a small version. */
   private readonly sizes: HTMLCanvasElement[]
 
@@ -79,7 +85,8 @@ export class DisplayImage {
       const part = Math.min(1, Math.max(0, (v - levels.black) / range))
       table[v] = Math.round(255 * part ** (1 / levels.gamma))
     }
-    const { values, gray, width, height } = this
+    const { gray, width, height } = this
+    const values = this.equalised ?? this.values
     const image = new ImageData(width, height)
     const pixels = new Uint32Array(image.data.buffer)
     for (let i = 0; i < pixels.length; i++) {
@@ -103,6 +110,25 @@ export class DisplayImage {
     return { black, white, gamma: 1 }
   }
 
+  /**
+   * Equalises the local contrast of a gray image, a step at a time; null switches that off. Levels apply to the result.
+   * @param limit how many times as often as the mean a gray value counts at most
+   */
+  async equalise(limit: number | null): Promise<void> {
+    const mine = ++this.equalising
+    if (limit === null || !this.gray) {
+      if (!this.equalised) return
+      this.equalised = null
+    } else {
+      const pause = () => new Promise<void>((resume) => setTimeout(resume))
+      const values = await clahe(this.values, this, { parts: 8, limit }, pause, () => mine !== this.equalising)
+      if (!values || this.released) return
+      this.equalised = values
+    }
+    // the same levels as a new object: what is drawn from them is drawn again
+    this.setLevels({ ...this.levels.peek() })
+  }
+
   /** Gray values of the rows from `top` on, without changes of contrast. */
   grayFrom(top: number): Uint8Array {
     const { values, gray, width } = this
@@ -115,6 +141,7 @@ export class DisplayImage {
 
   /** Releases the memory. */
   release(): void {
+    this.released = true
     for (const canvas of this.sizes) canvas.width = canvas.height = 0
   }
 

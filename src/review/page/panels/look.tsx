@@ -4,9 +4,11 @@ import { plainLevels } from '../image/display-image'
 import { commands, titleOf } from '../commands'
 import {
   coverage,
+  equalise,
   hidden,
   infoBarShown,
   keepClear,
+  localContrast,
   numbers,
   opacity,
   scaleBarShown,
@@ -77,6 +79,13 @@ export function Look({ session }: { session: ImageSession }) {
           Reset
         </button>
       </div>
+      <Check
+        of={equalise}
+        title="Equalises the contrast of each part of a gray image (CLAHE), for all images; masks and measures do not change"
+      >
+        Local contrast (CLAHE)
+      </Check>
+      {equalise.value && range('At most', localContrast.value, 1.5, 8, 0.5, (value) => (localContrast.value = value))}
       <h3>Masks</h3>
       <div class="row" role="radiogroup" aria-label="Style of masks">
         {(['fill', 'outline'] as const).map((name) => (

@@ -10,7 +10,7 @@ import { notify } from './notices'
 import { announce, type UnsentActions, takeUnsent } from './unsent'
 import { type Link, type Outbox, type Rejection, windowName } from './outbox'
 import { classes, loadClasses } from './classes'
-import { coverage, opacity, stretch, style } from './prefs'
+import { coverage, equalise, localContrast, opacity, stretch, style } from './prefs'
 import { ImageSession } from './image-session'
 
 export { count }
@@ -205,6 +205,11 @@ effect(() => {
 effect(() => {
   const picture = session.peek()?.picture
   if (stretch.value) picture?.setLevels(picture.stretched())
+})
+
+effect(() => {
+  const limit = equalise.value ? localContrast.value : null
+  void session.value?.picture.equalise(limit)
 })
 
 effect(() => {

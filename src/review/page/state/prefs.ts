@@ -24,6 +24,8 @@ const defaults = {
   infoBar: true,
   scaleBar: true,
   histogram: true,
+  equalise: false,
+  localContrast: 3,
   tidy: true,
   imageOrder: 'name' as ImageOrder,
 }
@@ -69,6 +71,10 @@ export const infoBarShown = signal(start.infoBar)
 export const scaleBarShown = signal(start.scaleBar)
 export const histogramOpen = signal(start.histogram)
 
+/** Whether the local contrast is equalised, and how much at most. */
+export const equalise = signal(start.equalise)
+export const localContrast = signal(Math.min(8, Math.max(1.5, start.localContrast)))
+
 /** Whether small parts and holes are removed from the model's masks. */
 export const tidy = signal(start.tidy)
 
@@ -93,6 +99,8 @@ effect(() => {
     infoBar: infoBarShown.value,
     scaleBar: scaleBarShown.value,
     histogram: histogramOpen.value,
+    equalise: equalise.value,
+    localContrast: localContrast.value,
     tidy: tidy.value,
     imageOrder: imageOrder.value,
   }
