@@ -45,6 +45,16 @@ export interface Prediction {
   iou: Float32Array
 }
 
+/** One of the masks of a prompt, as low-resolution logits. */
+export interface TokenMask {
+  /** The mask token: 0 for an unambiguous prompt; 1 to 3, from part to whole, for an ambiguous one. */
+  token: number
+  /** The model's estimate of the mask's IoU. */
+  predictedIou: number
+  /** (maskSide, maskSide), see SamModel. */
+  logits: Float32Array
+}
+
 export class Predictor {
   /** Passes of calls of `predict` that are not submitted yet. */
   private unsubmitted = 0
@@ -243,11 +253,52 @@ export class Predictor {
   }
 
   /**
+   * As `predict`, but reads back only the masks that are chosen by their predicted IoU: of one mask a prompt, a quarter of the bytes.
+   * @param choose the tokens of a prompt's masks, from the predicted IoU of all of them
+   * @throws as predict
+   */
+  async predictMasks(
+    batch: PromptBatch,
+    choose: (iou: Float32Array, prompt: number) => readonly number[],
+  ): Promise<TokenMask[][]> {
+    const { prompts, tensors: t } = this
+    const { engine } = this.model
+    const planes = t.logits.reshape(prompts * MASK_TOKENS, t.logits.size / prompts / MASK_TOKENS)
+    const count = this.check(batch)
+    const results: TokenMask[][] = []
+    for (let start = 0; start < count; start += prompts) {
+      const n = Math.min(prompts, count - start)
+      this.submitRange(batch, start, n)
+      const [found, iou] = await engine.readAll([t.found, t.iou])
+      this.requireFinite(found)
+      const chosen = Array.from({ length: n }, (_, i) => {
+        const own = iou.subarray(MASK_TOKENS * i, MASK_TOKENS * (i + 1))
+        return choose(own, start + i).map((token) => ({
+          token,
+          predictedIou: own[token],
+          row: MASK_TOKENS * i + token,
+        }))
+      })
+      const rows = chosen.flat().map(({ row }) => planes.slice(row, row + 1))
+      const logits = rows.length ? await engine.readAll(rows) : []
+      let at = 0
+      for (const masks of chosen)
+        results.push(masks.map(({ token, predictedIou }) => ({ token, predictedIou, logits: logits[at++] })))
+    }
+    return results
+  }
+
+  /**
    * Waits for what was submitted, and looks whether the embedding and all that was predicted on it are finite.
    * @throws NonFiniteError if they are not
    */
   async checkFinite(): Promise<void> {
-    const { count, first } = decodeFound(await this.decoder.read(this.tensors.found))
+    this.requireFinite(await this.decoder.read(this.tensors.found))
+  }
+
+  /** @throws NonFiniteError if `found`, as it was read back, says that something is not finite */
+  private requireFinite(found: Float32Array): void {
+    const { count, first } = decodeFound(found)
     if (first?.kind !== 'inspected') return
     this.guard.clearNow()
     throw new NonFiniteError(

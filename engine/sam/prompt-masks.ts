@@ -1,9 +1,8 @@
 /** @file Prompts in pixels of an image: points and boxes of objects, and the logits of their masks. */
 import { scaleBox, scalePoint } from '../image/model-input'
 import type { Size } from '../image/size'
-import { MASK_TOKENS } from './mask-decoder'
-import { AMBIGUOUS_MASKS, checkFinite, chooseToken, tokenLogits } from './mask-tokens'
-import type { Predictor } from './predictor'
+import { AMBIGUOUS_MASKS, chooseToken } from './mask-tokens'
+import type { Predictor, TokenMask } from './predictor'
 import { promptLabel } from './prompt-labels'
 
 /** One object's prompt, in pixels of the image. */
@@ -11,16 +10,6 @@ export interface ImagePrompt {
   points: readonly { x: number; y: number; foreground: boolean }[]
   /** x0, y0, x1, y1: both corners inclusive. */
   box: readonly [number, number, number, number] | null
-}
-
-/** One of the masks of a prompt, as low-resolution logits. */
-export interface PromptLogits {
-  /** The mask token: 0 for an unambiguous prompt; 1 to 3, from part to whole, for an ambiguous one. */
-  token: number
-  /** The model's estimate of the mask's IoU. */
-  predictedIou: number
-  /** (maskSide, maskSide), see SamModel. */
-  logits: Float32Array
 }
 
 /** The number of entries of a prompt in a predictor: its points, and the box's corners or the padding entry. */
@@ -42,7 +31,7 @@ export async function decodePrompts(
   image: Size,
   prompts: readonly ImagePrompt[],
   multimask: boolean | ((prompt: ImagePrompt) => boolean) = false,
-): Promise<PromptLogits[][]> {
+): Promise<TokenMask[][]> {
   const { model, slots } = predictor
   const coords = new Float32Array(prompts.length * slots * 2)
   const labels = new Int32Array(prompts.length * slots).fill(promptLabel.absent)
@@ -61,18 +50,11 @@ export async function decodePrompts(
       labels.set([promptLabel.boxStart, promptLabel.boxEnd], next)
     } else labels[next] = promptLabel.padding
   })
-  const prediction = await predictor.predict({ coords, labels })
-  checkFinite(prediction)
-  return prompts.map((prompt, i) => {
-    const iou = (token: number) => prediction.iou[MASK_TOKENS * i + token]
-    const ambiguous = Array.from({ length: AMBIGUOUS_MASKS }, (_, k) => k + 1)
-    const tokens = (typeof multimask === 'boolean' ? multimask : multimask(prompt))
-      ? ambiguous.sort((a, b) => iou(b) - iou(a))
-      : [chooseToken(prediction, i, isAmbiguous(prompt))]
-    return tokens.map((token) => ({
-      token,
-      predictedIou: iou(token),
-      logits: tokenLogits(prediction, i, token),
-    }))
+  const ambiguous = Array.from({ length: AMBIGUOUS_MASKS }, (_, k) => k + 1)
+  return predictor.predictMasks({ coords, labels }, (iou, i) => {
+    const prompt = prompts[i]
+    const several = typeof multimask === 'boolean' ? multimask : multimask(prompt)
+    if (several) return [...ambiguous].sort((a, b) => iou[b] - iou[a])
+    return [chooseToken(iou, isAmbiguous(prompt))]
   })
 }

@@ -8,8 +8,8 @@ import { equivalentDiameter } from '../masks/equivalent-diameter'
 import { type Mask, maskArea } from '../masks/mask'
 import { trimMask } from '../masks/mask-algebra'
 import { MaskScaler } from '../masks/mask-scaler'
-import type { Predictor } from '../sam/predictor'
-import { decodePrompts, type ImagePrompt, isAmbiguous, type PromptLogits } from '../sam/prompt-masks'
+import type { Predictor, TokenMask } from '../sam/predictor'
+import { decodePrompts, type ImagePrompt, isAmbiguous } from '../sam/prompt-masks'
 import { completeMasks } from './complete-masks'
 import { measuredSize, type ParticleSize, statedSize } from './particle-size'
 import { inRegion, isCut, maskInImage, predictInParts, viewForPrompts } from './prompt-parts'
@@ -114,7 +114,7 @@ export class TiledPredictor {
       signal?.throwIfAborted()
       const local = prompts.slice(start, start + predictor.prompts).map((prompt) => inRegion(prompt, region))
       for (const [best, ...others] of await decodePrompts(predictor, size, local, three)) {
-        const place = ({ token, predictedIou, logits }: PromptLogits): PromptedMask => ({
+        const place = ({ token, predictedIou, logits }: TokenMask): PromptedMask => ({
           ...{ token, predictedIou, region },
           mask: maskInImage(scaler.mask(logits), region),
         })

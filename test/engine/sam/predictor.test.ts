@@ -4,7 +4,9 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Engine } from '../../../engine/device/engine'
 import { NonFiniteError } from '../../../engine/device/non-finite-error'
+import type { Tensor } from '../../../engine/device/tensor'
 import { toModelInput } from '../../../engine/image/model-input'
 import { type PredictorOptions, type PromptBatch, Predictor, tokenCounts } from '../../../engine/sam/predictor'
 import { promptLabel } from '../../../engine/sam/prompt-labels'
@@ -103,6 +105,40 @@ test('more prompts than a pass holds are decoded in several passes', async () =>
   assert.equal(b.logits.slice(0, 4 * pixels), b.logits.slice(5 * 4 * pixels, 6 * 4 * pixels), 'the same in any pass')
   whole.destroy()
   turns.destroy()
+})
+
+test('chosen masks have the bits of all masks, in several passes, and are all that is read back', async () => {
+  const own = await predictor({ prompts: 3, slots: 5 })
+  const batch = batchOf(RAGGED, 5)
+  const { logits, iou } = await own.predict(batch)
+  const { engine } = model
+  const { readMapped } = engine
+  let words = 0
+  engine.readMapped = <T>(tensors: readonly Tensor[], use: (mapped: ArrayBuffer) => T) => {
+    words += tensors.reduce((sum, { size }) => sum + size, 0)
+    return readMapped.call<Engine, [readonly Tensor[], (mapped: ArrayBuffer) => T], Promise<T>>(engine, tensors, use)
+  }
+  const seen: number[][] = []
+  const chosen = await own.predictMasks(batch, (values, prompt) => {
+    seen[prompt] = [...values]
+    return [[3], [0, 2], [], [1], [2, 1, 3]][prompt]
+  })
+  engine.readMapped = readMapped
+  assert.equal(seen.flat(), [...iou])
+  assert.equal(
+    chosen.map((masks) => masks.map(({ token }) => token)),
+    [[3], [0, 2], [], [1], [2, 1, 3]],
+  )
+  chosen.forEach((masks, p) =>
+    masks.forEach(({ token, predictedIou, logits: own }) => {
+      const row = 4 * p + token
+      assert.is(predictedIou, iou[row])
+      assert.equal(own, logits.slice(row * pixels, (row + 1) * pixels))
+    }),
+  )
+  // of each of the two passes what was found and the predicted IoU, and seven masks of twenty
+  assert.is(words, 7 * pixels + 2 * (4 + 3 * 4))
+  own.destroy()
 })
 
 test('each prompt is decoded on its own image', async () => {
