@@ -86,6 +86,34 @@ test('shared pixels on the GPU, in one batch and in several', async () => {
   }
 })
 
+test('masks stay on the GPU: of later counts only new masks are uploaded', async () => {
+  const { write } = engine
+  const uploads: number[] = []
+  engine.write = (tensor, data) => {
+    if (tensor.label === 'scratch: words') uploads.push(data.byteLength / 4)
+    write.call(engine, tensor, data)
+  }
+  const counter = await OverlapCounter.create(engine, 1 << 14)
+  const count = async (from: number, end: number) => {
+    const pairs = all.filter((_, i) => [all[i & ~1], all[i | 1]].every((mask) => mask >= from && mask < end))
+    const shared = await counter.count(packed, Uint32Array.from(pairs))
+    assert.equal(
+      [...shared],
+      Array.from(shared, (_, i) => sharedPixels(packed[pairs[2 * i]], packed[pairs[2 * i + 1]])),
+    )
+  }
+  const words = (from: number, end: number) => packed.slice(from, end).reduce((sum, one) => sum + one.words.length, 0)
+  try {
+    await count(0, 20)
+    await count(5, 15)
+    await count(10, 30)
+    assert.equal(uploads, [words(0, 20), words(20, 30)])
+  } finally {
+    engine.write = write
+    counter.destroy()
+  }
+})
+
 test('more than a thousand masks, and one of many words', async () => {
   const many = randomMasks(1200, 4).map(packMask)
   const large = packMask({ x0: 7, y0: 0, width: 290, height: 200, data: new Uint8Array(290 * 200).fill(1) })
