@@ -8,13 +8,15 @@ import type { Precision } from './precision'
 
 /**
  * Described in engine/ops/gemm.ts. The `split` variants run the kernels of the variant they are named after over ranges of
- * k: engine/ops/gemm-split.ts. `shared-small` is `shared` with smaller tiles where they suit. `matrix` and `matrix-split3` run
- * on matrix units: the first rounds the operands to f16, for precision `high`; the second adds three products of their high
- * and low parts, which is as accurate as f32. Both leave small products to `shared-small`.
+ * k: engine/ops/gemm-split.ts. `shared-small` is `shared` with smaller tiles where they suit. `shared-large` has larger ones as
+ * well, and splits k where that makes enough workgroups: it chooses for each product. `matrix` and `matrix-split3` run on matrix
+ * units: the first rounds the operands to f16, for precision `high`; the second adds three products of their high and low parts,
+ * which is as accurate as f32. Both leave small products to `shared-large`.
  */
 export const MATMUL_VARIANTS = [
   'shared',
   'shared-small',
+  'shared-large',
   'direct',
   'transposed',
   'subgroup',
@@ -26,8 +28,11 @@ export const MATMUL_VARIANTS = [
 ] as const
 export type MatmulVariant = (typeof MATMUL_VARIANTS)[number]
 /** Described in engine/ops/attention-variants.ts. */
-export const ATTENTION_VARIANTS = ['shared', 'direct', 'subgroup', 'matrix'] as const
+export const ATTENTION_VARIANTS = ['shared', 'wide', 'direct', 'subgroup', 'matrix'] as const
 export type AttentionVariant = (typeof ATTENTION_VARIANTS)[number]
+
+/** Tiles that `shared-large` adds: engine/ops/gemm-large.ts. */
+export type LargeTile = 'large' | 'medium'
 
 export type MatmulVariants = Readonly<Record<MatmulClass, MatmulVariant>>
 
@@ -35,13 +40,17 @@ export type MatmulVariants = Readonly<Record<MatmulClass, MatmulVariant>>
 export interface KernelVariants {
   readonly matmul: MatmulVariants
   readonly attention: AttentionVariant
+  /** Workgroups from which on `wide` attention has larger tiles (engine/ops/attention-variants.ts). 0: always, for tests. */
+  readonly wideGroups?: number
   /** Described in engine/ops/cross-attention.ts. By default `fused`, on software adapters in training `stored`. */
   readonly crossAttention?: 'fused' | 'stored'
   /**
    * Multiply-adds from which on a product runs on matrix units, if its class has a variant that uses them; smaller ones run as
-   * `shared-small`, split if they are deep. 0: all that the kernels can compute, for tests.
+   * `shared-large`. 0: all that the kernels can compute, for tests.
    */
   readonly matrixWork?: number
+  /** The tile of `shared-large` for every aligned product, for tests and benchmarks. By default the one that suits a product. */
+  readonly largeTile?: LargeTile
 }
 
 /**
@@ -88,20 +97,19 @@ export const allMatmuls = (variant: MatmulVariant, others: Partial<MatmulVariant
   ...others,
 })
 
-const DEEP_SPLIT = { 'nt deep': 'shared-split', 'nn deep': 'shared-split', 'tn deep': 'shared-split' } as const
 const TN_DIRECT = { 'tn large': 'direct', 'tn narrow': 'direct', 'tn deep': 'direct' } as const
 
 /**
  * The variants to use on an adapter that has not been measured. On a GPU deep products are split, because their few
- * workgroups would leave most of it idle; a software adapter has only a few cores to keep busy. On an H100 matrix units win by
- * a factor of 2 to 3 at the accuracy of f32 and of 6 to 8 with operands of f16; small products stay with the f32 kernels.
+ * workgroups would leave most of it idle (`shared-large` does so); a software adapter has only a few cores to keep busy. On an
+ * H100 matrix units win by a factor of 2 to 3 at the accuracy of f32 and of 6 to 8 with operands of f16; small products stay with the f32 kernels.
  */
 export function defaultVariants(on: KernelCapabilities): KernelVariants {
   if (!on.software) {
     const onUnits = on.precision === 'high' ? 'matrix' : 'matrix-split3'
-    const matmul = on.matrixUnits ? allMatmuls(onUnits) : allMatmuls('shared-small', DEEP_SPLIT)
-    // what the kernels for matrix units cannot compute, `shared` does: engine/ops/attention-matrix.ts
-    return { matmul, attention: canRun('matrix', on) ? 'matrix' : 'shared' }
+    const matmul = on.matrixUnits ? allMatmuls(onUnits) : allMatmuls('shared-large')
+    // what the kernels for matrix units cannot compute, `wide` does: engine/ops/attention-matrix.ts
+    return { matmul, attention: canRun('matrix', on) ? 'matrix' : 'wide' }
   }
   if (canRun('subgroup', on)) return { matmul: allMatmuls('subgroup'), attention: 'subgroup' }
   return { matmul: allMatmuls('transposed', TN_DIRECT), attention: 'direct' }

@@ -1,12 +1,13 @@
 /**
  * @file Variants of the fused attention kernels, with the same operands and results. `shared` stages tiles in workgroup
- * memory, for GPUs. `direct` reads memory straight into private arrays. `subgroup` shares loads between lanes by broadcasts,
+ * memory, for GPUs; `wide` does so with larger ones where there is enough work, else as `shared`. `direct` reads memory straight into private arrays. `subgroup` shares loads between lanes by broadcasts,
  * for software adapters with subgroups of 8. `matrix`, for GPUs with matrix units, has a file of its own.
  */
 import type { Shader, UniformValues } from '../device/shader'
 import direct from '../../shaders/attention-direct.wgsl'
 import shared from '../../shaders/attention-shared.wgsl'
 import subgroup from '../../shaders/attention-subgroup.wgsl'
+import wide from '../../shaders/attention-wide.wgsl'
 import type { Recorder } from '../graph/dispatch'
 import { grid1d } from '../device/grid'
 import type { Tensor } from '../device/tensor'
@@ -32,8 +33,13 @@ export interface ScoreTerms {
 /** Lanes of a workgroup in the `direct` and the `subgroup` kernels. */
 const DIRECT = 32
 const SUBGROUP = 8
-/** Positions that a workgroup of the `shared` kernels processes. */
+/** Positions that a workgroup of the `shared` and the `wide` kernels processes. */
 const SHARED = 32
+const WIDE = 64
+/** Largest head of the `wide` kernels. */
+const WIDE_HEAD = 64
+/** With fewer workgroups of the `wide` kernels the compute units of a large GPU are not filled, as in gemm-split.ts. */
+const WIDE_GROUPS = 512
 /** Capacity of the private arrays, in head dimensions of all rounds together: 4 times the lengths in attention-subgroup.wgsl. */
 const PRIVATE_DIMENSIONS = { forward: 128, backward: 80 } as const
 /** Maximum number of rounds: more need more private memory than they save in loads. */
@@ -48,7 +54,8 @@ export function attentionDispatch(
 ): AttentionDispatch {
   const variant = g.engine.variants.attention
   // of `matrix`, what engine/ops/attention-matrix.ts leaves
-  if (variant === 'shared' || variant === 'matrix') return sharedDispatch(shape, terms)
+  if (variant === 'wide' || variant === 'matrix') return wideDispatch(g, shape, terms)
+  if (variant === 'shared') return sharedDispatch(shape, terms)
   if (variant === 'subgroup' && shape.head <= PRIVATE_DIMENSIONS.backward)
     return subgroupDispatch(g, shape, pass, terms)
   return directDispatch(shape, terms)
@@ -83,6 +90,15 @@ function sharedDispatch(shape: AttentionShape, terms: ScoreTerms): AttentionDisp
     grid: [Math.ceil(map.length / SHARED), map.windows * params.heads],
     constants: { blocks: Math.ceil(head / 32) },
   }
+}
+
+function wideDispatch(g: Recorder, shape: AttentionShape, terms: ScoreTerms): AttentionDispatch {
+  const { map, head, params } = shape
+  const grid = [Math.ceil(map.length / WIDE), map.windows * params.heads] as const
+  const { wideGroups = WIDE_GROUPS } = g.engine.variants
+  const few = grid[0] * grid[1] < wideGroups || (wideGroups && map.length <= SHARED)
+  if (head > WIDE_HEAD || few) return sharedDispatch(shape, terms)
+  return { ...directDispatch(shape, terms), shader: wide, grid, constants: { blocks: Math.ceil(head / 32) } }
 }
 
 function subgroupDispatch(

@@ -39,22 +39,30 @@ export interface SplitRanges {
  * How to split a product over k. null if it has enough workgroups already, k is short, or the epilogue is not one of those
  * that the second pass supports. Up to a quarter fewer ranges are used if that leaves no rest.
  */
-export function splitRanges(
-  { layout, m, n, k, batches = 1, heads = 1, ...o }: Gemm,
-  aim: SplitAim = F32_AIM,
-): SplitRanges | null {
-  if (heads > 1 || o.pre || o.lora || (o.activation ?? 'none') !== 'none') return null
+export function splitRanges(o: Gemm, aim: SplitAim = F32_AIM): SplitRanges | null {
+  if (!canSplit(o)) return null
+  const { layout, m, n, k, batches = 1 } = o
   const tiles = Math.ceil(m / aim.tile.m) * Math.ceil(n / aim.tile.n) * batches
   const most = Math.min(Math.floor(aim.workgroups / tiles), Math.floor(k / aim.terms), MAX_RANGES)
   if (most < 2) return null
+  for (let count = most; count >= 2 && count >= 0.75 * most; count--) {
+    const ranges = rangesOf(layout, k, count)
+    if (!ranges.rest) return ranges
+  }
+  return rangesOf(layout, k, most)
+}
+
+/** True if the second pass supports the product's epilogue, and the dimension of heads is free for the ranges. */
+export function canSplit({ heads = 1, pre, lora, activation = 'none' }: Gemm): boolean {
+  return heads === 1 && !pre && !lora && activation === 'none'
+}
+
+/** k in `count` ranges and a rest. */
+export function rangesOf(layout: Gemm['layout'], k: number, count: number): SplitRanges {
   // if k runs along a row, ranges begin at whole vec4
   const unit = layout === 'tn' ? 1 : 4
-  const split = (count: number): SplitRanges => {
-    const terms = Math.floor(k / count / unit) * unit
-    return { count, terms, rest: k - count * terms }
-  }
-  for (let count = most; count >= 2 && count >= 0.75 * most; count--) if (!split(count).rest) return split(count)
-  return split(most)
+  const terms = Math.floor(k / count / unit) * unit
+  return { count, terms, rest: k - count * terms }
 }
 
 /** Records the product `o` in ranges of k. `record` records a product by a variant that does not split. */

@@ -4,11 +4,12 @@
  *
  * - `shared` stages tiles in workgroup memory, for GPUs.
  * - `shared-small` is `shared` with tiles of 32 x 32 for few or narrow outputs (gemm-small.ts).
+ * - `shared-large` has tiles of 128 x 128 and 128 x 64 as well, for large products, and splits k itself (gemm-large.ts).
  * - `direct` reads memory straight into registers. Like `shared`, it has kernels that read vec4 if everything is aligned.
  * - `subgroup`, for software adapters with subgroups: each lane loads a part of the tile and broadcasts it to the others.
  * - `transposed`, for software adapters without subgroups: transposes A first (gemm-transposed.ts).
  * - `matrix`, `matrix-split3`, for GPUs with matrix units: large products only (gemm-matrix.ts), others as
- *   `shared-small`, split if deep.
+ *   `shared-large`.
  * - `shared-split`, `direct-split`, `subgroup-split`: the same kernels over ranges of k in parallel (gemm-split.ts).
  */
 import type { MatmulVariant } from '../device/kernel-variants'
@@ -22,6 +23,7 @@ import small from '../../shaders/gemm-small.wgsl'
 import subgroup from '../../shaders/gemm-subgroup.wgsl'
 import type { Recorder } from '../graph/dispatch'
 import { aligned, alignedThroughout, dispatchGemm, type GemmKernel, multiplesOf4 } from './gemm-dispatch'
+import { largeTiles } from './gemm-large'
 import { fitsMatrix, gemmMatrix } from './gemm-matrix'
 import type { Gemm } from './gemm-types'
 import { suitsSmallTiles } from './gemm-small'
@@ -63,6 +65,8 @@ function kernelOf(variant: SingleDispatch, o: Gemm): GemmKernel {
 const BASE: Record<MatmulVariant, SingleDispatch> = {
   shared: 'shared',
   'shared-small': 'shared-small',
+  // products that its large tiles do not suit
+  'shared-large': 'shared-small',
   direct: 'direct',
   transposed: 'direct',
   subgroup: 'subgroup',
@@ -84,7 +88,14 @@ function recordVariant(variant: MatmulVariant, g: Recorder, o: Gemm): void {
     return gemmTransposed(g, o, (to, part) => recordVariant(variant, to, part))
   const matrix = variant === 'matrix' || variant === 'matrix-split3'
   if (matrix && fitsMatrix(g.engine, o, variant)) return gemmMatrix(g, o, variant)
-  const split = matrix ? matmulClass(o.layout, o.m, o.n, o.k).endsWith('deep') : variant.endsWith('split')
+  const choosing = matrix || variant === 'shared-large'
+  const large = choosing && largeTiles(o, g.engine.variants.largeTile)
+  if (large) {
+    const { kernel, ranges } = large
+    if (!ranges) return dispatchGemm(g, o, kernel)
+    return gemmSplit(g, o, ranges, (to, part) => dispatchGemm(to, part, kernel))
+  }
+  const split = choosing ? matmulClass(o.layout, o.m, o.n, o.k).endsWith('deep') : variant.endsWith('split')
   const ranges = split ? splitRanges(o) : null
   if (ranges) return gemmSplit(g, o, ranges, (to, part) => recordSingle(BASE[variant], to, part))
   recordSingle(BASE[variant], g, o)

@@ -11,7 +11,7 @@ import { cacheFolder } from './cache-folder'
 import { adapterKey } from './dawn'
 
 /** To be increased when kernels change so much that earlier measurements no longer apply. */
-const VERSION = 3
+const VERSION = 4
 
 const SavedVariants = v.object({
   version: v.literal(VERSION),

@@ -162,10 +162,9 @@ test('the measured variants are saved by adapter, and read if they still apply',
 })
 
 test('without a measurement the kind of adapter decides; subgroups only if they have enough lanes', () => {
-  const split = { 'nt deep': 'shared-split', 'nn deep': 'shared-split', 'tn deep': 'shared-split' } as const
   assert.equal(defaultVariants(capabilities({ subgroupSize: 32 })), {
-    matmul: allMatmuls('shared-small', split),
-    attention: 'shared',
+    matmul: allMatmuls('shared-large'),
+    attention: 'wide',
   })
   assert.equal(defaultVariants(capabilities({ software: true, subgroupSize: 8 })), {
     matmul: allMatmuls('subgroup'),

@@ -41,7 +41,7 @@ test('the engine of such an adapter uses the kernels for processors', () => {
   for (const info of gpus) {
     const { software, variants } = engineOf(info)
     assert.is(software, false)
-    assert.is(variants.matmul['nt large'], 'shared-small')
+    assert.is(variants.matmul['nt large'], 'shared-large')
   }
 })
 

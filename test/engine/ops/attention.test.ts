@@ -7,7 +7,7 @@ import { type AttentionCase, attentionReference, sizes } from '../../support/att
 import { type Input, checkOp } from '../../support/check-op'
 import { engine } from '../../support/engine'
 import { testNeeding } from '../../support/needs'
-import { randomArray } from '../../support/random'
+import { randomArray, relativeError } from '../../support/random'
 
 async function check(c: AttentionCase, samples = 24): Promise<void> {
   const { batch, sideH, sideW, length, tokens, padded, channels } = sizes(c)
@@ -52,21 +52,39 @@ const testSubgroup = testNeeding(
   engine.subgroupSize < 8 ? 'this adapter has no subgroups of 8 or more' : null,
 )
 
-for (const variant of ['direct', 'shared', 'subgroup'] as const) {
+/**
+ * Windows of 49, 65 and 80: one workgroup, and two, the second with one half or one position. All but one have more than 32 channels,
+ * as kernels of another number of channels are compiled again, which takes longer than they run.
+ */
+const OF_WIDE: Record<string, AttentionCase> = {
+  'relative positions, and two workgroups': { height: 8, width: 10, window: 0, heads: 2, head: 36, relative: true },
+  'a bias, windows of 49 with padding': { height: 9, width: 7, window: 7, heads: 2, head: 64, bias: true },
+  'both, and windows of 65': { height: 5, width: 13, window: 0, heads: 1, head: 40, relative: true, bias: true },
+  'relative positions, windows with padding': { height: 5, width: 4, window: 3, heads: 3, head: 36, relative: true },
+}
+const cases = {
+  direct: CASES,
+  shared: { ...CASES, ...OF_SHARED },
+  wide: OF_WIDE,
+  subgroup: CASES,
+}
+
+for (const variant of ['direct', 'shared', 'wide', 'subgroup'] as const) {
   const register = variant === 'subgroup' ? testSubgroup : test
-  for (const [what, c] of Object.entries({ ...CASES, ...(variant === 'shared' && OF_SHARED) }))
+  for (const [what, c] of Object.entries(cases[variant]))
     register(`${variant}: ${what}`, async () => {
-      engine.variants = { ...chosen, attention: variant }
+      engine.variants = { ...chosen, attention: variant, wideGroups: 0 }
       await check(c, 12)
     })
 
   register(`${variant}: the same bits from every run`, async () => {
-    engine.variants = { ...chosen, attention: variant }
+    engine.variants = { ...chosen, attention: variant, wideGroups: 0 }
     const map = windowMap(engine, { batch: 2, height: 7, width: 7, window: 3 })
     const g = new Graph(engine, true)
-    const qkv = g.input('qkv', [map.tokens + 1, 3 * 32])
+    const head = variant === 'wide' ? 36 : 16
+    const qkv = g.input('qkv', [map.tokens + 1, 3 * 2 * head])
     qkv.requiresGrad = true
-    const relPos = { h: g.input('h', [5, 16]), w: g.input('w', [5, 16]) }
+    const relPos = { h: g.input('h', [5, head]), w: g.input('w', [5, head]) }
     const out = g.keep(attention(g, qkv, { heads: 2, map, relPos }))
     const upstream = g.input('upstream', out.shape)
     g.backward(out, upstream)
@@ -83,7 +101,7 @@ for (const variant of ['direct', 'shared', 'subgroup'] as const) {
   })
 
   test(`${variant}: scores of any size do not overflow`, async () => {
-    engine.variants = { ...chosen, attention: variant }
+    engine.variants = { ...chosen, attention: variant, wideGroups: 0 }
     const map = windowMap(engine, { batch: 1, height: 2, width: 3, window: 0 })
     const g = new Graph(engine)
     const qkv = g.input('qkv', [6, 3 * 4])
@@ -100,6 +118,33 @@ for (const variant of ['direct', 'shared', 'subgroup'] as const) {
     program.destroy()
   })
 }
+
+test('wide: a head of up to 32 channels is half of the sums; few workgroups or a larger head take the shared kernels', async () => {
+  engine.variants = { ...chosen, attention: 'wide', wideGroups: 0 }
+  const one: AttentionCase = { batch: 2, height: 7, width: 9, window: 7, heads: 2, head: 32, bias: true }
+  const map = windowMap(engine, { batch: 2, height: 7, width: 9, window: 7 })
+  const record = (head: number) => {
+    const g = new Graph(engine)
+    const [qkv, bias] = [g.input('qkv', [map.tokens + 1, 6 * head]), g.input('bias', [2, 49, 49])]
+    return { g, qkv, bias, out: g.keep(attention(g, qkv, { heads: 2, map, bias })) }
+  }
+  const { g, qkv, bias, out } = record(32)
+  const program = await g.compile()
+  program.poison()
+  const [a, b] = [randomArray(1, qkv.size), randomArray(2, bias.size)]
+  program.write(qkv, a)
+  program.write(bias, b)
+  program.run()
+  const expected = attentionReference(one, { qkv: Float64Array.from(a), bias: Float64Array.from(b) })
+  assert.ok(relativeError(await program.read(out), expected) < 1e-6)
+  program.destroy()
+
+  const kernel = (head: number) => record(head).g.dispatches.map(({ shader }) => shader.name)
+  assert.equal(kernel(64), ['attention-wide'])
+  assert.equal(kernel(68), ['attention-shared'])
+  engine.variants = { ...chosen, attention: 'wide' }
+  assert.equal(kernel(64), ['attention-shared'], '8 workgroups')
+})
 
 test.after(() => {
   engine.variants = chosen

@@ -45,10 +45,11 @@ test('the class of a product is its layout and the dimension that its shape lack
 })
 
 test('a class has the variants that make a difference to it and that the device runs', () => {
-  assert.equal(matmulVariantsFor('tn large', capabilities()), ['shared', 'shared-small', 'direct'])
+  assert.equal(matmulVariantsFor('tn large', capabilities()), ['shared', 'shared-small', 'shared-large', 'direct'])
   assert.equal(matmulVariantsFor('nt large', capabilities({ subgroupSize: 8 })), [
     'shared',
     'shared-small',
+    'shared-large',
     'direct',
     'transposed',
     'subgroup',
@@ -56,6 +57,7 @@ test('a class has the variants that make a difference to it and that the device 
   assert.equal(matmulVariantsFor('tn deep', capabilities({ subgroupSize: 4 })), [
     'shared',
     'shared-small',
+    'shared-large',
     'direct',
     'shared-split',
     'direct-split',
