@@ -1,7 +1,9 @@
 /** @file Repeats a whole run and measures its time, the host's share of it, and its memory. */
 import type { Engine } from '../engine/device/engine'
+import { timeDispatches } from './dispatch-clock'
 import type { BufferLedger } from './macro/buffer-ledger'
 import type { MacroCase } from './macro/macro-case'
+import { idleShare } from './profile'
 import type { MacroRow } from './results'
 import { spreadOf } from './statistics'
 import { warmUp, wasBusy } from './warm-up'
@@ -51,12 +53,16 @@ export async function runMacro(
     if (!runs.length) throw new Error('stopped before its second run: the first one compiles')
     const ms = spreadOf(runs.map((r) => r.ms))
     const host = spreadOf(runs.map((r) => r.host))
+    // where host and GPU alternate, the share is of the time in which the GPU has nothing to do
+    const timed = !submit && !stop() && engine.device.features.has('timestamp-query')
+    const gpu = timed ? (await timeDispatches(engine, finish)).reduce((sum, one) => sum + one.ms, 0) : null
+    const idle = gpu === null ? null : idleShare(ms.median, gpu)
     return {
       kind: 'macro',
       name: one.name,
       ms,
       host: submit ? host : null,
-      hostShare: submit ? host.median / ms.median : null,
+      hostShare: submit ? host.median / ms.median : idle,
       items,
       unit,
       dispatches,

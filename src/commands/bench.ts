@@ -96,7 +96,7 @@ docs/performance.md explains the results. Ctrl-C stops after the current measure
     if (paths.length) throw new UserError(`"${paths[0]}": only --compare takes files`)
     const [profiled, once] = [text(values, 'profile'), text(values, 'once')]
     const open = openAt(values)
-    if (profiled !== undefined) return profile(open, profiled, flag(values, 'json'))
+    if (profiled !== undefined) return profileRun(open, profiled, flag(values, 'json'))
     if (once !== undefined) {
       console.log(JSON.stringify(await startupTimes(macroNamed(once), open)))
       return
@@ -176,10 +176,10 @@ function macroNamed(name: string) {
   )
 }
 
-async function profile(open: () => Promise<Engine>, name: string, json: boolean): Promise<void> {
+async function profileRun(open: () => Promise<Engine>, name: string, json: boolean): Promise<void> {
   const one = macroNamed(name)
-  const kernels = await profileMacro(withPrecision(await open(), one.precision), one)
-  console.log(json ? JSON.stringify(kernels, null, 1) : `${one.about}\n\n${profileTable(kernels)}`)
+  const profile = await profileMacro(withPrecision(await open(), one.precision), one)
+  console.log(json ? JSON.stringify(profile, null, 1) : `${one.about}\n\n${profileTable(profile)}`)
 }
 
 /** Milliseconds for each variant and shape in each round. */

@@ -31,8 +31,6 @@ export class Batches {
   private readonly sampler: EpochSampler
   private readonly rng: Rng
   private readonly queue: Promise<Batch>[] = []
-  /** Settles when the batch queued last is ready: only then does the next one begin. */
-  private last: Promise<unknown> = Promise.resolve()
   private closed = false
 
   constructor(
@@ -77,17 +75,19 @@ export class Batches {
       seed: this.rng.uint32(),
     }))
     const after = this.now()
-    const batch = this.last.then(async () => {
+    // all queued batches are given to the preparation at once, which makes their images in this order: where threads do, none of
+    // them waits for the last image of a batch
+    const examples = Promise.all(samples.map(({ item, seed }) => this.preparation.make(item, seed)))
+    const batch = examples.then((made) => {
       if (this.closed) throw new Error('the batches are closed')
-      const examples = await Promise.all(samples.map(({ item, seed }) => this.preparation.make(item, seed)))
       return {
-        microBatches: toMicroBatches(examples, this.microBatch),
+        microBatches: toMicroBatches(made, this.microBatch),
         ids: samples.map(({ item, seed }) => item?.id ?? `synthetic ${seed}`),
         after,
       }
     })
     // the error is reported to the caller of next(); until then it must not end the process as an unhandled rejection
-    this.last = batch.catch(() => {})
+    batch.catch(() => {})
     return batch
   }
 }

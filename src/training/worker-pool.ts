@@ -11,8 +11,11 @@ import type { TrainConfig } from './config'
 import type { Example } from './examples'
 import { CACHE_BYTES, InThread, type Preparation } from './preparation'
 
-/** Maximum workers. More would outrun any GPU: an example takes 20 to 60 ms, a step of eight images on a fast GPU 100. */
-const MAX_WORKERS = 4
+/**
+ * Maximum workers. More would outrun any GPU: a step of eight images needs 160 to 480 ms of processor time for its examples, and takes
+ * an H100 50 ms or more.
+ */
+const MAX_WORKERS = 12
 
 /** Initial data of a worker. */
 export interface WorkerData {
@@ -120,7 +123,7 @@ function workerFile(): string {
   return join(folder, 'worker.js')
 }
 
-/** The number of workers. By default none with a software adapter, whose own threads need the CPU. */
+/** The number of workers. By default none with a software adapter, whose own threads need the CPU, else one for each core but one. */
 export function workerCount({ workers }: Pick<TrainConfig, 'workers'>, { software }: Pick<Engine, 'software'>): number {
   if (workers !== 'auto') return workers
   return software ? 0 : Math.max(0, Math.min(MAX_WORKERS, availableParallelism() - 1))

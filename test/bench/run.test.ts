@@ -2,15 +2,18 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spawnSync } from 'node:child_process'
+import { OverlapCounter } from '../../engine/generate/overlap-counter'
 import { Graph } from '../../engine/graph/graph'
 import { Timing } from '../../engine/graph/timing'
+import { packMask } from '../../engine/masks/bit-mask'
 import { scale } from '../../engine/ops/pointwise'
 import { comparedFile, type MicroRow } from '../../bench/results'
 import { BufferLedger } from '../../bench/macro/buffer-ledger'
 import { macroCases } from '../../bench/macro'
 import { openStep } from '../../bench/macro/training'
 import { microCases } from '../../bench/ops'
-import { byKernel, profileTable } from '../../bench/profile'
+import { timeDispatches } from '../../bench/dispatch-clock'
+import { byKernel, idleShare, profileTable } from '../../bench/profile'
 import { chooseCases, runBench } from '../../bench/run'
 import { runMacro } from '../../bench/run-macro'
 import { ratesOf } from '../../bench/run-micro'
@@ -18,6 +21,7 @@ import { benchTable } from '../../bench/table'
 import { openEngine } from '../../src/host/gpu'
 import * as v from 'valibot'
 import { engine } from '../support/engine'
+import { testNeeding } from '../support/needs'
 
 const budget = { micro: 1, macro: 1 }
 const all = { micro: true, macro: true, peers: false, quick: true, filter: [] as string[], cli: null }
@@ -138,7 +142,7 @@ test('a training step of a toy model: host and total time, memory as planned, an
   assert.ok(kernels.some(({ label }) => /^attention.*backward_q/.test(label)))
   assert.ok(kernels.every(({ ms }, i) => i === 0 || ms <= kernels[i - 1].ms))
   assert.ok(Math.abs(kernels.reduce((sum, { share }) => sum + share, 0) - 1) < 1e-9)
-  assert.match(profileTable(kernels), /^kernel +dispatches +ms +share/)
+  assert.match(profileTable({ kernels, ms: null }), /^kernel +dispatches +ms +share[^]*\d\s*$/)
   opened.release()
   own.destroy()
 })
@@ -172,6 +176,42 @@ test('a step is timed in parts, even with more dispatches than fit into a pass, 
   assert.is(profile.length, 301)
   assert.equal(profile[0].groups.length, 3)
   program.destroy()
+})
+
+const noQueries = engine.device.features.has('timestamp-query') ? null : 'this adapter has no timestamp queries'
+testNeeding('platform', noQueries)('a run of several programs and single kernels is timed by dispatch', async () => {
+  const g = new Graph(engine)
+  const x = g.input('x', [64])
+  const y = g.keep(scale(g, scale(g, x, 2), 3))
+  const program = await g.compile()
+  const counter = await OverlapCounter.create(engine)
+  const mask = packMask({ x0: 3, y0: 1, width: 40, height: 2, data: new Uint8Array(80).fill(1) })
+  const create = engine.device.createCommandEncoder
+  let shared = 0
+  const timed = await timeDispatches(engine, async () => {
+    program.write(x, new Float32Array(64).fill(1))
+    program.run()
+    shared = (await counter.count([mask], Uint32Array.of(0, 0)))[0]
+    program.run()
+  })
+  assert.is(engine.device.createCommandEncoder, create)
+  const [first, second] = g.dispatches.map(({ label }) => label)
+  assert.equal(
+    timed.map(({ label }) => label),
+    [first, second, 'mask-overlap/overlap', first, second],
+  )
+  assert.ok(timed.every(({ ms, groups }) => Number.isFinite(ms) && ms >= 0 && groups.length === 3))
+  assert.is(shared, 80)
+  assert.equal(await program.read(y), new Float32Array(64).fill(6), 'the run computes what it does without')
+  program.destroy()
+  counter.destroy()
+
+  const kernels = byKernel([{ label: 'a/b', groups: [1, 1, 1], ms: 30 }])
+  assert.match(
+    profileTable({ kernels, ms: 120 }),
+    /a run takes 120.0 ms, and its kernels 30.0 ms: for 75 % of the time/,
+  )
+  assert.is(idleShare(10, 11), 0)
 })
 
 test('the command line refuses options that make no sense, before a GPU is opened', () => {
