@@ -2,7 +2,7 @@
  * @file Matrix products by each kernel variant for GPUs, whatever the engine would choose: how far apart f32, f16 operands and
  * f32 accuracy on matrix units are, and from which size on the units win.
  */
-import { type MatmulVariant, allMatmuls } from '../../engine/device/kernel-variants'
+import { type LargeTile, type MatmulVariant, allMatmuls } from '../../engine/device/kernel-variants'
 import type { MicroCase } from '../micro-case'
 import { type MatmulShape, recordMatmul } from './gemm'
 
@@ -19,19 +19,27 @@ const shapes: MatmulShape[] = [
   { layout: 'nt', m: 448, n: 256, k: 256 },
 ]
 
-const variants = ['shared', 'matrix', 'matrix-split3'] as const satisfies MatmulVariant[]
+/** Names of the rows, and what is recorded. `large` and `medium` are the two tiles that `shared-large` chooses from. */
+const variants: Record<string, { matmul: MatmulVariant; largeTile?: LargeTile }> = {
+  shared: { matmul: 'shared' },
+  large: { matmul: 'shared-large', largeTile: 'large' },
+  medium: { matmul: 'shared-large', largeTile: 'medium' },
+  matrix: { matmul: 'matrix' },
+  'matrix-split3': { matmul: 'matrix-split3' },
+}
 
-export const gemmVariantCases: MicroCase[] = variants.flatMap((variant) =>
+export const gemmVariantCases: MicroCase[] = Object.entries(variants).flatMap(([name, { matmul, largeTile }]) =>
   shapes.map((shape): MicroCase => {
     const { layout, m, n, k, rank } = shape
     return {
-      name: `gemm ${layout} ${m}x${n}x${k}${rank ? ` with LoRA of rank ${rank}` : ''} by ${variant}`,
+      name: `gemm ${layout} ${m}x${n}x${k}${rank ? ` with LoRA of rank ${rank}` : ''} by ${name}`,
       quick: false,
       record(bench) {
         const { engine } = bench
-        if (variant !== 'shared' && !engine.matrixUnits) throw new Error('this adapter has no matrix units to use')
+        if (matmul.startsWith('matrix') && !engine.matrixUnits)
+          throw new Error('this adapter has no matrix units to use')
         const usual = engine.variants
-        engine.variants = { ...usual, matmul: allMatmuls(variant), matrixWork: 0 }
+        engine.variants = { ...usual, matmul: allMatmuls(matmul), largeTile, matrixWork: 0 }
         try {
           return recordMatmul(bench, shape)
         } finally {

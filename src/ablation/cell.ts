@@ -177,7 +177,7 @@ const scoresOf = (evaluations: readonly EvaluationScores[]): Scores =>
 /** Trains a cell, resuming its run if there is one, and measures it. Returns null if it was stopped. */
 export async function runCell(
   engine: Engine,
-  { name, config }: AblationCell,
+  { name, config }: Pick<AblationCell, 'name' | 'config'>,
   run: RunFolder,
   evaluation: EvaluationSet,
   features: FeatureCache,

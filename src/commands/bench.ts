@@ -1,8 +1,11 @@
 /** @file `wgsam bench`: measures single operations and whole runs on this adapter, and compares result files. */
-import { resolve } from 'node:path'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { compare, compareTable, readResults } from '../../bench/compare'
 import { startupTimes } from '../../bench/startup'
 import { macroCases } from '../../bench/macro'
+import { comparePrecisions, precisionChoice, precisionTable } from '../../bench/precision-report'
 import { profileMacro, profileTable } from '../../bench/profile'
 import { peerProcess } from '../../bench/peers/run'
 import { roofline } from '../../bench/roofline'
@@ -67,6 +70,23 @@ export const command: Command = {
       type: 'boolean',
       description: 'measure what has a target on an H100, and print the targets beside it',
     },
+    precisions: {
+      type: 'boolean',
+      description:
+        'compare precision highest with high: speed, largest errors of golden files (--golden), and scores after short trainings ' +
+        'of three seeds, in one table; on a GPU with matrix units it takes some minutes',
+    },
+    data: {
+      type: 'string',
+      value: 'FOLDER',
+      description: 'of --precisions: labelled images to train and measure on (default: synthetic scenes)',
+    },
+    golden: {
+      type: 'string',
+      value: 'FOLDER',
+      default: 'golden/files',
+      description: 'of --precisions: folder of the golden files',
+    },
     ...precisionOption,
     compare: { type: 'boolean', description: 'compare two result files' },
     tune: {
@@ -101,6 +121,8 @@ docs/performance.md explains the results. Ctrl-C stops after the current measure
       console.log(JSON.stringify(await startupTimes(macroNamed(once), open)))
       return
     }
+    if (flag(values, 'precisions')) return choosePrecision(values, open)
+    if (text(values, 'data') !== undefined) throw new UserError('--data belongs to --precisions')
     if (flag(values, 'tune')) return tuneAdapter(open, flag(values, 'json'))
     const peer = text(values, 'peer')
     if (peer === undefined) return measure(values)
@@ -180,6 +202,32 @@ async function profileRun(open: () => Promise<Engine>, name: string, json: boole
   const one = macroNamed(name)
   const profile = await profileMacro(withPrecision(await open(), one.precision), one)
   console.log(json ? JSON.stringify(profile, null, 1) : `${one.about}\n\n${profileTable(profile)}`)
+}
+
+async function choosePrecision(values: Values, open: () => Promise<Engine>): Promise<number> {
+  const seconds = number(values, 'seconds', { min: 0.001, max: 3600 }) ?? 0.5
+  const golden = text(values, 'golden')!
+  const engine = await open()
+  const choice = precisionChoice(flag(values, 'quick') || (!flag(values, 'full') && engine.software), golden)
+  const work = await mkdtemp(join(tmpdir(), 'wgsam-precisions-'))
+  const interrupt = interruption(() => console.error('\nstopping after this measurement'))
+  try {
+    const results = await comparePrecisions(engine, {
+      ...choice,
+      golden,
+      data: text(values, 'data') ?? null,
+      budget: 10_000 * seconds,
+      work,
+      stop: () => interrupt.requested,
+      log: (line) => console.error(line),
+    })
+    console.log(flag(values, 'json') ? JSON.stringify(results, null, 1) : precisionTable(results, choice))
+  } finally {
+    interrupt.dispose()
+    await rm(work, { recursive: true, force: true })
+    engine.destroy()
+  }
+  return interrupt.requested ? 130 : 0
 }
 
 /** Milliseconds for each variant and shape in each round. */

@@ -53,7 +53,7 @@ export function engineOf(device: GPUDevice, precision?: Precision): Engine {
   const saved = savedVariants(engine)
   if (saved) engine.variants = saved
   if (engine.variants.attention === 'matrix' && !attentionAllowed(device))
-    engine.variants = { ...engine.variants, attention: 'shared' }
+    engine.variants = { ...engine.variants, attention: 'wide' }
   return engine
 }
 
