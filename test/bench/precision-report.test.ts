@@ -14,7 +14,7 @@ test('golden errors and a training are measured; without matrix units high is no
   const log: string[] = []
   try {
     const options = {
-      ...{ runs: [], budget: 1, golden: 'golden/files', data: null, seeds: [1], work },
+      ...{ runs: [], budget: 1, golden: 'golden/files', prefix: 'toy_vit', data: null, seeds: [1], work },
       recipe: { ...recipe, images: 2 },
       stop: () => false,
       log: (line: string) => void log.push(line),
