@@ -70,7 +70,8 @@ export async function findCandidates(
     for (const i of kept) add(masks[i])
     limit = Math.max(POOL_BYTES, 2 * bytes)
   }
-  const promptPart = async ({ region, prompts }: EncodedPart, tokens: TokenRange) => {
+  /** @param next the part that follows, if there is one */
+  const promptPart = async ({ region, prompts }: EncodedPart, tokens: TokenRange, next?: EncodedPart) => {
     if (!prompts.length) return
     hooks.signal?.throwIfAborted()
     runner.encode(image, region)
@@ -91,7 +92,8 @@ export async function findCandidates(
       masks += tokens.count * prompted
       hooks.onProgress?.(done, total)
     }
-    await runner.run(local, tokens, thresholds, removed, collect, hooks.signal)
+    const ahead = next && (learned || next.prompts.length) ? next.region : null
+    await runner.run(local, tokens, thresholds, removed, collect, hooks.signal, ahead)
   }
   const learnPrompts = async (part: EncodedPart) => {
     const { region, core } = part
@@ -121,13 +123,13 @@ export async function findCandidates(
       await learnPrompts(part)
       total = Math.round((countPrompts(parts) / (i + 1)) * parts.length)
     }
-    await promptPart(part, learned ? singleToken : ambiguousTokens)
+    await promptPart(part, learned ? singleToken : ambiguousTokens, parts[i + 1])
   }
   await mergeRegions()
   if (learned || options.refinePoints) {
     const more = learned ? missedParticles(candidates, parts) : partsWithPoints(await missedPoints(), image, parts)
     total = done + countPrompts(more)
-    for (const part of more) await promptPart(part, ambiguousTokens)
+    for (const [i, part] of more.entries()) await promptPart(part, ambiguousTokens, more[i + 1])
     if (more.length) await mergeRegions()
   }
   const overlaps = await findOverlaps(candidates, countIn(candidates))

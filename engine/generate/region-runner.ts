@@ -37,6 +37,8 @@ const IN_FLIGHT = { gpu: 3, software: 1 }
 
 export class RegionRunner {
   private current: { image: RgbImage; region: Region } | null = null
+  /** What was encoded ahead. */
+  private next: { image: RgbImage; region: Region } | null = null
   /** See IN_FLIGHT: affects speed only. */
   inFlight: number
 
@@ -59,7 +61,8 @@ export class RegionRunner {
     learned: boolean | PromptMapSource = false,
   ): Promise<RegionRunner> {
     const { engine, promptHead } = model
-    const predictor = await Predictor.create(model, { prompts, slots: learned ? BOX_SLOTS : POINT_SLOTS })
+    const slots = learned ? BOX_SLOTS : POINT_SLOTS
+    const predictor = await Predictor.create(model, { prompts, slots, ahead: true })
     const reader = await MaskReader.create(engine, model.maskSide, model.inputSize)
     if (learned !== true) return new RegionRunner(predictor, reader, learned || null)
     return new RegionRunner(predictor, reader, await PromptMapReader.create(engine, promptHead!, predictor.encoded))
@@ -73,16 +76,28 @@ export class RegionRunner {
   /** Forgets the encoded region: the next image is encoded even if it is the same object, whose bytes may have changed. */
   forget(): void {
     this.current = null
+    this.next = null
   }
 
   /** Encodes a region of the image, which the next prompts refer to. Does nothing if it is encoded already. */
   encode(image: RgbImage, region: Region): void {
-    const { current, predictor } = this
-    if (current && current.image === image && sameRegion(current.region, region)) return
+    const { current, next, predictor } = this
+    if (isOf(current, image, region)) return
     const size = regionSize(region)
     this.reader.setImage(size)
-    predictor.setImage({ ...size, rgb: cropImage(image, region) })
+    if (isOf(next, image, region)) predictor.useEncoded()
+    else predictor.setImage({ ...size, rgb: cropImage(image, region) })
+    this.next = null
     this.current = { image, region }
+  }
+
+  /**
+   * Submits the encoding of the region that will probably be encoded next, behind what was submitted for the current one, so that the
+   * GPU has work while the host reads masks.
+   */
+  private encodeAhead(image: RgbImage, region: Region): void {
+    this.predictor.encodeAhead({ ...regionSize(region), rgb: cropImage(image, region) })
+    this.next = { image, region }
   }
 
   /** The part of the model's input that shows the encoded region, in its pixels. @throws Error if no region is encoded */
@@ -108,6 +123,7 @@ export class RegionRunner {
    * Prompts the model, in pixels of the encoded region.
    * @param tokens the mask tokens whose masks are read
    * @param onMasks called after each pass with its masks, sorted by prompt and token, and the number of its prompts
+   * @param next the region of the image that will probably be encoded next: see encodeAhead
    * @throws Error if no region is encoded · the abort reason of `signal` · NonFiniteError if the model computed values that are
    * not finite
    */
@@ -118,15 +134,22 @@ export class RegionRunner {
     counts: RejectedCounts,
     onMasks: (masks: DecodedMask[], prompts: number) => Promise<void> | void,
     signal?: AbortSignal,
+    next: Region | null = null,
   ): Promise<void> {
     const { predictor, reader, valid, current, inFlight } = this
     const { width, height } = regionSize(current!.region)
+    let decodedAgain = false
     const pending: { start: number; batch: readonly Prompt[]; pass: SubmittedPass }[] = []
     const decode = (batch: readonly Prompt[]) =>
       predictor.submit(promptEntries(batch, predictor.slots, [valid.width / width, valid.height / height]))
+    // the finite guard forgets what it saw when the next region is encoded, so its report is requested before
+    let report: Promise<void> | null = null
     const finishNext = async () => {
       const { start, batch, pass } = pending.shift()!
-      const masks = await reader.finish(pass, counts, () => decode(batch))
+      const masks = await reader.finish(pass, counts, () => {
+        decode(batch)
+        decodedAgain = true
+      })
       await onMasks(
         masks.map((mask) => ({ ...mask, prompt: start + mask.prompt })),
         batch.length,
@@ -141,11 +164,18 @@ export class RegionRunner {
       pending.push({ start, batch, pass })
       while (pending.length >= inFlight) await finishNext()
     }
+    if (next && inFlight > 1) {
+      report = predictor.checkFinite()
+      // thrown where it is awaited; until then it must not end the process as an unhandled rejection
+      report.catch(() => {})
+      this.encodeAhead(current!.image, next)
+    }
     while (pending.length) {
       signal?.throwIfAborted()
       await finishNext()
     }
-    await predictor.checkFinite()
+    await report
+    if (!report || decodedAgain) await predictor.checkFinite()
   }
 
   destroy(): void {
@@ -154,3 +184,6 @@ export class RegionRunner {
     this.reader.destroy()
   }
 }
+
+const isOf = (encoded: { image: RgbImage; region: Region } | null, image: RgbImage, region: Region): boolean =>
+  encoded !== null && encoded.image === image && sameRegion(encoded.region, region)

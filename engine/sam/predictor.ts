@@ -24,6 +24,8 @@ export interface PredictorOptions {
   masks?: boolean
   /** Images that are encoded at once by `setImages`: 1 by default. */
   images?: number
+  /** Whether an image can be encoded while prompts are decoded on the one before: takes a second embedding. */
+  ahead?: boolean
 }
 
 /** P prompts of N entries each, where N is the predictor's `slots`. */
@@ -58,6 +60,8 @@ export interface TokenMask {
 export class Predictor {
   /** Passes of calls of `predict` that are not submitted yet. */
   private unsubmitted = 0
+  /** Calls whose results are still read from the tensors of the last pass. */
+  private choosing = 0
   private lastCall: Promise<unknown> = Promise.resolve()
 
   private constructor(
@@ -85,6 +89,8 @@ export class Predictor {
       Tensor
     > & {
       masks: Tensor | null
+      /** Where the encoder writes: `embedding`, or a tensor of its own that is copied there. */
+      encoded: Tensor
     },
     private readonly guard: FiniteGuard,
   ) {}
@@ -99,6 +105,8 @@ export class Predictor {
     const prompts = Math.max(1, Math.min(options.prompts ?? 16, Math.floor(engine.maxBinding / bytes)))
     const embedding = engine.persistent('activation', 'image embedding', [images * side * side, dim])
 
+    const encoded = options.ahead ? engine.persistent('activation', 'next embedding', embedding.shape) : embedding
+
     const guard = new FiniteGuard(engine, 3)
     const e = new Graph(engine)
     guard.clear(e)
@@ -106,8 +114,8 @@ export class Predictor {
     const place = engine.persistent('statistic', 'place of the batch', [1])
     const raw = e.input('raw images', [images, size, size, 3])
     const sizes = e.input('valid sizes', [images, 2])
-    addScaled(e, model.encode(e, raw, sizes), { tensor: embedding, accumulate: 0 })
-    guard.inspect(e, embedding, place, 'activation', images, 'the embedding of image')
+    addScaled(e, model.encode(e, raw, sizes), { tensor: encoded, accumulate: 0 })
+    guard.inspect(e, encoded, place, 'activation', images, 'the embedding of image')
 
     const d = new Graph(engine)
     const coords = d.input('coords', [prompts, slots, 2])
@@ -121,23 +129,66 @@ export class Predictor {
     guard.inspect(d, logits, place, 'activation', prompts, 'the mask logits of prompt')
     guard.inspect(d, iou, place, 'activation', prompts, 'the predicted IoU of prompt')
     const found = d.keep(foundTotal(d, guard.found!))
-    const tensors = { raw, sizes, embedding, coords, labels, imageIndex, counts, masks, logits, iou, found, place }
+    const tensors = {
+      raw,
+      sizes,
+      embedding,
+      encoded,
+      coords,
+      labels,
+      imageIndex,
+      counts,
+      masks,
+      logits,
+      iou,
+      found,
+      place,
+    }
     return new Predictor(model, images, prompts, slots, await e.compile(), await d.compile(), tensors, guard)
   }
 
   /** Bytes of GPU memory that the predictor holds, without the model's. */
   get bytes(): number {
-    return this.encoder.bytes + this.decoder.bytes + this.tensors.embedding.storage.bytes + this.guard.bytes
+    const { embedding, encoded } = this.tensors
+    const ahead = encoded === embedding ? 0 : encoded.storage.bytes
+    return this.encoder.bytes + this.decoder.bytes + embedding.storage.bytes + ahead + this.guard.bytes
   }
 
   /**
    * Resizes one image of any size to the model's input and submits its encoding; prompts are then predicted on it.
    * @throws Error if the predictor was made for several images, or the bytes do not fit the image's size
    */
-  setImage({ rgb, width, height }: RgbImage): void {
+  setImage(image: RgbImage): void {
+    this.refuseWhilePredicting()
+    this.submitImage(image)
+    this.useEncoded()
+  }
+
+  /**
+   * As setImage, but prompts are still decoded on the image before, until `useEncoded`.
+   * @throws Error if the predictor was not made to encode ahead, and as setImage
+   */
+  encodeAhead(image: RgbImage): void {
+    if (this.tensors.encoded === this.tensors.embedding) throw new Error('this predictor does not encode ahead')
+    this.submitImage(image)
+  }
+
+  private submitImage({ rgb, width, height }: RgbImage): void {
     if (this.images !== 1) throw new Error(`this predictor encodes ${this.images} images at once: use setImages`)
     const { data, valid } = toModelInput(rgb, width, height, this.model.inputSize)
-    this.setImages(data, Uint32Array.of(valid.height, valid.width))
+    this.submitImages(data, Uint32Array.of(valid.height, valid.width))
+  }
+
+  /** Decodes prompts on the image that was encoded last from now on. */
+  useEncoded(): void {
+    const { encoded, embedding } = this.tensors
+    if (encoded === embedding) return
+    this.refuseWhilePredicting()
+    const { device } = this.model.engine
+    const encoder = device.createCommandEncoder()
+    const [from, to] = [encoded.storage, embedding.storage]
+    encoder.copyBufferToBuffer(from.buffer!, from.offset, to.buffer!, to.offset, 4 * embedding.size)
+    device.queue.submit([encoder.finish()])
   }
 
   /**
@@ -148,6 +199,11 @@ export class Predictor {
    */
   setImages(raw: Float32Array, sizes: Uint32Array): void {
     this.refuseWhilePredicting()
+    this.submitImages(raw, sizes)
+    this.useEncoded()
+  }
+
+  private submitImages(raw: Float32Array, sizes: Uint32Array): void {
     const bad = firstNonFinite(raw)
     if (bad >= 0) {
       const { inputSize: size } = this.model
@@ -218,11 +274,15 @@ export class Predictor {
    */
   async predict(batch: PromptBatch): Promise<Prediction> {
     const count = this.check(batch)
-    const passes = Math.ceil(count / this.prompts)
+    return this.inTurn(count, () => this.predictPasses(batch, count))
+  }
+
+  /** Runs the passes of a call when those of the calls before it are submitted, and nothing reads their results any more. */
+  private inTurn<T>(count: number, run: () => Promise<T>): Promise<T> {
     // a call that need not wait submits its first pass before it returns, so that new images may be set at once
-    const before = this.unsubmitted ? this.lastCall : null
-    this.unsubmitted += passes
-    const call = before ? before.then(() => this.predictPasses(batch, count)) : this.predictPasses(batch, count)
+    const before = this.unsubmitted || this.choosing ? this.lastCall : null
+    this.unsubmitted += Math.ceil(count / this.prompts)
+    const call = before ? before.then(run) : run()
     this.lastCall = call.catch(() => {})
     return call
   }
@@ -261,29 +321,46 @@ export class Predictor {
     batch: PromptBatch,
     choose: (iou: Float32Array, prompt: number) => readonly number[],
   ): Promise<TokenMask[][]> {
+    const count = this.check(batch)
+    return this.inTurn(count, () => this.predictChosen(batch, count, choose))
+  }
+
+  private async predictChosen(
+    batch: PromptBatch,
+    count: number,
+    choose: (iou: Float32Array, prompt: number) => readonly number[],
+  ): Promise<TokenMask[][]> {
     const { prompts, tensors: t } = this
     const { engine } = this.model
     const planes = t.logits.reshape(prompts * MASK_TOKENS, t.logits.size / prompts / MASK_TOKENS)
-    const count = this.check(batch)
     const results: TokenMask[][] = []
-    for (let start = 0; start < count; start += prompts) {
-      const n = Math.min(prompts, count - start)
-      this.submitRange(batch, start, n)
-      const [found, iou] = await engine.readAll([t.found, t.iou])
-      this.requireFinite(found)
-      const chosen = Array.from({ length: n }, (_, i) => {
-        const own = iou.subarray(MASK_TOKENS * i, MASK_TOKENS * (i + 1))
-        return choose(own, start + i).map((token) => ({
-          token,
-          predictedIou: own[token],
-          row: MASK_TOKENS * i + token,
-        }))
-      })
-      const rows = chosen.flat().map(({ row }) => planes.slice(row, row + 1))
-      const logits = rows.length ? await engine.readAll(rows) : []
-      let at = 0
-      for (const masks of chosen)
-        results.push(masks.map(({ token, predictedIou }) => ({ token, predictedIou, logits: logits[at++] })))
+    let left = Math.ceil(count / prompts)
+    this.choosing++
+    try {
+      for (let start = 0; start < count; start += prompts) {
+        const n = Math.min(prompts, count - start)
+        this.submitRange(batch, start, n)
+        this.unsubmitted--
+        left--
+        const [found, iou] = await engine.readAll([t.found, t.iou])
+        this.requireFinite(found)
+        const chosen = Array.from({ length: n }, (_, i) => {
+          const own = iou.subarray(MASK_TOKENS * i, MASK_TOKENS * (i + 1))
+          return choose(own, start + i).map((token) => ({
+            token,
+            predictedIou: own[token],
+            row: MASK_TOKENS * i + token,
+          }))
+        })
+        const rows = chosen.flat().map(({ row }) => planes.slice(row, row + 1))
+        const logits = rows.length ? await engine.readAll(rows) : []
+        let at = 0
+        for (const masks of chosen)
+          results.push(masks.map(({ token, predictedIou }) => ({ token, predictedIou, logits: logits[at++] })))
+      }
+    } finally {
+      this.unsubmitted -= left
+      this.choosing--
     }
     return results
   }
@@ -359,8 +436,10 @@ export class Predictor {
   destroy(): void {
     this.encoder.destroy()
     this.decoder.destroy()
-    this.model.engine.release(this.tensors.embedding)
-    this.model.engine.release(this.tensors.place)
+    const { embedding, encoded, place } = this.tensors
+    this.model.engine.release(embedding)
+    if (encoded !== embedding) this.model.engine.release(encoded)
+    this.model.engine.release(place)
     this.guard.release()
   }
 }

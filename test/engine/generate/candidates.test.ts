@@ -8,6 +8,7 @@ import { MaskGenerator } from '../../../engine/generate/generator'
 import type { GeneratorOptions } from '../../../engine/generate/generator-options'
 import { rethreshold } from '../../../engine/generate/rethreshold'
 import { components } from '../../../engine/masks/components'
+import { Predictor } from '../../../engine/sam/predictor'
 import { engine } from '../../support/engine'
 import { boxOf } from '../../support/masks'
 import { randoms } from '../../support/random'
@@ -119,6 +120,37 @@ test('passes in flight give the same candidates, also if they need more rounds t
     assert.equal(await generator.candidates(image), all)
   }
   generator.destroy()
+})
+
+test('with passes in flight the next tile is encoded ahead, with the same candidates', async () => {
+  const large = picture(330, 240)
+  const options = { ...open, tileSize: 160, tileHalo: 30, pointsPerSide: 4, pointsPerBatch: 4, maskThreshold: 2.2 }
+  const generator = await MaskGenerator.create(model, options)
+  const { encodeAhead, setImage } = Predictor.prototype
+  const encoded = { ahead: 0, atOnce: 0 }
+  Predictor.prototype.encodeAhead = function (of) {
+    encoded.ahead++
+    encodeAhead.call(this, of)
+  }
+  Predictor.prototype.setImage = function (of) {
+    encoded.atOnce++
+    setImage.call(this, of)
+  }
+  try {
+    generator.inFlight = 1
+    const one = await generator.candidates(large)
+    const tiles = encoded.atOnce
+    assert.ok(tiles > 3 && one.candidates.length > 1, `${tiles} tiles, ${one.candidates.length} candidates`)
+    assert.equal(encoded, { ahead: 0, atOnce: tiles })
+    generator.inFlight = 3
+    for (let i = 1; i <= 2; i++) {
+      assert.equal(await generator.candidates(large), one)
+      assert.equal(encoded, { ahead: i * (tiles - 1), atOnce: tiles + i })
+    }
+  } finally {
+    Object.assign(Predictor.prototype, { encodeAhead, setImage })
+    generator.destroy()
+  }
 })
 
 test('progress ends at the total, and an aborted run throws the reason', async () => {

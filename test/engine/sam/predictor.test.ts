@@ -318,6 +318,19 @@ test('overlapping predictions get their own results, and no new image in between
   }
 })
 
+test('masks are chosen from the results of their own call, whatever is predicted meanwhile', async () => {
+  const own = await predictor({ prompts: 2, slots: 5 })
+  const [first, second] = [batchOf(RAGGED, 5), batchOf([...RAGGED].reverse(), 5)]
+  const best = (iou: Float32Array) => [iou.indexOf(Math.max(...iou))]
+  const alone = [await own.predictMasks(first, best), await own.predictMasks(second, best), await own.predict(first)]
+  const calls = [own.predictMasks(first, best), own.predictMasks(second, best), own.predict(first)]
+  const image = toyImages(2, 1, SIZE)
+  assert.throws(() => own.setImages(image, Uint32Array.of(SIZE, SIZE)), 'a prediction is still running')
+  assert.equal(await Promise.all(calls), alone)
+  own.setImages(image, Uint32Array.of(SIZE, SIZE))
+  own.destroy()
+})
+
 test('a prediction of one pass is submitted at once, so that the next image may be set without waiting', async () => {
   const own = await predictor({ prompts: 1, slots: 5 })
   const batch = batchOf(RAGGED.slice(0, 1), 5)
