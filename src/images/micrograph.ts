@@ -4,9 +4,10 @@ import { namingFile, readImage, readTiffPage } from './read-image'
 import { findInfoBar, looksLikeBar } from './info-bar'
 import { type CheckedMetadata, checkMetadata, jpegMetadata, tiffMetadata } from './microscope/read-metadata'
 import { sidecarMetadata } from './microscope/sidecar'
-import type { MicroscopeMetadata } from './microscope/metadata'
+import type { MicroscopePage } from './microscope/metadata'
+import { countMicroscopePages, readMicroscopeFile } from './microscope/microscope-file'
 import type { PixelSize } from './microscope/pixel-size'
-import type { Image } from './image'
+import { type Image, maxPixels } from './image'
 import { withoutData } from './rgb8'
 import { picturePages } from './tiff-pixels'
 import { TiffFile } from './tiff-tags'
@@ -14,7 +15,7 @@ import { TiffFile } from './tiff-tags'
 export { parsePixelSize, type PixelSize } from './microscope/pixel-size'
 
 export interface MicrographOptions {
-  /** Page of a TIFF, from 0 (the default); thumbnails do not count. */
+  /** Page of a TIFF or image of a microscope's stack, from 0 (the default); thumbnails do not count. */
   page?: number
   /** What is cut off at the bottom: the info bar if there is one ('auto', the default), nothing, or a number of rows. */
   crop?: 'auto' | 'none' | number
@@ -39,7 +40,8 @@ export interface Micrograph {
 
 /**
  * Reads a micrograph. The pixel size comes from the tags of FEI and Thermo Fisher, Zeiss, TESCAN, Phenom, JEOL, Gatan, OME
- * and ImageJ, or from the text file that JEOL, Hitachi and TESCAN write beside the image; it is never guessed.
+ * and ImageJ, from Gatan's DM3 and DM4 and from EMD, or from the text file that JEOL, Hitachi, TESCAN and Thermo Fisher write beside the
+ * image; it is never guessed.
  * @throws UserError naming the file, as readImage does, or if no row would be left
  */
 export function readMicrograph(path: string, options: MicrographOptions = {}): Promise<Micrograph> {
@@ -64,23 +66,18 @@ export function readMicrograph(path: string, options: MicrographOptions = {}): P
   })
 }
 
-/** The number of pages of an image file: one except for TIFF; thumbnails do not count. @throws UserError naming the file */
+/** The number of pages of an image file: one except for TIFFs and stacks of microscopes; thumbnails do not count. @throws UserError naming the file */
 export function countPages(path: string): Promise<number> {
-  return namingFile(path, async () =>
-    (await sniffImage(path)) === 'tiff' ? TiffFile.with(path, async (tiff) => (await picturePages(tiff)).length) : 1,
-  )
+  return namingFile(path, async () => {
+    const format = await sniffImage(path)
+    if (format === 'dm' || format === 'hdf5') return countMicroscopePages(path, format)
+    return format === 'tiff' ? TiffFile.with(path, async (tiff) => (await picturePages(tiff)).length) : 1
+  })
 }
 
-interface Page {
-  image: Image
-  pages: number
-  metadata: MicroscopeMetadata[]
-  /** What is particular about the file's pages. */
-  remarks: string[]
-}
-
-async function readPage(path: string, page: number): Promise<Page> {
+async function readPage(path: string, page: number): Promise<MicroscopePage> {
   const format = await sniffImage(path)
+  if (format === 'dm' || format === 'hdf5') return readMicroscopeFile(path, format, page, maxPixels)
   if (format !== 'tiff') {
     const image = await readImage(path, { page })
     return { image, pages: 1, metadata: format === 'jpeg' ? await jpegMetadata(path) : [], remarks: [] }

@@ -1,9 +1,10 @@
-/** @file Reads the pixels of image files: PNG, JPEG, TIFF, WebP and BMP. Files whose values cannot be read exactly are refused. */
+/** @file Reads the pixels of image files: PNG, JPEG, TIFF, WebP, BMP, and files of microscopes. Files whose values cannot be read exactly are refused. */
 import { readFile, stat } from 'node:fs/promises'
 import { messageOf, UserError } from '../host/errors'
 import { readBmp } from './bmp'
 import { decodeWithSharp } from './decode-with-sharp'
 import { maxBytes, maxPixels, tooLarge, type Image } from './image'
+import { readMicroscopeFile } from './microscope/microscope-file'
 import { sniffImage } from './sniff-image'
 import { turnUpright } from './orientation'
 import { isPlanarGray, isUnusual, pageFormat, type PageFormat, picturePages, TAG } from './tiff-pixels'
@@ -13,12 +14,12 @@ import { storedValues } from './tiff-values'
 export interface ReadOptions {
   /** Larger images are refused before memory is allocated. */
   maxPixels?: number
-  /** Page of a TIFF, from 0; thumbnails do not count. */
+  /** Page of a TIFF or image of a microscope's stack, from 0; thumbnails do not count. */
   page?: number
 }
 
 /**
- * Reads a page (by default the first) of a PNG, JPEG, TIFF, BMP or WebP file: gray or colour of 1 to 32 bits or float.
+ * Reads a page (by default the first) of a PNG, JPEG, TIFF, BMP, WebP, DM3, DM4 or EMD file: gray or colour of 1 to 32 bits or float.
  * Values are the file's own, except: 1 to 8 bits are scaled to 0 to 255, palettes are applied, min-is-white is inverted,
  * alpha and colour profiles are dropped. Signed, 32-bit and 64-bit integers and doubles become 32-bit floats; integers are
  * exact up to 2^24. Pixels are turned upright as the orientation tag says.
@@ -29,6 +30,7 @@ export function readImage(path: string, options: ReadOptions = {}): Promise<Imag
     const { page = 0, maxPixels: limit = maxPixels } = options
     const format = await sniffImage(path)
     if (format === 'tiff') return TiffFile.with(path, (tiff) => readTiffPage(path, tiff, page, limit))
+    if (format === 'dm' || format === 'hdf5') return (await readMicroscopeFile(path, format, page, limit)).image
     if (page !== 0) throw new Error(noPage(page, 1))
     return format === 'bmp' ? readBmp(await readWhole(path), limit) : decodeWithSharp(path, 0, limit)
   })

@@ -1,11 +1,14 @@
 /** @file The file formats of images: the extensions that are looked for, and which format a file's first bytes say. */
 import { open, stat } from 'node:fs/promises'
+import { isDm } from './microscope/dm-tags'
 import { isTiff } from './tiff-tags'
 
 /** Extensions by which image files are found in a folder. How a file is read depends on its content alone. */
-export const imageExtensions = ['.png', '.tif', '.tiff', '.jpg', '.jpeg', '.bmp', '.webp']
+export const imageExtensions = ['.png', '.tif', '.tiff', '.jpg', '.jpeg', '.bmp', '.webp', '.dm3', '.dm4', '.emd']
 
-export type ImageFormat = 'png' | 'jpeg' | 'tiff' | 'webp' | 'bmp'
+export type ImageFormat = 'png' | 'jpeg' | 'tiff' | 'webp' | 'bmp' | 'dm' | 'hdf5'
+/** Formats of microscopes, which hold images and what is known of them: see src/images/microscope. */
+export type MicroscopeFormat = 'dm' | 'hdf5'
 
 /** The format of an image file, by its first bytes. @throws Error without the file's name, if it is no supported image */
 export async function sniffImage(path: string): Promise<ImageFormat> {
@@ -25,20 +28,22 @@ function formatOf(start: Uint8Array): ImageFormat | undefined {
   if (text.startsWith('\xff\xd8')) return 'jpeg'
   if (text.startsWith('BM')) return 'bmp'
   if (text.startsWith('RIFF') && text.slice(8, 12) === 'WEBP') return 'webp'
+  if (isDm(start)) return 'dm'
+  if (text.startsWith('\x89HDF\r\n\x1a\n')) return 'hdf5'
   return isTiff(start) ? 'tiff' : undefined
 }
 
 /** The usual extension of an image of these first bytes; undefined if it is no supported image. */
 export function extensionOf(start: Uint8Array): string | undefined {
   const format = formatOf(start)
-  return format && { png: '.png', jpeg: '.jpg', bmp: '.bmp', webp: '.webp', tiff: '.tif' }[format]
+  return (
+    format && { png: '.png', jpeg: '.jpg', bmp: '.bmp', webp: '.webp', tiff: '.tif', dm: '.dm4', hdf5: '.emd' }[format]
+  )
 }
 
 /** What a file is instead of an image, by its first bytes. */
 function notAnImage(text: string): string {
   const kinds: [RegExp, string][] = [
-    [/^\0\0\0[\x03\x04]/, 'it may be a file of Gatan DigitalMicrograph (DM3, DM4)'],
-    [/^\x89HDF/, 'it is an HDF5 file'],
     [
       /^version https:\/\/git-lfs|^version https:/,
       'it is a pointer of Git LFS: fetch the file itself with `git lfs pull`',
@@ -54,7 +59,7 @@ function notAnImage(text: string): string {
     [/^ZISRAW/, 'it is a CZI file of Zeiss'],
   ]
   const [, kind] = kinds.find(([start]) => start.test(text)) ?? []
-  return `${kind ? `${kind}, and ` : 'it is '}not a PNG, JPEG, TIFF, BMP or WebP image: export it as TIFF or PNG`
+  return `${kind ? `${kind}, and ` : 'it is '}not a PNG, JPEG, TIFF, BMP, WebP, DM3, DM4 or EMD image: export it as TIFF or PNG`
 }
 
 /** True if a WebP is, or may be, compressed with loss: only its lossless form, VP8L, keeps all values. */

@@ -1,4 +1,5 @@
 /** @file What a microscope recorded about an image, as read from tags or text files, not yet checked against the image. */
+import type { Image } from '../image'
 
 export interface MicroscopeMetadata {
   /** Where it was read, for messages: 'FEI tag 34682'. */
@@ -11,6 +12,16 @@ export interface MicroscopeMetadata {
   bar?: number
   /** Why the text could not be read. */
   damaged?: string
+}
+
+/** An image of a microscope's file. */
+export interface MicroscopePage {
+  image: Image
+  /** The number of images of its stack. */
+  pages: number
+  metadata: MicroscopeMetadata[]
+  /** What is particular about the file, for the user. */
+  remarks: string[]
 }
 
 /** The lines KEY=VALUE of an INI text by 'section/key' in lower case; keys before the first section have no prefix. */

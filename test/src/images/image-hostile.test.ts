@@ -217,7 +217,7 @@ test('the content decides, not the name; names hold anything', async () => {
 
 test('a file that is not an image is refused', async () => {
   for (const [content, message] of [
-    ['hello, I am no picture', /it is not a PNG, JPEG, TIFF, BMP or WebP image/],
+    ['hello, I am no picture', /it is not a PNG, JPEG, TIFF, BMP, WebP, DM3, DM4 or EMD image/],
     ['<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', /it is a text file \(HTML, XML or SVG\)/],
     ['GIF89a......', /it is a GIF/],
     ['%PDF-1.4', /it is a PDF/],
