@@ -28,7 +28,7 @@ await Promise.all([
   // 'neutral' fails the build on any import that is not in the bundle: the engine runs in every host
   build({ ...common, platform: 'neutral', entryPoints: ['engine/index.ts'], outfile: 'dist/engine.js' }),
   // one chunk per command, so that a command loads only its own packages; node.js is the same for programs, worker.js is the training worker thread,
-  // matrix-probe.js the process that tries a GPU's matrix units
+  // matrix-probe.js the process that tries a GPU's matrix units, emd-worker.js the thread that reads EMD files
   build({
     ...node,
     entryPoints: {
@@ -36,6 +36,7 @@ await Promise.all([
       node: 'src/node.ts',
       worker: 'src/training/worker.ts',
       'matrix-probe': 'src/host/matrix-probe-process.ts',
+      'emd-worker': 'src/images/microscope/emd-worker.ts',
     },
     outdir: 'dist',
     splitting: true,

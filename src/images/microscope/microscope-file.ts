@@ -1,6 +1,7 @@
-/** @file Files of microscopes that hold images with what is known of them: DM3 and DM4 of Gatan. */
+/** @file Files of microscopes that hold images with what is known of them: DM3 and DM4 of Gatan, and EMD. */
 import type { MicroscopeFormat } from '../sniff-image'
 import { countDmPages, readDm } from './dm-image'
+import { countEmdPages, readEmd } from './emd'
 import type { MicroscopePage } from './metadata'
 
 /**
@@ -14,11 +15,9 @@ export function readMicroscopeFile(
   page: number,
   maxPixels: number,
 ): Promise<MicroscopePage> {
-  if (format === 'dm') return readDm(path, page, maxPixels)
-  throw new Error('it is an HDF5 file')
+  return format === 'dm' ? readDm(path, page, maxPixels) : readEmd(path, page, maxPixels)
 }
 
 /** The number of images of the stack in a microscope's file. @throws Error without the file's name */
-export async function countMicroscopePages(path: string, format: MicroscopeFormat): Promise<number> {
-  return format === 'dm' ? countDmPages(path) : 1
-}
+export const countMicroscopePages = (path: string, format: MicroscopeFormat): Promise<number> =>
+  format === 'dm' ? countDmPages(path) : countEmdPages(path)

@@ -1,0 +1,25 @@
+/**
+ * @file The thread that reads EMD files, by h5wasm, the HDF5 library compiled to WebAssembly. In a thread because reading cannot be
+ * interrupted: whoever started it ends it after a time, whatever the file makes the library do.
+ */
+import { parentPort, workerData } from 'node:worker_threads'
+import { messageOf } from '../../host/errors'
+import { findEmdImage, readEmdPixels } from './emd-layout'
+import { openHdf5 } from './hdf5'
+
+export interface EmdTask {
+  path: string
+  /** Image of a stack, from 0; null only counts them. */
+  page: number | null
+  maxPixels: number
+}
+
+async function main(task: EmdTask): Promise<void> {
+  const file = await openHdf5(task.path)
+  const found = findEmdImage(file)
+  const { pages, metadata, remarks } = found
+  const image = task.page === null ? null : readEmdPixels(found, task.page, task.maxPixels)
+  parentPort!.postMessage({ image, pages, metadata, remarks }, image ? [image.data.buffer as ArrayBuffer] : [])
+}
+
+main(workerData as EmdTask).catch((error: unknown) => parentPort!.postMessage({ error: messageOf(error) }))
