@@ -20,7 +20,7 @@ export const array = (type: number, bytes: Buffer, count: number): DmTag => ({
 })
 
 /** An array of structures, as lookup tables of colours are. */
-export const structs = (fields: readonly number[], bytes: Buffer, count: number): DmTag => ({
+const structs = (fields: readonly number[], bytes: Buffer, count: number): DmTag => ({
   value: { info: [20, 15, 0, fields.length, ...fields.flatMap((type) => [0, type]), count], bytes },
 })
 

@@ -9,9 +9,11 @@ import {
   feiMetadata,
   gatanMetadata,
   imagejMetadata,
+  isThermoXml,
   omeMetadata,
   phenomMetadata,
   tescanMetadata,
+  thermoMetadata,
   zeissMetadata,
 } from './vendors'
 
@@ -68,7 +70,13 @@ export async function tiffMetadata(tiff: TiffFile, page: TiffPage): Promise<Micr
   await textTag(TAG.feiSfeg, 'FEI tag 34680', feiMetadata)
   await textTag(TAG.zeiss, 'Zeiss tag 34118', zeissMetadata)
   await textTag(TAG.tescan, 'TESCAN tag 50431', tescanMetadata)
-  await textTag(TAG.phenom, 'Phenom tag 34683', phenomMetadata)
+  await attempt('Phenom tag 34683', async () => {
+    const text = await tiff.text(page, TAG.phenom)
+    if (text === undefined) return undefined
+    return isThermoXml(text) && !text.includes('<FeiImage')
+      ? thermoMetadata(text, 'Thermo Fisher tag 34683')
+      : phenomMetadata(text, 'Phenom tag 34683')
+  })
   await attempt('JEOL MakerNote', async () => {
     const exif = await tiff.directory(page, TAG.exif)
     const text = exif && (await tiff.text(exif, TAG.exifMakerNote))

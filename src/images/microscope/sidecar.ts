@@ -1,9 +1,9 @@
-/** @file Text files that microscopes of JEOL, Hitachi and TESCAN write beside an image. JEOL writes the same text into a TIFF tag. */
+/** @file Text files that microscopes of JEOL, Hitachi, TESCAN and Thermo Fisher write beside an image. JEOL writes the same text into a TIFF tag. */
 import { readFile, stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { type MicroscopeMetadata, numberOf, parseIni, pixelOf } from './metadata'
 import { lengthOf, metresOf } from './pixel-size'
-import { tescanMetadata } from './vendors'
+import { isThermoXml, tescanMetadata, thermoMetadata } from './vendors'
 
 /** Larger text files are not read. */
 const MAX_BYTES = 2 ** 20
@@ -18,6 +18,12 @@ export async function sidecarMetadata(path: string): Promise<MicroscopeMetadata[
     if (text === undefined) continue
     if (/^\$CM_/m.test(text)) found.push(jeolMetadata(text, 'JEOL text file'))
     else if (text.includes('[SemImageFile]')) found.push(hitachiMetadata(text))
+    break
+  }
+  for (const name of [`${stem}.xml`, `${path}.xml`]) {
+    const text = await readText(name)
+    if (text === undefined || !isThermoXml(text)) continue
+    found.push(thermoMetadata(text, 'Thermo Fisher XML file'))
     break
   }
   for (const name of [`${stem}-${extension.slice(1)}.hdr`, `${stem}.hdr`]) {

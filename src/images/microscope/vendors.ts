@@ -56,6 +56,35 @@ export function phenomMetadata(text: string, from: string): MicroscopeMetadata {
   }
 }
 
+/**
+ * Thermo Fisher: XML in tag 34683 or beside the image. Its metadata of 2013 have PixelSize with X and Y and their unit, those of EPU
+ * pixelSize with x and y, each a numericValue in metres. Prefixes of names are left out.
+ */
+export function thermoMetadata(text: string, from: string): MicroscopeMetadata {
+  const start = /<(?:\w{1,40}:)?pixelSize\b/i.exec(text.slice(0, MAX_THERMO))
+  const plain = start ? text.slice(start.index, start.index + MAX_ELEMENT).replace(/<(\/?)\w{1,40}:/g, '<$1') : ''
+  const size = plain.slice(0, plain.search(/<\/pixelSize>/i))
+  const side = (name: string) => {
+    const [, attributes, direct] = new RegExp(`<${name}\\b([^>]{0,400})>\\s*([^<]{0,40})`, 'i').exec(size) ?? []
+    const inner = direct?.trim()
+      ? undefined
+      : /<numericValue\b[^>]{0,400}>\s*([^<]{1,40})/i.exec(sliceFrom(size, `<${name}`))?.[1]
+    const [, unit = 'm'] = /\bunit\s*=\s*["']([^"']{1,20})["']/.exec(attributes ?? '') ?? []
+    const number = inner ?? direct
+    return number?.trim() ? `${number.trim()} ${unit}` : undefined
+  }
+  const [x, y] = /<X\b/.test(size) ? ['X', 'Y'] : ['x', 'y']
+  return { from, ...pixelOf(side(x), side(y), metresOf) }
+}
+
+/** True for the XML of Thermo Fisher that says the size of pixels. */
+export const isThermoXml = (text: string): boolean =>
+  /schemas\.(fei|thermofisher)\.com|schemas\.datacontract\.org\/2004\/07\/Fei|<MicroscopeImage\b/i.test(
+    text.slice(0, MAX_ELEMENT),
+  )
+
+/** Characters of Thermo Fisher's XML that are looked at. */
+const MAX_THERMO = 2 ** 20
 /** Characters of an XML element that are looked at. */
 const MAX_ELEMENT = 4096
 

@@ -157,6 +157,38 @@ test('text files beside the picture: JEOL old and new, Hitachi, TESCAN', async (
   assert.is(await sizeOf(other), null)
 })
 
+const thermo = (x: string, y = x, unit = 'm') =>
+  `<?xml version="1.0"?><nil:Metadata xmlns:nil="http://schemas.fei.com/Metadata/v1/2013/07"><nil:Core/><nil:BinaryResult><nil:PixelSize>` +
+  `<nil:X unit="${unit}" unitPrefixPower="1">${x}</nil:X><nil:Y unit="${unit}">${y}</nil:Y></nil:PixelSize></nil:BinaryResult></nil:Metadata>`
+const epu = (x: string, y = x) =>
+  `<MicroscopeImage xmlns="http://schemas.datacontract.org/2004/07/Fei.SharedObjects" xmlns:i="x"><name>a</name><SpatialScale><pixelSize>` +
+  `<x><numericValue>${x}</numericValue><unit><symbol>m</symbol></unit></x><y><numericValue>${y}</numericValue></y></pixelSize></SpatialScale></MicroscopeImage>`
+
+test('XML of Thermo Fisher, in a tag and beside the picture; other XML is not read', async () => {
+  const at = async (xml: string, name: (stem: string) => string) => {
+    const path = tiff([])
+    put(name(path.replace(/\.tif$/, '')), xml)
+    const { pixelSize, remarks } = await readMicrograph(path)
+    return { metres: pixelSize?.metres, from: pixelSize?.from, remarks: remarks.join() }
+  }
+  const beside = (xml: string) => at(xml, (stem) => `${stem}.xml`)
+  const from = 'Thermo Fisher XML file'
+  assert.equal(await beside(thermo('2.5e-9')), { metres: 2.5e-9, from, remarks: '' })
+  assert.equal(await beside(epu('1.05E-10')), { metres: 1.05e-10, from, remarks: '' })
+  assert.equal(await at(epu('1e-9'), (stem) => `${stem}.tif.xml`), { metres: 1e-9, from, remarks: '' })
+  assert.equal(await sizeOf(tiff([text(34683, thermo('4e-9'))])), { metres: 4e-9, from: 'Thermo Fisher tag 34683' })
+  assert.ok(Math.abs((await beside(thermo('3', '3', 'nm'))).metres! - 3e-9) < 1e-20)
+  assert.match((await beside(thermo('1e-9', '2e-9'))).remarks, /not square/)
+  assert.match((await beside(thermo('1.234,5'))).remarks, /not certain/)
+  assert.is((await beside(thermo('4e8', '4e8', '1/m'))).metres, undefined, 'of a diffraction pattern')
+  const nothing = { metres: undefined, from: undefined, remarks: '' }
+  assert.equal(await beside('<annotation><pixelSize><x>1e-9</x></pixelSize></annotation>'), nothing)
+  assert.equal(await beside(epu('1e-9').replace(/<SpatialScale>.*<.SpatialScale>/, '')), nothing)
+  // texts made to keep expressions busy
+  await beside(`${thermo('').slice(0, 200)}${'<pixelSiz'.repeat(90_000)}`)
+  await beside(`${epu('').slice(0, 150)}<pixelSize><x ${'a '.repeat(400_000)}`)
+})
+
 test('decimal commas are read; what is not certain is not used, with a remark', async () => {
   const certain: [Tag, number][] = [
     [text(34682, fei('', 'PixelWidth=1,35E-09\nPixelHeight=1,35E-09')), 1.35e-9],
