@@ -4,7 +4,7 @@ import type { Size } from '../image/size'
 import type { Mask, Placement } from '../masks/mask'
 
 /** What found a mask without a model. */
-export type CandidateOrigin = 'watershed'
+export type CandidateOrigin = 'watershed' | 'imported'
 
 /** The measures of a mask that the filters use. They need no pixels, so filtering again takes milliseconds. */
 export interface CandidateMeasures {

@@ -11,7 +11,10 @@ export interface Command {
   /** Follows `wgsam <name>` in the help, e.g. `--image FILE [options]`. */
   usage: string
   options: Record<string, Option>
-  /** Minimum and maximum number of arguments that are not options; none by default. */
+  /**
+   * Minimum and maximum number of arguments that are not options; none by default. A command without any that has --data for several
+   * folders takes folders as arguments as well.
+   */
   positionals?: readonly [number, number]
   /** Text that `--help` prints after the options: the files written, examples. */
   details?: string
@@ -84,6 +87,10 @@ export function parse(command: Command, argv: string[]): { values: Values; posit
       throw new UserError(`${token.rawName} needs a value, but ${token.value} follows it; ${seeHelp}`)
     if (seen.has(token.name) && !option.multiple) throw new UserError(`${token.rawName} is given more than once`)
     seen.add(token.name)
+  }
+  // what names images by --data takes their folders as arguments too
+  if (!command.positionals && !command.verbs && command.options.data?.multiple && positionals.length) {
+    Object.assign(values, { data: [...[values.data ?? []].flat(), ...positionals.splice(0)] })
   }
   const [min, max] = command.positionals ?? [0, 0]
   if (!values.help) {

@@ -1,6 +1,7 @@
 /** @file `wgsam review`: serves the page to inspect, correct and accept masks; exports, counts and compares the result. */
 import { resolve } from 'node:path'
 import { UserError } from '../host/errors'
+import { LockedError } from '../host/folder-lock'
 import { interruption } from '../host/interrupt'
 import type { LocalServer } from '../host/local-server'
 import { openInBrowser } from '../host/open-browser'
@@ -9,6 +10,8 @@ import { keepAddress, lastAddress } from '../review/last-address'
 import { pageFolder, readAssets } from '../review/page-files'
 import { compareProposals, describeComparison } from '../review/compare-proposals'
 import { exportAcceptedImages } from '../review/export-dataset'
+import { importMasks } from '../review/import-masks'
+import { count } from '../text/count'
 import { nextTraining } from '../review/next-training'
 import { ReviewFolder } from '../project/review/review-folder'
 import { describeCorrections, reportCorrections } from '../review/corrections-report'
@@ -55,7 +58,8 @@ export const command: Command = {
     },
     json: { type: 'boolean', description: 'print the result of --export, --report or --compare as JSON' },
   },
-  details: `DIR is a project created by wgsam generate, or any folder of images. Prompts are answered by the model, the adapter and at the
+  details: `DIR is a project created by wgsam generate, or any folder of images: with images/ and masks/, COCO annotations
+(annotations.json) or ImageJ ROI sets (NAME.zip), these masks are opened. Prompts are answered by the model, the adapter and at the
 input size with which the project's proposals were made, unless --model, --adapter or --size name others. Each edit is immediately appended to
 DIR/review/NAME.jsonl; nothing else is changed. Ctrl-C stops the server without losing edits.
 
@@ -90,7 +94,7 @@ async function runTask(values: Values, dir: string): Promise<{ result: unknown; 
   const result = await exportAcceptedImages(dir, (done, total) => writing.update(done, '', total))
   const next = await nextTraining(dir, result.folder, null)
   const lines = [
-    `${result.folder}: ${result.images} images with ${result.masks} masks`,
+    `${result.folder}: ${count(result.images, 'image')} with ${count(result.masks, 'mask')}`,
     ...result.notes,
     `next: ${next}`,
   ]
@@ -106,13 +110,32 @@ async function review(values: Values, dir: string): Promise<number> {
     throw new UserError('--diameter is for prompts, which need a model: leave out --no-model or --diameter')
   const assets = await readAssets(pageFolder())
   const openSession = flag(values, 'no-model') ? null : await prepareSession(values, dir)
+  const imported = await importMasks(dir)
+  if (imported) {
+    console.error(
+      `${count(imported.masks, 'mask')} of ${count(imported.images, 'image')} are opened for review; the files they come from stay as they are`,
+    )
+    for (const note of imported.notes) console.error(`note: ${note}`)
+  }
   const reading = new Progress('reading masks', undefined)
-  const folder = await ReviewFolder.open(dir, (done, total) => reading.update(done, '', total))
+  const open = () => ReviewFolder.open(dir, (done, total) => reading.update(done, '', total))
+  const folder = await open().catch(async (error: unknown) => {
+    const url = error instanceof LockedError ? await openAddress(dir) : null
+    if (url === null) throw error
+    return url
+  })
+  if (typeof folder === 'string') {
+    console.log(`another \`wgsam review\` has this folder open already, at\n\n  ${folder}`)
+    if (flag(values, 'open')) openInBrowser(folder)
+    return flag(values, 'open') ? 0 : 1
+  }
   const interrupt = interruption(() => console.error('\nstopping; press Ctrl-C again to end at once'))
   try {
     const session = openSession?.(promptViews(folder, diameter, pixelSize)) ?? null
     const server = await start({ folder, session, assets, log: (line) => console.error(line) }, port)
-    console.log(`${folder.names.length} images of ${resolve(dir)} are at\n\n  ${server.url}\n\nCtrl-C ends.`)
+    console.log(
+      `${count(folder.names.length, 'image is', 'images are')} open: ${resolve(dir)}\n\n  ${server.url}\n\nCtrl-C ends.`,
+    )
     if (flag(values, 'open')) openInBrowser(server.url)
     // the page is usable while the model loads
     session?.warm().catch((error: Error) => console.error(`prompts are not available: ${error.message}`))
@@ -124,6 +147,15 @@ async function review(values: Values, dir: string): Promise<number> {
     await folder.close()
   }
   return 0
+}
+
+/** The address of a server that has the folder open; null if none answers there. */
+async function openAddress(dir: string): Promise<string | null> {
+  const last = await lastAddress(dir)
+  if (!last) return null
+  const url = `http://127.0.0.1:${last.port}/${last.token}/`
+  const answer = await fetch(`${url}api/session`, { signal: AbortSignal.timeout(2000) }).catch(() => null)
+  return answer?.ok ? url : null
 }
 
 /**

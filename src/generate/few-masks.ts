@@ -1,8 +1,9 @@
 /** @file What to try where a generator kept few masks: which filter dropped most, and how many looser thresholds would keep. */
 import { filterNames } from '../../engine/generate/filter'
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
-import { counted } from '../text/counted'
+import { count } from '../text/count'
 import type { ImageResult } from './generate-folder'
+import { LOOSER } from './looser-thresholds'
 
 /** The names of the filters for people. */
 export const filterTitles: Record<string, string> = {
@@ -20,9 +21,6 @@ export const filterTitles: Record<string, string> = {
   maskNms: 'mask overlap',
   containment: 'nested in another',
 }
-
-/** Thresholds for a model that has not been trained on particles: a wrong mask is removed faster than a missing one is drawn. */
-export const LOOSER = { predIouThresh: 0.7, stabilityScoreThresh: 0.8 } as const
 
 /** Images with fewer masks on average have few. */
 const FEW = 10
@@ -47,13 +45,13 @@ export function fewMasks(results: readonly ImageResult[], options: GeneratorOpti
   ])
   const seen = kept + dropped.reduce((sum, [, count]) => sum + count, 0)
   const [name, most] = dropped.reduce((a, b) => (b[1] > a[1] ? b : a))
-  const where = counted(done.length, 'image')
+  const where = count(done.length, 'image')
   if (!most) return { line: `few masks were found: ${kept} on ${where}, and no filter dropped any`, looser: false }
   const thresholds: Record<string, string> = {
     predictedIou: `, which must be above ${options.predIouThresh}`,
     stability: `, which must be at least ${options.stabilityScoreThresh}`,
   }
-  const line = `few masks were kept: ${kept} of ${counted(seen, 'candidate')} on ${where}. Most were dropped by: ${filterTitles[name]} (${most}${thresholds[name] ?? ''})`
+  const line = `few masks were kept: ${kept} of ${count(seen, 'candidate')} on ${where}. Most were dropped by: ${filterTitles[name]} (${most}${thresholds[name] ?? ''})`
   const counts = done.map(({ looser }) => looser ?? 0).reduce((sum, count) => sum + count, 0)
   if (counts < 1.5 * kept + 1) return { line, looser: false }
   const { predIouThresh, stabilityScoreThresh } = LOOSER

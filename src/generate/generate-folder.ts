@@ -33,7 +33,7 @@ import { boxes } from '../dataset/instances'
 import { d50Error, type Diameters } from '../evaluation/d50-error'
 import { type MaskScores, scoreMasks } from '../evaluation/detection'
 import { fileHash, importImage, writeImage } from '../project/import-image'
-import { LOOSER } from './few-masks'
+import { LOOSER } from './looser-thresholds'
 import { type Method, watershedCandidates, withWatershed } from './watershed-candidates'
 
 export interface FolderOptions {

@@ -7,7 +7,7 @@ import { toRGB8 } from '../images/rgb8'
 import { describeView } from '../model/describe-view'
 import { duration } from '../host/progress'
 import { evenlySpaced } from '../statistics/evenly-spaced'
-import { counted } from '../text/counted'
+import { count } from '../text/count'
 import { escape } from '../text/escape'
 import type { Hardware } from '../host/hardware'
 import { labelOverlay } from '../drawing/label-overlay'
@@ -51,7 +51,7 @@ export async function renderGenerateReport({
   const errors = scores.length ? countAndSizeErrors(scores) : null
   return page({
     title: 'Proposed masks',
-    about: `${counted(masks, 'mask')} on ${counted(files.length, 'image')}; wgsam review opens them for correction.`,
+    about: `${count(masks, 'mask')} on ${count(files.length, 'image')}; wgsam review opens them for correction.`,
     body: `${pooled && errors ? scoreTiles(pooled, errors) : ''}
 ${failed.length ? `<h2>Not read</h2><ul>${failed.map(({ name, note }) => `<li><b>${escape(name)}</b>: ${escape(note ?? '')}</li>`).join('')}</ul>` : ''}
 <h2>Images</h2>
@@ -141,7 +141,7 @@ async function pictures(dir: string, files: readonly ProposalFile[]): Promise<st
       .resize({ ...size, fit: 'fill' })
       .jpeg({ quality: 80, mozjpeg: true })
       .toBuffer()
-    const title = escape(`${image.name}: ${counted(records.length, 'mask')}`)
+    const title = escape(`${image.name}: ${count(records.length, 'mask')}`)
     shown.push(
       `<figure><img src="data:image/jpeg;base64,${jpeg.toString('base64')}" alt="${title}"><figcaption>${title}</figcaption></figure>`,
     )

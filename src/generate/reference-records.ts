@@ -5,7 +5,7 @@ import { defaultGeneratorOptions } from '../../engine/generate/generator-options
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { Progress } from '../host/progress'
-import { counted } from '../text/counted'
+import { count } from '../text/count'
 import type { FolderOptions } from './generate-folder'
 import { importImage } from '../project/import-image'
 
@@ -47,7 +47,7 @@ export async function runReference(options: FolderOptions & { generator: MaskGen
       }))
       const path = join(dir, 'records', `${input.name}.json`)
       await writeFileAtomic(path, JSON.stringify({ image: input.path, size: [height, width], params, records: plain }))
-      console.log(`${path}: ${counted(records.length, 'record')}`)
+      console.log(`${path}: ${count(records.length, 'record')}`)
     } catch (error) {
       if (signal?.aborted) return 130
       if (!(error instanceof UserError)) throw error

@@ -5,6 +5,9 @@ import { dirname } from 'node:path'
 import { cannotWrite, UserError } from './errors'
 import { isRunning, makeFolder, partialPath } from './files'
 
+/** Another program has the folder open. */
+export class LockedError extends UserError {}
+
 interface Owner {
   pid: number
   host: string
@@ -31,7 +34,7 @@ export async function takeLock(path: string, program: string): Promise<() => Pro
       if (found === null) continue // released in the meantime
       const owner = ownerOf(found)
       if ((owner && isAlive(owner, path)) || attempt > 100)
-        throw new UserError(
+        throw new LockedError(
           `another \`${program}\` has this folder open${owner ? ` (process ${owner.pid} on ${owner.host})` : ''}: ` +
             `end it first; if it is gone, delete ${path}`,
         )

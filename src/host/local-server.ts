@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { guardConnections } from './connection-guard'
 import { UserError } from './errors'
-import { admit, HttpError, sendJson } from './local-http'
+import { admit, headers, HttpError, sendJson } from './local-http'
 
 export interface LocalServerOptions {
   /** 0 chooses a free one. */
@@ -43,7 +43,7 @@ export async function serveLocally(
   { port, token = randomBytes(16).toString('hex'), log = () => {} }: LocalServerOptions,
 ): Promise<LocalServer> {
   const server = createServer({ requestTimeout: 120_000, connectionsCheckingInterval: 2_000 }, (request, response) => {
-    receive(answer, request, response, token).catch((error) => fail(response, error, log))
+    receive(answer, request, response, token).catch((error) => fail(request, response, error, log))
   })
   guardConnections(server)
   const at = await listen(server, port ?? 0)
@@ -87,7 +87,7 @@ async function receive(
 }
 
 /** Reports an error to the page; a fault of this program is logged on the terminal too. */
-function fail(response: ServerResponse, error: unknown, log: (line: string) => void): void {
+function fail(request: IncomingMessage, response: ServerResponse, error: unknown, log: (line: string) => void): void {
   const { message } = error as Error
   const [status, more] =
     error instanceof HttpError ? [error.status, error.more] : error instanceof UserError ? [422, {}] : [500, {}]
@@ -95,5 +95,15 @@ function fail(response: ServerResponse, error: unknown, log: (line: string) => v
   if (response.headersSent || response.destroyed) return void response.destroy()
   // the rest of a rejected body is not read
   response.setHeader('Connection', 'close')
+  // a person who opened a wrong address reads this; the page's own requests accept anything
+  if (/\btext\/html\b/.test(request.headers.accept ?? '')) return sendWords(response, message, status)
   sendJson(response, { error: message, ...more }, status)
+}
+
+function sendWords(response: ServerResponse, message: string, status: number): void {
+  const marks: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' }
+  const text = message.replace(/[&<>]/g, (mark) => marks[mark])
+  response
+    .writeHead(status, { ...headers, 'Content-Type': 'text/html; charset=utf-8', 'Cache-Control': 'no-store' })
+    .end(`<!doctype html><html lang="en"><meta charset="utf-8"><title>wgsam</title><h1>wgsam</h1><p>${text}</p></html>`)
 }

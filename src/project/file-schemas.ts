@@ -48,7 +48,7 @@ const proposalRecordSchema = v.object({
   /** x, y, width, height. */
   crop_box: xywh,
   /** Set if the mask is not a model's: its scores are 0 and mean nothing. */
-  origin: v.optional(v.picklist(['watershed'])),
+  origin: v.optional(v.picklist(['watershed', 'imported'])),
 })
 export type ProposalRecord = v.InferOutput<typeof proposalRecordSchema>
 
@@ -67,7 +67,7 @@ export const proposalFileSchema = v.object({
   image: imageInfoSchema,
   /** How the masks were made: model, adapter, input size, every option. */
   generator: v.object({
-    /** 'watershed' if there was no model. */
+    /** 'watershed' or 'imported' if there was no model. */
     model: v.string(),
     /** How masks were proposed if not by the model alone. */
     method: v.optional(v.picklist(['watershed', 'union'])),

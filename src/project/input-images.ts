@@ -5,6 +5,7 @@ import { stemOf } from '../dataset/file-stems'
 import { imageExtensions } from '../images/sniff-image'
 import { countPages } from '../images/micrograph'
 import { UserError } from '../host/errors'
+import { naturalOrder } from '../text/natural-order'
 
 export interface InputImage {
   path: string
@@ -15,7 +16,7 @@ export interface InputImage {
 }
 
 /**
- * The given files in order; for a folder, the images directly in it (or in its images/ folder) in alphabetical order.
+ * The given files in order; for a folder, the images directly in it (or in its images/ folder) in the order of their names, numbers by value.
  * @throws UserError if a path does not exist or no image is found
  */
 export async function listInputs(paths: readonly string[]): Promise<InputImage[]> {
@@ -48,8 +49,9 @@ async function imagesIn(folder: string): Promise<string[]> {
     (await readdir(path, { withFileTypes: true }).catch(() => []))
       .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'))
       .filter(({ name }) => imageExtensions.includes(extname(name).toLowerCase()))
-      .map(({ name }) => resolve(path, name))
-      .sort()
+      .map(({ name }) => name)
+      .sort((a, b) => naturalOrder(stemOf(a), stemOf(b)))
+      .map((name) => resolve(path, name))
   const direct = await list(folder)
   return direct.length ? direct : list(join(folder, 'images'))
 }

@@ -67,12 +67,17 @@ export async function writeCandidates(
   await writeFileAtomic(projectFile.candidates(dir, image.name), jsonLines({ version: 1, image, options }, lists))
 }
 
+/** Where the outputs of one image are, by kind; the others hold all images. */
+export const outputPaths = (dir: string, name: string): [OutputKind, string][] => [
+  ['labels', projectFile.labels(dir, name)],
+  ['tiff', tiffPath(dir, name)],
+  ['overlay', projectFile.overlay(dir, name)],
+  ['masks', join(dir, 'masks', name)],
+]
+
 /** Whether all of these outputs exist for an image. */
 export const picturesExist = (dir: string, name: string, kinds: ReadonlySet<OutputKind>): boolean =>
-  (!kinds.has('labels') || existsSync(projectFile.labels(dir, name))) &&
-  (!kinds.has('tiff') || existsSync(tiffPath(dir, name))) &&
-  (!kinds.has('overlay') || existsSync(projectFile.overlay(dir, name))) &&
-  (!kinds.has('masks') || existsSync(join(dir, 'masks', name)))
+  outputPaths(dir, name).every(([kind, path]) => !kinds.has(kind) || existsSync(path))
 
 const tiffPath = (dir: string, name: string) => join(dir, 'labels', `${name}.tif`)
 
@@ -96,8 +101,26 @@ export async function writePictures(
   }
 }
 
+/** A mask for the files that hold all images. */
+export interface OutputRecord {
+  segmentation: ProposalRecord['segmentation']
+  area: number
+  bbox: ProposalRecord['bbox']
+  /** Null if no model made the mask. */
+  predicted_iou: number | null
+  calibrated_iou?: number
+  stability_score: number | null
+  /** What made the mask, if it was no model: 'watershed', 'brush' … */
+  origin?: string
+}
+
+export interface OutputFile {
+  image: ImageInfo
+  records: readonly OutputRecord[]
+}
+
 /** Writes COCO annotations of all images, with particles as the only category. */
-export async function writeCoco(dir: string, files: readonly ProposalFile[]): Promise<void> {
+export async function writeCoco(dir: string, files: readonly OutputFile[]): Promise<void> {
   const images = files.map(({ image: { name, width, height } }, i) => ({
     id: i + 1,
     file_name: `${name}.png`,
@@ -120,7 +143,7 @@ export async function writeCoco(dir: string, files: readonly ProposalFile[]): Pr
 }
 
 /** Writes a table of all particles; if the pixel size is known, lengths are given in micrometres too. */
-export async function writeCsv(dir: string, files: readonly ProposalFile[]): Promise<void> {
+export async function writeCsv(dir: string, files: readonly OutputFile[]): Promise<void> {
   const columns =
     'image,particle,x_px,y_px,width_px,height_px,area_px,diameter_px,pixel_size_um,area_um2,diameter_um,edge,predicted_iou,calibrated_iou,stability_score'
   const rows = files.flatMap(({ image, records }) =>
@@ -137,7 +160,9 @@ export async function writeCsv(dir: string, files: readonly ProposalFile[]): Pro
         ...lengths,
         edge,
         // masks that are not a model's have no scores
-        ...(origin ? ['', '', ''] : [predicted_iou, calibrated_iou ?? '', stability_score]),
+        ...(origin === 'watershed' || origin === 'imported'
+          ? ['', '', '']
+          : [predicted_iou ?? '', calibrated_iou ?? '', stability_score ?? '']),
       ])
     }),
   )

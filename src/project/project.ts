@@ -8,7 +8,8 @@
  *   classes.json               the classes of masks and their colours
  *   proposals/NAME.json        the generator's masks (ProposalFile)
  *   candidates/NAME.json       all masks above lower thresholds, with the measures that filtering needs (CandidateFile)
- *   labels/NAME.png, overlays/NAME.png, annotations.json, particles.csv, generate.json
+ *   labels/NAME.png, overlays/NAME.png, annotations.json, particles.csv: the masks as they are now, see review/current-files.ts
+ *   generate.json              how the proposals were made
  *   review/NAME.jsonl          the log of a person's edits; proposals are never changed
  *   dataset/images, dataset/masks   accepted images
  */

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { GenericSchema } from 'valibot'
 import { messageOf, UserError } from '../host/errors'
+import { naturalOrder } from '../text/natural-order'
 import { type CandidateFile, candidateFileSchema, type ProposalFile, proposalFileSchema } from './file-schemas'
 import { placementOf } from '../../engine/masks/rle'
 import { maxPixels, tooLarge } from '../images/image'
@@ -32,7 +33,7 @@ export async function proposedNames(dir: string): Promise<string[]> {
   return files
     .filter((file) => file.endsWith('.json') && !file.startsWith('.'))
     .map((file) => file.slice(0, -'.json'.length))
-    .sort()
+    .sort(naturalOrder)
 }
 
 async function readChecked<T>(path: string, schema: GenericSchema<unknown, T>, check: (file: T) => void): Promise<T> {

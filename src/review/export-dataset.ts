@@ -10,9 +10,6 @@
 import { existsSync } from 'node:fs'
 import { copyFile, readdir, rename, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { labelMap } from '../../engine/masks/paint-label-map'
-import { decodeMask } from '../../engine/masks/rle'
-import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { checkPair } from '../dataset/dataset'
 import { readImage } from '../images/read-image'
 import { writePng } from '../images/png-writer'
@@ -21,9 +18,10 @@ import { isRunning, makeFolder, partialPath, writeFileAtomic } from '../host/fil
 import { correctionsOf, type ImageCorrections, type Corrections, total } from '../project/review/corrections'
 import type { ImageInfo } from '../project/file-schemas'
 import { readReviewed } from '../project/review/reviewed-image'
+import { updateFiles } from '../project/review/current-files'
 import { findImages, type ListedImage } from '../project/review/image-list'
+import { labelsOf } from '../project/review/labels-of'
 import { quoted } from '../text/csv'
-import type { ReviewDocument } from '../project/review/document'
 import type { ExportedDataset } from './protocol'
 
 /**
@@ -67,6 +65,7 @@ export async function exportAcceptedImages(
     await writeGroups(dir, beside, images)
     if (existsSync(folder)) await rename(folder, old)
     await rename(beside, folder)
+    await updateFiles(dir)
     const masks = images.reduce((sum, { corrections, hidden }) => sum + corrections.masks - hidden.length, 0)
     return { images: images.length, masks, folder, notes }
   } finally {
@@ -145,23 +144,4 @@ async function writeGroups(dir: string, to: string, images: readonly Exported[])
     return cells.join()
   })
   await writeFileAtomic(path, [sized ? 'name,group,pixel_size' : 'name,group', ...rows, ''].join('\n'))
-}
-
-/**
- * The masks as a label map in which label i is the i-th mask by id, and the ids of masks that smaller ones cover completely.
- * @throws UserError if a label map cannot hold that many masks
- */
-export function labelsOf(document: ReviewDocument): { labels: LabelMap; hidden: number[] } {
-  const { masks, size } = document
-  if (masks.length > MAX_LABEL)
-    throw new UserError(
-      `it has ${masks.length} masks, and a label map holds ${MAX_LABEL}: remove some, or cut the image`,
-    )
-  const labels = labelMap(
-    masks.map(({ segmentation }) => decodeMask(segmentation)),
-    size,
-  )
-  const seen = new Uint8Array(masks.length + 1)
-  for (const label of labels.data) seen[label] = 1
-  return { labels, hidden: masks.filter((_, i) => !seen[i + 1]).map(({ id }) => id) }
 }

@@ -73,7 +73,7 @@ export const command: Command = {
       type: 'string',
       value: 'N',
       default: '1000',
-      description: 'number of bootstrap resamples of the images, for the confidence intervals',
+      description: 'number of bootstrap resamples of the images, for the confidence intervals; 0 for none',
     },
     'boundary-tolerance': {
       type: 'string',

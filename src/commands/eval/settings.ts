@@ -32,7 +32,7 @@ export async function readSettings(values: Values): Promise<EvalSettings> {
     prompts,
     maxInstances: number(values, 'instances', { min: 1, integer: true }),
     seed: number(values, 'seed', { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true })!,
-    resamples: number(values, 'resamples', { min: 100, max: 1_000_000, integer: true })!,
+    resamples: readResamples(values),
     boundaryTolerance: number(values, 'boundary-tolerance', { min: 0, max: 1000 })!,
     generators,
     diameter: readDiameter(values, generators[0]?.options),
@@ -40,6 +40,14 @@ export async function readSettings(values: Values): Promise<EvalSettings> {
     worst: number(values, 'worst', { min: 0, max: 200, integer: true })!,
     worstImage: readFigureName(values),
   }
+}
+
+/** 0 is for no intervals; few resamples give wrong ones. */
+function readResamples(values: Values): number {
+  const resamples = number(values, 'resamples', { min: 0, max: 1_000_000, integer: true })!
+  if (resamples > 0 && resamples < 100)
+    throw new UserError(`--resamples takes 0 (no intervals) or a whole number from 100 to 1000000, got ${resamples}`)
+  return resamples
 }
 
 const readPromptModes = (typed: string): PromptMode[] => readList('prompt', typed, promptModes)

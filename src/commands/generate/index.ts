@@ -17,7 +17,8 @@ import { describeBand, describeView } from '../../model/describe-view'
 import { commandLine } from '../../host/command-line'
 import { interruption } from '../../host/interrupt'
 import { Forecast } from '../../generate/forecast'
-import { fewMasks, LOOSER } from '../../generate/few-masks'
+import { fewMasks } from '../../generate/few-masks'
+import { LOOSER } from '../../generate/looser-thresholds'
 import { methods } from '../../generate/watershed-candidates'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
 import { duration, logLine, Progress } from '../../host/progress'
@@ -31,7 +32,7 @@ import { modelOptions, type OpenedModel, openChosenModel, withAdapterFolders } f
 import { selectOptions } from '../options/split'
 import { chooseInputs, readingOptions } from './inputs'
 import { models } from '../../weights/model-registry'
-import { counted } from '../../text/counted'
+import { count } from '../../text/count'
 import { modelIdentity, errorLine, readKinds, type PooledScores, scoreLines, writeCombinedFiles } from './results'
 
 export const command: Command = {
@@ -241,7 +242,7 @@ const withoutDiameters = ({ diameters: _, ...scores }: ImageScores) => scores
 function print(results: readonly ImageResult[], pooled: PooledScores | null, dir: string, report: string | null): void {
   for (const { name, outcome, file, note } of results) {
     const done = file
-      ? `${counted(file.records.length, 'mask')} of ${file.masks} found${file.prompts ? ` from ${counted(file.prompts, 'prompt')}` : ''}, ${duration(file.seconds)}`
+      ? `${count(file.records.length, 'mask')} of ${file.masks} found${file.prompts ? ` from ${count(file.prompts, 'prompt')}` : ''}, ${duration(file.seconds)}`
       : ''
     const view = file?.generator.view ? describeView(file.generator.view) : ''
     const rest = [outcome === 'done' ? '' : outcome, note ?? ''].filter(Boolean).join(': ')

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { UserError } from '../../host/errors'
 import type { FolderOptions } from '../../generate/generate-folder'
 import { type OutputKind, outputKinds, writeCoco, writeCsv } from '../../project/outputs'
-import { proposedNames, readProposals } from '../../project/read-proposals'
+import { currentFiles } from '../../project/review/current-files'
 import type { Interval } from '../../evaluation/bootstrap'
 import type { CountAndSizeErrors } from '../../evaluation/d50-error'
 import type { MaskScores } from '../../evaluation/detection'
@@ -23,11 +23,10 @@ export function readKinds(typed: string): ReadonlySet<OutputKind> {
   return new Set(kinds.filter((kind) => kind && kind !== 'none') as OutputKind[])
 }
 
-/** Writes the files that hold the masks of all images of a project: annotations.json (COCO) and particles.csv. */
+/** Writes the files that hold the masks of all images of a project, as reviewed: annotations.json (COCO) and particles.csv. */
 export async function writeCombinedFiles(dir: string, kinds: ReadonlySet<OutputKind>): Promise<void> {
   if (!kinds.has('coco') && !kinds.has('csv')) return
-  const files = []
-  for (const name of await proposedNames(dir)) files.push(await readProposals(dir, name))
+  const files = await currentFiles(dir)
   if (kinds.has('coco')) await writeCoco(dir, files)
   if (kinds.has('csv')) await writeCsv(dir, files)
 }

@@ -1,13 +1,15 @@
 /** @file Lists the images to review: those of a project, or of any folder of images. */
 import { existsSync } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
-import { extname, join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import sharp from 'sharp'
 import type { Size } from '../../../engine/image/size'
+import { commandText, reviewCommand } from '../../cli/next-command'
 import { stemOf } from '../../dataset/file-stems'
 import { imageExtensions } from '../../images/sniff-image'
 import { readImage } from '../../images/read-image'
 import { UserError } from '../../host/errors'
+import { naturalOrder } from '../../text/natural-order'
 import { staysInside } from '../../host/inside-folder'
 import { projectFile } from '../project'
 
@@ -25,7 +27,11 @@ export interface ListedImage {
  */
 export async function findImages(dir: string): Promise<ListedImage[]> {
   const is = await stat(dir).catch(() => null)
-  if (!is?.isDirectory()) throw new UserError(`there is no folder ${dir}`)
+  if (is && !is.isDirectory())
+    throw new UserError(
+      `${dir} is a file, not a folder: \`${commandText(reviewCommand(dirname(dir)))}\` opens it and the images beside it`,
+    )
+  if (!is) throw new UserError(`there is no folder ${dir}`)
   const folder = existsSync(join(dir, 'images')) ? join(dir, 'images') : dir
   const files = new Map<string, string[]>()
   for (const file of await readdir(folder))
@@ -56,8 +62,7 @@ export async function findImages(dir: string): Promise<ListedImage[]> {
       found.push({ ...image, problem: await linkOut(dir, image) })
     }
   }
-  const order = new Intl.Collator('en', { numeric: true })
-  return found.sort((a, b) => order.compare(a.name, b.name) || (a.name < b.name ? -1 : 1))
+  return found.sort((a, b) => naturalOrder(a.name, b.name))
 }
 
 /** Why an image's files must not be opened: one of them is a link out of the folder. Null if none is. */

@@ -12,6 +12,7 @@ import { projectFile } from '../project'
 import { removePartialFiles } from '../../host/files'
 import { takeLock } from '../../host/folder-lock'
 import type { MaskCounts, ReviewDocument } from './document'
+import { updateFiles, updatePictures } from './current-files'
 import { findImages, type ListedImage } from './image-list'
 import { ReviewLog } from './edit-log'
 import { sizeOfMasks, typicalSize } from './mask-size'
@@ -65,6 +66,7 @@ export class ReviewFolder {
   /** The least recently used first. */
   private readonly open = new Map<string, OpenDocument>()
   private readonly queues = new Map<string, Promise<unknown>>()
+  private writing: Promise<unknown> = Promise.resolve()
 
   private constructor(
     readonly dir: string,
@@ -197,6 +199,7 @@ export class ReviewFolder {
       entries.push(entry)
       this.measure(name, document)
       this.known.set(name, summaryOf(image.info, document, image.note))
+      if (action.type === 'state' && document.state === 'accepted') this.followAccepted(name)
       return { entry }
     })
   }
@@ -217,12 +220,22 @@ export class ReviewFolder {
     }
   }
 
-  /** Closes all logs and releases the lock. */
+  /** Writes an accepted image's label map and overlay. What fails is tried again when the folder is closed. */
+  private followAccepted(name: string): void {
+    this.writing = this.writing.then(() => updatePictures(this.dir, this.found.get(name)!).catch(() => {}))
+  }
+
+  /** Closes all logs, brings the files that show masks up to date, and releases the lock. */
   async close(): Promise<void> {
     await Promise.allSettled(this.queues.values())
     for (const { log } of this.open.values()) await log?.close()
     this.open.clear()
-    await this.unlock()
+    try {
+      await this.writing
+      await updateFiles(this.dir)
+    } finally {
+      await this.unlock()
+    }
   }
 
   /** Runs `work` after all earlier work on the same image. */

@@ -41,6 +41,15 @@ test('parse reads options, defaults and arguments', () => {
   assert.equal(texts(values, 'absent'), [])
 })
 
+test('folders are arguments of a command that names its images by --data', () => {
+  const { positionals: _, ...plain } = command
+  const many: Command = { ...plain, options: { data: { type: 'string', multiple: true, description: 'folders' } } }
+  assert.equal(parse(many, ['a', '--data', 'b', 'c']).values.data, ['b', 'a', 'c'])
+  assert.equal(parse(many, ['a']).positionals, [])
+  const one: Command = { ...many, options: { data: { type: 'string', description: 'a folder' } } }
+  assert.throws(() => parse(one, ['a']), /one argument too many/)
+})
+
 test('parse names every mistake in a command line', () => {
   assert.match(refusal('a', '--rnak', '3'), 'did you mean --rank?')
   assert.not.match(refusal('a', '--zzzzzz'), 'did you mean')

@@ -63,7 +63,13 @@ if (process.argv[2] === 'child') {
     const action = { type: 'state', state: 'accepted' }
     const accepted = await ask(`${url}api/images/a/actions`, { body: { window: 'w', base: 0, action } })
     assert.is(accepted.status, 200)
-    assert.match((await ends(dir, '--no-model')).err, /another `wgsam review` has this folder open/)
+    const twice = await ends(dir, '--no-model')
+    assert.match(twice.out, /another `wgsam review` has this folder open already/)
+    assert.ok(twice.out.includes(url), 'it says where')
+    assert.is(twice.code, 1)
+    const lost = await ask(url.replace(/[0-9a-f]{32}/, '0'.repeat(32)), { headers: { accept: 'text/html,*/*' } })
+    assert.match(lost.headers['content-type']!, 'text/html')
+    assert.match(lost.body.toString(), /<p>not found: the address that wgsam printed contains a token<\/p>/)
 
     assert.match((await ends(dir, '--report')).out, /a +accepted +2 +0 +0 +0 +2/, 'while the server runs')
     const exported = await ask(`${url}api/export`, { body: {} })
@@ -104,7 +110,7 @@ if (process.argv[2] === 'child') {
   test('tasks without a server', async () => {
     const exported = await ends(dir, '--export')
     assert.is(exported.code, 0, exported.err)
-    assert.match(exported.out, /1 images with 2 masks\nnext: wgsam train --data /)
+    assert.match(exported.out, /1 image with 2 masks\nnext: wgsam train --data /)
     const { total, images } = JSON.parse((await ends(dir, '--report', '--json')).out)
     assert.equal([total.masks, images[0].state], [2, 'accepted'])
     assert.equal(JSON.parse(readFileSync(join(dir, 'dataset', 'corrections.json'), 'utf8')).total, total)
@@ -123,6 +129,7 @@ if (process.argv[2] === 'child') {
     const cases: [RegExp, ...string[]][] = [
       [/there is no folder .*nowhere/, join(dir, 'nowhere'), '--no-model'],
       [/there is no folder/, join(dir, 'nowhere'), '--export'],
+      [/a\.png is a file, not a folder: .*wgsam review .* opens it/, join(dir, 'images', 'a.png'), '--no-model'],
       [/holds no images/, empty, '--no-model'],
       [/port \d+ is taken/, dir, '--no-model', '--port', taken],
       [/--port takes a whole number from 0 to 65535/, dir, '--no-model', '--port', '70000'],

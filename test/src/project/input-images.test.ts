@@ -25,7 +25,7 @@ test('names are unique across folders and regardless of case', async () => {
   const [one, two] = [folder(['a.png', 'A.tif', 'b.png']), folder(['b.png', 'a.png'])]
   const names = (await listInputs([one, two])).map(({ name }) => name)
   assert.is(new Set(names.map((name) => name.toLowerCase())).size, 5)
-  assert.equal(names, ['A.tif', 'a.png', 'b.png', 'a.png-2', 'b.png-2'])
+  assert.equal(names, ['a.png', 'A.tif', 'b.png', 'a.png-2', 'b.png-2'])
 })
 
 test('a folder of images/, a file given twice', async () => {
