@@ -4,7 +4,9 @@ import type { Comparison, Identity } from '../evaluation/compare'
 import type { PromptMode } from '../evaluation/segmenter'
 import { type MeasureName, measures } from '../evaluation/measures'
 import { lineChart, type Series } from '../drawing/chart'
+import { answersSection } from './answers'
 import { evaluationReportCharts } from './run/run-curves'
+import { count } from '../text/count'
 import { escape } from '../text/escape'
 import { type Example, exampleMeasures } from './example-images'
 import { modelName } from './model-name'
@@ -47,7 +49,8 @@ export async function renderEvaluationReport(report: EvaluationReport): Promise<
   return page({
     title: heading,
     about: about,
-    body: `${tiles(comparison, run)}
+    body: `${answersSection(comparison)}
+${tiles(comparison, run)}
 <h2>Scores</h2>
 ${scoreSections(comparison, hardware.adapter)}
 ${run ? `<h2>Training</h2>\n${evaluationReportCharts(run)}` : ''}
@@ -91,7 +94,8 @@ function tiles({ models }: Comparison, run: CompleteRun | null): string {
     return `<div class="tile"><b>${values}</b><span>${escape(text)}</span></div>`
   })
   const time =
-    run && `<div class="tile"><b>${duration(run.seconds)}</b><span>of training, ${run.steps.length} steps</span></div>`
+    run &&
+    `<div class="tile"><b>${duration(run.seconds)}</b><span>of training, ${count(run.steps.length, 'step')}</span></div>`
   return `<div class="tiles">${found.join('')}${time ?? ''}</div>`
 }
 
@@ -134,7 +138,7 @@ function scores(comparison: Comparison): string {
     const { instances, perImage } = comparison.models
       .flatMap(({ evaluations }) => evaluations)
       .find((evaluation) => evaluation.prompt === prompt)!
-    return `<h3>${title(prompt)} <span class="soft">${perImage.length} images, ${instances} particles</span></h3>
+    return `<h3>${title(prompt)} <span class="soft">${count(perImage.length, 'image')}, ${count(instances, 'particle')}</span></h3>
 <div class="scroll"><table class="scores"><thead><tr><th></th>${head.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>
 <p class="note">${explanations[prompt]}</p>
 ${perImageTable(comparison, prompt)}`
@@ -198,7 +202,7 @@ function exampleSections(examples: readonly Example[]): string {
     const shown = examples.filter((example) => example.prompt === prompt)
     const { measure, model } = shown[0].by
     const list = shown.map(({ id, rank, size, instances, scores, pictures }) => {
-      const about = [`${size.width} × ${size.height} pixels`, `${instances} particles`, ...scores].join(' · ')
+      const about = [`${size.width} × ${size.height} pixels`, count(instances, 'particle'), ...scores].join(' · ')
       const drawn = pictures.map(({ caption, uri }) => {
         const name = escape(`${caption}, ${id}`)
         return `<figure><img src="${uri}" alt="${name}"><figcaption>${escape(caption)}</figcaption></figure>`
@@ -222,7 +226,7 @@ function runFacts(run: CompleteRun | null): [string, string][] {
   if (!run) return []
   const { config, steps, seconds } = run
   const last = steps.at(-1)
-  const done = `${last?.step ?? 0} steps, ${(last?.epoch ?? 0).toFixed(1)} epochs in ${duration(seconds)}`
+  const done = `${count(last?.step ?? 0, 'step')}, ${(last?.epoch ?? 0).toFixed(1)} epochs in ${duration(seconds)}`
   // the model is already in the facts of the evaluation
   return [...recipeFacts({ config }).filter(([name]) => name !== 'Model'), ['Run', done]]
 }

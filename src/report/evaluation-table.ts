@@ -88,13 +88,18 @@ export function nameWithSize({ name, size }: Identity, models: readonly Identity
   return size !== null && sizes.size > 1 && !name.endsWith(` at ${size}`) ? `${name} at ${size}` : name
 }
 
-/** Whether a change is an improvement; null if its interval includes 0, or nothing changed. */
+/** Whether a change is an improvement; null if its interval includes 0 or is not known, or nothing changed. */
 function isBetter({ better }: Measure, now: number, change: number, interval: Interval | null): boolean | null {
   if (!change || Number.isNaN(change)) return null
-  if (interval && interval[0] <= 0 && interval[1] >= 0) return null
+  // without an interval, as with a single image, no statement is possible
+  if (!interval || (interval[0] <= 0 && interval[1] >= 0)) return null
   if (better === 'zero') return Math.abs(now) < Math.abs(now - change)
   return better === 'more' ? change > 0 : change < 0
 }
+
+/** Whether a model under test is better than the rival that is best by a measure; null if the images do not tell. */
+export const improvement = (measure: MeasureName, evaluation: ScoredEvaluation): boolean | null =>
+  scoreCell('change', measure, evaluation).better
 
 /** 0.9614 as `96.14`; with its sign if `signed`. */
 export const percent = (value: number, signed = false): string => withSign(100 * value, signed)

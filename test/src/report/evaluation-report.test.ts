@@ -24,6 +24,7 @@ import {
   unpack,
   UNKNOWN,
 } from '../../../src/drawing/raster'
+import { answersSection } from '../../../src/report/answers'
 import { renderEvaluationReport, type EvaluationReport } from '../../../src/report/evaluation-report'
 import {
   type ScoreTable,
@@ -222,13 +223,13 @@ test('one image has no interval; a change whose interval includes 0 is neither b
     [
       [0.4, null, null],
       [0.7, null, null],
-      [0.7 - 0.4, null, true],
+      [0.7 - 0.4, null, null],
       [1 - (1 - 0.7) / (1 - 0.4), null, null],
     ],
     [
       [0.4, null, null],
       [0.3, null, null],
-      [0.3 - 0.4, null, false],
+      [0.3 - 0.4, null, null],
       [1 - (1 - 0.3) / (1 - 0.4), null, null],
     ],
   ])
@@ -240,6 +241,42 @@ test('one image has no interval; a change whose interval includes 0 is neither b
   const [{ evaluations }] = one.models
   assert.is(formatValue('dice', NaN), '–')
   assert.is(evaluations[0].intervals.dice, null)
+})
+
+test('what a scientist asks first: found, false, D50, beside the best alternative', () => {
+  const auto = (found: number, masks: number, factor: number): TalliedMode => ({
+    ...mode('auto', [0.5, 0.6]),
+    images: [0, 1].map((i) => ({
+      ...image(`i${i}`, 0.5),
+      ...{ masks, found: iouLevels.map(() => found) },
+      diameters: { masks: Array(masks).fill(30 * factor), instances: Array(7).fill(30) },
+    })),
+  })
+  const html = answersSection(
+    scoreComparison([
+      { ...base, modes: [auto(2, 3, 1)] },
+      { ...watershed, modes: [auto(5, 9, 1.4)] },
+      { ...adapted, modes: [auto(6, 8, 1.05)] },
+    ]),
+  )
+  for (const text of [
+    'Adapted model finds 12 of 14 particles with 4 false masks; the best alternative, Otsu and watershed, finds 10 with 8 false masks.',
+    'D50 is 5.0 % too large; the interval, +5.0 to +5.0 %, leaves out 0: it is a bias.',
+    '<td class="up">12 of 14 <small>85.7 % [85.7, 85.7]</small></td>',
+    '<td>2 of 6 <small>33.3 % [33.3, 33.3]</small></td>',
+  ])
+    assert.match(html, text)
+  // one image: nothing is coloured, and it says so
+  const single = (of: TalliedMode) => [{ ...of, images: of.images.slice(0, 1) }]
+  const alone = answersSection(
+    scoreComparison([
+      { ...base, modes: single(auto(2, 3, 1)) },
+      { ...adapted, modes: single(auto(6, 8, 1.05)) },
+    ]),
+  )
+  assert.match(alone, 'One image: no statement about other images is possible.')
+  assert.not.match(alone, /class="(up|down)"/)
+  assert.match(alone, 'D50 is 5.0 % too large on this image.')
 })
 
 test('axes have round numbers around their values', () => {
