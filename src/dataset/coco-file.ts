@@ -87,12 +87,12 @@ export function cocoLabels(
 export const cocoAnnotation = (
   { width, height, data }: LabelMap,
   box: InstanceBox,
-  ids: { id: number; imageId: number },
+  ids: { id: number; imageId: number; category?: number },
   polygons: number[][] | null = null,
 ): object => ({
   id: ids.id,
   image_id: ids.imageId,
-  category_id: 1,
+  category_id: ids.category ?? 1,
   iscrowd: 0,
   area: box.area,
   bbox: regionToXYWH(boxToRegion(box)),

@@ -1,6 +1,7 @@
 /** @file Exports a dataset as annotations of other programs; the formats are in formats/. */
 import { extname, join } from 'node:path'
 import { type DatasetItem, loadItem } from './dataset'
+import type { ClassTable } from './class-table'
 import { boxes } from './instances'
 import type { Part } from './split'
 import { messageOf, UserError } from '../host/errors'
@@ -8,10 +9,11 @@ import { copyFileAtomic } from '../host/files'
 import { stemOfId } from './file-stems'
 import type { ExportImage, ExportOptions, AnnotationFormat, AnnotationProblem } from './formats/format'
 
-export interface ExportRun extends ExportOptions {
+export interface ExportRun extends Omit<ExportOptions, 'classNames'> {
   out: string
   format: AnnotationFormat
   items: readonly DatasetItem[]
+  classes: ClassTable
   /** The part of each image by id: each part is written to its own folder; null: one folder for all. */
   partOf: ReadonlyMap<string, Part> | null
   onProgress?(done: number, total: number, name: string): void
@@ -34,7 +36,8 @@ export interface ExportSummary {
 export async function exportAnnotations(run: ExportRun): Promise<ExportSummary> {
   const summary: ExportSummary = { written: '', finished: true, images: 0, instances: 0, problems: [] }
   refuseNameClashes(run.items)
-  const written = await run.format.write(run.out, eachImage(run, summary), run)
+  const classNames = [...new Set([run.className, ...run.classes.names])]
+  const written = await run.format.write(run.out, eachImage(run, summary), { ...run, classNames })
   return { ...summary, written }
 }
 
@@ -62,7 +65,8 @@ async function* eachImage(run: ExportRun, summary: ExportSummary): AsyncGenerato
     try {
       const { width, height, labels } = await loadItem(item)
       const map = { width, height, data: labels }
-      image = { id, fileName, imagePath, part, labels: map, boxes: boxes(map) }
+      const classOf = (label: number) => run.classes.of(stemOfId(id), label) ?? run.className
+      image = { id, fileName, imagePath, part, labels: map, boxes: boxes(map), classOf }
       if (withImages) await copyFileAtomic(imagePath, join(out, 'images', fileName))
     } catch (error) {
       summary.problems.push({ where: id, reason: messageOf(error) })

@@ -2,6 +2,7 @@
 import { rm } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
+import { type ClassRow, classTableText } from './class-table'
 import { cocoLabels } from './coco-file'
 import { describeDamaged, sizeProblem } from './dataset'
 import { stemOf } from './file-stems'
@@ -10,7 +11,6 @@ import type { Image } from '../images/image'
 import { extensionOf } from '../images/sniff-image'
 import { messageOf, UserError } from '../host/errors'
 import { copyFileAtomic, writeFileAtomic } from '../host/files'
-import { csvLine } from '../text/csv'
 import { refuseDataset, relabel, writeLabels } from './dataset-writer'
 import type {
   AnnotatedImage,
@@ -75,7 +75,7 @@ export async function importAnnotations(run: ImportRun): Promise<ImportSummary> 
     problems: reading.problems,
   }
   const stems = new Map<string, string>()
-  const classRows: [string, number, string][] = []
+  const classRows: ClassRow[] = []
   for (const [i, annotated] of reading.images.entries()) {
     if (stop?.()) {
       summary.finished = false
@@ -101,7 +101,7 @@ export async function importAnnotations(run: ImportRun): Promise<ImportSummary> 
       classes.forEach((name, k) => {
         if (!name) return
         summary.classes[name] = (summary.classes[name] ?? 0) + 1
-        classRows.push([stem, k + 1, name])
+        classRows.push({ name: stem, label: k + 1, className: name })
       })
     } catch (error) {
       summary.problems.push({ where: annotated.from, reason: messageOf(error) })
@@ -110,7 +110,7 @@ export async function importAnnotations(run: ImportRun): Promise<ImportSummary> 
     }
   }
   if (Object.keys(summary.classes).length > 1)
-    await writeFileAtomic(join(out, 'classes.csv'), [['name', 'label', 'class'], ...classRows].map(csvLine).join(''))
+    await writeFileAtomic(join(out, 'classes.csv'), classTableText(classRows))
   return summary
 }
 

@@ -5,6 +5,9 @@
  *   dataset/images/NAME.ext     the project's images, byte for byte
  *   dataset/masks/NAME.png      16-bit label maps; where masks overlap, the smaller one is on top
  *   dataset/groups.csv          the project's groups.csv; without one, a group per source file, and known pixel sizes
+ *   dataset/rois/NAME.zip       the label maps as ImageJ's sets of regions
+ *   dataset/classes.csv         the class of each label, if masks have classes
+ *   dataset/comments.csv        comments on images and masks, if there are any
  *   dataset/corrections.json    the number of corrections, image by image
  */
 import { existsSync } from 'node:fs'
@@ -22,6 +25,7 @@ import { updateFiles } from '../project/review/current-files'
 import { findImages, type ListedImage } from '../project/review/image-list'
 import { labelsOf } from '../project/review/labels-of'
 import { quoted } from '../text/csv'
+import { type ImageNotes, notesOf, writeNotes, writeRois } from './export-notes'
 import type { ExportedDataset } from './protocol'
 
 /**
@@ -63,6 +67,7 @@ export async function exportAcceptedImages(
       images.map(({ corrections }) => corrections),
     )
     await writeGroups(dir, beside, images)
+    await writeNotes(beside, images)
     if (existsSync(folder)) await rename(folder, old)
     await rename(beside, folder)
     await updateFiles(dir)
@@ -102,6 +107,7 @@ interface Exported {
   hidden: number[]
   source: string
   pixelSize: ImageInfo['pixelSize']
+  notes: ImageNotes
 }
 
 /** @returns null if the image is not accepted @throws UserError if it is accepted but cannot be exported */
@@ -115,11 +121,13 @@ async function exportImage(dir: string, image: ListedImage, to: string): Promise
   checkPair(labels, await readImage(image.path!), 16)
   await writePng(join(to, 'masks', `${image.name}.png`), { ...labels, channels: 1 })
   await copyFile(image.path!, join(to, 'images', basename(image.path!)))
+  await writeRois(to, image.name, image.path!, labels)
   return {
     corrections: correctionsOf(image.name, document, entries),
     hidden,
     source: info.source,
     pixelSize: info.pixelSize,
+    notes: notesOf(image.name, document),
   }
 }
 

@@ -6,6 +6,7 @@ import { openSplit, parts } from '../../dataset/split'
 import { UserError } from '../../host/errors'
 import { interruption } from '../../host/interrupt'
 import { Progress } from '../../host/progress'
+import { readClassTable } from '../../dataset/class-table'
 import { exportAnnotations, type ExportSummary } from '../../dataset/export-annotations'
 import { formats } from '../../dataset/formats'
 import { readFormat } from './import'
@@ -31,7 +32,13 @@ export const command: Command = {
       description: 'split file; with --format yolo, its parts are written to separate folders',
     },
     part: { type: 'string', value: 'PART', description: 'export only this part of the split file: train, val or test' },
-    class: { type: 'string', value: 'NAME', default: 'particle', description: 'class name given to all instances' },
+    class: {
+      type: 'string',
+      value: 'NAME',
+      default: 'particle',
+      description:
+        'class of the instances that the dataset’s classes.csv does not name; coco and labelme write several',
+    },
     polygons: {
       type: 'boolean',
       description: 'coco: write masks without holes as polygons instead of run-length encoding',
@@ -65,6 +72,7 @@ listed and the others are exported; the exit code is then 1.
         items: part ? dataset.items.filter(({ id }) => partOf!.get(id) === part) : dataset.items,
         partOf: name === 'yolo' ? partOf : null,
         className: text(values, 'class')!,
+        classes: await readClassTable(dataset.folders[0]),
         withImages: flag(values, 'with-images'),
         polygons: flag(values, 'polygons'),
         onProgress: (done, total, id) => bar.update(done, id, total),

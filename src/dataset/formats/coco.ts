@@ -62,7 +62,7 @@ export const coco: AnnotationFormat = {
       const pictures: object[] = []
       let id = 1
       await file.write(
-        `{"info":{"description":"written by wgsam"},"categories":[${JSON.stringify({ id: 1, name: options.className })}],"annotations":[`,
+        `{"info":{"description":"written by wgsam"},"categories":${JSON.stringify(options.classNames.map((name, i) => ({ id: i + 1, name })))},"annotations":[`,
       )
       for await (const image of images) {
         const { width, height } = image.labels
@@ -77,7 +77,12 @@ export const coco: AnnotationFormat = {
   },
 }
 
-function annotationsOf(image: ExportImage, imageId: number, firstId: number, { polygons }: ExportOptions): object[] {
+function annotationsOf(
+  image: ExportImage,
+  imageId: number,
+  firstId: number,
+  { polygons, classNames }: ExportOptions,
+): object[] {
   const { labels, boxes } = image
   return boxes.map((box, i) => {
     const parts = polygons ? labelPolygons(labels, box) : []
@@ -85,7 +90,7 @@ function annotationsOf(image: ExportImage, imageId: number, firstId: number, { p
     return cocoAnnotation(
       labels,
       box,
-      { id: firstId + i, imageId },
+      { id: firstId + i, imageId, category: classNames.indexOf(image.classOf(box.id)) + 1 },
       whole ? parts.map(({ outer }) => flatCoordinates(outer)) : null,
     )
   })

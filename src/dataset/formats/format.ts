@@ -75,10 +75,15 @@ export interface ExportImage {
   part: Part | null
   labels: LabelMap
   boxes: InstanceBox[]
+  /** The class of an instance: that of the dataset's classes.csv, else the run's. */
+  classOf(label: number): string
 }
 
 export interface ExportOptions {
+  /** The class of instances that classes.csv does not name. */
   className: string
+  /** All classes that instances may have, `className` first. */
+  classNames: readonly string[]
   /** True if images are copied to the output folder. */
   withImages: boolean
   /** COCO: write polygons instead of RLE for instances that they describe exactly (those without holes). */

@@ -34,11 +34,11 @@ export const labelme: AnnotationFormat = {
     return { images, problems }
   },
 
-  async write(out, images, { className, withImages }) {
-    for await (const { fileName, imagePath, labels, boxes } of images) {
+  async write(out, images, { withImages }) {
+    for await (const { fileName, imagePath, labels, boxes, classOf } of images) {
       const path = join(out, 'labelme', fileName.slice(0, -extname(fileName).length) + '.json')
       const shapes = boxes.map((box) => ({
-        label: className,
+        label: classOf(box.id),
         points: singleRing(labelPolygons(labels, box)),
         group_id: null,
         description: '',

@@ -10,7 +10,7 @@ export interface MaskMarks {
   comment: string
 }
 
-export const noMarks: MaskMarks = { className: null, locked: false, comment: '' }
+const noMarks: MaskMarks = { className: null, locked: false, comment: '' }
 
 /** A change of marks; fields that are missing stay as they are. Without ids it is the comment on the image. */
 export interface Marking extends Partial<MaskMarks> {

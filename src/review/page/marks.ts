@@ -85,7 +85,7 @@ function shift(masks: readonly Mask[]): [number, number] {
 }
 
 /** The part of a moved mask that is inside an image. */
-export function movedInto(mask: Mask, dx: number, dy: number, { width, height }: Size): Mask {
+function movedInto(mask: Mask, dx: number, dy: number, { width, height }: Size): Mask {
   const [x0, y0] = [mask.x0 + dx, mask.y0 + dy]
   const [left, top] = [Math.max(0, x0), Math.max(0, y0)]
   const [right, bottom] = [Math.min(width, x0 + mask.width), Math.min(height, y0 + mask.height)]

@@ -4,10 +4,14 @@ import * as assert from 'uvu/assert'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { encodeMask } from '../../../engine/masks/rle'
+import { readClassTable } from '../../../src/dataset/class-table'
 import { openDataset } from '../../../src/dataset/dataset'
+import { exportAnnotations } from '../../../src/dataset/export-annotations'
+import { formats } from '../../../src/dataset/formats'
 import { readLabels } from '../../../src/images/read-labels'
 import { projectFile } from '../../../src/project/project'
 import { compareProposals, describeComparison } from '../../../src/review/compare-proposals'
+import type { Marking } from '../../../src/project/review/mask-marks'
 import { ReviewDocument } from '../../../src/project/review/document'
 import { exportAcceptedImages } from '../../../src/review/export-dataset'
 import { labelsOf } from '../../../src/project/review/labels-of'
@@ -245,6 +249,53 @@ test('later proposals are compared with the accepted masks', async () => {
   assert.match(await refusal(compareProposals(other, dir)), /has no accepted image to compare with/)
   await writeImage(other, 'a', [], { width: 10, height: 10 })
   assert.match(await refusal(compareProposals(dir, other)), /64 x 48 pixels here, but 10 x 10/)
+})
+
+test('classes, comments and ImageJ regions are exported with the label maps, and classes go into COCO and labelme', async () => {
+  const dir = scratch()
+  await writeImage(dir, 'a', [square(2, 2, 10), square(20, 6, 6), square(40, 20, 8)])
+  const mark = (mark: Marking): Action => ({ type: 'mark', mark })
+  await edit(dir, {
+    a: [
+      remove(1),
+      mark({ ids: [2], className: 'rod', comment: 'bent, "odd"' }),
+      mark({ ids: [3], className: 'sphere' }),
+      mark({ ids: [], comment: 'dark' }),
+      mark({ ids: [3], className: null }),
+      accept,
+    ],
+  })
+  const { folder } = await exportAcceptedImages(dir)
+  const text = (name: string) => readFileSync(join(folder, name), 'utf8')
+  // label 1 is mask 2
+  assert.is(text('classes.csv'), 'name,label,class\na,1,rod\n')
+  assert.is(text('comments.csv'), 'name,label,comment\na,0,dark\na,1,"bent, ""odd"""\n')
+  const rois = await formats.imagej.read(join(folder, 'rois'), { images: '', closeLines: false, suffix: '' })
+  assert.equal(
+    rois.images.map(({ file }) => file),
+    ['a'],
+  )
+  const read = await rois.images[0].read(SIZE)
+  assert.is('shapes' in read && read.shapes.length, 2)
+  const { items } = await openDataset(folder)
+  const classes = await readClassTable(folder)
+  const options = { items, classes, partOf: null, className: 'particle', withImages: false, polygons: false }
+  await exportAnnotations({ ...options, out: join(dir, 'coco'), format: formats.coco })
+  const coco = JSON.parse(readFileSync(join(dir, 'coco', 'annotations.json'), 'utf8'))
+  assert.equal(coco.categories, [
+    { id: 1, name: 'particle' },
+    { id: 2, name: 'rod' },
+  ])
+  assert.equal(
+    coco.annotations.map((one: { category_id: number }) => one.category_id),
+    [2, 1],
+  )
+  await exportAnnotations({ ...options, out: join(dir, 'labelme'), format: formats.labelme })
+  const labelme = JSON.parse(readFileSync(join(dir, 'labelme', 'labelme', 'a.json'), 'utf8'))
+  assert.equal(
+    labelme.shapes.map(({ label }: { label: string }) => label),
+    ['rod', 'particle'],
+  )
 })
 
 test.run()

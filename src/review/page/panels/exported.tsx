@@ -23,7 +23,8 @@ export function Exported() {
     <dialog ref={dialog} class="exported" aria-label="Export" onClose={() => (exported.value = null)}>
       <h2>Dataset exported</h2>
       <p>
-        {count(reply.images, 'accepted image')} with {count(reply.masks, 'mask')} in <code>{reply.folder}</code>.
+        {count(reply.images, 'accepted image')} with {count(reply.masks, 'mask')} in <code>{reply.folder}</code>, with
+        regions for ImageJ in <code>rois/</code>.
       </p>
       {reply.notes.length > 0 && (
         <ul>

@@ -12,7 +12,7 @@ import { ofAccepted, sizes } from '../state/sizes'
 const [width, height] = [240, 72]
 
 /** The place of a size on the axis, from 0 to `width`. */
-export function place({ scale, edges }: Pick<LiveSizes, 'scale' | 'edges'>, size: number): number {
+function place({ scale, edges }: Pick<LiveSizes, 'scale' | 'edges'>, size: number): number {
   const to = (value: number) => (scale === 'log' ? Math.log(value) : value)
   const [low, high] = [to(edges[0]), to(edges[edges.length - 1])]
   return (width * (to(size) - low)) / (high - low)
