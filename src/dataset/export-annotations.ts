@@ -13,7 +13,8 @@ export interface ExportRun extends Omit<ExportOptions, 'classNames'> {
   out: string
   format: AnnotationFormat
   items: readonly DatasetItem[]
-  classes: ClassTable
+  /** The dataset's classes; without them all instances have `className`. */
+  classes?: ClassTable
   /** The part of each image by id: each part is written to its own folder; null: one folder for all. */
   partOf: ReadonlyMap<string, Part> | null
   onProgress?(done: number, total: number, name: string): void
@@ -36,7 +37,7 @@ export interface ExportSummary {
 export async function exportAnnotations(run: ExportRun): Promise<ExportSummary> {
   const summary: ExportSummary = { written: '', finished: true, images: 0, instances: 0, problems: [] }
   refuseNameClashes(run.items)
-  const classNames = [...new Set([run.className, ...run.classes.names])]
+  const classNames = [...new Set([run.className, ...(run.classes?.names ?? [])])]
   const written = await run.format.write(run.out, eachImage(run, summary), { ...run, classNames })
   return { ...summary, written }
 }
@@ -65,7 +66,7 @@ async function* eachImage(run: ExportRun, summary: ExportSummary): AsyncGenerato
     try {
       const { width, height, labels } = await loadItem(item)
       const map = { width, height, data: labels }
-      const classOf = (label: number) => run.classes.of(stemOfId(id), label) ?? run.className
+      const classOf = (label: number) => run.classes?.of(stemOfId(id), label) ?? run.className
       image = { id, fileName, imagePath, part, labels: map, boxes: boxes(map), classOf }
       if (withImages) await copyFileAtomic(imagePath, join(out, 'images', fileName))
     } catch (error) {
