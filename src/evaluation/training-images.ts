@@ -1,4 +1,5 @@
 /** @file Which of some images an adapter's training used, from the split file of the run that contains the adapter. */
+import { count as counted } from '../text/count'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -40,7 +41,7 @@ const readChoice = (path: string): Promise<v.InferOutput<typeof Choice>> =>
 
 /** A sentence for a report: whether the adapters were trained on the images or chosen by them. */
 export function describeSeenImages(images: number, part: string, seen: readonly (SeenImages | null)[]): string {
-  const subject = `Segmentation of ${images} labelled images`
+  const subject = `Segmentation of ${counted(images, 'labelled image')}`
   const trained = Math.max(0, ...seen.map((one) => one?.train ?? 0))
   if (trained)
     return `${subject}, ${trained === images ? 'all' : trained} of which training has seen: the scores say little about other images.`

@@ -26,7 +26,7 @@ import {
 } from './statistics-section'
 import { densityBy } from './summary'
 import { percentText, short, withInterval } from './numbers'
-import { remarkLines } from './text'
+import { pixelText, remarkLines } from './text'
 
 export interface MeasureReport {
   summary: Summary
@@ -48,13 +48,9 @@ export function renderMeasureReport(report: MeasureReport): string {
   const groups = scopes.filter(({ level }) => level === 'group')
   const notes = remarkLines(summary, measured, options)
   const failed = measured.unmeasured.filter(({ failed }) => failed)
-  const unitNote =
-    unit.metres === null
-      ? 'No pixel size is used: lengths are in pixels.'
-      : `Lengths are in ${unit.shown}, from the pixel sizes of the images.`
   return page({
     title: 'Particle sizes',
-    about: `${count(all.particles, 'particle')} on ${count(all.images, 'image')}. ${unitNote}`,
+    about: `${count(all.particles, 'particle')} on ${count(all.images, 'image')}; ${pixelText(summary)}.`,
     css: `${histogramStyle}${imagesStyle}.charts + .scroll { margin-top: 20px; } td small.range { display: block; margin: 0; } td { vertical-align: top; } .answers { margin: 16px 0 0; }
 .tables > h2 { margin-top: 30px; }`,
     body: `${tiles(all, unit.shown)}

@@ -6,8 +6,9 @@ import { count } from '../../text/count'
 import { diameterNames, figureHtml } from './histograms'
 import type { MeasureReport } from './measure-report'
 import { facts } from './method'
-import { short, withInterval } from './numbers'
+import { withInterval } from './numbers'
 import { answers, intervalNote, sizeTable, tiles } from './overview'
+import { pixelText } from './text'
 
 /** A4 and letter hold this in print; on a screen it is a short page. */
 const style = `
@@ -24,18 +25,11 @@ td small.range { display: block; margin: 0; } td { vertical-align: top; } .answe
 const SHOWN = ['histogram-number.svg', 'histogram-area.svg', 'histogram-volume.svg', 'cumulative.svg']
 
 export function renderSheet({ summary, measured, options, figures, command, version }: MeasureReport): string {
-  const { unit, scopes, uncertainty, images } = summary
+  const { unit, scopes, uncertainty } = summary
   const all = scopes[scopes.length - 1]
   const drawn = figures.filter(({ file }) => SHOWN.includes(file))
-  const sizes = [...new Set(images.map(({ scale }) => scale))]
-  const pixel =
-    unit.metres === null
-      ? 'no pixel size is used: lengths are in pixels'
-      : sizes.length === 1
-        ? `a pixel is ${short(sizes[0])} ${unit.shown} wide`
-        : `pixels are ${short(Math.min(...sizes))} to ${short(Math.max(...sizes))} ${unit.shown} wide`
   const failed = measured.unmeasured.length
-  const about = `${count(all.particles, 'particle')} on ${count(all.images, 'image')}; ${pixel}${failed ? `; ${count(failed, 'image is', 'images are')} not measured` : ''}.`
+  const about = `${count(all.particles, 'particle')} on ${count(all.images, 'image')}; ${pixelText(summary)}${failed ? `; ${count(failed, 'image is', 'images are')} not measured` : ''}.`
   const certain = uncertainty
     .filter(({ total }) => total)
     .map(({ weighting, value, total }) => `by ${weighting} ${withInterval({ value, ...total! })} ${unit.shown}`)

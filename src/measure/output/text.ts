@@ -29,14 +29,32 @@ export function summaryText({ unit, scopes }: Summary, diameter: Diameter): stri
   ].join('\n')
 }
 
+/** How large pixels are, and where that comes from. */
+export function pixelText({ unit, images }: Summary): string {
+  if (unit.metres === null) return 'no pixel size is used: lengths are in pixels'
+  const sizes = [...new Set(images.map(({ scale }) => scale))].sort((a, b) => a - b)
+  const from = [...new Set(images.flatMap(({ image }) => image.pixelSize?.from ?? []))]
+  const wide = sizes.length === 1 ? short(sizes[0]) : `${short(sizes[0])} to ${short(sizes[sizes.length - 1])}`
+  const shown = from.slice(0, 3).join(', ') + (from.length > 3 ? ', …' : '')
+  return `${sizes.length === 1 ? 'a pixel is' : 'pixels are'} ${wide} ${unit.shown} wide (${shown})`
+}
+
 /** Remarks on everything that was left out or is uncertain. */
 export function remarkLines(
-  { unit, scopes }: Summary,
+  summary: Summary,
   { unmeasured, images }: Measured,
   { edges: rule, minPixels, error, level }: SummaryOptions,
 ): string[] {
+  const { unit, scopes } = summary
   const { particles, edge, leftOut, largestWeight, needed, distribution } = scopes[scopes.length - 1]
   const lines: string[] = []
+  const known = images.some(({ pixelSize }) => pixelSize)
+  if (unit.metres !== null) lines.push(pixelText(summary))
+  else if (!known)
+    lines.push(
+      'lengths are in pixels: give the size of a pixel with --pixel-size 12nm or a column pixel_size of groups.csv, or measure the ' +
+        'scale bar of a project in `wgsam review`',
+    )
   const few = needed.flatMap(({ name, byInterval, ifLogNormal }) => {
     const want = byInterval ?? ifLogNormal
     return want !== null && want > distribution.counted ? [`${want.toLocaleString('en-GB')} for ${name}`] : []

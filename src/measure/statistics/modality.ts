@@ -24,7 +24,10 @@ export interface Modality {
   /** The sizes below which 45 and 55 % of the weight lie: where D50 would be if 5 % were moved to the other side of it. */
   d45: number
   d55: number
-  /** Whether D50 lies in a dip: the density there is below half of the lower of the peaks on both sides. */
+  /**
+   * Whether D50 lies in a dip: the density there is below half of the lower of the peaks on both sides, or a dip lies between
+   * d45 and d55.
+   */
   unstable: boolean
 }
 
@@ -59,7 +62,7 @@ export function modality({ values, weights }: Weighted): Modality | null {
     dips: dips.map((at) => Math.exp(density.at[at])),
     d45: Math.exp(d45),
     d55: Math.exp(d55),
-    unstable: valueAt(density, d50) < lower / 2,
+    unstable: valueAt(density, d50) < lower / 2 || dips.some((at) => density.at[at] > d45 && density.at[at] < d55),
   }
 }
 

@@ -171,7 +171,7 @@ test('eval reports images that an adapter was trained on; equal names in another
   const test = ['--data', data, '--model', MODEL, '--model-config', CONFIG, '--size', '64', '--report', report]
   await run(...test, '--adapter', own, '--prompt', 'point')
   const html = readFileSync(report, 'utf8')
-  assert.match(html, 'Segmentation of 1 labelled images that training never saw.')
+  assert.match(html, 'Segmentation of 1 labelled image that training never saw.')
   assert.match(html, '<h4>Only: ')
   assert.is(describeSeenImages(4, 'x', [{ train: 0, val: 2 }]).includes('best checkpoint'), true)
   assert.match(describeSeenImages(4, 'x', [null, { train: 3, val: 0 }]), '3 of which training has seen')

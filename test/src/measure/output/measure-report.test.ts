@@ -33,6 +33,40 @@ test('on a logarithmic axis equal factors are equally wide; names are escaped', 
   assert.match(file, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/)
 })
 
+test('an axis has at least four labels, whatever its range', () => {
+  for (const [low, high, log] of [
+    [20, 90, true],
+    [3, 4000, true],
+    [110, 160, true],
+    [0, 440, false],
+    [37, 41, false],
+  ] as const) {
+    const picture = histogram({ ...scale, log }, [low, (low + high) / 2, high], [{ value: 0.5 }, { value: 0.5 }])
+    const labels = [...picture.matchAll(/text-anchor="middle">([\d.]+)</g)].map(([, text]) => Number(text))
+    assert.ok(labels.length >= 4 && labels.length <= 9, `${low} to ${high}: ${labels}`)
+    assert.ok(labels.every((label) => label >= low && label <= high))
+  }
+})
+
+test('sizes with two peaks: the report and the terminal say that D50 is unstable, and give the peaks', async () => {
+  const folder = scratch()
+  const list = Array.from({ length: 80 }, (_, i) => ({
+    ...{ x: 20 + 30 * (i % 10), y: 20 + 30 * Math.floor(i / 10), id: i + 1 },
+    r: i % 2 ? 5 : 12,
+  }))
+  await pair(folder, 'a', discs(320, 260, list), { width: 320, height: 260 })
+  const out = join(folder, 'out')
+  const { out: printed } = await run(measure, folder, '--out', out, '--resamples', '40', '--edges', 'exclude')
+  const report = readFileSync(join(out, 'report.html'), 'utf8')
+  for (const text of [printed, report]) {
+    assert.match(text, /By number the sizes have 2 peaks: at 10\.\d px \(50\.0 %\) and 2\d\.\d px \(50\.0 %\)/)
+    assert.match(text, 'D50 by number lies in a gap and is unstable')
+    assert.match(text, /By volume D50 is 2\d\.?\d* px, and does not lie in a gap\./)
+  }
+  const { modality } = JSON.parse(readFileSync(join(out, 'summary.json'), 'utf8')).scopes.at(-1)
+  assert.equal([modality.number.unstable, modality.volume?.unstable ?? false], [true, false])
+})
+
 testInBrowser('the report makes no requests, fits a phone, and shows one bar per bin', async () => {
   const browser = (await openBrowser())!
   try {

@@ -49,6 +49,14 @@ test('two parts of which one has most: the median is in that one, and stable', (
   assert.is(volume.unstable, false)
 })
 
+test('two sizes without any spread: D50 is one of them, and a few particles more would make it the other', () => {
+  const two = modality(equally([...Array(31).fill(10), ...Array(29).fill(24)]))!
+  assert.equal([two.modes.length, two.unstable], [2, true])
+  near(two.d45, 10, 1e-9)
+  near(two.d55, 24, 1e-9)
+  assert.is(modality(equally([...Array(45).fill(10), ...Array(15).fill(24)]))!.unstable, false)
+})
+
 test('parts that overlap are not called two, and noise is not called a mode', () => {
   // the density of two equal normal parts has two modes only if their means are more than two deviations apart
   assert.is(modality(equally([...exact(200, 100, 1.3), ...exact(200, 150, 1.3)]))!.modes.length, 1)
