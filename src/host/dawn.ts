@@ -1,5 +1,6 @@
 /** @file Dawn's instances and adapters: what its Node bindings need, and nothing of what wgsam does with them. */
 import { messageOf, UserError } from './errors'
+import { filterNativeStderr } from './native-stderr'
 import { useSwiftShader } from './swiftshader'
 
 /**
@@ -47,7 +48,7 @@ export async function requestAdapter(choice: AdapterChoice = {}): Promise<GPUAda
     const gpu = create(joinToggles(toggles))
     instances.push(gpu)
     try {
-      return await gpu.requestAdapter({ powerPreference: 'high-performance' })
+      return await filterNativeStderr(() => gpu.requestAdapter({ powerPreference: 'high-performance' }))
     } catch (error) {
       // Dawn throws if no adapter has the requested name
       if (name) refusal = messageOf(error)

