@@ -42,6 +42,7 @@ await Promise.all([
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
   }),
+  build({ ...common, platform: 'browser', entryPoints: ['src/web.ts'], outfile: 'dist/web.js' }),
   buildPage(),
   buildPage('dist/start', 'start'),
   build({ ...node, entryPoints: files('test', '.test.ts'), outdir: 'dist/test', outbase: 'test' }),

@@ -37,9 +37,9 @@ function buildTypes() {
   return files.length
 }
 
-/** Writes the licences of the packages whose code is in dist/review, the only bundle that contains any. */
+/** Writes the licences of the packages whose code is bundled: that of the pages, and of dist/web.js. */
 function buildNotices() {
-  const bundled = ['preact', '@preact/signals', '@preact/signals-core']
+  const bundled = ['preact', '@preact/signals', '@preact/signals-core', 'valibot']
   const notices = bundled.map((name) => {
     const folder = join('node_modules', name)
     const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
@@ -48,7 +48,7 @@ function buildNotices() {
     return `${name} ${version} (${license})\n\n${readFileSync(join(folder, file), 'utf8').trim()}\n`
   })
   const head =
-    'The pages in dist/review and dist/start contain code of these packages. All other packages are installed beside wgsam.\n'
+    'The pages in dist/ and dist/web.js contain code of these packages. All other packages are installed beside wgsam.\n'
   writeFileSync('dist/THIRD-PARTY-NOTICES.txt', [head, ...notices].join(`\n${'-'.repeat(80)}\n\n`))
 }
 

@@ -25,7 +25,7 @@ const FLOORS = [
   ['generate', 'review', 'ablation', 'watch'],
   ['start'],
   ['commands'],
-  ['main', 'node'],
+  ['main', 'node', 'web'],
 ]
 
 /** Imports that break a rule for a reason. */

@@ -2,7 +2,8 @@
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import { messageOf, UserError } from '../host/errors'
 import { decode } from './dtypes'
-import { elements, isShape, openFile, readAt } from './tensor-file'
+import { openFile, readAt } from './open-file'
+import { elements, isShape } from './tensor-file'
 
 /** Larger files, in bytes, are refused. */
 const MAX_SIZE = 2 ** 30

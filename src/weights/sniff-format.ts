@@ -1,5 +1,5 @@
 /** @file Recognises the format of a weights file by its first bytes. */
-import { openFile, readAt } from './tensor-file'
+import { openFile, readAt } from './open-file'
 
 export type WeightFormat = 'zip' | 'safetensors' | 'onnx' | 'pickle'
 

@@ -2,7 +2,7 @@
 import { crc32, inflateRawSync } from 'node:zlib'
 import { type Entry, openPromise } from 'yauzl'
 import { messageOf, UserError } from '../host/errors'
-import { openFile, readAt } from './tensor-file'
+import { openFile, readAt } from './open-file'
 
 /** Zip files with more members are refused. */
 const MAX_MEMBERS = 100_000

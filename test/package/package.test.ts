@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { build } from 'esbuild'
+import { wgsl } from '../../scripts/wgsl-plugin.mjs'
 
 const root = resolve('.')
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
@@ -77,7 +78,14 @@ function compile(code: string, resolution: 'bundler' | 'nodenext', types: string
 
 test('it contains the program, the engine, the pages, declarations and notices, and nothing else', () => {
   const paths = packed.files.map(({ path }) => path)
-  for (const path of ['dist/cli.js', 'dist/engine.js', 'dist/node.js', 'dist/worker.js', 'dist/review/index.html'])
+  for (const path of [
+    'dist/cli.js',
+    'dist/engine.js',
+    'dist/node.js',
+    'dist/web.js',
+    'dist/worker.js',
+    'dist/review/index.html',
+  ])
     assert.ok(paths.includes(path), path)
   for (const path of ['README.md', 'LICENSE', 'package.json', 'dist/THIRD-PARTY-NOTICES.txt'])
     assert.ok(paths.includes(path), path)
@@ -92,22 +100,25 @@ test('it contains the program, the engine, the pages, declarations and notices, 
 test('the notices contain the licence of every package that the pages bundle', async () => {
   const notices = readFileSync(join(installed, 'dist/THIRD-PARTY-NOTICES.txt'), 'utf8')
   const { metafile } = await build({
-    entryPoints: ['src/review/page/main.tsx'],
+    entryPoints: ['src/review/page/main.tsx', 'src/web.ts'],
     bundle: true,
     write: false,
     metafile: true,
     outdir: 'unused',
     jsx: 'automatic',
     jsxImportSource: 'preact',
+    plugins: [wgsl()],
   })
   const names = Object.keys(metafile.inputs).map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1])
   const bundled = new Set(names.filter((name) => name !== undefined))
-  assert.ok(bundled.has('preact'))
+  assert.ok(bundled.has('preact') && bundled.has('valibot'))
   for (const name of bundled) assert.match(notices, new RegExp(`^${name} \\d`, 'm'))
 })
 
 test('without the optional packages the engine loads, and the program says what is missing', () => {
-  const engine = run("import * as wgsam from 'wgsam'; console.log(typeof wgsam.Engine, typeof wgsam.SamModel.load)")
+  const engine = run(
+    "import { Engine } from 'wgsam'; import { openWeights } from 'wgsam/web'; console.log(typeof Engine, typeof openWeights)",
+  )
   assert.is(engine.stdout, 'function function\n', engine.stderr)
   const cli = spawnSync(process.execPath, [join(installed, 'dist/cli.js'), 'synth', '--out', join(project, 'x')], {
     encoding: 'utf8',
@@ -140,9 +151,11 @@ test('with them the command line runs, and wgsam/node reads what it wrote', () =
 for (const resolution of ['bundler', 'nodenext'] as const) {
   // an @ts-expect-error fails where the type is any, as it is if a declaration cannot be found
   test(`the engine's types compile with moduleResolution ${resolution}, strictly`, () => {
-    const code = `import { Engine, Predictor, SamModel, type Prediction, type WeightSource } from 'wgsam'
-      export async function predict(device: GPUDevice, weights: WeightSource): Promise<Prediction> {
-        const model = await SamModel.load(new Engine(device), weights, {} as never, { inputSize: 1024 })
+    const code = `import { Engine, Predictor, SamModel, type Prediction } from 'wgsam'
+      import { openWeights } from 'wgsam/web'
+      export async function predict(device: GPUDevice, file: File): Promise<Prediction> {
+        const { weights, architecture } = await openWeights(file)
+        const model = await SamModel.load(new Engine(device), weights, architecture, { inputSize: 1024 })
         const predictor: Predictor = await Predictor.create(model)
         // @ts-expect-error a number is no image
         predictor.setImage(3)
@@ -186,7 +199,7 @@ test('a bundler leaves out what is not imported', async () => {
 
 test('the shaders in it have no comments', () => {
   const text = readFileSync(join(installed, 'dist/engine.js'), 'utf8')
-  const shaders = [...text.matchAll(/\bcode: (["'`])((?:(?!\1)[^\\]|\\.)*)\1/gs)].map(([, , code]) => code)
+  const shaders = [...text.matchAll(/"code": (["'`])((?:(?!\1)[^\\]|\\.)*)\1/gs)].map(([, , code]) => code)
   assert.ok(shaders.length > 30)
   assert.ok(shaders.some((code) => code.includes('fn ')))
   for (const code of shaders) assert.not.match(code, /\/[/*]/)
