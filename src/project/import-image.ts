@@ -1,6 +1,5 @@
-/** @file Imports an image into a project: reads the file, removes the info bar, and identifies the file's content. */
-import { createHash } from 'node:crypto'
-import { readFile, rm } from 'node:fs/promises'
+/** @file Imports an image into a project: reads the file and removes the info bar. */
+import { rm } from 'node:fs/promises'
 import { writePng } from '../images/png-writer'
 import { type MicrographOptions, readMicrograph } from '../images/micrograph'
 import type { Image } from '../images/image'
@@ -33,12 +32,6 @@ export async function importImage(
   const info = { name, width, height, source: path, page, croppedBottom, pixelSize }
   return { info, image, bar, rgb: toRGB8(image), pages, remarks }
 }
-
-/** The SHA-256 hash of a file's content. */
-export const fileHash = async (path: string): Promise<string> =>
-  createHash('sha256')
-    .update(await readFile(path))
-    .digest('hex')
 
 /**
  * Writes the image that masks refer to: the file's own values if a PNG can hold them, otherwise the model's input. Its info
