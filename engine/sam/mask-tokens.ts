@@ -15,3 +15,9 @@ export function chooseToken(iou: ArrayLike<number>, ambiguous: boolean): number 
   for (let other = 2; other < MASK_TOKENS; other++) if (iou[other] > iou[token]) token = other
   return token
 }
+
+/** @throws Error if a predicted IoU is not finite */
+export function checkFinite(iou: Float32Array): void {
+  if (!iou.every(Number.isFinite))
+    throw new Error('the model gives masks that are not finite numbers: its weights, adapter or driver are at fault')
+}

@@ -1,7 +1,7 @@
 /** @file Prompts in pixels of an image: points and boxes of objects, and the logits of their masks. */
 import { scaleBox, scalePoint } from '../image/model-input'
 import type { Size } from '../image/size'
-import { AMBIGUOUS_MASKS, chooseToken } from './mask-tokens'
+import { AMBIGUOUS_MASKS, checkFinite, chooseToken } from './mask-tokens'
 import type { Predictor, TokenMask } from './predictor'
 import { promptLabel } from './prompt-labels'
 
@@ -52,6 +52,7 @@ export async function decodePrompts(
   })
   const ambiguous = Array.from({ length: AMBIGUOUS_MASKS }, (_, k) => k + 1)
   return predictor.predictMasks({ coords, labels }, (iou, i) => {
+    checkFinite(iou)
     const prompt = prompts[i]
     const several = typeof multimask === 'boolean' ? multimask : multimask(prompt)
     if (several) return [...ambiguous].sort((a, b) => iou[b] - iou[a])

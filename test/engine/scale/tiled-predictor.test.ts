@@ -8,6 +8,7 @@ import { paintMasks } from '../../../engine/masks/mask-algebra'
 import type { Predictor, PromptBatch } from '../../../engine/sam/predictor'
 import type { ImagePrompt } from '../../../engine/sam/prompt-masks'
 import { TiledPredictor } from '../../../engine/scale/tiled-predictor'
+import { chosenMasks } from '../../support/chosen-masks'
 
 const box = (x0: number, y0: number, x1: number, y1: number): ImagePrompt => ({ points: [], box: [x0, y0, x1, y1] })
 const point = (x: number, y: number): ImagePrompt => ({ points: [{ x, y, foreground: true }], box: null })
@@ -39,7 +40,7 @@ function fake(radius: number | number[], byPixel = false, iou = [0.5, 0.5, 0.5, 
       shown = image
       seen.push({ region: { left, top, right: left + image.width, bottom: top + image.height }, prompts: 0 })
     },
-    async predict({ coords, labels }: PromptBatch) {
+    async predictMasks({ coords, labels }: PromptBatch, choose: Parameters<Predictor['predictMasks']>[1]) {
       const count = labels.length / 2
       assert.ok(count <= 4 && shown)
       seen.at(-1)!.prompts += count
@@ -59,7 +60,7 @@ function fake(radius: number | number[], byPixel = false, iou = [0.5, 0.5, 0.5, 
           }
         }
       }
-      return { logits, iou: Float32Array.from({ length: count * 4 }, (_, i) => iou[i % 4]) }
+      return chosenMasks({ logits, iou: Float32Array.from({ length: count * 4 }, (_, i) => iou[i % 4]) }, choose)
     },
   }
   return { tiled: new TiledPredictor(predictor as unknown as Predictor), seen }

@@ -8,6 +8,7 @@ import { type DatasetItem, openDataset } from '../../../src/dataset/dataset'
 import { evaluate, type EvaluatedImage, type EvaluateOptions } from '../../../src/evaluation/evaluate'
 import { EVALUATION_SLOTS, predictorSegmenter } from '../../../src/evaluation/model-segmenter'
 import { summariseTallies } from '../../../src/evaluation/scores'
+import { chosenMasks } from '../../support/chosen-masks'
 import { png16, png8, scratch } from '../../support/files'
 
 const SIZE = 32
@@ -35,7 +36,7 @@ function fake(best: 1 | 2 | 3, chunk = 2) {
     slots: EVALUATION_SLOTS,
     prompts: chunk,
     setImage() {},
-    async predict(batch: PromptBatch) {
+    async predictMasks(batch: PromptBatch, choose: Parameters<Predictor['predictMasks']>[1]) {
       asked.push({ coords: batch.coords.slice(), labels: batch.labels.slice() })
       const count = batch.labels.length / EVALUATION_SLOTS
       const logits = new Float32Array(count * 4 * plane).fill(-1)
@@ -46,7 +47,7 @@ function fake(best: 1 | 2 | 3, chunk = 2) {
           for (let i = 0; i < plane; i++)
             if (token !== 2 || i % SIDE < SIDE / 2) logits[(4 * p + token) * plane + i] = 1
       }
-      return { logits, iou }
+      return chosenMasks({ logits, iou }, choose)
     },
   }
   const typed = predictor as unknown as Predictor

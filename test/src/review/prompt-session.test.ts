@@ -19,6 +19,7 @@ import { serve } from '../../../src/review/server'
 import { type ImageFile, PromptSession, type PromptSessionOptions } from '../../../src/review/prompt-session'
 import { WorkQueue } from '../../../src/review/work-queue'
 import { segment } from '../../../src/model/segment-image'
+import { chosenMasks } from '../../support/chosen-masks'
 import { scratch } from '../../support/files'
 import { ask } from '../../support/review'
 import { openToy, toyImages } from '../../support/toy'
@@ -152,12 +153,12 @@ test('where particles are small, a prompt is seen in its tile, and each tile is 
     [[46, 28, 52, 33], true],
     [[2, 2, 57, 37], true],
   ]
-  const predict = Predictor.prototype.predict
+  const { predictMasks } = Predictor.prototype
   let radii = [2.5, 2.5, 2.5, 2.5]
   let ious: number[] | null = null
   // the toy's masks cover the whole image: make them discs around the prompt that still depend on what is encoded
-  Predictor.prototype.predict = async function (batch) {
-    const found = await predict.call(this, batch)
+  Predictor.prototype.predictMasks = async function (batch, choose) {
+    const found = await this.predict(batch)
     const { maskSide, inputSize } = this.model
     const [x, y] = [0, 1].map(
       (axis) =>
@@ -172,7 +173,7 @@ test('where particles are small, a prompt is seen in its tile, and each tile is 
         Math.hypot((at % maskSide) - x, Math.floor(at / maskSide) - y)
       )
     })
-    return { logits, iou: ious ? Float32Array.from(ious) : found.iou }
+    return chosenMasks({ logits, iou: ious ? Float32Array.from(ious) : found.iou }, choose)
   }
   for (const [box, fresh] of boxes) {
     const request = prompt({ points: [], box })
@@ -205,7 +206,7 @@ test('where particles are small, a prompt is seen in its tile, and each tile is 
     [0.4, true],
     [0.3, true],
   ])
-  Predictor.prototype.predict = predict
+  Predictor.prototype.predictMasks = predictMasks
   predictor.destroy()
   assert.ok(widths.has(30) && widths.has(60), 'a tile, and the whole image for what does not fit')
 
