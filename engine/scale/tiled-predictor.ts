@@ -20,7 +20,7 @@ import { type View, wholeView } from './view'
 /** A mask of a prompt, in pixels of the image. */
 export interface PromptedMask {
   mask: Mask
-  /** See PromptLogits. */
+  /** See TokenMask. */
   token: number
   predictedIou: number
   /** The part of the image that the model saw. */
