@@ -2,7 +2,7 @@
  * @file Dark features inside a particle in its image: pores and cracks that the mask does not leave out.
  *
  * A pixel is dark if the black top-hat of the image there, the closing by a square minus the image, exceeds its median in the
- * particle by six standard deviations of the image's noise. The top-hat keeps what is narrower than the square, a quarter of
+ * particle by six standard deviations of the image's noise and of the top-hat itself, and by a quarter of its gray. The top-hat keeps what is narrower than the square, a quarter of
  * the particle's width and 33 pixels at most, and so no shading. Pixels nearer to the outline than half the square are left out, since particles
  * darken at their rims. Connected dark pixels are a crack if their region is at least three times as long as wide,
  * otherwise a pore; regions of fewer than five pixels are left out as noise.
@@ -30,6 +30,8 @@ const MAX_PIXELS = 2 ** 22
 const MAX_REACH = 16
 const NOISE_FACTOR = 6
 const SMALLEST = 5
+/** The least darkness of a dark pixel, as a fraction of the particle's median gray: grain and texture are fainter. */
+const CONTRAST = 0.25
 /** A region this many times as long as wide is a crack. */
 const CRACK_ASPECT = 3
 
@@ -57,7 +59,11 @@ export function interiorOf(filled: PixelRuns, image: Image): Interior | null {
   if (used.length < 4 * SMALLEST || !used.every((i) => Number.isFinite(gray[i]))) return null
   const closed = closing(gray, inside, width, height, reach)
   const hat = used.map((i) => closed[i] - gray[i])
-  const limit = median(hat) + NOISE_FACTOR * noiseOf(gray, inner, width, used)
+  const middle = median(hat)
+  // noise that neighbouring pixels share, as after resizing, is not in their differences but in the top-hat itself
+  const scatter = 1.4826 * median(hat.map((value) => Math.abs(value - middle)))
+  const contrast = CONTRAST * median(used.map((i) => gray[i]))
+  const limit = middle + Math.max(NOISE_FACTOR * Math.max(noiseOf(gray, inner, width, used), scatter), contrast)
   const dark = new Uint8Array(width * height)
   used.forEach((i, k) => (dark[i] = Number(hat[k] > Math.max(limit, 1e-12))))
   return { area: used.length, ...regionsOf(dark, width, height) }

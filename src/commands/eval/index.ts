@@ -21,6 +21,7 @@ import { drawWorst, worstImage } from '../../report/worst-figure'
 import type { Command } from '../../cli/command'
 import { flag, text, type Values } from '../../cli/options'
 import { checkAdapter } from '../../model/attach-adapter'
+import { count } from '../../text/count'
 import { diameterOption } from '../options/diameter'
 import { chooseModels, type ChosenModels, modelOptions, withAdapterFolders } from '../options/model'
 import { selectImages, type Selection, selectOptions } from '../options/split'
@@ -214,7 +215,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
     if (flag(values, 'json')) console.log(json)
     else {
       const tables = [
-        `${name} on ${items.length} images, in percent\n\n${comparisonTable(comparison)}`,
+        `${name} on ${count(items.length, 'image')}, in percent\n\n${comparisonTable(comparison)}`,
         reliabilityLines(comparison).join('\n'),
         sizeTextTable(comparison),
         timeTextTable(comparison, hardware.adapter),
@@ -238,7 +239,7 @@ async function trainingImages(
   for (const [i, one] of seen.entries())
     if (one?.train)
       console.error(
-        `warning: ${adapters[i].path} was trained on ${one.train} of these ${items.length} images: its scores on them say little about other images`,
+        `warning: ${adapters[i].path} was trained on ${one.train} of these ${count(items.length, 'image')}: its scores on them say little about other images`,
       )
   return seen
 }

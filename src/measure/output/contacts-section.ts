@@ -50,6 +50,6 @@ export function interiorSection(of: InteriorSummary): string {
   return `<h2>Inside the particles</h2>
 <p>${sentences.join(' ')}</p>
 ${note(
-  'Dark spots and lines are narrower than a quarter of the particle and darker than their surroundings by six times the noise; the outer eighth is not searched. Dark texture, shadows and dirt look the same: look at the particles of particles.csv whose crack_fraction is large before you call them cracks. A pore open to the outline, or as wide as a quarter of the particle, is found only if the mask leaves it out.',
+  'Dark spots and lines are narrower than a quarter of the particle and darker than their surroundings by a quarter of the particle’s gray and six times the noise; the outer eighth is not searched. Dark texture, shadows and dirt look the same: look at the particles of particles.csv whose crack_fraction is large before you call them cracks. A pore open to the outline, or as wide as a quarter of the particle, is found only if the mask leaves it out.',
 )}`
 }

@@ -29,7 +29,7 @@ export const inputsFrom = (out: string, paths: readonly string[]): string[] =>
 /**
  * The inputs whose results the folder holds; null if it holds none, or those of the same inputs.
  */
-export function otherResults(out: string, paths: readonly string[]): string[] | null {
+function otherResults(out: string, paths: readonly string[]): string[] | null {
   const file = join(out, 'summary.json')
   if (!existsSync(file)) return null
   let inputs: unknown

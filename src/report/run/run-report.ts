@@ -5,6 +5,7 @@ import { beginningOf, inputText } from '../../training/config'
 import { epochsDone } from '../../training/schedule'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
 import { describeThresholds, thresholdGain } from '../../evaluation/tuned-thresholds'
+import { count } from '../../text/count'
 import { escape } from '../../text/escape'
 import { histogramStyle } from '../../drawing/histogram'
 import { factTable, type Page } from '../../drawing/html-page'
@@ -68,12 +69,12 @@ export function isComplete({ steps, total, validations }: Pick<RunView, 'steps' 
 export function stateOf(run: RunView): string {
   const { steps, total, validations, running, folder } = run
   const done = steps.at(-1)?.step ?? 0
-  if (total === null) return `${done} steps`
+  if (total === null) return count(done, 'step')
   const early = validations.at(-1)?.early
   if (isComplete(run)) {
     const how =
       done >= total
-        ? `${done} steps`
+        ? count(done, 'step')
         : `early after ${done} of ${total} steps: ${early === 'time' ? 'its time limit had passed' : 'validations had stopped improving'}`
     return running
       ? `all steps are done (${how}); strength and thresholds are being chosen`
@@ -129,7 +130,7 @@ function tiles(run: RunView): string {
   const images = run.split?.train.length
   const epochs =
     last && run.config && images
-      ? `${epochsDone(last.step, run.config.batch, images).toFixed(1)} epochs of ${images} images`
+      ? `${epochsDone(last.step, run.config.batch, images).toFixed(1)} epochs of ${count(images, 'image')}`
       : 'steps of training'
   const shown = [
     tile(run.total === null ? String(last?.step ?? 0) : `${last?.step ?? 0} of ${run.total}`, `steps; ${epochs}`),

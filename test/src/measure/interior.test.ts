@@ -57,6 +57,15 @@ test('a dark line is a crack of its length and area, a dark spot a pore', () => 
   }
 })
 
+test('noise that neighbours share, as in an image that was enlarged, is no crack', () => {
+  const rng = new Rng(3)
+  const grain = Float64Array.from({ length: 40 * 40 }, () => 12 * rng.normal())
+  // each value of the noise covers 3 x 3 pixels: second differences see little of it
+  const at = (x: number, y: number) => 150 + grain[Math.floor(y / 3) * 40 + Math.floor(x / 3)]
+  const { pores, cracks } = interiorOf(disc(), image(at))!
+  assert.equal([pores, cracks], [0, 0])
+})
+
 test('what is not said: narrow particles, scattered masks, a crack in the noise', () => {
   assert.is(
     interiorOf(
