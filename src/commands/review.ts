@@ -8,11 +8,13 @@ import { openInBrowser } from '../host/open-browser'
 import { Progress } from '../host/progress'
 import { keepAddress, lastAddress } from '../review/last-address'
 import { pageFolder, readAssets } from '../review/page-files'
+import { agreement, describeAgreement } from '../review/agreement'
 import { compareProposals, describeComparison } from '../review/compare-proposals'
 import { exportAcceptedImages } from '../review/export-dataset'
 import { importMasks } from '../review/import-masks'
 import { count } from '../text/count'
 import { nextTraining } from '../review/next-training'
+import { reviewFolder } from '../project/project'
 import { ReviewFolder } from '../project/review/review-folder'
 import { describeCorrections, reportCorrections } from '../review/corrections-report'
 import { serve, type ServeOptions } from '../review/server'
@@ -51,6 +53,13 @@ export const command: Command = {
     open: { type: 'boolean', description: 'open the page in the browser' },
     export: { type: 'boolean', description: 'write the accepted images to DIR/dataset and exit' },
     report: { type: 'boolean', description: 'print how many masks were corrected, and exit' },
+    annotator: {
+      type: 'string',
+      value: 'NAME',
+      description:
+        'the review of a second person, who begins from the same proposals and does not see the first one’s edits; with --report, ' +
+        'print how far the two agree on the images that both have accepted',
+    },
     compare: {
       type: 'string',
       value: 'OTHER',
@@ -66,10 +75,16 @@ DIR/review/NAME.jsonl; nothing else is changed. Ctrl-C stops the server without 
   wgsam review particles --open
   wgsam review particles --adapter runs/first/best
   wgsam review particles --export
-  wgsam review particles --compare particles-second`,
+  wgsam review particles --compare particles-second
+  wgsam review particles --annotator anna            # later: --annotator anna --report`,
   async run(given, [dir]) {
     const values = withAdapterFolders(given)
     const tasks = ['export', 'report', 'compare'].filter((name) => values[name] !== undefined)
+    const annotator = text(values, 'annotator')
+    if (annotator !== undefined && !/^[\p{L}\p{N}_-]{1,40}$/u.test(annotator))
+      throw new UserError('--annotator takes a name of 1 to 40 letters, digits, - and _')
+    if (annotator !== undefined && (tasks.includes('export') || tasks.includes('compare')))
+      throw new UserError(`--${tasks[0]} is of the first review: leave out --annotator`)
     if (tasks.length > 1) throw new UserError(`--${tasks[0]} and --${tasks[1]} cannot be combined: choose one`)
     if (!tasks.length) {
       if (flag(values, 'json')) throw new UserError('--json requires --export, --report or --compare')
@@ -85,6 +100,11 @@ async function runTask(values: Values, dir: string): Promise<{ result: unknown; 
   if (other !== undefined) {
     const result = await compareProposals(dir, other)
     return { result, printed: describeComparison(result) }
+  }
+  const annotator = text(values, 'annotator')
+  if (annotator !== undefined) {
+    const result = await agreement(dir, annotator)
+    return { result, printed: describeAgreement(result) }
   }
   if (flag(values, 'report')) {
     const result = await reportCorrections(dir)
@@ -118,9 +138,10 @@ async function review(values: Values, dir: string): Promise<number> {
     for (const note of imported.notes) console.error(`note: ${note}`)
   }
   const reading = new Progress('reading masks', undefined)
-  const open = () => ReviewFolder.open(dir, (done, total) => reading.update(done, '', total))
+  const annotator = text(values, 'annotator')
+  const open = () => ReviewFolder.open(dir, (done, total) => reading.update(done, '', total), annotator)
   const folder = await open().catch(async (error: unknown) => {
-    const url = error instanceof LockedError ? await openAddress(dir) : null
+    const url = error instanceof LockedError ? await openAddress(addressKey(dir, annotator)) : null
     if (url === null) throw error
     return url
   })
@@ -149,6 +170,10 @@ async function review(values: Values, dir: string): Promise<number> {
   return 0
 }
 
+/** The folder under which a server's address is kept: each annotator has an own one. */
+const addressKey = (dir: string, annotator: string | undefined): string =>
+  annotator === undefined ? dir : reviewFolder(dir, annotator)
+
 /** The address of a server that has the folder open; null if none answers there. */
 async function openAddress(dir: string): Promise<string | null> {
   const last = await lastAddress(dir)
@@ -163,7 +188,7 @@ async function openAddress(dir: string): Promise<string | null> {
  * The token of the last address is kept with its port, so that a page that is still open reconnects.
  */
 async function start(options: ServeOptions, port: number | undefined): Promise<LocalServer> {
-  const { dir } = options.folder
+  const dir = addressKey(options.folder.dir, options.folder.annotator)
   const last = await lastAddress(dir)
   const again = last && (port === undefined || port === last.port)
   const server = again

@@ -10,10 +10,15 @@
  *   candidates/NAME.json       all masks above lower thresholds, with the measures that filtering needs (CandidateFile)
  *   labels/NAME.png, overlays/NAME.png, annotations.json, particles.csv: the masks as they are now, see review/current-files.ts
  *   generate.json              how the proposals were made
+ *   review/annotators/WHO/NAME.jsonl   a second annotator's edits of the same proposals
  *   review/NAME.jsonl          the log of a person's edits; proposals are never changed
  *   dataset/images, dataset/masks   accepted images
  */
 import { join } from 'node:path'
+
+/** The folder of a review's logs: the project's, or that of a second annotator. */
+export const reviewFolder = (dir: string, annotator?: string): string =>
+  annotator === undefined ? join(dir, 'review') : join(dir, 'review', 'annotators', annotator)
 
 /** The path of one of an image's files. */
 export const projectFile = {
@@ -25,5 +30,5 @@ export const projectFile = {
   candidates: (dir: string, name: string) => join(dir, 'candidates', `${name}.json`),
   labels: (dir: string, name: string) => join(dir, 'labels', `${name}.png`),
   overlay: (dir: string, name: string) => join(dir, 'overlays', `${name}.png`),
-  log: (dir: string, name: string) => join(dir, 'review', `${name}.jsonl`),
+  log: (dir: string, name: string, annotator?: string) => join(reviewFolder(dir, annotator), `${name}.jsonl`),
 }

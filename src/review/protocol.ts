@@ -28,6 +28,8 @@ export interface ServerInfo {
   /** The reviewed folder, as it was typed. */
   folder: string
   version: string
+  /** The second annotator whose review it is; null for the project's own. */
+  annotator: string | null
   /** Null if the server was started with --no-model. `size` is null if it is the adapter's or the model's own. */
   model: { name: string; adapter: string | null; size: number | null } | null
   /** Whether the page is served by `wgsam start`, whose requests are then at ../api (src/start/protocol.ts). */

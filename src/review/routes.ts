@@ -79,6 +79,7 @@ export class Routes {
     if (what === 'session')
       return {
         folder: this.folder.dir,
+        annotator: this.folder.annotator ?? null,
         version,
         model: this.served.session?.model ?? null,
         home: this.served.home ?? false,
@@ -97,6 +98,11 @@ export class Routes {
 
   private async export(): Promise<ExportReply> {
     const { folder, session } = this.served
+    if (folder.annotator !== undefined)
+      throw new HttpError(
+        400,
+        'the dataset is exported from the first review, which `wgsam review` without --annotator opens',
+      )
     const exported = await exportAcceptedImages(folder.dir)
     const model = session && { ...session.model, software: session.software }
     return { ...exported, next: await nextTraining(folder.dir, exported.folder, model) }

@@ -15,6 +15,8 @@ import { projectFile } from '../project'
 
 export interface ListedImage {
   name: string
+  /** The second annotator whose review it is; missing for that of the project. */
+  annotator?: string
   /** Null if there are proposals or a log, but no image. */
   path: string | null
   /** Why it cannot be reviewed; null if no problem is known yet. */
@@ -25,7 +27,7 @@ export interface ListedImage {
  * The images in DIR/images, or in DIR itself, ordered by name with numbers compared as numbers.
  * @throws UserError if there is no such folder or it holds no images
  */
-export async function findImages(dir: string): Promise<ListedImage[]> {
+export async function findImages(dir: string, annotator?: string): Promise<ListedImage[]> {
   const is = await stat(dir).catch(() => null)
   if (is && !is.isDirectory())
     throw new UserError(
@@ -58,7 +60,7 @@ export async function findImages(dir: string): Promise<ListedImage[]> {
     else if (candidates.length > 1)
       found.push({ name, path: null, problem: `several images have this name: ${candidates.join(' and ')}` })
     else {
-      const image = { name, path: join(folder, file) }
+      const image = { name, path: join(folder, file), ...(annotator !== undefined && { annotator }) }
       found.push({ ...image, problem: await linkOut(dir, image) })
     }
   }
@@ -66,9 +68,12 @@ export async function findImages(dir: string): Promise<ListedImage[]> {
 }
 
 /** Why an image's files must not be opened: one of them is a link out of the folder. Null if none is. */
-export async function linkOut(dir: string, { name, path }: Pick<ListedImage, 'name' | 'path'>): Promise<string | null> {
-  const kinds = [projectFile.proposals, projectFile.candidates, projectFile.log, projectFile.infoBar]
-  const files = kinds.map((pathOf) => pathOf(dir, name))
+export async function linkOut(
+  dir: string,
+  { name, path, annotator }: Pick<ListedImage, 'name' | 'path' | 'annotator'>,
+): Promise<string | null> {
+  const kinds = [projectFile.proposals, projectFile.candidates, projectFile.infoBar]
+  const files = [...kinds.map((pathOf) => pathOf(dir, name)), projectFile.log(dir, name, annotator)]
   const leading = await leadsOut(await realpath(dir), path === null ? files : [path, ...files])
   return leading && `${leading} is a link that leads out of ${dir}`
 }

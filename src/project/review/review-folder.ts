@@ -8,7 +8,7 @@ import { messageOf, UserError } from '../../host/errors'
 import { uncertaintyOf } from './uncertainty'
 import type { ImageInfo } from '../file-schemas'
 import { type MeasuredPixelSize, measurePixelSizes, withMeasured } from '../pixel-sizes'
-import { projectFile } from '../project'
+import { projectFile, reviewFolder } from '../project'
 import { removePartialFiles } from '../../host/files'
 import { takeLock } from '../../host/folder-lock'
 import type { MaskCounts, ReviewDocument } from './document'
@@ -72,14 +72,21 @@ export class ReviewFolder {
     readonly dir: string,
     private found: ReadonlyMap<string, ListedImage>,
     private readonly unlock: () => Promise<void>,
+    /** The second annotator whose review it is; undefined for that of the project. */
+    readonly annotator?: string,
   ) {}
 
   /** Locks the folder and reads its images. @throws UserError if the folder is in use or holds no images */
-  static async open(dir: string, onProgress: (done: number, total: number) => void = () => {}): Promise<ReviewFolder> {
-    const found = await findImages(dir)
-    const unlock = await takeLock(join(dir, 'review', 'lock'), 'wgsam review')
-    await removePartialFiles([join(dir, 'review')])
-    const folder = new ReviewFolder(dir, new Map(found.map((image) => [image.name, image])), unlock)
+  static async open(
+    dir: string,
+    onProgress: (done: number, total: number) => void = () => {},
+    annotator?: string,
+  ): Promise<ReviewFolder> {
+    const found = await findImages(dir, annotator)
+    const logs = reviewFolder(dir, annotator)
+    const unlock = await takeLock(join(logs, 'lock'), 'wgsam review')
+    await removePartialFiles([logs])
+    const folder = new ReviewFolder(dir, new Map(found.map((image) => [image.name, image])), unlock, annotator)
     let done = 0
     for (const image of found) {
       await folder.summarise(image)
@@ -93,12 +100,12 @@ export class ReviewFolder {
    * proposals that its log holds.
    */
   async refresh(): Promise<void> {
-    const images = await findImages(this.dir)
+    const images = await findImages(this.dir, this.annotator)
     for (const image of images)
       await this.queued(image.name, async () => {
         const { name } = image
         const known = this.known.has(name)
-        if (this.open.get(name)?.log || (known && existsSync(projectFile.log(this.dir, name)))) return
+        if (this.open.get(name)?.log || (known && existsSync(projectFile.log(this.dir, name, this.annotator)))) return
         if (known && this.stamps.get(name) === (await this.stampOf(name))) return
         this.open.delete(image.name)
         this.sizes.delete(image.name)
@@ -193,7 +200,7 @@ export class ReviewFolder {
       }
       document.check(action)
       const entry: LogEntry = { seq: base + 1, time: new Date().toISOString(), window, ...action }
-      image.log ??= await ReviewLog.begin(projectFile.log(this.dir, name), image.header)
+      image.log ??= await ReviewLog.begin(projectFile.log(this.dir, name, this.annotator), image.header)
       await image.log.append(entry)
       document.apply(entry)
       entries.push(entry)
@@ -222,6 +229,8 @@ export class ReviewFolder {
 
   /** Writes an accepted image's label map and overlay. What fails is tried again when the folder is closed. */
   private followAccepted(name: string): void {
+    // the project's files show the first review
+    if (this.annotator !== undefined) return
     this.writing = this.writing.then(() => updatePictures(this.dir, this.found.get(name)!).catch(() => {}))
   }
 
@@ -232,7 +241,7 @@ export class ReviewFolder {
     this.open.clear()
     try {
       await this.writing
-      await updateFiles(this.dir)
+      if (this.annotator === undefined) await updateFiles(this.dir)
     } finally {
       await this.unlock()
     }
@@ -261,7 +270,11 @@ export class ReviewFolder {
         image: read.imported,
         proposals: [...read.document.proposals],
       }
-      image = { ...read, header, log: log && (await ReviewLog.resume(projectFile.log(this.dir, name), log)) }
+      image = {
+        ...read,
+        header,
+        log: log && (await ReviewLog.resume(projectFile.log(this.dir, name, this.annotator), log)),
+      }
       this.known.set(name, summaryOf(read.info, read.document, read.note))
       for (const [other, { log }] of this.open) {
         if (this.open.size < MAX_OPEN) break

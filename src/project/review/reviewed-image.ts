@@ -25,9 +25,9 @@ export interface ReviewedImage {
 /** The start of a review (from the log, otherwise from the proposals), and the log. @throws UserError naming the file */
 async function readBase(
   dir: string,
-  { name, path }: ListedImage,
+  { name, path, annotator }: ListedImage,
 ): Promise<{ base: LogHeader; log: LogContent | null }> {
-  const log = await readLog(projectFile.log(dir, name))
+  const log = await readLog(projectFile.log(dir, name, annotator))
   return { base: log?.header ?? (await readProposed(dir, name)) ?? (await emptyBase(name, path!)), log }
 }
 
@@ -74,7 +74,7 @@ export async function readReviewed(
   try {
     document = ReviewDocument.replay({ image: base.image, proposals: base.proposals, entries })
   } catch (error) {
-    const path = (log ? projectFile.log : projectFile.proposals)(dir, found.name)
+    const path = log ? projectFile.log(dir, found.name, found.annotator) : projectFile.proposals(dir, found.name)
     throw new UserError(`cannot use ${path}: ${messageOf(error, path)}`)
   }
   const size = await imageSize(found.path!)

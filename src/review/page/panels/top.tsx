@@ -14,7 +14,7 @@ export function Top() {
     <header class="top">
       <Button command={commands.images} icon="list" />
       <strong class="brand" title={server.value?.folder}>
-        wgsam review
+        wgsam review{server.value?.annotator ? `: ${server.value.annotator}` : ''}
       </strong>
       <div class="group">
         <Button command={commands.previousImage} icon="previous" disabled={!neighbour(-1)} />
