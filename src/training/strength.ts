@@ -32,7 +32,7 @@ const rank = ({ point, box, head }: SourceScores) =>
   head === undefined ? meanScore({ point, box }) : (point + box + head) / 3
 
 /** By how much the scores of a source fall below the base model's, at most over points and boxes; negative if they rise. */
-export const fall = (base: PromptScores, adapted: PromptScores) =>
+const fall = (base: PromptScores, adapted: PromptScores) =>
   Math.max(...prompts.map((kind) => base[kind] - adapted[kind]))
 
 /**
