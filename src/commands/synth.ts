@@ -1,4 +1,5 @@
 /** @file `wgsam synth`: synthetic images of particle heaps with exact labels. */
+import { count as counted } from '../text/count'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { sceneDefaults, writeSynth } from '../synth/synth-dataset'
@@ -61,6 +62,6 @@ export const command: Command = {
     })
     const sum = particles.reduce((a, b) => a + b, 0)
     if (flag(values, 'json')) console.log(JSON.stringify({ out, images: count, particles }))
-    else console.log(`${out}: ${count} images of ${size} x ${size} pixels with ${sum} particles`)
+    else console.log(`${out}: ${counted(count, 'image')} of ${size} x ${size} pixels with ${counted(sum, 'particle')}`)
   },
 }

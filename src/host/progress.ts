@@ -127,7 +127,10 @@ export class Progress {
 
 /** A number with its unit: 1536 bytes -> `1.5 KiB`; other units are appended. */
 export function amount(value: number, unit: string): string {
-  if (unit !== 'bytes') return `${Number.isInteger(value) ? value : value.toPrecision(3)}${unit && ` ${unit}`}`
+  if (unit !== 'bytes') {
+    const noun = value === 1 ? unit.replace(/s$/, '') : unit
+    return `${Number.isInteger(value) ? value : value.toPrecision(3)}${noun && ` ${noun}`}`
+  }
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB']
   let i = 0
   while (value >= 1024 && i < units.length - 1) {

@@ -1,4 +1,5 @@
 /** @file `wgsam dataset export`: converts a dataset to annotation files of other programs. */
+import { count } from '../../text/count'
 import { existsSync, readdirSync } from 'node:fs'
 import type { Command } from '../../cli/command'
 import { choice, flag, text } from '../../cli/options'
@@ -88,9 +89,12 @@ listed and the others are exported; the exit code is then 1.
 }
 
 function describe({ written, finished, images, instances, problems }: ExportSummary): string {
-  const lines = problems.length ? [`${problems.length} images could not be used`] : []
+  const shown = problems.slice(0, 10).map(({ where, reason }) => `  ${where}: ${reason}`)
+  const more = problems.length - shown.length
+  const lines = problems.length ? [`${count(problems.length, 'image')} could not be used:`, ...shown] : []
+  if (more) lines.push(`  and ${more} more`)
   return [
     ...lines,
-    `${written}: ${images} images with ${instances} instances${finished ? '' : '; stopped before all were written'}`,
+    `${written}: ${count(images, 'image')} with ${count(instances, 'instance')}${finished ? '' : '; stopped before all were written'}`,
   ].join('\n')
 }

@@ -1,4 +1,5 @@
 /** @file `wgsam dataset import`: converts annotation files of other programs to a dataset. */
+import { count } from '../../text/count'
 import { dirname, join } from 'node:path'
 import { existsSync, statSync } from 'node:fs'
 import type { Command } from '../../cli/command'
@@ -124,14 +125,14 @@ function describe({
   const lines = [...remarks]
   lines.push(...Object.entries(leftOut).map(([kind, count]) => `left out: ${count} × ${kind}`))
   if (hidden) lines.push(`left out: ${hidden} instances that are completely covered by others or outside the image`)
-  if (empty.length) lines.push(`not written: ${empty.length} images without instances (${few(empty)})`)
+  if (empty.length) lines.push(`not written: ${count(empty.length, 'image')} without instances (${few(empty)})`)
   const named = Object.entries(classes).map(([name, count]) => `${name} ${count}`)
   if (named.length > 1)
     lines.push(`all classes are merged into one; classes.csv lists the class of each label: ${named.join(', ')}`)
   if (problems.length) lines.push(`${problems.length} could not be imported, or not whole:`)
   lines.push(...problems.map(({ where, reason }) => `  ${where}: ${reason}`))
   lines.push(
-    `${out}: ${images} images with ${instances} instances${finished ? '' : '; stopped before all were written'}`,
+    `${out}: ${count(images, 'image')} with ${count(instances, 'instance')}${finished ? '' : '; stopped before all were written'}`,
   )
   return lines.join('\n')
 }

@@ -4,6 +4,7 @@ import { interruption } from '../../host/interrupt'
 import { duration } from '../../host/progress'
 import { comparisonTable, percent } from '../../report/evaluation-table'
 import type { Command } from '../../cli/command'
+import { commandText, generateCommand } from '../../cli/next-command'
 import { flag, number, text } from '../../cli/options'
 import { type DemoResult, runDemo } from './run-demo'
 
@@ -49,10 +50,11 @@ export const command: Command = {
 }
 
 function print({ report, seconds, comparison }: DemoResult): void {
+  const next = commandText(generateCommand({ images: ['micrographs'], out: 'project' }))
   const [base, adapted] = comparison.models
   const gains = base.evaluations.map((before, i) => {
     const after = adapted.evaluations[i]
     return `${before.prompt} prompts: Dice ${percent(before.dice)} → ${percent(after.dice)} (${percent(after.dice - before.dice, true)}), instance Dice ${percent(before.instanceDice)} → ${percent(after.instanceDice)} (${percent(after.instanceDice - before.instanceDice, true)})`
   })
-  console.log(`\n${comparisonTable(comparison)}\n\n${gains.join('\n')}\n\n${duration(seconds)}; report: ${report}`)
+  console.log(`\n${comparisonTable(comparison)}\n\n${gains.join('\n')}\n\n${duration(seconds)}; report: ${report}\n\nnow your own images:\n  ${next}`)
 }

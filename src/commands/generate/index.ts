@@ -100,11 +100,11 @@ docs/generator.md explains every option.
   wgsam generate refilter project --pred-iou-thresh 0.8
   wgsam generate tune --data particles --split val --adapter runs/first/best --out tuned.json`,
   async run(given, paths) {
+    const method = choice(given, 'method', methods)!
+    if (method === 'watershed') refuseModel(given)
     const values = withAdapterFolders(given)
     const out = text(values, 'out')
     if (!out) throw new UserError('wgsam generate needs --out DIR, the folder of the results')
-    const method = choice(values, 'method', methods)!
-    if (method === 'watershed') refuseModel(values)
     const { options, thresholds, calibration } = await chooseGeneratorOptions(values, text(values, 'adapter') ?? null)
     const reference = flag(values, 'reference')
     if (reference && text(values, 'diameter') !== undefined)

@@ -1,4 +1,5 @@
 /** @file `wgsam generate refilter`: applies other thresholds to saved candidates, without model and GPU. */
+import { count } from '../../text/count'
 import { UserError } from '../../host/errors'
 import { generatorOptions, givenOptions, refilterFlags } from '../options/generator'
 import { proposedNames } from '../../project/read-proposals'
@@ -55,7 +56,7 @@ export const command: Command = {
     else
       for (const { name, masks, milliseconds } of results)
         console.log(
-          `${name}: ${masks === null ? 'reviewed, not changed' : `${masks} masks, chosen in ${milliseconds} ms`}`,
+          `${name}: ${masks === null ? 'reviewed, not changed' : `${count(masks, 'mask')}, chosen in ${milliseconds} ms`}`,
         )
   },
 }

@@ -1,4 +1,5 @@
 /** @file What `wgsam generate` and its verbs have in common when they report: file kinds, the identity of the model, scores. */
+import { count } from '../../text/count'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { createHash } from 'node:crypto'
@@ -57,5 +58,5 @@ export const scoreLines = ({ at, countError, masks, instances }: MaskScores): st
       ({ iou, precision, recall, f1 }) =>
         `at IoU ${iou.toFixed(2)}: precision ${percent(precision)}, recall ${percent(recall)}, F1 ${percent(f1)}`,
     ),
-    `${masks} masks of ${instances} labelled instances: count error ${percent(countError, true)} %`,
+    `${count(masks, 'mask')} of ${count(instances, 'labelled instance')}: count error ${percent(countError, true)} %`,
   ].join('\n')

@@ -109,7 +109,7 @@ test('progress: one rewritten line on a terminal, few lines elsewhere', () => {
     log.update(i, 'loss 0.5')
   }
   assert.is(text.split('\n').length - 1, 6)
-  assert.match(text, 'training: 15 steps of 100 steps (15 %)  1 steps/s  15 s  1 min 25 s left  loss 0.5\n')
+  assert.match(text, 'training: 15 steps of 100 steps (15 %)  1 step/s  15 s  1 min 25 s left  loss 0.5\n')
 })
 
 test('advice fits the system', () => {

@@ -151,7 +151,7 @@ test('a split becomes YOLO folders, or chooses a part', async () => {
   const back = await run(importCommand, out, '--format', 'yolo', '--out', join(scratch(), 'b'), '--class', 'grain')
   assert.match(back.out, /5 images with 40 instances$/)
   const part = ['--part', 'val', '--format', 'coco', '--out', join(scratch(), 'c')]
-  assert.match((await run(exportCommand, '--data', folder, ...file, ...part)).out, /1 images with 8 instances$/)
+  assert.match((await run(exportCommand, '--data', folder, ...file, ...part)).out, /1 image with 8 instances$/)
 })
 
 /** A folder of one picture p.png, and its imported labels as rows of digits. */
@@ -402,7 +402,7 @@ test('label maps: suffixes, and masks of all particles parted into pieces', asyn
   await png8(join(folder, 'scans/p_mask.png'), 8, 6, mask)
   const args = [join(folder, 'scans'), '--format', 'labels', '--images', join(folder, 'images'), '--suffix', '_mask']
   const { out } = await run(importCommand, ...args, '--split-pieces', '--out', join(folder, 'out'))
-  assert.match(out, /1 images with 2 instances$/)
+  assert.match(out, /1 image with 2 instances$/)
   const { data } = await readLabels(join(folder, 'out/masks/p.png'))
   assert.equal([...data.slice(8, 16)], [1, 1, 0, 0, 0, 0, 2, 2])
   assert.equal(Object.keys(formats).length, formatNames.length)
