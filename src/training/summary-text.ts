@@ -13,7 +13,11 @@ export function describeTraining(summary: TrainSummary, config: TrainConfig): st
       (finished && early ? ', ended early by its validations or its time limit' : '') +
       (loss === null ? '' : `, loss ${loss.toFixed(4)}`),
   ]
-  if (best)
+  if (best?.step === 0 && from !== null)
+    lines.push(
+      `no validation after a step was better than the adapter that the run began with (mean Dice ${(100 * best.score).toFixed(2)} %): it is the best`,
+    )
+  else if (best)
     lines.push(
       `best: epoch ${best.epoch.toFixed(1)}, mean Dice ${(100 * best.score).toFixed(2)} % on the validation images` +
         (base === null ? '' : `, ${(100 * base).toFixed(2)} % with ${beginningOf({ from })}`),

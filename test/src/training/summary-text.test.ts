@@ -36,6 +36,15 @@ test('without test images there is nothing to evaluate; a run begun with an adap
   assert.match(describeTraining({ ...summary, from: '/zero' }, config), '60.00 % with the adapter at the beginning')
 })
 
+test('a run whose steps were no better than its adapter says so', () => {
+  const same = describeTraining({ ...summary, from: '/zero', best: { epoch: 0, step: 0, score: 0.6 } }, config)
+  assert.match(
+    same,
+    'no validation after a step was better than the adapter that the run began with (mean Dice 60.00 %)',
+  )
+  assert.not.match(same, 'epoch 0.0')
+})
+
 test('a run that was stopped proposes to resume it', () => {
   const text = describeTraining({ ...summary, finished: false, steps: 3 }, config)
   assert.match(text, /^stopped after 3 of 20 steps/)
