@@ -84,18 +84,40 @@ export class Program implements TimedDispatches {
 
   /** Submits the whole step without waiting for it: await `engine.idle()`, or read a kept tensor. */
   run(): void {
-    const { device } = this.engine
     this.engine.check()
     this.engine.scoped(() => {
       // split into short submissions, so that a slow adapter does not run into the driver's watchdog
-      for (let start = 0; start < this.size; start += DISPATCHES_A_PASS) {
-        const encoder = device.createCommandEncoder()
-        const pass = encoder.beginComputePass()
-        this.encode(pass, start, Math.min(this.size, start + DISPATCHES_A_PASS))
-        pass.end()
-        device.queue.submit([encoder.finish()])
-      }
+      for (let start = 0; start < this.size; start += DISPATCHES_A_PASS)
+        this.submit(start, Math.min(this.size, start + DISPATCHES_A_PASS))
     })
+  }
+
+  /**
+   * As `run`, in parts of at most `part` dispatches: waits for the GPU after each, and then for `between`, in which other
+   * programs may run. It ends early if `between` returns false.
+   * @param tail the number of last dispatches that are submitted together, because nothing may run between them
+   * @returns whether all parts were run
+   */
+  async runInParts(part: number, tail: number, between: () => Promise<boolean>): Promise<boolean> {
+    const last = this.size - tail
+    for (let start = 0; start < last; start += part) {
+      this.engine.check()
+      this.engine.scoped(() => this.submit(start, Math.min(last, start + part)))
+      await this.engine.idle()
+      if (!(await between())) return false
+    }
+    this.engine.check()
+    this.engine.scoped(() => this.submit(last, this.size))
+    return true
+  }
+
+  private submit(start: number, end: number): void {
+    const { device } = this.engine
+    const encoder = device.createCommandEncoder()
+    const pass = encoder.beginComputePass()
+    this.encode(pass, start, end)
+    pass.end()
+    device.queue.submit([encoder.finish()])
   }
 
   /** Encodes dispatches start..end (exclusive). */

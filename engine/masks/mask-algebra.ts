@@ -67,6 +67,20 @@ export function uniteMasks(masks: readonly Mask[]): Mask {
   return union
 }
 
+/** The number of pixels that two masks share. */
+export function maskOverlap(a: Mask, b: Mask): number {
+  const left = Math.max(a.x0, b.x0)
+  const right = Math.min(a.x0 + a.width, b.x0 + b.width)
+  const bottom = Math.min(a.y0 + a.height, b.y0 + b.height)
+  let shared = 0
+  for (let y = Math.max(a.y0, b.y0); y < bottom; y++) {
+    const inA = (y - a.y0) * a.width - a.x0
+    const inB = (y - b.y0) * b.width - b.x0
+    for (let x = left; x < right; x++) shared += a.data[inA + x] & b.data[inB + x]
+  }
+  return shared
+}
+
 /** The pixels of `mask` that are in none of `others`. */
 export function subtractMasks(mask: Mask, others: readonly Mask[]): Mask {
   const rest = { ...mask, data: mask.data.slice() }

@@ -56,6 +56,8 @@ export interface TokenMask {
   /** (maskSide, maskSide), see SamModel. */
   logits: Float32Array
 }
+/** Dispatches of the encoder between which `setImageInParts` waits: a fraction of a second even on a slow adapter. */
+const DISPATCHES_A_PART = 8
 
 export class Predictor {
   /** Passes of calls of `predict` that are not submitted yet. */
@@ -63,6 +65,8 @@ export class Predictor {
   /** Calls whose results are still read from the tensors of the last pass. */
   private choosing = 0
   private lastCall: Promise<unknown> = Promise.resolve()
+  /** Counts the images that were set, so that an encoding in parts sees when another has taken its place. */
+  private imagesSet = 0
 
   private constructor(
     readonly model: SamModel,
@@ -73,6 +77,8 @@ export class Predictor {
     /** Entries of a prompt. */
     readonly slots: number,
     private readonly encoder: Program,
+    /** The encoder's last dispatches, which write and check the embedding. */
+    private readonly encoderTail: number,
     private readonly decoder: Program,
     private readonly tensors: Record<
       | 'raw'
@@ -114,8 +120,11 @@ export class Predictor {
     const place = engine.persistent('statistic', 'place of the batch', [1])
     const raw = e.input('raw images', [images, size, size, 3])
     const sizes = e.input('valid sizes', [images, 2])
-    addScaled(e, model.encode(e, raw, sizes), { tensor: encoded, accumulate: 0 })
+    const output = model.encode(e, raw, sizes)
+    const tail = e.dispatches.length
+    addScaled(e, output, { tensor: encoded, accumulate: 0 })
     guard.inspect(e, encoded, place, 'activation', images, 'the embedding of image')
+    const encoderTail = e.dispatches.length - tail
 
     const d = new Graph(engine)
     const coords = d.input('coords', [prompts, slots, 2])
@@ -144,7 +153,17 @@ export class Predictor {
       found,
       place,
     }
-    return new Predictor(model, images, prompts, slots, await e.compile(), await d.compile(), tensors, guard)
+    return new Predictor(
+      model,
+      images,
+      prompts,
+      slots,
+      await e.compile(),
+      encoderTail,
+      await d.compile(),
+      tensors,
+      guard,
+    )
   }
 
   /** Bytes of GPU memory that the predictor holds, without the model's. */
@@ -192,6 +211,24 @@ export class Predictor {
   }
 
   /**
+   * As `setImage`, in parts: prompts on the embedding of before may be predicted in `between`, or another embedding be set.
+   * Afterwards the embedding is the image's.
+   * @returns false if another image was set in between: the rest is then left out
+   * @throws Error as setImage
+   */
+  async setImageInParts({ rgb, width, height }: RgbImage, between: () => Promise<void>): Promise<boolean> {
+    if (this.images !== 1) throw new Error(`this predictor encodes ${this.images} images at once: use setImages`)
+    const { data, valid } = toModelInput(rgb, width, height, this.model.inputSize)
+    const own = this.writeImages(data, Uint32Array.of(valid.height, valid.width))
+    const whole = await this.encoder.runInParts(DISPATCHES_A_PART, this.encoderTail, async () => {
+      await between()
+      return this.imagesSet === own
+    })
+    if (whole) this.useEncoded()
+    return whole
+  }
+
+  /**
    * Submits the encoding of images that have the model's input size already: raw (images, S, S, 3) on 0..255, see
    * `toModelInput`, and sizes (images, 2), the valid height and width of each.
    * @throws Error if their lengths differ from that, or a prediction on the images before is not submitted as a whole ·
@@ -204,6 +241,12 @@ export class Predictor {
   }
 
   private submitImages(raw: Float32Array, sizes: Uint32Array): void {
+    this.writeImages(raw, sizes)
+    this.encoder.run()
+  }
+
+  /** Writes the encoder's inputs. @returns their number, see imagesSet */
+  private writeImages(raw: Float32Array, sizes: Uint32Array): number {
     const bad = firstNonFinite(raw)
     if (bad >= 0) {
       const { inputSize: size } = this.model
@@ -215,7 +258,7 @@ export class Predictor {
     }
     this.encoder.write(this.tensors.raw, raw)
     this.encoder.write(this.tensors.sizes, sizes)
-    this.encoder.run()
+    return ++this.imagesSet
   }
 
   /** The embedding (images·side², D) on the GPU, which the next images overwrite. Other programs may read it. */

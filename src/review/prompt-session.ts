@@ -2,32 +2,26 @@
  * @file The model behind the review page: encodes each image, or each of its tiles, once and decodes prompts, one job at a time,
  * with what a person waits for first. A failed GPU is reported, and the model is loaded again at the next request.
  */
-import { type Region, regionKey, regionSize, sameRegion, wholeRegion } from '../../engine/image/box'
-import { cropImage, type RgbImage } from '../../engine/image/rgb-image'
-import { MaskScaler } from '../../engine/masks/mask-scaler'
-import { maskArea } from '../../engine/masks/mask'
+import { type Region, sameRegion, wholeRegion } from '../../engine/image/box'
+import { type Mask, maskArea } from '../../engine/masks/mask'
 import { encodeMask } from '../../engine/masks/rle'
 import { Predictor } from '../../engine/sam/predictor'
-import { decodePrompts, isAmbiguous, slotsFor } from '../../engine/sam/prompt-masks'
+import { slotsFor } from '../../engine/sam/prompt-masks'
 import type { SamModel } from '../../engine/sam/sam-model'
 import type { Size } from '../../engine/image/size'
+import type { SimilarPlace } from '../../engine/similar/feature-map'
 import { completeMasks } from '../../engine/scale/complete-masks'
-import { inRegion, isCut, maskInImage, predictInParts } from '../../engine/scale/prompt-parts'
+import { isCut, predictInParts } from '../../engine/scale/prompt-parts'
 import { type DiameterBand, wholeView } from '../../engine/scale/view'
-import { readImage } from '../images/read-image'
-import { toRGB8 } from '../images/rgb8'
 import { messageOf, UserError } from '../host/errors'
 import { checkPrompt } from '../model/segment-image'
 import { HttpError } from '../host/local-http'
-import { Lru } from './lru'
-import type { PromptReply, PromptRequest, ServerInfo } from './protocol'
+import { decodePart } from './decode-part'
+import { EncodedParts, type ImageFile } from './encoded-parts'
+import type { BusyReply, PromptReply, PromptRequest, ServerInfo } from './protocol'
+import { type SimilarMask, SimilarSearch } from './similar-search'
 import type { ViewOf } from './prompt-views'
-import { WorkQueue } from './work-queue'
-
-export interface ImageFile {
-  name: string
-  path: string
-}
+import { type GiveWay, WorkQueue } from './work-queue'
 
 export interface LoadedModel {
   model: SamModel
@@ -45,30 +39,32 @@ export interface PromptSessionOptions {
   viewOf?: ViewOf | null
   /** Memory for embeddings in bytes, 512 MiB by default; at input size 1024 an image or tile takes 4 MiB. */
   embeddingBytes?: number
+  /** The next image is encoded after this time without requests: 2000 ms by default. */
+  idleMs?: number
 }
+
+/** A prompt under the pointer that would need an encoding first. */
+class NotEncoded extends Error {}
 
 /** The maximum number of points of a prompt: the decoder is recorded for that many points and a box. */
 const MAX_POINTS = 16
 
-/** Default stability_score_offset of Meta's segment-anything, in logits. */
-const STABILITY_OFFSET = 1
-
 export class PromptSession {
   readonly model: NonNullable<ServerInfo['model']>
-  private readonly embeddings: Lru<Float32Array>
-  private readonly queue = new WorkQueue()
+  private readonly parts: EncodedParts
+  private readonly queue: WorkQueue
   private readonly encoding = new Map<string, Promise<number>>()
+  /** The image that is being encoded ahead. */
+  private ahead: { name: string; job: Promise<number> } | null = null
   private loaded: (LoadedModel & { predictor: Predictor }) | null = null
-  /** The key of the embedding that the predictor holds, see keyOf. */
-  private current: string | null = null
   /** Images that are seen in tiles: nothing can be encoded before a prompt says in which. */
   private readonly tiled = new Set<string>()
-  /** The image whose tiles are encoded. */
-  private pixels: { name: string; image: RgbImage } | null = null
+  private now: BusyReply['doing'] = null
 
   constructor(private readonly options: PromptSessionOptions) {
     this.model = options.model
-    this.embeddings = new Lru(options.embeddingBytes ?? 512 * 2 ** 20)
+    this.parts = new EncodedParts(options.embeddingBytes ?? 512 * 2 ** 20)
+    this.queue = new WorkQueue(options.idleMs ?? 2000)
   }
 
   /** Whether the model runs on the processor; undefined before it is loaded. */
@@ -78,7 +74,12 @@ export class PromptSession {
 
   /** Whether an image's embedding is in memory, or none is made before a prompt because the image is seen in tiles. */
   encoded(name: string): boolean {
-    return this.tiled.has(name) || this.embeddings.has(keyOf(name, null))
+    return this.tiled.has(name) || this.parts.has(name, null)
+  }
+
+  /** What the GPU is doing, for a person who waits; null for nothing, or only prompts. */
+  get doing(): BusyReply['doing'] {
+    return this.now
   }
 
   /** Loads the model ahead of the first request. @throws HttpError 503 if it cannot be loaded */
@@ -101,7 +102,8 @@ export class PromptSession {
   }
 
   /**
-   * The masks for a prompt. Of a window's queued prompts, only the newest is decoded.
+   * The masks for a prompt. Of a window's queued prompts only the newest is decoded, except that each prompt with the purpose
+   * 'take' is. A prompt with the purpose 'hover' waits for all others, and gives no masks where an encoding would be needed.
    * @throws HttpError 409 for the replaced ones, 400 if the prompt is not valid, 503 if the model is not available
    */
   async prompt(image: ImageFile, size: Size, prompt: PromptRequest): Promise<PromptReply> {
@@ -112,27 +114,31 @@ export class PromptSession {
     } catch (error) {
       throw new HttpError(400, messageOf(error))
     }
+    const hovering = prompt.purpose === 'hover'
+    // its own encoding gives way to prompts, but this prompt needs it
+    if (this.ahead?.name === image.name && !hovering) await this.ahead.job.catch(() => {})
     const work = () =>
       this.guarded(async (): Promise<PromptReply> => {
+        if (hovering && !this.loaded) return { masks: [], ms: 0, encodedNow: false }
         const predictor = await this.predictor()
         const { maskSide, inputSize } = predictor.model
         const view = this.viewOf(image.name, inputSize) ?? wholeView(size, inputSize)
         let encodedNow = false
         let ms = 0
-        const [masks] = await predictInParts(size, [prompt], view, maskSide, async (region, [own]) => {
+        const predictIn = async (region: Region, [own]: PromptRequest[]) => {
           const part = sameRegion(region, wholeRegion(size)) ? null : region
-          if ((await this.hold(predictor, image, part)) > 0) encodedNow = true
+          if (hovering && !this.parts.has(image.name, part)) throw new NotEncoded()
+          if ((await this.encodingNow(() => this.parts.hold(predictor, image, part))) > 0) encodedNow = true
           const start = performance.now()
-          const partSize = regionSize(region)
-          const [segments] = await decodePrompts(predictor, partSize, [inRegion(own, region)], isAmbiguous(own))
-          const scaler = new MaskScaler(maskSide, inputSize, partSize)
-          const found = segments.map(({ logits, predictedIou }) => ({
-            mask: maskInImage(scaler.mask(logits), region),
-            predictedIou,
-            stability: stability(scaler, logits),
-          }))
+          const found = await decodePart(predictor, region, own)
           ms += performance.now() - start
           return [completeMasks(found, ({ mask }) => isCut(mask, region, size, maskSide))]
+        }
+        const [masks] = await predictInParts(size, [prompt], view, maskSide, (region, prompts) =>
+          predictIn(region, prompts as PromptRequest[]),
+        ).catch((error: unknown) => {
+          if (error instanceof NotEncoded) return [[]]
+          throw error
         })
         return {
           masks: masks
@@ -142,7 +148,45 @@ export class PromptSession {
           encodedNow,
         }
       })
-    return this.queue.run('first', work, prompt.window)
+    return this.queue.run(hovering ? 'hover' : 'first', work, prompt.purpose === 'take' ? undefined : prompt.window)
+  }
+
+  /**
+   * Places that look like example masks, the most similar first. Prompts are answered in between.
+   * @throws HttpError 400 if no example is usable, 503 if the model is not available
+   */
+  similarPlaces(image: ImageFile, size: Size, examples: readonly Mask[]): Promise<SimilarPlace[]> {
+    return this.search(image, size, (search, giveWay) => search.places(examples, giveWay))
+  }
+
+  /** The masks at such places that look most like the examples; null where none does. @throws HttpError as similarPlaces */
+  similarMasks(
+    image: ImageFile,
+    size: Size,
+    examples: readonly Mask[],
+    points: readonly { x: number; y: number }[],
+  ): Promise<(SimilarMask | null)[]> {
+    return this.search(image, size, (search, giveWay) => search.masks(examples, points, giveWay))
+  }
+
+  private search<T>(
+    image: ImageFile,
+    size: Size,
+    work: (search: SimilarSearch, giveWay: GiveWay) => Promise<T>,
+  ): Promise<T> {
+    return this.queue.run('soon', (giveWay) =>
+      this.guarded(async () => {
+        const predictor = await this.predictor()
+        const view = this.viewOf(image.name, predictor.model.inputSize) ?? wholeView(size, predictor.model.inputSize)
+        this.now = 'looking for similar particles'
+        const search = new SimilarSearch(predictor, this.parts, image, size, view)
+        return work(search, async () => {
+          await giveWay()
+          if (this.loaded?.predictor !== predictor) throw new HttpError(409, 'the model was loaded again')
+          this.now = 'looking for similar particles'
+        })
+      }).finally(() => (this.now = null)),
+    )
   }
 
   /** Waits for the running job and releases the device. */
@@ -151,30 +195,60 @@ export class PromptSession {
     this.drop()
   }
 
-  /** Requests for the same image share one job, except that a waiting person never shares a job of lowest priority. */
+  /** Requests for the same image share one job, except that a person never waits for a job ahead that has not begun. */
   private encodeBy(priority: 'soon' | 'ahead', image: ImageFile): Promise<number> {
-    if (this.encoded(image.name)) return Promise.resolve(0)
-    const awaited = this.encoding.get(image.name)
+    const { name } = image
+    if (this.encoded(name)) return Promise.resolve(0)
+    const awaited = this.encoding.get(name) ?? (this.ahead?.name === name ? this.ahead.job : undefined)
     if (awaited) return awaited
+    const isTiled = (predictor: Predictor) => {
+      if (!this.viewOf(name, predictor.model.inputSize)?.tileSize) return false
+      this.tiled.add(name)
+      return true
+    }
+    if (priority === 'ahead')
+      return this.queue.run('ahead', (giveWay) => {
+        const job = this.guarded(async () => {
+          const predictor = await this.predictor()
+          if (isTiled(predictor)) return 0
+          this.now = 'encoding the next image'
+          return this.parts.holdInParts(predictor, image, async () => {
+            await giveWay()
+            this.now = 'encoding the next image'
+            // a prompt may have lost the device, and another have loaded the model again
+            if (this.loaded?.predictor !== predictor) throw new HttpError(409, 'the model was loaded again')
+          })
+        }).finally(() => (this.ahead = this.now = null))
+        this.ahead = { name, job }
+        return job
+      })
     const work = () =>
       this.guarded(async () => {
         const predictor = await this.predictor()
-        if (!this.viewOf(image.name, predictor.model.inputSize)?.tileSize) return this.hold(predictor, image, null)
-        this.tiled.add(image.name)
-        return 0
+        return isTiled(predictor) ? 0 : this.encodingNow(() => this.parts.hold(predictor, image, null))
       })
-    if (priority === 'ahead') return this.queue.run(priority, work)
-    const job = this.queue.run(priority, work).finally(() => this.encoding.delete(image.name))
-    this.encoding.set(image.name, job)
+    const job = this.queue.run(priority, work).finally(() => this.encoding.delete(name))
+    this.encoding.set(name, job)
     return job
+  }
+
+  private async encodingNow(hold: () => Promise<number>): Promise<number> {
+    this.now = 'encoding this image'
+    try {
+      return await hold()
+    } finally {
+      this.now = null
+    }
   }
 
   private async predictor(): Promise<Predictor> {
     if (!this.loaded) {
+      this.now = 'loading the model'
       const loaded = await this.options.load()
       const slots = slotsFor({ points: Array(MAX_POINTS), box: [0, 0, 0, 0] })
       const predictor = await Predictor.create(loaded.model, { prompts: 1, slots })
       this.loaded = { ...loaded, predictor }
+      this.now = null
     }
     return this.loaded.predictor
   }
@@ -183,44 +257,12 @@ export class PromptSession {
     return this.options.viewOf?.(name, inputSize, this.loaded?.band)
   }
 
-  /**
-   * Loads the embedding of an image or a part of it into the predictor.
-   * @param region null for the whole image
-   * @returns the encoding time in ms; 0 if it was in memory
-   */
-  private async hold(predictor: Predictor, image: ImageFile, region: Region | null): Promise<number> {
-    const key = keyOf(image.name, region)
-    if (this.current === key) return 0
-    const kept = this.embeddings.get(key)
-    if (kept) {
-      predictor.setEmbedding(kept)
-      this.current = key
-      return 0
-    }
-    const start = performance.now()
-    const whole = await this.read(image, region !== null)
-    this.current = null
-    predictor.setImage(region ? { ...regionSize(region), rgb: cropImage(whole, region) } : whole)
-    const embedding = await predictor.embedding()
-    this.embeddings.set(key, embedding, embedding.byteLength)
-    this.current = key
-    return performance.now() - start
-  }
-
-  /** @param keep keep the pixels until those of another image are kept, because more of its tiles will follow */
-  private async read({ name, path }: ImageFile, keep: boolean): Promise<RgbImage> {
-    if (this.pixels?.name === name) return this.pixels.image
-    const read = await readImage(path)
-    const image = { width: read.width, height: read.height, rgb: toRGB8(read) }
-    if (keep) this.pixels = { name, image }
-    return image
-  }
-
   /** Turns failures into HttpErrors; after a device failure the model is dropped, and the next request loads it again. */
   private async guarded<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()
     } catch (error) {
+      this.now = null
       if (error instanceof HttpError) throw error
       const { message } = error as Error
       if (error instanceof UserError) throw new HttpError(this.loaded ? 422 : 503, message)
@@ -230,7 +272,7 @@ export class PromptSession {
   }
 
   private drop(): void {
-    this.current = null
+    this.parts.forget()
     try {
       this.loaded?.predictor.destroy()
       this.loaded?.close()
@@ -239,14 +281,4 @@ export class PromptSession {
     }
     this.loaded = null
   }
-}
-
-/** A text for each image, or part of an image. */
-const keyOf = (name: string, region: Region | null): string => `${region ? regionKey(region) : 'whole'} ${name}`
-
-/** #(logit > offset) / #(logit > -offset) at the image's size; 0 if the denominator is. */
-function stability(scaler: MaskScaler, logits: Float32Array): number {
-  const above = (threshold: number) => maskArea(scaler.mask(logits.map((value) => value - threshold)))
-  const wide = above(-STABILITY_OFFSET)
-  return wide ? above(STABILITY_OFFSET) / wide : 0
 }

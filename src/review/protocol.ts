@@ -9,6 +9,7 @@
  *   GET  api/classes                    MaskClass[]
  *   POST api/classes                    MaskClass[] -> MaskClass[]
  *   GET  api/accepted-sizes             AcceptedSizes[]
+ *   GET  api/busy                       BusyReply
  *   GET  api/images/NAME/pixels         PNG, 8 bit
  *   GET  api/images/NAME/info-bar       PNG, 8 bit, of the rows that were cut off below the image; 404 if there are none
  *   GET  api/images/NAME/document       ReviewHistory
@@ -19,8 +20,11 @@
  *   POST api/images/NAME/prompt         PromptRequest -> PromptReply; 503 as above; 409 if a newer prompt of the same
  *                                       window replaced this one in the queue
  *   POST api/pixel-size                 PixelSizeRequest -> {}
+ *   POST api/images/NAME/similar        SimilarRequest -> SimilarReply; 503 as above
+ *   POST api/images/NAME/similar-masks  SimilarMasksRequest -> SimilarMasksReply; 503 as above
  *   POST api/export                     {} -> ExportReply
  */
+import type { SimilarPlace } from '../../engine/similar/feature-map'
 import type { CompressedRle } from '../../engine/masks/rle'
 import type { LogEntry, ReviewSummary } from '../project/review/review-records'
 
@@ -80,20 +84,51 @@ export interface EncodeReply {
   ms: number
 }
 
+/** What a person who waits for the model waits for. */
+export interface BusyReply {
+  doing:
+    'loading the model' | 'encoding this image' | 'encoding the next image' | 'looking for similar particles' | null
+}
+
 export interface PromptRequest {
   window: string
+  /**
+   * 'hover': the mask under the pointer, decoded after all other requests and only if nothing has to be encoded for it.
+   * 'take': the prompt is decoded even if a newer one of the same window waits. Without it the newest replaces the others.
+   */
+  purpose?: 'hover' | 'take'
   points: { x: number; y: number; foreground: boolean }[]
   /** Inclusive corners. */
   box: [number, number, number, number] | null
 }
 
 export interface PromptReply {
-  /** The best first; an unambiguous prompt has one. */
+  /** The best first; an unambiguous prompt has one. None for a 'hover' where an encoding would be needed. */
   masks: { segmentation: CompressedRle; predictedIou: number; stability: number }[]
   /** Time of the decoder in milliseconds. */
   ms: number
   /** Whether the image, or the tile with the prompt, had to be encoded first. */
   encodedNow: boolean
+}
+
+export interface SimilarRequest {
+  /** Masks of the particles to look for, at most 32. */
+  examples: CompressedRle[]
+}
+
+export interface SimilarReply {
+  /** Places that look like them, the most similar first. */
+  places: SimilarPlace[]
+}
+
+export interface SimilarMasksRequest extends SimilarRequest {
+  /** At most 16. */
+  points: { x: number; y: number }[]
+}
+
+export interface SimilarMasksReply {
+  /** The mask at each point that looks most like the examples; null where none has their size. */
+  masks: ({ segmentation: CompressedRle; predictedIou: number; stability: number; similarity: number } | null)[]
 }
 
 /** What an export wrote. */

@@ -1,9 +1,10 @@
 /** @file Schemas of what the page posts to its server. */
 import * as v from 'valibot'
 import { plausible } from '../images/microscope/pixel-size'
+import { segmentationSchema } from '../project/file-schemas'
 import { actionFields, finite, windowNameSchema, wholeNumber } from '../project/review/log-schema'
 import type { ActionRequest } from '../project/review/review-records'
-import type { EncodeRequest, PixelSizeRequest, PromptRequest } from './protocol'
+import type { EncodeRequest, PixelSizeRequest, PromptRequest, SimilarMasksRequest, SimilarRequest } from './protocol'
 
 const { edit, mark, undo, redo, state } = actionFields
 
@@ -28,6 +29,16 @@ export const encodeRequestSchema: v.GenericSchema<unknown, EncodeRequest> = v.ob
 
 export const promptRequestSchema: v.GenericSchema<unknown, PromptRequest> = v.object({
   window: windowNameSchema,
+  purpose: v.optional(v.picklist(['hover', 'take'])),
   points: v.pipe(v.array(v.object({ x: finite, y: finite, foreground: v.boolean() })), v.maxLength(64)),
   box: v.nullable(v.tuple([finite, finite, finite, finite])),
+})
+
+const examples = v.pipe(v.array(segmentationSchema), v.minLength(1), v.maxLength(32))
+
+export const similarRequestSchema: v.GenericSchema<unknown, SimilarRequest> = v.object({ examples })
+
+export const similarMasksRequestSchema: v.GenericSchema<unknown, SimilarMasksRequest> = v.object({
+  examples,
+  points: v.pipe(v.array(v.object({ x: finite, y: finite })), v.minLength(1), v.maxLength(16)),
 })

@@ -15,13 +15,29 @@ import type { ReviewFolder } from '../project/review/review-folder'
 import { headers, HttpError } from '../host/local-http'
 import { pathInside } from '../host/inside-folder'
 import { PngCache } from './image-png'
-import type { ConflictReply, EncodeReply, ExportReply, ImageSummary, PixelSizeRequest, ServerInfo } from './protocol'
+import type {
+  BusyReply,
+  ConflictReply,
+  EncodeReply,
+  ExportReply,
+  ImageSummary,
+  PixelSizeRequest,
+  ServerInfo,
+  SimilarMasksReply,
+  SimilarReply,
+} from './protocol'
 import { checkValue } from '../text/check-value'
+import type { Size } from '../../engine/image/size'
+import type { Mask } from '../../engine/masks/mask'
+import { type CompressedRle, decodeMask, encodeMask } from '../../engine/masks/rle'
+import type { SimilarMask } from './similar-search'
 import {
   actionRequestSchema,
   encodeRequestSchema,
   pixelSizeRequestSchema,
   promptRequestSchema,
+  similarMasksRequestSchema,
+  similarRequestSchema,
 } from './request-schemas'
 import type { PromptSession } from './prompt-session'
 import { messageOf } from '../host/errors'
@@ -44,6 +60,27 @@ function posted<T>(schema: GenericSchema<unknown, T>, value: unknown): T {
     throw new HttpError(400, messageOf(error))
   }
 }
+
+/** Example masks, decoded. @throws HttpError 400 if one is damaged, empty or of another image size */
+function masksOf(examples: readonly CompressedRle[], { width, height }: Size): Mask[] {
+  return examples.map((rle) => {
+    const [rows, columns] = rle.size
+    if (rows !== height || columns !== width)
+      throw new HttpError(400, `an example has ${columns} x ${rows} pixels, but the image has ${width} x ${height}`)
+    try {
+      const mask = decodeMask(rle)
+      if (mask.width) return mask
+    } catch (error) {
+      throw new HttpError(400, `an example is damaged: ${messageOf(error)}`)
+    }
+    throw new HttpError(400, 'an example is empty')
+  })
+}
+
+const withoutPixels = ({ mask, ...measures }: SimilarMask, size: Size) => ({
+  segmentation: encodeMask(mask, size),
+  ...measures,
+})
 
 export class Routes {
   private readonly pictures = new PngCache()
@@ -84,6 +121,7 @@ export class Routes {
         model: this.served.session?.model ?? null,
         home: this.served.home ?? false,
       } satisfies ServerInfo
+    if (what === 'busy') return { doing: this.served.session?.doing ?? null } satisfies BusyReply
     throw new HttpError(404, `there is no api/${what}`)
   }
 
@@ -174,13 +212,26 @@ export class Routes {
       }
       throw new HttpError(409, reply.error, { entries: reply.entries })
     }
-    if (part !== 'encode' && part !== 'prompt') throw new HttpError(404, `nothing is posted to ${part}`)
+    if (!['encode', 'prompt', 'similar', 'similar-masks'].includes(part))
+      throw new HttpError(404, `nothing is posted to ${part}`)
     const { session, folder } = this.served
     if (!session)
       throw new HttpError(503, 'this server has no model: start it without --no-model to add masks by points and boxes')
     const image = { name, path: await this.imageFile(name) }
     if (part === 'prompt') {
       return session.prompt(image, folder.info(name), posted(promptRequestSchema, body))
+    }
+    if (part === 'similar') {
+      const { examples } = posted(similarRequestSchema, body)
+      const places = await session.similarPlaces(image, folder.info(name), masksOf(examples, folder.info(name)))
+      return { places } satisfies SimilarReply
+    }
+    if (part === 'similar-masks') {
+      const { examples, points } = posted(similarMasksRequestSchema, body)
+      const size = folder.info(name)
+      const masks = await session.similarMasks(image, size, masksOf(examples, size), points)
+      const told = masks.map((one) => one && withoutPixels(one, size))
+      return { masks: told } satisfies SimilarMasksReply
     }
     const { next } = posted(encodeRequestSchema, body)
     const ms = await session.encode(image)

@@ -158,22 +158,30 @@ class Person {
     let looked = false
     for (const particle of missing) {
       await tab.press('p')
+      const { masks: count } = await tab.counts()
       const point = middle(particle)
       const [response] = await Promise.all([
-        tab.page.waitForResponse((answer) => answer.url().endsWith('/prompt'), { timeout: 120_000 }),
+        tab.page.waitForResponse(
+          (answer) => answer.url().endsWith('/prompt') && !/"hover"/.test(answer.request().postData() ?? ''),
+          { timeout: 120_000 },
+        ),
         tab.click(...point),
       ])
-      await tab.page.locator('.hint', { hasText: /adds it|No mask/ }).waitFor()
+      // answered: the mask is taken, or one that was there is selected
+      await tab.page.locator('.hint', { hasText: /Shift\+click adds|Click takes it/ }).waitFor()
+      const taken = (await tab.counts()).masks > count
       const { masks } = (await response.json()) as PromptReply
       const ious = masks.map(({ segmentation }) => iou(decodeMask(segmentation), particle))
       const best = ious.indexOf(Math.max(...ious))
-      if (ious[best] >= good) {
-        for (let i = 0; i < best; i++) await tab.press('Tab')
+      if (taken && ious[best] >= good) {
+        for (let i = 0; i < best; i++) {
+          await tab.press('Tab')
+          await tab.page.locator('.hint', { hasText: `${i + 2} of` }).waitFor()
+        }
         if (!looked) await this.look('prompt')
         looked = true
-        await tab.press('Enter')
       } else {
-        await tab.press('Escape')
+        await tab.press(taken ? 'Control+z' : 'Escape')
         await this.draw(particle)
       }
     }

@@ -1,6 +1,7 @@
 /** @file How large the particles of an image under review are, from its masks. */
 import { equivalentDiameter } from '../../../engine/masks/equivalent-diameter'
 import { eachRun, type Rle } from '../../../engine/masks/rle'
+import type { Size } from '../../../engine/image/size'
 import { quantile } from '../../../engine/quantile'
 import { measuredSize, type ParticleSize } from '../../../engine/scale/particle-size'
 
@@ -15,6 +16,24 @@ export const sizeOfMasks = (masks: readonly { segmentation: Rle }[]): ParticleSi
         masks.map(({ segmentation }) => measure(segmentation)),
         MIN_MASKS,
       )
+
+/** The areas of masks, which never change. */
+const areas = new WeakMap<object, number>()
+
+/** The areas of masks together, as a fraction of their image, at most 1. */
+export function coveredFraction(masks: readonly { segmentation: Rle }[], { width, height }: Size): number {
+  let sum = 0
+  for (const mask of masks) {
+    let area = areas.get(mask)
+    if (area === undefined) {
+      let pixels = 0
+      eachRun(mask.segmentation, (_start, length) => (pixels += length))
+      areas.set(mask, (area = pixels))
+    }
+    sum += area
+  }
+  return width && height ? Math.min(1, sum / (width * height)) : 0
+}
 
 /** Equivalent diameter, and the longer side of the box, in pixels. */
 function measure(rle: Rle): { diameter: number; length: number } {

@@ -15,7 +15,7 @@ import type { MaskCounts, ReviewDocument } from './document'
 import { updateFiles, updatePictures } from './current-files'
 import { findImages, type ListedImage } from './image-list'
 import { ReviewLog } from './edit-log'
-import { sizeOfMasks, typicalSize } from './mask-size'
+import { coveredFraction, sizeOfMasks, typicalSize } from './mask-size'
 import {
   type ActionRequest,
   type LogEntry,
@@ -39,8 +39,9 @@ export type ActResult = { entry: LogEntry } | { conflict: LogEntry[] }
 
 const summaryOf = (info: ImageInfo, document: ReviewDocument, note: string | null): ReviewSummary => {
   const { masks, removed, edited, added }: MaskCounts = document.counts
+  const covered = coveredFraction(document.masks, info)
   return {
-    ...{ info, state: document.state, masks, removed, edited, added, problem: null, note },
+    ...{ info, state: document.state, masks, removed, edited, added, covered, problem: null, note },
     comment: document.comment,
     uncertainty: uncertaintyOf(document.proposals),
     revision: revisionOf(document.proposals),
@@ -53,7 +54,7 @@ const revisionOf = (proposals: readonly ReviewMask[]): string =>
 
 const problemSummary = (name: string, problem: string): ReviewSummary => ({
   info: { name, width: 0, height: 0, source: '', page: 0, croppedBottom: 0, pixelSize: null },
-  ...{ state: 'proposed', masks: 0, removed: 0, edited: 0, added: 0, problem, note: null },
+  ...{ state: 'proposed', masks: 0, removed: 0, edited: 0, added: 0, covered: 0, problem, note: null },
   ...{ comment: '', uncertainty: null, revision: '' },
 })
 

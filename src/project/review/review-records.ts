@@ -21,6 +21,7 @@ export const editKinds = [
   'prompt',
   'refilter',
   'paste',
+  'similar',
 ] as const
 export type EditKind = (typeof editKinds)[number]
 
@@ -113,6 +114,8 @@ export interface ReviewSummary {
   uncertainty: number | null
   /** That of its history: a page that shows another one shows proposals that are gone. */
   revision: string
+  /** The masks' areas together, as a fraction of the image, at most 1. */
+  covered: number
   /** Why the image cannot be reviewed, e.g. a damaged file; `info` may then hold zeros. Null if it can be. */
   problem: string | null
   /** A warning about an image that can be reviewed: an incomplete line was cut off, proposals were generated again. */

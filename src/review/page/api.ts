@@ -5,6 +5,7 @@ import type { ActionRequest, LogEntry, ReviewHistory } from '../../project/revie
 import type {
   AcceptedSizes,
   ActionReply,
+  BusyReply,
   ConflictReply,
   EncodeReply,
   EncodeRequest,
@@ -14,6 +15,10 @@ import type {
   PromptReply,
   PromptRequest,
   ServerInfo,
+  SimilarMasksReply,
+  SimilarMasksRequest,
+  SimilarReply,
+  SimilarRequest,
 } from '../protocol'
 import { ApiError, json, OfflineError, request } from './request'
 
@@ -39,6 +44,11 @@ export const api = {
     json<EncodeReply>(`${image(name)}/encode`, request, signal),
   prompt: (name: string, request: PromptRequest, signal?: AbortSignal) =>
     json<PromptReply>(`${image(name)}/prompt`, request, signal),
+  similar: (name: string, request: SimilarRequest, signal?: AbortSignal) =>
+    json<SimilarReply>(`${image(name)}/similar`, request, signal),
+  similarMasks: (name: string, request: SimilarMasksRequest, signal?: AbortSignal) =>
+    json<SimilarMasksReply>(`${image(name)}/similar-masks`, request, signal),
+  busy: () => json<BusyReply>('busy'),
   export: () => json<ExportReply>('export', {}),
 }
 

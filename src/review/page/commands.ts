@@ -1,19 +1,24 @@
 /** @file The page's commands with their keys: used by the keyboard, the buttons and the help sheet. */
 import { signal } from '@preact/signals'
 import { messageOf } from '../../host/errors'
+import { accept, withdraw } from './accept'
 import { api } from './api'
 import { fillSelected, mergeSelected, removeSelected, splitSelected } from './edits'
 import { copySelected, editComment, pasteCopied, setClass, toggleLock } from './marks'
+import { toggleCrosshair } from './canvas/crosshair'
+import { endCrosshair } from './state/crosshair'
 import type { ExportReply } from '../protocol'
-import { allSent, link, neighbour, openImage, refresh, session } from './state/app'
+import { allSent, link, neighbour, refresh, server, session } from './state/app'
 import { notify } from './state/notices'
 import { classesOpen } from './state/classes'
 import { togglePanel } from './state/panels'
-import { brush, coverage, hidden, numbers, style } from './state/prefs'
+import { brush, coverage, hidden, numbers, oneClick, style } from './state/prefs'
 import { maskRegion } from '../../../engine/masks/mask'
+import { endSearch, findSimilar } from './state/similar'
 import { ordered } from './state/order'
 import type { ImageSession } from './state/image-session'
 import { chooseTool, toolName, tools } from './tools'
+import { leaveFor } from './tools/leave'
 import type { ToolName } from './tools/tool'
 
 export const helpOpen = signal(false)
@@ -33,14 +38,6 @@ export interface Command {
 const withSession = (run: (session: ImageSession) => void) => () => {
   const open = session.value
   if (open) run(open)
-}
-
-async function accept(open: ImageSession): Promise<void> {
-  if (open.state.value === 'accepted') return open.setState('in review')
-  open.setState('accepted')
-  const next = neighbour(1)
-  if (next) await openImage(next)
-  else notify('note', 'Accepted. This was the last image: Export writes the dataset.')
 }
 
 async function runExport(): Promise<void> {
@@ -86,7 +83,7 @@ const resize = (factor: number) => {
 
 const open = (by: 1 | -1) => {
   const name = neighbour(by)
-  if (name) void openImage(name)
+  if (name) void leaveFor(name)
   else notify('note', by > 0 ? 'This is the last image.' : 'This is the first image.')
 }
 
@@ -105,6 +102,13 @@ export const commands = {
   pan: tool('pan', 'h', 'Pan: move the view (also Space+drag or the middle button)'),
   ruler: tool('ruler', 'd', 'Ruler: drag a line to read its length'),
   calibrate: tool('calibrate', 'shift+d', 'Set the scale: drag along the scale bar and type its length'),
+  crosshair: {
+    group: 'Tools',
+    label:
+      'Crosshair: arrow keys move it (Shift: by a pixel, Ctrl: far), Space clicks or drags with the tool, D is a point beside the particle',
+    keys: ['w'],
+    run: withSession(toggleCrosshair),
+  },
   smaller: { group: 'Tools', label: 'Smaller brush', keys: ['['], run: () => resize(1 / 1.2) },
   larger: { group: 'Tools', label: 'Larger brush (also Alt+wheel)', keys: [']'], run: () => resize(1.2) },
 
@@ -167,7 +171,7 @@ export const commands = {
     group: 'Select',
     label: 'Cancel the current action, or clear the selection',
     keys: ['escape'],
-    run: withSession((s) => void (tools[toolName.value].cancel?.() || s.select([]))),
+    run: withSession((s) => void (tools[toolName.value].cancel?.() || endSearch() || endCrosshair() || s.select([]))),
   },
   next: {
     group: 'Select',
@@ -184,7 +188,7 @@ export const commands = {
 
   take: {
     group: 'Model',
-    label: 'Add the model’s mask (also closes a lasso)',
+    label: 'Take the model’s mask that is shown (also closes a lasso)',
     keys: ['enter'],
     run: withSession((s) => void tools[toolName.value].finish?.(s, false)),
   },
@@ -198,7 +202,26 @@ export const commands = {
     group: 'Model',
     label: 'Show the model’s next alternative',
     keys: ['tab'],
-    run: () => void tools[toolName.value].cycle?.(),
+    run: withSession((s) => void tools[toolName.value].cycle?.(s)),
+  },
+  similar: {
+    group: 'Model',
+    label: 'Find similar: particles like the selected masks, all over the image',
+    keys: ['s'],
+    run: withSession((s) => {
+      if (server.value?.model) void findSimilar(s)
+      else notify('note', 'There is no model: start wgsam review with --model to find similar particles.')
+    }),
+  },
+  oneClick: {
+    group: 'Model',
+    label: 'One click takes the mask, or a click and Enter',
+    keys: ['shift+t'],
+    run: () => {
+      tools.prompt.cancel?.()
+      oneClick.value = !oneClick.value
+      notify('note', oneClick.value ? 'One click takes the mask.' : 'A click shows the mask; Enter takes it.')
+    },
   },
 
   hide: { group: 'View', label: 'Hide or show masks', keys: ['q'], run: () => void (hidden.value = !hidden.value) },
@@ -235,9 +258,15 @@ export const commands = {
   previousImage: { group: 'Images', label: 'Previous image', keys: ['pageup', ','], run: () => open(-1) },
   accept: {
     group: 'Images',
-    label: 'Accept the image and open the next one; on an accepted image, withdraw the acceptance',
+    label: 'Accept the image and open the next one that is not accepted',
     keys: ['shift+a', 'ctrl+enter'],
     run: withSession((s) => void accept(s)),
+  },
+  withdraw: {
+    group: 'Images',
+    label: 'Withdraw the acceptance of the image',
+    keys: ['shift+w'],
+    run: withSession(withdraw),
   },
   export: {
     group: 'Images',

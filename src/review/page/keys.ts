@@ -1,4 +1,5 @@
 /** @file The keyboard: keys run commands, unless the focus is in an input field. */
+import { crosshairKey, releaseCrosshair } from './canvas/crosshair'
 import { holdSpace } from './canvas/editor'
 import { type Command, commands, helpOpen, pressedKey } from './commands'
 import { messageOf } from '../../host/errors'
@@ -49,10 +50,12 @@ export function listen(): void {
     if (typing(event)) return
     const open = session.value
     const tool = tools[toolName.value]
+    if (open && crosshairKey(open, event)) return event.preventDefault()
     if (event.key === ' ' && !event.repeat) holdSpace(true)
     if (event.key === ' ') return event.preventDefault()
-    // Tab moves the focus as usual, unless the model offers several masks
-    if (event.key === 'Tab' && !(open && tool.cycle?.())) return
+    // Tab moves the focus as usual, unless the canvas has it and the model offers several masks
+    const onCanvas = (event.target as HTMLElement).matches('body, canvas')
+    if (event.key === 'Tab' && (event.shiftKey || !onCanvas || !(open && tool.cycle?.(open)))) return
     if (event.key === 'Tab') return event.preventDefault()
     if (event.key === 'Backspace' && open && tool.back?.(open)) return event.preventDefault()
     const command = byKey.get(nameOf(event))
@@ -67,6 +70,10 @@ export function listen(): void {
       pressedKey.value = ''
     }
   })
-  addEventListener('keyup', (event) => event.key === ' ' && holdSpace(false))
-  addEventListener('blur', () => holdSpace(false))
+  const release = () => {
+    holdSpace(false)
+    releaseCrosshair(session.value)
+  }
+  addEventListener('keyup', (event) => event.key === ' ' && release())
+  addEventListener('blur', release)
 }

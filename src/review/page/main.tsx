@@ -6,9 +6,11 @@ import './home-jobs.css'
 import { messageOf } from '../../host/errors'
 import { Editor } from './canvas/editor'
 import { listen } from './keys'
+import { Ask } from './panels/ask'
 import { Bottom } from './panels/bottom'
 import { ClassesDialog } from './panels/classes'
 import { CommentDialog } from './panels/comment'
+import { CrosshairStatus } from './panels/crosshair-status'
 import { Exported } from './panels/exported'
 import { Help } from './panels/help'
 import { Icon } from './panels/icons'
@@ -16,6 +18,7 @@ import { Images } from './panels/images'
 import { Look } from './panels/look'
 import { Masks } from './panels/masks'
 import { Menu } from './panels/menu'
+import { Similar } from './panels/similar'
 import { Sliders } from './panels/sliders'
 import { Splitter } from './panels/splitter'
 import { listenForTooltips, Tooltip } from './panels/tooltip'
@@ -41,6 +44,7 @@ function Side() {
           </button>
         ))}
       </div>
+      {open && <Similar />}
       {open && tab.value === 'masks' && <Masks session={open} />}
       {open && tab.value === 'filter' && <Sliders session={open} />}
       {open && tab.value === 'look' && <Look session={open} />}
@@ -101,6 +105,8 @@ function App() {
       <ClassesDialog />
       <CommentDialog />
       <Tooltip />
+      <Ask />
+      <CrosshairStatus />
     </>
   )
 }

@@ -16,7 +16,8 @@ import { ReviewFolder } from '../../../src/project/review/review-folder'
 import { HttpError } from '../../../src/host/local-http'
 import type { PromptRequest } from '../../../src/review/protocol'
 import { serve } from '../../../src/review/server'
-import { type ImageFile, PromptSession, type PromptSessionOptions } from '../../../src/review/prompt-session'
+import type { ImageFile } from '../../../src/review/encoded-parts'
+import { PromptSession, type PromptSessionOptions } from '../../../src/review/prompt-session'
 import { WorkQueue } from '../../../src/review/work-queue'
 import { segment } from '../../../src/model/segment-image'
 import { chosenMasks } from '../../support/chosen-masks'
@@ -215,8 +216,88 @@ test('where particles are small, a prompt is seen in its tile, and each tile is 
   await session.close()
 })
 
-test('the next image is encoded when the queue is empty', async () => {
+test('a mask under the pointer is never worth an encoding; each click to take is decoded', async () => {
   const session = open()
+  const hover = () => session.prompt(image('a'), size, prompt({ purpose: 'hover' }))
+  assert.equal(await hover(), { masks: [], ms: 0, encodedNow: false }, 'before the model is loaded')
+  await session.encode(image('b'))
+  assert.equal((await hover()).masks, [])
+  assert.not(session.encoded('a'))
+  const shown = await session.prompt(image('a'), size, prompt())
+  assert.equal((await hover()).masks, shown.masks)
+
+  const running = session.encode(image('c'))
+  const done: string[] = []
+  const send = (purpose: 'hover' | 'take', x: number) =>
+    session
+      .prompt(image('a'), size, prompt({ purpose, points: [point(x, 9)] }))
+      .then(() => done.push(`${purpose} ${x}`))
+  const replaced = refused(send('hover', 1))
+  const rest = [send('hover', 2), send('take', 3), send('take', 4)]
+  assert.is((await replaced).status, 409)
+  await Promise.all([running, ...rest])
+  assert.equal(done, ['take 3', 'take 4', 'hover 2'])
+  await session.close()
+})
+
+test('encoding ahead begins when nothing was asked for a while, and lets prompts through', async () => {
+  const session = open({ idleMs: 300 })
+  const direct = open()
+  await session.encode(image('a'))
+  const expected = await session.prompt(image('a'), size, prompt())
+  const of = async (name: string) => (await direct.prompt(image(name), size, prompt())).masks
+  const [b, c, d] = [await of('b'), await of('c'), await of('d')]
+
+  const { setImageInParts } = Predictor.prototype
+  /** Encodes an image ahead, with a request after the first part of the encoding; returns whether it was answered before the end. */
+  const ahead = async (name: string, request: () => Promise<unknown>): Promise<boolean> => {
+    let [asked, answered, before] = [false, false, false]
+    Predictor.prototype.setImageInParts = function (rgbImage, between) {
+      return setImageInParts.call(this, rgbImage, async () => {
+        assert.is(session.doing, 'encoding the next image')
+        if (!asked) void request().then(() => (answered = true))
+        asked = true
+        await between()
+        before ||= answered && !session.encoded(name)
+      })
+    }
+    session.encodeAhead(image(name))
+    while (!session.encoded(name)) await new Promise((resolve) => setTimeout(resolve, 5))
+    Predictor.prototype.setImageInParts = setImageInParts
+    assert.ok(asked)
+    return before
+  }
+
+  let during: unknown
+  await session.prompt(image('a'), size, prompt())
+  const start = performance.now()
+  const before = await ahead('b', async () => {
+    assert.ok(performance.now() - start >= 290, 'not at once')
+    during = (await session.prompt(image('a'), size, prompt({ purpose: 'take' }))).masks
+  })
+  assert.ok(before, 'the prompt does not wait for the encoding')
+  assert.equal(during, expected.masks, 'on the embedding of the image on the screen')
+  const next = await session.prompt(image('b'), size, prompt())
+  assert.equal([next.encodedNow, next.masks], [false, b], 'the same bits as without interruption')
+
+  // another image that has to be encoded in between
+  assert.ok(await ahead('c', async () => (during = (await session.prompt(image('d'), size, prompt())).masks)))
+  assert.equal(during, d)
+  assert.equal((await session.prompt(image('c'), size, prompt())).masks, c)
+  await session.close()
+
+  // and the image itself, opened by a person: it is not encoded twice
+  const another = open({ idleMs: 0 })
+  await another.encode(image('a'))
+  another.encodeAhead(image('b'))
+  const [first, opened] = await Promise.all([another.prompt(image('b'), size, prompt()), another.encode(image('b'))])
+  assert.equal([first.encodedNow, first.masks, opened > 0], [false, b, true])
+  await another.close()
+  await direct.close()
+})
+
+test('the next image is encoded when the queue is empty', async () => {
+  const session = open({ idleMs: 0 })
   await session.encode(image('a'))
   session.encodeAhead(image('b'))
   session.encodeAhead(image('c'))

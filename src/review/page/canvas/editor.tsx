@@ -5,12 +5,15 @@ import type { Point } from '../../../../engine/image/box'
 import { messageOf } from '../../../host/errors'
 import { notify } from '../state/notices'
 import { coverage, hidden, numbers, opacity, style, brush } from '../state/prefs'
+import { crosshair } from '../state/crosshair'
 import { cursor } from '../state/cursor'
 import { infoBar } from '../state/info-bar'
 import { openMenu } from '../state/menu'
 import { preview } from '../state/preview'
 import type { ImageSession } from '../state/image-session'
 import { toolName, tools } from '../tools'
+import { hovered } from '../tools/hover'
+import { pending } from '../tools/one-click'
 import { promptMasks, prompting, shown } from '../tools/prompt'
 import type { Pointer } from '../tools/tool'
 import { Calibrate } from '../panels/calibrate'
@@ -37,8 +40,8 @@ export function Editor({ session }: { session: ImageSession }) {
         ref={above}
         class="above"
         tabIndex={0}
-        role="img"
-        aria-label={`${session.name}: canvas with ${session.masks.size} masks. The list of masks contains the same masks.`}
+        role="application"
+        aria-label={`${session.name}: canvas with ${session.masks.size} masks. The list of masks contains the same masks. W shows a crosshair that arrow keys move.`}
       />
       <ScaleBar session={session} />
       <Calibrate session={session} />
@@ -56,7 +59,8 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
   let frame = 0
   const draw = () => {
     frame = 0
-    painter.draw(session, pointer)
+    if (!session.released && session.catchUp()) dirty()
+    painter.draw(session, crosshair.value ? viewport.toWindow(crosshair.value) : pointer)
   }
   const dirty = () => {
     frame ||= requestAnimationFrame(draw)
@@ -66,6 +70,7 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
     void [viewport.view.value, session.version.value, session.hover.value, session.picture.levels.value]
     void [style.value, opacity.value, coverage.value, hidden.value, numbers.value, brush.value, toolName.value]
     void [infoBar.value, preview.value, promptMasks.value, shown.value, prompting.value]
+    void [hovered.value, pending.value, crosshair.value]
     dirty()
   })
   // again when the info bar has been loaded, in which the scale bar is looked for
@@ -133,6 +138,7 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
   const down = (event: PointerEvent) => {
     above.focus({ preventScroll: true })
     above.setPointerCapture(event.pointerId)
+    crosshair.value = null
     if (touched(event)) touches.down(event)
     else press(event)
     event.preventDefault()
@@ -141,6 +147,8 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
     if (touched(event)) return touches.move(event)
     const at = read(event)
     pointer = at.window
+    // a mouse that lies there must not take the crosshair's place
+    if (crosshair.value && !event.buttons) return
     cursor.value = at.image
     if (panning) {
       viewport.move(at.window[0] - panning[0], at.window[1] - panning[1])
@@ -163,6 +171,7 @@ function attach(session: ImageSession, below: HTMLCanvasElement, above: HTMLCanv
     pointer = null
     cursor.value = null
     session.hover.value = 0
+    tools[toolName.value].leave?.()
     dirty()
   }
   const abandon = () => {

@@ -2,6 +2,7 @@
 import { squaredDistance } from '../../../../engine/masks/distance-transform'
 import { deepest } from '../masks/shape'
 import type { Point } from '../../../../engine/image/box'
+import { crosshair } from '../state/crosshair'
 import { hidden, numbers } from '../state/prefs'
 import type { MaskEntry, ImageSession } from '../state/image-session'
 import { infoBar } from '../state/info-bar'
@@ -79,6 +80,30 @@ export class Painter {
     }
     if (numbers.value && !hidden.value) this.drawNumbers(session)
     tools[toolName.value].draw?.(context, viewport, pointer)
+    if (crosshair.value) this.drawCrosshair(viewport.toWindow(crosshair.value))
+  }
+
+  private drawCrosshair([x, y]: Point): void {
+    const { above: context } = this
+    const [gap, arm] = [4, 18]
+    for (const [width, colour] of [
+      [4, 'rgb(0 0 0 / 0.7)'],
+      [2, '#ffd33d'],
+    ] as const) {
+      context.beginPath()
+      for (const [dx, dy] of [
+        [1, 0],
+        [-1, 0],
+        [0, 1],
+        [0, -1],
+      ]) {
+        context.moveTo(x + gap * dx, y + gap * dy)
+        context.lineTo(x + arm * dx, y + arm * dy)
+      }
+      context.lineWidth = width
+      context.strokeStyle = colour
+      context.stroke()
+    }
   }
 
   private drawPreview({ viewport }: ImageSession): void {

@@ -11,7 +11,15 @@ export interface LayerLook {
   coverage: boolean
 }
 
+/** Rows that are painted at once when much has to be painted. */
+const BAND = 32
+
+/** Pixels up to which a region is painted at once. */
+const AT_ONCE = 1 << 18
+
 export class MaskLayer {
+  /** Bands of rows that are still to be painted. */
+  private readonly stale = new Set<number>()
   readonly canvas: HTMLCanvasElement
   private readonly context: CanvasRenderingContext2D
   /** Line width in image pixels: larger when the view is zoomed out. */
@@ -30,14 +38,47 @@ export class MaskLayer {
     this.context = context
   }
 
-  /** Repaints a region and the lines of its neighbours. */
-  paint(rect: Region, look: LayerLook, selected: ReadonlySet<number>): void {
+  /**
+   * Repaints a region and the lines of its neighbours: at once if it is small, otherwise by `catchUp`, so that no frame takes long.
+   * `look` and `selected` are read when it is painted.
+   */
+  refresh(rect: Region, look: () => LayerLook, selected: () => ReadonlySet<number>): void {
+    if ((rect.right - rect.left) * (rect.bottom - rect.top) <= AT_ONCE) return this.paint(rect, look(), selected())
+    const last = Math.ceil(Math.min(this.owners.height, rect.bottom + this.line) / BAND)
+    for (let band = Math.floor(Math.max(0, rect.top - this.line) / BAND); band < last; band++) this.stale.add(band)
+  }
+
+  /**
+   * Paints what is still to be painted, for about `budget` milliseconds: first the rows that are seen.
+   * @returns whether something is left
+   */
+  catchUp(seen: Region, look: LayerLook, selected: ReadonlySet<number>, budget = 12): boolean {
+    if (!this.stale.size) return false
+    const { width, height } = this.owners
+    const end = performance.now() + budget
+    const visible = (band: number) => band * BAND < seen.bottom && (band + 1) * BAND > seen.top
+    const order = [...this.stale].sort((a, b) => Number(visible(b)) - Number(visible(a)) || a - b)
+    for (const band of order) {
+      this.stale.delete(band)
+      this.paint(
+        { left: 0, top: band * BAND, right: width, bottom: Math.min(height, (band + 1) * BAND) },
+        look,
+        selected,
+        0,
+      )
+      if (performance.now() >= end) break
+    }
+    return this.stale.size > 0
+  }
+
+  /** Paints a region, and `margin` pixels around it: the lines of its neighbours. */
+  private paint(rect: Region, look: LayerLook, selected: ReadonlySet<number>, margin = this.line): void {
     const { ids, width, height } = this.owners
     const { line } = this
-    const left = Math.max(0, rect.left - line)
-    const top = Math.max(0, rect.top - line)
-    const right = Math.min(width, rect.right + line)
-    const bottom = Math.min(height, rect.bottom + line)
+    const left = Math.max(0, rect.left - margin)
+    const top = Math.max(0, rect.top - margin)
+    const right = Math.min(width, rect.right + margin)
+    const bottom = Math.min(height, rect.bottom + margin)
     if (right <= left || bottom <= top) return
     const patch = this.context.createImageData(right - left, bottom - top)
     const pixels = new Uint32Array(patch.data.buffer)

@@ -1,11 +1,15 @@
 /** @file The status bar: a hint for the current tool, the model, pointer position, zoom and counts. */
 import { encoding, server, session } from '../state/app'
-import { brush } from '../state/prefs'
+import { waitingFor } from '../state/busy'
+import { brush, oneClick } from '../state/prefs'
 import { commands, titleOf } from '../commands'
 import { cursor } from '../state/cursor'
 import { pixelSize } from '../state/scale'
 import { metresText } from './round-length'
 import { toolName } from '../tools'
+import { hovered } from '../tools/hover'
+import type { ModelMask } from '../tools/model-masks'
+import { alternatives, clickMs, pending } from '../tools/one-click'
 import { promptMasks, predicting, decoderMs, prompting, shown } from '../tools/prompt'
 import type { ToolName } from '../tools/tool'
 
@@ -23,13 +27,30 @@ const hints: Record<ToolName, string> = {
 }
 
 function promptHint(): string {
-  if (predicting.value) return encoding.value.state === 'encoding' ? 'Encoding the image …' : 'Segmenting …'
+  const waiting = pending.value.length
+  if (predicting.value || waiting) {
+    if (waitingFor.value && waitingFor.value !== 'looking for similar particles')
+      return `${capital(waitingFor.value)} first …`
+    return waiting > 1 ? `Segmenting, ${waiting} clicks to go …` : 'Segmenting …'
+  }
+  const shownMask = hovered.value?.masks[hovered.value.shown]
+  if (shownMask) {
+    const { masks, shown: at } = hovered.value!
+    return `${place(at, masks.length)}${measuresOf(shownMask)}. Click takes it.`
+  }
   const mask = promptMasks.value[shown.value]
-  if (!mask) return prompting.value ? 'No mask. Add points, or press Esc.' : hints.prompt
-  const which = promptMasks.value.length > 1 ? `${shown.value + 1} of ${promptMasks.value.length} (Tab: next), ` : ''
-  const measures = `IoU ${mask.predictedIou.toFixed(2)}, stability ${mask.stability.toFixed(2)}`
-  return `${which}${measures}. Enter adds it, Esc discards it.`
+  if (mask) return `${place(shown.value, promptMasks.value.length)}${measuresOf(mask)}. Enter adds it, Esc discards it.`
+  if (prompting.value) return 'No mask. Add points, or press Esc.'
+  if (!oneClick.value) return hints.prompt
+  const made = session.value && alternatives(session.value)
+  if (made) return `${place(made.shown, made.total)}Shift+click adds to the mask, right-click takes away.`
+  return 'Click on a particle takes it; drag a box around it. Shift+click adds to the selected one.'
 }
+
+const capital = (text: string) => text[0].toUpperCase() + text.slice(1)
+const place = (at: number, total: number) => (total > 1 ? `${at + 1} of ${total} (Tab: next), ` : '')
+const measuresOf = ({ predictedIou, stability }: ModelMask) =>
+  `IoU ${predictedIou.toFixed(2)}, stability ${stability.toFixed(2)}`
 
 function Model() {
   const now = encoding.value
@@ -37,7 +58,8 @@ function Model() {
     return <span title="Start wgsam review with --model to add masks by points and boxes">no model</span>
   const { name, adapter, size } = server.value.model
   const title = `${name}${size ? ` at ${size} pixels` : ''}${adapter ? `, adapter ${adapter}` : ''}`
-  const ms = decoderMs.value === null ? '' : `, ${Math.round(decoderMs.value)} ms`
+  const took = oneClick.value ? clickMs.value : decoderMs.value
+  const ms = took === null ? '' : `, ${Math.round(took)} ms`
   const text =
     now.state === 'failed'
       ? `model: ${now.why}`

@@ -42,9 +42,11 @@ export function Help() {
         ))}
       </div>
       <p class="soft">
-        Space+drag, the middle button or two fingers on a touch pad move the view; the wheel zooms at the pointer.
-        Prompts for the model: click on the particle; right-click or Shift+click on the background; drag a box.
-        Backspace removes the last point.
+        Space+drag, the middle button or two fingers on a touch pad move the view; the wheel zooms at the pointer. Point
+        tool with one click: a click takes the mask shown, a dragged box the mask in it; each begins a new particle.
+        Shift+click adds a point to the selected mask, right-click or Alt+click a point beside it, Backspace removes the
+        last point, Ctrl+click asks the model even where a mask is. With click and Enter, all clicks belong to one
+        particle until Enter; right-click, Shift+click or Alt+click is a point beside it.
       </p>
     </dialog>
   )

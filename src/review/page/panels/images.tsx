@@ -3,8 +3,9 @@ import { computed, signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
 import { type ImageState, imageStates } from '../../../project/review/review-records'
 import type { ImageSummary } from '../../protocol'
-import { count, current, images, listed, openImage } from '../state/app'
+import { count, current, images, listed } from '../state/app'
 import { drawer, narrow } from '../state/panels'
+import { leaveFor } from '../tools/leave'
 import { Splitter } from './splitter'
 import { type ImageOrder, imageOrder } from '../state/prefs'
 import { HomeJobs } from './home-jobs'
@@ -98,7 +99,7 @@ function Line({ summary }: { summary: ImageSummary }) {
         }
         onClick={() => {
           drawer.value = null
-          void openImage(info.name)
+          void leaveFor(info.name)
         }}
       >
         <i class="dot" aria-hidden="true" />

@@ -6,10 +6,12 @@ import {
   coverage,
   equalise,
   hidden,
+  hoverPreview,
   infoBarShown,
   keepClear,
   localContrast,
   numbers,
+  oneClick,
   opacity,
   scaleBarShown,
   stretch,
@@ -119,6 +121,13 @@ export function Look({ session }: { session: ImageSession }) {
         title="Masks from points and boxes: fills holes, and drops parts smaller than a quarter of the largest"
       >
         Clean up the model’s masks
+      </Check>
+      <h3>Point tool</h3>
+      <Check of={oneClick} title="Otherwise a click shows the model’s mask, more clicks correct it, and Enter takes it">
+        One click takes the mask (Shift+T)
+      </Check>
+      <Check of={hoverPreview} title="With one click: shows the model’s mask under the pointer before you click">
+        Preview under the pointer
       </Check>
       <h3>Scale</h3>
       <div class="row">

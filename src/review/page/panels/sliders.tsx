@@ -11,6 +11,7 @@ import { preview } from '../state/preview'
 import { areaText } from '../state/scale'
 import { Candidates } from '../state/refilter'
 import type { ImageSession } from '../state/image-session'
+import { FilterAll } from './filter-all'
 import { sprite } from '../tools/ink'
 
 const loaded = signal<{ session: ImageSession; candidates: Candidates | null } | null>(null)
@@ -214,6 +215,7 @@ export function Sliders({ session }: { session: ImageSession }) {
           Reset
         </button>
       </div>
+      <FilterAll session={session} options={options.value} apply={nothing || !moved.value ? null : apply} />
     </section>
   )
 }

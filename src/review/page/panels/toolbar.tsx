@@ -38,6 +38,7 @@ export function Toolbar() {
       <Button command={commands.merge} word="Merge" icon="merge" disabled={chosen < 2} />
       <Button command={commands.split} word="Split" icon="split" disabled={!chosen} />
       <Button command={commands.fill} word="Fill" icon="fill" disabled={!chosen} />
+      <Button command={commands.similar} word="Similar" icon="similar" disabled={!chosen} />
       <span class="visually-hidden" aria-live="polite">
         {chosen ? `${count(chosen, 'mask')} selected` : ''}
       </span>

@@ -32,13 +32,16 @@ export function Top() {
       <span class="spring" />
       <Button command={commands.accept} icon="check" disabled={!open} class={accepted ? 'accepted' : 'primary'}>
         {accepted ? (
-          'Accepted'
+          <span>
+            Accepted<span class="long">: next</span>
+          </span>
         ) : (
           <span>
             Accept<span class="long"> image</span>
           </span>
         )}
       </Button>
+      {accepted && <Button command={commands.withdraw}>Withdraw</Button>}
       <Button command={commands.export} icon="export" disabled={exporting.value || !ready}>
         <span class="long">{exporting.value ? 'Exporting …' : `Export ${ready || ''}`}</span>
       </Button>

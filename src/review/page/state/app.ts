@@ -1,5 +1,5 @@
 /** @file State of the whole page: the list of images, the open one, and the connection to the server. */
-import { batch, computed, effect, signal } from '@preact/signals'
+import { batch, computed, effect, signal, untracked } from '@preact/signals'
 import { sameAction } from '../../../project/review/review-records'
 import type { ImageSummary, ServerInfo } from '../../protocol'
 import { messageOf } from '../../../host/errors'
@@ -121,10 +121,7 @@ function resend(opened: ImageSession, { base, actions }: UnsentActions): void {
   }
 }
 
-function saved(): void {
-  connected.value = true
-  updateSummary()
-}
+const saved = () => void (connected.value = true)
 
 function rejected(name: string, { conflict, message, actions }: Rejection): void {
   const what = actions.map((action) => (action.type === 'edit' ? action.edit.kind : action.type)).join(', ')
@@ -134,14 +131,44 @@ function rejected(name: string, { conflict, message, actions }: Rejection): void
   if (current.value === name) void openImage(name)
 }
 
-/** Updates the open image's line in the list from its document. */
-function updateSummary(): void {
-  const open = session.peek()
-  if (!open) return
-  const { counts, state, comment } = open.document
-  received.value = received
-    .peek()
-    .map((summary) => (summary.info.name === open.name ? { ...summary, ...counts, state, comment } : summary))
+/** The parts of an image's line in the list that edits change. */
+export function summaryOf({ info, document, masks }: ImageSession) {
+  let area = 0
+  for (const entry of masks.values()) area += entry.area
+  const { counts, state, comment } = document
+  return { info, ...counts, state, comment, covered: Math.min(1, area / (info.width * info.height)) }
+}
+
+/** When the page last changed an image's line itself: a list that the server made before is older. */
+const changedAt = new Map<string, number>()
+
+/** Updates an image's line in the list from its document, before the server knows of the change. */
+function updateSummary(open: ImageSession): void {
+  const now = summaryOf(open)
+  const known = received.peek().find(({ info }) => info.name === open.name)
+  if (
+    !known ||
+    (known.state === now.state &&
+      known.covered === now.covered &&
+      known.masks === now.masks &&
+      known.comment === now.comment)
+  )
+    return
+  changedAt.set(open.name, performance.now())
+  received.value = received.peek().map((summary) => (summary === known ? { ...summary, ...now } : summary))
+}
+
+/** The server's list, except for images whose edits it may not have had when it made the list. */
+function merged(list: ImageSummary[], since: number): ImageSummary[] {
+  const mine = new Map(received.peek().map((summary) => [summary.info.name, summary]))
+  return list.map((summary) => {
+    const { name } = summary.info
+    const newer = (changedAt.get(name) ?? -1) >= since || outboxes.peek().get(name)?.pending.peek()
+    const own = newer ? mine.get(name) : undefined
+    if (!own) return summary
+    const { state, masks, removed, edited, added, covered, comment } = own
+    return { ...summary, state, masks, removed, edited, added, covered, comment }
+  })
 }
 
 async function encode(name: string, abort: AbortSignal): Promise<void> {
@@ -159,7 +186,9 @@ async function encode(name: string, abort: AbortSignal): Promise<void> {
 export async function refresh(): Promise<void> {
   try {
     server.value ??= await api.session()
-    received.value = await api.images()
+    const since = performance.now()
+    const list = await api.images()
+    received.value = merged(list, since)
     void loadClasses()
     listed.value = true
     const open = session.peek()
@@ -176,7 +205,6 @@ export async function refresh(): Promise<void> {
       notify('note', `${open.name}: its masks were proposed again; you see the new ones.`)
       void openImage(open.name)
     }
-    updateSummary()
     if (unreached && current.peek()) void openImage(current.peek()!)
   } catch (error) {
     if (error instanceof OfflineError) connected.value = false
@@ -200,6 +228,13 @@ export async function start(): Promise<void> {
 
 effect(() => {
   document.title = current.value ? `${current.value} – wgsam review` : 'wgsam review'
+})
+
+effect(() => {
+  const open = session.value
+  if (!open) return
+  void [open.version.value, open.state.value]
+  untracked(() => updateSummary(open))
 })
 
 effect(() => {

@@ -1,6 +1,6 @@
 /** @file The open image: its document, its masks as pixels, the selection, and the outbox for its edits. */
 import { batch, signal } from '@preact/signals'
-import { decodeMask, encodeMask } from '../../../../engine/masks/rle'
+import { decodeMask } from '../../../../engine/masks/rle'
 import { type Mask, maskArea, maskRegion } from '../../../../engine/masks/mask'
 import type { ImageInfo } from '../../../project/file-schemas'
 import { type MaskChange, ReviewDocument } from '../../../project/review/document'
@@ -20,18 +20,10 @@ import { DisplayImage } from '../image/display-image'
 import { Viewport } from '../image/viewport'
 import { dirtyRects, OwnerMap, type NumberedMask } from '../masks/owner'
 import { type Region, regionsOverlap } from '../../../../engine/image/box'
+import { type NewMask, recordsOf } from './reviewed'
 import { Outbox, type Rejection, windowName } from './outbox'
 import { classColour } from './classes'
 import { coverage, opacity, stretch, style } from './prefs'
-
-/** A mask that an edit adds. */
-export interface NewMask {
-  mask: Mask
-  source?: ReviewMask['source']
-  predictedIou?: number | null
-  calibratedIou?: number | null
-  stability?: number | null
-}
 
 /** A mask with its record in the document. */
 export interface MaskEntry extends NumberedMask {
@@ -157,18 +149,7 @@ export class ImageSession {
     if (locked.length && !partly) throw new Error(`Mask ${locked[0]} is locked: T unlocks it.`)
     const remove = partly ? removed.filter((id) => !locked.includes(id)) : removed
     if (partly && !remove.length && !newMasks.length) throw new Error('These masks are locked: T unlocks them.')
-    const first = this.document.nextId
-    const add = newMasks.map(
-      ({ mask, source, predictedIou = null, calibratedIou, stability = null }, i): ReviewMask => ({
-        id: first + i,
-        segmentation: encodeMask(mask, this.info),
-        origin: kind,
-        ...(source && { source }),
-        predictedIou,
-        ...(calibratedIou !== undefined && { calibratedIou }),
-        stability,
-      }),
-    )
+    const add = recordsOf(kind, this.document.nextId, newMasks, this.info)
     this.act({ type: 'edit', edit: { kind, remove: [...remove], add } })
     return add.map(({ id }) => id)
   }
@@ -274,9 +255,19 @@ export class ImageSession {
     this.select(next)
   }
 
+  private readonly look = () => ({
+    fill: style.peek() === 'fill',
+    opacity: opacity.peek(),
+    coverage: coverage.peek(),
+  })
+
   private paint(rect: Region): void {
-    const look = { fill: style.peek() === 'fill', opacity: opacity.peek(), coverage: coverage.peek() }
-    this.layer.paint(rect, look, this.selection.peek())
+    this.layer.refresh(rect, this.look, () => this.selection.peek())
+  }
+
+  /** Paints masks that were left for later; called before each frame. @returns whether another frame is needed */
+  catchUp(): boolean {
+    return this.layer.catchUp(this.viewport.visible, this.look(), this.selection.peek())
   }
 
   /** Repaints all masks after a change of their appearance. */

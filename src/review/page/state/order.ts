@@ -4,16 +4,8 @@ import { session } from './app'
 import { shownClass } from './classes'
 import { descending, sort } from './prefs'
 import { shownIou } from './shown-iou'
+import { suspicion } from './suspicion'
 import type { MaskEntry } from './image-session'
-
-/**
- * Sum of predicted IoU and stability, lowest first. A watershed's masks come first, because no score speaks for them. Masks that a
- * person made are never suspicious: they come last.
- */
-const suspicion = ({ review }: MaskEntry) =>
-  review.source === 'watershed'
-    ? 0
-    : (review.predictedIou ?? 1.5) + (review.stability ?? 1.5) + (review.origin === 'proposal' ? 0 : 1)
 
 const keys: Record<typeof sort.value, (entry: MaskEntry) => number> = {
   suspicion,

@@ -28,6 +28,9 @@ const defaults = {
   localContrast: 3,
   tidy: true,
   imageOrder: 'name' as ImageOrder,
+  oneClick: true,
+  hoverPreview: true,
+  similarity: 0.3,
 }
 
 function load(): typeof defaults {
@@ -78,6 +81,14 @@ export const localContrast = signal(Math.min(8, Math.max(1.5, start.localContras
 /** Whether small parts and holes are removed from the model's masks. */
 export const tidy = signal(start.tidy)
 
+/** Whether a click takes the model's mask; otherwise it is shown until Enter takes it. */
+export const oneClick = signal(start.oneClick)
+/** Whether the model's mask under the pointer is shown before the click. */
+export const hoverPreview = signal(start.hoverPreview)
+
+/** How similar found particles must be to the examples, 0 to 1. */
+export const similarity = signal(Math.min(1, Math.max(0, start.similarity)))
+
 /** Not stored: after a reload all masks should be visible. */
 export const hidden = signal(false)
 export const coverage = signal(false)
@@ -103,6 +114,9 @@ effect(() => {
     localContrast: localContrast.value,
     tidy: tidy.value,
     imageOrder: imageOrder.value,
+    oneClick: oneClick.value,
+    hoverPreview: hoverPreview.value,
+    similarity: similarity.value,
   }
   try {
     localStorage.setItem(key, JSON.stringify(now))

@@ -5,7 +5,10 @@ import { filterCandidates, type FilterOptions } from '../../../../engine/generat
 import type { CandidateFile } from '../../../project/file-schemas'
 import { scoredSet } from '../../../project/candidate-measures'
 import type { ReviewMask } from '../../../project/review/review-records'
-import type { NewMask, ImageSession } from './image-session'
+import { maskOverlap } from '../../../../engine/masks/mask-algebra'
+import { regionsOverlap, boxToRegion } from '../../../../engine/image/box'
+import { maskRegion } from '../../../../engine/masks/mask'
+import { isHandMade, type NewMask, type Reviewed, type ReviewedMask } from './reviewed'
 
 /** Initial slider values if the candidates file does not contain them: thresholds of Meta's segment-anything, other filters off. */
 const defaults: FilterOptions = {
@@ -19,11 +22,16 @@ const defaults: FilterOptions = {
   containmentThresh: 1,
 }
 
+/** The share of the smaller of two masks from which one of them is left out, where the filter of nested masks is off. */
+const SHARED = 0.5
+
 export class Candidates {
   readonly options: FilterOptions
   readonly total: number
   private readonly newMasks: NewMask[] = []
   private readonly set: CandidateSet<CandidateMeasures>
+  /** For masks that a person made: the share of the smaller mask that each candidate has in common with it. */
+  private readonly shares = new WeakMap<ReviewedMask, Map<number, number>>()
 
   constructor(private readonly file: CandidateFile) {
     const given = file.options as Partial<FilterOptions>
@@ -37,10 +45,10 @@ export class Candidates {
   }
 
   /**
-   * The masks that these settings would remove and add. Masks that a person made or changed stay, and masks that a person
-   * removed are not added again.
+   * The masks that these settings would remove and add. Masks that a person made or changed stay, no mask is laid over one of
+   * them, and masks that a person removed are not added again.
    */
-  compare(session: ImageSession, options: FilterOptions): { kept: number; remove: number[]; add: number[] } {
+  compare(session: Reviewed, options: FilterOptions): { kept: number; remove: number[]; add: number[] } {
     const { kept } = filterCandidates(this.set, options)
     const wanted = new Set(kept.map((i) => this.text(i)))
     const known = new Set(this.file.candidates.map((_, i) => this.text(i)))
@@ -54,7 +62,14 @@ export class Candidates {
         remove.push(id)
     }
     const refused = takenByHand(session)
-    const add = kept.filter((i) => !here.has(this.text(i)) && !refused.has(this.text(i)))
+    const limit = options.containmentThresh < 1 ? options.containmentThresh : SHARED
+    const byHand = [...session.masks.values()].filter(isHandMade)
+    const add = kept.filter(
+      (i) =>
+        !here.has(this.text(i)) &&
+        !refused.has(this.text(i)) &&
+        !byHand.some((entry) => this.shareWith(entry, i) > limit),
+    )
     return { kept: kept.length, remove, add }
   }
 
@@ -69,6 +84,17 @@ export class Candidates {
     return this.newMasks[i]
   }
 
+  private shareWith(entry: ReviewedMask, i: number): number {
+    const { box, area } = this.set.candidates[i]
+    if (!entry.mask.width || !regionsOverlap(boxToRegion(box), maskRegion(entry.mask))) return 0
+    let known = this.shares.get(entry)
+    if (!known) this.shares.set(entry, (known = new Map()))
+    let share = known.get(i)
+    if (share === undefined)
+      known.set(i, (share = maskOverlap(entry.mask, this.newMask(i).mask) / Math.max(1, Math.min(area, entry.area))))
+    return share
+  }
+
   /** The run lengths identify a mask: two candidates never have the same. */
   private text(i: number): string {
     return this.file.candidates[i].segmentation.counts
@@ -76,7 +102,7 @@ export class Candidates {
 }
 
 /** The generator's masks that were removed by an edit other than filtering. */
-function takenByHand(session: ImageSession): Set<string> {
+function takenByHand(session: Reviewed): Set<string> {
   const known = new Map<number, ReviewMask>(session.document.proposals.map((mask) => [mask.id, mask]))
   const filtered = new Set<number>()
   for (const entry of session.entries) {

@@ -1,30 +1,28 @@
-/** @file New masks from the model, prompted by points on and beside a particle or by a box; shown until added or discarded. */
+/**
+ * @file New masks from the model, prompted by points on and beside a particle or by a box. With one click (see one-click.ts) they
+ * are taken at once; otherwise they are shown until Enter takes them or Escape discards them.
+ */
 import { computed, signal } from '@preact/signals'
-import type { Mask } from '../../../../engine/masks/mask'
-import { decodeMask } from '../../../../engine/masks/rle'
-import type { PromptRequest } from '../../protocol'
 import { messageOf } from '../../../host/errors'
-import { api, ApiError } from '../api'
+import { ApiError } from '../api'
 import type { Viewport } from '../image/viewport'
 import type { Point } from '../../../../engine/image/box'
-import { tidied } from '../masks/shape'
-import { encoding, server } from '../state/app'
-import { tidy } from '../state/prefs'
+import { server, session as open } from '../state/app'
+import { watchBusy } from '../state/busy'
+import { oneClick } from '../state/prefs'
 import { notify } from '../state/notices'
-import { windowName } from '../state/outbox'
 import type { ImageSession } from '../state/image-session'
+import { aim, clearHover, hovered } from './hover'
 import { accent, circle, drawSprite, sprite } from './ink'
+import { askModel, type ModelMask, type Prompt } from './model-masks'
+import * as clicks from './one-click'
 import { isDrag } from './select'
 import type { Pointer, Tool } from './tool'
 
-interface PromptMask {
-  mask: Mask
-  predictedIou: number
-  stability: number
+interface PromptMask extends ModelMask {
   sprite: HTMLCanvasElement
 }
 
-type Prompt = Omit<PromptRequest, 'window'>
 const none: Prompt = { points: [], box: null }
 
 const prompt = signal<Prompt>(none)
@@ -35,6 +33,7 @@ export const predicting = signal(false)
 /** Decoder time of the last prediction in milliseconds. */
 export const decoderMs = signal<number | null>(null)
 export const prompting = computed(() => prompt.value.points.length > 0 || prompt.value.box !== null)
+watchBusy(computed(() => predicting.value || clicks.pending.value.length > 0))
 
 let abort = new AbortController()
 let from: Pointer | null = null
@@ -58,15 +57,10 @@ async function predict(session: ImageSession, next: Prompt): Promise<void> {
   const mine = (abort = new AbortController())
   predicting.value = true
   try {
-    const reply = await api.prompt(session.name, { window: windowName, ...next }, mine.signal)
+    const { masks, ms } = await askModel(session, next, undefined, mine.signal)
     if (mine.signal.aborted) return
-    encoding.value = { state: 'ready' }
-    decoderMs.value = reply.ms
-    promptMasks.value = reply.masks
-      .map(({ segmentation, ...measures }) => ({ mask: decodeMask(segmentation), ...measures }))
-      .map((found) => (tidy.value ? { ...found, mask: tidied(found.mask) } : found))
-      .filter(({ mask }) => mask.width > 0)
-      .map((found) => ({ ...found, sprite: sprite(found.mask, [74, 163, 255], 0.4) }))
+    decoderMs.value = ms
+    promptMasks.value = masks.map((found) => ({ ...found, sprite: sprite(found.mask, [74, 163, 255], 0.4) }))
     shown.value = 0
     if (!promptMasks.value.length) notify('note', 'The model found no mask. Add points, or draw a box.')
     predicting.value = false
@@ -100,17 +94,26 @@ export const promptTool: Tool = {
       const [ax, ay] = clamp(start.image)
       const [bx, by] = clamp(at.image)
       const box = [Math.min(ax, bx), Math.min(ay, by), Math.max(ax, bx), Math.max(ay, by)].map(Math.floor)
-      return void predict(session, { ...prompt.value, box: box as [number, number, number, number] })
+      const corners = box as [number, number, number, number]
+      if (oneClick.value) return clicks.box(session, corners)
+      return void predict(session, { ...prompt.value, box: corners })
     }
     const [x, y] = at.image
     if (x < 0 || y < 0 || x >= width || y >= height) return
+    if (oneClick.value) return clickOnce(session, Math.floor(x), Math.floor(y), start)
     const point = { x: Math.floor(x), y: Math.floor(y), foreground: !(start.right || start.shift || start.alt) }
     void predict(session, { ...prompt.value, points: [...prompt.value.points, point] })
   },
-  over(session) {
-    session.hover.value = 0
+  over(session, { image: [x, y] }) {
+    if (oneClick.value) aim(session, Math.floor(x), Math.floor(y))
+    else session.hover.value = 0
   },
+  leave: clearHover,
   finish(session, replace) {
+    if (hovered.value) {
+      clicks.takeHovered(session, replace ? [...session.selection.value] : [])
+      return true
+    }
     const found = promptMasks.value[shown.value]
     if (!found) return prompting.value
     const { mask, predictedIou, stability } = found
@@ -118,8 +121,12 @@ export const promptTool: Tool = {
     session.edit('prompt', replace ? [...session.selection.value] : [], [{ mask, predictedIou, stability }])
     return true
   },
-  cancel: clearPrompt,
-  cycle() {
+  cancel() {
+    clearHover()
+    return [clearPrompt(), clicks.discardClicks()].includes(true)
+  },
+  cycle(session) {
+    if (!prompting.value) return clicks.nextMask(session)
     if (promptMasks.value.length < 2) return prompting.value
     shown.value = (shown.value + 1) % promptMasks.value.length
     return true
@@ -128,27 +135,42 @@ export const promptTool: Tool = {
     const { points, box } = prompt.value
     if (points.length) void predict(session, { points: points.slice(0, -1), box })
     else if (box) clearPrompt()
-    else return false
+    else return clicks.removePoint(session)
     return true
   },
   draw(context, viewport: Viewport) {
+    const session = hovered.value?.session ?? open.value
+    if (hovered.value) {
+      const { masks, sprites, shown: at } = hovered.value
+      drawSprite(context, viewport, sprites[at], masks[at].mask)
+    }
     const found = promptMasks.value[shown.value]
     if (found) drawSprite(context, viewport, found.sprite, found.mask)
-    const { points, box } = prompt.value
-    const dragged = from && to && !from.right && isDrag(from.window, to.window)
-    const corners = dragged
-      ? [from!.window, to!.window]
-      : box && [viewport.toWindow([box[0], box[1]]), viewport.toWindow([box[2] + 1, box[3] + 1])]
-    if (corners) {
-      const [[ax, ay], [bx, by]] = corners
-      context.strokeStyle = 'rgb(0 0 0 / 0.6)'
-      context.lineWidth = 4
-      context.strokeRect(ax, ay, bx - ax, by - ay)
-      context.strokeStyle = accent
-      context.lineWidth = 2
-      context.strokeRect(ax, ay, bx - ax, by - ay)
-    }
-    for (const { x, y, foreground } of points)
-      circle(context, viewport.toWindow([x + 0.5, y + 0.5]), 5, foreground ? '#3fb950' : '#f85149', true)
+    const waiting = clicks.pending.value.filter((one) => one.session === session).map((one) => one.prompt)
+    const chosen = oneClick.value && session ? clicks.selectedPrompt(session) : null
+    for (const one of [...waiting, ...(chosen ? [chosen] : []), prompt.value]) drawPrompt(context, viewport, one)
+    if (from && to && !from.right && isDrag(from.window, to.window)) frame(context, from.window, to.window)
   },
+}
+
+/** A click that takes a mask, or corrects the selected one. */
+function clickOnce(session: ImageSession, x: number, y: number, { right, shift, alt, ctrl }: Pointer): void {
+  if (right || alt) clicks.refine(session, x, y, false)
+  else if (shift) clicks.refine(session, x, y, true)
+  else clicks.click(session, x, y, ctrl)
+}
+
+function drawPrompt(context: CanvasRenderingContext2D, viewport: Viewport, { points, box }: Prompt): void {
+  if (box) frame(context, viewport.toWindow([box[0], box[1]]), viewport.toWindow([box[2] + 1, box[3] + 1]))
+  for (const { x, y, foreground } of points)
+    circle(context, viewport.toWindow([x + 0.5, y + 0.5]), 5, foreground ? '#3fb950' : '#f85149', true)
+}
+
+function frame(context: CanvasRenderingContext2D, [ax, ay]: Point, [bx, by]: Point): void {
+  context.strokeStyle = 'rgb(0 0 0 / 0.6)'
+  context.lineWidth = 4
+  context.strokeRect(ax, ay, bx - ax, by - ay)
+  context.strokeStyle = accent
+  context.lineWidth = 2
+  context.strokeRect(ax, ay, bx - ax, by - ay)
 }

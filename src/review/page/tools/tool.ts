@@ -26,6 +26,8 @@ export interface Tool {
   down?(session: ImageSession, at: Pointer): void
   /** The pointer moved with the button pressed. */
   drag?(session: ImageSession, at: Pointer): void
+  /** The pointer left the canvas. */
+  leave?(): void
   up?(session: ImageSession, at: Pointer): void
   /** The pointer moved without a button pressed. */
   over?(session: ImageSession, at: Pointer): void
@@ -34,7 +36,7 @@ export interface Tool {
   /** Escape. @returns whether the tool had an action to cancel */
   cancel?(): boolean
   /** Tab: shows the next of several predicted masks. */
-  cycle?(): boolean
+  cycle?(session: ImageSession): boolean
   /** Backspace: removes the last point. */
   back?(session: ImageSession): boolean
   draw?(context: CanvasRenderingContext2D, viewport: Viewport, pointer: Point | null): void

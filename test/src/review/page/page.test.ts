@@ -213,7 +213,7 @@ testInBrowser('the lasso draws a new mask, by dragging and by corners, and redra
 testInBrowser('the model predicts three masks for a point; Tab shows the next, Enter adds it', async () => {
   await tab.page.locator('.model-ready').waitFor()
   const { length } = log().masks
-  await tab.press('p')
+  await tab.press('p', 'Shift+T')
   await tab.click(96, 80)
   await tab.page.locator('.hint', { hasText: 'Enter adds it' }).waitFor()
   const hint = () => tab.page.locator('.hint').innerText()
@@ -234,11 +234,14 @@ testInBrowser('the model predicts three masks for a point; Tab shows the next, E
   assert.is(added.origin, 'prompt')
   assert.type(added.predictedIou, 'number')
   assert.is(log().counts.added, 1)
+  // the toy's mask covers the whole image: the filter would add nothing over it
+  await tab.press('Control+z')
+  await tab.expect({ masks: length })
   await tab.drag([40, 40], [90, 90])
   await tab.page.locator('.hint', { hasText: 'Enter adds it' }).waitFor()
   await tab.press('Escape')
   assert.match(await hint(), 'Click on a particle')
-  await tab.press('v')
+  await tab.press('Shift+T', 'v')
 })
 
 testInBrowser('a box selects many masks, a measure selects by limit, and the list sorts', async () => {
@@ -309,7 +312,7 @@ testInBrowser('undo goes back to the proposals, and redo repeats the edits', asy
   await tab.clearNotices()
   let steps = 0
   for (; await tab.page.getByTitle('Undo').isEnabled(); steps++) await tab.press('Control+z')
-  assert.ok(steps >= 8, `${steps} edits`)
+  assert.ok(steps >= 7, `${steps} edits`)
   await tab.saved()
   assert.equal(log().masks, await proposals())
   assert.equal(log().counts, { masks: first.length, removed: 0, edited: 0, added: 0 })
@@ -426,7 +429,7 @@ testInBrowser('reloading opens the same image', async () => {
   await tab.press('PageUp')
   await tab.page.locator('.where', { hasText: 'scene-1' }).waitFor()
   await tab.ready()
-  await tab.page.getByRole('button', { name: 'Accepted', exact: true }).click()
+  await tab.page.getByRole('button', { name: 'Withdraw', exact: true }).click()
   await tab.page.getByRole('button', { name: 'Accept image', exact: true }).waitFor()
   await tab.saved()
   assert.is(log().state, 'in review')
