@@ -1,6 +1,7 @@
 /** @file A model whose masks are discs around its prompts: what the page does with masks can then be predicted. */
 import { Predictor } from '../../engine/sam/predictor'
 import { promptLabel } from '../../engine/sam/prompt-labels'
+import { chosenMasks } from './chosen-masks'
 
 /**
  * Lets all predictors answer with discs: a mask has the pixels within a radius of a foreground point or the middle of the box,
@@ -9,11 +10,11 @@ import { promptLabel } from '../../engine/sam/prompt-labels'
  * @returns a function that ends it
  */
 export function predictDiscs(radii: readonly number[] = [2.5, 2, 2.5, 3.5]): () => void {
-  const { predict } = Predictor.prototype
-  Predictor.prototype.predict = async function (batch) {
-    const found = await predict.call(this, batch)
-    const { maskSide, inputSize } = this.model
+  const { predictMasks } = Predictor.prototype
+  Predictor.prototype.predictMasks = async function (batch, choose) {
+    const found = await this.predict(batch)
     const { slots } = this
+    const { maskSide, inputSize } = this.model
     const count = batch.labels.length / slots
     const logits = new Float32Array(found.logits.length)
     for (let p = 0; p < count; p++) {
@@ -41,7 +42,7 @@ export function predictDiscs(radii: readonly number[] = [2.5, 2, 2.5, 3.5]): () 
         }
     }
     const iou = Float32Array.from(found.iou, (_, i) => [0.8, 0.85, 0.95, 0.9][i % 4])
-    return { logits, iou }
+    return chosenMasks({ logits, iou }, choose)
   }
-  return () => void (Predictor.prototype.predict = predict)
+  return () => void (Predictor.prototype.predictMasks = predictMasks)
 }
