@@ -114,6 +114,8 @@ testInBrowser('on a phone fingers select, move and magnify, and the image is acc
   const { page } = tab
   await wellLaidOut(tab)
   assert.is(await stageWidth(tab), 390)
+  for (const name of ['Next image', 'Previous image', 'Undo', 'Redo'])
+    assert.ok(await page.getByRole('button', { name }).isVisible(), name)
   const [x, y] = await tab.at(220, 770)
   await page.touchscreen.tap(x, y)
   await tab.expect({ selected: 1 })
