@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { LORA_TARGETS, type LoraTarget } from '../../engine/train/lora'
 import { nearest } from '../cli/nearest'
 import { UserError } from '../host/errors'
-import { shown } from '../text/check-value'
+import { shown, wantedBy } from '../text/check-value'
 import { type RawConfig, type TrainConfig, checkConfig, mergeConfig } from '../training/config'
 
 const modelParts = ['encoder', 'decoder', 'both'] as const
@@ -58,7 +58,7 @@ export function checkGrid(raw: unknown, from: string): Grid {
       const near = nearest(axis, Object.keys(axesSchema.entries))
       return `${axis} is not an axis${near ? `: did you mean ${near}?` : `; there are ${Object.keys(axesSchema.entries).join(', ')}`}`
     }
-    return `${axis} takes ${issue.message}, not ${shown(issue.input)}`
+    return `${axis} takes ${wantedBy(issue)}, not ${shown(issue.input)}`
   })
   throw new UserError(`${from}:\n${lines.map((line) => `  ${line}`).join('\n')}`)
 }

@@ -111,7 +111,8 @@ export async function readSplit(path: string): Promise<Split> {
   try {
     return checkValue(splitSchema, JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {
-    throw new UserError(`cannot use the split ${path}: ${messageOf(error, path)}. Delete it to make a new one.`)
+    const way = existsSync(path) ? '. Delete it to make a new one.' : ''
+    throw new UserError(`cannot use the split ${path}: ${messageOf(error, path)}${way}`)
   }
 }
 

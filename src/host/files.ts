@@ -2,10 +2,21 @@
 import { existsSync, statSync } from 'node:fs'
 import { access, constants, copyFile, type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { systemProblem, UserError, withPath } from './errors'
+import { messageOf, systemProblem, UserError, withPath } from './errors'
 
 /** The temporary name of a file or folder that this process is making. */
 export const partialPath = (path: string): string => `${path}.${process.pid}.part`
+
+/** The names in a folder; none if there is no such folder. @throws UserError if it cannot be read */
+export const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(noneIfMissing(folder))
+
+/** A handler of readdir's errors: nothing is in a folder that does not exist. @throws UserError if it cannot be read */
+export const noneIfMissing =
+  (folder: string) =>
+  (error: NodeJS.ErrnoException): never[] => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return []
+    throw new UserError(`cannot read the folder ${folder}: ${messageOf(error, folder)}`)
+  }
 
 /** Makes a folder and those above it. @throws Error of the operating system that says why not */
 export async function makeFolder(path: string, mode?: number): Promise<void> {

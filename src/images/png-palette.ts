@@ -26,6 +26,9 @@ export function indicesAsGray(file: Buffer): { file: Buffer; colours: Uint8Array
     const type = file.toString('latin1', at + 4, at + 8)
     const end = at + 12 + length
     if (end > file.length) throw new Error('the PNG is truncated')
+    // the decoder checks the other chunks; these two it sees in another form
+    if ((type === 'IHDR' || type === 'PLTE') && crc32(file.subarray(at + 4, end - 4)) !== file.readUInt32BE(end - 4))
+      throw new Error(`the PNG is damaged: the checksum of its ${type} is wrong`)
     if (type === 'PLTE') colours = Uint8Array.from(file.subarray(at + 8, end - 4))
     if (at === SIGNATURE) {
       const header = Buffer.from(file.subarray(at, end))

@@ -6,6 +6,7 @@ import { imageExtensions } from '../images/sniff-image'
 import { countPages } from '../images/micrograph'
 import { UserError } from '../host/errors'
 import { naturalOrder } from '../text/natural-order'
+import { noneIfMissing } from '../host/files'
 
 export interface InputImage {
   path: string
@@ -46,7 +47,7 @@ export async function everyPage(inputs: readonly InputImage[]): Promise<InputIma
 
 async function imagesIn(folder: string): Promise<string[]> {
   const list = async (path: string) =>
-    (await readdir(path, { withFileTypes: true }).catch(() => []))
+    (await readdir(path, { withFileTypes: true }).catch(noneIfMissing(path)))
       .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'))
       .filter(({ name }) => imageExtensions.includes(extname(name).toLowerCase()))
       .map(({ name }) => name)

@@ -1,5 +1,5 @@
 /** @file Reads and checks a project's proposals and candidates; other programs may have edited these files. */
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { GenericSchema } from 'valibot'
 import { messageOf, UserError } from '../host/errors'
@@ -8,6 +8,7 @@ import { type CandidateFile, candidateFileSchema, type ProposalFile, proposalFil
 import { placementOf } from '../../engine/masks/rle'
 import { maxPixels, tooLarge } from '../images/image'
 import { checkValue } from '../text/check-value'
+import { namesIn } from '../host/files'
 import { projectFile } from './project'
 
 /** @throws UserError naming the file: it is missing, damaged, or has masks of another size than the image */
@@ -29,7 +30,7 @@ export const readCandidates = (dir: string, name: string): Promise<CandidateFile
 
 /** The names of the images with proposals, in order. */
 export async function proposedNames(dir: string): Promise<string[]> {
-  const files = await readdir(join(dir, 'proposals')).catch(() => [])
+  const files = await namesIn(join(dir, 'proposals'))
   return files
     .filter((file) => file.endsWith('.json') && !file.startsWith('.'))
     .map((file) => file.slice(0, -'.json'.length))

@@ -54,7 +54,7 @@ const conditions: Record<string, (requirement: unknown) => string> = {
 }
 
 /** What was wanted, in words; '' if there are none for it. */
-function wantedBy({ type, kind, expected, message, requirement }: v.BaseIssue<unknown>): string {
+export function wantedBy({ type, kind, expected, message, requirement }: v.BaseIssue<unknown>): string {
   // the schema's author wrote a message, which says what was wanted
   if (!/^Invalid [a-z ]+: /.test(message)) return message
   if (kind === 'validation') return conditions[type]?.(requirement) ?? ''

@@ -15,7 +15,7 @@ import { magnificationLimits } from '../dataset/augment/magnification'
 import { messageOf, UserError } from '../host/errors'
 import { trackers } from '../tracking/tracker-names'
 import { MEMORY, parseBytes } from '../text/byte-size'
-import { shown } from '../text/check-value'
+import { shown, wantedBy } from '../text/check-value'
 import { models } from '../weights/model-registry'
 
 const number = (low: number, high: number, what = `a number from ${low} to ${high}`) =>
@@ -302,7 +302,7 @@ function explain(issue: v.BaseIssue<unknown>): string {
 }
 
 const expectation = (issue: v.BaseIssue<unknown>) =>
-  issue.type === 'strict_object' && issue.expected !== 'Object' ? `${issue.expected}` : issue.message
+  issue.type === 'strict_object' && issue.expected !== 'Object' ? `${issue.expected}` : wantedBy(issue)
 
 function inconsistencies({
   batch,

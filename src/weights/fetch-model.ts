@@ -1,7 +1,7 @@
 /** @file Downloads named models into the user's cache, and finds them there. */
 import { rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { UserError } from '../host/errors'
+import { messageOf, UserError } from '../host/errors'
 import { makeAtomic, writeFileAtomic } from '../host/files'
 import { cacheFolder } from '../host/cache-folder'
 import { type DownloadProgress, download, sha256 } from './download'
@@ -83,6 +83,9 @@ async function everyFile(
 }
 
 async function hasSize(path: string, { size }: PublishedFile): Promise<boolean> {
-  const info = await stat(path).catch(() => undefined)
+  const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined
+    throw new UserError(`cannot read ${path} in the cache: ${messageOf(error, path)}`)
+  })
   return info?.isFile() === true && info.size === size
 }

@@ -3,7 +3,7 @@ import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import { messageOf, UserError } from '../host/errors'
 import { decode } from './dtypes'
 import { openFile, readAt } from './open-file'
-import { elements, isShape } from './tensor-file'
+import { elements, isShape, MAX_NAME } from './tensor-file'
 
 /** Larger files, in bytes, are refused. */
 const MAX_SIZE = 2 ** 30
@@ -99,6 +99,7 @@ function tensor(bytes: Uint8Array): OnnxTensor {
     8: (r) => void (name = r.string()),
     9: (r) => void (raw = r.bytes()),
   })
+  if (name.length > MAX_NAME) throw new Error(`a tensor's name has ${name.length} characters, more than ${MAX_NAME}`)
   if (!isShape(shape)) throw new Error(`tensor ${name} has the shape ${shape}`)
   if (type !== FLOAT || !raw) return { name, shape }
   const data = raw

@@ -188,14 +188,15 @@ class Unpickler {
     if (call) return new Global(full, call)
     if (full.length < 200 && isHarmless(full)) return new Global(full, () => new Opaque(full))
     throw new UserError(
-      `${this.options.path}: refused: it calls ${full}, which could run any code when the file is opened. ` +
+      `${this.options.path}: refused: it calls ${full.slice(0, 200)}, which could run any code when the file is opened. ` +
         `A file of weights needs only tensors and dictionaries: save only model.state_dict().`,
     )
   }
 
   /** Calls an allowed function, or makes an object of an allowed class. */
   call(target: unknown, args: unknown): void {
-    if (!(target instanceof Global) || !Array.isArray(args)) throw this.error('a call of what is not a function')
+    if (!(target instanceof Global) || !Array.isArray(args))
+      throw this.error('a call of something that cannot be called')
     if (args.length > MAX_ARGUMENTS) throw this.error(`a call of ${target.name} with ${args.length} arguments`)
     this.pushNew(target.call(...args))
   }

@@ -2,7 +2,7 @@
 import { UserError } from '../host/errors'
 import { type Dtype, byteSizes, decode, toFloat32 } from './dtypes'
 import { type Callable, Global, readPickle } from './pickle'
-import { type TensorEntry, type TensorFile, elements, isShape, shapeText } from './tensor-file'
+import { MAX_NAME, type TensorEntry, type TensorFile, elements, isShape, shapeText } from './tensor-file'
 import { type Zip, openZip } from './zip'
 
 /** Larger pickles, in bytes, are refused: they contain only names and shapes, for a SAM less than 1 MB. */
@@ -66,7 +66,8 @@ export async function openPth(path: string): Promise<TensorFile> {
       throw new UserError(`${path}: its pickle of ${zip.size(pickle[0])} bytes is too large`)
     const value = readPickle(await zip.read(pickle[0]), { path, allowed: allowed(path), persistent: storage(path) })
     const tensors = new Map<string, TensorEntry>()
-    for (const [name, tensor] of tensorsOf(value)) tensors.set(name, entry(path, zip, `${root}data/`, name, tensor))
+    for (const [name, tensor] of tensorsOf(path, value))
+      tensors.set(name, entry(path, zip, `${root}data/`, name, tensor))
     if (!tensors.size) throw new UserError(`${path}: it contains no named tensors, at no level of its dictionaries`)
     return { tensors, metadata: {}, close: () => zip.close() }
   } catch (error) {
@@ -125,7 +126,7 @@ const storage = (path: string) => (id: unknown) => {
 }
 
 /** The tensors in nested dictionaries, by their keys. A dictionary that is met again is not repeated. */
-function tensorsOf(value: unknown): Map<string, StoredTensor> {
+function tensorsOf(path: string, value: unknown): Map<string, StoredTensor> {
   const out = new Map<string, StoredTensor>()
   const met = new Set<unknown>()
   const collect = (value: unknown, prefix: string, depth: number) => {
@@ -134,6 +135,10 @@ function tensorsOf(value: unknown): Map<string, StoredTensor> {
     for (const [key, item] of value) {
       if (typeof key !== 'string') continue
       const name = prefix + key
+      if (name.length > MAX_NAME)
+        throw new UserError(
+          `${path}: a key of its dictionaries has ${name.length} characters, more than ${MAX_NAME}: ${name.slice(0, 60)}…`,
+        )
       if (item instanceof StoredTensor) {
         if (!out.has(name)) out.set(name, item)
       } else collect(item, `${name}.`, depth + 1)

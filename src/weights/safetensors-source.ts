@@ -5,7 +5,7 @@ import { UserError } from '../host/errors'
 import { type Dtype, type NumberArray, byteSizes, decode, isDtype, toFloat32 } from './dtypes'
 import { shown } from '../text/check-value'
 import { type ByteSource, readRange } from './byte-source'
-import { type TensorFile, elements, isShape, shapeText } from './tensor-file'
+import { MAX_NAME, type TensorFile, elements, isShape, shapeText } from './tensor-file'
 
 /** Larger headers, in bytes, are refused, as the reference implementation does. */
 const MAX_HEADER = 100_000_000
@@ -84,7 +84,8 @@ function checkMetadata(path: string, value: unknown): Record<string, string> {
 
 function checkEntry(path: string, name: string, value: unknown, begin: number): StoredTensor {
   const { dtype, shape, data_offsets: at } = (value ?? {}) as Record<string, unknown>
-  const fail = (what: string) => new UserError(`${path}: tensor ${name}: ${what}`)
+  const fail = (what: string) => new UserError(`${path}: tensor ${name.slice(0, MAX_NAME)}: ${what}`)
+  if (name.length > MAX_NAME) throw fail(`its name has ${name.length} characters, more than ${MAX_NAME}`)
   if (!isDtype(dtype)) throw fail(`element type ${shown(dtype)} is not one of ${Object.keys(byteSizes).join(' ')}`)
   if (!isShape(shape)) throw fail(`shape ${shown(shape)} is not a list of lengths`)
   if (!Array.isArray(at) || at.length !== 2 || !at.every((n) => Number.isSafeInteger(n) && n >= 0) || at[1] < at[0])

@@ -32,3 +32,6 @@ export function isShape(value: unknown): value is number[] {
     elements(value) <= 2 ** 30
   )
 }
+
+/** Longer names of tensors are refused: they would fill every message. */
+export const MAX_NAME = 500

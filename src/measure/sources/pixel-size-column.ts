@@ -1,4 +1,5 @@
 /** @file Pixel sizes from a folder's table: the column pixel_size of groups.csv or index.csv. */
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseCsv } from '../../text/csv'
@@ -11,11 +12,10 @@ export async function readPixelSizes(folder: string): Promise<(stem: string) => 
   const sizes = new Map<string, PixelSize>()
   for (const file of ['groups.csv', 'index.csv']) {
     const path = join(folder, file)
-    const content = await readFile(path, 'utf8').catch(() => null)
-    if (content === null) continue
+    if (!existsSync(path)) continue
     let rows: Record<string, string>[]
     try {
-      rows = parseCsv(content)
+      rows = parseCsv(await readFile(path, 'utf8'))
     } catch (error) {
       throw new UserError(`cannot read ${path}: ${messageOf(error, path)}`)
     }

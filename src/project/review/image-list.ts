@@ -1,6 +1,6 @@
 /** @file Lists the images to review: those of a project, or of any folder of images. */
 import { existsSync } from 'node:fs'
-import { readdir, realpath, stat } from 'node:fs/promises'
+import { realpath, stat } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import sharp from 'sharp'
 import type { Size } from '../../../engine/image/size'
@@ -10,6 +10,7 @@ import { imageExtensions } from '../../images/sniff-image'
 import { readImage } from '../../images/read-image'
 import { UserError } from '../../host/errors'
 import { naturalOrder } from '../../text/natural-order'
+import { namesIn } from '../../host/files'
 import { staysInside } from '../../host/inside-folder'
 import { projectFile } from '../project'
 
@@ -36,14 +37,14 @@ export async function findImages(dir: string, annotator?: string): Promise<Liste
   if (!is) throw new UserError(`there is no folder ${dir}`)
   const folder = existsSync(join(dir, 'images')) ? join(dir, 'images') : dir
   const files = new Map<string, string[]>()
-  for (const file of await readdir(folder))
+  for (const file of await namesIn(folder))
     if (!file.startsWith('.') && imageExtensions.includes(extname(file).toLowerCase()))
       files.set(stemOf(file), [...(files.get(stemOf(file)) ?? []), file])
   for (const [sub, ext] of [
     ['proposals', '.json'],
     ['review', '.jsonl'],
   ])
-    for (const file of await readdir(join(dir, sub)).catch(() => []))
+    for (const file of await namesIn(join(dir, sub)))
       if (file.endsWith(ext) && !file.startsWith('.')) {
         const name = file.slice(0, -ext.length)
         if (!files.has(name)) files.set(name, [])

@@ -313,7 +313,7 @@ test('damaged pickles and storages are refused by file and tensor', async () => 
     [Buffer.from('u'), 'no mark'],
     [Buffer.from([0xff]), 'unknown opcode'],
     [tuple(int(1), Buffer.from('(0')), 'a mark where a value belongs'],
-    [call(text('not a function')), 'a call of what is not a function'],
+    [call(text('not a function')), 'a call of something that cannot be called'],
   ]
   for (const [value, message] of cases) {
     writePth(path, value, { 0: values })

