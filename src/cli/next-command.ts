@@ -60,6 +60,8 @@ export interface TrainChoice extends ModelChoice {
   software?: boolean
   /** The longest time; by default that of the recipe. */
   minutes?: number
+  /** Side of the input to train at, in the place of the recipe's; pixels. */
+  trainSize?: number | null
 }
 
 /**
@@ -74,6 +76,7 @@ export function trainCommand({
   size,
   software,
   minutes,
+  trainSize,
   out,
 }: TrainChoice): string[] {
   return words(['train'], [], {
@@ -82,6 +85,7 @@ export function trainCommand({
     'model-config': modelConfig,
     ...(software && PROCESSOR_RECIPE),
     ...(adapter && size && { size }),
+    ...(trainSize && { size: trainSize }),
     ...(minutes !== undefined && { minutes }),
     out: out ?? freeRun(),
   })

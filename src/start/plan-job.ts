@@ -61,7 +61,14 @@ export function planJob(request: NewJob, context: PlanContext, again: string | n
       const { software } = context
       const { minutes } = request
       const out = runPath(project, run)
-      const words = trainCommand({ data: join(project, 'dataset'), ...model, software, minutes, out })
+      const words = trainCommand({
+        data: join(project, 'dataset'),
+        ...model,
+        software,
+        minutes,
+        trainSize: model.size,
+        out,
+      })
       return steps(`Train adapter ${run}`, [['review', project, '--export'], words], run)
     }
     case 'measure': {

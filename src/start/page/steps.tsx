@@ -21,8 +21,6 @@ const adapter = computed(() => {
   return adapters.value.find(({ name }) => name === chosen)?.name ?? adapters.value.at(-1)?.name ?? null
 })
 
-const MINUTES = [5, 15, 30, 60, 120, 240, 480]
-
 export function Steps() {
   const model = home.value!.model
   return (
@@ -262,15 +260,19 @@ function Train() {
       <div class="fields">
         <label class="field">
           At most
-          <select value={minutes.value} onChange={(event) => (minutes.value = Number(event.currentTarget.value))}>
-            {[...new Set([...MINUTES, minutes.value])]
-              .sort((a, b) => a - b)
-              .map((n) => (
-                <option key={n} value={n}>
-                  {n < 120 ? `${n} minutes` : `${n / 60} hours`}
-                </option>
-              ))}
-          </select>
+          <input
+            type="number"
+            min={0.1}
+            max={10_000}
+            step="any"
+            value={minutes.value}
+            onChange={(event) => {
+              const typed = event.currentTarget.valueAsNumber
+              if (typed >= 0.1 && typed <= 10_000) minutes.value = typed
+              event.currentTarget.value = String(minutes.value)
+            }}
+          />
+          minutes
         </label>
       </div>
       {adapters.value.length > 0 && (
