@@ -59,7 +59,7 @@ export class HomeProject {
     const settings = await readSettings(dir)
     const images = known ? (settings?.images ?? join(folder, 'images')) : folder
     if (!known) await listInputs([images])
-    const project = new HomeProject(images, dir, settings ?? model)
+    const project = new HomeProject(images, dir, settings?.model ?? model)
     if (existsSync(dir)) {
       await project.lock()
       await project.refresh()
@@ -222,12 +222,12 @@ async function trainingImages(split: string): Promise<number | null> {
   }
 }
 
-async function readSettings(dir: string): Promise<(ModelSettings & { images: string }) | null> {
+async function readSettings(dir: string): Promise<{ images: string; model: ModelSettings } | null> {
   const path = join(dir, 'start', 'project.json')
   if (!existsSync(path)) return null
   try {
-    const { version: _, ...settings } = v.parse(settingsSchema, JSON.parse(await readFile(path, 'utf8')))
-    return settings
+    const { images, model, modelConfig, size } = v.parse(settingsSchema, JSON.parse(await readFile(path, 'utf8')))
+    return { images, model: { model, modelConfig, size } }
   } catch (error) {
     throw new UserError(`cannot use ${path}: ${messageOf(error)}; delete it to choose the images again`)
   }

@@ -5,7 +5,7 @@ import { models } from '../weights/model-registry'
 import type { HomeState } from './protocol'
 
 /** True if the model can be opened without a download. */
-export const isPresent = (nameOrPath: string): Promise<boolean> =>
+const isPresent = (nameOrPath: string): Promise<boolean> =>
   resolveModel(nameOrPath).then(
     () => true,
     () => false,

@@ -53,7 +53,7 @@ const BUSY = 1000
 const IDLE = 4000
 let polls = 0
 
-export async function refresh(withImages = true): Promise<void> {
+async function refresh(withImages = true): Promise<void> {
   await attempt(async () => {
     home.value = await json<HomeState>('state')
     if (!home.value.project) return void (images.value = [])

@@ -137,6 +137,10 @@ test('nothing is written before the first job; then the images have masks, a rev
   assert.not.match(report.headers['content-security-policy'] as string, 'same-origin')
   assert.is((await ask(`${url}review/`)).status, 200)
   assert.ok((await get<{ home: boolean }>('review/api/session')).home)
+  // the folder's settings are read again
+  await post('api/folder', { path: project })
+  const later = (await post('api/plan', { kind: 'propose', adapter: null, method: 'thorough' })).json as JobPlan
+  assert.equal(later.commands, plan.commands)
   await close()
 })
 
