@@ -87,7 +87,7 @@ export interface HomeImage {
 export interface HomeAdapter {
   /** Name of the run. */
   name: string
-  /** Scores of the validation images (mean Dice by points and boxes, 0 to 1); null if they were not measured. */
+  /** Scores of the validation images (mean of Dice and instance Dice by points and boxes, 0 to 1); null if not measured. */
   base: number | null
   best: number | null
   /** The number of training images. */
@@ -141,5 +141,9 @@ export interface RunProgress {
   loss: [number, number][]
   /** [step, score]; the first at step 0 is the base model. */
   validations: [number, number][]
+  /** The number of images that they are measured on; null if unknown. */
+  validationImages: number | null
+  /** Whether it is being trained. */
+  running: boolean
   seconds: number
 }

@@ -7,7 +7,7 @@ import type { RunProgress } from './protocol'
 const POINTS = 200
 
 export async function runProgress(root: string, name: string): Promise<RunProgress> {
-  const { steps, validations, total, seconds } = await readRunView(root, name)
+  const { steps, validations, total, seconds, running, split } = await readRunView(root, name)
   const loss = smooth(
     steps.flatMap(({ step, loss }): [number, number][] => (Number.isFinite(loss) ? [[step, loss]] : [])),
   )
@@ -18,6 +18,8 @@ export async function runProgress(root: string, name: string): Promise<RunProgre
     total,
     loss: loss.filter((_, i) => i % every === 0 || i === loss.length - 1),
     validations: validations.map(({ step, score }) => [step, score]),
+    validationImages: split?.val.length ?? null,
+    running,
     seconds,
   }
 }

@@ -111,14 +111,14 @@ export function validationCharts(runs: readonly RunView[]): string {
   return renderCharts(charts)
 }
 
-/** The end of the longest run in epochs, so that a single validation stands where it is in the whole run. */
+/** The end of the longest run in epochs, planned of those that run: a single validation stands where it is in the whole run. */
 function lastEpoch(runs: readonly RunView[]): number {
-  const planned = runs.map(({ total, config, split, validations }) =>
-    total !== null && config && split?.train.length
+  const ends = runs.map(({ total, config, split, validations, steps, running }) =>
+    running && total !== null && config && split?.train.length
       ? epochsDone(total, config.batch, split.train.length)
-      : (validations.at(-1)?.epoch ?? 0),
+      : Math.max(validations.at(-1)?.epoch ?? 0, steps.at(-1)?.epoch ?? 0),
   )
-  return Math.max(...planned)
+  return Math.max(...ends)
 }
 
 /** The charts of a run in the report of an evaluation. */

@@ -109,18 +109,20 @@ function verdict(run: RunView): string {
   const on = images
     ? `on ${images === 1 ? 'the one validation image' : `${images} validation images`}`
     : 'on the validation images'
-  const text = !base
-    ? best || !run.running
-      ? ''
-      : `First ${beginning(run)} is measured on the validation images.`
-    : !best
-      ? `The score of ${beginning(run)} is ${percent(base.score)} ${on}; the adapter has not been measured yet.`
-      : `The adapter is ${difference(best.score - base.score)} ${beginning(run)} ${on}: a score of ${percent(best.score)} against ${percent(base.score)}.`
+  let text = ''
+  if (!base) text = best || !run.running ? '' : `First ${beginning(run)} is measured on the validation images.`
+  else if (!best)
+    text = `The score of ${beginning(run)} is ${percent(base.score)} ${on}; the adapter has not been measured yet.`
+  else {
+    const [before, now] = [percent(base.score), percent(best.score)]
+    const words = now === before ? 'as good as' : best.score > base.score ? 'better than' : 'worse than'
+    text =
+      images === 1
+        ? `The score of the adapter is ${now} ${on}, that of ${beginning(run)} ${before}: one image does not tell which is better.`
+        : `The adapter is ${words} ${beginning(run)} ${on}: a score of ${now} against ${before}.`
+  }
   return text && `<p><b>${escape(text)}</b></p>`
 }
-
-/** Scores are fractions; a difference that the report would print as 0.00 is none. */
-const difference = (gain: number) => (Math.abs(gain) < 5e-5 ? 'as good as' : gain > 0 ? 'better than' : 'worse than')
 
 function tiles(run: RunView): string {
   const tile = (value: string, text: string) =>

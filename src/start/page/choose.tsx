@@ -3,7 +3,7 @@ import { signal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { FolderList } from '../protocol'
 import { choosing, folders, home, openFolder } from './state'
-import { count } from './words'
+import { count } from '../../text/count'
 
 const list = signal<FolderList | null>(null)
 const typed = signal('')

@@ -2,7 +2,8 @@
 import { signal } from '@preact/signals'
 import type { HomeImage, HomeImageState } from '../protocol'
 import { counts, images } from './state'
-import { count, percent } from './words'
+import { count } from '../../text/count'
+import { percent } from './words'
 
 const states: HomeImageState[] = ['no proposals', 'proposed', 'in review', 'accepted']
 const shown = signal<HomeImageState | null>(null)

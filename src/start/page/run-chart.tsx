@@ -16,24 +16,42 @@ export function RunChart({ run }: { run: RunProgress }) {
         </a>
       </p>
       <div class="plots">
-        <Plot title="Dice on the validation images" points={later} level={base} end={run.total} format={percent} />
-        <Plot title="Loss" points={run.loss} level={null} end={run.total} format={(value) => value.toPrecision(3)} />
+        <Plot
+          title="Score on the validation images"
+          points={later}
+          level={base}
+          end={run.running ? run.total : null}
+          format={percent}
+        />
+        <Plot
+          title="Loss"
+          points={run.loss}
+          level={null}
+          end={run.running ? run.total : null}
+          format={(value) => value.toPrecision(3)}
+        />
       </div>
     </div>
   )
 }
 
-/** Is it better? */
-function answer({ step, validations }: RunProgress, base: number | null, best: number | null): string {
+/** Is it better? The score is the mean of Dice and instance Dice, by points and by boxes. */
+function answer(
+  { step, validations, validationImages }: RunProgress,
+  base: number | null,
+  best: number | null,
+): string {
   if (base === null)
     return validations.length || step > 0
       ? 'There are no validation images, so nothing says whether the adapter is better: accept more images.'
       : 'First the base model is measured on the validation images.'
   if (best === null)
-    return `The base model has a Dice of ${percent(base)} on the validation images. The adapter has not been measured yet.`
-  const gain = best - base
-  const words = gain > 0.001 ? `better by ${percent(gain)}` : gain < -0.001 ? `worse by ${percent(-gain)}` : 'as good'
-  return `The adapter is ${words}: a Dice of ${percent(best)} on the validation images; the base model has ${percent(base)}.`
+    return `The base model has a score of ${percent(base)} on the validation images. The adapter has not been measured yet.`
+  const scores = `a score of ${percent(best)}, the base model has ${percent(base)}`
+  if (validationImages === 1)
+    return `On the one validation image the adapter has ${scores}. One image does not tell whether it is better: accept more.`
+  const words = percent(best) === percent(base) ? 'as good' : best > base ? 'better' : 'worse'
+  return `The adapter is ${words} on ${validationImages ?? 'the'} validation images: ${scores}.`
 }
 
 interface PlotProps {
@@ -50,6 +68,7 @@ const [WIDTH, HEIGHT] = [320, 120]
 const EDGE = { left: 46, right: 10, top: 10, bottom: 20 }
 
 function Plot({ title, points, level, end, format }: PlotProps) {
+  if (!points.length && level === null) return null
   const values = [...points.map(([, value]) => value), ...(level === null ? [] : [level])]
   const low = Math.min(...values)
   const high = Math.max(...values)
@@ -65,7 +84,7 @@ function Plot({ title, points, level, end, format }: PlotProps) {
         <path class="axis" d={`M${EDGE.left} ${EDGE.top}V${HEIGHT - EDGE.bottom}H${WIDTH - EDGE.right}`} />
         {values.length > 0 && (
           <>
-            {(low === high ? [low] : [low, high]).map((value) => (
+            {(format(low) === format(high) ? [low] : [low, high]).map((value) => (
               <text x={EDGE.left - 5} y={y(value) + 4} text-anchor="end">
                 {format(value)}
               </text>

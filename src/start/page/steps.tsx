@@ -6,7 +6,8 @@ import type { JobRequest, ProposalMethod } from '../protocol'
 import { Command } from './command'
 import { RunChart } from './run-chart'
 import { chooseModel, counts, home, images, openJobs, plan, run, startJob } from './state'
-import { count, megabytes, percent } from './words'
+import { count } from '../../text/count'
+import { megabytes, percent } from './words'
 
 /** The adapter that was chosen: undefined means the newest one, null the base model. */
 const chosenAdapter = signal<string | null | undefined>(undefined)
@@ -46,9 +47,11 @@ interface StepProps {
   children: ComponentChildren
   /** In the place of a button for a job. */
   action?: ComponentChildren
+  /** Below everything. */
+  after?: ComponentChildren
 }
 
-function Step({ title, number, request, button, disabled, next, children, action }: StepProps) {
+function Step({ title, number, request, button, disabled, next, children, action, after }: StepProps) {
   const [lines, setLines] = useState<string[]>([])
   const key = JSON.stringify(request)
   const ready = request !== undefined && !disabled
@@ -68,7 +71,6 @@ function Step({ title, number, request, button, disabled, next, children, action
       </h2>
       {children}
       <div class="act">
-        {action}
         {request && button && (
           <button
             type="button"
@@ -79,8 +81,10 @@ function Step({ title, number, request, button, disabled, next, children, action
             {button}
           </button>
         )}
+        {action}
       </div>
       {ready && <Command lines={lines} />}
+      {after}
     </section>
   )
 }
@@ -249,6 +253,7 @@ function Train() {
       request={{ kind: 'train', minutes: minutes.value }}
       button={`Train on ${count(accepted, 'accepted image')}`}
       disabled={!accepted || !home.value!.model.present}
+      after={<Adapters training={training} />}
     >
       <p>
         {!accepted
@@ -275,6 +280,14 @@ function Train() {
           minutes
         </label>
       </div>
+    </Step>
+  )
+}
+
+/** The adapters so far, and the course of the newest. */
+function Adapters({ training }: { training: boolean }) {
+  return (
+    <>
       {adapters.value.length > 0 && (
         <table class="adapters">
           <thead>
@@ -306,7 +319,7 @@ function Train() {
       {!training && run.value && adapters.value.some(({ name }) => name === run.value!.name) && (
         <RunChart run={run.value} />
       )}
-    </Step>
+    </>
   )
 }
 

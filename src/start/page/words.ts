@@ -1,7 +1,5 @@
 /** @file Numbers and paths as text. */
 
-export const count = (n: number, what: string) => `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`
-
 /** The end of a path: its last three parts. */
 export function shortPath(path: string): string {
   const parts = path.split(/[\\/]/).filter(Boolean)

@@ -181,7 +181,7 @@ testInBrowser('an adapter is trained on what is accepted, with its curve on the 
   await page.locator('.adapters tbody tr').waitFor(WAIT)
   await page
     .locator('.answer')
-    .getByText(/Dice of [\d.]+ %/)
+    .getByText(/a score of [\d.]+ %, the base model has/)
     .waitFor(WAIT)
   const live = await context.newPage()
   await live.goto(`${url}runs/1/`)
@@ -221,6 +221,7 @@ testInBrowser('the particles are measured, and the reports open', async () => {
       await page.emulateMedia({ colorScheme: scheme })
       const beyond = await page.evaluate('document.documentElement.scrollWidth - innerWidth')
       assert.ok((beyond as number) <= 0, `${width}: the page is ${beyond as number} pixels too wide`)
+      await page.evaluate('scrollTo(0, 0)')
       await picture(`home-${width}-${scheme}`)
     }
   assert.equal(faults, [])
