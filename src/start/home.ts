@@ -192,7 +192,7 @@ export class Home {
   private async context(): Promise<PlanContext> {
     const project = this.opened()
     const { images, dir, model, adapterOf, resumable } = project
-    const software = (await projectModel(dir).catch(() => null))?.software
+    const software = this.session?.software ?? (await projectModel(dir).catch(() => null))?.software
     return { images, project: dir, model, software, adapterOf, resumable, nextRun: await project.nextRun() }
   }
 

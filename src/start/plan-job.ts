@@ -9,7 +9,7 @@ import {
   trainCommand,
 } from '../cli/next-command'
 import type { JobSteps } from './jobs'
-import type { NewJob } from './protocol'
+import type { NewJob, ProposalMethod } from './protocol'
 
 /** What jobs are planned with. */
 export interface PlanContext {
@@ -35,8 +35,13 @@ export interface ModelSettings {
   size: number | null
 }
 
-/** Points along each side of the grid. */
-const GRIDS = { quick: 16, thorough: 32 } as const
+/** The options of each way of proposing. An adapter brings its own prompts. */
+const METHODS: Record<ProposalMethod, Record<string, string | number>> = {
+  union: { method: 'union', 'points-per-side': 16 },
+  quick: { 'points-per-side': 16 },
+  thorough: { 'points-per-side': 32 },
+  watershed: { method: 'watershed' },
+}
 
 export const runPath = (project: string, run: string): string => join(project, 'runs', run)
 
@@ -50,8 +55,9 @@ export function planJob(request: NewJob, context: PlanContext, again: string | n
   switch (request.kind) {
     case 'propose': {
       const adapter = request.adapter === null ? null : context.adapterOf(request.adapter)
-      const more = { 'points-per-side': adapter ? null : GRIDS[request.method], report: true }
-      const words = generateCommand({ images: [images], out: project, ...model, adapter, more })
+      const more = { ...(adapter === null && METHODS[request.method]), report: true }
+      const used = request.method === 'watershed' && adapter === null ? {} : { ...model, adapter }
+      const words = generateCommand({ images: [images], out: project, ...used, more })
       return steps(adapter ? `Propose masks with the adapter ${request.adapter}` : 'Propose masks', [words])
     }
     case 'train': {

@@ -5,7 +5,7 @@
  *   GET  api/images                HomeImage[] of the chosen folder
  *   GET  api/thumbnail?name=NAME   a small picture of an image, with its masks
  *   GET  api/folders?path=PATH     FolderList; without a path that of the folder the server was started in
- *   GET  api/run?name=NAME         RunProgress of a training run
+ *   GET  api/run?name=NAME         RunProgress of a training run, null before it has begun
  *   POST api/folder                { path } -> HomeState; opens a folder of images or a project
  *   POST api/model                 { name } -> HomeState; the model that further jobs use
  *   POST api/plan                  JobRequest -> JobPlan; starts nothing
@@ -33,8 +33,11 @@ export type JobRequest =
   /** Continues a job that was stopped, interrupted or failed. */
   | { kind: 'continue'; id: number }
 
-export const proposalMethods = ['quick', 'thorough'] as const
-/** How the model is asked: with a coarse or a fine grid of points. */
+export const proposalMethods = ['union', 'quick', 'thorough', 'watershed'] as const
+/**
+ * Without an adapter: the model is asked with a coarse grid of points (quick) or a fine one (thorough); union adds to a coarse grid
+ * what the watershed finds beside it; the watershed alone needs no model.
+ */
 export type ProposalMethod = (typeof proposalMethods)[number]
 
 export type JobKind = NewJob['kind']

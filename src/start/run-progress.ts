@@ -1,12 +1,16 @@
 /** @file The course of a training run for the home page: the loss, and the scores of the validations. */
+import { existsSync } from 'node:fs'
 import { smooth } from '../drawing/chart'
 import { readRunView } from '../report/run/read-run'
+import { runFolder } from '../training/run-folder'
 import type { RunProgress } from './protocol'
 
 /** Points of the curve. */
 const POINTS = 200
 
-export async function runProgress(root: string, name: string): Promise<RunProgress> {
+/** Null before the run has begun. */
+export async function runProgress(root: string, name: string): Promise<RunProgress | null> {
+  if (!existsSync(runFolder(root).config)) return null
   const { steps, validations, total, seconds, running, split } = await readRunView(root, name)
   const loss = smooth(
     steps.flatMap(({ step, loss }): [number, number][] => (Number.isFinite(loss) ? [[step, loss]] : [])),

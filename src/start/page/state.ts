@@ -61,8 +61,7 @@ async function refresh(withImages = true): Promise<void> {
     const name = shownRun.value
     if (name === null) run.value = null
     else if (withImages || openJobs.value.some((job) => job.run === name))
-      // a run that is being prepared has no folder yet
-      run.value = await json<RunProgress>(`run?name=${name}`).catch(() => null)
+      run.value = await json<RunProgress | null>(`run?name=${name}`)
   })
 }
 

@@ -11,7 +11,7 @@ import { megabytes, percent } from './words'
 
 /** The adapter that was chosen: undefined means the newest one, null the base model. */
 const chosenAdapter = signal<string | null | undefined>(undefined)
-const method = signal<ProposalMethod>('quick')
+const method = signal<ProposalMethod>('union')
 const minutes = signal(30)
 const acceptedOnly = signal(false)
 
@@ -165,7 +165,7 @@ function Propose() {
       next={home.value!.model.present && none > 0}
       request={{ kind: 'propose', adapter: adapter.value, method: method.value }}
       button={`Propose ${again ? 'again ' : ''}for ${count(open, 'image')}`}
-      disabled={!home.value!.model.present || !open}
+      disabled={(!home.value!.model.present && (adapter.value !== null || method.value !== 'watershed')) || !open}
     >
       <p>
         {none
@@ -184,8 +184,10 @@ function Propose() {
               value={method.value}
               onChange={(event) => (method.value = event.currentTarget.value as ProposalMethod)}
             >
-              <option value="quick">quick: 16 × 16 points</option>
-              <option value="thorough">thorough: 32 × 32 points, four times as long</option>
+              <option value="union">with the model, quick, and with a watershed</option>
+              <option value="quick">with the model, quick: 16 × 16 points</option>
+              <option value="thorough">with the model, thorough: 32 × 32 points, four times as long</option>
+              <option value="watershed">with a watershed: in seconds, for separate particles</option>
             </select>
           </label>
         )}

@@ -113,6 +113,9 @@ test('nothing is written before the first job; then the images have masks, a rev
     plan.commands[0],
     /^wgsam generate .*micrographs.* --points-per-side 32 --report --out .*micrographs-wgsam/,
   )
+  const watershed = (await post('api/plan', { kind: 'propose', adapter: null, method: 'watershed' })).json as JobPlan
+  assert.match(watershed.commands[0], '--method watershed')
+  assert.not.match(watershed.commands[0], '--model', 'it needs none')
   assert.throws(() => symlinkSync('x', join(project, 'x')), 'ENOENT')
   assert.is((await ask(`${url}review/`)).status, 404)
 
