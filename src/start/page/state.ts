@@ -66,7 +66,8 @@ async function refresh(withImages = true): Promise<void> {
 }
 
 async function poll(): Promise<void> {
-  if (document.visibilityState === 'visible') await refresh(polls++ % 3 === 0)
+  // the list of images is longer: while a job runs not every time
+  if (document.visibilityState === 'visible') await refresh(!openJobs.value.length || polls++ % 3 === 0)
   setTimeout(() => void poll(), openJobs.value.length ? BUSY : IDLE)
 }
 
