@@ -3,6 +3,7 @@ import { encoding, server, session } from '../state/app'
 import { waitingFor } from '../state/busy'
 import { brush, oneClick } from '../state/prefs'
 import { commands, titleOf } from '../commands'
+import { crosshair } from '../state/crosshair'
 import { cursor } from '../state/cursor'
 import { pixelSize } from '../state/scale'
 import { metresText } from './round-length'
@@ -36,7 +37,7 @@ function promptHint(): string {
   const shownMask = hovered.value?.masks[hovered.value.shown]
   if (shownMask) {
     const { masks, shown: at } = hovered.value!
-    return `${place(at, masks.length)}${measuresOf(shownMask)}. Click takes it.`
+    return `${place(at, masks.length)}${measuresOf(shownMask)}. ${crosshair.value ? 'Space' : 'Click'} takes it.`
   }
   const mask = promptMasks.value[shown.value]
   if (mask) return `${place(shown.value, promptMasks.value.length)}${measuresOf(mask)}. Enter adds it, Esc discards it.`
