@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { LORA_TARGETS, type LoraTarget } from '../../engine/train/lora'
 import { nearest } from '../cli/nearest'
 import { UserError } from '../host/errors'
-import { shown, wantedBy } from '../text/check-value'
+import { problemLines, shown, wantedBy } from '../text/check-value'
 import { type RawConfig, type TrainConfig, checkConfig, mergeConfig } from '../training/config'
 
 const modelParts = ['encoder', 'decoder', 'both'] as const
@@ -60,7 +60,7 @@ export function checkGrid(raw: unknown, from: string): Grid {
     }
     return `${axis} takes ${wantedBy(issue)}, not ${shown(issue.input)}`
   })
-  throw new UserError(`${from}:\n${lines.map((line) => `  ${line}`).join('\n')}`)
+  throw new UserError(`${from}:\n${problemLines(lines)}`)
 }
 
 /** One combination of the values of the axes: the configuration of one training run. */

@@ -31,6 +31,18 @@ export function problemOf(issue: v.BaseIssue<unknown>): string {
     : `${path} is ${shown(issue.input)}, which is not allowed`
 }
 
+/** Lines of a message at most, and characters of a line. */
+const MAX_LINES = 20
+const MAX_LINE = 200
+
+/** Indented lines of a message, each on one thing that is wrong: the first ones, and how many more there are. */
+export function problemLines(lines: readonly string[]): string {
+  const more = lines.length > MAX_LINES ? [`… and ${lines.length - MAX_LINES} more`] : []
+  return [...lines.slice(0, MAX_LINES).map((line) => line.slice(0, MAX_LINE)), ...more]
+    .map((line) => `  ${line}`)
+    .join('\n')
+}
+
 /** Types as schemas name them, in words. */
 const types: Record<string, string> = {
   number: 'a number',

@@ -15,7 +15,7 @@ import { magnificationLimits } from '../dataset/augment/magnification'
 import { messageOf, UserError } from '../host/errors'
 import { trackers } from '../tracking/tracker-names'
 import { MEMORY, parseBytes } from '../text/byte-size'
-import { shown, wantedBy } from '../text/check-value'
+import { problemLines, shown, wantedBy } from '../text/check-value'
 import { models } from '../weights/model-registry'
 
 const number = (low: number, high: number, what = `a number from ${low} to ${high}`) =>
@@ -282,8 +282,7 @@ function keysAt(path: readonly string[]): string[] {
 export function checkConfig(raw: unknown, from: string): TrainConfig {
   if (!isPart(raw)) throw new UserError(`${from} must be an object { … }`)
   const result = v.safeParse(Schema, raw)
-  if (!result.success)
-    throw new UserError(`${from}:\n${result.issues.map((issue) => `  ${explain(issue)}`).join('\n')}`)
+  if (!result.success) throw new UserError(`${from}:\n${problemLines(result.issues.map(explain))}`)
   const config = result.output
   const wrong = inconsistencies(config)
   if (wrong.length) throw new UserError(`${from}:\n${wrong.map((line) => `  ${line}`).join('\n')}`)
