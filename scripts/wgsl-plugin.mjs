@@ -28,12 +28,12 @@ export function reflect(code, name, sources = [{ line: 1, file: `${name}.wgsl`, 
   return { name, code: withoutComments(code), sources, entries }
 }
 
-/** The text without comments and indentation, which nobody needs at run time. Lines keep their numbers. */
+/** The text without comments, which nobody needs at run time. Lines keep their numbers, and their indentation, by which tests read loops. */
 function withoutComments(code) {
   return code
     .replace(/\/\*[^]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ''))
     .replace(/\/\/.*$/gm, '')
-    .replace(/^[ \t]+|[ \t]+$/gm, '')
+    .replace(/[ \t]+$/gm, '')
 }
 
 /**
