@@ -250,7 +250,7 @@ test('65,535 instances are the most; polygons may be huge but not endless', asyn
     '--out',
     join(folder, 'yolo'),
   )
-  assert.match(sent.out, /1 images with 65535 instances$/)
+  assert.match(sent.out, /1 image with 65,535 instances$/)
 
   const zigzag = Array.from({ length: 8000 }, (_, i) => [i, i % 2 ? 20000 : 0]).flat()
   let pixels = 0
