@@ -218,7 +218,10 @@ test('files that are damaged, of another model, or of the other kind are refused
     )
   const folder = join(scratch, 'toy_vit')
   await refused(readAdapter(folder), /UserError: .*adapter_config.json: peft_type/)
-  await refused(loadAdapter(engine, tiny, folder), /UserError: .*toy_vit: it was trained on .*toy_vit.pth: it adapts .*, which this model does not have/)
+  await refused(
+    loadAdapter(engine, tiny, folder),
+    /UserError: .*toy_vit: it was trained on .*toy_vit.pth: it adapts .*, which this model does not have/,
+  )
   const { config, differences } = await readAnyAdapter(folder).then((adapter) => {
     if (!('differences' in adapter)) throw new Error('a LoRA')
     return adapter
