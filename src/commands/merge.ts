@@ -39,7 +39,7 @@ export const command: Command = {
     if (!name) throw new UserError(`${adapter} does not name its model: name it with --model`)
     const toy = text(values, 'model-config')
     const model = await locateModel(name, flag(values, 'fetch'))
-    if (existsSync(out)) logLine(`note: ${out} exists and is replaced`)
+    const existed = existsSync(out)
     const bar = new Progress('merging', undefined, { unit: 'tensors' })
     const { tensors, changed, promptHead } = await mergeModel({
       model,
@@ -48,6 +48,7 @@ export const command: Command = {
       config: toy && (await readConfigFile(toy)),
       onProgress: (done, total, tensor) => bar.update(done, tensor, total),
     })
+    if (existed) logLine(`note: ${out} existed and was replaced`)
     const bytes = statSync(out).size
     if (flag(values, 'json')) console.log(JSON.stringify({ out, bytes, tensors, changed, promptHead }, null, 1))
     else {
