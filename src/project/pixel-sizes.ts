@@ -13,7 +13,7 @@ import { projectFile } from './project'
 
 const sizeSchema = v.pipe(
   v.unwrap(imageInfoSchema.entries.pixelSize),
-  v.check(({ metres }) => plausible(metres), 'a pixel size is between 1 pm and 1 mm'),
+  v.check(({ metres }) => plausible(metres), 'a pixel size between 1 pm and 1 mm'),
 )
 export type MeasuredPixelSize = v.InferOutput<typeof sizeSchema>
 

@@ -19,7 +19,7 @@ export const pixelSizeRequestSchema: v.GenericSchema<unknown, PixelSizeRequest> 
   images: v.pipe(v.array(v.string()), v.minLength(1)),
   size: v.nullable(
     v.object({
-      metres: v.pipe(v.number(), v.check(plausible, 'a pixel size is between 1 pm and 1 mm')),
+      metres: v.pipe(v.number(), v.check(plausible, 'a pixel size between 1 pm and 1 mm')),
       from: v.pipe(v.string(), v.maxLength(200)),
     }),
   ),

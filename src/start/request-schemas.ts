@@ -5,7 +5,7 @@ import { type JobRequest, type NewJob, proposalMethods } from './protocol'
 const path = v.pipe(v.string(), v.minLength(1), v.maxLength(4096))
 const id = v.pipe(v.number(), v.integer(), v.minValue(1))
 /** A name of a run that this program made. */
-export const runNameSchema = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'is not the name of a training run'))
+export const runNameSchema = v.pipe(v.string(), v.regex(/^[\w-]{1,64}$/, 'the name of a training run'))
 
 const jobs = [
   v.strictObject({

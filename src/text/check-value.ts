@@ -54,22 +54,28 @@ const types: Record<string, string> = {
 }
 
 /** Steps of a schema that a value must pass after its type was right, in words. */
-const conditions: Record<string, (requirement: unknown) => string> = {
+const conditions: Record<string, (requirement: unknown, input: unknown) => string> = {
   integer: () => 'a whole number',
   finite: () => 'a finite number',
   min_value: (least) => `a number from ${least}`,
   max_value: (most) => `a number up to ${most}`,
   gt_value: (below) => `a number above ${below}`,
   lt_value: (above) => `a number below ${above}`,
-  min_length: (least) => `of at least ${least} ${least === 1 ? 'entry' : 'entries'}`,
-  max_length: (most) => `of at most ${most} entries`,
+  min_length: (least, input) => ofLength(input, 'at least', Number(least)),
+  max_length: (most, input) => ofLength(input, 'at most', Number(most)),
+}
+
+function ofLength(input: unknown, bound: string, length: number): string {
+  const [what, one, many] =
+    typeof input === 'string' ? ['text', 'character', 'characters'] : ['list', 'entry', 'entries']
+  return `a ${what} of ${bound} ${length} ${length === 1 ? one : many}`
 }
 
 /** What was wanted, in words; '' if there are none for it. */
-export function wantedBy({ type, kind, expected, message, requirement }: v.BaseIssue<unknown>): string {
+export function wantedBy({ type, kind, expected, message, requirement, input }: v.BaseIssue<unknown>): string {
   // the schema's author wrote a message, which says what was wanted
   if (!/^Invalid [a-z ]+: /.test(message)) return message
-  if (kind === 'validation') return conditions[type]?.(requirement) ?? ''
+  if (kind === 'validation') return conditions[type]?.(requirement, input) ?? ''
   const any = (expected ?? '')
     .replace(/^\((.*)\)$/, '$1')
     .split(' | ')

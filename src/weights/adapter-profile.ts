@@ -43,7 +43,7 @@ const Calibration = v.object({
     v.maxLength(1000),
     v.check(
       (knots) => knots.every(([x, y], i) => i === 0 || (x > knots[i - 1][0] && y >= knots[i - 1][1])),
-      'the knots must rise',
+      'knots that rise',
     ),
   ),
   /** What it was fitted on. */
@@ -76,11 +76,11 @@ const Strength = v.object({
 const length = v.pipe(v.number(), v.finite(), v.gtValue(0))
 const Diameters = v.pipe(
   v.tuple([length, length, length, length, length]),
-  v.check((all) => all.every((value, i) => !i || all[i - 1] <= value), 'quantiles are in ascending order'),
+  v.check((all) => all.every((value, i) => !i || all[i - 1] <= value), 'quantiles in ascending order'),
 )
 
 const Schema = v.object({
-  version: v.literal(1, 'this version of wgsam reads version 1'),
+  version: v.literal(1, '1, the only one that this version of wgsam reads'),
   /** The side of the model's input in training, pixels. */
   size: v.optional(v.pipe(v.number(), v.integer(), v.minValue(32), v.maxValue(4096))),
   /**

@@ -42,7 +42,7 @@ const configSchema = v.object({
       mean: colour,
       std: v.pipe(
         colour,
-        v.check((all) => all.every((x) => x > 0), 'the deviations must be above 0'),
+        v.check((all) => all.every((x) => x > 0), 'deviations above 0'),
       ),
     }),
   ),

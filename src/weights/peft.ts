@@ -37,12 +37,12 @@ const nothing = v.nullish(
 const alpha = v.pipe(
   v.number(),
   v.finite(),
-  v.check((x) => x > 0, 'must be above 0'),
+  v.check((x) => x > 0, 'a number above 0'),
 )
 const rank = v.pipe(v.number(), v.integer(), v.minValue(1))
 /** Values for modules whose path ends with a key. PEFT reads keys as regular expressions; here they are names. */
 const pattern = <T extends v.GenericSchema<unknown, number>>(value: T) =>
-  v.nullish(v.record(v.pipe(v.string(), v.regex(/^[\w.]+$/, 'a key is no name of a module')), value))
+  v.nullish(v.record(v.pipe(v.string(), v.regex(/^[\w.]+$/, 'the name of a module')), value))
 const configSchema = v.object({
   peft_type: v.literal('LORA'),
   r: rank,

@@ -13,11 +13,14 @@ export const classesSchema = v.pipe(
     v.object({
       name: classNameSchema,
       /** As #rrggbb. */
-      colour: v.pipe(v.string(), v.regex(/^#[0-9a-f]{6}$/i, 'a colour is #rrggbb')),
+      colour: v.pipe(v.string(), v.regex(/^#[0-9a-f]{6}$/i, 'a colour as #rrggbb')),
     }),
   ),
   v.maxLength(200),
-  v.check((classes) => new Set(classes.map(({ name }) => name)).size === classes.length, 'two classes have one name'),
+  v.check(
+    (classes) => new Set(classes.map(({ name }) => name)).size === classes.length,
+    'classes with different names',
+  ),
 )
 export type MaskClass = v.InferOutput<typeof classesSchema>[number]
 

@@ -23,7 +23,7 @@ const maskSchema: v.GenericSchema<unknown, ReviewMask> = v.object({
 /** A class has a name of one line. */
 export const classNameSchema = v.pipe(
   v.string(),
-  v.regex(/^[^\p{Cc}]+$/u, 'a class name is one line of text'),
+  v.regex(/^[^\p{Cc}]+$/u, 'a class name of one line'),
   v.maxLength(maxClassName),
 )
 

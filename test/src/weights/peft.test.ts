@@ -259,7 +259,7 @@ test('what is not a plain LoRA adapter is refused by file and field', async () =
   const good = JSON.parse(readFileSync(path, 'utf8'))
   const cases: [Record<string, unknown>, string][] = [
     [{ peft_type: 'IA3' }, 'peft_type'],
-    [{ r: 0 }, 'r: '],
+    [{ r: 0 }, 'r is 0, not a number from 1'],
     [{ r: 3 }, 'has rank 4, the configuration says 3'],
     [{ lora_alpha: -1 }, 'lora_alpha'],
     [{ use_dora: true }, 'use_dora'],
