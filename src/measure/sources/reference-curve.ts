@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { messageOf, UserError } from '../../host/errors'
 import { lengthOf } from '../../images/microscope/pixel-size'
+import { shown } from '../../text/check-value'
 import { parseCsv } from '../../text/csv'
 
 export interface ReferenceCurve {
@@ -42,11 +43,11 @@ export async function readReferenceCurve(path: string): Promise<ReferenceCurve> 
   if (second === undefined) throw wrong('it has no two columns')
   const unit = /([a-zµμåÅ]+)\W*$/i.exec(first)?.[1] ?? ''
   const one = lengthOf(1, unit)
-  if (one === undefined) throw wrong(`the first column is “${first}”, which names no unit of length`)
+  if (one === undefined) throw wrong(`the first column is ${shown(first)}, which names no unit of length`)
   const numbers = rows.map((row, i) => {
     const [size, percent] = [row[first], row[second]].map((cell) => Number(cell.trim().replace(',', '.') || NaN))
     if (!(size > 0) || !(percent >= 0 && percent <= 100))
-      throw wrong(`row ${i + 2} has “${row[first]}” and “${row[second]}”`)
+      throw wrong(`row ${i + 2} has ${shown(row[first])} and ${shown(row[second])}`)
     return { size: size * one, percent }
   })
   numbers.sort((a, b) => a.size - b.size)
