@@ -488,7 +488,7 @@ test('invalid command lines are rejected', async () => {
   await refused(/there is no file .*laser/, folder, '--compare', join(folder, 'laser.csv'))
   const curve = (text: string) => put(join(folder, 'curve.csv'), text)
   await refused(/names no unit of length/, folder, '--compare', curve('size,percent\n1,2\n'))
-  await refused(/row 3 has “x” and “50”/, folder, '--compare', curve('size_um,percent\n1,2\nx,50\n'))
+  await refused(/row 3 has "x" and "50"/, folder, '--compare', curve('size_um,percent\n1,2\nx,50\n'))
   await refused(/falls with the size/, folder, '--compare', curve('size_um,percent\n1,60\n2,50\n'))
   await refused(/does not reach 50 %/, folder, '--compare', curve('size_um,percent\n1,10\n2,20\n'))
   await refused(/needs the pixel size/, folder, '--compare', curve('size_um,percent\n1,10\n2,100\n'))
