@@ -23,6 +23,7 @@ const Weighted = v.object({
         below: v.array(Estimate),
       }),
       v.check(({ edges, shares, below }) => shares.length === edges.length - 1 && below.length === edges.length),
+      v.check(({ edges }) => edges.every((edge, i) => !i || edge > edges[i - 1]), 'a curve whose edges ascend'),
     ),
   ),
 })
@@ -39,7 +40,7 @@ const Scope = v.object({
     volume: Weighted,
   }),
 })
-const SummaryFile = v.object({
+const SummaryFields = v.object({
   version: v.literal(1),
   unit: v.picklist(Object.keys(units) as (keyof typeof units)[]),
   options: v.object({
@@ -52,6 +53,23 @@ const SummaryFile = v.object({
   scopes: v.pipe(v.array(Scope), v.minLength(1)),
   command: v.optional(v.string()),
 })
+/** Without this check, the ticks of a logarithmic axis would begin at minus infinity. */
+const SummaryFile = v.pipe(
+  SummaryFields,
+  v.check(
+    ({ scale, scopes }) =>
+      scale !== 'log' || scopes.every(({ distribution }) => curvesOf(distribution).every(isPositive)),
+    'a summary whose sizes on a logarithmic axis are above 0',
+  ),
+)
+type Curve = v.InferOutput<typeof Weighted>['curve']
+const curvesOf = ({ number, area, volume }: v.InferOutput<typeof Scope>['distribution']): Curve[] => [
+  number.curve,
+  area?.curve ?? null,
+  volume.curve,
+]
+const isPositive = (curve: Curve) => curve === null || curve.edges[0] > 0
+
 export type MeasuredView = v.InferOutput<typeof SummaryFile> & { folder: string }
 
 /** @throws UserError if the folder has no summary.json of `wgsam measure` */

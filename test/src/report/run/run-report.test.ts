@@ -276,6 +276,31 @@ test('the command: evaluations in the folder and given, and refusals', async () 
   assert.match(await refused(root, '--measured', folder), 'was not written by `wgsam measure`')
 })
 
+test('a summary of sizes whose axis would never end is refused', async () => {
+  const [root, folder] = [makeRun(), scratch()]
+  const value = (x: number) => ({ value: x })
+  const summary = (edges: number[], scale: string) => {
+    const curve = { edges, shares: [value(40), value(60)], below: [value(0), value(40), value(100)] }
+    const weighted = { effective: 9, figures: { d10: value(1), d50: value(2), d90: value(3) }, curve }
+    const distribution = { counted: 9, coverage: value(1), number: weighted, volume: weighted }
+    const scopes = [{ level: 'all', name: 'all', images: 1, particles: 9, distribution }]
+    const options = { diameter: 'equivalent', scale: 'auto', edges: 'correct', level: 0.95 }
+    writeFileSync(join(folder, 'summary.json'), JSON.stringify({ version: 1, unit: 'px', options, scale, scopes }))
+  }
+  summary([1, 10, 100], 'log')
+  await typed(root, '--measured', folder)
+  summary([0, 10, 100], 'linear')
+  await typed(root, '--measured', folder)
+  for (const [edges, scale] of [
+    [[0, 10, 100], 'log'],
+    [[1, 1, 100], 'linear'],
+    [[1, 100, 10], 'linear'],
+  ] as const) {
+    summary([...edges], scale)
+    assert.match(await refused(root, '--measured', folder), 'was not written by `wgsam measure`')
+  }
+})
+
 const browser = await openBrowser()
 test.after(() => browser?.close())
 
