@@ -20,7 +20,7 @@ struct Params {
 
 override blocks = 4u; // ceil(head_dim / 32); sums beyond it need no registers
 
-// use: attention-buffers, attention-blocks, attention-rows
+// use: attention-buffers, attention-blocks, attention-quads
 @group(0) @binding(4) var<storage, read> bias: array<f32>; // (heads, length, length)
 
 const TILE = 32u;
@@ -43,32 +43,6 @@ fn item_of(group: vec3u, lane: u32) -> Item {
   return Item(group.y, group.y / params.heads, group.y % params.heads, group.x * 8u + lane % 8u, lane % 8u, lane / 8u);
 }
 
-fn rows_of(window: u32, quad: u32) -> vec4u {
-  let p = 4u * quad;
-  return vec4u(row_of(window, p), row_of(window, p + 1u), row_of(window, p + 2u), row_of(window, p + 3u));
-}
-
-// where the q of four rows start in qkv; k and v are channels4 and 2 channels4 further on; all padding has one row
-fn starts(row: vec4u, head: u32) -> vec4u {
-  return min(row, vec4u(params.tokens)) * (3u * params.channels4) + head * params.head4;
-}
-
-// where four rows start in dout; padding reads the last token, but its probabilities are 0
-fn out_starts(row: vec4u, head: u32) -> vec4u {
-  return min(row, vec4u(params.tokens - 1u)) * params.channels4 + head * params.head4;
-}
-
-// four positions by four channels from 4 c on; zeros beyond the head
-fn load(at: vec4u, c: u32) -> mat4x4f {
-  if (c >= params.head4) { return mat4x4f(); }
-  return transpose(mat4x4f(qkv[at.x + c], qkv[at.y + c], qkv[at.z + c], qkv[at.w + c]));
-}
-
-fn load_dout(at: vec4u, c: u32) -> mat4x4f {
-  if (c >= params.head4) { return mat4x4f(); }
-  return transpose(mat4x4f(dout[at.x + c], dout[at.y + c], dout[at.z + c], dout[at.w + c]));
-}
-
 // the four positions that a lane stages for scores: the first 32 lanes own positions, the others those of the tile
 fn staged_quad(group: vec3u, lane: u32, first: u32) -> u32 {
   return lane % 8u + select(first / 4u, group.x * 8u, lane < 32u);
@@ -87,11 +61,6 @@ fn stage(lane: u32, four: mat4x4f) {
   staged[at + 16u] = four[2];
   staged[at + 24u] = four[3];
   workgroupBarrier();
-}
-
-// the outer product of a (own positions) and b (others, as columns), plus c
-fn outer(a: vec4f, b: vec4f, c: mat4x4f) -> mat4x4f {
-  return mat4x4f(fma(a, vec4f(b.x), c[0]), fma(a, vec4f(b.y), c[1]), fma(a, vec4f(b.z), c[2]), fma(a, vec4f(b.w), c[3]));
 }
 
 // s plus the dot products over the 16 channels from 4 c on, or those of them that the head has
@@ -173,10 +142,6 @@ fn relative_terms(window_head: u32, queries: u32, key: u32) -> vec4f {
   let line = key / params.side_w;
   let column = key - line * params.side_w;
   return rel[(base + line) * params.quads + queries] + rel[(base + params.side_h + column) * params.quads + queries];
-}
-
-fn bias_of(head: u32, query: u32, key: u32) -> f32 {
-  return bias[(head * params.length + min(query, params.length - 1u)) * params.length + min(key, params.length - 1u)];
 }
 
 // what relative positions and bias add to the scores of four queries (rows) with one key
@@ -375,18 +340,6 @@ fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   if (blocks > 1u) { write_dq(it, 1u, y1); }
   if (blocks > 2u) { write_dq(it, 2u, y2); }
   if (blocks > 3u) { write_dq(it, 3u, y3); }
-}
-
-fn write_dkv_row(it: Item, row: u32, c: u32, key: vec4f, value: vec4f) {
-  if (row < params.tokens) {
-    let at = (row * 3u + 1u) * params.channels4 + it.head * params.head4 + c;
-    store(at, key);
-    store(at + params.channels4, value);
-  } else {
-    let at = 2u * params.channels4 * (row - params.tokens) + it.head * params.head4 + c;
-    dpads[at] = key;
-    dpads[at + params.channels4] = value;
-  }
 }
 
 fn write_dkv(it: Item, slab: u32, dk: mat4x4f, dv: mat4x4f) {

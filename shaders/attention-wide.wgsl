@@ -20,7 +20,7 @@ struct Params {
 
 override blocks = 2u; // ceil(head_dim / 32): 1 or 2
 
-// use: attention-buffers, attention-blocks, attention-rows
+// use: attention-buffers, attention-blocks, attention-quads
 @group(0) @binding(4) var<storage, read> bias: array<f32>; // (heads, length, length)
 
 const OTHERS = 32u;
@@ -52,32 +52,6 @@ struct Scores { a: mat4x4f, b: mat4x4f }
 // sums: rows are own positions, columns channels; the vec4 tx (c), then tx + 8 (d)
 struct Sums { ac: mat4x4f, bc: mat4x4f, ad: mat4x4f, bd: mat4x4f }
 
-fn rows_of(window: u32, quad: u32) -> vec4u {
-  let p = 4u * quad;
-  return vec4u(row_of(window, p), row_of(window, p + 1u), row_of(window, p + 2u), row_of(window, p + 3u));
-}
-
-// where the q of four rows start in qkv; k and v are channels4 and 2 channels4 further on; all padding has one row
-fn starts(row: vec4u, head: u32) -> vec4u {
-  return min(row, vec4u(params.tokens)) * (3u * params.channels4) + head * params.head4;
-}
-
-// where four rows start in dout; padding reads the last token, but its probabilities are 0
-fn out_starts(row: vec4u, head: u32) -> vec4u {
-  return min(row, vec4u(params.tokens - 1u)) * params.channels4 + head * params.head4;
-}
-
-// four positions by four channels from 4 c on; zeros beyond the head
-fn load(at: vec4u, c: u32) -> mat4x4f {
-  if (c >= params.head4) { return mat4x4f(); }
-  return transpose(mat4x4f(qkv[at.x + c], qkv[at.y + c], qkv[at.z + c], qkv[at.w + c]));
-}
-
-fn load_dout(at: vec4u, c: u32) -> mat4x4f {
-  if (c >= params.head4) { return mat4x4f(); }
-  return transpose(mat4x4f(dout[at.x + c], dout[at.y + c], dout[at.z + c], dout[at.w + c]));
-}
-
 // A lane stages its own quads, and the quad ty of others; of the channels the vec4 tx.
 fn put_own(it: Item, half: u32, four: mat4x4f) {
   let at = it.tx * 64u + half * 8u + it.ty;
@@ -93,11 +67,6 @@ fn put_others(it: Item, four: mat4x4f) {
   narrow[at + 8u] = four[1];
   narrow[at + 16u] = four[2];
   narrow[at + 24u] = four[3];
-}
-
-// the outer product of a (own positions) and b (others or channels, as columns), plus c
-fn outer(a: vec4f, b: vec4f, c: mat4x4f) -> mat4x4f {
-  return mat4x4f(fma(a, vec4f(b.x), c[0]), fma(a, vec4f(b.y), c[1]), fma(a, vec4f(b.z), c[2]), fma(a, vec4f(b.w), c[3]));
 }
 
 // s plus the dot products over the 32 staged channels from 4 c on, or those of them that the head has
@@ -227,10 +196,6 @@ fn sums_of_rows(it: Item, mine: Pair) -> Pair {
     sum = Pair(sum.a + narrow[i * 16u + it.ty], sum.b + narrow[i * 16u + 8u + it.ty]);
   }
   return sum;
-}
-
-fn bias_of(head: u32, query: u32, key: u32) -> f32 {
-  return bias[(head * params.length + min(query, params.length - 1u)) * params.length + min(key, params.length - 1u)];
 }
 
 // what relative positions and bias add to the scores of four queries (rows) with one key, in its line and column
@@ -422,18 +387,6 @@ fn backward_q(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_ind
   for (var i = 0u; i < 2u * blocks; i++) {
     write_dq(it, select(it.quad, it.next, i % 2u == 1u), it.tx + i / 2u * 8u, y.ac);
     y = Sums(y.bc, y.ad, y.bd, y.bd);
-  }
-}
-
-fn write_dkv_row(it: Item, row: u32, c: u32, key: vec4f, value: vec4f) {
-  if (row < params.tokens) {
-    let at = (row * 3u + 1u) * params.channels4 + it.head * params.head4 + c;
-    store(at, key);
-    store(at + params.channels4, value);
-  } else {
-    let at = 2u * params.channels4 * (row - params.tokens) + it.head * params.head4 + c;
-    dpads[at] = key;
-    dpads[at + params.channels4] = value;
   }
 }
 
