@@ -3,28 +3,17 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import * as wgsam from '../../engine/index'
 import {
-  attachLora,
-  defaultLora,
-  defaultOptimizer,
   Engine,
-  labelTargets,
-  loraLayers,
-  loraSpecs,
-  maskSupervision,
-  ParameterSet,
   Predictor,
   promptLabel,
-  type RgbImage,
-  Rng,
   SamModel,
-  samplePrompts,
   scalePoint,
-  toModelInput,
-  TrainingStep,
   type VitArchitecture,
   type WeightSource,
 } from '../../engine/index'
 import { openCheckpoint } from '../../src/weights/checkpoint'
+import { discScene } from '../hosts/disc-scene'
+import { trainOnDisc } from '../hosts/train-on-disc'
 import { engine as opened } from '../support/engine'
 
 const SIZE = 48
@@ -53,20 +42,9 @@ async function toyWeights(): Promise<WeightSource> {
   }
 }
 
-/** A bright disc on noise, with its label map. */
-function scene(): { image: RgbImage; labels: Uint16Array } {
-  const [width, height] = [60, 40]
-  const rng = new Rng(1)
-  const labels = Uint16Array.from({ length: width * height }, (_, i) =>
-    ((i % width) - 25) ** 2 + (Math.floor(i / width) - 18) ** 2 < 100 ? 1 : 0,
-  )
-  const rgb = Uint8Array.from({ length: width * height * 3 }, (_, i) => rng.int(60) + 150 * labels[Math.floor(i / 3)])
-  return { image: { width, height, rgb }, labels }
-}
-
 const engine = new Engine(opened.device)
 const model = await SamModel.load(engine, await toyWeights(), architecture, { inputSize: SIZE })
-const { image, labels } = scene()
+const { image } = discScene()
 
 /** The mask logits of a point on the disc, and the predicted IoU, by the model as it is now. */
 async function predict() {
@@ -166,45 +144,13 @@ test('the example of the README: a device, weights, an image, a prompt', async (
 
 test('training steps on an adapter, which then changes the masks, and can be taken off', async () => {
   const base = await predict()
-  const config = { ...defaultLora, rank: 4, alpha: 4 }
-  const layers = loraLayers(model, config)
-  const parameters = new ParameterSet(engine, loraSpecs(layers, config.rank, new Rng(2)))
-  const adapter = attachLora(layers, config, (name) => parameters.get(name))
-
-  const area = labels.reduce((sum, label) => sum + label, 0)
-  const instance = { id: 1, area, x0: 16, y0: 9, x1: 34, y1: 27 }
-  const map = { width: image.width, height: image.height, data: labels }
-  const prompts = samplePrompts(map, [instance], new Rng(3), { count: 2, size: SIZE })
-  const { data, valid } = toModelInput(image.rgb, image.width, image.height, SIZE)
-  const step = await TrainingStep.create(model, parameters, {
-    microBatch: 1,
-    prompts: prompts.count,
-    slots: prompts.slots,
-    loss: { dice: 1, bce: 1, iou: 0.05 },
-    optimizer: defaultOptimizer,
-  })
-  const batch = {
-    images: data,
-    sizes: Uint32Array.of(valid.height, valid.width),
-    coords: prompts.coords,
-    labels: prompts.labels,
-    imageIndex: new Uint32Array(prompts.count),
-    targets: labelTargets(map, prompts.ids, SIZE, model.maskSide),
-    supervision: new Uint32Array(prompts.count).fill(maskSupervision.best),
-  }
-  const losses: number[] = []
-  for (let i = 0; i < 5; i++) {
-    step.run([batch], 1e-2)
-    losses.push((await step.report()).loss)
-  }
+  const { losses, steps, remove } = await trainOnDisc(engine, model, 5)
   assert.ok(losses[4] < losses[0], losses.join(', '))
-  assert.is(step.step, 5)
-  step.destroy()
+  assert.is(steps, 5)
 
   assert.not.equal(await predict(), base)
-  adapter.detach()
+  remove()
   assert.equal(await predict(), base, 'detached, the model is the base again')
-  parameters.release()
   model.release()
 })
 

@@ -2,28 +2,12 @@
  * @file What every host runs: the engine as a host embeds it, on a GPUDevice of the host. Golden files are recomputed, an adapter is
  * trained for some steps, a prompt is segmented. Nothing here knows of Node.
  */
-import {
-  type Architecture,
-  attachLora,
-  defaultLora,
-  defaultOptimizer,
-  Engine,
-  labelTargets,
-  loraLayers,
-  loraSpecs,
-  maskSupervision,
-  ParameterSet,
-  Rng,
-  SamModel,
-  samplePrompts,
-  Segmenter,
-  toModelInput,
-  TrainingStep,
-} from '../../engine/index'
+import { type Architecture, Engine, SamModel, Segmenter } from '../../engine/index'
 import { computeGolden } from '../../src/verify/compute-golden'
 import type { NamedTensor } from '../../src/verify/golden-file'
 import { relativeError } from '../../src/verify/relative-error'
 import { discScene } from './disc-scene'
+import { trainOnDisc } from './train-on-disc'
 
 /** A tensor as JSON carries it: its f32 values in base64. */
 export interface PackedTensor {
@@ -66,7 +50,8 @@ export async function runOnDevice(device: GPUDevice, files: readonly HostFile[])
     const errors: Record<string, number> = {}
     for (const [name, { data }] of await computeGolden(engine, golden))
       errors[name] = relativeError(data, golden.tensors.get(name)!.data)
-    const losses = await trainSteps(engine, model)
+    const { losses, remove } = await trainOnDisc(engine, model, STEPS)
+    remove()
     const segmenter = await Segmenter.create(model, { slots: 2 })
     const { image } = discScene()
     const [{ mask, predictedIou }] = await segmenter.segment(image, { points: [{ x: 25, y: 18 }] })
@@ -77,44 +62,6 @@ export async function runOnDevice(device: GPUDevice, files: readonly HostFile[])
   }
   engine.dispose()
   return reports
-}
-
-/** Losses of a few steps of Adam on a new LoRA adapter, which is then taken off. */
-async function trainSteps(engine: Engine, model: SamModel): Promise<number[]> {
-  const { image, labels, instance } = discScene()
-  const size = model.inputSize
-  const config = { ...defaultLora, rank: 4, alpha: 4 }
-  const layers = loraLayers(model, config)
-  const parameters = new ParameterSet(engine, loraSpecs(layers, config.rank, new Rng(2)))
-  const adapter = attachLora(layers, config, (name) => parameters.get(name))
-  const map = { width: image.width, height: image.height, data: labels }
-  const prompts = samplePrompts(map, [instance], new Rng(3), { count: 2, size })
-  const { data, valid } = toModelInput(image.rgb, image.width, image.height, size)
-  const step = await TrainingStep.create(model, parameters, {
-    microBatch: 1,
-    prompts: prompts.count,
-    slots: prompts.slots,
-    loss: { dice: 1, bce: 1, iou: 0.05 },
-    optimizer: defaultOptimizer,
-  })
-  const batch = {
-    images: data,
-    sizes: Uint32Array.of(valid.height, valid.width),
-    coords: prompts.coords,
-    labels: prompts.labels,
-    imageIndex: new Uint32Array(prompts.count),
-    targets: labelTargets(map, prompts.ids, size, model.maskSide),
-    supervision: new Uint32Array(prompts.count).fill(maskSupervision.best),
-  }
-  const losses: number[] = []
-  for (let i = 0; i < STEPS; i++) {
-    step.run([batch], 1e-2)
-    losses.push((await step.report()).loss)
-  }
-  step.destroy()
-  adapter.detach()
-  parameters.release()
-  return losses
 }
 
 const unpackAll = (packed: Record<string, PackedTensor>): Map<string, NamedTensor> =>

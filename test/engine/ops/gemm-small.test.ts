@@ -4,10 +4,10 @@ import * as assert from 'uvu/assert'
 import { allMatmuls } from '../../../engine/device/kernel-variants'
 import { LAYOUTS, type Layout } from '../../../engine/device/matmul-class'
 import { Graph } from '../../../engine/graph/graph'
-import { gemm } from '../../../engine/ops/gemm'
 import { suitsSmallTiles } from '../../../engine/ops/gemm-small'
 import { engine } from '../../support/engine'
-import { randomArray, relativeError } from '../../support/random'
+import { productReference, productTwice } from '../../support/gemm-product'
+import { relativeError } from '../../support/random'
 
 const usual = engine.variants
 test.after.each(() => void (engine.variants = usual))
@@ -34,48 +34,17 @@ for (const layout of LAYOUTS)
       const { c, again } = await run(layout, m, n, k, batches)
       const name = `${layout} ${batches} of ${m}x${n}x${k}`
       assert.equal(c, again, name)
-      const error = relativeError(c, reference(layout, m, n, k, batches))
+      const error = relativeError(c, productReference(layout, m, n, k, batches))
       assert.ok(error < 1e-6, `${name}: ${error}`)
     }
   })
 
-/** Twice, in poisoned memory. */
+/** With small tiles. */
 async function run(layout: Layout, m: number, n: number, k: number, batches: number) {
   engine.variants = { ...usual, matmul: allMatmuls('shared-small') }
-  const g = new Graph(engine)
-  const a = g.input('A', layout === 'tn' ? [batches * k, m] : [batches * m, k])
-  const b = g.input('B', layout === 'nt' ? [batches * n, k] : [batches * k, n])
-  const c = g.keep(g.tensor('C', [batches * m, n]))
-  const part = (tensor: typeof a) => ({ tensor, stride: tensor.columns, batch: tensor.size / batches })
-  gemm(g, { layout, m, n, k, batches, a: part(a), b: part(b), c: part(c) })
-  assert.equal(
-    g.dispatches.map(({ entry }) => entry),
-    [`small_${layout}`],
-  )
-  const program = await g.compile()
-  const results = []
-  for (let i = 0; i < 2; i++) {
-    program.poison()
-    program.write(a, randomArray(1, a.size))
-    program.write(b, randomArray(2, b.size))
-    program.run()
-    results.push(await program.read(c))
-  }
-  program.destroy()
-  return { c: results[0], again: results[1] }
-}
-
-function reference(layout: Layout, m: number, n: number, k: number, batches: number): Float64Array {
-  const [a, b] = [randomArray(1, batches * m * k), randomArray(2, batches * n * k)]
-  const y = new Float64Array(batches * m * n)
-  for (let e = 0; e < batches; e++)
-    for (let i = 0; i < m; i++)
-      for (let j = 0; j < n; j++)
-        for (let l = 0; l < k; l++)
-          y[(e * m + i) * n + j] +=
-            a[e * m * k + (layout === 'tn' ? l * m + i : i * k + l)] *
-            b[e * n * k + (layout === 'nt' ? j * k + l : l * n + j)]
-  return y
+  const product = await productTwice(layout, m, n, k, batches)
+  assert.equal(product.entries, [`small_${layout}`])
+  return product
 }
 
 test.run()
