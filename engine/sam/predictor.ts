@@ -7,6 +7,7 @@ import { decodeFound, foundTotal } from '../ops/finite'
 import { FiniteGuard } from '../ops/finite-guard'
 import { addScaled } from '../ops/pointwise'
 import { MASK_TOKENS } from './mask-decoder'
+import { checkBatch, type PromptBatch, tokenCounts } from './prompt-batch'
 import type { SamModel } from './sam-model'
 import { promptLabel } from './prompt-labels'
 import { toModelInput } from '../image/model-input'
@@ -26,18 +27,6 @@ export interface PredictorOptions {
   images?: number
   /** Whether an image can be encoded while prompts are decoded on the one before: takes a second embedding. */
   ahead?: boolean
-}
-
-/** P prompts of N entries each, where N is the predictor's `slots`. */
-export interface PromptBatch {
-  /** (P, N, 2): x and y in input pixels, see `scalePoint`. */
-  coords: Float32Array
-  /** (P, N), see `promptLabel`; absent entries come last in their prompt. */
-  labels: Int32Array
-  /** (P): index of each prompt's image; all 0 by default. */
-  imageIndex?: Uint32Array
-  /** (P, maskSide, maskSide): logits of earlier masks; given if and only if the predictor was made with `masks`. */
-  masks?: Float32Array
 }
 
 export interface Prediction {
@@ -335,24 +324,38 @@ export class Predictor {
     const pixels = t.logits.size / prompts
     const logits = new Float32Array(count * pixels)
     const iou = new Float32Array(count * MASK_TOKENS)
+    await this.eachPass(batch, count, async (start, n) => {
+      const [passLogits, passIou] = await model.engine.readAll([t.logits, t.iou])
+      logits.set(passLogits.subarray(0, n * pixels), start * pixels)
+      iou.set(passIou.subarray(0, n * MASK_TOKENS), start * MASK_TOKENS)
+    })
+    await this.checkFinite()
+    return { logits, iou }
+  }
+
+  /**
+   * Submits the passes of a call one after the other and waits for what `read` makes of each, before the next. Before its first
+   * await `read` asks for copies of the outputs, so that another call's pass cannot overwrite them.
+   */
+  private async eachPass(
+    batch: PromptBatch,
+    count: number,
+    read: (start: number, n: number) => Promise<void>,
+  ): Promise<void> {
+    const { prompts } = this
     let left = Math.ceil(count / prompts)
     try {
       for (let start = 0; start < count; start += prompts) {
         const n = Math.min(prompts, count - start)
         this.submitRange(batch, start, n)
-        // both are copied on the GPU in this call, before another call's pass can overwrite them
-        const reading = model.engine.readAll([t.logits, t.iou])
+        const reading = read(start, n)
         this.unsubmitted--
         left--
-        const [passLogits, passIou] = await reading
-        logits.set(passLogits.subarray(0, n * pixels), start * pixels)
-        iou.set(passIou.subarray(0, n * MASK_TOKENS), start * MASK_TOKENS)
+        await reading
       }
     } finally {
       this.unsubmitted -= left
     }
-    await this.checkFinite()
-    return { logits, iou }
   }
 
   /**
@@ -377,14 +380,9 @@ export class Predictor {
     const { engine } = this.model
     const planes = t.logits.reshape(prompts * MASK_TOKENS, t.logits.size / prompts / MASK_TOKENS)
     const results: TokenMask[][] = []
-    let left = Math.ceil(count / prompts)
     this.choosing++
     try {
-      for (let start = 0; start < count; start += prompts) {
-        const n = Math.min(prompts, count - start)
-        this.submitRange(batch, start, n)
-        this.unsubmitted--
-        left--
+      await this.eachPass(batch, count, async (start, n) => {
         const [found, iou] = await engine.readAll([t.found, t.iou])
         this.requireFinite(found)
         const chosen = Array.from({ length: n }, (_, i) => {
@@ -400,9 +398,8 @@ export class Predictor {
         let at = 0
         for (const masks of chosen)
           results.push(masks.map(({ token, predictedIou }) => ({ token, predictedIou, logits: logits[at++] })))
-      }
+      })
     } finally {
-      this.unsubmitted -= left
       this.choosing--
     }
     return results
@@ -429,28 +426,8 @@ export class Predictor {
 
   /** Returns the number of prompts in a batch. @throws Error if it does not fit the predictor */
   private check(batch: PromptBatch): number {
-    const { prompts, slots, tensors: t } = this
-    const given = batch.coords.length / 2 / (batch.labels.length || 1) === 1 ? batch.labels.length : NaN
-    const count = given / slots
-    if (!Number.isInteger(count) || count < 1)
-      throw new Error(
-        `coords and labels must hold ${slots} entries a prompt: got ${batch.coords.length} and ${batch.labels.length}`,
-      )
-    if (!batch.coords.every(Number.isFinite))
-      throw new NonFiniteError('a prompt has a coordinate that is not a finite number')
-    const unknown = batch.labels.find((l) => l < promptLabel.absent || l > promptLabel.boxEnd)
-    if (unknown !== undefined)
-      throw new Error(`a prompt has the label ${unknown}: from ${promptLabel.absent} to ${promptLabel.boxEnd}`)
-    if (batch.imageIndex && (batch.imageIndex.length !== count || batch.imageIndex.some((i) => i >= this.images)))
-      throw new Error(`imageIndex must name one of the ${this.images} images for each of the ${count} prompts`)
-    if (!!batch.masks !== !!t.masks)
-      throw new Error('mask prompts must be given if and only if the predictor was made with masks')
-    if (
-      batch.masks &&
-      (batch.masks.length !== (count * t.masks!.size) / prompts || !batch.masks.every(Number.isFinite))
-    )
-      throw new Error(`mask prompts must be ${count} of [${t.masks!.shape.slice(1).join(', ')}] finite logits`)
-    return count
+    const { slots, images, tensors } = this
+    return checkBatch(batch, { slots, images, mask: tensors.masks?.shape.slice(1) ?? null })
   }
 
   /** Submits the n prompts from `start`. */
@@ -485,22 +462,4 @@ export class Predictor {
     this.model.engine.release(place)
     this.guard.release()
   }
-}
-
-/**
- * The number of each prompt's tokens that are present, the 5 output tokens included: (P) for labels (P, slots).
- * @throws Error if an absent entry comes before one that is present
- */
-export function tokenCounts(labels: Int32Array, slots: number): Uint32Array {
-  const counts = new Uint32Array(labels.length / slots)
-  for (let p = 0; p < counts.length; p++) {
-    let n = slots
-    while (n > 0 && labels[p * slots + n - 1] === promptLabel.absent) n--
-    for (let i = 0; i < n; i++) {
-      if (labels[p * slots + i] === promptLabel.absent)
-        throw new Error(`prompt ${p}: an absent entry must come after the others`)
-    }
-    counts[p] = 1 + MASK_TOKENS + n
-  }
-  return counts
 }
