@@ -3,7 +3,7 @@ import sharp from 'sharp'
 import { maskPolygons } from '../dataset/contours'
 import type { Image } from '../images/image'
 import { toRGB8 } from '../images/rgb8'
-import { boundsOf, isScattered, type LabelledMask, type PixelRuns } from './shape/pixel-runs'
+import { isScattered, type LabelledMask, maskOfRuns, type PixelRuns } from './shape/pixel-runs'
 
 export interface Picture {
   /** null without an image. */
@@ -30,14 +30,7 @@ function jpegOf(image: Image): Promise<Buffer> {
 /** Outlines along the borders of the pixels, holes included; of each run of pixels, if the mask is scattered. */
 function outlineOf(runs: PixelRuns): string {
   if (isScattered(runs)) return runPaths(runs)
-  const { left, top, right, bottom } = boundsOf(runs)
-  const [width, height] = [right - left, bottom - top]
-  const data = new Uint8Array(width * height)
-  for (let i = 0; i < runs.length; i += 3) {
-    const row = (runs[i] - top) * width - left
-    data.fill(1, row + runs[i + 1], row + runs[i + 2])
-  }
-  return maskPolygons({ x0: left, y0: top, width, height, data })
+  return maskPolygons(maskOfRuns(runs))
     .flatMap(({ outer, holes }) => [outer, ...holes])
     .map((ring) =>
       ring

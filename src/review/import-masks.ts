@@ -5,10 +5,10 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { boxToRegion, regionToXYWH, wholeRegion } from '../../engine/image/box'
-import { type Mask, maskBox } from '../../engine/masks/mask'
+import { maskBox } from '../../engine/masks/mask'
 import { encodeMask } from '../../engine/masks/rle'
 import { messageOf, UserError } from '../host/errors'
-import { areaOf, boundsOf, type PixelRuns } from '../measure/shape/pixel-runs'
+import { areaOf, maskOfRuns } from '../measure/shape/pixel-runs'
 import { findSources } from '../measure/sources'
 import type { Masks } from '../measure/sources/source'
 import type { ProposalFile } from '../project/file-schemas'
@@ -84,7 +84,7 @@ function fileOf(name: string, { size, masks, pixelSize }: Masks): ProposalFile {
     masks: masks.length,
     removed: {},
     records: masks.map(({ runs }) => {
-      const mask = maskOf(runs)
+      const mask = maskOfRuns(runs)
       return {
         segmentation: encodeMask(mask, size),
         area: areaOf(runs),
@@ -97,15 +97,4 @@ function fileOf(name: string, { size, masks, pixelSize }: Masks): ProposalFile {
       }
     }),
   }
-}
-
-function maskOf(runs: PixelRuns): Mask {
-  const { left, top, right, bottom } = boundsOf(runs)
-  const [width, height] = [right - left, bottom - top]
-  const data = new Uint8Array(width * height)
-  for (let i = 0; i < runs.length; i += 3) {
-    const row = (runs[i] - top) * width - left
-    data.fill(1, row + runs[i + 1], row + runs[i + 2])
-  }
-  return { x0: left, y0: top, width, height, data }
 }

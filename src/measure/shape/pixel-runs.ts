@@ -83,6 +83,18 @@ export function boundsOf(runs: PixelRuns): Region {
   return { left: x0, top: runs[0], right: x1, bottom: runs[runs.length - 3] + 1 }
 }
 
+/** The mask of runs, as large as their bounds: for masks that are not scattered. */
+export function maskOfRuns(runs: PixelRuns): Mask {
+  const { left, top, right, bottom } = boundsOf(runs)
+  const [width, height] = [right - left, bottom - top]
+  const data = new Uint8Array(width * height)
+  for (let i = 0; i < runs.length; i += 3) {
+    const row = (runs[i] - top) * width - left
+    data.fill(1, row + runs[i + 1], row + runs[i + 2])
+  }
+  return { x0: left, y0: top, width, height, data }
+}
+
 /**
  * Whether the rectangle around a mask has many more pixels than the mask: an array of it would cost more than the mask's own
  * pixels warrant, and a hostile map could hold thousands of such masks.
