@@ -8,7 +8,7 @@
 const UPLOAD_BYTES = 8 << 20
 /** Buffers for uploads: what is not yet copied when all are in use goes by `queue.writeBuffer`. */
 const UPLOADS = 4
-/** Smaller uploads are not worth a submission of their own. */
+/** Smaller uploads are not worth a separate submission. */
 const LEAST_UPLOAD = 64 << 10
 
 /** Uploads through a fixed number of mapped buffers, which are created with the first upload. */

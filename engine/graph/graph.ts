@@ -239,7 +239,7 @@ export class Graph implements Recorder {
     if (this.options.storage === 'f16') packForBackward(this, this.kept, backwardStart)
   }
 
-  /** Records the backward pass of the whole tape. Recomputed segments push entries of their own and unwind them themselves. */
+  /** Records the backward pass of the whole tape. Recomputed segments push separate entries and unwind them themselves. */
   private unwind(): void {
     for (const { outputs, backward } of this.tape.splice(0).reverse()) {
       const gradients = outputs.map((output) => this.gradients.get(output) ?? null)

@@ -1,7 +1,7 @@
 /**
  * @file Variants of the fused attention kernels, with the same operands and results. `shared` stages tiles in workgroup
  * memory, for GPUs; `wide` does so with larger ones where there is enough work, else as `shared`. `direct` reads memory straight into private arrays. `subgroup` shares loads between lanes by broadcasts,
- * for software adapters with subgroups of 8. `matrix`, for GPUs with matrix units, has a file of its own.
+ * for software adapters with subgroups of 8. `matrix`, for GPUs with matrix units, is in a separate file.
  */
 import type { Shader, UniformValues } from '../device/shader'
 import direct from '../../shaders/attention-direct.wgsl'

@@ -84,7 +84,7 @@ export class Predictor {
       Tensor
     > & {
       masks: Tensor | null
-      /** Where the encoder writes: `embedding`, or a tensor of its own that is copied there. */
+      /** Where the encoder writes: `embedding`, or a separate tensor that is copied there. */
       encoded: Tensor
     },
     private readonly guard: FiniteGuard,

@@ -14,7 +14,7 @@ export class PromptMapReader {
   ) {}
 
   /**
-   * Records the head. The embedding (side², D) has memory of its own, into which another program writes the image's, as
+   * Records the head. The embedding (side², D) has separate memory, into which another program writes the image's, as
    * `Predictor.encoded` does: every `read` uses the values of that time.
    * @throws Error if the embedding is not of one image, or does not fit the head
    */

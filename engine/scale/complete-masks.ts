@@ -6,7 +6,7 @@ const CREDIBLE_IOU = 0.5
 
 /**
  * The masks of a prompt that its tile does not cut. Tiles are large enough for particles, so of three masks of a point those that
- * go on beyond it are probably no particles, even if the model prefers one. If no other is credible, the best alone: it asks for a
+ * continue beyond it are probably no particles, even if the model prefers one. If no other is credible, the best alone: it asks for a
  * larger part of the image.
  * @param found the best first
  */

@@ -34,7 +34,7 @@ export function viewForPrompts(
 
 /**
  * Decodes each prompt in its part of the image, one part after another.
- * @param maskSide side of the model's masks in logits: a mask that ends within one logit of its tile's edge may go on beyond
+ * @param maskSide side of the model's masks in logits: a mask that ends within one logit of its tile's edge may continue beyond
  * @param predictIn decodes prompts, in pixels of the image, in one part; the first mask of each is the best
  */
 export async function predictInParts<Found extends readonly { mask: Mask }[]>(
@@ -115,7 +115,7 @@ function mostCentral(regions: readonly Region[], { points, box }: ImagePrompt, i
   return best
 }
 
-/** True if a mask ends within one logit of an edge of its region that is not the image's: it may go on beyond. */
+/** True if a mask ends within one logit of an edge of its region that is not the image's: it may continue beyond. */
 export function isCut(mask: Mask, region: Region, image: Size, maskSide: number): boolean {
   const logit = Math.max(...Object.values(regionSize(region))) / maskSide
   const tight = trimMask(mask)

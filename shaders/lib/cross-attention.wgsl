@@ -26,7 +26,7 @@ struct Params {
   chunk: u32,   // rows of the side with many that one workgroup processes
   chunks: u32,
   slots: u32,   // a power of two, at least the number of rows on the side with few
-  subsets: u32, // lanes that share the rows of a chunk: so many parts come from each
+  subsets: u32, // lanes that share the rows of a chunk: this many parts come from each
   masked: u32,  // 1: counts are given
   by_image: u32, // 1: images are given
   keep: u32,    // few_queries_forward: 1 to write the logarithms

@@ -23,7 +23,7 @@ interface Report {
   /** Whether the adapter has each optional feature. */
   features: Record<string, boolean>
   subgroupSizes: [number, number] | null
-  /** The matrix units that kernels use, or why there are none. Tried anew by each `wgsam doctor`. */
+  /** The matrix units that kernels use, or why there are none. Tried again by each `wgsam doctor`. */
   matrixUnits: (MatrixOutcome & { units: MatrixUnits | null }) | null
   selfTest: SelfTest | null
   /** The same on matrix units with operands rounded to f16; null without matrix units. */

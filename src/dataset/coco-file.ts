@@ -43,7 +43,7 @@ const MAX_CROSSINGS = 2 ** 25
 /**
  * Rasterises the annotations of one image: annotation i becomes label i + 1. Where instances overlap, the smaller is on top
  * (of two of the same area the later). The polygons of one annotation are united; each is filled by the even-odd rule.
- * @param damaged is told of an annotation that is wrong, which then has no pixel; without it, an error is thrown
+ * @param damaged is called with an annotation that is wrong, which then has no pixel; without it, an error is thrown
  * @throws Error if the image or the annotations are too large
  */
 export function cocoLabels(

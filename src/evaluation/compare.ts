@@ -60,7 +60,7 @@ export interface Tallied extends Identity {
 /** The median time of an image in one prompt mode, in seconds. */
 export interface ImageTime {
   prompt: PromptMode
-  /** What is done once for all prompts; null for 'auto', which encodes by itself. */
+  /** What is done once for all prompts; null for 'auto', which does its own encoding. */
   encode: number | null
   /** The masks of all instances, after that; null for 'auto'. */
   masks: number | null

@@ -49,7 +49,7 @@ export interface EvaluatedImage {
 
 /** How long an image took, in seconds. */
 export interface ImageSeconds {
-  /** What is done once for all prompts on it; 0 for 'auto', which encodes by itself. */
+  /** What is done once for all prompts on it; 0 for 'auto', which does its own encoding. */
   encode: number
   /** The masks of all instances, after that. */
   masks: number

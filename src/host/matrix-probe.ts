@@ -1,6 +1,6 @@
 /**
  * @file Whether the matrix units of an adapter can be used. Their features are experimental, and some drivers die or hang when
- * they are enabled, which no code in the same process could survive. So they are tried in a process of its own, once for each
+ * they are enabled, which no code in the same process could survive. So they are tried in a separate process, once for each
  * adapter, driver and version of Dawn, and the outcome is kept in the cache folder. Software adapters are not tried.
  */
 import { spawn } from 'node:child_process'
@@ -117,7 +117,7 @@ async function readProbes(path: string): Promise<Record<string, unknown>> {
 /** Built from matrix-probe-process.ts. */
 const FILE = 'matrix-probe.js'
 
-/** Runs the probe in a process of its own. Whatever happens to that process is an outcome, not an error. */
+/** Runs the probe in a separate process. Whatever happens to that process is an outcome, not an error. */
 export async function inProcess(choice: AdapterChoice, file = builtFile(), limit = LIMIT_MS): Promise<ProbeReport> {
   const no = (why: string): ProbeReport => ({ adapter: '', works: false, why })
   if (!file) return no(`${FILE} is missing from this installation`)

@@ -20,7 +20,7 @@ const addressSchema = v.object({
   token: v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/)),
 })
 
-/** Which page of a folder: each has an address of its own. */
+/** Which page of a folder: each has a separate address. */
 type PageName = 'review' | 'start'
 
 async function addressFile(dir: string, page: PageName): Promise<string> {

@@ -31,7 +31,7 @@ export interface SimilarMask extends DecodedMask {
 /** Less similar places are not worth a prompt. */
 const LEAST_SIMILARITY = 0.1
 
-/** At most so many places are returned: a prompt for each takes its time. */
+/** At most this many places are returned: a prompt for each takes its time. */
 const MOST_PLACES = 600
 
 /** How much smaller or larger than the examples' range of areas a mask may be. */

@@ -12,7 +12,7 @@ const types: Record<string, string> = {
 }
 
 /**
- * A report may be of somebody else's project: it gets an origin of its own, so that a script in it reaches neither this server nor
+ * A report may be of somebody else's project: it gets a separate origin, so that a script in it reaches neither this server nor
  * any other.
  */
 const POLICY = [

@@ -41,7 +41,7 @@ const separators = [',', ';', '\t']
  */
 export function parseCsv(text: string): Record<string, string>[] {
   const rows: string[][] = [[]]
-  // a spreadsheet may name the separator in a line of its own
+  // a spreadsheet may name the separator in a separate line
   const [, named, body] = /^\ufeff?(?:sep=([,;\t])\r?\n)?([^]*)$/.exec(text)!
   const [head] = body
     .slice(0, 65_536)

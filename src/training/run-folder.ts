@@ -63,7 +63,7 @@ export const isTraining = ({ root }: Pick<RunFolder, 'root'>): boolean => isLock
 /**
  * A run has a checkpoint from its first step on. If its records go further and there is none, it was lost, and beginning anew
  * would overwrite what is left.
- * @throws UserError that says how to go on
+ * @throws UserError that says how to continue
  */
 function refuseLost(run: RunFolder): void {
   if (hasCheckpoint(run) || !existsSync(run.metrics) || !/"kind":"step"/.test(readFileSync(run.metrics, 'utf8'))) return

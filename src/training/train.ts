@@ -243,7 +243,7 @@ async function trainAdapter(
   }
 }
 
-/** What the adapter is told about its training: the sizes of the particles that it prompts. */
+/** What the adapter records about its training: the sizes of the particles that it prompts. */
 async function measureProfile(
   items: readonly DatasetItem[],
   config: TrainConfig,

@@ -1,6 +1,6 @@
 /**
  * @file What an adapter knows about itself besides its matrices: wgsam.json in its folder. PEFT refuses unknown keys in
- * adapter_config.json, so they have a file of their own. Every part is optional: adapters of other programs have none.
+ * adapter_config.json, so they are in a separate file. Every part is optional: adapters of other programs have none.
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -128,7 +128,7 @@ function columnsOf(particles: readonly UncertainParticle[]): Columns {
   }
 }
 
-/** The medians after a shift of all sizes by so many pixels; NaN if no particle was drawn. */
+/** The medians after a shift of all sizes by that number of pixels; NaN if no particle was drawn. */
 function medians(
   { size, diameter, number, scale, uniform }: Columns,
   counts: Uint32Array | null,

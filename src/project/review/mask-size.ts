@@ -46,7 +46,7 @@ function measure(rle: Rle): { diameter: number; length: number } {
     area += length
     x0 = Math.min(x0, first)
     x1 = Math.max(x1, end)
-    // a run that goes on in the next column reaches from edge to edge
+    // a run that continues in the next column reaches from edge to edge
     y0 = Math.min(y0, end > first ? 0 : start % height)
     y1 = Math.max(y1, end > first ? height - 1 : last % height)
   })
