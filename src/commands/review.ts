@@ -112,7 +112,7 @@ async function runTask(values: Values, dir: string): Promise<{ result: unknown; 
   }
   const writing = new Progress('exporting', undefined)
   const result = await exportAcceptedImages(dir, (done, total) => writing.update(done, '', total))
-  const next = await nextTraining(dir, result.folder, null)
+  const next = await nextTraining(dir, result, null)
   const lines = [
     `${result.folder}: ${count(result.images, 'image')} with ${count(result.masks, 'mask')}`,
     ...result.notes,

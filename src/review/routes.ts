@@ -143,7 +143,7 @@ export class Routes {
       )
     const exported = await exportAcceptedImages(folder.dir)
     const model = session && { ...session.model, software: session.software }
-    return { ...exported, next: await nextTraining(folder.dir, exported.folder, model) }
+    return { ...exported, next: await nextTraining(folder.dir, exported, model) }
   }
 
   private async setClasses(classes: MaskClass[]): Promise<MaskClass[]> {

@@ -103,7 +103,12 @@ export class HomeProject {
     this.unlock = null
   }
 
-  async state(): Promise<ProjectState> {
+  /** The number of accepted images. */
+  get accepted(): number {
+    return this.review?.summaries.filter(({ state, problem }) => state === 'accepted' && !problem).length ?? 0
+  }
+
+  async state(): Promise<Omit<ProjectState, 'minutes'>> {
     const reports = REPORTS.filter(([path]) => existsSync(join(this.dir, path)))
     return {
       images: this.images,

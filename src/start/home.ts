@@ -5,6 +5,8 @@ import { HttpError } from '../host/local-http'
 import type { Asset } from '../review/page-files'
 import type { PromptSession } from '../review/prompt-session'
 import { Routes } from '../review/routes'
+import { processorMinutes } from '../cli/next-command'
+import { runsOnProcessor } from '../host/runs-on-processor'
 import { projectModel } from '../project/project-model'
 import { listFolders, typedFolder } from './folders'
 import { HomeProject } from './home-project'
@@ -13,6 +15,9 @@ import { modelState } from './model-choice'
 import { type ModelSettings, planJob, type PlanContext } from './plan-job'
 import type { FolderList, HomeImage, HomeState, Job, JobPlan, JobRequest } from './protocol'
 import { Thumbnails } from './thumbnails'
+
+/** The longest time that is proposed for training with a GPU, in minutes. */
+const GPU_MINUTES = 30
 
 /** What the review's prompts are answered with. */
 export interface ReviewModel extends ModelSettings {
@@ -47,7 +52,10 @@ export class Home {
     const model = this.project?.model ?? this.options.model
     return {
       version,
-      project: (await this.project?.state()) ?? null,
+      project: this.project && {
+        ...(await this.project.state()),
+        minutes: (await this.software(this.project.dir)) ? processorMinutes(this.project.accepted) : GPU_MINUTES,
+      },
       model: await modelState(model.model),
       jobs: this.jobs?.list ?? [],
     }
@@ -192,8 +200,14 @@ export class Home {
   private async context(): Promise<PlanContext> {
     const project = this.opened()
     const { images, dir, model, adapterOf, resumable } = project
-    const software = this.session?.software ?? (await projectModel(dir).catch(() => null))?.software
+    const software = await this.software(dir)
     return { images, project: dir, model, software, adapterOf, resumable, nextRun: await project.nextRun() }
+  }
+
+  /** Whether training runs on the processor: as the review's or the project's model did, or else as this machine does. */
+  private async software(dir: string): Promise<boolean | undefined> {
+    const known = this.session?.software ?? (await projectModel(dir).catch(() => null))?.software
+    return known ?? runsOnProcessor()
   }
 
   /** One change of folder, model or jobs at a time. */

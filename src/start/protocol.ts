@@ -105,6 +105,8 @@ export interface ProjectState {
   /** Adapters of finished and stopped runs, the newest last. */
   adapters: HomeAdapter[]
   reports: { title: string; path: string }[]
+  /** The longest time that is proposed for training on the images accepted so far, in minutes. */
+  minutes: number
   /** Why the masks cannot be reviewed now; null if they can. */
   reviewProblem: string | null
 }

@@ -12,9 +12,11 @@ import { megabytes, percent } from './words'
 /** The adapter that was chosen: undefined means the newest one, null the base model. */
 const chosenAdapter = signal<string | null | undefined>(undefined)
 const method = signal<ProposalMethod>('union')
-const minutes = signal(30)
+/** The longest time of a training: null means the proposed one. */
+const chosenMinutes = signal<number | null>(null)
 const acceptedOnly = signal(false)
 
+const minutes = computed(() => chosenMinutes.value ?? home.value?.project?.minutes ?? 30)
 const adapters = computed(() => home.value?.project?.adapters ?? [])
 const adapter = computed(() => {
   const chosen = chosenAdapter.value
@@ -275,7 +277,7 @@ function Train() {
             value={minutes.value}
             onChange={(event) => {
               const typed = event.currentTarget.valueAsNumber
-              if (typed >= 0.1 && typed <= 10_000) minutes.value = typed
+              if (typed >= 0.1 && typed <= 10_000) chosenMinutes.value = typed
               event.currentTarget.value = String(minutes.value)
             }}
           />

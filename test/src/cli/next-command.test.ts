@@ -10,6 +10,7 @@ import {
   freeRun,
   generateCommand,
   PROCESSOR_RECIPE,
+  processorMinutes,
   repeatCommand,
   resumeCommand,
   reviewCommand,
@@ -98,12 +99,21 @@ test('the recipe for a processor sets keys of the configuration; the size of an 
   const { command: trainer } = await commands.train()
   const config = (list: string[]) => checkConfig(configFromFlags(read(list)), 'the recipe')
   const made = config(trainCommand({ data: 'x', software: true }))
-  const { size, batch, rank, lr, minutes } = PROCESSOR_RECIPE
+  const { size, batch, rank, lr } = PROCESSOR_RECIPE
   assert.equal(
     [made.size, made.batch, made.lora.rank, made.optimizer.learningRate, made.minutes],
-    [size, batch, rank, Number(lr), minutes],
+    [size, batch, rank, Number(lr), 60],
   )
   assert.is(config(trainCommand({ data: 'x', software: true, adapter: 'a', size: 768 })).size, 768)
+})
+
+test('on a processor the longest time follows the number of images', () => {
+  assert.equal([1, 5, 6, 10, 11, 16, 400, undefined].map(processorMinutes), [15, 15, 30, 30, 45, 60, 60, 60])
+  const text = (choice: { images?: number; minutes?: number; software?: boolean }) =>
+    commandText(trainCommand({ data: 'x', out: 'r', ...choice }))
+  assert.match(text({ software: true, images: 5 }), / --minutes 15 --out/)
+  assert.match(text({ software: true, images: 5, minutes: 7 }), / --minutes 7 --out/)
+  assert.not.match(text({ images: 5 }), 'minutes', 'with a GPU training ends when it is done')
 })
 
 test('a new run has a name that is free', () => {

@@ -76,11 +76,16 @@ test('options take the place of what the project says', async () => {
 
 test('training is proposed with the model of the review, or else of the project', async () => {
   const data = join(dir, 'dataset')
-  const choice = { data, model: `${toy}.pth`, modelConfig: `${toy}.json`, software: engine.software }
-  assert.is(await nextTraining(dir, data, null), commandText(trainCommand({ ...choice, adapter, size: 64 })))
+  const exported = { folder: data, images: 7 }
+  const choice = { data, images: 7, model: `${toy}.pth`, modelConfig: `${toy}.json`, software: engine.software }
+  assert.is(await nextTraining(dir, exported, null), commandText(trainCommand({ ...choice, adapter, size: 64 })))
   const reviewed = { name: 'sam_vit_l', adapter: null, size: null, software: false }
-  assert.is(await nextTraining(dir, data, reviewed), commandText(trainCommand({ data, model: 'sam_vit_l' })))
-  assert.is(await nextTraining(scratch(), data, null), commandText(trainCommand({ data })))
+  assert.is(await nextTraining(dir, exported, reviewed), commandText(trainCommand({ data, model: 'sam_vit_l' })))
+  // a project without a model has recorded no GPU: this machine is asked
+  assert.is(
+    await nextTraining(scratch(), exported, null),
+    commandText(trainCommand({ data, images: 7, software: engine.software })),
+  )
 })
 
 test('the adapter of a project may be gone: the model without it answers, and the line says so', async () => {

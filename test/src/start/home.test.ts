@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import sharp from 'sharp'
+import { runsOnProcessor } from '../../../src/host/runs-on-processor'
 import { projectFile } from '../../../src/project/project'
 import { Home } from '../../../src/start/home'
 import type { FolderList, HomeImage, HomeState, JobPlan } from '../../../src/start/protocol'
@@ -188,6 +189,10 @@ test('a training exports first, is continued where it has a checkpoint, and its 
     plan.commands.join('\n'),
     /^wgsam review .*--export\nwgsam train --data .*dataset.* --minutes 5 --out .*runs\/1/,
   )
+  // nothing has used a GPU yet, as after proposals of a watershed alone: the machine is asked
+  const software = await runsOnProcessor()
+  assert.is(plan.commands[1].includes('--rank 32'), software === true)
+  assert.is((await get<HomeState>('api/state')).project!.minutes, software ? 15 : 30)
   await post('api/jobs', { kind: 'train', minutes: 5 })
   await settle()
   processes.last.end(0)

@@ -1,11 +1,23 @@
 /** @file Below the list of images, where `wgsam start` serves the page: train on what is accepted, then propose the rest again. */
-import { signal } from '@preact/signals'
+import { computed, signal } from '@preact/signals'
 import { duration } from '../../../host/duration'
 import { count } from '../state/app'
-import { accepted, adapter, atHome, openJobs, proposeAgain, stopJob, trainOnAccepted, untouched } from '../state/home'
+import {
+  accepted,
+  adapter,
+  atHome,
+  openJobs,
+  proposeAgain,
+  proposedMinutes,
+  stopJob,
+  trainOnAccepted,
+  untouched,
+} from '../state/home'
 
-const MINUTES = [5, 15, 30, 60, 120]
-const minutes = signal(30)
+const MINUTES = [5, 15, 30, 45, 60, 120]
+/** Null means the proposed one. */
+const chosen = signal<number | null>(null)
+const minutes = computed(() => chosen.value ?? proposedMinutes.value)
 
 export function HomeJobs() {
   if (!atHome.value) return null
@@ -43,7 +55,7 @@ export function HomeJobs() {
           <select
             aria-label="Longest time of the training"
             value={minutes.value}
-            onChange={(event) => (minutes.value = Number(event.currentTarget.value))}
+            onChange={(event) => (chosen.value = Number(event.currentTarget.value))}
           >
             {MINUTES.map((n) => (
               <option key={n} value={n}>

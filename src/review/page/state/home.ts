@@ -7,7 +7,7 @@ import { notify } from './notices'
 
 /** What this page uses of src/start/protocol.ts, which is above it. */
 interface HomeJobs {
-  project: { adapters: { name: string }[] } | null
+  project: { adapters: { name: string }[]; minutes: number } | null
   jobs: HomeJob[]
 }
 interface HomeJob {
@@ -30,6 +30,8 @@ export const atHome = computed(() => server.value?.home === true)
 export const openJobs = computed(() => state.value?.jobs.filter(isOpen) ?? [])
 /** The newest adapter that was trained in this project. */
 export const adapter = computed(() => state.value?.project?.adapters.at(-1)?.name ?? null)
+/** The longest time that is proposed for training, in minutes. */
+export const proposedMinutes = computed(() => state.value?.project?.minutes ?? 30)
 export const accepted = computed(() => images.value.filter(({ state }) => state === 'accepted').length)
 /** Images whose masks nobody has edited: these may be proposed again. */
 export const untouched = computed(

@@ -409,7 +409,7 @@ testInBrowser('accepting opens the next image; export writes a dataset that trai
   const dialog = tab.page.getByRole('dialog', { name: 'Export' })
   await dialog.waitFor()
   assert.match(await dialog.innerText(), /1 accepted image with \d+ masks/)
-  const words = trainCommand({ data: join(dir, 'dataset'), model: 'toy', software: session.software })
+  const words = trainCommand({ data: join(dir, 'dataset'), images: 1, model: 'toy', software: session.software })
   assert.is(await dialog.locator('pre').innerText(), commandText(words))
   await tab.press('Escape')
   await dialog.waitFor({ state: 'detached' })
