@@ -29,7 +29,7 @@ export {
 } from './images/micrograph'
 export { readLabels } from './images/read-labels'
 export { type Dataset, type DatasetItem, type DatasetOptions, loadItem, openDataset } from './dataset/dataset'
-export type { Sample } from './dataset/sample'
+export type { Sample } from '../engine/image/sample'
 export { makeSplit, type Parts, type SplitOptions } from './dataset/split'
 
 // training

@@ -1,7 +1,7 @@
 /** @file A learning curve: the error against the number of training images, error = a · images^−b + c, and what more would give. */
 import { Rng } from '../../engine/rng'
 import { type Interval, percentileInterval } from '../evaluation/bootstrap'
-import { mean } from '../evaluation/pixel-counts'
+import { mean } from '../../engine/masks/pixel-counts'
 
 /** The errors measured with one number of training images: one for each seed. */
 export interface CurvePoint {

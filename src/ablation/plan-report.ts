@@ -2,7 +2,7 @@
 import type { Series } from '../drawing/chart'
 import { factTable, page } from '../drawing/html-page'
 import type { Interval } from '../evaluation/bootstrap'
-import { mean } from '../evaluation/pixel-counts'
+import { mean } from '../../engine/masks/pixel-counts'
 import { percent } from '../report/evaluation-table'
 import { escape } from '../text/escape'
 import { textTable } from '../text/table'

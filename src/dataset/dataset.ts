@@ -10,13 +10,13 @@ import { unclearCrowds } from './coco-json'
 import type { Image } from '../images/image'
 import { exchangesSides } from '../images/orientation'
 import { readImage } from '../images/read-image'
-import { particleStatistics } from './augment/magnification'
-import { boxes } from './instances'
+import { particleStatistics } from '../../engine/augment/magnification'
+import { boxes } from '../../engine/masks/instances'
 import { readLabels } from '../images/read-labels'
 import { readGroups } from './groups'
 import { findPairs, type PairEntry, type LabelSource } from './image-label-pairs'
 import { toRGB8 } from '../images/rgb8'
-import type { Sample } from './sample'
+import type { Sample } from '../../engine/image/sample'
 
 export interface DatasetItem {
   /** The stem of the file; preceded by the folder's name and a slash if there are several folders. */

@@ -2,7 +2,7 @@
 import { extname, join } from 'node:path'
 import { type DatasetItem, loadItem } from './dataset'
 import type { ClassTable } from './class-table'
-import { boxes } from './instances'
+import { boxes } from '../../engine/masks/instances'
 import type { Part } from './split'
 import { messageOf, UserError } from '../host/errors'
 import { copyFileAtomic } from '../host/files'

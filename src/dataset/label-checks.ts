@@ -2,7 +2,7 @@
 import type { LabelMap } from '../../engine/image/label-map'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { count } from '../text/count'
-import { boxes } from './instances'
+import { boxes } from '../../engine/masks/instances'
 import { labelComponents } from './label-components'
 
 export interface LabelFinding {

@@ -2,7 +2,7 @@
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { equivalentDiameter } from '../../engine/masks/equivalent-diameter'
 import { type DatasetItem, loadItem } from './dataset'
-import { boxes } from './instances'
+import { boxes } from '../../engine/masks/instances'
 import { quantile } from '../statistics/quantile'
 
 export interface ImageStats {

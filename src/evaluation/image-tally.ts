@@ -1,12 +1,18 @@
 /** @file The tally of one image: the counts from which its scores, and those of many images together, are computed. */
 import { type Mask, maskArea } from '../../engine/masks/mask'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
-import type { Instance } from '../dataset/instances'
+import type { Instance } from '../../engine/masks/instances'
 import type { View } from '../../engine/scale/view'
 import { equivalentDiameter } from '../../engine/masks/equivalent-diameter'
 import { type BoundaryScores, boundaryOfLabels, boundaryOfMasks, boundaryScores } from './boundary'
 import { type Detection, iouLevels, type Matches } from './matching'
-import { type Confusion, confusion, IGNORED, semanticScores, type SemanticScores } from './pixel-counts'
+import {
+  type Confusion,
+  confusion,
+  IGNORED,
+  semanticScores,
+  type SemanticScores,
+} from '../../engine/masks/pixel-counts'
 import { sizeError, type SizeError } from './size-distance'
 
 /** The distance up to which outlines agree, in pixels of the image. */

@@ -1,9 +1,9 @@
 /** @file Matches masks with instances: each with the instance that it was prompted for, or by the largest overlap. */
 import type { Mask } from '../../engine/masks/mask'
 import type { LabelMap } from '../../engine/image/label-map'
-import type { Instance } from '../dataset/instances'
+import type { Instance } from '../../engine/masks/instances'
 import { bestIous, type Overlaps, type Pair, pairMasks } from './detection'
-import { instanceScores } from './pixel-counts'
+import { instanceScores } from '../../engine/masks/pixel-counts'
 
 /** The IoU levels at which an instance counts as found: 0.5, 0.55 … 0.95. */
 export const iouLevels: readonly number[] = Array.from({ length: 10 }, (_, i) => (50 + 5 * i) / 100)

@@ -3,7 +3,7 @@ import { PrecisionCurve } from './average-precision'
 import { equalWeights, type Statistics } from './bootstrap'
 import { d50Error } from './d50-error'
 import { iouLevels } from './matching'
-import { addConfusion, noPixels, semanticScores, type SemanticScores } from './pixel-counts'
+import { addConfusion, noPixels, semanticScores, type SemanticScores } from '../../engine/masks/pixel-counts'
 import { sizeError, type SizeError } from './size-distance'
 import type { ImageTally } from './image-tally'
 

@@ -9,8 +9,8 @@ import type { SamModel } from '../../engine/sam/sam-model'
 import type { ScaleSettings } from '../../engine/scale/scale-settings'
 import { TiledPredictor } from '../../engine/scale/tiled-predictor'
 import type { DatasetItem } from '../dataset/dataset'
-import type { Instance } from '../dataset/instances'
-import type { Sample } from '../dataset/sample'
+import type { Instance } from '../../engine/masks/instances'
+import type { Sample } from '../../engine/image/sample'
 import type { EvaluationPrompt, OpenSegmenter, PromptMode, Proposed, Segmenter } from './segmenter'
 
 /** Entries per prompt of an evaluation: a point and its padding, or two corners. */

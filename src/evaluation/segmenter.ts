@@ -2,8 +2,8 @@
 import type { Mask } from '../../engine/masks/mask'
 import type { View } from '../../engine/scale/view'
 import type { DatasetItem } from '../dataset/dataset'
-import type { Instance } from '../dataset/instances'
-import type { Sample } from '../dataset/sample'
+import type { Instance } from '../../engine/masks/instances'
+import type { Sample } from '../../engine/image/sample'
 
 export const promptKinds = ['point', 'box'] as const
 /** 'point': the pixel furthest inside the instance. 'box': its exact box. */

@@ -9,7 +9,7 @@ import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import type { RgbImage } from '../../engine/image/rgb-image'
 import type { ScaleSettings } from '../../engine/scale/scale-settings'
 import type { View } from '../../engine/scale/view'
-import { boxes } from '../dataset/instances'
+import { boxes } from '../../engine/masks/instances'
 import { bestIous, type MaskScores, type Overlaps, pairMasks, poolScores, scorePairs } from './detection'
 
 /** The thresholds that are searched. */

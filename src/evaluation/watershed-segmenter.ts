@@ -2,7 +2,7 @@
 import type { Box } from '../../engine/image/box'
 import type { Size } from '../../engine/image/size'
 import { emptyMask, maskArea, type Mask, maskContains } from '../../engine/masks/mask'
-import type { Sample } from '../dataset/sample'
+import type { Sample } from '../../engine/image/sample'
 import { otsuThreshold, smoothGray } from './otsu'
 import type { Segmenter } from './segmenter'
 import { watershedMasks } from './watershed-baseline'

@@ -3,7 +3,7 @@ import type { Box } from '../../engine/image/box'
 import { type Mask, maskArea } from '../../engine/masks/mask'
 import { trimMask } from '../../engine/masks/mask-algebra'
 import type { DatasetItem } from '../dataset/dataset'
-import type { Instance } from '../dataset/instances'
+import type { Instance } from '../../engine/masks/instances'
 import type { EvaluatedImage } from '../evaluation/evaluate'
 import type { PromptMode } from '../evaluation/segmenter'
 

@@ -10,8 +10,8 @@ import { LORA_TARGETS } from '../../engine/train/lora'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { nearest } from '../cli/nearest'
 import { DEFAULT_MODEL } from '../cli/next-command'
-import { augmentLimits } from '../dataset/augment/augment'
-import { magnificationLimits } from '../dataset/augment/magnification'
+import { augmentLimits } from '../../engine/augment/augment'
+import { magnificationLimits } from '../../engine/augment/magnification'
 import { messageOf, UserError } from '../host/errors'
 import { trackers } from '../tracking/tracker-names'
 import { MEMORY, parseBytes } from '../text/byte-size'
@@ -247,12 +247,6 @@ export const Schema = v.strictObject(
 )
 
 export type TrainConfig = v.InferOutput<typeof Schema>
-
-/** The side of the model's input. @throws Error before the run has recorded it */
-export function inputSize({ size }: Pick<TrainConfig, 'size'>): number {
-  if (size === null) throw new Error("the configuration does not name the model's input size yet")
-  return size
-}
 
 /** The model's input as text. */
 export const inputText = ({ size }: Pick<TrainConfig, 'size'>): string =>

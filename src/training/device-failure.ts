@@ -1,6 +1,7 @@
-/** @file Explains a failure of the GPU device to the user. */
+/** @file Explains a failure of the GPU device, or a training that diverged, to the user. */
 import type { Engine } from '../../engine/device/engine'
 import { GpuOutOfMemoryError } from '../../engine/device/gpu-errors'
+import { DivergedError } from '../../engine/finetune/divergence-guard'
 import { messageOf, UserError } from '../host/errors'
 
 const MEMORY_ADVICE =
@@ -19,3 +20,9 @@ export function explainDeviceFailure(error: unknown, engine: Pick<Engine, 'check
     return new UserError([messageOf(failure), memory, advice].filter(Boolean).join('\n'))
   }
 }
+
+const DIVERGENCE_ADVICE = 'A lower --lr, a longer --warmup or a smaller --max-norm may help.'
+
+/** A training that diverged as a UserError that says what may help, with `advice` added; any other error unchanged. */
+export const explainDivergence = (error: unknown, advice: string): unknown =>
+  error instanceof DivergedError ? new UserError(`${error.message}. ${DIVERGENCE_ADVICE}\n${advice}`) : error

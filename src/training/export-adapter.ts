@@ -6,7 +6,8 @@ import { type Adapter, type LoraPair, writeAdapter } from '../weights/peft'
 import { type Difference, type FullAdapter, writeFull } from '../weights/full-adapter'
 import { writePromptHead } from '../weights/prompt-head-file'
 import { updateAdapterProfile } from '../weights/adapter-profile'
-import { inputSize, type TrainConfig } from './config'
+import { inputSize } from '../../engine/finetune/recipe'
+import type { TrainConfig } from './config'
 
 /** Splits the LoRA matrices, which the engine stores concatenated for all parts of a layer (q, k, v), into one pair per part. */
 function toAdapter(

@@ -10,7 +10,7 @@ import type { SamModel } from '../../engine/sam/sam-model'
 import { byteImageShape } from '../../engine/ops/preprocess'
 import { countFrozenParts } from '../../engine/train/frozen-parts'
 import type { FeatureBatch } from '../../engine/train/training-step'
-import type { Batch } from './batches'
+import type { Batch } from '../../engine/finetune/batches'
 import type { TrainConfig } from './config'
 
 /**

@@ -5,12 +5,13 @@ import { quantile } from '../../engine/quantile'
 import { Rng } from '../../engine/rng'
 import type { DiameterQuantiles } from '../../engine/scale/view'
 import { samplePrompts } from '../../engine/train/sample-prompts'
-import { sizeRange } from '../dataset/augment/auto-magnification'
+import { sizeRange } from '../../engine/augment/auto-magnification'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
-import { boxes } from '../dataset/instances'
+import { boxes } from '../../engine/masks/instances'
 import { evenlySpaced } from '../statistics/evenly-spaced'
-import { type TrainConfig, inputSize } from './config'
-import { variantOf } from './examples'
+import { inputSize } from '../../engine/finetune/recipe'
+import type { TrainConfig } from './config'
+import { variantOf } from '../../engine/finetune/examples'
 
 /** Random views that are measured: with dozens of prompts in each the quantiles hardly change with more. */
 const VIEWS = 64

@@ -11,7 +11,7 @@ import type { TrainingProgress } from './checkpoint-file'
 import { beginningOf, type TrainConfig } from './config'
 import { openTrackers } from './open-trackers'
 import type { RunFolder } from './run-folder'
-import { TimeLeft } from './time-left'
+import { TimeLeft } from '../../engine/finetune/time-left'
 import type { Validation } from './validate'
 import { validationPicture } from './validation-pictures'
 

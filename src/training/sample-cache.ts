@@ -1,6 +1,6 @@
 /** @file Cache of decoded images between epochs. */
 import { loadItem, type DatasetItem } from '../dataset/dataset'
-import type { Sample } from '../dataset/sample'
+import type { Sample } from '../../engine/image/sample'
 
 /** An LRU cache of `maxBytes` at most. */
 export class SampleCache {

@@ -2,22 +2,22 @@
 import { commandText, resumeCommand } from '../cli/next-command'
 import type { Engine } from '../../engine/device/engine'
 import type { Recomputation } from '../../engine/sam/recomputation'
-import { describeMagnification, sizeRange } from '../dataset/augment/auto-magnification'
+import { describeMagnification, sizeRange } from '../../engine/augment/auto-magnification'
 import { listHash } from '../dataset/split'
 import { hardwareOf } from '../host/hardware'
 import { messageOf } from '../host/errors'
 import type { Sink } from '../tracking/sink'
 import { Transcript } from '../tracking/transcript'
-import { Batches } from './batches'
+import { Batches } from '../../engine/finetune/batches'
 import { CHECKPOINT_VERSION, type TrainingProgress } from './checkpoint-file'
 import { Checkpoints } from './checkpoints'
 import { type TrainConfig, configHash } from './config'
-import { explainDeviceFailure } from './device-failure'
+import { explainDeviceFailure, explainDivergence } from './device-failure'
 import type { FeatureCache } from './feature-cache'
 import { withRunId } from './open-trackers'
 import type { DatasetItem } from '../dataset/dataset'
 import type { AdapterProfile } from '../weights/adapter-profile'
-import { magnifiesByData } from './examples'
+import { magnifiesByData } from '../../engine/finetune/examples'
 import { promptedDiameters } from './prompted-diameters'
 import { describePlan, summarisePlan } from './plan-text'
 import { hasCheckpoint, type RunFolder, saveConfig } from './run-folder'
@@ -27,10 +27,11 @@ import { compareAtOwnSize } from './own-size-rival'
 import { applyStrength, STRENGTHS } from './strength'
 import { chooseBounds, comparisonEffort, describeBounds, tuningImages } from './validation-effort'
 import { describeDiameters } from '../model/describe-view'
-import { totalSteps } from './schedule'
+import { totalSteps } from '../../engine/finetune/schedule'
 import { warnOfSeenImages } from './seen-before'
 import { type Log, openData, openSession, type RunData } from './session'
-import { stepsInFlight, TrainingLoop } from './training-loop'
+import { beginning } from '../../engine/finetune/progress'
+import { stepsInFlight, TrainingLoop } from '../../engine/finetune/training-loop'
 import { tuneAdapter, type TuningOutcome } from './tune-adapter'
 import { Validator } from './validate'
 import { openPreparation } from './worker-pool'
@@ -156,15 +157,15 @@ async function trainAdapter(
     () => (profile ??= measureProfile(data.train, config, say)),
   )
   let profile: Promise<AdapterProfile> | null = null
-  let batches: Batches | null = null
+  let batches: Batches<DatasetItem> | null = null
   let validator: Validator | null = null
   let exitCode = 1
   try {
     await saveConfig(run, config)
     const hashes = { config: configHash(config), images: listHash(data.train) }
     const restored = await checkpoints.restore(hashes)
-    batches = new Batches(data.train, config, plan.microBatch, restored?.data, preparation)
-    const progress = restored ?? beginning(hashes, batches)
+    batches = new Batches(data.train, config, plan.microBatch, preparation, restored?.data)
+    const progress = restored ?? runBeginning(hashes, batches)
     if (restored) {
       session.step.step = restored.step
       say(`resuming after step ${restored.step} of ${total}`)
@@ -188,7 +189,7 @@ async function trainAdapter(
         session,
         batches,
         images: images.train,
-        validator: data.val.length ? validator : null,
+        validator: data.val.length ? validator && withPictures(validator, reporter) : null,
         checkpoints,
         reporter,
         inFlight: options.inFlight ?? stepsInFlight(engine),
@@ -231,7 +232,8 @@ async function trainAdapter(
       size: plan.size,
     }
   } catch (error) {
-    const explained = explainDeviceFailure(error, engine, checkpoints.resumeAdvice())
+    const advice = checkpoints.resumeAdvice()
+    const explained = explainDeviceFailure(explainDivergence(error, advice), engine, advice)
     transcript.keep(messageOf(explained))
     throw explained
   } finally {
@@ -242,6 +244,11 @@ async function trainAdapter(
     session.release()
   }
 }
+
+/** The validator as the loop calls it: some of its images go to the trackers. */
+const withPictures = (validator: Validator, reporter: RunReporter) => ({
+  run: (stop: () => boolean, step: number) => validator.run(stop, reporter.pictureTaker(step)),
+})
 
 /** What the adapter records about its training: the sizes of the particles that it prompts. */
 async function measureProfile(
@@ -255,17 +262,11 @@ async function measureProfile(
 }
 
 /** The progress of a run before its first step. */
-const beginning = (hashes: Pick<TrainingProgress, 'config' | 'images'>, batches: Batches): TrainingProgress => ({
+const runBeginning = (
+  hashes: Pick<TrainingProgress, 'config' | 'images'>,
+  batches: Batches<DatasetItem>,
+): TrainingProgress => ({
   version: CHECKPOINT_VERSION,
   ...hashes,
-  step: 0,
-  validated: -1,
-  data: batches.state,
-  base: null,
-  best: null,
-  waiting: 0,
-  ending: null,
-  loss: null,
-  skipped: 0,
-  seconds: 0,
+  ...beginning(batches.state),
 })

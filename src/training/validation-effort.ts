@@ -5,7 +5,7 @@
  * resumed run measures the same.
  */
 import type { TrainConfig } from './config'
-import { totalSteps, validationsLeft } from './schedule'
+import { totalSteps, validationsLeft } from '../../engine/finetune/schedule'
 
 /** Maximum images of a validation and instances of an image; null: all. */
 export interface ValidationBounds {

@@ -4,7 +4,7 @@
  */
 import { basename, resolve } from 'node:path'
 import { type DatasetItem, openDataset } from '../dataset/dataset'
-import type { Sample } from '../dataset/sample'
+import type { Sample } from '../../engine/image/sample'
 import { evenlySpaced } from '../statistics/evenly-spaced'
 import { renderScene } from '../synth/scene'
 import type { TrainConfig } from './config'

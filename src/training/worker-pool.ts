@@ -3,13 +3,14 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { Engine } from '../../engine/device/engine'
-import type { SizeRange } from '../dataset/augment/auto-magnification'
+import type { SizeRange } from '../../engine/augment/auto-magnification'
 import type { DatasetItem } from '../dataset/dataset'
 import { UserError } from '../host/errors'
 import { builtFolder } from '../host/dist-folder'
 import type { TrainConfig } from './config'
-import type { Example } from './examples'
-import { CACHE_BYTES, InThread, type Preparation } from './preparation'
+import type { Example } from '../../engine/finetune/examples'
+import type { Preparation } from '../../engine/finetune/preparation'
+import { CACHE_BYTES, inThread } from './preparation'
 
 /**
  * Maximum workers. More would outrun any GPU: a step of eight images needs 160 to 480 ms of processor time for its examples, and takes
@@ -48,7 +49,7 @@ interface PoolWorker {
   failure: Error | null
 }
 
-export class WorkerPool implements Preparation {
+export class WorkerPool implements Preparation<DatasetItem> {
   private readonly workers: PoolWorker[]
   /** Index by image id: an image always goes to the same worker, whose cache has it decoded from the last epoch. */
   private readonly places = new Map<string, number>()
@@ -134,7 +135,7 @@ export function openPreparation(
   config: TrainConfig,
   engine: Pick<Engine, 'software'>,
   sizes: SizeRange | null,
-): Preparation {
+): Preparation<DatasetItem> {
   const count = workerCount(config, engine)
-  return count ? new WorkerPool(config, count, CACHE_BYTES, sizes) : new InThread(config, sizes)
+  return count ? new WorkerPool(config, count, CACHE_BYTES, sizes) : inThread(config, sizes)
 }

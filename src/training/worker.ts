@@ -2,10 +2,10 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { messageOf, UserError } from '../host/errors'
 import type { WorkerData, WorkerReply, WorkerTask } from './worker-pool'
-import { InThread } from './preparation'
+import { inThread } from './preparation'
 
 const { config, sizes, cacheBytes } = workerData as WorkerData
-const preparation = new InThread(config, sizes, cacheBytes)
+const preparation = inThread(config, sizes, cacheBytes)
 
 parentPort!.on('message', async ({ id, item, seed }: WorkerTask) => {
   const reply = (value: WorkerReply, transfer: ArrayBuffer[] = []) => parentPort!.postMessage(value, transfer)

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import type { Command } from '../../cli/command'
 import { flag, number, type Option, text, type Values } from '../../cli/options'
-import { augmentAll, augmentLimits, type CopyOptions } from '../../dataset/augment/augment'
+import { augmentAll, augmentLimits, type CopyOptions } from '../../../engine/augment/augment'
 import { openSplit } from '../../dataset/split'
 import { UserError } from '../../host/errors'
 import { interruption } from '../../host/interrupt'

@@ -8,7 +8,7 @@ import { checkConfig, readConfigFile, type TrainConfig } from '../../training/co
 import { MetricsFile } from '../../tracking/metrics-file'
 import type { StepRecord, ValidationRecord } from '../../tracking/records'
 import { isTraining, type RunFolder, runFolder } from '../../training/run-folder'
-import { totalSteps } from '../../training/schedule'
+import { totalSteps } from '../../../engine/finetune/schedule'
 import { type AdapterProfile, readAdapterProfile } from '../../weights/adapter-profile'
 import { readPictures, type ShownPicture } from './picture-folder'
 import { readSessions, type RunSession } from './sessions'

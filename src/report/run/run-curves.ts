@@ -3,7 +3,7 @@ import type { LossParts } from '../../../engine/train/training-step'
 import type { Measures, StepRecord } from '../../tracking/records'
 import { type Chart, lineChart, type Series, smooth } from '../../drawing/chart'
 import { percent } from '../evaluation-table'
-import { epochsDone } from '../../training/schedule'
+import { epochsDone } from '../../../engine/finetune/schedule'
 import type { CompleteRun, RunView } from './read-run'
 
 /** Step or epoch, and a value. */

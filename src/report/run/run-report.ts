@@ -2,7 +2,7 @@
 import { commandText, repeatCommand, resumeCommand } from '../../cli/next-command'
 import { duration } from '../../host/progress'
 import { beginningOf, inputText } from '../../training/config'
-import { epochsDone } from '../../training/schedule'
+import { epochsDone } from '../../../engine/finetune/schedule'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
 import { describeThresholds, thresholdGain } from '../../evaluation/tuned-thresholds'
 import { count } from '../../text/count'

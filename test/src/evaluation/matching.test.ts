@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Mask } from '../../../engine/masks/mask'
-import { instances } from '../../../src/dataset/instances'
+import { instances } from '../../../engine/masks/instances'
 import { automaticMatches, iouLevels, promptedMatches } from '../../../src/evaluation/matching'
 import { block, labelsOf } from '../../support/masks'
 

@@ -1,7 +1,7 @@
 /** @file The measures of several images together, computed by hand. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { instances } from '../../../src/dataset/instances'
+import { instances } from '../../../engine/masks/instances'
 import { paintMasks } from '../../../engine/masks/mask-algebra'
 import { automaticMatches } from '../../../src/evaluation/matching'
 import { scoreMode, summariseTallies } from '../../../src/evaluation/scores'

@@ -16,7 +16,7 @@ import {
 import { configFromFlags, configOptions, nameFlags } from '../../../src/commands/options/training'
 import { LORA_TARGETS } from '../../../engine/train/lora'
 import { CHECKPOINT_VERSION } from '../../../src/training/checkpoint-file'
-import { learningRate, totalSteps, validationDue } from '../../../src/training/schedule'
+import { learningRate, totalSteps, validationDue } from '../../../engine/finetune/schedule'
 
 const refusal = (raw: unknown): string => {
   try {

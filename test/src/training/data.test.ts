@@ -8,16 +8,17 @@ import { fromUnitBytes } from '../../../engine/ops/unit-bytes'
 import { maskSupervision } from '../../../engine/ops/mask-loss'
 import { promptLabel } from '../../../engine/sam/prompt-labels'
 import { Rng } from '../../../engine/rng'
-import { openDataset } from '../../../src/dataset/dataset'
+import { openDataset, type DatasetItem } from '../../../src/dataset/dataset'
 import { removePartialFiles } from '../../../src/host/files'
 import { JsonlSink } from '../../../src/tracking/jsonl-sink'
-import { Batches } from '../../../src/training/batches'
+import { Batches } from '../../../engine/finetune/batches'
 import { CHECKPOINT, CHECKPOINT_VERSION, readCheckpoint, writeCheckpoint } from '../../../src/training/checkpoint-file'
-import type { Sample } from '../../../src/dataset/sample'
-import { makeExample, toMicroBatches, variantOf } from '../../../src/training/examples'
+import type { Sample } from '../../../engine/image/sample'
+import { makeExample, toMicroBatches, variantOf } from '../../../engine/finetune/examples'
 import { workerCount, WorkerPool } from '../../../src/training/worker-pool'
 import { readMetrics } from '../../../src/tracking/metrics-file'
-import { InThread, type Preparation } from '../../../src/training/preparation'
+import type { Preparation } from '../../../engine/finetune/preparation'
+import { inThread } from '../../../src/training/preparation'
 import { beginRun, runFolder } from '../../../src/training/run-folder'
 import { openData } from '../../../src/training/session'
 import { stepRecord } from '../../support/tracking'
@@ -129,16 +130,16 @@ test('worker threads make the same examples, and report the same errors, as this
   const config = toyConfig(data, { size: 48, batch: 3, prompts: { count: 2 } })
   const { items } = await openDataset(data)
   const pool = new WorkerPool(config, 2, 1e6)
-  const alone = new Batches(items, config, 3)
-  const helped = new Batches(items, config, 3, undefined, pool)
+  const alone = new Batches(items, config, 3, inThread(config))
+  const helped = new Batches(items, config, 3, pool)
   for (let i = 0; i < 3; i++) assert.equal(await helped.next(), await alone.next())
   const gone = { ...items[0], id: 'gone', imagePath: join(scratch, 'gone.png') }
-  const said = (preparation: Preparation) =>
+  const said = (preparation: Preparation<DatasetItem>) =>
     preparation.make(gone, 1).then(
       () => assert.unreachable('there is no such image'),
       (error: Error) => [error.constructor, error.message],
     )
-  assert.equal(await said(pool), await said(new InThread(config)))
+  assert.equal(await said(pool), await said(inThread(config)))
   const late = Array.from({ length: 40 }, (_, seed) => pool.make(items[0], seed))
   const ends = Promise.allSettled(late)
   await Promise.all([pool.close(), alone.close(), helped.close()])
@@ -213,17 +214,17 @@ test('micro-batches concatenate examples', () => {
 test('batches do not depend on when they are requested, and continue from a stored state', async () => {
   const { items } = await openDataset(data)
   const config = toyConfig(data)
-  const quick = new Batches(items, config, 1)
+  const quick = new Batches(items, config, 1, inThread(config))
   const all = []
   for (let i = 0; i < 6; i++) all.push(await quick.next())
-  const slow = new Batches(items, config, 1)
+  const slow = new Batches(items, config, 1, inThread(config))
   for (let i = 0; i < 2; i++) {
     await new Promise((resolve) => setTimeout(resolve, 30))
     assert.equal(await slow.next(), all[i])
   }
   slow.close()
   // the state goes through JSON, as in a checkpoint
-  const later = new Batches(items, config, 1, JSON.parse(JSON.stringify(all[2].after)))
+  const later = new Batches(items, config, 1, inThread(config), JSON.parse(JSON.stringify(all[2].after)))
   for (let i = 3; i < 6; i++) assert.equal(await later.next(), all[i])
   for (const batches of [quick, later]) batches.close()
   assert.not.equal(all[0].microBatches, all[3].microBatches, 'every epoch sees other variants')
@@ -232,33 +233,36 @@ test('batches do not depend on when they are requested, and continue from a stor
 test('synthetic scenes are mixed in, the same in threads and after resuming; images keep their order', async () => {
   const { items } = await openDataset(data)
   const config = (synthetic: number) => toyConfig(data, { size: 48, batch: 4, synthetic })
-  const take = async (batches: Batches, count: number) => {
+  const take = async (batches: Batches<DatasetItem>, count: number) => {
     const taken = []
     for (let i = 0; i < count; i++) taken.push(await batches.next())
     batches.close()
     return taken
   }
-  const plain = await take(new Batches(items, config(0), 4), 5)
-  const mixed = await take(new Batches(items, config(0.5), 4), 5)
+  const plain = await take(new Batches(items, config(0), 4, inThread(config(0))), 5)
+  const mixed = await take(new Batches(items, config(0.5), 4, inThread(config(0.5))), 5)
   const ids = mixed.flatMap((batch) => batch.ids)
   const scenes = ids.filter((id) => id.startsWith('synthetic'))
   assert.ok(scenes.length > 4 && scenes.length < 16, `${scenes.length} of 20`)
   assert.is(new Set(scenes).size, scenes.length, 'never the same twice')
   const images = ids.filter((id) => !id.startsWith('synthetic'))
   assert.equal(images, plain.flatMap((batch) => batch.ids).slice(0, images.length))
-  const all = await take(new Batches(items, config(1), 4), 1)
+  const all = await take(new Batches(items, config(1), 4, inThread(config(1))), 1)
   assert.ok(all[0].ids.every((id) => id.startsWith('synthetic')))
   assert.ok(all[0].microBatches[0].supervision.some(Boolean))
-  assert.equal(await take(new Batches(items, config(0.5), 4, mixed[1].after), 2), mixed.slice(2, 4))
+  assert.equal(
+    await take(new Batches(items, config(0.5), 4, inThread(config(0.5)), mixed[1].after), 2),
+    mixed.slice(2, 4),
+  )
   const pool = new WorkerPool(config(0.5), 2, 1e6)
-  assert.equal(await take(new Batches(items, config(0.5), 4, undefined, pool), 2), mixed.slice(0, 2))
+  assert.equal(await take(new Batches(items, config(0.5), 4, pool), 2), mixed.slice(0, 2))
   await pool.close()
 })
 
 test('an image that vanishes during the run is reported by name', async () => {
   const { items } = await openDataset(data)
   const gone = items.map((item) => ({ ...item, imagePath: join(scratch, 'gone.png') }))
-  const batches = new Batches(gone, toyConfig(data), 1)
+  const batches = new Batches(gone, toyConfig(data), 1, inThread(toyConfig(data)))
   const said = await batches.next().then(String, String)
   assert.match(said, /gone\.png: there is no such file/)
   batches.close()

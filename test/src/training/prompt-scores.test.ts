@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { promptHeadTargets } from '../../../engine/image/prompt-head-targets'
-import type { Sample } from '../../../src/dataset/sample'
+import type { Sample } from '../../../engine/image/sample'
 import { countFound, foundF1 } from '../../../src/training/prompt-scores'
 
 /** Discs of a radius in an image of 160x120. */

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { augmentAll } from '../../../../src/dataset/augment/augment'
+import { augmentAll } from '../../../../engine/augment/augment'
 import { loadItem, openDataset } from '../../../../src/dataset/dataset'
 import { parseCsv } from '../../../../src/text/csv'
 import { openSplit } from '../../../../src/dataset/split'

@@ -1,7 +1,7 @@
 /** @file The instances of a label map: area, bounding box and representative point. */
-import { type InstanceBox, type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
-import { squaredDistance } from '../../engine/masks/distance-transform'
-import { maskOfLabel } from '../../engine/masks/mask-of-label'
+import { type InstanceBox, type LabelMap, MAX_LABEL } from '../image/label-map'
+import { squaredDistance } from './distance-transform'
+import { maskOfLabel } from './mask-of-label'
 
 export interface Instance extends InstanceBox {
   /** The pixel furthest from the outline, [x, y]; of several the first in reading order. */

@@ -1,13 +1,13 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Rng } from '../../../../engine/rng'
-import { augment, augmentAll, augmentLimits, crop, flip, quarterTurn } from '../../../../src/dataset/augment/augment'
-import { components } from '../../../../engine/masks/components'
-import { blurred, takeWindow } from '../../../../src/dataset/augment/resample'
-import { zoomedOut } from '../../../../src/dataset/augment/zoom-out'
-import { checkConfig } from '../../../../src/training/config'
-import { makeExample } from '../../../../src/training/examples'
-import type { Sample } from '../../../../src/dataset/sample'
+import { Rng } from '../../../engine/rng'
+import { augment, augmentAll, augmentLimits, crop, flip, quarterTurn } from '../../../engine/augment/augment'
+import { components } from '../../../engine/masks/components'
+import { blurred, takeWindow } from '../../../engine/augment/resample'
+import { zoomedOut } from '../../../engine/augment/zoom-out'
+import { checkConfig } from '../../../src/training/config'
+import { makeExample } from '../../../engine/finetune/examples'
+import type { Sample } from '../../../engine/image/sample'
 
 /** Labels 1.. in reading order and colours that follow them. */
 function sample(width: number, height: number): Sample {

@@ -1,5 +1,5 @@
 /** @file Resampling of labelled images: rotated and resized windows, and Gaussian blur. */
-import type { Sample } from '../sample'
+import type { Sample } from '../image/sample'
 
 /** A rectangle in an image: its centre and size in pixels, and its clockwise rotation in radians. */
 export interface Window {

@@ -1,15 +1,12 @@
 /** @file The training loop: optimiser steps, with validations and checkpoints between them, until done or asked to stop. */
-import type { Engine } from '../../engine/device/engine'
-import type { StepReport } from '../../engine/train/training-step'
-import type { Batch, Batches } from './batches'
-import type { TrainingProgress } from './checkpoint-file'
-import type { Checkpoints } from './checkpoints'
-import type { TrainConfig } from './config'
+import type { Engine } from '../device/engine'
+import type { FeatureBatch, MicroBatch, StepReport } from '../train/training-step'
+import type { Batch } from './batches'
 import { DivergenceGuard } from './divergence-guard'
-import type { RunReporter } from './run-reporter'
+import type { Progress } from './progress'
+import type { ScheduleRecipe } from './recipe'
+import type { StepRecord } from './records'
 import { earlyEnding, epochsDone, learningRate, totalSteps, validationDue } from './schedule'
-import type { TrainingSession } from './session'
-import type { Validator } from './validate'
 
 /** Weight of the newest loss in the running mean. */
 const LOSS_WEIGHT = 0.05
@@ -25,22 +22,51 @@ export const stepsInFlight = ({ software }: Pick<Engine, 'software'>): number =>
 interface PendingStep {
   step: number
   rate: number
-  after: TrainingProgress['data']
+  after: Progress['data']
   /** When it was submitted, by `performance.now()`. */
   began: number
   report: Promise<StepReport>
 }
 
-export interface LoopOptions {
-  config: TrainConfig
-  session: TrainingSession
-  batches: Batches
+/** What a validation yields: the best state is that with the highest score. */
+interface Scored {
+  score: number
+}
+
+/**
+ * The loop and the parts that it calls. P: the progress that checkpoints store, V: the result of a validation.
+ */
+export interface LoopOptions<P extends Progress = Progress, V extends Scored = Scored> {
+  /** `from`: not null if the training begins with an adapter. */
+  config: ScheduleRecipe & { from: unknown }
+  session: {
+    /** A recorded training step, see TrainingStep. */
+    step: {
+      run(batches: readonly (MicroBatch | FeatureBatch)[], rate: number): void
+      report(): Promise<StepReport>
+    }
+    /** Replaces the images of a batch by what the frozen first parts of the encoder make of them; null: steps take images. */
+    frozen: { encode(batch: Batch): Promise<FeatureBatch[]> } | null
+  }
+  batches: { next(): Promise<Batch> }
   /** The number of training images. */
   images: number
-  /** Null for no validation. */
-  validator: Validator | null
-  checkpoints: Checkpoints
-  reporter: RunReporter
+  /** Null for no validation. A run that `stop` ends returns null. */
+  validator: { run(stop: () => boolean, step: number): Promise<V | null> } | null
+  checkpoints: {
+    /** True if it is time for one after this step. */
+    isDue(progress: { step: number }): boolean
+    /** Replaces the last checkpoint, unless nothing has happened since it was written. */
+    saveLast(progress: P): Promise<void>
+    /** Keeps the present state as the best one. */
+    saveBest(progress: P): Promise<void>
+    /** Called once at the end, when the last checkpoint is saved. */
+    exportLast(): Promise<void>
+  }
+  reporter: {
+    reportStep(record: StepRecord, runningLoss: number): Promise<void>
+    reportValidation(validation: V, epoch: number, progress: P, isBest: boolean): Promise<void>
+  }
   /** See stepsInFlight. */
   inFlight: number
   /** Polled between steps and between validation images; true ends the loop after a checkpoint. */
@@ -48,7 +74,7 @@ export interface LoopOptions {
   log: (line: string) => void
 }
 
-export class TrainingLoop {
+export class TrainingLoop<P extends Progress, V extends Scored> {
   private readonly started = performance.now()
   /** Seconds of earlier sessions. */
   private readonly earlierSeconds: number
@@ -61,19 +87,19 @@ export class TrainingLoop {
 
   /** `progress` is where the run continues; the loop updates it. */
   constructor(
-    private readonly options: LoopOptions,
-    private readonly progress: TrainingProgress,
+    private readonly options: LoopOptions<P, V>,
+    private readonly progress: P,
   ) {
-    const { config, images, checkpoints } = options
+    const { config, images } = options
     this.earlierSeconds = progress.seconds
     this.total = totalSteps(config, images)
-    this.guard = new DivergenceGuard(() => checkpoints.resumeAdvice(), progress.skipped)
+    this.guard = new DivergenceGuard(progress.skipped)
   }
 
   /**
    * Trains to the end, or until `stop` returns true, and saves.
    * @returns true if the run is finished
-   * @throws UserError if the run diverges
+   * @throws DivergedError if the run diverges
    */
   async run(): Promise<boolean> {
     const { progress } = this
@@ -134,7 +160,7 @@ export class TrainingLoop {
   }
 
   /** The next batch. If it cannot be prepared, the steps before it are reported first. */
-  private async nextBatch(batches: Batches): Promise<Batch> {
+  private async nextBatch(batches: LoopOptions['batches']): Promise<Batch> {
     try {
       return await batches.next()
     } catch (error) {
@@ -191,7 +217,7 @@ export class TrainingLoop {
     const { config, validator, images, checkpoints, reporter, stop } = this.options
     const { step } = progress
     if (!validator || !this.validationIsDue()) return 'not due'
-    const validation = await validator.run(stop, reporter.pictureTaker(step))
+    const validation = await validator.run(stop, step)
     if (!validation) return 'stopped'
     const epoch = epochsDone(step, config.batch, images)
     const { score } = validation

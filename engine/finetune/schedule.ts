@@ -1,5 +1,5 @@
 /** @file Length of a run, validation times and learning rate, from the configuration. */
-import type { TrainConfig } from './config'
+import type { ScheduleRecipe } from './recipe'
 
 /**
  * The length of a run unless the configuration says it: 40 epochs, but at least 100 steps. With few images 40 epochs are too
@@ -11,7 +11,7 @@ const LEAST_STEPS = 100
 const stepsOf = (epochs: number, batch: number, images: number): number => Math.ceil((epochs * images) / batch)
 
 /** The number of optimiser steps of a run. `images`: training images. The last batch is filled up from the next epoch. */
-export function totalSteps({ epochs, batch, maxSteps }: TrainConfig, images: number): number {
+export function totalSteps({ epochs, batch, maxSteps }: ScheduleRecipe, images: number): number {
   const [passes, least] = epochs === 'auto' ? [DEFAULT_EPOCHS, LEAST_STEPS] : [epochs, 1]
   return Math.min(maxSteps ?? Infinity, Math.max(least, stepsOf(passes, batch, images)))
 }
@@ -25,7 +25,7 @@ export const epochsDone = (step: number, batch: number, images: number): number 
  * `total` is the number of steps that was planned, `end` the last one, which comes earlier if the run stops early.
  */
 export function validationDue(
-  config: TrainConfig,
+  config: ScheduleRecipe,
   images: number,
   last: number,
   step: number,
@@ -38,13 +38,13 @@ export function validationDue(
 }
 
 /** The number of validations that are due in steps 1 to `step`, without that at the end of the run. */
-function validationsUntil(config: TrainConfig, images: number, step: number, total: number): number {
+function validationsUntil(config: ScheduleRecipe, images: number, step: number, total: number): number {
   const spread = config.epochs === 'auto' ? Math.max(1, total / stepsOf(DEFAULT_EPOCHS, config.batch, images)) : 1
   return Math.floor(epochsDone(step, config.batch, images) / (config.validation.every * spread))
 }
 
 /** The number of validations after `step`, that at the end of the run included. */
-export function validationsLeft(config: TrainConfig, images: number, step: number, total: number): number {
+export function validationsLeft(config: ScheduleRecipe, images: number, step: number, total: number): number {
   if (!config.validation.every || step >= total) return 0
   const due = (s: number) => validationsUntil(config, images, s, total)
   return due(total - 1) - due(step) + 1
@@ -60,7 +60,7 @@ export interface Ending {
 const ENDING_SHARE = 0.1
 
 /** The end of a run that is to stop early after `step` steps; with a constant rate at once, else no later than planned. */
-export const earlyEnding = ({ schedule }: TrainConfig, step: number, total: number): Ending => ({
+export const earlyEnding = ({ schedule }: ScheduleRecipe, step: number, total: number): Ending => ({
   from: step,
   to: schedule.kind === 'constant' ? step : Math.min(total, step + Math.ceil(ENDING_SHARE * step)),
 })
@@ -71,7 +71,7 @@ export const earlyEnding = ({ schedule }: TrainConfig, step: number, total: numb
  * @param timeShare the fraction of a time limit that has passed; 0 without a limit
  */
 export function learningRate(
-  config: TrainConfig,
+  config: ScheduleRecipe,
   step: number,
   total: number,
   ending: Ending | null = null,
@@ -88,7 +88,7 @@ export function learningRate(
   return (plannedRate(config, from, total) * (1 + Math.cos((Math.PI * (step - from)) / (to - from + 1)))) / 2
 }
 
-function plannedRate({ optimizer, schedule }: TrainConfig, step: number, total: number): number {
+function plannedRate({ optimizer, schedule }: ScheduleRecipe, step: number, total: number): number {
   const warmup = Math.min(schedule.warmup ?? Math.ceil(total / 20), total)
   if (step <= warmup) return (optimizer.learningRate * step) / warmup
   if (schedule.kind === 'constant') return optimizer.learningRate

@@ -9,7 +9,7 @@ import {
   mean,
   noPixels,
   semanticScores,
-} from '../../../src/evaluation/pixel-counts'
+} from '../../../engine/masks/pixel-counts'
 
 const close = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-12, `${actual}, not ${expected}`)

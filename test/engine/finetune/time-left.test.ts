@@ -1,8 +1,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { checkConfig } from '../../../src/training/config'
-import { validationDue, validationsLeft } from '../../../src/training/schedule'
-import { TimeLeft } from '../../../src/training/time-left'
+import { validationDue, validationsLeft } from '../../../engine/finetune/schedule'
+import { TimeLeft } from '../../../engine/finetune/time-left'
 
 const config = (changes: object) => checkConfig({ data: ['x'], batch: 2, ...changes }, 'test')
 

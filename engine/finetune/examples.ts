@@ -1,20 +1,20 @@
 /** @file Turns an image with labels into the inputs of a training step: resized pixels, prompts and targets. */
-import { promptLabel } from '../../engine/sam/prompt-labels'
-import { promptHeadTargets } from '../../engine/image/prompt-head-targets'
-import { labelTargets } from '../../engine/image/training-targets'
-import { toModelBytes } from '../../engine/image/model-input'
-import type { InstanceBox } from '../../engine/image/label-map'
-import { MIN_INSTANCE_AREA, type PromptKind, promptSlots, samplePrompts } from '../../engine/train/sample-prompts'
-import type { Rng } from '../../engine/rng'
-import { maskSupervision } from '../../engine/ops/mask-loss'
-import { toUnitBytes } from '../../engine/ops/unit-bytes'
-import type { MicroBatch } from '../../engine/train/training-step'
-import { augment, type AugmentOptions } from '../dataset/augment/augment'
-import { autoMagnification, type SizeRange, WHOLE_SHARE } from '../dataset/augment/auto-magnification'
-import { boundMagnification, type Magnification, particleStatistics } from '../dataset/augment/magnification'
-import { boxes } from '../dataset/instances'
-import type { Sample } from '../dataset/sample'
-import { inputSize, type TrainConfig } from './config'
+import { promptLabel } from '../sam/prompt-labels'
+import { promptHeadTargets } from '../image/prompt-head-targets'
+import { labelTargets } from '../image/training-targets'
+import { toModelBytes } from '../image/model-input'
+import type { InstanceBox } from '../image/label-map'
+import { MIN_INSTANCE_AREA, type PromptKind, promptSlots, samplePrompts } from '../train/sample-prompts'
+import type { Rng } from '../rng'
+import { maskSupervision } from '../ops/mask-loss'
+import { toUnitBytes } from '../ops/unit-bytes'
+import type { MicroBatch } from '../train/training-step'
+import { augment, type AugmentOptions } from '../augment/augment'
+import { autoMagnification, type SizeRange, WHOLE_SHARE } from '../augment/auto-magnification'
+import { boundMagnification, type Magnification, particleStatistics } from '../augment/magnification'
+import { boxes } from '../masks/instances'
+import type { Sample } from '../image/sample'
+import { type ExampleRecipe, inputSize } from './recipe'
 
 /** The part of a micro-batch that belongs to one image. S is the input side. */
 export interface Example {
@@ -47,20 +47,20 @@ const SUPERVISED: Record<PromptKind, number> = {
 }
 
 /** Prompt entries (points, box corners) that the configured kinds of prompts need: the same in every step. */
-export const slotsOf = ({ prompts: { point, box, both } }: TrainConfig): number => promptSlots({ point, box, both })
+export const slotsOf = ({ prompts: { point, box, both } }: ExampleRecipe): number => promptSlots({ point, box, both })
 
 /** How views are magnified. Unless crops or zooming out are configured, by the sizes that occur in the data. */
-function magnificationOf({ augment }: Pick<TrainConfig, 'augment'>): Magnification | 'auto' | null {
+function magnificationOf({ augment }: Pick<ExampleRecipe, 'augment'>): Magnification | 'auto' | null {
   if (!augment) return null
   const { magnification, crop, zoomOut } = augment === true ? {} : augment
   return magnification ?? (crop === undefined && zoomOut === undefined ? 'auto' : null)
 }
 
 /** True if the magnification of views is chosen from the sizes of the particles in the training images. */
-export const magnifiesByData = (config: TrainConfig): boolean => magnificationOf(config) === 'auto'
+export const magnifiesByData = (config: ExampleRecipe): boolean => magnificationOf(config) === 'auto'
 
 /** The views of a sample, as options of its augmentation. */
-function augmentOptions(sample: Sample, rng: Rng, config: TrainConfig, sizes: SizeRange | null): AugmentOptions {
+function augmentOptions(sample: Sample, rng: Rng, config: ExampleRecipe, sizes: SizeRange | null): AugmentOptions {
   const { magnification: _, ...options } = typeof config.augment === 'object' ? config.augment : {}
   const chosen = magnificationOf(config)
   if (chosen === null) return options
@@ -83,7 +83,7 @@ const noTones: AugmentOptions = { brightness: 0, contrast: 0, gamma: 0, noise: 0
 export function variantOf(
   sample: Sample,
   rng: Rng,
-  config: TrainConfig,
+  config: ExampleRecipe,
   sizes: SizeRange | null = null,
   tones = true,
 ): Sample {
@@ -103,7 +103,7 @@ const MOST_PROMPTS = 3
  * after all have been; prompts beyond MOST_PROMPTS for each are absent and unsupervised.
  * @param sizes see variantOf
  */
-export function makeExample(sample: Sample, rng: Rng, config: TrainConfig, sizes: SizeRange | null = null): Example {
+export function makeExample(sample: Sample, rng: Rng, config: ExampleRecipe, sizes: SizeRange | null = null): Example {
   const size = inputSize(config)
   const { count, point, box, both, minArea } = config.prompts
   const varied = variantOf(sample, rng, config, sizes)

@@ -1,16 +1,16 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Rng } from '../../../../engine/rng'
-import { augment } from '../../../../src/dataset/augment/augment'
+import { Rng } from '../../../engine/rng'
+import { augment } from '../../../engine/augment/augment'
 import {
   autoMagnification,
   describeMagnification,
   type MeasuredImage,
   sizeRange,
-} from '../../../../src/dataset/augment/auto-magnification'
-import { boundMagnification, particleStatistics, placeOnInstance } from '../../../../src/dataset/augment/magnification'
-import { boxes } from '../../../../src/dataset/instances'
-import type { Sample } from '../../../../src/dataset/sample'
+} from '../../../engine/augment/auto-magnification'
+import { boundMagnification, particleStatistics, placeOnInstance } from '../../../engine/augment/magnification'
+import { boxes } from '../../../engine/masks/instances'
+import type { Sample } from '../../../engine/image/sample'
 
 /** Squares of `side` pixels, `across` of them in each direction, with labels from 1. */
 function squares(width: number, height: number, side: number, across: number): Sample {

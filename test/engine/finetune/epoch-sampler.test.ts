@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { EpochSampler } from '../../../src/dataset/epoch-sampler'
+import { EpochSampler } from '../../../engine/finetune/epoch-sampler'
 
 const take = (sampler: EpochSampler, n: number) => Array.from({ length: n }, () => sampler.next())
 

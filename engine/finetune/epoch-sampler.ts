@@ -1,5 +1,5 @@
 /** @file Samples the images of a training set: every image once per epoch, in a new random order each time. */
-import { Rng, type RngState } from '../../engine/rng'
+import { Rng, type RngState } from '../rng'
 
 /** The state from which a sampler continues exactly; plain JSON. */
 export interface SamplerState {

@@ -2,8 +2,8 @@
  * @file Magnifications chosen from the data: each image is shown so that its particles have sizes that occur in the set of
  * training images, no other ones. A wider range costs more steps than a short run has.
  */
-import type { Size } from '../../../engine/image/size'
-import { quantile } from '../../statistics/quantile'
+import type { Size } from '../image/size'
+import { quantile } from '../quantile'
 import { boundMagnification, type Magnification, type ParticleStatistics } from './magnification'
 
 /** The smallest and the largest usual median diameter of an image's particles, in pixels of the model's input. */

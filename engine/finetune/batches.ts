@@ -2,13 +2,12 @@
  * @file The batches of a run, prepared ahead of the GPU. The random variants of an image depend on its place in the order
  * only, never on when it is prepared: every image gets its own seed when its batch is queued.
  */
-import { Rng, type RngState } from '../../engine/rng'
-import type { MicroBatch } from '../../engine/train/training-step'
-import type { DatasetItem } from '../dataset/dataset'
-import { EpochSampler, type SamplerState } from '../dataset/epoch-sampler'
-import type { TrainConfig } from './config'
+import { Rng, type RngState } from '../rng'
+import type { MicroBatch } from '../train/training-step'
+import { EpochSampler, type SamplerState } from './epoch-sampler'
 import { toMicroBatches } from './examples'
-import { InThread, type Preparation } from './preparation'
+import type { Preparation } from './preparation'
+import type { BatchRecipe } from './recipe'
 
 /** The state of the data sampling after a batch, from which it can continue. Plain JSON. */
 export interface DataState {
@@ -27,18 +26,18 @@ export interface Batch {
 /** Batches queued behind the current one: one is ready while another is being prepared. */
 const AHEAD = 2
 
-export class Batches {
+export class Batches<Item extends { id: string }> {
   private readonly sampler: EpochSampler
   private readonly rng: Rng
   private readonly queue: Promise<Batch>[] = []
   private closed = false
 
   constructor(
-    private readonly items: readonly DatasetItem[],
-    private readonly config: TrainConfig,
+    private readonly items: readonly Item[],
+    private readonly config: BatchRecipe,
     private readonly microBatch: number,
+    private readonly preparation: Preparation<Item>,
     state?: DataState,
-    private readonly preparation: Preparation = new InThread(config),
   ) {
     this.sampler = new EpochSampler(items.length, config.seed)
     this.rng = new Rng(config.seed, 0xda7a)

@@ -1,11 +1,11 @@
 /** @file The magnifications at which training sees an image, and where a magnified view is cut out. */
-import { MIN_INSTANCE_AREA } from '../../../engine/train/sample-prompts'
-import type { InstanceBox } from '../../../engine/image/label-map'
-import type { Size } from '../../../engine/image/size'
-import { equivalentDiameter } from '../../../engine/masks/equivalent-diameter'
-import type { Rng } from '../../../engine/rng'
-import { quantile } from '../../statistics/quantile'
-import type { Sample } from '../sample'
+import { MIN_INSTANCE_AREA } from '../train/sample-prompts'
+import type { InstanceBox } from '../image/label-map'
+import type { Size } from '../image/size'
+import { equivalentDiameter } from '../masks/equivalent-diameter'
+import type { Rng } from '../rng'
+import { quantile } from '../quantile'
+import type { Sample } from '../image/sample'
 
 /** Smallest and largest magnification; 1 is the whole image, 2 a crop of half a side, 0.5 an image of half the size. */
 export type Magnification = readonly [smallest: number, largest: number]

@@ -1,7 +1,7 @@
 /** @file Zooming out: particles become smaller, and the image is continued beyond its edges by mirrored copies. */
-import { MAX_LABEL } from '../../../engine/image/label-map'
-import type { Rng } from '../../../engine/rng'
-import type { Sample } from '../sample'
+import { MAX_LABEL } from '../image/label-map'
+import type { Rng } from '../rng'
+import type { Sample } from '../image/sample'
 import { blurred, takeWindow } from './resample'
 
 /**

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { Rng } from '../../../engine/rng'
 import { CHECKPOINT_VERSION, type TrainingProgress } from '../../../src/training/checkpoint-file'
 import type { StepRecord } from '../../../src/tracking/records'
-import { type LoopOptions, TrainingLoop } from '../../../src/training/training-loop'
+import { type LoopOptions, TrainingLoop } from '../../../engine/finetune/training-loop'
 import { mergeConfig, type RawConfig } from '../../../src/training/config'
 import { toyConfig } from '../../support/toy-training'
 
@@ -107,12 +107,10 @@ function loop({
       saveLast: async ({ step, validated }: TrainingProgress) => void actions.push(`save ${step}/${validated}`),
       saveBest: record('best'),
       exportLast: record('export'),
-      resumeAdvice: () => 'Resume it.',
     },
     reporter: {
       reportStep: async (record: StepRecord) => void records.push(record),
       reportValidation: async () => {},
-      pictureTaker: () => undefined,
     },
   } as unknown as LoopOptions
   return { actions, rates, records, log, progress, run: () => new TrainingLoop(options, progress).run() }
@@ -219,7 +217,7 @@ test('a time limit ends the run with a validation, and counts the time of earlie
 test('a loss that is not finite ends the run before it reaches the progress', async () => {
   const { progress, run } = loop({ losses: { 2: NaN } })
   const message = await run().then(String, (error: Error) => `${error.name}: ${error.message}`)
-  assert.match(message, /^UserError: the loss of step 2 is NaN[^]*Resume it\./)
+  assert.match(message, /^DivergedError: the loss of step 2 is NaN/)
   assert.equal([progress.step, progress.loss], [1, 1])
   // the step after it may have been submitted, but nothing is saved
   const ahead = loop({ losses: { 2: NaN }, inFlight: 3, over: { validation: { every: 2 } } })

@@ -1,12 +1,12 @@
 /** @file Random augmentation of a labelled image: geometry, gray values, noise and blur. */
-import { MIN_INSTANCE_AREA } from '../../../engine/train/sample-prompts'
-import { type InstanceBox, MAX_LABEL } from '../../../engine/image/label-map'
-import type { Rng } from '../../../engine/rng'
+import { MIN_INSTANCE_AREA } from '../train/sample-prompts'
+import { type InstanceBox, MAX_LABEL } from '../image/label-map'
+import type { Rng } from '../rng'
 import { type Magnification, placeOnInstance, randomMagnification } from './magnification'
 import { blurred, takeWindow } from './resample'
 import { zoomedOut } from './zoom-out'
-import { boxes } from '../instances'
-import type { Sample } from '../sample'
+import { boxes } from '../masks/instances'
+import type { Sample } from '../image/sample'
 
 export interface AugmentOptions {
   /** Mirror at random, and rotate by a random number of quarter turns. */

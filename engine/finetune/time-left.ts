@@ -1,5 +1,5 @@
 /** @file An estimate of how long a run still takes, from the times of its steps and of its validations. */
-import type { TrainConfig } from './config'
+import type { ScheduleRecipe } from './recipe'
 import { validationsLeft } from './schedule'
 
 /** Weight of the newest duration in a running mean: ten steps are enough to follow a machine that others use too. */
@@ -21,7 +21,7 @@ export class TimeLeft {
   private readonly validations = new RunningMean()
 
   constructor(
-    private readonly config: TrainConfig,
+    private readonly config: ScheduleRecipe,
     /** The number of training images. */
     private readonly images: number,
     private readonly total: number,
