@@ -19,6 +19,7 @@ import { ReviewFolder } from '../project/review/review-folder'
 import { describeCorrections, reportCorrections } from '../review/corrections-report'
 import { serve, type ServeOptions } from '../review/server'
 import { PromptSession } from '../review/prompt-session'
+import { readPixels } from '../review/read-pixels'
 import { promptViews, type ViewOf } from '../review/prompt-views'
 import { parsePixelSize } from '../images/micrograph'
 import { adapterBand } from '../model/adapter-band'
@@ -213,6 +214,7 @@ async function prepareSession(given: Values, dir: string): Promise<(viewOf: View
   }
   return (viewOf) =>
     new PromptSession({
+      read: readPixels,
       model: { name, adapter, size },
       viewOf,
       async load() {

@@ -8,6 +8,7 @@ import { adapterBand } from '../model/adapter-band'
 import { keepAddress, lastAddress } from '../review/last-address'
 import { pageFolder, readAssets } from '../review/page-files'
 import { PromptSession } from '../review/prompt-session'
+import { readPixels } from '../review/read-pixels'
 import { promptViews } from '../review/prompt-views'
 import { typedFolder } from '../start/folders'
 import { Home, type HomeOptions } from '../start/home'
@@ -111,6 +112,7 @@ const openSession: HomeOptions['openSession'] = ({ model, modelConfig, adapter, 
     ...(size !== null && adapter === null && { size: String(size) }),
   }
   return new PromptSession({
+    read: readPixels,
     model: { name: model, adapter, size },
     viewOf: promptViews(folder, 'auto', null),
     async load() {

@@ -6,18 +6,7 @@ import { timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { markAdmitted } from './connection-guard'
 import { messageOf } from './errors'
-
-/** An error that is sent as a response with this status and message. */
-export class HttpError extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-    /** Additional fields of the response. */
-    readonly more: object = {},
-  ) {
-    super(message)
-  }
-}
+import { HttpError } from './http-error'
 
 /** Headers of every response: the page runs no foreign code, and foreign pages can neither embed nor read it. */
 export const headers: OutgoingHttpHeaders = {

@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { guardConnections } from './connection-guard'
 import { UserError } from './errors'
-import { admit, headers, HttpError, sendJson } from './local-http'
+import { HttpError } from './http-error'
+import { admit, headers, sendJson } from './local-http'
 
 export interface LocalServerOptions {
   /** 0 chooses a free one. */

@@ -19,7 +19,7 @@ export async function acceptedSizes(folder: ReviewFolder): Promise<AcceptedSizes
     const seq = history.entries.length
     let own = kept.get(info.name)
     if (own?.seq !== seq) {
-      own = { seq, particles: ReviewDocument.replay(history).masks.map((mask) => particle(mask.segmentation, info)) }
+      own = { seq, particles: particlesOf(ReviewDocument.replay(history)) }
       kept.set(info.name, own)
     }
     found.push({ name: info.name, metres: info.pixelSize?.metres ?? null, particles: own.particles })
@@ -27,12 +27,12 @@ export async function acceptedSizes(folder: ReviewFolder): Promise<AcceptedSizes
   return found
 }
 
-function particle(
-  segmentation: Parameters<typeof decodeMask>[0],
-  size: { width: number; height: number },
-): [number, number] {
-  const mask = decodeMask(segmentation)
-  const { x0, y0, width, height } = mask
-  const touches = x0 === 0 || y0 === 0 || x0 + width === size.width || y0 + height === size.height
-  return [maskArea(mask), edgeWeight('correct', size, mask, touches)]
+/** Area and weight of each mask of a document. */
+export function particlesOf({ masks, size }: ReviewDocument): AcceptedSizes['particles'] {
+  return masks.map(({ segmentation }) => {
+    const mask = decodeMask(segmentation)
+    const { x0, y0, width, height } = mask
+    const touches = x0 === 0 || y0 === 0 || x0 + width === size.width || y0 + height === size.height
+    return [maskArea(mask), edgeWeight('correct', size, mask, touches)]
+  })
 }

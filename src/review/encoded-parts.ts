@@ -2,14 +2,16 @@
 import { type Region, regionKey, regionSize } from '../../engine/image/box'
 import { cropImage, type RgbImage } from '../../engine/image/rgb-image'
 import type { Predictor } from '../../engine/sam/predictor'
-import { readImage } from '../images/read-image'
-import { toRGB8 } from '../images/rgb8'
 import { Lru } from './lru'
 
 export interface ImageFile {
   name: string
+  /** The file; '' where images are not files, as in a page. */
   path: string
 }
+
+/** Reads an image's pixels as 8-bit RGB. */
+export type ReadPixels = (image: ImageFile) => Promise<RgbImage>
 
 export class EncodedParts {
   private readonly embeddings: Lru<Float32Array>
@@ -18,8 +20,14 @@ export class EncodedParts {
   /** The image whose parts are encoded. */
   private pixels: { name: string; image: RgbImage } | null = null
 
-  /** @param bytes memory for embeddings */
-  constructor(bytes: number) {
+  /**
+   * @param bytes memory for embeddings
+   * @param pixelsOf reads an image
+   */
+  constructor(
+    bytes: number,
+    private readonly pixelsOf: ReadPixels,
+  ) {
     this.embeddings = new Lru(bytes)
   }
 
@@ -91,10 +99,10 @@ export class EncodedParts {
   }
 
   /** @param keep keep the pixels until those of another image are kept, because more of its parts will follow */
-  private async read({ name, path }: ImageFile, keep: boolean): Promise<RgbImage> {
+  private async read(file: ImageFile, keep: boolean): Promise<RgbImage> {
+    const { name } = file
     if (this.pixels?.name === name) return this.pixels.image
-    const read = await readImage(path)
-    const image = { width: read.width, height: read.height, rgb: toRGB8(read) }
+    const image = await this.pixelsOf(file)
     if (keep) this.pixels = { name, image }
     return image
   }

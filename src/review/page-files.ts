@@ -3,7 +3,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { extname, join } from 'node:path'
 import { UserError } from '../host/errors'
-import { headers, HttpError } from '../host/local-http'
+import { HttpError } from '../host/http-error'
+import { headers } from '../host/local-http'
 import { builtFolder } from '../host/dist-folder'
 
 export interface Asset {

@@ -15,9 +15,9 @@ import { isCut, predictInParts } from '../../engine/scale/prompt-parts'
 import { type DiameterBand, wholeView } from '../../engine/scale/view'
 import { messageOf, UserError } from '../host/errors'
 import { checkPrompt } from '../model/segment-image'
-import { HttpError } from '../host/local-http'
+import { HttpError } from '../host/http-error'
 import { decodePart } from './decode-part'
-import { EncodedParts, type ImageFile } from './encoded-parts'
+import { EncodedParts, type ImageFile, type ReadPixels } from './encoded-parts'
 import type { BusyReply, PromptReply, PromptRequest, ServerInfo } from './protocol'
 import { type SimilarMask, SimilarSearch } from './similar-search'
 import type { ViewOf } from './prompt-views'
@@ -35,6 +35,8 @@ export interface PromptSessionOptions {
   model: NonNullable<ServerInfo['model']>
   /** Loads the model; called when it is first needed, and again after the device was lost. */
   load(): Promise<LoadedModel>
+  /** Reads an image, as `readPixels` of files. */
+  read: ReadPixels
   /** The parts in which an image is seen; the whole image if absent. */
   viewOf?: ViewOf | null
   /** Memory for embeddings in bytes, 512 MiB by default; at input size 1024 an image or tile takes 4 MiB. */
@@ -63,7 +65,7 @@ export class PromptSession {
 
   constructor(private readonly options: PromptSessionOptions) {
     this.model = options.model
-    this.parts = new EncodedParts(options.embeddingBytes ?? 512 * 2 ** 20)
+    this.parts = new EncodedParts(options.embeddingBytes ?? 512 * 2 ** 20, options.read)
     this.queue = new WorkQueue(options.idleMs ?? 2000)
   }
 

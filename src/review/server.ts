@@ -1,5 +1,6 @@
 /** @file The review page's server: on 127.0.0.1 only, with a token in its address; src/review/protocol.ts lists the requests. */
-import { HttpError, readJson, sendJson } from '../host/local-http'
+import { HttpError } from '../host/http-error'
+import { readJson, sendJson } from '../host/local-http'
 import { type LocalRequest, type LocalServer, type LocalServerOptions, serveLocally } from '../host/local-server'
 import { LogWriteError } from '../project/review/edit-log'
 import { Routes, type Served } from './routes'

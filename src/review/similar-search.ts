@@ -18,7 +18,7 @@ import {
   similarPlaces,
   suppressNear,
 } from '../../engine/similar/feature-map'
-import { HttpError } from '../host/local-http'
+import { HttpError } from '../host/http-error'
 import { type DecodedMask, decodePart } from './decode-part'
 import type { EncodedParts, ImageFile } from './encoded-parts'
 import type { GiveWay } from './work-queue'

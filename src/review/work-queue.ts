@@ -1,5 +1,5 @@
 /** @file A queue of jobs for one GPU, run one at a time: what a person waits for goes first. */
-import { HttpError } from '../host/local-http'
+import { HttpError } from '../host/http-error'
 
 /**
  * 'first': prompts; 'soon': the image on the screen, and searches in it; 'hover': the mask under the pointer; 'ahead': the image

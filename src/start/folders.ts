@@ -5,7 +5,7 @@ import { homedir } from 'node:os'
 import { basename, dirname, extname, join, resolve, sep } from 'node:path'
 import { imageExtensions } from '../images/sniff-image'
 import { messageOf, systemProblem, UserError } from '../host/errors'
-import { HttpError } from '../host/local-http'
+import { HttpError } from '../host/http-error'
 import type { FolderList } from './protocol'
 
 /** The maximum number of folders listed. */

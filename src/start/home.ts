@@ -1,7 +1,7 @@
 /** @file The state behind the home page: the chosen folder, its jobs and its review; one folder at a time. */
 import { existsSync } from 'node:fs'
 import { version } from '../../package.json'
-import { HttpError } from '../host/local-http'
+import { HttpError } from '../host/http-error'
 import type { Asset } from '../review/page-files'
 import type { PromptSession } from '../review/prompt-session'
 import { Routes } from '../review/routes'

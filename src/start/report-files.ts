@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { extname, join } from 'node:path'
-import { headers, HttpError } from '../host/local-http'
+import { HttpError } from '../host/http-error'
+import { headers } from '../host/local-http'
 
 const types: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',

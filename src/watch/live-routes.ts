@@ -1,7 +1,8 @@
 /** @file The requests of a live page: the page, its script, and its polls. Shared by `wgsam train --watch` and `wgsam start`. */
 import { createHash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
-import { headers, HttpError } from '../host/local-http'
+import { HttpError } from '../host/http-error'
+import { headers } from '../host/local-http'
 import { LivePage } from './live-page'
 import { script } from './live-script'
 

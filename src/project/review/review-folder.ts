@@ -5,17 +5,18 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ParticleSize } from '../../../engine/scale/particle-size'
 import { messageOf, UserError } from '../../host/errors'
-import { uncertaintyOf } from './uncertainty'
+import { summaryOf } from './summary'
 import type { ImageInfo } from '../file-schemas'
 import { type MeasuredPixelSize, measurePixelSizes, withMeasured } from '../pixel-sizes'
 import { projectFile, reviewFolder } from '../project'
 import { removePartialFiles } from '../../host/files'
 import { takeLock } from '../../host/folder-lock'
-import type { MaskCounts, ReviewDocument } from './document'
+import { type ActResult, nextEntry } from './act'
+import type { ReviewDocument } from './document'
 import { updateFiles, updatePictures } from './current-files'
 import { findImages, type ListedImage } from './image-list'
 import { ReviewLog } from './edit-log'
-import { coveredFraction, sizeOfMasks, typicalSize } from './mask-size'
+import { sizeOfMasks, typicalSize } from './mask-size'
 import {
   type ActionRequest,
   type LogEntry,
@@ -23,7 +24,6 @@ import {
   type ReviewHistory,
   type ReviewMask,
   type ReviewSummary,
-  sameAction,
 } from './review-records'
 import { type ReviewedImage, readReviewed } from './reviewed-image'
 
@@ -35,22 +35,12 @@ interface OpenDocument extends ReviewedImage {
   log: ReviewLog | null
 }
 
-export type ActResult = { entry: LogEntry } | { conflict: LogEntry[] }
-
-const summaryOf = (info: ImageInfo, document: ReviewDocument, note: string | null): ReviewSummary => {
-  const { masks, removed, edited, added }: MaskCounts = document.counts
-  const covered = coveredFraction(document.masks, info)
-  return {
-    ...{ info, state: document.state, masks, removed, edited, added, covered, problem: null, note },
-    comment: document.comment,
-    uncertainty: uncertaintyOf(document.proposals),
-    revision: revisionOf(document.proposals),
-  }
-}
-
 /** Short and different for other proposals. */
 const revisionOf = (proposals: readonly ReviewMask[]): string =>
   createHash('sha256').update(JSON.stringify(proposals)).digest('hex').slice(0, 16)
+
+const summarise = (info: ImageInfo, document: ReviewDocument, note: string | null) =>
+  summaryOf(info, document, revisionOf(document.proposals), note)
 
 const problemSummary = (name: string, problem: string): ReviewSummary => ({
   info: { name, width: 0, height: 0, source: '', page: 0, croppedBottom: 0, pixelSize: null },
@@ -127,7 +117,7 @@ export class ReviewFolder {
       return {} as Partial<ReviewedImage>
     })
     if (!info || !document) return
-    this.known.set(image.name, summaryOf(info, document, note ?? null))
+    this.known.set(image.name, summarise(info, document, note ?? null))
     this.measure(image.name, document)
   }
 
@@ -189,25 +179,20 @@ export class ReviewFolder {
    * @throws InvalidEntryError if the action is not valid
    * @throws UserError if the log cannot be written
    */
-  act(name: string, { window, base, revision, action }: ActionRequest): Promise<ActResult> {
+  act(name: string, request: ActionRequest): Promise<ActResult> {
     return this.queued(name, async () => {
       const image = await this.load(name)
       const { document, entries } = image
-      if (revision !== undefined && revision !== this.known.get(name)!.revision) return { conflict: [] }
-      if (base !== document.seq) {
-        const first = entries.at(base)
-        if (base < entries.length && first?.window === window && sameAction(first, action)) return { entry: first }
-        return { conflict: entries.slice(base) }
-      }
-      document.check(action)
-      const entry: LogEntry = { seq: base + 1, time: new Date().toISOString(), window, ...action }
+      const found = nextEntry(request, document, entries, this.known.get(name)!.revision)
+      if ('answer' in found) return found.answer
+      const { next: entry } = found
       image.log ??= await ReviewLog.begin(projectFile.log(this.dir, name, this.annotator), image.header)
       await image.log.append(entry)
       document.apply(entry)
       entries.push(entry)
       this.measure(name, document)
-      this.known.set(name, summaryOf(image.info, document, image.note))
-      if (action.type === 'state' && document.state === 'accepted') this.followAccepted(name)
+      this.known.set(name, summarise(image.info, document, image.note))
+      if (entry.type === 'state' && document.state === 'accepted') this.followAccepted(name)
       return { entry }
     })
   }
@@ -276,7 +261,7 @@ export class ReviewFolder {
         header,
         log: log && (await ReviewLog.resume(projectFile.log(this.dir, name, this.annotator), log)),
       }
-      this.known.set(name, summaryOf(read.info, read.document, read.note))
+      this.known.set(name, summarise(read.info, read.document, read.note))
       for (const [other, { log }] of this.open) {
         if (this.open.size < MAX_OPEN) break
         if (this.queues.has(other)) continue

@@ -17,6 +17,7 @@ import { maskRegion } from '../../../engine/masks/mask'
 import { endSearch, findSimilar } from './state/similar'
 import { ordered } from './state/order'
 import type { ImageSession } from './state/image-session'
+import { surroundings } from './surroundings'
 import { chooseTool, toolName, tools } from './tools'
 import { leaveFor } from './tools/leave'
 import type { ToolName } from './tools/tool'
@@ -41,6 +42,7 @@ const withSession = (run: (session: ImageSession) => void) => () => {
 }
 
 async function runExport(): Promise<void> {
+  if (surroundings.export) return surroundings.export()
   if (link.value === 'offline') return notify('error', 'The server does not respond. Export again when it is back.')
   exporting.value = true
   try {
@@ -210,7 +212,7 @@ export const commands = {
     keys: ['s'],
     run: withSession((s) => {
       if (server.value?.model) void findSimilar(s)
-      else notify('note', 'There is no model: start wgsam review with --model to find similar particles.')
+      else notify('note', `There is no model. ${surroundings.getModel} to find similar particles.`)
     }),
   },
   oneClick: {

@@ -13,11 +13,12 @@ import { UserError } from '../../../src/host/errors'
 import { openEngine } from '../../../src/host/gpu'
 import { openModel } from '../../../src/model/open-model'
 import { ReviewFolder } from '../../../src/project/review/review-folder'
-import { HttpError } from '../../../src/host/local-http'
+import { HttpError } from '../../../src/host/http-error'
 import type { PromptRequest } from '../../../src/review/protocol'
 import { serve } from '../../../src/review/server'
 import type { ImageFile } from '../../../src/review/encoded-parts'
 import { PromptSession, type PromptSessionOptions } from '../../../src/review/prompt-session'
+import { readPixels } from '../../../src/review/read-pixels'
 import { WorkQueue } from '../../../src/review/work-queue'
 import { segment } from '../../../src/model/segment-image'
 import { chosenMasks } from '../../support/chosen-masks'
@@ -42,6 +43,7 @@ const embeddingBytes = model.side ** 2 * model.architecture.decoder.dim * 4
 let loads = 0
 const open = (over: Partial<PromptSessionOptions> = {}) =>
   new PromptSession({
+    read: readPixels,
     model: { name: 'toy', adapter: null, size: SIDE },
     load: async () => {
       loads++

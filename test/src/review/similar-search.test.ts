@@ -10,6 +10,7 @@ import { writePng } from '../../../src/images/png-writer'
 import { ReviewFolder } from '../../../src/project/review/review-folder'
 import { EncodedParts } from '../../../src/review/encoded-parts'
 import { PromptSession } from '../../../src/review/prompt-session'
+import { readPixels } from '../../../src/review/read-pixels'
 import { serve } from '../../../src/review/server'
 import { predictDiscs } from '../../support/disc-predictions'
 import { scratch } from '../../support/files'
@@ -63,6 +64,7 @@ const restore = predictDiscs([2.2, 2.2, 2.2, 8])
 const example: Mask = { x0: 10, y0: 10, width: 10, height: 10, data: new Uint8Array(100).fill(1) }
 const open = (tileSize = 0) =>
   new PromptSession({
+    read: readPixels,
     model: { name: 'toy', adapter: null, size: SIDE },
     load: async () => ({ model, close() {} }),
     viewOf: () => ({ ...wholeView(size, SIDE, 4), ...(tileSize && { tileSize, tileHalo: 5, tiles: 4 }) }),

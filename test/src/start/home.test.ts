@@ -11,6 +11,7 @@ import { Home } from '../../../src/start/home'
 import type { FolderList, HomeImage, HomeState, JobPlan } from '../../../src/start/protocol'
 import { serveHome } from '../../../src/start/server'
 import { PromptSession } from '../../../src/review/prompt-session'
+import { readPixels } from '../../../src/review/read-pixels'
 import { FakeProcesses, settle } from '../../support/fake-jobs'
 import { png8, put, scratch } from '../../support/files'
 import { ask, square, writeImage } from '../../support/review'
@@ -28,6 +29,7 @@ async function served() {
     runProcess: processes.start,
     openSession: ({ model, adapter, size }) =>
       new PromptSession({
+        read: readPixels,
         model: { name: model, adapter, size },
         load: () => Promise.reject(new Error('no model here')),
       }),

@@ -7,6 +7,7 @@ import { crosshair } from '../state/crosshair'
 import { cursor } from '../state/cursor'
 import { pixelSize } from '../state/scale'
 import { metresText } from './round-length'
+import { surroundings } from '../surroundings'
 import { toolName } from '../tools'
 import { hovered } from '../tools/hover'
 import type { ModelMask } from '../tools/model-masks'
@@ -56,7 +57,7 @@ const measuresOf = ({ predictedIou, stability }: ModelMask) =>
 function Model() {
   const now = encoding.value
   if (!server.value?.model)
-    return <span title="Start wgsam review with --model to add masks by points and boxes">no model</span>
+    return <span title={`${surroundings.getModel} to add masks by points and boxes`}>no model</span>
   const { name, adapter, size } = server.value.model
   const title = `${name}${size ? ` at ${size} pixels` : ''}${adapter ? `, adapter ${adapter}` : ''}`
   const took = oneClick.value ? clickMs.value : decoderMs.value

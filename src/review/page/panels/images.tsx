@@ -5,6 +5,7 @@ import { type ImageState, imageStates } from '../../../project/review/review-rec
 import type { ImageSummary } from '../../protocol'
 import { count, current, images, listed } from '../state/app'
 import { drawer, narrow } from '../state/panels'
+import { surroundings } from '../surroundings'
 import { leaveFor } from '../tools/leave'
 import { Splitter } from './splitter'
 import { type ImageOrder, imageOrder } from '../state/prefs'
@@ -71,7 +72,7 @@ export function Images() {
           <Line key={summary.info.name} summary={summary} />
         ))}
       </ol>
-      {listed.value && !total && <p class="empty">There are no images in this folder.</p>}
+      {listed.value && !total && <p class="empty">{surroundings.noImages}</p>}
       {total > 0 && !visible.value.length && <p class="empty">No image matches.</p>}
       <HomeJobs />
     </nav>

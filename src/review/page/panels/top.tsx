@@ -1,6 +1,7 @@
 /** @file The top bar: the current image, undo and redo, save state, accept and export. */
 import { commands, exporting } from '../commands'
 import { count, current, images, link, neighbour, pending, retryAll, server, session } from '../state/app'
+import { surroundings } from '../surroundings'
 import { sideShown } from '../state/panels'
 import { Button } from './button'
 
@@ -14,7 +15,8 @@ export function Top() {
     <header class="top">
       <Button command={commands.images} icon="list" />
       <strong class="brand" title={server.value?.folder}>
-        wgsam review{server.value?.annotator ? `: ${server.value.annotator}` : ''}
+        {surroundings.title}
+        {server.value?.annotator ? `: ${server.value.annotator}` : ''}
       </strong>
       <div class="group">
         <Button command={commands.previousImage} icon="previous" disabled={!neighbour(-1)} />

@@ -5,6 +5,7 @@ import type { ImageSummary, ServerInfo } from '../../protocol'
 import { messageOf } from '../../../host/errors'
 import { count } from '../../../text/count'
 import { api, OfflineError } from '../api'
+import { surroundings } from '../surroundings'
 import { inOrder } from './image-order'
 import { notify } from './notices'
 import { announce, type UnsentActions, takeUnsent } from './unsent'
@@ -227,7 +228,7 @@ export async function start(): Promise<void> {
 }
 
 effect(() => {
-  document.title = current.value ? `${current.value} – wgsam review` : 'wgsam review'
+  document.title = current.value ? `${current.value} – ${surroundings.title}` : surroundings.title
 })
 
 effect(() => {

@@ -7,6 +7,7 @@ import { messageOf } from '../../../host/errors'
 import { ApiError } from '../api'
 import type { Viewport } from '../image/viewport'
 import type { Point } from '../../../../engine/image/box'
+import { surroundings } from '../surroundings'
 import { server, session as open } from '../state/app'
 import { watchBusy } from '../state/busy'
 import { oneClick } from '../state/prefs'
@@ -78,7 +79,7 @@ export const promptTool: Tool = {
     else
       notify(
         'note',
-        'There is no model. Start wgsam review with --model to add masks by points and boxes; brush and lasso work without.',
+        `There is no model. ${surroundings.getModel} to add masks by points and boxes; brush and lasso work without.`,
       )
   },
   drag(_session, at) {

@@ -5,6 +5,7 @@ import type { BrowserContext } from 'playwright-core'
 import { maskContains } from '../../../../engine/masks/mask'
 import { decodeMask } from '../../../../engine/masks/rle'
 import { PromptSession } from '../../../../src/review/prompt-session'
+import { readPixels } from '../../../../src/review/read-pixels'
 import { openBrowser, testInBrowser } from '../../../support/browser'
 import { writeDemoProject } from '../../../support/demo-project'
 import { predictDiscs } from '../../../support/disc-predictions'
@@ -20,6 +21,7 @@ await writeDemoProject(dir, 3, { ...size, particles: [14, 18] })
 await writeImage(dir, 'a-few', [square(20, 20, 24, size)], size)
 const restore = predictDiscs()
 const session = new PromptSession({
+  read: readPixels,
   model: { name: 'toy', adapter: null, size: 96 },
   load: async () => ({ model: await openToy('toy_vit', 96), close() {} }),
 })

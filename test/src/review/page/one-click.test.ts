@@ -7,6 +7,7 @@ import { maskArea } from '../../../../engine/masks/mask'
 import { decodeMask } from '../../../../engine/masks/rle'
 import { projectFile } from '../../../../src/project/project'
 import { PromptSession } from '../../../../src/review/prompt-session'
+import { readPixels } from '../../../../src/review/read-pixels'
 import type { ReviewMask } from '../../../../src/project/review/review-records'
 import { openBrowser, testInBrowser } from '../../../support/browser'
 import { predictDiscs } from '../../../support/disc-predictions'
@@ -22,6 +23,7 @@ await writeImage(dir, 'a', [], size)
 await writeImage(dir, 'b', [square(5, 5, 36, size)], size)
 const restore = predictDiscs()
 const session = new PromptSession({
+  read: readPixels,
   model: { name: 'toy', adapter: null, size: 96 },
   load: async () => ({ model: await openToy('toy_vit', 96), close() {} }),
   idleMs: 10,

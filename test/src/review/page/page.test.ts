@@ -14,6 +14,7 @@ import { deepest } from '../../../../src/review/page/masks/shape'
 import type { Point } from '../../../../engine/image/box'
 import { squaredDistance } from '../../../../engine/masks/distance-transform'
 import { PromptSession } from '../../../../src/review/prompt-session'
+import { readPixels } from '../../../../src/review/read-pixels'
 import { scratch } from '../../../support/files'
 import { openBrowser, testInBrowser } from '../../../support/browser'
 import { writeDemoProject } from '../../../support/demo-project'
@@ -26,6 +27,7 @@ const dir = scratch()
 const browser = await openBrowser()
 const [scene] = await writeDemoProject(dir, 2, { ...size, particles: [14, 18] })
 const session = new PromptSession({
+  read: readPixels,
   model: { name: 'toy', adapter: null, size: 96 },
   load: async () => ({ model: await openToy('toy_vit'), close() {} }),
 })
