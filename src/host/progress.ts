@@ -5,11 +5,14 @@
 
 import { duration } from './duration'
 import { isRunByProgram, progressLine } from './progress-lines'
+import { visible } from './terminal-text'
 
 export { duration }
 
 /** Prints a line on stderr; on a terminal it replaces the current progress line. */
-export const logLine = (line: string): void => console.error(process.stderr.isTTY ? `\r\x1b[K${line}` : line)
+export function logLine(line: string): void {
+  process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}${visible(line)}\n`)
+}
 
 export interface ProgressOptions {
   /** Unit of the counts; 'bytes' is printed as KiB, MiB and GiB. */
@@ -119,7 +122,8 @@ export class Progress {
     this.stream.write(progressLine({ label, done, total: this.total ?? null, unit, seconds, secondsLeft, note }) + '\n')
   }
 
-  private print(line: string): void {
+  private print(text: string): void {
+    const line = visible(text)
     if (!this.stream.isTTY) this.stream.write(line + '\n')
     else this.stream.write('\r\x1b[K' + line.slice(0, Math.max(20, (this.stream.columns ?? 80) - 1)))
   }

@@ -1,5 +1,6 @@
 /** @file Reads instance label maps from image files: values as they are stored, never as a picture shows them. */
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
+import type { Size } from '../../engine/image/size'
 import { UserError } from '../host/errors'
 import { readBmp } from './bmp'
 import { decodeWithSharp } from './decode-with-sharp'
@@ -19,8 +20,8 @@ type Stored = Image
 /**
  * Reads an instance label map: an image of whole numbers from 0, the background, to 65,535. Values are taken as they are
  * stored: bits are not scaled, min-is-white is not inverted, and of a palette the index counts (the gray value, if the
- * palette of a PNG or BMP is that of a gray image). Of a TIFF the first page is read.
- * @throws UserError naming the file: unreadable, coloured, lossy, or with values that are not labels
+ * palette of a PNG or BMP is that of a gray image).
+ * @throws UserError naming the file: unreadable, coloured, lossy, of several pages or channels, or with values that are not labels
  */
 export async function readLabels(path: string): Promise<LabelMap> {
   const refuse = (reason: string): never => {
@@ -52,19 +53,30 @@ export async function readLabels(path: string): Promise<LabelMap> {
   if (depth === 32)
     for (const value of gray)
       if (!(Number.isInteger(value) && value >= 0 && value <= MAX_LABEL))
-        refuse(`the value ${value} is not a whole number from 0 to ${MAX_LABEL}`)
+        refuse(
+          `the value ${value} is not a whole number from 0 to ${MAX_LABEL}: save it with 0 for the background and a number from 1 for each instance`,
+        )
   return { width, height, data: gray instanceof Uint16Array ? gray : Uint16Array.from(gray) }
 }
 
 const lossyText = (method: string) =>
   `${method} changes pixel values, so that labels are lost and others appear; save label maps as PNG or TIFF`
 
-/** The values of the first page of a TIFF. */
+/** The values of a TIFF, which has one page and one channel: of others nobody can know what they stand for. */
 async function storedPage(path: string, tiff: TiffFile, refuse: (reason: string) => never): Promise<Stored> {
-  const [index] = await picturePages(tiff)
+  const pictures = await picturePages(tiff)
+  const [index] = pictures
   const page = tiff.pages[index]
   const format = await pageFormat(tiff, page, 'labels')
   const { width, height, photometric, orientation } = format
+  if (await hasPageOfSize(tiff, pictures.slice(1), format))
+    refuse(
+      `it has ${pictures.length} pages, a label map has one: save each page as a file with the name of its image; ` +
+        'if each page is the mask of one instance, number the instances and save them as one page',
+    )
+  const channels = format.samples - (await tiff.numbers(page, TAG.extraSamples)).filter((kind) => kind > 0).length
+  if (photometric <= 1 && channels > 1)
+    refuse(`it has ${channels} channels, a label map has one: save the channel with the labels only`)
   const lossy = lossyCompression(format)
   if (lossy) refuse(lossyText(lossy))
   if (!(width * height <= maxPixels)) throw new Error(tooLarge(width, height, maxPixels))
@@ -88,6 +100,17 @@ async function storedPage(path: string, tiff: TiffFile, refuse: (reason: string)
   const shift = map.some((value) => value > 255) ? 8 : 0
   const colours = Uint8Array.from({ length: 3 * size }, (_, i) => map[(i % 3) * size + Math.floor(i / 3)] >> shift)
   return turned(paletteLabels({ indices: data, colours, optimised: false }))
+}
+
+/** True if a page is as large as the first one. Smaller ones are the steps of a pyramid, which shows the first page reduced. */
+async function hasPageOfSize(tiff: TiffFile, indices: readonly number[], { width, height }: Size): Promise<boolean> {
+  for (const index of indices) {
+    const page = tiff.pages[index]
+    const [across = 0] = await tiff.numbers(page, TAG.imageWidth, 1)
+    const [down = 0] = await tiff.numbers(page, TAG.imageLength, 1)
+    if (across >= width || down >= height) return true
+  }
+  return false
 }
 
 /** The values of a PNG: palette indices, and values of less than 8 bits without scaling. */

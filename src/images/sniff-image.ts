@@ -57,6 +57,10 @@ function notAnImage(text: string): string {
     [/^8BPS/, 'it is a Photoshop file'],
     [/^PK\x03\x04/, 'it is a zip archive'],
     [/^ZISRAW/, 'it is a CZI file of Zeiss'],
+    [/^\x93NUMPY/, 'it is an array of NumPy'],
+    [/^P[1-7]\s/, 'it is a PNM image (PBM, PGM or PPM)'],
+    [/^(SIMPLE  =|\x76\x2f\x31\x01)/, 'it is a FITS or OpenEXR image'],
+    [/^\xda\xce\xbe\x0a/, 'it is an ND2 file of Nikon'],
   ]
   const [, kind] = kinds.find(([start]) => start.test(text)) ?? []
   return `${kind ? `${kind}, and ` : 'it is '}not a PNG, JPEG, TIFF, BMP, WebP, DM3, DM4 or EMD image: export it as TIFF or PNG`

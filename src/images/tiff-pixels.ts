@@ -24,6 +24,8 @@ export const TAG = {
   tileLength: 323,
   tileOffsets: 324,
   tileByteCounts: 325,
+  /** One number for each channel beyond gray or colour: 1 and 2 are alpha, 0 is unspecified. */
+  extraSamples: 338,
   sampleFormat: 339,
   /** GDAL's value for pixels without data, as text. */
   nodata: 42113,
@@ -104,6 +106,7 @@ const foreignCompressions: Record<number, string> = {
   34892: 'lossy JPEG of DNG',
   34925: 'LZMA',
   34926: 'ZSTD',
+  34933: 'PNG',
   50000: 'ZSTD',
   22610: 'JPEG XR',
   34934: 'JPEG XR',

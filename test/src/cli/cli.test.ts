@@ -1,12 +1,14 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { commands } from '../../../src/commands'
 import { type Command, parse } from '../../../src/cli/command'
 import { nearest } from '../../../src/cli/nearest'
 import { number, texts } from '../../../src/cli/options'
 import { commandHelp } from '../../../src/cli/help'
 import { systemProblem } from '../../../src/host/errors'
+import { put, scratch } from '../../support/files'
 import { testNeeding } from '../../support/needs'
 
 const command: Command = {
@@ -132,6 +134,48 @@ test('help, version and error messages need no GPU', () => {
   assert.not.match(unknown.stderr, /\n\s+at /)
   assert.match(wgsam(['docter'], { ...NO_GPU, WGSAM_DEBUG: '1' }).stderr, /\n\s+at /)
   assert.is(wgsam(['constructor'], NO_GPU).status, 1)
+})
+
+test('control characters of names and of files never reach the terminal', () => {
+  const attack = '\x1b]0;title\x07\x1b[2J\x9b31m\r\u202egnp'
+  const folder = scratch()
+  const name = `a${attack.replaceAll('/', '')}`
+  put(join(folder, 'images', `${name}.png`), 'text')
+  put(
+    join(folder, 'annotations.json'),
+    JSON.stringify({
+      images: [
+        { id: attack, file_name: `b${attack}.png` },
+        { id: attack, file_name: attack },
+      ],
+      annotations: [{ image_id: `\x1b[1m`, segmentation: [attack] }],
+    }),
+  )
+  // each run prints the name or a text of the file
+  for (const args of [
+    ['dataset', 'check', folder],
+    ['dataset', 'check', folder, '--json'],
+    [
+      'dataset',
+      'import',
+      join(folder, 'annotations.json'),
+      '--format',
+      'coco',
+      '--images',
+      folder,
+      '--out',
+      join(folder, 'out'),
+    ],
+    ['dataset', 'stats', folder],
+    ['measure', join(folder, `${attack}missing`)],
+    [attack],
+  ]) {
+    const { stdout, stderr, status } = wgsam(args, NO_GPU)
+    assert.is(status, 1)
+    assert.match(stdout + stderr, /\\u001b/, args.join(' '))
+    assert.not.match(stdout + stderr, /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]/, args.join(' '))
+    if (args.includes('--json')) JSON.parse(stdout)
+  }
 })
 
 test('errors of the operating system are explained', () => {

@@ -166,6 +166,25 @@ test('gray PNGs of few bits are not scaled', async () => {
   assert.equal(await labelsOf(png(map, 8), 'png'), map)
 })
 
+test('several pages or channels are refused, not reduced to the first; steps of a pyramid and alpha are none', async () => {
+  const bytes = Buffer.from(map)
+  const page = (w: number, h: number, more = {}) => ({ tags: picture(w, h, 8, more), data: [bytes.subarray(0, w * h)] })
+  const one = page(width, height)
+  assert.match(
+    await refusal(labelsOf(tiffFile([one, one, one]))),
+    /it has 3 pages, a label map has one: save each page/,
+  )
+  assert.equal(await labelsOf(tiffFile([one, page(3, 2)])), map)
+  const thumbnail = page(width, height)
+  thumbnail.tags.push({ tag: 254, values: [1] })
+  assert.equal(await labelsOf(tiffFile([thumbnail, one])), map)
+  const two = Buffer.from(map.flatMap((v) => [v, 255 - v]))
+  const tags = picture(width, height, 8).map((tag) => (tag.tag === 277 ? { ...tag, values: [2] } : tag))
+  assert.match(await refusal(labelsOf(tiffFile([{ tags, data: [two] }]))), /it has 2 channels, a label map has one/)
+  const alpha = [...tags, { tag: 338, type: 3, values: [2] }]
+  assert.equal(await labelsOf(tiffFile([{ tags: alpha, data: [two] }])), map)
+})
+
 test('the content decides what is lossy, not the name', async () => {
   const raw = sharp(Uint8Array.from(map), { raw: { width, height, channels: 1 } }).toColourspace('b-w')
   for (const extension of ['png', 'tif', 'jpg'])
