@@ -50,7 +50,7 @@ export function modelContestant(
     size,
     async open(prompts, signal) {
       const model = await models.at(size)
-      const adapter = identity.path === null ? null : await loadAdapter(model.engine, model, identity.path)
+      const adapter = identity.path === null ? null : await loadAdapter(model, identity.path)
       try {
         if (generator && prompts.includes('auto')) checkPrompts(model, generator, identity.name)
         const band = await adapterBand(identity.path, model)

@@ -1,6 +1,6 @@
 /** @file Warns where an adapter is used at an input that it was not trained at. */
 import { SAM_STRIDE } from '../../engine/sam/architecture'
-import { type AnyAdapter, targetsOf } from '../weights/any-adapter'
+import { type AnyAdapter, targetsOf } from '../../engine/train/adapter'
 
 /** The matrices of the mask decoder's attention layers. */
 const DECODER_ATTENTION = /^mask_decoder\.transformer\./

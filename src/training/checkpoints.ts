@@ -1,10 +1,10 @@
 /** @file The checkpoints of a run in progress: when the next one is due, writing it, and restoring the last one. */
 import { existsSync } from 'node:fs'
 import { commandText, resumeCommand } from '../cli/next-command'
-import type { ParameterState } from '../../engine/train/parameters'
+import { averaged } from '../../engine/train/split-adapter'
 import { type AdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
 import { messageOf, UserError } from '../host/errors'
-import type { Adaptation } from './adaptation'
+import type { Adaptation } from '../../engine/finetune/adaptation'
 import { readCheckpoint, type TrainingProgress, writeCheckpoint } from './checkpoint-file'
 import type { TrainConfig } from './config'
 import { exportAdapter } from './export-adapter'
@@ -104,7 +104,3 @@ export class Checkpoints {
     await updateAdapterProfile(folder, await this.profile())
   }
 }
-
-/** The parameters that are exported: their moving average, if there is one. */
-export const averaged = (states: readonly ParameterState[]): ParameterState[] =>
-  states.map(({ average, ...state }) => (average ? { ...state, values: average } : state))

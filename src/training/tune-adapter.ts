@@ -114,7 +114,7 @@ async function searchThresholds(
   const options: Partial<GeneratorOptions> = { pointsPerSide, pointsPerBatch, ...TUNING_FLOORS, keepLogits: false }
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, { inputSize: config.size ?? undefined, config: toy })
-  const adapter = await loadAdapter(engine, model, folder)
+  const adapter = await loadAdapter(model, folder)
   // as `wgsam generate` sees images by default
   const scale: ScaleSettings = { diameter: 'auto', band: await adapterBand(folder, model), limits }
   const generator = await MaskGenerator.create(model, options)

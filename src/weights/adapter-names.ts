@@ -8,7 +8,7 @@ export const isTransformersAdapter = (names: readonly string[]): boolean =>
   names.some((name) => /(?:^|\.)(?:vision_encoder\.|mask_decoder\..*\.proj_(?:in|out)\.)/.test(name))
 
 /**
- * The target, named as in src/weights/adapter.ts, of a module. What stands before the model's own parts is left out: the SAM
+ * The target, named as in engine/train/adapter.ts, of a module. What stands before the model's own parts is left out: the SAM
  * may be a part of a larger module. Parts of qkv, which earlier versions of wgsam wrote as modules, become targets.
  */
 export function targetOf(module: string, transformers: boolean): string {

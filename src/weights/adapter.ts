@@ -1,63 +1,9 @@
-/**
- * @file A LoRA adapter in memory.
- *
- * Targets are named by their paths in the reference implementation. A part of a fused qkv layer is named by its letter:
- * `image_encoder.blocks.3.attn.q` is the q of `image_encoder.blocks.3.attn.qkv` (TinyViT:
- * `image_encoder.layers.1.blocks.0.attn.q`). Every other target is a layer and has its path: `...attn.proj`,
- * `...mlp.lin1` and `lin2` (TinyViT: `fc1`, `fc2`), `mask_decoder.transformer...q_proj`. The rows of B of q, k and v
- * are ordered by head, also for TinyViT, whose checkpoint interleaves q, k and v in each head.
- */
+/** @file Checks that an adapter fits a model, and reads the matrices of its targets. */
+import { type Adapter, type LoraPair, partOf } from '../../engine/train/adapter'
 import type { Architecture } from '../../engine/sam/architecture'
 import { UserError } from '../host/errors'
 import { expectedTensors } from './expected-tensors'
 import { type TensorEntry, shapeText } from './tensor-file'
-
-/** The matrices of one target. Their product B·A, scaled, is added to the target's weight (outDim, inDim). */
-export interface LoraPair {
-  /** (r, inDim), row-major. */
-  A: Float32Array
-  /** (outDim, r), row-major. */
-  B: Float32Array
-  /** Rank. */
-  r: number
-  inDim: number
-  outDim: number
-}
-
-export interface AdapterTensors {
-  /** By target. */
-  targets: Map<string, LoraPair>
-}
-
-export interface AdapterConfig {
-  /** Rank, the same for every target. */
-  r: number
-  lora_alpha: number
-  /** Scale lora_alpha / sqrt(r) instead of lora_alpha / r. */
-  use_rslora: boolean
-  /** The model that the adapter belongs to, by name or path; null if the file does not say. */
-  base_model_name_or_path: string | null
-}
-
-export interface Adapter {
-  config: AdapterConfig
-  tensors: AdapterTensors
-}
-
-/** The factor of B·A. */
-export const scaleOf = ({
-  r,
-  lora_alpha,
-  use_rslora,
-}: Pick<AdapterConfig, 'r' | 'lora_alpha' | 'use_rslora'>): number => lora_alpha / (use_rslora ? Math.sqrt(r) : r)
-
-const PART = /^(.*\.attn)\.([qkv])$/
-
-/** `...attn.q` as the path of its fused layer and the letter; undefined if the target is a layer itself. */
-export function partOf(target: string): { layer: string; part: 'q' | 'k' | 'v' } | undefined {
-  const match = PART.exec(target)
-  return match ? { layer: `${match[1]}.qkv`, part: match[2] as 'q' | 'k' | 'v' } : undefined
-}
 
 /** @throws UserError that names `path` and the target if the adapter belongs to another model */
 export const validateAdapter = (path: string, { tensors }: Adapter, architecture: Architecture): void =>

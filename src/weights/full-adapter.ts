@@ -5,9 +5,9 @@
  */
 import { join } from 'node:path'
 import * as v from 'valibot'
+import { type Difference, type FullAdapter, partOf } from '../../engine/train/adapter'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
-import { partOf } from './adapter'
 import { CONFIG, PREFIX, readJson, TENSORS } from './adapter-files'
 import { openSafetensors } from './safetensors'
 import { writeSafetensors } from './safetensors-writer'
@@ -16,20 +16,6 @@ import { problemOf } from '../text/check-value'
 
 /** The peft_type of such adapters. */
 const FULL = 'FULL_DIFFERENCE'
-
-/** The difference that is added to a matrix, or to q, k or v of a fused one. */
-export interface Difference {
-  /** (outDim, inDim), row-major; the rows of q, k and v are ordered by head, as those of B in LoRA. */
-  D: Float32Array
-  inDim: number
-  outDim: number
-}
-
-export interface FullAdapter {
-  config: { base_model_name_or_path: string | null }
-  /** By target, named as in src/weights/adapter.ts. */
-  differences: Map<string, Difference>
-}
 
 const SUFFIX = '.difference.weight'
 const configSchema = v.object({

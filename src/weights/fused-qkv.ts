@@ -6,7 +6,7 @@
  * the factor of B·A, is the same.
  */
 import { UserError } from '../host/errors'
-import { type Adapter, type LoraPair, partOf } from './adapter'
+import { type Adapter, type LoraPair, partOf } from '../../engine/train/adapter'
 
 export type Part = 'q' | 'k' | 'v'
 const order: readonly Part[] = ['q', 'k', 'v']

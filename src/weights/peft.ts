@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
-import { type Adapter, type AdapterConfig, type LoraPair, readPair, scaleOf } from './adapter'
+import { type Adapter, type AdapterConfig, type LoraPair, scaleOf } from '../../engine/train/adapter'
+import { readPair } from './adapter'
 import { CONFIG, OLD_TENSORS, PREFIX, readJson, TENSORS } from './adapter-files'
 import { fuseQkv, padded, type Part, splitQkv } from './fused-qkv'
 import { isTransformersAdapter, targetOf } from './adapter-names'
@@ -18,8 +19,6 @@ import { readSamed } from './samed'
 import { sniffFormat } from './sniff-format'
 import type { TensorFile } from './tensor-file'
 import { problemOf } from '../text/check-value'
-
-export type { Adapter, AdapterConfig, AdapterTensors, LoraPair } from './adapter'
 
 /** Keys in the tensor file's metadata, because PEFT rejects unknown keys in adapter_config.json. */
 const FUSED = 'fused_qkv'

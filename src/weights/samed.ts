@@ -3,7 +3,8 @@
  * 1.
  */
 import { UserError } from '../host/errors'
-import { type Adapter, type LoraPair, readPair } from './adapter'
+import { type Adapter, type LoraPair } from '../../engine/train/adapter'
+import { readPair } from './adapter'
 import { openPth } from './pth'
 import { openSafetensors } from './safetensors'
 import { sniffFormat } from './sniff-format'

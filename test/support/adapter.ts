@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { loraLayers, type LoraConfig } from '../../engine/train/lora'
 import { Rng } from '../../engine/rng'
-import { type LoraPair, writeAdapter } from '../../src/weights/peft'
+import { type LoraPair } from '../../engine/train/adapter'
+import { writeAdapter } from '../../src/weights/peft'
 import { scratch } from './files'
 
 /** Writes a random adapter, whose B is not zero, and returns its folder. */

@@ -109,7 +109,7 @@ export async function runDemo({ out, seed, minutes, stop }: DemoOptions): Promis
   if (stop()) return null
   if (!summary.finished) log(`time is short: training ended after ${summary.steps} of ${summary.totalSteps} steps`)
 
-  const adapter = await loadAdapter(engine, model, run.last)
+  const adapter = await loadAdapter(model, run.last)
   const adapted = await evaluateTestScenes(model, 'adapted', evaluation)
   adapter.release()
   if (!adapted) return null

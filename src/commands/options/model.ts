@@ -105,7 +105,7 @@ export async function openChosenModel(values: Values): Promise<OpenedModel> {
   const { engine, name, size, adapters, open } = await chooseModels(values)
   const [chosen = null] = adapters
   const model = await open(chosen ? chosen.size : size)
-  const adapter = chosen && { path: chosen.path, attached: await loadAdapter(engine, model, chosen.path, name) }
+  const adapter = chosen && { path: chosen.path, attached: await loadAdapter(model, chosen.path, name) }
   const toy = text(values, 'model-config')
   return { engine, model, name, size: model.inputSize, modelConfig: toy ? resolve(toy) : null, adapter }
 }

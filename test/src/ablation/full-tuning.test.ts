@@ -17,7 +17,7 @@ import { TrainingStep } from '../../../engine/train/training-step'
 import { loadAdapter } from '../../../src/model/attach-adapter'
 import { mergeModel } from '../../../src/model/merge-adapter'
 import { openModel } from '../../../src/model/open-model'
-import { toDifferences } from '../../../src/training/export-adapter'
+import { toDifferences } from '../../../engine/train/split-adapter'
 import { readAnyAdapter } from '../../../src/weights/any-adapter'
 import { writeFull } from '../../../src/weights/full-adapter'
 import { readAdapter } from '../../../src/weights/peft'
@@ -190,7 +190,7 @@ test('files: the weights are the same in training, attached by eval, and written
     parameters.release()
 
     assert.equal(await readAnyAdapter(folder), adapter)
-    const attached = await loadAdapter(engine, model, folder)
+    const attached = await loadAdapter(model, folder)
     assert.ok(relativeError(await outputs(model), expected) < 1e-6)
     attached.detach()
     assert.equal(await outputs(model), before)
@@ -219,7 +219,7 @@ test('files that are damaged, of another model, or of the other kind are refused
   const folder = join(scratch, 'toy_vit')
   await refused(readAdapter(folder), /UserError: .*adapter_config.json: peft_type/)
   await refused(
-    loadAdapter(engine, tiny, folder),
+    loadAdapter(tiny, folder),
     /UserError: .*toy_vit: it was trained on .*toy_vit.pth: it adapts .*, which this model does not have/,
   )
   const { config, differences } = await readAnyAdapter(folder).then((adapter) => {
@@ -230,7 +230,7 @@ test('files that are damaged, of another model, or of the other kind are refused
   const write = (D: Float32Array, inDim: number, outDim: number) =>
     writeFull(join(scratch, 'bad'), { config, differences: new Map([[target, { D, inDim, outDim }]]) })
   await write(new Float32Array(12), 4, 3)
-  await refused(loadAdapter(engine, vit, join(scratch, 'bad')), /UserError: .* is of 3 x 4, in this model of/)
+  await refused(loadAdapter(vit, join(scratch, 'bad')), /UserError: .* is of 3 x 4, in this model of/)
   const { D, inDim, outDim } = difference
   await write(
     D.map((d, i) => (i === 7 ? NaN : d)),

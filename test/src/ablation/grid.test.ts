@@ -14,7 +14,8 @@ import {
 import { chartsOf, chartsSvg } from '../../../src/ablation/charts'
 import { recipeOf } from '../../../src/ablation/plan'
 import type { CellResult } from '../../../src/ablation/cell'
-import { loraConfig, openAdaptation } from '../../../src/training/adaptation'
+import { loraConfig } from '../../../engine/finetune/adaptation'
+import { openAdaptation } from '../../../src/training/adaptation'
 import { openToy } from '../../support/toy'
 import { toyConfig } from '../../support/toy-training'
 

@@ -74,7 +74,7 @@ for (const toy of toys) {
     const model = await openModel(engine, file(toy), { config })
     const path = await writeRandom(model, lora, file(toy))
     const base = await outputs(model)
-    const adapter = await loadAdapter(engine, model, path)
+    const adapter = await loadAdapter(model, path)
     const adapted = await outputs(model)
     assert.ok(distance(adapted, base) > 1e-2, 'the adapter does something')
 
@@ -113,7 +113,7 @@ test('an adapter’s prompt head comes with it, goes with it, and is in the merg
   const path = await writeRandom(model, lora, file('toy_vit'))
   const head = newPromptHead(model.architecture.outChannels, new Rng(4))
   await writePromptHead(path, head)
-  const adapter = await loadAdapter(engine, model, path)
+  const adapter = await loadAdapter(model, path)
   const maps = await mapsOf(model)
   assert.ok(maps.centre.some((v) => v > 0 && v < 1))
   adapter.detach()
@@ -155,7 +155,7 @@ test('a prompt head that is damaged or of another model is refused by name', asy
   const head = newPromptHead(model.architecture.outChannels, new Rng(4))
   const attempt = async (tensors: HeadTensor[]) => {
     await writePromptHead(path, tensors)
-    return refusal(loadAdapter(engine, model, path))
+    return refusal(loadAdapter(model, path))
   }
   assert.match(await attempt(newPromptHead(20, null)), /conv1\.weight has the shape \(64, 20, 3, 3\) instead of/)
   assert.match(await attempt(head.slice(1)), /conv1\.weight is missing/)
@@ -172,7 +172,7 @@ test('an adapter trained at one input size loads at another', async () => {
   const path = await writeRandom(small, { ...lora, blocks: ['1'] }, 'toy')
   const large = await openModel(engine, file('toy_vit'), { config, inputSize: 128 })
   const base = await outputs(large)
-  await loadAdapter(engine, large, path)
+  await loadAdapter(large, path)
   assert.ok(distance(await outputs(large), base) > 1e-3)
 })
 
@@ -180,7 +180,7 @@ test('an adapter of another model is refused by name', async () => {
   const vit = await openModel(engine, file('toy_vit'), { config: await configOf('toy_vit') })
   const tiny = await openModel(engine, file('toy_tiny_vit'), { config: await configOf('toy_tiny_vit') })
   const path = await writeRandom(tiny, lora, 'toy')
-  assert.match(await refusal(loadAdapter(engine, vit, path)), 'image_encoder.layers')
+  assert.match(await refusal(loadAdapter(vit, path)), 'image_encoder.layers')
 })
 
 test('the merged file does not replace what it is made of', async () => {

@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sizeWarning } from '../../../src/model/size-warning'
-import type { Adapter } from '../../../src/weights/adapter'
+import type { Adapter } from '../../../engine/train/adapter'
 
 const pair = { A: new Float32Array(1), B: new Float32Array(1), r: 1, inDim: 1, outDim: 1 }
 const adapterOf = (...targets: string[]): Adapter => ({

@@ -6,7 +6,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Rng } from '../../../engine/rng'
 import type { ParameterState } from '../../../engine/train/parameters'
-import type { Adaptation } from '../../../src/training/adaptation'
+import type { Adaptation } from '../../../engine/finetune/adaptation'
 import {
   CHECKPOINT,
   CHECKPOINT_VERSION,

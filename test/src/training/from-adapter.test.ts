@@ -85,7 +85,7 @@ for (const [kind, lora] of kinds)
     const toy = JSON.parse(await readFile(config.modelConfig!, 'utf8'))
     const ofAdapter = await outputs(async () => {
       const model = await openModel(engine, config.model, { config: toy, inputSize: 80 })
-      const adapter = await loadAdapter(engine, model, join(run, 'best'))
+      const adapter = await loadAdapter(model, join(run, 'best'))
       const predictor = await Predictor.create(model)
       return { predictor, close: () => (predictor.destroy(), adapter.release(), model.release()) }
     })

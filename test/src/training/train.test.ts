@@ -17,7 +17,7 @@ import { CHECKPOINT, CHECKPOINT_VERSION, readCheckpoint, writeCheckpoint } from 
 import { openDataset } from '../../../src/dataset/dataset'
 import { loadAdapter } from '../../../src/model/attach-adapter'
 import { openModel } from '../../../src/model/open-model'
-import type { Adaptation } from '../../../src/training/adaptation'
+import type { Adaptation } from '../../../engine/finetune/adaptation'
 import { Validator } from '../../../src/training/validate'
 import { openEngine } from '../../../src/host/gpu'
 import { DivergenceGuard } from '../../../engine/finetune/divergence-guard'
@@ -178,7 +178,7 @@ async function scoreOfBest(name: string): Promise<number> {
     inputSize: 80,
     config: JSON.parse(await readFile(config.modelConfig!, 'utf8')),
   })
-  const adapter = await loadAdapter(engine, model, best)
+  const adapter = await loadAdapter(model, best)
   const session = { model, adaptation: { withAverage: (use) => use() } as Adaptation }
   const { items } = await openDataset(data)
   const { val } = JSON.parse(await readFile(split, 'utf8')) as { val: string[] }
@@ -228,7 +228,7 @@ test('the prompt head is trained and stored with the adapter, which gives it to 
   const config = JSON.parse(await readFile(modelConfig!, 'utf8'))
   const model = await openModel(engine, path, { config, inputSize: size! })
   const { last } = runFolder(join(scratch, 'head'))
-  const adapter = await loadAdapter(engine, model, last)
+  const adapter = await loadAdapter(model, last)
   const states = (await readCheckpoint(last)).parameters
   assert.ok(model.promptHead, 'the model has the head')
   for (const [name, tensor] of model.promptHead.tensors)

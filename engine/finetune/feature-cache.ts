@@ -3,15 +3,15 @@
  * the output of the parts below the first trained one never changes: it is computed once per image, and training steps
  * start from it. If nothing in the encoder is trained, it is the embedding, and a step costs only the decoder.
  */
-import { Graph } from '../../engine/graph/graph'
-import type { Program } from '../../engine/graph/program'
-import type { Tensor } from '../../engine/device/tensor'
-import type { SamModel } from '../../engine/sam/sam-model'
-import { byteImageShape } from '../../engine/ops/preprocess'
-import { countFrozenParts } from '../../engine/train/frozen-parts'
-import type { FeatureBatch } from '../../engine/train/training-step'
-import type { Batch } from '../../engine/finetune/batches'
-import type { TrainConfig } from './config'
+import { Graph } from '../graph/graph'
+import type { Program } from '../graph/program'
+import type { Tensor } from '../device/tensor'
+import type { SamModel } from '../sam/sam-model'
+import { byteImageShape } from '../ops/preprocess'
+import { countFrozenParts } from '../train/frozen-parts'
+import type { FeatureBatch } from '../train/training-step'
+import type { Batch } from './batches'
+import type { ExampleRecipe } from './recipe'
 
 /**
  * Capacity of the cache in host memory, bytes. The embedding of an image takes 1 MiB at 512 pixels and 4 MiB at 1024; the
@@ -73,7 +73,11 @@ export class FrozenEncoder {
    * Opens the encoder of a model that already has its trained parameters attached. Null if steps must start from images:
    * if images are augmented, or the first part is trained.
    */
-  static async open(model: SamModel, { augment }: TrainConfig, cache: FeatureCache): Promise<FrozenEncoder | null> {
+  static async open(
+    model: SamModel,
+    { augment }: Pick<ExampleRecipe, 'augment'>,
+    cache: FeatureCache,
+  ): Promise<FrozenEncoder | null> {
     const parts = augment === false ? countFrozenParts(model) : 0
     if (!parts) return null
     const { engine, inputSize: size } = model

@@ -10,7 +10,7 @@ import { type StepConfig, TrainingStep } from '../../../engine/train/training-st
 import type { Batch } from '../../../engine/finetune/batches'
 import type { RawConfig } from '../../../src/training/config'
 import { openEngine } from '../../../src/host/gpu'
-import { FeatureCache, FrozenEncoder } from '../../../src/training/feature-cache'
+import { FeatureCache, FrozenEncoder } from '../../../engine/finetune/feature-cache'
 import { train } from '../../../src/training/train'
 import { beginRun, resumeRun, runFolder } from '../../../src/training/run-folder'
 import { openSession, planSession } from '../../../src/training/session'
