@@ -11,6 +11,16 @@ export interface LayerLook {
   coverage: boolean
 }
 
+interface Shade {
+  inside: number
+  edge: number
+}
+
+interface Shades {
+  uncovered: number
+  of(id: number): Shade
+}
+
 /** Rows that are painted at once when much has to be painted. */
 const BAND = 32
 
@@ -20,6 +30,7 @@ const AT_ONCE = 1 << 18
 export class MaskLayer {
   /** Bands of rows that are still to be painted. */
   private readonly stale = new Set<number>()
+  private lastBand = -1
   readonly canvas: HTMLCanvasElement
   private readonly context: CanvasRenderingContext2D
   /** Line width in image pixels: larger when the view is zoomed out. */
@@ -39,40 +50,69 @@ export class MaskLayer {
   }
 
   /**
-   * Repaints a region and the lines of its neighbours: at once if it is small, otherwise by `catchUp`, so that no frame takes long.
-   * `look` and `selected` are read when it is painted.
+   * Repaints regions and the lines of their neighbours: at once if they are small together, otherwise by `catchUp`, so that no
+   * frame takes long. `look` and `selected` are read when it is painted.
    */
-  refresh(rect: Region, look: () => LayerLook, selected: () => ReadonlySet<number>): void {
-    if ((rect.right - rect.left) * (rect.bottom - rect.top) <= AT_ONCE) return this.paint(rect, look(), selected())
-    const last = Math.ceil(Math.min(this.owners.height, rect.bottom + this.line) / BAND)
-    for (let band = Math.floor(Math.max(0, rect.top - this.line) / BAND); band < last; band++) this.stale.add(band)
+  refresh(rects: readonly Region[], look: () => LayerLook, selected: () => ReadonlySet<number>): void {
+    const pixels = rects.reduce((sum, { left, top, right, bottom }) => sum + (right - left) * (bottom - top), 0)
+    if (pixels <= AT_ONCE) {
+      const shades = this.shades(look(), selected())
+      for (const rect of rects) this.paint(rect, shades)
+      return
+    }
+    for (const { top, bottom } of rects) {
+      const last = Math.ceil(Math.min(this.owners.height, bottom + this.line) / BAND)
+      for (let band = Math.floor(Math.max(0, top - this.line) / BAND); band < last; band++) this.stale.add(band)
+    }
   }
 
   /**
    * Paints what is still to be painted, for about `budget` milliseconds: first the rows that are seen.
    * @returns whether something is left
    */
-  catchUp(seen: Region, look: LayerLook, selected: ReadonlySet<number>, budget = 12): boolean {
+  catchUp(seen: Region, look: LayerLook, selected: ReadonlySet<number>, budget = 8): boolean {
     if (!this.stale.size) return false
     const { width, height } = this.owners
     const end = performance.now() + budget
+    const shades = this.shades(look, selected)
     const visible = (band: number) => band * BAND < seen.bottom && (band + 1) * BAND > seen.top
-    const order = [...this.stale].sort((a, b) => Number(visible(b)) - Number(visible(a)) || a - b)
+    // from where the last frame ended, so that changes in each frame, as of a slider, reach all rows in turn
+    const early = (band: number) => Number(visible(band)) * 2 + Number(band > this.lastBand)
+    const order = [...this.stale].sort((a, b) => early(b) - early(a) || a - b)
     for (const band of order) {
       this.stale.delete(band)
-      this.paint(
-        { left: 0, top: band * BAND, right: width, bottom: Math.min(height, (band + 1) * BAND) },
-        look,
-        selected,
-        0,
-      )
+      this.lastBand = band
+      this.paint({ left: 0, top: band * BAND, right: width, bottom: Math.min(height, (band + 1) * BAND) }, shades, 0)
       if (performance.now() >= end) break
     }
     return this.stale.size > 0
   }
 
+  /** The pixels of each mask inside and at its edge. A row changes its mask often, so each is worked out once. */
+  private shades({ fill, opacity, coverage }: LayerLook, selected: ReadonlySet<number>): Shades {
+    const uncovered = coverage ? pack(...uncoveredColour, 120) : 0
+    const alpha = fill && !coverage ? Math.round(255 * opacity) : 0
+    const known = new Map<number, Shade>()
+    return {
+      uncovered,
+      of: (id) => {
+        let shade = known.get(id)
+        if (!shade) {
+          const chosen = selected.has(id)
+          const own = this.colourOf(id)
+          shade = {
+            inside: pack(...own, chosen ? Math.max(alpha, 115) : alpha),
+            edge: pack(...(chosen ? selectedColour : own), 255),
+          }
+          known.set(id, shade)
+        }
+        return shade
+      },
+    }
+  }
+
   /** Paints a region, and `margin` pixels around it: the lines of its neighbours. */
-  private paint(rect: Region, look: LayerLook, selected: ReadonlySet<number>, margin = this.line): void {
+  private paint(rect: Region, { uncovered, of }: Shades, margin = this.line): void {
     const { ids, width, height } = this.owners
     const { line } = this
     const left = Math.max(0, rect.left - margin)
@@ -82,37 +122,35 @@ export class MaskLayer {
     if (right <= left || bottom <= top) return
     const patch = this.context.createImageData(right - left, bottom - top)
     const pixels = new Uint32Array(patch.data.buffer)
-    const uncovered = look.coverage ? pack(...uncoveredColour, 120) : 0
-    const alpha = look.fill && !look.coverage ? Math.round(255 * look.opacity) : 0
-    // colours of the previous pixel's mask, reused because neighbouring pixels mostly show the same mask
-    let [last, inside, edge] = [0, uncovered, uncovered]
-    let to = 0
-    for (let y = top; y < bottom; y++)
-      for (let x = left, at = y * width + left; x < right; x++, at++, to++) {
+    const across = line * width
+    for (let y = top; y < bottom; y++) {
+      const row = y * width
+      const [first, last] = [row + left, row + right]
+      const shift = (y - top) * (right - left) - first
+      const atBorder = y < line || y >= height - line
+      // a row is a sequence of runs of one mask, or of none
+      for (let at = first; at < last;) {
         const id = ids[at]
-        if (id !== last) {
-          last = id
-          const chosen = selected.has(id)
-          const own = id ? this.colourOf(id) : uncoveredColour
-          const colour = chosen ? selectedColour : own
-          inside = id ? pack(...own, chosen ? Math.max(alpha, 115) : alpha) : uncovered
-          edge = id ? pack(...colour, 255) : uncovered
-        }
+        let stop = at + 1
+        while (stop < last && ids[stop] === id) stop++
         if (!id) {
-          pixels[to] = uncovered
-          continue
+          if (uncovered) pixels.fill(uncovered, at + shift, stop + shift)
+        } else {
+          const { inside, edge } = of(id)
+          // where the run continues outside of the region
+          let [start, end] = [at, stop]
+          while (start > row && start > at - line && ids[start - 1] === id) start--
+          while (end < row + width && end < stop + line && ids[end] === id) end++
+          const from = atBorder ? stop : Math.min(stop, Math.max(at, start + line))
+          const until = Math.max(from, Math.min(stop, end - line))
+          for (let i = at; i < from; i++) pixels[i + shift] = edge
+          for (let i = from; i < until; i++)
+            pixels[i + shift] = ids[i - across] === id && ids[i + across] === id ? inside : edge
+          for (let i = until; i < stop; i++) pixels[i + shift] = edge
         }
-        const inner =
-          x >= line &&
-          x < width - line &&
-          y >= line &&
-          y < height - line &&
-          ids[at - line] === id &&
-          ids[at + line] === id &&
-          ids[at - line * width] === id &&
-          ids[at + line * width] === id
-        pixels[to] = inner ? inside : edge
+        at = stop
       }
+    }
     this.context.putImageData(patch, left, top)
   }
 }

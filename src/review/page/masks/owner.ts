@@ -1,5 +1,5 @@
 /** @file A map of the topmost mask at each pixel: where masks overlap, the smaller one is on top. */
-import { type Region, regionsOverlap } from '../../../../engine/image/box'
+import type { Region } from '../../../../engine/image/box'
 import { type Mask, maskRegion } from '../../../../engine/masks/mask'
 
 /** A mask with its id and its number of pixels. */
@@ -9,11 +9,15 @@ export interface NumberedMask {
   area: number
 }
 
+/** Side of the squares by which masks near removed ones are found, in pixels. */
+const cellSide = 64
+
 export class OwnerMap {
   /** (height, width): the id of the topmost mask, 0 for none. */
   readonly ids: Uint32Array
   /** The number of pixels covered by any mask. */
   covered = 0
+  private readonly masks = new Map<number, NumberedMask>()
 
   constructor(
     readonly width: number,
@@ -27,28 +31,61 @@ export class OwnerMap {
     return x >= 0 && y >= 0 && x < this.width && y < this.height ? this.ids[y * this.width + x] : 0
   }
 
-  /** Recomputes a region of the map from `masks`. */
-  repaint(rect: Region, masks: Iterable<NumberedMask>): void {
-    const { ids, width } = this
-    for (let y = rect.top; y < rect.bottom; y++)
-      for (let at = y * width + rect.left, end = at + rect.right - rect.left; at < end; at++) {
-        if (ids[at]) this.covered--
-        ids[at] = 0
-      }
-    const here = [...masks].filter(({ mask }) => mask.width > 0 && regionsOverlap(rect, maskRegion(mask)))
-    here.sort((a, b) => b.area - a.area || a.id - b.id)
-    for (const { id, mask } of here) {
-      const left = Math.max(rect.left, mask.x0)
-      const right = Math.min(rect.right, mask.x0 + mask.width)
-      const bottom = Math.min(rect.bottom, mask.y0 + mask.height)
-      for (let y = Math.max(rect.top, mask.y0); y < bottom; y++) {
-        const from = (y - mask.y0) * mask.width - mask.x0
-        for (let x = left; x < right; x++) if (mask.data[from + x]) ids[y * width + x] = id
-      }
+  /** Takes masks away, then lays others down. Only their pixels are visited, and those of masks below removed ones. */
+  change(removed: readonly NumberedMask[], added: readonly NumberedMask[]): void {
+    for (const mask of removed) this.lift(mask)
+    if (removed.length) for (const mask of this.near(removed)) this.lay(mask)
+    for (const mask of added) {
+      this.masks.set(mask.id, mask)
+      this.lay(mask)
     }
-    for (let y = rect.top; y < rect.bottom; y++)
-      for (let at = y * width + rect.left, end = at + rect.right - rect.left; at < end; at++)
-        if (ids[at]) this.covered++
+  }
+
+  private lift({ id, mask }: NumberedMask): void {
+    this.masks.delete(id)
+    const { ids, width } = this
+    for (let y = 0, from = 0; y < mask.height; y++)
+      for (let at = (mask.y0 + y) * width + mask.x0, end = at + mask.width; at < end; at++, from++)
+        if (mask.data[from] && ids[at] === id) {
+          ids[at] = 0
+          this.covered--
+        }
+  }
+
+  /** Where a larger mask or none is, this one is then on top. Laying a mask again changes nothing. */
+  private lay({ id, mask, area }: NumberedMask): void {
+    const { ids, width } = this
+    let [last, above] = [0, false]
+    for (let y = 0, from = 0; y < mask.height; y++)
+      for (let at = (mask.y0 + y) * width + mask.x0, end = at + mask.width; at < end; at++, from++) {
+        if (!mask.data[from]) continue
+        const other = ids[at]
+        if (!other) {
+          ids[at] = id
+          this.covered++
+          continue
+        }
+        if (other === id) continue
+        if (other !== last) {
+          last = other
+          const theirs = this.masks.get(other)!.area
+          above = area < theirs || (area === theirs && id > other)
+        }
+        if (above) ids[at] = id
+      }
+  }
+
+  /** The masks of which a part may have been below a removed one. */
+  private near(removed: readonly NumberedMask[]): NumberedMask[] {
+    const columns = Math.ceil(this.width / cellSide)
+    const touched = new Uint8Array(columns * Math.ceil(this.height / cellSide))
+    const cells = ({ x0, y0, width, height }: Mask, each: (cell: number) => boolean | void): boolean => {
+      for (let y = Math.floor(y0 / cellSide); y * cellSide < y0 + height; y++)
+        for (let x = Math.floor(x0 / cellSide); x * cellSide < x0 + width; x++) if (each(y * columns + x)) return true
+      return false
+    }
+    for (const { mask } of removed) cells(mask, (cell) => void (touched[cell] = 1))
+    return [...this.masks.values()].filter(({ mask }) => cells(mask, (cell) => touched[cell] === 1))
   }
 
   /** The ids that are visible within a region. */

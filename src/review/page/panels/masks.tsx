@@ -35,9 +35,11 @@ const columns = computed<{ key: SortKey; label: string; title: string }[]>(() =>
   { key: 'stability', label: 'Stab.', title: 'Stability: how little the mask changes with the threshold' },
 ])
 
+/** Made once: all sizes are written to find the widest. */
+const whole = new Intl.NumberFormat('en')
+
 /** The size that the list shows. */
-const sizeText = (area: number) =>
-  unit.value.metres === null ? area.toLocaleString('en') : sizeNumber(diameterOf(area))
+const sizeText = (area: number) => (unit.value.metres === null ? whole.format(area) : sizeNumber(diameterOf(area)))
 
 const isOptional = (key: SortKey): key is OptionalColumn => key === 'iou' || key === 'stability'
 
@@ -187,7 +189,7 @@ function Line({
         aria-hidden="true"
       />
       <span>{id}</span>
-      <span title={`area ${area.toLocaleString('en')} px`}>{sizeText(area)}</span>
+      <span title={`area ${whole.format(area)} px`}>{sizeText(area)}</span>
       {shown.includes('iou') && <span title={iouDetails(review)}>{measure(shownIou(review))}</span>}
       {shown.includes('stability') && <span>{measure(review.stability)}</span>}
     </div>

@@ -65,7 +65,7 @@ export class ImageSession {
     this.viewport = new Viewport(info)
     this.outbox = new Outbox(info.name, document.seq, saved, rejected, revision)
     for (const review of document.masks) this.insert(review)
-    this.owners.repaint(this.everything, this.masks.values())
+    this.owners.change([], [...this.masks.values()])
     this.state.value = document.state
     if (stretch.peek()) picture.setLevels(picture.stretched())
     this.repaint()
@@ -200,15 +200,16 @@ export class ImageSession {
   private take(entry: LogEntry): MaskChange {
     const change = this.document.apply(entry)
     this.entries.push(entry)
-    const gone = change.removed.map(({ id }) => this.masks.get(id)!.mask)
+    const gone = change.removed.map(({ id }) => this.masks.get(id)!)
     for (const { id } of change.removed) {
       this.masks.delete(id)
       this.colours.remove(id)
     }
     for (const review of change.added) this.insert(review)
-    const masks = [...gone, ...change.added.map(({ id }) => this.masks.get(id)!.mask)]
+    const came = change.added.map(({ id }) => this.masks.get(id)!)
+    this.owners.change(gone, came)
+    const masks = [...gone, ...came].map(({ mask }) => mask)
     const rects = dirtyRects(masks, this.info.width, this.info.height)
-    for (const rect of rects) this.owners.repaint(rect, this.masks.values())
     const marked = (change.marked ?? []).flatMap((id) => this.masks.get(id)?.mask ?? [])
     rects.push(...dirtyRects(marked, this.info.width, this.info.height))
     batch(() => {
@@ -216,7 +217,7 @@ export class ImageSession {
       const kept = [...this.selection.value].filter((id) => this.masks.has(id))
       if (kept.length < this.selection.value.size) this.selection.value = new Set(kept)
       if (!this.masks.has(this.hover.value)) this.hover.value = 0
-      for (const rect of rects) this.paint(rect)
+      this.paint(rects)
       this.changed()
     })
     return change
@@ -230,7 +231,7 @@ export class ImageSession {
     const masks = changed.flatMap((id) => this.masks.get(id)?.mask ?? [])
     batch(() => {
       this.selection.value = next
-      for (const rect of dirtyRects(masks, this.info.width, this.info.height)) this.paint(rect)
+      this.paint(dirtyRects(masks, this.info.width, this.info.height))
       this.changed()
     })
   }
@@ -261,8 +262,8 @@ export class ImageSession {
     coverage: coverage.peek(),
   })
 
-  private paint(rect: Region): void {
-    this.layer.refresh(rect, this.look, () => this.selection.peek())
+  private paint(rects: readonly Region[]): void {
+    this.layer.refresh(rects, this.look, () => this.selection.peek())
   }
 
   /** Paints masks that were left for later; called before each frame. @returns whether another frame is needed */
@@ -272,7 +273,7 @@ export class ImageSession {
 
   /** Repaints all masks after a change of their appearance. */
   repaint(): void {
-    this.paint(this.everything)
+    this.paint([this.everything])
     this.changed()
   }
 }

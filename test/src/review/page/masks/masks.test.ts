@@ -1,10 +1,10 @@
 /** @file The mask operations of the review page's edits, checked exactly on small images. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Mask, maskArea, maskContains } from '../../../../../engine/masks/mask'
+import { maskArea, maskContains } from '../../../../../engine/masks/mask'
 import { cutMask } from '../../../../../src/review/page/masks/cut'
 import { outlineMask, strokeMask } from '../../../../../src/review/page/masks/draw'
-import { dirtyRects, OwnerMap, type NumberedMask } from '../../../../../src/review/page/masks/owner'
+import { OwnerMap, type NumberedMask } from '../../../../../src/review/page/masks/owner'
 import { deepest, filled, parts, tidied } from '../../../../../src/review/page/masks/shape'
 import type { Point } from '../../../../../engine/image/box'
 import { uniteMasks, subtractMasks } from '../../../../../engine/masks/mask-algebra'
@@ -172,24 +172,20 @@ test('parts that the line does not touch stay with the largest piece', () => {
   assert.ok(maskContains(pieces[0], 50, 50) && !maskContains(pieces[1], 50, 50))
 })
 
-test('the smaller of two masks is on top, also after a region is repainted', () => {
+test('the smaller of two masks is on top, also after masks came and went', () => {
   const next = randoms(9)
   const whole = new OwnerMap(40, 30)
   const parted = new OwnerMap(40, 30)
   const shapes = new Map<number, NumberedMask>()
-  const everything = { left: 0, top: 0, right: 40, bottom: 30 }
   for (let id = 1; id <= 60; id++) {
     const mask = strokeMask([[20 + 22 * next(), 15 + 17 * next()]], 4 + 3 * next(), { width: 40, height: 30 })
-    const changed: Mask[] = mask.width ? [mask] : []
-    if (mask.width) shapes.set(id, { id, mask, area: maskArea(mask) })
     const gone = shapes.get(Math.floor(30 + 30 * next()))
-    if (gone) {
-      shapes.delete(gone.id)
-      changed.push(gone.mask)
-    }
-    for (const rect of dirtyRects(changed, 40, 30)) parted.repaint(rect, shapes.values())
+    if (gone) shapes.delete(gone.id)
+    const came = mask.width ? [{ id, mask, area: maskArea(mask) }] : []
+    for (const one of came) shapes.set(id, one)
+    parted.change(gone ? [gone] : [], came)
   }
-  whole.repaint(everything, shapes.values())
+  whole.change([], [...shapes.values()])
   assert.equal([...parted.ids], [...whole.ids])
   assert.is(parted.covered, whole.ids.filter((id) => id > 0).length)
   assert.is(whole.covered, parted.covered)
