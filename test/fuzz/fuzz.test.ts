@@ -69,6 +69,8 @@ test('faults of a reader are found: each of them, and none where there is none',
   assert.match(await of(() => (undefined as unknown as string).length), 'not a UserError')
   assert.is(await of(() => 'other'), 'nothing')
   assert.match(await of(() => 'other', { guarded: true }), 'not as what its checksums protect')
+  const combinations = () => [Buffer.from('other')]
+  assert.is(await of(() => 'other', { guarded: true, combinations }), 'nothing')
   assert.match(await of((_, path) => writeFileSync(`${path}.new`, '')), 'files were written or deleted')
   assert.match(
     await of(() => void ((Object.prototype as Record<string, unknown>).polluted = 1)),

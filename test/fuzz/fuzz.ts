@@ -41,7 +41,7 @@ export class Fuzzer {
     private readonly seed: number,
     private readonly folder: string,
     private readonly seeds: readonly Uint8Array[],
-    /** What the seeds are understood as. */
+    /** What the seeds, and files of their sound parts, are understood as. */
     private readonly meanings: ReadonlySet<string>,
     /** The names of all files in the folder. */
     private readonly files: string,
@@ -59,6 +59,12 @@ export class Fuzzer {
     for (const one of seeds) {
       writeFileSync(path, wrapped(reader, one))
       meanings.add(digest(await reader.read(path, folder)))
+    }
+    for (const one of reader.combinations?.(seeds) ?? []) {
+      writeFileSync(path, wrapped(reader, one))
+      // not all of them fit together
+      const meaning = await reader.read(path, folder).then(digest, () => null)
+      if (meaning !== null) meanings.add(meaning)
     }
     return new Fuzzer(reader, seed, folder, seeds, meanings, listing(folder), timed)
   }

@@ -15,6 +15,8 @@ export interface Reader {
   read: (path: string, folder: string) => Promise<unknown>
   /** True if checksums protect the file: what is accepted must be what a seed is understood as. */
   guarded?: boolean
+  /** Files put together from sound parts of several seeds, where each part has its checksum: what these say is right too. */
+  combinations?: (seeds: readonly Uint8Array[]) => Uint8Array[]
 }
 
 /** An error that a reader reports for a part of a file: it is in words, and no fault of the program. */

@@ -14,7 +14,6 @@ import { ReviewDocument } from '../../src/project/review/document'
 import { deepest } from '../../src/review/page/masks/shape'
 import { subtractMasks } from '../../engine/masks/mask-algebra'
 import type { ReviewHistory } from '../../src/project/review/review-records'
-import type { PromptReply } from '../../src/review/protocol'
 import { ReviewTab } from './review-page'
 
 interface Options {
@@ -158,35 +157,43 @@ class Person {
     let looked = false
     for (const particle of missing) {
       await tab.press('p')
-      const { masks: count } = await tab.counts()
-      const point = middle(particle)
-      const [response] = await Promise.all([
-        tab.page.waitForResponse(
-          (answer) => answer.url().endsWith('/prompt') && !/"hover"/.test(answer.request().postData() ?? ''),
-          { timeout: 120_000 },
-        ),
-        tab.click(...point),
-      ])
-      // answered: the mask is taken, or one that was there is selected
-      await tab.page.locator('.hint', { hasText: /Shift\+click adds|Click takes it/ }).waitFor()
-      const taken = (await tab.counts()).masks > count
-      const { masks } = (await response.json()) as PromptReply
-      const ious = masks.map(({ segmentation }) => iou(decodeMask(segmentation), particle))
-      const best = ious.indexOf(Math.max(...ious))
-      if (taken && ious[best] >= good) {
-        for (let i = 0; i < best; i++) {
-          await tab.press('Tab')
-          await tab.page.locator('.hint', { hasText: `${i + 2} of` }).waitFor()
-        }
+      const before = (await this.masks()).map(({ id }) => id)
+      await tab.click(...middle(particle))
+      const made = await this.answered(before)
+      const { fits, edits } = made ? await this.chooseGood(particle) : { fits: false, edits: 0 }
+      if (fits) {
         if (!looked) await this.look('prompt')
         looked = true
-      } else {
-        await tab.press(taken ? 'Control+z' : 'Escape')
-        await this.draw(particle)
+        continue
       }
+      // the click selected a mask that was there, or the model's masks are all wrong
+      await tab.press('Escape', ...Array<string>(edits).fill('Control+z'))
+      await this.draw(particle)
     }
     await tab.press('v', 'Escape')
     await tab.saved()
+  }
+
+  /** Waits for the answer to a click. @returns whether a mask was added */
+  private async answered(before: readonly number[]): Promise<boolean> {
+    const { page } = this.tab
+    await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))')
+    await page.locator('.hint', { hasText: / first …|Segmenting/ }).waitFor({ state: 'detached', timeout: 120_000 })
+    return (await this.masks()).some(({ id }) => !before.includes(id))
+  }
+
+  /** Looks at the model's masks for the last click, one after the other, until one fits the particle. Each is an edit. */
+  private async chooseGood(particle: Mask): Promise<{ fits: boolean; edits: number }> {
+    const { tab } = this
+    for (let edits = 1; ; edits++) {
+      const newest = (await this.masks()).reduce((a, b) => (a.id > b.id ? a : b))
+      const fits = iou(newest.mask, particle) >= good
+      const hint = await tab.page.locator('.hint').innerText()
+      const isLast = !hint.startsWith(`${edits} of `) || hint.startsWith(`${edits} of ${edits} `)
+      if (fits || isLast) return { fits, edits }
+      await tab.press('Tab')
+      await tab.page.locator('.hint', { hasText: `${edits + 1} of` }).waitFor()
+    }
   }
 
   private async draw(particle: Mask): Promise<void> {

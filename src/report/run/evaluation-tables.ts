@@ -77,10 +77,23 @@ const EvaluationFile = v.object({
       }),
     ),
     v.check((models) => models.some(({ evaluations }) => evaluations.length > 0)),
+    v.check((models) => scoredOnTheSameImages(models)),
   ),
   hardware: v.object({ adapter: v.string() }),
   bootstrap: v.object({ resamples: v.number(), confidence: v.number(), seed: v.number() }),
 })
+
+/** Tables have a line for each image, with the scores of all models that were evaluated with that kind of prompt. */
+function scoredOnTheSameImages(models: { evaluations: { prompt: string; perImage: { id: string }[] }[] }[]): boolean {
+  const images = new Map<string, string>()
+  return models.every(({ evaluations }) =>
+    evaluations.every(({ prompt, perImage }) => {
+      const ids = JSON.stringify(perImage.map(({ id }) => id))
+      if (!images.has(prompt)) images.set(prompt, ids)
+      return images.get(prompt) === ids
+    }),
+  )
+}
 
 export interface EvaluationView {
   path: string

@@ -30,6 +30,13 @@ const png16 = () =>
     .toColourspace('grey16')
     .png()
 
+/** The header of each PNG with the other chunks of each: every chunk has its checksum, and none says which belong together. */
+function exchangedHeaders(files: readonly Uint8Array[]): Uint8Array[] {
+  // the signature has 8 bytes, the header's chunk 25
+  const end = 33
+  return files.flatMap((head) => files.map((rest) => Buffer.concat([head.subarray(0, end), rest.subarray(end)])))
+}
+
 const tiff = (tags: Tag[], more: Partial<Page> = {}, options = {}) =>
   tiffFile([{ tags: [...picture(width, height, 8), ...tags], data: [noise], ...more }], options)
 const text = (tag: number, values: string): Tag => ({ tag, values })
@@ -156,6 +163,7 @@ export const images: Reader[] = [
     ],
     read: (path) => pixels(readLabels(path)),
     guarded: true,
+    combinations: exchangedHeaders,
   },
   {
     name: 'labels-tiff',

@@ -264,7 +264,10 @@ test('the command: evaluations in the folder and given, and refusals', async () 
   assert.match(await refused(root, `${root}/`), 'given twice')
   assert.match(await refused(root, '--measured', folder), 'no summary.json')
   const wrong = join(folder, 'wrong.json')
+  const fewer = JSON.parse(readFileSync(join(root, 'eval.json'), 'utf8')) as typeof comparison
+  fewer.models[1].evaluations[0].perImage.pop()
   for (const [content, why] of [
+    [JSON.stringify(fewer), 'is not a result of'],
     ['{', 'not JSON'],
     ['{"models": []}', 'is not a result of'],
     ['null', 'is not a result of'],
