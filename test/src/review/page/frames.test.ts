@@ -62,15 +62,17 @@ async function tints(): Promise<number[]> {
   const points = await Promise.all(
     [3, 500, 995].map((i) => tab.at(...(centre(i).map((v) => v + 8) as [number, number]))),
   )
-  return (await tab.page.evaluate(`{
+  const read = `(() => {
     const canvas = document.querySelector('.below')
     const { left, top } = canvas.getBoundingClientRect()
     const context = canvas.getContext('2d')
-    ${JSON.stringify(points)}.map(([x, y]) => {
-      const [red, green, blue] = context.getImageData((x - left) * devicePixelRatio, (y - top) * devicePixelRatio, 1, 1).data
+    return ${JSON.stringify(points)}.map(([x, y]) => {
+      const pixel = [(x - left) * devicePixelRatio, (y - top) * devicePixelRatio]
+      const [red, green, blue] = context.getImageData(...pixel, 1, 1).data
       return Math.max(red, green, blue) - Math.min(red, green, blue)
     })
-  }`)) as number[]
+  })()`
+  return (await tab.page.evaluate(read)) as number[]
 }
 
 testInBrowser('all are selected, removed and brought back', async () => {
