@@ -42,3 +42,12 @@ export const findTrackerPython = () =>
 
 export const importsTrackers = (python) =>
   spawnSync(python, ['-c', 'import wandb, tensorboard'], { stdio: 'ignore', timeout: 60_000 }).status === 0
+
+/** The path of the launcher of `openmpi` or `mpich`, under the names that Debian gives them or as `mpirun`. Undefined if there is none. */
+export function findMpirun(name) {
+  const word = { openmpi: /Open MPI|OpenRTE/, mpich: /HYDRA|MPICH/ }[name]
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  return [`mpirun.${name}`, 'mpirun', 'mpiexec']
+    .flatMap((program) => folders.map((folder) => join(folder, program)))
+    .find((path) => existsSync(path) && word.test(spawnSync(path, ['--version'], { encoding: 'utf8' }).stdout ?? ''))
+}

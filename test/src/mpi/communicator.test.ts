@@ -1,0 +1,169 @@
+/**
+ * @file Tests src/mpi: operations among ranks of both families of MPI. The file starts itself as the ranks, with WGSAM_TEST_RANKS naming
+ * the program that they run.
+ */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Rng } from '../../../engine/rng'
+import { messageOf } from '../../../src/host/errors'
+import { alone, broadcastJson, gatherJson } from '../../../src/mpi/communicator'
+import type { MpiCommunicator } from '../../../src/mpi/mpi-communicator'
+import { openMpi } from '../../../src/mpi/open-mpi'
+import { startRanks, testRanks } from '../../support/mpi'
+
+/** Values whose sum depends on the order in which they are added. */
+const valuesOf = (rank: number, count: number) => {
+  const rng = new Rng(7, rank)
+  return Float32Array.from({ length: count }, () => (rng.next() - 0.5) * 10 ** Math.floor(12 * rng.next()))
+}
+
+/** The sums as they are defined: in f64, in the order of the ranks. */
+const expected = (size: number, count: number) => {
+  const parts = Array.from({ length: size }, (_, r) => valuesOf(r, count))
+  return Float32Array.from({ length: count }, (_, i) => parts.reduce((sum, part) => sum + part[i], 0))
+}
+
+const programs: Record<string, () => Promise<void>> = {
+  async operations() {
+    const ranks = await openMpi()
+    const { rank, size } = ranks
+    const lengths = (await ranks.agree([rank, 10 * rank + 0.5])).map(([r, x]) => [r, x])
+    assert.equal(
+      lengths,
+      Array.from({ length: size }, (_, r) => [r, 10 * r + 0.5]),
+    )
+    assert.equal(await broadcastJson(ranks, rank === 0 ? { words: ['µm', 'é'] } : undefined), { words: ['µm', 'é'] })
+    assert.is((await ranks.broadcast(new Uint8Array())).length, 0)
+    // of different lengths, one of them empty
+    const gathered = await gatherJson(ranks, 'x'.repeat(1000 * rank))
+    assert.equal(gathered?.map((text) => text.length) ?? null, rank ? null : [0, 1000, 2000].slice(0, size))
+    const bytes = await ranks.gather(new Uint8Array(rank).fill(rank))
+    assert.equal(bytes?.map((one) => [...one]) ?? null, rank ? null : [[], [1], [2, 2]].slice(0, size))
+    // fewer values than ranks, a number that no number of ranks divides, many values; in one part and in many, to the same bits
+    for (const count of [1, 1009, 1 << 16]) {
+      const sums = Buffer.from(expected(size, count).buffer)
+      for (const bytes of [1 << 26, 4000]) {
+        ;(ranks as MpiCommunicator).sumBytes = bytes
+        const values = valuesOf(rank, count)
+        await ranks.sum(values)
+        assert.is(Buffer.compare(Buffer.from(values.buffer), sums), 0)
+      }
+    }
+    assert.ok(ranks.cost.bytes > 2 * 4 * 2 * (1 << 16) * ((size - 1) / size))
+    // operations that are called without waiting for each other keep their order
+    const both = await Promise.all([ranks.agree([1]), ranks.barrier(), ranks.agree([2])])
+    assert.equal(both[2], Array(size).fill([2]))
+    await ranks.close()
+    console.log(`rank ${rank} of ${size}, local ${ranks.localRank}: ${ranks.description}`)
+  },
+
+  /** Rank 1 comes late; the others must hear their timers meanwhile, and not keep their processors busy. */
+  async patience() {
+    const ranks = await openMpi()
+    const [began, before] = [performance.now(), process.cpuUsage()]
+    let ticks = 0
+    const timer = setInterval(() => ticks++, 20)
+    if (ranks.rank === 1) await new Promise((resolve) => setTimeout(resolve, 1500))
+    await ranks.barrier()
+    clearInterval(timer)
+    const { user, system } = process.cpuUsage(before)
+    const seconds = (performance.now() - began) / 1000
+    const report = await gatherJson(ranks, { ticks, busy: (user + system) / 1e6 / seconds })
+    if (report) console.log(`report ${JSON.stringify(report)}`)
+    await ranks.close()
+  },
+
+  async disagreement() {
+    const ranks = await openMpi()
+    await ranks.sum(new Float32Array(ranks.rank + 1)).catch((error) => {
+      if (ranks.rank === 0) console.log(messageOf(error))
+    })
+    await ranks.close()
+  },
+
+  async abort() {
+    const ranks = await openMpi()
+    if (ranks.rank === 1) {
+      console.log('rank 1 gives up')
+      ranks.abort(3)
+    }
+    await ranks.barrier()
+    console.log('no rank comes here')
+  },
+
+  async open() {
+    await openMpi()
+      .then(() => console.log('opened'))
+      .catch((error) => console.log(messageOf(error)))
+  },
+}
+
+const program = process.env.WGSAM_TEST_RANKS
+if (program) {
+  await programs[program]().catch((error) => {
+    console.error(error)
+    process.exit(1)
+  })
+  process.exit(0)
+}
+
+const start = (launcher: 'openmpi' | 'mpich', n: number, name: string, env = {}) =>
+  startRanks(launcher, n, ['--enable-source-maps', process.argv[1]], { WGSAM_TEST_RANKS: name, ...env }).ended
+
+testRanks('the operations of 2 and 3 ranks, with sums of fixed bits', async (launcher) => {
+  for (const n of [2, 3]) {
+    const { code, stdout, stderr } = await start(launcher, n, 'operations')
+    assert.is(code, 0, stderr)
+    for (let rank = 0; rank < n; rank++)
+      assert.match(
+        stdout,
+        new RegExp(`rank ${rank} of ${n}, local ${rank}: .*${launcher === 'mpich' ? 'MPICH' : 'Open MPI'}`),
+      )
+  }
+})
+
+testRanks('a rank that waits hears timers and leaves the processor to others', async (launcher) => {
+  const { code, stdout, stderr } = await start(launcher, 2, 'patience')
+  assert.is(code, 0, stderr)
+  const [first] = JSON.parse(/report (.*)/.exec(stdout)![1])
+  assert.ok(first.ticks > 10, `${first.ticks} ticks`)
+  assert.ok(first.busy < 0.5, `busy for ${first.busy} of the time`)
+})
+
+testRanks('ranks that give different counts are told so', async (launcher) => {
+  const { stdout } = await start(launcher, 2, 'disagreement')
+  assert.match(stdout, /different numbers of values to add: 1, 2/)
+})
+
+testRanks('one rank ends all of them', async (launcher) => {
+  const { code, stdout } = await start(launcher, 3, 'abort')
+  assert.is(code, 3)
+  assert.match(stdout, /rank 1 gives up/)
+  assert.not.match(stdout, /no rank comes here/)
+})
+
+testRanks('a library that is missing, none of MPI, or of another kind', async (launcher) => {
+  const missing = await start(launcher, 2, 'open', { WGSAM_MPI: '/nowhere/libmpi.so' })
+  assert.match(missing.stdout, /the library that WGSAM_MPI names could be loaded|\/nowhere\/libmpi\.so/)
+  assert.match(missing.stdout, /WGSAM_MPI=\/path\/to\/libmpi\.so/)
+  const wrong = await start(launcher, 2, 'open', { WGSAM_MPI: 'libm.so.6' })
+  assert.match(wrong.stdout, /libm\.so\.6 is no library of MPI/)
+  const other = launcher === 'openmpi' ? 'libmpich.so.12' : 'libmpi.so.40'
+  const mixed = await start(launcher, 2, 'open', { WGSAM_MPI: other })
+  assert.match(
+    mixed.stdout,
+    launcher === 'openmpi' ? /by mpirun of Open MPI, but libmpich.so.12 is MPICH/ : /but libmpi.so.40 is Open MPI/,
+  )
+})
+
+test('a process that runs alone', async () => {
+  assert.is(await openMpi(), alone)
+  const values = Float32Array.of(1, 2)
+  await alone.sum(values)
+  assert.equal([...values], [1, 2])
+  assert.equal(await gatherJson(alone, 'x'), ['x'])
+  assert.is(await broadcastJson(alone, 3), 3)
+  assert.equal(await alone.agree([1, 2]), [[1, 2]])
+})
+
+test.run()
