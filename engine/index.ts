@@ -73,6 +73,7 @@ export type {
 } from './generate/candidate'
 export { filterCandidates, type Filtered, type FilterName, type FilterOptions } from './generate/filter'
 export { candidatesAtScale } from './generate/at-scale'
+export { generate, type Generated, type GeneratedMask, type GenerateOptions } from './generate/generate'
 export { type GenerateHooks, MaskGenerator } from './generate/generator'
 export { checkGeneratorOptions, defaultGeneratorOptions, type GeneratorOptions } from './generate/generator-options'
 export type { MaskRecord } from './generate/reference-record'
@@ -93,7 +94,34 @@ export {
   mergeLora,
 } from './train/lora'
 
-// training
+// fine-tuning on labelled images
+export {
+  train,
+  type TrainedStep,
+  type TrainedValidation,
+  Trainer,
+  type TrainOptions,
+  type TrainResult,
+} from './finetune/trainer'
+export type { RecipeOptions } from './finetune/check-recipe'
+export { DivergedError } from './finetune/divergence-guard'
+export { defaultRecipe, type Recipe } from './finetune/recipe'
+export type { TrainingSample } from './finetune/samples'
+export type { PromptScore, Validation } from './finetune/validator'
+export { SettingError } from './setting-error'
+export { attachAdapter } from './train/attach-adapter'
+export type {
+  Adapter,
+  AdapterConfig,
+  AdapterTensors,
+  AnyAdapter,
+  Difference,
+  FullAdapter,
+  LoraPair,
+} from './train/adapter'
+export type { HeadTensor } from './sam/prompt-head'
+
+// single training steps
 export { defaultOptimizer, type OptimizerConfig } from './train/adam'
 export { countFrozenParts } from './train/frozen-parts'
 export { ParameterSet, type ParameterSpec, type ParameterState } from './train/parameters'

@@ -47,7 +47,8 @@ const SUPERVISED: Record<PromptKind, number> = {
 }
 
 /** Prompt entries (points, box corners) that the configured kinds of prompts need: the same in every step. */
-export const slotsOf = ({ prompts: { point, box, both } }: ExampleRecipe): number => promptSlots({ point, box, both })
+export const slotsOf = ({ prompts: { point, box, both } }: Pick<ExampleRecipe, 'prompts'>): number =>
+  promptSlots({ point, box, both })
 
 /** How views are magnified. Unless crops or zooming out are configured, by the sizes that occur in the data. */
 function magnificationOf({ augment }: Pick<ExampleRecipe, 'augment'>): Magnification | 'auto' | null {

@@ -4,7 +4,9 @@
  */
 import type { AugmentOptions } from '../augment/augment'
 import type { Magnification } from '../augment/magnification'
-import type { LoraTarget } from '../train/lora'
+import type { StorageType } from '../device/tensor'
+import { LORA_TARGETS, type LoraTarget } from '../train/lora'
+import { MIN_INSTANCE_AREA } from '../train/sample-prompts'
 
 /** Augmentation of the training images. `magnification`: 'auto' by the sizes of the particles in them, or a range. */
 export type AugmentRecipe = Omit<AugmentOptions, 'magnification'> & {
@@ -82,6 +84,79 @@ export interface AdapterRecipe {
   /** Highest decay of the moving average of the parameters, which is validated and exported; 0: none. */
   average: number
   seed: number
+}
+
+/** The loss, the optimiser and the memory of a training step. */
+export interface StepRecipe extends Pick<ExampleRecipe, 'prompts'> {
+  loss: {
+    /** Weights of the Dice loss, of the cross-entropy and of the squared error of the IoU head. */
+    dice: number
+    bce: number
+    iou: number
+    /** See ExampleRecipe. */
+    small: number
+    /** Added to numerator and denominator of the Dice coefficient, in pixels of the mask. */
+    smooth: number
+    /** Extra weight of pixels on the target's outline in the cross-entropy, against those far from it; 0: none. */
+    boundary: number
+  }
+  head: { weight: number }
+  optimizer: {
+    algorithm: 'adam' | 'adamw'
+    weightDecay: number
+    beta1: number
+    beta2: number
+    eps: number
+    /** Gradients with a larger norm are scaled down to this one; 0: no limit. */
+    maxNorm: number
+  }
+  average: number
+  /** Storage type of activations kept for the backward pass; it does not change the arithmetic. */
+  storage: StorageType
+}
+
+/** All settings of a training. */
+export interface Recipe extends BatchRecipe, AdapterRecipe {
+  size: number | null
+  augment: ExampleRecipe['augment']
+  storage: StorageType
+  epochs: ScheduleRecipe['epochs']
+  maxSteps: number | null
+  minutes: number | null
+  prompts: ExampleRecipe['prompts']
+  loss: StepRecipe['loss']
+  optimizer: StepRecipe['optimizer'] & ScheduleRecipe['optimizer']
+  schedule: ScheduleRecipe['schedule']
+  validation: ScheduleRecipe['validation']
+}
+
+/** The settings that won in the comparisons of docs/training.md; `wgsam train` has the same. */
+export const defaultRecipe: Recipe = {
+  size: null,
+  batch: 8,
+  seed: 0,
+  synthetic: 0,
+  epochs: 'auto',
+  maxSteps: null,
+  minutes: null,
+  augment: true,
+  storage: 'f32',
+  lora: { kind: 'lora', rank: 512, alpha: null, rslora: false, targets: [...LORA_TARGETS], blocks: null },
+  loss: { dice: 1, bce: 4, iou: 0.1, small: 0, smooth: 1, boundary: 0 },
+  head: { weight: 0.5 },
+  optimizer: {
+    algorithm: 'adam',
+    learningRate: 3e-4,
+    weightDecay: 0.01,
+    beta1: 0.9,
+    beta2: 0.999,
+    eps: 1e-8,
+    maxNorm: 1,
+  },
+  average: 0.999,
+  schedule: { kind: 'cosine', warmup: null },
+  prompts: { count: 16, point: 0.6, box: 0.25, both: 0.15, minArea: MIN_INSTANCE_AREA },
+  validation: { every: 1, patience: 10 },
 }
 
 /** The side of the model's input. @throws Error before it is known */

@@ -2,7 +2,7 @@
 import type { Mask } from '../../engine/masks/mask'
 import { paintMasks } from '../../engine/masks/mask-algebra'
 import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
-import { Rng } from '../../engine/rng'
+import { sampleInstances } from '../../engine/finetune/sample-instances'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
 import { type Instance, instances } from '../../engine/masks/instances'
 import type { Sample } from '../../engine/image/sample'
@@ -112,20 +112,6 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] 
     options.onProgress?.(i + 1, items.length, item)
   }
   return tallied
-}
-
-/** Samples the instances to prompt. Returns them in the order of their labels. */
-function sampleInstances(
-  all: readonly Instance[],
-  id: string,
-  { maxInstances, seed }: { maxInstances?: number | null; seed: number },
-): Instance[] {
-  if (!maxInstances || all.length <= maxInstances) return [...all]
-  // seeded by the id, so that the sample of an image does not depend on the other images
-  let stream = 0
-  for (const character of id) stream = (Math.imul(stream, 31) + character.codePointAt(0)!) >>> 0
-  const sampled = new Rng(seed, stream).shuffle([...all]).slice(0, maxInstances)
-  return sampled.sort((a, b) => a.id - b.id)
 }
 
 async function seconds<T>(work: () => Promise<T>): Promise<{ result: T; seconds: number }> {

@@ -3,7 +3,7 @@ import type { Mask } from '../../engine/masks/mask'
 import type { LabelMap } from '../../engine/image/label-map'
 import type { Instance } from '../../engine/masks/instances'
 import { bestIous, type Overlaps, type Pair, pairMasks } from './detection'
-import { instanceScores } from '../../engine/masks/pixel-counts'
+import { iouWithInstance } from '../../engine/masks/iou-with-instance'
 
 /** The IoU levels at which an instance counts as found: 0.5, 0.55 … 0.95. */
 export const iouLevels: readonly number[] = Array.from({ length: 10 }, (_, i) => (50 + 5 * i) / 100)
@@ -36,7 +36,7 @@ export function promptedMatches(
   masks: readonly Mask[],
   scores: readonly (number | null)[],
 ): Matches {
-  const ious = instances.map((instance, i) => promptedIou(labels, instance, masks[i]))
+  const ious = instances.map((instance, i) => iouWithInstance(labels, instance, masks[i]))
   const places = masks.map((_, i) => i)
   return {
     counted: places,
@@ -101,18 +101,3 @@ function rankedHits(
 }
 
 const levelBits = (iou: number): number => iouLevels.reduce((bits, level, i) => bits | (+(iou >= level) << i), 0)
-
-/** The IoU of a mask with the instance that it was prompted for. */
-function promptedIou({ width, data }: LabelMap, { id, area }: Instance, mask: Mask): number {
-  let predicted = 0
-  let both = 0
-  for (let y = 0, from = 0; y < mask.height; y++) {
-    const row = (mask.y0 + y) * width + mask.x0
-    for (let x = 0; x < mask.width; x++, from++) {
-      if (!mask.data[from]) continue
-      predicted++
-      if (data[row + x] === id) both++
-    }
-  }
-  return instanceScores(both, predicted, area).iou
-}

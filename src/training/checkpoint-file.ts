@@ -7,12 +7,12 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
+import { gatherParameters, parameterTensors } from '../../engine/train/parameter-tensors'
 import type { ParameterState } from '../../engine/train/parameters'
 import { messageOf, UserError } from '../host/errors'
 import { problemOf } from '../text/check-value'
 import { openSafetensors } from '../weights/safetensors'
 import { writeSafetensors } from '../weights/safetensors-writer'
-import { sameShape } from '../weights/tensor-file'
 
 /**
  * Raised when checkpoints of earlier versions can no longer be resumed rightly: when the definition of `configHash`
@@ -58,19 +58,11 @@ export interface Checkpoint {
   parameters: ParameterState[]
 }
 
-/** The parts of a parameter; a run without a moving average has no `average`. */
-const PARTS = ['values', 'm', 'v', 'average'] as const
-
 export const CHECKPOINT = 'checkpoint.safetensors'
 
 /** Replaces the checkpoint in a folder. */
 export async function writeCheckpoint(folder: string, { progress, parameters }: Checkpoint): Promise<void> {
-  const tensors = parameters.flatMap(({ name, shape, ...data }) =>
-    PARTS.flatMap((part) => {
-      const values = data[part]
-      return values ? [{ name: `${name}.${part}`, shape: [...shape], data: values }] : []
-    }),
-  )
+  const tensors = parameterTensors(parameters)
   const record = JSON.stringify(progress)
   const sha256 = digest(tensors)
   const seal = sealOf(record, sha256, tensors)
@@ -121,8 +113,7 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint> {
     // checkpoints of earlier versions have no seal
     if (seal !== undefined && sealOf(record, sha256, tensors) !== seal)
       throw damaged('its record or its shapes are not those that were written')
-    const progress = parseProgress(record, path, damaged)
-    return { progress, parameters: gather(tensors, damaged) }
+    return { progress: parseProgress(record, path, damaged), parameters: gather(tensors, damaged) }
   } finally {
     await file.close()
   }
@@ -147,19 +138,12 @@ function parseProgress(text: string, path: string, damaged: (problem: string) =>
 }
 
 function gather(
-  tensors: readonly { name: string; shape: number[]; data: Float32Array }[],
+  tensors: Parameters<typeof gatherParameters>[0],
   damaged: (problem: string) => Error,
 ): ParameterState[] {
-  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]))
-  const names = [...byName.keys()].filter((name) => name.endsWith('.values')).map((name) => name.slice(0, -7))
-  const averaged = tensors.some(({ name }) => name.endsWith('.average'))
-  if (tensors.length !== (averaged ? 4 : 3) * names.length) throw damaged('parameters and moments do not match')
-  return names.map((name) => {
-    const [values, m, w, average] = PARTS.map((part) => byName.get(`${name}.${part}`))
-    if (!values || !m || !w || (averaged && !average)) throw damaged(`the moments of ${name} are missing`)
-    if ([m, w, average ?? values].some(({ shape }) => !sameShape(values.shape, shape)))
-      throw damaged(`the moments of ${name} do not fit`)
-    const state = { name, shape: values.shape, values: values.data, m: m.data, v: w.data }
-    return average ? { ...state, average: average.data } : state
-  })
+  try {
+    return gatherParameters(tensors)
+  } catch (error) {
+    throw damaged(messageOf(error))
+  }
 }

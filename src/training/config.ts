@@ -6,8 +6,8 @@ import * as v from 'valibot'
 import { DEFAULT_PRECISION, PRECISIONS } from '../../engine/device/precision'
 import { STORAGES } from '../../engine/device/tensor'
 import { MAX_LABEL } from '../../engine/image/label-map'
+import { defaultRecipe } from '../../engine/finetune/recipe'
 import { LORA_TARGETS } from '../../engine/train/lora'
-import { MIN_INSTANCE_AREA } from '../../engine/train/sample-prompts'
 import { nearest } from '../cli/nearest'
 import { DEFAULT_MODEL } from '../cli/next-command'
 import { augmentLimits } from '../../engine/augment/augment'
@@ -47,10 +47,8 @@ const ID = 'up to 64 lower-case letters and digits'
 
 const MAX_STEPS = 1e9
 const EPOCHS = "'auto' or a number from 0.001 to 1000000"
-/** All linear layers of the encoder's blocks, of the decoder's attentions and of the IoU head: see docs/training.md. */
-const RECIPE_TARGETS = [...LORA_TARGETS]
 /** Rank of LoRA: see docs/training.md for what was measured. */
-export const DEFAULT_RANK = 512
+export const DEFAULT_RANK = defaultRecipe.lora.rank
 const RECOMPUTE = `'auto', or { "decoder": true or false, "blocks": number of encoder blocks }`
 
 const strength = (name: keyof typeof augmentLimits) => {
@@ -107,11 +105,11 @@ export const Schema = v.strictObject(
     /** Train on at most this many images of the training part, chosen by the seed; null: on all. */
     images: orNull(whole(1, 1e6), null),
     /** Fraction of the images of a step that are synthetic scenes instead, each a new one. */
-    synthetic: preset(number(0, 1), 0),
+    synthetic: preset(number(0, 1), defaultRecipe.synthetic),
     /** Input side, pixels; null: the model's own. A run in progress records the number. */
     size: orNull(whole(32, 4096), null),
     /** Images per optimiser step, and how many of them are on the GPU at once (a divisor of batch). */
-    batch: preset(whole(1, 1024), 8),
+    batch: preset(whole(1, 1024), defaultRecipe.batch),
     microBatch: preset(v.union([v.literal('auto'), whole(1, 1024)], "'auto' or a whole number from 1 to 1024"), 'auto'),
     /** Worker threads that prepare images while the GPU works. */
     workers: preset(v.union([v.literal('auto'), whole(0, 64)], "'auto' or a whole number from 0 to 64"), 'auto'),
@@ -131,68 +129,74 @@ export const Schema = v.strictObject(
     /** Precision of matrix products and attention on adapters with matrix units. */
     matmulPrecision: preset(choice(PRECISIONS), DEFAULT_PRECISION.training),
     /** Storage type of frozen weights and of activations kept for the backward pass; it does not change the arithmetic. */
-    storage: preset(choice(STORAGES), 'f32'),
+    storage: preset(choice(STORAGES), defaultRecipe.storage),
     /** 'auto': 40, or more if that would be few steps (see `totalSteps`). */
     epochs: preset(v.union([v.literal('auto'), number(0.001, 1e6)], EPOCHS), 'auto'),
     maxSteps: orNull(whole(1, MAX_STEPS), null),
     /** Minutes of training and validation after which the run ends, if its steps do not end earlier; null: no limit. */
     minutes: orNull(above0(1e6), null),
-    seed: preset(whole(0, Number.MAX_SAFE_INTEGER), 0),
+    seed: preset(whole(0, Number.MAX_SAFE_INTEGER), defaultRecipe.seed),
     /** true: the default augmentation; an object changes parts of it, or adds what it lacks: rotations, scales, blur. */
-    augment: preset(v.union([flag, Augment], 'true, false, or an object with flip, turn and strengths'), true),
+    augment: preset(
+      v.union([flag, Augment], 'true, false, or an object with flip, turn and strengths'),
+      defaultRecipe.augment,
+    ),
     lora: part({
       /** full: the targets' matrices themselves are trained; rank, alpha and rslora then have no effect. */
-      kind: preset(choice(['lora', 'full']), 'lora'),
+      kind: preset(choice(['lora', 'full']), defaultRecipe.lora.kind),
       rank: preset(whole(1, 8192), DEFAULT_RANK),
       /** null: equal to the rank, so that the scale is 1. */
       alpha: orNull(above0(1e6), null),
       rslora: preset(flag, false),
-      targets: preset(v.pipe(v.array(choice(LORA_TARGETS)), v.minLength(1, 'at least one target')), RECIPE_TARGETS),
+      targets: preset(
+        v.pipe(v.array(choice(LORA_TARGETS)), v.minLength(1, 'at least one target')),
+        defaultRecipe.lora.targets,
+      ),
       blocks: orNull(v.pipe(v.array(name), v.minLength(1, 'at least one block')), null),
     }),
     loss: part({
-      dice: preset(number(0, 1000), 1),
-      bce: preset(number(0, 1000), 4),
+      dice: preset(number(0, 1000), defaultRecipe.loss.dice),
+      bce: preset(number(0, 1000), defaultRecipe.loss.bce),
       /** Keeps the IoU head, and with it the mask generator's filter, calibrated. */
-      iou: preset(number(0, 1000), 0.1),
+      iou: preset(number(0, 1000), defaultRecipe.loss.iou),
       /** Instances are weighted by their area to the power of minus this; 0: equally. */
-      small: preset(number(0, 1), 0),
+      small: preset(number(0, 1), defaultRecipe.loss.small),
       /** Added to numerator and denominator of the Dice coefficient, in pixels of the mask. */
-      smooth: preset(number(1e-3, 1000), 1),
+      smooth: preset(number(1e-3, 1000), defaultRecipe.loss.smooth),
       /** Extra weight of pixels on the target's outline in the cross-entropy, against those far from it; 0: none. */
-      boundary: preset(number(0, 1000), 0),
+      boundary: preset(number(0, 1000), defaultRecipe.loss.boundary),
     }),
     /** The prompt head, which proposes prompts to the generator. */
     head: part({
       /** Weight of its cross-entropy in the loss; 0: the adapter has no head. */
-      weight: preset(number(0, 1000), 0.5),
+      weight: preset(number(0, 1000), defaultRecipe.head.weight),
     }),
     optimizer: part({
-      algorithm: preset(choice(['adam', 'adamw']), 'adam'),
-      learningRate: preset(above0(10), 3e-4),
-      weightDecay: preset(number(0, 10), 0.01),
-      beta1: preset(number(0, 0.999999), 0.9),
-      beta2: preset(number(0, 0.999999), 0.999),
-      eps: preset(above0(1), 1e-8),
+      algorithm: preset(choice(['adam', 'adamw']), defaultRecipe.optimizer.algorithm),
+      learningRate: preset(above0(10), defaultRecipe.optimizer.learningRate),
+      weightDecay: preset(number(0, 10), defaultRecipe.optimizer.weightDecay),
+      beta1: preset(number(0, 0.999999), defaultRecipe.optimizer.beta1),
+      beta2: preset(number(0, 0.999999), defaultRecipe.optimizer.beta2),
+      eps: preset(above0(1), defaultRecipe.optimizer.eps),
       /** Gradients with a larger norm are scaled down to this one; 0: no limit. */
-      maxNorm: preset(number(0, 1e6), 1),
+      maxNorm: preset(number(0, 1e6), defaultRecipe.optimizer.maxNorm),
     }),
     /** Highest decay of the moving average of the parameters, which is validated and exported; 0: none. See averageDecay. */
-    average: preset(number(0, 0.999999), 0.999),
+    average: preset(number(0, 0.999999), defaultRecipe.average),
     schedule: part({
-      kind: preset(choice(['constant', 'cosine']), 'cosine'),
+      kind: preset(choice(['constant', 'cosine']), defaultRecipe.schedule.kind),
       /** Steps of linear warm-up; null: a twentieth of all steps. */
       warmup: orNull(whole(0, MAX_STEPS), null),
     }),
     prompts: part({
       /** Maximum per image and step: instances are prompted again only after all have been. */
-      count: preset(whole(1, 512), 16),
+      count: preset(whole(1, 512), defaultRecipe.prompts.count),
       /** Relative frequencies of the kinds of prompts. */
-      point: preset(number(0, 1000), 0.6),
-      box: preset(number(0, 1000), 0.25),
-      both: preset(number(0, 1000), 0.15),
+      point: preset(number(0, 1000), defaultRecipe.prompts.point),
+      box: preset(number(0, 1000), defaultRecipe.prompts.box),
+      both: preset(number(0, 1000), defaultRecipe.prompts.both),
       /** Instances with a smaller area, in pixels of the input, are not prompted. */
-      minArea: preset(number(0, 1e6), MIN_INSTANCE_AREA),
+      minArea: preset(number(0, 1e6), defaultRecipe.prompts.minArea),
     }),
     /**
      * auto: at the end of a training its adapter is scaled so that no validation source falls below the base model; full: it is
@@ -201,7 +205,7 @@ export const Schema = v.strictObject(
     strength: preset(choice(['auto', 'full']), 'auto'),
     validation: part({
       /** Epochs between two validations; 0: no validation. */
-      every: preset(whole(0, 1e6), 1),
+      every: preset(whole(0, 1e6), defaultRecipe.validation.every),
       /**
        * Validate on this many images, chosen by the seed, and on as many instances of each; null: on all. 'auto': all images and 64
        * instances, on a software adapter fewer; a run in progress records the numbers.
@@ -212,7 +216,7 @@ export const Schema = v.strictObject(
         'auto',
       ),
       /** Validations in a row without a better score after which the run comes to its end; 0: it never ends early. */
-      patience: preset(whole(0, 1e6), 10),
+      patience: preset(whole(0, 1e6), defaultRecipe.validation.patience),
       /** Folders of labelled images from other sources, which are not trained on: the adapter must not be worse there. */
       foreign: preset(v.array(name, 'a list of folders'), []),
       /** The number of synthetic scenes that serve as one more such source. */

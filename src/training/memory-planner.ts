@@ -9,14 +9,14 @@ import type { MemoryReport } from '../../engine/graph/memory-report'
 import { Predictor } from '../../engine/sam/predictor'
 import { SamModel } from '../../engine/sam/sam-model'
 import { type Recomputation, recomputeNothing } from '../../engine/sam/recomputation'
-import { type StepConfig, TrainingStep } from '../../engine/train/training-step'
+import { stepConfig } from '../../engine/finetune/step-config'
+import { TrainingStep } from '../../engine/train/training-step'
 import { messageOf, UserError } from '../host/errors'
 import { amount } from '../host/progress'
 import type { ModelShapes } from '../weights/weight-shapes'
 import type { Adaptation } from '../../engine/finetune/adaptation'
 import { openAdaptation } from './adaptation'
 import type { TrainConfig } from './config'
-import { slotsOf } from '../../engine/finetune/examples'
 import { FeatureCache, FrozenEncoder } from '../../engine/finetune/feature-cache'
 import { parseBytes } from '../text/byte-size'
 import { validationPredictor } from './validate'
@@ -37,24 +37,6 @@ export interface RunPlan {
   parameters: number
   /** The budget in bytes; null for none. */
   budget: number | null
-}
-
-/** The settings of a training step; `frozen` is the number of encoder parts that it does not contain. */
-export function stepConfig(config: TrainConfig, microBatch: number, recompute: Recomputation, frozen = 0): StepConfig {
-  const { prompts, loss, optimizer, storage, average } = config
-  const { algorithm, beta1, beta2, eps, weightDecay, maxNorm } = optimizer
-  return {
-    microBatch,
-    prompts: prompts.count,
-    slots: slotsOf(config),
-    loss: { ...loss, head: config.head.weight },
-    optimizer: { algorithm, betas: [beta1, beta2], eps, weightDecay, maxNorm, average },
-    frozen,
-    weighted: loss.small > 0,
-    inputs: 'bytes',
-    recompute,
-    storage,
-  }
 }
 
 /**

@@ -15,10 +15,10 @@ import { type TrainConfig, configHash } from './config'
 import { explainDeviceFailure, explainDivergence } from './device-failure'
 import type { FeatureCache } from '../../engine/finetune/feature-cache'
 import { withRunId } from './open-trackers'
-import type { DatasetItem } from '../dataset/dataset'
+import { type DatasetItem, loadItem } from '../dataset/dataset'
 import type { AdapterProfile } from '../weights/adapter-profile'
 import { magnifiesByData } from '../../engine/finetune/examples'
-import { promptedDiameters } from './prompted-diameters'
+import { promptedDiameters } from '../../engine/finetune/prompted-diameters'
 import { describePlan, summarisePlan } from './plan-text'
 import { hasCheckpoint, type RunFolder, saveConfig } from './run-folder'
 import { checkInputs } from './run-inputs'
@@ -256,7 +256,7 @@ async function measureProfile(
   config: TrainConfig,
   say: (line: string) => void,
 ): Promise<AdapterProfile> {
-  const diameters = await promptedDiameters(items, config)
+  const diameters = await promptedDiameters(items, config, loadItem)
   say(`particles in training: ${describeDiameters(diameters)}`)
   return { diameters }
 }

@@ -5,7 +5,7 @@
 import { basename, resolve } from 'node:path'
 import { type DatasetItem, openDataset } from '../dataset/dataset'
 import type { Sample } from '../../engine/image/sample'
-import { evenlySpaced } from '../statistics/evenly-spaced'
+import { evenlySpaced } from '../../engine/evenly-spaced'
 import { renderScene } from '../synth/scene'
 import type { TrainConfig } from './config'
 

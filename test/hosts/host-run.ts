@@ -7,6 +7,7 @@ import { computeGolden } from '../../src/verify/compute-golden'
 import type { NamedTensor } from '../../src/verify/golden-file'
 import { relativeError } from '../../src/verify/relative-error'
 import { discScene } from './disc-scene'
+import { type EmbedderReport, trainAsEmbedder } from './train-as-embedder'
 import { trainOnDisc } from './train-on-disc'
 
 /** A tensor as JSON carries it: its f32 values in base64. */
@@ -34,9 +35,13 @@ export interface HostReport {
   /** Pixels of the segmented mask. */
   area: number
   predictedIou: number
+  /** Of the model whose fine-tuning is tried. */
+  embedder?: EmbedderReport
 }
 
 const STEPS = 3
+/** The smaller toy model. */
+const FINE_TUNED = 'toy_tiny_vit'
 
 /** Runs all files on one device, whose owner keeps it. */
 export async function runOnDevice(device: GPUDevice, files: readonly HostFile[]): Promise<HostReport[]> {
@@ -56,8 +61,9 @@ export async function runOnDevice(device: GPUDevice, files: readonly HostFile[])
     const { image } = discScene()
     const [{ mask, predictedIou }] = await segmenter.segment(image, { points: [{ x: 25, y: 18 }] })
     const area = mask.data.reduce((sum, inside) => sum + inside, 0)
-    reports.push({ name: file.name, errors, losses, area, predictedIou })
     segmenter.destroy()
+    const embedder = file.name === FINE_TUNED ? await trainAsEmbedder(model) : undefined
+    reports.push({ name: file.name, errors, losses, area, predictedIou, embedder })
     model.release()
   }
   engine.dispose()

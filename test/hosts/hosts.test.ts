@@ -16,6 +16,7 @@ import { engine } from '../support/engine'
 import { openBrowser, testInBrowser } from '../support/browser'
 import { testNeeding } from '../support/needs'
 import { type HostReport, runOnDevice } from './host-run'
+import type { EmbedderReport } from './train-as-embedder'
 import { bundleFor, packGolden } from './pack-golden'
 
 /** Relative error to the golden tensors: outputs are an order of magnitude better, the worst gradient is near 1e-5. */
@@ -46,8 +47,20 @@ function compare(host: string, reports: readonly HostReport[]): void {
       ),
     )
     assert.ok(Math.abs(report.predictedIou - known.predictedIou) < 1e-3, `${host}: ${report.predictedIou}`)
+    compareTraining(host, report.embedder, known.embedder)
     assert.ok(Math.abs(report.area - known.area) <= 2 + 0.01 * known.area, `${host}: ${report.area} pixels`)
   })
+}
+
+function compareTraining(host: string, report?: EmbedderReport, known?: EmbedderReport): void {
+  assert.is(!report, !known)
+  if (!report || !known) return
+  assert.ok(report.losses.at(-1)! < report.losses[0], `${host}: the loss falls: ${report.losses}`)
+  assert.ok(Math.abs(report.losses[0] - known.losses[0]) < 1e-3, `${host}: ${report.losses[0]}`)
+  assert.is(report.scores.length, known.scores.length)
+  assert.ok(report.sameBits, `${host}: resumed from bytes with the same bits`)
+  assert.is(report.aborted, 'enough', host)
+  assert.ok(report.masks > 0, host)
 }
 
 test('Node', () => {

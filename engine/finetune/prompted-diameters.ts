@@ -1,17 +1,16 @@
 /** @file Which particle sizes a training shows: the diameters of what it prompts, after augmentation, at the model's input. */
-import { resizeLongest } from '../../engine/image/model-input'
-import { equivalentDiameter } from '../../engine/masks/equivalent-diameter'
-import { quantile } from '../../engine/quantile'
-import { Rng } from '../../engine/rng'
-import type { DiameterQuantiles } from '../../engine/scale/view'
-import { samplePrompts } from '../../engine/train/sample-prompts'
-import { sizeRange } from '../../engine/augment/auto-magnification'
-import { type DatasetItem, loadItem } from '../dataset/dataset'
-import { boxes } from '../../engine/masks/instances'
-import { evenlySpaced } from '../statistics/evenly-spaced'
-import { inputSize } from '../../engine/finetune/recipe'
-import type { TrainConfig } from './config'
-import { variantOf } from '../../engine/finetune/examples'
+import { type MeasuredImage, sizeRange } from '../augment/auto-magnification'
+import { evenlySpaced } from '../evenly-spaced'
+import { resizeLongest } from '../image/model-input'
+import type { Sample } from '../image/sample'
+import { equivalentDiameter } from '../masks/equivalent-diameter'
+import { boxes } from '../masks/instances'
+import { quantile } from '../quantile'
+import { Rng } from '../rng'
+import type { DiameterQuantiles } from '../scale/view'
+import { samplePrompts } from '../train/sample-prompts'
+import { variantOf } from './examples'
+import { type ExampleRecipe, inputSize } from './recipe'
 
 /** Random views that are measured: with dozens of prompts in each the quantiles hardly change with more. */
 const VIEWS = 64
@@ -23,9 +22,10 @@ const IMAGES = 32
  * measured on random views of the training images, from random numbers of their own: a run that is resumed gets the same.
  * @param sizes see variantOf
  */
-export async function promptedDiameters(
-  items: readonly DatasetItem[],
-  config: TrainConfig,
+export async function promptedDiameters<Item extends MeasuredImage>(
+  items: readonly Item[],
+  config: ExampleRecipe & { seed: number },
+  load: (item: Item) => Promise<Sample>,
   sizes = sizeRange(items, inputSize(config)),
 ): Promise<DiameterQuantiles> {
   const chosen = evenlySpaced(items, Math.min(items.length, IMAGES))
@@ -34,7 +34,7 @@ export async function promptedDiameters(
   const rng = new Rng(config.seed, 0xd1a)
   const diameters: number[] = []
   for (const item of chosen) {
-    const sample = await loadItem(item)
+    const sample = await load(item)
     for (let view = 0; view < Math.ceil(VIEWS / chosen.length); view++) {
       const { width, height, labels: data } = variantOf(sample, rng, config, sizes, false)
       const instances = boxes({ width, height, data })

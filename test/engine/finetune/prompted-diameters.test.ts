@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { openDataset } from '../../../src/dataset/dataset'
-import { promptedDiameters } from '../../../src/training/prompted-diameters'
+import { loadItem, openDataset } from '../../../src/dataset/dataset'
+import { promptedDiameters } from '../../../engine/finetune/prompted-diameters'
 import { png16, png8, scratch } from '../../support/files'
 import { toyConfig } from '../../support/toy-training'
 
@@ -25,19 +25,27 @@ const { items } = await openDataset(folder)
 const diameter = (side: number) => Number(((2 * side) / Math.sqrt(Math.PI)).toFixed(2))
 
 test('without augmentation the diameters are those of the labels, at the input', async () => {
-  const found = await promptedDiameters(items, toyConfig(folder, { augment: false, prompts: { minArea: 16 } }))
+  const found = await promptedDiameters(
+    items,
+    toyConfig(folder, { augment: false, prompts: { minArea: 16 } }),
+    loadItem,
+  )
   assert.equal(found, [diameter(6), diameter(6), diameter(10), diameter(14), diameter(14)])
 })
 
 test('particles that are too small to be prompted do not count', async () => {
-  const found = await promptedDiameters(items, toyConfig(folder, { augment: false, prompts: { minArea: 50 } }))
+  const found = await promptedDiameters(
+    items,
+    toyConfig(folder, { augment: false, prompts: { minArea: 50 } }),
+    loadItem,
+  )
   assert.is(found[1], diameter(10), 'of an image of small particles only the largest is prompted')
 })
 
 test('crops magnify; the same seed gives the same quantiles', async () => {
   const config = toyConfig(folder, { augment: { crop: 0.5 } })
-  const found = await promptedDiameters(items, config)
-  assert.equal(await promptedDiameters(items, config), found)
+  const found = await promptedDiameters(items, config, loadItem)
+  assert.equal(await promptedDiameters(items, config, loadItem), found)
   assert.ok(found.every((value, i) => !i || value >= found[i - 1]))
   assert.ok(found[4] > 1.3 * diameter(14), `views of half the image show particles larger: ${found}`)
   assert.ok(found[4] < 2.1 * diameter(14))

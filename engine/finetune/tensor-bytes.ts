@@ -1,0 +1,71 @@
+/** @file Named f32 tensors with metadata as bytes, in the safetensors format. */
+
+/** A tensor as it is packed. */
+export interface NamedValues {
+  name: string
+  shape: readonly number[]
+  data: Float32Array
+}
+
+/** Bytes before the header: its length, as a 64-bit integer. */
+const PREFIX = 8
+
+/** All tensors and the metadata as one safetensors file. */
+export function packTensors(
+  tensors: readonly NamedValues[],
+  metadata: Record<string, string>,
+): Uint8Array<ArrayBuffer> {
+  let end = 0
+  const fields = tensors.map(({ name, shape, data }): [string, unknown] => {
+    const start = end
+    end += data.byteLength
+    return [name, { dtype: 'F32', shape: [...shape], data_offsets: [start, end] }]
+  })
+  const json = JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(fields) })
+  const text = new TextEncoder().encode(json)
+  const header = Math.ceil(text.length / 8) * 8
+  const bytes = new Uint8Array(PREFIX + header + end).fill(0x20, PREFIX, PREFIX + header)
+  new DataView(bytes.buffer).setUint32(0, header, true)
+  bytes.set(text, PREFIX)
+  let at = PREFIX + header
+  for (const { data } of tensors) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at)
+    at += data.byteLength
+  }
+  return bytes
+}
+
+/** The reverse of packTensors. The values are copied. @throws Error if the bytes are cut off or no such file */
+export function unpackTensors(bytes: Uint8Array): {
+  tensors: Map<string, NamedValues>
+  metadata: Record<string, string>
+} {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const header = bytes.byteLength >= PREFIX ? view.getUint32(0, true) : Infinity
+  if (PREFIX + header > bytes.byteLength) throw new Error('it is cut off')
+  const text = new TextDecoder().decode(bytes.subarray(PREFIX, PREFIX + header))
+  const { __metadata__: metadata = {}, ...fields } = JSON.parse(text) as Record<string, unknown>
+  const tensors = new Map<string, NamedValues>()
+  for (const [name, field] of Object.entries(fields)) {
+    const { shape, data_offsets: offsets } = field as { shape: number[]; data_offsets: [number, number] }
+    const [start, end] = offsets.map((offset) => PREFIX + header + offset)
+    const size = shape.reduce((a, b) => a * b, 1)
+    if (!(start >= PREFIX + header && end <= bytes.byteLength && end - start === 4 * size))
+      throw new Error(`its tensor ${name} does not fit`)
+    tensors.set(name, { name, shape, data: new Float32Array(bytes.slice(start, end).buffer) })
+  }
+  return { tensors, metadata: metadata as Record<string, string> }
+}
+
+/** A 32-bit checksum (FNV-1a over words) of tensors and text, against damage by accident. */
+export function checksum(tensors: readonly NamedValues[], text: string): string {
+  let hash = 0x811c9dc5
+  const mix = (word: number) => (hash = Math.imul(hash ^ word, 0x01000193))
+  for (let i = 0; i < text.length; i++) mix(text.charCodeAt(i))
+  for (const { name, data } of tensors) {
+    for (let i = 0; i < name.length; i++) mix(name.charCodeAt(i))
+    const words = new Int32Array(data.buffer, data.byteOffset, data.length)
+    for (let i = 0; i < words.length; i++) mix(words[i])
+  }
+  return (hash >>> 0).toString(16)
+}

@@ -1,0 +1,81 @@
+/** @file All masks of an image as one call, as `wgsam generate` finds them. */
+import type { Box } from '../image/box'
+import type { Size } from '../image/size'
+import type { Mask } from '../masks/mask'
+import type { SamModel } from '../sam/sam-model'
+import { bandOfQuantiles, type DiameterBand, type DiameterQuantiles, type View } from '../scale/view'
+import { type ImageSource, readPixels } from '../segment/image-source'
+import { candidatesAtScale } from './at-scale'
+import type { GeneratedSet } from './candidate'
+import { filterCandidates } from './filter'
+import { MaskGenerator } from './generator'
+import type { GeneratorOptions } from './generator-options'
+
+/** Settings of one call; docs/generator.md says what the generator's options do. */
+export interface GenerateOptions extends Partial<GeneratorOptions> {
+  /**
+   * The particles' median diameter, pixels of the image: where particles are too small for the model, the image is seen in tiles that
+   * magnify them. 'auto' (default) estimates it, 'none' always shows the whole image.
+   */
+  diameter?: number | 'auto' | 'none'
+  /** The sizes that the model knows: `diameters` of a training result, or a band; by default those of SAM. */
+  sizes?: DiameterQuantiles | DiameterBand
+  /** Prompts decoded so far, and in total; the total may grow. */
+  onProgress?(done: number, total: number): void
+  /** Ends the call before its next pass; it then rejects with the signal's reason. */
+  signal?: AbortSignal
+}
+
+/** A mask that passed all filters. */
+export interface GeneratedMask {
+  mask: Mask
+  /** Pixels. */
+  area: number
+  /** Its first and last column and row in the image, all inclusive. */
+  box: Box
+  /** The model's own estimate of the mask's IoU, about 0 to 1. */
+  predictedIou: number
+  /** IoU of the mask at a raised and at a lowered threshold, 0 to 1. */
+  stability: number
+}
+
+export interface Generated {
+  /** Of the image, pixels. */
+  size: Size
+  /** The highest predicted IoU first. */
+  masks: GeneratedMask[]
+  /** All candidates: `filterCandidates` chooses among them by other thresholds in milliseconds. */
+  set: GeneratedSet
+  /** The parts of the image that the model saw. */
+  view: View
+}
+
+/**
+ * All masks of an image. Prompts come from the prompt head of the adapter that is attached, if it has one, else from a grid of points.
+ * For many images make a `MaskGenerator`, which records the model once.
+ * @param image RGB bytes, ImageData, ImageBitmap, canvas, image or video element, or a GPUTexture of the engine's device
+ * @throws Error that names a wrong option, if the image cannot be read or the device reported an error · the signal's reason
+ * @example
+ * const { masks } = await generate(model, canvas, { predIouThresh: 0.8, onProgress: (done, total) => show(done / total) })
+ * for (const { area, box } of masks) console.log(area, box.x0, box.y0)
+ */
+export async function generate(model: SamModel, image: ImageSource, options: GenerateOptions = {}): Promise<Generated> {
+  const { diameter, sizes, onProgress, signal, ...given } = options
+  signal?.throwIfAborted()
+  const pixels = await readPixels(model.engine, image)
+  const generator = await MaskGenerator.create(model, given)
+  try {
+    const scale = { diameter: diameter ?? 'auto', ...(sizes && { band: bandOf(sizes) }) }
+    const { set, view } = await candidatesAtScale(generator, pixels, scale, { onProgress, signal })
+    const masks = filterCandidates(set, generator.options).kept.map((i) => {
+      const { mask, area, box, predictedIou, stability } = set.candidates[i]
+      return { mask, area, box, predictedIou, stability }
+    })
+    return { size: set.size, masks, set, view }
+  } finally {
+    generator.destroy()
+  }
+}
+
+const bandOf = (sizes: DiameterQuantiles | DiameterBand): DiameterBand =>
+  'low' in sizes ? sizes : bandOfQuantiles(sizes)

@@ -1,0 +1,131 @@
+/** @file Fine-tuning as one call: on a toy model, with images and labels in memory. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { openAdaptation } from '../../../engine/finetune/adaptation'
+import { checkRecipe } from '../../../engine/finetune/check-recipe'
+import { readSamples } from '../../../engine/finetune/samples'
+import { Validator } from '../../../engine/finetune/validator'
+import { Predictor } from '../../../engine/sam/predictor'
+import type { DatasetItem } from '../../../src/dataset/dataset'
+import { meanScore, scoresOf, tallyPrompts } from '../../../src/training/prompt-scores'
+import { train, Trainer } from '../../../engine/finetune/trainer'
+import { defaultRecipe } from '../../../engine/finetune/recipe'
+import { discSamples, trainAsEmbedder } from '../../hosts/train-as-embedder'
+import { openEngine } from '../../../src/host/gpu'
+import { openToy } from '../../support/toy'
+
+const model = await openToy('toy_tiny_vit', 64)
+const small = { batch: 2, maxSteps: 2, lora: { rank: 2, targets: ['q' as const] }, prompts: { count: 2 } }
+const refusal = (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'no error',
+    (error: Error) => `${error.name}: ${error.message}`,
+  )
+
+test('the loss falls; pausing and resuming from bytes gives the same bits; an abort ends it', async () => {
+  const { losses, scores, aborted, sameBits, masks } = await trainAsEmbedder(model)
+  assert.is(losses.length, 8)
+  assert.ok(losses.at(-1)! < 0.9 * losses[0], `losses ${losses}`)
+  assert.is(scores.length, 3, 'before the first step, after 4 epochs, at the end')
+  assert.ok(scores.every((score) => score > 0 && score < 1) && new Set(scores).size === 3, `scores ${scores}`)
+  assert.is(aborted, 'enough')
+  assert.ok(sameBits)
+  assert.ok(masks > 0)
+})
+
+test('the score is that of wgsam train', async () => {
+  const images = await readSamples(model.engine, discSamples(), 'samples')
+  const predictor = await Predictor.create(model, { slots: 2, prompts: 16 })
+  const byId = new Map(images.map((image) => [image.id, image]))
+  const items = images.map(({ id }) => ({ id }) as DatasetItem)
+  const load = async ({ id }: DatasetItem) => byId.get(id)!
+  const tallied = await tallyPrompts(predictor, 'validating', { items, load, seed: 0, maxInstances: 64 })
+  predictor.destroy()
+  const adaptation = await openAdaptation(model, checkRecipe({ average: 0, lora: { rank: 2 } }, 64))
+  const validator = await Validator.open(model, adaptation, images, { seed: 0, maxInstances: 64 })
+  const validation = await validator.run(() => false)
+  assert.is(await validator.run(() => true), null)
+  validator.destroy()
+  adaptation.release()
+  const expected = scoresOf(tallied!)
+  assert.ok(Math.abs(validation!.score - meanScore(expected)) < 1e-12, `${validation!.score}`)
+  const { point, box } = validation!
+  assert.ok(Math.abs((point.dice + point.instanceDice) / 2 - expected.point) < 1e-12)
+  assert.ok(Math.abs((box.dice + box.instanceDice) / 2 - expected.box) < 1e-12)
+})
+
+test('a training that ends, is aborted or fails frees all that it allocated, and takes its adapter off', async () => {
+  const own = await openEngine()
+  const toy = await openToy('toy_tiny_vit', 64, own)
+  const live = new Map<GPUBuffer, number>()
+  const create = own.device.createBuffer.bind(own.device)
+  own.device.createBuffer = (descriptor) => {
+    const buffer = create(descriptor)
+    const destroy = buffer.destroy.bind(buffer)
+    buffer.destroy = () => (live.delete(buffer), destroy())
+    live.set(buffer, descriptor.size)
+    return buffer
+  }
+  const bytes = () => [...live.values()].reduce((a, b) => a + b, 0)
+  const samples = discSamples()
+  const options = { ...small, validationSamples: samples.slice(1) }
+  await train(toy, samples, options)
+  const after = bytes() // constants and buffers for reading, which the engine keeps
+  const controller = new AbortController()
+  const trained = train(toy, samples, { ...options, signal: controller.signal, onStep: () => controller.abort() })
+  assert.match(await refusal(trained), 'AbortError')
+  assert.is(bytes(), after)
+  const failing = train(toy, samples, { ...options, onStep: () => { throw new Error('my page broke') } }) // prettier-ignore
+  assert.match(await refusal(failing), 'my page broke')
+  assert.is(bytes(), after)
+  assert.match(await refusal(train(toy, samples, { ...options, resume: new Uint8Array(20) })), 'it is damaged')
+  assert.is(bytes(), after)
+  assert.ok([...toy.linears.values()].every(({ lora }) => !lora))
+  assert.is(toy.promptHead, null)
+  own.destroy()
+})
+
+test('wrong settings and samples are refused by name', async () => {
+  const [sample] = discSamples()
+  const refused = async (options: object, samples: unknown = [sample]) =>
+    refusal(train(model, samples as never, { ...small, ...options }))
+  assert.match(await refused({}, []), 'SettingError: there is no sample')
+  assert.match(await refused({ batch: 3, microBatch: 2 }), 'batch 3 is no multiple of microBatch 2')
+  assert.match(await refused({ optimizer: { learningRate: NaN } }), 'optimizer.learningRate must be a number from')
+  assert.match(await refused({ lora: { rnak: 3 } }), 'there is no setting lora.rnak')
+  assert.match(await refused({ lora: { targets: ['x'] } }), 'lora.targets must be a list of q, k')
+  assert.match(await refused({ augment: { rotate: 90 } }), 'augment.rotate must be a number from 0 to 45')
+  assert.match(await refused({ epochs: 0 }), 'epochs must be a number from 0.001')
+  const small8 = { width: 8, height: 8, data: new Uint16Array(64) }
+  assert.match(await refused({}, [{ image: sample.image, labels: small8 }]), 'samples, image 1: its labels are 8x8')
+  const empty = { width: 60, height: 40, data: new Uint16Array(2400) }
+  assert.match(await refused({}, [{ image: sample.image, labels: empty }]), 'no image has a particle')
+})
+
+test('a checkpoint of other settings or images is refused, and so is one that was changed', async () => {
+  const samples = discSamples()
+  const trainer = await Trainer.create(model, samples, small)
+  await trainer.run()
+  const bytes = await trainer.checkpoint()
+  trainer.destroy()
+  const resume = (changed: Uint8Array, over: object = {}, list = samples) =>
+    refusal(train(model, list, { ...small, ...over, resume: changed }))
+  assert.match(await resume(bytes, { maxSteps: 3 }), 'another setting maxSteps')
+  assert.match(await resume(bytes, {}, samples.slice(1)), 'other training images')
+  assert.match(await resume(bytes.slice(0, -4)), 'damaged')
+  const flipped = bytes.slice()
+  flipped[flipped.length - 9] ^= 1
+  assert.match(await resume(flipped), 'damaged')
+  assert.is(await resume(bytes), 'no error')
+})
+
+test('the defaults are those of wgsam train', async () => {
+  const { checkConfig } = await import('../../../src/training/config')
+  const config: Record<string, unknown> = checkConfig({ data: ['x'] }, 'test')
+  const { validation, ...recipe } = checkRecipe({}, 1024)
+  for (const [key, value] of Object.entries(recipe)) if (key !== 'size') assert.equal(config[key], value, key)
+  assert.equal({ ...(config.validation as object), ...validation }, config.validation)
+  assert.is(defaultRecipe.size, null)
+})
+
+test.run()
