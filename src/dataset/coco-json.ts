@@ -72,9 +72,40 @@ const looksLikeCoco = (json: unknown): boolean =>
   (isObject(json) && Array.isArray(json.annotations) && (Array.isArray(json.images) || isObject(json.image))) ||
   (Array.isArray(json) && json.length > 0 && json.every((entry) => isObject(entry) && 'segmentation' in entry))
 
+/** Whose format a JSON value is instead, for a message. */
+function otherFormat(json: unknown): string {
+  const first = Array.isArray(json) ? json[0] : json
+  if (!isObject(first)) return ''
+  const is = (...keys: string[]) => keys.every((key) => key in first)
+  const name = is('shapes', 'imagePath')
+    ? 'it is a file of labelme: --format labelme'
+    : is('_via_img_metadata') || Object.values(first).some((entry) => isObject(entry) && 'regions' in entry)
+      ? 'it is a file of VIA: --format via'
+      : is('data') && (is('annotations') || is('completions'))
+        ? 'it is a file of Label Studio: --format label-studio'
+        : is('objects', 'size')
+          ? 'it is a file of Supervisely: export the project as COCO'
+          : is('items', 'categories')
+            ? 'it is a file of Datumaro: export it as COCO'
+            : ''
+  return name && `; ${name}`
+}
+
 /** @throws Error if it is no COCO file */
 function cocoOf(json: unknown, path: string, crowds: CrowdMode): Coco {
-  if (!looksLikeCoco(json)) throw new Error('it has no lists "images" and "annotations"')
+  if (!looksLikeCoco(json)) throw new Error(`it has no lists "images" and "annotations"${otherFormat(json)}`)
+  if (Array.isArray(json) && json.some((entry) => 'image_id' in entry))
+    throw new Error(
+      'it is a list of results, whose image_id names no file: write them into the "annotations" of the file that has the list "images"',
+    )
+  if (
+    isObject(json) &&
+    Array.isArray(json.annotations) &&
+    json.annotations.some((entry) => isObject(entry) && entry.segments_info)
+  )
+    throw new Error(
+      'it is a panoptic file, whose masks are colours of PNG files: export instances, with "segmentation"',
+    )
   const stem = stemOf(basename(path))
   const alone = Array.isArray(json)
     ? { id: 0, file_name: stem }
@@ -86,8 +117,10 @@ function cocoOf(json: unknown, path: string, crowds: CrowdMode): Coco {
     ? [{ id: (alone as JsonObject).image_id ?? 0, ...(alone as JsonObject) }]
     : ((json as JsonObject).images as unknown[])
   const coco: Coco = { pictures: [], problems: [] }
+  if (!images.length) throw new Error('its list "images" is empty')
   const known = new Map<unknown, CocoPicture | null>()
-  images.forEach((entry, i) => readPicture(entry, alone ? 'image' : `images.${i}`, path, known, coco))
+  const ambiguous = new Set<unknown>()
+  images.forEach((entry, i) => readPicture(entry, alone ? 'image' : `images.${i}`, path, known, ambiguous, coco))
   if (Array.isArray(json)) for (const picture of coco.pictures) picture.byStem = true
   const classes = classNames(isObject(json) ? json.categories : undefined)
   entries.forEach((entry, i) => {
@@ -111,13 +144,25 @@ function readPicture(
   where: string,
   path: string,
   known: Map<unknown, CocoPicture | null>,
+  ambiguous: Set<unknown>,
   coco: Coco,
 ): void {
   const problem = (reason: string) => void coco.problems.push({ where: `${path}, ${where}`, reason })
   if (!isObject(entry)) return problem(`it is ${shown(entry)}, not an image`)
   const { id, file_name } = entry
   if (typeof id !== 'number' && typeof id !== 'string') return problem(`its id is ${shown(id)}, not a number or a text`)
-  if (known.get(id)) return problem(`another image has the id ${id}`)
+  const twin = known.get(id)
+  if (twin && twin.image.file_name === file_name) return problem(`another image has the id ${shown(id)}`)
+  if (twin || ambiguous.has(id)) {
+    const reason = `another image has the id ${shown(id)} too: it is unclear whose annotations they are`
+    if (twin) {
+      coco.pictures.splice(coco.pictures.indexOf(twin), 1)
+      coco.problems.push({ where: `${path}, image ${shown(twin.image.file_name)}`, reason })
+    }
+    ambiguous.add(id)
+    known.set(id, null)
+    return problem(reason)
+  }
   known.set(id, null)
   if (typeof file_name !== 'string' || !file_name) return problem(`its file_name is ${shown(file_name)}, not a name`)
   try {
@@ -164,7 +209,7 @@ function readAnnotation(
     return
   }
   if (typeof found === 'string') return void picture.leftOut.push(found)
-  if (iscrowd === true || Number(iscrowd) > 0) {
+  if (iscrowd === true || Number(iscrowd) > 0 || /^(true|yes)$/i.test(String(iscrowd))) {
     if (crowds === 'leave-out') return void picture.leftOut.push('a crowd region')
     if (crowds === 'auto') {
       if (!isObject(attributes)) return void picture.unclear++
@@ -207,6 +252,10 @@ function segmentationOf(value: unknown): number[][] | Rle | string {
     return numbers as number[]
   })
   const filled = polygons.filter(({ length }) => length >= 6)
+  // a polygon inside the first pixel is none that anybody drew
+  const all = filled.flat()
+  if (all.every((v) => v >= 0 && v <= 1) && !all.every(Number.isInteger))
+    throw new Error('all coordinates of its polygon are from 0 to 1: they are fractions of the image, COCO has pixels')
   return filled.length ? filled : 'a polygon of fewer than three points'
 }
 

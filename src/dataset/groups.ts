@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, UserError } from '../host/errors'
 import { parseCsv } from '../text/csv'
+import { decodeText } from '../text/decode-text'
 import { stemOf } from './file-stems'
 
 /** Returns the group of an image by its stem (its file name without the extension). */
@@ -26,7 +27,7 @@ export async function readGroups(folder: string, groupBy?: string): Promise<Grou
     if (!existsSync(path)) continue
     let rows: Record<string, string>[]
     try {
-      rows = parseCsv(await readFile(path, 'utf8'))
+      rows = parseCsv(decodeText(await readFile(path)))
     } catch (error) {
       throw new UserError(`cannot read ${path}: ${messageOf(error, path)}`)
     }

@@ -39,32 +39,80 @@ export class ImageFolder {
   }
 
   /**
+   * The path of each image, or why there is none. A file that only has the name of several images in other folders is none of
+   * them for certain, and an image that another one names with its whole path is not taken by its name alone.
+   */
+  findAll(images: readonly { file: string; byStem?: boolean }[]): (string | Error)[] {
+    const places = images.map(({ file, byStem }) => {
+      try {
+        return this.locate(file, byStem)
+      } catch (error) {
+        return error as Error
+      }
+    })
+    const claims = new Map<string, { named: Set<string>; exact?: string }>()
+    places.forEach((place, i) => {
+      if (place instanceof Error) return
+      const claim = claims.get(place.path) ?? { named: new Set() }
+      claims.set(place.path, claim)
+      if (place.exact) claim.exact = images[i].file
+      else claim.named.add(localPath(images[i].file))
+    })
+    return places.map((place, i) => {
+      if (place instanceof Error || place.exact) return place instanceof Error ? place : place.path
+      const { exact, named } = claims.get(place.path)!
+      const wanted = JSON.stringify(images[i].file)
+      if (exact !== undefined && localPath(exact) !== localPath(images[i].file))
+        return new Error(
+          `there is no image ${wanted} in ${this.folder}; ${place.path} is annotated twice: it has this name, but is ${JSON.stringify(exact)}`,
+        )
+      if (named.size > 1)
+        return new Error(
+          `it is unclear whether ${place.path} is ${[...named]
+            .slice(0, 3)
+            .map((name) => JSON.stringify(name))
+            .join(' or ')}: name the folder that has both by --images`,
+        )
+      return place.path
+    })
+  }
+
+  /**
    * The path of the image with this name: at this path below the folder, else with this file name anywhere in it. Of a URL, and
    * of a path that leads out of the folder as those of other machines do, only the file name counts.
    * @param byStem true if `named` has no extension
    * @throws Error if there is none or more than one
    */
-  find(named: string, byStem = false): string {
+  find(named: string, byStem?: boolean): string {
+    return this.locate(named, byStem).path
+  }
+
+  /** As `find`; `exact` if the file has the whole path that was named, not only its name. */
+  private locate(named: string, byStem = false): { path: string; exact: boolean } {
     const path = posix.normalize(localPath(named))
     const name = posix.basename(path)
-    const lists = byStem
-      ? [this.byPathStem.get(oneForm(path)), this.byStem.get(oneForm(name))]
-      : [
-          this.byPath.get(oneForm(path)),
-          this.byName.get(oneForm(name)),
-          this.byAnyCase.get(oneForm(name.toLowerCase())),
-        ]
+    const byPaths = byStem ? this.byPathStem : this.byPath
+    const lists = [byPaths.get(oneForm(path)), (byStem ? this.byStem : this.byName).get(oneForm(name))]
+    if (!byStem) lists.push(this.byAnyCase.get(oneForm(name.toLowerCase())))
+    // a name out of an address, or without its extension
+    const plain = decoded(name)
+    if (plain !== name) lists.push((byStem ? this.byStem : this.byName).get(oneForm(plain)))
+    if (!byStem && !imageExtensions.includes(extname(name).toLowerCase())) lists.push(this.byStem.get(oneForm(name)))
     // Label Studio puts a random number before the names of files that are uploaded to it
     const [, original] = /^[0-9a-f]{8}-(.+)$/.exec(name) ?? []
     if (original) lists.push((byStem ? this.byStem : this.byName).get(oneForm(original)))
     const found = lists.find((list) => list !== undefined) ?? []
     if (!found.length) {
       const looked = oneForm(name) === oneForm(named) ? '' : `, looked for as ${JSON.stringify(name)}`
-      throw new Error(`there is no image ${JSON.stringify(named)} in ${this.folder}${looked}`)
+      const [similar] = this.byStem.get(oneForm(stemOf(name))) ?? []
+      const other = similar
+        ? `; ${similar} differs in its extension: if it is the image, name it so in the annotations`
+        : ''
+      throw new Error(`there is no image ${JSON.stringify(named)} in ${this.folder}${looked}${other}`)
     }
     if (found.length > 1)
       throw new Error(`the name ${JSON.stringify(named)} is ambiguous: it may be ${found.join(' or ')}`)
-    return join(this.folder, found[0])
+    return { path: join(this.folder, found[0]), exact: found === lists[0] }
   }
 }
 
@@ -78,9 +126,14 @@ function localPath(named: string): string {
   // Label Studio: /data/local-files/?d=folder/name.png
   const [, local] = /[?&]d=([^&#]+)/.exec(named) ?? []
   const path = local ?? named.replace(/[?#].*$/s, '')
+  return decoded(path).replaceAll('\\', '/')
+}
+
+/** The text with its percent escapes decoded; as it is if they are none. */
+function decoded(text: string): string {
   try {
-    return decodeURIComponent(path).replaceAll('\\', '/')
+    return decodeURIComponent(text)
   } catch {
-    return path
+    return text
   }
 }

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { extname, join } from 'node:path'
-import { messageOf, UserError } from '../host/errors'
+import { UserError } from '../host/errors'
 import { readCoco, type CocoPicture } from './coco-json'
 import { stemOf } from './file-stems'
 import { ImageFolder } from './image-folder'
@@ -60,16 +60,15 @@ async function cocoPairs(folder: string, path: string): Promise<PairEntry[]> {
   const { pictures, problems } = await readCoco(path)
   const files = await ImageFolder.open(folder, { mayBeEmpty: true })
   const seen = new Set<string>()
-  const pairs = pictures.map((picture): PairEntry => {
-    const { image, byStem } = picture
+  const found = files.findAll(pictures.map(({ image, byStem }) => ({ file: image.file_name, byStem })))
+  const pairs = pictures.map((picture, i): PairEntry => {
+    const { image } = picture
+    const imagePath = found[i]
     const id = stemOf(image.file_name).normalize('NFC')
     if (seen.has(id)) return { id, reason: `two images of ${path} have this name` }
     seen.add(id)
-    try {
-      return { id, imagePath: files.find(image.file_name, byStem), labels: { kind: 'coco', path, picture } }
-    } catch (error) {
-      return { id, reason: messageOf(error) }
-    }
+    if (imagePath instanceof Error) return { id, reason: imagePath.message }
+    return { id, imagePath, labels: { kind: 'coco', path, picture } }
   })
   return [...pairs, ...problems.map(({ where, reason }) => ({ id: where, reason }))]
 }

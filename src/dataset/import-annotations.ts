@@ -4,7 +4,7 @@ import { basename, extname, join } from 'node:path'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { type ClassRow, classTableText } from './class-table'
 import { cocoLabels } from './coco-file'
-import { describeDamaged, sizeProblem } from './dataset'
+import { checkPair, describeDamaged, sizeProblem } from './dataset'
 import { stemOf } from './file-stems'
 import { readImage } from '../images/read-image'
 import type { Image } from '../images/image'
@@ -74,6 +74,7 @@ export async function importAnnotations(run: ImportRun): Promise<ImportSummary> 
     remarks: reading.remarks ?? [],
     problems: reading.problems,
   }
+  const found = folder.findAll(reading.images)
   const stems = new Map<string, string>()
   const classRows: ClassRow[] = []
   for (const [i, annotated] of reading.images.entries()) {
@@ -84,7 +85,7 @@ export async function importAnnotations(run: ImportRun): Promise<ImportSummary> 
     onProgress?.(i, reading.images.length, annotated.file)
     let source: ImageSource | undefined
     try {
-      source = await findImage(folder, annotated, out)
+      source = await imageSource(found[i], annotated, out)
       const { path } = source
       const stem = freeStem(source.name, path, stems)
       const image = await readImage(path)
@@ -123,24 +124,19 @@ interface ImageSource {
 }
 
 /** The image file that an annotation names, or else the image that the annotation file contains. @throws Error if there is neither */
-async function findImage(
-  folder: ImageFolder,
-  { file, byStem, embedded }: AnnotatedImage,
+async function imageSource(
+  found: string | Error,
+  { file, embedded }: AnnotatedImage,
   out: string,
 ): Promise<ImageSource> {
-  try {
-    const path = folder.find(file, byStem)
-    return { path, name: basename(path), temporary: false }
-  } catch (error) {
-    const bytes = await embedded?.()
-    if (!bytes) throw error
-    const extension = extensionOf(bytes)
-    if (!extension)
-      throw new Error(`${messageOf(error)}, and the image inside the annotation file is none that can be read`)
-    const path = join(out, `embedded${extension}`)
-    await writeFileAtomic(path, bytes)
-    return { path, name: stemOf(file) + extension, temporary: true }
-  }
+  if (!(found instanceof Error)) return { path: found, name: basename(found), temporary: false }
+  const bytes = await embedded?.()
+  if (!bytes) throw found
+  const extension = extensionOf(bytes)
+  if (!extension) throw new Error(`${found.message}, and the image inside the annotation file is none that can be read`)
+  const path = join(out, `embedded${extension}`)
+  await writeFileAtomic(path, bytes)
+  return { path, name: stemOf(file) + extension, temporary: true }
 }
 
 /** On some file systems, names that differ only in case or in the form of accents are the same file. */
@@ -175,6 +171,8 @@ async function readAnnotated(
   if ('data' in found) {
     const reason = sizeProblem(image, found, 'its labels')
     if (reason) throw new Error(reason)
+    // only in label maps can the background have a number
+    if (found.data.some((label) => label)) checkPair(found, image, 1)
     labels = found
   } else {
     const bad = [...(found.damaged ?? [])]

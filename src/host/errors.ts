@@ -27,8 +27,26 @@ const reasons: Record<string, string> = {
  */
 export function messageOf(error: unknown, named?: string): string {
   if (!(error instanceof Error)) return String(error)
+  if (error instanceof SyntaxError && /JSON/.test(error.message)) return jsonProblem(error.message)
   const { code = '', path } = error as NodeJS.ErrnoException
   return (path === undefined || path === named ? reasons[code] : systemProblem(error)) ?? error.message
+}
+
+/** What JSON.parse says, in plain words: where a text stops being JSON. */
+function jsonProblem(message: string): string {
+  const [, line, column] = /line (\d+) column (\d+)/.exec(message) ?? []
+  const [, position] = /at position (\d+)/.exec(message) ?? []
+  const [, near] = /^Unexpected token .*?, (?:\.\.\.)?"([^]{0,60})/.exec(message) ?? []
+  const where = line
+    ? ` (line ${line}, column ${column})`
+    : position
+      ? ` (character ${Number(position) + 1})`
+      : near
+        ? ` (near ${JSON.stringify(near.slice(0, 20))})`
+        : ''
+  return /Unexpected end|Unterminated/.test(message)
+    ? 'it is not valid JSON: it ends too early, is it cut off?'
+    : `it is not valid JSON${where}`
 }
 
 /**

@@ -8,6 +8,7 @@ import type { Size } from '../../../engine/image/size'
 import { messageOf, UserError } from '../../host/errors'
 import { writeAtomic } from '../../host/files'
 import { escape } from '../../text/escape'
+import { decodeText } from '../../text/decode-text'
 import { type XmlTag, xmlTags } from '../../text/xml'
 import { labelPolygons } from '../single-ring'
 import type { AnnotatedImage, AnnotationFormat, ImageShapes, InstanceShape } from './format'
@@ -23,7 +24,9 @@ export const cvat: AnnotationFormat = {
     const refuse = (reason: string): never => {
       throw new UserError(`cannot use ${file} as CVAT annotations: ${reason}`)
     }
-    const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => refuse(messageOf(error, file)))
+    const text = decodeText(
+      await readFile(file).catch((error: NodeJS.ErrnoException) => refuse(messageOf(error, file))),
+    )
     const images: AnnotatedImage[] = []
     const problems: { where: string; reason: string }[] = []
     let shapes: XmlTag[] | undefined
@@ -109,6 +112,7 @@ function shapesOf(tags: readonly XmlTag[], size: Size, closeLines: boolean): Ima
   tags.forEach((tag, i) => {
     const where = `shape ${i + 1}`
     try {
+      if (tag.attributes.get('outside') === '1') return void result.leftOut.push('a shape that is marked as outside')
       const className = tag.attributes.get('label') ?? ''
       const found = maskOf(tag, size, closeLines)
       if (typeof found === 'string') return void result.leftOut.push(found)

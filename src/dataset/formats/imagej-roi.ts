@@ -5,7 +5,11 @@ import { ellipse, PointBudget, rectangle } from './primitives'
 const HEADER = 64
 const VERSION = 227
 /** Offsets of the header's fields. */
-const AT = { version: 4, type: 6, top: 8, left: 10, bottom: 12, right: 14, count: 16, exact: 18, shapeSize: 36, subtype: 48, options: 50, arc: 54, position: 56 } // prettier-ignore
+const AT = { version: 4, type: 6, top: 8, left: 10, bottom: 12, right: 14, count: 16, exact: 18, shapeSize: 36, subtype: 48, options: 50, arc: 54, position: 56, header2: 60 } // prettier-ignore
+/** Offsets in the second header, which is anywhere in the file. Channels show the same field, so theirs does not matter. */
+const AT2 = { slice: 8, frame: 12 }
+/** Subtypes of regions that lie above the image, as rectangles. */
+const ABOVE: Record<number, string> = { 1: 'a text', 4: 'an image above the image' }
 /** Numbers of the types of regions. */
 const TYPE = { polygon: 0, rectangle: 1, oval: 2, line: 3, freeLine: 4, polyline: 5, none: 6, freehand: 7, traced: 8, angle: 9, point: 10 } // prettier-ignore
 /** The option that coordinates are also stored as floats. */
@@ -19,8 +23,8 @@ const CURVE_PARTS = 8
 export interface Roi {
   /** Polygons, united by the even-odd rule for composite regions; a text: what the region is instead. */
   outline: number[][] | string
-  /** The slice of a stack that it belongs to, from 1; 0: none. */
-  position: number
+  /** The image of a stack that it belongs to ("3", or of a hyperstack "slice 3 frame 2"); '' if it belongs to all. */
+  position: string
 }
 
 /** Reads a .roi file. @throws Error if it is damaged */
@@ -31,15 +35,26 @@ export function readRoi(bytes: Uint8Array, closeLines: boolean, budget = new Poi
   try {
     const outline = outlineOf(view, closeLines)
     if (typeof outline !== 'string') for (const polygon of outline) budget.take(polygon)
-    return { outline, position: view.getInt32(AT.position) }
+    return { outline, position: positionOf(view) }
   } catch (error) {
     throw error instanceof RangeError ? new Error('the region is cut off') : error
   }
 }
 
+function positionOf(view: DataView): string {
+  const header = view.getInt32(AT.header2)
+  const of = (at: number) => (header > 0 && header + at + 4 <= view.byteLength ? view.getInt32(header + at) : 0)
+  const [slice, frame] = [of(AT2.slice), of(AT2.frame)]
+  const places = [slice > 0 && `slice ${slice}`, frame > 0 && `frame ${frame}`].filter(Boolean)
+  const position = view.getInt32(AT.position)
+  return places.length ? places.join(' ') : position > 0 ? String(position) : ''
+}
+
 function outlineOf(view: DataView, closeLines: boolean): number[][] | string {
   const type = view.getUint8(AT.type)
   const [top, left, bottom, right] = [AT.top, AT.left, AT.bottom, AT.right].map((at) => view.getInt16(at))
+  const above = view.getUint16(AT.version) >= 218 ? ABOVE[view.getUint16(AT.subtype)] : undefined
+  if (type === TYPE.rectangle && above) return above
   const subpixel = (view.getUint16(AT.options) & SUBPIXEL) !== 0 && view.getUint16(AT.version) >= 222
   if (type === TYPE.rectangle && view.getInt32(AT.shapeSize) > 0) return [composite(view, view.getInt32(AT.shapeSize))]
   if (type === TYPE.rectangle || type === TYPE.oval) {
@@ -55,7 +70,8 @@ function outlineOf(view: DataView, closeLines: boolean): number[][] | string {
   if (open && !closeLines) return 'an open line'
   if (type === TYPE.point) return 'a point'
   if (!open && ![TYPE.polygon, TYPE.freehand, TYPE.traced].includes(type)) return `a region of type ${type}`
-  const count = view.getUint16(AT.count)
+  // more than 65,535 points have their number elsewhere
+  const count = view.getUint16(AT.count) || (view.getUint16(AT.version) >= 228 ? view.getInt32(AT.exact) : 0)
   if (count < 3) return 'a polygon of fewer than three points'
   const points: number[] = []
   const floats = HEADER + 4 * count

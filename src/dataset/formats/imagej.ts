@@ -94,11 +94,11 @@ async function roisOf(paths: readonly string[]): Promise<RoiFile[]> {
 function shapesOf(rois: readonly RoiFile[], closeLines: boolean): ImageShapes {
   const found = { shapes: [] as InstanceShape[], leftOut: [] as string[], damaged: [] as string[] }
   const budget = new PointBudget()
-  const slices = new Set<number>()
+  const slices = new Set<string>()
   for (const { name, bytes } of rois) {
     try {
       const { outline, position } = readRoi(bytes, closeLines, budget)
-      if (position > 0) slices.add(position)
+      if (position) slices.add(position)
       if (typeof outline === 'string') found.leftOut.push(outline)
       else found.shapes.push({ where: name, className: '', segmentation: outline })
     } catch (error) {
@@ -107,7 +107,7 @@ function shapesOf(rois: readonly RoiFile[], closeLines: boolean): ImageShapes {
   }
   if (slices.size > 1)
     throw new Error(
-      `its regions lie on ${slices.size} slices of a stack (${[...slices].slice(0, 5).join(', ')}): save the regions of each slice, and the slice, by themselves`,
+      `its regions lie on ${slices.size} slices of a stack (${[...slices].slice(0, 5).join(', ')}): save the regions of each slice, and the slice, in files of their names`,
     )
   return found
 }

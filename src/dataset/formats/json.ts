@@ -2,36 +2,35 @@
 import { readFile } from 'node:fs/promises'
 import { messageOf } from '../../host/errors'
 import { shown } from '../../text/check-value'
+import { contentOf, decodeText } from '../../text/decode-text'
 
 export type JsonObject = Record<string, unknown>
 
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** Ids that a JavaScript number cannot hold: two of them would become the same. */
+const LONG_ID = /"((?:image_|category_)?id)"(\s*:\s*)(-?\d{16,})(?=\s*[,}])/g
+
 /**
- * Parses a JSON file: UTF-8 or UTF-16, with or without a byte order mark. NaN and Infinity, which Python writes, become null.
+ * Parses a JSON file: UTF-8 or UTF-16, with or without a byte order mark, or Latin-1. NaN and Infinity, which Python writes,
+ * become null; ids of 16 digits and more, which numbers do not hold exactly, become texts.
  * @throws Error with the reason, without the file's name
  */
 export async function readJson(path: string): Promise<unknown> {
   const bytes = await readFile(path).catch((error: unknown) => {
     throw new Error(messageOf(error, path))
   })
-  const text = decode(bytes)
+  const text = decodeText(bytes).replace(LONG_ID, '"$1"$2"$3"')
   try {
     return JSON.parse(text)
   } catch (error) {
     try {
       return JSON.parse(withoutNaN(text))
     } catch {
-      throw new Error(`it is not valid JSON (${messageOf(error).slice(0, 200)})`)
+      throw new Error(contentOf(bytes) ?? messageOf(error))
     }
   }
-}
-
-function decode(bytes: Buffer): string {
-  const utf16 =
-    bytes[0] === 0xff && bytes[1] === 0xfe ? 'utf-16le' : bytes[0] === 0xfe && bytes[1] === 0xff && 'utf-16be'
-  return utf16 ? new TextDecoder(utf16).decode(bytes) : bytes.toString('utf8').replace(/^\ufeff/, '')
 }
 
 /** The text with null for every NaN and infinity outside of strings. */

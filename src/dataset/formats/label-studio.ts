@@ -71,14 +71,12 @@ const percent = (value: number, side: number) => Number(((100 * value) / side).t
 /** The image and results of a task, in either form of export. @throws Error if it has no image, or several annotations */
 function imageOf(task: JsonObject, from: string): AnnotatedImage {
   const data = isObject(task.data) ? task.data : task
-  const named = Object.values(data).filter((value): value is string => typeof value === 'string')
-  const file = named.find((text) =>
-    imageExtensions.some(
-      (end) => text.toLowerCase().split(/[?#]/)[0].endsWith(end) || text.toLowerCase().endsWith(end),
-    ),
-  )
-  if (!file) throw new Error('its data name no image file')
   const results = resultsOf(task, data)
+  const file = imageName(data)
+  // results of a task name the image on which they were drawn: its tag, and its place in a list of images
+  const places = new Set(results.filter((result) => shapeKind(result, result)).map(placeOf))
+  if (places.size > 1)
+    throw new Error(`its shapes lie on ${places.size} images or pages: export tasks of one image each`)
   const first = results.find((result) => result.original_width !== undefined)
   const [width, height] = [
     sideOf(first?.original_width, 'original_width'),
@@ -86,6 +84,22 @@ function imageOf(task: JsonObject, from: string): AnnotatedImage {
   ]
   const size = width !== undefined && height !== undefined ? { width, height } : undefined
   return { file, from, ...(size && { size }), read: async (actual) => shapesOf(results, actual) }
+}
+
+/** On which image of its task a result was drawn. */
+const placeOf = ({ to_name, item_index }: JsonObject) => JSON.stringify([to_name ?? null, item_index ?? 0])
+
+/** The image of a task. @throws Error if its data name none, or several */
+function imageName(data: JsonObject): string {
+  const texts = Object.entries(data).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+  const isImage = ([, text]: [string, string]) =>
+    imageExtensions.some((end) => text.toLowerCase().split(/[?#]/)[0].endsWith(end) || text.toLowerCase().endsWith(end))
+  const found = texts.filter(isImage)
+  // the usual names of the key, before a text that happens to mention a file
+  const usual = found.filter(([key]) => /^(image|img|image_?url|url|ocr|captioning)$/i.test(key))
+  const [name] = usual.length ? usual : found
+  if (!name) throw new Error('its data name no image file')
+  return name[1]
 }
 
 /** The results that were drawn in a task. @throws Error if it is unclear which count */
@@ -125,6 +139,9 @@ function shapeKind({ type }: JsonObject, value: JsonObject): string | undefined 
   return key?.replace(/labels$/, '')
 }
 
+/** The fields of a result's value that say where its shape lies. */
+const geometryKeys = ['points', 'rle', 'x', 'y', 'width', 'height', 'radiusX', 'radiusY', 'rotation']
+
 function shapesOf(results: readonly JsonObject[], size: Size): ImageShapes {
   const found = { shapes: [] as InstanceShape[], leftOut: [] as string[], damaged: [] as string[] }
   const budget = new PointBudget()
@@ -135,10 +152,13 @@ function shapesOf(results: readonly JsonObject[], size: Size): ImageShapes {
       const value = isObject(result.value) ? result.value : result
       const kind = shapeKind(result, value)
       // a shape and its label may be two results of the same id
-      if (kind === undefined || (result.id !== undefined && seen.has(`${kind} ${shown(result.id)}`))) return
+      if (kind === undefined) return
+      // ids that a script gave may be all the same: only the same shape is the same
+      const same = JSON.stringify([kind, result.id, ...geometryKeys.map((key) => value[key])])
+      if (result.id !== undefined && seen.has(same)) return
       const mask = maskOf(kind, result, value, size)
       if (typeof mask === 'string') return void found.leftOut.push(mask)
-      if (result.id !== undefined) seen.add(`${kind} ${shown(result.id)}`)
+      seen.add(same)
       if (Array.isArray(mask)) budget.take(mask)
       found.shapes.push({
         where,

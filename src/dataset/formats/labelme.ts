@@ -1,6 +1,6 @@
 /** @file labelme: one JSON file per image. */
 import { existsSync, statSync } from 'node:fs'
-import { basename, dirname, extname, join, relative } from 'node:path'
+import { basename, dirname, extname, join, posix, relative } from 'node:path'
 import { encodeMask, type Rle } from '../../../engine/masks/rle'
 import type { Size } from '../../../engine/image/size'
 import { messageOf, UserError } from '../../host/errors'
@@ -19,14 +19,16 @@ export const labelme: AnnotationFormat = {
   async read(path, { closeLines }) {
     const single = existsSync(path) && !statSync(path).isDirectory()
     const folder = single ? dirname(path) : path
-    const files = single ? [basename(path)] : (await listFiles(path)).filter((file) => extname(file) === '.json')
+    const files = single
+      ? [basename(path)]
+      : (await listFiles(path)).filter((file) => extname(file).toLowerCase() === '.json')
     if (!files.length) throw new UserError(`there are no labelme files (.json) in ${path}`)
     const images: AnnotatedImage[] = []
     const problems: AnnotationProblem[] = []
     for (const file of files) {
       const where = join(folder, file)
       try {
-        images.push(imageOf(await readJson(where), where, closeLines))
+        images.push(imageOf(await readJson(where), where, dirname(file), closeLines))
       } catch (error) {
         problems.push({ where, reason: messageOf(error) })
       }
@@ -65,8 +67,8 @@ export const labelme: AnnotationFormat = {
   },
 }
 
-/** imagePath is relative to where the JSON file was written, so only its file name is used. */
-function imageOf(json: unknown, where: string, closeLines: boolean): AnnotatedImage {
+/** imagePath is relative to where the JSON file was written: its file name is looked for beside it, and else anywhere. */
+function imageOf(json: unknown, where: string, folder: string, closeLines: boolean): AnnotatedImage {
   if (!isObject(json) || !Array.isArray(json.shapes))
     throw new Error('it has no list "shapes": it is not a labelme file')
   const { imagePath, imageData, shapes } = json
@@ -79,7 +81,7 @@ function imageOf(json: unknown, where: string, closeLines: boolean): AnnotatedIm
     return Buffer.from(isObject(again) && typeof again.imageData === 'string' ? again.imageData : '', 'base64')
   }
   return {
-    file: imagePath.replace(/^.*[\\/]/s, ''),
+    file: posix.join(folder, imagePath.replace(/^.*[\\/]/s, '')),
     from: where,
     ...(width !== undefined && height !== undefined && { size: { width, height } }),
     ...(typeof imageData === 'string' && imageData && { embedded }),

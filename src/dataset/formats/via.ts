@@ -14,7 +14,9 @@ export const via: AnnotationFormat = {
     const refuse = (reason: string): never => {
       throw new UserError(`cannot use ${path} as VIA annotations: ${reason}`)
     }
-    const json = await readJson(path).catch((error: Error) => refuse(error.message))
+    const json = await readJson(path).catch((error: Error) =>
+      refuse(/\.csv$/i.test(path) ? 'it is the export as CSV: export it as JSON' : error.message),
+    )
     if (!isObject(json)) return refuse('it is not a JSON object')
     if (isObject(json.project) && isObject(json.metadata))
       return refuse('it was written by VIA 3, which is not supported: export it as VIA 2 JSON or COCO')

@@ -6,6 +6,7 @@ import { existsSync, statSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import { messageOf, UserError } from '../../host/errors'
+import { decodeText } from '../../text/decode-text'
 import { writeFileAtomic } from '../../host/files'
 import { labelPolygons, singleRing } from '../single-ring'
 import type { AnnotationFormat, ImageShapes, InstanceShape } from './format'
@@ -31,7 +32,8 @@ export const yolo: AnnotationFormat = {
         file: file.slice(0, -'.txt'.length),
         byStem: true,
         from: join(labels, file),
-        read: async ({ width, height }) => parseYolo(await readFile(join(labels, file), 'utf8'), width, height, names),
+        read: async ({ width, height }) =>
+          parseYolo(decodeText(await readFile(join(labels, file))), width, height, names),
       })),
     }
   },
@@ -72,37 +74,51 @@ export function parseYolo(
     const words = line.trim().split(/\s+/)
     if (words[0] === '') return
     const [type, ...fractions] = words.map(Number)
-    if (!Number.isInteger(type) || type < 0) refuse(`its class is "${words[0]}", not a whole number from 0`)
+    if (!Number.isInteger(type) || type < 0)
+      refuse(`its class is "${words[0].slice(0, 40)}", not a whole number from 0`)
     const wrong = fractions.findIndex((value) => !Number.isFinite(value))
     if (wrong >= 0) refuse(`"${words[wrong + 1].slice(0, 40)}" is not a number`)
     if (fractions.length === 4) return void found.leftOut.push('a box without a mask')
     if (fractions.length % 2 || fractions.length < 6)
-      refuse(`a polygon needs three or more x, y pairs, this one has ${fractions.length} numbers`)
+      refuse(
+        `a polygon needs three or more x, y pairs, this one has ${fractions.length} numbers` +
+          (fractions.length % 2 && fractions.length >= 5
+            ? ': is the last one a confidence? Save labels without it'
+            : ''),
+      )
     const outside = fractions.find((value) => value < -MAX_OUTSIDE || value > 1 + MAX_OUTSIDE)
     if (outside !== undefined) refuse(`${outside} is not a fraction of the image's size, from 0 to 1`)
     const points = fractions.map((value, k) => value * (k % 2 ? height : width))
     found.shapes.push({ where, className: names.get(type) ?? String(type), segmentation: [points] })
   }
-  text
-    .replace(/^\ufeff/, '')
-    .split(/\r?\n/)
-    .forEach((line, i) => {
-      const where = `line ${i + 1}`
-      try {
-        readLine(line, where)
-      } catch (error) {
-        found.damaged.push(`${where}: ${messageOf(error)}`)
-      }
-    })
+  text.split(/\r?\n/).forEach((line, i) => {
+    const where = `line ${i + 1}`
+    try {
+      readLine(line, where)
+    } catch (error) {
+      found.damaged.push(`${where}: ${messageOf(error)}`)
+    }
+  })
   return found
 }
 
 /** The names of the classes, from classes.txt or data.yaml; empty if neither exists. */
 async function classNames(folder: string): Promise<Map<number, string>> {
   const list = join(folder, 'classes.txt')
-  if (existsSync(list)) return new Map((await readFile(list, 'utf8')).split(/\r?\n/).map((name, i) => [i, name.trim()]))
+  if (existsSync(list))
+    return new Map(
+      decodeText(await readFile(list))
+        .split(/\r?\n/)
+        .map((name, i) => [i, name.trim()]),
+    )
   const yaml = (await readdir(folder)).find((name) => /^(data|dataset)\.ya?ml$/.test(name))
-  return yaml ? yamlNames(await readFile(join(folder, yaml), 'utf8')) : new Map()
+  if (!yaml) return new Map()
+  const text = decodeText(await readFile(join(folder, yaml)))
+  if (/^kpt_shape\s*:/m.test(text))
+    throw new UserError(
+      `${join(folder, yaml)} describes key points (kpt_shape): its labels are boxes with points, which hold no masks of instances`,
+    )
+  return yamlNames(text)
 }
 
 /** The key `names` of a data.yaml: a list on one line, a list of dashes, or a mapping from numbers to names. */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseCsv } from '../../text/csv'
+import { decodeText } from '../../text/decode-text'
 import { stemOf } from '../../dataset/file-stems'
 import { parsePixelSize, type PixelSize } from '../../images/microscope/pixel-size'
 import { messageOf, UserError } from '../../host/errors'
@@ -15,7 +16,7 @@ export async function readPixelSizes(folder: string): Promise<(stem: string) => 
     if (!existsSync(path)) continue
     let rows: Record<string, string>[]
     try {
-      rows = parseCsv(await readFile(path, 'utf8'))
+      rows = parseCsv(decodeText(await readFile(path)))
     } catch (error) {
       throw new UserError(`cannot read ${path}: ${messageOf(error, path)}`)
     }

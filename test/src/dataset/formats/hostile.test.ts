@@ -116,7 +116,7 @@ test('files that are no annotations at all', async () => {
   assert.match(await refusal(importAll(folder, 'labels', none, ...images)), /no label maps/)
   assert.match(await refusal(importAll(folder, 'labels', join(none, 'x'), ...images)), /there is no .*x/)
   assert.match(await refusal(importAll(folder, 'coco', none, ...images)), /no COCO files/)
-  const sound = put(join(folder, 'sound.json'), '{"images":[],"annotations":[]}')
+  const sound = put(join(folder, 'sound.json'), '{"images":[{"id":1,"file_name":"a.png"}],"annotations":[]}')
   assert.match(await refusal(importAll(folder, 'coco', sound, '--images', none)), /no images in/)
   assert.match(await refusal(importAll(folder, 'coko', none)), /did you mean coco/)
   assert.not.ok(existsSync(join(folder, 'out')))
