@@ -1,11 +1,11 @@
 /** @file Opens a model by name or path and puts it on the GPU. */
 import type { Engine } from '../../engine/device/engine'
-import type { Architecture } from '../../engine/sam/architecture'
 import type { StorageType } from '../../engine/device/tensor'
 import { SamModel } from '../../engine/sam/sam-model'
 import { inferArchitecture, validateCheckpoint } from '../weights/architecture'
 import { logLine } from '../host/progress'
-import { type Checkpoint, openCheckpoint, weightSource } from '../weights/checkpoint'
+import { openCheckpoint, weightSource } from '../weights/checkpoint'
+import { checkpointRemarks } from '../weights/checkpoint-remarks'
 import { resolveModel } from '../weights/fetch-model'
 
 export interface ModelOptions {
@@ -36,24 +36,10 @@ export async function openModel(engine: Engine, nameOrPath: string, options: Mod
   try {
     const architecture = inferArchitecture(checkpoint, options.config)
     validateCheckpoint(checkpoint, architecture)
-    for (const line of describeRemarks(checkpoint, architecture)) (options.onRemark ?? sayOnce)(line)
+    for (const line of checkpointRemarks(checkpoint, architecture)) (options.onRemark ?? sayOnce)(line)
     const { inputSize, storage } = options
     return await SamModel.load(engine, weightSource(checkpoint), architecture, { inputSize, storage })
   } finally {
     await checkpoint.close()
   }
-}
-
-/** What is unusual about a checkpoint, and how it is taken. */
-function describeRemarks({ path, others, pixels: own }: Checkpoint, { pixels }: Architecture): string[] {
-  const lines: string[] = []
-  if (others.length)
-    lines.push(
-      `note: ${path}: tensors beside the model, ${others.length} in number, are not used: ${others.slice(0, 3).join(', ')}${others.length > 3 ? ', …' : ''}`,
-    )
-  if (pixels && own)
-    lines.push(
-      `note: ${path}: pixels are normalised with mean ${pixels.mean.join(', ')} and deviation ${pixels.std.join(', ')} instead of SAM's`,
-    )
-  return lines
 }

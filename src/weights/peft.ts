@@ -12,8 +12,9 @@ import { readPair } from './adapter'
 import { CONFIG, OLD_TENSORS, PREFIX, readJson, TENSORS } from './adapter-files'
 import { fuseQkv, padded, type Part, splitQkv } from './fused-qkv'
 import { isTransformersAdapter, targetOf } from './adapter-names'
+import { fileSource } from './open-file'
 import { openPth } from './pth'
-import { openSafetensors } from './safetensors'
+import { openSafetensorsSource } from './safetensors-source'
 import { type TensorToWrite, writeSafetensors } from './safetensors-writer'
 import { readSamed } from './samed'
 import { sniffFormat } from './sniff-format'
@@ -195,8 +196,10 @@ function configOf(module: string, { r, lora_alpha, use_rslora, rank_pattern, alp
 }
 
 async function openTensors(path: string): Promise<TensorFile> {
-  if (path.endsWith(TENSORS)) return openSafetensors(path)
-  if ((await sniffFormat(path)) === 'zip') return openPth(path)
+  const source = await fileSource(path)
+  if (path.endsWith(TENSORS)) return openSafetensorsSource(source)
+  if ((await sniffFormat(source)) === 'zip') return openPth(source)
+  await source.close()
   throw new UserError(
     `${path}: PEFT's old format, and not as torch.save has written it since 2020: save it again with ` +
       'model.save_pretrained(FOLDER, safe_serialization=True)',

@@ -1,5 +1,8 @@
-/** @file Reads PyTorch checkpoints: a zip file of one pickle, which describes the tensors, and one member per storage. */
+/**
+ * @file Reads PyTorch checkpoints: a zip file of one pickle, which describes the tensors, and one member per storage. It runs in any host.
+ */
 import { UserError } from '../host/errors'
+import type { ByteSource } from './byte-source'
 import { type Dtype, byteSizes, decode, toFloat32 } from './dtypes'
 import { type Callable, Global, readPickle } from './pickle'
 import { MAX_NAME, type TensorEntry, type TensorFile, elements, isShape, shapeText } from './tensor-file'
@@ -45,10 +48,11 @@ class StoredTensor {
 /**
  * Opens a .pth file. Only the pickle is read; the position of every tensor is checked. A tensor in a dictionary inside another
  * has the keys of both in its name, with a dot between them. What is no tensor is left out.
- * @throws UserError naming the file
+ * @throws UserError naming the file; the source is then closed
  */
-export async function openPth(path: string): Promise<TensorFile> {
-  const zip = await openZip(path)
+export async function openPth(source: ByteSource): Promise<TensorFile> {
+  const { name: path } = source
+  const zip = await openZip(source)
   try {
     const pickle = [...zip.names()].filter((name) => /^([^/]+\/)?data\.pkl$/.test(name))
     if (pickle.length !== 1) throw new UserError(`${path}: a zip file, but not one that torch.save wrote (no data.pkl)`)

@@ -3,11 +3,10 @@
  * 1.
  */
 import { UserError } from '../host/errors'
-import { type Adapter, type LoraPair } from '../../engine/train/adapter'
+import type { Adapter, LoraPair } from '../../engine/train/adapter'
 import { readPair } from './adapter'
-import { openPth } from './pth'
-import { openSafetensors } from './safetensors'
-import { sniffFormat } from './sniff-format'
+import { fileSource } from './open-file'
+import { openTensorFile } from './open-source'
 
 /**
  * Reads such a file, .pth or .safetensors.
@@ -15,7 +14,7 @@ import { sniffFormat } from './sniff-format'
  * ignoring it silently would change the model's results
  */
 export async function readSamed(path: string): Promise<Adapter> {
-  const file = await ((await sniffFormat(path)) === 'zip' ? openPth(path) : openSafetensors(path))
+  const { raw: file } = await openTensorFile([await fileSource(path)])
   try {
     // a training script may have put them into a dictionary of its checkpoint
     const [, prefix = ''] = [...file.tensors.keys()].map((name) => /^(.*\.)?w_a_\d{3,}$/.exec(name)).find(Boolean) ?? []

