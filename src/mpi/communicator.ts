@@ -2,6 +2,7 @@
  * @file What the ranks of a job do together. Every rank must call the same functions in the same order; a promise resolves when this
  * rank's part is done. A process that runs alone is rank 0 of 1, for which all of them return at once.
  */
+import { deserialize, serialize } from 'node:v8'
 
 /** What the exchange of numbers has cost a rank so far. */
 export interface CommunicationCost {
@@ -60,19 +61,15 @@ export const alone: Communicator = {
   close: async () => {},
 }
 
-/** A value of JSON that rank 0 gives. */
-export async function broadcastJson<T>(ranks: Communicator, value?: T): Promise<T> {
+/** The value that rank 0 gives: what a structured clone can hold, so NaN and typed arrays too. */
+export async function broadcastValue<T>(ranks: Communicator, value?: T): Promise<T> {
   if (ranks.size === 1) return value as T
-  const bytes = ranks.rank === 0 ? encode(value) : undefined
-  return decode(await ranks.broadcast(bytes)) as T
+  return deserialize(await ranks.broadcast(ranks.rank === 0 ? serialize(value) : undefined)) as T
 }
 
-/** A value of JSON of each rank, in their order, at rank 0; null at the others. */
-export async function gatherJson<T>(ranks: Communicator, value: T): Promise<T[] | null> {
+/** The value of each rank, in their order, at rank 0; null at the others. */
+export async function gatherValues<T>(ranks: Communicator, value: T): Promise<T[] | null> {
   if (ranks.size === 1) return [value]
-  const parts = await ranks.gather(encode(value))
-  return parts?.map((bytes) => decode(bytes) as T) ?? null
+  const parts = await ranks.gather(serialize(value))
+  return parts?.map((bytes) => deserialize(bytes) as T) ?? null
 }
-
-const encode = (value: unknown) => new TextEncoder().encode(JSON.stringify(value ?? null))
-const decode = (bytes: Uint8Array): unknown => JSON.parse(new TextDecoder().decode(bytes))

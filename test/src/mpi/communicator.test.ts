@@ -6,7 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Rng } from '../../../engine/rng'
 import { messageOf } from '../../../src/host/errors'
-import { alone, broadcastJson, gatherJson } from '../../../src/mpi/communicator'
+import { alone, broadcastValue, gatherValues } from '../../../src/mpi/communicator'
 import type { MpiCommunicator } from '../../../src/mpi/mpi-communicator'
 import { openMpi } from '../../../src/mpi/open-mpi'
 import { startRanks, testRanks } from '../../support/mpi'
@@ -32,10 +32,10 @@ const programs: Record<string, () => Promise<void>> = {
       lengths,
       Array.from({ length: size }, (_, r) => [r, 10 * r + 0.5]),
     )
-    assert.equal(await broadcastJson(ranks, rank === 0 ? { words: ['µm', 'é'] } : undefined), { words: ['µm', 'é'] })
+    assert.equal(await broadcastValue(ranks, rank === 0 ? { words: ['µm', NaN] } : undefined), { words: ['µm', NaN] })
     assert.is((await ranks.broadcast(new Uint8Array())).length, 0)
     // of different lengths, one of them empty
-    const gathered = await gatherJson(ranks, 'x'.repeat(1000 * rank))
+    const gathered = await gatherValues(ranks, 'x'.repeat(1000 * rank))
     assert.equal(gathered?.map((text) => text.length) ?? null, rank ? null : [0, 1000, 2000].slice(0, size))
     const bytes = await ranks.gather(new Uint8Array(rank).fill(rank))
     assert.equal(bytes?.map((one) => [...one]) ?? null, rank ? null : [[], [1], [2, 2]].slice(0, size))
@@ -68,7 +68,7 @@ const programs: Record<string, () => Promise<void>> = {
     clearInterval(timer)
     const { user, system } = process.cpuUsage(before)
     const seconds = (performance.now() - began) / 1000
-    const report = await gatherJson(ranks, { ticks, busy: (user + system) / 1e6 / seconds })
+    const report = await gatherValues(ranks, { ticks, busy: (user + system) / 1e6 / seconds })
     if (report) console.log(`report ${JSON.stringify(report)}`)
     await ranks.close()
   },
@@ -161,8 +161,8 @@ test('a process that runs alone', async () => {
   const values = Float32Array.of(1, 2)
   await alone.sum(values)
   assert.equal([...values], [1, 2])
-  assert.equal(await gatherJson(alone, 'x'), ['x'])
-  assert.is(await broadcastJson(alone, 3), 3)
+  assert.equal(await gatherValues(alone, 'x'), ['x'])
+  assert.is(await broadcastValue(alone, 3), 3)
   assert.equal(await alone.agree([1, 2]), [[1, 2]])
 })
 

@@ -11,6 +11,7 @@ import { notify } from './notices'
 import { announce, type UnsentActions, takeUnsent } from './unsent'
 import { type Link, type Outbox, type Rejection, windowName } from './outbox'
 import { classes, loadClasses } from './classes'
+import { forget, keep, keptImage, sent } from './kept-images'
 import { coverage, equalise, localContrast, opacity, stretch, style } from './prefs'
 import { ImageSession } from './image-session'
 
@@ -55,6 +56,8 @@ export const retryAll = () => {
 let opening = new AbortController()
 /** True if opening the current image failed because the server was away; it is opened when the server is back. */
 let unreached = false
+/** True if the current image was opened without the server; it is encoded when the server is back. */
+let encodeLater = false
 
 const hashName = () => {
   try {
@@ -76,7 +79,7 @@ export const neighbour = (step: number): string | null => {
 export async function openImage(name: string): Promise<void> {
   opening.abort()
   const abort = (opening = new AbortController())
-  unreached = false
+  unreached = encodeLater = false
   const before = session.peek()
   batch(() => {
     current.value = name
@@ -84,26 +87,50 @@ export async function openImage(name: string): Promise<void> {
     problem.value = null
     encoding.value = { state: 'none' }
   })
+  if (before) keep(before)
   before?.release()
   history.replaceState(null, '', `#${encodeURIComponent(name)}`)
   const known = images.value.find(({ info }) => info.name === name)
   if (known?.problem) return void (problem.value = known.problem)
   try {
-    // the log is complete once this window's earlier actions have been sent
-    await outboxes.value.get(name)?.idle()
-    const opened = await ImageSession.open(name, abort.signal, saved, (rejection) => rejected(name, rejection))
+    const { opened, away } = await load(name, abort.signal)
     if (abort.signal.aborted) return opened.release()
     outboxes.value = new Map([...[...outboxes.value].filter(([, box]) => box.pending.peek()), [name, opened.outbox]])
     session.value = opened
-    connected.value = true
+    connected.value = !away
+    if (away) {
+      encodeLater = true
+      return void (encoding.value = { state: 'failed', why: 'the server does not respond' })
+    }
     if (known?.note) notify('note', `${name}: ${known.note}`)
     for (const leftover of await takeUnsent(name)) resend(opened, leftover)
     void encode(name, abort.signal)
   } catch (error) {
     if (abort.signal.aborted) return
-    problem.value = messageOf(error)
     unreached = error instanceof OfflineError
+    problem.value = unreached
+      ? `${surroundings.unreachable} Images that you had open before can be edited until then.`
+      : messageOf(error)
     if (unreached) connected.value = false
+  }
+}
+
+/**
+ * The image as the server has it, once this window's earlier actions are in the log; while the server is away, as this window
+ * has left it. @throws Error if there is neither
+ */
+async function load(name: string, abort: AbortSignal): Promise<{ opened: ImageSession; away: boolean }> {
+  const kept = keptImage(name)
+  try {
+    const outbox = outboxes.value.get(name)
+    if (kept && outbox && !(await sent(outbox))) throw new OfflineError('the server does not respond')
+    await outbox?.idle()
+    const opened = await ImageSession.open(name, abort, saved, (rejection) => rejected(name, rejection))
+    return { opened, away: false }
+  } catch (error) {
+    if (kept && error instanceof OfflineError && !abort.aborted)
+      return { opened: await ImageSession.reopen(kept), away: true }
+    throw error
   }
 }
 
@@ -129,6 +156,7 @@ function rejected(name: string, { conflict, message, actions }: Rejection): void
   const why = conflict ? 'Another window changed this image first' : `The server rejected it: ${message}`
   notify('error', `${name}: not applied: ${what}. ${why}. The page now shows the saved state.`)
   outboxes.value = new Map([...outboxes.value].filter(([other]) => other !== name))
+  forget(name)
   if (current.value === name) void openImage(name)
 }
 
@@ -206,7 +234,13 @@ export async function refresh(): Promise<void> {
       notify('note', `${open.name}: its masks were proposed again; you see the new ones.`)
       void openImage(open.name)
     }
+    // the server is there: what waits for the next try is sent now
+    for (const box of outboxes.peek().values()) box.retry()
     if (unreached && current.peek()) void openImage(current.peek()!)
+    else if (encodeLater && open && session.peek() === open) {
+      encodeLater = false
+      void encode(open.name, opening.signal)
+    }
   } catch (error) {
     if (error instanceof OfflineError) connected.value = false
     else notify('error', messageOf(error))

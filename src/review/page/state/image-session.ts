@@ -23,6 +23,7 @@ import { type Region, regionsOverlap } from '../../../../engine/image/box'
 import { type NewMask, recordsOf } from './reviewed'
 import { Outbox, type Rejection, windowName } from './outbox'
 import { classColour } from './classes'
+import type { KeptImage } from './kept-images'
 import { coverage, opacity, stretch, style } from './prefs'
 
 /** A mask with its record in the document. */
@@ -36,15 +37,12 @@ export class ImageSession {
   readonly layer: MaskLayer
   private readonly colours = new MaskColours()
   readonly viewport: Viewport
-  readonly outbox: Outbox
   /** Increases whenever masks, selection or appearance change, so that everything drawn from them is drawn again. */
   readonly version = signal(0)
   readonly selection = signal<ReadonlySet<number>>(new Set())
   /** The mask under the pointer, on the canvas or in the list; 0 for none. */
   readonly hover = signal(0)
   readonly state = signal<ImageState>('proposed')
-  /** Every entry of this image so far, including those not yet sent to the log. */
-  readonly entries: LogEntry[]
   released = false
   /** Decoded masks, including removed ones, so that undo is immediate. */
   private readonly decoded = new WeakMap<ReviewMask, MaskEntry>()
@@ -53,17 +51,17 @@ export class ImageSession {
     readonly info: ImageInfo,
     readonly document: ReviewDocument,
     readonly picture: DisplayImage,
-    entries: LogEntry[],
-    saved: () => void,
-    rejected: (rejection: Rejection) => void,
+    /** The image's file. */
+    readonly file: Blob,
+    /** Every entry of this image so far, including those not yet sent to the log. */
+    readonly entries: LogEntry[],
+    readonly outbox: Outbox,
     /** Of its proposals, see ReviewHistory. */
     readonly revision: string | undefined,
   ) {
-    this.entries = entries
     this.owners = new OwnerMap(info.width, info.height)
     this.layer = new MaskLayer(this.owners, (id) => this.colourOf(id))
     this.viewport = new Viewport(info)
-    this.outbox = new Outbox(info.name, document.seq, saved, rejected, revision)
     for (const review of document.masks) this.insert(review)
     this.owners.change([], [...this.masks.values()])
     this.state.value = document.state
@@ -78,16 +76,30 @@ export class ImageSession {
     saved: () => void,
     rejected: (rejection: Rejection) => void,
   ): Promise<ImageSession> {
-    const [reply, picture] = await Promise.all([
-      api.document(name, abort),
-      api.pixels(name, abort).then(DisplayImage.decode),
-    ])
-    const { width, height } = reply.image
+    const [reply, file] = await Promise.all([api.document(name, abort), api.pixels(name, abort)])
+    const document = replay(reply)
+    const outbox = new Outbox(name, document.seq, saved, rejected, reply.revision)
+    return ImageSession.make(reply, document, file, outbox)
+  }
+
+  /** Opens an image that this window has left, without the server. */
+  static reopen({ history, file, outbox }: KeptImage): Promise<ImageSession> {
+    return ImageSession.make(history, replay(history), file, outbox)
+  }
+
+  private static async make(
+    { image, entries, revision }: ReviewHistory,
+    document: ReviewDocument,
+    file: Blob,
+    outbox: Outbox,
+  ): Promise<ImageSession> {
+    const picture = await DisplayImage.decode(file)
+    const { width, height } = image
     if (picture.width !== width || picture.height !== height)
       throw new Error(
         `the image has ${picture.width} x ${picture.height} pixels, but its masks have ${width} x ${height}`,
       )
-    return new ImageSession(reply.image, replay(reply), picture, reply.entries, saved, rejected, reply.revision)
+    return new ImageSession(image, document, picture, file, entries, outbox, revision)
   }
 
   get name(): string {
