@@ -1,12 +1,10 @@
 /** @file Writes a run's parameters as an adapter in PEFT's file format, or, for full tuning, as differences from the base. */
 import { inputSize } from '../../engine/finetune/recipe'
-import { isDifference } from '../../engine/train/adapter'
 import type { AdaptedLayer } from '../../engine/train/lora'
 import type { ParameterState } from '../../engine/train/parameters'
 import { headOf, toAdapter } from '../../engine/train/split-adapter'
 import { updateAdapterProfile } from '../weights/adapter-profile'
-import { writeFull } from '../weights/full-adapter'
-import { writeAdapter } from '../weights/peft'
+import { writeAnyAdapter } from '../weights/any-adapter'
 import { writePromptHead } from '../weights/prompt-head-file'
 import type { TrainConfig } from './config'
 
@@ -18,7 +16,7 @@ export async function exportAdapter(
   parameters: readonly ParameterState[],
 ): Promise<void> {
   const adapter = toAdapter(config, layers, parameters)
-  await (isDifference(adapter) ? writeFull(folder, adapter) : writeAdapter(folder, adapter))
+  await writeAnyAdapter(folder, adapter)
   await writePromptHead(folder, headOf(parameters))
   // what was found for an earlier checkpoint does not fit these matrices
   const none = { thresholds: undefined, calibration: undefined, strength: undefined }

@@ -1,16 +1,13 @@
 /**
  * @file Fully fine-tuned matrices as an adapter folder with PEFT's two files, adapter_config.json and
  * adapter_model.safetensors, and one difference from the base model's weights for each matrix. PEFT itself does not
- * know this kind and rejects its peft_type.
+ * know this kind and rejects its peft_type. It runs in any host.
  */
-import { join } from 'node:path'
 import * as v from 'valibot'
 import { type Difference, type FullAdapter, partOf } from '../../engine/train/adapter'
 import { UserError } from '../host/errors'
-import { writeFileAtomic } from '../host/files'
-import { CONFIG, PREFIX, readJson, TENSORS } from './adapter-files'
-import { openSafetensors } from './safetensors'
-import { writeSafetensors } from './safetensors-writer'
+import { type AdapterFiles, type AdapterParts, CONFIG, jsonText, PREFIX, readJson, TENSORS } from './adapter-files'
+import { openSafetensorsSource } from './safetensors-source'
 import { shapeText } from './tensor-file'
 import { problemOf } from '../text/check-value'
 
@@ -23,29 +20,27 @@ const configSchema = v.object({
   base_model_name_or_path: v.nullish(v.string()),
 })
 
-/** Writes the two files into a folder. */
-export async function writeFull(folder: string, { config, differences }: FullAdapter): Promise<void> {
+/** What the two files contain. */
+export function fullParts({ config, differences }: FullAdapter): AdapterParts {
   const modules: string[] = []
-  const entries = [...differences].map(([target, { D, inDim, outDim }]) => {
+  const tensors = [...differences].map(([target, { D, inDim, outDim }]) => {
     const part = partOf(target)
     const path = part ? `${part.layer}.${part.part}` : target
     modules.push(path)
     return { name: `${PREFIX}${path}${SUFFIX}`, shape: [outDim, inDim], data: D }
   })
-  await writeSafetensors(join(folder, TENSORS), entries, { format: 'pt' })
   const json = { peft_type: FULL, task_type: null, ...config, inference_mode: true, target_modules: modules }
-  await writeFileAtomic(join(folder, CONFIG), `${JSON.stringify(json, null, 2)}\n`)
+  return { tensors, metadata: { format: 'pt' }, config: jsonText(json) }
 }
 
 /** @throws UserError that names the file and the tensor */
-export async function readFull(folder: string): Promise<FullAdapter> {
-  const configPath = join(folder, CONFIG)
-  const checked = v.safeParse(configSchema, await readJson(configPath))
+export async function readFull(files: AdapterFiles): Promise<FullAdapter> {
+  const checked = v.safeParse(configSchema, await readJson(files, CONFIG))
   if (!checked.success) {
-    throw new UserError(`${configPath}: ${problemOf(checked.issues[0])}`)
+    throw new UserError(`${files.where(CONFIG)}: ${problemOf(checked.issues[0])}`)
   }
-  const path = join(folder, TENSORS)
-  const file = await openSafetensors(path)
+  const path = files.where(TENSORS)
+  const file = await openSafetensorsSource(await files.open(TENSORS))
   try {
     const differences = new Map<string, Difference>()
     for (const { name, shape, read } of file.tensors.values()) {
@@ -64,8 +59,8 @@ export async function readFull(folder: string): Promise<FullAdapter> {
   }
 }
 
-/** True if a folder's configuration says that it holds differences; false if it cannot be read. */
-export async function isFull(folder: string): Promise<boolean> {
-  const json = await readJson(join(folder, CONFIG)).catch(() => null)
+/** True if an adapter's configuration says that it holds differences; false if it cannot be read. */
+export async function isFull(files: AdapterFiles): Promise<boolean> {
+  const json = await readJson(files, CONFIG).catch(() => null)
   return (json as { peft_type?: unknown } | null)?.peft_type === FULL
 }

@@ -1,106 +1,21 @@
-/**
- * @file Adapters in PEFT's files: adapter_config.json and adapter_model.safetensors. docs/adapters.md has the details.
- */
+/** @file Adapters in folders of PEFT's two files, read and written. docs/adapters.md has the details. */
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import * as v from 'valibot'
+import type { Adapter } from '../../engine/train/adapter'
 import { UserError } from '../host/errors'
-import { writeFileAtomic } from '../host/files'
-import { type Adapter, type AdapterConfig, type LoraPair, scaleOf } from '../../engine/train/adapter'
-import { readPair } from './adapter'
-import { CONFIG, OLD_TENSORS, PREFIX, readJson, TENSORS } from './adapter-files'
-import { fuseQkv, padded, type Part, splitQkv } from './fused-qkv'
-import { isTransformersAdapter, targetOf } from './adapter-names'
+import { CONFIG } from './adapter-files'
+import { adapterFolder, writeParts } from './adapter-folder'
 import { fileSource } from './open-file'
-import { openPth } from './pth'
-import { openSafetensorsSource } from './safetensors-source'
-import { type TensorToWrite, writeSafetensors } from './safetensors-writer'
+import { peftParts, readPeft } from './peft-format'
 import { readSamed } from './samed'
-import { sniffFormat } from './sniff-format'
-import type { TensorFile } from './tensor-file'
-import { problemOf } from '../text/check-value'
-
-/** Keys in the tensor file's metadata, because PEFT rejects unknown keys in adapter_config.json. */
-const FUSED = 'fused_qkv'
-const FUSED_ALPHA = 'fused_qkv_alpha'
-
-const nothing = v.nullish(
-  v.union([
-    v.pipe(v.array(v.unknown()), v.maxLength(0)),
-    v.pipe(
-      v.record(v.string(), v.unknown()),
-      v.check((o) => !Object.keys(o).length),
-    ),
-  ]),
-)
-const alpha = v.pipe(
-  v.number(),
-  v.finite(),
-  v.check((x) => x > 0, 'a number above 0'),
-)
-const rank = v.pipe(v.number(), v.integer(), v.minValue(1))
-/** Values for modules whose path ends with a key. PEFT reads keys as regular expressions; here they are names. */
-const pattern = <T extends v.GenericSchema<unknown, number>>(value: T) =>
-  v.nullish(v.record(v.pipe(v.string(), v.regex(/^[\w.]+$/, 'the name of a module')), value))
-const configSchema = v.object({
-  peft_type: v.literal('LORA'),
-  r: rank,
-  lora_alpha: alpha,
-  use_rslora: v.optional(v.boolean(), false),
-  base_model_name_or_path: v.nullish(v.string()),
-  bias: v.optional(v.literal('none')),
-  use_dora: v.optional(v.literal(false)),
-  modules_to_save: nothing,
-  rank_pattern: pattern(rank),
-  alpha_pattern: pattern(alpha),
-})
-type PeftConfig = Omit<v.InferOutput<typeof configSchema>, 'peft_type' | 'bias' | 'use_dora' | 'modules_to_save'>
 
 /**
  * Writes the two files into a folder, in a form that PEFT loads whole: the adapters of q, k and v of a fused qkv layer become
  * one adapter of the layer, of higher rank.
  */
-export async function writeAdapter(folder: string, adapter: Adapter): Promise<void> {
-  const { config } = adapter
-  for (const [target, pair] of adapter.tensors.targets) checkPair(folder, target, pair, config.r)
-  const { targets, parts } = fuseQkv(adapter)
-  const entries: TensorToWrite[] = [...targets].flatMap(([path, { A, B, r, inDim, outDim }]) => [
-    { name: `${PREFIX}${path}.lora_A.weight`, shape: [r, inDim], data: A },
-    { name: `${PREFIX}${path}.lora_B.weight`, shape: [outDim, r], data: B },
-  ])
-  const metadata: Record<string, string> = { format: 'pt' }
-  if (parts.length) Object.assign(metadata, { [FUSED]: parts.join(','), [FUSED_ALPHA]: String(config.lora_alpha) })
-  await writeSafetensors(join(folder, TENSORS), entries, metadata)
-  await writeFileAtomic(join(folder, CONFIG), `${JSON.stringify(peftConfig(config, targets), null, 2)}\n`)
-}
-
-/** The configuration for PEFT of layers whose ranks may differ and whose scale is one. */
-function peftConfig(config: AdapterConfig, targets: ReadonlyMap<string, LoraPair>) {
-  const { lora_alpha, use_rslora, base_model_name_or_path } = config
-  const ranks = new Set([...targets.values()].map(({ r }) => r))
-  const whole = [...targets].find(([, { r }]) => r !== config.r)?.[1].r
-  // the alpha of another rank with the same scale
-  const alphaAt = (r: number) => lora_alpha * (use_rslora ? Math.sqrt(r / config.r) : r / config.r)
-  const r = ranks.size === 1 ? [...ranks][0] : config.r
-  return {
-    peft_type: 'LORA',
-    task_type: null,
-    base_model_name_or_path,
-    r,
-    lora_alpha: alphaAt(r),
-    ...(ranks.size > 1 && whole && { rank_pattern: { qkv: whole }, alpha_pattern: { qkv: alphaAt(whole) } }),
-    // releases of PEFT before 0.8 refuse this key
-    ...(use_rslora && { use_rslora }),
-    lora_dropout: 0,
-    bias: 'none',
-    fan_in_fan_out: false,
-    init_lora_weights: true,
-    inference_mode: true,
-    modules_to_save: null,
-    target_modules: [...targets.keys()],
-  }
-}
+export const writeAdapter = async (folder: string, adapter: Adapter): Promise<void> =>
+  writeParts(folder, peftParts(adapter, folder))
 
 /**
  * Reads a folder of PEFT's two files, or a file of SAMed or Sam_LoRA (`w_a_000`, ...).
@@ -110,114 +25,9 @@ export async function readAdapter(path: string): Promise<Adapter> {
   const info = await stat(path).catch(() => {
     throw new UserError(`${path}: there is no such adapter`)
   })
-  if (!info.isDirectory()) return readSamed(path)
+  if (!info.isDirectory()) return readSamed(await fileSource(path))
   const own = ['best', 'last'].find((name) => existsSync(join(path, name, CONFIG)))
   if (own && !existsSync(join(path, CONFIG)))
     throw new UserError(`${path} is the folder of a run: its adapter is ${join(path, own)}`)
-  return readPeft(path)
-}
-
-async function readPeft(folder: string): Promise<Adapter> {
-  const config = await readConfig(join(folder, CONFIG))
-  const path = [TENSORS, OLD_TENSORS].map((name) => join(folder, name)).find(existsSync)
-  if (!path) throw new UserError(`${folder} has ${CONFIG} but no ${TENSORS}: the adapter is not complete`)
-  const file = await openTensors(path)
-  try {
-    const parts = partsOf(path, file.metadata)
-    const layers = new Map<string, ScaledPair>()
-    const add = (target: string, layer: ScaledPair) => {
-      if (layers.has(target)) throw new UserError(`${path}: it adapts ${target} twice`)
-      layers.set(target, layer)
-    }
-    let pairs = 0
-    const names = [...file.tensors.keys()]
-    const transformers = isTransformersAdapter(names)
-    for (const name of names) {
-      const [, module, matrix] = /^(?:base_model\.model\.)?(.+)\.lora_([AB])(?:\.default)?\.weight$/.exec(name) ?? []
-      if (!module) throw new UserError(`${path}: tensor ${name} is not one of a LoRA adapter on linear layers`)
-      if (matrix === 'B') continue
-      const other = name.replace('.lora_A', '.lora_B')
-      const [a, b] = [file.tensors.get(name)!, file.tensors.get(other)]
-      if (!b) throw new UserError(`${path}: tensor ${other} is missing`)
-      pairs++
-      const pair = await readPair(path, a, b)
-      const own = configOf(module, config)
-      checkPair(path, module, pair, own.r)
-      const target = targetOf(module, transformers)
-      if (!target.endsWith('.qkv')) add(target, { pair, scale: scaleOf(own) })
-      else for (const [part, split] of splitQkv(target, pair, parts)) add(part, { pair: split, scale: scaleOf(own) })
-    }
-    if (2 * pairs !== file.tensors.size) throw new UserError(`${path}: it has a lora_B without its lora_A`)
-    if (!layers.size) throw new UserError(`${path}: it holds no LoRA matrices`)
-    return unified(layers, config, Number(file.metadata[FUSED_ALPHA]))
-  } finally {
-    await file.close()
-  }
-}
-
-interface ScaledPair {
-  pair: LoraPair
-  /** The factor of B·A. */
-  scale: number
-}
-
-/** Layers of any ranks and scales as an adapter, which has one of each: exact where they are equal already. */
-function unified(layers: ReadonlyMap<string, ScaledPair>, config: PeftConfig, written: number): Adapter {
-  const all = [...layers.values()]
-  const rank = Math.max(...all.map(({ pair }) => pair.r))
-  const { use_rslora, base_model_name_or_path = null } = config
-  const scale = all[0].scale
-  const close = (a: number, b: number) => Math.abs(a - b) <= 1e-9 * b
-  const alpha = scale * (use_rslora ? Math.sqrt(rank) : rank)
-  // rounding apart, alpha is what was written
-  const lora_alpha = [written, config.lora_alpha].find((known) => close(known, alpha)) ?? alpha
-  const targets = new Map(
-    [...layers].map(([target, layer]) => [
-      target,
-      padded(layer.pair, rank, close(layer.scale, scale) ? 1 : layer.scale / scale),
-    ]),
-  )
-  return { config: { r: rank, lora_alpha, use_rslora, base_model_name_or_path }, tensors: { targets } }
-}
-
-/** The parts of qkv that wgsam fused; null if it did not write the file. */
-function partsOf(path: string, metadata: Record<string, string>): Part[] | null {
-  const parts = metadata[FUSED]?.split(',')
-  if (parts?.some((part) => !'qkv'.includes(part) || part.length !== 1))
-    throw new UserError(`${path}: its metadata names unknown parts of qkv: ${parts}`)
-  return (parts as Part[] | undefined) ?? null
-}
-
-/** Rank, alpha and kind of scale of a module: the pattern's if its path ends with the pattern's key. */
-function configOf(module: string, { r, lora_alpha, use_rslora, rank_pattern, alpha_pattern }: PeftConfig) {
-  const find = (values: Record<string, number> | null | undefined) =>
-    Object.entries(values ?? {}).find(([key]) => module === key || module.endsWith(`.${key}`))?.[1]
-  return { r: find(rank_pattern) ?? r, lora_alpha: find(alpha_pattern) ?? lora_alpha, use_rslora }
-}
-
-async function openTensors(path: string): Promise<TensorFile> {
-  const source = await fileSource(path)
-  if (path.endsWith(TENSORS)) return openSafetensorsSource(source)
-  if ((await sniffFormat(source)) === 'zip') return openPth(source)
-  await source.close()
-  throw new UserError(
-    `${path}: PEFT's old format, and not as torch.save has written it since 2020: save it again with ` +
-      'model.save_pretrained(FOLDER, safe_serialization=True)',
-  )
-}
-
-async function readConfig(path: string): Promise<PeftConfig> {
-  const checked = v.safeParse(configSchema, await readJson(path))
-  if (!checked.success) {
-    throw new UserError(`${path}: ${problemOf(checked.issues[0])}; wgsam reads plain LoRA adapters`)
-  }
-  return checked.output
-}
-
-function checkPair(path: string, target: string, { A, B, r, inDim, outDim }: LoraPair, rank: number): void {
-  if (r !== rank) throw new UserError(`${path}: ${target} has rank ${r}, the configuration says ${rank}`)
-  if (A.length !== r * inDim || B.length !== outDim * r)
-    throw new UserError(
-      `${path}: ${target}: ${A.length} and ${B.length} elements do not fill (${r}, ${inDim}) and (${outDim}, ${r})`,
-    )
+  return readPeft(adapterFolder(path))
 }

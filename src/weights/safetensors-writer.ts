@@ -1,15 +1,8 @@
-/** @file Writes safetensors files, one tensor after the other. */
-import { UserError } from '../host/errors'
+/** @file Writes safetensors files to disk, one tensor after the other. */
 import { writeAtomic } from '../host/files'
-import { type NumberArray, byteSizes, dtypeOf } from './dtypes'
-import { elements, isShape, shapeText } from './tensor-file'
+import { safetensorsParts, type TensorToWrite } from './safetensors-layout'
 
-export interface TensorToWrite {
-  name: string
-  shape: number[]
-  /** A function is called when the tensor is written, and its result (f32) is then released. */
-  data: NumberArray | (() => Promise<Float32Array>)
-}
+export type { TensorToWrite } from './safetensors-layout'
 
 /**
  * Writes a file under a temporary name and renames it; if that fails, an existing file is left unchanged.
@@ -20,45 +13,8 @@ export async function writeSafetensors(
   entries: readonly TensorToWrite[],
   metadata: Record<string, string> = {},
 ): Promise<void> {
-  const { header, sorted } = layout(path, entries, metadata)
+  const parts = safetensorsParts(path, entries, metadata)
   await writeAtomic(path, async (file) => {
-    await file.writeFile(header)
-    for (const entry of sorted) {
-      const data = typeof entry.data === 'function' ? await entry.data() : entry.data
-      checkLength(path, entry, data)
-      await file.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    }
+    for await (const part of parts) await file.writeFile(part)
   })
-}
-
-const dtype = (entry: TensorToWrite) => (typeof entry.data === 'function' ? 'F32' : dtypeOf(entry.data))
-
-/** The header, and the entries in their order in the file: larger element sizes first, so that every tensor is aligned. */
-function layout(path: string, entries: readonly TensorToWrite[], metadata: Record<string, string>) {
-  const sorted = [...entries].sort((a, b) => byteSizes[dtype(b)] - byteSizes[dtype(a)])
-  // without a prototype, because a tensor may have any name
-  const fields: Record<string, unknown> = Object.create(null)
-  if (Object.keys(metadata).length) fields.__metadata__ = metadata
-  let at = 0
-  for (const entry of sorted) {
-    const { name, shape, data } = entry
-    if (name in fields || name === '__metadata__') throw new UserError(`${path}: tensor ${name} occurs twice`)
-    if (!isShape(shape))
-      throw new UserError(`${path}: tensor ${name}: shape ${JSON.stringify(shape)} cannot be written`)
-    if (typeof data !== 'function') checkLength(path, entry, data)
-    const end = at + elements(shape) * byteSizes[dtype(entry)]
-    fields[name] = { dtype: dtype(entry), shape, data_offsets: [at, end] }
-    at = end
-  }
-  const json = Buffer.from(JSON.stringify(fields))
-  const padded = Math.ceil(json.length / 8) * 8
-  const header = Buffer.alloc(8 + padded, ' ')
-  header.writeBigUInt64LE(BigInt(padded))
-  json.copy(header, 8)
-  return { header, sorted }
-}
-
-function checkLength(path: string, { name, shape }: TensorToWrite, data: NumberArray): void {
-  if (data.length !== elements(shape))
-    throw new UserError(`${path}: tensor ${name}: ${data.length} elements do not fill ${shapeText(shape)}`)
 }

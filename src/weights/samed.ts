@@ -1,11 +1,11 @@
 /**
  * @file Reads LoRA files of SAMed and Sam_LoRA: `w_a_000`, `w_b_000`, ... for q and v, block by block; their scale is
- * 1.
+ * 1. It runs in any host.
  */
 import { UserError } from '../host/errors'
 import type { Adapter, LoraPair } from '../../engine/train/adapter'
 import { readPair } from './adapter'
-import { fileSource } from './open-file'
+import type { ByteSource } from './byte-source'
 import { openTensorFile } from './open-source'
 
 /**
@@ -13,8 +13,9 @@ import { openTensorFile } from './open-source'
  * @throws UserError also if it holds more than LoRA matrices: SAMed's own files contain a tuned mask decoder, and
  * ignoring it silently would change the model's results
  */
-export async function readSamed(path: string): Promise<Adapter> {
-  const { raw: file } = await openTensorFile([await fileSource(path)])
+export async function readSamed(source: ByteSource): Promise<Adapter> {
+  const { name: path } = source
+  const { raw: file } = await openTensorFile([source])
   try {
     // a training script may have put them into a dictionary of its checkpoint
     const [, prefix = ''] = [...file.tensors.keys()].map((name) => /^(.*\.)?w_a_\d{3,}$/.exec(name)).find(Boolean) ?? []

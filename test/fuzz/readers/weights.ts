@@ -257,7 +257,7 @@ export const weights: Reader[] = [
         'archive/data/0': bytesOf(floats(8)),
         'archive/data/1': bytesOf(floats(8)),
       }),
-    read: async (path) => serializable(await readSamed(path)),
+    read: async (path) => serializable(await readSamed(await fileSource(path))),
   },
   {
     name: 'adapter-profile',

@@ -18,8 +18,7 @@ import { loadAdapter } from '../../../src/model/attach-adapter'
 import { mergeModel } from '../../../src/model/merge-adapter'
 import { openModel } from '../../../src/model/open-model'
 import { toDifferences } from '../../../engine/train/split-adapter'
-import { readAnyAdapter } from '../../../src/weights/any-adapter'
-import { writeFull } from '../../../src/weights/full-adapter'
+import { readAnyAdapter, writeAnyAdapter } from '../../../src/weights/any-adapter'
 import { readAdapter } from '../../../src/weights/peft'
 import { temporary, toyConfig } from '../../support/toy-training'
 import { checkOp } from '../../support/check-op'
@@ -184,7 +183,7 @@ test('files: the weights are the same in training, attached by eval, and written
     const folder = join(scratch, name)
     const config = toyConfig('nowhere', { model: `golden/files/${name}.pth`, lora: { kind: 'full' } })
     const adapter = toDifferences(config, layers, await parameters.download())
-    await writeFull(folder, adapter)
+    await writeAnyAdapter(folder, adapter)
     step.destroy()
     tuning.adapter.release()
     parameters.release()
@@ -228,7 +227,7 @@ test('files that are damaged, of another model, or of the other kind are refused
   })
   const [[target, difference]] = differences
   const write = (D: Float32Array, inDim: number, outDim: number) =>
-    writeFull(join(scratch, 'bad'), { config, differences: new Map([[target, { D, inDim, outDim }]]) })
+    writeAnyAdapter(join(scratch, 'bad'), { config, differences: new Map([[target, { D, inDim, outDim }]]) })
   await write(new Float32Array(12), 4, 3)
   await refused(loadAdapter(vit, join(scratch, 'bad')), /UserError: .* is of 3 x 4, in this model of/)
   const { D, inDim, outDim } = difference
