@@ -15,7 +15,7 @@ const ALLOWED = {
 /** The folders of src/ from the ground up. A file imports from its own folder and from lower floors. */
 const FLOORS = [
   ['host', 'statistics', 'text'],
-  ['cli', 'images', 'mpi', 'weights', 'tracking'],
+  ['cli', 'images', 'mpi', 'parts', 'weights', 'tracking'],
   ['model', 'synth'],
   ['drawing', 'verify'],
   ['dataset'],

@@ -61,6 +61,8 @@ export interface FolderOptions {
   signal?: AbortSignal
   /** @param done images finished, with the fraction of the current one · @param name of the current one */
   onProgress?(done: number, name: string): void
+  /** Called with each image's result once its files are written. */
+  onResult?(result: ImageResult): Promise<void>
 }
 
 /** Of an image's masks against its labels. */
@@ -70,7 +72,7 @@ export interface ImageScores extends MaskScores {
   diameters: Diameters
 }
 
-/** Temporary files that are older than this many seconds are the remains of a killed program. */
+/** Temporary files that are older than this many seconds are the remains of a killed program, and not of one on another machine. */
 const STALE = 60
 
 export interface ImageResult {
@@ -98,15 +100,18 @@ export async function generateFolder(options: FolderOptions): Promise<{ results:
   for (const [i, input] of options.inputs.entries()) {
     if (options.signal?.aborted) return { results, stopped: true }
     options.onProgress?.(i, input.name)
+    let result: ImageResult
     try {
-      results.push(await generateImage(options, input, (fraction) => options.onProgress?.(i + fraction, input.name)))
+      result = await generateImage(options, input, (fraction) => options.onProgress?.(i + fraction, input.name))
     } catch (error) {
       if (options.signal?.aborted) return { results, stopped: true }
       // any other error (a lost device, a full disk) would make the other images fail too
       if (!(error instanceof UserError)) throw error
       const failed = { outcome: 'failed' as const, file: null, scores: null, looser: null }
-      results.push({ name: input.name, ...failed, note: messageOf(error) })
+      result = { name: input.name, ...failed, note: messageOf(error) }
     }
+    results.push(result)
+    await options.onResult?.(result)
   }
   return { results, stopped: false }
 }

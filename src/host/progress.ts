@@ -9,8 +9,17 @@ import { visible } from './terminal-text'
 
 export { duration }
 
+let muted = false
+
+/** Prints no progress and no lines about the work from now on: of several ranks that do the same, only the first tells of it. */
+export function muteProgress(): void {
+  muted = true
+  console.log = console.error = () => {}
+}
+
 /** Prints a line on stderr; on a terminal it replaces the current progress line. */
 export function logLine(line: string): void {
+  if (muted) return
   process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}${visible(line)}\n`)
 }
 
@@ -116,6 +125,7 @@ export class Progress {
   }
 
   private writeJson(now: number, note: string): void {
+    if (muted) return
     const { label, done, unit } = this
     const seconds = (now - this.start) / 1000
     const secondsLeft = this.left(this.rate(seconds))
@@ -123,6 +133,7 @@ export class Progress {
   }
 
   private print(text: string): void {
+    if (muted) return
     const line = visible(text)
     if (!this.stream.isTTY) this.stream.write(line + '\n')
     else this.stream.write('\r\x1b[K' + line.slice(0, Math.max(20, (this.stream.columns ?? 80) - 1)))

@@ -1,8 +1,6 @@
 /** @file What `wgsam generate` and its verbs have in common when they report: file kinds, the identity of the model, scores. */
 import { count } from '../../text/count'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { createHash } from 'node:crypto'
+import { resolve } from 'node:path'
 import { UserError } from '../../host/errors'
 import type { FolderOptions } from '../../generate/generate-folder'
 import { type OutputKind, outputKinds, writeCoco, writeCsv } from '../../project/outputs'
@@ -11,6 +9,7 @@ import type { Interval } from '../../evaluation/bootstrap'
 import type { CountAndSizeErrors } from '../../evaluation/d50-error'
 import type { MaskScores } from '../../evaluation/detection'
 import { percent } from '../../report/evaluation-table'
+import { adapterHash } from '../../weights/adapter-hash'
 import type { OpenedModel } from '../options/model'
 
 /**
@@ -36,10 +35,7 @@ export async function writeCombinedFiles(dir: string, kinds: ReadonlySet<OutputK
 export function modelIdentity({ name, size, adapter }: OpenedModel): FolderOptions['by'] {
   if (!adapter) return { model: name, adapter: null, adapterHash: null, size }
   const path = resolve(adapter.path)
-  const hash = createHash('sha256')
-  for (const file of readdirSync(path).sort())
-    if (file.startsWith('adapter_') || file.startsWith('prompt_head.')) hash.update(readFileSync(join(path, file)))
-  return { model: name, adapter: path, adapterHash: hash.digest('hex'), size }
+  return { model: name, adapter: path, adapterHash: adapterHash(path), size }
 }
 
 export type PooledScores = MaskScores & CountAndSizeErrors
