@@ -69,6 +69,8 @@ export interface TrainChoice extends ModelChoice {
   minutes?: number
   /** The number of images in the dataset, if it is known. */
   images?: number
+  /** Folder of the adapter that the training begins with: it decides model, rank and input size. */
+  from?: string | null
   /** Side of the input to train at, in the place of the recipe's; pixels. */
   trainSize?: number | null
 }
@@ -86,16 +88,22 @@ export function trainCommand({
   software,
   minutes,
   images,
+  from,
   trainSize,
   out,
 }: TrainChoice): string[] {
+  const { batch, lr } = PROCESSOR_RECIPE
   return words(['train'], [], {
     data: typeof data === 'string' ? [data] : data,
-    model: model === DEFAULT_MODEL ? null : model,
-    'model-config': modelConfig,
-    ...(software && PROCESSOR_RECIPE),
-    ...(adapter && size && { size }),
-    ...(trainSize && { size: trainSize }),
+    ...(from
+      ? { from, ...(software && { batch, lr }) }
+      : {
+          model: model === DEFAULT_MODEL ? null : model,
+          'model-config': modelConfig,
+          ...(software && PROCESSOR_RECIPE),
+          ...(adapter && size && { size }),
+          ...(trainSize && { size: trainSize }),
+        }),
     minutes: minutes ?? (software ? processorMinutes(images) : null),
     out: out ?? freeRun(),
   })

@@ -62,6 +62,7 @@ export class PromptSession {
   /** Images that are seen in tiles: nothing can be encoded before a prompt says in which. */
   private readonly tiled = new Set<string>()
   private now: BusyReply['doing'] = null
+  private tiles: BusyReply['tiles'] | null = null
 
   constructor(private readonly options: PromptSessionOptions) {
     this.model = options.model
@@ -79,9 +80,9 @@ export class PromptSession {
     return this.tiled.has(name) || this.parts.has(name, null)
   }
 
-  /** What the GPU is doing, for a person who waits; null for nothing, or only prompts. */
-  get doing(): BusyReply['doing'] {
-    return this.now
+  /** What the GPU is doing, for a person who waits; nothing, if only prompts. */
+  get doing(): BusyReply {
+    return { doing: this.now, ...(this.tiles && { tiles: this.tiles }) }
   }
 
   /** Loads the model ahead of the first request. @throws HttpError 503 if it cannot be loaded */
@@ -158,7 +159,10 @@ export class PromptSession {
    * @throws HttpError 400 if no example is usable, 503 if the model is not available
    */
   similarPlaces(image: ImageFile, size: Size, examples: readonly Mask[]): Promise<SimilarPlace[]> {
-    return this.search(image, size, (search, giveWay) => search.places(examples, giveWay))
+    const onTile = (done: number, total: number) => (this.tiles = total > 1 ? { done, total } : null)
+    return this.search(image, size, (search, giveWay) => search.places(examples, giveWay, onTile)).finally(
+      () => (this.tiles = null),
+    )
   }
 
   /** The masks at such places that look most like the examples; null where none does. @throws HttpError as similarPlaces */

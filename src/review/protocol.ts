@@ -88,6 +88,8 @@ export interface EncodeReply {
 export interface BusyReply {
   doing:
     'loading the model' | 'encoding this image' | 'encoding the next image' | 'looking for similar particles' | null
+  /** Of a search in an image that is seen in tiles: those that were compared so far. */
+  tiles?: { done: number; total: number }
 }
 
 export interface PromptRequest {

@@ -122,7 +122,7 @@ export class Routes {
         model: this.served.session?.model ?? null,
         home: this.served.home ?? false,
       } satisfies ServerInfo
-    if (what === 'busy') return { doing: this.served.session?.doing ?? null } satisfies BusyReply
+    if (what === 'busy') return (this.served.session?.doing ?? { doing: null }) satisfies BusyReply
     throw new HttpError(404, `there is no api/${what}`)
   }
 

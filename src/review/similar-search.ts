@@ -58,15 +58,22 @@ export class SimilarSearch {
   ) {}
 
   /** Places that look like the examples, the most similar first. @throws HttpError 400 if no example shows anything */
-  async places(examples: readonly Mask[], giveWay: GiveWay): Promise<SimilarPlace[]> {
+  async places(
+    examples: readonly Mask[],
+    giveWay: GiveWay,
+    onTile: (done: number, total: number) => void = () => {},
+  ): Promise<SimilarPlace[]> {
+    const regions = this.regions()
+    onTile(0, regions.length)
     const features = await this.features(examples)
     const radius = Math.min(...examples.map((mask) => equivalentDiameter(maskArea(mask)))) / 2
     const found: SimilarPlace[] = []
-    for (const { region, core } of this.regions()) {
+    for (const [done, { region, core }] of regions.entries()) {
       const map = await this.mapOf(region)
       const here = similarPlaces(map, similarityMap(map, features), radius, LEAST_SIMILARITY)
       // each place counts in the tile in which it is most central
       found.push(...here.filter(({ x, y }) => x >= core.left && x < core.right && y >= core.top && y < core.bottom))
+      onTile(done + 1, regions.length)
       await giveWay()
     }
     return suppressNear(found, radius).slice(0, MOST_PLACES)

@@ -73,9 +73,11 @@ export function planJob(request: NewJob, context: PlanContext, again: string | n
         software,
         minutes,
         trainSize: model.size,
+        from: request.from ? context.adapterOf(request.from) : null,
         out,
       })
-      return steps(`Train adapter ${run}`, [['review', project, '--export'], words], run)
+      const title = request.from ? `Train adapter ${run} from ${request.from}` : `Train adapter ${run}`
+      return steps(title, [['review', project, '--export'], words], run)
     }
     case 'measure': {
       const words = measureCommand(project)

@@ -22,8 +22,8 @@ import type { ProgressLine } from '../host/progress-lines'
 export type NewJob =
   /** Proposes masks for all images whose masks nobody has edited or accepted; `adapter` is the name of a run, null the base model. */
   | { kind: 'propose'; adapter: string | null; method: ProposalMethod }
-  /** Trains an adapter on the accepted images. */
-  | { kind: 'train'; minutes: number }
+  /** Trains an adapter on the accepted images; `from` is the name of the run whose adapter it begins with, null for a new one. */
+  | { kind: 'train'; minutes: number; from?: string | null }
   | { kind: 'measure'; acceptedOnly: boolean }
   /** Downloads the weights of the chosen model. */
   | { kind: 'fetch' }

@@ -13,7 +13,11 @@ const jobs = [
     adapter: v.nullable(runNameSchema),
     method: v.picklist(proposalMethods),
   }),
-  v.strictObject({ kind: v.literal('train'), minutes: v.pipe(v.number(), v.minValue(0.05), v.maxValue(10_000)) }),
+  v.strictObject({
+    kind: v.literal('train'),
+    minutes: v.pipe(v.number(), v.minValue(0.05), v.maxValue(10_000)),
+    from: v.optional(v.nullable(runNameSchema)),
+  }),
   v.strictObject({ kind: v.literal('measure'), acceptedOnly: v.boolean() }),
   v.strictObject({ kind: v.literal('fetch') }),
 ] as const

@@ -159,7 +159,7 @@ export const commands = {
   classes: {
     group: 'Notes',
     label: 'Edit the list of classes',
-    keys: ['shift+t'],
+    keys: ['shift+l'],
     run: () => void (classesOpen.value = true),
   },
 

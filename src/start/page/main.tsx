@@ -12,7 +12,7 @@ function Top() {
   const project = home.value?.project
   return (
     <header class="home-top">
-      <strong class="brand">wgsam</strong>
+      <h1 class="brand">wgsam</h1>
       {project && (
         <>
           <span class="folder" title={project.images}>

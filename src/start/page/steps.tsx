@@ -12,6 +12,8 @@ import { megabytes, percent } from './words'
 /** The adapter that was chosen: undefined means the newest one, null the base model. */
 const chosenAdapter = signal<string | null | undefined>(undefined)
 const method = signal<ProposalMethod>('union')
+/** The adapter that the next training begins with; null for a new one. */
+const from = signal<string | null>(null)
 /** The longest time of a training: null means the proposed one. */
 const chosenMinutes = signal<number | null>(null)
 const acceptedOnly = signal(false)
@@ -254,7 +256,11 @@ function Train() {
       number={3}
       title="Train on accepted images"
       next={accepted >= 3 && !adapters.value.length}
-      request={{ kind: 'train', minutes: minutes.value }}
+      request={{
+        kind: 'train',
+        minutes: minutes.value,
+        from: adapters.value.find(({ name }) => name === from.value)?.name ?? null,
+      }}
       button={`Train on ${count(accepted, 'accepted image')}`}
       disabled={!accepted || !home.value!.model.present}
       after={<Adapters training={training} />}
@@ -267,6 +273,22 @@ function Train() {
             : 'A part of the accepted images is kept to measure whether the adapter is better than the base model.'}
       </p>
       <div class="fields">
+        {adapters.value.length > 0 && (
+          <label
+            class="field"
+            title="One that is continued keeps what it has learned; the earlier images are trained on again with the new ones"
+          >
+            Begin with
+            <select value={from.value ?? ''} onChange={(event) => (from.value = event.currentTarget.value || null)}>
+              <option value="">a new adapter</option>
+              {adapters.value.map(({ name }) => (
+                <option key={name} value={name}>
+                  adapter {name}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
         <label class="field">
           At most
           <input

@@ -114,6 +114,8 @@ test('on a processor the longest time follows the number of images', () => {
   assert.match(text({ software: true, images: 5 }), / --minutes 15 --out/)
   assert.match(text({ software: true, images: 5, minutes: 7 }), / --minutes 7 --out/)
   assert.not.match(text({ images: 5 }), 'minutes', 'with a GPU training ends when it is done')
+  const continued = commandText(trainCommand({ data: 'x', model: 'sam_vit_b', from: 'a', software: true, out: 'r' }))
+  assert.is(continued, 'wgsam train --data x --from a --batch 4 --lr 1e-3 --minutes 60 --out r')
 })
 
 test('a new run has a name that is free', () => {

@@ -256,7 +256,7 @@ test('encoding ahead begins when nothing was asked for a while, and lets prompts
     let [asked, answered, before] = [false, false, false]
     Predictor.prototype.setImageInParts = function (rgbImage, between) {
       return setImageInParts.call(this, rgbImage, async () => {
-        assert.is(session.doing, 'encoding the next image')
+        assert.is(session.doing.doing, 'encoding the next image')
         if (!asked) void request().then(() => (answered = true))
         asked = true
         await between()

@@ -97,7 +97,16 @@ test('the places of the particles are found, and a mask of the examples’ size 
 
 test('in tiles the same particles are found, each once', async () => {
   const session = open(40)
-  const places = await session.similarPlaces(image, size, [example])
+  const seen: number[] = []
+  const searching = session.similarPlaces(image, size, [example])
+  const watching = setInterval(() => seen.push(session.doing.tiles?.total ?? 0), 1)
+  const places = await searching
+  clearInterval(watching)
+  assert.ok(
+    seen.some((total) => total > 1),
+    'it says how many tiles are compared',
+  )
+  assert.is(session.doing.tiles, undefined)
   for (const [x, y] of particles)
     assert.is(places.filter((p) => p.similarity > 0.7 && Math.hypot(p.x - x, p.y - y) < 6).length, 1, `${x}, ${y}`)
   await session.close()

@@ -214,6 +214,11 @@ test('a training exports first, is continued where it has a checkpoint, and its 
   const propose2 = (await post('api/plan', { kind: 'propose', adapter: '1', method: 'quick' })).json as JobPlan
   assert.match(propose2.commands[0], /--adapter .*runs\/1\/last/)
   assert.is((await post('api/plan', { kind: 'propose', adapter: '7', method: 'quick' })).status, 404)
+  const next = (await post('api/plan', { kind: 'train', minutes: 5, from: '1' })).json as JobPlan
+  assert.is(next.title, 'Train adapter 2 from 1')
+  assert.match(next.commands[1], /--from .*runs\/1\/last.* --out .*runs\/2/)
+  assert.not.match(next.commands[1], /--(model|rank|size)\b/, 'the adapter decides these')
+  assert.is((await post('api/plan', { kind: 'train', minutes: 5, from: '7' })).status, 404)
   assert.match(((await post('api/plan', { kind: 'train', minutes: 5 })).json as JobPlan).commands[1], 'runs/2')
   await close()
 })

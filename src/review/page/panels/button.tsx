@@ -17,6 +17,12 @@ interface Props {
   children?: ComponentChildren
 }
 
+/** Contains the word that is seen, so that a person who speaks it reaches the button. */
+function spoken(label: string, word?: string): string {
+  const [name] = label.split(':')
+  return word && !name.toLowerCase().split(' ').includes(word.toLowerCase()) ? `${word}: ${name}` : name
+}
+
 export function Button({ command, icon, pressed, disabled, class: kind = '', word, children }: Props) {
   const run = () => {
     try {
@@ -30,7 +36,7 @@ export function Button({ command, icon, pressed, disabled, class: kind = '', wor
       type="button"
       class={`${children ? '' : 'square'} ${kind}`}
       title={titleOf(command)}
-      aria-label={children ? undefined : command.label.split(':')[0]}
+      aria-label={children ? undefined : spoken(command.label, word)}
       aria-pressed={pressed}
       aria-keyshortcuts={command.keys.map((key) => key.replace('ctrl', 'Control').replace('shift', 'Shift')).join(' ')}
       disabled={disabled}

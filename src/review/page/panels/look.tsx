@@ -62,7 +62,7 @@ export function Look({ session }: { session: ImageSession }) {
   const known = pixelSize.value
   return (
     <section class="look" aria-label="View">
-      <h3>Contrast</h3>
+      <h2>Contrast</h2>
       {range('Black', levels.black, 0, 254, 1, (black) => set({ black }))}
       {range('White', levels.white, 1, 255, 1, (white) => set({ white }))}
       {range('Gamma', levels.gamma, 0.3, 3, 0.05, (gamma) => set({ gamma }))}
@@ -88,7 +88,7 @@ export function Look({ session }: { session: ImageSession }) {
         Local contrast (CLAHE)
       </Check>
       {equalise.value && range('At most', localContrast.value, 1.5, 8, 0.5, (value) => (localContrast.value = value))}
-      <h3>Masks</h3>
+      <h2>Masks</h2>
       <div class="row" role="radiogroup" aria-label="Style of masks">
         {(['fill', 'outline'] as const).map((name) => (
           <button
@@ -112,7 +112,7 @@ export function Look({ session }: { session: ImageSession }) {
       <Check of={coverage} title={commands.coverage.label}>
         Uncovered area (U)
       </Check>
-      <h3>Drawing</h3>
+      <h2>Drawing</h2>
       <Check of={keepClear} title="Brush strokes and outlines leave out pixels of other masks">
         Avoid overlaps
       </Check>
@@ -122,14 +122,14 @@ export function Look({ session }: { session: ImageSession }) {
       >
         Clean up the model’s masks
       </Check>
-      <h3>Point tool</h3>
+      <h2>Point tool</h2>
       <Check of={oneClick} title="Otherwise a click shows the model’s mask, more clicks correct it, and Enter takes it">
         One click takes the mask (Shift+T)
       </Check>
       <Check of={hoverPreview} title="With one click: shows the model’s mask under the pointer before you click">
         Preview under the pointer
       </Check>
-      <h3>Scale</h3>
+      <h2>Scale</h2>
       <div class="row">
         <button type="button" title={titleOf(commands.calibrate)} onClick={commands.calibrate.run}>
           {known ? 'Measure the scale again' : 'Set the scale'}
@@ -146,7 +146,7 @@ export function Look({ session }: { session: ImageSession }) {
           Info bar
         </Check>
       )}
-      <h3>Image</h3>
+      <h2>Image</h2>
       <dl>
         <dt>Size</dt>
         <dd>

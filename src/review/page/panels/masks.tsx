@@ -96,7 +96,7 @@ export function Masks({ session }: { session: ImageSession }) {
               type="button"
               class={`column-${key}`}
               title={title}
-              aria-label={`Sort by ${title}`}
+              aria-label={`${label}: Sort by ${title}`}
               aria-pressed={sort.value === key}
               onClick={() => sortBy(key)}
             >

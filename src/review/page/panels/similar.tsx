@@ -4,7 +4,7 @@ import type { Mask } from '../../../../engine/masks/mask'
 import { count } from '../state/app'
 import { similarity } from '../state/prefs'
 import { preview } from '../state/preview'
-import { addable, addSimilar, endSearch, search, searched } from '../state/similar'
+import { addable, addSimilar, compared, endSearch, search, searched } from '../state/similar'
 import { sprite } from '../tools/ink'
 
 const sprites = new WeakMap<Mask, HTMLCanvasElement>()
@@ -44,7 +44,7 @@ export function Similar() {
       </label>
       <p class="soft" role="status">
         {places === null
-          ? 'Comparing the image with them …'
+          ? `Comparing the image with them${compared.value ? `: ${compared.value.done} of ${compared.value.total} tiles` : ''} …`
           : searched(now)
             ? `${count(masks.length, 'new particle')} found.`
             : `${count(masks.length, 'new particle')}, ${done} of ${count(places.length, 'place')} looked at …`}

@@ -14,10 +14,10 @@ export function Top() {
   return (
     <header class="top">
       <Button command={commands.images} icon="list" />
-      <strong class="brand" title={server.value?.folder}>
+      <h1 class="brand" title={server.value?.folder}>
         {surroundings.title}
         {server.value?.annotator ? `: ${server.value.annotator}` : ''}
-      </strong>
+      </h1>
       <div class="group">
         <Button command={commands.previousImage} icon="previous" disabled={!neighbour(-1)} />
         <span class="where" title={current.value ?? ''}>

@@ -6,19 +6,19 @@ import { api } from '../api'
 /** Set while a request waits for something else than itself. */
 export const waitingFor = signal<BusyReply['doing']>(null)
 
-/** Asks the server what it does while `waiting` is true for more than a moment. */
-export function watchBusy(waiting: ReadonlySignal<boolean>): void {
+/** Asks the server what it does while `waiting` is true for more than a moment; `take` gets null in the end. */
+export function watchBusy(waiting: ReadonlySignal<boolean>, take: (reply: BusyReply | null) => void): void {
   let timer = 0
   const ask = async () => {
     const reply = await api.busy().catch(() => null)
     if (!timer) return
-    waitingFor.value = reply?.doing ?? null
+    take(reply)
     timer = window.setTimeout(() => void ask(), 500)
   }
   effect(() => {
     clearTimeout(timer)
     timer = 0
     if (waiting.value) timer = window.setTimeout(() => void ask(), 300)
-    else waitingFor.value = null
+    else take(null)
   })
 }

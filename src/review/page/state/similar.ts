@@ -3,10 +3,12 @@ import { computed, effect, signal } from '@preact/signals'
 import { maskArea } from '../../../../engine/masks/mask'
 import { decodeMask } from '../../../../engine/masks/rle'
 import type { SimilarPlace } from '../../../../engine/similar/feature-map'
+import type { BusyReply } from '../../protocol'
 import { messageOf } from '../../../host/errors'
 import { api } from '../api'
 import { tidied } from '../masks/shape'
 import { session } from './app'
+import { watchBusy } from './busy'
 import type { ImageSession } from './image-session'
 import { notify } from './notices'
 import { similarity as least, tidy } from './prefs'
@@ -26,6 +28,13 @@ export interface Search {
 
 /** The search whose result is shown; null for none. */
 export const search = signal<Search | null>(null)
+
+/** The tiles of the image that were compared so far, while there are no places yet; null where it is not seen in tiles. */
+export const compared = signal<BusyReply['tiles'] | null>(null)
+watchBusy(
+  computed(() => search.value !== null && search.value.places === null),
+  (reply) => (compared.value = reply?.tiles ?? null),
+)
 
 /** Examples of a search at most. */
 const MOST_EXAMPLES = 32

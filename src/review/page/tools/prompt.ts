@@ -9,7 +9,7 @@ import type { Viewport } from '../image/viewport'
 import type { Point } from '../../../../engine/image/box'
 import { surroundings } from '../surroundings'
 import { server, session as open } from '../state/app'
-import { watchBusy } from '../state/busy'
+import { waitingFor, watchBusy } from '../state/busy'
 import { oneClick } from '../state/prefs'
 import { notify } from '../state/notices'
 import type { ImageSession } from '../state/image-session'
@@ -34,7 +34,10 @@ export const predicting = signal(false)
 /** Decoder time of the last prediction in milliseconds. */
 export const decoderMs = signal<number | null>(null)
 export const prompting = computed(() => prompt.value.points.length > 0 || prompt.value.box !== null)
-watchBusy(computed(() => predicting.value || clicks.pending.value.length > 0))
+watchBusy(
+  computed(() => predicting.value || clicks.pending.value.length > 0),
+  (reply) => (waitingFor.value = reply?.doing ?? null),
+)
 
 let abort = new AbortController()
 let from: Pointer | null = null
