@@ -104,6 +104,8 @@ export {
   type TrainResult,
 } from './finetune/trainer'
 export type { RecipeOptions } from './finetune/check-recipe'
+export { NothingFitsError, type RunPlan } from './finetune/memory-planner'
+export { type PlanOptions, planTraining } from './finetune/plan-training'
 export { DivergedError } from './finetune/divergence-guard'
 export { defaultRecipe, type Recipe } from './finetune/recipe'
 export type { TrainingSample } from './finetune/samples'

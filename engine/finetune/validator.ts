@@ -1,6 +1,6 @@
 /** @file Validation while training: the same score as in `wgsam train`, on labelled images in memory. */
 import type { SamModel } from '../sam/sam-model'
-import { Predictor } from '../sam/predictor'
+import { Predictor, type PredictorOptions } from '../sam/predictor'
 import type { ImagePrompt } from '../sam/prompt-masks'
 import { TiledPredictor } from '../scale/tiled-predictor'
 import { type Instance, instances } from '../masks/instances'
@@ -30,6 +30,8 @@ export interface Validation {
 /** Entries of a prompt: a point and its padding, or two corners. */
 const SLOTS = 2
 const PROMPTS_PER_PASS = 16
+/** Options of the predictor that validates; the memory planner plans for them. */
+export const validationPredictor: PredictorOptions = { slots: SLOTS, prompts: PROMPTS_PER_PASS }
 
 const promptOf = {
   point: ({ point: [x, y] }: Instance): ImagePrompt => ({ points: [{ x, y, foreground: true }], box: null }),
@@ -55,7 +57,7 @@ export class Validator {
     images: readonly LabelledImage[],
     options: { maxInstances: number; seed: number },
   ): Promise<Validator> {
-    const predictor = await Predictor.create(model, { slots: SLOTS, prompts: PROMPTS_PER_PASS })
+    const predictor = await Predictor.create(model, validationPredictor)
     return new Validator(predictor, adaptation, images, options)
   }
 

@@ -1,7 +1,8 @@
 /** @file Describes the memory plan of a run as text. */
 import { amount } from '../host/progress'
 import type { TrainConfig } from './config'
-import { recomputationText, type RunPlan } from './memory-planner'
+import { recomputationText } from '../../engine/finetune/recomputation-text'
+import type { RunPlan } from './memory-planner'
 
 /** The plan in one line for the log of a run: what the model sees, and how much memory it takes. */
 export function summarisePlan(

@@ -4,7 +4,7 @@ import { messageOf, UserError } from '../host/errors'
 import type { ByteSource } from './byte-source'
 
 /** Opens a file for reading. @throws UserError with the reason if it cannot be opened */
-export async function openFile(path: string): Promise<{ file: FileHandle; size: number }> {
+async function openFile(path: string): Promise<{ file: FileHandle; size: number }> {
   let file: FileHandle | undefined
   try {
     file = await open(path, 'r')
@@ -18,7 +18,7 @@ export async function openFile(path: string): Promise<{ file: FileHandle; size: 
 }
 
 /** Reads the bytes [start, start + length). @param what names them in messages @throws UserError if the file ends before */
-export async function readAt(
+async function readAt(
   file: FileHandle,
   path: string,
   start: number,

@@ -1,16 +1,11 @@
 /** @file A model's architecture and the shapes of its weights without their values, as needed to plan a training step. */
 import type { Architecture, VitArchitecture } from '../../engine/sam/architecture'
-import type { WeightSource } from '../../engine/sam/weights'
+import type { ModelShapes } from '../../engine/finetune/memory-planner'
+import { shapesOfArchitecture, zeroWeights } from '../../engine/finetune/plan-training'
 import { UserError } from '../host/errors'
-import { expectedTensors, inferArchitecture, validateCheckpoint } from './architecture'
+import { inferArchitecture, validateCheckpoint } from './architecture'
 import { openCheckpoint } from './checkpoint'
 import { locateModel } from './locate-model'
-
-export interface ModelShapes {
-  architecture: Architecture
-  /** Zeros in the shapes of the weights. */
-  source: WeightSource
-}
 
 /** A ViT of SAM with the sizes that all published models share. */
 const vit = (dim: number, depth: number, heads: number, globalBlocks: number[]): VitArchitecture => ({
@@ -48,24 +43,11 @@ export async function modelShapes(model: string, config: unknown, { fetch = fals
   try {
     const architecture = inferArchitecture(checkpoint, config)
     validateCheckpoint(checkpoint, architecture)
-    return { architecture, source: zeros(new Map([...checkpoint.tensors].map(([name, { shape }]) => [name, shape]))) }
+    return {
+      architecture,
+      source: zeroWeights(new Map([...checkpoint.tensors].map(([name, { shape }]) => [name, shape]))),
+    }
   } finally {
     await checkpoint.close()
   }
 }
-
-/** Shapes of an architecture; widths that it leaves open are those of the public models. */
-export const shapesOfArchitecture = (architecture: Architecture): ModelShapes => ({
-  architecture,
-  source: zeros(expectedTensors(architecture)),
-})
-
-const zeros = (shapes: ReadonlyMap<string, number[]>): WeightSource => ({
-  checked: true,
-  has: (name) => shapes.has(name),
-  read: async (name) => {
-    const shape = shapes.get(name)
-    if (!shape) throw new Error(`no tensor ${name}`)
-    return { shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) }
-  },
-})
