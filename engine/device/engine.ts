@@ -21,6 +21,7 @@ export interface Pipeline {
 /** Calls `start` and waits for the promise it returns. */
 export type Wait = <T>(start: () => Promise<T>) => Promise<T>
 
+/** How an engine uses its device; the defaults suit a page that has the device to itself. */
 export interface EngineOptions {
   /** Awaits the GPU's promises; a host may replace plain awaiting by something better (src/host/idle-wait.ts). */
   wait?: Wait

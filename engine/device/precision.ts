@@ -8,6 +8,7 @@
  * in f32: several times as fast on matrix units.
  */
 export const PRECISIONS = ['highest', 'high'] as const
+/** Precision of matrix products on adapters with matrix units. */
 export type Precision = (typeof PRECISIONS)[number]
 
 /** What is used where nothing else is asked for. */

@@ -5,6 +5,7 @@ export type TensorKind = 'weight' | 'adapter' | 'optimizer' | 'gradient' | 'inpu
 
 /** How weights and saved activations are stored between uses. f16 applies to those that are `eligibleForF16`. */
 export const STORAGES = ['f32', 'f16'] as const
+/** How numbers are stored: f16 takes half the memory. The arithmetic is f32 in any case. */
 export type StorageType = (typeof STORAGES)[number]
 
 /** Smallest tensor, in elements, for which the memory saved by f16 is worth the dispatches that convert it. */
@@ -35,6 +36,9 @@ export function sizeOf(shape: readonly number[]): number {
   return size
 }
 
+/**
+ * A row-major f32 tensor on the GPU: its shape, and where its elements are. Made by `Engine.persistent` and by operations of a Graph.
+ */
 export class Tensor {
   readonly size: number
   /** True if its gradient is computed; set by the graph, or for parameters by their owner. */

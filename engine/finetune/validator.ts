@@ -20,6 +20,7 @@ export interface PromptScore {
   instanceDice: number
 }
 
+/** The scores of a validation. */
 export interface Validation {
   /** Decides which state is the best, 0 to 1: the mean of the four Dice values. */
   score: number

@@ -54,6 +54,7 @@ export interface LogitWindow extends Placement {
 /** Two candidates that share pixels: their indices in the list, the lower first, and the number of shared pixels. */
 export type Overlap = [first: number, second: number, pixels: number]
 
+/** Candidates of an image, with the pixels that they share. */
 export interface CandidateSet<T extends CandidateMeasures = Candidate> {
   size: Size
   /** Sorted by predicted IoU, the best first. */
@@ -64,6 +65,7 @@ export interface CandidateSet<T extends CandidateMeasures = Candidate> {
 
 /** Why a mask did not become a candidate, in the order in which the tests are applied. */
 export const rejectionReasons = ['floorPredIou', 'floorStability', 'cropEdge', 'duplicates', 'seams'] as const
+/** Why a mask did not become a candidate. */
 export type RejectionReason = (typeof rejectionReasons)[number]
 
 /** The generator's result: the candidates, and the number of masks they were chosen from. */

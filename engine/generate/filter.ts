@@ -6,6 +6,7 @@ import { suppressNested } from './containment'
 import { suppressBoxes } from './nms'
 import { OverlapIndex } from './overlap-index'
 
+/** Thresholds of the filters. They need only the measures of candidates, so that they can be changed afterwards. */
 export interface FilterOptions {
   /** Keep masks with a higher predicted IoU; 0 keeps all (the reference's pred_iou_thresh). */
   predIouThresh: number
@@ -36,8 +37,10 @@ export const filterNames = [
   'maskNms',
   'containment',
 ] as const
+/** The name of a filter, in the order in which they are applied. */
 export type FilterName = (typeof filterNames)[number]
 
+/** The candidates that passed, by index, and how many each filter took out. */
 export interface Filtered {
   /** Indices of candidates, the best first. */
   kept: number[]

@@ -39,6 +39,7 @@ export interface GeneratedMask {
   stability: number
 }
 
+/** What `generate` found in an image. */
 export interface Generated {
   /** Of the image, pixels. */
   size: Size

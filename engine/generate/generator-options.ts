@@ -66,6 +66,7 @@ export interface GeneratorOptions extends FilterOptions {
   keepLogits: boolean
 }
 
+/** The defaults of Meta’s generator, and of what wgsam adds. */
 export const defaultGeneratorOptions: GeneratorOptions = {
   prompts: 'auto',
   pointsPerSide: 32,

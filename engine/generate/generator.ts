@@ -12,6 +12,7 @@ import type { View } from '../scale/view'
 
 export type { GenerateHooks } from './region-runner'
 
+/** The automatic mask generator, recorded once for many images. `generate` is the same as one call. */
 export class MaskGenerator {
   private busy = false
 

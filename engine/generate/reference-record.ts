@@ -1,6 +1,7 @@
 /** @file A mask as the reference generator returns it, with its field names. */
 import type { Rle } from '../masks/rle'
 
+/** A mask as Meta’s generator returns it. */
 export interface MaskRecord {
   /** (height, width) of 0 and 1 for binary_mask; else run lengths: numbers for uncompressed_rle, text for coco_rle. */
   segmentation: Uint8Array | Rle

@@ -12,6 +12,7 @@ import { MaskReader, type SubmittedPass } from './mask-reader'
 import { RegionPrompts } from './region-prompts'
 import { BOX_SLOTS, POINT_SLOTS, type Prompt, promptEntries, type TokenRange } from './prompt'
 
+/** Progress and abort of a run of the generator. */
 export interface GenerateHooks {
   /**
    * Prompts decoded so far, and in total. `total` grows if a second round adds prompts; with learned prompts it is an estimate

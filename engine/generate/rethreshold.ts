@@ -8,6 +8,7 @@ import { UpscaleAxes } from '../image/upscale-axes'
 import { findOverlaps } from './overlaps'
 import { upscaleWindow } from './upscale-window'
 
+/** The threshold at which stored logits become masks again, and what follows from it. */
 export interface RethresholdOptions {
   maskThreshold: number
   stabilityScoreOffset: number

@@ -41,6 +41,9 @@ export interface MemoryOptions {
   storage?: StorageType
 }
 
+/**
+ * Records operations and, for training, their backward pass: reverse-mode automatic differentiation. `compile` makes a Program of it.
+ */
 export class Graph implements Recorder {
   readonly dispatches: Dispatch[] = []
   /** Storages that the host reads or writes: they keep their memory through the whole step. */

@@ -4,6 +4,7 @@ import type { ModelSegment } from './graph'
 import type { Program } from './program'
 import type { TensorKind } from '../device/tensor'
 
+/** What recorded programs take, in bytes, and the lower bound of any placement. */
 export interface MemoryReport {
   dispatches: number
   /** Bytes of persistent tensors by kind. */

@@ -13,6 +13,7 @@ interface Step {
   groups: [number, number, number]
 }
 
+/** A recorded graph with its memory: it is run any number of times on the same buffers, and a run allocates nothing. */
 export class Program implements TimedDispatches {
   private constructor(
     private readonly engine: Engine,

@@ -15,6 +15,7 @@ export function resizeLongest(width: number, height: number, size: number): Size
   return { width: side(width), height: side(height) }
 }
 
+/** An image as a model takes it: resized to the square of its input and padded. */
 export interface ModelInput {
   /** (size, size, 3), not normalised, 0 to 255; zero right of and below `valid` */
   data: Float32Array

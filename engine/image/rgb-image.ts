@@ -2,6 +2,7 @@
 import type { Region } from './box'
 import type { Size } from './size'
 
+/** An image of three bytes a pixel: (height, width, 3). */
 export interface RgbImage extends Size {
   /** (height, width, 3), row-major, 0 to 255. */
   rgb: Uint8Array

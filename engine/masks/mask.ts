@@ -14,6 +14,7 @@ export interface Mask extends Placement {
   data: Uint8Array
 }
 
+/** The mask without a pixel. */
 export const emptyMask: Mask = { x0: 0, y0: 0, width: 0, height: 0, data: new Uint8Array(0) }
 
 /** The number of pixels of a mask. */

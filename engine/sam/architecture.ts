@@ -22,6 +22,7 @@ interface CommonArchitecture {
   pixels?: PixelNorm
 }
 
+/** Sizes of the image encoder of SAM ViT-B, ViT-L and ViT-H. */
 export interface VitArchitecture extends CommonArchitecture {
   kind: 'vit'
   /** Side of the square input that the checkpoint was trained at, pixels. */
@@ -44,6 +45,7 @@ export interface VitArchitecture extends CommonArchitecture {
   decoder: DecoderArchitecture
 }
 
+/** Sizes of MobileSAM’s image encoder, stage by stage. */
 export interface TinyVitArchitecture extends CommonArchitecture {
   kind: 'tiny_vit'
   /**
@@ -66,6 +68,7 @@ export interface TinyVitArchitecture extends CommonArchitecture {
   decoder: DecoderArchitecture
 }
 
+/** The sizes of a SAM: of its image encoder, ViT or TinyViT, and of its mask decoder. */
 export type Architecture = VitArchitecture | TinyVitArchitecture
 
 /** Side in input pixels of one cell of the image embedding, in SAM and MobileSAM. */

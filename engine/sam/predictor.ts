@@ -13,6 +13,7 @@ import { promptLabel } from './prompt-labels'
 import { toModelInput } from '../image/model-input'
 import type { RgbImage } from '../image/rgb-image'
 
+/** How many images and prompts a predictor takes at once, which decides its memory. */
 export interface PredictorOptions {
   /**
    * Prompts decoded in one forward pass, 16 by default; `predict` runs as many passes as its prompts need. The number
@@ -29,6 +30,7 @@ export interface PredictorOptions {
   ahead?: boolean
 }
 
+/** What the mask decoder says about prompts. */
 export interface Prediction {
   /** (P, 4, maskSide²): mask logits of the four mask tokens, above 0 inside the mask. See SamModel.maskSide. */
   logits: Float32Array
@@ -48,6 +50,10 @@ export interface TokenMask {
 /** Dispatches of the encoder between which `setImageInParts` waits: a fraction of a second even on a slow adapter. */
 const DISPATCHES_A_PART = 8
 
+/**
+ * The recorded model for prompts on images: images are encoded by `setImages`, then prompted any number of times. `Segmenter` is simpler to
+ * use.
+ */
 export class Predictor {
   /** Passes of calls of `predict` that are not submitted yet. */
   private unsubmitted = 0

@@ -104,6 +104,7 @@ export function fromHeadLayout({ name, shape, data }: HeadTensor): HeadTensor {
   return { name, shape: torch, data: convert(data, torch as [number, number, number, number]) }
 }
 
+/** A prompt head on the GPU. It belongs to an adapter, and is attached with it. */
 export class PromptHead {
   private readonly norms: Norm[]
   private readonly weights: Record<'conv1' | 'upscale1' | 'upscale2' | 'conv2' | 'bias', Tensor>

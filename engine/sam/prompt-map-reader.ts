@@ -6,6 +6,7 @@ import type { Tensor } from '../device/tensor'
 import { PROMPT_MAPS, type PromptHead } from './prompt-head'
 import type { PromptMaps } from './prompt-maps'
 
+/** Runs a prompt head on encoded images and reads its maps. */
 export class PromptMapReader {
   private constructor(
     private readonly program: Program,

@@ -33,6 +33,7 @@ export interface PromptTensors {
   masks?: Tensor | null
 }
 
+/** How a model is loaded: input size, storage, progress and abort. */
 export interface LoadOptions {
   /**
    * Side of the square input in pixels, the architecture's own by default. Tables that depend on it are resampled.
@@ -49,6 +50,9 @@ export interface LoadOptions {
   onTensor?(name: string, bytes: number): void
 }
 
+/**
+ * A SAM on the GPU. Its weights are frozen; adapters and a prompt head are attached to it. `load` reads it, `release` frees its memory.
+ */
 export class SamModel {
   /** The parts of the image encoder, in order. */
   readonly parts: readonly EncoderPart[]

@@ -34,6 +34,7 @@ export interface PredictOptions {
   signal?: AbortSignal
 }
 
+/** Masks of prompts on images of any size, in tiles where particles would be too small for the model. */
 export class TiledPredictor {
   private current: { image: RgbImage; region: Region } | null = null
 

@@ -15,6 +15,7 @@ export interface SegmentPrompt {
   box?: readonly [number, number, number, number]
 }
 
+/** Options of one call of `Segmenter.segment`. */
 export interface SegmentOptions {
   /** Up to three masks, the highest predicted IoU first, instead of one. */
   multimask?: boolean
@@ -31,6 +32,7 @@ export class SupersededError extends Error {
   override name = 'SupersededError'
 }
 
+/** Options of a segmenter. */
 export interface SegmenterOptions {
   /** Points and box corners of a prompt, at most: 16 by default. */
   slots?: number

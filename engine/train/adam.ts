@@ -9,6 +9,7 @@ import type { Tensor } from '../device/tensor'
 import { type FirstFound, finiteCheck, firstFound } from '../ops/finite'
 import type { ParameterSet } from './parameters'
 
+/** Settings of Adam and AdamW. */
 export interface OptimizerConfig {
   /**
    * adam: weight decay is added to the gradient, as in torch.optim.Adam. adamw: values shrink by learning rate · decay.
@@ -27,6 +28,7 @@ export interface OptimizerConfig {
   average?: number
 }
 
+/** AdamW without weight decay and without clipping; `defaultRecipe` has the settings that `train` uses. */
 export const defaultOptimizer: OptimizerConfig = {
   algorithm: 'adamw',
   betas: [0.9, 0.999],

@@ -20,11 +20,13 @@ export interface LoraPair {
   outDim: number
 }
 
+/** The matrices of a LoRA adapter. */
 export interface AdapterTensors {
   /** By target. */
   targets: Map<string, LoraPair>
 }
 
+/** The scale of a LoRA adapter, by the names that PEFT uses. */
 export interface AdapterConfig {
   /** Rank, the same for every target. */
   r: number

@@ -25,6 +25,7 @@ export const fullSpecs = (layers: readonly AdaptedLayer[]): ParameterSpec[] =>
 const sumOf = (engine: Engine, { label, shape }: Tensor, values?: Float32Array) =>
   engine.persistent('adapter', `${label}, tuned`, shape, values)
 
+/** Fully tuned matrices that are attached to a model. */
 export interface FullTuning {
   /** Its release frees the sums, not the differences. */
   adapter: AttachedAdapter

@@ -30,8 +30,10 @@ export const LORA_TARGETS = [
   'decoder.out',
   'decoder.iou',
 ] as const
+/** One of LORA_TARGETS. */
 export type LoraTarget = (typeof LORA_TARGETS)[number]
 
+/** Which layers have LoRA, of which rank and scale. */
 export interface LoraConfig {
   /** A whole number from 1. */
   rank: number

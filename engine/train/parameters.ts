@@ -9,6 +9,7 @@ import type { Graph } from '../graph/graph'
 import { Tensor, type TensorKind, sizeOf } from '../device/tensor'
 import { fill } from '../ops/pointwise'
 
+/** A parameter before training. */
 export interface ParameterSpec {
   /** Unique within a set. */
   name: string
@@ -53,6 +54,7 @@ interface Place {
 /** Parameters start at multiples of this many elements: 256 bytes, an offset that every GPU adapter can bind. */
 const ALIGN = 64
 
+/** Trained parameters on the GPU, with gradients and the moments of Adam. */
 export class ParameterSet {
   readonly chunks: ParameterChunk[]
   private readonly places = new Map<string, Place>()

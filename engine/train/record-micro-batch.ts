@@ -14,6 +14,7 @@ import { type Recomputation, recomputeNothing, recomputing } from '../sam/recomp
 import type { OptimizerConfig } from './adam'
 import { countFrozenParts } from './frozen-parts'
 
+/** The weights of the terms of the loss. */
 export interface LossConfig {
   /** Weight of the Dice loss. */
   dice: number
@@ -38,6 +39,7 @@ export interface LossConfig {
  */
 const HEAD_EMPHASIS: Emphasis = [0, 4, 0]
 
+/** What a training step is recorded for. */
 export interface StepConfig {
   /** Images of a micro-batch, B; a step may have any number of micro-batches. */
   microBatch: number

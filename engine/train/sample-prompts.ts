@@ -13,6 +13,7 @@ export type PromptKind = 'point' | 'box' | 'both'
  */
 export const MIN_INSTANCE_AREA = 16
 
+/** How prompts are sampled from a label map. */
 export interface PromptOptions {
   /** Number of prompts. */
   count: number
@@ -31,6 +32,7 @@ export interface PromptOptions {
   candidates?: number
 }
 
+/** Sampled prompts in the layout of a micro-batch. */
 export interface Prompts {
   /** Number of prompts. */
   count: number

@@ -37,6 +37,7 @@ export interface LossParts {
   head?: number
 }
 
+/** The numbers of a step. */
 export interface StepReport {
   /** Weighted mean over the step's prompts. */
   loss: number
@@ -56,6 +57,7 @@ const LOSSES = ['loss', ...LOSS_TERMS] as const
 /** Elements between two losses: each has its own binding, which must start at a multiple of 256 bytes. */
 const LOSS_STRIDE = 64
 
+/** One step of Adam on micro-batches, recorded once and replayed. `train` is the loop around it. */
 export class TrainingStep {
   /** Optimiser steps taken; set it when resuming. */
   step = 0

@@ -18,6 +18,7 @@ import { findPairs, type PairEntry, type LabelSource } from './image-label-pairs
 import { toRGB8 } from '../images/rgb8'
 import type { Sample } from '../../engine/image/sample'
 
+/** A labelled image in a dataset, before its pixels are read. */
 export interface DatasetItem {
   /** The stem of the file; preceded by the folder's name and a slash if there are several folders. */
   id: string
@@ -37,6 +38,7 @@ export interface BadItem {
   reason: string
 }
 
+/** The pairs of images and labels in some folders. */
 export interface Dataset {
   folders: string[]
   /** Sorted by id. */
@@ -46,6 +48,7 @@ export interface Dataset {
   remarks: BadItem[]
 }
 
+/** Where the labels are, which images belong together, and what is done with unusable pairs. */
 export interface DatasetOptions {
   /** What to do with pairs that cannot be used for training. */
   onBad?: 'refuse' | 'skip'

@@ -23,6 +23,7 @@ export interface Grouped {
   group: string
 }
 
+/** The shares of train, val and test, and the seed. */
 export interface SplitOptions {
   seed: number
   /** Shares of train, val and test; they need not sum to 1. */

@@ -10,6 +10,7 @@ import { automaticMatches, type Matches, promptedMatches } from './matching'
 import { type ImageTally, tallyImage } from './image-tally'
 import type { PromptMode, Segmenter } from './segmenter'
 
+/** What is evaluated, on which images, and by which prompts. */
 export interface EvaluateOptions {
   segmenter: Segmenter
   items: readonly DatasetItem[]

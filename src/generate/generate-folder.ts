@@ -37,6 +37,7 @@ import { fileHash } from '../host/file-hash'
 import { LOOSER } from './looser-thresholds'
 import { type Method, watershedCandidates, withWatershed } from './watershed-candidates'
 
+/** The model, the images and the folder of the results. */
 export interface FolderOptions {
   /** With a watershed alone there is no model. */
   generator: MaskGenerator | { options: GeneratorOptions; model: null }
@@ -75,6 +76,7 @@ export interface ImageScores extends MaskScores {
 /** Temporary files that are older than this many seconds are the remains of a killed program, and not of one on another machine. */
 const STALE = 60
 
+/** What became of one image. */
 export interface ImageResult {
   name: string
   /** 'filtered': only thresholds differ, so the model did not run. 'reviewed': a person edited the masks, so they are kept. */

@@ -57,6 +57,7 @@ export function engineOf(device: GPUDevice, precision?: Precision): Engine {
   return engine
 }
 
+/** How the engine of this machine is opened. */
 export interface EngineChoice extends AdapterChoice {
   precision?: Precision
 }

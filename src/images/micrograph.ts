@@ -14,6 +14,7 @@ import { TiffFile } from './tiff-tags'
 
 export { parsePixelSize, type PixelSize } from './microscope/pixel-size'
 
+/** Which page is read, what is cut off, and a pixel size in the place of the file’s. */
 export interface MicrographOptions {
   /** Page of a TIFF or image of a microscope's stack, from 0 (the default); thumbnails do not count. */
   page?: number
@@ -23,6 +24,7 @@ export interface MicrographOptions {
   pixelSize?: PixelSize
 }
 
+/** A microscope’s image with what its file says about it. */
 export interface Micrograph {
   /** Without the rows that were cut off. */
   image: Image

@@ -34,6 +34,7 @@ export interface Unmeasured {
   failed: boolean
 }
 
+/** The particles of some images, and what was noticed. */
 export interface Measured {
   images: MeasuredImage[]
   unmeasured: Unmeasured[]
@@ -41,6 +42,7 @@ export interface Measured {
   stopped: boolean
 }
 
+/** Units, filters and what is reported. */
 export interface MeasureOptions {
   /** Overrides the pixel sizes in files. */
   pixelSize: PixelSize | null
@@ -52,6 +54,7 @@ export interface MeasureOptions {
   stop?(): boolean
 }
 
+/** Measures the particles of images, one image after the other. */
 export async function measureSources(sources: readonly Source[], options: MeasureOptions): Promise<Measured> {
   const { pixelSize, stretch, pictures, onProgress, stop } = options
   const result: Measured = { images: [], unmeasured: [], stopped: false }

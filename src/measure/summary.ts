@@ -42,6 +42,7 @@ export const diameters = {
 } as const satisfies Record<string, keyof Particle>
 export type Diameter = keyof typeof diameters
 
+/** How sizes are summarised. */
 export interface SummaryOptions extends Omit<DistributionOptions, 'curves' | 'edges' | 'scale'> {
   /** 'auto': logarithmic if sizes span more than a factor of ten. */
   scale: BinScale | 'auto'
@@ -82,6 +83,7 @@ export interface Scope {
   imageMedians: ImageMedians | null
 }
 
+/** Statistics of particle sizes, with intervals. */
 export interface Summary {
   unit: LengthUnit
   images: WeighedImage[]

@@ -10,6 +10,7 @@ import { readContent } from '../weights/read-content'
 import { writeSafetensors } from '../weights/safetensors-writer'
 import { weightEntries } from '../weights/weights-file'
 
+/** The model, the adapter and the file to write. */
 export interface MergeOptions {
   /** Path of the model's checkpoint. */
   model: string
@@ -20,6 +21,7 @@ export interface MergeOptions {
   onProgress?(done: number, total: number, tensor: string): void
 }
 
+/** What was merged. */
 export interface Merged {
   /** The number of tensors written. */
   tensors: number

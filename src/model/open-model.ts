@@ -8,6 +8,7 @@ import { openCheckpoint, weightSource } from '../weights/checkpoint'
 import { checkpointRemarks } from '../weights/checkpoint-remarks'
 import { resolveModel } from '../weights/fetch-model'
 
+/** Input size and storage of a model, and the configuration of a toy. */
 export interface ModelOptions {
   /** Side of the square input in pixels; the checkpoint's own by default. */
   inputSize?: number

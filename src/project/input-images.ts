@@ -8,6 +8,7 @@ import { UserError } from '../host/errors'
 import { naturalOrder } from '../text/natural-order'
 import { noneIfMissing } from '../host/files'
 
+/** An image that is to be segmented: its file, page and name. */
 export interface InputImage {
   path: string
   /** The name of its files in the project: the file's name, with the extension only if two names would be equal. */

@@ -250,6 +250,7 @@ export const Schema = v.strictObject(
   'an object { … }',
 )
 
+/** The configuration of a run, complete and checked: docs/training.md says what each key does. */
 export type TrainConfig = v.InferOutput<typeof Schema>
 
 /** The model's input as text. */

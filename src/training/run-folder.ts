@@ -10,6 +10,7 @@ import { CHECKPOINT } from './checkpoint-file'
 import { type RawConfig, type TrainConfig, checkConfig, configDifferences, mergeConfig, readConfigFile } from './config'
 import { checkFrom } from './from-adapter'
 
+/** The files of a run. */
 export interface RunFolder {
   root: string
   config: string
@@ -22,6 +23,7 @@ export interface RunFolder {
   best: string
 }
 
+/** The paths of a run’s files in its folder, which need not exist. */
 export function runFolder(root: string): RunFolder {
   const at = (name: string) => join(root, name)
   return {

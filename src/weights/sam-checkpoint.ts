@@ -10,6 +10,7 @@ import { foldBatchNorms } from './fold-batchnorm'
 import { elements, shapeText, type TensorEntry, type TensorFile } from './tensor-file'
 import { fromTransformers, isTransformers } from './tensor-names'
 
+/** An open checkpoint of a SAM, its tensors named as in the reference implementation. */
 export interface Checkpoint extends TensorFile {
   path: string
   format: 'pth' | 'safetensors' | 'onnx'

@@ -2,6 +2,7 @@
 import { UserError } from '../host/errors'
 import { blobSource, type ByteSource } from './byte-source'
 
+/** Headers, progress and abort of a download. */
 export interface UrlOptions {
   /** Ends the requests, also those of later reads. */
   signal?: AbortSignal

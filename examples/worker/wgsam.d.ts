@@ -1,0 +1,3 @@
+/** @file The types of wgsam.js. */
+export * from 'wgsam'
+export { openWeights } from 'wgsam/web'
