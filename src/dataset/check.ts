@@ -25,6 +25,7 @@ export interface Finding {
     | 'leak'
     | 'alike'
     | 'one-group'
+    | 'groups'
   message: string
 }
 
@@ -50,8 +51,10 @@ export interface CheckOptions {
 
 /** Reads every pair and reports what is wrong with it; writes nothing. @throws UserError if the folder is not a dataset */
 export async function checkDataset(folder: string | string[], options: CheckOptions = {}): Promise<CheckReport> {
-  const { folders, pairs } = await listPairs(folder, options)
-  const findings: Finding[] = []
+  const { folders, pairs, remarks: grouping } = await listPairs(folder, options)
+  const findings: Finding[] = grouping.map(({ id, reason }) => ({
+    ...{ id, files: [id], level: 'warning', kind: 'groups', message: reason },
+  }))
   const known: FingerprintedImage[] = []
   const imagePaths = new Map<string, string>()
   const labelHashes = new Map<string, string>()

@@ -13,7 +13,7 @@ import { readImage } from '../images/read-image'
 import { particleStatistics } from '../../engine/augment/magnification'
 import { boxes } from '../../engine/masks/instances'
 import { readLabels } from '../images/read-labels'
-import { readGroups } from './groups'
+import { type GroupOf, readGroups } from './groups'
 import { findPairs, type PairEntry, type LabelSource } from './image-label-pairs'
 import { toRGB8 } from '../images/rgb8'
 import type { Sample } from '../../engine/image/sample'
@@ -65,7 +65,7 @@ export interface DatasetOptions {
 export async function listPairs(
   folder: string | string[],
   { coco, groupBy }: Pick<DatasetOptions, 'coco' | 'groupBy'> = {},
-): Promise<{ folders: string[]; pairs: (PairEntry & { group: string })[] }> {
+): Promise<{ folders: string[]; pairs: (PairEntry & { group: string })[]; remarks: BadItem[] }> {
   const folders = [folder].flat().map((path) => resolve(path))
   if (coco && folders.length > 1)
     throw new UserError('COCO annotations can be used with one folder of images only, not with several')
@@ -77,14 +77,30 @@ export async function listPairs(
     )
 
   const pairs: (PairEntry & { group: string })[] = []
+  const remarks: BadItem[] = []
   for (const [i, path] of folders.entries()) {
     if (!existsSync(path) || !statSync(path).isDirectory()) throw new UserError(`there is no folder ${path}`)
     const groupOf = await readGroups(path, groupBy)
     const prefix = folders.length > 1 ? `${names[i]}/` : ''
-    for (const found of await findPairs(path, coco))
-      pairs.push({ ...found, group: prefix + groupOf(found.id), id: prefix + found.id })
+    const here = await findPairs(path, coco)
+    const reason = ungrouped(here, groupOf)
+    if (reason) remarks.push({ id: groupOf.table!.path, reason })
+    for (const found of here) pairs.push({ ...found, group: prefix + groupOf(found.id), id: prefix + found.id })
   }
-  return { folders, pairs }
+  return { folders, pairs, remarks }
+}
+
+/** Which images have no row in the table that groups them; '' if all have. @throws UserError if none has: its names must be wrong */
+function ungrouped(pairs: readonly PairEntry[], { table }: GroupOf): string {
+  const usable = pairs.filter(({ imagePath, labels }) => imagePath && labels)
+  const without = table ? usable.filter(({ id }) => !table.has(id)).map(({ id }) => id) : []
+  if (!without.length) return ''
+  const named = without.slice(0, 3).join(', ') + (without.length > 3 ? ', …' : '')
+  if (without.length === usable.length)
+    throw new UserError(
+      `${table!.path} names none of the ${usable.length} images (${named}): write their file names into it, or group by --group-by`,
+    )
+  return `it has no row for ${without.length} of ${usable.length} images (${named}): each of them is a separate group`
 }
 
 /**
@@ -94,7 +110,7 @@ export async function listPairs(
  */
 export async function openDataset(folder: string | string[], options: DatasetOptions = {}): Promise<Dataset> {
   const { onBad = 'refuse', minPixels = MIN_INSTANCE_AREA, onProgress } = options
-  const { folders, pairs } = await listPairs(folder, options)
+  const { folders, pairs, remarks: grouping } = await listPairs(folder, options)
   const items: DatasetItem[] = []
   const bad: BadItem[] = []
   const notes: BadItem[] = []
@@ -123,7 +139,7 @@ export async function openDataset(folder: string | string[], options: DatasetOpt
     throw new UserError(
       bad.length ? `no usable image is left: ${describeBad(bad, where)}` : `${where} contains no images`,
     )
-  return { folders, items, bad, remarks: notes }
+  return { folders, items, bad, remarks: [...grouping, ...notes] }
 }
 
 const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)

@@ -8,16 +8,25 @@ import { decodeText } from '../text/decode-text'
 import { stemOf } from './file-stems'
 
 /** Returns the group of an image by its stem (its file name without the extension). */
-export type GroupOf = (stem: string) => string
+export interface GroupOf {
+  (stem: string): string
+  /** The table that groups the images, and whether it has a row for one; missing if no table does. */
+  table?: { path: string; has(stem: string): boolean }
+}
+
+/** What the columns that name images and groups may be called, whatever their case. */
+const NAMES = ['name', 'filename', 'file_name', 'file', 'image', 'image_name', 'id', 'stem']
+/** Columns that groups.csv may have without any that groups. */
+const OTHERS = [...NAMES, 'pixel_size']
 
 /**
  * How the images of a folder are grouped; a split never divides a group:
  * - `groupBy` 'column:NAME': by that column of groups.csv or index.csv in the folder (the image is named in the column
- *   `name`, or else in the first);
+ *   `name`, `file`, `image` or the like, or else in the first other one);
  * - any other `groupBy`: a regular expression that is matched against the stem; its first capture group, or else the whole
  *   match, is the group;
  * - none: by the column `group` of groups.csv or index.csv if it exists, otherwise each image is a separate group.
- * @throws UserError if a file cannot be read, the column is missing, or the expression is invalid
+ * @throws UserError if a file cannot be read, has no such column or two groups for an image, or the expression is invalid
  */
 export async function readGroups(folder: string, groupBy?: string): Promise<GroupOf> {
   if (groupBy !== undefined && !groupBy.startsWith('column:')) return byPattern(groupBy)
@@ -31,15 +40,51 @@ export async function readGroups(folder: string, groupBy?: string): Promise<Grou
     } catch (error) {
       throw new UserError(`cannot read ${path}: ${messageOf(error, path)}`)
     }
-    if (!rows.length || !(column in rows[0])) continue
-    const name = 'name' in rows[0] ? 'name' : Object.keys(rows[0])[0]
-    const oneForm = (text: string) => text.normalize('NFC')
-    const exact = new Map(rows.map((row) => [oneForm(row[name]), row[column]]))
-    const byStem = new Map(rows.map((row) => [oneForm(stemOf(row[name])), row[column]])) // if the names have extensions
-    return (stem) => exact.get(oneForm(stem)) || byStem.get(oneForm(stem)) || stem
+    const columns = Object.keys(rows[0] ?? {})
+    const called = (wanted: string) =>
+      columns.find((name) => name === wanted) ??
+      columns.find((name) => name.trim().toLowerCase() === wanted.toLowerCase())
+    const of = called(column)
+    if (of === undefined) {
+      // a file of this name is there to group the images
+      const others = columns.filter((name) => !OTHERS.includes(name.trim().toLowerCase()))
+      if (file === 'groups.csv' && !groupBy && (others.length || !rows.length))
+        throw new UserError(
+          rows.length
+            ? `${path} has no column "group", only ${columns.map((name) => JSON.stringify(name)).join(', ')}: name the column with --group-by column:NAME`
+            : `${path} has no rows: fill it in, or remove it`,
+        )
+      continue
+    }
+    const name = NAMES.map(called).find((known) => known !== undefined && known !== of) ?? columns.find((c) => c !== of)
+    if (name === undefined) throw new UserError(`${path} has no column with the names of images`)
+    return byTable(
+      path,
+      rows.map((row) => [row[name], row[of]]),
+    )
   }
   if (groupBy) throw new UserError(`${folder} has no groups.csv or index.csv with the column "${column}"`)
   return (stem) => stem
+}
+
+/** Groups by rows of an image's name, with or without its extension and folder, and its group. */
+function byTable(path: string, rows: readonly (readonly [string, string])[]): GroupOf {
+  const keys = [
+    (name: string) => name.normalize('NFC'),
+    (name: string) => stemOf(name).normalize('NFC'),
+    (name: string) => stemOf(name).normalize('NFC').toLowerCase(),
+  ]
+  const tables = keys.map((key) => new Map(rows.map(([name, group]) => [key(name), group])))
+  for (const [name, group] of rows)
+    if (tables[0].get(keys[0](name)) !== group)
+      throw new UserError(`${path} has two groups for ${name}: ${group} and ${tables[0].get(keys[0](name))}`)
+  const find = (stem: string) => {
+    const forms = [stem.normalize('NFC'), stem.normalize('NFC'), stem.normalize('NFC').toLowerCase()]
+    return tables.map((table, i) => table.get(forms[i])).find((group) => group !== undefined)
+  }
+  return Object.assign((stem: string) => find(stem) || stem, {
+    table: { path, has: (stem: string) => find(stem) !== undefined },
+  })
 }
 
 function byPattern(source: string): GroupOf {

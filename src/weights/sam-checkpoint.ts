@@ -74,6 +74,10 @@ async function readPixels(path: string, tensors: ReadonlyMap<string, TensorEntry
 }
 
 async function readFinite(path: string, entry: TensorEntry): Promise<Float32Array> {
+  if (!/^B?F\d/.test(entry.dtype))
+    throw new UserError(
+      `${path}: tensor ${entry.name} holds values of type ${entry.dtype}, not floats: is the model quantised? Save its weights as float32 or float16.`,
+    )
   const data = await entry.read()
   for (let i = 0; i < data.length; i++)
     if (!Number.isFinite(data[i]))

@@ -44,6 +44,8 @@ export const isDataset = (object: Hdf5Dataset | Hdf5Group | null | undefined): o
 
 /** The innermost reason in the library's report of an error. */
 export function hdf5Reason(error: unknown): string {
+  if (/plugin|filter/i.test(messageOf(error).slice(0, 20_000)))
+    return 'they are compressed by a filter of HDF5 that is not read: save them with gzip, or without compression'
   const lines = messageOf(error).slice(0, 20_000).split('\n')
   const [reason] = lines.flatMap((line) => /\(\): (.*)$/.exec(line)?.[1] ?? []).slice(-1)
   return (reason ?? lines[0]).slice(0, 200)

@@ -20,6 +20,18 @@ const perMetre = new Map([
   ['mm', 1e3],
   ['cm', 1e2],
   ['m', 1],
+  // the same units written out, as scripts do
+  ...[
+    ['pico', 1e12],
+    ['nano', 1e9],
+    ['micro', 1e6],
+    ['milli', 1e3],
+    ['centi', 1e2],
+  ].flatMap(([prefix, count]) =>
+    ['meter', 'meters', 'metre', 'metres'].map((word): [string, number] => [`${prefix}${word}`, count as number]),
+  ),
+  ['angstroms', 1e10],
+  ['ångström', 1e10],
 ])
 
 /** Bounds of a plausible pixel size in metres: 1 pm to 1 mm. */
@@ -33,16 +45,18 @@ function unitsPerMetre(unit: string): number | undefined {
   // Tags are decoded as latin-1, but some contain UTF-8.
   if (unit.length > MAX_NUMBER) return undefined
   const signs = /[ÂÃ]/.test(unit) ? Buffer.from(unit, 'latin1').toString('utf8') : unit
-  // ImageJ writes µ as an escape; NFKC unifies the two code points of µ, and those of Å.
+  // ImageJ writes µ as an escape, XML as an entity; NFKC unifies the two code points of µ, and those of Å.
   const plain = signs
     .trim()
-    .replace(/\\u00b5/i, 'u')
+    .replace(/\\u00b5|\\u03bc|&#181;|&#xb5;|&#956;|&#x3bc;|&micro;/i, 'u')
+    .replace(/\\u00c5|&#197;|&#xc5;/i, 'å')
     .normalize('NFKC')
     .replace(/μ/g, 'u')
   return perMetre.get(plain.toLowerCase())
 }
 
-const length = /^\s*([+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?)\s*([^\s\d.,/]+)\s*(?:\/\s*(?:px|pixel))?\s*$/iu
+const length =
+  /^\s*([+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?)\s*(&#x?[0-9a-f]{2,3};m|[^\s\d.,/]+)\s*(?:\/\s*(?:px|pixel))?\s*$/iu
 
 /** A length such as '12nm', '0.5 µm' or '0,5 µm' in metres; undefined if it is not a length. */
 export function metresOf(text: string): number | undefined {

@@ -93,7 +93,7 @@ export async function tiffMetadata(tiff: TiffFile, page: TiffPage): Promise<Micr
   await attempt('ImageDescription', async () => {
     // OME-TIFF describes all pages in the first one.
     const text = (await tiff.text(page, TAG.imageDescription)) ?? (await tiff.text(tiff.pages[0], TAG.imageDescription))
-    if (text?.includes('<OME')) return omeMetadata(text, 'OME description')
+    if (/<(?:\w{1,20}:)?OME\b/.test(text?.slice(0, 2 ** 16) ?? '')) return omeMetadata(text!, 'OME description')
     if (!text?.startsWith('ImageJ=')) return undefined
     const [x] = await tiff.numbers(page, TAG.xResolution, 1)
     const [y] = await tiff.numbers(page, TAG.yResolution, 1)

@@ -26,7 +26,7 @@ export async function sidecarMetadata(path: string): Promise<MicroscopeMetadata[
     found.push(thermoMetadata(text, 'Thermo Fisher XML file'))
     break
   }
-  for (const name of [`${stem}-${extension.slice(1)}.hdr`, `${stem}.hdr`]) {
+  for (const name of [`${stem}-${extension.slice(1)}.hdr`, `${stem}.hdr`, `${stem}.HDR`]) {
     const text = await readText(name)
     if (text === undefined || !/^[ \t]*PixelSizeX[ \t]*=/im.test(text)) continue
     found.push(tescanMetadata(text, 'TESCAN header file'))

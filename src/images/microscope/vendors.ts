@@ -85,6 +85,8 @@ export const isThermoXml = (text: string): boolean =>
 
 /** Characters of Thermo Fisher's XML that are looked at. */
 const MAX_THERMO = 2 ** 20
+/** Characters of OME's XML in which a prefix is looked for. */
+const MAX_OME = 2 ** 16
 /** Characters of an XML element that are looked at. */
 const MAX_ELEMENT = 4096
 
@@ -103,15 +105,27 @@ export function imagejMetadata(
   from: string,
   resolution: { x?: number; y?: number },
 ): MicroscopeMetadata {
-  const [, unit] = /^unit=(.+)$/m.exec(description.replace(/\r/g, '\n')) ?? []
-  const side = (pixels: number | undefined) => (pixels && unit ? lengthOf(1 / pixels, unit) : undefined)
-  const x = side(resolution.x)
-  return { from, pixel: x === undefined ? undefined : { x, y: side(resolution.y) } }
+  const text = description.replace(/\r/g, '\n')
+  const [, unit] = /^unit=(.+)$/m.exec(text) ?? []
+  const [, unitY = unit] = /^yunit=(.+)$/m.exec(text) ?? []
+  const side = (pixels: number | undefined, unit: string | undefined) =>
+    pixels && unit ? lengthOf(1 / pixels, unit) : undefined
+  const x = side(resolution.x, unit)
+  if (x !== undefined) return { from, pixel: { x, y: side(resolution.y, unitY) } }
+  // pixels are no length, and inches come from the resolution of a printer
+  const none = !unit || /^\s*(pixels?|px|inch(es)?|in|null|\?)?\s*$/i.test(unit)
+  return none
+    ? { from }
+    : { from, damaged: `its unit ${JSON.stringify(unit.slice(0, 40))} is not known; its pixel size is not used` }
 }
 
 /** OME: XML with the pixel size, in µm unless another unit is given, and the image's size. */
 export function omeMetadata(xml: string, from: string): MicroscopeMetadata {
-  const [pixels = ''] = /^<Pixels\b[^>]*>/.exec(sliceFrom(xml, '<Pixels')) ?? []
+  // the names of its elements may have a prefix
+  const start = xml.includes('<Pixels')
+    ? '<Pixels'
+    : (/<\w{1,20}:Pixels\b/.exec(xml.slice(0, MAX_OME))?.[0] ?? '<Pixels')
+  const [pixels = ''] = /^<[\w:]+\b[^>]*>/.exec(sliceFrom(xml, start)) ?? []
   const value = (name: string) => new RegExp(`\\b${name}\\s*=\\s*["']([^"']{1,40})["']`).exec(pixels)?.[1]
   const side = (axis: string) => {
     const number = value(`PhysicalSize${axis}`)

@@ -4,7 +4,7 @@ import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { checkDataset } from '../../../src/dataset/check'
-import { loadItem, openDataset } from '../../../src/dataset/dataset'
+import { listPairs, loadItem, openDataset } from '../../../src/dataset/dataset'
 import { parseCsv } from '../../../src/text/csv'
 import { readGroups } from '../../../src/dataset/groups'
 import { png16, png8, put, refusal, scratch } from '../../support/files'
@@ -219,6 +219,35 @@ test('groups from a table, a pattern, or each image its own', async () => {
   assert.match(await refusal(readGroups(folder, '(')), /not a regular expression/)
   assert.equal(parseCsv(''), [])
   assert.throws(() => parseCsv('a,b\n1,"2'), /line 2/)
+})
+
+test('tables of groups as people write them; one that cannot group the images is refused', async () => {
+  const folder = scratch()
+  for (const name of ['a-1', 'a-2']) await pair(folder, name, square(0))
+  const table = (text: string | Uint8Array) => put(join(folder, 'groups.csv'), text)
+  const groups = async () => (await listPairs(folder)).pairs.map(({ group }) => group)
+  for (const text of [
+    'Name,Group\na-1,G\na-2,G\n',
+    'group,image\nG,a-1.tif\nG,images/a-2.tif\n',
+    'name\tgroup\r\nA-1\tG\r\nA-2\tG\r\n',
+    Buffer.from('\ufeffname\tgroup\r\na-1\tG\r\na-2\tG\r\n', 'utf16le'),
+  ]) {
+    table(text)
+    assert.equal(await groups(), ['G', 'G'])
+  }
+  table('name,group\na-1,G\n')
+  assert.match((await openDataset(folder)).remarks[0].reason, /no row for 1 of 2 images \(a-2\)/)
+  for (const [text, reason] of [
+    ['name,group\nIMG_1,G\nIMG_2,G\n', /names none of the 2 images \(a-1, a-2\)/],
+    ['name,group\na-1,G\na-1,H\n', /two groups for a-1/],
+    ['name,sample\na-1,G\n', /no column "group", only "name", "sample"/],
+    ['', /has no rows/],
+  ] as const) {
+    table(text)
+    assert.match(await refusal(openDataset(folder)), reason)
+  }
+  table('name,pixel_size\na-1,2nm\n')
+  assert.equal(await groups(), ['a-1', 'a-2'])
 })
 
 const silica = '../shared/data/silica_semseg'

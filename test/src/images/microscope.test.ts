@@ -242,6 +242,46 @@ test('decimal commas are read; what is not certain is not used, with a remark', 
   }
 })
 
+test('units written out, escaped, or of the other axis; what is no known unit is not used, with a remark', async () => {
+  const imagej = (lines: string, perUnit = 4) =>
+    readMicrograph(
+      tiff([
+        text(270, `ImageJ=1.54f\n${lines}\n`),
+        { tag: 282, type: 5, values: [perUnit, 1] },
+        { tag: 283, type: 5, values: [perUnit, 1] },
+      ]),
+    )
+  for (const unit of ['micrometer', 'micrometres', '\\u00B5m', '\\u03BCm', 'micron'])
+    assert.is((await imagej(`unit=${unit}`)).pixelSize?.metres, 2.5e-7, unit)
+  assert.is((await imagej('unit=nanometers')).pixelSize?.metres, 2.5e-10)
+  assert.is((await imagej('unit=angstrom')).pixelSize?.metres, 2.5e-11)
+  const other = await imagej('unit=um\nyunit=nm')
+  assert.is(other.pixelSize, null)
+  assert.match(other.remarks.join(), /not square/)
+  for (const unit of ['inch', 'pixel', '']) {
+    const { pixelSize, remarks } = await imagej(`unit=${unit}`)
+    assert.equal([pixelSize, remarks], [null, []], unit)
+  }
+  assert.match(
+    (await imagej('unit=furlong')).remarks.join(),
+    /its unit "furlong" is not known; its pixel size is not used/,
+  )
+  const ome = (name: string, unit: string) =>
+    sizeOf(
+      tiff([
+        text(
+          270,
+          `<${name}OME><${name}Pixels SizeX="${width}" PhysicalSizeX="0.25" PhysicalSizeXUnit="${unit}"/></${name}OME>`,
+        ),
+      ]),
+    )
+  for (const unit of ['&#181;m', '&#xB5;m', '&micro;m', 'um']) assert.is((await ome('', unit))?.metres, 2.5e-7, unit)
+  assert.is((await ome('ome:', 'nm'))?.metres, 2.5e-10)
+  const path = tiff([])
+  put(path.replace(/\.tif$/, '.HDR'), '[MAIN]\nPixelSizeX=2.5e-9\nPixelSizeY=2.5e-9\n')
+  assert.is((await sizeOf(path))?.metres, 2.5e-9)
+})
+
 test('long tags made to keep expressions busy are read in no time', async () => {
   const digits = '1'.repeat(900_000)
   for (const [tag, values] of [

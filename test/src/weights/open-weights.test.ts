@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Sha256 } from '../../../src/host/sha256'
 import { bufferSource } from '../../../src/weights/byte-source'
+import { toCheckpoint } from '../../../src/weights/sam-checkpoint'
 import { openCheckpoint } from '../../../src/weights/checkpoint'
 import { folderCache } from '../../../src/weights/folder-cache'
 import { hashOfSource } from '../../../src/weights/source-hash'
@@ -37,6 +38,16 @@ for (const [name, { read }] of checkpoint.tensors) expected[name] = await read()
 await checkpoint.close()
 
 const opening = (source: WeightInput, options = {}) => openWeights(source, { config, ...options })
+
+test('integers in place of weights are refused, not read as numbers', async () => {
+  const raw = { tensors: new Map(), metadata: {}, close: async () => {} }
+  for (const [name, entry] of checkpoint.tensors) raw.tensors.set(name, { ...entry, dtype: 'I8' })
+  const reading = async () => {
+    const { tensors } = await toCheckpoint('quantised.pth', 'pth', raw)
+    for (const { read } of tensors.values()) await read()
+  }
+  await refuses(reading(), 'quantised.pth', 'holds values of type I8, not floats: is the model quantised?')
+})
 
 test('a .pth is the same from bytes, a file, a path, a file URL, and a server with parts or without', async () => {
   const served = await serveBytes({ 'toy.pth': pth })

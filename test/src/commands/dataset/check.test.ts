@@ -154,6 +154,10 @@ test('every finding names its files; errors are pairs that cannot be used', asyn
   const folder = await folderOfAll()
   const report = await checkDataset(folder)
   const of = (id: string) => report.findings.filter((f) => f.id === id).map(({ level, kind }) => `${level} ${kind}`)
+  assert.match(
+    report.findings.find(({ kind }) => kind === 'groups')!.message,
+    /no row for \d+ of \d+ images .*separate group/,
+  )
   assert.equal(of('empty'), ['error pair'])
   assert.equal(of('turned'), ['error pair'])
   assert.equal(of('broken'), ['error pair'])
