@@ -23,12 +23,19 @@ import { type Region, regionsOverlap } from '../../../../engine/image/box'
 import { type NewMask, recordsOf } from './reviewed'
 import { Outbox, type Rejection, windowName } from './outbox'
 import { classColour } from './classes'
-import type { KeptImage } from './kept-images'
 import { coverage, opacity, stretch, style } from './prefs'
 
 /** A mask with its record in the document. */
 export interface MaskEntry extends NumberedMask {
   review: ReviewMask
+}
+
+/** What an image is opened from without the server. */
+export interface KeptImage {
+  history: ReviewHistory
+  /** The image's file. */
+  file: Blob
+  outbox: Outbox
 }
 
 export class ImageSession {

@@ -2,16 +2,8 @@
  * @file Images that this window had open, as they were when it left them: while the server is away they can be opened again and
  * edited. Their outboxes still hold what was not sent.
  */
-import type { ReviewHistory } from '../../../project/review/review-records'
-import type { ImageSession } from './image-session'
+import type { ImageSession, KeptImage } from './image-session'
 import type { Outbox } from './outbox'
-
-export interface KeptImage {
-  history: ReviewHistory
-  /** The image's file. */
-  file: Blob
-  outbox: Outbox
-}
 
 /** Images that are kept at most; those with unsent actions are kept in any case. */
 const MOST = 12
