@@ -3,6 +3,7 @@
 //   normalize_image: from f32. Grid: grid1d(B S S 3).
 //   normalize_bytes: from bytes, four in a word, with the same results. S is a multiple of 4. Grid: grid1d(words, 64 * rounds),
 //     see lane-range.
+//   expand_bytes: bytes to f32, as they are. Grid: as normalize_bytes.
 
 struct Params {
   batch: u32,
@@ -19,6 +20,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 @group(0) @binding(4) var<storage, read> packed: array<u32>;
+@group(0) @binding(5) var<storage, read_write> numbers: array<vec4f>;
 
 // use: lane-range, workgroup-index
 
@@ -64,5 +66,17 @@ fn normalize_bytes(
       if (!inside || at / 3u >= sizes[2u * b + 1u]) { value = 0.0; }
       y[4u * w + k] = value;
     }
+  }
+}
+
+@compute @workgroup_size(64)
+fn expand_bytes(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let range = lane_range(workgroup_index(group, groups), lane, params.words);
+  for (var w = range.x; w < range.y; w += 8u) {
+    numbers[w] = vec4f((vec4u(packed[w]) >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u));
   }
 }

@@ -28,3 +28,13 @@ export function normalizeImage(g: Graph, raw: Tensor, sizes: Tensor, mean: Rgb, 
   else g.dispatch(shader, 'normalize_image', { x: raw, sizes, y }, params, grid1d(y.size))
   return y
 }
+
+/** Writes the numbers that bytes are, four in a word of `packed`, to `y`, f32. @throws Error if the sizes do not fit */
+export function expandBytes(g: Graph, packed: Tensor, y: Tensor): void {
+  const words = packed.size
+  if (y.size !== 4 * words) throw new Error(`${y.label} [${y.shape}] is not as long as the bytes of ${words} words`)
+  const { rounds, grid } = elementwiseGrid(g.engine, words)
+  // what the kernel does not use is 0
+  const unused = { batch: 0, side: 0, mean: [0, 0, 0, 0], deviation: [0, 0, 0, 0] }
+  g.dispatch(shader, 'expand_bytes', { packed, numbers: y }, { words, rounds, ...unused }, grid)
+}

@@ -6,11 +6,12 @@ import type { Tensor } from '../device/tensor'
 import { decodeFound, foundTotal } from '../ops/finite'
 import { FiniteGuard } from '../ops/finite-guard'
 import { addScaled } from '../ops/pointwise'
+import { byteImageShape, expandBytes } from '../ops/preprocess'
 import { MASK_TOKENS } from './mask-decoder'
 import { checkBatch, type PromptBatch, tokenCounts } from './prompt-batch'
 import type { SamModel } from './sam-model'
 import { promptLabel } from './prompt-labels'
-import { toModelInput } from '../image/model-input'
+import { toModelBytes } from '../image/model-input'
 import type { RgbImage } from '../image/rgb-image'
 
 /** How many images and prompts a predictor takes at once, which decides its memory. */
@@ -75,6 +76,8 @@ export class Predictor {
     /** The encoder's last dispatches, which write and check the embedding. */
     private readonly encoderTail: number,
     private readonly decoder: Program,
+    /** Makes the encoder's input of the bytes of one image; null for several images. */
+    private readonly expander: Program | null,
     private readonly tensors: Record<
       | 'raw'
       | 'sizes'
@@ -90,6 +93,8 @@ export class Predictor {
       Tensor
     > & {
       masks: Tensor | null
+      /** The pixels of one image as bytes, a quarter of the numbers that the encoder reads; null for several images. */
+      packed: Tensor | null
       /** Where the encoder writes: `embedding`, or a separate tensor that is copied there. */
       encoded: Tensor
     },
@@ -133,8 +138,14 @@ export class Predictor {
     guard.inspect(d, logits, place, 'activation', prompts, 'the mask logits of prompt')
     guard.inspect(d, iou, place, 'activation', prompts, 'the predicted IoU of prompt')
     const found = d.keep(foundTotal(d, guard.found!))
+    const encoder = await e.compile()
+
+    const x = images === 1 ? new Graph(engine) : null
+    const packed = x && x.input('pixels as bytes', byteImageShape(1, size))
+    if (x && packed) expandBytes(x, packed, raw)
     const tensors = {
       raw,
+      packed,
       sizes,
       embedding,
       encoded,
@@ -153,9 +164,10 @@ export class Predictor {
       images,
       prompts,
       slots,
-      await e.compile(),
+      encoder,
       encoderTail,
       await d.compile(),
+      x && (await x.compile()),
       tensors,
       guard,
     )
@@ -165,7 +177,8 @@ export class Predictor {
   get bytes(): number {
     const { embedding, encoded } = this.tensors
     const ahead = encoded === embedding ? 0 : encoded.storage.bytes
-    return this.encoder.bytes + this.decoder.bytes + embedding.storage.bytes + ahead + this.guard.bytes
+    const expander = this.expander?.bytes ?? 0
+    return this.encoder.bytes + this.decoder.bytes + expander + embedding.storage.bytes + ahead + this.guard.bytes
   }
 
   /**
@@ -187,10 +200,9 @@ export class Predictor {
     this.submitImage(image)
   }
 
-  private submitImage({ rgb, width, height }: RgbImage): void {
-    if (this.images !== 1) throw new Error(`this predictor encodes ${this.images} images at once: use setImages`)
-    const { data, valid } = toModelInput(rgb, width, height, this.model.inputSize)
-    this.submitImages(data, Uint32Array.of(valid.height, valid.width))
+  private submitImage(image: RgbImage): void {
+    this.writeImage(image)
+    this.encoder.run()
   }
 
   /** Decodes prompts on the image that was encoded last from now on. */
@@ -212,9 +224,7 @@ export class Predictor {
    * @throws Error as setImage
    */
   async setImageInParts({ rgb, width, height }: RgbImage, between: () => Promise<void>): Promise<boolean> {
-    if (this.images !== 1) throw new Error(`this predictor encodes ${this.images} images at once: use setImages`)
-    const { data, valid } = toModelInput(rgb, width, height, this.model.inputSize)
-    const own = this.writeImages(data, Uint32Array.of(valid.height, valid.width))
+    const own = this.writeImage({ rgb, width, height })
     const whole = await this.encoder.runInParts(DISPATCHES_A_PART, this.encoderTail, async () => {
       await between()
       return this.imagesSet === own
@@ -231,13 +241,20 @@ export class Predictor {
    */
   setImages(raw: Float32Array, sizes: Uint32Array): void {
     this.refuseWhilePredicting()
-    this.submitImages(raw, sizes)
+    this.writeImages(raw, sizes)
+    this.encoder.run()
     this.useEncoded()
   }
 
-  private submitImages(raw: Float32Array, sizes: Uint32Array): void {
-    this.writeImages(raw, sizes)
-    this.encoder.run()
+  /** Resizes one image and writes the encoder's inputs, as bytes. @returns their number, see imagesSet */
+  private writeImage({ rgb, width, height }: RgbImage): number {
+    const { expander, tensors: t, images, model } = this
+    if (!expander) throw new Error(`this predictor encodes ${images} images at once: use setImages`)
+    const { data, valid } = toModelBytes(rgb, width, height, model.inputSize)
+    expander.write(t.packed!, data)
+    expander.run()
+    this.encoder.write(t.sizes, Uint32Array.of(valid.height, valid.width))
+    return ++this.imagesSet
   }
 
   /** Writes the encoder's inputs. @returns their number, see imagesSet */
@@ -462,6 +479,7 @@ export class Predictor {
   destroy(): void {
     this.encoder.destroy()
     this.decoder.destroy()
+    this.expander?.destroy()
     const { embedding, encoded, place } = this.tensors
     this.model.engine.release(embedding)
     if (encoded !== embedding) this.model.engine.release(encoded)

@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Graph } from '../../../engine/graph/graph'
-import { byteImageShape, normalizeImage } from '../../../engine/ops/preprocess'
+import { byteImageShape, expandBytes, normalizeImage } from '../../../engine/ops/preprocess'
 import { engine } from '../../support/engine'
 import { checkOp } from '../../support/check-op'
 
@@ -55,6 +55,23 @@ test('all bytes give the bits that the same pixels give as f32', async () => {
   assert.equal(await program.read(fromBytes), expected)
   program.destroy()
   assert.throws(() => normalizeImage(g, g.tensor('x', [2, 20, 20]), sizes, mean, deviation), /are not \(B, S, S, 3\)/)
+})
+
+test('bytes are expanded to their numbers, the last words of an odd length too', async () => {
+  for (const words of [1, 63, 64, 1029]) {
+    const pixels = Uint8Array.from({ length: 4 * words }, (_, i) => (i * 37) % 256)
+    const g = new Graph(engine)
+    const packed = g.input('bytes', [words])
+    const y = g.keep(g.tensor('numbers', [4 * words]))
+    expandBytes(g, packed, y)
+    const program = await g.compile()
+    program.poison()
+    program.write(packed, pixels)
+    program.run()
+    assert.equal(await program.read(y), Float32Array.from(pixels))
+    program.destroy()
+    assert.throws(() => expandBytes(g, packed, g.tensor('x', [3])), /is not as long as/)
+  }
 })
 
 test.run()
