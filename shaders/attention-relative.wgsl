@@ -3,7 +3,8 @@
 //   relative_backward: dq += the sum over k of drel . table
 // The kernels work on one axis at a time: own is the query's line (axis 0) or column (axis 1) in its window, k is a key's line
 // or column, and place is k on axis 0 and side_h + k on axis 1. All lanes of a workgroup have the same own (group.z), so they
-// read the same row of the table at a time. FLOPs each, an axis: 2 windows heads length side head_dim.
+// read the same row of the table at a time; their drel may be far apart in memory, so each is read once for 16 channels.
+// FLOPs each, an axis: 2 windows heads length side head_dim.
 // Grid: (ceil(windows * heads * other side / 64), 1, side of the axis).
 
 struct Params {
@@ -72,11 +73,25 @@ fn relative_backward(@builtin(workgroup_id) group: vec3u, @builtin(local_invocat
   let q = query_of(i, group.z);
   if (q.row >= params.tokens) { return; }
   let at = q.row * 3u * params.channels4 + q.head * params.head4;
-  for (var c = 0u; c < params.head4; c++) {
-    var sum = dqkv[at + c];
+  let end = params.head4 - 1u;
+  for (var c = 0u; c <= end; c += 4u) {
+    // columns beyond the head repeat its last one and are not stored
+    let columns = min(c + vec4u(0u, 1u, 2u, 3u), vec4u(end));
+    var s0 = dqkv[at + columns.x];
+    var s1 = dqkv[at + columns.y];
+    var s2 = dqkv[at + columns.z];
+    var s3 = dqkv[at + columns.w];
     for (var k = 0u; k < q.side; k++) {
-      sum = fma(vec4f(drel[q.place + k * 4u * params.quads]), table[(group.z + q.side - 1u - k) * params.head4 + c], sum);
+      let d = vec4f(drel[q.place + k * 4u * params.quads]);
+      let r = columns + (group.z + q.side - 1u - k) * params.head4;
+      s0 = fma(d, table[r.x], s0);
+      s1 = fma(d, table[r.y], s1);
+      s2 = fma(d, table[r.z], s2);
+      s3 = fma(d, table[r.w], s3);
     }
-    dqkv[at + c] = sum;
+    dqkv[at + c] = s0;
+    if (c + 1u <= end) { dqkv[at + c + 1u] = s1; }
+    if (c + 2u <= end) { dqkv[at + c + 2u] = s2; }
+    if (c + 3u <= end) { dqkv[at + c + 3u] = s3; }
   }
 }
