@@ -20,6 +20,7 @@ export interface VariantTime<V extends string = string> {
 }
 
 export interface Tuning {
+  /** What was measured; of classes and attention that were left out, nothing. */
   matmul: Record<MatmulClass, VariantTime<KernelVariants['matmul'][MatmulClass]>[]>
   attention: VariantTime<KernelVariants['attention']>[]
   /** The variants to use: the fastest, or the default one if no other is faster by more than the noise. */
@@ -31,9 +32,14 @@ export interface TuneOptions {
   /** Milliseconds for each case in each round. */
   budget: number
   stop(): boolean
+  /** Parts of names: only settings with one of them in their name are measured, others stay as they are. Empty: all. */
+  filter?: readonly string[]
   /** Called before each case is timed. */
   onVariant?(what: string): void
 }
+
+/** The names of the settings that are measured. */
+export const TUNED = [...MATMUL_CLASSES.map((one) => `matmul ${one}`), 'attention']
 
 /** One setting to choose: the variants to compare, and how to make the engine use one. */
 interface Setting<V extends string> {
@@ -59,7 +65,9 @@ const MAX_FRACTION = 0.95
 export async function tune(engine: Engine, cases: TuneCases, options: TuneOptions): Promise<Tuning | null> {
   const before = engine.variants
   const byDefault = defaultVariants(engine)
+  const { filter = [] } = options
   const measure = async <V extends string>(setting: Setting<V>): Promise<VariantTime<V>[] | null> => {
+    if (filter.length && !filter.some((part) => setting.name.includes(part))) return []
     const times: VariantTime<V>[] = setting.variants.map((variant) => ({ variant, ms: Infinity }))
     for (let round = 0; round < ROUNDS; round++) {
       const minimum = Math.min(...times.map(({ ms }) => ms ?? Infinity))
@@ -131,7 +139,7 @@ function bestOf<V extends string>(times: readonly VariantTime<V>[], byDefault: V
 /** One line for each variant: its time, and the ratio of that to the time of the variant in use. */
 export function tuningTable({ matmul, attention, best }: Tuning): string {
   const lines = (what: string, times: VariantTime[], kept: string) => {
-    const reference = times.find(({ variant }) => variant === kept)!.ms!
+    const reference = times.find(({ variant }) => variant === kept)?.ms ?? NaN
     return times.map(({ variant, ms }) => {
       const time = ms === null ? 'does not run' : `${ms.toPrecision(4)} ms`
       const ratio = variant === kept ? 'kept' : ms === null ? '' : `x ${(ms / reference).toFixed(2)}`

@@ -9,19 +9,19 @@ import { comparePrecisions, precisionChoice, precisionTable } from '../../bench/
 import { profileMacro, profileTable } from '../../bench/profile'
 import { peerProcess } from '../../bench/peers/run'
 import { roofline } from '../../bench/roofline'
-import { type BenchOptions, chooseCases, findClock, runBench } from '../../bench/run'
+import { measureCard, tuneAll, type TuneAllOptions } from '../../bench/card'
+import { type BenchHooks, type BenchOptions, chooseCases, runBench } from '../../bench/run'
 import { TOGGLES } from '../../bench/clock'
 import { benchTable } from '../../bench/table'
 import { targetTable } from '../../bench/targets'
 import { withPrecision } from '../../bench/precisions'
-import { tune, tuningJson, tuningTable } from '../../bench/tune'
+import { TUNED, tuningJson, tuningTable } from '../../bench/tune'
 import { tuneCases } from '../../bench/tune-cases'
 import { UserError } from '../host/errors'
 import { writeFileAtomic } from '../host/files'
 import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
 import { Progress } from '../host/progress'
-import { saveVariants } from '../host/kernel-tuning'
 import type { Engine } from '../../engine/device/engine'
 import type { Command } from '../cli/command'
 import { chosenPrecision, precisionOption } from './options/precision'
@@ -33,7 +33,7 @@ const openAt = (values: Values) => () => openEngine({ toggles: TOGGLES, precisio
 export const command: Command = {
   name: 'bench',
   summary: 'measure the speed of this adapter: single operations, whole runs, start-up; tune kernels',
-  usage: '[--micro] [--macro] [--filter TEXT] [--out FILE] | --compare BEFORE AFTER | --tune | --profile NAME',
+  usage: '[--micro] [--macro] [--filter TEXT] [--out FILE] | --compare BEFORE AFTER | --card | --tune | --profile NAME',
   positionals: [0, 2],
   options: {
     micro: { type: 'boolean', description: 'measure only single operations' },
@@ -93,7 +93,13 @@ export const command: Command = {
       type: 'boolean',
       description:
         'measure the kernel variants of attention and of each class of matrix products, and save the fastest for this ' +
-        'adapter; all commands then use them',
+        'adapter; all commands then use them (with --filter only some, e.g. --filter attention)',
+    },
+    card: {
+      type: 'boolean',
+      description:
+        'everything about a GPU in one file (--out): --tune, then all benchmarks, then the time of whole runs by kernel; about ten minutes. ' +
+        'Please send us that file',
     },
     profile: { type: 'string', value: 'NAME', description: 'show the time that a whole run spends in each kernel' },
     once: {
@@ -123,7 +129,7 @@ docs/performance.md explains the results. Ctrl-C stops after the current measure
     }
     if (flag(values, 'precisions')) return choosePrecision(values, open)
     if (text(values, 'data') !== undefined) throw new UserError('--data belongs to --precisions')
-    if (flag(values, 'tune')) return tuneAdapter(open, flag(values, 'json'))
+    if (flag(values, 'tune')) return tuneAdapter(open, values)
     const peer = text(values, 'peer')
     if (peer === undefined) return measure(values)
     const { quick, filter, budget } = await benchOptions(values)
@@ -137,17 +143,24 @@ async function measure(values: Values): Promise<number> {
   if (!out.endsWith('.json')) throw new UserError(`--out takes the name of a .json file, got "${out}"`)
   const picture = out.replace(/\.json$/, '.svg')
   const options = await benchOptions(values)
+  const card = flag(values, 'card')
   const interrupt = interruption(() =>
     console.error('\nstopping after this measurement; press Ctrl-C again to end at once'),
   )
   const progress = new Progress('bench', undefined)
-  const file = await runBench(openAt(values), options, {
+  const stop = () => interrupt.requested
+  const hooks: BenchHooks = {
     onCase: (done, total, name) => progress.update(done, name, total),
-    stop: () => interrupt.requested,
+    stop,
     log: (line) => console.error(line),
-  })
+  }
+  const open = openAt(values)
+  const file = card
+    ? await measureCard(open, await tuneOptions(open, stop, progress), options, hooks)
+    : await runBench(open, options, hooks)
   interrupt.dispose()
-  progress.finish(`${file.rows.length} rows`)
+  progress.finish(file ? `${file.rows.length} rows` : 'stopped')
+  if (!file) return 130
   await writeFileAtomic(out, JSON.stringify(file, null, 1) + '\n')
   const drawn = roofline(file)
   if (drawn) await writeFileAtomic(picture, drawn)
@@ -233,29 +246,48 @@ async function choosePrecision(values: Values, open: () => Promise<Engine>): Pro
 /** Milliseconds for each variant and shape in each round. */
 const TUNE_MS = 100
 
-async function tuneAdapter(open: () => Promise<Engine>, json: boolean): Promise<number> {
-  const engine = await open()
-  const interrupt = interruption(() => console.error('\nstopping; nothing is saved'))
-  const progress = new Progress('tuning', undefined)
-  const clock = await findClock(engine)
-  const cases = tuneCases(engine.software)
+async function tuneOptions(
+  open: () => Promise<Engine>,
+  stop: () => boolean,
+  progress: Progress,
+  filter: readonly string[] = [],
+): Promise<TuneAllOptions> {
   let done = 0
-  const found = await tune(engine, cases, {
-    clock,
+  return {
+    cases: tuneCases(await isSoftware(open)),
     budget: TUNE_MS,
-    stop: () => interrupt.requested,
+    filter,
+    stop,
     onVariant: (name) => progress.update(done++, name),
-  })
+  }
+}
+
+async function tuneAdapter(open: () => Promise<Engine>, values: Values): Promise<number> {
+  const filter = texts(values, 'filter')
+  if (filter.length && !TUNED.some((name) => filter.some((part) => name.includes(part))))
+    throw new UserError(
+      `nothing to tune has ${filter.map((part) => `"${part}"`).join(' or ')} in its name: ${TUNED.join(', ')}`,
+    )
+  const interrupt = interruption(() => console.error('\nstopping; nothing more is saved'))
+  const progress = new Progress('tuning', undefined)
+  const options = await tuneOptions(open, () => interrupt.requested, progress, filter)
+  const engine = await open()
+  const only = text(values, 'matmul-precision') === undefined ? undefined : chosenPrecision(values)
+  const found = await tuneAll(engine, options, only)
   interrupt.dispose()
   progress.finish()
-  const path = found && (await saveVariants(engine, found.best))
   engine.destroy()
   if (!found) return 130
-  console.log(
-    json
-      ? JSON.stringify(tuningJson(found), null, 1)
-      : `${tuningTable(found)}\n\nsaved in ${path}; all commands use these variants`,
-  )
+  const { tunings, path } = found
+  const entries = Object.entries(tunings)
+  if (flag(values, 'json')) {
+    const all = entries.map(([precision, one]) => [precision, tuningJson(one)])
+    console.log(JSON.stringify(all.length === 1 ? all[0][1] : Object.fromEntries(all), null, 1))
+  } else {
+    for (const [precision, one] of entries)
+      console.log(`${entries.length > 1 ? `precision ${precision}\n` : ''}${tuningTable(one)}\n`)
+    console.log(`saved in ${path}; all commands use these variants`)
+  }
   return 0
 }
 

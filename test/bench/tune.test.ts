@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { matmulCase } from '../../bench/ops/gemm'
 import type { MicroCase } from '../../bench/micro-case'
+import type { BenchFile } from '../../bench/results'
+import { tuneAll, withProfiles } from '../../bench/card'
 import { tune, tuningJson, tuningTable } from '../../bench/tune'
 import { type TuneCases, tuneCases } from '../../bench/tune-cases'
 import {
@@ -16,6 +18,7 @@ import {
 } from '../../engine/device/kernel-variants'
 import { MATMUL_CLASSES, type MatmulClass } from '../../engine/device/matmul-class'
 import { adapterKey } from '../../src/host/dawn'
+import { openEngine } from '../../src/host/gpu'
 import { saveVariants, savedVariants } from '../../src/host/kernel-tuning'
 import { engine } from '../support/engine'
 import { capabilities, withMatrixUnits } from '../support/kernel-capabilities'
@@ -113,6 +116,53 @@ test('the default variant is kept if another gains no more than the noise; the t
   const { products, best } = tuningJson(changed)
   assert.equal(products['tn deep'][0], { form: 'shared', ms: 30 })
   assert.is(best.products['tn deep'], 'shared-split')
+})
+
+test('what was tuned is what every engine of this adapter then runs; settings that a filter leaves out stay as they are', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'wgsam-tuned-'))
+  const before = process.env.WGSAM_CACHE
+  process.env.WGSAM_CACHE = folder
+  const tuner = await openEngine()
+  try {
+    assert.equal(tuner.variants, usual, 'nothing is saved yet')
+    const seen: string[] = []
+    const cases = casesOf({ 'nn narrow': [fastOnlyBy('nn narrow', 'direct')], 'nt large': [small] })
+    const onVariant = (what: string) => seen.push(what)
+    const found = (await tuneAll(tuner, { ...options, cases, filter: ['narrow'], onVariant }))!
+    assert.ok(seen.length && seen.every((what) => what.startsWith('matmul nn narrow')))
+    assert.equal(found.path, join(folder, 'tuning.json'))
+    const expected = { ...usual, matmul: { ...usual.matmul, 'nn narrow': 'direct' } }
+    const [[precision, tuning], ...others] = Object.entries(found.tunings)
+    assert.equal([precision, others.length], [tuner.precision, 0], 'without matrix units there is one precision')
+    assert.equal(tuning.best, expected)
+    assert.match(tuningTable(tuning), /nn narrow +direct +\S+ ms  kept/)
+    assert.not.match(tuningTable(tuning), /n[tn] large|attention/)
+    const later = await openEngine()
+    assert.equal(later.variants, expected, 'train, generate and all others open their engine so')
+    later.destroy()
+    assert.is(await tuneAll(tuner, { ...options, cases, stop: () => true }), null)
+  } finally {
+    tuner.destroy()
+    if (before === undefined) delete process.env.WGSAM_CACHE
+    else process.env.WGSAM_CACHE = before
+    await rm(folder, { recursive: true })
+  }
+})
+
+test('the file of a card has tunings and profiles beside the results; what was stopped says so', async () => {
+  const found = (await tune(engine, casesOf({}), options))!
+  const file = { rows: [], skipped: [], interrupted: false } as unknown as BenchFile
+  const whole = await withProfiles(file, engine, { highest: found }, () => false)
+  assert.equal(
+    whole.profiles.map(({ name }) => name),
+    ['decoder:16-256'],
+  )
+  const { kernels } = whole.profiles[0]
+  assert.ok(kernels.length > 5 && kernels.some(({ label }) => label.startsWith('gemm')))
+  assert.equal(whole.tunings.highest!.best.attention, usual.attention)
+  assert.equal([whole.interrupted, whole.skipped.length], [false, 0])
+  const stopped = await withProfiles(file, engine, {}, () => true)
+  assert.equal([stopped.interrupted, stopped.profiles.length], [true, 0])
 })
 
 test('there are shapes of every class, for GPUs and for software adapters', () => {
