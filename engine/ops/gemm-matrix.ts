@@ -70,7 +70,9 @@ function kernelOf(variant: MatrixVariant, { layout }: Gemm): GemmKernel {
 
 /** The elements of the operands that a product reads. */
 function regionsOf({ layout, m, n, k, a, b, batches = 1, heads = 1 }: Gemm): Record<'a' | 'b', Region> {
-  const region = ({ offset = 0, stride, batch = 0, head = 0 }: Operand, rows: number, columns: number): Region => {
+  const region = (operand: Operand, rows: number, columns: number): Region => {
+    if (operand.complete) return wholeOf(operand.tensor)
+    const { offset = 0, stride, batch = 0, head = 0 } = operand
     // a batch or head that all share is read once
     const [numberOfBatches, numberOfHeads] = [batch ? batches : 1, head ? heads : 1]
     return { rows, columns, stride, start: offset, batches: numberOfBatches, batch, heads: numberOfHeads, head }

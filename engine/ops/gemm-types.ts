@@ -10,6 +10,11 @@ export interface Operand {
   stride: number
   batch?: number
   head?: number
+  /**
+   * True if all of the tensor is written before, and other products read all of it: then its largest magnitude, which they need too,
+   * serves as that of this part of it (operand-scale.ts).
+   */
+  complete?: boolean
 }
 
 /** Adds to columns start..end (exclusive) of C the product of `rank` columns of `left` with a block of `right`. */

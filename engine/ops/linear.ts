@@ -170,8 +170,8 @@ function loraBackward(g: Graph, lora: Lora, x: Tensor, down: Tensor, dy: Tensor)
   extensionsOf(lora).forEach(({ offset, column }, i) => {
     const { start, end } = ranges[i]
     const out = end - start
-    const part = { ...rows(dy, n), offset: start }
-    const b = { ...rows(lora.b, rank), offset }
+    const part = { ...rows(dy, n), offset: start, complete: true }
+    const b = { ...rows(lora.b, rank), offset, complete: true }
     gemm(g, {
       layout: 'nn',
       m,
@@ -189,7 +189,7 @@ function loraBackward(g: Graph, lora: Lora, x: Tensor, down: Tensor, dy: Tensor)
         n: rank,
         k: m,
         a: part,
-        b: { ...rows(down, columns), offset: column },
+        b: { ...rows(down, columns), offset: column, complete: true },
         c: { ...rows(db.tensor, rank), offset },
         alpha: scale,
         accumulate: db.accumulate,

@@ -98,7 +98,7 @@ export const command: Command = {
     card: {
       type: 'boolean',
       description:
-        'everything about a GPU in one file (--out): --tune, then all benchmarks, then the time of whole runs by kernel; about ten minutes. ' +
+        'everything about a GPU in one file (--out): --tune, then all benchmarks, then the time of whole runs by kernel; some minutes on a GPU. ' +
         'Please send us that file',
     },
     profile: { type: 'string', value: 'NAME', description: 'show the time that a whole run spends in each kernel' },
