@@ -1,12 +1,11 @@
 #!/usr/bin/env node
 /** @file `wgsam <command> [options]`: finds the command, parses its options, runs it, and reports errors. */
-import { inspect } from 'node:util'
-import { NonFiniteError } from '../engine/device/non-finite-error'
 import { commands } from './commands'
 import { chooseVerb, parse } from './cli/command'
 import { nearest } from './cli/nearest'
 import { commandHelp, programHelp } from './cli/help'
-import { messageOf, systemProblem, UserError } from './host/errors'
+import { reportError } from './cli/report-error'
+import { UserError } from './host/errors'
 import { guardConsole } from './host/terminal-text'
 import { version } from '../package.json'
 
@@ -39,25 +38,10 @@ async function main([name, ...argv]: string[]): Promise<number> {
   return (await command.run(values, positionals)) ?? 0
 }
 
-/** Prints an error: only the message if the user can act on it. Returns the exit code. */
-function report(error: unknown): number {
-  const debug = process.env.WGSAM_DEBUG === '1'
-  const known = error instanceof UserError || error instanceof NonFiniteError ? error.message : systemProblem(error)
-  if (known !== null && !debug) console.error(`wgsam: ${known}`)
-  else if (debug) console.error(inspect(error))
-  else {
-    console.error(`wgsam: ${messageOf(error)}`)
-    console.error(
-      'This is not an error wgsam expected. Please report it with the output of the same command under WGSAM_DEBUG=1.',
-    )
-  }
-  return 1
-}
-
 // a reader that closes the pipe early (`wgsam ... | head`) is not an error
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
 
 guardConsole()
-const code = await main(process.argv.slice(2)).catch(report)
+const code = await main(process.argv.slice(2)).catch((error) => reportError(error))
 // Dawn's threads may keep the process alive: exit explicitly once stdout is flushed
 process.stdout.write('', () => process.exit(code))

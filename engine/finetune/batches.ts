@@ -38,6 +38,8 @@ export class Batches<Item extends { id: string }> {
     private readonly microBatch: number,
     private readonly preparation: Preparation<Item>,
     state?: DataState,
+    /** The places in a batch of the first image that is made here, and of the one after the last: see shareOf. By default all. */
+    private readonly part: readonly [number, number] = [0, config.batch],
   ) {
     this.sampler = new EpochSampler(items.length, config.seed)
     this.rng = new Rng(config.seed, 0xda7a)
@@ -74,14 +76,16 @@ export class Batches<Item extends { id: string }> {
       seed: this.rng.uint32(),
     }))
     const after = this.now()
+    // who computes only a part of each batch draws all of it, so that a run has the same samples however it is divided
+    const own = samples.slice(...this.part)
     // all queued batches are given to the preparation at once, which makes their images in this order: where threads do, none of
     // them waits for the last image of a batch
-    const examples = Promise.all(samples.map(({ item, seed }) => this.preparation.make(item, seed)))
+    const examples = Promise.all(own.map(({ item, seed }) => this.preparation.make(item, seed)))
     const batch = examples.then((made) => {
       if (this.closed) throw new Error('the batches are closed')
       return {
         microBatches: toMicroBatches(made, this.microBatch),
-        ids: samples.map(({ item, seed }) => item?.id ?? `synthetic ${seed}`),
+        ids: own.map(({ item, seed }) => item?.id ?? `synthetic ${seed}`),
         after,
       }
     })

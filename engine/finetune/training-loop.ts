@@ -28,6 +28,14 @@ interface PendingStep {
   report: Promise<StepReport>
 }
 
+/** What a clock or a person decides. */
+export interface Moment {
+  /** True to end the loop. */
+  stop: boolean
+  /** Seconds of training so far. */
+  seconds: number
+}
+
 /** What a validation yields: the best state is that with the highest score. */
 interface Scored {
   score: number
@@ -42,7 +50,7 @@ export interface LoopOptions<P extends Progress = Progress, V extends Scored = S
   session: {
     /** A recorded training step, see TrainingStep. */
     step: {
-      run(batches: readonly (MicroBatch | FeatureBatch)[], rate: number): void
+      run(batches: readonly (MicroBatch | FeatureBatch)[], rate: number): void | Promise<void>
       report(): Promise<StepReport>
     }
     /** Replaces the images of a batch by what the frozen first parts of the encoder make of them; null: steps take images. */
@@ -71,6 +79,11 @@ export interface LoopOptions<P extends Progress = Progress, V extends Scored = S
   inFlight: number
   /** Polled between steps and between validation images; true ends the loop after a checkpoint. */
   stop: () => boolean
+  /**
+   * Called once before each step, if several processes train together: makes of what each has seen what all act upon, which must be the
+   * same in all of them. The step and the validator then are those of all processes.
+   */
+  together?: (seen: Moment) => Promise<Moment>
   log: (line: string) => void
 }
 
@@ -84,6 +97,8 @@ export class TrainingLoop<P extends Progress, V extends Scored> {
   private readonly pending: PendingStep[] = []
   /** When the last report arrived, by `performance.now()`. */
   private reported = 0
+  /** The seconds of training on which all processes have agreed; null if there is only this one. */
+  private agreedSeconds: number | null = null
 
   /** `progress` is where the run continues; the loop updates it. */
   constructor(
@@ -103,9 +118,9 @@ export class TrainingLoop<P extends Progress, V extends Scored> {
    */
   async run(): Promise<boolean> {
     const { progress } = this
-    const { checkpoints, validator, stop } = this.options
+    const { checkpoints, validator } = this.options
     let finished = false
-    while (!finished && !stop()) {
+    while (!finished && !(await this.stops())) {
       // only a validation and the end need the state of all steps
       if (this.validationIsDue() || this.submitted >= this.end()) await this.settle()
       const validation = await this.validateIfDue()
@@ -126,6 +141,14 @@ export class TrainingLoop<P extends Progress, V extends Scored> {
     return finished
   }
 
+  private async stops(): Promise<boolean> {
+    const { stop, together } = this.options
+    if (!together) return stop()
+    const moment = await together({ stop: stop(), seconds: this.progress.seconds })
+    this.agreedSeconds = moment.seconds
+    return moment.stop
+  }
+
   /** The number of the step that was submitted last. */
   private get submitted(): number {
     return this.pending.at(-1)?.step ?? this.progress.step
@@ -140,7 +163,7 @@ export class TrainingLoop<P extends Progress, V extends Scored> {
   /** The fraction of the time limit that has passed after the last step or validation; 0 without a limit. */
   private timeShare(): number {
     const { minutes } = this.options.config
-    return minutes === null ? 0 : this.progress.seconds / (60 * minutes)
+    return minutes === null ? 0 : (this.agreedSeconds ?? this.progress.seconds) / (60 * minutes)
   }
 
   /** Submits a step; reports those before it, of which fewer than `inFlight` stay pending. */
@@ -151,7 +174,7 @@ export class TrainingLoop<P extends Progress, V extends Scored> {
     const step = this.submitted + 1
     const rate = learningRate(config, step, total, this.progress.ending, this.timeShare())
     const batch = await this.nextBatch(batches)
-    session.step.run((await session.frozen?.encode(batch)) ?? batch.microBatches, rate)
+    await session.step.run((await session.frozen?.encode(batch)) ?? batch.microBatches, rate)
     const report = session.step.report()
     // the error is thrown where the report is awaited; until then it must not end the process as an unhandled rejection
     report.catch(() => {})

@@ -15,6 +15,7 @@ import type { SamModel } from '../sam/sam-model'
 import { type OptimizerStep, optimizerReport, optimizerState, recordOptimizerStep } from './adam'
 import { type NonFiniteOrigin, nonFiniteOrigin } from './non-finite-origin'
 import type { ParameterSet } from './parameters'
+import { shareWords, type StepPeers } from './step-peers'
 import {
   type FeatureBatch,
   type MicroBatch,
@@ -52,6 +53,15 @@ export interface StepReport {
   origin: NonFiniteOrigin | null
 }
 
+/** What a process knows of a step of which it may compute only a part. */
+interface WholeStep {
+  /** The sum of the weights of all prompts that train. */
+  weight: number
+  microBatches: number
+  /** The place of the first own micro-batch among all. */
+  first: number
+}
+
 /** The losses that accumulate over a step: the whole and its terms. */
 const LOSSES = ['loss', ...LOSS_TERMS] as const
 /** Elements between two losses: each has its own binding, which must start at a multiple of 256 bytes. */
@@ -61,6 +71,8 @@ const LOSS_STRIDE = 64
 export class TrainingStep {
   /** Optimiser steps taken; set it when resuming. */
   step = 0
+  /** Gradients and losses on the host, while they are added to those of other processes. */
+  private sums: Float32Array | null = null
 
   private constructor(
     private readonly engine: Engine,
@@ -118,6 +130,61 @@ export class TrainingStep {
    * micro-batches
    */
   run(microBatches: readonly (MicroBatch | FeatureBatch)[], learningRate: number): void {
+    const weights = microBatches.map(weightOf)
+    const whole = { weight: weights.reduce((a, b) => a + b, 0), microBatches: microBatches.length, first: 0 }
+    this.submitGradients(microBatches, weights, whole)
+    this.submitUpdate(learningRate)
+  }
+
+  /**
+   * As `run`, for a step of which other processes compute parts: losses and gradients are those of all micro-batches together, and
+   * every process makes the same update. Resolves when it is submitted. The sums are added on the host, so the device waits for them.
+   * @throws as `run` · Error that the device reported · what `peers` throws
+   */
+  async runWith(
+    peers: StepPeers,
+    microBatches: readonly (MicroBatch | FeatureBatch)[],
+    learningRate: number,
+  ): Promise<void> {
+    const weights = microBatches.map(weightOf)
+    const own = weights.reduce((a, b) => a + b, 0)
+    const all = await peers.agree([own, microBatches.length])
+    const sum = (index: number, parts = all) => parts.reduce((total, numbers) => total + numbers[index], 0)
+    const whole = { weight: sum(0), microBatches: sum(1), first: sum(1, all.slice(0, peers.rank)) }
+    this.submitGradients(microBatches, weights, whole)
+    await this.addUp(peers)
+    this.submitUpdate(learningRate)
+  }
+
+  /** Replaces gradients, losses and what was found in the tensors of this process by those of all. */
+  private async addUp(peers: StepPeers): Promise<void> {
+    const { engine, losses, guard } = this
+    const tensors = [...this.parameters.chunks.map(({ gradients }) => gradients), losses]
+    const { found } = guard
+    const count = tensors.reduce((total, { size }) => total + size, 0)
+    // the last number says whether this process has found one that is not finite
+    this.sums ??= new Float32Array(count + 1)
+    const { sums } = this
+    const words = await engine.readMapped([...tensors, ...(found ? [found] : [])], (mapped) => {
+      sums.set(new Float32Array(mapped, 0, count))
+      return new Uint32Array(mapped, 4 * count, found?.size ?? 0).slice()
+    })
+    const finds = words.some((word) => word !== 0)
+    sums[count] = finds ? 1 : 0
+    await peers.sum(sums)
+    let at = 0
+    for (const tensor of tensors) engine.write(tensor, sums.subarray(at, (at += tensor.size)))
+    if (!found || !sums[count]) return
+    // all skip the update then, and report where the first was
+    const finder = (await peers.agree([finds ? 1 : 0])).findIndex(([any]) => any)
+    engine.write(found, await shareWords(peers, words, finder))
+  }
+
+  private submitGradients(
+    microBatches: readonly (MicroBatch | FeatureBatch)[],
+    shares: readonly number[],
+    whole: WholeStep,
+  ): void {
     const { inputs: t, programs, config } = this
     for (const { weights, headTargets } of microBatches) {
       if (!!weights !== !!t.weights)
@@ -125,10 +192,7 @@ export class TrainingStep {
       if (!!headTargets !== !!t.headTargets)
         throw new Error(`this training step was recorded ${headTargets ? 'without' : 'with'} a prompt head`)
     }
-    const shares = microBatches.map(weightOf)
-    const total = shares.reduce((a, b) => a + b, 0)
-    if (!total) throw new Error('a training step needs at least one prompt')
-    const state = optimizerState(config.optimizer, this.step + 1, learningRate)
+    if (!whole.weight) throw new Error('a training step needs at least one prompt')
     programs.clear.run()
     microBatches.forEach((batch, i) => {
       const { weights, ...arrays } = batch
@@ -137,19 +201,23 @@ export class TrainingStep {
         if (!tensor) throw new Error(`this training step was not recorded for ${name}`)
         programs.microBatch.write(tensor, data)
       }
-      programs.microBatch.write(t.place, Uint32Array.of(i))
+      programs.microBatch.write(t.place, Uint32Array.of(whole.first + i))
       programs.microBatch.write(t.counts, tokenCounts(batch.labels, config.slots))
       programs.microBatch.write(
         t.iouSupervision,
         batch.supervision.map((s) => (s ? maskSupervision.all : maskSupervision.nothing)),
       )
-      programs.microBatch.write(t.share, Float32Array.of(shares[i] / total))
-      if (t.imageShare) programs.microBatch.write(t.imageShare, Float32Array.of(1 / microBatches.length))
+      programs.microBatch.write(t.share, Float32Array.of(shares[i] / whole.weight))
+      if (t.imageShare) programs.microBatch.write(t.imageShare, Float32Array.of(1 / whole.microBatches))
       if (weights) programs.microBatch.write(t.weights!, relativeWeights(batch, t.weights!.size))
       programs.microBatch.run()
     })
-    programs.update.write(this.optimizer.state, state)
-    programs.update.run()
+  }
+
+  private submitUpdate(learningRate: number): void {
+    const state = optimizerState(this.config.optimizer, this.step + 1, learningRate)
+    this.programs.update.write(this.optimizer.state, state)
+    this.programs.update.run()
     this.step++
   }
 

@@ -5,6 +5,11 @@ import { messageOf, UserError } from '../host/errors'
 import { commandLine } from '../host/command-line'
 import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
+import { broadcastValue, type Communicator } from '../mpi/communicator'
+import { resumeAdvice } from '../training/checkpoints'
+import { follow } from '../training/follow'
+import { withRanks } from './with-ranks'
+import type { Precision } from '../../engine/device/precision'
 import { logLine } from '../host/progress'
 import { hardwareOf } from '../host/hardware'
 import { PictureSink } from '../report/run/picture-folder'
@@ -54,36 +59,80 @@ export const command: Command = {
     json: { type: 'boolean', description: 'print the summary as JSON' },
   },
   details: `The folder of the run contains config.json, split.json, metrics.jsonl, and in last/ and best/ a checkpoint and the
-adapter in the format of PEFT. Ctrl-C saves a checkpoint and stops (exit code 130). See also docs/training.md.
+adapter in the format of PEFT. Ctrl-C saves a checkpoint and stops (exit code 130). Under mpirun or srun
+the ranks divide the images of each step, see "Several GPUs" in docs/training.md.
 
   wgsam train --data particles --rank 16 --lr 1e-3 --out runs/first
   wgsam train --model sam_vit_h --size 1024 --memory 8GiB --dry-run
   wgsam train --from runs/first --data more-particles --out runs/second
-  wgsam train --resume runs/first`,
+  wgsam train --resume runs/first
+  mpirun -n 4 wgsam train --data particles --batch 32 --out runs/four`,
   async run(values) {
-    const port = watchPort(values)
+    watchPort(values)
     if (flag(values, 'dry-run')) return dryRun(values)
-    const { run, config, unlock } = await openRun(values)
-    const interrupt = interruption()
-    const watch = port === null ? null : await openWatchPage(port, run)
-    try {
-      const engine = await openEngine({ precision: config.matmulPrecision })
-      await recordSession(run, engine)
-      const sinks = [new PictureSink(run.root, logLine)]
-      const summary = await train({
-        ...{ engine, config, run, sinks, stop: () => interrupt.requested, log: logLine },
-        verbose: flag(values, 'verbose'),
-      })
-      engine.destroy()
-      if (flag(values, 'json')) console.log(JSON.stringify(summary, null, 1))
-      else console.log(describeTraining(summary, config))
-      return summary.finished ? 0 : 130
-    } finally {
-      await watch?.close()
-      interrupt.dispose()
-      await unlock()
-    }
+    return withRanks((ranks) => (ranks.rank === 0 ? lead(values, ranks) : followFirst(ranks)))
   },
+}
+
+/** Trains as the options say; with several ranks, as the first of them. */
+async function lead(values: Values, ranks: Communicator): Promise<number> {
+  const port = watchPort(values)
+  const { run, config, unlock } = await openRun(values)
+  await broadcastValue<Start>(ranks, { run, precision: config.matmulPrecision })
+  let savedStep = -1
+  const interrupt = ranks.size === 1 ? interruption() : jobInterruption(() => resumeAdvice(run, savedStep))
+  const watch = port === null ? null : await openWatchPage(port, run)
+  try {
+    const engine = await openEngine({ precision: config.matmulPrecision })
+    await recordSession(run, engine)
+    const sinks = [new PictureSink(run.root, logLine)]
+    const summary = await train({
+      ...{ engine, config, run, ranks, sinks, stop: () => interrupt.requested, log: logLine },
+      onSaved: (step) => (savedStep = step),
+      verbose: flag(values, 'verbose'),
+    })
+    await ranks.barrier()
+    engine.destroy()
+    if (flag(values, 'json')) console.log(JSON.stringify(summary, null, 1))
+    else console.log(describeTraining(summary, config))
+    return summary.finished ? 0 : 130
+  } finally {
+    await watch?.close()
+    interrupt.dispose()
+    await unlock()
+  }
+}
+
+/** The launcher also sends a signal if a rank has died, and ends the others soon after: then the last checkpoint is what counts. */
+const jobInterruption = (advice: () => string) =>
+  interruption(
+    () =>
+      console.error(
+        `\nstopping when all ranks have finished this step, which is saved. If one of them has died: ${advice()}`,
+      ),
+    true,
+  )
+
+/** What rank 0 tells the others when it has checked the options. */
+interface Start {
+  run: RunFolder
+  precision: Precision
+}
+
+/** Trains as another rank than the first. */
+async function followFirst(ranks: Communicator): Promise<number> {
+  const { run, precision } = await broadcastValue<Start>(ranks)
+  const interrupt = interruption(() => {}, true)
+  try {
+    const engine = await openEngine({ precision })
+    await follow({ engine, run, ranks, stop: () => interrupt.requested })
+    // the first rank still chooses the strength of the adapter and thresholds
+    await ranks.barrier()
+    engine.destroy()
+    return 0
+  } finally {
+    interrupt.dispose()
+  }
 }
 
 /** Plans the run and prints the plan. A named model need not be in the cache: the shapes of its tensors are known. */

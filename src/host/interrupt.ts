@@ -1,7 +1,9 @@
 /** @file Ctrl-C: the first one lets the current step finish and be saved, the second one ends the program at once. */
 import { isRunByProgram } from './progress-lines'
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1'] as const
+/** Milliseconds in which a launcher may pass on a Ctrl-C that the terminal has sent as well. */
+const ECHO = 2000
 
 export interface Interruption {
   /** True once the user has asked to stop. Loops check it between steps. */
@@ -13,20 +15,29 @@ export interface Interruption {
 }
 
 /**
- * Handles SIGINT, SIGTERM and SIGHUP (the terminal is closed, the connection to it is lost) until dispose(). The first signal calls `onFirst`, which tells the user what happens; the
- * second one exits with code 130.
+ * Handles SIGINT, SIGTERM, SIGHUP (the terminal is closed, the connection to it is lost) and SIGUSR1 (a scheduler announces the end of
+ * the job's time) until dispose(). The first signal calls `onFirst`, which tells the user what happens; the second one exits with code 130.
+ * @param job true for a rank that a launcher has started: it may send several signals, one after the other, to end the job. Only Ctrl-C, two
+ * seconds later, then exits before all is saved
  */
 export function interruption(
   onFirst: () => void = () => console.error('\nstopping after this step; press Ctrl-C again to end at once'),
+  job = false,
 ): Interruption {
   let requested = false
+  let first = 0
+  let patient = job
   let resolve: (signal: NodeJS.Signals) => void
   const signal = new Promise<NodeJS.Signals>((r) => (resolve = r))
   const handle = (name: NodeJS.Signals) => {
     // closing a terminal may send the signal twice
     if (requested && name === 'SIGHUP') return
+    if (requested && patient && (name !== 'SIGINT' || performance.now() - first < ECHO)) return
     if (requested) process.exit(130)
     requested = true
+    first = performance.now()
+    // SIGTERM follows when the time is over
+    patient ||= name === 'SIGUSR1'
     // what is printed to a terminal that is gone must not end the program before it has saved
     if (name === 'SIGHUP') for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
     onFirst()

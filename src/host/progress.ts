@@ -40,6 +40,15 @@ const EVERY_TTY = 100
 const EVERY_LOG = 15_000
 const EVERY_JSON = 500
 
+/** Receives the lines of a process that must not print any. */
+const nowhere = { write: () => {} }
+let silent = false
+
+/** Prints no progress from now on: another rank of the same job does. */
+export function silenceProgress(): void {
+  silent = true
+}
+
 export class Progress {
   private readonly stream: NonNullable<ProgressOptions['stream']>
   private readonly now: () => number
@@ -57,11 +66,11 @@ export class Progress {
     private total: number | undefined,
     options: ProgressOptions = {},
   ) {
-    this.stream = options.stream ?? process.stderr
+    this.stream = options.stream ?? (silent ? nowhere : process.stderr)
     this.now = options.now ?? Date.now
     this.unit = options.unit ?? ''
     this.secondsLeft = options.secondsLeft
-    this.json = options.json ?? isRunByProgram()
+    this.json = options.json ?? (!silent && isRunByProgram())
     this.start = this.now()
     // without a terminal even the first line is delayed, so that short tasks print nothing
     if (!this.stream.isTTY && !this.json) this.printed = this.start

@@ -49,6 +49,8 @@ const TrainingProgress = v.strictObject({
   skipped: count,
   /** Seconds of training so far: the only value that differs between two runs with the same bits. */
   seconds: v.number(),
+  /** The number of ranks that trained together since the last session began; absent for one. */
+  ranks: v.optional(count),
 })
 
 export type TrainingProgress = v.InferOutput<typeof TrainingProgress>

@@ -10,6 +10,12 @@ import type { TrainConfig } from './config'
 import { exportAdapter } from './export-adapter'
 import { hasCheckpoint, type RunFolder } from './run-folder'
 
+/** How a run whose last checkpoint is of that step (-1: none) can be continued after a failure, as a sentence. */
+export function resumeAdvice({ root, last }: RunFolder, step: number): string {
+  if (step < 0) return 'No checkpoint has been written.'
+  return `The checkpoint of step ${step} in ${last} is good: \`${commandText(resumeCommand(root))}\` continues from it.`
+}
+
 export class Checkpoints {
   /** What the last checkpoint holds, and when it was written (`performance.now()`); a step of -1: there is none. */
   private saved = { step: -1, validated: -1, at: 0 }
@@ -83,9 +89,12 @@ export class Checkpoints {
 
   /** How the user can continue after a failure, as a sentence. */
   resumeAdvice(): string {
-    const { root, last } = this.folder
-    if (this.saved.step < 0) return 'No checkpoint has been written.'
-    return `The checkpoint of step ${this.saved.step} in ${last} is good: \`${commandText(resumeCommand(root))}\` continues from it.`
+    return resumeAdvice(this.folder, this.saved.step)
+  }
+
+  /** The step of the last checkpoint; -1: there is none. */
+  get savedStep(): number {
+    return this.saved.step
   }
 
   /** @throws UserError if somebody has deleted or moved the run's folder: it would be made again without its other files */

@@ -7,12 +7,14 @@ import { messageOf, UserError } from '../host/errors'
 import { amount } from '../host/progress'
 import { parseBytes } from '../text/byte-size'
 import type { TrainConfig } from './config'
+import { commonShare, greatestDivisor } from './rank-share'
 import { validationPredictor } from './validate'
 
 export type { RunPlan } from '../../engine/finetune/memory-planner'
 
 /** See planRun of the engine. @throws UserError if nothing fits; the message says what would */
-export async function planRun(engine: Engine, shapes: ModelShapes, config: TrainConfig): Promise<RunPlan> {
+export async function planRun(engine: Engine, shapes: ModelShapes, whole: TrainConfig, ranks = 1): Promise<RunPlan> {
+  const config = ranks === 1 ? whole : shareOfConfig(whole, ranks)
   const budget = config.memory === null ? null : parseBytes(config.memory)
   return plan(engine, shapes, config, budget, validationPredictor).catch((error: unknown) => {
     if (error instanceof NothingFitsError) throw nothingFits(error, config, budget)
@@ -34,4 +36,11 @@ function nothingFits({ smallest, reason }: NothingFitsError, config: TrainConfig
       `${amount(smallest.others, 'bytes')} for validations.\n` +
       `Give it --memory ${mib}MiB, or reduce its needs: ${storage}a smaller --size, --rank or number of --prompts${fixed}, a smaller --model.`,
   )
+}
+
+/** What a rank plans: micro-batches that divide its images of a step, which may be fewer than when the run began. */
+function shareOfConfig(config: TrainConfig, ranks: number): TrainConfig {
+  const { microBatch } = config
+  const batch = commonShare(config, ranks)
+  return { ...config, batch, microBatch: microBatch === 'auto' ? 'auto' : greatestDivisor(microBatch, batch) }
 }

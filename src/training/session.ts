@@ -80,24 +80,31 @@ export interface TrainingSession {
 }
 
 /** Plans a run from the shapes of its model. @throws UserError if it does not fit the adapter or the memory budget */
-export async function planSession(engine: Engine, config: TrainConfig): Promise<RunPlan> {
+export async function planSession(engine: Engine, config: TrainConfig, ranks = 1): Promise<RunPlan> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
-  return planRun(engine, await modelShapes(config.model, toy), config)
+  return planRun(engine, await modelShapes(config.model, toy), config, ranks)
+}
+
+export interface SessionOptions {
+  features?: FeatureCache
+  /** True if all parameters come from a checkpoint, or from another rank, afterwards, so that the adapter is not needed. */
+  restored?: boolean
+  /** The plan, if it was made before. */
+  plan?: RunPlan
 }
 
 /**
  * Plans the run, loads the model with newly initialised trained parameters, or those of the adapter that the configuration names
  * in `from`, and records the training step.
- * @param restored true if all parameters come from a checkpoint afterwards, so that the adapter is not needed
  * @throws UserError if the run does not fit, or the GPU is out of memory
  */
 export async function openSession(
   engine: Engine,
   config: TrainConfig,
   log: Log,
-  { features = new FeatureCache(), restored = false }: { features?: FeatureCache; restored?: boolean } = {},
+  { features = new FeatureCache(), restored = false, plan: planned }: SessionOptions = {},
 ): Promise<TrainingSession> {
-  const plan = await planSession(engine, config)
+  const plan = planned ?? (await planSession(engine, config))
   try {
     const session = await loadSession(engine, config, plan, log, features, restored)
     // failed allocations are reported asynchronously

@@ -13,6 +13,18 @@ import { CHECKPOINT_VERSION, type TrainingProgress } from './checkpoint-file'
 import { Checkpoints } from './checkpoints'
 import { type TrainConfig, configHash } from './config'
 import { explainDeviceFailure, explainDivergence } from './device-failure'
+import { alone, broadcastValue, type Communicator } from '../mpi/communicator'
+import {
+  agreement,
+  costOf,
+  describeCost,
+  type JointBeginning,
+  type JointCost,
+  type JointPlan,
+  jointStep,
+  shareParameters,
+} from './joint-training'
+import { checkShares, describeOtherRanks, describeShares, shareOf } from './rank-share'
 import type { FeatureCache } from '../../engine/finetune/feature-cache'
 import { withRunId } from './open-trackers'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
@@ -29,7 +41,7 @@ import { chooseBounds, comparisonEffort, describeBounds, tuningImages } from './
 import { describeDiameters } from '../model/describe-view'
 import { totalSteps } from '../../engine/finetune/schedule'
 import { warnOfSeenImages } from './seen-before'
-import { type Log, openData, openSession, type RunData } from './session'
+import { type Log, openData, openSession, planSession, type RunData } from './session'
 import { beginning } from '../../engine/finetune/progress'
 import { stepsInFlight, TrainingLoop } from '../../engine/finetune/training-loop'
 import { tuneAdapter, type TuningOutcome } from './tune-adapter'
@@ -50,6 +62,10 @@ export interface TrainOptions {
   verbose?: boolean
   /** Steps submitted before the first of them is awaited: affects speed only. By default as the adapter needs, see stepsInFlight. */
   inFlight?: number
+  /** Called before each step of several ranks, with the step of the last checkpoint. */
+  onSaved?: (step: number) => void
+  /** The ranks that train together, of which this is the first; the others call `follow`. By default there are no others. */
+  ranks?: Communicator
   /** Features computed by an earlier run of the same model, storage, input size and images. */
   features?: FeatureCache
 }
@@ -82,6 +98,8 @@ export interface TrainSummary {
   images: { train: number; val: number; test: number }
   /** The side of the model's input. */
   size: number
+  /** What the ranks that trained together have cost each other in this session; null if there was one. */
+  communication: JointCost | null
   /** On which sources the base model at its own, larger input is better, as sentences. */
   advice: string[]
   /** Whether the generator's thresholds were tuned; 'skipped' if the run is not finished. */
@@ -97,8 +115,9 @@ const COMPARED = STRENGTHS.length + 1
  * @throws UserError if data, model or checkpoint cannot be used, the run diverges or the GPU fails
  */
 export async function train(options: TrainOptions): Promise<TrainSummary> {
-  const { engine, config, run, stop = () => false, log = () => {} } = options
+  const { engine, config, run, stop = () => false, log = () => {}, ranks = alone } = options
   const transcript = new Transcript(log)
+  checkShares(config, ranks.size)
   const data = await openData(config, run, transcript.say)
   await checkInputs(run, data)
   if (config.from !== null && !hasCheckpoint(run)) {
@@ -129,11 +148,17 @@ async function trainAdapter(
   data: RunData,
   transcript: Transcript,
 ): Promise<Omit<TrainSummary, 'tuning' | 'advice'>> {
-  const { engine, run, sinks = [], stop = () => false } = options
+  const { engine, run, sinks = [], stop = () => false, ranks = alone } = options
   const { say } = transcript
+  const sessionPlan = await planSession(engine, options.config, ranks.size)
+  // more ranks than the run began with may need smaller micro-batches; its configuration keeps those that it began with
+  const { microBatch: begun } = options.config
+  const microBatch = begun === 'auto' ? sessionPlan.microBatch : begun
+  await broadcastValue<JointPlan>(ranks, { config: { ...options.config, microBatch }, data })
   const session = await openSession(engine, options.config, say, {
     features: options.features,
     restored: hasCheckpoint(run),
+    plan: sessionPlan,
   })
   const { plan, adaptation } = session
   const bounds = chooseBounds(options.config, engine.software, data.train.length, data.val.length)
@@ -141,7 +166,7 @@ async function trainAdapter(
     ...options.config,
     validation: { ...options.config.validation, ...bounds },
     size: plan.size,
-    microBatch: plan.microBatch,
+    microBatch,
     recompute: plan.recompute,
   })
   const total = totalSteps(config, data.train.length)
@@ -166,12 +191,18 @@ async function trainAdapter(
     await saveConfig(run, config)
     const hashes = { config: configHash(config), images: listHash(data.train) }
     const restored = await checkpoints.restore(hashes)
-    batches = new Batches(data.train, config, plan.microBatch, preparation, restored?.data)
-    const progress = restored ?? runBeginning(hashes, batches)
+    const part = shareOf(config.batch, ranks)
+    batches = new Batches(data.train, config, plan.microBatch, preparation, restored?.data, part)
+    const { ranks: before = 1, ...known } = restored ?? runBeginning(hashes, batches)
+    const progress: TrainingProgress = ranks.size > 1 ? { ...known, ranks: ranks.size } : known
     if (restored) {
       session.step.step = restored.step
       say(`resuming after step ${restored.step} of ${total}`)
+      if (before !== ranks.size) say(describeOtherRanks(before, ranks.size))
     }
+    if (ranks.size > 1) say(`${describeShares(config, ranks.size)} (${ranks.description})`)
+    await broadcastValue<JointBeginning>(ranks, { config, progress })
+    await shareParameters(ranks, adaptation.parameters)
     await reporter.open(progress, sinks, {
       images,
       parameters,
@@ -182,13 +213,13 @@ async function trainAdapter(
     if (magnifiesByData(config)) say(describeMagnification(data.train, plan.size))
     const bounded = describeBounds(options.config, bounds, data.val.length)
     if (bounded && config.validation.every) say(bounded)
-    if (config.validation.every) validator = await Validator.open(session, data.val, config)
+    if (config.validation.every) validator = await Validator.open(session, data.val, config, ranks)
     // a new run has a checkpoint from its beginning, so that it can be resumed whenever it is killed
     if (!restored) await checkpoints.saveLast(progress)
     const loop = new TrainingLoop(
       {
         config,
-        session,
+        session: { step: jointStep(session.step, ranks), frozen: session.frozen },
         batches,
         images: images.train,
         validator: data.val.length ? validator && withPictures(validator, reporter) : null,
@@ -196,12 +227,16 @@ async function trainAdapter(
         reporter,
         inFlight: options.inFlight ?? stepsInFlight(engine),
         stop,
+        together: agreement(ranks, () => checkpoints.savedStep, options.onSaved),
         log: say,
       },
       progress,
     )
+    const began = performance.now()
     const trained = await loop.run()
     reporter.finish(trained)
+    const communication = costOf(ranks)
+    if (communication) say(describeCost(communication, (performance.now() - began) / 1000))
     const finished =
       trained &&
       (!validator ||
@@ -232,6 +267,7 @@ async function trainAdapter(
       recompute: plan.recompute,
       images,
       size: plan.size,
+      communication,
     }
   } catch (error) {
     const advice = checkpoints.resumeAdvice()

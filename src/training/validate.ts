@@ -7,8 +7,11 @@ import { chooseImages } from '../dataset/split'
 import type { Adaptation } from '../../engine/finetune/adaptation'
 import type { TrainConfig } from './config'
 import { meanScore, scoresOf, scoreSource, type SourceScores, tallyPrompts } from './prompt-scores'
+import { alone, type Communicator } from '../mpi/communicator'
+import { decidedByFirst, gatherTallies } from './joint-training'
+import { shareOf } from './rank-share'
 import { resolved } from './validation-effort'
-import type { EvaluateOptions } from '../evaluation/evaluate'
+import type { EvaluateOptions, TalliedMode } from '../evaluation/evaluate'
 import { EVALUATION_SLOTS } from '../evaluation/model-segmenter'
 import { summariseTallies } from '../evaluation/scores'
 import type { Measures } from '../tracking/records'
@@ -38,13 +41,18 @@ export class Validator {
     private readonly items: readonly DatasetItem[],
     private readonly config: TrainConfig,
     private readonly adaptation: Adaptation,
+    private readonly ranks: Communicator,
   ) {}
 
-  /** Records the model with its adapter; validations use the parameters' moving average of that time, or their values. */
+  /**
+   * Records the model with its adapter; validations use the parameters' moving average of that time, or their values. Each of the
+   * ranks validates on a part of the images.
+   */
   static async open(
     { model, adaptation }: { model: SamModel; adaptation: Adaptation },
     items: readonly DatasetItem[],
     config: TrainConfig,
+    ranks = alone,
   ): Promise<Validator> {
     const predictor = await Predictor.create(model, validationPredictor)
     const { images } = resolved(config)
@@ -60,15 +68,25 @@ export class Validator {
       items.filter(({ id }) => chosen.has(id)),
       config,
       adaptation,
+      ranks,
     )
   }
 
-  /** Validates; deterministic. `onImage` receives the masks of each image. Null if `stop` returned true. */
+  /**
+   * Validates; deterministic. `onImage` receives the masks of each image of this rank. Null if `stop` returned true at any rank; the
+   * result is the same at all.
+   */
   async run(stop: () => boolean, onImage?: EvaluateOptions['onImage']): Promise<Validation | null> {
-    const { items, config } = this
+    const { config, ranks } = this
+    const items = this.items.slice(...shareOf(this.items.length, ranks))
     const options = { items, maxInstances: resolved(config).instances, seed: config.seed, onImage, stop }
-    const tallied = await this.adaptation.withAverage(() => tallyPrompts(this.predictor, 'validating', options))
-    if (!tallied) return null
+    const own = await this.adaptation.withAverage(() => tallyPrompts(this.predictor, 'validating', options))
+    const tallied = await gatherTallies(ranks, own)
+    return decidedByFirst(ranks, tallied && this.summary(tallied))
+  }
+
+  private summary(tallied: TalliedMode[]): Validation {
+    const { items, config } = this
     const evaluations = tallied.map(summariseTallies)
     const folders = [...new Set(items.map(folderOf))]
     const scoreIn = (folder: string) => meanScore(scoresOf(tallied, (id) => folderOf({ id }) === folder))

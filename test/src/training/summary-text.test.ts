@@ -6,7 +6,14 @@ import type { TrainSummary } from '../../../src/training/train'
 
 const summary: TrainSummary = {
   ...{ run: 'runs/first', finished: true, steps: 20, totalSteps: 20, loss: 0.5, base: 0.6, from: null },
-  ...{ best: { epoch: 4, step: 16, score: 0.75 }, early: false, seconds: 90, parameters: 1, plannedBytes: 1 },
+  ...{
+    best: { epoch: 4, step: 16, score: 0.75 },
+    early: false,
+    seconds: 90,
+    parameters: 1,
+    plannedBytes: 1,
+    communication: null,
+  },
   ...{ recompute: { decoder: false, blocks: 0 }, images: { train: 7, val: 2, test: 1 }, size: 512 },
   ...{ advice: [], tuning: 'done' },
 }

@@ -1,0 +1,148 @@
+/**
+ * @file Training by several ranks, with both families of MPI: `wgsam train` on a toy model under mpirun. The program is dist/cli.js, as a
+ * user starts it.
+ */
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { readMetrics } from '../../../src/tracking/metrics-file'
+import { readCheckpoint } from '../../../src/training/checkpoint-file'
+import { checkShares, commonShare, describeShares, shareOf } from '../../../src/training/rank-share'
+import { type Launcher, type RankRun, startRanks, testRanks } from '../../support/mpi'
+import { relativeError } from '../../support/random'
+import { fingerprint, toyConfig, toyData } from '../../support/toy-training'
+
+const folder = mkdtempSync(join(tmpdir(), 'wgsam-ranks-'))
+const data = await toyData(join(folder, 'data'), 6)
+const CLI = join('dist', 'cli.js')
+
+/** The arguments that begin a run of a few steps of six images, which 1, 2 and 3 ranks can share. */
+function beginning(name: string, maxSteps: number): string[] {
+  const config = toyConfig(data, { batch: 6, maxSteps, epochs: 1000, checkpoint: { steps: 1 }, seed: 3 })
+  const path = join(folder, `${name}.json`)
+  writeFileSync(path, JSON.stringify(config))
+  return ['train', '--config', path, '--out', join(folder, name)]
+}
+
+const start = (launcher: Launcher, n: number, args: string[]) => startRanks(launcher, n, [CLI, ...args])
+
+async function finished({ ended }: RankRun, expected = 0) {
+  const { code, stdout, stderr } = await ended
+  assert.is(code, expected, stderr)
+  return { stdout, stderr }
+}
+
+/** Resolves when a run has reached a step. */
+async function reaches(run: RankRun, name: string, step: number) {
+  let over = false
+  void run.ended.then(() => (over = true))
+  while (!over) {
+    const metrics = await readMetrics(join(folder, name, 'metrics.jsonl')).catch(() => [])
+    if (metrics.some((record) => record.kind === 'step' && record.step >= step)) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`the run ended before step ${step}: ${run.output.stderr}`)
+}
+
+const values = async (name: string) =>
+  (await readCheckpoint(join(folder, name, 'last'))).parameters.flatMap(({ values }) => [...values])
+const losses = async (name: string) =>
+  (await readMetrics(join(folder, name, 'metrics.jsonl'))).flatMap((one) => (one.kind === 'step' ? [one.loss] : []))
+
+testRanks('2 ranks learn what one learns with the same steps, with the same bits each time', async (launcher) => {
+  const names = ['one', 'two', 'again'].map((name) => `${launcher}-${name}`)
+  await finished(start(launcher, 1, beginning(names[0], 3)))
+  const { stderr } = await finished(start(launcher, 2, beginning(names[1], 3)))
+  await finished(start(launcher, 2, beginning(names[2], 3)))
+  const [one, two] = [await losses(names[0]), await losses(names[1])]
+  assert.is(two.length, 3)
+  two.forEach((loss, i) => assert.ok(Math.abs(loss / one[i] - 1) < 1e-5, `${loss} and ${one[i]}`))
+  const error = relativeError(await values(names[1]), await values(names[0]))
+  assert.ok(error < 1e-4, `relative error ${error}`)
+  assert.equal(await fingerprint(join(folder, names[1])), await fingerprint(join(folder, names[2])))
+  assert.match(stderr, /2 ranks train together, each on 3 of the 6 images/)
+  assert.match(stderr, /communication of 2 ranks: .* to exchange gradients, of which rank 0 sent/)
+  // only one rank prints and validates what is printed
+  assert.is(stderr.match(/the base model:/g)?.length, 1)
+})
+
+testRanks('SIGUSR1 saves, and 3 ranks continue what 2 began', async (launcher) => {
+  const name = `${launcher}-resumed`
+  const run = start(launcher, 2, beginning(name, 5))
+  await reaches(run, name, 1)
+  run.child.kill('SIGUSR1')
+  const { stderr } = await run.ended
+  assert.match(stderr, /stopping when all ranks have finished this step/)
+  const { progress } = await readCheckpoint(join(folder, name, 'last'))
+  assert.ok(progress.step >= 1 && progress.step < 5, `step ${progress.step}`)
+  assert.is(progress.ranks, 2)
+  const rest = await finished(start(launcher, 3, ['train', '--resume', join(folder, name)]))
+  assert.match(rest.stderr, /has used 2 ranks so far, and now 3/)
+  assert.is((await readCheckpoint(join(folder, name, 'last'))).progress.step, 5)
+  assert.is((await losses(name)).length, 5)
+})
+
+testRanks('a rank that is killed ends the others, and the run can be resumed', async (launcher) => {
+  const name = `${launcher}-killed`
+  const run = start(launcher, 2, beginning(name, 200))
+  await reaches(run, name, 2)
+  const { pid } = JSON.parse(readFileSync(join(folder, name, 'lock'), 'utf8'))
+  const others = childrenOf(run.child.pid!).filter((child) => child !== pid)
+  assert.ok(others.length, 'the other rank was not found')
+  for (const child of others) process.kill(child, 'SIGKILL')
+  const { code } = await run.ended
+  assert.is.not(code, 0)
+  assert.ok((await readCheckpoint(join(folder, name, 'last'))).progress.step >= 1)
+})
+
+/** The ranks under a launcher: processes below it that run the program. */
+function childrenOf(root: number): number[] {
+  const found: number[] = []
+  const visit = (pid: number) => {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+    for (const child of children) {
+      if (readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('\0train\0')) found.push(child)
+      visit(child)
+    }
+  }
+  visit(root)
+  return found.filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('node'))
+}
+
+testRanks('options that are wrong, and too many ranks, are said once', async (launcher) => {
+  const wrong = await start(launcher, 2, [...beginning(`${launcher}-wrong`, 2), '--alpha', '-1']).ended
+  assert.is.not(wrong.code, 0)
+  assert.is(wrong.stderr.match(/alpha/g)?.length, 1, wrong.stderr)
+})
+
+test('the images of a step are divided as equally as can be', () => {
+  const parts = (count: number, size: number) =>
+    Array.from({ length: size }, (_, rank) => shareOf(count, { rank, size }))
+  assert.equal(parts(6, 3), [
+    [0, 2],
+    [2, 4],
+    [4, 6],
+  ])
+  assert.equal(parts(8, 3), [
+    [0, 2],
+    [2, 5],
+    [5, 8],
+  ])
+  assert.equal(parts(2, 3), [
+    [0, 0],
+    [0, 1],
+    [1, 2],
+  ])
+  assert.is(commonShare({ batch: 8 }, 2), 4)
+  assert.is(commonShare({ batch: 8 }, 3), 1)
+  assert.match(
+    describeShares({ batch: 8 }, 3),
+    /each on 2 or 3 of the 8 images of a step; a --batch that is a multiple of 3/,
+  )
+  assert.throws(() => checkShares({ batch: 8 }, 9), /8 images cannot be divided among 9 ranks.*--batch 9/)
+  checkShares({ batch: 9 }, 9)
+})
+
+test.run()
