@@ -5,10 +5,10 @@ import { parsePixelSize } from '../images/micrograph'
 import type { PixelSize } from '../images/microscope/pixel-size'
 import { UserError } from '../host/errors'
 import { writeAtomic, writeFileAtomic } from '../host/files'
-import { commandLine } from '../host/command-line'
 import { interruption } from '../host/interrupt'
 import { Progress } from '../host/progress'
-import { type Measured, measureSources } from '../measure/measure'
+import { mergeMeasured } from '../measure/kept-images'
+import { type Measured, type MeasureOptions, measureSources } from '../measure/measure'
 import { figureFile, measureFigures } from '../measure/output/histograms'
 import { particleLines } from '../measure/output/particles'
 import { renderSheet } from '../measure/output/sheet'
@@ -17,12 +17,15 @@ import { checkResultFolder, defaultFolder, inputsFrom } from '../measure/output/
 import { groupsCsv, percentilesCsv, shapesCsv, summaryCsv, summaryJson } from '../measure/output/summary'
 import { remarkLines, summaryText } from '../measure/output/text'
 import { findSources } from '../measure/sources'
+import type { Source } from '../measure/sources/source'
 import { type ReferenceCurve, readReferenceCurve } from '../measure/sources/reference-curve'
 import { edgeRules } from '../measure/statistics/edges'
 import { type Diameter, diameters, summariseSizes, type Summary, type SummaryOptions } from '../measure/summary'
 import { unitChoices } from '../measure/units'
 import type { Command } from '../cli/command'
 import { choice, flag, number, text, type Values } from '../cli/options'
+import { itemsOf } from '../parts/part'
+import { beginPart, partOptions, runDivided, type Work, withoutPart } from './options/part'
 
 export const command: Command = {
   name: 'measure',
@@ -177,6 +180,7 @@ export const command: Command = {
       description: 'confidence level of the intervals, percent',
     },
     seed: { type: 'string', value: 'N', default: '0', description: 'random seed for the bootstrap' },
+    ...partOptions,
     json: { type: 'boolean', description: 'print summary.json' },
   },
   details: `PATH is a label map, also of other programs such as Cellpose or StarDist; a folder of label maps, or with labels/ or masks/
@@ -189,53 +193,78 @@ Writes particles.csv (a row for each particle), summary.csv, percentiles.csv, sh
 report.html, which also prints well, and sheet.html, the result on one page.
 docs/measure.md defines all measurements.`,
   async run(values, paths) {
-    const options = summaryOptions(values)
-    const typed = text(values, 'pixel-size')
-    const pixelSize = typed === undefined ? null : parsePixelSize(typed)
-    if (pixelSize && options.unit === 'px') throw new UserError('--pixel-size and --unit px contradict each other')
-    const compared = text(values, 'compare')
-    const reference = compared === undefined ? null : await readReferenceCurve(compared)
-    const { sources, grouped } = await findSources(paths, {
-      images: text(values, 'images') ?? null,
-      groupBy: text(values, 'group-by'),
-      acceptedOnly: flag(values, 'accepted-only'),
-    })
     const named = text(values, 'out')
     const out = named ?? defaultFolder(paths)
-    const replaced = checkResultFolder(out, paths, named !== undefined)
-    if (replaced) console.error(replaced)
-    const bar = new Progress('measuring', sources.length, { unit: 'images' })
-    const interrupt = interruption(() =>
-      console.error('\nstopping after this image; press Ctrl-C again to end at once'),
-    )
-    let measured: Measured
-    try {
-      measured = await measureSources(sources, {
-        pixelSize,
-        stretch: stretchOf(values, pixelSize),
-        pictures: number(values, 'pictures', { min: 0, max: 1000, integer: true })!,
-        onProgress: (done, name) => bar.update(done, name),
-        stop: () => interrupt.requested,
-      })
-    } finally {
-      interrupt.dispose()
-    }
-    for (const { name, reason, failed } of measured.unmeasured) if (failed) console.error(`${name}: ${reason}`)
-    if (measured.stopped) {
-      console.error('stopped: nothing was written')
-      return 130
-    }
-    if (!measured.images.length) throw new UserError('no image could be measured')
-    const summary = summariseSizes(measured.images, grouped, options)
-    if (reference && summary.unit.metres === null)
-      throw new UserError('--compare needs the pixel size of the images: give it with --pixel-size 12nm')
-    const json = summaryJson(summary, measured, options, commandLine(), inputsFrom(out, paths))
-    await write(out, measured, summary, options, reference, json)
-    if (flag(values, 'json')) console.log(JSON.stringify(json, null, 1))
-    else print(out, measured, summary, options)
-    return measured.unmeasured.some(({ failed }) => failed) ? 1 : 0
+    const division = { name: 'measure', folder: () => out, lastOptions: ['out', ...summaryNames] }
+    return runDivided(values, paths, division, (work) => run(values, paths, out, work))
   },
 }
+
+async function run(values: Values, paths: string[], out: string, { part, merging, records }: Work): Promise<number> {
+  const options = summaryOptions(values)
+  const typed = text(values, 'pixel-size')
+  const pixelSize = typed === undefined ? null : parsePixelSize(typed)
+  if (pixelSize && options.unit === 'px') throw new UserError('--pixel-size and --unit px contradict each other')
+  const compared = text(values, 'compare')
+  const reference = compared === undefined ? null : await readReferenceCurve(compared)
+  const { sources, grouped } = await findSources(paths, {
+    images: text(values, 'images') ?? null,
+    groupBy: text(values, 'group-by'),
+    acceptedOnly: flag(values, 'accepted-only'),
+  })
+  const replaced = checkResultFolder(out, paths, text(values, 'out') !== undefined)
+  if (replaced) console.error(replaced)
+  const settings = {
+    ...{ pixelSize, stretch: stretchOf(values, pixelSize) },
+    pictures: number(values, 'pictures', { min: 0, max: 1000, integer: true })!,
+  }
+  const names = sources.map(({ name }) => name)
+  let measured: Measured
+  if (merging) {
+    const merged = await mergeMeasured(names, records!, settings.pictures)
+    await records!.expectAll(names, merged.done)
+    measured = merged.measured
+  } else {
+    if (part) await beginPart(records!, part, null)
+    measured = await measureWithProgress(itemsOf(sources, part), { ...settings, ...(part && { store: records! }) })
+  }
+  for (const { name, reason, failed } of measured.unmeasured) if (failed) console.error(`${name}: ${reason}`)
+  const failed = measured.unmeasured.some(({ failed }) => failed)
+  if (measured.stopped) {
+    console.error(part ? 'stopped: the images measured so far are kept' : 'stopped: nothing was written')
+    return 130
+  }
+  if (part) return failed ? 1 : 0
+  if (!measured.images.length) throw new UserError('no image could be measured')
+  const summary = summariseSizes(measured.images, grouped, options)
+  if (reference && summary.unit.metres === null)
+    throw new UserError('--compare needs the pixel size of the images: give it with --pixel-size 12nm')
+  const json = summaryJson(summary, measured, options, withoutPart(), inputsFrom(out, paths))
+  await write(out, measured, summary, options, reference, json)
+  if (flag(values, 'json')) console.log(JSON.stringify(json, null, 1))
+  else print(out, measured, summary, options)
+  return failed ? 1 : 0
+}
+
+async function measureWithProgress(sources: readonly Source[], options: MeasureOptions): Promise<Measured> {
+  const bar = new Progress('measuring', sources.length, { unit: 'images' })
+  const interrupt = interruption(() => console.error('\nstopping after this image; press Ctrl-C again to end at once'))
+  try {
+    return await measureSources(sources, {
+      ...options,
+      onProgress: (done, name) => bar.update(done, name),
+      stop: () => interrupt.requested,
+    })
+  } finally {
+    interrupt.dispose()
+  }
+}
+
+/** Options of the summary, on which no measurement of an image depends. */
+const summaryNames =
+  'sections compare pixel-size-error border-error model-error unit edges diameter min-pixels reference percentiles error bins log linear resample resamples level seed'.split(
+    ' ',
+  )
 
 function summaryOptions(values: Values): SummaryOptions {
   if (flag(values, 'log') && flag(values, 'linear')) throw new UserError('--log and --linear contradict each other')
@@ -295,7 +324,7 @@ async function write(
   reference: ReferenceCurve | null,
   json: object,
 ): Promise<void> {
-  const command = commandLine()
+  const command = withoutPart()
   const figures = measureFigures(summary, options.diameter, reference)
   await writeAtomic(join(out, 'particles.csv'), async (file) => {
     for (const lines of particleLines(summary)) await file.write(lines)

@@ -48,7 +48,7 @@ export interface CompareOptions extends Shared {
   stop?(): boolean
   /** Ends the comparison in the middle of an image. */
   signal?: AbortSignal
-  onProgress?(name: string, done: number, total: number, id: string): void
+  onProgress?(name: string, done: number, total: number, id: string): unknown
   onImage?(name: string, image: EvaluatedImage): void | Promise<void>
 }
 

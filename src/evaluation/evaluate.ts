@@ -25,7 +25,7 @@ export interface EvaluateOptions {
   minArea?: number
   /** The distance up to which outlines agree, in pixels. */
   boundaryTolerance?: number
-  onProgress?(done: number, total: number, item: DatasetItem): void
+  onProgress?(done: number, total: number, item: DatasetItem): unknown
   /** Called with the masks of each image, which are not kept. */
   onImage?(image: EvaluatedImage): void | Promise<void>
   /** Checked between images: true ends the evaluation, whose result is then null. */
@@ -96,7 +96,7 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] 
         const predicted = await seconds(() =>
           auto ? segmenter.automatic!(sample, item) : segmenter.prompted!(sample, chosen, prompt, item),
         )
-        const { masks, scores, view } = predicted.result
+        const { masks, scores, view, seconds: earlier } = predicted.result
         const matches = auto
           ? automaticMatches(labels, masks, scores, minArea)
           : promptedMatches(labels, chosen, masks, scores)
@@ -105,12 +105,12 @@ export async function evaluate(options: EvaluateOptions): Promise<TalliedMode[] 
         const tally = tallyImage({ id: item.id, labels, instances: counted, masks, matches, union, tolerance })
         const sums: ImageTally = view ? { ...tally, view } : tally
         tallied[k].images.push(sums)
-        tallied[k].seconds.push({ encode: auto ? 0 : encode, masks: predicted.seconds })
+        tallied[k].seconds.push(earlier ?? { encode: auto ? 0 : encode, masks: predicted.seconds })
         results.push({ prompt, instances: counted, masks, matches, union, tally: sums })
       }
       await options.onImage?.({ item, sample, results })
     }
-    options.onProgress?.(i + 1, items.length, item)
+    await options.onProgress?.(i + 1, items.length, item)
   }
   return tallied
 }

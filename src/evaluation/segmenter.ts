@@ -20,6 +20,8 @@ export interface Proposed {
   scores: (number | null)[]
   /** The parts of the image that the model saw; absent for a method without a model. */
   view?: View
+  /** How long they took, of masks that were made earlier. */
+  seconds?: { encode: number; masks: number }
 }
 
 /** A method of segmentation: a model with or without an adapter, or a classical method. It must not look at the labels. */

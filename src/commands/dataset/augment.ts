@@ -8,6 +8,8 @@ import { UserError } from '../../host/errors'
 import { interruption } from '../../host/interrupt'
 import { Progress } from '../../host/progress'
 import { augmentDataset, type AugmentSummary } from '../../dataset/augment/augmented-copies'
+import { itemsOf } from '../../parts/part'
+import { beginPart, partOptions, runDivided, type Work } from '../options/part'
 import { dataOptions, jsonOption, onBadOption, openData } from '../options/data'
 
 type Strength = Exclude<keyof typeof augmentLimits, 'zoomOut'>
@@ -67,6 +69,7 @@ export const command: Command = {
         { type: 'string', value: 'X', default: `${augmentAll[name]}`, description: strengths[name] },
       ]),
     ),
+    ...partOptions,
     ...jsonOption,
   },
   details: `Copies are 8-bit PNG files; the contrast of 16-bit images is stretched as in training. Labels are resampled by nearest
@@ -79,44 +82,49 @@ command continues. \`wgsam train\` augments its images in any case: written copi
   async run(values) {
     const out = text(values, 'out')
     if (!out) throw new UserError('wgsam dataset augment needs --out DIR')
-    const amount = readAmount(values)
-    const seed = number(values, 'seed', { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true })!
-    const options = readStrengths(values)
-    const splitFile = text(values, 'split-file')
-    if (!splitFile && !flag(values, 'all'))
-      throw new UserError(
-        'augmenting before splitting would put the same particles into training and test images: split first (`wgsam dataset split`) and give --split-file, or augment all images with --all',
-      )
-    if (splitFile && flag(values, 'all')) throw new UserError('--split-file and --all exclude each other')
-    if (splitFile && !existsSync(splitFile)) throw new UserError(`there is no split file ${splitFile}`)
-    const { items } = await openData(values)
-    const split = splitFile ? await openSplit(splitFile, items, { seed: 0 }) : null
-    if (!split)
-      console.error(
-        'warning: no split: groups.csv keeps copies together, but a test part would contain augmented images',
-      )
-    const bar = new Progress('augmenting', undefined)
-    const interrupt = interruption(() =>
-      console.error('\nstopping after this image; press Ctrl-C again to end at once'),
-    )
-    try {
-      const summary = await augmentDataset({
-        out,
-        items,
-        split,
-        amount,
-        originals: !flag(values, 'no-originals'),
-        seed,
-        options,
-        onProgress: (done, total, name) => bar.update(done, name, total),
-        stop: () => interrupt.requested,
-      })
-      console.log(flag(values, 'json') ? JSON.stringify(summary) : describe(summary))
-      return summary.finished ? 0 : 130
-    } finally {
-      interrupt.dispose()
-    }
+    const division = { name: 'dataset augment', folder: () => out, lastOptions: [] }
+    return runDivided(values, [], division, (work) => run(values, out, work))
   },
+}
+
+async function run(values: Values, out: string, { part, merging, records }: Work): Promise<number> {
+  const amount = readAmount(values)
+  const seed = number(values, 'seed', { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true })!
+  const options = readStrengths(values)
+  const splitFile = text(values, 'split-file')
+  if (!splitFile && !flag(values, 'all'))
+    throw new UserError(
+      'augmenting before splitting would put the same particles into training and test images: split first (`wgsam dataset split`) and give --split-file, or augment all images with --all',
+    )
+  if (splitFile && flag(values, 'all')) throw new UserError('--split-file and --all exclude each other')
+  if (splitFile && !existsSync(splitFile)) throw new UserError(`there is no split file ${splitFile}`)
+  const { items } = await openData(values)
+  const split = splitFile ? await openSplit(splitFile, items, { seed: 0 }) : null
+  if (!split)
+    console.error('warning: no split: groups.csv keeps copies together, but a test part would contain augmented images')
+  const bar = new Progress('augmenting', undefined)
+  const interrupt = interruption(() => console.error('\nstopping after this image; press Ctrl-C again to end at once'))
+  try {
+    if (part) await beginPart(records!, part, null)
+    const summary = await augmentDataset({
+      out,
+      ...(part && { part: (entries) => itemsOf(entries, part) }),
+      ...(merging && { expectAll: (names, done) => records!.expectAll(names, done) }),
+      items,
+      split,
+      amount,
+      originals: !flag(values, 'no-originals'),
+      seed,
+      options,
+      onProgress: (done, total, name) => bar.update(done, name, total),
+      stop: () => interrupt.requested,
+    })
+    if (flag(values, 'json')) console.log(JSON.stringify(summary))
+    else if (!part) console.log(describe(summary))
+    return summary.finished ? 0 : 130
+  } finally {
+    interrupt.dispose()
+  }
 }
 
 function readAmount(values: Values): { total: number } | { perImage: number } {

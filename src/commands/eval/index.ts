@@ -1,8 +1,7 @@
 /** @file `wgsam eval`: scores the base model, adapters and a baseline on labelled images, in one table. */
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { compare, type CompareOptions, scoreComparison, WATERSHED } from '../../evaluation/compare'
-import { ResizableModel } from '../../evaluation/model-contestants'
-import { contestantsOf } from '../../evaluation/rivals'
+import { MaskKeeper } from '../../evaluation/kept-masks'
 import { TimeLeft } from '../../evaluation/time-left'
 import { type SeenImages, countSeenImages } from '../../evaluation/training-images'
 import { BOUNDARY_TOLERANCE } from '../../evaluation/image-tally'
@@ -11,7 +10,6 @@ import { generatorFlags } from '../options/generator'
 import { interruption } from '../../host/interrupt'
 import { logLine, Progress } from '../../host/progress'
 import { ExampleCollector } from '../../report/example-images'
-import { hardwareOf } from '../../host/hardware'
 import { comparisonTable } from '../../report/evaluation-table'
 import { sizeTextTable } from '../../report/size-table'
 import { timeTextTable } from '../../report/time-table'
@@ -19,12 +17,16 @@ import { reliabilityLines } from '../../report/reliability'
 import { describeWorst, WorstCollector } from '../../report/worst-cases'
 import { drawWorst, worstImage } from '../../report/worst-figure'
 import type { Command } from '../../cli/command'
-import { flag, text, type Values } from '../../cli/options'
-import { checkAdapter } from '../../model/attach-adapter'
+import { flag, text, texts, type Values } from '../../cli/options'
+import { UserError } from '../../host/errors'
+import { itemsOf } from '../../parts/part'
+import { adapterHash } from '../../weights/adapter-hash'
 import { count } from '../../text/count'
 import { diameterOption } from '../options/diameter'
-import { chooseModels, type ChosenModels, modelOptions, withAdapterFolders } from '../options/model'
+import { modelOptions, withAdapterFolders } from '../options/model'
+import { beginPart, partOptions, runDivided, type Work } from '../options/part'
 import { selectImages, type Selection, selectOptions } from '../options/split'
+import { contestantsOfParts, expectAllMasks, factsOf, openContestants, secondsOf } from './contestants'
 import { diametersOf } from './diameters'
 import { renderEvaluation } from './report'
 import { readSettings } from './settings'
@@ -104,6 +106,7 @@ export const command: Command = {
         'one for the base model and then one for each adapter. Without it each adapter has the thresholds stored with it',
     },
     ...generatorFlags,
+    ...partOptions,
     json: { type: 'boolean', description: 'print the scores as JSON' },
   },
   details: `docs/metrics.md defines all measures. Values in brackets are 95 % confidence intervals, from a bootstrap over the images.
@@ -118,38 +121,44 @@ export const command: Command = {
       controller.abort(new Error('stopped'))
     })
     try {
-      return await evaluateCommand(withAdapterFolders(values), controller.signal)
+      const given = withAdapterFolders(values)
+      const division = {
+        name: 'eval',
+        folder: () => partsFolder(given),
+        lastOptions: ['out', 'report', 'worst', 'worst-image', 'resamples'],
+        settings: async () => ({ adapterHashes: texts(given, 'adapter').map(adapterHash) }),
+      }
+      return await runDivided(given, [], division, (work) => evaluateCommand(given, controller.signal, work))
     } finally {
       interrupt.dispose()
     }
   },
 }
 
-async function evaluateCommand(values: Values, signal: AbortSignal): Promise<number> {
-  const {
-    generators,
-    resamples,
-    rivals,
-    diameter,
-    worst: worstCount,
-    worstImage: worstPath,
-    ...settings
-  } = await readSettings(values)
+/** The results of parts are kept beside the result. */
+function partsFolder(values: Values): string {
+  const path = text(values, 'out') ?? text(values, 'report')
+  if (path === undefined)
+    throw new UserError(
+      'wgsam eval in parts needs --out FILE or --report FILE: the results of the images are kept beside it',
+    )
+  return dirname(path)
+}
+
+async function evaluateCommand(values: Values, signal: AbortSignal, { part, merging, records }: Work): Promise<number> {
+  const { generators, resamples, rivals, diameter, ...rest } = await readSettings(values)
+  const { worst: worstCount, worstImage: worstPath, ...settings } = rest
   const { prompts, maxInstances, boundaryTolerance, seed } = settings
   const [out, reportPath] = [text(values, 'out'), text(values, 'report')]
   for (const path of [out, reportPath, worstPath]) if (path) await expectWritable(path)
   const selection = await selectImages(values)
-  const { items, folders, split, splitFile } = selection
-  const diameterOf = await diametersOf(diameter, items)
-  const chosen = await chooseModels(values)
-  const { engine, name } = chosen
+  const { items: all, folders, split, splitFile } = selection
+  const items = itemsOf(all, part)
+  const opened = merging
+    ? await contestantsOfParts(records!)
+    : await openContestants(values, { generators, rivals, diameterOf: await diametersOf(diameter, items) })
+  const { name, adapters, inputSize, hardware, contestants } = opened
   try {
-    const models = new ResizableModel(chosen.open)
-    const { architecture, inputSize } = await models.at(chosen.adapters.length ? chosen.adapters[0].size : chosen.size)
-    const adapters = chosen.adapters.map(({ path, size }, i) => {
-      return { path, size: size ?? architecture.imageSize, calibration: generators[i + 1]?.calibration?.knots }
-    })
-    for (const { path } of adapters) await checkAdapter(path, architecture, name)
     const seen = await trainingImages(adapters, selection)
     const began = performance.now()
     const keeper = new ExampleCollector()
@@ -158,27 +167,28 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
       ({ thresholds }, i) => `${i ? adapters[i - 1].path : 'the base model'}: ${thresholds}`,
     )
     for (const origin of origins) logLine(`thresholds of ${origin}`)
-    const sizes = { ownSize: architecture.imageSize, size: inputSize }
-    const tallied = await compareWithProgress({
-      ...settings,
-      contestants: contestantsOf(models, {
-        rivals,
-        ...sizes,
-        adapters,
-        generators: generators.map(({ options }) => options),
-        diameterOf,
-      }),
-      items,
-      signal,
-      onImage(contestant, image) {
-        if (contestant !== WATERSHED) worstKeeper.add(contestant, image)
-        if (reportPath) keeper.add(contestant, image)
+    const masks = records && new MaskKeeper(records)
+    if (merging) await expectAllMasks(records!, masks!, contestants, items)
+    if (part) await beginPart(records!, part, factsOf(opened))
+    const tallied = await compareWithProgress(
+      {
+        ...settings,
+        contestants: masks ? contestants.map((one) => masks.keep(one)) : contestants,
+        items,
+        signal,
+        onImage(contestant, image) {
+          if (part) return
+          if (contestant !== WATERSHED) worstKeeper.add(contestant, image)
+          if (reportPath) keeper.add(contestant, image)
+        },
       },
-    })
+      masks && !merging ? (contestant, id) => masks.finishImage(contestant, id) : async () => {},
+    )
     if (!tallied) return 130
+    if (part) return 0
     const comparison = scoreComparison(tallied, { resamples, seed })
-    const seconds = Math.round((performance.now() - began) / 100) / 10
-    const hardware = await hardwareOf(engine)
+    const passed = merging ? secondsOf(tallied) : (performance.now() - began) / 1000
+    const seconds = Math.round(10 * passed) / 10
     const worst = worstKeeper.worst(comparison.models.map(({ name }) => name))
     const result = {
       model: name,
@@ -225,13 +235,13 @@ async function evaluateCommand(values: Values, signal: AbortSignal): Promise<num
     }
     return 0
   } finally {
-    engine.destroy()
+    opened.close()
   }
 }
 
 /** How many of the images each adapter was trained on; warns about those that were. */
 async function trainingImages(
-  adapters: ChosenModels['adapters'],
+  adapters: readonly { path: string }[],
   { items, hash }: Selection,
 ): Promise<(SeenImages | null)[]> {
   const ids = items.map(({ id }) => id)
@@ -245,7 +255,10 @@ async function trainingImages(
 }
 
 /** compare() with a progress line, which tells the time left for all contestants together. */
-async function compareWithProgress(options: Omit<CompareOptions, 'onProgress'>): ReturnType<typeof compare> {
+async function compareWithProgress(
+  options: Omit<CompareOptions, 'onProgress'>,
+  finishImage: (contestant: string, id: string) => Promise<void>,
+): ReturnType<typeof compare> {
   const { contestants, items } = options
   const time = new TimeLeft(contestants, items.length)
   const bar = new Progress('evaluating', items.length * contestants.length, {
@@ -255,7 +268,8 @@ async function compareWithProgress(options: Omit<CompareOptions, 'onProgress'>):
   const order = contestants.map(({ name }) => name)
   const tallied = await compare({
     ...options,
-    onProgress: (name, done, total, id) => {
+    onProgress: async (name, done, total, id) => {
+      await finishImage(name, id)
       time.update(name, done)
       bar.update(done + total * order.indexOf(name), `${name}, ${id}`)
     },

@@ -2,12 +2,12 @@
 import { basename, dirname, resolve } from 'node:path'
 import type { Comparison } from '../../evaluation/compare'
 import { describeSeenImages, type SeenImages } from '../../evaluation/training-images'
-import { commandLine } from '../../host/command-line'
 import type { Hardware } from '../../host/hardware'
 import type { ExampleCollector } from '../../report/example-images'
 import { inputSizes, renderEvaluationReport, type EvaluationReport } from '../../report/evaluation-report'
 import type { DrawnCases } from '../../report/worst-figure'
 import { readCompleteRun } from '../../report/run/read-run'
+import { withoutPart } from '../options/part'
 import type { Selection } from '../options/split'
 
 export interface EvaluatedModels {
@@ -48,6 +48,6 @@ export async function renderEvaluation(
     facts,
     run: adapters.length === 1 ? await readCompleteRun(dirname(resolve(adapters[0]))) : null,
     hardware,
-    commands: [commandLine()],
+    commands: [withoutPart()],
   })
 }

@@ -27,6 +27,10 @@ export interface AugmentRun {
   originals: boolean
   seed: number
   options: CopyOptions
+  /** Chooses the images that are written now; the others are left to other processes, and split.json to the one that merges. */
+  part?<T>(entries: readonly T[]): T[]
+  /** Only writes split.json, when all images exist. @throws UserError that names images which do not */
+  expectAll?(names: readonly string[], done: ReadonlySet<string>): Promise<void>
   onProgress?(done: number, total: number, name: string): void
   stop?(): boolean
 }
@@ -72,7 +76,10 @@ export async function augmentDataset(run: AugmentRun): Promise<AugmentSummary> {
   )
 
   const sums = { sources: varied.length, pictures: entries.length - others.length, taken: others.length }
-  const missing = entries.filter((entry) => Object.values(targets(entry, out)).some((path) => !existsSync(path)))
+  const exists = (entry: OutputImage) => Object.values(targets(entry, out)).every((path) => existsSync(path))
+  const namesOf = (list: readonly OutputImage[]) => list.map(({ name }) => name)
+  await run.expectAll?.(namesOf(entries), new Set(namesOf(entries.filter(exists))))
+  const missing = (run.part?.(entries) ?? entries).filter((entry) => !exists(entry))
   let loaded: { item: DatasetItem; sample: Sample } | undefined
   for (const [written, entry] of missing.entries()) {
     if (stop?.()) return { out, finished: false, ...sums, written }
@@ -80,7 +87,7 @@ export async function augmentDataset(run: AugmentRun): Promise<AugmentSummary> {
     if (loaded?.item !== entry.item) loaded = { item: entry.item, sample: await loadItem(entry.item) }
     await writeEntry(entry, targets(entry, out), loaded.sample, run)
   }
-  if (split) await writeSplit(out, entries, split)
+  if (split && !run.part) await writeSplit(out, entries, split)
   return { out, finished: true, ...sums, written: missing.length }
 }
 

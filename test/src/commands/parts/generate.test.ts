@@ -1,5 +1,5 @@
 /** @file `wgsam generate` in parts, by hand and as tasks of a job array: the merged project equals that of one process. */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -7,6 +7,7 @@ import { command } from '../../../../src/commands/generate'
 import { writeSynth } from '../../../../src/synth/synth-dataset'
 import { run } from '../../../support/dataset-folders'
 import { refusal, scratch } from '../../../support/files'
+import { filesOf, timeless } from '../../../support/parts'
 
 const folder = scratch()
 const data = join(folder, 'scenes')
@@ -16,21 +17,6 @@ const scenes = (...numbers: number[]) => numbers.map((i) => join(data, 'images',
 
 const watershed = (out: string, ...more: string[]) =>
   run(command, join(data, 'images'), '--out', out, '--method', 'watershed', '--report', ...more)
-
-/** The files of a project with their content; times are replaced. */
-function filesOf(dir: string): Record<string, string> {
-  const names = readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name).slice(dir.length + 1))
-  const kept = names.filter((name) => !name.startsWith('parts')).sort()
-  return Object.fromEntries(
-    kept.map((name) => {
-      const bytes = readFileSync(join(dir, name))
-      return [name, /json|html/.test(name) ? timeless(bytes.toString()) : bytes.toString('base64')]
-    }),
-  )
-}
-const timeless = (text: string) => text.replace(/"seconds": ?[\d.e-]+/g, '').replace(/[\d.]+ (ms|s)\b/g, '')
 
 /** Runs with variables of the environment, as Slurm sets them. */
 async function under<T>(env: Record<string, string>, action: () => Promise<T>): Promise<T> {
