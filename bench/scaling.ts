@@ -13,7 +13,7 @@ export interface Cluster {
 }
 
 /** 10 µs, a quarter of a 100 Gbit/s port (four ranks share it), and 1 GB/s on the host. */
-export const assumedCluster: Cluster = { latency: 1e-5, bandwidth: 3.1e9, hostRate: 1e9 }
+const assumedCluster: Cluster = { latency: 1e-5, bandwidth: 3.1e9, hostRate: 1e9 }
 
 export interface AdapterShape {
   blocks: number

@@ -1,6 +1,6 @@
 /** @file The measured images that the parts of a divided measurement leave, and the merging of them. */
 import { createHash } from 'node:crypto'
-import type { Measured, MeasuredImage, Unmeasured } from './measure'
+import type { Measured, MeasuredImage, Unmeasured } from './measured-image'
 import type { Masks } from './sources/source'
 
 export type ImageOutcome = { image: MeasuredImage } | { unmeasured: Unmeasured }

@@ -3,45 +3,13 @@ import type { PixelSize } from '../images/microscope/pixel-size'
 import { messageOf, UserError } from '../host/errors'
 import { count } from '../text/count'
 import { contentOf, type ImageOutcome, keep, type OutcomeStore, recall } from './kept-images'
-import { measureMasks, type Particle } from './particles'
-import { type Picture, pictureOf } from './picture'
+import type { Measured, MeasuredImage } from './measured-image'
+import { measureMasks } from './particles'
+import { pictureOf } from './picture'
 import type { Masks, Source } from './sources/source'
 import { type Stretch, stretchedHeight, stretchImage, stretchRuns } from './stretch'
 
-/** An image with its particles; all lengths are in pixels. */
-export interface MeasuredImage {
-  name: string
-  group: string
-  width: number
-  height: number
-  pixelSize: PixelSize | null
-  /** The kind of masks: 'labels', 'proposals', 'review, accepted' … */
-  from: string
-  particles: Particle[]
-  /** The number of pixels covered by particles. */
-  covered: number
-  /** The sum of the particles' areas minus `covered`: more than 0 if particles overlap. */
-  shared: number
-  notes: string[]
-  /** For the report; null for images beyond the number of pictures asked for. */
-  picture: Picture | null
-}
-
-/** An image that was not measured, and why. */
-export interface Unmeasured {
-  name: string
-  reason: string
-  /** True if the image could not be read; false if it was excluded on purpose. */
-  failed: boolean
-}
-
-/** The particles of some images, and what was noticed. */
-export interface Measured {
-  images: MeasuredImage[]
-  unmeasured: Unmeasured[]
-  /** Whether the user stopped the run. */
-  stopped: boolean
-}
+export type { Measured, MeasuredImage, Unmeasured } from './measured-image'
 
 /** Units, filters and what is reported. */
 export interface MeasureOptions {
