@@ -223,7 +223,7 @@ test('groups from a table, a pattern, or each image its own', async () => {
 
 test('tables of groups as people write them; one that cannot group the images is refused', async () => {
   const folder = scratch()
-  for (const name of ['a-1', 'a-2']) await pair(folder, name, square(0))
+  for (const name of ['a-1', 'a-2']) await pair(folder, name, square(1))
   const table = (text: string | Uint8Array) => put(join(folder, 'groups.csv'), text)
   const groups = async () => (await listPairs(folder)).pairs.map(({ group }) => group)
   for (const text of [
