@@ -35,6 +35,7 @@ export interface ModelShapes {
   source: WeightSource
 }
 
+/** What a training takes on the GPU, chosen before anything is allocated. */
 export interface RunPlan {
   /** Side of the model's input, pixels. */
   size: number
