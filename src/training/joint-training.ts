@@ -8,12 +8,13 @@ import { amount, duration } from '../host/progress'
 import { broadcastValue, type Communicator, gatherValues } from '../mpi/communicator'
 import type { TrainingProgress } from './checkpoint-file'
 import type { TrainConfig } from './config'
-import type { RunData } from './session'
+import type { DatasetItem } from '../dataset/dataset'
+import type { Part } from '../dataset/split'
 
 /** What rank 0 tells the others before they load the model. */
 export interface JointPlan {
   config: TrainConfig
-  data: RunData
+  data: Record<Part, DatasetItem[]>
 }
 
 /** What rank 0 tells them when it has restored the last checkpoint, or has found none. The parameters follow. */
