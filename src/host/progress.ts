@@ -11,10 +11,18 @@ export { duration }
 
 let muted = false
 
-/** Prints no progress and no lines about the work from now on: of several ranks that do the same, only the first tells of it. */
-export function muteProgress(): void {
+/**
+ * Prints nothing from now on: of several ranks that do the same, only the first says so.
+ * @returns a function after which lines are printed again
+ */
+export function muteOutput(): () => void {
+  const { log, error } = console
   muted = true
   console.log = console.error = () => {}
+  return () => {
+    muted = false
+    Object.assign(console, { log, error })
+  }
 }
 
 /** Prints a line on stderr; on a terminal it replaces the current progress line. */
@@ -42,12 +50,6 @@ const EVERY_JSON = 500
 
 /** Receives the lines of a process that must not print any. */
 const nowhere = { write: () => {} }
-let silent = false
-
-/** Prints no progress from now on: another rank of the same job does. */
-export function silenceProgress(): void {
-  silent = true
-}
 
 export class Progress {
   private readonly stream: NonNullable<ProgressOptions['stream']>
@@ -66,11 +68,11 @@ export class Progress {
     private total: number | undefined,
     options: ProgressOptions = {},
   ) {
-    this.stream = options.stream ?? (silent ? nowhere : process.stderr)
+    this.stream = options.stream ?? (muted ? nowhere : process.stderr)
     this.now = options.now ?? Date.now
     this.unit = options.unit ?? ''
     this.secondsLeft = options.secondsLeft
-    this.json = options.json ?? (!silent && isRunByProgram())
+    this.json = options.json ?? (!muted && isRunByProgram())
     this.start = this.now()
     // without a terminal even the first line is delayed, so that short tasks print nothing
     if (!this.stream.isTTY && !this.json) this.printed = this.start

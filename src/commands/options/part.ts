@@ -5,13 +5,13 @@
  */
 import { type Option, flag, text, type Values } from '../../cli/options'
 import { shellQuote } from '../../host/command-line'
-import { messageOf, UserError } from '../../host/errors'
-import { logLine, muteProgress } from '../../host/progress'
+import { UserError } from '../../host/errors'
+import { logLine } from '../../host/progress'
 import type { Communicator } from '../../mpi/communicator'
 import { tasksWithoutMpi } from '../../mpi/launch'
-import { openMpi } from '../../mpi/open-mpi'
 import { arrayPart, type Part, parsePart, partOfRank, partText } from '../../parts/part'
 import { PartRecords, type Settings } from '../../parts/part-records'
+import { withRanks } from '../with-ranks'
 
 export const partOptions: Record<string, Option> = {
   part: {
@@ -64,14 +64,9 @@ export async function runDivided(
   const merging = flag(values, 'merge')
   if (merging && text(values, 'part') !== undefined)
     throw new UserError('--part and --merge exclude each other: --merge is the last step, after all parts')
-  const ranks = await openMpi()
-  if (ranks.rank) muteProgress()
-  const part = merging ? null : choosePart(values, ranks)
-  if (!part && !merging) {
-    if (ranks.size === 1) return run(NO_DIVISION)
-    return onRanks(ranks, async () => (ranks.rank ? 0 : run(NO_DIVISION)))
-  }
-  return onRanks(ranks, async () => {
+  return withRanks(async (ranks) => {
+    const part = merging ? null : choosePart(values, ranks)
+    if (!part && !merging) return ranks.rank ? 0 : run(NO_DIVISION)
     const own = Object.entries(values).filter(([name]) => ![...KEPT_OUT, ...division.lastOptions].includes(name))
     const settings = {
       command: division.name,
@@ -138,20 +133,6 @@ function choosePart(values: Values, { rank, size }: Communicator): Part | null {
     logLine(`part ${partText(part)} of the images: this is ${task} (--part all: every image)`)
   } else if (size > 1 && !rank) logLine(`the images are divided among ${size} ranks`)
   return part
-}
-
-/** Ends the other ranks if one fails: they would wait for it. */
-async function onRanks(ranks: Communicator, run: () => Promise<number>): Promise<number> {
-  if (ranks.size === 1) return run()
-  try {
-    const code = await run()
-    await ranks.close()
-    return code
-  } catch (error) {
-    process.stderr.write(`wgsam: rank ${ranks.rank} of ${ranks.size}: ${messageOf(error)}\n`)
-    ranks.abort(1)
-    throw error
-  }
 }
 
 /** This process's command line without --part and --merge, as one process would do all of it. */
