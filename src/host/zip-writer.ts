@@ -10,34 +10,42 @@ const MAX_MEMBERS = 0xffff
 const MAX_BYTES = 0xffffffff
 
 /** The bytes of a zip file. @throws Error if it would have too many members or bytes */
-export function zipOf(members: readonly { name: string; bytes: Uint8Array }[]): Buffer {
+export function zipOf(members: readonly { name: string; bytes: Uint8Array }[]): Uint8Array<ArrayBuffer> {
   if (members.length > MAX_MEMBERS) throw new Error(`${members.length} members are too many for a zip file`)
-  const [local, central]: [Buffer[], Buffer[]] = [[], []]
+  const [local, central]: [Uint8Array[], Uint8Array[]] = [[], []]
   let at = 0
   for (const { name, bytes } of members) {
-    const title = Buffer.from(name, 'utf8')
+    const title = new TextEncoder().encode(name)
     // the fields that both headers share, from the version to the length of the extra field
-    const fields = Buffer.alloc(26)
-    fields.writeUInt16LE(VERSION, 0)
-    fields.writeUInt16LE(UTF8, 2)
-    fields.writeUInt16LE(DATE, 8)
-    fields.writeUInt32LE(crc32(bytes), 10)
-    fields.writeUInt32LE(bytes.length, 14)
-    fields.writeUInt32LE(bytes.length, 18)
-    fields.writeUInt16LE(title.length, 22)
-    local.push(Buffer.from('PK\x03\x04', 'latin1'), fields, title, Buffer.from(bytes))
-    const rest = Buffer.alloc(14)
-    rest.writeUInt32LE(at, 10)
-    central.push(Buffer.from([0x50, 0x4b, 1, 2, VERSION, 0]), fields, rest, title)
+    const fields = new Uint8Array(26)
+    const view = new DataView(fields.buffer)
+    view.setUint16(0, VERSION, true)
+    view.setUint16(2, UTF8, true)
+    view.setUint16(8, DATE, true)
+    view.setUint32(10, crc32(bytes), true)
+    view.setUint32(14, bytes.length, true)
+    view.setUint32(18, bytes.length, true)
+    view.setUint16(22, title.length, true)
+    local.push(Uint8Array.of(0x50, 0x4b, 3, 4), fields, title, bytes)
+    const rest = new Uint8Array(14)
+    new DataView(rest.buffer).setUint32(10, at, true)
+    central.push(Uint8Array.of(0x50, 0x4b, 1, 2, VERSION, 0), fields, rest, title)
     at += 4 + fields.length + title.length + bytes.length
     if (at > MAX_BYTES) throw new Error('the zip file would be larger than 4 GB')
   }
-  const directory = Buffer.concat(central)
-  const end = Buffer.alloc(22)
-  end.write('PK\x05\x06', 'latin1')
-  end.writeUInt16LE(members.length, 8)
-  end.writeUInt16LE(members.length, 10)
-  end.writeUInt32LE(directory.length, 12)
-  end.writeUInt32LE(at, 16)
-  return Buffer.concat([...local, directory, end])
+  const directory = central.reduce((sum, { length }) => sum + length, 0)
+  const end = new Uint8Array(22)
+  const view = new DataView(end.buffer)
+  end.set([0x50, 0x4b, 5, 6])
+  view.setUint16(8, members.length, true)
+  view.setUint16(10, members.length, true)
+  view.setUint32(12, directory, true)
+  view.setUint32(16, at, true)
+  const all = new Uint8Array(at + directory + end.length)
+  let to = 0
+  for (const part of [...local, ...central, end]) {
+    all.set(part, to)
+    to += part.length
+  }
+  return all
 }

@@ -1,16 +1,16 @@
 /** @file Reads an image as a microscope wrote it: one page, with the info bar cut off, and the size of its pixels. */
 import { sniffImage } from './sniff-image'
 import { namingFile, readImage, readTiffPage } from './read-image'
-import { findInfoBar, looksLikeBar } from './info-bar'
-import { type CheckedMetadata, checkMetadata, jpegMetadata, tiffMetadata } from './microscope/read-metadata'
+import { bottomOf, infoBarRows, valueRemarks, withoutBottom } from './cut-bottom'
+import { jpegMetadata } from './microscope/jpeg-metadata'
+import { checkMetadata, tiffMetadata } from './microscope/read-metadata'
 import { sidecarMetadata } from './microscope/sidecar'
 import type { MicroscopePage } from './microscope/metadata'
 import { countMicroscopePages, readMicroscopeFile } from './microscope/microscope-file'
 import type { PixelSize } from './microscope/pixel-size'
 import { type Image, maxPixels } from './image'
-import { withoutData } from './rgb8'
 import { picturePages } from './tiff-pixels'
-import { TiffFile } from './tiff-tags'
+import { withTiff } from './open-tiff'
 
 export { parsePixelSize, type PixelSize } from './microscope/pixel-size'
 
@@ -73,7 +73,7 @@ export function countPages(path: string): Promise<number> {
   return namingFile(path, async () => {
     const format = await sniffImage(path)
     if (format === 'dm' || format === 'hdf5') return countMicroscopePages(path, format)
-    return format === 'tiff' ? TiffFile.with(path, async (tiff) => (await picturePages(tiff)).length) : 1
+    return format === 'tiff' ? withTiff(path, async (tiff) => (await picturePages(tiff)).length) : 1
   })
 }
 
@@ -84,7 +84,7 @@ async function readPage(path: string, page: number): Promise<MicroscopePage> {
     const image = await readImage(path, { page })
     return { image, pages: 1, metadata: format === 'jpeg' ? await jpegMetadata(path) : [], remarks: [] }
   }
-  return TiffFile.with(path, async (tiff) => {
+  return withTiff(path, async (tiff) => {
     const pictures = await picturePages(tiff)
     const image = await readTiffPage(path, tiff, page)
     const { statedImages = 0 } = tiff
@@ -96,36 +96,4 @@ async function readPage(path: string, page: number): Promise<MicroscopePage> {
       remarks: statedImages > tiff.pages.length ? [missing] : [],
     }
   })
-}
-
-/** Remarks on the values of an image: how it was turned, and what is left out of its contrast. */
-function valueRemarks(image: Image): string[] {
-  const remarks: string[] = []
-  if (image.orientation) remarks.push(`it was turned upright, as its orientation tag ${image.orientation} says`)
-  const { share, values } = withoutData(image)
-  if (share > 0)
-    remarks.push(
-      `${(100 * share).toPrecision(2)} % of its pixels hold ${values.join(' or ')}, which is no gray value: left out of the contrast`,
-    )
-  return remarks
-}
-
-/** The height of the info bar in rows: from the metadata if they are reliable, else from the image's appearance. */
-function infoBarRows(image: Image, { bar }: CheckedMetadata): number {
-  if (bar?.sure) return bar.rows
-  if (bar && looksLikeBar(image, bar.rows)) return bar.rows
-  return findInfoBar(image)
-}
-
-/** The image without its last rows; the values are not copied. */
-function withoutBottom(image: Image, rows: number): Image {
-  if (!rows) return image
-  const height = image.height - rows
-  return { ...image, height, data: image.data.subarray(0, height * image.width * image.channels) }
-}
-
-/** The last rows as an image; the values are not copied. */
-function bottomOf(image: Image, rows: number): Image | null {
-  if (!rows) return null
-  return { ...image, height: rows, data: image.data.subarray((image.height - rows) * image.width * image.channels) }
 }

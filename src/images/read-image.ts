@@ -7,9 +7,10 @@ import { maxBytes, maxPixels, tooLarge, type Image } from './image'
 import { readMicroscopeFile } from './microscope/microscope-file'
 import { sniffImage } from './sniff-image'
 import { turnUpright } from './orientation'
-import { isPlanarGray, isUnusual, pageFormat, type PageFormat, picturePages, TAG } from './tiff-pixels'
-import { TiffFile, type TiffPage } from './tiff-tags'
-import { storedValues } from './tiff-values'
+import { isPlanarGray, isUnusual, pageFormat, picturePages } from './tiff-pixels'
+import { withTiff } from './open-tiff'
+import type { TiffFile } from './tiff-tags'
+import { nodataOf, readStored } from './stored-image'
 
 export interface ReadOptions {
   /** Larger images are refused before memory is allocated. */
@@ -29,7 +30,7 @@ export function readImage(path: string, options: ReadOptions = {}): Promise<Imag
   return namingFile(path, async () => {
     const { page = 0, maxPixels: limit = maxPixels } = options
     const format = await sniffImage(path)
-    if (format === 'tiff') return TiffFile.with(path, (tiff) => readTiffPage(path, tiff, page, limit))
+    if (format === 'tiff') return withTiff(path, (tiff) => readTiffPage(path, tiff, page, limit))
     if (format === 'dm' || format === 'hdf5') return (await readMicroscopeFile(path, format, page, limit)).image
     if (page !== 0) throw new Error(noPage(page, 1))
     return format === 'bmp' ? readBmp(await readWhole(path), limit) : decodeWithSharp(path, 0, limit)
@@ -72,24 +73,6 @@ export async function readTiffPage(path: string, tiff: TiffFile, number: number,
   const image = stored ? await readStored(tiff, page, format) : await decodeWithSharp(path, index, maximum)
   const nodata = await nodataOf(tiff, page)
   return turnUpright(nodata === undefined ? image : { ...image, nodata }, format.orientation)
-}
-
-/** Reads the first channel of a gray page without sharp, and scales and inverts it as sharp would. */
-async function readStored(tiff: TiffFile, page: TiffPage, format: PageFormat): Promise<Image> {
-  const { width, height, bits, photometric } = format
-  const data = await storedValues(tiff, page, format)
-  const depth = data instanceof Uint8Array ? 8 : data instanceof Uint16Array ? 16 : 32
-  const most = 2 ** bits - 1
-  if (depth === 8 && most < 255) for (let i = 0; i < data.length; i++) data[i] *= 255 / most
-  if (photometric === 0) for (let i = 0; i < data.length; i++) data[i] = 2 ** depth - 1 - data[i]
-  return { width, height, channels: 1, data, depth }
-}
-
-/** The value that marks pixels without data; undefined if the page does not say it. */
-async function nodataOf(tiff: TiffFile, page: TiffPage): Promise<number | undefined> {
-  const text = (await tiff.text(page, TAG.nodata))?.trim()
-  const value = text ? Number(text.slice(0, 64)) : NaN
-  return Number.isFinite(value) ? value : undefined
 }
 
 /** Why a page cannot be read; the user counts pages from 1. */

@@ -11,7 +11,8 @@ import { indicesAsGray, pngKind } from './png-palette'
 import { namingFile, readWhole } from './read-image'
 import { isLossyWebp, sniffImage } from './sniff-image'
 import { lossyCompression, pageFormat, picturePages, TAG } from './tiff-pixels'
-import { TiffFile } from './tiff-tags'
+import { withTiff } from './open-tiff'
+import type { TiffFile } from './tiff-tags'
 import { canReadStored, storedValues } from './tiff-values'
 
 /** Values as a label file stores them. */
@@ -32,7 +33,7 @@ export async function readLabels(path: string): Promise<LabelMap> {
     const lossy = format === 'jpeg' ? 'JPEG' : format === 'webp' && (await isLossyWebp(path)) ? 'WebP' : undefined
     if (lossy) refuse(lossyText(lossy))
     if (format === 'dm' || format === 'hdf5') refuse('it is the file of a microscope; save label maps as PNG or TIFF')
-    if (format === 'tiff') return TiffFile.with(path, (tiff) => storedPage(path, tiff, refuse))
+    if (format === 'tiff') return withTiff(path, (tiff) => storedPage(path, tiff, refuse))
     if (format === 'png') return storedPng(await readWhole(path))
     if (format === 'bmp') return readBmp(await readWhole(path), maxPixels, paletteLabels)
     return decodeWithSharp(path, 0, maxPixels)

@@ -1,5 +1,7 @@
-/** @file Reads the tags of TIFF and BigTIFF files. Whatever a file claims, reading is bounded and cannot loop forever. */
-import { type FileHandle, open } from 'node:fs/promises'
+/**
+ * @file Reads the tags of TIFF and BigTIFF files, from any source of bytes. Whatever a file claims, reading is bounded and cannot loop
+ * forever.
+ */
 
 /** Bytes of one value of each TIFF type, by the type's number. */
 const typeSizes: Record<number, number> = {
@@ -40,7 +42,7 @@ interface Entry {
   type: number
   count: number
   /** The value itself if it fits, else its offset in the file. */
-  field: Buffer
+  field: Uint8Array
 }
 
 /** The entries of one page (image file directory) by tag. */
@@ -50,6 +52,16 @@ export type TiffPage = Pick<ReadonlyMap<number, Entry>, 'get' | 'has'>
 export const isTiff = (start: Uint8Array): boolean =>
   (start[0] === 0x49 && start[1] === 0x49 && (start[2] === 42 || start[2] === 43) && start[3] === 0) ||
   (start[0] === 0x4d && start[1] === 0x4d && start[2] === 0 && (start[3] === 42 || start[3] === 43))
+
+/** What a host offers for a TIFF: its bytes, and the decompression of deflated ones. */
+export interface TiffSource {
+  /** Bytes of the file. */
+  readonly size: number
+  /** Reads the bytes [start, start + length), or fewer if the file ends before. */
+  read(start: number, length: number): Promise<Uint8Array>
+  /** Inflates a zlib stream. @throws Error if it is damaged, or has more than `most` bytes */
+  inflate(bytes: Uint8Array, most: number): Uint8Array | Promise<Uint8Array>
+}
 
 /** An open TIFF and the directories of its pages. */
 export class TiffFile {
@@ -62,28 +74,26 @@ export class TiffFile {
   private directoryBytes = 0
 
   private constructor(
-    private readonly file: FileHandle,
-    /** Bytes of the file. */
-    readonly size: number,
+    readonly source: TiffSource,
     readonly bigEndian: boolean,
     private readonly big: boolean,
   ) {}
 
-  /** Opens a TIFF, passes it to `use` and closes it. @throws Error, without the file's name, if its directories are damaged */
-  static async with<T>(path: string, use: (tiff: TiffFile) => Promise<T>): Promise<T> {
-    const file = await open(path)
-    try {
-      const { size } = await file.stat()
-      const { buffer: header, bytesRead } = await file.read(Buffer.alloc(16), 0, 16, 0)
-      if (bytesRead < 8 || !isTiff(header)) throw new Error('it is not a TIFF file')
-      const bigEndian = header[0] === 0x4d
-      const tiff = new TiffFile(file, size, bigEndian, (bigEndian ? header[3] : header[2]) === 43)
-      await tiff.readDirectories(tiff.big ? tiff.word(header, 8, 8) : tiff.word(header, 4, 4))
-      await tiff.addImagejImages()
-      return await use(tiff)
-    } finally {
-      await file.close()
-    }
+  /** @throws Error, without the file's name, if its directories are damaged */
+  static async open(source: TiffSource): Promise<TiffFile> {
+    const header = await source.read(0, 16)
+    if (header.length < 8 || !isTiff(header)) throw new Error('it is not a TIFF file')
+    const bigEndian = header[0] === 0x4d
+    const tiff = new TiffFile(source, bigEndian, (bigEndian ? header[3] : header[2]) === 43)
+    if (tiff.big && header.length < 16) throw new Error('the TIFF is truncated')
+    await tiff.readDirectories(tiff.big ? tiff.word(header, 8, 8) : tiff.word(header, 4, 4))
+    await tiff.addImagejImages()
+    return tiff
+  }
+
+  /** Bytes of the file. */
+  get size(): number {
+    return this.source.size
   }
 
   /** The first `limit` values of a page's tag as numbers (rationals are divided); empty if it is absent or not numeric. */
@@ -99,7 +109,7 @@ export class TiffFile {
   async text(page: TiffPage, tag: number): Promise<string | undefined> {
     const entry = page.get(tag)
     if (!entry || ![1, 2, 7].includes(entry.type)) return undefined
-    return (await this.bytes(entry, MAX_VALUE_BYTES, MAX_VALUE_BYTES)).toString('latin1').replace(/\0+$/, '')
+    return latin1(await this.bytes(entry, MAX_VALUE_BYTES, MAX_VALUE_BYTES)).replace(/\0+$/, '')
   }
 
   /** The directory that a tag points to (EXIF); undefined if the tag is absent. */
@@ -160,9 +170,8 @@ export class TiffFile {
   }
 
   private entryOf(value: number): Entry {
-    const field = Buffer.alloc(8)
-    if (this.bigEndian) field.writeBigUInt64BE(BigInt(value))
-    else field.writeBigUInt64LE(BigInt(value))
+    const field = new Uint8Array(8)
+    viewOf(field).setBigUint64(0, BigInt(value), !this.bigEndian)
     return { type: LONG8, count: 1, field }
   }
 
@@ -194,30 +203,32 @@ export class TiffFile {
   }
 
   /** The bytes of the first `limit` values of an entry, at most `most` bytes. */
-  private async bytes({ type, count, field }: Entry, limit: number, most: number): Promise<Buffer> {
+  private async bytes({ type, count, field }: Entry, limit: number, most: number): Promise<Uint8Array> {
     const size = typeSizes[type]
-    if (!size) return Buffer.alloc(0)
+    if (!size) return new Uint8Array(0)
     const wanted = Math.min(count, limit, Math.floor(most / size)) * size
     if (count * size <= field.length) return field.subarray(0, wanted)
     return this.at(this.word(field, 0, field.length), wanted)
   }
 
   /** Reads bytes of the file at an offset. @throws Error if they are beyond its end */
-  async at(offset: number, length: number): Promise<Buffer> {
+  async at(offset: number, length: number): Promise<Uint8Array> {
     if (!(offset + length <= this.size)) throw new Error('the TIFF is truncated or damaged: a part is beyond its end')
-    const { buffer, bytesRead } = await this.file.read(Buffer.alloc(length), 0, length, offset)
-    if (bytesRead < length) throw new Error('the TIFF is truncated')
-    return buffer
+    const bytes = await this.source.read(offset, length)
+    if (bytes.length < length) throw new Error('the TIFF is truncated')
+    return bytes
   }
 
-  /** An unsigned integer of `size` bytes. */
-  private word(bytes: Buffer, at: number, size: number): number {
-    if (size === 8) return Number(this.bigEndian ? bytes.readBigUInt64BE(at) : bytes.readBigUInt64LE(at))
-    return this.bigEndian ? bytes.readUIntBE(at, size) : bytes.readUIntLE(at, size)
+  /** An unsigned integer of `size` bytes: 1, 2, 4 or 8. */
+  private word(bytes: Uint8Array, at: number, size: number): number {
+    const view = viewOf(bytes)
+    const little = !this.bigEndian
+    if (size === 8) return Number(view.getBigUint64(at, little))
+    return size === 4 ? view.getUint32(at, little) : size === 2 ? view.getUint16(at, little) : view.getUint8(at)
   }
 
   /** One value of a TIFF type. */
-  private number(bytes: Buffer, at: number, type: number): number {
+  private number(bytes: Uint8Array, at: number, type: number): number {
     const unsigned = (offset: number, size: number) => this.word(bytes, offset, size)
     const signed = (offset: number, size: number) => {
       const value = unsigned(offset, size)
@@ -225,9 +236,18 @@ export class TiffFile {
     }
     if (type === 5) return unsigned(at, 4) / unsigned(at + 4, 4)
     if (type === 10) return signed(at, 4) / signed(at + 4, 4)
-    if (type === 11) return this.bigEndian ? bytes.readFloatBE(at) : bytes.readFloatLE(at)
-    if (type === 12) return this.bigEndian ? bytes.readDoubleBE(at) : bytes.readDoubleLE(at)
+    if (type === 11) return viewOf(bytes).getFloat32(at, !this.bigEndian)
+    if (type === 12) return viewOf(bytes).getFloat64(at, !this.bigEndian)
     const size = typeSizes[type]
     return [6, 8, 9, 17].includes(type) ? signed(at, size) : unsigned(at, size)
   }
+}
+
+const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** Each byte as the character of its number. */
+function latin1(bytes: Uint8Array): string {
+  let text = ''
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192))
+  return text
 }

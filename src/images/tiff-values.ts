@@ -28,15 +28,15 @@ interface Chunks {
 }
 
 /**
- * The first channel of a page, (height, width): unsigned integers of up to 8 and of 16 bits keep their type, all other values
+ * A channel of a page, the first by default, (height, width): unsigned integers of up to 8 and of 16 bits keep their type, all other values
  * become 32-bit floats (integers are exact up to 2^24).
  * @throws Error if the file is damaged or truncated; only pages that canReadStored may be passed
  */
-export async function storedValues(tiff: TiffFile, page: TiffPage, format: PageFormat): Promise<Values> {
+export async function storedValues(tiff: TiffFile, page: TiffPage, format: PageFormat, channel = 0): Promise<Values> {
   const { width, height, bits, samples, planar } = format
   const small = format.format !== 2 && format.format !== 3 && bits <= 16
   checkClaim(width, height, width * height * (small ? Math.ceil(bits / 8) : 4), tiff.size, maxPixels)
-  const chunks = await chunksOf(tiff, page, format)
+  const chunks = await chunksOf(tiff, page, format, planar ? channel : 0)
   const perPixel = planar ? 1 : samples
   const rowBytes = Math.ceil((chunks.width * perPixel * bits) / 8)
   const out: Values = small
@@ -56,18 +56,25 @@ export async function storedValues(tiff: TiffFile, page: TiffPage, format: PageF
         chunks.offsets[i],
         format.compression === 1 ? Math.min(chunks.counts[i], length) : chunks.counts[i],
       )
-      if (fillOrder === 2) packed = packed.map(reverseBits) as Buffer
-      const bytes = Buffer.from(unpack(packed, format.compression, length))
+      if (fillOrder === 2) packed = packed.map(reverseBits)
+      const bytes = Uint8Array.from(await unpack(packed, format.compression, length, tiff.source.inflate))
       const swapped = undoPredictor(bytes, predictor, rowBytes, perPixel, bits, tiff.bigEndian)
       const value = reader(bytes, format, swapped || tiff.bigEndian)
       const [columns, lines] = [Math.min(chunks.width, width - x0), Math.min(rows, height - y0)]
       for (let y = 0; y < lines; y++)
-        for (let x = 0, to = (y0 + y) * width + x0; x < columns; x++, to++) out[to] = value(y * rowBytes, x * perPixel)
+        for (let x = 0, to = (y0 + y) * width + x0; x < columns; x++, to++)
+          out[to] = value(y * rowBytes, x * perPixel + (planar ? 0 : channel))
     }
   return out
 }
 
-async function chunksOf(tiff: TiffFile, page: TiffPage, { width, height, tiled }: PageFormat): Promise<Chunks> {
+/** @param plane of a page whose channels are stored one after the other */
+async function chunksOf(
+  tiff: TiffFile,
+  page: TiffPage,
+  { width, height, tiled }: PageFormat,
+  plane: number,
+): Promise<Chunks> {
   const one = async (tag: number, absent: number) => (await tiff.numbers(page, tag, 1))[0] ?? absent
   const size = tiled
     ? { width: await one(TAG.tileWidth, 0), height: await one(TAG.tileLength, 0) }
@@ -75,7 +82,8 @@ async function chunksOf(tiff: TiffFile, page: TiffPage, { width, height, tiled }
   if (!(size.width >= 1 && size.height >= 1)) throw new Error('the TIFF is damaged: its strips or tiles have no size')
   if (size.width * size.height > 2 * maxBytes) throw new Error('the TIFF is damaged: its tiles are too large')
   const [across, down] = [Math.ceil(width / size.width), Math.ceil(height / size.height)]
-  const number = across * down
+  const first = plane * across * down
+  const number = first + across * down
   const offsets = await tiff.numbers(page, tiled ? TAG.tileOffsets : TAG.stripOffsets, number)
   const counts = await tiff.numbers(page, tiled ? TAG.tileByteCounts : TAG.stripByteCounts, number)
   if (offsets.length < number || counts.length < number)
@@ -83,12 +91,12 @@ async function chunksOf(tiff: TiffFile, page: TiffPage, { width, height, tiled }
   // blank strips may share their bytes, but not so often that reading them takes hours
   const total = counts.reduce((sum, count) => sum + count, 0)
   if (total > MAX_SHARING * tiff.size) throw new Error('the TIFF is damaged: its strips or tiles overlap')
-  return { ...size, across, down, offsets, counts }
+  return { ...size, across, down, offsets: offsets.slice(first), counts: counts.slice(first) }
 }
 
 /** The value of a sample by the offset of its row in bytes and its number in the row. */
 function reader(
-  bytes: Buffer,
+  bytes: Uint8Array,
   { bits, format }: PageFormat,
   bigEndian: boolean,
 ): (row: number, sample: number) => number {
@@ -112,7 +120,7 @@ function reader(
 
 /** Undoes the predictor in place. @returns true if the values are now big-endian whatever the file's order */
 function undoPredictor(
-  bytes: Buffer,
+  bytes: Uint8Array,
   predictor: number,
   rowBytes: number,
   perPixel: number,

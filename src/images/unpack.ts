@@ -1,5 +1,5 @@
 /** @file Decompresses the strips and tiles of TIFF files: LZW, deflate and PackBits. The output never exceeds the expected size. */
-import { inflateSync } from 'node:zlib'
+import type { TiffSource } from './tiff-tags'
 
 /** A strip may be padded to more rows than the image has; more than this many surplus bytes are an attack. */
 const SURPLUS = 2 ** 16
@@ -12,13 +12,18 @@ export const unpackable: readonly number[] = [1, 5, 8, 32946, 32773]
  * @param compression a number of `unpackable`
  * @throws Error if the data are damaged or too short
  */
-export function unpack(bytes: Buffer, compression: number, length: number): Uint8Array {
+export async function unpack(
+  bytes: Uint8Array,
+  compression: number,
+  length: number,
+  inflate: TiffSource['inflate'],
+): Promise<Uint8Array> {
   let unpacked: Uint8Array = bytes
   if (compression === 5) unpacked = unpackLzw(bytes, length)
   else if (compression === 32773) unpacked = unpackBits(bytes, length)
   else if (compression !== 1) {
     try {
-      unpacked = inflateSync(bytes, { maxOutputLength: length + SURPLUS })
+      unpacked = await inflate(bytes, length + SURPLUS)
     } catch {
       throw new Error('the TIFF is damaged: its deflated pixels cannot be unpacked')
     }

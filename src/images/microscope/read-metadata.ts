@@ -1,10 +1,9 @@
 /** @file Reads what a microscope recorded about an image, its pixel size and its info bar, and checks it. Nothing is guessed. */
-import { open } from 'node:fs/promises'
 import { messageOf } from '../../host/errors'
 import type { TiffFile, TiffPage } from '../tiff-tags'
 import type { MicroscopeMetadata } from './metadata'
 import { plausible, type PixelSize } from './pixel-size'
-import { jeolMetadata } from './sidecar'
+import { jeolMetadata } from './jeol'
 import {
   feiMetadata,
   gatanMetadata,
@@ -21,8 +20,6 @@ import {
 const MAX_BAR = 1 / 3
 /** Pixels whose sides differ by more than this fraction are not square. */
 const SQUARE_TOLERANCE = 0.01
-/** Bytes at the beginning and at the end of a JPEG in which Phenom's XML is looked for. */
-const JPEG_SEARCH_BYTES = 2 ** 19
 
 /** Numbers of TIFF tags: the standard ones of TIFF and EXIF, and those that vendors registered or took. */
 const TAG = {
@@ -100,25 +97,6 @@ export async function tiffMetadata(tiff: TiffFile, page: TiffPage): Promise<Micr
     return imagejMetadata(text, 'ImageJ description', { x, y })
   })
   return found
-}
-
-/** The metadata that Phenom embeds in a JPEG; an empty list if there are none. */
-export async function jpegMetadata(path: string): Promise<MicroscopeMetadata[]> {
-  const file = await open(path)
-  try {
-    const { size } = await file.stat()
-    const length = Math.min(JPEG_SEARCH_BYTES, size)
-    for (const at of new Set([0, size - length])) {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, at)
-      const text = buffer.toString('latin1', 0, bytesRead)
-      const from = text.indexOf('<FeiImage')
-      const to = text.indexOf('</FeiImage>', from)
-      if (from >= 0 && to >= 0) return [phenomMetadata(text.slice(from, to), 'Phenom text in the JPEG')]
-    }
-    return []
-  } finally {
-    await file.close()
-  }
 }
 
 /** Checks metadata against an image of this size. For each property the first entry that passes is used. */

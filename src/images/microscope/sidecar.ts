@@ -1,8 +1,9 @@
 /** @file Text files that microscopes of JEOL, Hitachi, TESCAN and Thermo Fisher write beside an image. JEOL writes the same text into a TIFF tag. */
 import { readFile, stat } from 'node:fs/promises'
 import { extname } from 'node:path'
+import { jeolMetadata } from './jeol'
 import { type MicroscopeMetadata, numberOf, parseIni, pixelOf } from './metadata'
-import { lengthOf, metresOf } from './pixel-size'
+import { lengthOf } from './pixel-size'
 import { isThermoXml, tescanMetadata, thermoMetadata } from './vendors'
 
 /** Larger text files are not read. */
@@ -33,39 +34,6 @@ export async function sidecarMetadata(path: string): Promise<MicroscopeMetadata[
     break
   }
   return found
-}
-
-/**
- * JEOL: lines `$NAME value`. Newer microscopes write the pixel size, older ones the length of the micron bar in pixels and
- * in micrometres. The recorded size of the image excludes the info bar.
- */
-export function jeolMetadata(text: string, from: string): MicroscopeMetadata {
-  const values = new Map<string, string>()
-  for (const line of text.split(/[\r\n]+/)) {
-    const [, name, value] = /^\s*\$+(\w+)\s+(.*)$/.exec(line) ?? []
-    if (name && !values.has(name)) values.set(name, value.trim())
-  }
-  const words = (name: string) => values.get(name)?.split(/[\s,]+/) ?? []
-  const size = words('CM_IMAGE_SIZE').length ? words('CM_IMAGE_SIZE') : words('CM_FULL_SIZE')
-  return {
-    from,
-    ...jeolPixel(values.get('CM_PIXEL_SIZE'), values.get('SM_MICRON_BAR'), values.get('SM_MICRON_MARKER')),
-    recorded: { width: numberOf(size[0]), height: numberOf(size[1]) },
-    bar: numberOf(words('SM_PNU_HEIGHT')[0]),
-  }
-}
-
-function jeolPixel(sizes = '', bar = '', marker = ''): Pick<MicroscopeMetadata, 'pixel' | 'damaged'> {
-  // a comma between two digits is a decimal comma; any other one separates
-  const [x, y] = sizes.replace(/,(?!\d)|(?<!\d),/g, ' ').match(/\S*\d\S*(?:\s+[^\s\d]\S*)?/g) ?? []
-  if (x !== undefined) return pixelOf(x, y, metresOf)
-  const pixels = numberOf(bar.split(/\s/)[0])
-  if (!marker) return {}
-  const found = pixelOf(marker, undefined, metresOf)
-  if (!found.pixel) return found
-  return pixels && pixels > 0
-    ? { pixel: { x: found.pixel.x / pixels } }
-    : { damaged: `the length of its micron bar, ${JSON.stringify(bar.slice(0, 40))}, is not a number of pixels` }
 }
 
 /** Hitachi: INI text under [SemImageFile] with the pixel size in nanometres and the image's size. */
