@@ -1,13 +1,17 @@
 // Bundles a page: main.js, main.css and index.html, without external resources. Run from the repository's root.
 import { build } from 'esbuild'
 import { copyFile, mkdir } from 'node:fs/promises'
+import { wgsl } from './wgsl-plugin.mjs'
 
-/** `page` is 'review' or 'start': the page in src/PAGE/page */
+/** `page` is 'review', 'start' or 'playground': the page in src/PAGE/page. That of the playground has a worker too. */
 export async function buildPage(folder = 'dist/review', page = 'review') {
   const source = `src/${page}/page`
   await mkdir(folder, { recursive: true })
   await build({
-    entryPoints: [`${source}/main.tsx`],
+    entryPoints: {
+      main: `${source}/main.tsx`,
+      ...(page === 'playground' && { worker: 'src/playground/worker/main.ts' }),
+    },
     outdir: folder,
     bundle: true,
     minify: true,
@@ -17,6 +21,7 @@ export async function buildPage(folder = 'dist/review', page = 'review') {
     jsx: 'automatic',
     jsxImportSource: 'preact',
     logLevel: 'warning',
+    plugins: [wgsl()],
   })
   await copyFile(`${source}/index.html`, `${folder}/index.html`)
 }

@@ -26,6 +26,7 @@ const FLOORS = [
   ['start'],
   ['commands'],
   ['main', 'node', 'web'],
+  ['playground'],
 ]
 
 /** Imports that break a rule for a reason. */

@@ -17,15 +17,9 @@ import { messageOf, UserError } from '../host/errors'
 import { removePartialFiles } from '../host/files'
 import type { InputImage } from '../project/input-images'
 import { dropLogits, logitsExist, writeLogits } from '../project/logits-file'
-import {
-  type OutputKind,
-  picturesExist,
-  toRecord,
-  writeCandidates,
-  writePictures,
-  writeProposals,
-} from '../project/outputs'
+import { type OutputKind, picturesExist, writeCandidates, writePictures, writeProposals } from '../project/outputs'
 import type { ProposalFile } from '../project/file-schemas'
+import { toRecord } from '../project/output-texts'
 import { projectFile } from '../project/project'
 import { readProposals } from '../project/read-proposals'
 import { filterOptionNames, refilter } from '../project/refilter'

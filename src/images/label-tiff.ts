@@ -65,7 +65,13 @@ const NO_UNIT = 1
 
 type Field = [tag: number, type: typeof ASCII | typeof SHORT | typeof LONG | typeof RATIONAL, values: number[] | string]
 
-function assemble(width: number, height: number, rows: number, strips: Uint8Array[], pixelSize?: number): Uint8Array<ArrayBuffer> {
+function assemble(
+  width: number,
+  height: number,
+  rows: number,
+  strips: Uint8Array[],
+  pixelSize?: number,
+): Uint8Array<ArrayBuffer> {
   const offsets: number[] = []
   let end = 8
   for (const strip of strips) {

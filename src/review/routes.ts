@@ -30,8 +30,8 @@ import type {
 import { checkValue } from '../text/check-value'
 import type { Size } from '../../engine/image/size'
 import type { Mask } from '../../engine/masks/mask'
-import { type CompressedRle, decodeMask, encodeMask } from '../../engine/masks/rle'
-import type { SimilarMask } from './similar-search'
+import { type CompressedRle, decodeMask } from '../../engine/masks/rle'
+import { withoutPixels } from './similar-search'
 import {
   actionRequestSchema,
   encodeRequestSchema,
@@ -77,11 +77,6 @@ function masksOf(examples: readonly CompressedRle[], { width, height }: Size): M
     throw new HttpError(400, 'an example is empty')
   })
 }
-
-const withoutPixels = ({ mask, ...measures }: SimilarMask, size: Size) => ({
-  segmentation: encodeMask(mask, size),
-  ...measures,
-})
 
 export class Routes {
   private readonly pictures = new PngCache()

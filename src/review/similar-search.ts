@@ -4,6 +4,7 @@ import type { Size } from '../../engine/image/size'
 import { tileRegions } from '../../engine/image/tiles'
 import { equivalentDiameter } from '../../engine/masks/equivalent-diameter'
 import { type Mask, maskArea } from '../../engine/masks/mask'
+import { encodeMask } from '../../engine/masks/rle'
 import type { Predictor } from '../../engine/sam/predictor'
 import { completeMasks } from '../../engine/scale/complete-masks'
 import { isCut, predictInParts } from '../../engine/scale/prompt-parts'
@@ -27,6 +28,12 @@ export interface SimilarMask extends DecodedMask {
   /** The greatest cosine similarity of the mask's mean feature to an example's. */
   similarity: number
 }
+
+/** As replies carry it: with run lengths in the place of pixels. */
+export const withoutPixels = ({ mask, ...measures }: SimilarMask, size: Size) => ({
+  segmentation: encodeMask(mask, size),
+  ...measures,
+})
 
 /** Less similar places are not worth a prompt. */
 const LEAST_SIMILARITY = 0.1

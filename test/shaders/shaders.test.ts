@@ -9,7 +9,7 @@ import { create, globals } from 'webgpu'
 import { Engine } from '../../engine/device/engine'
 import { MATRIX_FEATURES } from '../../engine/device/matrix-units'
 import type { Shader } from '../../engine/device/shader'
-import { MINIMUM_LIMITS } from '../../src/host/device'
+import { MINIMUM_LIMITS } from '../../src/host/device-needs'
 import { loadShader, reflect } from '../../scripts/wgsl-plugin.mjs'
 import { compileForMatrixUnits, openNullEngine } from '../support/null-engine'
 

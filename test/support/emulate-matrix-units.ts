@@ -23,7 +23,8 @@
 import { Engine } from '../../engine/device/engine'
 import { MATRIX_FEATURES } from '../../engine/device/matrix-units'
 import type { Precision } from '../../engine/device/precision'
-import { LIMITS, openDevice } from '../../src/host/device'
+import { openDevice } from '../../src/host/device'
+import { LIMITS } from '../../src/host/device-needs'
 import { findAdapter } from '../../src/host/gpu'
 import { waitWithNaps } from '../../src/host/idle-wait'
 

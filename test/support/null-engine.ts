@@ -3,7 +3,7 @@ import { create, globals } from 'webgpu'
 import { Engine } from '../../engine/device/engine'
 import { MATRIX_FEATURES } from '../../engine/device/matrix-units'
 import type { Shader } from '../../engine/device/shader'
-import { LIMITS } from '../../src/host/device'
+import { LIMITS } from '../../src/host/device-needs'
 
 const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
 // held for ever: the process crashes when create()'s object is collected

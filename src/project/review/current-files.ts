@@ -4,27 +4,17 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { regionToXYWH } from '../../../engine/image/box'
-import { maskArea, maskRegion } from '../../../engine/masks/mask'
 import { decodeMask } from '../../../engine/masks/rle'
 import { UserError } from '../../host/errors'
 import { readImage } from '../../images/read-image'
 import { toRGB8 } from '../../images/rgb8'
-import {
-  type OutputFile,
-  type OutputKind,
-  type OutputRecord,
-  outputPaths,
-  writeCoco,
-  writeCsv,
-  writePictures,
-} from '../outputs'
+import { type OutputKind, outputPaths, writeCoco, writeCsv, writePictures } from '../outputs'
+import { type OutputFile, recordOf } from '../output-texts'
 import { projectFile } from '../project'
 import { readProposals } from '../read-proposals'
 import { findImages, type ListedImage } from './image-list'
 import { labelsOf } from './labels-of'
 import { readReviewed } from './reviewed-image'
-import type { ReviewMask } from './review-records'
 
 /** The time of a file's last change; null if there is no such file. */
 const changed = (path: string): number | null => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? null
@@ -90,18 +80,4 @@ export async function updateFiles(dir: string): Promise<number> {
   if (coco) await writeCoco(dir, files)
   if (csv) await writeCsv(dir, files)
   return written
-}
-
-function recordOf({ segmentation, origin, source, predictedIou, calibratedIou, stability }: ReviewMask): OutputRecord {
-  const mask = decodeMask(segmentation)
-  const made = origin === 'proposal' ? source : origin
-  return {
-    segmentation,
-    area: maskArea(mask),
-    bbox: regionToXYWH(maskRegion(mask)),
-    predicted_iou: predictedIou,
-    ...(typeof calibratedIou === 'number' && { calibrated_iou: calibratedIou }),
-    stability_score: stability,
-    ...(made && { origin: made }),
-  }
 }

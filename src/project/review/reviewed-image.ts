@@ -7,8 +7,9 @@ import { readMeasuredPixelSizes, withMeasured } from '../pixel-sizes'
 import { projectFile } from '../project'
 import { ReviewDocument } from './document'
 import { type ListedImage, imageSize, linkOut } from './image-list'
+import { proposedMasks } from './proposed-masks'
 import { type LogContent, readLog } from './edit-log'
-import type { LogEntry, LogHeader, ReviewMask } from './review-records'
+import type { LogEntry, LogHeader } from './review-records'
 import { checkValue } from '../../text/check-value'
 import { reviewedProposalsSchema } from './log-schema'
 
@@ -36,19 +37,7 @@ export async function readProposed(dir: string, name: string): Promise<LogHeader
   const path = projectFile.proposals(dir, name)
   try {
     const { image, records } = checkValue(reviewedProposalsSchema, JSON.parse(await readFile(path, 'utf8')))
-    const proposals = records.map(
-      ({ segmentation, predicted_iou, calibrated_iou, stability_score, origin: source }, i): ReviewMask => ({
-        id: i + 1,
-        segmentation,
-        origin: 'proposal',
-        ...(source && { source }),
-        // masks that are not a model's have no scores
-        predictedIou: source ? null : predicted_iou,
-        ...(typeof calibrated_iou === 'number' && { calibratedIou: calibrated_iou }),
-        stability: source ? null : stability_score,
-      }),
-    )
-    return { version: 1, image: { ...image, name }, proposals }
+    return { version: 1, image: { ...image, name }, proposals: proposedMasks(records) }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
     throw new UserError(`cannot use ${path}: ${messageOf(error, path)}`)

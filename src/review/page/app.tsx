@@ -70,7 +70,8 @@ function Stage() {
   )
 }
 
-function Notices() {
+/** Short messages, above everything else. */
+export function Notices() {
   return (
     <div class="notices" role="alert">
       {notices.value.map(({ id, kind, text }) => (

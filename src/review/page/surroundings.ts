@@ -9,6 +9,8 @@ export interface Surroundings {
   unreachable: string
   /** Shown where there are no images. */
   noImages: string
+  /** Shown where an image has no candidates to filter. */
+  noCandidates: string
   /** What the export button does if it is not a request to the back end. */
   export?: () => void
 }
@@ -18,6 +20,7 @@ export let surroundings: Surroundings = {
   getModel: 'Start wgsam review with --model',
   unreachable: 'The server does not respond. Start wgsam review again; this page then reconnects.',
   noImages: 'There are no images to review in this folder.',
+  noCandidates: 'There are no candidates for this image: `wgsam generate` writes them beside the proposals.',
 }
 
 /** Before the page is started. */

@@ -6,6 +6,7 @@ import type { Mask } from '../../../../engine/masks/mask'
 import { messageOf } from '../../../host/errors'
 import { api, ApiError } from '../api'
 import { count } from '../state/app'
+import { surroundings } from '../surroundings'
 import { notify } from '../state/notices'
 import { preview } from '../state/preview'
 import { areaText } from '../state/scale'
@@ -148,12 +149,7 @@ export function Sliders({ session }: { session: ImageSession }) {
   useEffect(() => show(session), [key])
   if (loaded.value?.session !== session) return <p class="empty">Loading the candidates …</p>
   const { candidates } = loaded.value
-  if (!candidates || !options.value || !found)
-    return (
-      <p class="empty">
-        There are no candidates for this image; <code>wgsam generate</code> writes them beside the proposals.
-      </p>
-    )
+  if (!candidates || !options.value || !found) return <p class="empty">{surroundings.noCandidates}</p>
   const apply = () => {
     try {
       session.edit(

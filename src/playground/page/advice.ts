@@ -1,0 +1,51 @@
+/** @file What a person can do about each kind of failure. */
+import { messageOf } from '../../host/errors'
+import type { Failure } from '../calls'
+import { WorkError } from './worker-client'
+
+const insecure = () =>
+  isSecureContext
+    ? []
+    : ['This page was opened by http from another machine. Browsers offer WebGPU to https and localhost only.']
+
+const advice: Record<Failure, () => string[]> = {
+  'no WebGPU': () => [
+    ...insecure(),
+    'Use a browser with WebGPU: Chrome or Edge from version 113, Safari from 26, Firefox from 141 on Windows.',
+    'On Linux, Chrome may need chrome://flags/#enable-unsafe-webgpu.',
+    'Without WebGPU you can still look at images, and draw masks by brush and lasso.',
+  ],
+  'no adapter': () => [
+    'Switch on “Use graphics acceleration when available” in the browser’s settings, and restart it.',
+    'Install the current driver of the graphics card.',
+    'The browser may block this card: chrome://gpu says why. On Linux, chrome://flags/#enable-unsafe-webgpu allows more cards.',
+    'You can still look at images, and draw masks by brush and lasso.',
+  ],
+  'out of memory': () => [
+    'Close other tabs and programs that use the graphics card.',
+    'Choose a smaller input size with the model: half the side takes about a quarter of the memory.',
+    'Use a smaller model, such as one with a TinyViT encoder.',
+  ],
+  'device lost': () => [
+    'The driver was reset, or the computer slept. Your masks are saved.',
+    'Try it again: the model is loaded on a new device from the browser’s storage.',
+    'If it happens again, choose a smaller input size: the driver stops work that takes too long.',
+  ],
+  input: () => [],
+  stopped: () => [],
+  other: () => ['Reload the page: images, masks and model are kept.'],
+}
+
+/** The text of an error, and what to do about it. */
+export function explain(error: unknown): { text: string; advice: string[] } {
+  const text = messageOf(error)
+  if (/cannot be reached/.test(text))
+    return {
+      text,
+      advice: [
+        'You may be offline, or that server does not let other pages read its files.',
+        'Download the file by hand, then choose it under Model.',
+      ],
+    }
+  return { text: text[0].toUpperCase() + text.slice(1), advice: error instanceof WorkError ? advice[error.kind]() : [] }
+}

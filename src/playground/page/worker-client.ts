@@ -1,0 +1,81 @@
+/** @file Calls of the page to its worker. */
+import { ApiError } from '../../review/page/request'
+import type { CallError, CallName, Calls, Failure, FromWorker, Progress, ToWorker } from '../calls'
+
+/** A call failed for a reason that the page has advice for. */
+export class WorkError extends Error {
+  constructor(
+    message: string,
+    readonly kind: Failure,
+  ) {
+    super(message)
+  }
+}
+
+interface Waiting {
+  resolve(result: unknown): void
+  reject(error: Error): void
+  onProgress?(progress: Progress): void
+}
+
+const waiting = new Map<number, Waiting>()
+let last = 0
+let worker: Worker | null = null
+
+function start(): Worker {
+  const started = new Worker(new URL('worker.js', document.baseURI), { type: 'module', name: 'wgsam' })
+  started.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+    const call = waiting.get(data.id)
+    if (!call) return
+    if ('progress' in data) return call.onProgress?.(data.progress)
+    waiting.delete(data.id)
+    if ('error' in data) call.reject(errorOf(data.error))
+    else call.resolve(data.result)
+  }
+  started.onerror = (event) => {
+    event.preventDefault()
+    const error = new WorkError(`the worker has failed: ${event.message || 'its file could not be loaded'}`, 'other')
+    for (const call of waiting.values()) call.reject(error)
+    waiting.clear()
+    started.terminate()
+    worker = null
+  }
+  return started
+}
+
+function errorOf({ message, kind, status }: CallError): Error {
+  return status === undefined ? new WorkError(message, kind) : new ApiError(status, message, null)
+}
+
+export interface CallOptions {
+  signal?: AbortSignal
+  onProgress?(progress: Progress): void
+}
+
+/** @throws WorkError, or an ApiError for a request of the review · the signal's reason if it aborts */
+export function ask<C extends CallName>(
+  call: C,
+  request: Calls[C]['request'],
+  { signal, onProgress }: CallOptions = {},
+): Promise<Calls[C]['result']> {
+  const to = (worker ??= start())
+  const id = ++last
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted()
+    const stop = () => to.postMessage({ id, stop: true } satisfies ToWorker)
+    signal?.addEventListener('abort', stop)
+    const ended = () => signal?.removeEventListener('abort', stop)
+    waiting.set(id, {
+      onProgress,
+      resolve: (result) => {
+        ended()
+        resolve(result as Calls[C]['result'])
+      },
+      reject: (error) => {
+        ended()
+        reject(signal?.aborted ? (signal.reason as Error) : error)
+      },
+    })
+    to.postMessage({ id, call, request } satisfies ToWorker)
+  })
+}

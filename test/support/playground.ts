@@ -1,0 +1,130 @@
+/** @file Serves the playground as any web server would, below a path, and drives it in Chromium as a person does. */
+import { createServer } from 'node:http'
+import { readFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { extname, join } from 'node:path'
+import type { Browser, BrowserContext, Download, Page } from 'playwright-core'
+import sharp from 'sharp'
+import { buildPage } from '../../scripts/build-page.mjs'
+import { renderScene } from '../../src/synth/scene'
+import { openCheckpoint } from '../../src/weights/checkpoint'
+import { toFloat32 } from '../../src/weights/dtypes'
+import { type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors-writer'
+import { openBrowser } from './browser'
+
+const folder = '.cache/playground-page'
+/** The page lies below a path, as on a server of many projects. */
+const BELOW = '/projects/particles/'
+/** SwiftShader compiles each kernel when it is first used. */
+const LIMIT_MS = 120_000
+
+const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
+
+export interface StaticServer {
+  url: string
+  /** Paths that were asked for. */
+  requests: string[]
+  close(): void
+}
+
+export async function servePlayground(): Promise<StaticServer> {
+  await buildPage(folder, 'playground')
+  const requests: string[] = []
+  const server = createServer((request, response) => {
+    const url = request.url!
+    requests.push(url)
+    const name = url.startsWith(BELOW) ? url.slice(BELOW.length) || 'index.html' : ''
+    readFile(join(folder, name)).then(
+      (content) => response.writeHead(200, { 'content-type': types[extname(name)] ?? 'text/plain' }).end(content),
+      () => response.writeHead(404).end(),
+    )
+  })
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}${BELOW}`, requests, close: () => server.close() }
+}
+
+export const openGpuBrowser = async (): Promise<Browser> =>
+  (await openBrowser(['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader']))!
+
+/** A file for an input of the page. */
+export interface GivenFile {
+  name: string
+  mimeType: string
+  buffer: Buffer
+}
+
+/** The toy model as safetensors, with its JSON file. @param at makes a path of a file name */
+export async function toyFiles(at: (name: string) => string): Promise<string[]> {
+  const checkpoint = await openCheckpoint('golden/files/toy_tiny_vit.pth')
+  const tensors: TensorToWrite[] = []
+  for (const [name, { shape, read }] of checkpoint.tensors) tensors.push({ name, shape, data: toFloat32(await read()) })
+  await checkpoint.close()
+  const path = at('toy_tiny_vit.safetensors')
+  await writeSafetensors(path, tensors)
+  return [path, 'golden/files/toy_tiny_vit.json']
+}
+
+/** A synthetic micrograph as PNG. */
+export async function scenePng(name: string, seed = 3): Promise<GivenFile> {
+  const { width, height, image } = renderScene(seed, { width: 128, height: 96, particles: [8, 14], difficulty: 0.2 })
+  const buffer = await sharp(image, { raw: { width, height, channels: 1 } })
+    .png()
+    .toBuffer()
+  return { name, mimeType: 'image/png', buffer }
+}
+
+/** A tab with the playground; errors in its console, and requests to other places, are collected. */
+export class PlaygroundTab {
+  readonly faults: string[] = []
+
+  private constructor(
+    readonly page: Page,
+    url: string,
+  ) {
+    page.setDefaultTimeout(LIMIT_MS)
+    page.on('pageerror', (error) => this.faults.push(String(error)))
+    page.on('console', (message) => message.type() === 'error' && this.faults.push(message.text()))
+    page.on('request', (request) => {
+      if (!request.url().startsWith(url) && !/^(blob|data):/.test(request.url()))
+        this.faults.push(`a request to ${request.url()}`)
+    })
+  }
+
+  static async open(context: BrowserContext, url: string): Promise<PlaygroundTab> {
+    const tab = new PlaygroundTab(await context.newPage(), url)
+    await tab.page.goto(url)
+    return tab
+  }
+
+  button(name: string | RegExp) {
+    return this.page.getByRole('button', { name })
+  }
+
+  /** Opens one of the sheets. */
+  async step(name: 'Images' | 'Model' | 'Propose' | 'Train' | 'Download'): Promise<void> {
+    await this.page.locator('.step', { hasText: name }).click()
+    await this.page.locator('.sheet[open]').waitFor()
+  }
+
+  async choose(button: string, files: string[] | GivenFile[]): Promise<void> {
+    const [chooser] = await Promise.all([this.page.waitForEvent('filechooser'), this.button(button).click()])
+    await chooser.setFiles(files as string[])
+  }
+
+  /** Waits until no long work runs, and none has failed. */
+  async idle(): Promise<void> {
+    await this.page.locator('.job').waitFor({ state: 'detached' })
+    const failed = await this.page.locator('.sheet[open]').allInnerTexts()
+    if (failed.length) throw new Error(failed.join('\n'))
+  }
+
+  /** The content of a download that a button begins. */
+  async download(button: string): Promise<{ name: string; content: Buffer }> {
+    const [download]: [Download, void] = await Promise.all([
+      this.page.waitForEvent('download'),
+      this.button(button).click(),
+    ])
+    return { name: download.suggestedFilename(), content: await readFile(await download.path()) }
+  }
+}
