@@ -8,6 +8,7 @@ import type { DiameterQuantiles } from '../../engine/scale/view'
 import type { CompressedRle } from '../../engine/masks/rle'
 import type { CandidateFile, ImageInfo, ProposalRecord } from '../project/file-schemas'
 import type {
+  BusyReply,
   PromptReply,
   PromptRequest,
   SimilarMasksReply,
@@ -132,7 +133,7 @@ export interface Calls {
   prompt: { request: { image: string; prompt: PromptRequest }; result: PromptReply }
   similar: { request: { image: string } & SimilarRequest; result: SimilarReply }
   similarMasks: { request: { image: string } & SimilarMasksRequest; result: SimilarMasksReply }
-  busy: { request: null; result: string | null }
+  busy: { request: null; result: BusyReply }
 }
 export type CallName = keyof Calls
 

@@ -4,7 +4,7 @@ import { InvalidEntryError } from '../../project/review/document'
 import { messageOf } from '../../host/errors'
 import { particlesOf } from '../../review/accepted-sizes'
 import { ApiError } from '../../review/page/api'
-import type { BusyReply, ConflictReply, ServerInfo } from '../../review/protocol'
+import type { ConflictReply, ServerInfo } from '../../review/protocol'
 import type { ReviewApi } from '../../review/review-api'
 import { version } from '../../../package.json'
 import { read, setValue } from '../store/database'
@@ -77,7 +77,7 @@ export function localApi(review: LocalReview, model: () => ServerInfo['model']):
       withModel()
       return ask('similarMasks', { image: name, ...request }, { signal })
     },
-    busy: async () => ({ doing: (await ask('busy', null)) as BusyReply['doing'] }),
+    busy: () => ask('busy', null),
     export: () => Promise.reject(refused(404, 'this page exports by its own panel')),
   }
 }

@@ -18,6 +18,7 @@ import { HttpError } from '../../host/http-error'
 import { toRecord } from '../../project/output-texts'
 import { PromptSession } from '../../review/prompt-session'
 import type {
+  BusyReply,
   PromptReply,
   PromptRequest,
   SimilarMasksReply,
@@ -236,8 +237,8 @@ export class Studio {
     return { masks: masks.map((one) => one && withoutPixels(one, size)) }
   }
 
-  get doing(): string | null {
-    return this.loaded?.session.doing ?? null
+  get doing(): BusyReply {
+    return this.loaded?.session.doing ?? { doing: null }
   }
 }
 
