@@ -74,7 +74,8 @@ async function readPixels(path: string, tensors: ReadonlyMap<string, TensorEntry
 }
 
 async function readFinite(path: string, entry: TensorEntry): Promise<Float32Array> {
-  if (!/^B?F\d/.test(entry.dtype))
+  // wider integers are tables of positions, such as TinyViT's attention_bias_idxs
+  if (!/^(B?F|[IU](16|32|64))/.test(entry.dtype))
     throw new UserError(
       `${path}: tensor ${entry.name} holds values of type ${entry.dtype}, not floats: is the model quantised? Save its weights as float32 or float16.`,
     )

@@ -123,7 +123,7 @@ export class PlaygroundTab {
   async download(button: string): Promise<{ name: string; content: Buffer }> {
     const [download]: [Download, void] = await Promise.all([
       this.page.waitForEvent('download'),
-      this.button(button).click(),
+      this.page.getByRole('button', { name: button, exact: true }).click(),
     ])
     return { name: download.suggestedFilename(), content: await readFile(await download.path()) }
   }

@@ -1,0 +1,73 @@
+/**
+ * @file Training in the playground, in Chromium with a toy model on a software adapter: painted masks are accepted, an adapter is
+ * trained in the worker and compared with the base model, kept over a reload, and downloaded. WGSAM_PICTURES=DIR keeps screenshots.
+ */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { join } from 'node:path'
+import { openAdapter } from '../../../src/web'
+import { testInBrowser } from '../../support/browser'
+import { openGpuBrowser, PlaygroundTab, scenePng, servePlayground, toyFiles } from '../../support/playground'
+import { scratch } from '../../support/weights'
+
+const at = scratch()
+const pictures = process.env.WGSAM_PICTURES
+
+testInBrowser('an adapter is trained on an accepted image, kept, and downloaded', async () => {
+  const browser = await openGpuBrowser()
+  const server = await servePlayground()
+  try {
+    const tab = await PlaygroundTab.open(
+      await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'dark' }),
+      server.url,
+    )
+    const { page } = tab
+    await tab.choose('Choose files', [await scenePng('silica 1.png')])
+    await page.locator('.bottom', { hasText: '0 masks' }).waitFor()
+    await tab.step('Model')
+    await tab.choose('Choose a model file', await toyFiles(at))
+    await page.locator('.step-done', { hasText: 'toy_tiny_vit' }).waitFor()
+    await tab.idle()
+
+    await page.keyboard.press('b')
+    for (const [masks, x] of [500, 640, 780].entries()) {
+      await page.keyboard.press('Escape')
+      await page.mouse.move(x, 380)
+      await page.mouse.down()
+      await page.mouse.move(x + 30, 420, { steps: 4 })
+      await page.mouse.up()
+      await page.locator('.bottom', { hasText: `${masks + 1} masks` }).waitFor()
+    }
+    await page.locator('.link-saved').waitFor()
+    await page.keyboard.press('Shift+A')
+    await page.locator('.images header', { hasText: '1 accepted' }).waitFor()
+
+    await tab.step('Train')
+    await page.getByLabel('Steps at most').fill('2')
+    await tab.button('Begin training').click()
+    const outcome = page.locator('.sheet[open] .advice.good')
+    await outcome.waitFor({ timeout: 500_000 })
+    const score = /Score on the images it was trained on: \d+\.\d % before, \d+\.\d % with the adapter/
+    assert.match(await outcome.innerText(), score)
+    assert.match(await outcome.innerText(), /Trained on 1 image in 2 steps/)
+    if (pictures) await page.screenshot({ path: join(pictures, 'playground-trained.png') })
+
+    await page.reload()
+    await page.locator('.step-done', { hasText: 'toy_tiny_vit' }).waitFor()
+    await page.locator('.job').waitFor({ state: 'detached' })
+    await tab.step('Train')
+    assert.match(await outcome.innerText(), score)
+    await page.keyboard.press('Escape')
+
+    await tab.step('Download')
+    const { content } = await tab.download('Adapter')
+    const { adapter } = await openAdapter(new Uint8Array(content))
+    assert.ok('tensors' in adapter && adapter.tensors.targets.size > 0 && adapter.config.r === 4)
+    assert.equal(tab.faults, [])
+  } finally {
+    server.close()
+    await browser.close()
+  }
+})
+
+test.run()
