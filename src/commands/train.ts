@@ -6,6 +6,7 @@ import { commandLine } from '../host/command-line'
 import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
 import { broadcastValue, type Communicator } from '../mpi/communicator'
+import { tasksWithoutMpi } from '../mpi/launch'
 import { resumeAdvice } from '../training/checkpoints'
 import { follow } from '../training/follow'
 import { withRanks } from './with-ranks'
@@ -70,6 +71,12 @@ the ranks divide the images of each step, see "Several GPUs" in docs/training.md
   async run(values) {
     watchPort(values)
     if (flag(values, 'dry-run')) return dryRun(values)
+    const tasks = tasksWithoutMpi()
+    if (tasks > 1)
+      throw new UserError(
+        `srun has started ${tasks} tasks that cannot talk with one another, so each would train the same. ` +
+          'Start them with `srun --mpi=pmix` or `srun --mpi=pmi2` (`srun --mpi=list` shows what there is), or only one: `srun -n 1`',
+      )
     return withRanks((ranks) => (ranks.rank === 0 ? lead(values, ranks) : followFirst(ranks)))
   },
 }

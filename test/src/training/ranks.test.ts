@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { command } from '../../../src/commands/train'
 import { readMetrics } from '../../../src/tracking/metrics-file'
 import { readCheckpoint } from '../../../src/training/checkpoint-file'
 import { checkShares, commonShare, describeShares, shareOf } from '../../../src/training/rank-share'
@@ -114,7 +115,20 @@ function childrenOf(root: number): number[] {
 testRanks('options that are wrong, and too many ranks, are said once', async (launcher) => {
   const wrong = await start(launcher, 2, [...beginning(`${launcher}-wrong`, 2), '--alpha', '-1']).ended
   assert.is.not(wrong.code, 0)
-  assert.is(wrong.stderr.match(/alpha/g)?.length, 1, wrong.stderr)
+  assert.is(wrong.stderr.match(/must be a number above 0/g)?.length, 1, wrong.stderr)
+})
+
+test('tasks that cannot talk with one another do not train', async () => {
+  const env = { SLURM_STEP_ID: '0', SLURM_PROCID: '1', SLURM_STEP_NUM_TASKS: '4' }
+  Object.assign(process.env, env)
+  try {
+    await command.run({ data: ['particles'] }, [])
+    assert.unreachable()
+  } catch (error) {
+    assert.match((error as Error).message, /srun has started 4 tasks [^]*srun --mpi=pmix/, String(error))
+  } finally {
+    for (const name of Object.keys(env)) delete process.env[name]
+  }
 })
 
 test('the images of a step are divided as equally as can be', () => {
