@@ -136,7 +136,8 @@ export const annotationFiles: Reader[] = [
   format('coco', 'a.json', () => [
     json(coco),
     json({ image: { ...coco.images[0], image_id: 1 }, annotations: coco.annotations.slice(0, 1) }),
-    json(coco.annotations.slice(0, 1)),
+    // as SAM's own generator writes them: for the image with the file's name
+    json(coco.annotations.slice(0, 1).map(({ image_id: _, ...record }) => record)),
   ]),
   format('via', 'a.json', () => [json(via), json({ _via_img_metadata: via })]),
   format('labelme', 'p.json', async () => [json(await labelme())]),
