@@ -137,7 +137,8 @@ testRanks('ranks that give different counts are told so', async (launcher) => {
 
 testRanks('one rank ends all of them', async (launcher) => {
   const { code, stdout } = await start(launcher, 3, 'abort')
-  assert.is(code, 3)
+  // MPICH's launcher joins the codes of all ranks by OR, and those that it kills end with 9
+  assert.ok(launcher === 'openmpi' ? code === 3 : code === 3 || code === (3 | 9), `exit code ${code}`)
   assert.match(stdout, /rank 1 gives up/)
   assert.not.match(stdout, /no rank comes here/)
 })
