@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf, UserError } from '../host/errors'
+import { shown } from '../text/check-value'
 import { parseCsv } from '../text/csv'
 import { decodeText } from '../text/decode-text'
 import { stemOf } from './file-stems'
@@ -51,7 +52,7 @@ export async function readGroups(folder: string, groupBy?: string): Promise<Grou
       if (file === 'groups.csv' && !groupBy && (others.length || !rows.length))
         throw new UserError(
           rows.length
-            ? `${path} has no column "group", only ${columns.map((name) => JSON.stringify(name)).join(', ')}: name the column with --group-by column:NAME`
+            ? `${path} has no column "group", only ${columns.slice(0, 20).map(shown).join(', ')}: name the column with --group-by column:NAME`
             : `${path} has no rows: fill it in, or remove it`,
         )
       continue
@@ -77,7 +78,9 @@ function byTable(path: string, rows: readonly (readonly [string, string])[]): Gr
   const tables = keys.map((key) => new Map(rows.map(([name, group]) => [key(name), group])))
   for (const [name, group] of rows)
     if (tables[0].get(keys[0](name)) !== group)
-      throw new UserError(`${path} has two groups for ${name}: ${group} and ${tables[0].get(keys[0](name))}`)
+      throw new UserError(
+        `${path} has two groups for ${shown(name)}: ${shown(group)} and ${shown(tables[0].get(keys[0](name)))}`,
+      )
   const find = (stem: string) => {
     const forms = [stem.normalize('NFC'), stem.normalize('NFC'), stem.normalize('NFC').toLowerCase()]
     return tables.map((table, i) => table.get(forms[i])).find((group) => group !== undefined)

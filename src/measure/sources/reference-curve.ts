@@ -41,7 +41,8 @@ export async function readReferenceCurve(path: string): Promise<ReferenceCurve> 
   }
   const [first, second] = Object.keys(rows[0] ?? {})
   if (second === undefined) throw wrong('it has no two columns')
-  const unit = /([a-zµμåÅ]+)\W*$/i.exec(first)?.[1] ?? ''
+  // only the end of the name: on a long one the search would take a time that grows with its cube
+  const unit = /([a-zµμåÅ]+)\W*$/i.exec(first.slice(-40))?.[1] ?? ''
   const one = lengthOf(1, unit)
   if (one === undefined) throw wrong(`the first column is ${shown(first)}, which names no unit of length`)
   const numbers = rows.map((row, i) => {

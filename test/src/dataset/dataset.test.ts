@@ -239,7 +239,8 @@ test('tables of groups as people write them; one that cannot group the images is
   assert.match((await openDataset(folder)).remarks[0].reason, /no row for 1 of 2 images \(a-2\)/)
   for (const [text, reason] of [
     ['name,group\nIMG_1,G\nIMG_2,G\n', /names none of the 2 images \(a-1, a-2\)/],
-    ['name,group\na-1,G\na-1,H\n', /two groups for a-1/],
+    ['name,group\na-1,G\na-1,H\n', /two groups for "a-1"/],
+    [`name,group\na-1,${'g'.repeat(1e5)}\na-1,H\n`, /two groups for "a-1": "g{60}"/],
     ['name,sample\na-1,G\n', /no column "group", only "name", "sample"/],
     ['', /has no rows/],
   ] as const) {
