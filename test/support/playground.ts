@@ -112,6 +112,22 @@ export class PlaygroundTab {
     await chooser.setFiles(files as string[])
   }
 
+  /** Gives the page an image and the toy model. @param at as for toyFiles */
+  async begin(at: (name: string) => string): Promise<void> {
+    await this.choose('Choose files', [await scenePng('silica 1.png')])
+    await this.page.locator('.bottom', { hasText: '0 masks' }).waitFor()
+    await this.step('Model')
+    await this.choose('Choose a model file', await toyFiles(at))
+    await this.page.locator('.step-done', { hasText: 'toy_tiny_vit' }).waitFor()
+    await this.idle()
+  }
+
+  /** Keeps a screenshot if WGSAM_PICTURES names a folder. */
+  async picture(name: string): Promise<void> {
+    const folder = process.env.WGSAM_PICTURES
+    if (folder) await this.page.screenshot({ path: join(folder, `playground-${name}.png`) })
+  }
+
   /** Waits until no long work runs, and none has failed. */
   async idle(): Promise<void> {
     await this.page.locator('.job').waitFor({ state: 'detached' })

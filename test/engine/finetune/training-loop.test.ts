@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { Rng } from '../../../engine/rng'
 import { CHECKPOINT_VERSION, type TrainingProgress } from '../../../src/training/checkpoint-file'
 import type { StepRecord } from '../../../src/tracking/records'
+import { beginning } from '../../../engine/finetune/progress'
 import { type LoopOptions, TrainingLoop } from '../../../engine/finetune/training-loop'
 import { mergeConfig, type RawConfig } from '../../../src/training/config'
 import { toyConfig } from '../../support/toy-training'
@@ -48,15 +49,8 @@ function loop({
     version: CHECKPOINT_VERSION,
     config: '',
     images: '',
-    step: 0,
+    ...beginning(data),
     validated: 0,
-    data,
-    base: null,
-    best: null,
-    waiting: 0,
-    ending: null,
-    loss: null,
-    skipped: 0,
     seconds: 100,
     ...from,
   }

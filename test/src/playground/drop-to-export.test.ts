@@ -5,10 +5,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { readLabels } from '../../../src/images/read-labels'
-import type { Page } from 'playwright-core'
-import { openGpuBrowser, PlaygroundTab, scenePng, servePlayground, toyFiles } from '../../support/playground'
+import { openGpuBrowser, PlaygroundTab, servePlayground } from '../../support/playground'
 import { testInBrowser } from '../../support/browser'
 import { scratch } from '../../support/weights'
 
@@ -16,13 +14,6 @@ const at = scratch()
 async function readStoredLabels(path: (name: string) => string, content: Buffer) {
   await writeFile(path('labels.tif'), content)
   return readLabels(path('labels.tif'))
-}
-
-const pictures = process.env.WGSAM_PICTURES
-
-/** Keeps a screenshot where somebody wants them. */
-const picture = async (page: Page, name: string) => {
-  if (pictures) await page.screenshot({ path: join(pictures, `playground-${name}.png`) })
 }
 
 testInBrowser('an image becomes masks, which are corrected, kept over a reload, and downloaded', async () => {
@@ -35,17 +26,11 @@ testInBrowser('an image becomes masks, which are corrected, kept over a reload, 
     )
     const { page } = tab
     await page.locator('.welcome').waitFor()
-    await picture(page, 'welcome')
-    await tab.choose('Choose files', [await scenePng('silica 1.png')])
-    await page.locator('.bottom', { hasText: '0 masks' }).waitFor()
-
-    await tab.step('Model')
-    await tab.choose('Choose a model file', await toyFiles(at))
-    await page.locator('.step-done', { hasText: 'toy_tiny_vit' }).waitFor()
-    await tab.idle()
+    await tab.picture('welcome')
+    await tab.begin(at)
 
     await tab.step('Propose')
-    await picture(page, 'propose')
+    await tab.picture('propose')
     await page.getByLabel('Points per side').selectOption('8')
     await page.getByLabel('Predicted IoU at least').fill('0')
     await page.getByLabel('Stability at least').fill('0')
@@ -78,14 +63,14 @@ testInBrowser('an image becomes masks, which are corrected, kept over a reload, 
     await page.locator('.bottom', { hasText: `${proposed + 1} masks` }).waitFor()
     await page.locator('.link-saved').waitFor()
 
-    await picture(page, 'masks')
+    await tab.picture('masks')
     await page.reload()
     await page.locator('.bottom', { hasText: `${proposed + 1} masks` }).waitFor()
     await page.locator('.step-done', { hasText: 'toy_tiny_vit' }).waitFor()
     await tab.idle()
 
     await tab.step('Download')
-    await picture(page, 'download')
+    await tab.picture('download')
     const { name, content } = await tab.download('Masks (COCO)')
     assert.is(name, 'annotations.json')
     const coco = JSON.parse(content.toString())

@@ -4,14 +4,12 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { join } from 'node:path'
 import { openAdapter } from '../../../src/web'
 import { testInBrowser } from '../../support/browser'
-import { openGpuBrowser, PlaygroundTab, scenePng, servePlayground, toyFiles } from '../../support/playground'
+import { openGpuBrowser, PlaygroundTab, servePlayground } from '../../support/playground'
 import { scratch } from '../../support/weights'
 
 const at = scratch()
-const pictures = process.env.WGSAM_PICTURES
 
 testInBrowser('an adapter is trained on an accepted image, kept, and downloaded', async () => {
   const browser = await openGpuBrowser()
@@ -22,12 +20,7 @@ testInBrowser('an adapter is trained on an accepted image, kept, and downloaded'
       server.url,
     )
     const { page } = tab
-    await tab.choose('Choose files', [await scenePng('silica 1.png')])
-    await page.locator('.bottom', { hasText: '0 masks' }).waitFor()
-    await tab.step('Model')
-    await tab.choose('Choose a model file', await toyFiles(at))
-    await page.locator('.step-done', { hasText: 'toy_tiny_vit' }).waitFor()
-    await tab.idle()
+    await tab.begin(at)
 
     await page.keyboard.press('b')
     for (const [masks, x] of [500, 640, 780].entries()) {
@@ -50,7 +43,7 @@ testInBrowser('an adapter is trained on an accepted image, kept, and downloaded'
     const score = /Score on the images it was trained on: \d+\.\d % before, \d+\.\d % with the adapter/
     assert.match(await outcome.innerText(), score)
     assert.match(await outcome.innerText(), /Trained on 1 image in 2 steps/)
-    if (pictures) await page.screenshot({ path: join(pictures, 'playground-trained.png') })
+    await tab.picture('trained')
 
     await page.reload()
     await page.locator('.step-done', { hasText: 'toy_tiny_vit' }).waitFor()

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { Rng } from '../../../engine/rng'
 import type { ParameterState } from '../../../engine/train/parameters'
 import type { Adaptation } from '../../../engine/finetune/adaptation'
+import { beginning } from '../../../engine/finetune/progress'
 import {
   CHECKPOINT,
   CHECKPOINT_VERSION,
@@ -28,16 +29,9 @@ const at = (step: number, more: Partial<TrainingProgress> = {}): TrainingProgres
   version: CHECKPOINT_VERSION,
   config: 'c',
   images: 'i',
+  ...beginning({ sampler: { epoch: 0, position: 0, order: [0], rng }, rng }),
   step,
   validated: 0,
-  data: { sampler: { epoch: 0, position: 0, order: [0], rng }, rng },
-  base: null,
-  best: null,
-  waiting: 0,
-  ending: null,
-  loss: null,
-  skipped: 0,
-  seconds: 0,
   ...more,
 })
 

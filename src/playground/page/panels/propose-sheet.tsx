@@ -1,5 +1,5 @@
 /** @file The sheet that lets the model propose masks. */
-import { signal } from '@preact/signals'
+import { type Signal, signal } from '@preact/signals'
 import { current, images } from '../../../review/page/state/app'
 import { count } from '../../../text/count'
 import { sheet } from '../state/sheets'
@@ -52,28 +52,8 @@ export function ProposeSheet() {
           ))}
         </select>
       </label>
-      <label class="field">
-        Predicted IoU at least
-        <input
-          type="number"
-          min="0"
-          max="1"
-          step="0.05"
-          value={iou.value}
-          onInput={(e) => (iou.value = e.currentTarget.value)}
-        />
-      </label>
-      <label class="field">
-        Stability at least
-        <input
-          type="number"
-          min="0"
-          max="1"
-          step="0.05"
-          value={stability.value}
-          onInput={(e) => (stability.value = e.currentTarget.value)}
-        />
-      </label>
+      <Threshold label="Predicted IoU at least" value={iou} />
+      <Threshold label="Stability at least" value={stability} />
       <div class="row">
         {here && (
           <button type="button" class="primary" disabled={review.edited(here)} onClick={() => begin([here])}>
@@ -92,3 +72,18 @@ export function ProposeSheet() {
     </Sheet>
   )
 }
+
+/** A number from 0 to 1, as it is typed. */
+const Threshold = ({ label, value }: { label: string; value: Signal<string> }) => (
+  <label class="field">
+    {label}
+    <input
+      type="number"
+      min="0"
+      max="1"
+      step="0.05"
+      value={value.value}
+      onInput={(e) => (value.value = e.currentTarget.value)}
+    />
+  </label>
+)

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert'
 import { encodeMask } from '../../../../engine/masks/rle'
 import { scratch } from '../../../support/files'
 import { openBrowser, testInBrowser } from '../../../support/browser'
+import { frameTimes } from '../../../support/frame-times'
 import { writeImage } from '../../../support/review'
 import { ReviewTab, Serving } from '../../../support/review-page'
 
@@ -39,19 +40,10 @@ let tab: ReviewTab
 /** Prints how long frames took during an action, until the canvas rests. */
 async function timed(name: string, act: () => Promise<void>): Promise<void> {
   const { page } = tab
-  await page.evaluate(`{
-    window.frames = []
-    const tick = (time) => { window.frames.push(time); window.watching && requestAnimationFrame(tick) }
-    window.watching = true
-    requestAnimationFrame(tick)
-  }`)
-  await act()
-  await page.waitForTimeout(400)
-  const times = (await page.evaluate('window.watching = false, window.frames')) as number[]
-  const frames = times
-    .slice(1)
-    .map((time, i) => time - times[i])
-    .sort((a, b) => a - b)
+  const frames = await frameTimes(page, async () => {
+    await act()
+    await page.waitForTimeout(400)
+  })
   assert.ok(frames.length > 3, 'frames were drawn')
   const at = (part: number) => frames[Math.floor(part * (frames.length - 1))].toFixed(0)
   console.log(`      ${name}: ${at(0.5)} ms a frame, ${at(0.95)} ms in 95 of 100, the longest ${at(1)} ms`)

@@ -6,6 +6,7 @@ import type { BrowserContext } from 'playwright-core'
 import { projectFile } from '../../../../src/project/project'
 import { scratch } from '../../../support/files'
 import { openBrowser, testInBrowser } from '../../../support/browser'
+import { frameTimes } from '../../../support/frame-times'
 import { square, writeImage } from '../../../support/review'
 import { ReviewTab, Serving } from '../../../support/review-page'
 
@@ -114,25 +115,16 @@ testInBrowser('an image 20,000 pixels wide', async () => {
 })
 
 /** Times between frames while the view is dragged, in milliseconds, sorted. */
-async function pan(): Promise<number[]> {
+function pan(): Promise<number[]> {
   const { page } = tab
-  await page.evaluate(`{
-    window.frames = []
-    const tick = (time) => { window.frames.push(time); window.watching && requestAnimationFrame(tick) }
-    window.watching = true
-    requestAnimationFrame(tick)
-  }`)
-  await page.keyboard.down(' ')
-  await page.mouse.move(500, 300)
-  await page.mouse.down()
-  for (let i = 0; i < 90; i++) await page.mouse.move(500 + 2 * i, 300 + i)
-  await page.mouse.up()
-  await page.keyboard.up(' ')
-  const times = (await page.evaluate('window.watching = false, window.frames')) as number[]
-  return times
-    .slice(1)
-    .map((time, i) => time - times[i])
-    .sort((a, b) => a - b)
+  return frameTimes(page, async () => {
+    await page.keyboard.down(' ')
+    await page.mouse.move(500, 300)
+    await page.mouse.down()
+    for (let i = 0; i < 90; i++) await page.mouse.move(500 + 2 * i, 300 + i)
+    await page.mouse.up()
+    await page.keyboard.up(' ')
+  })
 }
 
 testInBrowser('a thousand masks on four megapixels pan and zoom', async () => {
