@@ -30,7 +30,7 @@ export class InThread<Item> implements Preparation<Item> {
   make(item: Item | null, seed: number): Promise<Example> {
     const example = this.last.then(async () => {
       if (this.closed) throw new Error('the preparation of examples is closed')
-      // a synthetic scene has sizes of its own
+      // the particles of a synthetic scene have other sizes
       const made = makeExample(await this.load(item, seed), new Rng(seed), this.recipe, item && this.sizes)
       await new Promise<void>((resolve) => setTimeout(resolve))
       return made

@@ -19,7 +19,7 @@ const IMAGES = 32
 
 /**
  * The quantiles of the equivalent diameters, in pixels of the model's input, of the instances that training prompts. They are
- * measured on random views of the training images, from random numbers of their own: a run that is resumed gets the same.
+ * measured on random views of the training images, from a separate series of random numbers: a run that is resumed gets the same.
  * @param sizes see variantOf
  */
 export async function promptedDiameters<Item extends MeasuredImage>(

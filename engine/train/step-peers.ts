@@ -1,5 +1,5 @@
 /**
- * @file Other processes that compute parts of the same training step, each with a device of its own. How numbers travel between them
+ * @file Other processes that compute parts of the same training step, each on a separate device. How numbers travel between them
  * is the host's affair.
  */
 
@@ -15,7 +15,7 @@ export interface StepPeers {
   sum(values: Float32Array): Promise<void>
 }
 
-/** The numbers of a rank that has something to say, for all ranks: u32 words travel as halves, which f32 holds exactly. */
+/** The numbers of a rank that has something to say, for all ranks: each u32 word is sent as two parts of 16 bits, which f32 holds exactly. */
 export async function shareWords(peers: StepPeers, words: Uint32Array, from: number): Promise<Uint32Array> {
   const halves = new Float32Array(2 * words.length)
   if (peers.rank === from)

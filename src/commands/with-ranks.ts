@@ -6,7 +6,7 @@ import { openMpi } from '../mpi/open-mpi'
 
 /**
  * Calls `work` with the ranks of this process's job, and leaves MPI when all ranks are done. An error at any rank is printed there and
- * ends all of them, because the others would wait for it for ever. Nothing else is printed by other ranks than the first.
+ * ends all of them, because the others would never stop waiting for it. Nothing else is printed by other ranks than the first.
  */
 export async function withRanks<T>(work: (ranks: Communicator) => Promise<T>): Promise<T> {
   const ranks = await openMpi()

@@ -30,7 +30,7 @@ interface Head {
 const VERSION = 1
 /** Temporary files that are older than this many seconds are what a killed program has left. */
 const STALE = 600
-/** At most so many names are listed in a message. */
+/** The maximum number of names that a message lists. */
 const LISTED = 10
 
 export class PartRecords {

@@ -63,7 +63,7 @@ export function arrayPart(env: Environment = process.env): Part | null {
 
 const REMEDY = 'say which part it does with --part K/N, e.g. --part $SLURM_ARRAY_TASK_ID/8'
 
-/** The part of rank `rank` of `size` within a part: every rank of every task has a part of its own. */
+/** The part of rank `rank` of `size` within a part: each rank of each task has a different part. */
 export const partOfRank = (part: Part | null, rank: number, size: number): Part | null =>
   size === 1 ? part : { index: ((part?.index ?? 1) - 1) * size + rank + 1, count: (part?.count ?? 1) * size }
 

@@ -16,7 +16,7 @@ const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
 const Thresholds = v.object({
   predIouThresh: share,
   stabilityScoreThresh: share,
-  /** What they were tuned on: so many images of a part of the dataset, with so many labelled particles. */
+  /** What they were tuned on: a part of the dataset, with the numbers of its images and labelled particles. */
   part: v.picklist(['train', 'val', 'test', 'all'], 'one of train, val, test, all'),
   images: whole,
   instances: whole,

@@ -21,7 +21,7 @@ function save(name: string, content: BlobPart, type: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 60_000)
 }
 
-/** Runs a download; a failure is told. */
+/** Runs a download; a failure is shown to the user. */
 async function offering(work: () => Promise<void> | void): Promise<void> {
   try {
     await work()

@@ -44,7 +44,7 @@ export async function openGpu(): Promise<{ engine: Engine; report: GpuReport }> 
   return { engine, report: { name, software: engine.software } }
 }
 
-/** An error in the form in which the page is told of it. */
+/** An error in the form in which it is sent to the page. */
 export function callError(error: unknown, signal?: AbortSignal): CallError {
   const message = messageOf(error)
   if (signal?.aborted) return { message, kind: 'stopped' }

@@ -130,7 +130,7 @@ testRanks('a rank that waits hears timers and leaves the processor to others', a
   assert.ok(first.busy < 0.5, `busy for ${first.busy} of the time`)
 })
 
-testRanks('ranks that give different counts are told so', async (launcher) => {
+testRanks('ranks that give different counts get an error', async (launcher) => {
   const { stdout } = await start(launcher, 2, 'disagreement')
   assert.match(stdout, /different numbers of values to add: 1, 2/)
 })

@@ -36,7 +36,7 @@ test('results by image; one that is damaged or of another image counts as missin
   assert.equal(await new PartRecords(dir, { a: 1 }).begin({ index: 1, count: 3 }, null), [2])
 })
 
-test('what is missing is named with its parts; other settings are told apart', async () => {
+test('what is missing is named with its parts; other settings are distinguished', async () => {
   const dir = scratch()
   const records = new PartRecords(dir, { '--size': '64' })
   assert.match(await refusal(records.facts()), 'there are no parts')

@@ -32,7 +32,7 @@ async function expectMembers(file: Uint8Array): Promise<void> {
   await opened.close()
 }
 
-/** The same file with the fields of ZIP64: sizes and places in extra fields, and an end record of its own. */
+/** The same file with the fields of ZIP64: sizes and places in extra fields, and a separate end record. */
 function wide(file: Buffer): Buffer {
   const end = file.length - 22
   const start = file.readUInt32LE(end + 16)

@@ -112,7 +112,7 @@ export function ModelSheet() {
       </ul>
       <p class="soft">
         A download is kept in this browser. It is the only request that this page sends anywhere else, and only when you
-        press the button; the models have licences of their own.
+        press the button; each model has its own licence.
       </p>
     </Sheet>
   )

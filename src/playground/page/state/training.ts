@@ -17,7 +17,7 @@ export const usable = computed(() =>
   images.value.filter(({ state, masks }) => state === 'accepted' && masks > 0).map(({ info }) => info.name),
 )
 
-/** From so many images on, one of them is left out to compare the base model with the adapter. */
+/** The minimum number of images of which one is left out, to compare the base model with the adapter. */
 const LEAST_FOR_VALIDATION = 3
 
 /** The images that are trained on, and those by which it is measured. */
