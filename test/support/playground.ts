@@ -55,7 +55,7 @@ export interface GivenFile {
 }
 
 /** The toy model as safetensors, with its JSON file. @param at makes a path of a file name */
-export async function toyFiles(at: (name: string) => string): Promise<string[]> {
+async function toyFiles(at: (name: string) => string): Promise<string[]> {
   const checkpoint = await openCheckpoint('golden/files/toy_tiny_vit.pth')
   const tensors: TensorToWrite[] = []
   for (const [name, { shape, read }] of checkpoint.tensors) tensors.push({ name, shape, data: toFloat32(await read()) })
@@ -66,7 +66,7 @@ export async function toyFiles(at: (name: string) => string): Promise<string[]> 
 }
 
 /** A synthetic micrograph as PNG. */
-export async function scenePng(name: string, seed = 3): Promise<GivenFile> {
+async function scenePng(name: string, seed = 3): Promise<GivenFile> {
   const { width, height, image } = renderScene(seed, { width: 128, height: 96, particles: [8, 14], difficulty: 0.2 })
   const buffer = await sharp(image, { raw: { width, height, channels: 1 } })
     .png()
