@@ -2,7 +2,7 @@
  * @file Lines that a native library writes to stderr and that mean nothing to a person are left out. Dawn prints two on every software
  * adapter of Mesa while it looks for adapters, and has no switch for them.
  */
-import { closeSync, fstatSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -12,15 +12,21 @@ const UNIMPORTANT =
 
 const STDERR = 2
 
+/** Calls of the system's C library on file descriptors, which Node does not offer: each returns -1 if it fails. */
+interface Descriptors {
+  dup(fd: number): number
+  dup2(from: number, to: number): number
+}
+
 /**
  * Runs `work`, which must not be asynchronous, and writes to stderr only those lines of native code that match nothing in
- * UNIMPORTANT. Node cannot redirect a descriptor, but a file that is opened gets the lowest one that is free: stderr is closed and a
- * temporary file opened in its place, and the other way round afterwards. Done on Linux, where the lines are printed, and where
- * stderr is a terminal, or a file of its own: of one that stdout writes too they share the position. A pipe may have no reader any
- * more, and opening it again would then wait for ever.
+ * UNIMPORTANT. Meanwhile stderr is a temporary file. Done on Linux, where the lines are printed, and where the optional package koffi
+ * is installed.
+ * @throws whatever `work` throws
  */
-export function filterNativeStderr<T>(work: () => T): T {
-  const buffer = redirect()
+export async function filterNativeStderr<T>(work: () => T): Promise<T> {
+  const calls = process.platform === 'linux' ? await descriptors() : null
+  const buffer = calls && redirect(calls)
   try {
     return work()
   } finally {
@@ -28,30 +34,35 @@ export function filterNativeStderr<T>(work: () => T): T {
   }
 }
 
-function redirect(): { restore(): void } | null {
-  if (process.platform !== 'linux') return null
-  const path = join(tmpdir(), `wgsam-stderr-${process.pid}`)
-  let kept = -1
+async function descriptors(): Promise<Descriptors | null> {
   try {
-    // the lowest free descriptor must be the one that is closed here
-    fstatSync(0)
-    const out = fstatSync(1)
-    const own = fstatSync(STDERR)
-    const shared = own.dev === out.dev && own.ino === out.ino
-    if (!own.isCharacterDevice() && (!own.isFile() || shared)) return null
-    kept = openSync(`/proc/self/fd/${STDERR}`, 'a')
-    const probe = openSync(path, 'wx')
-    closeSync(probe)
+    const { load } = await import('koffi')
+    const program = load(null)
+    return {
+      dup: program.func('int dup(int)') as Descriptors['dup'],
+      dup2: program.func('int dup2(int, int)') as Descriptors['dup2'],
+    }
   } catch {
-    if (kept >= 0) closeSync(kept)
     return null
   }
-  closeSync(STDERR)
-  openSync(path, 'w')
+}
+
+function redirect({ dup, dup2 }: Descriptors): { restore(): void } | null {
+  const path = join(tmpdir(), `wgsam-stderr-${process.pid}`)
+  const kept = dup(STDERR)
+  if (kept < 0) return null
+  try {
+    const fd = openSync(path, 'wx')
+    dup2(fd, STDERR)
+    closeSync(fd)
+  } catch {
+    // nowhere to write: the lines appear
+    closeSync(kept)
+    return null
+  }
   return {
     restore() {
-      closeSync(STDERR)
-      openSync(`/proc/self/fd/${kept}`, 'a')
+      dup2(kept, STDERR)
       closeSync(kept)
       const lines = readFileSync(path, 'utf8').split('\n')
       unlinkSync(path)

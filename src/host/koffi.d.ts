@@ -6,6 +6,6 @@ declare module 'koffi' {
     /** The address of an exported symbol. @throws Error if there is none of this name */
     symbol(name: string): unknown
   }
-  /** Opens a shared library. `global`: its symbols are visible to libraries that are loaded later. */
-  export function load(path: string, options?: { global?: boolean }): LibraryHandle
+  /** Opens a shared library; null is the program itself. `global`: its symbols are visible to libraries that are loaded later. */
+  export function load(path: string | null, options?: { global?: boolean }): LibraryHandle
 }
