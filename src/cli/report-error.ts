@@ -1,6 +1,7 @@
 /** @file Prints the error that ends the program. */
 import { inspect } from 'node:util'
 import { NonFiniteError } from '../../engine/device/non-finite-error'
+import { SettingError } from '../../engine/setting-error'
 import { messageOf, systemProblem, UserError } from '../host/errors'
 
 /**
@@ -9,7 +10,8 @@ import { messageOf, systemProblem, UserError } from '../host/errors'
  */
 export function reportError(error: unknown, who = 'wgsam'): number {
   const debug = process.env.WGSAM_DEBUG === '1'
-  const known = error instanceof UserError || error instanceof NonFiniteError ? error.message : systemProblem(error)
+  const explained = [UserError, SettingError, NonFiniteError].some((kind) => error instanceof kind)
+  const known = explained ? messageOf(error) : systemProblem(error)
   if (known !== null && !debug) console.error(`${who}: ${known}`)
   else if (debug) console.error(inspect(error))
   else {

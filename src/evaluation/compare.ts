@@ -1,6 +1,6 @@
 /** @file Evaluates several segmenters on the same images: models under test, and the rivals that they are compared with. */
 import type { SamModel } from '../../engine/sam/sam-model'
-import type { Knots } from '../statistics/calibration'
+import type { Knots } from '../../engine/tune/calibration'
 import { CONFIDENCE } from './bootstrap'
 import { quantile } from '../statistics/quantile'
 import { type EvaluatedImage, evaluate, type EvaluateOptions, type ImageSeconds, type TalliedMode } from './evaluate'

@@ -2,7 +2,7 @@
 import type { Mask } from '../../engine/masks/mask'
 import type { LabelMap } from '../../engine/image/label-map'
 import type { Instance } from '../../engine/masks/instances'
-import { bestIous, type Overlaps, type Pair, pairMasks } from './detection'
+import { bestIous, type Overlaps, type Pair, pairMasks } from '../../engine/tune/detection'
 import { iouWithInstance } from '../../engine/masks/iou-with-instance'
 
 /** The IoU levels at which an instance counts as found: 0.5, 0.55 … 0.95. */

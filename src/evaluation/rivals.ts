@@ -1,6 +1,6 @@
 /** @file Which contestants a comparison has: the adapters, and the rivals that a user could take without training anything. */
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
-import type { Knots } from '../statistics/calibration'
+import type { Knots } from '../../engine/tune/calibration'
 import { distinctNames } from './adapter-names'
 import { type Contestant, WATERSHED, watershedContestant } from './compare'
 import { type DiameterOf, modelContestant, type ResizableModel } from './model-contestants'

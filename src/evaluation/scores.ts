@@ -1,7 +1,8 @@
 /** @file The scores in reports and files: for each model and prompt mode, with intervals and changes from the best rival. */
 import { bootstrap, type Interval, percentileInterval } from './bootstrap'
-import type { Knots } from '../statistics/calibration'
-import { type Reliability, reliabilityOfDetections } from './calibrate-generator'
+import type { Knots } from '../../engine/tune/calibration'
+import type { Reliability } from '../../engine/tune/calibrate-generator'
+import { reliabilityOfDetections } from './calibrate-generator'
 import type { TalliedMode } from './evaluate'
 import type { PromptMode } from './segmenter'
 import { scoreBySize, type SizeBin, type SizeUnit } from './size-bins'

@@ -20,7 +20,7 @@ import type { ProposalFile } from '../project/file-schemas'
 import { projectFile } from '../project/project'
 import type { Interval } from '../evaluation/bootstrap'
 import { countAndSizeErrors, type CountAndSizeErrors } from '../evaluation/d50-error'
-import { type MaskScores, poolScores } from '../evaluation/detection'
+import { type MaskScores, poolScores } from '../../engine/tune/detection'
 
 /** Maximum number of pictures in a report. */
 const MAX_PICTURES = 12

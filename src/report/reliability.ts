@@ -1,6 +1,6 @@
 /** @file The reliability of predicted IoUs: diagrams and sentences for reports, from evaluations and from adapters. */
 import { type Chart, lineChart, type Series } from '../drawing/chart'
-import type { Reliability } from '../evaluation/calibrate-generator'
+import type { Reliability } from '../../engine/tune/calibrate-generator'
 import type { Comparison } from '../evaluation/compare'
 import { escape } from '../text/escape'
 import { percent } from './evaluation-table'

@@ -1,7 +1,7 @@
 /** @file `wgsam review --compare`: scores proposals against the masks that a person accepted. */
 import { decodeMask } from '../../engine/masks/rle'
 import { UserError } from '../host/errors'
-import { type MaskScores, poolScores, scoreMasks } from '../evaluation/detection'
+import { type MaskScores, poolScores, scoreMasks } from '../../engine/tune/detection'
 import { textTable } from '../text/table'
 import { labelsOf } from '../project/review/labels-of'
 import { readProposed, readReviewed } from '../project/review/reviewed-image'

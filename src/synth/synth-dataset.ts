@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { writeFileAtomic } from '../host/files'
 import { UserError } from '../host/errors'
 import { writePng } from '../images/png-writer'
-import { renderScene, sceneOptions, type SceneOptions } from './scene'
+import { renderScene, sceneOptions, type SceneOptions } from '../../engine/synth/scene'
 
-export { renderScene, sceneDefaults, type Scene, type SceneOptions } from './scene'
+export { renderScene, sceneDefaults, type Scene, type SceneOptions } from '../../engine/synth/scene'
 
 export interface SynthOptions extends Partial<SceneOptions> {
   /** The number of scenes to write. */

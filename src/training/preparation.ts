@@ -4,7 +4,7 @@ import { InThread, type Preparation } from '../../engine/finetune/preparation'
 import { inputSize } from '../../engine/finetune/recipe'
 import type { Sample } from '../../engine/image/sample'
 import type { DatasetItem } from '../dataset/dataset'
-import { variedScene } from '../synth/varied-scene'
+import { variedScene } from '../../engine/synth/varied-scene'
 import type { TrainConfig } from './config'
 import { SampleCache } from './sample-cache'
 

@@ -6,7 +6,7 @@ import { basename, resolve } from 'node:path'
 import { type DatasetItem, openDataset } from '../dataset/dataset'
 import type { Sample } from '../../engine/image/sample'
 import { evenlySpaced } from '../../engine/evenly-spaced'
-import { renderScene } from '../synth/scene'
+import { renderScene } from '../../engine/synth/scene'
 import type { TrainConfig } from './config'
 
 export interface ValidationSource {

@@ -7,7 +7,7 @@ import { type OutputKind, outputKinds, writeCoco, writeCsv } from '../../project
 import { currentFiles } from '../../project/review/current-files'
 import type { Interval } from '../../evaluation/bootstrap'
 import type { CountAndSizeErrors } from '../../evaluation/d50-error'
-import type { MaskScores } from '../../evaluation/detection'
+import type { MaskScores } from '../../../engine/tune/detection'
 import { percent } from '../../report/evaluation-table'
 import { adapterHash } from '../../weights/adapter-hash'
 import type { OpenedModel } from '../options/model'

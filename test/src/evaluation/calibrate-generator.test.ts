@@ -4,13 +4,10 @@ import * as assert from 'uvu/assert'
 import type { CandidateMeasures } from '../../../engine/generate/candidate'
 import { defaultGeneratorOptions } from '../../../engine/generate/generator-options'
 import { Rng } from '../../../engine/rng'
-import {
-  calibrateGenerator,
-  describeCalibration,
-  reliabilityOfDetections,
-} from '../../../src/evaluation/calibrate-generator'
-import type { TuneImage } from '../../../src/evaluation/tune-thresholds'
-import { calibrate } from '../../../src/statistics/calibration'
+import { calibrateGenerator } from '../../../engine/tune/calibrate-generator'
+import { describeCalibration, reliabilityOfDetections } from '../../../src/evaluation/calibrate-generator'
+import type { TuneImage } from '../../../engine/tune/tune-thresholds'
+import { calibrate } from '../../../engine/tune/calibration'
 import { regionOf } from '../../support/masks'
 
 const options = { ...defaultGeneratorOptions, stabilityScoreThresh: 0.5, maxArea: 1, dropFrames: false }

@@ -7,7 +7,7 @@ import { instances } from '../../../engine/masks/instances'
 import type { DatasetItem } from '../../../src/dataset/dataset'
 import { promptedMatches } from '../../../src/evaluation/matching'
 import { predictorSegmenter } from '../../../src/evaluation/model-segmenter'
-import { renderScene } from '../../../src/synth/scene'
+import { renderScene } from '../../../engine/synth/scene'
 import { engine } from '../../support/engine'
 import { testNeedingMinisam } from '../../support/needs'
 

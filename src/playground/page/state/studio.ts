@@ -1,6 +1,6 @@
 /** @file The state of the playground: the device, the model, and the images in the browser's database. */
 import { signal } from '@preact/signals'
-import { renderScene } from '../../../synth/scene'
+import { renderScene } from '../../../../engine/synth/scene'
 import { Rng } from '../../../../engine/rng'
 import { messageOf } from '../../../host/errors'
 import { openImage, current, images, refresh, server } from '../../../review/page/state/app'

@@ -1,5 +1,5 @@
 /** @file Drops particles onto a substrate, one after the other, and keeps those that are visible from above. */
-import type { Rng } from '../../engine/rng'
+import type { Rng } from '../rng'
 import { makeParticle, type Particle, type ParticleStyle } from './particle'
 
 /** The scene as seen from above. */

@@ -1,5 +1,5 @@
 /** @file Smooth random noise, and a fast Gaussian blur of a plane of floats. */
-import type { Rng } from '../../engine/rng'
+import type { Rng } from '../rng'
 
 /** Value noise over the plane: random values on the integer lattice, interpolated smoothly. The lattice repeats every 256 units. */
 export class ValueNoise {

@@ -4,9 +4,9 @@ import * as assert from 'uvu/assert'
 import type { CandidateMeasures } from '../../../engine/generate/candidate'
 import { defaultGeneratorOptions } from '../../../engine/generate/generator-options'
 import { type Mask, maskBox } from '../../../engine/masks/mask'
-import { bestIous, pairMasks } from '../../../src/evaluation/detection'
+import { bestIous, pairMasks } from '../../../engine/tune/detection'
 import type { MaskGenerator } from '../../../engine/generate/generator'
-import { findTuneImage, reachedLabels, tuneThresholds } from '../../../src/evaluation/tune-thresholds'
+import { findTuneImage, reachedLabels, tuneThresholds } from '../../../engine/tune/tune-thresholds'
 import { regionOf } from '../../support/masks'
 
 const square = (x0: number, y0: number, side: number): Mask => ({

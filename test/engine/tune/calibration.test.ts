@@ -8,8 +8,8 @@ import {
   fitCalibration,
   type Outcome,
   reliabilityBins,
-} from '../../../src/statistics/calibration'
-import { isotonicFit } from '../../../src/statistics/isotonic'
+} from '../../../engine/tune/calibration'
+import { isotonicFit } from '../../../engine/tune/isotonic'
 
 /** The max-min formula of isotonic regression: the largest over starts of the smallest over ends of the mean between them. */
 function reference(values: readonly number[], weights: readonly number[]): number[] {

@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Mask } from '../../../engine/masks/mask'
-import { pairMasks, poolScores, scoreMasks, scorePairs } from '../../../src/evaluation/detection'
+import { pairMasks, poolScores, scoreMasks, scorePairs } from '../../../engine/tune/detection'
 
 const filled = (x0: number, y0: number, width: number, height: number): Mask => ({
   x0,

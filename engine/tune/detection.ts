@@ -1,7 +1,7 @@
 /** @file Scores proposed masks against labelled instances: precision, recall, F1 and the error of their number. */
-import type { Mask } from '../../engine/masks/mask'
-import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
-import { boxes } from '../../engine/masks/instances'
+import type { Mask } from '../masks/mask'
+import { type LabelMap, MAX_LABEL } from '../image/label-map'
+import { boxes } from '../masks/instances'
 
 /** The IoU levels at which an instance counts as found. */
 const scoredIous = [0.5, 0.75] as const

@@ -1,5 +1,5 @@
 /** @file The shapes of synthetic particles: wavy spheroids and convex polyhedra. */
-import type { Rng } from '../../engine/rng'
+import type { Rng } from '../rng'
 
 /** One particle, as a height field seen from above. */
 export interface Particle {

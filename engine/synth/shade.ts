@@ -1,5 +1,5 @@
 /** @file Renders a relief as a scanning electron micrograph: edges, shadows, charging, blur and noise. */
-import type { Rng } from '../../engine/rng'
+import type { Rng } from '../rng'
 import { blur, ValueNoise } from './noise'
 import type { Relief } from './pile'
 

@@ -1,6 +1,6 @@
 /** @file One synthetic scene: a random heap of particles, its image and its label map. */
-import { Rng } from '../../engine/rng'
-import { UserError } from '../host/errors'
+import { Rng } from '../rng'
+import { SettingError } from '../setting-error'
 import { pile } from './pile'
 import { shade, type Look } from './shade'
 
@@ -54,12 +54,12 @@ export const sceneDefaults: SceneOptions = {
   difficulty: 0.6,
 }
 
-/** Checks the options and adds the defaults. @throws UserError if one is out of range */
+/** Checks the options and adds the defaults. @throws SettingError if one is out of range */
 export function sceneOptions(given: Partial<SceneOptions> = {}): SceneOptions {
   const options = { ...sceneDefaults, ...given }
   const within = (name: string, value: number, low: number, high: number, whole = false) => {
     if (!(value >= low && value <= high) || (whole && !Number.isInteger(value)))
-      throw new UserError(
+      throw new SettingError(
         `${name} of a scene must be ${whole ? 'a whole number ' : ''}from ${low} to ${high}, not ${value}`,
       )
   }
@@ -100,7 +100,7 @@ function sampleLook(rng: Rng, difficulty: number): Look {
 /**
  * Renders a heap of particles as a scanning electron microscope shows it, with its label map. The same seed and options give
  * the same bytes with the same version of the software.
- * @throws UserError if an option is out of range
+ * @throws SettingError if an option is out of range
  */
 export function renderScene(seed: number, given: Partial<SceneOptions> = {}): Scene {
   const options = sceneOptions(given)

@@ -1,7 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { quantile } from '../../../src/statistics/quantile'
-import { variedScene } from '../../../src/synth/varied-scene'
+import { variedScene } from '../../../engine/synth/varied-scene'
 
 test('the same seed gives the same bytes; every scene fits and has numbered particles', () => {
   for (const longest of [32, 96, 300])

@@ -3,7 +3,7 @@
  * or of sizes that differ tenfold, round or faceted, brighter or darker than what is around them, sharp or blurred, with
  * strong or weak contrast, clean or noisy.
  */
-import { Rng } from '../../engine/rng'
+import { Rng } from '../rng'
 import { blur } from './noise'
 import { renderScene, type Scene } from './scene'
 

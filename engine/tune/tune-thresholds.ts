@@ -1,15 +1,15 @@
 /** @file Searches the generator's thresholds for the best scores on a few labelled images. */
-import { candidatesAtScale } from '../../engine/generate/at-scale'
-import { firstPoints } from '../../engine/generate/candidates'
-import type { CandidateSet, CandidateMeasures } from '../../engine/generate/candidate'
-import { filterCandidates, type FilterOptions } from '../../engine/generate/filter'
-import type { GenerateHooks, MaskGenerator } from '../../engine/generate/generator'
-import type { Point } from '../../engine/image/box'
-import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
-import type { RgbImage } from '../../engine/image/rgb-image'
-import type { ScaleSettings } from '../../engine/scale/scale-settings'
-import type { View } from '../../engine/scale/view'
-import { boxes } from '../../engine/masks/instances'
+import { candidatesAtScale } from '../generate/at-scale'
+import { firstPoints } from '../generate/candidates'
+import type { CandidateSet, CandidateMeasures } from '../generate/candidate'
+import { filterCandidates, type FilterOptions } from '../generate/filter'
+import type { GenerateHooks, MaskGenerator } from '../generate/generator'
+import type { Point } from '../image/box'
+import { type LabelMap, MAX_LABEL } from '../image/label-map'
+import type { RgbImage } from '../image/rgb-image'
+import type { ScaleSettings } from '../scale/scale-settings'
+import type { View } from '../scale/view'
+import { boxes } from '../masks/instances'
 import { bestIous, type MaskScores, type Overlaps, pairMasks, poolScores, scorePairs } from './detection'
 
 /** The thresholds that are searched. */
@@ -148,7 +148,7 @@ export async function tuneThresholds(
         if (stabilityScoreThresh < floors.stabilityScoreThresh || stabilityScoreThresh >= 1) continue
         for (const minArea of minAreas) evaluate({ predIouThresh, stabilityScoreThresh, minArea })
         onProgress(trialOf.size)
-        await new Promise(setImmediate) // lets Ctrl-C through
+        await new Promise((resolve) => setTimeout(resolve)) // lets interrupts through
       }
     }
   }
