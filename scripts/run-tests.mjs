@@ -1,12 +1,17 @@
-// Runs every bundled test file in a process of its own; a crash, a hang or a file that ran nothing counts as failed.
+// Runs each bundled test file in a separate process, two at once; a crash, a hang or a file that ran no test counts as failed.
 // usage: node scripts/run-tests.mjs [part of a file name ...]
-// The last line reads `N passed, N failed, N skipped`; what was skipped is listed above it with the reason.
+// WGSAM_TEST_JOBS=N: how many files run at once. WGSAM_TEST_LIMIT_S=N: the longest time of a file, in seconds.
+// The last line reads `N passed, N failed, N skipped`. Above it are the skipped tests with their reasons, and the slowest files.
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 
 const root = 'dist/test'
 const wanted = process.argv.slice(2)
 const limit = Number(process.env.WGSAM_TEST_LIMIT_S ?? 900) * 1000
+// a file keeps about 0.8 of a core busy, also on a software adapter; more than two at once would need the memory of a large GPU
+const jobs = Math.max(1, Number(process.env.WGSAM_TEST_JOBS ?? Math.min(2, availableParallelism())))
+const SLOWEST = 25
 const all = existsSync(root) ? readdirSync(root, { recursive: true }).filter((f) => f.endsWith('.test.js')) : []
 const files = all.filter((f) => !wanted.length || wanted.some((w) => f.includes(w))).sort()
 if (!files.length) {
@@ -44,17 +49,32 @@ function run(file) {
 
 const sum = { passed: 0, failed: 0, skipped: 0 }
 const skipped = []
-for (const file of files) {
+const times = []
+
+async function runAndReport(file) {
   const start = Date.now()
   const result = await run(file)
+  const seconds = ((Date.now() - start) / 1000).toFixed(1)
+  times.push({ file, seconds })
   for (const key of Object.keys(sum)) sum[key] += result[key]
   for (let i = 0; i < result.skipped; i++) skipped.push(`${file}: ${result.reasons[i] ?? 'no reason was printed'}`)
-  const seconds = ((Date.now() - start) / 1000).toFixed(1)
   const more = result.skipped ? `, ${result.skipped} skipped` : ''
   const counts = `${result.passed} passed, ${result.failed} failed${more}`
   console.log(`${result.failed ? 'FAIL' : 'ok  '} ${file.padEnd(52)} ${counts} in ${seconds} s`)
   if (result.failed) console.log(result.text.replace(/^/gm, '     '), `\n     exit: ${result.exit}`)
 }
-if (skipped.length) console.log(['\nskipped:', ...skipped].join('\n  '))
+
+/** Takes the next file until none is left. */
+async function work(queue) {
+  for (let file = queue.shift(); file; file = queue.shift()) await runAndReport(file)
+}
+
+const queue = [...files]
+await Promise.all(Array.from({ length: jobs }, () => work(queue)))
+
+const slowest = times.sort((a, b) => b.seconds - a.seconds).slice(0, SLOWEST)
+if (files.length > SLOWEST)
+  console.log(['\nslowest:', ...slowest.map(({ file, seconds }) => `${seconds.padStart(6)} s ${file}`)].join('\n  '))
+if (skipped.length) console.log(['\nskipped:', ...skipped.sort()].join('\n  '))
 console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`)
 process.exitCode = sum.failed ? 1 : 0

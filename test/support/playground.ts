@@ -11,8 +11,11 @@ import { openCheckpoint } from '../../src/weights/checkpoint'
 import { toFloat32 } from '../../src/weights/dtypes'
 import { type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors-writer'
 import { openBrowser } from './browser'
+import { scratch } from './files'
 
-const folder = '.cache/playground-page'
+// test files run at the same time: each process builds the page for itself
+const folder = scratch()
+let built: Promise<void> | undefined
 /** The page lies below a path, as on a server of many projects. */
 const BELOW = '/projects/particles/'
 /** SwiftShader compiles each kernel when it is first used. */
@@ -28,7 +31,7 @@ export interface StaticServer {
 }
 
 export async function servePlayground(): Promise<StaticServer> {
-  await buildPage(folder, 'playground')
+  await (built ??= buildPage(folder, 'playground'))
   const requests: string[] = []
   const server = createServer((request, response) => {
     const url = request.url!

@@ -11,8 +11,11 @@ import type { LogEntry, LogHeader } from '../../src/project/review/review-record
 import { serve } from '../../src/review/server'
 import type { PromptSession } from '../../src/review/prompt-session'
 import { buildPage } from '../../scripts/build-page.mjs'
+import { scratch } from './files'
 
-const pageFolder = '.cache/review-page'
+// test files run at the same time, and dist/ may be older than the sources: each process builds the page for itself
+const pageFolder = scratch()
+let built: Promise<void> | undefined
 
 /** A server that can be stopped and restarted at the same address. */
 export class Serving {
@@ -26,7 +29,7 @@ export class Serving {
   ) {}
 
   async start(): Promise<string> {
-    await buildPage(pageFolder)
+    await (built ??= buildPage(pageFolder))
     this.folder = await ReviewFolder.open(this.dir)
     const port = this.url ? Number(new URL(this.url).port) : 0
     const token = 'test-of-the-page'
