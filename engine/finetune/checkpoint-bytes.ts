@@ -8,7 +8,7 @@ import type { LabelledImage } from './samples'
 import { checksum, packTensors, unpackTensors } from './tensor-bytes'
 
 /** Raised when checkpoints of earlier versions can no longer be resumed rightly. */
-const VERSION = 1
+const VERSION = 2
 /** Before the names of the parameters of the best state. */
 const BEST = 'best/'
 

@@ -15,6 +15,7 @@ import { SettingError } from '../setting-error'
 import { TrainingStep } from '../train/training-step'
 import { type Adaptation, openAdaptation } from './adaptation'
 import { FeatureCache, FrozenEncoder } from './feature-cache'
+import { ParticleCounter } from './found-particles'
 import type { Recipe } from './recipe'
 import { stepConfig } from './step-config'
 
@@ -136,7 +137,9 @@ class MemoryPlanner {
   ): Promise<MemoryPlanner> {
     const frozen = await FrozenEncoder.open(model, config, new FeatureCache())
     const validator = config.validation.every ? await Predictor.create(model, options) : null
-    const others = (frozen?.bytes ?? 0) + (validator?.bytes ?? 0)
+    const counter = validator && (await ParticleCounter.open(validator))
+    const others = (frozen?.bytes ?? 0) + (validator?.bytes ?? 0) + (counter?.bytes ?? 0)
+    counter?.destroy()
     validator?.destroy()
     frozen?.destroy()
     return new MemoryPlanner(model, adaptation, config, frozen?.parts ?? 0, others, budget)

@@ -1,6 +1,7 @@
 /** @file How far a training is: all that a resumed training needs besides the parameters. Plain JSON. */
 import type { DataState } from './batches'
 import type { Ending } from './schedule'
+import type { Scored } from './selection'
 
 export interface Progress {
   /** Optimiser steps taken. */
@@ -11,8 +12,9 @@ export interface Progress {
   data: DataState
   /** The score of the validation at step 0: of the base model, or of the adapter that the training began with. */
   base: number | null
-  best: { epoch: number; step: number; score: number } | null
-  /** Validations in a row without a better score than the best. */
+  /** The best validation, see selectionOf. */
+  best: ({ epoch: number; step: number } & Scored) | null
+  /** Validations in a row without a better one than the best. */
   waiting: number
   /** Set when these were enough: the learning rate falls from its value at step `from`, and step `to` is the last. */
   ending: Ending | null

@@ -32,7 +32,7 @@ export interface ScheduleRecipe {
   validation: {
     /** Epochs between two validations; 0: no validation. */
     every: number
-    /** Validations in a row without a better score after which the run comes to its end; 0: it never ends early. */
+    /** Validations in a row without a better one after which the run comes to its end; 0: it never ends early. */
     patience: number
   }
 }

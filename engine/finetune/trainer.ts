@@ -21,6 +21,7 @@ import type { Recipe } from './recipe'
 import type { StepRecord } from './records'
 import { type LabelledImage, readSamples, type TrainingSample } from './samples'
 import { totalSteps } from './schedule'
+import type { Scored } from './selection'
 import { stepConfig } from './step-config'
 import { TimeLeft } from './time-left'
 import { stepsInFlight, TrainingLoop } from './training-loop'
@@ -81,7 +82,7 @@ export interface TrainResult {
   /** Score of the model as it was on the validation images, 0 to 1; null without validation. */
   base: number | null
   /** The best validation, whose state the adapter has; null if there was none after the first step: then it has the last state. */
-  best: { epoch: number; step: number; score: number } | null
+  best: ({ epoch: number; step: number } & Scored) | null
   /** Seconds of training and validation, of earlier sessions included. */
   seconds: number
   /** The trained adapter, see `attachAdapter`. */

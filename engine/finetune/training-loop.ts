@@ -6,6 +6,7 @@ import { DivergenceGuard } from './divergence-guard'
 import type { Progress } from './progress'
 import type { ScheduleRecipe } from './recipe'
 import type { StepRecord } from './records'
+import { type Scored, selectionOf } from './selection'
 import { earlyEnding, epochsDone, learningRate, totalSteps, validationDue } from './schedule'
 
 /** Weight of the newest loss in the running mean. */
@@ -36,13 +37,8 @@ export interface Moment {
   seconds: number
 }
 
-/** What a validation yields: the best state is that with the highest score. */
-interface Scored {
-  score: number
-}
-
 /**
- * The loop and the parts that it calls. P: the progress that checkpoints store, V: the result of a validation.
+ * The loop and the parts that it calls. P: the progress that checkpoints store, V: the result of a validation, of which selectionOf says how good it is.
  */
 export interface LoopOptions<P extends Progress = Progress, V extends Scored = Scored> {
   /** `from`: not null if the training begins with an adapter. */
@@ -243,11 +239,12 @@ export class TrainingLoop<P extends Progress, V extends Scored> {
     const validation = await validator.run(stop, step)
     if (!validation) return 'stopped'
     const epoch = epochsDone(step, config.batch, images)
-    const { score } = validation
+    const { score, head } = validation
     // before the first step a new adapter changes nothing: this is the base model; an adapter to begin with may stay the best
-    const isBest = (step > 0 || config.from !== null) && (!progress.best || score > progress.best.score)
+    const isBest =
+      (step > 0 || config.from !== null) && (!progress.best || selectionOf(validation) > selectionOf(progress.best))
     if (step === 0) progress.base = score
-    if (isBest) progress.best = { epoch, step, score }
+    if (isBest) progress.best = { epoch, step, score, ...(head !== undefined && { head }) }
     progress.waiting = isBest || step === 0 ? 0 : progress.waiting + 1
     progress.validated = step
     this.endEarlyIfDue()

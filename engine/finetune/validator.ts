@@ -9,8 +9,10 @@ import { paintMasks } from '../masks/mask-algebra'
 import { confusion, IGNORED, mean, semanticScores } from '../masks/pixel-counts'
 import { MIN_INSTANCE_AREA } from '../train/sample-prompts'
 import type { Adaptation } from './adaptation'
+import { type FoundParticles, foundF1, ParticleCounter } from './found-particles'
 import { sampleInstances } from './sample-instances'
 import type { LabelledImage } from './samples'
+import type { Scored } from './selection'
 
 /** Scores by one kind of prompt, each 0 to 1 (docs/metrics.md). */
 export interface PromptScore {
@@ -20,10 +22,8 @@ export interface PromptScore {
   instanceDice: number
 }
 
-/** The scores of a validation. */
-export interface Validation {
-  /** Decides which state is the best, 0 to 1: the mean of the four Dice values. */
-  score: number
+/** The scores of a validation, of which selectionOf says how good the state is. The score is the mean of the four Dice values. */
+export interface Validation extends Scored {
   point: PromptScore
   box: PromptScore
 }
@@ -47,6 +47,7 @@ export class Validator {
     private readonly adaptation: Adaptation,
     private readonly images: readonly LabelledImage[],
     private readonly options: { maxInstances: number; seed: number },
+    private readonly counter: ParticleCounter | null,
   ) {
     this.tiled = new TiledPredictor(predictor)
   }
@@ -59,13 +60,14 @@ export class Validator {
     options: { maxInstances: number; seed: number },
   ): Promise<Validator> {
     const predictor = await Predictor.create(model, validationPredictor)
-    return new Validator(predictor, adaptation, images, options)
+    return new Validator(predictor, adaptation, images, options, await ParticleCounter.open(predictor))
   }
 
   /** Validates; deterministic. Null if `stop` returned true, which is asked before each image. */
   run(stop: () => boolean): Promise<Validation | null> {
     return this.adaptation.withAverage(async () => {
-      const found = { point: new Tally(), box: new Tally() }
+      const tallies = { point: new Tally(), box: new Tally() }
+      const found: FoundParticles[] = []
       for (const image of this.images) {
         if (stop()) return null
         const large = instances({ ...image, data: image.labels }).filter(({ area }) => area >= MIN_INSTANCE_AREA)
@@ -75,19 +77,22 @@ export class Validator {
         for (const kind of ['point', 'box'] as const) {
           const prompts = chosen.map(promptOf[kind])
           const { masks } = await this.tiled.predictAtScale(image, prompts, { diameter: 'none' })
-          found[kind].add(
+          tallies[kind].add(
             image,
             chosen,
             masks.map(([{ mask }]) => mask),
           )
         }
+        if (this.counter) found.push(await this.counter.count(image))
       }
-      const [point, box] = [found.point.scores(), found.box.scores()]
-      return { score: mean([point.dice, point.instanceDice, box.dice, box.instanceDice]), point, box }
+      const [point, box] = [tallies.point.scores(), tallies.box.scores()]
+      const score = mean([point.dice, point.instanceDice, box.dice, box.instanceDice])
+      return { score, ...(this.counter && { head: foundF1(found) }), point, box }
     })
   }
 
   destroy(): void {
+    this.counter?.destroy()
     this.predictor.destroy()
   }
 }

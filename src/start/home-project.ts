@@ -9,6 +9,7 @@ import * as v from 'valibot'
 import { messageOf, UserError } from '../host/errors'
 import { makeFolder, writeFileAtomic } from '../host/files'
 import { takeLock } from '../host/folder-lock'
+import { bestOf } from '../../engine/finetune/selection'
 import { HttpError } from '../host/http-error'
 import { listInputs } from '../project/input-images'
 import { projectFile } from '../project/project'
@@ -196,12 +197,11 @@ export class HomeProject {
       const validations = (await readMetrics(run.metrics).catch(() => [])).flatMap((one) =>
         one.kind === 'validation' ? [one] : [],
       )
-      const later = validations.filter(({ step }) => step > 0).map(({ score }) => score)
       const images = await trainingImages(run.split)
       found.push({
         name,
         base: validations.find(({ step }) => step === 0)?.score ?? null,
-        best: later.length ? Math.max(...later) : null,
+        best: bestOf(validations.filter(({ step }) => step > 0))?.score ?? null,
         images,
       })
     }

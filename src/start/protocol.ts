@@ -146,6 +146,10 @@ export interface RunProgress {
   loss: [number, number][]
   /** [step, score]; the first at step 0 is the base model. */
   validations: [number, number][]
+  /** [step, F1 of the particles that the prompt head finds]; empty if none trains. */
+  found: [number, number][]
+  /** The score of the best state so far; null before the first step is validated. */
+  best: number | null
   /** The number of images that they are measured on; null if unknown. */
   validationImages: number | null
   /** Whether it is being trained. */

@@ -1,5 +1,6 @@
 /** @file The course of a training run for the home page: the loss, and the scores of the validations. */
 import { existsSync } from 'node:fs'
+import { bestOf } from '../../engine/finetune/selection'
 import { smooth } from '../drawing/chart'
 import { readRunView } from '../report/run/read-run'
 import { runFolder } from '../training/run-folder'
@@ -22,6 +23,8 @@ export async function runProgress(root: string, name: string): Promise<RunProgre
     total,
     loss: loss.filter((_, i) => i % every === 0 || i === loss.length - 1),
     validations: validations.map(({ step, score }) => [step, score]),
+    found: validations.flatMap(({ step, head }): [number, number][] => (head === undefined ? [] : [[step, head]])),
+    best: bestOf(validations.filter(({ step }) => step > 0))?.score ?? null,
     validationImages: split?.val.length ?? null,
     running,
     seconds,

@@ -23,12 +23,12 @@ const stepRow = ({ epoch, loss, parts, learningRate, gradientNorm, skipped, time
   'train/skipped': skipped && 1,
 })
 
-function validationRow({ epoch, score, point, box }: ValidationRecord) {
+function validationRow({ epoch, score, head, point, box }: ValidationRecord) {
   const named = (prompt: string, { dice, miou, accuracy, instanceDice }: Measures) => ({
     [`val/${prompt}_dice`]: dice,
     [`val/${prompt}_miou`]: miou,
     [`val/${prompt}_accuracy`]: accuracy,
     [`val/${prompt}_instance_dice`]: instanceDice,
   })
-  return { epoch, 'val/score': score, ...named('point', point), ...named('box', box) }
+  return { epoch, 'val/score': score, 'val/head_f1': head, ...named('point', point), ...named('box', box) }
 }

@@ -104,9 +104,10 @@ export function parseRecord(line: string): MetricsRecord | null {
     const numbers = { loss: loss ?? NaN, learningRate: learningRate ?? NaN, gradientNorm: gradientNorm ?? NaN }
     return { ...rest, ...numbers, ...(isLossParts(parts) && { parts }) } as unknown as StepRecord
   }
-  const { kind, score, point, box, sources } = value
+  const { kind, score, head, point, box, sources } = value
   if (sources !== undefined && !(isObject(sources) && Object.values(sources).every(isNumeric))) return null
-  if (kind !== 'validation' || !isNumeric(score) || !isMeasures(point) || !isMeasures(box)) return null
+  if (kind !== 'validation' || !isNumeric(score) || !isNumeric(head ?? null) || !isMeasures(point) || !isMeasures(box))
+    return null
   return value as unknown as ValidationRecord
 }
 

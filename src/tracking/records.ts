@@ -16,8 +16,10 @@ export interface ValidationRecord {
   kind: 'validation'
   step: number
   epoch: number
-  /** The best checkpoint is the one with the highest score. */
+  /** The mean Dice by points and boxes. */
   score: number
+  /** F1 of the particles that the prompt head finds, if one trains. selectionOf says which validation is the best. */
+  head?: number
   point: Measures
   box: Measures
   /** The scores of each folder of images, if there are several. */

@@ -18,7 +18,7 @@ import { writeSafetensors } from '../weights/safetensors-writer'
  * Raised when checkpoints of earlier versions can no longer be resumed rightly: when the definition of `configHash`
  * changes, a default of the configuration (the hash covers only values that differ from the defaults), or the bits of a run.
  */
-export const CHECKPOINT_VERSION = 4
+export const CHECKPOINT_VERSION = 5
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 const rng = v.strictTuple([count, count, count, count])
@@ -38,8 +38,9 @@ const TrainingProgress = v.strictObject({
   }),
   /** The score of the validation at step 0: of the base model, or of the adapter that the run began with. */
   base: v.nullable(v.number()),
-  best: v.nullable(v.strictObject({ epoch: v.number(), step: count, score: v.number() })),
-  /** Validations in a row without a better score than the best. */
+  /** The best validation, see selectionOf: its score and, where a prompt head trains, that head's F1. */
+  best: v.nullable(v.strictObject({ epoch: v.number(), step: count, score: v.number(), head: v.optional(v.number()) })),
+  /** Validations in a row without a better one than the best. */
   waiting: count,
   /** Set when these were enough: the learning rate falls from its value at step `from`, and step `to` is the last. */
   ending: v.nullable(v.strictObject({ from: count, to: count })),

@@ -215,7 +215,7 @@ export const Schema = v.strictObject(
         v.union([v.literal('auto'), whole(1, MAX_LABEL)], `'auto' or a whole number from 1 to ${MAX_LABEL}`),
         'auto',
       ),
-      /** Validations in a row without a better score after which the run comes to its end; 0: it never ends early. */
+      /** Validations in a row without a better one after which the run comes to its end; 0: it never ends early. */
       patience: preset(whole(0, 1e6), defaultRecipe.validation.patience),
       /** Folders of labelled images from other sources, which are not trained on: the adapter must not be worse there. */
       foreign: preset(v.array(name, 'a list of folders'), []),

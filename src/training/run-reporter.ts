@@ -98,7 +98,7 @@ export class RunReporter {
 
   /** Reports a validation at the run's progress; `isBest` if it is the best so far. */
   async reportValidation(
-    { score, measures, sources, text }: Validation,
+    { score, head, measures, sources, text }: Validation,
     epoch: number,
     progress: TrainingProgress,
     isBest: boolean,
@@ -114,6 +114,7 @@ export class RunReporter {
       step,
       epoch,
       score,
+      ...(head !== undefined && { head }),
       ...measures,
       ...(sources && { sources }),
       ...(early && { early }),
@@ -163,7 +164,13 @@ export class RunReporter {
 
   private async sendBest(best: TrainingProgress['best']): Promise<void> {
     if (!best) return
-    const values = { 'best/score': best.score, 'best/step': best.step, 'best/epoch': best.epoch }
+    const { score, head, step, epoch } = best
+    const values = {
+      'best/score': score,
+      ...(head !== undefined && { 'best/head_f1': head }),
+      'best/step': step,
+      'best/epoch': epoch,
+    }
     await this.send({ kind: 'summary', values })
   }
 

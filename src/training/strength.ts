@@ -7,6 +7,7 @@ import type { ParameterState } from '../../engine/train/parameters'
 import type { DatasetItem } from '../dataset/dataset'
 import { type AdapterProfile, readAdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
 import type { Adaptation } from '../../engine/finetune/adaptation'
+import { selectionOf } from '../../engine/finetune/selection'
 import { readCheckpoint } from './checkpoint-file'
 import { averaged } from '../../engine/train/split-adapter'
 import type { TrainConfig } from './config'
@@ -27,9 +28,8 @@ export const TOLERANCE = 0.001
 
 /** The kinds of prompts that are scored. */
 export const prompts = ['point', 'box'] as const
-/** A prompt head counts as much as each kind of prompt: on a weaker adapter it sees other embeddings than those it was trained on. */
-const rank = ({ point, box, head }: SourceScores) =>
-  head === undefined ? meanScore({ point, box }) : (point + box + head) / 3
+/** A prompt head counts as in validations: on a weaker adapter it sees other embeddings than those it was trained on. */
+const rank = ({ head, ...scores }: SourceScores) => selectionOf({ score: meanScore(scores), head })
 
 /** By how much the scores of a source fall below the base model's, at most over points and boxes; negative if they rise. */
 const fall = (base: PromptScores, adapted: PromptScores) =>

@@ -20,7 +20,10 @@ export function describeTraining(summary: TrainSummary, config: TrainConfig): st
   else if (best)
     lines.push(
       `best: epoch ${best.epoch.toFixed(1)}, mean Dice ${(100 * best.score).toFixed(2)} % on the validation images` +
-        (base === null ? '' : `, ${(100 * base).toFixed(2)} % with ${beginningOf({ from })}`),
+        (base === null ? '' : `, ${(100 * base).toFixed(2)} % with ${beginningOf({ from })}`) +
+        (best.head === undefined
+          ? ''
+          : `; the prompt head finds particles with an F1 of ${(100 * best.head).toFixed(2)} %`),
     )
   lines.push(`adapter: ${join(run, best ? 'best' : 'last')}`)
   lines.push(...advice)

@@ -1,13 +1,14 @@
 /** @file Validation during training: the measures of `wgsam eval`, on the validation images of the split. */
+import { type FoundParticles, foundF1, ParticleCounter } from '../../engine/finetune/found-particles'
+import type { Scored } from '../../engine/finetune/selection'
 import { Predictor, type PredictorOptions } from '../../engine/sam/predictor'
-import { PromptMapReader } from '../../engine/sam/prompt-map-reader'
 import type { SamModel } from '../../engine/sam/sam-model'
 import type { DatasetItem } from '../dataset/dataset'
 import { chooseImages } from '../dataset/split'
 import type { Adaptation } from '../../engine/finetune/adaptation'
 import type { TrainConfig } from './config'
 import { meanScore, scoresOf, scoreSource, type SourceScores, tallyPrompts } from './prompt-scores'
-import { alone, type Communicator } from '../mpi/communicator'
+import { alone, type Communicator, gatherValues } from '../mpi/communicator'
 import { decidedByFirst, gatherTallies } from './joint-training'
 import { shareOf } from './rank-share'
 import { resolved } from './validation-effort'
@@ -17,12 +18,12 @@ import { summariseTallies } from '../evaluation/scores'
 import type { Measures } from '../tracking/records'
 import { folderOf, type ValidationSource } from './validation-sources'
 
-export interface Validation {
-  /**
-   * Decides which checkpoint is the best, 0 to 1: the mean of the Dice of whole images and of single instances, over point
-   * and box prompts. Single instances count because on dense images a useless mask of everything has a high whole-image Dice.
-   */
-  score: number
+/**
+ * A validation, of which selectionOf says how good the state is. The score is the mean of the Dice of whole images and of single
+ * instances, over point and box prompts. Single instances count because on dense images a useless mask of everything has a high
+ * whole-image Dice.
+ */
+export interface Validation extends Scored {
   measures: Record<'point' | 'box', Measures>
   /** The scores of each folder of images, if there are several. */
   sources?: Record<string, number>
@@ -34,14 +35,13 @@ export interface Validation {
 export const validationPredictor: PredictorOptions = { slots: EVALUATION_SLOTS, prompts: 16 }
 
 export class Validator {
-  private head: PromptMapReader | null = null
-
   private constructor(
     private readonly predictor: Predictor,
     private readonly items: readonly DatasetItem[],
     private readonly config: TrainConfig,
     private readonly adaptation: Adaptation,
     private readonly ranks: Communicator,
+    private readonly counter: ParticleCounter | null,
   ) {}
 
   /**
@@ -69,6 +69,7 @@ export class Validator {
       config,
       adaptation,
       ranks,
+      await ParticleCounter.open(predictor),
     )
   }
 
@@ -77,15 +78,21 @@ export class Validator {
    * result is the same at all.
    */
   async run(stop: () => boolean, onImage?: EvaluateOptions['onImage']): Promise<Validation | null> {
-    const { config, ranks } = this
+    const { config, ranks, counter } = this
     const items = this.items.slice(...shareOf(this.items.length, ranks))
-    const options = { items, maxInstances: resolved(config).instances, seed: config.seed, onImage, stop }
+    const found: FoundParticles[] = []
+    const counted: EvaluateOptions['onImage'] = async (image) => {
+      if (counter) found.push(await counter.count(image.sample))
+      await onImage?.(image)
+    }
+    const options = { items, maxInstances: resolved(config).instances, seed: config.seed, onImage: counted, stop }
     const own = await this.adaptation.withAverage(() => tallyPrompts(this.predictor, 'validating', options))
     const tallied = await gatherTallies(ranks, own)
-    return decidedByFirst(ranks, tallied && this.summary(tallied))
+    const foundByAll = (await gatherValues(ranks, found))?.flat() ?? []
+    return decidedByFirst(ranks, tallied && this.summary(tallied, counter ? foundF1(foundByAll) : undefined))
   }
 
-  private summary(tallied: TalliedMode[]): Validation {
+  private summary(tallied: TalliedMode[], head: number | undefined): Validation {
     const { items, config } = this
     const evaluations = tallied.map(summariseTallies)
     const folders = [...new Set(items.map(folderOf))]
@@ -93,6 +100,7 @@ export class Validator {
     const percent = (x: number) => `${(100 * x).toFixed(2)} %`
     return {
       score: meanScore(scoresOf(tallied)),
+      ...(head !== undefined && { head }),
       ...(config.data.length > 1 && { sources: Object.fromEntries(folders.map((name) => [name, scoreIn(name)])) }),
       measures: Object.fromEntries(
         evaluations.map(({ prompt, dice, miou, accuracy, instanceDice }) => [
@@ -100,12 +108,13 @@ export class Validator {
           { dice, miou, accuracy, instanceDice },
         ]),
       ) as Validation['measures'],
-      text: evaluations
-        .map(({ prompt, dice, miou, accuracy, instanceDice }) => {
+      text: [
+        ...evaluations.map(({ prompt, dice, miou, accuracy, instanceDice }) => {
           const values = `Dice ${percent(dice)}, mIoU ${percent(miou)}, accuracy ${percent(accuracy)}, instance Dice ${percent(instanceDice)}`
           return `${prompt} prompts: ${values}`
-        })
-        .join('; '),
+        }),
+        ...(head === undefined ? [] : [`the prompt head finds particles with an F1 of ${percent(head)}`]),
+      ].join('; '),
     }
   }
 
@@ -117,13 +126,11 @@ export class Validator {
     source: ValidationSource,
     { maxInstances, stop }: { maxInstances: number; stop: () => boolean },
   ): Promise<SourceScores | null> {
-    const { model, encoded } = this.predictor
-    if (model.promptHead) this.head ??= await PromptMapReader.create(model.engine, model.promptHead, encoded)
-    return scoreSource(this.predictor, source, { maxInstances, seed: this.config.seed, stop }, this.head)
+    return scoreSource(this.predictor, source, { maxInstances, seed: this.config.seed, stop }, this.counter)
   }
 
   destroy(): void {
-    this.head?.destroy()
+    this.counter?.destroy()
     this.predictor.destroy()
   }
 }

@@ -260,7 +260,7 @@ const flags: Record<string, Flag> = {
     path: 'validation.patience',
     kind: 'number',
     value: 'N',
-    about: 'end the run after N validations in a row without a better score; 0: never (default 10)',
+    about: 'end the run after N validations in a row without a better one; 0: never (default 10)',
   },
   'val-foreign': {
     path: 'validation.foreign',

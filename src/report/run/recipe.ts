@@ -56,7 +56,7 @@ export function recipeFacts({ config }: Pick<RunView, 'config'>): Fact[] {
     [
       'Early end',
       validation.every && validation.patience
-        ? `after ${validation.patience} validations without a better score`
+        ? `after ${validation.patience} validations without a better one`
         : 'never',
     ],
     [

@@ -108,6 +108,11 @@ export function validationCharts(runs: readonly RunView[]): string {
     }))
     return [{ ...common, title: title(''), series }]
   })
+  charts.push({
+    ...{ x: 'epoch', format: percent, through: [0, lastEpoch(runs)] },
+    title: 'Particles that the prompt head finds, F1, %',
+    series: lines(runs, (run) => finite(run.validations.map(({ epoch, head }) => [epoch, head ?? NaN]))),
+  })
   return renderCharts(charts)
 }
 

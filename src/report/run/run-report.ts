@@ -3,6 +3,7 @@ import { commandText, repeatCommand, resumeCommand } from '../../cli/next-comman
 import { duration } from '../../host/progress'
 import { beginningOf, inputText } from '../../training/config'
 import { epochsDone } from '../../../engine/finetune/schedule'
+import { bestOf } from '../../../engine/finetune/selection'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
 import { describeThresholds, thresholdGain } from '../../evaluation/tuned-thresholds'
 import { count } from '../../text/count'
@@ -87,11 +88,9 @@ export function stateOf(run: RunView): string {
 const aboutOf = (run: RunView): string =>
   [run.config ? `${run.config.model}, ${inputText(run.config)}` : '', stateOf(run)].filter(Boolean).join('; ') + '.'
 
-/** The validation with the highest score, whose adapter is stored as the best. */
-const bestOf = ({ validations, config }: RunView) =>
-  validations
-    .filter(({ step }) => step > 0 || config?.from)
-    .reduce<RunView['validations'][number] | null>((best, one) => (best && best.score >= one.score ? best : one), null)
+/** The validation whose adapter is stored as the best. */
+const bestValidation = ({ validations, config }: RunView) =>
+  bestOf(validations.filter(({ step }) => step > 0 || config?.from))
 
 /** The validation before the first step, of the base model or of the adapter that the run began with. */
 const baseOf = ({ validations }: RunView) => validations.find(({ step }) => step === 0)
@@ -104,7 +103,7 @@ const beginning = ({ config }: RunView) => (config ? beginningOf(config) : 'the 
 
 /** Is it better? One sentence on top. */
 function verdict(run: RunView): string {
-  const [base, best] = [baseOf(run), bestOf(run)]
+  const [base, best] = [baseOf(run), bestValidation(run)]
   const images = run.split?.val.length
   const on = images
     ? `on ${images === 1 ? 'the one validation image' : `${images} validation images`}`
@@ -127,7 +126,7 @@ function verdict(run: RunView): string {
 function tiles(run: RunView): string {
   const tile = (value: string, text: string) =>
     `<div class="tile"><b>${escape(value)}</b><span>${escape(text)}</span></div>`
-  const best = bestOf(run)
+  const best = bestValidation(run)
   const last = run.steps.at(-1)
   const images = run.split?.train.length
   const epochs =
@@ -157,6 +156,9 @@ function tiles(run: RunView): string {
         `Dice in percent, point · box prompts, of the best validation (epoch ${best.epoch.toFixed(1)})${before('dice')}`,
       ),
       tile(both('instanceDice'), `Instance Dice in percent, at that validation${before('instanceDice')}`),
+      ...(best.head === undefined
+        ? []
+        : [tile(share(best.head), 'F1 in percent of the particles that the prompt head finds, at that validation')]),
     )
   }
   return `<div class="tiles">${shown.join('')}</div>`
@@ -174,7 +176,7 @@ function runTable(runs: readonly RunView[]): string {
     'instance Dice, box',
   ]
   const rows = runs.map((run) => {
-    const best = bestOf(run)
+    const best = bestValidation(run)
     const done = run.steps.at(-1)?.step ?? 0
     return [
       run.name,

@@ -1,4 +1,5 @@
 /** @file The strength of an adapter in a run's report: the scores of every source with the base model and with the adapter. */
+import { bestOf } from '../../../engine/finetune/selection'
 import { escape } from '../../text/escape'
 import { describeOwnSize } from '../../training/own-size-rival'
 import { beginningOf } from '../../training/config'
@@ -44,7 +45,7 @@ function foldersHtml(validations: RunView['validations'], beginning: string): st
   const base = validations.find(({ step }) => step === 0)
   const trained = validations.filter(({ step, sources }) => step > 0 && sources)
   if (!trained.length) return ''
-  const best = trained.reduce((a, b) => (b.score > a.score ? b : a))
+  const best = bestOf(trained)!
   const rows = Object.entries(best.sources!).map(([name, score]) => {
     const before = base?.sources?.[name]
     return [name, before === undefined ? '–' : percent(before), percent(score)]

@@ -7,11 +7,10 @@ export function RunChart({ run }: { run: RunProgress }) {
   const [first] = run.validations
   const base = first?.[0] === 0 ? first[1] : null
   const later = run.validations.filter(([step]) => step > 0)
-  const best = later.length ? Math.max(...later.map(([, score]) => score)) : null
   return (
     <div class="run">
       <p class="answer" role="status">
-        {answer(run, base, best)}{' '}
+        {answer(run, base)}{' '}
         <a href={`runs/${run.name}/`} target="_blank">
           All curves and pictures
         </a>
@@ -21,6 +20,13 @@ export function RunChart({ run }: { run: RunProgress }) {
           title="Score on the validation images"
           points={later}
           level={base}
+          end={run.running ? run.total : null}
+          format={percent}
+        />
+        <Plot
+          title="Particles that the prompt head finds (F1)"
+          points={run.found.filter(([step]) => step > 0)}
+          level={null}
           end={run.running ? run.total : null}
           format={percent}
         />
@@ -37,11 +43,7 @@ export function RunChart({ run }: { run: RunProgress }) {
 }
 
 /** Is it better? The score is the mean of Dice and instance Dice, by points and by boxes. */
-function answer(
-  { step, validations, validationImages }: RunProgress,
-  base: number | null,
-  best: number | null,
-): string {
+function answer({ step, validations, best, validationImages }: RunProgress, base: number | null): string {
   if (base === null)
     return validations.length || step > 0
       ? 'There are no validation images, so nothing says whether the adapter is better: accept more images.'

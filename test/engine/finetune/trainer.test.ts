@@ -47,6 +47,13 @@ test('the score is that of wgsam train', async () => {
   assert.is(await validator.run(() => true), null)
   validator.destroy()
   adaptation.release()
+  assert.ok(validation!.head! >= 0 && validation!.head! <= 1, 'a prompt head is measured')
+  const plain = await openAdaptation(model, checkRecipe({ average: 0, lora: { rank: 2 }, head: { weight: 0 } }, 64))
+  const headless = await Validator.open(model, plain, images, { seed: 0, maxInstances: 64 })
+  const { head, ...scores } = validation!
+  assert.equal(await headless.run(() => false), scores, 'without one the score is the same: it is comparable')
+  headless.destroy()
+  plain.release()
   const expected = scoresOf(tallied!)
   assert.ok(Math.abs(validation!.score - meanScore(expected)) < 1e-12, `${validation!.score}`)
   const { point, box } = validation!

@@ -20,6 +20,8 @@ interface Script {
   origins?: Record<number, string>
   /** Scores of the validations in their order. */
   scores?: number[]
+  /** F1 of the prompt head in each validation; without it there is no head. */
+  heads?: number[]
   /** Number of the poll, from 1, at which the loop is asked to stop. */
   stopAt?: number
   from?: Partial<TrainingProgress>
@@ -35,6 +37,7 @@ function loop({
   losses = {},
   origins = {},
   scores = [0.5, 0.6],
+  heads = [],
   stopAt = Infinity,
   from = {},
   over = {},
@@ -93,7 +96,7 @@ function loop({
       run: async (stop: () => boolean) => {
         if (stop()) return null
         actions.push(`validate ${step}`)
-        return { score: scores.shift(), measures: { point: measures, box: measures }, text: '' }
+        return { score: scores.shift(), head: heads.shift(), measures: { point: measures, box: measures }, text: '' }
       },
     },
     checkpoints: {
@@ -154,6 +157,22 @@ test('only a better score replaces the best', async () => {
   await run()
   assert.is(actions.filter((action) => action === 'best').length, 1)
   assert.is(progress.best!.step, 2)
+})
+
+test('a prompt head that finds more makes a state better, and keeps a run going', async () => {
+  const heads = [0.1, 0.5, 0.6, 0.7, 0.8]
+  const scores = [0.95, 0.94, 0.94, 0.94, 0.94]
+  const over = { epochs: 5, schedule: { kind: 'constant' }, validation: { patience: 1 } }
+  const { actions, progress, run } = loop({ scores: [...scores], heads: [...heads], over })
+  await run()
+  assert.is(actions.filter((action) => action === 'best').length, 5)
+  assert.equal(progress.best, { epoch: 5, step: 10, score: 0.94, head: 0.8 })
+  const headless = loop({ scores: [...scores], over })
+  await headless.run()
+  assert.equal([headless.progress.step, headless.progress.best], [4, { epoch: 1, step: 2, score: 0.95 }])
+  const falling = loop({ scores: [0.5, 0.6], heads: [0.9, 0.6] })
+  await falling.run()
+  assert.is(falling.progress.best!.step, 2, 'points and boxes gain 2 x 0.1 together, the head loses 0.3')
 })
 
 test('a stop between steps or within a validation saves, and leaves the validation to the next session', async () => {

@@ -33,6 +33,14 @@ test('a finished run proposes to measure its adapter and to use it', () => {
   assert.equal(lines.slice(4), ['or:   wgsam generate IMAGES --adapter runs/first/best --out project'])
 })
 
+test('what a prompt head finds is said beside the score', () => {
+  const best = { epoch: 4, step: 16, score: 0.75, head: 0.5 }
+  assert.match(
+    describeTraining({ ...summary, best }, config),
+    'mean Dice 75.00 % on the validation images, 60.00 % with the base model; the prompt head finds particles with an F1 of 50.00 %',
+  )
+})
+
 test('without test images there is nothing to evaluate; a run begun with an adapter is compared with it', () => {
   const text = describeTraining(
     { ...summary, from: '/runs/zero/best', best: null, images: { train: 1, val: 0, test: 0 } },

@@ -18,11 +18,12 @@ import { openDataset } from '../../../src/dataset/dataset'
 import { loadAdapter } from '../../../src/model/attach-adapter'
 import { openModel } from '../../../src/model/open-model'
 import type { Adaptation } from '../../../engine/finetune/adaptation'
+import { bestOf, type Scored } from '../../../engine/finetune/selection'
 import { Validator } from '../../../src/training/validate'
 import { openEngine } from '../../../src/host/gpu'
 import { DivergenceGuard } from '../../../engine/finetune/divergence-guard'
 import { readMetrics } from '../../../src/tracking/metrics-file'
-import type { StepRecord, ValidationRecord } from '../../../src/tracking/records'
+import type { StepRecord } from '../../../src/tracking/records'
 import { type TrainOptions, train } from '../../../src/training/train'
 import { beginRun, hasCheckpoint, resumeRun, runFolder, lockRun } from '../../../src/training/run-folder'
 import { readAdapterProfile, updateAdapterProfile } from '../../../src/weights/adapter-profile'
@@ -142,11 +143,17 @@ test('a run validates, and writes metrics and adapters', async () => {
   assert.is(summary.steps, summary.totalSteps)
   const records = await readMetrics(join(scratch, 'whole', 'metrics.jsonl'))
   assert.is(records.filter((r) => r.kind === 'step').length, summary.steps)
-  const validations = records.filter((r) => r.kind === 'validation')
+  const validations = records.flatMap((record) => (record.kind === 'validation' ? [record] : []))
   assert.ok(validations.length >= 2)
-  const [base, ...trained] = validations as ValidationRecord[]
+  const [base, ...trained] = validations
   assert.equal([base.step, base.score], [0, summary.base!], 'the first is of the base model')
-  assert.is(Math.max(...trained.map(({ score }) => score)), summary.best!.score)
+  assert.ok(
+    validations.every(({ head }) => head! >= 0 && head! <= 1),
+    'the prompt head is measured too',
+  )
+  const { step, score, head } = bestOf(trained)!
+  assert.equal([step, score, head], [summary.best!.step, summary.best!.score, summary.best!.head])
+  assert.ok(log.some((line) => line.includes('the prompt head finds particles with an F1 of ')))
   assert.ok(log.some((line) => /^input 80 × 80 pixels, steps of 2 images.*; GPU memory: /.test(line)))
   assert.not.ok(log.some((line) => line.includes('dispatches')))
   for (const which of ['last', 'best']) {
@@ -170,8 +177,8 @@ test('without a size the model’s own is used, and recorded with the run and it
   assert.ok((await resume('own size')).finished, 'the recorded size belongs to the same configuration')
 })
 
-/** The score of a run's best adapter as it is on the disk, on the run's validation images. */
-async function scoreOfBest(name: string): Promise<number> {
+/** The scores of a run's best adapter as it is on the disk, on the run's validation images. */
+async function scoreOfBest(name: string): Promise<Scored> {
   const { best, split } = runFolder(join(scratch, name))
   const config = toyConfig(data)
   const model = await openModel(engine, config.model, {
@@ -191,7 +198,8 @@ async function scoreOfBest(name: string): Promise<number> {
   validator.destroy()
   adapter.release()
   model.release()
-  return validation!.score
+  const { score, head } = validation!
+  return { score, head }
 }
 
 test('what is exported and validated is the moving average of the parameters', async () => {
@@ -203,8 +211,9 @@ test('what is exported and validated is the moving average of the parameters', a
   assert.equal(stored, [...b.average!])
   assert.not.equal(stored, [...b.values])
   const full = await start('full', {}, { lora: { kind: 'full' }, epochs: 2 })
-  assert.is(await scoreOfBest('whole'), progress.best!.score)
-  assert.is(await scoreOfBest('full'), full.best!.score)
+  const scored = ({ score, head }: Scored) => ({ score, head })
+  assert.equal(await scoreOfBest('whole'), scored(progress.best!))
+  assert.equal(await scoreOfBest('full'), scored(full.best!))
 
   await start('no average', {}, { average: 0, maxSteps: 1, validation: { every: 0 } })
   const plain = (await readCheckpoint(runFolder(join(scratch, 'no average')).last)).parameters

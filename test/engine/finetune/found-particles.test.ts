@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { promptHeadTargets } from '../../../engine/image/prompt-head-targets'
 import type { Sample } from '../../../engine/image/sample'
-import { countFound, foundF1 } from '../../../src/training/prompt-scores'
+import { countFound, foundF1 } from '../../../engine/finetune/found-particles'
 
 /** Discs of a radius in an image of 160x120. */
 function discs(centres: readonly [number, number][], radius: number): Sample {
