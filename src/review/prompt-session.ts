@@ -156,13 +156,25 @@ export class PromptSession {
 
   /**
    * Places that look like example masks, the most similar first. Prompts are answered in between.
-   * @throws HttpError 400 if no example is usable, 503 if the model is not available
+   * @param signal ends the search after the tile that is being encoded
+   * @throws HttpError 400 if no example is usable, 409 if it was cancelled, 503 if the model is not available
    */
-  similarPlaces(image: ImageFile, size: Size, examples: readonly Mask[]): Promise<SimilarPlace[]> {
-    const onTile = (done: number, total: number) => (this.tiles = total > 1 ? { done, total } : null)
-    return this.search(image, size, (search, giveWay) => search.places(examples, giveWay, onTile)).finally(
-      () => (this.tiles = null),
-    )
+  similarPlaces(
+    image: ImageFile,
+    size: Size,
+    examples: readonly Mask[],
+    signal?: AbortSignal,
+  ): Promise<SimilarPlace[]> {
+    const work = async (search: SimilarSearch, giveWay: GiveWay) => {
+      try {
+        return await search.places(examples, giveWay, (done, total) => {
+          this.tiles = total > 1 ? { done, total } : null
+        })
+      } finally {
+        this.tiles = null
+      }
+    }
+    return this.search(image, size, work, signal)
   }
 
   /** The masks at such places that look most like the examples; null where none does. @throws HttpError as similarPlaces */
@@ -171,23 +183,30 @@ export class PromptSession {
     size: Size,
     examples: readonly Mask[],
     points: readonly { x: number; y: number }[],
+    signal?: AbortSignal,
   ): Promise<(SimilarMask | null)[]> {
-    return this.search(image, size, (search, giveWay) => search.masks(examples, points, giveWay))
+    return this.search(image, size, (search, giveWay) => search.masks(examples, points, giveWay), signal)
   }
 
   private search<T>(
     image: ImageFile,
     size: Size,
     work: (search: SimilarSearch, giveWay: GiveWay) => Promise<T>,
+    signal?: AbortSignal,
   ): Promise<T> {
+    const checkCancelled = () => {
+      if (signal?.aborted) throw new HttpError(409, 'the search was cancelled')
+    }
     return this.queue.run('soon', (giveWay) =>
       this.guarded(async () => {
+        checkCancelled()
         const predictor = await this.predictor()
         const view = this.viewOf(image.name, predictor.model.inputSize) ?? wholeView(size, predictor.model.inputSize)
         this.now = 'looking for similar particles'
         const search = new SimilarSearch(predictor, this.parts, image, size, view)
         return work(search, async () => {
           await giveWay()
+          checkCancelled()
           if (this.loaded?.predictor !== predictor) throw new HttpError(409, 'the model was loaded again')
           this.now = 'looking for similar particles'
         })

@@ -194,7 +194,8 @@ export class Routes {
     }
   }
 
-  async postImage(name: string, part: string, body: unknown): Promise<unknown> {
+  /** @param gone is aborted when the page no longer waits for the reply */
+  async postImage(name: string, part: string, body: unknown, gone: AbortSignal): Promise<unknown> {
     if (part === 'actions') {
       const result = await this.folder.act(name, posted(actionRequestSchema, body)).catch((error: unknown) => {
         throw error instanceof InvalidEntryError ? new HttpError(400, error.message) : error
@@ -219,13 +220,14 @@ export class Routes {
     }
     if (part === 'similar') {
       const { examples } = posted(similarRequestSchema, body)
-      const places = await session.similarPlaces(image, folder.info(name), masksOf(examples, folder.info(name)))
+      const size = folder.info(name)
+      const places = await session.similarPlaces(image, size, masksOf(examples, size), gone)
       return { places } satisfies SimilarReply
     }
     if (part === 'similar-masks') {
       const { examples, points } = posted(similarMasksRequestSchema, body)
       const size = folder.info(name)
-      const masks = await session.similarMasks(image, size, masksOf(examples, size), points)
+      const masks = await session.similarMasks(image, size, masksOf(examples, size), points, gone)
       const told = masks.map((one) => one && withoutPixels(one, size))
       return { masks: told } satisfies SimilarMasksReply
     }

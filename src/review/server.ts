@@ -31,7 +31,11 @@ export async function answerReview(
   }
   if (what !== 'images' || part === undefined) throw new HttpError(404, `there is no ${path}`)
   routes.known(name)
-  if (method === 'POST') return sendJson(response, await routes.postImage(name, part, body).catch(asUnavailable))
+  if (method === 'POST') {
+    const gone = new AbortController()
+    response.once('close', () => gone.abort())
+    return sendJson(response, await routes.postImage(name, part, body, gone.signal).catch(asUnavailable))
+  }
   if (part === 'pixels') return routes.pixels(name, request, response)
   if (part === 'info-bar') return routes.infoBar(name, request, response)
   sendJson(response, await routes.getImage(name, part, query).catch(asUnavailable))

@@ -47,6 +47,10 @@ const AREA_FACTOR = 4
 /** How much a factor of e in area counts against a mask, in units of predicted IoU and similarity. */
 const AREA_WEIGHT = 0.2
 
+/** Whether a place is inside a region, or at most `margin` pixels beside it. */
+const isNear = ({ left, top, right, bottom }: Region, { x, y }: { x: number; y: number }, margin = 0): boolean =>
+  x >= left - margin && x < right + margin && y >= top - margin && y < bottom + margin
+
 interface Part {
   region: Region
   core: Region
@@ -72,18 +76,22 @@ export class SimilarSearch {
   ): Promise<SimilarPlace[]> {
     const regions = this.regions()
     onTile(0, regions.length)
-    const features = await this.features(examples)
+    const features = await this.features(examples, giveWay)
     const radius = Math.min(...examples.map((mask) => equivalentDiameter(maskArea(mask)))) / 2
     const found: SimilarPlace[] = []
+    const beside: SimilarPlace[] = []
     for (const [done, { region, core }] of regions.entries()) {
       const map = await this.mapOf(region)
       const here = similarPlaces(map, similarityMap(map, features), radius, LEAST_SIMILARITY)
-      // each place counts in the tile in which it is most central
-      found.push(...here.filter(({ x, y }) => x >= core.left && x < core.right && y >= core.top && y < core.bottom))
+      found.push(...here.filter((place) => isNear(core, place)))
+      // a particle on the border of two cores may be most similar just beyond it in both tiles
+      beside.push(...here.filter((place) => !isNear(core, place) && isNear(core, place, radius)))
       onTile(done + 1, regions.length)
       await giveWay()
     }
-    return suppressNear(found, radius).slice(0, MOST_PLACES)
+    const central = suppressNear(found, radius)
+    const more = beside.filter((place) => !central.some(({ x, y }) => Math.hypot(x - place.x, y - place.y) < radius))
+    return suppressNear([...central, ...more], radius).slice(0, MOST_PLACES)
   }
 
   /** Of the model's masks at each point the one most like the examples; null if none has their size. */
@@ -92,7 +100,7 @@ export class SimilarSearch {
     points: readonly { x: number; y: number }[],
     giveWay: GiveWay,
   ): Promise<(SimilarMask | null)[]> {
-    const features = await this.features(examples)
+    const features = await this.features(examples, giveWay)
     const areas = examples.map(maskArea)
     const typical = Math.exp(areas.reduce((sum, area) => sum + Math.log(area), 0) / areas.length)
     const [least, most] = [Math.min(...areas) / AREA_FACTOR, Math.max(...areas) * AREA_FACTOR]
@@ -119,13 +127,14 @@ export class SimilarSearch {
     return result
   }
 
-  private async features(examples: readonly Mask[]): Promise<Float32Array[]> {
+  private async features(examples: readonly Mask[], giveWay: GiveWay): Promise<Float32Array[]> {
     const regions = this.regions()
     const features: Float32Array[] = []
-    for (const mask of examples) {
-      const [x, y] = [mask.x0 + mask.width / 2, mask.y0 + mask.height / 2]
-      const { region } =
-        regions.find(({ core }) => x >= core.left && x < core.right && y >= core.top && y < core.bottom) ?? regions[0]
+    for (const [i, mask] of examples.entries()) {
+      // each example may need the encoding of another tile
+      if (i) await giveWay()
+      const middle = { x: mask.x0 + mask.width / 2, y: mask.y0 + mask.height / 2 }
+      const { region } = regions.find(({ core }) => isNear(core, middle)) ?? regions[0]
       features.push(maskFeature(await this.mapOf(region), mask))
     }
     const shown = features.filter((feature) => feature.some((value) => value !== 0))

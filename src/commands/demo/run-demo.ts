@@ -103,7 +103,9 @@ export async function runDemo({ out, seed, minutes, stop }: DemoOptions): Promis
   if (!base) return null
 
   // training has to leave time for evaluating the adapted model, and ten seconds for the report
-  const deadline = 60 * minutes - 1.3 * base.secondsPerImage * evaluation.items.length - 10
+  const planned = 60 * minutes - 1.3 * base.secondsPerImage * evaluation.items.length - 10
+  // on a slow machine too an adapter that has learned nothing shows nothing: training gets at least a third of the time
+  const deadline = Math.max(planned, seconds() + 20 * minutes)
   log(`training, ${plan.steps} steps`)
   const summary = await train({ engine, config, run, stop: () => stop() || seconds() > deadline, log })
   if (stop()) return null

@@ -14,8 +14,8 @@ const answers: { [C in CallName]: (request: Calls[C]['request'], hooks: CallHook
   train: (request, hooks) => studio.train(request, hooks),
   encode: async ({ image, next }) => studio.encode(image, next),
   prompt: ({ image, prompt }) => studio.prompt(image, prompt),
-  similar: ({ image, ...request }) => studio.similar(image, request),
-  similarMasks: ({ image, ...request }) => studio.similarMasks(image, request),
+  similar: ({ image, ...request }, hooks) => studio.similar(image, request, hooks),
+  similarMasks: ({ image, ...request }, hooks) => studio.similarMasks(image, request, hooks),
   busy: async () => studio.doing,
 }
 

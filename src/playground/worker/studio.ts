@@ -226,14 +226,21 @@ export class Studio {
     return this.current.session.prompt(file(image), await infoOf(image), prompt)
   }
 
-  async similar(image: string, { examples }: SimilarRequest): Promise<SimilarReply> {
-    const places = await this.current.session.similarPlaces(file(image), await infoOf(image), examples.map(decodeMask))
+  async similar(image: string, { examples }: SimilarRequest, { signal }: CallHooks): Promise<SimilarReply> {
+    const size = await infoOf(image)
+    const { session } = this.current
+    const places = await session.similarPlaces(file(image), size, examples.map(decodeMask), signal)
     return { places }
   }
 
-  async similarMasks(image: string, { examples, points }: SimilarMasksRequest): Promise<SimilarMasksReply> {
+  async similarMasks(
+    image: string,
+    { examples, points }: SimilarMasksRequest,
+    { signal }: CallHooks,
+  ): Promise<SimilarMasksReply> {
     const size = await infoOf(image)
-    const masks = await this.current.session.similarMasks(file(image), size, examples.map(decodeMask), points)
+    const { session } = this.current
+    const masks = await session.similarMasks(file(image), size, examples.map(decodeMask), points, signal)
     return { masks: masks.map((one) => one && withoutPixels(one, size)) }
   }
 

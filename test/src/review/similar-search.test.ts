@@ -2,17 +2,17 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { join } from 'node:path'
-import { type Region, wholeRegion } from '../../../engine/image/box'
 import { type Mask, maskArea } from '../../../engine/masks/mask'
 import { encodeMask } from '../../../engine/masks/rle'
 import { wholeView } from '../../../engine/scale/view'
+import { HttpError } from '../../../src/host/http-error'
 import { writePng } from '../../../src/images/png-writer'
 import { ReviewFolder } from '../../../src/project/review/review-folder'
-import { EncodedParts } from '../../../src/review/encoded-parts'
 import { PromptSession } from '../../../src/review/prompt-session'
 import { readPixels } from '../../../src/review/read-pixels'
 import { serve } from '../../../src/review/server'
 import { predictDiscs } from '../../support/disc-predictions'
+import { drawFeatures } from '../../support/drawn-features'
 import { scratch } from '../../support/files'
 import { ask } from '../../support/review'
 import { openToy, toyImages } from '../../support/toy'
@@ -35,29 +35,7 @@ const particles = [
   [45, 35],
 ]
 
-/** Features that tell particles from ground, whatever the toy computes. */
-function drawnFeatures(region: Region): Float32Array {
-  const { side } = model
-  const dim = model.architecture.decoder.dim
-  const step = Math.max(region.right - region.left, region.bottom - region.top) / side
-  const data = new Float32Array(side * side * dim)
-  for (let at = 0; at < side * side; at++) {
-    const [x, y] = [at % side, Math.floor(at / side)].map(
-      (k, axis) => (k + 0.5) * step + (axis ? region.top : region.left),
-    )
-    const on = particles.some(([px, py]) => Math.abs(px - x) < 5 && Math.abs(py - y) < 5)
-    data[at * dim] = on ? 3 : 0
-    data[at * dim + 1] = on ? 0 : 3
-    data[at * dim + 2] = 0.2 * Math.sin(at)
-  }
-  return data
-}
-
-const { embedding } = EncodedParts.prototype
-EncodedParts.prototype.embedding = async function (predictor, file, region) {
-  await embedding.call(this, predictor, file, region)
-  return drawnFeatures(region ?? wholeRegion(size))
-}
+const restoreFeatures = drawFeatures(model, size, particles)
 // discs of 5, 5, 5 and 20 pixels around prompts in the whole image
 const restore = predictDiscs([2.2, 2.2, 2.2, 8])
 
@@ -112,6 +90,26 @@ test('in tiles the same particles are found, each once', async () => {
   await session.close()
 })
 
+test('a cancelled search ends after the tile that it is at, also while it waits', async () => {
+  const session = open(40)
+  const stop = new AbortController()
+  const waits = new AbortController()
+  const searching = session.similarPlaces(image, size, [example], stop.signal)
+  const waiting = session.similarPlaces(image, size, [example], waits.signal)
+  waits.abort()
+  while (session.doing.tiles?.done !== 1) await new Promise((done) => setImmediate(done))
+  stop.abort()
+  for (const one of [searching, waiting]) {
+    const why = await one.catch((error: unknown) => error as HttpError)
+    assert.is((why as HttpError).status, 409)
+    assert.match((why as HttpError).message, 'cancelled')
+  }
+  assert.equal(session.doing, { doing: null })
+  // the model was not given up, and its tiles are in memory
+  assert.is((await session.similarMasks(image, size, [example], [{ x: 45, y: 15 }])).length, 1)
+  await session.close()
+})
+
 test('prompts do not wait for a search', async () => {
   const session = open()
   await session.encode(image)
@@ -157,7 +155,7 @@ test('over HTTP: places and masks; examples that cannot be used are refused with
 
 test.after(() => {
   restore()
-  EncodedParts.prototype.embedding = embedding
+  restoreFeatures()
 })
 
 test.run()
