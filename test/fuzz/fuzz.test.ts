@@ -10,8 +10,8 @@ import type { Reader } from './reader'
 import { readers } from './readers'
 import { scratch } from '../support/files'
 
-/** Mutated files of each reader: a minute for all of them. */
-const MUTATIONS = 400
+/** Mutated files of each reader: half a minute for all of them. */
+const MUTATIONS = 200
 /** Of readers that take milliseconds for a file. */
 const FEWER: Record<string, number> = { 'sam-checkpoint': 40, 'model-config': 40, ablation: 25 }
 
