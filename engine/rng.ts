@@ -57,7 +57,7 @@ export class Rng {
     let hash = 0x9e3779b9
     for (const part of parts) hash = mix((hash + part + 0x9e3779b9) | 0)
     const word = () => mix((hash = (hash + 0x9e3779b9) | 0))
-    this.restore([word(), word(), word(), (word() | 1) >>> 0]) // never all zero: the generator would return 0 for ever
+    this.restore([word(), word(), word(), (word() | 1) >>> 0]) // never all zero: the generator would return only zeros
   }
 
   /** A uniform 32-bit word. */

@@ -1,6 +1,6 @@
 /**
  * @file Finds `var x: T;` inside a loop of a shader. By WGSL's rules x is zero in every round; Dawn, the WebGPU of Node and
- * Chromium, sets it to zero only in the first one (measured with webgpu 0.6.2), so sums go on from the round before.
+ * Chromium, sets it to zero only in the first one (measured with webgpu 0.6.2), so sums continue from the round before.
  */
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -93,7 +93,7 @@ fn totals(@builtin(local_invocation_index) lane: u32) {
     let map = i % 3u;
     let weight = sum_parts(image, 3u + map);
     weights_out[image * 4u + map] = weight;
-    // an image without a cell of its own has no loss
+    // an image without cells has no loss
     if (weight > 0.0) { sum += sum_parts(image, map) / weight; }
   }
   lanes[lane].x = sum;

@@ -52,7 +52,7 @@ fn multiply_add(
     c30 = subgroupMatrixMultiplyAccumulate(a3, b0, c30);
     c31 = subgroupMatrixMultiplyAccumulate(a3, b1, c31);
   }
-  // each sum has a place of its own, so that the compiler can drop none of them
+  // each sum is stored at another place, so that the compiler can drop none of them
   let at = (group.x * 4u + subgroup) * 2048u;
   subgroupMatrixStore<row_major>(&sums, at + 0u, c00, 16u);
   subgroupMatrixStore<row_major>(&sums, at + 256u, c01, 16u);

@@ -66,7 +66,7 @@ export interface TorchOptions {
   onRow(name: string): void
 }
 
-/** Runs the script. Whatever happens to it is told in the report. */
+/** Runs the script. Any failure is stated in the report. */
 export async function runTorch(options: TorchOptions): Promise<TorchReport> {
   const { cases, budget, python = process.env.WGSAM_PYTHON || 'python3', limit = LIMIT_MS } = options
   const report: TorchReport = { version: null, rows: [], why: null }

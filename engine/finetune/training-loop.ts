@@ -132,7 +132,7 @@ export class TrainingLoop<P extends Progress, V extends Scored> {
     await this.settle()
     await this.save()
     await checkpoints.exportLast()
-    // whoever stops a run before its first validation still finds an adapter in best/
+    // a run that is stopped before its first validation also leaves an adapter in best/
     if (!finished && validator && progress.step && !progress.best) await checkpoints.saveBest(progress)
     return finished
   }

@@ -19,7 +19,7 @@ const MARGIN = 0.05
 
 /**
  * The indices that are removed, of those in `alive`.
- * @param threshold a mask is inside another if it shares more than this fraction of its own pixels
+ * @param threshold a mask is inside another if it shares more than this fraction of its pixels
  */
 export function suppressNested(
   candidates: readonly CandidateMeasures[],

@@ -12,7 +12,7 @@ import { grid1d } from '../device/grid'
 
 /** Lanes of a workgroup, as in the kernels. */
 const LANES = 64
-/** More rounds than these gain nothing; and rounds are added only while at least about so many workgroups remain to share. */
+/** More rounds than `rounds` gain nothing; rounds are added only while at least about `workgroups` workgroups remain. */
 const LIMITS = { software: { rounds: 64, workgroups: 64 }, gpu: { rounds: 4, workgroups: 4096 } } as const
 
 export interface ElementwiseGrid {

@@ -67,7 +67,7 @@ export function crossAttentionFused(g: Graph, q: Tensor, k: Tensor, v: Tensor, o
   const head = q.columns / heads
   const unset = { keep: 0, add_q: 0, add_k: 0, add_v: 0 }
   const parts = params.chunks * params.subsets
-  /** Of the results for parts of the side with many rows: so many numbers for each head of a row on the side with few. */
+  /** Results for parts of the side with many rows: `numbers` values for each head of a row on the side with few. */
   const partsTensor = (numbers: number) =>
     g.tensor('attention: parts', [batches, parts, (fewKeys ? keys : queries) * heads, numbers], 'statistic')
   const out = g.tensor('attention output', [batches * queries, q.columns])

@@ -219,7 +219,7 @@ export class ParameterSet {
   }
 }
 
-/** A range of an arena as a tensor of its own label and shape. */
+/** A range of an arena as a tensor with a label and a shape. */
 function view(arena: Tensor, offset: number, label: string, shape: readonly number[]): Tensor {
   const { kind, buffer } = arena.storage
   return new Tensor({ kind, label, bytes: sizeOf(shape) * 4, buffer, offset: offset * 4 }, [...shape])

@@ -122,7 +122,7 @@ fn gemm(wg: vec3u, groups: vec3u, lane: u32, a_rows: bool, b_rows: bool) {
       workgroupBarrier();
     }
   }
-  // four rows a round, always from the first sums: so the epilogue's code is there eight times, not for every output
+  // four rows a round, always from the first sums: so the compiled code has the epilogue eight times, not once for each output
   let start = starts_of(wg.z).z / 4u;
   for (var i = 0u; i < ROW_QUADS; i++) {
     let first = row + (i * DOWN + ty) * 4u;

@@ -103,7 +103,7 @@ export interface LearningCurve {
 
 /**
  * Fits a curve and says what more images would give. Intervals are percentiles over resamples of the seeds at each number of
- * images. A gain below the deviation between seeds could not be told from another seed of the same training.
+ * images. A gain below the deviation between seeds could not be distinguished from another seed of the same training.
  * @param targets numbers of images
  * @throws Error as fitCurve
  */

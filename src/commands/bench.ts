@@ -181,7 +181,7 @@ async function benchOptions(values: Values): Promise<BenchOptions> {
   const peers = flag(values, 'peers')
   const targets = flag(values, 'targets')
   if (targets && (micro || macro || filter.length))
-    throw new UserError('--targets measures a list of its own: leave out --micro, --macro and --filter')
+    throw new UserError('--targets measures a fixed list: leave out --micro, --macro and --filter')
   const both = micro === macro && !peers
   const choice = { micro: micro || both, macro: macro || both, quick, filter, cli: process.argv[1], targets }
   if (text(values, 'peer') === undefined && !peers && !Object.values(chooseCases(choice)).some((list) => list.length))

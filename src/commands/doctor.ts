@@ -166,7 +166,7 @@ export const command: Command = {
     json: { type: 'boolean', description: 'print one JSON object' },
   },
   details:
-    'The exit code is 0 if wgsam can run on this machine, otherwise 1. Matrix units are tried anew; ' +
+    'The exit code is 0 if wgsam can run on this machine, otherwise 1. Matrix units are tried again; ' +
     'the environment variable WGSAM_MATRIX_UNITS=off turns them off for all commands.',
   async run(values) {
     const report = await examine(text(values, 'adapter'), flag(values, 'install'))

@@ -34,7 +34,7 @@ function eachSpan(
   })
 }
 
-/** Bounds of the work on one image, against files that mean harm: pixels painted, as multiples of its own and at least. */
+/** Bounds of the work on one image, against files that mean harm: pixels painted, as a multiple of the image’s pixels, and at least. */
 const MAX_COVER = 50
 const MIN_PAINTED = 2 ** 30
 /** Crossings of the sides of all polygons of an image and its rows. */

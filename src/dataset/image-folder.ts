@@ -116,7 +116,7 @@ export class ImageFolder {
   }
 }
 
-/** A name in one Unicode form: macOS stores an accent as a character of its own. */
+/** A name in one Unicode form: macOS stores an accent as a separate character. */
 const oneForm = (name: string) => name.normalize('NFC')
 
 /** The path that a name, a path of any machine, or a URL refers to. */

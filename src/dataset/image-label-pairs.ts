@@ -24,7 +24,7 @@ async function listImages(folder: string): Promise<Map<string, string[]>> {
   const stems = new Map<string, string[]>()
   for (const name of (await readdir(folder)).sort()) {
     if (name.startsWith('.') || !imageExtensions.includes(extname(name).toLowerCase())) continue
-    // macOS stores an accent as a character of its own: names are compared in one form
+    // macOS stores an accent as a separate character: names are compared in one form
     const stem = stemOf(name).normalize('NFC')
     stems.set(stem, [...(stems.get(stem) ?? []), join(folder, name)])
   }

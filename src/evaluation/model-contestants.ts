@@ -31,7 +31,7 @@ export class ResizableModel {
   }
 }
 
-/** The model with an adapter, or (path null) the base model, at an input size of its own. */
+/** The model with an adapter, or (path null) the base model, at its own input size. */
 export function modelContestant(
   models: ResizableModel,
   {

@@ -47,5 +47,5 @@ export function timeSection(comparison: Comparison, device: string): string {
 <div class="scroll"><table class="scores"><thead><tr>${head.map((cell) => `<th>${escape(cell)}</th>`).join('')}</tr></thead>
 <tbody>${body.join('')}</tbody></table></div>
 <p class="note">Measured on ${escape(device)}. The masks of all particles of the image are predicted, brought to the image’s size and
-read back. An automatic run encodes by itself. Reading the image and computing scores is not included.</p>`
+read back. An automatic run includes the encoding. Reading the image and computing scores is not included.</p>`
 }

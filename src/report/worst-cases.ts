@@ -43,7 +43,7 @@ export class WorstCollector {
         return { item, prompt, instance, mask, dice: (2 * iou) / (1 + iou) }
       })
       entry.cases = [...entry.cases, ...found].sort(worseFirst).slice(0, this.count)
-      // only what is kept is worth the memory of its own
+      // only the cases that are kept get a copy of their masks
       for (const one of entry.cases) if (one.item === item && one.mask) one.mask = trimMask(one.mask)
     }
   }

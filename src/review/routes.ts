@@ -228,8 +228,8 @@ export class Routes {
       const { examples, points } = posted(similarMasksRequestSchema, body)
       const size = folder.info(name)
       const masks = await session.similarMasks(image, size, masksOf(examples, size), points, gone)
-      const told = masks.map((one) => one && withoutPixels(one, size))
-      return { masks: told } satisfies SimilarMasksReply
+      const checked = masks.map((one) => one && withoutPixels(one, size))
+      return { masks: checked } satisfies SimilarMasksReply
     }
     const { next } = posted(encodeRequestSchema, body)
     const ms = await session.encode(image)

@@ -21,7 +21,7 @@ export function commonShare({ batch }: Pick<TrainConfig, 'batch'>, ranks: number
 
 export const greatestDivisor = (a: number, b: number): number => (b ? greatestDivisor(b, a % b) : a)
 
-/** @throws UserError if there are not enough images in a step for every rank */
+/** @throws UserError if a step has fewer images than there are ranks */
 export function checkShares({ batch }: Pick<TrainConfig, 'batch'>, ranks: number): void {
   if (batch < ranks)
     throw new UserError(

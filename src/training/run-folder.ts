@@ -63,7 +63,7 @@ export const lockRun = ({ root }: RunFolder): Promise<() => Promise<void>> =>
 export const isTraining = ({ root }: Pick<RunFolder, 'root'>): boolean => isLocked(join(root, 'lock'))
 
 /**
- * A run has a checkpoint from its first step on. If its records go further and there is none, it was lost, and beginning anew
+ * A run has a checkpoint from its first step on. If its records go further and there is none, it was lost, and a new beginning
  * would overwrite what is left.
  * @throws UserError that says how to continue
  */

@@ -45,7 +45,7 @@ async function readInputs(path: string): Promise<Inputs> {
     return checkValue(Inputs, JSON.parse(await readFile(path, 'utf8')))
   } catch (error) {
     throw new UserError(
-      `${path}, the record of the run's data, is damaged: ${messageOf(error, path)}. Delete it if the data are unchanged: they are then recorded anew.`,
+      `${path}, the record of the run's data, is damaged: ${messageOf(error, path)}. Delete it if the data are unchanged: they are then recorded again.`,
     )
   }
 }

@@ -46,7 +46,7 @@ test('a software adapter is not loaded', async () => {
   assert.ok(performance.now() - start < 500)
 })
 
-test('a case of a precision of its own gets an engine on the same device; without matrix units it is refused', () => {
+test('a case with a precision gets an engine on the same device; without matrix units it is refused', () => {
   const { engine: card } = gpu(true)
   assert.is(withPrecision(card, undefined), card)
   assert.is(withPrecision(card, 'highest'), card)

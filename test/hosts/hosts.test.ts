@@ -68,7 +68,7 @@ test('Node', () => {
   for (const { losses } of inNode) assert.ok(losses.at(-1)! < losses[0], 'the loss falls')
 })
 
-/** Serves the bundle, a page and the files; the page sets window.reports, computed by itself or by a worker. */
+/** Serves the bundle, a page and the files; the page sets window.reports, computed by the page or by a worker. */
 async function serve() {
   const main = await bundleFor('browser', "export { runOnDevice } from './host-run'")
   const routes: Record<string, [string, string]> = {

@@ -14,7 +14,7 @@ import { loadShader, reflect } from '../../scripts/wgsl-plugin.mjs'
 import { compileForMatrixUnits, openNullEngine } from '../support/null-engine'
 
 const gpu = create(['backend=null'])
-// held for ever: the process crashes when create()'s object is collected
+// held until the process ends: the process crashes when create()'s object is collected
 Object.assign(globalThis, globals, { gpu })
 const adapter = await gpu.requestAdapter()
 const device = await adapter!.requestDevice()
@@ -51,7 +51,7 @@ const files = readdirSync('shaders')
   .filter((f) => f.endsWith('.wgsl'))
   .sort()
 
-/** Kernels that need features are variants, in files of their own; each has a form without them, which the floor runs. */
+/** Kernels that need features are variants in separate files; each has a form without them, for adapters with the lowest limits. */
 function featuresOf(file: string): readonly string[] {
   if (/\bmatrix\b/.test(file)) return MATRIX_FEATURES
   return file.endsWith('-subgroup.wgsl') ? ['subgroups'] : []

@@ -243,7 +243,7 @@ function emulated(device: GPUDevice): GPUDevice {
 }
 
 /**
- * An engine with emulated matrix units on this machine's adapter: a device of its own, which the caller destroys. Null if the
+ * An engine with emulated matrix units on this machine's adapter: a new device, which the caller destroys. Null if the
  * adapter has no f16. It chooses variants as any engine on this adapter does, so tests set `engine.variants`.
  */
 export async function openEmulatedEngine(precision: Precision = 'highest'): Promise<Engine | null> {

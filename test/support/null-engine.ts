@@ -6,7 +6,7 @@ import type { Shader } from '../../engine/device/shader'
 import { LIMITS } from '../../src/host/device-needs'
 
 const gpu = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis'])
-// held for ever: the process crashes when create()'s object is collected
+// held until the process ends: the process crashes when create()'s object is collected
 Object.assign(globalThis, globals, { nullGpu: gpu })
 
 /** An engine with the features of matrix units. The caller destroys it. */

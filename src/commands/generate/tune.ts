@@ -59,7 +59,7 @@ export const command: Command = {
     store: {
       type: 'boolean',
       description:
-        'also store the thresholds with the adapter, which then uses them by itself; the minimum area, which depends on the ' +
+        'also store the thresholds with the adapter, which then uses them by default; the minimum area, which depends on the ' +
         'scale of the images, is then not searched',
     },
     json: { type: 'boolean', description: 'print the result as JSON' },

@@ -1,6 +1,6 @@
 /**
  * @file The thread that reads EMD files, by h5wasm, the HDF5 library compiled to WebAssembly. In a thread because reading cannot be
- * interrupted: whoever started it ends it after a time, whatever the file makes the library do.
+ * interrupted: its caller ends the thread after a time limit, so that no file can make the library run forever.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { messageOf } from '../../host/errors'

@@ -19,7 +19,7 @@ export const imagesStyle = `
 .measured path.out { stroke: #e0a100; fill: #e0a100; stroke-dasharray: 4 3; }
 .measured path.odd { stroke: #ff5d4d; fill: #ff5d4d; }
 .measured path.chosen, .measured path:hover { stroke: #fff; stroke-width: 2.5; fill: #2f7bff; fill-opacity: 0.55; }
-.measured .told { min-height: 1.5em; font-size: 0.9rem; margin: 6px 0; }
+.measured .chosen-particle { min-height: 1.5em; font-size: 0.9rem; margin: 6px 0; }
 .agglomerates { display: block; margin: 0 0 12px; font-size: 0.9rem; }
 main:has(#agglomerates:checked) .measured path:not(.chosen) { stroke: var(--agglomerate, #8a929c); fill: var(--agglomerate, transparent); fill-opacity: 0.3; stroke-dasharray: none; }
 .measured tr.chosen td { background: color-mix(in srgb, var(--s1) 22%, var(--paper)) !important; }
@@ -92,7 +92,7 @@ function imageFigure(
   const more = particles.length - rows.length
   return `<figure class="measured"><figcaption><b>${escape(name)}</b>: ${count(particles.length, 'particle')}</figcaption>
 <svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(`${name} with the outlines of its particles`)}">${jpeg}${paths.join('')}</svg>
-<p class="told" aria-live="polite"></p>
+<p class="chosen-particle" aria-live="polite"></p>
 <details><summary>Table of its particles${more > 0 ? ` (the ${MAX_ROWS} largest; all are in particles.csv)` : ''}</summary>
 <div class="scroll"><table><thead><tr>${header.map((text) => `<th>${escape(text)}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div></details></figure>`
 }
@@ -101,7 +101,7 @@ function imageFigure(
 const script = `
 (() => {
   const clear = () => document.querySelectorAll('.chosen').forEach((e) => e.classList.remove('chosen'))
-  const tell = (figure, text) => { const p = figure.querySelector('.told'); if (p) p.textContent = text }
+  const tell = (figure, text) => { const p = figure.querySelector('.chosen-particle'); if (p) p.textContent = text }
   const choose = (path, from) => {
     clear()
     const figure = path.closest('.measured')

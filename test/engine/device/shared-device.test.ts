@@ -39,7 +39,7 @@ test('an error of the host does not stop an engine on a shared device', async ()
   assert.equal(await compute(engine), [2, 4, 6])
   hostError(device)
   assert.equal(await compute(engine), [2, 4, 6])
-  assert.is(reported.length, 2, 'the host learns of its own errors')
+  assert.is(reported.length, 2, 'the host hears of its own errors')
   device.destroy()
 })
 
@@ -59,7 +59,7 @@ test('an error of the engine stops it, and only it', async () => {
   device.destroy()
 })
 
-test('on a device of its own every error stops the engine', async () => {
+test('on a device that the engine owns every error stops it', async () => {
   const device = await open()
   const engine = new Engine(device)
   hostError(device)
@@ -93,7 +93,7 @@ test('dispose frees what the engine made and leaves the device to its host', asy
   device.destroy()
 })
 
-test('a lost device is an error of its own type', async () => {
+test('a lost device has a separate type of error', async () => {
   const device = await open()
   const engine = new Engine(device, { sharedDevice: true })
   await compute(engine)

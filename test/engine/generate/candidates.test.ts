@@ -164,7 +164,7 @@ test('progress ends at the total, and an aborted run throws the reason', async (
   const stop = new AbortController()
   const hooks = { signal: stop.signal, onProgress: () => stop.abort(new Error('enough')) }
   const ended = await generate({ pointsPerBatch: 10 }, hooks).then(
-    () => 'went on',
+    () => 'continued',
     (error: Error) => error.message,
   )
   assert.is(ended, 'enough')

@@ -110,7 +110,7 @@ test('reference mode uses the grid', async () => {
   without.destroy()
 })
 
-test('crops and tiles have maps of their own; every particle is asked for', async () => {
+test('each crop and tile has a map; every particle is asked for', async () => {
   const large = { width: 330, height: 240, rgb: new Uint8Array(330 * 240 * 3).fill(120) }
   const labels = lattice(330, 240)
   const count = new Set(labels.data).size - 1

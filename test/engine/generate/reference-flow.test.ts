@@ -307,7 +307,7 @@ test('an image that does not fit its size is refused; an aborted run throws the 
     onProgress: () => stop.abort(new Error('enough')),
   })
   await run.then(
-    () => assert.unreachable('it went on'),
+    () => assert.unreachable('it continued'),
     (error: Error) => assert.is(error.message, 'enough'),
   )
   generator.destroy()

@@ -319,7 +319,7 @@ test('overlapping predictions get their own results, and no new image in between
   }
 })
 
-test('masks are chosen from the results of their own call, whatever is predicted meanwhile', async () => {
+test('masks are chosen from the results of their call, also if others are predicted meanwhile', async () => {
   const own = await predictor({ prompts: 2, slots: 5 })
   const [first, second] = [batchOf(RAGGED, 5), batchOf([...RAGGED].reverse(), 5)]
   const best = (iou: Float32Array) => [iou.indexOf(Math.max(...iou))]

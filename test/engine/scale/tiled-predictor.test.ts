@@ -122,7 +122,7 @@ test('of a point’s three masks one that its tile does not cut is preferred, if
     const [masks] = await tiled.predict(image, [prompt], view, options)
     return { tokens: masks.map(({ token }) => token), parts: seen.map(({ region }) => regionSize(region).width) }
   }
-  // the model prefers the third mask, which goes on beyond the tile of 64
+  // the model prefers the third mask, which extends beyond the tile of 64
   assert.equal(await ask([3, 3, 5, 60], [1, 0.6, 0.7, 0.9]), { tokens: [2], parts: [64] })
   assert.equal(await ask([3, 3, 5, 60], [1, 0.6, 0.7, 0.9], { multimask: true }), { tokens: [2, 1], parts: [64] })
   // the others are not credible: it is asked for in larger parts, and at last the whole image cuts nothing

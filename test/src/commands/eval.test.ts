@@ -277,7 +277,7 @@ test('the rivals by default are the base model at its own input size and the wat
   ])
 })
 
-test('each adapter is evaluated at the input size of its own training', async () => {
+test('each adapter is evaluated at the input size of its training', async () => {
   const trained = adapters.map((path, i) => {
     const folder = join(scratch(), `at${i}`)
     cpSync(path, folder, { recursive: true })

@@ -149,12 +149,12 @@ test('segmentations of every form are read, named as no masks, or damaged', asyn
     { image_id: 1, segmentation: { size: [6, 8], counts: 'o' } },
     { image_id: 1, segmentation: [s] },
   ])
-  const told: string[] = []
+  const reported: string[] = []
   assert.is(
-    show(cocoLabels(image, late.annotations, (i, reason) => told.push(`${i} ${reason}`)).data, 8),
+    show(cocoLabels(image, late.annotations, (i, reason) => reported.push(`${i} ${reason}`)).data, 8),
     expected.replaceAll('1', '2'),
   )
-  assert.match(told.join(), /^0 the compressed run lengths are damaged$/)
+  assert.match(reported.join(), /^0 the compressed run lengths are damaged$/)
 })
 
 test('ids as text, sizes that are missing, NaN, byte order marks, UTF-16', async () => {

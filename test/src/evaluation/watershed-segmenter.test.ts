@@ -38,7 +38,7 @@ test('a box chooses the region with the best overlap, not the largest one, and c
   assert.is(maskArea(whole), 80, 'a region beyond the box on all sides is the box')
 })
 
-test('a box without a region takes the side of its own threshold that fills its middle', () => {
+test('a box without a region takes the side of the threshold that fills its middle', () => {
   const disc = (inside: number, outside: number) =>
     image(40, 30, (x, y) => (Math.hypot(x - 20, y - 15) <= 8 ? inside : outside))
   const box = { x0: 12, y0: 7, x1: 28, y1: 23 }

@@ -14,7 +14,7 @@ const info = (names: Partial<GPUAdapterInfo> = {}) =>
   ({ vendor: 'nvidia', architecture: '', device: 'card', description: 'NVIDIA: 580.1', ...names }) as GPUAdapterInfo
 const works: ProbeReport = { adapter: adapterKey(info()), works: true, why: '' }
 
-/** A cache folder of its own, and a probe that counts how often it runs. */
+/** A new cache folder, and a probe that counts how often it runs. */
 async function setup(report: ProbeReport = works) {
   const cache = await mkdtemp(join(folder, 'cache-'))
   const asked: (readonly string[] | undefined)[] = []
@@ -60,7 +60,7 @@ test('a failure is remembered for a week, with its reason; doctor tries again', 
   assert.is((await ask()).why, 'the driver died')
   assert.is((await ask()).why, 'the driver died')
   assert.is(asked.length, 1)
-  assert.is(said.length, 1, 'the user is told once')
+  assert.is(said.length, 1, 'the user is informed once')
   assert.match(said[0], 'the driver died')
   await ask(info(), true)
   assert.is(asked.length, 2)

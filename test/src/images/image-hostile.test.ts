@@ -235,7 +235,7 @@ test('a file that is not an image is refused', async () => {
 
 const noPipes = process.platform === 'win32' ? 'Windows has no mkfifo' : null
 testNeeding('platform', noPipes)('named pipes and circular links are refused', async () => {
-  // reading a pipe would block for ever
+  // reading a pipe would never end
   execFileSync('mkfifo', [at('pipe.png')])
   assert.match(await refusal(readMicrograph(at('pipe.png'))), /it is not a regular file/)
   symlinkSync(at('circle.png'), at('circle.png'))

@@ -155,7 +155,7 @@ async function unpackAll(tiff: Buffer, compression: number): Promise<Uint8Array>
   return Buffer.concat(await Promise.all(strips))
 }
 
-test('an ImageJ stack with one directory is read whole; missing slices are told', async () => {
+test('an ImageJ stack with one directory is read whole; missing slices are reported', async () => {
   const slices = Array.from({ length: 5 }, () => Uint16Array.from({ length: count }, () => rng.int(65536)))
   for (const bigEndian of [false, true]) {
     const bytes = slices.map((slice) => {

@@ -140,7 +140,7 @@ test('an adapter’s prompt head comes with it, goes with it, and is in the merg
   assert.is((await mergeModel({ model: out, adapter: other, out: twice, config })).tensors, tensors)
   const again = await openModel(engine, twice, { config })
   assert.ok(distance((await mapsOf(again)).centre, maps.centre) > 1e-3)
-  // and without a head of its own it keeps the checkpoint's
+  // and an adapter without a head keeps the checkpoint's
   await writePromptHead(other, [])
   const kept = await mergeModel({ model: out, adapter: other, out: twice, config })
   assert.is(kept.tensors, tensors)

@@ -171,7 +171,7 @@ test('the table for a terminal: a block for each prompt mode, intervals, and the
   assert.is(percent(0.96144), '96.14')
 })
 
-test('the best rival is named, and models with different input sizes are told apart', async () => {
+test('the best rival is named, and models with different input sizes have different names', async () => {
   const small = { ...adapted, size: 32 }
   const strong = { ...watershed, modes: modes([0.5, 0.7], [0.1, 0.1]) }
   const three = scoreComparison([small, strong, base])

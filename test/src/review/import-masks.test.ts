@@ -31,7 +31,7 @@ async function reviewed(dir: string) {
 const truth = async (name: string) => (await readLabels(join(data, 'masks', `${name}.png`))).data
 const expected = [await truth('scene-0001'), await truth('scene-0002')]
 
-/** Labels in the order of their first pixels: an annotation has no number of its own. */
+/** Labels in the order of their first pixels: annotations are not numbered. */
 function renumbered(labels: ArrayLike<number>): number[] {
   const known = new Map([[0, 0]])
   return Array.from(labels, (label) => known.get(label) ?? (known.set(label, known.size), known.size - 1))

@@ -158,7 +158,7 @@ test('checkpoints of earlier versions, without a seal, are read', async () => {
   assert.is((await readCheckpoint(folder.last)).progress.step, 3)
 })
 
-test('a run whose last checkpoint is gone is not begun anew over its records', async () => {
+test('a run whose last checkpoint is gone is not begun again over its records', async () => {
   const { folder } = open('lost')
   const config = toyConfig('data')
   await beginRun(folder, config)

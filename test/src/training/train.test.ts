@@ -294,7 +294,7 @@ test('the micro-batch changes no more than rounding, and one that does not fit i
 
 test('a run interrupted and resumed, again and again, ends with the same bits', async () => {
   let polls = 0
-  // asked between steps and between validation images: whatever it interrupts is resumed
+  // asked between steps and between validation images: every interruption is resumed
   const stop = () => ++polls % 4 === 0
   // with steps in flight, unlike the run that was never interrupted
   const inFlight = 3

@@ -25,7 +25,11 @@ test('on a software adapter validations take less than a tenth of the time of tr
   // 11 s to train on an image; 2.9 to encode it and 2.7 for 16 prompts, by points and by boxes
   const [training, validation] = [71 * 11, bounds.images! * (2.9 + 2 * 2.7)]
   assert.ok(validation / training < 0.1)
-  assert.equal(chooseBounds(config(), true, 710, 20), { images: null, instances: 16 }, 'few beside so many: all')
+  assert.equal(
+    chooseBounds(config(), true, 710, 20),
+    { images: null, instances: 16 },
+    'few instances for each of many images: all of them',
+  )
   assert.is(chooseBounds(config(), true, 3, 20).images, 2, 'never fewer than two')
   const said = describeBounds(config(), bounds, 20)!
   assert.match(

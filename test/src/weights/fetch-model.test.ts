@@ -177,7 +177,7 @@ test('files of an npm package are taken from its archive and checked', async () 
     refuses(() => unpack(archive, 'x@1', 'package/dist', [{ ...file, sha256: 'ab' }]), 'not the published file'),
     refuses(() => unpack(archive, 'x@1', 'package/dist', [{ ...file, size: 3 }]), 'not the published file'),
     ...['-1000', '77777777777', '9', 'x'].map((size) => {
-      // a size below 0 led back to the same header for ever
+      // a size below 0 led back to the same header without end
       const wrong = Buffer.concat([...tar, Buffer.alloc(1024)])
       wrong.fill(0, 124, 136).write(size, 124)
       return refuses(() => unpack(gzipSync(wrong), 'x@1', 'package/dist', [file]), 'x@1', 'the size of', size)

@@ -60,7 +60,7 @@ const mixed = (rslora = false) =>
     rslora,
   )
 
-/** Writes an adapter as wgsam did before: the parts of qkv as modules of their own. */
+/** Writes an adapter as wgsam did before: the parts of qkv as separate modules. */
 async function writeSplit(folder: string, { config, tensors }: Adapter, prefix = 'base_model.model.'): Promise<void> {
   const entries = [...tensors.targets].flatMap(([target, { A, B, r, inDim, outDim }]) => {
     const path = prefix + target.replace(/\.attn\.([qkv])$/, '.attn.qkv.$1')

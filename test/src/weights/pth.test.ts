@@ -121,7 +121,7 @@ const nested = (value: Nested): Buffer =>
 const SAM = ['image_encoder.x', 'prompt_encoder.y', 'mask_decoder.z']
 const prefixed = (prefix: string) => SAM.map((name) => prefix + name)
 
-test('a SAM is found under every container and prefix, and tensors beside it are told', async () => {
+test('a SAM is found under every container and prefix, and tensors beside it are reported', async () => {
   const path = at('found.pth')
   const cases: [Nested, string[]][] = [
     [{ model_state: prefixed('sam.'), optimizer_state: { a: ['b'] } }, ['optimizer_state.a.b']],

@@ -130,7 +130,7 @@ const value = {
   rectangle: { x: 0, y: 100 / 1.5, width: 25, height: 100 / 3, rotation: 0, rectanglelabels: ['a'] },
 }
 
-test('Label Studio: JSON with labels in results of their own, and JSON-MIN', async () => {
+test('Label Studio: JSON with labels in separate results, and JSON-MIN', async () => {
   const task = {
     id: 3,
     data: { note: 'x', image: '/data/upload/4/0123abcd-p.png' },

@@ -100,7 +100,7 @@ testInBrowser('the report makes no requests, fits a phone, and shows one bar per
     await first.locator('summary').click()
     await first.locator('tbody tr').first().click()
     assert.is(await page.locator('.measured path.chosen').count(), 1)
-    assert.match((await first.locator('.told').textContent())!, /^Particle 6 · Size, µm /)
+    assert.match((await first.locator('.chosen-particle').textContent())!, /^Particle 6 · Size, µm /)
     // drawn in the page's colours, not black
     const fill = await page.evaluate(`getComputedStyle(document.querySelector('svg rect')).fill`)
     assert.is(fill, 'rgb(23, 105, 209)')
