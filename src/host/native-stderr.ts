@@ -10,6 +10,9 @@ import { join } from 'node:path'
 const UNIMPORTANT =
   /^Warning: maxDynamic\w+ artificially reduced from \d+ to \d+ to fit dynamic offset allocation limit\.$/
 
+/** Whether a line of stderr was written by a native library and means nothing to a person. */
+export const isUnimportant = (line: string): boolean => UNIMPORTANT.test(line)
+
 const STDERR = 2
 
 /** Calls of the system's C library on file descriptors, which Node does not offer: each returns -1 if it fails. */
@@ -66,7 +69,7 @@ function redirect({ dup, dup2 }: Descriptors): { restore(): void } | null {
       closeSync(kept)
       const lines = readFileSync(path, 'utf8').split('\n')
       unlinkSync(path)
-      const left = lines.filter((line) => line && !UNIMPORTANT.test(line))
+      const left = lines.filter((line) => line && !isUnimportant(line))
       if (left.length) writeSync(STDERR, `${left.join('\n')}\n`)
     },
   }

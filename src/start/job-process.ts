@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import { join } from 'node:path'
 import { builtFolder } from '../host/dist-folder'
 import { UserError } from '../host/errors'
+import { isUnimportant } from '../host/native-stderr'
 import { parseProgressLine, programEnvironment, type ProgressLine } from '../host/progress-lines'
 
 export interface ProcessEvents {
@@ -37,7 +38,8 @@ export function startProcess(args: readonly string[], { onProgress, onLine }: Pr
   createInterface({ input: child.stderr }).on('line', (line) => {
     const progress = parseProgressLine(line)
     if (progress) onProgress(progress)
-    else if (line.trim()) onLine(line)
+    // a process whose stderr is a pipe cannot leave them out
+    else if (line.trim() && !isUnimportant(line)) onLine(line)
   })
   return {
     ended: new Promise((resolve, reject) => {

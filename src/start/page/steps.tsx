@@ -188,10 +188,10 @@ function Propose() {
               value={method.value}
               onChange={(event) => (method.value = event.currentTarget.value as ProposalMethod)}
             >
-              <option value="union">with the model, quick, and with a watershed</option>
-              <option value="quick">with the model, quick: 16 × 16 points</option>
-              <option value="thorough">with the model, thorough: 32 × 32 points, four times as long</option>
-              <option value="watershed">with a watershed: in seconds, for separate particles</option>
+              <option value="union">model, quick, and watershed</option>
+              <option value="quick">model, quick: 16 × 16 points</option>
+              <option value="thorough">model, thorough: 32 × 32 points, four times as long</option>
+              <option value="watershed">watershed alone: seconds, for separate particles</option>
             </select>
           </label>
         )}
@@ -322,7 +322,7 @@ function Adapters({ training }: { training: boolean }) {
               <th>Images</th>
               <th>Base model</th>
               <th>Adapted</th>
-              <th />
+              <td />
             </tr>
           </thead>
           <tbody>

@@ -7,46 +7,11 @@ import * as assert from 'uvu/assert'
 import sharp from 'sharp'
 import { runsOnProcessor } from '../../../src/host/runs-on-processor'
 import { projectFile } from '../../../src/project/project'
-import { Home } from '../../../src/start/home'
 import type { FolderList, HomeImage, HomeState, JobPlan } from '../../../src/start/protocol'
-import { serveHome } from '../../../src/start/server'
-import { PromptSession } from '../../../src/review/prompt-session'
-import { readPixels } from '../../../src/review/read-pixels'
-import { FakeProcesses, settle } from '../../support/fake-jobs'
-import { png8, put, scratch } from '../../support/files'
+import { settle } from '../../support/fake-jobs'
+import { put } from '../../support/files'
+import { propose, served } from '../../support/home-server'
 import { ask, square, writeImage } from '../../support/review'
-
-const assets = new Map([['index.html', { type: 'text/html', data: Buffer.from('<title>home</title>') }]])
-
-async function served() {
-  const root = scratch()
-  const images = join(root, 'micrographs')
-  for (const name of ['b', 'a']) await png8(put(join(images, `${name}.png`), ''), 64, 48, Array(64 * 48).fill(90))
-  const processes = new FakeProcesses()
-  const home = new Home({
-    start: root,
-    model: { model: 'golden/files/toy_vit.pth', modelConfig: 'golden/files/toy_vit.json', size: null },
-    runProcess: processes.start,
-    openSession: ({ model, adapter, size }) =>
-      new PromptSession({
-        read: readPixels,
-        model: { name: model, adapter, size },
-        load: () => Promise.reject(new Error('no model here')),
-      }),
-    reviewAssets: assets,
-  })
-  const server = await serveHome({ home, assets })
-  const get = async <T>(path: string) => (await ask(server.url + path)).json as T
-  const post = (path: string, body: unknown) => ask(server.url + path, { body })
-  const close = async () => void (await Promise.all([server.close(), home.close()]))
-  return { root, images, project: `${images}-wgsam`, processes, home, url: server.url, get, post, close }
-}
-
-/** What a job of generate writes. */
-async function propose(project: string): Promise<void> {
-  for (const name of ['a', 'b']) await writeImage(project, name, [square(1, 2, 5), square(20, 20, 9)])
-  put(join(project, 'report.html'), '<h1>report</h1><script>1</script>')
-}
 
 test('only requests of the own page are answered, and files only by name', async () => {
   const { url, images, post, close } = await served()

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { BrowserContext, Page } from 'playwright-core'
+import type { HomeState } from '../../../src/start/protocol'
 import { startProcess } from '../../../src/start/job-process'
 import { writeSynth } from '../../../src/synth/synth-dataset'
 import { openBrowser, testInBrowser } from '../../support/browser'
@@ -141,6 +142,9 @@ testInBrowser('masks are proposed; a server that is killed stops its job, and th
   await page.locator('.picture').first().waitFor()
   await idle()
   await page.getByText('All images have masks.').waitFor(WAIT)
+  // what native libraries say about limits of the driver means nothing to a person
+  const { jobs } = (await (await fetch(`${url}api/state`)).json()) as HomeState
+  assert.not.match(jobs.flatMap(({ output }) => output).join('\n'), /maxDynamic/)
   assert.ok(existsSync(join(project, 'proposals', 'scene-0001.json')))
 })
 
