@@ -5,6 +5,7 @@ import { messageOf, UserError } from '../host/errors'
 import { commandLine } from '../host/command-line'
 import { openEngine } from '../host/gpu'
 import { interruption } from '../host/interrupt'
+import { LastWords } from '../host/last-words'
 import { broadcastValue, type Communicator } from '../mpi/communicator'
 import { tasksWithoutMpi } from '../mpi/launch'
 import { resumeAdvice } from '../training/checkpoints'
@@ -86,8 +87,8 @@ async function lead(values: Values, ranks: Communicator): Promise<number> {
   const port = watchPort(values)
   const { run, config, unlock } = await openRun(values)
   await broadcastValue<Start>(ranks, { run, precision: config.matmulPrecision })
-  let savedStep = -1
-  const interrupt = ranks.size === 1 ? interruption() : jobInterruption(() => resumeAdvice(run, savedStep))
+  const lastWords = ranks.size > 1 ? new LastWords() : null
+  const interrupt = ranks.size === 1 ? interruption() : interruption(() => console.error(STOPPING), true)
   const watch = port === null ? null : await openWatchPage(port, run)
   try {
     const engine = await openEngine({ precision: config.matmulPrecision })
@@ -95,7 +96,7 @@ async function lead(values: Values, ranks: Communicator): Promise<number> {
     const sinks = [new PictureSink(run.root, logLine)]
     const summary = await train({
       ...{ engine, config, run, ranks, sinks, stop: () => interrupt.requested, log: logLine },
-      onSaved: (step) => (savedStep = step),
+      onSaved: (step) => lastWords?.set(`the job has ended before the run. ${resumeAdvice(run, step)}`),
       verbose: flag(values, 'verbose'),
     })
     await ranks.barrier()
@@ -106,19 +107,13 @@ async function lead(values: Values, ranks: Communicator): Promise<number> {
   } finally {
     await watch?.close()
     interrupt.dispose()
+    await lastWords?.dispose()
     await unlock()
   }
 }
 
-/** The launcher also sends a signal if a rank has died, and ends the others soon after: then the last checkpoint is what counts. */
-const jobInterruption = (advice: () => string) =>
-  interruption(
-    () =>
-      console.error(
-        `\nstopping when all ranks have finished this step, which is saved. If one of them has died: ${advice()}`,
-      ),
-    true,
-  )
+/** The launcher also sends a signal if a rank has died, and kills the others soon after: LastWords then says which step is saved. */
+const STOPPING = '\nstopping when all ranks have finished this step, which is then saved'
 
 /** What rank 0 tells the others when it has checked the options. */
 interface Start {

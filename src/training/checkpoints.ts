@@ -23,6 +23,7 @@ export class Checkpoints {
   /**
    * @param flush puts the run's records on the disk; it is called before each checkpoint
    * @param profile what an exported adapter knows about its training
+   * @param onSaved receives the step of the last checkpoint: of one that was restored, and of each that is written
    */
   constructor(
     private readonly folder: RunFolder,
@@ -30,6 +31,7 @@ export class Checkpoints {
     private readonly adaptation: Adaptation,
     private readonly flush: () => Promise<void>,
     private readonly profile: () => Promise<AdapterProfile> = async () => ({}),
+    private readonly onSaved: (step: number) => void = () => {},
   ) {}
 
   /**
@@ -56,7 +58,7 @@ export class Checkpoints {
     } catch (error) {
       throw new UserError(`the checkpoint in ${folder.last} does not fit the model: ${messageOf(error)}`)
     }
-    this.saved = { step: progress.step, validated: progress.validated, at: performance.now() }
+    this.setSaved(progress)
     return progress
   }
 
@@ -73,7 +75,12 @@ export class Checkpoints {
     // a checkpoint must not be ahead of the records on the disk
     await this.flush()
     await this.write(this.folder.last, progress)
+    this.setSaved(progress)
+  }
+
+  private setSaved({ step, validated }: TrainingProgress): void {
     this.saved = { step, validated, at: performance.now() }
+    this.onSaved(step)
   }
 
   /** Replaces the best checkpoint, and the adapter beside it. */

@@ -62,7 +62,7 @@ export interface TrainOptions {
   verbose?: boolean
   /** Steps submitted before the first of them is awaited: affects speed only. By default as the adapter needs, see stepsInFlight. */
   inFlight?: number
-  /** Called before each step of several ranks, with the step of the last checkpoint. */
+  /** Called with the step of the last checkpoint whenever there is a new one. */
   onSaved?: (step: number) => void
   /** The ranks that train together, of which this is the first; the others call `follow`. By default there are no others. */
   ranks?: Communicator
@@ -182,6 +182,7 @@ async function trainAdapter(
     adaptation,
     () => reporter.flush(),
     () => (profile ??= measureProfile(data.train, config, say)),
+    options.onSaved,
   )
   let profile: Promise<AdapterProfile> | null = null
   let batches: Batches<DatasetItem> | null = null
@@ -227,7 +228,7 @@ async function trainAdapter(
         reporter,
         inFlight: options.inFlight ?? stepsInFlight(engine),
         stop,
-        together: agreement(ranks, () => checkpoints.savedStep, options.onSaved),
+        together: agreement(ranks, () => checkpoints.savedStep),
         log: say,
       },
       progress,

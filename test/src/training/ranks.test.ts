@@ -27,7 +27,8 @@ function beginning(name: string, maxSteps: number): string[] {
   return ['train', '--config', path, '--out', join(folder, name)]
 }
 
-const start = (launcher: Launcher, n: number, args: string[]) => startRanks(launcher, n, [CLI, ...args])
+const start = (launcher: Launcher, n: number, args: string[], env: Record<string, string> = {}) =>
+  startRanks(launcher, n, [CLI, ...args], env)
 
 async function finished({ ended }: RankRun, expected = 0) {
   const { code, stdout, stderr } = await ended
@@ -93,17 +94,41 @@ testRanks('SIGUSR1 saves, and 3 ranks continue what 2 began', async (launcher) =
   assert.is((await losses(name)).length, 5)
 })
 
-testRanks('a rank that is killed ends the others, and the run can be resumed', async (launcher) => {
-  const name = `${launcher}-killed`
-  const run = start(launcher, 2, beginning(name, 200))
-  await reaches(run, name, 2)
-  const { pid } = JSON.parse(readFileSync(join(folder, name, 'lock'), 'utf8'))
-  const others = childrenOf(run.child.pid!).filter((child) => child !== pid)
-  assert.ok(others.length, 'the other rank was not found')
-  for (const child of others) process.kill(child, 'SIGKILL')
-  const { code } = await run.ended
-  assert.is.not(code, 0)
-  assert.ok((await readCheckpoint(join(folder, name, 'last'))).progress.step >= 1)
+testRanks('SIGTERM and Ctrl-C of the launcher save', async (launcher) => {
+  // Open MPI's mpirun waits so long, in seconds, before each of the signals by which it ends its ranks
+  const env = { OMPI_MCA_odls_base_sigkill_timeout: '4' }
+  const runs = (['SIGTERM', 'SIGINT'] as const).map(async (signal) => {
+    const name = `${launcher}-${signal}`
+    const run = start(launcher, 2, beginning(name, 500), env)
+    await reaches(run, name, 2)
+    run.child.kill(signal)
+    const { stderr } = await run.ended
+    assert.is(stderr.match(/stopping when all ranks have finished this step/g)?.length, 1, stderr)
+    assert.match(stderr, /ended before step 500/)
+    assert.not.match(stderr, /the job has ended before the run/)
+    const { progress } = await readCheckpoint(join(folder, name, 'last'))
+    assert.is(progress.step, (await losses(name)).length)
+  })
+  await Promise.all(runs)
+})
+
+testRanks('a rank that is killed ends the others, and the saved step is named', async (launcher) => {
+  const runs = [0, 1].map(async (victim) => {
+    const name = `${launcher}-killed-${victim}`
+    const run = start(launcher, 2, beginning(name, 500))
+    await reaches(run, name, 2)
+    const { pid } = JSON.parse(readFileSync(join(folder, name, 'lock'), 'utf8'))
+    const ranks = childrenOf(run.child.pid!).filter((child) => (child === pid) === (victim === 0))
+    assert.ok(ranks.length, 'the rank was not found')
+    for (const child of ranks) process.kill(child, 'SIGKILL')
+    const { code, stderr } = await run.ended
+    assert.is.not(code, 0)
+    const { progress } = await readCheckpoint(join(folder, name, 'last'))
+    assert.ok(progress.step >= 1)
+    assert.match(stderr, `the job has ended before the run. The checkpoint of step ${progress.step} in `)
+    assert.match(stderr, `wgsam train --resume ${join(folder, name)}`)
+  })
+  await Promise.all(runs)
 })
 
 /** The ranks under a launcher: processes below it that run the program. */
