@@ -195,7 +195,7 @@ docs/measure.md defines all measurements.`,
   async run(values, paths) {
     const named = text(values, 'out')
     const out = named ?? defaultFolder(paths)
-    const division = { name: 'measure', folder: () => out, lastOptions: ['out', ...summaryNames] }
+    const division = { name: 'measure', usesGpu: false, folder: () => out, lastOptions: ['out', ...summaryNames] }
     return runDivided(values, paths, division, (work) => run(values, paths, out, work))
   },
 }

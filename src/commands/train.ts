@@ -8,6 +8,7 @@ import { interruption } from '../host/interrupt'
 import { LastWords } from '../host/last-words'
 import { broadcastValue, type Communicator } from '../mpi/communicator'
 import { tasksWithoutMpi } from '../mpi/launch'
+import { processorShare } from '../mpi/rank-places'
 import { resumeAdvice } from '../training/checkpoints'
 import { follow } from '../training/follow'
 import { withRanks } from './with-ranks'
@@ -78,12 +79,15 @@ the ranks divide the images of each step, see "Several GPUs" in docs/training.md
         `srun has started ${tasks} tasks that cannot talk with one another, so each would train the same. ` +
           'Start them with `srun --mpi=pmix` or `srun --mpi=pmi2` (`srun --mpi=list` shows what there is), or only one: `srun -n 1`',
       )
-    return withRanks((ranks) => (ranks.rank === 0 ? lead(values, ranks) : followFirst(ranks)))
+    return withRanks(true, (ranks, places) => {
+      const processors = ranks.size > 1 ? processorShare(places, ranks.rank) : undefined
+      return ranks.rank === 0 ? lead(values, ranks, processors) : followFirst(ranks, processors)
+    })
   },
 }
 
 /** Trains as the options say; with several ranks, as the first of them. */
-async function lead(values: Values, ranks: Communicator): Promise<number> {
+async function lead(values: Values, ranks: Communicator, processors?: number): Promise<number> {
   const port = watchPort(values)
   const { run, config, unlock } = await openRun(values)
   await broadcastValue<Start>(ranks, { run, precision: config.matmulPrecision })
@@ -95,7 +99,7 @@ async function lead(values: Values, ranks: Communicator): Promise<number> {
     await recordSession(run, engine)
     const sinks = [new PictureSink(run.root, logLine)]
     const summary = await train({
-      ...{ engine, config, run, ranks, sinks, stop: () => interrupt.requested, log: logLine },
+      ...{ engine, config, run, ranks, processors, sinks, stop: () => interrupt.requested, log: logLine },
       onSaved: (step) => lastWords?.set(`the job has ended before the run. ${resumeAdvice(run, step)}`),
       verbose: flag(values, 'verbose'),
     })
@@ -122,12 +126,12 @@ interface Start {
 }
 
 /** Trains as another rank than the first. */
-async function followFirst(ranks: Communicator): Promise<number> {
+async function followFirst(ranks: Communicator, processors?: number): Promise<number> {
   const { run, precision } = await broadcastValue<Start>(ranks)
   const interrupt = interruption(() => {}, true)
   try {
     const engine = await openEngine({ precision })
-    await follow({ engine, run, ranks, stop: () => interrupt.requested })
+    await follow({ engine, run, ranks, processors, stop: () => interrupt.requested })
     // the first rank still chooses the strength of the adapter and thresholds
     await ranks.barrier()
     engine.destroy()

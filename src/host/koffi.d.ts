@@ -8,4 +8,6 @@ declare module 'koffi' {
   }
   /** Opens a shared library; null is the program itself. `global`: its symbols are visible to libraries that are loaded later. */
   export function load(path: string | null, options?: { global?: boolean }): LibraryHandle
+  /** Where the memory of a typed array or view begins. */
+  export function address(value: ArrayBufferView): bigint
 }

@@ -23,6 +23,8 @@ export interface FollowOptions {
   /** Of the run, for messages. */
   run: RunFolder
   ranks: Communicator
+  /** As in TrainOptions. */
+  processors?: number
   /** As in TrainOptions; true at any rank ends the training at all. */
   stop: () => boolean
 }
@@ -33,7 +35,7 @@ const nothing = async () => {}
  * Trains with rank 0 until the training ends.
  * @throws UserError if the model cannot be used here or the GPU fails; the message names the last checkpoint
  */
-export async function follow({ engine, run, ranks, stop }: FollowOptions): Promise<void> {
+export async function follow({ engine, run, ranks, processors, stop }: FollowOptions): Promise<void> {
   const planned = await broadcastValue<JointPlan>(ranks)
   const { data } = planned
   let saved = -1
@@ -43,7 +45,7 @@ export async function follow({ engine, run, ranks, stop }: FollowOptions): Promi
     plan: await planSession(engine, planned.config, ranks.size),
   })
   const { config, progress } = await broadcastValue<JointBeginning>(ranks)
-  const preparation = openPreparation(config, engine, sizeRange(data.train, session.plan.size))
+  const preparation = openPreparation(config, engine, sizeRange(data.train, session.plan.size), processors)
   let batches: Batches<DatasetItem> | null = null
   let validator: Validator | null = null
   try {

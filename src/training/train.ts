@@ -66,6 +66,8 @@ export interface TrainOptions {
   onSaved?: (step: number) => void
   /** The ranks that train together, of which this is the first; the others call `follow`. By default there are no others. */
   ranks?: Communicator
+  /** Processors that this process may keep busy, by default all. */
+  processors?: number
   /** Features computed by an earlier run of the same model, storage, input size and images. */
   features?: FeatureCache
 }
@@ -174,7 +176,7 @@ async function trainAdapter(
   const parameters = adaptation.adapterParameters
 
   const sizes = sizeRange(data.train, plan.size)
-  const preparation = openPreparation(config, engine, sizes)
+  const preparation = openPreparation(config, engine, sizes, options.processors)
   const reporter = new RunReporter(config, run, transcript, total, images.train)
   const checkpoints = new Checkpoints(
     run,

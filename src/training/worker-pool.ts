@@ -124,10 +124,17 @@ function workerFile(): string {
   return join(folder, 'worker.js')
 }
 
-/** The number of workers. By default none with a software adapter, whose own threads need the CPU, else one for each core but one. */
-export function workerCount({ workers }: Pick<TrainConfig, 'workers'>, { software }: Pick<Engine, 'software'>): number {
+/**
+ * The number of workers. By default none with a software adapter, whose own threads need the CPU, else one for each processor but one.
+ * @param processors those of this process, which shares the machine with other ranks of a training
+ */
+export function workerCount(
+  { workers }: Pick<TrainConfig, 'workers'>,
+  { software }: Pick<Engine, 'software'>,
+  processors = availableParallelism(),
+): number {
   if (workers !== 'auto') return workers
-  return software ? 0 : Math.max(0, Math.min(MAX_WORKERS, availableParallelism() - 1))
+  return software ? 0 : Math.max(0, Math.min(MAX_WORKERS, processors - 1))
 }
 
 /** Opens a worker pool, or preparation in this thread if no workers are wanted. @throws UserError if the program is not built */
@@ -135,7 +142,8 @@ export function openPreparation(
   config: TrainConfig,
   engine: Pick<Engine, 'software'>,
   sizes: SizeRange | null,
+  processors?: number,
 ): Preparation<DatasetItem> {
-  const count = workerCount(config, engine)
+  const count = workerCount(config, engine, processors)
   return count ? new WorkerPool(config, count, CACHE_BYTES, sizes) : inThread(config, sizes)
 }

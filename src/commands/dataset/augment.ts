@@ -82,7 +82,7 @@ command continues. \`wgsam train\` augments its images in any case: written copi
   async run(values) {
     const out = text(values, 'out')
     if (!out) throw new UserError('wgsam dataset augment needs --out DIR')
-    const division = { name: 'dataset augment', folder: () => out, lastOptions: [] }
+    const division = { name: 'dataset augment', usesGpu: false, folder: () => out, lastOptions: [] }
     return runDivided(values, [], division, (work) => run(values, out, work))
   },
 }

@@ -124,6 +124,7 @@ export const command: Command = {
       const given = withAdapterFolders(values)
       const division = {
         name: 'eval',
+        usesGpu: true,
         folder: () => partsFolder(given),
         lastOptions: ['out', 'report', 'worst', 'worst-image', 'resamples'],
         settings: async () => ({ adapterHashes: texts(given, 'adapter').map(adapterHash) }),

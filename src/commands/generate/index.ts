@@ -108,7 +108,7 @@ docs/generator.md explains every option.
       calibration: chosen.calibration?.knots,
       adapterHash: adapter === null ? null : adapterHash(adapter),
     })
-    const division = { name: 'generate', folder: () => out, lastOptions: ['report', 'again'], settings }
+    const division = { name: 'generate', usesGpu: true, folder: () => out, lastOptions: ['report', 'again'], settings }
     return runDivided(values, paths, division, (work) => run(values, paths, { out, method, chosen, work }))
   },
 }

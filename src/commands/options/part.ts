@@ -6,6 +6,7 @@
 import { type Option, flag, text, type Values } from '../../cli/options'
 import { shellQuote } from '../../host/command-line'
 import { UserError } from '../../host/errors'
+import { chooseCard } from '../../host/choose-card'
 import { logLine } from '../../host/progress'
 import type { Communicator } from '../../mpi/communicator'
 import { tasksWithoutMpi } from '../../mpi/launch'
@@ -41,6 +42,8 @@ export interface Work {
 export interface Division {
   /** Of the command, e.g. "dataset augment". */
   name: string
+  /** Whether parts need a GPU. */
+  usesGpu: boolean
   /** Where the results of the parts are kept. @throws UserError if an option is missing that names it */
   folder: () => string
   /** Names of options that the results of the images do not depend on. */
@@ -64,7 +67,8 @@ export async function runDivided(
   const merging = flag(values, 'merge')
   if (merging && text(values, 'part') !== undefined)
     throw new UserError('--part and --merge exclude each other: --merge is the last step, after all parts')
-  return withRanks(async (ranks) => {
+  if (division.usesGpu && !merging && tasksWithoutMpi() > 1) await chooseCard(Number(process.env.SLURM_LOCALID ?? 0))
+  return withRanks(division.usesGpu && !merging, async (ranks) => {
     const part = merging ? null : choosePart(values, ranks)
     if (!part && !merging) return ranks.rank ? 0 : run(NO_DIVISION)
     const own = Object.entries(values).filter(([name]) => ![...KEPT_OUT, ...division.lastOptions].includes(name))

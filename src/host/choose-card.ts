@@ -1,0 +1,66 @@
+/**
+ * @file Gives each of several processes on a machine its own GPU. Dawn takes the first device that Vulkan shows, or the first whose name
+ * contains a text, so equal cards can only be told apart by what Vulkan shows: Mesa's device selection layer, where it is installed,
+ * hides all cards but the one whose place on the PCI bus is named by the environment. It works with the drivers of every vendor.
+ */
+import { listVulkanDevices, type VulkanDevice } from './vulkan-devices'
+
+type Environment = Record<string, string | undefined>
+
+/** The card that a process computes on. */
+export interface CardChoice {
+  card: VulkanDevice
+  /** The number of cards that it was chosen from. */
+  of: number
+  /** False if the process cannot be kept from computing on the first of them. */
+  chosen: boolean
+}
+
+/** What hides all other cards, if the layer is there: it is read each time that devices are listed. */
+const onlyThis = ({ pci }: VulkanDevice): Record<string, string> => ({
+  DRI_PRIME: `pci-${pci!.replace(/[:.]/g, '_')}`,
+  MESA_VK_DEVICE_SELECT_FORCE_DEFAULT_DEVICE: '1',
+})
+
+/** Kinds of devices in the order in which Dawn prefers them. */
+const KINDS = ['discrete', 'integrated', 'virtual', 'other'] as const
+
+/** The devices among which the processes are divided: those of the best kind, or those that WGSAM_ADAPTER names. No processors. */
+export function eligibleCards(devices: readonly VulkanDevice[], named = ''): VulkanDevice[] {
+  const cards = devices.filter(({ type, name }) => type !== 'processor' && name.includes(named))
+  const kind = KINDS.find((one) => cards.some(({ type }) => type === one))
+  return cards.filter(({ type }) => named || type === kind)
+}
+
+/**
+ * Chooses the card of a process before its first WebGPU adapter is requested, by setting variables of its environment. Nothing is set
+ * where only one card is shown, or where the user has chosen by DRI_PRIME or MESA_VK_DEVICE_SELECT.
+ * @param place of this process among those of the machine: place 1 takes the second card, and so on, from the first again
+ * @returns null if there are no cards, or it cannot be known
+ */
+export async function chooseCard(
+  place: number,
+  env: Environment = process.env,
+  list: () => Promise<VulkanDevice[] | null> = listVulkanDevices,
+): Promise<CardChoice | null> {
+  const devices = (await list()) ?? []
+  const cards = eligibleCards(devices, env.WGSAM_ADAPTER)
+  if (!cards.length) return null
+  const card = cards[place % cards.length]
+  const of = cards.length
+  if (of === 1) return { card, of, chosen: true }
+  if (env.DRI_PRIME || env.MESA_VK_DEVICE_SELECT) return { card: cards[0], of, chosen: true }
+  if (card.pci) {
+    const settings = onlyThis(card)
+    Object.assign(env, settings)
+    const shown = eligibleCards((await list()) ?? [], env.WGSAM_ADAPTER)
+    if (shown.length === 1 && shown[0].uuid === card.uuid) return { card, of, chosen: true }
+    for (const name of Object.keys(settings)) delete env[name]
+  }
+  // a name that no other device contains tells it apart without the layer
+  if (devices.filter(({ name }) => name.includes(card.name)).length === 1) {
+    env.WGSAM_ADAPTER = card.name
+    return { card, of, chosen: true }
+  }
+  return { card: cards[0], of, chosen: false }
+}
