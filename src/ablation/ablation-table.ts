@@ -5,6 +5,7 @@ import { textTable } from '../text/table'
 import type { CellResult, Measured, Rival, Scores } from './cell'
 import type { ParameterCount } from './parameter-count'
 import type { AblationCell } from './grid'
+import { asText, valueAt } from './settings'
 
 export interface SeedMean {
   mean: number
@@ -41,6 +42,7 @@ const columns = {
   boxMiou: { title: 'mIoU, box', of: score('box', 'miou'), percent: true },
   pointInstance: { title: 'instance Dice, point', of: score('point', 'instanceDice'), percent: true },
   boxInstance: { title: 'instance Dice, box', of: score('box', 'instanceDice'), percent: true },
+  head: { title: 'prompt head, F1', of: (r: CellResult) => r.head ?? NaN, percent: true },
   secondsPerStep: { title: 's / step', of: (r: CellResult) => r.secondsPerStep, percent: false },
   seconds: { title: 'seconds', of: (r: CellResult) => r.seconds, percent: false },
   plannedBytes: { title: 'planned GPU memory', of: (r: CellResult) => r.plannedBytes, percent: false },
@@ -78,10 +80,16 @@ export function rowsOf(outcomes: readonly CellOutcome[]): AblationRow[] {
   })
 }
 
+/** The other keys of the configuration that differ between cells. */
+export const settingKeys = (cells: readonly AblationCell[]): string[] => [
+  ...new Set(cells.flatMap(({ settings }) => Object.keys(settings))),
+]
+
 export const describeCell = ({ kind, rank, scale }: Pick<AblationCell, 'kind' | 'rank' | 'scale'>): string =>
   kind === 'full' ? 'full' : `LoRA ${rank}${scale ? `, scale ${scale}` : ''}`
 
 function format(column: Column, { mean, spread }: SeedMean): string {
+  if (!Number.isFinite(mean)) return ''
   if (column === 'plannedBytes') return amount(mean, 'bytes')
   const factor = columns[column].percent ? 100 : 1
   const digits = columns[column].percent ? 2 : mean < 10 ? 2 : 0
@@ -100,11 +108,13 @@ const noteOf = ({ count: { dense, all }, failed, values }: AblationRow): string 
 
 /** The table as text, the head first, then the rivals that were measured. */
 export function cellsOfTable(rows: readonly AblationRow[], rivals: readonly Rival[]): string[][] {
+  const keys = settingKeys(rows.map(({ cell }) => cell))
   const head = [
     'adapter',
     'targets',
     'lr',
     'images',
+    ...keys,
     'parameters',
     ...columnNames.map((name) => columns[name].title),
     'seeds',
@@ -115,6 +125,7 @@ export function cellsOfTable(rows: readonly AblationRow[], rivals: readonly Riva
     '',
     '',
     '',
+    ...keys.map(() => ''),
     '0',
     ...columnNames.map((column) =>
       column in rivalColumns ? format(column, { mean: rivalColumns[column]!(scores), spread: null }) : '',
@@ -130,6 +141,7 @@ export function cellsOfTable(rows: readonly AblationRow[], rivals: readonly Riva
       cell.targets.join(', '),
       String(cell.lr),
       cell.images === null ? '' : String(cell.images),
+      ...keys.map((key) => asText(valueAt(cell.config, key))),
       String(count.parameters),
       ...numbers,
       seeds.join(', '),
@@ -161,6 +173,7 @@ export function markdownTable([head, ...rows]: readonly string[][]): string {
 
 /** A row for each cell, with unrounded numbers. */
 export function csvTable(outcomes: readonly CellOutcome[]): string {
+  const keys = settingKeys(outcomes.map(({ cell }) => cell))
   const head = [
     'name',
     'kind',
@@ -169,6 +182,7 @@ export function csvTable(outcomes: readonly CellOutcome[]): string {
     'lr',
     'targets',
     'images',
+    ...keys,
     'seed',
     'parameters',
     'dense',
@@ -176,7 +190,9 @@ export function csvTable(outcomes: readonly CellOutcome[]): string {
     'failure',
   ]
   const lines = outcomes.map(({ cell, count, result, failure }): (string | number | null)[] => [
-    ...[cell.name, cell.kind, cell.rank, cell.scale, cell.lr, cell.targets.join(' '), cell.images, cell.seed],
+    ...[cell.name, cell.kind, cell.rank, cell.scale, cell.lr, cell.targets.join(' '), cell.images],
+    ...keys.map((key) => asText(valueAt(cell.config, key))),
+    cell.seed,
     ...[count.parameters, count.dense],
     ...columnNames.map((name) => (result ? columns[name].of(result) : null)),
     failure?.split('\n')[0] ?? null,

@@ -3,14 +3,19 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Engine } from '../../engine/device/engine'
-import type { DatasetItem } from '../dataset/dataset'
+import { type FoundParticles, foundF1, ParticleCounter } from '../../engine/finetune/found-particles'
+import { Predictor } from '../../engine/sam/predictor'
+import type { SamModel } from '../../engine/sam/sam-model'
+import { type DatasetItem, loadItem } from '../dataset/dataset'
 import { UserError } from '../host/errors'
 import { compare, type Contestant, scoreComparison, watershedContestant } from '../evaluation/compare'
+import { EVALUATION_SLOTS } from '../evaluation/model-segmenter'
 import { modelContestant, ResizableModel } from '../evaluation/model-contestants'
 import { promptKinds } from '../evaluation/segmenter'
 import { type EvaluationScores, summariseTallies } from '../evaluation/scores'
 import { writeFileAtomic } from '../host/files'
 import { Progress } from '../host/progress'
+import { loadAdapter } from '../model/attach-adapter'
 import { openModel } from '../model/open-model'
 import { checkConfig, configDifferences, readConfigFile, type TrainConfig } from '../training/config'
 import type { FeatureCache } from '../../engine/finetune/feature-cache'
@@ -45,6 +50,8 @@ export interface CellResult {
   /** The adapter of the run that was measured. */
   adapter: 'best' | 'last'
   scores: Scores
+  /** F1 of the particles that the adapter's prompt head finds; absent if it has none. */
+  head?: number
 }
 
 /** The images to measure cells on. */
@@ -138,7 +145,7 @@ async function measure(
   config: TrainConfig,
   adapter: string,
   evaluation: EvaluationSet,
-): Promise<Scores | null> {
+): Promise<Pick<CellResult, 'scores' | 'head'> | null> {
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const size = config.size ?? undefined
   const models = new ResizableModel((inputSize) => openModel(engine, config.model, { inputSize, config: toy }))
@@ -146,9 +153,32 @@ async function measure(
     const { inputSize } = await models.at(size)
     const contestant = modelContestant(models, { name: adapter, path: adapter, size: inputSize, rival: false })
     const tallied = await measureAll([contestant], evaluation)
-    return tallied && scoresOf(tallied[0].modes.map(summariseTallies))
+    if (!tallied) return null
+    const head = await measureHead(await models.at(inputSize), adapter, evaluation.items)
+    return { scores: scoresOf(tallied[0].modes.map(summariseTallies)), ...(head !== null && { head }) }
   } finally {
     models.release()
+  }
+}
+
+/** F1 of the particles that an adapter's prompt head finds; null if it has none. */
+async function measureHead(model: SamModel, path: string, items: readonly DatasetItem[]): Promise<number | null> {
+  const adapter = await loadAdapter(model, path)
+  const predictor = await Predictor.create(model, { slots: EVALUATION_SLOTS })
+  const counter = await ParticleCounter.open(predictor)
+  try {
+    if (!counter) return null
+    const found: FoundParticles[] = []
+    for (const item of items) {
+      const sample = await loadItem(item)
+      predictor.setImage(sample)
+      found.push(await counter.count(sample))
+    }
+    return foundF1(found)
+  } finally {
+    counter?.destroy()
+    predictor.destroy()
+    adapter.release()
   }
 }
 
@@ -190,8 +220,8 @@ export async function runCell(
   const summary: TrainSummary = await train({ engine, config: kept, run, stop: evaluation.stop, log, features })
   if (!summary.finished) return null
   const adapter = summary.best ? 'best' : 'last'
-  const scores = await measure(engine, config, run[adapter], evaluation)
-  if (!scores) return null
+  const measured = await measure(engine, config, run[adapter], evaluation)
+  if (!measured) return null
   const { parameters, steps, seconds, plannedBytes } = summary
   const result: CellResult = {
     version: 1,
@@ -203,7 +233,7 @@ export async function runCell(
     wallSeconds: (performance.now() - began) / 1000,
     plannedBytes,
     adapter,
-    scores,
+    ...measured,
   }
   await writeFileAtomic(fileOf(run), `${JSON.stringify(result, null, 1)}\n`)
   return result

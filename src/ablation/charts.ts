@@ -2,7 +2,8 @@
 import { type Series, lineChart } from '../drawing/chart'
 import { escape } from '../text/escape'
 import { percent } from '../report/evaluation-table'
-import type { AblationRow, Column } from './ablation-table'
+import { type AblationRow, type Column, settingKeys } from './ablation-table'
+import { asText, valueAt } from './settings'
 
 export interface AblationChart {
   title: string
@@ -66,7 +67,13 @@ function againstRank(rows: readonly AblationRow[], column: Column): Series[] {
   if (!ranks.length) return []
   const across = [Math.min(...ranks), Math.max(...ranks)]
   return lines(rows, ({ cell }) =>
-    lineName(rows, cell.kind, cell.targets, cell.scale, `lr ${cell.lr}${imagesName(rows, cell)}`),
+    lineName(
+      rows,
+      cell.kind,
+      cell.targets,
+      cell.scale,
+      `lr ${cell.lr}${imagesName(rows, cell)}${settingsName(rows, cell)}`,
+    ),
   ).map(({ name, members }): Series => {
     const [{ cell, values }] = members
     const points = members.map((row): [number, number] => [row.cell.rank!, row.values![column].mean])
@@ -84,7 +91,7 @@ function againstRate(rows: readonly AblationRow[], column: Column): Series[] {
       cell.kind,
       cell.targets,
       cell.scale,
-      `${cell.rank === null ? '' : `rank ${cell.rank}`}${imagesName(rows, cell)}`,
+      `${cell.rank === null ? '' : `rank ${cell.rank}`}${imagesName(rows, cell)}${settingsName(rows, cell)}`,
     ),
   ).map(({ name, members }) => ({
     name,
@@ -96,15 +103,11 @@ function againstRate(rows: readonly AblationRow[], column: Column): Series[] {
 /** A line for each recipe; cells on all images are left out. */
 function againstImages(rows: readonly AblationRow[], column: Column): Series[] {
   const counted = rows.filter(({ cell }) => cell.images !== null)
-  return lines(counted, ({ cell: { kind, targets, scale, rank, lr } }) =>
-    lineName(
-      counted,
-      kind,
-      targets,
-      scale,
-      [rank === null ? '' : `rank ${rank}`, `lr ${lr}`].filter(Boolean).join(', '),
-    ),
-  ).map(({ name, members }) => ({
+  return lines(counted, ({ cell }) => {
+    const { kind, targets, scale, rank, lr } = cell
+    const more = [rank === null ? '' : `rank ${rank}`, `lr ${lr}`].filter(Boolean).join(', ')
+    return lineName(counted, kind, targets, scale, more + settingsName(counted, cell))
+  }).map(({ name, members }) => ({
     name,
     colour: 1,
     points: members.map(({ cell, values }): [number, number] => [cell.images!, values![column].mean]).sort(byX),
@@ -114,6 +117,13 @@ function againstImages(rows: readonly AblationRow[], column: Column): Series[] {
 /** The number of training images in the name of a line, if the rows differ in it. */
 const imagesName = (rows: readonly AblationRow[], { images }: AblationRow['cell']): string =>
   new Set(rows.map(({ cell }) => cell.images)).size > 1 ? `, ${images ?? 'all'} images` : ''
+
+/** The other settings in which the rows differ, in the name of a line. */
+const settingsName = (rows: readonly AblationRow[], { config }: AblationRow['cell']): string =>
+  settingKeys(rows.map(({ cell }) => cell))
+    .filter((key) => new Set(rows.map(({ cell }) => asText(valueAt(cell.config, key)))).size > 1)
+    .map((key) => `, ${key} ${asText(valueAt(config, key))}`)
+    .join('')
 
 const byX = ([a]: [number, number], [b]: [number, number]) => a - b
 

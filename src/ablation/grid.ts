@@ -4,6 +4,7 @@ import { LORA_TARGETS, type LoraTarget } from '../../engine/train/lora'
 import { nearest } from '../cli/nearest'
 import { UserError } from '../host/errors'
 import { problemLines, shown, wantedBy } from '../text/check-value'
+import { checkSettings, combinations, nameOf, nested, type Settings } from './settings'
 import { type RawConfig, type TrainConfig, checkConfig, mergeConfig } from '../training/config'
 
 const modelParts = ['encoder', 'decoder', 'both'] as const
@@ -42,6 +43,14 @@ const axesSchema = v.strictObject(
     seeds: list(whole(0), 'whole numbers from 0'),
     /** Numbers of training images, chosen by the seed; null: all. */
     images: list(v.nullable(whole(1)), 'whole numbers from 1'),
+    /** Values of other keys of the configuration, by dotted key. */
+    set: v.optional(
+      v.record(
+        v.string(),
+        v.pipe(v.array(v.unknown(), 'lists of values by key'), v.minLength(1, 'lists of at least one value by key')),
+        'an object of lists of values by key',
+      ),
+    ),
   },
   'an object { … }',
 )
@@ -78,6 +87,8 @@ export interface AblationCell {
   targets: LoraTarget[]
   /** The number of training images at most; null: as many as the recipe has. */
   images: number | null
+  /** The grid's own values of other keys of the configuration. */
+  settings: Settings
   seed: number
   config: TrainConfig
 }
@@ -114,7 +125,9 @@ export function targetsAt(targets: readonly LoraTarget[], part: ModelPart): Lora
 export function cellsOf(grid: Grid, base: RawConfig, split: string, from: string): AblationCell[] {
   const recipe = checkConfig(base, from)
   const { kind = [recipe.lora.kind], rank = [recipe.lora.rank], alphaScale = [null] } = grid
-  const { images = [undefined] } = grid
+  const { images = [undefined], set: others = {} } = grid
+  checkSettings(others, from)
+  const combined = combinations(others)
   const { lr = [recipe.optimizer.learningRate], seeds = [recipe.seed], targets = [recipe.lora.targets] } = grid
   const sets = grid.where
     ? grid.where.flatMap((part) => targets.map((set) => named(from, () => targetsAt(set, part))))
@@ -125,10 +138,12 @@ export function cellsOf(grid: Grid, base: RawConfig, split: string, from: string
       for (const r of k === 'full' ? [null] : rank)
         for (const scale of k === 'full' ? [null] : alphaScale)
           for (const rate of lr)
-            for (const [seed, count] of seeds.flatMap((one) => images.map((n) => [one, n] as const))) {
+            for (const [settings, seed, count] of combined.flatMap((values) =>
+              seeds.flatMap((one) => images.map((n) => [values, one, n] as const)),
+            )) {
               const adapter = k === 'full' ? 'full' : `r${r}${scale ? `_s${scale.replace('/', '-')}` : ''}`
               const prefix = count === undefined ? '' : `n${count ?? 'all'}_`
-              const group = `${prefix}${adapter}_${set.join('+')}_lr${rate}`
+              const group = `${prefix}${adapter}_${set.join('+')}_lr${rate}${nameOf(settings, recipe)}`
               const name = `${group}_seed${seed}`
               const lora = { kind: k, targets: set, ...(r !== null && { rank: r, ...alphaOf(scale, r) }) }
               const over = {
@@ -138,7 +153,10 @@ export function cellsOf(grid: Grid, base: RawConfig, split: string, from: string
                 split,
                 ...(count !== undefined && { images: count }),
               }
-              const config = checkConfig(mergeConfig(base, over), `${from}, cell ${name}`)
+              const config = checkConfig(
+                mergeConfig(mergeConfig(base, nested(settings)), over),
+                `${from}, cell ${name}`,
+              )
               cells.set(name, {
                 name,
                 group,
@@ -148,6 +166,7 @@ export function cellsOf(grid: Grid, base: RawConfig, split: string, from: string
                 lr: rate,
                 targets: set,
                 images: config.images,
+                settings,
                 seed,
                 config,
               })

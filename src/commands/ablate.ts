@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ablate, secondsLeft, splitFile, survey } from '../ablation/ablate'
 import { type AblationCell, cellsOf, checkGrid, type Grid } from '../ablation/grid'
+import { parseSetting } from '../ablation/settings'
 import { cellsOfTable, describeCell, type CellOutcome, rowsOf, terminalTable } from '../ablation/ablation-table'
 import { UserError } from '../host/errors'
 import { commandLine } from '../host/command-line'
@@ -53,6 +54,13 @@ const axisOptions: Record<string, Option> = {
     type: 'string',
     value: 'LIST',
     description: 'numbers of training images, e.g. 1,2,5,10,all, chosen by the seed: a learning curve for wgsam plan',
+  },
+  set: {
+    type: 'string',
+    value: 'KEY=LIST',
+    multiple: true,
+    description:
+      'values of any other key of the configuration, e.g. loss.boundary=0,1 or synthetic=0,0.25; may be given several times',
   },
   seeds: {
     type: 'string',
@@ -188,6 +196,8 @@ async function readGrids(values: Values): Promise<Grid[]> {
     seeds: numbers('seeds'),
     images: words('images')?.map((word) => (word === 'all' ? null : numberOf('images', word))),
   }
+  const set = texts(values, 'set')
+  if (set.length) typed.set = Object.fromEntries(set.map(parseSetting))
   const given = Object.fromEntries(Object.entries(typed).filter(([, value]) => value !== undefined))
   const { grids, ...shared } = file === undefined ? {} : await readConfigFile(file)
   if (grids !== undefined && (!Array.isArray(grids) || !grids.length || grids.some((one) => typeof one !== 'object')))

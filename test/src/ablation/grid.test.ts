@@ -1,8 +1,11 @@
 /** @file The cells of a grid, their names and parameter counts, and invalid grids. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { readdir } from 'node:fs/promises'
 import { countParameters, linearShapes } from '../../../src/ablation/parameter-count'
 import { cellsOf, checkGrid, targetsAt } from '../../../src/ablation/grid'
+import { parseSetting } from '../../../src/ablation/settings'
+import { readConfigFile } from '../../../src/training/config'
 import {
   cellsOfTable,
   csvTable,
@@ -61,6 +64,57 @@ test('numbers of training images are an axis; the names without them are those o
   )
   refused(() => spanned({ images: [0] }), /images takes whole numbers from 1/)
   refused(() => spanned({ images: ['all'] }), /images takes whole numbers/)
+})
+
+test('any other key of the configuration is an axis; what the recipe has anyway is not in the name', () => {
+  const cells = spanned({ rank: [4], set: { 'loss.boundary': [0, 1], 'augment.magnification': [[1, 2], 'auto'] } })
+  assert.equal(
+    cells.map(({ name, config }) => [
+      name,
+      config.loss.boundary,
+      (config.augment as { magnification: unknown }).magnification,
+    ]),
+    [
+      ['r4_q+v_lr0.0001_augment.magnification-1-2-_seed0', 0, [1, 2]],
+      ['r4_q+v_lr0.0001_augment.magnificationauto_seed0', 0, 'auto'],
+      ['r4_q+v_lr0.0001_loss.boundary1_augment.magnification-1-2-_seed0', 1, [1, 2]],
+      ['r4_q+v_lr0.0001_loss.boundary1_augment.magnificationauto_seed0', 1, 'auto'],
+    ],
+  )
+  assert.is(cells[2].config.loss.bce, cells[0].config.loss.bce, 'other keys of the same part stay')
+  const decay = { 'optimizer.algorithm': ['adamw'], 'optimizer.weightDecay': [1] }
+  const [{ config, group }] = spanned({ rank: [4], lr: [1e-3], set: decay })
+  assert.equal([config.optimizer.learningRate, config.optimizer.weightDecay], [1e-3, 1])
+  assert.is(group, 'r4_q+v_lr0.001_optimizer.algorithmadamw_optimizer.weightDecay1')
+  const outcome = (cell: (typeof cells)[number]): CellOutcome => ({ cell, count: { parameters: 1, dense: 0, all: 1 }, result: null, failure: null }) // prettier-ignore
+  const table = cellsOfTable(rowsOf(cells.map(outcome)), [])
+  assert.equal(table.map((row) => row[4]), ['loss.boundary', '0', '0', '1', '1']) // prettier-ignore
+  assert.match(csvTable(cells.map(outcome)).split('\n')[1], ',0,"[1,2]",0,')
+
+  refused(() => spanned({ set: { 'lora.rank': [4] } }), /recipe: lora.rank has an axis, rank/)
+  refused(() => spanned({ set: { data: [['x']] } }), /data is the same in all cells/)
+  refused(() => spanned({ set: { 'loss.boundry': [1] } }), /loss.boundry/)
+  refused(() => spanned({ set: { 'loss.boundary': [-1] } }), /loss.boundary must be/)
+  refused(() => spanned({ set: { 'loss.boundary': 1 } }), /set takes lists of values by key/)
+  refused(() => spanned({ set: { '__proto__.x': [1] } }), /is no key of a configuration/)
+  assert.equal(parseSetting('loss.boundary=0, 1'), ['loss.boundary', [0, 1]])
+  assert.equal(parseSetting('augment.magnification=[1,2],auto'), ['augment.magnification', ['[1', '2]', 'auto']])
+  assert.equal(parseSetting('augment.magnification=[1,2],"auto"'), ['augment.magnification', [[1, 2], 'auto']])
+  assert.equal(parseSetting('optimizer.algorithm=adam,adamw'), ['optimizer.algorithm', ['adam', 'adamw']])
+  refused(() => parseSetting('average'), /--set takes KEY=VALUE/)
+})
+
+test('the recipes of bench/recipes are grids of the defaults', async () => {
+  const files = await readdir('bench/recipes')
+  const shared = await readConfigFile('bench/recipes/base.json')
+  for (const file of files.filter((name) => name !== 'base.json')) {
+    const { grids = [{}], ...common } = await readConfigFile(`bench/recipes/${file}`)
+    const cells = (grids as object[]).flatMap((grid) =>
+      cellsOf(checkGrid({ ...common, ...grid }, file), { data: ['x'], ...shared }, 'split.json', file),
+    )
+    assert.ok(cells.length >= 3, file)
+    assert.is(new Set(cells.map(({ name }) => name)).size, cells.length, file)
+  }
 })
 
 test('scales: fixed, divided by the rank, divided by its square root', () => {
