@@ -11,10 +11,10 @@ type Partly<T> = { [K in keyof T]?: T[K] }
 
 /**
  * Settings of a training; those that are absent have the values of `defaultRecipe`. docs/training.md says what each does and what was
- * measured. `size` is the model's, and synthetic scenes are not offered here.
+ * measured. `size` is the model's.
  */
 export interface RecipeOptions extends Partly<
-  Pick<Recipe, 'batch' | 'epochs' | 'maxSteps' | 'minutes' | 'seed' | 'augment' | 'average' | 'storage'>
+  Pick<Recipe, 'batch' | 'epochs' | 'maxSteps' | 'minutes' | 'seed' | 'augment' | 'average' | 'storage' | 'synthetic'>
 > {
   lora?: Partly<Recipe['lora']>
   loss?: Partly<Recipe['loss']>
@@ -26,7 +26,14 @@ export interface RecipeOptions extends Partly<
 }
 
 const GROUPS = ['lora', 'loss', 'head', 'optimizer', 'schedule', 'prompts', 'validation'] as const
-const SINGLES = ['batch', 'epochs', 'maxSteps', 'minutes', 'seed', 'augment', 'average', 'storage'] as const
+const SINGLES = [
+  ...(['batch', 'epochs', 'maxSteps', 'minutes', 'seed'] as const),
+  ...(['augment', 'average', 'storage', 'synthetic'] as const),
+] as const
+
+/** The settings among other options. */
+export const recipeOptions = (options: RecipeOptions): RecipeOptions =>
+  Object.fromEntries([...SINGLES, ...GROUPS].map((name) => [name, options[name]]))
 
 type Limits = readonly [low: number, high: number, whole?: 'whole']
 /** Lower and upper bound of the numbers. */
@@ -37,6 +44,7 @@ const LIMITS: Record<string, Limits> = {
   minutes: [1e-3, 1e6],
   seed: [0, Number.MAX_SAFE_INTEGER, 'whole'],
   average: [0, 0.999999],
+  synthetic: [0, 1],
   'lora.rank': [1, 8192, 'whole'],
   'lora.alpha': [1e-6, 1e6],
   'loss.small': [0, 1],
@@ -78,6 +86,8 @@ export function checkRecipe(given: RecipeOptions, size: number): Recipe {
     for (const [key, preset] of Object.entries(defaultRecipe[name]))
       checkValue(`${name}.${key}`, (recipe[name] as Record<string, unknown>)[key], preset)
   checkAugment(recipe.augment)
+  if (recipe.synthetic && recipe.augment === false)
+    throw new SettingError('synthetic needs augment: without it images repeat, but scenes never do')
   const { point, box, both } = recipe.prompts
   if (point + box + both <= 0)
     throw new SettingError('one of prompts.point, prompts.box and prompts.both must be above 0')

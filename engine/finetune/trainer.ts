@@ -5,13 +5,14 @@ import type { HeadTensor } from '../sam/prompt-head'
 import type { SamModel } from '../sam/sam-model'
 import type { DiameterQuantiles } from '../scale/view'
 import { SettingError } from '../setting-error'
+import { trainingScene } from '../synth/scene-sample'
 import type { AnyAdapter } from '../train/adapter'
 import type { ParameterState } from '../train/parameters'
 import { averaged, headOf, toAdapter } from '../train/split-adapter'
 import { TrainingStep } from '../train/training-step'
 import { type Adaptation, openAdaptation } from './adaptation'
 import { Batches } from './batches'
-import { checkRecipe, type RecipeOptions } from './check-recipe'
+import { checkRecipe, recipeOptions, type RecipeOptions } from './check-recipe'
 import { imagesText, packTraining, unpackTraining } from './checkpoint-bytes'
 import { FeatureCache, FrozenEncoder } from './feature-cache'
 import { InThread } from './preparation'
@@ -22,6 +23,7 @@ import type { StepRecord } from './records'
 import { type LabelledImage, readSamples, type TrainingSample } from './samples'
 import { totalSteps } from './schedule'
 import type { Scored } from './selection'
+import { adapterSettings, nameOf, sameLora, type StartingAdapter, startWith, usualHead } from './starting-values'
 import { stepConfig } from './step-config'
 import { TimeLeft } from './time-left'
 import { stepsInFlight, TrainingLoop } from './training-loop'
@@ -58,6 +60,11 @@ export interface TrainOptions extends RecipeOptions {
   recompute?: Recomputation
   /** The base model's name, which the adapter records. */
   modelName?: string
+  /**
+   * An adapter to begin with, as `train` returns it or `openAdapter` reads it; it decides kind, rank, scale and layers. Without it a new
+   * one is trained. Its prompt head is trained further if it has one.
+   */
+  from?: StartingAdapter
   /** Continues a training from its checkpoint, with the same samples and settings. */
   resume?: Uint8Array
   /** Ends the training between two steps; it then rejects with the signal's reason, and everything is freed. */
@@ -132,7 +139,7 @@ export class Trainer {
   ): Promise<Trainer> {
     const { engine, inputSize } = model
     const { signal, microBatch = 1, validationSamples = [], resume } = options
-    const recipe = checkRecipe(recipeOf(options), inputSize)
+    const recipe = recipeOf(model, options)
     if (!Number.isInteger(recipe.batch / microBatch) || !(microBatch >= 1))
       throw new SettingError(`batch ${recipe.batch} is no multiple of microBatch ${microBatch}`)
     if (4 * model.maskSide !== inputSize)
@@ -151,8 +158,7 @@ export class Trainer {
         parts.adaptation.refresh()
         parts.step.step = state.progress.step
       }
-      // without synthetic scenes an item is never null
-      const load = async (image: LabelledImage | null) => image!
+      const load = async (image: LabelledImage | null, seed: number) => image ?? trainingScene(seed, inputSize)
       parts.preparation = new InThread(recipe, sizeRange(images, inputSize), load)
       parts.batches = new Batches(images, recipe, microBatch, parts.preparation, state?.progress.data)
       const progress = state?.progress ?? beginning(parts.batches.state)
@@ -240,7 +246,11 @@ export class Trainer {
     const { onStep, onValidation, onCheckpoint, checkpointSeconds = 120, signal } = options
     const stop = () => this.paused || !!signal?.aborted
     const total = this.totalSteps
-    const config = { ...recipe, from: null, ...(!validator && { validation: { every: 0, patience: 0 } }) }
+    const config = {
+      ...recipe,
+      from: options.from ?? null,
+      ...(!validator && { validation: { every: 0, patience: 0 } }),
+    }
     const timeLeft = new TimeLeft(config, images.length, total)
     let at = progress.seconds
     const passed = (seconds: number) => {
@@ -325,12 +335,12 @@ interface TrainingParts {
 async function openParts(
   model: SamModel,
   recipe: Recipe,
-  { microBatch = 1, recompute = recomputeNothing }: TrainOptions,
+  { microBatch = 1, recompute = recomputeNothing, from }: TrainOptions,
   validated: readonly LabelledImage[],
 ): Promise<TrainingParts> {
   const parts: Partial<TrainingParts> = {}
   try {
-    parts.adaptation = await openAdaptation(model, recipe)
+    parts.adaptation = await openAdaptation(model, recipe, { start: from && startWith(from) })
     parts.frozen = await FrozenEncoder.open(model, recipe, new FeatureCache())
     const settings = stepConfig(recipe, microBatch, recompute, parts.frozen?.parts)
     parts.step = await TrainingStep.create(model, parts.adaptation.parameters, settings, parts.adaptation.record)
@@ -355,10 +365,27 @@ function releaseParts({ adaptation, step, frozen, validator, preparation, batche
   adaptation?.release()
 }
 
-/** The settings among the options. */
-function recipeOf(options: TrainOptions): RecipeOptions {
-  const { batch, epochs, maxSteps, minutes, seed, augment, average, storage } = options
-  const { lora, loss, head, optimizer, schedule, prompts, validation } = options
-  const singles = { batch, epochs, maxSteps, minutes, seed, augment, average, storage }
-  return { ...singles, lora, loss, head, optimizer, schedule, prompts, validation }
+/**
+ * All settings of a training; those that the adapter to begin with decides are taken from it.
+ * @throws SettingError if a setting is wrong or contradicts the adapter
+ */
+function recipeOf(model: SamModel, options: TrainOptions): Recipe {
+  const { from } = options
+  const given = recipeOptions(options)
+  if (!from) return checkRecipe(given, model.inputSize)
+  const own = adapterSettings(from, model.linears.keys())
+  const wrong = Object.entries(given.lora ?? {}).find(
+    ([key, value]) =>
+      key in own && value !== undefined && !sameLora(key, value, own[key as keyof typeof own], own.rank),
+  )
+  if (wrong)
+    throw new SettingError(
+      `lora.${wrong[0]} is ${JSON.stringify(own[wrong[0] as keyof typeof own])} in ${nameOf(from)}, with which the training begins: leave it out`,
+    )
+  const recipe = checkRecipe({ ...given, lora: { ...given.lora, ...own } }, model.inputSize)
+  if (recipe.head.weight > 0 && !usualHead(from.head ?? [], model.architecture.outChannels))
+    throw new SettingError(
+      `${nameOf(from)} has a prompt head of other widths than those that wgsam trains: leave it out, with \`head: []\``,
+    )
+  return recipe
 }

@@ -3,13 +3,15 @@ import type { Box } from '../image/box'
 import type { Size } from '../image/size'
 import type { Mask } from '../masks/mask'
 import type { SamModel } from '../sam/sam-model'
+import { adapterBand } from '../scale/adapter-band'
 import { bandOfQuantiles, type DiameterBand, type DiameterQuantiles, type View } from '../scale/view'
 import { type ImageSource, readPixels } from '../segment/image-source'
+import type { AdapterProfile } from '../train/adapter-profile'
 import { candidatesAtScale } from './at-scale'
 import type { GeneratedSet } from './candidate'
 import { filterCandidates } from './filter'
 import { MaskGenerator } from './generator'
-import type { GeneratorOptions } from './generator-options'
+import { checkGeneratorOptions, type GeneratorOptions, promptsUsed } from './generator-options'
 
 /** Settings of one call; docs/generator.md says what the generator's options do. */
 export interface GenerateOptions extends Partial<GeneratorOptions> {
@@ -18,7 +20,12 @@ export interface GenerateOptions extends Partial<GeneratorOptions> {
    * magnify them. 'auto' (default) estimates it, 'none' always shows the whole image.
    */
   diameter?: number | 'auto' | 'none'
-  /** The sizes that the model knows: `diameters` of a training result, or a band; by default those of SAM. */
+  /**
+   * What the attached adapter knows about itself: `profile` of a training result or of `openAdapter`. Its thresholds are used unless
+   * others are given, if they were tuned for the same kind of prompts, and its sizes unless `sizes` is given.
+   */
+  profile?: AdapterProfile
+  /** The sizes that the model knows: `diameters` of a training result, or a band; by default those of the profile, or of SAM. */
   sizes?: DiameterQuantiles | DiameterBand
   /** Prompts decoded so far, and in total; the total may grow. */
   onProgress?(done: number, total: number): void
@@ -61,12 +68,16 @@ export interface Generated {
  * for (const { area, box } of masks) console.log(area, box.x0, box.y0)
  */
 export async function generate(model: SamModel, image: ImageSource, options: GenerateOptions = {}): Promise<Generated> {
-  const { diameter, sizes, onProgress, signal, ...given } = options
+  const { diameter = 'auto', profile = {}, sizes, onProgress, signal, ...others } = options
+  const given = Object.fromEntries(Object.entries(others).filter(([, value]) => value !== undefined))
   signal?.throwIfAborted()
   const pixels = await readPixels(model.engine, image)
-  const generator = await MaskGenerator.create(model, given)
+  const generator = await MaskGenerator.create(model, {
+    ...thresholdsOf(profile, model.promptHead !== null, given),
+    ...given,
+  })
   try {
-    const scale = { diameter: diameter ?? 'auto', ...(sizes && { band: bandOf(sizes) }) }
+    const scale = { diameter, band: sizes ? bandOf(sizes) : adapterBand(profile, model) }
     const { set, view } = await candidatesAtScale(generator, pixels, scale, { onProgress, signal })
     const masks = filterCandidates(set, generator.options).kept.map((i) => {
       const { mask, area, box, predictedIou, stability } = set.candidates[i]
@@ -76,6 +87,17 @@ export async function generate(model: SamModel, image: ImageSource, options: Gen
   } finally {
     generator.destroy()
   }
+}
+
+/** The thresholds of a profile, if they are for the prompts that are going to be used. */
+function thresholdsOf(
+  { thresholds }: AdapterProfile,
+  head: boolean,
+  given: Partial<GeneratorOptions>,
+): Partial<GeneratorOptions> {
+  if (thresholds?.prompts !== promptsUsed(checkGeneratorOptions(given), head)) return {}
+  const { predIouThresh, stabilityScoreThresh } = thresholds
+  return { predIouThresh, stabilityScoreThresh }
 }
 
 const bandOf = (sizes: DiameterQuantiles | DiameterBand): DiameterBand =>

@@ -160,6 +160,15 @@ export function checkGeneratorOptions(given: Partial<GeneratorOptions> = {}): Ge
   return o
 }
 
+/** The kind of prompts that are used. @param head whether there is a prompt head */
+export function promptsUsed(
+  { prompts, pointGrids, pointScales }: Pick<GeneratorOptions, 'prompts' | 'pointGrids' | 'pointScales'>,
+  head: boolean,
+): 'grid' | 'learned' {
+  if (prompts !== 'auto') return prompts
+  return head && !pointGrids && !pointScales.length ? 'learned' : 'grid'
+}
+
 function checkGrids({ pointGrids, cropNLayers }: GeneratorOptions): void {
   if (pointGrids === null) return
   if (!Array.isArray(pointGrids) || pointGrids.length !== cropNLayers + 1)

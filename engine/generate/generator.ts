@@ -2,7 +2,7 @@
 import type { SamModel } from '../sam/sam-model'
 import type { GeneratedSet } from './candidate'
 import { findCandidates } from './candidates'
-import { type GeneratorOptions, checkGeneratorOptions } from './generator-options'
+import { type GeneratorOptions, checkGeneratorOptions, promptsUsed } from './generator-options'
 import { OverlapCounter } from './overlap-counter'
 import type { MaskRecord } from './reference-record'
 import { referenceRecords } from './reference-flow'
@@ -40,8 +40,7 @@ export class MaskGenerator {
       throw new Error(
         'the model has no prompt head for prompts learned: use an adapter that was trained with one, or grid',
       )
-    if (checked.prompts === 'auto')
-      checked.prompts = available && !checked.pointGrids && !checked.pointScales.length ? 'learned' : 'grid'
+    checked.prompts = promptsUsed(checked, available)
     const runner = await RegionRunner.create(
       model,
       checked.pointsPerBatch,

@@ -1,4 +1,5 @@
 /** @file Attaches an adapter that is on the host to a model, for inference. Its layers have the same shapes at every input size. */
+import { concatenate } from './concatenate'
 import type { Engine } from '../device/engine'
 import type { Tensor } from '../device/tensor'
 import { type HeadTensor, PromptHead } from '../sam/prompt-head'
@@ -76,10 +77,4 @@ function adaptedLayers(model: SamModel, targets: ReadonlyMap<string, { outDim: n
     if (!linear) throw new SettingError(`the adapter adapts ${layer}, which is no linear layer that wgsam adapts`)
     return { path: layer, linear, parts: parts.sort((a, b) => a.start - b.start) }
   })
-}
-
-function concatenate(arrays: Float32Array[]): Float32Array {
-  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0))
-  arrays.reduce((at, array) => (all.set(array, at), at + array.length), 0)
-  return all
 }

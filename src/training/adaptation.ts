@@ -5,7 +5,7 @@ import { SettingError } from '../../engine/setting-error'
 import type { AdaptedLayer } from '../../engine/train/lora'
 import { UserError } from '../host/errors'
 import { DEFAULT_RANK, type TrainConfig } from './config'
-import { type StartingAdapter, withStartingValues } from './starting-values'
+import { type StartingAdapter, startWith } from '../../engine/finetune/starting-values'
 
 /**
  * Attaches a new adapter to the model, as the configuration says; with `start` it begins with the values of that adapter.
@@ -20,7 +20,7 @@ export async function openAdaptation(
 ): Promise<Adaptation> {
   const adaptation = await attachNew(model, config, {
     zero,
-    start: start && ((specs, layers) => withStartingValues(specs, layers, start)),
+    start: start && startWith(start),
   }).catch((error: unknown) => {
     throw error instanceof SettingError ? new UserError(error.message) : error
   })

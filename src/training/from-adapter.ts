@@ -4,27 +4,19 @@
  */
 import { dirname, join, resolve } from 'node:path'
 import { existsSync } from 'node:fs'
+import { adapterSettings, sameLora } from '../../engine/finetune/starting-values'
 import type { Architecture } from '../../engine/sam/architecture'
+import { SettingError } from '../../engine/setting-error'
 import { messageOf, UserError } from '../host/errors'
 import { validateTargets } from '../weights/adapter'
 import { adapterHash, adapterLocation } from '../weights/adapter-location'
 import { readAdapterProfile } from '../weights/adapter-profile'
-import { type AnyAdapter, isDifference, targetsOf } from '../../engine/train/adapter'
+import { type AnyAdapter, targetsOf } from '../../engine/train/adapter'
 import { readAnyAdapter } from '../weights/any-adapter'
 import { expectedTensors } from '../weights/expected-tensors'
 import { models } from '../weights/model-registry'
 import { modelShapes } from '../weights/weight-shapes'
 import { type RawConfig, readConfigFile } from './config'
-
-/** Names of what LoRA can adapt (see LORA_TARGETS) by the paths of the layers. */
-const targetNames: [RegExp, (match: RegExpExecArray) => string][] = [
-  [/^image_encoder\..*\.attn\.([qkv]|proj)$/, ([, part]) => part],
-  [/^image_encoder\..*\.mlp\.(?:lin|fc)([12])$/, ([, number]) => `lin${number}`],
-  [/^mask_decoder\.transformer\..*\.([qkv]|out)_proj$/, ([, part]) => `decoder.${part}`],
-  [/^mask_decoder\.iou_prediction_head\.layers\.\d+$/, () => 'decoder.iou'],
-]
-const BLOCK = /^image_encoder\.((?:layers\.\d+\.)?blocks\.\d+)\./
-const LAYER = /^image_encoder\.((?:layers\.\d+\.)?blocks\.\d+)\.attn\.qkv\.weight$/
 
 /**
  * Fills in what the adapter `from` decides: kind, rank, scale and layers, its hash, and, unless they are given, the model and the
@@ -50,7 +42,7 @@ export async function configFrom(raw: RawConfig, { fetch }: { fetch: boolean }):
   })
   const own = loraOf(from, adapter, architecture)
   const given = (raw.lora ?? {}) as RawConfig
-  const wrong = Object.keys(given).filter((key) => key in own && !same(key, given[key], own[key], own))
+  const wrong = Object.keys(given).filter((key) => key in own && !sameLora(key, given[key], own[key], own.rank))
   if (wrong.length)
     throw new UserError(
       `--from takes the kind, rank and layers of ${from}, and these settings contradict them:\n${wrong
@@ -107,32 +99,12 @@ function chosenModel(from: string, base: string | null, { model }: RawConfig): s
   return model
 }
 
-/** Whether a given setting of LoRA says the same as the adapter; alpha null is the rank. */
-function same(key: string, given: unknown, own: unknown, { rank }: RawConfig): boolean {
-  if (key === 'alpha' && given === null) return own === rank
-  if (key === 'rank' && given === 'auto') return true
-  // a full adapter has no rank
-  const sorted = (value: unknown) => JSON.stringify(Array.isArray(value) ? [...value].map(String).sort() : value)
-  return sorted(given) === sorted(own)
-}
-
-function loraOf(path: string, adapter: AnyAdapter, architecture: Architecture): RawConfig {
-  const targets = new Set<string>()
-  const blocks = new Set<string>()
-  for (const name of targetsOf(adapter).keys()) {
-    const found = targetNames.flatMap(([pattern, named]) => {
-      const match = pattern.exec(name)
-      return match ? [named(match)] : []
-    })
-    if (!found.length) throw new UserError(`${path}: it adapts ${name}, which wgsam does not train`)
-    targets.add(found[0])
-    const block = BLOCK.exec(name)
-    if (block) blocks.add(block[1])
+/** The adapter's settings of LoRA as a configuration has them. */
+function loraOf(name: string, adapter: AnyAdapter, architecture: Architecture): RawConfig {
+  const layers = [...expectedTensors(architecture).keys()].map((tensor) => tensor.replace(/\.weight$/, ''))
+  try {
+    return { ...adapterSettings({ name, adapter }, layers) }
+  } catch (error) {
+    throw error instanceof SettingError ? new UserError(error.message) : error
   }
-  const all = [...expectedTensors(architecture).keys()].flatMap((name) => LAYER.exec(name)?.[1] ?? [])
-  const chosen = blocks.size && all.some((block) => !blocks.has(block)) ? [...blocks] : null
-  const layers = { targets: [...targets], blocks: chosen }
-  if (isDifference(adapter)) return { kind: 'full', ...layers }
-  const { r, lora_alpha, use_rslora } = adapter.config
-  return { kind: 'lora', rank: r, alpha: lora_alpha, rslora: use_rslora, ...layers }
 }

@@ -2,9 +2,8 @@
 import type { SizeRange } from '../../engine/augment/auto-magnification'
 import { InThread, type Preparation } from '../../engine/finetune/preparation'
 import { inputSize } from '../../engine/finetune/recipe'
-import type { Sample } from '../../engine/image/sample'
 import type { DatasetItem } from '../dataset/dataset'
-import { variedScene } from '../../engine/synth/varied-scene'
+import { trainingScene } from '../../engine/synth/scene-sample'
 import type { TrainConfig } from './config'
 import { SampleCache } from './sample-cache'
 
@@ -19,14 +18,6 @@ export function inThread(
 ): Preparation<DatasetItem> {
   const cache = new SampleCache(bytes)
   return new InThread(config, sizes, async (item: DatasetItem | null, seed) =>
-    item ? cache.get(item) : syntheticSample(seed, inputSize(config)),
+    item ? cache.get(item) : trainingScene(seed, inputSize(config)),
   )
-}
-
-/** A synthetic scene of at most the model's input size. */
-function syntheticSample(seed: number, size: number): Sample {
-  const { width, height, image, labels } = variedScene(seed, size)
-  const rgb = new Uint8Array(3 * image.length)
-  for (let i = 0, at = 0; i < image.length; i++, at += 3) rgb[at] = rgb[at + 1] = rgb[at + 2] = image[i]
-  return { width, height, rgb, labels }
 }

@@ -19,7 +19,8 @@ import { explainDeviceFailure } from './device-failure'
 import { stepConfig } from '../../engine/finetune/step-config'
 import { planRun, type RunPlan } from './memory-planner'
 import type { RunFolder } from './run-folder'
-import { readStart, type StartingAdapter } from './starting-values'
+import { readStart } from './read-start'
+import type { StartingAdapter } from '../../engine/finetune/starting-values'
 
 export type Log = (line: string) => void
 
@@ -152,13 +153,13 @@ function describeFrozen({ parts }: SamModel, frozen: FrozenEncoder): string {
     : 'the encoder is not trained: each image is encoded once'
 }
 
-function describeStart({ path, head }: StartingAdapter, config: TrainConfig): string {
+function describeStart({ name, head }: StartingAdapter, config: TrainConfig): string {
   const prompts = config.head.weight > 0
   const heads =
-    prompts && !head
+    prompts && !head?.length
       ? '; it has no prompt head, so that a new one is trained'
-      : head && !prompts
+      : head?.length && !prompts
         ? '; its prompt head is left out'
         : ''
-  return `the run begins with the adapter ${path}${heads}`
+  return `the run begins with the adapter ${name}${heads}`
 }

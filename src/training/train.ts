@@ -37,7 +37,8 @@ import { checkInputs } from './run-inputs'
 import { RunReporter } from './run-reporter'
 import { compareAtOwnSize } from './own-size-rival'
 import { applyStrength, STRENGTHS } from './strength'
-import { chooseBounds, comparisonEffort, describeBounds, tuningImages } from './validation-effort'
+import { chooseBounds, comparisonEffort, tuningImages } from '../../engine/finetune/measuring-effort'
+import { describeBounds, sourcesOf } from './validation-effort'
 import { describeDiameters } from '../model/describe-view'
 import { totalSteps } from '../../engine/finetune/schedule'
 import { warnOfSeenImages } from './seen-before'
@@ -109,7 +110,7 @@ export interface TrainSummary {
 }
 
 /** How often a source is segmented to choose the strength: with the base model and with each strength. */
-const COMPARED = STRENGTHS.length + 1
+const compared = (config: TrainConfig) => ({ strengths: STRENGTHS.length + 1, sources: sourcesOf(config) })
 
 /**
  * Trains a run as its configuration says, from its last checkpoint if it has one. When it is finished, the automatic
@@ -130,7 +131,7 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
   if (!summary.finished) return { ...summary, tuning: 'skipped', advice: [] }
   const train = data.train.length
   try {
-    const effort = comparisonEffort(config, engine.software, train, COMPARED)
+    const effort = comparisonEffort(config, engine.software, train, compared(config))
     const sized = { ...config, size: summary.size }
     const advice = await compareAtOwnSize({ engine, config: sized, run, val: data.val, effort, stop, log })
     const most = tuningImages(config, engine.software, train)
@@ -248,7 +249,7 @@ async function trainAdapter(
           run,
           adaptation,
           validator,
-          effort: comparisonEffort(config, engine.software, data.train.length, COMPARED),
+          effort: comparisonEffort(config, engine.software, data.train.length, compared(config)),
           val: data.val,
           stop,
           log: say,

@@ -1,15 +1,10 @@
 /** @file After a training: finds the automatic generator's thresholds for its best adapter, and stores them with it. */
 import { commandText, resumeCommand, tuneCommand } from '../cli/next-command'
 import type { Engine } from '../../engine/device/engine'
-import { defaultGeneratorOptions, type GeneratorOptions } from '../../engine/generate/generator-options'
-import { MaskGenerator } from '../../engine/generate/generator'
-import type { ScaleSettings } from '../../engine/scale/scale-settings'
-import { defaultViewLimits } from '../../engine/scale/view'
+import { searchThresholds } from '../../engine/tune/search-thresholds'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
 import { describeCalibration } from '../evaluation/calibrate-generator'
-import { tuneGenerator } from '../../engine/tune/tune-generator'
 import { describeThresholds, thresholdGain } from '../evaluation/tuned-thresholds'
-import { findTuneImage, TUNING_FLOORS, type TuneImage } from '../../engine/tune/tune-thresholds'
 import { Progress } from '../host/progress'
 import { adapterBand } from '../model/adapter-band'
 import { loadAdapter } from '../model/attach-adapter'
@@ -20,20 +15,6 @@ import { type AdapterProfile, readAdapterProfile, updateAdapterProfile } from '.
 import { readConfigFile, type TrainConfig } from './config'
 import { resultFolder, type RunFolder } from './run-folder'
 import type { Log } from './session'
-
-/**
- * What the search costs for an image: tiles, and without learned prompts points along each side of the grid. On a GPU these
- * are seconds, on a software adapter minutes. Thresholds judge single masks, so a coarser grid than the generator's can serve.
- * With fewer tiles than the generator's, particles are magnified less where they are very small.
- */
-const EFFORT = {
-  gpu: {
-    limits: defaultViewLimits,
-    pointsPerSide: defaultGeneratorOptions.pointsPerSide,
-    pointsPerBatch: 64,
-  },
-  software: { limits: { ...defaultViewLimits, tiles: 9 }, pointsPerSide: 10, pointsPerBatch: 16 },
-}
 
 export interface TuneAdapterOptions {
   engine: Engine
@@ -72,7 +53,7 @@ export async function tuneAdapter(options: TuneAdapterOptions): Promise<TuningOu
     log('the generator’s thresholds are not tuned: there are no validation images')
     return 'skipped'
   }
-  const parts = await searchThresholds(folder, limit, options)
+  const parts = await search(folder, limit, options)
   if (!parts) {
     log(
       `the thresholds are not tuned; the adapter is complete. \`${commandText(resumeCommand(run.root))}\` or \`${commandText(tuneCommand(folder))}\` does it`,
@@ -104,48 +85,32 @@ export async function storeTuned(
   return 'done'
 }
 
-async function searchThresholds(
+async function search(
   folder: string,
   limit: number,
   { engine, config, items, most = Infinity, stop, log }: TuneAdapterOptions,
 ): Promise<AdapterProfile | null> {
-  const effort = engine.software ? EFFORT.software : EFFORT.gpu
   const chosen = evenlySpaced(items, Math.min(limit, most))
-  const { pointsPerSide, pointsPerBatch, limits } = effort
-  const options: Partial<GeneratorOptions> = { pointsPerSide, pointsPerBatch, ...TUNING_FLOORS, keepLogits: false }
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, { inputSize: config.size ?? undefined, config: toy })
   const adapter = await loadAdapter(model, folder)
-  // as `wgsam generate` sees images by default
-  const scale: ScaleSettings = { diameter: 'auto', band: await adapterBand(folder, model), limits }
-  const generator = await MaskGenerator.create(model, options)
-  const coarse = generator.options.prompts === 'grid' && pointsPerSide < defaultGeneratorOptions.pointsPerSide
-  const controller = new AbortController()
   const bar = new Progress('tuning thresholds', chosen.length, { unit: 'images' })
-  const images: TuneImage[] = []
   try {
-    for (const [i, item] of chosen.entries()) {
-      const sample = await loadItem(item)
-      const onProgress = (done: number, total: number) => {
-        bar.update(i + done / total, item.id)
-        if (stop()) controller.abort(new Error('stopped'))
-      }
-      if (stop()) return null
-      const settings = { scale, coarse, signal: controller.signal, onProgress }
-      const image = await findTuneImage(generator, sample, { ...sample, data: sample.labels }, settings)
-      if (image.view.tileSize) log(`thresholds are tuned on ${item.id} as it is generated: ${describeView(image.view)}`)
-      images.push(image)
-    }
+    const images = chosen.map((item) => () => loadItem(item))
+    const parts = await searchThresholds(model, images, {
+      band: await adapterBand(folder, model),
+      stop,
+      onProgress: (i, part) => bar.update(i + part, chosen[i].id),
+      onImage: (i, view) => {
+        if (view.tileSize) log(`thresholds are tuned on ${chosen[i].id} as it is generated: ${describeView(view)}`)
+      },
+    })
+    if (!parts) return null
     bar.update(chosen.length)
     bar.finish()
-  } catch (error) {
-    if (controller.signal.aborted) return null
-    throw error
+    return parts
   } finally {
-    generator.destroy()
     adapter.release()
     model.release()
   }
-  const { parts } = await tuneGenerator(images, generator.options, 'val', { areas: false })
-  return parts
 }

@@ -11,7 +11,7 @@ import { meanScore, scoresOf, scoreSource, type SourceScores, tallyPrompts } fro
 import { alone, type Communicator, gatherValues } from '../mpi/communicator'
 import { decidedByFirst, gatherTallies } from './joint-training'
 import { shareOf } from './rank-share'
-import { resolved } from './validation-effort'
+import { resolved } from '../../engine/finetune/measuring-effort'
 import type { EvaluateOptions, TalliedMode } from '../evaluation/evaluate'
 import { EVALUATION_SLOTS } from '../evaluation/model-segmenter'
 import { summariseTallies } from '../evaluation/scores'

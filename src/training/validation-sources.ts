@@ -6,7 +6,7 @@ import { basename, resolve } from 'node:path'
 import { type DatasetItem, openDataset } from '../dataset/dataset'
 import type { Sample } from '../../engine/image/sample'
 import { evenlySpaced } from '../../engine/evenly-spaced'
-import { renderScene } from '../../engine/synth/scene'
+import { comparedScene, comparedSize, SYNTHETIC_SOURCE } from '../../engine/synth/scene-sample'
 import type { TrainConfig } from './config'
 
 export interface ValidationSource {
@@ -17,10 +17,6 @@ export interface ValidationSource {
   /** Reads an item's pixels, by default from its files. */
   load?(item: DatasetItem): Promise<Sample>
 }
-
-/** The seed of the first synthetic scene: none that `wgsam synth` or training uses unless it is asked to. */
-const SYNTHETIC_SEED = 0x5eed_f0e1
-const SYNTHETIC = { width: 512, height: 512, particles: [20, 60] as [number, number] }
 
 /** The part of an image's id that names its folder, if the run has several. */
 export const folderOf = ({ id }: { id: string }): string => (id.includes('/') ? id.slice(0, id.indexOf('/')) : '')
@@ -54,25 +50,16 @@ export async function openSources(
 
 /** Scenes that are made when they are first read and then kept, because every strength reads them; the same in every run. */
 function syntheticSource(count: number, foreign: boolean): ValidationSource {
-  const { width, height } = SYNTHETIC
   const items = Array.from({ length: count }, (_, i): DatasetItem => {
     const id = `synthetic/${i + 1}`
     const unread = { instances: 0, particles: 0, diameter: 0 }
-    return { id, group: id, imagePath: id, labels: { kind: 'map', path: id }, width, height, ...unread }
+    return { id, group: id, imagePath: id, labels: { kind: 'map', path: id }, ...comparedSize, ...unread }
   })
   const made = new Map<DatasetItem, Sample>()
   const load = async (item: DatasetItem): Promise<Sample> => {
-    const known = made.get(item)
-    if (known) return known
-    const { image, labels } = renderScene(SYNTHETIC_SEED + items.indexOf(item), SYNTHETIC)
-    const sample = {
-      width,
-      height,
-      rgb: Uint8Array.from({ length: 3 * image.length }, (_, i) => image[Math.floor(i / 3)]),
-      labels,
-    }
+    const sample = made.get(item) ?? comparedScene(items.indexOf(item))
     made.set(item, sample)
     return sample
   }
-  return { name: 'synthetic scenes', foreign, items, load }
+  return { name: SYNTHETIC_SOURCE, foreign, items, load }
 }

@@ -6,6 +6,7 @@ import {
   defaultGeneratorOptions,
   type GeneratorOptions,
   outputModes,
+  promptsUsed,
 } from '../../../engine/generate/generator-options'
 import { flag, number, type Option, text, type Values } from '../../cli/options'
 import { messageOf, UserError } from '../../host/errors'
@@ -269,7 +270,7 @@ export async function chooseGeneratorOptions(values: Values, adapter: string | n
   const file = text(values, 'thresholds')
   const reference = flag(values, 'reference')
   const profile = adapter === null || reference ? {} : await readAdapterProfile(adapter)
-  const kind = promptsUsed(await generatorOptions(values), adapter)
+  const kind = promptsUsed(await generatorOptions(values), adapter !== null && hasPromptHead(adapter))
   const suits = !profile.thresholds || profile.thresholds.prompts === kind
   const calibration = suits ? profile.calibration : undefined
   const stored = suits && file === undefined ? profile.thresholds : undefined
@@ -286,10 +287,4 @@ export async function chooseGeneratorOptions(values: Values, adapter: string | n
     return `${thresholdText(options)} (the defaults of Meta’s segment-anything${why})`
   }
   return { options, thresholds: origin(), calibration }
-}
-
-/** The kind of prompts that the generator will use with an adapter. */
-function promptsUsed({ prompts, pointGrids, pointScales }: GeneratorOptions, adapter: string | null) {
-  if (prompts !== 'auto') return prompts
-  return adapter !== null && hasPromptHead(adapter) && !pointGrids && !pointScales.length ? 'learned' : 'grid'
 }

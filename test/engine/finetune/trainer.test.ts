@@ -102,11 +102,53 @@ test('wrong settings and samples are refused by name', async () => {
   assert.match(await refused({ lora: { rnak: 3 } }), 'there is no setting lora.rnak')
   assert.match(await refused({ lora: { targets: ['x'] } }), 'lora.targets must be a list of q, k')
   assert.match(await refused({ augment: { rotate: 90 } }), 'augment.rotate must be a number from 0 to 45')
+  assert.match(await refused({ synthetic: 0.5, augment: false }), 'synthetic needs augment')
   assert.match(await refused({ epochs: 0 }), 'epochs must be a number from 0.001')
   const small8 = { width: 8, height: 8, data: new Uint16Array(64) }
   assert.match(await refused({}, [{ image: sample.image, labels: small8 }]), 'samples, image 1: its labels are 8x8')
   const empty = { width: 60, height: 40, data: new Uint16Array(2400) }
   assert.match(await refused({}, [{ image: sample.image, labels: empty }]), 'no image has a particle')
+})
+
+test('a training begins with the values of an adapter, which decides its layers', async () => {
+  const samples = discSamples()
+  // fast, so that the masks change too
+  const earlier = await train(model, samples, { ...small, average: 0, maxSteps: 4, optimizer: { learningRate: 0.05 } })
+  const trainer = await Trainer.create(model, samples, { ...small, lora: {}, from: earlier })
+  const { adapter, head } = await trainer.result()
+  assert.equal(adapter, earlier.adapter)
+  assert.equal(head, earlier.head)
+  const validationSamples = samples.slice(1)
+  const scores: number[] = []
+  await trainer.run()
+  assert.not.equal((await trainer.result()).adapter, earlier.adapter, 'it is trained further')
+  trainer.destroy()
+  const onValidation = ({ score }: { score: number }) => void scores.push(score)
+  const options = { ...small, lora: {}, validationSamples, onValidation }
+  // a rate of almost nothing: if the adapter is the best, step 0 is the best state
+  const { best } = await train(model, samples, { ...options, from: earlier, optimizer: { learningRate: 1e-12 } })
+  await train(model, samples, { ...options, lora: small.lora })
+  assert.is(best?.score, Math.max(...scores.slice(0, 2)))
+  assert.is.not(scores[0], scores[2], 'the score before the first step is that of the adapter')
+
+  const from = { ...earlier, name: 'mine' }
+  const refused = (options: object) => refusal(train(model, samples, { ...small, ...options, from }))
+  assert.match(await refused({ lora: { rank: 3 } }), 'SettingError: lora.rank is 2 in mine')
+  const vit = await openToy('toy_vit', 64)
+  assert.match(await refusal(train(vit, samples, { ...small, lora: {}, from })), /SettingError: mine .*(adapt|rank)/)
+  vit.release()
+})
+
+test('synthetic scenes take the place of images, the same each time', async () => {
+  const losses = async (synthetic: number) => {
+    const found: number[] = []
+    await train(model, discSamples(), { ...small, synthetic, onStep: ({ loss }) => void found.push(loss) })
+    return found
+  }
+  const own = await losses(0)
+  const scenes = await losses(1)
+  assert.not.equal(scenes, own)
+  assert.equal(await losses(1), scenes)
 })
 
 test('a checkpoint of other settings or images is refused, and so is one that was changed', async () => {

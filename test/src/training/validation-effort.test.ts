@@ -2,19 +2,17 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { checkConfig, configHash, type RawConfig } from '../../../src/training/config'
-import {
-  chooseBounds,
-  comparisonEffort,
-  describeBounds,
-  resolved,
-  tuningImages,
-} from '../../../src/training/validation-effort'
+import { chooseBounds, comparisonEffort, resolved, tuningImages } from '../../../engine/finetune/measuring-effort'
+import { describeBounds, sourcesOf } from '../../../src/training/validation-effort'
 
 const config = (over: RawConfig = {}) => checkConfig({ data: ['x'], ...over }, '')
 
 test('on a GPU all images and 64 particles are measured', () => {
   assert.equal(chooseBounds(config(), false, 71, 20), { images: null, instances: 64 })
-  assert.equal(comparisonEffort(config(), false, 71, 5), { images: 8, instances: 32 })
+  assert.equal(comparisonEffort(config(), false, 71, { strengths: 5, sources: sourcesOf(config()) }), {
+    images: 8,
+    instances: 32,
+  })
   assert.is(tuningImages(config(), false, 71), Infinity)
 })
 
@@ -54,8 +52,14 @@ test('what is asked for is measured, and what a run chose is recorded', () => {
 })
 
 test('short runs compare and tune on fewer images', () => {
-  assert.equal(comparisonEffort(config(), true, 71, 5), { images: 3, instances: 16 })
-  assert.equal(comparisonEffort(config({ maxSteps: 10 }), true, 71, 5), { images: 1, instances: 16 })
+  assert.equal(comparisonEffort(config(), true, 71, { strengths: 5, sources: sourcesOf(config()) }), {
+    images: 3,
+    instances: 16,
+  })
+  assert.equal(comparisonEffort(config({ maxSteps: 10 }), true, 71, { strengths: 5, sources: sourcesOf(config()) }), {
+    images: 1,
+    instances: 16,
+  })
   assert.is(tuningImages(config(), true, 71), 3)
   assert.is(tuningImages(config({ maxSteps: 10 }), true, 71), 1)
 })
