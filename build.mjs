@@ -25,8 +25,12 @@ const common = {
 rmSync('dist', { recursive: true, force: true })
 const node = { ...common, platform: 'node', packages: 'external' }
 await Promise.all([
-  // 'neutral' fails the build on any import that is not in the bundle: the engine runs in every host
-  build({ ...common, platform: 'neutral', entryPoints: ['engine/index.ts'], outfile: 'dist/engine.js' }),
+  // 'neutral' fails the build on any import that is not in the bundle: the engine runs in every host. Constant expressions are
+  // folded (minifySyntax), because bundlers keep a table with 2 * 132 in it, and with it the shaders that it names
+  build({
+    ...{ ...common, platform: 'neutral', entryPoints: ['engine/index.ts'], outfile: 'dist/engine.js' },
+    minifySyntax: true,
+  }),
   // one chunk per command, so that a command loads only its own packages; node.js is the same for programs, worker.js is the training worker thread,
   // matrix-probe.js the process that tries a GPU's matrix units, emd-worker.js the thread that reads EMD files
   build({

@@ -95,14 +95,10 @@ export {
 } from './train/lora'
 
 // fine-tuning on labelled images
-export {
-  train,
-  type TrainedStep,
-  type TrainedValidation,
-  Trainer,
-  type TrainOptions,
-  type TrainResult,
-} from './finetune/trainer'
+export { train, Trainer } from './finetune/trainer'
+export type { TrainedStep, TrainedValidation, TrainOptions, TrainResult } from './finetune/train-options'
+export type { Measuring } from './finetune/finish'
+export type { StartingAdapter } from './finetune/starting-values'
 export type { RecipeOptions } from './finetune/check-recipe'
 export { NothingFitsError, type RunPlan } from './finetune/memory-planner'
 export { type PlanOptions, planTraining } from './finetune/plan-training'
@@ -121,6 +117,13 @@ export type {
   FullAdapter,
   LoraPair,
 } from './train/adapter'
+export type {
+  AdapterProfile,
+  ComparedSource,
+  StoredCalibration,
+  StoredStrength,
+  StoredThresholds,
+} from './train/adapter-profile'
 export type { HeadTensor } from './sam/prompt-head'
 
 // single training steps

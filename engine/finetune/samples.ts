@@ -59,9 +59,15 @@ async function readSample(engine: Engine, sample: TrainingSample, id: string): P
     throw new Error(`its labels are ${labels.width}x${labels.height}, the picture is ${width}x${height}`)
   if (!(labels.data instanceof Uint16Array) || labels.data.length !== width * height)
     throw new Error(`its label map must be a Uint16Array of ${width * height} values`)
-  const size = { width, height }
-  return { id, ...size, rgb, labels: labels.data, ...particleStatistics(boxes({ ...size, data: labels.data })) }
+  return labelledImage(id, { width, height, rgb, labels: labels.data })
 }
+
+/** A sample with what is measured of it. */
+export const labelledImage = (id: string, sample: Sample): LabelledImage => ({
+  id,
+  ...sample,
+  ...particleStatistics(boxes({ ...sample, data: sample.labels })),
+})
 
 function paint(masks: readonly (Mask | CompressedRle)[], size: Size): LabelMap {
   const decoded = masks.map((mask, i) => {

@@ -2,7 +2,7 @@
 import { concatenate } from '../train/concatenate'
 import { promptHeadShapes, toHeadLayout, type HeadTensor } from '../sam/prompt-head'
 import { SettingError } from '../setting-error'
-import { type AnyAdapter, isDifference, targetsOf } from '../train/adapter'
+import { type AnyAdapter, isDifference, partOf, targetsOf } from '../train/adapter'
 import type { AdaptedLayer, LoraTarget } from '../train/lora'
 import type { ParameterSpec } from '../train/parameters'
 import type { AdapterRecipe } from './recipe'
@@ -31,13 +31,18 @@ const LAYER = /^image_encoder\.((?:layers\.\d+\.)?blocks\.\d+)\.attn\.qkv$/
 /**
  * The settings of LoRA, or of full tuning, that an adapter was trained with: those of a training that begins with it.
  * @param layers the paths of the model's linear layers
- * @throws SettingError if it adapts what wgsam does not train
+ * @throws SettingError if it adapts what wgsam does not train, or belongs to another model
  */
 export function adapterSettings(start: StartingAdapter, layers: Iterable<string>): Partial<AdapterRecipe['lora']> {
   const { adapter } = start
   const targets = new Set<LoraTarget>()
   const blocks = new Set<string>()
+  const paths = new Set(layers)
   for (const target of targetsOf(adapter).keys()) {
+    if (!paths.has(partOf(target)?.layer ?? target))
+      throw new SettingError(
+        `${nameOf(start)} adapts ${target}, which this model does not have: it is of another model`,
+      )
     const found = targetNames.flatMap(([pattern, named]) => {
       const match = pattern.exec(target)
       return match ? [named(match) as LoraTarget] : []
@@ -47,7 +52,7 @@ export function adapterSettings(start: StartingAdapter, layers: Iterable<string>
     const block = BLOCK.exec(target)
     if (block) blocks.add(block[1])
   }
-  const all = [...layers].flatMap((path) => LAYER.exec(path)?.[1] ?? [])
+  const all = [...paths].flatMap((path) => LAYER.exec(path)?.[1] ?? [])
   const chosen = blocks.size && all.some((block) => !blocks.has(block)) ? [...blocks] : null
   const adapted = { targets: [...targets], blocks: chosen }
   if (isDifference(adapter)) return { kind: 'full', ...adapted }

@@ -1,104 +1,29 @@
 /** @file Fine-tuning as one call, or as a training that can be paused: the loop of `wgsam train` on labelled images in memory. */
 import { sizeRange } from '../augment/auto-magnification'
-import { recomputeNothing, type Recomputation } from '../sam/recomputation'
-import type { HeadTensor } from '../sam/prompt-head'
 import type { SamModel } from '../sam/sam-model'
-import type { DiameterQuantiles } from '../scale/view'
 import { SettingError } from '../setting-error'
 import { trainingScene } from '../synth/scene-sample'
-import type { AnyAdapter } from '../train/adapter'
+import type { AdapterProfile } from '../train/adapter-profile'
 import type { ParameterState } from '../train/parameters'
 import { averaged, headOf, toAdapter } from '../train/split-adapter'
-import { TrainingStep } from '../train/training-step'
-import { type Adaptation, openAdaptation } from './adaptation'
 import { Batches } from './batches'
-import { checkRecipe, recipeOptions, type RecipeOptions } from './check-recipe'
 import { imagesText, packTraining, unpackTraining } from './checkpoint-bytes'
-import { FeatureCache, FrozenEncoder } from './feature-cache'
+import { type Finished, finishTraining } from './finish'
 import { InThread } from './preparation'
 import { beginning, type Progress } from './progress'
 import { promptedDiameters } from './prompted-diameters'
 import type { Recipe } from './recipe'
-import type { StepRecord } from './records'
 import { type LabelledImage, readSamples, type TrainingSample } from './samples'
 import { totalSteps } from './schedule'
-import type { Scored } from './selection'
-import { adapterSettings, nameOf, sameLora, type StartingAdapter, startWith, usualHead } from './starting-values'
-import { stepConfig } from './step-config'
 import { TimeLeft } from './time-left'
+import type { TrainOptions, TrainResult } from './train-options'
 import { stepsInFlight, TrainingLoop } from './training-loop'
-import { type Validation, Validator } from './validator'
+import { openParts, recipeOf, releaseParts, releaseStep, type TrainingParts } from './training-parts'
+import type { Validation } from './validator'
 
-/** Particles of an image that a validation prompts: fewer where a prompt takes long. */
-const VALIDATED = { gpu: 64, software: 16 }
-
-/** A step, as `onStep` receives it. */
-export interface TrainedStep extends StepRecord {
-  /** Running mean of the loss. */
-  runningLoss: number
-  /** Steps that are planned; a training that stops improving ends earlier. */
-  totalSteps: number
-  /** Estimated seconds until the end. */
-  secondsLeft: number | null
-}
-
-/** A validation, as `onValidation` receives it. That of step 0 is of the model as it is. */
-export interface TrainedValidation extends Validation {
-  step: number
-  epoch: number
-  /** True if no earlier one was better. */
-  isBest: boolean
-}
-
-/** Settings of a training, its validation images, and what it reports to. */
-export interface TrainOptions extends RecipeOptions {
-  /** Labelled images that are not trained on: without them there is no early stop, and the last state is the result. */
-  validationSamples?: readonly TrainingSample[]
-  /** Images on the GPU at once, a divisor of `batch`: more take more memory. 1 by default. */
-  microBatch?: number
-  /** What the backward pass recomputes to save memory, with the same bits. Nothing by default. */
-  recompute?: Recomputation
-  /** The base model's name, which the adapter records. */
-  modelName?: string
-  /**
-   * An adapter to begin with, as `train` returns it or `openAdapter` reads it; it decides kind, rank, scale and layers. Without it a new
-   * one is trained. Its prompt head is trained further if it has one.
-   */
-  from?: StartingAdapter
-  /** Continues a training from its checkpoint, with the same samples and settings. */
-  resume?: Uint8Array
-  /** Ends the training between two steps; it then rejects with the signal's reason, and everything is freed. */
-  signal?: AbortSignal
-  onStep?(step: TrainedStep): void | Promise<void>
-  onValidation?(validation: TrainedValidation): void | Promise<void>
-  /** Receives a checkpoint after validations, every `checkpointSeconds`, when the training pauses and when it ends. */
-  onCheckpoint?(checkpoint: Uint8Array<ArrayBuffer>): void | Promise<void>
-  /** 120 by default. */
-  checkpointSeconds?: number
-}
-
-/** What a training yields. It can be sent from a worker (structured clone). */
-export interface TrainResult {
-  /** False if it was paused. */
-  finished: boolean
-  /** Steps taken, and planned. */
-  steps: number
-  totalSteps: number
-  /** Running mean of the loss; null before the first step. */
-  loss: number | null
-  /** Score of the model as it was on the validation images, 0 to 1; null without validation. */
-  base: number | null
-  /** The best validation, whose state the adapter has; null if there was none after the first step: then it has the last state. */
-  best: ({ epoch: number; step: number } & Scored) | null
-  /** Seconds of training and validation, of earlier sessions included. */
-  seconds: number
-  /** The trained adapter, see `attachAdapter`. */
-  adapter: AnyAdapter
-  /** The trained prompt head, which belongs to it. */
-  head: HeadTensor[]
-  /** Diameters of the particles in training, pixels of the model's input: `generate` takes them as the sizes that the model knows. */
-  diameters: DiameterQuantiles
-}
+/** Images that are compared and tuned on at the end, if the options do not say it. */
+const COMPARED_SCENES = 3
+const TUNED_IMAGES = 6
 
 /**
  * A training that can be paused and continued.
@@ -115,6 +40,9 @@ export class Trainer {
   private finished = false
   private running = false
   private best: ParameterState[] | null = null
+  /** All parameters after the last step, while those on the GPU are overwritten. */
+  private final: ParameterState[] | null = null
+  private finish: Finished | null = null
   private checkpointAt = performance.now()
 
   private constructor(
@@ -122,6 +50,7 @@ export class Trainer {
     private readonly recipe: Recipe,
     private readonly options: TrainOptions,
     private readonly images: readonly LabelledImage[],
+    private readonly others: Record<'validated' | 'foreign', readonly LabelledImage[]>,
     private readonly parts: TrainingParts,
     private readonly progress: Progress,
   ) {}
@@ -138,16 +67,18 @@ export class Trainer {
     options: TrainOptions = {},
   ): Promise<Trainer> {
     const { engine, inputSize } = model
-    const { signal, microBatch = 1, validationSamples = [], resume } = options
+    const { signal, microBatch = 1, validationSamples = [], foreignSamples = [], resume } = options
     const recipe = recipeOf(model, options)
     if (!Number.isInteger(recipe.batch / microBatch) || !(microBatch >= 1))
       throw new SettingError(`batch ${recipe.batch} is no multiple of microBatch ${microBatch}`)
     if (4 * model.maskSide !== inputSize)
       throw new SettingError('this model has masks as fine as its input: only SAM and MobileSAM can be trained')
+    checkFinish(options)
     signal?.throwIfAborted()
     const images = await readSamples(engine, samples, 'samples', signal)
     if (!images.length) throw new SettingError('there is no sample to train on')
     const validated = await readSamples(engine, validationSamples, 'validationSamples', signal)
+    const foreign = await readSamples(engine, foreignSamples, 'foreignSamples', signal)
     const parts = await openParts(model, recipe, options, validated)
     try {
       await engine.idle() // failed allocations are reported asynchronously
@@ -156,13 +87,13 @@ export class Trainer {
       if (state) {
         parts.adaptation.parameters.upload(state.parameters)
         parts.adaptation.refresh()
-        parts.step.step = state.progress.step
+        parts.step!.step = state.progress.step
       }
       const load = async (image: LabelledImage | null, seed: number) => image ?? trainingScene(seed, inputSize)
       parts.preparation = new InThread(recipe, sizeRange(images, inputSize), load)
       parts.batches = new Batches(images, recipe, microBatch, parts.preparation, state?.progress.data)
       const progress = state?.progress ?? beginning(parts.batches.state)
-      const trainer = new Trainer(model, recipe, options, images, parts, progress)
+      const trainer = new Trainer(model, recipe, options, images, { validated, foreign }, parts, progress)
       trainer.best = state?.best ?? null
       return trainer
     } catch (error) {
@@ -192,7 +123,10 @@ export class Trainer {
     this.running = true
     this.paused = false
     try {
-      this.finished = await this.loop().run()
+      // what only the end measures can be repeated without the steps
+      const trained = this.final !== null || (await this.loop().run())
+      this.options.signal?.throwIfAborted()
+      this.finished = trained && (await this.measure())
       this.options.signal?.throwIfAborted()
       await this.model.engine.idle()
       return this.finished
@@ -212,19 +146,21 @@ export class Trainer {
     return this.pack()
   }
 
-  /** The adapter so far. @throws Error while it is running */
+  /** The adapter so far; its strength and thresholds are chosen when the training is finished. @throws Error while it is running */
   async result(): Promise<TrainResult> {
     if (this.running) throw new Error('this training is running: wait for it, or pause it first')
-    const { recipe, progress, images, options, parts } = this
+    const { recipe, progress, options, parts } = this
     const { step: steps, loss, base, best, seconds } = progress
-    const states = this.best ?? averaged(await parts.adaptation.parameters.download())
+    const states = this.finish?.states ?? (await this.exported())
+    const profile = this.finish?.profile ?? (await this.sizes())
     const named = { model: options.modelName ?? null, lora: recipe.lora }
     return {
       finished: this.finished,
       ...{ steps, totalSteps: this.totalSteps, loss, base, best, seconds },
       adapter: toAdapter(named, parts.adaptation.layers, states),
       head: headOf(states),
-      diameters: await promptedDiameters(images, recipe, async (image) => image),
+      profile,
+      diameters: profile.diameters!,
     }
   }
 
@@ -233,10 +169,45 @@ export class Trainer {
     releaseParts(this.parts)
   }
 
+  private parameters(): Promise<ParameterState[]> | ParameterState[] {
+    return this.final ?? this.parts.adaptation.parameters.download()
+  }
+
+  /** Of the best state, or the last if there is none. */
+  private async exported(): Promise<ParameterState[]> {
+    return this.best ?? averaged(await this.parameters())
+  }
+
+  private async sizes(): Promise<AdapterProfile> {
+    const { recipe, images, model } = this
+    return { size: model.inputSize, diameters: await promptedDiameters(images, recipe, async (image) => image) }
+  }
+
+  /** Chooses strength and thresholds. @returns false if it was paused */
+  private async measure(): Promise<boolean> {
+    if (this.finish) return true
+    const { model, recipe, options, images, others, parts } = this
+    const {
+      strength = 'auto',
+      comparedScenes = COMPARED_SCENES,
+      tuneImages = TUNED_IMAGES,
+      signal,
+      onMeasure,
+    } = options
+    this.final = await this.parameters()
+    releaseStep(parts)
+    this.finish = await finishTraining({
+      ...{ model, recipe, adaptation: parts.adaptation, parameters: this.final, states: await this.exported() },
+      ...{ trained: images.length, ...others, strength, scenes: comparedScenes, tune: tuneImages, onMeasure },
+      profile: await this.sizes(),
+      stop: () => this.paused || !!signal?.aborted,
+    })
+    return this.finish !== null
+  }
+
   private async pack(): Promise<Uint8Array<ArrayBuffer>> {
-    const parameters = await this.parts.adaptation.parameters.download()
     const { progress, best } = this
-    return packTraining({ progress, parameters, best }, this.recipe, imagesText(this.images))
+    return packTraining({ progress, parameters: await this.parameters(), best }, this.recipe, imagesText(this.images))
   }
 
   private loop(): TrainingLoop<Progress, Validation> {
@@ -262,7 +233,7 @@ export class Trainer {
     return new TrainingLoop(
       {
         config,
-        session: { step, frozen },
+        session: { step: step!, frozen },
         batches: batches!,
         images: images.length,
         validator,
@@ -322,70 +293,14 @@ export async function train(
   }
 }
 
-/** What a training holds on the GPU, and the batches that are being prepared. */
-interface TrainingParts {
-  adaptation: Adaptation
-  step: TrainingStep
-  frozen: FrozenEncoder | null
-  validator: Validator | null
-  preparation: InThread<LabelledImage> | null
-  batches: Batches<LabelledImage> | null
-}
-
-async function openParts(
-  model: SamModel,
-  recipe: Recipe,
-  { microBatch = 1, recompute = recomputeNothing, from }: TrainOptions,
-  validated: readonly LabelledImage[],
-): Promise<TrainingParts> {
-  const parts: Partial<TrainingParts> = {}
-  try {
-    parts.adaptation = await openAdaptation(model, recipe, { start: from && startWith(from) })
-    parts.frozen = await FrozenEncoder.open(model, recipe, new FeatureCache())
-    const settings = stepConfig(recipe, microBatch, recompute, parts.frozen?.parts)
-    parts.step = await TrainingStep.create(model, parts.adaptation.parameters, settings, parts.adaptation.record)
-    const maxInstances = model.engine.software ? VALIDATED.software : VALIDATED.gpu
-    parts.validator =
-      validated.length && recipe.validation.every
-        ? await Validator.open(model, parts.adaptation, validated, { maxInstances, seed: recipe.seed })
-        : null
-    return { preparation: null, batches: null, ...(parts as Omit<TrainingParts, 'preparation' | 'batches'>) }
-  } catch (error) {
-    releaseParts(parts)
-    throw error
-  }
-}
-
-function releaseParts({ adaptation, step, frozen, validator, preparation, batches }: Partial<TrainingParts>): void {
-  batches?.close()
-  void preparation?.close()
-  validator?.destroy()
-  step?.destroy()
-  frozen?.destroy()
-  adaptation?.release()
-}
-
-/**
- * All settings of a training; those that the adapter to begin with decides are taken from it.
- * @throws SettingError if a setting is wrong or contradicts the adapter
- */
-function recipeOf(model: SamModel, options: TrainOptions): Recipe {
-  const { from } = options
-  const given = recipeOptions(options)
-  if (!from) return checkRecipe(given, model.inputSize)
-  const own = adapterSettings(from, model.linears.keys())
-  const wrong = Object.entries(given.lora ?? {}).find(
-    ([key, value]) =>
-      key in own && value !== undefined && !sameLora(key, value, own[key as keyof typeof own], own.rank),
-  )
-  if (wrong)
-    throw new SettingError(
-      `lora.${wrong[0]} is ${JSON.stringify(own[wrong[0] as keyof typeof own])} in ${nameOf(from)}, with which the training begins: leave it out`,
-    )
-  const recipe = checkRecipe({ ...given, lora: { ...given.lora, ...own } }, model.inputSize)
-  if (recipe.head.weight > 0 && !usualHead(from.head ?? [], model.architecture.outChannels))
-    throw new SettingError(
-      `${nameOf(from)} has a prompt head of other widths than those that wgsam trains: leave it out, with \`head: []\``,
-    )
-  return recipe
+/** @throws SettingError that names the first wrong setting of the measurements at the end */
+function checkFinish({ strength = 'auto', comparedScenes = 0, tuneImages = 0 }: TrainOptions): void {
+  if (strength !== 'auto' && strength !== 'full')
+    throw new SettingError(`strength must be 'auto' or 'full', not ${String(strength)}`)
+  for (const [name, value, most] of [
+    ['comparedScenes', comparedScenes, 100],
+    ['tuneImages', tuneImages, 1e6],
+  ] as const)
+    if (!Number.isInteger(value) || value < 0 || value > most)
+      throw new SettingError(`${name} must be a whole number from 0 to ${most}, not ${String(value)}`)
 }

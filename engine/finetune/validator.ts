@@ -13,6 +13,7 @@ import { type FoundParticles, foundF1, ParticleCounter } from './found-particles
 import { sampleInstances } from './sample-instances'
 import type { LabelledImage } from './samples'
 import type { Scored } from './selection'
+import type { SourceScores } from './strength'
 
 /** Scores by one kind of prompt, each 0 to 1 (docs/metrics.md). */
 export interface PromptScore {
@@ -65,30 +66,49 @@ export class Validator {
 
   /** Validates; deterministic. Null if `stop` returned true, which is asked before each image. */
   run(stop: () => boolean): Promise<Validation | null> {
-    return this.adaptation.withAverage(async () => {
-      const tallies = { point: new Tally(), box: new Tally() }
-      const found: FoundParticles[] = []
-      for (const image of this.images) {
-        if (stop()) return null
-        const large = instances({ ...image, data: image.labels }).filter(({ area }) => area >= MIN_INSTANCE_AREA)
-        const chosen = sampleInstances(large, image.id, this.options)
-        if (!chosen.length) continue
-        this.tiled.forget()
-        for (const kind of ['point', 'box'] as const) {
-          const prompts = chosen.map(promptOf[kind])
-          const { masks } = await this.tiled.predictAtScale(image, prompts, { diameter: 'none' })
-          tallies[kind].add(
-            image,
-            chosen,
-            masks.map(([{ mask }]) => mask),
-          )
-        }
-        if (this.counter) found.push(await this.counter.count(image))
+    return this.adaptation.withAverage(() => this.measure(this.images, this.options.maxInstances, stop))
+  }
+
+  /** The scores of other images with the parameters' present values; deterministic. Null if `stop` returned true. */
+  async scores(
+    images: readonly LabelledImage[],
+    maxInstances: number,
+    stop: () => boolean,
+  ): Promise<SourceScores | null> {
+    const measured = await this.measure(images, maxInstances, stop)
+    if (!measured) return null
+    const { point, box, head } = measured
+    const score = ({ dice, instanceDice }: PromptScore) => (dice + instanceDice) / 2
+    return { point: score(point), box: score(box), ...(head !== undefined && { head }) }
+  }
+
+  private async measure(
+    images: readonly LabelledImage[],
+    maxInstances: number,
+    stop: () => boolean,
+  ): Promise<Validation | null> {
+    const tallies = { point: new Tally(), box: new Tally() }
+    const found: FoundParticles[] = []
+    for (const image of images) {
+      if (stop()) return null
+      const large = instances({ ...image, data: image.labels }).filter(({ area }) => area >= MIN_INSTANCE_AREA)
+      const chosen = sampleInstances(large, image.id, { ...this.options, maxInstances })
+      if (!chosen.length) continue
+      this.tiled.forget()
+      for (const kind of ['point', 'box'] as const) {
+        const prompts = chosen.map(promptOf[kind])
+        const { masks } = await this.tiled.predictAtScale(image, prompts, { diameter: 'none' })
+        tallies[kind].add(
+          image,
+          chosen,
+          masks.map(([{ mask }]) => mask),
+        )
       }
-      const [point, box] = [tallies.point.scores(), tallies.box.scores()]
-      const score = mean([point.dice, point.instanceDice, box.dice, box.instanceDice])
-      return { score, ...(this.counter && { head: foundF1(found) }), point, box }
-    })
+      if (this.counter) found.push(await this.counter.count(image))
+    }
+    const [point, box] = [tallies.point.scores(), tallies.box.scores()]
+    const score = mean([point.dice, point.instanceDice, box.dice, box.instanceDice])
+    return { score, ...(this.counter && { head: foundF1(found) }), point, box }
   }
 
   destroy(): void {

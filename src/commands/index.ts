@@ -19,5 +19,6 @@ export const commands: Record<string, () => Promise<{ command: Command }>> = {
   predict: () => import('./predict'),
   merge: () => import('./merge'),
   synth: () => import('./synth'),
+  playground: () => import('./playground'),
   demo: () => import('./demo'),
 }

@@ -1,22 +1,14 @@
 /** @file The scores of a model on labelled images, by point and by box prompts, and of its prompt head. */
 import { type FoundParticles, foundF1, type ParticleCounter } from '../../engine/finetune/found-particles'
+import type { SourceScores } from '../../engine/finetune/strength'
+import type { PromptScores } from '../../engine/train/adapter-profile'
 import type { Predictor } from '../../engine/sam/predictor'
 import { evaluate, type EvaluateOptions, type TalliedMode } from '../evaluation/evaluate'
 import { predictorSegmenter } from '../evaluation/model-segmenter'
 import { summariseTallies } from '../evaluation/scores'
-import { type EvaluationPrompt, promptKinds } from '../evaluation/segmenter'
+import { promptKinds } from '../evaluation/segmenter'
 import { Progress } from '../host/progress'
 import type { ValidationSource } from './validation-sources'
-
-/** Scores by kind of prompt, 0 to 1: each is the mean of the Dice of whole images and of single instances. */
-export type PromptScores = Record<EvaluationPrompt, number>
-
-/** The same, and the F1 of the prompt head's prompts as finders of particles, if there is a head. */
-export interface SourceScores extends PromptScores {
-  head?: number
-}
-
-export const meanScore = ({ point, box }: PromptScores): number => (point + box) / 2
 
 /** The scores of some images, by default all. */
 export function scoresOf(tallied: readonly TalliedMode[], chosen: (id: string) => boolean = () => true): PromptScores {

@@ -1,68 +1,18 @@
-/**
- * @file At the end of a run: chooses the strength of its adapter, a factor of the change to the model's weights, so that no
- * validation source is segmented worse than by the base model. Weights between those of the base and the tuned model keep
- * most of the gain and lose less elsewhere (Wortsman et al. 2022, arXiv:2109.01903).
- */
+/** @file At the end of a run: chooses the strength of its adapter on the run's validation sources, and writes it. */
 import type { ParameterState } from '../../engine/train/parameters'
 import type { DatasetItem } from '../dataset/dataset'
-import { type AdapterProfile, readAdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
+import { readAdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
 import type { Adaptation } from '../../engine/finetune/adaptation'
-import { selectionOf } from '../../engine/finetune/selection'
+import { chooseStrength, fall, type SourceScores, TOLERANCE, withValues } from '../../engine/finetune/strength'
+import type { PromptScores, StoredStrength } from '../../engine/train/adapter-profile'
 import { readCheckpoint } from './checkpoint-file'
 import { averaged } from '../../engine/train/split-adapter'
 import type { TrainConfig } from './config'
 import { exportAdapter } from './export-adapter'
 import { resultFolder, type RunFolder } from './run-folder'
 import type { Log } from './session'
-import { meanScore, type PromptScores, type SourceScores } from './prompt-scores'
 import type { Validator } from './validate'
 import { openSources, type ValidationSource } from './validation-sources'
-
-export type StoredStrength = NonNullable<AdapterProfile['strength']>
-type StoredSource = StoredStrength['sources'][number]
-
-/** The strengths that are tried. */
-export const STRENGTHS = [0.25, 0.5, 0.75, 1]
-/** A fall of the score by this much is none: a few images cannot tell it from chance. */
-export const TOLERANCE = 0.001
-
-/** The kinds of prompts that are scored. */
-export const prompts = ['point', 'box'] as const
-/** A prompt head counts as in validations: on a weaker adapter it sees other embeddings than those it was trained on. */
-const rank = ({ head, ...scores }: SourceScores) => selectionOf({ score: meanScore(scores), head })
-
-/** By how much the scores of a source fall below the base model's, at most over points and boxes; negative if they rise. */
-const fall = (base: PromptScores, adapted: PromptScores) =>
-  Math.max(...prompts.map((kind) => base[kind] - adapted[kind]))
-
-/**
- * Chooses a strength from the scores of every source: the highest mean score over the sources, among the strengths with which
- * no source falls below the base model, by points or by boxes. If there is none, the one with the smallest fall. The prompt head,
- * which the base model has not, counts in the mean only.
- * @param base the base model's scores by source
- * @param adapted the adapter's by strength and source
- */
-export function bestStrength(
-  base: readonly PromptScores[],
-  adapted: ReadonlyMap<number, readonly SourceScores[]>,
-): { value: number; safe: boolean } {
-  const choices = [...adapted].map(([value, scores]) => ({
-    value,
-    worst: Math.max(...scores.map((score, i) => fall(base[i], score))),
-    mean: scores.reduce((sum, score) => sum + rank(score), 0) / scores.length,
-  }))
-  const safe = choices.filter(({ worst }) => worst <= TOLERANCE)
-  const [chosen] = safe.length
-    ? safe.sort((a, b) => b.mean - a.mean || b.value - a.value)
-    : choices.sort((a, b) => a.worst - b.worst || a.value - b.value)
-  return { value: chosen.value, safe: safe.length > 0 }
-}
-
-/** The parameters of an adapter of another strength: LoRA's B, or the differences of full tuning, times a factor. */
-export const scaled = (states: readonly ParameterState[], factor: number): ParameterState[] =>
-  states.map((state) =>
-    /\.(lora_B|delta)$/.test(state.name) ? { ...state, values: state.values.map((x) => factor * x) } : state,
-  )
 
 export interface StrengthOptions {
   config: TrainConfig
@@ -93,31 +43,17 @@ export async function applyStrength(options: StrengthOptions): Promise<boolean> 
     return true
   }
   const { parameters } = await readCheckpoint(folder)
-  // the exported values are those of the average
-  const states = averaged(parameters)
-  const measure = async (factor: number): Promise<SourceScores[] | null> => {
-    const values = scaled(states, factor)
-    adaptation.parameters.upload(parameters.map((state, i) => ({ ...state, values: values[i].values })))
+  const measure = (states: ParameterState[]) => {
+    adaptation.parameters.upload(withValues(parameters, states))
     adaptation.refresh()
     return measureSources(sources, options)
   }
-  const base = await measure(0)
-  if (!base) return false
-  const adapted = new Map<number, SourceScores[]>()
-  for (const strength of STRENGTHS) {
-    const scores = await measure(strength)
-    if (!scores) return false
-    adapted.set(strength, scores)
-  }
-  const { value, safe } = bestStrength(base, adapted)
-  const chosen = adapted.get(value)!
-  const table = sources.map(({ name, foreign, items }, i): StoredSource => {
-    const { head, ...adapter } = chosen[i]
-    const { point, box } = base[i]
-    return { name, foreign, images: items.length, base: { point, box }, adapter, ...(head !== undefined && { head }) }
-  })
-  const strength: StoredStrength = { value, safe, sources: table }
-  await exportAdapter(folder, config, adaptation.layers, scaled(states, value))
+  const named = sources.map(({ name, foreign, items }) => ({ name, foreign, images: items.length }))
+  // the exported values are those of the average
+  const chosen = await chooseStrength(averaged(parameters), named, measure)
+  if (!chosen) return false
+  const { states, strength } = chosen
+  await exportAdapter(folder, config, adaptation.layers, states)
   await updateAdapterProfile(folder, { strength })
   for (const line of describeStrength(strength)) log(line)
   return true

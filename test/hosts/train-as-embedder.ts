@@ -35,6 +35,9 @@ const SETTINGS: TrainOptions = {
   schedule: { kind: 'constant', warmup: 0 },
   prompts: { count: 3 },
   validation: { every: 4 },
+  // what is measured at the end is tested by test/engine/finetune/finish.test.ts
+  strength: 'full',
+  tuneImages: 0,
 }
 
 /** Options with which the generator drops no mask: a toy model's are bad. */

@@ -7,7 +7,8 @@ import { readSamples } from '../../../engine/finetune/samples'
 import { Validator } from '../../../engine/finetune/validator'
 import { Predictor } from '../../../engine/sam/predictor'
 import type { DatasetItem } from '../../../src/dataset/dataset'
-import { meanScore, scoresOf, tallyPrompts } from '../../../src/training/prompt-scores'
+import { meanScore } from '../../../engine/finetune/strength'
+import { scoresOf, tallyPrompts } from '../../../src/training/prompt-scores'
 import { train, Trainer } from '../../../engine/finetune/trainer'
 import { defaultRecipe } from '../../../engine/finetune/recipe'
 import { discSamples, trainAsEmbedder } from '../../hosts/train-as-embedder'
@@ -15,7 +16,8 @@ import { openEngine } from '../../../src/host/gpu'
 import { openToy } from '../../support/toy'
 
 const model = await openToy('toy_tiny_vit', 64)
-const small = { batch: 2, maxSteps: 2, lora: { rank: 2, targets: ['q' as const] }, prompts: { count: 2 } }
+const end = { strength: 'full', tuneImages: 0 } as const
+const small = { batch: 2, maxSteps: 2, lora: { rank: 2, targets: ['q' as const] }, prompts: { count: 2 }, ...end }
 const refusal = (promise: Promise<unknown>) =>
   promise.then(
     () => 'no error',
@@ -102,6 +104,8 @@ test('wrong settings and samples are refused by name', async () => {
   assert.match(await refused({ lora: { rnak: 3 } }), 'there is no setting lora.rnak')
   assert.match(await refused({ lora: { targets: ['x'] } }), 'lora.targets must be a list of q, k')
   assert.match(await refused({ augment: { rotate: 90 } }), 'augment.rotate must be a number from 0 to 45')
+  assert.match(await refused({ strength: 'half' }), "strength must be 'auto' or 'full', not half")
+  assert.match(await refused({ tuneImages: 1.5 }), 'tuneImages must be a whole number from 0')
   assert.match(await refused({ synthetic: 0.5, augment: false }), 'synthetic needs augment')
   assert.match(await refused({ epochs: 0 }), 'epochs must be a number from 0.001')
   const small8 = { width: 8, height: 8, data: new Uint16Array(64) }
@@ -118,24 +122,35 @@ test('a training begins with the values of an adapter, which decides its layers'
   const { adapter, head } = await trainer.result()
   assert.equal(adapter, earlier.adapter)
   assert.equal(head, earlier.head)
-  const validationSamples = samples.slice(1)
-  const scores: number[] = []
   await trainer.run()
   assert.not.equal((await trainer.result()).adapter, earlier.adapter, 'it is trained further')
   trainer.destroy()
-  const onValidation = ({ score }: { score: number }) => void scores.push(score)
-  const options = { ...small, lora: {}, validationSamples, onValidation }
-  // a rate of almost nothing: if the adapter is the best, step 0 is the best state
-  const { best } = await train(model, samples, { ...options, from: earlier, optimizer: { learningRate: 1e-12 } })
-  await train(model, samples, { ...options, lora: small.lora })
-  assert.is(best?.score, Math.max(...scores.slice(0, 2)))
-  assert.is.not(scores[0], scores[2], 'the score before the first step is that of the adapter')
+  const validated = {
+    ...small,
+    lora: {},
+    validationSamples: samples.slice(1),
+    strength: 'full',
+    tuneImages: 0,
+  } as const
+  const plain = await train(model, samples, { ...validated, lora: small.lora })
+  // at a rate of almost nothing it stays as it is, and its state before the first step may be the best
+  const { base, best } = await train(model, samples, {
+    ...validated,
+    from: earlier,
+    optimizer: { learningRate: 1e-12 },
+  })
+  assert.is(best?.step, 0)
+  assert.is(best?.score, base)
+  assert.is.not(base, plain.base, 'the score before the first step is that of the adapter')
 
   const from = { ...earlier, name: 'mine' }
   const refused = (options: object) => refusal(train(model, samples, { ...small, ...options, from }))
   assert.match(await refused({ lora: { rank: 3 } }), 'SettingError: lora.rank is 2 in mine')
   const vit = await openToy('toy_vit', 64)
-  assert.match(await refusal(train(vit, samples, { ...small, lora: {}, from })), /SettingError: mine .*(adapt|rank)/)
+  assert.match(
+    await refusal(train(vit, samples, { ...small, lora: {}, from })),
+    /SettingError: mine adapts .* which this model does not have/,
+  )
   vit.release()
 })
 
