@@ -112,7 +112,12 @@ function checkedPrompt({ points = [], box }: SegmentPrompt, image: RgbImage, slo
   if (!prompt.points.length && !box) throw new Error('a prompt needs points or a box')
   if (slotsFor(prompt) > slots)
     throw new Error(`a prompt has ${slotsFor(prompt)} entries, the segmenter was made for ${slots}`)
-  const corners = box ? [{ x: box[0], y: box[1] }, { x: box[2], y: box[3] }] : [] // prettier-ignore
+  const corners = box
+    ? [
+        { x: box[0], y: box[1] },
+        { x: box[2], y: box[3] },
+      ]
+    : []
   for (const { x, y } of [...prompt.points, ...corners])
     if (!(x >= 0 && y >= 0 && x < image.width && y < image.height))
       throw new Error(`the prompt's point ${x}, ${y} is not in the image of ${image.width}x${image.height} pixels`)

@@ -4,7 +4,7 @@
  * It runs in any host.
  */
 import * as v from 'valibot'
-import type { AdapterProfile, StoredCalibration, StoredThresholds } from '../../engine/train/adapter-profile'
+import type { AdapterProfile } from '../../engine/train/adapter-profile'
 import { messageOf, UserError } from '../host/errors'
 import { problemOf } from '../text/check-value'
 import { jsonText } from './adapter-files'
@@ -96,7 +96,7 @@ const Schema = v.object({
   strength: v.optional(Strength),
 })
 
-export type { AdapterProfile, StoredCalibration, StoredThresholds }
+export type { AdapterProfile, StoredCalibration, StoredThresholds } from '../../engine/train/adapter-profile'
 
 /** A profile from the text of its file. @param path names the file @throws UserError if it is damaged or of a later version */
 export function parseProfile(path: string, text: string): AdapterProfile {

@@ -33,7 +33,18 @@ for (const name of GUIDES) {
 }
 
 test('docs/troubleshooting.md quotes what the program prints', () => {
-  const sources = ['src/host/gpu.ts', 'engine/device/gpu-errors.ts', 'engine/device/engine.ts', 'engine/finetune/divergence-guard.ts', 'src/training/memory-planner.ts', 'engine/finetune/memory-planner.ts', 'src/training/run-reporter.ts'].filter((path) => existsSync(path)).map((path) => readFileSync(path, 'utf8')).join('\n') // prettier-ignore
+  const sources = [
+    'src/host/gpu.ts',
+    'engine/device/gpu-errors.ts',
+    'engine/device/engine.ts',
+    'engine/finetune/divergence-guard.ts',
+    'src/training/memory-planner.ts',
+    'engine/finetune/memory-planner.ts',
+    'src/training/run-reporter.ts',
+  ]
+    .filter((path) => existsSync(path))
+    .map((path) => readFileSync(path, 'utf8'))
+    .join('\n')
   const text = textOf('troubleshooting')
   for (const quoted of [
     'no WebGPU adapter was found on this machine',

@@ -83,7 +83,11 @@ test('masks are those of the predictor, one prompt a pass, and an image is encod
 test('calls that overlap are answered in their order, also on different images', async () => {
   const segmenter = await Segmenter.create(model, { slots: 4 })
   const dark = { ...image, rgb: image.rgb.map((value) => value >> 2) }
-  const calls = [() => segmenter.segment(image, point), () => segmenter.segment(dark, point), () => segmenter.segment(image, box)] // prettier-ignore
+  const calls = [
+    () => segmenter.segment(image, point),
+    () => segmenter.segment(dark, point),
+    () => segmenter.segment(image, box),
+  ]
   const alone = []
   for (const call of calls) alone.push(await call())
   assert.equal(await Promise.all(calls.map((call) => call())), alone)
@@ -116,7 +120,10 @@ test('prompts that make no sense are refused in words', async () => {
   assert.match(await refused({ points: [{ x: 70, y: 1 }] }), 'point 70, 1 is not in the image of 70x45 pixels')
   assert.match(await refused({ points: [{ x: NaN, y: 1 }] }), 'point NaN, 1')
   assert.match(await refused({ box: [9, 9, 2, 20] }), 'the box 9, 9, 2, 20 is empty')
-  assert.match(await refused({ ...box, points: [...box.points!, ...point.points!] }), '4 entries, the segmenter was made for 3') // prettier-ignore
+  assert.match(
+    await refused({ ...box, points: [...box.points!, ...point.points!] }),
+    '4 entries, the segmenter was made for 3',
+  )
   segmenter.destroy()
 })
 

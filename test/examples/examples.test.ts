@@ -38,7 +38,10 @@ async function serve() {
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const query = `model=/${MODEL}&config=${encodeURIComponent(readFileSync(CONFIG, 'utf8'))}`
-  return { address: (example: string, more = '') => `${base}/examples/${example}/?${query}${more}`, close: () => server.close() } // prettier-ignore
+  return {
+    address: (example: string, more = '') => `${base}/examples/${example}/?${query}${more}`,
+    close: () => server.close(),
+  }
 }
 
 testInBrowser('page/ segments at a click; worker/ trains in a worker with a live loss', async () => {

@@ -4,7 +4,21 @@ import type { Rng } from '../../engine/rng'
 /** Whole numbers at the edges of what a length or an offset may be. */
 const edges = [0, 1, 2, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1]
 /** Numbers as text. */
-const numbers = ['0', '-1', '1', '1e308', '1e999', '-1e999', 'NaN', '0.5', '-0', '9007199254740993', '99999999999', '65536', '1e-320'] // prettier-ignore
+const numbers = [
+  '0',
+  '-1',
+  '1',
+  '1e308',
+  '1e999',
+  '-1e999',
+  'NaN',
+  '0.5',
+  '-0',
+  '9007199254740993',
+  '99999999999',
+  '65536',
+  '1e-320',
+]
 /** Words that programs have stumbled over. */
 const words = [
   '__proto__',

@@ -5,13 +5,40 @@ import { ellipse, PointBudget, rectangle } from './primitives'
 const HEADER = 64
 const VERSION = 227
 /** Offsets of the header's fields. */
-const AT = { version: 4, type: 6, top: 8, left: 10, bottom: 12, right: 14, count: 16, exact: 18, shapeSize: 36, subtype: 48, options: 50, arc: 54, position: 56, header2: 60 } // prettier-ignore
+const AT = {
+  version: 4,
+  type: 6,
+  top: 8,
+  left: 10,
+  bottom: 12,
+  right: 14,
+  count: 16,
+  exact: 18,
+  shapeSize: 36,
+  subtype: 48,
+  options: 50,
+  arc: 54,
+  position: 56,
+  header2: 60,
+}
 /** Offsets in the second header, which is anywhere in the file. Channels show the same field, so theirs does not matter. */
 const AT2 = { slice: 8, frame: 12 }
 /** Subtypes of regions that lie above the image, as rectangles. */
 const ABOVE: Record<number, string> = { 1: 'a text', 4: 'an image above the image' }
 /** Numbers of the types of regions. */
-const TYPE = { polygon: 0, rectangle: 1, oval: 2, line: 3, freeLine: 4, polyline: 5, none: 6, freehand: 7, traced: 8, angle: 9, point: 10 } // prettier-ignore
+const TYPE = {
+  polygon: 0,
+  rectangle: 1,
+  oval: 2,
+  line: 3,
+  freeLine: 4,
+  polyline: 5,
+  none: 6,
+  freehand: 7,
+  traced: 8,
+  angle: 9,
+  point: 10,
+}
 /** The option that coordinates are also stored as floats. */
 const SUBPIXEL = 128
 /** Segments of a composite region, with the number of their coordinates. */

@@ -35,7 +35,13 @@ test('particles without a prompt and prompts without a particle count', () => {
   assert.equal(countFound(mapsOf(four, 160), two), { hits: 2, prompts: 4, particles: 2 })
   const close = (a: number, b: number) => assert.ok(Math.abs(a - b) < 1e-12, `${a}`)
   close(foundF1([{ hits: 2, prompts: 2, particles: 4 }]), 2 / 3)
-  close(foundF1([{ hits: 2, prompts: 2, particles: 4 }, { hits: 2, prompts: 4, particles: 2 }]), 8 / 12) // prettier-ignore
+  close(
+    foundF1([
+      { hits: 2, prompts: 2, particles: 4 },
+      { hits: 2, prompts: 4, particles: 2 },
+    ]),
+    8 / 12,
+  )
   assert.is(foundF1([{ hits: 0, prompts: 0, particles: 0 }]), 0)
 })
 

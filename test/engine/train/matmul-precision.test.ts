@@ -31,7 +31,7 @@ function onMatrixUnits(precision: Precision): Engine {
   return on
 }
 
-const STEPS = 6
+const STEPS = 3
 
 /** The loss and the gradient of the first step, the losses of all, and the shaders that took part. */
 async function learn(on: Engine) {

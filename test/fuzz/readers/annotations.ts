@@ -96,9 +96,36 @@ const labelStudio = [
       {
         id: 2,
         result: [
-          { id: 'p', type: 'polygonlabels', original_width: 32, original_height: 24, image_rotation: 0, value: { points: [[0, 0], [25, 0], [25, 33]], closed: true, polygonlabels: ['a'] } }, // prettier-ignore
-          { id: 'r', type: 'rectanglelabels', original_width: 32, original_height: 24, value: { x: 0, y: 60, width: 25, height: 30, rotation: 20, rectanglelabels: ['a'] } }, // prettier-ignore
-          { id: 'b', type: 'brushlabels', original_width: 32, original_height: 24, value: { format: 'rle', rle: [0, 0, 12, 0, 57, 27, 255], brushlabels: ['b'] } }, // prettier-ignore
+          {
+            id: 'p',
+            type: 'polygonlabels',
+            original_width: 32,
+            original_height: 24,
+            image_rotation: 0,
+            value: {
+              points: [
+                [0, 0],
+                [25, 0],
+                [25, 33],
+              ],
+              closed: true,
+              polygonlabels: ['a'],
+            },
+          },
+          {
+            id: 'r',
+            type: 'rectanglelabels',
+            original_width: 32,
+            original_height: 24,
+            value: { x: 0, y: 60, width: 25, height: 30, rotation: 20, rectanglelabels: ['a'] },
+          },
+          {
+            id: 'b',
+            type: 'brushlabels',
+            original_width: 32,
+            original_height: 24,
+            value: { format: 'rle', rle: [0, 0, 12, 0, 57, 27, 255], brushlabels: ['b'] },
+          },
         ],
       },
     ],
@@ -121,7 +148,12 @@ const images = async (folder: string) => {
   mkdirSync(join(folder, 'images'), { recursive: true })
   const { width, height } = size
   const data = new Uint8Array(width * height).fill(7)
-  writeFileSync(join(folder, 'images', 'p.png'), await sharp(data, { raw: { width, height, channels: 1 } }).png().toBuffer()) // prettier-ignore
+  writeFileSync(
+    join(folder, 'images', 'p.png'),
+    await sharp(data, { raw: { width, height, channels: 1 } })
+      .png()
+      .toBuffer(),
+  )
 }
 const format = (name: FormatName, file: string, seeds: Reader['seeds'], more: Partial<Reader> = {}): Reader => ({
   name,

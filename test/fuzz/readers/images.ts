@@ -41,8 +41,10 @@ const tiff = (tags: Tag[], more: Partial<Page> = {}, options = {}) =>
   tiffFile([{ tags: [...picture(width, height, 8), ...tags], data: [noise], ...more }], options)
 const text = (tag: number, values: string): Tag => ({ tag, values })
 const fei = '[User]\r\nDate=01/02/2023\r\n[Scan]\r\nPixelWidth=2.5e-009\r\nPixelHeight=2.5e-009\r\n'
-const zeiss = '\r\n0\r\nAP_IMAGE_PIXEL_SIZE\r\nImage Pixel Size = 2.698 nm\r\nDP_IMAGE_STORE\r\nStore resolution = 24 * 18\r\n' // prettier-ignore
-const phenom = '<FeiImage><pixelWidth unit="um">0.0125</pixelWidth><pixelHeight unit="um">0.0125</pixelHeight></FeiImage>' // prettier-ignore
+const zeiss =
+  '\r\n0\r\nAP_IMAGE_PIXEL_SIZE\r\nImage Pixel Size = 2.698 nm\r\nDP_IMAGE_STORE\r\nStore resolution = 24 * 18\r\n'
+const phenom =
+  '<FeiImage><pixelWidth unit="um">0.0125</pixelWidth><pixelHeight unit="um">0.0125</pixelHeight></FeiImage>'
 const ome = '<OME><Image><Pixels SizeX="24" PhysicalSizeX="0.5" PhysicalSizeXUnit="nm"/></Image></OME>'
 const jeol = '$CM_FORMAT JEOL/SEM\r\n$CM_PIXEL_SIZE 9.5nm 9.5nm\r\n$CM_IMAGE_SIZE 24 18\r\n'
 const jeolOld = '$CM_FORMAT JEOL/SEM\r\n$$SM_MICRON_BAR 40\r\n$$SM_MICRON_MARKER 1um\r\n'
@@ -60,7 +62,9 @@ const tagged = () => [
 ]
 const compressed = async () => [
   await gray().tiff({ compression: 'lzw' }).toBuffer(),
-  await gray().tiff({ compression: 'deflate', predictor: 'horizontal', tile: true, tileWidth: 16, tileHeight: 16 }).toBuffer(), // prettier-ignore
+  await gray()
+    .tiff({ compression: 'deflate', predictor: 'horizontal', tile: true, tileWidth: 16, tileHeight: 16 })
+    .toBuffer(),
   await gray().tiff({ compression: 'packbits' }).toBuffer(),
   await gray().tiff({ compression: 'jpeg' }).toBuffer(),
   await gray().tiff({ bitdepth: 1, compression: 'ccittfax4' }).toBuffer(),
@@ -72,7 +76,12 @@ const stored = () => {
   return [
     tiffFile([{ tags: picture(width, height, 16, { format: 2 }), data: [signed] }]),
     tiffFile([{ tags: picture(width, height, 16, { format: 3, compression: 8 }), data: [deflateSync(signed)] }]),
-    tiffFile([{ tags: [...picture(width, height, 64, { format: 3 }), text(42113, '-9999')], data: [Buffer.alloc(8 * noise.length)] }]), // prettier-ignore
+    tiffFile([
+      {
+        tags: [...picture(width, height, 64, { format: 3 }), text(42113, '-9999')],
+        data: [Buffer.alloc(8 * noise.length)],
+      },
+    ]),
   ]
 }
 
@@ -171,7 +180,15 @@ export const images: Reader[] = [
     seeds: () => [
       tiffFile([{ tags: picture(width, height, 8), data: [labels] }]),
       tiffFile([{ tags: picture(width, height, 8, { photometric: 0, compression: 8 }), data: [deflateSync(labels)] }]),
-      tiffFile([{ tags: [...picture(width, height, 8, { photometric: 3 }), { tag: 320, type: 3, values: Array.from({ length: 768 }, (_, i) => (i % 256) * 257) }], data: [labels] }]), // prettier-ignore
+      tiffFile([
+        {
+          tags: [
+            ...picture(width, height, 8, { photometric: 3 }),
+            { tag: 320, type: 3, values: Array.from({ length: 768 }, (_, i) => (i % 256) * 257) },
+          ],
+          data: [labels],
+        },
+      ]),
     ],
     read: (path) => pixels(readLabels(path)),
   },

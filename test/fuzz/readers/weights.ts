@@ -268,7 +268,13 @@ export const weights: Reader[] = [
   {
     name: 'npm-archive',
     file: 'x@1',
-    seeds: () => [Buffer.concat([tarFile('package/package.json', Buffer.from('{}')), tarFile('package/m.onnx', model), Buffer.alloc(1024)])], // prettier-ignore
+    seeds: () => [
+      Buffer.concat([
+        tarFile('package/package.json', Buffer.from('{}')),
+        tarFile('package/m.onnx', model),
+        Buffer.alloc(1024),
+      ]),
+    ],
     wrap: (bytes) => gzipSync(bytes, { level: 1 }),
     read: async (path) => unpack(readFileSync(path), 'x@1', 'package', [published]),
     guarded: true,

@@ -200,7 +200,11 @@ test('one damaged annotation of three is left out and named; of two of three the
 
 test('the ground between the particles is not taken for a particle', async () => {
   const folder = scratch()
-  await pair(folder, 'a', square(0).map((_, i) => +!(i % 20 > 5 && i % 20 < 15 && i > 60 && i < 260))) // prettier-ignore
+  await pair(
+    folder,
+    'a',
+    square(0).map((_, i) => +!(i % 20 > 5 && i % 20 < 15 && i > 60 && i < 260)),
+  )
   assert.match(await refusal(openDataset(folder)), /label 1 covers .* looks like the background, which must be 0/)
 })
 

@@ -142,7 +142,14 @@ test('palettes of gray images: optimisers reorder them, so the gray value counts
   const reordered = [[200, 200, 200], [7, 7, 7], [0, 0, 0], [40, 40, 40]] // prettier-ignore
   const indexOf = [2, 1, 3, 0]
   assert.equal(
-    await labelsOf(png(map.map((v) => indexOf[v]), 2, reordered), 'png'), // prettier-ignore
+    await labelsOf(
+      png(
+        map.map((v) => indexOf[v]),
+        2,
+        reordered,
+      ),
+      'png',
+    ),
     map.map((v) => [0, 7, 40, 200][v]),
   )
   const inverse = Array.from({ length: 256 }, (_, i) => [255 - i, 255 - i, 255 - i])

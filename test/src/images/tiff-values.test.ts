@@ -49,7 +49,10 @@ test('gray planes one after the other: the first is read, in strips of any heigh
   // min-is-white planes are inverted as single ones are
   const white = picture(32, 32, 8, { samples: 2, photometric: 0 })
   const inverted = await read({ tags: [...white, planes], data: narrow.map((plane) => Buffer.from(plane)) })
-  assert.equal(inverted.data, narrow[0].map((v) => 255 - v)) // prettier-ignore
+  assert.equal(
+    inverted.data,
+    narrow[0].map((v) => 255 - v),
+  )
 })
 
 /** The differences of rows of floats, as TIFF's predictor 3 stores them. */

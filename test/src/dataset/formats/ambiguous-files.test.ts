@@ -159,7 +159,17 @@ test('Label Studio: shapes of several images are refused; shapes of one id that 
   await png8(join(folder, 'a.png'), width, height, picture(width, height, 1))
   const shape = (x: number, more = {}) => ({
     ...{ id: '0', type: 'polygonlabels', to_name: 'image', original_width: width, original_height: height },
-    ...{ value: { points: [[x, 0], [x + 25, 0], [x + 25, 50], [x, 50]], polygonlabels: ['p'] } }, // prettier-ignore
+    ...{
+      value: {
+        points: [
+          [x, 0],
+          [x + 25, 0],
+          [x + 25, 50],
+          [x, 50],
+        ],
+        polygonlabels: ['p'],
+      },
+    },
     ...more,
   })
   const importTask = (result: unknown[], data: object = { image: 'a.png' }) =>

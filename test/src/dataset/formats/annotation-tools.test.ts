@@ -121,8 +121,17 @@ test("Label Studio's brush masks, repeated and literal", () => {
   assert.throws(() => decodeBrush('abc', 48), /not a list of bytes/)
 })
 
-const result = (id: string, type: string, value: object, more = {}) =>
-  ({ id, type, value, original_width: 8, original_height: 6, image_rotation: 0, from_name: 'l', to_name: 'i', ...more }) // prettier-ignore
+const result = (id: string, type: string, value: object, more = {}) => ({
+  id,
+  type,
+  value,
+  original_width: 8,
+  original_height: 6,
+  image_rotation: 0,
+  from_name: 'l',
+  to_name: 'i',
+  ...more,
+})
 const brush = Array.from({ length: 48 }, (_, i) => +(i % 8 > 5 && i < 16))
 const value = {
   polygon: { points: [[0, 0], [25, 0], [25, 100 / 3], [0, 100 / 3]], closed: true, polygonlabels: ['a'] }, // prettier-ignore
@@ -155,7 +164,11 @@ test('Label Studio: JSON with labels in separate results, and JSON-MIN', async (
   assert.equal([full.code, full.rows, full.reasons], [0, expected, ''])
   assert.equal([full.summary.leftOut, full.summary.classes], [{ 'a point': 1 }, { a: 2, b: 1 }])
   const size = { original_width: 8, original_height: 6 }
-  const min = { id: 3, image: 'https://host/x/p.png?sig=1', label: [value.polygon, value.brush, value.rectangle].map((v) => ({ ...v, ...size })) } // prettier-ignore
+  const min = {
+    id: 3,
+    image: 'https://host/x/p.png?sig=1',
+    label: [value.polygon, value.brush, value.rectangle].map((v) => ({ ...v, ...size })),
+  }
   assert.equal((await imported('label-studio', 'a.json', JSON.stringify([min]))).rows, expected)
 })
 

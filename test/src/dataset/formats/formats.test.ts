@@ -358,7 +358,11 @@ test('labelme: rectangles of four corners, masks of 16 bits, images inside the J
 })
 
 test('names of classes may be those of every object', async () => {
-  const annotations = ['constructor', '__proto__'].map((_, i) => ({ image_id: 'x', category_id: i, segmentation: [square(3 * i, 0, 2)] })) // prettier-ignore
+  const annotations = ['constructor', '__proto__'].map((_, i) => ({
+    image_id: 'x',
+    category_id: i,
+    segmentation: [square(3 * i, 0, 2)],
+  }))
   const categories = ['constructor', '__proto__'].map((name, id) => ({ id, name }))
   const folder = scratch()
   await png8(join(folder, 'images/p.png'), 8, 6, picture(8, 6, 1))
