@@ -7,11 +7,7 @@ import { wgsl } from './wgsl-plugin.mjs'
 export async function buildPage(folder = 'dist/review', page = 'review') {
   const source = `src/${page}/page`
   await mkdir(folder, { recursive: true })
-  await build({
-    entryPoints: {
-      main: `${source}/main.tsx`,
-      ...(page === 'playground' && { worker: 'src/playground/worker/main.ts' }),
-    },
+  const settings = {
     outdir: folder,
     bundle: true,
     minify: true,
@@ -22,6 +18,19 @@ export async function buildPage(folder = 'dist/review', page = 'review') {
     jsxImportSource: 'preact',
     logLevel: 'warning',
     plugins: [wgsl()],
-  })
+  }
+  if (page !== 'playground') await build({ ...settings, entryPoints: { main: `${source}/main.tsx` } })
+  else {
+    // plain scripts: browsers load no modules from files of the machine
+    await build({ ...settings, format: 'iife', entryPoints: { main: `${source}/main.tsx` } })
+    await build({
+      ...settings,
+      format: 'iife',
+      entryPoints: { worker: 'src/playground/worker/main.ts' },
+      // there a worker is started from the text of this function, see src/playground/page/start-worker.ts
+      banner: { js: 'function wgsamWorker(){' },
+      footer: { js: "}\nif(typeof document==='undefined')wgsamWorker()" },
+    })
+  }
   await copyFile(`${source}/index.html`, `${folder}/index.html`)
 }

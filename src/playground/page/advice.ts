@@ -21,6 +21,14 @@ const advice: Record<Failure, () => string[]> = {
     'The browser may block this card: chrome://gpu says why. On Linux, chrome://flags/#enable-unsafe-webgpu allows more cards.',
     'You can still look at images, and draw masks by brush and lasso.',
   ],
+  'weak adapter': () => [
+    'Use a machine with a newer graphics card, or switch the browser to the faster of two cards in the settings of the system.',
+    'You can still look at images, and draw masks by brush and lasso.',
+  ],
+  'training too large': () => [
+    'Allow the training more memory, if the graphics card has it.',
+    'Choose a lower rank, or load the model with a smaller input size: half the side takes about a quarter of the memory.',
+  ],
   'out of memory': () => [
     'Close other tabs and programs that use the graphics card.',
     'Choose a smaller input size with the model: half the side takes about a quarter of the memory.',
@@ -28,7 +36,7 @@ const advice: Record<Failure, () => string[]> = {
   ],
   'device lost': () => [
     'The driver was reset, or the computer slept. Your masks are saved.',
-    'Try it again: the model is loaded on a new device from the browser’s storage.',
+    'Try it again: the model is loaded on a new device. A training continues from its last checkpoint (Train).',
     'If it happens again, choose a smaller input size: the driver stops work that takes too long.',
   ],
   input: () => [],
@@ -43,8 +51,8 @@ export function explain(error: unknown): { text: string; advice: string[] } {
     return {
       text,
       advice: [
-        'You may be offline, or that server does not let other pages read its files.',
-        'Download the file by hand, then choose it under Model.',
+        'You may be offline, or that server does not let other pages read its files: GitHub’s releases, for example, do not.',
+        'Download the file by hand: open its address in a new tab. Then drop the file on this page, or choose it under Model.',
       ],
     }
   return { text: text[0].toUpperCase() + text.slice(1), advice: error instanceof WorkError ? advice[error.kind]() : [] }

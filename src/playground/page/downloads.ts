@@ -8,6 +8,7 @@ import { notify } from '../../review/page/state/notices'
 import { adapterFiles } from '../../web'
 import type { StoredAdapter } from '../calls'
 import { read } from '../store/database'
+import { job, runJob } from './state/job'
 import { review } from './state/studio'
 
 /** Saves a file where the browser saves downloads. */
@@ -21,10 +22,19 @@ function save(name: string, content: BlobPart, type: string): void {
   setTimeout(() => URL.revokeObjectURL(url), 60_000)
 }
 
-/** Runs a download; a failure is shown to the user. */
-async function offering(work: () => Promise<void> | void): Promise<void> {
+type Report = (done: number, total: number) => void
+
+/** Runs a download with its progress, also beside a training; a failure is shown to the person. */
+async function offering(work: (report: Report) => Promise<void> | void): Promise<void> {
+  if (!job.value)
+    return void (await runJob('Preparing the download', async ({ signal, onProgress }) =>
+      work((done, total) => {
+        signal.throwIfAborted()
+        onProgress({ doing: 'Writing', done, total })
+      }),
+    ))
   try {
-    await work()
+    await work(() => {})
   } catch (error) {
     notify('error', `The download failed: ${messageOf(error)}`)
   }
@@ -46,13 +56,16 @@ async function deflate(bytes: Uint8Array): Promise<Uint8Array> {
 
 /** A TIFF of 16 bits for each image, in which each particle has its number; several are in a zip. */
 export const downloadLabels = (names: readonly string[]) =>
-  offering(async () => {
-    const members = await Promise.all(
-      names.map(async (name) => ({
+  offering(async (report) => {
+    const members: { name: string; bytes: Uint8Array<ArrayBuffer> }[] = []
+    for (const [done, name] of names.entries()) {
+      report(done, names.length)
+      const { labels } = labelsOf(review.document(name))
+      members.push({
         name: `${name}.tif`,
-        bytes: await labelTiff(labelsOf(review.document(name)).labels, review.info(name).pixelSize?.metres, deflate),
-      })),
-    )
+        bytes: await labelTiff(labels, review.info(name).pixelSize?.metres, deflate),
+      })
+    }
     if (members.length === 1) save(members[0].name, members[0].bytes, 'image/tiff')
     else save('labels.zip', zipOf(members), 'application/zip')
   })
@@ -62,7 +75,7 @@ export const downloadAdapter = () =>
   offering(async () => {
     const kept = (await read('values', 'adapter')) as StoredAdapter | undefined
     if (!kept) throw new Error('there is no adapter')
-    const { adapter, head, inputSize, diameters } = kept
-    const files = await adapterFiles({ adapter, head, profile: { size: inputSize, diameters } })
+    const { adapter, head, profile } = kept
+    const files = await adapterFiles({ adapter, head, profile })
     save('adapter.zip', zipOf(Object.entries(files).map(([name, bytes]) => ({ name, bytes }))), 'application/zip')
   })

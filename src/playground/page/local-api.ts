@@ -11,18 +11,30 @@ import { read, setValue } from '../store/database'
 import type { LocalReview } from '../store/local-review'
 import { ask } from './worker-client'
 
-/** @param model what the review shows about the model; null while there is none */
-export function localApi(review: LocalReview, model: () => ServerInfo['model']): ReviewApi {
+export interface LocalApiOptions {
+  /** What the review shows about the model; null while there is none. */
+  model(): ServerInfo['model']
+  /** The diameter of an image's particles in its pixels, if a person stated it. */
+  diameter(name: string): number | null
+  /** Receives the time of an encoding in milliseconds. */
+  onEncoded(ms: number): void
+}
+
+export function localApi(review: LocalReview, { model, diameter, onEncoded }: LocalApiOptions): ReviewApi {
   /** Images whose embeddings are in the worker's memory. */
   const encoded = new Set<string>()
   const refused = (status: number, message: string, body: unknown = null) => new ApiError(status, message, body)
-  const withModel = () => {
+  const pictureFor = async (name: string) => {
     if (!model()) throw refused(503, 'there is no model: choose one first')
+    return review.picture(name, diameter(name))
   }
   return {
     session: async () => ({ folder: 'this browser', version, annotator: null, model: model(), home: false }),
     images: async () =>
-      review.summaries.map((summary) => ({ ...summary, encoded: model() !== null && encoded.has(summary.info.name) })),
+      review.summaries.map((summary) => ({
+        ...summary,
+        encoded: model() !== null && encoded.has(review.id(summary.info.name)),
+      })),
     pixels: (name) => review.pixels(name),
     infoBar: async () => {
       throw refused(404, 'no info bar was cut off this image')
@@ -60,23 +72,18 @@ export function localApi(review: LocalReview, model: () => ServerInfo['model']):
       throw refused(409, reply.error, reply)
     },
     encode: async (name, { next }, signal) => {
-      withModel()
-      const ms = await ask('encode', { image: name, next }, { signal })
-      encoded.add(name)
+      const picture = await pictureFor(name)
+      const ahead = next === undefined ? undefined : await pictureFor(next)
+      const ms = await ask('encode', { picture, next: ahead }, { signal })
+      encoded.add(picture.id)
+      if (ms > 0) onEncoded(ms)
       return { encoded: true, ms }
     },
-    prompt: async (name, prompt, signal) => {
-      withModel()
-      return ask('prompt', { image: name, prompt }, { signal })
-    },
-    similar: async (name, request, signal) => {
-      withModel()
-      return ask('similar', { image: name, ...request }, { signal })
-    },
-    similarMasks: async (name, request, signal) => {
-      withModel()
-      return ask('similarMasks', { image: name, ...request }, { signal })
-    },
+    prompt: async (name, prompt, signal) => ask('prompt', { picture: await pictureFor(name), prompt }, { signal }),
+    similar: async (name, request, signal) =>
+      ask('similar', { picture: await pictureFor(name), ...request }, { signal }),
+    similarMasks: async (name, request, signal) =>
+      ask('similarMasks', { picture: await pictureFor(name), ...request }, { signal }),
     busy: () => ask('busy', null),
     export: () => Promise.reject(refused(404, 'this page exports by its own panel')),
   }

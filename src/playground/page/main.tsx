@@ -1,6 +1,6 @@
 /** @file The playground: the review page without a server, with steps around it. */
 import { signal } from '@preact/signals'
-import { render } from 'preact'
+import { type ComponentChild, render } from 'preact'
 import { useBackEnd } from '../../review/page/api'
 import { App, listenToPage, Notices } from '../../review/page/app'
 import { images, listed, start } from '../../review/page/state/app'
@@ -16,7 +16,12 @@ import { TrainSheet } from './panels/train-sheet'
 import { Trouble } from './panels/trouble'
 import { Welcome } from './panels/welcome'
 import { sheet } from './state/sheets'
-import { addFiles, findGpu, modelOfReview, openModel, review } from './state/studio'
+import { droppedFiles } from './dropped-files'
+import { addFiles } from './state/add-files'
+import { diameterOf } from './state/diameter'
+import { encodeMs, findGpu, modelOfReview, notKept, openModel, openReview } from './state/studio'
+import { findUnfinished, unfinished } from './state/unfinished'
+import { notify } from '../../review/page/state/notices'
 
 /** Whether files are being dragged over the page. */
 const dragging = signal(false)
@@ -49,7 +54,7 @@ function Playground() {
       )}
       {Open && <Open key={sheet.value} />}
       <Trouble />
-      {dragging.value && <div class="dropping">Drop to add these images</div>}
+      {dragging.value && <div class="dropping">Drop images, a model or an adapter</div>}
     </>
   )
 }
@@ -68,12 +73,10 @@ function listenForFiles(): void {
     dragging.value = false
     if (!carries(event)) return
     event.preventDefault()
-    const files = [...(event.dataTransfer?.files ?? [])]
-    if (files.length) void addFiles(files)
+    void droppedFiles(event).then(addFiles)
   })
 }
 
-useBackEnd(localApi(review, modelOfReview))
 useSurroundings({
   title: 'wgsam playground',
   getModel: 'Choose a model (Model, above)',
@@ -86,24 +89,41 @@ listenToPage()
 listenForFiles()
 const page = document.getElementById('page')!
 
+/** In the place of what index.html shows while the page is opened. */
+function show(content: ComponentChild): void {
+  document.getElementById('opening')?.remove()
+  render(content, page)
+}
+
+async function open(): Promise<void> {
+  const review = await openReview()
+  const onEncoded = (ms: number) => void (encodeMs.value = ms)
+  useBackEnd(localApi(review, { model: modelOfReview, diameter: diameterOf, onEncoded }))
+  // what must not be lost by mistake
+  addEventListener('beforeunload', (event) => notKept.value !== null && images.value.length && event.preventDefault())
+  show(<Playground />)
+  await start()
+  await findGpu()
+  await findUnfinished()
+  await openModel()
+  if (unfinished.value) notify('note', 'A training was interrupted: Train continues it.')
+}
+
 /** Until the tab is closed nobody else changes the database, so that two tabs cannot write the same entry. */
 function begin(): Promise<never> {
-  render(<Playground />, page)
-  void start().then(async () => {
-    await findGpu()
-    await openModel()
-  })
+  void open()
   return new Promise<never>(() => {})
 }
 
 const LOCK = 'wgsam playground'
-// a page by http from another machine has no locks, and no WebGPU, but can be drawn on
+// a page by http from another machine has no locks, and no WebGPU, but can be drawn on; where a site may keep nothing, locks are refused
 const { locks } = navigator as Partial<Navigator>
-if (!locks) void begin()
-void locks?.request(LOCK, { ifAvailable: true }, (lock) => {
+const alone = locks?.request(LOCK, { ifAvailable: true }, (lock) => {
   if (lock) return begin()
-  render(<p class="instead">The playground is open in another tab. Close it there; this tab then continues.</p>, page)
+  show(<p class="instead">The playground is open in another tab. Close it there; this tab then continues.</p>)
   // reads what the other tab has written
   void locks.request(LOCK, () => location.reload())
   return undefined
 })
+if (alone) alone.catch(begin)
+else void begin()

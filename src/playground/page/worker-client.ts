@@ -1,5 +1,7 @@
 /** @file Calls of the page to its worker. */
 import { ApiError } from '../../review/page/request'
+import { messageOf } from '../../host/errors'
+import { startWorker } from './start-worker'
 import type { CallError, CallName, Calls, Failure, FromWorker, Progress, ToWorker } from '../calls'
 
 /** A call failed for a reason that the page has advice for. */
@@ -20,10 +22,10 @@ interface Waiting {
 
 const waiting = new Map<number, Waiting>()
 let last = 0
-let worker: Worker | null = null
+let worker: Promise<Worker> | null = null
 
-function start(): Worker {
-  const started = new Worker(new URL('worker.js', document.baseURI), { type: 'module', name: 'wgsam' })
+async function start(): Promise<Worker> {
+  const started = await startWorker()
   started.onmessage = ({ data }: MessageEvent<FromWorker>) => {
     const call = waiting.get(data.id)
     if (!call) return
@@ -53,12 +55,15 @@ export interface CallOptions {
 }
 
 /** @throws WorkError, or an ApiError for a request of the review · the signal's reason if it aborts */
-export function ask<C extends CallName>(
+export async function ask<C extends CallName>(
   call: C,
   request: Calls[C]['request'],
   { signal, onProgress }: CallOptions = {},
 ): Promise<Calls[C]['result']> {
-  const to = (worker ??= start())
+  const to = await (worker ??= start().catch((error: unknown) => {
+    worker = null
+    throw new WorkError(`the worker cannot be started: ${messageOf(error)}`, 'other')
+  }))
   const id = ++last
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted()

@@ -5,10 +5,15 @@ import { ReviewDocument } from '../../project/review/document'
 import { proposedMasks } from '../../project/review/proposed-masks'
 import type { ActionRequest, LogEntry, ReviewHistory, ReviewSummary } from '../../project/review/review-records'
 import { summaryOf } from '../../project/review/summary'
-import type { Proposed, ReadImage } from '../calls'
-import { logOf, read, readAll, type StoredImage, write } from './database'
+import type { Picture, Proposed, ReadImage } from '../calls'
+import { sizeOfMasks, typicalSize } from '../../project/review/mask-size'
+import { type ParticleSize, statedSize } from '../../../engine/scale/particle-size'
+import { read, readAll, write } from './database'
+import type { Change, StoredImage } from './records'
 
 interface OpenImage {
+  /** See Picture. */
+  id: string
   stored: StoredImage
   document: ReviewDocument
   entries: LogEntry[]
@@ -21,7 +26,10 @@ const freshRevision = (): string => crypto.getRandomValues(new Uint32Array(2)).j
 
 export class LocalReview {
   private readonly images = new Map<string, OpenImage>()
+  private readonly blobs = new Map<string, Blob>()
+  private readonly sizes = new Map<string, ParticleSize>()
   private queue: Promise<unknown> = Promise.resolve()
+  private added = 0
 
   /** Opens what the database holds. */
   static async open(): Promise<LocalReview> {
@@ -33,7 +41,8 @@ export class LocalReview {
   }
 
   private keep(stored: StoredImage, entries: LogEntry[]): void {
-    this.images.set(stored.name, { stored, document: replayed(stored, entries), entries })
+    const id = this.images.get(stored.name)?.id ?? `${++this.added} ${stored.name}`
+    this.images.set(stored.name, { id, stored, document: replayed(stored, entries), entries })
   }
 
   get names(): string[] {
@@ -76,9 +85,35 @@ export class LocalReview {
   }
 
   async pixels(name: string): Promise<Blob> {
-    const blob = await read('pixels', name)
+    const blob = this.blobs.get(name) ?? (await read('pixels', name))
     if (!blob) throw new Error(`the pixels of ${name} are gone: the browser has removed them. Add the image again`)
+    this.blobs.set(name, blob)
     return blob
+  }
+
+  /** See Picture. */
+  id(name: string): string {
+    return this.get(name).id
+  }
+
+  /** An image for the worker. @param diameter of its particles in pixels, if a person stated it */
+  async picture(name: string, diameter: number | null): Promise<Picture> {
+    const pixels = await this.pixels(name)
+    const particles = diameter === null ? this.particleSize(name) : statedSize(diameter)
+    return { id: this.id(name), info: this.info(name), pixels, particles }
+  }
+
+  /**
+   * From an image's masks; with few of them, that of a typical image; null if no image has enough. It is kept from the moment that it is
+   * known, so that edits do not make tiles useless that are encoded.
+   */
+  private particleSize(name: string): ParticleSize | null {
+    const of = (one: string) => {
+      const known = this.sizes.get(one) ?? sizeOfMasks(this.document(one).masks)
+      if (known) this.sizes.set(one, known)
+      return known
+    }
+    return of(name) ?? typicalSize(this.names.map(of).filter((size) => size !== null))
   }
 
   candidates(name: string): Promise<CandidateFile | undefined> {
@@ -92,10 +127,11 @@ export class LocalReview {
       for (let n = 2; this.images.has(name); n++) name = `${wanted}-${n}`
       const named = { name, ...info }
       const stored: StoredImage = { name, imported: named, info: named, proposals: [], revision: freshRevision() }
-      await write(['images', 'pixels'], (store) => {
-        store('images').put(stored)
-        store('pixels').put(pixels, name)
-      })
+      await write([
+        { store: 'images', key: name, value: stored },
+        { store: 'pixels', key: name, value: pixels },
+      ])
+      this.blobs.set(name, pixels)
       this.keep(stored, [])
       return name
     })
@@ -103,10 +139,11 @@ export class LocalReview {
 
   remove(name: string): Promise<void> {
     return this.queued(async () => {
-      await write(['images', 'pixels', 'candidates', 'log'], (store) => {
-        for (const one of ['images', 'pixels', 'candidates'] as const) store(one).delete(name)
-        store('log').delete(logOf(name))
-      })
+      const stores = ['images', 'pixels', 'candidates'] as const
+      const changes = stores.map((store): Change => ({ store, remove: name }))
+      await write([...changes, { store: 'log', removeAllOf: name }])
+      this.blobs.delete(name)
+      this.sizes.delete(name)
       this.images.delete(name)
     })
   }
@@ -120,11 +157,12 @@ export class LocalReview {
   propose(name: string, { records, candidates }: Proposed): Promise<void> {
     return this.queued(async () => {
       const stored = { ...this.get(name).stored, proposals: proposedMasks(records), revision: freshRevision() }
-      await write(['images', 'candidates', 'log'], (store) => {
-        store('images').put(stored)
-        store('candidates').put({ ...candidates, image: stored.info }, name)
-        store('log').delete(logOf(name))
-      })
+      await write([
+        { store: 'images', key: name, value: stored },
+        { store: 'candidates', key: name, value: { ...candidates, image: stored.info } },
+        { store: 'log', removeAllOf: name },
+      ])
+      this.sizes.delete(name)
       this.keep(stored, [])
     })
   }
@@ -136,7 +174,7 @@ export class LocalReview {
       const found = nextEntry(request, document, entries, stored.revision)
       if ('answer' in found) return found.answer
       const entry = found.next
-      await write(['log'], (store) => void store('log').put({ image: name, entry }))
+      await write([{ store: 'log', key: [name, entry.seq], value: { image: name, entry } }])
       document.apply(entry)
       entries.push(entry)
       return { entry }
@@ -149,9 +187,7 @@ export class LocalReview {
         const { stored } = this.get(name)
         return { ...stored, info: { ...stored.info, pixelSize: size ?? stored.imported.pixelSize } }
       })
-      await write(['images'], (store) => {
-        for (const stored of changed) store('images').put(stored)
-      })
+      await write(changed.map((stored): Change => ({ store: 'images', key: stored.name, value: stored })))
       for (const stored of changed) this.get(stored.name).stored = stored
     })
   }

@@ -1,6 +1,13 @@
 /** @file The worker's GPU device, and what to do where there is none. */
 import { SettingError } from '../../../engine/setting-error'
-import { DeviceLostError, Engine, findMatrixUnits, GpuOutOfMemoryError, MATRIX_FEATURES } from '../../../engine/index'
+import {
+  DeviceLostError,
+  Engine,
+  findMatrixUnits,
+  GpuOutOfMemoryError,
+  MATRIX_FEATURES,
+  NothingFitsError,
+} from '../../../engine/index'
 import { LIMITS, OPTIONAL_FEATURES, unmetLimits } from '../../host/device-needs'
 import { messageOf, UserError } from '../../host/errors'
 import { HttpError } from '../../host/http-error'
@@ -31,7 +38,7 @@ async function requestAdapter(): Promise<GPUAdapter> {
 export async function openGpu(): Promise<{ engine: Engine; report: GpuReport }> {
   const adapter = await requestAdapter()
   const unmet = unmetLimits(adapter)
-  if (unmet.length) throw new PlaygroundError('no adapter', `the graphics card is too small: ${unmet.join('; ')}`)
+  if (unmet.length) throw new PlaygroundError('weak adapter', `this graphics card is not enough: ${unmet.join('; ')}`)
   const units = findMatrixUnits(adapter.features, adapter.info)
   const wanted = [...OPTIONAL_FEATURES, ...(units ? MATRIX_FEATURES : [])]
   const device = await adapter.requestDevice({
@@ -50,6 +57,7 @@ export function callError(error: unknown, signal?: AbortSignal): CallError {
   if (signal?.aborted) return { message, kind: 'stopped' }
   if (error instanceof HttpError) return { message, kind: 'other', status: error.status }
   if (error instanceof PlaygroundError) return { message, kind: error.kind }
+  if (error instanceof NothingFitsError) return { message, kind: 'training too large' }
   if (error instanceof UserError || error instanceof SettingError) return { message, kind: 'input' }
   if (error instanceof GpuOutOfMemoryError || error instanceof RangeError) return { message, kind: 'out of memory' }
   if (error instanceof DeviceLostError) return { message, kind: 'device lost' }

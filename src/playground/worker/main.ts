@@ -1,21 +1,52 @@
-/** @file The playground's worker: answers the page's calls. */
-import type { CallName, Calls, FromWorker, Progress, ToWorker } from '../calls'
+/** @file The playground's worker: answers the page's calls. It keeps nothing: what it needs comes with the calls. */
+import { decodeMask } from '../../../engine/masks/rle'
+import { withoutPixels } from '../../review/similar-search'
+import type { CallName, Calls, FromWorker, Picture, Progress, ToWorker } from '../calls'
+import { readAdapter } from './adapter-file'
 import { callError } from './gpu'
+import { propose } from './propose'
 import { readFile } from './read-file'
 import { type CallHooks, Studio } from './studio'
+import { forecast, Training } from './training'
 
 const studio = new Studio()
+let training: Training | null = null
+
+/** An image as the review's session names it. */
+const file = ({ id }: Picture) => ({ name: id, path: '' })
 
 const answers: { [C in CallName]: (request: Calls[C]['request'], hooks: CallHooks) => Promise<Calls[C]['result']> } = {
   gpu: async () => (await studio.device()).report,
   read: ({ file }) => readFile(file),
   open: (request, hooks) => studio.open(request, hooks),
-  propose: (request, hooks) => studio.propose(request, hooks),
-  train: (request, hooks) => studio.train(request, hooks),
-  encode: async ({ image, next }) => studio.encode(image, next),
-  prompt: ({ image, prompt }) => studio.prompt(image, prompt),
-  similar: ({ image, ...request }, hooks) => studio.similar(image, request, hooks),
-  similarMasks: ({ image, ...request }, hooks) => studio.similarMasks(image, request, hooks),
+  adapt: ({ adapter }) => studio.adapt(adapter),
+  readAdapter: async ({ files }) => readAdapter(await studio.current(), files),
+  propose: async (request, hooks) => propose(await studio.current(), request, hooks),
+  forecast: async (request) => forecast((await studio.current()).model, request),
+  train: async (request, hooks) => {
+    const now = (training = new Training())
+    return studio.lend((model, stored) => now.run(model, stored, request, hooks)).finally(() => (training = null))
+  },
+  endTraining: async (how) => {
+    training?.end(how)
+    return null
+  },
+  encode: async ({ picture, next }) => {
+    const session = await studio.sessionFor(picture, ...(next ? [next] : []))
+    const encoding = session.encode(file(picture))
+    if (next && next.id !== picture.id) session.encodeAhead(file(next))
+    return encoding
+  },
+  prompt: async ({ picture, prompt }) => (await studio.sessionFor(picture)).prompt(file(picture), picture.info, prompt),
+  similar: async ({ picture, examples }) => {
+    const session = await studio.sessionFor(picture)
+    return { places: await session.similarPlaces(file(picture), picture.info, examples.map(decodeMask)) }
+  },
+  similarMasks: async ({ picture, examples, points }) => {
+    const session = await studio.sessionFor(picture)
+    const masks = await session.similarMasks(file(picture), picture.info, examples.map(decodeMask), points)
+    return { masks: masks.map((one) => one && withoutPixels(one, picture.info)) }
+  },
   busy: async () => studio.doing,
 }
 
@@ -33,6 +64,7 @@ self.onmessage = async ({ data }: MessageEvent<ToWorker>) => {
     send({ id, result: await answer(data.request, hooks) })
   } catch (error) {
     send({ id, error: callError(error, controller.signal) })
+    await studio.replaceFailedDevice()
   } finally {
     running.delete(id)
   }

@@ -10,7 +10,7 @@ import { isTiff, TiffFile } from '../../images/tiff-tags'
 import { blobSource } from '../../web'
 import type { ReadImage } from '../calls'
 import { inflate } from './inflate'
-import { pngOf, rgbOf } from './stored-pixels'
+import { pngOf, rgbOf } from './pixels'
 
 /** The largest image that the review can show, in pixels. */
 const MOST_PIXELS = 120e6

@@ -4,7 +4,9 @@ import { Icon } from '../../../review/page/panels/icons'
 import { duration } from '../../../host/duration'
 import { job, secondsLeft } from '../state/job'
 import { sheet, type SheetName } from '../state/sheets'
-import { gpu, model, storedModel } from '../state/studio'
+import { gpu, model, notKept, storedModel } from '../state/studio'
+import { running } from '../state/training'
+import { unfinished } from '../state/unfinished'
 
 function Step({ name, label, note, done }: { name: SheetName; label: string; note: string; done: boolean }) {
   return (
@@ -30,19 +32,24 @@ export function Bar() {
           done={model.value !== null}
         />
         <Step name="propose" label="Propose" note={`${masks} masks`} done={masks > 0} />
-        <Step
-          name="train"
-          label="Train"
-          note={model.value?.adapter ? 'adapter' : `${accepted} accepted`}
-          done={!!model.value?.adapter}
-        />
+        <Step name="train" label="Train" note={trainNote(accepted)} done={!!model.value?.adapter} />
         <Step name="download" label="Download" note="masks, sizes" done={false} />
         <span class="spring" />
+        {notKept.value !== null && (
+          <span class="device bad" title={notKept.value}>
+            Nothing is kept: download before you close
+          </span>
+        )}
         <Device />
       </nav>
       <JobLine />
     </div>
   )
+}
+
+function trainNote(accepted: number): string {
+  if (!running.value && unfinished.value) return 'to be continued'
+  return model.value?.adapter ? 'adapter' : `${accepted} accepted`
 }
 
 function Device() {

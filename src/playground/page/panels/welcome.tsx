@@ -1,8 +1,22 @@
 /** @file What the page shows before there are images: a place to drop them, and what the page is. */
-import { addExample, addFiles } from '../state/studio'
+import { addExample, addFiles } from '../state/add-files'
+import { notKept } from '../state/studio'
 import { ChooseFiles } from './choose-files'
 import { GpuStatus } from './gpu-status'
 import { ACCEPTED_IMAGES } from './images-sheet'
+
+function NotKept() {
+  if (notKept.value === null) return null
+  return (
+    <div class="advice bad" role="status">
+      <strong>This browser does not let the page keep anything.</strong>
+      <p>
+        Everything works until the tab is closed or reloaded: download your masks before. Private windows and settings
+        that block the data of sites cause this ({notKept.value}).
+      </p>
+    </div>
+  )
+}
 
 export function Welcome() {
   return (
@@ -28,6 +42,7 @@ export function Welcome() {
           </div>
         </div>
         <GpuStatus />
+        <NotKept />
         <ol class="how">
           <li>
             <b>Images</b> stay in this browser, with every edit, until you remove them.

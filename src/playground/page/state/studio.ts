@@ -1,30 +1,44 @@
-/** @file The state of the playground: the device, the model, and the images in the browser's database. */
+/** @file The state of the playground: the device, the model with its adapter, and proposals. */
 import { signal } from '@preact/signals'
-import { renderScene } from '../../../../engine/synth/scene'
-import { Rng } from '../../../../engine/rng'
-import { messageOf } from '../../../host/errors'
-import { openImage, current, images, refresh, server } from '../../../review/page/state/app'
+import { openImage, current, refresh, server } from '../../../review/page/state/app'
 import { notify } from '../../../review/page/state/notices'
 import { count } from '../../../text/count'
-import type { GpuReport, OpenedModel, ProposeRequest } from '../../calls'
-import { read, setValue, type StoredModel } from '../../store/database'
+import type { AdapterSummary, GpuReport, OpenedModel, ProposeRequest, StoredAdapter } from '../../calls'
+import { keepingProblem, read, setValue } from '../../store/database'
 import { LocalReview } from '../../store/local-review'
+import type { StoredModel } from '../../store/records'
 import { explain } from '../advice'
 import { ask } from '../worker-client'
 import { runJob } from './job'
+import { stem } from './stem'
 
 export const gpu = signal<GpuReport | { problem: string; advice: string[] } | null>(null)
 export const model = signal<(OpenedModel & { name: string }) | null>(null)
 /** The name of the model that is stored but not loaded; null if there is none. */
 export const storedModel = signal<string | null>(null)
+/** Why the browser keeps nothing; null if it does. */
+export const notKept = signal<string | null>(null)
+/** Milliseconds that the model took for the last image; null before it encoded one. */
+export const encodeMs = signal<number | null>(null)
 
-export const review = await LocalReview.open()
+export let review: LocalReview
+
+/** Opens what the browser has kept. */
+export async function openReview(): Promise<LocalReview> {
+  review = await LocalReview.open()
+  notKept.value = await keepingProblem()
+  return review
+}
+
+/** What the page says about an adapter, in a few words. */
+export const adapterName = ({ file, training }: AdapterSummary): string =>
+  file ?? `trained on ${count(training?.images.length ?? 0, 'image')}`
 
 /** What the review page says about the model. */
 export const modelOfReview = () =>
   model.value && {
     name: model.value.name,
-    adapter: model.value.adapter && `trained on ${count(model.value.adapter.images.length, 'image')}`,
+    adapter: model.value.adapter && adapterName(model.value.adapter),
     size: model.value.inputSize,
   }
 
@@ -38,50 +52,8 @@ export async function findGpu(): Promise<void> {
   }
 }
 
-/** A name for a file's image. */
-const stem = (name: string) => name.replace(/\.[^.]+$/, '').replace(/[\\/:\u0000-\u001f]/g, '_') || 'image'
-
-export async function addFiles(files: readonly File[]): Promise<void> {
-  const added = await runJob(`Reading ${count(files.length, 'file')}`, async ({ signal, onProgress }) => {
-    const names: string[] = []
-    for (const [i, file] of files.entries()) {
-      signal.throwIfAborted()
-      onProgress({ doing: file.name, done: i, total: files.length })
-      try {
-        const image = await ask('read', { file })
-        names.push(await review.add(stem(file.name), image))
-        for (const remark of image.remarks) notify('note', `${file.name}: ${remark}`)
-      } catch (error) {
-        // one file that cannot be read does not stop the others
-        notify('error', messageOf(error))
-      }
-    }
-    return names
-  })
-  if (!added?.length) return
-  // browsers may otherwise remove what a page stored when the disk is full
-  void navigator.storage?.persist?.()
-  await refresh()
-  await openImage(added[0])
-}
-
-/** Adds a synthetic micrograph, drawn now: its picture belongs to nobody. */
-export async function addExample(): Promise<void> {
-  const seed = new Rng(crypto.getRandomValues(new Uint32Array(1))[0]).uint32()
-  const { width, height, image } = renderScene(seed, { width: 512, height: 384, particles: [40, 90], difficulty: 0.25 })
-  const pixels = new ImageData(width, height)
-  image.forEach((value, i) => pixels.data.set([value, value, value, 255], 4 * i))
-  const canvas = new OffscreenCanvas(width, height)
-  canvas.getContext('2d')!.putImageData(pixels, 0, 0)
-  await addFiles([new File([await canvas.convertToBlob()], 'example.png', { type: 'image/png' })])
-}
-
-export async function removeImage(name: string): Promise<void> {
-  await review.remove(name)
-  await refresh()
-  const next = images.value[0]?.info.name
-  if (current.value === name && next) await openImage(next)
-}
+/** Whether the engine runs on the processor. */
+export const onProcessor = (): boolean => gpu.value !== null && 'software' in gpu.value && gpu.value.software
 
 /** Stores the files of a model and opens it. */
 export async function chooseModel(files: readonly File[], size: number | null): Promise<void> {
@@ -109,11 +81,23 @@ export async function openModel(): Promise<void> {
   if (!stored) return
   storedModel.value = stored.name
   model.value = null
-  const opened = await runJob(`Loading ${stored.name}`, (options) =>
-    ask('open', { name: stored.name, size: stored.size }, options),
-  )
+  encodeMs.value = null
+  const adapter = await keptAdapter()
+  const opened = await runJob(`Loading ${stored.name}`, (options) => ask('open', { stored, adapter }, options))
   if (opened) model.value = { ...opened, name: stored.name }
+  for (const remark of opened?.remarks ?? []) notify('note', remark)
   await modelChanged()
+}
+
+/** Loads the stored model with another input size. */
+export async function changeInputSize(size: number | null): Promise<void> {
+  const stored = (await read('values', 'model')) as StoredModel | undefined
+  if (stored) await keepModel({ ...stored, size })
+}
+
+async function keptAdapter(): Promise<StoredAdapter | null> {
+  const kept = (await read('values', 'adapter')) as StoredAdapter | undefined
+  return kept?.profile ? kept : null
 }
 
 /** The review shows the model, and encodes the open image with it. */
@@ -123,24 +107,70 @@ export async function modelChanged(): Promise<void> {
   if (current.value && model.value) await openImage(current.value)
 }
 
-export type ProposalSettings = Omit<ProposeRequest, 'image'>
+/** Keeps an adapter that is attached to the model already. */
+export async function keepAdapter(adapter: StoredAdapter): Promise<void> {
+  await setValue('adapter', adapter)
+  model.value = model.value && { ...model.value, adapter: adapter.summary }
+}
 
-/** Lets the model propose masks for images that nobody has edited. */
-export async function propose(names: readonly string[], settings: ProposalSettings): Promise<void> {
+/** Attaches an adapter from files to the open model. */
+export async function chooseAdapter(files: readonly File[]): Promise<void> {
+  if (!model.value) return notify('error', 'An adapter belongs to a model: choose the model first.')
+  const adapter = await runJob('Reading the adapter', async ({ onProgress }) => {
+    const read = await ask('readAdapter', { files: [...files] })
+    onProgress({ doing: 'Attaching it to the model', done: 0, total: null })
+    await ask('adapt', { adapter: read })
+    await keepAdapter(read)
+    return read
+  })
+  if (!adapter) return
+  const { size } = adapter.profile
+  const { inputSize } = model.value
+  const other =
+    size && size !== inputSize ? ` It was trained at an input of ${size}, the model is open at ${inputSize}.` : ''
+  notify('note', `${adapterName(adapter.summary)} is used with ${model.value.name}.${other}`)
+  await modelChanged()
+}
+
+/** Forgets the adapter and returns to the base model. */
+export async function forgetAdapter(): Promise<void> {
+  await runJob('Removing the adapter', async () => {
+    await setValue('adapter', undefined)
+    await ask('adapt', { adapter: null })
+    model.value = model.value && { ...model.value, adapter: null }
+  })
+  await modelChanged()
+}
+
+export type ProposalSettings = Pick<ProposeRequest, 'pointsPerSide' | 'predIouThresh' | 'stabilityScoreThresh'>
+
+/**
+ * Lets the model propose masks for images that nobody has edited.
+ * @param diameterOf the particles' diameter in an image's pixels, if a person stated it
+ */
+export async function propose(
+  names: readonly string[],
+  settings: ProposalSettings,
+  diameterOf: (name: string) => number | null,
+): Promise<void> {
   const untouched = names.filter((name) => !review.edited(name))
+  let tiled = 0
   const found = await runJob(
     `Proposing masks for ${count(untouched.length, 'image')}`,
     async ({ signal, onProgress }) => {
       let masks = 0
       for (const [i, image] of untouched.entries()) {
         const place = untouched.length > 1 ? `${image} (${i + 1} of ${untouched.length}): ` : ''
+        const diameter = diameterOf(image)
+        const picture = await review.picture(image, diameter)
         const proposed = await ask(
           'propose',
-          { image, ...settings },
+          { picture, ...settings, diameter: diameter ?? 'auto' },
           { signal, onProgress: (progress) => onProgress({ ...progress, doing: place + progress.doing }) },
         )
         await review.propose(image, proposed)
         masks += proposed.records.length
+        if (proposed.tiles > 1) tiled++
         if (current.value === image) await openImage(image)
         await refresh()
       }
@@ -150,8 +180,9 @@ export async function propose(names: readonly string[], settings: ProposalSettin
   if (found === null) return
   const kept = names.length - untouched.length
   const none = found ? '' : ' The Filter tab shows what the model found, and lets more of it pass.'
-  notify(
-    'note',
-    `${count(found, 'mask')} proposed.${none}${kept ? ` ${count(kept, 'image')} that you edited or accepted stay as they are.` : ''}`,
-  )
+  const tiles = tiled
+    ? ` The particles are small: the model saw ${tiled === 1 && untouched.length === 1 ? 'the image' : count(tiled, 'image')} in tiles.`
+    : ''
+  const left = kept ? ` ${count(kept, 'image')} that you edited or accepted stay as they are.` : ''
+  notify('note', `${count(found, 'mask')} proposed.${none}${tiles}${left}`)
 }

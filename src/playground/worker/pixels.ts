@@ -1,14 +1,9 @@
-/** @file The pixels of images in the database, for the model. */
+/** @file Pixels for the model out of image files, and image files out of pixels. */
 import type { RgbImage } from '../../../engine/index'
-import { UserError } from '../../host/errors'
-import { read } from '../store/database'
 
-/** @throws UserError if the browser has removed the image */
-export async function storedPixels(name: string): Promise<RgbImage> {
-  const blob = await read('pixels', name)
-  if (!blob) throw new UserError(`${name}: its pixels are not in the browser's database any more: add the image again`)
-  return rgbOf(await createImageBitmap(blob, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' }))
-}
+/** The pixels of an image file that the page keeps. */
+export const pixelsOf = async (file: Blob): Promise<RgbImage> =>
+  rgbOf(await createImageBitmap(file, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' }))
 
 /** The pixels of a bitmap, which is closed. */
 export function rgbOf(bitmap: ImageBitmap): RgbImage {

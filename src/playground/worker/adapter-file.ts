@@ -1,0 +1,25 @@
+/** @file An adapter from the files that a person gives. */
+import { isDifference } from '../../../engine/train/adapter'
+import { openAdapter } from '../../web'
+import type { StoredAdapter } from '../calls'
+import type { Loaded } from './studio'
+
+/**
+ * Reads an adapter for the open model: a zip, the files of its folder, or a LoRA file of SAMed.
+ * @throws UserError if it cannot be read, or belongs to another model
+ */
+export async function readAdapter({ model, stored }: Loaded, files: File[]): Promise<StoredAdapter> {
+  const { architecture, inputSize } = model
+  const { adapter, head, profile } = await openAdapter(files, { architecture, model: stored.name })
+  const { thresholds } = profile
+  const summary = {
+    file: files.length === 1 ? files[0].name : 'files of an adapter',
+    rank: isDifference(adapter) ? null : adapter.config.r,
+    head: head.length > 0,
+    training: null,
+    thresholds: thresholds
+      ? { predIouThresh: thresholds.predIouThresh, stabilityScoreThresh: thresholds.stabilityScoreThresh }
+      : null,
+  }
+  return { adapter, head: [...head], profile, model: stored.name, inputSize, summary }
+}
