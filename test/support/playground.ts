@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { readFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import type { Browser, BrowserContext, Download, Page } from 'playwright-core'
 import sharp from 'sharp'
 import { buildPage } from '../../scripts/build-page.mjs'
@@ -18,6 +19,7 @@ const folder = scratch()
 let built: Promise<void> | undefined
 /** The page lies below a path, as on a server of many projects. */
 const BELOW = '/projects/particles/'
+const SMALL = { width: 128, height: 96 }
 /** SwiftShader compiles each kernel when it is first used. */
 const LIMIT_MS = 120_000
 
@@ -30,14 +32,31 @@ export interface StaticServer {
   close(): void
 }
 
-export async function servePlayground(): Promise<StaticServer> {
+/** The address of the built page as a file of the machine. */
+export async function playgroundFile(): Promise<string> {
+  await (built ??= buildPage(folder, 'playground'))
+  return pathToFileURL(join(folder, 'index.html')).href
+}
+
+export interface ServeOptions {
+  /** Script that runs in the worker before its own: a stub of a device. */
+  before?: string
+  /** The text of a worker that takes the place of the page's own. */
+  worker?: string
+}
+
+/** @param options may be changed while it serves */
+export async function servePlayground(options: ServeOptions = {}): Promise<StaticServer> {
   await (built ??= buildPage(folder, 'playground'))
   const requests: string[] = []
   const server = createServer((request, response) => {
     const url = request.url!
     requests.push(url)
     const name = url.startsWith(BELOW) ? url.slice(BELOW.length) || 'index.html' : ''
-    readFile(join(folder, name)).then(
+    const changed = async (content: Buffer) =>
+      name === 'worker.js' ? (options.worker ?? `${options.before ?? ''}\n${content}`) : content
+    const read = readFile(join(folder, name)).then(changed)
+    read.then(
       (content) => response.writeHead(200, { 'content-type': types[extname(name)] ?? 'text/plain' }).end(content),
       () => response.writeHead(404).end(),
     )
@@ -69,8 +88,8 @@ async function toyFiles(at: (name: string) => string): Promise<string[]> {
 }
 
 /** A synthetic micrograph as PNG. */
-async function scenePng(name: string, seed = 3): Promise<GivenFile> {
-  const { width, height, image } = renderScene(seed, { width: 128, height: 96, particles: [8, 14], difficulty: 0.2 })
+export async function scenePng(name: string, size: { width: number; height: number } = SMALL): Promise<GivenFile> {
+  const { width, height, image } = renderScene(3, { ...size, particles: [8, 14], difficulty: 0.2 })
   const buffer = await sharp(image, { raw: { width, height, channels: 1 } })
     .png()
     .toBuffer()
@@ -89,7 +108,7 @@ export class PlaygroundTab {
     page.on('pageerror', (error) => this.faults.push(String(error)))
     page.on('console', (message) => message.type() === 'error' && this.faults.push(message.text()))
     page.on('request', (request) => {
-      if (!request.url().startsWith(url) && !/^(blob|data):/.test(request.url()))
+      if (!request.url().startsWith(new URL('.', url).href) && !/^(blob|data):/.test(request.url()))
         this.faults.push(`a request to ${request.url()}`)
     })
   }
@@ -102,6 +121,11 @@ export class PlaygroundTab {
 
   button(name: string | RegExp) {
     return this.page.getByRole('button', { name })
+  }
+
+  /** A button of the sheet that is open. */
+  inSheet(name: string) {
+    return this.page.locator('.sheet[open]').getByRole('button', { name, exact: true })
   }
 
   /** Opens one of the sheets. */

@@ -38,13 +38,13 @@ const answers: { [C in CallName]: (request: Calls[C]['request'], hooks: CallHook
     return encoding
   },
   prompt: async ({ picture, prompt }) => (await studio.sessionFor(picture)).prompt(file(picture), picture.info, prompt),
-  similar: async ({ picture, examples }) => {
+  similar: async ({ picture, examples }, { signal }) => {
     const session = await studio.sessionFor(picture)
-    return { places: await session.similarPlaces(file(picture), picture.info, examples.map(decodeMask)) }
+    return { places: await session.similarPlaces(file(picture), picture.info, examples.map(decodeMask), signal) }
   },
-  similarMasks: async ({ picture, examples, points }) => {
+  similarMasks: async ({ picture, examples, points }, { signal }) => {
     const session = await studio.sessionFor(picture)
-    const masks = await session.similarMasks(file(picture), picture.info, examples.map(decodeMask), points)
+    const masks = await session.similarMasks(file(picture), picture.info, examples.map(decodeMask), points, signal)
     return { masks: masks.map((one) => one && withoutPixels(one, picture.info)) }
   },
   busy: async () => studio.doing,

@@ -48,7 +48,7 @@ export function Bar() {
 }
 
 function trainNote(accepted: number): string {
-  if (!running.value && unfinished.value) return 'to be continued'
+  if (!running.value && unfinished.value) return 'not finished'
   return model.value?.adapter ? 'adapter' : `${accepted} accepted`
 }
 

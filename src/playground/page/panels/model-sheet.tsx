@@ -11,6 +11,7 @@ import {
   forgetAdapter,
   gpu,
   model,
+  onProcessor,
   openModel,
   storedModel,
 } from '../state/studio'
@@ -20,9 +21,11 @@ import { PublishedModels } from './published-models'
 import { Sheet } from './sheet'
 
 const SIZES = [256, 512, 1024]
-/** As text: '' is the model's own. */
-const size = signal('')
-const chosenSize = () => (size.value ? Number(size.value) : null)
+/** As text: '' is the model's own. Null: what suits the device. */
+const size = signal<string | null>(null)
+const sizeText = () => size.value ?? (onProcessor() ? '256' : '')
+/** The side of the input for a model that is chosen; null: its own. */
+const chosenSize = () => (sizeText() ? Number(sizeText()) : null)
 
 export function ModelSheet() {
   const close = () => (sheet.value = null)
@@ -32,7 +35,7 @@ export function ModelSheet() {
       <Present close={close} />
       <label class="field">
         Input size
-        <select value={size.value} onChange={({ currentTarget }) => (size.value = currentTarget.value)}>
+        <select value={sizeText()} onChange={({ currentTarget }) => (size.value = currentTarget.value)}>
           <option value="">the model’s own</option>
           {SIZES.map((side) => (
             <option value={side}>{`${side} × ${side}${side === 256 ? ' (fast)' : ''}`}</option>
@@ -59,7 +62,7 @@ export function ModelSheet() {
               void changeInputSize(chosenSize())
             }}
           >
-            Load {storedModel.value} at this size
+            Load it again at this size
           </button>
         )}
       </div>

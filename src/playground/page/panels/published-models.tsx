@@ -17,7 +17,7 @@ export function PublishedModels({ onChoose }: { onChoose(model: Chosen): void })
   }
   return (
     <>
-      <ul class="lines-of-images">
+      <ul class="lines-of-images models">
         {published.map(({ name, about, size, host, urls, sha256 }) => (
           <li key={name}>
             <span class="name">

@@ -10,7 +10,7 @@ import type { StoredModel } from '../../store/records'
 import { explain } from '../advice'
 import { ask } from '../worker-client'
 import { runJob } from './job'
-import { stem } from './stem'
+import { modelNameOf } from './stem'
 
 export const gpu = signal<GpuReport | { problem: string; advice: string[] } | null>(null)
 export const model = signal<(OpenedModel & { name: string }) | null>(null)
@@ -57,10 +57,10 @@ export const onProcessor = (): boolean => gpu.value !== null && 'software' in gp
 
 /** Stores the files of a model and opens it. */
 export async function chooseModel(files: readonly File[], size: number | null): Promise<void> {
-  const [first] = files.filter(({ name }) => !name.endsWith('.json'))
-  if (!first) return notify('error', 'A JSON file alone is no model: choose it together with the weights.')
+  const weights = files.filter(({ name }) => !name.endsWith('.json'))
+  if (!weights.length) return notify('error', 'A JSON file alone is no model: choose it together with the weights.')
   const stored = files.map((file) => ({ name: file.name, blob: file }))
-  await keepModel({ name: stem(first.name), size, files: stored })
+  await keepModel({ name: modelNameOf(weights), size, files: stored })
 }
 
 /** Downloads a model, once, and opens it. */
