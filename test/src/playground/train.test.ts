@@ -37,6 +37,7 @@ testInBrowser('an adapter is trained on an accepted image, kept, and downloaded'
 
     await tab.step('Train')
     // the plan of the worker, before anything is allocated
+    await page.getByLabel('Longest time').selectOption({ label: '60 min' })
     await page.getByLabel('Steps at most').fill('3')
     await page.locator('.forecast', { hasText: /Takes [\d.]+ [GM]iB of memory.* 3 steps/ }).waitFor()
     await tab.inSheet('Begin training').click()
