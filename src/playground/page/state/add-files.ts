@@ -19,7 +19,7 @@ export async function addFiles(files: readonly File[]): Promise<void> {
   if (pictures.length) await addImages(pictures)
 }
 
-export async function addImages(files: readonly File[]): Promise<void> {
+async function addImages(files: readonly File[]): Promise<void> {
   const added = await runJob(`Reading ${count(files.length, 'file')}`, async ({ signal, onProgress }) => {
     const names: string[] = []
     for (const [i, file] of files.entries()) {

@@ -25,7 +25,8 @@ export function remember(name: string, window: string, leftover: UnsentActions):
 
 /** Holds a lock for as long as this window exists, so that other windows know that it does. */
 export function announce(window: string): void {
-  void navigator.locks?.request(lockName(window), () => new Promise(() => {}))
+  // refused where a site may keep nothing: then nothing is left by other windows either
+  navigator.locks?.request(lockName(window), () => new Promise(() => {})).catch(() => {})
 }
 
 /** Removes and returns the unsent actions of closed windows for an image; open windows send their own. */
