@@ -45,7 +45,7 @@ testInBrowser('an adapter is trained on an accepted image, kept, and downloaded'
     await tab.inSheet('Pause').click()
     await page
       .locator('.sheet[open] .advice', { hasText: /A training on 1 image is not finished: step [12] of 3/ })
-      .waitFor()
+      .waitFor({ timeout: 500_000 })
     await tab.inSheet('Continue').click()
     const outcome = page.locator('.sheet[open] .advice.good')
     await outcome.waitFor({ timeout: 500_000 })
