@@ -1,35 +1,15 @@
 /** @file Inference: an image is encoded once, then any number of prompts are decoded on its embedding. */
-import { Graph } from '../graph/graph'
-import type { Program } from '../graph/program'
 import { firstNonFinite, NonFiniteError } from '../device/non-finite-error'
 import type { Tensor } from '../device/tensor'
-import { decodeFound, foundTotal } from '../ops/finite'
-import { FiniteGuard } from '../ops/finite-guard'
-import { addScaled } from '../ops/pointwise'
-import { byteImageShape, expandBytes } from '../ops/preprocess'
-import { MASK_TOKENS } from './mask-decoder'
-import { checkBatch, type PromptBatch, tokenCounts } from './prompt-batch'
-import type { SamModel } from './sam-model'
-import { promptLabel } from './prompt-labels'
 import { toModelBytes } from '../image/model-input'
 import type { RgbImage } from '../image/rgb-image'
+import { decodeFound } from '../ops/finite'
+import { MASK_TOKENS } from './mask-decoder'
+import { type PredictorOptions, PredictorPrograms } from './predictor-programs'
+import { checkBatch, type PromptBatch } from './prompt-batch'
+import type { SamModel } from './sam-model'
 
-/** How many images and prompts a predictor takes at once, which decides its memory. */
-export interface PredictorOptions {
-  /**
-   * Prompts decoded in one forward pass, 16 by default; `predict` runs as many passes as its prompts need. The number
-   * is lowered if a pass would exceed the largest buffer binding of the GPU adapter.
-   */
-  prompts?: number
-  /** Entries (points and box corners) of a prompt, at most: 3 by default. */
-  slots?: number
-  /** Whether every prompt comes with the logits of an earlier mask. */
-  masks?: boolean
-  /** Images that are encoded at once by `setImages`: 1 by default. */
-  images?: number
-  /** Whether an image can be encoded while prompts are decoded on the one before: takes a second embedding. */
-  ahead?: boolean
-}
+export type { PredictorOptions } from './predictor-programs'
 
 /** What the mask decoder says about prompts. */
 export interface Prediction {
@@ -64,121 +44,35 @@ export class Predictor {
   /** Counts the images that were set, so that an encoding in parts sees when another has taken its place. */
   private imagesSet = 0
 
-  private constructor(
-    readonly model: SamModel,
-    /** Images that are encoded at once. */
-    readonly images: number,
-    /** Prompts of a forward pass of the decoder. */
-    readonly prompts: number,
-    /** Entries of a prompt. */
-    readonly slots: number,
-    private readonly encoder: Program,
-    /** The encoder's last dispatches, which write and check the embedding. */
-    private readonly encoderTail: number,
-    private readonly decoder: Program,
-    /** Makes the encoder's input of the bytes of one image; null for several images. */
-    private readonly expander: Program | null,
-    private readonly tensors: Record<
-      | 'raw'
-      | 'sizes'
-      | 'embedding'
-      | 'coords'
-      | 'labels'
-      | 'imageIndex'
-      | 'counts'
-      | 'logits'
-      | 'iou'
-      | 'found'
-      | 'place',
-      Tensor
-    > & {
-      masks: Tensor | null
-      /** The pixels of one image as bytes, a quarter of the numbers that the encoder reads; null for several images. */
-      packed: Tensor | null
-      /** Where the encoder writes: `embedding`, or a separate tensor that is copied there. */
-      encoded: Tensor
-    },
-    private readonly guard: FiniteGuard,
-  ) {}
+  private constructor(private readonly programs: PredictorPrograms) {}
 
   /** Records the model with the adapter that is attached to it now, if any (see AttachedAdapter). */
   static async create(model: SamModel, options: PredictorOptions = {}): Promise<Predictor> {
-    const { engine, inputSize: size, side, maskSide } = model
-    const { slots = 3, images = 1 } = options
-    const dim = model.architecture.decoder.dim
-    // the widest tensors of a prompt: the source tokens, the upscaled features and their four logits
-    const bytes = 4 * side * side * Math.max(dim, 2 * dim, 16 * MASK_TOKENS)
-    const prompts = Math.max(1, Math.min(options.prompts ?? 16, Math.floor(engine.maxBinding / bytes)))
-    const embedding = engine.persistent('activation', 'image embedding', [images * side * side, dim])
+    return new Predictor(await PredictorPrograms.record(model, options))
+  }
 
-    const encoded = options.ahead ? engine.persistent('activation', 'next embedding', embedding.shape) : embedding
+  get model(): SamModel {
+    return this.programs.model
+  }
 
-    const guard = new FiniteGuard(engine, 3)
-    const e = new Graph(engine)
-    guard.clear(e)
-    // always 0, because there is no batch of batches; no constant of the engine, which would outlive the predictor
-    const place = engine.persistent('statistic', 'place of the batch', [1])
-    const raw = e.input('raw images', [images, size, size, 3])
-    const sizes = e.input('valid sizes', [images, 2])
-    const output = model.encode(e, raw, sizes)
-    const tail = e.dispatches.length
-    addScaled(e, output, { tensor: encoded, accumulate: 0 })
-    guard.inspect(e, encoded, place, 'activation', images, 'the embedding of image')
-    const encoderTail = e.dispatches.length - tail
+  /** Images that are encoded at once. */
+  get images(): number {
+    return this.programs.images
+  }
 
-    const d = new Graph(engine)
-    const coords = d.input('coords', [prompts, slots, 2])
-    const labels = d.input('labels', [prompts, slots])
-    const imageIndex = d.input('image index', [prompts])
-    const counts = d.input('token counts', [prompts])
-    const masks = options.masks ? d.input('mask prompts', [prompts, maskSide, maskSide]) : null
-    const { logits, iou } = model.decode(d, embedding, { coords, labels, imageIndex, counts, masks })
-    d.keep(logits)
-    d.keep(iou)
-    guard.inspect(d, logits, place, 'activation', prompts, 'the mask logits of prompt')
-    guard.inspect(d, iou, place, 'activation', prompts, 'the predicted IoU of prompt')
-    const found = d.keep(foundTotal(d, guard.found!))
-    const encoder = await e.compile()
+  /** Prompts of a forward pass of the decoder. */
+  get prompts(): number {
+    return this.programs.prompts
+  }
 
-    const x = images === 1 ? new Graph(engine) : null
-    const packed = x && x.input('pixels as bytes', byteImageShape(1, size))
-    if (x && packed) expandBytes(x, packed, raw)
-    const tensors = {
-      raw,
-      packed,
-      sizes,
-      embedding,
-      encoded,
-      coords,
-      labels,
-      imageIndex,
-      counts,
-      masks,
-      logits,
-      iou,
-      found,
-      place,
-    }
-    return new Predictor(
-      model,
-      images,
-      prompts,
-      slots,
-      encoder,
-      encoderTail,
-      await d.compile(),
-      x && (await x.compile()),
-      tensors,
-      guard,
-    )
+  /** Entries of a prompt. */
+  get slots(): number {
+    return this.programs.slots
   }
 
   /** Bytes of GPU memory that the predictor holds, without the model's. */
   get bytes(): number {
-    const { embedding, encoded } = this.tensors
-    const ahead = encoded === embedding ? 0 : encoded.storage.bytes
-    const expander = this.expander?.bytes ?? 0
-    return this.encoder.bytes + this.decoder.bytes + expander + embedding.storage.bytes + ahead + this.guard.bytes
+    return this.programs.bytes
   }
 
   /**
@@ -196,25 +90,22 @@ export class Predictor {
    * @throws Error if the predictor was not made to encode ahead, and as setImage
    */
   encodeAhead(image: RgbImage): void {
-    if (this.tensors.encoded === this.tensors.embedding) throw new Error('this predictor does not encode ahead')
+    if (this.programs.tensors.encoded === this.programs.tensors.embedding)
+      throw new Error('this predictor does not encode ahead')
     this.submitImage(image)
   }
 
   private submitImage(image: RgbImage): void {
     this.writeImage(image)
-    this.encoder.run()
+    this.programs.encoder.run()
   }
 
   /** Decodes prompts on the image that was encoded last from now on. */
   useEncoded(): void {
-    const { encoded, embedding } = this.tensors
+    const { encoded, embedding } = this.programs.tensors
     if (encoded === embedding) return
     this.refuseWhilePredicting()
-    const { device } = this.model.engine
-    const encoder = device.createCommandEncoder()
-    const [from, to] = [encoded.storage, embedding.storage]
-    encoder.copyBufferToBuffer(from.buffer!, from.offset, to.buffer!, to.offset, 4 * embedding.size)
-    device.queue.submit([encoder.finish()])
+    this.programs.copyEncoded()
   }
 
   /**
@@ -225,7 +116,7 @@ export class Predictor {
    */
   async setImageInParts({ rgb, width, height }: RgbImage, between: () => Promise<void>): Promise<boolean> {
     const own = this.writeImage({ rgb, width, height })
-    const whole = await this.encoder.runInParts(DISPATCHES_A_PART, this.encoderTail, async () => {
+    const whole = await this.programs.encoder.runInParts(DISPATCHES_A_PART, this.programs.encoderTail, async () => {
       await between()
       return this.imagesSet === own
     })
@@ -242,18 +133,18 @@ export class Predictor {
   setImages(raw: Float32Array, sizes: Uint32Array): void {
     this.refuseWhilePredicting()
     this.writeImages(raw, sizes)
-    this.encoder.run()
+    this.programs.encoder.run()
     this.useEncoded()
   }
 
   /** Resizes one image and writes the encoder's inputs, as bytes. @returns their number, see imagesSet */
   private writeImage({ rgb, width, height }: RgbImage): number {
-    const { expander, tensors: t, images, model } = this
+    const { expander, tensors: t, images, model } = this.programs
     if (!expander) throw new Error(`this predictor encodes ${images} images at once: use setImages`)
     const { data, valid } = toModelBytes(rgb, width, height, model.inputSize)
     expander.write(t.packed!, data)
     expander.run()
-    this.encoder.write(t.sizes, Uint32Array.of(valid.height, valid.width))
+    this.programs.encoder.write(t.sizes, Uint32Array.of(valid.height, valid.width))
     return ++this.imagesSet
   }
 
@@ -268,19 +159,19 @@ export class Predictor {
         `${image} has a pixel that is ${raw[bad]}, at row ${row}, column ${column} of the model's input: pixels are numbers from 0 to 255`,
       )
     }
-    this.encoder.write(this.tensors.raw, raw)
-    this.encoder.write(this.tensors.sizes, sizes)
+    this.programs.encoder.write(this.programs.tensors.raw, raw)
+    this.programs.encoder.write(this.programs.tensors.sizes, sizes)
     return ++this.imagesSet
   }
 
   /** The embedding (images·side², D) on the GPU, which the next images overwrite. Other programs may read it. */
   get encoded(): Tensor {
-    return this.tensors.embedding
+    return this.programs.tensors.embedding
   }
 
   /** Reads back the embedding (images·side², D) of the images set last. */
   embedding(): Promise<Float32Array> {
-    return this.model.engine.read(this.tensors.embedding)
+    return this.model.engine.read(this.programs.tensors.embedding)
   }
 
   /**
@@ -288,7 +179,7 @@ export class Predictor {
    * overwrites them.
    */
   get results(): { logits: Tensor; iou: Tensor } {
-    return { logits: this.tensors.logits, iou: this.tensors.iou }
+    return { logits: this.programs.tensors.logits, iou: this.programs.tensors.iou }
   }
 
   /**
@@ -299,7 +190,7 @@ export class Predictor {
   submit(batch: PromptBatch): number {
     const count = this.check(batch)
     if (count > this.prompts) throw new Error(`a pass takes ${this.prompts} prompts, not ${count}`)
-    this.submitRange(batch, 0, count)
+    this.programs.decode(batch, 0, count)
     return count
   }
 
@@ -311,8 +202,8 @@ export class Predictor {
     const bad = firstNonFinite(data)
     if (bad >= 0) throw new NonFiniteError(`element ${bad} of the image embedding is ${data[bad]}`)
     this.refuseWhilePredicting()
-    this.guard.clearNow()
-    this.model.engine.write(this.tensors.embedding, data)
+    this.programs.guard.clearNow()
+    this.model.engine.write(this.programs.tensors.embedding, data)
   }
 
   /** @throws Error if passes of a prediction are still to come: they would be computed on another image */
@@ -343,7 +234,7 @@ export class Predictor {
   }
 
   private async predictPasses(batch: PromptBatch, count: number): Promise<Prediction> {
-    const { prompts, tensors: t, model } = this
+    const { prompts, tensors: t, model } = this.programs
     const pixels = t.logits.size / prompts
     const logits = new Float32Array(count * pixels)
     const iou = new Float32Array(count * MASK_TOKENS)
@@ -370,7 +261,7 @@ export class Predictor {
     try {
       for (let start = 0; start < count; start += prompts) {
         const n = Math.min(prompts, count - start)
-        this.submitRange(batch, start, n)
+        this.programs.decode(batch, start, n)
         const reading = read(start, n)
         this.unsubmitted--
         left--
@@ -399,7 +290,7 @@ export class Predictor {
     count: number,
     choose: (iou: Float32Array, prompt: number) => readonly number[],
   ): Promise<TokenMask[][]> {
-    const { prompts, tensors: t } = this
+    const { prompts, tensors: t } = this.programs
     const { engine } = this.model
     const planes = t.logits.reshape(prompts * MASK_TOKENS, t.logits.size / prompts / MASK_TOKENS)
     const results: TokenMask[][] = []
@@ -433,57 +324,28 @@ export class Predictor {
    * @throws NonFiniteError if they are not
    */
   async checkFinite(): Promise<void> {
-    this.requireFinite(await this.decoder.read(this.tensors.found))
+    this.requireFinite(await this.programs.decoder.read(this.programs.tensors.found))
   }
 
   /** @throws NonFiniteError if `found`, as it was read back, says that something is not finite */
   private requireFinite(found: Float32Array): void {
     const { count, first } = decodeFound(found)
     if (first?.kind !== 'inspected') return
-    this.guard.clearNow()
+    this.programs.guard.clearNow()
     throw new NonFiniteError(
-      `the model computes values that are not finite numbers: ${this.guard.inspected(first).where} and ${count - 1} more. ` +
+      `the model computes values that are not finite numbers: ${this.programs.guard.inspected(first).where} and ${count - 1} more. ` +
         'Its weights, its adapter or the GPU driver are at fault',
     )
   }
 
   /** Returns the number of prompts in a batch. @throws Error if it does not fit the predictor */
   private check(batch: PromptBatch): number {
-    const { slots, images, tensors } = this
+    const { slots, images, tensors } = this.programs
     return checkBatch(batch, { slots, images, mask: tensors.masks?.shape.slice(1) ?? null })
-  }
-
-  /** Submits the n prompts from `start`. */
-  private submitRange(batch: PromptBatch, start: number, n: number): void {
-    const { prompts, slots, tensors: t, decoder } = this
-    const coords = new Float32Array(prompts * slots * 2)
-    const labels = new Int32Array(prompts * slots).fill(promptLabel.absent)
-    const imageIndex = new Uint32Array(prompts)
-    coords.set(batch.coords.subarray(start * slots * 2, (start + n) * slots * 2))
-    labels.set(batch.labels.subarray(start * slots, (start + n) * slots))
-    if (batch.imageIndex) imageIndex.set(batch.imageIndex.subarray(start, start + n))
-    decoder.write(t.coords, coords)
-    decoder.write(t.labels, labels)
-    decoder.write(t.imageIndex, imageIndex)
-    decoder.write(t.counts, tokenCounts(labels, slots))
-    if (t.masks) {
-      const one = t.masks.size / prompts
-      const masks = new Float32Array(t.masks.size)
-      masks.set(batch.masks!.subarray(start * one, (start + n) * one))
-      decoder.write(t.masks, masks)
-    }
-    decoder.run()
   }
 
   /** Frees the predictor's GPU memory, not the model's. */
   destroy(): void {
-    this.encoder.destroy()
-    this.decoder.destroy()
-    this.expander?.destroy()
-    const { embedding, encoded, place } = this.tensors
-    this.model.engine.release(embedding)
-    if (encoded !== embedding) this.model.engine.release(encoded)
-    this.model.engine.release(place)
-    this.guard.release()
+    this.programs.destroy()
   }
 }
