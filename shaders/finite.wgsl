@@ -27,7 +27,7 @@ struct Found {
 const KEY_VALUES = 1u;
 const KEY_INSPECTED = 2u;
 const KEY_GRADIENTS = 0xffffffffu;
-const SOURCES = 16u;
+const SOURCES = 256u;
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> words: array<vec4u>;       // bits of x, or of the gradients

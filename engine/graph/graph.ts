@@ -223,6 +223,18 @@ export class Graph implements Recorder {
     return this.engine.constant(label, shape, values)
   }
 
+  /**
+   * Records a part of the forward pass whose backward pass follows at once, so that its activations are in memory only until then.
+   * Gradients of what was recorded before add up until `backward`, which must come last.
+   * @param build records the part and returns its output with its upstream gradient (same size)
+   */
+  withBackward(build: () => readonly [output: Tensor, upstream: Tensor]): void {
+    const before = this.tape.splice(0)
+    this.seed([build()])
+    this.unwind()
+    this.tape.push(...before)
+  }
+
   /** Sets upstream gradients of further outputs, for graphs with several results. Call it before `backward`. */
   seed(upstreams: readonly (readonly [Tensor, Tensor])[]): void {
     for (const [output, upstream] of upstreams) this.gradients.set(rootOf(output), upstream)

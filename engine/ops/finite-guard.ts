@@ -6,7 +6,7 @@
 import type { Engine } from '../device/engine'
 import type { Tensor } from '../device/tensor'
 import type { Graph } from '../graph/graph'
-import { type FirstFound, FOUND_SIZE, MAX_GROUPS, MAX_SOURCES, groupsFor, inspect } from './finite'
+import { type FirstFound, FOUND_SIZE, MAX_GROUPS, groupsFor, inspect } from './finite'
 import { fill } from './pointwise'
 
 export interface Inspected {
@@ -30,7 +30,7 @@ export class FiniteGuard {
   /** @param most tensors that will be inspected */
   constructor(
     private readonly engine: Engine,
-    private readonly most = MAX_SOURCES,
+    private readonly most: number,
   ) {
     this.parts = engine.persistent('optimizer', 'values that are not finite', [most * MAX_GROUPS, FOUND_SIZE])
   }
@@ -54,13 +54,22 @@ export class FiniteGuard {
    * Records looking at a tensor that has the same number of elements for each of `count` images or prompts.
    * @param microBatch (1, u32): the place of the micro-batch in the step
    * @param what names images or prompts without their number in the batch
+   * @param part where these are a part of those of a micro-batch: the number of the first, and of all
    */
-  inspect(g: Graph, x: Tensor, microBatch: Tensor, kind: Inspected['kind'], count: number, what: string): void {
+  inspect(
+    g: Graph,
+    x: Tensor,
+    microBatch: Tensor,
+    kind: Inspected['kind'],
+    count: number,
+    what: string,
+    { first, all } = { first: 0, all: count },
+  ): void {
     if (this.sources.length === this.most) throw new Error(`${x.label}: only ${this.most} tensors were to be inspected`)
     inspect(g, x, { parts: this.parts, first: this.used, source: this.sources.length, microBatch })
     this.used += groupsFor(x)
     const where = (index: number, before: number) =>
-      `${what} ${before * count + Math.floor(index / (x.size / count)) + 1} of the batch`
+      `${what} ${before * all + first + Math.floor(index / (x.size / count)) + 1} of the batch`
     this.sources.push({ kind, where })
   }
 

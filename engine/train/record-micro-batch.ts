@@ -1,18 +1,15 @@
 /** @file Records the forward pass, the losses and the backward pass of a micro-batch in one graph. */
 import { Graph } from '../graph/graph'
-import { type StorageType, type Tensor, sizeOf } from '../device/tensor'
-import { boundaryWeights } from '../ops/boundary-weights'
-import type { FiniteGuard, Inspected } from '../ops/finite-guard'
+import type { StorageType, Tensor } from '../device/tensor'
+import type { FiniteGuard } from '../ops/finite-guard'
 import { type Emphasis, headLoss } from '../ops/head-loss'
-import { iouLoss } from '../ops/iou-loss'
-import { maskLossParts, maskStatistics, selectMasks, weightedMaskLoss } from '../ops/mask-loss'
-import { add, addProduct, scale } from '../ops/pointwise'
+import { addProduct, scale } from '../ops/pointwise'
 import { byteImageShape } from '../ops/preprocess'
-import { unpackUnitBytes } from '../ops/unit-bytes'
 import type { SamModel } from '../sam/sam-model'
 import { type Recomputation, recomputeNothing, recomputing } from '../sam/recomputation'
 import type { OptimizerConfig } from './adam'
 import { countFrozenParts } from './frozen-parts'
+import { type Inspect, type PromptInputs, promptGroups, recordPrompts, unitInput } from './record-prompts'
 
 /** The weights of the terms of the loss. */
 export interface LossConfig {
@@ -69,6 +66,11 @@ export interface StepConfig {
    * default.
    */
   storage?: StorageType
+  /**
+   * Prompts of a micro-batch whose activations are in memory at once: more of them are decoded in groups, each with its backward
+   * pass before the next. Gradients are the same up to rounding. 64 by default, with f16 storage 16.
+   */
+  promptsAtOnce?: number
 }
 
 /** How numbers that may be given as bytes are stored, see `StepConfig.inputs`. */
@@ -109,12 +111,18 @@ export interface FeatureBatch<N extends Numbers = Numbers> extends PromptedBatch
 /** The terms of the loss. The IoU head's and the prompt head's are recorded only if they have a weight. */
 export const LOSS_TERMS = ['dice', 'bce', 'iou', 'head'] as const
 
-/** The tensors that the host writes before each run, by the names of their data. */
-export type MicroBatchInputs = Record<
-  Exclude<keyof PromptedBatch, 'weights' | 'headTargets'> | 'counts' | 'iouSupervision' | 'share' | 'place',
-  Tensor
-> &
-  Partial<Record<'images' | 'sizes' | 'features' | 'weights' | 'headTargets' | 'imageShare', Tensor>>
+/** The tensors that the host writes before each run, by the names of their data: those of prompts for each group of them. */
+export interface MicroBatchInputs extends Partial<
+  Record<'images' | 'sizes' | 'features' | 'headTargets' | 'imageShare', Tensor>
+> {
+  place: Tensor
+  groups: PromptInputs[]
+}
+
+/** The number of tensors that a FiniteGuard of a micro-batch looks at, at most. */
+export const inspectedTensors = (config: StepConfig): number =>
+  // pixels or features, the encoder's output, targets and output of the prompt head; targets, logits and IoU of each group
+  4 + 3 * promptGroups(config.microBatch * config.prompts, config)
 
 /**
  * Records the forward and backward pass of a micro-batch. Every run adds the loss to `loss` (1) and its terms to
@@ -129,12 +137,12 @@ export function recordMicroBatch(
   parts: Readonly<Record<(typeof LOSS_TERMS)[number], Tensor>>,
   guard: FiniteGuard,
 ): { g: Graph; inputs: MicroBatchInputs } {
-  const { microBatch, slots, recompute = recomputeNothing, storage, frozen = 0 } = config
+  const { microBatch, recompute = recomputeNothing, storage, frozen = 0 } = config
   if (frozen && frozen > countFrozenParts(model))
     throw new Error(
       `the first ${frozen} parts of the encoder cannot be left out of the step, because something in them trains`,
     )
-  const prompts = microBatch * config.prompts
+  const all = microBatch * config.prompts
   const g = new Graph(model.engine, true, { recompute: recomputing(recompute), storage })
   const bytes = config.inputs === 'bytes'
   const place = g.input('place of the micro-batch in the step', [1])
@@ -143,51 +151,18 @@ export function recordMicroBatch(
     ? encodeRest(g, model, microBatch, frozen, inspect)
     : encode(g, model, microBatch, bytes, inspect)
   inspect(encoded, 'activation', microBatch, 'the output of the image encoder for image')
-  const maskTargets = unitInput(g, 'targets', [prompts, model.maskSide ** 2], bytes)
-  const t: MicroBatchInputs = {
-    ...inputs,
-    place,
-    coords: g.input('coords', [prompts, slots, 2]),
-    labels: g.input('labels', [prompts, slots]),
-    imageIndex: g.input('image index', [prompts]),
-    targets: maskTargets.input,
-    supervision: g.input('supervision', [prompts]),
-    counts: g.input('token counts', [prompts]),
-    iouSupervision: g.input('IoU supervision', [prompts]),
-    share: g.input('share of the step', [1]),
+  const t: MicroBatchInputs = { ...inputs, place, groups: [] }
+  const groups = promptGroups(all, config)
+  const prompts = all / groups
+  const recordGroup = (i: number) => {
+    const inspect: Inspect = (x, ...what) => guard.inspect(g, x, place, ...what, { first: i * prompts, all })
+    const group = recordPrompts(g, model, { config, encoded, prompts, loss, parts, inspect })
+    t.groups.push(group.inputs)
+    return [group.mean, group.inputs.share] as const
   }
-  if (!bytes) inspect(t.targets, 'input', prompts, 'the target mask of prompt')
-  const { logits, iou } = model.decode(g, encoded, t)
-  inspect(logits, 'activation', prompts, 'the mask logits of prompt')
-  inspect(iou, 'activation', prompts, 'the predicted IoU of prompt')
-  const { dice, bce, smooth = 1, boundary = 0 } = config.loss
-  const targets = maskTargets.numbers
-  const pixelWeights = boundary ? boundaryWeights(g, { targets, boundary }) : null
-  const terms = { logits, targets, pixelWeights, dice, bce, smooth }
-  const perMask = maskStatistics(g, terms)
-  if (config.weighted) t.weights = g.input('prompt weights', perMask.shape.slice(0, 2))
-  const select = (flags: Tensor) => {
-    const chosen = selectMasks(g, { perMask, flags, dice, bce })
-    if (!t.weights) return chosen
-    const weighted = g.tensor('weights of masks and prompts', chosen.shape)
-    addProduct(g, chosen, t.weights, { tensor: weighted, accumulate: 0 })
-    return weighted
-  }
-  const weights = select(t.supervision)
-  let mean = weightedMaskLoss(g, { ...terms, perMask, weights })
-  const reported: Partial<Record<(typeof LOSS_TERMS)[number], Tensor>> = maskLossParts(g, { perMask, weights })
-  if (config.loss.iou > 0) {
-    // the mask generator ranks all masks by the IoU head, so the head also learns from masks that the mask loss leaves
-    // out
-    const every = select(t.iouSupervision)
-    const head = iouLoss(g, { predicted: iou, perMask, weights: every, coefficient: config.loss.iou })
-    mean = add(g, mean, head)
-    reported.iou = head
-  }
-  // micro-batch means, each times its share of the step's weights, add up to the mean over the step
-  addProduct(g, mean, t.share, { tensor: loss, accumulate: 1 })
-  for (const name of LOSS_TERMS)
-    if (reported[name]) addProduct(g, reported[name], t.share, { tensor: parts[name], accumulate: 1 })
+  const last = groups - 1
+  for (let i = 0; i < last; i++) g.withBackward(() => recordGroup(i))
+  const [mean, share] = recordGroup(last)
   if (config.loss.head)
     recordHead(g, model, {
       encoded,
@@ -199,7 +174,7 @@ export function recordMicroBatch(
       part: parts.head,
       inspect,
     })
-  g.backward(mean, t.share)
+  g.backward(mean, share)
   return { g, inputs: t }
 }
 
@@ -240,9 +215,6 @@ function recordHead(
   g.seed([[own, t.imageShare]])
 }
 
-/** Records looking at a tensor: see FiniteGuard.inspect. */
-type Inspect = (x: Tensor, kind: Inspected['kind'], count: number, what: string) => void
-
 /** The whole encoder, from images. */
 function encode(g: Graph, model: SamModel, images: number, bytes: boolean, inspect: Inspect) {
   const { inputSize: size } = model
@@ -258,14 +230,4 @@ function encodeRest(g: Graph, model: SamModel, images: number, frozen: number, i
   const features = g.input('features', model.featureShape(frozen, images))
   inspect(features, 'input', images, 'features of image')
   return { inputs: { features }, encoded: model.encodeFrom(g, features, frozen) }
-}
-
-/** An input of numbers of that shape, which the host writes as f32 or as `toUnitBytes`. */
-function unitInput(g: Graph, label: string, shape: number[], bytes: boolean): { input: Tensor; numbers: Tensor } {
-  if (!bytes) {
-    const input = g.input(label, shape)
-    return { input, numbers: input }
-  }
-  const input = g.input(`${label}: bytes`, [sizeOf(shape) / 4])
-  return { input, numbers: unpackUnitBytes(g, input, shape) }
 }

@@ -23,8 +23,10 @@ import {
   type PromptedBatch,
   type StepConfig,
   LOSS_TERMS,
+  inspectedTensors,
   recordMicroBatch,
 } from './record-micro-batch'
+import { type PromptInputs, groupOf } from './record-prompts'
 
 export type { FeatureBatch, LossConfig, MicroBatch, PromptedBatch, StepConfig } from './record-micro-batch'
 
@@ -105,7 +107,7 @@ export class TrainingStep {
     const [loss, dice, bce, iou, head] = LOSSES.map((_, i) => losses.slice(i * LOSS_STRIDE, i * LOSS_STRIDE + 1))
     const parts = { dice, bce, iou, head }
 
-    const guard = new FiniteGuard(engine)
+    const guard = new FiniteGuard(engine, inspectedTensors(config))
     const { g, inputs } = recordMicroBatch(model, config, loss, parts, guard)
     const microBatch = await g.compile()
 
@@ -132,7 +134,7 @@ export class TrainingStep {
   run(microBatches: readonly (MicroBatch | FeatureBatch)[], learningRate: number): void {
     const weights = microBatches.map(weightOf)
     const whole = { weight: weights.reduce((a, b) => a + b, 0), microBatches: microBatches.length, first: 0 }
-    this.submitGradients(microBatches, weights, whole)
+    this.submitGradients(microBatches, whole)
     this.submitUpdate(learningRate)
   }
 
@@ -151,7 +153,7 @@ export class TrainingStep {
     const all = await peers.agree([own, microBatches.length])
     const sum = (index: number, parts = all) => parts.reduce((total, numbers) => total + numbers[index], 0)
     const whole = { weight: sum(0), microBatches: sum(1), first: sum(1, all.slice(0, peers.rank)) }
-    this.submitGradients(microBatches, weights, whole)
+    this.submitGradients(microBatches, whole)
     await this.addUp(peers)
     this.submitUpdate(learningRate)
   }
@@ -180,14 +182,10 @@ export class TrainingStep {
     engine.write(found, await shareWords(peers, words, finder))
   }
 
-  private submitGradients(
-    microBatches: readonly (MicroBatch | FeatureBatch)[],
-    shares: readonly number[],
-    whole: WholeStep,
-  ): void {
-    const { inputs: t, programs, config } = this
+  private submitGradients(microBatches: readonly (MicroBatch | FeatureBatch)[], whole: WholeStep): void {
+    const { inputs: t, programs } = this
     for (const { weights, headTargets } of microBatches) {
-      if (!!weights !== !!t.weights)
+      if (!!weights !== !!t.groups[0].weights)
         throw new Error(`this training step was not recorded for prompts ${weights ? 'with' : 'without'} weights`)
       if (!!headTargets !== !!t.headTargets)
         throw new Error(`this training step was recorded ${headTargets ? 'without' : 'with'} a prompt head`)
@@ -195,23 +193,37 @@ export class TrainingStep {
     if (!whole.weight) throw new Error('a training step needs at least one prompt')
     programs.clear.run()
     microBatches.forEach((batch, i) => {
-      const { weights, ...arrays } = batch
-      for (const [name, data] of Object.entries(arrays)) {
-        const tensor = t[name as keyof MicroBatchInputs]
-        if (!tensor) throw new Error(`this training step was not recorded for ${name}`)
-        programs.microBatch.write(tensor, data)
-      }
+      this.writeWhole(batch)
       programs.microBatch.write(t.place, Uint32Array.of(whole.first + i))
-      programs.microBatch.write(t.counts, tokenCounts(batch.labels, config.slots))
-      programs.microBatch.write(
-        t.iouSupervision,
-        batch.supervision.map((s) => (s ? maskSupervision.all : maskSupervision.nothing)),
-      )
-      programs.microBatch.write(t.share, Float32Array.of(shares[i] / whole.weight))
       if (t.imageShare) programs.microBatch.write(t.imageShare, Float32Array.of(1 / whole.microBatches))
-      if (weights) programs.microBatch.write(t.weights!, relativeWeights(batch, t.weights!.size))
+      t.groups.forEach((group, k) => this.writeGroup(group, groupOf(batch, k, t.groups.length), whole))
       programs.microBatch.run()
     })
+  }
+
+  /** Writes what belongs to a micro-batch as a whole. */
+  private writeWhole(batch: MicroBatch | FeatureBatch): void {
+    const { inputs: t, programs } = this
+    const { images, sizes, features, headTargets } = batch as Partial<MicroBatch & FeatureBatch>
+    for (const [name, data] of Object.entries({ images, sizes, features, headTargets })) {
+      if (!data) continue
+      const tensor = t[name as 'images' | 'sizes' | 'features' | 'headTargets']
+      if (!tensor) throw new Error(`this training step was not recorded for ${name}`)
+      programs.microBatch.write(tensor, data)
+    }
+  }
+
+  /** Writes a group of prompts. */
+  private writeGroup(t: PromptInputs, group: PromptedBatch, whole: WholeStep): void {
+    const { programs, config } = this
+    const { weights, ...arrays } = group
+    for (const [name, data] of Object.entries(arrays))
+      programs.microBatch.write(t[name as Exclude<keyof PromptInputs, 'weights'>], data)
+    const flags = group.supervision.map((s) => (s ? maskSupervision.all : maskSupervision.nothing))
+    programs.microBatch.write(t.counts, tokenCounts(group.labels, config.slots))
+    programs.microBatch.write(t.iouSupervision, flags)
+    programs.microBatch.write(t.share, Float32Array.of(weightOf(group) / whole.weight))
+    if (weights) programs.microBatch.write(t.weights!, relativeWeights(group, t.weights!.size))
   }
 
   private submitUpdate(learningRate: number): void {

@@ -13,6 +13,7 @@ import { Predictor } from '../../../engine/sam/predictor'
 import type { SamModel } from '../../../engine/sam/sam-model'
 import { defaultOptimizer } from '../../../engine/train/adam'
 import type { LoraConfig, LoraTarget } from '../../../engine/train/lora'
+import { promptGroups } from '../../../engine/train/record-prompts'
 import { type FeatureBatch, type MicroBatch, type StepConfig, TrainingStep } from '../../../engine/train/training-step'
 import { engine } from '../../support/engine'
 import { randomArray, relativeError } from '../../support/random'
@@ -189,6 +190,50 @@ test('two micro-batches of one image equal one of two images, also with differen
     assert.ok(Math.abs(report[name] / apartReport[name] - 1) < 1e-5, `${name}: ${report[name]}, ${apartReport[name]}`)
   assert.ok(Math.abs(single.loss / apartReport.loss - 1) > 1e-3, 'the second image counts')
   together.end()
+})
+
+test('prompts in groups, one after the other, give the same gradients in less memory', async () => {
+  const data = joined(batches(3, 1))
+  const weights = Float32Array.of(1, 4, 0.5, 2, 7, 7)
+  const loss = { dice: 1, bce: 1, iou: 0.5, boundary: 4 }
+  for (const [own, more] of [
+    [{ targets }, {}],
+    [{ targets: ['decoder.q', 'decoder.out'] as LoraTarget[] }, { storage: 'f16' as const }],
+  ] as const) {
+    const runs = []
+    for (const promptsAtOnce of [6, 3, 1]) {
+      const t = await trainer({ microBatch: 2, weighted: true, loss, promptsAtOnce, ...more }, own)
+      t.step.poison()
+      const report = await t.once([{ ...data, weights }])
+      runs.push({ report, gradients: await t.gradients(), plan: t.step.plan })
+      const masks = data.targets.map((x, i) => (i === 4 * model.maskSide ** 2 ? NaN : x))
+      const { origin } = await t.once([{ ...data, weights, targets: masks }])
+      assert.equal(origin, { kind: 'input', where: 'the target mask of prompt 5 of the batch' })
+      t.end()
+    }
+    const [whole, ...grouped] = runs
+    for (const { report, gradients, plan } of grouped) {
+      const error = relativeError(gradients, whole.gradients)
+      assert.ok(error < 1e-5, `the gradients differ by ${error}`)
+      for (const [name, value] of Object.entries(report.parts))
+        assert.ok(Math.abs(value / whole.report.parts[name as 'dice']! - 1) < 1e-5, name)
+      assert.ok(Math.abs(report.loss / whole.report.loss - 1) < 1e-5)
+      assert.ok(plan.dispatches > whole.plan.dispatches)
+    }
+    assert.ok(grouped[1].plan.live < grouped[0].plan.live && grouped[0].plan.live < whole.plan.live)
+  }
+})
+
+test('64 prompts are decoded at once, with f16 storage 16, or fewer where they do not divide', () => {
+  assert.equal(
+    [1, 16, 64, 65, 96, 127, 128, 1024].map((n) => promptGroups(n, {})),
+    [1, 1, 1, 5, 2, 1, 2, 16],
+  )
+  assert.equal(
+    [16, 24, 128].map((n) => promptGroups(n, { storage: 'f16' })),
+    [1, 2, 8],
+  )
+  assert.is(promptGroups(12, { promptsAtOnce: 5 }), 3)
 })
 
 test('the loss is the mean over prompts: a step of all is the mean of its parts', async () => {
