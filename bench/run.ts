@@ -84,11 +84,13 @@ export function chooseCases({
 /**
  * Runs the chosen benchmarks. A case that fails is listed as skipped.
  * @param open opens a new engine, also when the device of the previous one was lost
+ * @param save receives what is measured so far after each measurement
  */
 export async function runBench(
   open: () => Promise<Engine>,
   options: BenchOptions,
   hooks: BenchHooks,
+  save: (file: BenchFile) => Promise<void> = async () => {},
 ): Promise<BenchFile> {
   let engine = await open()
   let ledger = new BufferLedger(engine.device)
@@ -100,6 +102,24 @@ export async function runBench(
   let stopped = false
   const { stop } = hooks
   const { budget } = options
+  let clock: Clock = 'host'
+  let peaks: BenchFile['peaks'] = null
+  const hardware = await hardwareOf(engine)
+  const { precision, variants } = engine
+  const kernels = { products: matmulVariantsText(variants.matmul), attention: variants.attention, precision }
+  const fileNow = (): BenchFile => ({
+    format: FORMAT,
+    version: VERSION,
+    date: new Date().toISOString(),
+    command: commandLine(),
+    hardware,
+    engine: { ...kernels, toggles: [...options.toggles], clock: clockNames[clock] },
+    quick: options.quick,
+    interrupted: stopped,
+    peaks,
+    rows,
+    skipped,
+  })
 
   /** Runs one measurement. If it fails, it is listed as skipped, and the next ones still run. */
   const measure = async (name: string, run: () => Promise<ResultRow[]> | ResultRow[]) => {
@@ -120,10 +140,9 @@ export async function runBench(
       }
     }
     stopped ||= stop()
+    await save(fileNow())
   }
 
-  let clock: Clock = 'host'
-  let peaks: BenchFile['peaks'] = null
   if (cases.micro.length) {
     clock = await findClock(engine)
     const best: Record<PeakName, number> = { copy: 0, multiplyAdd: 0, gemm: 0 }
@@ -175,27 +194,8 @@ export async function runBench(
   }
 
   if (total) hooks.onCase(done, total, '')
-  const file: BenchFile = {
-    format: FORMAT,
-    version: VERSION,
-    date: new Date().toISOString(),
-    command: commandLine(),
-    hardware: await hardwareOf(engine),
-    engine: {
-      products: matmulVariantsText(engine.variants.matmul),
-      attention: engine.variants.attention,
-      precision: engine.precision,
-      toggles: [...options.toggles],
-      clock: clockNames[clock],
-    },
-    quick: options.quick,
-    interrupted: stopped,
-    peaks,
-    rows,
-    skipped,
-  }
   engine.destroy()
-  return file
+  return fileNow()
 }
 
 /** Without matrix units the cases of a precision of their own would only repeat others. */

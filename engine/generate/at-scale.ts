@@ -2,6 +2,7 @@
 import { equivalentDiameter } from '../masks/equivalent-diameter'
 import type { RgbImage } from '../image/rgb-image'
 import { tileCount } from '../image/tiles'
+import type { Size } from '../image/size'
 import { measuredSize, type ParticleSize, statedSize } from '../scale/particle-size'
 import { refineView } from '../scale/refine-view'
 import type { ScaleSettings } from '../scale/scale-settings'
@@ -29,24 +30,35 @@ export async function candidatesAtScale(
   hooks: GenerateHooks = {},
 ): Promise<{ set: GeneratedSet; view: View }> {
   const { options, model } = generator
-  const whole = wholeView(image, model.inputSize)
-  const choose = (size: ParticleSize | null) => chooseView(image, model.inputSize, size, band, limits)
-  if (diameter === 'none' || options.tileSize || options.cropNLayers) {
-    const { tileSize, tileHalo } = options
-    const tiled = { tiles: tileCount(image, tileSize, tileHalo), magnification: model.inputSize / tileSize }
-    const view = tileSize ? { ...whole, tileSize, tileHalo, ...tiled } : whole
-    return { set: await generator.candidates(image, hooks), view }
-  }
-  if (diameter !== 'auto') {
-    const view = choose(statedSize(diameter))
-    return { set: await generator.candidates(image, hooks, view), view }
-  }
+  const first = firstView(generator, image, { diameter, band, limits })
+  if (diameter !== 'auto' || isCut(options))
+    return { set: await generator.candidates(image, hooks, first), view: first }
   const found = await refineView(
-    whole,
+    first,
     (view) => generator.candidates(image, hooks, view),
-    (set) => choose(sizeOfCandidates(set, options)),
+    (set) => chooseView(image, model.inputSize, sizeOfCandidates(set, options), band, limits),
   )
   return { set: found.result, view: found.view }
+}
+
+/** True if options of the generator cut the image, whatever the size of its particles. */
+const isCut = ({ tileSize, cropNLayers }: GeneratorOptions) => tileSize > 0 || cropNLayers > 0
+
+/** The view in which candidatesAtScale sees an image first. */
+export function firstView(
+  { options, model }: MaskGenerator,
+  image: Size,
+  { diameter, band = defaultBand, limits }: ScaleSettings,
+): View {
+  const whole = wholeView(image, model.inputSize)
+  if (isCut(options)) {
+    const { tileSize, tileHalo } = options
+    if (!tileSize) return whole
+    const magnification = model.inputSize / tileSize
+    return { ...whole, tileSize, tileHalo, tiles: tileCount(image, tileSize, tileHalo), magnification }
+  }
+  if (diameter === 'auto' || diameter === 'none') return whole
+  return chooseView(image, model.inputSize, statedSize(diameter), band, limits)
 }
 
 /** The size of the particles that the best candidates show; null if there are too few. */

@@ -12,7 +12,7 @@ import { findOverlaps, suppressDuplicates } from './overlaps'
 import { layerPoints, addGrids } from './point-grid'
 import { ambiguousTokens, movePrompt, type Prompt, singleToken, type TokenRange } from './prompt'
 import type { RegionPrompts } from './region-prompts'
-import type { GenerateHooks, RegionRunner } from './region-runner'
+import type { GenerateHooks, ImageRegion, RegionRunner } from './region-runner'
 import type { RgbImage } from '../image/rgb-image'
 import { uncoveredPoints } from './uncovered-points'
 import { mergeSeams } from './seams'
@@ -49,6 +49,8 @@ export async function findCandidates(
   let candidates: PackedCandidate[] = []
   let bytes = 0
   let limit = POOL_BYTES
+  /** Whether this is the last round of prompts. */
+  let last = !learned && !options.refinePoints
 
   const countIn = (masks: readonly PackedCandidate[]) => (pairs: Uint32Array) =>
     counter.count(
@@ -69,6 +71,14 @@ export async function findCandidates(
     bytes = 0
     for (const i of kept) add(masks[i])
     limit = Math.max(POOL_BYTES, 2 * bytes)
+  }
+  /** The first part of the image that follows, once. */
+  let announced = false
+  const firstOfNext = (): ImageRegion | null => {
+    if (announced) return null
+    announced = true
+    const next = hooks.next?.()
+    return next ? { image: next.image, region: partsOf(next.image, { ...options, ...next.view })[0].region } : null
   }
   /** @param next the part that follows, if there is one */
   const promptPart = async ({ region, prompts }: EncodedPart, tokens: TokenRange, next?: EncodedPart) => {
@@ -92,7 +102,11 @@ export async function findCandidates(
       masks += tokens.count * prompted
       hooks.onProgress?.(done, total)
     }
-    const ahead = next && (learned || next.prompts.length) ? next.region : null
+    const ahead = () => {
+      if (next) return learned || next.prompts.length ? { image, region: next.region } : null
+      // a second round may encode parts again, but a single one stays encoded
+      return last || parts.length === 1 ? firstOfNext() : null
+    }
     await runner.run(local, tokens, thresholds, removed, collect, hooks.signal, ahead)
   }
   const learnPrompts = async (part: EncodedPart) => {
@@ -129,9 +143,12 @@ export async function findCandidates(
   if (learned || options.refinePoints) {
     const more = learned ? missedParticles(candidates, parts) : partsWithPoints(await missedPoints(), image, parts)
     total = done + countPrompts(more)
+    last = true
     for (const [i, part] of more.entries()) await promptPart(part, ambiguousTokens, more[i + 1])
     if (more.length) await mergeRegions()
   }
+  const next = runner.encodesAhead ? firstOfNext() : null
+  if (next) runner.encodeAhead(next)
   const overlaps = await findOverlaps(candidates, countIn(candidates))
   const size = { width: image.width, height: image.height }
   return {

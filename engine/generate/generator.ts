@@ -10,7 +10,7 @@ import { type GenerateHooks, type PromptMapSource, RegionRunner } from './region
 import type { RgbImage } from '../image/rgb-image'
 import type { View } from '../scale/view'
 
-export type { GenerateHooks } from './region-runner'
+export type { GenerateHooks, NextImage } from './region-runner'
 
 /** The automatic mask generator, recorded once for many images. `generate` is the same as one call. */
 export class MaskGenerator {
@@ -77,7 +77,7 @@ export class MaskGenerator {
     checkImage(image)
     if (this.busy) throw new Error('this generator is busy: wait for it, or create another')
     this.busy = true
-    this.runner.forget()
+    this.runner.begin(image)
     try {
       return await run()
     } finally {

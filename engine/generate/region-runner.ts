@@ -7,6 +7,7 @@ import { type RgbImage, cropImage } from '../image/rgb-image'
 import { resizeLongest } from '../image/model-input'
 import { type Region, regionSize, sameRegion } from '../image/box'
 import type { Size } from '../image/size'
+import type { View } from '../scale/view'
 import type { RejectedCounts, DecodedMask, MaskThresholds } from './decoded-mask'
 import { MaskReader, type SubmittedPass } from './mask-reader'
 import { RegionPrompts } from './region-prompts'
@@ -21,6 +22,23 @@ export interface GenerateHooks {
   onProgress?(done: number, total: number): void
   /** Aborts before the next decoder pass: the signal's reason is thrown. */
   signal?: AbortSignal
+  /**
+   * The image whose candidates will be asked for next, if it is known: where passes are in flight it is encoded while the masks of
+   * this one are read and compared. It must stay as it is until then. Called when the last prompts have been submitted.
+   */
+  next?(): NextImage | null
+}
+
+/** An image, and the view in which the generator will see it first; by default that of its options. */
+export interface NextImage {
+  image: RgbImage
+  view?: Pick<View, 'tileSize' | 'tileHalo'>
+}
+
+/** A part of an image that is encoded. */
+export interface ImageRegion {
+  image: RgbImage
+  region: Region
 }
 
 /** Gives the maps of the region that was encoded last: a model's prompt head, or what stands in for it. */
@@ -37,9 +55,11 @@ export interface PromptMapSource {
 const IN_FLIGHT = { gpu: 3, software: 1 }
 
 export class RegionRunner {
-  private current: { image: RgbImage; region: Region } | null = null
+  private current: ImageRegion | null = null
   /** What was encoded ahead. */
-  private next: { image: RgbImage; region: Region } | null = null
+  private next: ImageRegion | null = null
+  /** The image that was announced as the next one, whose bytes do not change before its turn. */
+  private announced: RgbImage | null = null
   /** See IN_FLIGHT: affects speed only. */
   inFlight: number
 
@@ -74,10 +94,14 @@ export class RegionRunner {
     return this.reader.side
   }
 
-  /** Forgets the encoded region: the next image is encoded even if it is the same object, whose bytes may have changed. */
-  forget(): void {
+  /**
+   * Begins an image and forgets the encoded region: the image is encoded even if it is the same object, whose bytes may have
+   * changed, unless it was announced and encoded ahead.
+   */
+  begin(image: RgbImage): void {
     this.current = null
-    this.next = null
+    if (this.announced !== image) this.next = null
+    this.announced = null
   }
 
   /** Encodes a region of the image, which the next prompts refer to. Does nothing if it is encoded already. */
@@ -92,13 +116,19 @@ export class RegionRunner {
     this.current = { image, region }
   }
 
+  /** True if regions are encoded ahead: see `run`. */
+  get encodesAhead(): boolean {
+    return this.inFlight > 1
+  }
+
   /**
    * Submits the encoding of the region that will probably be encoded next, behind what was submitted for the current one, so that the
-   * GPU has work while the host reads masks.
+   * GPU has work while the host reads masks. It may be of another image, which is then announced: see GenerateHooks.next.
    */
-  private encodeAhead(image: RgbImage, region: Region): void {
+  encodeAhead({ image, region }: ImageRegion): void {
     this.predictor.encodeAhead({ ...regionSize(region), rgb: cropImage(image, region) })
     this.next = { image, region }
+    this.announced = image === this.current?.image ? null : image
   }
 
   /** The part of the model's input that shows the encoded region, in its pixels. @throws Error if no region is encoded */
@@ -124,7 +154,7 @@ export class RegionRunner {
    * Prompts the model, in pixels of the encoded region.
    * @param tokens the mask tokens whose masks are read
    * @param onMasks called after each pass with its masks, sorted by prompt and token, and the number of its prompts
-   * @param next the region of the image that will probably be encoded next: see encodeAhead
+   * @param next gives the region that will probably be encoded next, when all passes are submitted: see encodeAhead
    * @throws Error if no region is encoded · the abort reason of `signal` · NonFiniteError if the model computed values that are
    * not finite
    */
@@ -135,7 +165,7 @@ export class RegionRunner {
     counts: RejectedCounts,
     onMasks: (masks: DecodedMask[], prompts: number) => Promise<void> | void,
     signal?: AbortSignal,
-    next: Region | null = null,
+    next: () => ImageRegion | null = () => null,
   ): Promise<void> {
     const { predictor, reader, valid, current, inFlight } = this
     const { width, height } = regionSize(current!.region)
@@ -165,11 +195,12 @@ export class RegionRunner {
       pending.push({ start, batch, pass })
       while (pending.length >= inFlight) await finishNext()
     }
-    if (next && inFlight > 1) {
+    const ahead = this.encodesAhead ? next() : null
+    if (ahead) {
       report = predictor.checkFinite()
       // thrown where it is awaited; until then it must not end the process as an unhandled rejection
       report.catch(() => {})
-      this.encodeAhead(current!.image, next)
+      this.encodeAhead(ahead)
     }
     while (pending.length) {
       signal?.throwIfAborted()
@@ -186,5 +217,5 @@ export class RegionRunner {
   }
 }
 
-const isOf = (encoded: { image: RgbImage; region: Region } | null, image: RgbImage, region: Region): boolean =>
+const isOf = (encoded: ImageRegion | null, image: RgbImage, region: Region): boolean =>
   encoded !== null && encoded.image === image && sameRegion(encoded.region, region)

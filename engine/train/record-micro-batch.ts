@@ -68,7 +68,7 @@ export interface StepConfig {
   storage?: StorageType
   /**
    * Prompts of a micro-batch whose activations are in memory at once: more of them are decoded in groups, each with its backward
-   * pass before the next. Gradients are the same up to rounding. 64 by default, with f16 storage 16.
+   * pass before the next. Gradients are the same up to rounding. 64 by default, with f16 storage 32.
    */
   promptsAtOnce?: number
 }

@@ -23,7 +23,7 @@ export type Inspect = (x: Tensor, kind: Inspected['kind'], count: number, what: 
  * Prompts whose activations are in memory at once. In the decoder each prompt has its own copy of the image's cells, so that it
  * takes more memory than the encoder; groups of prompts are independent until their gradients meet in the embedding.
  */
-const AT_ONCE: Record<StorageType, number> = { f32: 64, f16: 16 }
+const AT_ONCE: Record<StorageType, number> = { f32: 64, f16: 32 }
 
 /** Groups of a micro-batch, at most: what is not finite is looked for in each, and named. */
 const MAX_GROUPS = 64

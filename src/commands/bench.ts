@@ -12,6 +12,7 @@ import { roofline } from '../../bench/roofline'
 import { measureCard, tuneAll, type TuneAllOptions } from '../../bench/card'
 import { type BenchHooks, type BenchOptions, chooseCases, runBench } from '../../bench/run'
 import { TOGGLES } from '../../bench/clock'
+import type { BenchFile } from '../../bench/results'
 import { benchTable } from '../../bench/table'
 import { targetTable } from '../../bench/targets'
 import { withPrecision } from '../../bench/precisions'
@@ -98,8 +99,13 @@ export const command: Command = {
     card: {
       type: 'boolean',
       description:
-        'everything about a GPU in one file (--out): --tune, then all benchmarks, then the time of whole runs by kernel; some minutes on a GPU. ' +
-        'Please send us that file',
+        'everything about a GPU in one file (--out): what has a target, the time of whole runs by kernel, --tune, then all benchmarks; some ' +
+        'minutes on a GPU. Please send us that file',
+    },
+    minutes: {
+      type: 'string',
+      value: 'N',
+      description: 'measure for at most about N minutes; of --card the most valuable parts come first',
     },
     profile: { type: 'string', value: 'NAME', description: 'show the time that a whole run spends in each kernel' },
     once: {
@@ -148,20 +154,22 @@ async function measure(values: Values): Promise<number> {
     console.error('\nstopping after this measurement; press Ctrl-C again to end at once'),
   )
   const progress = new Progress('bench', undefined)
-  const stop = () => interrupt.requested
+  const minutes = number(values, 'minutes', { min: 0.01, max: 1e4 })
+  const end = minutes === undefined ? Infinity : performance.now() + 60_000 * minutes
+  const stop = () => interrupt.requested || performance.now() > end
   const hooks: BenchHooks = {
     onCase: (done, total, name) => progress.update(done, name, total),
     stop,
     log: (line) => console.error(line),
   }
   const open = openAt(values)
+  const save = (file: BenchFile) => writeFileAtomic(out, JSON.stringify(file, null, 1) + '\n')
   const file = card
-    ? await measureCard(open, await tuneOptions(open, stop, progress), options, hooks)
+    ? await measureCard(open, await tuneOptions(open, stop, progress), options, hooks, save)
     : await runBench(open, options, hooks)
   interrupt.dispose()
-  progress.finish(file ? `${file.rows.length} rows` : 'stopped')
-  if (!file) return 130
-  await writeFileAtomic(out, JSON.stringify(file, null, 1) + '\n')
+  progress.finish(`${file.rows.length} rows`)
+  await save(file)
   const drawn = roofline(file)
   if (drawn) await writeFileAtomic(picture, drawn)
   if (flag(values, 'json')) console.log(JSON.stringify(file, null, 1))
@@ -169,7 +177,7 @@ async function measure(values: Values): Promise<number> {
     console.log(
       `${(options.targets ? targetTable : benchTable)(file)}\n\nresults: ${[out, ...(drawn ? [picture] : [])].map((f) => resolve(f)).join(', ')}`,
     )
-  return file.interrupted ? 130 : 0
+  return interrupt.requested ? 130 : 0
 }
 
 async function benchOptions(values: Values): Promise<BenchOptions> {

@@ -4,12 +4,13 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { equivalentDiameter } from '../../engine/masks/equivalent-diameter'
 import { filterCandidates } from '../../engine/generate/filter'
-import { candidatesAtScale } from '../../engine/generate/at-scale'
-import type { MaskGenerator } from '../../engine/generate/generator'
+import { candidatesAtScale, firstView } from '../../engine/generate/at-scale'
+import type { MaskGenerator, NextImage } from '../../engine/generate/generator'
 import type { GeneratorOptions } from '../../engine/generate/generator-options'
 import { labelMap } from '../../engine/masks/paint-label-map'
 import { decodeMask } from '../../engine/masks/rle'
 import type { DiameterBand } from '../../engine/scale/view'
+import type { RgbImage } from '../../engine/image/rgb-image'
 import { type LabelMap, MAX_LABEL } from '../../engine/image/label-map'
 import { type Diameter, diameterInPixels } from '../images/diameter'
 import type { MicrographOptions } from '../images/micrograph'
@@ -26,7 +27,7 @@ import { filterOptionNames, refilter } from '../project/refilter'
 import { boxes } from '../../engine/masks/instances'
 import { d50Error, type Diameters } from '../evaluation/d50-error'
 import { type MaskScores, scoreMasks } from '../../engine/tune/detection'
-import { importImage, writeImage } from '../project/import-image'
+import { type ImportedImage, importImage, writeImage } from '../project/import-image'
 import { fileHash } from '../host/file-hash'
 import { LOOSER } from './looser-thresholds'
 import { type Method, watershedCandidates, withWatershed } from './watershed-candidates'
@@ -93,12 +94,19 @@ export async function generateFolder(options: FolderOptions): Promise<{ results:
   const results: ImageResult[] = []
   const folders = ['', 'images', 'proposals', 'candidates', 'labels', 'overlays'].map((name) => join(options.dir, name))
   await removePartialFiles(folders, STALE)
+  /** The image that follows, which is read while the GPU works on the present one. */
+  let coming: Coming | null = null
   for (const [i, input] of options.inputs.entries()) {
     if (options.signal?.aborted) return { results, stopped: true }
     options.onProgress?.(i, input.name)
+    const own: Coming = coming ?? new Coming(options, input)
+    coming = null
     let result: ImageResult
     try {
-      result = await generateImage(options, input, (fraction) => options.onProgress?.(i + fraction, input.name))
+      const prepared = await own.prepared
+      if (i + 1 < options.inputs.length) coming = new Coming(options, options.inputs[i + 1])
+      const onProgress = (fraction: number) => options.onProgress?.(i + fraction, input.name)
+      result = await generateImage(options, input, prepared, coming, onProgress)
     } catch (error) {
       if (options.signal?.aborted) return { results, stopped: true }
       // any other error (a lost device, a full disk) would make the other images fail too
@@ -112,16 +120,64 @@ export async function generateFolder(options: FolderOptions): Promise<{ results:
   return { results, stopped: false }
 }
 
-async function generateImage(
-  options: FolderOptions,
-  input: FolderOptions['inputs'][number],
-  onProgress: (fraction: number) => void,
-): Promise<ImageResult> {
-  const { generator, by, dir, reading, scale, kinds, calibration, thresholds, again, keepLogits, signal } = options
-  const { method = 'model' } = options
+/** What is known of an image before its turn. */
+interface Prepared {
+  key: string
+  earlier: ProposalFile | null
+  /** null if the model need not see the image. */
+  source: { imported: ImportedImage; image: RgbImage } | null
+}
+
+async function prepare(options: FolderOptions, input: InputImage): Promise<Prepared> {
+  const { dir, reading, again, keepLogits } = options
   const { name } = input
   const key = await cacheKey(input, options)
   const earlier = existsSync(projectFile.proposals(dir, name)) ? await readProposals(dir, name).catch(() => null) : null
+  const finished = earlier?.key === key && !again && (!keepLogits || logitsExist(dir, name))
+  const needed = !finished && !existsSync(projectFile.log(dir, name))
+  if (!needed) return { key, earlier, source: null }
+  const imported = await importImage(input, reading)
+  const { info, rgb } = imported
+  return { key, earlier, source: { imported, image: { width: info.width, height: info.height, rgb } } }
+}
+
+/** An image that is prepared before its turn. */
+class Coming {
+  readonly prepared: Promise<Prepared>
+  private source: Prepared['source'] = null
+
+  constructor(
+    private readonly options: FolderOptions,
+    input: InputImage,
+  ) {
+    this.prepared = prepare(options, input)
+    // a failure is the result of its own turn, where the promise is awaited
+    this.prepared.then(
+      ({ source }) => (this.source = source),
+      () => {},
+    )
+  }
+
+  /** For the generator, if it is already read and the model is to see it: see GenerateHooks.next. */
+  next(): NextImage | null {
+    const { generator, scale } = this.options
+    if (!this.source || generator.model === null) return null
+    const { imported, image } = this.source
+    const diameter = diameterInPixels(scale.diameter, imported.info)
+    return { image, view: firstView(generator, image, { ...scale, diameter }) }
+  }
+}
+
+async function generateImage(
+  options: FolderOptions,
+  input: FolderOptions['inputs'][number],
+  { key, earlier, source }: Prepared,
+  coming: Coming | null,
+  onProgress: (fraction: number) => void,
+): Promise<ImageResult> {
+  const { generator, by, dir, scale, kinds, calibration, thresholds, keepLogits, signal } = options
+  const { method = 'model' } = options
+  const { name } = input
   let looser: number | null = null
   const finish = async (outcome: ImageResult['outcome'], file: ProposalFile | null, note: string | null) => ({
     name,
@@ -133,18 +189,17 @@ async function generateImage(
   })
   if (existsSync(projectFile.log(dir, name)))
     return finish('reviewed', earlier, 'its masks have been reviewed and stay as they are')
-  if (earlier?.key === key && !again && (!keepLogits || logitsExist(dir, name))) {
+  if (!source) {
     const filters = Object.fromEntries(filterOptionNames.map((option) => [option, generator.options[option]]))
-    const same = Object.entries(filters).every(([option, value]) => earlier.generator.options[option] === value)
+    const same = Object.entries(filters).every(([option, value]) => earlier?.generator.options[option] === value)
     if (same && picturesExist(dir, name, kinds)) return finish('skipped', earlier, null)
     const chosen = await refilter(dir, name, filters, kinds)
     return finish(same ? 'skipped' : 'filtered', chosen!.file, null)
   }
 
-  const source = await importImage(input, reading)
-  const { info, rgb, pages, remarks } = source
+  const { imported, image } = source
+  const { info, pages, remarks } = imported
   const began = performance.now()
-  const image = { width: info.width, height: info.height, rgb }
   const found =
     generator.model === null
       ? { set: await watershedCandidates(image, generator.options), view: undefined }
@@ -152,7 +207,11 @@ async function generateImage(
           generator,
           image,
           { ...scale, diameter: diameterInPixels(scale.diameter, info) },
-          { signal, onProgress: (done, total) => onProgress(total ? done / total : 0) },
+          {
+            signal,
+            onProgress: (done, total) => onProgress(total ? done / total : 0),
+            next: () => coming?.next() ?? null,
+          },
         )
   const { view } = found
   const set = method === 'union' ? await withWatershed(found.set, image, generator.options) : found.set
@@ -179,13 +238,13 @@ async function generateImage(
     removed: { ...set.removed, ...filtered.removed },
     records: kept.map((candidate) => toRecord(candidate, set.size, calibration)),
   }
-  await writeImage(dir, source)
+  await writeImage(dir, imported)
   await writeCandidates(dir, info, set, { ...generator.options }, calibration)
   await (keepLogits ? writeLogits(dir, name, set) : dropLogits(dir, name))
   const masks = kept.map(({ mask }) => mask)
   if (masks.length > MAX_LABEL)
     throw new UserError(`${input.path}: ${masks.length} masks are more than a label map holds; raise the thresholds`)
-  await writePictures(dir, info, kinds, { rgb, labels: labelMap(masks, set.size), masks })
+  await writePictures(dir, info, kinds, { rgb: image.rgb, labels: labelMap(masks, set.size), masks })
   // last: an image is finished if its proposals exist
   await writeProposals(dir, file)
   const notes = [...remarks]

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { matmulCase } from '../../bench/ops/gemm'
 import type { MicroCase } from '../../bench/micro-case'
-import type { BenchFile } from '../../bench/results'
-import { tuneAll, withProfiles } from '../../bench/card'
+import { type CardFile, measureCard, tuneAll } from '../../bench/card'
+import type { BenchOptions } from '../../bench/run'
 import { tune, tuningJson, tuningTable } from '../../bench/tune'
 import { type TuneCases, tuneCases } from '../../bench/tune-cases'
 import {
@@ -149,20 +149,74 @@ test('what was tuned is what every engine of this adapter then runs; settings th
   }
 })
 
-test('the file of a card has tunings and profiles beside the results; what was stopped says so', async () => {
-  const found = (await tune(engine, casesOf({}), options))!
-  const file = { rows: [], skipped: [], interrupted: false } as unknown as BenchFile
-  const whole = await withProfiles(file, engine, { highest: found }, () => false)
+const quickly = { micro: true, macro: false, peers: false, quick: true, filter: ['gelu'], cli: null, toggles: [] }
+const cardOptions: BenchOptions = { ...quickly, budget: { micro: 1, macro: 1 } }
+const cardHooks = (stop = () => false) => ({ onCase() {}, log() {}, stop })
+
+/** A small card file; `broken` are the engines that cannot be opened, by the order in which they are. */
+async function card(cases: TuneCases, broken: number[] = [], stop?: () => boolean) {
+  const saved: CardFile[] = []
+  const folder = await mkdtemp(join(tmpdir(), 'wgsam-card-'))
+  let opened = 0
+  const open = async () => {
+    if (broken.includes(++opened)) throw new Error(`engine ${opened} does not open\nand more`)
+    return openEngine()
+  }
+  const tuning = { cases, budget: 1, stop: stop ?? (() => false), cache: folder, filter: ['attention'] }
+  try {
+    const file = await measureCard(
+      open,
+      tuning,
+      cardOptions,
+      cardHooks(stop),
+      async (one) => void saved.push(structuredClone(one)),
+    )
+    return { file, saved }
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+test('the file of a card has profiles, tunings and rows, and is saved after each measurement', async () => {
+  const { file, saved } = await card(casesOf({}))
   assert.equal(
-    whole.profiles.map(({ name }) => name),
+    file.profiles.map(({ name }) => name),
     ['decoder:16-256'],
   )
-  const { kernels } = whole.profiles[0]
+  const { kernels } = file.profiles[0]
   assert.ok(kernels.length > 5 && kernels.some(({ label }) => label.startsWith('gemm')))
-  assert.equal(whole.tunings.highest!.best.attention, usual.attention)
-  assert.equal([whole.interrupted, whole.skipped.length], [false, 0])
-  const stopped = await withProfiles(file, engine, {}, () => true)
-  assert.equal([stopped.interrupted, stopped.profiles.length], [true, 0])
+  assert.equal(Object.values(file.tunings)[0]!.best.attention, usual.attention)
+  assert.equal([file.interrupted, file.skipped], [false, []])
+  assert.ok(file.rows.some(({ name }) => name.startsWith('gelu')))
+  assert.equal([saved[0].profiles.length, saved[0].rows.length], [1, 0])
+  assert.ok(saved.length >= 5 && saved.some(({ rows }) => rows.length > 0 && rows.length < file.rows.length))
+  assert.equal({ ...saved.at(-1), date: '' }, { ...file, date: '' })
+})
+
+test('a part of a card that fails is listed with the reason, and the others are measured', async () => {
+  const { file } = await card(casesOf({}), [1, 2])
+  assert.equal(
+    file.skipped.map(({ name }) => name),
+    ['profiles', 'tuning'],
+  )
+  assert.is(file.skipped[0].why, 'engine 1 does not open')
+  assert.ok(file.rows.length && !file.profiles.length && !Object.keys(file.tunings).length)
+  const { file: without } = await card(casesOf({}), [3])
+  assert.equal([without.rows.length, without.profiles.length, Object.keys(without.tunings).length], [0, 1, 1])
+  assert.is(without.skipped[0].name, 'all rows')
+  const nothing = await card(casesOf({}), [1, 2, 3]).then(
+    () => null,
+    (error: Error) => error,
+  )
+  assert.match(nothing!.message, 'engine 3 does not open')
+})
+
+test('a card that is stopped keeps what was measured', async () => {
+  let asked = 0
+  const { file } = await card(casesOf({}), [], () => ++asked > 3)
+  assert.is(file.interrupted, true)
+  assert.equal(file.skipped.at(-1), { name: 'all rows', why: 'the measurement was stopped before' })
+  assert.is(file.profiles.length, 1)
 })
 
 test('there are shapes of every class, for GPUs and for software adapters', () => {

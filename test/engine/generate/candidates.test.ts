@@ -122,10 +122,8 @@ test('passes in flight give the same candidates, also if they need more rounds t
   generator.destroy()
 })
 
-test('with passes in flight the next tile is encoded ahead, with the same candidates', async () => {
-  const large = picture(330, 240)
-  const options = { ...open, tileSize: 160, tileHalo: 30, pointsPerSide: 4, pointsPerBatch: 4, maskThreshold: 2.2 }
-  const generator = await MaskGenerator.create(model, options)
+/** Counts the regions that are encoded ahead and at once while `run` runs. */
+async function countEncoded(run: (encoded: { ahead: number; atOnce: number }) => Promise<void>): Promise<void> {
   const { encodeAhead, setImage } = Predictor.prototype
   const encoded = { ahead: 0, atOnce: 0 }
   Predictor.prototype.encodeAhead = function (of) {
@@ -136,7 +134,14 @@ test('with passes in flight the next tile is encoded ahead, with the same candid
     encoded.atOnce++
     setImage.call(this, of)
   }
-  try {
+  await run(encoded).finally(() => Object.assign(Predictor.prototype, { encodeAhead, setImage }))
+}
+
+test('with passes in flight the next tile is encoded ahead, with the same candidates', async () => {
+  const large = picture(330, 240)
+  const options = { ...open, tileSize: 160, tileHalo: 30, pointsPerSide: 4, pointsPerBatch: 4, maskThreshold: 2.2 }
+  const generator = await MaskGenerator.create(model, options)
+  await countEncoded(async (encoded) => {
     generator.inFlight = 1
     const one = await generator.candidates(large)
     const tiles = encoded.atOnce
@@ -147,8 +152,39 @@ test('with passes in flight the next tile is encoded ahead, with the same candid
       assert.equal(await generator.candidates(large), one)
       assert.equal(encoded, { ahead: i * (tiles - 1), atOnce: tiles + i })
     }
-  } finally {
-    Object.assign(Predictor.prototype, { encodeAhead, setImage })
+  })
+  generator.destroy()
+})
+
+test('with passes in flight the next image is encoded ahead, with the same candidates', async () => {
+  const others = [picture(90, 120), picture(150, 60)]
+  for (const more of [{}, { refinePoints: 20 }, { cropNLayers: 1, refinePoints: 20 }]) {
+    const generator = await MaskGenerator.create(model, { ...open, pointsPerBatch: 4, pointsPerSide: 3, ...more })
+    const images = [image, ...others]
+    generator.inFlight = 1
+    const expected: GeneratedSet[] = []
+    for (const of of images)
+      expected.push(await generator.candidates(of, { next: () => assert.unreachable() as never }))
+    generator.inFlight = 3
+    await countEncoded(async (encoded) => {
+      for (const [i, of] of images.entries()) {
+        const before = { ...encoded }
+        const next = () => (images[i + 1] ? { image: images[i + 1] } : null)
+        assert.equal(await generator.candidates(of, { next }), expected[i])
+        if (!('cropNLayers' in more)) assert.is(encoded.atOnce - before.atOnce, i ? 0 : 1, 'only the first had to wait')
+        assert.ok(encoded.ahead - before.ahead >= (i < 2 ? 1 : 0))
+      }
+      // another image than the announced one, one in another view, and one whose bytes have changed since it was encoded
+      await generator.candidates(image, { next: () => ({ image: others[1] }) })
+      assert.equal(await generator.candidates(others[0]), expected[1])
+      await generator.candidates(image, { next: () => ({ image: others[1], view: { tileSize: 70, tileHalo: 9 } }) })
+      assert.equal(await generator.candidates(others[1]), expected[2])
+      const own = { ...others[0], rgb: others[0].rgb.slice() }
+      const was = await generator.candidates(own)
+      assert.equal(was, expected[1])
+      own.rgb.fill(9)
+      assert.not.equal(await generator.candidates(own), expected[1])
+    })
     generator.destroy()
   }
 })

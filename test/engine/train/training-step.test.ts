@@ -224,7 +224,7 @@ test('prompts in groups, one after the other, give the same gradients in less me
   }
 })
 
-test('64 prompts are decoded at once, with f16 storage 16, or fewer where they do not divide', () => {
+test('64 prompts are decoded at once, with f16 storage 32, or fewer where they do not divide', () => {
   assert.equal(
     [1, 16, 64, 65, 96, 127, 128, 1024].map((n) => promptGroups(n, {})),
     [1, 1, 1, 5, 2, 1, 2, 16],

@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert'
 import { MaskGenerator } from '../../../engine/generate/generator'
 import type { GeneratorOptions } from '../../../engine/generate/generator-options'
 import { defaultBand } from '../../../engine/scale/view'
+import { Predictor } from '../../../engine/sam/predictor'
 import { decodeMask } from '../../../engine/masks/rle'
 import { cocoLabels } from '../../../src/dataset/coco-file'
 import { readCoco } from '../../../src/dataset/coco-json'
@@ -105,6 +106,30 @@ const whole = ({ x0, y0, width, height, data }: ReturnType<typeof decodeMask>) =
   for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) mask[(y0 + y) * 60 + x0 + x] = data[y * width + x]
   return mask
 }
+
+test('where passes are in flight the next image is read and encoded ahead, and nothing else changes', async () => {
+  const { encodeAhead } = Predictor.prototype
+  let ahead = 0
+  Predictor.prototype.encodeAhead = function (of) {
+    ahead++
+    encodeAhead.call(this, of)
+  }
+  const copy = scratch()
+  generator.inFlight = 3
+  try {
+    // a file that cannot be read is between two that can
+    const { results } = await run(copy)
+    assert.is(results.map(({ outcome }) => outcome).join(' '), 'done failed done done')
+    assert.is(ahead, 1, 'only the last one follows an image that the model saw and is read')
+    for (const name of names) {
+      const [was, now] = [await readProposals(dir, name), await readProposals(copy, name)]
+      assert.equal({ ...now, seconds: 0 }, { ...was, seconds: 0 })
+    }
+  } finally {
+    generator.inFlight = 1
+    Predictor.prototype.encodeAhead = encodeAhead
+  }
+})
 
 test('finished images are skipped; missing, damaged or requested ones are generated', async () => {
   const before = statSync(projectFile.proposals(dir, 'c')).mtimeMs
