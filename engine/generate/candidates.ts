@@ -75,9 +75,8 @@ export async function findCandidates(
   /** The first part of the image that follows, once. */
   let announced = false
   const firstOfNext = (): ImageRegion | null => {
-    if (announced) return null
-    announced = true
-    const next = hooks.next?.()
+    const next = announced ? null : hooks.next?.()
+    announced ||= !!next
     return next ? { image: next.image, region: partsOf(next.image, { ...options, ...next.view })[0].region } : null
   }
   /** @param next the part that follows, if there is one */

@@ -27,10 +27,11 @@ test('every target is measured by a case, in the precision it names', () => {
 test('values come from the row of the name, in TFLOP/s, ms or GiB; the table says what is missing and why', () => {
   const [product] = targets
   const of = (work: string) => targets.find((one) => one.work === work)!
-  const rows = [micro(product.row, spread(1, 1, 1), 300e9), macro('step:vit-b-512-high', 40, 2.5 * 2 ** 30)]
+  const rows = [micro(product.row, spread(1, 1, 1), 300e9), macro('step:vit-b-512-high', 40, 4.5 * 2 ** 30)]
+  rows.push(macro('step:vit-b-512-f16-high', 45, 2.5 * 2 ** 30))
   assert.is(measured(product, rows), 300)
   assert.is(measured(of('the same, high'), rows), 40)
-  assert.is(measured(of('memory of that step'), rows), 2.5)
+  assert.is(measured(of('memory of that step, f16 storage, nothing recomputed'), rows), 2.5)
   assert.is(measured(of('encoder ViT-B 1024, high'), rows), null)
   const table = targetTable({ ...file(rows), skipped: [{ name: 'encoder:vit-b-1024-high', why: 'out of memory' }] })
   assert.match(table, /product, high, 4096³ .* 300 TFLOP\/s +300 TFLOP\/s +430 TFLOP\/s +reached/)
