@@ -52,7 +52,7 @@ export { type PromptedMask, TiledPredictor } from './scale/tiled-predictor'
 export { bandOfQuantiles, chooseView, type DiameterBand, defaultBand, type View } from './scale/view'
 
 // masks of prompts on images in any form: what an interactive page or a service needs
-export { type ImageSource, readPixels, type RgbaImage } from './segment/image-source'
+export { type BufferImage, type ImageSource, readPixels, type RgbaImage } from './segment/image-source'
 export {
   type SegmentOptions,
   type SegmentPrompt,

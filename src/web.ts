@@ -5,7 +5,7 @@
 export { UserError } from './host/errors'
 export { type AdapterInput, adapterFiles, type FileBytes, openAdapter } from './weights/adapter-bytes'
 export type { AdapterContent } from './weights/adapter-content'
-export type { AdapterProfile } from './weights/adapter-profile-format'
+export type { AdapterProfile } from '../engine/train/adapter-profile'
 export { blobSource, bufferSource, type ByteSource } from './weights/byte-source'
 export { type OpenedWeights, type OpenOptions, openWeights, type WeightInput } from './weights/open-weights'
 export { type MergedWeights, mergeAdapter } from './weights/merge-adapter'

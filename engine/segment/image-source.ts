@@ -11,9 +11,20 @@ export interface RgbaImage {
 
 /**
  * An image in any form: RGB bytes, ImageData, what the browser can draw (ImageBitmap, canvas, image or video element, VideoFrame), or
- * a 2-D texture of 8-bit channels on the engine's device, with the usage COPY_SRC. Alpha is ignored.
+ * a 2-D texture of 8-bit channels, or a buffer, on the engine's device, with the usage COPY_SRC. Alpha is ignored.
  */
-export type ImageSource = RgbImage | RgbaImage | GPUTexture | GPUCopyExternalImageSource
+export type ImageSource = RgbImage | RgbaImage | BufferImage | GPUTexture | GPUCopyExternalImageSource
+
+/** Pixels in a buffer of the engine's device with usage COPY_SRC: four bytes each, red first; alpha is ignored. */
+export interface BufferImage {
+  width: number
+  height: number
+  buffer: GPUBuffer
+  /** Byte of the first pixel, a multiple of 4; 0 by default. */
+  offset?: number
+  /** Bytes from one row to the next, a multiple of 4; 4 * width by default. */
+  bytesPerRow?: number
+}
 
 const TEXTURE_FORMATS: Partial<Record<GPUTextureFormat, readonly [number, number, number]>> = {
   rgba8unorm: [0, 1, 2],
@@ -31,6 +42,7 @@ export async function readPixels(engine: Engine, source: ImageSource): Promise<R
     const { data, width, height } = checked(source, source.data.length, 4)
     return { width, height, rgb: withoutAlpha(data, width, height, 4 * width, [0, 1, 2]) }
   }
+  if ('buffer' in source) return readBuffer(engine, source)
   if (isTexture(source)) return readTexture(engine, source)
   const { width, height } = sizeOfDrawable(source as Drawable)
   const texture = engine.scoped(() => {
@@ -68,7 +80,7 @@ function sizeOfDrawable(source: Drawable): { width: number; height: number } {
   const height = source.naturalHeight ?? source.videoHeight ?? source.displayHeight ?? source.height
   if (!width || !height)
     throw new Error(
-      'this is no image that the engine can read: pass RGB bytes, ImageData, an ImageBitmap, a canvas, an image or video that is loaded, or a GPUTexture',
+      'this is no image that the engine can read: pass RGB bytes, ImageData, an ImageBitmap, a canvas, an image or video that is loaded, a GPUTexture, or a GPUBuffer with its size',
     )
   return { width, height }
 }
@@ -82,20 +94,45 @@ async function readTexture(engine: Engine, texture: GPUTexture): Promise<RgbImag
     throw new Error(
       `a texture must be one 2-D layer of ${Object.keys(TEXTURE_FORMATS).join(', ')}, not ${texture.dimension} ${format}`,
     )
-  const stride = Math.ceil((4 * width) / ROW_BYTES) * ROW_BYTES
-  const pixels = engine.persistent('input', 'pixels of a texture', [(stride / 4) * height])
+  const bytesPerRow = Math.ceil((4 * width) / ROW_BYTES) * ROW_BYTES
+  const bytes = await readBack(engine, bytesPerRow * height, (encoder, buffer) =>
+    encoder.copyTextureToBuffer({ texture }, { buffer, bytesPerRow }, { width, height }),
+  )
+  return { width, height, rgb: withoutAlpha(bytes, width, height, bytesPerRow, order) }
+}
+
+async function readBuffer(
+  engine: Engine,
+  { width, height, buffer, offset = 0, bytesPerRow = 4 * width }: BufferImage,
+): Promise<RgbImage> {
+  const whole = [width, height].every((side) => Number.isInteger(side) && side > 0)
+  if (!whole || bytesPerRow < 4 * width || offset < 0 || offset % 4 || bytesPerRow % 4)
+    throw new Error(
+      `a buffer with an image of ${width}x${height} must have at least 4 bytes a pixel, and offset ${offset} and bytesPerRow ${bytesPerRow} multiples of 4`,
+    )
+  const bytes = bytesPerRow * (height - 1) + 4 * width
+  if (offset + bytes > buffer.size)
+    throw new Error(`an image of ${width}x${height} needs ${offset + bytes} bytes: the buffer has ${buffer.size}`)
+  const read = await readBack(engine, bytes, (encoder, target) =>
+    encoder.copyBufferToBuffer(buffer, offset, target, 0, bytes),
+  )
+  return { width, height, rgb: withoutAlpha(read, width, height, bytesPerRow, [0, 1, 2]) }
+}
+
+/** Bytes that a command copies into a buffer. */
+async function readBack(
+  engine: Engine,
+  bytes: number,
+  copy: (encoder: GPUCommandEncoder, target: GPUBuffer) => void,
+): Promise<Uint8Array> {
+  const pixels = engine.persistent('input', 'pixels of an image', [bytes / 4])
   try {
     engine.scoped(() => {
       const encoder = engine.device.createCommandEncoder()
-      encoder.copyTextureToBuffer(
-        { texture },
-        { buffer: pixels.storage.buffer!, bytesPerRow: stride },
-        { width, height },
-      )
+      copy(encoder, pixels.storage.buffer!)
       engine.device.queue.submit([encoder.finish()])
     })
-    const bytes = new Uint8Array(await engine.readBytes(pixels))
-    return { width, height, rgb: withoutAlpha(bytes, width, height, stride, order) }
+    return new Uint8Array(await engine.readBytes(pixels))
   } finally {
     engine.release(pixels)
   }

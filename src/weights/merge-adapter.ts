@@ -30,7 +30,7 @@ export interface MergedWeights extends OpenedWeights {
  * The result is closed by closing `opened`.
  * @throws UserError if the adapter belongs to another model
  * @example
- * const merged = mergeAdapter(await openWeights(model), await openAdapter(files))
+ * const merged = mergeAdapter(await openWeights('model.pth'), await openAdapter(files))
  * download(await weightsFile(merged), 'merged.safetensors')
  */
 export function mergeAdapter(opened: OpenedWeights, content: AdapterContent): MergedWeights {

@@ -30,8 +30,20 @@ function textureOf(format: 'rgba8unorm' | 'bgra8unorm'): GPUTexture {
   return texture
 }
 
+/** A buffer of the image's pixels, in rows of `bytesPerRow`. */
+function bufferOf(bytesPerRow: number, offset: number): { width: number; height: number; buffer: GPUBuffer } {
+  const data = new Uint8Array(offset + bytesPerRow * height).fill(7)
+  for (let y = 0; y < height; y++) data.set(rgba.subarray(4 * width * y, 4 * width * (y + 1)), offset + y * bytesPerRow)
+  const usage = GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
+  const buffer = engine.device.createBuffer({ size: data.length, usage })
+  engine.device.queue.writeBuffer(buffer, 0, data)
+  return { width, height, buffer }
+}
+
 test('images in every form give the same bytes', async () => {
-  const forms: ImageSource[] = [image, { width, height, data: rgba }, textureOf('rgba8unorm'), textureOf('bgra8unorm')]
+  const [whole, part] = [bufferOf(4 * width, 0), { ...bufferOf(300, 12), offset: 12, bytesPerRow: 300 }]
+  const pixels: ImageSource[] = [image, { width, height, data: rgba }]
+  const forms: ImageSource[] = [...pixels, textureOf('rgba8unorm'), textureOf('bgra8unorm'), whole, part]
   for (const form of forms) assert.equal(await readPixels(engine, form), image)
   const refused = async (form: unknown) =>
     readPixels(engine, form as ImageSource).then(
@@ -40,6 +52,8 @@ test('images in every form give the same bytes', async () => {
     )
   assert.match(await refused({ ...image, width: 71 }), 'an image of 71x45 has 3 bytes a pixel: got 9450 bytes')
   assert.match(await refused({ width: 0, height: 0, data: new Uint8Array(0) }), 'an image of 0x0')
+  assert.match(await refused({ ...whole, height: 46 }), 'needs 12880 bytes: the buffer has 12600')
+  assert.match(await refused({ ...whole, offset: 2 }), 'multiples of 4')
   assert.match(await refused({}), 'this is no image that the engine can read')
   const usage = GPUTextureUsage.COPY_SRC
   const float = engine.device.createTexture({ size: [4, 4], format: 'rgba32float', usage })
@@ -77,6 +91,24 @@ test('masks are those of the predictor, one prompt a pass, and an image is encod
   assert.is(encoded, 2)
   Predictor.prototype.setImage = setImage
   segmenter.destroy()
+  predictor.destroy()
+})
+
+test('results can stay on the GPU: the tensors of the last pass are there after it', async () => {
+  const predictor = await Predictor.create(model, { prompts: 1, slots: 4 })
+  predictor.setImage(image)
+  const coords = Float32Array.of(30, 20, 0, 0, 0, 0, 0, 0)
+  const { logits } = await predictor.predict({ coords, labels: Int32Array.of(1, -1, -2, -2) })
+  const { storage } = predictor.results.logits
+  // as a program that draws the mask with its own shader would bind it
+  const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ
+  const copy = engine.device.createBuffer({ size: logits.byteLength, usage })
+  const encoder = engine.device.createCommandEncoder()
+  encoder.copyBufferToBuffer(storage.buffer!, storage.offset, copy, 0, logits.byteLength)
+  engine.device.queue.submit([encoder.finish()])
+  await copy.mapAsync(GPUMapMode.READ)
+  assert.equal(new Float32Array(copy.getMappedRange().slice(0)), logits)
+  copy.destroy()
   predictor.destroy()
 })
 

@@ -4,8 +4,8 @@
  */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -17,6 +17,7 @@ const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
 const project = mkdtempSync(join(tmpdir(), 'wgsam-package-'))
 const installed = join(project, 'node_modules', 'wgsam')
 
+execFileSync(process.execPath, ['scripts/playground.mjs', '--build'], { stdio: ['ignore', 'ignore', 'inherit'] })
 execFileSync(process.execPath, ['scripts/build-package.mjs'], { stdio: ['ignore', 'ignore', 'inherit'] })
 const packing = spawnSync(npm, ['pack', '--ignore-scripts', '--json', '--pack-destination', project], {
   encoding: 'utf8',
@@ -85,6 +86,9 @@ test('it contains the program, the engine, the pages, declarations and notices, 
     'dist/web.js',
     'dist/worker.js',
     'dist/review/index.html',
+    'dist/start/index.html',
+    'dist/playground/index.html',
+    'dist/playground/worker.js',
   ])
     assert.ok(paths.includes(path), path)
   for (const path of ['README.md', 'LICENSE', 'package.json', 'dist/THIRD-PARTY-NOTICES.txt'])
@@ -100,8 +104,15 @@ test('it contains the program, the engine, the pages, declarations and notices, 
 test('the notices contain the licence of every package that the pages bundle', async () => {
   const notices = readFileSync(join(installed, 'dist/THIRD-PARTY-NOTICES.txt'), 'utf8')
   const { metafile } = await build({
-    entryPoints: ['src/review/page/main.tsx', 'src/web.ts'],
+    entryPoints: [
+      'review/page/main.tsx',
+      'start/page/main.tsx',
+      'playground/page/main.tsx',
+      'playground/worker/main.ts',
+      'web.ts',
+    ].map((file) => `src/${file}`),
     bundle: true,
+    format: 'esm',
     write: false,
     metafile: true,
     outdir: 'unused',
@@ -151,8 +162,11 @@ test('with them the command line runs, and wgsam/node reads what it wrote', () =
 for (const resolution of ['bundler', 'nodenext'] as const) {
   // an @ts-expect-error fails where the type is any, as it is if a declaration cannot be found
   test(`the engine's types compile with moduleResolution ${resolution}, strictly`, () => {
-    const code = `import { Engine, Predictor, SamModel, type Prediction } from 'wgsam'
-      import { openWeights } from 'wgsam/web'
+    const code = `import {
+        attachAdapter, Engine, generate, planTraining, Predictor, SamModel, Segmenter, SupersededError, train, Trainer,
+        type GeneratedMask, type Prediction, type TrainingSample, type TrainResult,
+      } from 'wgsam'
+      import { adapterFiles, mergeAdapter, openAdapter, openWeights, weightsFile, type AdapterProfile } from 'wgsam/web'
       export async function predict(device: GPUDevice, file: File): Promise<Prediction> {
         const { weights, architecture } = await openWeights(file)
         const model = await SamModel.load(new Engine(device), weights, architecture, { inputSize: 1024 })
@@ -160,6 +174,31 @@ for (const resolution of ['bundler', 'nodenext'] as const) {
         // @ts-expect-error a number is no image
         predictor.setImage(3)
         return predictor.predict({ coords: new Float32Array(6), labels: new Int32Array(3) })
+      }
+      export async function click(model: SamModel, canvas: HTMLCanvasElement, texture: GPUTexture): Promise<number> {
+        const segmenter = await Segmenter.create(model)
+        await segmenter.segment(texture, { box: [1, 2, 30, 40] }, { latest: true }).catch((error: unknown) => {
+          if (!(error instanceof SupersededError)) throw error
+        })
+        const [{ mask, predictedIou }] = await segmenter.segment(canvas, { points: [{ x: 3, y: 4 }] })
+        // @ts-expect-error a mask is an object
+        mask.toFixed()
+        return predictedIou
+      }
+      export async function tune(model: SamModel, samples: TrainingSample[], earlier: File[]): Promise<GeneratedMask[]> {
+        const { microBatch, recompute, total } = await planTraining({ architecture: model.architecture, rank: 8 })
+        const from = await openAdapter(earlier, { architecture: model.architecture })
+        const settings = { lora: { rank: 8 }, microBatch, recompute, synthetic: 0.2, from } as const
+        // @ts-expect-error a step has no such member
+        const trainer = await Trainer.create(model, samples, { onStep: ({ nothing }) => nothing })
+        trainer.destroy()
+        const result: TrainResult = await train(model, samples, { ...settings, onStep: ({ loss }) => console.log(loss, total) })
+        const profile: AdapterProfile = result.profile
+        await attachAdapter(model, result.adapter, result.head)
+        const files: Record<string, Uint8Array> = await adapterFiles(result)
+        const merged = mergeAdapter(await openWeights(new Uint8Array(8)), await openAdapter(files))
+        const blob: Blob = await weightsFile(merged)
+        return (await generate(model, new ImageData(blob.size, 1), { profile })).masks
       }`
     assert.is(compile(code, resolution, ''), '')
   })
@@ -178,28 +217,70 @@ for (const resolution of ['bundler', 'nodenext'] as const) {
   })
 }
 
-test('a bundler leaves out what is not imported', async () => {
-  const size = async (names: string) => {
+test('a bundler leaves out what is not imported: shaders by their names', async () => {
+  const shadersWith = async (names: string) => {
     const { outputFiles } = await build({
       stdin: { contents: `export { ${names} } from 'wgsam'`, resolveDir: project },
       bundle: true,
-      minify: true,
       format: 'esm',
       platform: 'neutral',
       mainFields: ['module', 'main'],
       write: false,
     })
-    return outputFiles[0].contents.length
+    const { text } = outputFiles[0]
+    const shaders = [...text.matchAll(/\bname"?: "([\w-]+)",\s*"?code"?:/g)].map(([, name]) => name)
+    assert.is(text.includes('@compute'), shaders.length > 0, 'no shader is without a name')
+    return shaders
   }
-  const all = statSync(join(installed, 'dist/engine.js')).size
-  assert.ok((await size('promptLabel')) < 5_000, 'a table of labels brings no shader with it')
-  assert.ok((await size('Engine')) < 30_000)
-  assert.ok((await size('Predictor, SamModel')) < 0.7 * all)
+  for (const names of ['promptLabel', 'encodeMask, decodeMask', 'Rng, defaultRecipe, labelMap', 'Engine'])
+    assert.equal(await shadersWith(names), [], names)
+  const predicting = await shadersWith('Predictor, SamModel')
+  assert.ok(predicting.includes('gemm-shared') && predicting.includes('upscale'))
+  const ofTraining = ['adam', 'mask-loss', 'iou-loss', 'head-loss']
+  const ofGenerator = ['mask-rounds', 'mask-overlap']
+  assert.equal(predicting.filter((name) => [...ofTraining, ...ofGenerator].includes(name)), []) // prettier-ignore
+  const generating = await shadersWith('generate, SamModel')
+  assert.ok(ofGenerator.every((name) => generating.includes(name)))
+  assert.equal(generating.filter((name) => ofTraining.includes(name)), []) // prettier-ignore
+  const training = await shadersWith('train, SamModel')
+  assert.ok(ofTraining.every((name) => training.includes(name)))
+})
+
+test('wgsam playground serves the page that is in it, and its worker', async () => {
+  const server = spawn(process.execPath, [join(installed, 'dist/cli.js'), 'playground', '--no-open', '--port', '0'])
+  try {
+    const address = await new Promise<string>((found, fail) => {
+      let said = ''
+      const hear = (text: Buffer) => {
+        said += text
+        const url = /http:\/\/localhost:\d+\//.exec(said)?.[0]
+        if (url) found(url)
+      }
+      server.stdout.on('data', hear)
+      server.stderr.on('data', hear)
+      server.on('exit', () => fail(new Error(said)))
+    })
+    const page = await (await fetch(address)).text()
+    const script = /<script type="module" src="([^"]+)"/.exec(page)![1]
+    for (const [name, type] of [
+      [script, 'text/javascript'],
+      ['worker.js', 'text/javascript'],
+      ['main.css', 'text/css'],
+    ]) {
+      const response = await fetch(new URL(name, address))
+      assert.is(response.status, 200, name)
+      assert.ok(response.headers.get('content-type')!.startsWith(type))
+      assert.ok((await response.text()).length > 1000)
+    }
+    assert.is((await fetch(new URL('nothing.js', address))).status, 404)
+  } finally {
+    server.kill()
+  }
 })
 
 test('the shaders in it have no comments', () => {
   const text = readFileSync(join(installed, 'dist/engine.js'), 'utf8')
-  const shaders = [...text.matchAll(/"code": (["'`])((?:(?!\1)[^\\]|\\.)*)\1/gs)].map(([, , code]) => code)
+  const shaders = [...text.matchAll(/\bcode"?: (["'`])((?:(?!\1)[^\\]|\\.)*)\1/gs)].map(([, , code]) => code)
   assert.ok(shaders.length > 30)
   assert.ok(shaders.some((code) => code.includes('fn ')))
   for (const code of shaders) assert.not.match(code, /\/[/*]/)
