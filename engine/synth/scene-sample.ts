@@ -4,7 +4,7 @@ import { renderScene, type Scene } from './scene'
 import { variedScene } from './varied-scene'
 
 /** A scene as an RGB image with its labels. */
-export function sceneSample({ width, height, image, labels }: Scene): Sample {
+function sceneSample({ width, height, image, labels }: Scene): Sample {
   const rgb = new Uint8Array(3 * image.length)
   for (let i = 0, at = 0; i < image.length; i++, at += 3) rgb[at] = rgb[at + 1] = rgb[at + 2] = image[i]
   return { width, height, rgb, labels }
