@@ -145,10 +145,11 @@ function run(args, log, output) {
     const stdout = output ? openSync(output, 'w') : file
     const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', stdout, file] })
     running.add(child)
-    child.on('close', (code) => {
+    child.on('close', (code, signal) => {
       running.delete(child)
       for (const opened of new Set([file, stdout])) closeSync(opened)
-      resolve(code ?? 1)
+      // a process that has not yet begun to listen ends by the signal itself
+      resolve(signal === 'SIGINT' ? 130 : (code ?? 1))
     })
   })
 }

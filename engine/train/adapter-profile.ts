@@ -17,8 +17,8 @@ export interface StoredThresholds {
   prompts: 'grid' | 'learned'
   /** Points along each side of the grid, if that was used. */
   pointsPerSide: number
-  /** The mean of F1 at IoU 0.5 and 0.75 on these images, 0 to 1, with the default thresholds and with these. */
-  f1: { before: number; after: number }
+  /** The mean of F1 at IoU 0.5 and 0.75 on these images, 0 to 1, with the default thresholds, with these, and of a watershed without a model. */
+  f1: { before: number; after: number; watershed?: number }
 }
 
 /** A reliability diagram: the masks in bins of their predicted IoU, and the expected calibration error. */

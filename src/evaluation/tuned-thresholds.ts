@@ -21,5 +21,15 @@ export const describeThresholds = (stored: StoredThresholds): string =>
   `tuned on ${stored.images} ${partNames[stored.part]}image${stored.images === 1 ? '' : 's'}: ${thresholdText(stored)}`
 
 /** What they gained where they were tuned: "F1 54.3 % with the defaults, 71.2 % with these". */
-export const thresholdGain = ({ f1: { before, after } }: StoredThresholds): string =>
-  `F1 ${(100 * before).toFixed(1)} % with the default ones, ${(100 * after).toFixed(1)} % with these`
+export const thresholdGain = ({ f1: { before, after, watershed } }: StoredThresholds): string =>
+  `F1 ${percent(before)} with the default ones, ${percent(after)} with these` +
+  (watershed === undefined ? '' : `; the watershed, which needs no model, has ${percent(watershed)}`)
+
+/** What to do where the watershed finds more than the adapter, as a sentence; null where it does not. */
+export const thresholdsOverWatershed = ({ f1: { after, watershed } }: StoredThresholds): string | null =>
+  watershed !== undefined && watershed > after
+    ? `warning: on the images of the tuning the watershed finds more particles than the adapter (F1 ${percent(watershed)} against ${percent(after)}): ` +
+      'train for longer or on more images, or generate with --method watershed or union'
+    : null
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`

@@ -15,6 +15,7 @@ import { type AdapterProfile, readAdapterProfile, updateAdapterProfile } from '.
 import { readConfigFile, type TrainConfig } from './config'
 import { resultFolder, type RunFolder } from './run-folder'
 import type { Log } from './session'
+import { withWatershed } from './watershed-rival'
 
 export interface TuneAdapterOptions {
   engine: Engine
@@ -53,14 +54,15 @@ export async function tuneAdapter(options: TuneAdapterOptions): Promise<TuningOu
     log('the generator’s thresholds are not tuned: there are no validation images')
     return 'skipped'
   }
-  const parts = await search(folder, limit, options)
+  const chosen = evenlySpaced(items, Math.min(limit, options.most ?? Infinity))
+  const parts = await search(folder, chosen, options)
   if (!parts) {
     log(
       `the thresholds are not tuned; the adapter is complete. \`${commandText(resumeCommand(run.root))}\` or \`${commandText(tuneCommand(folder))}\` does it`,
     )
     return 'stopped'
   }
-  return storeTuned(parts, [folder, run.last], log)
+  return storeTuned(await withWatershed(parts, chosen, log), [folder, run.last], log)
 }
 
 /** Stores what was found with adapters, the first of which was tuned; not if no threshold finds a labelled particle. */
@@ -87,10 +89,9 @@ export async function storeTuned(
 
 async function search(
   folder: string,
-  limit: number,
-  { engine, config, items, most = Infinity, stop, log }: TuneAdapterOptions,
+  chosen: readonly DatasetItem[],
+  { engine, config, stop, log }: TuneAdapterOptions,
 ): Promise<AdapterProfile | null> {
-  const chosen = evenlySpaced(items, Math.min(limit, most))
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, { inputSize: config.size ?? undefined, config: toy })
   const adapter = await loadAdapter(model, folder)

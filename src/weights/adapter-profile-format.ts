@@ -25,8 +25,8 @@ const Thresholds = v.object({
   prompts: v.optional(v.picklist(['grid', 'learned'], 'one of grid, learned'), 'grid'),
   /** Points along each side of the grid, if that was used. */
   pointsPerSide: whole,
-  /** The mean of F1 at IoU 0.5 and 0.75 on these images, with the default thresholds and with these. */
-  f1: v.object({ before: share, after: share }),
+  /** The mean of F1 at IoU 0.5 and 0.75 on these images, with the default thresholds, with these, and of the watershed. */
+  f1: v.object({ before: share, after: share, watershed: v.optional(share) }),
 })
 
 /** A reliability diagram: the masks in bins of their predicted IoU, and the expected calibration error. */

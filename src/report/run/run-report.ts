@@ -5,7 +5,7 @@ import { beginningOf, inputText } from '../../training/config'
 import { epochsDone } from '../../../engine/finetune/schedule'
 import { bestOf } from '../../../engine/finetune/selection'
 import { describeCalibration } from '../../evaluation/calibrate-generator'
-import { describeThresholds, thresholdGain } from '../../evaluation/tuned-thresholds'
+import { describeThresholds, thresholdGain, thresholdsOverWatershed } from '../../evaluation/tuned-thresholds'
 import { count } from '../../text/count'
 import { escape } from '../../text/escape'
 import { histogramStyle } from '../../drawing/histogram'
@@ -230,8 +230,16 @@ function generatorHtml(runs: readonly RunView[]): string {
   if (!tuned.length) return ''
   const facts = tuned.flatMap(({ name, profile: { thresholds, calibration } }): [string, string][] => {
     const of = runs.length > 1 ? `, ${name}` : ''
+    const advice = thresholds && thresholdsOverWatershed(thresholds)
     return [
-      ...(thresholds ? [[`Thresholds${of}`, `${describeThresholds(thresholds)}; ${thresholdGain(thresholds)}`]] : []),
+      ...(thresholds
+        ? [
+            [
+              `Thresholds${of}`,
+              `${describeThresholds(thresholds)}; ${thresholdGain(thresholds)}${advice ? `. ${advice}` : ''}`,
+            ],
+          ]
+        : []),
       ...(calibration ? [[`Calibration${of}`, describeCalibration(calibration)]] : []),
     ] as [string, string][]
   })
