@@ -52,6 +52,8 @@ export interface OpenedModel {
   /** 'TinyViT', 'ViT' … with the number of parameters. */
   description: string
   inputSize: number
+  /** The side of the input that the model was made for. */
+  ownSize: number
   /** What a person should know about the file, in sentences. */
   remarks: string[]
 }

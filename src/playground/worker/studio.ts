@@ -73,6 +73,7 @@ export class Studio {
     return {
       description: `${kind}, ${(bytes / 4e6).toPrecision(3)} M parameters`,
       inputSize: model.inputSize,
+      ownSize: architecture.imageSize,
       adapter: kept?.summary ?? null,
       remarks,
     }

@@ -20,8 +20,9 @@ export function GpuStatus() {
     <div class="advice" role="status">
       <strong>This browser computes on the processor ({found.name}), not on a graphics card.</strong>
       <p>
-        Everything works, but takes tens of times as long. Use a small model, an input size of 256, and few points per
-        side. If this machine has a graphics card, switch on graphics acceleration in the browser’s settings.
+        Everything works, but takes tens of times as long. Use a small model and few points per side; a smaller input
+        size is faster, but masks are worse until an adapter is trained at it. If this machine has a graphics card,
+        switch on graphics acceleration in the browser’s settings.
       </p>
     </div>
   )

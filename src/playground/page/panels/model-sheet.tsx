@@ -11,8 +11,8 @@ import {
   forgetAdapter,
   gpu,
   model,
-  onProcessor,
   openModel,
+  smallInput,
   storedModel,
 } from '../state/studio'
 import { ChooseFiles } from './choose-files'
@@ -21,11 +21,10 @@ import { PublishedModels } from './published-models'
 import { Sheet } from './sheet'
 
 const SIZES = [256, 512, 1024]
-/** As text: '' is the model's own. Null: what suits the device. */
-const size = signal<string | null>(null)
-const sizeText = () => size.value ?? (onProcessor() ? '256' : '')
+/** As text: '' is the model's own. */
+const size = signal('')
 /** The side of the input for a model that is chosen; null: its own. */
-const chosenSize = () => (sizeText() ? Number(sizeText()) : null)
+const chosenSize = () => (size.value ? Number(size.value) : null)
 
 export function ModelSheet() {
   const close = () => (sheet.value = null)
@@ -35,7 +34,7 @@ export function ModelSheet() {
       <Present close={close} />
       <label class="field">
         Input size
-        <select value={sizeText()} onChange={({ currentTarget }) => (size.value = currentTarget.value)}>
+        <select value={size.value} onChange={({ currentTarget }) => (size.value = currentTarget.value)}>
           <option value="">the model’s own</option>
           {SIZES.map((side) => (
             <option value={side}>{`${side} × ${side}${side === 256 ? ' (fast)' : ''}`}</option>
@@ -92,6 +91,7 @@ function Present({ close }: { close(): void }) {
         <p>
           <b>{now.name}</b> is loaded: {now.description}, input {now.inputSize} × {now.inputSize}.
         </p>
+        {smallInput() && <p class="warn">{smallInput()}</p>}
         <div class="adapter-row">
           <span>{now.adapter ? `Adapter: ${adapterName(now.adapter)}` : 'Without an adapter.'}</span>
           <div class="row">

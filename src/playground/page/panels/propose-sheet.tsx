@@ -4,7 +4,7 @@ import { current, images } from '../../../review/page/state/app'
 import { count } from '../../../text/count'
 import { sheet } from '../state/sheets'
 import { diameterOf, diameterProblem, diameterText } from '../state/diameter'
-import { model, onProcessor, propose, review } from '../state/studio'
+import { model, onProcessor, propose, review, smallInput } from '../state/studio'
 import { Sheet } from './sheet'
 
 const POINTS = [8, 16, 24, 32, 48]
@@ -51,6 +51,7 @@ export function ProposeSheet() {
           : `${model.value.name} is asked at a grid of points over each image.`}{' '}
         Afterwards the Filter tab shows or hides proposals without asking again.
       </p>
+      {smallInput() && <p class="warn">{smallInput()}</p>}
       {!adapter?.head && (
         <label class="field">
           Points per side

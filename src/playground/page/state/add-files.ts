@@ -9,12 +9,12 @@ import { ask } from '../worker-client'
 import { sortFiles } from './file-kinds'
 import { runJob } from './job'
 import { stem } from './stem'
-import { chooseAdapter, chooseModel, onProcessor, review } from './studio'
+import { chooseAdapter, chooseModel, review } from './studio'
 
 /** Takes files of any kind: those that were dropped on the page. */
 export async function addFiles(files: readonly File[]): Promise<void> {
   const { pictures, weights, adapter } = sortFiles(files)
-  if (weights.length) await chooseModel(weights, onProcessor() ? 256 : null)
+  if (weights.length) await chooseModel(weights, null)
   if (adapter.length) await chooseAdapter(adapter)
   if (pictures.length) await addImages(pictures)
 }

@@ -42,6 +42,12 @@ export const modelOfReview = () =>
     size: model.value.inputSize,
   }
 
+/** What to say of a model that is smaller than it was made for, and has no adapter that was trained so; null if it is not. */
+export const smallInput = (): string | null =>
+  model.value && !model.value.adapter && model.value.inputSize < model.value.ownSize
+    ? `At an input of ${model.value.inputSize} ${model.value.name} finds far less than at its own ${model.value.ownSize}, until an adapter is trained at that size.`
+    : null
+
 /** Asks for the device, without waiting for a person. */
 export async function findGpu(): Promise<void> {
   try {
