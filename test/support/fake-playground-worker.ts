@@ -6,6 +6,8 @@
 /** What a test may change: fields of `self.told` in the worker's scope. */
 export interface Told {
   gpu?: { name: string; software: boolean }
+  /** The masks that the model proposes, as records of a project. */
+  proposals?: unknown[]
   /** Bytes that a training needs. */
   needs?: number
   /** The step after which a training fails, and how. */
@@ -44,8 +46,14 @@ function worker(told: Told) {
         adapter: adapter?.summary ?? null,
         description: 'TinyViT, 9.79 M parameters',
         inputSize: 512,
+        ownSize: 1024,
         remarks: [],
       }
+    },
+    propose: ({ picture }) => {
+      const records = scope.told.proposals ?? []
+      const candidates = { version: 1, image: picture.info, options: {}, candidates: records, overlaps: [] }
+      return { records, candidates, tiles: 1, seconds: 1 }
     },
     adapt: () => null,
     encode: () => 200,

@@ -8,6 +8,10 @@ import type { Browser, BrowserContext, Download, Page } from 'playwright-core'
 import sharp from 'sharp'
 import { buildPage } from '../../scripts/build-page.mjs'
 import { renderScene } from '../../engine/synth/scene'
+import { boxToRegion, regionToXYWH } from '../../engine/image/box'
+import { instances } from '../../engine/masks/instances'
+import { maskOfLabel } from '../../engine/masks/mask-of-label'
+import { encodeMask } from '../../engine/masks/rle'
 import { openCheckpoint } from '../../src/weights/checkpoint'
 import { toFloat32 } from '../../src/weights/dtypes'
 import { type TensorToWrite, writeSafetensors } from '../../src/weights/safetensors-writer'
@@ -19,7 +23,7 @@ const folder = scratch()
 let built: Promise<void> | undefined
 /** The page lies below a path, as on a server of many projects. */
 const BELOW = '/projects/particles/'
-const SMALL = { width: 128, height: 96 }
+const SMALL = { width: 128, height: 96, particles: 8 }
 /** SwiftShader compiles each kernel when it is first used. */
 const LIMIT_MS = 120_000
 
@@ -88,12 +92,27 @@ async function toyFiles(at: (name: string) => string): Promise<string[]> {
 }
 
 /** A synthetic micrograph as PNG. */
-export async function scenePng(name: string, size: { width: number; height: number } = SMALL): Promise<GivenFile> {
-  const { width, height, image } = renderScene(3, { ...size, particles: [8, 14], difficulty: 0.2 })
+export const scenePng = async (name: string): Promise<GivenFile> => (await scenePngWithMasks(name, SMALL)).file
+
+/** A synthetic micrograph as PNG, with the masks of its particles as the model's proposals are. */
+export async function scenePngWithMasks(name: string, size: { width: number; height: number; particles: number }) {
+  const { particles, ...sides } = size
+  const scene = renderScene(3, { ...sides, particles: [particles, 2 * particles], difficulty: 0.2 })
+  const { width, height, image, labels } = scene
   const buffer = await sharp(image, { raw: { width, height, channels: 1 } })
     .png()
     .toBuffer()
-  return { name, mimeType: 'image/png', buffer }
+  const map = { width, height, data: labels }
+  const proposals = instances(map).map((instance, i) => ({
+    segmentation: encodeMask(maskOfLabel(map, instance), map),
+    area: instance.area,
+    bbox: regionToXYWH(boxToRegion(instance)),
+    predicted_iou: 0.97 - (i % 10) / 100,
+    stability_score: 0.96,
+    point_coords: [instance.point],
+    crop_box: [0, 0, width, height],
+  }))
+  return { file: { name, mimeType: 'image/png', buffer } satisfies GivenFile, proposals }
 }
 
 /** A tab with the playground; errors in its console, and requests to other places, are collected. */

@@ -7,7 +7,7 @@ import * as assert from 'uvu/assert'
 import type { Page } from 'playwright-core'
 import { openBrowser, testInBrowser } from '../../support/browser'
 import { fakeWorker } from '../../support/fake-playground-worker'
-import { PlaygroundTab, scenePng, servePlayground } from '../../support/playground'
+import { PlaygroundTab, scenePngWithMasks, servePlayground } from '../../support/playground'
 
 const screens = [
   { name: 'phone', width: 390, height: 844, touch: true },
@@ -48,7 +48,8 @@ const sideways = (page: Page): Promise<number> =>
 for (const { name, width, height, touch } of screens)
   testInBrowser(`${name}: all is reachable`, async () => {
     const browser = (await openBrowser())!
-    const server = await servePlayground({ worker: fakeWorker() })
+    const scene = await scenePngWithMasks('silica 1.png', { width: 800, height: 600, particles: 60 })
+    const server = await servePlayground({ worker: fakeWorker({ proposals: scene.proposals }) })
     try {
       for (const colorScheme of ['light', 'dark'] as const) {
         const context = await browser.newContext({ viewport: { width, height }, hasTouch: touch, colorScheme })
@@ -61,7 +62,7 @@ for (const { name, width, height, touch } of screens)
         }
         await page.locator('.welcome').waitFor()
         await check('welcome')
-        await tab.choose('Choose files', [await scenePng('silica 1.png', { width: 600, height: 450 })])
+        await tab.choose('Choose files', [scene.file])
         await page.locator('.stage canvas').first().waitFor()
         await check('image')
         await tab.step('Model')
@@ -73,7 +74,20 @@ for (const { name, width, height, touch } of screens)
         await tab.choose('Choose a model file', [weights])
         await page.locator('.step-done', { hasText: 'a model' }).waitFor()
         await tab.idle()
-        for (const step of ['Images', 'Model', 'Propose', 'Train', 'Download'] as const) {
+        await tab.step('Propose')
+        await check('propose')
+        await tab.inSheet('Propose for silica 1').click()
+        await page.locator('.bottom', { hasText: `${scene.proposals.length} masks` }).waitFor()
+        await page.locator('.notices').getByRole('button', { name: 'Close' }).first().click()
+        await check('masks')
+        await page.keyboard.press('Shift+A')
+        await page.locator('.steps', { hasText: '1 accepted' }).waitFor()
+        await tab.step('Train')
+        await tab.inSheet('Begin training').click()
+        await page.locator('.sheet[open] .advice.good').waitFor()
+        await check('trained')
+        await page.keyboard.press('Escape')
+        for (const step of ['Images', 'Model', 'Download'] as const) {
           await tab.step(step)
           await page.waitForTimeout(250)
           await check(step.toLowerCase())
