@@ -13,6 +13,7 @@ import {
   type TrainingSample,
   type TrainOptions,
 } from '../../engine/index'
+import { adapterFiles, openAdapter } from '../../src/web'
 import { discScene } from './disc-scene'
 
 export interface EmbedderReport {
@@ -87,7 +88,10 @@ export async function trainAsEmbedder(model: SamModel): Promise<EmbedderReport> 
   const abort = { ...options, signal: controller.signal, onStep: () => controller.abort(new Error('enough')) }
   const aborted = await train(model, samples, abort).then(() => 'it was not aborted', (error: Error) => error.message) // prettier-ignore
 
-  const attached = await attachAdapter(model, whole.adapter, whole.head)
+  // out as files and in again, as a page that stores them
+  const stored = await openAdapter(await adapterFiles(whole), { architecture: model.architecture })
+  if (!equal(stored.adapter, whole.adapter)) throw new Error('the adapter has other numbers in its files')
+  const attached = await attachAdapter(model, stored.adapter, stored.head)
   const found = await generate(model, samples[0].image, EVERYTHING)
   attached.release()
   return { losses, scores, aborted, sameBits: equal(whole.adapter, resumed.adapter), masks: found.masks.length }
