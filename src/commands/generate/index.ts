@@ -200,7 +200,7 @@ async function generate(
   const { results, stopped } = await generateFolder({
     ...options,
     onProgress(done, name) {
-      bar.update(Math.floor(10 * done) / 10, name)
+      bar.update(Math.floor(100 * done) / 100, name)
       const line = done < 1 ? forecast?.update((performance.now() - began) / 1000, done) : null
       if (line) logLine(line)
     },

@@ -36,6 +36,7 @@ function OpenJob({ job }: { job: Job }) {
         </button>
       </header>
       {state !== 'waiting' && <progress value={share ?? undefined} max={1} aria-label={title} />}
+      <Remarks job={job} />
       {state === 'stopping' && <p class="soft">Saving what is done. It can be continued later.</p>}
       {job.run !== null && state !== 'waiting' && run.value?.name === job.run && <RunChart run={run.value} />}
       <Command lines={job.commands} current={state === 'waiting' ? undefined : job.step} />
@@ -49,6 +50,23 @@ function OpenJob({ job }: { job: Job }) {
   )
 }
 
+/** What a command says that a person should not have to look for: warnings, and how long it will take on a slow machine. */
+function Remarks({ job: { output, progress } }: { job: Job }) {
+  // an estimate from finished images takes the place of the forecast
+  const shown = output.filter(
+    (line) => /^warning:/i.test(line) || (/^forecast:/.test(line) && (progress?.done ?? 0) < 1),
+  )
+  return (
+    <>
+      {[...new Set(shown)].map((line) => (
+        <p key={line} class="remark">
+          {line.charAt(0).toUpperCase() + line.slice(1)}
+        </p>
+      ))}
+    </>
+  )
+}
+
 const units: Record<string, string> = { images: 'images', steps: 'steps', bytes: 'bytes' }
 
 function statusText({ state, progress, step, commands }: Job): string {
@@ -58,9 +76,12 @@ function statusText({ state, progress, step, commands }: Job): string {
   if (!progress) return [part, 'starting: the model is loaded and the GPU prepared'].filter(Boolean).join('; ')
   const { label, done, total, unit, secondsLeft, note } = progress
   const bytes = unit === 'bytes'
+  const begun = done - Math.floor(done)
   const amount = bytes
     ? `${(done / 1e6).toFixed(1)}${total ? ` of ${(total / 1e6).toFixed(1)}` : ''} MB`
-    : `${Math.floor(done)}${total ? ` of ${total}` : ''} ${units[unit] ?? unit}`.trim()
+    : total && begun > 0
+      ? `${Math.ceil(done)} of ${total}, ${Math.round(100 * begun)} % of this one`
+      : `${Math.floor(done)}${total ? ` of ${total}` : ''} ${units[unit] ?? unit}`.trim()
   const left = secondsLeft === null ? '' : `about ${duration(secondsLeft)} left`
   return [part, `${label}: ${amount}`, left, note].filter(Boolean).join('; ')
 }

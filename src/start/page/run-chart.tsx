@@ -44,6 +44,8 @@ export function RunChart({ run }: { run: RunProgress }) {
 
 /** Is it better? The score is the mean of Dice and instance Dice, by points and by boxes. */
 function answer({ step, validations, best, validationImages }: RunProgress, base: number | null): string {
+  if (base === null && best !== null)
+    return `The adapter has a score of ${percent(best)}. The base model was not measured, so nothing says whether that is better.`
   if (base === null)
     return validations.length || step > 0
       ? 'There are no validation images, so nothing says whether the adapter is better: accept more images.'

@@ -111,12 +111,22 @@ testInBrowser('a folder is chosen and masks are proposed by the keyboard alone',
   await context.close()
 })
 
-const progress = { label: 'generating', done: 1, total: 2, unit: 'images', secondsLeft: 40, note: null }
+const progress = { label: 'generating', done: 0.4, total: 2, unit: 'images', seconds: 40, secondsLeft: null, note: 'a' }
 
 testInBrowser('a job with its progress, and one that waits', async () => {
   home.processes.last.onProgress({ wgsam: 'progress', ...progress } as never)
-  home.processes.last.onLine('a: 12 masks of 30 seen')
+  home.processes.last.onLine('warning: at an input of 256 pixels the model is far worse')
+  home.processes.last.onLine('forecast: about 6 min for all 2 images')
   await home.post('api/jobs', { kind: 'measure', acceptedOnly: false })
+  const context = await browser!.newContext()
+  const page = await context.newPage()
+  await page.goto(home.url)
+  const job = page.locator('.job-running')
+  await job.getByText('generating: 1 of 2, 40 % of this one; a').waitFor()
+  // what a person should know before an hour has passed is not only in what the command prints
+  await job.locator('.remark', { hasText: 'Warning: at an input of 256 pixels' }).waitFor()
+  await job.locator('.remark', { hasText: 'Forecast: about 6 min' }).waitFor()
+  await context.close()
   await check('running')
   await propose(home.project)
   home.processes.last.end(0)
