@@ -8,6 +8,7 @@
  *   dataset/rois/NAME.zip       the label maps as ImageJ's sets of regions
  *   dataset/classes.csv         the class of each label, if masks have classes
  *   dataset/comments.csv        comments on images and masks, if there are any
+ *   dataset/agreement.json     how far second annotators agree, if there are any
  *   dataset/corrections.json    the number of corrections, image by image
  */
 import { existsSync } from 'node:fs'
@@ -25,6 +26,7 @@ import { updateFiles } from '../project/review/current-files'
 import { findImages, type ListedImage } from '../project/review/image-list'
 import { labelsOf } from '../project/review/labels-of'
 import { quoted } from '../text/csv'
+import { writeAgreements } from './agreement-file'
 import { type ImageNotes, notesOf, writeNotes, writeRois } from './export-notes'
 import type { ExportedDataset } from './protocol'
 
@@ -68,6 +70,7 @@ export async function exportAcceptedImages(
     )
     await writeGroups(dir, beside, images)
     await writeNotes(beside, images)
+    await writeAgreements(dir, beside)
     if (existsSync(folder)) await rename(folder, old)
     await rename(beside, folder)
     await updateFiles(dir)

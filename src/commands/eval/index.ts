@@ -21,6 +21,7 @@ import { flag, text, texts, type Values } from '../../cli/options'
 import { UserError } from '../../host/errors'
 import { itemsOf } from '../../parts/part'
 import { adapterHash } from '../../weights/adapter-hash'
+import { agreementLine, readAgreements } from '../../review/agreement-file'
 import { count } from '../../text/count'
 import { diameterOption } from '../options/diameter'
 import { modelOptions, withAdapterFolders } from '../options/model'
@@ -161,6 +162,8 @@ async function evaluateCommand(values: Values, signal: AbortSignal, { part, merg
   const { name, adapters, inputSize, hardware, contestants } = opened
   try {
     const seen = await trainingImages(adapters, selection)
+    const agreements = await readAgreements(folders)
+    const people = agreements.map(agreementLine)
     const began = performance.now()
     const keeper = new ExampleCollector()
     const worstKeeper = new WorstCollector(worstCount)
@@ -201,6 +204,8 @@ async function evaluateCommand(values: Values, signal: AbortSignal, { part, merg
       images: items.length,
       /** Of each adapter; null if it is not known. */
       seen,
+      /** How far people agree on the datasets. */
+      agreements,
       prompts,
       rivals,
       maxInstances: maxInstances ?? null,
@@ -219,7 +224,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal, { part, merg
     const json = JSON.stringify(result, null, 1)
     if (out) await writeFileAtomic(out, json + '\n')
     if (reportPath) {
-      const evaluated = { name, adapters: result.adapters, selection, seen, hardware, thresholds: origins }
+      const evaluated = { name, adapters: result.adapters, selection, seen, hardware, thresholds: origins, people }
       await writeFileAtomic(reportPath, await renderEvaluation(comparison, keeper, drawn, evaluated))
     }
     if (worstPath) await writeFileAtomic(worstPath, await worstImage(drawn, worstPath))
@@ -230,6 +235,7 @@ async function evaluateCommand(values: Values, signal: AbortSignal, { part, merg
         reliabilityLines(comparison).join('\n'),
         sizeTextTable(comparison),
         timeTextTable(comparison, hardware.adapter),
+        people.join('\n'),
       ]
       console.log(tables.filter(Boolean).join('\n\n'))
       if (reportPath) console.log(`\nreport: ${resolve(reportPath)}`)

@@ -21,6 +21,8 @@ export interface EvaluatedModels {
   hardware: Hardware
   /** For the automatic generator, where each model's thresholds come from. */
   thresholds: string[]
+  /** How far people agree on the datasets, as sentences. */
+  people: string[]
 }
 
 /** With a single adapter the report also describes the training run that contains it. */
@@ -28,7 +30,7 @@ export async function renderEvaluation(
   comparison: Comparison,
   keeper: ExampleCollector,
   worst: readonly DrawnCases[],
-  { name, adapters, selection, seen, hardware, thresholds }: EvaluatedModels,
+  { name, adapters, selection, seen, hardware, thresholds, people }: EvaluatedModels,
 ): Promise<string> {
   const { items, split, folders } = selection
   const images = `${split === 'all' ? 'all' : `the ${split} part`} of ${folders.join(', ')}`
@@ -37,6 +39,7 @@ export async function renderEvaluation(
     ...adapters.map((path, i): [string, string] => [adapters.length > 1 ? `Adapter ${i + 1}` : 'Adapter', path]),
     ['Images', images],
     ...thresholds.map((origin): [string, string] => ['Thresholds', origin]),
+    ...people.map((line): [string, string] => ['Two annotators', line]),
   ]
   const short = basename(name)
   return renderEvaluationReport({

@@ -1,11 +1,15 @@
 /** @file A second annotator's review: independent of the first, and the agreement of the two. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { projectFile } from '../../../src/project/project'
 import type { Action, EditKind } from '../../../src/project/review/review-records'
 import { ReviewFolder } from '../../../src/project/review/review-folder'
 import { agreement, describeAgreement } from '../../../src/review/agreement'
+import { agreementLine, readAgreements } from '../../../src/review/agreement-file'
+import { exportAcceptedImages } from '../../../src/review/export-dataset'
+import { command as evaluate } from '../../../src/commands/eval'
 import { command } from '../../../src/commands/review'
 import { refusal, scratch } from '../../support/files'
 import { made, square, writeImage } from '../../support/review'
@@ -74,6 +78,39 @@ test('the agreement counts what both have, how well, and names images that only 
   assert.is(result.images[0].scores.at[1].found, 2)
   assert.equal(result.waiting, ['c'])
   assert.match(describeAgreement(result), 'only one of you has accepted: c')
+})
+
+test('the exported dataset has the agreement, and an evaluation on it says so', async () => {
+  const dir = await project()
+  await act(dir, undefined, { a: [accept], b: [accept] })
+  const { folder } = await exportAcceptedImages(dir)
+  assert.equal(await readAgreements([folder]), [], 'nobody else has reviewed anything')
+  await act(dir, 'anna', { a: [edit('remove', [1]), accept], b: [accept] })
+  await act(dir, 'otto', { a: [edit('remove', [1])] })
+  await exportAcceptedImages(dir)
+  const [anna, ...others] = await readAgreements([folder, scratch()])
+  assert.equal(others, [], 'otto has accepted nothing yet')
+  const [at] = anna.f1
+  assert.equal([anna.annotator, anna.images, anna.meanIou, at.iou], ['anna', 2, 1, 0.5])
+  assert.ok(Math.abs(at.f1! - 10 / 11) < 1e-9)
+  assert.match(agreementLine(anna), 'agree on 2 images of the dataset to F1 90.9 % at IoU 0.5')
+  const out = join(dir, 'eval.json')
+  const report = join(dir, 'eval.html')
+  const toy = { model: 'golden/files/toy_vit.pth', 'model-config': 'golden/files/toy_vit.json', size: '32' }
+  const values = {
+    ...toy,
+    data: [folder],
+    split: 'all',
+    prompt: 'point',
+    rivals: 'none',
+    instances: '1',
+    resamples: '0',
+  }
+  assert.is(await evaluate.run({ ...values, out, report } as never, []), 0)
+  assert.is(JSON.parse(readFileSync(out, 'utf8')).agreements[0].annotator, 'anna')
+  assert.match(readFileSync(report, 'utf8'), 'the first and anna, agree on 2 images')
+  writeFileSync(join(folder, 'agreement.json'), '{}')
+  assert.match(await refusal(readAgreements([folder])), 'export the dataset again')
 })
 
 test('without an image that both have accepted it says so; the dataset is that of the first review', async () => {

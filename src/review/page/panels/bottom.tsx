@@ -5,13 +5,14 @@ import { brush, oneClick } from '../state/prefs'
 import { commands, titleOf } from '../commands'
 import { crosshair } from '../state/crosshair'
 import { cursor } from '../state/cursor'
-import { pixelSize } from '../state/scale'
+import { lengthText, pixelSize } from '../state/scale'
 import { metresText } from './round-length'
 import { surroundings } from '../surroundings'
 import { toolName } from '../tools'
 import { hovered } from '../tools/hover'
 import type { ModelMask } from '../tools/model-masks'
 import { alternatives, clickMs, pending } from '../tools/one-click'
+import { lineLength, ruler } from '../tools/ruler'
 import { promptMasks, predicting, decoderMs, prompting, shown } from '../tools/prompt'
 import type { ToolName } from '../tools/tool'
 
@@ -49,6 +50,13 @@ function promptHint(): string {
   return 'Click on a particle takes it; drag a box around it. Shift+click adds to the selected one.'
 }
 
+function hintFor(tool: ToolName): string {
+  if (tool === 'prompt') return promptHint()
+  // the length is on the canvas too, where not everybody can read it
+  if (tool === 'ruler' && ruler.value) return `Length: ${lengthText(lineLength(ruler.value))}. Esc removes the line.`
+  return hints[tool]
+}
+
 const capital = (text: string) => text[0].toUpperCase() + text.slice(1)
 const place = (at: number, total: number) => (total > 1 ? `${at + 1} of ${total} (Tab: next), ` : '')
 const measuresOf = ({ predictedIou, stability }: ModelMask) =>
@@ -79,7 +87,7 @@ export function Bottom() {
   const sized = tool === 'brush' || tool === 'erase'
   return (
     <footer class="bottom">
-      <span class="hint">{tool === 'prompt' ? promptHint() : hints[tool]}</span>
+      <span class="hint">{hintFor(tool)}</span>
       {sized && <span class="size">brush {2 * brush.value} px</span>}
       <span class="spring" />
       <Model />

@@ -14,7 +14,7 @@ import type { Pointer, Tool } from './tool'
 type Line = readonly [Point, Point]
 
 /** The line that the ruler shows. */
-const ruler = signal<Line | null>(null)
+export const ruler = signal<Line | null>(null)
 /** The line along the scale bar. */
 export const barLine = signal<Line | null>(null)
 /** Whether that line was proposed, not drawn. */
@@ -113,8 +113,11 @@ function findLine({ info, picture }: ImageSession): Line | null {
 export const calibrateTool: Tool = {
   start(session) {
     infoBarShown.value = true
-    barLine.value = findLine(session)
-    proposed.value = barLine.value !== null
+    const found = findLine(session)
+    // this runs again when the info bar is there: a line that a person has drawn since stays
+    if (barLine.peek() && !proposed.peek()) return
+    barLine.value = found
+    proposed.value = found !== null
   },
   down(_session, at) {
     if (!at.right) from = at

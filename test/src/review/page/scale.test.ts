@@ -123,6 +123,31 @@ testInBrowser('the scale bar in the info bar is found; its length sets the pixel
   assert.equal(tab.faults, [])
 })
 
+testInBrowser('without a bar that is found the line is dragged; the ruler reads in the new unit', async () => {
+  const bare = scratch()
+  const small = { width: 200, height: 300 }
+  await writeImage(bare, 'c', [square(10, 10, 40, small)], small)
+  const own = new Serving(bare)
+  const tab = await ReviewTab.open(context, await own.start(), small)
+  const { page } = tab
+  await tab.press('Shift+D')
+  const form = page.getByRole('form', { name: 'Scale' })
+  await form.getByText('Drag along the scale bar').waitFor()
+  await tab.drag([20, 200], [120, 203])
+  await form.getByText(/^How long is this line/).waitFor()
+  const pixels = Number(/([\d.]+) px =/.exec(await form.innerText())![1])
+  assert.ok(Math.abs(pixels - Math.hypot(100, 3)) < 0.5, `${pixels}`)
+  await form.getByLabel('Length of the scale bar').fill('500')
+  await form.getByLabel('Unit').selectOption('nm')
+  await form.getByRole('button', { name: 'Save' }).click()
+  await page.locator('.bottom', { hasText: /5 nm\/px/ }).waitFor()
+  await tab.press('d')
+  await tab.drag([20, 200], [60, 200])
+  await page.locator('.hint', { hasText: /Length: (199|20\d)(\.\d+)? nm/ }).waitFor()
+  assert.equal(tab.faults, [])
+  await own.stop()
+})
+
 testInBrowser('the ruler reads lengths; a measured size is forgotten again', async () => {
   const tab = await ReviewTab.open(context, url, size)
   const { page } = tab
