@@ -148,7 +148,7 @@ test('a budget that is too small is refused with the minimum, which is indeed en
     )
   assert.ok(least, said)
   assert.is((await planB({ memory: least![1] })).microBatch, 1)
-  const fixed = await refusal(planB({ memory: '2GiB', microBatch: 8 }))
+  const fixed = await refusal(planB({ memory: '1.5GiB', microBatch: 8 }))
   assert.match(fixed, /8 images at once and all 12 encoder blocks and the mask decoder .*a smaller --micro-batch/s)
 })
 
