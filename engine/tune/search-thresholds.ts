@@ -32,6 +32,11 @@ export interface SearchOptions {
   onProgress?(image: number, part: number): void
   /** Called after each image with the parts of it that the model saw. */
   onImage?(image: number, view: View): void
+  /**
+   * Of several processes that divide the images: receives what this one has found, null if it was stopped, and resolves with what all have
+   * found, in their order; null where nothing is to be searched.
+   */
+  gather?(found: TuneImage[] | null): Promise<TuneImage[] | null>
 }
 
 /**
@@ -43,7 +48,7 @@ export interface SearchOptions {
 export async function searchThresholds(
   model: SamModel,
   images: readonly (() => Promise<Sample>)[],
-  { band, stop, onProgress, onImage }: SearchOptions,
+  { band, stop, onProgress, onImage, gather = async (found) => found }: SearchOptions,
 ): Promise<Pick<AdapterProfile, 'thresholds' | 'calibration'> | null> {
   const { pointsPerSide, pointsPerBatch, limits } = model.engine.software ? EFFORT.software : EFFORT.gpu
   const options: Partial<GeneratorOptions> = { pointsPerSide, pointsPerBatch, ...TUNING_FLOORS, keepLogits: false }
@@ -51,10 +56,13 @@ export async function searchThresholds(
   const generator = await MaskGenerator.create(model, options)
   const coarse = generator.options.prompts === 'grid' && pointsPerSide < defaultGeneratorOptions.pointsPerSide
   const controller = new AbortController()
-  const found: TuneImage[] = []
+  let found: TuneImage[] | null = []
   try {
     for (const [i, read] of images.entries()) {
-      if (stop()) return null
+      if (stop()) {
+        found = null
+        break
+      }
       const sample = await read()
       const report = (done: number, total: number) => {
         onProgress?.(i, done / total)
@@ -66,11 +74,13 @@ export async function searchThresholds(
       found.push(image)
     }
   } catch (error) {
-    if (controller.signal.aborted) return null
-    throw error
+    if (!controller.signal.aborted) throw error
+    found = null
   } finally {
     generator.destroy()
   }
-  const { parts } = await tuneGenerator(found, generator.options, 'val', { areas: false })
+  const all = await gather(found)
+  if (!all) return null
+  const { parts } = await tuneGenerator(all, generator.options, 'val', { areas: false })
   return parts
 }

@@ -11,10 +11,14 @@ import { messageOf, UserError } from '../host/errors'
 import { broadcastValue, type Communicator } from '../mpi/communicator'
 import { resumeAdvice } from './checkpoints'
 import { explainDeviceFailure, explainDivergence } from './device-failure'
+import { DriftGuard } from './drift'
 import { agreement, type JointBeginning, type JointPlan, jointStep, shareParameters } from './joint-training'
+import { followOwnSize } from './own-size-rival'
 import { shareOf } from './rank-share'
 import type { RunFolder } from './run-folder'
 import { openSession, planSession } from './session'
+import { followStrength } from './strength'
+import { followTuning } from './tune-adapter'
 import { Validator } from './validate'
 import { openPreparation } from './worker-pool'
 
@@ -45,9 +49,15 @@ export async function follow({ engine, run, ranks, processors, stop }: FollowOpt
     plan: await planSession(engine, planned.config, ranks.size),
   })
   const { config, progress } = await broadcastValue<JointBeginning>(ranks)
+  const explained = (error: unknown): UserError => {
+    const advice = resumeAdvice(run, saved)
+    const failure = explainDeviceFailure(explainDivergence(error, advice), engine, advice)
+    return failure instanceof UserError ? failure : new UserError(`${messageOf(failure)}\n${advice}`)
+  }
   const preparation = openPreparation(config, engine, sizeRange(data.train, session.plan.size), processors)
   let batches: Batches<DatasetItem> | null = null
   let validator: Validator | null = null
+  let finished = false
   try {
     await shareParameters(ranks, session.adaptation.parameters)
     session.adaptation.refresh()
@@ -55,6 +65,7 @@ export async function follow({ engine, run, ranks, processors, stop }: FollowOpt
     const part = shareOf(config.batch, ranks)
     batches = new Batches(data.train, config, session.plan.microBatch, preparation, progress.data, part)
     if (config.validation.every) validator = await Validator.open(session, data.val, config, ranks)
+    const drift = new DriftGuard(ranks, session.adaptation, () => {})
     const loop = new TrainingLoop(
       {
         config,
@@ -70,20 +81,27 @@ export async function follow({ engine, run, ranks, processors, stop }: FollowOpt
           ranks,
           () => saved,
           (step) => (saved = step),
+          () => drift.check(),
         ),
         log: () => {},
       },
       progress,
     )
-    await loop.run()
+    const trained = await loop.run()
+    finished = trained && (!validator || (await followStrength({ ...session, validator, ranks, stop })))
   } catch (error) {
-    const advice = resumeAdvice(run, saved)
-    const explained = explainDeviceFailure(explainDivergence(error, advice), engine, advice)
-    throw explained instanceof UserError ? explained : new UserError(`${messageOf(explained)}\n${advice}`)
+    throw explained(error)
   } finally {
     batches?.close()
     await preparation.close()
     validator?.destroy()
     session.release()
+  }
+  if (!finished) return
+  try {
+    await followOwnSize({ engine, ranks, stop })
+    await followTuning({ engine, ranks, stop })
+  } catch (error) {
+    throw explained(error)
   }
 }

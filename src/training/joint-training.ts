@@ -53,16 +53,22 @@ export function jointStep(step: TrainingStep, ranks: Communicator): LoopOptions[
  * What all ranks act upon: any of them may be asked to stop, and rank 0 keeps the time.
  * @param savedStep the step of the last checkpoint, which rank 0 knows
  * @param onSaved receives that at every rank
+ * @param onNewCheckpoint called at all ranks, between the same steps, when rank 0 has written one
  */
 export function agreement(
   ranks: Communicator,
   savedStep: () => number,
   onSaved: (step: number) => void = () => {},
+  onNewCheckpoint: () => Promise<unknown> = async () => {},
 ): ((seen: Moment) => Promise<Moment>) | undefined {
   if (ranks.size === 1) return undefined
+  let known: number | null = null
   return async ({ stop, seconds }) => {
     const all = await ranks.agree([stop ? 1 : 0, seconds, savedStep()])
-    onSaved(all[0][2])
+    const saved = all[0][2]
+    onSaved(saved)
+    if (known !== null && saved !== known) await onNewCheckpoint()
+    known = saved
     return { stop: all.some(([asked]) => asked === 1), seconds: all[0][1] }
   }
 }

@@ -8,6 +8,9 @@ import { predictorSegmenter } from '../evaluation/model-segmenter'
 import { summariseTallies } from '../evaluation/scores'
 import { promptKinds } from '../evaluation/segmenter'
 import { Progress } from '../host/progress'
+import { alone, gatherValues } from '../mpi/communicator'
+import { decidedByFirst, gatherTallies } from './joint-training'
+import { shareOf } from './rank-share'
 import type { ValidationSource } from './validation-sources'
 
 /** The scores of some images, by default all. */
@@ -39,7 +42,8 @@ export function tallyPrompts(
 }
 
 /**
- * The scores of a source, and with a counter those of the prompt head. Null if it was stopped.
+ * The scores of a source, and with a counter those of the prompt head. Null if it was stopped. The ranks divide the
+ * images, and the result is the same at all.
  * @param counter of the same predictor
  */
 export async function scoreSource(
@@ -47,11 +51,15 @@ export async function scoreSource(
   { name, items, load }: ValidationSource,
   options: Omit<TallyOptions, 'items' | 'load' | 'onImage'>,
   counter: ParticleCounter | null = null,
+  ranks = alone,
 ): Promise<SourceScores | null> {
   const found: FoundParticles[] = []
   const onImage: TallyOptions['onImage'] = counter
     ? async ({ sample }) => void found.push(await counter.count(sample))
     : undefined
-  const tallied = await tallyPrompts(predictor, `comparing on ${name}`, { ...options, items, load, onImage })
-  return tallied && { ...scoresOf(tallied), ...(counter && { head: foundF1(found) }) }
+  const own = items.slice(...shareOf(items.length, ranks))
+  const part = await tallyPrompts(predictor, `comparing on ${name}`, { ...options, items: own, load, onImage })
+  const tallied = await gatherTallies(ranks, part)
+  const all = (await gatherValues(ranks, found))?.flat() ?? []
+  return decidedByFirst(ranks, tallied && { ...scoresOf(tallied), ...(counter && { head: foundF1(all) }) })
 }

@@ -13,6 +13,7 @@ import { CHECKPOINT_VERSION, type TrainingProgress } from './checkpoint-file'
 import { Checkpoints } from './checkpoints'
 import { type TrainConfig, configHash } from './config'
 import { explainDeviceFailure, explainDivergence } from './device-failure'
+import { DriftGuard } from './drift'
 import { alone, broadcastValue, type Communicator } from '../mpi/communicator'
 import {
   agreement,
@@ -134,9 +135,13 @@ export async function train(options: TrainOptions): Promise<TrainSummary> {
   try {
     const effort = comparisonEffort(config, engine.software, train, compared(config))
     const sized = { ...config, size: summary.size }
-    const advice = await compareAtOwnSize({ engine, config: sized, run, val: data.val, effort, stop, log })
+    const advice = await compareAtOwnSize({ engine, config: sized, run, val: data.val, effort, ranks, stop, log })
     const most = tuningImages(config, engine.software, train)
-    return { ...summary, tuning: await tuneAdapter({ engine, config, run, items: data.val, most, stop, log }), advice }
+    return {
+      ...summary,
+      tuning: await tuneAdapter({ engine, config, run, items: data.val, most, ranks, stop, log }),
+      advice,
+    }
   } catch (error) {
     throw explainDeviceFailure(
       error,
@@ -221,6 +226,7 @@ async function trainAdapter(
     if (config.validation.every) validator = await Validator.open(session, data.val, config, ranks)
     // a new run has a checkpoint from its beginning, so that it can be resumed whenever it is killed
     if (!restored) await checkpoints.saveLast(progress)
+    const drift = new DriftGuard(ranks, adaptation, say)
     const loop = new TrainingLoop(
       {
         config,
@@ -232,7 +238,12 @@ async function trainAdapter(
         reporter,
         inFlight: options.inFlight ?? stepsInFlight(engine),
         stop,
-        together: agreement(ranks, () => checkpoints.savedStep),
+        together: agreement(
+          ranks,
+          () => checkpoints.savedStep,
+          () => {},
+          () => drift.check(),
+        ),
         log: say,
       },
       progress,
@@ -252,6 +263,7 @@ async function trainAdapter(
           validator,
           effort: comparisonEffort(config, engine.software, data.train.length, compared(config)),
           val: data.val,
+          ranks,
           stop,
           log: say,
         })))

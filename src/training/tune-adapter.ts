@@ -1,11 +1,17 @@
 /** @file After a training: finds the automatic generator's thresholds for its best adapter, and stores them with it. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { commandText, resumeCommand, tuneCommand } from '../cli/next-command'
 import type { Engine } from '../../engine/device/engine'
 import { searchThresholds } from '../../engine/tune/search-thresholds'
 import { type DatasetItem, loadItem } from '../dataset/dataset'
 import { describeCalibration } from '../evaluation/calibrate-generator'
 import { describeThresholds, thresholdGain } from '../evaluation/tuned-thresholds'
+import type { View } from '../../engine/scale/view'
+import { namesIn } from '../host/files'
 import { Progress } from '../host/progress'
+import { broadcastValue, type Communicator, gatherValues } from '../mpi/communicator'
 import { adapterBand } from '../model/adapter-band'
 import { loadAdapter } from '../model/attach-adapter'
 import { describeView } from '../model/describe-view'
@@ -13,6 +19,7 @@ import { openModel } from '../model/open-model'
 import { evenlySpaced } from '../../engine/evenly-spaced'
 import { type AdapterProfile, readAdapterProfile, updateAdapterProfile } from '../weights/adapter-profile'
 import { readConfigFile, type TrainConfig } from './config'
+import { shareOf } from './rank-share'
 import { resultFolder, type RunFolder } from './run-folder'
 import type { Log } from './session'
 import { withWatershed } from './watershed-rival'
@@ -25,7 +32,9 @@ export interface TuneAdapterOptions {
   items: readonly DatasetItem[]
   /** Images on which they are tuned at most, beside the configuration's limit. */
   most?: number
-  /** Polled between decoder passes; true ends the search without a result. */
+  /** They divide the images; the others call `followTuning`. */
+  ranks: Communicator
+  /** Polled between decoder passes; true at any rank ends the search without a result. */
   stop(): boolean
   log: Log
 }
@@ -41,16 +50,22 @@ export type TuningOutcome = 'done' | 'nothing' | 'skipped' | 'stopped'
  * profiles of both. Does nothing if they are stored already.
  */
 export async function tuneAdapter(options: TuneAdapterOptions): Promise<TuningOutcome> {
-  const { config, run, items, log } = options
+  const { config, run, items, ranks, log } = options
   const limit = config.validation.tune
-  if (!limit) return 'skipped'
+  const skip = () => broadcastValue<TunePlan | null>(ranks, null)
+  if (!limit) {
+    await skip()
+    return 'skipped'
+  }
   const folder = resultFolder(run)
   const { thresholds: known, calibration: map } = await readAdapterProfile(folder)
   if (known) {
+    await skip()
     if (folder !== run.last) await updateAdapterProfile(run.last, { thresholds: known, calibration: map })
     return 'done'
   }
   if (!items.length) {
+    await skip()
     log('the generator’s thresholds are not tuned: there are no validation images')
     return 'skipped'
   }
@@ -87,28 +102,79 @@ export async function storeTuned(
   return 'done'
 }
 
+/** What rank 0 tells the others. */
+interface TunePlan {
+  config: TrainConfig
+  items: DatasetItem[]
+  /** The files of the adapter, by name: only rank 0 needs to reach the run's folder. */
+  files: Record<string, Uint8Array>
+}
+
 async function search(
   folder: string,
-  chosen: readonly DatasetItem[],
-  { engine, config, stop, log }: TuneAdapterOptions,
+  chosen: DatasetItem[],
+  { engine, config, ranks, stop, log }: TuneAdapterOptions,
 ): Promise<AdapterProfile | null> {
+  const files = ranks.size > 1 ? await adapterFiles(folder) : {}
+  const plan = await broadcastValue<TunePlan>(ranks, { config, items: chosen, files })
+  return searchShare(folder, plan, { engine, ranks, stop, log })
+}
+
+type Searcher = Pick<TuneAdapterOptions, 'engine' | 'ranks' | 'stop' | 'log'>
+
+/** The part of another rank than the first in the tuning. */
+export async function followTuning(options: Omit<Searcher, 'log'>): Promise<void> {
+  const plan = await broadcastValue<TunePlan | null>(options.ranks)
+  if (!plan) return
+  const folder = await mkdtemp(join(tmpdir(), 'wgsam-adapter-'))
+  try {
+    for (const [name, bytes] of Object.entries(plan.files)) await writeFile(join(folder, name), bytes)
+    await searchShare(folder, plan, { ...options, log: () => {} })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** The files of an adapter without the checkpoint beside it. */
+async function adapterFiles(folder: string): Promise<TunePlan['files']> {
+  const names = (await namesIn(folder)).filter((name) => !name.startsWith('checkpoint'))
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await readFile(join(folder, name))])))
+}
+
+/** Finds the candidates of this rank's part of the images. Rank 0 searches among those of all; null at the others. */
+async function searchShare(
+  folder: string,
+  { config, items }: TunePlan,
+  { engine, ranks, stop, log }: Searcher,
+): Promise<AdapterProfile | null> {
+  const own = items.slice(...shareOf(items.length, ranks))
   const toy = config.modelConfig ? await readConfigFile(config.modelConfig) : undefined
   const model = await openModel(engine, config.model, { inputSize: config.size ?? undefined, config: toy })
   const adapter = await loadAdapter(model, folder)
-  const bar = new Progress('tuning thresholds', chosen.length, { unit: 'images' })
+  const bar = new Progress('tuning thresholds', own.length, { unit: 'images' })
+  const views: View[] = []
   try {
-    const images = chosen.map((item) => () => loadItem(item))
+    const images = own.map((item) => () => loadItem(item))
     const parts = await searchThresholds(model, images, {
       band: await adapterBand(folder, model),
       stop,
-      onProgress: (i, part) => bar.update(i + part, chosen[i].id),
-      onImage: (i, view) => {
-        if (view.tileSize) log(`thresholds are tuned on ${chosen[i].id} as it is generated: ${describeView(view)}`)
+      onProgress: (i, part) => bar.update(i + part, own[i].id),
+      onImage: (i, view) => (views[i] = view),
+      gather: async (found) => {
+        const all = await gatherValues(ranks, found && { found, views })
+        const done = all?.flatMap((part) => part ?? []) ?? []
+        if (done.length < ranks.size) return null
+        done
+          .flatMap((part) => part.views)
+          .forEach((view, i) => {
+            if (view.tileSize) log(`thresholds are tuned on ${items[i].id} as it is generated: ${describeView(view)}`)
+          })
+        return done.flatMap((part) => part.found)
       },
     })
     if (!parts) return null
-    bar.update(chosen.length)
-    bar.finish()
+    bar.update(own.length)
+    if (own.length) bar.finish()
     return parts
   } finally {
     adapter.release()

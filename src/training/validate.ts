@@ -127,7 +127,7 @@ export class Validator {
     source: ValidationSource,
     { maxInstances, stop }: { maxInstances: number; stop: () => boolean },
   ): Promise<SourceScores | null> {
-    return scoreSource(this.predictor, source, { maxInstances, seed: this.config.seed, stop }, this.counter)
+    return scoreSource(this.predictor, source, { maxInstances, seed: this.config.seed, stop }, this.counter, this.ranks)
   }
 
   destroy(): void {

@@ -7,6 +7,7 @@ import { type DatasetItem, openDataset } from '../dataset/dataset'
 import type { Sample } from '../../engine/image/sample'
 import { evenlySpaced } from '../../engine/evenly-spaced'
 import { comparedScene, comparedSize, SYNTHETIC_SOURCE } from '../../engine/synth/scene-sample'
+import { broadcastValue, type Communicator } from '../mpi/communicator'
 import type { TrainConfig } from './config'
 
 export interface ValidationSource {
@@ -48,6 +49,19 @@ export async function openSources(
   return sources
 }
 
+/** The sources of rank 0 at every rank. */
+export async function shareSources(
+  ranks: Communicator,
+  sources: ValidationSource[] | undefined,
+): Promise<ValidationSource[]> {
+  // a function cannot be sent, but every rank can make the same scenes
+  const plain = sources?.map(({ load, ...source }) => ({ ...source, made: load !== undefined }))
+  const given = await broadcastValue(ranks, plain)
+  return (
+    sources ?? given!.map(({ made, ...source }) => (made ? { ...source, load: sceneLoader(source.items) } : source))
+  )
+}
+
 /** Scenes that are made when they are first read and then kept, because every strength reads them; the same in every run. */
 function syntheticSource(count: number, foreign: boolean): ValidationSource {
   const items = Array.from({ length: count }, (_, i): DatasetItem => {
@@ -55,11 +69,14 @@ function syntheticSource(count: number, foreign: boolean): ValidationSource {
     const unread = { instances: 0, particles: 0, diameter: 0 }
     return { id, group: id, imagePath: id, labels: { kind: 'map', path: id }, ...comparedSize, ...unread }
   })
+  return { name: SYNTHETIC_SOURCE, foreign, items, load: sceneLoader(items) }
+}
+
+function sceneLoader(items: readonly DatasetItem[]): (item: DatasetItem) => Promise<Sample> {
   const made = new Map<DatasetItem, Sample>()
-  const load = async (item: DatasetItem): Promise<Sample> => {
+  return async (item) => {
     const sample = made.get(item) ?? comparedScene(items.indexOf(item))
     made.set(item, sample)
     return sample
   }
-  return { name: SYNTHETIC_SOURCE, foreign, items, load }
 }
