@@ -13,7 +13,7 @@ import { readImage } from '../images/read-image'
 import { particleStatistics } from '../../engine/augment/magnification'
 import { boxes } from '../../engine/masks/instances'
 import { readLabels } from '../images/read-labels'
-import { type GroupOf, readGroups } from './groups'
+import { readGroups, ungrouped } from './groups'
 import { findPairs, type PairEntry, type LabelSource } from './image-label-pairs'
 import { toRGB8 } from '../images/rgb8'
 import type { Sample } from '../../engine/image/sample'
@@ -83,24 +83,15 @@ export async function listPairs(
     const groupOf = await readGroups(path, groupBy)
     const prefix = folders.length > 1 ? `${names[i]}/` : ''
     const here = await findPairs(path, coco)
-    const reason = ungrouped(here, groupOf)
+    const usable = here.filter(({ imagePath, labels }) => imagePath && labels)
+    const reason = ungrouped(
+      usable.map(({ id }) => id),
+      groupOf,
+    )
     if (reason) remarks.push({ id: groupOf.table!.path, reason })
     for (const found of here) pairs.push({ ...found, group: prefix + groupOf(found.id), id: prefix + found.id })
   }
   return { folders, pairs, remarks }
-}
-
-/** Which images have no row in the table that groups them; '' if all have. @throws UserError if none has: its names must be wrong */
-function ungrouped(pairs: readonly PairEntry[], { table }: GroupOf): string {
-  const usable = pairs.filter(({ imagePath, labels }) => imagePath && labels)
-  const without = table ? usable.filter(({ id }) => !table.has(id)).map(({ id }) => id) : []
-  if (!without.length) return ''
-  const named = without.slice(0, 3).join(', ') + (without.length > 3 ? ', …' : '')
-  if (without.length === usable.length)
-    throw new UserError(
-      `${table!.path} names none of the ${usable.length} images (${named}): write their file names into it, or group by --group-by`,
-    )
-  return `it has no row for ${without.length} of ${usable.length} images (${named}): each of them is a separate group`
 }
 
 /**

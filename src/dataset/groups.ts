@@ -42,10 +42,7 @@ export async function readGroups(folder: string, groupBy?: string): Promise<Grou
       throw new UserError(`cannot read ${path}: ${messageOf(error, path)}`)
     }
     const columns = Object.keys(rows[0] ?? {})
-    const called = (wanted: string) =>
-      columns.find((name) => name === wanted) ??
-      columns.find((name) => name.trim().toLowerCase() === wanted.toLowerCase())
-    const of = called(column)
+    const of = columnCalled(columns, column)
     if (of === undefined) {
       // a file of this name is there to group the images
       const others = columns.filter((name) => !OTHERS.includes(name.trim().toLowerCase()))
@@ -57,7 +54,7 @@ export async function readGroups(folder: string, groupBy?: string): Promise<Grou
         )
       continue
     }
-    const name = NAMES.map(called).find((known) => known !== undefined && known !== of) ?? columns.find((c) => c !== of)
+    const name = imageColumn(columns, of)
     if (name === undefined) throw new UserError(`${path} has no column with the names of images`)
     return byTable(
       path,
@@ -68,26 +65,57 @@ export async function readGroups(folder: string, groupBy?: string): Promise<Grou
   return (stem) => stem
 }
 
-/** Groups by rows of an image's name, with or without its extension and folder, and its group. */
-function byTable(path: string, rows: readonly (readonly [string, string])[]): GroupOf {
+/** The column of a table that has this name, whatever its case. */
+export const columnCalled = (columns: readonly string[], wanted: string): string | undefined =>
+  columns.find((name) => name === wanted) ?? columns.find((name) => name.trim().toLowerCase() === wanted.toLowerCase())
+
+/** The column that names the images: it is called `name`, `file` or the like, or is the first one beside `other`. */
+export const imageColumn = (columns: readonly string[], other: string): string | undefined =>
+  NAMES.map((name) => columnCalled(columns, name)).find((known) => known !== undefined && known !== other) ??
+  columns.find((name) => name !== other)
+
+/**
+ * Finds the value of an image in rows of an image's name, with or without its extension and folder, and a value.
+ * @throws UserError if an image has two values @param what names the values
+ */
+export function byImage(path: string, rows: readonly (readonly [string, string])[], what: string) {
   const keys = [
     (name: string) => name.normalize('NFC'),
     (name: string) => stemOf(name).normalize('NFC'),
     (name: string) => stemOf(name).normalize('NFC').toLowerCase(),
   ]
-  const tables = keys.map((key) => new Map(rows.map(([name, group]) => [key(name), group])))
-  for (const [name, group] of rows)
-    if (tables[0].get(keys[0](name)) !== group)
+  const tables = keys.map((key) => new Map(rows.map(([name, value]) => [key(name), value])))
+  for (const [name, value] of rows)
+    if (tables[0].get(keys[0](name)) !== value)
       throw new UserError(
-        `${path} has two groups for ${shown(name)}: ${shown(group)} and ${shown(tables[0].get(keys[0](name)))}`,
+        `${path} has two ${what} for ${shown(name)}: ${shown(value)} and ${shown(tables[0].get(keys[0](name)))}`,
       )
-  const find = (stem: string) => {
+  return (stem: string): string | undefined => {
     const forms = [stem.normalize('NFC'), stem.normalize('NFC'), stem.normalize('NFC').toLowerCase()]
-    return tables.map((table, i) => table.get(forms[i])).find((group) => group !== undefined)
+    return tables.map((table, i) => table.get(forms[i])).find((value) => value !== undefined)
   }
+}
+
+function byTable(path: string, rows: readonly (readonly [string, string])[]): GroupOf {
+  const find = byImage(path, rows, 'groups')
   return Object.assign((stem: string) => find(stem) || stem, {
     table: { path, has: (stem: string) => find(stem) !== undefined },
   })
+}
+
+/**
+ * Which images have no row in the table that groups them; '' if all have, or if no table does.
+ * @throws UserError if none has: its names must be wrong
+ */
+export function ungrouped(names: readonly string[], { table }: GroupOf): string {
+  const without = table ? names.filter((name) => !table.has(name)) : []
+  if (!without.length) return ''
+  const named = without.slice(0, 3).join(', ') + (without.length > 3 ? ', …' : '')
+  if (without.length === names.length)
+    throw new UserError(
+      `${table!.path} names none of the ${names.length} images (${named}): write their file names into it, or group by --group-by`,
+    )
+  return `it has no row for ${without.length} of ${names.length} images (${named}): each of them is a separate group`
 }
 
 function byPattern(source: string): GroupOf {

@@ -49,6 +49,13 @@ export async function decodeWithSharp(input: string | Buffer, page: number, maxP
   return format === 'tiff' ? image : turnUpright(image, orientation)
 }
 
+/** The opacity of each pixel, 0 to 255; null if the image has none. It must have been decoded before, which checks its size. */
+export async function alphaOf(input: string | Buffer): Promise<Uint8Array | null> {
+  const { hasAlpha } = await sharp(input).metadata().catch(damaged)
+  if (!hasAlpha) return null
+  return sharp(input).extractChannel('alpha').toColourspace('b-w').raw().toBuffer().catch(damaged)
+}
+
 /** Rewords a decoder's error: its messages are written for programmers, and some say nothing at all. */
 function damaged(error: Error): never {
   const [detail = ''] = error.message.split('\n').filter((line) => !/^(Unknown error|Warning treated)/.test(line))

@@ -4,6 +4,7 @@ import type { Size } from '../../engine/image/size'
 import { UserError } from '../host/errors'
 import { readBmp } from './bmp'
 import { decodeWithSharp } from './decode-with-sharp'
+import { interpolationProblem } from './interpolated-labels'
 import { type Image, maxPixels, tooLarge } from './image'
 import { turnUpright } from './orientation'
 import { paletteLabels } from './palette-labels'
@@ -22,7 +23,8 @@ type Stored = Image
  * Reads an instance label map: an image of whole numbers from 0, the background, to 65,535. Values are taken as they are
  * stored: bits are not scaled, min-is-white is not inverted, and of a palette the index counts (the gray value, if the
  * palette of a PNG or BMP is that of a gray image).
- * @throws UserError naming the file: unreadable, coloured, lossy, of several pages or channels, or with values that are not labels
+ * @throws UserError naming the file: unreadable, coloured, lossy, interpolated, of several pages or channels, or with values that are
+ * not labels
  */
 export async function readLabels(path: string): Promise<LabelMap> {
   const refuse = (reason: string): never => {
@@ -57,7 +59,10 @@ export async function readLabels(path: string): Promise<LabelMap> {
         refuse(
           `the value ${value} is not a whole number from 0 to ${MAX_LABEL}: save it with 0 for the background and a number from 1 for each instance`,
         )
-  return { width, height, data: gray instanceof Uint16Array ? gray : Uint16Array.from(gray) }
+  const labels = { width, height, data: gray instanceof Uint16Array ? gray : Uint16Array.from(gray) }
+  const mixed = interpolationProblem(labels)
+  if (mixed) refuse(mixed)
+  return labels
 }
 
 const lossyText = (method: string) =>

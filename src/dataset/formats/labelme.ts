@@ -11,7 +11,7 @@ import type { AnnotatedImage, AnnotationFormat, AnnotationProblem, ImageShapes, 
 import { listFiles } from '../list-files'
 import { finiteNumber, isObject, type JsonObject, readJson, sideOf } from './json'
 import { shown } from '../../text/check-value'
-import { decodeWithSharp } from '../../images/decode-with-sharp'
+import { alphaOf, decodeWithSharp } from '../../images/decode-with-sharp'
 import { maxPixels } from '../../images/image'
 import { extensionOf } from '../../images/sniff-image'
 
@@ -180,6 +180,15 @@ async function decodePng(base64: unknown, box: { x0: number; y0: number } & Size
   const mask = await decodeWithSharp(file, 0, maxPixels)
   if (mask.width !== width || mask.height !== height)
     throw new Error(`its mask has ${mask.width}x${mask.height} pixels, but its points say ${width}x${height}`)
-  const data = Uint8Array.from({ length: width * height }, (_, i) => +(mask.data[i * mask.channels] > 0))
+  const { channels } = mask
+  const alpha = await alphaOf(file)
+  const visible = (i: number) => !alpha || alpha[i] > 0
+  const data = Uint8Array.from({ length: width * height }, (_, i) => {
+    if (!visible(i)) return 0
+    for (let c = 0; c < channels; c++) if (mask.data[i * channels + c] > 0) return 1
+    return 0
+  })
+  // a black shape on a transparent ground
+  if (alpha && data.every((value) => !value)) for (let i = 0; i < data.length; i++) data[i] = +visible(i)
   return encodeMask({ x0, y0, width, height, data }, size)
 }

@@ -11,6 +11,7 @@ import { writeFileAtomic } from '../../host/files'
 import { labelPolygons, singleRing } from '../single-ring'
 import type { AnnotationFormat, ImageShapes, InstanceShape } from './format'
 import { listFiles } from '../list-files'
+import { areKeyPoints } from './yolo-key-points'
 
 /** Decimals of a coordinate: a fiftieth of a pixel in an image of 20,000 pixels. */
 const DECIMALS = 6
@@ -59,7 +60,7 @@ export const yolo: AnnotationFormat = {
 
 const fraction = (value: number, side: number) => String(Number((value / side).toFixed(DECIMALS)))
 
-/** Parses the labels of one image; lines that are wrong are named in `damaged`. */
+/** Parses the labels of one image; lines that are wrong are named in `damaged`. @throws Error if they are key points */
 export function parseYolo(
   text: string,
   width: number,
@@ -67,6 +68,7 @@ export function parseYolo(
   names: ReadonlyMap<number, string>,
 ): ImageShapes {
   const found = { shapes: [] as InstanceShape[], leftOut: [] as string[], damaged: [] as string[] }
+  const polygons: number[][] = []
   const readLine = (line: string, where: string) => {
     const refuse = (reason: string): never => {
       throw new Error(reason)
@@ -88,6 +90,7 @@ export function parseYolo(
       )
     const outside = fractions.find((value) => value < -MAX_OUTSIDE || value > 1 + MAX_OUTSIDE)
     if (outside !== undefined) refuse(`${outside} is not a fraction of the image's size, from 0 to 1`)
+    polygons.push(fractions)
     const points = fractions.map((value, k) => value * (k % 2 ? height : width))
     found.shapes.push({ where, className: names.get(type) ?? String(type), segmentation: [points] })
   }
@@ -99,6 +102,10 @@ export function parseYolo(
       found.damaged.push(`${where}: ${messageOf(error)}`)
     }
   })
+  if (areKeyPoints(polygons))
+    throw new Error(
+      'its lines are boxes with key points, as YOLO pose writes them, which hold no masks of instances: export labels of segments',
+    )
   return found
 }
 

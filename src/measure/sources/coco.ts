@@ -1,6 +1,6 @@
 /** @file Masks from COCO annotations: each is a separate particle, measured completely even if others overlap it. */
 import { existsSync, statSync } from 'node:fs'
-import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
+import { dirname, isAbsolute, join, posix, relative, resolve } from 'node:path'
 import { type CocoImage, type CocoPicture, readCoco } from '../../dataset/coco-json'
 import { describeDamaged } from '../../dataset/dataset'
 import { readImage } from '../../images/read-image'
@@ -23,7 +23,7 @@ export async function cocoFile(path: string, images: string | null, groupBy?: st
   if (!coco.pictures.length) throw new UserError(`${path} lists no images`)
   const folder = dirname(resolve(path))
   const names = namesOf(coco.pictures.map(({ image }) => image))
-  const { groupOf, pixelSizeOf } = await tables(folder, groupBy)
+  const { groupOf, noteOf, pixelSizeOf } = await tables(folder, groupBy, names)
   return coco.pictures.map((entry, i): Source => ({
     name: names[i],
     group: groupOf(names[i]),
@@ -31,6 +31,11 @@ export async function cocoFile(path: string, images: string | null, groupBy?: st
       const found = findPicture(entry.image.file_name, images === null ? [join(folder, 'images'), folder] : [images])
       const masks = await cocoMasks(entry, found, pixelSizeOf(names[i]))
       const { unclear, marked } = entry
+      masks.notes.push(...noteOf(names[i]))
+      if (found === null)
+        masks.notes.push(
+          `there is no image ${entry.image.file_name}: its gray values and pixel size are unknown (--images names its folder)`,
+        )
       if (unclear)
         masks.notes.push(
           count(
@@ -61,12 +66,15 @@ function namesOf(images: readonly CocoImage[]): string[] {
 
 /** The file of an annotated image; null if there is none inside the folders. */
 function findPicture(fileName: string, folders: readonly string[]): string | null {
-  for (const folder of folders) {
-    const path = resolve(folder, fileName)
-    const inside = relative(resolve(folder), path)
-    if (inside.startsWith('..') || isAbsolute(inside)) continue
-    if (existsSync(path) && statSync(path).isFile()) return path
-  }
+  const local = fileName.replaceAll('\\', '/')
+  // paths of other machines: the name alone counts
+  for (const name of [local, posix.basename(local)])
+    for (const folder of folders) {
+      const path = resolve(folder, name)
+      const inside = relative(resolve(folder), path)
+      if (inside.startsWith('..') || isAbsolute(inside)) continue
+      if (existsSync(path) && statSync(path).isFile()) return path
+    }
   return null
 }
 

@@ -15,13 +15,14 @@ import type { Masks, Source } from './source'
 /** The image of one set of regions; regions are measured whole even where they overlap. */
 export async function imagejRois(path: string, images: string | null, groupBy?: string): Promise<Source[]> {
   const folder = images ?? dirname(resolve(path))
-  const { groupOf, pixelSizeOf } = await tables(folder, groupBy)
   const { images: sets, problems } = await imagej
     .read(path, { images: folder, closeLines: false, suffix: '' })
     .catch((error: unknown) => {
       throw new UserError(`cannot read ${path}: ${messageOf(error, path)}`)
     })
   if (problems.length) throw new UserError(`${problems[0].where}: ${problems[0].reason}`)
+  const names = sets.map(({ file }) => stemOf(file))
+  const { groupOf, noteOf, pixelSizeOf } = await tables(folder, groupBy, names)
   const pictures = await readdir(folder)
   return sets.map((set): Source => {
     const name = stemOf(set.file)
@@ -48,6 +49,7 @@ export async function imagejRois(path: string, images: string | null, groupBy?: 
           ...{ size, masks, gray: image, pixelSize: pixelSizeOf(name) ?? pixelSize, from: 'ImageJ regions' },
           notes: [
             ...remarks,
+            ...noteOf(name),
             ...(read.leftOut.length
               ? [
                   count(

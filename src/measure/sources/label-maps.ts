@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
-import { readGroups } from '../../dataset/groups'
+import { readGroups, ungrouped } from '../../dataset/groups'
 import { stemOf } from '../../dataset/file-stems'
 import { imageExtensions } from '../../images/sniff-image'
 import { readLabels } from '../../images/read-labels'
@@ -17,10 +17,15 @@ import { type Masks, readPicture, type Source } from './source'
 const isTiff = (path: string) => /^\.tiff?$/i.test(extname(path))
 
 /** Reads a label map, alone or with its image. The image supplies gray values and the pixel size; a TIFF label map may contain the pixel size too. */
-async function readMap(path: string, imagePath: string | null, known: PixelSize | null): Promise<Masks> {
+async function readMap(
+  path: string,
+  imagePath: string | null,
+  known: PixelSize | null,
+  remarks: readonly string[],
+): Promise<Masks> {
   const labels = await readLabels(path)
   const picture = imagePath === null ? null : await readPicture(imagePath, labels)
-  const notes = [...(picture?.remarks ?? [])]
+  const notes = [...(picture?.remarks ?? []), ...remarks]
   let pixelSize = known ?? picture?.pixelSize ?? null
   if (isTiff(path)) {
     const pages = await countPages(path)
@@ -42,8 +47,8 @@ async function readMap(path: string, imagePath: string | null, known: PixelSize 
 export async function mapFile(path: string, images: string | null, groupBy?: string): Promise<Source[]> {
   const name = stemOf(path)
   const pictures = images === null ? null : await stems(images)
-  const { groupOf, pixelSizeOf } = await tables(dirname(path), groupBy)
-  const read = () => readMap(path, choose(pictures, name), pixelSizeOf(name))
+  const { groupOf, noteOf, pixelSizeOf } = await tables(dirname(path), groupBy, [name])
+  const read = () => readMap(path, choose(pictures, name), pixelSizeOf(name), noteOf(name))
   return [{ name, group: groupOf(name), read }]
 }
 
@@ -57,32 +62,42 @@ export async function mapFolder(
   const maps = await stems(folder)
   if (!maps.size) throw new UserError(`${folder} holds no label maps (${imageExtensions.join(', ')})`)
   const pictures = images === null ? null : await stems(images)
-  const { groupOf, pixelSizeOf } = await tables(root, groupBy)
+  const { groupOf, noteOf, pixelSizeOf } = await tables(root, groupBy, [...maps.keys()])
   return [...maps.keys()].map((name): Source => ({
     name,
     group: groupOf(name),
-    read: async () => readMap(choose(maps, name)!, choose(pictures, name), pixelSizeOf(name)),
+    read: async () => readMap(choose(maps, name)!, choose(pictures, name), pixelSizeOf(name), noteOf(name)),
   }))
 }
 
 /** A dataset of images/ and masks/. */
 export async function dataset(folder: string, groupBy?: string): Promise<Source[]> {
   const candidates = await findPairs(folder)
-  const { groupOf, pixelSizeOf } = await tables(folder, groupBy)
+  const names = candidates.flatMap(({ id, imagePath, labels }) => (imagePath && labels ? [id] : []))
+  const { groupOf, noteOf, pixelSizeOf } = await tables(folder, groupBy, names)
   return candidates.map(({ id, imagePath, labels, reason }): Source => ({
     name: id,
     group: groupOf(id),
     read: async () => {
       if (labels?.kind !== 'map') throw new UserError(reason ?? 'it is incomplete')
       const image = imagePath && existsSync(imagePath) ? imagePath : null
-      return readMap(labels.path, image, pixelSizeOf(id))
+      return readMap(labels.path, image, pixelSizeOf(id), noteOf(id))
     },
   }))
 }
 
-/** Groups and pixel sizes from groups.csv and index.csv of a folder. */
-export async function tables(folder: string, groupBy: string | undefined) {
-  return { groupOf: await readGroups(folder, groupBy), pixelSizeOf: await readPixelSizes(folder) }
+/**
+ * Groups and pixel sizes from groups.csv and index.csv of a folder.
+ * @param names of the images; those without a row in the table of groups get a remark
+ * @throws UserError if a table cannot be read, or groups none of several images
+ */
+export async function tables(folder: string, groupBy: string | undefined, names: readonly string[]) {
+  const groupOf = await readGroups(folder, groupBy)
+  if (names.length > 1) ungrouped(names, groupOf)
+  const { table } = groupOf
+  const noteOf = (name: string) =>
+    !table || table.has(name) ? [] : [`${table.path} has no row for it: it is a separate group`]
+  return { groupOf, noteOf, pixelSizeOf: await readPixelSizes(folder) }
 }
 
 /** Image files by name without extension, ordered by name. */

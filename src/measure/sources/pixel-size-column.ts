@@ -4,13 +4,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseCsv } from '../../text/csv'
 import { decodeText } from '../../text/decode-text'
-import { stemOf } from '../../dataset/file-stems'
+import { byImage, columnCalled, imageColumn } from '../../dataset/groups'
 import { parsePixelSize, type PixelSize } from '../../images/microscope/pixel-size'
 import { messageOf, UserError } from '../../host/errors'
 
-/** Pixel sizes by image name. @throws UserError naming the file and the row whose value is not a pixel size */
+/** Finds the pixel size of an image by its name. @throws UserError naming the file and the row whose value is not a pixel size */
 export async function readPixelSizes(folder: string): Promise<(stem: string) => PixelSize | null> {
-  const sizes = new Map<string, PixelSize>()
   for (const file of ['groups.csv', 'index.csv']) {
     const path = join(folder, file)
     if (!existsSync(path)) continue
@@ -20,14 +19,23 @@ export async function readPixelSizes(folder: string): Promise<(stem: string) => 
     } catch (error) {
       throw new UserError(`cannot read ${path}: ${messageOf(error, path)}`)
     }
-    if (!rows.length || !('pixel_size' in rows[0])) continue
-    const key = 'name' in rows[0] ? 'name' : Object.keys(rows[0])[0]
-    for (const row of rows)
-      if (row.pixel_size) {
-        const { metres } = parsePixelSize(row.pixel_size, `${path}, ${row[key]}: pixel_size`)
-        sizes.set(row[key], { metres, from: file }).set(stemOf(row[key]), { metres, from: file })
-      }
-    break
+    const columns = Object.keys(rows[0] ?? {})
+    const sizes = columnCalled(columns, 'pixel_size')
+    if (sizes === undefined) continue
+    const key = imageColumn(columns, sizes)
+    if (key === undefined) throw new UserError(`${path} has no column with the names of images`)
+    const given = rows.filter((row) => row[sizes])
+    const parsed = new Map<string, PixelSize>()
+    for (const row of given) {
+      const { metres } = parsePixelSize(row[sizes], `${path}, ${row[key]}: pixel_size`)
+      parsed.set(row[sizes], { metres, from: file })
+    }
+    const find = byImage(
+      path,
+      given.map((row) => [row[key], row[sizes]]),
+      'pixel sizes',
+    )
+    return (stem) => parsed.get(find(stem) ?? '') ?? null
   }
-  return (stem) => sizes.get(stem) ?? null
+  return () => null
 }

@@ -17,13 +17,19 @@ export const isProject = (folder: string): boolean =>
 /** The images of a project. @param acceptedOnly leaves out images that no person has accepted */
 export async function project(folder: string, acceptedOnly: boolean, groupBy?: string): Promise<Source[]> {
   const found = await findImages(folder)
-  const { groupOf, pixelSizeOf } = await tables(folder, groupBy)
+  const { groupOf, noteOf, pixelSizeOf } = await tables(
+    folder,
+    groupBy,
+    found.map(({ name }) => name),
+  )
   return found.map((image): Source => ({
     name: image.name,
     group: groupOf(image.name),
     read: async () => {
       const masks = await readProjectImage(folder, image, acceptedOnly)
-      return 'leftOut' in masks ? masks : { ...masks, pixelSize: masks.pixelSize ?? pixelSizeOf(image.name) }
+      if ('leftOut' in masks) return masks
+      const notes = [...masks.notes, ...noteOf(image.name)]
+      return { ...masks, notes, pixelSize: masks.pixelSize ?? pixelSizeOf(image.name) }
     },
   }))
 }
