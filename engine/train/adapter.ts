@@ -41,6 +41,8 @@ export interface AdapterConfig {
 export interface Adapter {
   config: AdapterConfig
   tensors: AdapterTensors
+  /** The number of blocks that its model must have: of files that only count the blocks and do not name them. */
+  blocks?: number
 }
 
 /** The difference that is added to a matrix, or to q, k or v of a fused one. */

@@ -4,6 +4,7 @@ import { checkPair, listPairs, readLabelSource } from './dataset'
 import { readImage } from '../images/read-image'
 import { toRGB8 } from '../images/rgb8'
 import { fingerprint } from './fingerprint'
+import { misplaced } from './label-alignment'
 import { checkLabels, type LabelFinding } from './label-checks'
 import { findDuplicates, type FingerprintedImage } from './duplicates'
 import { messageOf } from '../host/errors'
@@ -19,6 +20,7 @@ export interface Finding {
     | 'pair'
     | 'shapes'
     | 'turned'
+    | 'moved'
     | 'flat'
     | 'same-labels'
     | 'identical'
@@ -48,6 +50,10 @@ export interface CheckOptions {
   onProgress?(done: number, total: number): void
   stop?(): boolean
 }
+
+/** The mean of red, green and blue of each pixel. */
+const grayOf = (rgb: Uint8Array) =>
+  Uint8Array.from({ length: rgb.length / 3 }, (_, i) => (rgb[3 * i] + rgb[3 * i + 1] + rgb[3 * i + 2]) / 3)
 
 /** Reads every pair and reports what is wrong with it; writes nothing. @throws UserError if the folder is not a dataset */
 export async function checkDataset(folder: string | string[], options: CheckOptions = {}): Promise<CheckReport> {
@@ -82,6 +88,8 @@ export async function checkDataset(folder: string | string[], options: CheckOpti
           `its orientation tag (EXIF ${orientation}) turns the image upright: look whether its labels were drawn on the upright image`,
         )
       for (const { level, kind, message } of checkLabels(map)) add(level, kind, message)
+      const moved = misplaced(map, grayOf(rgb))
+      if (moved) add('warning', 'moved', moved)
       const hash = createHash('sha256').update(map.data).digest('hex')
       const other = labelHashes.get(hash)
       if (other !== undefined) add('warning', 'same-labels', `its labels are identical to those of ${other}`)

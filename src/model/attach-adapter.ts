@@ -2,11 +2,10 @@
 import type { Architecture } from '../../engine/sam/architecture'
 import type { SamModel } from '../../engine/sam/sam-model'
 import { SettingError } from '../../engine/setting-error'
-import { targetsOf } from '../../engine/train/adapter'
 import { attachAdapter } from '../../engine/train/attach-adapter'
 import type { AttachedAdapter } from '../../engine/train/attached-adapter'
 import { UserError } from '../host/errors'
-import { validateTargets } from '../weights/adapter'
+import { validateAdapter } from '../weights/adapter'
 import { readAnyAdapter } from '../weights/any-adapter'
 import { readPromptHead } from '../weights/prompt-head-file'
 
@@ -17,10 +16,7 @@ import { readPromptHead } from '../weights/prompt-head-file'
  */
 export async function loadAdapter(model: SamModel, path: string, asked?: string): Promise<AttachedAdapter> {
   const adapter = await readAnyAdapter(path)
-  validateTargets(path, targetsOf(adapter), model.architecture, {
-    trained: adapter.config.base_model_name_or_path,
-    asked,
-  })
+  validateAdapter(path, adapter, model.architecture, asked)
   const head = await readPromptHead(path, model.architecture.outChannels)
   return attachAdapter(model, adapter, [...(head?.tensors.values() ?? [])]).catch((error: unknown) => {
     throw error instanceof SettingError ? new UserError(`${path}: ${error.message}`) : error
@@ -30,5 +26,5 @@ export async function loadAdapter(model: SamModel, path: string, asked?: string)
 /** Checks that an adapter can be read and belongs to the model that was asked for, by name or path. @throws UserError as loadAdapter */
 export async function checkAdapter(path: string, architecture: Architecture, asked?: string): Promise<void> {
   const adapter = await readAnyAdapter(path)
-  validateTargets(path, targetsOf(adapter), architecture, { trained: adapter.config.base_model_name_or_path, asked })
+  validateAdapter(path, adapter, architecture, asked)
 }

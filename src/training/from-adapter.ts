@@ -8,7 +8,7 @@ import { adapterSettings, sameLora } from '../../engine/finetune/starting-values
 import type { Architecture } from '../../engine/sam/architecture'
 import { SettingError } from '../../engine/setting-error'
 import { messageOf, UserError } from '../host/errors'
-import { validateTargets } from '../weights/adapter'
+import { validateAdapter } from '../weights/adapter'
 import { adapterHash, adapterLocation } from '../weights/adapter-location'
 import { readAdapterProfile } from '../weights/adapter-profile'
 import { type AnyAdapter, targetsOf } from '../../engine/train/adapter'
@@ -36,10 +36,7 @@ export async function configFrom(raw: RawConfig, { fetch }: { fetch: boolean }):
   const modelConfig = raw.modelConfig ?? (raw.model === undefined ? run?.modelConfig : undefined)
   const toy = typeof modelConfig === 'string' ? await readConfigFile(modelConfig) : undefined
   const { architecture } = await modelShapes(model, toy, { fetch })
-  validateTargets(from, targetsOf(adapter), architecture, {
-    trained: adapter.config.base_model_name_or_path,
-    asked: model,
-  })
+  validateAdapter(from, adapter, architecture, model)
   const own = loraOf(from, adapter, architecture)
   const given = (raw.lora ?? {}) as RawConfig
   const wrong = Object.keys(given).filter((key) => key in own && !sameLora(key, given[key], own[key], own.rank))

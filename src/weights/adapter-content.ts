@@ -1,9 +1,9 @@
 /** @file An adapter with what belongs to it, and the check that it fits a model. It runs in any host. */
 import type { Architecture } from '../../engine/sam/architecture'
 import { type HeadTensor, promptHeadShapes } from '../../engine/sam/prompt-head'
-import { type AnyAdapter, targetsOf } from '../../engine/train/adapter'
+import { type AnyAdapter } from '../../engine/train/adapter'
 import { UserError } from '../host/errors'
-import { validateTargets } from './adapter'
+import { validateAdapter } from './adapter'
 import type { AdapterProfile } from './adapter-profile-format'
 import { sameShape, shapeText } from './tensor-file'
 
@@ -29,8 +29,7 @@ export function checkContent(
   architecture: Architecture,
   asked?: string,
 ): void {
-  const trained = adapter.config.base_model_name_or_path
-  validateTargets(name, targetsOf(adapter), architecture, { trained, asked })
+  validateAdapter(name, adapter, architecture, asked)
   if (!head.length) return
   const found = new Map(head.map((tensor) => [tensor.name, tensor.shape]))
   for (const [tensor, shape] of promptHeadShapes(architecture.outChannels, (of) => found.get(of))) {

@@ -1,31 +1,28 @@
 /** @file Checks that an adapter fits a model, and reads the matrices of its targets. */
-import { type Adapter, type LoraPair, partOf } from '../../engine/train/adapter'
+import { type AnyAdapter, isDifference, type LoraPair, partOf, targetsOf } from '../../engine/train/adapter'
 import type { Architecture } from '../../engine/sam/architecture'
 import { UserError } from '../host/errors'
 import { expectedTensors } from './expected-tensors'
 import { type TensorEntry, shapeText } from './tensor-file'
 
-/** @throws UserError that names `path` and the target if the adapter belongs to another model */
-export const validateAdapter = (path: string, { tensors }: Adapter, architecture: Architecture): void =>
-  validateTargets(path, tensors.targets, architecture)
-
-/** The model of an adapter and the one that was asked for, by name or path, as far as they are known. */
-export interface ModelNames {
-  trained?: string | null
-  asked?: string
-}
-
-/** validateAdapter for the shapes of the targets of either kind of adapter. @throws UserError as validateAdapter */
-export function validateTargets(
-  path: string,
-  targets: ReadonlyMap<string, { inDim: number; outDim: number }>,
-  architecture: Architecture,
-  { trained, asked }: ModelNames = {},
-): void {
+/**
+ * Checks that an adapter of either kind belongs to a model.
+ * @param asked the model that was asked for, by name or path, for messages
+ * @throws UserError that names `path` and the target that does not fit
+ */
+export function validateAdapter(path: string, adapter: AnyAdapter, architecture: Architecture, asked?: string): void {
   const shapes = expectedTensors(architecture)
+  const trained = adapter.config.base_model_name_or_path
   const other =
     trained && trained !== asked ? `it was trained on ${trained}${asked ? `, and ${asked} was asked for` : ''}: ` : ''
-  for (const [target, { inDim, outDim }] of targets) {
+  const blocks = isDifference(adapter) ? undefined : adapter.blocks
+  const depth = 'depth' in architecture ? architecture.depth : undefined
+  if (blocks !== undefined && blocks !== depth)
+    throw new UserError(
+      `${path}: it has matrices for ${blocks} blocks, which it does not name, and this model has ${depth ?? 'no such blocks'}: ` +
+        'of which ones they are is not known. Save it with those of all blocks, zeros where there are none',
+    )
+  for (const [target, { inDim, outDim }] of targetsOf(adapter)) {
     const part = partOf(target)
     const shape = shapes.get(`${part?.layer ?? target}.weight`)
     if (!shape) throw new UserError(`${path}: ${other}it adapts ${target}, which this model does not have`)

@@ -13,6 +13,14 @@ const kinds: [RegExp, string][] = [
     `they look like SAM 3, which is another model: ${SAM1}`,
   ],
   [
+    /\.attn\.qkv\.(?:w_[ab]_linear_[qv]|linear_[ab]_[qv])\./,
+    'they are those of a SAM with LoRA matrices inside its layers (micro-sam, SAMed): merge them in that program, and save the whole model',
+  ],
+  [
+    /(?:^|\.)(?:image_encoder\.)?(?:prompt_generator\.|blocks\.\d+\.(?:\w+_)?[Aa]dapter)/,
+    'they are those of a SAM with adapter layers between its own (SAM-Adapter, Medical SAM Adapter), which is another model',
+  ],
+  [
     /(?:^|\.)lora_[AB]\b|(?:^|\.)w_[ab]_\d{3,}$/,
     'they are LoRA matrices: give the file or its folder as --adapter, with its base model as --model',
   ],

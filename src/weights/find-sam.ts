@@ -34,6 +34,11 @@ export interface FoundSam {
 
 /** @throws UserError that says what the file looks like, if it holds no SAM; or that it holds several */
 export function findSam(path: string, names: readonly string[]): FoundSam {
+  const [, part, count] = /-(\d{5})-of-(\d{5})\.[a-z]+$/.exec(path) ?? []
+  if (Number(count) > 1)
+    throw new UserError(
+      `${path}: it is part ${Number(part)} of ${Number(count)} of a model: put the parts into one file, as save_pretrained(FOLDER, max_shard_size="50GB") does`,
+    )
   const counts = new Map<string, number>()
   for (const name of names) {
     const match = ENCODER.exec(name)

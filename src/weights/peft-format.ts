@@ -44,9 +44,14 @@ const alpha = v.pipe(
   v.check((x) => x > 0, 'a number above 0'),
 )
 const rank = v.pipe(v.number(), v.integer(), v.minValue(1))
-/** Values for modules whose path ends with a key. PEFT reads keys as regular expressions; here they are names. */
+/** Values for modules whose path ends with a key, or is it (after ^). PEFT reads keys as regular expressions; here they are names. */
 const pattern = <T extends v.GenericSchema<unknown, number>>(value: T) =>
-  v.nullish(v.record(v.pipe(v.string(), v.regex(/^[\w.]+$/, 'the name of a module')), value))
+  v.nullish(
+    v.record(
+      v.pipe(v.string(), v.regex(/^\^?(?:[\w.]|\\\.)+\$?$/, 'the name of a module, no other regular expression')),
+      value,
+    ),
+  )
 const configSchema = v.object({
   peft_type: v.literal('LORA'),
   r: rank,
@@ -56,10 +61,24 @@ const configSchema = v.object({
   bias: v.optional(v.literal('none')),
   use_dora: v.optional(v.literal(false)),
   modules_to_save: nothing,
+  // others change the weights of the model before it is trained
+  init_lora_weights: v.nullish(
+    v.union(
+      [v.boolean(), v.picklist(['gaussian', 'eva', 'orthogonal'])],
+      'a start that leaves the model as it is (not pissa, olora, loftq or corda)',
+    ),
+  ),
+  lora_bias: v.nullish(v.literal(false)),
+  layer_replication: nothing,
+  alora_invocation_tokens: nothing,
+  target_parameters: nothing,
   rank_pattern: pattern(rank),
   alpha_pattern: pattern(alpha),
 })
-type PeftConfig = Omit<v.InferOutput<typeof configSchema>, 'peft_type' | 'bias' | 'use_dora' | 'modules_to_save'>
+type PeftConfig = Pick<
+  v.InferOutput<typeof configSchema>,
+  'r' | 'lora_alpha' | 'use_rslora' | 'base_model_name_or_path' | 'rank_pattern' | 'alpha_pattern'
+>
 
 /**
  * What the two files contain, in a form that PEFT loads whole: the adapters of q, k and v of a fused qkv layer become one adapter of the
@@ -181,8 +200,12 @@ function partsOf(path: string, metadata: Record<string, string>): Part[] | null 
 
 /** Rank, alpha and kind of scale of a module: the pattern's if its path ends with the pattern's key. */
 function configOf(module: string, { r, lora_alpha, use_rslora, rank_pattern, alpha_pattern }: PeftConfig) {
+  const fits = (key: string) => {
+    const name = key.replace(/^\^/, '').replace(/\$$/, '').replaceAll('\\.', '.')
+    return module === name || (!key.startsWith('^') && module.endsWith(`.${name}`))
+  }
   const find = (values: Record<string, number> | null | undefined) =>
-    Object.entries(values ?? {}).find(([key]) => module === key || module.endsWith(`.${key}`))?.[1]
+    Object.entries(values ?? {}).find(([key]) => fits(key))?.[1]
   return { r: find(rank_pattern) ?? r, lora_alpha: find(alpha_pattern) ?? lora_alpha, use_rslora }
 }
 

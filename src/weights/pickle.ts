@@ -189,7 +189,9 @@ class Unpickler {
     if (full.length < 200 && isHarmless(full)) return new Global(full, () => new Opaque(full))
     throw new UserError(
       `${this.options.path}: refused: it calls ${full.slice(0, 200)}, which could run any code when the file is opened. ` +
-        `A file of weights needs only tensors and dictionaries: save only model.state_dict().`,
+        (/^ultralytics\.|^models\.yolo\./.test(full)
+          ? 'It is a YOLO or FastSAM, which is another model: wgsam runs SAM (ViT-B, ViT-L, ViT-H), MobileSAM and LiteMedSAM.'
+          : 'A file of weights needs only tensors and dictionaries: save only model.state_dict().'),
     )
   }
 

@@ -47,7 +47,7 @@ class StoredTensor {
 
 /**
  * Opens a .pth file. Only the pickle is read; the position of every tensor is checked. A tensor in a dictionary inside another
- * has the keys of both in its name, with a dot between them. What is no tensor is left out.
+ * has the keys of both in its name, with a dot between them, of a list the place in it. What is no tensor is left out.
  * @throws UserError naming the file; the source is then closed
  */
 export async function openPth(source: ByteSource): Promise<TensorFile> {
@@ -55,7 +55,10 @@ export async function openPth(source: ByteSource): Promise<TensorFile> {
   const zip = await openZip(source)
   try {
     const pickle = [...zip.names()].filter((name) => /^([^/]+\/)?data\.pkl$/.test(name))
-    if (pickle.length !== 1) throw new UserError(`${path}: a zip file, but not one that torch.save wrote (no data.pkl)`)
+    if (pickle.length !== 1)
+      throw new UserError(
+        `${path}: a zip file, but not one that torch.save wrote (no data.pkl)${kindOfZip([...zip.names()])}`,
+      )
     if ([...zip.names()].some((name) => /^([^/]+\/)?code\/__torch__/.test(name)))
       throw new UserError(
         `${path}: a TorchScript program, not a file of weights: save model.state_dict() with torch.save instead`,
@@ -78,6 +81,21 @@ export async function openPth(source: ByteSource): Promise<TensorFile> {
     await zip.close()
     throw error
   }
+}
+
+/** What a zip file is that torch.save did not write, by the names of its members; '' if unknown. */
+function kindOfZip(names: readonly string[]): string {
+  const kinds: [RegExp, string][] = [
+    [/(?:^|\/)model\.weights\.h5$/, ': it is a model of Keras, which is not read'],
+    [
+      /(?:^|\/)models\/[^/]+\.json$|(?:^|\/)(?:serialized_)?exported_program/,
+      ': it is a program that torch.export saved: save model.state_dict() with torch.save instead',
+    ],
+    [/\.npy$/, ': it holds arrays of numpy (.npz)'],
+    [/\.(?:pth?|safetensors|bin|onnx|ckpt)$/i, ': unpack it, and give the file of weights in it'],
+    [/\.(?:png|jpe?g|tiff?|bmp)$/i, ': it holds images, a dataset perhaps; a model is wanted here'],
+  ]
+  return kinds.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1] ?? ''
 }
 
 /** The functions that a checkpoint's pickle may call. */
@@ -129,15 +147,16 @@ const storage = (path: string) => (id: unknown) => {
   return new Storage(key, storageTypes[type.name], length)
 }
 
-/** The tensors in nested dictionaries, by their keys. A dictionary that is met again is not repeated. */
+/** The tensors in nested dictionaries and in dictionaries inside lists, by their keys. What is met again is not repeated. */
 function tensorsOf(path: string, value: unknown): Map<string, StoredTensor> {
   const out = new Map<string, StoredTensor>()
   const met = new Set<unknown>()
   const collect = (value: unknown, prefix: string, depth: number) => {
-    if (!(value instanceof Map) || met.has(value) || depth > MAX_DEPTH) return
+    const entries = value instanceof Map ? value : Array.isArray(value) ? value.entries() : undefined
+    if (!entries || met.has(value) || depth > MAX_DEPTH) return
     met.add(value)
-    for (const [key, item] of value) {
-      if (typeof key !== 'string') continue
+    for (const [key, item] of entries) {
+      if (typeof key !== 'string' && !(Array.isArray(value) && !(item instanceof StoredTensor))) continue
       const name = prefix + key
       if (name.length > MAX_NAME)
         throw new UserError(

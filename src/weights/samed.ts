@@ -6,6 +6,7 @@ import { UserError } from '../host/errors'
 import type { Adapter, LoraPair } from '../../engine/train/adapter'
 import { readPair } from './adapter'
 import type { ByteSource } from './byte-source'
+import { describeAdapter } from './describe-adapter'
 import { openTensorFile } from './open-source'
 
 /**
@@ -23,8 +24,11 @@ export async function readSamed(source: ByteSource): Promise<Adapter> {
       name.startsWith(prefix) ? [name.slice(prefix.length)] : [],
     )
     const count = names.filter((name) => /^w_a_\d{3,}$/.test(name)).length
-    if (!count || count % 2)
-      throw new UserError(`${path}: not a LoRA file of SAMed or Sam_LoRA (it has ${count} tensors w_a_...)`)
+    if (!count) throw new UserError(`${path}: ${describeAdapter([...file.tensors.keys()])}`)
+    if (count % 2)
+      throw new UserError(
+        `${path}: not a LoRA file of SAMed or Sam_LoRA (it has ${count} tensors w_a_..., an odd number)`,
+      )
     const others = names.filter((name) => !/^w_[ab]_\d{3,}$/.test(name))
     if (others.length)
       throw new UserError(
@@ -44,7 +48,8 @@ export async function readSamed(source: ByteSource): Promise<Adapter> {
     const [{ r }] = targets.values()
     for (const [target, pair] of targets)
       if (pair.r !== r) throw new UserError(`${path}: ${target} has rank ${pair.r}, others ${r}`)
-    return { config: { r, lora_alpha: r, use_rslora: false, base_model_name_or_path: null }, tensors: { targets } }
+    const config = { r, lora_alpha: r, use_rslora: false, base_model_name_or_path: null }
+    return { config, tensors: { targets }, blocks: count / 2 }
   } finally {
     await file.close()
   }

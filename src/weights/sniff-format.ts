@@ -31,10 +31,16 @@ const others: [RegExp, string][] = [
     'a web page, not a file of weights: its download needs a login or another address',
   ],
   [/^\s*<\?xml/i, 'an XML document, perhaps the error of a download'],
+  [
+    /^\s*\{(?=[^]*"weight_map")|^\s*\{\s*"metadata"\s*:\s*\{\s*"total_(?:size|parameters)"/,
+    'the list of the parts of a model (index.json), not the weights: put the parts into one file, in Python ' +
+      'sum them up in a dictionary with safetensors.torch.load_file of each, then safetensors.torch.save_file',
+  ],
   [/^\s*[[{]/, 'JSON text, perhaps the error of a download'],
   [/^GGUF/, 'a GGUF file, as llama.cpp reads it'],
   [/^\x89HDF/, 'an HDF5 file, as Keras writes it'],
   [/^\x93NUMPY/, 'an array of numpy'],
+  [/^model_checkpoint_path:/, 'the list of checkpoints of TensorFlow, which is not read'],
   [/^\x1f\x8b/, 'a gzip archive: unpack it first'],
   [/^(?:7z\xbc\xaf|Rar!|\xfd7zXZ|BZh|\x28\xb5\x2f\xfd)/, 'an archive: unpack it first'],
   [/^(?:\x89PNG|\xff\xd8\xff|II\*\0|MM\0\*|GIF8|BM)/, 'an image'],
