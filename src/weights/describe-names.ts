@@ -2,6 +2,22 @@
 
 const SAM1 = 'wgsam runs SAM (ViT-B, ViT-L, ViT-H), MobileSAM and LiteMedSAM'
 
+/** What training scripts put between the layers of a SAM, whose other tensors then are all there. */
+export const INSIDE: readonly [RegExp, string][] = [
+  [
+    /\.base_layer\.(?:weight|bias)$/,
+    'it is a SAM inside PEFT with its adapter: save model.merge_and_unload().state_dict(), or the adapter alone with model.save_pretrained',
+  ],
+  [
+    /\.attn\.qkv\.(?:w_[ab]_linear_[qv]|linear_[ab]_[qv])\./,
+    'they are those of a SAM with LoRA matrices inside its layers (micro-sam, SAMed): merge them in that program, and save the whole model',
+  ],
+  [
+    /(?:^|\.)(?:image_encoder\.)?(?:prompt_generator\.|blocks\.\d+\.(?:\w+_)?[Aa]dapter)/,
+    'they are those of a SAM with adapter layers between its own (SAM-Adapter, Medical SAM Adapter), which is another model',
+  ],
+]
+
 /** What is recognised by a name in it, the most telling first. */
 const kinds: [RegExp, string][] = [
   [
@@ -11,14 +27,6 @@ const kinds: [RegExp, string][] = [
   [
     /(?:^|\.)(?:detector|tracker)\.(?:backbone|geometry_encoder|transformer|vision_backbone)\b/,
     `they look like SAM 3, which is another model: ${SAM1}`,
-  ],
-  [
-    /\.attn\.qkv\.(?:w_[ab]_linear_[qv]|linear_[ab]_[qv])\./,
-    'they are those of a SAM with LoRA matrices inside its layers (micro-sam, SAMed): merge them in that program, and save the whole model',
-  ],
-  [
-    /(?:^|\.)(?:image_encoder\.)?(?:prompt_generator\.|blocks\.\d+\.(?:\w+_)?[Aa]dapter)/,
-    'they are those of a SAM with adapter layers between its own (SAM-Adapter, Medical SAM Adapter), which is another model',
   ],
   [
     /(?:^|\.)lora_[AB]\b|(?:^|\.)w_[ab]_\d{3,}$/,
@@ -44,13 +52,17 @@ const kinds: [RegExp, string][] = [
   [/(?:^|\.)(?:layer[1-4]\.\d+\.conv\d|fc\.weight|cls_token|head\.weight)/, 'they look like an image classifier'],
 ]
 
+/** The first kind that a name fits; undefined if none does. */
+export const kindOf = (names: readonly string[], of: readonly [RegExp, string][]): string | undefined =>
+  of.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1]
+
 /** At most this many names are shown. */
 const SHOWN = 4
 
 /** "its 188 tensors are named a, b, …; they are those of SAM 2: …". */
 export function describeNames(names: readonly string[]): string {
   if (!names.length) return 'it has no tensors'
-  const about = kinds.find(([pattern]) => names.some((name) => pattern.test(name)))?.[1]
+  const about = kindOf(names, [...INSIDE, ...kinds])
   const listed = names.slice(0, SHOWN).map((name) => (name.length > 80 ? `${name.slice(0, 80)}…` : name))
   const more = names.length > SHOWN ? ', …' : ''
   const wanted =

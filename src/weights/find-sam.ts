@@ -3,7 +3,7 @@
  * `model_state`) and other modules (`module.`, `_orig_mod.`, `sam.`), which add to its names, and keep other tensors beside it.
  */
 import { UserError } from '../host/errors'
-import { describeNames } from './describe-names'
+import { describeNames, INSIDE, kindOf } from './describe-names'
 
 /** The parts of a SAM, in the reference implementation and in transformers; wgsam's prompt head; the input's normalisation. */
 const PARTS =
@@ -51,6 +51,8 @@ export function findSam(path: string, names: readonly string[]): FoundSam {
     (prefix !== undefined && name.startsWith(prefix) && OWN.test(name.slice(prefix.length)) ? own : others).push(name)
   if (prefix === undefined || !own.some((name) => name.includes('mask_decoder.')))
     throw new UserError(`${path}: not the weights of a SAM: ${describeNames(names)}`)
+  const inside = kindOf(own, INSIDE)
+  if (inside) throw new UserError(`${path}: not the weights of a SAM alone: ${inside}`)
   return { prefix, names: own, others }
 }
 

@@ -30,13 +30,10 @@ const FUSED = 'fused_qkv'
 const FUSED_ALPHA = 'fused_qkv_alpha'
 
 const nothing = v.nullish(
-  v.union([
-    v.pipe(v.array(v.unknown()), v.maxLength(0)),
-    v.pipe(
-      v.record(v.string(), v.unknown()),
-      v.check((o) => !Object.keys(o).length),
-    ),
-  ]),
+  v.custom<object>(
+    (value) => typeof value === 'object' && value !== null && !Object.keys(value).length,
+    'an empty list: wgsam reads LoRA matrices only, no other tensors',
+  ),
 )
 const alpha = v.pipe(
   v.number(),
@@ -44,14 +41,8 @@ const alpha = v.pipe(
   v.check((x) => x > 0, 'a number above 0'),
 )
 const rank = v.pipe(v.number(), v.integer(), v.minValue(1))
-/** Values for modules whose path ends with a key, or is it (after ^). PEFT reads keys as regular expressions; here they are names. */
-const pattern = <T extends v.GenericSchema<unknown, number>>(value: T) =>
-  v.nullish(
-    v.record(
-      v.pipe(v.string(), v.regex(/^\^?(?:[\w.]|\\\.)+\$?$/, 'the name of a module, no other regular expression')),
-      value,
-    ),
-  )
+/** A key of a pattern that is a module's name or the end of its path, or after ^ the whole path. PEFT takes any regular expression. */
+const PLAIN_KEY = /^\^?(?:[\w.]|\\\.)+\$?$/
 const configSchema = v.object({
   peft_type: v.literal('LORA'),
   r: rank,
@@ -72,8 +63,14 @@ const configSchema = v.object({
   layer_replication: nothing,
   alora_invocation_tokens: nothing,
   target_parameters: nothing,
-  rank_pattern: pattern(rank),
-  alpha_pattern: pattern(alpha),
+  // the tensors say the ranks too
+  rank_pattern: v.nullish(v.record(v.string(), rank)),
+  alpha_pattern: v.nullish(
+    v.record(
+      v.pipe(v.string(), v.regex(PLAIN_KEY, 'the name of a module (other regular expressions are not read)')),
+      alpha,
+    ),
+  ),
 })
 type PeftConfig = Pick<
   v.InferOutput<typeof configSchema>,
@@ -150,8 +147,10 @@ export async function readPeft(files: AdapterFiles): Promise<Adapter> {
       const [a, b] = [file.tensors.get(name)!, file.tensors.get(other)]
       if (!b) throw new UserError(`${path}: tensor ${other} is missing`)
       pairs++
+      if (a.shape.length === 4)
+        throw new UserError(`${path}: it adapts ${module}, a convolution: wgsam reads adapters of linear layers`)
       const pair = await readPair(path, a, b)
-      const own = configOf(module, config)
+      const own = configOf(files.where(CONFIG), module, pair.r, config)
       checkPair(path, module, pair, own.r)
       const target = targetOf(module, transformers)
       if (!target.endsWith('.qkv')) add(target, { pair, scale: scaleOf(own) })
@@ -198,15 +197,28 @@ function partsOf(path: string, metadata: Record<string, string>): Part[] | null 
   return (parts as Part[] | undefined) ?? null
 }
 
-/** Rank, alpha and kind of scale of a module: the pattern's if its path ends with the pattern's key. */
-function configOf(module: string, { r, lora_alpha, use_rslora, rank_pattern, alpha_pattern }: PeftConfig) {
+/**
+ * Rank, alpha and kind of scale of a module: the pattern's if its key fits. Where a key is more than a name, the tensors' rank counts.
+ * @throws UserError if two keys fit with different alphas: PEFT trains with the first, and saves them in another order
+ */
+function configOf(path: string, module: string, ofTensors: number, config: PeftConfig) {
+  const { r, lora_alpha, use_rslora, rank_pattern, alpha_pattern } = config
   const fits = (key: string) => {
     const name = key.replace(/^\^/, '').replace(/\$$/, '').replaceAll('\\.', '.')
     return module === name || (!key.startsWith('^') && module.endsWith(`.${name}`))
   }
-  const find = (values: Record<string, number> | null | undefined) =>
-    Object.entries(values ?? {}).find(([key]) => fits(key))?.[1]
-  return { r: find(rank_pattern) ?? r, lora_alpha: find(alpha_pattern) ?? lora_alpha, use_rslora }
+  const valuesOf = (values: Record<string, number> | null | undefined) => [
+    ...new Set(Object.entries(values ?? {}).flatMap(([key, value]) => (fits(key) ? [value] : []))),
+  ]
+  const alphas = valuesOf(alpha_pattern)
+  if (alphas.length > 1)
+    throw new UserError(
+      `${path}: several keys of alpha_pattern fit ${module}: which of ${alphas.join(', ')} it was trained with is not known`,
+    )
+  const ranks = Object.keys(rank_pattern ?? {}).every((key) => PLAIN_KEY.test(key))
+    ? valuesOf(rank_pattern)
+    : [ofTensors]
+  return { r: ranks.includes(ofTensors) ? ofTensors : (ranks[0] ?? r), lora_alpha: alphas[0] ?? lora_alpha, use_rslora }
 }
 
 async function openTensors(files: AdapterFiles, name: string): Promise<TensorFile> {
