@@ -52,8 +52,11 @@ export interface CheckOptions {
 }
 
 /** The mean of red, green and blue of each pixel. */
-const grayOf = (rgb: Uint8Array) =>
-  Uint8Array.from({ length: rgb.length / 3 }, (_, i) => (rgb[3 * i] + rgb[3 * i + 1] + rgb[3 * i + 2]) / 3)
+function grayOf(rgb: Uint8Array): Uint8Array {
+  const gray = new Uint8Array(rgb.length / 3)
+  for (let i = 0; i < gray.length; i++) gray[i] = (rgb[3 * i] + rgb[3 * i + 1] + rgb[3 * i + 2]) / 3
+  return gray
+}
 
 /** Reads every pair and reports what is wrong with it; writes nothing. @throws UserError if the folder is not a dataset */
 export async function checkDataset(folder: string | string[], options: CheckOptions = {}): Promise<CheckReport> {

@@ -68,7 +68,9 @@ function edgeRanks(gray: ArrayLike<number>, width: number, height: number): Uint
     ranks[value] = Math.floor((255 * below) / contrast.length)
     below += count
   })
-  return Uint8Array.from(contrast, (value) => ranks[value])
+  const of = new Uint8Array(contrast.length)
+  for (let i = 0; i < of.length; i++) of[i] = ranks[contrast[i]]
+  return of
 }
 
 /** A best offset is certain from this many standard deviations on, if at none near the outlines stand out 0.6 times as much. */

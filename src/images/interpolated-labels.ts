@@ -11,12 +11,15 @@ const SOME_BETWEEN = 0.02
 const MOST_SINGLE = 0.03
 /** Fewer such pixels than this prove nothing. */
 const FEWEST = 20
-/** A label of this share of the foreground is that of all particles together. */
-const ONE_MASK = 0.6
+/** Of maps with more pixels at edges than this share nothing is known: their labels are of single pixels. */
+const MOST_EDGES = 0.9
+/** The highest label, if it is this share of the foreground, is that of all particles together. */
+const ONE_MASK = 0.3
 
 /** What is wrong with a label map whose values were mixed; '' if they were not. */
 export function interpolationProblem(labels: LabelMap): string {
   const { edge, between, single } = edgeCounts(labels)
+  if (edge > MOST_EDGES * labels.data.length) return ''
   const mixed =
     (between >= FEWEST && between > MOST_BETWEEN * edge) ||
     (single >= FEWEST && single > MOST_SINGLE * edge && between > SOME_BETWEEN * edge)
@@ -51,10 +54,10 @@ function edgeCounts({ width, height, data }: LabelMap): { edge: number; between:
 
 const isBetween = (a: number, value: number, b: number) => (a < value && value < b) || (b < value && value < a)
 
-/** True if most of the foreground has one value. */
+/** True if much of the foreground has one value, the highest. */
 function isOneMask({ data }: LabelMap): boolean {
   const counts = new Uint32Array(65_536)
   for (const value of data) counts[value]++
   const foreground = data.length - counts[0]
-  return counts.subarray(1).some((count) => count > ONE_MASK * foreground)
+  return counts[counts.findLastIndex((count) => count > 0)] > ONE_MASK * foreground
 }

@@ -89,7 +89,10 @@ function ncemImages(file: Hdf5Group): EmdImage[] {
       const pages = shape.length === 3 ? shape[0] : 1
       const axis = (back: number) => ncemAxis(child(group, `dim${shape.length - back}`))
       const found = { data, width, height, pages, pageAxis: shape.length === 3 ? (0 as const) : null }
-      images.push({ ...found, ...axes('EMD axes', axis(1), axis(0), width) })
+      const units = shape.map((_, i) => unitOf(child(group, `dim${i + 1}`)))
+      // a spectrum for each pixel is no stack of images
+      if (!units.some((unit) => /^[kM]?eV$/.test(unit)))
+        images.push({ ...found, ...axes('EMD axes', axis(1), axis(0), width) })
     }
     for (const name of group.keys().slice(0, MAX_GROUPS)) {
       const inner = visited > MAX_GROUPS ? null : child(group, name)
@@ -106,8 +109,13 @@ type Side = { metres: number } | { remark: string } | null
 function ncemAxis(axis: Hdf5Dataset | Hdf5Group | null): Side {
   if (!isDataset(axis) || !axis.shape || axis.shape.length !== 1 || axis.shape[0] < 2) return null
   const [first, second] = Array.from(axis.slice([[0, 2]]) as ArrayLike<number | bigint>, Number)
-  const unit = (axis as unknown as Hdf5Group).attrs?.units?.value
-  return sizeIn(Math.abs(second - first), typeof unit === 'string' ? unit.replace(/[[\]_]/g, '') : '', 'EMD axes')
+  return sizeIn(Math.abs(second - first), unitOf(axis), 'EMD axes')
+}
+
+/** The unit of an axis without the brackets of NCEM; '' if it has none. */
+function unitOf(axis: Hdf5Dataset | Hdf5Group | null): string {
+  const unit = (axis as Hdf5Group | null)?.attrs?.units?.value
+  return typeof unit === 'string' ? unit.replace(/[[\]_]/g, '') : ''
 }
 
 function sizeIn(value: number, unit: string, from: string): Side {

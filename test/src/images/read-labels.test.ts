@@ -218,4 +218,32 @@ test('coloured labels are refused with a way out', async () => {
   assert.match(await refusal(labelsOf(await rgb.png().toBuffer(), 'png')), /it is coloured.*give each colour a number/)
 })
 
+test('labels that interpolation or JPEG has mixed are refused, those resized without are not', async () => {
+  const [side, ids] = [96, new Uint8Array(96 * 96)]
+  for (let i = 0; i < ids.length; i++) {
+    const [x, y] = [i % side, Math.floor(i / side)]
+    const [column, row] = [Math.floor(x / 16), Math.floor(y / 16)]
+    // 36 discs, some of which touch
+    if (Math.hypot((x % 16) - 8, (y % 16) - 8) < 5 + ((column + row) % 4)) ids[i] = 7 * (6 * row + column + 1) - 3
+  }
+  const image = (data: Uint8Array) =>
+    sharp(data, { raw: { width: side, height: side, channels: 1 } }).toColourspace('b-w')
+  const saved = async (of: ReturnType<typeof image>) => file(await of.png().toBuffer(), 'png')
+  const binary = ids.map((id) => (id ? 255 : 0))
+  const jpeg = async (data: Uint8Array, quality: number) =>
+    saved(sharp(await image(data).jpeg({ quality }).toBuffer()).toColourspace('b-w'))
+  for (const kernel of ['linear', 'cubic', 'lanczos3'] as const)
+    for (const size of [50, 70, 130, 192])
+      assert.match(
+        await refusal(readLabels(await saved(image(ids).resize(size, size, { kernel })))),
+        /a value between those of both sides.*nearest neighbour/s,
+        `${kernel} ${size}`,
+      )
+  assert.match(await refusal(readLabels(await jpeg(ids, 90))), /a value between/)
+  assert.match(await refusal(readLabels(await saved(image(binary).blur(0.8)))), /one mask of all particles.*threshold/s)
+  for (const size of [40, 70, 96, 192])
+    for (const data of [ids, binary])
+      assert.is((await readLabels(await saved(image(data).resize(size, size, { kernel: 'nearest' })))).width, size)
+})
+
 test.run()

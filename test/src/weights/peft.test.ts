@@ -73,6 +73,23 @@ async function writeSplit(folder: string, { config, tensors }: Adapter, prefix =
   writeFileSync(join(folder, 'adapter_config.json'), JSON.stringify({ peft_type: 'LORA', ...config }))
 }
 
+/** A ViT whose sizes fit the adapters of these tests. */
+const decoder = { dim: 32, depth: 2, heads: 8, mlpDim: 64 }
+const vit = {
+  kind: 'vit',
+  imageSize: 64,
+  patch: 16,
+  dim: 4,
+  depth: 4,
+  heads: 2,
+  mlpDim: 16,
+  window: 2,
+  globalBlocks: [1],
+  outChannels: 32,
+  decoder,
+} as const
+const architecture = { ...vit, globalBlocks: [1] }
+
 test('an adapter is read exactly as it was written, under the documented names', async () => {
   for (const rslora of [false, true]) {
     const written = mixed(rslora)
@@ -153,8 +170,8 @@ test("ranks and alphas that PEFT's patterns set for some layers are an equivalen
     [`${block}.attn.proj`, large, 12],
   ] as const)
     near(delta(read, target), delta({ ...scaled(p, alpha), tensors: written.tensors }, target), target)
-  writeFileSync(path, JSON.stringify({ ...config, rank_pattern: { '(a+)+$': 3 } }))
-  await refuses(readAdapter(at('patterns')), path, 'rank_pattern')
+  writeFileSync(path, JSON.stringify({ ...config, alpha_pattern: { '(a+)+$': 3 } }))
+  await refuses(readAdapter(at('patterns')), path, 'alpha_pattern')
 })
 
 test('adapters of a SAM inside another module, or under the names of transformers, are the same adapters', async () => {
@@ -254,6 +271,39 @@ test('files of SAMed and Sam_LoRA are q and v, block by block, at scale 1', asyn
   await refuses(readAdapter(at('less.pth')), at('less.pth'), 'w_b_001 is missing')
 })
 
+test('a LoRA file that counts its blocks is not put onto the first of a model with more', async () => {
+  const matrices = Object.fromEntries(
+    ['a_000', 'b_000', 'a_001', 'b_001'].map((n) => [
+      `w_${n}`,
+      { shape: n.startsWith('a') ? [2, 4] : [4, 2], data: numbers(8) },
+    ]),
+  )
+  writeStateDict(at('one-block.pth'), matrices)
+  const read = await readAdapter(at('one-block.pth'))
+  validateAdapter('x', read, { ...architecture, depth: 1 })
+  assert.throws(() => validateAdapter('x', read, { ...architecture, depth: 2 }), /matrices for 1 blocks.*has 2/s)
+})
+
+test('adapters of other programs are named', async () => {
+  const one = { shape: [2, 2], data: numbers(4) }
+  for (const [name, said] of [
+    ['lora_unet_blocks_0_attn.lora_down.weight', /kohya/],
+    ['unet.blocks.0.attn.lora.down.weight', /diffusers/],
+    ['blocks.0.attn.hada_w1_a', /LyCORIS/],
+    ['base_model.model.blocks.0.qkv.lora_A.weight', /PEFT without their configuration/],
+    ['blocks.0.attn.qkv.lora_A', /loralib/],
+    ['image_encoder.blocks.0.attn.qkv.linear_a_q.weight', /a whole SAM with LoRA matrices/],
+  ] as const) {
+    writeStateDict(at('other.pth'), { [name]: one })
+    const error = await readAdapter(at('other.pth')).then(
+      () => null,
+      (reason: Error) => reason,
+    )
+    assert.is(error?.name, 'UserError')
+    assert.match(error!.message, said)
+  }
+})
+
 test('what is not a plain LoRA adapter is refused by file and field', async () => {
   await writeAdapter(at('bad'), qv())
   const path = at('bad/adapter_config.json')
@@ -268,6 +318,12 @@ test('what is not a plain LoRA adapter is refused by file and field', async () =
     [{ rank_pattern: { qkv: 8 } }, 'has rank 4, the configuration says 8'],
     [{ rank_pattern: { qkv: 0 } }, 'rank_pattern'],
     [{ modules_to_save: ['neck'] }, 'modules_to_save'],
+    [{ init_lora_weights: 'pissa' }, 'init_lora_weights'],
+    [{ init_lora_weights: 'pissa_niter_4' }, 'init_lora_weights'],
+    [{ init_lora_weights: 'olora' }, 'init_lora_weights'],
+    [{ lora_bias: true }, 'lora_bias'],
+    [{ alpha_pattern: { 'blocks.[01].attn.qkv': 3 } }, 'other regular expressions'],
+    [{ alpha_pattern: { qkv: 3, 'attn.qkv': 4 } }, 'which of 3, 4 it was trained with'],
   ]
   for (const [change, message] of cases) {
     writeFileSync(path, JSON.stringify({ ...good, ...change }))
@@ -279,6 +335,15 @@ test('what is not a plain LoRA adapter is refused by file and field', async () =
     JSON.stringify({ ...good, rank_pattern: {}, alpha_pattern: {}, use_dora: false, modules_to_save: [] }),
   )
   await readAdapter(at('bad'))
+  // ranks are in the tensors too; a key after ^ is a whole path
+  const scaleWith = async (change: object) => {
+    writeFileSync(path, JSON.stringify({ ...good, ...change }))
+    return scale(await readAdapter(at('bad')))
+  }
+  const plain = await scaleWith({})
+  assert.is(await scaleWith({ rank_pattern: { 'blocks.[01].attn': 8 }, init_lora_weights: 'gaussian' }), plain)
+  assert.is(await scaleWith({ alpha_pattern: { '^qkv': 3 } }), plain)
+  assert.is(await scaleWith({ alpha_pattern: { 'attn\\.qkv$': 2 * good.lora_alpha } }), 2 * plain)
   writeFileSync(path, '{')
   await refuses(readAdapter(at('bad')), path, 'cannot be read')
   await refuses(readAdapter(at('nowhere')), at('nowhere'), 'no such adapter')
@@ -315,32 +380,17 @@ test('broken matrices are refused by name', async () => {
 })
 
 test('an adapter of another model is refused by target', async () => {
-  const decoder = { dim: 32, depth: 2, heads: 8, mlpDim: 64 }
-  const vit = {
-    kind: 'vit',
-    imageSize: 64,
-    patch: 16,
-    dim: 4,
-    depth: 4,
-    heads: 2,
-    mlpDim: 16,
-    window: 2,
-    globalBlocks: [1],
-    outChannels: 32,
-    decoder,
-  } as const
-  const architecture = { ...vit, globalBlocks: [1] }
   assert.ok(expectedTensors(architecture).has(`${block}.attn.qkv.weight`))
   validateAdapter('x', qv(), architecture)
   const all = adapter({ [`${block}.mlp.lin2`]: pair(2, 16, 4), [`${block}.attn.k`]: pair(2, 4, 4) })
   validateAdapter('x', all, architecture)
   await Promise.all([
     refuses(
-      () => validateAdapter('x', qv(), { ...architecture, dim: 8 }),
+      () => validateAdapter('x', qv(), { ...architecture, dim: 8 }, 'sam_vit_b'),
       'x: image_encoder.blocks.3.attn.q is of 4 x 4, in this model of 8 x 8',
     ),
     refuses(
-      () => validateAdapter('x', qv(), { ...architecture, depth: 3 }),
+      () => validateAdapter('x', qv(), { ...architecture, depth: 3 }, 'sam_vit_b'),
       'x',
       'image_encoder.blocks.3.attn.q, which this model does not have',
     ),

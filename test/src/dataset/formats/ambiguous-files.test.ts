@@ -149,6 +149,25 @@ test('YOLO: key points are no polygons, and a confidence is named', async () => 
   put(join(labels, 'labels/a.txt'), '0 .5 .5 .4 .4 .4 .4 1 .6 .6 1\n')
   put(join(labels, 'data.yaml'), 'kpt_shape: [2, 3]\nnames:\n  0: p\n')
   assert.match(await refusal(importInto('yolo', labels, folder)), /data\.yaml describes key points/)
+  // without a data.yaml that says so, by their numbers
+  for (const line of [
+    '0 .5 .5 .4 .4 .4 .4 1 .6 .6 1',
+    '0 .8 .8 .1 .1 .78 .78 .82 .82',
+    '0 .2 .7 .3 .2 .1 .65 .3 .75 .2 .7',
+  ]) {
+    const plain = scratch()
+    put(join(plain, 'labels/a.txt'), `${line}\n${line}\n`)
+    assert.match((await importInto('yolo', plain, folder)).problems, /key points/, line)
+  }
+  for (const line of [
+    '0 .1 .1 .4 .1 .4 .4 .1 .4',
+    '0 .5 .5 .6 .5 .6 .6 .5 .6',
+    '0 .1 .1 .12 .1 .12 .12 .1 .12 .1 .11',
+  ]) {
+    const plain = scratch()
+    put(join(plain, 'labels/a.txt'), `${line}\n`)
+    assert.not.match((await importInto('yolo', plain, folder)).problems, /key points/, line)
+  }
   const predicted = scratch()
   put(join(predicted, 'labels/a.txt'), '0 .1 .1 .5 .1 .5 .5 .93\n')
   assert.match((await importInto('yolo', predicted, folder)).problems, /is the last one a confidence/)
