@@ -89,7 +89,8 @@ export async function finishGenerate(
   values: Values,
   { dir, kinds, facts, results, stopped }: Finished,
 ): Promise<number> {
-  await writeCombinedFiles(dir, kinds)
+  // of a project without an image there is nothing to combine, and the reasons are printed below
+  if (results.some(({ outcome }) => outcome !== 'failed')) await writeCombinedFiles(dir, kinds)
   const { by, model, modelConfig, method, options, thresholds, calibrated, band, hardware } = facts
   const scores = results.flatMap(({ scores }) => scores ?? [])
   const pooled = scores.length ? { ...poolScores(scores), ...countAndSizeErrors(scores) } : null
