@@ -1,7 +1,8 @@
 /**
  * @file Decides at which scale a model sees an image. A model segments particles best at the sizes that it was trained on, in
  * pixels of its input. If an image's particles are smaller than that when the whole image is resized to the input, the image
- * is cut into tiles, each of which is resized to the full input.
+ * is cut into tiles, each of which is resized to the full input. At an input below the model's own, tiles also bring the detail
+ * back that the smaller input loses.
  */
 import type { Size } from '../image/size'
 import { tileCount } from '../image/tiles'
@@ -16,8 +17,9 @@ export interface DiameterBand {
   /** Above it particles are larger than the model knows; the whole image is still the view in which they are smallest. */
   high: number
   /**
-   * For an input smaller than the model's own: particles that are magnified become as large as they would be at the model's
-   * own input, which is `factor` times larger, but their median not larger than `most`. Then tiles show as much detail.
+   * For an input smaller than the model's own: particles become as large as they would be at the model's own input, which is
+   * `factor` times larger, but their median not larger than `most`. Then tiles show as much detail (docs/results.md: masks in
+   * such tiles are better at all particle sizes).
    */
   finer?: { factor: number; most: number }
 }
@@ -86,8 +88,8 @@ export const wholeView = ({ width, height }: Size, inputSize: number, diameter: 
 })
 
 /**
- * The view in which particles have the sizes that the model knows: the whole image if they have them there, else the largest
- * tiles in which their median reaches the target. A tile extends beyond its core by the length of the largest particle.
+ * The view in which particles have the sizes that the model knows: the whole image if they have them there and nothing finer is
+ * wanted, else the largest tiles in which their median reaches the target. A tile extends beyond its core by the length of the largest particle.
  * @param size null if the particles' size is not known: then the whole image
  * @param inputSize side of the model's input, pixels
  * @throws Error if the band or a limit is not positive, or the band is not in ascending order
@@ -106,7 +108,7 @@ export function chooseView(
   const known = size !== null && size.diameter > 0 && Number.isFinite(size.diameter)
   const whole = wholeView(image, inputSize, known ? size.diameter : null)
   const seen = known ? size.diameter * whole.magnification : 0
-  if (!known || seen >= band.low) return whole
+  if (!known || (seen >= band.low && !band.finer)) return whole
   const { factor, most } = band.finer ?? { factor: 1, most: band.target }
   const target = Math.max(band.target, Math.min(most, factor * seen))
 

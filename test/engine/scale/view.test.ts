@@ -114,8 +114,12 @@ test('an adapter of a small input sees as much detail in tiles as the model woul
   assert.is(at(56, 4).tileSize, 256)
   // never above what three quarters of the particles in training did not exceed
   assert.is(at(100, 4).tileSize, Math.floor((256 * 100) / 60))
-  // where the whole image is large enough nothing changes
-  assert.is(at(130, 4).tileSize, 0)
+  // also where particles have in the whole image a size that training saw, here 33 pixels
+  assert.is(at(130, 4).tileSize, Math.floor((256 * 130) / 60))
+  assert.is(at(130).tileSize, 0)
+  // unless little would be gained, or they are larger than those of training
+  assert.is(at(220, 4).tileSize, 0)
+  assert.is(at(400, 4).tileSize, 0)
   assert.equal(bandOfQuantiles(quantiles, 1), bandOfQuantiles(quantiles))
 })
 
