@@ -76,7 +76,7 @@ export interface CardFile extends BenchFile {
 type Skipped = BenchFile['skipped']
 
 /** Profiles whole runs. One that fails, or needs a download that is missing, is listed as skipped. */
-export async function profileRuns(
+async function profileRuns(
   engine: Engine,
   { stop, onCase }: Pick<BenchHooks, 'stop' | 'onCase'>,
   add: (profile: CardFile['profiles'][number]) => Promise<void> | void,

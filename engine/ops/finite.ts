@@ -16,7 +16,7 @@ export type FirstFound =
   | { kind: 'value' | 'loss' | 'gradient'; index: number }
 
 /** Sources of a micro-batch, at most; as in the shader. */
-export const MAX_SOURCES = 256
+const MAX_SOURCES = 256
 const [KEY_VALUES, KEY_INSPECTED, KEY_LOSSES, KEY_GRADIENTS] = [1, 2, 0xfffffffe, 0xffffffff]
 
 /** Decodes the key and the index of the first non-finite value; null if there is none. */

@@ -8,7 +8,7 @@ import { maskLossParts, maskStatistics, selectMasks, weightedMaskLoss } from '..
 import { add, addProduct } from '../ops/pointwise'
 import { unpackUnitBytes } from '../ops/unit-bytes'
 import type { SamModel } from '../sam/sam-model'
-import type { LOSS_TERMS, PromptedBatch, StepConfig } from './record-micro-batch'
+import type { LOSS_TERMS, PromptedBatch, StepConfig } from './micro-batch'
 
 /** The tensors of a group of prompts that the host writes before each run, by the names of their data. */
 export type PromptInputs = Record<

@@ -16,19 +16,11 @@ import { type OptimizerStep, optimizerReport, optimizerState, recordOptimizerSte
 import { type NonFiniteOrigin, nonFiniteOrigin } from './non-finite-origin'
 import type { ParameterSet } from './parameters'
 import { shareWords, type StepPeers } from './step-peers'
-import {
-  type FeatureBatch,
-  type MicroBatch,
-  type MicroBatchInputs,
-  type PromptedBatch,
-  type StepConfig,
-  LOSS_TERMS,
-  inspectedTensors,
-  recordMicroBatch,
-} from './record-micro-batch'
+import { type FeatureBatch, LOSS_TERMS, type MicroBatch, type PromptedBatch, type StepConfig } from './micro-batch'
+import { type MicroBatchInputs, inspectedTensors, recordMicroBatch } from './record-micro-batch'
 import { type PromptInputs, groupOf } from './record-prompts'
 
-export type { FeatureBatch, LossConfig, MicroBatch, PromptedBatch, StepConfig } from './record-micro-batch'
+export type { FeatureBatch, LossConfig, MicroBatch, PromptedBatch, StepConfig } from './micro-batch'
 
 /** The terms of the loss, before their weights. */
 export interface LossParts {
