@@ -7,12 +7,8 @@ import { readLabels } from '../../../src/images/read-labels'
 import { readImage } from '../../../src/images/read-image'
 import { readMicrograph } from '../../../src/images/micrograph'
 import { sidecarMetadata } from '../../../src/images/microscope/sidecar'
-import { findEmdImage, readEmdPixels } from '../../../src/images/microscope/emd-layout'
-import { openHdf5 } from '../../../src/images/microscope/hdf5'
-import { messageOf, UserError } from '../../../src/host/errors'
 import { dmImage, dmWith } from '../../support/dm-files'
 import { picture, type Page, type Tag, tiffFile } from '../../support/tiff-files'
-import { canWriteEmd, emdFiles } from '../../support/emd-files'
 import type { Reader } from '../reader'
 
 const [width, height] = [24, 18]
@@ -131,22 +127,6 @@ const micrograph = async (path: string) => {
   return [image.width, image.height, image.data, pixelSize, remarks]
 }
 
-/** What the thread of EMD files does, in this process: a thread for each of thousands of files takes too long. */
-async function emd(path: string): Promise<unknown> {
-  let file: (Awaited<ReturnType<typeof openHdf5>> & { close?(): void }) | undefined
-  try {
-    file = await openHdf5(path)
-    const { pages, metadata, remarks, ...found } = findEmdImage(file)
-    const image = readEmdPixels({ ...found, pages, metadata, remarks }, 0, 2 ** 24)
-    return [image.width, image.height, image.data, pages, metadata, remarks]
-  } catch (error) {
-    // as the thread and readMicrograph report it
-    throw new UserError(`${path}: ${messageOf(error)}`)
-  } finally {
-    file?.close?.()
-  }
-}
-
 export const images: Reader[] = [
   { name: 'tiff-tags', file: 'a.tif', seeds: tagged, read: micrograph },
   { name: 'tiff-compressed', file: 'a.tif', seeds: compressed, read: micrograph },
@@ -180,7 +160,6 @@ export const images: Reader[] = [
     read: (path) => pixels(readImage(path)),
   },
   { name: 'gatan-dm3', file: 'a.dm3', seeds: gatan, read: micrograph },
-  ...(canWriteEmd ? [{ name: 'emd', file: 'a.emd', seeds: emdFiles, read: emd }] : []),
   { name: 'bmp', file: 'a.bmp', seeds: bitmaps, read: (path) => pixels(readImage(path)) },
   {
     name: 'labels-png',
