@@ -1,5 +1,6 @@
 /** @file Starts programs as several ranks, with the launchers of Open MPI and of MPICH. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { findMpirun } from '../../scripts/find-tools.mjs'
 import { type RegisterTest, testNeeding } from './needs'
 
@@ -46,4 +47,18 @@ export function testRanks(name: string, run: (launcher: Launcher) => Promise<voi
     const register: RegisterTest = testNeeding('mpi', found ? null : `there is no mpirun of ${NAMES[launcher]}`)
     register(`${NAMES[launcher]}: ${name}`, () => run(launcher))
   }
+}
+
+/** The ranks under a launcher: processes below it that run a command of the program. */
+export function rankProcesses(root: number, command: string): number[] {
+  const found: number[] = []
+  const visit = (pid: number) => {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
+    for (const child of children) {
+      if (readFileSync(`/proc/${child}/cmdline`, 'utf8').includes(`\0${command}\0`)) found.push(child)
+      visit(child)
+    }
+  }
+  visit(root)
+  return found.filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('node'))
 }

@@ -11,7 +11,7 @@ import { command } from '../../../src/commands/train'
 import { readMetrics } from '../../../src/tracking/metrics-file'
 import { readCheckpoint } from '../../../src/training/checkpoint-file'
 import { checkShares, commonShare, describeShares, shareOf } from '../../../src/training/rank-share'
-import { type Launcher, type RankRun, startRanks, testRanks } from '../../support/mpi'
+import { type Launcher, rankProcesses, type RankRun, startRanks, testRanks } from '../../support/mpi'
 import { relativeError } from '../../support/random'
 import { fingerprint, toyConfig, toyData } from '../../support/toy-training'
 
@@ -118,7 +118,7 @@ testRanks('a rank that is killed ends the others, and the saved step is named', 
     const run = start(launcher, 2, beginning(name, 500))
     await reaches(run, name, 2)
     const { pid } = JSON.parse(readFileSync(join(folder, name, 'lock'), 'utf8'))
-    const ranks = childrenOf(run.child.pid!).filter((child) => (child === pid) === (victim === 0))
+    const ranks = rankProcesses(run.child.pid!, 'train').filter((child) => (child === pid) === (victim === 0))
     assert.ok(ranks.length, 'the rank was not found')
     for (const child of ranks) process.kill(child, 'SIGKILL')
     const { code, stderr } = await run.ended
@@ -130,20 +130,6 @@ testRanks('a rank that is killed ends the others, and the saved step is named', 
   })
   await Promise.all(runs)
 })
-
-/** The ranks under a launcher: processes below it that run the program. */
-function childrenOf(root: number): number[] {
-  const found: number[] = []
-  const visit = (pid: number) => {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
-    for (const child of children) {
-      if (readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('\0train\0')) found.push(child)
-      visit(child)
-    }
-  }
-  visit(root)
-  return found.filter((pid) => readFileSync(`/proc/${pid}/comm`, 'utf8').startsWith('node'))
-}
 
 testRanks('options that are wrong, and too many ranks, are said once', async (launcher) => {
   const wrong = await start(launcher, 2, [...beginning(`${launcher}-wrong`, 2), '--alpha', '-1']).ended
