@@ -57,11 +57,13 @@ export class PredictorPrograms {
     readonly expander: Program | null,
     readonly tensors: PredictorTensors,
     readonly guard: FiniteGuard,
+    /** Whether encoder, expander and embedding are another's, which frees them. */
+    private readonly shared = false,
   ) {}
 
   /** Records the model with the adapter that is attached to it now, if any (see AttachedAdapter). */
   static async record(model: SamModel, options: PredictorOptions): Promise<PredictorPrograms> {
-    const { engine, inputSize: size, side, maskSide } = model
+    const { engine, inputSize: size, side } = model
     const { slots = 3, images = 1 } = options
     const dim = model.architecture.decoder.dim
     // the widest tensors of a prompt: the source tokens, the upscaled features and their four logits
@@ -85,17 +87,7 @@ export class PredictorPrograms {
     const encoderTail = e.dispatches.length - tail
 
     const d = new Graph(engine)
-    const coords = d.input('coords', [prompts, slots, 2])
-    const labels = d.input('labels', [prompts, slots])
-    const imageIndex = d.input('image index', [prompts])
-    const counts = d.input('token counts', [prompts])
-    const masks = options.masks ? d.input('mask prompts', [prompts, maskSide, maskSide]) : null
-    const { logits, iou } = model.decode(d, embedding, { coords, labels, imageIndex, counts, masks })
-    d.keep(logits)
-    d.keep(iou)
-    guard.inspect(d, logits, place, 'activation', prompts, 'the mask logits of prompt')
-    guard.inspect(d, iou, place, 'activation', prompts, 'the predicted IoU of prompt')
-    const found = d.keep(foundTotal(d, guard.found!))
+    const decoded = recordDecoder(d, model, { embedding, place }, guard, { prompts, slots, masks: !!options.masks })
     const encoder = await e.compile()
 
     const x = images === 1 ? new Graph(engine) : null
@@ -107,23 +99,31 @@ export class PredictorPrograms {
       sizes,
       embedding,
       encoded,
-      coords,
-      labels,
-      imageIndex,
-      counts,
-      masks,
-      logits,
-      iou,
-      found,
       place,
+      ...decoded,
     }
     const decoder = await d.compile()
     const expander = x && (await x.compile())
     return new PredictorPrograms(model, images, prompts, slots, encoder, encoderTail, decoder, expander, tensors, guard)
   }
 
+  /** Another decoder on the same embedding, whose prompts come with masks. It must be destroyed before this one. */
+  async withMasks(): Promise<PredictorPrograms> {
+    const { model, images, prompts, slots, encoder, encoderTail, expander, tensors } = this
+    const guard = new FiniteGuard(model.engine, 2)
+    guard.clearNow()
+    const d = new Graph(model.engine)
+    const decoded = recordDecoder(d, model, tensors, guard, { prompts, slots, masks: true })
+    const own = { ...tensors, ...decoded }
+    const decoder = await d.compile()
+    return new PredictorPrograms(
+      ...([model, images, prompts, slots, encoder, encoderTail, decoder, expander, own, guard, true] as const),
+    )
+  }
+
   /** Bytes of GPU memory, without the model's. */
   get bytes(): number {
+    if (this.shared) return this.decoder.bytes + this.guard.bytes
     const { embedding, encoded } = this.tensors
     const ahead = encoded === embedding ? 0 : encoded.storage.bytes
     const expander = this.expander?.bytes ?? 0
@@ -164,8 +164,9 @@ export class PredictorPrograms {
   }
 
   destroy(): void {
-    this.encoder.destroy()
     this.decoder.destroy()
+    if (this.shared) return this.guard.release()
+    this.encoder.destroy()
     this.expander?.destroy()
     const { engine } = this.model
     const { embedding, encoded, place } = this.tensors
@@ -174,4 +175,27 @@ export class PredictorPrograms {
     engine.release(place)
     this.guard.release()
   }
+}
+
+/** Records the mask decoder on an embedding, and looking at what it computes. */
+function recordDecoder(
+  d: Graph,
+  model: SamModel,
+  { embedding, place }: Record<'embedding' | 'place', Tensor>,
+  guard: FiniteGuard,
+  { prompts, slots, masks: masked }: { prompts: number; slots: number; masks: boolean },
+) {
+  const { maskSide } = model
+  const coords = d.input('coords', [prompts, slots, 2])
+  const labels = d.input('labels', [prompts, slots])
+  const imageIndex = d.input('image index', [prompts])
+  const counts = d.input('token counts', [prompts])
+  const masks = masked ? d.input('mask prompts', [prompts, maskSide, maskSide]) : null
+  const { logits, iou } = model.decode(d, embedding, { coords, labels, imageIndex, counts, masks })
+  d.keep(logits)
+  d.keep(iou)
+  guard.inspect(d, logits, place, 'activation', prompts, 'the mask logits of prompt')
+  guard.inspect(d, iou, place, 'activation', prompts, 'the predicted IoU of prompt')
+  const found = d.keep(foundTotal(d, guard.found!))
+  return { coords, labels, imageIndex, counts, masks, logits, iou, found }
 }

@@ -51,6 +51,14 @@ export class Predictor {
     return new Predictor(await PredictorPrograms.record(model, options))
   }
 
+  /**
+   * Another predictor on the images of this one, whose prompts come with masks: only its decoder takes memory. Images are set
+   * here. Destroy it before this one.
+   */
+  async withMasks(): Promise<Predictor> {
+    return new Predictor(await this.programs.withMasks())
+  }
+
   get model(): SamModel {
     return this.programs.model
   }

@@ -72,8 +72,9 @@ export async function predictInParts<Found extends readonly { mask: Mask }[]>(
 }
 
 /** A prompt in pixels of a region. */
-export function inRegion({ points, box }: ImagePrompt, { left, top }: Region): ImagePrompt {
+export function inRegion({ points, box, mask }: ImagePrompt, { left, top }: Region): ImagePrompt {
   return {
+    ...(mask && { mask: { ...mask, x0: mask.x0 - left, y0: mask.y0 - top } }),
     points: points.map(({ x, y, foreground }) => ({ x: x - left, y: y - top, foreground })),
     box: box && [box[0] - left, box[1] - top, box[2] - left, box[3] - top],
   }
@@ -102,9 +103,10 @@ function clearance({ x0, y0, x1, y1 }: Box, { left, top, right, bottom }: Region
 }
 
 /** The index of the region in which a prompt is furthest from the edges, -1 if none has room for it. */
-function mostCentral(regions: readonly Region[], { points, box }: ImagePrompt, image: Size): number {
-  const xs = [...points.map(({ x }) => x), ...(box ? [box[0], box[2]] : [])]
-  const ys = [...points.map(({ y }) => y), ...(box ? [box[1], box[3]] : [])]
+function mostCentral(regions: readonly Region[], { points, box, mask }: ImagePrompt, image: Size): number {
+  const around = mask && maskBox(mask)
+  const xs = [...points.map(({ x }) => x), ...(box ? [box[0], box[2]] : []), ...(around ? [around.x0, around.x1] : [])]
+  const ys = [...points.map(({ y }) => y), ...(box ? [box[1], box[3]] : []), ...(around ? [around.y0, around.y1] : [])]
   const extent = { x0: Math.min(...xs), y0: Math.min(...ys), x1: Math.max(...xs), y1: Math.max(...ys) }
   const margin = MARGIN * Math.max(extent.x1 - extent.x0, extent.y1 - extent.y0)
   let [best, most] = [-1, margin]

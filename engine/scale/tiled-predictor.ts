@@ -38,8 +38,14 @@ export interface PredictOptions {
 export class TiledPredictor {
   private current: { image: RgbImage; region: Region } | null = null
 
-  /** @param predictor for one image at a time, with enough slots for every prompt */
-  constructor(readonly predictor: Predictor) {}
+  /**
+   * @param predictor for one image at a time, with enough slots for every prompt
+   * @param masked for prompts that have a mask, see Predictor.withMasks
+   */
+  constructor(
+    readonly predictor: Predictor,
+    private readonly masked: Predictor | null = null,
+  ) {}
 
   /** Forgets the encoded part: the next image is encoded even if it is the same object. */
   forget(): void {
@@ -114,7 +120,8 @@ export class TiledPredictor {
     for (let start = 0; start < prompts.length; start += predictor.prompts) {
       signal?.throwIfAborted()
       const local = prompts.slice(start, start + predictor.prompts).map((prompt) => inRegion(prompt, region))
-      for (const [best, ...others] of await decodePrompts(predictor, size, local, three)) {
+      const decoder = (local.some(({ mask }) => mask) && this.masked) || predictor
+      for (const [best, ...others] of await decodePrompts(decoder, size, local, three)) {
         const place = ({ token, predictedIou, logits }: TokenMask): PromptedMask => ({
           ...{ token, predictedIou, region },
           mask: maskInImage(scaler.mask(logits), region),

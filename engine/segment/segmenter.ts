@@ -1,5 +1,6 @@
 /** @file Masks of prompts on images, in pixels of the image: the part of the engine that an interactive page or a service needs. */
 import type { RgbImage } from '../image/rgb-image'
+import { type Mask, maskArea } from '../masks/mask'
 import { Predictor } from '../sam/predictor'
 import { type ImagePrompt, slotsFor } from '../sam/prompt-masks'
 import type { SamModel } from '../sam/sam-model'
@@ -7,12 +8,17 @@ import type { ScaleSettings } from '../scale/scale-settings'
 import { type PromptedMask, TiledPredictor } from '../scale/tiled-predictor'
 import { type ImageSource, readPixels } from './image-source'
 
-/** One object's prompt, in pixels of the image: points on it or beside it, a box around it, or both. */
+/** One object's prompt, in pixels of the image: points on it or beside it, a box around it, or both; and a mask of it to refine. */
 export interface SegmentPrompt {
   /** `foreground` is true by default; false says that the point is not on the object. */
   points?: readonly { x: number; y: number; foreground?: boolean }[]
   /** x0, y0, x1, y1: both corners inclusive. */
   box?: readonly [number, number, number, number]
+  /**
+   * A mask of the object that the points or the box correct: the `mask` of an earlier result, or one of your own. It lies in the
+   * image, and `data` is (height, width) with 1 inside and 0 outside. Takes a segmenter that was made with `masks`.
+   */
+  mask?: Mask
 }
 
 /** Options of one call of `Segmenter.segment`. */
@@ -36,13 +42,18 @@ export class SupersededError extends Error {
 export interface SegmenterOptions {
   /** Points and box corners of a prompt, at most: 16 by default. */
   slots?: number
+  /** Whether prompts may have a mask, which takes the memory of a second decoder: false by default. */
+  masks?: boolean
 }
 
 /**
  * @example
- * const segmenter = await Segmenter.create(model)
- * const [{ mask, predictedIou }] = await segmenter.segment(imageBitmap, { points: [{ x: 120, y: 80 }] })
- * const three = await segmenter.segment(imageBitmap, { box: [90, 60, 150, 110] }, { multimask: true }) // not encoded again
+ * const segmenter = await Segmenter.create(model, { masks: true })
+ * const click = { x: 120, y: 80 }
+ * const [{ mask, predictedIou }] = await segmenter.segment(imageBitmap, { points: [click] })
+ * const points = [click, { x: 140, y: 80, foreground: false }] // what is at 140, 80 does not belong to it
+ * const [corrected] = await segmenter.segment(imageBitmap, { points, mask }) // not encoded again
+ * const three = await segmenter.segment(imageBitmap, { box: [90, 60, 150, 110] }, { multimask: true })
  * segmenter.destroy()
  */
 export class Segmenter {
@@ -52,20 +63,29 @@ export class Segmenter {
   private calls = 0
   private last: Promise<unknown> = Promise.resolve()
 
-  private constructor(private readonly predictor: Predictor) {
-    this.tiled = new TiledPredictor(predictor)
+  private constructor(
+    private readonly predictor: Predictor,
+    private readonly masked: Predictor | null,
+  ) {
+    this.tiled = new TiledPredictor(predictor, masked)
   }
 
   /** Records the model with the adapter that is attached to it now, if any. One prompt is decoded a pass. */
-  static async create(model: SamModel, { slots = 16 }: SegmenterOptions = {}): Promise<Segmenter> {
-    return new Segmenter(await Predictor.create(model, { prompts: 1, slots }))
+  static async create(model: SamModel, { slots = 16, masks = false }: SegmenterOptions = {}): Promise<Segmenter> {
+    const predictor = await Predictor.create(model, { prompts: 1, slots })
+    try {
+      return new Segmenter(predictor, masks ? await predictor.withMasks() : null)
+    } catch (error) {
+      predictor.destroy()
+      throw error
+    }
   }
 
   /**
    * The masks of one object. An image is encoded in the first call with it and kept until a call with another; a source
    * whose pixels have changed must be a new object, or `forget` be called. Calls may overlap: they are answered in their order.
-   * @throws Error if the prompt is empty, outside the image or has more entries than there are slots, the image cannot be
-   * read, or the device reported an error · SupersededError, see `latest` · the signal's reason if it aborts
+   * @throws Error if the prompt is empty, outside the image or has more entries than there are slots, its mask does not fit
+   * its size or the segmenter takes none, the image cannot be read, or the device reported an error · SupersededError, see `latest` · the signal's reason if it aborts
    */
   segment(source: ImageSource, prompt: SegmentPrompt, options: SegmentOptions = {}): Promise<PromptedMask[]> {
     const call = ++this.calls
@@ -74,6 +94,10 @@ export class Segmenter {
       options.signal?.throwIfAborted()
       const image = await this.imageOf(source)
       const asked = checkedPrompt(prompt, image, this.predictor.slots)
+      if (asked.mask && !this.masked)
+        throw new Error(
+          'this segmenter takes no masks as prompts: make it with Segmenter.create(model, { masks: true })',
+        )
       const { multimask, signal, scale = { diameter: 'none' } } = options
       const { masks } = await this.tiled.predictAtScale(image, [asked], scale, { multimask, signal })
       return masks[0]
@@ -90,6 +114,7 @@ export class Segmenter {
 
   /** Frees the GPU memory, not the model's. */
   destroy(): void {
+    this.masked?.destroy()
     this.predictor.destroy()
   }
 
@@ -104,12 +129,14 @@ export class Segmenter {
 }
 
 /** The prompt in the engine's form. @throws Error if it asks for nothing, or for something that is not in the image */
-function checkedPrompt({ points = [], box }: SegmentPrompt, image: RgbImage, slots: number): ImagePrompt {
+function checkedPrompt({ points = [], box, mask }: SegmentPrompt, image: RgbImage, slots: number): ImagePrompt {
   const prompt: ImagePrompt = {
     points: points.map(({ x, y, foreground = true }) => ({ x, y, foreground })),
     box: box ?? null,
+    ...(mask && { mask: checkedMask(mask, image) }),
   }
-  if (!prompt.points.length && !box) throw new Error('a prompt needs points or a box')
+  if (!prompt.points.length && !box)
+    throw new Error(`a prompt needs points or a box${mask ? ', which correct its mask' : ''}`)
   if (slotsFor(prompt) > slots)
     throw new Error(`a prompt has ${slotsFor(prompt)} entries, the segmenter was made for ${slots}`)
   const corners = box
@@ -124,4 +151,20 @@ function checkedPrompt({ points = [], box }: SegmentPrompt, image: RgbImage, slo
   if (box && (box[0] > box[2] || box[1] > box[3]))
     throw new Error(`the box ${box.join(', ')} is empty: it is x0, y0, x1, y1, left before right and top before bottom`)
   return prompt
+}
+
+/** @throws Error if a mask does not lie in the image, its data do not fit its size, or no pixel is inside */
+function checkedMask(mask: Mask, image: RgbImage): Mask {
+  const { x0, y0, width, height, data } = mask
+  const whole = [x0, y0, width, height].every((value) => Number.isInteger(value) && value >= 0)
+  if (!whole || x0 + width > image.width || y0 + height > image.height)
+    throw new Error(
+      `the prompt's mask of ${width}x${height} pixels at ${x0}, ${y0} is not in the image of ${image.width}x${image.height} pixels`,
+    )
+  if (data?.length !== width * height || data.some((value) => value > 1))
+    throw new Error(
+      `the prompt's mask of ${width}x${height} pixels needs ${width * height} numbers in data, 1 inside and 0 outside: got ${data?.length ?? 'none'}`,
+    )
+  if (!maskArea(mask)) throw new Error("the prompt's mask is empty: leave it out")
+  return mask
 }

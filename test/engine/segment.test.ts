@@ -5,6 +5,10 @@ import { Segmenter, type SegmentPrompt, SupersededError } from '../../engine/seg
 import { type ImageSource, readPixels } from '../../engine/segment/image-source'
 import { Rng } from '../../engine/rng'
 import { TiledPredictor } from '../../engine/scale/tiled-predictor'
+import { scalePoint } from '../../engine/image/model-input'
+import type { Mask } from '../../engine/masks/mask'
+import { MaskScaler } from '../../engine/masks/mask-scaler'
+import { maskLogits } from '../../engine/sam/mask-logits'
 import { Predictor } from '../../engine/sam/predictor'
 import { wholeView } from '../../engine/scale/view'
 import { engine } from '../support/engine'
@@ -92,6 +96,54 @@ test('masks are those of the predictor, one prompt a pass, and an image is encod
   Predictor.prototype.setImage = setImage
   segmenter.destroy()
   predictor.destroy()
+})
+
+test('a mask in a prompt is refined as the predictor does with its logits', async () => {
+  const segmenter = await Segmenter.create(model, { slots: 4, masks: true })
+  const points = [{ x: 30, y: 20 }]
+  const mask: Mask = { x0: 20, y0: 10, width: 30, height: 20, data: new Uint8Array(600).fill(1) }
+  const [plain] = await segmenter.segment(image, { points })
+  const [refined] = await segmenter.segment(image, { points, mask })
+
+  const predictor = await Predictor.create(model, { prompts: 1, slots: 4, masks: true })
+  predictor.setImage(image)
+  const { maskSide } = model
+  const masks = maskLogits(mask, image, maskSide)
+  const place = (x: number, y: number) =>
+    masks[Math.floor((y * maskSide) / 70) * maskSide + Math.floor((x * maskSide) / 70)]
+  assert.equal([place(35, 20), place(65, 20), place(35, 68)], [10, -10, -10], 'inside, outside, padding')
+  const coords = new Float32Array(8)
+  coords.set(scalePoint([30, 20], image, 48))
+  const { logits, iou } = await predictor.predict({ coords, labels: Int32Array.of(1, -1, -2, -2), masks })
+  const { token } = refined
+  assert.is(token, 0, 'a point with a mask is not ambiguous')
+  assert.is(refined.predictedIou, iou[token])
+  const own = logits.subarray(token * maskSide ** 2, (token + 1) * maskSide ** 2)
+  assert.equal(refined.mask, new MaskScaler(maskSide, 48, image).mask(own))
+  assert.is.not(refined.predictedIou, plain.predictedIou)
+  assert.equal(await segmenter.segment(image, { points }), [plain], 'prompts without a mask are as before')
+  segmenter.destroy()
+  predictor.destroy()
+})
+
+test('masks that do not fit the image, and masks where none are taken, are refused', async () => {
+  const mask: Mask = { x0: 60, y0: 10, width: 10, height: 2, data: new Uint8Array(20).fill(1) }
+  const [segmenter, without] = [await Segmenter.create(model, { masks: true }), await Segmenter.create(model)]
+  const refused = (changed: Partial<Mask>, prompt: SegmentPrompt = point, by = segmenter) =>
+    by.segment(image, { ...prompt, mask: { ...mask, ...changed } }).then(
+      () => 'taken',
+      (error: Error) => error.message,
+    )
+  assert.is(await refused({}), 'taken')
+  assert.match(await refused({ x0: 61 }), 'mask of 10x2 pixels at 61, 10 is not in the image of 70x45 pixels')
+  assert.match(await refused({ y0: -1 }), 'at 60, -1 is not in the image')
+  assert.match(await refused({ height: 3 }), 'needs 30 numbers in data, 1 inside and 0 outside: got 20')
+  assert.match(await refused({ data: new Uint8Array(20).fill(255) }), '1 inside and 0 outside')
+  assert.match(await refused({ data: new Uint8Array(20) }), "the prompt's mask is empty")
+  assert.match(await refused({}, {}), 'a prompt needs points or a box, which correct its mask')
+  assert.match(await refused({}, point, without), 'Segmenter.create(model, { masks: true })')
+  segmenter.destroy()
+  without.destroy()
 })
 
 test('results can stay on the GPU: the tensors of the last pass are there after it', async () => {
