@@ -5,7 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { messageOf } from '../../host/errors'
 import { findEmdImage, readEmdPixels } from './emd-layout'
-import { openHdf5 } from './hdf5'
+import { loadHdf5, openHdf5 } from './hdf5'
 
 export interface EmdTask {
   path: string
@@ -15,7 +15,9 @@ export interface EmdTask {
 }
 
 async function main(task: EmdTask): Promise<void> {
-  const file = await openHdf5(task.path)
+  const library = await loadHdf5()
+  parentPort!.postMessage({ loaded: true })
+  const file = openHdf5(library, task.path)
   const found = findEmdImage(file)
   const { pages, metadata, remarks } = found
   const image = task.page === null ? null : readEmdPixels(found, task.page, task.maxPixels)

@@ -1,5 +1,5 @@
 /** @file Reads images of EMD files (HDF5) in a thread of limited time. */
-import { stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { builtFolder } from '../../host/dist-folder'
@@ -8,10 +8,14 @@ import type { EmdTask } from './emd-worker'
 import type { MicroscopePage } from './metadata'
 
 const WORKER = 'emd-worker.js'
-/** Time for any file, and for each byte of a large one: the slowest disks read 10 MB in a second. */
-const LIMIT_MS = 20_000
-const BYTES_PER_MS = 10_000
+/** Time for any file once the library is loaded, and one second more for every 20 MB, as slow disks need. */
+const LIMIT_MS = 5_000
+const BYTES_PER_MS = 20_000
+/** The name of the program is searched in this many bytes at the file's start. */
+const HEAD_BYTES = 2 ** 20
 
+/** What the thread sends: that the library is loaded, so that the time of the file begins, and then its result. */
+type Message = { loaded: true } | Reply
 type Reply = (Omit<MicroscopePage, 'image'> & { image: Image | null }) | { error: string }
 
 /**
@@ -35,20 +39,38 @@ async function ask(task: EmdTask): Promise<Exclude<Reply, { error: string }>> {
   // its output would be the library's own reports
   const worker = new Worker(join(folder, WORKER), { workerData: task, stdout: true, stderr: true })
   try {
-    const reply = await new Promise<Reply>((resolve, reject) => {
-      const timer = setTimeout(
-        () => reject(new Error(`it was not read within ${Math.round(limit / 1000)} seconds`)),
-        limit,
-      )
-      worker.once('message', resolve)
-      worker.once('error', reject)
-      worker.once('exit', () => reject(new Error('the HDF5 library ended without a result: the file is damaged')))
-      worker.once('exit', () => clearTimeout(timer))
-      worker.once('message', () => clearTimeout(timer))
-    })
+    const reply = await replyOf(worker, limit)
+    if (!reply) throw new Error(await tooSlow(task.path, limit))
     if ('error' in reply) throw new Error(reply.error)
     return reply
   } finally {
     await worker.terminate()
+  }
+}
+
+/** The thread's result; null if it takes longer than `limit` milliseconds from when the library is loaded. */
+function replyOf(worker: Worker, limit: number): Promise<Reply | null> {
+  let timer: NodeJS.Timeout | undefined
+  return new Promise<Reply | null>((resolve, reject) => {
+    worker.on('message', (message: Message) => {
+      if ('loaded' in message) timer = setTimeout(() => resolve(null), limit)
+      else resolve(message)
+    })
+    worker.once('error', reject)
+    worker.once('exit', () => reject(new Error('the HDF5 library ended without a result: the file is damaged')))
+  }).finally(() => clearTimeout(timer))
+}
+
+async function tooSlow(path: string, limit: number): Promise<string> {
+  const file = await open(path)
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0)
+    const program = buffer.subarray(0, bytesRead).includes('Velox') ? 'Velox' : 'the program that wrote it'
+    return (
+      `the HDF5 library did not read it within ${Math.round(limit / 1000)} seconds: it is probably damaged. ` +
+      `Open it in ${program} and export the image as TIFF`
+    )
+  } finally {
+    await file.close()
   }
 }

@@ -18,8 +18,8 @@ interface Library {
   File: new (path: string, mode: 'r') => Hdf5Group & { file_id: bigint }
 }
 
-/** @throws Error without the file's name, if the library is missing or the file is damaged */
-export async function openHdf5(path: string): Promise<Hdf5Group> {
+/** @throws Error if the library is not installed */
+export async function loadHdf5(): Promise<Library> {
   const name = 'h5wasm/node'
   const { default: library } = (await import(name).catch(() => {
     throw new Error(
@@ -28,6 +28,11 @@ export async function openHdf5(path: string): Promise<Hdf5Group> {
   })) as { default: Library }
   const module = await library.ready
   module.activate_throwing_error_handler?.()
+  return library
+}
+
+/** @throws Error without the file's name, if the file is damaged */
+export function openHdf5(library: Library, path: string): Hdf5Group {
   try {
     const file = new library.File(path, 'r')
     if (file.file_id < 0n) throw new Error('it cannot be opened')

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { builtFolder } from '../../../src/host/dist-folder'
 import { countPages, readMicrograph } from '../../../src/images/micrograph'
 import { readLabels } from '../../../src/images/read-labels'
@@ -188,7 +189,7 @@ testing(
       )
       const deep = write('deep.emd', (root) => {
         let group = root
-        for (let i = 0; i < 400; i++) group = group.create_group('x')
+        for (let i = 0; i < 40; i++) group = group.create_group('x')
       })
       assert.match(await refusal(readMicrograph(deep)), /without an image/)
       const whole = await readFile(
@@ -219,5 +220,25 @@ testing(
     assert.equal(written, [])
   },
 )
+
+/** A file of NCEM's layout, changed at random by a fuzzer, that the HDF5 library does not finish; compressed by gzip. */
+const ENDLESS =
+  'H4sIAAAAAAACA+v0cHHj5ZLiYuLgYICB/1CwRwLCN4CK31/QIeDv4RLEpCDrw52NjCuYhJA1wgAXEwMjAwMbPwOQYklJLEk8DLPClYE6IO5iED' +
+  'c5ThIAOYk1MzcxPTWMEWqWC3WcZFxxOAqHkwSA1iqyQJQZQpVDHASSyWNFleHRYWBgZuBn4GEAaknNTYlPL8ovLYgvqSxIZRAAxhbEIAUGJgaQ' +
+  'Z1DC+SXMT8xgsp1BvxXsJEV0JzEwMqowMDAxMTJCLWdgh9LofGYRBkZBBXm4reIcDOL1IHVA9zNzcQADm5mRAZqGemBhsYBh0IP78+1P4gwbEW' +
+  'DYMCLChpWEsOiBhoUIVI+oEEg5enLkMQfFERtQFVCyNC+zpJhBUpGRAZgawBgSjRzgKAZZvgBqKFg8nuZh822F0j1/Zw9v7FkJlt4ycw1ZIemM' +
+  '4Yv26iWEApOdjIS1AFoSydAiMJnoE5hrNC4rgQITu9sRgWkUBC0heA/ZcjOMglFAc+BQ6cLg8NOF4YOVK5DtynBitivDh12uDBK3gPyfrgwmPG' +
+  '4MJ6TdGGK03YBq3BhavNwYJKLcGNZkugHVuzFktbgxmPS4MfybDFQ3241h0mKg2tVuDGqbgep3uTHsOgTUc8qNwe8SUN8tN4ZHD4F6X7oxlH0E' +
+  '6v/pxtDK4M6QxeIOcw0DQwMQHwBiBkd3Z38fcMYVgJZ8jGhlcXRefG4sLBdjEYeBA/yj8TwKRsEoGAX0B2l8o2EwCkbBKBgFo2AUjIJRMApIGa' +
+  'JAHhRgYFAAYgdHAKnNprq9GAAA'
+
+testing('a file that the HDF5 library does not finish is refused, with what to do', async () => {
+  const path = join(scratch, 'endless.emd')
+  await writeFile(path, gunzipSync(Buffer.from(ENDLESS, 'base64')))
+  assert.match(
+    await refusal(readMicrograph(path)),
+    /endless\.emd: the HDF5 library did not read it within 5 seconds: .* Open it in the program that wrote it and export the image as TIFF$/,
+  )
+})
 
 test.run()
