@@ -15,7 +15,7 @@ export async function sniffImage(path: string): Promise<ImageFormat> {
   const info = await stat(path)
   if (info.isDirectory()) throw new Error('it is a folder')
   if (!info.isFile()) throw new Error('it is not a regular file')
-  const start = await firstBytes(path, 16)
+  const start = await firstBytes(path, 256)
   if (!start.length) throw new Error('the file is empty')
   const format = formatOf(start)
   if (format) return format
@@ -43,7 +43,7 @@ export function extensionOf(start: Uint8Array): string | undefined {
 
 /** What a file is instead of an image, by its first bytes. */
 function notAnImage(text: string): string {
-  const kinds: [RegExp, string][] = [
+  const kinds: [start: RegExp, kind: string, way?: string][] = [
     [
       /^version https:\/\/git-lfs|^version https:/,
       'it is a pointer of Git LFS: fetch the file itself with `git lfs pull`',
@@ -57,13 +57,29 @@ function notAnImage(text: string): string {
     [/^8BPS/, 'it is a Photoshop file'],
     [/^PK\x03\x04/, 'it is a zip archive'],
     [/^ZISRAW/, 'it is a CZI file of Zeiss'],
+    [
+      /^\x93NUMPY.*'descr': '\|O'/s,
+      "it is a NumPy file of Python objects, as Cellpose's _seg.npy is",
+      'save the masks in Cellpose as PNG or TIFF',
+    ],
+    [/^MATLAB [57]/, 'it is a MATLAB file', 'save the label map in MATLAB with imwrite(uint16(labels), "labels.png")'],
+    [
+      /^\s*[[{].*"type"\s*:\s*"Feature/s,
+      'it is GeoJSON, as QuPath writes it',
+      'export a labelled image in QuPath as TIFF or PNG',
+    ],
+    [
+      /^(\xef\xbb\xbf)?#?filename,file_size,/,
+      'it is a CSV file of VIA',
+      'export the annotations in VIA as JSON, which `wgsam dataset import` reads',
+    ],
     [/^\x93NUMPY/, 'it is an array of NumPy'],
     [/^P[1-7]\s/, 'it is a PNM image (PBM, PGM or PPM)'],
     [/^(SIMPLE  =|\x76\x2f\x31\x01)/, 'it is a FITS or OpenEXR image'],
     [/^\xda\xce\xbe\x0a/, 'it is an ND2 file of Nikon'],
   ]
-  const [, kind] = kinds.find(([start]) => start.test(text)) ?? []
-  return `${kind ? `${kind}, and ` : 'it is '}not a PNG, JPEG, TIFF, BMP, WebP, DM3, DM4 or EMD image: export it as TIFF or PNG`
+  const [, kind, way = 'export it as TIFF or PNG'] = kinds.find(([start]) => start.test(text)) ?? []
+  return `${kind ? `${kind}, and ` : 'it is '}not a PNG, JPEG, TIFF, BMP, WebP, DM3, DM4 or EMD image: ${way}`
 }
 
 /** True if a WebP is, or may be, compressed with loss: only its lossless form, VP8L, keeps all values. */

@@ -246,4 +246,28 @@ test('labels that interpolation or JPEG has mixed are refused, those resized wit
       assert.is((await readLabels(await saved(image(data).resize(size, size, { kernel: 'nearest' })))).width, size)
 })
 
+test('files of other programs given as label maps are named, with how to export what is read', async () => {
+  const header = (descr: string) => `\x93NUMPY\x01\0v\0{'descr': '${descr}', 'fortran_order': False, 'shape': (), }`
+  const files: [string, RegExp][] = [
+    [header('|O'), /Cellpose's _seg\.npy is, .*: save the masks in Cellpose as PNG or TIFF/],
+    [header('<u2'), /it is an array of NumPy, .*: export it as TIFF or PNG/],
+    ['MATLAB 5.0 MAT-file, Platform: GLNXA64', /it is a MATLAB file, .*imwrite/],
+    [
+      '{"type": "FeatureCollection", "features": []}',
+      /it is GeoJSON, as QuPath writes it, .*: export a labelled image/,
+    ],
+    ['[{"type":"Feature","geometry":{}}]', /it is GeoJSON/],
+    [
+      'filename,file_size,file_attributes,region_count\n',
+      /a CSV file of VIA, .*as JSON, which `wgsam dataset import` reads/,
+    ],
+  ]
+  const folder = scratch()
+  for (const [text, expected] of files) {
+    const message = await refusal(readLabels(await put(join(folder, 'foreign.dat'), Buffer.from(text, 'latin1'))))
+    assert.match(message, expected)
+    assert.match(message, /foreign\.dat/)
+  }
+})
+
 test.run()
