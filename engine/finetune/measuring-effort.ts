@@ -6,6 +6,7 @@
  */
 import type { ScheduleRecipe } from './recipe'
 import { totalSteps, validationsLeft } from './schedule'
+import { STRENGTHS } from './strength'
 
 /** Maximum images of a validation and instances of an image; null: all. */
 export interface ValidationBounds {
@@ -23,6 +24,9 @@ const SOFTWARE_INSTANCES = 16
 
 /** Fractions of the time of training that validations, the comparison of strengths and the tuning of thresholds may take. */
 const SHARES = { validations: 0.08, strengths: 0.04, tuning: 0.03 }
+/** Images that are compared and tuned on at the end, if the options do not say it. */
+export const COMPARED_SCENES = 3
+export const TUNED_IMAGES = 6
 /** Fewer images in a validation would say nothing. */
 const LEAST_IMAGES = 2
 
@@ -78,4 +82,30 @@ export function comparisonEffort(
 export function tuningImages(config: ScheduleRecipe, software: boolean, train: number): number {
   if (!software) return Infinity
   return Math.max(1, Math.min(3, Math.floor((SHARES.tuning * trainedImages(config, train)) / TUNING_COST)))
+}
+
+/** What is measured after a training. */
+export interface FinishSettings {
+  /** Numbers of validation images and of foreign ones. */
+  validated: number
+  foreign: number
+  /** See TrainOptions. */
+  strength?: 'auto' | 'full' | undefined
+  comparedScenes?: number | undefined
+  tuneImages?: number | undefined
+}
+
+/** The time of the measurements after a training, roughly, in units of training on one image. */
+export function finishCost(
+  config: ScheduleRecipe,
+  software: boolean,
+  train: number,
+  { validated, foreign, strength, comparedScenes = COMPARED_SCENES, tuneImages = TUNED_IMAGES }: FinishSettings,
+): number {
+  const tuned = Math.min(validated, tuneImages, tuningImages(config, software, train))
+  const sources = strength === 'full' ? [] : [validated, foreign, comparedScenes].filter((images) => images > 0)
+  const strengths = STRENGTHS.length + 1
+  const { images, instances } = comparisonEffort(config, software, train, { strengths, sources: sources.length })
+  const scored = sources.reduce((sum, all) => sum + Math.min(all, images), 0)
+  return strengths * scored * cost(instances) + TUNING_COST * tuned
 }

@@ -18,7 +18,7 @@ export interface TrainedStep extends StepRecord {
   runningLoss: number
   /** Steps that are planned; a training that stops improving ends earlier. */
   totalSteps: number
-  /** Estimated seconds until the end. */
+  /** Estimated seconds until the end, with the measurements after the last step. */
   secondsLeft: number | null
 }
 

@@ -9,6 +9,7 @@ import { averaged, headOf, toAdapter } from '../train/split-adapter'
 import { Batches } from './batches'
 import { imagesText, packTraining, unpackTraining } from './checkpoint-bytes'
 import { type Finished, finishTraining } from './finish'
+import { COMPARED_SCENES, finishCost, TUNED_IMAGES } from './measuring-effort'
 import { InThread } from './preparation'
 import { beginning, type Progress } from './progress'
 import { promptedDiameters } from './prompted-diameters'
@@ -20,10 +21,6 @@ import type { TrainOptions, TrainResult } from './train-options'
 import { stepsInFlight, TrainingLoop } from './training-loop'
 import { openParts, recipeOf, releaseParts, releaseStep, type TrainingParts } from './training-parts'
 import type { Validation } from './validator'
-
-/** Images that are compared and tuned on at the end, if the options do not say it. */
-const COMPARED_SCENES = 3
-const TUNED_IMAGES = 6
 
 /**
  * A training that can be paused and continued.
@@ -211,7 +208,7 @@ export class Trainer {
   }
 
   private loop(): TrainingLoop<Progress, Validation> {
-    const { recipe, images, parts, progress, options } = this
+    const { recipe, images, parts, progress, options, others } = this
     const { adaptation, step, frozen, validator, batches } = parts
     const { engine } = this.model
     const { onStep, onValidation, onCheckpoint, checkpointSeconds = 120, signal } = options
@@ -223,6 +220,8 @@ export class Trainer {
       ...(!validator && { validation: { every: 0, patience: 0 } }),
     }
     const timeLeft = new TimeLeft(config, images.length, total)
+    const numbers = { validated: others.validated.length, foreign: others.foreign.length }
+    const end = finishCost(recipe, engine.software, images.length, { ...options, ...numbers }) / recipe.batch
     let at = progress.seconds
     const passed = (seconds: number) => {
       const took = seconds - at
@@ -251,7 +250,9 @@ export class Trainer {
         reporter: {
           reportStep: async (record, runningLoss) => {
             timeLeft.stepTook(passed(record.time.seconds))
-            const secondsLeft = timeLeft.after(record.step, record.time.seconds)
+            const { seconds } = record.time
+            const left = timeLeft.after(record.step, seconds)
+            const secondsLeft = left === null ? null : left + (end * seconds) / record.step
             await onStep?.({ ...record, runningLoss, totalSteps: total, secondsLeft })
           },
           reportValidation: async (validation, epoch, { step, seconds }, isBest) => {

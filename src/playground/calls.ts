@@ -3,6 +3,7 @@
  * message with a number; the worker answers with messages of the same number: progress, then a result or an error.
  */
 import type { AnyAdapter } from '../../engine/train/adapter'
+import type { StoredStrength } from '../../engine/train/adapter-profile'
 import type { HeadTensor } from '../../engine/sam/prompt-head'
 import type { ParticleSize } from '../../engine/scale/particle-size'
 import type { CompressedRle } from '../../engine/masks/rle'
@@ -119,6 +120,8 @@ export interface Forecast {
   steps: number
   /** Images in each step. */
   batch: number
+  /** The time of the comparison with the base model and the tuning of thresholds after the last step, in units of a step. */
+  end: number
 }
 
 /** A trained adapter as the page keeps it. */
@@ -144,6 +147,8 @@ export interface AdapterSummary {
   training: TrainingSummary | null
   /** The generator's thresholds that suit it, if it knows them. */
   thresholds: { predIouThresh: number; stabilityScoreThresh: number } | null
+  /** The strength that was chosen, with the scores of the base model and the adapter, if it knows them. */
+  strength: StoredStrength | null
 }
 
 export interface TrainingSummary {
@@ -151,6 +156,8 @@ export interface TrainingSummary {
   images: string[]
   steps: number
   seconds: number
+  /** Seconds of the measurements after the last step. */
+  endSeconds: number
   /** Scores on the validation images, 0 to 1, of the base model and of the adapter; null if it was not measured. */
   before: number | null
   after: number | null
@@ -188,7 +195,7 @@ export interface Calls {
   /** Reads the files of an adapter for the open model. */
   readAdapter: { request: { files: File[] }; result: StoredAdapter }
   propose: { request: ProposeRequest; result: Proposed }
-  forecast: { request: TrainSettings & { images: number }; result: Forecast }
+  forecast: { request: TrainSettings & { images: number; validation: number }; result: Forecast }
   /** The adapter; null if the training was paused. */
   train: { request: TrainRequest; result: StoredAdapter | null }
   /** Ends the training after its present step: with the adapter as it is, or to be continued later. */

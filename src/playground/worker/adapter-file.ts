@@ -2,6 +2,7 @@
 import { isDifference } from '../../../engine/train/adapter'
 import { openAdapter } from '../../web'
 import type { StoredAdapter } from '../calls'
+import { knownSettings } from './known-settings'
 import type { Loaded } from './studio'
 
 /**
@@ -11,15 +12,12 @@ import type { Loaded } from './studio'
 export async function readAdapter({ model, stored }: Loaded, files: File[]): Promise<StoredAdapter> {
   const { architecture, inputSize } = model
   const { adapter, head, profile } = await openAdapter(files, { architecture, model: stored.name })
-  const { thresholds } = profile
   const summary = {
     file: files.length === 1 ? files[0].name : 'files of an adapter',
     rank: isDifference(adapter) ? null : adapter.config.r,
     head: head.length > 0,
     training: null,
-    thresholds: thresholds
-      ? { predIouThresh: thresholds.predIouThresh, stabilityScoreThresh: thresholds.stabilityScoreThresh }
-      : null,
+    ...knownSettings(profile, head.length > 0),
   }
   return { adapter, head: [...head], profile, model: stored.name, inputSize, summary }
 }

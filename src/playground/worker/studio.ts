@@ -1,12 +1,6 @@
 /** @file The model in the worker: opened for the page, asked for masks by the review, and lent to proposals and trainings. */
-import {
-  attachAdapter,
-  type AttachedAdapter,
-  bandOfQuantiles,
-  type DiameterBand,
-  type Engine,
-  SamModel,
-} from '../../../engine/index'
+import { attachAdapter, type AttachedAdapter, type DiameterBand, type Engine, SamModel } from '../../../engine/index'
+import { adapterBand } from '../../../engine/scale/adapter-band'
 import { HttpError } from '../../host/http-error'
 import { PromptSession } from '../../review/prompt-session'
 import type { BusyReply } from '../../review/protocol'
@@ -100,8 +94,7 @@ export class Studio {
   /** Attaches an adapter, if there is one, and answers requests with the model. */
   private async use(model: SamModel, stored: StoredModel, kept: StoredAdapter | null): Promise<void> {
     const adapter = kept && (await attachAdapter(model, kept.adapter, kept.head))
-    const diameters = kept?.profile.diameters
-    const band = diameters && bandOfQuantiles(diameters, model.inputSize)
+    const band = kept ? adapterBand(kept.profile, model) : undefined
     const session = new PromptSession({
       read: ({ name }) => pixelsOf(this.views.picture(name).pixels),
       viewOf: (id, inputSize) => this.views.viewOf(id, inputSize, band),

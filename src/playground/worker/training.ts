@@ -7,14 +7,19 @@ import {
   Trainer,
   type TrainResult,
 } from '../../../engine/index'
+import { finishCost } from '../../../engine/finetune/measuring-effort'
 import { totalSteps } from '../../../engine/finetune/schedule'
 import type { Calls, Forecast, Labelled, StoredAdapter, TrainPoint, TrainRequest, TrainSettings } from '../calls'
 import type { StoredModel } from '../store/records'
+import { knownSettings } from './known-settings'
 import { pixelsOf } from './pixels'
 import type { CallHooks } from './studio'
 
 /** A checkpoint is kept this often. */
 const CHECKPOINT_SECONDS = 60
+
+/** What the page says of the measurements after the last step. */
+const MEASURING = { strength: 'Comparing with the base model', thresholds: 'Tuning the thresholds' }
 
 const recipeOf = ({ minutes, rank, maxSteps }: TrainSettings) => ({ minutes, maxSteps, lora: { rank } })
 
@@ -24,17 +29,19 @@ const planOf = ({ engine, architecture, inputSize: size }: SamModel, settings: T
 /** What a training will take, before it begins. @throws Error if no device of this kind can train the model */
 export async function forecast(
   model: SamModel,
-  { images, ...settings }: Calls['forecast']['request'],
+  { images, validation, ...settings }: Calls['forecast']['request'],
 ): Promise<Forecast> {
   const { batch } = defaultRecipe
-  const steps = totalSteps({ ...defaultRecipe, maxSteps: settings.maxSteps }, images)
+  const recipe = { ...defaultRecipe, maxSteps: settings.maxSteps }
+  const steps = totalSteps(recipe, images)
+  const end = finishCost(recipe, model.engine.software, images, { validated: validation, foreign: 0 }) / batch
   try {
     const { total, recompute } = await planOf(model, settings)
     const recomputes = recompute.decoder || recompute.blocks > 0
-    return { memory: total, fits: true, recomputes, steps, batch }
+    return { memory: total, fits: true, recomputes, steps, batch, end }
   } catch (error) {
     if (!(error instanceof NothingFitsError) || !error.smallest) throw error
-    return { memory: error.smallest.total, fits: false, recomputes: true, steps, batch }
+    return { memory: error.smallest.total, fits: false, recomputes: true, steps, batch, end }
   }
 }
 
@@ -60,6 +67,7 @@ export class Training {
     signal.throwIfAborted()
     onProgress({ doing: 'Compiling shaders, then measuring the base model', done: 0, total: null })
     let [done, total] = [0, null as number | null]
+    let endBegan: number | null = null
     const report = (point: TrainPoint, secondsLeft?: number | null) =>
       onProgress({ doing: 'Training', done: (done = point.step), total, secondsLeft, point })
     const labelled = async ({ pixels, masks }: Labelled) => ({ image: await pixelsOf(pixels), masks })
@@ -74,6 +82,10 @@ export class Training {
         report({ step, loss: runningLoss }, secondsLeft)
       },
       onValidation: ({ step, score }) => report({ step, score }),
+      onMeasure: ({ measuring, ...progress }) => {
+        endBegan ??= performance.now()
+        onProgress({ doing: MEASURING[measuring], ...progress })
+      },
       onCheckpoint: (checkpoint) => onProgress({ doing: 'Training', done, total, checkpoint }),
       checkpointSeconds: CHECKPOINT_SECONDS,
     })
@@ -84,31 +96,34 @@ export class Training {
       if (this.ending && !this.ending.use) return null
       const finished = await trainer.run()
       if (!finished && !this.ending?.use) return null
+      const endSeconds = endBegan === null ? 0 : (performance.now() - endBegan) / 1000
       onProgress({ doing: 'Reading the adapter', done: 0, total: null })
-      return storedAdapter(await trainer.result(), { samples, validation, rank: settings.rank }, stored, model)
+      const trained = { samples, validation, rank: settings.rank, endSeconds }
+      return storedAdapter(await trainer.result(), trained, stored, model)
     } finally {
       trainer.destroy()
     }
   }
 }
 
+type Trained = Pick<TrainRequest, 'samples' | 'validation' | 'rank'> & { endSeconds: number }
+
 function storedAdapter(
-  { adapter, head, diameters, steps, seconds, base, best }: TrainResult,
-  { samples, validation, rank }: Pick<TrainRequest, 'samples' | 'validation' | 'rank'>,
+  { adapter, head, profile, steps, seconds, base, best }: TrainResult,
+  { samples, validation, rank, endSeconds }: Trained,
   stored: StoredModel,
   { inputSize }: SamModel,
 ): StoredAdapter {
   const images = samples.map(({ image }) => image)
-  const summary = {
-    ...{ images, steps, seconds, before: base, after: best?.score ?? null },
+  const training = {
+    ...{ images, steps, seconds, endSeconds, before: base, after: best?.score ?? null },
     ownImages: validation.some(({ image }) => images.includes(image)),
     time: new Date().toISOString(),
   }
   return {
     adapter,
     head,
-    profile: { size: inputSize, diameters: diameters as [number, number, number, number, number] },
-    ...{ model: stored.name, inputSize },
-    summary: { file: null, rank, head: head.length > 0, training: summary, thresholds: null },
+    ...{ profile, model: stored.name, inputSize },
+    summary: { file: null, rank, head: head.length > 0, training, ...knownSettings(profile, head.length > 0) },
   }
 }

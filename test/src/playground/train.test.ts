@@ -1,10 +1,12 @@
 /**
  * @file Training in the playground, in Chromium with a toy model on a software adapter: painted masks are accepted, an adapter is
- * trained in the worker, paused and continued, compared with the base model, kept over a reload, downloaded, and read again from its file.
+ * trained in the worker, paused and continued, measured, compared with the base model, kept over a reload, downloaded, and read again from its file.
  */
+import type { Page } from 'playwright-core'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { openAdapter } from '../../../src/web'
+import { zipOf } from '../../../src/host/zip-writer'
+import { adapterFiles, openAdapter } from '../../../src/web'
 import { testInBrowser } from '../../support/browser'
 import { openGpuBrowser, PlaygroundTab, servePlayground } from '../../support/playground'
 import { scratch } from '../../support/weights'
@@ -46,34 +48,63 @@ testInBrowser('an adapter is trained on an accepted image, kept, and downloaded'
     await page
       .locator('.sheet[open] .advice', { hasText: /A training on 1 image is not finished: step [12] of 3/ })
       .waitFor({ timeout: 500_000 })
+    const said = await statusTexts(page)
     await tab.inSheet('Continue').click()
     const outcome = page.locator('.sheet[open] .advice.good')
     await outcome.waitFor({ timeout: 500_000 })
     const score = /Score on the images it was trained on: \d+\.\d % before, \d+\.\d % with the adapter/
     assert.match(await outcome.innerText(), score)
     assert.match(await outcome.innerText(), /Trained on 1 image in 3 steps/)
+    const chosen =
+      /Of the strengths 0\.25, 0\.5, 0\.75 and 1, ([\d.]+) was chosen, .*: validation images .*synthetic scenes \d/
+    const [, strength] = (await outcome.innerText()).match(chosen) ?? []
+    assert.ok(strength, await outcome.innerText())
+    const course = await said()
+    for (const stage of ['Comparing with the base model … 80.0 %', 'Tuning the thresholds … '])
+      assert.ok(course.includes(stage), `${stage} is not in:\n${course}`)
 
     await page.reload()
     await page.locator('.step-done', { hasText: 'toy_tiny_vit' }).waitFor()
     await page.locator('.job').waitFor({ state: 'detached' })
     await tab.step('Train')
     assert.match(await outcome.innerText(), score)
+    assert.match(await outcome.innerText(), chosen)
     await page.keyboard.press('Escape')
 
     await tab.step('Download')
     const { content } = await tab.download('Adapter')
-    const { adapter } = await openAdapter(new Uint8Array(content))
+    const { adapter, head, profile } = await openAdapter(new Uint8Array(content))
     assert.ok('tensors' in adapter && adapter.tensors.targets.size > 0 && adapter.config.r === 4)
+    assert.is(String(profile.strength!.value), strength)
+    assert.is(profile.size, 80)
+    assert.is(profile.diameters!.length, 5)
     await page.keyboard.press('Escape')
 
-    // the file that was downloaded is an adapter that the page takes
+    // what was downloaded is an adapter that the page takes, with thresholds, which no mask of the toy model yields
+    const thresholds = {
+      ...{ predIouThresh: 0.55, stabilityScoreThresh: 0.65, part: 'val' as const, images: 1 },
+      ...{ instances: 3, pointsPerSide: 32 },
+      ...{ prompts: head.length ? ('learned' as const) : ('grid' as const), f1: { before: 0.1, after: 0.2 } },
+    }
+    const files = await adapterFiles({ adapter, head, profile: { ...profile, thresholds } })
+    const buffer = Buffer.from(zipOf(Object.entries(files).map(([name, bytes]) => ({ name, bytes }))))
+    const sheet = page.locator('.sheet[open]')
+    const threshold = sheet.getByLabel('Predicted IoU at least')
     await tab.step('Model')
     await tab.inSheet('Remove it').click()
     await page.locator('.step', { hasText: '1 accepted' }).waitFor()
+    await tab.step('Propose')
+    assert.is(await threshold.inputValue(), '0.7')
+    await threshold.fill('0.9')
+    await page.keyboard.press('Escape')
     await tab.step('Model')
-    await tab.choose('Use an adapter file', [{ name: 'mine.zip', mimeType: 'application/zip', buffer: content }])
+    await tab.choose('Use an adapter file', [{ name: 'mine.zip', mimeType: 'application/zip', buffer }])
     await page.locator('.notices', { hasText: 'mine.zip is used with toy_tiny_vit' }).waitFor()
     await tab.idle()
+    await tab.step('Propose')
+    assert.is(await threshold.inputValue(), '0.55', 'what was typed for the base model is forgotten')
+    assert.is(await sheet.getByLabel('Stability at least').inputValue(), '0.65')
+    await page.keyboard.press('Escape')
     await page.reload()
     await page.locator('.step-done', { hasText: 'toy_tiny_vit' }).waitFor()
     await tab.step('Model')
@@ -84,5 +115,18 @@ testInBrowser('an adapter is trained on an accepted image, kept, and downloaded'
     await browser.close()
   }
 })
+
+/** Begins to collect the texts by which the page says what a training does. @returns what was said, a line each */
+async function statusTexts(page: Page): Promise<() => Promise<string>> {
+  await page.evaluate(() => {
+    const { document, MutationObserver } = globalThis as any
+    const texts = ((globalThis as any).said = new Set<string>())
+    const collect = () => {
+      for (const { textContent } of document.querySelectorAll('.sheet[open] [role=status]')) texts.add(textContent)
+    }
+    new MutationObserver(collect).observe(document.body, { subtree: true, childList: true, characterData: true })
+  })
+  return () => page.evaluate(() => [...(globalThis as any).said].join('\n'))
+}
 
 test.run()

@@ -176,10 +176,12 @@ testInBrowser('a training that does not fit is not begun, and says what to chang
     await page.getByLabel('Memory of the graphics card').selectOption({ label: 'at most 8 GiB' })
     // by four encodings of 0.2 s for each of 8 images
     await page
-      .locator('.forecast', { hasText: 'Takes 5.0 GiB of memory and 5 min, in which about 47 of 100 steps fit' })
+      .locator('.forecast', {
+        hasText: 'Takes 5.0 GiB of memory and 5 min, in which about 47 of 100 steps fit, and about 32 s to compare',
+      })
       .waitFor()
     await page.getByLabel('Longest time').selectOption({ label: '15 min' })
-    await page.locator('.forecast', { hasText: 'about 10 min 40 s, for 100 steps' }).waitFor()
+    await page.locator('.forecast', { hasText: 'about 11 min 12 s, for 100 steps' }).waitFor()
     assert.is(await tab.inSheet('Begin training').isDisabled(), false)
   }),
 )

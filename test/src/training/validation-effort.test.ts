@@ -2,7 +2,13 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { checkConfig, configHash, type RawConfig } from '../../../src/training/config'
-import { chooseBounds, comparisonEffort, resolved, tuningImages } from '../../../engine/finetune/measuring-effort'
+import {
+  chooseBounds,
+  comparisonEffort,
+  finishCost,
+  resolved,
+  tuningImages,
+} from '../../../engine/finetune/measuring-effort'
 import { describeBounds, sourcesOf } from '../../../src/training/validation-effort'
 
 const config = (over: RawConfig = {}) => checkConfig({ data: ['x'], ...over }, '')
@@ -35,6 +41,15 @@ test('on a software adapter validations take less than a tenth of the time of tr
     new RegExp(`^validations measure ${bounds.images} of the 20 .* 16 particles.*--val-images all --val-instances 64`),
   )
   assert.is(describeBounds(config(), { images: null, instances: 16 }, 20), null)
+})
+
+test('the forecast of the end counts the images that are compared and tuned on', () => {
+  const numbers = { validated: 20, foreign: 0 }
+  // five times 8 validation images and 3 scenes, then 6 images with the generator
+  assert.ok(Math.abs(finishCost(config(), false, 71, numbers) - (5 * 11 * (0.27 + 0.031 * 32) + 6 * 5)) < 1e-9)
+  assert.is(finishCost(config(), false, 71, { ...numbers, tuneImages: 0, strength: 'full' }), 0)
+  const trained = 71 * 40 // images, each as often as it is used
+  assert.ok(finishCost(config(), true, 71, numbers) < trained / 10)
 })
 
 test('what is asked for is measured, and what a run chose is recorded', () => {

@@ -5,14 +5,12 @@ import { count } from '../../../text/count'
 import { sheet } from '../state/sheets'
 import { diameterOf, diameterProblem, diameterText } from '../state/diameter'
 import { model, onProcessor, propose, review, smallInput } from '../state/studio'
+import { typedIou, typedStability } from '../state/typed-thresholds'
 import { Sheet } from './sheet'
 
 const POINTS = [8, 16, 24, 32, 48]
 /** Null: what suits the device. */
 const points = signal<number | null>(null)
-/** As they are typed; null: those of the adapter, or the usual ones. */
-const iou = signal<string | null>(null)
-const stability = signal<string | null>(null)
 const USUAL = { predIouThresh: 0.7, stabilityScoreThresh: 0.8 }
 
 export function ProposeSheet() {
@@ -25,8 +23,8 @@ export function ProposeSheet() {
   const begin = (names: string[]) => {
     close()
     const thresholds = {
-      predIouThresh: Number(iou.value ?? usual.predIouThresh),
-      stabilityScoreThresh: Number(stability.value ?? usual.stabilityScoreThresh),
+      predIouThresh: Number(typedIou.value ?? usual.predIouThresh),
+      stabilityScoreThresh: Number(typedStability.value ?? usual.stabilityScoreThresh),
     }
     void propose(names, { pointsPerSide: side, ...thresholds }, diameterOf)
   }
@@ -79,8 +77,8 @@ export function ProposeSheet() {
           in tiles, for proposals and for clicks. State it if small particles are missed.
         </p>
       )}
-      <Threshold label="Predicted IoU at least" value={iou} usual={usual.predIouThresh} />
-      <Threshold label="Stability at least" value={stability} usual={usual.stabilityScoreThresh} />
+      <Threshold label="Predicted IoU at least" value={typedIou} usual={usual.predIouThresh} />
+      <Threshold label="Stability at least" value={typedStability} usual={usual.stabilityScoreThresh} />
       <div class="row">
         {here && (
           <button

@@ -2,7 +2,7 @@
 import { duration } from '../../../host/duration'
 import { Plot } from '../../../start/page/plot'
 import { job, secondsLeft } from '../state/job'
-import { course, ending, endTraining, percent, running } from '../state/training'
+import { course, ending, endTraining, percent, plannedSteps, running } from '../state/training'
 
 export function TrainCourse() {
   const points = course.value
@@ -11,12 +11,15 @@ export function TrainCourse() {
   const base = scores[0]?.[0] === 0 ? scores[0][1] : null
   const now = running.value ? job.value : null
   const left = secondsLeft.value
-  const end = now?.total ?? null
+  const end = now ? plannedSteps.value : null
+  // after the last step the adapter is measured
+  const measuring = now?.total && now.doing !== 'Training'
+  const done = now?.total ? (measuring ? percent(now.done / now.total) : `Step ${now.done} of ${now.total}`) : null
   return (
     <>
       {now && (
         <p role="status">
-          {now.doing} … {now.total ? `Step ${now.done} of ${now.total}${left ? `, ${duration(left)} left` : ''}.` : ''}
+          {now.doing} … {done && `${done}${left ? `, ${duration(left)} left` : ''}.`}
         </p>
       )}
       <div class="plots">
@@ -43,8 +46,10 @@ export function TrainCourse() {
           </div>
           <p class="soft">
             {ending.value
-              ? 'It ends after the step that is computed now.'
-              : 'You can close this window. A checkpoint is kept every minute: if the tab is closed, Train continues from it.'}
+              ? 'It ends after what is computed now.'
+              : measuring
+                ? 'All steps are done. Finish now leaves the adapter at its full strength, with the usual thresholds.'
+                : 'You can close this window. A checkpoint is kept every minute: if the tab is closed, Train continues from it.'}
           </p>
         </>
       )}

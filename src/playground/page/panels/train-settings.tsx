@@ -6,7 +6,7 @@ import { messageOf } from '../../../host/errors'
 import { count } from '../../../text/count'
 import type { Forecast, TrainSettings } from '../../calls'
 import { job } from '../state/job'
-import { expectedPace } from '../state/pace'
+import { type ExpectedPace, expectedPace } from '../state/pace'
 import { sheet } from '../state/sheets'
 import { model, onProcessor } from '../state/studio'
 import { trainAdapter } from '../state/training'
@@ -41,10 +41,15 @@ function settings(): TrainSettings {
   }
 }
 
-/** @param images that are trained on */
-export function TrainSettingsForm({ images }: { images: number }) {
+/** The numbers of images that are trained on, and that it is measured on. */
+interface Images {
+  images: number
+  validation: number
+}
+
+export function TrainSettingsForm(numbers: Images) {
   const now = settings()
-  const found = useForecast(now, images)
+  const found = useForecast(now, numbers)
   return (
     <>
       <label class="field">
@@ -99,10 +104,10 @@ export function TrainSettingsForm({ images }: { images: number }) {
   )
 }
 
-type Found = (Forecast & { secondsPerStep: number | null }) | { problem: string } | null
+type Found = (Forecast & { pace: ExpectedPace | null }) | { problem: string } | null
 
 /** Asks for the forecast again whenever a setting changes; null while it is computed. */
-function useForecast({ minutes, rank, maxSteps, memory }: TrainSettings, images: number): Found {
+function useForecast({ minutes, rank, maxSteps, memory }: TrainSettings, { images, validation }: Images): Found {
   const [found, setFound] = useState<Found>(null)
   const name = model.value?.name
   const size = model.value?.inputSize
@@ -110,8 +115,8 @@ function useForecast({ minutes, rank, maxSteps, memory }: TrainSettings, images:
     let current = true
     setFound(null)
     const find = async () => {
-      const forecast = await ask('forecast', { minutes, rank, maxSteps, memory, images })
-      return { ...forecast, secondsPerStep: await expectedPace(name!, size!, rank, forecast.batch) }
+      const forecast = await ask('forecast', { minutes, rank, maxSteps, memory, images, validation })
+      return { ...forecast, pace: await expectedPace(name!, size!, rank, forecast) }
     }
     find()
       .catch((error: unknown) => ({ problem: messageOf(error) }))
@@ -119,7 +124,7 @@ function useForecast({ minutes, rank, maxSteps, memory }: TrainSettings, images:
     return () => {
       current = false
     }
-  }, [minutes, rank, maxSteps, memory, images, name, size])
+  }, [minutes, rank, maxSteps, memory, images, validation, name, size])
   return found
 }
 
@@ -153,19 +158,22 @@ function ForecastText({ found, minutes, memory }: { found: Found } & TrainSettin
         </ul>
       </div>
     )
-  const { steps, secondsPerStep } = found
-  const all = secondsPerStep === null ? null : steps * secondsPerStep
-  const limit = 60 * minutes
   return (
     <p class="forecast" role="status">
       Takes {gib(found.memory)} of memory
-      {found.recomputes ? ' (part is computed twice to save some)' : ''} and{' '}
-      {all === null
-        ? `${minutes} min at most, for ${count(steps, 'step')}`
-        : all <= limit
-          ? `about ${duration(all)}, for ${count(steps, 'step')}`
-          : `${minutes} min, in which about ${Math.max(1, Math.round(limit / secondsPerStep!))} of ${count(steps, 'step')} fit`}
-      .
+      {found.recomputes ? ' (part is computed twice to save some)' : ''} and {timeText(found, minutes)}.
     </p>
   )
+}
+
+function timeText({ steps, pace }: Forecast & { pace: ExpectedPace | null }, minutes: number): string {
+  const all = count(steps, 'step')
+  const after = 'compare the adapter with the base model'
+  if (!pace) return `${minutes} min at most, for ${all}, and some time to ${after}`
+  const { secondsPerStep, endSeconds } = pace
+  const limit = 60 * minutes
+  if (steps * secondsPerStep <= limit)
+    return `about ${duration(steps * secondsPerStep + endSeconds)}, for ${all} and to ${after}`
+  const fit = Math.max(1, Math.round(limit / secondsPerStep))
+  return `${minutes} min, in which about ${fit} of ${all} fit, and about ${duration(endSeconds)} to ${after}`
 }

@@ -2,6 +2,7 @@
 import { count } from '../../../text/count'
 import { duration } from '../../../host/duration'
 import { images } from '../../../review/page/state/app'
+import { comparison } from '../state/comparison'
 import { job } from '../state/job'
 import { sheet } from '../state/sheets'
 import { forgetAdapter, model } from '../state/studio'
@@ -55,7 +56,7 @@ function Begin() {
           ? 'With three or more accepted images, one is kept apart to measure whether the adapter is better.'
           : `${validation.join(', ')} is kept apart to measure whether the adapter is better.`}
       </p>
-      <TrainSettingsForm images={train.length} />
+      <TrainSettingsForm images={train.length} validation={validation.length} />
     </>
   )
 }
@@ -101,9 +102,11 @@ function Unfinished() {
 function Adapter() {
   const adapter = model.value!.adapter!
   const { training } = adapter
+  const compared = comparison(adapter)
   return (
     <div class="advice good">
       <strong>{outcome(adapter)}</strong>
+      {compared && <p>{compared}</p>}
       {training && (
         <p>
           Trained on {count(training.images.length, 'image')} in {count(training.steps, 'step')},{' '}

@@ -1,5 +1,5 @@
 /** @file How long a training step takes on this device: from the last training with the same model, or from an encoding. */
-import type { TrainingSummary } from '../../calls'
+import type { Forecast, TrainingSummary } from '../../calls'
 import { read, setValue } from '../../store/database'
 import { encodeMs, gpu } from './studio'
 
@@ -8,9 +8,17 @@ const ENCODINGS = 4
 
 const PACE = 'pace'
 
-interface Pace {
-  of: string
+/** Seconds, roughly. */
+export interface ExpectedPace {
   secondsPerStep: number
+  /** Of the measurements after the last step. */
+  endSeconds: number
+}
+
+interface Pace extends Omit<ExpectedPace, 'endSeconds'> {
+  of: string
+  /** Null: that training was ended early, without them. */
+  endSeconds: number | null
 }
 
 const key = (model: string, inputSize: number, rank: number) =>
@@ -21,20 +29,23 @@ export async function keepPace(
   model: string,
   inputSize: number,
   rank: number,
-  { seconds, steps }: Pick<TrainingSummary, 'seconds' | 'steps'>,
+  { seconds, steps, endSeconds }: Pick<TrainingSummary, 'seconds' | 'steps' | 'endSeconds'>,
 ): Promise<void> {
+  const of = key(model, inputSize, rank)
   if (steps > 0)
-    await setValue(PACE, { of: key(model, inputSize, rank), secondsPerStep: seconds / steps } satisfies Pace)
+    await setValue(PACE, { of, secondsPerStep: seconds / steps, endSeconds: endSeconds || null } satisfies Pace)
 }
 
-/** Seconds that a step of `batch` images will take, roughly; null if nothing is known. */
+/** What a training will take, by the last one or by an encoding; null if nothing is known. */
 export async function expectedPace(
   model: string,
   inputSize: number,
   rank: number,
-  batch: number,
-): Promise<number | null> {
+  { batch, end }: Pick<Forecast, 'batch' | 'end'>,
+): Promise<ExpectedPace | null> {
   const kept = (await read('values', PACE)) as Pace | undefined
-  if (kept?.of === key(model, inputSize, rank)) return kept.secondsPerStep
-  return encodeMs.value === null ? null : (ENCODINGS * batch * encodeMs.value) / 1000
+  const known = kept?.of === key(model, inputSize, rank) ? kept : null
+  if (!known && encodeMs.value === null) return null
+  const secondsPerStep = known?.secondsPerStep ?? (ENCODINGS * batch * encodeMs.value!) / 1000
+  return { secondsPerStep, endSeconds: known?.endSeconds ?? end * secondsPerStep }
 }

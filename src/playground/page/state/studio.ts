@@ -11,6 +11,7 @@ import { explain } from '../advice'
 import { ask } from '../worker-client'
 import { runJob } from './job'
 import { modelNameOf } from './stem'
+import { forgetTypedThresholds } from './typed-thresholds'
 
 export const gpu = signal<GpuReport | { problem: string; advice: string[] } | null>(null)
 export const model = signal<(OpenedModel & { name: string }) | null>(null)
@@ -116,6 +117,7 @@ export async function modelChanged(): Promise<void> {
 /** Keeps an adapter that is attached to the model already. */
 export async function keepAdapter(adapter: StoredAdapter): Promise<void> {
   await setValue('adapter', adapter)
+  forgetTypedThresholds()
   model.value = model.value && { ...model.value, adapter: adapter.summary }
 }
 
@@ -142,6 +144,7 @@ export async function chooseAdapter(files: readonly File[]): Promise<void> {
 export async function forgetAdapter(): Promise<void> {
   await runJob('Removing the adapter', async () => {
     await setValue('adapter', undefined)
+    forgetTypedThresholds()
     await ask('adapt', { adapter: null })
     model.value = model.value && { ...model.value, adapter: null }
   })

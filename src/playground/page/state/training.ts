@@ -12,6 +12,8 @@ import { forgetTraining, keepCheckpoint, keptCheckpoint, type KeptTraining, unfi
 /** The points of the training that runs, or ran last. */
 export const course = signal<TrainPoint[]>([])
 export const running = signal(false)
+/** Steps that are planned; null before the first. */
+export const plannedSteps = signal<number | null>(null)
 /** Set while the training ends after its present step. */
 export const ending = signal<'use' | 'pause' | null>(null)
 
@@ -54,6 +56,7 @@ export async function continueTraining(): Promise<void> {
 async function run(training: KeptTraining): Promise<void> {
   // what came after the last checkpoint is computed again
   course.value = training.course.filter(({ step }) => step <= training.step)
+  plannedSteps.value = training.totalSteps
   running.value = true
   ending.value = null
   let adapter: StoredAdapter | null = null
@@ -67,7 +70,10 @@ async function run(training: KeptTraining): Promise<void> {
       signal,
       onProgress: (progress) => {
         const { point, checkpoint, done, total } = progress
-        if (point) course.value = [...course.value, point]
+        if (point) {
+          course.value = [...course.value, point]
+          plannedSteps.value = total
+        }
         if (checkpoint)
           void keepCheckpoint({ ...training, step: done, totalSteps: total, course: course.value }, checkpoint)
         else onProgress(progress)
