@@ -230,8 +230,8 @@ test('64 prompts are decoded at once, with f16 storage 32, or fewer where they d
     [1, 1, 1, 5, 2, 1, 2, 16],
   )
   assert.equal(
-    [16, 24, 128].map((n) => promptGroups(n, { storage: 'f16' })),
-    [1, 2, 8],
+    [16, 32, 48, 128].map((n) => promptGroups(n, { storage: 'f16' })),
+    [1, 1, 2, 4],
   )
   assert.is(promptGroups(12, { promptsAtOnce: 5 }), 3)
 })
