@@ -96,25 +96,25 @@ function gatan(): Buffer[] {
   return [dmWith(3, image), dmWith(4, image), dmWith(4, stack)]
 }
 
-/** BMPs of 8 bits with a gray palette, of 24 and of 4 bits. */
-function bitmaps(): Buffer[] {
-  const make = (bits: number) => {
-    const stride = Math.ceil((width * bits) / 32) * 4
-    const palette = bits <= 8 ? 4 * 2 ** bits : 0
-    const file = Buffer.alloc(54 + palette + stride * height)
-    file.write('BM')
-    file.writeUInt32LE(54 + palette, 10)
-    file.writeUInt32LE(40, 14)
-    file.writeInt32LE(width, 18)
-    file.writeInt32LE(height, 22)
-    file.writeUInt16LE(1, 26)
-    file.writeUInt16LE(bits, 28)
-    for (let i = 0; i < palette / 4; i++) file.fill(i, 54 + 4 * i, 57 + 4 * i)
-    for (let i = 54 + palette; i < file.length; i++) file[i] = (i * 37) % 256
-    return file
-  }
-  return [make(8), make(24), make(4)]
+/** A BMP whose pixels are these bytes, by their place among those of the picture; with a gray palette up to 8 bits. */
+function bitmap(bits: number, byte: (i: number, stride: number) => number = (i) => (i * 37) % 256): Buffer {
+  const stride = Math.ceil((width * bits) / 32) * 4
+  const palette = bits <= 8 ? 4 * 2 ** bits : 0
+  const file = Buffer.alloc(54 + palette + stride * height)
+  file.write('BM')
+  file.writeUInt32LE(54 + palette, 10)
+  file.writeUInt32LE(40, 14)
+  file.writeInt32LE(width, 18)
+  file.writeInt32LE(height, 22)
+  file.writeUInt16LE(1, 26)
+  file.writeUInt16LE(bits, 28)
+  for (let i = 0; i < palette / 4; i++) file.fill(i, 54 + 4 * i, 57 + 4 * i)
+  for (let i = 0; i < stride * height; i++) file[54 + palette + i] = byte(i, stride)
+  return file
 }
+
+/** Rectangles of one value each. */
+const blocks = (i: number, stride: number) => ((i % stride) >> 3) + 3 * Math.floor(i / stride / 6)
 
 /** Pixels alone: what else a file says may be damaged without a checksum. */
 const pixels = async (reading: ReturnType<typeof readImage> | ReturnType<typeof readLabels>) => {
@@ -160,7 +160,12 @@ export const images: Reader[] = [
     read: (path) => pixels(readImage(path)),
   },
   { name: 'gatan-dm3', file: 'a.dm3', seeds: gatan, read: micrograph },
-  { name: 'bmp', file: 'a.bmp', seeds: bitmaps, read: (path) => pixels(readImage(path)) },
+  {
+    name: 'bmp',
+    file: 'a.bmp',
+    seeds: () => [8, 24, 4].map((bits) => bitmap(bits)),
+    read: (path) => pixels(readImage(path)),
+  },
   {
     name: 'labels-png',
     file: 'a.png',
@@ -195,7 +200,8 @@ export const images: Reader[] = [
   {
     name: 'labels-bmp',
     file: 'a.bmp',
-    seeds: () => bitmaps().filter((_, i) => i !== 1),
+    // of 4 bits: two pixels of the same value in each byte
+    seeds: () => [bitmap(8, blocks), bitmap(4, (i, stride) => 17 * (blocks(i, stride) % 16))],
     read: (path) => pixels(readLabels(path)),
   },
   ...(['a.txt', 'a.hdr'] as const).map((file): Reader => ({
