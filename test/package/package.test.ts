@@ -261,7 +261,7 @@ test('wgsam playground serves the page that is in it, and its worker', async () 
       server.on('exit', () => fail(new Error(said)))
     })
     const page = await (await fetch(address)).text()
-    const script = /<script type="module" src="([^"]+)"/.exec(page)![1]
+    const script = /<script[^>]* src="([^"]+)"/.exec(page)![1]
     for (const [name, type] of [
       [script, 'text/javascript'],
       ['worker.js', 'text/javascript'],

@@ -44,7 +44,7 @@ async function timed(name: string, act: () => Promise<void>): Promise<void> {
     await act()
     await page.waitForTimeout(400)
   })
-  assert.ok(frames.length > 3, 'frames were drawn')
+  assert.ok(frames.length > 0, 'frames were drawn')
   const at = (part: number) => frames[Math.floor(part * (frames.length - 1))].toFixed(0)
   console.log(`      ${name}: ${at(0.5)} ms a frame, ${at(0.95)} ms in 95 of 100, the longest ${at(1)} ms`)
 }
